@@ -1,0 +1,80 @@
+/**
+ * The one error type that Boxkite throws on purpose.
+ *
+ * `code` is stable and listed in docs/errors.md; `kind` says who can mend it; `message` says what
+ * happened with the names involved; `hint` says what to do, ideally as a command to type.
+ */
+export type ErrorKind = "user" | "system";
+
+export interface BoxkiteErrorOptions {
+  readonly hint?: string | undefined;
+  readonly cause?: unknown;
+}
+
+const brand = Symbol.for("boxkite.BoxkiteError");
+
+export class BoxkiteError extends Error {
+  readonly code: ErrorCode;
+  readonly kind: ErrorKind;
+  readonly hint: string | undefined;
+  readonly [brand] = true;
+
+  constructor(code: ErrorCode, message: string, options: BoxkiteErrorOptions = {}) {
+    super(message, options.cause === undefined ? {} : { cause: options.cause });
+    this.name = "BoxkiteError";
+    this.code = code;
+    this.kind = ERROR_CODES[code];
+    this.hint = options.hint;
+  }
+
+  /** By brand, so that two installed copies of the package recognise each other's errors. */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return typeof value === "object" && value !== null && brand in value;
+  }
+}
+
+/** Every code, with the one who can mend it. docs/errors.md explains each; a test holds the two together. */
+export const ERROR_CODES = {
+  /** A request breaks a rule of its own: a missing id, a name that cannot be one. */
+  INVALID_ARGUMENT: "user",
+  /** A field that Boxkite does not act on was set. It is refused rather than ignored. */
+  FIELD_NOT_SUPPORTED: "user",
+  PROJECT_NOT_FOUND: "user",
+  RUN_NOT_FOUND: "user",
+  RUN_EXISTS: "user",
+  ACTION_NOT_FOUND: "user",
+  ACTION_EXISTS: "user",
+  TASK_NOT_FOUND: "user",
+  TASK_EXISTS: "user",
+  /** The caller may not read or write what it asked for. */
+  PERMISSION_DENIED: "user",
+  OBJECT_NOT_FOUND: "user",
+  /** Logs were asked for that do not exist (yet). */
+  LOGS_NOT_FOUND: "user",
+  /** A limit that docs/limits.md states. */
+  LIMIT_EXCEEDED: "user",
+  /** The text is not an image reference. */
+  IMAGE_REFERENCE_INVALID: "user",
+  IMAGE_NOT_FOUND: "user",
+  /** The registry wants credentials, or refuses the ones it got. */
+  IMAGE_UNAUTHORIZED: "user",
+  /** The image is for another processor architecture. */
+  IMAGE_WRONG_PLATFORM: "user",
+  REGISTRY_UNREACHABLE: "system",
+  /** No container engine answers where one was asked for. */
+  ENGINE_UNREACHABLE: "system",
+  /** The container engine refused a call. */
+  ENGINE_FAILED: "system",
+  /** The configuration file, a flag or an environment variable is wrong. */
+  CONFIG_INVALID: "user",
+  PORT_IN_USE: "user",
+  /** The data directory belongs to another running server, or to a newer version. */
+  DATA_DIRECTORY_UNUSABLE: "user",
+} as const satisfies Record<string, ErrorKind>;
+
+export type ErrorCode = keyof typeof ERROR_CODES;
+
+/** The text of any thrown value, for a message that quotes its cause. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,111 @@
+/**
+ * Where attempts run. An executor starts one attempt of an action, tells when it ends, and can find
+ * it again after the server was restarted. It decides nothing: no retry, no phase, no outcome. That
+ * an attempt exited with code 0 says nothing yet; the engine reads what it wrote.
+ */
+import type { ActionKey } from "../domain/ids.ts";
+
+/** One attempt of one action; `attempt` counts from 1. The key is unique for ever. */
+export interface AttemptKey extends ActionKey {
+  readonly attempt: number;
+}
+
+export interface ResourceAmounts {
+  /** Processors, e.g. 0.5. */
+  readonly cpu?: number;
+  readonly memoryBytes?: number;
+  /** Devices, not fractions. */
+  readonly gpu?: number;
+}
+
+export interface AttemptSpec {
+  readonly key: AttemptKey;
+  /** What to run, resolved: the image is started by its digest or id, never by a tag. */
+  readonly image: ResolvedImage;
+  /** Replaces the image's ENTRYPOINT when not empty; empty keeps it, as Kubernetes' `command` does. */
+  readonly command: readonly string[];
+  /** Handed to the ENTRYPOINT, as Kubernetes' `args`. */
+  readonly args: readonly string[];
+  /** Added to the image's own environment. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly requests: ResourceAmounts;
+  readonly limits: ResourceAmounts;
+  /** Size of /dev/shm. */
+  readonly sharedMemoryBytes?: number;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+/** An image pinned to bytes that no push can change. */
+export interface ResolvedImage {
+  /** As the user wrote it. */
+  readonly reference: string;
+  /** What the executor starts: `repository@sha256:…`, or an engine's image id `sha256:…`. */
+  readonly pinned: string;
+  /** `sha256:…` of the manifest, or of the image's configuration when only the engine knows it. */
+  readonly digest: string;
+  /** Who resolved it. `host` = no image at all (the process executor). */
+  readonly source: "registry" | "engine" | "host";
+  /** Why the registry was not the source, for the reader of the run. */
+  readonly note?: string;
+}
+
+/** What an executor knows of an attempt that has ended. */
+export interface AttemptExit {
+  /** Exit code of the process; undefined if it never started or is not known any more. */
+  readonly exitCode?: number;
+  /** Killed for using more memory than its limit. */
+  readonly outOfMemory: boolean;
+  /**
+   * - exited: the process ran and ended.
+   * - start_failed: it could not be started, and would not start again: the fault of image or task.
+   * - lost: it vanished, or the executor broke; starting again may help.
+   */
+  readonly reason: "exited" | "start_failed" | "lost";
+  /** For start_failed and lost: a stable code such as `ENTRYPOINT_NOT_FOUND`, and what to tell. */
+  readonly code?: string;
+  readonly message?: string;
+  readonly hint?: string;
+  /** Milliseconds since the epoch. */
+  readonly startedAt?: number;
+  readonly endedAt?: number;
+}
+
+export interface AttemptObserver {
+  /** Why it is not running yet, e.g. "pulling image". May be called often. */
+  progress(message: string): void;
+  /** The first instruction of the attempt may have run. Called at most once. */
+  started(atMs: number): void;
+  /** Called exactly once, after the last log line was written. Nothing follows. */
+  ended(exit: AttemptExit): void;
+}
+
+/** Where the output of an attempt goes. */
+export interface LogSink {
+  /** One line without its line end. `atMs`: milliseconds since the epoch. */
+  write(stream: "stdout" | "stderr" | "system", line: string, atMs: number): void;
+  /** Time of the newest line already kept, or undefined: where to go on after a restart. */
+  readonly lastAtMs: number | undefined;
+}
+
+export interface Executor {
+  /** Short name for people: "podman 4.3.1", "process (this machine's Python, no containers)". */
+  readonly description: string;
+  /** Host and port at which an attempt reaches the server. */
+  readonly endpointForAttempts: (port: number) => string;
+  /** Pins a reference. Throws BoxkiteError IMAGE_* or REGISTRY_UNREACHABLE. */
+  resolveImage(reference: string): Promise<ResolvedImage>;
+  /**
+   * Starts the attempt, or takes up the one that already runs (or has ended) under this key: calling
+   * it again, also from a restarted server, never starts a second one. Resolves when the observer is
+   * attached; failures are told to the observer.
+   */
+  start(spec: AttemptSpec, logs: LogSink, observer: AttemptObserver): Promise<void>;
+  /** SIGTERM, then SIGKILL after the grace period. The observer hears the end. No attempt: no error. */
+  stop(key: AttemptKey, graceMs: number): Promise<void>;
+  /** Forgets an ended attempt and frees all it held. Idempotent. */
+  release(key: AttemptKey): Promise<void>;
+  /** Every attempt of this server instance that the executor still holds, running or ended. */
+  list(): Promise<AttemptKey[]>;
+  /** Stops watching; running attempts go on and can be taken up again. */
+  close(): Promise<void>;
+}
