@@ -4,18 +4,11 @@
  * an attempt exited with code 0 says nothing yet; the engine reads what it wrote.
  */
 import type { ActionKey } from "../domain/ids.ts";
+import type { ResourceAmounts } from "../domain/task.ts";
 
 /** One attempt of one action; `attempt` counts from 1. The key is unique for ever. */
 export interface AttemptKey extends ActionKey {
   readonly attempt: number;
-}
-
-export interface ResourceAmounts {
-  /** Processors, e.g. 0.5. */
-  readonly cpu?: number;
-  readonly memoryBytes?: number;
-  /** Devices, not fractions. */
-  readonly gpu?: number;
 }
 
 export interface AttemptSpec {

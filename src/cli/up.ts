@@ -1,0 +1,116 @@
+/** `boxkite up`: the server in the foreground, until SIGINT or SIGTERM. */
+import { BoxkiteError } from "../domain/errors.ts";
+import { chooseExecutor, type ExecutorChoice } from "../executors/choose.ts";
+import { createLogger, type Logger } from "../lib/log.ts";
+import { defaultDataDirectory, openDataDirectory, type DataDirectory } from "../server/data-directory.ts";
+import { startServer, type Server } from "../server/server.ts";
+import { EXIT, type Command, type CommandInput } from "./command.ts";
+import { packageVersion } from "./version.ts";
+import { readUpSettings, type UpSettings } from "./up-settings.ts";
+
+export const up: Command = {
+  name: "up",
+  summary: "start the server in the foreground",
+  options: {
+    port: { type: "string", value: "N", help: "port to listen on; 0 takes a free one (30080)" },
+    host: { type: "string", value: "ADDRESS", help: "accept connections at this address too (loopback and the engine's bridge)" },
+    data: { type: "string", value: "DIR", help: "where all state is kept (~/.local/share/boxkite)" },
+    ephemeral: { type: "boolean", help: "keep state in a temporary directory and forget it at the end" },
+    engine: { type: "string", value: "NAME", help: "auto, podman, docker or process (auto)" },
+    python: { type: "string", value: "FILE", help: "with --engine process: the interpreter whose environment has flyte" },
+    "max-parallel": { type: "string", value: "N", help: "attempts that compute at the same time (2 per processor)" },
+    config: { type: "string", value: "FILE", help: "settings in YAML: the same names as these options" },
+    json: { type: "boolean", help: "one JSON object a line; the first says that the server is ready" },
+    verbose: { type: "boolean", short: "v", help: "log debug messages too" },
+  },
+  run,
+};
+
+async function run(input: CommandInput): Promise<number> {
+  // Counted from the start of the process, which is what a person waits for.
+  const settings = await readUpSettings(input);
+  const log = createLogger({ format: settings.json ? "json" : "text", level: settings.verbose ? "debug" : "info" });
+  const choice = await chooseExecutor(settings, input.env);
+  const data = await openDataDirectory(settings.ephemeral ? undefined : (settings.data ?? defaultDataDirectory(input.env)));
+  try {
+    const server = await startServer({
+      dataDirectory: data.path,
+      host: choice.listenHost(settings.host),
+      port: settings.port,
+      acceptsLocalAddress: choice.acceptsLocalAddress(settings.host),
+      createExecutor: (context) => choice.create(context),
+      maxParallel: settings.maxParallel,
+      log,
+    });
+    announce(settings, server, data);
+    // Said apart from "ready": it starts a container, which takes longer than everything else.
+    const probing = probe(choice, server, settings, log);
+    const signal = await untilSignal();
+    log.debug("stopping", { signal });
+    await server.close();
+    await probing;
+    await choice.close();
+  } finally {
+    await data.close();
+  }
+  return EXIT.ok;
+}
+
+async function probe(choice: ExecutorChoice, server: Server, settings: UpSettings, log: Logger): Promise<void> {
+  try {
+    const result = await choice.probe(server.port);
+    if (result === undefined) return;
+    if (settings.json) process.stdout.write(`${JSON.stringify({ event: "probe", ...result })}\n`);
+    else log.info("containers reach the server", { endpoint: result.endpoint, note: result.note });
+  } catch (error) {
+    const { message, hint } = error as BoxkiteError;
+    if (settings.json) process.stdout.write(`${JSON.stringify({ event: "probe", ok: false, message, hint })}\n`);
+    else log.error("containers cannot reach the server: no run will work", { error, hint });
+  }
+}
+
+function announce(settings: UpSettings, server: Server, data: DataDirectory): void {
+  const url = `http://localhost:${server.port}`;
+  const readyMs = Math.round(performance.now());
+  const keeps = data.ephemeral ? "forgotten when the server ends" : "SQLite and files; survives restarts; --ephemeral to forget";
+  if (settings.json) {
+    const ready = {
+      event: "ready",
+      pid: process.pid,
+      url,
+      endpoint: `dns:///localhost:${server.port}`,
+      engine: server.executor.description,
+      data: data.path,
+      ephemeral: data.ephemeral,
+      version: packageVersion(),
+      readyMs,
+    };
+    process.stdout.write(`${JSON.stringify(ready)}\n`);
+    return;
+  }
+  const next =
+    server.port === 30080
+      ? "flyte create config --devbox  &&  flyte run hello.py main"
+      : `flyte create config --endpoint localhost:${server.port} --insecure --project flytesnacks --domain development  &&  flyte run hello.py main`;
+  process.stdout.write(
+    [
+      "",
+      `  boxkite ${packageVersion()}  ready in ${readyMs} ms`,
+      "",
+      `  ➜  Console   ${url}/v2`,
+      `  ➜  Endpoint  dns:///localhost:${server.port} (insecure)`,
+      `  ➜  Engine    ${server.executor.description}`,
+      `  ➜  Data      ${data.path}  (${keeps})`,
+      "",
+      `  Next   ${next}`,
+      "",
+      "",
+    ].join("\n"),
+  );
+}
+
+function untilSignal(): Promise<string> {
+  return new Promise((resolve) => {
+    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve(signal));
+  });
+}

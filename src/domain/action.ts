@@ -1,0 +1,94 @@
+/** What an action is (its definition, fixed when it is accepted) and where it stands (its state). */
+import type { Phase } from "./phase.ts";
+
+/** Milliseconds since the epoch. */
+export type TimeMs = number;
+
+export type ActionKind = "task" | "trace" | "condition";
+
+/** Whose fault it was, as the SDK's exceptions tell apart (flyteidl2.core.ExecutionError.ErrorKind). */
+export type BlameKind = "user" | "system" | "unknown";
+
+export interface ActionError {
+  /** Stable; parts before a `|` are the server's, the last one is the task's own. */
+  readonly code: string;
+  readonly message: string;
+  readonly kind: BlameKind;
+  /** May another attempt help? */
+  readonly recoverable: boolean;
+}
+
+/** Delay before the n-th retry, counted from 0: min(baseMs * factor^n, capMs). */
+export interface Backoff {
+  readonly baseMs: number;
+  readonly factor: number;
+  readonly capMs?: number;
+}
+
+export interface AttemptPolicy {
+  /** Further attempts after failures of the task itself. */
+  readonly userRetries: number;
+  readonly backoff?: Backoff;
+  /** Longest wait in the queue, per attempt. */
+  readonly queuedTimeoutMs?: number;
+  /** Longest run, per attempt. */
+  readonly maxRuntimeMs?: number;
+  /** From acceptance to the end, all attempts together. */
+  readonly deadlineMs?: number;
+}
+
+export interface CacheUse {
+  /** Content key of task, version and inputs. */
+  readonly key: string;
+  /** One computes, the others wait for it. */
+  readonly serialize: boolean;
+  /** Entries older than this do not count. */
+  readonly maxAgeMs?: number;
+  readonly overwrite: boolean;
+}
+
+export type CacheStatus = "disabled" | "miss" | "hit" | "populated" | "skipped";
+
+/** The part of an action that changes. Only `transition` makes a new one. */
+export interface ActionState {
+  readonly phase: Phase;
+  /** The present attempt, from 1; 0 before the first was admitted. */
+  readonly attempt: number;
+  readonly userFailures: number;
+  readonly systemFailures: number;
+  readonly createdAt: TimeMs;
+  /** Since when it waits in the queue for the present attempt. */
+  readonly queuedAt: TimeMs;
+  /** Stays in the queue at least until then. */
+  readonly notBefore: TimeMs;
+  /** When the first attempt was admitted. */
+  readonly startedAt?: TimeMs | undefined;
+  /** When the present attempt began to run. */
+  readonly runningAt?: TimeMs | undefined;
+  readonly endedAt?: TimeMs | undefined;
+  /** Why it is in this phase, for people: "pulling image", "waiting: needs 4 GiB, 2 free". */
+  readonly reason?: string | undefined;
+  readonly error?: ActionError | undefined;
+  /** A task's outputs: the prefix that holds outputs.pb. A trace's: the full URI of its outputs. */
+  readonly outputUri?: string | undefined;
+  /** A condition's answer: a serialized flyteidl2.core.Literal. */
+  readonly value?: Uint8Array | undefined;
+  readonly abortReason?: string | undefined;
+  readonly cacheStatus: CacheStatus;
+}
+
+export const NO_RETRIES: AttemptPolicy = { userRetries: 0 };
+
+/** A task action that was just accepted. */
+export function newTaskState(now: TimeMs): ActionState {
+  return {
+    phase: "queued",
+    attempt: 0,
+    userFailures: 0,
+    systemFailures: 0,
+    createdAt: now,
+    queuedAt: now,
+    notBefore: now,
+    cacheStatus: "disabled",
+  };
+}

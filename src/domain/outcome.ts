@@ -1,0 +1,103 @@
+/** From what an attempt left behind to what it means: the right one is blamed here. */
+import type { ActionError } from "./action.ts";
+
+/** What the task's runtime wrote under the attempt's output prefix. */
+export type Written =
+  | { readonly kind: "outputs" }
+  | { readonly kind: "error"; readonly error: ActionError }
+  | { readonly kind: "nothing" };
+
+/** How the process ended, as far as the executor knows. */
+export interface Ending {
+  readonly reason: "exited" | "start_failed" | "lost";
+  readonly exitCode?: number | undefined;
+  readonly outOfMemory: boolean;
+  readonly code?: string | undefined;
+  readonly message?: string | undefined;
+  readonly hint?: string | undefined;
+}
+
+export type Outcome =
+  | { readonly kind: "succeeded" }
+  | { readonly kind: "failed"; readonly error: ActionError }
+  | { readonly kind: "lost"; readonly error: ActionError };
+
+/** `image`: how to call it in messages. */
+export function judge(written: Written, ending: Ending, image: string): Outcome {
+  // The task's own word comes first: what it wrote, it wrote while it was well.
+  if (written.kind === "error") return { kind: "failed", error: written.error };
+  // An action that completed is not failed for a crash on the way out.
+  if (written.kind === "outputs") return { kind: "succeeded" };
+
+  switch (ending.reason) {
+    case "start_failed":
+      return failed(ending.code ?? "StartFailed", withHint(ending, `image ${image} could not be started`), false);
+    case "lost":
+      return {
+        kind: "lost",
+        error: {
+          code: ending.code ?? "Interrupted",
+          message: withHint(ending, "the attempt vanished while it ran"),
+          kind: "system",
+          recoverable: true,
+        },
+      };
+    case "exited":
+      return ending.outOfMemory ? outOfMemory() : exitedWithNothing(ending.exitCode, image);
+  }
+}
+
+function outOfMemory(): Outcome {
+  return failed(
+    "OOMKilled",
+    "killed for using more memory than its limit; hint: raise it with resources=flyte.Resources(memory=…) on the task's environment",
+    true,
+  );
+}
+
+function exitedWithNothing(exitCode: number | undefined, image: string): Outcome {
+  if (exitCode === 0) {
+    return failed(
+      "NoOutputs",
+      `the container ended with code 0 but wrote neither outputs nor an error; hint: does the ENTRYPOINT of ${image} swallow its arguments? It must run them, as in ENTRYPOINT ["/entrypoint.sh"] ending with exec "$@"`,
+      false,
+    );
+  }
+  if (exitCode === 127 || exitCode === 126) {
+    return failed(
+      "EntrypointNotFound",
+      `the container ended with code ${exitCode}: its command was not ${exitCode === 127 ? "found" : "executable"}; hint: is flyte installed in ${image}, and is the directory of a0 on its PATH?`,
+      false,
+    );
+  }
+  if (exitCode !== undefined && exitCode > 128) {
+    return failed(
+      "Killed",
+      `the process was killed by signal ${exitCode - 128} (exit code ${exitCode}) before it could write a result; hint: see the end of its log`,
+      true,
+    );
+  }
+  return failed(
+    "ExitCode",
+    `the process ended with code ${exitCode ?? "unknown"} before it could write a result; hint: see the end of its log`,
+    true,
+  );
+}
+
+function failed(code: string, message: string, recoverable: boolean): Outcome {
+  return { kind: "failed", error: { code, message, kind: "user", recoverable } };
+}
+
+function withHint(ending: Ending, fallback: string): string {
+  return `${ending.message ?? fallback}${ending.hint ? `; hint: ${ending.hint}` : ""}`;
+}
+
+/** Longest error message kept: head and tail of a longer one, e.g. a listing of the whole file system. */
+export const MAX_ERROR_CHARS = 16_384;
+
+export function shorten(message: string, maxChars = MAX_ERROR_CHARS): string {
+  if (message.length <= maxChars) return message;
+  const half = Math.floor((maxChars - 60) / 2);
+  const cut = message.length - 2 * half;
+  return `${message.slice(0, half)}\n[… ${cut} characters left out …]\n${message.slice(-half)}`;
+}

@@ -1,0 +1,49 @@
+/**
+ * The transitions of a task or condition without retries, as a table: what ARCHITECTURE.md draws and the
+ * exhaustive test holds `transition` to. "stale": the event changes nothing; absent: it cannot happen.
+ */
+import { isTerminal, PHASES, type Phase } from "./phase.ts";
+import type { ActionEvent } from "./transition.ts";
+
+type Target = Phase | "stale";
+
+const ALL_LIVE = (target: Target) => ({
+  queued: target,
+  waiting_for_resources: target,
+  initializing: target,
+  running: target,
+  paused: target,
+});
+
+const LIVE_ATTEMPT = (target: Target) => ({ initializing: target, running: target });
+
+export const TRANSITIONS: Readonly<Record<ActionEvent["type"], Partial<Readonly<Record<Phase, Target>>>>> = {
+  admitted: { queued: "initializing", waiting_for_resources: "initializing" },
+  waiting: { queued: "waiting_for_resources", waiting_for_resources: "waiting_for_resources" },
+  progress: { ...ALL_LIVE("stale"), initializing: "initializing" },
+  started: { initializing: "running", running: "stale" },
+  attemptSucceeded: LIVE_ATTEMPT("succeeded"),
+  attemptFailed: LIVE_ATTEMPT("failed"),
+  attemptLost: LIVE_ATTEMPT("queued"),
+  abortRequested: ALL_LIVE("aborted"),
+  timerFired: ALL_LIVE("timed_out"),
+  signalled: { paused: "succeeded" },
+  cacheHit: { queued: "succeeded", waiting_for_resources: "succeeded" },
+};
+
+/** The chart in Mermaid's notation, one line per edge. A retry leads from a failed attempt back to queued. */
+export function chartOf(): string {
+  const edges = new Map<string, string[]>();
+  for (const [event, row] of Object.entries(TRANSITIONS)) {
+    for (const [from, to] of Object.entries(row)) {
+      if (to === "stale" || to === from) continue;
+      const edge = `${from} --> ${to}`;
+      edges.set(edge, [...(edges.get(edge) ?? []), event]);
+    }
+  }
+  const retry = ["initializing --> queued", "running --> queued"];
+  for (const edge of retry) edges.set(edge, [...(edges.get(edge) ?? []), "attemptFailed (retry)"]);
+  const lines = [...edges].map(([edge, events]) => `  ${edge}: ${events.join(", ")}`);
+  const ends = PHASES.filter(isTerminal).map((phase) => `  ${phase} --> [*]`);
+  return ["stateDiagram-v2", "  [*] --> queued: task", "  [*] --> paused: condition", ...lines, ...ends].join("\n");
+}

@@ -1,0 +1,170 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { newTaskState, NO_RETRIES, type ActionError, type ActionState, type AttemptPolicy } from "./action.ts";
+import { isTerminal, PHASES, type Phase } from "./phase.ts";
+import { chartOf, TRANSITIONS } from "./transition-table.ts";
+import { IllegalTransition, MAX_SYSTEM_FAILURES, nextTimer, transition, type ActionEvent } from "./transition.ts";
+
+const NOW = 1_000_000;
+const userError: ActionError = { code: "ValueError", message: "no", kind: "user", recoverable: true };
+const lost: ActionError = { code: "Interrupted", message: "gone", kind: "system", recoverable: true };
+
+function stateIn(phase: Phase, more: Partial<ActionState> = {}): ActionState {
+  const attempt = phase === "queued" || phase === "waiting_for_resources" || phase === "paused" ? 0 : 1;
+  return {
+    ...newTaskState(NOW),
+    phase,
+    attempt,
+    ...(phase === "running" ? { runningAt: NOW } : {}),
+    ...(isTerminal(phase) ? { endedAt: NOW } : {}),
+    ...more,
+  };
+}
+
+function sample(type: ActionEvent["type"], attempt: number): ActionEvent {
+  switch (type) {
+    case "admitted":
+      return { type };
+    case "waiting":
+    case "abortRequested":
+      return { type, reason: "because" };
+    case "progress":
+      return { type, attempt, reason: "pulling image" };
+    case "started":
+      return { type, attempt, at: NOW };
+    case "attemptSucceeded":
+      return { type, attempt, outputUri: "s3://b/o" };
+    case "attemptFailed":
+      return { type, attempt, error: userError };
+    case "attemptLost":
+      return { type, attempt, error: lost };
+    case "timerFired":
+      return { type, timer: "deadline" };
+    case "signalled":
+      return { type, value: new Uint8Array([1]) };
+    case "cacheHit":
+      return { type, outputUri: "s3://b/o" };
+  }
+}
+
+test("every phase meets every event as the table says", () => {
+  const policy: AttemptPolicy = { userRetries: 0, deadlineMs: 10 };
+  for (const phase of PHASES) {
+    for (const type of Object.keys(TRANSITIONS) as ActionEvent["type"][]) {
+      const state = stateIn(phase);
+      const expected = isTerminal(phase) ? "stale" : TRANSITIONS[type][phase];
+      let actual: string;
+      try {
+        const next = transition(state, policy, sample(type, state.attempt), NOW + 20);
+        actual = next === undefined ? "stale" : next.state.phase;
+      } catch (error) {
+        assert.ok(error instanceof IllegalTransition, String(error));
+        actual = "illegal";
+      }
+      assert.equal(actual, expected ?? "illegal", `${phase} + ${type}`);
+    }
+  }
+});
+
+test("a terminal phase is never overwritten", () => {
+  for (const phase of PHASES.filter(isTerminal)) {
+    for (const type of Object.keys(TRANSITIONS) as ActionEvent["type"][]) {
+      assert.equal(transition(stateIn(phase), NO_RETRIES, sample(type, 1), NOW), undefined);
+    }
+  }
+});
+
+test("events of an earlier attempt change nothing", () => {
+  const state = stateIn("running", { attempt: 2 });
+  for (const type of ["started", "attemptSucceeded", "attemptFailed", "attemptLost", "progress"] as const) {
+    assert.equal(transition(state, NO_RETRIES, sample(type, 1), NOW), undefined);
+  }
+});
+
+test("user retries are spent one by one, with the delay of the backoff, and then named as exhausted", () => {
+  const policy: AttemptPolicy = { userRetries: 2, backoff: { baseMs: 100, factor: 3, capMs: 200 } };
+  let state = stateIn("running");
+  const delays: number[] = [];
+  for (let attempt = 1; attempt <= 2; attempt++) {
+    const next = transition(state, policy, { type: "attemptFailed", attempt, error: userError }, NOW);
+    assert.equal(next?.state.phase, "queued");
+    assert.deepEqual(next?.effects, [{ type: "releaseAttempt", attempt }]);
+    delays.push((next?.state.notBefore ?? 0) - NOW);
+    const again = transition(next?.state as ActionState, policy, { type: "admitted" }, NOW);
+    state = { ...(again?.state as ActionState), phase: "running", runningAt: NOW };
+    assert.equal(state.attempt, attempt + 1);
+  }
+  assert.deepEqual(delays, [100, 200]);
+  const end = transition(state, policy, { type: "attemptFailed", attempt: 3, error: userError }, NOW);
+  assert.equal(end?.state.phase, "failed");
+  assert.equal(end?.state.error?.code, "RetriesExhausted|ValueError");
+});
+
+test("an error that no retry mends ends the action at once, under its own code", () => {
+  const error = { ...userError, recoverable: false };
+  const end = transition(stateIn("running"), { userRetries: 5 }, { type: "attemptFailed", attempt: 1, error }, NOW);
+  assert.equal(end?.state.phase, "failed");
+  assert.equal(end?.state.error?.code, "ValueError");
+});
+
+test("attempts lost to the machinery cost no user retry and end after a few", () => {
+  let state = stateIn("running");
+  for (let n = 1; n <= MAX_SYSTEM_FAILURES; n++) {
+    const next = transition(state, { userRetries: 1 }, { type: "attemptLost", attempt: n, error: lost }, NOW);
+    assert.equal(next?.state.phase, "queued");
+    assert.equal(next?.state.userFailures, 0);
+    state = { ...(transition(next?.state as ActionState, NO_RETRIES, { type: "admitted" }, NOW)?.state as ActionState) };
+  }
+  const end = transition(state, { userRetries: 1 }, { type: "attemptLost", attempt: state.attempt, error: lost }, NOW);
+  assert.equal(end?.state.phase, "failed");
+});
+
+test("aborting a running action stops its attempt and its children, in that order", () => {
+  const next = transition(stateIn("running"), NO_RETRIES, { type: "abortRequested", reason: "enough" }, NOW);
+  assert.deepEqual(next?.effects, [{ type: "stopAttempt", attempt: 1 }, { type: "abortChildren" }, { type: "ended" }]);
+  assert.equal(next?.state.abortReason, "enough");
+});
+
+test("aborting a queued action has nothing to stop", () => {
+  const next = transition(stateIn("queued"), NO_RETRIES, { type: "abortRequested", reason: "enough" }, NOW);
+  assert.deepEqual(next?.effects, [{ type: "ended" }]);
+});
+
+test("timers: the earliest limit that can still strike", () => {
+  const policy: AttemptPolicy = { userRetries: 0, queuedTimeoutMs: 50, maxRuntimeMs: 70, deadlineMs: 100 };
+  assert.deepEqual(nextTimer(stateIn("queued"), policy), { name: "queued", at: NOW + 50 });
+  assert.deepEqual(nextTimer(stateIn("initializing"), policy), { name: "deadline", at: NOW + 100 });
+  assert.deepEqual(nextTimer(stateIn("running"), policy), { name: "runtime", at: NOW + 70 });
+  assert.equal(nextTimer(stateIn("succeeded"), policy), undefined);
+  assert.equal(nextTimer(stateIn("running"), NO_RETRIES), undefined);
+});
+
+test("the delay before a retry does not count as a wait in the queue", () => {
+  const state = stateIn("queued", { notBefore: NOW + 500 });
+  assert.equal(nextTimer(state, { userRetries: 1, queuedTimeoutMs: 50 })?.at, NOW + 550);
+});
+
+test("a run that takes too long is a failed attempt; the last one times out", () => {
+  const policy: AttemptPolicy = { userRetries: 1, maxRuntimeMs: 10 };
+  const first = transition(stateIn("running"), policy, { type: "timerFired", timer: "runtime" }, NOW + 10);
+  assert.equal(first?.state.phase, "queued");
+  assert.deepEqual(first?.effects, [{ type: "stopAttempt", attempt: 1 }]);
+  const second = transition(
+    stateIn("running", { attempt: 2, userFailures: 1 }),
+    policy,
+    { type: "timerFired", timer: "runtime" },
+    NOW + 10,
+  );
+  assert.equal(second?.state.phase, "timed_out");
+  assert.equal(second?.state.error?.code, "MAX_RUNTIME_EXCEEDED");
+});
+
+test("a timer that strikes too early, or for a state that is over, changes nothing", () => {
+  const policy: AttemptPolicy = { userRetries: 0, maxRuntimeMs: 10 };
+  assert.equal(transition(stateIn("running"), policy, { type: "timerFired", timer: "runtime" }, NOW + 9), undefined);
+  assert.equal(transition(stateIn("queued"), policy, { type: "timerFired", timer: "runtime" }, NOW + 90), undefined);
+});
+
+test("the chart names every phase", () => {
+  for (const phase of PHASES) assert.ok(chartOf().includes(phase), phase);
+});

@@ -1,0 +1,263 @@
+/**
+ * The only place where an action's phase changes. Pure: the same state, event and time give the same
+ * answer. Events say what happened; effects say what the engine has to do about it. What follows from
+ * the state alone is no effect: a queued action waits to be admitted, one that initializes or runs
+ * has an attempt to look after, and its next time limit is `nextTimer`.
+ */
+import type { ActionError, ActionState, AttemptPolicy, TimeMs } from "./action.ts";
+import { isTerminal, type Phase } from "./phase.ts";
+
+export type ActionEvent =
+  /** The dispatcher gave it a place. */
+  | { readonly type: "admitted" }
+  /** It cannot have a place yet, and why. */
+  | { readonly type: "waiting"; readonly reason: string }
+  /** The executor is at work: "pulling image". */
+  | { readonly type: "progress"; readonly attempt: number; readonly reason: string }
+  /** The process of this attempt runs. */
+  | { readonly type: "started"; readonly attempt: number; readonly at: TimeMs }
+  | { readonly type: "attemptSucceeded"; readonly attempt: number; readonly outputUri: string }
+  /** The task, its image or its limits made this attempt fail. */
+  | { readonly type: "attemptFailed"; readonly attempt: number; readonly error: ActionError }
+  /** The machinery lost this attempt; the task is not to blame. */
+  | { readonly type: "attemptLost"; readonly attempt: number; readonly error: ActionError }
+  | { readonly type: "abortRequested"; readonly reason: string }
+  /** `nextTimer` of the state has passed. */
+  | { readonly type: "timerFired"; readonly timer: Timer["name"] }
+  /** A condition was answered. */
+  | { readonly type: "signalled"; readonly value: Uint8Array }
+  /** The result was found in the cache. */
+  | { readonly type: "cacheHit"; readonly outputUri: string };
+
+export type Effect =
+  /** End the attempt's process, then free what it holds. */
+  | { readonly type: "stopAttempt"; readonly attempt: number }
+  /** Free what an ended attempt holds. */
+  | { readonly type: "releaseAttempt"; readonly attempt: number }
+  /** End every unfinished child; nobody awaits them any more. */
+  | { readonly type: "abortChildren" }
+  /** Tell those outside that asked to be told. */
+  | { readonly type: "ended" };
+
+export interface Transition {
+  readonly state: ActionState;
+  readonly effects: readonly Effect[];
+}
+
+export class IllegalTransition extends Error {
+  constructor(phase: Phase, event: ActionEvent["type"]) {
+    super(`event ${event} cannot happen in phase ${phase}`);
+    this.name = "IllegalTransition";
+  }
+}
+
+/**
+ * Attempts lost to the machinery before it gives up: a broken disk or engine does not heal by itself,
+ * and each try may have had side effects.
+ */
+export const MAX_SYSTEM_FAILURES = 3;
+const SYSTEM_BACKOFF = { baseMs: 1_000, factor: 4 };
+
+/** The next state, or undefined when the event is stale and changes nothing. */
+export function transition(
+  state: ActionState,
+  policy: AttemptPolicy,
+  event: ActionEvent,
+  now: TimeMs,
+): Transition | undefined {
+  // A terminal phase is never overwritten: whatever arrives late lost the race.
+  if (isTerminal(state.phase)) return undefined;
+  if ("attempt" in event && event.attempt !== state.attempt) return undefined;
+
+  switch (event.type) {
+    case "admitted":
+      if (!isQueued(state.phase)) throw new IllegalTransition(state.phase, event.type);
+      return to({
+        ...state,
+        phase: "initializing",
+        attempt: state.attempt + 1,
+        startedAt: state.startedAt ?? now,
+        runningAt: undefined,
+        reason: undefined,
+      });
+    case "waiting":
+      if (!isQueued(state.phase)) throw new IllegalTransition(state.phase, event.type);
+      if (state.phase === "waiting_for_resources" && state.reason === event.reason) return undefined;
+      return to({ ...state, phase: "waiting_for_resources", reason: event.reason });
+    case "progress":
+      if (state.phase !== "initializing" || state.reason === event.reason) return undefined;
+      return to({ ...state, reason: event.reason });
+    case "started":
+      // The same start is told again when a restarted server takes the attempt up.
+      if (state.phase === "running") return undefined;
+      requireAttempt(state, event);
+      return to({ ...state, phase: "running", runningAt: event.at, reason: undefined });
+    case "attemptSucceeded":
+      requireAttempt(state, event);
+      return to(
+        end(state, "succeeded", now, { outputUri: event.outputUri }),
+        ended(state, { type: "releaseAttempt", attempt: event.attempt }),
+      );
+    case "attemptFailed":
+      requireAttempt(state, event);
+      return afterFailure(state, policy, event.error, now, { type: "releaseAttempt", attempt: event.attempt });
+    case "attemptLost":
+      requireAttempt(state, event);
+      return afterLoss(state, event.error, event.attempt, now);
+    case "abortRequested":
+      return to(end(state, "aborted", now, { abortReason: event.reason }), ended(state, ...stopOf(state)));
+    case "timerFired":
+      return afterTimer(state, policy, event.timer, now);
+    case "signalled":
+      if (state.phase !== "paused") throw new IllegalTransition(state.phase, event.type);
+      return to(end(state, "succeeded", now, { value: event.value }), ended(state));
+    case "cacheHit":
+      if (!isQueued(state.phase)) throw new IllegalTransition(state.phase, event.type);
+      return to(
+        end({ ...state, cacheStatus: "hit", startedAt: now }, "succeeded", now, { outputUri: event.outputUri }),
+        ended(state),
+      );
+  }
+}
+
+export interface Timer {
+  readonly name: "queued" | "runtime" | "deadline";
+  readonly at: TimeMs;
+}
+
+/** The earliest time limit that can still strike in this state. */
+export function nextTimer(state: ActionState, policy: AttemptPolicy): Timer | undefined {
+  if (isTerminal(state.phase)) return undefined;
+  const timers: Timer[] = [];
+  if (policy.deadlineMs !== undefined) {
+    timers.push({ name: "deadline", at: state.createdAt + policy.deadlineMs });
+  }
+  if (policy.queuedTimeoutMs !== undefined && isQueued(state.phase)) {
+    // The delay before a retry is not a wait for a place.
+    timers.push({ name: "queued", at: Math.max(state.queuedAt, state.notBefore) + policy.queuedTimeoutMs });
+  }
+  if (policy.maxRuntimeMs !== undefined && state.phase === "running" && state.runningAt !== undefined) {
+    timers.push({ name: "runtime", at: state.runningAt + policy.maxRuntimeMs });
+  }
+  return timers.sort((a, b) => a.at - b.at)[0];
+}
+
+/** Does an attempt of this state have a process to look after? */
+export function hasLiveAttempt(state: ActionState): boolean {
+  return state.phase === "initializing" || (state.phase === "running" && state.attempt > 0);
+}
+
+function isQueued(phase: Phase): boolean {
+  return phase === "queued" || phase === "waiting_for_resources";
+}
+
+function requireAttempt(state: ActionState, event: ActionEvent): void {
+  if (!hasLiveAttempt(state)) throw new IllegalTransition(state.phase, event.type);
+}
+
+function to(state: ActionState, effects: readonly Effect[] = []): Transition {
+  return { state, effects };
+}
+
+function end(
+  state: ActionState,
+  phase: Phase,
+  now: TimeMs,
+  result: Partial<Pick<ActionState, "error" | "outputUri" | "value" | "abortReason">>,
+): ActionState {
+  return { ...state, ...result, phase, endedAt: now, reason: undefined };
+}
+
+/** What every end brings: children are aborted, and those who asked are told. */
+function ended(state: ActionState, ...first: Effect[]): Effect[] {
+  // An action that never ran cannot have children.
+  const children: Effect[] = state.attempt > 0 ? [{ type: "abortChildren" }] : [];
+  return [...first, ...children, { type: "ended" }];
+}
+
+function stopOf(state: ActionState): Effect[] {
+  return hasLiveAttempt(state) ? [{ type: "stopAttempt", attempt: state.attempt }] : [];
+}
+
+/** A failure of the task: another attempt if its retries allow, else the end. */
+function afterFailure(
+  state: ActionState,
+  policy: AttemptPolicy,
+  error: ActionError,
+  now: TimeMs,
+  free: Effect,
+  last: "failed" | "timed_out" = "failed",
+): Transition {
+  const failures = state.userFailures + 1;
+  if (error.recoverable && failures <= policy.userRetries) {
+    const delayMs = backoffMs(policy.backoff, state.userFailures);
+    return to({ ...requeued(state, now, delayMs), userFailures: failures, error }, [free]);
+  }
+  // The class of the SDK's exception follows the part before the bar (convert_error_to_native).
+  const exhausted = error.recoverable && policy.userRetries > 0 && last === "failed";
+  const final = exhausted ? { ...error, code: `RetriesExhausted|${error.code}` } : error;
+  return to(end({ ...state, userFailures: failures }, last, now, { error: final }), ended(state, free));
+}
+
+function afterLoss(state: ActionState, error: ActionError, attempt: number, now: TimeMs): Transition {
+  const failures = state.systemFailures + 1;
+  const free: Effect = { type: "releaseAttempt", attempt };
+  if (error.recoverable && failures <= MAX_SYSTEM_FAILURES) {
+    const delayMs = backoffMs(SYSTEM_BACKOFF, state.systemFailures);
+    return to({ ...requeued(state, now, delayMs), systemFailures: failures, error }, [free]);
+  }
+  return to(end({ ...state, systemFailures: failures }, "failed", now, { error }), ended(state, free));
+}
+
+function requeued(state: ActionState, now: TimeMs, delayMs: number): ActionState {
+  return { ...state, phase: "queued", queuedAt: now, notBefore: now + delayMs, runningAt: undefined, reason: undefined };
+}
+
+function backoffMs(backoff: AttemptPolicy["backoff"], n: number): number {
+  if (backoff === undefined) return 0;
+  return Math.min(backoff.baseMs * backoff.factor ** n, backoff.capMs ?? Number.MAX_SAFE_INTEGER);
+}
+
+/** Codes as the SDK maps them to its TaskTimeoutError subclasses (flyte.errors). */
+const TIMEOUT_CODES = {
+  queued: "QUEUED_TIMEOUT_EXCEEDED",
+  runtime: "MAX_RUNTIME_EXCEEDED",
+  deadline: "DEADLINE_EXCEEDED",
+} as const;
+
+function afterTimer(
+  state: ActionState,
+  policy: AttemptPolicy,
+  timer: Timer["name"],
+  now: TimeMs,
+): Transition | undefined {
+  const due = nextTimer(state, policy);
+  // The state moved on between the look and the strike.
+  if (due === undefined || due.name !== timer || due.at > now) return undefined;
+  const error: ActionError = {
+    code: TIMEOUT_CODES[timer],
+    message: timeoutMessage(timer, policy),
+    kind: "user",
+    recoverable: timer === "runtime",
+  };
+  // A run that took too long counts as a failed attempt; a deadline or a full queue ends everything.
+  if (timer === "runtime") {
+    return afterFailure(state, policy, error, now, { type: "stopAttempt", attempt: state.attempt }, "timed_out");
+  }
+  return to(end(state, "timed_out", now, { error }), ended(state, ...stopOf(state)));
+}
+
+function timeoutMessage(timer: Timer["name"], policy: AttemptPolicy): string {
+  switch (timer) {
+    case "queued":
+      return `waited in the queue for longer than its max_queued_time of ${seconds(policy.queuedTimeoutMs)}`;
+    case "runtime":
+      return `ran for longer than its max_runtime of ${seconds(policy.maxRuntimeMs)}`;
+    case "deadline":
+      return `was not done within its deadline of ${seconds(policy.deadlineMs)}`;
+  }
+}
+
+function seconds(ms: number | undefined): string {
+  return `${(ms ?? 0) / 1000} s`;
+}

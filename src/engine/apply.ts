@@ -1,0 +1,27 @@
+/** Event → transition → compare-and-set, again until it holds: how everything in the engine changes state. */
+import type { Clock } from "../lib/clock.ts";
+import type { ActionKey } from "../domain/ids.ts";
+import { transition, type ActionEvent } from "../domain/transition.ts";
+import type { ActionRecord, AttemptFacts, Store } from "../store/store.ts";
+
+export type Apply = (
+  key: ActionKey,
+  event: ActionEvent,
+  extra?: { readonly attempt?: AttemptFacts; readonly grants?: readonly string[] },
+) => Promise<ActionRecord | undefined>;
+
+/** Resolves with the action after the change, or undefined where the event was stale or the action is unknown. */
+export function createApply(store: Store, clock: Clock): Apply {
+  return async (key, event, extra = {}) => {
+    for (;;) {
+      const action = await store.getAction(key);
+      if (action === undefined) return undefined;
+      const at = clock.now();
+      const next = transition(action.state, action.policy, event, at);
+      if (next === undefined) return undefined;
+      const stored = await store.advance({ action, state: next.state, effects: next.effects, at, ...extra });
+      // Somebody else changed it between the read and the write: look again.
+      if (stored !== "conflict") return stored;
+    }
+  };
+}

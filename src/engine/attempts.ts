@@ -1,0 +1,200 @@
+/**
+ * Looks after attempts: starts each one, or takes it up after a restart, turns what the executor tells
+ * into events, and ends and frees attempts. Everything here may be repeated: an attempt is keyed, and
+ * a stale event changes nothing.
+ */
+import { BoxkiteError, messageOf } from "../domain/errors.ts";
+import type { ActionKey } from "../domain/ids.ts";
+import { judge, shorten, type Ending, type Outcome, type Written } from "../domain/outcome.ts";
+import type { ActionEvent } from "../domain/transition.ts";
+import type { AttemptExit, AttemptKey, AttemptSpec, Executor, ResolvedImage } from "../executors/executor.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { Logger } from "../lib/log.ts";
+import type { AttemptLogs } from "../logs/attempt-logs.ts";
+import type { ActionRecord, AttemptFacts, RunImage, Store } from "../store/store.ts";
+import type { Apply } from "./apply.ts";
+import { makeAttemptSpec } from "./attempt-spec.ts";
+import { imageOfRun } from "./images.ts";
+import { attemptPrefix } from "./paths.ts";
+import type { RunIdentities } from "./run-identity.ts";
+
+export interface AttemptsOptions {
+  readonly store: Store;
+  readonly executor: Executor;
+  readonly logs: AttemptLogs;
+  readonly identities: RunIdentities;
+  readonly apply: Apply;
+  /** What the task wrote under an output prefix. */
+  readonly readWritten: (prefix: string) => Promise<Written>;
+  /** host:port at which attempts reach the server. */
+  readonly endpoint: () => string;
+  readonly stopGraceMs: number;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+export interface Attempts {
+  /** Takes care of the present attempt of an action that initializes or runs. Idempotent. */
+  supervise(action: ActionRecord): void;
+  stop(key: AttemptKey): Promise<void>;
+  release(key: AttemptKey): Promise<void>;
+  /** Stops watching; processes go on. */
+  close(): Promise<void>;
+}
+
+export function createAttempts(options: AttemptsOptions): Attempts {
+  const { store, executor, logs, apply, clock, log } = options;
+  /** Attempts that are being started or watched, by key; the promise ends when the start is done. */
+  const watched = new Map<string, Promise<void>>();
+  let closing = false;
+
+  const supervise = (action: ActionRecord): void => {
+    const key: AttemptKey = { ...action.key, attempt: action.state.attempt };
+    const name = attemptText(key);
+    if (closing || watched.has(name)) return;
+    const started = begin(action, key).catch((error: unknown) => {
+      log.error("attempt could not be looked after", { attempt: name, error });
+      return finish(action.key, key, { kind: "lost", error: systemError(error) }, {}, undefined);
+    });
+    watched.set(name, started);
+  };
+
+  const begin = async (action: ActionRecord, key: AttemptKey): Promise<void> => {
+    const { run, definition } = await describe(action);
+    let image: RunImage;
+    try {
+      image = await imageOfRun(store, executor, run, definition.image);
+    } catch (error) {
+      const outcome = imageOutcome(error, definition.image);
+      await finish(action.key, key, outcome, {}, undefined);
+      return;
+    }
+    const spec = makeAttemptSpec({
+      run,
+      action,
+      definition,
+      image: image as ResolvedImage,
+      endpoint: options.endpoint(),
+      credentials: options.identities.credentialsOf(run.key),
+    });
+    await watch(spec, action, image);
+  };
+
+  const describe = async (action: ActionRecord) => {
+    const [run, spec] = await Promise.all([store.getRun(action.key), store.getSpec(action.specDigest ?? "")]);
+    if (run === undefined || spec === undefined) throw new Error(`action ${action.id} has lost its run or task`);
+    return { run, definition: spec.definition };
+  };
+
+  const watch = async (spec: AttemptSpec, action: ActionRecord, image: RunImage): Promise<void> => {
+    const { key } = spec;
+    const sink = await logs.open(key);
+    // Events of one attempt are applied in the order in which they were told.
+    let chain: Promise<unknown> = Promise.resolve();
+    const tell = (event: ActionEvent, facts: AttemptFacts) => {
+      chain = chain
+        .then(() => apply(action.key, event, { attempt: facts }))
+        .catch((error: unknown) => log.error("event was not applied", { attempt: attemptText(key), error }));
+    };
+    await executor.start(spec, sink, {
+      progress: (reason) => tell({ type: "progress", attempt: key.attempt, reason }, { attempt: key.attempt, image }),
+      started: (at) =>
+        tell({ type: "started", attempt: key.attempt, at }, { attempt: key.attempt, startedAt: at, image }),
+      ended: (exit) => {
+        chain = chain
+          .then(() => settle(action, key, exit, image))
+          .catch((error: unknown) => log.error("end was not recorded", { attempt: attemptText(key), error }))
+          .then(() => sink.close());
+      },
+    });
+  };
+
+  const settle = async (action: ActionRecord, key: AttemptKey, exit: AttemptExit, image: RunImage): Promise<void> => {
+    const run = await store.getRun(action.key);
+    const prefix = attemptPrefix(run?.baseUri ?? "", key, key.attempt);
+    const outcome = judge(await options.readWritten(prefix), endingOf(exit), image.reference);
+    await finish(action.key, key, outcome, { exit, image }, prefix);
+  };
+
+  const finish = async (
+    action: ActionKey,
+    key: AttemptKey,
+    outcome: Outcome,
+    known: { exit?: AttemptExit; image?: RunImage },
+    prefix: string | undefined,
+  ): Promise<void> => {
+    const { attempt } = key;
+    const error = outcome.kind === "succeeded" ? undefined : shortened(outcome.error);
+    const facts: AttemptFacts = {
+      attempt,
+      image: known.image,
+      startedAt: known.exit?.startedAt,
+      endedAt: known.exit?.endedAt ?? clock.now(),
+      exitCode: known.exit?.exitCode,
+      outcome: outcome.kind,
+      error,
+      outputUri: outcome.kind === "succeeded" ? prefix : undefined,
+    };
+    const event: ActionEvent =
+      error === undefined
+        ? { type: "attemptSucceeded", attempt, outputUri: prefix ?? "" }
+        : { type: outcome.kind === "lost" ? "attemptLost" : "attemptFailed", attempt, error };
+    await apply(action, event, { attempt: facts });
+    watched.delete(attemptText(key));
+  };
+
+  return {
+    supervise,
+    stop: async (key) => {
+      // A start under way must be over first, or it would make what we are about to end.
+      await watched.get(attemptText(key));
+      await executor.stop(key, options.stopGraceMs);
+      await executor.release(key);
+      watched.delete(attemptText(key));
+    },
+    release: (key) => executor.release(key),
+    close: async () => {
+      closing = true;
+      await executor.close();
+      await Promise.allSettled(watched.values());
+    },
+  };
+}
+
+function shortened<T extends { message: string }>(error: T): T {
+  return { ...error, message: shorten(error.message) };
+}
+
+function endingOf(exit: AttemptExit): Ending {
+  return exit;
+}
+
+function systemError(error: unknown) {
+  return { code: "Interrupted", message: messageOf(error), kind: "system" as const, recoverable: true };
+}
+
+/**
+ * The codes that the SDK maps to ImagePullBackOffError and InvalidImageNameError (byoi.md, table of
+ * events); an image that is not there will not appear by trying again.
+ */
+function imageOutcome(error: unknown, image: string): Outcome {
+  if (!(error instanceof BoxkiteError)) throw error;
+  const message = `${error.message}${error.hint ? `; hint: ${error.hint}` : ""}`;
+  switch (error.code) {
+    case "IMAGE_REFERENCE_INVALID":
+      return { kind: "failed", error: { code: "InvalidImageName", message, kind: "user", recoverable: false } };
+    case "IMAGE_NOT_FOUND":
+    case "IMAGE_UNAUTHORIZED":
+    case "IMAGE_WRONG_PLATFORM":
+      return { kind: "failed", error: { code: "ImagePullBackOff", message, kind: "user", recoverable: false } };
+    default:
+      return {
+        kind: "lost",
+        error: { code: error.code, message: `image ${image}: ${message}`, kind: "system", recoverable: true },
+      };
+  }
+}
+
+export function attemptText(key: AttemptKey): string {
+  return `${key.project}/${key.domain}/${key.run}/${key.action}/${key.attempt}`;
+}

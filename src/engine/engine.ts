@@ -1,0 +1,142 @@
+/**
+ * The engine: accepts runs and actions, and drives each to its end. What it has to do next is always in
+ * the store; a restart reads it there. Change → look: every commit wakes the loops, each of which looks
+ * at the store at its own pace.
+ */
+import { BoxkiteError } from "../domain/errors.ts";
+import { actionKeyText, type ActionKey, type RunKey } from "../domain/ids.ts";
+import type { Written } from "../domain/outcome.ts";
+import type { Executor } from "../executors/executor.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { Logger } from "../lib/log.ts";
+import type { AttemptLogs } from "../logs/attempt-logs.ts";
+import type { ActionRecord, NewAction, NewRun, RunRecord, Store } from "../store/store.ts";
+import { createApply } from "./apply.ts";
+import { attemptText, createAttempts } from "./attempts.ts";
+import { createDispatcher } from "./dispatcher.ts";
+import { createEffects } from "./effects.ts";
+import { resolveAll } from "./images.ts";
+import type { RunIdentities } from "./run-identity.ts";
+import { createTimers } from "./timers.ts";
+
+export interface EngineOptions {
+  readonly store: Store;
+  readonly executor: Executor;
+  readonly logs: AttemptLogs;
+  readonly identities: RunIdentities;
+  readonly readWritten: (prefix: string) => Promise<Written>;
+  /** host:port at which attempts reach the server; asked at each start of an attempt. */
+  readonly endpoint: () => string;
+  readonly maxParallel: number;
+  /** Between SIGTERM and SIGKILL. */
+  readonly stopGraceMs?: number;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+export interface Engine {
+  /** Takes up what an earlier server left, then works. */
+  start(): Promise<void>;
+  /** Running attempts go on; the next start takes them up. */
+  stop(): Promise<void>;
+  /** Resolves the images and accepts the run. Throws RUN_EXISTS. */
+  createRun(run: NewRun, root: NewAction): Promise<{ readonly run: RunRecord; readonly root: ActionRecord }>;
+  /** Accepts an action; "exists" when the run has one of that name already. */
+  enqueue(run: RunRecord, action: NewAction): Promise<ActionRecord | "exists">;
+  /** Ends an action and all below it. An ended one stays as it is. Throws ACTION_NOT_FOUND. */
+  abort(key: ActionKey, reason: string): Promise<void>;
+  /** Answers a condition. Throws ACTION_NOT_FOUND, or INVALID_ARGUMENT if it waits for nothing. */
+  signal(key: ActionKey, value: Uint8Array): Promise<void>;
+}
+
+const DEFAULT_STOP_GRACE_MS = 10_000;
+
+export function createEngine(options: EngineOptions): Engine {
+  const { store, executor, clock, log } = options;
+  const apply = createApply(store, clock);
+  const attempts = createAttempts({ ...options, apply, stopGraceMs: options.stopGraceMs ?? DEFAULT_STOP_GRACE_MS });
+  const dispatcher = createDispatcher({ ...options, apply, attempts });
+  const effects = createEffects({ ...options, apply, attempts });
+  const timers = createTimers({ ...options, apply, onQueueDue: () => dispatcher.wake() });
+  const wake = () => {
+    dispatcher.wake();
+    effects.wake();
+    timers.wake();
+  };
+  let unsubscribe = () => {};
+
+  /** Attempts that run without anyone waiting for them: their action moved on while we were down. */
+  const reapLeftovers = async (live: readonly ActionRecord[]) => {
+    const wanted = new Set(live.map((action) => attemptText({ ...action.key, attempt: action.state.attempt })));
+    for (const key of await executor.list()) {
+      if (wanted.has(attemptText(key))) continue;
+      log.info("ending a leftover attempt", { attempt: attemptText(key) });
+      attempts
+        .stop(key)
+        .catch((error: unknown) => log.warn("a leftover could not be ended", { attempt: attemptText(key), error }));
+    }
+  };
+
+  return {
+    start: async () => {
+      const live = await store.liveAttempts();
+      await reapLeftovers(live);
+      for (const action of live) attempts.supervise(action);
+      unsubscribe = store.onChange(wake);
+      wake();
+    },
+    stop: async () => {
+      unsubscribe();
+      timers.stop();
+      await dispatcher.stop();
+      await attempts.close();
+      await effects.stop();
+    },
+    createRun: async (run, root) => {
+      const definition = root.spec?.definition;
+      const references = definition ? [definition.image, ...definition.relatedImages] : [];
+      const images = await resolveAll(executor, references);
+      const created = await store.createRun(run, root, images);
+      if (created === "exists") {
+        throw new BoxkiteError("RUN_EXISTS", `run ${run.key.run} exists already in ${run.key.project}/${run.key.domain}`, {
+          hint: "choose another name, or none to have one made",
+        });
+      }
+      return created;
+    },
+    enqueue: async (run, action) => {
+      const created = await store.createAction(run, action);
+      if (created === "parent_missing") {
+        throw new BoxkiteError("ACTION_NOT_FOUND", `parent action ${action.parent} is not in run ${run.key.run}`);
+      }
+      if (created === "parent_ended") {
+        throw new BoxkiteError("INVALID_ARGUMENT", `parent action ${action.parent} of ${action.name} has ended`);
+      }
+      return created;
+    },
+    abort: async (key, reason) => {
+      await requireAction(store, key);
+      await apply(key, { type: "abortRequested", reason });
+    },
+    signal: async (key, value) => {
+      const action = await requireAction(store, key);
+      if (action.state.phase !== "paused") {
+        throw new BoxkiteError("INVALID_ARGUMENT", `action ${key.action} waits for no signal: it is ${action.state.phase}`);
+      }
+      await apply(key, { type: "signalled", value });
+    },
+  };
+}
+
+async function requireAction(store: Store, key: ActionKey): Promise<ActionRecord> {
+  const action = await store.getAction(key);
+  if (action) return action;
+  throw new BoxkiteError("ACTION_NOT_FOUND", `there is no action ${actionKeyText(key)}`);
+}
+
+/** Throws RUN_NOT_FOUND. */
+export async function requireRun(store: Store, key: RunKey): Promise<RunRecord> {
+  const run = await store.getRun(key);
+  if (run) return run;
+  throw new BoxkiteError("RUN_NOT_FOUND", `there is no run ${key.run} in ${key.project}/${key.domain}`);
+}

@@ -1,0 +1,46 @@
+/** Which executor `boxkite up` uses, and what that means for the network. */
+import { join } from "node:path";
+import type { Logger } from "../lib/log.ts";
+import { systemClock } from "../lib/clock.ts";
+import type { Executor } from "./executor.ts";
+import { createProcessExecutor, findRuntime } from "./process/process-executor.ts";
+
+export interface ExecutorWish {
+  readonly engine: "auto" | "podman" | "docker" | "process";
+  readonly python: string | undefined;
+}
+
+export interface ExecutorContext {
+  readonly instance: string;
+  readonly dataDirectory: string;
+  readonly log: Logger;
+}
+
+export interface ExecutorChoice {
+  create(context: ExecutorContext): Promise<Executor>;
+  /** The address to listen at; `host` is what the user asked for. */
+  listenHost(host: string | undefined): string;
+  /** Which local addresses a connection may have reached us at. */
+  acceptsLocalAddress(host: string | undefined): (address: string) => boolean;
+  /** Tries from inside an attempt's surroundings whether the server can be reached. Undefined: nothing to try. */
+  probe(port: number): Promise<{ readonly ok: true; readonly endpoint: string; readonly note?: string } | undefined>;
+  close(): Promise<void>;
+}
+
+/** Throws CONFIG_INVALID or ENGINE_UNREACHABLE, saying what was tried. */
+export async function chooseExecutor(wish: ExecutorWish, env: NodeJS.ProcessEnv): Promise<ExecutorChoice> {
+  if (wish.engine === "process") return processChoice(findRuntime(wish.python, env), env);
+  const { chooseContainerEngine } = await import("./container/choose.ts");
+  return chooseContainerEngine(wish.engine, env);
+}
+
+function processChoice(path: readonly string[], env: NodeJS.ProcessEnv): ExecutorChoice {
+  return {
+    create: async ({ dataDirectory }) =>
+      createProcessExecutor({ directory: join(dataDirectory, "attempts"), path, env, clock: systemClock }),
+    listenHost: (host) => host ?? "127.0.0.1",
+    acceptsLocalAddress: () => () => true,
+    probe: async () => undefined,
+    close: async () => {},
+  };
+}

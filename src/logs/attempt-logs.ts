@@ -1,0 +1,213 @@
+/**
+ * The output of attempts, one file each: a line is `<milliseconds> <o|e|s> <text>`, in the order in
+ * which it arrived. Files are followed while they grow and stay after the end.
+ */
+import { EventEmitter } from "node:events";
+import { createWriteStream, type WriteStream } from "node:fs";
+import { mkdir, open, stat } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { createInterface } from "node:readline";
+import { createReadStream } from "node:fs";
+import type { AttemptKey, LogSink } from "../executors/executor.ts";
+
+export type LogStreamName = "stdout" | "stderr" | "system";
+
+export interface LogLine {
+  readonly atMs: number;
+  readonly stream: LogStreamName;
+  readonly text: string;
+}
+
+export interface AttemptLog extends LogSink {
+  /** Resolves when everything written so far is in the file. */
+  flush(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface AttemptLogs {
+  /** Opens the log of an attempt for writing; an existing one is continued. */
+  open(key: AttemptKey): Promise<AttemptLog>;
+  exists(key: AttemptKey): Promise<boolean>;
+  /**
+   * Lines from the first (counted from 0) in batches. With `follow`, waits for more until the log is
+   * closed or the signal aborts.
+   */
+  read(key: AttemptKey, options: ReadOptions): AsyncIterable<readonly LogLine[]>;
+}
+
+export interface ReadOptions {
+  readonly fromLine?: number;
+  readonly follow?: boolean;
+  readonly signal?: AbortSignal;
+}
+
+/** Bytes kept of one attempt; what comes after is counted and dropped, and the log says so. */
+export const MAX_LOG_BYTES = 256 * 1024 * 1024;
+const BATCH_LINES = 500;
+const CODES = { stdout: "o", stderr: "e", system: "s" } as const;
+const NAMES: Readonly<Record<string, LogStreamName>> = { o: "stdout", e: "stderr", s: "system" };
+
+export function createAttemptLogs(directory: string, maxBytes = MAX_LOG_BYTES): AttemptLogs {
+  const writers = new Map<string, OpenLog>();
+  const fileOf = (key: AttemptKey) =>
+    join(directory, key.project, key.domain, key.run, key.action, `${key.attempt}.log`);
+
+  return {
+    open: async (key) => {
+      const file = fileOf(key);
+      const known = writers.get(file);
+      if (known) return known;
+      await mkdir(dirname(file), { recursive: true });
+      const { size, lastAtMs } = await endOf(file);
+      const log = new OpenLog(file, size, lastAtMs, maxBytes, () => writers.delete(file));
+      writers.set(file, log);
+      return log;
+    },
+    exists: async (key) => {
+      const file = fileOf(key);
+      return writers.has(file) || (await stat(file).catch(() => undefined)) !== undefined;
+    },
+    read: (key, options) => readLog(fileOf(key), () => writers.get(fileOf(key)), options),
+  };
+}
+
+class OpenLog implements AttemptLog {
+  readonly changed = new EventEmitter<{ change: [] }>();
+  lastAtMs: number | undefined;
+  closed = false;
+  #size: number;
+  #dropped = 0;
+  readonly #stream: WriteStream;
+  readonly #maxBytes: number;
+  readonly #onClose: () => void;
+
+  constructor(file: string, size: number, lastAtMs: number | undefined, maxBytes: number, onClose: () => void) {
+    this.changed.setMaxListeners(0);
+    this.#size = size;
+    this.lastAtMs = lastAtMs;
+    this.#maxBytes = maxBytes;
+    this.#onClose = onClose;
+    this.#stream = createWriteStream(file, { flags: "a" });
+    // A full disk must not take the server down; the line is lost, the attempt goes on.
+    this.#stream.on("error", () => {});
+  }
+
+  write(stream: LogStreamName, line: string, atMs: number): void {
+    if (this.closed) return;
+    const bytes = Buffer.from(`${Math.trunc(atMs)} ${CODES[stream]} ${line.replaceAll("\n", "\\n")}\n`);
+    if (this.#size + bytes.length > this.#maxBytes) {
+      this.#dropped++;
+      return;
+    }
+    this.#append(bytes);
+    this.lastAtMs = atMs;
+  }
+
+  #append(bytes: Buffer): void {
+    this.#size += bytes.length;
+    this.#stream.write(bytes, () => this.changed.emit("change"));
+  }
+
+  flush(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#stream.closed || this.#stream.errored) resolve();
+      else this.#stream.write("", () => resolve());
+    });
+  }
+
+  async close(): Promise<void> {
+    if (this.closed) return;
+    if (this.#dropped > 0) {
+      const note = `${this.#dropped} more lines were dropped: a log keeps ${this.#maxBytes} bytes`;
+      this.#append(Buffer.from(`${this.lastAtMs ?? 0} s ${note}\n`));
+    }
+    this.closed = true;
+    await new Promise<void>((resolve) => this.#stream.end(resolve));
+    this.#onClose();
+    this.changed.emit("change");
+  }
+}
+
+/** Size of a log and the time of its last line; a half-written last line is cut off by a line end. */
+async function endOf(file: string): Promise<{ size: number; lastAtMs: number | undefined }> {
+  const handle = await open(file, "a+");
+  try {
+    const { size } = await handle.stat();
+    if (size === 0) return { size, lastAtMs: undefined };
+    const tail = Buffer.alloc(Math.min(size, 64 * 1024));
+    await handle.read(tail, 0, tail.length, size - tail.length);
+    const lines = tail.toString("utf8").split("\n");
+    const unfinished = lines.pop() !== "";
+    if (unfinished) await handle.appendFile("\n");
+    const times = lines.map((line) => Number.parseInt(line, 10)).filter((time) => Number.isFinite(time));
+    return { size: size + (unfinished ? 1 : 0), lastAtMs: times.at(-1) };
+  } finally {
+    await handle.close();
+  }
+}
+
+async function* readLog(
+  file: string,
+  writer: () => OpenLog | undefined,
+  options: ReadOptions,
+): AsyncIterable<readonly LogLine[]> {
+  let skip = options.fromLine ?? 0;
+  let offset = 0;
+  for (;;) {
+    const open = writer();
+    const changed = open && nextChange(open, options.signal);
+    for await (const batch of linesFrom(file, offset)) {
+      offset = batch.end;
+      const lines = batch.lines.slice(skip);
+      skip = Math.max(0, skip - batch.lines.length);
+      if (lines.length > 0) yield lines;
+      if (options.signal?.aborted) return;
+    }
+    if (!options.follow || options.signal?.aborted) return;
+    // Nobody writes any more, and the writer was looked at before the read: all of it was seen.
+    if (open === undefined) return;
+    await changed;
+  }
+}
+
+/** Resolves at the next line or at the end; listening starts now, so nothing between is missed. */
+function nextChange(log: OpenLog, signal: AbortSignal | undefined): Promise<void> {
+  if (log.closed) return Promise.resolve();
+  return new Promise((resolve) => {
+    const done = () => {
+      log.changed.off("change", done);
+      signal?.removeEventListener("abort", done);
+      resolve();
+    };
+    log.changed.on("change", done);
+    signal?.addEventListener("abort", done, { once: true });
+  });
+}
+
+/** Whole lines only, with the offset behind the last one of each batch. */
+async function* linesFrom(file: string, start: number): AsyncIterable<{ lines: LogLine[]; end: number }> {
+  const { size } = await stat(file);
+  if (size <= start) return;
+  const input = createReadStream(file, { start, end: size - 1 });
+  let end = start;
+  let lines: LogLine[] = [];
+  for await (const text of createInterface({ input, crlfDelay: 0 })) {
+    const next = end + Buffer.byteLength(text) + 1;
+    // The writer is in the middle of this line; the next look finds it whole.
+    if (next > size) break;
+    end = next;
+    const line = parseLine(text);
+    if (line) lines.push(line);
+    if (lines.length === BATCH_LINES) {
+      yield { lines, end };
+      lines = [];
+    }
+  }
+  yield { lines, end };
+}
+
+function parseLine(text: string): LogLine | undefined {
+  const match = /^(\d+) ([oes]) (.*)$/su.exec(text);
+  if (!match) return undefined;
+  return { atMs: Number(match[1]), stream: NAMES[match[2] as string] as LogStreamName, text: match[3] as string };
+}

@@ -1,0 +1,33 @@
+/** Who listens on a port of this machine, for an error message. Linux only; elsewhere nobody is named. */
+import { readFile, readdir, readlink } from "node:fs/promises";
+
+const LISTENING = "0A";
+
+/** "node (pid 123)", or undefined where it cannot be told. */
+export async function holderOfPort(port: number): Promise<string | undefined> {
+  const inodes = new Set([...(await listeningInodes("/proc/net/tcp", port)), ...(await listeningInodes("/proc/net/tcp6", port))]);
+  if (inodes.size === 0) return undefined;
+  for (const pid of await readdir("/proc").catch(() => [])) {
+    if (!/^\d+$/u.test(pid)) continue;
+    for (const fd of await readdir(`/proc/${pid}/fd`).catch(() => [])) {
+      const target = await readlink(`/proc/${pid}/fd/${fd}`).catch(() => "");
+      const inode = /^socket:\[(\d+)\]$/u.exec(target)?.[1];
+      if (inode === undefined || !inodes.has(inode)) continue;
+      const name = await readFile(`/proc/${pid}/comm`, "utf8").catch(() => "a program");
+      return `${name.trim()} (pid ${pid})`;
+    }
+  }
+  return undefined;
+}
+
+/** Columns of /proc/net/tcp: 1 = local address and port in hexadecimal, 3 = state, 9 = inode. */
+async function listeningInodes(table: string, port: number): Promise<string[]> {
+  const text = await readFile(table, "utf8").catch(() => "");
+  const suffix = `:${port.toString(16).toUpperCase().padStart(4, "0")}`;
+  return text
+    .split("\n")
+    .slice(1)
+    .map((line) => line.trim().split(/\s+/u))
+    .filter((columns) => columns[1]?.endsWith(suffix) && columns[3] === LISTENING)
+    .map((columns) => columns[9] ?? "");
+}

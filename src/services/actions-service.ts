@@ -1,0 +1,140 @@
+/**
+ * flyteidl2.actions.ActionsService: what a task container calls to run its children
+ * (protocol.md section 6).
+ */
+import { Code, ConnectError, type ConnectRouter, type ServiceImpl } from "@connectrpc/connect";
+import { toBinary } from "@bufbuild/protobuf";
+import { newTaskState, NO_RETRIES, type ActionState } from "../domain/action.ts";
+import { BoxkiteError } from "../domain/errors.ts";
+import type { NewAction } from "../store/store.ts";
+import { encodeUpdate } from "../wire/details.ts";
+import { ActionsService, EnqueueRequestSchema, type Action } from "../wire/gen/flyteidl2/actions/actions_service_pb.js";
+import { TraceActionSchema, type TraceAction } from "../wire/gen/flyteidl2/workflow/run_definition_pb.js";
+import { decodeActionId } from "../wire/identifiers.ts";
+import { decodePhase } from "../wire/phase.ts";
+import { requireSupported } from "../wire/support.ts";
+import { decodeTaskSpec } from "../wire/task-spec.ts";
+import { decodeTime } from "../wire/time.ts";
+import { topicOf } from "./change-feed.ts";
+import type { ServiceContext } from "./context.ts";
+import { requireAction, requireRun } from "./records.ts";
+
+/** Children told in one look of a watch. */
+const BATCH = 500;
+
+export function registerActionsService(router: ConnectRouter, context: ServiceContext): void {
+  const { store, engine, feed, clock } = context;
+
+  const service: Partial<ServiceImpl<typeof ActionsService>> = {
+    enqueue: async (request) => {
+      requireSupported(EnqueueRequestSchema, request);
+      const { action } = request;
+      if (action === undefined) throw new BoxkiteError("INVALID_ARGUMENT", "action is not set");
+      const key = decodeActionId(action.actionId);
+      const run = await requireRun(store, key);
+      const created = await engine.enqueue(run, decodeAction(action, key.action, clock.now()));
+      // The SDK takes this for "fine": it enqueues again after a lost answer or a restart.
+      if (created === "exists") throw new ConnectError(`action ${key.action} exists already`, Code.AlreadyExists);
+      return {};
+    },
+
+    watchForUpdates: async function* ({ filter }, { signal }) {
+      if (filter.case !== "parentActionId") throw new BoxkiteError("INVALID_ARGUMENT", "parent_action_id is not set");
+      const parent = await requireAction(store, decodeActionId(filter.value));
+      const run = await requireRun(store, parent.key);
+      const subscription = feed.subscribe(topicOf.children(run.id, parent.key.action));
+      try {
+        let cursor = 0;
+        let told = false;
+        while (!signal.aborted) {
+          const changed = await store.changedChildren(run, parent.key.action, cursor, BATCH);
+          for (const child of changed) {
+            cursor = child.seq;
+            yield { message: { case: "actionUpdate" as const, value: encodeUpdate(child) } };
+          }
+          if (changed.length === BATCH) continue;
+          if (!told) {
+            told = true;
+            yield { message: { case: "controlMessage" as const, value: { sentinel: true } } };
+          }
+          await subscription.next(signal);
+        }
+      } finally {
+        subscription.close();
+      }
+    },
+
+    abort: async ({ actionId, reason }) => {
+      await engine.abort(decodeActionId(actionId), reason || "aborted by its parent");
+      return {};
+    },
+  };
+  router.service(ActionsService, service);
+}
+
+function decodeAction(action: Action, name: string, now: number): NewAction {
+  const common = {
+    name,
+    parent: action.parentActionName ?? "",
+    group: action.group,
+    inputUri: action.inputUri,
+  };
+  switch (action.spec.case) {
+    case "task": {
+      if (action.spec.value.spec === undefined) throw new BoxkiteError("INVALID_ARGUMENT", "task.spec is not set");
+      const spec = decodeTaskSpec(action.spec.value.spec);
+      const { definition } = spec;
+      return {
+        ...common,
+        kind: "task",
+        spec,
+        displayName: definition.shortName || definition.name,
+        policy: definition.policy,
+        state: newTaskState(now),
+        grants: definition.reads,
+      };
+    }
+    case "trace":
+      return {
+        ...common,
+        kind: "trace",
+        detail: toBinary(TraceActionSchema, action.spec.value),
+        displayName: action.spec.value.name,
+        policy: NO_RETRIES,
+        state: traceState(action.spec.value, now),
+        grants: [],
+      };
+    default:
+      throw new BoxkiteError(
+        "FIELD_NOT_SUPPORTED",
+        `Action.spec is ${action.spec.case ?? "not set"}, and this server runs only tasks and traces`,
+      );
+  }
+}
+
+/** A trace has happened when it is told: it enters at its end, with its outputs' URI unchanged. */
+function traceState(trace: TraceAction, now: number): ActionState {
+  const phase = decodePhase(trace.phase);
+  if (phase !== "succeeded" && phase !== "failed") {
+    throw new BoxkiteError("INVALID_ARGUMENT", `trace ${trace.name} is neither succeeded nor failed`);
+  }
+  const startedAt = trace.startTime ? decodeTime(trace.startTime) : now;
+  return {
+    ...newTaskState(now),
+    phase,
+    startedAt,
+    endedAt: trace.endTime ? decodeTime(trace.endTime) : now,
+    outputUri: trace.outputs?.outputUri ?? "",
+    ...(phase === "failed"
+      ? {
+          error: {
+            code: "TraceFailed",
+            message: `trace ${trace.name} failed; its error is at ${trace.outputs?.outputUri ?? "no known place"}`,
+            kind: "user" as const,
+            recoverable: true,
+          },
+        }
+      : {}),
+  };
+}
+

@@ -1,0 +1,10 @@
+/**
+ * flyteidl2.cluster.ClusterService: clients ask which endpoint serves an operation. An empty answer
+ * means the one they asked (protocol.md section 1).
+ */
+import type { ConnectRouter } from "@connectrpc/connect";
+import { ClusterService } from "../wire/gen/flyteidl2/cluster/service_pb.js";
+
+export function registerClusterService(router: ConnectRouter): void {
+  router.service(ClusterService, { selectCluster: async () => ({}) });
+}

@@ -1,0 +1,28 @@
+/** What the services work with. */
+import type { Engine } from "../engine/engine.ts";
+import type { AttemptLogs } from "../logs/attempt-logs.ts";
+import type { ObjectStore } from "../objects/object-store.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { Logger } from "../lib/log.ts";
+import type { Store } from "../store/store.ts";
+import type { ChangeFeed } from "./change-feed.ts";
+
+export interface ServiceContext {
+  readonly store: Store;
+  readonly engine: Engine;
+  readonly objects: ObjectStore;
+  readonly logs: AttemptLogs;
+  readonly feed: ChangeFeed;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly bucket: string;
+  /** A URL that lets its bearer PUT or GET one object for a while. `origin`: as the client sees us. */
+  readonly presign: (request: PresignRequest) => string;
+}
+
+export interface PresignRequest {
+  readonly method: "GET" | "PUT";
+  readonly origin: string;
+  readonly uri: string;
+  readonly expiresInSeconds: number;
+}

@@ -1,0 +1,182 @@
+/** flyteidl2.dataproxy.DataProxyService: uploads, downloads, inputs and outputs, logs. */
+import type { ConnectRouter, ServiceImpl } from "@connectrpc/connect";
+import { create, fromBinary } from "@bufbuild/protobuf";
+import { BoxkiteError } from "../domain/errors.ts";
+import { checkProjectName, type ProjectKey } from "../domain/ids.ts";
+import { isTerminal } from "../domain/phase.ts";
+import { attemptPrefix, uploadUri } from "../engine/paths.ts";
+import type { AttemptKey } from "../executors/executor.ts";
+import type { LogLine } from "../logs/attempt-logs.ts";
+import {
+  ArtifactType,
+  CreateDownloadLinkRequestSchema,
+  DataProxyService,
+  type CreateUploadLocationRequest,
+  type UploadInputsRequest,
+} from "../wire/gen/flyteidl2/dataproxy/dataproxy_service_pb.js";
+import { LogLineOriginator, LogLineSchema } from "../wire/gen/flyteidl2/logs/dataplane/payload_pb.js";
+import { InputsSchema, OutputsSchema } from "../wire/gen/flyteidl2/task/common_pb.js";
+import { decodeActionId, decodeProjectId, decodeRunId, decodeTaskId } from "../wire/identifiers.ts";
+import { encodeTime, decodeDuration } from "../wire/time.ts";
+import { requestOrigin } from "./origin.ts";
+import { topicOf } from "./change-feed.ts";
+import type { ServiceContext } from "./context.ts";
+import { emptyInputs, storeInputs } from "./inputs.ts";
+import { keyOfUri } from "./object-keys.ts";
+import { requireAction, requireProject, requireRun, requireTask } from "./records.ts";
+
+const DEFAULT_EXPIRY_SECONDS = 3_600;
+const LONGEST_EXPIRY_SECONDS = 7 * 24 * 3_600;
+
+export function registerDataProxyService(router: ConnectRouter, context: ServiceContext): void {
+  const { store, objects, logs, feed, bucket, clock } = context;
+
+  const service: Partial<ServiceImpl<typeof DataProxyService>> = {
+    createUploadLocation: async (request, handler) => {
+      const scope = {
+        project: checkProjectName(request.project, "project"),
+        domain: checkProjectName(request.domain, "domain"),
+      };
+      await requireProject(store, scope);
+      const uri = uploadUri(bucket, scope, uploadRoot(request), fileName(request));
+      const expiresInSeconds = expiry(request.expiresIn && decodeDuration(request.expiresIn) / 1_000);
+      return {
+        signedUrl: context.presign({ method: "PUT", origin: requestOrigin(handler), uri, expiresInSeconds }),
+        nativeUrl: uri,
+        expiresAt: encodeTime(clock.now() + expiresInSeconds * 1_000),
+        headers: {},
+      };
+    },
+
+    uploadInputs: async (request) => {
+      if (request.baseDir !== "") {
+        throw new BoxkiteError("FIELD_NOT_SUPPORTED", "UploadInputsRequest.base_dir is set; inputs go into this server's own store");
+      }
+      const scope = scopeOf(request);
+      await requireProject(store, scope);
+      const ignored = await ignoredInputs(request);
+      return { offloadedInputData: await storeInputs(context, scope, request.inputs ?? emptyInputs(), ignored) };
+    },
+
+    createDownloadLink: async (request, handler) => {
+      const { artifactType, source } = request;
+      if (source.case !== "actionAttemptId") {
+        throw new BoxkiteError("FIELD_NOT_SUPPORTED", `${CreateDownloadLinkRequestSchema.name}.${source.case ?? "source"}: only action_attempt_id is supported`);
+      }
+      const record = await requireAction(store, decodeActionId(source.value.actionId));
+      const uri = await artifactUri(record.key, artifactType, source.value.attempt || record.state.attempt);
+      const found = await objects.head(keyOfUri(uri, bucket));
+      if (found === undefined) throw new BoxkiteError("OBJECT_NOT_FOUND", `action ${record.key.action} has no ${ArtifactType[artifactType]} yet`);
+      const expiresInSeconds = expiry(request.expiresIn && decodeDuration(request.expiresIn) / 1_000);
+      return {
+        preSignedUrls: {
+          signedUrl: [context.presign({ method: "GET", origin: requestOrigin(handler), uri, expiresInSeconds })],
+          expiresAt: encodeTime(clock.now() + expiresInSeconds * 1_000),
+        },
+      };
+    },
+
+    getActionData: async ({ actionId }) => {
+      const { inputUri, state, kind } = await requireAction(store, decodeActionId(actionId));
+      // A task's outputs lie under a prefix, a trace's at the very URI (protocol.md section 12, 8).
+      const outputsUri = state.outputUri && (kind === "trace" ? state.outputUri : `${state.outputUri}/outputs.pb`);
+      const [inputs, outputs] = await Promise.all([readObject(inputUri), readObject(outputsUri)]);
+      return {
+        inputs: inputs ? fromBinary(InputsSchema, inputs) : create(InputsSchema),
+        outputs: outputs ? fromBinary(OutputsSchema, outputs) : create(OutputsSchema),
+        inputsUri: inputUri,
+        outputsUri: outputsUri ?? "",
+      };
+    },
+
+    tailLogs: async function* (request, { signal }) {
+      if (request.connectorEndpoint !== undefined && request.connectorEndpoint !== "") {
+        throw new BoxkiteError("FIELD_NOT_SUPPORTED", "TailLogsRequest.connector_endpoint is set, and there are no connectors");
+      }
+      const record = await requireAction(store, decodeActionId(request.actionId));
+      const key: AttemptKey = { ...record.key, attempt: request.attempt || Math.max(1, record.state.attempt) };
+      if (key.attempt > Math.max(1, record.state.attempt)) {
+        throw new BoxkiteError("LOGS_NOT_FOUND", `action ${record.key.action} has had no attempt ${key.attempt} yet`);
+      }
+      if (!(await waitForLog(key, signal))) {
+        throw new BoxkiteError("LOGS_NOT_FOUND", `action ${record.key.action} ended without a log`);
+      }
+      for await (const lines of logs.read(key, { follow: true, signal })) {
+        yield { logs: [{ lines: lines.map(encodeLine) }] };
+      }
+    },
+  };
+  router.service(DataProxyService, service);
+
+  /** A log appears when its attempt is looked after; false when the action ends before that. */
+  async function waitForLog(key: AttemptKey, signal: AbortSignal): Promise<boolean> {
+    const first = await requireAction(store, key);
+    const subscription = feed.subscribe(topicOf.action(first.id));
+    try {
+      while (!signal.aborted) {
+        const ended = isTerminal((await requireAction(store, key)).state.phase);
+        if (await logs.exists(key)) return true;
+        if (ended) return false;
+        await subscription.next(signal);
+      }
+      return true;
+    } finally {
+      subscription.close();
+    }
+  }
+
+  async function readObject(uri: string | undefined): Promise<Uint8Array | undefined> {
+    return uri ? objects.readAll(keyOfUri(uri, bucket)) : undefined;
+  }
+
+  async function ignoredInputs({ task }: UploadInputsRequest): Promise<readonly string[]> {
+    if (task.case === "taskSpec") return task.value.taskTemplate?.metadata?.cacheIgnoreInputVars ?? [];
+    if (task.case !== "taskId") return [];
+    return (await requireTask(store, decodeTaskId(task.value))).spec.definition.cache?.ignoredInputs ?? [];
+  }
+
+  async function artifactUri(key: AttemptKey | Omit<AttemptKey, "attempt">, type: ArtifactType, attempt: number): Promise<string> {
+    const run = await requireRun(store, key);
+    if (type === ArtifactType.REPORT) return `${attemptPrefix(run.baseUri, key, attempt)}/report.html`;
+    const record = await requireAction(store, key);
+    const spec = record.specDigest === undefined ? undefined : await store.getSpec(record.specDigest);
+    const [bundle] = spec?.definition.reads ?? [];
+    if (type === ArtifactType.CODE_BUNDLE && bundle !== undefined) return bundle;
+    throw new BoxkiteError("OBJECT_NOT_FOUND", `action ${key.action} has no ${ArtifactType[type] ?? "such artifact"}`);
+  }
+}
+
+function scopeOf({ id }: UploadInputsRequest): ProjectKey {
+  if (id.case === "projectId") return decodeProjectId(id.value);
+  if (id.case === "runId") return decodeRunId(id.value.name === "" ? { ...id.value, name: "unnamed" } : id.value);
+  throw new BoxkiteError("INVALID_ARGUMENT", "neither run_id nor project_id is set");
+}
+
+/**
+ * The place of an upload follows from its content, so that a client that remembers an upload (the SDK
+ * does, for a day) still finds it, also after it was uploaded again.
+ */
+function uploadRoot(request: CreateUploadLocationRequest): string {
+  if (request.filenameRoot !== "") return request.filenameRoot;
+  if (request.contentMd5.length > 0) return Buffer.from(request.contentMd5).toString("hex");
+  throw new BoxkiteError("INVALID_ARGUMENT", "neither filename_root nor content_md5 is set");
+}
+
+function fileName({ filename }: CreateUploadLocationRequest): string {
+  if (filename !== "") return filename;
+  throw new BoxkiteError("INVALID_ARGUMENT", "filename is empty");
+}
+
+function expiry(asked: number | undefined): number {
+  return Math.min(asked && asked > 0 ? Math.ceil(asked) : DEFAULT_EXPIRY_SECONDS, LONGEST_EXPIRY_SECONDS);
+}
+
+/** Clients print a message as it is: it carries its own line end (protocol.md section 2, 7). */
+function encodeLine(line: LogLine) {
+  return create(LogLineSchema, {
+    timestamp: encodeTime(line.atMs),
+    message: `${line.text}\n`,
+    originator: line.stream === "system" ? LogLineOriginator.SYSTEM : LogLineOriginator.USER,
+  });
+}
+

@@ -1,0 +1,70 @@
+/** BoxkiteError to Connect's codes: the only place where the two meet. */
+import { Code, ConnectError, type Interceptor } from "@connectrpc/connect";
+import { BoxkiteError, type ErrorCode } from "../domain/errors.ts";
+import type { Logger } from "../lib/log.ts";
+
+const CODES = {
+  INVALID_ARGUMENT: Code.InvalidArgument,
+  FIELD_NOT_SUPPORTED: Code.InvalidArgument,
+  PROJECT_NOT_FOUND: Code.NotFound,
+  RUN_NOT_FOUND: Code.NotFound,
+  RUN_EXISTS: Code.AlreadyExists,
+  ACTION_NOT_FOUND: Code.NotFound,
+  ACTION_EXISTS: Code.AlreadyExists,
+  TASK_NOT_FOUND: Code.NotFound,
+  TASK_EXISTS: Code.AlreadyExists,
+  PERMISSION_DENIED: Code.PermissionDenied,
+  OBJECT_NOT_FOUND: Code.NotFound,
+  LOGS_NOT_FOUND: Code.NotFound,
+  LIMIT_EXCEEDED: Code.ResourceExhausted,
+  IMAGE_REFERENCE_INVALID: Code.InvalidArgument,
+  IMAGE_NOT_FOUND: Code.NotFound,
+  IMAGE_UNAUTHORIZED: Code.PermissionDenied,
+  IMAGE_WRONG_PLATFORM: Code.FailedPrecondition,
+  REGISTRY_UNREACHABLE: Code.Unavailable,
+  ENGINE_UNREACHABLE: Code.Unavailable,
+  ENGINE_FAILED: Code.Internal,
+  CONFIG_INVALID: Code.FailedPrecondition,
+  PORT_IN_USE: Code.FailedPrecondition,
+  DATA_DIRECTORY_UNUSABLE: Code.FailedPrecondition,
+} as const satisfies Record<ErrorCode, Code>;
+
+/** Headers that carry what ConnectError has no place for. */
+export const CODE_HEADER = "boxkite-error-code";
+
+export function toConnectError(error: unknown): ConnectError {
+  if (error instanceof ConnectError) return error;
+  if (error instanceof BoxkiteError) {
+    const text = error.hint === undefined ? error.message : `${error.message}; hint: ${error.hint}`;
+    return new ConnectError(text, CODES[error.code], { [CODE_HEADER]: error.code }, undefined, error);
+  }
+  return new ConnectError("internal error; the server's log has the cause", Code.Internal, undefined, undefined, error);
+}
+
+/** Encodes what handlers throw; what nobody threw on purpose is logged with its cause and not shown. */
+export function errorInterceptor(log: Logger): Interceptor {
+  const encode = (method: string, error: unknown): ConnectError => {
+    const encoded = toConnectError(error);
+    if (encoded.code === Code.Internal) log.error("a request failed", { method, error: encoded.cause ?? error });
+    else log.debug("a request was refused", { method, code: Code[encoded.code], error: encoded });
+    return encoded;
+  };
+  return (next) => async (request) => {
+    const method = `${request.service.typeName}/${request.method.name}`;
+    try {
+      const response = await next(request);
+      if (!response.stream) return response;
+      return { ...response, message: guarded(response.message, (error) => encode(method, error)) };
+    } catch (error) {
+      throw encode(method, error);
+    }
+  };
+}
+
+async function* guarded<T>(messages: AsyncIterable<T>, encode: (error: unknown) => ConnectError): AsyncIterable<T> {
+  try {
+    yield* messages;
+  } catch (error) {
+    throw encode(error);
+  }
+}

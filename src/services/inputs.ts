@@ -1,0 +1,38 @@
+/** Inputs of a run: written to the object store before the run exists, under a name made of their content. */
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import type { ProjectKey } from "../domain/ids.ts";
+import { BoxkiteError } from "../domain/errors.ts";
+import { offloadedInputsUri } from "../engine/paths.ts";
+import { keyOfUri } from "./object-keys.ts";
+import { InputsSchema, type Inputs } from "../wire/gen/flyteidl2/task/common_pb.js";
+import { OffloadedInputDataSchema, type OffloadedInputData } from "../wire/gen/flyteidl2/common/run_pb.js";
+import { hashInputs } from "../wire/literals.ts";
+import type { ServiceContext } from "./context.ts";
+
+/** Stores the inputs and says where; the same inputs are stored once. */
+export async function storeInputs(
+  { objects, bucket }: Pick<ServiceContext, "objects" | "bucket">,
+  scope: ProjectKey,
+  inputs: Inputs,
+  ignored: readonly string[],
+): Promise<OffloadedInputData> {
+  const bytes = toBinary(InputsSchema, inputs);
+  // The place follows from everything in the message; the hash that caching uses leaves some of it out.
+  const place = Buffer.from(hashInputs(inputs.literals), "base64").toString("hex");
+  const context = inputs.context.map(({ key, value }) => `${key}=${value}`).join("\n");
+  const name = context === "" ? place : `${place}-${Buffer.from(context).toString("base64url").slice(0, 40)}`;
+  const uri = offloadedInputsUri(bucket, scope, name);
+  await objects.put(keyOfUri(uri, bucket), bytes);
+  return create(OffloadedInputDataSchema, { uri, inputsHash: hashInputs(inputs.literals, ignored) });
+}
+
+/** Reads them back. Throws INVALID_ARGUMENT where the object is not there or is no inputs. */
+export async function readInputs({ objects, bucket }: ServiceContext, uri: string): Promise<Inputs> {
+  const bytes = await objects.readAll(keyOfUri(uri, bucket));
+  if (bytes === undefined) throw new BoxkiteError("INVALID_ARGUMENT", `there are no inputs at ${uri}`);
+  return fromBinary(InputsSchema, bytes);
+}
+
+export function emptyInputs(): Inputs {
+  return create(InputsSchema, {});
+}

@@ -1,0 +1,72 @@
+/** flyteidl2.project.ProjectService. */
+import type { ConnectRouter, ServiceImpl } from "@connectrpc/connect";
+import { create } from "@bufbuild/protobuf";
+import { BoxkiteError } from "../domain/errors.ts";
+import { checkProjectName, DOMAINS } from "../domain/ids.ts";
+import type { ProjectRecord } from "../store/store.ts";
+import {
+  ProjectSchema,
+  ProjectService,
+  ProjectState,
+  type Project,
+} from "../wire/gen/flyteidl2/project/project_service_pb.js";
+import type { ServiceContext } from "./context.ts";
+
+export function registerProjectService(router: ConnectRouter, { store, clock }: ServiceContext): void {
+  const service: Partial<ServiceImpl<typeof ProjectService>> = {
+    createProject: async ({ project }) => {
+      const record = decode(project, clock.now());
+      if ((await store.createProject(record)) === "exists") {
+        throw new BoxkiteError("ACTION_EXISTS", `project ${record.id} exists already`);
+      }
+      return {};
+    },
+    updateProject: async ({ project }) => {
+      const known = await require(project?.id ?? "");
+      // An update without a name keeps the one there is: archiving sends the id and the state only.
+      const next = decode(project, known.createdAt);
+      await store.updateProject({ ...next, name: project?.name || known.name, description: project?.description || known.description });
+      return {};
+    },
+    getProject: async ({ id }) => ({ project: encode(await require(id)) }),
+    listProjects: async (request) => {
+      if (request.filters !== "") throw new BoxkiteError("FIELD_NOT_SUPPORTED", "ListProjectsRequest.filters is set");
+      const all = await store.listProjects();
+      const start = request.token === "" ? 0 : all.findIndex((project) => project.id > request.token);
+      const limit = request.limit || all.length;
+      const page = start < 0 ? [] : all.slice(start, start + limit);
+      const more = start >= 0 && start + limit < all.length;
+      return { projects: { projects: page.map(encode), token: more ? (page.at(-1)?.id ?? "") : "" } };
+    },
+  };
+  router.service(ProjectService, service);
+
+  async function require(id: string): Promise<ProjectRecord> {
+    const project = await store.getProject(id);
+    if (project) return project;
+    throw new BoxkiteError("PROJECT_NOT_FOUND", `there is no project ${JSON.stringify(id)}`);
+  }
+}
+
+function decode(project: Project | undefined, createdAt: number): ProjectRecord {
+  if (project === undefined) throw new BoxkiteError("INVALID_ARGUMENT", "project is not set");
+  return {
+    id: checkProjectName(project.id, "project id"),
+    name: project.name || project.id,
+    description: project.description,
+    labels: project.labels?.values ?? {},
+    state: project.state === ProjectState.ARCHIVED ? "archived" : "active",
+    createdAt,
+  };
+}
+
+function encode(record: ProjectRecord): Project {
+  return create(ProjectSchema, {
+    id: record.id,
+    name: record.name,
+    description: record.description,
+    labels: { values: record.labels },
+    state: record.state === "archived" ? ProjectState.ARCHIVED : ProjectState.ACTIVE,
+    domains: DOMAINS.map((id) => ({ id, name: id })),
+  });
+}

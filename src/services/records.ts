@@ -1,0 +1,57 @@
+/** Looking records up for a request: found, or the error that says what is missing. */
+import { BoxkiteError } from "../domain/errors.ts";
+import { actionKeyText, DOMAINS, type ActionKey, type ProjectKey, type RunKey, type TaskKey } from "../domain/ids.ts";
+import type { ActionRecord, RunRecord, Store, StoredSpec, TaskRecord } from "../store/store.ts";
+import type { DetailSources } from "../wire/details.ts";
+
+export async function requireRun(store: Store, key: RunKey): Promise<RunRecord> {
+  const run = await store.getRun(key);
+  if (run) return run;
+  throw new BoxkiteError("RUN_NOT_FOUND", `there is no run ${key.run} in ${key.project}/${key.domain}`);
+}
+
+export async function requireAction(store: Store, key: ActionKey): Promise<ActionRecord> {
+  const action = await store.getAction(key);
+  if (action) return action;
+  throw new BoxkiteError("ACTION_NOT_FOUND", `there is no action ${actionKeyText(key)}`);
+}
+
+export async function requireTask(store: Store, key: TaskKey): Promise<{ record: TaskRecord; spec: StoredSpec }> {
+  const record = await store.getTask(key);
+  const spec = record && (await store.getSpec(record.specDigest));
+  if (record && spec) return { record, spec };
+  throw new BoxkiteError(
+    "TASK_NOT_FOUND",
+    `task ${key.name} version ${JSON.stringify(key.version)} is not deployed in ${key.project}/${key.domain}`,
+    { hint: "deploy it with flyte deploy, or list what is there with flyte get task" },
+  );
+}
+
+/** Projects are made on purpose; domains are the same everywhere. */
+export async function requireProject(store: Store, key: ProjectKey): Promise<void> {
+  const project = await store.getProject(key.project);
+  if (project === undefined) {
+    throw new BoxkiteError("PROJECT_NOT_FOUND", `there is no project ${key.project}`, {
+      hint: `create it with flyte create project --id ${key.project} --name ${key.project}`,
+    });
+  }
+  if (project.state === "archived") {
+    throw new BoxkiteError("INVALID_ARGUMENT", `project ${key.project} is archived`, {
+      hint: `activate it with flyte update project ${key.project} --unarchive`,
+    });
+  }
+  if (!(DOMAINS as readonly string[]).includes(key.domain)) {
+    throw new BoxkiteError("INVALID_ARGUMENT", `there is no domain ${JSON.stringify(key.domain)}`, {
+      hint: `use one of: ${DOMAINS.join(", ")}`,
+    });
+  }
+}
+
+export async function detailSources(store: Store, record: ActionRecord): Promise<DetailSources> {
+  const [run, spec, attempts] = await Promise.all([
+    requireRun(store, record.key),
+    record.specDigest === undefined ? undefined : store.getSpec(record.specDigest),
+    store.listAttempts(record),
+  ]);
+  return { record, run, spec, attempts };
+}

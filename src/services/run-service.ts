@@ -1,0 +1,191 @@
+/** flyteidl2.workflow.RunService. */
+import type { ConnectRouter, ServiceImpl } from "@connectrpc/connect";
+import { create, toBinary } from "@bufbuild/protobuf";
+import { ROOT_ACTION, newRunName, type ProjectKey, type RunKey } from "../domain/ids.ts";
+import { isTerminal } from "../domain/phase.ts";
+import { newTaskState } from "../domain/action.ts";
+import { BoxkiteError } from "../domain/errors.ts";
+import { runBaseUri } from "../engine/paths.ts";
+import type { StoredSpec } from "../store/store.ts";
+import { encodeAction, encodeActionDetails, encodeRun, encodeRunDetails } from "../wire/details.ts";
+import { RunSpecSchema } from "../wire/gen/flyteidl2/task/run_pb.js";
+import { CreateRunRequestSchema, RunService, type CreateRunRequest } from "../wire/gen/flyteidl2/workflow/run_service_pb.js";
+import { decodeActionId, decodeProjectId, decodeRunId, decodeTaskId } from "../wire/identifiers.ts";
+import { decodeListRequest } from "../wire/list-request.ts";
+import { objectUrisIn } from "../wire/literals.ts";
+import { decodeSource } from "../wire/phase.ts";
+import { requireSupported } from "../wire/support.ts";
+import { decodeRunSpec, decodeTaskSpec } from "../wire/task-spec.ts";
+import { decodeTime } from "../wire/time.ts";
+import { topicOf } from "./change-feed.ts";
+import type { ServiceContext } from "./context.ts";
+import { emptyInputs, readInputs, storeInputs } from "./inputs.ts";
+import { detailSources, requireAction, requireProject, requireRun, requireTask } from "./records.ts";
+
+export function registerRunService(router: ConnectRouter, context: ServiceContext): void {
+  const { store, engine, feed, clock } = context;
+
+  const service: Partial<ServiceImpl<typeof RunService>> = {
+    createRun: async (request) => {
+      requireSupported(CreateRunRequestSchema, request);
+      const key = runKeyOf(request);
+      await requireProject(store, key);
+      const spec = await specOf(context, request);
+      const { uri, grants } = await inputsOf(context, request, key);
+      const now = clock.now();
+      const startTime = request.runStartTime ?? request.runSpec?.runStartTime;
+      const { run, root } = await engine.createRun(
+        {
+          key,
+          spec: toBinary(RunSpecSchema, request.runSpec ?? create(RunSpecSchema)),
+          settings: decodeRunSpec(request.runSpec),
+          baseUri: runBaseUri(context.bucket, key),
+          source: decodeSource(request.source),
+          createdAt: startTime === undefined ? now : decodeTime(startTime),
+        },
+        {
+          name: ROOT_ACTION,
+          kind: "task",
+          group: "",
+          spec,
+          displayName: spec.definition.shortName || spec.definition.name,
+          inputUri: uri,
+          policy: spec.definition.policy,
+          state: newTaskState(now),
+          grants: [uri, ...grants, ...spec.definition.reads],
+        },
+      );
+      return { run: encodeRun({ run, root }) };
+    },
+
+    abortRun: async ({ runId, reason }) => {
+      const key = decodeRunId(runId);
+      await requireRun(store, key);
+      await engine.abort({ ...key, action: ROOT_ACTION }, reason || "aborted by a client");
+      return {};
+    },
+    abortAction: async ({ actionId, reason }) => {
+      await engine.abort(decodeActionId(actionId), reason || "aborted by a client");
+      return {};
+    },
+
+    getRunDetails: async ({ runId }) => {
+      const root = await requireAction(store, { ...decodeRunId(runId), action: ROOT_ACTION });
+      return { details: encodeRunDetails(await detailSources(store, root)) };
+    },
+    getActionDetails: async ({ actionId }) => {
+      const record = await requireAction(store, decodeActionId(actionId));
+      return { details: encodeActionDetails(await detailSources(store, record)) };
+    },
+    getActionDataURIs: async ({ actionId }) => {
+      const record = await requireAction(store, decodeActionId(actionId));
+      return { inputsUri: record.inputUri, outputsUri: record.state.outputUri ?? "" };
+    },
+
+    watchActionDetails: async function* ({ actionId }, { signal }) {
+      const key = decodeActionId(actionId);
+      const first = await requireAction(store, key);
+      const subscription = feed.subscribe(topicOf.action(first.id));
+      try {
+        for (let seen = -1; !signal.aborted; ) {
+          const record = await requireAction(store, key);
+          if (record.seq > seen) {
+            seen = record.seq;
+            yield { details: encodeActionDetails(await detailSources(store, record)) };
+          }
+          if (isTerminal(record.state.phase)) return;
+          await subscription.next(signal);
+        }
+      } finally {
+        subscription.close();
+      }
+    },
+    watchRunDetails: async function* ({ runId }, { signal }) {
+      const key = { ...decodeRunId(runId), action: ROOT_ACTION };
+      const first = await requireAction(store, key);
+      const subscription = feed.subscribe(topicOf.action(first.id));
+      try {
+        for (let seen = -1; !signal.aborted; ) {
+          const record = await requireAction(store, key);
+          if (record.seq > seen) {
+            seen = record.seq;
+            yield { details: encodeRunDetails(await detailSources(store, record)) };
+          }
+          if (isTerminal(record.state.phase)) return;
+          await subscription.next(signal);
+        }
+      } finally {
+        subscription.close();
+      }
+    },
+
+    listRuns: async (request) => {
+      const page = decodeListRequest(
+        request.request,
+        request.pausedActionsOnly ? [{ field: "phase", comparison: "=", values: ["paused"] }] : [],
+      );
+      const { items, token } = await store.listRuns(scopeOf(request.scopeBy), page);
+      return { runs: items.map(encodeRun), token };
+    },
+    listActions: async (request) => {
+      const run = await requireRun(store, decodeRunId(request.runId));
+      const { items, token } = await store.listActions(run.key, decodeListRequest(request.request));
+      return { actions: items.map((record) => encodeAction(record, run.source)), token };
+    },
+  };
+  router.service(RunService, service);
+}
+
+function runKeyOf({ id }: CreateRunRequest): RunKey {
+  switch (id.case) {
+    case "runId":
+      return decodeRunId({ ...id.value, name: id.value.name || newRunName() });
+    case "projectId":
+      return { ...decodeProjectId(id.value), run: newRunName() };
+    default:
+      throw new BoxkiteError("INVALID_ARGUMENT", "neither run_id nor project_id is set");
+  }
+}
+
+async function specOf({ store }: ServiceContext, { task }: CreateRunRequest): Promise<StoredSpec> {
+  switch (task.case) {
+    case "taskSpec":
+      return decodeTaskSpec(task.value);
+    case "taskId":
+      return (await requireTask(store, decodeTaskId(task.value))).spec;
+    default:
+      throw new BoxkiteError("INVALID_ARGUMENT", "neither task_spec nor task_id is set");
+  }
+}
+
+/** Where the inputs are, and what they point at: the run may read both. */
+async function inputsOf(
+  context: ServiceContext,
+  { inputWrapper }: CreateRunRequest,
+  scope: ProjectKey,
+): Promise<{ uri: string; grants: string[] }> {
+  if (inputWrapper.case === "offloadedInputData") {
+    const { uri } = inputWrapper.value;
+    return { uri, grants: objectUrisIn((await readInputs(context, uri)).literals) };
+  }
+  const inputs = inputWrapper.case === "inputs" ? inputWrapper.value : emptyInputs();
+  const { uri } = await storeInputs(context, scope, inputs, []);
+  return { uri, grants: objectUrisIn(inputs.literals) };
+}
+
+type ListScope = Parameters<ServiceImpl<typeof RunService>["listRuns"]>[0]["scopeBy"];
+
+function scopeOf(scope: ListScope): Partial<ProjectKey> & { taskName?: string } {
+  switch (scope.case) {
+    case "projectId":
+      return decodeProjectId(scope.value);
+    case "taskName":
+      return { project: scope.value.project, domain: scope.value.domain, taskName: scope.value.name };
+    case "taskId":
+      return { project: scope.value.project, domain: scope.value.domain, taskName: scope.value.name };
+    case "triggerName":
+      throw new BoxkiteError("FIELD_NOT_SUPPORTED", "ListRunsRequest.trigger_name is set, and there are no triggers yet");
+    default:
+      return {};
+  }
+}

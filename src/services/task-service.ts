@@ -1,0 +1,58 @@
+/** flyteidl2.task.TaskService: deployed tasks. */
+import type { ConnectRouter, ServiceImpl } from "@connectrpc/connect";
+import { BoxkiteError } from "../domain/errors.ts";
+import type { ProjectKey } from "../domain/ids.ts";
+import { encodeTask, encodeTaskDetails } from "../wire/details.ts";
+import { TaskService } from "../wire/gen/flyteidl2/task/task_service_pb.js";
+import { decodeProjectId, decodeTaskId } from "../wire/identifiers.ts";
+import { decodeListRequest } from "../wire/list-request.ts";
+import { decodeTaskSpec } from "../wire/task-spec.ts";
+import { encodeTime } from "../wire/time.ts";
+import type { ServiceContext } from "./context.ts";
+import { requireProject, requireTask } from "./records.ts";
+
+export function registerTaskService(router: ConnectRouter, { store, clock, log }: ServiceContext): void {
+  const service: Partial<ServiceImpl<typeof TaskService>> = {
+    deployTask: async (request) => {
+      const key = decodeTaskId(request.taskId);
+      if (key.version === "") throw new BoxkiteError("INVALID_ARGUMENT", "task_id.version is empty");
+      if (request.triggers.length > 0) {
+        throw new BoxkiteError(
+          "FIELD_NOT_SUPPORTED",
+          `DeployTaskRequest.triggers is set (${request.triggers.map((trigger) => trigger.name).join(", ")}), and this server has no triggers yet`,
+          { hint: "deploy the task without triggers=" },
+        );
+      }
+      if (request.spec === undefined) throw new BoxkiteError("INVALID_ARGUMENT", "spec is not set");
+      await requireProject(store, key);
+      const outcome = await store.deployTask(key, decodeTaskSpec(request.spec), clock.now());
+      if (outcome === "exists") {
+        throw new BoxkiteError("TASK_EXISTS", `task ${key.name} version ${key.version} is deployed already`);
+      }
+      log.info("deployed a task", { task: key.name, version: key.version });
+      return {};
+    },
+    getTaskDetails: async ({ taskId }) => {
+      const { record, spec } = await requireTask(store, decodeTaskId(taskId));
+      return { details: encodeTaskDetails(record, spec) };
+    },
+    listTasks: async (request) => {
+      if (request.knownFilters.length > 0) {
+        throw new BoxkiteError("FIELD_NOT_SUPPORTED", "ListTasksRequest.known_filters is set; use request.filters");
+      }
+      const scope: Partial<ProjectKey> =
+        request.scopeBy.case === "projectId" ? decodeProjectId(request.scopeBy.value) : {};
+      const { items, token } = await store.listTasks(scope, decodeListRequest(request.request));
+      return { tasks: items.map(encodeTask), token };
+    },
+    listVersions: async ({ request, taskName }) => {
+      if (taskName === undefined) throw new BoxkiteError("INVALID_ARGUMENT", "task_name is not set");
+      const { items, token } = await store.listTaskVersions(taskName, decodeListRequest(request));
+      return {
+        versions: items.map((record) => ({ version: record.key.version, deployedAt: encodeTime(record.deployedAt) })),
+        token,
+      };
+    },
+  };
+  router.service(TaskService, service);
+}

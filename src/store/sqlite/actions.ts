@@ -1,0 +1,245 @@
+/** Actions and their attempts: the only place that writes a phase. */
+import type { ActionState } from "../../domain/action.ts";
+import { ROOT_ACTION } from "../../domain/ids.ts";
+import { nextTimer } from "../../domain/transition.ts";
+import type { ActionRecord, Advance, AttemptFacts, AttemptRecord, Change, NewAction, RunRecord, Store } from "../store.ts";
+import type { Database, Row } from "./database.ts";
+import { listPage, type ListShape } from "./paging.ts";
+import { ACTION_COLUMNS, json, optionalNumber, optionalText, text, toAction } from "./rows.ts";
+import { insertSpec } from "./tasks.ts";
+
+type ActionStore = Pick<
+  Store,
+  | "createAction"
+  | "getAction"
+  | "listActions"
+  | "advance"
+  | "listAttempts"
+  | "changedChildren"
+  | "changedActions"
+  | "liveChildren"
+  | "awaitsChildren"
+>;
+
+const FROM = "actions JOIN runs ON runs.id = actions.run_id";
+const FIELDS = {
+  name: "actions.name",
+  phase: "actions.phase",
+  parent_name: "coalesce(actions.parent, '')",
+  task_name: "actions.task_name",
+  group: "actions.group_name",
+  created_at: "actions.created_at",
+  start_time: "coalesce(actions.started_at, actions.created_at)",
+  end_time: "coalesce(actions.ended_at, 0)",
+  updated_at: "actions.seq",
+};
+
+export function actionStore(database: Database, notify: (changes: readonly Change[]) => void): ActionStore {
+  const tell = (record: ActionRecord) =>
+    notify([{ runId: record.runId, actionId: record.id, parent: record.parent, seq: record.seq }]);
+  const many = (sql: string, ...values: (string | number)[]) =>
+    database.all(`SELECT ${ACTION_COLUMNS} FROM ${FROM} ${sql}`, ...values).map(toAction);
+  return {
+    createAction: async (run, action) => {
+      const record = await database.write(() => {
+        const find = "SELECT ended_at FROM actions WHERE run_id = ? AND name = ?";
+        if (database.get(find, run.id, action.name)) return "exists";
+        const parent = database.get(find, run.id, action.parent ?? "");
+        if (parent === undefined) return "parent_missing";
+        // Nobody would end a child whose parent's end has already ended its children.
+        if (parent["ended_at"] !== null) return "parent_ended";
+        return insertAction(database, run, action);
+      });
+      if (typeof record !== "string") tell(record);
+      return record;
+    },
+    getAction: async (key) => {
+      const row = database.get(
+        `SELECT ${ACTION_COLUMNS} FROM ${FROM} WHERE project = ? AND domain = ? AND runs.name = ? AND actions.name = ?`,
+        key.project,
+        key.domain,
+        key.run,
+        key.action,
+      );
+      return row && toAction(row);
+    },
+    listActions: async (run, page) => {
+      const shape: ListShape = {
+        columns: ACTION_COLUMNS,
+        from: FROM,
+        where: ["project = ?", "domain = ?", "runs.name = ?"],
+        values: [run.project, run.domain, run.run],
+        fields: FIELDS,
+        id: "actions.id",
+        defaultSort: { field: "created_at", ascending: true },
+      };
+      return listPage(database, shape, page, toAction);
+    },
+    advance: async (change) => {
+      const record = await database.write(() => advance(database, change));
+      if (record === undefined) return "conflict";
+      tell(record);
+      return record;
+    },
+    listAttempts: async (action) => listAttempts(database, action),
+    changedChildren: async (run, parent, afterSeq, limit) =>
+      many("WHERE run_id = ? AND seq > ? AND parent = ? ORDER BY seq LIMIT ?", run.id, afterSeq, parent, limit),
+    changedActions: async (run, afterSeq, limit) =>
+      many("WHERE run_id = ? AND seq > ? ORDER BY seq LIMIT ?", run.id, afterSeq, limit),
+    liveChildren: async (action, limit) =>
+      many("WHERE run_id = ? AND parent = ? AND ended_at IS NULL LIMIT ?", action.runId, action.key.action, limit),
+    awaitsChildren: async (action) =>
+      database.get(
+        "SELECT 1 FROM actions WHERE run_id = ? AND parent = ? AND ended_at IS NULL LIMIT 1",
+        action.runId,
+        action.key.action,
+      ) !== undefined,
+  };
+}
+
+/** Writes a new action with its first event and its grants; part of the caller's transaction. */
+export function insertAction(database: Database, run: RunRecord, action: NewAction): ActionRecord {
+  const definition = action.spec?.definition;
+  if (action.spec) insertSpec(database, action.spec);
+  const { lastId } = database.run(
+    `INSERT INTO actions (run_id, name, parent, kind, group_name, spec_digest, detail, display_name, task_name,
+       task_version, environment, input_uri, policy, phase, attempt, user_failures, system_failures, created_at,
+       queued_at, not_before, started_at, running_at, ended_at, reason, error, output_uri, value, abort_reason,
+       cache_status, timer_at, version, seq)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, 0)`,
+    run.id,
+    action.name,
+    action.name === ROOT_ACTION ? null : (action.parent ?? ROOT_ACTION),
+    action.kind,
+    action.group,
+    action.spec?.digest ?? null,
+    action.detail ?? null,
+    action.displayName,
+    definition?.name ?? "",
+    definition?.version ?? "",
+    definition?.environment ?? "",
+    action.inputUri,
+    JSON.stringify(action.policy),
+    ...stateValues(action.state),
+    nextTimer(action.state, action.policy)?.at ?? null,
+  );
+  for (const uri of action.grants) insertGrant(database, run.id, uri);
+  recordEvent(database, lastId, action.state, action.state.createdAt);
+  return readAction(database, lastId);
+}
+
+function advance(database: Database, change: Advance): ActionRecord | undefined {
+  const { action, state } = change;
+  const { changes } = database.run(
+    `UPDATE actions SET phase = ?, attempt = ?, user_failures = ?, system_failures = ?, created_at = ?, queued_at = ?,
+       not_before = ?, started_at = ?, running_at = ?, ended_at = ?, reason = ?, error = ?, output_uri = ?, value = ?,
+       abort_reason = ?, cache_status = ?, timer_at = ?, version = version + 1
+     WHERE id = ? AND version = ?`,
+    ...stateValues(state),
+    nextTimer(state, action.policy)?.at ?? null,
+    action.id,
+    action.version,
+  );
+  if (changes === 0) return undefined;
+  for (const effect of change.effects) {
+    database.run(
+      "INSERT INTO effects (action_id, effect, created_at) VALUES (?, ?, ?)",
+      action.id,
+      JSON.stringify(effect),
+      change.at,
+    );
+  }
+  for (const uri of change.grants ?? []) insertGrant(database, action.runId, uri);
+  if (change.attempt) writeAttempt(database, action.id, change.attempt, change.at);
+  recordEvent(database, action.id, state, change.at);
+  return readAction(database, action.id);
+}
+
+function stateValues(state: ActionState) {
+  return [
+    state.phase,
+    state.attempt,
+    state.userFailures,
+    state.systemFailures,
+    state.createdAt,
+    state.queuedAt,
+    state.notBefore,
+    state.startedAt ?? null,
+    state.runningAt ?? null,
+    state.endedAt ?? null,
+    state.reason ?? null,
+    state.error === undefined ? null : JSON.stringify(state.error),
+    state.outputUri ?? null,
+    state.value ?? null,
+    state.abortReason ?? null,
+    state.cacheStatus,
+  ] as const;
+}
+
+/** Appends the event and stamps the action with its sequence number. */
+function recordEvent(database: Database, id: number, state: ActionState, at: number): void {
+  const { lastId } = database.run(
+    "INSERT INTO events (action_id, attempt, phase, reason, at) VALUES (?, ?, ?, ?, ?)",
+    id,
+    state.attempt,
+    state.phase,
+    state.reason ?? null,
+    at,
+  );
+  database.run("UPDATE actions SET seq = ? WHERE id = ?", lastId, id);
+}
+
+function writeAttempt(database: Database, id: number, facts: AttemptFacts, at: number): void {
+  database.run(
+    `INSERT INTO attempts (action_id, attempt, created_at, started_at, ended_at, exit_code, outcome, error, output_uri, image)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+     ON CONFLICT (action_id, attempt) DO UPDATE SET
+       started_at = coalesce(excluded.started_at, started_at), ended_at = coalesce(excluded.ended_at, ended_at),
+       exit_code = coalesce(excluded.exit_code, exit_code), outcome = coalesce(excluded.outcome, outcome),
+       error = coalesce(excluded.error, error), output_uri = coalesce(excluded.output_uri, output_uri),
+       image = coalesce(excluded.image, image)`,
+    id,
+    facts.attempt,
+    at,
+    facts.startedAt ?? null,
+    facts.endedAt ?? null,
+    facts.exitCode ?? null,
+    facts.outcome ?? null,
+    facts.error === undefined ? null : JSON.stringify(facts.error),
+    facts.outputUri ?? null,
+    facts.image === undefined ? null : JSON.stringify(facts.image),
+  );
+}
+
+function insertGrant(database: Database, runId: number, uri: string): void {
+  database.run("INSERT INTO grants (run_id, uri) VALUES (?, ?) ON CONFLICT DO NOTHING", runId, uri);
+}
+
+function readAction(database: Database, id: number): ActionRecord {
+  return toAction(database.get(`SELECT ${ACTION_COLUMNS} FROM ${FROM} WHERE actions.id = ?`, id) as Row);
+}
+
+function listAttempts(database: Database, action: ActionRecord): AttemptRecord[] {
+  const events = database.all(
+    "SELECT attempt, phase, reason, at FROM events WHERE action_id = ? ORDER BY seq",
+    action.id,
+  );
+  return database.all("SELECT * FROM attempts WHERE action_id = ? ORDER BY attempt", action.id).map((row) => ({
+    attempt: row["attempt"] as number,
+    createdAt: row["created_at"] as number,
+    startedAt: optionalNumber(row["started_at"]),
+    endedAt: optionalNumber(row["ended_at"]),
+    exitCode: optionalNumber(row["exit_code"]),
+    outcome: optionalText(row["outcome"]),
+    error: row["error"] === null ? undefined : json(row["error"]),
+    outputUri: optionalText(row["output_uri"]),
+    image: row["image"] === null ? undefined : json(row["image"]),
+    transitions: events
+      .filter((event) => event["attempt"] === row["attempt"])
+      .map((event) => ({
+        phase: text(event["phase"]) as ActionState["phase"],
+        at: event["at"] as number,
+        reason: optionalText(event["reason"]),
+      })),
+  }));
+}

@@ -1,0 +1,73 @@
+/** What the engine has to do next: the queue, live attempts, timers, and the outbox of effects. */
+import type { Effect } from "../../domain/transition.ts";
+import type { Store } from "../store.ts";
+import type { Database } from "./database.ts";
+import { ACTION_COLUMNS, json, toAction } from "./rows.ts";
+
+type QueueStore = Pick<
+  Store,
+  "queueHeads" | "liveAttempts" | "dueTimers" | "nextWake" | "pendingEffects" | "effectDone"
+>;
+
+const FROM = "actions JOIN runs ON runs.id = actions.run_id";
+const QUEUED = "phase IN ('queued', 'waiting_for_resources')";
+
+export function queueStore(database: Database): QueueStore {
+  return {
+    queueHeads: async (now, limit) =>
+      database
+        .all(
+          // Steps from run to run through the index instead of grouping every queued row.
+          `WITH RECURSIVE queued_runs (run_id) AS (
+             SELECT min(run_id) FROM actions WHERE ${QUEUED}
+             UNION ALL
+             SELECT (SELECT min(run_id) FROM actions WHERE ${QUEUED} AND run_id > queued_runs.run_id)
+             FROM queued_runs WHERE queued_runs.run_id IS NOT NULL
+           )
+           SELECT ${ACTION_COLUMNS} FROM queued_runs
+           JOIN actions ON actions.id = (
+             SELECT id FROM actions WHERE ${QUEUED} AND run_id = queued_runs.run_id AND not_before <= ?
+             ORDER BY not_before, id LIMIT 1)
+           JOIN runs ON runs.id = actions.run_id
+           ORDER BY actions.not_before, actions.id LIMIT ?`,
+          now,
+          limit,
+        )
+        .map(toAction),
+    liveAttempts: async () =>
+      database
+        .all(
+          `SELECT ${ACTION_COLUMNS} FROM ${FROM} WHERE phase IN ('initializing', 'running') AND kind = 'task'
+           ORDER BY actions.id`,
+        )
+        .map(toAction),
+    dueTimers: async (now, limit) =>
+      database
+        .all(`SELECT ${ACTION_COLUMNS} FROM ${FROM} WHERE timer_at <= ? ORDER BY timer_at LIMIT ?`, now, limit)
+        .map(toAction),
+    nextWake: async (now) => {
+      const row = database.get(
+        `SELECT min(at) AS at FROM (
+           SELECT min(timer_at) AS at FROM actions WHERE timer_at IS NOT NULL
+           UNION ALL
+           SELECT min(not_before) FROM actions WHERE ${QUEUED} AND not_before > ?)`,
+        now,
+      );
+      return (row?.["at"] ?? undefined) as number | undefined;
+    },
+    pendingEffects: async (limit) =>
+      database
+        .all(
+          `SELECT effects.id AS effect_id, effects.effect, ${ACTION_COLUMNS}
+           FROM effects JOIN actions ON actions.id = effects.action_id JOIN runs ON runs.id = actions.run_id
+           ORDER BY effects.id LIMIT ?`,
+          limit,
+        )
+        .map((row) => ({
+          id: row["effect_id"] as number,
+          effect: json<Effect>(row["effect"]),
+          action: toAction(row),
+        })),
+    effectDone: (id) => database.write(() => void database.run("DELETE FROM effects WHERE id = ?", id)),
+  };
+}

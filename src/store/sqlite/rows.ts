@@ -1,0 +1,119 @@
+/** Rows of the database to records and back. */
+import type { ActionState } from "../../domain/action.ts";
+import type { ProjectKey } from "../../domain/ids.ts";
+import type { ActionRecord, ProjectRecord, RunRecord, StoredSpec, TaskRecord } from "../store.ts";
+import type { Row } from "./database.ts";
+
+export const text = (value: unknown): string => value as string;
+export const optionalText = (value: unknown): string | undefined => (value === null ? undefined : (value as string));
+export const optionalNumber = (value: unknown): number | undefined => (value === null ? undefined : (value as number));
+export const json = <T>(value: unknown): T => JSON.parse(value as string) as T;
+const optionalJson = <T>(value: unknown): T | undefined => (value === null ? undefined : json<T>(value));
+
+/** The columns of a run, under names that do not clash with an action's. */
+export const RUN_COLUMNS = `
+  runs.id AS r_id, runs.project, runs.domain, runs.name AS r_name, runs.spec, runs.settings, runs.base_uri,
+  runs.source, runs.created_at AS r_created_at`;
+
+export function toRun(row: Row): RunRecord {
+  return {
+    id: row["r_id"] as number,
+    key: { project: text(row["project"]), domain: text(row["domain"]), run: text(row["r_name"]) },
+    spec: row["spec"] as Uint8Array,
+    settings: json(row["settings"]),
+    baseUri: text(row["base_uri"]),
+    source: text(row["source"]),
+    createdAt: row["r_created_at"] as number,
+  };
+}
+
+export const ACTION_COLUMNS = "actions.*, runs.project, runs.domain, runs.name AS r_name";
+
+export function toAction(row: Row): ActionRecord {
+  return {
+    id: row["id"] as number,
+    runId: row["run_id"] as number,
+    key: {
+      project: text(row["project"]),
+      domain: text(row["domain"]),
+      run: text(row["r_name"]),
+      action: text(row["name"]),
+    },
+    parent: optionalText(row["parent"]),
+    kind: text(row["kind"]) as ActionRecord["kind"],
+    group: text(row["group_name"]),
+    specDigest: optionalText(row["spec_digest"]),
+    detail: (row["detail"] ?? undefined) as Uint8Array | undefined,
+    displayName: text(row["display_name"]),
+    taskName: text(row["task_name"]),
+    taskVersion: text(row["task_version"]),
+    environment: text(row["environment"]),
+    inputUri: text(row["input_uri"]),
+    policy: json(row["policy"]),
+    state: toState(row),
+    version: row["version"] as number,
+    seq: row["seq"] as number,
+  };
+}
+
+function toState(row: Row): ActionState {
+  return {
+    phase: text(row["phase"]) as ActionState["phase"],
+    attempt: row["attempt"] as number,
+    userFailures: row["user_failures"] as number,
+    systemFailures: row["system_failures"] as number,
+    createdAt: row["created_at"] as number,
+    queuedAt: row["queued_at"] as number,
+    notBefore: row["not_before"] as number,
+    startedAt: optionalNumber(row["started_at"]),
+    runningAt: optionalNumber(row["running_at"]),
+    endedAt: optionalNumber(row["ended_at"]),
+    reason: optionalText(row["reason"]),
+    error: optionalJson(row["error"]),
+    outputUri: optionalText(row["output_uri"]),
+    value: (row["value"] ?? undefined) as Uint8Array | undefined,
+    abortReason: optionalText(row["abort_reason"]),
+    cacheStatus: text(row["cache_status"]) as ActionState["cacheStatus"],
+  };
+}
+
+export function toProject(row: Row): ProjectRecord {
+  return {
+    id: text(row["id"]),
+    name: text(row["name"]),
+    description: text(row["description"]),
+    labels: json(row["labels"]),
+    state: text(row["state"]) as ProjectRecord["state"],
+    createdAt: row["created_at"] as number,
+  };
+}
+
+export function toTask(row: Row): TaskRecord {
+  return {
+    key: {
+      project: text(row["project"]),
+      domain: text(row["domain"]),
+      name: text(row["name"]),
+      version: text(row["version"]),
+    },
+    definition: json(row["definition"]),
+    specDigest: text(row["spec_digest"]),
+    deployedAt: row["deployed_at"] as number,
+  };
+}
+
+export function toSpec(row: Row): StoredSpec {
+  return { digest: text(row["digest"]), bytes: row["bytes"] as Uint8Array, definition: json(row["definition"]) };
+}
+
+/** `project` and `domain` as SQL conditions, where they are given. */
+export function scopeConditions(scope: Partial<ProjectKey>, table: string): { sql: string[]; values: string[] } {
+  const sql: string[] = [];
+  const values: string[] = [];
+  for (const column of ["project", "domain"] as const) {
+    if (!scope[column]) continue;
+    sql.push(`${table}.${column} = ?`);
+    values.push(scope[column]);
+  }
+  return { sql, values };
+}

@@ -1,0 +1,114 @@
+/** Runs, the images they are pinned to, and what they may read. */
+import type { Change, RunImage, Store } from "../store.ts";
+import { insertAction } from "./actions.ts";
+import type { Database } from "./database.ts";
+import { listPage, type ListShape } from "./paging.ts";
+import { ACTION_COLUMNS, json, RUN_COLUMNS, scopeConditions, toAction, toRun } from "./rows.ts";
+
+type RunStore = Pick<Store, "createRun" | "getRun" | "listRuns" | "pinImage" | "runImages" | "isGranted">;
+
+const FIELDS = {
+  name: "runs.name",
+  run_name: "runs.name",
+  phase: "actions.phase",
+  task_name: "actions.task_name",
+  task_version: "actions.task_version",
+  environment_name: "actions.environment",
+  created_at: "actions.created_at",
+  start_time: "coalesce(actions.started_at, actions.created_at)",
+  end_time: "coalesce(actions.ended_at, 0)",
+  updated_at: "actions.seq",
+};
+
+export function runStore(database: Database, notify: (changes: readonly Change[]) => void): RunStore {
+  return {
+    createRun: async (run, root, images) => {
+      const created = await database.write(() => {
+        const { changes, lastId } = database.run(
+          `INSERT INTO runs (project, domain, name, spec, settings, base_uri, source, created_at)
+           VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+          run.key.project,
+          run.key.domain,
+          run.key.run,
+          run.spec,
+          JSON.stringify(run.settings),
+          run.baseUri,
+          run.source,
+          run.createdAt,
+        );
+        if (changes === 0) return undefined;
+        const record = { ...run, id: lastId };
+        for (const image of images) insertImage(database, lastId, image);
+        return { run: record, root: insertAction(database, record, root) };
+      });
+      if (created === undefined) return "exists";
+      notify([{ runId: created.run.id, actionId: created.root.id, seq: created.root.seq }]);
+      return created;
+    },
+    getRun: async (key) => {
+      const row = database.get(
+        `SELECT ${RUN_COLUMNS} FROM runs WHERE project = ? AND domain = ? AND name = ?`,
+        key.project,
+        key.domain,
+        key.run,
+      );
+      return row && toRun(row);
+    },
+    listRuns: async (scope, page) => {
+      const { sql, values } = scopeConditions(scope, "runs");
+      const shape: ListShape = {
+        columns: `${RUN_COLUMNS}, ${ACTION_COLUMNS}`,
+        from: "actions JOIN runs ON runs.id = actions.run_id",
+        where: ["actions.parent IS NULL", ...sql, ...(scope.taskName ? ["actions.task_name = ?"] : [])],
+        values: [...values, ...(scope.taskName ? [scope.taskName] : [])],
+        fields: FIELDS,
+        dynamicField: (field) =>
+          field.startsWith("labels.")
+            ? { sql: "(runs.settings -> 'labels' ->> ?)", values: [field.slice("labels.".length)] }
+            : undefined,
+        id: "actions.id",
+        defaultSort: { field: "created_at", ascending: false },
+      };
+      return listPage(database, shape, page, (row) => ({ run: toRun(row), root: toAction(row) }));
+    },
+    pinImage: (run, image) =>
+      database.write(() => {
+        insertImage(database, run.id, image);
+        const row = database.get(
+          "SELECT image FROM run_images WHERE run_id = ? AND reference = ?",
+          run.id,
+          image.reference,
+        );
+        return json<RunImage>(row?.["image"]);
+      }),
+    runImages: async (runId) =>
+      database
+        .all("SELECT image FROM run_images WHERE run_id = ? ORDER BY reference", runId)
+        .map((row) => json<RunImage>(row["image"])),
+    isGranted: async (key, uri) => {
+      // Every `/`-ended beginning of the URI may have been granted as a prefix.
+      const candidates = [uri];
+      for (let at = uri.indexOf("/", "s3://".length); at >= 0; at = uri.indexOf("/", at + 1)) {
+        candidates.push(uri.slice(0, at + 1));
+      }
+      const row = database.get(
+        `SELECT 1 FROM grants JOIN runs ON runs.id = grants.run_id
+         WHERE project = ? AND domain = ? AND name = ? AND uri IN (SELECT value FROM json_each(?)) LIMIT 1`,
+        key.project,
+        key.domain,
+        key.run,
+        JSON.stringify(candidates),
+      );
+      return row !== undefined;
+    },
+  };
+}
+
+function insertImage(database: Database, runId: number, image: RunImage): void {
+  database.run(
+    "INSERT INTO run_images (run_id, reference, image) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+    runId,
+    image.reference,
+    JSON.stringify(image),
+  );
+}

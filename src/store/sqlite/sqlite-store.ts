@@ -1,0 +1,35 @@
+/** The store on one SQLite file. */
+import { EventEmitter } from "node:events";
+import type { Change, Store } from "../store.ts";
+import { actionStore } from "./actions.ts";
+import { openDatabase } from "./database.ts";
+import { projectStore } from "./projects.ts";
+import { queueStore } from "./queue.ts";
+import { runStore } from "./runs.ts";
+import { taskStore } from "./tasks.ts";
+
+/** `file` may be `:memory:`. Throws DATA_DIRECTORY_UNUSABLE for a store of a newer version. */
+export function openSqliteStore(file: string): Store {
+  const database = openDatabase(file);
+  const feed = new EventEmitter<{ change: [readonly Change[]] }>();
+  feed.setMaxListeners(0);
+  const notify = (changes: readonly Change[]) => void feed.emit("change", changes);
+
+  return {
+    ...projectStore(database),
+    ...taskStore(database),
+    ...runStore(database, notify),
+    ...actionStore(database, notify),
+    ...queueStore(database),
+    onChange: (listener) => {
+      feed.on("change", listener);
+      return () => void feed.off("change", listener);
+    },
+    secret: (name, create) =>
+      database.write(() => {
+        database.run("INSERT INTO secrets (name, value) VALUES (?, ?) ON CONFLICT DO NOTHING", name, create());
+        return database.get("SELECT value FROM secrets WHERE name = ?", name)?.["value"] as string;
+      }),
+    close: async () => database.close(),
+  };
+}

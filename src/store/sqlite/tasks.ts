@@ -1,0 +1,85 @@
+/** Task specifications, stored once per content, and the deployed tasks that name them. */
+import type { Page, Store, StoredSpec } from "../store.ts";
+import type { Database } from "./database.ts";
+import { listPage, type ListShape } from "./paging.ts";
+import { scopeConditions, toSpec, toTask } from "./rows.ts";
+
+type TaskStore = Pick<Store, "deployTask" | "getTask" | "getSpec" | "listTasks" | "listTaskVersions">;
+
+const COLUMNS = "tasks.*, task_specs.definition";
+const FROM = "tasks JOIN task_specs ON task_specs.digest = tasks.spec_digest";
+const FIELDS = {
+  name: "tasks.name",
+  task_name: "tasks.name",
+  version: "tasks.version",
+  created_at: "tasks.deployed_at",
+  deployed_at: "tasks.deployed_at",
+  short_name: "task_specs.definition ->> 'shortName'",
+  environment_name: "task_specs.definition ->> 'environment'",
+};
+
+export function taskStore(database: Database): TaskStore {
+  const list = (where: string[], values: string[], page: Page) => {
+    const shape: ListShape = {
+      columns: COLUMNS,
+      from: FROM,
+      where,
+      values,
+      fields: FIELDS,
+      id: "tasks.id",
+      defaultSort: { field: "created_at", ascending: false },
+    };
+    return listPage(database, shape, page, toTask);
+  };
+  return {
+    deployTask: (key, spec, at) =>
+      database.write(() => {
+        insertSpec(database, spec);
+        const { changes } = database.run(
+          `INSERT INTO tasks (project, domain, name, version, spec_digest, deployed_at) VALUES (?, ?, ?, ?, ?, ?)
+           ON CONFLICT DO NOTHING`,
+          key.project,
+          key.domain,
+          key.name,
+          key.version,
+          spec.digest,
+          at,
+        );
+        return changes === 1 ? "created" : "exists";
+      }),
+    getTask: async (key) => {
+      const row = database.get(
+        `SELECT ${COLUMNS} FROM ${FROM} WHERE project = ? AND domain = ? AND name = ? AND version = ?`,
+        key.project,
+        key.domain,
+        key.name,
+        key.version,
+      );
+      return row && toTask(row);
+    },
+    getSpec: async (digest) => {
+      const row = database.get("SELECT * FROM task_specs WHERE digest = ?", digest);
+      return row && toSpec(row);
+    },
+    listTasks: async (scope, page) => {
+      const { sql, values } = scopeConditions(scope, "tasks");
+      // The SDK asks for the newest version of a name with limit 1; people want one row per task.
+      const newest = `tasks.id = (SELECT max(newer.id) FROM tasks AS newer WHERE newer.project = tasks.project
+        AND newer.domain = tasks.domain AND newer.name = tasks.name)`;
+      return list([...sql, newest], values, page);
+    },
+    listTaskVersions: async (scope, page) => {
+      const { sql, values } = scopeConditions(scope, "tasks");
+      return list([...sql, "tasks.name = ?"], [...values, scope.name], page);
+    },
+  };
+}
+
+export function insertSpec(database: Database, spec: StoredSpec): void {
+  database.run(
+    "INSERT INTO task_specs (digest, bytes, definition) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+    spec.digest,
+    spec.bytes,
+    JSON.stringify(spec.definition),
+  );
+}

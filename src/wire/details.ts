@@ -1,0 +1,248 @@
+/** Records to the messages that clients read: actions, their details, runs, updates, tasks. */
+import { create, fromBinary } from "@bufbuild/protobuf";
+import type { ActionError } from "../domain/action.ts";
+import { isTerminal } from "../domain/phase.ts";
+import type { ActionRecord, AttemptRecord, ListedRun, RunRecord, StoredSpec, TaskRecord } from "../store/store.ts";
+import { EnrichedIdentitySchema } from "./gen/flyteidl2/common/identity_pb.js";
+import { ContainerError_Kind, ExecutionErrorSchema, type ExecutionError } from "./gen/flyteidl2/core/execution_pb.js";
+import { LiteralSchema } from "./gen/flyteidl2/core/literals_pb.js";
+import { OutputReferencesSchema } from "./gen/flyteidl2/task/common_pb.js";
+import { RunSpecSchema } from "./gen/flyteidl2/task/run_pb.js";
+import { TaskDetailsSchema, TaskSchema, type Task, type TaskDetails } from "./gen/flyteidl2/task/task_definition_pb.js";
+import {
+  ActionAttemptSchema,
+  ActionDetailsSchema,
+  ActionMetadataSchema,
+  ActionSchema,
+  ActionStatusSchema,
+  ClusterEvent_Type,
+  ClusterEventSchema,
+  ConditionActionSchema,
+  ErrorInfoSchema,
+  PhaseTransitionSchema,
+  RunDetailsSchema,
+  RunSchema,
+  TraceActionSchema,
+  type Action,
+  type ActionAttempt,
+  type ActionDetails,
+  type ActionMetadata,
+  type ActionStatus,
+  type ErrorInfo,
+  type Run,
+  type RunDetails,
+} from "./gen/flyteidl2/workflow/run_definition_pb.js";
+import { ActionUpdateSchema, type ActionUpdate } from "./gen/flyteidl2/workflow/state_service_pb.js";
+import { encodeActionId, encodeTaskId } from "./identifiers.ts";
+import { encodeActionType, encodeBlame, encodeCacheStatus, encodeExecutionBlame, encodePhase, encodeSource } from "./phase.ts";
+import { encodeTaskSpec } from "./task-spec.ts";
+import { encodeTime } from "./time.ts";
+
+/** There are no users yet: everything is done by whoever reaches the port. */
+const SOMEBODY = create(EnrichedIdentitySchema, {});
+
+export function encodeAction(record: ActionRecord, source = ""): Action {
+  return create(ActionSchema, {
+    id: encodeActionId(record.key),
+    metadata: encodeMetadata(record, source),
+    status: encodeStatus(record),
+  });
+}
+
+function encodeMetadata(record: ActionRecord, source: string): ActionMetadata {
+  return create(ActionMetadataSchema, {
+    parent: record.parent ?? "",
+    group: record.group,
+    executedBy: SOMEBODY,
+    actionType: encodeActionType(record.kind),
+    environmentName: record.environment,
+    funtionName: record.displayName,
+    source: encodeSource(source),
+    spec: encodeMetadataSpec(record),
+  });
+}
+
+function encodeMetadataSpec(record: ActionRecord): ActionMetadata["spec"] {
+  switch (record.kind) {
+    case "task": {
+      const { project, domain } = record.key;
+      const id = encodeTaskId({ project, domain, name: record.taskName, version: record.taskVersion });
+      const value = { id, taskType: "python", shortName: record.displayName };
+      return create(ActionMetadataSchema, { spec: { case: "task", value } }).spec;
+    }
+    case "trace":
+      return create(ActionMetadataSchema, { spec: { case: "trace", value: { name: record.displayName } } }).spec;
+    case "condition": {
+      const { type } = fromBinary(ConditionActionSchema, record.detail ?? new Uint8Array());
+      const value = { name: record.displayName, ...(type && { type }) };
+      return create(ActionMetadataSchema, { spec: { case: "condition", value } }).spec;
+    }
+  }
+}
+
+function encodeStatus({ state }: ActionRecord): ActionStatus {
+  const start = state.startedAt ?? state.createdAt;
+  return create(ActionStatusSchema, {
+    phase: encodePhase(state.phase),
+    startTime: encodeTime(start),
+    // Clients index attempts by this number less one, so it is never zero (protocol.md section 2).
+    attempts: Math.max(1, state.attempt),
+    cacheStatus: encodeCacheStatus(state.cacheStatus),
+    ...(state.endedAt === undefined
+      ? {}
+      : { endTime: encodeTime(state.endedAt), durationMs: BigInt(Math.max(0, state.endedAt - start)) }),
+  });
+}
+
+export interface DetailSources {
+  readonly record: ActionRecord;
+  readonly run: RunRecord;
+  readonly spec: StoredSpec | undefined;
+  readonly attempts: readonly AttemptRecord[];
+}
+
+export function encodeActionDetails({ record, run, spec, attempts }: DetailSources): ActionDetails {
+  const { state } = record;
+  return create(ActionDetailsSchema, {
+    id: encodeActionId(record.key),
+    metadata: encodeMetadata(record, run.source),
+    status: encodeStatus(record),
+    result: encodeResult(record),
+    spec: encodeDetailSpec(record, spec),
+    attempts: attempts.map((attempt) => encodeAttempt(attempt, attempt.attempt === state.attempt)),
+  });
+}
+
+function encodeResult({ state }: ActionRecord): ActionDetails["result"] {
+  const of = (result: Parameters<typeof create<typeof ActionDetailsSchema>>[1]) => create(ActionDetailsSchema, result).result;
+  if (state.value) return of({ result: { case: "signalInfo", value: { output: fromBinary(LiteralSchema, state.value) } } });
+  if (state.phase === "aborted") {
+    return of({ result: { case: "abortInfo", value: { reason: state.abortReason ?? "", abortedBy: SOMEBODY } } });
+  }
+  // The error of an attempt that is followed by another one belongs to that attempt only.
+  if (state.error && isTerminal(state.phase)) return { case: "errorInfo", value: encodeError(state.error) };
+  return { case: undefined };
+}
+
+function encodeDetailSpec(record: ActionRecord, spec: StoredSpec | undefined): ActionDetails["spec"] {
+  const detail = record.detail ?? new Uint8Array();
+  switch (record.kind) {
+    case "task":
+      return spec ? { case: "task", value: encodeTaskSpec(spec) } : { case: undefined };
+    case "trace": {
+      const trace = fromBinary(TraceActionSchema, detail).spec;
+      return trace ? { case: "trace", value: trace } : { case: undefined };
+    }
+    case "condition":
+      return { case: "condition", value: fromBinary(ConditionActionSchema, detail) };
+  }
+}
+
+function encodeError(error: ActionError): ErrorInfo {
+  return create(ErrorInfoSchema, { message: error.message, code: error.code, kind: encodeBlame(error.kind) });
+}
+
+function encodeAttempt(attempt: AttemptRecord, isLast: boolean): ActionAttempt {
+  const last = attempt.transitions.at(-1);
+  return create(ActionAttemptSchema, {
+    attempt: attempt.attempt,
+    phase: encodePhase(attemptPhase(attempt, isLast)),
+    startTime: encodeTime(attempt.createdAt),
+    ...(attempt.endedAt === undefined ? {} : { endTime: encodeTime(attempt.endedAt) }),
+    ...(attempt.error === undefined ? {} : { errorInfo: encodeError(attempt.error) }),
+    // The log exists from the moment the attempt is looked after.
+    logsAvailable: attempt.image !== undefined || last !== undefined,
+    outputs: create(OutputReferencesSchema, {
+      outputUri: attempt.outputUri ?? "",
+      reportUri: attempt.outputUri === undefined ? "" : `${attempt.outputUri}/report.html`,
+    }),
+    phaseTransitions: attempt.transitions.map((change, index) => {
+      const next = attempt.transitions[index + 1];
+      return create(PhaseTransitionSchema, {
+        phase: encodePhase(change.phase),
+        startTime: encodeTime(change.at),
+        ...(next === undefined ? {} : { endTime: encodeTime(next.at) }),
+      });
+    }),
+    clusterEvents: clusterEvents(attempt),
+  });
+}
+
+/** An attempt that another one followed has failed, whatever the action went on to. */
+function attemptPhase(attempt: AttemptRecord, isLast: boolean): AttemptRecord["transitions"][number]["phase"] {
+  if (!isLast || attempt.outcome === "failed" || attempt.outcome === "lost") return "failed";
+  return attempt.transitions.at(-1)?.phase ?? "initializing";
+}
+
+/** What happened around the attempt, for people: why it waited, and which image it ran. */
+function clusterEvents(attempt: AttemptRecord) {
+  const reasons = attempt.transitions
+    .filter((change) => change.reason !== undefined)
+    .map((change) => event(change.at, "Progress", change.reason ?? ""));
+  const { image } = attempt;
+  if (image === undefined) return reasons;
+  const note = image.note ? ` (${image.note})` : "";
+  return [event(attempt.createdAt, "ImagePinned", `${image.reference} is ${image.digest}, from the ${image.source}${note}`), ...reasons];
+}
+
+function event(at: number, reason: string, message: string) {
+  return create(ClusterEventSchema, {
+    occurredAt: encodeTime(at),
+    reason,
+    message,
+    type: ClusterEvent_Type.NORMAL,
+    count: 1,
+  });
+}
+
+export function encodeRun({ run, root }: ListedRun): Run {
+  return create(RunSchema, { action: encodeAction(root, run.source), labels: run.settings.labels });
+}
+
+export function encodeRunDetails(sources: DetailSources): RunDetails {
+  return create(RunDetailsSchema, {
+    runSpec: fromBinary(RunSpecSchema, sources.run.spec),
+    action: encodeActionDetails(sources),
+  });
+}
+
+/** What a parent's controller waits for (protocol.md section 6). */
+export function encodeUpdate({ key, state }: ActionRecord): ActionUpdate {
+  return create(ActionUpdateSchema, {
+    actionId: encodeActionId(key),
+    phase: encodePhase(state.phase),
+    outputUri: state.outputUri ?? "",
+    ...(state.error && isTerminal(state.phase) ? { error: encodeExecutionError(state.error) } : {}),
+    ...(state.value ? { value: fromBinary(LiteralSchema, state.value) } : {}),
+  });
+}
+
+function encodeExecutionError(error: ActionError): ExecutionError {
+  return create(ExecutionErrorSchema, {
+    code: error.code,
+    message: error.message,
+    kind: encodeExecutionBlame(error.kind),
+    recoverability: error.recoverable ? ContainerError_Kind.RECOVERABLE : ContainerError_Kind.NON_RECOVERABLE,
+  });
+}
+
+export function encodeTask(record: TaskRecord): Task {
+  return create(TaskSchema, { taskId: encodeTaskId(record.key), metadata: taskMetadata(record) });
+}
+
+export function encodeTaskDetails(record: TaskRecord, spec: StoredSpec): TaskDetails {
+  return create(TaskDetailsSchema, {
+    taskId: encodeTaskId(record.key),
+    metadata: taskMetadata(record),
+    spec: encodeTaskSpec(spec),
+  });
+}
+
+function taskMetadata({ definition, deployedAt }: TaskRecord) {
+  return {
+    deployedBy: SOMEBODY,
+    shortName: definition.shortName,
+    environmentName: definition.environment,
+    deployedAt: encodeTime(deployedAt),
+  };
+}

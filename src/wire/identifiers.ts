@@ -1,0 +1,62 @@
+/** Identifiers to and from keys. Every key is checked here, where it enters. */
+import { create } from "@bufbuild/protobuf";
+import { BoxkiteError } from "../domain/errors.ts";
+import {
+  checkActionName,
+  checkProjectName,
+  checkRunName,
+  type ActionKey,
+  type ProjectKey,
+  type RunKey,
+  type TaskKey,
+} from "../domain/ids.ts";
+import {
+  ActionIdentifierSchema,
+  RunIdentifierSchema,
+  type ActionIdentifier,
+  type ProjectIdentifier,
+  type RunIdentifier,
+} from "./gen/flyteidl2/common/identifier_pb.js";
+import { TaskIdentifierSchema, type TaskIdentifier } from "./gen/flyteidl2/task/task_definition_pb.js";
+
+function required<T>(value: T | undefined, field: string): T {
+  if (value !== undefined) return value;
+  throw new BoxkiteError("INVALID_ARGUMENT", `${field} is not set`);
+}
+
+export function decodeProjectId(id: ProjectIdentifier | undefined): ProjectKey {
+  const { name, domain } = required(id, "project_id");
+  return { project: checkProjectName(name, "project"), domain: checkProjectName(domain, "domain") };
+}
+
+export function decodeRunId(id: RunIdentifier | undefined): RunKey {
+  const { project, domain, name } = required(id, "run_id");
+  return {
+    project: checkProjectName(project, "project"),
+    domain: checkProjectName(domain, "domain"),
+    run: checkRunName(name),
+  };
+}
+
+export function decodeActionId(id: ActionIdentifier | undefined): ActionKey {
+  const { run, name } = required(id, "action_id");
+  return { ...decodeRunId(run), action: checkActionName(name) };
+}
+
+export function decodeTaskId(id: TaskIdentifier | undefined): TaskKey {
+  const { project, domain, name, version } = required(id, "task_id");
+  if (name === "") throw new BoxkiteError("INVALID_ARGUMENT", "task_id.name is empty");
+  return { project: checkProjectName(project, "project"), domain: checkProjectName(domain, "domain"), name, version };
+}
+
+export function encodeRunId(key: RunKey): RunIdentifier {
+  return create(RunIdentifierSchema, { project: key.project, domain: key.domain, name: key.run });
+}
+
+export function encodeActionId(key: ActionKey): ActionIdentifier {
+  return create(ActionIdentifierSchema, { run: encodeRunId(key), name: key.action });
+}
+
+export function encodeTaskId(key: TaskKey): TaskIdentifier {
+  return create(TaskIdentifierSchema, key);
+}

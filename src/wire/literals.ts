@@ -1,0 +1,70 @@
+/** What Boxkite itself reads in literals: their hash, and the objects they point at. */
+import { createHash } from "node:crypto";
+import { toBinary } from "@bufbuild/protobuf";
+import { LiteralSchema, type Literal, type Scalar } from "./gen/flyteidl2/core/literals_pb.js";
+import type { NamedLiteral } from "./gen/flyteidl2/task/common_pb.js";
+
+/** Base64 of SHA-256 over names and values in the order of names. `ignored` inputs do not count. */
+export function hashInputs(literals: readonly NamedLiteral[], ignored: readonly string[] = []): string {
+  const hash = createHash("sha256");
+  const counted = literals.filter(({ name }) => !ignored.includes(name));
+  for (const { name, value } of counted.toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
+    const bytes = value ? toBinary(LiteralSchema, value) : new Uint8Array();
+    hash.update(`${name.length}:${name}${bytes.length}:`).update(bytes);
+  }
+  return hash.digest("base64");
+}
+
+/** URIs of files, directories, data frames and offloaded values anywhere in these literals. */
+export function objectUrisIn(literals: readonly NamedLiteral[]): string[] {
+  const found = new Set<string>();
+  for (const { value } of literals) if (value) collect(value, found);
+  return [...found];
+}
+
+function collect(literal: Literal, found: Set<string>): void {
+  const { value } = literal;
+  switch (value.case) {
+    case "scalar":
+      collectScalar(value.value, found);
+      return;
+    case "collection":
+      for (const item of value.value.literals) collect(item, found);
+      return;
+    case "map":
+      for (const item of Object.values(value.value.literals)) collect(item, found);
+      return;
+    case "offloadedMetadata":
+      add(value.value.uri, found);
+      return;
+    default:
+  }
+}
+
+function collectScalar(scalar: Scalar, found: Set<string>): void {
+  const { value } = scalar;
+  switch (value.case) {
+    case "blob":
+    case "schema":
+    case "structuredDataset":
+      add(value.value.uri, found);
+      return;
+    case "union":
+      if (value.value.value) collect(value.value.value, found);
+      return;
+    case "binary":
+      // A File inside a dataclass is a string inside the packed bytes.
+      for (const match of Buffer.from(value.value.value).toString("latin1").matchAll(/s3:\/\/[\x21-\x7e]+/gu)) {
+        add(match[0], found);
+      }
+      return;
+    default:
+  }
+}
+
+function add(uri: string, found: Set<string>): void {
+  if (!uri.startsWith("s3://")) return;
+  found.add(uri);
+  // A directory's or data frame's URI stands for what is below it.
+  found.add(`${uri.replace(/\/+$/u, "")}/`);
+}
