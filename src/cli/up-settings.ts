@@ -32,7 +32,8 @@ export async function readUpSettings({ values, env }: CommandInput): Promise<UpS
     const variable = `BOXKITE_${name.toUpperCase().replace("-", "_")}`;
     if (env[variable] !== undefined) return { value: env[variable], origin: variable };
     const fromFile = file[name];
-    return fromFile === undefined ? undefined : { value: String(fromFile), origin: `${name} in the configuration file` };
+    if (fromFile === undefined) return undefined;
+    return { value: typeof fromFile === "string" ? fromFile : JSON.stringify(fromFile), origin: `${name} in the file` };
   };
   const text = (name: Name) => lookUp(name)?.value;
   const whole = (name: Name, fallback: number, min: number, max: number) => {

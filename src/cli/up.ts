@@ -1,5 +1,5 @@
 /** `boxkite up`: the server in the foreground, until SIGINT or SIGTERM. */
-import { BoxkiteError } from "../domain/errors.ts";
+import type { BoxkiteError } from "../domain/errors.ts";
 import { chooseExecutor, type ExecutorChoice } from "../executors/choose.ts";
 import { createLogger, type Logger } from "../lib/log.ts";
 import { defaultDataDirectory, openDataDirectory, type DataDirectory } from "../server/data-directory.ts";

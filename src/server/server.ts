@@ -19,7 +19,7 @@ import { registerServices } from "../services/routes.ts";
 import { openSqliteStore } from "../store/sqlite/sqlite-store.ts";
 import type { Store } from "../store/store.ts";
 import { readWritten } from "../wire/written.ts";
-import { listen, type Handler } from "./listener.ts";
+import { listen, type Handler, type Request, type Response } from "./listener.ts";
 import { createPrincipals, OPERATOR } from "./object-access.ts";
 
 export interface ServerOptions {
@@ -111,6 +111,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     interceptors: [errorInterceptor(log)],
     readMaxBytes: MAX_MESSAGE_BYTES,
     grpcWeb: true,
+    fallback: unknownMethod,
   });
   const s3 = createS3Handler({
     store: objects,
@@ -134,6 +135,14 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       await store.close();
     },
   };
+}
+
+/** A method that this version of the protocol does not have: an image may carry a newer SDK. */
+function unknownMethod(request: Request, response: Response): void {
+  const method = (request.url ?? "").slice(1);
+  response.statusCode = 404;
+  response.setHeader("content-type", "application/json");
+  response.end(JSON.stringify({ code: "unimplemented", message: `${method} is not implemented by this server` }));
 }
 
 function route({ rpc, s3 }: { rpc: Handler; s3: Handler }): Handler {

@@ -6,6 +6,7 @@ import { Code, ConnectError, type ConnectRouter, type ServiceImpl } from "@conne
 import { toBinary } from "@bufbuild/protobuf";
 import { newTaskState, NO_RETRIES, type ActionState } from "../domain/action.ts";
 import { BoxkiteError } from "../domain/errors.ts";
+import { attemptPrefix } from "../engine/paths.ts";
 import type { NewAction } from "../store/store.ts";
 import { encodeUpdate } from "../wire/details.ts";
 import { ActionsService, EnqueueRequestSchema, type Action } from "../wire/gen/flyteidl2/actions/actions_service_pb.js";
@@ -50,7 +51,8 @@ export function registerActionsService(router: ConnectRouter, context: ServiceCo
           const changed = await store.changedChildren(run, parent.key.action, cursor, BATCH);
           for (const child of changed) {
             cursor = child.seq;
-            yield { message: { case: "actionUpdate" as const, value: encodeUpdate(child) } };
+            const expected = attemptPrefix(run.baseUri, child.key, Math.max(1, child.state.attempt));
+            yield { message: { case: "actionUpdate" as const, value: encodeUpdate(child, expected) } };
           }
           if (changed.length === BATCH) continue;
           if (!told) {

@@ -10,7 +10,11 @@ import {
   ProjectState,
   type Project,
 } from "../wire/gen/flyteidl2/project/project_service_pb.js";
+import { decodeSort } from "../wire/list-request.ts";
+import { decodeTextFilters } from "../wire/text-filters.ts";
 import type { ServiceContext } from "./context.ts";
+
+const MAX_PROJECTS = 1_000;
 
 export function registerProjectService(router: ConnectRouter, { store, clock }: ServiceContext): void {
   const service: Partial<ServiceImpl<typeof ProjectService>> = {
@@ -29,14 +33,10 @@ export function registerProjectService(router: ConnectRouter, { store, clock }: 
       return {};
     },
     getProject: async ({ id }) => ({ project: encode(await require(id)) }),
-    listProjects: async (request) => {
-      if (request.filters !== "") throw new BoxkiteError("FIELD_NOT_SUPPORTED", "ListProjectsRequest.filters is set");
-      const all = await store.listProjects();
-      const start = request.token === "" ? 0 : all.findIndex((project) => project.id > request.token);
-      const limit = request.limit || all.length;
-      const page = start < 0 ? [] : all.slice(start, start + limit);
-      const more = start >= 0 && start + limit < all.length;
-      return { projects: { projects: page.map(encode), token: more ? (page.at(-1)?.id ?? "") : "" } };
+    listProjects: async ({ filters, limit, token, sortBy }) => {
+      const page = { limit: limit || MAX_PROJECTS, token, where: decodeTextFilters(filters), ...decodeSort(sortBy) };
+      const { items, token: next } = await store.listProjects(page);
+      return { projects: { projects: items.map(encode), token: next } };
     },
   };
   router.service(ProjectService, service);

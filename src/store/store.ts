@@ -182,7 +182,7 @@ export interface Store {
   createProject(project: ProjectRecord): Promise<"created" | "exists">;
   updateProject(project: ProjectRecord): Promise<"updated" | "missing">;
   getProject(id: string): Promise<ProjectRecord | undefined>;
-  listProjects(): Promise<readonly ProjectRecord[]>;
+  listProjects(page: Page): Promise<Paged<ProjectRecord>>;
 
   /** A second deployment of the same name and version changes nothing. */
   deployTask(key: TaskKey, spec: StoredSpec, at: TimeMs): Promise<"created" | "exists">;

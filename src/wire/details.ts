@@ -206,12 +206,15 @@ export function encodeRunDetails(sources: DetailSources): RunDetails {
   });
 }
 
-/** What a parent's controller waits for (protocol.md section 6). */
-export function encodeUpdate({ key, state }: ActionRecord): ActionUpdate {
+/**
+ * What a parent's controller waits for (protocol.md section 6). It warns of an update without an output
+ * URI in whatever phase, so one that is still to come is named too.
+ */
+export function encodeUpdate({ key, state }: ActionRecord, expectedOutputUri: string): ActionUpdate {
   return create(ActionUpdateSchema, {
     actionId: encodeActionId(key),
     phase: encodePhase(state.phase),
-    outputUri: state.outputUri ?? "",
+    outputUri: state.outputUri ?? expectedOutputUri,
     ...(state.error && isTerminal(state.phase) ? { error: encodeExecutionError(state.error) } : {}),
     ...(state.value ? { value: fromBinary(LiteralSchema, state.value) } : {}),
   });

@@ -6,6 +6,7 @@ import {
   Sort_Direction,
   type Filter,
   type ListRequest,
+  type Sort,
 } from "./gen/flyteidl2/common/list_pb.js";
 import { decodePhase } from "./phase.ts";
 
@@ -44,8 +45,13 @@ export function decodeListRequest(request: ListRequest | undefined, extra: reado
     limit: request?.limit || DEFAULT_LIMIT,
     token: request?.token ?? "",
     where: [...(request?.filters ?? []).map(decodeFilter), ...extra],
-    ...(sort && sort.key !== "" ? { sort: { field: sort.key, ascending: sort.direction === Sort_Direction.ASCENDING } } : {}),
+    ...decodeSort(sort),
   };
+}
+
+export function decodeSort(sort: Sort | undefined): Pick<Page, "sort"> {
+  if (sort === undefined || sort.key === "") return {};
+  return { sort: { field: sort.key, ascending: sort.direction === Sort_Direction.ASCENDING } };
 }
 
 export function decodeFilter(filter: Filter): Condition {

@@ -1,8 +1,19 @@
 import type { ProjectRecord, Store } from "../store.ts";
 import type { Database } from "./database.ts";
+import { listPage, type ListShape } from "./paging.ts";
 import { toProject } from "./rows.ts";
 
 type ProjectStore = Pick<Store, "createProject" | "updateProject" | "getProject" | "listProjects">;
+
+const SHAPE: ListShape = {
+  columns: "projects.*",
+  from: "projects",
+  where: [],
+  values: [],
+  fields: { id: "id", name: "name", description: "description", state: "state", created_at: "created_at" },
+  id: "projects.rowid",
+  defaultSort: { field: "created_at", ascending: true },
+};
 
 export function projectStore(database: Database): ProjectStore {
   const columns = (project: ProjectRecord) =>
@@ -32,6 +43,6 @@ export function projectStore(database: Database): ProjectStore {
       const row = database.get("SELECT * FROM projects WHERE id = ?", id);
       return row && toProject(row);
     },
-    listProjects: async () => database.all("SELECT * FROM projects ORDER BY id").map(toProject),
+    listProjects: async (page) => listPage(database, SHAPE, page, toProject),
   };
 }

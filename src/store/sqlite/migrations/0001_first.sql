@@ -10,7 +10,7 @@ CREATE TABLE projects (
   labels TEXT NOT NULL CHECK (json_valid(labels)),
   state TEXT NOT NULL CHECK (state IN ('active', 'archived')),
   created_at INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 -- One row per distinct specification: the children of a fan-out share it.
 CREATE TABLE task_specs (

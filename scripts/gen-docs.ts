@@ -1,0 +1,99 @@
+/**
+ * Writes the parts of the documentation that follow from the code, between markers in their files.
+ *
+ *   node scripts/gen-docs.ts           rewrite them
+ *   node scripts/gen-docs.ts --check   fail if one is not what would be written
+ */
+import { readFileSync, writeFileSync } from "node:fs";
+import { join, relative } from "node:path";
+import { createRouterTransport } from "@connectrpc/connect";
+import type { ConnectRouter } from "@connectrpc/connect";
+import { chartOf } from "../src/domain/transition-table.ts";
+import type { ServiceContext } from "../src/services/context.ts";
+import { registerServices, SERVICES } from "../src/services/routes.ts";
+import { SUPPORT, type Support } from "../src/wire/support.ts";
+
+const root = join(import.meta.dirname, "..");
+
+/** Services of Flyte's own parts: no client calls them, and Boxkite has no such part. */
+const REFUSED: Readonly<Record<string, string>> = {
+  "flyteidl2.workflow.QueueService": "containers are told to use ActionsService",
+  "flyteidl2.workflow.StateService": "containers are told to use ActionsService",
+  "flyteidl2.workflow.InternalRunService": "internal to Flyte's backend",
+  "flyteidl2.workflow.EventsProxyService": "internal to Flyte's backend",
+  "flyteidl2.cacheservice.CacheService": "internal to Flyte's backend",
+  "flyteidl2.cacheservice.v2.CacheService": "internal to Flyte's backend",
+  "flyteidl2.connector.AsyncConnectorService": "served by connectors, not by a control plane",
+  "flyteidl2.connector.ConnectorMetadataService": "served by connectors, not by a control plane",
+};
+
+function rpcTable(): string {
+  const supported = supportedMethods();
+  const rows = SERVICES.flatMap((service) =>
+    service.methods.map((method) => {
+      const refused = REFUSED[service.typeName];
+      const name = `${service.typeName}/${method.name}`;
+      const state = supported.has(name) ? "supported" : refused === undefined ? "not yet" : `refused: ${refused}`;
+      return `| \`${name}\` | ${state} |`;
+    }),
+  );
+  return ["| RPC | |", "| --- | --- |", ...rows].join("\n");
+}
+
+/** What the services register, seen by registering them. */
+function supportedMethods(): Set<string> {
+  const names = new Set<string>();
+  // The context is only used when a method is called, which none is here.
+  const context = {} as ServiceContext;
+  createRouterTransport((router) => {
+    const recorder: ConnectRouter = {
+      ...router,
+      service: (service, implementation) => {
+        for (const [name, method] of Object.entries(service.method)) {
+          if (name in implementation) names.add(`${service.typeName}/${method.name}`);
+        }
+        return recorder;
+      },
+    };
+    registerServices(recorder, context);
+  });
+  return names;
+}
+
+function fieldTables(): string {
+  return Object.entries(SUPPORT)
+    .map(([message, fields]) => {
+      const rows = Object.entries(fields).map(([field, support]) => `| \`${field}\` | ${describe(support)} |`);
+      return [`### ${message}`, "", "| field | |", "| --- | --- |", ...rows].join("\n");
+    })
+    .join("\n\n");
+}
+
+function describe(support: Support): string {
+  if (typeof support === "object") return `only ${support.only.map((value) => `\`${String(value)}\``).join(", ")}: ${support.why}`;
+  return { enforced: "enforced", kept: "kept as it came", inside: "see its own table", refused: "refused" }[support];
+}
+
+const PARTS: readonly { readonly file: string; readonly name: string; readonly text: () => string }[] = [
+  { file: "ARCHITECTURE.md", name: "phases", text: () => `\`\`\`mermaid\n${chartOf()}\n\`\`\`` },
+  { file: "docs/protocol.md", name: "rpcs", text: rpcTable },
+  { file: "docs/protocol.md", name: "fields", text: fieldTables },
+];
+
+const check = process.argv.includes("--check");
+let stale = 0;
+for (const part of PARTS) {
+  const path = join(root, part.file);
+  const before = readFileSync(path, "utf8");
+  const begin = `<!-- begin ${part.name} -->`;
+  const end = `<!-- end ${part.name} -->`;
+  const from = before.indexOf(begin);
+  const to = before.indexOf(end);
+  if (from < 0 || to < from) throw new Error(`${part.file} has no markers for ${part.name}`);
+  const after = `${before.slice(0, from + begin.length)}\n\n${part.text()}\n\n${before.slice(to)}`;
+  if (after === before) continue;
+  stale++;
+  if (check) console.error(`${relative(root, path)}: the part ${part.name} is not what the code says; run: npm run gen:docs`);
+  else writeFileSync(path, after);
+}
+if (check && stale > 0) process.exit(1);

@@ -1,0 +1,54 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { create, type DescMessage } from "@bufbuild/protobuf";
+import { ContainerSchema, ExtendedResourcesSchema, TaskMetadataSchema, TaskTemplateSchema } from "./gen/flyteidl2/core/tasks_pb.js";
+import { CacheConfigSchema, CacheLookupScope, RunSpecSchema } from "./gen/flyteidl2/task/run_pb.js";
+import { TaskSpecSchema } from "./gen/flyteidl2/task/task_definition_pb.js";
+import { CreateRunRequestSchema } from "./gen/flyteidl2/workflow/run_service_pb.js";
+import { requireSupported, SUPPORT } from "./support.ts";
+
+const SCHEMAS: readonly DescMessage[] = [
+  CreateRunRequestSchema,
+  RunSpecSchema,
+  CacheConfigSchema,
+  TaskSpecSchema,
+  TaskTemplateSchema,
+  TaskMetadataSchema,
+  ContainerSchema,
+  ExtendedResourcesSchema,
+];
+
+test("the table speaks of every field there is, and of no other", () => {
+  assert.deepEqual(Object.keys(SUPPORT).toSorted(), SCHEMAS.map((schema) => schema.typeName).toSorted());
+  for (const schema of SCHEMAS) {
+    assert.deepEqual(
+      Object.keys(SUPPORT[schema.typeName] ?? {}).toSorted(),
+      schema.fields.map((field) => field.name).toSorted(),
+      schema.typeName,
+    );
+  }
+});
+
+test("a field that is not acted on is refused by its path", () => {
+  const spec = create(RunSpecSchema, { clusterPool: "gpu" });
+  assert.throws(() => requireSupported(RunSpecSchema, spec), /RunSpec\.cluster_pool is set/);
+  const request = create(CreateRunRequestSchema, { runSpec: spec });
+  assert.throws(() => requireSupported(CreateRunRequestSchema, request), /CreateRunRequest\.run_spec\.cluster_pool/);
+});
+
+test("empty messages and default values ask for nothing", () => {
+  const spec = create(RunSpecSchema, {
+    labels: {},
+    envs: { values: [{ key: "LOG_LEVEL", value: "30" }] },
+    securityContext: {},
+    cacheConfig: { cacheLookupScope: CacheLookupScope.GLOBAL },
+    interruptible: false,
+    overwriteCache: false,
+  });
+  requireSupported(RunSpecSchema, spec);
+});
+
+test("a field with only some values names them", () => {
+  const spec = create(RunSpecSchema, { interruptible: true });
+  assert.throws(() => requireSupported(RunSpecSchema, spec), /RunSpec\.interruptible is true/);
+});

@@ -1,0 +1,324 @@
+/** What every store has to do, whichever database it sits on. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { newTaskState, NO_RETRIES, type ActionState } from "../../src/domain/action.ts";
+import { ROOT_ACTION, type RunKey } from "../../src/domain/ids.ts";
+import type { TaskDefinition } from "../../src/domain/task.ts";
+import { transition, type ActionEvent } from "../../src/domain/transition.ts";
+import type { ActionRecord, NewAction, NewRun, Page, RunRecord, Store, StoredSpec } from "../../src/store/store.ts";
+
+export interface StoreSubject {
+  readonly store: Store;
+  /** Closes the store and opens what is on disk again; undefined where nothing survives. */
+  readonly reopen?: () => Promise<Store>;
+  readonly dispose: () => Promise<void>;
+}
+
+const NOW = 1_700_000_000_000;
+const PAGE: Page = { limit: 100, token: "", where: [] };
+
+export function storeConformance(name: string, open: () => Promise<StoreSubject>): void {
+  const check = (title: string, body: (subject: StoreSubject) => Promise<void>) =>
+    test(`${name}: ${title}`, async () => {
+      const subject = await open();
+      try {
+        await body(subject);
+      } finally {
+        await subject.dispose();
+      }
+    });
+
+  check("a run and its root are created together, once", async ({ store }) => {
+    const { run, root } = await createRun(store, "r1");
+    assert.equal(root.key.action, ROOT_ACTION);
+    assert.equal(root.state.phase, "queued");
+    assert.equal(await store.createRun(newRun("r1"), newTask(ROOT_ACTION), []), "exists");
+    assert.deepEqual((await store.getRun(run.key))?.settings.labels, { team: "data" });
+    assert.equal(await store.getRun({ ...run.key, project: "other" }), undefined);
+  });
+
+  check("of two clients creating the same run name, one wins", async ({ store }) => {
+    const outcomes = await Promise.all([1, 2, 3].map(() => store.createRun(newRun("same"), newTask(ROOT_ACTION), [])));
+    assert.equal(outcomes.filter((outcome) => outcome === "exists").length, 2);
+  });
+
+  check("an action is keyed by its name; a second one is told apart from a failure", async ({ store }) => {
+    const { run } = await createRun(store, "r1");
+    const child = await store.createAction(run, newTask("c1", ROOT_ACTION));
+    assert.ok(typeof child === "object");
+    assert.equal(await store.createAction(run, newTask("c1", ROOT_ACTION)), "exists");
+    assert.equal(await store.createAction(run, newTask("c2", "nobody")), "parent_missing");
+  });
+
+  check("a parent that has ended gets no further children", async ({ store }) => {
+    const { run, root } = await createRun(store, "r1");
+    await step(store, root, { type: "abortRequested", reason: "enough" });
+    assert.equal(await store.createAction(run, newTask("c1", ROOT_ACTION)), "parent_ended");
+  });
+
+  check("compare-and-set: of two changes of the same version, one holds", async ({ store }) => {
+    const { root } = await createRun(store, "r1");
+    const change = { action: root, state: admitted(root), effects: [], at: NOW };
+    const outcomes = await Promise.all([store.advance(change), store.advance(change)]);
+    assert.equal(outcomes.filter((outcome) => outcome === "conflict").length, 1);
+  });
+
+  check("sequence numbers grow over the whole store", async ({ store }) => {
+    const one = await createRun(store, "r1");
+    const two = await createRun(store, "r2");
+    const later = await step(store, one.root, { type: "admitted" });
+    assert.ok(two.root.seq > one.root.seq);
+    assert.ok(later.seq > two.root.seq);
+  });
+
+  check("a watch that starts anywhere sees every change after its cursor, and nothing before", async ({ store }) => {
+    const { run } = await createRun(store, "r1");
+    const children = await addChildren(store, run, 5);
+    const all = await store.changedChildren(run, ROOT_ACTION, 0, 100);
+    assert.deepEqual(all.map((child) => child.key.action), children.map((child) => child.key.action));
+    const cursor = all[2]?.seq ?? 0;
+    await step(store, children[0] as ActionRecord, { type: "admitted" });
+    const after = await store.changedChildren(run, ROOT_ACTION, cursor, 100);
+    assert.deepEqual(after.map((child) => child.key.action), ["c3", "c4", "c0"]);
+    const last = after.at(-1)?.seq ?? 0;
+    assert.deepEqual(await store.changedChildren(run, ROOT_ACTION, last, 100), []);
+    assert.equal((await store.changedChildren(run, ROOT_ACTION, 0, 2)).length, 2);
+  });
+
+  check("listeners hear of each change after it can be read", async ({ store }) => {
+    const heard: number[] = [];
+    const stop = store.onChange((changes) => heard.push(...changes.map((change) => change.seq)));
+    const { root } = await createRun(store, "r1");
+    const next = await step(store, root, { type: "admitted" });
+    stop();
+    await step(store, next, { type: "abortRequested", reason: "enough" });
+    assert.deepEqual(heard, [root.seq, next.seq]);
+  });
+
+  check("the queue offers the oldest of each run, and nobody before its time", async ({ store }) => {
+    const one = await createRun(store, "r1");
+    const two = await createRun(store, "r2");
+    await addChildren(store, one.run, 3);
+    const heads = await store.queueHeads(NOW, 10);
+    assert.deepEqual(heads.map((head) => `${head.key.run}/${head.key.action}`), ["r1/a0", "r2/a0"]);
+    await step(store, two.root, { type: "admitted" });
+    const lost = await step(store, await reload(store, two.root), {
+      type: "attemptLost",
+      attempt: 1,
+      error: { code: "X", message: "x", kind: "system", recoverable: true },
+    });
+    assert.ok(lost.state.notBefore > NOW);
+    assert.equal((await store.queueHeads(NOW, 10)).length, 1);
+    assert.equal(await store.nextWake(NOW), lost.state.notBefore);
+    assert.equal((await store.queueHeads(lost.state.notBefore, 10)).length, 2);
+  });
+
+  check("time limits strike when they are due, earliest first", async ({ store }) => {
+    const slow = { ...newTask(ROOT_ACTION), policy: { userRetries: 0, deadlineMs: 5_000 } };
+    await store.createRun(newRun("r1"), slow, []);
+    assert.equal(await store.nextWake(NOW), NOW + 5_000);
+    assert.deepEqual(await store.dueTimers(NOW + 4_999, 10), []);
+    assert.equal((await store.dueTimers(NOW + 5_000, 10)).length, 1);
+  });
+
+  check("effects wait in order until they are done", async ({ store }) => {
+    const { root } = await createRun(store, "r1");
+    const running = await step(store, root, { type: "admitted" });
+    await step(store, running, { type: "abortRequested", reason: "enough" });
+    const pending = await store.pendingEffects(10);
+    assert.deepEqual(pending.map(({ effect }) => effect.type), ["stopAttempt", "abortChildren", "ended"]);
+    await store.effectDone(pending[0]?.id ?? 0);
+    assert.equal((await store.pendingEffects(10)).length, 2);
+  });
+
+  check("live attempts and children are found", async ({ store }) => {
+    const { run, root } = await createRun(store, "r1");
+    assert.equal(await store.awaitsChildren(root), false);
+    await addChildren(store, run, 2);
+    await step(store, root, { type: "admitted" });
+    assert.deepEqual((await store.liveAttempts()).map((action) => action.key.action), [ROOT_ACTION]);
+    assert.equal(await store.awaitsChildren(root), true);
+    assert.equal((await store.liveChildren(root, 10)).length, 2);
+  });
+
+  check("attempts keep what was told of them", async ({ store }) => {
+    const { root } = await createRun(store, "r1");
+    const image = { reference: "a:1", pinned: "a@sha256:1", digest: "sha256:1", source: "registry" };
+    const first = await step(store, root, { type: "admitted" }, { attempt: 1, image });
+    await step(store, first, { type: "started", attempt: 1, at: NOW }, { attempt: 1, startedAt: NOW });
+    const [attempt] = await store.listAttempts(root);
+    assert.deepEqual(attempt?.image, image);
+    assert.equal(attempt?.startedAt, NOW);
+    assert.deepEqual(attempt?.transitions.map((change) => change.phase), ["initializing", "running"]);
+  });
+
+  check("an image is pinned once", async ({ store }) => {
+    const { run } = await createRun(store, "r1");
+    const image = { reference: "a:1", pinned: "a@sha256:1", digest: "sha256:1", source: "registry" };
+    assert.deepEqual(await store.pinImage(run, image), image);
+    assert.deepEqual(await store.pinImage(run, { ...image, digest: "sha256:2" }), image);
+  });
+
+  check("grants: exact objects, and prefixes that end in a slash", async ({ store }) => {
+    const grants = ["s3://b/one.txt", "s3://b/dir/"];
+    const { run } = await createRun(store, "r1", grants);
+    assert.equal(await store.isGranted(run.key, "s3://b/one.txt"), true);
+    assert.equal(await store.isGranted(run.key, "s3://b/one.txt.bak"), false);
+    assert.equal(await store.isGranted(run.key, "s3://b/dir/deep/file"), true);
+    assert.equal(await store.isGranted(run.key, "s3://b/dirt"), false);
+    assert.equal(await store.isGranted({ ...run.key, run: "r2" }, "s3://b/one.txt"), false);
+  });
+
+  check("tasks: deployed once per version, listed by their newest", async ({ store }) => {
+    const key = { project: "p", domain: "development", name: "env.train", version: "1" };
+    assert.equal(await store.deployTask(key, spec("1"), NOW), "created");
+    assert.equal(await store.deployTask(key, spec("1"), NOW + 9), "exists");
+    await store.deployTask({ ...key, version: "2" }, spec("2"), NOW + 1);
+    await store.deployTask({ ...key, name: "env.other", version: "1" }, spec("3"), NOW + 2);
+    const { items } = await store.listTasks({ project: "p" }, PAGE);
+    assert.deepEqual(items.map((task) => `${task.key.name}:${task.key.version}`), ["env.other:1", "env.train:2"]);
+    const versions = await store.listTaskVersions(key, PAGE);
+    assert.deepEqual(versions.items.map((task) => task.key.version), ["2", "1"]);
+    assert.equal((await store.getTask(key))?.deployedAt, NOW);
+  });
+
+  check("pages neither repeat nor hide rows while others are added", async ({ store }) => {
+    for (let n = 0; n < 5; n++) await createRun(store, `r${n}`);
+    const first = await store.listRuns({ project: "p" }, { ...PAGE, limit: 2 });
+    assert.equal(first.items.length, 2);
+    await createRun(store, "newer");
+    const names = first.items.map(({ run }) => run.key.run);
+    for (let token = first.token; token !== ""; ) {
+      const page = await store.listRuns({ project: "p" }, { ...PAGE, limit: 2, token });
+      names.push(...page.items.map(({ run }) => run.key.run));
+      token = page.token;
+    }
+    assert.deepEqual(names, ["r4", "r3", "r2", "r1", "r0"]);
+  });
+
+  check("filters: by phase, task, label; an unknown field is refused", async ({ store }) => {
+    const { root } = await createRun(store, "r1");
+    await createRun(store, "r2");
+    await step(store, root, { type: "abortRequested", reason: "enough" });
+    const where = (field: string, comparison: "=" | "in" | "exists", ...values: string[]) =>
+      store.listRuns({}, { ...PAGE, where: [{ field, comparison, values }] });
+    assert.equal((await where("phase", "=", "aborted")).items.length, 1);
+    assert.equal((await where("phase", "in", "aborted", "queued")).items.length, 2);
+    assert.equal((await where("labels.team", "=", "data")).items.length, 2);
+    assert.equal((await where("labels.nope", "exists")).items.length, 0);
+    await assert.rejects(where("colour", "=", "red"), /no field "colour"/);
+    await assert.rejects(store.listRuns({}, { ...PAGE, token: "rubbish" }), /page token/);
+  });
+
+  check("projects", async ({ store }) => {
+    const project = { id: "p", name: "P", description: "", labels: {}, state: "active" as const, createdAt: NOW };
+    assert.equal(await store.createProject(project), "created");
+    assert.equal(await store.createProject(project), "exists");
+    assert.equal(await store.updateProject({ ...project, state: "archived" }), "updated");
+    assert.equal((await store.getProject("p"))?.state, "archived");
+    assert.equal(await store.updateProject({ ...project, id: "q" }), "missing");
+  });
+
+  check("what was answered is there after a restart", async ({ store, reopen }) => {
+    if (reopen === undefined) return;
+    const secret = await store.secret("s", () => "one");
+    const { run, root } = await createRun(store, "r1");
+    const running = await step(store, root, { type: "admitted" });
+    await step(store, running, { type: "abortRequested", reason: "enough" });
+    const again = await reopen();
+    assert.equal(await again.secret("s", () => "two"), secret);
+    const record = await again.getAction({ ...run.key, action: ROOT_ACTION });
+    assert.equal(record?.state.phase, "aborted");
+    assert.equal((await again.pendingEffects(10)).length, 3);
+    const next = await again.createRun(newRun("r2"), newTask(ROOT_ACTION), []);
+    assert.ok(typeof next === "object" && next.root.seq > (record?.seq ?? 0));
+  });
+}
+
+function newRun(name: string): NewRun {
+  const key: RunKey = { project: "p", domain: "development", run: name };
+  return {
+    key,
+    spec: new Uint8Array([1, 2]),
+    settings: { env: {}, labels: { team: "data" }, annotations: {} },
+    baseUri: `s3://b/p/development/runs/${name}`,
+    source: "cli",
+    createdAt: NOW,
+  };
+}
+
+function newTask(name: string, parent?: string): NewAction {
+  return {
+    name,
+    parent,
+    kind: "task",
+    group: "",
+    spec: spec("0"),
+    displayName: "train",
+    inputUri: "s3://b/i",
+    policy: NO_RETRIES,
+    state: newTaskState(NOW),
+    grants: [],
+  };
+}
+
+function spec(digest: string): StoredSpec {
+  const definition: TaskDefinition = {
+    name: "env.train",
+    version: digest,
+    shortName: "train",
+    environment: "env",
+    image: "a:1",
+    relatedImages: [],
+    command: [],
+    args: ["a0"],
+    env: {},
+    requests: {},
+    limits: {},
+    policy: NO_RETRIES,
+    reads: [],
+  };
+  return { digest, bytes: new Uint8Array([7]), definition };
+}
+
+async function createRun(store: Store, name: string, grants: readonly string[] = []) {
+  const created = await store.createRun(newRun(name), { ...newTask(ROOT_ACTION), grants }, []);
+  assert.ok(created !== "exists");
+  return created;
+}
+
+async function addChildren(store: Store, run: RunRecord, count: number): Promise<ActionRecord[]> {
+  const made: ActionRecord[] = [];
+  for (let n = 0; n < count; n++) {
+    const child = await store.createAction(run, newTask(`c${n}`, ROOT_ACTION));
+    assert.ok(typeof child === "object");
+    made.push(child);
+  }
+  return made;
+}
+
+function admitted(action: ActionRecord): ActionState {
+  const next = transition(action.state, action.policy, { type: "admitted" }, NOW);
+  assert.ok(next);
+  return next.state;
+}
+
+async function step(
+  store: Store,
+  action: ActionRecord,
+  event: ActionEvent,
+  attempt?: Parameters<Store["advance"]>[0]["attempt"],
+): Promise<ActionRecord> {
+  const next = transition(action.state, action.policy, event, NOW);
+  assert.ok(next);
+  const facts = attempt ?? (next.state.attempt > 0 ? { attempt: next.state.attempt } : undefined);
+  const stored = await store.advance({ action, state: next.state, effects: next.effects, at: NOW, attempt: facts });
+  assert.ok(stored !== "conflict");
+  return stored;
+}
+
+async function reload(store: Store, action: ActionRecord): Promise<ActionRecord> {
+  const record = await store.getAction(action.key);
+  assert.ok(record);
+  return record;
+}

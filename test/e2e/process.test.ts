@@ -1,0 +1,374 @@
+/** The stock Python SDK against a real server that runs tasks as processes. */
+import assert from "node:assert/strict";
+import { readdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { before, test, type TestContext } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { startServer, temporaryDirectory } from "../helpers/server.ts";
+import { runProgram, stockPython, succeeded, writeProgram } from "../helpers/stock-sdk.ts";
+
+let python = "";
+before(() => {
+  python = stockPython();
+});
+
+const TWO_ENVIRONMENTS = `
+import sys
+import flyte
+
+env_train = flyte.TaskEnvironment(name="training")
+env_data = flyte.TaskEnvironment(name="data-prep", depends_on=[env_train])
+
+@env_train.task
+async def train(processed: str) -> float:
+    return float(len(processed))
+
+@env_data.task
+async def prepare(raw: str = "Hello World") -> float:
+    return await train(raw.strip().lower())
+`;
+
+const MAIN = `
+import json, sys
+import flyte
+from flyte.remote import Action
+import flow
+
+flyte.init_from_config(sys.argv[1])
+run = flyte.with_runcontext(**json.loads(sys.argv[4] if len(sys.argv) > 4 else "{}")).run(getattr(flow, sys.argv[2]), **json.loads(sys.argv[3]))
+print(run.url)
+run.wait()
+details = run.details()
+print(json.dumps({
+    "name": run.name,
+    "phase": str(run.phase),
+    "outputs": list(run.outputs()) if "SUCCEEDED" in str(run.phase).upper() else None,
+    "error": details.action_details.error_info.message if details.action_details.error_info else None,
+    "code": details.action_details.error_info.code if details.action_details.error_info else None,
+    "kind": details.action_details.error_info.kind if details.action_details.error_info else None,
+    "actions": sorted(a.task_name or "" for a in Action.listall(for_run_name=run.name)),
+}))
+`;
+
+interface Outcome {
+  readonly name: string;
+  readonly phase: string;
+  readonly outputs: unknown[] | null;
+  readonly error: string | null;
+  readonly code: string | null;
+  readonly kind: number | null;
+  readonly actions: string[];
+  readonly url: string;
+}
+
+async function setUp(t: TestContext, flow: string, args: readonly string[] = []) {
+  const [server, directory] = await Promise.all([
+    startServer(t, { args: ["--engine", "process", "--python", python, "--ephemeral", ...args] }),
+    temporaryDirectory(t),
+  ]);
+  await writeProgram(directory, { "flow.py": flow, "main.py": MAIN });
+  const run = async (task: string, inputs: object, context: object = {}): Promise<Outcome> => {
+    const result = succeeded(
+      await runProgram(python, ["main.py", server.config, task, JSON.stringify(inputs), JSON.stringify(context)], {
+        cwd: directory,
+      }),
+    );
+    const lines = result.stdout.trim().split("\n");
+    const url = lines.find((line) => line.startsWith("http")) ?? "";
+    return { ...(JSON.parse(lines.at(-1) ?? "") as Outcome), url };
+  };
+  const flyte = (...commands: string[]) =>
+    runProgram(join(python, "../flyte"), ["-c", server.config, ...commands], { cwd: directory });
+  return { server, directory, run, flyte };
+}
+
+test("a parent awaits its child in another environment", async (t) => {
+  const { server, run } = await setUp(t, TWO_ENVIRONMENTS);
+  const outcome = await run("prepare", { raw: "  Hello World " });
+  assert.deepEqual(outcome.outputs, [11]);
+  assert.deepEqual(outcome.actions, ["data-prep.prepare", "training.train"]);
+  assert.equal(outcome.url, `${server.ready.url}/v2/domain/development/project/flytesnacks/runs/${outcome.name}`);
+});
+
+test("a change of the code is what runs next", async (t) => {
+  const { directory, run } = await setUp(t, TWO_ENVIRONMENTS);
+  assert.deepEqual((await run("prepare", { raw: "abc" })).outputs, [3]);
+  await writeFile(join(directory, "flow.py"), TWO_ENVIRONMENTS.replace("float(len(processed))", "float(len(processed)) + 100"));
+  assert.deepEqual((await run("prepare", { raw: "abc" })).outputs, [103]);
+});
+
+test("a task that raises: its own error, its class in the parent, and its log", async (t) => {
+  const { run, flyte } = await setUp(
+    t,
+    `
+import flyte
+env = flyte.TaskEnvironment(name="e")
+
+@env.task
+async def child(x: int) -> int:
+    print("about to fail")
+    raise ValueError("x is too small")
+
+@env.task
+async def parent(x: int) -> str:
+    try:
+        return str(await child(x))
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+`,
+  );
+  assert.deepEqual((await run("parent", { x: 1 })).outputs, ["RuntimeUserError: x is too small"]);
+  const failed = await run("child", { x: 1 });
+  assert.match(failed.phase.toLowerCase(), /failed/);
+  assert.equal(failed.code, "ValueError");
+  assert.match(failed.error ?? "", /x is too small/);
+  assert.equal(failed.kind, 1);
+  const logs = succeeded(await flyte("get", "logs", failed.name));
+  assert.match(logs.stdout, /about to fail/);
+});
+
+test("retries with their own logs and output prefixes; exhausted ones say so", async (t) => {
+  const { run } = await setUp(
+    t,
+    `
+import os, flyte
+env = flyte.TaskEnvironment(name="e")
+
+@env.task(retries=2)
+async def third_time(x: int) -> int:
+    attempt = int(os.environ["FLYTE_ATTEMPT_NUMBER"])
+    if attempt < 2:
+        raise RuntimeError(f"attempt {attempt}")
+    return attempt
+
+@env.task(retries=1)
+async def never(x: int) -> int:
+    raise RuntimeError("never")
+`,
+  );
+  assert.deepEqual((await run("third_time", { x: 1 })).outputs, [2]);
+  assert.equal((await run("never", { x: 1 })).code, "RetriesExhausted|RuntimeError");
+});
+
+test("traces are recorded as actions of the run", async (t) => {
+  const { run } = await setUp(
+    t,
+    `
+import flyte
+env = flyte.TaskEnvironment(name="e")
+
+@flyte.trace
+async def step(x: int) -> int:
+    return x + 1
+
+@env.task
+async def main(x: int) -> int:
+    return await step(x) + await step(x + 10)
+`,
+  );
+  const outcome = await run("main", { x: 1 });
+  assert.deepEqual(outcome.outputs, [14]);
+  assert.equal(outcome.actions.length, 3);
+});
+
+test("kill -9 of the server in mid-run: the run finishes with its result, and no attempt starts twice", async (t) => {
+  const data = await temporaryDirectory(t);
+  const marks = await temporaryDirectory(t);
+  const directory = await temporaryDirectory(t);
+  const args = ["--engine", "process", "--python", python, "--data", data];
+  const first = await startServer(t, { args });
+  await writeProgram(directory, {
+    "main.py": MAIN,
+    "flow.py": `
+import asyncio, os, uuid, flyte
+env = flyte.TaskEnvironment(name="e")
+
+def mark(name):
+    open(os.path.join(${JSON.stringify(marks)}, f"{name}.{uuid.uuid4().hex}"), "w").close()
+
+@env.task
+async def slow(i: int) -> int:
+    mark(f"slow{i}")
+    await asyncio.sleep(4)
+    return i
+
+@env.task
+async def parent(n: int) -> int:
+    mark("parent")
+    return sum(await asyncio.gather(*[slow(i) for i in range(n)]))
+`,
+  });
+  const client = runProgram(python, ["main.py", first.config, "parent", '{"n": 3}'], { cwd: directory });
+  await until(async () => (await readdir(marks)).length >= 3);
+  await first.kill("SIGKILL");
+  await sleep(500);
+  await startServer(t, { args: [...args, "--port", String(first.port)] });
+  const outcome = JSON.parse(succeeded(await client).stdout.trim().split("\n").at(-1) ?? "") as Outcome;
+  assert.deepEqual(outcome.outputs, [3]);
+  const started = (await readdir(marks)).map((name) => name.split(".")[0]).toSorted();
+  assert.deepEqual(started, ["parent", "slow0", "slow1", "slow2"]);
+});
+
+test("abort ends a run, its children, and their processes", async (t) => {
+  const marks = await temporaryDirectory(t);
+  const { server, directory, flyte } = await setUp(
+    t,
+    `
+import asyncio, os, flyte
+env = flyte.TaskEnvironment(name="e")
+
+@env.task
+async def slow(i: int) -> int:
+    open(os.path.join(${JSON.stringify(marks)}, str(os.getpid())), "w").close()
+    await asyncio.sleep(600)
+    return i
+
+@env.task
+async def parent(n: int) -> int:
+    return sum(await asyncio.gather(*[slow(i) for i in range(n)]))
+`,
+  );
+  const client = runProgram(python, ["main.py", server.config, "parent", '{"n": 2}', '{"name": "to-abort"}'], { cwd: directory });
+  await until(async () => (await readdir(marks)).length === 2);
+  succeeded(await flyte("abort", "run", "to-abort"));
+  const outcome = JSON.parse(succeeded(await client).stdout.trim().split("\n").at(-1) ?? "") as Outcome;
+  assert.match(outcome.phase.toLowerCase(), /aborted/);
+  await until(async () => (await readdir(marks)).every((pid) => !isAlive(Number(pid))));
+  const actions = succeeded(await flyte("get", "action", "to-abort"));
+  assert.equal(actions.code, 0);
+});
+
+test("deployed twice, listed, and run by name and version", async (t) => {
+  const { server, directory, flyte } = await setUp(t, TWO_ENVIRONMENTS);
+  await writeProgram(directory, {
+    "deploy.py": `
+import sys, flyte, flow
+flyte.init_from_config(sys.argv[1])
+flyte.deploy(flow.env_data, version="1.0.0")
+`,
+  });
+  for (let n = 0; n < 2; n++) {
+    succeeded(await runProgram(python, ["deploy.py", server.config], { cwd: directory }));
+  }
+  assert.match(succeeded(await flyte("get", "task")).stdout, /data-prep\.prepare/);
+  await writeProgram(directory, {
+    "remote.py": `
+import sys, flyte, flyte.remote
+flyte.init_from_config(sys.argv[1])
+task = flyte.remote.Task.get("data-prep.prepare", version="1.0.0")
+run = flyte.run(task, raw="Hello World")
+run.wait()
+print(run.outputs()[0])
+latest = flyte.remote.Task.get("training.train", auto_version="latest").fetch()
+print(latest.version)
+`,
+  });
+  const result = succeeded(await runProgram(python, ["remote.py", server.config], { cwd: directory }));
+  assert.deepEqual(result.stdout.trim().split("\n").slice(-2), ["11.0", "1.0.0"]);
+});
+
+test("two clients that create the same run name: one gets it, the other is told", async (t) => {
+  const { run } = await setUp(t, TWO_ENVIRONMENTS);
+  const outcomes = await Promise.allSettled([1, 2].map(() => run("prepare", {}, { name: "the-run" })));
+  assert.equal(outcomes.filter((outcome) => outcome.status === "fulfilled").length, 1);
+  const [refused] = outcomes.filter((outcome) => outcome.status === "rejected");
+  assert.match(String((refused as PromiseRejectedResult).reason), /already exists|exists already/);
+});
+
+test("variables and labels of a run reach every action; a field that does nothing is refused by name", async (t) => {
+  const { run } = await setUp(
+    t,
+    `
+import os, flyte
+env = flyte.TaskEnvironment(name="e")
+
+@env.task
+async def child(x: int) -> str:
+    return os.environ.get("TEAM", "none")
+
+@env.task
+async def parent(x: int) -> str:
+    return os.environ.get("TEAM", "none") + " " + await child(x)
+`,
+  );
+  const outcome = await run("parent", { x: 1 }, { env_vars: { TEAM: "data" }, labels: { team: "data" } });
+  assert.deepEqual(outcome.outputs, ["data data"]);
+  await assert.rejects(run("parent", { x: 1 }, { cluster: "gpu" }).catch(refusal), /cluster|queue/);
+});
+
+function refusal(error: unknown): never {
+  throw error instanceof Error ? error : new Error(String(error));
+}
+
+test("an RPC that is not there is answered with its name", async (t) => {
+  const server = await startServer(t, { args: ["--engine", "process", "--python", python, "--ephemeral"] });
+  const call = async (path: string) => {
+    const response = await fetch(`${server.ready.url}/${path}`, {
+      method: "POST",
+      headers: { "content-type": "application/proto" },
+      body: new Uint8Array(),
+    });
+    return { status: response.status, body: (await response.json()) as { code: string; message: string } };
+  };
+  const known = await call("flyteidl2.trigger.TriggerService/ListTriggers");
+  assert.equal(known.body.code, "unimplemented");
+  assert.match(known.body.message, /TriggerService.*ListTriggers/);
+  const unknown = await call("flyteidl2.workflow.RunService/Nonsense");
+  assert.equal(unknown.body.code, "unimplemented");
+  assert.match(unknown.body.message, /RunService\/Nonsense/);
+});
+
+test("the second start on a busy port or data directory says who is there", async (t) => {
+  const data = await temporaryDirectory(t);
+  const server = await startServer(t, { args: ["--engine", "process", "--python", python, "--data", data] });
+  const args = ["--engine", "process", "--python", python];
+  await assert.rejects(
+    startServer(t, { args: [...args, "--ephemeral", "--port", String(server.port)] }),
+    new RegExp(`port ${server.port} is in use by .*pid ${server.ready.pid}`),
+  );
+  await assert.rejects(startServer(t, { args: [...args, "--data", data] }), new RegExp(`pid ${server.ready.pid}`));
+});
+
+test("the process executor without a0 says what to type", async (t) => {
+  await assert.rejects(startServer(t, { args: ["--engine", "process", "--python", "/nowhere/python", "--ephemeral"] }), /pip install flyte/);
+});
+
+test("a task's environment holds nothing of the server's", async (t) => {
+  const secrets = { AWS_SECRET_ACCESS_KEY: "x", FLYTECTL_CONFIG: "/y", UCTL_CONFIG: "/z" };
+  const server = await startServer(t, { args: ["--engine", "process", "--python", python, "--ephemeral"], env: secrets });
+  const directory = await temporaryDirectory(t);
+  await writeProgram(directory, {
+    "main.py": MAIN,
+    "flow.py": `
+import os, flyte
+env = flyte.TaskEnvironment(name="e")
+
+@env.task
+async def names(x: int) -> list[str]:
+    return sorted(os.environ)
+`,
+  });
+  const result = succeeded(await runProgram(python, ["main.py", server.config, "names", '{"x": 1}'], { cwd: directory }));
+  const outcome = JSON.parse(result.stdout.trim().split("\n").at(-1) ?? "") as Outcome;
+  const names = outcome.outputs?.[0] as string[];
+  assert.ok(names.includes("RUN_NAME"));
+  for (const name of Object.keys(secrets)) assert.ok(!names.includes(name), name);
+});
+
+async function until(condition: () => Promise<boolean>, timeoutMs = 60_000): Promise<void> {
+  const end = Date.now() + timeoutMs;
+  while (!(await condition())) {
+    if (Date.now() > end) throw new Error("the condition did not come true in time");
+    await sleep(50);
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+

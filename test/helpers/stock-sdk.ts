@@ -1,0 +1,65 @@
+/** The stock Python SDK in a virtual environment of its own, and programs run with it. */
+import { execFile } from "node:child_process";
+import { mkdir, writeFile } from "node:fs/promises";
+import { homedir } from "node:os";
+import { dirname, join } from "node:path";
+import { createVenv } from "../../scripts/python-env.ts";
+
+export const FLYTE = "flyte==2.12.1";
+
+/** Its interpreter; made on first use and kept in `.cache`. */
+export function stockPython(): string {
+  const directory = process.env["BOXKITE_TEST_VENV"] ?? join(import.meta.dirname, "../../.cache/venv-flyte");
+  return createVenv(directory, [FLYTE, "boto3"]);
+}
+
+export interface ProgramResult {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface ProgramOptions {
+  readonly cwd: string;
+  readonly env?: NodeJS.ProcessEnv;
+  readonly timeoutMs?: number;
+}
+
+/** Runs a program to its end. The client's own state goes into `cwd`, so that tests do not share it. */
+export function runProgram(file: string, args: readonly string[], options: ProgramOptions): Promise<ProgramResult> {
+  const env = {
+    ...process.env,
+    HOME: options.cwd,
+    // pip and uv keep what they downloaded; only the client's state is private.
+    XDG_CACHE_HOME: process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"),
+    NO_COLOR: "1",
+    COLUMNS: "200",
+    ...options.env,
+  };
+  return new Promise((resolve) => {
+    execFile(
+      file,
+      [...args],
+      { cwd: options.cwd, env, timeout: options.timeoutMs ?? 120_000, maxBuffer: 64 << 20 },
+      (error, stdout, stderr) => {
+        const code = error === null ? 0 : typeof error.code === "number" ? error.code : -1;
+        resolve({ code, stdout, stderr });
+      },
+    );
+  });
+}
+
+/** Writes a program's files below a directory. */
+export async function writeProgram(directory: string, files: Readonly<Record<string, string>>): Promise<void> {
+  for (const [name, text] of Object.entries(files)) {
+    const path = join(directory, name);
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(path, text);
+  }
+}
+
+/** The result of a program, or an error with all it printed. */
+export function succeeded(result: ProgramResult): ProgramResult {
+  if (result.code === 0) return result;
+  throw new Error(`the program ended with code ${result.code}\n${result.stdout}\n${result.stderr}`);
+}

@@ -1,0 +1,317 @@
+/** The build service with a real engine and a real registry. The specifications come from the stock SDK. */
+import assert from "node:assert/strict";
+import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, suite, test } from "node:test";
+import { create, toBinary } from "@bufbuild/protobuf";
+import { BoxkiteError } from "../../src/domain/errors.ts";
+import type { BuildJob, ImageBuilder } from "../../src/images/build/builder.ts";
+import {
+  createImageBuildService,
+  type ImageBuildRequest,
+  type ImageBuildService,
+} from "../../src/images/build/service.ts";
+import { createMemoryBuildStore } from "../../src/images/build/testing.ts";
+import { systemClock } from "../../src/lib/clock.ts";
+import { silentLogger } from "../../src/lib/log.ts";
+import { ImageSpecSchema } from "../../src/wire/gen/flyteidl2/imagebuilder/definition_pb.js";
+import {
+  BASES,
+  freePort,
+  noEngine,
+  podman,
+  startIndex,
+  startRegistry,
+  testBuilder,
+  type TestRegistry,
+} from "./engine.ts";
+import { makeSdkSpecs, type SdkSpec, type SdkSpecs } from "./sdk-specs.ts";
+
+const skip = await noEngine();
+
+suite("the build service with a real engine", { skip, timeout: 300_000 }, () => {
+  let folder: string;
+  let registry: TestRegistry | undefined;
+  let index: Awaited<ReturnType<typeof startIndex>>;
+  let specs: SdkSpecs;
+  let builder: ImageBuilder;
+  const jobs: BuildJob[] = [];
+  const store = createMemoryBuildStore();
+  let service: ImageBuildService;
+  let base = "";
+
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), "boxkite-builds-"));
+    registry = await startRegistry(folder);
+    assert.ok(registry, "docker-registry is not installed");
+    const registries = join(folder, "registries.conf");
+    await writeFile(registries, `[[registry]]\nlocation = "${registry.host}"\ninsecure = true\n`);
+    process.env["CONTAINERS_REGISTRIES_CONF"] = registries;
+    base = `${registry.host}/team/base:latest`;
+    await podman("tag", BASES.python311, base);
+    await podman("push", base);
+    index = await startIndex(() => specs.wheel, "s3cret");
+    specs = await makeSdkSpecs(join(folder, "specs"), index.url, [base]);
+    const real = await testBuilder();
+    builder = {
+      ...real,
+      build: async (job) => {
+        jobs.push(job);
+        return await real.build(job);
+      },
+    };
+    service = createImageBuildService({
+      builder,
+      store,
+      registry,
+      clock: systemClock,
+      log: silentLogger,
+      workDir: join(folder, "work"),
+      certificates: true,
+    });
+  });
+
+  after(async () => {
+    index?.stop();
+    const names = await podman("images", "--format", "{{.Repository}}:{{.Tag}}");
+    const mine = names.split("\n").filter((name) => /boxkite-service|^localhost\/org\/debian/.test(name));
+    const inRegistry = names
+      .split("\n")
+      .filter((name) => registry !== undefined && name.startsWith(registry.host));
+    if (mine.length + inRegistry.length > 0) await podman("image", "rm", "--force", ...mine, ...inRegistry);
+    await registry?.stop();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  function request(
+    { spec, context, target }: SdkSpec,
+    options: Partial<ImageBuildRequest> = {},
+  ): ImageBuildRequest {
+    return {
+      specBytes: spec,
+      context,
+      target: `${registry?.host}/${target}`,
+      force: false,
+      onLog: () => {},
+      signal: new AbortController().signal,
+      ...options,
+    };
+  }
+
+  async function rejection(promise: Promise<unknown>): Promise<BoxkiteError> {
+    const error = await promise.then(
+      () => assert.fail("it should have been refused"),
+      (thrown: unknown) => thrown,
+    );
+    assert.ok(error instanceof BoxkiteError, String(error));
+    return error;
+  }
+
+  async function assertNothingLeft(): Promise<void> {
+    assert.deepEqual(await readdir(join(folder, "work")), []);
+  }
+
+  test("an image is pushed, named by digest, and runs after the engine has lost it", async () => {
+    const spec = specs.of(0, "pip");
+    const result = await service.build(request(spec));
+    assert.match(result.reference, new RegExp(`^${registry?.host}/org/pip@sha256:[0-9a-f]{64}$`));
+    assert.equal(await registry?.resolve(`${registry.host}/${spec.target}`), result.record.digest);
+    assert.equal(result.record.base.source, "registry");
+    assert.match(result.record.containerfile, /^FROM .*\/team\/base@sha256:/m);
+    await podman("image", "rm", "--force", result.record.imageId);
+    assert.equal(
+      await podman("run", "--rm", result.reference, "python", "-c", "import iniconfig; print('there')"),
+      "there",
+    );
+    await assertNothingLeft();
+  });
+
+  test("what exists is answered without building, until the base's tag moves", async () => {
+    const spec = specs.of(0, "source-file");
+    const first = await service.build(request(spec));
+    const before = jobs.length;
+    const lines: string[] = [];
+    const again = await service.build(request(spec, { onLog: (line) => lines.push(line) }));
+    assert.deepEqual(
+      [again.built, again.reference, jobs.length, lines.length],
+      [false, first.reference, before, 1],
+    );
+    const name = spec.target.replace(/^org\//, "");
+    assert.equal((await service.lookup(name))?.reference, first.reference);
+    assert.equal(await service.lookup("file:0000"), undefined);
+
+    const file = join(folder, "Containerfile.base");
+    await writeFile(file, `FROM ${BASES.python311}\nENV MOVED=yes\n`);
+    await podman("build", "--pull=never", "--tag", base, "--file", file, folder);
+    await podman("push", base);
+    assert.equal(await service.lookup(name), undefined);
+    const moved = await service.build(request(spec));
+    assert.ok(moved.built && moved.reference !== first.reference);
+    assert.equal(await podman("run", "--rm", moved.reference, "printenv", "MOVED"), "yes");
+    assert.equal((await service.lookup(name))?.reference, moved.reference);
+  });
+
+  test("two equal builds at once are one, and both hear all of it", async () => {
+    const spec = specs.of(0, "commands");
+    const before = jobs.length;
+    const logs: string[][] = [[], []];
+    const results = await Promise.all(
+      logs.map((lines) => service.build(request(spec, { onLog: (line) => lines.push(line) }))),
+    );
+    assert.equal(jobs.length, before + 1);
+    assert.equal(results[0]?.reference, results[1]?.reference);
+    assert.deepEqual(logs[0], logs[1]);
+  });
+
+  test("abort: one of two does not stop the other; the last one stops the build and leaves nothing", async () => {
+    const containers = await podman("ps", "--all", "--external", "--quiet", "--no-trunc");
+    const spec = specs.of(0, "slow");
+    const controllers = [new AbortController(), new AbortController()];
+    const started = Promise.withResolvers<void>();
+    const onLog = (line: string) => line === "started" && started.resolve();
+    const waits = controllers.map(({ signal }) => service.build(request(spec, { onLog, signal })));
+    const outcomes = Promise.allSettled(waits);
+    await started.promise;
+    controllers[0]?.abort(new Error("first"));
+    await assert.rejects(waits[0] ?? assert.fail(), /first/);
+    assert.equal(jobs.at(-1)?.signal.aborted, false);
+    controllers[1]?.abort(new Error("second"));
+    const [, second] = await outcomes;
+    assert.match(String(second?.status === "rejected" && second.reason), /second/);
+    await assertNothingLeft();
+    const left = await podman("ps", "--all", "--external", "--quiet", "--no-trunc");
+    const mine = left.split("\n").filter((id) => !containers.includes(id));
+    assert.deepEqual(mine.filter(Boolean), []);
+    assert.equal(await service.lookup(spec.target.replace(/^org\//, "")), undefined);
+  });
+
+  test("a failed step says which, what it said last, and what to change", async () => {
+    const error = await rejection(service.build(request(specs.of(0, "broken"))));
+    assert.equal(error.code, "IMAGE_BUILD_FAILED");
+    assert.match(error.message, /^layer 2 \(pip packages\) failed\nstep: RUN /);
+    assert.match(error.message, /No matching distribution found for no-such-thing-of-boxkite==1\.0/);
+    assert.match(error.hint ?? "", /index has no such version/);
+    await assertNothingLeft();
+  });
+
+  test("a push that fails records nothing and names nothing", async () => {
+    const spec = specs.of(0, "env");
+    const target = `127.0.0.1:${await freePort()}/${spec.target}`;
+    const error = await rejection(service.build(request(spec, { target })));
+    assert.equal(error.code, "REGISTRY_UNREACHABLE");
+    assert.match(error.message, /^cannot push 127\.0\.0\.1/);
+    assert.equal(store.findByTarget(target), undefined);
+    assert.equal(await builder.inspect(target), undefined);
+    await assertNothingLeft();
+  });
+
+  test("a base that is nowhere, and a base for another architecture", async () => {
+    const specOf = (baseImage: string) => toBinary(ImageSpecSchema, create(ImageSpecSchema, { baseImage }));
+    const nowhere = {
+      spec: specOf(`${registry?.host}/team/nothing:1`),
+      context: undefined,
+      target: "org/x:1",
+    };
+    assert.equal((await rejection(service.build(request(nowhere)))).code, "IMAGE_NOT_FOUND");
+
+    const foreign = "localhost/boxkite-service/foreign:latest";
+    const file = join(folder, "Containerfile.foreign");
+    await writeFile(file, "FROM scratch\nCOPY Containerfile.foreign /\n");
+    await podman("build", "--arch=s390x", "--tag", foreign, "--file", file, folder);
+    const wrong = { spec: specOf(foreign), context: undefined, target: "org/x:2" };
+    const error = await rejection(service.build(request(wrong)));
+    assert.deepEqual([error.code, /s390x/.test(error.message)], ["IMAGE_WRONG_PLATFORM", true]);
+  });
+
+  test("a base without a shell still has a USER, and takes files", async () => {
+    const name = "localhost/boxkite-service/bare:latest";
+    const file = join(folder, "Containerfile.bare");
+    await writeFile(join(folder, "passwd"), "nonroot:x:65532:65533::/:\n");
+    await writeFile(file, "FROM scratch\nCOPY passwd /etc/passwd\nUSER nonroot\nWORKDIR /srv\n");
+    await podman("build", "--tag", name, "--file", file, folder);
+    const spec = toBinary(
+      ImageSpecSchema,
+      create(ImageSpecSchema, {
+        baseImage: name,
+        layers: [{ layer: { case: "copyConfig", value: { src: "empty", dst: "./here" } } }],
+      }),
+    );
+    const result = await service.build(
+      request({ spec, context: undefined, target: "org/boxkite-service-bare:1" }),
+    );
+    assert.match(result.record.containerfile, /COPY --chown=65532:65533 context\/empty \.\/here/);
+  });
+
+  test("certificates reach the steps and do not stay; a changed layer keeps the layers before it", async () => {
+    const name = "localhost/boxkite-service/no-certificates:latest";
+    const file = join(folder, "Containerfile.no-certificates");
+    await writeFile(file, `FROM ${BASES.python311}\nRUN rm -rf /etc/pip.conf /etc/ssl/certs\n`);
+    await podman("build", "--pull=never", "--tag", name, "--file", file, folder);
+    const specOf = (packages: string[]) =>
+      toBinary(
+        ImageSpecSchema,
+        create(ImageSpecSchema, {
+          baseImage: name,
+          layers: [
+            { layer: { case: "commands", value: { cmd: ["echo kept > /kept"] } } },
+            { layer: { case: "pipPackages", value: { packages } } },
+          ],
+        }),
+      );
+    const build = async (target: string, packages: string[]) => {
+      const lines: string[] = [];
+      const onLog = (line: string) => lines.push(line);
+      const made = await service.build(
+        request({ spec: specOf(packages), context: undefined, target }, { onLog }),
+      );
+      return { made, cached: lines.filter((line) => line.includes("Using cache")).length };
+    };
+    const one = await build("org/boxkite-service-ca:1", ["iniconfig==2.0.0"]);
+    const two = await build("org/boxkite-service-ca:2", ["iniconfig==1.1.1"]);
+    assert.ok(two.cached >= 2, `${two.cached} steps came from the cache`);
+    const script = `env | grep -c /run/boxkite; find /run/boxkite /etc/ssl/certs -type f | wc -l; pip list | grep iniconfig; true`;
+    const said = await podman("run", "--rm", two.made.reference, "sh", "-c", script);
+    assert.match(said.replace(/^find: .*$/gm, ""), /^0\n0\niniconfig +1\.1\.1/);
+    assert.notEqual(one.made.reference, two.made.reference);
+  });
+
+  test("a file of the same name with other content is another step", async () => {
+    const spec = toBinary(
+      ImageSpecSchema,
+      create(ImageSpecSchema, {
+        baseImage: base,
+        layers: [{ layer: { case: "requirements", value: { file: "requirements.txt" } } }],
+      }),
+    );
+    for (const version of ["2.0.0", "1.1.1"]) {
+      const context = join(folder, "context.tar.gz");
+      await writeFile(join(folder, "requirements.txt"), `iniconfig==${version}\n`);
+      const { execFileSync } = await import("node:child_process");
+      execFileSync("tar", ["czf", context, "-C", folder, "requirements.txt"]);
+      const result = await service.build(request({ spec, context, target: "org/boxkite-service-req:1" }));
+      const list = await podman("run", "--rm", result.reference, "pip", "list");
+      assert.match(list, new RegExp(`iniconfig +${version}`));
+    }
+  });
+
+  test("without a registry the image stays in the engine; the SDK's Debian image runs as its own user", async () => {
+    const spec = specs.other("debian");
+    const { reference } = await service.build(request(spec, { target: spec.target }));
+    assert.match(reference, /^localhost\/org\/debian@sha256:/);
+    assert.equal(
+      await podman(
+        "run",
+        "--rm",
+        reference,
+        "sh",
+        "-c",
+        "id -un; pwd; command -v python; python -c 'import iniconfig'",
+      ),
+      "flyte\n/home/flyte\n/opt/venv/bin/python",
+    );
+    assert.equal((await service.lookup(spec.target.replace(/^org\//, "")))?.reference, reference);
+    const layers = await builder.history(reference);
+    assert.ok(layers.some((layer) => layer.createdBy.includes("iniconfig==2.0.0") && layer.sizeBytes > 0));
+  });
+});
