@@ -3,6 +3,8 @@
 # The caller sets `root` to the checkout. Everything made here is below $root/.cache, except system packages and the
 # base images' cache (~/.cache/boxkite).
 #
+: "${root:?is set by the script that reads this}"
+
 # Functions that `step` calls chain their commands with && : sh ignores `set -e` in a tested function.
 
 state=$root/.cache
@@ -81,13 +83,17 @@ find_registry() {
   [ -x "$tools/registry/usr/bin/docker-registry" ] && echo "$tools/registry/usr/bin/docker-registry"
 }
 
-# missing_packages: prints the names of the Debian packages that are wanted and not there.
+# missing_packages: prints the Debian packages of what must be there and is not.
 missing_packages() {
   if ! command -v "$engine" >/dev/null 2>&1; then
     if [ "$engine" = podman ]; then echo podman runc; else echo docker.io; fi
   fi
   find_python >/dev/null || echo python3 python3-venv
   [ -r "$system_certificates" ] || echo ca-certificates
+}
+
+# helpful_packages: those of what is only needed to make base images where docker.io cannot be reached.
+helpful_packages() {
   command -v mmdebstrap >/dev/null 2>&1 || echo mmdebstrap debian-archive-keyring
 }
 
@@ -113,19 +119,20 @@ unpack_registry() {
 # install_packages: what only the operating system can bring.
 install_packages() {
   choose_engine
-  missing=$(missing_packages | tr '\n' ' ')
-  missing=${missing% }
-  if [ -n "$missing" ]; then
-    if ! command -v apt-get >/dev/null 2>&1; then
-      fail "this machine needs software that this script can install on Debian and Ubuntu only" \
-        "install what these Debian packages hold, then type the same command again: $missing" \
-        "(mmdebstrap makes base images where docker.io cannot be reached; it is not needed otherwise)"
-    fi
-    if [ "$(id -u)" != 0 ]; then
-      fail "software is missing, and this user cannot install it" "type: sudo apt-get update && sudo apt-get install -y $missing" \
-        "then type the same command again"
-    fi
-    step "system packages: $missing" apt_install "$missing"
+  missing=$(missing_packages)
+  wanted=$(echo "$missing" "$(helpful_packages)" | xargs)
+  if [ -z "$wanted" ]; then
+    :
+  elif command -v apt-get >/dev/null 2>&1 && [ "$(id -u)" = 0 ]; then
+    step "packages: $wanted" apt_install "$wanted"
+  elif [ -z "$missing" ]; then
+    :
+  elif command -v apt-get >/dev/null 2>&1; then
+    fail "software is missing, and this user cannot install it" \
+      "type: sudo apt-get update && sudo apt-get install -y $wanted" "then type the same command again"
+  else
+    fail "software is missing, and this script can install it on Debian and Ubuntu only" \
+      "install what these Debian packages hold: $(echo "$missing" | xargs)" "then type the same command again"
   fi
   if ! find_registry >/dev/null; then
     command -v apt-get >/dev/null 2>&1 ||
@@ -221,7 +228,7 @@ allow_plain_registry() {
   {
     # The old format cannot be mixed with [[registry]]; nothing of it is needed here.
     if [ -r "$settings" ] && ! grep -q '^\[registries\.' "$settings"; then
-      cat "$settings"
+      grep -v '^[[:space:]]*#' "$settings" || true
     fi
     printf '\n[[registry]]\nlocation = "%s"\ninsecure = true\n' "$1"
   } >"$2.part"
@@ -255,6 +262,18 @@ import sys, urllib.request
 
 opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 opener.open(sys.argv[1], timeout=2)
+PYTHON
+}
+
+# registry_digest HOST:PORT REPOSITORY TAG: prints the digest that the registry has; fails when it has none.
+registry_digest() {
+  "$flyte_python" - "http://$1/v2/$2/manifests/$3" 2>/dev/null <<'PYTHON'
+import sys, urllib.request
+
+kinds = "application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json"
+opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+with opener.open(urllib.request.Request(sys.argv[1], method="HEAD", headers={"Accept": kinds}), timeout=5) as response:
+    print(response.headers["Docker-Content-Digest"])
 PYTHON
 }
 

@@ -37,6 +37,7 @@ export interface AttemptPolicy {
   readonly deadlineMs?: number;
 }
 
+/** How an action uses results of earlier ones. */
 export interface CacheUse {
   /** Content key of task, version and inputs. */
   readonly key: string;
@@ -44,7 +45,19 @@ export interface CacheUse {
   readonly serialize: boolean;
   /** Entries older than this do not count. */
   readonly maxAgeMs?: number;
+  /** Compute anew and replace what is there. */
   readonly overwrite: boolean;
+  /** Only results of the same project and domain count. */
+  readonly sameProject: boolean;
+}
+
+/** Where a result came from that was not computed here. */
+export interface ResultSource {
+  readonly project: string;
+  readonly domain: string;
+  readonly run: string;
+  readonly action: string;
+  readonly attempt: number;
 }
 
 export type CacheStatus = "disabled" | "miss" | "hit" | "populated" | "skipped";
@@ -75,12 +88,14 @@ export interface ActionState {
   readonly value?: Uint8Array | undefined;
   readonly abortReason?: string | undefined;
   readonly cacheStatus: CacheStatus;
+  /** Of a result from the cache or from a recovered run. */
+  readonly source?: ResultSource | undefined;
 }
 
 export const NO_RETRIES: AttemptPolicy = { userRetries: 0 };
 
 /** A task action that was just accepted. */
-export function newTaskState(now: TimeMs): ActionState {
+export function newTaskState(now: TimeMs, cache?: CacheUse): ActionState {
   return {
     phase: "queued",
     attempt: 0,
@@ -89,6 +104,6 @@ export function newTaskState(now: TimeMs): ActionState {
     createdAt: now,
     queuedAt: now,
     notBefore: now,
-    cacheStatus: "disabled",
+    cacheStatus: cache === undefined ? "disabled" : cache.overwrite ? "skipped" : "miss",
   };
 }

@@ -34,6 +34,8 @@ export interface TaskDefinition {
 
 export interface TaskCachePolicy {
   readonly version: string;
+  /** Of the task's inputs and outputs with their types. */
+  readonly interfaceHash: string;
   readonly serialize: boolean;
   readonly ignoredInputs: readonly string[];
   readonly maxAgeMs?: number;
@@ -46,4 +48,18 @@ export interface RunSettings {
   readonly annotations: Readonly<Record<string, string>>;
   /** Where tasks put what they offload, instead of a prefix inside the run. An object URI. */
   readonly rawDataPrefix?: string;
+  /** For every cached task of the run. */
+  readonly cache: { readonly overwrite: boolean; readonly sameProject: boolean };
+  /** Attempts of this run that compute at the same time; 0 = as many as the server allows. */
+  readonly maxConcurrency: number;
+  /** The run whose succeeded actions are taken over, but for these. */
+  readonly recover?: { readonly run: string; readonly rerun: readonly string[] };
 }
+
+export const NO_SETTINGS: RunSettings = {
+  env: {},
+  labels: {},
+  annotations: {},
+  cache: { overwrite: false, sameProject: false },
+  maxConcurrency: 0,
+};

@@ -20,6 +20,8 @@ const LIVE_ATTEMPT = (target: Target) => ({ initializing: target, running: targe
 export const TRANSITIONS: Readonly<Record<ActionEvent["type"], Partial<Readonly<Record<Phase, Target>>>>> = {
   admitted: { queued: "initializing", waiting_for_resources: "initializing" },
   waiting: { queued: "waiting_for_resources", waiting_for_resources: "waiting_for_resources" },
+  parked: { queued: "waiting_for_resources", waiting_for_resources: "waiting_for_resources" },
+  unparked: { ...ALL_LIVE("stale"), queued: "queued", waiting_for_resources: "queued" },
   progress: { ...ALL_LIVE("stale"), initializing: "initializing" },
   started: { initializing: "running", running: "stale" },
   attemptSucceeded: LIVE_ATTEMPT("succeeded"),

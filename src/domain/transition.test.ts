@@ -26,8 +26,11 @@ function sample(type: ActionEvent["type"], attempt: number): ActionEvent {
     case "admitted":
       return { type };
     case "waiting":
+    case "parked":
     case "abortRequested":
       return { type, reason: "because" };
+    case "unparked":
+      return { type };
     case "progress":
       return { type, attempt, reason: "pulling image" };
     case "started":
@@ -43,7 +46,11 @@ function sample(type: ActionEvent["type"], attempt: number): ActionEvent {
     case "signalled":
       return { type, value: new Uint8Array([1]) };
     case "cacheHit":
-      return { type, outputUri: "s3://b/o" };
+      return {
+        type,
+        outputUri: "s3://b/o",
+        source: { project: "p", domain: "d", run: "r", action: "a0", attempt: 1 },
+      };
   }
 }
 

@@ -4,7 +4,7 @@
  * the state alone is no effect: a queued action waits to be admitted, one that initializes or runs
  * has an attempt to look after, and its next time limit is `nextTimer`.
  */
-import type { ActionError, ActionState, AttemptPolicy, TimeMs } from "./action.ts";
+import type { ActionError, ActionState, AttemptPolicy, ResultSource, TimeMs } from "./action.ts";
 import { isTerminal, type Phase } from "./phase.ts";
 
 export type ActionEvent =
@@ -27,7 +27,11 @@ export type ActionEvent =
   /** A condition was answered. */
   | { readonly type: "signalled"; readonly value: Uint8Array }
   /** The result was found in the cache. */
-  | { readonly type: "cacheHit"; readonly outputUri: string };
+  | { readonly type: "cacheHit"; readonly outputUri: string; readonly source: ResultSource }
+  /** It waits in the queue for something that is told apart, and is not looked at before. */
+  | { readonly type: "parked"; readonly reason: string }
+  /** What it waited for has happened. */
+  | { readonly type: "unparked" };
 
 export type Effect =
   /** End the attempt's process, then free what it holds. */
@@ -36,8 +40,10 @@ export type Effect =
   | { readonly type: "releaseAttempt"; readonly attempt: number }
   /** End every unfinished child; nobody awaits them any more. */
   | { readonly type: "abortChildren" }
-  /** Tell those outside that asked to be told. */
-  | { readonly type: "ended" };
+  /** Others may wait for this end, or have asked to be told of it. */
+  | { readonly type: "ended" }
+  /** POST a text to somebody who asked for it. */
+  | { readonly type: "sendWebhook"; readonly url: string; readonly body: string };
 
 export interface Transition {
   readonly state: ActionState;
@@ -56,6 +62,8 @@ export class IllegalTransition extends Error {
  * and each try may have had side effects.
  */
 export const MAX_SYSTEM_FAILURES = 3;
+/** A time that does not come: the queue leaves alone what is parked until then. */
+export const NEVER: TimeMs = Number.MAX_SAFE_INTEGER;
 const SYSTEM_BACKOFF = { baseMs: 1_000, factor: 4 };
 
 /** The next state, or undefined when the event is stale and changes nothing. */
@@ -84,6 +92,12 @@ export function transition(
       if (!isQueued(state.phase)) throw new IllegalTransition(state.phase, event.type);
       if (state.phase === "waiting_for_resources" && state.reason === event.reason) return undefined;
       return to({ ...state, phase: "waiting_for_resources", reason: event.reason });
+    case "parked":
+      if (!isQueued(state.phase)) throw new IllegalTransition(state.phase, event.type);
+      return to({ ...state, phase: "waiting_for_resources", reason: event.reason, notBefore: NEVER });
+    case "unparked":
+      if (!isQueued(state.phase)) return undefined;
+      return to({ ...state, phase: "queued", reason: undefined, notBefore: now });
     case "progress":
       if (state.phase !== "initializing" || state.reason === event.reason) return undefined;
       return to({ ...state, reason: event.reason });
@@ -95,7 +109,7 @@ export function transition(
     case "attemptSucceeded":
       requireAttempt(state, event);
       return to(
-        end(state, "succeeded", now, { outputUri: event.outputUri }),
+        end(stored(state), "succeeded", now, { outputUri: event.outputUri }),
         ended(state, { type: "releaseAttempt", attempt: event.attempt }),
       );
     case "attemptFailed":
@@ -114,7 +128,10 @@ export function transition(
     case "cacheHit":
       if (!isQueued(state.phase)) throw new IllegalTransition(state.phase, event.type);
       return to(
-        end({ ...state, cacheStatus: "hit", startedAt: now }, "succeeded", now, { outputUri: event.outputUri }),
+        end({ ...state, cacheStatus: "hit", startedAt: state.startedAt ?? now }, "succeeded", now, {
+          outputUri: event.outputUri,
+          source: event.source,
+        }),
         ended(state),
       );
   }
@@ -134,7 +151,8 @@ export function nextTimer(state: ActionState, policy: AttemptPolicy): Timer | un
   }
   if (policy.queuedTimeoutMs !== undefined && isQueued(state.phase)) {
     // The delay before a retry is not a wait for a place.
-    timers.push({ name: "queued", at: Math.max(state.queuedAt, state.notBefore) + policy.queuedTimeoutMs });
+    const delayedUntil = state.notBefore === NEVER ? state.queuedAt : state.notBefore;
+    timers.push({ name: "queued", at: Math.max(state.queuedAt, delayedUntil) + policy.queuedTimeoutMs });
   }
   if (policy.maxRuntimeMs !== undefined && state.phase === "running" && state.runningAt !== undefined) {
     timers.push({ name: "runtime", at: state.runningAt + policy.maxRuntimeMs });
@@ -159,11 +177,16 @@ function to(state: ActionState, effects: readonly Effect[] = []): Transition {
   return { state, effects };
 }
 
+/** The store keeps the result of an action that uses the cache in the same transaction. */
+function stored(state: ActionState): ActionState {
+  return state.cacheStatus === "disabled" ? state : { ...state, cacheStatus: "populated" };
+}
+
 function end(
   state: ActionState,
   phase: Phase,
   now: TimeMs,
-  result: Partial<Pick<ActionState, "error" | "outputUri" | "value" | "abortReason">>,
+  result: Partial<Pick<ActionState, "error" | "outputUri" | "value" | "abortReason" | "source">>,
 ): ActionState {
   return { ...state, ...result, phase, endedAt: now, reason: undefined };
 }

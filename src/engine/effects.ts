@@ -1,7 +1,7 @@
 /** Performs the outbox: what a change intended outside of the store. Each effect until it is done. */
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
-import type { EffectRecord, Store } from "../store/store.ts";
+import type { ActionRecord, EffectRecord, Store } from "../store/store.ts";
 import type { Apply } from "./apply.ts";
 import type { Attempts } from "./attempts.ts";
 
@@ -9,6 +9,8 @@ export interface EffectsOptions {
   readonly store: Store;
   readonly apply: Apply;
   readonly attempts: Attempts;
+  /** Sends a JSON text to a URL; throws unless it was taken. */
+  readonly post: (url: string, body: string) => Promise<void>;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -89,8 +91,18 @@ export function createEffects(options: EffectsOptions): Effects {
         await abortChildren(action.key.action, async () => store.liveChildren(action, CHILDREN_PER_STEP));
         return;
       case "ended":
+        await unpark(action);
+        return;
+      case "sendWebhook":
+        await options.post(effect.url, effect.body);
         return;
     }
+  };
+
+  /** Those that waited for this result look again: one may have to compute it now. */
+  const unpark = async ({ cache }: ActionRecord): Promise<void> => {
+    if (cache === undefined) return;
+    for (const waiting of await store.parkedFor(cache.key)) await options.apply(waiting.key, { type: "unparked" });
   };
 
   const abortChildren = async (parent: string, live: () => ReturnType<Store["liveChildren"]>): Promise<void> => {

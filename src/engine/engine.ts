@@ -18,6 +18,7 @@ import { createEffects } from "./effects.ts";
 import { resolveAll } from "./images.ts";
 import type { RunIdentities } from "./run-identity.ts";
 import { createTimers } from "./timers.ts";
+import { postJson } from "./webhook.ts";
 
 export interface EngineOptions {
   readonly store: Store;
@@ -25,6 +26,8 @@ export interface EngineOptions {
   readonly logs: AttemptLogs;
   readonly identities: RunIdentities;
   readonly readWritten: (prefix: string) => Promise<Written>;
+  /** URIs of objects that the outputs under a prefix point at. */
+  readonly urisInOutputs: (prefix: string) => Promise<readonly string[]>;
   /** host:port at which attempts reach the server; asked at each start of an attempt. */
   readonly endpoint: () => string;
   readonly maxParallel: number;
@@ -40,7 +43,7 @@ export interface Engine {
   /** Running attempts go on; the next start takes them up. */
   stop(): Promise<void>;
   /** Resolves the images and accepts the run. Throws RUN_EXISTS. */
-  createRun(run: NewRun, root: NewAction): Promise<{ readonly run: RunRecord; readonly root: ActionRecord }>;
+  createRun(run: NewRun, root: NewAction, seeds?: readonly NewAction[]): Promise<{ readonly run: RunRecord; readonly root: ActionRecord }>;
   /** Accepts an action; "exists" when the run has one of that name already. */
   enqueue(run: RunRecord, action: NewAction): Promise<ActionRecord | "exists">;
   /** Ends an action and all below it. An ended one stays as it is. Throws ACTION_NOT_FOUND. */
@@ -55,8 +58,8 @@ export function createEngine(options: EngineOptions): Engine {
   const { store, executor, clock, log } = options;
   const apply = createApply(store, clock);
   const attempts = createAttempts({ ...options, apply, stopGraceMs: options.stopGraceMs ?? DEFAULT_STOP_GRACE_MS });
-  const dispatcher = createDispatcher({ ...options, apply, attempts });
-  const effects = createEffects({ ...options, apply, attempts });
+  const dispatcher = createDispatcher({ ...options, attempts });
+  const effects = createEffects({ ...options, apply, attempts, post: postJson });
   const timers = createTimers({ ...options, apply, onQueueDue: () => dispatcher.wake() });
   const wake = () => {
     dispatcher.wake();
@@ -92,11 +95,11 @@ export function createEngine(options: EngineOptions): Engine {
       await attempts.close();
       await effects.stop();
     },
-    createRun: async (run, root) => {
+    createRun: async (run, root, seeds = []) => {
       const definition = root.spec?.definition;
       const references = definition ? [definition.image, ...definition.relatedImages] : [];
       const images = await resolveAll(executor, references);
-      const created = await store.createRun(run, root, images);
+      const created = await store.createRun(run, root, images, seeds);
       if (created === "exists") {
         throw new BoxkiteError("RUN_EXISTS", `run ${run.key.run} exists already in ${run.key.project}/${run.key.domain}`, {
           hint: "choose another name, or none to have one made",

@@ -13,13 +13,16 @@ import { openDirectoryStore } from "../objects/directory-store.ts";
 import { createS3Handler } from "../objects/s3/handler.ts";
 import { presign } from "../objects/s3/presign.ts";
 import { createChangeFeed } from "../services/change-feed.ts";
+import type { ServiceContext } from "../services/context.ts";
 import { errorInterceptor } from "../services/errors.ts";
 import { keyOfUri } from "../services/object-keys.ts";
 import { registerServices } from "../services/routes.ts";
 import { openSqliteStore } from "../store/sqlite/sqlite-store.ts";
 import type { Store } from "../store/store.ts";
+import { objectUrisInOutputs } from "../wire/literals.ts";
 import { readWritten } from "../wire/written.ts";
-import { listen, type Handler, type Request, type Response } from "./listener.ts";
+import { listen, type Handler } from "./listener.ts";
+import { createRouter, unknownMethod } from "./router.ts";
 import { createPrincipals, OPERATOR } from "./object-access.ts";
 
 export interface ServerOptions {
@@ -77,6 +80,10 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     log,
     maxParallel: options.maxParallel,
     endpoint: () => executor.endpointForAttempts(port),
+    urisInOutputs: async (prefix) => {
+      const outputs = await objects.readAll(keyOfUri(`${prefix}/outputs.pb`, BUCKET));
+      return outputs === undefined ? [] : objectUrisInOutputs(outputs);
+    },
     readWritten: (prefix) =>
       readWritten(
         (uri) => objects.readAll(keyOfUri(uri, BUCKET)),
@@ -85,33 +92,33 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       ),
   });
 
-  const rpc = connectNodeAdapter({
-    routes: (router) =>
-      registerServices(router, {
-        store,
-        engine,
-        objects,
-        logs,
-        feed,
-        clock,
-        log,
+  const context: ServiceContext = {
+    store,
+    engine,
+    objects,
+    logs,
+    feed,
+    clock,
+    log,
+    bucket: BUCKET,
+    presign: ({ method, origin, uri, expiresInSeconds }) =>
+      presign({
+        method,
+        origin,
         bucket: BUCKET,
-        presign: ({ method, origin, uri, expiresInSeconds }) =>
-          presign({
-            method,
-            origin,
-            bucket: BUCKET,
-            key: keyOfUri(uri, BUCKET),
-            accessKeyId: OPERATOR,
-            secretAccessKey: operatorSecret,
-            expiresInSeconds,
-            nowMs: clock.now(),
-          }),
+        key: keyOfUri(uri, BUCKET),
+        accessKeyId: OPERATOR,
+        secretAccessKey: operatorSecret,
+        expiresInSeconds,
+        nowMs: clock.now(),
       }),
+  };
+  const rpc = connectNodeAdapter({
+    routes: (router) => registerServices(router, context),
     interceptors: [errorInterceptor(log)],
     readMaxBytes: MAX_MESSAGE_BYTES,
     grpcWeb: true,
-    fallback: unknownMethod,
+    fallback: unknownMethod as NonNullable<Parameters<typeof connectNodeAdapter>[0]["fallback"]>,
   });
   const s3 = createS3Handler({
     store: objects,
@@ -120,7 +127,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     log,
     principals: createPrincipals({ store, identities, operatorSecret, bucket: BUCKET }),
   });
-  const handler = route({ rpc: rpc as Handler, s3: s3 as Handler });
+  const handler = createRouter({ rpc: rpc as Handler, objects: s3 as Handler, bucket: BUCKET, context });
   const listener = await listen({ ...options, handler });
   port = listener.port;
   await engine.start();
@@ -134,26 +141,6 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       await listener.close();
       await store.close();
     },
-  };
-}
-
-/** A method that this version of the protocol does not have: an image may carry a newer SDK. */
-function unknownMethod(request: Request, response: Response): void {
-  const method = (request.url ?? "").slice(1);
-  response.statusCode = 404;
-  response.setHeader("content-type", "application/json");
-  response.end(JSON.stringify({ code: "unimplemented", message: `${method} is not implemented by this server` }));
-}
-
-function route({ rpc, s3 }: { rpc: Handler; s3: Handler }): Handler {
-  return (request, response) => {
-    const path = (request.url ?? "/").split("?")[0] ?? "/";
-    if (path.startsWith("/flyteidl2.")) return rpc(request, response);
-    if (path === `/${BUCKET}` || path.startsWith(`/${BUCKET}/`)) return s3(request, response);
-    const known = path === "/healthz" || path === "/v2/healthz";
-    response.statusCode = known ? 200 : 404;
-    response.setHeader("content-type", "text/plain; charset=utf-8");
-    response.end(known ? "ok\n" : `nothing is served at ${path}\n`);
   };
 }
 

@@ -6,19 +6,24 @@ import { Code, ConnectError, type ConnectRouter, type ServiceImpl } from "@conne
 import { toBinary } from "@bufbuild/protobuf";
 import { newTaskState, NO_RETRIES, type ActionState } from "../domain/action.ts";
 import { BoxkiteError } from "../domain/errors.ts";
+import type { ActionKey } from "../domain/ids.ts";
+import type { RunSettings } from "../domain/task.ts";
+import type { Effect } from "../domain/transition.ts";
 import { attemptPrefix } from "../engine/paths.ts";
 import type { NewAction } from "../store/store.ts";
 import { encodeUpdate } from "../wire/details.ts";
 import { ActionsService, EnqueueRequestSchema, type Action } from "../wire/gen/flyteidl2/actions/actions_service_pb.js";
-import { TraceActionSchema, type TraceAction } from "../wire/gen/flyteidl2/workflow/run_definition_pb.js";
+import { ConditionActionSchema, TraceActionSchema, type ConditionAction, type TraceAction } from "../wire/gen/flyteidl2/workflow/run_definition_pb.js";
 import { decodeActionId } from "../wire/identifiers.ts";
 import { decodePhase } from "../wire/phase.ts";
 import { requireSupported } from "../wire/support.ts";
-import { decodeTaskSpec } from "../wire/task-spec.ts";
-import { decodeTime } from "../wire/time.ts";
+import { cacheUseOf, decodeTaskSpec } from "../wire/task-spec.ts";
+import { decodeLimit, decodeTime } from "../wire/time.ts";
 import { topicOf } from "./change-feed.ts";
 import type { ServiceContext } from "./context.ts";
+import { requestOrigin } from "./origin.ts";
 import { requireAction, requireRun } from "./records.ts";
+import { signalPath } from "./signal-page.ts";
 
 /** Children told in one look of a watch. */
 const BATCH = 500;
@@ -27,13 +32,13 @@ export function registerActionsService(router: ConnectRouter, context: ServiceCo
   const { store, engine, feed, clock } = context;
 
   const service: Partial<ServiceImpl<typeof ActionsService>> = {
-    enqueue: async (request) => {
+    enqueue: async (request, handler) => {
       requireSupported(EnqueueRequestSchema, request);
       const { action } = request;
       if (action === undefined) throw new BoxkiteError("INVALID_ARGUMENT", "action is not set");
       const key = decodeActionId(action.actionId);
       const run = await requireRun(store, key);
-      const created = await engine.enqueue(run, decodeAction(action, key.action, clock.now()));
+      const created = await engine.enqueue(run, decodeAction(action, key, run.settings, requestOrigin(handler), clock.now()));
       // The SDK takes this for "fine": it enqueues again after a lost answer or a restart.
       if (created === "exists") throw new ConnectError(`action ${key.action} exists already`, Code.AlreadyExists);
       return {};
@@ -74,9 +79,9 @@ export function registerActionsService(router: ConnectRouter, context: ServiceCo
   router.service(ActionsService, service);
 }
 
-function decodeAction(action: Action, name: string, now: number): NewAction {
+function decodeAction(action: Action, key: ActionKey, settings: RunSettings, origin: string, now: number): NewAction {
   const common = {
-    name,
+    name: key.action,
     parent: action.parentActionName ?? "",
     group: action.group,
     inputUri: action.inputUri,
@@ -86,13 +91,15 @@ function decodeAction(action: Action, name: string, now: number): NewAction {
       if (action.spec.value.spec === undefined) throw new BoxkiteError("INVALID_ARGUMENT", "task.spec is not set");
       const spec = decodeTaskSpec(action.spec.value.spec);
       const { definition } = spec;
+      const cache = cacheUseOf(definition, settings, action.spec.value.cacheKey);
       return {
         ...common,
         kind: "task",
         spec,
         displayName: definition.shortName || definition.name,
         policy: definition.policy,
-        state: newTaskState(now),
+        cache,
+        state: newTaskState(now, cache),
         grants: definition.reads,
       };
     }
@@ -106,12 +113,30 @@ function decodeAction(action: Action, name: string, now: number): NewAction {
         state: traceState(action.spec.value, now),
         grants: [],
       };
+    case "condition": {
+      const timeoutMs = decodeLimit(action.spec.value.timeout);
+      return {
+        ...common,
+        kind: "condition",
+        detail: toBinary(ConditionActionSchema, action.spec.value),
+        displayName: action.spec.value.name,
+        policy: timeoutMs === undefined ? NO_RETRIES : { ...NO_RETRIES, deadlineMs: timeoutMs },
+        state: { ...newTaskState(now), phase: "paused" },
+        effects: webhookOf(action.spec.value, key, origin),
+        grants: [],
+      };
+    }
     default:
-      throw new BoxkiteError(
-        "FIELD_NOT_SUPPORTED",
-        `Action.spec is ${action.spec.case ?? "not set"}, and this server runs only tasks and traces`,
-      );
+      throw new BoxkiteError("INVALID_ARGUMENT", "Action.spec is not set: it is neither task, trace nor condition");
   }
+}
+
+/** Sent once the condition waits. `{callback_uri}` in it stands for where to answer (flyte/_condition.py). */
+function webhookOf({ webhook }: ConditionAction, key: ActionKey, origin: string): Effect[] {
+  if (webhook === undefined || webhook.url === "") return [];
+  const callback = `${origin}${signalPath(key)}`;
+  const body = JSON.stringify(webhook.payload ?? {}).replaceAll("{callback_uri}", JSON.stringify(callback).slice(1, -1));
+  return [{ type: "sendWebhook", url: webhook.url, body }];
 }
 
 /** A trace has happened when it is told: it enters at its end, with its outputs' URI unchanged. */

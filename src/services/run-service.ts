@@ -12,14 +12,17 @@ import { RunSpecSchema } from "../wire/gen/flyteidl2/task/run_pb.js";
 import { CreateRunRequestSchema, RunService, type CreateRunRequest } from "../wire/gen/flyteidl2/workflow/run_service_pb.js";
 import { decodeActionId, decodeProjectId, decodeRunId, decodeTaskId } from "../wire/identifiers.ts";
 import { decodeListRequest } from "../wire/list-request.ts";
-import { objectUrisIn } from "../wire/literals.ts";
+import { hashInputs, objectUrisIn } from "../wire/literals.ts";
 import { decodeSource } from "../wire/phase.ts";
 import { requireSupported } from "../wire/support.ts";
-import { decodeRunSpec, decodeTaskSpec } from "../wire/task-spec.ts";
+import { decodeSignal } from "../wire/condition.ts";
+import { cacheUseOf, decodeRunSpec, decodeTaskSpec, rootCacheKey } from "../wire/task-spec.ts";
 import { decodeTime } from "../wire/time.ts";
 import { topicOf } from "./change-feed.ts";
 import type { ServiceContext } from "./context.ts";
 import { emptyInputs, readInputs, storeInputs } from "./inputs.ts";
+import { keyOfUri } from "./object-keys.ts";
+import { seedsFrom } from "./recover.ts";
 import { detailSources, requireAction, requireProject, requireRun, requireTask } from "./records.ts";
 
 export function registerRunService(router: ConnectRouter, context: ServiceContext): void {
@@ -31,14 +34,18 @@ export function registerRunService(router: ConnectRouter, context: ServiceContex
       const key = runKeyOf(request);
       await requireProject(store, key);
       const spec = await specOf(context, request);
-      const { uri, grants } = await inputsOf(context, request, key);
+      const { uri, hash, grants } = await inputsOf(context, request, key, spec.definition.cache?.ignoredInputs ?? []);
+      const settings = decodeRunSpec(request.runSpec);
+      if (settings.rawDataPrefix !== undefined) keyOfUri(`${settings.rawDataPrefix}/`, context.bucket);
+      const cache = cacheUseOf(spec.definition, settings, rootCacheKey(spec.definition, hash));
+      const seeds = settings.recover ? await seedsFrom(context, key, settings.recover) : [];
       const now = clock.now();
       const startTime = request.runStartTime ?? request.runSpec?.runStartTime;
       const { run, root } = await engine.createRun(
         {
           key,
           spec: toBinary(RunSpecSchema, request.runSpec ?? create(RunSpecSchema)),
-          settings: decodeRunSpec(request.runSpec),
+          settings,
           baseUri: runBaseUri(context.bucket, key),
           source: decodeSource(request.source),
           createdAt: startTime === undefined ? now : decodeTime(startTime),
@@ -51,9 +58,11 @@ export function registerRunService(router: ConnectRouter, context: ServiceContex
           displayName: spec.definition.shortName || spec.definition.name,
           inputUri: uri,
           policy: spec.definition.policy,
-          state: newTaskState(now),
+          cache,
+          state: newTaskState(now, cache),
           grants: [uri, ...grants, ...spec.definition.reads],
         },
+        seeds,
       );
       return { run: encodeRun({ run, root }) };
     },
@@ -66,6 +75,13 @@ export function registerRunService(router: ConnectRouter, context: ServiceContex
     },
     abortAction: async ({ actionId, reason }) => {
       await engine.abort(decodeActionId(actionId), reason || "aborted by a client");
+      return {};
+    },
+
+    signalEvent: async ({ actionId, payload }) => {
+      const key = decodeActionId(actionId);
+      const condition = await requireAction(store, key);
+      await engine.signal(key, decodeSignal(condition, payload));
       return {};
     },
 
@@ -163,14 +179,16 @@ async function inputsOf(
   context: ServiceContext,
   { inputWrapper }: CreateRunRequest,
   scope: ProjectKey,
-): Promise<{ uri: string; grants: string[] }> {
+  ignored: readonly string[],
+): Promise<{ uri: string; hash: string; grants: string[] }> {
   if (inputWrapper.case === "offloadedInputData") {
-    const { uri } = inputWrapper.value;
-    return { uri, grants: objectUrisIn((await readInputs(context, uri)).literals) };
+    const { uri, inputsHash } = inputWrapper.value;
+    const { literals } = await readInputs(context, uri);
+    return { uri, hash: inputsHash || hashInputs(literals, ignored), grants: objectUrisIn(literals) };
   }
   const inputs = inputWrapper.case === "inputs" ? inputWrapper.value : emptyInputs();
-  const { uri } = await storeInputs(context, scope, inputs, []);
-  return { uri, grants: objectUrisIn(inputs.literals) };
+  const { uri, inputsHash } = await storeInputs(context, scope, inputs, ignored);
+  return { uri, hash: inputsHash, grants: objectUrisIn(inputs.literals) };
 }
 
 type ListScope = Parameters<ServiceImpl<typeof RunService>["listRuns"]>[0]["scopeBy"];

@@ -6,7 +6,7 @@
  * After a crash a store holds exactly the changes whose promises were resolved, and possibly some
  * whose promises were not.
  */
-import type { ActionKind, ActionState, AttemptPolicy, TimeMs } from "../domain/action.ts";
+import type { ActionKind, ActionState, AttemptPolicy, CacheUse, ResultSource, TimeMs } from "../domain/action.ts";
 import type { ActionKey, ProjectKey, RunKey, TaskKey } from "../domain/ids.ts";
 import type { Phase } from "../domain/phase.ts";
 import type { RunSettings, TaskDefinition } from "../domain/task.ts";
@@ -48,7 +48,10 @@ export interface NewAction {
   readonly displayName: string;
   readonly inputUri: string;
   readonly policy: AttemptPolicy;
+  readonly cache?: CacheUse | undefined;
   readonly state: ActionState;
+  /** What has to be done outside because it was accepted. */
+  readonly effects?: readonly Effect[];
   /** Object URIs or prefixes that the run may read from now on. */
   readonly grants: readonly string[];
 }
@@ -68,6 +71,7 @@ export interface ActionRecord {
   readonly environment: string;
   readonly inputUri: string;
   readonly policy: AttemptPolicy;
+  readonly cache?: CacheUse | undefined;
   readonly state: ActionState;
   /** Grows with every change: the expected value of a compare-and-set. */
   readonly version: number;
@@ -128,7 +132,15 @@ export interface Advance {
   readonly effects: readonly Effect[];
   readonly attempt?: AttemptFacts | undefined;
   readonly grants?: readonly string[] | undefined;
+  /** The change holds only if another action computes the same cached result (true), or none does (false). */
+  readonly ifComputedElsewhere?: boolean | undefined;
   readonly at: TimeMs;
+}
+
+export interface CachedResult {
+  readonly outputUri: string;
+  readonly source: ResultSource;
+  readonly createdAt: TimeMs;
 }
 
 export type Comparison = "=" | "!=" | ">" | ">=" | "<" | "<=" | "contains" | "icontains" | "endswith" | "in" | "notin" | "exists" | "notexists";
@@ -192,7 +204,8 @@ export interface Store {
   listTasks(scope: Partial<ProjectKey>, page: Page): Promise<Paged<TaskRecord>>;
   listTaskVersions(scope: ProjectKey & { readonly name: string }, page: Page): Promise<Paged<TaskRecord>>;
 
-  createRun(run: NewRun, root: NewAction, images: readonly RunImage[]): Promise<{ readonly run: RunRecord; readonly root: ActionRecord } | "exists">;
+  /** `seeds`: finished actions that the run starts with. */
+  createRun(run: NewRun, root: NewAction, images: readonly RunImage[], seeds?: readonly NewAction[]): Promise<{ readonly run: RunRecord; readonly root: ActionRecord } | "exists">;
   getRun(key: RunKey): Promise<RunRecord | undefined>;
   listRuns(scope: Partial<ProjectKey> & { readonly taskName?: string }, page: Page): Promise<Paged<ListedRun>>;
 
@@ -200,8 +213,19 @@ export interface Store {
   createAction(run: RunRecord, action: NewAction): Promise<ActionRecord | "exists" | "parent_missing" | "parent_ended">;
   getAction(key: ActionKey): Promise<ActionRecord | undefined>;
   listActions(run: RunKey, page: Page): Promise<Paged<ActionRecord>>;
-  /** Compare-and-set on `action.version`. */
+  /**
+   * Compare-and-set on `action.version`. An end whose cache status is "populated" keeps the result for
+   * others in the same transaction.
+   */
   advance(change: Advance): Promise<ActionRecord | "conflict">;
+  /** The newest result under this key, of one project and domain or of any. */
+  findCached(key: string, scope: ProjectKey | undefined): Promise<CachedResult | undefined>;
+  /** Is another action at work on the same cached result? */
+  isComputedElsewhere(action: ActionRecord): Promise<boolean>;
+  /** Actions that wait until somebody else's work on this cached result has ended. */
+  parkedFor(cacheKey: string): Promise<readonly ActionRecord[]>;
+  /** Tasks, traces and conditions of a run that have a result. */
+  succeededActions(run: RunRecord): Promise<readonly ActionRecord[]>;
   listAttempts(action: ActionRecord): Promise<readonly AttemptRecord[]>;
 
   /** Children of an action that changed after `afterSeq`, oldest change first. */

@@ -1,6 +1,6 @@
 /** Records to the messages that clients read: actions, their details, runs, updates, tasks. */
 import { create, fromBinary } from "@bufbuild/protobuf";
-import type { ActionError } from "../domain/action.ts";
+import type { ActionError, ResultSource } from "../domain/action.ts";
 import { isTerminal } from "../domain/phase.ts";
 import type { ActionRecord, AttemptRecord, ListedRun, RunRecord, StoredSpec, TaskRecord } from "../store/store.ts";
 import { EnrichedIdentitySchema } from "./gen/flyteidl2/common/identity_pb.js";
@@ -59,6 +59,9 @@ function encodeMetadata(record: ActionRecord, source: string): ActionMetadata {
     funtionName: record.displayName,
     source: encodeSource(source),
     spec: encodeMetadataSpec(record),
+    ...(record.state.source && record.state.phase === "recovered"
+      ? { recoveredFrom: encodeActionId(record.state.source) }
+      : {}),
   });
 }
 
@@ -109,7 +112,10 @@ export function encodeActionDetails({ record, run, spec, attempts }: DetailSourc
     status: encodeStatus(record),
     result: encodeResult(record),
     spec: encodeDetailSpec(record, spec),
-    attempts: attempts.map((attempt) => encodeAttempt(attempt, attempt.attempt === state.attempt)),
+    attempts:
+      attempts.length === 0 && state.source
+        ? [encodeTakenOver(record, state.source)]
+        : attempts.map((attempt) => encodeAttempt(attempt, attempt.attempt === state.attempt)),
   });
 }
 
@@ -165,6 +171,19 @@ function encodeAttempt(attempt: AttemptRecord, isLast: boolean): ActionAttempt {
       });
     }),
     clusterEvents: clusterEvents(attempt),
+  });
+}
+
+/** A result that was not computed here is shown as an attempt that says where it was. */
+function encodeTakenOver({ state }: ActionRecord, source: ResultSource): ActionAttempt {
+  return create(ActionAttemptSchema, {
+    attempt: 1,
+    phase: encodePhase(state.phase),
+    startTime: encodeTime(state.createdAt),
+    endTime: encodeTime(state.endedAt ?? state.createdAt),
+    outputs: create(OutputReferencesSchema, { outputUri: state.outputUri ?? "" }),
+    cacheStatus: encodeCacheStatus(state.cacheStatus),
+    cacheMetadata: { sourceActionAttempt: { actionId: encodeActionId(source), attempt: source.attempt } },
   });
 }
 

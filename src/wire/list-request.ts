@@ -8,7 +8,7 @@ import {
   type ListRequest,
   type Sort,
 } from "./gen/flyteidl2/common/list_pb.js";
-import { decodePhase } from "./phase.ts";
+import { decodeActionType, decodePhase } from "./phase.ts";
 
 const DEFAULT_LIMIT = 100;
 
@@ -65,6 +65,7 @@ export function decodeFilter(filter: Filter): Condition {
 
 function valuesOf(filter: Filter): (string | number)[] {
   if (filter.field === "phase") return phasesOf(filter);
+  if (filter.field === "action_type") return filter.values.map((text) => decodeActionType(Number(text)) ?? text);
   if (TIMES.has(filter.field)) return filter.values.map((text) => timeOf(filter.field, text));
   return [...filter.values];
 }

@@ -1,8 +1,8 @@
 /** What Boxkite itself reads in literals: their hash, and the objects they point at. */
 import { createHash } from "node:crypto";
-import { toBinary } from "@bufbuild/protobuf";
+import { fromBinary, toBinary } from "@bufbuild/protobuf";
 import { LiteralSchema, type Literal, type Scalar } from "./gen/flyteidl2/core/literals_pb.js";
-import type { NamedLiteral } from "./gen/flyteidl2/task/common_pb.js";
+import { OutputsSchema, type NamedLiteral } from "./gen/flyteidl2/task/common_pb.js";
 
 /** Base64 of SHA-256 over names and values in the order of names. `ignored` inputs do not count. */
 export function hashInputs(literals: readonly NamedLiteral[], ignored: readonly string[] = []): string {
@@ -20,6 +20,11 @@ export function objectUrisIn(literals: readonly NamedLiteral[]): string[] {
   const found = new Set<string>();
   for (const { value } of literals) if (value) collect(value, found);
   return [...found];
+}
+
+/** The same for a serialized flyteidl2.task.Outputs. */
+export function objectUrisInOutputs(bytes: Uint8Array): string[] {
+  return objectUrisIn(fromBinary(OutputsSchema, bytes).literals);
 }
 
 function collect(literal: Literal, found: Set<string>): void {

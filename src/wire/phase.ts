@@ -37,6 +37,10 @@ export function encodeActionType(kind: ActionKind): ActionType {
   return TYPES[kind];
 }
 
+export function decodeActionType(number: ActionType): ActionKind | undefined {
+  return (Object.keys(TYPES) as ActionKind[]).find((kind) => TYPES[kind] === number);
+}
+
 const CACHE = {
   disabled: CatalogCacheStatus.CACHE_DISABLED,
   miss: CatalogCacheStatus.CACHE_MISS,

@@ -3,12 +3,14 @@ import { createHash } from "node:crypto";
 import { gunzipSync } from "node:zlib";
 import { fromBinary, toBinary } from "@bufbuild/protobuf";
 import { BoxkiteError } from "../domain/errors.ts";
-import type { AttemptPolicy } from "../domain/action.ts";
-import type { RunSettings, TaskDefinition } from "../domain/task.ts";
+import type { AttemptPolicy, CacheUse } from "../domain/action.ts";
+import { NO_SETTINGS, type RunSettings, type TaskDefinition } from "../domain/task.ts";
 import type { StoredSpec } from "../store/store.ts";
 import type { KeyValuePair } from "./gen/flyteidl2/core/literals_pb.js";
 import type { TaskMetadata, TaskTemplate } from "./gen/flyteidl2/core/tasks_pb.js";
-import { RunSpecSchema, type RunSpec } from "./gen/flyteidl2/task/run_pb.js";
+import { RelationType } from "./gen/flyteidl2/common/run_pb.js";
+import { TypedInterfaceSchema } from "./gen/flyteidl2/core/interface_pb.js";
+import { CacheLookupScope, RunSpecSchema, type RunSpec } from "./gen/flyteidl2/task/run_pb.js";
 import { TaskSpecSchema, type TaskSpec } from "./gen/flyteidl2/task/task_definition_pb.js";
 import { decodeResources, parseQuantity } from "./resources.ts";
 import { requireSupported } from "./support.ts";
@@ -47,6 +49,7 @@ function definitionOf(spec: TaskSpec): TaskDefinition {
     limits: decodeResources(container.resources?.limits ?? [], "Container.resources.limits"),
     ...(sharedMemoryBytes === undefined ? {} : { sharedMemoryBytes }),
     policy: policyOf(template.metadata),
+    ...cacheOf(template),
     reads: bundleUris(template, container.args),
   };
 }
@@ -88,6 +91,43 @@ function policyOf(metadata: TaskMetadata | undefined): AttemptPolicy {
   };
 }
 
+function cacheOf({ metadata, interface: types }: TaskTemplate): Pick<TaskDefinition, "cache"> {
+  if (!metadata?.discoverable) return {};
+  const maxAgeMs = decodeLimit(metadata.cacheMaxAge);
+  return {
+    cache: {
+      version: metadata.discoveryVersion,
+      interfaceHash: createHash("sha256")
+        .update(types === undefined ? "" : toBinary(TypedInterfaceSchema, types))
+        .digest("base64"),
+      serialize: metadata.cacheSerializable,
+      ignoredInputs: metadata.cacheIgnoreInputVars,
+      ...(maxAgeMs === undefined ? {} : { maxAgeMs }),
+    },
+  };
+}
+
+/** The key that a root action's result is kept under; children bring theirs (protocol.md section 7). */
+export function rootCacheKey(definition: TaskDefinition, inputsHash: string): string {
+  const { cache, name } = definition;
+  return createHash("sha256")
+    .update(`${inputsHash}${name}${cache?.interfaceHash ?? ""}${cache?.version ?? ""}`)
+    .digest("base64");
+}
+
+/** How an action of this run uses the cache, or undefined where its task is not cached. */
+export function cacheUseOf(definition: TaskDefinition, settings: RunSettings, key: string | undefined): CacheUse | undefined {
+  const { cache } = definition;
+  if (cache === undefined || key === undefined || key === "") return undefined;
+  return {
+    key,
+    serialize: cache.serialize,
+    overwrite: settings.cache.overwrite,
+    sameProject: settings.cache.sameProject,
+    ...(cache.maxAgeMs === undefined ? {} : { maxAgeMs: cache.maxAgeMs }),
+  };
+}
+
 /**
  * The SDK hands every action the images of all environments of its program, as base64 of gzipped JSON
  * after `--image-cache` (protocol.md section 5): what the children will run in.
@@ -113,15 +153,31 @@ function bundleUris(template: TaskTemplate, args: readonly string[]): string[] {
 
 /** Throws FIELD_NOT_SUPPORTED. */
 export function decodeRunSpec(spec: RunSpec | undefined): RunSettings {
-  if (spec === undefined) return { env: {}, labels: {}, annotations: {} };
+  if (spec === undefined) return NO_SETTINGS;
   requireSupported(RunSpecSchema, spec);
   const prefix = spec.rawDataStorage?.rawDataPrefix ?? "";
   return {
     env: pairs(spec.envs?.values ?? []),
     labels: spec.labels?.values ?? {},
     annotations: spec.annotations?.values ?? {},
+    cache: {
+      overwrite: spec.overwriteCache || (spec.cacheConfig?.overwriteCache ?? false),
+      sameProject: spec.cacheConfig?.cacheLookupScope === CacheLookupScope.PROJECT_DOMAIN,
+    },
+    maxConcurrency: spec.maxActionConcurrency,
     ...(prefix === "" ? {} : { rawDataPrefix: prefix }),
+    ...recoverOf(spec),
   };
+}
+
+function recoverOf({ relation, recover }: RunSpec): Pick<RunSettings, "recover"> {
+  if (relation?.relationType === RelationType.RECOVER && relation.relatedTo !== undefined) {
+    return { recover: { run: relation.relatedTo.name, rerun: recover?.forceRerunActions ?? [] } };
+  }
+  if (recover !== undefined && recover.forceRerunActions.length > 0) {
+    throw new BoxkiteError("INVALID_ARGUMENT", "RunSpec.recover is set without a relation that says which run to recover");
+  }
+  return {};
 }
 
 function pairs(list: readonly KeyValuePair[]): Record<string, string> {

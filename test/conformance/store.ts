@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { newTaskState, NO_RETRIES, type ActionState } from "../../src/domain/action.ts";
 import { ROOT_ACTION, type RunKey } from "../../src/domain/ids.ts";
-import type { TaskDefinition } from "../../src/domain/task.ts";
+import { NO_SETTINGS, type TaskDefinition } from "../../src/domain/task.ts";
 import { transition, type ActionEvent } from "../../src/domain/transition.ts";
 import type { ActionRecord, NewAction, NewRun, Page, RunRecord, Store, StoredSpec } from "../../src/store/store.ts";
 
@@ -152,6 +152,27 @@ export function storeConformance(name: string, open: () => Promise<StoreSubject>
     assert.deepEqual(attempt?.transitions.map((change) => change.phase), ["initializing", "running"]);
   });
 
+  check("a result is kept for others when its action ends well", async ({ store }) => {
+    const cache = { key: "k", serialize: true, overwrite: false, sameProject: false };
+    const cached = (name: string) => ({ ...newTask(name), cache, state: newTaskState(NOW, cache) });
+    const one = await store.createRun(newRun("r1"), cached(ROOT_ACTION), []);
+    const two = await store.createRun(newRun("r2"), cached(ROOT_ACTION), []);
+    assert.ok(one !== "exists" && two !== "exists");
+    assert.equal(await store.isComputedElsewhere(two.root), false);
+    const working = await step(store, one.root, { type: "admitted" });
+    assert.equal(await store.isComputedElsewhere(two.root), true);
+    const change = { action: two.root, state: admitted(two.root), effects: [], at: NOW };
+    assert.equal(await store.advance({ ...change, ifComputedElsewhere: false }), "conflict");
+    const parked = await step(store, two.root, { type: "parked", reason: "another computes it" });
+    assert.deepEqual((await store.parkedFor("k")).map((action) => action.id), [parked.id]);
+    assert.deepEqual(await store.queueHeads(NOW, 10), []);
+    assert.equal(await store.findCached("k", undefined), undefined);
+    await step(store, working, { type: "attemptSucceeded", attempt: 1, outputUri: "s3://b/o" });
+    assert.equal((await store.findCached("k", undefined))?.outputUri, "s3://b/o");
+    assert.equal((await store.findCached("k", { project: "p", domain: "development" }))?.source.run, "r1");
+    assert.equal(await store.findCached("k", { project: "other", domain: "development" }), undefined);
+  });
+
   check("an image is pinned once", async ({ store }) => {
     const { run } = await createRun(store, "r1");
     const image = { reference: "a:1", pinned: "a@sha256:1", digest: "sha256:1", source: "registry" };
@@ -240,7 +261,7 @@ function newRun(name: string): NewRun {
   return {
     key,
     spec: new Uint8Array([1, 2]),
-    settings: { env: {}, labels: { team: "data" }, annotations: {} },
+    settings: { ...NO_SETTINGS, labels: { team: "data" } },
     baseUri: `s3://b/p/development/runs/${name}`,
     source: "cli",
     createdAt: NOW,

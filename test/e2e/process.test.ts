@@ -2,14 +2,17 @@
 import assert from "node:assert/strict";
 import { readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { before, test, type TestContext } from "node:test";
+import { before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { MAIN, outcomeOf, processSubject, usePython } from "../helpers/process-subject.ts";
 import { startServer, temporaryDirectory } from "../helpers/server.ts";
 import { runProgram, stockPython, succeeded, writeProgram } from "../helpers/stock-sdk.ts";
+import { until } from "../helpers/until.ts";
 
 let python = "";
 before(() => {
   python = stockPython();
+  usePython(python);
 });
 
 const TWO_ENVIRONMENTS = `
@@ -28,62 +31,8 @@ async def prepare(raw: str = "Hello World") -> float:
     return await train(raw.strip().lower())
 `;
 
-const MAIN = `
-import json, sys
-import flyte
-from flyte.remote import Action
-import flow
-
-flyte.init_from_config(sys.argv[1])
-run = flyte.with_runcontext(**json.loads(sys.argv[4] if len(sys.argv) > 4 else "{}")).run(getattr(flow, sys.argv[2]), **json.loads(sys.argv[3]))
-print(run.url)
-run.wait()
-details = run.details()
-print(json.dumps({
-    "name": run.name,
-    "phase": str(run.phase),
-    "outputs": list(run.outputs()) if "SUCCEEDED" in str(run.phase).upper() else None,
-    "error": details.action_details.error_info.message if details.action_details.error_info else None,
-    "code": details.action_details.error_info.code if details.action_details.error_info else None,
-    "kind": details.action_details.error_info.kind if details.action_details.error_info else None,
-    "actions": sorted(a.task_name or "" for a in Action.listall(for_run_name=run.name)),
-}))
-`;
-
-interface Outcome {
-  readonly name: string;
-  readonly phase: string;
-  readonly outputs: unknown[] | null;
-  readonly error: string | null;
-  readonly code: string | null;
-  readonly kind: number | null;
-  readonly actions: string[];
-  readonly url: string;
-}
-
-async function setUp(t: TestContext, flow: string, args: readonly string[] = []) {
-  const [server, directory] = await Promise.all([
-    startServer(t, { args: ["--engine", "process", "--python", python, "--ephemeral", ...args] }),
-    temporaryDirectory(t),
-  ]);
-  await writeProgram(directory, { "flow.py": flow, "main.py": MAIN });
-  const run = async (task: string, inputs: object, context: object = {}): Promise<Outcome> => {
-    const result = succeeded(
-      await runProgram(python, ["main.py", server.config, task, JSON.stringify(inputs), JSON.stringify(context)], {
-        cwd: directory,
-      }),
-    );
-    const lines = result.stdout.trim().split("\n");
-    const url = lines.find((line) => line.startsWith("http")) ?? "";
-    return { ...(JSON.parse(lines.at(-1) ?? "") as Outcome), url };
-  };
-  const flyte = (...commands: string[]) =>
-    runProgram(join(python, "../flyte"), ["-c", server.config, ...commands], { cwd: directory });
-  return { server, directory, run, flyte };
-}
-
 test("a parent awaits its child in another environment", async (t) => {
-  const { server, run } = await setUp(t, TWO_ENVIRONMENTS);
+  const { server, run } = await processSubject(t, TWO_ENVIRONMENTS);
   const outcome = await run("prepare", { raw: "  Hello World " });
   assert.deepEqual(outcome.outputs, [11]);
   assert.deepEqual(outcome.actions, ["data-prep.prepare", "training.train"]);
@@ -91,14 +40,14 @@ test("a parent awaits its child in another environment", async (t) => {
 });
 
 test("a change of the code is what runs next", async (t) => {
-  const { directory, run } = await setUp(t, TWO_ENVIRONMENTS);
+  const { directory, run } = await processSubject(t, TWO_ENVIRONMENTS);
   assert.deepEqual((await run("prepare", { raw: "abc" })).outputs, [3]);
   await writeFile(join(directory, "flow.py"), TWO_ENVIRONMENTS.replace("float(len(processed))", "float(len(processed)) + 100"));
   assert.deepEqual((await run("prepare", { raw: "abc" })).outputs, [103]);
 });
 
 test("a task that raises: its own error, its class in the parent, and its log", async (t) => {
-  const { run, flyte } = await setUp(
+  const { run, flyte } = await processSubject(
     t,
     `
 import flyte
@@ -128,7 +77,7 @@ async def parent(x: int) -> str:
 });
 
 test("retries with their own logs and output prefixes; exhausted ones say so", async (t) => {
-  const { run } = await setUp(
+  const { run } = await processSubject(
     t,
     `
 import os, flyte
@@ -151,7 +100,7 @@ async def never(x: int) -> int:
 });
 
 test("traces are recorded as actions of the run", async (t) => {
-  const { run } = await setUp(
+  const { run } = await processSubject(
     t,
     `
 import flyte
@@ -203,7 +152,7 @@ async def parent(n: int) -> int:
   await first.kill("SIGKILL");
   await sleep(500);
   await startServer(t, { args: [...args, "--port", String(first.port)] });
-  const outcome = JSON.parse(succeeded(await client).stdout.trim().split("\n").at(-1) ?? "") as Outcome;
+  const outcome = outcomeOf(succeeded(await client));
   assert.deepEqual(outcome.outputs, [3]);
   const started = (await readdir(marks)).map((name) => name.split(".")[0]).toSorted();
   assert.deepEqual(started, ["parent", "slow0", "slow1", "slow2"]);
@@ -211,7 +160,7 @@ async def parent(n: int) -> int:
 
 test("abort ends a run, its children, and their processes", async (t) => {
   const marks = await temporaryDirectory(t);
-  const { server, directory, flyte } = await setUp(
+  const { server, directory, flyte } = await processSubject(
     t,
     `
 import asyncio, os, flyte
@@ -231,7 +180,7 @@ async def parent(n: int) -> int:
   const client = runProgram(python, ["main.py", server.config, "parent", '{"n": 2}', '{"name": "to-abort"}'], { cwd: directory });
   await until(async () => (await readdir(marks)).length === 2);
   succeeded(await flyte("abort", "run", "to-abort"));
-  const outcome = JSON.parse(succeeded(await client).stdout.trim().split("\n").at(-1) ?? "") as Outcome;
+  const outcome = outcomeOf(succeeded(await client));
   assert.match(outcome.phase.toLowerCase(), /aborted/);
   await until(async () => (await readdir(marks)).every((pid) => !isAlive(Number(pid))));
   const actions = succeeded(await flyte("get", "action", "to-abort"));
@@ -239,7 +188,7 @@ async def parent(n: int) -> int:
 });
 
 test("deployed twice, listed, and run by name and version", async (t) => {
-  const { server, directory, flyte } = await setUp(t, TWO_ENVIRONMENTS);
+  const { server, directory, flyte } = await processSubject(t, TWO_ENVIRONMENTS);
   await writeProgram(directory, {
     "deploy.py": `
 import sys, flyte, flow
@@ -268,7 +217,7 @@ print(latest.version)
 });
 
 test("two clients that create the same run name: one gets it, the other is told", async (t) => {
-  const { run } = await setUp(t, TWO_ENVIRONMENTS);
+  const { run } = await processSubject(t, TWO_ENVIRONMENTS);
   const outcomes = await Promise.allSettled([1, 2].map(() => run("prepare", {}, { name: "the-run" })));
   assert.equal(outcomes.filter((outcome) => outcome.status === "fulfilled").length, 1);
   const [refused] = outcomes.filter((outcome) => outcome.status === "rejected");
@@ -276,7 +225,7 @@ test("two clients that create the same run name: one gets it, the other is told"
 });
 
 test("variables and labels of a run reach every action; a field that does nothing is refused by name", async (t) => {
-  const { run } = await setUp(
+  const { run } = await processSubject(
     t,
     `
 import os, flyte
@@ -349,19 +298,11 @@ async def names(x: int) -> list[str]:
 `,
   });
   const result = succeeded(await runProgram(python, ["main.py", server.config, "names", '{"x": 1}'], { cwd: directory }));
-  const outcome = JSON.parse(result.stdout.trim().split("\n").at(-1) ?? "") as Outcome;
+  const outcome = outcomeOf(result);
   const names = outcome.outputs?.[0] as string[];
   assert.ok(names.includes("RUN_NAME"));
   for (const name of Object.keys(secrets)) assert.ok(!names.includes(name), name);
 });
-
-async function until(condition: () => Promise<boolean>, timeoutMs = 60_000): Promise<void> {
-  const end = Date.now() + timeoutMs;
-  while (!(await condition())) {
-    if (Date.now() > end) throw new Error("the condition did not come true in time");
-    await sleep(50);
-  }
-}
 
 function isAlive(pid: number): boolean {
   try {

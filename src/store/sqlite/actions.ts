@@ -1,7 +1,7 @@
 /** Actions and their attempts: the only place that writes a phase. */
 import type { ActionState } from "../../domain/action.ts";
 import { ROOT_ACTION } from "../../domain/ids.ts";
-import { nextTimer } from "../../domain/transition.ts";
+import { NEVER, nextTimer, type Effect } from "../../domain/transition.ts";
 import type { ActionRecord, Advance, AttemptFacts, AttemptRecord, Change, NewAction, RunRecord, Store } from "../store.ts";
 import type { Database, Row } from "./database.ts";
 import { listPage, type ListShape } from "./paging.ts";
@@ -19,6 +19,10 @@ type ActionStore = Pick<
   | "changedActions"
   | "liveChildren"
   | "awaitsChildren"
+  | "findCached"
+  | "isComputedElsewhere"
+  | "parkedFor"
+  | "succeededActions"
 >;
 
 const FROM = "actions JOIN runs ON runs.id = actions.run_id";
@@ -28,6 +32,7 @@ const FIELDS = {
   parent_name: "coalesce(actions.parent, '')",
   task_name: "actions.task_name",
   group: "actions.group_name",
+  action_type: "actions.kind",
   created_at: "actions.created_at",
   start_time: "coalesce(actions.started_at, actions.created_at)",
   end_time: "coalesce(actions.ended_at, 0)",
@@ -88,6 +93,25 @@ export function actionStore(database: Database, notify: (changes: readonly Chang
       many("WHERE run_id = ? AND seq > ? ORDER BY seq LIMIT ?", run.id, afterSeq, limit),
     liveChildren: async (action, limit) =>
       many("WHERE run_id = ? AND parent = ? AND ended_at IS NULL LIMIT ?", action.runId, action.key.action, limit),
+    findCached: async (key, scope) => {
+      const where = scope === undefined ? "" : "AND project = ? AND domain = ?";
+      const row = database.get(
+        `SELECT * FROM cache_entries WHERE key = ? ${where} ORDER BY created_at DESC LIMIT 1`,
+        key,
+        ...(scope === undefined ? [] : [scope.project, scope.domain]),
+      );
+      if (row === undefined) return undefined;
+      return { outputUri: text(row["output_uri"]), source: json(row["source"]), createdAt: row["created_at"] as number };
+    },
+    isComputedElsewhere: async (action) => isComputedElsewhere(database, action),
+    parkedFor: async (cacheKey) =>
+      many(
+        "WHERE cache ->> 'key' = ? AND cache IS NOT NULL AND ended_at IS NULL AND not_before = ?",
+        cacheKey,
+        NEVER,
+      ),
+    succeededActions: async (run) =>
+      many("WHERE run_id = ? AND phase IN ('succeeded', 'recovered') AND parent IS NOT NULL ORDER BY actions.id", run.id),
     awaitsChildren: async (action) =>
       database.get(
         "SELECT 1 FROM actions WHERE run_id = ? AND parent = ? AND ended_at IS NULL LIMIT 1",
@@ -105,8 +129,8 @@ export function insertAction(database: Database, run: RunRecord, action: NewActi
     `INSERT INTO actions (run_id, name, parent, kind, group_name, spec_digest, detail, display_name, task_name,
        task_version, environment, input_uri, policy, phase, attempt, user_failures, system_failures, created_at,
        queued_at, not_before, started_at, running_at, ended_at, reason, error, output_uri, value, abort_reason,
-       cache_status, timer_at, version, seq)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, 0)`,
+       cache_status, source, timer_at, cache, version, seq)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, 0)`,
     run.id,
     action.name,
     action.name === ROOT_ACTION ? null : (action.parent ?? ROOT_ACTION),
@@ -122,7 +146,9 @@ export function insertAction(database: Database, run: RunRecord, action: NewActi
     JSON.stringify(action.policy),
     ...stateValues(action.state),
     nextTimer(action.state, action.policy)?.at ?? null,
+    action.cache === undefined ? null : JSON.stringify(action.cache),
   );
+  for (const effect of action.effects ?? []) insertEffect(database, lastId, effect, action.state.createdAt);
   for (const uri of action.grants) insertGrant(database, run.id, uri);
   recordEvent(database, lastId, action.state, action.state.createdAt);
   return readAction(database, lastId);
@@ -130,10 +156,13 @@ export function insertAction(database: Database, run: RunRecord, action: NewActi
 
 function advance(database: Database, change: Advance): ActionRecord | undefined {
   const { action, state } = change;
+  if (change.ifComputedElsewhere !== undefined && change.ifComputedElsewhere !== isComputedElsewhere(database, action)) {
+    return undefined;
+  }
   const { changes } = database.run(
     `UPDATE actions SET phase = ?, attempt = ?, user_failures = ?, system_failures = ?, created_at = ?, queued_at = ?,
        not_before = ?, started_at = ?, running_at = ?, ended_at = ?, reason = ?, error = ?, output_uri = ?, value = ?,
-       abort_reason = ?, cache_status = ?, timer_at = ?, version = version + 1
+       abort_reason = ?, cache_status = ?, source = ?, timer_at = ?, version = version + 1
      WHERE id = ? AND version = ?`,
     ...stateValues(state),
     nextTimer(state, action.policy)?.at ?? null,
@@ -141,18 +170,43 @@ function advance(database: Database, change: Advance): ActionRecord | undefined 
     action.version,
   );
   if (changes === 0) return undefined;
-  for (const effect of change.effects) {
-    database.run(
-      "INSERT INTO effects (action_id, effect, created_at) VALUES (?, ?, ?)",
-      action.id,
-      JSON.stringify(effect),
-      change.at,
-    );
-  }
+  for (const effect of change.effects) insertEffect(database, action.id, effect, change.at);
+  if (state.endedAt !== undefined && state.cacheStatus === "populated") keepResult(database, action, state, change.at);
   for (const uri of change.grants ?? []) insertGrant(database, action.runId, uri);
   if (change.attempt) writeAttempt(database, action.id, change.attempt, change.at);
   recordEvent(database, action.id, state, change.at);
   return readAction(database, action.id);
+}
+
+function insertEffect(database: Database, id: number, effect: Effect, at: number): void {
+  const sql = "INSERT INTO effects (action_id, effect, created_at) VALUES (?, ?, ?)";
+  database.run(sql, id, JSON.stringify(effect), at);
+}
+
+function keepResult(database: Database, action: ActionRecord, state: ActionState, at: number): void {
+  if (action.cache === undefined || state.phase !== "succeeded") return;
+  database.run(
+    `INSERT INTO cache_entries (key, project, domain, output_uri, source, created_at) VALUES (?, ?, ?, ?, ?, ?)
+     ON CONFLICT DO UPDATE SET output_uri = excluded.output_uri, source = excluded.source,
+       created_at = excluded.created_at`,
+    action.cache.key,
+    action.key.project,
+    action.key.domain,
+    state.outputUri ?? "",
+    JSON.stringify({ ...action.key, attempt: state.attempt }),
+    at,
+  );
+}
+
+/** At work: admitted, or between two attempts. */
+function isComputedElsewhere(database: Database, action: ActionRecord): boolean {
+  const row = database.get(
+    `SELECT 1 FROM actions WHERE cache ->> 'key' = ? AND cache IS NOT NULL AND ended_at IS NULL AND id <> ?
+       AND attempt > 0 LIMIT 1`,
+    action.cache?.key ?? "",
+    action.id,
+  );
+  return row !== undefined;
 }
 
 function stateValues(state: ActionState) {
@@ -173,6 +227,7 @@ function stateValues(state: ActionState) {
     state.value ?? null,
     state.abortReason ?? null,
     state.cacheStatus,
+    state.source === undefined ? null : JSON.stringify(state.source),
   ] as const;
 }
 

@@ -50,6 +50,7 @@ export function toAction(row: Row): ActionRecord {
     environment: text(row["environment"]),
     inputUri: text(row["input_uri"]),
     policy: json(row["policy"]),
+    cache: optionalJson(row["cache"]),
     state: toState(row),
     version: row["version"] as number,
     seq: row["seq"] as number,
@@ -74,6 +75,7 @@ function toState(row: Row): ActionState {
     value: (row["value"] ?? undefined) as Uint8Array | undefined,
     abortReason: optionalText(row["abort_reason"]),
     cacheStatus: text(row["cache_status"]) as ActionState["cacheStatus"],
+    source: optionalJson(row["source"]),
   };
 }
 

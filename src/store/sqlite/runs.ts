@@ -22,7 +22,7 @@ const FIELDS = {
 
 export function runStore(database: Database, notify: (changes: readonly Change[]) => void): RunStore {
   return {
-    createRun: async (run, root, images) => {
+    createRun: async (run, root, images, seeds = []) => {
       const created = await database.write(() => {
         const { changes, lastId } = database.run(
           `INSERT INTO runs (project, domain, name, spec, settings, base_uri, source, created_at)
@@ -39,7 +39,9 @@ export function runStore(database: Database, notify: (changes: readonly Change[]
         if (changes === 0) return undefined;
         const record = { ...run, id: lastId };
         for (const image of images) insertImage(database, lastId, image);
-        return { run: record, root: insertAction(database, record, root) };
+        const inserted = insertAction(database, record, root);
+        for (const seed of seeds) insertAction(database, record, seed);
+        return { run: record, root: inserted };
       });
       if (created === undefined) return "exists";
       notify([{ runId: created.run.id, actionId: created.root.id, seq: created.root.seq }]);

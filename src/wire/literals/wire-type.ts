@@ -112,7 +112,8 @@ function fromObject(schema: JsonSchema, root: JsonSchema, name: string): WireTyp
   const named = Object.keys(schema.properties ?? {}).length > 0;
   const rest = schema.additionalProperties;
   if (named) return structOf(schema, root, name);
-  if (typeof rest === "object") return { kind: "map", values: compile(rest, root, `${name}Value`) };
+  const anything = rest === undefined || rest === true || (typeof rest === "object" && Object.keys(rest).length === 0);
+  if (typeof rest === "object" && !anything) return { kind: "map", values: compile(rest, root, `${name}Value`) };
   // An object that may hold anything is an untyped dictionary; one that may hold nothing has a schema.
   return rest === false ? structOf(schema, root, name) : { kind: "struct", schema: undefined };
 }
@@ -151,6 +152,11 @@ function titled(schema: JsonSchema, title: string): JsonSchema {
 function titledPart(schema: JsonSchema, title: string): JsonSchema {
   if (typeof schema !== "object" || schema === null) return schema;
   const items = schema.items;
+  if (Array.isArray(schema.type)) {
+    // `type: [a, b]` is read as `a` alone by some; the longer form says the same and is understood.
+    const { type, ...rest } = schema;
+    return { ...rest, anyOf: (type as string[]).map((one) => ({ type: one })) };
+  }
   return {
     ...titled(schema, title),
     ...(typeof items === "object" && !Array.isArray(items)

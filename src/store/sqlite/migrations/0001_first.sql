@@ -58,6 +58,8 @@ CREATE TABLE actions (
   environment TEXT NOT NULL,
   input_uri TEXT NOT NULL,
   policy TEXT NOT NULL CHECK (json_valid(policy)),
+  -- How the action uses the cache: domain/action.ts, CacheUse.
+  cache TEXT CHECK (cache IS NULL OR json_valid(cache)),
   phase TEXT NOT NULL CHECK (phase IN (
     'queued', 'waiting_for_resources', 'initializing', 'running', 'paused',
     'succeeded', 'failed', 'aborted', 'timed_out', 'recovered')),
@@ -76,6 +78,7 @@ CREATE TABLE actions (
   value BLOB,
   abort_reason TEXT,
   cache_status TEXT NOT NULL CHECK (cache_status IN ('disabled', 'miss', 'hit', 'populated', 'skipped')),
+  source TEXT CHECK (source IS NULL OR json_valid(source)),
   -- When the next time limit strikes, in milliseconds since the epoch.
   timer_at INTEGER,
   version INTEGER NOT NULL,
@@ -96,6 +99,7 @@ CREATE INDEX actions_by_parent ON actions (run_id, parent, ended_at);
 CREATE INDEX actions_queue ON actions (run_id, not_before, id) WHERE phase IN ('queued', 'waiting_for_resources');
 CREATE INDEX actions_live ON actions (id) WHERE phase IN ('initializing', 'running');
 CREATE INDEX actions_timers ON actions (timer_at) WHERE timer_at IS NOT NULL;
+CREATE INDEX actions_computing ON actions (cache ->> 'key') WHERE cache IS NOT NULL AND ended_at IS NULL;
 CREATE INDEX actions_root ON actions (created_at, id) WHERE parent IS NULL;
 
 CREATE TABLE attempts (
@@ -131,6 +135,17 @@ CREATE TABLE effects (
   effect TEXT NOT NULL CHECK (json_valid(effect)),
   created_at INTEGER NOT NULL
 ) STRICT;
+
+-- Results by content key. The newest of each project and domain.
+CREATE TABLE cache_entries (
+  key TEXT NOT NULL,
+  project TEXT NOT NULL,
+  domain TEXT NOT NULL,
+  output_uri TEXT NOT NULL,
+  source TEXT NOT NULL CHECK (json_valid(source)),
+  created_at INTEGER NOT NULL,
+  PRIMARY KEY (key, project, domain)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE run_images (
   run_id INTEGER NOT NULL REFERENCES runs (id),

@@ -1,0 +1,102 @@
+/**
+ * The client's configuration: the same YAML file, found in the same places, with the same
+ * environment overrides, as the Python SDK reads. Unlike there, the environment alone is enough.
+ */
+import { existsSync, readFileSync } from "node:fs";
+import { homedir } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { BoxkiteError, messageOf } from "../domain/errors.ts";
+
+export interface ClientConfig {
+  /** As written: `dns:///host:port`, `host:port` or a URL. Undefined: there is no server, runs are local. */
+  readonly endpoint: string | undefined;
+  /** Plain HTTP. */
+  readonly insecure: boolean;
+  readonly insecureSkipVerify: boolean;
+  readonly caCertFilePath: string | undefined;
+  readonly authType: string | undefined;
+  /** Its standard output is the bearer token, for authType ExternalCommand. */
+  readonly command: readonly string[];
+  readonly org: string;
+  readonly project: string | undefined;
+  readonly domain: string | undefined;
+  readonly imageBuilder: string | undefined;
+  readonly imageRegistry: string | undefined;
+  /** Images for `Image.fromRefName`, by name. */
+  readonly imageRefs: Readonly<Record<string, string>>;
+  /** The file it was read from. */
+  readonly source: string | undefined;
+}
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** The file to read, or undefined if there is none. `start` is the working directory. */
+export function findConfigFile(start: string, env: Environment, home: string = homedir()): string | undefined {
+  const gitRoot = findUpwards(start, ".git");
+  const candidates = [
+    join(start, "config.yaml"),
+    join(start, ".flyte/config.yaml"),
+    gitRoot === undefined ? undefined : join(gitRoot, ".flyte/config.yaml"),
+    env["UCTL_CONFIG"],
+    env["FLYTECTL_CONFIG"],
+    join(home, ".union/config.yaml"),
+    join(home, ".flyte/config.yaml"),
+  ];
+  return candidates.find((path) => path !== undefined && path !== "" && existsSync(path));
+}
+
+function findUpwards(start: string, name: string): string | undefined {
+  for (let folder = resolve(start); ; folder = dirname(folder)) {
+    if (existsSync(join(folder, name))) return folder;
+    if (dirname(folder) === folder) return undefined;
+  }
+}
+
+/** Throws CONFIG_INVALID for a file that cannot be read or is not YAML. */
+export async function loadConfig(path: string | undefined, env: Environment): Promise<ClientConfig> {
+  const file = path === undefined ? {} : await readYaml(path);
+  const at = (section: string, key: string): unknown => (file[section] as Record<string, unknown> | undefined)?.[key];
+  // `admin.authType` is FLYTE_ADMIN_AUTHTYPE; some have a better name besides, which wins.
+  const read = (section: string, key: string, alias?: string): unknown =>
+    (alias === undefined ? undefined : env[alias]) ?? env[`FLYTE_${section}_${key}`.toUpperCase()] ?? at(section, key);
+  const text = (section: string, key: string, alias?: string): string | undefined => {
+    const value = read(section, key, alias);
+    return value === undefined || value === null || value === "" ? undefined : String(value);
+  };
+  const flag = (section: string, key: string): boolean => /^(true|t|1|yes)$/i.test(String(read(section, key) ?? ""));
+  const endpoint = text("admin", "endpoint");
+  const refs = at("image", "image_refs");
+  return {
+    endpoint,
+    insecure: flag("admin", "insecure"),
+    insecureSkipVerify: flag("admin", "insecureSkipVerify"),
+    caCertFilePath: text("admin", "caCertFilePath"),
+    authType: text("admin", "authType", "FLYTE_AUTH_TYPE"),
+    command: parseCommand(read("admin", "command", "FLYTE_AUTH_COMMAND")),
+    org: text("task", "org") ?? "",
+    project: text("task", "project"),
+    domain: text("task", "domain"),
+    imageBuilder: text("image", "builder"),
+    imageRegistry: text("image", "registry"),
+    imageRefs: typeof refs === "object" && refs !== null ? (refs as Record<string, string>) : {},
+    source: path,
+  };
+}
+
+async function readYaml(path: string): Promise<Record<string, unknown>> {
+  const { parse } = await import("yaml");
+  try {
+    return ((parse(readFileSync(path, "utf8")) as unknown) ?? {}) as Record<string, unknown>;
+  } catch (cause) {
+    throw new BoxkiteError("CONFIG_INVALID", `${path}: ${messageOf(cause)}`, { cause });
+  }
+}
+
+/** A list, a JSON list, or words with optional quotes. */
+function parseCommand(value: unknown): string[] {
+  if (Array.isArray(value)) return value.map(String);
+  const text = typeof value === "string" ? value.trim() : "";
+  if (text === "") return [];
+  if (text.startsWith("[")) return (JSON.parse(text) as unknown[]).map(String);
+  return [...text.matchAll(/"([^"]*)"|'([^']*)'|(\S+)/g)].map(([, a, b, c]) => a ?? b ?? c ?? "");
+}

@@ -1,0 +1,165 @@
+/**
+ * The few calls of the S3 API that a task needs, path-style, on node:http. Small on purpose: the
+ * runtime is loaded once per action, and a full SDK costs more than a short task.
+ */
+import { createReadStream, createWriteStream } from "node:fs";
+import { stat } from "node:fs/promises";
+import { Agent, request as httpRequest, type IncomingMessage } from "node:http";
+import { request as httpsRequest } from "node:https";
+import type { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { S3Settings } from "./s3-settings.ts";
+import { encodeS3, sha256Hex, signRequest, UNSIGNED_PAYLOAD } from "./sigv4.ts";
+import { BlobNotFoundError, type Storage } from "./storage.ts";
+
+const ATTEMPTS = 5;
+const PART_BYTES = 64 << 20;
+
+export class S3Storage implements Storage {
+  readonly #settings: S3Settings;
+  readonly #agent = new Agent({ keepAlive: true });
+
+  constructor(settings: S3Settings) {
+    this.#settings = settings;
+  }
+
+  async read(uri: string): Promise<Uint8Array> {
+    return bytesOf(await this.#call("GET", uri));
+  }
+
+  async write(uri: string, bytes: Uint8Array): Promise<void> {
+    await bytesOf(await this.#call("PUT", uri, { body: bytes }));
+  }
+
+  async download(uri: string, path: string): Promise<void> {
+    await pipeline(await this.#call("GET", uri), createWriteStream(path));
+  }
+
+  async upload(path: string, uri: string): Promise<void> {
+    const { size } = await stat(path);
+    if (size > PART_BYTES) return this.#uploadParts(path, uri, size);
+    const stream = (): Readable => createReadStream(path);
+    await bytesOf(await this.#call("PUT", uri, { stream, length: size }));
+  }
+
+  async list(prefix: string): Promise<string[]> {
+    const { bucket, key } = parse(prefix);
+    const found: string[] = [];
+    for (let token: string | undefined; ; ) {
+      const query: Record<string, string> = {
+        "list-type": "2",
+        "encoding-type": "url",
+        prefix: key,
+        ...(token === undefined ? {} : { "continuation-token": token }),
+      };
+      const xml = textOf(await bytesOf(await this.#call("GET", `s3://${bucket}/`, { query })));
+      const encoded = xml.includes("<EncodingType>url</EncodingType>");
+      for (const [, name] of xml.matchAll(/<Key>([^<]*)<\/Key>/g)) {
+        const plain = unescapeXml(name ?? "");
+        found.push(`s3://${bucket}/${encoded ? decodeURIComponent(plain.replaceAll("+", " ")) : plain}`);
+      }
+      const next = /<NextContinuationToken>([^<]*)<\/NextContinuationToken>/.exec(xml)?.[1];
+      if (next === undefined) return found;
+      token = unescapeXml(next);
+    }
+  }
+
+  async #uploadParts(path: string, uri: string, size: number): Promise<void> {
+    const started = textOf(await bytesOf(await this.#call("POST", uri, { query: { uploads: "" } })));
+    const uploadId = unescapeXml(/<UploadId>([^<]*)<\/UploadId>/.exec(started)?.[1] ?? "");
+    if (uploadId === "") throw new Error(`${uri}: the storage began no upload in parts`);
+    const parts: string[] = [];
+    for (let start = 0; start < size; start += PART_BYTES) {
+      const end = Math.min(start + PART_BYTES, size) - 1;
+      const number = parts.length + 1;
+      const stream = (): Readable => createReadStream(path, { start, end });
+      const query = { partNumber: String(number), uploadId };
+      const answer = await this.#call("PUT", uri, { stream, length: end - start + 1, query });
+      await bytesOf(answer);
+      parts.push(`<Part><PartNumber>${number}</PartNumber><ETag>${answer.headers.etag ?? ""}</ETag></Part>`);
+    }
+    const body = Buffer.from(`<CompleteMultipartUpload>${parts.join("")}</CompleteMultipartUpload>`);
+    await bytesOf(await this.#call("POST", uri, { body, query: { uploadId } }));
+  }
+
+  /** Repeats what may pass: lost connections, 429 and 5xx. */
+  async #call(method: string, uri: string, options: CallOptions = {}): Promise<IncomingMessage> {
+    for (let attempt = 1; ; attempt++) {
+      let answer: IncomingMessage | undefined;
+      let failure: unknown;
+      try {
+        answer = await this.#send(method, uri, options);
+      } catch (error) {
+        failure = error;
+      }
+      const status = answer?.statusCode ?? 0;
+      if (answer !== undefined && status < 300) return answer;
+      const body = answer === undefined ? "" : textOf(await bytesOf(answer));
+      if (status === 404) throw new BlobNotFoundError(uri);
+      const passing = answer === undefined || status === 429 || status >= 500;
+      if (!passing || attempt === ATTEMPTS) {
+        const reason = answer === undefined ? String(failure) : `HTTP ${status} ${/<Code>([^<]*)/.exec(body)?.[1] ?? ""}`.trim();
+        throw new Error(`${method} ${uri}: ${reason}`, failure === undefined ? {} : { cause: failure });
+      }
+      await sleep(100 * 2 ** attempt);
+    }
+  }
+
+  #send(method: string, uri: string, options: CallOptions): Promise<IncomingMessage> {
+    const { bucket, key } = parse(uri);
+    const { endpoint } = this.#settings;
+    const base = endpoint.pathname.replace(/\/$/, "");
+    const url = new URL(`${base}/${bucket}/${key.split("/").map(encodeS3).join("/")}`, endpoint);
+    for (const [name, value] of Object.entries(options.query ?? {})) url.searchParams.set(name, value);
+    const payloadHash = options.stream === undefined ? sha256Hex(options.body ?? "") : UNSIGNED_PAYLOAD;
+    const length = options.stream === undefined ? (options.body?.length ?? 0) : (options.length ?? 0);
+    const lengthHeader = method === "GET" ? {} : { "content-length": String(length) };
+    const headers = signRequest({ method, url, headers: lengthHeader, payloadHash }, this.#settings, new Date());
+    const secure = url.protocol === "https:";
+    return new Promise((resolve, reject) => {
+      const request = (secure ? httpsRequest : httpRequest)(url, {
+        method,
+        headers,
+        ...(secure ? {} : { agent: this.#agent }),
+      });
+      request.on("response", resolve);
+      request.on("error", reject);
+      if (options.stream === undefined) request.end(options.body);
+      else pipeline(options.stream(), request).catch(reject);
+    });
+  }
+}
+
+interface CallOptions {
+  readonly body?: Uint8Array;
+  /** Makes the body anew for each attempt. */
+  readonly stream?: () => Readable;
+  readonly length?: number;
+  readonly query?: Readonly<Record<string, string>>;
+}
+
+function parse(uri: string): { bucket: string; key: string } {
+  const match = /^s3:\/\/([^/]+)\/?(.*)$/.exec(uri);
+  if (match === null) throw new TypeError(`${uri} is not s3://bucket/key`);
+  return { bucket: match[1] ?? "", key: match[2] ?? "" };
+}
+
+async function bytesOf(answer: IncomingMessage): Promise<Uint8Array> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of answer) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks);
+}
+
+function textOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString("utf8");
+}
+
+function unescapeXml(text: string): string {
+  return text
+    .replaceAll("&lt;", "<")
+    .replaceAll("&gt;", ">")
+    .replaceAll("&quot;", '"')
+    .replaceAll("&apos;", "'")
+    .replaceAll("&amp;", "&");
+}

@@ -1,0 +1,80 @@
+/** The connection to a server: the Connect protocol over HTTP/1.1, with retries and a token where one is needed. */
+import { execFile } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import { promisify } from "node:util";
+import { Code, ConnectError, type Interceptor, type Transport } from "@connectrpc/connect";
+import { createConnectTransport } from "@connectrpc/connect-node";
+import { BoxkiteError } from "../domain/errors.ts";
+
+export interface ConnectionOptions {
+  readonly origin: string;
+  readonly caCertFilePath?: string | undefined;
+  readonly insecureSkipVerify?: boolean | undefined;
+  readonly authType?: string | undefined;
+  readonly command?: readonly string[] | undefined;
+  /** Repeat calls that failed in passing. The runtime has a rule of its own. @default true */
+  readonly retry?: boolean;
+}
+
+export function createTransport(options: ConnectionOptions): Transport {
+  const { origin } = options;
+  const secure = origin.startsWith("https:");
+  const interceptors: Interceptor[] = [];
+  if (options.retry !== false) interceptors.push(retryInterceptor);
+  const token = tokenSource(options, secure);
+  if (token !== undefined) interceptors.push(tokenInterceptor(token));
+  return createConnectTransport({
+    baseUrl: origin,
+    httpVersion: "1.1",
+    useBinaryFormat: true,
+    interceptors,
+    ...(secure
+      ? {
+          nodeOptions: {
+            ...(options.caCertFilePath === undefined ? {} : { ca: readFileSync(options.caCertFilePath) }),
+            ...(options.insecureSkipVerify ? { rejectUnauthorized: false } : {}),
+          },
+        }
+      : {}),
+  });
+}
+
+const RETRIES = 3;
+
+const retryInterceptor: Interceptor = (next) => async (request) => {
+  for (let retries = 0; ; retries++) {
+    try {
+      return await next(request);
+    } catch (error) {
+      const { code } = ConnectError.from(error);
+      const passing = code === Code.Unavailable || code === Code.Internal;
+      if (request.stream || !passing || retries === RETRIES || request.signal.aborted) throw error;
+      await sleep(Math.min(500 * 2 ** retries, 10_000));
+    }
+  }
+};
+
+/** Over plain HTTP no token is sent, as in Python. */
+function tokenSource(options: ConnectionOptions, secure: boolean): (() => Promise<string>) | undefined {
+  if (!secure || options.authType === undefined) return undefined;
+  if (options.authType.toLowerCase() !== "externalcommand") {
+    throw new BoxkiteError("CONFIG_INVALID", `admin.authType ${options.authType} is not supported by the TypeScript SDK`, {
+      hint: "set authType: ExternalCommand and a command that prints a token",
+    });
+  }
+  const [program, ...parameters] = options.command ?? [];
+  if (program === undefined) throw new BoxkiteError("CONFIG_INVALID", "authType ExternalCommand needs admin.command");
+  let cached: Promise<string> | undefined;
+  return () => {
+    cached ??= promisify(execFile)(program, parameters).then(({ stdout }) => stdout.trim());
+    return cached;
+  };
+}
+
+function tokenInterceptor(token: () => Promise<string>): Interceptor {
+  return (next) => async (request) => {
+    request.header.set("authorization", `Bearer ${await token()}`);
+    return next(request);
+  };
+}

@@ -1,0 +1,51 @@
+/** The container engine as `boxkite up` uses it: found, reachable from its containers, closed at the end. */
+import { createLogger } from "../../lib/log.ts";
+import { systemClock } from "../../lib/clock.ts";
+import type { ExecutorChoice } from "../choose.ts";
+import { createContainerExecutor } from "./container-executor.ts";
+import { findEngine, type EngineWish } from "./find-engine.ts";
+import { readEngineNetwork, type HostCandidate } from "./network.ts";
+import { probeFromContainer, removeProbes } from "./probe.ts";
+
+/** Throws ENGINE_UNREACHABLE, saying what was tried. */
+export async function chooseContainerEngine(wish: EngineWish, env: NodeJS.ProcessEnv): Promise<ExecutorChoice> {
+  const found = await findEngine({ wish, env, log: createLogger({ level: "warn" }) });
+  const { api } = found;
+  try {
+    const info = await api.info();
+    const network = await readEngineNetwork({ api, info });
+    let chosen: HostCandidate | undefined = network.candidates[0];
+    let instance = "boxkite";
+    let log = createLogger({ level: "warn" });
+
+    return {
+      create: async (context) => {
+        instance = context.instance;
+        log = context.log;
+        await removeProbes(api, instance);
+        return createContainerExecutor({
+          api,
+          info,
+          instance,
+          log,
+          clock: systemClock,
+          endpointHost: () => chosen?.host ?? "127.0.0.1",
+          extraHosts: () => (chosen?.extraHost === undefined ? [] : [chosen.extraHost]),
+        });
+      },
+      // The bridge exists only while a container runs, so its address cannot be listened at by itself.
+      listenHost: (host) => host ?? (network.inVirtualMachine ? "127.0.0.1" : "0.0.0.0"),
+      acceptsLocalAddress: (host) => (host === undefined ? network.isAllowedLocalAddress : () => true),
+      probe: async (port) => {
+        const result = await probeFromContainer({ api, network, instance, port, log });
+        if (result.kind === "reachable") chosen = result.candidate;
+        const endpoint = `${chosen?.host ?? "127.0.0.1"}:${port}`;
+        return { ok: true, endpoint, ...(result.kind === "not_probed" && { note: `not probed: ${result.why}` }) };
+      },
+      close: () => found.close(),
+    };
+  } catch (error) {
+    await found.close();
+    throw error;
+  }
+}

@@ -1,0 +1,118 @@
+/** Attempts as containers of Podman or Docker, through the engine's own API. */
+import type { Clock } from "../../lib/clock.ts";
+import type { Logger } from "../../lib/log.ts";
+import { createCredentialSource, type CredentialSource } from "../../images/registry/credentials.ts";
+import { createRegistryClient, type RegistryClient } from "../../images/registry/registry-client.ts";
+import type { AttemptKey, Executor, ResolvedImage } from "../executor.ts";
+import { AttemptWatch, stopContainer, type AttemptWatchContext } from "./attempt-watch.ts";
+import { createContainerEvents } from "./container-events.ts";
+import { containerName, keyOfLabels, LABEL } from "./container-spec.ts";
+import type { EngineApi, EngineInfo } from "./engine-api.ts";
+import { createImagePuller } from "./image-puller.ts";
+import { resolveImage } from "./resolve-image.ts";
+
+export interface ContainerExecutorOptions {
+  readonly api: EngineApi;
+  /** What `api.info()` said. */
+  readonly info: EngineInfo;
+  /** Name of this server instance: its containers carry it, and no other instance touches them. */
+  readonly instance: string;
+  readonly log: Logger;
+  readonly clock: Clock;
+  /** Host (and port) at which a container reaches this machine; asked at each start. */
+  readonly endpointHost: () => string;
+  readonly network?: string;
+  /** Lines for the containers' /etc/hosts, `name:address`; asked at each start. */
+  readonly extraHosts?: () => readonly string[];
+  readonly credentials?: CredentialSource;
+  readonly registry?: RegistryClient;
+  readonly insecureRegistries?: readonly string[];
+  /** How long the engine may be away before its attempts are given up. */
+  readonly lostAfterMs?: number;
+}
+
+const LOST_AFTER_MS = 120_000;
+
+export function createContainerExecutor(options: ContainerExecutorOptions): Executor {
+  const { api, info, instance, log, clock, lostAfterMs = LOST_AFTER_MS } = options;
+  const credentials = options.credentials ?? createCredentialSource();
+  const platform = { os: info.os, architecture: info.architecture };
+  const registry =
+    options.registry ??
+    createRegistryClient({ credentials, platform, clock, insecureHosts: options.insecureRegistries ?? [] });
+  const puller = createImagePuller({ api, registry, credentials });
+  const events = createContainerEvents(api, `${LABEL.instance}=${instance}`, log);
+  const watches = new Map<string, AttemptWatch>();
+  const resolving = new Map<string, Promise<ResolvedImage>>();
+
+  const nameOf = (key: AttemptKey) => containerName(instance, key);
+  const context = (): AttemptWatchContext => ({
+    api,
+    settings: {
+      instance,
+      engine: api.engine,
+      info,
+      network: options.network ?? "default",
+      extraHosts: options.extraHosts?.() ?? [],
+    },
+    puller,
+    events,
+    clock,
+    log,
+    lostAfterMs,
+  });
+
+  const forgetWhenDone = async (name: string, watch: AttemptWatch) => {
+    try {
+      await watch.done;
+    } catch (error) {
+      log.error("the observer of an attempt threw", { container: name, error });
+    }
+    if (watches.get(name) === watch) watches.delete(name);
+  };
+
+  return {
+    description: `${api.engine} ${api.version}`,
+    endpointForAttempts: (port) => {
+      const host = options.endpointHost();
+      return `${host.includes(":") && !host.startsWith("[") ? `[${host}]` : host}:${port}`;
+    },
+    resolveImage: (reference) => {
+      // Many runs of one image may start at once; a question that is under way is asked once.
+      const known = resolving.get(reference);
+      if (known) return known;
+      const asked = resolveImage(reference, { api, registry, platform }).finally(() => resolving.delete(reference));
+      resolving.set(reference, asked);
+      return asked;
+    },
+    start: async (spec, logs, observer) => {
+      const name = nameOf(spec.key);
+      // A second start of the same attempt takes over: one container, one observer, no two of them racing.
+      for (let earlier = watches.get(name); earlier !== undefined; earlier = watches.get(name)) {
+        await earlier.detach();
+        if (watches.get(name) === earlier) watches.delete(name);
+      }
+      const watch = new AttemptWatch(context(), spec, logs, observer);
+      watches.set(name, watch);
+      void forgetWhenDone(name, watch);
+    },
+    stop: async (key, graceMs) => {
+      const name = nameOf(key);
+      await (watches.get(name)?.stop(graceMs) ?? stopContainer(api, name, graceMs));
+    },
+    release: async (key) => {
+      const name = nameOf(key);
+      await watches.get(name)?.detach();
+      await api.removeContainer(name);
+    },
+    list: async () => {
+      const containers = await api.listContainers([`${LABEL.instance}=${instance}`]);
+      return containers.flatMap(({ labels }) => keyOfLabels(labels) ?? []);
+    },
+    close: async () => {
+      puller.close();
+      await Promise.allSettled([...watches.values()].map((watch) => watch.detach()));
+      await events.close();
+    },
+  };
+}

@@ -1,0 +1,96 @@
+/** From an attempt to what the engine is asked to create, and back from labels to the attempt. */
+import { createHash } from "node:crypto";
+import type { AttemptKey, AttemptSpec } from "../executor.ts";
+import type { EngineInfo, EngineName } from "./engine-api.ts";
+
+export const LABEL = {
+  instance: "dev.boxkite.instance",
+  project: "dev.boxkite.project",
+  domain: "dev.boxkite.domain",
+  run: "dev.boxkite.run",
+  action: "dev.boxkite.action",
+  attempt: "dev.boxkite.attempt",
+} as const;
+
+export interface ContainerSettings {
+  readonly instance: string;
+  readonly engine: EngineName;
+  readonly info: EngineInfo;
+  /** Network of the containers; `default` is the engine's own choice, its bridge when it runs as root. */
+  readonly network: string;
+  /** Lines for /etc/hosts, `name:address`. */
+  readonly extraHosts: readonly string[];
+}
+
+/**
+ * The name is a function of instance and key: creating it a second time finds the first one. What
+ * people can read comes first, what makes it unique last.
+ */
+export function containerName(instance: string, key: AttemptKey): string {
+  const identity = [instance, key.project, key.domain, key.run, key.action, key.attempt].join("\n");
+  const hash = createHash("sha256").update(identity).digest("hex").slice(0, 16);
+  return `boxkite-${key.run.slice(0, 30)}-${key.action.slice(0, 30)}-${key.attempt}-${hash}`;
+}
+
+/**
+ * The image's WORKDIR, USER, ENV and ENTRYPOINT stand: no field here replaces them, but the ENTRYPOINT
+ * where the attempt says so. Nothing is mounted.
+ */
+export function containerBody(spec: AttemptSpec, settings: ContainerSettings): unknown {
+  const gpus = spec.limits.gpu ?? spec.requests.gpu ?? 0;
+  return {
+    Image: spec.image.pinned,
+    Cmd: spec.args,
+    ...(spec.command.length > 0 && { Entrypoint: spec.command }),
+    Env: Object.entries(spec.env).map(([name, value]) => `${name}=${value}`),
+    Labels: { ...spec.labels, ...keyLabels(settings.instance, spec.key) },
+    HostConfig: {
+      NetworkMode: settings.network,
+      // Drivers whose logs can be read back; journald is Podman's default on many systems, and not
+      // readable everywhere.
+      LogConfig: { Type: settings.engine === "podman" ? "k8s-file" : "json-file", Config: {} },
+      ...cpuFields(spec, settings.info),
+      ...memoryFields(spec, settings.info),
+      ...(spec.sharedMemoryBytes !== undefined && { ShmSize: spec.sharedMemoryBytes }),
+      ...(gpus > 0 && { DeviceRequests: [{ Driver: "", Count: gpus, Capabilities: [["gpu"]] }] }),
+      ...(settings.extraHosts.length > 0 && { ExtraHosts: settings.extraHosts }),
+    },
+  };
+}
+
+/**
+ * A limit at or above the machine's processors limits nothing, and Docker refuses one above. The
+ * request becomes a weight, as in Kubernetes: it only matters when processors are short.
+ */
+function cpuFields({ limits, requests }: AttemptSpec, info: EngineInfo): object {
+  return {
+    ...(limits.cpu !== undefined &&
+      (info.cpus === 0 || limits.cpu < info.cpus) && { NanoCpus: Math.max(Math.round(limits.cpu * 1e9), 10_000_000) }),
+    ...(requests.cpu !== undefined && { CpuShares: Math.max(Math.round(requests.cpu * 1024), 2) }),
+  };
+}
+
+/** Without the second field an attempt could use as much swap on top. */
+function memoryFields({ limits }: AttemptSpec, info: EngineInfo): object {
+  if (limits.memoryBytes === undefined) return {};
+  return { Memory: limits.memoryBytes, ...(info.swapLimit && { MemorySwap: limits.memoryBytes }) };
+}
+
+function keyLabels(instance: string, key: AttemptKey): Record<string, string> {
+  return {
+    [LABEL.instance]: instance,
+    [LABEL.project]: key.project,
+    [LABEL.domain]: key.domain,
+    [LABEL.run]: key.run,
+    [LABEL.action]: key.action,
+    [LABEL.attempt]: String(key.attempt),
+  };
+}
+
+/** Undefined for a container that carries the instance's label but is no attempt. */
+export function keyOfLabels(labels: Readonly<Record<string, string>>): AttemptKey | undefined {
+  const { [LABEL.project]: project, [LABEL.domain]: domain, [LABEL.run]: run, [LABEL.action]: action } = labels;
+  const attempt = Number(labels[LABEL.attempt]);
+  if (project === undefined || domain === undefined || run === undefined || action === undefined) return undefined;
+  return Number.isInteger(attempt) && attempt > 0 ? { project, domain, run, action, attempt } : undefined;
+}

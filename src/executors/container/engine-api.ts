@@ -1,0 +1,384 @@
+/**
+ * The part of the Docker-compatible REST API that Boxkite uses; Podman and Docker both serve it.
+ * What an engine says about a thing that is not there is a value, not an error: 404 by status.
+ */
+import type { Duplex } from "node:stream";
+import { BoxkiteError } from "../../domain/errors.ts";
+import { formatEngineAddress, isOnThisMachine, type EngineAddress } from "./engine-address.ts";
+import { createEngineHttp, EngineResponseError, reasonOf, type CallOptions, type EngineHttp } from "./engine-http.ts";
+import { readJsonLines } from "./json-lines.ts";
+
+export type EngineName = "podman" | "docker";
+
+export interface EngineInfo {
+  readonly architecture: string;
+  readonly os: string;
+  readonly cpus: number;
+  readonly memoryBytes: number;
+  readonly rootless: boolean;
+  readonly cgroupVersion: "1" | "2" | undefined;
+  /** Whether memory limits can include swap. */
+  readonly swapLimit: boolean;
+  /** E.g. "debian", "Docker Desktop". */
+  readonly operatingSystem: string;
+}
+
+export interface ContainerState {
+  readonly id: string;
+  readonly status: string;
+  readonly running: boolean;
+  readonly exitCode: number;
+  readonly oomKilled: boolean;
+  readonly error: string;
+  /** Undefined where it never started / has not ended. */
+  readonly startedAt: number | undefined;
+  readonly endedAt: number | undefined;
+  readonly image: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+export interface ContainerSummary {
+  readonly id: string;
+  readonly state: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+export interface ImageDetails {
+  readonly id: string;
+  readonly repoDigests: readonly string[];
+  readonly architecture: string;
+  readonly os: string;
+  readonly createdAt: string | undefined;
+}
+
+export interface NetworkDetails {
+  readonly name: string;
+  readonly driver: string;
+  readonly gateways: readonly string[];
+}
+
+export interface EngineEvent {
+  readonly action: string;
+  readonly containerId: string;
+}
+
+export type CreateResult =
+  | { readonly kind: "created"; readonly id: string }
+  /** A container of this name is there already. */
+  | { readonly kind: "exists" }
+  | { readonly kind: "image_missing" };
+
+export interface PullOptions {
+  /** Content of X-Registry-Auth. */
+  readonly auth?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((line: PullProgress) => void) | undefined;
+}
+
+export interface PullProgress {
+  readonly id: string;
+  readonly status: string;
+  readonly current?: number;
+  readonly total?: number;
+}
+
+/** Newest version of the API that this client was written against. */
+const MAX_API_VERSION = "1.47";
+const CONNECT_TIMEOUT_MS = 5_000;
+
+export interface EngineApi {
+  readonly address: EngineAddress;
+  readonly engine: EngineName;
+  readonly version: string;
+  readonly onThisMachine: boolean;
+  ping(): Promise<void>;
+  info(): Promise<EngineInfo>;
+  inspectImage(reference: string): Promise<ImageDetails | undefined>;
+  /** Reads the answer to its end: an engine reports failure in its last line, under status 200. */
+  pullImage(reference: string, options?: PullOptions): Promise<void>;
+  /** Makes an image of a tar of its root directory. */
+  importImage(tar: Buffer, repository: string, tag: string): Promise<void>;
+  removeImage(reference: string): Promise<void>;
+  createContainer(name: string, body: unknown): Promise<CreateResult>;
+  /** Starting a running container is no error. */
+  startContainer(id: string): Promise<void>;
+  /** Output from now on, multiplexed; ends with the container. To be called BEFORE the start: see attempt-watch.ts. */
+  attachContainer(id: string): Promise<Duplex>;
+  inspectContainer(id: string): Promise<ContainerState | undefined>;
+  containerLogs(id: string, options: { follow: boolean; signal?: AbortSignal }): Promise<AsyncIterable<Buffer> | undefined>;
+  /** Waits for the end; resolves to the exit code. */
+  waitContainer(id: string, signal?: AbortSignal): Promise<number>;
+  /** Resolves when it has stopped. Stopped or unknown already: no error. */
+  stopContainer(id: string, graceSeconds: number): Promise<void>;
+  killContainer(id: string, signal: string): Promise<void>;
+  /** Kills it if need be; removes its anonymous volumes too. Unknown: no error. */
+  removeContainer(id: string): Promise<void>;
+  listContainers(labels: readonly string[]): Promise<ContainerSummary[]>;
+  /** Of containers with these labels. Ends when the connection does. */
+  events(labels: readonly string[], signal: AbortSignal): Promise<AsyncIterable<EngineEvent>>;
+  listNetworks(): Promise<NetworkDetails[]>;
+  inspectNetwork(name: string): Promise<NetworkDetails | undefined>;
+  close(): void;
+}
+
+/** Asks who is there. Throws ENGINE_UNREACHABLE. */
+export async function connectEngine(address: EngineAddress): Promise<EngineApi> {
+  const http = createEngineHttp(address);
+  try {
+    const response = await http.call("GET", "/version", { timeoutMs: CONNECT_TIMEOUT_MS });
+    const version = decodeVersion(response.text);
+    if (response.status !== 200 || version === undefined) {
+      throw new BoxkiteError("ENGINE_UNREACHABLE", `${formatEngineAddress(address)} is not a container engine: it answered GET /version with ${response.status}`, {
+        hint: "point DOCKER_HOST or CONTAINER_HOST at the socket of Podman or Docker",
+      });
+    }
+    return createEngineApi(http, version);
+  } catch (error) {
+    http.close();
+    throw error;
+  }
+}
+
+interface EngineVersion {
+  readonly engine: EngineName;
+  readonly version: string;
+  readonly apiVersion: string;
+}
+
+function createEngineApi(http: EngineHttp, { engine, version, apiVersion }: EngineVersion): EngineApi {
+  const prefix = `/v${apiVersion}`;
+  const container = (id: string, verb = "") => `${prefix}/containers/${encodeURIComponent(id)}${verb}`;
+  const image = (reference: string) => `${prefix}/images/${reference.split("/").map(encodeURIComponent).join("/")}`;
+
+  /** The answer's text, or undefined on one of the `absent` statuses; every other status throws. */
+  const ask = async (method: string, path: string, options: CallOptions = {}, absent: readonly number[] = []) => {
+    const { status, text } = await http.call(method, path, options);
+    if (status >= 200 && status < 300) return text;
+    if (absent.includes(status)) return undefined;
+    throw new EngineResponseError(`${method} ${path.slice(prefix.length)}`, status, reasonOf(text));
+  };
+  const inspect = async <T>(path: string, decode: (raw: Raw) => T): Promise<T | undefined> => {
+    const text = await ask("GET", path, {}, [404]);
+    return text === undefined ? undefined : decode(parse(text));
+  };
+
+  return {
+    address: http.address,
+    engine,
+    version,
+    onThisMachine: isOnThisMachine(http.address),
+    ping: async () => void (await ask("GET", "/_ping", { timeoutMs: CONNECT_TIMEOUT_MS })),
+    info: async () => decodeInfo(parse((await ask("GET", `${prefix}/info`)) ?? "{}")),
+
+    inspectImage: (reference) => inspect(`${image(reference)}/json`, decodeImage),
+    pullImage: async (reference, { auth, signal, onProgress } = {}) => {
+      const response = await http.stream("POST", `${prefix}/images/create`, {
+        query: { fromImage: reference },
+        headers: auth === undefined ? {} : { "X-Registry-Auth": auth },
+        timeoutMs: 0,
+        ...(signal && { signal }),
+      });
+      await readPull(response, onProgress);
+    },
+    importImage: async (tar, repository, tag) => {
+      const response = await http.stream("POST", `${prefix}/images/create`, {
+        query: { fromSrc: "-", repo: repository, tag },
+        body: tar,
+      });
+      await readPull(response, undefined);
+    },
+    removeImage: async (reference) => void (await ask("DELETE", image(reference), {}, [404])),
+
+    createContainer: async (name, body) => {
+      const path = `${prefix}/containers/create`;
+      const { status, text } = await http.call("POST", path, { query: { name }, body });
+      if (status === 201) return { kind: "created", id: String(parse(text).Id) };
+      if (status === 409) return { kind: "exists" };
+      // The engines use 404 here for a missing image only.
+      if (status === 404) return { kind: "image_missing" };
+      // Podman 4 answers 500 for a name in use; the name itself is the proof.
+      if (status >= 500 && (await ask("GET", container(name, "/json"), {}, [404])) !== undefined) return { kind: "exists" };
+      throw new EngineResponseError("POST /containers/create", status, reasonOf(text));
+    },
+    startContainer: async (id) => void (await ask("POST", container(id, "/start"), {}, [304])),
+    attachContainer: (id) =>
+      http.upgrade(`${container(id, "/attach")}?stream=1&stdout=1&stderr=1`),
+    inspectContainer: (id) => inspect(container(id, "/json"), decodeContainer),
+    containerLogs: async (id, { follow, signal }) => {
+      try {
+        return await http.stream("GET", container(id, "/logs"), {
+          query: { follow, stdout: true, stderr: true, timestamps: true },
+          ...(signal && { signal }),
+        });
+      } catch (error) {
+        if (error instanceof EngineResponseError && error.status === 404) return undefined;
+        throw error;
+      }
+    },
+    waitContainer: async (id, signal) => {
+      const text = await ask("POST", container(id, "/wait"), { timeoutMs: 0, ...(signal && { signal }) });
+      return Number(parse(text ?? "{}").StatusCode);
+    },
+    stopContainer: async (id, graceSeconds) => {
+      await ask("POST", container(id, "/stop"), { query: { t: graceSeconds }, timeoutMs: 0 }, [304, 404]);
+    },
+    killContainer: async (id, signal) => {
+      await ask("POST", container(id, "/kill"), { query: { signal } }, [404, 409]);
+    },
+    removeContainer: async (id) => {
+      // 409: its removal is under way already.
+      await ask("DELETE", container(id), { query: { force: true, v: true } }, [404, 409]);
+    },
+    listContainers: async (labels) => {
+      const text = await ask("GET", `${prefix}/containers/json`, {
+        query: { all: true, filters: JSON.stringify({ label: labels }) },
+      });
+      return (parse(text ?? "[]") as unknown as Raw[]).map(decodeSummary);
+    },
+    events: async (labels, signal) => {
+      const filters = JSON.stringify({ type: ["container"], label: labels });
+      const response = await http.stream("GET", `${prefix}/events`, { query: { filters }, timeoutMs: 0, signal });
+      return decodeEvents(response);
+    },
+    listNetworks: async () => {
+      const text = await ask("GET", `${prefix}/networks`);
+      return (parse(text ?? "[]") as unknown as Raw[]).map(decodeNetwork);
+    },
+    inspectNetwork: (name) => inspect(`${prefix}/networks/${encodeURIComponent(name)}`, decodeNetwork),
+    close: () => http.close(),
+  };
+}
+
+/** An error line means failure, whatever the status was; a stream that breaks off throws by itself. */
+async function readPull(response: AsyncIterable<Buffer>, onProgress: PullOptions["onProgress"]): Promise<void> {
+  let failure: string | undefined;
+  for await (const raw of readJsonLines(response)) {
+    const line = raw as Raw;
+    if (line.error !== undefined || line.errorDetail !== undefined) {
+      failure = String((line.errorDetail as Raw | undefined)?.message ?? line.error);
+      continue;
+    }
+    const detail = line.progressDetail as Raw | undefined;
+    onProgress?.({
+      id: String(line.id ?? ""),
+      status: String(line.status ?? ""),
+      ...(typeof detail?.current === "number" && { current: detail.current }),
+      ...(typeof detail?.total === "number" && { total: detail.total }),
+    });
+  }
+  if (failure !== undefined) throw new BoxkiteError("ENGINE_FAILED", failure);
+}
+
+async function* decodeEvents(response: AsyncIterable<Buffer>): AsyncGenerator<EngineEvent> {
+  for await (const raw of readJsonLines(response)) {
+    const line = raw as Raw;
+    const actor = line.Actor as Raw | undefined;
+    yield { action: String(line.Action ?? line.status ?? ""), containerId: String(actor?.ID ?? line.id ?? "") };
+  }
+}
+
+/** JSON of the engine: only the fields named here are read, each with a default. */
+type Raw = Readonly<Record<string, unknown>>;
+
+function parse(text: string): Raw {
+  try {
+    return JSON.parse(text) as Raw;
+  } catch (error) {
+    throw new BoxkiteError("ENGINE_FAILED", "the container engine answered with something that is not JSON", { cause: error });
+  }
+}
+
+function decodeVersion(text: string): EngineVersion | undefined {
+  let raw: Raw;
+  try {
+    raw = JSON.parse(text) as Raw;
+  } catch {
+    return undefined;
+  }
+  if (typeof raw.ApiVersion !== "string") return undefined;
+  const components = (raw.Components ?? []) as readonly Raw[];
+  const podman = components.some((component) => String(component.Name).startsWith("Podman"));
+  return {
+    engine: podman ? "podman" : "docker",
+    version: String(raw.Version ?? "unknown"),
+    apiVersion: compareVersions(raw.ApiVersion, MAX_API_VERSION) > 0 ? MAX_API_VERSION : raw.ApiVersion,
+  };
+}
+
+function compareVersions(a: string, b: string): number {
+  const [majorA = 0, minorA = 0] = a.split(".").map(Number);
+  const [majorB = 0, minorB = 0] = b.split(".").map(Number);
+  return majorA - majorB || minorA - minorB;
+}
+
+/** Docker says `x86_64`, Podman and images say `amd64`. */
+const ARCHITECTURES: Readonly<Record<string, string>> = { x86_64: "amd64", aarch64: "arm64", armv7l: "arm" };
+
+function decodeInfo(raw: Raw): EngineInfo {
+  const architecture = String(raw.Architecture ?? "");
+  const options = (raw.SecurityOptions ?? []) as readonly string[];
+  return {
+    architecture: ARCHITECTURES[architecture] ?? architecture,
+    os: String(raw.OSType ?? "linux"),
+    cpus: Number(raw.NCPU ?? 0),
+    memoryBytes: Number(raw.MemTotal ?? 0),
+    rootless: raw.Rootless === true || options.some((option) => option.startsWith("name=rootless")),
+    cgroupVersion: raw.CgroupVersion === "1" || raw.CgroupVersion === "2" ? raw.CgroupVersion : undefined,
+    swapLimit: raw.SwapLimit === true,
+    operatingSystem: String(raw.OperatingSystem ?? ""),
+  };
+}
+
+function decodeImage(raw: Raw): ImageDetails {
+  return {
+    id: String(raw.Id),
+    repoDigests: (raw.RepoDigests ?? []) as readonly string[],
+    architecture: String(raw.Architecture ?? ""),
+    os: String(raw.Os ?? "linux"),
+    createdAt: typeof raw.Created === "string" ? raw.Created : undefined,
+  };
+}
+
+/** Not running in the engines' words, but not ended either. */
+const UNENDED = new Set(["paused", "stopping", "restarting"]);
+
+function decodeContainer(raw: Raw): ContainerState {
+  const state = (raw.State ?? {}) as Raw;
+  const config = (raw.Config ?? {}) as Raw;
+  return {
+    id: String(raw.Id),
+    status: String(state.Status ?? ""),
+    running: state.Running === true || UNENDED.has(String(state.Status)),
+    exitCode: Number(state.ExitCode ?? 0),
+    oomKilled: state.OOMKilled === true,
+    error: String(state.Error ?? ""),
+    startedAt: decodeTime(state.StartedAt),
+    endedAt: decodeTime(state.FinishedAt),
+    image: String(raw.Image ?? ""),
+    labels: (config.Labels ?? {}) as Readonly<Record<string, string>>,
+  };
+}
+
+/** The engines write the year 1 for "never". */
+function decodeTime(value: unknown): number | undefined {
+  const time = typeof value === "string" ? Date.parse(value) : Number.NaN;
+  return Number.isNaN(time) || time <= 0 ? undefined : time;
+}
+
+function decodeSummary(raw: Raw): ContainerSummary {
+  return {
+    id: String(raw.Id),
+    state: String(raw.State ?? ""),
+    labels: (raw.Labels ?? {}) as Readonly<Record<string, string>>,
+  };
+}
+
+function decodeNetwork(raw: Raw): NetworkDetails {
+  const ipam = (raw.IPAM ?? {}) as Raw;
+  const configs = (ipam.Config ?? []) as readonly Raw[];
+  return {
+    name: String(raw.Name ?? ""),
+    driver: String(raw.Driver ?? ""),
+    gateways: configs.flatMap((config) => (typeof config.Gateway === "string" && config.Gateway ? [config.Gateway] : [])),
+  };
+}

@@ -1,0 +1,193 @@
+/**
+ * Finds the container engine: ways in a fixed order, each of which answers with an engine or with the
+ * reason why it did not apply. The first engine counts; when there is none, all reasons are told.
+ */
+import { execFile } from "node:child_process";
+import { stat } from "node:fs/promises";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { BoxkiteError, messageOf } from "../../domain/errors.ts";
+import type { Logger } from "../../lib/log.ts";
+import { parseEngineAddress, type EngineAddress } from "./engine-address.ts";
+import { connectEngine, type EngineApi, type EngineName } from "./engine-api.ts";
+import { findProgram, startPodmanService } from "./podman-service.ts";
+
+export type EngineWish = "auto" | EngineName;
+
+export interface FindEngineOptions {
+  readonly wish: EngineWish;
+  readonly log: Logger;
+  readonly env?: NodeJS.ProcessEnv;
+  readonly platform?: NodeJS.Platform;
+  readonly home?: string;
+  readonly uid?: number;
+}
+
+export interface FoundEngine {
+  readonly api: EngineApi;
+  /** How it was found, e.g. "DOCKER_HOST". */
+  readonly how: string;
+  /** What the ways before it found. */
+  readonly passedOver: readonly string[];
+  /** Closes the connection, and the service if it was started for us. */
+  close(): Promise<void>;
+}
+
+interface Surroundings {
+  readonly env: NodeJS.ProcessEnv;
+  readonly platform: NodeJS.Platform;
+  readonly home: string;
+  readonly uid: number;
+  readonly log: Logger;
+}
+
+type Finding =
+  | { readonly kind: "found"; readonly api: EngineApi; readonly close?: () => Promise<void> }
+  | { readonly kind: "passed"; readonly why: string };
+
+interface Way {
+  readonly name: string;
+  /** The engine that this way leads to; `any` is decided by who answers. */
+  readonly engine: EngineName | "any";
+  /** Set by the user on purpose: if it fails, nothing else is tried in its stead. */
+  readonly binding: boolean;
+  try(): Promise<Finding>;
+}
+
+/** Throws ENGINE_UNREACHABLE, or CONFIG_INVALID for an address that cannot be used. */
+export async function findEngine(options: FindEngineOptions): Promise<FoundEngine> {
+  const surroundings: Surroundings = {
+    env: options.env ?? process.env,
+    platform: options.platform ?? process.platform,
+    home: options.home ?? homedir(),
+    uid: options.uid ?? process.getuid?.() ?? -1,
+    log: options.log,
+  };
+  const passedOver: string[] = [];
+  for (const way of waysOf(surroundings)) {
+    if (options.wish !== "auto" && way.engine !== "any" && way.engine !== options.wish) continue;
+    const finding = await way.try();
+    if (finding.kind === "passed") {
+      passedOver.push(`${way.name}: ${finding.why}`);
+      options.log.debug("engine not found this way", { way: way.name, why: finding.why });
+      if (way.binding && finding.why !== NOT_SET) break;
+      continue;
+    }
+    const { api } = finding;
+    if (options.wish !== "auto" && api.engine !== options.wish) {
+      passedOver.push(`${way.name}: ${api.engine} answers there, not ${options.wish}`);
+      await (finding.close?.() ?? api.close());
+      continue;
+    }
+    return { api, how: way.name, passedOver, close: finding.close ?? (async () => api.close()) };
+  }
+  throw notFound(options.wish, passedOver, surroundings);
+}
+
+const NOT_SET = "not set";
+
+function waysOf(s: Surroundings): Way[] {
+  const runtime = s.env.XDG_RUNTIME_DIR || `/run/user/${s.uid}`;
+  const rootful = socketWay("podman", "/run/podman/podman.sock");
+  const rootless = socketWay("podman", join(runtime, "podman", "podman.sock"));
+  const isLinux = s.platform === "linux";
+  return [
+    variableWay("CONTAINER_HOST", s),
+    variableWay("DOCKER_HOST", s),
+    // Root's own podman first for root; for others the system's socket is rarely theirs to open.
+    ...(isLinux ? (s.uid === 0 ? [rootful, rootless] : [rootless, rootful]) : [machineWay(s)]),
+    ...(isLinux ? [serviceWay(s)] : []),
+    socketWay("docker", "/var/run/docker.sock"),
+    socketWay("docker", join(s.home, ".docker", "run", "docker.sock")),
+    ...(isLinux ? [socketWay("docker", join(runtime, "docker.sock"))] : []),
+  ];
+}
+
+function variableWay(name: string, { env }: Surroundings): Way {
+  return {
+    name,
+    engine: "any",
+    binding: true,
+    try: async () => {
+      const text = env[name];
+      if (!text) return { kind: "passed", why: NOT_SET };
+      return tryAddress(parseEngineAddress(text, name));
+    },
+  };
+}
+
+function socketWay(engine: EngineName, socketPath: string): Way {
+  return {
+    name: `${engine} at ${socketPath}`,
+    engine,
+    binding: false,
+    try: async () => {
+      const exists = await stat(socketPath).catch(() => undefined);
+      return exists?.isSocket() ? tryAddress({ kind: "unix", socketPath }) : { kind: "passed", why: "no such socket" };
+    },
+  };
+}
+
+/** macOS and Windows: podman runs in a virtual machine, which offers a socket here. */
+function machineWay({ env }: Surroundings): Way {
+  return {
+    name: "podman machine",
+    engine: "podman",
+    binding: false,
+    try: async () => {
+      const program = await findProgram("podman", env);
+      if (program === undefined) return { kind: "passed", why: "podman is not installed" };
+      const format = "{{.ConnectionInfo.PodmanSocket.Path}}";
+      try {
+        const { stdout } = await promisify(execFile)(program, ["machine", "inspect", "--format", format], { env, timeout: 10_000 });
+        return await tryAddress({ kind: "unix", socketPath: stdout.split("\n")[0]?.trim() ?? "" });
+      } catch (error) {
+        return { kind: "passed", why: `no machine runs (${firstLine(error)}); start one: podman machine start` };
+      }
+    },
+  };
+}
+
+function serviceWay({ env, log }: Surroundings): Way {
+  return {
+    name: "podman system service, started by boxkite",
+    engine: "podman",
+    binding: false,
+    try: async () => {
+      const program = await findProgram("podman", env);
+      if (program === undefined) return { kind: "passed", why: "podman is not installed" };
+      try {
+        const { api, close } = await startPodmanService({ program, env, log });
+        return { kind: "found", api, close };
+      } catch (error) {
+        return { kind: "passed", why: messageOf(error) };
+      }
+    },
+  };
+}
+
+async function tryAddress(address: EngineAddress): Promise<Finding> {
+  try {
+    return { kind: "found", api: await connectEngine(address) };
+  } catch (error) {
+    return { kind: "passed", why: messageOf(error) };
+  }
+}
+
+function firstLine(error: unknown): string {
+  return messageOf(error).split("\n")[0] ?? "";
+}
+
+function notFound(wish: EngineWish, passedOver: readonly string[], { platform }: Surroundings): BoxkiteError {
+  const what = wish === "auto" ? "container engine" : wish;
+  const install =
+    platform === "linux"
+      ? "install one, e.g.: apt install podman, or: dnf install podman"
+      : platform === "darwin"
+        ? "install one, e.g.: brew install podman && podman machine init && podman machine start"
+        : "install Podman Desktop or Docker Desktop and start it";
+  return new BoxkiteError("ENGINE_UNREACHABLE", `no ${what} was found:\n${passedOver.map((each) => `  - ${each}`).join("\n")}`, {
+    hint: `${install}; or run tasks without containers: --engine process`,
+  });
+}

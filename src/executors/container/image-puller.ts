@@ -1,0 +1,113 @@
+/** Pulls pinned images into the engine; concurrent pulls of one image are one. */
+import { BoxkiteError, messageOf } from "../../domain/errors.ts";
+import { parseImageReference } from "../../images/reference.ts";
+import { registryAuthHeader, type CredentialSource } from "../../images/registry/credentials.ts";
+import type { RegistryClient } from "../../images/registry/registry-client.ts";
+import { isLoopbackHost } from "../../images/registry/registry-http.ts";
+import type { ResolvedImage } from "../executor.ts";
+import type { EngineApi, PullProgress } from "./engine-api.ts";
+
+export interface ImagePullerOptions {
+  readonly api: EngineApi;
+  readonly registry: RegistryClient;
+  readonly credentials: CredentialSource;
+}
+
+export interface ImagePuller {
+  /** Resolves when the engine has the image. Throws BoxkiteError; IMAGE_* where the registry is the reason. */
+  pull(image: ResolvedImage, onProgress: (message: string) => void): Promise<void>;
+  /** Breaks off what is being pulled. */
+  close(): void;
+}
+
+/** Engines report each layer some times a second; people need less. */
+const PROGRESS_EVERY_MS = 500;
+
+interface RunningPull {
+  readonly done: Promise<void>;
+  readonly listeners: Set<(message: string) => void>;
+}
+
+export function createImagePuller({ api, registry, credentials }: ImagePullerOptions): ImagePuller {
+  const running = new Map<string, RunningPull>();
+  const closing = new AbortController();
+
+  const pullNow = async (image: ResolvedImage, listeners: ReadonlySet<(message: string) => void>) => {
+    const reference = parseImageReference(image.pinned);
+    const credential = await credentials(reference.host, reference.repository);
+    const progress = createProgressText(image.reference, (message) => {
+      for (const listener of listeners) listener(message);
+    });
+    try {
+      await api.pullImage(image.pinned, {
+        auth: credential && registryAuthHeader(credential, reference.host),
+        signal: closing.signal,
+        onProgress: progress,
+      });
+    } catch (error) {
+      throw closing.signal.aborted ? error : await explain(image, error);
+    }
+  };
+
+  /** The engine gives a text only; the registry itself says by status whether it was name, login or network. */
+  const explain = async (image: ResolvedImage, error: unknown): Promise<unknown> => {
+    if (error instanceof BoxkiteError && error.code === "ENGINE_UNREACHABLE") return error;
+    const reference = parseImageReference(image.pinned);
+    try {
+      await registry.resolve(reference);
+    } catch (reason) {
+      return reason;
+    }
+    const plainHttp = isLoopbackHost(reference.host)
+      ? `; a registry without TLS must be listed as insecure in ${api.engine === "podman" ? "/etc/containers/registries.conf" : "/etc/docker/daemon.json"}`
+      : "";
+    return new BoxkiteError("ENGINE_FAILED", `${api.engine} could not pull ${image.pinned}: ${messageOf(error)}`, {
+      hint: `the registry answers Boxkite, so try: ${api.engine} pull ${image.pinned}${plainHttp}`,
+      cause: error,
+    });
+  };
+
+  return {
+    pull: async (image, onProgress) => {
+      if (image.source !== "registry") {
+        throw new BoxkiteError("IMAGE_NOT_FOUND", `${api.engine} no longer has the image ${image.reference} (${image.pinned})`, {
+          hint: "build it again, or push it to a registry, and start a new run",
+        });
+      }
+      let pull = running.get(image.pinned);
+      if (pull === undefined) {
+        const listeners = new Set<(message: string) => void>();
+        const done = pullNow(image, listeners).finally(() => running.delete(image.pinned));
+        pull = { done, listeners };
+        running.set(image.pinned, pull);
+      }
+      pull.listeners.add(onProgress);
+      onProgress(`pulling image ${image.reference}`);
+      try {
+        await pull.done;
+      } finally {
+        pull.listeners.delete(onProgress);
+      }
+    },
+    close: () => closing.abort(new Error("the executor was closed")),
+  };
+}
+
+const DONE = /^(already exists|download complete|pull complete)$/i;
+
+/** "pulling image NAME: 3 of 7 layers, 120 MB" */
+function createProgressText(name: string, tell: (message: string) => void): (line: PullProgress) => void {
+  const layers = new Map<string, { done: boolean; bytes: number }>();
+  let toldAtMs = Date.now();
+  return ({ id, status, current }) => {
+    if (id === "") return;
+    const layer = layers.get(id) ?? { done: false, bytes: 0 };
+    layers.set(id, { done: layer.done || DONE.test(status), bytes: Math.max(layer.bytes, current ?? 0) });
+    if (Date.now() - toldAtMs < PROGRESS_EVERY_MS) return;
+    toldAtMs = Date.now();
+    const all = [...layers.values()];
+    const megabytes = Math.round(all.reduce((sum, each) => sum + each.bytes, 0) / 1e6);
+    const size = megabytes > 0 ? `, ${megabytes} MB` : "";
+    tell(`pulling image ${name}: ${all.filter(({ done }) => done).length} of ${all.length} layers${size}`);
+  };
+}

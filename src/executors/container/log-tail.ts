@@ -1,0 +1,78 @@
+/** Follows the log of one container into its sink, across breaks of the connection, to its very end. */
+import { setTimeout as delay } from "node:timers/promises";
+import type { Logger } from "../../lib/log.ts";
+import type { LogSink } from "../executor.ts";
+import { createBackoff } from "./backoff.ts";
+import type { EngineApi } from "./engine-api.ts";
+import { readLogFrames } from "./log-frames.ts";
+import { LogWriter } from "./log-writer.ts";
+
+/** Shorter lives are read once, at their end. */
+const FOLLOW_AFTER_MS = 50;
+
+export class LogTail {
+  readonly writer: LogWriter;
+  readonly #api: EngineApi;
+  readonly #id: string;
+  readonly #log: Logger;
+  readonly #stopping = new AbortController();
+  #following: Promise<void> = Promise.resolve();
+
+  constructor(api: EngineApi, containerId: string, sink: LogSink, log: Logger) {
+    this.#api = api;
+    this.#id = containerId;
+    this.#log = log;
+    this.writer = new LogWriter(sink);
+  }
+
+  follow(): void {
+    this.#following = this.#follow(this.#stopping.signal);
+  }
+
+  /** Leaves the log as it is. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await this.#following;
+  }
+
+  /**
+   * Writes what is still missing of an ended container. A following reader of Podman 4.3 sees the end a
+   * quarter of a second late, since it polls; reading once more takes some milliseconds.
+   */
+  async finish(signal: AbortSignal): Promise<void> {
+    await this.stop();
+    await this.#read(false, signal);
+    this.writer.end();
+  }
+
+  async #follow(signal: AbortSignal): Promise<void> {
+    const backoff = createBackoff(100, 5_000);
+    try {
+      await delay(FOLLOW_AFTER_MS, undefined, { signal });
+      while (!signal.aborted) {
+        const before = this.writer.frames;
+        try {
+          await this.#read(true, signal);
+        } catch (error) {
+          if (!signal.aborted) this.#log.debug("log of a container broke off", { container: this.#id, error });
+        }
+        if (this.writer.frames > before) backoff.reset();
+        await backoff.wait(signal);
+      }
+    } catch {
+      // Only waiting throws here, when it is told to stop.
+    }
+  }
+
+  /** From the beginning, passing over the frames that were taken already. */
+  async #read(follow: boolean, signal: AbortSignal): Promise<void> {
+    const chunks = await this.#api.containerLogs(this.#id, { follow, signal });
+    if (chunks === undefined) return;
+    let skip = this.writer.frames;
+    for await (const frame of readLogFrames(chunks)) {
+      if (skip > 0) skip--;
+      else if (signal.aborted) return;
+      else this.writer.take(frame);
+    }
+  }
+}

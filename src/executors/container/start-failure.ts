@@ -1,0 +1,82 @@
+/**
+ * Why a container could not be started, in words that say what to do. Podman answers every failed start
+ * with status 500, and Docker with 400, 404 or 500 depending on its age; the exit code that Docker
+ * notes (126, 127) is looked at first, and only then the text of the OCI runtime.
+ */
+import type { AttemptExit, AttemptSpec } from "../executor.ts";
+import type { EngineResponseError } from "./engine-http.ts";
+
+export interface StartFailureContext {
+  readonly spec: AttemptSpec;
+  /** Exit code that the engine noted for a container that never ran; 0 where it notes none. */
+  readonly notedExitCode: number;
+  /** `linux/arm64` of the image, where it is not the engine's own. */
+  readonly foreignPlatform: string | undefined;
+}
+
+const NOT_FOUND = /executable file .*not found|no such file or directory|command that was not found/i;
+const NOT_PERMITTED = /permission denied|is a directory|not a regular file/i;
+const EXEC_FORMAT = /exec format error/i;
+const NO_USER = /unable to find (user|group) |no matching entries in (passwd|group) file/i;
+
+export function startFailure(error: EngineResponseError, context: StartFailureContext): AttemptExit {
+  const text = error.message;
+  if (EXEC_FORMAT.test(text)) return execFormatFailure(context);
+  if (NO_USER.test(text)) {
+    return failed(context, "IMAGE_USER_NOT_FOUND", `the image's USER is not in its /etc/passwd: ${quote(text)}`, "give USER as a number in its Dockerfile, or create the user there");
+  }
+  // Before "not found": both texts end in the words of the OCI runtime that follow.
+  if (context.notedExitCode === 126 || NOT_PERMITTED.test(text)) {
+    const program = programOf(context.spec);
+    return failed(context, "ENTRYPOINT_NOT_EXECUTABLE", `${program} may not be executed by the image's user: ${quote(text)}`, `set its execute bit (chmod 755) in the Dockerfile, for every user that the image runs as`);
+  }
+  if (context.notedExitCode === 127 || NOT_FOUND.test(text)) return notFound(context, text);
+  if (error.status < 500) {
+    return failed(context, "CONTAINER_REFUSED", `the engine refused it: ${quote(text)}`, "see the task's resources and the image's settings");
+  }
+  return { reason: "lost", outOfMemory: false, code: "ENGINE_FAILED", message: text };
+}
+
+/** A program for another processor, or a script whose first line does not name its interpreter. */
+export function execFormatFailure(context: StartFailureContext): AttemptExit {
+  const program = programOf(context.spec);
+  if (context.foreignPlatform !== undefined) {
+    return failed(
+      context,
+      "WRONG_ARCHITECTURE",
+      `the image is for ${context.foreignPlatform}, and this engine cannot run that`,
+      "build it for this machine too: podman build --platform linux/amd64,linux/arm64 --manifest NAME …",
+    );
+  }
+  return failed(
+    context,
+    "WRONG_ARCHITECTURE",
+    `${program} is not a program for this processor, nor a script that begins with #! (exec format error)`,
+    "does the ENTRYPOINT script begin with #!/bin/sh? Were files of another architecture copied into the image?",
+  );
+}
+
+function notFound(context: StartFailureContext, text: string): AttemptExit {
+  const { spec } = context;
+  const named = /exec: "([^"]+)"/.exec(text)?.[1] ?? spec.command[0] ?? spec.args[0] ?? "the ENTRYPOINT";
+  const hint =
+    named === "a0"
+      ? "is `flyte` installed in it, and is its directory of programs on PATH? In the Dockerfile: RUN pip install flyte, and ENV PATH=/path/to/venv/bin:$PATH"
+      : "see ENTRYPOINT and PATH in its Dockerfile; a script may also name an interpreter in its #! line that the image lacks";
+  return failed(context, "ENTRYPOINT_NOT_FOUND", `\`${named}\` was not found in it`, hint);
+}
+
+function failed({ spec }: StartFailureContext, code: string, what: string, hint: string): AttemptExit {
+  const message = `image ${spec.image.reference} could not be started: ${what}`;
+  return { reason: "start_failed", outOfMemory: false, code, message, hint };
+}
+
+function programOf(spec: AttemptSpec): string {
+  const program = spec.command[0];
+  return program === undefined ? "its entrypoint" : `\`${program}\``;
+}
+
+/** The last part of a chain of causes is the one that tells; the rest is the engine's own path to it. */
+function quote(text: string): string {
+  return text.replace(/^the container engine answered [^:]*: /, "").slice(0, 500);
+}

@@ -1,0 +1,36 @@
+/**
+ * What a base image is, as far as building on it needs to know: read from its configuration and from one
+ * look inside (probe.ts). The renderer takes them as an argument, so that it stays a pure function.
+ */
+export interface BaseImageFacts {
+  /** The name that was asked for. */
+  readonly reference: string;
+  /** What FROM names: the reference by digest, or the engine's own image where no registry has it. */
+  readonly from: string;
+  readonly architecture: string;
+  /** USER as the image declares it; "" is root. */
+  readonly user: string;
+  /** USER in numbers, resolved against the image's own /etc/passwd and /etc/group. */
+  readonly owner: NumericOwner;
+  readonly workdir: string;
+  readonly env: Readonly<Record<string, string>>;
+  /** The `python` that is first on the image's PATH; "unknown" where nothing could be run in it. */
+  readonly python: PythonFacts | "none" | "unknown";
+  /** Whether the image has apt-get; undefined where nothing could be run in it. */
+  readonly apt: boolean | undefined;
+}
+
+export interface NumericOwner {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+export interface PythonFacts {
+  readonly path: string;
+  /** "3.11.7" */
+  readonly version: string;
+}
+
+export function isRoot(owner: NumericOwner): boolean {
+  return owner.uid === 0;
+}

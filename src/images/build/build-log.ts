@@ -1,0 +1,26 @@
+/** The lines of one build for any number of readers: who comes late gets what was said before, then the rest. */
+export interface BuildLog {
+  write(line: string): void;
+  /** Returns what ends the subscription. */
+  subscribe(reader: (line: string) => void): () => void;
+}
+
+/** What a late reader can still get; a build that says more than this is read from its end. */
+const KEPT_LINES = 10_000;
+
+export function createBuildLog(): BuildLog {
+  const kept: string[] = [];
+  const readers = new Set<(line: string) => void>();
+  return {
+    write(line) {
+      kept.push(line);
+      if (kept.length > KEPT_LINES) kept.shift();
+      for (const reader of readers) reader(line);
+    },
+    subscribe(reader) {
+      for (const line of kept) reader(line);
+      readers.add(reader);
+      return () => void readers.delete(reader);
+    },
+  };
+}

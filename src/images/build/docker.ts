@@ -1,0 +1,185 @@
+/**
+ * Builds with the docker command line: with BuildKit where the client has it, with the classic builder
+ * where it has not. The classic one knows no `RUN --mount`; the renderer refuses what needs it.
+ */
+import { copyFile, mkdir, readFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { BoxkiteError } from "../../domain/errors.ts";
+import {
+  BuildFailed,
+  type BuildJob,
+  type BuiltImage,
+  type FailedAt,
+  type ImageBuilder,
+  type ImageLayer,
+} from "./builder.ts";
+import {
+  buildEnv,
+  type CliEngine,
+  engineCommand,
+  type EngineOptions,
+  inspectImage,
+  lastLines,
+  mustRun,
+  readFileOf,
+  removeImage,
+  runScriptIn,
+  transferFailure,
+} from "./cli-engine.ts";
+import { runLogged } from "./command.ts";
+import { CA_SECRET_ID } from "./containerfile.ts";
+
+type Flavour = "buildx" | "buildkit" | "classic";
+
+export async function createDockerBuilder(options: EngineOptions = {}): Promise<ImageBuilder> {
+  const engine: CliEngine = {
+    program: options.program ?? "docker",
+    globalArgs: options.globalArgs ?? [],
+    env: options.env ?? process.env,
+  };
+  const format = "{{.Client.Version}} {{.Server.Version}} {{.Server.Arch}}";
+  const version = await engineCommand(engine, ["version", "--format", format]);
+  if (version.exitCode !== 0) {
+    throw new BoxkiteError("ENGINE_UNREACHABLE", `docker has no engine: ${lastLines(version.stderr, 1)}`, {
+      hint: "Start the Docker engine, or set DOCKER_HOST; this must work: docker info",
+    });
+  }
+  const [client = "", server = "", architecture = ""] = version.stdout.trim().split(" ");
+  const flavour = await probeFlavour(engine, client);
+  return {
+    description: `docker ${server} (${flavour})`,
+    mounts: flavour !== "classic",
+    architecture,
+    build: (job) => build(engine, options, flavour, job),
+    pull: async (reference, transfer) => {
+      const result = await withAuth(engine, transfer.authFile, (authorised) =>
+        engineCommand(authorised, ["pull", reference], transfer),
+      );
+      if (result.exitCode !== 0) throw transferFailure(engine, "pull", reference, result);
+    },
+    push: async (imageId, reference, transfer) => {
+      // Docker pushes names only. If the push fails the name goes again: nobody shall find half a result.
+      await mustRun(engine, ["tag", imageId, reference]);
+      const result = await withAuth(engine, transfer.authFile, (authorised) =>
+        engineCommand(authorised, ["push", reference], transfer),
+      );
+      const digest = /digest: (sha256:[0-9a-f]{64})/.exec(result.stdout)?.[1];
+      if (result.exitCode === 0 && digest !== undefined) return digest;
+      await removeImage(engine, reference);
+      throw transferFailure(engine, "push", reference, result);
+    },
+    tag: async (imageId, reference) => void (await mustRun(engine, ["tag", imageId, reference])),
+    inspect: (reference) => inspectImage(engine, reference),
+    remove: (reference) => removeImage(engine, reference),
+    history: (reference) => imageHistory(engine, reference),
+    runScript: (imageId, script) => runScriptIn(engine, imageId, script),
+    readFile: (imageId, path) => readFileOf(engine, imageId, path),
+  };
+}
+
+/** Since 23 the client's BuildKit is the buildx plug-in; before that it was built in. */
+async function probeFlavour(engine: CliEngine, client: string): Promise<Flavour> {
+  const buildx = await engineCommand(engine, ["buildx", "version"]);
+  if (buildx.exitCode === 0) return "buildx";
+  return Number.parseInt(client, 10) < 23 ? "buildkit" : "classic";
+}
+
+async function build(
+  engine: CliEngine,
+  options: EngineOptions,
+  flavour: Flavour,
+  job: BuildJob,
+): Promise<BuiltImage> {
+  const idFile = join(job.scratchDir, "image-id");
+  const tail = new StepTail();
+  const proxy = options.proxy ?? {};
+  const secrets = [
+    ...job.secrets,
+    ...(options.certificates === undefined ? [] : [{ id: CA_SECRET_ID, file: options.certificates }]),
+  ];
+  const exitCode = await runLogged(
+    engine.program,
+    [
+      ...engine.globalArgs,
+      // The builder named default is the engine's own: it sees the images that the engine has.
+      ...(flavour === "buildx" ? ["buildx", "build", "--builder=default", "--load"] : ["build"]),
+      ...(flavour === "classic" ? ["--force-rm"] : ["--progress=plain"]),
+      "--iidfile",
+      idFile,
+      ...(job.noCache ? ["--no-cache"] : []),
+      ...(flavour === "classic"
+        ? []
+        : secrets.flatMap(({ id, file }) => ["--secret", `id=${id},src=${file}`])),
+      // Without a value: it is read from the environment, and is on no command line.
+      ...Object.keys(proxy).flatMap((name) => ["--build-arg", name]),
+      "--file",
+      job.containerfile,
+      job.contextDir,
+    ],
+    {
+      env: { ...buildEnv(engine, proxy), DOCKER_BUILDKIT: flavour === "classic" ? "0" : "1" },
+      logFile: join(job.scratchDir, "build.log"),
+      signal: job.signal,
+      onLine: (line) => {
+        tail.push(line);
+        job.onLog(line);
+      },
+    },
+  );
+  if (exitCode !== 0) throw new BuildFailed(exitCode, tail.at(), tail.lines());
+  return { imageId: (await readFile(idFile, "utf8")).trim() };
+}
+
+/** The classic builder counts steps; BuildKit names the line of the Containerfile when it has failed. */
+class StepTail {
+  #at: FailedAt | undefined;
+  #lines: string[] = [];
+
+  push(line: string): void {
+    const step = /^Step (\d+)\/\d+ : /.exec(line);
+    const failed = /^\S*(?:Containerfile|Dockerfile):(\d+)$/.exec(line.trim());
+    if (step !== null) {
+      this.#at = { step: Number(step[1]) - 1 };
+      this.#lines = [];
+    } else if (failed !== null) {
+      this.#at = { line: Number(failed[1]) };
+    } else {
+      // "#12 3.421 text": the number of the step and its clock say nothing to a reader.
+      const text = line.replace(/^#\d+ (\d+\.\d+ )?/, "");
+      if (/^\[.*\d+\/\d+\] /.test(text)) this.#lines = [];
+      this.#lines.push(text);
+      if (this.#lines.length > 200) this.#lines.shift();
+    }
+  }
+
+  at(): FailedAt | undefined {
+    return this.#at;
+  }
+
+  lines(): readonly string[] {
+    return this.#lines;
+  }
+}
+
+async function imageHistory(engine: CliEngine, reference: string): Promise<readonly ImageLayer[]> {
+  const format = "{{.Size}}\t{{.CreatedBy}}";
+  const args = ["history", "--no-trunc", "--human=false", "--format", format, reference];
+  const lines = (await mustRun(engine, args)).split("\n").filter((line) => line !== "");
+  return lines.map((line) => {
+    const [size = "0", ...createdBy] = line.split("\t");
+    return { sizeBytes: Number(size) || 0, createdBy: createdBy.join("\t") };
+  });
+}
+
+/** Docker takes credentials from a folder that holds config.json. */
+async function withAuth<T>(
+  engine: CliEngine,
+  authFile: string | undefined,
+  use: (engine: CliEngine) => Promise<T>,
+): Promise<T> {
+  if (authFile === undefined) return await use(engine);
+  const folder = join(dirname(authFile), "docker-config");
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await copyFile(authFile, join(folder, "config.json"));
+  return await use({ ...engine, globalArgs: ["--config", folder, ...engine.globalArgs] });
+}

@@ -1,0 +1,55 @@
+/**
+ * Files that a step reads but that do not go into the image: requirements, wheels, project files.
+ *
+ * They are mounted, not copied. A builder does not look at the content of a mount when it decides whether
+ * a cached layer is still good (Buildah never, BuildKit by its own rules), so the name carries the digest:
+ * other content is another step. The names are also free of the client's folders and of spaces.
+ */
+import { createHash } from "node:crypto";
+import { BoxkiteError } from "../../domain/errors.ts";
+
+export interface StagedInput {
+  /** Where it is laid out, relative to the build context. */
+  readonly path: string;
+  /** What it is made of; `to: ""` is the input itself. */
+  readonly parts: readonly InputPart[];
+}
+
+export interface InputPart {
+  /** A path of the uploaded context. */
+  readonly from: string;
+  readonly to: string;
+}
+
+export interface Inputs {
+  /** One file; returns its path for a mount. */
+  file(from: string, name: string): string;
+  folder(name: string, parts: readonly InputPart[]): string;
+  staged(): readonly StagedInput[];
+}
+
+export function createInputs(root: string, digestOf: (path: string) => string | undefined): Inputs {
+  const staged = new Map<string, StagedInput>();
+  const add = (name: string, parts: readonly InputPart[]): string => {
+    const path = `${root}/${name}-${digestParts(parts, digestOf)}`;
+    staged.set(path, { path, parts });
+    return path;
+  };
+  return {
+    file: (from, name) => add(name, [{ from, to: "" }]),
+    folder: add,
+    staged: () => [...staged.values()],
+  };
+}
+
+function digestParts(parts: readonly InputPart[], digestOf: (path: string) => string | undefined): string {
+  const hash = createHash("sha256");
+  for (const { from, to } of parts) {
+    const digest = digestOf(from);
+    if (digest === undefined) {
+      throw new BoxkiteError("INVALID_ARGUMENT", `${from} is not in the uploaded build context`);
+    }
+    hash.update(`${to}\0${digest}\0`);
+  }
+  return hash.digest("hex").slice(0, 16);
+}

@@ -1,0 +1,559 @@
+/**
+ * The image build service: a specification and files in, a reference by digest out.
+ *
+ * A build is answered without building where it was made before from the same base. Equal requests at the
+ * same time share one build; it is stopped when the last of them is. A record is written only when the image
+ * is where it was meant to be, so nothing half-done is ever found again; a build that was cut off starts
+ * anew on the layers that it had finished.
+ */
+import { createHash } from "node:crypto";
+import { createReadStream, createWriteStream } from "node:fs";
+import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { BoxkiteError } from "../../domain/errors.ts";
+import type { Clock } from "../../lib/clock.ts";
+import type { Logger } from "../../lib/log.ts";
+import { decodeImageSpec } from "../../wire/image-spec.ts";
+import { formatImageReference, parseImageReference, pinnedReference } from "../reference.ts";
+import type { BaseImageFacts } from "./base-facts.ts";
+import { type BuildLog, createBuildLog } from "./build-log.ts";
+import { BuildFailed, type EngineImage, type ImageBuilder } from "./builder.ts";
+import { type RenderedContainerfile, renderContainerfile } from "./containerfile.ts";
+import {
+  CONTEXT_LIMITS,
+  type ContextLimits,
+  EMPTY_CONTEXT,
+  type UnpackedContext,
+  unpackContext,
+} from "./context.ts";
+import { explainFailure } from "./failure.ts";
+import { type ImageSpec, type SecretMount, secretId } from "./image-spec.ts";
+import { readBaseFacts } from "./probe.ts";
+import { type BuildTarget, formatTarget, lookupName, parseTarget, targetRepository } from "./target.ts";
+import { layOut, writeSecrets } from "./workspace.ts";
+
+export interface ImageBuildService {
+  build(request: ImageBuildRequest): Promise<ImageBuildResult>;
+  /** The answer to GetImage: the newest build of this name that is still good, `name:hash` as the SDK asks. */
+  lookup(name: string): Promise<BuildRecord | undefined>;
+  /** Removes what builds of a server that died have left. Call it before the first build. */
+  sweep(): Promise<void>;
+}
+
+export interface ImageBuildRequest {
+  readonly specBytes: Uint8Array;
+  /** context.tar.gz: a file, its bytes, or nothing where no layer needs files. */
+  readonly context: string | Readable | undefined;
+  readonly target: string;
+  /** Builds even what exists, and runs every step again. */
+  readonly force: boolean;
+  /** The value of a secret that a layer mounts; undefined where there is none. */
+  readonly readSecret?: (secret: SecretMount) => Promise<string | undefined>;
+  /** Registry credentials of this build, in the form of Docker's config.json. */
+  readonly registryAuth?: string | undefined;
+  readonly onLog: (line: string) => void;
+  readonly signal: AbortSignal;
+}
+
+export interface ImageBuildResult {
+  /** By digest wherever the engine can name it so. */
+  readonly reference: string;
+  readonly record: BuildRecord;
+  /** False where an earlier build was the answer. */
+  readonly built: boolean;
+}
+
+/** What is remembered of a build. Plain data: a store keeps it as it likes. */
+export interface BuildRecord {
+  /** "registry/team/train:hash", or "localhost/…" for an image that stays in the engine. */
+  readonly target: string;
+  /** "train:hash", what GetImage asks for. */
+  readonly name: string;
+  readonly specDigest: string;
+  readonly contextDigest: string;
+  readonly containerfile: string;
+  readonly base: BaseRecord;
+  readonly reference: string;
+  readonly pushed: boolean;
+  /** The digest in the registry, or the engine's. */
+  readonly digest: string;
+  readonly imageId: string;
+  readonly sizeBytes: number;
+  readonly createdAt: number;
+  readonly durationMs: number;
+}
+
+export interface BaseRecord {
+  readonly reference: string;
+  /** Who said so: the registry, or the engine where no registry has the image. */
+  readonly source: "registry" | "engine";
+  readonly digest: string;
+}
+
+/** Where builds are recorded. `record` replaces what was there for the same target. */
+export interface BuildStore {
+  findByTarget(target: string): MaybePromise<BuildRecord | undefined>;
+  /** Newest first. */
+  findByName(name: string): MaybePromise<readonly BuildRecord[]>;
+  record(build: BuildRecord): MaybePromise<void>;
+}
+
+type MaybePromise<T> = T | Promise<T>;
+
+export interface RegistryResolver {
+  /** The digest of a reference; undefined where the registry has none; rejects where it cannot be asked. */
+  resolve(reference: string, signal?: AbortSignal): Promise<string | undefined>;
+}
+
+export interface ImageBuildServiceOptions {
+  readonly builder: ImageBuilder;
+  readonly store: BuildStore;
+  readonly registry: RegistryResolver;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** A folder of this service alone; each build works in one of its own below it. */
+  readonly workDir: string;
+  /** "localhost:5000/team": takes the images that name no registry. */
+  readonly defaultRegistry?: string | undefined;
+  /** Whether build steps are handed certificate authorities: what the builder was created with. */
+  readonly certificates: boolean;
+  readonly limits?: ContextLimits;
+}
+
+export function createImageBuildService(options: ImageBuildServiceOptions): ImageBuildService {
+  const flights = new Map<string, Flight>();
+  const locks = new Map<string, Promise<unknown>>();
+  const builds = new Builds(options);
+
+  return {
+    async build(request) {
+      request.signal.throwIfAborted();
+      const target = parseTarget(request.target, options.defaultRegistry);
+      const spec = decodeImageSpec(request.specBytes);
+      await mkdir(options.workDir, { recursive: true, mode: 0o700 });
+      const folder = await mkdtemp(join(options.workDir, BUILD_PREFIX));
+      let handedOver = false;
+      try {
+        const upload = await receive(request, folder, options.limits ?? CONTEXT_LIMITS);
+        const plan: Plan = {
+          request,
+          target,
+          spec,
+          specDigest: digestOf(spec),
+          folder,
+          archive: upload.file,
+        };
+        const key = digestOf([formatTarget(target), plan.specDigest, upload.digest, request.force]);
+        let flight = flights.get(key);
+        if (flight === undefined) {
+          handedOver = true;
+          flight = startFlight((log, signal) =>
+            inTurn(locks, formatTarget(target), () => builds.run(plan, log, signal)).finally(() =>
+              rm(folder, { recursive: true, force: true }),
+            ),
+          );
+          flights.set(key, flight);
+          const mine = flight;
+          const land = () => void (flights.get(key) === mine && flights.delete(key));
+          // An aborted build takes no more passengers, even while it is still being cleared away.
+          flight.aborted.addEventListener("abort", land, { once: true });
+          flight.result.then(land, land);
+        }
+        return await board(flight, request);
+      } finally {
+        if (!handedOver) await rm(folder, { recursive: true, force: true });
+      }
+    },
+
+    async lookup(name) {
+      for (const record of await options.store.findByName(name)) {
+        if ((await builds.baseIsUnchanged(record.base)) && (await builds.exists(record))) return record;
+      }
+      return undefined;
+    },
+
+    async sweep() {
+      const names = await readdir(options.workDir).catch(() => []);
+      for (const name of names.filter((entry) => entry.startsWith(BUILD_PREFIX))) {
+        await rm(join(options.workDir, name), { recursive: true, force: true });
+      }
+    },
+  };
+}
+
+const BUILD_PREFIX = "build-";
+
+interface Plan {
+  readonly request: ImageBuildRequest;
+  readonly target: BuildTarget;
+  readonly spec: ImageSpec;
+  readonly specDigest: string;
+  readonly folder: string;
+  readonly archive: string | undefined;
+}
+
+/** One build and those who wait for it. */
+interface Flight {
+  readonly log: BuildLog;
+  readonly result: Promise<ImageBuildResult>;
+  readonly aborted: AbortSignal;
+  readonly abort: (reason: unknown) => void;
+  waiting: number;
+}
+
+function startFlight(run: (log: BuildLog, signal: AbortSignal) => Promise<ImageBuildResult>): Flight {
+  const log = createBuildLog();
+  const controller = new AbortController();
+  const result = run(log, controller.signal);
+  result.catch(() => {}); // Those who wait see it; there may be none left.
+  return {
+    log,
+    result,
+    aborted: controller.signal,
+    abort: (reason) => controller.abort(reason),
+    waiting: 0,
+  };
+}
+
+async function board(flight: Flight, { onLog, signal }: ImageBuildRequest): Promise<ImageBuildResult> {
+  flight.waiting++;
+  const unsubscribe = flight.log.subscribe(onLog);
+  const leave = Promise.withResolvers<never>();
+  const abort = () => leave.reject(signal.reason);
+  signal.addEventListener("abort", abort, { once: true });
+  if (signal.aborted) abort();
+  try {
+    return await Promise.race([flight.result, leave.promise]);
+  } catch (error) {
+    if (signal.aborted && flight.waiting === 1) {
+      flight.abort(signal.reason);
+      // The last one waits until nothing of the build is left.
+      await flight.result.catch(() => {});
+    }
+    throw error;
+  } finally {
+    flight.waiting--;
+    unsubscribe();
+    signal.removeEventListener("abort", abort);
+  }
+}
+
+/** One build of a target at a time: a second one most likely finds what the first has made. */
+async function inTurn<T>(
+  locks: Map<string, Promise<unknown>>,
+  key: string,
+  run: () => Promise<T>,
+): Promise<T> {
+  const before = locks.get(key);
+  const mine = (async () => {
+    await before?.catch(() => {});
+    return await run();
+  })();
+  locks.set(key, mine);
+  try {
+    return await mine;
+  } finally {
+    if (locks.get(key) === mine) locks.delete(key);
+  }
+}
+
+class Builds {
+  readonly #options: ImageBuildServiceOptions;
+  readonly #facts = new Map<string, BaseImageFacts>();
+
+  constructor(options: ImageBuildServiceOptions) {
+    this.#options = options;
+  }
+
+  async run(plan: Plan, log: BuildLog, signal: AbortSignal): Promise<ImageBuildResult> {
+    signal.throwIfAborted();
+    const { clock, builder, store } = this.#options;
+    const startedAt = clock.now();
+    const contextDir = join(plan.folder, "root");
+    const context = await this.#unpack(plan, contextDir, signal);
+    const base = await this.#resolveBase(plan.spec.baseImage, log, signal);
+
+    const known = plan.request.force ? undefined : await store.findByTarget(formatTarget(plan.target));
+    if (known !== undefined && isSameBuild(known, plan, context, base) && (await this.exists(known))) {
+      log.write(`${known.reference} was built before from the same base: nothing to do`);
+      return { reference: known.reference, record: known, built: false };
+    }
+
+    const facts = await this.#prepareBase(plan, base, log, signal);
+    const rendered = renderContainerfile(plan.spec, facts, {
+      digestOf: context.digestOf,
+      mounts: builder.mounts,
+      certificates: this.#options.certificates,
+    });
+    const { imageId } = await this.#build(plan, rendered, context, log, signal);
+    const final = await this.#publish(plan, imageId, log, signal);
+    const image = await builder.inspect(imageId);
+    const record: BuildRecord = {
+      target: formatTarget(plan.target),
+      name: lookupName(plan.target),
+      specDigest: plan.specDigest,
+      contextDigest: context.digest,
+      containerfile: rendered.text,
+      base,
+      ...final,
+      imageId,
+      sizeBytes: image?.sizeBytes ?? 0,
+      createdAt: clock.now(),
+      durationMs: clock.now() - startedAt,
+    };
+    await store.record(record);
+    log.write(`Built ${record.reference}`);
+    return { reference: record.reference, record, built: true };
+  }
+
+  async baseIsUnchanged(base: BaseRecord): Promise<boolean> {
+    try {
+      const now = await this.#resolveBase(base.reference, undefined);
+      if (now.source === base.source) return now.digest === base.digest;
+      // The registry could be asked then and cannot now, or the other way round: the engine knows both names.
+      const [registry, engine] = now.source === "registry" ? [now, base] : [base, now];
+      const image = await this.#options.builder.inspect(engine.digest);
+      return image?.digests.some((name) => name.endsWith(`@${registry.digest}`)) ?? false;
+    } catch (error) {
+      // Without registry and engine there is nothing to compare with, and nothing to build from either.
+      this.#options.log.warn("base image cannot be resolved; taking the recorded build", {
+        base: base.reference,
+        error,
+      });
+      return true;
+    }
+  }
+
+  async exists(record: BuildRecord): Promise<boolean> {
+    const { builder, registry } = this.#options;
+    if (!record.pushed) return (await builder.inspect(record.reference)) !== undefined;
+    try {
+      return (await registry.resolve(record.reference)) !== undefined;
+    } catch {
+      // The registry is out of reach: the engine's own copy is what a run would use.
+      return (await builder.inspect(record.imageId)) !== undefined;
+    }
+  }
+
+  async #unpack(plan: Plan, contextDir: string, signal: AbortSignal): Promise<UnpackedContext> {
+    const upload = join(contextDir, "context");
+    await mkdir(upload, { recursive: true, mode: 0o755 });
+    if (plan.archive === undefined) return EMPTY_CONTEXT;
+    return await unpackContext(plan.archive, upload, this.#options.limits, signal);
+  }
+
+  /** The registry first; the engine's own image where no registry has it, or none can be asked. */
+  async #resolveBase(text: string, log: BuildLog | undefined, signal?: AbortSignal): Promise<BaseRecord> {
+    const reference = formatImageReference(parseImageReference(text));
+    let refusal: unknown;
+    try {
+      const digest = await this.#options.registry.resolve(reference, signal);
+      if (digest !== undefined) return { reference, source: "registry", digest };
+    } catch (error) {
+      signal?.throwIfAborted();
+      refusal = error;
+    }
+    const image = await this.#options.builder.inspect(reference);
+    if (image !== undefined) {
+      log?.write(`Base ${reference}: no registry answers for it; taking the engine's own image ${image.id}`);
+      return { reference, source: "engine", digest: image.id };
+    }
+    if (refusal !== undefined) throw refusal;
+    throw new BoxkiteError(
+      "IMAGE_NOT_FOUND",
+      `base image ${reference} is neither in its registry nor in the engine`,
+      {
+        hint: "Check the name in flyte.Image.from_base(...), and push the base if it has never been pushed.",
+      },
+    );
+  }
+
+  async #prepareBase(
+    plan: Plan,
+    base: BaseRecord,
+    log: BuildLog,
+    signal: AbortSignal,
+  ): Promise<BaseImageFacts> {
+    const { builder } = this.#options;
+    const from =
+      base.source === "engine"
+        ? base.digest
+        : pinnedReference(parseImageReference(base.reference), base.digest);
+    let image = await builder.inspect(from);
+    if (image === undefined) {
+      log.write(`Pulling ${base.reference} (${base.digest})`);
+      await withAuthFile(plan, (authFile) => builder.pull(from, { authFile, onLog: log.write, signal }));
+      image = await builder.inspect(from);
+    }
+    if (image === undefined) {
+      throw new BoxkiteError(
+        "ENGINE_FAILED",
+        `${builder.description} has pulled ${from} and does not know it`,
+      );
+    }
+    this.#checkPlatform(plan.spec, image, base, log);
+    const name = base.source === "engine" ? image.id.replace("sha256:", "") : from;
+    const known = this.#facts.get(`${name} ${image.id}`);
+    if (known !== undefined) return { ...known, reference: base.reference };
+    const facts = await readBaseFacts(builder, base.reference, name, image);
+    if (this.#facts.size > 200) this.#facts.clear();
+    this.#facts.set(`${name} ${image.id}`, facts);
+    return facts;
+  }
+
+  #checkPlatform(spec: ImageSpec, image: EngineImage, base: BaseRecord, log: BuildLog): void {
+    const { builder } = this.#options;
+    const own = `linux/${builder.architecture}`;
+    if (image.architecture !== builder.architecture) {
+      throw new BoxkiteError(
+        "IMAGE_WRONG_PLATFORM",
+        `base image ${base.reference} is for ${image.architecture}, the builder runs on ${builder.architecture}`,
+        {
+          hint: `Publish the base for ${own} too, or build where the base runs.`,
+        },
+      );
+    }
+    if (spec.platforms.length === 0) return;
+    if (!spec.platforms.includes(own)) {
+      throw new BoxkiteError(
+        "IMAGE_WRONG_PLATFORM",
+        `platform ${spec.platforms.join(", ")} is asked for; the builder makes ${own}`,
+        {
+          hint: `Add ${own} to platform=, or leave platform= out.`,
+        },
+      );
+    }
+    const others = spec.platforms.filter((platform) => platform !== own);
+    if (others.length > 0)
+      log.write(`Note: ${others.join(", ")} is not built; this builder makes ${own} only`);
+  }
+
+  async #build(
+    plan: Plan,
+    rendered: RenderedContainerfile,
+    context: UnpackedContext,
+    log: BuildLog,
+    signal: AbortSignal,
+  ): Promise<{ imageId: string }> {
+    const { builder } = this.#options;
+    const containerfile = await layOut(plan.folder, plan.spec, rendered, context);
+    const secrets = await writeSecrets(plan.folder, rendered.secrets, async (secret) => {
+      const value = await plan.request.readSecret?.(secret);
+      if (value !== undefined) return value;
+      throw new BoxkiteError(
+        "INVALID_ARGUMENT",
+        `secret ${secretId(secret)}, which a layer of the image mounts, does not exist`,
+        {
+          hint: `Create it: flyte create secret ${secret.key}`,
+        },
+      );
+    });
+    try {
+      return await builder.build({
+        containerfile,
+        contextDir: join(plan.folder, "root"),
+        scratchDir: plan.folder,
+        secrets,
+        noCache: plan.request.force,
+        onLog: log.write,
+        signal,
+      });
+    } catch (error) {
+      if (error instanceof BuildFailed) throw explainFailure(error, rendered.steps);
+      throw error;
+    }
+  }
+
+  /** Pushes, or gives the image its name in the engine. Until then it has none, and nobody can find it. */
+  async #publish(
+    plan: Plan,
+    imageId: string,
+    log: BuildLog,
+    signal: AbortSignal,
+  ): Promise<Pick<BuildRecord, "reference" | "pushed" | "digest">> {
+    const { builder } = this.#options;
+    signal.throwIfAborted();
+    const name = formatTarget(plan.target);
+    if (plan.target.registry !== undefined) {
+      log.write(`Pushing ${name}`);
+      const digest = await withAuthFile(plan, (authFile) =>
+        builder.push(imageId, name, { authFile, onLog: log.write, signal }),
+      );
+      // The engine keeps the image under its name: a task that starts here has no need to pull.
+      await builder.tag(imageId, name);
+      return { reference: `${targetRepository(plan.target)}@${digest}`, pushed: true, digest };
+    }
+    await builder.tag(imageId, name);
+    const image = await builder.inspect(name);
+    const pinned = image?.digests.find((reference) =>
+      reference.startsWith(`${targetRepository(plan.target)}@`),
+    );
+    // An engine that has no digest for what it has not pushed knows it by its tag, which is a hash already.
+    return pinned === undefined
+      ? { reference: name, pushed: false, digest: image?.id ?? imageId }
+      : { reference: pinned, pushed: false, digest: pinned.slice(pinned.indexOf("@") + 1) };
+  }
+}
+
+function isSameBuild(known: BuildRecord, plan: Plan, context: UnpackedContext, base: BaseRecord): boolean {
+  return (
+    known.specDigest === plan.specDigest &&
+    known.contextDigest === context.digest &&
+    known.base.source === base.source &&
+    known.base.digest === base.digest
+  );
+}
+
+/** Takes the upload in and digests it; a stream is written to a file first. */
+async function receive(
+  { context, signal }: ImageBuildRequest,
+  folder: string,
+  limits: ContextLimits,
+): Promise<{ file: string | undefined; digest: string }> {
+  if (context === undefined) return { file: undefined, digest: "" };
+  const file = typeof context === "string" ? context : join(folder, "context.tar.gz");
+  const hash = createHash("sha256");
+  let bytes = 0;
+  const watch = async function* (chunks: AsyncIterable<Buffer>) {
+    for await (const chunk of chunks) {
+      hash.update(chunk);
+      bytes += chunk.length;
+      if (bytes > limits.archiveBytes) {
+        const mebibytes = Math.floor(limits.archiveBytes / 1024 ** 2);
+        throw new BoxkiteError(
+          "LIMIT_EXCEEDED",
+          `the uploaded build context is larger than ${mebibytes} MiB`,
+          {
+            hint: "Leave out what the image does not need: .with_dockerignore(...) or a .dockerignore file.",
+          },
+        );
+      }
+      yield chunk;
+    }
+  };
+  if (typeof context === "string") {
+    for await (const _ of watch(createReadStream(context))) signal.throwIfAborted();
+  } else {
+    await pipeline(context, watch, createWriteStream(file, { mode: 0o600 }), { signal });
+  }
+  return { file, digest: hash.digest("hex") };
+}
+
+async function withAuthFile<T>(plan: Plan, use: (file: string | undefined) => Promise<T>): Promise<T> {
+  if (plan.request.registryAuth === undefined) return await use(undefined);
+  const file = join(plan.folder, "registry-auth.json");
+  await writeFile(file, plan.request.registryAuth, { mode: 0o600 });
+  return await use(file);
+}
+
+/** Of a value whose meaning does not depend on the order of its keys. */
+function digestOf(value: unknown): string {
+  const sorted = JSON.stringify(value, (_key, part: unknown) =>
+    typeof part === "object" && part !== null && !Array.isArray(part)
+      ? Object.fromEntries(Object.entries(part).toSorted(([a], [b]) => (a < b ? -1 : 1)))
+      : part,
+  );
+  return createHash("sha256").update(sorted).digest("hex");
+}

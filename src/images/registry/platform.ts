@@ -1,0 +1,22 @@
+/** What an image is built for, in the words that manifests use. */
+export interface Platform {
+  readonly os: string;
+  readonly architecture: string;
+  readonly variant?: string;
+}
+
+const NODE_ARCHITECTURES: Readonly<Record<string, string>> = { x64: "amd64", ia32: "386", ppc64: "ppc64le" };
+
+/** Containers are Linux also where the machine is not: Docker Desktop and podman machine run one. */
+export function machinePlatform(arch: string = process.arch): Platform {
+  return { os: "linux", architecture: NODE_ARCHITECTURES[arch] ?? arch };
+}
+
+export function formatPlatform(platform: Platform): string {
+  return [platform.os, platform.architecture, platform.variant].filter(Boolean).join("/");
+}
+
+/** The variant (arm/v7) is left to the engine: it knows what its processor can run. */
+export function runsOn(image: Platform, machine: Platform): boolean {
+  return image.os === machine.os && image.architecture === machine.architecture;
+}

@@ -1,0 +1,112 @@
+/** A client of OCI registries: which bytes a reference means, for which platforms, and how they want to run. */
+import { createHash } from "node:crypto";
+import { BoxkiteError } from "../../domain/errors.ts";
+import { systemClock, type Clock } from "../../lib/clock.ts";
+import { formatImageReference, type ImageReference } from "../reference.ts";
+import type { CredentialSource } from "./credentials.ts";
+import { ACCEPTED_MANIFESTS, decodeImageConfig, decodeManifest, type Descriptor, type ImageConfig, type Manifest } from "./manifest.ts";
+import { formatPlatform, machinePlatform, runsOn, type Platform } from "./platform.ts";
+import { isLoopbackHost, RegistryHttp } from "./registry-http.ts";
+
+export interface RegistryClientOptions {
+  readonly credentials?: CredentialSource;
+  /** Hosts spoken to without TLS, besides those on this machine. */
+  readonly insecureHosts?: readonly string[];
+  /** What images must be able to run on; this machine's by default. */
+  readonly platform?: Platform;
+  readonly clock?: Clock;
+  readonly fetch?: typeof fetch;
+}
+
+export interface RegistryImage {
+  /** Of the manifest as it was pushed: of the list, where there is one for several platforms. */
+  readonly digest: string;
+  readonly mediaType: string;
+  readonly platforms: readonly Platform[];
+}
+
+export interface RegistryImageConfig extends ImageConfig {
+  readonly digest: string;
+  readonly layers: readonly Descriptor[];
+}
+
+export interface RegistryClient {
+  /** Throws IMAGE_NOT_FOUND, IMAGE_UNAUTHORIZED, IMAGE_WRONG_PLATFORM or REGISTRY_UNREACHABLE. */
+  resolve(reference: ImageReference): Promise<RegistryImage>;
+  /** The configuration of the image for our platform. Throws as `resolve` does. */
+  readConfig(reference: ImageReference): Promise<RegistryImageConfig>;
+}
+
+export function createRegistryClient(options: RegistryClientOptions = {}): RegistryClient {
+  const platform = options.platform ?? machinePlatform();
+  const insecure = new Set(options.insecureHosts);
+  const http = new RegistryHttp({
+    credentials: options.credentials ?? (async () => undefined),
+    isInsecure: (host) => isLoopbackHost(host) || insecure.has(host),
+    clock: options.clock ?? systemClock,
+    fetch: options.fetch ?? fetch,
+  });
+
+  const readManifest = async (reference: ImageReference) => {
+    const name = reference.digest ?? reference.tag ?? "latest";
+    const { bytes, headers } = await http.get(reference, `manifests/${name}`, ACCEPTED_MANIFESTS);
+    const digest = checkDigest(reference, bytes, reference.digest);
+    const manifest = decodeManifest(bytes.toString());
+    if (manifest === undefined) {
+      throw new BoxkiteError("IMAGE_NOT_FOUND", `${formatImageReference(reference)} is no container image (${headers.get("content-type") ?? "no type"})`, {
+        hint: "is it another kind of artifact, such as a chart? Or an image pushed by a docker older than 1.10: push it again",
+      });
+    }
+    return { digest, manifest, mediaType: headers.get("content-type")?.split(";")[0] ?? "" };
+  };
+
+  const readImageConfig = async (reference: ImageReference, manifest: Manifest & { kind: "image" }) => {
+    const { bytes } = await http.get(reference, `blobs/${manifest.config.digest}`, "*/*");
+    checkDigest(reference, bytes, manifest.config.digest);
+    return decodeImageConfig(bytes.toString());
+  };
+
+  const check = (reference: ImageReference, offered: readonly Platform[]) => {
+    if (!offered.some((each) => runsOn(each, platform))) throw wrongPlatform(reference, offered, platform);
+  };
+
+  return {
+    resolve: async (reference) => {
+      const { digest, manifest, mediaType } = await readManifest(reference);
+      const platforms =
+        manifest.kind === "index"
+          ? manifest.entries.map((entry) => entry.platform)
+          : [(await readImageConfig(reference, manifest)).platform];
+      check(reference, platforms);
+      return { digest, mediaType, platforms };
+    },
+    readConfig: async (reference) => {
+      let { digest, manifest } = await readManifest(reference);
+      if (manifest.kind === "index") {
+        check(reference, manifest.entries.map((entry) => entry.platform));
+        const entry = manifest.entries.find((each) => runsOn(each.platform, platform));
+        const inner = await readManifest({ ...reference, digest: entry?.digest ?? digest });
+        manifest = inner.manifest;
+      }
+      if (manifest.kind === "index") throw wrongPlatform(reference, [], platform);
+      return { digest, layers: manifest.layers, ...(await readImageConfig(reference, manifest)) };
+    },
+  };
+}
+
+/** The name of the bytes is their hash; what does not fit was changed on the way or by the registry. */
+function checkDigest(reference: ImageReference, bytes: Buffer, expected: string | undefined): string {
+  const digest = `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
+  if (expected === undefined || expected === digest) return digest;
+  throw new BoxkiteError("REGISTRY_UNREACHABLE", `registry ${reference.host} gave other bytes than asked for: ${digest} instead of ${expected}`, {
+    hint: "is there a proxy in between that changes content?",
+  });
+}
+
+function wrongPlatform(reference: ImageReference, offered: readonly Platform[], wanted: Platform): BoxkiteError {
+  const list = [...new Set(offered.map(formatPlatform))].join(", ") || "none";
+  const name = formatImageReference(reference);
+  return new BoxkiteError("IMAGE_WRONG_PLATFORM", `${name} is not for ${formatPlatform(wanted)}; it is for ${list}`, {
+    hint: `build and push it for this machine too: podman build --platform ${formatPlatform(wanted)} …`,
+  });
+}

@@ -1,0 +1,375 @@
+/**
+ * An object store in a directory of the local file system. One process at a time may have it open.
+ *
+ *   objects/   one file per object (directory/key-path.ts, directory/object-file.ts)
+ *   uploads/, parts/   uploads in parts (directory/uploads.ts)
+ *   .tmp/      files being written; emptied at open
+ *
+ * What was answered is on disk: files are synced before they are renamed, and directories after.
+ */
+import { createHash } from "node:crypto";
+import { mkdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { Readable } from "node:stream";
+import { buffer } from "node:stream/consumers";
+import { BoxkiteError } from "../domain/errors.ts";
+import { systemClock, type Clock } from "../lib/clock.ts";
+import { streamFile, streamSegments, type ByteRange } from "./directory/content.ts";
+import { mapInBatches } from "./directory/batches.ts";
+import { FileArea, type Written } from "./directory/file-area.ts";
+import { createKeyLocks, type Lock } from "./directory/key-locks.ts";
+import { checkKey, objectPath } from "./directory/key-path.ts";
+import {
+  describeObjectFile,
+  openObjectFile,
+  type Description,
+  type OpenFile,
+  type Segments,
+} from "./directory/object-file.ts";
+import { collectPage } from "./directory/page.ts";
+import { Uploads } from "./directory/uploads.ts";
+import { walkKeys } from "./directory/walk.ts";
+import { checkCondition } from "./directory/write-condition.ts";
+import type {
+  Completion,
+  HostedPutOptions,
+  HostedStore,
+  ObjectAttributes,
+  ObjectBody,
+  OpenObject,
+  Page,
+  PageOptions,
+  PartInfo,
+  StoredObject,
+  Upload,
+  WriteCondition,
+} from "./hosted-store.ts";
+import type { ListOptions, PutOptions } from "./object-store.ts";
+
+/** An upload in parts that is not completed for so long is removed. */
+export const UPLOAD_LIFETIME_MS = 7 * 24 * 3600 * 1000;
+const SWEEP_INTERVAL_MS = 3600 * 1000;
+
+export interface DirectoryStoreOptions {
+  readonly clock?: Clock;
+}
+
+/** Makes the directory if it is not there, and removes what a crash left half-done. */
+export async function openDirectoryStore(
+  directory: string,
+  { clock = systemClock }: DirectoryStoreOptions = {},
+): Promise<HostedStore> {
+  const temporary = join(directory, ".tmp");
+  await rm(temporary, { recursive: true, force: true });
+  for (const name of ["objects", "uploads", "parts", ".tmp"])
+    await mkdir(join(directory, name), { recursive: true });
+  const store = new DirectoryStore(directory, temporary, clock);
+  await store.recover();
+  return store;
+}
+
+class DirectoryStore implements HostedStore {
+  readonly #root: string;
+  readonly #clock: Clock;
+  readonly #files: FileArea;
+  readonly #uploads: Uploads;
+  /** Held while a key's file is replaced or removed, not while its content arrives. */
+  readonly #lockKey: Lock = createKeyLocks();
+  /** Held while the parts of one upload are put in place, gathered or removed. */
+  readonly #lockUpload: Lock = createKeyLocks();
+  /** Of abandoned uploads; ms since the epoch. */
+  #lastSweep = Number.NEGATIVE_INFINITY;
+
+  constructor(directory: string, temporary: string, clock: Clock) {
+    this.#root = join(directory, "objects");
+    this.#clock = clock;
+    this.#files = new FileArea(directory, temporary);
+    this.#uploads = new Uploads(directory, this.#files);
+  }
+
+  async recover(): Promise<void> {
+    await this.#uploads.recover(
+      async (key, uploadId) => (await this.completedBy(key, uploadId)) !== undefined,
+    );
+    await this.#abortAbandoned();
+  }
+
+  async put(key: string, body: ObjectBody, options: HostedPutOptions = {}): Promise<StoredObject> {
+    checkKey(key);
+    let description: Description | undefined;
+    const temporary = await this.#files.writeAside(body, (written) => {
+      checkMd5(key, written, options);
+      description = this.#describe(key, written.size, etagOf(written), options, options.checksum?.());
+      return description;
+    });
+    if (description === undefined) throw new Error(`${key} was written without a description`);
+    await this.#replace(key, temporary, options.condition);
+    return infoOf(description);
+  }
+
+  async head(key: string): Promise<StoredObject | undefined> {
+    checkKey(key);
+    const description = await describeObjectFile(this.#pathOf(key), key);
+    return description && infoOf(description);
+  }
+
+  async open(key: string): Promise<OpenObject | undefined> {
+    checkKey(key);
+    for (;;) {
+      const file = await openObjectFile(this.#pathOf(key), key);
+      if (file === undefined) return undefined;
+      const { segments } = file.description;
+      if (segments === undefined) return openSingle(file);
+      await file.handle.close();
+      const release = this.#uploads.hold(segments.upload);
+      // Before they were held, another write may have replaced the object and removed the parts.
+      const now = await describeObjectFile(this.#pathOf(key), key);
+      if (now?.segments?.upload === segments.upload) return this.#openSegments(now, segments, release);
+      await release();
+    }
+  }
+
+  async read(key: string, range?: ByteRange): Promise<Readable> {
+    const object = await this.open(key);
+    if (object === undefined) throw new BoxkiteError("OBJECT_NOT_FOUND", `there is no object ${key}`);
+    const { size } = object.info;
+    if (range === undefined) return object.stream();
+    if (range.start < 0 || range.start >= size || range.end < range.start) {
+      await object.close();
+      throw new BoxkiteError(
+        "INVALID_ARGUMENT",
+        `the bytes ${range.start} to ${range.end} are not in ${key}, which has ${size}`,
+      );
+    }
+    return object.stream({ start: range.start, end: Math.min(range.end, size - 1) });
+  }
+
+  async readAll(key: string): Promise<Uint8Array | undefined> {
+    const object = await this.open(key);
+    return object && buffer(object.stream());
+  }
+
+  async list(options: ListOptions): Promise<StoredObject[]> {
+    const { prefix, startAfter, limit } = options;
+    const after = startAfter === undefined ? {} : { after: { key: startAfter, wholePrefix: false } };
+    const page = await this.listPage({ prefix, limit, ...after });
+    return [...page.objects];
+  }
+
+  listPage(options: PageOptions): Promise<Page> {
+    const walk = { prefix: options.prefix, after: options.after };
+    return collectPage(walkKeys(this.#root, walk), walk, options, async ({ key, path }) => {
+      const description = await describeObjectFile(path, key);
+      return description && infoOf(description);
+    });
+  }
+
+  async delete(key: string): Promise<void> {
+    checkKey(key);
+    await this.#lockKey(key, async () => {
+      const path = this.#pathOf(key);
+      const segments = await this.#segmentsBefore(key);
+      if (segments !== undefined)
+        await this.#uploads.announceRemoval(key, segments.upload, this.#clock.now());
+      await this.#files.remove(path, this.#root);
+      if (segments !== undefined) await this.#uploads.removeParts(segments.upload);
+    });
+  }
+
+  async createUpload(upload: Omit<Upload, "id" | "createdAt">): Promise<Upload> {
+    checkKey(upload.key);
+    await this.#abortAbandoned();
+    return this.#uploads.create({ ...upload, createdAt: this.#clock.now() });
+  }
+
+  findUpload(key: string, id: string): Promise<Upload | undefined> {
+    return this.#uploads.find(key, id);
+  }
+
+  listUploads(prefix: string): Promise<Upload[]> {
+    return this.#uploads.list(prefix);
+  }
+
+  async putPart(
+    upload: Upload,
+    number: number,
+    body: ObjectBody,
+    options: Pick<HostedPutOptions, "checksum"> = {},
+  ): Promise<PartInfo | undefined> {
+    let description: Description | undefined;
+    const temporary = await this.#files.writeAside(body, (written) => {
+      description = this.#describe(String(number), written.size, etagOf(written), {}, options.checksum?.());
+      return description;
+    });
+    return this.#lockUpload(upload.id, async () => {
+      if (description === undefined || (await this.findUpload(upload.key, upload.id)) === undefined) {
+        await rm(temporary, { force: true });
+        return undefined;
+      }
+      await this.#files.place(temporary, this.#uploads.partPath(upload.id, number));
+      return partOf(description);
+    });
+  }
+
+  async listParts(upload: Upload): Promise<PartInfo[]> {
+    const numbers = await this.#uploads.partNumbers(upload.id);
+    const found = await mapInBatches(numbers, (number) =>
+      describeObjectFile(this.#uploads.partPath(upload.id, number), String(number)),
+    );
+    return found.filter((description) => description !== undefined).map(partOf);
+  }
+
+  completeUpload(
+    upload: Upload,
+    choose: (stored: readonly PartInfo[]) => Completion,
+    condition?: WriteCondition,
+  ): Promise<StoredObject | undefined> {
+    return this.#lockUpload(upload.id, async () => {
+      if ((await this.findUpload(upload.key, upload.id)) === undefined) return undefined;
+      const stored = await this.listParts(upload);
+      const { parts, checksum } = choose(stored);
+      const size = parts.reduce((sum, part) => sum + part.size, 0);
+      const described = this.#describe(upload.key, size, etagOfParts(parts), upload.attributes, checksum);
+      const segments = {
+        upload: upload.id,
+        parts: parts.map((part) => ({ number: part.number, size: part.size })),
+      };
+      const temporary = await this.#files.writeAside(new Uint8Array(), () => ({ ...described, segments }));
+      await this.#replace(upload.key, temporary, condition);
+      await this.#uploads.finish(upload.id);
+      const chosen = new Set(parts.map((part) => part.number));
+      for (const { number } of stored) {
+        if (!chosen.has(number)) await rm(this.#uploads.partPath(upload.id, number), { force: true });
+      }
+      return described;
+    });
+  }
+
+  async completedBy(key: string, uploadId: string): Promise<StoredObject | undefined> {
+    const description = await describeObjectFile(this.#pathOf(key), key);
+    return description?.segments?.upload === uploadId ? infoOf(description) : undefined;
+  }
+
+  async abortUpload(upload: Upload): Promise<void> {
+    await this.#lockUpload(upload.id, async () => {
+      // Completed meanwhile: its parts belong to an object now.
+      if ((await this.findUpload(upload.key, upload.id)) === undefined) return;
+      await this.#uploads.discard(upload.id);
+    });
+  }
+
+  /** At open, and now and then when an upload begins. */
+  async #abortAbandoned(): Promise<void> {
+    const now = this.#clock.now();
+    if (now - this.#lastSweep < SWEEP_INTERVAL_MS) return;
+    this.#lastSweep = now;
+    for (const upload of await this.listUploads("")) {
+      if (upload.createdAt < now - UPLOAD_LIFETIME_MS) await this.abortUpload(upload);
+    }
+  }
+
+  /** Puts a written file in the place of a key, if the condition holds then. */
+  async #replace(key: string, temporary: string, condition: WriteCondition | undefined): Promise<void> {
+    await this.#lockKey(key, async () => {
+      try {
+        if (condition !== undefined) checkCondition(key, (await this.head(key))?.etag, condition);
+      } catch (error) {
+        await rm(temporary, { force: true });
+        throw error;
+      }
+      const segments = await this.#segmentsBefore(key);
+      if (segments !== undefined)
+        await this.#uploads.announceRemoval(key, segments.upload, this.#clock.now());
+      await this.#files.place(temporary, this.#pathOf(key));
+      if (segments !== undefined) await this.#uploads.removeParts(segments.upload);
+    });
+  }
+
+  /** Of the object that is about to go. A damaged one has none, so that it can be replaced. */
+  async #segmentsBefore(key: string): Promise<Segments | undefined> {
+    try {
+      return (await describeObjectFile(this.#pathOf(key), key))?.segments;
+    } catch (error) {
+      if (error instanceof BoxkiteError) return undefined;
+      throw error;
+    }
+  }
+
+  #openSegments(description: Description, segments: Segments, release: () => Promise<void>): OpenObject {
+    return {
+      info: infoOf(description),
+      stream: (range = { start: 0, end: description.size - 1 }) => {
+        const stream = streamSegments(segments, range, (part) =>
+          this.#uploads.partPath(segments.upload, part),
+        );
+        // If the removal that waited for this reader fails, the next open does it.
+        stream.once("close", () => void release().catch(() => {}));
+        return stream;
+      },
+      close: release,
+    };
+  }
+
+  #describe(
+    key: string,
+    size: number,
+    etag: string,
+    attributes: ObjectAttributes,
+    checksum: StoredObject["checksum"],
+  ): Description {
+    const { contentType, headers, metadata } = attributes;
+    return {
+      key,
+      size,
+      etag,
+      modifiedAt: this.#clock.now(),
+      ...(contentType === undefined ? {} : { contentType }),
+      ...(headers === undefined ? {} : { headers }),
+      ...(metadata === undefined ? {} : { metadata }),
+      ...(checksum === undefined ? {} : { checksum }),
+    };
+  }
+
+  #pathOf(key: string): string {
+    return objectPath(this.#root, key);
+  }
+}
+
+function openSingle({ handle, description }: OpenFile): OpenObject {
+  return {
+    info: infoOf(description),
+    stream: (range = { start: 0, end: description.size - 1 }) => streamFile(handle, range),
+    close: () => handle.close(),
+  };
+}
+
+function infoOf({ segments: _segments, ...info }: Description): StoredObject {
+  return info;
+}
+
+function partOf({ key, size, etag, modifiedAt, checksum }: Description): PartInfo {
+  return { number: Number(key), size, etag, modifiedAt, ...(checksum === undefined ? {} : { checksum }) };
+}
+
+function etagOf({ md5 }: Written): string {
+  return `"${md5.toString("hex")}"`;
+}
+
+/** As S3: the MD5 of the parts' MD5s, and their count. */
+function etagOfParts(parts: readonly PartInfo[]): string {
+  const hash = createHash("md5");
+  for (const { etag } of parts) hash.update(Buffer.from(etag.slice(1, -1), "hex"));
+  return `"${hash.digest("hex")}-${parts.length}"`;
+}
+
+function checkMd5(key: string, { md5 }: Written, options: PutOptions): void {
+  if (options.md5 === undefined || md5.equals(options.md5)) return;
+  const wanted = Buffer.from(options.md5).toString("hex");
+  throw new BoxkiteError(
+    "INVALID_ARGUMENT",
+    `${key}: the content's MD5 is ${md5.toString("hex")}, not ${wanted}`,
+    {
+      hint: "the content was damaged on its way, or changed meanwhile: send it again",
+    },
+  );
+}

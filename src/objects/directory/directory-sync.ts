@@ -1,0 +1,46 @@
+import { open } from "node:fs/promises";
+import { codeOf } from "./io-error.ts";
+
+/** Resolves once the names in a directory are on disk. */
+export type SyncDirectory = (path: string) => Promise<void>;
+
+/**
+ * A rename is durable only when its directory is synced. Many writers to one directory share a sync:
+ * one that has not begun yet covers all that was renamed before it begins.
+ */
+export function createDirectorySync(): SyncDirectory {
+  const waiting = new Map<string, Promise<void>>();
+  const running = new Map<string, Promise<void>>();
+
+  return (path) => {
+    const joined = waiting.get(path);
+    if (joined !== undefined) return joined;
+    const mine = (running.get(path) ?? Promise.resolve())
+      .catch(() => {})
+      .then(async () => {
+        waiting.delete(path);
+        running.set(path, mine);
+        try {
+          await syncDirectory(path);
+        } finally {
+          if (running.get(path) === mine) running.delete(path);
+        }
+      });
+    waiting.set(path, mine);
+    return mine;
+  };
+}
+
+async function syncDirectory(path: string): Promise<void> {
+  try {
+    const handle = await open(path, "r");
+    try {
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    // Removed meanwhile, with the last object in it.
+    if (codeOf(error) !== "ENOENT") throw error;
+  }
+}

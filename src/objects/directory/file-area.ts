@@ -1,0 +1,136 @@
+/** Atomic, durable files: written and synced aside, then renamed into place. */
+import { createHash, randomUUID } from "node:crypto";
+import { mkdir, open, rename, rm, rmdir, type FileHandle } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import type { ObjectBody } from "../hosted-store.ts";
+import { createDirectorySync, type SyncDirectory } from "./directory-sync.ts";
+import { codeOf, explainWriteError } from "./io-error.ts";
+import { parentsBelow } from "./key-path.ts";
+import { encodeTrailer, type Description } from "./object-file.ts";
+
+/** Chunks are gathered to this size, so that small ones do not cost a system call each. */
+const WRITE_BYTES = 1 << 20;
+
+export interface Written {
+  readonly size: number;
+  readonly md5: Buffer;
+}
+
+export class FileArea {
+  readonly #root: string;
+  readonly #temporary: string;
+  readonly #sync: SyncDirectory = createDirectorySync();
+
+  /** Both directories exist and are in one file system. */
+  constructor(root: string, temporary: string) {
+    this.#root = root;
+    this.#temporary = temporary;
+  }
+
+  /**
+   * Writes and syncs a file aside and gives its path; on any failure nothing is left. `describe` is
+   * asked after the last byte and may throw to refuse the content.
+   */
+  writeAside(body: ObjectBody, describe: (written: Written) => Description): Promise<string> {
+    return this.#aside(async (handle) => {
+      const written = await writeBody(handle, body);
+      await handle.appendFile(encodeTrailer(describe(written)));
+    });
+  }
+
+  /** Moves a file that was written aside into place. */
+  async place(temporary: string, target: string): Promise<void> {
+    try {
+      await this.#renameInto(temporary, target);
+      await this.#sync(dirname(target));
+    } catch (error) {
+      await rm(temporary, { force: true });
+      throw explainWriteError(error, this.#root);
+    }
+  }
+
+  /** A small file beside the objects, as whole. */
+  async writeSmall(target: string, content: string): Promise<void> {
+    await this.place(await this.#aside((handle) => handle.writeFile(content)), target);
+  }
+
+  /** Also removes the directories that become empty below `top`. */
+  async remove(path: string, top: string): Promise<void> {
+    await rm(path, { force: true });
+    await this.#sync(dirname(path));
+    for (const parent of parentsBelow(top, path)) {
+      if (!(await removeIfEmpty(parent))) return;
+    }
+  }
+
+  async #aside(fill: (handle: FileHandle) => Promise<void>): Promise<string> {
+    const path = join(this.#temporary, randomUUID());
+    try {
+      const handle = await open(path, "wx");
+      try {
+        await fill(handle);
+        await handle.sync();
+      } finally {
+        await handle.close();
+      }
+      return path;
+    } catch (error) {
+      await rm(path, { force: true });
+      throw explainWriteError(error, this.#root);
+    }
+  }
+
+  async #renameInto(temporary: string, target: string): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await rename(temporary, target);
+      } catch (error) {
+        // The directory is not there yet, or a delete took it away because it was empty.
+        if (codeOf(error) !== "ENOENT" || attempt === 100) throw error;
+        await this.#makeDirectory(dirname(target));
+      }
+    }
+  }
+
+  async #makeDirectory(directory: string): Promise<void> {
+    const first = await mkdir(directory, { recursive: true });
+    if (first === undefined) return;
+    // Each new directory is a name in the one above it.
+    for (let made = directory; made.length >= first.length; made = dirname(made))
+      await this.#sync(dirname(made));
+  }
+}
+
+async function writeBody(handle: FileHandle, body: ObjectBody): Promise<Written> {
+  const hash = createHash("md5");
+  let size = 0;
+  let pending: Uint8Array[] = [];
+  let pendingBytes = 0;
+  const flush = async (): Promise<void> => {
+    const chunks = pending;
+    pending = [];
+    pendingBytes = 0;
+    if (chunks.length > 0)
+      await handle.appendFile(chunks.length === 1 ? (chunks[0] ?? "") : Buffer.concat(chunks));
+  };
+  for await (const chunk of body instanceof Uint8Array ? [body] : body) {
+    hash.update(chunk);
+    size += chunk.length;
+    pending.push(chunk);
+    pendingBytes += chunk.length;
+    if (pendingBytes >= WRITE_BYTES) await flush();
+  }
+  await flush();
+  return { size, md5: hash.digest() };
+}
+
+async function removeIfEmpty(directory: string): Promise<boolean> {
+  try {
+    await rmdir(directory);
+    return true;
+  } catch (error) {
+    const code = codeOf(error);
+    if (code === "ENOTEMPTY" || code === "EEXIST" || code === "ENOENT") return false;
+    throw error;
+  }
+}

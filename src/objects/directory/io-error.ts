@@ -1,0 +1,24 @@
+import { BoxkiteError } from "../../domain/errors.ts";
+
+/** The errno name of a system error, as `ENOENT`. */
+export function codeOf(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !("code" in error)) return undefined;
+  return typeof error.code === "string" ? error.code : undefined;
+}
+
+const UNWRITABLE: Readonly<Record<string, string>> = {
+  ENOSPC: "its disk is full",
+  EDQUOT: "its disk quota is used up",
+  EROFS: "its file system is read-only",
+  EACCES: "this process may not write there",
+};
+
+/** Says in words what stops every write. Other errors, and those of the body's source, stay as they are. */
+export function explainWriteError(error: unknown, directory: string): unknown {
+  const reason = UNWRITABLE[codeOf(error) ?? ""];
+  if (reason === undefined || error instanceof BoxkiteError) return error;
+  return new BoxkiteError("DATA_DIRECTORY_UNUSABLE", `cannot write objects to ${directory}: ${reason}`, {
+    cause: error,
+    hint: `free some space, or make the directory writable: df -h ${directory}`,
+  });
+}

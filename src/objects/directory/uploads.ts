@@ -1,0 +1,144 @@
+/**
+ * Uploads in parts, and the parts of the objects that they became.
+ *
+ * `uploads/<id>.json` says that an upload is in progress, or that the parts of a replaced object are
+ * about to be removed; `parts/<id>/<number>@` are the parts, each a file like an object's. Completing an
+ * upload writes an object that names its parts, and then removes the `.json`: no bytes are copied. A
+ * `.json` that a crash left is settled at open by one question: does the object still name these parts?
+ */
+import { randomBytes } from "node:crypto";
+import { readdir, readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { Upload } from "../hosted-store.ts";
+import { mapInBatches } from "./batches.ts";
+import type { FileArea } from "./file-area.ts";
+import { codeOf } from "./io-error.ts";
+import { compareKeys } from "./key-order.ts";
+
+interface Journal extends Upload {
+  readonly state: "inProgress" | "removing";
+}
+
+const UPLOAD_ID = /^[0-9a-f]{32}$/;
+const JOURNAL_SUFFIX = ".json";
+
+export class Uploads {
+  readonly #journals: string;
+  readonly #parts: string;
+  readonly #files: FileArea;
+  /** How many readers an upload's parts have; they are removed after the last one. */
+  readonly #readers = new Map<string, number>();
+  readonly #removeLater = new Set<string>();
+
+  constructor(directory: string, files: FileArea) {
+    this.#journals = join(directory, "uploads");
+    this.#parts = join(directory, "parts");
+    this.#files = files;
+  }
+
+  partPath(uploadId: string, number: number): string {
+    return join(this.#parts, uploadId, `${String(number).padStart(5, "0")}@`);
+  }
+
+  async create(upload: Omit<Upload, "id">): Promise<Upload> {
+    const created: Upload = { ...upload, id: randomBytes(16).toString("hex") };
+    await this.#writeJournal({ ...created, state: "inProgress" });
+    return created;
+  }
+
+  async find(key: string, id: string): Promise<Upload | undefined> {
+    const journal = await this.#readJournal(id);
+    return journal?.state === "inProgress" && journal.key === key ? journal : undefined;
+  }
+
+  async list(prefix: string): Promise<Upload[]> {
+    const journals = await this.#allJournals();
+    return journals
+      .filter(({ state, key }) => state === "inProgress" && key.startsWith(prefix))
+      .sort((a, b) => compareKeys(a.key, b.key) || a.createdAt - b.createdAt);
+  }
+
+  async partNumbers(uploadId: string): Promise<number[]> {
+    try {
+      const names = await readdir(join(this.#parts, uploadId));
+      return names.map((name) => Number.parseInt(name, 10)).sort((a, b) => a - b);
+    } catch (error) {
+      if (codeOf(error) === "ENOENT") return [];
+      throw error;
+    }
+  }
+
+  /** The object now names the parts; the upload is over. */
+  async finish(uploadId: string): Promise<void> {
+    await this.#files.remove(this.#journalPath(uploadId), this.#journals);
+  }
+
+  /** Removes an upload that did not become an object. */
+  async discard(uploadId: string): Promise<void> {
+    await rm(join(this.#parts, uploadId), { recursive: true, force: true });
+    await this.finish(uploadId);
+  }
+
+  /** To be called before the object that names these parts is replaced. */
+  async announceRemoval(key: string, uploadId: string, now: number): Promise<void> {
+    await this.#writeJournal({ id: uploadId, key, createdAt: now, attributes: {}, state: "removing" });
+  }
+
+  /** Removes the parts of a replaced object, at once or after their last reader. */
+  async removeParts(uploadId: string): Promise<void> {
+    if (this.#readers.has(uploadId)) this.#removeLater.add(uploadId);
+    else await this.discard(uploadId);
+  }
+
+  /** Keeps the parts from being removed until the returned function is called. */
+  hold(uploadId: string): () => Promise<void> {
+    this.#readers.set(uploadId, (this.#readers.get(uploadId) ?? 0) + 1);
+    let held = true;
+    return async () => {
+      if (!held) return;
+      held = false;
+      const left = (this.#readers.get(uploadId) ?? 0) - 1;
+      if (left > 0) {
+        this.#readers.set(uploadId, left);
+        return;
+      }
+      this.#readers.delete(uploadId);
+      if (this.#removeLater.delete(uploadId)) await this.discard(uploadId);
+    };
+  }
+
+  /** After a crash: goes on with what was begun. `names` tells whether the object names these parts. */
+  async recover(names: (key: string, uploadId: string) => Promise<boolean>): Promise<void> {
+    for (const { id, key, state } of await this.#allJournals()) {
+      if (await names(key, id)) await this.finish(id);
+      else if (state === "removing") await this.discard(id);
+    }
+  }
+
+  async #allJournals(): Promise<Journal[]> {
+    const names = await readdir(this.#journals);
+    const found = await mapInBatches(names, (name) =>
+      this.#readJournal(name.slice(0, -JOURNAL_SUFFIX.length)),
+    );
+    return found.filter((journal) => journal !== undefined);
+  }
+
+  async #readJournal(id: string): Promise<Journal | undefined> {
+    // The id comes from a client and becomes a path.
+    if (!UPLOAD_ID.test(id)) return undefined;
+    try {
+      return JSON.parse(await readFile(this.#journalPath(id), "utf8")) as Journal;
+    } catch (error) {
+      if (codeOf(error) === "ENOENT") return undefined;
+      throw error;
+    }
+  }
+
+  async #writeJournal(journal: Journal): Promise<void> {
+    await this.#files.writeSmall(this.#journalPath(journal.id), JSON.stringify(journal));
+  }
+
+  #journalPath(id: string): string {
+    return join(this.#journals, `${id}${JOURNAL_SUFFIX}`);
+  }
+}

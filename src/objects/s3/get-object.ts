@@ -1,0 +1,88 @@
+/** GetObject and HeadObject. */
+import { pipeline } from "node:stream/promises";
+import type { OpenObject, StoredObject } from "../hosted-store.ts";
+import { checksumHeadersOf, headersOf, RESPONSE_OVERRIDES } from "./attributes.ts";
+import { parseRange, type ByteRange } from "./byte-range.ts";
+import { authorize, type Call } from "./call.ts";
+import { checkReadConditions, ifRangeHolds } from "./conditions.ts";
+import { sendEmpty, setHeaders, type ResponseHeaders } from "./respond.ts";
+import { S3Error } from "./s3-error.ts";
+
+export async function getObject(call: Call): Promise<void> {
+  const { request, response, store } = call;
+  await authorize(call, "read", request.key);
+  const object = await store.open(request.key);
+  if (object === undefined) throw noSuchKey(request.key);
+  const answer = await orClose(object, () => answerFor(call, object.info));
+  if (answer.status === 304) {
+    await object.close();
+    return sendEmpty(response, 304, answer.headers);
+  }
+  response.statusCode = answer.status;
+  setHeaders(response, answer.headers);
+  await pipeline(object.stream(answer.range), response);
+}
+
+export async function headObject(call: Call): Promise<void> {
+  const { request, response, store } = call;
+  await authorize(call, "read", request.key);
+  const object = await store.head(request.key);
+  if (object === undefined) throw noSuchKey(request.key);
+  const answer = answerFor(call, object);
+  sendEmpty(response, answer.status, answer.headers);
+}
+
+export function noSuchKey(key: string): S3Error {
+  return new S3Error("NoSuchKey", "The specified key does not exist.", { Key: key });
+}
+
+interface Answer {
+  readonly status: 200 | 206 | 304;
+  readonly headers: ResponseHeaders;
+  readonly range?: ByteRange;
+}
+
+/** Throws PreconditionFailed, InvalidRange. */
+function answerFor({ request }: Call, object: StoredObject): Answer {
+  if (checkReadConditions(request, object) === "notModified") {
+    const { etag, "last-modified": lastModified } = headersOf(object);
+    return { status: 304, headers: { etag, "last-modified": lastModified } };
+  }
+  const range = ifRangeHolds(request, object) ? parseRange(request.header("range"), object.size) : undefined;
+  const wantsChecksum = request.header("x-amz-checksum-mode")?.toUpperCase() === "ENABLED";
+  const headers = {
+    ...headersOf(object),
+    ...overrides(request.query),
+    // The checksum is of the whole; a client would hold it against the part.
+    ...(wantsChecksum && range === undefined ? checksumHeadersOf(object) : {}),
+  };
+  if (range === undefined) return { status: 200, headers: { ...headers, "content-length": object.size } };
+  const { start, end } = range;
+  return {
+    status: 206,
+    headers: {
+      ...headers,
+      "content-length": end - start + 1,
+      "content-range": `bytes ${start}-${end}/${object.size}`,
+    },
+    range,
+  };
+}
+
+function overrides(query: Call["request"]["query"]): ResponseHeaders {
+  return Object.fromEntries(
+    query.flatMap(([name, value]) => {
+      const header = RESPONSE_OVERRIDES[name];
+      return header === undefined ? [] : [[header, value]];
+    }),
+  );
+}
+
+async function orClose<T>(object: OpenObject, work: () => T): Promise<T> {
+  try {
+    return work();
+  } catch (error) {
+    await object.close();
+    throw error;
+  }
+}

@@ -1,0 +1,112 @@
+/**
+ * The part of S3's REST API that object clients use, path-style (`/<bucket>/<key>`), over one bucket.
+ * https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations_Amazon_Simple_Storage_Service.html
+ */
+import { randomBytes } from "node:crypto";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { BoxkiteError, messageOf } from "../../domain/errors.ts";
+import type { Clock } from "../../lib/clock.ts";
+import type { Logger } from "../../lib/log.ts";
+import { codeOf } from "../directory/io-error.ts";
+import { ConditionFailedError, type HostedStore } from "../hosted-store.ts";
+import { refuseUnknownHeaders } from "./attributes.ts";
+import { authenticate } from "./authenticate.ts";
+import { noSuchKey } from "./get-object.ts";
+import { operationOf } from "./operations.ts";
+import { DEFAULT_REGION } from "./presign.ts";
+import type { FindPrincipal } from "./principal.ts";
+import { sendError } from "./respond.ts";
+import { S3Error } from "./s3-error.ts";
+import { parseRequest } from "./s3-request.ts";
+
+export interface S3HandlerOptions {
+  readonly store: HostedStore;
+  readonly bucket: string;
+  /** Signatures for other regions are refused; without it any region will do. */
+  readonly region?: string;
+  readonly log: Logger;
+  readonly clock: Clock;
+  readonly principals: FindPrincipal;
+}
+
+export type S3Handler = (request: IncomingMessage, response: ServerResponse) => void;
+
+export function createS3Handler(options: S3HandlerOptions): S3Handler {
+  return (request, response) => void serve(options, request, response);
+}
+
+/** Never rejects. */
+async function serve(
+  options: S3HandlerOptions,
+  incoming: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const requestId = randomBytes(8).toString("hex").toUpperCase();
+  const log = options.log.child({ request: requestId });
+  response.setHeader("x-amz-request-id", requestId);
+  try {
+    await answer(options, log, incoming, response);
+  } catch (error) {
+    fail(error, log, requestId, incoming, response);
+  }
+}
+
+async function answer(
+  options: S3HandlerOptions,
+  log: Logger,
+  incoming: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const { bucket, region = DEFAULT_REGION, store, clock } = options;
+  const request = parseRequest(incoming);
+  const authenticated = await authenticate(request, options);
+  if (request.bucket !== "" && request.bucket !== bucket) {
+    throw new S3Error("NoSuchBucket", `The specified bucket does not exist; the only one is ${bucket}.`, {
+      BucketName: request.bucket,
+    });
+  }
+  refuseUnknownHeaders(request);
+  const operation = operationOf(request);
+  await operation.run({ request, response, authenticated, store, bucket, region, clock, log });
+}
+
+function fail(
+  error: unknown,
+  log: Logger,
+  requestId: string,
+  incoming: IncomingMessage,
+  response: ServerResponse,
+): void {
+  const method = incoming.method ?? "";
+  const path = (incoming.url ?? "").split("?")[0] ?? "";
+  if (response.destroyed || incoming.aborted) {
+    log.debug("object client went away", { method, path, error: messageOf(error) });
+    return;
+  }
+  const s3Error = s3ErrorOf(error);
+  if (s3Error.code === "InternalError") log.error("object request failed", { method, path, error });
+  if (s3Error.code === "InsufficientStorage") log.error("objects cannot be written", { method, path, error });
+  if (response.headersSent) {
+    // The status went out already; cutting the connection is the only way to say that the body is not whole.
+    response.destroy();
+    return;
+  }
+  for (const name of response.getHeaderNames()) if (name !== "x-amz-request-id") response.removeHeader(name);
+  sendError(response, s3Error, requestId, path);
+  // What is left of the body is read and dropped: many clients look for an answer only after sending it all.
+  incoming.resume();
+}
+
+function s3ErrorOf(error: unknown): S3Error {
+  if (error instanceof S3Error) return error;
+  if (error instanceof ConditionFailedError) {
+    if (!error.exists) return noSuchKey(error.key);
+    return new S3Error("PreconditionFailed", "At least one of the pre-conditions you specified did not hold");
+  }
+  if (error instanceof BoxkiteError) {
+    if (error.code === "INVALID_ARGUMENT") return new S3Error("InvalidArgument", error.message);
+    const errno = codeOf(error.cause);
+    if (errno === "ENOSPC" || errno === "EDQUOT") return new S3Error("InsufficientStorage", error.message);
+  }
+  return new S3Error("InternalError", "We encountered an internal error. Please try again.");
+}

@@ -1,0 +1,15 @@
+/** Who signs a request, and what they may touch. */
+export type S3Operation = "read" | "write" | "delete" | "list";
+
+export interface S3Principal {
+  /** For the log. */
+  readonly name: string;
+  readonly secretAccessKey: string;
+  /** For `list` the key is the prefix that was asked for. */
+  allows(operation: S3Operation, key: string): boolean | Promise<boolean>;
+}
+
+/** Undefined for an access key that nobody has. */
+export type FindPrincipal = (
+  accessKeyId: string,
+) => S3Principal | undefined | Promise<S3Principal | undefined>;

@@ -1,0 +1,18 @@
+import { attributesOf, checksumHeadersOf } from "./attributes.ts";
+import { authorize, type Call } from "./call.ts";
+import { writeConditionOf } from "./conditions.ts";
+import { sendEmpty } from "./respond.ts";
+import { verifyBody } from "./verified-body.ts";
+
+export async function putObject(call: Call): Promise<void> {
+  const { request, response, store } = call;
+  await authorize(call, "write", request.key);
+  const condition = writeConditionOf(request);
+  const body = verifyBody(request, call.authenticated);
+  const stored = await store.put(request.key, body.bytes, {
+    ...attributesOf(request),
+    ...(condition === undefined ? {} : { condition }),
+    checksum: body.checksum,
+  });
+  sendEmpty(response, 200, { etag: stored.etag, ...checksumHeadersOf(stored) });
+}

@@ -1,0 +1,79 @@
+/** A request as S3 reads it. The URL is taken apart by hand: a URL parser would resolve `..` in keys. */
+import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
+import { MAX_KEY_BYTES } from "../directory/key-path.ts";
+import { S3Error } from "./s3-error.ts";
+
+export interface S3Request {
+  readonly method: string;
+  /** Decoded, with its leading slash. */
+  readonly path: string;
+  readonly bucket: string;
+  /** Empty for a request to the bucket. */
+  readonly key: string;
+  /** Decoded, in the order of the URL. */
+  readonly query: readonly (readonly [name: string, value: string])[];
+  /** The first value of a parameter. */
+  parameter(name: string): string | undefined;
+  readonly headers: IncomingHttpHeaders;
+  /** Several values of one header are joined by commas. */
+  header(name: string): string | undefined;
+  readonly incoming: IncomingMessage;
+}
+
+/** Throws InvalidURI, InvalidArgument, KeyTooLongError. */
+export function parseRequest(incoming: IncomingMessage): S3Request {
+  const url = incoming.url ?? "/";
+  const mark = url.indexOf("?");
+  const path = decode(mark === -1 ? url : url.slice(0, mark));
+  const query = mark === -1 ? [] : parseQuery(url.slice(mark + 1));
+  const slash = path.indexOf("/", 1);
+  const bucket = slash === -1 ? path.slice(1) : path.slice(1, slash);
+  const key = slash === -1 ? "" : path.slice(slash + 1);
+  checkKeyOfUrl(key);
+  const { headers } = incoming;
+  return {
+    method: incoming.method ?? "GET",
+    path,
+    bucket,
+    key,
+    query,
+    parameter: (name) => query.find(([candidate]) => candidate === name)?.[1],
+    headers,
+    header: (name) => {
+      // HTTP/2 has no Host header.
+      const value = name === "host" ? (headers.host ?? headers[":authority"]) : headers[name];
+      return Array.isArray(value) ? value.join(",") : value;
+    },
+    incoming,
+  };
+}
+
+export function checkKeyOfUrl(key: string): void {
+  if (Buffer.byteLength(key) > MAX_KEY_BYTES) {
+    throw new S3Error("KeyTooLongError", `The key is longer than ${MAX_KEY_BYTES} bytes.`);
+  }
+  if (key.includes("\0")) throw new S3Error("InvalidArgument", "A key cannot have a NUL.");
+}
+
+/** Percent-escapes only; throws InvalidURI. */
+export function decode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw new S3Error(
+      "InvalidURI",
+      `${JSON.stringify(text.slice(0, 200))} is not valid percent-encoding of UTF-8.`,
+    );
+  }
+}
+
+function parseQuery(text: string): [string, string][] {
+  return text
+    .split("&")
+    .filter((pair) => pair !== "")
+    .map((pair) => {
+      const equals = pair.indexOf("=");
+      const [name, value] = equals === -1 ? [pair, ""] : [pair.slice(0, equals), pair.slice(equals + 1)];
+      return [decode(name.replaceAll("+", " ")), decode(value.replaceAll("+", " "))];
+    });
+}

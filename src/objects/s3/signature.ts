@@ -1,0 +1,107 @@
+/**
+ * Signature Version 4 for S3.
+ * https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html
+ */
+import { createHash, createHmac, timingSafeEqual } from "node:crypto";
+import { encodeUri, encodeUriPath } from "./uri-encoding.ts";
+
+export const ALGORITHM = "AWS4-HMAC-SHA256";
+export const UNSIGNED_PAYLOAD = "UNSIGNED-PAYLOAD";
+export const EMPTY_SHA256 = sha256Hex("");
+
+/** What a signature is good for: one day, one region. */
+export interface Scope {
+  /** `YYYYMMDD`. */
+  readonly date: string;
+  readonly region: string;
+}
+
+export interface SigningContext {
+  readonly scope: Scope;
+  /** `YYYYMMDDThhmmssZ`. */
+  readonly timestamp: string;
+  readonly key: Uint8Array;
+}
+
+export interface CanonicalParts {
+  readonly method: string;
+  /** Decoded. */
+  readonly path: string;
+  /** Decoded, without the signature itself. */
+  readonly query: readonly (readonly [name: string, value: string])[];
+  /** Those that are signed; names in lower case. */
+  readonly headers: readonly (readonly [name: string, value: string])[];
+  readonly payloadHash: string;
+}
+
+export function scopeText({ date, region }: Scope): string {
+  return `${date}/${region}/s3/aws4_request`;
+}
+
+export function signingContext(secretAccessKey: string, scope: Scope, timestamp: string): SigningContext {
+  let key: Uint8Array = Buffer.from(`AWS4${secretAccessKey}`);
+  for (const part of [scope.date, scope.region, "s3", "aws4_request"]) key = hmac(key, part);
+  return { scope, timestamp, key };
+}
+
+export function canonicalRequest(parts: CanonicalParts): string {
+  const headers = parts.headers.toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return [
+    parts.method,
+    encodeUriPath(parts.path),
+    canonicalQuery(parts.query),
+    ...headers.map(([name, value]) => `${name}:${value.trim().replaceAll(/\s+/g, " ")}`),
+    "",
+    headers.map(([name]) => name).join(";"),
+    parts.payloadHash,
+  ].join("\n");
+}
+
+export function canonicalQuery(query: CanonicalParts["query"]): string {
+  return query
+    .map(([name, value]) => [encodeUri(name), encodeUri(value)] as const)
+    .sort(([a, x], [b, y]) => (a === b ? order(x, y) : order(a, b)))
+    .map(([name, value]) => `${name}=${value}`)
+    .join("&");
+}
+
+/** `algorithm` and the lines differ between a request, a chunk of its body and the body's trailer. */
+export function stringToSign(context: SigningContext, algorithm: string, lines: readonly string[]): string {
+  return [algorithm, context.timestamp, scopeText(context.scope), ...lines].join("\n");
+}
+
+export function sign(context: SigningContext, text: string): string {
+  return hmac(context.key, text).toString("hex");
+}
+
+/** In a time that does not depend on where they differ. */
+export function sameSignature(a: string, b: string): boolean {
+  const [x, y] = [Buffer.from(a), Buffer.from(b)];
+  return x.length === y.length && timingSafeEqual(x, y);
+}
+
+export function sha256Hex(data: Uint8Array | string): string {
+  return createHash("sha256").update(data).digest("hex");
+}
+
+export function timestampOf(ms: number): string {
+  return new Date(ms).toISOString().replaceAll(/[-:]|\.\d{3}/g, "");
+}
+
+/** Milliseconds since the epoch; undefined if it is not `YYYYMMDDThhmmssZ`. */
+export function parseTimestamp(timestamp: string): number | undefined {
+  const match = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(timestamp);
+  if (match === null) return undefined;
+  const [, year, month, day, hour, minute, second] = match;
+  const ms = Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`);
+  return Number.isNaN(ms) ? undefined : ms;
+}
+
+function hmac(key: Uint8Array, text: string): Buffer {
+  return createHmac("sha256", key).update(text).digest();
+}
+
+function order(a: string, b: string): number {
+  if (a === b) return 0;
+  return a < b ? -1 : 1;
+}

@@ -1,0 +1,116 @@
+/** One stream per parent with the states of all its children. */
+import { setTimeout as sleep } from "node:timers/promises";
+import { Code, ConnectError, type Client } from "@connectrpc/connect";
+import type { ActionIdentifier } from "../wire/gen/flyteidl2/common/identifier_pb.js";
+import { ActionPhase } from "../wire/gen/flyteidl2/common/phase_pb.js";
+import type { ActionsService } from "../wire/gen/flyteidl2/actions/actions_service_pb.js";
+import type { ActionUpdate } from "../wire/gen/flyteidl2/workflow/state_service_pb.js";
+
+const TERMINAL: ReadonlySet<ActionPhase> = new Set([
+  ActionPhase.SUCCEEDED,
+  ActionPhase.FAILED,
+  ActionPhase.ABORTED,
+  ActionPhase.TIMED_OUT,
+  ActionPhase.RECOVERED,
+]);
+
+/** Consecutive failures before the parent gives up; with the longest wait about twenty minutes. */
+const MAX_FAILURES = 40;
+const MAX_WAIT_MS = 30_000;
+/** A server that sends no end-of-snapshot mark is taken to have sent all. */
+const SNAPSHOT_WAIT_MS = 5000;
+
+export class ChildWatch {
+  readonly #client: Client<typeof ActionsService>;
+  readonly #parent: Pick<ActionIdentifier, "name"> & { readonly run: NonNullable<ActionIdentifier["run"]> };
+  readonly #headers: Record<string, string>;
+  readonly #states = new Map<string, ActionUpdate>();
+  readonly #waiters = new Map<string, PromiseWithResolvers<ActionUpdate>>();
+  readonly #stop = new AbortController();
+  readonly #synced = Promise.withResolvers<void>();
+  #started = false;
+  #failure: Error | undefined;
+
+  constructor(
+    client: Client<typeof ActionsService>,
+    parent: Pick<ActionIdentifier, "name"> & { readonly run: NonNullable<ActionIdentifier["run"]> },
+    headers: Record<string, string>,
+  ) {
+    this.#client = client;
+    this.#parent = parent;
+    this.#headers = headers;
+  }
+
+  /** Resolves when the states of all children there are have come in. */
+  async ready(): Promise<void> {
+    if (!this.#started) {
+      this.#started = true;
+      this.#watch().catch((error: unknown) => this.#fail(error as Error));
+      setTimeout(() => this.#synced.resolve(), SNAPSHOT_WAIT_MS).unref();
+    }
+    await this.#synced.promise;
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  /** The last state of a child, if the server has told one. */
+  state(name: string): ActionUpdate | undefined {
+    return this.#states.get(name);
+  }
+
+  /** Resolves to the state in which the child has ended. */
+  ended(name: string): Promise<ActionUpdate> {
+    const known = this.#states.get(name);
+    if (known !== undefined && TERMINAL.has(known.phase)) return Promise.resolve(known);
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    let waiter = this.#waiters.get(name);
+    if (waiter === undefined) {
+      waiter = Promise.withResolvers();
+      this.#waiters.set(name, waiter);
+    }
+    return waiter.promise;
+  }
+
+  close(): void {
+    this.#stop.abort();
+  }
+
+  async #watch(): Promise<void> {
+    for (let failures = 0; !this.#stop.signal.aborted; ) {
+      try {
+        const stream = this.#client.watchForUpdates(
+          { filter: { case: "parentActionId", value: this.#parent } },
+          { headers: this.#headers, signal: this.#stop.signal },
+        );
+        for await (const { message } of stream) {
+          failures = 0;
+          if (message.case === "actionUpdate") this.#take(message.value);
+          else if (message.case === "controlMessage" && message.value.sentinel) this.#synced.resolve();
+        }
+      } catch (error) {
+        if (this.#stop.signal.aborted) return;
+        const { code } = ConnectError.from(error);
+        failures = code === Code.Unimplemented || code === Code.PermissionDenied || code === Code.Unauthenticated ? MAX_FAILURES : failures + 1;
+        if (failures >= MAX_FAILURES) throw new Error(`the watch of child actions failed: ${String(error)}`, { cause: error });
+      }
+      await sleep(Math.min(1000 * 2 ** Math.min(failures, 10), MAX_WAIT_MS), undefined, { signal: this.#stop.signal }).catch(
+        () => undefined,
+      );
+    }
+  }
+
+  #take(update: ActionUpdate): void {
+    const name = update.actionId?.name;
+    if (name === undefined) return;
+    this.#states.set(name, update);
+    if (!TERMINAL.has(update.phase)) return;
+    this.#waiters.get(name)?.resolve(update);
+    this.#waiters.delete(name);
+  }
+
+  #fail(error: Error): void {
+    this.#failure = error;
+    this.#synced.resolve();
+    for (const waiter of this.#waiters.values()) waiter.reject(error);
+    this.#waiters.clear();
+  }
+}

@@ -1,0 +1,44 @@
+/** Code bundles: downloaded and unpacked before the task's module is loaded. */
+import { chmodSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { basename, dirname, join, resolve, sep } from "node:path";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { gunzipSync } from "node:zlib";
+import type { Storage } from "../client/storage/storage.ts";
+
+/**
+ * Unpacks the bundle into its destination. A file that says so already there means that someone has
+ * done it: an earlier action in the same container, or the platform when it made the container.
+ */
+export async function extractBundle(
+  storage: Storage,
+  bundle: { readonly uri: string; readonly destination: string },
+): Promise<void> {
+  const destination = resolve(bundle.destination);
+  const marker = join(destination, `.${basename(bundle.uri)}.extracted`);
+  if (existsSync(marker)) return;
+  const { extract } = await import("tar-stream");
+  const unpack = extract();
+  unpack.on("entry", (header, stream, next) => {
+    const target = resolve(destination, header.name);
+    if (target !== destination && !target.startsWith(destination + sep)) {
+      next(new Error(`the bundle has an entry outside of its folder: ${header.name}`));
+      return;
+    }
+    const chunks: Uint8Array[] = [];
+    stream.on("data", (chunk) => chunks.push(chunk as Uint8Array));
+    stream.on("end", () => {
+      if (header.type === "directory") mkdirSync(target, { recursive: true });
+      else if (header.type === "file") {
+        mkdirSync(dirname(target), { recursive: true });
+        writeFileSync(target, Buffer.concat(chunks));
+        if (header.mode !== undefined) chmodSync(target, header.mode | 0o600);
+      }
+      next();
+    });
+    stream.resume();
+  });
+  const bytes = gunzipSync(await storage.read(bundle.uri));
+  await pipeline(Readable.from([bytes]), unpack);
+  writeFileSync(marker, "");
+}

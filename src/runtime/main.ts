@@ -1,0 +1,54 @@
+/** `a0-ts`: the program that a task container runs. */
+import { parseArguments, UsageError, type RuntimeArguments } from "./arguments.ts";
+import { recordFailure, runAction, type Outcome } from "./run-action.ts";
+import { openStorage } from "../client/storage/storage.ts";
+import { ActionAbortedError, encodeError } from "../sdk/errors.ts";
+
+/** As Python's `a0`: an error of the task's own is no error of the process; the platform reads error.pb. */
+const EXIT_CODES: Readonly<Record<Outcome, number>> = { succeeded: 0, failed: 0, unloadable: 1 };
+const EXIT_USAGE = 2;
+const EXIT_CRASH = 1;
+const EXIT_TERMINATED = 143;
+
+/** How long a task may take to end once it was told to. */
+const GRACE_MS = 10_000;
+
+async function main(): Promise<number> {
+  let given: RuntimeArguments;
+  try {
+    given = parseArguments(process.argv.slice(2), process.env);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    process.stderr.write(`a0-ts: ${error.message}\n`);
+    return EXIT_USAGE;
+  }
+  process.setSourceMapsEnabled(true);
+  const crash = (error: unknown): void => {
+    // An error that nobody awaited: the process is in no state to go on, but the reason is kept.
+    recordFailure(openStorage(process.env), given, encodeError(error)).then(
+      () => exit(EXIT_CRASH),
+      () => exit(EXIT_CRASH),
+    );
+  };
+  process.on("uncaughtException", crash);
+  process.on("unhandledRejection", crash);
+  const abort = new AbortController();
+  const terminated = Promise.withResolvers<"terminated">();
+  process.once("SIGTERM", () => {
+    abort.abort(new ActionAbortedError("the platform ends this action"));
+    setTimeout(() => terminated.resolve("terminated"), GRACE_MS).unref();
+  });
+  const outcome = await Promise.race([runAction(given, process.env, abort.signal), terminated.promise]);
+  if (outcome === "terminated" || abort.signal.aborted) return EXIT_TERMINATED;
+  return EXIT_CODES[outcome];
+}
+
+/** Ends the process at once, whatever timers and connections the task left, but not before its output is out. */
+function exit(code: number): void {
+  process.stdout.write("", () => process.stderr.write("", () => process.exit(code)));
+}
+
+main().then(exit, (error: unknown) => {
+  process.stderr.write(`a0-ts: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  exit(EXIT_CRASH);
+});

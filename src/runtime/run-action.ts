@@ -1,0 +1,186 @@
+/** One action, from its inputs to its outputs or its error. */
+import { resolve } from "node:path";
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import type { RuntimeArguments } from "./arguments.ts";
+import type { Container } from "./container.ts";
+import { encodeErrorDocument } from "./error-document.ts";
+import { extractBundle } from "./extract-bundle.ts";
+import { loadTask } from "./load-task.ts";
+import type { RemoteController } from "./remote-controller.ts";
+import type { Environment } from "../client/config-file.ts";
+import { scopedBlobStore } from "../client/storage/blob-store.ts";
+import { BlobNotFoundError, joinUri, openStorage, type Storage } from "../client/storage/storage.ts";
+import { CallCounter, type ActiveContext, type CheckpointStore, type Controller } from "../sdk/active-context.ts";
+import { publicContext } from "../sdk/context.ts";
+import { encodeError, type ErrorRecord } from "../sdk/errors.ts";
+import { renderReport } from "../sdk/report.ts";
+import { sharedState } from "../sdk/state.ts";
+import type { TaskDefinition } from "../sdk/task.ts";
+import { decodeInputs, encodeOutputs } from "../sdk/values.ts";
+import { timestampFromDate } from "../wire/literals/time.ts";
+import { LiteralSchema } from "../wire/gen/flyteidl2/core/literals_pb.js";
+import { InputsSchema, NamedLiteralSchema, OutputsSchema, type Inputs } from "../wire/gen/flyteidl2/task/common_pb.js";
+
+/**
+ * `failed`: the task ended with an error of its own, which is on record; the process ends well.
+ * `unloadable`: the task could not be begun; that is on record, too, but the process ends badly.
+ */
+export type Outcome = "succeeded" | "failed" | "unloadable";
+
+/** Keys of the context that are the platform's own and not handed on. */
+const KICKOFF_TIME_INPUT = "_u_kickoff_time_input_arg";
+const RESERVED = new Set([KICKOFF_TIME_INPUT, "_u_produced_artifacts"]);
+
+export async function runAction(given: RuntimeArguments, env: Environment, signal: AbortSignal): Promise<Outcome> {
+  const storage = openStorage(env);
+  const state = sharedState();
+  state.inContainer = true;
+  let definition: TaskDefinition;
+  const folder = given.bundle === undefined ? process.cwd() : resolve(given.bundle.destination);
+  // The inputs don't depend on the code: they are read meanwhile.
+  const reading = readInputs(storage, given);
+  reading.catch(() => undefined);
+  try {
+    if (given.bundle !== undefined) await extractBundle(storage, given.bundle);
+    definition = await loadTask(given.modulePath, given.exportName, folder);
+  } catch (error) {
+    await recordFailure(storage, given, encodeError(error));
+    return "unloadable";
+  }
+  const container: Container = { arguments: given, env, storage, rootDir: folder };
+  const controller = new LazyController(container);
+  try {
+    const inputs = await reading;
+    const context = makeContext(given, definition, inputs, controller, signal);
+    const parsed = await decodeInputs(definition.fullName, definition.interface, inputs);
+    const returned = await state.storage.run(context, async () => definition.fn(parsed as never, publicContext(context)));
+    if (context.report.tabs.size > 0) await controller.saveReport(renderReport(context.report.tabs));
+    const outputs = await encodeOutputs(definition.fullName, definition.interface, returned);
+    await storage.write(joinUri(given.outputsPath, "outputs.pb"), toBinary(OutputsSchema, outputs));
+    return "succeeded";
+  } catch (error) {
+    await recordFailure(storage, given, encodeError(error));
+    return "failed";
+  } finally {
+    controller.close();
+  }
+}
+
+/** Writes error.pb, and says the same on standard error for the log. */
+export async function recordFailure(storage: Storage, given: RuntimeArguments, record: ErrorRecord): Promise<void> {
+  process.stderr.write(`${record.code}: ${record.message}\n`);
+  await storage.write(joinUri(given.outputsPath, "error.pb"), encodeErrorDocument(record));
+}
+
+async function readInputs(storage: Storage, given: RuntimeArguments): Promise<Inputs> {
+  const inputs = fromBinary(InputsSchema, await storage.read(given.inputs));
+  const kickoff = inputs.context.find((pair) => pair.key === KICKOFF_TIME_INPUT)?.value;
+  if (kickoff === undefined) return inputs;
+  // A schedule names the input that is the time of the run; its value is not in the inputs.
+  const value = create(LiteralSchema, {
+    value: {
+      case: "scalar",
+      value: {
+        value: { case: "primitive", value: { value: { case: "datetime", value: timestampFromDate(given.runStartTime) } } },
+      },
+    },
+  });
+  inputs.literals = inputs.literals.filter((literal) => literal.name !== kickoff);
+  inputs.literals.push(create(NamedLiteralSchema, { name: kickoff, value }));
+  return inputs;
+}
+
+function makeContext(
+  given: RuntimeArguments,
+  definition: TaskDefinition,
+  inputs: Inputs,
+  controller: Controller,
+  signal: AbortSignal,
+): ActiveContext {
+  const { org, project, domain, run, action } = given;
+  const custom = inputs.context.filter((pair) => !RESERVED.has(pair.key)).map((pair) => [pair.key, pair.value] as const);
+  return {
+    mode: "remote",
+    action: { org, project, domain, run, name: action },
+    attempt: given.attempt,
+    taskName: definition.fullName,
+    version: given.version,
+    runStartTime: given.runStartTime,
+    customContext: Object.fromEntries(custom),
+    scope: { name: action, calls: new CallCounter() },
+    group: undefined,
+    inTrace: false,
+    signal,
+    controller,
+    report: { tabs: new Map() },
+  };
+}
+
+/** The connection to the server is loaded and opened by the first call: most tasks call nobody. */
+class LazyController implements Controller {
+  readonly #container: Container;
+  #remote: Promise<RemoteController> | undefined;
+
+  constructor(container: Container) {
+    this.#container = container;
+  }
+
+  async #controller(): Promise<RemoteController> {
+    this.#remote ??= import("./remote-controller.ts").then(
+      ({ RemoteController: Implementation }) => new Implementation(this.#container),
+    );
+    return this.#remote;
+  }
+
+  async call(...call: Parameters<Controller["call"]>): Promise<unknown> {
+    return (await this.#controller()).call(...call);
+  }
+
+  async callReference(...call: Parameters<Controller["callReference"]>): Promise<unknown> {
+    return (await this.#controller()).callReference(...call);
+  }
+
+  async trace(...call: Parameters<Controller["trace"]>): Promise<unknown> {
+    return (await this.#controller()).trace(...call);
+  }
+
+  async condition(...call: Parameters<Controller["condition"]>): Promise<() => Promise<unknown>> {
+    return (await this.#controller()).condition(...call);
+  }
+
+  async saveReport(html: string): Promise<void> {
+    const { storage, arguments: given } = this.#container;
+    await storage.write(joinUri(given.outputsPath, "report.html"), Buffer.from(html));
+  }
+
+  get checkpoints(): CheckpointStore {
+    const { storage, arguments: given } = this.#container;
+    return {
+      load: async () => {
+        if (given.previousCheckpoint === undefined) return undefined;
+        try {
+          return await storage.read(given.previousCheckpoint);
+        } catch (error) {
+          if (error instanceof BlobNotFoundError) return undefined;
+          throw error;
+        }
+      },
+      save: async (bytes) => {
+        if (given.checkpointPath === undefined) throw new Error("the platform gave this action no place for checkpoints");
+        await storage.write(given.checkpointPath, bytes);
+      },
+    };
+  }
+
+  get blobs(): Controller["blobs"] {
+    const { storage, arguments: given } = this.#container;
+    return scopedBlobStore(storage, given.rawDataPath ?? joinUri(given.outputsPath, "data"));
+  }
+
+  close(): void {
+    this.#remote?.then(
+      (remote) => remote.close(),
+      () => undefined,
+    );
+  }
+}

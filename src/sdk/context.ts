@@ -1,0 +1,66 @@
+/** What a task may know about its own run. */
+import type { ActionIdentity, ActiveContext } from "./active-context.ts";
+import { NotInTaskError } from "./errors.ts";
+import { sharedState } from "./state.ts";
+
+/** The second argument of a task's function, and the result of `flyte.context()`. */
+export interface TaskContext {
+  readonly mode: "remote" | "local";
+  readonly action: ActionIdentity;
+  /** From 1. */
+  readonly attempt: number;
+  readonly taskName: string;
+  readonly version: string;
+  /** When the run was created; the same in every attempt and every child. */
+  readonly runStartTime: Date;
+  /** The run's key-value pairs, as given with `customContext`. */
+  readonly custom: Readonly<Record<string, string>>;
+  /** Aborts when the action is to end early: pass it to fetch and to child processes. */
+  readonly signal: AbortSignal;
+}
+
+/** The context of the running task; throws NotInTaskError elsewhere. */
+export function currentContext(): TaskContext {
+  return publicContext(activeContext("flyte.context()"));
+}
+
+/** For a function that is called directly: the surrounding task's context, or one of no run at all. */
+export function contextOrDetached(taskName: string): TaskContext {
+  const active = sharedState().storage.getStore();
+  if (active !== undefined) return publicContext(active);
+  return {
+    mode: "local",
+    action: { project: "", domain: "", org: "", run: "", name: "" },
+    attempt: 1,
+    taskName,
+    version: "",
+    runStartTime: new Date(),
+    custom: {},
+    signal: new AbortController().signal,
+  };
+}
+
+export function activeContext(what: string): ActiveContext {
+  const active = sharedState().storage.getStore();
+  if (active === undefined) throw new NotInTaskError(what);
+  return active;
+}
+
+export function publicContext(active: ActiveContext): TaskContext {
+  return {
+    mode: active.mode,
+    action: active.action,
+    attempt: active.attempt,
+    taskName: active.taskName,
+    version: active.version,
+    runStartTime: active.runStartTime,
+    custom: active.customContext,
+    signal: active.signal,
+  };
+}
+
+/** Runs a function in a context derived from the running one. */
+export function withContext<T>(changes: Partial<ActiveContext>, fn: () => T): T {
+  const active = activeContext("this");
+  return sharedState().storage.run({ ...active, ...changes }, fn);
+}

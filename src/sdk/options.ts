@@ -1,0 +1,142 @@
+/** What authors may say about an environment and its tasks, besides code and types. */
+import type { Duration } from "./duration.ts";
+
+/** A single value is both request and limit; a pair is [request, limit]. */
+type Quantity<T> = T | readonly [request: T, limit: T];
+
+export interface Resources {
+  /** Cores: 2, "500m", or ["1", "4"]. */
+  readonly cpu?: Quantity<number | string>;
+  /** Kubernetes notation: "512Mi", "4Gi", or a pair. */
+  readonly memory?: Quantity<string>;
+  /** A count, or a device with a count: "A100:2". */
+  readonly gpu?: number | string;
+  /** Ephemeral storage: "20Gi". */
+  readonly disk?: string;
+  /** Size of /dev/shm: "1Gi"; "auto" for the whole memory. */
+  readonly sharedMemory?: string;
+}
+
+export interface RetryPolicy {
+  /** How often a failed attempt is repeated: 3 means four attempts in all. */
+  readonly count: number;
+  readonly backoff?: {
+    /** Wait before the first retry. */
+    readonly base: Duration;
+    /** What the wait is multiplied with each time. @default 2 */
+    readonly factor?: number;
+    /** The longest wait. */
+    readonly cap?: Duration;
+  };
+}
+
+export interface Timeouts {
+  /** Of one attempt, once it runs. */
+  readonly maxRuntime?: Duration;
+  /** Of one attempt, until it runs. */
+  readonly maxQueuedTime?: Duration;
+  /** Of the action, over all its attempts. */
+  readonly deadline?: Duration;
+}
+
+export interface CachePolicy {
+  /** Fixed by hand; otherwise made of the function's source. */
+  readonly version?: string;
+  /** Of several equal calls at a time only one runs. @default false */
+  readonly serialize?: boolean;
+  /** Inputs that don't count. */
+  readonly ignoredInputs?: readonly string[];
+  /** Changes all versions of this task. */
+  readonly salt?: string;
+  /** Older results are not used. */
+  readonly maxAge?: Duration;
+}
+
+export interface SecretRequest {
+  readonly key: string;
+  readonly group?: string;
+  /** The environment variable to set. @default the group and key in capitals, with underscores */
+  readonly envVar?: string;
+  /** A file below /etc/flyte/secrets instead of an environment variable. */
+  readonly mount?: boolean;
+}
+
+export interface ReusePolicy {
+  /** Containers kept for this environment: a count, or [least, most]. */
+  readonly replicas: number | readonly [min: number, max: number];
+  /** Actions at a time in one container. @default 1 */
+  readonly concurrency?: number;
+  /** How long an idle environment keeps its containers. */
+  readonly idleTtl?: Duration;
+  /** How long an idle container is kept above the least count. */
+  readonly scaledownTtl?: Duration;
+}
+
+/** Settings of a task; those of its environment are the defaults. */
+export interface ExecutionOptions {
+  readonly resources?: Resources;
+  /** Environment variables of the container. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Keys, or requests that say how each is handed in. */
+  readonly secrets?: readonly (string | SecretRequest)[];
+  /** "auto": reuse results of equal inputs and equal code. @default "disable" */
+  readonly cache?: "auto" | "disable" | CachePolicy;
+  /** A count, or a policy. @default 0 */
+  readonly retries?: number | RetryPolicy;
+  /** The longest run of one attempt, or all the bounds. */
+  readonly timeout?: Duration | Timeouts;
+  /** May run on machines that can be taken away. */
+  readonly interruptible?: boolean;
+  readonly queue?: string;
+}
+
+export const EXECUTION_OPTIONS = [
+  "resources",
+  "env",
+  "secrets",
+  "cache",
+  "retries",
+  "timeout",
+  "interruptible",
+  "queue",
+] as const satisfies readonly (keyof ExecutionOptions)[];
+
+/** Later options win; environment variables are merged. */
+export function mergeOptions(...layers: readonly ExecutionOptions[]): ExecutionOptions {
+  const merged: Record<string, unknown> = {};
+  for (const layer of layers) {
+    for (const key of EXECUTION_OPTIONS) if (layer[key] !== undefined) merged[key] = layer[key];
+  }
+  const env = Object.assign({}, ...layers.map((layer) => layer.env ?? {})) as Record<string, string>;
+  return { ...merged, ...(Object.keys(env).length > 0 ? { env } : {}) };
+}
+
+export function retryPolicyOf(options: ExecutionOptions): RetryPolicy {
+  const { retries } = options;
+  const policy = typeof retries === "number" ? { count: retries } : (retries ?? { count: 0 });
+  if (!Number.isInteger(policy.count) || policy.count < 0) {
+    throw new RangeError(`retries must be a whole number that is not negative, got ${policy.count}`);
+  }
+  return policy;
+}
+
+export function timeoutsOf(options: ExecutionOptions): Timeouts {
+  const { timeout } = options;
+  if (timeout === undefined) return {};
+  return typeof timeout === "object" ? timeout : { maxRuntime: timeout };
+}
+
+export function secretsOf(options: ExecutionOptions): readonly SecretRequest[] {
+  return (options.secrets ?? []).map((secret) => (typeof secret === "string" ? { key: secret } : secret));
+}
+
+/** The environment variable that a secret arrives in, unless it is a file. */
+export function secretVariable(secret: SecretRequest): string | undefined {
+  if (secret.mount) return secret.envVar;
+  const name = secret.envVar ?? (secret.group === undefined ? secret.key : `${secret.group}_${secret.key}`);
+  const variable = secret.envVar ?? name.replaceAll("-", "_").toUpperCase();
+  if (!/^[A-Z_][A-Z0-9_]*$/.test(variable)) {
+    throw new TypeError(`secret ${secret.key}: ${variable} cannot be the name of an environment variable; set envVar`);
+  }
+  return variable;
+}

@@ -1,0 +1,46 @@
+/** What a started run offers, wherever it runs. */
+
+export type Phase =
+  | "queued"
+  | "waiting_for_resources"
+  | "initializing"
+  | "running"
+  | "paused"
+  | "succeeded"
+  | "failed"
+  | "aborted"
+  | "timed_out"
+  | "recovered";
+
+const TERMINAL: ReadonlySet<Phase> = new Set(["succeeded", "failed", "aborted", "timed_out", "recovered"]);
+
+export function isTerminal(phase: Phase): boolean {
+  return TERMINAL.has(phase);
+}
+
+export interface PhaseChange {
+  readonly phase: Phase;
+  /** Attempts so far. */
+  readonly attempt: number;
+  readonly at: Date;
+}
+
+export interface LogLine {
+  readonly message: string;
+  readonly at: Date | undefined;
+  readonly source: "user" | "system";
+}
+
+/** `for await (const { phase } of run)` yields the phase now, then every change, and ends with the run. */
+export interface Run<Out> extends AsyncIterable<PhaseChange> {
+  readonly name: string;
+  /** The page of the run in the console; of a local run, the folder of its files. */
+  readonly url: string;
+  /** Waits until the run has ended, however; resolves to its last phase and never rejects because of it. */
+  wait(): Promise<Phase>;
+  /** Waits, then the outputs. Rejects with the task's error if the run did not succeed. */
+  outputs(): Promise<Out>;
+  /** The lines of the first action's log, as they come; ends when the action has. `attempt` counts from 1. */
+  logs(options?: { readonly attempt?: number }): AsyncIterable<LogLine>;
+  abort(reason?: string): Promise<void>;
+}

@@ -1,0 +1,59 @@
+/** Starting runs: `flyte.run(task, inputs)`, or with settings, `flyte.withRunContext({…}).run(task, inputs)`. */
+import { refuseInContainer } from "./config.ts";
+import type { LocalOptions } from "./local-run.ts";
+import type { Run } from "./run-handle.ts";
+import type { CallArguments, Task } from "./task.ts";
+import { TASK } from "./task.ts";
+
+export interface RunOptions extends Pick<LocalOptions, "signals" | "remoteTasks"> {
+  /** "local": in this process, without a server. @default "remote" if the configuration names a server */
+  readonly mode?: "remote" | "local";
+  /**
+   * How the code gets into the containers. "none": it is in the images, and `version` is required;
+   * "loaded_modules": the modules of the tasks and what they import from your files; "all": the whole
+   * root folder, without what .gitignore names. @default "loaded_modules"
+   */
+  readonly copyStyle?: "none" | "loaded_modules" | "all";
+  /** @default a hash of the code bundle */
+  readonly version?: string;
+  /** The name of the run; starting another by that name is an error. @default the server's choice */
+  readonly name?: string;
+  readonly project?: string;
+  readonly domain?: string;
+  /** Environment variables for every action of the run. */
+  readonly env?: Readonly<Record<string, string>>;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly annotations?: Readonly<Record<string, string>>;
+  /** Key-value pairs that every task of the run sees in its context. */
+  readonly customContext?: Readonly<Record<string, string>>;
+  readonly interruptible?: boolean;
+  readonly queue?: string;
+  /** Actions of the run at a time. */
+  readonly maxActionConcurrency?: number;
+  /** Run everything even where a cached result is there, and store the new one. */
+  readonly overwriteCache?: boolean;
+  readonly cacheLookupScope?: "global" | "project-domain";
+  /** Where outputs of the author's own (File, Dir) go. */
+  readonly rawDataPath?: string;
+}
+
+export interface Runner {
+  /** Starts a run and resolves once the server has accepted it. */
+  run<In, Out>(task: Task<In, Out>, ...call: CallArguments<In>): Promise<Run<Out>>;
+}
+
+export function withRunContext(options: RunOptions): Runner {
+  return {
+    run: async <In, Out>(task: Task<In, Out>, ...[inputs]: CallArguments<In>): Promise<Run<Out>> => {
+      refuseInContainer("run");
+      const { startRun } = await import("./start-run.ts");
+      const started = await startRun(task[TASK], (inputs ?? {}) as Readonly<Record<string, unknown>>, options);
+      return started as Run<Out>;
+    },
+  };
+}
+
+/** `withRunContext({}).run(task, inputs)`. */
+export function run<In, Out>(task: Task<In, Out>, ...call: CallArguments<In>): Promise<Run<Out>> {
+  return withRunContext({}).run(task, ...call);
+}

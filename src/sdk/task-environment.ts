@@ -1,0 +1,144 @@
+/** An environment: the image, and the settings that its tasks share. */
+import { compileInterface } from "./interface.ts";
+import type { Image } from "./image.ts";
+import { mergeOptions, retryPolicyOf, secretsOf, secretVariable, timeoutsOf, type ExecutionOptions, type ReusePolicy } from "./options.ts";
+import { durationMs } from "./duration.ts";
+import type {
+  InferInput,
+  InferOutput,
+  InputsOf,
+  OutputsOf,
+  ParsedInputsOf,
+  ReturnedOutputsOf,
+  Schema,
+  Schemas,
+} from "./schema.ts";
+import { sharedState } from "./state.ts";
+import { callerPath, codeVersionOf, createTask, type Task } from "./task.ts";
+import type { TaskContext } from "./context.ts";
+
+export interface EnvironmentOptions extends ExecutionOptions {
+  /** Letters, digits, `-` and `_`; the first part of the names of its tasks. */
+  readonly name: string;
+  /** An image, or a reference such as `ghcr.io/team/image:1`. @default a Debian image with Node and this package */
+  readonly image?: Image | string;
+  /** Environments whose tasks these tasks call: their images are resolved, and they are deployed, along. */
+  readonly dependsOn?: readonly TaskEnvironment[];
+  readonly reusable?: ReusePolicy;
+  readonly description?: string;
+  /** Files to put into the code bundle besides the modules: globs relative to the root folder. */
+  readonly include?: readonly string[];
+}
+
+interface BaseTaskOptions<I extends Schemas> extends ExecutionOptions {
+  /** The second part of the task's full name. */
+  readonly name: string;
+  /** The inputs by name; each a schema. */
+  readonly inputs?: I;
+  readonly description?: string;
+  /** The task writes a report: `flyte.report.log(…)`. @default false */
+  readonly report?: boolean;
+  /** `import.meta.filename`, for tasks that a helper in another file defines. @default the file of the caller */
+  readonly module?: string;
+}
+
+type TaskFunction<I extends Schemas, R> = (inputs: ParsedInputsOf<I>, context: TaskContext) => R | Promise<R>;
+
+const NAME = /^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/;
+
+export class TaskEnvironment {
+  readonly name: string;
+  readonly image: Image | string | undefined;
+  readonly dependsOn: readonly TaskEnvironment[];
+  readonly options: ExecutionOptions;
+  readonly reusable: ReusePolicy | undefined;
+  readonly description: string;
+  readonly include: readonly string[];
+  readonly #tasks = new Map<string, Task<never, unknown>>();
+
+  /** Throws TypeError or RangeError for options that cannot be. */
+  constructor(options: EnvironmentOptions) {
+    if (!NAME.test(options.name)) {
+      throw new TypeError(`${JSON.stringify(options.name)} cannot be the name of an environment; use letters, digits, - and _`);
+    }
+    this.name = options.name;
+    this.image = options.image;
+    this.dependsOn = options.dependsOn ?? [];
+    this.options = mergeOptions(options);
+    this.reusable = options.reusable;
+    this.description = options.description ?? "";
+    this.include = options.include ?? [];
+    checkOptions(this.options);
+  }
+
+  /** The tasks defined so far. */
+  get tasks(): readonly Task<never, unknown>[] {
+    return [...this.#tasks.values()];
+  }
+
+  /** A task with one output, whose value callers get. */
+  task<const I extends Schemas = Record<never, never>, const O extends Schema = Schema>(
+    options: BaseTaskOptions<I> & { readonly output: O; readonly outputs?: never },
+    fn: TaskFunction<I, InferInput<O>>,
+  ): Task<InputsOf<I>, InferOutput<O>>;
+  /** A task with named outputs, which callers get as an object. */
+  task<const I extends Schemas = Record<never, never>, const O extends Schemas = Schemas>(
+    options: BaseTaskOptions<I> & { readonly outputs: O; readonly output?: never },
+    fn: TaskFunction<I, ReturnedOutputsOf<O>>,
+  ): Task<InputsOf<I>, OutputsOf<O>>;
+  /** A task without outputs. */
+  task<const I extends Schemas = Record<never, never>>(
+    options: BaseTaskOptions<I> & { readonly output?: never; readonly outputs?: never },
+    fn: TaskFunction<I, void>,
+  ): Task<InputsOf<I>, void>;
+  task(
+    options: BaseTaskOptions<Schemas> & { readonly output?: Schema; readonly outputs?: Schemas },
+    fn: (inputs: never, context: TaskContext) => unknown,
+  ): Task<never, unknown> {
+    const { name } = options;
+    const fullName = `${this.name}.${name}`;
+    if (!NAME.test(name)) {
+      throw new TypeError(`${JSON.stringify(name)} cannot be the name of a task; use letters, digits, - and _`);
+    }
+    if (this.#tasks.has(name)) throw new TypeError(`the environment ${this.name} has a task ${name} already`);
+    const merged = mergeOptions(this.options, options);
+    checkOptions(merged);
+    const task = createTask<never, unknown>({
+      defined: "here",
+      environment: this,
+      name,
+      shortName: name,
+      fullName,
+      description: options.description ?? "",
+      interface: compileInterface(fullName, options),
+      options: merged,
+      report: options.report ?? false,
+      fn,
+      modulePath: options.module ?? callerPath(),
+      codeVersion: codeVersionOf(fn),
+    });
+    this.#tasks.set(name, task);
+    sharedState().tasks.set(fullName, task);
+    return task;
+  }
+}
+
+/** Finds mistakes where they are made rather than at the first run. */
+function checkOptions(options: ExecutionOptions): void {
+  const retries = retryPolicyOf(options);
+  if (retries.backoff !== undefined) durationMs(retries.backoff.base);
+  for (const bound of Object.values(timeoutsOf(options))) if (bound !== undefined) durationMs(bound as string | number);
+  for (const secret of secretsOf(options)) secretVariable(secret);
+}
+
+/** The environments reachable through `dependsOn`, each once, the given ones first. */
+export function environmentClosure(environments: readonly TaskEnvironment[]): TaskEnvironment[] {
+  const seen = new Set<TaskEnvironment>();
+  const visit = (environment: TaskEnvironment): void => {
+    if (seen.has(environment)) return;
+    seen.add(environment);
+    environment.dependsOn.forEach(visit);
+  };
+  environments.forEach(visit);
+  return [...seen];
+}

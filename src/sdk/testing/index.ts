@@ -1,0 +1,141 @@
+/**
+ * `boxkite/testing`: a throw-away server for tests, and runs in the test's own process.
+ *
+ *     const server = await startServer();
+ *     t.after(() => server.stop());
+ *     await server.connect();
+ */
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { delimiter, dirname, join } from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { initFromConfig, type InitOptions } from "../config.ts";
+import type { LocalActionEvent, LocalOptions } from "../local-run.ts";
+import { TASK, type CallArguments, type Task } from "../task.ts";
+
+export interface TestServerOptions {
+  /** How tasks are run. "process" needs no container engine, and no images. @default "process" */
+  readonly engine?: "process" | "podman" | "docker" | "auto";
+  /** The interpreter whose environment has `flyte`, for Python tasks with the engine "process". */
+  readonly python?: string;
+  /** Further options of `boxkite up`. */
+  readonly args?: readonly string[];
+  /** How long the server may take to be ready, in milliseconds. @default 30000 */
+  readonly timeoutMs?: number;
+}
+
+export interface TestServer extends AsyncDisposable {
+  readonly url: string;
+  /** `host:port`, for initFromConfig({ endpoint, insecure: true }). */
+  readonly endpoint: string;
+  /** Makes it the server of this process's runs. */
+  connect(options?: Omit<InitOptions, "endpoint" | "insecure">): Promise<void>;
+  /** What the server has written to its log. */
+  log(): string;
+  stop(): Promise<void>;
+}
+
+/** Starts `boxkite up` with nothing in it, on a free port. What it keeps is gone when it is stopped. */
+export async function startServer(options: TestServerOptions = {}): Promise<TestServer> {
+  const args = [
+    ...["--engine", options.engine ?? "process", "--port", "0", "--ephemeral", "--json"],
+    ...(options.python === undefined ? [] : ["--python", options.python]),
+    ...(options.args ?? []),
+  ];
+  const child = spawn(process.execPath, [programPath(), "up", ...args], {
+    stdio: ["ignore", "pipe", "pipe"],
+    env: { ...process.env, PATH: `${runtimeFolder()}${delimiter}${process.env["PATH"] ?? ""}` },
+  });
+  let log = "";
+  child.stderr.setEncoding("utf8").on("data", (text: string) => (log += text));
+  try {
+    const ready = await firstLine(child, options.timeoutMs ?? 30_000);
+    const event = JSON.parse(ready) as { readonly event: string; readonly url?: string; readonly message?: string };
+    if (event.event !== "ready" || event.url === undefined) throw new Error(event.message ?? ready);
+    const { url } = event;
+    const endpoint = new URL(url).host;
+    const stop = (): Promise<void> => end(child);
+    return {
+      url,
+      endpoint,
+      connect: (init = {}) =>
+        initFromConfig({ project: "flytesnacks", domain: "development", ...init, endpoint, insecure: true }),
+      log: () => log,
+      stop,
+      [Symbol.asyncDispose]: stop,
+    };
+  } catch (cause) {
+    await end(child);
+    throw new Error(`the test server did not start: ${String(cause)}\n${log}`, { cause });
+  }
+}
+
+export interface InProcessResult<Out> {
+  readonly outputs: Out;
+  /** What ran, in order: one event when an attempt begins and one when it ends. */
+  readonly actions: readonly LocalActionEvent[];
+  /** Reports, checkpoints and files of the run. */
+  readonly directory: string;
+}
+
+/** Runs a task in this process, as a local run, and says what it called. Rejects with the task's error. */
+export async function runInProcess<In, Out>(
+  task: Task<In, Out>,
+  inputs: CallArguments<In>[0],
+  options: Omit<LocalOptions, "onAction"> = {},
+): Promise<InProcessResult<Out>> {
+  const definition = task[TASK];
+  if (definition.defined !== "here") throw new TypeError(`${task.fullName} is deployed elsewhere; give a stand-in to its caller`);
+  const { runInProcess: runLocally } = await import("../local-run.ts");
+  const actions: LocalActionEvent[] = [];
+  const result = await runLocally(definition, (inputs ?? {}) as Record<string, unknown>, {
+    ...options,
+    onAction: (event) => actions.push(event),
+  });
+  return { outputs: result.outputs as Out, actions, directory: result.directory() };
+}
+
+async function firstLine(child: ChildProcess & { stdout: NonNullable<ChildProcess["stdout"]> }, timeoutMs: number): Promise<string> {
+  const lines = createInterface({ input: child.stdout });
+  const signal = AbortSignal.timeout(timeoutMs);
+  const exited = once(child, "exit", { signal }).then(() => undefined);
+  const line = once(lines, "line", { signal }).then((parameters) => String(parameters[0]));
+  const first = await Promise.race([line, exited]);
+  exited.catch(() => undefined);
+  line.catch(() => undefined);
+  // Keeps reading, so that the server never waits for its reader.
+  lines.on("line", () => undefined);
+  if (first === undefined) throw new Error(`boxkite up ended with code ${child.exitCode}`);
+  return first;
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const exited = once(child, "exit");
+  child.kill("SIGTERM");
+  await exited;
+}
+
+/** In the published package what was built, in a checkout the source. */
+function programPath(): string {
+  const here = fileURLToPath(import.meta.url);
+  return join(dirname(here), `../../cli/main${here.endsWith(".ts") ? ".ts" : ".js"}`);
+}
+
+/** Where `a0-ts` is: the task processes of the server look for it on PATH. */
+function runtimeFolder(): string {
+  const package_ = join(import.meta.dirname, "../../..");
+  const installed = join(package_, "../.bin");
+  return existsSync(join(installed, "a0-ts")) ? installed : checkoutFolder(package_);
+}
+
+/** A folder with nothing but `a0-ts`, for a checkout, where npm has linked no programs. */
+function checkoutFolder(checkout: string): string {
+  const folder = mkdtempSync(join(tmpdir(), "boxkite-bin-"));
+  symlinkSync(join(checkout, "bin/a0-ts.cjs"), join(folder, "a0-ts"));
+  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}

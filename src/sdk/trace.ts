@@ -1,0 +1,65 @@
+/**
+ * Traces: steps inside a task whose results are recorded, so that the next attempt of the task
+ * takes them from the record instead of running them again.
+ */
+import { compileInterface, type CompiledInterface } from "./interface.ts";
+import { json, type InferInput, type InferOutput, type InputsOf, type ParsedInputsOf, type Schema, type Schemas } from "./schema.ts";
+import { sharedState } from "./state.ts";
+import { codeVersionOf, type CallArguments } from "./task.ts";
+
+export interface TraceDefinition {
+  readonly name: string;
+  readonly interface: CompiledInterface;
+  readonly fn: (inputs: never) => unknown;
+  /** Name and hash of the source: an edited step runs again. */
+  readonly identity: string;
+}
+
+/**
+ * With a name alone, arguments and result are carried as JSON values, positions kept:
+ *
+ *     const search = flyte.trace("search", async (query: string) => …);
+ *
+ * With schemas, as a task's: named, typed, validated:
+ *
+ *     const plan = flyte.trace({ name: "plan", inputs: { goal: z.string() }, output: Plan }, async ({ goal }) => …);
+ *
+ * Outside a running task the function is simply called.
+ */
+export function trace<const I extends Schemas, O extends Schema>(
+  options: { readonly name: string; readonly inputs: I; readonly output: O },
+  fn: (inputs: ParsedInputsOf<I>) => InferInput<O> | Promise<InferInput<O>>,
+): (...call: CallArguments<InputsOf<I>>) => Promise<InferOutput<O>>;
+export function trace<A extends unknown[], R>(name: string, fn: (...args: A) => R | Promise<R>): (...args: A) => Promise<R>;
+export function trace(
+  nameOrOptions: string | { readonly name: string; readonly inputs: Schemas; readonly output: Schema },
+  fn: (...args: never[]) => unknown,
+): (...args: unknown[]) => Promise<unknown> {
+  if (typeof nameOrOptions === "string") return positionalTrace(nameOrOptions, fn as (...args: unknown[]) => unknown);
+  const { name } = nameOrOptions;
+  const definition = define(name, compileInterface(name, nameOrOptions), fn as (inputs: never) => unknown, fn);
+  return (inputs) => run(definition, (inputs ?? {}) as Record<string, unknown>);
+}
+
+function positionalTrace(name: string, fn: (...args: unknown[]) => unknown): (...args: unknown[]) => Promise<unknown> {
+  const compiled = compileInterface(name, { inputs: { args: json<unknown[]>() }, output: json() });
+  // An absent result is null on the wire; the caller gets undefined back, as from the function itself.
+  const wrapped = async ({ args }: { args: unknown[] }): Promise<unknown> => ({ result: await fn(...args) });
+  const definition = define(name, compiled, wrapped as (inputs: never) => unknown, fn);
+  return async (...args) => ((await run(definition, { args })) as { result: unknown }).result;
+}
+
+function define(
+  name: string,
+  compiled: CompiledInterface,
+  fn: (inputs: never) => unknown,
+  source: (...parameters: never[]) => unknown,
+): TraceDefinition {
+  return { name, interface: compiled, fn, identity: `${name}-${codeVersionOf(source)}` };
+}
+
+async function run(definition: TraceDefinition, inputs: Readonly<Record<string, unknown>>): Promise<unknown> {
+  const active = sharedState().storage.getStore();
+  if (active === undefined) return definition.fn(inputs as never);
+  return active.controller.trace(definition, inputs, active);
+}

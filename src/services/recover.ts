@@ -1,0 +1,56 @@
+/** Recovery: a new run starts with what succeeded in an earlier one (protocol.md section 6). */
+import type { RunKey } from "../domain/ids.ts";
+import type { RunSettings } from "../domain/task.ts";
+import type { ActionRecord, NewAction, StoredSpec } from "../store/store.ts";
+import { objectUrisInOutputs } from "../wire/literals.ts";
+import type { ServiceContext } from "./context.ts";
+import { keyOfUri } from "./object-keys.ts";
+import { requireRun } from "./records.ts";
+
+/** The finished actions that the new run starts with: by name, so that its tasks find them. */
+export async function seedsFrom(
+  context: ServiceContext,
+  key: RunKey,
+  recover: NonNullable<RunSettings["recover"]>,
+): Promise<NewAction[]> {
+  const source = await requireRun(context.store, { ...key, run: recover.run });
+  const records = await context.store.succeededActions(source);
+  const kept = records.filter((record) => !recover.rerun.includes(record.key.action));
+  return Promise.all(kept.map((record) => seedOf(context, record)));
+}
+
+async function seedOf(context: ServiceContext, record: ActionRecord): Promise<NewAction> {
+  const { state, key } = record;
+  const spec: StoredSpec | undefined =
+    record.specDigest === undefined ? undefined : await context.store.getSpec(record.specDigest);
+  return {
+    name: key.action,
+    parent: record.parent,
+    kind: record.kind,
+    group: record.group,
+    spec,
+    detail: record.detail,
+    displayName: record.displayName,
+    inputUri: record.inputUri,
+    policy: record.policy,
+    state: {
+      ...state,
+      phase: "recovered",
+      attempt: 0,
+      reason: undefined,
+      error: undefined,
+      cacheStatus: "disabled",
+      source: state.source ?? { ...key, attempt: state.attempt },
+    },
+    grants: await grantsFor(context, record),
+  };
+}
+
+/** The result, and what it points at. */
+async function grantsFor({ objects, bucket }: ServiceContext, { kind, state }: ActionRecord): Promise<string[]> {
+  const { outputUri } = state;
+  if (outputUri === undefined || outputUri === "") return [];
+  const file = kind === "trace" ? outputUri : `${outputUri}/outputs.pb`;
+  const bytes = await objects.readAll(keyOfUri(file, bucket));
+  return [kind === "trace" ? outputUri : `${outputUri}/`, ...(bytes === undefined ? [] : objectUrisInOutputs(bytes))];
+}

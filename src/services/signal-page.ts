@@ -1,0 +1,48 @@
+/** Where a condition is answered without a client: POST {"value": …} to the address that its webhook carries. */
+import { create } from "@bufbuild/protobuf";
+import { BoxkiteError } from "../domain/errors.ts";
+import type { ActionKey } from "../domain/ids.ts";
+import { decodeSignal } from "../wire/condition.ts";
+import { EventPayloadSchema, type EventPayload } from "../wire/gen/flyteidl2/workflow/run_service_pb.js";
+import type { ServiceContext } from "./context.ts";
+import { requireAction } from "./records.ts";
+
+const PATH = /^\/v2\/domain\/([^/]+)\/project\/([^/]+)\/runs\/([^/]+)\/conditions\/([^/]+)$/u;
+
+export function signalPath(key: ActionKey): string {
+  return `/v2/domain/${key.domain}/project/${key.project}/runs/${key.run}/conditions/${encodeURIComponent(key.action)}`;
+}
+
+/** The condition that a path names, if it is such a path. */
+export function parseSignalPath(path: string): ActionKey | undefined {
+  const [, domain, project, run, action] = PATH.exec(path) ?? [];
+  if (!domain || !project || !run || !action) return undefined;
+  return { domain, project, run, action: decodeURIComponent(action) };
+}
+
+/** Throws INVALID_ARGUMENT or ACTION_NOT_FOUND. */
+export async function signalByPost({ store, engine }: ServiceContext, key: ActionKey, body: string): Promise<void> {
+  const condition = await requireAction(store, key);
+  await engine.signal(key, decodeSignal(condition, payloadOf(body)));
+}
+
+function payloadOf(body: string): EventPayload {
+  let value: unknown;
+  try {
+    ({ value } = JSON.parse(body) as { value?: unknown });
+  } catch (error) {
+    throw new BoxkiteError("INVALID_ARGUMENT", 'the body is not JSON; send {"value": true}', { cause: error });
+  }
+  switch (typeof value) {
+    case "boolean":
+      return create(EventPayloadSchema, { value: { case: "boolValue", value } });
+    case "string":
+      return create(EventPayloadSchema, { value: { case: "stringValue", value } });
+    case "number":
+      return Number.isInteger(value)
+        ? create(EventPayloadSchema, { value: { case: "intValue", value: BigInt(value) } })
+        : create(EventPayloadSchema, { value: { case: "floatValue", value } });
+    default:
+      throw new BoxkiteError("INVALID_ARGUMENT", 'the body has no value; send {"value": true}');
+  }
+}

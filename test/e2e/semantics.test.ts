@@ -1,0 +1,235 @@
+/** The engine's semantics, with the stock Python SDK and tasks as processes. */
+import assert from "node:assert/strict";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { text } from "node:stream/consumers";
+import { before, test } from "node:test";
+import { processSubject, usePython } from "../helpers/process-subject.ts";
+import { stockPython } from "../helpers/stock-sdk.ts";
+import { until } from "../helpers/until.ts";
+
+before(() => usePython(stockPython()));
+
+const CACHED = `
+import os, uuid, asyncio, flyte
+env = flyte.TaskEnvironment(name="e")
+
+@env.task(cache=flyte.Cache(behavior="override", version_override="v1"))
+async def expensive(x: int) -> str:
+    return f"{x} {uuid.uuid4().hex}"
+
+@env.task
+async def parent(x: int) -> str:
+    return await expensive(x)
+
+@env.task(cache=flyte.Cache(behavior="override", version_override="v1", serialize=True))
+async def one_at_a_time(x: int) -> str:
+    await asyncio.sleep(2)
+    return uuid.uuid4().hex
+`;
+
+test("a cached result is used by children and roots of other runs, until it is overwritten", async (t) => {
+  const { run } = await processSubject(t, CACHED);
+  const [first] = (await run("parent", { x: 1 })).outputs ?? [];
+  const [again] = (await run("parent", { x: 1 })).outputs ?? [];
+  const [other] = (await run("parent", { x: 2 })).outputs ?? [];
+  assert.equal(again, first);
+  assert.notEqual(other, first);
+  const [root] = (await run("expensive", { x: 7 })).outputs ?? [];
+  assert.deepEqual((await run("expensive", { x: 7 })).outputs, [root]);
+  assert.notDeepEqual((await run("expensive", { x: 7 }, { overwrite_cache: true })).outputs, [root]);
+});
+
+test("of two runs that compute the same serialized result, one computes and the other waits for it", async (t) => {
+  const { run } = await processSubject(t, CACHED);
+  const outcomes = await Promise.all([run("one_at_a_time", { x: 1 }), run("one_at_a_time", { x: 1 })]);
+  assert.deepEqual(outcomes[0]?.outputs, outcomes[1]?.outputs);
+});
+
+const LIMITS = `
+import asyncio, flyte
+from datetime import timedelta
+env = flyte.TaskEnvironment(name="e")
+
+@env.task(timeout=flyte.Timeout(max_runtime=timedelta(seconds=3)))
+async def too_long(x: int) -> int:
+    await asyncio.sleep(60)
+    return x
+
+@env.task(timeout=flyte.Timeout(deadline=timedelta(seconds=3)))
+async def too_late(x: int) -> int:
+    await asyncio.sleep(60)
+    return x
+
+@env.task(timeout=flyte.Timeout(max_queued_time=timedelta(seconds=1)))
+async def queued(x: int) -> int:
+    return x
+
+@env.task
+async def blocker(x: int) -> int:
+    await asyncio.sleep(6)
+    return x
+
+@env.task
+async def catches(x: int) -> str:
+    try:
+        await too_long(x)
+    except Exception as error:
+        return type(error).__name__
+    return "nothing"
+`;
+
+test("time limits end what takes too long, with the SDK's own exceptions", async (t) => {
+  const { run } = await processSubject(t, LIMITS, ["--max-parallel", "4"]);
+  const [tooLong, tooLate, caught] = await Promise.all([
+    run("too_long", { x: 1 }),
+    run("too_late", { x: 1 }),
+    run("catches", { x: 1 }),
+  ]);
+  assert.equal(tooLong.code, "MAX_RUNTIME_EXCEEDED");
+  assert.match(tooLong.phase.toLowerCase(), /timed_out/);
+  assert.equal(tooLate.code, "DEADLINE_EXCEEDED");
+  assert.match(String(caught.outputs?.[0]), /Timeout|MaxRuntime/);
+});
+
+test("a wait in the queue beyond its limit times out", async (t) => {
+  const { run } = await processSubject(t, LIMITS, ["--max-parallel", "1"]);
+  const blocking = run("blocker", { x: 1 });
+  await new Promise((resolve) => setTimeout(resolve, 2_000));
+  const waited = await run("queued", { x: 1 });
+  assert.equal(waited.code, "QUEUED_TIMEOUT_EXCEEDED");
+  assert.deepEqual((await blocking).outputs, [1]);
+});
+
+const CONDITIONS = `
+import flyte
+env = flyte.TaskEnvironment(name="e")
+
+@env.task
+async def approve(hook: str) -> str:
+    webhook = flyte.ConditionWebhook(url=hook, payload={"answer_at": "{callback_uri}"}) if hook else None
+    condition = await flyte.new_condition.aio("ok", prompt="go on?", data_type=bool, webhook=webhook)
+    return str(await condition.wait.aio())
+
+@env.task
+async def impatient(x: int) -> str:
+    condition = await flyte.new_condition.aio("ok", prompt="go on?", data_type=bool, timeout=1)
+    try:
+        return str(await condition.wait.aio())
+    except Exception as error:
+        return type(error).__name__
+`;
+
+test("a condition pauses its run until it is answered, with a value of its type", async (t) => {
+  const { run, flyte, python } = await processSubject(t, CONDITIONS);
+  const waiting = run("approve", { hook: "" }, { name: "waits" });
+  await until(async () => (await flyte("get", "condition", "waits")).stdout.includes("ok"));
+  const answered = await python(
+    "signal.py",
+    `
+import sys, flyte
+from flyte.remote import Condition
+flyte.init_from_config(sys.argv[1])
+condition = Condition.get("ok", run_name="waits")
+try:
+    condition.signal("perhaps")
+except Exception as error:
+    print(error)
+condition.signal(True)
+`,
+  );
+  assert.match(answered.stdout, /wants a value of type bool, not str/);
+  assert.deepEqual((await waiting).outputs, ["True"]);
+});
+
+test("a condition that nobody answers times out", async (t) => {
+  const { run } = await processSubject(t, CONDITIONS);
+  assert.deepEqual((await run("impatient", { x: 1 })).outputs, ["ConditionTimedoutError"]);
+});
+
+test("a condition's webhook is sent, and answering at its address goes on", async (t) => {
+  const received: string[] = [];
+  const receiver = createServer((request, response) => {
+    void text(request).then((body) => {
+      received.push(body);
+      response.end();
+    });
+  });
+  await new Promise<void>((resolve) => receiver.listen(0, "127.0.0.1", resolve));
+  t.after(() => receiver.close());
+  const { run } = await processSubject(t, CONDITIONS);
+  const waiting = run("approve", { hook: `http://127.0.0.1:${(receiver.address() as AddressInfo).port}/` });
+  await until(async () => received.length > 0);
+  const { answer_at: address } = JSON.parse(received[0] ?? "") as { answer_at: string };
+  const refused = await fetch(address, { method: "POST", body: '{"value": "yes"}' });
+  assert.equal(refused.status, 400);
+  assert.equal((await fetch(address, { method: "POST", body: '{"value": true}' })).status, 200);
+  assert.deepEqual((await waiting).outputs, ["True"]);
+});
+
+test("recover takes over what succeeded and runs the rest; forced actions run again", async (t) => {
+  const { run, directory, python } = await processSubject(
+    t,
+    `
+import os, uuid, pathlib, flyte
+env = flyte.TaskEnvironment(name="e")
+
+@env.task
+async def good(x: int) -> str:
+    return uuid.uuid4().hex
+
+@env.task
+async def flaky(flag: str) -> int:
+    if not pathlib.Path(flag).exists():
+        raise RuntimeError("not yet")
+    return 1
+
+@env.task
+async def main(flag: str) -> str:
+    kept = await good(1)
+    await flaky(flag)
+    return kept
+`,
+  );
+  const flag = `${directory}/flag`;
+  const first = await run("main", { flag });
+  assert.match(first.phase.toLowerCase(), /failed/);
+  await python("touch.py", `import pathlib; pathlib.Path(${JSON.stringify(flag)}).touch()`);
+  const recovered = await python(
+    "recover.py",
+    `
+import sys, json, flyte, flow
+from flyte.remote import Action, Run
+flyte.init_from_config(sys.argv[1])
+run = flyte.with_runcontext().rerun(${JSON.stringify(first.name)}, recover=True)
+run.wait()
+print(json.dumps({"output": run.outputs()[0], "phases": {a.task_name: str(a.phase) for a in Action.listall(for_run_name=run.name)}}))
+`,
+  );
+  const result = JSON.parse(recovered.stdout.trim().split("\n").at(-1) ?? "") as { output: string; phases: Record<string, string> };
+  assert.match(result.phases["e.good"]?.toLowerCase() ?? "", /recovered/);
+  assert.match(result.phases["e.flaky"]?.toLowerCase() ?? "", /succeeded/);
+});
+
+test("a run's own concurrency is kept; its parent holds one place of it", async (t) => {
+  const { run } = await processSubject(
+    t,
+    `
+import asyncio, time, flyte
+env = flyte.TaskEnvironment(name="e")
+
+@env.task
+async def span(i: int) -> list[float]:
+    start = time.time()
+    await asyncio.sleep(0.5)
+    return [start, time.time()]
+
+@env.task
+async def main(n: int) -> int:
+    spans = sorted(await asyncio.gather(*[span(i) for i in range(n)]))
+    return sum(1 for a, b in zip(spans, spans[1:]) if b[0] < a[1])
+`,
+    ["--max-parallel", "6"],
+  );
+  assert.deepEqual((await run("main", { n: 3 }, { max_action_concurrency: 2 })).outputs, [0]);
+});

@@ -1,0 +1,88 @@
+/** A server with the process executor, a program for it, and the stock SDK to run it. */
+import { join } from "node:path";
+import type { TestContext } from "node:test";
+import { startServer, temporaryDirectory, type TestServer } from "./server.ts";
+import { runProgram, succeeded, writeProgram, type ProgramResult } from "./stock-sdk.ts";
+
+/** Runs the task named on the command line and prints what became of it as JSON. */
+export const MAIN = `
+import json, sys
+import flyte
+from flyte.remote import Action
+import flow
+
+flyte.init_from_config(sys.argv[1])
+context = json.loads(sys.argv[4] if len(sys.argv) > 4 else "{}")
+run = flyte.with_runcontext(**context).run(getattr(flow, sys.argv[2]), **json.loads(sys.argv[3]))
+print(run.url)
+run.wait()
+details = run.details().action_details
+error = details.error_info
+print(json.dumps({
+    "name": run.name,
+    "phase": str(run.phase),
+    "outputs": list(run.outputs()) if "SUCCEEDED" in str(run.phase).upper() else None,
+    "error": error.message if error else None,
+    "code": error.code if error else None,
+    "kind": error.kind if error else None,
+    "actions": sorted(action.task_name or "" for action in Action.listall(for_run_name=run.name)),
+}))
+`;
+
+export interface Outcome {
+  readonly name: string;
+  readonly phase: string;
+  readonly outputs: unknown[] | null;
+  readonly error: string | null;
+  readonly code: string | null;
+  readonly kind: number | null;
+  readonly actions: string[];
+  readonly url: string;
+}
+
+export interface Subject {
+  readonly server: TestServer;
+  readonly directory: string;
+  /** Runs a task of flow.py. */
+  run(task: string, inputs: object, context?: object): Promise<Outcome>;
+  /** The stock CLI. */
+  flyte(...args: string[]): Promise<ProgramResult>;
+  /** Another program beside flow.py; its first argument is the configuration. Throws unless it succeeds. */
+  python(file: string, text: string): Promise<ProgramResult>;
+}
+
+let interpreter = "";
+
+export function usePython(path: string): void {
+  interpreter = path;
+}
+
+export async function processSubject(t: TestContext, flow: string, args: readonly string[] = []): Promise<Subject> {
+  const base = ["--engine", "process", "--python", interpreter];
+  const place = args.includes("--data") ? [] : ["--ephemeral"];
+  const [server, directory] = await Promise.all([
+    startServer(t, { args: [...base, ...place, ...args] }),
+    temporaryDirectory(t),
+  ]);
+  await writeProgram(directory, { "flow.py": flow, "main.py": MAIN });
+  return {
+    server,
+    directory,
+    run: async (task, inputs, context = {}) => {
+      const command = ["main.py", server.config, task, JSON.stringify(inputs), JSON.stringify(context)];
+      const result = succeeded(await runProgram(interpreter, command, { cwd: directory }));
+      return outcomeOf(result);
+    },
+    flyte: (...commands) => runProgram(join(interpreter, "../flyte"), ["-c", server.config, ...commands], { cwd: directory }),
+    python: async (file, text) => {
+      await writeProgram(directory, { [file]: text });
+      return succeeded(await runProgram(interpreter, [file, server.config], { cwd: directory }));
+    },
+  };
+}
+
+export function outcomeOf(result: ProgramResult): Outcome {
+  const lines = result.stdout.trim().split("\n");
+  const url = lines.find((line) => line.startsWith("http")) ?? "";
+  return { ...(JSON.parse(lines.at(-1) ?? "") as Outcome), url };
+}
