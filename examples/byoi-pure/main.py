@@ -9,6 +9,7 @@ No code is sent: both images carry workflow_code/. See README.md for how to buil
 
 import argparse
 import os
+from pathlib import Path
 
 import flyte
 
@@ -32,6 +33,8 @@ def main() -> None:
     arguments = parse_arguments()
     flyte.init_from_config(
         arguments.config,
+        # Task names count from here, as in the images, wherever this is started.
+        root_dir=Path(__file__).parent,
         project="flytesnacks",
         domain="development",
         images=(f"data-prep={arguments.data_prep}", f"training={arguments.training}"),
@@ -41,6 +44,7 @@ def main() -> None:
     print(f"run:     {run.name}")
     print(f"url:     {run.url}", flush=True)
     run.wait(quiet=True)
+    run.raise_for_status()
     drift, prepared_where, trained_where = run.outputs()
     print(f"prepare: {prepared_where}")
     print(f"train:   {trained_where}")

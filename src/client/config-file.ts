@@ -31,7 +31,11 @@ export interface ClientConfig {
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** The file to read, or undefined if there is none. `start` is the working directory. */
-export function findConfigFile(start: string, env: Environment, home: string = homedir()): string | undefined {
+export function findConfigFile(
+  start: string,
+  env: Environment,
+  home: string = homedir(),
+): string | undefined {
   const gitRoot = findUpwards(start, ".git");
   const candidates = [
     join(start, "config.yaml"),
@@ -55,15 +59,21 @@ function findUpwards(start: string, name: string): string | undefined {
 /** Throws CONFIG_INVALID for a file that cannot be read or is not YAML. */
 export async function loadConfig(path: string | undefined, env: Environment): Promise<ClientConfig> {
   const file = path === undefined ? {} : await readYaml(path);
-  const at = (section: string, key: string): unknown => (file[section] as Record<string, unknown> | undefined)?.[key];
+  const at = (section: string, key: string): unknown =>
+    (file[section] as Record<string, unknown> | undefined)?.[key];
   // `admin.authType` is FLYTE_ADMIN_AUTHTYPE; some have a better name besides, which wins.
   const read = (section: string, key: string, alias?: string): unknown =>
-    (alias === undefined ? undefined : env[alias]) ?? env[`FLYTE_${section}_${key}`.toUpperCase()] ?? at(section, key);
+    (alias === undefined ? undefined : env[alias]) ??
+    env[`FLYTE_${section}_${key}`.toUpperCase()] ??
+    at(section, key);
   const text = (section: string, key: string, alias?: string): string | undefined => {
     const value = read(section, key, alias);
-    return value === undefined || value === null || value === "" ? undefined : String(value);
+    return typeof value === "string" || typeof value === "number" ? String(value) || undefined : undefined;
   };
-  const flag = (section: string, key: string): boolean => /^(true|t|1|yes)$/i.test(String(read(section, key) ?? ""));
+  const flag = (section: string, key: string): boolean => {
+    const value = read(section, key);
+    return value === true || (typeof value === "string" && /^(true|t|1|yes)$/i.test(value));
+  };
   const endpoint = text("admin", "endpoint");
   const refs = at("image", "image_refs");
   return {

@@ -2,7 +2,10 @@
 
 /** `dns:///host:port`, `host:port` or a URL → an origin. The scheme is told by `insecure` alone, as in Python. */
 export function originOf(endpoint: string, insecure: boolean): string {
-  const host = endpoint.replace(/^dns:\/\/\//, "").replace(/^https?:\/\//, "").replace(/\/.*$/, "");
+  const host = endpoint
+    .replace(/^dns:\/\/\//, "")
+    .replace(/^https?:\/\//, "")
+    .replace(/\/.*$/, "");
   return `${insecure ? "http" : "https"}://${host}`;
 }
 

@@ -59,12 +59,17 @@ const retryInterceptor: Interceptor = (next) => async (request) => {
 function tokenSource(options: ConnectionOptions, secure: boolean): (() => Promise<string>) | undefined {
   if (!secure || options.authType === undefined) return undefined;
   if (options.authType.toLowerCase() !== "externalcommand") {
-    throw new BoxkiteError("CONFIG_INVALID", `admin.authType ${options.authType} is not supported by the TypeScript SDK`, {
-      hint: "set authType: ExternalCommand and a command that prints a token",
-    });
+    throw new BoxkiteError(
+      "CONFIG_INVALID",
+      `admin.authType ${options.authType} is not supported by the TypeScript SDK`,
+      {
+        hint: "set authType: ExternalCommand and a command that prints a token",
+      },
+    );
   }
   const [program, ...parameters] = options.command ?? [];
-  if (program === undefined) throw new BoxkiteError("CONFIG_INVALID", "authType ExternalCommand needs admin.command");
+  if (program === undefined)
+    throw new BoxkiteError("CONFIG_INVALID", "authType ExternalCommand needs admin.command");
   let cached: Promise<string> | undefined;
   return () => {
     cached ??= promisify(execFile)(program, parameters).then(({ stdout }) => stdout.trim());

@@ -72,7 +72,8 @@ export function parseArguments(argv: readonly string[], env: Environment): Runti
   };
   const required = (option: string, variable?: string): string => {
     const value = optional(option, variable);
-    if (value === undefined) throw new UsageError(`${option} is missing${variable === undefined ? "" : ` (or ${variable})`}`);
+    if (value === undefined)
+      throw new UsageError(`${option} is missing${variable === undefined ? "" : ` (or ${variable})`}`);
     return value;
   };
   const resolver = Object.fromEntries(pairs(rest));
@@ -135,5 +136,6 @@ function split(argv: readonly string[]): { options: Map<string, string>; rest: s
 }
 
 function* pairs(words: readonly string[]): Iterable<[string, string]> {
-  for (let index = 0; index + 1 < words.length; index += 2) yield [words[index] ?? "", words[index + 1] ?? ""];
+  for (let index = 0; index + 1 < words.length; index += 2)
+    yield [words[index] ?? "", words[index + 1] ?? ""];
 }

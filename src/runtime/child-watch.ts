@@ -75,7 +75,7 @@ export class ChildWatch {
   }
 
   async #watch(): Promise<void> {
-    for (let failures = 0; !this.#stop.signal.aborted; ) {
+    for (let failures = 0; !this.#stop.signal.aborted;) {
       try {
         const stream = this.#client.watchForUpdates(
           { filter: { case: "parentActionId", value: this.#parent } },
@@ -89,12 +89,16 @@ export class ChildWatch {
       } catch (error) {
         if (this.#stop.signal.aborted) return;
         const { code } = ConnectError.from(error);
-        failures = code === Code.Unimplemented || code === Code.PermissionDenied || code === Code.Unauthenticated ? MAX_FAILURES : failures + 1;
-        if (failures >= MAX_FAILURES) throw new Error(`the watch of child actions failed: ${String(error)}`, { cause: error });
+        failures =
+          code === Code.Unimplemented || code === Code.PermissionDenied || code === Code.Unauthenticated
+            ? MAX_FAILURES
+            : failures + 1;
+        if (failures >= MAX_FAILURES)
+          throw new Error(`the watch of child actions failed: ${String(error)}`, { cause: error });
       }
-      await sleep(Math.min(1000 * 2 ** Math.min(failures, 10), MAX_WAIT_MS), undefined, { signal: this.#stop.signal }).catch(
-        () => undefined,
-      );
+      await sleep(Math.min(1000 * 2 ** Math.min(failures, 10), MAX_WAIT_MS), undefined, {
+        signal: this.#stop.signal,
+      }).catch(() => undefined);
     }
   }
 

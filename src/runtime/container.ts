@@ -15,6 +15,7 @@ export interface Container {
 export function serverOrigin(env: Environment): string {
   const endpoint = env["_U_EP_OVERRIDE"] ?? "host.docker.internal:8090";
   const host = endpoint.replace(/^dns:\/\/\//, "").replace(/^https?:\/\//, "");
-  const insecure = /^(true|t|1)$/i.test(env["_U_INSECURE"] ?? "") || host.includes("localhost") || host.includes("docker");
+  const insecure =
+    /^(true|t|1)$/i.test(env["_U_INSECURE"] ?? "") || host.includes("localhost") || host.includes("docker");
   return `${insecure ? "http" : "https"}://${host}`;
 }

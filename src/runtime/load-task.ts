@@ -12,7 +12,11 @@ export class TaskLoadError extends Error {
 }
 
 /** Paths are relative to `folder`. A module named `x.ts` may have been built to `x.js`, and the other way round. */
-export async function loadTask(modulePath: string, exportName: string, folder: string): Promise<TaskDefinition> {
+export async function loadTask(
+  modulePath: string,
+  exportName: string,
+  folder: string,
+): Promise<TaskDefinition> {
   resolveFromRuntime();
   const path = existingPath(modulePath, folder);
   const namespace = (await import(pathToFileURL(path).href)) as Record<string, unknown>;
@@ -20,7 +24,11 @@ export async function loadTask(modulePath: string, exportName: string, folder: s
   if (isTask(exported) && exported[TASK].defined === "here") return definitionOf(exported);
   // The name of the task, for those that are not exported or exported by another name.
   const tasks = [...sharedState().tasks.values()].map(definitionOf);
-  const own = tasks.filter((task) => task.modulePath === path || Object.values(namespace).some((value) => isTask(value) && value[TASK] === task));
+  const own = tasks.filter(
+    (task) =>
+      task.modulePath === path ||
+      Object.values(namespace).some((value) => isTask(value) && value[TASK] === task),
+  );
   const found =
     tasks.find((task) => task.fullName === exportName) ??
     own.find((task) => task.name === exportName) ??
@@ -56,13 +64,19 @@ function existingPath(modulePath: string, folder: string): string {
 }
 
 function listing(folder: string): string {
-  const names = readdirSync(folder, { withFileTypes: true }).map((entry) => (entry.isDirectory() ? `${entry.name}/` : entry.name));
-  const shown = names.sort().slice(0, 50).map((name) => `  ${name}`);
+  const names = readdirSync(folder, { withFileTypes: true }).map((entry) =>
+    entry.isDirectory() ? `${entry.name}/` : entry.name,
+  );
+  const shown = names
+    .sort()
+    .slice(0, 50)
+    .map((name) => `  ${name}`);
   return shown.join("\n") || "  (none)";
 }
 
 /** In a checkout the source, in the published package what was built from it. */
-const ownIndex = new URL(`../sdk/index${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`, import.meta.url).href;
+const ownIndex = new URL(`../sdk/index${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`, import.meta.url)
+  .href;
 
 let hooked = false;
 

@@ -12,6 +12,7 @@ const EXIT_TERMINATED = 143;
 
 /** How long a task may take to end once it was told to. */
 const GRACE_MS = 10_000;
+const KEEP_ALIVE_MS = 1 << 30;
 
 async function main(): Promise<number> {
   let given: RuntimeArguments;
@@ -32,6 +33,8 @@ async function main(): Promise<number> {
   };
   process.on("uncaughtException", crash);
   process.on("unhandledRejection", crash);
+  // A task that waits for nothing but its signal would otherwise let Node end, as if all were done.
+  setInterval(() => undefined, KEEP_ALIVE_MS);
   const abort = new AbortController();
   const terminated = Promise.withResolvers<"terminated">();
   process.once("SIGTERM", () => {

@@ -13,7 +13,13 @@ import { CallCounter, type ActiveContext } from "../sdk/active-context.ts";
 import type { ConditionRequest } from "../sdk/condition.ts";
 import { findDeployedTask, type DeployedTaskDetails } from "../sdk/deployed-task.ts";
 import { encodeDuration } from "../sdk/duration.ts";
-import { ActionAbortedError, ConditionTimeoutError, decodeError, encodeError, TaskError } from "../sdk/errors.ts";
+import {
+  ActionAbortedError,
+  ConditionTimeoutError,
+  decodeError,
+  encodeError,
+  TaskError,
+} from "../sdk/errors.ts";
 import { decodeImageCache } from "../sdk/image-cache.ts";
 import { encodeInterface, type CompiledInterface } from "../sdk/interface.ts";
 import { overrideSpec } from "../sdk/override-spec.ts";
@@ -23,11 +29,21 @@ import { encodeTaskSpec, type SpecSettings } from "../sdk/task-spec.ts";
 import type { TraceDefinition } from "../sdk/trace.ts";
 import { decodeInputs, decodeOutputs, encodeInputs, encodeOutputs } from "../sdk/values.ts";
 import { decodeLiteral } from "../wire/literals/decode.ts";
-import { childActionName, hashCacheKey, hashInputs, hashInterface, hashTaskIdentity } from "../wire/literals/hash.ts";
+import {
+  childActionName,
+  hashCacheKey,
+  hashInputs,
+  hashInterface,
+  hashTaskIdentity,
+} from "../wire/literals/hash.ts";
 import type { WireType } from "../wire/literals/wire-type.ts";
 import { encodeLiteralType } from "../wire/literals/literal-type.ts";
 import { ActionPhase } from "../wire/gen/flyteidl2/common/phase_pb.js";
-import { ActionSchema, ActionsService, type Action } from "../wire/gen/flyteidl2/actions/actions_service_pb.js";
+import {
+  ActionSchema,
+  ActionsService,
+  type Action,
+} from "../wire/gen/flyteidl2/actions/actions_service_pb.js";
 import { ContainerError_Kind } from "../wire/gen/flyteidl2/core/execution_pb.js";
 import { InputsSchema, OutputsSchema, type Inputs } from "../wire/gen/flyteidl2/task/common_pb.js";
 import type { TaskIdentifier, TaskSpec } from "../wire/gen/flyteidl2/task/task_definition_pb.js";
@@ -102,7 +118,15 @@ export class RemoteController {
     const spec = encodeTaskSpec(definition, this.#settings);
     const { org, project, domain, version } = this.#settings;
     const id = { org, project, domain, name: fullName, version } as TaskIdentifier;
-    return this.#callTask(fullName, id, spec, definition.interface, inputs, definition.options.queue, context);
+    return this.#callTask(
+      fullName,
+      id,
+      spec,
+      definition.interface,
+      inputs,
+      definition.options.queue,
+      context,
+    );
   }
 
   async callReference(
@@ -113,12 +137,26 @@ export class RemoteController {
     const details = await this.#findDeployed(reference);
     const inputs = await encodeInputs(reference.name, details.interface, values, context.customContext);
     const spec = overrideSpec(details.spec, reference.options);
-    return this.#callTask(reference.name, details.id, spec, details.interface, inputs, reference.options.queue, context);
+    return this.#callTask(
+      reference.name,
+      details.id,
+      spec,
+      details.interface,
+      inputs,
+      reference.options.queue,
+      context,
+    );
   }
 
   /** Once per reference and action: all calls in it go to the same version. */
   #findDeployed(reference: TaskReference): Promise<DeployedTaskDetails> {
-    const key = JSON.stringify([reference.name, reference.project, reference.domain, reference.version, reference.declared]);
+    const key = JSON.stringify([
+      reference.name,
+      reference.project,
+      reference.domain,
+      reference.version,
+      reference.declared,
+    ]);
     let found = this.#deployed.get(key);
     if (found === undefined) {
       const { org, project, domain, version } = this.#settings;
@@ -141,7 +179,8 @@ export class RemoteController {
     const metadata = spec.taskTemplate?.metadata;
     const ignored = metadata?.cacheIgnoreInputVars ?? [];
     const inputsHash = hashInputs(inputs.literals, ignored);
-    const interfaceHash = spec.taskTemplate?.interface === undefined ? "" : hashInterface(spec.taskTemplate.interface);
+    const interfaceHash =
+      spec.taskTemplate?.interface === undefined ? "" : hashInterface(spec.taskTemplate.interface);
     const codeVersion = metadata?.discoveryVersion ?? "";
     const identity = hashTaskIdentity(taskName, interfaceHash, codeVersion);
     const name = this.#childName(context, identity, inputsHash);
@@ -162,18 +201,26 @@ export class RemoteController {
     return this.#resultOf(taskName, name, compiled, ended);
   }
 
-  async #resultOf(taskName: string, name: string, compiled: CompiledInterface, ended: ActionUpdate): Promise<unknown> {
+  async #resultOf(
+    taskName: string,
+    name: string,
+    compiled: CompiledInterface,
+    ended: ActionUpdate,
+  ): Promise<unknown> {
     const where = `${taskName} (action ${name})`;
     switch (ended.phase) {
       case ActionPhase.SUCCEEDED:
       case ActionPhase.RECOVERED: {
         if (compiled.shape === "none") return undefined;
-        if (ended.outputUri === "") throw systemError(`${where} succeeded, but the server does not say where its outputs are`);
+        if (ended.outputUri === "")
+          throw systemError(`${where} succeeded, but the server does not say where its outputs are`);
         const bytes = await this.#container.storage.read(joinUri(ended.outputUri, "outputs.pb"));
         return decodeOutputs(taskName, compiled, fromBinary(OutputsSchema, bytes));
       }
       case ActionPhase.ABORTED:
-        throw new ActionAbortedError(`${where} was aborted${ended.error?.message ? `: ${ended.error.message}` : ""}`);
+        throw new ActionAbortedError(
+          `${where} was aborted${ended.error?.message ? `: ${ended.error.message}` : ""}`,
+        );
       default:
         throw await this.#errorOf(where, name, ended);
     }
@@ -184,7 +231,10 @@ export class RemoteController {
       const { code, message, kind } = ended.error;
       const timedOut = ended.phase === ActionPhase.TIMED_OUT;
       const text = timedOut && message === "" ? `${where} ran out of time` : message;
-      return decodeError({ code: code || (timedOut ? "DEADLINE_EXCEEDED" : ""), message: text, kind: decodeErrorKind(kind) }, where);
+      return decodeError(
+        { code: code || (timedOut ? "DEADLINE_EXCEEDED" : ""), message: text, kind: decodeErrorKind(kind) },
+        where,
+      );
     }
     const bytes = await this.#container.storage.read(joinUri(this.#folderOf(name), "1", "error.pb"));
     return decodeError(decodeErrorDocument(bytes), where);
@@ -203,7 +253,10 @@ export class RemoteController {
     if (recorded !== undefined) {
       const failure = recorded.phase === ActionPhase.FAILED ? recorded.error : undefined;
       if (failure !== undefined && failure.recoverability === ContainerError_Kind.NON_RECOVERABLE) {
-        throw decodeError({ code: failure.code, message: failure.message, kind: decodeErrorKind(failure.kind) }, definition.name);
+        throw decodeError(
+          { code: failure.code, message: failure.message, kind: decodeErrorKind(failure.kind) },
+          definition.name,
+        );
       }
       if (recorded.phase !== ActionPhase.FAILED && recorded.outputUri !== "") {
         // Unlike a task's, a trace's output URI is that of the file.
@@ -226,7 +279,10 @@ export class RemoteController {
         outputs: { outputUri },
         spec: { interface: encodeInterface(definition.interface) },
       };
-      await this.#enqueue({ name, inputUri, spec: { case: "trace", value } as unknown as ActionSpec }, context);
+      await this.#enqueue(
+        { name, inputUri, spec: { case: "trace", value } as unknown as ActionSpec },
+        context,
+      );
       await Promise.race([this.#watch.ended(name), sleep(TRACE_TIMEOUT_MS, undefined, { ref: false })]);
     };
     let outputs;
@@ -252,7 +308,8 @@ export class RemoteController {
       type: encodeLiteralType(type),
       prompt: request.prompt ?? "Approve?",
       description: request.description ?? "",
-      promptType: request.promptFormat === "markdown" ? ConditionPromptType.MARKDOWN : ConditionPromptType.TEXT,
+      promptType:
+        request.promptFormat === "markdown" ? ConditionPromptType.MARKDOWN : ConditionPromptType.TEXT,
       ...(request.timeout === undefined ? {} : { timeout: encodeDuration(request.timeout) }),
       ...(request.webhook === undefined ? {} : { webhook: request.webhook }),
     };
@@ -260,7 +317,10 @@ export class RemoteController {
     const inputUri = joinUri(this.#folderOf(name), "inputs.pb");
     await this.#watch.ready();
     if (this.#watch.state(name) === undefined) {
-      await this.#enqueue({ name, inputUri, spec: { case: "condition", value } as unknown as ActionSpec }, context);
+      await this.#enqueue(
+        { name, inputUri, spec: { case: "condition", value } as unknown as ActionSpec },
+        context,
+      );
     }
     return async () => {
       const ended = await this.#watch.ended(name);
@@ -283,7 +343,13 @@ export class RemoteController {
   #childName(context: ActiveContext, identity: string, inputsHash: string, callKey?: string): string {
     const key = callKey ?? `${identity}:${inputsHash}`;
     const sequence = context.scope.calls.next(context.group ? `${key}:${context.group}` : key);
-    return childActionName({ parent: context.scope.name, inputsHash, identity, sequence, group: context.group });
+    return childActionName({
+      parent: context.scope.name,
+      inputsHash,
+      identity,
+      sequence,
+      group: context.group,
+    });
   }
 
   async #enqueue(submission: Submission, context: ActiveContext): Promise<void> {
@@ -303,7 +369,8 @@ export class RemoteController {
         const { code } = ConnectError.from(error);
         // The action is on record: by the attempt before this one, or by a call whose answer was lost.
         if (code === Code.AlreadyExists) return;
-        if (REFUSALS.has(code)) throw systemError(`the server refused the action ${submission.name}: ${String(error)}`, error);
+        if (REFUSALS.has(code))
+          throw systemError(`the server refused the action ${submission.name}: ${String(error)}`, error);
         if (attempt >= ENQUEUE_ATTEMPTS && code !== Code.ResourceExhausted) {
           throw systemError(`the server cannot be reached: ${String(error)}`, error);
         }

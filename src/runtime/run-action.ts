@@ -10,7 +10,12 @@ import type { RemoteController } from "./remote-controller.ts";
 import type { Environment } from "../client/config-file.ts";
 import { scopedBlobStore } from "../client/storage/blob-store.ts";
 import { BlobNotFoundError, joinUri, openStorage, type Storage } from "../client/storage/storage.ts";
-import { CallCounter, type ActiveContext, type CheckpointStore, type Controller } from "../sdk/active-context.ts";
+import {
+  CallCounter,
+  type ActiveContext,
+  type CheckpointStore,
+  type Controller,
+} from "../sdk/active-context.ts";
 import { publicContext } from "../sdk/context.ts";
 import { encodeError, type ErrorRecord } from "../sdk/errors.ts";
 import { renderReport } from "../sdk/report.ts";
@@ -19,7 +24,12 @@ import type { TaskDefinition } from "../sdk/task.ts";
 import { decodeInputs, encodeOutputs } from "../sdk/values.ts";
 import { timestampFromDate } from "../wire/literals/time.ts";
 import { LiteralSchema } from "../wire/gen/flyteidl2/core/literals_pb.js";
-import { InputsSchema, NamedLiteralSchema, OutputsSchema, type Inputs } from "../wire/gen/flyteidl2/task/common_pb.js";
+import {
+  InputsSchema,
+  NamedLiteralSchema,
+  OutputsSchema,
+  type Inputs,
+} from "../wire/gen/flyteidl2/task/common_pb.js";
 
 /**
  * `failed`: the task ended with an error of its own, which is on record; the process ends well.
@@ -31,7 +41,11 @@ export type Outcome = "succeeded" | "failed" | "unloadable";
 const KICKOFF_TIME_INPUT = "_u_kickoff_time_input_arg";
 const RESERVED = new Set([KICKOFF_TIME_INPUT, "_u_produced_artifacts"]);
 
-export async function runAction(given: RuntimeArguments, env: Environment, signal: AbortSignal): Promise<Outcome> {
+export async function runAction(
+  given: RuntimeArguments,
+  env: Environment,
+  signal: AbortSignal,
+): Promise<Outcome> {
   const storage = openStorage(env);
   const state = sharedState();
   state.inContainer = true;
@@ -53,7 +67,9 @@ export async function runAction(given: RuntimeArguments, env: Environment, signa
     const inputs = await reading;
     const context = makeContext(given, definition, inputs, controller, signal);
     const parsed = await decodeInputs(definition.fullName, definition.interface, inputs);
-    const returned = await state.storage.run(context, async () => definition.fn(parsed as never, publicContext(context)));
+    const returned = await state.storage.run(context, async () =>
+      definition.fn(parsed as never, publicContext(context)),
+    );
     if (context.report.tabs.size > 0) await controller.saveReport(renderReport(context.report.tabs));
     const outputs = await encodeOutputs(definition.fullName, definition.interface, returned);
     await storage.write(joinUri(given.outputsPath, "outputs.pb"), toBinary(OutputsSchema, outputs));
@@ -67,7 +83,11 @@ export async function runAction(given: RuntimeArguments, env: Environment, signa
 }
 
 /** Writes error.pb, and says the same on standard error for the log. */
-export async function recordFailure(storage: Storage, given: RuntimeArguments, record: ErrorRecord): Promise<void> {
+export async function recordFailure(
+  storage: Storage,
+  given: RuntimeArguments,
+  record: ErrorRecord,
+): Promise<void> {
   process.stderr.write(`${record.code}: ${record.message}\n`);
   await storage.write(joinUri(given.outputsPath, "error.pb"), encodeErrorDocument(record));
 }
@@ -81,7 +101,10 @@ async function readInputs(storage: Storage, given: RuntimeArguments): Promise<In
     value: {
       case: "scalar",
       value: {
-        value: { case: "primitive", value: { value: { case: "datetime", value: timestampFromDate(given.runStartTime) } } },
+        value: {
+          case: "primitive",
+          value: { value: { case: "datetime", value: timestampFromDate(given.runStartTime) } },
+        },
       },
     },
   });
@@ -98,7 +121,9 @@ function makeContext(
   signal: AbortSignal,
 ): ActiveContext {
   const { org, project, domain, run, action } = given;
-  const custom = inputs.context.filter((pair) => !RESERVED.has(pair.key)).map((pair) => [pair.key, pair.value] as const);
+  const custom = inputs.context
+    .filter((pair) => !RESERVED.has(pair.key))
+    .map((pair) => [pair.key, pair.value] as const);
   return {
     mode: "remote",
     action: { org, project, domain, run, name: action },
@@ -166,7 +191,8 @@ class LazyController implements Controller {
         }
       },
       save: async (bytes) => {
-        if (given.checkpointPath === undefined) throw new Error("the platform gave this action no place for checkpoints");
+        if (given.checkpointPath === undefined)
+          throw new Error("the platform gave this action no place for checkpoints");
         await storage.write(given.checkpointPath, bytes);
       },
     };

@@ -59,13 +59,21 @@ export interface ReportDocument {
 
 /** What a context does with calls: submits them to the server, or runs them here. */
 export interface Controller {
-  call(definition: TaskDefinition, inputs: Readonly<Record<string, unknown>>, context: ActiveContext): Promise<unknown>;
+  call(
+    definition: TaskDefinition,
+    inputs: Readonly<Record<string, unknown>>,
+    context: ActiveContext,
+  ): Promise<unknown>;
   callReference(
     reference: TaskReference,
     inputs: Readonly<Record<string, unknown>>,
     context: ActiveContext,
   ): Promise<unknown>;
-  trace(definition: TraceDefinition, inputs: Readonly<Record<string, unknown>>, context: ActiveContext): Promise<unknown>;
+  trace(
+    definition: TraceDefinition,
+    inputs: Readonly<Record<string, unknown>>,
+    context: ActiveContext,
+  ): Promise<unknown>;
   /** Registers the condition; the result waits for it. */
   condition(request: ConditionRequest, context: ActiveContext): Promise<() => Promise<unknown>>;
   saveReport(html: string, context: ActiveContext): Promise<void>;

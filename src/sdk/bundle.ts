@@ -19,7 +19,11 @@ export interface CodeBundle {
 }
 
 /** The files below `rootDir`, as paths relative to it, that the given modules need. */
-export function collectModules(rootDir: string, modules: readonly string[], include: readonly string[]): string[] {
+export function collectModules(
+  rootDir: string,
+  modules: readonly string[],
+  include: readonly string[],
+): string[] {
   const root = resolve(rootDir);
   const found = new Set<string>();
   const queue = modules.map((path) => resolve(path));
@@ -32,7 +36,8 @@ export function collectModules(rootDir: string, modules: readonly string[], incl
     for (const manifest of manifestsAbove(path, root)) found.add(manifest);
   }
   for (const pattern of include) {
-    for (const path of globSync(pattern, { cwd: root })) if (statSync(join(root, path)).isFile()) found.add(join(root, path));
+    for (const path of globSync(pattern, { cwd: root }))
+      if (statSync(join(root, path)).isFile()) found.add(join(root, path));
   }
   return [...found].map((path) => relative(root, path).split(sep).join("/")).sort();
 }
@@ -79,7 +84,8 @@ export async function packBundle(rootDir: string, files: readonly string[]): Pro
 }
 
 /** Over-reading is harmless: a specifier in a comment that names no file is dropped. */
-const IMPORT = /(?:\bfrom|\bimport|\bimport\s*\(|\brequire\s*\(|\bnew\s+URL\s*\()\s*(["'])(\.{1,2}\/[^"'\n]+|#[^"'\n]+)\1/g;
+const IMPORT =
+  /(?:\bfrom|\bimport|\bimport\s*\(|\brequire\s*\(|\bnew\s+URL\s*\()\s*(["'])(\.{1,2}\/[^"'\n]+|#[^"'\n]+)\1/g;
 const EXTENSIONS = ["", ".ts", ".mts", ".js", ".mjs", ".cjs", ".json", "/index.ts", "/index.js"];
 
 function importsOf(path: string): string[] {
@@ -107,12 +113,16 @@ function subpathImport(from: string, specifier: string): string | undefined {
     if (existsSync(manifest)) {
       const { imports } = JSON.parse(readFileSync(manifest, "utf8")) as { imports?: Record<string, unknown> };
       for (const [pattern, value] of Object.entries(imports ?? {})) {
-        const target = typeof value === "string" ? value : (value as Record<string, unknown> | null)?.["default"];
+        const target =
+          typeof value === "string" ? value : (value as Record<string, unknown> | null)?.["default"];
         if (typeof target !== "string" || isAbsolute(target)) continue;
         const [prefix = "", suffix = ""] = pattern.split("*");
         if (pattern === specifier) return join(folder, target);
         if (!pattern.includes("*") || !specifier.startsWith(prefix) || !specifier.endsWith(suffix)) continue;
-        return join(folder, target.replace("*", specifier.slice(prefix.length, specifier.length - suffix.length)));
+        return join(
+          folder,
+          target.replace("*", specifier.slice(prefix.length, specifier.length - suffix.length)),
+        );
       }
       return undefined;
     }
@@ -129,5 +139,7 @@ function* manifestsAbove(path: string, root: string): Iterable<string> {
 }
 
 function isBelow(path: string, root: string): boolean {
-  return path.startsWith(root.endsWith(sep) ? root : root + sep) && !path.includes(`${sep}node_modules${sep}`);
+  return (
+    path.startsWith(root.endsWith(sep) ? root : root + sep) && !path.includes(`${sep}node_modules${sep}`)
+  );
 }

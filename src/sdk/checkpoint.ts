@@ -14,7 +14,9 @@ export const checkpoint = {
   /** Replaces what this attempt saved before. A value that is no text or bytes is saved as JSON. */
   async save(state: unknown): Promise<void> {
     const bytes =
-      state instanceof Uint8Array ? state : Buffer.from(typeof state === "string" ? state : JSON.stringify(state));
+      state instanceof Uint8Array
+        ? state
+        : Buffer.from(typeof state === "string" ? state : JSON.stringify(state));
     await activeContext("flyte.checkpoint").controller.checkpoints.save(bytes);
   },
 };

@@ -17,7 +17,9 @@ export function clientBlobStore(): BlobStore {
     putBytes: (name, bytes) => uploadThroughServer(new Uint8Array(bytes), name),
     putFile: async (path) => uploadThroughServer(new Uint8Array(await readFile(path)), basename(path)),
     putFolder: async (path) => {
-      throw new Error(`${path}: a folder can be uploaded inside a task only; outside, upload its files one by one`);
+      throw new Error(
+        `${path}: a folder can be uploaded inside a task only; outside, upload its files one by one`,
+      );
     },
   };
 }

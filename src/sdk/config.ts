@@ -31,7 +31,8 @@ export interface InitializedConfig extends ClientConfig {
 export async function initFromConfig(options: InitOptions = {}): Promise<void> {
   refuseInContainer("initFromConfig");
   const { findConfigFile, loadConfig } = await import("../client/config-file.ts");
-  const path = options.config === undefined ? findConfigFile(process.cwd(), process.env) : resolve(options.config);
+  const path =
+    options.config === undefined ? findConfigFile(process.cwd(), process.env) : resolve(options.config);
   const loaded = await loadConfig(path, process.env);
   sharedState().config = {
     ...loaded,
@@ -62,18 +63,26 @@ export async function currentConfig(): Promise<InitializedConfig> {
 }
 
 /** What a call to the server needs. Throws CONFIG_INVALID, saying what to add, if it is not there. */
-export function requireTarget(config: InitializedConfig): { endpoint: string; project: string; domain: string } {
+export function requireTarget(config: InitializedConfig): {
+  endpoint: string;
+  project: string;
+  domain: string;
+} {
   const { endpoint, project, domain } = config;
   const where = config.source ?? "the configuration (no file was found)";
   if (endpoint === undefined) {
     throw new BoxkiteError("CONFIG_INVALID", `${where} names no server`, {
-      hint: "set admin.endpoint, or FLYTE_ADMIN_ENDPOINT and FLYTE_ADMIN_INSECURE=true; or run with mode: \"local\"",
+      hint: 'set admin.endpoint, or FLYTE_ADMIN_ENDPOINT and FLYTE_ADMIN_INSECURE=true; or run with mode: "local"',
     });
   }
   if (project === undefined || domain === undefined) {
-    throw new BoxkiteError("CONFIG_INVALID", `${where} names no ${project === undefined ? "project" : "domain"}`, {
-      hint: 'pass initFromConfig({ project: "flytesnacks", domain: "development" })',
-    });
+    throw new BoxkiteError(
+      "CONFIG_INVALID",
+      `${where} names no ${project === undefined ? "project" : "domain"}`,
+      {
+        hint: 'pass initFromConfig({ project: "flytesnacks", domain: "development" })',
+      },
+    );
   }
   return { endpoint, project, domain };
 }

@@ -58,7 +58,9 @@ async function versionOf(
   if ("exact" in reference.version) return reference.version.exact;
   if (reference.version.auto === "current") {
     if (scope.currentVersion === undefined) {
-      throw new RemoteTaskError(`${reference.name}: autoVersion "current" is the version of the calling task; there is none here`);
+      throw new RemoteTaskError(
+        `${reference.name}: autoVersion "current" is the version of the calling task; there is none here`,
+      );
     }
     return scope.currentVersion;
   }
@@ -85,12 +87,16 @@ function notFound(cause: unknown, what: string): unknown {
 
 function compileDeployed(name: string, spec: TaskSpec): CompiledInterface {
   const typed = spec.taskTemplate?.interface;
-  const defaults = new Map(spec.defaultInputs.map((parameter) => [parameter.name, parameter.parameter?.behavior]));
+  const defaults = new Map(
+    spec.defaultInputs.map((parameter) => [parameter.name, parameter.parameter?.behavior]),
+  );
   const inputs = (typed?.inputs?.variables ?? []).map((variable): CompiledInput => {
     const type = typeOf(name, variable.key, variable.value?.type);
     const behavior = defaults.get(variable.key);
     const value =
-      behavior?.case === "default" ? { value: decodeLiteral(behavior.value, type, `${name}, default of ${variable.key}`) } : undefined;
+      behavior?.case === "default"
+        ? { value: decodeLiteral(behavior.value, type, `${name}, default of ${variable.key}`) }
+        : undefined;
     return {
       name: variable.key,
       type,
@@ -100,18 +106,24 @@ function compileDeployed(name: string, spec: TaskSpec): CompiledInterface {
       ...(value === undefined ? {} : { defaultValue: value }),
     };
   });
-  const outputs = (typed?.outputs?.variables ?? []).map(
-    (variable): CompiledOutput => ({
-      name: variable.key,
-      type: typeOf(name, variable.key, variable.value?.type),
-      schema: undefined,
-      description: variable.value?.description ?? "",
-    }),
-  );
-  return { inputs, outputs, shape: outputs.length === 0 ? "none" : outputs.length === 1 ? "single" : "named" };
+  const outputs = (typed?.outputs?.variables ?? []).map((variable): CompiledOutput => ({
+    name: variable.key,
+    type: typeOf(name, variable.key, variable.value?.type),
+    schema: undefined,
+    description: variable.value?.description ?? "",
+  }));
+  return {
+    inputs,
+    outputs,
+    shape: outputs.length === 0 ? "none" : outputs.length === 1 ? "single" : "named",
+  };
 }
 
-function typeOf(task: string, variable: string, type: Parameters<typeof decodeLiteralType>[0] | undefined): WireType {
+function typeOf(
+  task: string,
+  variable: string,
+  type: Parameters<typeof decodeLiteralType>[0] | undefined,
+): WireType {
   if (type === undefined) throw new RemoteTaskError(`${task}: ${variable} has no type`);
   return decodeLiteralType(type);
 }
@@ -125,7 +137,9 @@ function checkDeclared(name: string, declared: CompiledInterface, deployed: Comp
     byName.delete(input.name);
     if (target === undefined) problems.push(`it has no input ${input.name}`);
     else if (!isAssignable(withoutNone(input.type, input.optional), target.type)) {
-      problems.push(`input ${input.name} is ${describeWireType(target.type)}, declared as ${describeWireType(input.type)}`);
+      problems.push(
+        `input ${input.name} is ${describeWireType(target.type)}, declared as ${describeWireType(input.type)}`,
+      );
     }
   }
   for (const input of byName.values()) {
@@ -137,7 +151,9 @@ function checkDeclared(name: string, declared: CompiledInterface, deployed: Comp
     const source = outputs.get(output.name);
     if (source === undefined) problems.push(`it has no output ${output.name}`);
     else if (!isAssignable(source.type, output.type)) {
-      problems.push(`output ${output.name} is ${describeWireType(source.type)}, declared as ${describeWireType(output.type)}`);
+      problems.push(
+        `output ${output.name} is ${describeWireType(source.type)}, declared as ${describeWireType(output.type)}`,
+      );
     }
   }
   report(name, problems);

@@ -25,13 +25,15 @@ export async function deployEnvironments(
       const definition = definitionOf(task);
       const { org, project, domain, version } = settings;
       const taskId = { org, project, domain, name: definition.fullName, version };
-      const created = await controlPlane.tasks.deployTask({ taskId, spec: encodeTaskSpec(definition, settings) }).then(
-        () => true,
-        (error: unknown) => {
-          if (ConnectError.from(error).code === Code.AlreadyExists) return false;
-          throw error;
-        },
-      );
+      const created = await controlPlane.tasks
+        .deployTask({ taskId, spec: encodeTaskSpec(definition, settings) })
+        .then(
+          () => true,
+          (error: unknown) => {
+            if (ConnectError.from(error).code === Code.AlreadyExists) return false;
+            throw error;
+          },
+        );
       const url = `${controlPlane.origin}/v2/domain/${domain}/project/${project}/tasks/${definition.fullName}`;
       return { name: definition.fullName, version, created, url };
     }),

@@ -9,12 +9,15 @@ const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 
 /** In milliseconds. Throws TypeError for a text that is not a length of time, and RangeError for a negative one. */
 export function durationMs(duration: Duration): number {
   if (typeof duration === "number") {
-    if (!Number.isFinite(duration) || duration < 0) throw new RangeError(`${duration} ms is not a length of time`);
+    if (!Number.isFinite(duration) || duration < 0)
+      throw new RangeError(`${duration} ms is not a length of time`);
     return duration;
   }
   const parts = [...duration.replaceAll(" ", "").matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h|d)/g)];
   if (parts.length === 0 || parts.map(([text]) => text).join("") !== duration.replaceAll(" ", "")) {
-    throw new TypeError(`${JSON.stringify(duration)} is not a length of time; write "90s", "10m", "1h30m" or "500ms"`);
+    throw new TypeError(
+      `${JSON.stringify(duration)} is not a length of time; write "90s", "10m", "1h30m" or "500ms"`,
+    );
   }
   return parts.reduce((sum, [, amount, unit]) => sum + Number(amount) * (UNITS[unit ?? ""] ?? Number.NaN), 0);
 }

@@ -116,7 +116,12 @@ const FIELDS_LIMIT = 64 * 1024;
 
 export function encodeError(error: unknown): ErrorRecord {
   if (!(error instanceof Error)) {
-    return { code: "ThrownValue", message: `a value that is no Error was thrown: ${describe(error)}`, kind: "user", recoverable: true };
+    return {
+      code: "ThrownValue",
+      message: `a value that is no Error was thrown: ${describe(error)}`,
+      kind: "user",
+      recoverable: true,
+    };
   }
   const code = error instanceof TaskError ? error.code : className(error);
   const stack = stackFrames(error);
@@ -132,12 +137,16 @@ export function encodeError(error: unknown): ErrorRecord {
 
 /** A subclass of an author's class keeps the name the author gave it: `name` if it was set, else the class. */
 function className(error: Error): string {
-  return error.name !== "Error" ? error.name : (error.constructor.name || "Error");
+  return error.name !== "Error" ? error.name : error.constructor.name || "Error";
 }
 
 /** By the names on the prototype chain: two copies of the package agree. */
 function isNonRecoverable(error: Error): boolean {
-  for (let prototype = Object.getPrototypeOf(error) as object | null; prototype; prototype = Object.getPrototypeOf(prototype) as object | null) {
+  for (
+    let prototype = Object.getPrototypeOf(error) as object | null;
+    prototype;
+    prototype = Object.getPrototypeOf(prototype) as object | null
+  ) {
     if (prototype.constructor.name === "NonRecoverableError") return true;
   }
   return false;
@@ -148,7 +157,8 @@ function stackFrames(error: Error): string {
   // Frames of Node's own machinery say nothing to the author.
   const own = lines.filter((line) => !line.includes("node:internal"));
   const kept = own.slice(0, 20).join("\n");
-  const cause = error.cause instanceof Error ? `\nCaused by: ${error.cause.name}: ${error.cause.message}` : "";
+  const cause =
+    error.cause instanceof Error ? `\nCaused by: ${error.cause.name}: ${error.cause.message}` : "";
   return `${kept}${cause}`;
 }
 
@@ -158,7 +168,11 @@ function serialisableFields(error: Error): Record<string, unknown> {
   const fields: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(error)) {
     // `code`, `kind` and `remoteStack` of a TaskError travel as such; of an author's error they are fields.
-    if (STANDARD_FIELDS.has(key) && (error instanceof TaskError || ["name", "message", "stack", "cause"].includes(key))) continue;
+    if (
+      STANDARD_FIELDS.has(key) &&
+      (error instanceof TaskError || ["name", "message", "stack", "cause"].includes(key))
+    )
+      continue;
     try {
       const text = JSON.stringify(value);
       if (text !== undefined) fields[key] = JSON.parse(text);

@@ -24,7 +24,8 @@ function blobSchema<T>(jsType: "File" | "Dir", isOne: (value: unknown) => boolea
   return {
     version: 1,
     vendor: "boxkite",
-    validate: (value) => (isOne(value) ? { value: value as T } : { issues: [{ message: `expected a ${jsType}` }] }),
+    validate: (value) =>
+      isOne(value) ? { value: value as T } : { issues: [{ message: `expected a ${jsType}` }] },
     jsonSchema: { input: jsonSchema, output: jsonSchema },
   };
 }

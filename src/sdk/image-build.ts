@@ -1,6 +1,15 @@
 /** Builders: the server's (`image.builder: remote`), or docker, or podman, of this machine. */
 import { execFile } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, dirname, join, relative } from "node:path";
 import { promisify } from "node:util";
@@ -20,7 +29,11 @@ export class ImageBuildError extends Error {
 }
 
 /** The address of the built image; an image with the same content is not built again. */
-export async function buildImage(image: Image, config: InitializedConfig, target: BuildTarget): Promise<string> {
+export async function buildImage(
+  image: Image,
+  config: InitializedConfig,
+  target: BuildTarget,
+): Promise<string> {
   const builder = config.imageBuilder ?? "remote";
   if (builder === "remote") return buildRemotely(image, config, target);
   return buildLocally(image, config, builder === "local-podman" ? "podman" : "docker");
@@ -32,13 +45,19 @@ const BUILD_DOMAIN = process.env["FLYTE_IMAGEBUILDER_TASK_DOMAIN"] ?? "productio
 
 async function buildRemotely(image: Image, config: InitializedConfig, target: BuildTarget): Promise<string> {
   if (image.dockerfile !== undefined) {
-    throw new ImageBuildError(`${image.dockerfile}: the server's builder takes no Dockerfile; use imageBuilder: "local"`);
+    throw new ImageBuildError(
+      `${image.dockerfile}: the server's builder takes no Dockerfile; use imageBuilder: "local"`,
+    );
   }
   const controlPlane = await controlPlaneOf(config);
   const name = `${(image.name ?? "").split("/").at(-1)}:${image.tag}`;
   const { org } = config;
   const known = await controlPlane.images
-    .getImage({ id: { name }, organization: org, projectId: { organization: org, name: target.project, domain: target.domain } })
+    .getImage({
+      id: { name },
+      organization: org,
+      projectId: { organization: org, name: target.project, domain: target.domain },
+    })
     .then(
       (answer) => answer.image?.fqin,
       // Whatever the reason, the build will tell it better.
@@ -66,7 +85,8 @@ async function buildRemotely(image: Image, config: InitializedConfig, target: Bu
       throw new ImageBuildError(`the build of ${image.target} failed: ${run.url}`, { cause });
     });
     const uri = typeof outputs === "string" ? outputs : Object.values(outputs as Record<string, unknown>)[0];
-    if (typeof uri !== "string") throw new ImageBuildError(`the build of ${image.target} gave no address: ${run.url}`);
+    if (typeof uri !== "string")
+      throw new ImageBuildError(`the build of ${image.target} gave no address: ${run.url}`);
     return uri;
   } finally {
     rmSync(scratch, { recursive: true, force: true });
@@ -117,7 +137,9 @@ function encodeLayer(layer: Exclude<Layer, { kind: "copy" }>): LayerInit {
 
 async function tarOf(folder: string): Promise<Uint8Array<ArrayBuffer>> {
   const archive = pack();
-  const entries = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+  const entries = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) =>
+    entry.isFile(),
+  );
   const paths = entries.map((entry) => join(entry.parentPath, entry.name)).sort();
   for (const path of paths) {
     const mode = (statSync(path).mode & 0o111) === 0 ? 0o644 : 0o755;
@@ -131,7 +153,11 @@ async function tarOf(folder: string): Promise<Uint8Array<ArrayBuffer>> {
 
 const run = promisify(execFile);
 
-async function buildLocally(image: Image, config: InitializedConfig, engine: "docker" | "podman"): Promise<string> {
+async function buildLocally(
+  image: Image,
+  config: InitializedConfig,
+  engine: "docker" | "podman",
+): Promise<string> {
   const registry = image.registry ?? config.imageRegistry;
   const tagged = registry === undefined || image.registry !== undefined ? image : image.clone({ registry });
   const { target } = tagged;
@@ -145,9 +171,15 @@ async function buildLocally(image: Image, config: InitializedConfig, engine: "do
       const folder = image.dockerfile === undefined ? scratch : dirname(image.dockerfile);
       const file = image.dockerfile ?? join(scratch, "Dockerfile");
       if (image.dockerfile === undefined) writeFileSync(file, containerfile(image, scratch));
-      await run(engine, ["build", "--file", file, "--tag", target, ...platformOptions(image), folder], { maxBuffer: 64 << 20 });
+      await run(engine, ["build", "--file", file, "--tag", target, ...platformOptions(image), folder], {
+        maxBuffer: 64 << 20,
+      });
     } catch (cause) {
-      const output = String((cause as { stderr?: unknown }).stderr ?? "").trimEnd().split("\n").slice(-15).join("\n");
+      const output = ((cause as { stderr?: string }).stderr ?? "")
+        .trimEnd()
+        .split("\n")
+        .slice(-15)
+        .join("\n");
       throw new ImageBuildError(`${engine} could not build ${target}\n${output}`, { cause });
     } finally {
       rmSync(scratch, { recursive: true, force: true });
@@ -171,7 +203,9 @@ export function containerfile(image: Image, context: string): string {
         lines.push(...layer.value.cmd.map((command) => `RUN ${command}`));
         break;
       case "env":
-        lines.push(...Object.entries(layer.value.envVariables).map(([name, value]) => `ENV ${name}=${quote(value)}`));
+        lines.push(
+          ...Object.entries(layer.value.envVariables).map(([name, value]) => `ENV ${name}=${quote(value)}`),
+        );
         break;
       case "workdir":
         lines.push(`WORKDIR ${layer.value.workdir}`);

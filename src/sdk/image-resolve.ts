@@ -45,9 +45,13 @@ function withResolvedBase(image: Image, environment: TaskEnvironment, config: In
   if (image.refName === undefined) return image;
   const reference = config.imageRefs[image.refName];
   if (reference === undefined) {
-    throw new BoxkiteError("IMAGE_NOT_FOUND", `the environment ${environment.name} wants the image named ${image.refName}, which is not known`, {
-      hint: `pass initFromConfig({ images: { ${JSON.stringify(image.refName)}: "registry/image:tag" } })`,
-    });
+    throw new BoxkiteError(
+      "IMAGE_NOT_FOUND",
+      `the environment ${environment.name} wants the image named ${image.refName}, which is not known`,
+      {
+        hint: `pass initFromConfig({ images: { ${JSON.stringify(image.refName)}: "registry/image:tag" } })`,
+      },
+    );
   }
   return image.layers.length === 0 ? Image.fromBase(reference) : image.withBase(reference);
 }

@@ -63,14 +63,31 @@ export class Image {
   }
 
   /** Node on Debian slim, extendable. */
-  static fromDebianBase(options: { readonly nodeVersion?: string; readonly name?: string; readonly registry?: string } = {}): Image {
+  static fromDebianBase(
+    options: { readonly nodeVersion?: string; readonly name?: string; readonly registry?: string } = {},
+  ): Image {
     const base = `docker.io/library/node:${options.nodeVersion ?? process.versions.node.split(".")[0]}-slim`;
-    return new Image({ ...NOTHING, base, name: options.name ?? "boxkite", registry: options.registry, extendable: true });
+    return new Image({
+      ...NOTHING,
+      base,
+      name: options.name ?? "boxkite",
+      registry: options.registry,
+      extendable: true,
+    });
   }
 
   /** A Dockerfile of your own, built with its folder as the context; local builder only, no layers. */
-  static fromDockerfile(options: { readonly file: string; readonly name: string; readonly registry?: string }): Image {
-    return new Image({ ...NOTHING, dockerfile: resolve(options.file), name: options.name, registry: options.registry });
+  static fromDockerfile(options: {
+    readonly file: string;
+    readonly name: string;
+    readonly registry?: string;
+  }): Image {
+    return new Image({
+      ...NOTHING,
+      dockerfile: resolve(options.file),
+      name: options.name,
+      registry: options.registry,
+    });
   }
 
   get base(): string | undefined {
@@ -103,7 +120,11 @@ export class Image {
 
   /** Whether a builder has work to do. A cloned image is always built, under its new name. */
   get needsBuild(): boolean {
-    return this.#parts.dockerfile !== undefined || this.#parts.layers.length > 0 || (this.#parts.name !== undefined && this.#parts.refName === undefined);
+    return (
+      this.#parts.dockerfile !== undefined ||
+      this.#parts.layers.length > 0 ||
+      (this.#parts.name !== undefined && this.#parts.refName === undefined)
+    );
   }
 
   clone(options: CloneOptions): Image {
@@ -160,7 +181,8 @@ export class Image {
     const has = (file: string): boolean => existsSync(join(directory, file));
     const manager = options.manager ?? (has("pnpm-lock.yaml") && !has("package-lock.json") ? "pnpm" : "npm");
     const lockfile = manager === "npm" ? "package-lock.json" : "pnpm-lock.yaml";
-    if (!has(lockfile)) throw new Error(`${join(directory, lockfile)} is not there; the layer installs from a lockfile only`);
+    if (!has(lockfile))
+      throw new Error(`${join(directory, lockfile)} is not there; the layer installs from a lockfile only`);
     const copied = this.withSource(join(directory, "package.json")).withSource(join(directory, lockfile));
     if (manager === "npm") {
       return copied.withCommands([`npm ci --no-audit --no-fund${options.includeDev ? "" : " --omit=dev"}`]);
@@ -213,7 +235,8 @@ export class Image {
   }
 
   #with(layer: Layer): Image {
-    if (this.#parts.dockerfile !== undefined) throw new Error("an image made from a Dockerfile takes no layers; put them there");
+    if (this.#parts.dockerfile !== undefined)
+      throw new Error("an image made from a Dockerfile takes no layers; put them there");
     if (!this.#parts.extendable) {
       throw new Error("layers need an image of your own: clone({ name, registry, extendable: true }) first");
     }

@@ -4,7 +4,11 @@ import { jsonSchemaOf, type Schema, type Schemas } from "./schema.ts";
 import { messageOf } from "../domain/errors.ts";
 import { encodeLiteralType } from "../wire/literals/literal-type.ts";
 import { compileWireType, unionOf, type WireType } from "../wire/literals/wire-type.ts";
-import { TypedInterfaceSchema, type TypedInterface, type VariableEntry } from "../wire/gen/flyteidl2/core/interface_pb.js";
+import {
+  TypedInterfaceSchema,
+  type TypedInterface,
+  type VariableEntry,
+} from "../wire/gen/flyteidl2/core/interface_pb.js";
 
 export interface CompiledInput {
   readonly name: string;
@@ -49,8 +53,10 @@ export function compileInterface(taskName: string, declaration: InterfaceDeclara
   const inputs = Object.entries(declaration.inputs ?? {}).map(([name, schema]) =>
     located(`task ${taskName}, input ${name}`, () => compileInput(taskName, name, schema)),
   );
-  const shape = declaration.output !== undefined ? "single" : declaration.outputs !== undefined ? "named" : "none";
-  const declared = declaration.output === undefined ? (declaration.outputs ?? {}) : { [SINGLE_OUTPUT]: declaration.output };
+  const shape =
+    declaration.output !== undefined ? "single" : declaration.outputs !== undefined ? "named" : "none";
+  const declared =
+    declaration.output === undefined ? (declaration.outputs ?? {}) : { [SINGLE_OUTPUT]: declaration.output };
   const outputs = Object.entries(declared).map(([name, schema]) =>
     located(`task ${taskName}, output ${name}`, (): CompiledOutput => {
       const jsonSchema = jsonSchemaOf(schema, "output");
@@ -107,7 +113,10 @@ export function encodeInterface(compiled: CompiledInterface): TypedInterface {
 }
 
 function encodeVariable(variable: CompiledInput | CompiledOutput): VariableInit {
-  return { key: variable.name, value: { type: encodeLiteralType(variable.type), description: variable.description } };
+  return {
+    key: variable.name,
+    value: { type: encodeLiteralType(variable.type), description: variable.description },
+  };
 }
 
 interface VariableInit {

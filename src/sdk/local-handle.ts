@@ -60,7 +60,11 @@ class LocalRun implements Run<unknown> {
 
   async *logs(): AsyncIterable<LogLine> {
     await this.wait();
-    yield { message: format("a local run writes to this process's own output"), at: undefined, source: "system" };
+    yield {
+      message: format("a local run writes to this process's own output"),
+      at: undefined,
+      source: "system",
+    };
   }
 
   async abort(reason = "aborted"): Promise<void> {

@@ -18,7 +18,14 @@ import {
 import type { ConditionRequest } from "./condition.ts";
 import { publicContext } from "./context.ts";
 import { durationMs } from "./duration.ts";
-import { ActionAbortedError, ConditionTimeoutError, decodeError, encodeError, TaskError, TaskTimeoutError } from "./errors.ts";
+import {
+  ActionAbortedError,
+  ConditionTimeoutError,
+  decodeError,
+  encodeError,
+  TaskError,
+  TaskTimeoutError,
+} from "./errors.ts";
 import { encodeInterface } from "./interface.ts";
 import { retryPolicyOf, timeoutsOf } from "./options.ts";
 import { renderReport } from "./report.ts";
@@ -121,7 +128,11 @@ class LocalWorld {
     customContext: Readonly<Record<string, string>>,
   ): Promise<Uint8Array> {
     this.signal.throwIfAborted();
-    const inputs = await decodeInputs(definition.fullName, definition.interface, fromBinary(InputsSchema, bytes));
+    const inputs = await decodeInputs(
+      definition.fullName,
+      definition.interface,
+      fromBinary(InputsSchema, bytes),
+    );
     const limit = timeoutsOf(definition.options).maxRuntime;
     const timeout = limit === undefined ? undefined : durationMs(limit);
     const abort = new AbortController();
@@ -140,7 +151,9 @@ class LocalWorld {
       controller: new LocalController(this, name, attempt),
       report: { tabs: new Map() },
     };
-    const body = sharedState().storage.run(context, async () => definition.fn(inputs as never, publicContext(context)));
+    const body = sharedState().storage.run(context, async () =>
+      definition.fn(inputs as never, publicContext(context)),
+    );
     const returned = await withTimeout(body, timeout, () => {
       abort.abort();
       return new TaskTimeoutError(`${definition.fullName} ran longer than ${timeout} ms`, {
@@ -148,13 +161,18 @@ class LocalWorld {
         kind: "user",
       });
     });
-    if (context.report.tabs.size > 0) await context.controller.saveReport(renderReport(context.report.tabs), context);
+    if (context.report.tabs.size > 0)
+      await context.controller.saveReport(renderReport(context.report.tabs), context);
     return toBinary(OutputsSchema, await encodeOutputs(definition.fullName, definition.interface, returned));
   }
 }
 
 /** The error of `onTimeout` if the body takes longer; the body itself cannot be stopped, only told. */
-async function withTimeout<T>(body: Promise<T>, limit: number | undefined, onTimeout: () => Error): Promise<T> {
+async function withTimeout<T>(
+  body: Promise<T>,
+  limit: number | undefined,
+  onTimeout: () => Error,
+): Promise<T> {
   if (limit === undefined) return body;
   const { promise, reject } = Promise.withResolvers<never>();
   const timer = setTimeout(() => reject(onTimeout()), limit);
@@ -192,10 +210,20 @@ class LocalController implements Controller {
       hashInterface(encodeInterface(definition.interface)),
       definition.codeVersion,
     );
-    const sequence = context.scope.calls.next(`${identity}:${inputsHash}${context.group ? `:${context.group}` : ""}`);
-    const name = childActionName({ parent: context.scope.name, inputsHash, identity, sequence, group: context.group });
+    const sequence = context.scope.calls.next(
+      `${identity}:${inputsHash}${context.group ? `:${context.group}` : ""}`,
+    );
+    const name = childActionName({
+      parent: context.scope.name,
+      inputsHash,
+      identity,
+      sequence,
+      group: context.group,
+    });
     // A child starts afresh: neither the group nor the trace of its caller is its own.
-    return sharedState().storage.exit(() => this.#world.execute(definition, inputs, name, context.customContext));
+    return sharedState().storage.exit(() =>
+      this.#world.execute(definition, inputs, name, context.customContext),
+    );
   }
 
   async callReference(reference: TaskReference, inputs: Readonly<Record<string, unknown>>): Promise<unknown> {
@@ -217,7 +245,12 @@ class LocalController implements Controller {
     const message = await encodeInputs(definition.name, definition.interface, inputs);
     const inputsHash = hashInputs(message.literals);
     const sequence = context.scope.calls.next(`${definition.identity}:${inputsHash}`);
-    const name = childActionName({ parent: context.scope.name, inputsHash, identity: definition.identity, sequence });
+    const name = childActionName({
+      parent: context.scope.name,
+      inputsHash,
+      identity: definition.identity,
+      sequence,
+    });
     const parsed = await decodeInputs(definition.name, definition.interface, message);
     const inner = { ...context, inTrace: true, scope: { name, calls: new CallCounter() } };
     const returned = await sharedState().storage.run(inner, async () => definition.fn(parsed as never));

@@ -14,7 +14,11 @@ export interface MapOptions {
  * Calls the task once per element and resolves to the results in the order of the elements. The
  * first failure rejects, and calls that have not begun never begin.
  */
-async function mapAll<In, Out>(task: Task<In, Out>, inputs: Iterable<In>, options: MapOptions = {}): Promise<Out[]> {
+async function mapAll<In, Out>(
+  task: Task<In, Out>,
+  inputs: Iterable<In>,
+  options: MapOptions = {},
+): Promise<Out[]> {
   const items = [...inputs];
   const results: Out[] = [];
   await eachBounded(task, items, options, true, async (index, call) => {

@@ -136,7 +136,9 @@ export function secretVariable(secret: SecretRequest): string | undefined {
   const name = secret.envVar ?? (secret.group === undefined ? secret.key : `${secret.group}_${secret.key}`);
   const variable = secret.envVar ?? name.replaceAll("-", "_").toUpperCase();
   if (!/^[A-Z_][A-Z0-9_]*$/.test(variable)) {
-    throw new TypeError(`secret ${secret.key}: ${variable} cannot be the name of an environment variable; set envVar`);
+    throw new TypeError(
+      `secret ${secret.key}: ${variable} cannot be the name of an environment variable; set envVar`,
+    );
   }
   return variable;
 }

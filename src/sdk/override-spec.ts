@@ -22,7 +22,8 @@ export function overrideSpec(deployed: TaskSpec, options: ExecutionOptions): Tas
   if (options.cache === "disable") template.metadata.discoverable = false;
   if (template.target.case === "container") {
     const container = template.target.value;
-    if (options.resources !== undefined) container.resources = create(ResourcesSchema, encodeResources(options.resources));
+    if (options.resources !== undefined)
+      container.resources = create(ResourcesSchema, encodeResources(options.resources));
     for (const [key, value] of Object.entries(options.env ?? {})) {
       container.env = container.env.filter((pair) => pair.key !== key);
       container.env.push(create(KeyValuePairSchema, { key, value }));

@@ -28,14 +28,24 @@ export async function prepare(
   const closure = environmentClosure(environments);
   const copyStyle = options.copyStyle ?? "loaded_modules";
   if (copyStyle === "none" && options.version === undefined) {
-    throw new BoxkiteError("INVALID_ARGUMENT", 'copyStyle "none" sends no code, so nothing says which version this is', {
-      hint: "pass version: the tag of your images, for example",
-    });
+    throw new BoxkiteError(
+      "INVALID_ARGUMENT",
+      'copyStyle "none" sends no code, so nothing says which version this is',
+      {
+        hint: "pass version: the tag of your images, for example",
+      },
+    );
   }
   const { resolveImages } = await import("./image-resolve.ts");
-  const baked = copyStyle === "none" ? (): readonly string[] => filesOf(closure, "loaded_modules", config.rootDir) : undefined;
+  const baked =
+    copyStyle === "none"
+      ? (): readonly string[] => filesOf(closure, "loaded_modules", config.rootDir)
+      : undefined;
   const images = await resolveImages(closure, config, target, baked);
-  const bundle = copyStyle === "none" ? undefined : await packBundle(config.rootDir, filesOf(closure, copyStyle, config.rootDir));
+  const bundle =
+    copyStyle === "none"
+      ? undefined
+      : await packBundle(config.rootDir, filesOf(closure, copyStyle, config.rootDir));
   return {
     org: config.org,
     project: target.project,
@@ -43,7 +53,8 @@ export async function prepare(
     version: options.version ?? bundle?.version ?? "",
     images,
     imageCache: encodeImageCache(images),
-    bundle: bundle === undefined ? undefined : { uri: await upload(bundle, config, target), destination: "." },
+    bundle:
+      bundle === undefined ? undefined : { uri: await upload(bundle, config, target), destination: "." },
     rootDir: config.rootDir,
   };
 }
@@ -54,7 +65,9 @@ function filesOf(
   rootDir: string,
 ): readonly string[] {
   if (copyStyle === "all") return collectAll(rootDir);
-  const modules = environments.flatMap((environment) => environment.tasks.map((task) => definitionOf(task).modulePath));
+  const modules = environments.flatMap((environment) =>
+    environment.tasks.map((task) => definitionOf(task).modulePath),
+  );
   const include = environments.flatMap((environment) => environment.include);
   return collectModules(rootDir, modules, include);
 }

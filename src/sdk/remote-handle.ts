@@ -95,10 +95,13 @@ export class RemoteRun implements Run<unknown> {
 
   /** States of the first action until it has ended; a lost stream is opened again. */
   async *#watch(): AsyncIterable<ActionDetails> {
-    for (let failures = 0; ; ) {
+    for (let failures = 0; ;) {
       const stop = new AbortController();
       try {
-        for await (const answer of this.#controlPlane.runs.watchActionDetails({ actionId: this.#action }, { signal: stop.signal })) {
+        for await (const answer of this.#controlPlane.runs.watchActionDetails(
+          { actionId: this.#action },
+          { signal: stop.signal },
+        )) {
           failures = 0;
           if (answer.details === undefined) continue;
           yield answer.details;
@@ -107,7 +110,11 @@ export class RemoteRun implements Run<unknown> {
         await sleep(500);
       } catch (error) {
         const { code } = ConnectError.from(error);
-        const passing = code === Code.Unavailable || code === Code.Canceled || code === Code.DeadlineExceeded || code === Code.Aborted;
+        const passing =
+          code === Code.Unavailable ||
+          code === Code.Canceled ||
+          code === Code.DeadlineExceeded ||
+          code === Code.Aborted;
         if (!passing || ++failures > WATCH_FAILURES) throw error;
         await sleep(Math.min(500 * 2 ** failures, 10_000));
       } finally {
@@ -128,11 +135,14 @@ export class RemoteRun implements Run<unknown> {
     const { details } = await this.#controlPlane.runs.getActionDetails({ actionId: this.#action });
     const where = `${this.#taskName} in run ${this.name}`;
     if (details?.result.case === "abortInfo") {
-      return new ActionAbortedError(`${where} was aborted: ${details.result.value.reason || "no reason given"}`);
+      return new ActionAbortedError(
+        `${where} was aborted: ${details.result.value.reason || "no reason given"}`,
+      );
     }
     if (details?.result.case === "errorInfo") {
       const { code, message, kind } = details.result.value;
-      const decodedKind = kind === ErrorInfo_Kind.USER ? "user" : kind === ErrorInfo_Kind.SYSTEM ? "system" : "unknown";
+      const decodedKind =
+        kind === ErrorInfo_Kind.USER ? "user" : kind === ErrorInfo_Kind.SYSTEM ? "system" : "unknown";
       return decodeError({ code, message, kind: decodedKind }, where);
     }
     return phase === "aborted"

@@ -17,7 +17,9 @@ import { BoxkiteError } from "../domain/errors.ts";
 import { CacheLookupScope } from "../wire/gen/flyteidl2/task/run_pb.js";
 import type { TaskIdentifier, TaskSpec } from "../wire/gen/flyteidl2/task/task_definition_pb.js";
 
-type Target = { readonly case: "taskSpec"; readonly value: TaskSpec } | { readonly case: "taskId"; readonly value: TaskIdentifier };
+type Target =
+  | { readonly case: "taskSpec"; readonly value: TaskSpec }
+  | { readonly case: "taskId"; readonly value: TaskIdentifier };
 
 /** Resolves once the server has the run on record. Throws RUN_EXISTS if the chosen name is taken. */
 export async function startRemoteRun(
@@ -54,7 +56,11 @@ export async function startRemoteRun(
     .catch((cause: unknown) => {
       const { code } = ConnectError.from(cause);
       if (code === Code.AlreadyExists) {
-        throw new BoxkiteError("RUN_EXISTS", `a run named ${options.name} exists already in ${project}/${domain}`, { cause });
+        throw new BoxkiteError(
+          "RUN_EXISTS",
+          `a run named ${options.name} exists already in ${project}/${domain}`,
+          { cause },
+        );
       }
       throw cause;
     });
@@ -83,7 +89,8 @@ async function targetOf(
 }
 
 function encodeRunSpec(options: RunOptions): RunSpecInit {
-  const scope = options.cacheLookupScope === "project-domain" ? CacheLookupScope.PROJECT_DOMAIN : CacheLookupScope.GLOBAL;
+  const scope =
+    options.cacheLookupScope === "project-domain" ? CacheLookupScope.PROJECT_DOMAIN : CacheLookupScope.GLOBAL;
   return {
     envs: { values: Object.entries(options.env ?? {}).map(([key, value]) => ({ key, value })) },
     labels: { values: { ...options.labels } },

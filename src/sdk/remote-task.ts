@@ -34,7 +34,10 @@ export type RemoteTaskOptions = BaseOptions & {
 };
 
 /** A task known by type through RemoteTasks. */
-export function remoteTask<N extends keyof RemoteTasks & string>(name: N, options?: BaseOptions): RemoteTasks[N];
+export function remoteTask<N extends Extract<keyof RemoteTasks, string>>(
+  name: N,
+  options?: BaseOptions,
+): RemoteTasks[N];
 /** A task whose types are declared here; they are compared with the deployed interface at the first call. */
 export function remoteTask<const I extends Schemas = Record<never, never>, const O extends Schema = Schema>(
   name: string,
@@ -50,14 +53,17 @@ export function remoteTask(
   options?: BaseOptions & { readonly inputs?: never; readonly output?: never; readonly outputs?: never },
 ): Task<Record<string, unknown>, unknown>;
 export function remoteTask(name: string, options: RemoteTaskOptions = {}): Task<never, unknown> {
-  if (!name.includes(".")) throw new TypeError(`${name}: the name of a deployed task is <environment>.<task>`);
-  const declared = options.inputs !== undefined || options.output !== undefined || options.outputs !== undefined;
+  if (!name.includes("."))
+    throw new TypeError(`${name}: the name of a deployed task is <environment>.<task>`);
+  const declared =
+    options.inputs !== undefined || options.output !== undefined || options.outputs !== undefined;
   return createReference({
     defined: "elsewhere",
     name,
     project: options.project,
     domain: options.domain,
-    version: options.version === undefined ? { auto: options.autoVersion ?? "latest" } : { exact: options.version },
+    version:
+      options.version === undefined ? { auto: options.autoVersion ?? "latest" } : { exact: options.version },
     declared: declared ? compileInterface(name, options) : undefined,
     options: {},
   });
@@ -84,5 +90,13 @@ function createReference(reference: TaskReference): Task<never, unknown> {
 
 /** A reference without declared types, for the SDK's own use. */
 export function createReferenceDefinition(name: string, project: string, domain: string): TaskReference {
-  return { defined: "elsewhere", name, project, domain, version: { auto: "latest" }, declared: undefined, options: {} };
+  return {
+    defined: "elsewhere",
+    name,
+    project,
+    domain,
+    version: { auto: "latest" },
+    declared: undefined,
+    options: {},
+  };
 }

@@ -28,7 +28,9 @@ export function renderReport(tabs: ReadonlyMap<string, readonly string[]>): stri
     (name, index) =>
       `<input type="radio" name="tab" id="tab${index}"${index === 0 ? " checked" : ""}><label for="tab${index}">${escapeHtml(name)}</label>`,
   );
-  const sections = names.map((name, index) => `<section id="s${index}">${(tabs.get(name) ?? []).join("\n")}</section>`);
+  const sections = names.map(
+    (name, index) => `<section id="s${index}">${(tabs.get(name) ?? []).join("\n")}</section>`,
+  );
   const rules = names.map((_, index) => `#tab${index}:checked~#s${index}{display:block}`).join("");
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Report</title><style>

@@ -47,7 +47,11 @@ export function withRunContext(options: RunOptions): Runner {
     run: async <In, Out>(task: Task<In, Out>, ...[inputs]: CallArguments<In>): Promise<Run<Out>> => {
       refuseInContainer("run");
       const { startRun } = await import("./start-run.ts");
-      const started = await startRun(task[TASK], (inputs ?? {}) as Readonly<Record<string, unknown>>, options);
+      const started = await startRun(
+        task[TASK],
+        (inputs ?? {}) as Readonly<Record<string, unknown>>,
+        options,
+      );
       return started as Run<Out>;
     },
   };

@@ -26,21 +26,24 @@ type Flatten<T> = { [K in keyof T]: T[K] };
 
 /** The argument a caller passes: inputs that accept `undefined`, by default or as optional, may be left out. */
 export type InputsOf<S extends Schemas> = Flatten<
-  { [K in Exclude<keyof S, OptionalKeys<S>>]: InferInput<S[K]> } & {
-    [K in OptionalKeys<S>]?: InferInput<S[K]>;
+  { -readonly [K in Exclude<keyof S, OptionalKeys<S>>]: InferInput<S[K]> } & {
+    -readonly [K in OptionalKeys<S>]?: InferInput<S[K]>;
   }
 >;
 
 /** The argument the function gets: defaults filled in, transforms applied. */
-export type ParsedInputsOf<S extends Schemas> = { [K in keyof S]: InferOutput<S[K]> };
+export type ParsedInputsOf<S extends Schemas> = { -readonly [K in keyof S]: InferOutput<S[K]> };
 
 /** What the function returns for named outputs, before validation. */
-export type ReturnedOutputsOf<S extends Schemas> = { [K in keyof S]: InferInput<S[K]> };
+export type ReturnedOutputsOf<S extends Schemas> = { -readonly [K in keyof S]: InferInput<S[K]> };
 /** What callers get for named outputs. */
-export type OutputsOf<S extends Schemas> = { [K in keyof S]: InferOutput<S[K]> };
+export type OutputsOf<S extends Schemas> = { -readonly [K in keyof S]: InferOutput<S[K]> };
 
 /** A schema of Boxkite's own, made of a check and its JSON Schema. */
-export function defineSchema<T>(jsonSchema: JsonSchema, check: (value: unknown) => string | undefined): Schema<T> {
+export function defineSchema<T>(
+  jsonSchema: JsonSchema,
+  check: (value: unknown) => string | undefined,
+): Schema<T> {
   return {
     "~standard": {
       version: 1,
@@ -60,7 +63,9 @@ export function defineSchema<T>(jsonSchema: JsonSchema, check: (value: unknown) 
 /** A 64-bit integer as a bigint, for values beyond 2^53, where a number would be rounded. */
 export function int64(): Schema<bigint> {
   return defineSchema<bigint>({ type: "integer", format: "int64", [JS_TYPE]: "bigint" }, (value) =>
-    typeof value === "bigint" && BigInt.asIntN(64, value) === value ? undefined : "expected a bigint of 64 bits",
+    typeof value === "bigint" && BigInt.asIntN(64, value) === value
+      ? undefined
+      : "expected a bigint of 64 bits",
   );
 }
 
@@ -78,7 +83,10 @@ export function json<T = unknown>(): Schema<T> {
 
 /** A list whose items are of the given schema, for items that a schema library does not know, such as File. */
 export function list<I, O>(items: Schema<I, O>): Schema<I[], O[]> {
-  const jsonSchema = (side: "input" | "output", options: StandardJSONSchemaV1.Options): Record<string, unknown> => ({
+  const jsonSchema = (
+    side: "input" | "output",
+    options: StandardJSONSchemaV1.Options,
+  ): Record<string, unknown> => ({
     type: "array",
     items: items["~standard"].jsonSchema[side](options),
   });
@@ -88,7 +96,7 @@ export function list<I, O>(items: Schema<I, O>): Schema<I[], O[]> {
       vendor: "boxkite",
       validate: async (value) => {
         if (!Array.isArray(value)) return { issues: [{ message: "expected an array" }] };
-        const results = await Promise.all(value.map((item) => items["~standard"].validate(item)));
+        const results = await Promise.all(value.map(async (item) => items["~standard"].validate(item)));
         const issues = results.flatMap((result, index) =>
           (result.issues ?? []).map((issue) => ({ ...issue, path: [index, ...(issue.path ?? [])] })),
         );
@@ -117,7 +125,8 @@ export function jsonSchemaOf(schema: Schema, side: "input" | "output"): JsonSche
         : `${vendor} does not offer Standard JSON Schema; use zod 4.2+, ArkType 2.2+, or an adapter`,
     );
   }
-  const libraryOptions = standard.vendor === "zod" ? zodOptions : standard.vendor === "arktype" ? arkOptions : undefined;
+  const libraryOptions =
+    standard.vendor === "zod" ? zodOptions : standard.vendor === "arktype" ? arkOptions : undefined;
   return standard.jsonSchema[side]({
     target: "draft-2020-12",
     ...(libraryOptions === undefined ? {} : { libraryOptions }),
@@ -146,8 +155,10 @@ const zodOptions = {
   unrepresentable: "any",
   override: ({ zodSchema, jsonSchema }: ZodOverrideContext): void => {
     const type = zodSchema._zod?.def?.type;
-    if (type === "date") Object.assign(jsonSchema, { type: "string", format: "date-time", [JS_TYPE]: "Date" });
-    else if (type === "bigint") Object.assign(jsonSchema, { type: "integer", format: "int64", [JS_TYPE]: "bigint" });
+    if (type === "date")
+      Object.assign(jsonSchema, { type: "string", format: "date-time", [JS_TYPE]: "Date" });
+    else if (type === "bigint")
+      Object.assign(jsonSchema, { type: "integer", format: "int64", [JS_TYPE]: "bigint" });
     else if (type !== undefined && UNREPRESENTABLE.has(type) && Object.keys(jsonSchema).length === 0) {
       throw new TypeError(`z.${type}() has no form outside this process`);
     }

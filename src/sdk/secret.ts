@@ -17,8 +17,11 @@ export function secret(request: string | SecretRequest): string {
   try {
     return readFileSync(path, "utf8");
   } catch (cause) {
-    throw new Error(`the secret ${wanted.key} is neither in ${variable ?? "a variable"} nor in ${path}; is it in \`secrets\`?`, {
-      cause,
-    });
+    throw new Error(
+      `the secret ${wanted.key} is neither in ${variable ?? "a variable"} nor in ${path}; is it in \`secrets\`?`,
+      {
+        cause,
+      },
+    );
   }
 }

@@ -1,7 +1,15 @@
 /** An environment: the image, and the settings that its tasks share. */
 import { compileInterface } from "./interface.ts";
 import type { Image } from "./image.ts";
-import { mergeOptions, retryPolicyOf, secretsOf, secretVariable, timeoutsOf, type ExecutionOptions, type ReusePolicy } from "./options.ts";
+import {
+  mergeOptions,
+  retryPolicyOf,
+  secretsOf,
+  secretVariable,
+  timeoutsOf,
+  type ExecutionOptions,
+  type ReusePolicy,
+} from "./options.ts";
 import { durationMs } from "./duration.ts";
 import type {
   InferInput,
@@ -59,7 +67,9 @@ export class TaskEnvironment {
   /** Throws TypeError or RangeError for options that cannot be. */
   constructor(options: EnvironmentOptions) {
     if (!NAME.test(options.name)) {
-      throw new TypeError(`${JSON.stringify(options.name)} cannot be the name of an environment; use letters, digits, - and _`);
+      throw new TypeError(
+        `${JSON.stringify(options.name)} cannot be the name of an environment; use letters, digits, - and _`,
+      );
     }
     this.name = options.name;
     this.image = options.image;
@@ -98,7 +108,9 @@ export class TaskEnvironment {
     const { name } = options;
     const fullName = `${this.name}.${name}`;
     if (!NAME.test(name)) {
-      throw new TypeError(`${JSON.stringify(name)} cannot be the name of a task; use letters, digits, - and _`);
+      throw new TypeError(
+        `${JSON.stringify(name)} cannot be the name of a task; use letters, digits, - and _`,
+      );
     }
     if (this.#tasks.has(name)) throw new TypeError(`the environment ${this.name} has a task ${name} already`);
     const merged = mergeOptions(this.options, options);
@@ -127,7 +139,8 @@ export class TaskEnvironment {
 function checkOptions(options: ExecutionOptions): void {
   const retries = retryPolicyOf(options);
   if (retries.backoff !== undefined) durationMs(retries.backoff.base);
-  for (const bound of Object.values(timeoutsOf(options))) if (bound !== undefined) durationMs(bound as string | number);
+  for (const bound of Object.values(timeoutsOf(options)))
+    if (bound !== undefined) durationMs(bound as string | number);
   for (const secret of secretsOf(options)) secretVariable(secret);
 }
 

@@ -3,17 +3,25 @@ import { relative, resolve, sep } from "node:path";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { encodeDuration } from "./duration.ts";
 import { encodeInterface } from "./interface.ts";
-import { retryPolicyOf, secretsOf, secretVariable, timeoutsOf, type ExecutionOptions, type Resources, type ReusePolicy } from "./options.ts";
+import {
+  retryPolicyOf,
+  secretsOf,
+  secretVariable,
+  timeoutsOf,
+  type ExecutionOptions,
+  type Resources,
+  type ReusePolicy,
+} from "./options.ts";
 import { sharedState } from "./state.ts";
 import { definitionOf, type TaskDefinition } from "./task.ts";
 import { encodeLiteral } from "../wire/literals/encode.ts";
 import { encodeLiteralType } from "../wire/literals/literal-type.ts";
-import { Secret_MountType, SecurityContextSchema } from "../wire/gen/flyteidl2/core/security_pb.js";
+import { Secret_MountType, type SecurityContextSchema } from "../wire/gen/flyteidl2/core/security_pb.js";
 import {
   Resources_ResourceName,
-  ReusePolicySchema,
+  type ReusePolicySchema,
   RuntimeMetadata_RuntimeType,
-  TaskMetadataSchema,
+  type TaskMetadataSchema,
   TaskTemplateSchema,
   type Resources_ResourceEntry,
   type TaskTemplate,
@@ -50,7 +58,11 @@ export function encodeTaskSpec(definition: TaskDefinition, settings: SpecSetting
           var: { type: encodeLiteralType(input.type), description: input.description },
           behavior: {
             case: "default" as const,
-            value: encodeLiteral(input.defaultValue?.value, input.type, `${definition.fullName}, default of ${input.name}`),
+            value: encodeLiteral(
+              input.defaultValue?.value,
+              input.type,
+              `${definition.fullName}, default of ${input.name}`,
+            ),
           },
         },
       })),
@@ -102,7 +114,10 @@ function encodeTemplate(definition: TaskDefinition, settings: SpecSettings): Tas
 /** Python's tasks are of the type "python"; the type says nothing about how the container is run. */
 export const TASK_TYPE = "typescript";
 
-function encodeMetadata(definition: TaskDefinition, settings: SpecSettings): MessageInitShape<typeof TaskMetadataSchema> {
+function encodeMetadata(
+  definition: TaskDefinition,
+  settings: SpecSettings,
+): MessageInitShape<typeof TaskMetadataSchema> {
   const { options } = definition;
   const cache = cacheOf(definition);
   const retries = retryPolicyOf(options);
@@ -157,7 +172,8 @@ export function cacheOf(definition: TaskDefinition): CompiledCache {
   const policy = typeof cache === "object" ? cache : {};
   return {
     enabled: cache !== undefined && cache !== "disable",
-    version: policy.version ?? `${definition.codeVersion}${policy.salt === undefined ? "" : `-${policy.salt}`}`,
+    version:
+      policy.version ?? `${definition.codeVersion}${policy.salt === undefined ? "" : `-${policy.salt}`}`,
     serialize: policy.serialize ?? false,
     ignoredInputs: policy.ignoredInputs ?? [],
     maxAge: policy.maxAge,
@@ -188,7 +204,9 @@ export function containerArgs(definition: TaskDefinition, settings: SpecSettings
     "{{.runStartTime}}",
     "--image-cache",
     settings.imageCache,
-    ...(settings.bundle === undefined ? [] : ["--tgz", settings.bundle.uri, "--dest", settings.bundle.destination]),
+    ...(settings.bundle === undefined
+      ? []
+      : ["--tgz", settings.bundle.uri, "--dest", settings.bundle.destination]),
     "--resolver",
     "ts",
     "mod",
@@ -228,7 +246,10 @@ export function encodeResources(resources: Resources): {
   const { CPU, MEMORY, GPU, EPHEMERAL_STORAGE } = Resources_ResourceName;
   const requests: { name: Resources_ResourceName; value: string }[] = [];
   const limits: { name: Resources_ResourceName; value: string }[] = [];
-  const add = (name: Resources_ResourceName, quantity: number | string | readonly (number | string)[] | undefined): void => {
+  const add = (
+    name: Resources_ResourceName,
+    quantity: number | string | readonly (number | string)[] | undefined,
+  ): void => {
     if (quantity === undefined) return;
     // A single value is asked for and is the limit: a task gets what it was tested with.
     const [request, limit] = Array.isArray(quantity) ? quantity : [quantity, quantity];
@@ -245,11 +266,14 @@ export function encodeResources(resources: Resources): {
 function gpuCount(gpu: Resources["gpu"]): number | undefined {
   if (typeof gpu !== "string") return gpu;
   const count = Number(gpu.split(":")[1] ?? 1);
-  if (!Number.isInteger(count) || count < 1) throw new TypeError(`gpu ${JSON.stringify(gpu)}: write a count, or a device as "A100:2"`);
+  if (!Number.isInteger(count) || count < 1)
+    throw new TypeError(`gpu ${JSON.stringify(gpu)}: write a count, or a device as "A100:2"`);
   return count;
 }
 
-function encodeExtended(resources: Resources | undefined): Pick<MessageInitShape<typeof TaskTemplateSchema>, "extendedResources"> {
+function encodeExtended(
+  resources: Resources | undefined,
+): Pick<MessageInitShape<typeof TaskTemplateSchema>, "extendedResources"> {
   const device = typeof resources?.gpu === "string" ? resources.gpu.split(":")[0] : undefined;
   const shared = resources?.sharedMemory;
   if (device === undefined && shared === undefined) return {};
@@ -282,7 +306,9 @@ const GPU_DEVICES: Readonly<Record<string, string>> = {
   V100: "nvidia-tesla-v100",
 };
 
-function encodeSecurity(options: ExecutionOptions): { securityContext?: MessageInitShape<typeof SecurityContextSchema> } {
+function encodeSecurity(options: ExecutionOptions): {
+  securityContext?: MessageInitShape<typeof SecurityContextSchema>;
+} {
   const secrets = secretsOf(options);
   if (secrets.length === 0) return {};
   return {

@@ -71,7 +71,8 @@ export function isTask(value: unknown): value is Task<never, unknown> {
 /** The definition behind a task whose code is here; throws TypeError for a remote reference. */
 export function definitionOf(task: Task<never, unknown> | Task<never, never>): TaskDefinition {
   const definition = (task as Task<never, unknown>)[brand];
-  if (definition.defined !== "here") throw new TypeError(`${definition.name} is a reference to a deployed task`);
+  if (definition.defined !== "here")
+    throw new TypeError(`${definition.name} is a reference to a deployed task`);
   return definition;
 }
 
@@ -101,17 +102,22 @@ export function assemble<In, Out>(
   override: (options: TaskOverride) => Task<In, Out>,
   forward: (inputs: Readonly<Record<string, unknown>>) => Promise<Out>,
 ): Task<In, Out> {
-  const task = (...[inputs]: CallArguments<In>): Promise<Out> => call((inputs ?? {}) as Readonly<Record<string, unknown>>);
+  const task = (...[inputs]: CallArguments<In>): Promise<Out> =>
+    call((inputs ?? {}) as Readonly<Record<string, unknown>>);
   Object.defineProperty(task, "name", { value: fullName });
   return Object.assign(task, {
     fullName,
     override,
-    forward: (...[inputs]: CallArguments<In>): Promise<Out> => forward((inputs ?? {}) as Readonly<Record<string, unknown>>),
+    forward: (...[inputs]: CallArguments<In>): Promise<Out> =>
+      forward((inputs ?? {}) as Readonly<Record<string, unknown>>),
     [brand]: definition,
   });
 }
 
-async function callDefinition(definition: TaskDefinition, inputs: Readonly<Record<string, unknown>>): Promise<unknown> {
+async function callDefinition(
+  definition: TaskDefinition,
+  inputs: Readonly<Record<string, unknown>>,
+): Promise<unknown> {
   const active = sharedState().storage.getStore();
   if (active === undefined) {
     const { runInProcess } = await import("./local-run.ts");
@@ -133,6 +139,7 @@ export function codeVersionOf(fn: (...parameters: never[]) => unknown, salt = ""
 /** The file of the nearest caller outside this package's own folder. */
 export function callerPath(): string {
   const own = import.meta.dirname;
+  // oxlint-disable-next-line typescript/unbound-method -- put back as it was, not called
   const original = Error.prepareStackTrace;
   const limit = Error.stackTraceLimit;
   try {

@@ -3,7 +3,15 @@
  * takes them from the record instead of running them again.
  */
 import { compileInterface, type CompiledInterface } from "./interface.ts";
-import { json, type InferInput, type InferOutput, type InputsOf, type ParsedInputsOf, type Schema, type Schemas } from "./schema.ts";
+import {
+  json,
+  type InferInput,
+  type InferOutput,
+  type InputsOf,
+  type ParsedInputsOf,
+  type Schema,
+  type Schemas,
+} from "./schema.ts";
 import { sharedState } from "./state.ts";
 import { codeVersionOf, type CallArguments } from "./task.ts";
 
@@ -30,18 +38,30 @@ export function trace<const I extends Schemas, O extends Schema>(
   options: { readonly name: string; readonly inputs: I; readonly output: O },
   fn: (inputs: ParsedInputsOf<I>) => InferInput<O> | Promise<InferInput<O>>,
 ): (...call: CallArguments<InputsOf<I>>) => Promise<InferOutput<O>>;
-export function trace<A extends unknown[], R>(name: string, fn: (...args: A) => R | Promise<R>): (...args: A) => Promise<R>;
+export function trace<A extends unknown[], R>(
+  name: string,
+  fn: (...args: A) => R | Promise<R>,
+): (...args: A) => Promise<R>;
 export function trace(
   nameOrOptions: string | { readonly name: string; readonly inputs: Schemas; readonly output: Schema },
   fn: (...args: never[]) => unknown,
 ): (...args: unknown[]) => Promise<unknown> {
-  if (typeof nameOrOptions === "string") return positionalTrace(nameOrOptions, fn as (...args: unknown[]) => unknown);
+  if (typeof nameOrOptions === "string")
+    return positionalTrace(nameOrOptions, fn as (...args: unknown[]) => unknown);
   const { name } = nameOrOptions;
-  const definition = define(name, compileInterface(name, nameOrOptions), fn as (inputs: never) => unknown, fn);
+  const definition = define(
+    name,
+    compileInterface(name, nameOrOptions),
+    fn as (inputs: never) => unknown,
+    fn,
+  );
   return (inputs) => run(definition, (inputs ?? {}) as Record<string, unknown>);
 }
 
-function positionalTrace(name: string, fn: (...args: unknown[]) => unknown): (...args: unknown[]) => Promise<unknown> {
+function positionalTrace(
+  name: string,
+  fn: (...args: unknown[]) => unknown,
+): (...args: unknown[]) => Promise<unknown> {
   const compiled = compileInterface(name, { inputs: { args: json<unknown[]>() }, output: json() });
   // An absent result is null on the wire; the caller gets undefined back, as from the function itself.
   const wrapped = async ({ args }: { args: unknown[] }): Promise<unknown> => ({ result: await fn(...args) });

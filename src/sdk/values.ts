@@ -29,10 +29,15 @@ export async function encodeInputs(
   const known = new Set(compiled.inputs.map((input) => input.name));
   const unknown = Object.keys(given).filter((name) => !known.has(name));
   if (unknown.length > 0) {
-    throw new ValueError(`${taskName} has no input ${unknown.join(", ")}; its inputs are ${[...known].join(", ") || "none"}`);
+    throw new ValueError(
+      `${taskName} has no input ${unknown.join(", ")}; its inputs are ${[...known].join(", ") || "none"}`,
+    );
   }
   const literals = await Promise.all(
-    compiled.inputs.map(async (input) => ({ name: input.name, value: await encodeInput(taskName, input, given[input.name]) })),
+    compiled.inputs.map(async (input) => ({
+      name: input.name,
+      value: await encodeInput(taskName, input, given[input.name]),
+    })),
   );
   return create(InputsSchema, {
     literals,
@@ -70,14 +75,21 @@ export async function decodeInputs(
         const decoded = decodeLiteral(literal, input.type, path);
         value = decoded === null && input.optional ? undefined : decoded;
       }
-      return [input.name, input.schema === undefined ? value : await validate(input.schema, value, path)] as const;
+      return [
+        input.name,
+        input.schema === undefined ? value : await validate(input.schema, value, path),
+      ] as const;
     }),
   );
   return Object.fromEntries(entries);
 }
 
 /** Validates and encodes what the function returned. */
-export async function encodeOutputs(taskName: string, compiled: CompiledInterface, returned: unknown): Promise<Outputs> {
+export async function encodeOutputs(
+  taskName: string,
+  compiled: CompiledInterface,
+  returned: unknown,
+): Promise<Outputs> {
   if (compiled.shape === "none") return create(OutputsSchema);
   if (compiled.shape === "named" && (typeof returned !== "object" || returned === null)) {
     throw new ValueError(`${taskName} returned ${String(returned)}, expected an object of its outputs`);
@@ -85,7 +97,8 @@ export async function encodeOutputs(taskName: string, compiled: CompiledInterfac
   const literals = await Promise.all(
     compiled.outputs.map(async (output): Promise<{ name: string; value: Literal }> => {
       const path = compiled.shape === "single" ? `${taskName}, output` : `${taskName}, output ${output.name}`;
-      const value = compiled.shape === "single" ? returned : (returned as Record<string, unknown>)[output.name];
+      const value =
+        compiled.shape === "single" ? returned : (returned as Record<string, unknown>)[output.name];
       const parsed = output.schema === undefined ? value : await validate(output.schema, value, path);
       return { name: output.name, value: encodeLiteral(parsed, output.type, path) };
     }),

@@ -50,8 +50,7 @@ suite("the build service with a real engine", { skip, timeout: 300_000 }, () => 
     await writeFile(registries, `[[registry]]\nlocation = "${registry.host}"\ninsecure = true\n`);
     process.env["CONTAINERS_REGISTRIES_CONF"] = registries;
     base = `${registry.host}/team/base:latest`;
-    await podman("tag", BASES.python311, base);
-    await podman("push", base);
+    await pushBase("first");
     index = await startIndex(() => specs.wheel, "s3cret");
     specs = await makeSdkSpecs(join(folder, "specs"), index.url, [base]);
     const real = await testBuilder();
@@ -75,15 +74,26 @@ suite("the build service with a real engine", { skip, timeout: 300_000 }, () => 
 
   after(async () => {
     index?.stop();
-    const names = await podman("images", "--format", "{{.Repository}}:{{.Tag}}");
-    const mine = names.split("\n").filter((name) => /boxkite-service|^localhost\/org\/debian/.test(name));
-    const inRegistry = names
-      .split("\n")
-      .filter((name) => registry !== undefined && name.startsWith(registry.host));
-    if (mine.length + inRegistry.length > 0) await podman("image", "rm", "--force", ...mine, ...inRegistry);
     await registry?.stop();
+    const images = await podman("images", "--format", "{{.ID}} {{.Repository}}");
+    const own = [`${registry?.host}/`, "localhost/boxkite-service/", "localhost/org/debian"];
+    const ids = images
+      .split("\n")
+      .map((line) => line.split(" "))
+      .filter(([, name = ""]) => own.some((prefix) => name.startsWith(prefix)))
+      .map(([id = ""]) => id);
+    if (ids.length > 0) await podman("image", "rm", "--force", ...new Set(ids));
+    // Last, because the engine reads its registries.conf from here.
     await rm(folder, { recursive: true, force: true });
   });
+
+  /** An image of its own, so that taking it away at the end takes nothing from anybody else. */
+  async function pushBase(edition: string): Promise<void> {
+    const file = join(folder, "Containerfile.base");
+    await writeFile(file, `FROM ${BASES.python311}\nENV EDITION=${edition}\n`);
+    await podman("build", "--pull=never", "--tag", base, "--file", file, folder);
+    await podman("push", base);
+  }
 
   function request(
     { spec, context, target }: SdkSpec,
@@ -142,14 +152,11 @@ suite("the build service with a real engine", { skip, timeout: 300_000 }, () => 
     assert.equal((await service.lookup(name))?.reference, first.reference);
     assert.equal(await service.lookup("file:0000"), undefined);
 
-    const file = join(folder, "Containerfile.base");
-    await writeFile(file, `FROM ${BASES.python311}\nENV MOVED=yes\n`);
-    await podman("build", "--pull=never", "--tag", base, "--file", file, folder);
-    await podman("push", base);
+    await pushBase("second");
     assert.equal(await service.lookup(name), undefined);
     const moved = await service.build(request(spec));
     assert.ok(moved.built && moved.reference !== first.reference);
-    assert.equal(await podman("run", "--rm", moved.reference, "printenv", "MOVED"), "yes");
+    assert.equal(await podman("run", "--rm", moved.reference, "printenv", "EDITION"), "second");
     assert.equal((await service.lookup(name))?.reference, moved.reference);
   });
 

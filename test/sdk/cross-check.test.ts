@@ -12,7 +12,13 @@ import type { Schema } from "../../src/sdk/schema.ts";
 import { encodeInputs } from "../../src/sdk/values.ts";
 import { decodeLiteral } from "../../src/wire/literals/decode.ts";
 import { encodeLiteral } from "../../src/wire/literals/encode.ts";
-import { childActionName, hashCacheKey, hashInputs, hashInterface, hashTaskIdentity } from "../../src/wire/literals/hash.ts";
+import {
+  childActionName,
+  hashCacheKey,
+  hashInputs,
+  hashInterface,
+  hashTaskIdentity,
+} from "../../src/wire/literals/hash.ts";
 import { encodeLiteralType } from "../../src/wire/literals/literal-type.ts";
 import { encodeMsgpack } from "../../src/wire/literals/msgpack.ts";
 import type { WireType } from "../../src/wire/literals/wire-type.ts";
@@ -84,7 +90,13 @@ test("codecs against the stock SDK", async (t) => {
 
   await t.test("an object is a typed model in Python, and comes back the same", async () => {
     const type = typeOf(Config);
-    const value = { depth: 1, rate: 2, name: "x", inner: { tags: ["a"], big: 2 ** 40, ratio: 1 }, maybe: null };
+    const value = {
+      depth: 1,
+      rate: 2,
+      name: "x",
+      inner: { tags: ["a"], big: 2 ** 40, ratio: 1 },
+      maybe: null,
+    };
     const literal = encodeLiteral(value, type, "value");
     const seen = await ask({
       do: "decode",
@@ -116,7 +128,26 @@ test("codecs against the stock SDK", async (t) => {
 
   await t.test("integers and floats of msgpack stay apart, in the shortest form", async () => {
     const schema = { properties: { f: { type: "number" }, i: { type: "integer" } } } as const;
-    for (const i of [0, 1, 127, 128, 255, 256, 65535, 65536, 2 ** 32 - 1, 2 ** 32, 2 ** 53 - 1, -1, -32, -33, -128, -129, -32769, -(2 ** 31) - 1]) {
+    for (const i of [
+      0,
+      1,
+      127,
+      128,
+      255,
+      256,
+      65535,
+      65536,
+      2 ** 32 - 1,
+      2 ** 32,
+      2 ** 53 - 1,
+      -1,
+      -32,
+      -33,
+      -128,
+      -129,
+      -32769,
+      -(2 ** 31) - 1,
+    ]) {
       const bytes = encodeMsgpack({ i, f: i }, schema);
       const python = await ask({ do: "unpack", bytes: base64(bytes) });
       const float = Math.abs(i) >= 1e16 ? undefined : `${i}.0`;
@@ -126,7 +157,12 @@ test("codecs against the stock SDK", async (t) => {
 
   await t.test("hashes, cache keys and names of children", async () => {
     const compiled = compileInterface("env.task", {
-      inputs: { zulu: z.string(), alpha: z.record(z.string(), z.int()), config: Config, any: z.looseObject({}) },
+      inputs: {
+        zulu: z.string(),
+        alpha: z.record(z.string(), z.int()),
+        config: Config,
+        any: z.looseObject({}),
+      },
       output: z.number(),
     });
     const inputs = await encodeInputs("env.task", compiled, {

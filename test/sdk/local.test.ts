@@ -63,7 +63,12 @@ test("values of every kind come through as they were declared", async () => {
         colour: z.enum(["red", "green"]),
         items: z.array(z.int()),
         scores: z.record(z.string(), z.number()),
-        config: z.object({ depth: z.int(), rate: z.number(), at: z.date(), tags: z.array(z.string()).optional() }),
+        config: z.object({
+          depth: z.int(),
+          rate: z.number(),
+          at: z.date(),
+          tags: z.array(z.string()).optional(),
+        }),
         either: z.union([z.string(), z.int()]),
         nothing: z.string().nullable(),
         big: z.bigint(),
@@ -117,14 +122,23 @@ test("values of every kind come through as they were declared", async () => {
 });
 
 test("an integer that a number does not hold exactly is refused, not rounded", async () => {
-  const count = env.task({ name: "count", inputs: { n: flyte.json<number>() }, output: z.number() }, async ({ n }) => n);
+  const count = env.task(
+    { name: "count", inputs: { n: flyte.json<number>() }, output: z.number() },
+    async ({ n }) => n,
+  );
   assert.equal(await count({ n: 3 }), 3);
-  const whole = env.task({ name: "whole", inputs: { n: type("number.integer") }, output: z.number() }, async ({ n }) => n);
+  const whole = env.task(
+    { name: "whole", inputs: { n: type("number.integer") }, output: z.number() },
+    async ({ n }) => n,
+  );
   await assert.rejects(whole({ n: 2 ** 53 }), /beyond 2\^53/);
 });
 
 test("wrong inputs are refused before anything runs, by name", async () => {
-  await assert.rejects(local.run(train, { processed: 3 as unknown as string }), /local-tests\.train, input processed/);
+  await assert.rejects(
+    local.run(train, { processed: 3 as unknown as string }),
+    /local-tests\.train, input processed/,
+  );
   await assert.rejects(local.run(train, { processed: "a", extra: 1 } as never), /has no input extra/);
   await assert.rejects(local.run(train, {} as never), /input processed is missing/);
 });
@@ -208,7 +222,10 @@ test("map keeps order and bounds, settled keeps failures", async () => {
 
 test("groups, traces, conditions, reports and context", async () => {
   const search = flyte.trace("search", async (query: string, count: number) => query.repeat(count));
-  const plan = flyte.trace({ name: "plan", inputs: { goal: z.string() }, output: z.int() }, ({ goal }) => goal.length);
+  const plan = flyte.trace(
+    { name: "plan", inputs: { goal: z.string() }, output: z.int() },
+    ({ goal }) => goal.length,
+  );
   const agent = env.task({ name: "agent", output: z.string(), report: true }, async (_, context) => {
     assert.equal(context.custom["tenant"], "a");
     flyte.report.log("<p>hello</p>");
@@ -232,11 +249,16 @@ test("groups, traces, conditions, reports and context", async () => {
 test("files and folders travel by reference", async () => {
   const folder = await mkdtemp(join(tmpdir(), "boxkite-file-"));
   await writeFile(join(folder, "a.txt"), "content");
-  const shout = env.task({ name: "shout", inputs: { file: flyte.File }, output: flyte.File }, async ({ file }) =>
-    flyte.File.fromBytes((await file.text()).toUpperCase(), "shouted.txt"),
+  const shout = env.task(
+    { name: "shout", inputs: { file: flyte.File }, output: flyte.File },
+    async ({ file }) => flyte.File.fromBytes((await file.text()).toUpperCase(), "shouted.txt"),
   );
   const many = env.task(
-    { name: "many", inputs: { files: flyte.list(flyte.File) }, outputs: { folder: flyte.Dir, count: z.int() } },
+    {
+      name: "many",
+      inputs: { files: flyte.list(flyte.File) },
+      outputs: { folder: flyte.Dir, count: z.int() },
+    },
     async ({ files }) => {
       const target = await mkdtemp(join(tmpdir(), "boxkite-dir-"));
       for (const file of files) await file.download(`${target}/sub/`);
@@ -252,10 +274,16 @@ test("files and folders travel by reference", async () => {
 });
 
 test("a deployed task needs a stand-in in a local run", async () => {
-  const python = flyte.remoteTask("training.train", { inputs: { processed: z.string() }, output: z.number() });
+  const python = flyte.remoteTask("training.train", {
+    inputs: { processed: z.string() },
+    output: z.number(),
+  });
   const caller = env.task({ name: "caller", output: z.number() }, async () => python({ processed: "abc" }));
   const run = await flyte
-    .withRunContext({ mode: "local", remoteTasks: { "training.train": ({ processed }) => String(processed).length } })
+    .withRunContext({
+      mode: "local",
+      remoteTasks: { "training.train": ({ processed }) => String(processed).length },
+    })
     .run(caller);
   assert.equal(await run.outputs(), 3);
   await assert.rejects((await local.run(caller)).outputs(), /needs a stand-in/);
@@ -272,5 +300,8 @@ test("mistakes in definitions are found when they are made", () => {
     () => env.task({ name: "v", inputs: { v: v.string() as never } }, async () => undefined),
     /toStandardJsonSchema/,
   );
-  assert.throws(() => env.task({ name: "t", timeout: "soon" }, async () => undefined), /not a length of time/);
+  assert.throws(
+    () => env.task({ name: "t", timeout: "soon" }, async () => undefined),
+    /not a length of time/,
+  );
 });

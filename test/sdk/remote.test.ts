@@ -4,6 +4,7 @@ import { readdirSync, rmSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { stripVTControlCharacters } from "node:util";
 import { startServer } from "../helpers/server.ts";
 import { runProgram, stockPython, succeeded, writeProgram } from "../helpers/stock-sdk.ts";
 import { MAIN, TASKS } from "./helpers/flow.ts";
@@ -14,7 +15,16 @@ interface Result {
   readonly url: string;
   readonly phases: readonly string[];
   readonly outputs: unknown;
-  readonly error: { readonly name: string; readonly message: string; readonly [field: string]: unknown } | null;
+  readonly error: {
+    readonly name: string;
+    readonly message: string;
+    readonly [field: string]: unknown;
+  } | null;
+}
+
+interface ListedAction {
+  readonly id: { readonly name: string };
+  readonly metadata: { readonly condition?: { readonly name: string } };
 }
 
 const PYTHON_TASKS = `
@@ -62,16 +72,24 @@ test("against a server", async (t) => {
 
   const start = async (task: string, inputs: object = {}, options: object = {}): Promise<Result> => {
     const result = succeeded(
-      await runProgram(process.execPath, ["main.ts", server.config, task, JSON.stringify(inputs), JSON.stringify(options)], {
-        cwd: project.directory,
-      }),
+      await runProgram(
+        process.execPath,
+        ["main.ts", server.config, task, JSON.stringify(inputs), JSON.stringify(options)],
+        {
+          cwd: project.directory,
+        },
+      ),
     );
     return JSON.parse(result.stdout.trim().split("\n").at(-1) ?? "") as Result;
   };
   const flyte = async (...commands: string[]) =>
-    runProgram(join(python, "../flyte"), ["--config", server.config, "--output-format", "json", ...commands], {
-      cwd: project.directory,
-    });
+    runProgram(
+      join(python, "../flyte"),
+      ["--config", server.config, "--output-format", "json-raw", ...commands],
+      {
+        cwd: project.directory,
+      },
+    );
 
   await t.test("two tasks, two environments, a bundle", async () => {
     const result = await start("prepare", { raw: "  Hello World!" });
@@ -92,7 +110,10 @@ test("against a server", async (t) => {
     assert.equal((await start("catches")).outputs, "no more 3 true");
     const failed = await start("fails");
     assert.equal(failed.phases.at(-1), "failed");
-    assert.deepEqual([failed.error?.name, failed.error?.message, failed.error?.["limit"]], ["QuotaError", "no more", 3]);
+    assert.deepEqual(
+      [failed.error?.name, failed.error?.message, failed.error?.["limit"]],
+      ["QuotaError", "no more", 3],
+    );
   });
 
   await t.test("a fan-out", async () => {
@@ -108,10 +129,14 @@ test("against a server", async (t) => {
     const result = await start("dies", { mark });
     assert.deepEqual(result.outputs, [2, 4, 101, 102, 103, 104]);
     const ran = readdirSync(project.directory).filter((name) => name.startsWith("mark-"));
-    assert.deepEqual(
-      ran.map((name) => name.replace(/-\d+$/, "")).sort(),
-      ["mark-child-1", "mark-child-2", "mark-child-3", "mark-child-4", "mark-step-1", "mark-step-2"],
-    );
+    assert.deepEqual(ran.map((name) => name.replace(/-\d+$/, "")).sort(), [
+      "mark-child-1",
+      "mark-child-2",
+      "mark-child-3",
+      "mark-child-4",
+      "mark-step-1",
+      "mark-step-2",
+    ]);
   });
 
   await t.test("retries with checkpoints, and a report", async () => {
@@ -135,11 +160,17 @@ test("against a server", async (t) => {
 
   await t.test("the stock CLI sees named, typed inputs, and runs a deployed TypeScript task", async () => {
     succeeded(
-      await runProgram(process.execPath, ["main.ts", server.config, "deploy", "{}", '{"version":"v1"}'], { cwd: project.directory }),
+      await runProgram(process.execPath, ["main.ts", server.config, "deploy", "{}", '{"version":"v1"}'], {
+        cwd: project.directory,
+      }),
     );
-    const again = await runProgram(process.execPath, ["main.ts", server.config, "deploy", "{}", '{"version":"v1"}'], {
-      cwd: project.directory,
-    });
+    const again = await runProgram(
+      process.execPath,
+      ["main.ts", server.config, "deploy", "{}", '{"version":"v1"}'],
+      {
+        cwd: project.directory,
+      },
+    );
     assert.match(succeeded(again).stdout, /"created":false/);
     const run = await flyte("run", "--follow", "deployed-task", "data-prep.prepare", "--raw", "From Python");
     const text = `${run.stdout}${run.stderr}`;
@@ -168,10 +199,11 @@ test("against a server", async (t) => {
     let last = "";
     const answered = await waitFor(async () => {
       const listed = await flyte("get", "action", name);
-      const action = (/\[\s*\{[\s\S]*\]/.exec(listed.stdout)?.[0] ?? "[]") as string;
-      const rows = JSON.parse(action) as Record<string, string>[];
-      const paused = rows.find((row) => Object.values(row).includes("approve"));
-      const signalled = await flyte("signal", "condition", name, paused?.["name"] ?? "?", "true");
+      const actions = JSON.parse(
+        /\[\s*\{[\s\S]*\]/.exec(stripVTControlCharacters(listed.stdout))?.[0] ?? "[]",
+      ) as ListedAction[];
+      const paused = actions.find((action) => action.metadata.condition?.name === "approve");
+      const signalled = await flyte("signal", "condition", name, paused?.id.name ?? "?", "true");
       last = `${listed.stdout}\n${signalled.stdout}${signalled.stderr}`;
       return signalled.code === 0;
     });

@@ -35,7 +35,8 @@ export const prepare = dataPrep.task(
   async ({ readings }) => {
     const low = Math.min(...readings);
     const high = Math.max(...readings);
-    if (low === high) throw new flyte.NonRecoverableError("all readings are the same: there is nothing to scale");
+    if (low === high)
+      throw new flyte.NonRecoverableError("all readings are the same: there is nothing to scale");
     const { drift, ranIn } = await train({ readings: readings.map((value) => (value - low) / (high - low)) });
     return { drift, prepared: where(), trained: ranIn };
   },

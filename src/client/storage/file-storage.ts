@@ -1,7 +1,7 @@
 import { copyFile, mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { BlobNotFoundError, type Storage } from "./storage.ts";
+import { BlobNotFoundError, type Storage } from "./storage-type.ts";
 
 /** Files of this machine, or of a folder that all task containers mount at the same path. */
 export class FileStorage implements Storage {
@@ -41,7 +41,9 @@ export class FileStorage implements Storage {
     const folder = path.endsWith("/") ? path : dirname(path);
     try {
       const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-      const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+      const files = entries
+        .filter((entry) => entry.isFile())
+        .map((entry) => join(entry.parentPath, entry.name));
       return files.filter((file) => file.startsWith(path)).sort();
     } catch (error) {
       if (isMissing(error)) return [];

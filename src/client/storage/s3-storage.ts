@@ -11,7 +11,7 @@ import { pipeline } from "node:stream/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { S3Settings } from "./s3-settings.ts";
 import { encodeS3, sha256Hex, signRequest, UNSIGNED_PAYLOAD } from "./sigv4.ts";
-import { BlobNotFoundError, type Storage } from "./storage.ts";
+import { BlobNotFoundError, type Storage } from "./storage-type.ts";
 
 const ATTEMPTS = 5;
 const PART_BYTES = 64 << 20;
@@ -46,7 +46,7 @@ export class S3Storage implements Storage {
   async list(prefix: string): Promise<string[]> {
     const { bucket, key } = parse(prefix);
     const found: string[] = [];
-    for (let token: string | undefined; ; ) {
+    for (let token: string | undefined; ;) {
       const query: Record<string, string> = {
         "list-type": "2",
         "encoding-type": "url",
@@ -99,7 +99,10 @@ export class S3Storage implements Storage {
       if (status === 404) throw new BlobNotFoundError(uri);
       const passing = answer === undefined || status === 429 || status >= 500;
       if (!passing || attempt === ATTEMPTS) {
-        const reason = answer === undefined ? String(failure) : `HTTP ${status} ${/<Code>([^<]*)/.exec(body)?.[1] ?? ""}`.trim();
+        const reason =
+          answer === undefined
+            ? String(failure)
+            : `HTTP ${status} ${/<Code>([^<]*)/.exec(body)?.[1] ?? ""}`.trim();
         throw new Error(`${method} ${uri}: ${reason}`, failure === undefined ? {} : { cause: failure });
       }
       await sleep(100 * 2 ** attempt);
@@ -115,7 +118,11 @@ export class S3Storage implements Storage {
     const payloadHash = options.stream === undefined ? sha256Hex(options.body ?? "") : UNSIGNED_PAYLOAD;
     const length = options.stream === undefined ? (options.body?.length ?? 0) : (options.length ?? 0);
     const lengthHeader = method === "GET" ? {} : { "content-length": String(length) };
-    const headers = signRequest({ method, url, headers: lengthHeader, payloadHash }, this.#settings, new Date());
+    const headers = signRequest(
+      { method, url, headers: lengthHeader, payloadHash },
+      this.#settings,
+      new Date(),
+    );
     const secure = url.protocol === "https:";
     return new Promise((resolve, reject) => {
       const request = (secure ? httpsRequest : httpRequest)(url, {

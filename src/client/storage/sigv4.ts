@@ -17,7 +17,11 @@ export function sha256Hex(data: Uint8Array | string): string {
 }
 
 /** All headers to send: the given ones, and those of the signature. `now` makes the date. */
-export function signRequest(request: SignableRequest, settings: S3Settings, now: Date): Record<string, string> {
+export function signRequest(
+  request: SignableRequest,
+  settings: S3Settings,
+  now: Date,
+): Record<string, string> {
   const timestamp = now.toISOString().replaceAll(/[-:]|\.\d{3}/g, "");
   const date = timestamp.slice(0, 8);
   const headers: Record<string, string> = {
@@ -42,7 +46,8 @@ export function signRequest(request: SignableRequest, settings: S3Settings, now:
   ].join("\n");
   const scope = `${date}/${settings.region}/s3/aws4_request`;
   const toSign = ["AWS4-HMAC-SHA256", timestamp, scope, sha256Hex(canonical)].join("\n");
-  const hmac = (key: Uint8Array | string, data: string): Buffer => createHmac("sha256", key).update(data).digest();
+  const hmac = (key: Uint8Array | string, data: string): Buffer =>
+    createHmac("sha256", key).update(data).digest();
   const key = [date, settings.region, "s3", "aws4_request"].reduce<Uint8Array | string>(
     hmac,
     `AWS4${settings.secretAccessKey}`,
@@ -55,7 +60,10 @@ export function signRequest(request: SignableRequest, settings: S3Settings, now:
 
 /** Percent-encoding as S3 wants it: everything but letters, digits, and `-_.~`. */
 export function encodeS3(text: string): string {
-  return encodeURIComponent(text).replaceAll(/[!'()*]/g, (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`);
+  return encodeURIComponent(text).replaceAll(
+    /[!'()*]/g,
+    (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
 }
 
 function canonicalPath(path: string): string {

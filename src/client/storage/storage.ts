@@ -2,28 +2,9 @@
 import { FileStorage } from "./file-storage.ts";
 import { S3Storage } from "./s3-storage.ts";
 import { s3SettingsFrom } from "./s3-settings.ts";
+import type { Storage } from "./storage-type.ts";
 
-export interface Storage {
-  /** Throws BlobNotFoundError. */
-  read(uri: string): Promise<Uint8Array>;
-  write(uri: string, bytes: Uint8Array): Promise<void>;
-  /** To a local path whose folder exists; streamed. */
-  download(uri: string, path: string): Promise<void>;
-  /** From a local path; streamed. */
-  upload(path: string, uri: string): Promise<void>;
-  /** The URIs below a prefix, in byte order. */
-  list(prefix: string): Promise<string[]>;
-}
-
-export class BlobNotFoundError extends Error {
-  override readonly name = "BlobNotFoundError";
-  readonly uri: string;
-
-  constructor(uri: string, cause?: unknown) {
-    super(`there is nothing at ${uri}`, cause === undefined ? {} : { cause });
-    this.uri = uri;
-  }
-}
+export { BlobNotFoundError, type Storage } from "./storage-type.ts";
 
 /** Credentials and endpoint are read from `env` when the first `s3://` URI is used. */
 export function openStorage(env: Readonly<Record<string, string | undefined>>): Storage {

@@ -48,6 +48,8 @@ class Ended extends Error {
   }
 }
 
+const SIGKILL_CODE = 137;
+const REMOVAL_LOOKS_MS = [100, 200, 400];
 /** Looks after the hint that it ended, until the engine has noticed, too; then the next hint is waited for. */
 const LOOK_AGAIN_MS = [5, 10, 20, 40, 80, 160, 320];
 
@@ -119,7 +121,7 @@ export class AttemptWatch {
       else this.#takeUp(state);
       const last = state.running || isNew(state) ? await this.#waitForEnd(id, tail) : state;
       await this.#finishLog(tail);
-      return attemptExit(last, {
+      const exit = attemptExit(last, {
         spec: this.#spec,
         api: this.#context.api,
         info: this.#context.settings.info,
@@ -127,6 +129,8 @@ export class AttemptWatch {
         stopRequested: this.#stopped.signal.aborted,
         awaySinceMs: this.#awaySinceMs,
       });
+      const killed = exit.exitCode === SIGKILL_CODE && !exit.outOfMemory && !this.#stopped.signal.aborted;
+      return killed && (await this.#isBeingRemoved(id)) ? this.#removed() : exit;
     } finally {
       unsubscribe();
     }
@@ -232,15 +236,25 @@ export class AttemptWatch {
     }
   }
 
+  /** What its log still held is gone with the container. */
   async #vanished(tail: LogTail): Promise<AttemptExit> {
     await tail.stop();
     tail.writer.end();
-    return {
-      reason: "lost",
-      outOfMemory: false,
-      code: "CONTAINER_REMOVED",
-      message: `the container ${this.#name} was removed by someone else while it ran`,
-    };
+    return this.#removed();
+  }
+
+  #removed(): AttemptExit {
+    const message = `the container ${this.#name} was removed by someone else while it ran`;
+    return { reason: "lost", outOfMemory: false, code: "CONTAINER_REMOVED", message };
+  }
+
+  /** `podman rm --force` kills first and removes then: what looks like a kill may be the half of that. */
+  async #isBeingRemoved(id: string): Promise<boolean> {
+    for (const waitMs of REMOVAL_LOOKS_MS) {
+      await this.#hint.next(waitMs);
+      if (this.#detached.signal.aborted || (await this.#inspect(id)) === undefined) return true;
+    }
+    return false;
   }
 
   /** A log that cannot be read does not change how the attempt ended; its reader is told. */

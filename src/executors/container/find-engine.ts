@@ -71,7 +71,7 @@ export async function findEngine(options: FindEngineOptions): Promise<FoundEngin
     if (finding.kind === "passed") {
       passedOver.push(`${way.name}: ${finding.why}`);
       options.log.debug("engine not found this way", { way: way.name, why: finding.why });
-      if (way.binding && finding.why !== NOT_SET) break;
+      if (way.binding && finding.why !== NOT_SET) throw boundNotFound(way.name, finding.why);
       continue;
     }
     const { api } = finding;
@@ -177,6 +177,12 @@ async function tryAddress(address: EngineAddress): Promise<Finding> {
 
 function firstLine(error: unknown): string {
   return messageOf(error).split("\n")[0] ?? "";
+}
+
+function boundNotFound(name: string, why: string): BoxkiteError {
+  return new BoxkiteError("ENGINE_UNREACHABLE", `${name} is set, but ${why}`, {
+    hint: `start the engine at that address, or unset ${name} to let boxkite look for one`,
+  });
 }
 
 function notFound(wish: EngineWish, passedOver: readonly string[], { platform }: Surroundings): BoxkiteError {

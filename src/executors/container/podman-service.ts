@@ -76,7 +76,7 @@ export async function findProgram(name: string, env: NodeJS.ProcessEnv): Promise
 /** For this user alone: who can write to the socket can do everything that podman can. */
 function makeSocketDirectory(env: NodeJS.ProcessEnv): Promise<string> {
   const parent = [env.XDG_RUNTIME_DIR, env.TMPDIR].find((each) => each && Buffer.byteLength(each) < MAX_DIRECTORY_BYTES);
-  return mkdtemp(join(parent ?? tmpdir(), "boxkite-"));
+  return mkdtemp(join(parent ?? tmpdir(), "boxkite-podman-"));
 }
 
 interface Keeper {

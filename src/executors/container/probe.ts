@@ -38,7 +38,8 @@ interface Trial {
 }
 
 export const PROBE_LABEL = "dev.boxkite.probe";
-const IMAGE = { repository: "boxkite/probe", tag: "empty-1" } as const;
+/** With `localhost/` and `latest`, since Podman 4 takes no other tag, and would add docker.io to a bare name. */
+const IMAGE = { repository: "localhost/boxkite/probe-1", tag: "latest" } as const;
 const DIRECTORIES = ["usr", "bin", "sbin", "lib", "lib64", "lib32", "etc", "proc", "sys", "dev", "tmp", "run"];
 const MOUNTED = ["/usr", "/bin", "/sbin", "/lib", "/lib64", "/nix/store"];
 const TRIAL_TIMEOUT_MS = 3_000;
@@ -72,7 +73,7 @@ export async function removeProbes(api: EngineApi, instance: string): Promise<vo
 }
 
 async function makeEmptyImage(api: EngineApi): Promise<void> {
-  if ((await api.inspectImage(imageName(api))) !== undefined) return;
+  if ((await api.inspectImage(IMAGE.repository)) !== undefined) return;
   const tar = pack();
   const chunks: Buffer[] = [];
   const done = new Promise<void>((resolveDone, reject) => {
@@ -84,18 +85,13 @@ async function makeEmptyImage(api: EngineApi): Promise<void> {
   await api.importImage(Buffer.concat(chunks), IMAGE.repository, IMAGE.tag);
 }
 
-/** Podman keeps what it made under localhost/. */
-function imageName(api: EngineApi): string {
-  return `${api.engine === "podman" ? "localhost/" : ""}${IMAGE.repository}:${IMAGE.tag}`;
-}
-
 async function runTrials(options: ProbeOptions): Promise<readonly Trial[]> {
   const { api, network, port, path = "/healthz" } = options;
   const name = `boxkite-probe-${options.instance.slice(0, 30)}-${process.pid}-${Date.now().toString(36)}`;
   const urls = network.candidates.map(({ host }) => [host, `http://${host.includes(":") ? `[${host}]` : host}:${port}${path}`]);
   const mounts = [...MOUNTED, dirname(resolve(process.execPath))].filter((each) => existsSync(each));
   const created = await api.createContainer(name, {
-    Image: imageName(api),
+    Image: IMAGE.repository,
     Entrypoint: [process.execPath],
     Cmd: ["-e", `(${trialProgram.toString()})(${JSON.stringify(urls)}, ${TRIAL_TIMEOUT_MS})`],
     Env: ["NODE_OPTIONS="],
@@ -165,7 +161,7 @@ async function explain({ api, port, network, path = "/healthz" }: ProbeOptions, 
   }
   if (codes.size === 1 && codes.has("ENOTFOUND")) {
     return new BoxkiteError("ENGINE_FAILED", `${message}: none of these names exists in a container`, {
-      hint: "say how containers reach this machine: --endpoint-host ADDRESS",
+      hint: "is the engine's network of the usual kind? See its settings: podman network inspect podman, or: docker network inspect bridge",
     });
   }
   return new BoxkiteError("ENGINE_FAILED", message, { hint: "is the server's port right, and does it listen beyond loopback? Try --host 0.0.0.0" });

@@ -48,13 +48,14 @@ export class Uploads {
 
   async find(key: string, id: string): Promise<Upload | undefined> {
     const journal = await this.#readJournal(id);
-    return journal?.state === "inProgress" && journal.key === key ? journal : undefined;
+    return journal?.state === "inProgress" && journal.key === key ? uploadOf(journal) : undefined;
   }
 
   async list(prefix: string): Promise<Upload[]> {
     const journals = await this.#allJournals();
     return journals
       .filter(({ state, key }) => state === "inProgress" && key.startsWith(prefix))
+      .map(uploadOf)
       .sort((a, b) => compareKeys(a.key, b.key) || a.createdAt - b.createdAt);
   }
 
@@ -90,21 +91,11 @@ export class Uploads {
     else await this.discard(uploadId);
   }
 
-  /** Keeps the parts from being removed until the returned function is called. */
+  /** Keeps the parts from being removed until the returned function is called; more calls are one. */
   hold(uploadId: string): () => Promise<void> {
     this.#readers.set(uploadId, (this.#readers.get(uploadId) ?? 0) + 1);
-    let held = true;
-    return async () => {
-      if (!held) return;
-      held = false;
-      const left = (this.#readers.get(uploadId) ?? 0) - 1;
-      if (left > 0) {
-        this.#readers.set(uploadId, left);
-        return;
-      }
-      this.#readers.delete(uploadId);
-      if (this.#removeLater.delete(uploadId)) await this.discard(uploadId);
-    };
+    let released: Promise<void> | undefined;
+    return () => (released ??= this.#release(uploadId));
   }
 
   /** After a crash: goes on with what was begun. `names` tells whether the object names these parts. */
@@ -113,6 +104,16 @@ export class Uploads {
       if (await names(key, id)) await this.finish(id);
       else if (state === "removing") await this.discard(id);
     }
+  }
+
+  async #release(uploadId: string): Promise<void> {
+    const left = (this.#readers.get(uploadId) ?? 0) - 1;
+    if (left > 0) {
+      this.#readers.set(uploadId, left);
+      return;
+    }
+    this.#readers.delete(uploadId);
+    if (this.#removeLater.delete(uploadId)) await this.discard(uploadId);
   }
 
   async #allJournals(): Promise<Journal[]> {
@@ -141,4 +142,8 @@ export class Uploads {
   #journalPath(id: string): string {
     return join(this.#journals, `${id}${JOURNAL_SUFFIX}`);
   }
+}
+
+function uploadOf({ state: _state, ...upload }: Journal): Upload {
+  return upload;
 }

@@ -1,5 +1,5 @@
 import type { ServerResponse } from "node:http";
-import { S3Error } from "./s3-error.ts";
+import type { S3Error } from "./s3-error.ts";
 import { document, text } from "./xml.ts";
 
 export type ResponseHeaders = Readonly<Record<string, string | number | undefined>>;

@@ -15,7 +15,7 @@ export function text(name: string, value: string | number | boolean | undefined)
 }
 
 export function escapeXml(value: string): string {
-  return value.replaceAll(/[&<>"'\u0000-\u001f]/g, (sign) => `&#${sign.charCodeAt(0)};`);
+  return value.replaceAll(/[&<>"'\p{Cc}]/gu, (sign) => `&#${sign.charCodeAt(0)};`);
 }
 
 export interface XmlElement {

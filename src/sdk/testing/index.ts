@@ -41,7 +41,12 @@ export interface TestServer extends AsyncDisposable {
 /** Starts `boxkite up` with nothing in it, on a free port. What it keeps is gone when it is stopped. */
 export async function startServer(options: TestServerOptions = {}): Promise<TestServer> {
   const args = [
-    ...["--engine", options.engine ?? "process", "--port", "0", "--ephemeral", "--json"],
+    "--engine",
+    options.engine ?? "process",
+    "--port",
+    "0",
+    "--ephemeral",
+    "--json",
     ...(options.python === undefined ? [] : ["--python", options.python]),
     ...(options.args ?? []),
   ];
@@ -53,7 +58,11 @@ export async function startServer(options: TestServerOptions = {}): Promise<Test
   child.stderr.setEncoding("utf8").on("data", (text: string) => (log += text));
   try {
     const ready = await firstLine(child, options.timeoutMs ?? 30_000);
-    const event = JSON.parse(ready) as { readonly event: string; readonly url?: string; readonly message?: string };
+    const event = JSON.parse(ready) as {
+      readonly event: string;
+      readonly url?: string;
+      readonly message?: string;
+    };
     if (event.event !== "ready" || event.url === undefined) throw new Error(event.message ?? ready);
     const { url } = event;
     const endpoint = new URL(url).host;
@@ -88,7 +97,8 @@ export async function runInProcess<In, Out>(
   options: Omit<LocalOptions, "onAction"> = {},
 ): Promise<InProcessResult<Out>> {
   const definition = task[TASK];
-  if (definition.defined !== "here") throw new TypeError(`${task.fullName} is deployed elsewhere; give a stand-in to its caller`);
+  if (definition.defined !== "here")
+    throw new TypeError(`${task.fullName} is deployed elsewhere; give a stand-in to its caller`);
   const { runInProcess: runLocally } = await import("../local-run.ts");
   const actions: LocalActionEvent[] = [];
   const result = await runLocally(definition, (inputs ?? {}) as Record<string, unknown>, {
@@ -98,7 +108,10 @@ export async function runInProcess<In, Out>(
   return { outputs: result.outputs as Out, actions, directory: result.directory() };
 }
 
-async function firstLine(child: ChildProcess & { stdout: NonNullable<ChildProcess["stdout"]> }, timeoutMs: number): Promise<string> {
+async function firstLine(
+  child: ChildProcess & { stdout: NonNullable<ChildProcess["stdout"]> },
+  timeoutMs: number,
+): Promise<string> {
   const lines = createInterface({ input: child.stdout });
   const signal = AbortSignal.timeout(timeoutMs);
   const exited = once(child, "exit", { signal }).then(() => undefined);

@@ -27,7 +27,9 @@ export function decodeLiteral(literal: Literal, type: WireType, path: string): u
     case "scalar":
       return decodeScalar(value.value, literal, type, path);
     case "offloadedMetadata":
-      throw new ValueError(`${path}: the value was moved to ${value.value.uri}, which this version does not read`);
+      throw new ValueError(
+        `${path}: the value was moved to ${value.value.uri}, which this version does not read`,
+      );
     default:
       throw mismatch(literal, type, path);
   }
@@ -47,7 +49,9 @@ function decodeScalar(scalar: Scalar, literal: Literal, type: WireType, path: st
       return decodeLiteral(value.value.value, type, path);
     case "binary": {
       if (value.value.tag !== "msgpack") {
-        throw new ValueError(`${path}: binary data with the tag ${JSON.stringify(value.value.tag)}, expected msgpack`);
+        throw new ValueError(
+          `${path}: binary data with the tag ${JSON.stringify(value.value.tag)}, expected msgpack`,
+        );
       }
       const schema = type.kind === "struct" ? type.schema : undefined;
       return decodeMsgpack(value.value.value, schema, path);
@@ -71,7 +75,12 @@ function decodeScalar(scalar: Scalar, literal: Literal, type: WireType, path: st
   }
 }
 
-function decodePrimitive(primitive: Primitive["value"], literal: Literal, type: WireType, path: string): unknown {
+function decodePrimitive(
+  primitive: Primitive["value"],
+  literal: Literal,
+  type: WireType,
+  path: string,
+): unknown {
   switch (primitive.case) {
     case "integer":
       if (type.kind === "integer") return type.bigint ? primitive.value : safeNumber(primitive.value, path);
@@ -109,13 +118,19 @@ function decodeUnion(literal: Literal, type: Extract<WireType, { kind: "union" }
   if (scalar?.case === "union" && scalar.value.value !== undefined) {
     const inner = scalar.value.value;
     const sent = scalar.value.type === undefined ? undefined : decodeLiteralType(scalar.value.type);
-    const candidates = sent === undefined ? type.variants : type.variants.filter((variant) => isAssignable(sent, variant));
+    const candidates =
+      sent === undefined ? type.variants : type.variants.filter((variant) => isAssignable(sent, variant));
     return firstThatDecodes(inner, candidates, type, path);
   }
   return firstThatDecodes(literal, type.variants, type, path);
 }
 
-function firstThatDecodes(literal: Literal, candidates: readonly WireType[], type: WireType, path: string): unknown {
+function firstThatDecodes(
+  literal: Literal,
+  candidates: readonly WireType[],
+  type: WireType,
+  path: string,
+): unknown {
   for (const variant of candidates) {
     try {
       return decodeLiteral(literal, variant, path);
@@ -127,7 +142,9 @@ function firstThatDecodes(literal: Literal, candidates: readonly WireType[], typ
 }
 
 function mismatch(literal: Literal, type: WireType, path: string): ValueError {
-  return new ValueError(`${path}: expected ${describeWireType(type)}, the literal holds ${describeLiteral(literal)}`);
+  return new ValueError(
+    `${path}: expected ${describeWireType(type)}, the literal holds ${describeLiteral(literal)}`,
+  );
 }
 
 function describeLiteral(literal: Literal): string {

@@ -17,13 +17,17 @@ export function encodeLiteral(value: unknown, type: WireType, path: string): Lit
   switch (type.kind) {
     case "none":
       if (value !== null && value !== undefined) throw mismatch(value, type, path);
-      return create(LiteralSchema, { value: { case: "scalar", value: { value: { case: "noneType", value: {} } } } });
+      return create(LiteralSchema, {
+        value: { case: "scalar", value: { value: { case: "noneType", value: {} } } },
+      });
     case "list":
       if (!Array.isArray(value)) throw mismatch(value, type, path);
       return create(LiteralSchema, {
         value: {
           case: "collection",
-          value: { literals: value.map((item, index) => encodeLiteral(item, type.items, `${path}[${index}]`)) },
+          value: {
+            literals: value.map((item, index) => encodeLiteral(item, type.items, `${path}[${index}]`)),
+          },
         },
       });
     case "map":
@@ -47,7 +51,12 @@ export function encodeLiteral(value: unknown, type: WireType, path: string): Lit
       return create(LiteralSchema, {
         value: {
           case: "scalar",
-          value: { value: { case: "binary", value: { value: encodeMsgpack(value, type.schema, path), tag: MSGPACK } } },
+          value: {
+            value: {
+              case: "binary",
+              value: { value: encodeMsgpack(value, type.schema, path), tag: MSGPACK },
+            },
+          },
         },
       });
     case "blob":
@@ -66,7 +75,10 @@ export function encodeLiteral(value: unknown, type: WireType, path: string): Lit
 
 function encodePrimitive(
   value: unknown,
-  type: Extract<WireType, { kind: "string" | "integer" | "float" | "boolean" | "datetime" | "duration" | "enum" }>,
+  type: Extract<
+    WireType,
+    { kind: "string" | "integer" | "float" | "boolean" | "datetime" | "duration" | "enum" }
+  >,
   path: string,
 ): Primitive["value"] {
   switch (type.kind) {
@@ -101,7 +113,9 @@ function encodeInteger(value: unknown, type: WireType, path: string): bigint {
   }
   if (typeof value !== "number" || !Number.isInteger(value)) throw mismatch(value, type, path);
   if (!Number.isSafeInteger(value)) {
-    throw new ValueError(`${path}: ${value} is beyond 2^53, so it is not exact any more; declare it as a bigint`);
+    throw new ValueError(
+      `${path}: ${value} is beyond 2^53, so it is not exact any more; declare it as a bigint`,
+    );
   }
   return BigInt(safeNumber(BigInt(value), path));
 }

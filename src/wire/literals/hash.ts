@@ -5,7 +5,12 @@
 import { createHash } from "node:crypto";
 import { clone, create, toBinary } from "@bufbuild/protobuf";
 import { canonicalMsgpack } from "./msgpack-canonical.ts";
-import { TypedInterfaceSchema, VariableMapSchema, type TypedInterface, type VariableMap } from "../gen/flyteidl2/core/interface_pb.js";
+import {
+  TypedInterfaceSchema,
+  VariableMapSchema,
+  type TypedInterface,
+  type VariableMap,
+} from "../gen/flyteidl2/core/interface_pb.js";
 import { LiteralSchema, type Literal } from "../gen/flyteidl2/core/literals_pb.js";
 import type { NamedLiteral } from "../gen/flyteidl2/task/common_pb.js";
 

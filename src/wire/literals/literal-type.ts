@@ -42,9 +42,13 @@ export function encodeLiteralType(type: WireType): LiteralType {
     case "enum":
       return create(LiteralTypeSchema, { type: { case: "enumType", value: { values: [...type.values] } } });
     case "list":
-      return create(LiteralTypeSchema, { type: { case: "collectionType", value: encodeLiteralType(type.items) } });
+      return create(LiteralTypeSchema, {
+        type: { case: "collectionType", value: encodeLiteralType(type.items) },
+      });
     case "map":
-      return create(LiteralTypeSchema, { type: { case: "mapValueType", value: encodeLiteralType(type.values) } });
+      return create(LiteralTypeSchema, {
+        type: { case: "mapValueType", value: encodeLiteralType(type.values) },
+      });
     case "union":
       return create(LiteralTypeSchema, {
         type: { case: "unionType", value: { variants: type.variants.map(encodeVariantType) } },
@@ -154,7 +158,8 @@ export function isAssignable(from: WireType, to: WireType): boolean {
   if (from.kind === "list" && to.kind === "list") return isAssignable(from.items, to.items);
   if (from.kind === "map" && to.kind === "map") return isAssignable(from.values, to.values);
   if (from.kind === "enum" && to.kind === "string") return true;
-  if (from.kind === "enum" && to.kind === "enum") return from.values.every((value) => to.values.includes(value));
+  if (from.kind === "enum" && to.kind === "enum")
+    return from.values.every((value) => to.values.includes(value));
   if (from.kind === "blob" && to.kind === "blob") {
     return from.multipart === to.multipart && (to.format === "" || from.format === to.format);
   }

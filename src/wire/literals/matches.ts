@@ -33,7 +33,12 @@ function matchesType(value: unknown, type: string, schema: JsonSchema, root: Jso
       return value.every((item) => matchesSchema(item, items as JsonSchema, root));
     }
     case "object":
-      return typeof value === "object" && value !== null && !Array.isArray(value) && matchesObject(value, schema, root);
+      return (
+        typeof value === "object" &&
+        value !== null &&
+        !Array.isArray(value) &&
+        matchesObject(value, schema, root)
+      );
     default:
       return true;
   }

@@ -11,7 +11,11 @@ import { JS_TYPE, resolveReference, type JsonSchema } from "./json-schema.ts";
 import { matchesSchema } from "./matches.ts";
 
 /** Encodes a value by its schema; where the schema is silent, whole numbers are integers. */
-export function encodeMsgpack(value: unknown, schema: JsonSchema | undefined, path = "value"): Uint8Array<ArrayBuffer> {
+export function encodeMsgpack(
+  value: unknown,
+  schema: JsonSchema | undefined,
+  path = "value",
+): Uint8Array<ArrayBuffer> {
   const writer = new Writer();
   write(writer, value, schema, schema, path);
   return writer.finish();
@@ -32,7 +36,9 @@ function write(
       return write(writer, value, chosen, root, path);
     }
     if (Array.isArray(schema.type)) {
-      const chosen = (schema.type as string[]).find((type) => matchesSchema(value, { ...schema, type }, root));
+      const chosen = (schema.type as string[]).find((type) =>
+        matchesSchema(value, { ...schema, type }, root),
+      );
       return write(writer, value, chosen === undefined ? undefined : { ...schema, type: chosen }, root, path);
     }
     if (schema.type === "number" && typeof value === "number") return writer.float(value);
@@ -74,8 +80,11 @@ function writeObject(
   if (value instanceof Date) return writer.string(value.toISOString());
   if (Array.isArray(value)) {
     writer.arrayHeader(value.length);
-    const places = schema?.prefixItems ?? (Array.isArray(schema?.items) ? (schema.items as JsonSchema[]) : []);
-    const rest = Array.isArray(schema?.items) ? undefined : (schema?.items as JsonSchema | boolean | undefined);
+    const places =
+      schema?.prefixItems ?? (Array.isArray(schema?.items) ? (schema.items as JsonSchema[]) : []);
+    const rest = Array.isArray(schema?.items)
+      ? undefined
+      : (schema?.items as JsonSchema | boolean | undefined);
     value.forEach((item, index) => {
       const itemSchema = places[index] ?? (typeof rest === "object" ? rest : undefined);
       write(writer, item, itemSchema, root, `${path}[${index}]`);
@@ -83,7 +92,9 @@ function writeObject(
     return;
   }
   if (value instanceof Map || value instanceof Set) {
-    throw new ValueError(`${path}: a ${value.constructor.name} cannot be carried to another container; use an object`);
+    throw new ValueError(
+      `${path}: a ${value.constructor.name} cannot be carried to another container; use an object`,
+    );
   }
   const properties = schema?.properties ?? {};
   const rest = typeof schema?.additionalProperties === "object" ? schema.additionalProperties : undefined;
@@ -107,7 +118,12 @@ export function decodeMsgpack(bytes: Uint8Array, schema: JsonSchema | undefined,
   return shape(raw, schema, schema, path);
 }
 
-function shape(value: unknown, node: JsonSchema | undefined, root: JsonSchema | undefined, path: string): unknown {
+function shape(
+  value: unknown,
+  node: JsonSchema | undefined,
+  root: JsonSchema | undefined,
+  path: string,
+): unknown {
   let schema = node === undefined || root === undefined ? undefined : resolveReference(node, root);
   if (schema !== undefined && root !== undefined) {
     const whole = root;
@@ -125,7 +141,10 @@ function shape(value: unknown, node: JsonSchema | undefined, root: JsonSchema | 
   if (typeof value === "string" && schema?.[JS_TYPE] === "Date") return new Date(value);
   if (Array.isArray(value)) {
     const places = schema?.prefixItems ?? [];
-    const rest = typeof schema?.items === "object" && !Array.isArray(schema.items) ? (schema.items as JsonSchema) : undefined;
+    const rest =
+      typeof schema?.items === "object" && !Array.isArray(schema.items)
+        ? (schema.items as JsonSchema)
+        : undefined;
     return value.map((item, index) => shape(item, places[index] ?? rest, root, `${path}[${index}]`));
   }
   if (typeof value === "object" && value !== null && !(value instanceof Uint8Array)) {
@@ -133,7 +152,10 @@ function shape(value: unknown, node: JsonSchema | undefined, root: JsonSchema | 
     const rest = typeof schema?.additionalProperties === "object" ? schema.additionalProperties : undefined;
     schema = undefined;
     return Object.fromEntries(
-      Object.entries(value).map(([key, entry]) => [key, shape(entry, properties[key] ?? rest, root, `${path}.${key}`)]),
+      Object.entries(value).map(([key, entry]) => [
+        key,
+        shape(entry, properties[key] ?? rest, root, `${path}.${key}`),
+      ]),
     );
   }
   return value;

@@ -8,18 +8,25 @@ const NANOS = 1_000_000_000;
 /** `2026-01-02T03:04:05.678Z`, with any offset and up to nine decimals; or a date alone, meant in UTC. */
 export function parseTimestamp(text: string): Timestamp {
   const milliseconds = Date.parse(text);
-  if (Number.isNaN(milliseconds)) throw new ValueError(`${JSON.stringify(text)} is not an ISO 8601 date and time`);
+  if (Number.isNaN(milliseconds))
+    throw new ValueError(`${JSON.stringify(text)} is not an ISO 8601 date and time`);
   // Date keeps milliseconds only; the decimals are read from the text.
   const decimals = /T[^.,]*[.,](\d+)/.exec(text)?.[1] ?? "";
   const seconds = Math.floor(milliseconds / 1000);
-  return create(TimestampSchema, { seconds: BigInt(seconds), nanos: Number(decimals.slice(0, 9).padEnd(9, "0")) });
+  return create(TimestampSchema, {
+    seconds: BigInt(seconds),
+    nanos: Number(decimals.slice(0, 9).padEnd(9, "0")),
+  });
 }
 
 export function timestampFromDate(date: Date): Timestamp {
   const milliseconds = date.getTime();
   if (Number.isNaN(milliseconds)) throw new ValueError("the Date is invalid");
   const seconds = Math.floor(milliseconds / 1000);
-  return create(TimestampSchema, { seconds: BigInt(seconds), nanos: (milliseconds - seconds * 1000) * 1_000_000 });
+  return create(TimestampSchema, {
+    seconds: BigInt(seconds),
+    nanos: (milliseconds - seconds * 1000) * 1_000_000,
+  });
 }
 
 export function dateFromTimestamp(timestamp: Timestamp): Date {
@@ -50,7 +57,9 @@ const ISO_DURATION =
 export function parseDuration(text: string): Duration {
   const match = ISO_DURATION.exec(text);
   if (match === null || text.endsWith("P") || text.endsWith("T")) {
-    throw new ValueError(`${JSON.stringify(text)} is not an ISO 8601 duration of weeks, days, hours, minutes, seconds`);
+    throw new ValueError(
+      `${JSON.stringify(text)} is not an ISO 8601 duration of weeks, days, hours, minutes, seconds`,
+    );
   }
   const [, sign, weeks, days, hours, minutes, seconds, decimals] = match;
   const part = (value: string | undefined, length: number): number =>
@@ -72,7 +81,11 @@ export function formatDuration(duration: Duration): string {
   const hours = seconds / 3600n;
   const minutes = (seconds % 3600n) / 60n;
   const rest = `${seconds % 60n}${formatNanos(Math.abs(duration.nanos), false)}`;
-  const parts = [hours > 0n ? `${hours}H` : "", minutes > 0n ? `${minutes}M` : "", rest === "0" ? "" : `${rest}S`];
+  const parts = [
+    hours > 0n ? `${hours}H` : "",
+    minutes > 0n ? `${minutes}M` : "",
+    rest === "0" ? "" : `${rest}S`,
+  ];
   const text = parts.join("");
   return `${negative ? "-" : ""}PT${text === "" ? "0S" : text}`;
 }

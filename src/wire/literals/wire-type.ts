@@ -37,7 +37,8 @@ function compile(node: JsonSchema, root: JsonSchema, name: string): WireType {
   }
   const alternatives = schema.anyOf ?? schema.oneOf;
   if (alternatives !== undefined) return unionOf(alternatives.map((variant) => compile(variant, root, name)));
-  if (schema.allOf?.length === 1 && schema.allOf[0] !== undefined) return compile(schema.allOf[0], root, name);
+  if (schema.allOf?.length === 1 && schema.allOf[0] !== undefined)
+    return compile(schema.allOf[0], root, name);
   if (schema.allOf !== undefined) return structOf(schema, root, name);
   if (schema.const !== undefined) return fromValues([schema.const], name);
   if (schema.enum !== undefined) return fromValues(schema.enum, name);
@@ -100,7 +101,8 @@ function fromValues(values: readonly unknown[], name: string): WireType {
 
 function itemsOf(schema: JsonSchema, root: JsonSchema, name: string): WireType {
   // Flyte has no tuples: a tuple travels as a list of whatever its places may hold.
-  const places = schema.prefixItems ?? (Array.isArray(schema.items) ? (schema.items as JsonSchema[]) : undefined);
+  const places =
+    schema.prefixItems ?? (Array.isArray(schema.items) ? (schema.items as JsonSchema[]) : undefined);
   const types = (places ?? []).map((place) => compile(place, root, `${name}Item`));
   const rest = Array.isArray(schema.items) ? undefined : (schema.items as JsonSchema | boolean | undefined);
   if (typeof rest === "object") types.push(compile(rest, root, `${name}Item`));
@@ -112,8 +114,10 @@ function fromObject(schema: JsonSchema, root: JsonSchema, name: string): WireTyp
   const named = Object.keys(schema.properties ?? {}).length > 0;
   const rest = schema.additionalProperties;
   if (named) return structOf(schema, root, name);
-  const anything = rest === undefined || rest === true || (typeof rest === "object" && Object.keys(rest).length === 0);
-  if (typeof rest === "object" && !anything) return { kind: "map", values: compile(rest, root, `${name}Value`) };
+  const anything =
+    rest === undefined || rest === true || (typeof rest === "object" && Object.keys(rest).length === 0);
+  if (typeof rest === "object" && !anything)
+    return { kind: "map", values: compile(rest, root, `${name}Value`) };
   // An object that may hold anything is an untyped dictionary; one that may hold nothing has a schema.
   return rest === false ? structOf(schema, root, name) : { kind: "struct", schema: undefined };
 }
@@ -136,7 +140,10 @@ function titled(schema: JsonSchema, title: string): JsonSchema {
       ? {}
       : {
           properties: Object.fromEntries(
-            Object.entries(properties).map(([key, value]) => [key, titledPart(value, title + pascalCase(key))]),
+            Object.entries(properties).map(([key, value]) => [
+              key,
+              titledPart(value, title + pascalCase(key)),
+            ]),
           ),
         }),
     ...(definitions === undefined
@@ -162,8 +169,12 @@ function titledPart(schema: JsonSchema, title: string): JsonSchema {
     ...(typeof items === "object" && !Array.isArray(items)
       ? { items: titledPart(items as JsonSchema, `${title}Item`) }
       : {}),
-    ...(schema.anyOf ? { anyOf: schema.anyOf.map((part, index) => titledPart(part, `${title}${index || ""}`)) } : {}),
-    ...(schema.oneOf ? { oneOf: schema.oneOf.map((part, index) => titledPart(part, `${title}${index || ""}`)) } : {}),
+    ...(schema.anyOf
+      ? { anyOf: schema.anyOf.map((part, index) => titledPart(part, `${title}${index || ""}`)) }
+      : {}),
+    ...(schema.oneOf
+      ? { oneOf: schema.oneOf.map((part, index) => titledPart(part, `${title}${index || ""}`)) }
+      : {}),
   };
 }
 

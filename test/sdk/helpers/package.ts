@@ -1,6 +1,17 @@
 /** The package as users get it: built, packed, unpacked into a project, next to its dependencies. */
 import { execFileSync } from "node:child_process";
-import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 
@@ -45,7 +56,10 @@ export function packedTarball(): string {
   delete manifest["scripts"];
   delete manifest["devDependencies"];
   writeFileSync(join(stage, "package.json"), JSON.stringify(manifest, null, 2));
-  const output = execFileSync("npm", ["pack", "--silent", "--pack-destination", scratch], { cwd: stage, encoding: "utf8" });
+  const output = execFileSync("npm", ["pack", "--silent", "--pack-destination", scratch], {
+    cwd: stage,
+    encoding: "utf8",
+  });
   packed = join(scratch, output.trim().split("\n").at(-1) ?? "");
   return packed;
 }
@@ -53,7 +67,7 @@ export function packedTarball(): string {
 /** Generated code, migrations and pages: files that the compiler does not make. */
 function copyUnbuilt(from: string, to: string): void {
   for (const entry of readdirSync(from, { recursive: true, withFileTypes: true })) {
-    if (!entry.isFile() || (/\.ts$/.test(entry.name) && !/\.d\.ts$/.test(entry.name))) continue;
+    if (!entry.isFile() || (entry.name.endsWith(".ts") && !entry.name.endsWith(".d.ts"))) continue;
     const path = join(entry.parentPath, entry.name);
     const target = join(to, path.slice(from.length));
     mkdirSync(dirname(target), { recursive: true });
@@ -81,7 +95,10 @@ export function createProject(files: Readonly<Record<string, string>>): UserProj
   }
   const programs = join(modules, ".bin");
   mkdirSync(programs);
-  writeFileSync(join(programs, "a0-ts"), `#!/bin/sh\nexec "${process.execPath}" "${modules}/boxkite/bin/a0-ts.cjs" "$@"\n`);
+  writeFileSync(
+    join(programs, "a0-ts"),
+    `#!/bin/sh\nexec "${process.execPath}" "${modules}/boxkite/bin/a0-ts.cjs" "$@"\n`,
+  );
   chmodSync(join(programs, "a0-ts"), 0o755);
   for (const [name, text] of Object.entries({ "package.json": '{ "type": "module" }\n', ...files })) {
     mkdirSync(dirname(join(directory, name)), { recursive: true });

@@ -1,0 +1,323 @@
+import assert from "node:assert/strict";
+import { createHash, randomBytes } from "node:crypto";
+import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Readable } from "node:stream";
+import { buffer } from "node:stream/consumers";
+import { test, type TestContext } from "node:test";
+import { openDirectoryStore, UPLOAD_LIFETIME_MS } from "./directory-store.ts";
+import { ConditionFailedError, type HostedStore, type PartInfo } from "./hosted-store.ts";
+
+interface Subject {
+  readonly store: HostedStore;
+  readonly directory: string;
+  readonly clock: { time: number; now(): number };
+  /** As after a crash: another store over what is on disk. */
+  reopen(): Promise<HostedStore>;
+}
+
+async function open(t: TestContext): Promise<Subject> {
+  const directory = await mkdtemp(join(tmpdir(), "boxkite-objects-"));
+  t.after(() => rm(directory, { recursive: true }));
+  const clock = { time: 1_700_000_000_000, now: (): number => clock.time };
+  const store = await openDirectoryStore(directory, { clock });
+  return { store, directory, clock, reopen: () => openDirectoryStore(directory, { clock }) };
+}
+
+async function filesOf(directory: string): Promise<string[]> {
+  const entries = await readdir(directory, { recursive: true, withFileTypes: true });
+  return entries.filter((entry) => entry.isFile()).map((entry) => entry.name);
+}
+
+async function textOf(store: HostedStore, key: string): Promise<string | undefined> {
+  const bytes = await store.readAll(key);
+  return bytes && Buffer.from(bytes).toString();
+}
+
+test("an object comes back with its attributes, also after a restart", async (t) => {
+  const { store, clock, reopen } = await open(t);
+  const stored = await store.put("a/b.txt", Readable.from([Buffer.from("hel"), Buffer.from("lo")]), {
+    contentType: "text/plain",
+    metadata: { colour: "red" },
+    headers: { "cache-control": "no-cache" },
+  });
+  assert.deepEqual(stored, {
+    key: "a/b.txt",
+    size: 5,
+    etag: '"5d41402abc4b2a76b9719d911017c592"',
+    modifiedAt: clock.time,
+    contentType: "text/plain",
+    metadata: { colour: "red" },
+    headers: { "cache-control": "no-cache" },
+  });
+  const again = await reopen();
+  assert.deepEqual(await again.head("a/b.txt"), stored);
+  assert.deepEqual(await again.list({ prefix: "", limit: 10 }), [stored]);
+  assert.equal(await textOf(again, "a/b.txt"), "hello");
+  assert.equal(String(await buffer(await again.read("a/b.txt", { start: 1, end: 99 }))), "ello");
+});
+
+test("what is not there", async (t) => {
+  const { store } = await open(t);
+  await store.put("a", Buffer.from("x"));
+  assert.equal(await store.head("b"), undefined);
+  assert.equal(await store.readAll("a/b"), undefined);
+  await assert.rejects(store.read("b"), { code: "OBJECT_NOT_FOUND" });
+  await assert.rejects(store.read("a", { start: 1, end: 1 }), { code: "INVALID_ARGUMENT" });
+  await store.delete("b");
+});
+
+test("an empty object", async (t) => {
+  const { store } = await open(t);
+  await store.put("empty", new Uint8Array());
+  assert.equal((await store.head("empty"))?.size, 0);
+  assert.equal(await textOf(store, "empty"), "");
+});
+
+test("a key can be the prefix of others, and is deleted without them", async (t) => {
+  const { store, directory } = await open(t);
+  for (const key of ["a", "a/", "a/b", "a/b/c"]) await store.put(key, Buffer.from(key));
+  assert.deepEqual(await keysOf(store, "a"), ["a", "a/", "a/b", "a/b/c"]);
+  await store.delete("a/b");
+  assert.deepEqual(await keysOf(store, "a"), ["a", "a/", "a/b/c"]);
+  for (const key of ["a", "a/", "a/b/c"]) await store.delete(key);
+  assert.deepEqual(await readdir(join(directory, "objects")), []);
+});
+
+test("a body that fails leaves nothing, and the old object as it was", async (t) => {
+  const { store, directory } = await open(t);
+  await store.put("a", Buffer.from("old"));
+  const broken = async function* (): AsyncGenerator<Uint8Array> {
+    yield Buffer.alloc(3 << 20);
+    throw new Error("cable cut");
+  };
+  await assert.rejects(store.put("a", broken()), /cable cut/);
+  const md5 = createHash("md5").update("other").digest();
+  await assert.rejects(store.put("a", Buffer.from("new"), { md5 }), { code: "INVALID_ARGUMENT" });
+  assert.equal(await textOf(store, "a"), "old");
+  assert.deepEqual(await filesOf(directory), ["a@"]);
+  await store.put("a", Buffer.from("other"), { md5 });
+});
+
+test("a full disk is named", async (t) => {
+  const { store, directory } = await open(t);
+  // What a write to a full disk throws.
+  const full = async function* (): AsyncGenerator<Uint8Array> {
+    yield Buffer.from("x");
+    throw Object.assign(new Error("ENOSPC: no space left on device, write"), { code: "ENOSPC" });
+  };
+  await assert.rejects(store.put("a", full()), {
+    code: "DATA_DIRECTORY_UNUSABLE",
+    message: /its disk is full/,
+  });
+  assert.deepEqual(await filesOf(directory), []);
+});
+
+test("many writers of one key: readers see one of the contents, whole", async (t) => {
+  const { store } = await open(t);
+  const contents = Array.from({ length: 20 }, (_, index) => Buffer.alloc(200_000, index + 1));
+  await store.put("k", Buffer.alloc(200_000, 0));
+  const writes = contents.map((content) =>
+    store.put("k", Readable.from([content.subarray(0, 7), content.subarray(7)])),
+  );
+  const reads = contents.map(async () => {
+    const object = await store.open("k");
+    assert.ok(object);
+    const bytes = await buffer(object.stream());
+    assert.equal(bytes.length, 200_000);
+    assert.ok(bytes.every((byte) => byte === bytes[0]));
+    assert.equal(object.info.etag, `"${createHash("md5").update(bytes).digest("hex")}"`);
+  });
+  await Promise.all([...writes, ...reads]);
+});
+
+test("puts and deletes in one directory do not get in each other's way", async (t) => {
+  const { store } = await open(t);
+  const work = Array.from({ length: 50 }, async (_, index) => {
+    for (let round = 0; round < 5; round++) {
+      await store.put(`a/b/${index}`, Buffer.from("x"));
+      await store.delete(`a/b/${index}`);
+    }
+  });
+  await Promise.all(work);
+  assert.deepEqual(await keysOf(store, ""), []);
+});
+
+test("of many who create a key one wins", async (t) => {
+  const { store } = await open(t);
+  const creating = Array.from({ length: 10 }, (_, index) =>
+    store.put("k", Buffer.from(String(index)), { condition: { kind: "absent" } }),
+  );
+  const results = await Promise.allSettled(creating);
+  assert.equal(results.filter(({ status }) => status === "fulfilled").length, 1);
+  for (const result of results) {
+    if (result.status === "rejected")
+      assert.ok(result.reason instanceof ConditionFailedError && result.reason.exists);
+  }
+  const { etag } = (await store.head("k")) ?? {};
+  const matches = { kind: "matches", etags: [etag ?? ""] } as const;
+  await store.put("k", Buffer.from("new"), { condition: matches });
+  await assert.rejects(store.put("k", Buffer.from("newer"), { condition: matches }), ConditionFailedError);
+  await assert.rejects(store.put("l", Buffer.from("x"), { condition: matches }), { exists: false });
+});
+
+test("listing goes through all keys in byte order, in pages of any size", async (t) => {
+  const { store } = await open(t);
+  const keys = ["a", "a!", "a/1", "a/2/x", "a/2/y", "a0", "b/c/d/e", "ﬀ", "😀", "z/".repeat(5), "Z"];
+  for (const key of keys) await store.put(key, Buffer.from(key));
+  const ordered = keys.toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+  for (const limit of [1, 2, 3, 100]) {
+    const seen: string[] = [];
+    for (;;) {
+      const startAfter = seen.at(-1);
+      const page = await store.list({ prefix: "", limit, ...(startAfter !== undefined && { startAfter }) });
+      if (page.length === 0) break;
+      seen.push(...page.map(({ key }) => key));
+    }
+    assert.deepEqual(seen, ordered);
+  }
+  assert.deepEqual(await keysOf(store, "a/2"), ["a/2/x", "a/2/y"]);
+  assert.deepEqual(await keysOf(store, "a/2/"), ["a/2/x", "a/2/y"]);
+  assert.deepEqual(await keysOf(store, "../"), []);
+});
+
+test("a delimiter rolls keys up, in pages of any size", async (t) => {
+  const { store } = await open(t);
+  for (const key of ["a", "b/1", "b/2", "b/c/3", "c-1", "c-2", "d/1"]) await store.put(key, Buffer.from(key));
+  for (const limit of [1, 2, 100]) {
+    assert.deepEqual(await rolledUp(store, "", "/", limit), ["a", "b/", "c-1", "c-2", "d/"]);
+    assert.deepEqual(await rolledUp(store, "b/", "/", limit), ["b/1", "b/2", "b/c/"]);
+    assert.deepEqual(await rolledUp(store, "", "-", limit), ["a", "b/1", "b/2", "b/c/3", "c-", "d/1"]);
+  }
+});
+
+test("what a crash left of files being written is gone after the next open", async (t) => {
+  const { directory, reopen } = await open(t);
+  await writeFile(join(directory, ".tmp/half"), "half");
+  await reopen();
+  assert.deepEqual(await filesOf(directory), []);
+});
+
+test("a damaged file is an error, and can be replaced", async (t) => {
+  const { store, directory } = await open(t);
+  await store.put("a", Buffer.from("x"));
+  await writeFile(join(directory, "objects/a@"), "not an object");
+  await assert.rejects(store.head("a"), { code: "DATA_DIRECTORY_UNUSABLE" });
+  await store.put("a", Buffer.from("new"));
+  assert.equal(await textOf(store, "a"), "new");
+});
+
+test("an upload in parts becomes an object of the parts that were chosen", async (t) => {
+  const { store, directory, reopen } = await open(t);
+  const { parts, content, upload } = await uploadParts(store, "big", 4);
+  await store.putPart(upload, 9, Buffer.from("not chosen"));
+  const object = await store.completeUpload(upload, () => ({ parts }));
+  assert.equal(object?.size, content.length);
+  assert.match(object?.etag ?? "", /^"[0-9a-f]{32}-4"$/);
+  assert.deepEqual(Buffer.from((await store.readAll("big")) ?? []), content);
+  for (const [start, end] of [
+    [0, 0],
+    [999, 1000],
+    [1500, 3200],
+    [3999, 3999],
+  ] as const) {
+    assert.deepEqual(await buffer(await store.read("big", { start, end })), content.subarray(start, end + 1));
+  }
+  assert.equal(await store.findUpload("big", upload.id), undefined);
+  assert.equal(await store.putPart(upload, 1, Buffer.from("too late")), undefined);
+  assert.equal(await store.completeUpload(upload, () => ({ parts })), undefined);
+  assert.deepEqual(await store.completedBy("big", upload.id), object);
+  assert.deepEqual(await (await reopen()).list({ prefix: "", limit: 9 }), [object]);
+  assert.equal((await filesOf(directory)).length, 5);
+});
+
+test("a reader keeps the parts of a replaced object, and then they go", async (t) => {
+  const { store, directory } = await open(t);
+  const { parts, content, upload } = await uploadParts(store, "big", 3);
+  await store.completeUpload(upload, () => ({ parts }));
+  const object = await store.open("big");
+  assert.ok(object);
+  await store.put("big", Buffer.from("small"));
+  assert.deepEqual(await buffer(object.stream()), content);
+  await object.close();
+  assert.deepEqual(await filesOf(directory), ["big@"]);
+  const second = await uploadParts(store, "big", 2);
+  await store.completeUpload(second.upload, () => ({ parts: second.parts }));
+  await store.delete("big");
+  assert.deepEqual(await filesOf(directory), []);
+});
+
+test("a crash between completing an upload and tidying up loses neither the object nor space", async (t) => {
+  const { store, directory, reopen } = await open(t);
+  const { parts, content, upload } = await uploadParts(store, "big", 2);
+  await store.completeUpload(upload, () => ({ parts }));
+  const journal = join(directory, "uploads", `${upload.id}.json`);
+  // As if the upload had not been struck off.
+  await writeFile(journal, JSON.stringify({ ...upload, state: "inProgress" }));
+  const second = await reopen();
+  assert.deepEqual(await readdir(join(directory, "uploads")), []);
+  assert.deepEqual(Buffer.from((await second.readAll("big")) ?? []), content);
+  // As if the object had been replaced, and its parts not yet removed.
+  await second.put("other", Buffer.from("x"));
+  await writeFile(journal, JSON.stringify({ ...upload, key: "other", state: "removing" }));
+  await reopen();
+  assert.deepEqual(await readdir(join(directory, "parts")), []);
+  assert.deepEqual(await readdir(join(directory, "uploads")), []);
+});
+
+test("uploads that nobody completes are removed after their time", async (t) => {
+  const { store, directory, clock } = await open(t);
+  const { upload } = await uploadParts(store, "old", 1);
+  clock.time += UPLOAD_LIFETIME_MS;
+  const fresh = await store.createUpload({ key: "new", attributes: {} });
+  assert.deepEqual(
+    await store.listUploads(""),
+    [fresh, upload].toSorted((a, b) => (a.key < b.key ? -1 : 1)),
+  );
+  clock.time += 3600 * 1000;
+  await store.createUpload({ key: "newer", attributes: {} });
+  assert.deepEqual(
+    (await store.listUploads("")).map(({ key }) => key),
+    ["new", "newer"],
+  );
+  assert.deepEqual(await readdir(join(directory, "parts")), []);
+});
+
+test("upload ids are not paths", async (t) => {
+  const { store } = await open(t);
+  for (const id of ["", "../objects/a", "x".repeat(32)])
+    assert.equal(await store.findUpload("a", id), undefined);
+});
+
+async function keysOf(store: HostedStore, prefix: string): Promise<string[]> {
+  return (await store.list({ prefix, limit: 1000 })).map(({ key }) => key);
+}
+
+async function rolledUp(
+  store: HostedStore,
+  prefix: string,
+  delimiter: string,
+  limit: number,
+): Promise<string[]> {
+  const names: string[] = [];
+  for (let next = undefined as Awaited<ReturnType<HostedStore["listPage"]>>["next"]; ;) {
+    const page = await store.listPage({ prefix, delimiter, limit, ...(next && { after: next }) });
+    assert.ok(page.objects.length + page.commonPrefixes.length <= limit);
+    names.push(...page.objects.map(({ key }) => key), ...page.commonPrefixes);
+    next = page.next;
+    if (next === undefined) return names.sort();
+  }
+}
+
+async function uploadParts(store: HostedStore, key: string, count: number) {
+  const upload = await store.createUpload({ key, attributes: { contentType: "text/plain" } });
+  const contents = Array.from({ length: count }, () => randomBytes(1000));
+  const parts: PartInfo[] = [];
+  for (const [index, content] of contents.entries()) {
+    const part = await store.putPart(upload, index + 1, content);
+    assert.ok(part);
+    parts.push(part);
+  }
+  return { upload, parts, content: Buffer.concat(contents) };
+}

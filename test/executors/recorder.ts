@@ -1,0 +1,62 @@
+/** What an executor tells of one attempt, with something to await for each step. */
+import type { AttemptExit, AttemptObserver, LogSink } from "../../src/executors/executor.ts";
+
+export interface RecordedLine {
+  readonly stream: "stdout" | "stderr" | "system";
+  readonly line: string;
+  readonly atMs: number;
+}
+
+export class Recorder {
+  readonly lines: RecordedLine[];
+  readonly progress: string[] = [];
+  /** started and ended, in the order in which they were told. */
+  readonly told: string[] = [];
+  readonly started: Promise<number>;
+  readonly ended: Promise<AttemptExit>;
+  readonly sink: LogSink;
+  readonly observer: AttemptObserver;
+  #waiting: { readonly text: string; readonly resolve: () => void }[] = [];
+
+  /** `kept`: lines that an earlier server had written already. */
+  constructor(kept: readonly RecordedLine[] = []) {
+    this.lines = [...kept];
+    const { lines } = this;
+    const started = Promise.withResolvers<number>();
+    const ended = Promise.withResolvers<AttemptExit>();
+    this.started = started.promise;
+    this.ended = ended.promise;
+    this.sink = {
+      get lastAtMs() {
+        return lines.at(-1)?.atMs;
+      },
+      write: (stream, line, atMs) => {
+        this.told.push("line");
+        lines.push({ stream, line, atMs });
+        for (const each of this.#waiting.filter(({ text }) => text === line)) each.resolve();
+        this.#waiting = this.#waiting.filter(({ text }) => text !== line);
+      },
+    };
+    this.observer = {
+      progress: (message) => void this.progress.push(message),
+      started: (atMs) => {
+        this.told.push("started");
+        started.resolve(atMs);
+      },
+      ended: (exit) => {
+        this.told.push("ended");
+        ended.resolve(exit);
+      },
+    };
+  }
+
+  textOf(stream: RecordedLine["stream"]): string[] {
+    return this.lines.filter((each) => each.stream === stream).map(({ line }) => line);
+  }
+
+  /** Resolves when a line of this text has been written. */
+  line(text: string): Promise<void> {
+    if (this.lines.some(({ line }) => line === text)) return Promise.resolve();
+    return new Promise((resolve) => this.#waiting.push({ text, resolve }));
+  }
+}

@@ -1,0 +1,137 @@
+/** The container engine's own command line: what the tests believe, rather than our records. */
+import { execFile, spawnSync } from "node:child_process";
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+
+export type EngineCommand = "podman" | "docker";
+
+/** Why tests of this engine cannot run, or undefined. An engine in REQUIRE_ENGINES that is missing fails. */
+export function missingEngine(engine: EngineCommand): string | undefined {
+  const probe = spawnSync(engine, ["info"], { encoding: "utf8" });
+  if (probe.status === 0) return undefined;
+  const why = probe.error === undefined ? `${engine} info: ${probe.stderr.trim().split("\n").at(-1)}` : `${engine} is not installed`;
+  if ((process.env["REQUIRE_ENGINES"] ?? "").split(",").includes(engine)) {
+    throw new Error(`REQUIRE_ENGINES names ${engine}: ${why}`);
+  }
+  return why;
+}
+
+export interface EngineResult {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export function engineCommand(
+  engine: EngineCommand,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+): Promise<EngineResult> {
+  return new Promise((resolve) => {
+    execFile(engine, [...args], { env: { ...process.env, ...env }, maxBuffer: 64 << 20 }, (error, stdout, stderr) => {
+      resolve({ code: error === null ? 0 : typeof error.code === "number" ? error.code : -1, stdout, stderr });
+    });
+  });
+}
+
+/** The command's output; throws where it fails. */
+export async function engineOutput(
+  engine: EngineCommand,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+): Promise<string> {
+  const { code, stdout, stderr } = await engineCommand(engine, args, env);
+  if (code !== 0) throw new Error(`${engine} ${args.join(" ")} ended with code ${code}\n${stdout.slice(-2_000)}\n${stderr.slice(-4_000)}`);
+  return stdout.trim();
+}
+
+/** A configuration that lets podman talk to a registry without TLS; docker allows that on loopback anyway. */
+export async function insecureRegistryEnv(directory: string, registry: string): Promise<NodeJS.ProcessEnv> {
+  await mkdir(directory, { recursive: true });
+  const file = join(directory, "registries.conf");
+  await writeFile(file, `unqualified-search-registries = ["docker.io"]\n\n[[registry]]\nlocation = "${registry}"\ninsecure = true\n`);
+  return { CONTAINERS_REGISTRIES_CONF: file };
+}
+
+/** What the engine says of a container of a run. */
+export interface SeenContainer {
+  readonly id: string;
+  readonly action: string;
+  readonly taskModule: string;
+  readonly imageDigest: string;
+  readonly imageId: string;
+  readonly workingDir: string;
+  readonly user: string;
+  readonly entrypoint: readonly string[];
+  readonly command: readonly string[];
+  readonly env: readonly string[];
+  readonly mounts: readonly unknown[];
+  /** Files that differ from the image, as the engine lists them. */
+  readonly changes: readonly string[];
+}
+
+interface Inspected {
+  readonly Id: string;
+  readonly Image: string;
+  readonly ImageDigest?: string;
+  readonly ImageName?: string;
+  readonly Mounts: unknown[];
+  readonly Config: {
+    readonly Labels: Record<string, string>;
+    readonly WorkingDir: string;
+    readonly User: string;
+    readonly Entrypoint: string | string[] | null;
+    readonly Cmd: string[] | null;
+    readonly Env: string[];
+  };
+}
+
+/** Looks at the containers of a run again and again while it runs; they are removed when they have ended. */
+export function watchContainers(engine: EngineCommand): { stop(): Promise<Map<string, SeenContainer>> } {
+  const seen = new Map<string, SeenContainer>();
+  let stopped = false;
+  const watching = (async () => {
+    while (!stopped) {
+      const list = await engineCommand(engine, ["ps", "--all", "--quiet", "--no-trunc", "--filter", "label=dev.boxkite.action"]);
+      for (const id of list.stdout.split("\n").filter(Boolean)) {
+        const looked = await look(engine, id);
+        if (looked) seen.set(looked.id, looked);
+      }
+      await sleep(100);
+    }
+    return seen;
+  })();
+  return {
+    stop: () => {
+      stopped = true;
+      return watching;
+    },
+  };
+}
+
+async function look(engine: EngineCommand, id: string): Promise<SeenContainer | undefined> {
+  const [inspect, diff] = await Promise.all([
+    engineCommand(engine, ["container", "inspect", id]),
+    engineCommand(engine, ["diff", id]),
+  ]);
+  if (inspect.code !== 0) return undefined;
+  const [container] = JSON.parse(inspect.stdout) as Inspected[];
+  if (container === undefined) return undefined;
+  const { Config: config } = container;
+  const entrypoint = config.Entrypoint ?? [];
+  return {
+    id: container.Id,
+    action: config.Labels["dev.boxkite.action"] ?? "",
+    taskModule: (config.Cmd ?? []).slice(-4).join(" "),
+    imageDigest: container.ImageDigest ?? "",
+    imageId: container.Image,
+    workingDir: config.WorkingDir,
+    user: config.User,
+    entrypoint: typeof entrypoint === "string" ? entrypoint.split(" ").filter(Boolean) : entrypoint,
+    command: config.Cmd ?? [],
+    env: config.Env,
+    mounts: container.Mounts,
+    changes: diff.stdout.split("\n").filter(Boolean),
+  };
+}

@@ -1,0 +1,133 @@
+"""What stock boto3 does with the S3 endpoint; each function is one test."""
+
+import io
+import os
+import sys
+import urllib.request
+
+import boto3
+from boto3.s3.transfer import TransferConfig
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+MIB = 1 << 20
+BUCKET = os.environ["S3_BUCKET"]
+IN_PARTS = TransferConfig(multipart_threshold=5 * MIB, multipart_chunksize=5 * MIB)
+
+
+def open_client(secret: str = os.environ["S3_SECRET_KEY"], **config):
+    return boto3.client(
+        "s3",
+        endpoint_url=os.environ["S3_ENDPOINT"],
+        aws_access_key_id=os.environ["S3_ACCESS_KEY"],
+        aws_secret_access_key=secret,
+        region_name="us-east-1",
+        config=Config(s3={"addressing_style": "path"}, retries={"max_attempts": 1}, signature_version="s3v4", **config),
+    )
+
+
+def fails(code: str, call) -> None:
+    try:
+        call()
+    except ClientError as error:
+        assert error.response["Error"]["Code"] == code, error
+        return
+    raise AssertionError(f"no {code}")
+
+
+def objects() -> None:
+    s3 = open_client()
+    key = "a/b c+d é&<>.txt"
+    put = s3.put_object(
+        Bucket=BUCKET, Key=key, Body=b"hello", ContentType="text/plain", CacheControl="no-cache", Metadata={"colour": "red"}
+    )
+    got = s3.get_object(Bucket=BUCKET, Key=key)
+    assert got["Body"].read() == b"hello" and got["ETag"] == put["ETag"]
+    assert (got["ContentType"], got["CacheControl"], got["Metadata"]) == ("text/plain", "no-cache", {"colour": "red"})
+    assert s3.get_object(Bucket=BUCKET, Key=key, Range="bytes=1-2")["Body"].read() == b"el"
+    assert s3.head_object(Bucket=BUCKET, Key=key, ChecksumMode="ENABLED")["ChecksumCRC32"] == put["ChecksumCRC32"]
+    assert [entry["Key"] for entry in s3.list_objects_v2(Bucket=BUCKET)["Contents"]] == [key]
+    assert [entry["Key"] for entry in s3.list_objects(Bucket=BUCKET)["Contents"]] == [key]
+    s3.copy_object(Bucket=BUCKET, Key="copy", CopySource={"Bucket": BUCKET, "Key": key})
+    assert s3.get_object(Bucket=BUCKET, Key="copy")["Body"].read() == b"hello"
+    gone = s3.delete_objects(Bucket=BUCKET, Delete={"Objects": [{"Key": key}, {"Key": "copy"}, {"Key": "none"}]})
+    assert sorted(entry["Key"] for entry in gone["Deleted"]) == sorted([key, "copy", "none"])
+    fails("NoSuchKey", lambda: s3.get_object(Bucket=BUCKET, Key=key))
+    fails("404", lambda: s3.head_object(Bucket=BUCKET, Key=key))
+
+
+def buckets() -> None:
+    s3 = open_client()
+    assert [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]] == [BUCKET]
+    assert s3.get_bucket_location(Bucket=BUCKET)["LocationConstraint"] is None
+    s3.head_bucket(Bucket=BUCKET)
+    fails("404", lambda: s3.head_bucket(Bucket="another"))
+    fails("NoSuchBucket", lambda: s3.list_objects_v2(Bucket="another"))
+    fails("NotImplemented", lambda: s3.get_bucket_versioning(Bucket=BUCKET))
+
+
+def errors() -> None:
+    s3 = open_client()
+    fails("SignatureDoesNotMatch", lambda: open_client("wrong").list_objects_v2(Bucket=BUCKET))
+    fails("AccessDenied", lambda: s3.put_object(Bucket=BUCKET, Key="denied/a", Body=b"x" * MIB))
+    fails("AccessDenied", lambda: s3.list_objects_v2(Bucket=BUCKET, Prefix="denied/"))
+    fails("NotImplemented", lambda: s3.put_object(Bucket=BUCKET, Key="a", Body=b"", Tagging="a=b"))
+    s3.put_object(Bucket=BUCKET, Key="a", Body=b"1", IfNoneMatch="*")
+    fails("PreconditionFailed", lambda: s3.put_object(Bucket=BUCKET, Key="a", Body=b"2", IfNoneMatch="*"))
+    fails("InvalidRange", lambda: s3.get_object(Bucket=BUCKET, Key="a", Range="bytes=5-"))
+
+
+def multipart() -> None:
+    content = os.urandom(12 * MIB)
+    for algorithm in (None, "CRC32", "SHA1", "SHA256"):
+        for when in ("when_supported", "when_required"):
+            s3 = open_client(request_checksum_calculation=when)
+            extra = {"Metadata": {"colour": "red"}, **({"ChecksumAlgorithm": algorithm} if algorithm else {})}
+            s3.upload_fileobj(io.BytesIO(content), BUCKET, "big", ExtraArgs=extra, Config=IN_PARTS)
+            head = s3.head_object(Bucket=BUCKET, Key="big", ChecksumMode="ENABLED")
+            assert head["ETag"].endswith('-3"') and head["Metadata"] == {"colour": "red"}, head
+            assert algorithm is None or head[f"Checksum{algorithm}"].endswith("-3"), head
+            received = io.BytesIO()
+            s3.download_fileobj(BUCKET, "big", received, Config=IN_PARTS)
+            assert received.getvalue() == content
+            assert s3.get_object(Bucket=BUCKET, Key="big")["Body"].read() == content
+    s3.copy({"Bucket": BUCKET, "Key": "big"}, BUCKET, "copy", Config=IN_PARTS)
+    assert s3.get_object(Bucket=BUCKET, Key="copy")["Body"].read() == content
+    upload = s3.create_multipart_upload(Bucket=BUCKET, Key="given/up")["UploadId"]
+    s3.upload_part(Bucket=BUCKET, Key="given/up", UploadId=upload, PartNumber=1, Body=b"x")
+    parts = s3.list_parts(Bucket=BUCKET, Key="given/up", UploadId=upload)["Parts"]
+    assert [(part["PartNumber"], part["Size"]) for part in parts] == [(1, 1)]
+    assert [entry["UploadId"] for entry in s3.list_multipart_uploads(Bucket=BUCKET)["Uploads"]] == [upload]
+    s3.abort_multipart_upload(Bucket=BUCKET, Key="given/up", UploadId=upload)
+    fails("NoSuchUpload", lambda: s3.list_parts(Bucket=BUCKET, Key="given/up", UploadId=upload))
+    assert "Uploads" not in s3.list_multipart_uploads(Bucket=BUCKET)
+
+
+def listing() -> None:
+    s3 = open_client()
+    for operation in ("list_objects_v2", "list_objects"):
+        pages = list(s3.get_paginator(operation).paginate(Bucket=BUCKET, Prefix="many/"))
+        keys = [entry["Key"] for page in pages for entry in page["Contents"]]
+        assert len(pages) == 10 and len(keys) == 10_000 and keys == sorted(keys), operation
+        pages = list(
+            s3.get_paginator(operation).paginate(
+                Bucket=BUCKET, Prefix="many/", Delimiter="/", PaginationConfig={"PageSize": 3}
+            )
+        )
+        prefixes = [entry["Prefix"] for page in pages for entry in page["CommonPrefixes"]]
+        assert len(pages) == 4 and prefixes == [f"many/{folder}/" for folder in range(10)], (operation, prefixes)
+    after = s3.list_objects_v2(Bucket=BUCKET, Prefix="many/", StartAfter="many/9/00998", FetchOwner=True)
+    assert [entry["Key"] for entry in after["Contents"]] == ["many/9/00999"]
+    assert after["Contents"][0]["Owner"]["ID"]
+
+
+def presigned() -> None:
+    s3 = open_client()
+    url = s3.generate_presigned_url("put_object", Params={"Bucket": BUCKET, "Key": "a b/é"}, ExpiresIn=60)
+    request = urllib.request.Request(url, data=b"content", method="PUT", headers={"Content-Type": ""})
+    assert urllib.request.urlopen(request).status == 200
+    url = s3.generate_presigned_url("get_object", Params={"Bucket": BUCKET, "Key": "a b/é"}, ExpiresIn=60)
+    assert urllib.request.urlopen(url).read() == b"content"
+
+
+globals()[sys.argv[1]]()

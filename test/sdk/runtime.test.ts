@@ -1,0 +1,283 @@
+/** `a0-ts` as a platform starts it, with files instead of an object store, and no server. */
+import assert from "node:assert/strict";
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { test, type TestContext } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { packBundle } from "../../src/sdk/bundle.ts";
+import { ErrorDocumentSchema, type ContainerError } from "../../src/wire/gen/flyteidl2/core/execution_pb.js";
+import { InputsSchema, OutputsSchema, type Inputs } from "../../src/wire/gen/flyteidl2/task/common_pb.js";
+import { encodeLiteral } from "../../src/wire/literals/encode.ts";
+
+const root = join(import.meta.dirname, "../..");
+
+const TASKS = `
+import * as flyte from "boxkite";
+import { z } from "zod";
+const env = new flyte.TaskEnvironment({ name: "env" });
+
+export const double = env.task({ name: "double", inputs: { n: z.int() }, output: z.int() }, async ({ n }) => n * 2);
+env.task({ name: "hidden", output: z.string() }, async () => "found by name");
+export const renamed = env.task({ name: "by-name", output: z.string() }, async () => "found too");
+export const fails = env.task({ name: "fails" }, async () => { throw new RangeError("out of range"); });
+export const fatal = env.task({ name: "fatal" }, async () => { throw new flyte.NonRecoverableError("for good"); });
+export const floats = env.task({ name: "floats" }, async () => {
+  void Promise.reject(new Error("nobody waits"));
+  await new Promise((resolve) => setTimeout(resolve, 5000));
+});
+export const waits = env.task({ name: "waits" }, async (_, { signal }) => {
+  console.log("waiting");
+  await new Promise((resolve) => signal.addEventListener("abort", resolve));
+  console.log("told to end");
+});
+export const leaves = env.task({ name: "leaves", output: z.string() }, async () => {
+  setInterval(() => undefined, 1000);
+  return "done";
+});
+export const when = env.task({ name: "when", inputs: { at: z.date() }, output: z.date() }, async ({ at }) => at);
+export const strict = env.task({ name: "strict", inputs: { n: z.int().max(3) } }, async () => undefined);
+`;
+
+interface Ended {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly outputs: string | number | bigint | undefined;
+  readonly error: ContainerError | undefined;
+}
+
+interface Start {
+  readonly export: string;
+  readonly module?: string;
+  readonly inputs?: Inputs;
+  readonly args?: readonly string[];
+  readonly env?: NodeJS.ProcessEnv;
+  readonly onLine?: (line: string, kill: (signal: NodeJS.Signals) => void) => void;
+}
+
+function makeFolder(t: TestContext, files: Readonly<Record<string, string>>): string {
+  const folder = mkdtempSync(join(tmpdir(), "boxkite-runtime-"));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  for (const [name, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(folder, name)), { recursive: true });
+    writeFileSync(join(folder, name), text);
+  }
+  return folder;
+}
+
+async function start(cwd: string, options: Start): Promise<Ended> {
+  const work = mkdtempSync(join(cwd, "attempt-"));
+  const inputs = join(work, "inputs.pb");
+  writeFileSync(inputs, toBinary(InputsSchema, options.inputs ?? create(InputsSchema)));
+  const out = join(work, "out");
+  const args = [
+    ...["--inputs", inputs, "--outputs-path", out, "--version", "v", "--raw-data-path", join(work, "raw")],
+    ...["--checkpoint-path", join(work, "checkpoint"), "--prev-checkpoint", '""'],
+    ...[
+      "--run-name",
+      "{{.runName}}",
+      "--name",
+      "{{.actionName}}",
+      "--run-start-time",
+      "2026-01-02T03:04:05Z",
+    ],
+    ...(options.args ?? []),
+    ...["--resolver", "ts", "mod", options.module ?? "tasks.ts", "export", options.export],
+  ];
+  const child = spawn(process.execPath, [join(root, "bin/a0-ts.cjs"), ...args], {
+    cwd,
+    stdio: ["ignore", "pipe", "pipe"],
+    env: {
+      PATH: process.env["PATH"],
+      NODE_DISABLE_COMPILE_CACHE: "1",
+      _U_RUN_BASE: work,
+      _U_ORG_NAME: "local",
+      ACTION_NAME: "a0",
+      RUN_NAME: "r",
+      FLYTE_INTERNAL_EXECUTION_PROJECT: "p",
+      FLYTE_INTERNAL_EXECUTION_DOMAIN: "d",
+      ...options.env,
+    },
+  });
+  let stdout = "";
+  let stderr = "";
+  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    stdout += text;
+    options.onLine?.(text, (signal) => child.kill(signal));
+  });
+  child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
+  const [code] = (await once(child, "close")) as [number | null];
+  return {
+    code,
+    stdout,
+    stderr,
+    outputs: readOutput(join(out, "outputs.pb")),
+    error: readError(join(out, "error.pb")),
+  };
+}
+
+function readOutput(path: string): Ended["outputs"] {
+  if (!existsSync(path)) return undefined;
+  const [first] = fromBinary(OutputsSchema, readFileSync(path)).literals;
+  const scalar = first?.value?.value.case === "scalar" ? first.value.value.value.value : undefined;
+  const value = scalar?.case === "primitive" ? scalar.value.value.value : undefined;
+  return typeof value === "object" ? value.seconds : typeof value === "boolean" ? undefined : value;
+}
+
+function readError(path: string): ContainerError | undefined {
+  return existsSync(path) ? fromBinary(ErrorDocumentSchema, readFileSync(path)).error : undefined;
+}
+
+const oneInteger = (n: number): Inputs =>
+  create(InputsSchema, {
+    literals: [{ name: "n", value: encodeLiteral(n, { kind: "integer", bigint: false }, "n") }],
+  });
+
+test("a task's outputs are written, and the process ends well", async (t) => {
+  const folder = makeFolder(t, { "tasks.ts": TASKS, "package.json": '{"type":"module"}' });
+  const ended = await start(folder, { export: "double", inputs: oneInteger(21) });
+  assert.equal(ended.stderr, "");
+  assert.deepEqual([ended.code, ended.outputs, ended.error], [0, 42n, undefined]);
+  assert.equal((await start(folder, { export: "hidden" })).outputs, "found by name");
+  assert.equal((await start(folder, { export: "by-name" })).outputs, "found too");
+  assert.equal((await start(folder, { export: "env.by-name" })).outputs, "found too");
+  const left = await start(folder, { export: "leaves" });
+  assert.deepEqual(
+    [left.code, left.outputs],
+    [0, "done"],
+    "an interval that goes on does not keep the container",
+  );
+});
+
+test("an error of the task's own is on record, and the process ends well", async (t) => {
+  const folder = makeFolder(t, { "tasks.ts": TASKS, "package.json": '{"type":"module"}' });
+  const ended = await start(folder, { export: "fails" });
+  assert.equal(ended.code, 0);
+  assert.equal(ended.error?.code, "RangeError");
+  assert.match(ended.error?.message ?? "", /^out of range\n\s+at .*tasks\.ts:9:\d+/);
+  assert.equal(ended.error?.kind, 1, "recoverable");
+  assert.equal(ended.error?.origin, 1, "the user's");
+  assert.match(ended.stderr, /RangeError: out of range/);
+  assert.equal((await start(folder, { export: "fatal" })).error?.kind, 0, "not recoverable");
+  const invalid = await start(folder, { export: "strict", inputs: oneInteger(7) });
+  assert.equal(invalid.error?.code, "ValueError");
+  assert.match(invalid.error?.message ?? "", /env\.strict, input n/);
+});
+
+test("what cannot be begun is on record, and the process ends badly", async (t) => {
+  const folder = makeFolder(t, {
+    "tasks.ts": TASKS,
+    "package.json": '{"type":"module"}',
+    "runs.ts": 'import * as flyte from "boxkite"; await flyte.run(undefined as never);',
+    "broken.ts": 'import "./nowhere.ts";',
+  });
+  const missing = await start(folder, { export: "double", module: "code/tasks.ts" });
+  assert.equal(missing.code, 1);
+  assert.match(missing.error?.message ?? "", /no module code\/tasks\.ts.*files there:.*tasks\.ts.*WORKDIR/s);
+  const unknown = await start(folder, { export: "treble" });
+  assert.match(unknown.error?.message ?? "", /no a task treble|a task treble; it defines double, hidden/);
+  const broken = await start(folder, { export: "x", module: "broken.ts" });
+  assert.match(broken.error?.message ?? "", /nowhere\.ts/);
+  const recursive = await start(folder, { export: "x", module: "runs.ts" });
+  assert.equal(recursive.code, 1);
+  assert.match(recursive.error?.message ?? "", /import\.meta\.main/);
+});
+
+test("an error that nobody awaits is on record", async (t) => {
+  const folder = makeFolder(t, { "tasks.ts": TASKS, "package.json": '{"type":"module"}' });
+  const ended = await start(folder, { export: "floats" });
+  assert.equal(ended.code, 1);
+  assert.match(ended.error?.message ?? "", /nobody waits/);
+});
+
+test("SIGTERM tells the task, and then ends the process", async (t) => {
+  const folder = makeFolder(t, { "tasks.ts": TASKS, "package.json": '{"type":"module"}' });
+  const ended = await start(folder, {
+    export: "waits",
+    onLine: (line, kill) => {
+      if (line.includes("waiting")) kill("SIGTERM");
+    },
+  });
+  assert.equal(ended.code, 143, JSON.stringify([ended.stdout, ended.stderr]));
+  assert.match(ended.stdout, /told to end/);
+});
+
+test("a wrong command line says what is wrong", async (t) => {
+  const folder = makeFolder(t, {});
+  const unknown = await start(folder, { export: "x", args: ["--what", "1"] });
+  assert.deepEqual([unknown.code, unknown.stderr], [2, "a0-ts: unknown option --what\n"]);
+  const nameless = await start(folder, { export: "x", env: { RUN_NAME: "" } });
+  assert.match(nameless.stderr, /--run-name is missing \(or RUN_NAME\)/);
+});
+
+test("a bundle is unpacked once; TypeScript in it runs as it is", async (t) => {
+  const source = makeFolder(t, { "src/tasks.ts": TASKS, "package.json": '{"type":"module"}' });
+  const bundle = await packBundle(source, ["package.json", "src/tasks.ts"]);
+  const folder = makeFolder(t, {});
+  const uri = join(source, bundle.filename);
+  writeFileSync(uri, bundle.content);
+  const options = {
+    export: "double",
+    module: "src/tasks.ts",
+    inputs: oneInteger(2),
+    args: ["--tgz", uri, "--dest", "code"],
+  };
+  mkdirSync(join(folder, "code"));
+  assert.equal((await start(folder, options)).outputs, 4n);
+  assert.deepEqual(readdirSync(join(folder, "code")).sort(), [
+    `.${bundle.filename}.extracted`,
+    "package.json",
+    "src",
+  ]);
+  rmSync(uri);
+  assert.equal((await start(folder, options)).outputs, 4n, "the second action needs no download");
+});
+
+test("stacks name the lines of the source, for code that was built", async (t) => {
+  const folder = makeFolder(t, { "tasks.ts": TASKS, "package.json": '{"type":"module"}' });
+  const compiler = join(root, "node_modules/.bin/tsc");
+  const flags = [
+    "--outDir",
+    "dist",
+    "--sourceMap",
+    "--inlineSources",
+    "--target",
+    "esnext",
+    "--module",
+    "nodenext",
+    "--noCheck",
+  ];
+  execFileSync(compiler, ["tasks.ts", ...flags, "--types", "", "--removeComments"], {
+    cwd: folder,
+    stdio: "ignore",
+  });
+  const ended = await start(folder, { export: "fails", module: "dist/tasks.js" });
+  assert.match(ended.error?.message ?? "", /out of range\n\s+at .*\/tasks\.ts:9:\d+/);
+  rmSync(join(folder, "tasks.ts"));
+  writeFileSync(join(folder, "tasks.js"), readFileSync(join(folder, "dist/tasks.js")));
+  assert.equal(
+    (await start(folder, { export: "hidden" })).outputs,
+    "found by name",
+    "tasks.ts was built to tasks.js",
+  );
+});
+
+test("a schedule's time arrives in the input it names", async (t) => {
+  const folder = makeFolder(t, { "tasks.ts": TASKS, "package.json": '{"type":"module"}' });
+  const inputs = create(InputsSchema, { context: [{ key: "_u_kickoff_time_input_arg", value: "at" }] });
+  const ended = await start(folder, { export: "when", inputs });
+  assert.equal(ended.outputs, BigInt(Date.parse("2026-01-02T03:04:05Z") / 1000));
+  await sleep(0);
+});
