@@ -39,6 +39,8 @@ async function run(input: CommandInput): Promise<number> {
       port: settings.port,
       acceptsLocalAddress: choice.acceptsLocalAddress(settings.host),
       createExecutor: (context) => choice.create(context),
+      createImageTools: choice.createImageTools,
+      version: packageVersion(),
       maxParallel: settings.maxParallel,
       log,
     });

@@ -2,6 +2,8 @@
 import { join } from "node:path";
 import type { Logger } from "../lib/log.ts";
 import { systemClock } from "../lib/clock.ts";
+import type { ImageBuilder } from "../images/build/builder.ts";
+import type { RegistryResolver } from "../images/build/service.ts";
 import type { Executor } from "./executor.ts";
 import { createProcessExecutor, findRuntime } from "./process/process-executor.ts";
 
@@ -16,8 +18,18 @@ export interface ExecutorContext {
   readonly log: Logger;
 }
 
+/** What the image build service works with. */
+export interface ImageTools {
+  readonly builder: ImageBuilder;
+  readonly registry: RegistryResolver;
+  /** Whether build steps are handed the machine's own certificate authorities. */
+  readonly certificates: boolean;
+}
+
 export interface ExecutorChoice {
   create(context: ExecutorContext): Promise<Executor>;
+  /** What builds images beside it; undefined where nothing can. */
+  readonly createImageTools: (() => Promise<ImageTools>) | undefined;
   /** The address to listen at; `host` is what the user asked for. */
   listenHost(host: string | undefined): string;
   /** Which local addresses a connection may have reached us at. */
@@ -38,6 +50,7 @@ function processChoice(path: readonly string[], env: NodeJS.ProcessEnv): Executo
   return {
     create: async ({ dataDirectory }) =>
       createProcessExecutor({ directory: join(dataDirectory, "attempts"), path, env, clock: systemClock }),
+    createImageTools: undefined,
     listenHost: (host) => host ?? "127.0.0.1",
     acceptsLocalAddress: () => () => true,
     probe: async () => undefined,

@@ -14,7 +14,7 @@ interface Subject {
   readonly directory: string;
   readonly clock: { time: number; now(): number };
   /** As after a crash: another store over what is on disk. */
-  reopen(): Promise<HostedStore>;
+  readonly reopen: () => Promise<HostedStore>;
 }
 
 async function open(t: TestContext): Promise<Subject> {

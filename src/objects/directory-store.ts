@@ -271,15 +271,16 @@ class DirectoryStore implements HostedStore {
   /** Puts a written file in the place of a key, if the condition holds then. */
   async #replace(key: string, temporary: string, condition: WriteCondition | undefined): Promise<void> {
     await this.#lockKey(key, async () => {
+      let segments: Segments | undefined;
       try {
         if (condition !== undefined) checkCondition(key, (await this.head(key))?.etag, condition);
+        segments = await this.#segmentsBefore(key);
+        if (segments !== undefined)
+          await this.#uploads.announceRemoval(key, segments.upload, this.#clock.now());
       } catch (error) {
         await rm(temporary, { force: true });
         throw error;
       }
-      const segments = await this.#segmentsBefore(key);
-      if (segments !== undefined)
-        await this.#uploads.announceRemoval(key, segments.upload, this.#clock.now());
       await this.#files.place(temporary, this.#pathOf(key));
       if (segments !== undefined) await this.#uploads.removeParts(segments.upload);
     });

@@ -15,7 +15,8 @@ export interface InitOptions {
   readonly insecure?: boolean;
   /** Images for `Image.fromRefName`, by name. */
   readonly images?: Readonly<Record<string, string>>;
-  readonly imageBuilder?: "local" | "remote";
+  /** The server's builder, or docker or podman on this machine. @default what the file says, else "remote" */
+  readonly imageBuilder?: "remote" | "local" | "local-podman";
   /** Module paths and code bundles are relative to it. @default the working directory */
   readonly rootDir?: string;
 }

@@ -100,7 +100,8 @@ function writeContext(image: Image, context: string): ImageSpec {
     if (layer.kind !== "copy") return encodeLayer(layer);
     const src = join(`copy${copies++}`, basename(layer.from));
     mkdirSync(dirname(join(context, src)), { recursive: true });
-    cpSync(layer.from, join(context, src), { recursive: true });
+    // With its times: engines tell by them whether a layer can be taken from their cache.
+    cpSync(layer.from, join(context, src), { recursive: true, preserveTimestamps: true });
     return { case: "copyConfig", value: { src, dst: layer.to } };
   });
   return create(ImageSpecSchema, {
@@ -159,7 +160,8 @@ async function buildLocally(
   engine: "docker" | "podman",
 ): Promise<string> {
   const registry = image.registry ?? config.imageRegistry;
-  const tagged = registry === undefined || image.registry !== undefined ? image : image.clone({ registry });
+  // Without a registry the image stays in the engine, under the name by which engines know that.
+  const tagged = image.clone({ registry: registry ?? "localhost" });
   const { target } = tagged;
   const exists = await run(engine, ["image", "inspect", target]).then(
     () => true,

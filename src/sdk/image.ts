@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, join, relative, resolve } from "node:path";
+import { sharedState } from "./state.ts";
 
 export type Layer =
   | { readonly kind: "commands"; readonly commands: readonly string[] }
@@ -177,6 +178,8 @@ export class Image {
    * directory. Throws if there is no lockfile.
    */
   withNodeProject(options: NodeProjectOptions): Image {
+    // Inside the image, where this module is loaded, too, the project's folder is elsewhere.
+    if (sharedState().inContainer) return this;
     const directory = resolve(options.directory);
     const has = (file: string): boolean => existsSync(join(directory, file));
     const manager = options.manager ?? (has("pnpm-lock.yaml") && !has("package-lock.json") ? "pnpm" : "npm");

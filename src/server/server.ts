@@ -5,13 +5,17 @@ import { connectNodeAdapter } from "@connectrpc/connect-node";
 import { DOMAINS } from "../domain/ids.ts";
 import { createEngine } from "../engine/engine.ts";
 import { createRunIdentities } from "../engine/run-identity.ts";
+import type { ImageTools } from "../executors/choose.ts";
 import type { Executor } from "../executors/executor.ts";
+import { createInProcessExecutor } from "../executors/in-process-executor.ts";
+import { routeByImage } from "../executors/routing-executor.ts";
 import { systemClock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import { createAttemptLogs } from "../logs/attempt-logs.ts";
 import { openDirectoryStore } from "../objects/directory-store.ts";
 import { createS3Handler } from "../objects/s3/handler.ts";
 import { presign } from "../objects/s3/presign.ts";
+import { buildImageWork, deployBuildTask } from "../services/build-task.ts";
 import { createChangeFeed } from "../services/change-feed.ts";
 import type { ServiceContext } from "../services/context.ts";
 import { errorInterceptor } from "../services/errors.ts";
@@ -21,6 +25,7 @@ import { openSqliteStore } from "../store/sqlite/sqlite-store.ts";
 import type { Store } from "../store/store.ts";
 import { objectUrisInOutputs } from "../wire/literals.ts";
 import { readWritten } from "../wire/written.ts";
+import { createBuilds } from "./builds.ts";
 import { listen, type Handler } from "./listener.ts";
 import { createRouter, unknownMethod } from "./router.ts";
 import { createPrincipals, OPERATOR } from "./object-access.ts";
@@ -32,7 +37,11 @@ export interface ServerOptions {
   readonly acceptsLocalAddress: (address: string) => boolean;
   /** Makes the executor once the store can tell which instance this is. */
   readonly createExecutor: (context: ExecutorContext) => Promise<Executor>;
+  /** What builds images; undefined where nothing can. */
+  readonly createImageTools: (() => Promise<ImageTools>) | undefined;
   readonly maxParallel: number;
+  /** Of the program: names what the server deploys itself. */
+  readonly version: string;
   readonly log: Logger;
 }
 
@@ -64,10 +73,15 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   ]);
   const identities = createRunIdentities(secret);
   const operatorSecret = identities.secretOf(OPERATOR);
-  const [objects, executor] = await Promise.all([
+  const [objects, usualExecutor] = await Promise.all([
     openDirectoryStore(join(dataDirectory, "objects")),
     options.createExecutor({ instance, dataDirectory, log }),
+    deployBuildTask(store, options.version, clock.now()),
   ]);
+  const { createImageTools: createTools } = options;
+  const builds = createTools && createBuilds({ createTools, store, workDir: join(dataDirectory, "builds"), log });
+  const work = buildImageWork({ store, objects, bucket: BUCKET, builds, clock });
+  const executor = routeByImage(usualExecutor, { reference: work.reference, executor: createInProcessExecutor(work, clock) });
   const logs = createAttemptLogs(join(dataDirectory, "logs"));
   const feed = createChangeFeed(store);
   let port = options.port;
@@ -101,6 +115,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     clock,
     log,
     bucket: BUCKET,
+    builds,
     presign: ({ method, origin, uri, expiresInSeconds }) =>
       presign({
         method,

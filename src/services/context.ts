@@ -1,5 +1,6 @@
 /** What the services work with. */
 import type { Engine } from "../engine/engine.ts";
+import type { ImageBuildService } from "../images/build/service.ts";
 import type { AttemptLogs } from "../logs/attempt-logs.ts";
 import type { ObjectStore } from "../objects/object-store.ts";
 import type { Clock } from "../lib/clock.ts";
@@ -16,6 +17,8 @@ export interface ServiceContext {
   readonly clock: Clock;
   readonly log: Logger;
   readonly bucket: string;
+  /** Undefined where nothing can build images. */
+  readonly builds: ImageBuildService | undefined;
   /** A URL that lets its bearer PUT or GET one object for a while. `origin`: as the client sees us. */
   readonly presign: (request: PresignRequest) => string;
 }

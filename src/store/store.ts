@@ -11,6 +11,7 @@ import type { ActionKey, ProjectKey, RunKey, TaskKey } from "../domain/ids.ts";
 import type { Phase } from "../domain/phase.ts";
 import type { RunSettings, TaskDefinition } from "../domain/task.ts";
 import type { Effect } from "../domain/transition.ts";
+import type { BuildRecord } from "../images/build/service.ts";
 
 export interface StoredSpec {
   /** Hex SHA-256 of `bytes`. */
@@ -255,6 +256,13 @@ export interface Store {
   runImages(runId: number): Promise<readonly RunImage[]>;
   /** May the run read this object, beyond what it wrote itself? */
   isGranted(run: RunKey, uri: string): Promise<boolean>;
+
+  /** Records a build of an image; a later one of the same target replaces it. */
+  recordBuild(build: BuildRecord): Promise<void>;
+  findBuild(target: string): Promise<BuildRecord | undefined>;
+  /** Newest first; all builds without a name. */
+  listBuilds(name?: string): Promise<readonly BuildRecord[]>;
+  removeBuild(target: string): Promise<void>;
 
   close(): Promise<void>;
 }

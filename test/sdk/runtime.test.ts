@@ -82,20 +82,19 @@ async function start(cwd: string, options: Start): Promise<Ended> {
   const inputs = join(work, "inputs.pb");
   writeFileSync(inputs, toBinary(InputsSchema, options.inputs ?? create(InputsSchema)));
   const out = join(work, "out");
-  const args = [
-    ...["--inputs", inputs, "--outputs-path", out, "--version", "v", "--raw-data-path", join(work, "raw")],
-    ...["--checkpoint-path", join(work, "checkpoint"), "--prev-checkpoint", '""'],
-    ...[
-      "--run-name",
-      "{{.runName}}",
-      "--name",
-      "{{.actionName}}",
-      "--run-start-time",
-      "2026-01-02T03:04:05Z",
-    ],
-    ...(options.args ?? []),
-    ...["--resolver", "ts", "mod", options.module ?? "tasks.ts", "export", options.export],
-  ];
+  const given = {
+    "--inputs": inputs,
+    "--outputs-path": out,
+    "--version": "v",
+    "--raw-data-path": join(work, "raw"),
+    "--checkpoint-path": join(work, "checkpoint"),
+    "--prev-checkpoint": '""',
+    "--run-name": "{{.runName}}",
+    "--name": "{{.actionName}}",
+    "--run-start-time": "2026-01-02T03:04:05Z",
+  };
+  const resolver = ["--resolver", "ts", "mod", options.module ?? "tasks.ts", "export", options.export];
+  const args = [...Object.entries(given).flat(), ...(options.args ?? []), ...resolver];
   const child = spawn(process.execPath, [join(root, "bin/a0-ts.cjs"), ...args], {
     cwd,
     stdio: ["ignore", "pipe", "pipe"],

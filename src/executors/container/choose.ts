@@ -5,6 +5,7 @@ import type { ExecutorChoice } from "../choose.ts";
 import { createContainerExecutor } from "./container-executor.ts";
 import { findEngine, type EngineWish } from "./find-engine.ts";
 import { readEngineNetwork, type HostCandidate } from "./network.ts";
+import { createImageTools } from "./image-tools.ts";
 import { probeFromContainer, removeProbes } from "./probe.ts";
 
 /** Throws ENGINE_UNREACHABLE, saying what was tried. */
@@ -33,9 +34,11 @@ export async function chooseContainerEngine(wish: EngineWish, env: NodeJS.Proces
           extraHosts: () => (chosen?.extraHost === undefined ? [] : [chosen.extraHost]),
         });
       },
+      createImageTools: () => createImageTools(api.engine, env),
       // The bridge exists only while a container runs, so its address cannot be listened at by itself.
-      listenHost: (host) => host ?? (network.inVirtualMachine ? "127.0.0.1" : "0.0.0.0"),
-      acceptsLocalAddress: (host) => (host === undefined ? network.isAllowedLocalAddress : () => true),
+      listenHost: () => (network.inVirtualMachine ? "127.0.0.1" : "0.0.0.0"),
+      acceptsLocalAddress: (host) => (address) =>
+        network.isAllowedLocalAddress(address) || address === host || host === "0.0.0.0" || host === "::",
       probe: async (port) => {
         const result = await probeFromContainer({ api, network, instance, port, log });
         if (result.kind === "reachable") chosen = result.candidate;

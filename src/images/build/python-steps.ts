@@ -45,7 +45,7 @@ const UV_RUN = `"$tools/bin/uv"`;
 
 /** Options that uv has and pip has not. */
 const UV_ONLY =
-  /(^|\s)--(prerelease|index-strategy|exclude-newer|resolution|link-mode|compile-bytecode|no-sources|reinstall|reinstall-package|upgrade-package|override|overrides|torch-backend|index|default-index|refresh|refresh-package|system|keyring-provider|native-tls|no-build|no-build-package|fork-strategy|allow-insecure-host)\b/;
+  /(^|\s)--(prerelease|index-strategy|exclude-newer|resolution|link-mode|compile-bytecode|no-sources|reinstall|reinstall-package|upgrade-package|override|overrides|torch-backend|index|default-index|refresh|refresh-package|system|keyring-provider|native-tls|no-build|no-build-package|fork-strategy|allow-insecure-host)(?=[\s=]|$)/;
 
 export function pipScript(layer: PipLayer): string[] {
   return install(

@@ -20,6 +20,7 @@ interface Journal extends Upload {
 }
 
 const UPLOAD_ID = /^[0-9a-f]{32}$/;
+const PART_NAME = /^\d{5}@$/;
 const JOURNAL_SUFFIX = ".json";
 
 export class Uploads {
@@ -62,7 +63,8 @@ export class Uploads {
   async partNumbers(uploadId: string): Promise<number[]> {
     try {
       const names = await readdir(join(this.#parts, uploadId));
-      return names.map((name) => Number.parseInt(name, 10)).sort((a, b) => a - b);
+      const numbers = names.filter((name) => PART_NAME.test(name)).map((name) => Number.parseInt(name, 10));
+      return numbers.sort((a, b) => a - b);
     } catch (error) {
       if (codeOf(error) === "ENOENT") return [];
       throw error;

@@ -1,4 +1,5 @@
 /** DeleteObject and DeleteObjects. Deleting what is not there succeeds, as in S3. */
+import { mapInBatches } from "../directory/batches.ts";
 import { accessDenied, authorize, type Call } from "./call.ts";
 import { readXml } from "./read-xml.ts";
 import { sendEmpty, sendXml } from "./respond.ts";
@@ -32,7 +33,7 @@ export async function deleteObjects(call: Call): Promise<void> {
     return childText(object, "Key") ?? "";
   });
   const quiet = childText(body, "Quiet")?.trim() === "true";
-  const results = await Promise.all(keys.map((key) => deleteOne(call, key, quiet)));
+  const results = await mapInBatches(keys, (key) => deleteOne(call, key, quiet));
   sendXml(response, document("DeleteResult", ...results));
 }
 

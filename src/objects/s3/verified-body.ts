@@ -19,7 +19,7 @@ export const MAX_BODY_BYTES = 5 * 1024 ** 3;
 export interface VerifiedBody {
   readonly bytes: AsyncIterable<Uint8Array>;
   /** The checksum that the client sent and that was found right. Known once the bytes have ended. */
-  checksum(): Checksum | undefined;
+  readonly checksum: () => Checksum | undefined;
 }
 
 interface Wanted {

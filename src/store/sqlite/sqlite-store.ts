@@ -2,6 +2,7 @@
 import { EventEmitter } from "node:events";
 import type { Change, Store } from "../store.ts";
 import { actionStore } from "./actions.ts";
+import { buildStore } from "./builds.ts";
 import { openDatabase } from "./database.ts";
 import { projectStore } from "./projects.ts";
 import { queueStore } from "./queue.ts";
@@ -21,6 +22,7 @@ export function openSqliteStore(file: string): Store {
     ...runStore(database, notify),
     ...actionStore(database, notify),
     ...queueStore(database),
+    ...buildStore(database),
     onChange: (listener) => {
       feed.on("change", listener);
       return () => void feed.off("change", listener);

@@ -154,6 +154,16 @@ CREATE TABLE run_images (
   PRIMARY KEY (run_id, reference)
 ) STRICT, WITHOUT ROWID;
 
+-- Images that this server built: images/build/service.ts, BuildRecord.
+CREATE TABLE image_builds (
+  target TEXT PRIMARY KEY,
+  name TEXT NOT NULL,
+  record TEXT NOT NULL CHECK (json_valid(record)),
+  created_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX image_builds_by_name ON image_builds (name, created_at);
+
 -- What a run may read beyond what it wrote itself. A uri that ends in '/' is a prefix.
 CREATE TABLE grants (
   run_id INTEGER NOT NULL REFERENCES runs (id),

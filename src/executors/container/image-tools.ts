@@ -1,0 +1,29 @@
+/** Building with the same engine that runs the containers, so that an image without a registry is there already. */
+import { BoxkiteError } from "../../domain/errors.ts";
+import { hostCertificates, hostProxy } from "../../images/build/cli-engine.ts";
+import { createDockerBuilder } from "../../images/build/docker.ts";
+import { createPodmanBuilder } from "../../images/build/podman.ts";
+import { parseImageReference } from "../../images/reference.ts";
+import { createCredentialSource } from "../../images/registry/credentials.ts";
+import { createRegistryClient } from "../../images/registry/registry-client.ts";
+import type { ImageTools } from "../choose.ts";
+
+export async function createImageTools(engine: "podman" | "docker", env: NodeJS.ProcessEnv): Promise<ImageTools> {
+  const certificates = hostCertificates(env);
+  const options = { env, certificates, proxy: hostProxy(env) };
+  const registry = createRegistryClient({ credentials: createCredentialSource({ env }) });
+  return {
+    builder: await (engine === "podman" ? createPodmanBuilder(options) : createDockerBuilder(options)),
+    certificates: certificates !== undefined,
+    registry: {
+      resolve: async (reference) => {
+        try {
+          return (await registry.resolve(parseImageReference(reference))).digest;
+        } catch (error) {
+          if (error instanceof BoxkiteError && error.code === "IMAGE_NOT_FOUND") return undefined;
+          throw error;
+        }
+      },
+    },
+  };
+}

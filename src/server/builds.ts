@@ -1,0 +1,41 @@
+/** The image build service; the engine's command line is only looked at when the first image is asked for. */
+import type { ImageTools } from "../executors/choose.ts";
+import { createImageBuildService, type ImageBuildService } from "../images/build/service.ts";
+import { systemClock } from "../lib/clock.ts";
+import type { Logger } from "../lib/log.ts";
+import type { Store } from "../store/store.ts";
+
+export interface BuildsOptions {
+  readonly createTools: () => Promise<ImageTools>;
+  readonly store: Store;
+  /** A folder of the builds alone. */
+  readonly workDir: string;
+  readonly log: Logger;
+}
+
+export function createBuilds(options: BuildsOptions): ImageBuildService {
+  let made: Promise<ImageBuildService> | undefined;
+  // A failure is not kept: the engine may be there the next time.
+  const service = () => (made ??= make(options).catch((error: unknown) => ((made = undefined), Promise.reject(error))));
+  return {
+    build: async (request) => (await service()).build(request),
+    lookup: async (name) => (await service()).lookup(name),
+    sweep: async () => (await service()).sweep(),
+  };
+}
+
+async function make({ createTools, store, workDir, log }: BuildsOptions): Promise<ImageBuildService> {
+  const service = createImageBuildService({
+    ...(await createTools()),
+    store: {
+      findByTarget: (target) => store.findBuild(target),
+      findByName: (name) => store.listBuilds(name),
+      record: (build) => store.recordBuild(build),
+    },
+    clock: systemClock,
+    log,
+    workDir,
+  });
+  await service.sweep();
+  return service;
+}

@@ -1,0 +1,133 @@
+/**
+ * The task `build-image` of project `system`, domain `production`: what the SDK runs to have an image
+ * built (protocol.md section 4). Its runs are ordinary ones; the server carries them out itself.
+ */
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { BoxkiteError, messageOf } from "../domain/errors.ts";
+import type { AttemptSpec, LogSink } from "../executors/executor.ts";
+import type { ImageBuildService } from "../images/build/service.ts";
+import type { InProcessWork } from "../executors/in-process-executor.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { ObjectStore } from "../objects/object-store.ts";
+import type { Store } from "../store/store.ts";
+import { ContainerError_Kind, ErrorDocumentSchema, ExecutionError_ErrorKind } from "../wire/gen/flyteidl2/core/execution_pb.js";
+import { SimpleType } from "../wire/gen/flyteidl2/core/types_pb.js";
+import { InputsSchema, OutputsSchema, type Inputs } from "../wire/gen/flyteidl2/task/common_pb.js";
+import { TaskSpecSchema } from "../wire/gen/flyteidl2/task/task_definition_pb.js";
+import { decodeTaskSpec } from "../wire/task-spec.ts";
+import { keyOfUri } from "./object-keys.ts";
+
+export const BUILD_TASK = { project: "system", domain: "production", name: "build-image" } as const;
+
+/** No registry has a name like this: it stands for the server itself. */
+const REFERENCE = "boxkite.internal/build-image";
+const INPUTS = ["spec", "context", "target_image"] as const;
+
+/** Deployed at start, under the version of the program, so that the SDK finds it like any other task. */
+export async function deployBuildTask(store: Store, version: string, now: number): Promise<void> {
+  const string = { type: { case: "simple" as const, value: SimpleType.STRING } };
+  const spec = create(TaskSpecSchema, {
+    shortName: BUILD_TASK.name,
+    environment: { name: "boxkite" },
+    taskTemplate: {
+      id: { ...BUILD_TASK, version },
+      type: "python",
+      metadata: { retries: { retries: 0 } },
+      interface: {
+        inputs: { variables: INPUTS.map((key) => ({ key, value: { type: string } })) },
+        outputs: { variables: [{ key: "o0", value: { type: string } }] },
+      },
+      target: { case: "container", value: { image: REFERENCE, args: ["{{.input}}", "{{.outputPrefix}}"] } },
+    },
+  });
+  await store.deployTask({ ...BUILD_TASK, version }, decodeTaskSpec(spec), now);
+}
+
+export interface BuildWorkOptions {
+  readonly store: Store;
+  readonly objects: ObjectStore;
+  readonly bucket: string;
+  /** Undefined where nothing can build images. */
+  readonly builds: ImageBuildService | undefined;
+  readonly clock: Clock;
+}
+
+export function buildImageWork(options: BuildWorkOptions): InProcessWork {
+  const { objects, bucket, clock } = options;
+  return {
+    reference: REFERENCE,
+    run: async (spec, logs, signal) => {
+      const [inputUri = "", outputPrefix = ""] = spec.args;
+      try {
+        const reference = await build(options, spec, inputUri, logs, signal);
+        await objects.put(keyOfUri(`${outputPrefix}/outputs.pb`, bucket), encodeOutput(reference));
+      } catch (error) {
+        const message = error instanceof BoxkiteError && error.hint ? `${error.message}; hint: ${error.hint}` : messageOf(error);
+        for (const line of message.split("\n")) logs.write("stderr", line, clock.now());
+        await objects.put(keyOfUri(`${outputPrefix}/error.pb`, bucket), encodeError(error, message));
+      }
+    },
+  };
+}
+
+async function build(
+  { store, objects, bucket, builds, clock }: BuildWorkOptions,
+  spec: AttemptSpec,
+  inputUri: string,
+  logs: LogSink,
+  signal: AbortSignal,
+): Promise<string> {
+  if (builds === undefined) {
+    throw new BoxkiteError("ENGINE_UNREACHABLE", "this server cannot build images: it runs without a container engine", {
+      hint: "start it with --engine podman or --engine docker, or build with image.builder: local",
+    });
+  }
+  const inputs = fromBinary(InputsSchema, await required(objects, bucket, inputUri));
+  const context = stringInput(inputs, "context");
+  const run = await store.getRun(spec.key);
+  const result = await builds.build({
+    specBytes: await required(objects, bucket, stringInput(inputs, "spec")),
+    context: context === "" ? undefined : await objects.read(keyOfUri(context, bucket)),
+    target: stringInput(inputs, "target_image"),
+    // What the SDK sends for `force`: the result of an earlier build is not to be used.
+    force: run?.settings.cache.overwrite ?? false,
+    onLog: (line) => logs.write("stdout", line, clock.now()),
+    signal,
+  });
+  logs.write("system", `${result.built ? "built" : "found"} ${result.reference}`, clock.now());
+  return result.reference;
+}
+
+async function required(objects: ObjectStore, bucket: string, uri: string): Promise<Uint8Array> {
+  const bytes = await objects.readAll(keyOfUri(uri, bucket));
+  if (bytes) return bytes;
+  throw new BoxkiteError("OBJECT_NOT_FOUND", `there is nothing at ${uri}: was it uploaded?`);
+}
+
+function stringInput(inputs: Inputs, name: (typeof INPUTS)[number]): string {
+  const literal = inputs.literals.find((input) => input.name === name)?.value?.value;
+  const scalar = literal?.case === "scalar" ? literal.value.value : undefined;
+  // An optional string comes as a union of itself and nothing.
+  const inner = scalar?.case === "union" && scalar.value.value?.value.case === "scalar" ? scalar.value.value.value.value.value : scalar;
+  const primitive = inner?.case === "primitive" ? inner.value.value : undefined;
+  return primitive?.case === "stringValue" ? primitive.value : "";
+}
+
+function encodeOutput(text: string): Uint8Array {
+  const primitive = { value: { case: "stringValue" as const, value: text } };
+  const value = { value: { case: "scalar" as const, value: { value: { case: "primitive" as const, value: primitive } } } };
+  return toBinary(OutputsSchema, create(OutputsSchema, { literals: [{ name: "o0", value }] }));
+}
+
+function encodeError(error: unknown, message: string): Uint8Array {
+  const ours = error instanceof BoxkiteError ? error : undefined;
+  const document = create(ErrorDocumentSchema, {
+    error: {
+      code: ours?.code ?? "InternalError",
+      message,
+      kind: ContainerError_Kind.NON_RECOVERABLE,
+      origin: ours?.kind === "user" ? ExecutionError_ErrorKind.USER : ExecutionError_ErrorKind.SYSTEM,
+    },
+  });
+  return toBinary(ErrorDocumentSchema, document);
+}

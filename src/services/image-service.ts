@@ -1,0 +1,19 @@
+/** flyteidl2.imagebuilder.ImageService: is there a build of this name that is still good? */
+import type { ConnectRouter, ServiceImpl } from "@connectrpc/connect";
+import { BoxkiteError } from "../domain/errors.ts";
+import { ImageService } from "../wire/gen/flyteidl2/imagebuilder/service_pb.js";
+import type { ServiceContext } from "./context.ts";
+
+export function registerImageService(router: ConnectRouter, { builds }: ServiceContext): void {
+  const service: Partial<ServiceImpl<typeof ImageService>> = {
+    getImage: async ({ id }) => {
+      const name = id?.name ?? "";
+      if (name === "") throw new BoxkiteError("INVALID_ARGUMENT", "id.name is not set");
+      const record = await builds?.lookup(name);
+      // The SDK takes any error for "not there" and has it built (protocol.md section 4).
+      if (record === undefined) throw new BoxkiteError("IMAGE_NOT_FOUND", `there is no build of ${name} that is still good`);
+      return { image: { id, fqin: record.reference } };
+    },
+  };
+  router.service(ImageService, service);
+}

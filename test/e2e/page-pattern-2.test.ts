@@ -1,0 +1,221 @@
+/**
+ * The page's "Remote Builder": two bases that know nothing of Flyte, adapted by the server's own image
+ * builder, with the page's own files and the stock Python SDK. What ran where is asked of the engine.
+ */
+import assert from "node:assert/strict";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, suite, test, type TestContext } from "node:test";
+import {
+  engineCommand,
+  engineOutput,
+  insecureRegistryEnv,
+  missingEngine,
+  watchContainers,
+  type SeenContainer,
+} from "../helpers/engine.ts";
+import { missingPage, pageFiles } from "../helpers/page.ts";
+import { missingRegistry, startRegistry, type TestRegistry } from "../helpers/registry.ts";
+import { clientConfig, startServer, type TestServer } from "../helpers/server.ts";
+import { runProgram, stockPython, succeeded, writeProgram } from "../helpers/stock-sdk.ts";
+import { writeStandInWheel } from "../helpers/wheels.ts";
+
+const ENGINE = "podman";
+const skip = missingPage() ?? missingRegistry() ?? missingEngine(ENGINE);
+
+suite("the page's remote builder on podman", { skip: skip ?? false }, () => {
+  let scratch = "";
+  let python = "";
+  let registry: TestRegistry;
+  let env: NodeJS.ProcessEnv = {};
+  let program = "";
+  let server: TestServer;
+
+  before(async () => {
+    scratch = await mkdtemp(join(tmpdir(), "boxkite-page-"));
+    python = stockPython();
+    registry = await startRegistry(join(scratch, "registry"));
+    env = await insecureRegistryEnv(scratch, registry.host);
+    await writeStandInWheel(python, join(scratch, "wheels"), "torch", "2.1.2+cpu");
+    program = join(scratch, "remote_builder");
+    await writeProgram(program, files());
+    for (const [folder, name] of [["data_prep", "data-prep-base"], ["training", "training-base"]] as const) {
+      const image = `${registry.host}/${name}:latest`;
+      const wheels = `${join(scratch, "wheels")}:/opt/wheels:ro`;
+      const file = join(program, folder, "Dockerfile");
+      await engineOutput(ENGINE, ["build", "--pull=never", "-v", wheels, "-f", file, "-t", image, join(program, folder)], env);
+      await engineOutput(ENGINE, ["push", image], env);
+    }
+    server = await startServer({ after: (end: () => unknown) => cleanups.push(end) } as unknown as TestContext, {
+      args: ["--engine", ENGINE, "--ephemeral"],
+      env,
+    });
+    await writeFile(server.config, clientConfig(server.port, "remote"));
+  });
+  const cleanups: (() => unknown)[] = [];
+
+  after(async () => {
+    for (const end of cleanups.toReversed()) await end();
+    await registry?.stop();
+    const list = await engineCommand(ENGINE, ["images", "--quiet", "--filter", `reference=${registry?.host}/*`]);
+    for (const id of new Set(list.stdout.split("\n").filter(Boolean))) await engineCommand(ENGINE, ["rmi", "--force", id]);
+    await rm(scratch, { recursive: true, force: true });
+  });
+
+  function files(): Record<string, string> {
+    const cut = pageFiles("remote_builder", {
+      "<your-registry>": registry.host,
+      "<your-org>": "acme",
+      "<your-image>": "adapted",
+    });
+    assert.deepEqual(Object.keys(cut).toSorted(), [
+      "data_prep/Dockerfile",
+      "main.py",
+      "tasks/envs.py",
+      "tasks/tasks.py",
+      "training/Dockerfile",
+    ]);
+    return { ...cut, "tasks/__init__.py": "" };
+  }
+
+  /** The page's entry point with its development lines in force, and the import that they need. */
+  function development(): string {
+    const lines = (files()["main.py"] ?? "").split("\n");
+    const from = lines.findIndex((line) => line.includes("# Development"));
+    const to = lines.findIndex((line) => line.includes("# Production"));
+    const uncommented = lines.slice(from + 1, to).map((line) => line.replace(/^( +)# /u, "$1"));
+    return [...lines.slice(0, from), "    from tasks.tasks import prepare", ...uncommented].join("\n");
+  }
+
+  /** Its production lines, with the import without which there are no tasks to deploy. */
+  function production(): string {
+    return (files()["main.py"] ?? "").replace(
+      "    from tasks.envs import env_data, env_train\n",
+      "    from tasks.envs import env_data, env_train\n    import tasks.tasks\n",
+    );
+  }
+
+  const client = (command: string, args: readonly string[], cwd = program) =>
+    runProgram(command, args, { cwd, env: { FLYTECTL_CONFIG: server.config, ...env }, timeoutMs: 500_000 });
+
+  async function run(changes: Record<string, string>) {
+    await rm(program, { recursive: true, force: true });
+    await writeProgram(program, { ...files(), ...changes });
+    const containers = watchContainers(ENGINE);
+    const result = await client(python, ["main.py"]);
+    const seen = [...(await containers.stop()).values()];
+    const url = result.stdout.split("\n").find((line) => line.startsWith("http")) ?? "";
+    return { result: succeeded(result), name: url.trim().split("/").at(-1) ?? "", seen };
+  }
+
+  async function outputs(name: string): Promise<unknown[]> {
+    await writeProgram(scratch, {
+      "outcome.py": `
+import sys, json, flyte
+from flyte.remote import Run
+flyte.init_from_config(sys.argv[1])
+run = Run.get(sys.argv[2])
+run.wait(quiet=True)
+run.raise_for_status() if hasattr(run, "raise_for_status") else None
+print(json.dumps(list(run.outputs())))
+`,
+    });
+    const result = succeeded(await client(python, [join(scratch, "outcome.py"), server.config, name], scratch));
+    return JSON.parse(result.stdout.trim().split("\n").at(-1) ?? "") as unknown[];
+  }
+
+  const of = (seen: readonly SeenContainer[], task: string): SeenContainer => {
+    const [container] = seen.filter((one) => one.taskModule.endsWith(`instance ${task}`));
+    assert.ok(container, `no container of ${task} was seen`);
+    return container;
+  };
+  const variable = (container: SeenContainer, name: string) =>
+    container.env.find((text) => text.startsWith(`${name}=`))?.slice(name.length + 1);
+
+  test("the page's main.py as it is: both images are built, and no task is sent", async () => {
+    await run({});
+    const listed = succeeded(await client(join(python, "../flyte"), ["-c", server.config, "get", "task"]));
+    assert.doesNotMatch(listed.stdout, /prepare|train/u);
+    const catalog = (await (await fetch(`http://${registry.host}/v2/acme/adapted/tags/list`)).json()) as { tags: string[] };
+    assert.equal(catalog.tags.length, 2);
+  });
+
+  test("development: code travels as a bundle; each task runs in its team's adapted base", async () => {
+    const first = await run({ "main.py": development() });
+    assert.deepEqual(await outputs(first.name), [11]);
+    const prepare = of(first.seen, "prepare");
+    const train = of(first.seen, "train");
+    assert.equal(prepare.workingDir, "/app");
+    assert.equal(variable(prepare, "PYTHONPATH"), "/app");
+    assert.match(variable(prepare, "PATH") ?? "", /^\/opt\/conda\/bin:/u);
+    assert.equal(train.workingDir, "/workspace");
+    assert.equal(variable(train, "PYTHONPATH"), "/workspace");
+    // $PATH is the base's own value, with the environment that nobody had activated in front.
+    assert.match(variable(train, "PATH") ?? "", /^\/opt\/venv\/bin:\/usr\/local\/bin:/u);
+    const which = await engineOutput(ENGINE, ["run", "--rm", "--network=none", train.imageId, "sh", "-c", "command -v python a0"]);
+    assert.deepEqual(which.split("\n"), ["/opt/venv/bin/python", "/opt/venv/bin/a0"]);
+
+    // Only the code changes: no image is built, the same images run, the result is new.
+    const before = await engineOutput(ENGINE, ["images", "--all", "--quiet", "--no-trunc"]);
+    const changed = (files()["tasks/tasks.py"] ?? "").replace("float(len(processed))", "float(len(processed)) + 31");
+    const second = await run({ "main.py": development(), "tasks/tasks.py": changed });
+    assert.deepEqual(await outputs(second.name), [42]);
+    assert.equal(of(second.seen, "train").imageId, train.imageId);
+    assert.equal(await engineOutput(ENGINE, ["images", "--all", "--quiet", "--no-trunc"]), before);
+  });
+
+  test("uv run main.py, as the page says", async () => {
+    await rm(program, { recursive: true, force: true });
+    await writeProgram(program, { ...files(), "main.py": development() });
+    const result = succeeded(
+      await runProgram(join(python, "../uv"), ["run", "main.py"], {
+        cwd: program,
+        env: { FLYTECTL_CONFIG: server.config, ...env, UV_SYSTEM_CERTS: "1", UV_NATIVE_TLS: "1" },
+        timeoutMs: 500_000,
+      }),
+    );
+    const url = result.stdout.split("\n").find((line) => line.startsWith("http")) ?? "";
+    assert.deepEqual(await outputs(url.trim().split("/").at(-1) ?? ""), [11]);
+  });
+
+  test("production: the deployed version is pulled and runs without the sources", async () => {
+    await run({ "main.py": production() });
+    const listed = succeeded(await client(join(python, "../flyte"), ["-c", server.config, "get", "task"]));
+    assert.match(listed.stdout, /data-prep\.prepare/u);
+    // Nothing is left of it here but the registry.
+    const list = await engineOutput(ENGINE, ["images", "--quiet", "--filter", `reference=${registry.host}/acme/adapted`]);
+    for (const id of new Set(list.split("\n").filter(Boolean))) await engineOutput(ENGINE, ["rmi", "--force", id]);
+    await rm(program, { recursive: true, force: true });
+    await writeProgram(program, {
+      "remote.py": `
+import sys, flyte, flyte.remote
+flyte.init_from_config(sys.argv[1])
+run = flyte.run(flyte.remote.Task.get("data-prep.prepare", version="3.0.0"), raw="Hello World")
+run.wait()
+print(run.outputs()[0])
+`,
+    });
+    const containers = watchContainers(ENGINE);
+    const result = succeeded(await client(python, ["remote.py", server.config]));
+    const seen = [...(await containers.stop()).values()];
+    assert.equal(result.stdout.trim().split("\n").at(-1), "11.0");
+    for (const task of ["prepare", "train"]) {
+      const container = of(seen, task);
+      assert.ok(!container.command.includes("--tgz"), "no code is sent");
+      assert.match(container.imageDigest, /^sha256:/u);
+    }
+  });
+
+  test("a step that fails names itself and ends the build", async () => {
+    await rm(program, { recursive: true, force: true });
+    const envs = (files()["tasks/envs.py"] ?? "").replace(
+      "/opt/venv/bin/pip install flyte",
+      "/opt/venv/bin/pip install no-such-package-anywhere",
+    );
+    await writeProgram(program, { ...files(), "main.py": development(), "tasks/envs.py": envs });
+    const result = await client(python, ["main.py"]);
+    assert.notEqual(result.code, 0);
+    assert.match(result.stdout + result.stderr, /no-such-package-anywhere/u);
+  });
+});

@@ -1,0 +1,33 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { test } from "node:test";
+import { openDirectoryStore } from "../../src/objects/directory-store.ts";
+
+test("a killed process loses nothing that was answered and leaves nothing half-written", async (t) => {
+  const directory = await mkdtemp(join(tmpdir(), "boxkite-objects-"));
+  t.after(() => rm(directory, { recursive: true }));
+  const child = spawn(process.execPath, [join(import.meta.dirname, "put-until-killed.ts"), directory], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  t.after(() => child.kill("SIGKILL"));
+  const exited = once(child, "exit");
+  let answered = -1;
+  for await (const line of createInterface({ input: child.stdout })) {
+    answered = Number(line);
+    if (answered === 20) child.kill("SIGKILL");
+  }
+  await exited;
+  const store = await openDirectoryStore(directory);
+  for (let round = 0; round <= answered; round++) {
+    assert.deepEqual(await store.readAll(`kept/${round}`), Buffer.alloc(50_000, round));
+  }
+  const replaced = await store.readAll("replaced");
+  assert.ok(replaced === undefined || replaced.every((byte) => byte === replaced[0]));
+  assert.ok(replaced === undefined || replaced.length === 3_000_000);
+  assert.deepEqual(await readdir(join(directory, ".tmp")), []);
+});
