@@ -10,7 +10,7 @@ import { after, before, describe, test, type TestContext } from "node:test";
 import { createContainerExecutor } from "../../src/executors/container/container-executor.ts";
 import { containerName, LABEL } from "../../src/executors/container/container-spec.ts";
 import { connectEngine, type EngineApi, type EngineInfo } from "../../src/executors/container/engine-api.ts";
-import { findEngine, type FoundEngine } from "../../src/executors/container/find-engine.ts";
+import type { FoundEngine } from "../../src/executors/container/find-engine.ts";
 import { readEngineNetwork } from "../../src/executors/container/network.ts";
 import { PROBE_LABEL, probeFromContainer } from "../../src/executors/container/probe.ts";
 import type { AttemptSpec, Executor, ResolvedImage } from "../../src/executors/executor.ts";
@@ -20,15 +20,15 @@ import { silentLogger } from "../../src/lib/log.ts";
 import { engineOutput, insecureRegistryEnv } from "../helpers/engine.ts";
 import { missingRegistry, startRegistry, type TestRegistry } from "../helpers/registry.ts";
 import { executorConformance } from "./conformance.ts";
-import { engineForTests, TEST_IMAGE } from "./engine-for-tests.ts";
+import { missingEngine, openEngine, TEST_IMAGE } from "./engine-for-tests.ts";
 import { Recorder } from "./recorder.ts";
 
 for (const name of ["podman", "docker"] as const) {
-  const { found, skip } = await engineForTests(name);
+  const skip = await missingEngine(name);
   executorConformance(
     name,
     async () => {
-      if (found === undefined) throw new Error("unreachable: skipped");
+      const found = await openEngine(name);
       const { api } = found;
       const info = await api.info();
       const instance = newInstance();
@@ -46,10 +46,9 @@ for (const name of ["podman", "docker"] as const) {
 }
 
 // Cases that build images with podman's own program, and break its socket.
-const probed = await engineForTests("podman");
-await probed.found?.close();
+const missing = await missingEngine("podman");
 
-describe("containers of podman", { skip: probed.skip ?? false, timeout: 300_000 }, () => {
+describe("containers of podman", { skip: missing ?? false, timeout: 300_000 }, () => {
   let found: FoundEngine;
   let api: EngineApi;
   let info: EngineInfo;
@@ -65,7 +64,7 @@ describe("containers of podman", { skip: probed.skip ?? false, timeout: 300_000 
     if (missingRegistry() === undefined) registry = await startRegistry(join(directory, "registry"));
     env = registry ? await insecureRegistryEnv(directory, registry.host) : {};
     // A service of our own: the registry's settings are read when it starts.
-    found = await findEngine({ wish: "podman", log: silentLogger, env: { ...process.env, ...env } });
+    found = await openEngine("podman", env);
     ({ api } = found);
     info = await api.info();
     image = await engineImage(api, TEST_IMAGE);

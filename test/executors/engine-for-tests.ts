@@ -7,20 +7,21 @@ import { silentLogger } from "../../src/lib/log.ts";
 /** Small, and with a shell; it must be there already, tests pull nothing from afar. */
 export const TEST_IMAGE = process.env.BOXKITE_TEST_IMAGE ?? "docker.io/library/debian:12-slim";
 
-export interface EngineForTests {
-  readonly found?: FoundEngine;
-  readonly skip?: string;
+export function openEngine(wish: EngineName, env: NodeJS.ProcessEnv = {}): Promise<FoundEngine> {
+  return findEngine({ wish, env: { ...process.env, ...env }, log: silentLogger });
 }
 
-export async function engineForTests(wish: EngineName, env: NodeJS.ProcessEnv = process.env): Promise<EngineForTests> {
+/** Undefined: tests with this engine can run. */
+export async function missingEngine(wish: EngineName): Promise<string | undefined> {
   const required = (process.env.REQUIRE_ENGINES ?? "").split(",").includes(wish);
   try {
-    const found = await findEngine({ wish, env, log: silentLogger });
-    if ((await found.api.inspectImage(TEST_IMAGE)) !== undefined) return { found };
+    const found = await openEngine(wish);
+    const image = await found.api.inspectImage(TEST_IMAGE);
     await found.close();
+    if (image !== undefined) return undefined;
     throw new Error(`${wish} has no image ${TEST_IMAGE}`);
   } catch (error) {
     if (required) throw error;
-    return { skip: `${messageOf(error).split("\n")[0]} (REQUIRE_ENGINES=${wish} makes this a failure)` };
+    return `${messageOf(error).split("\n")[0]} (REQUIRE_ENGINES=${wish} makes this a failure)`;
   }
 }

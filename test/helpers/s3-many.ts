@@ -6,12 +6,12 @@ import { encodeTrailer } from "../../src/objects/directory/object-file.ts";
 import type { S3Server } from "./s3-server.ts";
 
 /**
- * `many/<folder>/<number>`: ten folders with a thousand objects each. The files are written as the store
+ * `many/<folder>/<number>`: folders with a thousand objects each. The files are written as the store
  * writes them, but without waiting for the disk ten thousand times.
  */
-export async function putMany({ directory, clock }: S3Server): Promise<void> {
+export async function putMany({ directory, clock }: S3Server, folders = 10): Promise<void> {
   const root = join(directory, "objects");
-  for (let folder = 0; folder < 10; folder++) {
+  for (let folder = 0; folder < folders; folder++) {
     await mkdir(dirname(objectPath(root, `many/${folder}/0`)), { recursive: true });
     const keys = Array.from(
       { length: 1000 },

@@ -14,6 +14,7 @@ import {
   type ImageBuildService,
 } from "../../src/images/build/service.ts";
 import { createMemoryBuildStore } from "../../src/images/build/testing.ts";
+import { decodeImageSpec } from "../../src/wire/image-spec.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import { silentLogger } from "../../src/lib/log.ts";
 import { ImageSpecSchema } from "../../src/wire/gen/flyteidl2/imagebuilder/definition_pb.js";
@@ -68,7 +69,6 @@ suite("the build service with a real engine", { skip, timeout: 300_000 }, () => 
       clock: systemClock,
       log: silentLogger,
       workDir: join(folder, "work"),
-      certificates: true,
     });
   });
 
@@ -100,7 +100,7 @@ suite("the build service with a real engine", { skip, timeout: 300_000 }, () => 
     options: Partial<ImageBuildRequest> = {},
   ): ImageBuildRequest {
     return {
-      specBytes: spec,
+      spec: decodeImageSpec(spec),
       context,
       target: `${registry?.host}/${target}`,
       force: false,

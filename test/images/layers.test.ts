@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { after, before, suite, test } from "node:test";
 import { secretId } from "../../src/images/build/image-spec.ts";
 import { createImageBuildService, type ImageBuildService } from "../../src/images/build/service.ts";
+import { decodeImageSpec } from "../../src/wire/image-spec.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import { silentLogger } from "../../src/lib/log.ts";
 import { createMemoryBuildStore } from "../../src/images/build/testing.ts";
@@ -145,7 +146,6 @@ suite("layers, built and run", { skip, concurrency: 2 }, () => {
       clock: systemClock,
       log: silentLogger,
       workDir: join(folder, "work"),
-      certificates: true,
     });
   });
 
@@ -165,7 +165,7 @@ suite("layers, built and run", { skip, concurrency: 2 }, () => {
         const lines: string[] = [];
         const result = await service
           .build({
-            specBytes: spec,
+            spec: decodeImageSpec(spec),
             context,
             // Every base has the same cases; a tag of its own keeps them apart in the engine.
             target: target.replace(":", `-${kind.name}:`),

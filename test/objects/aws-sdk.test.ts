@@ -93,22 +93,22 @@ test("aws-sdk: a whole checksum over parts", async (t) => {
   }
 });
 
-test("aws-sdk: 10,000 keys in pages", async (t) => {
+test("aws-sdk: keys in pages, and a thousand deleted at once", async (t) => {
   const { server, client } = await open(t);
-  await putMany(server);
+  await putMany(server, 3);
   const keys: (string | undefined)[] = [];
   for await (const page of paginateListObjectsV2({ client }, { Bucket: BUCKET, Prefix: "many/" })) {
     keys.push(...(page.Contents ?? []).map(({ Key }) => Key));
   }
-  assert.equal(keys.length, 10_000);
+  assert.equal(keys.length, 3000);
   const prefixes: (string | undefined)[] = [];
   const input = { Bucket: BUCKET, Prefix: "many/", Delimiter: "/" };
-  for await (const page of paginateListObjectsV2({ client, pageSize: 4 }, input)) {
+  for await (const page of paginateListObjectsV2({ client, pageSize: 2 }, input)) {
     prefixes.push(...(page.CommonPrefixes ?? []).map(({ Prefix }) => Prefix));
   }
   assert.deepEqual(
     prefixes,
-    Array.from({ length: 10 }, (_, folder) => `many/${folder}/`),
+    Array.from({ length: 3 }, (_, folder) => `many/${folder}/`),
   );
   const Objects = keys.slice(0, 1000).map((Key) => ({ Key }));
   const deleted = await client.send(new DeleteObjectsCommand({ Bucket: BUCKET, Delete: { Objects } }));

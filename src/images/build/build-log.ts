@@ -1,8 +1,8 @@
 /** The lines of one build for any number of readers: who comes late gets what was said before, then the rest. */
 export interface BuildLog {
-  write(line: string): void;
+  readonly write: (line: string) => void;
   /** Returns what ends the subscription. */
-  subscribe(reader: (line: string) => void): () => void;
+  readonly subscribe: (reader: (line: string) => void) => () => void;
 }
 
 /** What a late reader can still get; a build that says more than this is read from its end. */

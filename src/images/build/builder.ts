@@ -7,6 +7,8 @@ export interface ImageBuilder {
   readonly description: string;
   /** Whether its Containerfiles may say `RUN --mount`. */
   readonly mounts: boolean;
+  /** Whether it hands certificate authorities to the steps; it needs mounts for that. */
+  readonly certificates: boolean;
   /** "amd64": what it builds for. */
   readonly architecture: string;
 

@@ -102,7 +102,8 @@ class Page {
   constructor(spec: ImageSpec, base: BaseImageFacts, options: RenderOptions) {
     this.#spec = spec;
     this.#base = base;
-    this.#options = options;
+    // Certificates come by a mount; without one, naming their file would break what works.
+    this.#options = { ...options, certificates: options.certificates && options.mounts };
     this.#inputs = createInputs(INPUTS_FOLDER, options.digestOf);
     this.#pathIsSet = "PATH" in base.env;
   }
@@ -293,7 +294,7 @@ class Page {
       );
     }
     const flags: string[] = [];
-    if (mounts && certificates) {
+    if (certificates) {
       flags.push(`--mount=type=secret,id=${CA_SECRET_ID},target=${CA_FILE},mode=0444`);
     }
     if (mounts && cache) flags.push("--mount=type=cache,id=boxkite-python,target=/run/boxkite/cache");

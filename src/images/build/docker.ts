@@ -49,6 +49,7 @@ export async function createDockerBuilder(options: EngineOptions = {}): Promise<
   return {
     description: `docker ${server} (${flavour})`,
     mounts: flavour !== "classic",
+    certificates: flavour !== "classic" && options.certificates !== undefined,
     architecture,
     build: (job) => build(engine, options, flavour, job),
     pull: async (reference, transfer) => {
@@ -130,13 +131,13 @@ async function build(
   return { imageId: (await readFile(idFile, "utf8")).trim() };
 }
 
-/** The classic builder counts steps; BuildKit names the line of the Containerfile when it has failed. */
+/** The classic builder counts steps (Podman behind Docker's API too, in capitals); BuildKit names the line of the Containerfile when it has failed. */
 class StepTail {
   #at: FailedAt | undefined;
   #lines: string[] = [];
 
   push(line: string): void {
-    const step = /^Step (\d+)\/\d+ : /.exec(line);
+    const step = /^STEP (\d+)\/\d+ ?: /i.exec(line);
     const failed = /^\S*(?:Containerfile|Dockerfile):(\d+)$/.exec(line.trim());
     if (step !== null) {
       this.#at = { step: Number(step[1]) - 1 };

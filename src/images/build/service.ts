@@ -15,7 +15,6 @@ import { pipeline } from "node:stream/promises";
 import { BoxkiteError } from "../../domain/errors.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Logger } from "../../lib/log.ts";
-import { decodeImageSpec } from "../../wire/image-spec.ts";
 import { formatImageReference, parseImageReference, pinnedReference } from "../reference.ts";
 import type { BaseImageFacts } from "./base-facts.ts";
 import { type BuildLog, createBuildLog } from "./build-log.ts";
@@ -43,7 +42,7 @@ export interface ImageBuildService {
 }
 
 export interface ImageBuildRequest {
-  readonly specBytes: Uint8Array;
+  readonly spec: ImageSpec;
   /** context.tar.gz: a file, its bytes, or nothing where no layer needs files. */
   readonly context: string | Readable | undefined;
   readonly target: string;
@@ -117,8 +116,6 @@ export interface ImageBuildServiceOptions {
   readonly workDir: string;
   /** "localhost:5000/team": takes the images that name no registry. */
   readonly defaultRegistry?: string | undefined;
-  /** Whether build steps are handed certificate authorities: what the builder was created with. */
-  readonly certificates: boolean;
   readonly limits?: ContextLimits;
 }
 
@@ -131,7 +128,7 @@ export function createImageBuildService(options: ImageBuildServiceOptions): Imag
     async build(request) {
       request.signal.throwIfAborted();
       const target = parseTarget(request.target, options.defaultRegistry);
-      const spec = decodeImageSpec(request.specBytes);
+      const { spec } = request;
       await mkdir(options.workDir, { recursive: true, mode: 0o700 });
       const folder = await mkdtemp(join(options.workDir, BUILD_PREFIX));
       let handedOver = false;
@@ -169,7 +166,8 @@ export function createImageBuildService(options: ImageBuildServiceOptions): Imag
 
     async lookup(name) {
       for (const record of await options.store.findByName(name)) {
-        if ((await builds.baseIsUnchanged(record.base)) && (await builds.exists(record))) return record;
+        const good = await Promise.all([builds.baseIsUnchanged(record.base), builds.exists(record)]);
+        if (good.every(Boolean)) return record;
       }
       return undefined;
     },
@@ -285,7 +283,7 @@ class Builds {
     const rendered = renderContainerfile(plan.spec, facts, {
       digestOf: context.digestOf,
       mounts: builder.mounts,
-      certificates: this.#options.certificates,
+      certificates: builder.certificates,
     });
     const { imageId } = await this.#build(plan, rendered, context, log, signal);
     const final = await this.#publish(plan, imageId, log, signal);
