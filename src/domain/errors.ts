@@ -40,15 +40,17 @@ export const ERROR_CODES = {
   /** A field that Boxkite does not act on was set. It is refused rather than ignored. */
   FIELD_NOT_SUPPORTED: "user",
   PROJECT_NOT_FOUND: "user",
+  PROJECT_EXISTS: "user",
   RUN_NOT_FOUND: "user",
   RUN_EXISTS: "user",
   ACTION_NOT_FOUND: "user",
-  ACTION_EXISTS: "user",
   TASK_NOT_FOUND: "user",
   TASK_EXISTS: "user",
-  /** The caller may not read or write what it asked for. */
-  PERMISSION_DENIED: "user",
   OBJECT_NOT_FOUND: "user",
+  /** The disk of the data directory is full. */
+  DISK_FULL: "system",
+  /** An object on disk is not what was written. */
+  OBJECT_DAMAGED: "system",
   /** Logs were asked for that do not exist (yet). */
   LOGS_NOT_FOUND: "user",
   /** A limit that docs/limits.md states. */
@@ -60,6 +62,10 @@ export const ERROR_CODES = {
   IMAGE_UNAUTHORIZED: "user",
   /** The image is for another processor architecture. */
   IMAGE_WRONG_PLATFORM: "user",
+  /** A step of an image build failed; the message has the step and its last lines. */
+  IMAGE_BUILD_FAILED: "user",
+  /** The builder cannot do what the image needs. */
+  IMAGE_BUILDER_TOO_OLD: "user",
   REGISTRY_UNREACHABLE: "system",
   /** No container engine answers where one was asked for. */
   ENGINE_UNREACHABLE: "system",

@@ -1,7 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { BoxkiteError } from "../domain/errors.ts";
-import { formatImageReference, isEngineLocalName, parseImageReference, pinnedReference } from "./reference.ts";
+import {
+  formatImageReference,
+  isEngineLocalName,
+  parseImageReference,
+  pinnedReference,
+} from "./reference.ts";
 
 const DIGEST = `sha256:${"a".repeat(64)}`;
 
@@ -33,7 +38,10 @@ test("only podman's own names are local to the engine", () => {
 });
 
 test("a pinned reference has a digest and no tag", () => {
-  assert.equal(pinnedReference(parseImageReference("python:3"), DIGEST), `docker.io/library/python@${DIGEST}`);
+  assert.equal(
+    pinnedReference(parseImageReference("python:3"), DIGEST),
+    `docker.io/library/python@${DIGEST}`,
+  );
 });
 
 test("each mistake has a message of its own and a hint", () => {
@@ -54,7 +62,7 @@ test("each mistake has a message of its own and a hint", () => {
     "host.io/": /empty/,
     "-host.io/app": /not a registry host/,
     "host.io:99999/app": /not a port/,
-    "app_": /cannot be part/,
+    app_: /cannot be part/,
     [`${"a".repeat(256)}/x`]: /longer/,
   };
   for (const [text, pattern] of Object.entries(mistakes)) {

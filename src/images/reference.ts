@@ -20,20 +20,34 @@ const DEFAULT_HOST = "docker.io";
 const COMPONENT = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*$/;
 const TAG = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/;
 const DIGEST = /^sha256:[0-9a-f]{64}$/;
-const HOST = /^(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*|\[[0-9a-fA-F:]+\])(?::[0-9]{1,5})?$/;
+const HOST =
+  /^(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*|\[[0-9a-fA-F:]+\])(?::[0-9]{1,5})?$/;
 
 /** Throws IMAGE_REFERENCE_INVALID, which says which rule is broken and what to write instead. */
 export function parseImageReference(text: string): ImageReference {
   if (text.trim() === "") {
-    throw invalid(text, "it is empty", "give the task environment an image, e.g. image=\"registry.example.com/team/app:1.0\"");
+    throw invalid(
+      text,
+      "it is empty",
+      'give the task environment an image, e.g. image="registry.example.com/team/app:1.0"',
+    );
   }
   const placeholder = /[<{][^>}]*[>}]/.exec(text);
   if (placeholder !== null) {
-    throw invalid(text, `it still contains the placeholder ${placeholder[0]}`, "replace the placeholder by the registry you push to");
+    throw invalid(
+      text,
+      `it still contains the placeholder ${placeholder[0]}`,
+      "replace the placeholder by the registry you push to",
+    );
   }
-  if (/\s/.test(text)) throw invalid(text, "it contains white space", "remove the white space around or inside the name");
+  if (/\s/.test(text))
+    throw invalid(text, "it contains white space", "remove the white space around or inside the name");
   if (/^[a-z]+:\/\//i.test(text)) {
-    throw invalid(text, "an image reference has no scheme", `write ${JSON.stringify(text.replace(/^[a-z]+:\/\//i, ""))}`);
+    throw invalid(
+      text,
+      "an image reference has no scheme",
+      `write ${JSON.stringify(text.replace(/^[a-z]+:\/\//i, ""))}`,
+    );
   }
 
   const [beforeDigest, digest] = splitDigest(text);
@@ -77,7 +91,11 @@ function splitDigest(text: string): [string, string | undefined] {
   if (at === -1) return [text, undefined];
   const digest = text.slice(at + 1);
   if (!DIGEST.test(digest)) {
-    throw invalid(text, `${JSON.stringify(digest)} is not a digest`, "a digest is sha256: and 64 of 0-9 and a-f");
+    throw invalid(
+      text,
+      `${JSON.stringify(digest)} is not a digest`,
+      "a digest is sha256: and 64 of 0-9 and a-f",
+    );
   }
   return [text.slice(0, at), digest];
 }
@@ -88,7 +106,8 @@ function splitHost(text: string, whole: string): { host: string; rest: string } 
   const first = slash === -1 ? "" : text.slice(0, slash);
   const isHost = first === "localhost" || /[.:[]/.test(first) || first !== first.toLowerCase();
   if (!isHost) return { host: DEFAULT_HOST, rest: text };
-  if (!HOST.test(first)) throw invalid(whole, `${JSON.stringify(first)} is not a registry host`, "write HOST or HOST:PORT");
+  if (!HOST.test(first))
+    throw invalid(whole, `${JSON.stringify(first)} is not a registry host`, "write HOST or HOST:PORT");
   const port = /:([0-9]+)$/.exec(first)?.[1];
   if (port !== undefined && (Number(port) < 1 || Number(port) > 65535)) {
     throw invalid(whole, `${port} is not a port`, "a port is a number from 1 to 65535");
@@ -102,7 +121,11 @@ function splitTag(text: string, whole: string): [string, string | undefined] {
   if (colon === -1) return [text, undefined];
   const tag = text.slice(colon + 1);
   if (!TAG.test(tag)) {
-    throw invalid(whole, `${JSON.stringify(tag)} is not a tag`, "a tag is 1 to 128 letters, digits, '_', '.' and '-'");
+    throw invalid(
+      whole,
+      `${JSON.stringify(tag)} is not a tag`,
+      "a tag is 1 to 128 letters, digits, '_', '.' and '-'",
+    );
   }
   return [text.slice(0, colon), tag];
 }
@@ -115,12 +138,18 @@ function checkRepository(repository: string, whole: string): void {
   const rule = "each part between slashes is a-z and 0-9, joined by '.', '_', '__' or '-'";
   for (const part of repository.split("/")) {
     if (part === "") throw invalid(whole, "a part of the repository is empty", rule);
-    if (!COMPONENT.test(part)) throw invalid(whole, `${JSON.stringify(part)} cannot be part of a repository`, rule);
+    if (!COMPONENT.test(part))
+      throw invalid(whole, `${JSON.stringify(part)} cannot be part of a repository`, rule);
   }
-  if (repository.length > 255) throw invalid(whole, "the repository is longer than 255 characters", "shorten it");
+  if (repository.length > 255)
+    throw invalid(whole, "the repository is longer than 255 characters", "shorten it");
 }
 
 function invalid(text: string, why: string, hint: string): BoxkiteError {
   const shown = text.length > 200 ? `${text.slice(0, 200)}…` : text;
-  return new BoxkiteError("IMAGE_REFERENCE_INVALID", `${JSON.stringify(shown)} is not an image reference: ${why}`, { hint });
+  return new BoxkiteError(
+    "IMAGE_REFERENCE_INVALID",
+    `${JSON.stringify(shown)} is not an image reference: ${why}`,
+    { hint },
+  );
 }

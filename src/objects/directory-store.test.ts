@@ -108,7 +108,7 @@ test("a full disk is named", async (t) => {
     throw Object.assign(new Error("ENOSPC: no space left on device, write"), { code: "ENOSPC" });
   };
   await assert.rejects(store.put("a", full()), {
-    code: "DATA_DIRECTORY_UNUSABLE",
+    code: "DISK_FULL",
     message: /its disk is full/,
   });
   assert.deepEqual(await filesOf(directory), []);
@@ -203,7 +203,7 @@ test("a damaged file is an error, and can be replaced", async (t) => {
   const { store, directory } = await open(t);
   await store.put("a", Buffer.from("x"));
   await writeFile(join(directory, "objects/a@"), "not an object");
-  await assert.rejects(store.head("a"), { code: "DATA_DIRECTORY_UNUSABLE" });
+  await assert.rejects(store.head("a"), { code: "OBJECT_DAMAGED" });
   await store.put("a", Buffer.from("new"));
   assert.equal(await textOf(store, "a"), "new");
 });

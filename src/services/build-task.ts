@@ -14,6 +14,7 @@ import { ContainerError_Kind, ErrorDocumentSchema, ExecutionError_ErrorKind } fr
 import { SimpleType } from "../wire/gen/flyteidl2/core/types_pb.js";
 import { InputsSchema, OutputsSchema, type Inputs } from "../wire/gen/flyteidl2/task/common_pb.js";
 import { TaskSpecSchema } from "../wire/gen/flyteidl2/task/task_definition_pb.js";
+import { decodeImageSpec } from "../wire/image-spec.ts";
 import { decodeTaskSpec } from "../wire/task-spec.ts";
 import { keyOfUri } from "./object-keys.ts";
 
@@ -86,7 +87,7 @@ async function build(
   const context = stringInput(inputs, "context");
   const run = await store.getRun(spec.key);
   const result = await builds.build({
-    specBytes: await required(objects, bucket, stringInput(inputs, "spec")),
+    spec: decodeImageSpec(await required(objects, bucket, stringInput(inputs, "spec"))),
     context: context === "" ? undefined : await objects.read(keyOfUri(context, bucket)),
     target: stringInput(inputs, "target_image"),
     // What the SDK sends for `force`: the result of an earlier build is not to be used.

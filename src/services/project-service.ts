@@ -21,7 +21,7 @@ export function registerProjectService(router: ConnectRouter, { store, clock }: 
     createProject: async ({ project }) => {
       const record = decode(project, clock.now());
       if ((await store.createProject(record)) === "exists") {
-        throw new BoxkiteError("ACTION_EXISTS", `project ${record.id} exists already`);
+        throw new BoxkiteError("PROJECT_EXISTS", `project ${record.id} exists already`);
       }
       return {};
     },

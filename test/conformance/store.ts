@@ -18,8 +18,8 @@ const NOW = 1_700_000_000_000;
 const PAGE: Page = { limit: 100, token: "", where: [] };
 
 export function storeConformance(name: string, open: () => Promise<StoreSubject>): void {
-  const check = (title: string, body: (subject: StoreSubject) => Promise<void>) =>
-    test(`${name}: ${title}`, async () => {
+  const check = (title: string, body: (subject: StoreSubject) => Promise<void>): void =>
+    void test(`${name}: ${title}`, async () => {
       const subject = await open();
       try {
         await body(subject);

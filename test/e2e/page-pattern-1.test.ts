@@ -125,13 +125,20 @@ print(json.dumps({"outputs": list(run.outputs()), "actions": sorted(a.task_name 
   const pythonOf = async (container: SeenContainer) =>
     engineOutput(ENGINE, ["run", "--rm", "--network=none", container.imageId, "python", "--version"]);
 
+  /** The engine has this image under that digest: its reference was no mere text. */
+  async function assertDigest(container: SeenContainer, image: string, digest: string): Promise<void> {
+    assert.equal(container.imageDigest, digest);
+    const names = await engineOutput(ENGINE, ["image", "inspect", "--format", "{{.RepoDigests}}", container.imageId]);
+    assert.ok(names.includes(`${registry.host}/${image}@${digest}`), names);
+  }
+
   async function assertTeams(seen: readonly SeenContainer[], digests: { prepare: string; train: string }): Promise<void> {
     const prepare = of(seen, "prepare");
-    assert.equal(prepare.imageDigest, digests.prepare);
+    await assertDigest(prepare, "data-prep", digests.prepare);
     assert.equal(prepare.workingDir, "/app");
     assert.match(await pythonOf(prepare), /^Python 3\.11\./u);
     const train = of(seen, "train");
-    assert.equal(train.imageDigest, digests.train);
+    await assertDigest(train, "training", digests.train);
     assert.equal(train.workingDir, "/workspace");
     assert.match(await pythonOf(train), /^Python 3\.10\./u);
   }
@@ -204,7 +211,7 @@ print(json.dumps({"outputs": list(run.outputs()), "actions": sorted(a.task_name 
     // A new tag: the new code; the old run still shows the old digest.
     await writeProgram(context, { "workflow_code/tasks.py": changed });
     const digest = await buildAndPush("training", "v2");
-    const main = (programFiles()["main.py"] ?? "").replace("training:latest", "training:v2");
+    const main = (programFiles()["main.py"] ?? "").replaceAll("training:latest", "training:v2");
     const tagged = await run(server, { "workflow_code/tasks.py": changed, "main.py": main });
     assert.deepEqual((await outcome(server, tagged.name)).outputs, [111]);
     assert.equal(of(tagged.seen, "train").imageDigest, digest);

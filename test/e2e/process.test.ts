@@ -154,7 +154,7 @@ async def parent(n: int) -> int:
   await startServer(t, { args: [...args, "--port", String(first.port)] });
   const outcome = outcomeOf(succeeded(await client));
   assert.deepEqual(outcome.outputs, [3]);
-  const started = (await readdir(marks)).map((name) => name.split(".")[0]).toSorted();
+  const started = (await readdir(marks)).map((name) => name.split(".")[0] ?? "").toSorted();
   assert.deepEqual(started, ["parent", "slow0", "slow1", "slow2"]);
 });
 

@@ -49,9 +49,23 @@ export function executorConformance(
     });
 
     const newSpec = (script: string, more: Partial<AttemptSpec> = {}): AttemptSpec => {
-      const key = { project: "p", domain: "development", run: `r${randomBytes(6).toString("hex")}`, action: "a0", attempt: 1 };
+      const key = {
+        project: "p",
+        domain: "development",
+        run: `r${randomBytes(6).toString("hex")}`,
+        action: "a0",
+        attempt: 1,
+      };
       used.push(key);
-      const nothing = { command: [], args: [], env: {}, requests: {}, limits: {}, labels: {}, image: HOST_IMAGE };
+      const nothing = {
+        command: [],
+        args: [],
+        env: {},
+        requests: {},
+        limits: {},
+        labels: {},
+        image: HOST_IMAGE,
+      };
       return { ...nothing, key, ...subject.shell(script), ...more };
     };
     const start = async (spec: AttemptSpec, recorder = new Recorder()) => {
@@ -62,7 +76,8 @@ export function executorConformance(
       await executor.close();
       executor = await subject.reopen();
     };
-    const isListed = async ({ run }: AttemptKey) => (await executor.list()).filter((key) => key.run === run).length;
+    const isListed = async ({ run }: AttemptKey) =>
+      (await executor.list()).filter((key) => key.run === run).length;
 
     test("tells the start and the end, with exit code and times", { timeout: TIMEOUT_MS }, async () => {
       const before = Date.now();
@@ -72,21 +87,36 @@ export function executorConformance(
       assert.deepEqual([exit.reason, exit.exitCode, exit.outOfMemory], ["exited", 3, false]);
       assert.deepEqual(recorder.told, ["started", "ended"]);
       // A container engine dates by another clock than ours, or to the second.
-      assert.ok(startedAt >= before - 1000 && startedAt <= Date.now() + 1000, `${startedAt} is not about ${before}`);
+      assert.ok(
+        startedAt >= before - 1000 && startedAt <= Date.now() + 1000,
+        `${startedAt} is not about ${before}`,
+      );
       assert.ok((exit.endedAt ?? 0) >= (exit.startedAt ?? 0));
     });
 
-    test("writes every line before the end, in order, each to its stream", { timeout: TIMEOUT_MS }, async () => {
-      const script = "i=0; while [ $i -lt 2000 ]; do echo out $i; echo err $i >&2; i=$((i+1)); done; printf 'no line end'";
-      const recorder = await start(newSpec(script));
-      await recorder.ended;
-      const numbers = Array.from({ length: 2000 }, (_, i) => i);
-      assert.deepEqual(recorder.textOf("stdout"), [...numbers.map((i) => `out ${i}`), "no line end"]);
-      assert.deepEqual(recorder.textOf("stderr"), numbers.map((i) => `err ${i}`));
-      assert.equal(recorder.told.at(-1), "ended");
-      const times = recorder.lines.map(({ atMs }) => atMs);
-      assert.deepEqual(times, [...times].sort((a, b) => a - b), "times never fall");
-    });
+    test(
+      "writes every line before the end, in order, each to its stream",
+      { timeout: TIMEOUT_MS },
+      async () => {
+        const script =
+          "i=0; while [ $i -lt 2000 ]; do echo out $i; echo err $i >&2; i=$((i+1)); done; printf 'no line end'";
+        const recorder = await start(newSpec(script));
+        await recorder.ended;
+        const numbers = Array.from({ length: 2000 }, (_, i) => i);
+        assert.deepEqual(recorder.textOf("stdout"), [...numbers.map((i) => `out ${i}`), "no line end"]);
+        assert.deepEqual(
+          recorder.textOf("stderr"),
+          numbers.map((i) => `err ${i}`),
+        );
+        assert.equal(recorder.told.at(-1), "ended");
+        const times = recorder.lines.map(({ atMs }) => atMs);
+        assert.deepEqual(
+          times,
+          [...times].sort((a, b) => a - b),
+          "times never fall",
+        );
+      },
+    );
 
     test("writes lines while the attempt runs", { timeout: TIMEOUT_MS }, async () => {
       const spec = newSpec("echo waiting; while :; do sleep 0.1; done");
@@ -99,7 +129,8 @@ export function executorConformance(
 
     test("passes the environment on, whatever is in it", { timeout: TIMEOUT_MS }, async () => {
       const env = { BOXKITE_A: "a b=c", BOXKITE_Q: `"quotes' $HOME \\`, BOXKITE_EMPTY: "", BOXKITE_U: "süß" };
-      const script = 'echo "$BOXKITE_A"; echo "$BOXKITE_U"; printf "%s\\n" "$BOXKITE_Q"; echo "[${BOXKITE_EMPTY-unset}]"';
+      const script =
+        'echo "$BOXKITE_A"; echo "$BOXKITE_U"; printf "%s\\n" "$BOXKITE_Q"; echo "[${BOXKITE_EMPTY-unset}]"';
       const recorder = await start(newSpec(script, { env }));
       await recorder.ended;
       assert.deepEqual(recorder.textOf("stdout"), [env.BOXKITE_A, env.BOXKITE_U, env.BOXKITE_Q, "[]"]);
@@ -127,25 +158,33 @@ export function executorConformance(
       assert.ok(Date.now() - before >= 900, "the grace period was kept");
     });
 
-    test("an attempt stopped while it starts ends, once, and starts nothing afterwards", { timeout: TIMEOUT_MS }, async () => {
-      const spec = newSpec("while :; do sleep 0.1; done");
-      const recorder = await start(spec);
-      await executor.stop(spec.key, 1000);
-      await recorder.ended;
-      assert.equal(recorder.told.filter((each) => each === "ended").length, 1);
-    });
+    test(
+      "an attempt stopped while it starts ends, once, and starts nothing afterwards",
+      { timeout: TIMEOUT_MS },
+      async () => {
+        const spec = newSpec("while :; do sleep 0.1; done");
+        const recorder = await start(spec);
+        await executor.stop(spec.key, 1000);
+        await recorder.ended;
+        assert.equal(recorder.told.filter((each) => each === "ended").length, 1);
+      },
+    );
 
-    test("starting an attempt twice is one attempt; the second observer is told", { timeout: TIMEOUT_MS }, async () => {
-      const spec = newSpec("echo begun; while ! [ -e /nonexistent ]; do sleep 0.1; done");
-      const first = await start(spec);
-      await first.line("begun");
-      const second = await start(spec);
-      await second.line("begun");
-      assert.equal(await isListed(spec.key), 1);
-      await executor.stop(spec.key, 0);
-      await second.ended;
-      assert.deepEqual(second.textOf("stdout"), ["begun"]);
-    });
+    test(
+      "starting an attempt twice is one attempt; the second observer is told",
+      { timeout: TIMEOUT_MS },
+      async () => {
+        const spec = newSpec("echo begun; while ! [ -e /nonexistent ]; do sleep 0.1; done");
+        const first = await start(spec);
+        await first.line("begun");
+        const second = await start(spec);
+        await second.line("begun");
+        assert.equal(await isListed(spec.key), 1);
+        await executor.stop(spec.key, 0);
+        await second.ended;
+        assert.deepEqual(second.textOf("stdout"), ["begun"]);
+      },
+    );
 
     test("an ended attempt that is started again is not run again", { timeout: TIMEOUT_MS }, async () => {
       const spec = newSpec("echo once; exit 9");
@@ -157,18 +196,23 @@ export function executorConformance(
       assert.deepEqual(second.textOf("stdout"), ["once"]);
     });
 
-    test("a running attempt is taken up after a restart, without loss or repetition", { timeout: TIMEOUT_MS }, async () => {
-      const script = "echo one; sleep 0.5; i=0; while [ $i -lt 30 ]; do echo n $i; i=$((i+1)); sleep 0.05; done; exit 4";
-      const spec = newSpec(script);
-      const first = await start(spec);
-      await first.line("one");
-      await reopen();
-      assert.ok(!first.told.includes("ended"), "closing tells nothing");
-      const second = await start(spec, new Recorder(first.lines));
-      const exit = await second.ended;
-      assert.equal(exit.exitCode, 4);
-      assert.deepEqual(second.textOf("stdout"), ["one", ...Array.from({ length: 30 }, (_, i) => `n ${i}`)]);
-    });
+    test(
+      "a running attempt is taken up after a restart, without loss or repetition",
+      { timeout: TIMEOUT_MS },
+      async () => {
+        const script =
+          "echo one; sleep 0.5; i=0; while [ $i -lt 30 ]; do echo n $i; i=$((i+1)); sleep 0.05; done; exit 4";
+        const spec = newSpec(script);
+        const first = await start(spec);
+        await first.line("one");
+        await reopen();
+        assert.ok(!first.told.includes("ended"), "closing tells nothing");
+        const second = await start(spec, new Recorder(first.lines));
+        const exit = await second.ended;
+        assert.equal(exit.exitCode, 4);
+        assert.deepEqual(second.textOf("stdout"), ["one", ...Array.from({ length: 30 }, (_, i) => `n ${i}`)]);
+      },
+    );
 
     test("an attempt that ended while no one watched is taken up, too", { timeout: TIMEOUT_MS }, async () => {
       const spec = newSpec("echo early; sleep 0.3; echo late; exit 5");
@@ -185,26 +229,37 @@ export function executorConformance(
       assert.deepEqual(second.textOf("stdout"), ["early", "late"]);
     });
 
-    test("an attempt can be stopped after a restart before it is taken up", { timeout: TIMEOUT_MS }, async () => {
-      const spec = newSpec("echo ready; while :; do sleep 0.1; done");
-      const first = await start(spec);
-      await first.line("ready");
-      await reopen();
-      await executor.stop(spec.key, 0);
-      const second = await start(spec, new Recorder(first.lines));
-      const exit = await second.ended;
-      assert.equal(exit.exitCode, 137);
-    });
+    test(
+      "an attempt can be stopped after a restart before it is taken up",
+      { timeout: TIMEOUT_MS },
+      async () => {
+        const spec = newSpec("echo ready; while :; do sleep 0.1; done");
+        const first = await start(spec);
+        await first.line("ready");
+        await reopen();
+        await executor.stop(spec.key, 0);
+        const second = await start(spec, new Recorder(first.lines));
+        const exit = await second.ended;
+        assert.equal(exit.exitCode, 137);
+      },
+    );
 
-    test("lists what it holds until it is released, which may be done twice", { timeout: TIMEOUT_MS }, async () => {
-      const spec = newSpec("exit 0");
-      const recorder = await start(spec);
-      await recorder.ended;
-      assert.deepEqual((await executor.list()).filter(({ run }) => run === spec.key.run), [spec.key]);
-      await executor.release(spec.key);
-      assert.equal(await isListed(spec.key), 0);
-      await executor.release(spec.key);
-    });
+    test(
+      "lists what it holds until it is released, which may be done twice",
+      { timeout: TIMEOUT_MS },
+      async () => {
+        const spec = newSpec("exit 0");
+        const recorder = await start(spec);
+        await recorder.ended;
+        assert.deepEqual(
+          (await executor.list()).filter(({ run }) => run === spec.key.run),
+          [spec.key],
+        );
+        await executor.release(spec.key);
+        assert.equal(await isListed(spec.key), 0);
+        await executor.release(spec.key);
+      },
+    );
 
     test("attempts of one action are apart", { timeout: TIMEOUT_MS }, async () => {
       const one = newSpec("exit 1");
@@ -224,10 +279,18 @@ export function executorConformance(
     });
 
     test("ten attempts at once end each with its own code", { timeout: TIMEOUT_MS }, async () => {
-      const recorders = await Promise.all(Array.from({ length: 10 }, (_, i) => start(newSpec(`echo ${i}; exit ${i}`))));
+      const recorders = await Promise.all(
+        Array.from({ length: 10 }, (_, i) => start(newSpec(`echo ${i}; exit ${i}`))),
+      );
       const exits = await Promise.all(recorders.map(({ ended }) => ended));
-      assert.deepEqual(exits.map(({ exitCode }) => exitCode), Array.from({ length: 10 }, (_, i) => i));
-      assert.deepEqual(recorders.map((each) => each.textOf("stdout")), Array.from({ length: 10 }, (_, i) => [String(i)]));
+      assert.deepEqual(
+        exits.map(({ exitCode }) => exitCode),
+        Array.from({ length: 10 }, (_, i) => i),
+      );
+      assert.deepEqual(
+        recorders.map((each) => each.textOf("stdout")),
+        Array.from({ length: 10 }, (_, i) => [String(i)]),
+      );
     });
   });
 }

@@ -80,14 +80,24 @@ describe("containers of podman", { skip: missing ?? false, timeout: 300_000 }, (
     assert.deepEqual(left, [], "every test releases its attempts");
   });
 
-  const build = async (containerfile: string, name = `localhost/boxkite-test/${newInstance()}`): Promise<ResolvedImage> => {
+  const build = async (
+    containerfile: string,
+    name = `localhost/boxkite-test/${newInstance()}`,
+  ): Promise<ResolvedImage> => {
     const file = join(directory, "Containerfile");
     await writeFile(file, `FROM ${TEST_IMAGE}\n${containerfile}`);
-    await engineOutput("podman", ["build", "--isolation", "chroot", "--pull=never", "-q", "-t", name, "-f", file, directory], env);
+    await engineOutput(
+      "podman",
+      ["build", "--isolation", "chroot", "--pull=never", "-q", "-t", name, "-f", file, directory],
+      env,
+    );
     built.push(name);
     return engineImage(api, name);
   };
-  const executorOf = (t: TestContext, more: Partial<Parameters<typeof createContainerExecutor>[0]> = {}): Executor => {
+  const executorOf = (
+    t: TestContext,
+    more: Partial<Parameters<typeof createContainerExecutor>[0]> = {},
+  ): Executor => {
     const executor = createContainerExecutor({ ...options(api, info, instance), ...more });
     t.after(() => executor.close());
     return executor;
@@ -104,9 +114,18 @@ describe("containers of podman", { skip: missing ?? false, timeout: 300_000 }, (
     const own = await build(
       'RUN echo "u:x:1234:1234::/:/bin/sh" >> /etc/passwd\nENV OWN=yes BOTH=image PATH=/opt/x:/usr/bin:/bin\nWORKDIR /work dir\nUSER u\nENTRYPOINT ["sh", "-c", "pwd; id -u; echo $OWN $BOTH $PATH; echo \\"$@\\"", "--"]\nCMD ["never"]\n',
     );
-    const { recorder, exit } = await run(t, executorOf(t), { image: own, args: ["a 1", "b"], env: { BOTH: "ours" } });
+    const { recorder, exit } = await run(t, executorOf(t), {
+      image: own,
+      args: ["a 1", "b"],
+      env: { BOTH: "ours" },
+    });
     assert.equal(exit.exitCode, 0);
-    assert.deepEqual(recorder.textOf("stdout"), ["/work dir", "1234", "yes ours /opt/x:/usr/bin:/bin", "a 1 b"]);
+    assert.deepEqual(recorder.textOf("stdout"), [
+      "/work dir",
+      "1234",
+      "yes ours /opt/x:/usr/bin:/bin",
+      "a 1 b",
+    ]);
   });
 
   test("limits are the kernel's, and labels tell whose the container is", async (t) => {
@@ -155,7 +174,12 @@ describe("containers of podman", { skip: missing ?? false, timeout: 300_000 }, (
     const cases: [Partial<AttemptSpec>, code: string, message: RegExp, hint: RegExp][] = [
       [{ args: ["a0", "--inputs"] }, "ENTRYPOINT_NOT_FOUND", /`a0` was not found/, /is `flyte` installed/],
       [{ command: ["/no/such"] }, "ENTRYPOINT_NOT_FOUND", /`\/no\/such` was not found/, /PATH/],
-      [{ image: bad, command: ["/usr/bin/not-executable"] }, "ENTRYPOINT_NOT_EXECUTABLE", /may not be executed/, /chmod/],
+      [
+        { image: bad, command: ["/usr/bin/not-executable"] },
+        "ENTRYPOINT_NOT_EXECUTABLE",
+        /may not be executed/,
+        /chmod/,
+      ],
       [{ image: bad, command: ["no-interpreter"] }, "WRONG_ARCHITECTURE", /exec format error/, /#!/],
       [{ image: noUser, command: ["true"] }, "IMAGE_USER_NOT_FOUND", /USER/, /number/],
     ];
@@ -244,10 +268,16 @@ describe("containers of podman", { skip: missing ?? false, timeout: 300_000 }, (
     let pulls = 0;
     const counting: EngineApi = { ...api, pullImage: (...args) => (pulls++, api.pullImage(...args)) };
     const many = executorOf(t, { api: counting });
-    const results = await Promise.all([1, 2, 3].map(() => run(t, many, { image: pinned, command: ["true"] })));
-    assert.deepEqual(results.map(({ exit }) => exit.exitCode), [0, 0, 0]);
+    const results = await Promise.all(
+      [1, 2, 3].map(() => run(t, many, { image: pinned, command: ["true"] })),
+    );
+    assert.deepEqual(
+      results.map(({ exit }) => exit.exitCode),
+      [0, 0, 0],
+    );
     assert.equal(pulls, 1);
-    for (const { recorder } of results) assert.match(recorder.progress[0] ?? "", /pulling image .*team\/app:1/);
+    for (const { recorder } of results)
+      assert.match(recorder.progress[0] ?? "", /pulling image .*team\/app:1/);
     await engineOutput("podman", ["image", "rm", "--force", pinned.pinned], env);
   });
 
@@ -268,14 +298,18 @@ describe("containers of podman", { skip: missing ?? false, timeout: 300_000 }, (
     await rejectsWith("IMAGE_NOT_FOUND", executor.resolveImage("localhost/nothing-here:1"));
     await rejectsWith("REGISTRY_UNREACHABLE", executor.resolveImage("127.0.0.1:1/nothing-here:1"));
     await rejectsWith("IMAGE_REFERENCE_INVALID", executor.resolveImage("<your-registry>/x"));
-    if (registry) await rejectsWith("IMAGE_NOT_FOUND", executor.resolveImage(`${registry.host}/nothing-here:1`));
+    if (registry)
+      await rejectsWith("IMAGE_NOT_FOUND", executor.resolveImage(`${registry.host}/nothing-here:1`));
   });
 
   test("a pull that the registry refuses fails the start with the registry's words", async (t) => {
     if (registry === undefined) return t.skip(missingRegistry());
     const digest = `sha256:${"1".repeat(64)}`;
     const pinned = `${registry.host}/team/none@${digest}`;
-    const { exit } = await run(t, executorOf(t), { image: { reference: "none", pinned, digest, source: "registry" }, command: ["true"] });
+    const { exit } = await run(t, executorOf(t), {
+      image: { reference: "none", pinned, digest, source: "registry" },
+      command: ["true"],
+    });
     assert.deepEqual([exit.reason, exit.code], ["start_failed", "ImagePullBackOff"]);
     assert.match(exit.message ?? "", /has no image/);
   });
@@ -288,7 +322,11 @@ describe("containers of podman", { skip: missing ?? false, timeout: 300_000 }, (
     assert.equal(result.kind, "reachable", JSON.stringify(result));
 
     const loopbackOnly = await listen(t, "127.0.0.1");
-    await rejectsWith("ENGINE_FAILED", probeFromContainer({ ...options, port: loopbackOnly }), /does not listen|cannot reach/);
+    await rejectsWith(
+      "ENGINE_FAILED",
+      probeFromContainer({ ...options, port: loopbackOnly }),
+      /does not listen|cannot reach/,
+    );
     assert.deepEqual(await api.listContainers([`${PROBE_LABEL}=${instance}`]), []);
   });
 
@@ -371,10 +409,12 @@ async function openGate(t: TestContext, socketPath: string, path: string): Promi
       [engine, client],
     ] as const) {
       sockets.add(one);
-      one.on("error", () => {}).on("close", () => {
-        sockets.delete(one);
-        other.destroy();
-      });
+      one
+        .on("error", () => {})
+        .on("close", () => {
+          sockets.delete(one);
+          other.destroy();
+        });
       one.pipe(other);
     }
   });

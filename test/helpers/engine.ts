@@ -59,6 +59,7 @@ export interface SeenContainer {
   readonly id: string;
   readonly action: string;
   readonly taskModule: string;
+  /** Of the reference that the container was made from: what the registry calls the image. */
   readonly imageDigest: string;
   readonly imageId: string;
   readonly workingDir: string;
@@ -74,11 +75,11 @@ export interface SeenContainer {
 interface Inspected {
   readonly Id: string;
   readonly Image: string;
-  readonly ImageDigest?: string;
   readonly ImageName?: string;
   readonly Mounts: unknown[];
   readonly Config: {
     readonly Labels: Record<string, string>;
+    readonly Image?: string;
     readonly WorkingDir: string;
     readonly User: string;
     readonly Entrypoint: string | string[] | null;
@@ -124,7 +125,7 @@ async function look(engine: EngineCommand, id: string): Promise<SeenContainer | 
     id: container.Id,
     action: config.Labels["dev.boxkite.action"] ?? "",
     taskModule: (config.Cmd ?? []).slice(-4).join(" "),
-    imageDigest: container.ImageDigest ?? "",
+    imageDigest: (container.ImageName ?? config.Image ?? "").split("@")[1] ?? "",
     imageId: container.Image,
     workingDir: config.WorkingDir,
     user: config.User,

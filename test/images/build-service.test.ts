@@ -173,7 +173,6 @@ suite("the build service with a real engine", { skip, timeout: 300_000 }, () => 
   });
 
   test("abort: one of two does not stop the other; the last one stops the build and leaves nothing", async () => {
-    const containers = await podman("ps", "--all", "--external", "--quiet", "--no-trunc");
     const spec = specs.of(0, "slow");
     const controllers = [new AbortController(), new AbortController()];
     const started = Promise.withResolvers<void>();
@@ -188,9 +187,9 @@ suite("the build service with a real engine", { skip, timeout: 300_000 }, () => 
     const [, second] = await outcomes;
     assert.match(String(second?.status === "rejected" && second.reason), /second/);
     await assertNothingLeft();
-    const left = await podman("ps", "--all", "--external", "--quiet", "--no-trunc");
-    const mine = left.split("\n").filter((id) => !containers.includes(id));
-    assert.deepEqual(mine.filter(Boolean), []);
+    // The engine may be building for others meanwhile; only this base is this test's own.
+    const containers = await podman("ps", "--all", "--external", "--format", "{{.Image}}");
+    assert.ok(!containers.includes(`${registry?.host}/`), containers);
     assert.equal(await service.lookup(spec.target.replace(/^org\//, "")), undefined);
   });
 

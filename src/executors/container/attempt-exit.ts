@@ -24,7 +24,10 @@ export function attemptExit(state: ContainerState, context: ExitContext): Attemp
   const lost = lostReason(state, context);
   if (lost !== undefined) return { reason: "lost", outOfMemory: false, ...lost, ...times };
   if (couldNotExecute(state, context)) {
-    return { ...execFormatFailure({ spec: context.spec, notedExitCode: state.exitCode, foreignPlatform: undefined }), ...times };
+    return {
+      ...execFormatFailure({ spec: context.spec, notedExitCode: state.exitCode, foreignPlatform: undefined }),
+      ...times,
+    };
   }
   return {
     reason: "exited",
@@ -34,11 +37,17 @@ export function attemptExit(state: ContainerState, context: ExitContext): Attemp
   };
 }
 
-function lostReason(state: ContainerState, context: ExitContext): { code: string; message: string } | undefined {
+function lostReason(
+  state: ContainerState,
+  context: ExitContext,
+): { code: string; message: string } | undefined {
   // After a restart of the machine Podman shows containers that ran as created, or with no exit code.
   const everRan = state.startedAt !== undefined;
   if ((state.status === "created" && everRan) || state.exitCode < 0) {
-    return { code: "MACHINE_RESTARTED", message: "the container was running when the machine or its engine went down" };
+    return {
+      code: "MACHINE_RESTARTED",
+      message: "the container was running when the machine or its engine went down",
+    };
   }
   if (state.status === "dead" || state.status === "removing") {
     return { code: "CONTAINER_REMOVED", message: "the container was being removed by someone else" };
@@ -47,20 +56,28 @@ function lostReason(state: ContainerState, context: ExitContext): { code: string
   // One second: clocks of the engine's and of this machine need not agree to the millisecond.
   const endedWhileAway = awaySinceMs !== undefined && (state.endedAt ?? 0) >= awaySinceMs - 1000;
   if (endedWhileAway && !stopRequested && ENGINE_STOP_CODES.includes(state.exitCode)) {
-    return { code: "ENGINE_RESTARTED", message: `the container engine was restarted and took the container along (exit code ${state.exitCode})` };
+    return {
+      code: "ENGINE_RESTARTED",
+      message: `the container engine was restarted and took the container along (exit code ${state.exitCode})`,
+    };
   }
   return undefined;
 }
 
 /** runc reports what it cannot execute as the container's only output, after a start that succeeded. */
 function couldNotExecute(state: ContainerState, { tail }: ExitContext): boolean {
-  return (state.exitCode === 1 || state.exitCode === 255) && tail.lines === 1 && /^exec .*: exec format error$/.test(tail.lastLine);
+  return (
+    (state.exitCode === 1 || state.exitCode === 255) &&
+    tail.lines === 1 &&
+    /^exec .*: exec format error$/.test(tail.lastLine)
+  );
 }
 
 function killedForMemory(state: ContainerState, { spec, api, info, stopRequested }: ExitContext): boolean {
   if (state.oomKilled) return true;
   // See kernel-log.ts: only there is the engine's "no" not to be trusted.
-  if (state.exitCode === 0 || spec.limits.memoryBytes === undefined || info.cgroupVersion !== "1") return false;
+  if (state.exitCode === 0 || spec.limits.memoryBytes === undefined || info.cgroupVersion !== "1")
+    return false;
   const told = api.onThisMachine ? kernelKilledForMemory(state.id) : undefined;
   return told ?? (state.exitCode === SIGKILL_CODE && !stopRequested);
 }

@@ -19,7 +19,7 @@ import type { AttemptExit, AttemptObserver, AttemptSpec, LogSink } from "../exec
 import { attemptExit } from "./attempt-exit.ts";
 import { createBackoff } from "./backoff.ts";
 import type { ContainerEvents } from "./container-events.ts";
-import { containerBody, containerName, type ContainerSettings } from "./container-spec.ts";
+import { containerBody, containerName, refusal, type ContainerSettings } from "./container-spec.ts";
 import type { ContainerState, EngineApi } from "./engine-api.ts";
 import { EngineResponseError } from "./engine-http.ts";
 import { Hint } from "./hint.ts";
@@ -139,16 +139,22 @@ export class AttemptWatch {
   /** The container of this attempt, made if it is not there yet. */
   async #find(): Promise<ContainerState> {
     const { api, settings, puller } = this.#context;
+    const refused = refusal(this.#spec, settings.engine);
+    if (refused !== undefined) throw new Ended(refused);
     for (let pulled = false; ; pulled = true) {
       this.#checkStopped();
-      const created = await this.#whileAway(() => api.createContainer(this.#name, containerBody(this.#spec, settings)), true);
+      const created = await this.#whileAway(
+        () => api.createContainer(this.#name, containerBody(this.#spec, settings)),
+        true,
+      );
       if (created.kind === "created") return newContainer(created.id);
       if (created.kind === "exists") {
         const state = await this.#inspect(this.#name);
         if (state !== undefined) return state;
         continue; // Removed in between: it can be created now.
       }
-      if (pulled) throw new Ended(this.#pullFailure(new Error("it vanished right after it was pulled"), "lost"));
+      if (pulled)
+        throw new Ended(this.#pullFailure(new Error("it vanished right after it was pulled"), "lost"));
       await this.#pull(puller);
     }
   }
@@ -157,7 +163,8 @@ export class AttemptWatch {
     try {
       await untilAborted(
         puller.pull(this.#spec.image, (message) => {
-          if (!this.#detached.signal.aborted && !this.#stopped.signal.aborted) this.#observer.progress(message);
+          if (!this.#detached.signal.aborted && !this.#stopped.signal.aborted)
+            this.#observer.progress(message);
         }),
         AbortSignal.any([this.#detached.signal, this.#stopped.signal]),
       );
@@ -264,7 +271,11 @@ export class AttemptWatch {
     } catch (error) {
       if (this.#detached.signal.aborted) throw error;
       this.#log.warn("the end of a log could not be read", { error });
-      this.#sink.write("system", `the end of the log could not be read: ${messageOf(error)}`, this.#context.clock.now());
+      this.#sink.write(
+        "system",
+        `the end of the log could not be read: ${messageOf(error)}`,
+        this.#context.clock.now(),
+      );
     }
   }
 
@@ -272,7 +283,8 @@ export class AttemptWatch {
     const state = await this.#inspect(id);
     const image = await this.#context.api.inspectImage(this.#spec.image.pinned).catch(() => undefined);
     const { info } = this.#context.settings;
-    const foreign = image !== undefined && image.architecture !== "" && image.architecture !== info.architecture;
+    const foreign =
+      image !== undefined && image.architecture !== "" && image.architecture !== info.architecture;
     return startFailure(error, {
       spec: this.#spec,
       notedExitCode: state?.exitCode ?? 0,
@@ -282,11 +294,18 @@ export class AttemptWatch {
 
   #checkStopped(): void {
     if (!this.#stopped.signal.aborted) return;
-    throw new Ended({ reason: "lost", outOfMemory: false, code: "STOPPED_BEFORE_START", message: "it was stopped before it was started" });
+    throw new Ended({
+      reason: "lost",
+      outOfMemory: false,
+      code: "STOPPED_BEFORE_START",
+      message: "it was stopped before it was started",
+    });
   }
 
   #stopInBackground(): void {
-    this.#stopContainer().catch((error: unknown) => this.#log.warn("a container could not be stopped", { error }));
+    this.#stopContainer().catch((error: unknown) =>
+      this.#log.warn("a container could not be stopped", { error }),
+    );
   }
 
   async #stopContainer(): Promise<void> {
@@ -302,17 +321,26 @@ export class AttemptWatch {
   async #whileAway<T>(call: () => Promise<T>, stoppable = false): Promise<T> {
     const { clock, lostAfterMs } = this.#context;
     const backoff = createBackoff(100, 5_000);
-    const signal = stoppable ? AbortSignal.any([this.#detached.signal, this.#stopped.signal]) : this.#detached.signal;
+    const signal = stoppable
+      ? AbortSignal.any([this.#detached.signal, this.#stopped.signal])
+      : this.#detached.signal;
     const sinceMs = clock.now();
     for (;;) {
       try {
         return await call();
       } catch (error) {
-        if (signal.aborted || !(error instanceof BoxkiteError) || error.code !== "ENGINE_UNREACHABLE") throw error;
+        if (signal.aborted || !(error instanceof BoxkiteError) || error.code !== "ENGINE_UNREACHABLE")
+          throw error;
         this.#awaySinceMs ??= sinceMs;
         if (clock.now() - sinceMs > lostAfterMs) {
           const message = `the container engine has not answered for ${Math.round(lostAfterMs / 1000)} s: ${error.message}`;
-          throw new Ended({ reason: "lost", outOfMemory: false, code: error.code, message, ...(error.hint && { hint: error.hint }) });
+          throw new Ended({
+            reason: "lost",
+            outOfMemory: false,
+            code: error.code,
+            message,
+            ...(error.hint && { hint: error.hint }),
+          });
         }
         this.#observer.progress(`waiting for the container engine: ${error.message}`);
         await backoff.wait(signal).catch(() => {});

@@ -9,7 +9,10 @@ import { createImageTools } from "./image-tools.ts";
 import { probeFromContainer, removeProbes } from "./probe.ts";
 
 /** Throws ENGINE_UNREACHABLE, saying what was tried. */
-export async function chooseContainerEngine(wish: EngineWish, env: NodeJS.ProcessEnv): Promise<ExecutorChoice> {
+export async function chooseContainerEngine(
+  wish: EngineWish,
+  env: NodeJS.ProcessEnv,
+): Promise<ExecutorChoice> {
   const found = await findEngine({ wish, env, log: createLogger({ level: "warn" }) });
   const { api } = found;
   try {
@@ -43,7 +46,11 @@ export async function chooseContainerEngine(wish: EngineWish, env: NodeJS.Proces
         const result = await probeFromContainer({ api, network, instance, port, log });
         if (result.kind === "reachable") chosen = result.candidate;
         const endpoint = `${chosen?.host ?? "127.0.0.1"}:${port}`;
-        return { ok: true, endpoint, ...(result.kind === "not_probed" && { note: `not probed: ${result.why}` }) };
+        return {
+          ok: true,
+          endpoint,
+          ...(result.kind === "not_probed" && { note: `not probed: ${result.why}` }),
+        };
       },
       close: () => found.close(),
     };

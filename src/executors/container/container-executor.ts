@@ -81,7 +81,9 @@ export function createContainerExecutor(options: ContainerExecutorOptions): Exec
       // Many runs of one image may start at once; a question that is under way is asked once.
       const known = resolving.get(reference);
       if (known) return known;
-      const asked = resolveImage(reference, { api, registry, platform }).finally(() => resolving.delete(reference));
+      const asked = resolveImage(reference, { api, registry, platform }).finally(() =>
+        resolving.delete(reference),
+      );
       resolving.set(reference, asked);
       return asked;
     },

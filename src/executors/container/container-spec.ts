@@ -1,6 +1,6 @@
 /** From an attempt to what the engine is asked to create, and back from labels to the attempt. */
 import { createHash } from "node:crypto";
-import type { AttemptKey, AttemptSpec } from "../executor.ts";
+import type { AttemptExit, AttemptKey, AttemptSpec } from "../executor.ts";
 import type { EngineInfo, EngineName } from "./engine-api.ts";
 
 export const LABEL = {
@@ -37,7 +37,7 @@ export function containerName(instance: string, key: AttemptKey): string {
  * where the attempt says so. Nothing is mounted.
  */
 export function containerBody(spec: AttemptSpec, settings: ContainerSettings): unknown {
-  const gpus = spec.limits.gpu ?? spec.requests.gpu ?? 0;
+  const gpus = gpusOf(spec);
   return {
     Image: spec.image.pinned,
     Cmd: spec.args,
@@ -65,7 +65,9 @@ export function containerBody(spec: AttemptSpec, settings: ContainerSettings): u
 function cpuFields({ limits, requests }: AttemptSpec, info: EngineInfo): object {
   return {
     ...(limits.cpu !== undefined &&
-      (info.cpus === 0 || limits.cpu < info.cpus) && { NanoCpus: Math.max(Math.round(limits.cpu * 1e9), 10_000_000) }),
+      (info.cpus === 0 || limits.cpu < info.cpus) && {
+        NanoCpus: Math.max(Math.round(limits.cpu * 1e9), 10_000_000),
+      }),
     ...(requests.cpu !== undefined && { CpuShares: Math.max(Math.round(requests.cpu * 1024), 2) }),
   };
 }
@@ -74,6 +76,25 @@ function cpuFields({ limits, requests }: AttemptSpec, info: EngineInfo): object 
 function memoryFields({ limits }: AttemptSpec, info: EngineInfo): object {
   if (limits.memoryBytes === undefined) return {};
   return { Memory: limits.memoryBytes, ...(info.swapLimit && { MemorySwap: limits.memoryBytes }) };
+}
+
+/**
+ * What would be asked for in vain. Podman's Docker-compatible API accepts a request for GPUs and starts
+ * the container without them (4.3 here, 4.9 by reports), so it is refused.
+ */
+export function refusal(spec: AttemptSpec, engine: EngineName): AttemptExit | undefined {
+  if (engine !== "podman" || gpusOf(spec) === 0) return undefined;
+  return {
+    reason: "start_failed",
+    outOfMemory: false,
+    code: "GPU_NOT_SUPPORTED",
+    message: `the task asks for ${gpusOf(spec)} GPU, which podman does not hand out through its API`,
+    hint: "use Docker with the NVIDIA container toolkit: boxkite up --engine docker; or remove gpu from the task's resources",
+  };
+}
+
+function gpusOf({ limits, requests }: AttemptSpec): number {
+  return limits.gpu ?? requests.gpu ?? 0;
 }
 
 function keyLabels(instance: string, key: AttemptKey): Record<string, string> {
@@ -89,8 +110,14 @@ function keyLabels(instance: string, key: AttemptKey): Record<string, string> {
 
 /** Undefined for a container that carries the instance's label but is no attempt. */
 export function keyOfLabels(labels: Readonly<Record<string, string>>): AttemptKey | undefined {
-  const { [LABEL.project]: project, [LABEL.domain]: domain, [LABEL.run]: run, [LABEL.action]: action } = labels;
+  const {
+    [LABEL.project]: project,
+    [LABEL.domain]: domain,
+    [LABEL.run]: run,
+    [LABEL.action]: action,
+  } = labels;
   const attempt = Number(labels[LABEL.attempt]);
-  if (project === undefined || domain === undefined || run === undefined || action === undefined) return undefined;
+  if (project === undefined || domain === undefined || run === undefined || action === undefined)
+    return undefined;
   return Number.isInteger(attempt) && attempt > 0 ? { project, domain, run, action, attempt } : undefined;
 }

@@ -14,11 +14,15 @@ export function parseEngineAddress(text: string, source: string): EngineAddress 
     const port = /:([0-9]+)\/?$/.exec(text)?.[1] ?? "2375";
     return { kind: "tcp", host: url.hostname.replace(/^\[|\]$/g, ""), port: Number(port) };
   }
-  throw new BoxkiteError("CONFIG_INVALID", `${source}=${text} cannot be used: it is neither unix:// nor tcp://`, {
-    hint: text.startsWith("ssh://")
-      ? "forward the engine's socket: ssh -nNT -L /tmp/engine.sock:/run/podman/podman.sock HOST, then unix:///tmp/engine.sock"
-      : `set ${source} to unix:///path/to/socket or tcp://HOST:PORT`,
-  });
+  throw new BoxkiteError(
+    "CONFIG_INVALID",
+    `${source}=${text} cannot be used: it is neither unix:// nor tcp://`,
+    {
+      hint: text.startsWith("ssh://")
+        ? "forward the engine's socket: ssh -nNT -L /tmp/engine.sock:/run/podman/podman.sock HOST, then unix:///tmp/engine.sock"
+        : `set ${source} to unix:///path/to/socket or tcp://HOST:PORT`,
+    },
+  );
 }
 
 export function formatEngineAddress(address: EngineAddress): string {

@@ -5,7 +5,13 @@
 import type { Duplex } from "node:stream";
 import { BoxkiteError } from "../../domain/errors.ts";
 import { formatEngineAddress, isOnThisMachine, type EngineAddress } from "./engine-address.ts";
-import { createEngineHttp, EngineResponseError, reasonOf, type CallOptions, type EngineHttp } from "./engine-http.ts";
+import {
+  createEngineHttp,
+  EngineResponseError,
+  reasonOf,
+  type CallOptions,
+  type EngineHttp,
+} from "./engine-http.ts";
 import { readJsonLines } from "./json-lines.ts";
 
 export type EngineName = "podman" | "docker";
@@ -105,7 +111,10 @@ export interface EngineApi {
   /** Output from now on, multiplexed; ends with the container. To be called BEFORE the start: see attempt-watch.ts. */
   attachContainer(id: string): Promise<Duplex>;
   inspectContainer(id: string): Promise<ContainerState | undefined>;
-  containerLogs(id: string, options: { follow: boolean; signal?: AbortSignal }): Promise<AsyncIterable<Buffer> | undefined>;
+  containerLogs(
+    id: string,
+    options: { follow: boolean; signal?: AbortSignal },
+  ): Promise<AsyncIterable<Buffer> | undefined>;
   /** Waits for the end; resolves to the exit code. */
   waitContainer(id: string, signal?: AbortSignal): Promise<number>;
   /** Resolves when it has stopped. Stopped or unknown already: no error. */
@@ -128,9 +137,13 @@ export async function connectEngine(address: EngineAddress): Promise<EngineApi> 
     const response = await http.call("GET", "/version", { timeoutMs: CONNECT_TIMEOUT_MS });
     const version = decodeVersion(response.text);
     if (response.status !== 200 || version === undefined) {
-      throw new BoxkiteError("ENGINE_UNREACHABLE", `${formatEngineAddress(address)} is not a container engine: it answered GET /version with ${response.status}`, {
-        hint: "point DOCKER_HOST or CONTAINER_HOST at the socket of Podman or Docker",
-      });
+      throw new BoxkiteError(
+        "ENGINE_UNREACHABLE",
+        `${formatEngineAddress(address)} is not a container engine: it answered GET /version with ${response.status}`,
+        {
+          hint: "point DOCKER_HOST or CONTAINER_HOST at the socket of Podman or Docker",
+        },
+      );
     }
     return createEngineApi(http, version);
   } catch (error) {
@@ -148,10 +161,16 @@ interface EngineVersion {
 function createEngineApi(http: EngineHttp, { engine, version, apiVersion }: EngineVersion): EngineApi {
   const prefix = `/v${apiVersion}`;
   const container = (id: string, verb = "") => `${prefix}/containers/${encodeURIComponent(id)}${verb}`;
-  const image = (reference: string) => `${prefix}/images/${reference.split("/").map(encodeURIComponent).join("/")}`;
+  const image = (reference: string) =>
+    `${prefix}/images/${reference.split("/").map(encodeURIComponent).join("/")}`;
 
   /** The answer's text, or undefined on one of the `absent` statuses; every other status throws. */
-  const ask = async (method: string, path: string, options: CallOptions = {}, absent: readonly number[] = []) => {
+  const ask = async (
+    method: string,
+    path: string,
+    options: CallOptions = {},
+    absent: readonly number[] = [],
+  ) => {
     const { status, text } = await http.call(method, path, options);
     if (status >= 200 && status < 300) return text;
     if (absent.includes(status)) return undefined;
@@ -163,7 +182,8 @@ function createEngineApi(http: EngineHttp, { engine, version, apiVersion }: Engi
     // answer is 404.
     if (status >= 500) ({ status, text } = await http.call("GET", path));
     if (status === 404) return undefined;
-    if (status !== 200) throw new EngineResponseError(`GET ${path.slice(prefix.length)}`, status, reasonOf(text));
+    if (status !== 200)
+      throw new EngineResponseError(`GET ${path.slice(prefix.length)}`, status, reasonOf(text));
     return decode(parse(text));
   };
 
@@ -202,12 +222,12 @@ function createEngineApi(http: EngineHttp, { engine, version, apiVersion }: Engi
       // The engines use 404 here for a missing image only.
       if (status === 404) return { kind: "image_missing" };
       // Podman 4 answers 500 for a name in use; the name itself is the proof.
-      if (status >= 500 && (await ask("GET", container(name, "/json"), {}, [404])) !== undefined) return { kind: "exists" };
+      if (status >= 500 && (await ask("GET", container(name, "/json"), {}, [404])) !== undefined)
+        return { kind: "exists" };
       throw new EngineResponseError("POST /containers/create", status, reasonOf(text));
     },
     startContainer: async (id) => void (await ask("POST", container(id, "/start"), {}, [304])),
-    attachContainer: (id) =>
-      http.upgrade(`${container(id, "/attach")}?stream=1&stdout=1&stderr=1`),
+    attachContainer: (id) => http.upgrade(`${container(id, "/attach")}?stream=1&stdout=1&stderr=1`),
     inspectContainer: (id) => inspect(container(id, "/json"), decodeContainer),
     containerLogs: async (id, { follow, signal }) => {
       try {
@@ -242,7 +262,11 @@ function createEngineApi(http: EngineHttp, { engine, version, apiVersion }: Engi
     },
     events: async (labels, signal) => {
       const filters = JSON.stringify({ type: ["container"], label: labels });
-      const response = await http.stream("GET", `${prefix}/events`, { query: { filters }, timeoutMs: 0, signal });
+      const response = await http.stream("GET", `${prefix}/events`, {
+        query: { filters },
+        timeoutMs: 0,
+        signal,
+      });
       return decodeEvents(response);
     },
     listNetworks: async () => {
@@ -255,7 +279,10 @@ function createEngineApi(http: EngineHttp, { engine, version, apiVersion }: Engi
 }
 
 /** An error line means failure, whatever the status was; a stream that breaks off throws by itself. */
-async function readPull(response: AsyncIterable<Buffer>, onProgress: PullOptions["onProgress"]): Promise<void> {
+async function readPull(
+  response: AsyncIterable<Buffer>,
+  onProgress: PullOptions["onProgress"],
+): Promise<void> {
   let failure: string | undefined;
   for await (const raw of readJsonLines(response)) {
     const line = raw as Raw;
@@ -278,7 +305,10 @@ async function* decodeEvents(response: AsyncIterable<Buffer>): AsyncGenerator<En
   for await (const raw of readJsonLines(response)) {
     const line = raw as Raw;
     const actor = line.Actor as Raw | undefined;
-    yield { action: String(line.Action ?? line.status ?? ""), containerId: String(actor?.ID ?? line.id ?? "") };
+    yield {
+      action: String(line.Action ?? line.status ?? ""),
+      containerId: String(actor?.ID ?? line.id ?? ""),
+    };
   }
 }
 
@@ -289,7 +319,9 @@ function parse(text: string): Raw {
   try {
     return JSON.parse(text) as Raw;
   } catch (error) {
-    throw new BoxkiteError("ENGINE_FAILED", "the container engine answered with something that is not JSON", { cause: error });
+    throw new BoxkiteError("ENGINE_FAILED", "the container engine answered with something that is not JSON", {
+      cause: error,
+    });
   }
 }
 
@@ -384,6 +416,8 @@ function decodeNetwork(raw: Raw): NetworkDetails {
   return {
     name: String(raw.Name ?? ""),
     driver: String(raw.Driver ?? ""),
-    gateways: configs.flatMap((config) => (typeof config.Gateway === "string" && config.Gateway ? [config.Gateway] : [])),
+    gateways: configs.flatMap((config) =>
+      typeof config.Gateway === "string" && config.Gateway ? [config.Gateway] : [],
+    ),
   };
 }

@@ -118,7 +118,9 @@ export function createEngineHttp(address: EngineAddress): EngineHttp {
       try {
         return await upgradeOf(sent, path);
       } catch (error) {
-        throw error instanceof BoxkiteError ? error : unreachable(address, `POST ${path}`, error, options.signal);
+        throw error instanceof BoxkiteError
+          ? error
+          : unreachable(address, `POST ${path}`, error, options.signal);
       }
     },
     close: () => agent.destroy(),
@@ -129,7 +131,8 @@ export function createEngineHttp(address: EngineAddress): EngineHttp {
 export function reasonOf(text: string): string {
   try {
     const parsed: unknown = JSON.parse(text);
-    if (typeof parsed === "object" && parsed !== null && "message" in parsed) return String(parsed.message).trim();
+    if (typeof parsed === "object" && parsed !== null && "message" in parsed)
+      return String(parsed.message).trim();
   } catch {
     // Not JSON: a proxy or an old engine; the text itself is the reason.
   }
@@ -186,13 +189,22 @@ function codeOf(error: unknown): string | undefined {
   return error instanceof Error && "code" in error ? String(error.code) : undefined;
 }
 
-function unreachable(address: EngineAddress, call: string, error: unknown, signal: AbortSignal | undefined): unknown {
+function unreachable(
+  address: EngineAddress,
+  call: string,
+  error: unknown,
+  signal: AbortSignal | undefined,
+): unknown {
   if (signal?.aborted) return signal.reason;
   const where = formatEngineAddress(address);
-  return new BoxkiteError("ENGINE_UNREACHABLE", `no container engine answers at ${where} (${call}): ${messageOf(error)}`, {
-    cause: error,
-    hint: hintFor(codeOf(error), address),
-  });
+  return new BoxkiteError(
+    "ENGINE_UNREACHABLE",
+    `no container engine answers at ${where} (${call}): ${messageOf(error)}`,
+    {
+      cause: error,
+      hint: hintFor(codeOf(error), address),
+    },
+  );
 }
 
 function hintFor(code: string | undefined, address: EngineAddress): string {

@@ -124,7 +124,9 @@ function socketWay(engine: EngineName, socketPath: string): Way {
     binding: false,
     try: async () => {
       const exists = await stat(socketPath).catch(() => undefined);
-      return exists?.isSocket() ? tryAddress({ kind: "unix", socketPath }) : { kind: "passed", why: "no such socket" };
+      return exists?.isSocket()
+        ? tryAddress({ kind: "unix", socketPath })
+        : { kind: "passed", why: "no such socket" };
     },
   };
 }
@@ -140,10 +142,16 @@ function machineWay({ env }: Surroundings): Way {
       if (program === undefined) return { kind: "passed", why: "podman is not installed" };
       const format = "{{.ConnectionInfo.PodmanSocket.Path}}";
       try {
-        const { stdout } = await promisify(execFile)(program, ["machine", "inspect", "--format", format], { env, timeout: 10_000 });
+        const { stdout } = await promisify(execFile)(program, ["machine", "inspect", "--format", format], {
+          env,
+          timeout: 10_000,
+        });
         return await tryAddress({ kind: "unix", socketPath: stdout.split("\n")[0]?.trim() ?? "" });
       } catch (error) {
-        return { kind: "passed", why: `no machine runs (${firstLine(error)}); start one: podman machine start` };
+        return {
+          kind: "passed",
+          why: `no machine runs (${firstLine(error)}); start one: podman machine start`,
+        };
       }
     },
   };
@@ -193,7 +201,11 @@ function notFound(wish: EngineWish, passedOver: readonly string[], { platform }:
       : platform === "darwin"
         ? "install one, e.g.: brew install podman && podman machine init && podman machine start"
         : "install Podman Desktop or Docker Desktop and start it";
-  return new BoxkiteError("ENGINE_UNREACHABLE", `no ${what} was found:\n${passedOver.map((each) => `  - ${each}`).join("\n")}`, {
-    hint: `${install}; or run tasks without containers: --engine process`,
-  });
+  return new BoxkiteError(
+    "ENGINE_UNREACHABLE",
+    `no ${what} was found:\n${passedOver.map((each) => `  - ${each}`).join("\n")}`,
+    {
+      hint: `${install}; or run tasks without containers: --engine process`,
+    },
+  );
 }

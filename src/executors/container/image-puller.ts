@@ -61,18 +61,26 @@ export function createImagePuller({ api, registry, credentials }: ImagePullerOpt
     const plainHttp = isLoopbackHost(reference.host)
       ? `; a registry without TLS must be listed as insecure in ${api.engine === "podman" ? "/etc/containers/registries.conf" : "/etc/docker/daemon.json"}`
       : "";
-    return new BoxkiteError("ENGINE_FAILED", `${api.engine} could not pull ${image.pinned}: ${messageOf(error)}`, {
-      hint: `the registry answers Boxkite, so try: ${api.engine} pull ${image.pinned}${plainHttp}`,
-      cause: error,
-    });
+    return new BoxkiteError(
+      "ENGINE_FAILED",
+      `${api.engine} could not pull ${image.pinned}: ${messageOf(error)}`,
+      {
+        hint: `the registry answers Boxkite, so try: ${api.engine} pull ${image.pinned}${plainHttp}`,
+        cause: error,
+      },
+    );
   };
 
   return {
     pull: async (image, onProgress) => {
       if (image.source !== "registry") {
-        throw new BoxkiteError("IMAGE_NOT_FOUND", `${api.engine} no longer has the image ${image.reference} (${image.pinned})`, {
-          hint: "build it again, or push it to a registry, and start a new run",
-        });
+        throw new BoxkiteError(
+          "IMAGE_NOT_FOUND",
+          `${api.engine} no longer has the image ${image.reference} (${image.pinned})`,
+          {
+            hint: "build it again, or push it to a registry, and start a new run",
+          },
+        );
       }
       let pull = running.get(image.pinned);
       if (pull === undefined) {

@@ -8,7 +8,10 @@ import { createCredentialSource } from "../../images/registry/credentials.ts";
 import { createRegistryClient } from "../../images/registry/registry-client.ts";
 import type { ImageTools } from "../choose.ts";
 
-export async function createImageTools(engine: "podman" | "docker", env: NodeJS.ProcessEnv): Promise<ImageTools> {
+export async function createImageTools(
+  engine: "podman" | "docker",
+  env: NodeJS.ProcessEnv,
+): Promise<ImageTools> {
   const certificates = hostCertificates(env);
   const options = { env, certificates, proxy: hostProxy(env) };
   const registry = createRegistryClient({ credentials: createCredentialSource({ env }) });

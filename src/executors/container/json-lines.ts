@@ -10,7 +10,8 @@ export async function* readJsonLines(chunks: AsyncIterable<Buffer>): AsyncGenera
       rest = rest.subarray(end + 1);
       if (line.length > 1) yield JSON.parse(line.toString());
     }
-    if (rest.length > MAX_LINE_BYTES) throw new Error(`a line of the stream is longer than ${MAX_LINE_BYTES} bytes`);
+    if (rest.length > MAX_LINE_BYTES)
+      throw new Error(`a line of the stream is longer than ${MAX_LINE_BYTES} bytes`);
   }
   const last = rest.toString().trim();
   if (last !== "") yield JSON.parse(last);

@@ -54,7 +54,8 @@ export class LogTail {
         try {
           await this.#read(true, signal);
         } catch (error) {
-          if (!signal.aborted) this.#log.debug("log of a container broke off", { container: this.#id, error });
+          if (!signal.aborted)
+            this.#log.debug("log of a container broke off", { container: this.#id, error });
         }
         if (this.writer.frames > before) backoff.reset();
         await backoff.wait(signal);

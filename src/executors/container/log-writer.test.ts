@@ -66,8 +66,15 @@ test("long lines are split at the limit, never inside a character", async () => 
 });
 
 test("a second reading goes on exactly behind the newest kept line", async () => {
-  const times = ["2026-01-02T03:04:05Z", "2026-01-02T03:04:05Z", "2026-01-02T03:04:05.4Z", "2026-01-02T03:04:06.000000001Z"];
-  const bytes = Buffer.concat(times.flatMap((time, i) => [frame(1, time, `out ${i}\n`), frame(2, time, `err ${i}\n`)]));
+  const times = [
+    "2026-01-02T03:04:05Z",
+    "2026-01-02T03:04:05Z",
+    "2026-01-02T03:04:05.4Z",
+    "2026-01-02T03:04:06.000000001Z",
+  ];
+  const bytes = Buffer.concat(
+    times.flatMap((time, i) => [frame(1, time, `out ${i}\n`), frame(2, time, `err ${i}\n`)]),
+  );
   const whole = memorySink();
   await write(whole, bytes);
   for (let kept = 0; kept <= whole.written.length; kept++) {
@@ -82,6 +89,9 @@ test("times never fall, and never leave their second", async () => {
   const dense = Array.from({ length: 1500 }, (_, i) => frame(1, T, `${i}\n`));
   await write(sink, Buffer.concat([...dense, frame(1, "2026-01-02T03:04:04Z", "clock set back\n")]));
   const times = sink.written.map(([, , atMs]) => atMs);
-  assert.deepEqual(times, [...times].sort((a, b) => a - b));
+  assert.deepEqual(
+    times,
+    [...times].sort((a, b) => a - b),
+  );
   assert.equal(times.at(-1), T_MS + 999);
 });

@@ -72,7 +72,10 @@ export class LogWriter {
   #append({ stream, timeMs }: LogFrame, bytes: Buffer): void {
     let rest = bytes;
     while (this.#partialBytes[stream] + rest.length > MAX_LINE_BYTES) {
-      const line = Buffer.concat([...this.#partial[stream], rest.subarray(0, MAX_LINE_BYTES - this.#partialBytes[stream])]);
+      const line = Buffer.concat([
+        ...this.#partial[stream],
+        rest.subarray(0, MAX_LINE_BYTES - this.#partialBytes[stream]),
+      ]);
       const cut = characterBoundary(line);
       rest = Buffer.concat([line.subarray(cut), rest.subarray(MAX_LINE_BYTES - this.#partialBytes[stream])]);
       this.#partial[stream] = [line.subarray(0, cut)];

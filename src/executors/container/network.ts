@@ -38,9 +38,11 @@ const DEFAULT_NETWORKS = ["bridge", "podman"];
 
 export async function readEngineNetwork(options: NetworkOptions): Promise<EngineNetwork> {
   const { api, info, platform = process.platform, interfaces = networkInterfaces } = options;
-  const inVirtualMachine = platform !== "linux" || info.operatingSystem === "Docker Desktop" || !api.onThisMachine;
+  const inVirtualMachine =
+    platform !== "linux" || info.operatingSystem === "Docker Desktop" || !api.onThisMachine;
   const networks = await api.listNetworks();
-  const wanted = options.network === undefined || options.network === "default" ? DEFAULT_NETWORKS : [options.network];
+  const wanted =
+    options.network === undefined || options.network === "default" ? DEFAULT_NETWORKS : [options.network];
   const gateways = networks
     .filter((network) => network.driver === "bridge" && wanted.includes(network.name))
     .flatMap((network) => network.gateways);
@@ -50,7 +52,11 @@ export async function readEngineNetwork(options: NetworkOptions): Promise<Engine
   const name: HostCandidate =
     api.engine === "podman"
       ? { host: "host.containers.internal", why: "podman's name for this machine" }
-      : { host: "host.docker.internal", extraHost: "host.docker.internal:host-gateway", why: "docker's name for this machine" };
+      : {
+          host: "host.docker.internal",
+          extraHost: "host.docker.internal:host-gateway",
+          why: "docker's name for this machine",
+        };
   const own = info.rootless && !inVirtualMachine ? externalAddresses(interfaces()) : [];
   return {
     candidates: [

@@ -22,13 +22,16 @@ const MAX_DIRECTORY_BYTES = 80;
 
 /**
  * The shell ends the service when its standard input ends: that is when this process does, even if it is
- * killed. Otherwise each crash would leave a service behind.
+ * killed. Otherwise each crash would leave a service and its directory behind. It ends when the service
+ * does.
  */
-const SCRIPT = `"$1" system service --time=0 "unix://$2" </dev/null & service=$!
-trap 'kill $service' TERM INT
-while read -r _; do :; done
-kill $service 2>/dev/null
-wait $service`;
+const SCRIPT = `exec 3<&0
+"$1" system service --time=0 "unix://$2" </dev/null 3<&- & service=$!
+{ while read -r _; do :; done; rm -rf "\${2%/*}"; kill "$service"; } <&3 2>/dev/null & watcher=$!
+trap 'kill "$service" 2>/dev/null' TERM INT
+while kill -0 "$service" 2>/dev/null; do wait "$service"; code=$?; done
+kill "$watcher" 2>/dev/null
+exit "$code"`;
 
 export interface PodmanServiceOptions {
   readonly program: string;
@@ -75,7 +78,9 @@ export async function findProgram(name: string, env: NodeJS.ProcessEnv): Promise
 
 /** For this user alone: who can write to the socket can do everything that podman can. */
 function makeSocketDirectory(env: NodeJS.ProcessEnv): Promise<string> {
-  const parent = [env.XDG_RUNTIME_DIR, env.TMPDIR].find((each) => each && Buffer.byteLength(each) < MAX_DIRECTORY_BYTES);
+  const parent = [env.XDG_RUNTIME_DIR, env.TMPDIR].find(
+    (each) => each && Buffer.byteLength(each) < MAX_DIRECTORY_BYTES,
+  );
   return mkdtemp(join(parent ?? tmpdir(), "boxkite-podman-"));
 }
 
@@ -88,7 +93,12 @@ interface Keeper {
 }
 
 /** Starts the service again when it ends by itself: attempts wait for their engine some time. */
-function createKeeper({ program, env, log, socketPath }: PodmanServiceOptions & { socketPath: string }): Keeper {
+function createKeeper({
+  program,
+  env,
+  log,
+  socketPath,
+}: PodmanServiceOptions & { socketPath: string }): Keeper {
   const closing = new AbortController();
   const backoff = createBackoff(200, 10_000);
   let output = "";

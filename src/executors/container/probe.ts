@@ -40,7 +40,20 @@ interface Trial {
 export const PROBE_LABEL = "dev.boxkite.probe";
 /** With `localhost/` and `latest`, since Podman 4 takes no other tag, and would add docker.io to a bare name. */
 const IMAGE = { repository: "localhost/boxkite/probe-1", tag: "latest" } as const;
-const DIRECTORIES = ["usr", "bin", "sbin", "lib", "lib64", "lib32", "etc", "proc", "sys", "dev", "tmp", "run"];
+const DIRECTORIES = [
+  "usr",
+  "bin",
+  "sbin",
+  "lib",
+  "lib64",
+  "lib32",
+  "etc",
+  "proc",
+  "sys",
+  "dev",
+  "tmp",
+  "run",
+];
 const MOUNTED = ["/usr", "/bin", "/sbin", "/lib", "/lib64", "/nix/store"];
 const TRIAL_TIMEOUT_MS = 3_000;
 const PROBE_TIMEOUT_MS = 60_000;
@@ -49,9 +62,13 @@ const PROBE_TIMEOUT_MS = 60_000;
 export async function probeFromContainer(options: ProbeOptions): Promise<ProbeResult> {
   const { api, network } = options;
   if (network.inVirtualMachine) {
-    return { kind: "not_probed", why: "the engine runs in a virtual machine, into which this machine's programs cannot be mounted" };
+    return {
+      kind: "not_probed",
+      why: "the engine runs in a virtual machine, into which this machine's programs cannot be mounted",
+    };
   }
-  if (process.platform !== "linux") return { kind: "not_probed", why: `no Linux programs are here to try it with (${process.platform})` };
+  if (process.platform !== "linux")
+    return { kind: "not_probed", why: `no Linux programs are here to try it with (${process.platform})` };
   let trials: readonly Trial[];
   try {
     await makeEmptyImage(api);
@@ -61,7 +78,8 @@ export async function probeFromContainer(options: ProbeOptions): Promise<ProbeRe
     return { kind: "not_probed", why: messageOf(error) };
   }
   for (const candidate of network.candidates) {
-    if (trials.some(({ host, status }) => host === candidate.host && status === 200)) return { kind: "reachable", candidate };
+    if (trials.some(({ host, status }) => host === candidate.host && status === 200))
+      return { kind: "reachable", candidate };
   }
   throw await explain(options, trials);
 }
@@ -77,7 +95,10 @@ async function makeEmptyImage(api: EngineApi): Promise<void> {
   const tar = pack();
   const chunks: Buffer[] = [];
   const done = new Promise<void>((resolveDone, reject) => {
-    tar.on("data", (chunk) => chunks.push(chunk as Buffer)).on("end", resolveDone).on("error", reject);
+    tar
+      .on("data", (chunk) => chunks.push(chunk as Buffer))
+      .on("end", resolveDone)
+      .on("error", reject);
   });
   for (const name of DIRECTORIES) tar.entry({ name, type: "directory", mode: 0o755 });
   tar.finalize();
@@ -88,7 +109,10 @@ async function makeEmptyImage(api: EngineApi): Promise<void> {
 async function runTrials(options: ProbeOptions): Promise<readonly Trial[]> {
   const { api, network, port, path = "/healthz" } = options;
   const name = `boxkite-probe-${options.instance.slice(0, 30)}-${process.pid}-${Date.now().toString(36)}`;
-  const urls = network.candidates.map(({ host }) => [host, `http://${host.includes(":") ? `[${host}]` : host}:${port}${path}`]);
+  const urls = network.candidates.map(({ host }) => [
+    host,
+    `http://${host.includes(":") ? `[${host}]` : host}:${port}${path}`,
+  ]);
   const mounts = [...MOUNTED, dirname(resolve(process.execPath))].filter((each) => existsSync(each));
   const created = await api.createContainer(name, {
     Image: IMAGE.repository,
@@ -105,14 +129,18 @@ async function runTrials(options: ProbeOptions): Promise<readonly Trial[]> {
       SecurityOpt: ["label=disable"],
     },
   });
-  if (created.kind !== "created") throw new BoxkiteError("ENGINE_FAILED", `the probe's container could not be created (${created.kind})`);
+  if (created.kind !== "created")
+    throw new BoxkiteError("ENGINE_FAILED", `the probe's container could not be created (${created.kind})`);
   try {
     await api.startContainer(created.id);
     const exitCode = await api.waitContainer(created.id, AbortSignal.timeout(PROBE_TIMEOUT_MS));
     const output = await outputOf(api, created.id);
     const last = output.trim().split("\n").at(-1) ?? "";
     if (exitCode !== 0 || !last.startsWith("[")) {
-      throw new BoxkiteError("ENGINE_FAILED", `the probe ended with code ${exitCode}: ${output.trim().slice(-300) || "no output"}`);
+      throw new BoxkiteError(
+        "ENGINE_FAILED",
+        `the probe ended with code ${exitCode}: ${output.trim().slice(-300) || "no output"}`,
+      );
     }
     return JSON.parse(last) as Trial[];
   } finally {
@@ -141,12 +169,17 @@ async function outputOf(api: EngineApi, id: string): Promise<string> {
   return parts.join("");
 }
 
-async function explain({ api, port, network, path = "/healthz" }: ProbeOptions, trials: readonly Trial[]): Promise<BoxkiteError> {
+async function explain(
+  { api, port, network, path = "/healthz" }: ProbeOptions,
+  trials: readonly Trial[],
+): Promise<BoxkiteError> {
   const list = trials.map(({ host, status, code }) => `${host}: ${code ?? `status ${status}`}`).join(", ");
   const message = `containers of ${api.engine} cannot reach this server at port ${port} (${list})`;
   const codes = new Set(trials.map(({ code }) => code));
   if (trials.some(({ status }) => status !== undefined)) {
-    return new BoxkiteError("ENGINE_FAILED", message, { hint: `something else answers at port ${port}; choose another: --port` });
+    return new BoxkiteError("ENGINE_FAILED", message, {
+      hint: `something else answers at port ${port}; choose another: --port`,
+    });
   }
   const gateway = network.gateways[0];
   if (gateway !== undefined && (await asksHere(gateway, port, path)) === "refused") {
@@ -155,16 +188,22 @@ async function explain({ api, port, network, path = "/healthz" }: ProbeOptions, 
     });
   }
   if (codes.has("TimeoutError") || codes.has("UND_ERR_CONNECT_TIMEOUT") || codes.has("EHOSTUNREACH")) {
-    return new BoxkiteError("ENGINE_FAILED", `${message}: connections from containers are dropped, most likely by a firewall`, {
-      hint: `allow them, e.g.: ufw allow in on podman0 to any port ${port}, or: firewall-cmd --zone=trusted --add-interface=podman0`,
-    });
+    return new BoxkiteError(
+      "ENGINE_FAILED",
+      `${message}: connections from containers are dropped, most likely by a firewall`,
+      {
+        hint: `allow them, e.g.: ufw allow in on podman0 to any port ${port}, or: firewall-cmd --zone=trusted --add-interface=podman0`,
+      },
+    );
   }
   if (codes.size === 1 && codes.has("ENOTFOUND")) {
     return new BoxkiteError("ENGINE_FAILED", `${message}: none of these names exists in a container`, {
       hint: "is the engine's network of the usual kind? See its settings: podman network inspect podman, or: docker network inspect bridge",
     });
   }
-  return new BoxkiteError("ENGINE_FAILED", message, { hint: "is the server's port right, and does it listen beyond loopback? Try --host 0.0.0.0" });
+  return new BoxkiteError("ENGINE_FAILED", message, {
+    hint: "is the server's port right, and does it listen beyond loopback? Try --host 0.0.0.0",
+  });
 }
 
 /** The same question from this machine: it tells a firewall from a server that does not listen there. */
@@ -175,7 +214,9 @@ function asksHere(host: string, port: number, path: string): Promise<"answered" 
       resolveAsk("answered");
     });
     sent.on("timeout", () => sent.destroy());
-    sent.on("error", (error) => resolveAsk("code" in error && error.code === "ECONNREFUSED" ? "refused" : "other"));
+    sent.on("error", (error) =>
+      resolveAsk("code" in error && error.code === "ECONNREFUSED" ? "refused" : "other"),
+    );
     sent.end();
   });
 }

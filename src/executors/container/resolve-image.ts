@@ -36,10 +36,15 @@ export async function resolveImage(text: string, sources: ImageSources): Promise
   }
 }
 
-async function resolveLocalName(text: string, reference: ImageReference, sources: ImageSources): Promise<ResolvedImage> {
+async function resolveLocalName(
+  text: string,
+  reference: ImageReference,
+  sources: ImageSources,
+): Promise<ResolvedImage> {
   const own = await engineImage(text, reference, sources);
   const { engine } = sources.api;
-  if (own !== undefined) return { ...own, note: `localhost/… names an image that only ${engine} on this machine has` };
+  if (own !== undefined)
+    return { ...own, note: `localhost/… names an image that only ${engine} on this machine has` };
   throw new BoxkiteError("IMAGE_NOT_FOUND", `${engine} has no image ${formatImageReference(reference)}`, {
     hint: `build it: ${engine} build -t ${text} . — or name the registry that has it`,
   });
@@ -64,9 +69,13 @@ async function engineImage(
 
 function checkPlatform(text: string, image: ImageDetails, platform: Platform): void {
   if (image.architecture === "" || image.architecture === platform.architecture) return;
-  throw new BoxkiteError("IMAGE_WRONG_PLATFORM", `${text} is not for ${formatPlatform(platform)}; it is for ${image.os}/${image.architecture}`, {
-    hint: `build it for this machine: podman build --platform ${formatPlatform(platform)} …`,
-  });
+  throw new BoxkiteError(
+    "IMAGE_WRONG_PLATFORM",
+    `${text} is not for ${formatPlatform(platform)}; it is for ${image.os}/${image.architecture}`,
+    {
+      hint: `build it for this machine: podman build --platform ${formatPlatform(platform)} …`,
+    },
+  );
 }
 
 function withoutOwnCopy(error: BoxkiteError, api: EngineApi): BoxkiteError {

@@ -23,16 +23,31 @@ export function startFailure(error: EngineResponseError, context: StartFailureCo
   const text = error.message;
   if (EXEC_FORMAT.test(text)) return execFormatFailure(context);
   if (NO_USER.test(text)) {
-    return failed(context, "IMAGE_USER_NOT_FOUND", `the image's USER is not in its /etc/passwd: ${quote(text)}`, "give USER as a number in its Dockerfile, or create the user there");
+    return failed(
+      context,
+      "IMAGE_USER_NOT_FOUND",
+      `the image's USER is not in its /etc/passwd: ${quote(text)}`,
+      "give USER as a number in its Dockerfile, or create the user there",
+    );
   }
   // Before "not found": both texts end in the words of the OCI runtime that follow.
   if (context.notedExitCode === 126 || NOT_PERMITTED.test(text)) {
     const program = programOf(context.spec);
-    return failed(context, "ENTRYPOINT_NOT_EXECUTABLE", `${program} may not be executed by the image's user: ${quote(text)}`, `set its execute bit (chmod 755) in the Dockerfile, for every user that the image runs as`);
+    return failed(
+      context,
+      "ENTRYPOINT_NOT_EXECUTABLE",
+      `${program} may not be executed by the image's user: ${quote(text)}`,
+      `set its execute bit (chmod 755) in the Dockerfile, for every user that the image runs as`,
+    );
   }
   if (context.notedExitCode === 127 || NOT_FOUND.test(text)) return notFound(context, text);
   if (error.status < 500) {
-    return failed(context, "CONTAINER_REFUSED", `the engine refused it: ${quote(text)}`, "see the task's resources and the image's settings");
+    return failed(
+      context,
+      "CONTAINER_REFUSED",
+      `the engine refused it: ${quote(text)}`,
+      "see the task's resources and the image's settings",
+    );
   }
   return { reason: "lost", outOfMemory: false, code: "ENGINE_FAILED", message: text };
 }

@@ -32,7 +32,7 @@ export interface UnpackedContext {
   /** Of everything in it: names, contents and modes, not times. */
   readonly digest: string;
   /** Of one file, or of one folder with all that is below it; undefined where there is neither. */
-  digestOf(path: string): string | undefined;
+  readonly digestOf: (path: string) => string | undefined;
 }
 
 /** The context of a build that uploaded nothing. */

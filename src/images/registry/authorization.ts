@@ -16,7 +16,9 @@ export function parseChallenge(header: string | null): Challenge | undefined {
   const match = /^\s*(basic|bearer)\b\s*(.*)$/is.exec(header ?? "");
   if (!match?.[1]) return undefined;
   const parameters: Record<string, string> = {};
-  for (const [, name = "", quoted, bare] of (match[2] ?? "").matchAll(/([a-z_]+)=(?:"((?:[^"\\]|\\.)*)"|([^\s,]+))/gi)) {
+  for (const [, name = "", quoted, bare] of (match[2] ?? "").matchAll(
+    /([a-z_]+)=(?:"((?:[^"\\]|\\.)*)"|([^\s,]+))/gi,
+  )) {
     parameters[name.toLowerCase()] = quoted?.replace(/\\(.)/g, "$1") ?? bare ?? "";
   }
   return { scheme: match[1].toLowerCase() === "basic" ? "basic" : "bearer", parameters };
@@ -28,11 +30,20 @@ export function basicAuthorization(credential: Credential | undefined): string |
 }
 
 /** The request to the token service, as the distribution project's documentation of it has it. */
-export function tokenRequest(challenge: Challenge, repository: string, credential: Credential | undefined): Request | undefined {
+export function tokenRequest(
+  challenge: Challenge,
+  repository: string,
+  credential: Credential | undefined,
+): Request | undefined {
   const { realm, service, scope = `repository:${repository}:pull` } = challenge.parameters;
   if (realm === undefined || !URL.canParse(realm)) return undefined;
   if (credential?.kind === "identity") {
-    const form = new URLSearchParams({ grant_type: "refresh_token", refresh_token: credential.token, scope, client_id: "boxkite" });
+    const form = new URLSearchParams({
+      grant_type: "refresh_token",
+      refresh_token: credential.token,
+      scope,
+      client_id: "boxkite",
+    });
     if (service !== undefined) form.set("service", service);
     return new Request(realm, { method: "POST", body: form });
   }

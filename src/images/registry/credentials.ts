@@ -86,10 +86,14 @@ async function readAuthFile(file: string): Promise<AuthFile | undefined> {
   try {
     return JSON.parse(text) as AuthFile;
   } catch (error) {
-    throw new BoxkiteError("CONFIG_INVALID", `${file} with the registry credentials is not JSON: ${messageOf(error)}`, {
-      hint: "repair it, or remove it and log in again: podman login HOST",
-      cause: error,
-    });
+    throw new BoxkiteError(
+      "CONFIG_INVALID",
+      `${file} with the registry credentials is not JSON: ${messageOf(error)}`,
+      {
+        hint: "repair it, or remove it and log in again: podman login HOST",
+        cause: error,
+      },
+    );
   }
 }
 
@@ -99,7 +103,8 @@ async function credentialIn(
   repository: string,
   env: NodeJS.ProcessEnv,
 ): Promise<Credential | undefined> {
-  const names = host === "docker.io" ? [host, ...DOCKER_HUB_KEYS] : [host, `https://${host}`, `http://${host}`];
+  const names =
+    host === "docker.io" ? [host, ...DOCKER_HUB_KEYS] : [host, `https://${host}`, `http://${host}`];
   for (const name of names) {
     const helper = file.credHelpers?.[name];
     const found = helper && (await askHelper(helper, name, env));
@@ -132,7 +137,11 @@ function decodeEntry(entry: AuthEntry | undefined): Credential | undefined {
   const colon = text.indexOf(":");
   return colon === -1
     ? undefined
-    : { kind: "password", username: text.slice(0, colon), password: text.slice(colon + 1).replace(/\0+$/, "") };
+    : {
+        kind: "password",
+        username: text.slice(0, colon),
+        password: text.slice(colon + 1).replace(/\0+$/, ""),
+      };
 }
 
 /** A helper that is missing or knows nothing is no error: the registry may allow anonymous reading. */
@@ -147,7 +156,9 @@ function askHelper(name: string, server: string, env: NodeJS.ProcessEnv): Promis
     child.stdout.on("data", (chunk: Buffer) => chunks.push(chunk));
     child.stdin.on("error", () => {}); // It may end before it has read the name; its answer counts.
     child.on("error", () => resolve(undefined));
-    child.on("close", (code) => resolve(code === 0 ? decodeHelper(Buffer.concat(chunks).toString()) : undefined));
+    child.on("close", (code) =>
+      resolve(code === 0 ? decodeHelper(Buffer.concat(chunks).toString()) : undefined),
+    );
     child.stdin.end(server);
   });
 }

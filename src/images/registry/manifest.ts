@@ -63,13 +63,19 @@ export function decodeImageConfig(text: string): ImageConfig {
     user: string(config.User),
     entrypoint: strings(config.Entrypoint),
     command: strings(config.Cmd),
-    labels: Object.fromEntries(Object.entries(object(config.Labels)).map(([name, value]) => [name, String(value)])),
+    labels: Object.fromEntries(
+      Object.entries(object(config.Labels)).map(([name, value]) => [name, String(value)]),
+    ),
     created: typeof raw.created === "string" ? raw.created : undefined,
   };
 }
 
 function decodeDescriptor(raw: Raw): Descriptor {
-  return { digest: string(raw.digest), mediaType: string(raw.mediaType), bytes: typeof raw.size === "number" ? raw.size : 0 };
+  return {
+    digest: string(raw.digest),
+    mediaType: string(raw.mediaType),
+    bytes: typeof raw.size === "number" ? raw.size : 0,
+  };
 }
 
 function decodePlatform(raw: Raw): Platform {

@@ -4,7 +4,14 @@ import { BoxkiteError } from "../../domain/errors.ts";
 import { systemClock, type Clock } from "../../lib/clock.ts";
 import { formatImageReference, type ImageReference } from "../reference.ts";
 import type { CredentialSource } from "./credentials.ts";
-import { ACCEPTED_MANIFESTS, decodeImageConfig, decodeManifest, type Descriptor, type ImageConfig, type Manifest } from "./manifest.ts";
+import {
+  ACCEPTED_MANIFESTS,
+  decodeImageConfig,
+  decodeManifest,
+  type Descriptor,
+  type ImageConfig,
+  type Manifest,
+} from "./manifest.ts";
 import { formatPlatform, machinePlatform, runsOn, type Platform } from "./platform.ts";
 import { isLoopbackHost, RegistryHttp } from "./registry-http.ts";
 
@@ -53,9 +60,13 @@ export function createRegistryClient(options: RegistryClientOptions = {}): Regis
     const digest = checkDigest(reference, bytes, reference.digest);
     const manifest = decodeManifest(bytes.toString());
     if (manifest === undefined) {
-      throw new BoxkiteError("IMAGE_NOT_FOUND", `${formatImageReference(reference)} is no container image (${headers.get("content-type") ?? "no type"})`, {
-        hint: "is it another kind of artifact, such as a chart? Or an image pushed by a docker older than 1.10: push it again",
-      });
+      throw new BoxkiteError(
+        "IMAGE_NOT_FOUND",
+        `${formatImageReference(reference)} is no container image (${headers.get("content-type") ?? "no type"})`,
+        {
+          hint: "is it another kind of artifact, such as a chart? Or an image pushed by a docker older than 1.10: push it again",
+        },
+      );
     }
     return { digest, manifest, mediaType: headers.get("content-type")?.split(";")[0] ?? "" };
   };
@@ -83,7 +94,10 @@ export function createRegistryClient(options: RegistryClientOptions = {}): Regis
     readConfig: async (reference) => {
       let { digest, manifest } = await readManifest(reference);
       if (manifest.kind === "index") {
-        check(reference, manifest.entries.map((entry) => entry.platform));
+        check(
+          reference,
+          manifest.entries.map((entry) => entry.platform),
+        );
         const entry = manifest.entries.find((each) => runsOn(each.platform, platform));
         const inner = await readManifest({ ...reference, digest: entry?.digest ?? digest });
         manifest = inner.manifest;
@@ -98,15 +112,27 @@ export function createRegistryClient(options: RegistryClientOptions = {}): Regis
 function checkDigest(reference: ImageReference, bytes: Buffer, expected: string | undefined): string {
   const digest = `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
   if (expected === undefined || expected === digest) return digest;
-  throw new BoxkiteError("REGISTRY_UNREACHABLE", `registry ${reference.host} gave other bytes than asked for: ${digest} instead of ${expected}`, {
-    hint: "is there a proxy in between that changes content?",
-  });
+  throw new BoxkiteError(
+    "REGISTRY_UNREACHABLE",
+    `registry ${reference.host} gave other bytes than asked for: ${digest} instead of ${expected}`,
+    {
+      hint: "is there a proxy in between that changes content?",
+    },
+  );
 }
 
-function wrongPlatform(reference: ImageReference, offered: readonly Platform[], wanted: Platform): BoxkiteError {
+function wrongPlatform(
+  reference: ImageReference,
+  offered: readonly Platform[],
+  wanted: Platform,
+): BoxkiteError {
   const list = [...new Set(offered.map(formatPlatform))].join(", ") || "none";
   const name = formatImageReference(reference);
-  return new BoxkiteError("IMAGE_WRONG_PLATFORM", `${name} is not for ${formatPlatform(wanted)}; it is for ${list}`, {
-    hint: `build and push it for this machine too: podman build --platform ${formatPlatform(wanted)} …`,
-  });
+  return new BoxkiteError(
+    "IMAGE_WRONG_PLATFORM",
+    `${name} is not for ${formatPlatform(wanted)}; it is for ${list}`,
+    {
+      hint: `build and push it for this machine too: podman build --platform ${formatPlatform(wanted)} …`,
+    },
+  );
 }

@@ -2,7 +2,14 @@
 import { BoxkiteError, messageOf } from "../../domain/errors.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { imageRepository, type ImageReference } from "../reference.ts";
-import { basicAuthorization, decodeToken, parseChallenge, tokenRequest, type Challenge, type Token } from "./authorization.ts";
+import {
+  basicAuthorization,
+  decodeToken,
+  parseChallenge,
+  tokenRequest,
+  type Challenge,
+  type Token,
+} from "./authorization.ts";
 import type { Credential, CredentialSource } from "./credentials.ts";
 
 export interface RegistryHttpOptions {
@@ -43,7 +50,10 @@ export class RegistryHttp {
     const url = `${this.#origin(image.host)}/v2/${image.repository}/${path}`;
     let authorization = await this.#authorization(image, this.#challenges.get(image.host));
     for (let first = true; ; first = false) {
-      const headers = { Accept: accept, ...(authorization !== undefined && { Authorization: authorization }) };
+      const headers = {
+        Accept: accept,
+        ...(authorization !== undefined && { Authorization: authorization }),
+      };
       const response = await this.#send(image.host, new Request(url, { headers }), REQUEST_TIMEOUT_MS);
       if (response.ok) return { bytes: await this.#bytesOf(image.host, response), headers: response.headers };
       const answer = (await this.#bytesOf(image.host, response)).toString();
@@ -96,15 +106,24 @@ export class RegistryHttp {
     return token && `Bearer ${token.value}`;
   }
 
-  async #fetchToken(image: ImageReference, challenge: Challenge, credential: Credential | undefined): Promise<Token | undefined> {
+  async #fetchToken(
+    image: ImageReference,
+    challenge: Challenge,
+    credential: Credential | undefined,
+  ): Promise<Token | undefined> {
     // A challenge remembered from the first contact has no scope, one of another repository the wrong one.
     const { scope: _scope, ...parameters } = challenge.parameters;
     const request = tokenRequest({ ...challenge, parameters }, image.repository, credential);
     if (request === undefined) return undefined;
+    // A password must not leave in the clear because a registry said so.
+    if (request.url.startsWith("http:") && !this.#options.isInsecure(image.host)) {
+      throw unreachable(image.host, `its token service ${request.url.split("?")[0]} has no TLS`);
+    }
     const response = await this.#send(new URL(request.url).host, request, REQUEST_TIMEOUT_MS);
     const text = (await this.#bytesOf(image.host, response)).toString();
     if (response.status === 401 || response.status === 403) throw refusal(image, response.status, text);
-    if (!response.ok) throw unreachable(image.host, `its token service answered with status ${response.status}`);
+    if (!response.ok)
+      throw unreachable(image.host, `its token service answered with status ${response.status}`);
     return decodeToken(text, this.#options.clock.now());
   }
 
@@ -147,16 +166,27 @@ function refusal(image: ImageReference, status: number, answer: string): Boxkite
   const name = `${imageRepository(image)}${image.digest ? `@${image.digest}` : `:${image.tag ?? "latest"}`}`;
   const said = registryWords(answer);
   if (status === 401 || status === 403) {
-    return new BoxkiteError("IMAGE_UNAUTHORIZED", `registry ${image.host} does not let us read ${name}: ${said ?? `status ${status}`}`, {
-      hint: `log in with podman login ${image.host} (or docker login ${image.host}); a registry also says this of a repository that does not exist: check the name`,
-    });
+    return new BoxkiteError(
+      "IMAGE_UNAUTHORIZED",
+      `registry ${image.host} does not let us read ${name}: ${said ?? `status ${status}`}`,
+      {
+        hint: `log in with podman login ${image.host} (or docker login ${image.host}); a registry also says this of a repository that does not exist: check the name`,
+      },
+    );
   }
   if (status === 404) {
-    return new BoxkiteError("IMAGE_NOT_FOUND", `registry ${image.host} has no image ${name}: ${said ?? "status 404"}`, {
-      hint: "check repository and tag, and that it was pushed: podman push NAME",
-    });
+    return new BoxkiteError(
+      "IMAGE_NOT_FOUND",
+      `registry ${image.host} has no image ${name}: ${said ?? "status 404"}`,
+      {
+        hint: "check repository and tag, and that it was pushed: podman push NAME",
+      },
+    );
   }
-  return unreachable(image.host, said === undefined ? `it answered with status ${status}` : `${said} (status ${status})`);
+  return unreachable(
+    image.host,
+    said === undefined ? `it answered with status ${status}` : `${said} (status ${status})`,
+  );
 }
 
 /** `{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown"}]}` */
@@ -179,7 +209,10 @@ function unreachable(host: string, why: string, cause?: unknown): BoxkiteError {
 
 /** fetch hides the reason in its cause. */
 function causeOf(error: unknown, timeoutMs: number): string {
-  if (error instanceof Error && error.name === "TimeoutError") return `no answer within ${timeoutMs / 1000} s`;
+  if (error instanceof Error && error.name === "TimeoutError")
+    return `no answer within ${timeoutMs / 1000} s`;
   const cause = error instanceof Error ? error.cause : undefined;
-  return cause === undefined ? messageOf(error) : messageOf(cause) || String((cause as { code?: string }).code);
+  return cause === undefined
+    ? messageOf(error)
+    : messageOf(cause) || String((cause as { code?: string }).code);
 }

@@ -13,11 +13,14 @@ const UNWRITABLE: Readonly<Record<string, string>> = {
   EACCES: "this process may not write there",
 };
 
+const DISK_IS_FULL = new Set(["ENOSPC", "EDQUOT"]);
+
 /** Says in words what stops every write. Other errors, and those of the body's source, stay as they are. */
 export function explainWriteError(error: unknown, directory: string): unknown {
   const reason = UNWRITABLE[codeOf(error) ?? ""];
   if (reason === undefined || error instanceof BoxkiteError) return error;
-  return new BoxkiteError("DATA_DIRECTORY_UNUSABLE", `cannot write objects to ${directory}: ${reason}`, {
+  const code = DISK_IS_FULL.has(codeOf(error) ?? "") ? "DISK_FULL" : "DATA_DIRECTORY_UNUSABLE";
+  return new BoxkiteError(code, `cannot write objects to ${directory}: ${reason}`, {
     cause: error,
     hint: `free some space, or make the directory writable: df -h ${directory}`,
   });

@@ -102,7 +102,7 @@ function parseDescription(json: string, path: string): Description {
 }
 
 function damaged(path: string, cause?: unknown): BoxkiteError {
-  return new BoxkiteError("DATA_DIRECTORY_UNUSABLE", `${path} is not an object as Boxkite writes them`, {
+  return new BoxkiteError("OBJECT_DAMAGED", `${path} is not an object as Boxkite writes them`, {
     cause,
     hint: "restore the file from a backup, or remove it",
   });

@@ -1,0 +1,95 @@
+/** Processes of a benchmark: started with one JSON line as their first word, looked at, ended by their id. */
+import { execFile, spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import type { BenchContext } from "./measure.ts";
+
+export interface Spoken<T> {
+  readonly child: ChildProcess;
+  readonly pid: number;
+  /** The object on its first line. */
+  readonly first: T;
+  /** From the start of the process to that line. */
+  readonly ms: number;
+  stop(): Promise<void>;
+}
+
+/** Starts node with a program and waits for its first line. Ended with the benchmark at the latest. */
+export async function speak<T>(
+  context: Pick<BenchContext, "defer">,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+): Promise<Spoken<T>> {
+  const start = performance.now();
+  const child = spawn(process.execPath, [...args], {
+    env: { ...process.env, ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let errors = "";
+  child.stderr.setEncoding("utf8").on("data", (text: string) => (errors = (errors + text).slice(-4_000)));
+  const stop = () => end(child);
+  context.defer(stop);
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const line = await Promise.race([lines.next(), once(child, "exit").then(() => undefined)]);
+  const ms = performance.now() - start;
+  if (line?.done !== false || child.pid === undefined) throw new Error(`${args[0]} said nothing\n${errors}`);
+  // Nobody reads the rest, and a full pipe would stop it.
+  child.stdout.resume();
+  return { child, pid: child.pid, first: JSON.parse(line.value) as T, ms, stop };
+}
+
+/** Starts one of the small peers beside this file. */
+export function startPeer(
+  context: Pick<BenchContext, "defer">,
+  file: string,
+  ...args: string[]
+): Promise<Spoken<{ readonly port: number }>> {
+  return speak(context, [join(import.meta.dirname, file), ...args]);
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const exited = once(child, "exit");
+  child.kill("SIGTERM");
+  const timer = setTimeout(() => child.kill("SIGKILL"), 10_000);
+  await exited;
+  clearTimeout(timer);
+}
+
+/** Milliseconds from the start of a program to its end. */
+export function programMs(
+  file: string,
+  args: readonly string[],
+  options: { readonly cwd?: string; readonly env?: NodeJS.ProcessEnv } = {},
+): Promise<number> {
+  const start = performance.now();
+  return new Promise((resolve, reject) => {
+    execFile(file, [...args], { ...options, maxBuffer: 16 << 20 }, (error, stdout, stderr) => {
+      if (error === null) resolve(performance.now() - start);
+      else reject(new Error(`${file} failed: ${error.message}\n${stdout.slice(-1_000)}\n${stderr.slice(-2_000)}`));
+    });
+  });
+}
+
+export interface Memory {
+  readonly rssMb: number;
+  readonly peakMb: number;
+}
+
+/** From /proc: Linux only, as the container engines of these figures are. */
+export function memoryOf(pid: number): Memory {
+  const status = readFileSync(`/proc/${pid}/status`, "utf8");
+  const read = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+)`, "mu").exec(status)?.[1]) / 1024;
+  return { rssMb: read("VmRSS"), peakMb: read("VmHWM") };
+}
+
+/** Processor time used so far, user and system, in milliseconds. */
+export function cpuMsOf(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+  // The name in parentheses may hold blanks; the times are fields 14 and 15 of the whole line.
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  // In ticks of 10 ms on every Linux that Node runs on.
+  return (Number(fields[11]) + Number(fields[12])) * 10;
+}

@@ -1,0 +1,62 @@
+/** Medians and the like, and taking turns: two things are only comparable when measured side by side. */
+
+export function quantile(values: readonly number[], q: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] ?? Number.NaN;
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  const upper = sorted[middle] ?? Number.NaN;
+  return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? Number.NaN) + upper) / 2;
+}
+
+export async function timed(work: () => Promise<unknown>): Promise<number> {
+  const start = performance.now();
+  await work();
+  return performance.now() - start;
+}
+
+/**
+ * Runs each of the works once per round, in an order that turns around every round, so that what
+ * changes slowly on the machine hits all of them. Gives the results of each.
+ */
+export async function takeTurns<K extends string, T>(
+  rounds: number,
+  works: Readonly<Record<K, () => Promise<T>>>,
+  signal?: AbortSignal,
+): Promise<Record<K, T[]>> {
+  const names = Object.keys(works) as K[];
+  const results = Object.fromEntries(names.map((name) => [name, [] as T[]])) as Record<K, T[]>;
+  for (let round = 0; round < rounds; round++) {
+    // A round is whole or not begun; the first is always there.
+    if (round > 0 && signal?.aborted) break;
+    for (const name of round % 2 === 0 ? names : names.toReversed()) results[name].push(await works[name]());
+  }
+  return results;
+}
+
+export interface LoadResult {
+  /** Milliseconds of each call. */
+  readonly latencies: readonly number[];
+  readonly perSecond: number;
+}
+
+/** `count` calls, `concurrency` of them at a time. */
+export async function callMany(
+  count: number,
+  concurrency: number,
+  call: (index: number) => Promise<unknown>,
+): Promise<LoadResult> {
+  const latencies: number[] = [];
+  let next = 0;
+  const worker = async () => {
+    while (next < count) {
+      const index = next++;
+      latencies.push(await timed(() => call(index)));
+    }
+  };
+  const ms = await timed(() => Promise.all(Array.from({ length: concurrency }, worker)));
+  return { latencies, perSecond: (count / ms) * 1_000 };
+}

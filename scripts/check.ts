@@ -1,0 +1,24 @@
+/** Everything that can be said of a checkout without an engine: `npm run check`. Stops at the first failure. */
+import { spawnSync } from "node:child_process";
+import { join } from "node:path";
+
+const root = join(import.meta.dirname, "..");
+const bin = (name: string) => join(root, "node_modules/.bin", name);
+
+const STEPS: readonly (readonly [name: string, command: string, ...args: string[]])[] = [
+  ["format", bin("oxfmt"), "--check"],
+  ["lint", bin("oxlint"), "--type-aware"],
+  ["types", bin("tsc"), "--noEmit"],
+  ["generated code is current", process.execPath, "scripts/gen-wire.ts", "--check"],
+  ["documentation is current", process.execPath, "scripts/gen-docs.ts", "--check"],
+  ["changelog", process.execPath, "scripts/check-changelog.ts"],
+  ["unit tests", process.execPath, "scripts/test.ts", "unit"],
+];
+
+for (const [name, command, ...args] of STEPS) {
+  const started = Date.now();
+  const { status } = spawnSync(command, args, { cwd: root, stdio: "inherit" });
+  const seconds = ((Date.now() - started) / 1000).toFixed(1);
+  console.log(`${status === 0 ? "ok  " : "FAIL"} ${name} (${seconds} s)`);
+  if (status !== 0) process.exit(1);
+}

@@ -1,0 +1,94 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { AttemptSpec } from "../executor.ts";
+import {
+  containerBody,
+  containerName,
+  keyOfLabels,
+  refusal,
+  type ContainerSettings,
+} from "./container-spec.ts";
+
+const settings: ContainerSettings = {
+  instance: "i",
+  engine: "docker",
+  info: {
+    architecture: "amd64",
+    os: "linux",
+    cpus: 4,
+    memoryBytes: 1e9,
+    rootless: false,
+    cgroupVersion: "2",
+    swapLimit: true,
+    operatingSystem: "",
+  },
+  network: "default",
+  extraHosts: [],
+};
+
+const spec: AttemptSpec = {
+  key: { project: "p", domain: "d", run: "r1", action: "a0", attempt: 2 },
+  image: { reference: "app:1", pinned: "h/app@sha256:1", digest: "sha256:1", source: "registry" },
+  command: [],
+  args: ["a0", "--x"],
+  env: { A: "1=2" },
+  requests: {},
+  limits: {},
+  labels: { "dev.boxkite.run": "forged", team: "t" },
+};
+
+interface Body {
+  readonly Labels: Record<string, string>;
+  readonly Entrypoint?: unknown;
+  readonly Env: string[];
+  readonly HostConfig: Record<string, unknown>;
+}
+
+const bodyOf = (more: Partial<AttemptSpec> = {}, with_: Partial<ContainerSettings> = {}) =>
+  containerBody({ ...spec, ...more }, { ...settings, ...with_ }) as Body;
+
+test("nothing of the image is replaced, and nothing is mounted", () => {
+  const body = bodyOf();
+  assert.deepEqual(Object.keys(body).sort(), ["Cmd", "Env", "HostConfig", "Image", "Labels"]);
+  assert.deepEqual(body.Env, ["A=1=2"]);
+  assert.deepEqual(Object.keys(body.HostConfig).sort(), ["LogConfig", "NetworkMode"]);
+  assert.deepEqual(bodyOf({ command: ["sh"] }).Entrypoint, ["sh"]);
+});
+
+test("a label of the attempt's cannot forge whose it is", () => {
+  const { Labels } = bodyOf();
+  assert.deepEqual(keyOfLabels(Labels), spec.key);
+  assert.equal(Labels.team, "t");
+  assert.equal(keyOfLabels({ ...Labels, "dev.boxkite.attempt": "x" }), undefined);
+});
+
+test("resources become what the engine enforces", () => {
+  const limits = { cpu: 0.5, memoryBytes: 1000, gpu: 2 };
+  const { HostConfig } = bodyOf({ limits, requests: { cpu: 0.25 }, sharedMemoryBytes: 5 });
+  assert.deepEqual(
+    [HostConfig.NanoCpus, HostConfig.CpuShares, HostConfig.Memory, HostConfig.MemorySwap, HostConfig.ShmSize],
+    [5e8, 256, 1000, 1000, 5],
+  );
+  assert.deepEqual(HostConfig.DeviceRequests, [{ Driver: "", Count: 2, Capabilities: [["gpu"]] }]);
+  assert.equal(bodyOf({ limits: { cpu: 4 } }).HostConfig.NanoCpus, undefined);
+});
+
+test("podman would ignore a request for GPUs, so it is refused", () => {
+  const wish = { ...spec, requests: { gpu: 1 } };
+  assert.deepEqual(
+    [refusal(wish, "podman")?.code, refusal(wish, "docker"), refusal(spec, "podman")],
+    ["GPU_NOT_SUPPORTED", undefined, undefined],
+  );
+});
+
+test("names are the same for the same attempt only", () => {
+  const name = containerName("i", spec.key);
+  assert.match(name, /^boxkite-r1-a0-2-[0-9a-f]{16}$/);
+  assert.equal(containerName("i", { ...spec.key }), name);
+  const others = [
+    containerName("j", spec.key),
+    containerName("i", { ...spec.key, attempt: 3 }),
+    containerName("i", { ...spec.key, project: "q" }),
+  ];
+  assert.equal(new Set([name, ...others]).size, 4);
+});

@@ -1,0 +1,74 @@
+/** Containers, images and networks of an engine, as far as Boxkite looks at them. */
+export type EngineName = "podman" | "docker";
+
+export interface EngineInfo {
+  readonly architecture: string;
+  readonly os: string;
+  readonly cpus: number;
+  readonly memoryBytes: number;
+  readonly rootless: boolean;
+  readonly cgroupVersion: "1" | "2" | undefined;
+  /** Whether memory limits can include swap. */
+  readonly swapLimit: boolean;
+  /** E.g. "debian", "Docker Desktop". */
+  readonly operatingSystem: string;
+}
+
+export interface ContainerState {
+  readonly id: string;
+  readonly status: string;
+  readonly running: boolean;
+  readonly exitCode: number;
+  readonly oomKilled: boolean;
+  readonly error: string;
+  /** Undefined where it never started / has not ended. */
+  readonly startedAt: number | undefined;
+  readonly endedAt: number | undefined;
+  readonly image: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+export interface ContainerSummary {
+  readonly id: string;
+  readonly state: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+export interface ImageDetails {
+  readonly id: string;
+  readonly repoDigests: readonly string[];
+  readonly architecture: string;
+  readonly os: string;
+  readonly createdAt: string | undefined;
+}
+
+export interface NetworkDetails {
+  readonly name: string;
+  readonly driver: string;
+  readonly gateways: readonly string[];
+}
+
+export interface EngineEvent {
+  readonly action: string;
+  readonly containerId: string;
+}
+
+export type CreateResult =
+  | { readonly kind: "created"; readonly id: string }
+  /** A container of this name is there already. */
+  | { readonly kind: "exists" }
+  | { readonly kind: "image_missing" };
+
+export interface PullOptions {
+  /** Content of X-Registry-Auth. */
+  readonly auth?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((line: PullProgress) => void) | undefined;
+}
+
+export interface PullProgress {
+  readonly id: string;
+  readonly status: string;
+  readonly current?: number;
+  readonly total?: number;
+}
