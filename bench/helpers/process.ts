@@ -7,12 +7,13 @@ import { createInterface } from "node:readline";
 import type { BenchContext } from "./measure.ts";
 
 export interface Spoken<T> {
-  readonly child: ChildProcess;
   readonly pid: number;
   /** The object on its first line. */
   readonly first: T;
   /** From the start of the process to that line. */
   readonly ms: number;
+  memory(): Memory;
+  cpuMs(): number;
   stop(): Promise<void>;
 }
 
@@ -37,7 +38,15 @@ export async function speak<T>(
   if (line?.done !== false || child.pid === undefined) throw new Error(`${args[0]} said nothing\n${errors}`);
   // Nobody reads the rest, and a full pipe would stop it.
   child.stdout.resume();
-  return { child, pid: child.pid, first: JSON.parse(line.value) as T, ms, stop };
+  const { pid } = child;
+  return {
+    pid,
+    first: JSON.parse(line.value) as T,
+    ms,
+    memory: () => memoryOf(pid),
+    cpuMs: () => cpuMsOf(pid),
+    stop,
+  };
 }
 
 /** Starts one of the small peers beside this file. */
@@ -79,14 +88,14 @@ export interface Memory {
 }
 
 /** From /proc: Linux only, as the container engines of these figures are. */
-export function memoryOf(pid: number): Memory {
+function memoryOf(pid: number): Memory {
   const status = readFileSync(`/proc/${pid}/status`, "utf8");
   const read = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+)`, "mu").exec(status)?.[1]) / 1024;
   return { rssMb: read("VmRSS"), peakMb: read("VmHWM") };
 }
 
 /** Processor time used so far, user and system, in milliseconds. */
-export function cpuMsOf(pid: number): number {
+function cpuMsOf(pid: number): number {
   const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
   // The name in parentheses may hold blanks; the times are fields 14 and 15 of the whole line.
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");

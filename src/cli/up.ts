@@ -35,6 +35,7 @@ async function run(input: CommandInput): Promise<number> {
   try {
     const server = await startServer({
       dataDirectory: data.path,
+      ephemeral: data.ephemeral,
       host: choice.listenHost(settings.host),
       port: settings.port,
       acceptsLocalAddress: choice.acceptsLocalAddress(settings.host),

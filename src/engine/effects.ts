@@ -1,4 +1,5 @@
 /** Performs the outbox: what a change intended outside of the store. Each effect until it is done. */
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import type { ActionRecord, EffectRecord, Store } from "../store/store.ts";
@@ -18,6 +19,8 @@ export interface EffectsOptions {
 export interface Effects {
   /** Looks at the outbox soon; several calls are one look. */
   wake(): void;
+  /** Waits until the outbox is empty, for a while at most. */
+  drain(timeoutMs: number): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -114,6 +117,13 @@ export function createEffects(options: EffectsOptions): Effects {
 
   return {
     wake,
+    drain: async (timeoutMs) => {
+      const end = clock.now() + timeoutMs;
+      while (clock.now() < end && (await store.pendingEffects(1)).length > 0) {
+        wake();
+        await sleep(20);
+      }
+    },
     stop: async () => {
       stopped = true;
       clearTimeout(retryTimer);

@@ -40,8 +40,11 @@ export interface EngineOptions {
 export interface Engine {
   /** Takes up what an earlier server left, then works. */
   start(): Promise<void>;
-  /** Running attempts go on; the next start takes them up. */
-  stop(): Promise<void>;
+  /**
+   * Running attempts go on, and the next start takes them up; unless there will be none: then
+   * `endAttempts` ends and frees them all.
+   */
+  stop(options: { readonly endAttempts: boolean }): Promise<void>;
   /** Resolves the images and accepts the run. Throws RUN_EXISTS. */
   createRun(run: NewRun, root: NewAction, seeds?: readonly NewAction[]): Promise<{ readonly run: RunRecord; readonly root: ActionRecord }>;
   /** Accepts an action; "exists" when the run has one of that name already. */
@@ -53,6 +56,8 @@ export interface Engine {
 }
 
 const DEFAULT_STOP_GRACE_MS = 10_000;
+/** How long a stop waits for what is under way; the next start does the rest. */
+const DRAIN_MS = 3_000;
 
 export function createEngine(options: EngineOptions): Engine {
   const { store, executor, clock, log } = options;
@@ -88,10 +93,12 @@ export function createEngine(options: EngineOptions): Engine {
       unsubscribe = store.onChange(wake);
       wake();
     },
-    stop: async () => {
+    stop: async ({ endAttempts }) => {
       unsubscribe();
       timers.stop();
       await dispatcher.stop();
+      await effects.drain(DRAIN_MS);
+      if (endAttempts) await Promise.allSettled((await executor.list()).map((key) => attempts.stop(key)));
       await attempts.close();
       await effects.stop();
     },

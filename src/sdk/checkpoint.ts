@@ -1,6 +1,7 @@
 /** Checkpoints: what an attempt leaves for the next one, in case it does not end. */
 import { activeContext } from "./context.ts";
 
+/** What an attempt leaves for the next one, in case it does not end. */
 export const checkpoint = {
   /** What the previous attempt saved last, or undefined in the first one. */
   async load(): Promise<Uint8Array | undefined> {

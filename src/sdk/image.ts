@@ -46,6 +46,7 @@ export interface NodeProjectOptions {
   readonly includeDev?: boolean;
 }
 
+/** An image: a reference, or a base with layers on top. Values: every `with…` makes a new one. */
 export class Image {
   readonly #parts: ImageParts;
 

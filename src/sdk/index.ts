@@ -25,7 +25,7 @@ export {
 export { Dir, File } from "./file.ts";
 export { group } from "./group.ts";
 export { Image, type CloneOptions, type NodeProjectOptions } from "./image.ts";
-export { map, type MapOptions } from "./map.ts";
+export { map, type MapOptions, type MapTasks } from "./map.ts";
 export type {
   CachePolicy,
   ExecutionOptions,

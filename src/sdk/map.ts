@@ -10,10 +10,6 @@ export interface MapOptions {
   readonly group?: string;
 }
 
-/**
- * Calls the task once per element and resolves to the results in the order of the elements. The
- * first failure rejects, and calls that have not begun never begin.
- */
 async function mapAll<In, Out>(
   task: Task<In, Out>,
   inputs: Iterable<In>,
@@ -27,7 +23,6 @@ async function mapAll<In, Out>(
   return results;
 }
 
-/** Like map, but every element is tried, and failures are results: `{ status: "rejected", reason }`. */
 async function mapSettled<In, Out>(
   task: Task<In, Out>,
   inputs: Iterable<In>,
@@ -72,6 +67,19 @@ async function eachBounded<In, Out>(
   await group(options.group ?? `${task.fullName}_map`, work);
 }
 
-export const map: typeof mapAll & { readonly settled: typeof mapSettled } = Object.assign(mapAll, {
-  settled: mapSettled,
-});
+export interface MapTasks {
+  /**
+   * Calls the task once per element and resolves to the results in the order of the elements. The
+   * first failure rejects, and calls that have not begun never begin.
+   */
+  <In, Out>(task: Task<In, Out>, inputs: Iterable<In>, options?: MapOptions): Promise<Out[]>;
+  /** Every element is tried, and failures are results: `{ status: "rejected", reason }`. */
+  settled<In, Out>(
+    task: Task<In, Out>,
+    inputs: Iterable<In>,
+    options?: MapOptions,
+  ): Promise<PromiseSettledResult<Out>[]>;
+}
+
+/** Many calls of one task: `flyte.map(train, inputs, { concurrency: 10 })`. */
+export const map: MapTasks = Object.assign(mapAll, { settled: mapSettled });

@@ -3,6 +3,7 @@ import { activeContext } from "./context.ts";
 
 const MAIN = "main";
 
+/** An HTML page that a task writes about itself, in tabs; for tasks with `report: true`. */
 export const report = {
   /** Appends HTML to a tab, made at its first use. */
   log(html: string, tab: string = MAIN): void {

@@ -42,6 +42,7 @@ export interface Runner {
   run<In, Out>(task: Task<In, Out>, ...call: CallArguments<In>): Promise<Run<Out>>;
 }
 
+/** Settings for runs: `withRunContext({ copyStyle: "none", version: "1" }).run(task, inputs)`. */
 export function withRunContext(options: RunOptions): Runner {
   return {
     run: async <In, Out>(task: Task<In, Out>, ...[inputs]: CallArguments<In>): Promise<Run<Out>> => {

@@ -54,6 +54,7 @@ type TaskFunction<I extends Schemas, R> = (inputs: ParsedInputsOf<I>, context: T
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/;
 
+/** Where tasks run: an image, and settings that its tasks share. */
 export class TaskEnvironment {
   readonly name: string;
   readonly image: Image | string | undefined;

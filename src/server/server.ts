@@ -32,6 +32,8 @@ import { createPrincipals, OPERATOR } from "./object-access.ts";
 
 export interface ServerOptions {
   readonly dataDirectory: string;
+  /** The directory goes at the end: attempts that nobody could take up again end with the server. */
+  readonly ephemeral: boolean;
   readonly host: string;
   readonly port: number;
   readonly acceptsLocalAddress: (address: string) => boolean;
@@ -151,7 +153,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     port,
     executor,
     close: async () => {
-      await engine.stop();
+      await engine.stop({ endAttempts: options.ephemeral });
       feed.close();
       await listener.close();
       await store.close();

@@ -37,7 +37,7 @@ suite("the page's pure BYOI on podman", { skip: skip ?? false }, () => {
     python = stockPython();
     registry = await startRegistry(join(scratch, "registry"));
     env = await insecureRegistryEnv(scratch, registry.host);
-    await writeStandInWheel(python, join(scratch, "wheels"), "torch", "2.1.2");
+    await writeStandInWheel(python, join(scratch, "wheels"), "torch", "2.1.2+cpu");
     context = join(scratch, "pure_byoi");
     await writeProgram(context, programFiles());
     await buildAndPush("data-prep", "latest");
@@ -95,9 +95,10 @@ suite("the page's pure BYOI on podman", { skip: skip ?? false }, () => {
     } finally {
       await containers.stop();
     }
-    const seen = [...(await containers.stop()).values()];
-    const url = result.stdout.split("\n").find((line) => line.startsWith("http")) ?? "";
-    return { result: succeeded(result), url, name: url.split("/").at(-1) ?? "", seen };
+    const url = result.stdout.split("\n").find((line) => line.startsWith("http"))?.trim() ?? "";
+    const name = url.split("/").at(-1) ?? "";
+    const seen = [...(await containers.stop()).values()].filter((container) => container.run === name);
+    return { result: succeeded(result), url, name, seen };
   }
 
   const OUTPUT = `
@@ -191,8 +192,8 @@ print(json.dumps({"outputs": list(run.outputs()), "actions": sorted(a.task_name 
       env: { FLYTECTL_CONFIG: server.config, ...env, UV_SYSTEM_CERTS: "1", UV_NATIVE_TLS: "1" },
       timeoutMs: 300_000,
     });
-    const seen = [...(await containers.stop()).values()];
     const name = succeeded(result).stdout.trim().split("/").at(-1) ?? "";
+    const seen = [...(await containers.stop()).values()].filter((container) => container.run === name);
     assert.deepEqual((await outcome(server, name)).outputs, [11]);
     await assertTeams(seen, { prepare: await pushedDigest("data-prep"), train: await pushedDigest("training") });
   });
@@ -271,13 +272,14 @@ import sys, flyte, flyte.remote
 flyte.init_from_config(sys.argv[1])
 run = flyte.run(flyte.remote.Task.get("data-prep.prepare", version="1.0.0"), raw="Hello World")
 run.wait()
-print(run.outputs()[0])
+print(run.name, run.outputs()[0])
 `,
     });
     const containers = watchContainers(ENGINE);
     const result = succeeded(await runProgram(python, [join(scratch, "deployed.py"), server.config], { cwd: scratch }));
-    const seen = [...(await containers.stop()).values()];
-    assert.equal(result.stdout.trim().split("\n").at(-1), "11.0");
+    const [name, output] = (result.stdout.trim().split("\n").at(-1) ?? "").split(" ");
+    const seen = [...(await containers.stop()).values()].filter((container) => container.run === name);
+    assert.equal(output, "11.0");
     await assertTeams(seen, { prepare: await pushedDigest("data-prep"), train: await pushedDigest("training") });
   });
 

@@ -104,9 +104,10 @@ suite("the page's remote builder on podman", { skip: skip ?? false }, () => {
     await writeProgram(program, { ...files(), ...changes });
     const containers = watchContainers(ENGINE);
     const result = await client(python, ["main.py"]);
-    const seen = [...(await containers.stop()).values()];
     const url = result.stdout.split("\n").find((line) => line.startsWith("http")) ?? "";
-    return { result: succeeded(result), name: url.trim().split("/").at(-1) ?? "", seen };
+    const name = url.trim().split("/").at(-1) ?? "";
+    const seen = [...(await containers.stop()).values()].filter((container) => container.run === name);
+    return { result: succeeded(result), name, seen };
   }
 
   async function outputs(name: string): Promise<unknown[]> {
@@ -193,13 +194,14 @@ import sys, flyte, flyte.remote
 flyte.init_from_config(sys.argv[1])
 run = flyte.run(flyte.remote.Task.get("data-prep.prepare", version="3.0.0"), raw="Hello World")
 run.wait()
-print(run.outputs()[0])
+print(run.name, run.outputs()[0])
 `,
     });
     const containers = watchContainers(ENGINE);
     const result = succeeded(await client(python, ["remote.py", server.config]));
-    const seen = [...(await containers.stop()).values()];
-    assert.equal(result.stdout.trim().split("\n").at(-1), "11.0");
+    const [name, output] = (result.stdout.trim().split("\n").at(-1) ?? "").split(" ");
+    const seen = [...(await containers.stop()).values()].filter((container) => container.run === name);
+    assert.equal(output, "11.0");
     for (const task of ["prepare", "train"]) {
       const container = of(seen, task);
       assert.ok(!container.command.includes("--tgz"), "no code is sent");

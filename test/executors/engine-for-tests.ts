@@ -1,6 +1,6 @@
 /** The real engine for tests, or the reason why there is none. REQUIRE_ENGINES=podman,docker makes that a failure. */
 import { findEngine, type FoundEngine } from "../../src/executors/container/find-engine.ts";
-import type { EngineName } from "../../src/executors/container/engine-api.ts";
+import type { EngineName } from "../../src/executors/container/engine-types.ts";
 import { messageOf } from "../../src/domain/errors.ts";
 import { silentLogger } from "../../src/lib/log.ts";
 

@@ -57,6 +57,7 @@ export async function insecureRegistryEnv(directory: string, registry: string): 
 /** What the engine says of a container of a run. */
 export interface SeenContainer {
   readonly id: string;
+  readonly run: string;
   readonly action: string;
   readonly taskModule: string;
   /** Of the reference that the container was made from: what the registry calls the image. */
@@ -123,6 +124,7 @@ async function look(engine: EngineCommand, id: string): Promise<SeenContainer | 
   const entrypoint = config.Entrypoint ?? [];
   return {
     id: container.Id,
+    run: config.Labels["dev.boxkite.run"] ?? "",
     action: config.Labels["dev.boxkite.action"] ?? "",
     taskModule: (config.Cmd ?? []).slice(-4).join(" "),
     imageDigest: (container.ImageName ?? config.Image ?? "").split("@")[1] ?? "",

@@ -1,6 +1,7 @@
 /** What an ended container means for its attempt. */
 import type { AttemptExit, AttemptSpec } from "../executor.ts";
-import type { ContainerState, EngineApi, EngineInfo } from "./engine-api.ts";
+import type { EngineApi } from "./engine-api.ts";
+import type { ContainerState, EngineInfo } from "./engine-types.ts";
 import { kernelKilledForMemory } from "./kernel-log.ts";
 import type { LogWriter } from "./log-writer.ts";
 import { execFormatFailure } from "./start-failure.ts";

@@ -7,7 +7,8 @@ import type { AttemptKey, Executor, ResolvedImage } from "../executor.ts";
 import { AttemptWatch, stopContainer, type AttemptWatchContext } from "./attempt-watch.ts";
 import { createContainerEvents } from "./container-events.ts";
 import { containerName, keyOfLabels, LABEL } from "./container-spec.ts";
-import type { EngineApi, EngineInfo } from "./engine-api.ts";
+import type { EngineApi } from "./engine-api.ts";
+import type { EngineInfo } from "./engine-types.ts";
 import { createImagePuller } from "./image-puller.ts";
 import { resolveImage } from "./resolve-image.ts";
 

@@ -1,7 +1,7 @@
 /** From an attempt to what the engine is asked to create, and back from labels to the attempt. */
 import { createHash } from "node:crypto";
 import type { AttemptExit, AttemptKey, AttemptSpec } from "../executor.ts";
-import type { EngineInfo, EngineName } from "./engine-api.ts";
+import type { EngineInfo, EngineName } from "./engine-types.ts";
 
 export const LABEL = {
   instance: "dev.boxkite.instance",

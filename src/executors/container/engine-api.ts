@@ -12,84 +12,31 @@ import {
   type CallOptions,
   type EngineHttp,
 } from "./engine-http.ts";
+import {
+  decodeContainer,
+  decodeImage,
+  decodeInfo,
+  decodeNetwork,
+  decodeSummary,
+  decodeVersion,
+  parse,
+  textOf,
+  type EngineVersion,
+  type Raw,
+} from "./engine-decode.ts";
+import type {
+  ContainerState,
+  ContainerSummary,
+  CreateResult,
+  EngineEvent,
+  EngineInfo,
+  EngineName,
+  ImageDetails,
+  NetworkDetails,
+  PullOptions,
+} from "./engine-types.ts";
 import { readJsonLines } from "./json-lines.ts";
 
-export type EngineName = "podman" | "docker";
-
-export interface EngineInfo {
-  readonly architecture: string;
-  readonly os: string;
-  readonly cpus: number;
-  readonly memoryBytes: number;
-  readonly rootless: boolean;
-  readonly cgroupVersion: "1" | "2" | undefined;
-  /** Whether memory limits can include swap. */
-  readonly swapLimit: boolean;
-  /** E.g. "debian", "Docker Desktop". */
-  readonly operatingSystem: string;
-}
-
-export interface ContainerState {
-  readonly id: string;
-  readonly status: string;
-  readonly running: boolean;
-  readonly exitCode: number;
-  readonly oomKilled: boolean;
-  readonly error: string;
-  /** Undefined where it never started / has not ended. */
-  readonly startedAt: number | undefined;
-  readonly endedAt: number | undefined;
-  readonly image: string;
-  readonly labels: Readonly<Record<string, string>>;
-}
-
-export interface ContainerSummary {
-  readonly id: string;
-  readonly state: string;
-  readonly labels: Readonly<Record<string, string>>;
-}
-
-export interface ImageDetails {
-  readonly id: string;
-  readonly repoDigests: readonly string[];
-  readonly architecture: string;
-  readonly os: string;
-  readonly createdAt: string | undefined;
-}
-
-export interface NetworkDetails {
-  readonly name: string;
-  readonly driver: string;
-  readonly gateways: readonly string[];
-}
-
-export interface EngineEvent {
-  readonly action: string;
-  readonly containerId: string;
-}
-
-export type CreateResult =
-  | { readonly kind: "created"; readonly id: string }
-  /** A container of this name is there already. */
-  | { readonly kind: "exists" }
-  | { readonly kind: "image_missing" };
-
-export interface PullOptions {
-  /** Content of X-Registry-Auth. */
-  readonly auth?: string | undefined;
-  readonly signal?: AbortSignal | undefined;
-  readonly onProgress?: ((line: PullProgress) => void) | undefined;
-}
-
-export interface PullProgress {
-  readonly id: string;
-  readonly status: string;
-  readonly current?: number;
-  readonly total?: number;
-}
-
-/** Newest version of the API that this client was written against. */
-const MAX_API_VERSION = "1.47";
 const CONNECT_TIMEOUT_MS = 5_000;
 
 export interface EngineApi {
@@ -152,12 +99,6 @@ export async function connectEngine(address: EngineAddress): Promise<EngineApi> 
   }
 }
 
-interface EngineVersion {
-  readonly engine: EngineName;
-  readonly version: string;
-  readonly apiVersion: string;
-}
-
 function createEngineApi(http: EngineHttp, { engine, version, apiVersion }: EngineVersion): EngineApi {
   const prefix = `/v${apiVersion}`;
   const container = (id: string, verb = "") => `${prefix}/containers/${encodeURIComponent(id)}${verb}`;
@@ -217,7 +158,7 @@ function createEngineApi(http: EngineHttp, { engine, version, apiVersion }: Engi
     createContainer: async (name, body) => {
       const path = `${prefix}/containers/create`;
       const { status, text } = await http.call("POST", path, { query: { name }, body });
-      if (status === 201) return { kind: "created", id: String(parse(text).Id) };
+      if (status === 201) return { kind: "created", id: textOf(parse(text).Id) };
       if (status === 409) return { kind: "exists" };
       // The engines use 404 here for a missing image only.
       if (status === 404) return { kind: "image_missing" };
@@ -287,13 +228,16 @@ async function readPull(
   for await (const raw of readJsonLines(response)) {
     const line = raw as Raw;
     if (line.error !== undefined || line.errorDetail !== undefined) {
-      failure = String((line.errorDetail as Raw | undefined)?.message ?? line.error);
+      failure = textOf(
+        (line.errorDetail as Raw | undefined)?.message ?? line.error,
+        "the engine gave no reason",
+      );
       continue;
     }
     const detail = line.progressDetail as Raw | undefined;
     onProgress?.({
-      id: String(line.id ?? ""),
-      status: String(line.status ?? ""),
+      id: textOf(line.id),
+      status: textOf(line.status),
       ...(typeof detail?.current === "number" && { current: detail.current }),
       ...(typeof detail?.total === "number" && { total: detail.total }),
     });
@@ -306,118 +250,8 @@ async function* decodeEvents(response: AsyncIterable<Buffer>): AsyncGenerator<En
     const line = raw as Raw;
     const actor = line.Actor as Raw | undefined;
     yield {
-      action: String(line.Action ?? line.status ?? ""),
-      containerId: String(actor?.ID ?? line.id ?? ""),
+      action: textOf(line.Action ?? line.status),
+      containerId: textOf(actor?.ID ?? line.id),
     };
   }
-}
-
-/** JSON of the engine: only the fields named here are read, each with a default. */
-type Raw = Readonly<Record<string, unknown>>;
-
-function parse(text: string): Raw {
-  try {
-    return JSON.parse(text) as Raw;
-  } catch (error) {
-    throw new BoxkiteError("ENGINE_FAILED", "the container engine answered with something that is not JSON", {
-      cause: error,
-    });
-  }
-}
-
-function decodeVersion(text: string): EngineVersion | undefined {
-  let raw: Raw;
-  try {
-    raw = JSON.parse(text) as Raw;
-  } catch {
-    return undefined;
-  }
-  if (typeof raw.ApiVersion !== "string") return undefined;
-  const components = (raw.Components ?? []) as readonly Raw[];
-  const podman = components.some((component) => String(component.Name).startsWith("Podman"));
-  return {
-    engine: podman ? "podman" : "docker",
-    version: String(raw.Version ?? "unknown"),
-    apiVersion: compareVersions(raw.ApiVersion, MAX_API_VERSION) > 0 ? MAX_API_VERSION : raw.ApiVersion,
-  };
-}
-
-function compareVersions(a: string, b: string): number {
-  const [majorA = 0, minorA = 0] = a.split(".").map(Number);
-  const [majorB = 0, minorB = 0] = b.split(".").map(Number);
-  return majorA - majorB || minorA - minorB;
-}
-
-/** Docker says `x86_64`, Podman and images say `amd64`. */
-const ARCHITECTURES: Readonly<Record<string, string>> = { x86_64: "amd64", aarch64: "arm64", armv7l: "arm" };
-
-function decodeInfo(raw: Raw): EngineInfo {
-  const architecture = String(raw.Architecture ?? "");
-  const options = (raw.SecurityOptions ?? []) as readonly string[];
-  return {
-    architecture: ARCHITECTURES[architecture] ?? architecture,
-    os: String(raw.OSType ?? "linux"),
-    cpus: Number(raw.NCPU ?? 0),
-    memoryBytes: Number(raw.MemTotal ?? 0),
-    rootless: raw.Rootless === true || options.some((option) => option.startsWith("name=rootless")),
-    cgroupVersion: raw.CgroupVersion === "1" || raw.CgroupVersion === "2" ? raw.CgroupVersion : undefined,
-    swapLimit: raw.SwapLimit === true,
-    operatingSystem: String(raw.OperatingSystem ?? ""),
-  };
-}
-
-function decodeImage(raw: Raw): ImageDetails {
-  return {
-    id: String(raw.Id),
-    repoDigests: (raw.RepoDigests ?? []) as readonly string[],
-    architecture: String(raw.Architecture ?? ""),
-    os: String(raw.Os ?? "linux"),
-    createdAt: typeof raw.Created === "string" ? raw.Created : undefined,
-  };
-}
-
-/** Not running in the engines' words, but not ended either. */
-const UNENDED = new Set(["paused", "stopping", "restarting"]);
-
-function decodeContainer(raw: Raw): ContainerState {
-  const state = (raw.State ?? {}) as Raw;
-  const config = (raw.Config ?? {}) as Raw;
-  return {
-    id: String(raw.Id),
-    status: String(state.Status ?? ""),
-    running: state.Running === true || UNENDED.has(String(state.Status)),
-    exitCode: Number(state.ExitCode ?? 0),
-    oomKilled: state.OOMKilled === true,
-    error: String(state.Error ?? ""),
-    startedAt: decodeTime(state.StartedAt),
-    endedAt: decodeTime(state.FinishedAt),
-    image: String(raw.Image ?? ""),
-    labels: (config.Labels ?? {}) as Readonly<Record<string, string>>,
-  };
-}
-
-/** The engines write the year 1 for "never". */
-function decodeTime(value: unknown): number | undefined {
-  const time = typeof value === "string" ? Date.parse(value) : Number.NaN;
-  return Number.isNaN(time) || time <= 0 ? undefined : time;
-}
-
-function decodeSummary(raw: Raw): ContainerSummary {
-  return {
-    id: String(raw.Id),
-    state: String(raw.State ?? ""),
-    labels: (raw.Labels ?? {}) as Readonly<Record<string, string>>,
-  };
-}
-
-function decodeNetwork(raw: Raw): NetworkDetails {
-  const ipam = (raw.IPAM ?? {}) as Raw;
-  const configs = (ipam.Config ?? []) as readonly Raw[];
-  return {
-    name: String(raw.Name ?? ""),
-    driver: String(raw.Driver ?? ""),
-    gateways: configs.flatMap((config) =>
-      typeof config.Gateway === "string" && config.Gateway ? [config.Gateway] : [],
-    ),
-  };
 }

@@ -1,6 +1,13 @@
 /** From the engines' JSON to our own words for it. */
 import { BoxkiteError } from "../../domain/errors.ts";
-import type { ContainerState, ContainerSummary, EngineInfo, EngineName, ImageDetails, NetworkDetails } from "./engine-types.ts";
+import type {
+  ContainerState,
+  ContainerSummary,
+  EngineInfo,
+  EngineName,
+  ImageDetails,
+  NetworkDetails,
+} from "./engine-types.ts";
 
 /** Newest version of the API that this client was written against. */
 const MAX_API_VERSION = "1.47";
@@ -51,7 +58,7 @@ function compareVersions(a: string, b: string): number {
 const ARCHITECTURES: Readonly<Record<string, string>> = { x86_64: "amd64", aarch64: "arm64", armv7l: "arm" };
 
 export function decodeInfo(raw: Raw): EngineInfo {
-  const architecture = textOf(raw.Architecture, "");
+  const architecture = textOf(raw.Architecture);
   const options = (raw.SecurityOptions ?? []) as readonly string[];
   return {
     architecture: ARCHITECTURES[architecture] ?? architecture,
@@ -61,7 +68,7 @@ export function decodeInfo(raw: Raw): EngineInfo {
     rootless: raw.Rootless === true || options.some((option) => option.startsWith("name=rootless")),
     cgroupVersion: raw.CgroupVersion === "1" || raw.CgroupVersion === "2" ? raw.CgroupVersion : undefined,
     swapLimit: raw.SwapLimit === true,
-    operatingSystem: textOf(raw.OperatingSystem, ""),
+    operatingSystem: textOf(raw.OperatingSystem),
   };
 }
 
@@ -69,7 +76,7 @@ export function decodeImage(raw: Raw): ImageDetails {
   return {
     id: textOf(raw.Id),
     repoDigests: (raw.RepoDigests ?? []) as readonly string[],
-    architecture: textOf(raw.Architecture, ""),
+    architecture: textOf(raw.Architecture),
     os: textOf(raw.Os, "linux"),
     createdAt: typeof raw.Created === "string" ? raw.Created : undefined,
   };
@@ -83,14 +90,14 @@ export function decodeContainer(raw: Raw): ContainerState {
   const config = (raw.Config ?? {}) as Raw;
   return {
     id: textOf(raw.Id),
-    status: textOf(state.Status, ""),
+    status: textOf(state.Status),
     running: state.Running === true || UNENDED.has(textOf(state.Status)),
     exitCode: Number(state.ExitCode ?? 0),
     oomKilled: state.OOMKilled === true,
-    error: textOf(state.Error, ""),
+    error: textOf(state.Error),
     startedAt: decodeTime(state.StartedAt),
     endedAt: decodeTime(state.FinishedAt),
-    image: textOf(raw.Image, ""),
+    image: textOf(raw.Image),
     labels: (config.Labels ?? {}) as Readonly<Record<string, string>>,
   };
 }
@@ -104,7 +111,7 @@ function decodeTime(value: unknown): number | undefined {
 export function decodeSummary(raw: Raw): ContainerSummary {
   return {
     id: textOf(raw.Id),
-    state: textOf(raw.State, ""),
+    state: textOf(raw.State),
     labels: (raw.Labels ?? {}) as Readonly<Record<string, string>>,
   };
 }
@@ -113,8 +120,8 @@ export function decodeNetwork(raw: Raw): NetworkDetails {
   const ipam = (raw.IPAM ?? {}) as Raw;
   const configs = (ipam.Config ?? []) as readonly Raw[];
   return {
-    name: textOf(raw.Name, ""),
-    driver: textOf(raw.Driver, ""),
+    name: textOf(raw.Name),
+    driver: textOf(raw.Driver),
     gateways: configs.flatMap((config) =>
       typeof config.Gateway === "string" && config.Gateway ? [config.Gateway] : [],
     ),

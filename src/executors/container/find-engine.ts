@@ -10,7 +10,8 @@ import { promisify } from "node:util";
 import { BoxkiteError, messageOf } from "../../domain/errors.ts";
 import type { Logger } from "../../lib/log.ts";
 import { parseEngineAddress, type EngineAddress } from "./engine-address.ts";
-import { connectEngine, type EngineApi, type EngineName } from "./engine-api.ts";
+import { connectEngine, type EngineApi } from "./engine-api.ts";
+import type { EngineName } from "./engine-types.ts";
 import { findProgram, startPodmanService } from "./podman-service.ts";
 
 export type EngineWish = "auto" | EngineName;

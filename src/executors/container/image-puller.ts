@@ -5,7 +5,8 @@ import { registryAuthHeader, type CredentialSource } from "../../images/registry
 import type { RegistryClient } from "../../images/registry/registry-client.ts";
 import { isLoopbackHost } from "../../images/registry/registry-http.ts";
 import type { ResolvedImage } from "../executor.ts";
-import type { EngineApi, PullProgress } from "./engine-api.ts";
+import type { EngineApi } from "./engine-api.ts";
+import type { PullProgress } from "./engine-types.ts";
 
 export interface ImagePullerOptions {
   readonly api: EngineApi;

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { EngineApi, EngineInfo, NetworkDetails } from "./engine-api.ts";
+import type { EngineApi } from "./engine-api.ts";
+import type { EngineInfo, NetworkDetails } from "./engine-types.ts";
 import { readEngineNetwork } from "./network.ts";
 
 const bridge = (name: string, gateway: string): NetworkDetails => ({

@@ -1,6 +1,7 @@
 /** How containers reach this machine, and which connections may be theirs. */
 import { networkInterfaces } from "node:os";
-import type { EngineApi, EngineInfo } from "./engine-api.ts";
+import type { EngineApi } from "./engine-api.ts";
+import type { EngineInfo } from "./engine-types.ts";
 
 /** A host by which a container may reach this machine. */
 export interface HostCandidate {

@@ -16,7 +16,8 @@ export interface PodmanService {
   close(): Promise<void>;
 }
 
-const START_TIMEOUT_MS = 15_000;
+/** Usually half a second; with a lock of the storage held by a build or pull elsewhere, as long as that takes. */
+const START_TIMEOUT_MS = 60_000;
 /** A socket's path may have 107 bytes; the directory's own name and the socket's come on top. */
 const MAX_DIRECTORY_BYTES = 80;
 

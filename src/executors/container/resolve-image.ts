@@ -10,7 +10,8 @@ import {
 import { formatPlatform, type Platform } from "../../images/registry/platform.ts";
 import type { RegistryClient } from "../../images/registry/registry-client.ts";
 import type { ResolvedImage } from "../executor.ts";
-import type { EngineApi, ImageDetails } from "./engine-api.ts";
+import type { EngineApi } from "./engine-api.ts";
+import type { ImageDetails } from "./engine-types.ts";
 
 export interface ImageSources {
   readonly api: EngineApi;

@@ -1,0 +1,5 @@
+/** Loads all that `boxkite up` loads, as `boxkite` does it, and ends: the floor under its start. */
+import { enableCompileCache } from "node:module";
+
+enableCompileCache();
+await import("../../src/cli/up.ts");

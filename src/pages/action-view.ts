@@ -1,0 +1,35 @@
+/** What is read to show one action. */
+import { ROOT_ACTION, type RunKey } from "../domain/ids.ts";
+import type { ServiceContext } from "../services/context.ts";
+import { detailSources } from "../services/records.ts";
+import type { RunImage } from "../store/store.ts";
+import type { DetailSources } from "../wire/details.ts";
+import { readValues, type ActionValues } from "./action-values.ts";
+
+export interface ActionView extends DetailSources {
+  /** The image that the run pinned for this action's task, once it is resolved. */
+  readonly image: RunImage | undefined;
+  readonly values: ActionValues;
+  readonly nowMs: number;
+}
+
+/** Undefined where the run has no such action. */
+export async function readAction(context: ServiceContext, key: RunKey, action: string): Promise<ActionView | undefined> {
+  const { store, clock } = context;
+  const record = await store.getAction({ ...key, action });
+  if (record === undefined) return undefined;
+  const [sources, images, values] = await Promise.all([
+    detailSources(store, record),
+    store.runImages(record.runId),
+    readValues(context, record),
+  ]);
+  const wanted = sources.spec?.definition.image;
+  const pinned = images.find((image) => image.reference === wanted);
+  return { ...sources, image: sources.attempts.at(-1)?.image ?? pinned, values, nowMs: clock.now() };
+}
+
+/** The action that `?i=` names; names with `::` are groups of other consoles, shown as the whole run. */
+export function chosenAction(query: URLSearchParams): string {
+  const name = query.get("i") ?? "";
+  return name === "" || name.includes("::") ? ROOT_ACTION : name;
+}

@@ -1,0 +1,31 @@
+/** An error as it is shown: what happened, whose it is, and, set apart, what to do about it. */
+import type { ActionError } from "../domain/action.ts";
+import { html, type Html } from "./html.ts";
+
+/** Messages carry their hint at the end (domain/outcome.ts). */
+const HINT = "; hint: ";
+
+const BLAME = {
+  user: "in the task or its image",
+  system: "in the machinery, not in the task",
+  unknown: "",
+} as const satisfies Record<ActionError["kind"], string>;
+
+export function errorBox(title: string, error: ActionError): Html {
+  const { message, hint } = splitHint(error.message);
+  const blame = BLAME[error.kind];
+  return html`<div class="box error">
+<p class="box-title">${title} <code>${error.code}</code>${blame !== "" && html` <span class="quiet">${blame}</span>`}</p>
+<pre class="message" tabindex="0" role="region" aria-label="Error message">${message}</pre>
+${hint !== undefined && html`<p class="hint"><strong>What to do</strong> ${hint}</p>`}
+</div>`;
+}
+
+export function splitHint(text: string): { readonly message: string; readonly hint: string | undefined } {
+  const at = text.lastIndexOf(HINT);
+  return at < 0 ? { message: text, hint: undefined } : { message: text.slice(0, at), hint: text.slice(at + HINT.length) };
+}
+
+export function noteBox(title: string, text: string): Html {
+  return html`<div class="box note"><p class="box-title">${title}</p><p class="text">${text}</p></div>`;
+}

@@ -1,0 +1,46 @@
+/** What every page has around its content. */
+import { html, type Child, type Html } from "./html.ts";
+import { ASSETS_PATH, HOME_PATH } from "./paths.ts";
+
+export interface Crumb {
+  readonly text: string;
+  readonly path: string;
+}
+
+export interface PageParts {
+  readonly title: string;
+  /** Links up, from the outermost; the page itself is not among them. */
+  readonly crumbs: readonly Crumb[];
+  readonly main: Child;
+  readonly script?: string;
+  /** What the script has to know, as data attributes of the body. */
+  readonly data?: Readonly<Record<string, string>>;
+}
+
+export function layout({ title, crumbs, main, script, data = {} }: PageParts): (nonce: string) => Html {
+  const attributes = Object.entries(data).map(([name, value]) => html` data-${name}="${value}"`);
+  return (nonce) => html`<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>${title}</title>
+<link rel="icon" href="${ASSETS_PATH}icon.svg" type="image/svg+xml">
+<link rel="stylesheet" href="${ASSETS_PATH}pages.css" nonce="${nonce}">
+${script !== undefined && html`<script type="module" src="${ASSETS_PATH}${script}" nonce="${nonce}"></script>`}
+</head>
+<body${attributes}>
+<a class="skip" href="#main">Skip to content</a>
+<header class="top">
+<nav aria-label="Where you are"><ol class="crumbs">
+<li><a class="brand" href="${HOME_PATH}">Boxkite</a></li>
+${crumbs.map((crumb) => html`<li><a href="${crumb.path}">${crumb.text}</a></li>`)}
+</ol></nav>
+<p id="connection" class="connection" role="status"></p>
+</header>
+<main id="main" tabindex="-1">
+${main}
+</main>
+</body>
+</html>`;
+}

@@ -1,0 +1,66 @@
+/** The addresses of the pages, and which page an address names. Clients print them: `run.url` of the SDK. */
+import { ROOT_ACTION, type ProjectKey, type RunKey } from "../domain/ids.ts";
+
+export const HOME_PATH = "/v2";
+export const ASSETS_PATH = "/v2/assets/";
+
+export type Place =
+  | { readonly page: "home" }
+  | { readonly page: "asset"; readonly name: string }
+  | { readonly page: "project"; readonly key: ProjectKey }
+  | { readonly page: "runs"; readonly key: ProjectKey }
+  | { readonly page: "run" | "stream" | "log" | "abort"; readonly key: RunKey }
+  | { readonly page: "unknown" };
+
+export function runsPath(key: ProjectKey): string {
+  return `/v2/domain/${encodeURIComponent(key.domain)}/project/${encodeURIComponent(key.project)}/runs`;
+}
+
+export function runPath(key: RunKey): string {
+  return `${runsPath(key)}/${encodeURIComponent(key.run)}`;
+}
+
+/** The run's page with an action, or one of its attempts, chosen. */
+export function actionPath(key: RunKey, action: string, attempt?: number): string {
+  const query = new URLSearchParams();
+  if (action !== ROOT_ACTION) query.set("i", action);
+  if (attempt !== undefined) query.set("attempt", String(attempt));
+  return query.size === 0 ? runPath(key) : `${runPath(key)}?${query}`;
+}
+
+export function abortPath(key: RunKey, action: string): string {
+  return `${runPath(key)}/abort?i=${encodeURIComponent(action)}`;
+}
+
+export function logPath(key: RunKey, action: string, attempt: number): string {
+  return `${runPath(key)}/log?i=${encodeURIComponent(action)}&attempt=${attempt}`;
+}
+
+const PROJECT = /^\/v2\/domain\/([^/]+)\/project\/([^/]+)(?:\/(.*))?$/u;
+const RUN = /^runs\/([^/]+)(?:\/(stream|log|abort))?$/u;
+
+/** Undefined for what is not below /v2. */
+export function parsePath(path: string): Place | undefined {
+  if (path === HOME_PATH || path === "/v2/" || path === "/v2/projects") return { page: "home" };
+  if (path.startsWith(ASSETS_PATH)) return { page: "asset", name: path.slice(ASSETS_PATH.length) };
+  if (!path.startsWith("/v2/")) return undefined;
+  const [, domain, project, rest = ""] = PROJECT.exec(path) ?? [];
+  const key = { domain: decoded(domain), project: decoded(project) };
+  if (key.domain === "" || key.project === "") return { page: "unknown" };
+  const inside = rest.replace(/\/$/u, "");
+  if (inside === "") return { page: "project", key };
+  if (inside === "runs") return { page: "runs", key };
+  const [, name, part] = RUN.exec(inside) ?? [];
+  const run = decoded(name);
+  if (run === "") return { page: "unknown" };
+  return { page: (part ?? "run") as "run" | "stream" | "log" | "abort", key: { ...key, run } };
+}
+
+/** Empty for what is no name, which nothing is called. */
+function decoded(text: string | undefined): string {
+  try {
+    return decodeURIComponent(text ?? "");
+  } catch {
+    return "";
+  }
+}

@@ -1,0 +1,83 @@
+/** The page of a run: its actions as a tree, and one of them in detail. */
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { ROOT_ACTION, type RunKey } from "../domain/ids.ts";
+import type { ServiceContext } from "../services/context.ts";
+import { requireAction, requireRun } from "../services/records.ts";
+import { chosenAction, readAction, type ActionView } from "./action-view.ts";
+import { html, type Html } from "./html.ts";
+import { layout, type Crumb } from "./layout.ts";
+import { sendProblem } from "./not-found.ts";
+import { actionPath, runPath, runsPath } from "./paths.ts";
+import { numberIn, queryOf, sendPage } from "./respond.ts";
+import { runHead } from "./run-section.ts";
+import { actionSections, sectionHtml, SECTION_NAMES } from "./sections.ts";
+
+/** Throws RUN_NOT_FOUND. */
+export async function sendRunPage(
+  context: ServiceContext,
+  request: IncomingMessage,
+  response: ServerResponse,
+  key: RunKey,
+): Promise<void> {
+  const query = queryOf(request);
+  const run = await requireRun(context.store, key);
+  const name = chosenAction(query);
+  const [root, view] = await Promise.all([
+    requireAction(context.store, { ...key, action: ROOT_ACTION }),
+    readAction(context, key, name),
+  ]);
+  if (view === undefined) {
+    sendProblem(response, {
+      status: 404,
+      title: "There is no such action",
+      text: `Run ${key.run} has no action ${name}.`,
+      crumbs: [...crumbsOf(key), { text: key.run, path: runPath(key) }],
+    });
+    return;
+  }
+  const main = html`<section id="run" class="run-head">${runHead(run, root, context.clock.now())}</section>
+<div class="panes">${treePane(view)}${detailPane(view, numberIn(query, "attempt"))}</div>`;
+  const title = `${root.displayName || key.run} · ${key.run}`;
+  sendPage(response, 200, layout({ title, crumbs: crumbsOf(key), main, script: "run.js", data: { run: runPath(key) } }));
+}
+
+export function crumbsOf(key: RunKey): Crumb[] {
+  return [{ text: `${key.project} / ${key.domain}`, path: runsPath(key) }];
+}
+
+/** Filled by the script, which keeps only the rows in view: a run may have thousands of actions. */
+function treePane({ record }: ActionView): Html {
+  return html`<section class="tree-pane" aria-labelledby="tree-title">
+<div class="pane-head"><h2 id="tree-title">Actions</h2><span id="action-count" class="quiet"></span></div>
+<noscript><p>This list is live and needs JavaScript. <a href="${actionPath(record.key, ROOT_ACTION)}">The run's own action</a> is shown without.</p></noscript>
+<div class="tree-tools">
+<input id="tree-search" type="search" placeholder="Find an action" aria-label="Find an action" autocomplete="off">
+<div id="tree-phases" class="chips" role="group" aria-label="Show only actions that are"></div>
+</div>
+<div id="tree" class="tree" role="tree" aria-labelledby="tree-title" tabindex="0"></div>
+</section>`;
+}
+
+function detailPane(view: ActionView, wantedAttempt: number | undefined): Html {
+  const { record } = view;
+  const attempt = wantedAttempt ?? record.state.attempt;
+  const sections = actionSections(view, attempt);
+  const parts = SECTION_NAMES.map((name) => [
+    sectionHtml(name, sections[name]),
+    name === "log-head" && logPane(record.kind === "task"),
+  ]);
+  return html`<article id="detail" class="detail" aria-label="The chosen action">${parts}</article>`;
+}
+
+function logPane(hasLog: boolean): Html {
+  const stream = (name: string, label: string) =>
+    html`<label><input type="checkbox" checked data-stream="${name}"> ${label}</label>`;
+  return html`<div id="log-pane" class="part log-pane"${!hasLog && html` hidden`}>
+<div class="log-tools" role="group" aria-label="Show lines of">
+${stream("stdout", "stdout")}${stream("stderr", "stderr")}${stream("system", "system")}
+<label class="follow"><input type="checkbox" checked id="log-follow"> follow</label>
+</div>
+<div id="log" class="log" role="region" tabindex="0" aria-label="Log"></div>
+<p id="log-note" class="quiet"></p>
+</div>`;
+}

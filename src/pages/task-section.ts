@@ -1,0 +1,65 @@
+/** What the action runs: its image down to the digest, its task, and what it asks for. */
+import type { ResourceAmounts } from "../domain/task.ts";
+import type { RunImage } from "../store/store.ts";
+import type { ActionView } from "./action-view.ts";
+import { formatDuration } from "./assets/duration.js";
+import { html, NOTHING, type Html } from "./html.ts";
+import { bytesText, code, facts } from "./parts.ts";
+
+export function imageSection({ image, spec }: ActionView): Html {
+  const reference = image?.reference ?? spec?.definition.image;
+  if (reference === undefined || reference === "") return NOTHING;
+  return html`<h3>Image</h3>${facts([
+    ["Reference", code(reference)],
+    ["Digest", image === undefined ? html`<span class="quiet">not resolved yet</span>` : code(image.digest)],
+    ["Runs as", image !== undefined && image.pinned !== reference && code(image.pinned)],
+    ["Found in", image && whereFound(image)],
+  ])}`;
+}
+
+function whereFound({ source, note }: RunImage): string {
+  return note === undefined ? source : `${source} (${note})`;
+}
+
+export function taskSection({ spec, record }: ActionView): Html {
+  if (spec === undefined) return NOTHING;
+  const { definition } = spec;
+  const { policy } = record;
+  const command = [...definition.command, ...definition.args];
+  const duration = (ms: number | undefined) => ms !== undefined && formatDuration(ms);
+  return html`<details data-key="task"><summary><h3>Task</h3></summary>
+${facts([
+    ["Name", code(definition.name)],
+    ["Version", code(definition.version)],
+    ["Environment", code(definition.environment)],
+    ["Requests", amounts(definition.requests)],
+    ["Limits", amounts(definition.limits)],
+    ["Shared memory", definition.sharedMemoryBytes !== undefined && bytesText(definition.sharedMemoryBytes)],
+    ["Retries", policy.userRetries > 0 && policy.userRetries],
+    ["Longest wait", duration(policy.queuedTimeoutMs)],
+    ["Longest run", duration(policy.maxRuntimeMs)],
+    ["Deadline", duration(policy.deadlineMs)],
+    ["Cache version", code(definition.cache?.version)],
+  ])}
+${command.length > 0 && html`<h4>Command</h4><pre class="message" tabindex="0" role="region" aria-label="Command">${command.join("\n")}</pre>`}
+${pairs("Environment variables", definition.env)}
+</details>`;
+}
+
+function amounts({ cpu, memoryBytes, gpu }: ResourceAmounts): string {
+  return [
+    cpu !== undefined && `${cpu} CPU`,
+    memoryBytes !== undefined && bytesText(memoryBytes),
+    gpu !== undefined && `${gpu} GPU`,
+  ]
+    .filter((text) => text !== false)
+    .join(", ");
+}
+
+/** Names with their values; nothing where there are none. */
+export function pairs(title: string, record: Readonly<Record<string, string>>): Html {
+  const list = Object.entries(record);
+  if (list.length === 0) return NOTHING;
+  const rows = list.map(([name, value]) => html`<div><dt>${name}</dt><dd><span class="text">${value}</span></dd></div>`);
+  return html`<h4>${title}</h4><dl class="values">${rows}</dl>`;
+}

@@ -1,0 +1,285 @@
+/**
+ * What goes wrong around an image, on a real engine: who is blamed, what is said, and how soon. The table
+ * that it prints is the one in docs/errors.md with seconds.
+ */
+import assert from "node:assert/strict";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, suite, test, type TestContext } from "node:test";
+import { engineCommand, engineOutput, insecureRegistryEnv, missingEngine } from "../helpers/engine.ts";
+import { missingRegistry, startRegistry, type TestRegistry } from "../helpers/registry.ts";
+import { startServer, type TestServer } from "../helpers/server.ts";
+import { runProgram, stockPython, succeeded, writeProgram } from "../helpers/stock-sdk.ts";
+
+const ENGINE = "podman";
+/** Any image with the stock runtime: the SDK's own default, or its stand-in. */
+const RUNTIME = "ghcr.io/flyteorg/flyte:py3.11-v2.12.1";
+const skip = missingRegistry() ?? missingEngine(ENGINE);
+
+interface Row {
+  readonly name: string;
+  /** The image of the failing task. */
+  readonly image: (registry: string) => string;
+  readonly task: string;
+  readonly code: RegExp;
+  readonly message: RegExp;
+  /** Class of the exception in the parent. */
+  readonly raises: string;
+  readonly copyStyle?: "none";
+}
+
+const ROWS: readonly Row[] = [
+  {
+    name: "the image does not exist",
+    image: (registry) => `${registry}/team/nope:1`,
+    task: "fine",
+    code: /^ImagePullBackOff$/u,
+    message: /team\/nope/u,
+    raises: "ImagePullBackOffError",
+  },
+  {
+    name: "the registry cannot be reached",
+    image: () => "localhost:1/team/image:1",
+    task: "fine",
+    code: /REGISTRY_UNREACHABLE|ImagePullBackOff/u,
+    message: /localhost:1/u,
+    raises: "ImagePullBackOffError",
+  },
+  {
+    name: "the reference is malformed",
+    image: (registry) => `${registry}/Team/Image:1`,
+    task: "fine",
+    code: /^InvalidImageName$/u,
+    message: /lower/u,
+    raises: "InvalidImageNameError",
+  },
+  {
+    name: "a0 is not in the image",
+    image: () => "docker.io/library/debian:12-slim",
+    task: "fine",
+    code: /^ENTRYPOINT_NOT_FOUND$/u,
+    message: /a0.*flyte.*PATH/su,
+    raises: "RuntimeUserError",
+  },
+  {
+    name: "an ENTRYPOINT that swallows its arguments",
+    image: (registry) => `${registry}/swallows:1`,
+    task: "fine",
+    code: /^NoOutputs$/u,
+    message: /ENTRYPOINT/u,
+    raises: "RuntimeUserError",
+  },
+  {
+    name: "the image is for another architecture",
+    image: (registry) => `${registry}/foreign:1`,
+    task: "fine",
+    code: /^ImagePullBackOff$|^WRONG_ARCHITECTURE$/u,
+    message: /arm64/u,
+    raises: "ImagePullBackOffError",
+  },
+  {
+    name: "the module is not in the image",
+    image: () => RUNTIME,
+    task: "fine",
+    copyStyle: "none",
+    code: /^ModuleNotFoundError$/u,
+    message: /No module named|not found/u,
+    raises: "RuntimeUserError",
+  },
+  {
+    name: "the task raised",
+    image: () => RUNTIME,
+    task: "raises",
+    code: /^ValueError$/u,
+    message: /x is 1/u,
+    raises: "RuntimeUserError",
+  },
+  {
+    name: "killed for its memory limit",
+    image: () => RUNTIME,
+    task: "hungry",
+    code: /^OOMKilled$/u,
+    message: /memory/u,
+    raises: "OOMError",
+  },
+  {
+    name: "the process ended without a word",
+    image: () => RUNTIME,
+    task: "leaves",
+    code: /^ExitCode$/u,
+    message: /code 3/u,
+    raises: "RuntimeUserError",
+  },
+];
+
+const FLOW = `
+import asyncio, atexit, os
+import flyte
+
+env = flyte.TaskEnvironment(name="broken", image=flyte.Image.from_ref_name("broken"))
+small = flyte.TaskEnvironment(
+    name="small", image=flyte.Image.from_ref_name("broken"), resources=flyte.Resources(memory=("200Mi", "200Mi"))
+)
+outer = flyte.TaskEnvironment(name="outer", image=flyte.Image.from_ref_name("runtime"), depends_on=[env, small])
+
+@env.task
+async def fine(x: int) -> int:
+    return x
+
+@env.task
+async def raises(x: int) -> int:
+    raise ValueError(f"x is {x}")
+
+@small.task
+async def hungry(x: int) -> int:
+    held = []
+    while True:
+        held.append(bytearray(10_000_000))
+
+@env.task
+async def leaves(x: int) -> int:
+    os._exit(3)
+
+@env.task
+async def leaves_late(x: int) -> int:
+    atexit.register(os._exit, 3)
+    return x
+
+@outer.task
+async def parent(task: str) -> str:
+    try:
+        await globals()[task](1)
+    except Exception as error:
+        return type(error).__name__
+    return "nothing"
+`;
+
+const MAIN = `
+import json, sys, time
+import flyte, flow
+from flyte.remote import Action, ActionDetails
+
+config, broken, runtime, task, copy_style = sys.argv[1:]
+flyte.init_from_config(config, images=(f"broken={broken}", f"runtime={runtime}"))
+context = {"copy_style": "none", "version": "1"} if copy_style == "none" else {}
+start = time.time()
+run = flyte.with_runcontext(**context).run(getattr(flow, task), x=1)
+run.wait(quiet=True)
+seconds = time.time() - start
+details = run.details().action_details
+error = details.error_info
+print(json.dumps({"phase": str(run.phase), "code": error.code, "message": error.message, "kind": error.kind, "seconds": seconds}))
+`;
+
+const PARENT = `
+import json, sys
+import flyte, flow
+config, broken, runtime, task = sys.argv[1:]
+flyte.init_from_config(config, images=(f"broken={broken}", f"runtime={runtime}"))
+run = flyte.run(flow.parent, task=task)
+run.wait(quiet=True)
+print(json.dumps({"raised": run.outputs()[0]}))
+`;
+
+interface Told {
+  readonly phase: string;
+  readonly code: string;
+  readonly message: string;
+  readonly kind: number;
+  readonly seconds: number;
+}
+
+suite("errors on podman", { skip: skip ?? false }, () => {
+  const cleanups: (() => unknown)[] = [];
+  const table: string[] = [];
+  let scratch = "";
+  let python = "";
+  let registry: TestRegistry;
+  let server: TestServer;
+
+  before(async () => {
+    scratch = await mkdtemp(join(tmpdir(), "boxkite-errors-"));
+    python = stockPython();
+    registry = await startRegistry(join(scratch, "registry"));
+    const env = await insecureRegistryEnv(scratch, registry.host);
+    await writeProgram(scratch, {
+      "flow.py": FLOW,
+      "main.py": MAIN,
+      "parent.py": PARENT,
+      "swallows/Containerfile": `FROM ${RUNTIME}\nENTRYPOINT ["true"]\n`,
+      "foreign/Containerfile": "FROM scratch\nCOPY Containerfile /\n",
+    });
+    for (const [name, platform] of [["swallows", []], ["foreign", ["--platform", "linux/arm64"]]] as const) {
+      const image = `${registry.host}/${name}:1`;
+      await engineOutput(ENGINE, ["build", "--pull=never", ...platform, "-t", image, join(scratch, name)], env);
+      await engineOutput(ENGINE, ["push", image], env);
+      await engineCommand(ENGINE, ["rmi", "--force", image]);
+    }
+    server = await startServer({ after: (end: () => unknown) => cleanups.push(end) } as unknown as TestContext, {
+      args: ["--engine", ENGINE, "--ephemeral"],
+      env,
+    });
+  });
+
+  after(async () => {
+    for (const end of cleanups.toReversed()) await end();
+    await registry?.stop();
+    const list = await engineCommand(ENGINE, ["images", "--quiet", "--filter", `reference=${registry?.host}/*`]);
+    for (const id of new Set(list.stdout.split("\n").filter(Boolean))) await engineCommand(ENGINE, ["rmi", "--force", id]);
+    await rm(scratch, { recursive: true, force: true });
+    console.log(["what happened | phase | code | kind | seconds", ...table].join("\n"));
+  });
+
+  const told = async (image: string, task: string, copyStyle = ""): Promise<Told> => {
+    const args = ["main.py", server.config, image, RUNTIME, task, copyStyle];
+    const result = succeeded(await runProgram(python, args, { cwd: scratch }));
+    return JSON.parse(result.stdout.trim().split("\n").at(-1) ?? "") as Told;
+  };
+
+  for (const row of ROWS) {
+    test(row.name, async () => {
+      const error = await told(row.image(registry.host), row.task, row.copyStyle);
+      table.push([row.name, error.phase, error.code, error.kind === 1 ? "user" : "system", error.seconds.toFixed(1)].join(" | "));
+      assert.match(error.phase.toLowerCase(), /failed/u);
+      assert.match(error.code, row.code);
+      assert.match(error.message, row.message);
+      if (row.code.source !== "REGISTRY_UNREACHABLE|ImagePullBackOff") assert.equal(error.kind, 1);
+      assert.ok(error.message.length < 20_000);
+      assert.ok(error.seconds < 40, `told after ${error.seconds} s`);
+    });
+  }
+
+  test("the parent gets the SDK's own exception", async () => {
+    for (const row of ROWS.filter(({ name }) => /does not exist|a0 is not|memory/u.test(name))) {
+      const args = ["parent.py", server.config, row.image(registry.host), RUNTIME, row.task];
+      const result = succeeded(await runProgram(python, args, { cwd: scratch }));
+      assert.equal((JSON.parse(result.stdout.trim().split("\n").at(-1) ?? "") as { raised: string }).raised, row.raises, row.name);
+    }
+  });
+
+  test("a crash on the way out does not fail an action that completed", async () => {
+    const args = ["parent.py", server.config, RUNTIME, RUNTIME, "leaves_late"];
+    const result = succeeded(await runProgram(python, args, { cwd: scratch }));
+    assert.match(result.stdout, /"raised": "nothing"/u);
+  });
+
+  test("the bridge gets in, this machine's other addresses do not", async () => {
+    const port = String(server.port);
+    const fromContainer = (host: string) =>
+      engineCommand(ENGINE, [
+        "run", "--rm", "--network=podman", "--entrypoint", "python", RUNTIME, "-c",
+        `import urllib.request; print(urllib.request.urlopen("http://${host}:${port}/healthz", timeout=5).read().decode())`,
+      ]);
+    const gateway = await engineOutput(ENGINE, ["network", "inspect", "--format", "{{(index .Subnets 0).Gateway}}", "podman"]);
+    assert.match((await fromContainer(gateway)).stdout, /ok/u);
+    const { networkInterfaces } = await import("node:os");
+    const lan = Object.entries(networkInterfaces())
+      .filter(([name]) => !/^(lo|podman|docker|cni|veth)/u.test(name))
+      .flatMap(([, addresses]) => addresses ?? [])
+      .find(({ family, internal }) => family === "IPv4" && !internal);
+    if (lan === undefined) return;
+    await assert.rejects(fetch(`http://${lan.address}:${port}/healthz`, { signal: AbortSignal.timeout(5_000) }));
+    assert.notEqual((await fromContainer(lan.address)).code, 0);
+  });
+});
