@@ -9,6 +9,8 @@ enableCompileCache();
 /** Loaded when used: the server's code is not read for `boxkite version`. */
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   up: async () => (await import("./up.ts")).up,
+  images: async () => (await import("./images/images.ts")).images,
+  doctor: async () => (await import("./doctor.ts")).doctor,
   version: async () => (await import("./version.ts")).version,
 };
 

@@ -90,7 +90,13 @@ export function requireTarget(config: InitializedConfig): {
 
 /** A module that starts a run when it is imported would do so again in every container. */
 export function refuseInContainer(what: string): void {
-  if (!sharedState().inContainer || sharedState().storage.getStore() !== undefined) return;
+  const { inContainer, storage } = sharedState();
+  if (!inContainer) return;
+  if (storage.getStore() !== undefined) {
+    throw new Error(
+      `flyte.${what}() is not supported inside a task; to run a task from here, call it: await task(inputs)`,
+    );
+  }
   throw new Error(
     `flyte.${what}() was reached while a task's container imported the module; put it under: if (import.meta.main) { … }`,
   );

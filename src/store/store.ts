@@ -188,6 +188,11 @@ export interface ProjectRecord {
   readonly createdAt: TimeMs;
 }
 
+export interface ImageUses {
+  readonly deployments: readonly TaskKey[];
+  readonly runs: readonly { readonly key: RunKey; readonly createdAt: TimeMs; readonly live: boolean }[];
+}
+
 export interface Store {
   /** A value that belongs to this store for ever, made by `create` the first time. */
   secret(name: string, create: () => string): Promise<string>;
@@ -263,6 +268,8 @@ export interface Store {
   /** Newest first; all builds without a name. */
   listBuilds(name?: string): Promise<readonly BuildRecord[]>;
   removeBuild(target: string): Promise<void>;
+  /** Deployed tasks and runs whose tasks name this image. */
+  usesOfImage(reference: string): Promise<ImageUses>;
 
   close(): Promise<void>;
 }

@@ -1,16 +1,18 @@
 /**
- * What goes wrong around an image, on a real engine: who is blamed, what is said, and how soon. The table
- * that it prints is the one in docs/errors.md with seconds.
+ * The stock SDK against a real engine: what goes wrong around an image (who is blamed, what is said, and
+ * how soon: the table that it prints is the one in docs/errors.md with seconds), who gets in from where,
+ * and a server that is killed.
  */
 import assert from "node:assert/strict";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, suite, test, type TestContext } from "node:test";
-import { engineCommand, engineOutput, insecureRegistryEnv, missingEngine } from "../helpers/engine.ts";
+import { engineCommand, engineOutput, insecureRegistryEnv, missingEngine, watchContainers } from "../helpers/engine.ts";
 import { missingRegistry, startRegistry, type TestRegistry } from "../helpers/registry.ts";
 import { startServer, type TestServer } from "../helpers/server.ts";
 import { runProgram, stockPython, succeeded, writeProgram } from "../helpers/stock-sdk.ts";
+import { until } from "../helpers/until.ts";
 
 const ENGINE = "podman";
 /** Any image with the stock runtime: the SDK's own default, or its stand-in. */
@@ -281,5 +283,49 @@ suite("errors on podman", { skip: skip ?? false }, () => {
     if (lan === undefined) return;
     await assert.rejects(fetch(`http://${lan.address}:${port}/healthz`, { signal: AbortSignal.timeout(5_000) }));
     assert.notEqual((await fromContainer(lan.address)).code, 0);
+  });
+
+  test("kill -9 of the server in mid-run: containers go on, and each attempt is one container", async (t) => {
+    const env = await insecureRegistryEnv(scratch, registry.host);
+    const data = join(scratch, "data");
+    const first = await startServer(t, { args: ["--engine", ENGINE, "--data", data], env });
+    await writeProgram(scratch, {
+      "crash/flow.py": `
+import asyncio, flyte
+env = flyte.TaskEnvironment(name="e", image="${RUNTIME}")
+
+@env.task
+async def slow(i: int) -> int:
+    print("slow began", i)
+    await asyncio.sleep(6)
+    return i
+
+@env.task
+async def parent(n: int) -> int:
+    return sum(await asyncio.gather(*[slow(i) for i in range(n)]))
+`,
+      "crash/main.py": `
+import sys, flyte, flow
+flyte.init_from_config(sys.argv[1])
+run = flyte.run(flow.parent, n=2)
+run.wait(quiet=True)
+print(run.name, run.outputs()[0])
+`,
+    });
+    const containers = watchContainers(ENGINE);
+    const client = runProgram(python, ["main.py", first.config], { cwd: join(scratch, "crash") });
+    await until(async () => {
+      const running = await engineCommand(ENGINE, ["ps", "--quiet", "--filter", `label=dev.boxkite.instance`]);
+      return running.stdout.split("\n").filter(Boolean).length >= 3;
+    });
+    await first.kill("SIGKILL");
+    await startServer(t, { args: ["--engine", ENGINE, "--data", data, "--port", String(first.port)], env });
+    const [name, output] = (succeeded(await client).stdout.trim().split("\n").at(-1) ?? "").split(" ");
+    assert.equal(output, "1");
+    const seen = [...(await containers.stop()).values()].filter((container) => container.run === name);
+    assert.equal(seen.length, 3);
+    assert.equal(new Set(seen.map((container) => container.action)).size, 3);
+    const left = await engineOutput(ENGINE, ["ps", "--all", "--quiet", "--filter", `label=dev.boxkite.run=${name}`]);
+    assert.equal(left, "", "what an ended attempt held is freed");
   });
 });

@@ -1,0 +1,36 @@
+/** The whole log of an attempt as plain text, for saving and searching. */
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { BoxkiteError } from "../domain/errors.ts";
+import type { RunKey } from "../domain/ids.ts";
+import type { ServiceContext } from "../services/context.ts";
+import { requireAction } from "../services/records.ts";
+import { chosenAction } from "./action-view.ts";
+import { textLine } from "./log-text.ts";
+import { drained, goneSignal, numberIn, queryOf, setCommonHeaders } from "./respond.ts";
+
+/** What there is so far. Throws ACTION_NOT_FOUND or LOGS_NOT_FOUND. */
+export async function sendLog(
+  { store, logs }: ServiceContext,
+  request: IncomingMessage,
+  response: ServerResponse,
+  key: RunKey,
+): Promise<void> {
+  const query = queryOf(request);
+  const record = await requireAction(store, { ...key, action: chosenAction(query) });
+  const attempt = numberIn(query, "attempt") ?? Math.max(1, record.state.attempt);
+  const attemptKey = { ...record.key, attempt };
+  if (!(await logs.exists(attemptKey))) {
+    throw new BoxkiteError("LOGS_NOT_FOUND", `attempt ${attempt} of action ${record.key.action} has no log`);
+  }
+  setCommonHeaders(response, "text/plain; charset=utf-8");
+  if (request.method === "HEAD") {
+    response.end();
+    return;
+  }
+  const signal = goneSignal(response);
+  for await (const lines of logs.read(attemptKey, { signal })) {
+    response.write(lines.map(textLine).join(""));
+    await drained(response, signal);
+  }
+  response.end();
+}

@@ -1,0 +1,50 @@
+/**
+ * An attempt's log as a page wants it: the newest lines soon, at a pace a browser can take. A log may
+ * have gigabytes and grow faster than anybody reads, so lines that a page would drop at once are left
+ * out; their numbers tell how many.
+ */
+import type { AttemptKey } from "../executors/executor.ts";
+import type { AttemptLogs, LogLine } from "../logs/attempt-logs.ts";
+
+export interface LogBatch {
+  /** Number of the first line, counted from 0. */
+  readonly from: number;
+  readonly lines: readonly LogLine[];
+}
+
+export interface FollowOptions {
+  readonly fromLine: number;
+  readonly signal: AbortSignal;
+  /** Resolves when there is room for more. */
+  readonly deliver: (batch: LogBatch) => Promise<void>;
+}
+
+/** Lines in one delivery. */
+export const BATCH_LINES = 1_000;
+const PACE_MS = 100;
+
+/** Resolves with the number of the next line, once the log is closed or the signal aborts. */
+export async function followLog(logs: AttemptLogs, key: AttemptKey, options: FollowOptions): Promise<number> {
+  const { signal, deliver } = options;
+  let next = options.fromLine;
+  let waiting: LogLine[] = [];
+  let delivery: Promise<void> | undefined;
+
+  const deliverWaiting = async (): Promise<void> => {
+    await new Promise((resolve) => setTimeout(resolve, PACE_MS));
+    const lines = waiting.slice(-BATCH_LINES);
+    waiting = [];
+    if (lines.length > 0 && !signal.aborted) await deliver({ from: next - lines.length, lines });
+    delivery = waiting.length > 0 && !signal.aborted ? deliverWaiting() : undefined;
+    await delivery;
+  };
+
+  for await (const lines of logs.read(key, { fromLine: next, follow: true, signal })) {
+    next += lines.length;
+    waiting.push(...lines);
+    if (waiting.length > 2 * BATCH_LINES) waiting = waiting.slice(-BATCH_LINES);
+    delivery ??= deliverWaiting();
+  }
+  await delivery;
+  return next;
+}

@@ -1,0 +1,85 @@
+/** The plain pages below /v2: which one an address means, and what is answered when it cannot be shown. */
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { BoxkiteError } from "../domain/errors.ts";
+import type { ServiceContext } from "../services/context.ts";
+import { abortByPost } from "./abort.ts";
+import { readAssets } from "./assets.ts";
+import { sendLog } from "./log-download.ts";
+import { sendProblem, type Problem } from "./not-found.ts";
+import { HOME_PATH, parsePath, runsPath, type Place } from "./paths.ts";
+import { redirect } from "./respond.ts";
+import { crumbsOf, sendRunPage } from "./run-page.ts";
+import { streamRun } from "./run-stream.ts";
+import { sendRunsPage } from "./runs-page.ts";
+
+/** Answers what is a page; `path` is without the query. False: somebody else's. */
+export type Pages = (request: IncomingMessage, response: ServerResponse, path: string) => boolean;
+
+export function createPages(context: ServiceContext): Pages {
+  const assets = readAssets();
+
+  const send = async (request: IncomingMessage, response: ServerResponse, place: Place): Promise<void> => {
+    switch (place.page) {
+      case "home":
+        return sendRunsPage(context, request, response, undefined);
+      case "asset":
+        return assets(request, response, place.name);
+      case "project":
+        return redirect(response, 302, runsPath(place.key));
+      case "runs":
+        return sendRunsPage(context, request, response, place.key);
+      case "run":
+        return sendRunPage(context, request, response, place.key);
+      case "stream":
+        return streamRun(context, request, response, place.key);
+      case "log":
+        return sendLog(context, request, response, place.key);
+      case "abort":
+        return abortByPost(context, request, response, place.key);
+      case "unknown":
+        return sendProblem(response, NO_PAGE);
+    }
+  };
+
+  return (request, response, path) => {
+    const place = parsePath(path);
+    if (place === undefined) return false;
+    const isRead = request.method === "GET" || request.method === "HEAD";
+    if (place.page === "abort" ? request.method !== "POST" : !isRead) return false;
+    send(request, response, place).catch((error: unknown) => {
+      const problem = problemOf(error, place);
+      if (problem.status === 500) context.log.error("a page failed", { path, error });
+      // In the middle of an answer there is only one way left to say that it is not whole.
+      if (response.headersSent) response.destroy();
+      else sendProblem(response, problem);
+    });
+    return true;
+  };
+}
+
+const NO_PAGE: Problem = {
+  status: 404,
+  title: "There is no such page",
+  text: "The address is not one of this server's pages.",
+};
+
+function problemOf(error: unknown, place: Place): Problem {
+  if (!(error instanceof BoxkiteError)) {
+    return { status: 500, title: "Something went wrong", text: "The page could not be made; the server's log has the cause." };
+  }
+  const text = error.hint === undefined ? error.message : `${error.message}. To mend it: ${error.hint}.`;
+  switch (error.code) {
+    case "RUN_NOT_FOUND":
+      return { status: 404, title: "There is no such run", text, crumbs: "key" in place && "run" in place.key ? crumbsOf(place.key) : [] };
+    case "ACTION_NOT_FOUND":
+      return { status: 404, title: "There is no such action", text };
+    case "PROJECT_NOT_FOUND":
+      return { status: 404, title: "There is no such project", text, crumbs: [{ text: "All runs", path: HOME_PATH }] };
+    case "LOGS_NOT_FOUND":
+      return { status: 404, title: "There is no such log", text };
+    case "INVALID_ARGUMENT":
+      return { status: 404, title: "There is nothing here", text };
+    default:
+      return { status: 500, title: "Something went wrong", text };
+  }
+}

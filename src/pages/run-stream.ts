@@ -1,0 +1,157 @@
+/**
+ * A run page's live connection: one response of JSON lines for the tree, the chosen action and its
+ * log. It starts from what the page says it has seen, so it may break off and be opened again at any
+ * time, also to a restarted server. It ends by itself when nothing can change any more.
+ */
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { ROOT_ACTION, type RunKey } from "../domain/ids.ts";
+import { isTerminal } from "../domain/phase.ts";
+import { topicOf } from "../services/change-feed.ts";
+import type { ServiceContext } from "../services/context.ts";
+import { requireAction, requireRun } from "../services/records.ts";
+import type { RunRecord } from "../store/store.ts";
+import { chosenAction, readAction } from "./action-view.ts";
+import { LogChannel } from "./log-channel.ts";
+import { shownLine, type ShownLine } from "./log-text.ts";
+import { drained, goneSignal, numberIn, queryOf, setCommonHeaders } from "./respond.ts";
+import { runHead } from "./run-section.ts";
+import { actionSections, SECTION_NAMES } from "./sections.ts";
+import { treeRow, type TreeRow } from "./tree-row.ts";
+
+export type StreamMessage =
+  | { readonly type: "hello"; readonly now: number }
+  /** Actions that changed; `cursor` goes into the next request. */
+  | { readonly type: "actions"; readonly rows: readonly TreeRow[]; readonly cursor: number }
+  | { readonly type: "section"; readonly id: string; readonly html: string }
+  /** The sections of this action follow. */
+  | { readonly type: "action"; readonly name: string; readonly hasLog: boolean }
+  | { readonly type: "log"; readonly attempt: number; readonly from: number; readonly lines: readonly ShownLine[] }
+  /** Nothing changes any more. */
+  | { readonly type: "end" };
+
+const BATCH = 500;
+/** Changes within this time are told together. */
+const PACE_MS = 150;
+/** An empty line now and then tells a silent connection from a dead one. */
+const HEARTBEAT_MS = 10_000;
+/** A live attempt's log that is not there yet is looked for this often. */
+const LOG_LOOK_MS = 1_000;
+
+/** Throws RUN_NOT_FOUND or ACTION_NOT_FOUND before it has answered. */
+export async function streamRun(
+  context: ServiceContext,
+  request: IncomingMessage,
+  response: ServerResponse,
+  key: RunKey,
+): Promise<void> {
+  const query = queryOf(request);
+  const run = await requireRun(context.store, key);
+  const { key: action } = await requireAction(context.store, { ...key, action: chosenAction(query) });
+  setCommonHeaders(response, "application/x-ndjson");
+  if (request.method === "HEAD") {
+    response.end();
+    return;
+  }
+  const signal = goneSignal(response);
+  const send = (message: StreamMessage): Promise<void> => {
+    if (!signal.aborted) response.write(`${JSON.stringify(message)}\n`);
+    return drained(response, signal);
+  };
+  const heartbeat = setInterval(() => response.write("\n"), HEARTBEAT_MS);
+  const log = new LogChannel({
+    logs: context.logs,
+    log: context.log,
+    action,
+    seen: { attempt: numberIn(query, "log") ?? 0, line: numberIn(query, "line") ?? 0 },
+    signal,
+    deliver: (attempt, { from, lines }) => send({ type: "log", attempt, from, lines: lines.map(shownLine) }),
+  });
+  try {
+    const watch = { run, action: action.action, wantedAttempt: numberIn(query, "attempt"), after: numberIn(query, "after") ?? 0 };
+    await watchRun(context, watch, log, send, signal);
+  } finally {
+    clearInterval(heartbeat);
+    log.close();
+    response.end();
+  }
+}
+
+interface Watch {
+  readonly run: RunRecord;
+  readonly action: string;
+  /** The attempt whose log was asked for; the latest one otherwise. */
+  readonly wantedAttempt: number | undefined;
+  readonly after: number;
+}
+
+type Send = (message: StreamMessage) => Promise<void>;
+
+async function watchRun(context: ServiceContext, watch: Watch, log: LogChannel, send: Send, signal: AbortSignal): Promise<void> {
+  const { store, feed, clock } = context;
+  const { run } = watch;
+  const subscription = feed.subscribe(topicOf.run(run.id));
+  let cursor = watch.after;
+  let rootSeen = -1;
+  let actionSeen = -1;
+  const sent = new Map<string, string>();
+  const sendSection = async (id: string, html: string) => {
+    if (sent.get(id) === html) return;
+    sent.set(id, html);
+    await send({ type: "section", id, html });
+  };
+  try {
+    await send({ type: "hello", now: clock.now() });
+    // One wait lasts over several turns: the log may end before the run changes again.
+    let change: Promise<void> | undefined;
+    while (!signal.aborted) {
+      const root = await requireAction(store, { ...run.key, action: ROOT_ACTION });
+      if (root.seq > rootSeen) {
+        rootSeen = root.seq;
+        await sendSection("run", runHead(run, root, clock.now()).toString());
+      }
+      const record = await requireAction(store, { ...run.key, action: watch.action });
+      const { phase, attempt } = record.state;
+      const logAttempt = watch.wantedAttempt ?? attempt;
+      if (record.seq > actionSeen) {
+        const view = await readAction(context, run.key, watch.action);
+        if (view === undefined) return;
+        if (actionSeen < 0) await send({ type: "action", name: watch.action, hasLog: record.kind === "task" });
+        actionSeen = view.record.seq;
+        const sections = actionSections(view, logAttempt);
+        for (const name of SECTION_NAMES) await sendSection(name, sections[name].toString());
+      }
+      // The log of an earlier attempt is as it is.
+      log.show(logAttempt, isTerminal(phase) || logAttempt < attempt);
+      cursor = await sendActions(context, run, cursor, send);
+      if (isTerminal(root.state.phase) && log.isComplete && !(await hasLiveActions(context, run))) {
+        await send({ type: "end" });
+        return;
+      }
+      change ??= subscription.next(signal).then(() => (change = undefined));
+      await Promise.race([change, ...(log.isComplete ? [] : [log.following ?? pause(LOG_LOOK_MS)])]);
+      await pause(PACE_MS);
+    }
+  } finally {
+    subscription.close();
+  }
+}
+
+async function sendActions({ store }: ServiceContext, run: RunRecord, after: number, send: Send): Promise<number> {
+  let cursor = after;
+  for (;;) {
+    const changed = await store.changedActions(run, cursor, BATCH);
+    cursor = changed.at(-1)?.seq ?? cursor;
+    if (changed.length > 0) await send({ type: "actions", rows: changed.map(treeRow), cursor });
+    if (changed.length < BATCH) return cursor;
+  }
+}
+
+/** The end of the root ends its children, one after the other. */
+async function hasLiveActions({ store }: ServiceContext, run: RunRecord): Promise<boolean> {
+  const where = [{ field: "end_time", comparison: "=" as const, values: [0] }];
+  return (await store.listActions(run.key, { limit: 1, token: "", where })).items.length > 0;
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
