@@ -9,6 +9,7 @@ import { quantile } from "./helpers/stats.ts";
 import { formatTable } from "./helpers/table.ts";
 import { container } from "./measures/container.ts";
 import { enqueue } from "./measures/enqueue.ts";
+import { fanout } from "./measures/fanout.ts";
 import { list } from "./measures/list.ts";
 import { logs } from "./measures/logs.ts";
 import { objects } from "./measures/objects.ts";
@@ -22,6 +23,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   enqueue,
   watch,
   container,
+  fanout,
   list,
   runs,
   objects,

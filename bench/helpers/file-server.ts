@@ -2,8 +2,8 @@
  * A plain file server of Node: GET streams a file; PUT writes aside, syncs and renames, so that what it
  * answered is as durable as with us. No signatures, no checksums, no metadata.
  */
-import { createReadStream } from "node:fs";
-import { mkdtemp, open, rename, rm, stat } from "node:fs/promises";
+import { createReadStream, createWriteStream } from "node:fs";
+import { mkdtemp, rename, rm, stat } from "node:fs/promises";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -14,11 +14,8 @@ let temporaries = 0;
 
 async function put(request: IncomingMessage, response: ServerResponse, path: string): Promise<void> {
   const temporary = `${path}.${temporaries++}.tmp`;
-  const handle = await open(temporary, "wx");
-  // The handle outlives the stream: it is synced first.
-  await pipeline(request, handle.createWriteStream({ autoClose: false }));
-  await handle.sync();
-  await handle.close();
+  // `flush`: synced before it is closed.
+  await pipeline(request, createWriteStream(temporary, { flags: "wx", flush: true }));
   await rename(temporary, path);
   response.end();
 }

@@ -3,15 +3,21 @@
  * first. A parent that awaits its children leaves its place to them; otherwise a machine full of
  * parents would wait for ever.
  */
+import { lacks, sum, takes } from "../domain/resources.ts";
+import type { ResourceAmounts, TaskDefinition } from "../domain/task.ts";
 import type { Logger } from "../lib/log.ts";
 import type { ActionRecord } from "../store/store.ts";
 import { admit, type AdmissionOptions } from "./admission.ts";
+import type { Apply } from "./apply.ts";
 import type { Attempts } from "./attempts.ts";
 
 export interface DispatcherOptions extends AdmissionOptions {
   readonly attempts: Attempts;
   /** Attempts that may compute at the same time. */
   readonly maxParallel: number;
+  /** What all attempts together may take. */
+  readonly capacity: ResourceAmounts;
+  readonly apply: Apply;
   readonly log: Logger;
 }
 
@@ -19,6 +25,21 @@ export interface Dispatcher {
   /** Looks at the queue soon; several calls are one look. */
   wake(): void;
   stop(): Promise<void>;
+}
+
+/** Attempts that run, in all and per run, and what they take. */
+interface Load {
+  computing: number;
+  readonly perRun: Map<number, number>;
+  readonly livePerRun: Map<number, number>;
+  used: ResourceAmounts;
+}
+
+function count(load: Load, action: ActionRecord, amounts: ResourceAmounts): void {
+  load.computing++;
+  load.perRun.set(action.runId, (load.perRun.get(action.runId) ?? 0) + 1);
+  load.livePerRun.set(action.runId, (load.livePerRun.get(action.runId) ?? 0) + 1);
+  load.used = sum(load.used, amounts);
 }
 
 /** Runs considered in one look; the rest has its turn in the next. */
@@ -45,47 +66,57 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   };
 
   const look = async (): Promise<void> => {
-    const { computing, perRun, livePerRun } = await load();
-    let free = options.maxParallel - computing;
+    const load = await readLoad();
+    let free = options.maxParallel - load.computing;
     while (free > 0 && !stopped) {
       const heads = await store.queueHeads(clock.now(), RUNS_PER_LOOK);
-      const fewest = (action: ActionRecord) => perRun.get(action.runId) ?? 0;
-      const open = await keep(heads, async (head) => {
-        const limit = await limitOf(head);
-        // A run full of parents that all wait for their children would wait for ever.
-        return limit === 0 || (livePerRun.get(head.runId) ?? 0) < limit || fewest(head) === 0;
-      });
+      const open = await keep(heads, (head) => mayStart(head, load));
       if (open.length === 0) return;
-      const batch = open.toSorted((a, b) => fewest(a) - fewest(b)).slice(0, free);
-      await Promise.all(
-        batch.map(async (head) => {
-          const admitted = await admit(options, head);
-          if (admitted === undefined) return;
-          free--;
-          perRun.set(head.runId, fewest(head) + 1);
-          livePerRun.set(head.runId, (livePerRun.get(head.runId) ?? 0) + 1);
-          attempts.supervise(admitted);
-        }),
-      );
+      const fewest = (action: ActionRecord) => load.perRun.get(action.runId) ?? 0;
+      for (const head of open.toSorted((a, b) => fewest(a) - fewest(b)).slice(0, free)) {
+        const lack = await placeFor(head, load);
+        if (lack !== undefined) {
+          await options.apply(head.key, { type: "waiting", reason: lack });
+          // What the oldest waits for is kept for it: smaller ones behind it would let it starve.
+          if (head === open[0]) return;
+          continue;
+        }
+        const admitted = await admit(options, head);
+        if (admitted === undefined) continue;
+        free--;
+        count(load, admitted, takes(await definitionOf(head)));
+        attempts.supervise(admitted);
+      }
     }
   };
 
-  /** Attempts per run, and those of them that compute right now. */
-  const load = async () => {
-    const perRun = new Map<number, number>();
-    const livePerRun = new Map<number, number>();
-    let computing = 0;
+  const mayStart = async (head: ActionRecord, load: Load): Promise<boolean> => {
+    const limit = (await store.getRun(head.key))?.settings.maxConcurrency ?? 0;
+    if (limit === 0 || (load.livePerRun.get(head.runId) ?? 0) < limit) return true;
+    // A run full of parents that all wait for their children would wait for ever.
+    return (load.perRun.get(head.runId) ?? 0) === 0;
+  };
+
+  const placeFor = async (head: ActionRecord, load: Load): Promise<string | undefined> =>
+    lacks(takes(await definitionOf(head)), options.capacity, load.used);
+
+  const definitionOf = async (action: ActionRecord): Promise<Pick<TaskDefinition, "requests" | "limits">> =>
+    (await store.getSpec(action.specDigest ?? ""))?.definition ?? { requests: {}, limits: {} };
+
+  /** What runs now. A parent that awaits its children keeps its memory, but no place. */
+  const readLoad = async (): Promise<Load> => {
+    const load: Load = { computing: 0, perRun: new Map(), livePerRun: new Map(), used: {} };
     for (const action of await store.liveAttempts()) {
-      livePerRun.set(action.runId, (livePerRun.get(action.runId) ?? 0) + 1);
-      if (await store.awaitsChildren(action)) continue;
-      computing++;
-      perRun.set(action.runId, (perRun.get(action.runId) ?? 0) + 1);
+      load.livePerRun.set(action.runId, (load.livePerRun.get(action.runId) ?? 0) + 1);
+      const { cpu, ...held } = takes(await definitionOf(action));
+      const computes = !(await store.awaitsChildren(action));
+      load.used = sum(load.used, computes && cpu !== undefined ? { ...held, cpu } : held);
+      if (!computes) continue;
+      load.computing++;
+      load.perRun.set(action.runId, (load.perRun.get(action.runId) ?? 0) + 1);
     }
-    return { computing, perRun, livePerRun };
+    return load;
   };
-
-  const limitOf = async (head: ActionRecord): Promise<number> =>
-    (await store.getRun(head.key))?.settings.maxConcurrency ?? 0;
 
   return {
     wake,

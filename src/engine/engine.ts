@@ -5,6 +5,7 @@
  */
 import { BoxkiteError } from "../domain/errors.ts";
 import { actionKeyText, type ActionKey, type RunKey } from "../domain/ids.ts";
+import { requireFits } from "../domain/resources.ts";
 import type { Written } from "../domain/outcome.ts";
 import type { Executor } from "../executors/executor.ts";
 import type { Clock } from "../lib/clock.ts";
@@ -63,7 +64,7 @@ export function createEngine(options: EngineOptions): Engine {
   const { store, executor, clock, log } = options;
   const apply = createApply(store, clock);
   const attempts = createAttempts({ ...options, apply, stopGraceMs: options.stopGraceMs ?? DEFAULT_STOP_GRACE_MS });
-  const dispatcher = createDispatcher({ ...options, attempts });
+  const dispatcher = createDispatcher({ ...options, apply, attempts, capacity: executor.capacity });
   const effects = createEffects({ ...options, apply, attempts, post: postJson });
   const timers = createTimers({ ...options, apply, onQueueDue: () => dispatcher.wake() });
   const wake = () => {
@@ -104,6 +105,7 @@ export function createEngine(options: EngineOptions): Engine {
     },
     createRun: async (run, root, seeds = []) => {
       const definition = root.spec?.definition;
+      if (definition) requireFits(definition, executor.capacity);
       const references = definition ? [definition.image, ...definition.relatedImages] : [];
       const images = await resolveAll(executor, references);
       const created = await store.createRun(run, root, images, seeds);
@@ -115,6 +117,7 @@ export function createEngine(options: EngineOptions): Engine {
       return created;
     },
     enqueue: async (run, action) => {
+      if (action.spec) requireFits(action.spec.definition, executor.capacity);
       const created = await store.createAction(run, action);
       if (created === "parent_missing") {
         throw new BoxkiteError("ACTION_NOT_FOUND", `parent action ${action.parent} is not in run ${run.key.run}`);

@@ -83,6 +83,8 @@ export interface LogSink {
 export interface Executor {
   /** Short name for people: "podman 4.3.1", "process (this machine's Python, no containers)". */
   readonly description: string;
+  /** What all attempts together may take. A resource that is not named is not counted. */
+  readonly capacity: ResourceAmounts;
   /** Host and port at which an attempt reaches the server. */
   readonly endpointForAttempts: (port: number) => string;
   /** Pins a reference. Throws BoxkiteError IMAGE_* or REGISTRY_UNREACHABLE. */

@@ -23,6 +23,7 @@ export function createInProcessExecutor(work: InProcessWork, clock: Clock): Exec
   const running = new Map<string, Running>();
   return {
     description: `${work.reference} (in the server)`,
+    capacity: {},
     endpointForAttempts: () => "",
     resolveImage: async (reference): Promise<ResolvedImage> => ({
       reference,

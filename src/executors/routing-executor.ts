@@ -6,6 +6,7 @@ export function routeByImage(usual: Executor, reserved: { readonly reference: st
   const both = [usual, reserved.executor];
   return {
     description: usual.description,
+    capacity: usual.capacity,
     endpointForAttempts: usual.endpointForAttempts,
     resolveImage: (reference) => of(reference).resolveImage(reference),
     start: (spec, logs, observer) => of(spec.image.reference).start(spec, logs, observer),

@@ -149,9 +149,9 @@ async def leaves_late(x: int) -> int:
     return x
 
 @outer.task
-async def parent(task: str) -> str:
+async def parent(which: str) -> str:
     try:
-        await globals()[task](1)
+        await globals()[which](1)
     except Exception as error:
         return type(error).__name__
     return "nothing"
@@ -179,7 +179,7 @@ import json, sys
 import flyte, flow
 config, broken, runtime, task = sys.argv[1:]
 flyte.init_from_config(config, images=(f"broken={broken}", f"runtime={runtime}"))
-run = flyte.run(flow.parent, task=task)
+run = flyte.run(flow.parent, which=task)
 run.wait(quiet=True)
 print(json.dumps({"raised": run.outputs()[0]}))
 `;

@@ -1,4 +1,5 @@
 /** Attempts as containers of Podman or Docker, through the engine's own API. */
+import { countGpus } from "../machine.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Logger } from "../../lib/log.ts";
 import { createCredentialSource, type CredentialSource } from "../../images/registry/credentials.ts";
@@ -74,6 +75,11 @@ export function createContainerExecutor(options: ContainerExecutorOptions): Exec
 
   return {
     description: `${api.engine} ${api.version}`,
+    capacity: {
+      ...(options.info.cpus > 0 && { cpu: options.info.cpus }),
+      ...(options.info.memoryBytes > 0 && { memoryBytes: options.info.memoryBytes }),
+      gpu: countGpus(),
+    },
     endpointForAttempts: (port) => {
       const host = options.endpointHost();
       return `${host.includes(":") && !host.startsWith("[") ? `[${host}]` : host}:${port}`;

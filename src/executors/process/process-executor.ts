@@ -21,6 +21,7 @@ import type {
   LogSink,
   ResolvedImage,
 } from "../executor.ts";
+import { machineCapacity } from "../machine.ts";
 import { followOutput, type OutputFollower } from "./output-follower.ts";
 import { isOurProcess, stopGroup } from "./process-group.ts";
 
@@ -109,6 +110,7 @@ export function createProcessExecutor(options: ProcessExecutorOptions): Executor
 
   return {
     description: "process (this machine's own programs: no images, no isolation)",
+    capacity: machineCapacity(),
     endpointForAttempts: (port) => `127.0.0.1:${port}`,
     resolveImage: async (reference): Promise<ResolvedImage> => ({
       reference,

@@ -1,0 +1,58 @@
+/** Does a task's request fit, into the whole machine or into what is left of it? */
+import { BoxkiteError } from "./errors.ts";
+import type { ResourceAmounts, TaskDefinition } from "./task.ts";
+
+const NAMES = ["cpu", "memoryBytes", "gpu"] as const;
+type Name = (typeof NAMES)[number];
+
+/** What a task takes while it runs: its request, or its limit where it names only that. */
+export function takes({ requests, limits }: Pick<TaskDefinition, "requests" | "limits">): ResourceAmounts {
+  return { ...limits, ...requests };
+}
+
+/** Throws INVALID_ARGUMENT for a task that this machine could never run. */
+export function requireFits(definition: TaskDefinition, capacity: ResourceAmounts): void {
+  const wanted = takes(definition);
+  for (const name of NAMES) {
+    const [want, have] = [wanted[name] ?? 0, capacity[name] ?? Number.POSITIVE_INFINITY];
+    if (want <= have) continue;
+    throw new BoxkiteError(
+      "INVALID_ARGUMENT",
+      `task ${definition.name} asks for ${amount(name, want)}, and this machine has ${amount(name, have)}`,
+      {
+        hint:
+          name === "gpu"
+            ? "run the server on a machine with a GPU, or leave gpu= out of flyte.Resources(…)"
+            : "ask for less with resources=flyte.Resources(…)",
+      },
+    );
+  }
+}
+
+/** Why the request does not fit into what is left, or undefined if it does. */
+export function lacks(wanted: ResourceAmounts, capacity: ResourceAmounts, used: ResourceAmounts): string | undefined {
+  for (const name of NAMES) {
+    const free = (capacity[name] ?? Number.POSITIVE_INFINITY) - (used[name] ?? 0);
+    const want = wanted[name] ?? 0;
+    if (want > free) return `waiting: needs ${amount(name, want)}, ${amount(name, Math.max(0, free))} free`;
+  }
+  return undefined;
+}
+
+export function sum(a: ResourceAmounts, b: ResourceAmounts): ResourceAmounts {
+  return {
+    cpu: (a.cpu ?? 0) + (b.cpu ?? 0),
+    memoryBytes: (a.memoryBytes ?? 0) + (b.memoryBytes ?? 0),
+    gpu: (a.gpu ?? 0) + (b.gpu ?? 0),
+  };
+}
+
+function amount(name: Name, value: number): string {
+  if (name === "memoryBytes") return `${round(value / 2 ** 30)} GiB`;
+  if (name === "gpu") return value === 0 ? "no GPU" : `${value} GPU${value === 1 ? "" : "s"}`;
+  return `${round(value)} CPU`;
+}
+
+function round(value: number): string {
+  return String(Math.round(value * 100) / 100);
+}

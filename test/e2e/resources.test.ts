@@ -1,0 +1,44 @@
+/** A run's resources on the machine: what cannot ever be given is said at once, what is taken is waited for. */
+import assert from "node:assert/strict";
+import { before, test } from "node:test";
+import { processSubject, usePython } from "../helpers/process-subject.ts";
+import { stockPython } from "../helpers/stock-sdk.ts";
+
+before(() => usePython(stockPython()));
+
+const FLOW = `
+import asyncio, flyte, time
+large = flyte.TaskEnvironment(name="large", resources=flyte.Resources(cpu=100000))
+gpu = flyte.TaskEnvironment(name="gpu", resources=flyte.Resources(gpu=1))
+CPUS = CPU_COUNT
+whole = flyte.TaskEnvironment(name="whole", resources=flyte.Resources(cpu=CPUS))
+outer = flyte.TaskEnvironment(name="outer", depends_on=[whole])
+
+@large.task
+async def too_large(x: int) -> int:
+    return x
+
+@gpu.task
+async def accelerated(x: int) -> int:
+    return x
+
+@whole.task
+async def alone(i: int) -> list[float]:
+    start = time.time()
+    await asyncio.sleep(0.5)
+    return [start, time.time()]
+
+@outer.task
+async def overlaps(n: int) -> int:
+    spans = sorted(await asyncio.gather(*[alone(i) for i in range(n)]))
+    return sum(1 for a, b in zip(spans, spans[1:]) if b[0] < a[1])
+`;
+
+test("more than the machine has is refused at once, by name", async (t) => {
+  const { availableParallelism } = await import("node:os");
+  const { run } = await processSubject(t, FLOW.replace("CPU_COUNT", String(availableParallelism())), ["--max-parallel", "8"]);
+  await assert.rejects(run("too_large", { x: 1 }), /cpu/iu);
+  await assert.rejects(run("accelerated", { x: 1 }), /gpu/iu);
+  // Each takes all processors: they follow one another although there are places for more.
+  assert.deepEqual((await run("overlaps", { n: 3 })).outputs, [0]);
+});
