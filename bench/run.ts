@@ -68,7 +68,10 @@ async function main(): Promise<number> {
       measured.push({ benchmark: benchmark.name, load, loaded: load > QUIET_LOAD, rows });
     } catch (error) {
       failures++;
-      say(benchmark.name, `failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+      say(
+        benchmark.name,
+        `failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+      );
     }
   }
   const disk = await measureDisk();
@@ -130,7 +133,8 @@ function report(measured: readonly Measured[], disk: Disk): string {
     "",
     `Node ${process.version}, ${cpus().length} processors, fdatasync p50 ${disk.p50Ms.toFixed(2)} ms, p99 ${disk.p99Ms.toFixed(2)} ms`,
     ...loads.map(
-      ({ benchmark, load }) => `~ loaded: ${benchmark} began at a load average of ${load.toFixed(1)} (quiet: ≤ ${QUIET_LOAD})`,
+      ({ benchmark, load }) =>
+        `~ loaded: ${benchmark} began at a load average of ${load.toFixed(1)} (quiet: ≤ ${QUIET_LOAD})`,
     ),
     ...(options.quick ? ["--quick: the figures mean nothing"] : []),
     "",

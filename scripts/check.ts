@@ -11,6 +11,7 @@ const STEPS: readonly (readonly [name: string, command: string, ...args: string[
   ["types", bin("tsc"), "--noEmit"],
   ["generated code is current", process.execPath, "scripts/gen-wire.ts", "--check"],
   ["documentation is current", process.execPath, "scripts/gen-docs.ts", "--check"],
+  ["API reference is current", process.execPath, "docs/typescript/generate-reference.ts", "--check"],
   ["changelog", process.execPath, "scripts/check-changelog.ts"],
   ["unit tests", process.execPath, "scripts/test.ts", "unit"],
 ];

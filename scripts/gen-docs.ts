@@ -33,7 +33,11 @@ function rpcTable(): string {
     service.methods.map((method) => {
       const refused = REFUSED[service.typeName];
       const name = `${service.typeName}/${method.name}`;
-      const state = supported.has(name) ? "supported" : refused === undefined ? "not yet" : `refused: ${refused}`;
+      const state = supported.has(name)
+        ? "supported"
+        : refused === undefined
+          ? "not yet"
+          : `refused: ${refused}`;
       return `| \`${name}\` | ${state} |`;
     }),
   );
@@ -63,15 +67,20 @@ function supportedMethods(): Set<string> {
 function fieldTables(): string {
   return Object.entries(SUPPORT)
     .map(([message, fields]) => {
-      const rows = Object.entries(fields).map(([field, support]) => `| \`${field}\` | ${describe(support)} |`);
+      const rows = Object.entries(fields).map(
+        ([field, support]) => `| \`${field}\` | ${describe(support)} |`,
+      );
       return [`### ${message}`, "", "| field | |", "| --- | --- |", ...rows].join("\n");
     })
     .join("\n\n");
 }
 
 function describe(support: Support): string {
-  if (typeof support === "object") return `only ${support.only.map((value) => `\`${String(value)}\``).join(", ")}: ${support.why}`;
-  return { enforced: "enforced", kept: "kept as it came", inside: "see its own table", refused: "refused" }[support];
+  if (typeof support === "object")
+    return `only ${support.only.map((value) => `\`${String(value)}\``).join(", ")}: ${support.why}`;
+  return { enforced: "enforced", kept: "kept as it came", inside: "see its own table", refused: "refused" }[
+    support
+  ];
 }
 
 const PARTS: readonly { readonly file: string; readonly name: string; readonly text: () => string }[] = [
@@ -93,7 +102,10 @@ for (const part of PARTS) {
   const after = `${before.slice(0, from + begin.length)}\n\n${part.text()}\n\n${before.slice(to)}`;
   if (after === before) continue;
   stale++;
-  if (check) console.error(`${relative(root, path)}: the part ${part.name} is not what the code says; run: npm run gen:docs`);
+  if (check)
+    console.error(
+      `${relative(root, path)}: the part ${part.name} is not what the code says; run: npm run gen:docs`,
+    );
   else writeFileSync(path, after);
 }
 if (check && stale > 0) process.exit(1);

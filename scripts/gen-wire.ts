@@ -10,7 +10,15 @@
  *   node scripts/gen-wire.ts --check   fail if src/wire/gen is not what would be written
  */
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
@@ -66,9 +74,13 @@ function existing(): Map<string, string> {
 const wanted = generate();
 if (process.argv.includes("--check")) {
   const have = existing();
-  const stale = [...new Set([...wanted.keys(), ...have.keys()])].filter((name) => wanted.get(name) !== have.get(name));
+  const stale = [...new Set([...wanted.keys(), ...have.keys()])].filter(
+    (name) => wanted.get(name) !== have.get(name),
+  );
   if (stale.length > 0) {
-    console.error(`src/wire/gen is not what ${FLYTEIDL2} generates; run: npm run gen\n  ${stale.join("\n  ")}`);
+    console.error(
+      `src/wire/gen is not what ${FLYTEIDL2} generates; run: npm run gen\n  ${stale.join("\n  ")}`,
+    );
     process.exit(1);
   }
   console.log(`src/wire/gen is current (${wanted.size} files)`);

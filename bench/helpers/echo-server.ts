@@ -10,7 +10,10 @@ import { fromBinary } from "@bufbuild/protobuf";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
 import { ActionsService } from "../../src/wire/gen/flyteidl2/actions/actions_service_pb.js";
 import type { ActionIdentifier } from "../../src/wire/gen/flyteidl2/common/identifier_pb.js";
-import { ListActionsResponseSchema, RunService } from "../../src/wire/gen/flyteidl2/workflow/run_service_pb.js";
+import {
+  ListActionsResponseSchema,
+  RunService,
+} from "../../src/wire/gen/flyteidl2/workflow/run_service_pb.js";
 
 const file = process.argv[2];
 const page = file === undefined ? undefined : fromBinary(ListActionsResponseSchema, readFileSync(file));

@@ -77,7 +77,10 @@ export function programMs(
   return new Promise((resolve, reject) => {
     execFile(file, [...args], { ...options, maxBuffer: 16 << 20 }, (error, stdout, stderr) => {
       if (error === null) resolve(performance.now() - start);
-      else reject(new Error(`${file} failed: ${error.message}\n${stdout.slice(-1_000)}\n${stderr.slice(-2_000)}`));
+      else
+        reject(
+          new Error(`${file} failed: ${error.message}\n${stdout.slice(-1_000)}\n${stderr.slice(-2_000)}`),
+        );
     });
   });
 }

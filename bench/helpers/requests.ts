@@ -27,7 +27,12 @@ export function taskSpec({ command, image = "bench", name = "bench.task" }: Task
       target: {
         case: "container",
         // Taken for the arguments of /bin/sh -c, which does not look at them.
-        value: { image, command: [...command], args: [], env: [{ key: "BENCH_PADDING", value: "x".repeat(1_024) }] },
+        value: {
+          image,
+          command: [...command],
+          args: [],
+          env: [{ key: "BENCH_PADDING", value: "x".repeat(1_024) }],
+        },
       },
     },
   });

@@ -28,7 +28,10 @@ export async function seed(data: string, fill: (store: Store) => Promise<void>):
 export async function seedWideRun(store: Store, name: string, children: number): Promise<void> {
   const { run } = created(await store.createRun(newRun(name, Date.now()), waiting(ROOT), []));
   for (let from = 0; from < children; from += PER_COMMIT) {
-    const names = Array.from({ length: Math.min(PER_COMMIT, children - from) }, (_, index) => `c${from + index}`);
+    const names = Array.from(
+      { length: Math.min(PER_COMMIT, children - from) },
+      (_, index) => `c${from + index}`,
+    );
     await Promise.all(names.map((child) => store.createAction(run, { ...ended(child), parent: ROOT })));
   }
 }
@@ -52,7 +55,10 @@ export async function seedRuns(store: Store, count: number): Promise<void> {
 export async function seedTimers(store: Store, count: number): Promise<void> {
   const { run } = created(await store.createRun(newRun("timers", Date.now()), waiting(ROOT), []));
   for (let from = 0; from < count; from += PER_COMMIT) {
-    const names = Array.from({ length: Math.min(PER_COMMIT, count - from) }, (_, index) => `t${from + index}`);
+    const names = Array.from(
+      { length: Math.min(PER_COMMIT, count - from) },
+      (_, index) => `t${from + index}`,
+    );
     await Promise.all(names.map((name) => store.createAction(run, { ...waiting(name), parent: ROOT })));
   }
 }
@@ -60,7 +66,14 @@ export async function seedTimers(store: Store, count: number): Promise<void> {
 function newRun(name: string, createdAt: number): NewRun {
   const key = { ...SCOPE, run: name };
   const settings = { ...NO_SETTINGS, labels: { team: "bench" } };
-  return { key, spec: new Uint8Array(), settings, baseUri: runBaseUri("boxkite", key), source: "cli", createdAt };
+  return {
+    key,
+    spec: new Uint8Array(),
+    settings,
+    baseUri: runBaseUri("boxkite", key),
+    source: "cli",
+    createdAt,
+  };
 }
 
 function ended(name: string, failed = false, at = Date.now()): NewAction {

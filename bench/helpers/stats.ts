@@ -22,20 +22,25 @@ export async function timed(work: () => Promise<unknown>): Promise<number> {
  * Runs each of the works once per round, in an order that turns around every round, so that what
  * changes slowly on the machine hits all of them. Gives the results of each.
  */
-export async function takeTurns<K extends string, T>(
+export async function takeTurns<W extends Readonly<Record<string, () => Promise<unknown>>>>(
   rounds: number,
-  works: Readonly<Record<K, () => Promise<T>>>,
+  works: W,
   signal?: AbortSignal,
-): Promise<Record<K, T[]>> {
-  const names = Object.keys(works) as K[];
-  const results = Object.fromEntries(names.map((name) => [name, [] as T[]])) as Record<K, T[]>;
+): Promise<Turns<W>> {
+  const names = Object.keys(works);
+  const results: Record<string, unknown[]> = Object.fromEntries(names.map((name) => [name, []]));
   for (let round = 0; round < rounds; round++) {
     // A round is whole or not begun; the first is always there.
     if (round > 0 && signal?.aborted) break;
-    for (const name of round % 2 === 0 ? names : names.toReversed()) results[name].push(await works[name]());
+    for (const name of round % 2 === 0 ? names : names.toReversed())
+      results[name]?.push(await works[name]?.());
   }
-  return results;
+  return results as Turns<W>;
 }
+
+export type Turns<W extends Readonly<Record<string, () => Promise<unknown>>>> = {
+  [K in keyof W]: Awaited<ReturnType<W[K]>>[];
+};
 
 export interface LoadResult {
   /** Milliseconds of each call. */

@@ -6,7 +6,9 @@ const HEAD = ["measure", "ours", "floor or peer", "ratio", "goal", ""] as const;
 /** As Markdown, so that it can be pasted where people talk about it. */
 export function formatTable(rows: readonly { readonly row: Row; readonly loaded: boolean }[]): string {
   const cells = rows.map(({ row, loaded }) => cellsOf(row, loaded));
-  const widths = HEAD.map((head, column) => Math.max(head.length, ...cells.map((cell) => cell[column]?.length ?? 0)));
+  const widths = HEAD.map((head, column) =>
+    Math.max(head.length, ...cells.map((cell) => cell[column]?.length ?? 0)),
+  );
   const line = (cell: readonly string[]) =>
     `| ${widths.map((width, column) => (cell[column] ?? "").padEnd(width)).join(" | ")} |`;
   return [line(HEAD), line(widths.map((width) => "-".repeat(width))), ...cells.map(line)].join("\n");

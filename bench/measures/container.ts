@@ -6,7 +6,16 @@ import { messageOf } from "../../src/domain/errors.ts";
 import { silentLogger } from "../../src/lib/log.ts";
 import { ActionPhase } from "../../src/wire/gen/flyteidl2/common/phase_pb.js";
 import { atMost, type BenchContext, type Benchmark } from "../helpers/measure.ts";
-import { abortRun, actionId, createRun, enqueueRequest, isOver, ROOT, taskSpec, untilPhase } from "../helpers/requests.ts";
+import {
+  abortRun,
+  actionId,
+  createRun,
+  enqueueRequest,
+  isOver,
+  ROOT,
+  taskSpec,
+  untilPhase,
+} from "../helpers/requests.ts";
 import { startServer, type Clients } from "../helpers/server.ts";
 import { median, takeTurns } from "../helpers/stats.ts";
 
@@ -14,6 +23,8 @@ import { median, takeTurns } from "../helpers/stats.ts";
 const IMAGE = process.env["BOXKITE_BENCH_IMAGE"] ?? "docker.io/library/debian:12-slim";
 /** The first thing that the container does is to say when. */
 const COMMAND = ["/bin/date", "+%s%N"];
+/** The first process of a container ends at SIGTERM only if it says so. */
+const PARENT = ["/bin/sh", "-c", "trap exit TERM; sleep 600 & wait"];
 const RUN = "container";
 
 interface Times {
@@ -42,7 +53,7 @@ export const container: Benchmark = {
     context.defer(() => engine.close());
     const server = await startServer(context, { engine: "podman" });
     const { clients } = server;
-    await createRun(clients, RUN, taskSpec({ command: ["/bin/sleep", "600"], image: IMAGE }));
+    await createRun(clients, RUN, taskSpec({ command: PARENT, image: IMAGE }));
     context.defer(() => abortRun(clients, RUN));
     await untilPhase(clients, RUN, ActionPhase.RUNNING);
 
@@ -109,7 +120,8 @@ async function createStartWait({ api }: FoundEngine): Promise<Times> {
     await api.waitContainer(created.id);
     const told = Date.now();
     let output = "";
-    for await (const chunk of (await api.containerLogs(created.id, { follow: false })) ?? []) output += chunk.toString("latin1");
+    for await (const chunk of (await api.containerLogs(created.id, { follow: false })) ?? [])
+      output += chunk.toString("latin1");
     const stamp = stampIn(output);
     return { before: stamp - asked, after: told - stamp };
   } finally {
@@ -146,13 +158,15 @@ async function firstInstruction(clients: Clients, name: string): Promise<number>
 /** Milliseconds since the epoch, out of the nanoseconds that the container printed. */
 function stampIn(output: string): number {
   const [digits] = /\d{19}/u.exec(output) ?? [];
-  if (digits === undefined) throw new Error(`the container did not say when it started: ${output.slice(0, 500)}`);
+  if (digits === undefined)
+    throw new Error(`the container did not say when it started: ${output.slice(0, 500)}`);
   return Number(BigInt(digits) / 1_000n) / 1_000;
 }
 
 async function untilRemoved({ api }: FoundEngine, action: string): Promise<void> {
   for (let looks = 0; looks < 100; looks++) {
-    if ((await api.listContainers([`dev.boxkite.run=${RUN}`, `dev.boxkite.action=${action}`])).length === 0) return;
+    if ((await api.listContainers([`dev.boxkite.run=${RUN}`, `dev.boxkite.action=${action}`])).length === 0)
+      return;
     await sleep(50);
   }
   throw new Error(`the container of ${action} was not removed`);

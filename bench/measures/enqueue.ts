@@ -60,12 +60,18 @@ export const enqueue: Benchmark = {
   },
 };
 
-function rowsOf(concurrency: number, results: Record<"ours" | "echo" | "commits", readonly LoadResult[]>): Row[] {
+function rowsOf(
+  concurrency: number,
+  results: Record<"ours" | "echo" | "commits", readonly LoadResult[]>,
+): Row[] {
   const latency = (name: keyof typeof results, q: number) =>
     median(results[name].map(({ latencies }) => quantile(latencies, q)));
   const rate = (name: keyof typeof results) => median(results[name].map(({ perSecond }) => perSecond));
   const what = `enqueue × ${concurrency}`;
-  const sum = (q: number) => ({ what: "bare echo + one bare commit", value: latency("echo", q) + latency("commits", q) });
+  const sum = (q: number) => ({
+    what: "bare echo + one bare commit",
+    value: latency("echo", q) + latency("commits", q),
+  });
   return [
     { measure: `${what}: p50`, unit: "ms", ours: latency("ours", 0.5), floor: sum(0.5), goal: atMost(2) },
     { measure: `${what}: p99`, unit: "ms", ours: latency("ours", 0.99), floor: sum(0.99) },

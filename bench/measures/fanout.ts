@@ -50,12 +50,16 @@ export const fanout: Benchmark = {
 
     const children = context.count(200, 4);
     const floorCount = context.count(16, 2);
-    const bare = async () => (await callMany(floorCount, PARALLEL, (index) => bareA0(directory, index))).perSecond;
+    const bare = async () =>
+      (await callMany(floorCount, PARALLEL, (index) => bareA0(directory, index))).perSecond;
     await bareA0(directory, 0);
     const floors = [await bare()];
 
     const env = { ...process.env, HOME: directory };
-    const { stdout } = await promisify(execFile)(PYTHON, ["main.py", "config.yaml", String(children)], { cwd: directory, env });
+    const { stdout } = await promisify(execFile)(PYTHON, ["main.py", "config.yaml", String(children)], {
+      cwd: directory,
+      env,
+    });
     const run = stdout.trim().split("\n").at(-1) ?? "";
     context.defer(() => abortRun(server.clients, run));
     const cpuBefore = server.cpuMs();
@@ -94,7 +98,12 @@ export const fanout: Benchmark = {
 };
 
 /** When each child was told to be over, in the order in which that happened. */
-async function endsOfChildren(context: BenchContext, clients: Clients, run: string, count: number): Promise<number[]> {
+async function endsOfChildren(
+  context: BenchContext,
+  clients: Clients,
+  run: string,
+  count: number,
+): Promise<number[]> {
   const ends: number[] = [];
   const stop = AbortSignal.any([context.signal, AbortSignal.timeout(WINDOW_MS)]);
   const filter = { case: "parentActionId", value: actionId(run, ROOT) } as const;

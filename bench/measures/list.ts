@@ -55,7 +55,8 @@ async function measure(context: BenchContext, actions: number, goalMs: number): 
     },
     context.signal,
   );
-  const p50 = (name: "ours" | "echo") => median(results[name].map(({ latencies }) => quantile(latencies, 0.5)));
+  const p50 = (name: "ours" | "echo") =>
+    median(results[name].map(({ latencies }) => quantile(latencies, 0.5)));
   const what = `list ${actions.toLocaleString("en")}`;
   const rows: Row[] = [
     {

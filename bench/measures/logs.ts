@@ -107,7 +107,8 @@ async function untilOver(clients: Clients, run: string): Promise<void> {
 
 async function readLines(file: string): Promise<void> {
   let count = 0;
-  for await (const line of createInterface({ input: createReadStream(file) })) count += line.length > 0 ? 1 : 0;
+  for await (const line of createInterface({ input: createReadStream(file) }))
+    count += line.length > 0 ? 1 : 0;
   if (count === 0) throw new Error(`${file} is empty`);
 }
 

@@ -46,12 +46,18 @@ export const objects: Benchmark = {
     const idleMb = server.memory().rssMb;
     const large = { size: context.count(1_024, 8) * MIB, chunk: randomBytes(MIB) };
     const mbPerSecond = (ms: number) => large.size / 1e6 / (ms / 1_000);
-    const put = (url: Url) => async () => mbPerSecond(await timed(() => http.put(url("PUT", "bench/large"), large)));
+    const put = (url: Url) => async () =>
+      mbPerSecond(await timed(() => http.put(url("PUT", "bench/large"), large)));
     const get = (url: Url) => async () => mbPerSecond(await timed(() => http.get(url("GET", "bench/large"))));
     context.say("large objects");
     const largeResults = await takeTurns(
       context.count(3, 1),
-      { putOurs: put(urls.ours), putPlain: put(urls.plain), getOurs: get(urls.ours), getPlain: get(urls.plain) },
+      {
+        putOurs: put(urls.ours),
+        putPlain: put(urls.plain),
+        getOurs: get(urls.ours),
+        getPlain: get(urls.plain),
+      },
       AbortSignal.any([context.signal, AbortSignal.timeout(25_000)]),
     );
     const peakMb = server.memory().peakMb;
@@ -87,7 +93,8 @@ export const objects: Benchmark = {
     );
     const smallRows = (what: string, results: typeof puts): Row[] => {
       const rate = (name: "ours" | "plain") => median(results[name].map(({ perSecond }) => perSecond));
-      const p99 = (name: "ours" | "plain") => median(results[name].map(({ latencies }) => quantile(latencies, 0.99)));
+      const p99 = (name: "ours" | "plain") =>
+        median(results[name].map(({ latencies }) => quantile(latencies, 0.99)));
       return [
         {
           measure: `objects: ${what} 1 KiB × ${CONCURRENCY}`,

@@ -8,15 +8,23 @@ import { startServer, type BenchServer, type Clients } from "../helpers/server.t
 import { callMany, median, quantile, takeTurns } from "../helpers/stats.ts";
 
 const PAGE = 100;
-const SCOPE_BY = { case: "projectId", value: { name: SCOPE.project, domain: SCOPE.domain, organization: "" } } as const;
+const SCOPE_BY = {
+  case: "projectId",
+  value: { name: SCOPE.project, domain: SCOPE.domain, organization: "" },
+} as const;
 const NEWEST_FIRST = { key: "created_at", direction: Sort_Direction.DESCENDING };
 
 type Call = (clients: Clients, runs: number) => Promise<unknown>;
 
 const CALLS: Readonly<Record<string, Call>> = {
-  "newest 100": (clients) => clients.runs.listRuns({ scopeBy: SCOPE_BY, request: { limit: PAGE, sortBy: NEWEST_FIRST } }),
+  "newest 100": (clients) =>
+    clients.runs.listRuns({ scopeBy: SCOPE_BY, request: { limit: PAGE, sortBy: NEWEST_FIRST } }),
   "100 that failed": (clients) =>
-    filtered(clients, { field: "phase", function: Filter_Function.EQUAL, values: [String(ActionPhase.FAILED)] }),
+    filtered(clients, {
+      field: "phase",
+      function: Filter_Function.EQUAL,
+      values: [String(ActionPhase.FAILED)],
+    }),
   "a task with few runs": (clients) =>
     filtered(clients, { field: "task_name", function: Filter_Function.EQUAL, values: ["bench.nothing"] }),
   "by the end of a name": (clients) =>
@@ -31,7 +39,11 @@ const CALLS: Readonly<Record<string, Call>> = {
 };
 
 /** What people look at all day; the others read every run by nature, and show how long that takes. */
-const GOAL_MS: Readonly<Record<string, number>> = { "newest 100": 20, "100 that failed": 20, "details of one run": 10 };
+const GOAL_MS: Readonly<Record<string, number>> = {
+  "newest 100": 20,
+  "100 that failed": 20,
+  "details of one run": 10,
+};
 
 export const runs: Benchmark = {
   name: "runs",
@@ -59,7 +71,10 @@ export const runs: Benchmark = {
         return server.ms;
       },
     });
-    const servers = { full: await startServer(context, { data: full }), small: await startServer(context, { data: small }) };
+    const servers = {
+      full: await startServer(context, { data: full }),
+      small: await startServer(context, { data: small }),
+    };
     const rows: Row[] = [
       {
         measure: "runs: start",
@@ -78,7 +93,8 @@ export const runs: Benchmark = {
         { full: () => load(servers.full, many), small: () => load(servers.small, few) },
         context.signal,
       );
-      const p50 = (which: "full" | "small") => median(results[which].map(({ latencies }) => quantile(latencies, 0.5)));
+      const p50 = (which: "full" | "small") =>
+        median(results[which].map(({ latencies }) => quantile(latencies, 0.5)));
       const goalMs = GOAL_MS[name];
       rows.push({
         measure: `runs: ${name}, p50`,

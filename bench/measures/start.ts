@@ -35,7 +35,12 @@ export const start: Benchmark = {
         floor: { what: "loading the same modules", value: median(times.imports) },
         goal: atMost(400, "ours"),
       },
-      { measure: "start: ready, empty store", unit: "ms", ours, floor: { what: "node -e 0", value: median(times.node) } },
+      {
+        measure: "start: ready, empty store",
+        unit: "ms",
+        ours,
+        floor: { what: "node -e 0", value: median(times.node) },
+      },
       { measure: "start: memory when ready (most)", unit: "MB", ours: peakMb, goal: atMost(120, "ours") },
     ];
   },

@@ -21,7 +21,10 @@ export const timers: Benchmark = {
       await sleep(LOOK_MS);
       return ((server.cpuMs() - before) * 1_000) / LOOK_MS;
     };
-    const results = await takeTurns(context.count(5, 1), { ours: () => idle(full), empty: () => idle(empty) });
+    const results = await takeTurns(context.count(5, 1), {
+      ours: () => idle(full),
+      empty: () => idle(empty),
+    });
     return [
       {
         measure: "timers: processor per idle second, 10,000 timers",

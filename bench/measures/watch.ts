@@ -3,7 +3,15 @@ import { ActionPhase } from "../../src/wire/gen/flyteidl2/common/phase_pb.js";
 import { openCommitLoop } from "../helpers/disk.ts";
 import { atMost, type BenchContext, type Benchmark } from "../helpers/measure.ts";
 import { startPeer } from "../helpers/process.ts";
-import { abortRun, actionId, createRun, enqueueRequest, ROOT, taskSpec, untilPhase } from "../helpers/requests.ts";
+import {
+  abortRun,
+  actionId,
+  createRun,
+  enqueueRequest,
+  ROOT,
+  taskSpec,
+  untilPhase,
+} from "../helpers/requests.ts";
 import { clientsAt, startServer, type Clients } from "../helpers/server.ts";
 import { median, quantile, takeTurns } from "../helpers/stats.ts";
 
@@ -47,7 +55,12 @@ export const watch: Benchmark = {
     const call = results.ours.map(({ afterCall }) => afterCall);
     const bareCall = results.bare.map(({ afterCall }) => afterCall);
     return [
-      { measure: "watch: told after the answer, p50", unit: "ms", ours: quantile(answer, 0.5), goal: atMost(5, "ours") },
+      {
+        measure: "watch: told after the answer, p50",
+        unit: "ms",
+        ours: quantile(answer, 0.5),
+        goal: atMost(5, "ours"),
+      },
       { measure: "watch: told after the answer, p99", unit: "ms", ours: quantile(answer, 0.99) },
       {
         measure: "watch: told after the call, p50",
@@ -69,7 +82,8 @@ async function follow(context: BenchContext, clients: Clients): Promise<(name: s
   const watching = (async () => {
     for await (const { message } of clients.actions.watchForUpdates({ filter }, { signal: stop.signal })) {
       if (message.case === "controlMessage") ready.resolve();
-      if (message.case === "actionUpdate") waiting.get(message.value.actionId?.name ?? "")?.(performance.now());
+      if (message.case === "actionUpdate")
+        waiting.get(message.value.actionId?.name ?? "")?.(performance.now());
     }
   })().catch(ready.reject);
   context.defer(async () => {

@@ -30,18 +30,31 @@ export interface CommandInput {
 export const EXIT = { ok: 0, failed: 1, usage: 2, unreachable: 3, engine: 4, bug: 70 } as const;
 
 /** Throws CONFIG_INVALID for an unknown option or a value of the wrong kind. */
-export function parseCommandLine(command: Command, args: readonly string[], env: NodeJS.ProcessEnv): CommandInput {
+export function parseCommandLine(
+  command: Command,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+): CommandInput {
   const options: Record<string, ParseArgsOptionDescriptor> = {};
   for (const [name, spec] of Object.entries(command.options)) {
     options[name] = { type: spec.type, ...(spec.short === undefined ? {} : { short: spec.short }) };
   }
   const allowed = command.positionals?.length ?? 0;
   try {
-    const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true, strict: true });
-    if (positionals.length > allowed) throw new Error(`unexpected argument ${JSON.stringify(positionals[allowed])}`);
+    const { values, positionals } = parseArgs({
+      args: [...args],
+      options,
+      allowPositionals: true,
+      strict: true,
+    });
+    if (positionals.length > allowed)
+      throw new Error(`unexpected argument ${JSON.stringify(positionals[allowed])}`);
     return { values: values as CommandInput["values"], positionals, env };
   } catch (error) {
-    throw new BoxkiteError("CONFIG_INVALID", messageOf(error), { hint: `boxkite ${command.name} --help`, cause: error });
+    throw new BoxkiteError("CONFIG_INVALID", messageOf(error), {
+      hint: `boxkite ${command.name} --help`,
+      cause: error,
+    });
   }
 }
 

@@ -25,8 +25,16 @@ export const doctor: Command = {
     json: { type: "boolean", help: "one JSON object a line" },
   },
   run: async (input) => {
-    const findings = await Promise.all([node(), port(input), disk(input), engine(input, "podman"), engine(input, "docker"), runtime(input)]);
-    for (const finding of findings) process.stdout.write(input.values["json"] === true ? `${JSON.stringify(finding)}\n` : line(finding));
+    const findings = await Promise.all([
+      node(),
+      port(input),
+      disk(input),
+      engine(input, "podman"),
+      engine(input, "docker"),
+      runtime(input),
+    ]);
+    for (const finding of findings)
+      process.stdout.write(input.values["json"] === true ? `${JSON.stringify(finding)}\n` : line(finding));
     // One engine is enough, and without any the process executor will do.
     const usable = findings.some(({ name, ok }) => ok && ["podman", "docker", "a0"].includes(name));
     const broken = findings.some(({ name, ok }) => !ok && ["node", "port", "disk"].includes(name));
@@ -56,7 +64,12 @@ async function disk({ env }: CommandInput): Promise<Finding> {
   const free = stats.bavail * stats.bsize;
   const ok = free > LITTLE_DISK_BYTES;
   const text = `${(free / 1e9).toFixed(1)} GB free for ${directory}`;
-  return { name: "disk", ok, text, ...(ok ? {} : { hint: "free some room, or put the data elsewhere: boxkite up --data DIR" }) };
+  return {
+    name: "disk",
+    ok,
+    text,
+    ...(ok ? {} : { hint: "free some room, or put the data elsewhere: boxkite up --data DIR" }),
+  };
 }
 
 /** An engine counts when a container of it reaches a server of this machine; here it is only asked who it is. */
@@ -81,6 +94,11 @@ async function runtime({ env }: CommandInput): Promise<Finding> {
   try {
     return { name: "a0", ok: true, text: `${findRuntime(undefined, env)[0]}/a0: --engine process works` };
   } catch (error) {
-    return { name: "a0", ok: false, text: "not on PATH: --engine process needs it", hint: (error as BoxkiteError).hint };
+    return {
+      name: "a0",
+      ok: false,
+      text: "not on PATH: --engine process needs it",
+      hint: (error as BoxkiteError).hint,
+    };
   }
 }

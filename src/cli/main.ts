@@ -57,7 +57,9 @@ function report(error: unknown, json: boolean): number {
     return EXIT.bug;
   }
   if (json) {
-    process.stdout.write(`${JSON.stringify({ event: "error", code: error.code, message: error.message, hint: error.hint })}\n`);
+    process.stdout.write(
+      `${JSON.stringify({ event: "error", code: error.code, message: error.message, hint: error.hint })}\n`,
+    );
   } else {
     process.stderr.write(`error ${error.code}: ${error.message}\n`);
     if (error.hint) process.stderr.write(`try: ${error.hint}\n`);

@@ -33,7 +33,10 @@ export async function readUpSettings({ values, env }: CommandInput): Promise<UpS
     if (env[variable] !== undefined) return { value: env[variable], origin: variable };
     const fromFile = file[name];
     if (fromFile === undefined) return undefined;
-    return { value: typeof fromFile === "string" ? fromFile : JSON.stringify(fromFile), origin: `${name} in the file` };
+    return {
+      value: typeof fromFile === "string" ? fromFile : JSON.stringify(fromFile),
+      origin: `${name} in the file`,
+    };
   };
   const text = (name: Name) => lookUp(name)?.value;
   const whole = (name: Name, fallback: number, min: number, max: number) => {
@@ -44,7 +47,8 @@ export async function readUpSettings({ values, env }: CommandInput): Promise<UpS
     throw invalid(found, `a whole number from ${min} to ${max}`);
   };
   const engine = lookUp("engine") ?? { value: "auto", origin: "" };
-  if (!(ENGINES as readonly string[]).includes(engine.value)) throw invalid(engine, `one of ${ENGINES.join(", ")}`);
+  if (!(ENGINES as readonly string[]).includes(engine.value))
+    throw invalid(engine, `one of ${ENGINES.join(", ")}`);
   const ephemeral = text("ephemeral") === "true";
   if (ephemeral && values["data"] !== undefined) {
     throw new BoxkiteError("CONFIG_INVALID", "--ephemeral and --data exclude each other");
@@ -68,20 +72,31 @@ async function readFileSettings(path: string | undefined): Promise<Partial<Recor
   try {
     parsed = parse(await readFile(path, "utf8")) ?? {};
   } catch (error) {
-    throw new BoxkiteError("CONFIG_INVALID", `cannot read the configuration file ${path}: ${messageOf(error)}`, { cause: error });
+    throw new BoxkiteError(
+      "CONFIG_INVALID",
+      `cannot read the configuration file ${path}: ${messageOf(error)}`,
+      { cause: error },
+    );
   }
   if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) {
     throw new BoxkiteError("CONFIG_INVALID", `the configuration file ${path} is not a mapping of settings`);
   }
   const unknown = Object.keys(parsed).filter((name) => !(NAMES as readonly string[]).includes(name));
   if (unknown.length > 0) {
-    throw new BoxkiteError("CONFIG_INVALID", `the configuration file ${path} has unknown settings: ${unknown.join(", ")}`, {
-      hint: `known are: ${NAMES.join(", ")}`,
-    });
+    throw new BoxkiteError(
+      "CONFIG_INVALID",
+      `the configuration file ${path} has unknown settings: ${unknown.join(", ")}`,
+      {
+        hint: `known are: ${NAMES.join(", ")}`,
+      },
+    );
   }
   return parsed;
 }
 
 function invalid(found: { value: string; origin: string }, wanted: string): BoxkiteError {
-  return new BoxkiteError("CONFIG_INVALID", `${found.origin} is ${JSON.stringify(found.value)}; it must be ${wanted}`);
+  return new BoxkiteError(
+    "CONFIG_INVALID",
+    `${found.origin} is ${JSON.stringify(found.value)}; it must be ${wanted}`,
+  );
 }

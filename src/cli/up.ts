@@ -13,12 +13,24 @@ export const up: Command = {
   summary: "start the server in the foreground",
   options: {
     port: { type: "string", value: "N", help: "port to listen on; 0 takes a free one (30080)" },
-    host: { type: "string", value: "ADDRESS", help: "accept connections at this address too (loopback and the engine's bridge)" },
+    host: {
+      type: "string",
+      value: "ADDRESS",
+      help: "accept connections at this address too (loopback and the engine's bridge)",
+    },
     data: { type: "string", value: "DIR", help: "where all state is kept (~/.local/share/boxkite)" },
     ephemeral: { type: "boolean", help: "keep state in a temporary directory and forget it at the end" },
     engine: { type: "string", value: "NAME", help: "auto, podman, docker or process (auto)" },
-    python: { type: "string", value: "FILE", help: "with --engine process: the interpreter whose environment has flyte" },
-    "max-parallel": { type: "string", value: "N", help: "attempts that compute at the same time (2 per processor)" },
+    python: {
+      type: "string",
+      value: "FILE",
+      help: "with --engine process: the interpreter whose environment has flyte",
+    },
+    "max-parallel": {
+      type: "string",
+      value: "N",
+      help: "attempts that compute at the same time (2 per processor)",
+    },
     config: { type: "string", value: "FILE", help: "settings in YAML: the same names as these options" },
     json: { type: "boolean", help: "one JSON object a line; the first says that the server is ready" },
     verbose: { type: "boolean", short: "v", help: "log debug messages too" },
@@ -29,9 +41,14 @@ export const up: Command = {
 async function run(input: CommandInput): Promise<number> {
   // Counted from the start of the process, which is what a person waits for.
   const settings = await readUpSettings(input);
-  const log = createLogger({ format: settings.json ? "json" : "text", level: settings.verbose ? "debug" : "info" });
+  const log = createLogger({
+    format: settings.json ? "json" : "text",
+    level: settings.verbose ? "debug" : "info",
+  });
   const choice = await chooseExecutor(settings, input.env);
-  const data = await openDataDirectory(settings.ephemeral ? undefined : (settings.data ?? defaultDataDirectory(input.env)));
+  const data = await openDataDirectory(
+    settings.ephemeral ? undefined : (settings.data ?? defaultDataDirectory(input.env)),
+  );
   try {
     const server = await startServer({
       dataDirectory: data.path,
@@ -59,7 +76,12 @@ async function run(input: CommandInput): Promise<number> {
   return EXIT.ok;
 }
 
-async function probe(choice: ExecutorChoice, server: Server, settings: UpSettings, log: Logger): Promise<void> {
+async function probe(
+  choice: ExecutorChoice,
+  server: Server,
+  settings: UpSettings,
+  log: Logger,
+): Promise<void> {
   try {
     const result = await choice.probe(server.port);
     if (result === undefined) return;
@@ -67,7 +89,8 @@ async function probe(choice: ExecutorChoice, server: Server, settings: UpSetting
     else log.info("containers reach the server", { endpoint: result.endpoint, note: result.note });
   } catch (error) {
     const { message, hint } = error as BoxkiteError;
-    if (settings.json) process.stdout.write(`${JSON.stringify({ event: "probe", ok: false, message, hint })}\n`);
+    if (settings.json)
+      process.stdout.write(`${JSON.stringify({ event: "probe", ok: false, message, hint })}\n`);
     else log.error("containers cannot reach the server: no run will work", { error, hint });
   }
 }
@@ -75,7 +98,9 @@ async function probe(choice: ExecutorChoice, server: Server, settings: UpSetting
 function announce(settings: UpSettings, server: Server, data: DataDirectory): void {
   const url = `http://localhost:${server.port}`;
   const readyMs = Math.round(performance.now());
-  const keeps = data.ephemeral ? "forgotten when the server ends" : "SQLite and files; survives restarts; --ephemeral to forget";
+  const keeps = data.ephemeral
+    ? "forgotten when the server ends"
+    : "SQLite and files; survives restarts; --ephemeral to forget";
   if (settings.json) {
     const ready = {
       event: "ready",

@@ -50,7 +50,10 @@ export function checkActionName(text: string): string {
 
 function check(pattern: RegExp, text: string, field: string, rule: string): string {
   if (pattern.test(text)) return text;
-  throw new BoxkiteError("INVALID_ARGUMENT", `${field} ${JSON.stringify(text)} is not valid: it must be ${rule}`);
+  throw new BoxkiteError(
+    "INVALID_ARGUMENT",
+    `${field} ${JSON.stringify(text)} is not valid: it must be ${rule}`,
+  );
 }
 
 /** A new run name: `r` and 19 characters of base 32 without look-alikes, 95 random bits. */

@@ -31,7 +31,11 @@ export function judge(written: Written, ending: Ending, image: string): Outcome 
 
   switch (ending.reason) {
     case "start_failed":
-      return failed(ending.code ?? "StartFailed", withHint(ending, `image ${image} could not be started`), false);
+      return failed(
+        ending.code ?? "StartFailed",
+        withHint(ending, `image ${image} could not be started`),
+        false,
+      );
     case "lost":
       return {
         kind: "lost",

@@ -30,7 +30,11 @@ export function requireFits(definition: TaskDefinition, capacity: ResourceAmount
 }
 
 /** Why the request does not fit into what is left, or undefined if it does. */
-export function lacks(wanted: ResourceAmounts, capacity: ResourceAmounts, used: ResourceAmounts): string | undefined {
+export function lacks(
+  wanted: ResourceAmounts,
+  capacity: ResourceAmounts,
+  used: ResourceAmounts,
+): string | undefined {
   for (const name of NAMES) {
     const free = (capacity[name] ?? Number.POSITIVE_INFINITY) - (used[name] ?? 0);
     const want = wanted[name] ?? 0;

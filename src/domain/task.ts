@@ -14,6 +14,8 @@ export interface TaskDefinition {
   readonly name: string;
   readonly version: string;
   readonly shortName: string;
+  /** "python", "typescript", …: which runtime it is written for. */
+  readonly type: string;
   readonly environment: string;
   /** As the user wrote it; resolved to a digest once per run. */
   readonly image: string;

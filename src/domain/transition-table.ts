@@ -47,5 +47,7 @@ export function chartOf(): string {
   for (const edge of retry) edges.set(edge, [...(edges.get(edge) ?? []), "attemptFailed (retry)"]);
   const lines = [...edges].map(([edge, events]) => `  ${edge}: ${events.join(", ")}`);
   const ends = PHASES.filter(isTerminal).map((phase) => `  ${phase} --> [*]`);
-  return ["stateDiagram-v2", "  [*] --> queued: task", "  [*] --> paused: condition", ...lines, ...ends].join("\n");
+  return ["stateDiagram-v2", "  [*] --> queued: task", "  [*] --> paused: condition", ...lines, ...ends].join(
+    "\n",
+  );
 }

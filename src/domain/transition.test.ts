@@ -1,9 +1,21 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { newTaskState, NO_RETRIES, type ActionError, type ActionState, type AttemptPolicy } from "./action.ts";
+import {
+  newTaskState,
+  NO_RETRIES,
+  type ActionError,
+  type ActionState,
+  type AttemptPolicy,
+} from "./action.ts";
 import { isTerminal, PHASES, type Phase } from "./phase.ts";
 import { chartOf, TRANSITIONS } from "./transition-table.ts";
-import { IllegalTransition, MAX_SYSTEM_FAILURES, nextTimer, transition, type ActionEvent } from "./transition.ts";
+import {
+  IllegalTransition,
+  MAX_SYSTEM_FAILURES,
+  nextTimer,
+  transition,
+  type ActionEvent,
+} from "./transition.ts";
 
 const NOW = 1_000_000;
 const userError: ActionError = { code: "ValueError", message: "no", kind: "user", recoverable: true };
@@ -109,7 +121,12 @@ test("user retries are spent one by one, with the delay of the backoff, and then
 
 test("an error that no retry mends ends the action at once, under its own code", () => {
   const error = { ...userError, recoverable: false };
-  const end = transition(stateIn("running"), { userRetries: 5 }, { type: "attemptFailed", attempt: 1, error }, NOW);
+  const end = transition(
+    stateIn("running"),
+    { userRetries: 5 },
+    { type: "attemptFailed", attempt: 1, error },
+    NOW,
+  );
   assert.equal(end?.state.phase, "failed");
   assert.equal(end?.state.error?.code, "ValueError");
 });
@@ -120,15 +137,27 @@ test("attempts lost to the machinery cost no user retry and end after a few", ()
     const next = transition(state, { userRetries: 1 }, { type: "attemptLost", attempt: n, error: lost }, NOW);
     assert.equal(next?.state.phase, "queued");
     assert.equal(next?.state.userFailures, 0);
-    state = { ...(transition(next?.state as ActionState, NO_RETRIES, { type: "admitted" }, NOW)?.state as ActionState) };
+    state = {
+      ...(transition(next?.state as ActionState, NO_RETRIES, { type: "admitted" }, NOW)
+        ?.state as ActionState),
+    };
   }
-  const end = transition(state, { userRetries: 1 }, { type: "attemptLost", attempt: state.attempt, error: lost }, NOW);
+  const end = transition(
+    state,
+    { userRetries: 1 },
+    { type: "attemptLost", attempt: state.attempt, error: lost },
+    NOW,
+  );
   assert.equal(end?.state.phase, "failed");
 });
 
 test("aborting a running action stops its attempt and its children, in that order", () => {
   const next = transition(stateIn("running"), NO_RETRIES, { type: "abortRequested", reason: "enough" }, NOW);
-  assert.deepEqual(next?.effects, [{ type: "stopAttempt", attempt: 1 }, { type: "abortChildren" }, { type: "ended" }]);
+  assert.deepEqual(next?.effects, [
+    { type: "stopAttempt", attempt: 1 },
+    { type: "abortChildren" },
+    { type: "ended" },
+  ]);
   assert.equal(next?.state.abortReason, "enough");
 });
 
@@ -168,8 +197,14 @@ test("a run that takes too long is a failed attempt; the last one times out", ()
 
 test("a timer that strikes too early, or for a state that is over, changes nothing", () => {
   const policy: AttemptPolicy = { userRetries: 0, maxRuntimeMs: 10 };
-  assert.equal(transition(stateIn("running"), policy, { type: "timerFired", timer: "runtime" }, NOW + 9), undefined);
-  assert.equal(transition(stateIn("queued"), policy, { type: "timerFired", timer: "runtime" }, NOW + 90), undefined);
+  assert.equal(
+    transition(stateIn("running"), policy, { type: "timerFired", timer: "runtime" }, NOW + 9),
+    undefined,
+  );
+  assert.equal(
+    transition(stateIn("queued"), policy, { type: "timerFired", timer: "runtime" }, NOW + 90),
+    undefined,
+  );
 });
 
 test("the chart names every phase", () => {

@@ -114,7 +114,10 @@ export function transition(
       );
     case "attemptFailed":
       requireAttempt(state, event);
-      return afterFailure(state, policy, event.error, now, { type: "releaseAttempt", attempt: event.attempt });
+      return afterFailure(state, policy, event.error, now, {
+        type: "releaseAttempt",
+        attempt: event.attempt,
+      });
     case "attemptLost":
       requireAttempt(state, event);
       return afterLoss(state, event.error, event.attempt, now);
@@ -233,7 +236,14 @@ function afterLoss(state: ActionState, error: ActionError, attempt: number, now:
 }
 
 function requeued(state: ActionState, now: TimeMs, delayMs: number): ActionState {
-  return { ...state, phase: "queued", queuedAt: now, notBefore: now + delayMs, runningAt: undefined, reason: undefined };
+  return {
+    ...state,
+    phase: "queued",
+    queuedAt: now,
+    notBefore: now + delayMs,
+    runningAt: undefined,
+    reason: undefined,
+  };
 }
 
 function backoffMs(backoff: AttemptPolicy["backoff"], n: number): number {
@@ -265,7 +275,14 @@ function afterTimer(
   };
   // A run that took too long counts as a failed attempt; a deadline or a full queue ends everything.
   if (timer === "runtime") {
-    return afterFailure(state, policy, error, now, { type: "stopAttempt", attempt: state.attempt }, "timed_out");
+    return afterFailure(
+      state,
+      policy,
+      error,
+      now,
+      { type: "stopAttempt", attempt: state.attempt },
+      "timed_out",
+    );
   }
   return to(end(state, "timed_out", now, { error }), ended(state, ...stopOf(state)));
 }

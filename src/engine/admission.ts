@@ -14,12 +14,16 @@ export interface AdmissionOptions {
 }
 
 /** The admitted action, or undefined where it got a result, waits, or is no longer queued. */
-export async function admit(options: AdmissionOptions, queued: ActionRecord): Promise<ActionRecord | undefined> {
+export async function admit(
+  options: AdmissionOptions,
+  queued: ActionRecord,
+): Promise<ActionRecord | undefined> {
   const { store, clock } = options;
   for (let action: ActionRecord | undefined = queued; action; action = await store.getAction(queued.key)) {
     const now = clock.now();
     const known = await findResult(store, action, now);
-    const elsewhere = known === undefined && action.cache?.serialize === true && (await store.isComputedElsewhere(action));
+    const elsewhere =
+      known === undefined && action.cache?.serialize === true && (await store.isComputedElsewhere(action));
     const event = eventFor(known, elsewhere);
     const next = isWaiting(action) ? transition(action.state, action.policy, event, now) : undefined;
     if (next === undefined) return undefined;
@@ -48,7 +52,11 @@ function isWaiting({ state }: ActionRecord): boolean {
   return state.phase === "queued" || state.phase === "waiting_for_resources";
 }
 
-async function findResult(store: Store, { cache, key }: ActionRecord, now: number): Promise<CachedResult | undefined> {
+async function findResult(
+  store: Store,
+  { cache, key }: ActionRecord,
+  now: number,
+): Promise<CachedResult | undefined> {
   if (cache === undefined || cache.overwrite) return undefined;
   const found = await store.findCached(cache.key, cache.sameProject ? key : undefined);
   if (found === undefined) return undefined;

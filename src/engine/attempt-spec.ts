@@ -35,7 +35,9 @@ export function makeAttemptSpec(context: AttemptContext): AttemptSpec {
     env: { ...run.settings.env, ...definition.env, ...runtimeEnv(context, key) },
     requests: definition.requests,
     limits: definition.limits,
-    ...(definition.sharedMemoryBytes === undefined ? {} : { sharedMemoryBytes: definition.sharedMemoryBytes }),
+    ...(definition.sharedMemoryBytes === undefined
+      ? {}
+      : { sharedMemoryBytes: definition.sharedMemoryBytes }),
     labels: run.settings.labels,
   };
 }

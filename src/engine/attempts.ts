@@ -82,7 +82,8 @@ export function createAttempts(options: AttemptsOptions): Attempts {
 
   const describe = async (action: ActionRecord) => {
     const [run, spec] = await Promise.all([store.getRun(action.key), store.getSpec(action.specDigest ?? "")]);
-    if (run === undefined || spec === undefined) throw new Error(`action ${action.id} has lost its run or task`);
+    if (run === undefined || spec === undefined)
+      throw new Error(`action ${action.id} has lost its run or task`);
     return { run, definition: spec.definition };
   };
 
@@ -97,7 +98,8 @@ export function createAttempts(options: AttemptsOptions): Attempts {
         .catch((error: unknown) => log.error("event was not applied", { attempt: attemptText(key), error }));
     };
     await executor.start(spec, sink, {
-      progress: (reason) => tell({ type: "progress", attempt: key.attempt, reason }, { attempt: key.attempt, image }),
+      progress: (reason) =>
+        tell({ type: "progress", attempt: key.attempt, reason }, { attempt: key.attempt, image }),
       started: (at) =>
         tell({ type: "started", attempt: key.attempt, at }, { attempt: key.attempt, startedAt: at, image }),
       ended: (exit) => {
@@ -109,7 +111,12 @@ export function createAttempts(options: AttemptsOptions): Attempts {
     });
   };
 
-  const settle = async (action: ActionRecord, key: AttemptKey, exit: AttemptExit, image: RunImage): Promise<void> => {
+  const settle = async (
+    action: ActionRecord,
+    key: AttemptKey,
+    exit: AttemptExit,
+    image: RunImage,
+  ): Promise<void> => {
     const run = await store.getRun(action.key);
     const prefix = attemptPrefix(run?.baseUri ?? "", key, key.attempt);
     const outcome = judge(await options.readWritten(prefix), endingOf(exit), image.reference);
@@ -182,11 +189,17 @@ function imageOutcome(error: unknown, image: string): Outcome {
   const message = `${error.message}${error.hint ? `; hint: ${error.hint}` : ""}`;
   switch (error.code) {
     case "IMAGE_REFERENCE_INVALID":
-      return { kind: "failed", error: { code: "InvalidImageName", message, kind: "user", recoverable: false } };
+      return {
+        kind: "failed",
+        error: { code: "InvalidImageName", message, kind: "user", recoverable: false },
+      };
     case "IMAGE_NOT_FOUND":
     case "IMAGE_UNAUTHORIZED":
     case "IMAGE_WRONG_PLATFORM":
-      return { kind: "failed", error: { code: "ImagePullBackOff", message, kind: "user", recoverable: false } };
+      return {
+        kind: "failed",
+        error: { code: "ImagePullBackOff", message, kind: "user", recoverable: false },
+      };
     default:
       return {
         kind: "lost",

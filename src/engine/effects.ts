@@ -77,7 +77,12 @@ export function createEffects(options: EffectsOptions): Effects {
     const tries = (failures.get(record.id)?.tries ?? 0) + 1;
     const pauseMs = Math.min(FIRST_PAUSE_MS * 2 ** (tries - 1), LONGEST_PAUSE_MS);
     failures.set(record.id, { tries, notBefore: clock.now() + pauseMs });
-    log.warn("an effect failed and will be tried again", { effect: record.effect.type, tries, pauseMs, error });
+    log.warn("an effect failed and will be tried again", {
+      effect: record.effect.type,
+      tries,
+      pauseMs,
+      error,
+    });
     clearTimeout(retryTimer);
     retryTimer = setTimeout(wake, pauseMs);
   };
@@ -105,13 +110,19 @@ export function createEffects(options: EffectsOptions): Effects {
   /** Those that waited for this result look again: one may have to compute it now. */
   const unpark = async ({ cache }: ActionRecord): Promise<void> => {
     if (cache === undefined) return;
-    for (const waiting of await store.parkedFor(cache.key)) await options.apply(waiting.key, { type: "unparked" });
+    for (const waiting of await store.parkedFor(cache.key))
+      await options.apply(waiting.key, { type: "unparked" });
   };
 
-  const abortChildren = async (parent: string, live: () => ReturnType<Store["liveChildren"]>): Promise<void> => {
+  const abortChildren = async (
+    parent: string,
+    live: () => ReturnType<Store["liveChildren"]>,
+  ): Promise<void> => {
     for (let children = await live(); children.length > 0; children = await live()) {
       const reason = `its parent ${parent} ended`;
-      await Promise.all(children.map((child) => options.apply(child.key, { type: "abortRequested", reason })));
+      await Promise.all(
+        children.map((child) => options.apply(child.key, { type: "abortRequested", reason })),
+      );
     }
   };
 

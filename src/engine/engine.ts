@@ -47,7 +47,11 @@ export interface Engine {
    */
   stop(options: { readonly endAttempts: boolean }): Promise<void>;
   /** Resolves the images and accepts the run. Throws RUN_EXISTS. */
-  createRun(run: NewRun, root: NewAction, seeds?: readonly NewAction[]): Promise<{ readonly run: RunRecord; readonly root: ActionRecord }>;
+  createRun(
+    run: NewRun,
+    root: NewAction,
+    seeds?: readonly NewAction[],
+  ): Promise<{ readonly run: RunRecord; readonly root: ActionRecord }>;
   /** Accepts an action; "exists" when the run has one of that name already. */
   enqueue(run: RunRecord, action: NewAction): Promise<ActionRecord | "exists">;
   /** Ends an action and all below it. An ended one stays as it is. Throws ACTION_NOT_FOUND. */
@@ -63,7 +67,11 @@ const DRAIN_MS = 3_000;
 export function createEngine(options: EngineOptions): Engine {
   const { store, executor, clock, log } = options;
   const apply = createApply(store, clock);
-  const attempts = createAttempts({ ...options, apply, stopGraceMs: options.stopGraceMs ?? DEFAULT_STOP_GRACE_MS });
+  const attempts = createAttempts({
+    ...options,
+    apply,
+    stopGraceMs: options.stopGraceMs ?? DEFAULT_STOP_GRACE_MS,
+  });
   const dispatcher = createDispatcher({ ...options, apply, attempts, capacity: executor.capacity });
   const effects = createEffects({ ...options, apply, attempts, post: postJson });
   const timers = createTimers({ ...options, apply, onQueueDue: () => dispatcher.wake() });
@@ -76,13 +84,17 @@ export function createEngine(options: EngineOptions): Engine {
 
   /** Attempts that run without anyone waiting for them: their action moved on while we were down. */
   const reapLeftovers = async (live: readonly ActionRecord[]) => {
-    const wanted = new Set(live.map((action) => attemptText({ ...action.key, attempt: action.state.attempt })));
+    const wanted = new Set(
+      live.map((action) => attemptText({ ...action.key, attempt: action.state.attempt })),
+    );
     for (const key of await executor.list()) {
       if (wanted.has(attemptText(key))) continue;
       log.info("ending a leftover attempt", { attempt: attemptText(key) });
       attempts
         .stop(key)
-        .catch((error: unknown) => log.warn("a leftover could not be ended", { attempt: attemptText(key), error }));
+        .catch((error: unknown) =>
+          log.warn("a leftover could not be ended", { attempt: attemptText(key), error }),
+        );
     }
   };
 
@@ -110,9 +122,13 @@ export function createEngine(options: EngineOptions): Engine {
       const images = await resolveAll(executor, references);
       const created = await store.createRun(run, root, images, seeds);
       if (created === "exists") {
-        throw new BoxkiteError("RUN_EXISTS", `run ${run.key.run} exists already in ${run.key.project}/${run.key.domain}`, {
-          hint: "choose another name, or none to have one made",
-        });
+        throw new BoxkiteError(
+          "RUN_EXISTS",
+          `run ${run.key.run} exists already in ${run.key.project}/${run.key.domain}`,
+          {
+            hint: "choose another name, or none to have one made",
+          },
+        );
       }
       return created;
     },
@@ -120,10 +136,16 @@ export function createEngine(options: EngineOptions): Engine {
       if (action.spec) requireFits(action.spec.definition, executor.capacity);
       const created = await store.createAction(run, action);
       if (created === "parent_missing") {
-        throw new BoxkiteError("ACTION_NOT_FOUND", `parent action ${action.parent} is not in run ${run.key.run}`);
+        throw new BoxkiteError(
+          "ACTION_NOT_FOUND",
+          `parent action ${action.parent} is not in run ${run.key.run}`,
+        );
       }
       if (created === "parent_ended") {
-        throw new BoxkiteError("INVALID_ARGUMENT", `parent action ${action.parent} of ${action.name} has ended`);
+        throw new BoxkiteError(
+          "INVALID_ARGUMENT",
+          `parent action ${action.parent} of ${action.name} has ended`,
+        );
       }
       return created;
     },
@@ -134,7 +156,10 @@ export function createEngine(options: EngineOptions): Engine {
     signal: async (key, value) => {
       const action = await requireAction(store, key);
       if (action.state.phase !== "paused") {
-        throw new BoxkiteError("INVALID_ARGUMENT", `action ${key.action} waits for no signal: it is ${action.state.phase}`);
+        throw new BoxkiteError(
+          "INVALID_ARGUMENT",
+          `action ${key.action} waits for no signal: it is ${action.state.phase}`,
+        );
       }
       await apply(key, { type: "signalled", value });
     },

@@ -18,7 +18,10 @@ export async function imageOfRun(
  * Resolves what can be resolved. What cannot is left for the first action that needs it, which then
  * fails with the reason: an image that no action uses does no harm.
  */
-export async function resolveAll(executor: Executor, references: readonly string[]): Promise<ResolvedImage[]> {
+export async function resolveAll(
+  executor: Executor,
+  references: readonly string[],
+): Promise<ResolvedImage[]> {
   const distinct = [...new Set(references)];
   const results = await Promise.all(
     distinct.map((reference) =>

@@ -24,6 +24,8 @@ const VARIABLE = /\{\{\s*[.$]([A-Za-z]+)\s*\}\}/gu;
 
 /** Unknown variables stay as they are: they may be the task's own text. */
 export function fillTemplate(text: string, values: TemplateValues): string {
-  const byLowerCase = new Map(Object.entries(values).map(([name, value]) => [name.toLowerCase(), value as string]));
+  const byLowerCase = new Map(
+    Object.entries(values).map(([name, value]) => [name.toLowerCase(), value as string]),
+  );
   return text.replaceAll(VARIABLE, (whole, name: string) => byLowerCase.get(name.toLowerCase()) ?? whole);
 }

@@ -35,7 +35,9 @@ export interface ExecutorChoice {
   /** Which local addresses a connection may have reached us at. */
   acceptsLocalAddress(host: string | undefined): (address: string) => boolean;
   /** Tries from inside an attempt's surroundings whether the server can be reached. Undefined: nothing to try. */
-  probe(port: number): Promise<{ readonly ok: true; readonly endpoint: string; readonly note?: string } | undefined>;
+  probe(
+    port: number,
+  ): Promise<{ readonly ok: true; readonly endpoint: string; readonly note?: string } | undefined>;
   close(): Promise<void>;
 }
 

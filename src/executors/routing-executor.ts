@@ -1,7 +1,10 @@
 /** One executor in front of two: an attempt whose image has a reserved name goes to the second. */
 import type { Executor } from "./executor.ts";
 
-export function routeByImage(usual: Executor, reserved: { readonly reference: string; readonly executor: Executor }): Executor {
+export function routeByImage(
+  usual: Executor,
+  reserved: { readonly reference: string; readonly executor: Executor },
+): Executor {
   const of = (reference: string) => (reference === reserved.reference ? reserved.executor : usual);
   const both = [usual, reserved.executor];
   return {
@@ -11,7 +14,8 @@ export function routeByImage(usual: Executor, reserved: { readonly reference: st
     resolveImage: (reference) => of(reference).resolveImage(reference),
     start: (spec, logs, observer) => of(spec.image.reference).start(spec, logs, observer),
     // Whose attempt a key is, only the one that started it knows; for the other there is nothing to do.
-    stop: async (key, graceMs) => void (await Promise.all(both.map((executor) => executor.stop(key, graceMs)))),
+    stop: async (key, graceMs) =>
+      void (await Promise.all(both.map((executor) => executor.stop(key, graceMs)))),
     release: async (key) => void (await Promise.all(both.map((executor) => executor.release(key)))),
     list: async () => (await Promise.all(both.map((executor) => executor.list()))).flat(),
     close: async () => void (await Promise.all(both.map((executor) => executor.close()))),

@@ -81,7 +81,13 @@ class OpenLog implements AttemptLog {
   readonly #maxBytes: number;
   readonly #onClose: () => void;
 
-  constructor(file: string, size: number, lastAtMs: number | undefined, maxBytes: number, onClose: () => void) {
+  constructor(
+    file: string,
+    size: number,
+    lastAtMs: number | undefined,
+    maxBytes: number,
+    onClose: () => void,
+  ) {
     this.changed.setMaxListeners(0);
     this.#size = size;
     this.lastAtMs = lastAtMs;
@@ -209,5 +215,9 @@ async function* linesFrom(file: string, start: number): AsyncIterable<{ lines: L
 function parseLine(text: string): LogLine | undefined {
   const match = /^(\d+) ([oes]) (.*)$/su.exec(text);
   if (!match) return undefined;
-  return { atMs: Number(match[1]), stream: NAMES[match[2] as string] as LogStreamName, text: match[3] as string };
+  return {
+    atMs: Number(match[1]),
+    stream: NAMES[match[2] as string] as LogStreamName,
+    text: match[3] as string,
+  };
 }

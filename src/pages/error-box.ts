@@ -16,7 +16,7 @@ export function errorBox(title: string, error: ActionError): Html {
   const blame = BLAME[error.kind];
   return html`<div class="box error">
 <p class="box-title">${title} <code>${error.code}</code>${blame !== "" && html` <span class="quiet">${blame}</span>`}</p>
-<pre class="message" tabindex="0" role="region" aria-label="Error message">${message}</pre>
+<pre class="message" tabindex="0" role="group" aria-label="Error message">${message}</pre>
 ${hint !== undefined && html`<p class="hint"><strong>What to do</strong> ${hint}</p>`}
 </div>`;
 }

@@ -25,7 +25,7 @@ export function actionPath(key: RunKey, action: string, attempt?: number): strin
   const query = new URLSearchParams();
   if (action !== ROOT_ACTION) query.set("i", action);
   if (attempt !== undefined) query.set("attempt", String(attempt));
-  return query.size === 0 ? runPath(key) : `${runPath(key)}?${query}`;
+  return query.size === 0 ? runPath(key) : `${runPath(key)}?${query.toString()}`;
 }
 
 export function abortPath(key: RunKey, action: string): string {

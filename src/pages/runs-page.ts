@@ -1,10 +1,9 @@
 /** The list of runs, of one project or of all: newest first, by phase, page by page. */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { ProjectKey } from "../domain/ids.ts";
-import { DOMAINS } from "../domain/ids.ts";
+import { BoxkiteError } from "../domain/errors.ts";
+import { DOMAINS, type ProjectKey } from "../domain/ids.ts";
 import { PHASES, TERMINAL_PHASES, type Phase } from "../domain/phase.ts";
 import type { ServiceContext } from "../services/context.ts";
-import { requireProject } from "../services/records.ts";
 import type { Condition, ListedRun } from "../store/store.ts";
 import { html, NOTHING, type Html } from "./html.ts";
 import { layout } from "./layout.ts";
@@ -33,7 +32,7 @@ export async function sendRunsPage(
   response: ServerResponse,
   scope: ProjectKey | undefined,
 ): Promise<void> {
-  if (scope !== undefined) await requireProject(context.store, scope);
+  if (scope !== undefined) await checkScope(context, scope);
   const query = queryOf(request);
   const filter = FILTERS.find(({ status }) => status === (query.get("status") ?? "")) ?? FILTERS[0];
   const where: Condition[] = filter?.phases.length ? [{ field: "phase", comparison: "in", values: filter.phases }] : [];
@@ -57,6 +56,12 @@ ${token !== "" && html`<a href="${here({ status })}">Newest</a>`}
 ${next !== "" && html`<a href="${here({ status, page: next })}" rel="next">Older</a>`}
 </nav>`;
   sendPage(response, 200, layout({ title: `${title} · Boxkite`, crumbs: [], main, script: "times.js" }));
+}
+
+/** An archived project takes no new runs; those it has can be looked at. */
+async function checkScope({ store }: ServiceContext, { project, domain }: ProjectKey): Promise<void> {
+  const isKnown = (DOMAINS as readonly string[]).includes(domain) && (await store.getProject(project)) !== undefined;
+  if (!isKnown) throw new BoxkiteError("PROJECT_NOT_FOUND", `there is no project ${project} with a domain ${domain}`);
 }
 
 const CURRENT = html` aria-current="true"`;

@@ -41,7 +41,7 @@ ${facts([
     ["Deadline", duration(policy.deadlineMs)],
     ["Cache version", code(definition.cache?.version)],
   ])}
-${command.length > 0 && html`<h4>Command</h4><pre class="message" tabindex="0" role="region" aria-label="Command">${command.join("\n")}</pre>`}
+${command.length > 0 && html`<h4>Command</h4><pre class="message" tabindex="0" role="group" aria-label="Command">${command.join("\n")}</pre>`}
 ${pairs("Environment variables", definition.env)}
 </details>`;
 }

@@ -16,7 +16,8 @@ export interface BuildsOptions {
 export function createBuilds(options: BuildsOptions): ImageBuildService {
   let made: Promise<ImageBuildService> | undefined;
   // A failure is not kept: the engine may be there the next time.
-  const service = () => (made ??= make(options).catch((error: unknown) => ((made = undefined), Promise.reject(error))));
+  const service = () =>
+    (made ??= make(options).catch((error: unknown) => ((made = undefined), Promise.reject(error))));
   return {
     build: async (request) => (await service()).build(request),
     lookup: async (name) => (await service()).lookup(name),

@@ -21,10 +21,14 @@ export function defaultDataDirectory(env: NodeJS.ProcessEnv): string {
 export async function openDataDirectory(path: string | undefined): Promise<DataDirectory> {
   const directory = path === undefined ? await mkdtemp(join(tmpdir(), "boxkite-")) : resolve(path);
   await mkdir(directory, { recursive: true }).catch((error: unknown) => {
-    throw new BoxkiteError("DATA_DIRECTORY_UNUSABLE", `cannot make the data directory ${directory}: ${messageOf(error)}`, {
-      hint: "name another one with --data",
-      cause: error,
-    });
+    throw new BoxkiteError(
+      "DATA_DIRECTORY_UNUSABLE",
+      `cannot make the data directory ${directory}: ${messageOf(error)}`,
+      {
+        hint: "name another one with --data",
+        cause: error,
+      },
+    );
   });
   const lock = await takeLock(directory);
   return {
@@ -49,9 +53,13 @@ async function takeLock(directory: string): Promise<Server> {
     if (server !== undefined) return server;
     const holder = await askHolder(path);
     if (holder !== undefined) {
-      throw new BoxkiteError("DATA_DIRECTORY_UNUSABLE", `another server (pid ${holder}) uses the data directory ${directory}`, {
-        hint: "end it, or name another directory with --data",
-      });
+      throw new BoxkiteError(
+        "DATA_DIRECTORY_UNUSABLE",
+        `another server (pid ${holder}) uses the data directory ${directory}`,
+        {
+          hint: "end it, or name another directory with --data",
+        },
+      );
     }
     await unlink(path).catch(() => {});
   }

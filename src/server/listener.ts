@@ -3,7 +3,11 @@
  * console. Which HTTP it is, the first bytes of a connection tell.
  */
 import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from "node:http";
-import { createServer as createHttp2Server, type Http2ServerRequest, type Http2ServerResponse } from "node:http2";
+import {
+  createServer as createHttp2Server,
+  type Http2ServerRequest,
+  type Http2ServerResponse,
+} from "node:http2";
 import { createServer as createTcpServer, type AddressInfo, type Socket } from "node:net";
 import { BoxkiteError } from "../domain/errors.ts";
 import { ORIGIN_HEADER } from "../services/origin.ts";
@@ -42,7 +46,9 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
   http1.requestTimeout = 0;
   http1.timeout = 0;
   http1.keepAliveTimeout = 60_000;
-  const http2 = createHttp2Server(handler as (request: Http2ServerRequest, response: Http2ServerResponse) => void);
+  const http2 = createHttp2Server(
+    handler as (request: Http2ServerRequest, response: Http2ServerResponse) => void,
+  );
 
   const sockets = new Set<Socket>();
   const tcp = createTcpServer((socket) => {
@@ -91,7 +97,9 @@ async function listenError(error: NodeJS.ErrnoException, { host, port }: Listene
     });
   }
   if (error.code === "EACCES" || error.code === "EADDRNOTAVAIL") {
-    return new BoxkiteError("CONFIG_INVALID", `cannot listen on ${host}:${port}: ${error.message}`, { cause: error });
+    return new BoxkiteError("CONFIG_INVALID", `cannot listen on ${host}:${port}: ${error.message}`, {
+      cause: error,
+    });
   }
   return error;
 }

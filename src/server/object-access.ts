@@ -14,7 +14,9 @@ export interface ObjectAccessOptions {
   readonly bucket: string;
 }
 
-export function createPrincipals(options: ObjectAccessOptions): (accessKeyId: string) => S3Principal | undefined {
+export function createPrincipals(
+  options: ObjectAccessOptions,
+): (accessKeyId: string) => S3Principal | undefined {
   const { store, identities, bucket } = options;
   return (accessKeyId) => {
     if (accessKeyId === OPERATOR) {

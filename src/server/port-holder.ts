@@ -5,7 +5,10 @@ const LISTENING = "0A";
 
 /** "node (pid 123)", or undefined where it cannot be told. */
 export async function holderOfPort(port: number): Promise<string | undefined> {
-  const inodes = new Set([...(await listeningInodes("/proc/net/tcp", port)), ...(await listeningInodes("/proc/net/tcp6", port))]);
+  const inodes = new Set([
+    ...(await listeningInodes("/proc/net/tcp", port)),
+    ...(await listeningInodes("/proc/net/tcp6", port)),
+  ]);
   if (inodes.size === 0) return undefined;
   for (const pid of await readdir("/proc").catch(() => [])) {
     if (!/^\d+$/u.test(pid)) continue;

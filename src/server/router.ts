@@ -1,5 +1,7 @@
 /** Which part of the server answers a path. */
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { text } from "node:stream/consumers";
+import { createPages } from "../pages/pages.ts";
 import type { ServiceContext } from "../services/context.ts";
 import { toConnectError } from "../services/errors.ts";
 import { parseSignalPath, signalByPost } from "../services/signal-page.ts";
@@ -13,12 +15,15 @@ export interface Routes {
 }
 
 export function createRouter({ rpc, objects, bucket, context }: Routes): Handler {
+  const pages = createPages(context);
   return (request, response) => {
     const path = (request.url ?? "/").split("?")[0] ?? "/";
     if (path.startsWith("/flyteidl2.")) return rpc(request, response);
     if (path === `/${bucket}` || path.startsWith(`/${bucket}/`)) return objects(request, response);
     if (path === "/healthz" || path === "/v2/healthz") return answer(response, 200, "ok\n");
     const condition = request.method === "POST" ? parseSignalPath(path) : undefined;
+    if (condition === undefined && pages(request as IncomingMessage, response as ServerResponse, path))
+      return undefined;
     if (condition === undefined) return answer(response, 404, `nothing is served at ${path}\n`);
     text(request)
       .then((body) => signalByPost(context, condition, body))
@@ -39,5 +44,7 @@ export function unknownMethod(request: Request, response: Response): void {
   const method = (request.url ?? "").slice(1);
   response.statusCode = 404;
   response.setHeader("content-type", "application/json");
-  response.end(JSON.stringify({ code: "unimplemented", message: `${method} is not implemented by this server` }));
+  response.end(
+    JSON.stringify({ code: "unimplemented", message: `${method} is not implemented by this server` }),
+  );
 }

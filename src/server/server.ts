@@ -81,9 +81,13 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     deployBuildTask(store, options.version, clock.now()),
   ]);
   const { createImageTools: createTools } = options;
-  const builds = createTools && createBuilds({ createTools, store, workDir: join(dataDirectory, "builds"), log });
+  const builds =
+    createTools && createBuilds({ createTools, store, workDir: join(dataDirectory, "builds"), log });
   const work = buildImageWork({ store, objects, bucket: BUCKET, builds, clock });
-  const executor = routeByImage(usualExecutor, { reference: work.reference, executor: createInProcessExecutor(work, clock) });
+  const executor = routeByImage(usualExecutor, {
+    reference: work.reference,
+    executor: createInProcessExecutor(work, clock),
+  });
   const logs = createAttemptLogs(join(dataDirectory, "logs"));
   const feed = createChangeFeed(store);
   let port = options.port;
@@ -172,4 +176,3 @@ async function seedProject(store: Store, now: number): Promise<void> {
     createdAt: now,
   });
 }
-

@@ -12,8 +12,17 @@ import type { Effect } from "../domain/transition.ts";
 import { attemptPrefix } from "../engine/paths.ts";
 import type { NewAction } from "../store/store.ts";
 import { encodeUpdate } from "../wire/details.ts";
-import { ActionsService, EnqueueRequestSchema, type Action } from "../wire/gen/flyteidl2/actions/actions_service_pb.js";
-import { ConditionActionSchema, TraceActionSchema, type ConditionAction, type TraceAction } from "../wire/gen/flyteidl2/workflow/run_definition_pb.js";
+import {
+  ActionsService,
+  EnqueueRequestSchema,
+  type Action,
+} from "../wire/gen/flyteidl2/actions/actions_service_pb.js";
+import {
+  ConditionActionSchema,
+  TraceActionSchema,
+  type ConditionAction,
+  type TraceAction,
+} from "../wire/gen/flyteidl2/workflow/run_definition_pb.js";
 import { decodeActionId } from "../wire/identifiers.ts";
 import { decodePhase } from "../wire/phase.ts";
 import { requireSupported } from "../wire/support.ts";
@@ -38,14 +47,19 @@ export function registerActionsService(router: ConnectRouter, context: ServiceCo
       if (action === undefined) throw new BoxkiteError("INVALID_ARGUMENT", "action is not set");
       const key = decodeActionId(action.actionId);
       const run = await requireRun(store, key);
-      const created = await engine.enqueue(run, decodeAction(action, key, run.settings, requestOrigin(handler), clock.now()));
+      const created = await engine.enqueue(
+        run,
+        decodeAction(action, key, run.settings, requestOrigin(handler), clock.now()),
+      );
       // The SDK takes this for "fine": it enqueues again after a lost answer or a restart.
-      if (created === "exists") throw new ConnectError(`action ${key.action} exists already`, Code.AlreadyExists);
+      if (created === "exists")
+        throw new ConnectError(`action ${key.action} exists already`, Code.AlreadyExists);
       return {};
     },
 
     watchForUpdates: async function* ({ filter }, { signal }) {
-      if (filter.case !== "parentActionId") throw new BoxkiteError("INVALID_ARGUMENT", "parent_action_id is not set");
+      if (filter.case !== "parentActionId")
+        throw new BoxkiteError("INVALID_ARGUMENT", "parent_action_id is not set");
       const parent = await requireAction(store, decodeActionId(filter.value));
       const run = await requireRun(store, parent.key);
       const subscription = feed.subscribe(topicOf.children(run.id, parent.key.action));
@@ -79,7 +93,13 @@ export function registerActionsService(router: ConnectRouter, context: ServiceCo
   router.service(ActionsService, service);
 }
 
-function decodeAction(action: Action, key: ActionKey, settings: RunSettings, origin: string, now: number): NewAction {
+function decodeAction(
+  action: Action,
+  key: ActionKey,
+  settings: RunSettings,
+  origin: string,
+  now: number,
+): NewAction {
   const common = {
     name: key.action,
     parent: action.parentActionName ?? "",
@@ -88,7 +108,8 @@ function decodeAction(action: Action, key: ActionKey, settings: RunSettings, ori
   };
   switch (action.spec.case) {
     case "task": {
-      if (action.spec.value.spec === undefined) throw new BoxkiteError("INVALID_ARGUMENT", "task.spec is not set");
+      if (action.spec.value.spec === undefined)
+        throw new BoxkiteError("INVALID_ARGUMENT", "task.spec is not set");
       const spec = decodeTaskSpec(action.spec.value.spec);
       const { definition } = spec;
       const cache = cacheUseOf(definition, settings, action.spec.value.cacheKey);
@@ -127,7 +148,10 @@ function decodeAction(action: Action, key: ActionKey, settings: RunSettings, ori
       };
     }
     default:
-      throw new BoxkiteError("INVALID_ARGUMENT", "Action.spec is not set: it is neither task, trace nor condition");
+      throw new BoxkiteError(
+        "INVALID_ARGUMENT",
+        "Action.spec is not set: it is neither task, trace nor condition",
+      );
   }
 }
 
@@ -135,7 +159,10 @@ function decodeAction(action: Action, key: ActionKey, settings: RunSettings, ori
 function webhookOf({ webhook }: ConditionAction, key: ActionKey, origin: string): Effect[] {
   if (webhook === undefined || webhook.url === "") return [];
   const callback = `${origin}${signalPath(key)}`;
-  const body = JSON.stringify(webhook.payload ?? {}).replaceAll("{callback_uri}", JSON.stringify(callback).slice(1, -1));
+  const body = JSON.stringify(webhook.payload ?? {}).replaceAll(
+    "{callback_uri}",
+    JSON.stringify(callback).slice(1, -1),
+  );
   return [{ type: "sendWebhook", url: webhook.url, body }];
 }
 
@@ -164,4 +191,3 @@ function traceState(trace: TraceAction, now: number): ActionState {
       : {}),
   };
 }
-

@@ -10,7 +10,11 @@ import type { InProcessWork } from "../executors/in-process-executor.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { ObjectStore } from "../objects/object-store.ts";
 import type { Store } from "../store/store.ts";
-import { ContainerError_Kind, ErrorDocumentSchema, ExecutionError_ErrorKind } from "../wire/gen/flyteidl2/core/execution_pb.js";
+import {
+  ContainerError_Kind,
+  ErrorDocumentSchema,
+  ExecutionError_ErrorKind,
+} from "../wire/gen/flyteidl2/core/execution_pb.js";
 import { SimpleType } from "../wire/gen/flyteidl2/core/types_pb.js";
 import { InputsSchema, OutputsSchema, type Inputs } from "../wire/gen/flyteidl2/task/common_pb.js";
 import { TaskSpecSchema } from "../wire/gen/flyteidl2/task/task_definition_pb.js";
@@ -63,7 +67,10 @@ export function buildImageWork(options: BuildWorkOptions): InProcessWork {
         const reference = await build(options, spec, inputUri, logs, signal);
         await objects.put(keyOfUri(`${outputPrefix}/outputs.pb`, bucket), encodeOutput(reference));
       } catch (error) {
-        const message = error instanceof BoxkiteError && error.hint ? `${error.message}; hint: ${error.hint}` : messageOf(error);
+        const message =
+          error instanceof BoxkiteError && error.hint
+            ? `${error.message}; hint: ${error.hint}`
+            : messageOf(error);
         for (const line of message.split("\n")) logs.write("stderr", line, clock.now());
         await objects.put(keyOfUri(`${outputPrefix}/error.pb`, bucket), encodeError(error, message));
       }
@@ -79,9 +86,13 @@ async function build(
   signal: AbortSignal,
 ): Promise<string> {
   if (builds === undefined) {
-    throw new BoxkiteError("ENGINE_UNREACHABLE", "this server cannot build images: it runs without a container engine", {
-      hint: "start it with --engine podman or --engine docker, or build with image.builder: local",
-    });
+    throw new BoxkiteError(
+      "ENGINE_UNREACHABLE",
+      "this server cannot build images: it runs without a container engine",
+      {
+        hint: "start it with --engine podman or --engine docker, or build with image.builder: local",
+      },
+    );
   }
   const inputs = fromBinary(InputsSchema, await required(objects, bucket, inputUri));
   const context = stringInput(inputs, "context");
@@ -109,14 +120,19 @@ function stringInput(inputs: Inputs, name: (typeof INPUTS)[number]): string {
   const literal = inputs.literals.find((input) => input.name === name)?.value?.value;
   const scalar = literal?.case === "scalar" ? literal.value.value : undefined;
   // An optional string comes as a union of itself and nothing.
-  const inner = scalar?.case === "union" && scalar.value.value?.value.case === "scalar" ? scalar.value.value.value.value.value : scalar;
+  const inner =
+    scalar?.case === "union" && scalar.value.value?.value.case === "scalar"
+      ? scalar.value.value.value.value.value
+      : scalar;
   const primitive = inner?.case === "primitive" ? inner.value.value : undefined;
   return primitive?.case === "stringValue" ? primitive.value : "";
 }
 
 function encodeOutput(text: string): Uint8Array {
   const primitive = { value: { case: "stringValue" as const, value: text } };
-  const value = { value: { case: "scalar" as const, value: { value: { case: "primitive" as const, value: primitive } } } };
+  const value = {
+    value: { case: "scalar" as const, value: { value: { case: "primitive" as const, value: primitive } } },
+  };
   return toBinary(OutputsSchema, create(OutputsSchema, { literals: [{ name: "o0", value }] }));
 }
 

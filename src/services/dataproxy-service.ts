@@ -50,27 +50,41 @@ export function registerDataProxyService(router: ConnectRouter, context: Service
 
     uploadInputs: async (request) => {
       if (request.baseDir !== "") {
-        throw new BoxkiteError("FIELD_NOT_SUPPORTED", "UploadInputsRequest.base_dir is set; inputs go into this server's own store");
+        throw new BoxkiteError(
+          "FIELD_NOT_SUPPORTED",
+          "UploadInputsRequest.base_dir is set; inputs go into this server's own store",
+        );
       }
       const scope = scopeOf(request);
       await requireProject(store, scope);
       const ignored = await ignoredInputs(request);
-      return { offloadedInputData: await storeInputs(context, scope, request.inputs ?? emptyInputs(), ignored) };
+      return {
+        offloadedInputData: await storeInputs(context, scope, request.inputs ?? emptyInputs(), ignored),
+      };
     },
 
     createDownloadLink: async (request, handler) => {
       const { artifactType, source } = request;
       if (source.case !== "actionAttemptId") {
-        throw new BoxkiteError("FIELD_NOT_SUPPORTED", `${CreateDownloadLinkRequestSchema.name}.${source.case ?? "source"}: only action_attempt_id is supported`);
+        throw new BoxkiteError(
+          "FIELD_NOT_SUPPORTED",
+          `${CreateDownloadLinkRequestSchema.name}.${source.case ?? "source"}: only action_attempt_id is supported`,
+        );
       }
       const record = await requireAction(store, decodeActionId(source.value.actionId));
       const uri = await artifactUri(record.key, artifactType, source.value.attempt || record.state.attempt);
       const found = await objects.head(keyOfUri(uri, bucket));
-      if (found === undefined) throw new BoxkiteError("OBJECT_NOT_FOUND", `action ${record.key.action} has no ${ArtifactType[artifactType]} yet`);
+      if (found === undefined)
+        throw new BoxkiteError(
+          "OBJECT_NOT_FOUND",
+          `action ${record.key.action} has no ${ArtifactType[artifactType]} yet`,
+        );
       const expiresInSeconds = expiry(request.expiresIn && decodeDuration(request.expiresIn) / 1_000);
       return {
         preSignedUrls: {
-          signedUrl: [context.presign({ method: "GET", origin: requestOrigin(handler), uri, expiresInSeconds })],
+          signedUrl: [
+            context.presign({ method: "GET", origin: requestOrigin(handler), uri, expiresInSeconds }),
+          ],
           expiresAt: encodeTime(clock.now() + expiresInSeconds * 1_000),
         },
       };
@@ -79,7 +93,8 @@ export function registerDataProxyService(router: ConnectRouter, context: Service
     getActionData: async ({ actionId }) => {
       const { inputUri, state, kind } = await requireAction(store, decodeActionId(actionId));
       // A task's outputs lie under a prefix, a trace's at the very URI (protocol.md section 12, 8).
-      const outputsUri = state.outputUri && (kind === "trace" ? state.outputUri : `${state.outputUri}/outputs.pb`);
+      const outputsUri =
+        state.outputUri && (kind === "trace" ? state.outputUri : `${state.outputUri}/outputs.pb`);
       const [inputs, outputs] = await Promise.all([readObject(inputUri), readObject(outputsUri)]);
       return {
         inputs: inputs ? fromBinary(InputsSchema, inputs) : create(InputsSchema),
@@ -91,12 +106,21 @@ export function registerDataProxyService(router: ConnectRouter, context: Service
 
     tailLogs: async function* (request, { signal }) {
       if (request.connectorEndpoint !== undefined && request.connectorEndpoint !== "") {
-        throw new BoxkiteError("FIELD_NOT_SUPPORTED", "TailLogsRequest.connector_endpoint is set, and there are no connectors");
+        throw new BoxkiteError(
+          "FIELD_NOT_SUPPORTED",
+          "TailLogsRequest.connector_endpoint is set, and there are no connectors",
+        );
       }
       const record = await requireAction(store, decodeActionId(request.actionId));
-      const key: AttemptKey = { ...record.key, attempt: request.attempt || Math.max(1, record.state.attempt) };
+      const key: AttemptKey = {
+        ...record.key,
+        attempt: request.attempt || Math.max(1, record.state.attempt),
+      };
       if (key.attempt > Math.max(1, record.state.attempt)) {
-        throw new BoxkiteError("LOGS_NOT_FOUND", `action ${record.key.action} has had no attempt ${key.attempt} yet`);
+        throw new BoxkiteError(
+          "LOGS_NOT_FOUND",
+          `action ${record.key.action} has had no attempt ${key.attempt} yet`,
+        );
       }
       if (!(await waitForLog(key, signal))) {
         throw new BoxkiteError("LOGS_NOT_FOUND", `action ${record.key.action} ended without a log`);
@@ -135,20 +159,28 @@ export function registerDataProxyService(router: ConnectRouter, context: Service
     return (await requireTask(store, decodeTaskId(task.value))).spec.definition.cache?.ignoredInputs ?? [];
   }
 
-  async function artifactUri(key: AttemptKey | Omit<AttemptKey, "attempt">, type: ArtifactType, attempt: number): Promise<string> {
+  async function artifactUri(
+    key: AttemptKey | Omit<AttemptKey, "attempt">,
+    type: ArtifactType,
+    attempt: number,
+  ): Promise<string> {
     const run = await requireRun(store, key);
     if (type === ArtifactType.REPORT) return `${attemptPrefix(run.baseUri, key, attempt)}/report.html`;
     const record = await requireAction(store, key);
     const spec = record.specDigest === undefined ? undefined : await store.getSpec(record.specDigest);
     const [bundle] = spec?.definition.reads ?? [];
     if (type === ArtifactType.CODE_BUNDLE && bundle !== undefined) return bundle;
-    throw new BoxkiteError("OBJECT_NOT_FOUND", `action ${key.action} has no ${ArtifactType[type] ?? "such artifact"}`);
+    throw new BoxkiteError(
+      "OBJECT_NOT_FOUND",
+      `action ${key.action} has no ${ArtifactType[type] ?? "such artifact"}`,
+    );
   }
 }
 
 function scopeOf({ id }: UploadInputsRequest): ProjectKey {
   if (id.case === "projectId") return decodeProjectId(id.value);
-  if (id.case === "runId") return decodeRunId(id.value.name === "" ? { ...id.value, name: "unnamed" } : id.value);
+  if (id.case === "runId")
+    return decodeRunId(id.value.name === "" ? { ...id.value, name: "unnamed" } : id.value);
   throw new BoxkiteError("INVALID_ARGUMENT", "neither run_id nor project_id is set");
 }
 
@@ -179,4 +211,3 @@ function encodeLine(line: LogLine) {
     originator: line.stream === "system" ? LogLineOriginator.SYSTEM : LogLineOriginator.USER,
   });
 }
-

@@ -41,14 +41,21 @@ export function toConnectError(error: unknown): ConnectError {
     const text = error.hint === undefined ? error.message : `${error.message}; hint: ${error.hint}`;
     return new ConnectError(text, CODES[error.code], { [CODE_HEADER]: error.code }, undefined, error);
   }
-  return new ConnectError("internal error; the server's log has the cause", Code.Internal, undefined, undefined, error);
+  return new ConnectError(
+    "internal error; the server's log has the cause",
+    Code.Internal,
+    undefined,
+    undefined,
+    error,
+  );
 }
 
 /** Encodes what handlers throw; what nobody threw on purpose is logged with its cause and not shown. */
 export function errorInterceptor(log: Logger): Interceptor {
   const encode = (method: string, error: unknown): ConnectError => {
     const encoded = toConnectError(error);
-    if (encoded.code === Code.Internal) log.error("a request failed", { method, error: encoded.cause ?? error });
+    if (encoded.code === Code.Internal)
+      log.error("a request failed", { method, error: encoded.cause ?? error });
     else log.debug("a request was refused", { method, code: Code[encoded.code], error: encoded });
     return encoded;
   };
@@ -64,7 +71,10 @@ export function errorInterceptor(log: Logger): Interceptor {
   };
 }
 
-async function* guarded<T>(messages: AsyncIterable<T>, encode: (error: unknown) => ConnectError): AsyncIterable<T> {
+async function* guarded<T>(
+  messages: AsyncIterable<T>,
+  encode: (error: unknown) => ConnectError,
+): AsyncIterable<T> {
   try {
     yield* messages;
   } catch (error) {

@@ -11,7 +11,8 @@ export function registerImageService(router: ConnectRouter, { builds }: ServiceC
       if (name === "") throw new BoxkiteError("INVALID_ARGUMENT", "id.name is not set");
       const record = await builds?.lookup(name);
       // The SDK takes any error for "not there" and has it built (protocol.md section 4).
-      if (record === undefined) throw new BoxkiteError("IMAGE_NOT_FOUND", `there is no build of ${name} that is still good`);
+      if (record === undefined)
+        throw new BoxkiteError("IMAGE_NOT_FOUND", `there is no build of ${name} that is still good`);
       return { image: { id, fqin: record.reference } };
     },
   };

@@ -29,12 +29,21 @@ export function registerProjectService(router: ConnectRouter, { store, clock }: 
       const known = await require(project?.id ?? "");
       // An update without a name keeps the one there is: archiving sends the id and the state only.
       const next = decode(project, known.createdAt);
-      await store.updateProject({ ...next, name: project?.name || known.name, description: project?.description || known.description });
+      await store.updateProject({
+        ...next,
+        name: project?.name || known.name,
+        description: project?.description || known.description,
+      });
       return {};
     },
     getProject: async ({ id }) => ({ project: encode(await require(id)) }),
     listProjects: async ({ filters, limit, token, sortBy }) => {
-      const page = { limit: limit || MAX_PROJECTS, token, where: decodeTextFilters(filters), ...decodeSort(sortBy) };
+      const page = {
+        limit: limit || MAX_PROJECTS,
+        token,
+        where: decodeTextFilters(filters),
+        ...decodeSort(sortBy),
+      };
       const { items, token: next } = await store.listProjects(page);
       return { projects: { projects: items.map(encode), token: next } };
     },

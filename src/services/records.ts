@@ -1,6 +1,13 @@
 /** Looking records up for a request: found, or the error that says what is missing. */
 import { BoxkiteError } from "../domain/errors.ts";
-import { actionKeyText, DOMAINS, type ActionKey, type ProjectKey, type RunKey, type TaskKey } from "../domain/ids.ts";
+import {
+  actionKeyText,
+  DOMAINS,
+  type ActionKey,
+  type ProjectKey,
+  type RunKey,
+  type TaskKey,
+} from "../domain/ids.ts";
 import type { ActionRecord, RunRecord, Store, StoredSpec, TaskRecord } from "../store/store.ts";
 import type { DetailSources } from "../wire/details.ts";
 
@@ -16,7 +23,10 @@ export async function requireAction(store: Store, key: ActionKey): Promise<Actio
   throw new BoxkiteError("ACTION_NOT_FOUND", `there is no action ${actionKeyText(key)}`);
 }
 
-export async function requireTask(store: Store, key: TaskKey): Promise<{ record: TaskRecord; spec: StoredSpec }> {
+export async function requireTask(
+  store: Store,
+  key: TaskKey,
+): Promise<{ record: TaskRecord; spec: StoredSpec }> {
   const record = await store.getTask(key);
   const spec = record && (await store.getSpec(record.specDigest));
   if (record && spec) return { record, spec };

@@ -47,10 +47,16 @@ async function seedOf(context: ServiceContext, record: ActionRecord): Promise<Ne
 }
 
 /** The result, and what it points at. */
-async function grantsFor({ objects, bucket }: ServiceContext, { kind, state }: ActionRecord): Promise<string[]> {
+async function grantsFor(
+  { objects, bucket }: ServiceContext,
+  { kind, state }: ActionRecord,
+): Promise<string[]> {
   const { outputUri } = state;
   if (outputUri === undefined || outputUri === "") return [];
   const file = kind === "trace" ? outputUri : `${outputUri}/outputs.pb`;
   const bytes = await objects.readAll(keyOfUri(file, bucket));
-  return [kind === "trace" ? outputUri : `${outputUri}/`, ...(bytes === undefined ? [] : objectUrisInOutputs(bytes))];
+  return [
+    kind === "trace" ? outputUri : `${outputUri}/`,
+    ...(bytes === undefined ? [] : objectUrisInOutputs(bytes)),
+  ];
 }

@@ -41,8 +41,32 @@ import { registerTaskService } from "./task-service.ts";
 
 /** Every service of flyteidl2, in the order of their names. */
 export const SERVICES: readonly DescService[] = [
-  actions, appLogs, app, artifact, auth, identity, cache, cacheV2, cluster, connector, dataproxy, domain, events,
-  imagebuilder, internalRun, project, queue, runLogs, run, secret, settings, state, task, trackedRun, translator, trigger,
+  actions,
+  appLogs,
+  app,
+  artifact,
+  auth,
+  identity,
+  cache,
+  cacheV2,
+  cluster,
+  connector,
+  dataproxy,
+  domain,
+  events,
+  imagebuilder,
+  internalRun,
+  project,
+  queue,
+  runLogs,
+  run,
+  secret,
+  settings,
+  state,
+  task,
+  trackedRun,
+  translator,
+  trigger,
 ]
   .flatMap((module) => Object.values(module as Record<string, unknown>))
   .filter((value): value is DescService => (value as { kind?: string } | null)?.kind === "service")

@@ -9,7 +9,11 @@ import { runBaseUri } from "../engine/paths.ts";
 import type { StoredSpec } from "../store/store.ts";
 import { encodeAction, encodeActionDetails, encodeRun, encodeRunDetails } from "../wire/details.ts";
 import { RunSpecSchema } from "../wire/gen/flyteidl2/task/run_pb.js";
-import { CreateRunRequestSchema, RunService, type CreateRunRequest } from "../wire/gen/flyteidl2/workflow/run_service_pb.js";
+import {
+  CreateRunRequestSchema,
+  RunService,
+  type CreateRunRequest,
+} from "../wire/gen/flyteidl2/workflow/run_service_pb.js";
 import { decodeActionId, decodeProjectId, decodeRunId, decodeTaskId } from "../wire/identifiers.ts";
 import { decodeListRequest } from "../wire/list-request.ts";
 import { hashInputs, objectUrisIn } from "../wire/literals.ts";
@@ -34,7 +38,12 @@ export function registerRunService(router: ConnectRouter, context: ServiceContex
       const key = runKeyOf(request);
       await requireProject(store, key);
       const spec = await specOf(context, request);
-      const { uri, hash, grants } = await inputsOf(context, request, key, spec.definition.cache?.ignoredInputs ?? []);
+      const { uri, hash, grants } = await inputsOf(
+        context,
+        request,
+        key,
+        spec.definition.cache?.ignoredInputs ?? [],
+      );
       const settings = decodeRunSpec(request.runSpec);
       if (settings.rawDataPrefix !== undefined) keyOfUri(`${settings.rawDataPrefix}/`, context.bucket);
       const cache = cacheUseOf(spec.definition, settings, rootCacheKey(spec.definition, hash));
@@ -103,7 +112,7 @@ export function registerRunService(router: ConnectRouter, context: ServiceContex
       const first = await requireAction(store, key);
       const subscription = feed.subscribe(topicOf.action(first.id));
       try {
-        for (let seen = -1; !signal.aborted; ) {
+        for (let seen = -1; !signal.aborted;) {
           const record = await requireAction(store, key);
           if (record.seq > seen) {
             seen = record.seq;
@@ -121,7 +130,7 @@ export function registerRunService(router: ConnectRouter, context: ServiceContex
       const first = await requireAction(store, key);
       const subscription = feed.subscribe(topicOf.action(first.id));
       try {
-        for (let seen = -1; !signal.aborted; ) {
+        for (let seen = -1; !signal.aborted;) {
           const record = await requireAction(store, key);
           if (record.seq > seen) {
             seen = record.seq;
@@ -202,7 +211,10 @@ function scopeOf(scope: ListScope): Partial<ProjectKey> & { taskName?: string } 
     case "taskId":
       return { project: scope.value.project, domain: scope.value.domain, taskName: scope.value.name };
     case "triggerName":
-      throw new BoxkiteError("FIELD_NOT_SUPPORTED", "ListRunsRequest.trigger_name is set, and there are no triggers yet");
+      throw new BoxkiteError(
+        "FIELD_NOT_SUPPORTED",
+        "ListRunsRequest.trigger_name is set, and there are no triggers yet",
+      );
     default:
       return {};
   }

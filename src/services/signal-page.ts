@@ -21,7 +21,11 @@ export function parseSignalPath(path: string): ActionKey | undefined {
 }
 
 /** Throws INVALID_ARGUMENT or ACTION_NOT_FOUND. */
-export async function signalByPost({ store, engine }: ServiceContext, key: ActionKey, body: string): Promise<void> {
+export async function signalByPost(
+  { store, engine }: ServiceContext,
+  key: ActionKey,
+  body: string,
+): Promise<void> {
   const condition = await requireAction(store, key);
   await engine.signal(key, decodeSignal(condition, payloadOf(body)));
 }
@@ -31,7 +35,9 @@ function payloadOf(body: string): EventPayload {
   try {
     ({ value } = JSON.parse(body) as { value?: unknown });
   } catch (error) {
-    throw new BoxkiteError("INVALID_ARGUMENT", 'the body is not JSON; send {"value": true}', { cause: error });
+    throw new BoxkiteError("INVALID_ARGUMENT", 'the body is not JSON; send {"value": true}', {
+      cause: error,
+    });
   }
   switch (typeof value) {
     case "boolean":

@@ -38,7 +38,10 @@ export function registerTaskService(router: ConnectRouter, { store, clock, log }
     },
     listTasks: async (request) => {
       if (request.knownFilters.length > 0) {
-        throw new BoxkiteError("FIELD_NOT_SUPPORTED", "ListTasksRequest.known_filters is set; use request.filters");
+        throw new BoxkiteError(
+          "FIELD_NOT_SUPPORTED",
+          "ListTasksRequest.known_filters is set; use request.filters",
+        );
       }
       const scope: Partial<ProjectKey> =
         request.scopeBy.case === "projectId" ? decodeProjectId(request.scopeBy.value) : {};
@@ -49,7 +52,10 @@ export function registerTaskService(router: ConnectRouter, { store, clock, log }
       if (taskName === undefined) throw new BoxkiteError("INVALID_ARGUMENT", "task_name is not set");
       const { items, token } = await store.listTaskVersions(taskName, decodeListRequest(request));
       return {
-        versions: items.map((record) => ({ version: record.key.version, deployedAt: encodeTime(record.deployedAt) })),
+        versions: items.map((record) => ({
+          version: record.key.version,
+          deployedAt: encodeTime(record.deployedAt),
+        })),
         token,
       };
     },

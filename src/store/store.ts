@@ -6,7 +6,14 @@
  * After a crash a store holds exactly the changes whose promises were resolved, and possibly some
  * whose promises were not.
  */
-import type { ActionKind, ActionState, AttemptPolicy, CacheUse, ResultSource, TimeMs } from "../domain/action.ts";
+import type {
+  ActionKind,
+  ActionState,
+  AttemptPolicy,
+  CacheUse,
+  ResultSource,
+  TimeMs,
+} from "../domain/action.ts";
 import type { ActionKey, ProjectKey, RunKey, TaskKey } from "../domain/ids.ts";
 import type { Phase } from "../domain/phase.ts";
 import type { RunSettings, TaskDefinition } from "../domain/task.ts";
@@ -69,6 +76,7 @@ export interface ActionRecord {
   readonly displayName: string;
   readonly taskName: string;
   readonly taskVersion: string;
+  readonly taskType: string;
   readonly environment: string;
   readonly inputUri: string;
   readonly policy: AttemptPolicy;
@@ -144,7 +152,20 @@ export interface CachedResult {
   readonly createdAt: TimeMs;
 }
 
-export type Comparison = "=" | "!=" | ">" | ">=" | "<" | "<=" | "contains" | "icontains" | "endswith" | "in" | "notin" | "exists" | "notexists";
+export type Comparison =
+  | "="
+  | "!="
+  | ">"
+  | ">="
+  | "<"
+  | "<="
+  | "contains"
+  | "icontains"
+  | "endswith"
+  | "in"
+  | "notin"
+  | "exists"
+  | "notexists";
 
 export interface Condition {
   /** A field of the list; an unknown one is refused. */
@@ -211,12 +232,23 @@ export interface Store {
   listTaskVersions(scope: ProjectKey & { readonly name: string }, page: Page): Promise<Paged<TaskRecord>>;
 
   /** `seeds`: finished actions that the run starts with. */
-  createRun(run: NewRun, root: NewAction, images: readonly RunImage[], seeds?: readonly NewAction[]): Promise<{ readonly run: RunRecord; readonly root: ActionRecord } | "exists">;
+  createRun(
+    run: NewRun,
+    root: NewAction,
+    images: readonly RunImage[],
+    seeds?: readonly NewAction[],
+  ): Promise<{ readonly run: RunRecord; readonly root: ActionRecord } | "exists">;
   getRun(key: RunKey): Promise<RunRecord | undefined>;
-  listRuns(scope: Partial<ProjectKey> & { readonly taskName?: string }, page: Page): Promise<Paged<ListedRun>>;
+  listRuns(
+    scope: Partial<ProjectKey> & { readonly taskName?: string },
+    page: Page,
+  ): Promise<Paged<ListedRun>>;
 
   /** Looked at in the same transaction: is the parent there, and does it still live? */
-  createAction(run: RunRecord, action: NewAction): Promise<ActionRecord | "exists" | "parent_missing" | "parent_ended">;
+  createAction(
+    run: RunRecord,
+    action: NewAction,
+  ): Promise<ActionRecord | "exists" | "parent_missing" | "parent_ended">;
   getAction(key: ActionKey): Promise<ActionRecord | undefined>;
   listActions(run: RunKey, page: Page): Promise<Paged<ActionRecord>>;
   /**
@@ -235,7 +267,12 @@ export interface Store {
   listAttempts(action: ActionRecord): Promise<readonly AttemptRecord[]>;
 
   /** Children of an action that changed after `afterSeq`, oldest change first. */
-  changedChildren(run: RunRecord, parent: string, afterSeq: number, limit: number): Promise<readonly ActionRecord[]>;
+  changedChildren(
+    run: RunRecord,
+    parent: string,
+    afterSeq: number,
+    limit: number,
+  ): Promise<readonly ActionRecord[]>;
   /** Actions of a run that changed after `afterSeq`, oldest change first. */
   changedActions(run: RunRecord, afterSeq: number, limit: number): Promise<readonly ActionRecord[]>;
   /** Children that have not ended. */

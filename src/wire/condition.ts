@@ -19,15 +19,22 @@ const TYPES = {
 export function decodeSignal(condition: ActionRecord, payload: EventPayload | undefined): Uint8Array {
   const name = condition.displayName;
   if (condition.kind !== "condition") {
-    throw new BoxkiteError("INVALID_ARGUMENT", `action ${condition.key.action} is a ${condition.kind}, not a condition`);
+    throw new BoxkiteError(
+      "INVALID_ARGUMENT",
+      `action ${condition.key.action} is a ${condition.kind}, not a condition`,
+    );
   }
   const given = payload?.value;
-  if (given?.case === undefined) throw new BoxkiteError("INVALID_ARGUMENT", `the signal for condition ${name} has no value`);
+  if (given?.case === undefined)
+    throw new BoxkiteError("INVALID_ARGUMENT", `the signal for condition ${name} has no value`);
   const { type } = fromBinary(ConditionActionSchema, condition.detail ?? new Uint8Array()).type ?? {};
   const wanted = Object.values(TYPES).find(({ simple }) => type?.case === "simple" && type.value === simple);
   const actual = TYPES[given.case];
   if (wanted !== undefined && wanted !== actual) {
-    throw new BoxkiteError("INVALID_ARGUMENT", `condition ${name} wants a value of type ${wanted.name}, not ${actual.name}`);
+    throw new BoxkiteError(
+      "INVALID_ARGUMENT",
+      `condition ${name} wants a value of type ${wanted.name}, not ${actual.name}`,
+    );
   }
   const primitive = { case: actual.field, value: given.value } as Primitive["value"];
   const literal = create(LiteralSchema, {

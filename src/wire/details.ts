@@ -2,13 +2,29 @@
 import { create, fromBinary } from "@bufbuild/protobuf";
 import type { ActionError, ResultSource } from "../domain/action.ts";
 import { isTerminal } from "../domain/phase.ts";
-import type { ActionRecord, AttemptRecord, ListedRun, RunRecord, StoredSpec, TaskRecord } from "../store/store.ts";
+import type {
+  ActionRecord,
+  AttemptRecord,
+  ListedRun,
+  RunRecord,
+  StoredSpec,
+  TaskRecord,
+} from "../store/store.ts";
 import { EnrichedIdentitySchema } from "./gen/flyteidl2/common/identity_pb.js";
-import { ContainerError_Kind, ExecutionErrorSchema, type ExecutionError } from "./gen/flyteidl2/core/execution_pb.js";
+import {
+  ContainerError_Kind,
+  ExecutionErrorSchema,
+  type ExecutionError,
+} from "./gen/flyteidl2/core/execution_pb.js";
 import { LiteralSchema } from "./gen/flyteidl2/core/literals_pb.js";
 import { OutputReferencesSchema } from "./gen/flyteidl2/task/common_pb.js";
 import { RunSpecSchema } from "./gen/flyteidl2/task/run_pb.js";
-import { TaskDetailsSchema, TaskSchema, type Task, type TaskDetails } from "./gen/flyteidl2/task/task_definition_pb.js";
+import {
+  TaskDetailsSchema,
+  TaskSchema,
+  type Task,
+  type TaskDetails,
+} from "./gen/flyteidl2/task/task_definition_pb.js";
 import {
   ActionAttemptSchema,
   ActionDetailsSchema,
@@ -34,7 +50,14 @@ import {
 } from "./gen/flyteidl2/workflow/run_definition_pb.js";
 import { ActionUpdateSchema, type ActionUpdate } from "./gen/flyteidl2/workflow/state_service_pb.js";
 import { encodeActionId, encodeTaskId } from "./identifiers.ts";
-import { encodeActionType, encodeBlame, encodeCacheStatus, encodeExecutionBlame, encodePhase, encodeSource } from "./phase.ts";
+import {
+  encodeActionType,
+  encodeBlame,
+  encodeCacheStatus,
+  encodeExecutionBlame,
+  encodePhase,
+  encodeSource,
+} from "./phase.ts";
 import { encodeTaskSpec } from "./task-spec.ts";
 import { encodeTime } from "./time.ts";
 
@@ -70,11 +93,12 @@ function encodeMetadataSpec(record: ActionRecord): ActionMetadata["spec"] {
     case "task": {
       const { project, domain } = record.key;
       const id = encodeTaskId({ project, domain, name: record.taskName, version: record.taskVersion });
-      const value = { id, taskType: "python", shortName: record.displayName };
+      const value = { id, taskType: record.taskType, shortName: record.displayName };
       return create(ActionMetadataSchema, { spec: { case: "task", value } }).spec;
     }
     case "trace":
-      return create(ActionMetadataSchema, { spec: { case: "trace", value: { name: record.displayName } } }).spec;
+      return create(ActionMetadataSchema, { spec: { case: "trace", value: { name: record.displayName } } })
+        .spec;
     case "condition": {
       const { type } = fromBinary(ConditionActionSchema, record.detail ?? new Uint8Array());
       const value = { name: record.displayName, ...(type && { type }) };
@@ -120,10 +144,14 @@ export function encodeActionDetails({ record, run, spec, attempts }: DetailSourc
 }
 
 function encodeResult({ state }: ActionRecord): ActionDetails["result"] {
-  const of = (result: Parameters<typeof create<typeof ActionDetailsSchema>>[1]) => create(ActionDetailsSchema, result).result;
-  if (state.value) return of({ result: { case: "signalInfo", value: { output: fromBinary(LiteralSchema, state.value) } } });
+  const of = (result: Parameters<typeof create<typeof ActionDetailsSchema>>[1]) =>
+    create(ActionDetailsSchema, result).result;
+  if (state.value)
+    return of({ result: { case: "signalInfo", value: { output: fromBinary(LiteralSchema, state.value) } } });
   if (state.phase === "aborted") {
-    return of({ result: { case: "abortInfo", value: { reason: state.abortReason ?? "", abortedBy: SOMEBODY } } });
+    return of({
+      result: { case: "abortInfo", value: { reason: state.abortReason ?? "", abortedBy: SOMEBODY } },
+    });
   }
   // The error of an attempt that is followed by another one belongs to that attempt only.
   if (state.error && isTerminal(state.phase)) return { case: "errorInfo", value: encodeError(state.error) };
@@ -188,7 +216,10 @@ function encodeTakenOver({ state }: ActionRecord, source: ResultSource): ActionA
 }
 
 /** An attempt that another one followed has failed, whatever the action went on to. */
-function attemptPhase(attempt: AttemptRecord, isLast: boolean): AttemptRecord["transitions"][number]["phase"] {
+function attemptPhase(
+  attempt: AttemptRecord,
+  isLast: boolean,
+): AttemptRecord["transitions"][number]["phase"] {
   if (!isLast || attempt.outcome === "failed" || attempt.outcome === "lost") return "failed";
   return attempt.transitions.at(-1)?.phase ?? "initializing";
 }
@@ -201,7 +232,14 @@ function clusterEvents(attempt: AttemptRecord) {
   const { image } = attempt;
   if (image === undefined) return reasons;
   const note = image.note ? ` (${image.note})` : "";
-  return [event(attempt.createdAt, "ImagePinned", `${image.reference} is ${image.digest}, from the ${image.source}${note}`), ...reasons];
+  return [
+    event(
+      attempt.createdAt,
+      "ImagePinned",
+      `${image.reference} is ${image.digest}, from the ${image.source}${note}`,
+    ),
+    ...reasons,
+  ];
 }
 
 function event(at: number, reason: string, message: string) {

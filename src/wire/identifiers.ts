@@ -46,7 +46,12 @@ export function decodeActionId(id: ActionIdentifier | undefined): ActionKey {
 export function decodeTaskId(id: TaskIdentifier | undefined): TaskKey {
   const { project, domain, name, version } = required(id, "task_id");
   if (name === "") throw new BoxkiteError("INVALID_ARGUMENT", "task_id.name is empty");
-  return { project: checkProjectName(project, "project"), domain: checkProjectName(domain, "domain"), name, version };
+  return {
+    project: checkProjectName(project, "project"),
+    domain: checkProjectName(domain, "domain"),
+    name,
+    version,
+  };
 }
 
 export function encodeRunId(key: RunKey): RunIdentifier {

@@ -58,14 +58,18 @@ export function decodeFilter(filter: Filter): Condition {
   const comparison = COMPARISONS[filter.function];
   if (comparison === undefined) {
     const name = Filter_Function[filter.function] ?? filter.function;
-    throw new BoxkiteError("FIELD_NOT_SUPPORTED", `the filter on ${filter.field} uses ${name}, which is not supported`);
+    throw new BoxkiteError(
+      "FIELD_NOT_SUPPORTED",
+      `the filter on ${filter.field} uses ${name}, which is not supported`,
+    );
   }
   return { field: filter.field, comparison, values: valuesOf(filter) };
 }
 
 function valuesOf(filter: Filter): (string | number)[] {
   if (filter.field === "phase") return phasesOf(filter);
-  if (filter.field === "action_type") return filter.values.map((text) => decodeActionType(Number(text)) ?? text);
+  if (filter.field === "action_type")
+    return filter.values.map((text) => decodeActionType(Number(text)) ?? text);
   if (TIMES.has(filter.field)) return filter.values.map((text) => timeOf(filter.field, text));
   return [...filter.values];
 }
@@ -78,13 +82,15 @@ function phasesOf(filter: Filter): string[] {
   const single = filter.function === Filter_Function.EQUAL || filter.function === Filter_Function.NOT_EQUAL;
   return (single ? [filter.values.join("")] : filter.values).map((text) => {
     const phase = decodePhase(Number(text));
-    if (phase === undefined) throw new BoxkiteError("INVALID_ARGUMENT", `there is no phase ${JSON.stringify(text)}`);
+    if (phase === undefined)
+      throw new BoxkiteError("INVALID_ARGUMENT", `there is no phase ${JSON.stringify(text)}`);
     return phase;
   });
 }
 
 function timeOf(field: string, text: string): number {
   const ms = Date.parse(text);
-  if (Number.isNaN(ms)) throw new BoxkiteError("INVALID_ARGUMENT", `the filter on ${field} has no time: ${JSON.stringify(text)}`);
+  if (Number.isNaN(ms))
+    throw new BoxkiteError("INVALID_ARGUMENT", `the filter on ${field} has no time: ${JSON.stringify(text)}`);
   return ms;
 }

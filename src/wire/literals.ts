@@ -59,7 +59,9 @@ function collectScalar(scalar: Scalar, found: Set<string>): void {
       return;
     case "binary":
       // A File inside a dataclass is a string inside the packed bytes.
-      for (const match of Buffer.from(value.value.value).toString("latin1").matchAll(/s3:\/\/[\x21-\x7e]+/gu)) {
+      for (const match of Buffer.from(value.value.value)
+        .toString("latin1")
+        .matchAll(/s3:\/\/[\x21-\x7e]+/gu)) {
         add(match[0], found);
       }
       return;

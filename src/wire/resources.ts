@@ -49,9 +49,13 @@ export function decodeResources(entries: readonly Resources_ResourceEntry[], pat
         amounts = { ...amounts, gpu: Math.ceil(value) };
         break;
       default:
-        throw new BoxkiteError("FIELD_NOT_SUPPORTED", `${path} sets ${name}, and this server does not limit that`, {
-          hint: "leave it out of flyte.Resources(…)",
-        });
+        throw new BoxkiteError(
+          "FIELD_NOT_SUPPORTED",
+          `${path} sets ${name}, and this server does not limit that`,
+          {
+            hint: "leave it out of flyte.Resources(…)",
+          },
+        );
     }
   }
   return amounts;

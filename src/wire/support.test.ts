@@ -1,7 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { create, type DescMessage } from "@bufbuild/protobuf";
-import { ContainerSchema, ExtendedResourcesSchema, TaskMetadataSchema, TaskTemplateSchema } from "./gen/flyteidl2/core/tasks_pb.js";
+import {
+  ContainerSchema,
+  ExtendedResourcesSchema,
+  TaskMetadataSchema,
+  TaskTemplateSchema,
+} from "./gen/flyteidl2/core/tasks_pb.js";
 import { CacheConfigSchema, CacheLookupScope, RunSpecSchema } from "./gen/flyteidl2/task/run_pb.js";
 import { TaskSpecSchema } from "./gen/flyteidl2/task/task_definition_pb.js";
 import { CreateRunRequestSchema } from "./gen/flyteidl2/workflow/run_service_pb.js";
@@ -33,7 +38,10 @@ test("a field that is not acted on is refused by its path", () => {
   const spec = create(RunSpecSchema, { clusterPool: "gpu" });
   assert.throws(() => requireSupported(RunSpecSchema, spec), /RunSpec\.cluster_pool is set/);
   const request = create(CreateRunRequestSchema, { runSpec: spec });
-  assert.throws(() => requireSupported(CreateRunRequestSchema, request), /CreateRunRequest\.run_spec\.cluster_pool/);
+  assert.throws(
+    () => requireSupported(CreateRunRequestSchema, request),
+    /CreateRunRequest\.run_spec\.cluster_pool/,
+  );
 });
 
 test("empty messages and default values ask for nothing", () => {

@@ -15,7 +15,12 @@ import { BoxkiteError } from "../domain/errors.ts";
  * - refused: a call that sets it fails.
  * A list names the only values that are accepted.
  */
-export type Support = "enforced" | "kept" | "inside" | "refused" | { readonly only: readonly unknown[]; readonly why: string };
+export type Support =
+  | "enforced"
+  | "kept"
+  | "inside"
+  | "refused"
+  | { readonly only: readonly unknown[]; readonly why: string };
 
 type FieldTable = Readonly<Record<string, Support>>;
 

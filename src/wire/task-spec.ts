@@ -30,7 +30,10 @@ export function encodeTaskSpec(stored: StoredSpec): TaskSpec {
 function definitionOf(spec: TaskSpec): TaskDefinition {
   const template = spec.taskTemplate;
   if (template?.target.case !== "container") {
-    throw new BoxkiteError("INVALID_ARGUMENT", "TaskSpec.task_template.container is not set: a task needs an image and arguments");
+    throw new BoxkiteError(
+      "INVALID_ARGUMENT",
+      "TaskSpec.task_template.container is not set: a task needs an image and arguments",
+    );
   }
   const container = template.target.value;
   const shared = template.extendedResources?.sharedMemory;
@@ -39,6 +42,7 @@ function definitionOf(spec: TaskSpec): TaskDefinition {
     name: template.id?.name ?? "",
     version: template.id?.version ?? "",
     shortName: spec.shortName,
+    type: template.type,
     environment: spec.environment?.name ?? "",
     image: container.image,
     relatedImages: imagesInArguments(container.args),
@@ -116,7 +120,11 @@ export function rootCacheKey(definition: TaskDefinition, inputsHash: string): st
 }
 
 /** How an action of this run uses the cache, or undefined where its task is not cached. */
-export function cacheUseOf(definition: TaskDefinition, settings: RunSettings, key: string | undefined): CacheUse | undefined {
+export function cacheUseOf(
+  definition: TaskDefinition,
+  settings: RunSettings,
+  key: string | undefined,
+): CacheUse | undefined {
   const { cache } = definition;
   if (cache === undefined || key === undefined || key === "") return undefined;
   return {
@@ -146,7 +154,9 @@ function imagesInArguments(args: readonly string[]): string[] {
 }
 
 function bundleUris(template: TaskTemplate, args: readonly string[]): string[] {
-  const named = ["--tgz", "--pkl"].map((flag) => (args.includes(flag) ? args[args.indexOf(flag) + 1] : undefined));
+  const named = ["--tgz", "--pkl"].map((flag) =>
+    args.includes(flag) ? args[args.indexOf(flag) + 1] : undefined,
+  );
   const all = [...named, template.metadata?.codeBundleUri].filter((uri) => uri !== undefined && uri !== "");
   return [...new Set(all as string[])];
 }
@@ -175,7 +185,10 @@ function recoverOf({ relation, recover }: RunSpec): Pick<RunSettings, "recover">
     return { recover: { run: relation.relatedTo.name, rerun: recover?.forceRerunActions ?? [] } };
   }
   if (recover !== undefined && recover.forceRerunActions.length > 0) {
-    throw new BoxkiteError("INVALID_ARGUMENT", "RunSpec.recover is set without a relation that says which run to recover");
+    throw new BoxkiteError(
+      "INVALID_ARGUMENT",
+      "RunSpec.recover is set without a relation that says which run to recover",
+    );
   }
   return {};
 }

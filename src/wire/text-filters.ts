@@ -35,5 +35,9 @@ function decodeOne(text: string): Condition {
   }
   const field = match[2] as string;
   const values = comparison === "in" ? (match[3] as string).split(";") : [match[3] as string];
-  return { field, comparison, values: field === "state" ? values.map((value) => STATES[Number(value)] ?? value) : values };
+  return {
+    field,
+    comparison,
+    values: field === "state" ? values.map((value) => STATES[Number(value)] ?? value) : values,
+  };
 }

@@ -23,5 +23,8 @@ export function decodeDuration(duration: Duration): number {
 
 export function encodeDuration(ms: number): Duration {
   const seconds = Math.floor(ms / 1_000);
-  return create(DurationSchema, { seconds: BigInt(seconds), nanos: Math.round((ms - seconds * 1_000) * 1_000_000) });
+  return create(DurationSchema, {
+    seconds: BigInt(seconds),
+    nanos: Math.round((ms - seconds * 1_000) * 1_000_000),
+  });
 }

@@ -2,7 +2,11 @@
 import { fromBinary } from "@bufbuild/protobuf";
 import type { BlameKind } from "../domain/action.ts";
 import type { Written } from "../domain/outcome.ts";
-import { ContainerError_Kind, ErrorDocumentSchema, ExecutionError_ErrorKind } from "./gen/flyteidl2/core/execution_pb.js";
+import {
+  ContainerError_Kind,
+  ErrorDocumentSchema,
+  ExecutionError_ErrorKind,
+} from "./gen/flyteidl2/core/execution_pb.js";
 
 /** `read` gives the bytes of an object, or undefined. The error wins over the outputs, as in Flyte. */
 export async function readWritten(

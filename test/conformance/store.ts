@@ -5,7 +5,15 @@ import { newTaskState, NO_RETRIES, type ActionState } from "../../src/domain/act
 import { ROOT_ACTION, type RunKey } from "../../src/domain/ids.ts";
 import { NO_SETTINGS, type TaskDefinition } from "../../src/domain/task.ts";
 import { transition, type ActionEvent } from "../../src/domain/transition.ts";
-import type { ActionRecord, NewAction, NewRun, Page, RunRecord, Store, StoredSpec } from "../../src/store/store.ts";
+import type {
+  ActionRecord,
+  NewAction,
+  NewRun,
+  Page,
+  RunRecord,
+  Store,
+  StoredSpec,
+} from "../../src/store/store.ts";
 
 export interface StoreSubject {
   readonly store: Store;
@@ -38,7 +46,9 @@ export function storeConformance(name: string, open: () => Promise<StoreSubject>
   });
 
   check("of two clients creating the same run name, one wins", async ({ store }) => {
-    const outcomes = await Promise.all([1, 2, 3].map(() => store.createRun(newRun("same"), newTask(ROOT_ACTION), [])));
+    const outcomes = await Promise.all(
+      [1, 2, 3].map(() => store.createRun(newRun("same"), newTask(ROOT_ACTION), [])),
+    );
     assert.equal(outcomes.filter((outcome) => outcome === "exists").length, 2);
   });
 
@@ -71,19 +81,28 @@ export function storeConformance(name: string, open: () => Promise<StoreSubject>
     assert.ok(later.seq > two.root.seq);
   });
 
-  check("a watch that starts anywhere sees every change after its cursor, and nothing before", async ({ store }) => {
-    const { run } = await createRun(store, "r1");
-    const children = await addChildren(store, run, 5);
-    const all = await store.changedChildren(run, ROOT_ACTION, 0, 100);
-    assert.deepEqual(all.map((child) => child.key.action), children.map((child) => child.key.action));
-    const cursor = all[2]?.seq ?? 0;
-    await step(store, children[0] as ActionRecord, { type: "admitted" });
-    const after = await store.changedChildren(run, ROOT_ACTION, cursor, 100);
-    assert.deepEqual(after.map((child) => child.key.action), ["c3", "c4", "c0"]);
-    const last = after.at(-1)?.seq ?? 0;
-    assert.deepEqual(await store.changedChildren(run, ROOT_ACTION, last, 100), []);
-    assert.equal((await store.changedChildren(run, ROOT_ACTION, 0, 2)).length, 2);
-  });
+  check(
+    "a watch that starts anywhere sees every change after its cursor, and nothing before",
+    async ({ store }) => {
+      const { run } = await createRun(store, "r1");
+      const children = await addChildren(store, run, 5);
+      const all = await store.changedChildren(run, ROOT_ACTION, 0, 100);
+      assert.deepEqual(
+        all.map((child) => child.key.action),
+        children.map((child) => child.key.action),
+      );
+      const cursor = all[2]?.seq ?? 0;
+      await step(store, children[0] as ActionRecord, { type: "admitted" });
+      const after = await store.changedChildren(run, ROOT_ACTION, cursor, 100);
+      assert.deepEqual(
+        after.map((child) => child.key.action),
+        ["c3", "c4", "c0"],
+      );
+      const last = after.at(-1)?.seq ?? 0;
+      assert.deepEqual(await store.changedChildren(run, ROOT_ACTION, last, 100), []);
+      assert.equal((await store.changedChildren(run, ROOT_ACTION, 0, 2)).length, 2);
+    },
+  );
 
   check("listeners hear of each change after it can be read", async ({ store }) => {
     const heard: number[] = [];
@@ -100,7 +119,10 @@ export function storeConformance(name: string, open: () => Promise<StoreSubject>
     const two = await createRun(store, "r2");
     await addChildren(store, one.run, 3);
     const heads = await store.queueHeads(NOW, 10);
-    assert.deepEqual(heads.map((head) => `${head.key.run}/${head.key.action}`), ["r1/a0", "r2/a0"]);
+    assert.deepEqual(
+      heads.map((head) => `${head.key.run}/${head.key.action}`),
+      ["r1/a0", "r2/a0"],
+    );
     await step(store, two.root, { type: "admitted" });
     const lost = await step(store, await reload(store, two.root), {
       type: "attemptLost",
@@ -126,7 +148,10 @@ export function storeConformance(name: string, open: () => Promise<StoreSubject>
     const running = await step(store, root, { type: "admitted" });
     await step(store, running, { type: "abortRequested", reason: "enough" });
     const pending = await store.pendingEffects(10);
-    assert.deepEqual(pending.map(({ effect }) => effect.type), ["stopAttempt", "abortChildren", "ended"]);
+    assert.deepEqual(
+      pending.map(({ effect }) => effect.type),
+      ["stopAttempt", "abortChildren", "ended"],
+    );
     await store.effectDone(pending[0]?.id ?? 0);
     assert.equal((await store.pendingEffects(10)).length, 2);
   });
@@ -136,7 +161,10 @@ export function storeConformance(name: string, open: () => Promise<StoreSubject>
     assert.equal(await store.awaitsChildren(root), false);
     await addChildren(store, run, 2);
     await step(store, root, { type: "admitted" });
-    assert.deepEqual((await store.liveAttempts()).map((action) => action.key.action), [ROOT_ACTION]);
+    assert.deepEqual(
+      (await store.liveAttempts()).map((action) => action.key.action),
+      [ROOT_ACTION],
+    );
     assert.equal(await store.awaitsChildren(root), true);
     assert.equal((await store.liveChildren(root, 10)).length, 2);
   });
@@ -149,7 +177,10 @@ export function storeConformance(name: string, open: () => Promise<StoreSubject>
     const [attempt] = await store.listAttempts(root);
     assert.deepEqual(attempt?.image, image);
     assert.equal(attempt?.startedAt, NOW);
-    assert.deepEqual(attempt?.transitions.map((change) => change.phase), ["initializing", "running"]);
+    assert.deepEqual(
+      attempt?.transitions.map((change) => change.phase),
+      ["initializing", "running"],
+    );
   });
 
   check("a result is kept for others when its action ends well", async ({ store }) => {
@@ -164,7 +195,10 @@ export function storeConformance(name: string, open: () => Promise<StoreSubject>
     const change = { action: two.root, state: admitted(two.root), effects: [], at: NOW };
     assert.equal(await store.advance({ ...change, ifComputedElsewhere: false }), "conflict");
     const parked = await step(store, two.root, { type: "parked", reason: "another computes it" });
-    assert.deepEqual((await store.parkedFor("k")).map((action) => action.id), [parked.id]);
+    assert.deepEqual(
+      (await store.parkedFor("k")).map((action) => action.id),
+      [parked.id],
+    );
     assert.deepEqual(await store.queueHeads(NOW, 10), []);
     assert.equal(await store.findCached("k", undefined), undefined);
     await step(store, working, { type: "attemptSucceeded", attempt: 1, outputUri: "s3://b/o" });
@@ -197,9 +231,15 @@ export function storeConformance(name: string, open: () => Promise<StoreSubject>
     await store.deployTask({ ...key, version: "2" }, spec("2"), NOW + 1);
     await store.deployTask({ ...key, name: "env.other", version: "1" }, spec("3"), NOW + 2);
     const { items } = await store.listTasks({ project: "p" }, PAGE);
-    assert.deepEqual(items.map((task) => `${task.key.name}:${task.key.version}`), ["env.other:1", "env.train:2"]);
+    assert.deepEqual(
+      items.map((task) => `${task.key.name}:${task.key.version}`),
+      ["env.other:1", "env.train:2"],
+    );
     const versions = await store.listTaskVersions(key, PAGE);
-    assert.deepEqual(versions.items.map((task) => task.key.version), ["2", "1"]);
+    assert.deepEqual(
+      versions.items.map((task) => task.key.version),
+      ["2", "1"],
+    );
     assert.equal((await store.getTask(key))?.deployedAt, NOW);
   });
 
@@ -209,7 +249,7 @@ export function storeConformance(name: string, open: () => Promise<StoreSubject>
     assert.equal(first.items.length, 2);
     await createRun(store, "newer");
     const names = first.items.map(({ run }) => run.key.run);
-    for (let token = first.token; token !== ""; ) {
+    for (let token = first.token; token !== "";) {
       const page = await store.listRuns({ project: "p" }, { ...PAGE, limit: 2, token });
       names.push(...page.items.map(({ run }) => run.key.run));
       token = page.token;
@@ -232,7 +272,14 @@ export function storeConformance(name: string, open: () => Promise<StoreSubject>
   });
 
   check("projects", async ({ store }) => {
-    const project = { id: "p", name: "P", description: "", labels: {}, state: "active" as const, createdAt: NOW };
+    const project = {
+      id: "p",
+      name: "P",
+      description: "",
+      labels: {},
+      state: "active" as const,
+      createdAt: NOW,
+    };
     assert.equal(await store.createProject(project), "created");
     assert.equal(await store.createProject(project), "exists");
     assert.equal(await store.updateProject({ ...project, state: "archived" }), "updated");
@@ -288,6 +335,7 @@ function spec(digest: string): StoredSpec {
     name: "env.train",
     version: digest,
     shortName: "train",
+    type: "python",
     environment: "env",
     image: "a:1",
     relatedImages: [],
@@ -333,7 +381,13 @@ async function step(
   const next = transition(action.state, action.policy, event, NOW);
   assert.ok(next);
   const facts = attempt ?? (next.state.attempt > 0 ? { attempt: next.state.attempt } : undefined);
-  const stored = await store.advance({ action, state: next.state, effects: next.effects, at: NOW, attempt: facts });
+  const stored = await store.advance({
+    action,
+    state: next.state,
+    effects: next.effects,
+    at: NOW,
+    attempt: facts,
+  });
   assert.ok(stored !== "conflict");
   return stored;
 }

@@ -19,7 +19,13 @@ import {
 import { missingPage, pageFiles } from "../helpers/page.ts";
 import { missingRegistry, startRegistry, type TestRegistry } from "../helpers/registry.ts";
 import { startServer, type TestServer } from "../helpers/server.ts";
-import { runProgram, stockPython, succeeded, writeProgram, type ProgramResult } from "../helpers/stock-sdk.ts";
+import {
+  runProgram,
+  stockPython,
+  succeeded,
+  writeProgram,
+  type ProgramResult,
+} from "../helpers/stock-sdk.ts";
 import { writeStandInWheel } from "../helpers/wheels.ts";
 
 const ENGINE = "podman";
@@ -46,8 +52,14 @@ suite("the page's pure BYOI on podman", { skip: skip ?? false }, () => {
 
   after(async () => {
     await registry?.stop();
-    const list = await engineCommand(ENGINE, ["images", "--quiet", "--filter", `reference=${registry?.host}/*`]);
-    for (const id of new Set(list.stdout.split("\n").filter(Boolean))) await engineCommand(ENGINE, ["rmi", "--force", id]);
+    const list = await engineCommand(ENGINE, [
+      "images",
+      "--quiet",
+      "--filter",
+      `reference=${registry?.host}/*`,
+    ]);
+    for (const id of new Set(list.stdout.split("\n").filter(Boolean)))
+      await engineCommand(ENGINE, ["rmi", "--force", id]);
     await rm(scratch, { recursive: true, force: true });
   });
 
@@ -67,9 +79,13 @@ suite("the page's pure BYOI on podman", { skip: skip ?? false }, () => {
     const folder = image === "data-prep" ? "data_prep" : "training";
     const name = `${registry.host}/${image}:${tag}`;
     const wheels = `${join(scratch, "wheels")}:/opt/wheels:ro`;
-    await engineOutput(ENGINE, ["build", "--pull=never", "-v", wheels, "-f", `${folder}/Dockerfile`, "-t", name, context].map((arg) =>
-      arg === `${folder}/Dockerfile` ? join(context, arg) : arg,
-    ), env);
+    await engineOutput(
+      ENGINE,
+      ["build", "--pull=never", "-v", wheels, "-f", `${folder}/Dockerfile`, "-t", name, context].map((arg) =>
+        arg === `${folder}/Dockerfile` ? join(context, arg) : arg,
+      ),
+      env,
+    );
     const digestFile = join(scratch, `${image}-${tag}.digest`);
     await engineOutput(ENGINE, ["push", "--digestfile", digestFile, name], env);
     return (await readFile(digestFile, "utf8")).trim();
@@ -79,23 +95,38 @@ suite("the page's pure BYOI on podman", { skip: skip ?? false }, () => {
   async function pushedDigest(image: string, tag = "latest"): Promise<string> {
     const response = await fetch(`http://${registry.host}/v2/${image}/manifests/${tag}`, {
       method: "HEAD",
-      headers: { accept: "application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json" },
+      headers: {
+        accept:
+          "application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json",
+      },
     });
     return response.headers.get("docker-content-digest") ?? "";
   }
 
-  const up = (t: TestContext): Promise<TestServer> => startServer(t, { args: ["--engine", ENGINE, "--ephemeral"], env });
+  const up = (t: TestContext): Promise<TestServer> =>
+    startServer(t, { args: ["--engine", ENGINE, "--ephemeral"], env });
 
-  async function run(server: TestServer, files: Record<string, string> = {}, args: readonly string[] = ["main.py"]) {
+  async function run(
+    server: TestServer,
+    files: Record<string, string> = {},
+    args: readonly string[] = ["main.py"],
+  ) {
     await writeProgram(context, { ...programFiles(), ...files });
     const containers = watchContainers(ENGINE);
     let result: ProgramResult;
     try {
-      result = await runProgram(python, args, { cwd: context, env: { FLYTECTL_CONFIG: server.config, ...env } });
+      result = await runProgram(python, args, {
+        cwd: context,
+        env: { FLYTECTL_CONFIG: server.config, ...env },
+      });
     } finally {
       await containers.stop();
     }
-    const url = result.stdout.split("\n").find((line) => line.startsWith("http"))?.trim() ?? "";
+    const url =
+      result.stdout
+        .split("\n")
+        .find((line) => line.startsWith("http"))
+        ?.trim() ?? "";
     const name = url.split("/").at(-1) ?? "";
     const seen = [...(await containers.stop()).values()].filter((container) => container.run === name);
     return { result: succeeded(result), url, name, seen };
@@ -110,10 +141,18 @@ details = run.details().action_details
 print(json.dumps({"outputs": list(run.outputs()), "actions": sorted(a.task_name for a in Action.listall(for_run_name=run.name))}))
 `;
 
-  async function outcome(server: TestServer, name: string): Promise<{ outputs: unknown[]; actions: string[] }> {
+  async function outcome(
+    server: TestServer,
+    name: string,
+  ): Promise<{ outputs: unknown[]; actions: string[] }> {
     await writeProgram(scratch, { "outcome.py": OUTPUT });
-    const result = succeeded(await runProgram(python, [join(scratch, "outcome.py"), server.config, name], { cwd: scratch }));
-    return JSON.parse(result.stdout.trim().split("\n").at(-1) ?? "") as { outputs: unknown[]; actions: string[] };
+    const result = succeeded(
+      await runProgram(python, [join(scratch, "outcome.py"), server.config, name], { cwd: scratch }),
+    );
+    return JSON.parse(result.stdout.trim().split("\n").at(-1) ?? "") as {
+      outputs: unknown[];
+      actions: string[];
+    };
   }
 
   const of = (seen: readonly SeenContainer[], task: string): SeenContainer => {
@@ -129,11 +168,20 @@ print(json.dumps({"outputs": list(run.outputs()), "actions": sorted(a.task_name 
   /** The engine has this image under that digest: its reference was no mere text. */
   async function assertDigest(container: SeenContainer, image: string, digest: string): Promise<void> {
     assert.equal(container.imageDigest, digest);
-    const names = await engineOutput(ENGINE, ["image", "inspect", "--format", "{{.RepoDigests}}", container.imageId]);
+    const names = await engineOutput(ENGINE, [
+      "image",
+      "inspect",
+      "--format",
+      "{{.RepoDigests}}",
+      container.imageId,
+    ]);
     assert.ok(names.includes(`${registry.host}/${image}@${digest}`), names);
   }
 
-  async function assertTeams(seen: readonly SeenContainer[], digests: { prepare: string; train: string }): Promise<void> {
+  async function assertTeams(
+    seen: readonly SeenContainer[],
+    digests: { prepare: string; train: string },
+  ): Promise<void> {
     const prepare = of(seen, "prepare");
     await assertDigest(prepare, "data-prep", digests.prepare);
     assert.equal(prepare.workingDir, "/app");
@@ -148,20 +196,30 @@ print(json.dumps({"outputs": list(run.outputs()), "actions": sorted(a.task_name 
     const server = await up(t);
     const { name, url, seen } = await run(server);
     assert.equal(url, `${server.ready.url}/v2/domain/development/project/flytesnacks/runs/${name}`);
-    assert.deepEqual(await outcome(server, name), { outputs: [11], actions: ["data-prep.prepare", "training.train"] });
+    assert.deepEqual(await outcome(server, name), {
+      outputs: [11],
+      actions: ["data-prep.prepare", "training.train"],
+    });
     const digests = { prepare: await pushedDigest("data-prep"), train: await pushedDigest("training") };
     await assertTeams(seen, digests);
 
-    for (const [task, image] of [["prepare", "data-prep"], ["train", "training"]] as const) {
+    for (const [task, image] of [
+      ["prepare", "data-prep"],
+      ["train", "training"],
+    ] as const) {
       const container = of(seen, task);
       const [config] = JSON.parse(await engineOutput(ENGINE, ["image", "inspect", container.imageId])) as {
         Config: { Env: string[]; User?: string; Entrypoint?: string[]; WorkingDir: string };
       }[];
       assert.ok(config);
       // The image's own environment is there as it was; what we add names nothing of it.
-      for (const variable of config.Config.Env) assert.ok(container.env.includes(variable), `${image}: ${variable}`);
-      const added = container.env.filter((variable) => !config.Config.Env.includes(variable)).map((variable) => variable.split("=")[0]);
-      for (const name of ["PATH", "PYTHONPATH", "HOME_OVERRIDE", "PYTHONHOME", "LD_PRELOAD"]) assert.ok(!added.includes(name), name);
+      for (const variable of config.Config.Env)
+        assert.ok(container.env.includes(variable), `${image}: ${variable}`);
+      const added = container.env
+        .filter((variable) => !config.Config.Env.includes(variable))
+        .map((variable) => variable.split("=")[0]);
+      for (const name of ["PATH", "PYTHONPATH", "HOME_OVERRIDE", "PYTHONHOME", "LD_PRELOAD"])
+        assert.ok(!added.includes(name), name);
       assert.equal(container.user, config.Config.User ?? "");
       assert.deepEqual(container.entrypoint, config.Config.Entrypoint ?? []);
       assert.equal(container.workingDir, config.Config.WorkingDir);
@@ -175,8 +233,14 @@ print(json.dumps({"outputs": list(run.outputs()), "actions": sorted(a.task_name 
     // The oracle itself: with the two images swapped, the output is the same and this check fails.
     const swapped = await run(server, {
       "main.py": (programFiles()["main.py"] ?? "")
-        .replace(`${registry.host}/data-prep:latest"\nTRAINING`, `${registry.host}/training:latest"\nTRAINING`)
-        .replace(`TRAINING_IMAGE = "${registry.host}/training:latest"`, `TRAINING_IMAGE = "${registry.host}/data-prep:latest"`),
+        .replace(
+          `${registry.host}/data-prep:latest"\nTRAINING`,
+          `${registry.host}/training:latest"\nTRAINING`,
+        )
+        .replace(
+          `TRAINING_IMAGE = "${registry.host}/training:latest"`,
+          `TRAINING_IMAGE = "${registry.host}/data-prep:latest"`,
+        ),
     });
     assert.deepEqual((await outcome(server, swapped.name)).outputs, [11]);
     await assert.rejects(assertTeams(swapped.seen, digests), assert.AssertionError);
@@ -195,12 +259,18 @@ print(json.dumps({"outputs": list(run.outputs()), "actions": sorted(a.task_name 
     const name = succeeded(result).stdout.trim().split("/").at(-1) ?? "";
     const seen = [...(await containers.stop()).values()].filter((container) => container.run === name);
     assert.deepEqual((await outcome(server, name)).outputs, [11]);
-    await assertTeams(seen, { prepare: await pushedDigest("data-prep"), train: await pushedDigest("training") });
+    await assertTeams(seen, {
+      prepare: await pushedDigest("data-prep"),
+      train: await pushedDigest("training"),
+    });
   });
 
   test("the image tag is the version", async (t) => {
     const server = await up(t);
-    const changed = (programFiles()["workflow_code/tasks.py"] ?? "").replace("float(len(processed))", "float(len(processed)) + 100");
+    const changed = (programFiles()["workflow_code/tasks.py"] ?? "").replace(
+      "float(len(processed))",
+      "float(len(processed)) + 100",
+    );
     assert.notEqual(changed, programFiles()["workflow_code/tasks.py"]);
     const before = await run(server);
     const oldDigest = of(before.seen, "train").imageDigest;
@@ -244,7 +314,9 @@ for action in Action.listall(for_run_name=sys.argv[2]):
             print(event.message)
 `,
     });
-    const result = succeeded(await runProgram(python, [join(scratch, "digest.py"), server.config, run, task], { cwd: scratch }));
+    const result = succeeded(
+      await runProgram(python, [join(scratch, "digest.py"), server.config, run, task], { cwd: scratch }),
+    );
     return /sha256:[0-9a-f]{64}/u.exec(result.stdout)?.[0] ?? result.stdout;
   }
 
@@ -260,7 +332,8 @@ for action in Action.listall(for_run_name=sys.argv[2]):
     ].join("\n");
     assert.match(production, /\n {4}flyte\.deploy\(env_train, copy_style="none", version="1\.0\.0"\)/u);
     for (let n = 0; n < 2; n++) await run(server, { "main.py": production });
-    const flyte = (...args: string[]) => runProgram(join(python, "../flyte"), ["-c", server.config, ...args], { cwd: context });
+    const flyte = (...args: string[]) =>
+      runProgram(join(python, "../flyte"), ["-c", server.config, ...args], { cwd: context });
     const listed = succeeded(await flyte("get", "task")).stdout;
     assert.match(listed, /data-prep\.prepare/u);
     assert.match(listed, /training\.train/u);
@@ -276,11 +349,16 @@ print(run.name, run.outputs()[0])
 `,
     });
     const containers = watchContainers(ENGINE);
-    const result = succeeded(await runProgram(python, [join(scratch, "deployed.py"), server.config], { cwd: scratch }));
+    const result = succeeded(
+      await runProgram(python, [join(scratch, "deployed.py"), server.config], { cwd: scratch }),
+    );
     const [name, output] = (result.stdout.trim().split("\n").at(-1) ?? "").split(" ");
     const seen = [...(await containers.stop()).values()].filter((container) => container.run === name);
     assert.equal(output, "11.0");
-    await assertTeams(seen, { prepare: await pushedDigest("data-prep"), train: await pushedDigest("training") });
+    await assertTeams(seen, {
+      prepare: await pushedDigest("data-prep"),
+      train: await pushedDigest("training"),
+    });
   });
 
   test("the default code bundle: a change of the code is what runs next, without a new image", async (t) => {
@@ -290,7 +368,10 @@ print(run.name, run.outputs()[0])
     const first = await run(server, { "main.py": main });
     assert.deepEqual((await outcome(server, first.name)).outputs, [11]);
     assert.ok(of(first.seen, "train").command.includes("--tgz"));
-    const changed = (programFiles()["workflow_code/tasks.py"] ?? "").replace("float(len(processed))", "float(len(processed)) + 7");
+    const changed = (programFiles()["workflow_code/tasks.py"] ?? "").replace(
+      "float(len(processed))",
+      "float(len(processed)) + 7",
+    );
     const second = await run(server, { "main.py": main, "workflow_code/tasks.py": changed });
     assert.deepEqual((await outcome(server, second.name)).outputs, [18]);
     assert.equal(of(second.seen, "train").imageId, of(first.seen, "train").imageId);

@@ -40,17 +40,27 @@ suite("the page's remote builder on podman", { skip: skip ?? false }, () => {
     await writeStandInWheel(python, join(scratch, "wheels"), "torch", "2.1.2+cpu");
     program = join(scratch, "remote_builder");
     await writeProgram(program, files());
-    for (const [folder, name] of [["data_prep", "data-prep-base"], ["training", "training-base"]] as const) {
+    for (const [folder, name] of [
+      ["data_prep", "data-prep-base"],
+      ["training", "training-base"],
+    ] as const) {
       const image = `${registry.host}/${name}:latest`;
       const wheels = `${join(scratch, "wheels")}:/opt/wheels:ro`;
       const file = join(program, folder, "Dockerfile");
-      await engineOutput(ENGINE, ["build", "--pull=never", "-v", wheels, "-f", file, "-t", image, join(program, folder)], env);
+      await engineOutput(
+        ENGINE,
+        ["build", "--pull=never", "-v", wheels, "-f", file, "-t", image, join(program, folder)],
+        env,
+      );
       await engineOutput(ENGINE, ["push", image], env);
     }
-    server = await startServer({ after: (end: () => unknown) => cleanups.push(end) } as unknown as TestContext, {
-      args: ["--engine", ENGINE, "--ephemeral"],
-      env,
-    });
+    server = await startServer(
+      { after: (end: () => unknown) => cleanups.push(end) } as unknown as TestContext,
+      {
+        args: ["--engine", ENGINE, "--ephemeral"],
+        env,
+      },
+    );
     await writeFile(server.config, clientConfig(server.port, "remote"));
   });
   const cleanups: (() => unknown)[] = [];
@@ -58,8 +68,14 @@ suite("the page's remote builder on podman", { skip: skip ?? false }, () => {
   after(async () => {
     for (const end of cleanups.toReversed()) await end();
     await registry?.stop();
-    const list = await engineCommand(ENGINE, ["images", "--quiet", "--filter", `reference=${registry?.host}/*`]);
-    for (const id of new Set(list.stdout.split("\n").filter(Boolean))) await engineCommand(ENGINE, ["rmi", "--force", id]);
+    const list = await engineCommand(ENGINE, [
+      "images",
+      "--quiet",
+      "--filter",
+      `reference=${registry?.host}/*`,
+    ]);
+    for (const id of new Set(list.stdout.split("\n").filter(Boolean)))
+      await engineCommand(ENGINE, ["rmi", "--force", id]);
     await rm(scratch, { recursive: true, force: true });
   });
 
@@ -122,7 +138,9 @@ run.raise_for_status() if hasattr(run, "raise_for_status") else None
 print(json.dumps(list(run.outputs())))
 `,
     });
-    const result = succeeded(await client(python, [join(scratch, "outcome.py"), server.config, name], scratch));
+    const result = succeeded(
+      await client(python, [join(scratch, "outcome.py"), server.config, name], scratch),
+    );
     return JSON.parse(result.stdout.trim().split("\n").at(-1) ?? "") as unknown[];
   }
 
@@ -138,7 +156,9 @@ print(json.dumps(list(run.outputs())))
     await run({});
     const listed = succeeded(await client(join(python, "../flyte"), ["-c", server.config, "get", "task"]));
     assert.doesNotMatch(listed.stdout, /prepare|train/u);
-    const catalog = (await (await fetch(`http://${registry.host}/v2/acme/adapted/tags/list`)).json()) as { tags: string[] };
+    const catalog = (await (await fetch(`http://${registry.host}/v2/acme/adapted/tags/list`)).json()) as {
+      tags: string[];
+    };
     assert.equal(catalog.tags.length, 2);
   });
 
@@ -154,12 +174,23 @@ print(json.dumps(list(run.outputs())))
     assert.equal(variable(train, "PYTHONPATH"), "/workspace");
     // $PATH is the base's own value, with the environment that nobody had activated in front.
     assert.match(variable(train, "PATH") ?? "", /^\/opt\/venv\/bin:\/usr\/local\/bin:/u);
-    const which = await engineOutput(ENGINE, ["run", "--rm", "--network=none", train.imageId, "sh", "-c", "command -v python a0"]);
+    const which = await engineOutput(ENGINE, [
+      "run",
+      "--rm",
+      "--network=none",
+      train.imageId,
+      "sh",
+      "-c",
+      "command -v python; command -v a0",
+    ]);
     assert.deepEqual(which.split("\n"), ["/opt/venv/bin/python", "/opt/venv/bin/a0"]);
 
     // Only the code changes: no image is built, the same images run, the result is new.
     const before = await engineOutput(ENGINE, ["images", "--all", "--quiet", "--no-trunc"]);
-    const changed = (files()["tasks/tasks.py"] ?? "").replace("float(len(processed))", "float(len(processed)) + 31");
+    const changed = (files()["tasks/tasks.py"] ?? "").replace(
+      "float(len(processed))",
+      "float(len(processed)) + 31",
+    );
     const second = await run({ "main.py": development(), "tasks/tasks.py": changed });
     assert.deepEqual(await outputs(second.name), [42]);
     assert.equal(of(second.seen, "train").imageId, train.imageId);
@@ -185,8 +216,14 @@ print(json.dumps(list(run.outputs())))
     const listed = succeeded(await client(join(python, "../flyte"), ["-c", server.config, "get", "task"]));
     assert.match(listed.stdout, /data-prep\.prepare/u);
     // Nothing is left of it here but the registry.
-    const list = await engineOutput(ENGINE, ["images", "--quiet", "--filter", `reference=${registry.host}/acme/adapted`]);
-    for (const id of new Set(list.split("\n").filter(Boolean))) await engineOutput(ENGINE, ["rmi", "--force", id]);
+    const list = await engineOutput(ENGINE, [
+      "images",
+      "--quiet",
+      "--filter",
+      `reference=${registry.host}/acme/adapted`,
+    ]);
+    for (const id of new Set(list.split("\n").filter(Boolean)))
+      await engineOutput(ENGINE, ["rmi", "--force", id]);
     await rm(program, { recursive: true, force: true });
     await writeProgram(program, {
       "remote.py": `
@@ -218,6 +255,19 @@ print(run.name, run.outputs()[0])
     await writeProgram(program, { ...files(), "main.py": development(), "tasks/envs.py": envs });
     const result = await client(python, ["main.py"]);
     assert.notEqual(result.code, 0);
-    assert.match(result.stdout + result.stderr, /no-such-package-anywhere/u);
+    // The SDK names the build's run; its log and its error name the step, what pip said, and what to change.
+    const run = /runs\/(\w+)/u.exec(result.stdout + result.stderr)?.[1] ?? "";
+    const logs = succeeded(await client(join(python, "../flyte"), ["-c", server.config, "get", "logs", run]));
+    assert.match(logs.stdout, /no-such-package-anywhere/u);
+    await writeProgram(scratch, {
+      "failed.py": `
+import sys, flyte
+from flyte.remote import Run
+flyte.init_from_config(sys.argv[1])
+print(Run.get(sys.argv[2]).details().action_details.error_info.message)
+`,
+    });
+    const error = succeeded(await client(python, [join(scratch, "failed.py"), server.config, run], scratch));
+    assert.match(error.stdout, /no-such-package-anywhere[\s\S]*hint/u);
   });
 });

@@ -8,7 +8,13 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, suite, test, type TestContext } from "node:test";
-import { engineCommand, engineOutput, insecureRegistryEnv, missingEngine, watchContainers } from "../helpers/engine.ts";
+import {
+  engineCommand,
+  engineOutput,
+  insecureRegistryEnv,
+  missingEngine,
+  watchContainers,
+} from "../helpers/engine.ts";
 import { missingRegistry, startRegistry, type TestRegistry } from "../helpers/registry.ts";
 import { startServer, type TestServer } from "../helpers/server.ts";
 import { runProgram, stockPython, succeeded, writeProgram } from "../helpers/stock-sdk.ts";
@@ -212,23 +218,39 @@ suite("errors on podman", { skip: skip ?? false }, () => {
       "swallows/Containerfile": `FROM ${RUNTIME}\nENTRYPOINT ["true"]\n`,
       "foreign/Containerfile": "FROM scratch\nCOPY Containerfile /\n",
     });
-    for (const [name, platform] of [["swallows", []], ["foreign", ["--platform", "linux/arm64"]]] as const) {
+    for (const [name, platform] of [
+      ["swallows", []],
+      ["foreign", ["--platform", "linux/arm64"]],
+    ] as const) {
       const image = `${registry.host}/${name}:1`;
-      await engineOutput(ENGINE, ["build", "--pull=never", ...platform, "-t", image, join(scratch, name)], env);
+      await engineOutput(
+        ENGINE,
+        ["build", "--pull=never", ...platform, "-t", image, join(scratch, name)],
+        env,
+      );
       await engineOutput(ENGINE, ["push", image], env);
       await engineCommand(ENGINE, ["rmi", "--force", image]);
     }
-    server = await startServer({ after: (end: () => unknown) => cleanups.push(end) } as unknown as TestContext, {
-      args: ["--engine", ENGINE, "--ephemeral"],
-      env,
-    });
+    server = await startServer(
+      { after: (end: () => unknown) => cleanups.push(end) } as unknown as TestContext,
+      {
+        args: ["--engine", ENGINE, "--ephemeral"],
+        env,
+      },
+    );
   });
 
   after(async () => {
     for (const end of cleanups.toReversed()) await end();
     await registry?.stop();
-    const list = await engineCommand(ENGINE, ["images", "--quiet", "--filter", `reference=${registry?.host}/*`]);
-    for (const id of new Set(list.stdout.split("\n").filter(Boolean))) await engineCommand(ENGINE, ["rmi", "--force", id]);
+    const list = await engineCommand(ENGINE, [
+      "images",
+      "--quiet",
+      "--filter",
+      `reference=${registry?.host}/*`,
+    ]);
+    for (const id of new Set(list.stdout.split("\n").filter(Boolean)))
+      await engineCommand(ENGINE, ["rmi", "--force", id]);
     await rm(scratch, { recursive: true, force: true });
     console.log(["what happened | phase | code | kind | seconds", ...table].join("\n"));
   });
@@ -242,7 +264,15 @@ suite("errors on podman", { skip: skip ?? false }, () => {
   for (const row of ROWS) {
     test(row.name, async () => {
       const error = await told(row.image(registry.host), row.task, row.copyStyle);
-      table.push([row.name, error.phase, error.code, error.kind === 1 ? "user" : "system", error.seconds.toFixed(1)].join(" | "));
+      table.push(
+        [
+          row.name,
+          error.phase,
+          error.code,
+          error.kind === 1 ? "user" : "system",
+          error.seconds.toFixed(1),
+        ].join(" | "),
+      );
       assert.match(error.phase.toLowerCase(), /failed/u);
       assert.match(error.code, row.code);
       assert.match(error.message, row.message);
@@ -256,7 +286,11 @@ suite("errors on podman", { skip: skip ?? false }, () => {
     for (const row of ROWS.filter(({ name }) => /does not exist|a0 is not|memory/u.test(name))) {
       const args = ["parent.py", server.config, row.image(registry.host), RUNTIME, row.task];
       const result = succeeded(await runProgram(python, args, { cwd: scratch }));
-      assert.equal((JSON.parse(result.stdout.trim().split("\n").at(-1) ?? "") as { raised: string }).raised, row.raises, row.name);
+      assert.equal(
+        (JSON.parse(result.stdout.trim().split("\n").at(-1) ?? "") as { raised: string }).raised,
+        row.raises,
+        row.name,
+      );
     }
   });
 
@@ -270,10 +304,22 @@ suite("errors on podman", { skip: skip ?? false }, () => {
     const port = String(server.port);
     const fromContainer = (host: string) =>
       engineCommand(ENGINE, [
-        "run", "--rm", "--network=podman", "--entrypoint", "python", RUNTIME, "-c",
+        "run",
+        "--rm",
+        "--network=podman",
+        "--entrypoint",
+        "python",
+        RUNTIME,
+        "-c",
         `import urllib.request; print(urllib.request.urlopen("http://${host}:${port}/healthz", timeout=5).read().decode())`,
       ]);
-    const gateway = await engineOutput(ENGINE, ["network", "inspect", "--format", "{{(index .Subnets 0).Gateway}}", "podman"]);
+    const gateway = await engineOutput(ENGINE, [
+      "network",
+      "inspect",
+      "--format",
+      "{{(index .Subnets 0).Gateway}}",
+      "podman",
+    ]);
     assert.match((await fromContainer(gateway)).stdout, /ok/u);
     const { networkInterfaces } = await import("node:os");
     const lan = Object.entries(networkInterfaces())
@@ -281,7 +327,9 @@ suite("errors on podman", { skip: skip ?? false }, () => {
       .flatMap(([, addresses]) => addresses ?? [])
       .find(({ family, internal }) => family === "IPv4" && !internal);
     if (lan === undefined) return;
-    await assert.rejects(fetch(`http://${lan.address}:${port}/healthz`, { signal: AbortSignal.timeout(5_000) }));
+    await assert.rejects(
+      fetch(`http://${lan.address}:${port}/healthz`, { signal: AbortSignal.timeout(5_000) }),
+    );
     assert.notEqual((await fromContainer(lan.address)).code, 0);
   });
 
@@ -315,17 +363,33 @@ print(run.name, run.outputs()[0])
     const containers = watchContainers(ENGINE);
     const client = runProgram(python, ["main.py", first.config], { cwd: join(scratch, "crash") });
     await until(async () => {
-      const running = await engineCommand(ENGINE, ["ps", "--quiet", "--filter", `label=dev.boxkite.instance`]);
+      const running = await engineCommand(ENGINE, [
+        "ps",
+        "--quiet",
+        "--filter",
+        `label=dev.boxkite.instance`,
+      ]);
       return running.stdout.split("\n").filter(Boolean).length >= 3;
     });
     await first.kill("SIGKILL");
     await startServer(t, { args: ["--engine", ENGINE, "--data", data, "--port", String(first.port)], env });
-    const [name, output] = (succeeded(await client).stdout.trim().split("\n").at(-1) ?? "").split(" ");
+    const [name, output] = (
+      succeeded(await client)
+        .stdout.trim()
+        .split("\n")
+        .at(-1) ?? ""
+    ).split(" ");
     assert.equal(output, "1");
     const seen = [...(await containers.stop()).values()].filter((container) => container.run === name);
     assert.equal(seen.length, 3);
     assert.equal(new Set(seen.map((container) => container.action)).size, 3);
-    const left = await engineOutput(ENGINE, ["ps", "--all", "--quiet", "--filter", `label=dev.boxkite.run=${name}`]);
+    const left = await engineOutput(ENGINE, [
+      "ps",
+      "--all",
+      "--quiet",
+      "--filter",
+      `label=dev.boxkite.run=${name}`,
+    ]);
     assert.equal(left, "", "what an ended attempt held is freed");
   });
 });

@@ -36,13 +36,19 @@ test("a parent awaits its child in another environment", async (t) => {
   const outcome = await run("prepare", { raw: "  Hello World " });
   assert.deepEqual(outcome.outputs, [11]);
   assert.deepEqual(outcome.actions, ["data-prep.prepare", "training.train"]);
-  assert.equal(outcome.url, `${server.ready.url}/v2/domain/development/project/flytesnacks/runs/${outcome.name}`);
+  assert.equal(
+    outcome.url,
+    `${server.ready.url}/v2/domain/development/project/flytesnacks/runs/${outcome.name}`,
+  );
 });
 
 test("a change of the code is what runs next", async (t) => {
   const { directory, run } = await processSubject(t, TWO_ENVIRONMENTS);
   assert.deepEqual((await run("prepare", { raw: "abc" })).outputs, [3]);
-  await writeFile(join(directory, "flow.py"), TWO_ENVIRONMENTS.replace("float(len(processed))", "float(len(processed)) + 100"));
+  await writeFile(
+    join(directory, "flow.py"),
+    TWO_ENVIRONMENTS.replace("float(len(processed))", "float(len(processed)) + 100"),
+  );
   assert.deepEqual((await run("prepare", { raw: "abc" })).outputs, [103]);
 });
 
@@ -177,7 +183,11 @@ async def parent(n: int) -> int:
     return sum(await asyncio.gather(*[slow(i) for i in range(n)]))
 `,
   );
-  const client = runProgram(python, ["main.py", server.config, "parent", '{"n": 2}', '{"name": "to-abort"}'], { cwd: directory });
+  const client = runProgram(
+    python,
+    ["main.py", server.config, "parent", '{"n": 2}', '{"name": "to-abort"}'],
+    { cwd: directory },
+  );
   await until(async () => (await readdir(marks)).length === 2);
   succeeded(await flyte("abort", "run", "to-abort"));
   const outcome = outcomeOf(succeeded(await client));
@@ -275,16 +285,25 @@ test("the second start on a busy port or data directory says who is there", asyn
     startServer(t, { args: [...args, "--ephemeral", "--port", String(server.port)] }),
     new RegExp(`port ${server.port} is in use by .*pid ${server.ready.pid}`),
   );
-  await assert.rejects(startServer(t, { args: [...args, "--data", data] }), new RegExp(`pid ${server.ready.pid}`));
+  await assert.rejects(
+    startServer(t, { args: [...args, "--data", data] }),
+    new RegExp(`pid ${server.ready.pid}`),
+  );
 });
 
 test("the process executor without a0 says what to type", async (t) => {
-  await assert.rejects(startServer(t, { args: ["--engine", "process", "--python", "/nowhere/python", "--ephemeral"] }), /pip install flyte/);
+  await assert.rejects(
+    startServer(t, { args: ["--engine", "process", "--python", "/nowhere/python", "--ephemeral"] }),
+    /pip install flyte/,
+  );
 });
 
 test("a task's environment holds nothing of the server's", async (t) => {
   const secrets = { AWS_SECRET_ACCESS_KEY: "x", FLYTECTL_CONFIG: "/y", UCTL_CONFIG: "/z" };
-  const server = await startServer(t, { args: ["--engine", "process", "--python", python, "--ephemeral"], env: secrets });
+  const server = await startServer(t, {
+    args: ["--engine", "process", "--python", python, "--ephemeral"],
+    env: secrets,
+  });
   const directory = await temporaryDirectory(t);
   await writeProgram(directory, {
     "main.py": MAIN,
@@ -297,7 +316,9 @@ async def names(x: int) -> list[str]:
     return sorted(os.environ)
 `,
   });
-  const result = succeeded(await runProgram(python, ["main.py", server.config, "names", '{"x": 1}'], { cwd: directory }));
+  const result = succeeded(
+    await runProgram(python, ["main.py", server.config, "names", '{"x": 1}'], { cwd: directory }),
+  );
   const outcome = outcomeOf(result);
   const names = outcome.outputs?.[0] as string[];
   assert.ok(names.includes("RUN_NAME"));
@@ -312,4 +333,3 @@ function isAlive(pid: number): boolean {
     return false;
   }
 }
-

@@ -36,7 +36,10 @@ async def overlaps(n: int) -> int:
 
 test("more than the machine has is refused at once, by name", async (t) => {
   const { availableParallelism } = await import("node:os");
-  const { run } = await processSubject(t, FLOW.replace("CPU_COUNT", String(availableParallelism())), ["--max-parallel", "8"]);
+  const { run } = await processSubject(t, FLOW.replace("CPU_COUNT", String(availableParallelism())), [
+    "--max-parallel",
+    "8",
+  ]);
   await assert.rejects(run("too_large", { x: 1 }), /cpu/iu);
   await assert.rejects(run("accelerated", { x: 1 }), /gpu/iu);
   // Each takes all processors: they follow one another although there are places for more.

@@ -206,7 +206,10 @@ run.wait()
 print(json.dumps({"output": run.outputs()[0], "phases": {a.task_name: str(a.phase) for a in Action.listall(for_run_name=run.name)}}))
 `,
   );
-  const result = JSON.parse(recovered.stdout.trim().split("\n").at(-1) ?? "") as { output: string; phases: Record<string, string> };
+  const result = JSON.parse(recovered.stdout.trim().split("\n").at(-1) ?? "") as {
+    output: string;
+    phases: Record<string, string>;
+  };
   assert.match(result.phases["e.good"]?.toLowerCase() ?? "", /recovered/);
   assert.match(result.phases["e.flaky"]?.toLowerCase() ?? "", /succeeded/);
 });

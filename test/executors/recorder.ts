@@ -16,7 +16,11 @@ export class Recorder {
   readonly ended: Promise<AttemptExit>;
   readonly sink: LogSink;
   readonly observer: AttemptObserver;
-  #waiting: { readonly text: string; readonly resolve: () => void }[] = [];
+  #waiting: {
+    readonly text: string;
+    readonly resolve: () => void;
+    readonly reject: (error: Error) => void;
+  }[] = [];
 
   /** `kept`: lines that an earlier server had written already. */
   constructor(kept: readonly RecordedLine[] = []) {
@@ -26,6 +30,7 @@ export class Recorder {
     const ended = Promise.withResolvers<AttemptExit>();
     this.started = started.promise;
     this.ended = ended.promise;
+    started.promise.catch(() => {}); // Not every test waits for it.
     this.sink = {
       get lastAtMs() {
         return lines.at(-1)?.atMs;
@@ -46,6 +51,11 @@ export class Recorder {
       ended: (exit) => {
         this.told.push("ended");
         ended.resolve(exit);
+        // What has not come by now never will: whoever waits for it is told instead of waiting on.
+        const error = new Error(`the attempt ended: ${JSON.stringify(exit)}`);
+        started.reject(error);
+        for (const each of this.#waiting) each.reject(error);
+        this.#waiting = [];
       },
     };
   }
@@ -57,6 +67,6 @@ export class Recorder {
   /** Resolves when a line of this text has been written. */
   line(text: string): Promise<void> {
     if (this.lines.some(({ line }) => line === text)) return Promise.resolve();
-    return new Promise((resolve) => this.#waiting.push({ text, resolve }));
+    return new Promise((resolve, reject) => this.#waiting.push({ text, resolve, reject }));
   }
 }

@@ -10,7 +10,10 @@ export type EngineCommand = "podman" | "docker";
 export function missingEngine(engine: EngineCommand): string | undefined {
   const probe = spawnSync(engine, ["info"], { encoding: "utf8" });
   if (probe.status === 0) return undefined;
-  const why = probe.error === undefined ? `${engine} info: ${probe.stderr.trim().split("\n").at(-1)}` : `${engine} is not installed`;
+  const why =
+    probe.error === undefined
+      ? `${engine} info: ${probe.stderr.trim().split("\n").at(-1)}`
+      : `${engine} is not installed`;
   if ((process.env["REQUIRE_ENGINES"] ?? "").split(",").includes(engine)) {
     throw new Error(`REQUIRE_ENGINES names ${engine}: ${why}`);
   }
@@ -29,9 +32,18 @@ export function engineCommand(
   env: NodeJS.ProcessEnv = {},
 ): Promise<EngineResult> {
   return new Promise((resolve) => {
-    execFile(engine, [...args], { env: { ...process.env, ...env }, maxBuffer: 64 << 20 }, (error, stdout, stderr) => {
-      resolve({ code: error === null ? 0 : typeof error.code === "number" ? error.code : -1, stdout, stderr });
-    });
+    execFile(
+      engine,
+      [...args],
+      { env: { ...process.env, ...env }, maxBuffer: 64 << 20 },
+      (error, stdout, stderr) => {
+        resolve({
+          code: error === null ? 0 : typeof error.code === "number" ? error.code : -1,
+          stdout,
+          stderr,
+        });
+      },
+    );
   });
 }
 
@@ -42,7 +54,10 @@ export async function engineOutput(
   env: NodeJS.ProcessEnv = {},
 ): Promise<string> {
   const { code, stdout, stderr } = await engineCommand(engine, args, env);
-  if (code !== 0) throw new Error(`${engine} ${args.join(" ")} ended with code ${code}\n${stdout.slice(-2_000)}\n${stderr.slice(-4_000)}`);
+  if (code !== 0)
+    throw new Error(
+      `${engine} ${args.join(" ")} ended with code ${code}\n${stdout.slice(-2_000)}\n${stderr.slice(-4_000)}`,
+    );
   return stdout.trim();
 }
 
@@ -50,7 +65,10 @@ export async function engineOutput(
 export async function insecureRegistryEnv(directory: string, registry: string): Promise<NodeJS.ProcessEnv> {
   await mkdir(directory, { recursive: true });
   const file = join(directory, "registries.conf");
-  await writeFile(file, `unqualified-search-registries = ["docker.io"]\n\n[[registry]]\nlocation = "${registry}"\ninsecure = true\n`);
+  await writeFile(
+    file,
+    `unqualified-search-registries = ["docker.io"]\n\n[[registry]]\nlocation = "${registry}"\ninsecure = true\n`,
+  );
   return { CONTAINERS_REGISTRIES_CONF: file };
 }
 
@@ -95,7 +113,14 @@ export function watchContainers(engine: EngineCommand): { stop(): Promise<Map<st
   let stopped = false;
   const watching = (async () => {
     while (!stopped) {
-      const list = await engineCommand(engine, ["ps", "--all", "--quiet", "--no-trunc", "--filter", "label=dev.boxkite.action"]);
+      const list = await engineCommand(engine, [
+        "ps",
+        "--all",
+        "--quiet",
+        "--no-trunc",
+        "--filter",
+        "label=dev.boxkite.action",
+      ]);
       for (const id of list.stdout.split("\n").filter(Boolean)) {
         const looked = await look(engine, id);
         if (looked) seen.set(looked.id, looked);

@@ -13,12 +13,16 @@ export function missingPage(): string | undefined {
  * The files of one of its two programs, by path. Each block is followed by a line that names its
  * source; nothing is changed but the placeholders that are no legal names.
  */
-export function pageFiles(program: "pure_byoi" | "remote_builder", placeholders: Readonly<Record<string, string>>): Record<string, string> {
+export function pageFiles(
+  program: "pure_byoi" | "remote_builder",
+  placeholders: Readonly<Record<string, string>>,
+): Record<string, string> {
   const text = readFileSync(PAGE, "utf8");
   const block = /```\w+\n((?:(?!```)[\s\S])*)```\s*\n+\*Source: \S+\/bring-your-own-image\/(\w+)\/(\S+)\*/gu;
   const files: Record<string, string> = {};
   for (const [, body, owner, path] of text.matchAll(block)) {
-    if (owner === program && body !== undefined && path !== undefined) files[path] = replaced(body, placeholders);
+    if (owner === program && body !== undefined && path !== undefined)
+      files[path] = replaced(body, placeholders);
   }
   return files;
 }

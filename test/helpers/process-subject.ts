@@ -57,7 +57,11 @@ export function usePython(path: string): void {
   interpreter = path;
 }
 
-export async function processSubject(t: TestContext, flow: string, args: readonly string[] = []): Promise<Subject> {
+export async function processSubject(
+  t: TestContext,
+  flow: string,
+  args: readonly string[] = [],
+): Promise<Subject> {
   const base = ["--engine", "process", "--python", interpreter];
   const place = args.includes("--data") ? [] : ["--ephemeral"];
   const [server, directory] = await Promise.all([
@@ -73,7 +77,8 @@ export async function processSubject(t: TestContext, flow: string, args: readonl
       const result = succeeded(await runProgram(interpreter, command, { cwd: directory }));
       return outcomeOf(result);
     },
-    flyte: (...commands) => runProgram(join(interpreter, "../flyte"), ["-c", server.config, ...commands], { cwd: directory }),
+    flyte: (...commands) =>
+      runProgram(join(interpreter, "../flyte"), ["-c", server.config, ...commands], { cwd: directory }),
     python: async (file, text) => {
       await writeProgram(directory, { [file]: text });
       return succeeded(await runProgram(interpreter, [file, server.config], { cwd: directory }));

@@ -38,7 +38,10 @@ http:
 `,
   );
   const child = spawn(PROGRAM, ["serve", config], { stdio: "ignore" });
-  await until(async () => (await fetch(`http://127.0.0.1:${port}/v2/`).catch(() => undefined))?.ok === true, 10_000);
+  await until(
+    async () => (await fetch(`http://127.0.0.1:${port}/v2/`).catch(() => undefined))?.ok === true,
+    10_000,
+  );
   return {
     host: `localhost:${port}`,
     stop: async () => {

@@ -89,5 +89,6 @@ async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
 }
 
 async function* parsed(lines: AsyncIterator<string>): AsyncIterable<unknown> {
-  for (let line = await lines.next(); line.done !== true; line = await lines.next()) yield JSON.parse(line.value);
+  for (let line = await lines.next(); line.done !== true; line = await lines.next())
+    yield JSON.parse(line.value);
 }

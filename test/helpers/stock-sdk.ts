@@ -28,7 +28,11 @@ export interface ProgramOptions {
 }
 
 /** Runs a program to its end. The client's own state goes into `cwd`, so that tests do not share it. */
-export function runProgram(file: string, args: readonly string[], options: ProgramOptions): Promise<ProgramResult> {
+export function runProgram(
+  file: string,
+  args: readonly string[],
+  options: ProgramOptions,
+): Promise<ProgramResult> {
   const env = {
     ...process.env,
     HOME: options.cwd,
@@ -52,7 +56,10 @@ export function runProgram(file: string, args: readonly string[], options: Progr
 }
 
 /** Writes a program's files below a directory. */
-export async function writeProgram(directory: string, files: Readonly<Record<string, string>>): Promise<void> {
+export async function writeProgram(
+  directory: string,
+  files: Readonly<Record<string, string>>,
+): Promise<void> {
   for (const [name, text] of Object.entries(files)) {
     const path = join(directory, name);
     await mkdir(dirname(path), { recursive: true });

@@ -14,7 +14,12 @@ with zipfile.ZipFile(f"{directory}/{name}-{version}-py3-none-any.whl", "w") as w
 `;
 
 /** Writes the wheel into the directory, where pip finds it by --find-links. */
-export async function writeStandInWheel(python: string, directory: string, name: string, version: string): Promise<void> {
+export async function writeStandInWheel(
+  python: string,
+  directory: string,
+  name: string,
+  version: string,
+): Promise<void> {
   await mkdir(directory, { recursive: true });
   execFileSync(python, ["-c", SCRIPT, directory, name, version]);
 }

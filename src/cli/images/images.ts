@@ -35,7 +35,9 @@ async function run(input: CommandInput): Promise<number> {
       case "prune":
         return await pruneImages(store, input);
       default:
-        throw new BoxkiteError("CONFIG_INVALID", `there is no verb ${JSON.stringify(verb)}`, { hint: "boxkite images --help" });
+        throw new BoxkiteError("CONFIG_INVALID", `there is no verb ${JSON.stringify(verb)}`, {
+          hint: "boxkite images --help",
+        });
     }
   } finally {
     await store.close();
@@ -44,15 +46,20 @@ async function run(input: CommandInput): Promise<number> {
 
 /** Beside a running server: SQLite lets several processes look at one file. */
 function openStore({ values, env }: CommandInput): Store {
-  const directory = (values["data"] as string | undefined) ?? env["BOXKITE_DATA"] ?? defaultDataDirectory(env);
+  const directory =
+    (values["data"] as string | undefined) ?? env["BOXKITE_DATA"] ?? defaultDataDirectory(env);
   const file = join(directory, "store.sqlite");
   if (existsSync(file)) return openSqliteStore(file);
-  throw new BoxkiteError("CONFIG_INVALID", `${directory} is no data directory of a server`, { hint: "name it with --data" });
+  throw new BoxkiteError("CONFIG_INVALID", `${directory} is no data directory of a server`, {
+    hint: "name it with --data",
+  });
 }
 
 async function list(store: Store, json: boolean): Promise<number> {
   const builds = await store.listBuilds();
-  const rows = await Promise.all(builds.map(async (build) => ({ build, uses: await store.usesOfImage(build.reference) })));
+  const rows = await Promise.all(
+    builds.map(async (build) => ({ build, uses: await store.usesOfImage(build.reference) })),
+  );
   if (json) {
     for (const { build, uses } of rows) process.stdout.write(`${JSON.stringify({ ...build, uses })}\n`);
     return EXIT.ok;
@@ -69,8 +76,15 @@ async function list(store: Store, json: boolean): Promise<number> {
       String(uses.runs.length),
     ]),
   ];
-  const widths = table[0]?.map((_, column) => Math.max(...table.map((row) => row[column]?.length ?? 0))) ?? [];
-  for (const row of table) process.stdout.write(`${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ").trimEnd()}\n`);
+  const widths =
+    table[0]?.map((_, column) => Math.max(...table.map((row) => row[column]?.length ?? 0))) ?? [];
+  for (const row of table)
+    process.stdout.write(
+      `${row
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join("  ")
+        .trimEnd()}\n`,
+    );
   return EXIT.ok;
 }
 
@@ -78,7 +92,9 @@ async function inspect(store: Store, name: string | undefined): Promise<number> 
   const builds = await store.listBuilds();
   const build = builds.find((one) => [one.target, one.reference, one.name, one.digest].includes(name ?? ""));
   if (build === undefined) {
-    throw new BoxkiteError("IMAGE_NOT_FOUND", `no build is called ${JSON.stringify(name ?? "")}`, { hint: "boxkite images ls" });
+    throw new BoxkiteError("IMAGE_NOT_FOUND", `no build is called ${JSON.stringify(name ?? "")}`, {
+      hint: "boxkite images ls",
+    });
   }
   process.stdout.write(describe(build, await store.usesOfImage(build.reference)));
   return EXIT.ok;
@@ -91,8 +107,15 @@ function describe(build: BuildRecord, uses: ImageUses): string {
     `base        ${build.base.reference} (${build.base.digest}, from the ${build.base.source})`,
     `size        ${megabytes(build.sizeBytes)}`,
     `built       ${new Date(build.createdAt).toISOString()} in ${(build.durationMs / 1000).toFixed(1)} s${build.pushed ? ", pushed" : ", kept in the engine"}`,
-    ...uses.deployments.map((task) => `deployed    ${task.project}/${task.domain}/${task.name} ${task.version}`),
-    ...uses.runs.slice(-10).map((run) => `run         ${run.key.project}/${run.key.domain}/${run.key.run}${run.live ? " (running)" : ""}`),
+    ...uses.deployments.map(
+      (task) => `deployed    ${task.project}/${task.domain}/${task.name} ${task.version}`,
+    ),
+    ...uses.runs
+      .slice(-10)
+      .map(
+        (run) =>
+          `run         ${run.key.project}/${run.key.domain}/${run.key.run}${run.live ? " (running)" : ""}`,
+      ),
     "",
     build.containerfile.trimEnd(),
     "",

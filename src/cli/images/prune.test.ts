@@ -12,7 +12,10 @@ test("an image that nobody uses may go", () => {
 });
 
 test("a deployment keeps its image for ever", () => {
-  const uses = { ...none, deployments: [{ project: "p", domain: "development", name: "env.task", version: "1" }] };
+  const uses = {
+    ...none,
+    deployments: [{ project: "p", domain: "development", name: "env.task", version: "1" }],
+  };
   assert.match(reasonToKeep(uses, 0, NOW) ?? "", /deployed as env\.task 1/u);
 });
 

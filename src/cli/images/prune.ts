@@ -17,9 +17,14 @@ export function reasonToKeep(uses: ImageUses, keepMs: number, now: number): stri
 
 export async function pruneImages(store: Store, { values, env }: CommandInput): Promise<number> {
   const days = Number(values["keep-days"] ?? 7);
-  if (!(days >= 0)) throw new BoxkiteError("CONFIG_INVALID", `--keep-days is ${String(values["keep-days"])}; it must be a number of days`);
+  if (!(days >= 0))
+    throw new BoxkiteError(
+      "CONFIG_INVALID",
+      `--keep-days is ${String(values["keep-days"])}; it must be a number of days`,
+    );
   const engine = ENGINES.find((name) => name === (values["engine"] ?? "auto"));
-  if (engine === undefined) throw new BoxkiteError("CONFIG_INVALID", `--engine must be one of ${ENGINES.join(", ")}`);
+  if (engine === undefined)
+    throw new BoxkiteError("CONFIG_INVALID", `--engine must be one of ${ENGINES.join(", ")}`);
   const dryRun = values["dry-run"] === true;
   const choice = dryRun ? undefined : await chooseExecutor({ engine, python: undefined }, env);
   try {

@@ -21,7 +21,7 @@ import { createBackoff } from "./backoff.ts";
 import type { ContainerEvents } from "./container-events.ts";
 import { containerBody, containerName, refusal, type ContainerSettings } from "./container-spec.ts";
 import type { EngineApi } from "./engine-api.ts";
-import type { ContainerState } from "./engine-types.ts";
+import type { ContainerState, CreateResult } from "./engine-types.ts";
 import { EngineResponseError } from "./engine-http.ts";
 import { Hint } from "./hint.ts";
 import type { ImagePuller } from "./image-puller.ts";
@@ -139,15 +139,12 @@ export class AttemptWatch {
 
   /** The container of this attempt, made if it is not there yet. */
   async #find(): Promise<ContainerState> {
-    const { api, settings, puller } = this.#context;
+    const { settings, puller } = this.#context;
     const refused = refusal(this.#spec, settings.engine);
     if (refused !== undefined) throw new Ended(refused);
     for (let pulled = false; ; pulled = true) {
       this.#checkStopped();
-      const created = await this.#whileAway(
-        () => api.createContainer(this.#name, containerBody(this.#spec, settings)),
-        true,
-      );
+      const created = await this.#create();
       if (created.kind === "created") return newContainer(created.id);
       if (created.kind === "exists") {
         const state = await this.#inspect(this.#name);
@@ -157,6 +154,23 @@ export class AttemptWatch {
       if (pulled)
         throw new Ended(this.#pullFailure(new Error("it vanished right after it was pulled"), "lost"));
       await this.#pull(puller);
+    }
+  }
+
+  async #create(): Promise<CreateResult> {
+    const { api, settings } = this.#context;
+    try {
+      return await this.#whileAway(
+        () => api.createContainer(this.#name, containerBody(this.#spec, settings)),
+        true,
+      );
+    } catch (error) {
+      // What the engine finds wrong with the request, it will find wrong again.
+      const isRefusal = error instanceof EngineResponseError && error.status < 500;
+      if (!isRefusal) throw error;
+      throw new Ended(
+        startFailure(error, { spec: this.#spec, notedExitCode: 0, foreignPlatform: undefined }),
+      );
     }
   }
 

@@ -19,9 +19,13 @@ const MAX_LINE_CHARS = 256 * 1024;
 
 export async function followOutput(directory: string, logs: LogSink, clock: Clock): Promise<OutputFollower> {
   const offsetsFile = join(directory, "offsets.json");
-  const saved = await readFile(offsetsFile, "utf8").catch(() => "{}");
-  // After a restart: everything up to here is in the log already.
-  const offsets = { stdout: 0, stderr: 0, ...(JSON.parse(saved) as Partial<Record<"stdout" | "stderr", number>>) };
+  // After a restart everything up to these places is in the log already; an empty log begins at the start.
+  const saved = logs.lastAtMs === undefined ? "{}" : await readFile(offsetsFile, "utf8").catch(() => "{}");
+  const offsets = {
+    stdout: 0,
+    stderr: 0,
+    ...(JSON.parse(saved) as Partial<Record<"stdout" | "stderr", number>>),
+  };
   const pending = { stdout: "", stderr: "" };
   const decoders = { stdout: new StringDecoder("utf8"), stderr: new StringDecoder("utf8") };
   const consumed = { ...offsets };

@@ -48,7 +48,11 @@ echo $? >"$dir/exit.tmp" && mv "$dir/exit.tmp" "$dir/exit"
 `;
 
 /** Nothing else of the server's environment reaches a task: no client configuration, no cloud keys. */
-const INHERITED = /^(PATH|LANG|LC_[A-Z]+|TZ|TMPDIR|SSL_CERT_FILE|SSL_CERT_DIR|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE)$/u;
+const INHERITED =
+  /^(PATH|LANG|LC_[A-Z]+|TZ|TMPDIR|SSL_CERT_FILE|SSL_CERT_DIR|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE)$/u;
+
+/** What a shell says of a child that SIGKILL ended. */
+const KILLED = 128 + 9;
 
 /** How often a process that is not our child is looked at. */
 const LOOK_MS = 100;
@@ -81,7 +85,12 @@ export function createProcessExecutor(options: ProcessExecutorOptions): Executor
       // The shell needs a moment to write its number, and a moment to write the exit code.
       missing = pid !== undefined && (await isOurProcess(pid, dir)) ? 0 : missing + 1;
       if (missing * LOOK_MS > 2_000) {
-        return end({ reason: "lost", outOfMemory: false, message: "the process vanished without an exit code", startedAt });
+        return end({
+          reason: "lost",
+          outOfMemory: false,
+          message: "the process vanished without an exit code",
+          startedAt,
+        });
       }
       if (!stopped) timer = setTimeout(() => void look(), LOOK_MS);
       return undefined;
@@ -131,20 +140,24 @@ export function createProcessExecutor(options: ProcessExecutorOptions): Executor
         watch(dir, output, observer, startedAt);
         return;
       }
-      logs.write("system", "no container: the process executor runs this machine's own programs", startedAt);
       const child = launch(spec, dir);
       const handle = watch(dir, output, observer, startedAt);
       child.once("spawn", () => observer.started(clock.now()));
       child.once("exit", () => handle.look());
-      child.once("error", (error) => logs.write("system", `/bin/sh could not be started: ${error.message}`, clock.now()));
+      child.once("error", (error) =>
+        logs.write("system", `/bin/sh could not be started: ${error.message}`, clock.now()),
+      );
     },
     stop: async (key, graceMs) => {
       const dir = directoryOf(key);
       // One that was started a moment ago has not written its number yet.
-      for (let tries = 0; tries < 20 && existsSync(dir) && !existsSync(join(dir, "pid")); tries++) await sleep(LOOK_MS);
+      for (let tries = 0; tries < 20 && existsSync(dir) && !existsSync(join(dir, "pid")); tries++)
+        await sleep(LOOK_MS);
       const pid = await readNumber(join(dir, "pid"));
       if (pid === undefined || existsSync(join(dir, "exit")) || !(await isOurProcess(pid, dir))) return;
-      await stopGroup(pid, graceMs, () => existsSync(join(dir, "exit")));
+      const killed = await stopGroup(pid, graceMs, () => existsSync(join(dir, "exit")));
+      // The shell that would have written it was killed as well.
+      if (killed && !existsSync(join(dir, "exit"))) await writeAtomically(join(dir, "exit"), String(KILLED));
     },
     release: (key) => rm(directoryOf(key), { recursive: true, force: true }),
     list: async () => {
@@ -161,21 +174,32 @@ export function createProcessExecutor(options: ProcessExecutorOptions): Executor
   };
 }
 
+const RUNTIMES = ["a0", "a0-ts"];
+
 /**
- * The directories in which `a0` is found, from the interpreter given with --python or from PATH.
- * Throws CONFIG_INVALID where there is none.
+ * The directory in which a task runtime is found (`a0` for Python, `a0-ts` for TypeScript), from the
+ * interpreter given with --python or from PATH. Throws CONFIG_INVALID where there is none.
  */
 export function findRuntime(python: string | undefined, env: NodeJS.ProcessEnv): readonly string[] {
   const candidates =
     python === undefined
       ? (env["PATH"] ?? "").split(delimiter)
-      : [statSync(python, { throwIfNoEntry: false })?.isDirectory() ? join(python, "bin") : join(python, "..")];
-  const found = candidates.find((candidate) => candidate !== "" && existsSync(join(candidate, "a0")));
+      : [
+          statSync(python, { throwIfNoEntry: false })?.isDirectory()
+            ? join(python, "bin")
+            : join(python, ".."),
+        ];
+  const has = (directory: string) => RUNTIMES.some((name) => existsSync(join(directory, name)));
+  const found = candidates.find((candidate) => candidate !== "" && has(candidate));
   if (found !== undefined) return [found];
   const where = python === undefined ? "on PATH" : `beside ${python}`;
-  throw new BoxkiteError("CONFIG_INVALID", `the process executor needs the program a0, and there is none ${where}`, {
-    hint: "python3 -m venv .venv && .venv/bin/pip install flyte, then --python .venv/bin/python",
-  });
+  throw new BoxkiteError(
+    "CONFIG_INVALID",
+    `the process executor needs the program a0, and there is none ${where}`,
+    {
+      hint: "python3 -m venv .venv && .venv/bin/pip install flyte, then --python .venv/bin/python",
+    },
+  );
 }
 
 /** How many attempts a machine of this size runs at the same time. */
@@ -183,15 +207,23 @@ export function defaultParallelism(): number {
   return Math.max(2, availableParallelism() * 2);
 }
 
-function environment(options: ProcessExecutorOptions, spec: AttemptSpec, dir: string): Record<string, string> {
-  const inherited = Object.entries(options.env).filter(([name, value]) => INHERITED.test(name) && value !== undefined);
+function environment(
+  options: ProcessExecutorOptions,
+  spec: AttemptSpec,
+  dir: string,
+): Record<string, string> {
+  const inherited = Object.entries(options.env).filter(
+    ([name, value]) => INHERITED.test(name) && value !== undefined,
+  );
   const env = Object.fromEntries(inherited) as Record<string, string>;
   const path = [...options.path, env["PATH"] ?? "/usr/local/bin:/usr/bin:/bin"].join(delimiter);
   return { ...env, PATH: path, HOME: join(dir, "work"), ...spec.env };
 }
 
 function directoryName(key: AttemptKey): string {
-  const hash = createHash("sha256").update(JSON.stringify([key.project, key.domain, key.run, key.action, key.attempt]));
+  const hash = createHash("sha256").update(
+    JSON.stringify([key.project, key.domain, key.run, key.action, key.attempt]),
+  );
   return hash.digest("hex").slice(0, 32);
 }
 

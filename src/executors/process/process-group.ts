@@ -19,12 +19,14 @@ async function commandLine(pid: number): Promise<string> {
   });
 }
 
-/** SIGTERM to the group, SIGKILL once the grace period is over and `ended` still says no. */
-export async function stopGroup(pid: number, graceMs: number, ended: () => boolean): Promise<void> {
+/** SIGTERM to the group, SIGKILL once the grace period is over and `ended` still says no. True if it came to that. */
+export async function stopGroup(pid: number, graceMs: number, ended: () => boolean): Promise<boolean> {
   signalGroup(pid, "SIGTERM");
   const until = Date.now() + graceMs;
   while (!ended() && groupLives(pid) && Date.now() < until) await sleep(20);
+  const late = !ended() && groupLives(pid);
   signalGroup(pid, "SIGKILL");
+  return late;
 }
 
 function groupLives(pid: number): boolean {

@@ -2,7 +2,16 @@
 import type { ActionState } from "../../domain/action.ts";
 import { ROOT_ACTION } from "../../domain/ids.ts";
 import { NEVER, nextTimer, type Effect } from "../../domain/transition.ts";
-import type { ActionRecord, Advance, AttemptFacts, AttemptRecord, Change, NewAction, RunRecord, Store } from "../store.ts";
+import type {
+  ActionRecord,
+  Advance,
+  AttemptFacts,
+  AttemptRecord,
+  Change,
+  NewAction,
+  RunRecord,
+  Store,
+} from "../store.ts";
 import type { Database, Row } from "./database.ts";
 import { listPage, type ListShape } from "./paging.ts";
 import { ACTION_COLUMNS, json, optionalNumber, optionalText, text, toAction } from "./rows.ts";
@@ -88,11 +97,22 @@ export function actionStore(database: Database, notify: (changes: readonly Chang
     },
     listAttempts: async (action) => listAttempts(database, action),
     changedChildren: async (run, parent, afterSeq, limit) =>
-      many("WHERE run_id = ? AND seq > ? AND parent = ? ORDER BY seq LIMIT ?", run.id, afterSeq, parent, limit),
+      many(
+        "WHERE run_id = ? AND seq > ? AND parent = ? ORDER BY seq LIMIT ?",
+        run.id,
+        afterSeq,
+        parent,
+        limit,
+      ),
     changedActions: async (run, afterSeq, limit) =>
       many("WHERE run_id = ? AND seq > ? ORDER BY seq LIMIT ?", run.id, afterSeq, limit),
     liveChildren: async (action, limit) =>
-      many("WHERE run_id = ? AND parent = ? AND ended_at IS NULL LIMIT ?", action.runId, action.key.action, limit),
+      many(
+        "WHERE run_id = ? AND parent = ? AND ended_at IS NULL LIMIT ?",
+        action.runId,
+        action.key.action,
+        limit,
+      ),
     findCached: async (key, scope) => {
       const where = scope === undefined ? "" : "AND project = ? AND domain = ?";
       const row = database.get(
@@ -101,7 +121,11 @@ export function actionStore(database: Database, notify: (changes: readonly Chang
         ...(scope === undefined ? [] : [scope.project, scope.domain]),
       );
       if (row === undefined) return undefined;
-      return { outputUri: text(row["output_uri"]), source: json(row["source"]), createdAt: row["created_at"] as number };
+      return {
+        outputUri: text(row["output_uri"]),
+        source: json(row["source"]),
+        createdAt: row["created_at"] as number,
+      };
     },
     isComputedElsewhere: async (action) => isComputedElsewhere(database, action),
     parkedFor: async (cacheKey) =>
@@ -111,7 +135,10 @@ export function actionStore(database: Database, notify: (changes: readonly Chang
         NEVER,
       ),
     succeededActions: async (run) =>
-      many("WHERE run_id = ? AND phase IN ('succeeded', 'recovered') AND parent IS NOT NULL ORDER BY actions.id", run.id),
+      many(
+        "WHERE run_id = ? AND phase IN ('succeeded', 'recovered') AND parent IS NOT NULL ORDER BY actions.id",
+        run.id,
+      ),
     awaitsChildren: async (action) =>
       database.get(
         "SELECT 1 FROM actions WHERE run_id = ? AND parent = ? AND ended_at IS NULL LIMIT 1",
@@ -127,10 +154,10 @@ export function insertAction(database: Database, run: RunRecord, action: NewActi
   if (action.spec) insertSpec(database, action.spec);
   const { lastId } = database.run(
     `INSERT INTO actions (run_id, name, parent, kind, group_name, spec_digest, detail, display_name, task_name,
-       task_version, environment, input_uri, policy, phase, attempt, user_failures, system_failures, created_at,
+       task_version, task_type, environment, input_uri, policy, phase, attempt, user_failures, system_failures, created_at,
        queued_at, not_before, started_at, running_at, ended_at, reason, error, output_uri, value, abort_reason,
        cache_status, source, timer_at, cache, version, seq)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, 0)`,
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, 0)`,
     run.id,
     action.name,
     action.name === ROOT_ACTION ? null : (action.parent ?? ROOT_ACTION),
@@ -141,6 +168,7 @@ export function insertAction(database: Database, run: RunRecord, action: NewActi
     action.displayName,
     definition?.name ?? "",
     definition?.version ?? "",
+    definition?.type ?? "",
     definition?.environment ?? "",
     action.inputUri,
     JSON.stringify(action.policy),
@@ -156,7 +184,10 @@ export function insertAction(database: Database, run: RunRecord, action: NewActi
 
 function advance(database: Database, change: Advance): ActionRecord | undefined {
   const { action, state } = change;
-  if (change.ifComputedElsewhere !== undefined && change.ifComputedElsewhere !== isComputedElsewhere(database, action)) {
+  if (
+    change.ifComputedElsewhere !== undefined &&
+    change.ifComputedElsewhere !== isComputedElsewhere(database, action)
+  ) {
     return undefined;
   }
   const { changes } = database.run(
@@ -171,7 +202,8 @@ function advance(database: Database, change: Advance): ActionRecord | undefined 
   );
   if (changes === 0) return undefined;
   for (const effect of change.effects) insertEffect(database, action.id, effect, change.at);
-  if (state.endedAt !== undefined && state.cacheStatus === "populated") keepResult(database, action, state, change.at);
+  if (state.endedAt !== undefined && state.cacheStatus === "populated")
+    keepResult(database, action, state, change.at);
   for (const uri of change.grants ?? []) insertGrant(database, action.runId, uri);
   if (change.attempt) writeAttempt(database, action.id, change.attempt, change.at);
   recordEvent(database, action.id, state, change.at);
@@ -279,22 +311,24 @@ function listAttempts(database: Database, action: ActionRecord): AttemptRecord[]
     "SELECT attempt, phase, reason, at FROM events WHERE action_id = ? ORDER BY seq",
     action.id,
   );
-  return database.all("SELECT * FROM attempts WHERE action_id = ? ORDER BY attempt", action.id).map((row) => ({
-    attempt: row["attempt"] as number,
-    createdAt: row["created_at"] as number,
-    startedAt: optionalNumber(row["started_at"]),
-    endedAt: optionalNumber(row["ended_at"]),
-    exitCode: optionalNumber(row["exit_code"]),
-    outcome: optionalText(row["outcome"]),
-    error: row["error"] === null ? undefined : json(row["error"]),
-    outputUri: optionalText(row["output_uri"]),
-    image: row["image"] === null ? undefined : json(row["image"]),
-    transitions: events
-      .filter((event) => event["attempt"] === row["attempt"])
-      .map((event) => ({
-        phase: text(event["phase"]) as ActionState["phase"],
-        at: event["at"] as number,
-        reason: optionalText(event["reason"]),
-      })),
-  }));
+  return database
+    .all("SELECT * FROM attempts WHERE action_id = ? ORDER BY attempt", action.id)
+    .map((row) => ({
+      attempt: row["attempt"] as number,
+      createdAt: row["created_at"] as number,
+      startedAt: optionalNumber(row["started_at"]),
+      endedAt: optionalNumber(row["ended_at"]),
+      exitCode: optionalNumber(row["exit_code"]),
+      outcome: optionalText(row["outcome"]),
+      error: row["error"] === null ? undefined : json(row["error"]),
+      outputUri: optionalText(row["output_uri"]),
+      image: row["image"] === null ? undefined : json(row["image"]),
+      transitions: events
+        .filter((event) => event["attempt"] === row["attempt"])
+        .map((event) => ({
+          phase: text(event["phase"]) as ActionState["phase"],
+          at: event["at"] as number,
+          reason: optionalText(event["reason"]),
+        })),
+    }));
 }

@@ -17,7 +17,9 @@ export interface ListShape {
   /** Public field → SQL expression that is never null. */
   readonly fields: Readonly<Record<string, string>>;
   /** For fields with a parameter, such as `labels.team`. */
-  readonly dynamicField?: (field: string) => { readonly sql: string; readonly values: readonly SQLInputValue[] } | undefined;
+  readonly dynamicField?: (
+    field: string,
+  ) => { readonly sql: string; readonly values: readonly SQLInputValue[] } | undefined;
   /** The row's unique integer, which breaks ties. */
   readonly id: string;
   readonly defaultSort: { readonly field: string; readonly ascending: boolean };
@@ -25,7 +27,12 @@ export interface ListShape {
 
 export const MAX_PAGE = 1_000;
 
-export function listPage<T>(database: Database, shape: ListShape, page: Page, decode: (row: Row) => T): Paged<T> {
+export function listPage<T>(
+  database: Database,
+  shape: ListShape,
+  page: Page,
+  decode: (row: Row) => T,
+): Paged<T> {
   const sort = page.sort ?? shape.defaultSort;
   const sortSql = shape.fields[sort.field];
   if (sortSql === undefined) throw unknownField("sort", sort.field, shape);
@@ -71,7 +78,10 @@ function conditionSql(condition: Condition, shape: ListShape): { sql: string; va
     case "notin": {
       if (values.length === 0) return { sql: comparison === "in" ? "FALSE" : "TRUE", values: [] };
       const marks = values.map(() => "?").join(", ");
-      return { sql: `${field} ${comparison === "in" ? "IN" : "NOT IN"} (${marks})`, values: [...before, ...values] };
+      return {
+        sql: `${field} ${comparison === "in" ? "IN" : "NOT IN"} (${marks})`,
+        values: [...before, ...values],
+      };
     }
     case "contains":
       return single(`instr(${field}, ?) > 0`, only(condition));
@@ -86,9 +96,14 @@ function conditionSql(condition: Condition, shape: ListShape): { sql: string; va
   }
 }
 
-const SQL_OPERATORS = { "=": "=", "!=": "<>", ">": ">", ">=": ">=", "<": "<", "<=": "<=" } as const satisfies Partial<
-  Record<Comparison, string>
->;
+const SQL_OPERATORS = {
+  "=": "=",
+  "!=": "<>",
+  ">": ">",
+  ">=": ">=",
+  "<": "<",
+  "<=": "<=",
+} as const satisfies Partial<Record<Comparison, string>>;
 
 function only(condition: Condition): string | number {
   const [value, ...more] = condition.values;
@@ -102,9 +117,13 @@ function only(condition: Condition): string | number {
 }
 
 function unknownField(what: string, field: string, shape: ListShape): BoxkiteError {
-  return new BoxkiteError("INVALID_ARGUMENT", `this list has no field ${JSON.stringify(field)} to ${what} by`, {
-    hint: `use one of: ${Object.keys(shape.fields).join(", ")}`,
-  });
+  return new BoxkiteError(
+    "INVALID_ARGUMENT",
+    `this list has no field ${JSON.stringify(field)} to ${what} by`,
+    {
+      hint: `use one of: ${Object.keys(shape.fields).join(", ")}`,
+    },
+  );
 }
 
 function encodeToken(row: Row): string {

@@ -43,7 +43,11 @@ export function queueStore(database: Database): QueueStore {
         .map(toAction),
     dueTimers: async (now, limit) =>
       database
-        .all(`SELECT ${ACTION_COLUMNS} FROM ${FROM} WHERE timer_at <= ? ORDER BY timer_at LIMIT ?`, now, limit)
+        .all(
+          `SELECT ${ACTION_COLUMNS} FROM ${FROM} WHERE timer_at <= ? ORDER BY timer_at LIMIT ?`,
+          now,
+          limit,
+        )
         .map(toAction),
     nextWake: async (now) => {
       const row = database.get(

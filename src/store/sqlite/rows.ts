@@ -5,8 +5,10 @@ import type { ActionRecord, ProjectRecord, RunRecord, StoredSpec, TaskRecord } f
 import type { Row } from "./database.ts";
 
 export const text = (value: unknown): string => value as string;
-export const optionalText = (value: unknown): string | undefined => (value === null ? undefined : (value as string));
-export const optionalNumber = (value: unknown): number | undefined => (value === null ? undefined : (value as number));
+export const optionalText = (value: unknown): string | undefined =>
+  value === null ? undefined : (value as string);
+export const optionalNumber = (value: unknown): number | undefined =>
+  value === null ? undefined : (value as number);
 export const json = <T>(value: unknown): T => JSON.parse(value as string) as T;
 const optionalJson = <T>(value: unknown): T | undefined => (value === null ? undefined : json<T>(value));
 
@@ -47,6 +49,7 @@ export function toAction(row: Row): ActionRecord {
     displayName: text(row["display_name"]),
     taskName: text(row["task_name"]),
     taskVersion: text(row["task_version"]),
+    taskType: text(row["task_type"]),
     environment: text(row["environment"]),
     inputUri: text(row["input_uri"]),
     policy: json(row["policy"]),
@@ -105,11 +108,18 @@ export function toTask(row: Row): TaskRecord {
 }
 
 export function toSpec(row: Row): StoredSpec {
-  return { digest: text(row["digest"]), bytes: row["bytes"] as Uint8Array, definition: json(row["definition"]) };
+  return {
+    digest: text(row["digest"]),
+    bytes: row["bytes"] as Uint8Array,
+    definition: json(row["definition"]),
+  };
 }
 
 /** `project` and `domain` as SQL conditions, where they are given. */
-export function scopeConditions(scope: Partial<ProjectKey>, table: string): { sql: string[]; values: string[] } {
+export function scopeConditions(
+  scope: Partial<ProjectKey>,
+  table: string,
+): { sql: string[]; values: string[] } {
   const sql: string[] = [];
   const values: string[] = [];
   for (const column of ["project", "domain"] as const) {

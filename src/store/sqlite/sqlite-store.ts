@@ -29,7 +29,11 @@ export function openSqliteStore(file: string): Store {
     },
     secret: (name, create) =>
       database.write(() => {
-        database.run("INSERT INTO secrets (name, value) VALUES (?, ?) ON CONFLICT DO NOTHING", name, create());
+        database.run(
+          "INSERT INTO secrets (name, value) VALUES (?, ?) ON CONFLICT DO NOTHING",
+          name,
+          create(),
+        );
         return database.get("SELECT value FROM secrets WHERE name = ?", name)?.["value"] as string;
       }),
     close: async () => database.close(),

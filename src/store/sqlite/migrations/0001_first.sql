@@ -55,6 +55,7 @@ CREATE TABLE actions (
   display_name TEXT NOT NULL,
   task_name TEXT NOT NULL,
   task_version TEXT NOT NULL,
+  task_type TEXT NOT NULL,
   environment TEXT NOT NULL,
   input_uri TEXT NOT NULL,
   policy TEXT NOT NULL CHECK (json_valid(policy)),

@@ -1,0 +1,181 @@
+/** The run page alive: one connection feeds the heading, the tree, the chosen action and its log. */
+import { createLogView } from "./log.js";
+import { replaceSection } from "./sections.js";
+import { openStream } from "./stream.js";
+import { localise, setServerTime } from "./times.js";
+import { createTreeModel } from "./tree-model.js";
+import { createTreeView } from "./tree.js";
+
+const ROOT = "a0";
+const runPath = document.body.dataset.run;
+const byId = (id) => document.getElementById(id);
+
+const detail = byId("detail");
+const connection = byId("connection");
+const log = createLogView(byId("log"), byId("log-note"), byId("log-follow"));
+const model = createTreeModel();
+const filter = { search: "", phases: new Set() };
+const tree = createTreeView(byId("tree"), {
+  onChoose: (name) => goTo(name),
+  onToggle: (key, open) => {
+    model.setOpen(key, open);
+    showTree();
+  },
+});
+
+let chosen = placeOfAddress();
+let cursor = 0;
+let stopStream;
+let isEnded = false;
+let isRevealed = false;
+
+function placeOfAddress() {
+  const query = new URLSearchParams(location.search);
+  const name = query.get("i") ?? ROOT;
+  return { action: name === "" || name.includes("::") ? ROOT : name, attempt: query.get("attempt") };
+}
+
+function addressOf({ action, attempt }, more = {}) {
+  const query = new URLSearchParams(more);
+  if (action !== ROOT) query.set("i", action);
+  if (attempt !== null) query.set("attempt", attempt);
+  return query.size === 0 ? "" : `?${query}`;
+}
+
+function goTo(action, attempt = null) {
+  history.pushState(null, "", runPath + addressOf({ action, attempt }));
+  show();
+  // Side by side nothing moves; one below the other, what was asked for comes into view.
+  if (detail.getBoundingClientRect().top > innerHeight * 0.8) detail.scrollIntoView();
+}
+
+/** Shows what the address names. */
+function show() {
+  chosen = placeOfAddress();
+  log.clear();
+  detail.setAttribute("aria-busy", "true");
+  tree.select(chosen.action);
+  connect();
+}
+
+function connect() {
+  stopStream?.();
+  isEnded = false;
+  const address = () => {
+    const { attempt, next } = log.seen;
+    return `${runPath}/stream${addressOf(chosen, { after: cursor, log: attempt, line: next })}`;
+  };
+  stopStream = openStream(address, { message, state });
+}
+
+function state(name) {
+  isEnded = name === "ended";
+  connection.dataset.state = name;
+  const texts = {
+    live: "Live",
+    lost: "Connection lost, trying again",
+    gone: "The server no longer has this run",
+    ended: "",
+  };
+  if (connection.textContent !== texts[name]) connection.textContent = texts[name];
+}
+
+function message(told) {
+  switch (told.type) {
+    case "hello":
+      setServerTime(told.now);
+      break;
+    case "actions":
+      cursor = told.cursor;
+      model.add(told.rows);
+      showTree();
+      revealOnce();
+      break;
+    case "action":
+      byId("log-pane").hidden = !told.hasLog;
+      detail.removeAttribute("aria-busy");
+      break;
+    case "section":
+      replaceSection(told.id, told.html);
+      break;
+    case "log":
+      log.append(told);
+      break;
+    default:
+  }
+}
+
+/** A link may name an action deep in the tree. */
+function revealOnce() {
+  if (isRevealed || !model.actions.has(chosen.action)) return;
+  isRevealed = true;
+  model.reveal(chosen.action);
+  showTree();
+  tree.reveal(chosen.action);
+}
+
+function showTree() {
+  tree.show(model.rows(filter));
+  showCounts();
+}
+
+/** One button per phase that occurs: how many, and a filter. */
+function showCounts() {
+  const counts = model.counts();
+  byId("action-count").textContent = model.actions.size.toLocaleString();
+  const bar = byId("tree-phases");
+  bar.hidden = counts.size < 2 && filter.phases.size === 0;
+  for (const [phase, count] of counts) {
+    const button = bar.querySelector(`[data-phase="${phase}"]`) ?? newPhaseButton(bar, phase);
+    const text = `${phase.replaceAll("_", " ")} ${count.toLocaleString()}`;
+    if (button.textContent !== text) button.textContent = text;
+  }
+  for (const button of bar.children) button.hidden = !counts.has(button.dataset.phase) && !filter.phases.has(button.dataset.phase);
+}
+
+function newPhaseButton(bar, phase) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "phase";
+  button.dataset.phase = phase;
+  button.setAttribute("aria-pressed", "false");
+  button.addEventListener("click", () => {
+    if (!filter.phases.delete(phase)) filter.phases.add(phase);
+    button.setAttribute("aria-pressed", String(filter.phases.has(phase)));
+    showTree();
+  });
+  bar.append(button);
+  return button;
+}
+
+byId("tree-search").addEventListener("input", (event) => {
+  filter.search = event.target.value.trim();
+  showTree();
+});
+
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("a[data-action]");
+  if (link === null || event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+  event.preventDefault();
+  goTo(link.dataset.action, link.dataset.attempt ?? null);
+  model.reveal(link.dataset.action);
+  showTree();
+  tree.reveal(link.dataset.action);
+});
+
+document.addEventListener("submit", (event) => {
+  if (!event.target.matches("form.abort")) return;
+  if (!confirm(`${event.target.textContent.trim()}? What it has done stays; what it is doing is ended.`)) event.preventDefault();
+});
+
+addEventListener("popstate", show);
+
+// A browser allows few connections to one server: tabs that nobody sees give theirs back.
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) stopStream?.();
+  else if (!isEnded) connect();
+});
+
+localise(document);
+tree.select(chosen.action);
+connect();

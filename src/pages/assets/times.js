@@ -1,0 +1,31 @@
+/** Times in the reader's own zone, and durations that go on counting. */
+import { formatDuration } from "./duration.js";
+
+const dates = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+/** The reader's clock may be wrong by more than a task takes. */
+let serverAheadMs = 0;
+
+export function setServerTime(nowMs) {
+  serverAheadMs = nowMs - Date.now();
+}
+
+export function serverNow() {
+  return Date.now() + serverAheadMs;
+}
+
+export function localise(root) {
+  for (const time of root.querySelectorAll("time[datetime]")) {
+    if (time.title !== "") continue;
+    time.title = time.dateTime;
+    time.textContent = dates.format(new Date(time.dateTime));
+  }
+}
+
+function count() {
+  for (const element of document.querySelectorAll(".duration[data-from]")) {
+    element.textContent = formatDuration(serverNow() - Number(element.dataset.from));
+  }
+}
+
+localise(document);
+setInterval(count, 1_000);

@@ -1,0 +1,18 @@
+/** The process executor does what every executor does. */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createProcessExecutor } from "../../src/executors/process/process-executor.ts";
+import { systemClock } from "../../src/lib/clock.ts";
+import { executorConformance } from "./conformance.ts";
+
+executorConformance("process", async () => {
+  const directory = await mkdtemp(join(tmpdir(), "boxkite-process-"));
+  const open = () => createProcessExecutor({ directory, path: [], env: process.env, clock: systemClock });
+  return {
+    executor: open(),
+    reopen: async () => open(),
+    shell: (script) => ({ command: ["sh", "-c"], args: [script] }),
+    close: () => rm(directory, { recursive: true, force: true }),
+  };
+});
