@@ -55,11 +55,11 @@ async function runGroup(group: Group): Promise<void> {
     timeout: TEST_TIMEOUT_MS,
   });
   stream.on("test:pass", (event) => {
-    if (isContainer(event)) return;
     if (event.skip !== undefined || event.todo !== undefined) {
       skipped.push(`${titleOf(event)}: ${String(event.skip ?? event.todo)}`);
       return;
     }
+    if (isContainer(event)) return;
     totals.passed++;
     const ms = event.details.duration_ms;
     console.log(`ok   ${titleOf(event)}${ms > 1_000 ? ` (${(ms / 1000).toFixed(1)} s)` : ""}`);
