@@ -3,6 +3,7 @@
  * into events, and ends and frees attempts. Everything here may be repeated: an attempt is keyed, and
  * a stale event changes nothing.
  */
+import { setTimeout as sleep } from "node:timers/promises";
 import { BoxkiteError, messageOf } from "../domain/errors.ts";
 import type { ActionKey } from "../domain/ids.ts";
 import { judge, shorten, type Ending, type Outcome, type Written } from "../domain/outcome.ts";
@@ -42,6 +43,10 @@ export interface Attempts {
   close(): Promise<void>;
 }
 
+/** Between two tries to record what happened; doubled each time. */
+const FIRST_PAUSE_MS = 200;
+const LONGEST_PAUSE_MS = 30_000;
+
 export function createAttempts(options: AttemptsOptions): Attempts {
   const { store, executor, logs, apply, clock, log } = options;
   /** Attempts that are being started or watched, by key; the promise ends when the start is done. */
@@ -54,7 +59,8 @@ export function createAttempts(options: AttemptsOptions): Attempts {
     if (closing || watched.has(name)) return;
     const started = begin(action, key).catch((error: unknown) => {
       log.error("attempt could not be looked after", { attempt: name, error });
-      return finish(action.key, key, { kind: "lost", error: systemError(error) }, {}, undefined);
+      const lost = { kind: "lost" as const, error: systemError(error) };
+      return persist(() => finish(action.key, key, lost, {}, undefined), name);
     });
     watched.set(name, started);
   };
@@ -90,25 +96,41 @@ export function createAttempts(options: AttemptsOptions): Attempts {
   const watch = async (spec: AttemptSpec, action: ActionRecord, image: RunImage): Promise<void> => {
     const { key } = spec;
     const sink = await logs.open(key);
-    // Events of one attempt are applied in the order in which they were told.
+    // Events of one attempt are applied in the order in which they were told, and none is skipped: it is
+    // told once, so a store that cannot write right now (its disk is full) must be asked again.
     let chain: Promise<unknown> = Promise.resolve();
-    const tell = (event: ActionEvent, facts: AttemptFacts) => {
-      chain = chain
-        .then(() => apply(action.key, event, { attempt: facts }))
-        .catch((error: unknown) => log.error("event was not applied", { attempt: attemptText(key), error }));
+    const next = (work: () => Promise<unknown>) => {
+      chain = chain.then(() => persist(work, attemptText(key)));
     };
+    const tell = (event: ActionEvent, facts: AttemptFacts) =>
+      next(() => apply(action.key, event, { attempt: facts }));
     await executor.start(spec, sink, {
       progress: (reason) =>
         tell({ type: "progress", attempt: key.attempt, reason }, { attempt: key.attempt, image }),
       started: (at) =>
         tell({ type: "started", attempt: key.attempt, at }, { attempt: key.attempt, startedAt: at, image }),
       ended: (exit) => {
-        chain = chain
-          .then(() => settle(action, key, exit, image))
-          .catch((error: unknown) => log.error("end was not recorded", { attempt: attemptText(key), error }))
-          .then(() => sink.close());
+        next(() => settle(action, key, exit, image));
+        next(() => sink.close());
       },
     });
+  };
+
+  /** Until it is done, or the server stops: then the next start takes the attempt up again. */
+  const persist = async (work: () => Promise<unknown>, attempt: string): Promise<void> => {
+    for (let pauseMs = FIRST_PAUSE_MS; !closing; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
+      try {
+        await work();
+        return;
+      } catch (error) {
+        log.error("what happened to an attempt could not be recorded, and will be tried again", {
+          attempt,
+          pauseMs,
+          error,
+        });
+        await sleep(pauseMs);
+      }
+    }
   };
 
   const settle = async (

@@ -6,8 +6,8 @@ import { html, type Html } from "./html.ts";
 const HINT = "; hint: ";
 
 const BLAME = {
-  user: "in the task or its image",
-  system: "in the machinery, not in the task",
+  user: "blamed on the task or its image",
+  system: "blamed on the machinery, not on the task",
   unknown: "",
 } as const satisfies Record<ActionError["kind"], string>;
 
@@ -17,7 +17,7 @@ export function errorBox(title: string, error: ActionError): Html {
   return html`<div class="box error">
 <p class="box-title">${title} <code>${error.code}</code>${blame !== "" && html` <span class="quiet">${blame}</span>`}</p>
 <pre class="message" tabindex="0" role="group" aria-label="Error message">${message}</pre>
-${hint !== undefined && html`<p class="hint"><strong>What to do</strong> ${hint}</p>`}
+${hint !== undefined && html`<p class="hint"><strong>What to do</strong> <span>${hint}</span></p>`}
 </div>`;
 }
 

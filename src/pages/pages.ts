@@ -6,7 +6,7 @@ import { abortByPost } from "./abort.ts";
 import { readAssets } from "./assets.ts";
 import { sendLog } from "./log-download.ts";
 import { sendProblem, type Problem } from "./not-found.ts";
-import { HOME_PATH, parsePath, runsPath, type Place } from "./paths.ts";
+import { parsePath, runsPath, type Place } from "./paths.ts";
 import { redirect } from "./respond.ts";
 import { crumbsOf, sendRunPage } from "./run-page.ts";
 import { streamRun } from "./run-stream.ts";
@@ -74,7 +74,7 @@ function problemOf(error: unknown, place: Place): Problem {
     case "ACTION_NOT_FOUND":
       return { status: 404, title: "There is no such action", text };
     case "PROJECT_NOT_FOUND":
-      return { status: 404, title: "There is no such project", text, crumbs: [{ text: "All runs", path: HOME_PATH }] };
+      return { status: 404, title: "There is no such project", text };
     case "LOGS_NOT_FOUND":
       return { status: 404, title: "There is no such log", text };
     case "INVALID_ARGUMENT":

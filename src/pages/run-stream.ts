@@ -109,6 +109,7 @@ async function watchRun(context: ServiceContext, watch: Watch, log: LogChannel, 
         rootSeen = root.seq;
         await sendSection("run", runHead(run, root, clock.now()).toString());
       }
+      cursor = await sendActions(context, run, cursor, send);
       const record = await requireAction(store, { ...run.key, action: watch.action });
       const { phase, attempt } = record.state;
       const logAttempt = watch.wantedAttempt ?? attempt;
@@ -122,7 +123,6 @@ async function watchRun(context: ServiceContext, watch: Watch, log: LogChannel, 
       }
       // The log of an earlier attempt is as it is.
       log.show(logAttempt, isTerminal(phase) || logAttempt < attempt);
-      cursor = await sendActions(context, run, cursor, send);
       if (isTerminal(root.state.phase) && log.isComplete && !(await hasLiveActions(context, run))) {
         await send({ type: "end" });
         return;

@@ -43,9 +43,12 @@ export function executorConformance(
     });
     after(async () => {
       if (executor === undefined) return;
-      for (const key of used) await executor.release(key);
-      await executor.close();
-      await subject.close();
+      try {
+        for (const key of used) await executor.release(key);
+      } finally {
+        await executor.close();
+        await subject.close();
+      }
     });
 
     const newSpec = (script: string, more: Partial<AttemptSpec> = {}): AttemptSpec => {
@@ -192,7 +195,7 @@ export function executorConformance(
       await first.ended;
       const second = await start(spec, new Recorder(first.lines));
       const exit = await second.ended;
-      assert.deepEqual([exit.reason, exit.exitCode], ["exited", 9]);
+      assert.deepEqual([exit.reason, exit.exitCode], ["exited", 9], JSON.stringify(exit));
       assert.deepEqual(second.textOf("stdout"), ["once"]);
     });
 
@@ -225,7 +228,7 @@ export function executorConformance(
       assert.equal(await isListed(spec.key), 1);
       const second = await start(spec, new Recorder(first.lines));
       const exit = await second.ended;
-      assert.deepEqual([exit.reason, exit.exitCode], ["exited", 5]);
+      assert.deepEqual([exit.reason, exit.exitCode], ["exited", 5], JSON.stringify(exit));
       assert.deepEqual(second.textOf("stdout"), ["early", "late"]);
     });
 

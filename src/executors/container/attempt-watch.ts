@@ -50,6 +50,7 @@ class Ended extends Error {
 }
 
 const SIGKILL_CODE = 137;
+const OVERLOOKED_FAILURES = 3;
 const REMOVAL_LOOKS_MS = [100, 200, 400];
 /** Looks after the hint that it ended, until the engine has noticed, too; then the next hint is waited for. */
 const LOOK_AGAIN_MS = [5, 10, 20, 40, 80, 160, 320];
@@ -160,10 +161,8 @@ export class AttemptWatch {
   async #create(): Promise<CreateResult> {
     const { api, settings } = this.#context;
     try {
-      return await this.#whileAway(
-        () => api.createContainer(this.#name, containerBody(this.#spec, settings)),
-        true,
-      );
+      const create = () => api.createContainer(this.#name, containerBody(this.#spec, settings));
+      return await this.#whileAway(create, { stoppable: true, failures: OVERLOOKED_FAILURES });
     } catch (error) {
       // What the engine finds wrong with the request, it will find wrong again.
       const isRefusal = error instanceof EngineResponseError && error.status < 500;
@@ -329,40 +328,58 @@ export class AttemptWatch {
   }
 
   #inspect(id: string): Promise<ContainerState | undefined> {
-    return this.#whileAway(() => this.#context.api.inspectContainer(id));
+    return this.#whileAway(() => this.#context.api.inspectContainer(id), { failures: OVERLOOKED_FAILURES });
   }
 
   /** Repeats a call, which must be repeatable, until the engine answers or has been away for too long. */
-  async #whileAway<T>(call: () => Promise<T>, stoppable = false): Promise<T> {
-    const { clock, lostAfterMs } = this.#context;
+  async #whileAway<T>(call: () => Promise<T>, options: RepeatOptions = {}): Promise<T> {
     const backoff = createBackoff(100, 5_000);
-    const signal = stoppable
+    const signal = options.stoppable
       ? AbortSignal.any([this.#detached.signal, this.#stopped.signal])
       : this.#detached.signal;
-    const sinceMs = clock.now();
+    const sinceMs = this.#context.clock.now();
+    let failuresLeft = options.failures ?? 0;
     for (;;) {
       try {
         return await call();
       } catch (error) {
-        if (signal.aborted || !(error instanceof BoxkiteError) || error.code !== "ENGINE_UNREACHABLE")
-          throw error;
-        this.#awaySinceMs ??= sinceMs;
-        if (clock.now() - sinceMs > lostAfterMs) {
-          const message = `the container engine has not answered for ${Math.round(lostAfterMs / 1000)} s: ${error.message}`;
-          throw new Ended({
-            reason: "lost",
-            outOfMemory: false,
-            code: error.code,
-            message,
-            ...(error.hint && { hint: error.hint }),
-          });
-        }
-        this.#observer.progress(`waiting for the container engine: ${error.message}`);
+        if (signal.aborted) throw error;
+        if (isFailure(error) && failuresLeft > 0) failuresLeft--;
+        else if (isAway(error)) this.#stillAway(error, sinceMs);
+        else throw error;
+        this.#log.debug("asking the engine again", { error });
         await backoff.wait(signal).catch(() => {});
-        if (stoppable) this.#checkStopped();
+        if (options.stoppable) this.#checkStopped();
       }
     }
   }
+
+  #stillAway(error: BoxkiteError, sinceMs: number): void {
+    const { clock, lostAfterMs } = this.#context;
+    this.#awaySinceMs ??= sinceMs;
+    if (clock.now() - sinceMs <= lostAfterMs) {
+      this.#observer.progress(`waiting for the container engine: ${error.message}`);
+      return;
+    }
+    const message = `the container engine has not answered for ${Math.round(lostAfterMs / 1000)} s: ${error.message}`;
+    const exit: AttemptExit = { reason: "lost", outOfMemory: false, code: error.code, message };
+    throw new Ended({ ...exit, ...(error.hint !== undefined && { hint: error.hint }) });
+  }
+}
+
+interface RepeatOptions {
+  /** Whether a stop of the attempt ends the waiting. */
+  readonly stoppable?: boolean;
+  /** Answers of status 500 and above to overlook: Podman gives some for what it is just changing. */
+  readonly failures?: number;
+}
+
+function isAway(error: unknown): error is BoxkiteError {
+  return error instanceof BoxkiteError && error.code === "ENGINE_UNREACHABLE";
+}
+
+function isFailure(error: unknown): boolean {
+  return error instanceof EngineResponseError && error.status >= 500;
 }
 
 /** SIGTERM (or the image's own STOPSIGNAL), then SIGKILL. The engines count the time in whole seconds. */

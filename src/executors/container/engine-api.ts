@@ -3,6 +3,7 @@
  * What an engine says about a thing that is not there is a value, not an error: 404 by status.
  */
 import type { Duplex } from "node:stream";
+import { setTimeout as delay } from "node:timers/promises";
 import { BoxkiteError } from "../../domain/errors.ts";
 import { formatEngineAddress, isOnThisMachine, type EngineAddress } from "./engine-address.ts";
 import {
@@ -37,6 +38,11 @@ import type {
 } from "./engine-types.ts";
 import { readJsonLines } from "./json-lines.ts";
 
+/**
+ * Podman 4.3 removes in several steps, beside the clean-up that it starts itself at a container's end:
+ * now and then a mount is still busy (500). What is left then goes with the next try.
+ */
+const REMOVAL_RETRIES_MS = [100, 400, 1_600];
 const CONNECT_TIMEOUT_MS = 5_000;
 
 export interface EngineApi {
@@ -162,9 +168,8 @@ function createEngineApi(http: EngineHttp, { engine, version, apiVersion }: Engi
       if (status === 409) return { kind: "exists" };
       // The engines use 404 here for a missing image only.
       if (status === 404) return { kind: "image_missing" };
-      // Podman 4 answers 500 for a name in use; the name itself is the proof.
-      if (status >= 500 && (await ask("GET", container(name, "/json"), {}, [404])) !== undefined)
-        return { kind: "exists" };
+      // Podman 4 answers 500 for a name in use; that it can be found is the proof.
+      if (status >= 500 && (await inspect(container(name, "/json"), () => true))) return { kind: "exists" };
       throw new EngineResponseError("POST /containers/create", status, reasonOf(text));
     },
     startContainer: async (id) => void (await ask("POST", container(id, "/start"), {}, [304])),
@@ -192,8 +197,15 @@ function createEngineApi(http: EngineHttp, { engine, version, apiVersion }: Engi
       await ask("POST", container(id, "/kill"), { query: { signal } }, [404, 409]);
     },
     removeContainer: async (id) => {
-      // 409: its removal is under way already.
-      await ask("DELETE", container(id), { query: { force: true, v: true } }, [404, 409]);
+      for (const waitMs of [...REMOVAL_RETRIES_MS, undefined]) {
+        const { status, text } = await http.call("DELETE", container(id), {
+          query: { force: true, v: true },
+        });
+        // 409: its removal is under way already.
+        if (status < 300 || status === 404 || status === 409) return;
+        if (status >= 500 && waitMs !== undefined) await delay(waitMs);
+        else throw new EngineResponseError(`DELETE /containers/${id}`, status, reasonOf(text));
+      }
     },
     listContainers: async (labels) => {
       const text = await ask("GET", `${prefix}/containers/json`, {

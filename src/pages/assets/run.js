@@ -143,6 +143,7 @@ function newPhaseButton(bar, phase) {
     if (!filter.phases.delete(phase)) filter.phases.add(phase);
     button.setAttribute("aria-pressed", String(filter.phases.has(phase)));
     showTree();
+    tree.toTop();
   });
   bar.append(button);
   return button;
@@ -151,6 +152,7 @@ function newPhaseButton(bar, phase) {
 byId("tree-search").addEventListener("input", (event) => {
   filter.search = event.target.value.trim();
   showTree();
+  tree.toTop();
 });
 
 document.addEventListener("click", (event) => {

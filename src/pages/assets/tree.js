@@ -120,6 +120,9 @@ export function createTreeView(tree, { onChoose, onToggle }) {
       rows = newRows;
       repaint();
     },
+    toTop() {
+      tree.scrollTop = 0;
+    },
     select(key) {
       selected = key;
       active = key;

@@ -1,0 +1,318 @@
+/** The engine on a real store, with attempts that do what the test says. */
+import assert from "node:assert/strict";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test, type TestContext } from "node:test";
+import { newTaskState, NO_RETRIES, type AttemptPolicy } from "../../src/domain/action.ts";
+import { ROOT_ACTION } from "../../src/domain/ids.ts";
+import type { Written } from "../../src/domain/outcome.ts";
+import { NO_SETTINGS, type RunSettings, type TaskDefinition } from "../../src/domain/task.ts";
+import { createEngine, type Engine } from "../../src/engine/engine.ts";
+import { createRunIdentities } from "../../src/engine/run-identity.ts";
+import { systemClock } from "../../src/lib/clock.ts";
+import { silentLogger } from "../../src/lib/log.ts";
+import { createAttemptLogs } from "../../src/logs/attempt-logs.ts";
+import { openSqliteStore } from "../../src/store/sqlite/sqlite-store.ts";
+import type { ActionRecord, NewAction, Store } from "../../src/store/store.ts";
+import { createFakeExecutor, type FakeExecutor } from "../helpers/fake-executor.ts";
+import { until } from "../helpers/until.ts";
+
+interface Subject {
+  readonly store: Store;
+  readonly executor: FakeExecutor;
+  readonly engine: Engine;
+  /** A second engine on the same store and executor, as after a restart. */
+  restart(): Promise<Engine>;
+  createRun(name: string, settings?: Partial<RunSettings>, policy?: AttemptPolicy): Promise<ActionRecord>;
+  addChild(run: string, name: string, parent?: string): Promise<void>;
+  phase(run: string, action?: string): Promise<string | undefined>;
+  reached(run: string, phase: string, action?: string): Promise<void>;
+}
+
+async function engineSubject(
+  t: TestContext,
+  options: {
+    maxParallel?: number;
+    written?: Written;
+    wrap?: (store: Store) => Store;
+    executor?: FakeExecutor;
+    /** A killed server is not asked to stop. */
+    killed?: () => boolean;
+  } = {},
+): Promise<Subject> {
+  const directory = await mkdtemp(join(tmpdir(), "boxkite-engine-"));
+  const store = openSqliteStore(":memory:");
+  const executor = options.executor ?? createFakeExecutor();
+  const make = () =>
+    makeEngine(options.wrap ? options.wrap(store) : store, executor, join(directory, "logs"), options);
+  let engine = make();
+  await engine.start();
+  t.after(async () => {
+    if (!options.killed?.()) await engine.stop({ endAttempts: true });
+    await store.close();
+    await rm(directory, { recursive: true, force: true });
+  });
+  const keyOf = (run: string, action: string) => ({ project: "p", domain: "development", run, action });
+  const subject: Subject = {
+    store,
+    executor,
+    get engine() {
+      return engine;
+    },
+    restart: async () => {
+      await engine.stop({ endAttempts: false });
+      executor.forgetObservers();
+      engine = make();
+      await engine.start();
+      return engine;
+    },
+    createRun: async (name, settings = {}, policy = NO_RETRIES) => {
+      const key = { project: "p", domain: "development", run: name };
+      const { root } = await engine.createRun(
+        {
+          key,
+          spec: new Uint8Array(),
+          settings: { ...NO_SETTINGS, ...settings },
+          baseUri: `s3://b/${name}`,
+          source: "",
+          createdAt: Date.now(),
+        },
+        task(ROOT_ACTION, undefined, policy),
+      );
+      return root;
+    },
+    addChild: async (run, name, parent = ROOT_ACTION) => {
+      const record = await store.getRun({ project: "p", domain: "development", run });
+      assert.ok(record);
+      await engine.enqueue(record, task(name, parent, NO_RETRIES));
+    },
+    phase: async (run, action = ROOT_ACTION) => (await store.getAction(keyOf(run, action)))?.state.phase,
+    reached: async (run, phase, action = ROOT_ACTION) =>
+      until(async () => (await store.getAction(keyOf(run, action)))?.state.phase === phase, 5_000),
+  };
+  return subject;
+}
+
+function makeEngine(
+  store: Store,
+  executor: FakeExecutor,
+  logs: string,
+  options: { maxParallel?: number; written?: Written } = {},
+): Engine {
+  return createEngine({
+    store,
+    executor,
+    logs: createAttemptLogs(logs),
+    identities: createRunIdentities("secret"),
+    readWritten: async () => options.written ?? { kind: "outputs" },
+    urisInOutputs: async () => [],
+    endpoint: () => "127.0.0.1:1",
+    maxParallel: options.maxParallel ?? 4,
+    stopGraceMs: 10,
+    clock: systemClock,
+    log: silentLogger,
+  });
+}
+
+/** The engine of a server that was started after another was killed: the dead one is not asked to stop. */
+async function secondEngine(store: Store, executor: FakeExecutor) {
+  const directory = await mkdtemp(join(tmpdir(), "boxkite-engine-"));
+  const engine = makeEngine(store, executor, directory);
+  const next = engine.start();
+  return { next, stop: () => engine.stop({ endAttempts: false }) };
+}
+
+function task(name: string, parent: string | undefined, policy: AttemptPolicy): NewAction {
+  const definition: TaskDefinition = {
+    name: "env.task",
+    version: "1",
+    shortName: "task",
+    type: "python",
+    environment: "env",
+    image: "image:1",
+    relatedImages: [],
+    command: [],
+    args: ["a0", "{{.input}}"],
+    env: {},
+    requests: {},
+    limits: {},
+    policy,
+    reads: [],
+  };
+  return {
+    name,
+    parent,
+    kind: "task",
+    group: "",
+    spec: { digest: JSON.stringify(policy), bytes: new Uint8Array(), definition },
+    displayName: "task",
+    inputUri: "s3://b/in",
+    policy,
+    state: newTaskState(Date.now()),
+    grants: [],
+  };
+}
+
+const running = (executor: FakeExecutor) =>
+  executor.started
+    .filter(({ released, stopped }) => !released && !stopped)
+    .map(({ spec }) => `${spec.key.run}/${spec.key.action}`);
+
+test("an attempt is started with its arguments filled in, and its end ends the action", async (t) => {
+  const { executor, createRun, reached } = await engineSubject(t);
+  await createRun("r1");
+  await reached("r1", "running");
+  assert.deepEqual(executor.started[0]?.spec.args, ["a0", "s3://b/in"]);
+  executor.end(ROOT_ACTION);
+  await reached("r1", "succeeded");
+  await until(async () => executor.started[0]?.released === true);
+});
+
+test("more parents than places do not lock each other out: one that awaits children leaves its place", async (t) => {
+  const { executor, createRun, addChild, reached } = await engineSubject(t, { maxParallel: 2 });
+  for (const run of ["r1", "r2"]) {
+    await createRun(run);
+    await reached(run, "running");
+  }
+  await addChild("r1", "c1");
+  await addChild("r2", "c2");
+  await reached("r1", "running", "c1");
+  await reached("r2", "running", "c2");
+  assert.equal(running(executor).length, 4);
+});
+
+test("the queue is fair between runs: a run that came late need not wait for all of an early one", async (t) => {
+  const { executor, createRun, addChild, reached } = await engineSubject(t, { maxParallel: 2 });
+  await createRun("early");
+  await reached("early", "running");
+  for (let n = 0; n < 6; n++) await addChild("early", `c${n}`);
+  await reached("early", "running", "c1");
+  await createRun("late");
+  executor.end("c0");
+  await reached("late", "running");
+  assert.equal(running(executor).filter((name) => name.startsWith("early/c")).length, 1);
+});
+
+test("a lost attempt is tried again and costs no retry of the task", async (t) => {
+  const { executor, createRun, reached, store } = await engineSubject(t, { written: { kind: "nothing" } });
+  await createRun("r1");
+  await reached("r1", "running");
+  executor.end(ROOT_ACTION, { reason: "lost", message: "the engine went away" });
+  await until(async () => executor.started.length === 2, 10_000);
+  const action = await store.getAction({
+    project: "p",
+    domain: "development",
+    run: "r1",
+    action: ROOT_ACTION,
+  });
+  assert.deepEqual(
+    [action?.state.attempt, action?.state.userFailures, action?.state.systemFailures],
+    [2, 0, 1],
+  );
+});
+
+test("after a restart running attempts are taken up, not started again", async (t) => {
+  const { executor, createRun, restart, reached } = await engineSubject(t);
+  await createRun("r1");
+  await reached("r1", "running");
+  await restart();
+  await until(async () => executor.isWatched(ROOT_ACTION));
+  executor.end(ROOT_ACTION);
+  await reached("r1", "succeeded");
+  assert.equal(executor.started.length, 1);
+});
+
+test("an attempt whose action ended while the server was down is ended at the next start", async (t) => {
+  const { executor, createRun, engine, restart, reached, store } = await engineSubject(t);
+  await createRun("r1");
+  await reached("r1", "running");
+  const key = { project: "p", domain: "development", run: "r1", action: ROOT_ACTION };
+  await engine.stop({ endAttempts: false });
+  // What a second server of the same store would have written.
+  const action = await store.getAction(key);
+  assert.ok(action);
+  const ended = { ...action.state, phase: "aborted" as const, endedAt: Date.now(), abortReason: "elsewhere" };
+  await store.advance({ action, state: ended, effects: [], at: Date.now() });
+  await restart();
+  await until(async () => executor.started[0]?.released === true);
+});
+
+test("an abort reaches children and their children", async (t) => {
+  const { executor, createRun, addChild, reached, engine } = await engineSubject(t, { maxParallel: 8 });
+  await createRun("r1");
+  await reached("r1", "running");
+  await addChild("r1", "c1");
+  await reached("r1", "running", "c1");
+  await addChild("r1", "g1", "c1");
+  await reached("r1", "running", "g1");
+  await engine.abort({ project: "p", domain: "development", run: "r1", action: ROOT_ACTION }, "enough");
+  for (const action of [ROOT_ACTION, "c1", "g1"]) await reached("r1", "aborted", action);
+  await until(async () => executor.started.every(({ stopped, released }) => stopped && released));
+});
+
+test("an effect that fails is tried again until it is done", async (t) => {
+  const { executor, createRun, reached, store } = await engineSubject(t);
+  executor.failNext("release", 2);
+  await createRun("r1");
+  await reached("r1", "running");
+  executor.end(ROOT_ACTION);
+  await reached("r1", "succeeded");
+  await until(async () => (await store.pendingEffects(10)).length === 0, 10_000);
+  assert.equal(executor.started[0]?.released, true);
+});
+
+test("a change that fails at any point of a run is made later: the run ends, each attempt started once", async (t) => {
+  for (let failing = 1; failing <= 3; failing++) {
+    await t.test(`the ${failing}. change fails`, async (inner) => {
+      let changes = 0;
+      const wrap = (store: Store): Store => ({
+        ...store,
+        advance: (change) =>
+          ++changes === failing ? Promise.reject(new Error("disk full")) : store.advance(change),
+      });
+      const executor = createFakeExecutor((attempt) =>
+        setImmediate(() => attempt.observer.ended({ reason: "exited", exitCode: 0, outOfMemory: false })),
+      );
+      const { createRun, reached } = await engineSubject(inner, { wrap, executor });
+      await createRun("r1");
+      // Something else happens: what failed without anybody waiting for it is looked at again then.
+      await createRun("r2");
+      await reached("r1", "succeeded");
+      assert.equal(executor.started.filter(({ spec }) => spec.key.run === "r1").length, 1);
+    });
+  }
+});
+
+test("killed at any point of a run: the next start goes on, and each attempt is started once", async (t) => {
+  for (let failing = 1; failing <= 3; failing++) {
+    await t.test(`dies before the ${failing}. change`, async (inner) => {
+      let changes = 0;
+      let dead = false;
+      const wrap = (store: Store): Store => ({
+        ...store,
+        // A server that was killed writes nothing any more.
+        advance: (change) => {
+          if (++changes === failing) dead = true;
+          return dead ? new Promise(() => {}) : store.advance(change);
+        },
+      });
+      const { createRun, reached, executor, store } = await engineSubject(inner, {
+        wrap,
+        killed: () => dead,
+      });
+      await createRun("r1");
+      await until(async () => dead || executor.started.length > 0);
+      if (!dead) executor.end(ROOT_ACTION);
+      await until(async () => dead);
+      executor.forgetObservers();
+      const { next, stop } = await secondEngine(store, executor);
+      await until(async () => executor.isWatched(ROOT_ACTION));
+      await next;
+      executor.end(ROOT_ACTION);
+      await reached("r1", "succeeded");
+      assert.equal(executor.started.length, 1);
+      await stop();
+    });
+  }
+});

@@ -1,0 +1,46 @@
+/** A real Chromium that talks to nobody but the page's own server. */
+import { existsSync } from "node:fs";
+import type { TestContext } from "node:test";
+import { chromium, type Browser, type BrowserContextOptions, type Page } from "playwright-core";
+
+const EXECUTABLE = process.env["BOXKITE_TEST_CHROMIUM"] ?? "/usr/bin/chromium";
+const ARGS = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-dev-shm-usage",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+  "--no-first-run",
+];
+
+/** Why there is no browser, or undefined. */
+export function missingBrowser(): string | undefined {
+  return existsSync(EXECUTABLE) ? undefined : `${EXECUTABLE} is not there (apt-get install chromium, or set BOXKITE_TEST_CHROMIUM)`;
+}
+
+export async function launchBrowser(t: TestContext): Promise<Browser> {
+  const browser = await chromium.launch({ executablePath: EXECUTABLE, args: ARGS });
+  t.after(() => browser.close());
+  return browser;
+}
+
+export interface WatchedPage {
+  readonly page: Page;
+  /** Requests to anywhere else, dialogs, scripts that failed or were refused: all must stay away. */
+  readonly faults: string[];
+}
+
+/** A page that notes whatever must not happen on it. */
+export async function openPage(t: TestContext, browser: Browser, url: string, options: BrowserContextOptions = {}): Promise<WatchedPage> {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
+  t.after(() => context.close());
+  const page = await context.newPage();
+  const faults: string[] = [];
+  const { origin } = new URL(url);
+  page.on("request", (request) => new URL(request.url()).origin === origin || faults.push(`request to ${request.url()}`));
+  page.on("pageerror", (error) => faults.push(`error ${error.message}`));
+  page.on("console", (message) => message.text().includes("Content Security Policy") && faults.push(message.text()));
+  await page.goto(url);
+  return { page, faults };
+}
