@@ -75,10 +75,17 @@ export function createEngine(options: EngineOptions): Engine {
   const dispatcher = createDispatcher({ ...options, apply, attempts, capacity: executor.capacity });
   const effects = createEffects({ ...options, apply, attempts, post: postJson });
   const timers = createTimers({ ...options, apply, onQueueDue: () => dispatcher.wake() });
+  // After the callers of a commit were answered: the looks of the engine are not what they wait for.
+  let waking = false;
   const wake = () => {
-    dispatcher.wake();
-    effects.wake();
-    timers.wake();
+    if (waking) return;
+    waking = true;
+    setImmediate(() => {
+      waking = false;
+      dispatcher.wake();
+      effects.wake();
+      timers.wake();
+    });
   };
   let unsubscribe = () => {};
 

@@ -44,6 +44,7 @@ export interface ReadOptions {
 /** Bytes kept of one attempt; what comes after is counted and dropped, and the log says so. */
 export const MAX_LOG_BYTES = 256 * 1024 * 1024;
 const BATCH_LINES = 500;
+const WRITE_BYTES = 64 * 1024;
 const CODES = { stdout: "o", stderr: "e", system: "s" } as const;
 const NAMES: Readonly<Record<string, LogStreamName>> = { o: "stdout", e: "stderr", s: "system" };
 
@@ -77,6 +78,8 @@ class OpenLog implements AttemptLog {
   closed = false;
   #size: number;
   #dropped = 0;
+  #pending: Buffer[] = [];
+  #pendingBytes = 0;
   readonly #stream: WriteStream;
   readonly #maxBytes: number;
   readonly #onClose: () => void;
@@ -109,12 +112,25 @@ class OpenLog implements AttemptLog {
     this.lastAtMs = atMs;
   }
 
+  /** Lines of one turn of the event loop, or of 64 KiB, are one write and one wake-up of those who follow. */
   #append(bytes: Buffer): void {
     this.#size += bytes.length;
-    this.#stream.write(bytes, () => this.changed.emit("change"));
+    this.#pending.push(bytes);
+    this.#pendingBytes += bytes.length;
+    if (this.#pendingBytes >= WRITE_BYTES) this.#writePending();
+    else if (this.#pending.length === 1) setImmediate(() => this.#writePending());
+  }
+
+  #writePending(): void {
+    if (this.#pending.length === 0 || this.#stream.writableEnded) return;
+    const chunk = Buffer.concat(this.#pending, this.#pendingBytes);
+    this.#pending = [];
+    this.#pendingBytes = 0;
+    this.#stream.write(chunk, () => this.changed.emit("change"));
   }
 
   flush(): Promise<void> {
+    this.#writePending();
     return new Promise((resolve) => {
       if (this.#stream.closed || this.#stream.errored) resolve();
       else this.#stream.write("", () => resolve());
@@ -127,6 +143,7 @@ class OpenLog implements AttemptLog {
       const note = `${this.#dropped} more lines were dropped: a log keeps ${this.#maxBytes} bytes`;
       this.#append(Buffer.from(`${this.lastAtMs ?? 0} s ${note}\n`));
     }
+    this.#writePending();
     this.closed = true;
     await new Promise<void>((resolve) => this.#stream.end(resolve));
     this.#onClose();

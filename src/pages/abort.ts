@@ -21,7 +21,10 @@ export async function abortByPost(
     sendProblem(response, { status: 403, title: "Refused", text });
     return;
   }
-  const { key: action } = await requireAction(context.store, { ...key, action: chosenAction(queryOf(request)) });
+  const { key: action } = await requireAction(context.store, {
+    ...key,
+    action: chosenAction(queryOf(request)),
+  });
   await context.engine.abort(action, "aborted on the run page");
   redirect(response, 303, actionPath(key, action.action));
 }
@@ -33,7 +36,9 @@ export async function abortByPost(
 function isSameOrigin({ headers }: IncomingMessage): boolean {
   const host = headers[":authority"] ?? headers.host;
   try {
-    return host !== undefined && new URL(headers.origin ?? "").host === new URL(`http://${String(host)}`).host;
+    return (
+      host !== undefined && new URL(headers.origin ?? "").host === new URL(`http://${String(host)}`).host
+    );
   } catch {
     return false;
   }

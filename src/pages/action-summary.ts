@@ -13,25 +13,34 @@ export function summarySection({ record, nowMs, attempts }: ActionView): Html {
   const { key, state } = record;
   const isRoot = key.action === ROOT_ACTION;
   return html`<div class="head">
-<h2>${record.displayName || key.action}</h2>${phaseBadge(state.phase)}
-${!isRoot && !isTerminal(state.phase) && abortButton("Abort action", abortPath(key, key.action))}
-</div>
-${facts([
-    ["Action", html`<code>${key.action}</code>${record.kind !== "task" && ` · ${record.kind}`}`],
-    ["Duration", durationText(state.startedAt ?? state.createdAt, state.endedAt, nowMs)],
-    ["Queued for", state.startedAt !== undefined && durationText(state.createdAt, state.startedAt, nowMs)],
-    ["Started", timeText(state.startedAt)],
-    ["Ended", state.endedAt !== undefined && timeText(state.endedAt)],
-    ["Attempts", attempts.length > 1 && `${attempts.length} of at most ${record.policy.userRetries + 1}`],
-    ["Group", record.group],
-    ["Parent", record.parent !== undefined && actionLink(record, record.parent)],
-    ["Cache", state.cacheStatus !== "disabled" && state.cacheStatus],
-    ["Result of", state.source && html`<a href="${actionPath(state.source, state.source.action)}"><code>${state.source.run}/${state.source.action}</code></a>`],
-  ])}`;
+      <h2>${record.displayName || key.action}</h2>
+      ${phaseBadge(state.phase)}
+      ${!isRoot && !isTerminal(state.phase) && abortButton("Abort action", abortPath(key, key.action))}
+    </div>
+    ${facts([
+      ["Action", html`<code>${key.action}</code>${record.kind !== "task" && ` · ${record.kind}`}`],
+      ["Duration", durationText(state.startedAt ?? state.createdAt, state.endedAt, nowMs)],
+      ["Queued for", state.startedAt !== undefined && durationText(state.createdAt, state.startedAt, nowMs)],
+      ["Started", timeText(state.startedAt)],
+      ["Ended", state.endedAt !== undefined && timeText(state.endedAt)],
+      ["Attempts", attempts.length > 1 && `${attempts.length} of at most ${record.policy.userRetries + 1}`],
+      ["Group", record.group],
+      ["Parent", record.parent !== undefined && actionLink(record, record.parent)],
+      ["Cache", state.cacheStatus !== "disabled" && state.cacheStatus],
+      [
+        "Result of",
+        state.source &&
+          html`<a href="${actionPath(state.source, state.source.action)}"
+            ><code>${state.source.run}/${state.source.action}</code></a
+          >`,
+      ],
+    ])}`;
 }
 
 export function abortButton(label: string, path: string): Html {
-  return html`<form class="abort" method="post" action="${path}"><button type="submit">${label}</button></form>`;
+  return html`<form class="abort" method="post" action="${path}">
+    <button type="submit">${label}</button>
+  </form>`;
 }
 
 function actionLink({ key }: ActionView["record"], action: string): Html {
@@ -58,4 +67,3 @@ function question(detail: Uint8Array | undefined): Html {
   const { prompt, description } = fromBinary(ConditionActionSchema, detail ?? new Uint8Array());
   return noteBox(prompt || "Waits for a signal", description || "Answer it with flyte signal condition.");
 }
-

@@ -25,7 +25,10 @@ export interface ActionValues {
   readonly answer: Literal | undefined;
 }
 
-export async function readValues(context: ServiceContext, { inputUri, kind, state }: ActionRecord): Promise<ActionValues> {
+export async function readValues(
+  context: ServiceContext,
+  { inputUri, kind, state }: ActionRecord,
+): Promise<ActionValues> {
   const succeeded = state.phase === "succeeded" || state.phase === "recovered";
   // A task's outputs lie under a prefix, a trace's at the very URI.
   const outputs = kind === "trace" ? state.outputUri : state.outputUri && `${state.outputUri}/outputs.pb`;
@@ -59,21 +62,32 @@ async function readLiterals(
 }
 
 export function valuesSection({ inputs, outputs, answer }: ActionValues, ended: boolean): Html {
-  const result = answer === undefined ? valuesHtml(outputs, ended ? "None." : "Not yet.") : literalValue(answer);
+  const result =
+    answer === undefined ? valuesHtml(outputs, ended ? "None." : "Not yet.") : literalValue(answer);
   return html`<div class="columns">
-<div><h3 id="inputs-title">Inputs</h3>${valuesHtml(inputs, "None.")}</div>
-<div><h3 id="outputs-title">Outputs</h3>${result}</div>
-</div>`;
+    <div>
+      <h3 id="inputs-title">Inputs</h3>
+      ${valuesHtml(inputs, "None.")}
+    </div>
+    <div>
+      <h3 id="outputs-title">Outputs</h3>
+      ${result}
+    </div>
+  </div>`;
 }
 
 function valuesHtml(values: Values, otherwise: string): Html {
   switch (values.kind) {
     case "read":
-      return values.literals.length === 0 ? html`<p class="quiet">${otherwise}</p>` : namedValues(values.literals);
+      return values.literals.length === 0
+        ? html`<p class="quiet">${otherwise}</p>`
+        : namedValues(values.literals);
     case "too_large":
-      return html`<p class="quiet">${bytesText(values.bytes)}, too much to show here:</p><code>${values.uri}</code>`;
+      return html`<p class="quiet">${bytesText(values.bytes)}, too much to show here:</p>
+        <code>${values.uri}</code>`;
     case "unreadable":
-      return html`<p class="quiet">What is there cannot be read:</p><code>${values.uri}</code>`;
+      return html`<p class="quiet">What is there cannot be read:</p>
+        <code>${values.uri}</code>`;
     case "absent":
       return html`<p class="quiet">${otherwise}</p>`;
   }

@@ -14,7 +14,11 @@ export interface ActionView extends DetailSources {
 }
 
 /** Undefined where the run has no such action. */
-export async function readAction(context: ServiceContext, key: RunKey, action: string): Promise<ActionView | undefined> {
+export async function readAction(
+  context: ServiceContext,
+  key: RunKey,
+  action: string,
+): Promise<ActionView | undefined> {
   const { store, clock } = context;
   const record = await store.getAction({ ...key, action });
   if (record === undefined) return undefined;

@@ -11,8 +11,11 @@ const OPEN = html` open`;
 export function attemptsSection(view: ActionView): Html {
   const { attempts, record } = view;
   if (record.kind !== "task") return NOTHING;
-  if (attempts.length === 0) return html`<h3>Attempts</h3><p class="quiet">None yet.</p>`;
-  return html`<h3>Attempts</h3>${attempts.toReversed().map((attempt, index) => attemptHtml(view, attempt, index === 0))}`;
+  if (attempts.length === 0)
+    return html`<h3>Attempts</h3>
+      <p class="quiet">None yet.</p>`;
+  return html`<h3>Attempts</h3>
+    ${attempts.toReversed().map((attempt, index) => attemptHtml(view, attempt, index === 0))}`;
 }
 
 function attemptHtml({ record, nowMs }: ActionView, attempt: AttemptRecord, isLast: boolean): Html {
@@ -21,26 +24,34 @@ function attemptHtml({ record, nowMs }: ActionView, attempt: AttemptRecord, isLa
   // A retry that waits is about the attempt to come; the one before has ended.
   const endedAt = attempt.endedAt ?? (isLast && !isTerminal(phase) ? undefined : record.state.endedAt);
   const own = attempt.outcome === "failed" || attempt.outcome === "lost" ? "failed" : phase;
-  return html`<details class="attempt" data-key="attempt-${attempt.attempt}"${isLast && OPEN}>
-<summary>Attempt ${attempt.attempt} ${phaseBadge(own)} ${durationText(attempt.createdAt, endedAt, nowMs)}</summary>
-${facts([
-    ["Began", timeText(attempt.createdAt)],
-    ["Ran from", attempt.startedAt !== undefined && timeText(attempt.startedAt)],
-    ["Exit code", attempt.exitCode !== undefined && html`<code>${attempt.exitCode}</code>`],
-    ["Ended as", attempt.outcome],
-    ["Image", code(attempt.image?.pinned)],
-    ["Results in", code(attempt.outputUri)],
-  ])}
-${timeline(transitions, endedAt, nowMs)}
-${attempt.error !== undefined && !isLast && errorBox("Failed", attempt.error)}
-</details>`;
+  return html`<details class="attempt" data-key="attempt-${attempt.attempt}" ${isLast && OPEN}>
+    <summary>
+      Attempt ${attempt.attempt} ${phaseBadge(own)} ${durationText(attempt.createdAt, endedAt, nowMs)}
+    </summary>
+    ${facts([
+      ["Began", timeText(attempt.createdAt)],
+      ["Ran from", attempt.startedAt !== undefined && timeText(attempt.startedAt)],
+      ["Exit code", attempt.exitCode !== undefined && html`<code>${attempt.exitCode}</code>`],
+      ["Ended as", attempt.outcome],
+      ["Image", code(attempt.image?.pinned)],
+      ["Results in", code(attempt.outputUri)],
+    ])}
+    ${timeline(transitions, endedAt, nowMs)}
+    ${attempt.error !== undefined && !isLast && errorBox("Failed", attempt.error)}
+  </details>`;
 }
 
 function timeline(transitions: readonly PhaseChange[], endedAt: number | undefined, nowMs: number): Html {
   const rows = transitions.map(({ phase, at, reason }, index) => {
     const next = transitions[index + 1]?.at ?? endedAt;
-    return html`<li>${phaseBadge(phase)} <span class="reason">${reason}</span>
-<span class="when">${timeText(at)}${!isTerminal(phase) && html` · ${durationText(at, next, nowMs)}`}</span></li>`;
+    return html`<li>
+      ${phaseBadge(phase)} <span class="reason">${reason}</span>
+      <span class="when"
+        >${timeText(at)}${!isTerminal(phase) && html` · ${durationText(at, next, nowMs)}`}</span
+      >
+    </li>`;
   });
-  return html`<ol class="timeline">${rows}</ol>`;
+  return html`<ol class="timeline">
+    ${rows}
+  </ol>`;
 }

@@ -15,17 +15,24 @@ export function errorBox(title: string, error: ActionError): Html {
   const { message, hint } = splitHint(error.message);
   const blame = BLAME[error.kind];
   return html`<div class="box error">
-<p class="box-title">${title} <code>${error.code}</code>${blame !== "" && html` <span class="quiet">${blame}</span>`}</p>
-<pre class="message" tabindex="0" role="group" aria-label="Error message">${message}</pre>
-${hint !== undefined && html`<p class="hint"><strong>What to do</strong> <span>${hint}</span></p>`}
-</div>`;
+    <p class="box-title">
+      ${title} <code>${error.code}</code>${blame !== "" && html` <span class="quiet">${blame}</span>`}
+    </p>
+    <pre class="message" tabindex="0" role="group" aria-label="Error message">${message}</pre>
+    ${hint !== undefined && html`<p class="hint"><strong>What to do</strong> <span>${hint}</span></p>`}
+  </div>`;
 }
 
 export function splitHint(text: string): { readonly message: string; readonly hint: string | undefined } {
   const at = text.lastIndexOf(HINT);
-  return at < 0 ? { message: text, hint: undefined } : { message: text.slice(0, at), hint: text.slice(at + HINT.length) };
+  return at < 0
+    ? { message: text, hint: undefined }
+    : { message: text.slice(0, at), hint: text.slice(at + HINT.length) };
 }
 
 export function noteBox(title: string, text: string): Html {
-  return html`<div class="box note"><p class="box-title">${title}</p><p class="text">${text}</p></div>`;
+  return html`<div class="box note">
+    <p class="box-title">${title}</p>
+    <p class="text">${text}</p>
+  </div>`;
 }

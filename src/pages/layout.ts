@@ -19,7 +19,8 @@ export interface PageParts {
 
 export function layout({ title, crumbs, main, script, data = {} }: PageParts): (nonce: string) => Html {
   const attributes = Object.entries(data).map(([name, value]) => html` data-${name}="${value}"`);
-  return (nonce) => html`<html lang="en">
+  return (nonce) =>
+    html`<html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">

@@ -10,7 +10,10 @@ export type ShownLine = readonly [atMs: number, stream: "o" | "e" | "s", text: s
 
 export function shownLine({ atMs, stream, text }: LogLine): ShownLine {
   const plain = withoutEscapes(text);
-  const cut = plain.length > MAX_LINE ? `${plain.slice(0, MAX_LINE)} … ${plain.length - MAX_LINE} more characters` : plain;
+  const cut =
+    plain.length > MAX_LINE
+      ? `${plain.slice(0, MAX_LINE)} … ${plain.length - MAX_LINE} more characters`
+      : plain;
   return [atMs, CODES[stream], cut];
 }
 

@@ -14,7 +14,11 @@ export interface Problem {
 
 export function sendProblem(response: ServerResponse, { status, title, text, crumbs = [] }: Problem): void {
   const up = crumbs.at(-1) ?? { text: "all runs", path: HOME_PATH };
-  const main = html`<div class="problem"><p class="status">${status}</p><h1>${title}</h1><p>${text}</p>
-<p><a href="${up.path}">Go to ${up.text}</a></p></div>`;
+  const main = html`<div class="problem">
+    <p class="status">${status}</p>
+    <h1>${title}</h1>
+    <p>${text}</p>
+    <p><a href="${up.path}">Go to ${up.text}</a></p>
+  </div>`;
   sendPage(response, status, layout({ title: `${title} · Boxkite`, crumbs, main }));
 }

@@ -48,6 +48,8 @@ export function createPages(context: ServiceContext): Pages {
     if (place.page === "abort" ? request.method !== "POST" : !isRead) return false;
     send(request, response, place).catch((error: unknown) => {
       const problem = problemOf(error, place);
+      // Nobody is there any more, or the server is about to end.
+      if (response.destroyed) return;
       if (problem.status === 500) context.log.error("a page failed", { path, error });
       // In the middle of an answer there is only one way left to say that it is not whole.
       if (response.headersSent) response.destroy();
@@ -65,12 +67,21 @@ const NO_PAGE: Problem = {
 
 function problemOf(error: unknown, place: Place): Problem {
   if (!(error instanceof BoxkiteError)) {
-    return { status: 500, title: "Something went wrong", text: "The page could not be made; the server's log has the cause." };
+    return {
+      status: 500,
+      title: "Something went wrong",
+      text: "The page could not be made; the server's log has the cause.",
+    };
   }
   const text = error.hint === undefined ? error.message : `${error.message}. To mend it: ${error.hint}.`;
   switch (error.code) {
     case "RUN_NOT_FOUND":
-      return { status: 404, title: "There is no such run", text, crumbs: "key" in place && "run" in place.key ? crumbsOf(place.key) : [] };
+      return {
+        status: 404,
+        title: "There is no such run",
+        text,
+        crumbs: "key" in place && "run" in place.key ? crumbsOf(place.key) : [],
+      };
     case "ACTION_NOT_FOUND":
       return { status: 404, title: "There is no such action", text };
     case "PROJECT_NOT_FOUND":

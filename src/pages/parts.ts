@@ -27,7 +27,15 @@ export type Fact = readonly [name: string, value: Child];
 export function facts(list: readonly Fact[]): Html {
   const known = list.filter(([, value]) => value !== undefined && value !== "" && value !== false);
   if (known.length === 0) return NOTHING;
-  return html`<dl class="facts">${known.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`;
+  return html`<dl class="facts">
+    ${known.map(
+      ([name, value]) =>
+        html`<div>
+          <dt>${name}</dt>
+          <dd>${value}</dd>
+        </div>`,
+    )}
+  </dl>`;
 }
 
 export function code(text: string | undefined): Html | undefined {

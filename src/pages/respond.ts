@@ -41,7 +41,11 @@ export function redirect(response: ServerResponse, status: 302 | 303, location: 
   sendText(response, status, `see ${location}\n`);
 }
 
-export function setCommonHeaders(response: ServerResponse, contentType: string, cacheControl = "no-store"): void {
+export function setCommonHeaders(
+  response: ServerResponse,
+  contentType: string,
+  cacheControl = "no-store",
+): void {
   response.setHeader("content-type", contentType);
   response.setHeader("cache-control", cacheControl);
   response.setHeader("x-content-type-options", "nosniff");

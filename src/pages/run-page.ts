@@ -36,9 +36,13 @@ export async function sendRunPage(
     return;
   }
   const main = html`<section id="run" class="run-head">${runHead(run, root, context.clock.now())}</section>
-<div class="panes">${treePane(view)}${detailPane(view, numberIn(query, "attempt"))}</div>`;
+    <div class="panes">${treePane(view)}${detailPane(view, numberIn(query, "attempt"))}</div>`;
   const title = `${root.displayName || key.run} · ${key.run}`;
-  sendPage(response, 200, layout({ title, crumbs: crumbsOf(key), main, script: "run.js", data: { run: runPath(key) } }));
+  sendPage(
+    response,
+    200,
+    layout({ title, crumbs: crumbsOf(key), main, script: "run.js", data: { run: runPath(key) } }),
+  );
 }
 
 export function crumbsOf(key: RunKey): Crumb[] {
@@ -48,14 +52,28 @@ export function crumbsOf(key: RunKey): Crumb[] {
 /** Filled by the script, which keeps only the rows in view: a run may have thousands of actions. */
 function treePane({ record }: ActionView): Html {
   return html`<section class="tree-pane" aria-labelledby="tree-title">
-<div class="pane-head"><h2 id="tree-title">Actions</h2><span id="action-count" class="quiet"></span></div>
-<noscript><p>This list is live and needs JavaScript. <a href="${actionPath(record.key, ROOT_ACTION)}">The run's own action</a> is shown without.</p></noscript>
-<div class="tree-tools">
-<input id="tree-search" type="search" placeholder="Find an action" aria-label="Find an action" autocomplete="off">
-<div id="tree-phases" class="chips" role="group" aria-label="Show only actions that are"></div>
-</div>
-<div id="tree" class="tree" role="tree" aria-labelledby="tree-title" tabindex="0"></div>
-</section>`;
+    <div class="pane-head">
+      <h2 id="tree-title">Actions</h2>
+      <span id="action-count" class="quiet"></span>
+    </div>
+    <noscript
+      ><p>
+        This list is live and needs JavaScript.
+        <a href="${actionPath(record.key, ROOT_ACTION)}">The run's own action</a> is shown without.
+      </p></noscript
+    >
+    <div class="tree-tools">
+      <input
+        id="tree-search"
+        type="search"
+        placeholder="Find an action"
+        aria-label="Find an action"
+        autocomplete="off"
+      />
+      <div id="tree-phases" class="chips" role="group" aria-label="Show only actions that are"></div>
+    </div>
+    <div id="tree" class="tree" role="tree" aria-labelledby="tree-title" tabindex="0"></div>
+  </section>`;
 }
 
 function detailPane(view: ActionView, wantedAttempt: number | undefined): Html {
@@ -71,13 +89,13 @@ function detailPane(view: ActionView, wantedAttempt: number | undefined): Html {
 
 function logPane(hasLog: boolean): Html {
   const stream = (name: string, label: string) =>
-    html`<label><input type="checkbox" checked data-stream="${name}"> ${label}</label>`;
-  return html`<div id="log-pane" class="part log-pane"${!hasLog && html` hidden`}>
-<div class="log-tools" role="group" aria-label="Show lines of">
-${stream("stdout", "stdout")}${stream("stderr", "stderr")}${stream("system", "system")}
-<label class="follow"><input type="checkbox" checked id="log-follow"> follow</label>
-</div>
-<div id="log" class="log" role="region" tabindex="0" aria-label="Log"></div>
-<p id="log-note" class="quiet"></p>
-</div>`;
+    html`<label><input type="checkbox" checked data-stream="${name}" /> ${label}</label>`;
+  return html`<div id="log-pane" class="part log-pane" ${!hasLog && html` hidden`}>
+    <div class="log-tools" role="group" aria-label="Show lines of">
+      ${stream("stdout", "stdout")}${stream("stderr", "stderr")}${stream("system", "system")}
+      <label class="follow"><input type="checkbox" checked id="log-follow" /> follow</label>
+    </div>
+    <div id="log" class="log" role="region" tabindex="0" aria-label="Log"></div>
+    <p id="log-note" class="quiet"></p>
+  </div>`;
 }

@@ -12,11 +12,15 @@ import { pairs } from "./task-section.ts";
 export function runHead(run: RunRecord, root: ActionRecord, nowMs: number): Html {
   const { state } = root;
   return html`<div class="head">
-<h1>${run.key.run}</h1>${phaseBadge(state.phase)}
-${!isTerminal(state.phase) && abortButton("Abort run", abortPath(run.key, ROOT_ACTION))}
-</div>
-<p class="sub"><span class="strong">${root.taskName || root.displayName}</span> · ${durationText(state.createdAt, state.endedAt, nowMs)}
-· ${timeText(run.createdAt)}${run.source !== "" && ` · started by ${run.source}`}</p>`;
+      <h1>${run.key.run}</h1>
+      ${phaseBadge(state.phase)}
+      ${!isTerminal(state.phase) && abortButton("Abort run", abortPath(run.key, ROOT_ACTION))}
+    </div>
+    <p class="sub">
+      <span class="strong">${root.taskName || root.displayName}</span> ·
+      ${durationText(state.createdAt, state.endedAt, nowMs)} ·
+      ${timeText(run.createdAt)}${run.source !== "" && ` · started by ${run.source}`}
+    </p>`;
 }
 
 /** Shown with the root action: it is about all of them. */
@@ -25,14 +29,14 @@ export function settingsSection({ run, record }: ActionView): Html {
   const { labels, annotations, env, rawDataPrefix, cache, maxConcurrency, recover } = run.settings;
   const before = recover && { ...run.key, run: recover.run };
   return html`<h3>Run</h3>
-${facts([
-    ["Project", run.key.project],
-    ["Domain", run.key.domain],
-    ["Recovers", before && html`<a href="${runPath(before)}"><code>${before.run}</code></a>`],
-    ["At the same time", maxConcurrency > 0 && `at most ${maxConcurrency}`],
-    ["Cache", cache.overwrite && "computed anew"],
-    ["Writes to", code(run.baseUri)],
-    ["Raw data in", code(rawDataPrefix)],
-  ])}
-${pairs("Labels", labels)}${pairs("Annotations", annotations)}${pairs("Environment variables", env)}`;
+    ${facts([
+      ["Project", run.key.project],
+      ["Domain", run.key.domain],
+      ["Recovers", before && html`<a href="${runPath(before)}"><code>${before.run}</code></a>`],
+      ["At the same time", maxConcurrency > 0 && `at most ${maxConcurrency}`],
+      ["Cache", cache.overwrite && "computed anew"],
+      ["Writes to", code(run.baseUri)],
+      ["Raw data in", code(rawDataPrefix)],
+    ])}
+    ${pairs("Labels", labels)}${pairs("Annotations", annotations)}${pairs("Environment variables", env)}`;
 }

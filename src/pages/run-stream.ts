@@ -25,7 +25,12 @@ export type StreamMessage =
   | { readonly type: "section"; readonly id: string; readonly html: string }
   /** The sections of this action follow. */
   | { readonly type: "action"; readonly name: string; readonly hasLog: boolean }
-  | { readonly type: "log"; readonly attempt: number; readonly from: number; readonly lines: readonly ShownLine[] }
+  | {
+      readonly type: "log";
+      readonly attempt: number;
+      readonly from: number;
+      readonly lines: readonly ShownLine[];
+    }
   /** Nothing changes any more. */
   | { readonly type: "end" };
 
@@ -67,7 +72,12 @@ export async function streamRun(
     deliver: (attempt, { from, lines }) => send({ type: "log", attempt, from, lines: lines.map(shownLine) }),
   });
   try {
-    const watch = { run, action: action.action, wantedAttempt: numberIn(query, "attempt"), after: numberIn(query, "after") ?? 0 };
+    const watch = {
+      run,
+      action: action.action,
+      wantedAttempt: numberIn(query, "attempt"),
+      after: numberIn(query, "after") ?? 0,
+    };
     await watchRun(context, watch, log, send, signal);
   } finally {
     clearInterval(heartbeat);
@@ -86,7 +96,13 @@ interface Watch {
 
 type Send = (message: StreamMessage) => Promise<void>;
 
-async function watchRun(context: ServiceContext, watch: Watch, log: LogChannel, send: Send, signal: AbortSignal): Promise<void> {
+async function watchRun(
+  context: ServiceContext,
+  watch: Watch,
+  log: LogChannel,
+  send: Send,
+  signal: AbortSignal,
+): Promise<void> {
   const { store, feed, clock } = context;
   const { run } = watch;
   const subscription = feed.subscribe(topicOf.run(run.id));
@@ -116,7 +132,8 @@ async function watchRun(context: ServiceContext, watch: Watch, log: LogChannel, 
       if (record.seq > actionSeen) {
         const view = await readAction(context, run.key, watch.action);
         if (view === undefined) return;
-        if (actionSeen < 0) await send({ type: "action", name: watch.action, hasLog: record.kind === "task" });
+        if (actionSeen < 0)
+          await send({ type: "action", name: watch.action, hasLog: record.kind === "task" });
         actionSeen = view.record.seq;
         const sections = actionSections(view, logAttempt);
         for (const name of SECTION_NAMES) await sendSection(name, sections[name].toString());
@@ -128,7 +145,10 @@ async function watchRun(context: ServiceContext, watch: Watch, log: LogChannel, 
         return;
       }
       change ??= subscription.next(signal).then(() => (change = undefined));
-      await Promise.race([change, ...(log.isComplete ? [] : [log.following ?? pause(LOG_LOOK_MS)])]);
+      await Promise.race([
+        change,
+        ...(log.isComplete || logAttempt === 0 ? [] : [log.following ?? pause(LOG_LOOK_MS)]),
+      ]);
       await pause(PACE_MS);
     }
   } finally {
@@ -136,7 +156,12 @@ async function watchRun(context: ServiceContext, watch: Watch, log: LogChannel, 
   }
 }
 
-async function sendActions({ store }: ServiceContext, run: RunRecord, after: number, send: Send): Promise<number> {
+async function sendActions(
+  { store }: ServiceContext,
+  run: RunRecord,
+  after: number,
+  send: Send,
+): Promise<number> {
   let cursor = after;
   for (;;) {
     const changed = await store.changedActions(run, cursor, BATCH);

@@ -15,7 +15,11 @@ const PAGE_RUNS = 50;
 const LIVE_PHASES = PHASES.filter((phase) => !(TERMINAL_PHASES as readonly Phase[]).includes(phase));
 
 /** What the filter offers: the value in the address, what it is called, which phases it means. */
-const FILTERS: readonly { readonly status: string; readonly text: string; readonly phases: readonly Phase[] }[] = [
+const FILTERS: readonly {
+  readonly status: string;
+  readonly text: string;
+  readonly phases: readonly Phase[];
+}[] = [
   { status: "", text: "All", phases: [] },
   { status: "live", text: "Not ended", phases: LIVE_PHASES },
   ...(["running", "queued", "paused", ...TERMINAL_PHASES] as const).map((phase) => ({
@@ -35,10 +39,16 @@ export async function sendRunsPage(
   if (scope !== undefined) await checkScope(context, scope);
   const query = queryOf(request);
   const filter = FILTERS.find(({ status }) => status === (query.get("status") ?? "")) ?? FILTERS[0];
-  const where: Condition[] = filter?.phases.length ? [{ field: "phase", comparison: "in", values: filter.phases }] : [];
+  const where: Condition[] = filter?.phases.length
+    ? [{ field: "phase", comparison: "in", values: filter.phases }]
+    : [];
   const token = query.get("page") ?? "";
   const path = scope === undefined ? HOME_PATH : runsPath(scope);
-  const { items, token: next } = await context.store.listRuns(scope ?? {}, { limit: PAGE_RUNS, token, where });
+  const { items, token: next } = await context.store.listRuns(scope ?? {}, {
+    limit: PAGE_RUNS,
+    token,
+    where,
+  });
   const here = (more: Readonly<Record<string, string>>) => {
     const text = new URLSearchParams(Object.entries(more).filter(([, value]) => value !== "")).toString();
     return text === "" ? path : `${path}?${text}`;
@@ -46,39 +56,67 @@ export async function sendRunsPage(
   const status = filter?.status ?? "";
   const title = scope === undefined ? "Runs" : `Runs of ${scope.project} / ${scope.domain}`;
   const main = html`<div class="head"><h1>${title}</h1></div>
-${scope === undefined ? await projectLinks(context) : domainLinks(scope)}
-<nav aria-label="Phase"><ul class="chips">${FILTERS.map(
-    (entry) => html`<li><a href="${here({ status: entry.status })}"${entry.status === status && CURRENT}>${entry.text}</a></li>`,
-  )}</ul></nav>
-${items.length === 0 ? emptyText(status) : runsTable(items, scope === undefined, context.clock.now())}
-<nav class="pages" aria-label="Pages">
-${token !== "" && html`<a href="${here({ status })}">Newest</a>`}
-${next !== "" && html`<a href="${here({ status, page: next })}" rel="next">Older</a>`}
-</nav>`;
+    ${scope === undefined ? await projectLinks(context) : domainLinks(scope)}
+    <nav aria-label="Phase">
+      <ul class="chips">
+        ${FILTERS.map(
+          (entry) =>
+            html`<li>
+              <a href="${here({ status: entry.status })}" ${entry.status === status && CURRENT}
+                >${entry.text}</a
+              >
+            </li>`,
+        )}
+      </ul>
+    </nav>
+    ${items.length === 0 ? emptyText(status) : runsTable(items, scope === undefined, context.clock.now())}
+    <nav class="pages" aria-label="Pages">
+      ${token !== "" && html`<a href="${here({ status })}">Newest</a>`}
+      ${next !== "" && html`<a href="${here({ status, page: next })}" rel="next">Older</a>`}
+    </nav>`;
   sendPage(response, 200, layout({ title: `${title} · Boxkite`, crumbs: [], main, script: "times.js" }));
 }
 
 /** An archived project takes no new runs; those it has can be looked at. */
 async function checkScope({ store }: ServiceContext, { project, domain }: ProjectKey): Promise<void> {
-  const isKnown = (DOMAINS as readonly string[]).includes(domain) && (await store.getProject(project)) !== undefined;
-  if (!isKnown) throw new BoxkiteError("PROJECT_NOT_FOUND", `there is no project ${project} with a domain ${domain}`);
+  const isKnown =
+    (DOMAINS as readonly string[]).includes(domain) && (await store.getProject(project)) !== undefined;
+  if (!isKnown)
+    throw new BoxkiteError("PROJECT_NOT_FOUND", `there is no project ${project} with a domain ${domain}`);
 }
 
 const CURRENT = html` aria-current="true"`;
 
 function runsTable(items: readonly ListedRun[], withProject: boolean, nowMs: number): Html {
   return html`<table class="runs">
-<thead><tr><th scope="col">Run</th><th scope="col">Task</th>${withProject && html`<th scope="col">Project</th>`}
-<th scope="col">Phase</th><th scope="col">Started</th><th scope="col">Duration</th></tr></thead>
-<tbody>${items.map(({ run, root }) => {
-    const project = withProject && html`<td data-label="Project"><a href="${runsPath(run.key)}">${run.key.project} / ${run.key.domain}</a></td>`;
-    return html`<tr><th scope="row"><a href="${runPath(run.key)}">${run.key.run}</a></th>
-<td data-label="Task">${root.taskName}</td>${project}
-<td data-label="Phase">${phaseBadge(root.state.phase)}</td>
-<td data-label="Started">${timeText(run.createdAt)}</td>
-<td data-label="Duration">${durationText(root.state.createdAt, root.state.endedAt, nowMs)}</td></tr>`;
-  })}</tbody>
-</table>`;
+    <thead>
+      <tr>
+        <th scope="col">Run</th>
+        <th scope="col">Task</th>
+        ${withProject && html`<th scope="col">Project</th>`}
+        <th scope="col">Phase</th>
+        <th scope="col">Started</th>
+        <th scope="col">Duration</th>
+      </tr>
+    </thead>
+    <tbody>
+      ${items.map(({ run, root }) => {
+        const project =
+          withProject &&
+          html`<td data-label="Project">
+            <a href="${runsPath(run.key)}">${run.key.project} / ${run.key.domain}</a>
+          </td>`;
+        return html`<tr>
+          <th scope="row"><a href="${runPath(run.key)}">${run.key.run}</a></th>
+          <td data-label="Task">${root.taskName}</td>
+          ${project}
+          <td data-label="Phase">${phaseBadge(root.state.phase)}</td>
+          <td data-label="Started">${timeText(run.createdAt)}</td>
+          <td data-label="Duration">${durationText(root.state.createdAt, root.state.endedAt, nowMs)}</td>
+        </tr>`;
+      })}
+    </tbody>
+  </table>`;
 }
 
 function emptyText(status: string): Html {
@@ -90,14 +128,30 @@ function emptyText(status: string): Html {
 async function projectLinks({ store }: ServiceContext): Promise<Html> {
   const { items } = await store.listProjects({ limit: 100, token: "", where: [] });
   const rows = items.map(
-    ({ id }) => html`<li>${id}: ${DOMAINS.map((domain) => html` <a href="${runsPath({ project: id, domain })}">${domain}</a>`)}</li>`,
+    ({ id }) =>
+      html`<li>
+        ${id}: ${DOMAINS.map((domain) => html` <a href="${runsPath({ project: id, domain })}">${domain}</a>`)}
+      </li>`,
   );
-  return rows.length === 0 ? NOTHING : html`<nav aria-label="Projects"><ul class="projects">${rows}</ul></nav>`;
+  return rows.length === 0
+    ? NOTHING
+    : html`<nav aria-label="Projects">
+        <ul class="projects">
+          ${rows}
+        </ul>
+      </nav>`;
 }
 
 function domainLinks({ project, domain: current }: ProjectKey): Html {
   const links = DOMAINS.map(
-    (domain) => html`<li><a href="${runsPath({ project, domain })}"${domain === current && CURRENT}>${domain}</a></li>`,
+    (domain) =>
+      html`<li>
+        <a href="${runsPath({ project, domain })}" ${domain === current && CURRENT}>${domain}</a>
+      </li>`,
   );
-  return html`<nav aria-label="Domain"><ul class="chips">${links}</ul></nav>`;
+  return html`<nav aria-label="Domain">
+    <ul class="chips">
+      ${links}
+    </ul>
+  </nav>`;
 }

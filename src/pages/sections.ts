@@ -12,11 +12,26 @@ import { actionPath, logPath } from "./paths.ts";
 import { settingsSection } from "./run-section.ts";
 import { imageSection, taskSection } from "./task-section.ts";
 
-export type SectionName = "summary" | "reason" | "values" | "log-head" | "attempts" | "image" | "task" | "settings";
+export type SectionName =
+  | "summary"
+  | "reason"
+  | "values"
+  | "log-head"
+  | "attempts"
+  | "image"
+  | "task"
+  | "settings";
 
 /** In the order of the page. The log itself is between its head and the attempts. */
 export const SECTION_NAMES: readonly SectionName[] = [
-  "summary", "reason", "values", "log-head", "attempts", "image", "task", "settings",
+  "summary",
+  "reason",
+  "values",
+  "log-head",
+  "attempts",
+  "image",
+  "task",
+  "settings",
 ];
 
 /** `logAttempt`: whose log is shown; 0 where there is none. */
@@ -36,7 +51,7 @@ export function actionSections(view: ActionView, logAttempt: number): Record<Sec
 /** An empty one stays in the page, to be filled later. */
 export function sectionHtml(name: SectionName, content: Html): Html {
   const isEmpty = content.toString() === "";
-  return html`<section id="${name}" class="part"${isEmpty ? html` hidden` : NOTHING}>${content}</section>`;
+  return html`<section id="${name}" class="part" ${isEmpty ? html` hidden` : NOTHING}>${content}</section>`;
 }
 
 function logHead({ record, attempts }: ActionView, logAttempt: number): Html {
@@ -45,9 +60,18 @@ function logHead({ record, attempts }: ActionView, logAttempt: number): Html {
   const links = attempts.map(({ attempt }) => {
     const current = attempt === logAttempt ? html` aria-current="true"` : NOTHING;
     const path = actionPath(key, key.action, attempt);
-    return html`<li><a href="${path}" data-action="${key.action}" data-attempt="${attempt}"${current}>Attempt ${attempt}</a></li>`;
+    return html`<li>
+      <a href="${path}" data-action="${key.action}" data-attempt="${attempt}" ${current}
+        >Attempt ${attempt}</a
+      >
+    </li>`;
   });
   return html`<h3>Log</h3>
-${attempts.length > 1 && html`<ul class="chips" aria-label="Attempts">${links}</ul>`}
-${logAttempt > 0 && html`<a class="whole" href="${logPath(key, key.action, logAttempt)}">Whole log as text</a>`}`;
+    ${
+      attempts.length > 1 &&
+      html`<ul class="chips" aria-label="Attempts">
+        ${links}
+      </ul>`
+    }
+    ${logAttempt > 0 && html`<a class="whole" href="${logPath(key, key.action, logAttempt)}">Whole log as text</a>`}`;
 }

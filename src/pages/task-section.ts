@@ -9,12 +9,16 @@ import { bytesText, code, facts } from "./parts.ts";
 export function imageSection({ image, spec }: ActionView): Html {
   const reference = image?.reference ?? spec?.definition.image;
   if (reference === undefined || reference === "") return NOTHING;
-  return html`<h3>Image</h3>${facts([
-    ["Reference", code(reference)],
-    ["Digest", image === undefined ? html`<span class="quiet">not resolved yet</span>` : code(image.digest)],
-    ["Runs as", image !== undefined && image.pinned !== reference && code(image.pinned)],
-    ["Found in", image && whereFound(image)],
-  ])}`;
+  return html`<h3>Image</h3>
+    ${facts([
+      ["Reference", code(reference)],
+      [
+        "Digest",
+        image === undefined ? html`<span class="quiet">not resolved yet</span>` : code(image.digest),
+      ],
+      ["Runs as", image !== undefined && image.pinned !== reference && code(image.pinned)],
+      ["Found in", image && whereFound(image)],
+    ])}`;
 }
 
 function whereFound({ source, note }: RunImage): string {
@@ -27,23 +31,31 @@ export function taskSection({ spec, record }: ActionView): Html {
   const { policy } = record;
   const command = [...definition.command, ...definition.args];
   const duration = (ms: number | undefined) => ms !== undefined && formatDuration(ms);
-  return html`<details data-key="task"><summary><h3>Task</h3></summary>
-${facts([
-    ["Name", code(definition.name)],
-    ["Version", code(definition.version)],
-    ["Environment", code(definition.environment)],
-    ["Requests", amounts(definition.requests)],
-    ["Limits", amounts(definition.limits)],
-    ["Shared memory", definition.sharedMemoryBytes !== undefined && bytesText(definition.sharedMemoryBytes)],
-    ["Retries", policy.userRetries > 0 && policy.userRetries],
-    ["Longest wait", duration(policy.queuedTimeoutMs)],
-    ["Longest run", duration(policy.maxRuntimeMs)],
-    ["Deadline", duration(policy.deadlineMs)],
-    ["Cache version", code(definition.cache?.version)],
-  ])}
-${command.length > 0 && html`<h4>Command</h4><pre class="message" tabindex="0" role="group" aria-label="Command">${command.join("\n")}</pre>`}
-${pairs("Environment variables", definition.env)}
-</details>`;
+  return html`<details data-key="task">
+    <summary><h3>Task</h3></summary>
+    ${facts([
+      ["Name", code(definition.name)],
+      ["Version", code(definition.version)],
+      ["Environment", code(definition.environment)],
+      ["Requests", amounts(definition.requests)],
+      ["Limits", amounts(definition.limits)],
+      [
+        "Shared memory",
+        definition.sharedMemoryBytes !== undefined && bytesText(definition.sharedMemoryBytes),
+      ],
+      ["Retries", policy.userRetries > 0 && policy.userRetries],
+      ["Longest wait", duration(policy.queuedTimeoutMs)],
+      ["Longest run", duration(policy.maxRuntimeMs)],
+      ["Deadline", duration(policy.deadlineMs)],
+      ["Cache version", code(definition.cache?.version)],
+    ])}
+    ${
+      command.length > 0 &&
+      html`<h4>Command</h4>
+        <pre class="message" tabindex="0" role="group" aria-label="Command">${command.join("\n")}</pre>`
+    }
+    ${pairs("Environment variables", definition.env)}
+  </details>`;
 }
 
 function amounts({ cpu, memoryBytes, gpu }: ResourceAmounts): string {
@@ -60,6 +72,13 @@ function amounts({ cpu, memoryBytes, gpu }: ResourceAmounts): string {
 export function pairs(title: string, record: Readonly<Record<string, string>>): Html {
   const list = Object.entries(record);
   if (list.length === 0) return NOTHING;
-  const rows = list.map(([name, value]) => html`<div><dt>${name}</dt><dd><span class="text">${value}</span></dd></div>`);
-  return html`<h4>${title}</h4><dl class="values">${rows}</dl>`;
+  const rows = list.map(
+    ([name, value]) =>
+      html`<div>
+        <dt>${name}</dt>
+        <dd><span class="text">${value}</span></dd>
+      </div>`,
+  );
+  return html`<h4>${title}</h4>
+    <dl class="values">${rows}</dl>`;
 }

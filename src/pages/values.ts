@@ -24,9 +24,16 @@ interface Room {
 export function namedValues(literals: readonly NamedLiteral[]): Html {
   const room: Room = { left: MAX_VALUES, depth: 0 };
   const shown = literals.slice(0, MAX_ITEMS);
-  return html`<dl class="values">${shown.map(
-    ({ name, value }) => html`<div><dt>${name}</dt><dd>${value === undefined ? none() : literal(value, room)}</dd></div>`,
-  )}</dl>${more(literals.length - shown.length)}`;
+  return html`<dl class="values">
+      ${shown.map(
+        ({ name, value }) =>
+          html`<div>
+            <dt>${name}</dt>
+            <dd>${value === undefined ? none() : literal(value, room)}</dd>
+          </div>`,
+      )}
+    </dl>
+    ${more(literals.length - shown.length)}`;
 }
 
 export function literalValue(value: Literal): Html {
@@ -60,7 +67,11 @@ function scalar({ value }: Scalar, room: Room): Html {
     case "schema":
       return reference("table", value.value.uri, "");
     case "structuredDataset":
-      return reference("data frame", value.value.uri, value.value.metadata?.structuredDatasetType?.format ?? "");
+      return reference(
+        "data frame",
+        value.value.uri,
+        value.value.metadata?.structuredDatasetType?.format ?? "",
+      );
     case "union":
       return value.value.value === undefined ? none() : literal(value.value.value, room);
     case "generic":
@@ -84,7 +95,9 @@ function primitive({ value }: Primitive): Html {
       return html`<code class="number">${formatDuration(decodeDuration(value.value))}</code>`;
     case "floatValue":
       // A whole float is told from an integer, as Python prints it.
-      return html`<code class="number">${Number.isInteger(value.value) ? value.value.toFixed(1) : value.value}</code>`;
+      return html`<code class="number"
+        >${Number.isInteger(value.value) ? value.value.toFixed(1) : value.value}</code
+      >`;
     default:
       return html`<code class="number">${String(value.value)}</code>`;
   }
@@ -92,12 +105,15 @@ function primitive({ value }: Primitive): Html {
 
 /** Dataclasses, models and the like travel as msgpack; a value of any other tag is only measured. */
 function binary(bytes: Uint8Array, tag: string, room: Room): Html {
-  if (tag !== "msgpack") return html`<span class="quiet">${bytesText(bytes.length)} of ${tag || "bytes"}</span>`;
+  if (tag !== "msgpack")
+    return html`<span class="quiet">${bytesText(bytes.length)} of ${tag || "bytes"}</span>`;
   let value: unknown;
   try {
     value = decode(bytes, { useBigInt64: true });
   } catch {
-    return html`<span class="quiet">${bytesText(bytes.length)} that are not msgpack, though they say so</span>`;
+    return html`<span class="quiet"
+      >${bytesText(bytes.length)} that are not msgpack, though they say so</span
+    >`;
   }
   return plain(value, room);
 }
@@ -121,17 +137,31 @@ function list<T>(items: readonly T[], room: Room, item: (value: T, room: Room) =
     const shown = items.slice(0, Math.min(MAX_ITEMS, room.left));
     room.left -= shown.length;
     const rows = shown.map((value) => html`<li>${item(value, room)}</li>`);
-    return html`<ol class="items" start="0">${rows}</ol>${more(items.length - shown.length)}`;
+    return html`<ol class="items" start="0">
+        ${rows}
+      </ol>
+      ${more(items.length - shown.length)}`;
   });
 }
 
-function entries<T>(pairs: readonly (readonly [string, T])[], room: Room, item: (value: T, room: Room) => Html): Html {
+function entries<T>(
+  pairs: readonly (readonly [string, T])[],
+  room: Room,
+  item: (value: T, room: Room) => Html,
+): Html {
   if (pairs.length === 0) return html`<code class="quiet">{}</code>`;
   return inside(room, () => {
     const shown = pairs.slice(0, Math.min(MAX_ITEMS, room.left));
     room.left -= shown.length;
-    const rows = shown.map(([name, value]) => html`<div><dt>${cut(name)}</dt><dd>${item(value, room)}</dd></div>`);
-    return html`<dl class="values">${rows}</dl>${more(pairs.length - shown.length)}`;
+    const rows = shown.map(
+      ([name, value]) =>
+        html`<div>
+          <dt>${cut(name)}</dt>
+          <dd>${item(value, room)}</dd>
+        </div>`,
+    );
+    return html`<dl class="values">${rows}</dl>
+      ${more(pairs.length - shown.length)}`;
   });
 }
 

@@ -107,22 +107,22 @@ interface Inspected {
   };
 }
 
-/** Looks at the containers of a run again and again while it runs; they are removed when they have ended. */
+/**
+ * Looks at new containers again and again while a run runs; they are removed when they have ended. Those
+ * that were there before are left alone: they belong to somebody else.
+ */
 export function watchContainers(engine: EngineCommand): { stop(): Promise<Map<string, SeenContainer>> } {
   const seen = new Map<string, SeenContainer>();
   let stopped = false;
+  const list = async () => {
+    const args = ["ps", "--all", "--quiet", "--no-trunc", "--filter", "label=dev.boxkite.action"];
+    return (await engineCommand(engine, args)).stdout.split("\n").filter(Boolean);
+  };
   const watching = (async () => {
+    const before = new Set(await list());
     while (!stopped) {
-      const list = await engineCommand(engine, [
-        "ps",
-        "--all",
-        "--quiet",
-        "--no-trunc",
-        "--filter",
-        "label=dev.boxkite.action",
-      ]);
-      for (const id of list.stdout.split("\n").filter(Boolean)) {
-        const looked = await look(engine, id);
+      const fresh = (await list()).filter((id) => !before.has(id));
+      for (const looked of await Promise.all(fresh.map((id) => look(engine, id)))) {
         if (looked) seen.set(looked.id, looked);
       }
       await sleep(100);

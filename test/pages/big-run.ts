@@ -61,7 +61,18 @@ function action(name: string, phase: "succeeded" | "failed", index: number): New
     phase,
     startedAt: at,
     endedAt: at + 1_000,
-    ...(phase === "failed" ? { error: { code: "Broken", message: "it broke", kind: "user", recoverable: false } } : {}),
+    ...(phase === "failed"
+      ? { error: { code: "Broken", message: "it broke", kind: "user", recoverable: false } }
+      : {}),
   };
-  return { name, kind: "trace", group: "", displayName: name, inputUri: "", policy: NO_RETRIES, state, grants: [] };
+  return {
+    name,
+    kind: "trace",
+    group: "",
+    displayName: name,
+    inputUri: "",
+    policy: NO_RETRIES,
+    state,
+    grants: [],
+  };
 }

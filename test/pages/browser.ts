@@ -14,9 +14,14 @@ const ARGS = [
   "--no-first-run",
 ];
 
+/** For what a page should show at once; the machine may be busy. */
+const TIMEOUT_MS = 20_000;
+
 /** Why there is no browser, or undefined. */
 export function missingBrowser(): string | undefined {
-  return existsSync(EXECUTABLE) ? undefined : `${EXECUTABLE} is not there (apt-get install chromium, or set BOXKITE_TEST_CHROMIUM)`;
+  return existsSync(EXECUTABLE)
+    ? undefined
+    : `${EXECUTABLE} is not there (apt-get install chromium, or set BOXKITE_TEST_CHROMIUM)`;
 }
 
 export async function launchBrowser(t: TestContext): Promise<Browser> {
@@ -32,15 +37,27 @@ export interface WatchedPage {
 }
 
 /** A page that notes whatever must not happen on it. */
-export async function openPage(t: TestContext, browser: Browser, url: string, options: BrowserContextOptions = {}): Promise<WatchedPage> {
+export async function openPage(
+  t: TestContext,
+  browser: Browser,
+  url: string,
+  options: BrowserContextOptions = {},
+): Promise<WatchedPage> {
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
   t.after(() => context.close());
+  context.setDefaultTimeout(TIMEOUT_MS);
   const page = await context.newPage();
   const faults: string[] = [];
   const { origin } = new URL(url);
-  page.on("request", (request) => new URL(request.url()).origin === origin || faults.push(`request to ${request.url()}`));
+  page.on(
+    "request",
+    (request) => new URL(request.url()).origin === origin || faults.push(`request to ${request.url()}`),
+  );
   page.on("pageerror", (error) => faults.push(`error ${error.message}`));
-  page.on("console", (message) => message.text().includes("Content Security Policy") && faults.push(message.text()));
+  page.on(
+    "console",
+    (message) => message.text().includes("Content Security Policy") && faults.push(message.text()),
+  );
   await page.goto(url);
   return { page, faults };
 }

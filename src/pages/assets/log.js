@@ -45,7 +45,8 @@ export function createLogView(log, note, follow) {
       log.append(...parts);
       while (log.childElementCount > MOST_LINES) log.firstElementChild.remove();
       const left = next - log.querySelectorAll(".line").length;
-      note.textContent = left > 0 ? `The last ${(next - left).toLocaleString()} of ${next.toLocaleString()} lines.` : "";
+      note.textContent =
+        left > 0 ? `The last ${(next - left).toLocaleString()} of ${next.toLocaleString()} lines.` : "";
       if (follow.checked) log.scrollTop = log.scrollHeight;
     },
   };

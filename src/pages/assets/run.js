@@ -130,7 +130,8 @@ function showCounts() {
     const text = `${phase.replaceAll("_", " ")} ${count.toLocaleString()}`;
     if (button.textContent !== text) button.textContent = text;
   }
-  for (const button of bar.children) button.hidden = !counts.has(button.dataset.phase) && !filter.phases.has(button.dataset.phase);
+  for (const button of bar.children)
+    button.hidden = !counts.has(button.dataset.phase) && !filter.phases.has(button.dataset.phase);
 }
 
 function newPhaseButton(bar, phase) {
@@ -157,7 +158,8 @@ byId("tree-search").addEventListener("input", (event) => {
 
 document.addEventListener("click", (event) => {
   const link = event.target.closest("a[data-action]");
-  if (link === null || event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+  if (link === null || event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey)
+    return;
   event.preventDefault();
   goTo(link.dataset.action, link.dataset.attempt ?? null);
   model.reveal(link.dataset.action);
@@ -167,7 +169,8 @@ document.addEventListener("click", (event) => {
 
 document.addEventListener("submit", (event) => {
   if (!event.target.matches("form.abort")) return;
-  if (!confirm(`${event.target.textContent.trim()}? What it has done stays; what it is doing is ended.`)) event.preventDefault();
+  if (!confirm(`${event.target.textContent.trim()}? What it has done stays; what it is doing is ended.`))
+    event.preventDefault();
 });
 
 addEventListener("popstate", show);
@@ -177,6 +180,9 @@ document.addEventListener("visibilitychange", () => {
   if (document.hidden) stopStream?.();
   else if (!isEnded) connect();
 });
+
+// The bars of what still runs grow.
+setInterval(() => isEnded || tree.refresh(), 2_000);
 
 localise(document);
 tree.select(chosen.action);

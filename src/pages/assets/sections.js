@@ -5,12 +5,15 @@ import { localise } from "./times.js";
 export function replaceSection(id, content) {
   const section = document.getElementById(id);
   if (section === null || section.lastContent === content) return;
-  const isOpen = new Map([...section.querySelectorAll("details[data-key]")].map((one) => [one.dataset.key, one.open]));
+  const isOpen = new Map(
+    [...section.querySelectorAll("details[data-key]")].map((one) => [one.dataset.key, one.open]),
+  );
   const place = placeOfFocus(section);
   section.lastContent = content;
   section.innerHTML = content;
   section.hidden = content === "";
-  for (const one of section.querySelectorAll("details[data-key]")) one.open = isOpen.get(one.dataset.key) ?? one.open;
+  for (const one of section.querySelectorAll("details[data-key]"))
+    one.open = isOpen.get(one.dataset.key) ?? one.open;
   localise(section);
   if (place >= 0) focusable(section)[place]?.focus({ preventScroll: true });
 }

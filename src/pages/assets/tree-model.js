@@ -24,7 +24,8 @@ export function createTreeModel() {
     /** Opens what is above an action. */
     reveal(name) {
       nodes ??= nodesOf(actions);
-      for (let node = nodes.get(name); node?.above !== undefined; node = nodes.get(node.above)) chosen.set(node.above, true);
+      for (let node = nodes.get(name); node?.above !== undefined; node = nodes.get(node.above))
+        chosen.set(node.above, true);
     },
     counts() {
       const counts = new Map();
@@ -42,7 +43,8 @@ function nodesOf(actions) {
   const nodes = new Map();
   const tops = [];
   const ordered = [...actions.values()].sort((a, b) => a.id - b.id);
-  for (const action of ordered) nodes.set(action.name, { key: action.name, action, label: action.label, phase: action.phase, below: [] });
+  for (const action of ordered)
+    nodes.set(action.name, { key: action.name, action, label: action.label, phase: action.phase, below: [] });
   for (const action of ordered) {
     const node = nodes.get(action.name);
     // Children may be told before their parent.
@@ -101,7 +103,13 @@ function visibleRows(nodes, chosen, { search, phases }) {
     const node = nodes.get(key);
     const below = shown === undefined ? node.below : node.below.filter((one) => shown.has(one));
     const open = isFiltered || isOpen(node, chosen);
-    rows.push({ node, level: top.level, position: top.at, size: top.keys.length, open: below.length > 0 ? open : undefined });
+    rows.push({
+      node,
+      level: top.level,
+      position: top.at,
+      size: top.keys.length,
+      open: below.length > 0 ? open : undefined,
+    });
     if (open && below.length > 0) stack.push({ keys: below, level: top.level + 1, at: 0 });
   }
   return rows;

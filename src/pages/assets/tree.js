@@ -28,7 +28,10 @@ export function createTreeView(tree, { onChoose, onToggle }) {
     const height = rowHeight();
     space.style.height = `${rows.length * height}px`;
     const first = Math.max(0, Math.floor(tree.scrollTop / height) - MARGIN_ROWS);
-    const last = Math.min(rows.length, Math.ceil((tree.scrollTop + tree.clientHeight) / height) + MARGIN_ROWS);
+    const last = Math.min(
+      rows.length,
+      Math.ceil((tree.scrollTop + tree.clientHeight) / height) + MARGIN_ROWS,
+    );
     const span = spanOf(rows[0]?.node);
     const stale = new Set(elements.keys());
     rows.slice(first, last).forEach((row, offset) => {
@@ -70,7 +73,8 @@ export function createTreeView(tree, { onChoose, onToggle }) {
     const height = rowHeight();
     const top = index * height;
     if (top < tree.scrollTop) tree.scrollTop = top;
-    else if (top + height > tree.scrollTop + tree.clientHeight) tree.scrollTop = top + height - tree.clientHeight;
+    else if (top + height > tree.scrollTop + tree.clientHeight)
+      tree.scrollTop = top + height - tree.clientHeight;
   }
 
   function choose(row) {
@@ -106,7 +110,10 @@ export function createTreeView(tree, { onChoose, onToggle }) {
       Home: () => activate(0),
       End: () => activate(rows.length - 1),
       ArrowRight: () => (row?.open === false ? onToggle(active, true) : row?.open && activate(index + 1)),
-      ArrowLeft: () => (row?.open ? onToggle(active, false) : row?.node.above !== undefined && activate(indexOf(row.node.above))),
+      ArrowLeft: () =>
+        row?.open
+          ? onToggle(active, false)
+          : row?.node.above !== undefined && activate(indexOf(row.node.above)),
       Enter: () => row && choose(row),
       " ": () => row && choose(row),
     };
@@ -120,6 +127,8 @@ export function createTreeView(tree, { onChoose, onToggle }) {
       rows = newRows;
       repaint();
     },
+    /** Draws what time alone changes. */
+    refresh: repaint,
     toTop() {
       tree.scrollTop = 0;
     },
@@ -130,6 +139,8 @@ export function createTreeView(tree, { onChoose, onToggle }) {
     },
     reveal(key) {
       const index = indexOf(key);
+      // Rows that are not laid out yet cannot be scrolled to.
+      paint();
       if (index >= 0) scrollTo(index);
       repaint();
     },

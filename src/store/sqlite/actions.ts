@@ -154,7 +154,7 @@ export function insertAction(database: Database, run: RunRecord, action: NewActi
   if (action.spec) insertSpec(database, action.spec);
   const { lastId } = database.run(
     `INSERT INTO actions (run_id, name, parent, kind, group_name, spec_digest, detail, display_name, task_name,
-       task_version, task_type, environment, input_uri, policy, phase, attempt, user_failures, system_failures, created_at,
+       task_version, task_type, environment, input_uri, policy, created_at, phase, attempt, user_failures, system_failures, 
        queued_at, not_before, started_at, running_at, ended_at, reason, error, output_uri, value, abort_reason,
        cache_status, source, timer_at, cache, version, seq)
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, 0)`,
@@ -172,6 +172,7 @@ export function insertAction(database: Database, run: RunRecord, action: NewActi
     definition?.environment ?? "",
     action.inputUri,
     JSON.stringify(action.policy),
+    action.state.createdAt,
     ...stateValues(action.state),
     nextTimer(action.state, action.policy)?.at ?? null,
     action.cache === undefined ? null : JSON.stringify(action.cache),
@@ -191,7 +192,7 @@ function advance(database: Database, change: Advance): ActionRecord | undefined 
     return undefined;
   }
   const { changes } = database.run(
-    `UPDATE actions SET phase = ?, attempt = ?, user_failures = ?, system_failures = ?, created_at = ?, queued_at = ?,
+    `UPDATE actions SET phase = ?, attempt = ?, user_failures = ?, system_failures = ?, queued_at = ?,
        not_before = ?, started_at = ?, running_at = ?, ended_at = ?, reason = ?, error = ?, output_uri = ?, value = ?,
        abort_reason = ?, cache_status = ?, source = ?, timer_at = ?, version = version + 1
      WHERE id = ? AND version = ?`,
@@ -247,7 +248,6 @@ function stateValues(state: ActionState) {
     state.attempt,
     state.userFailures,
     state.systemFailures,
-    state.createdAt,
     state.queuedAt,
     state.notBefore,
     state.startedAt ?? null,

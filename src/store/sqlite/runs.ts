@@ -14,7 +14,7 @@ const FIELDS = {
   task_name: "actions.task_name",
   task_version: "actions.task_version",
   environment_name: "actions.environment",
-  created_at: "actions.created_at",
+  created_at: "runs.accepted_at",
   start_time: "coalesce(actions.started_at, actions.created_at)",
   end_time: "coalesce(actions.ended_at, 0)",
   updated_at: "actions.seq",
@@ -25,8 +25,8 @@ export function runStore(database: Database, notify: (changes: readonly Change[]
     createRun: async (run, root, images, seeds = []) => {
       const created = await database.write(() => {
         const { changes, lastId } = database.run(
-          `INSERT INTO runs (project, domain, name, spec, settings, base_uri, source, created_at)
-           VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+          `INSERT INTO runs (project, domain, name, spec, settings, base_uri, source, created_at, accepted_at)
+           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
           run.key.project,
           run.key.domain,
           run.key.run,
@@ -35,6 +35,7 @@ export function runStore(database: Database, notify: (changes: readonly Change[]
           run.baseUri,
           run.source,
           run.createdAt,
+          root.state.createdAt,
         );
         if (changes === 0) return undefined;
         const record = { ...run, id: lastId };
@@ -60,15 +61,15 @@ export function runStore(database: Database, notify: (changes: readonly Change[]
       const { sql, values } = scopeConditions(scope, "runs");
       const shape: ListShape = {
         columns: `${RUN_COLUMNS}, ${ACTION_COLUMNS}`,
-        from: "actions JOIN runs ON runs.id = actions.run_id",
-        where: ["actions.parent IS NULL", ...sql, ...(scope.taskName ? ["actions.task_name = ?"] : [])],
+        from: "runs JOIN actions ON actions.run_id = runs.id",
+        where: ["actions.name = 'a0'", ...sql, ...(scope.taskName ? ["actions.task_name = ?"] : [])],
         values: [...values, ...(scope.taskName ? [scope.taskName] : [])],
         fields: FIELDS,
         dynamicField: (field) =>
           field.startsWith("labels.")
             ? { sql: "(runs.settings -> 'labels' ->> ?)", values: [field.slice("labels.".length)] }
             : undefined,
-        id: "actions.id",
+        id: "runs.id",
         defaultSort: { field: "created_at", ascending: false },
       };
       return listPage(database, shape, page, (row) => ({ run: toRun(row), root: toAction(row) }));

@@ -39,9 +39,14 @@ CREATE TABLE runs (
   settings TEXT NOT NULL CHECK (json_valid(settings)),
   base_uri TEXT NOT NULL,
   source TEXT NOT NULL,
+  -- What the client calls the start of the run.
   created_at INTEGER NOT NULL,
+  -- When the server accepted it: the order of lists.
+  accepted_at INTEGER NOT NULL,
   UNIQUE (project, domain, name)
 ) STRICT;
+
+CREATE INDEX runs_newest ON runs (project, domain, accepted_at, id);
 
 CREATE TABLE actions (
   id INTEGER PRIMARY KEY,
@@ -96,12 +101,13 @@ CREATE TABLE actions (
 ) STRICT;
 
 CREATE INDEX actions_by_change ON actions (run_id, seq);
+CREATE INDEX actions_by_parent_change ON actions (run_id, parent, seq);
+CREATE INDEX actions_by_age ON actions (run_id, created_at, id);
 CREATE INDEX actions_by_parent ON actions (run_id, parent, ended_at);
 CREATE INDEX actions_queue ON actions (run_id, not_before, id) WHERE phase IN ('queued', 'waiting_for_resources');
 CREATE INDEX actions_live ON actions (id) WHERE phase IN ('initializing', 'running');
 CREATE INDEX actions_timers ON actions (timer_at) WHERE timer_at IS NOT NULL;
 CREATE INDEX actions_computing ON actions (cache ->> 'key') WHERE cache IS NOT NULL AND ended_at IS NULL;
-CREATE INDEX actions_root ON actions (created_at, id) WHERE parent IS NULL;
 
 CREATE TABLE attempts (
   action_id INTEGER NOT NULL REFERENCES actions (id),

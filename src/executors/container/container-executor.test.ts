@@ -1,0 +1,227 @@
+/** The executor against a scripted engine: what real ones do too rarely to wait for. */
+import assert from "node:assert/strict";
+import type { ServerResponse } from "node:http";
+import { test, type TestContext } from "node:test";
+import {
+  ANSWERED,
+  startFakeEngine,
+  status,
+  type FakeAnswer,
+  type FakeCall,
+} from "../../../test/executors/fake-engine.ts";
+import { Recorder } from "../../../test/executors/recorder.ts";
+import { BoxkiteError } from "../../domain/errors.ts";
+import { systemClock } from "../../lib/clock.ts";
+import { silentLogger } from "../../lib/log.ts";
+import type { AttemptSpec, ResolvedImage } from "../executor.ts";
+import type { RegistryClient } from "../../images/registry/registry-client.ts";
+import { createContainerExecutor } from "./container-executor.ts";
+import { connectEngine } from "./engine-api.ts";
+
+const digest = `sha256:${"a".repeat(64)}`;
+const image: ResolvedImage = {
+  reference: "h.io/app:1",
+  pinned: `h.io/app@${digest}`,
+  digest,
+  source: "registry",
+};
+
+interface Script {
+  /** By verb, e.g. "POST create"; what is not scripted goes well. */
+  readonly [verb: string]: FakeAnswer;
+}
+
+/** A container that has ended with code 5 as soon as it was started. */
+async function setUp(t: TestContext, script: Script, registry: Partial<RegistryClient> = {}) {
+  const usual: Script = {
+    "POST create": (_call, response) => answer(response, 201, { Id: "c1" }),
+    "POST attach": (_call, response) => status(response, 400, "no attaching here"),
+    "POST start": (_call, response) => answer(response, 204),
+    "GET json": () => inspected({ Status: "exited", ExitCode: 5 }),
+    "GET logs": (_call, response) => (response.end(), ANSWERED),
+    "GET events": (_call, response) => (response.flushHeaders(), ANSWERED),
+    "GET info": () => ({ Architecture: "x86_64", NCPU: 2, CgroupVersion: "2" }),
+  };
+  const fake = await startFakeEngine(t, (call, response) => {
+    const verb = verbOf(call);
+    return (script[verb] ?? usual[verb])?.(call, response);
+  });
+  const api = await connectEngine({ kind: "unix", socketPath: fake.socketPath });
+  const info = await api.info();
+  const executor = createContainerExecutor({
+    api,
+    info,
+    instance: "i",
+    log: silentLogger,
+    clock: systemClock,
+    endpointHost: () => "h",
+    lostAfterMs: 500,
+    credentials: async () => undefined,
+    registry: {
+      resolve: () => Promise.reject(new Error("not scripted")),
+      readConfig: () => Promise.reject(new Error("not scripted")),
+      ...registry,
+    },
+  });
+  t.after(async () => {
+    await executor.close();
+    api.close();
+  });
+  const run = async (more: Partial<AttemptSpec> = {}) => {
+    const key = { project: "p", domain: "d", run: "r", action: "a0", attempt: 1 };
+    const recorder = new Recorder();
+    const spec = {
+      key,
+      image,
+      command: [],
+      args: ["a0"],
+      env: {},
+      requests: {},
+      limits: {},
+      labels: {},
+      ...more,
+    };
+    await executor.start(spec, recorder.sink, recorder.observer);
+    return { exit: await recorder.ended, recorder };
+  };
+  const count = (verb: string) => fake.calls.filter((call) => verbOf(call) === verb).length;
+  return { executor, run, count, fake };
+}
+
+function verbOf({ method, path }: FakeCall): string {
+  return `${method} ${path.split("/").at(-1)}`;
+}
+
+function answer(response: ServerResponse, code: number, body?: unknown): typeof ANSWERED {
+  response.writeHead(code).end(body === undefined ? undefined : JSON.stringify(body));
+  return ANSWERED;
+}
+
+function inspected(state: object): unknown {
+  const times = { StartedAt: "2026-01-02T03:04:05Z", FinishedAt: "2026-01-02T03:04:06Z" };
+  return {
+    Id: "c1",
+    State: { Running: false, OOMKilled: false, ...times, ...state },
+    Config: { Labels: {} },
+  };
+}
+
+test("an engine that cannot be attached to tells the end by an event", async (t) => {
+  let running = true;
+  let told: ServerResponse | undefined;
+  const { run } = await setUp(t, {
+    "GET events": (_call, response) => {
+      told = response;
+      response.flushHeaders();
+      return ANSWERED;
+    },
+    "GET logs": (_call, response) => {
+      // The log is asked for when the attempt runs: now it ends.
+      running = false;
+      told?.write(`${JSON.stringify({ Action: "die", Actor: { ID: "c1" } })}\n`);
+      response.end();
+      return ANSWERED;
+    },
+    "GET json": () =>
+      inspected(running ? { Status: "running", Running: true } : { Status: "exited", ExitCode: 5 }),
+  });
+  assert.equal((await run()).exit.exitCode, 5);
+});
+
+test("a passing failure of the engine is overlooked, a lasting one loses the attempt", async (t) => {
+  let failures = 2;
+  const passing = await setUp(t, {
+    "POST create": (_call, response) =>
+      failures-- > 0 ? status(response, 500, "busy") : answer(response, 201, { Id: "c1" }),
+    "GET json": ({ path }) =>
+      path.includes("c1") ? inspected({ Status: "exited", ExitCode: 5 }) : undefined,
+    "POST attach": (_call, response) => (response.destroy(), ANSWERED),
+  });
+  // The end is found at the first look, which the events' connection brings about.
+  assert.equal((await passing.run()).exit.exitCode, 5);
+
+  const lasting = await setUp(t, {
+    "POST create": (_call, response) => status(response, 500, "disk is full"),
+    "GET json": () => undefined,
+  });
+  const { exit } = await lasting.run();
+  assert.deepEqual([exit.reason, exit.code], ["lost", "ENGINE_FAILED"]);
+  assert.match(exit.message ?? "", /disk is full/);
+});
+
+test("what the engine refuses is not tried again", async (t) => {
+  const { run, count } = await setUp(t, {
+    "POST create": (_call, response) => status(response, 400, "minimum memory limit is 6MB"),
+  });
+  const { exit } = await run();
+  assert.deepEqual([exit.reason, exit.code], ["start_failed", "CONTAINER_REFUSED"]);
+  assert.match(exit.message ?? "", /h\.io\/app:1.*minimum memory limit/);
+  assert.equal(count("POST create"), 1);
+});
+
+test("a container that ran before the machine went down is not started a second time", async (t) => {
+  const { run, count } = await setUp(t, {
+    "POST create": (_call, response) => status(response, 409, "in use"),
+    "GET json": () => inspected({ Status: "created", FinishedAt: "0001-01-01T00:00:00Z" }),
+  });
+  const { exit } = await run();
+  assert.deepEqual([exit.reason, exit.code], ["lost", "MACHINE_RESTARTED"]);
+  assert.equal(count("POST start"), 0);
+});
+
+test("a container that was created before a crash is started now", async (t) => {
+  const never = "0001-01-01T00:00:00Z";
+  let started = false;
+  const { run, count } = await setUp(t, {
+    "POST create": (_call, response) => status(response, 409, "in use"),
+    "POST start": (_call, response) => {
+      started = true;
+      return answer(response, 204);
+    },
+    "GET json": () =>
+      inspected(
+        started
+          ? { Status: "exited", ExitCode: 5 }
+          : { Status: "created", StartedAt: never, FinishedAt: never },
+      ),
+  });
+  assert.equal((await run()).exit.exitCode, 5);
+  assert.equal(count("POST start"), 1);
+});
+
+test("a pull that fails is explained by the registry's status, not by the engine's text", async (t) => {
+  const script: Script = {
+    "POST create": ({ path }, response) => {
+      if (path.endsWith("/containers/create")) return status(response, 404, "no image");
+      response.end(JSON.stringify({ error: "some text of the engine's" }));
+      return ANSWERED;
+    },
+  };
+  const login = new BoxkiteError("IMAGE_UNAUTHORIZED", "registry h.io does not let us read h.io/app", {
+    hint: "log in",
+  });
+  const refused = await setUp(t, script, { resolve: () => Promise.reject(login) });
+  const { exit, recorder } = await refused.run();
+  assert.deepEqual([exit.reason, exit.code, exit.hint], ["start_failed", "ImagePullBackOff", "log in"]);
+  assert.match(exit.message ?? "", /h\.io\/app:1 could not be pulled: registry h\.io does not let us read/);
+  assert.deepEqual(recorder.progress, ["pulling image h.io/app:1"]);
+
+  const away = new BoxkiteError("REGISTRY_UNREACHABLE", "registry h.io cannot be asked", { hint: "x" });
+  const unreachable = await setUp(t, script, { resolve: () => Promise.reject(away) });
+  assert.equal((await unreachable.run()).exit.reason, "lost");
+
+  const engineOnly = await setUp(t, script, {
+    resolve: async () => ({ digest, mediaType: "", platforms: [] }),
+  });
+  const third = await engineOnly.run();
+  assert.equal(third.exit.reason, "lost");
+  assert.match(third.exit.message ?? "", /some text of the engine's/);
+});
+
+test("no engine for too long loses the attempt", async (t) => {
+  const { run, fake } = await setUp(t, {});
+  await fake.close();
+  const { exit, recorder } = await run();
+  assert.deepEqual([exit.reason, exit.code], ["lost", "ENGINE_UNREACHABLE"]);
+  assert.match(recorder.progress[0] ?? "", /waiting for the container engine/);
+});
