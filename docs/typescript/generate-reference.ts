@@ -61,7 +61,7 @@ function declaration(lines: readonly string[], start: number): string {
   const first = lines[start] ?? "";
   if (/^export (?:abstract )?class/.test(first)) return classOf(lines, start);
   if (/^export const \w+ = \{$/.test(first)) return classOf(lines, start).replace(" = {", ": {");
-  if (/^export const/.test(first)) return first.replace(/\s*=.*$/, ";");
+  if (first.startsWith("export const")) return first.replace(/\s*=.*$/, ";");
   if (/^export (?:async )?function/.test(first)) {
     let end = start;
     while (!/[;{]$/.test(lines[end] ?? "") || /^\s*(?:options|readonly)[^)]*\{$/.test(lines[end] ?? ""))

@@ -141,6 +141,16 @@ install_packages() {
   fi
 }
 
+# ensure_browser: Chromium for the tests of the pages; without it they are skipped.
+ensure_browser() {
+  if command -v chromium >/dev/null 2>&1; then return 0; fi
+  if command -v apt-get >/dev/null 2>&1 && [ "$(id -u)" = 0 ]; then
+    mkdir -p "$logs"
+    if apt_install "--no-install-recommends chromium" >"$logs/chromium.log" 2>&1 </dev/null; then return 0; fi
+  fi
+  say "  no chromium: the tests of the pages will be skipped"
+}
+
 # ── Python ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 make_flyte_venv() {
   rm -rf "$flyte_venv" &&

@@ -109,7 +109,8 @@ class OpenLog implements AttemptLog {
       return;
     }
     this.#append(bytes);
-    this.lastAtMs = atMs;
+    // Where the attempt's own output goes on after a restart; what we say ourselves does not count.
+    if (stream !== "system") this.lastAtMs = atMs;
   }
 
   /** Lines of one turn of the event loop, or of 64 KiB, are one write and one wake-up of those who follow. */
@@ -162,8 +163,8 @@ async function endOf(file: string): Promise<{ size: number; lastAtMs: number | u
     const lines = tail.toString("utf8").split("\n");
     const unfinished = lines.pop() !== "";
     if (unfinished) await handle.appendFile("\n");
-    const times = lines.map((line) => Number.parseInt(line, 10)).filter((time) => Number.isFinite(time));
-    return { size: size + (unfinished ? 1 : 0), lastAtMs: times.at(-1) };
+    const own = lines.map(parseLine).filter((line) => line !== undefined && line.stream !== "system");
+    return { size: size + (unfinished ? 1 : 0), lastAtMs: own.at(-1)?.atMs };
   } finally {
     await handle.close();
   }

@@ -2,16 +2,16 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { html } from "./html.ts";
 
-test("values are escaped, in text and in attributes; templates are not", () => {
-  const hostile = `</p><script>"x" & 'y'</script>`;
-  const escaped = "&lt;/p&gt;&lt;script&gt;&quot;x&quot; &amp; &#39;y&#39;&lt;/script&gt;";
-  assert.equal(html`<p title="${hostile}">${hostile}</p>`.toString(), `<p title="${escaped}">${escaped}</p>`);
-  assert.equal(
-    html`<ul>
-      ${["<", ">"].map((text) => html`<li>${text}</li>`)}
-    </ul>`.toString(),
-    "<ul><li>&lt;</li><li>&gt;</li></ul>",
-  );
+const HOSTILE = `</p><script>"x" & 'y'</script>`;
+const ESCAPED = "&lt;/p&gt;&lt;script&gt;&quot;x&quot; &amp; &#39;y&#39;&lt;/script&gt;";
+
+test("values are escaped, in text and in attributes", () => {
+  assert.equal(html`<p title="${HOSTILE}">${HOSTILE}</p>`.toString(), `<p title="${ESCAPED}">${ESCAPED}</p>`);
+});
+
+test("templates in templates are not escaped again, in lists neither", () => {
+  const items = ["<", ">"].map((text) => html`<b>${text}</b>`);
+  assert.equal(html`<i>${items}</i>`.toString(), "<i><b>&lt;</b><b>&gt;</b></i>");
 });
 
 test("what is absent leaves no trace, and zero is not absent", () => {

@@ -125,7 +125,7 @@ test("a condition pauses its run until it is answered, with a value of its type"
   const waiting = run("approve", { hook: "" }, { name: "waits" });
   await until(async () => (await flyte("get", "condition", "waits")).stdout.includes("ok"));
   const answered = await python(
-    "signal.py",
+    "answer.py",
     `
 import sys, flyte
 from flyte.remote import Condition
@@ -235,4 +235,106 @@ async def main(n: int) -> int:
     ["--max-parallel", "6"],
   );
   assert.deepEqual((await run("main", { n: 3 }, { max_action_concurrency: 2 })).outputs, [0]);
+});
+
+test("a killed parent is tried again and finds its children: none runs twice", async (t) => {
+  const { run, directory } = await processSubject(
+    t,
+    `
+import asyncio, os, pathlib, signal, uuid, flyte
+env = flyte.TaskEnvironment(name="e")
+
+@env.task
+async def child(place: str, i: int) -> int:
+    pathlib.Path(place, f"child{i}.{uuid.uuid4().hex}").touch()
+    return i
+
+@env.task(retries=1)
+async def parent(place: str) -> int:
+    total = sum(await asyncio.gather(*[child(place, i) for i in range(3)]))
+    if os.environ["FLYTE_ATTEMPT_NUMBER"] == "0":
+        os.kill(os.getpid(), signal.SIGKILL)
+    return total
+`,
+  );
+  const outcome = await run("parent", { place: directory });
+  assert.deepEqual(outcome.outputs, [3]);
+  const { readdir } = await import("node:fs/promises");
+  const started = (await readdir(directory))
+    .filter((name) => name.startsWith("child"))
+    .map((name) => name.split(".")[0] ?? "");
+  assert.deepEqual(started.toSorted(), ["child0", "child1", "child2"]);
+});
+
+test("a checkpoint of a failed attempt is there in the next", async (t) => {
+  const { run } = await processSubject(
+    t,
+    `
+import os, flyte
+env = flyte.TaskEnvironment(name="e")
+
+@env.task(retries=1)
+async def resumes(x: int) -> str:
+    checkpoint = flyte.ctx().checkpoint
+    before = await checkpoint.load()
+    if before is None:
+        await checkpoint.save(b"half-way")
+        raise RuntimeError("lost it")
+    return before.read_bytes().decode()
+`,
+  );
+  assert.deepEqual((await run("resumes", { x: 1 })).outputs, ["half-way"]);
+});
+
+test("a file made in one run and handed to another is readable there, and nothing else of that run is", async (t) => {
+  const { run, python } = await processSubject(
+    t,
+    `
+import flyte, obstore, os
+from flyte.io import File
+from obstore.store import S3Store
+env = flyte.TaskEnvironment(name="e")
+
+@env.task
+async def make(text: str) -> File:
+    with open("made.txt", "w") as out:
+        out.write(text)
+    return await File.from_local("made.txt")
+
+@env.task
+async def use(file: File) -> list[str]:
+    async with file.open("rb") as handle:
+        content = bytes(await handle.read()).decode()
+    store = S3Store("boxkite", endpoint=os.environ["FLYTE_AWS_ENDPOINT"], access_key_id=os.environ["FLYTE_AWS_ACCESS_KEY_ID"],
+        secret_access_key=os.environ["FLYTE_AWS_SECRET_ACCESS_KEY"], region="us-east-1", client_options={"allow_http": True})
+    other = file.path.split("/runs/")[1].split("/")[0]
+    prefix = file.path.removeprefix("s3://boxkite/").split(other)[0] + other
+    told = []
+    for attempt in (lambda: obstore.get(store, prefix + "/a0/1/outputs.pb").bytes(), lambda: obstore.put(store, prefix + "/a0/1/planted", b"x")):
+        try:
+            attempt()
+            told.append("allowed")
+        except Exception as error:
+            told.append("denied" if "AccessDenied" in str(error) or "403" in str(error) or "Permission" in type(error).__name__ else str(error))
+    return [content, *told]
+`,
+  );
+  const made = await run("make", { text: "from one run" }, { name: "maker" });
+  assert.match(made.phase.toLowerCase(), /succeeded/);
+  const used = await python(
+    "use.py",
+    `
+import sys, json, flyte, flow
+from flyte.remote import Run
+flyte.init_from_config(sys.argv[1])
+run = flyte.run(flow.use, file=Run.get("maker").outputs()[0])
+run.wait()
+print(json.dumps(run.outputs()[0]))
+`,
+  );
+  assert.deepEqual(JSON.parse(used.stdout.trim().split("\n").at(-1) ?? ""), [
+    "from one run",
+    "denied",
+    "denied",
+  ]);
 });

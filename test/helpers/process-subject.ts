@@ -21,7 +21,7 @@ error = details.error_info
 print(json.dumps({
     "name": run.name,
     "phase": str(run.phase),
-    "outputs": list(run.outputs()) if "SUCCEEDED" in str(run.phase).upper() else None,
+    "outputs": [value if isinstance(value, (str, int, float, list)) else str(value) for value in run.outputs()] if "SUCCEEDED" in str(run.phase).upper() else None,
     "error": error.message if error else None,
     "code": error.code if error else None,
     "kind": error.kind if error else None,

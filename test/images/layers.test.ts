@@ -120,6 +120,9 @@ const CASES: Record<string, Case> = {
   "uv-script": { script: VERSION_OF("iniconfig"), expect: () => ["2.0.0"] },
 };
 
+// The package index of these tests listens on loopback, which only this isolation shares with build steps.
+process.env["BUILDAH_ISOLATION"] ??= "chroot";
+
 const SECRETS: Record<string, string> = { token: "s3cret", index_token: "s3cret", "file-token": "in a file" };
 
 suite("layers, built and run", { skip, concurrency: 2 }, () => {
