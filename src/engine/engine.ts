@@ -4,7 +4,7 @@
  * at the store at its own pace.
  */
 import { BoxkiteError } from "../domain/errors.ts";
-import { actionKeyText, type ActionKey, type RunKey } from "../domain/ids.ts";
+import type { ActionKey } from "../domain/ids.ts";
 import { requireFits } from "../domain/resources.ts";
 import type { Written } from "../domain/outcome.ts";
 import type { Executor } from "../executors/executor.ts";
@@ -12,6 +12,7 @@ import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import type { AttemptLogs } from "../logs/attempt-logs.ts";
 import type { ActionRecord, NewAction, NewRun, RunRecord, Store } from "../store/store.ts";
+import { requireAction } from "../store/require.ts";
 import { createApply } from "./apply.ts";
 import { attemptText, createAttempts } from "./attempts.ts";
 import { createDispatcher } from "./dispatcher.ts";
@@ -171,17 +172,4 @@ export function createEngine(options: EngineOptions): Engine {
       await apply(key, { type: "signalled", value });
     },
   };
-}
-
-async function requireAction(store: Store, key: ActionKey): Promise<ActionRecord> {
-  const action = await store.getAction(key);
-  if (action) return action;
-  throw new BoxkiteError("ACTION_NOT_FOUND", `there is no action ${actionKeyText(key)}`);
-}
-
-/** Throws RUN_NOT_FOUND. */
-export async function requireRun(store: Store, key: RunKey): Promise<RunRecord> {
-  const run = await store.getRun(key);
-  if (run) return run;
-  throw new BoxkiteError("RUN_NOT_FOUND", `there is no run ${key.run} in ${key.project}/${key.domain}`);
 }

@@ -13,6 +13,7 @@ export interface ExecutorWish {
 }
 
 export interface ExecutorContext {
+  /** Names this store's server for ever: the same after a restart, another for another store. */
   readonly instance: string;
   readonly dataDirectory: string;
   readonly log: Logger;

@@ -2,7 +2,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { RunKey } from "../domain/ids.ts";
 import type { ServiceContext } from "../services/context.ts";
-import { requireAction } from "../services/records.ts";
+import { requireAction } from "../store/require.ts";
 import { chosenAction } from "./action-view.ts";
 import { sendProblem } from "./not-found.ts";
 import { actionPath } from "./paths.ts";

@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { BoxkiteError } from "../domain/errors.ts";
 import type { RunKey } from "../domain/ids.ts";
 import type { ServiceContext } from "../services/context.ts";
-import { requireAction } from "../services/records.ts";
+import { requireAction } from "../store/require.ts";
 import { chosenAction } from "./action-view.ts";
 import { textLine } from "./log-text.ts";
 import { drained, goneSignal, numberIn, queryOf, setCommonHeaders } from "./respond.ts";

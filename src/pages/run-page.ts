@@ -2,7 +2,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { ROOT_ACTION, type RunKey } from "../domain/ids.ts";
 import type { ServiceContext } from "../services/context.ts";
-import { requireAction, requireRun } from "../services/records.ts";
+import { requireAction, requireRun } from "../store/require.ts";
 import { chosenAction, readAction, type ActionView } from "./action-view.ts";
 import { html, type Html } from "./html.ts";
 import { layout, type Crumb } from "./layout.ts";

@@ -8,7 +8,7 @@ import { ROOT_ACTION, type RunKey } from "../domain/ids.ts";
 import { isTerminal } from "../domain/phase.ts";
 import { topicOf } from "../services/change-feed.ts";
 import type { ServiceContext } from "../services/context.ts";
-import { requireAction, requireRun } from "../services/records.ts";
+import { requireAction, requireRun } from "../store/require.ts";
 import type { RunRecord } from "../store/store.ts";
 import { chosenAction, readAction } from "./action-view.ts";
 import { LogChannel } from "./log-channel.ts";

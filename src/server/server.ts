@@ -5,7 +5,7 @@ import { connectNodeAdapter } from "@connectrpc/connect-node";
 import { DOMAINS } from "../domain/ids.ts";
 import { createEngine } from "../engine/engine.ts";
 import { createRunIdentities } from "../engine/run-identity.ts";
-import type { ImageTools } from "../executors/choose.ts";
+import type { ExecutorContext, ImageTools } from "../executors/choose.ts";
 import type { Executor } from "../executors/executor.ts";
 import { createInProcessExecutor } from "../executors/in-process-executor.ts";
 import { routeByImage } from "../executors/routing-executor.ts";
@@ -44,13 +44,6 @@ export interface ServerOptions {
   readonly maxParallel: number;
   /** Of the program: names what the server deploys itself. */
   readonly version: string;
-  readonly log: Logger;
-}
-
-export interface ExecutorContext {
-  /** Names this store's server for ever: the same after a restart, another for another store. */
-  readonly instance: string;
-  readonly dataDirectory: string;
   readonly log: Logger;
 }
 

@@ -31,7 +31,7 @@ import { decodeLimit, decodeTime } from "../wire/time.ts";
 import { topicOf } from "./change-feed.ts";
 import type { ServiceContext } from "./context.ts";
 import { requestOrigin } from "./origin.ts";
-import { requireAction, requireRun } from "./records.ts";
+import { requireAction, requireRun } from "../store/require.ts";
 import { signalPath } from "./signal-page.ts";
 
 /** Children told in one look of a watch. */

@@ -23,7 +23,8 @@ import { topicOf } from "./change-feed.ts";
 import type { ServiceContext } from "./context.ts";
 import { emptyInputs, storeInputs } from "./inputs.ts";
 import { keyOfUri } from "./object-keys.ts";
-import { requireAction, requireProject, requireRun, requireTask } from "./records.ts";
+import { requireAction, requireRun } from "../store/require.ts";
+import { requireProject, requireTask } from "./records.ts";
 
 const DEFAULT_EXPIRY_SECONDS = 3_600;
 const LONGEST_EXPIRY_SECONDS = 7 * 24 * 3_600;

@@ -1,27 +1,9 @@
 /** Looking records up for a request: found, or the error that says what is missing. */
 import { BoxkiteError } from "../domain/errors.ts";
-import {
-  actionKeyText,
-  DOMAINS,
-  type ActionKey,
-  type ProjectKey,
-  type RunKey,
-  type TaskKey,
-} from "../domain/ids.ts";
-import type { ActionRecord, RunRecord, Store, StoredSpec, TaskRecord } from "../store/store.ts";
+import { DOMAINS, type ProjectKey, type TaskKey } from "../domain/ids.ts";
+import { requireRun } from "../store/require.ts";
+import type { ActionRecord, Store, StoredSpec, TaskRecord } from "../store/store.ts";
 import type { DetailSources } from "../wire/details.ts";
-
-export async function requireRun(store: Store, key: RunKey): Promise<RunRecord> {
-  const run = await store.getRun(key);
-  if (run) return run;
-  throw new BoxkiteError("RUN_NOT_FOUND", `there is no run ${key.run} in ${key.project}/${key.domain}`);
-}
-
-export async function requireAction(store: Store, key: ActionKey): Promise<ActionRecord> {
-  const action = await store.getAction(key);
-  if (action) return action;
-  throw new BoxkiteError("ACTION_NOT_FOUND", `there is no action ${actionKeyText(key)}`);
-}
 
 export async function requireTask(
   store: Store,

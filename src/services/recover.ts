@@ -5,7 +5,7 @@ import type { ActionRecord, NewAction, StoredSpec } from "../store/store.ts";
 import { objectUrisInOutputs } from "../wire/literals.ts";
 import type { ServiceContext } from "./context.ts";
 import { keyOfUri } from "./object-keys.ts";
-import { requireRun } from "./records.ts";
+import { requireRun } from "../store/require.ts";
 
 /** The finished actions that the new run starts with: by name, so that its tasks find them. */
 export async function seedsFrom(

@@ -1,12 +1,12 @@
 /** flyteidl2.workflow.RunService. */
 import type { ConnectRouter, ServiceImpl } from "@connectrpc/connect";
 import { create, toBinary } from "@bufbuild/protobuf";
-import { ROOT_ACTION, newRunName, type ProjectKey, type RunKey } from "../domain/ids.ts";
+import { ROOT_ACTION, newRunName, type ActionKey, type ProjectKey, type RunKey } from "../domain/ids.ts";
 import { isTerminal } from "../domain/phase.ts";
 import { newTaskState } from "../domain/action.ts";
 import { BoxkiteError } from "../domain/errors.ts";
 import { runBaseUri } from "../engine/paths.ts";
-import type { StoredSpec } from "../store/store.ts";
+import type { ActionRecord, StoredSpec } from "../store/store.ts";
 import { encodeAction, encodeActionDetails, encodeRun, encodeRunDetails } from "../wire/details.ts";
 import { RunSpecSchema } from "../wire/gen/flyteidl2/task/run_pb.js";
 import {
@@ -27,10 +27,11 @@ import type { ServiceContext } from "./context.ts";
 import { emptyInputs, readInputs, storeInputs } from "./inputs.ts";
 import { keyOfUri } from "./object-keys.ts";
 import { seedsFrom } from "./recover.ts";
-import { detailSources, requireAction, requireProject, requireRun, requireTask } from "./records.ts";
+import { requireAction, requireRun } from "../store/require.ts";
+import { detailSources, requireProject, requireTask } from "./records.ts";
 
 export function registerRunService(router: ConnectRouter, context: ServiceContext): void {
-  const { store, engine, feed, clock } = context;
+  const { store, engine, clock } = context;
 
   const service: Partial<ServiceImpl<typeof RunService>> = {
     createRun: async (request) => {
@@ -108,39 +109,14 @@ export function registerRunService(router: ConnectRouter, context: ServiceContex
     },
 
     watchActionDetails: async function* ({ actionId }, { signal }) {
-      const key = decodeActionId(actionId);
-      const first = await requireAction(store, key);
-      const subscription = feed.subscribe(topicOf.action(first.id));
-      try {
-        for (let seen = -1; !signal.aborted;) {
-          const record = await requireAction(store, key);
-          if (record.seq > seen) {
-            seen = record.seq;
-            yield { details: encodeActionDetails(await detailSources(store, record)) };
-          }
-          if (isTerminal(record.state.phase)) return;
-          await subscription.next(signal);
-        }
-      } finally {
-        subscription.close();
+      for await (const record of watchAction(context, decodeActionId(actionId), signal)) {
+        yield { details: encodeActionDetails(await detailSources(store, record)) };
       }
     },
     watchRunDetails: async function* ({ runId }, { signal }) {
       const key = { ...decodeRunId(runId), action: ROOT_ACTION };
-      const first = await requireAction(store, key);
-      const subscription = feed.subscribe(topicOf.action(first.id));
-      try {
-        for (let seen = -1; !signal.aborted;) {
-          const record = await requireAction(store, key);
-          if (record.seq > seen) {
-            seen = record.seq;
-            yield { details: encodeRunDetails(await detailSources(store, record)) };
-          }
-          if (isTerminal(record.state.phase)) return;
-          await subscription.next(signal);
-        }
-      } finally {
-        subscription.close();
+      for await (const record of watchAction(context, key, signal)) {
+        yield { details: encodeRunDetails(await detailSources(store, record)) };
       }
     },
 
@@ -159,6 +135,27 @@ export function registerRunService(router: ConnectRouter, context: ServiceContex
     },
   };
   router.service(RunService, service);
+}
+
+/** The action as it is now, then after each change, until it has ended. */
+async function* watchAction(
+  { store, feed }: ServiceContext,
+  key: ActionKey,
+  signal: AbortSignal,
+): AsyncIterable<ActionRecord> {
+  const first = await requireAction(store, key);
+  const subscription = feed.subscribe(topicOf.action(first.id));
+  try {
+    for (let seen = -1; !signal.aborted;) {
+      const record = await requireAction(store, key);
+      if (record.seq > seen) yield record;
+      seen = record.seq;
+      if (isTerminal(record.state.phase)) return;
+      await subscription.next(signal);
+    }
+  } finally {
+    subscription.close();
+  }
 }
 
 function runKeyOf({ id }: CreateRunRequest): RunKey {

@@ -5,7 +5,7 @@ import type { ActionKey } from "../domain/ids.ts";
 import { decodeSignal } from "../wire/condition.ts";
 import { EventPayloadSchema, type EventPayload } from "../wire/gen/flyteidl2/workflow/run_service_pb.js";
 import type { ServiceContext } from "./context.ts";
-import { requireAction } from "./records.ts";
+import { requireAction } from "../store/require.ts";
 
 const PATH = /^\/v2\/domain\/([^/]+)\/project\/([^/]+)\/runs\/([^/]+)\/conditions\/([^/]+)$/u;
 

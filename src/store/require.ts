@@ -1,0 +1,18 @@
+/** Records that must be there: found, or the error that says what is missing. */
+import { BoxkiteError } from "../domain/errors.ts";
+import { actionKeyText, type ActionKey, type RunKey } from "../domain/ids.ts";
+import type { ActionRecord, RunRecord, Store } from "./store.ts";
+
+/** Throws RUN_NOT_FOUND. */
+export async function requireRun(store: Store, key: RunKey): Promise<RunRecord> {
+  const run = await store.getRun(key);
+  if (run) return run;
+  throw new BoxkiteError("RUN_NOT_FOUND", `there is no run ${key.run} in ${key.project}/${key.domain}`);
+}
+
+/** Throws ACTION_NOT_FOUND. */
+export async function requireAction(store: Store, key: ActionKey): Promise<ActionRecord> {
+  const action = await store.getAction(key);
+  if (action) return action;
+  throw new BoxkiteError("ACTION_NOT_FOUND", `there is no action ${actionKeyText(key)}`);
+}
