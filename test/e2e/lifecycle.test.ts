@@ -1,0 +1,182 @@
+/** Aborts, restarts, replays and reruns, with the stock Python SDK and tasks as processes. */
+import assert from "node:assert/strict";
+import { readdir } from "node:fs/promises";
+import { before, test } from "node:test";
+import { outcomeOf, processSubject, usePython } from "../helpers/process-subject.ts";
+import { startServer, temporaryDirectory } from "../helpers/server.ts";
+import { runProgram, stockPython, succeeded } from "../helpers/stock-sdk.ts";
+import { until } from "../helpers/until.ts";
+
+let python = "";
+before(() => {
+  python = stockPython();
+  usePython(python);
+});
+
+const SLOW_CHILD = `
+import asyncio, pathlib, flyte
+env = flyte.TaskEnvironment(name="e")
+
+@env.task
+async def slow(place: str) -> int:
+    pathlib.Path(place, "slow-began").touch()
+    await asyncio.sleep(600)
+    return 1
+
+@env.task
+async def awaits(place: str) -> str:
+    try:
+        await slow(place)
+    except BaseException as error:
+        return type(error).__name__
+    return "nothing"
+
+@env.task
+async def gives_up(place: str) -> str:
+    child = asyncio.create_task(slow(place))
+    while not pathlib.Path(place, "slow-began").exists():
+        await asyncio.sleep(0.1)
+    child.cancel()
+    try:
+        await child
+    except asyncio.CancelledError:
+        return "cancelled"
+    return "not cancelled"
+`;
+
+const PHASES = `
+import sys, json, flyte
+from flyte.remote import Action
+flyte.init_from_config(sys.argv[1])
+print(json.dumps({action.task_name: str(action.phase).upper() for action in Action.listall(for_run_name=sys.argv[2])}))
+`;
+
+test("an aborted child gives its parent the SDK's exception, and the parent goes on", async (t) => {
+  const { run, flyte, directory, python: program } = await processSubject(t, SLOW_CHILD);
+  const waiting = run("awaits", { place: directory }, { name: "parent" });
+  await until(async () => (await readdir(directory)).includes("slow-began"));
+  const found = await program(
+    "child.py",
+    `
+import sys, flyte
+from flyte.remote import Action
+flyte.init_from_config(sys.argv[1])
+print([action.name for action in Action.listall(for_run_name="parent") if action.task_name == "e.slow"][0])
+`,
+  );
+  succeeded(await flyte("abort", "action", "parent", found.stdout.trim().split("\n").at(-1) ?? ""));
+  assert.deepEqual((await waiting).outputs, ["ActionAbortedError"]);
+});
+
+test("a parent that cancels its child ends it", async (t) => {
+  const { server, run, directory } = await processSubject(t, SLOW_CHILD);
+  const outcome = await run("gives_up", { place: directory });
+  assert.deepEqual(outcome.outputs, ["cancelled"]);
+  const phases = succeeded(
+    await runProgram(python, ["-c", PHASES, server.config, outcome.name], { cwd: directory }),
+  );
+  assert.match(phases.stdout, /"e\.slow": "[^"]*ABORTED"/u);
+});
+
+test("a trace that is done is not run again when its parent is killed and tried again", async (t) => {
+  const { run, directory } = await processSubject(
+    t,
+    `
+import os, pathlib, signal, uuid, flyte
+env = flyte.TaskEnvironment(name="e")
+
+@flyte.trace
+async def step(place: str) -> str:
+    name = f"trace.{uuid.uuid4().hex}"
+    pathlib.Path(place, name).touch()
+    return name
+
+@env.task(retries=1)
+async def parent(place: str) -> str:
+    name = await step(place)
+    if os.environ["FLYTE_ATTEMPT_NUMBER"] == "0":
+        os.kill(os.getpid(), signal.SIGKILL)
+    return name
+`,
+  );
+  const outcome = await run("parent", { place: directory });
+  const traces = (await readdir(directory)).filter((name) => name.startsWith("trace."));
+  assert.deepEqual(outcome.outputs, traces);
+});
+
+test("a deadline survives a restart of the server, and strikes within a second of its time", async (t) => {
+  const data = await temporaryDirectory(t);
+  const { server, directory } = await processSubject(
+    t,
+    `
+import asyncio, flyte
+from datetime import timedelta
+env = flyte.TaskEnvironment(name="e")
+
+@env.task(timeout=flyte.Timeout(deadline=timedelta(seconds=8)))
+async def too_late(x: int) -> int:
+    await asyncio.sleep(600)
+    return x
+`,
+    ["--data", data],
+  );
+  const client = runProgram(python, ["main.py", server.config, "too_late", '{"x": 1}', '{"name": "late"}'], {
+    cwd: directory,
+  });
+  await until(async () =>
+    (await runProgram(python, ["-c", PHASES, server.config, "late"], { cwd: directory })).stdout.includes(
+      "RUNNING",
+    ),
+  );
+  await server.kill("SIGKILL");
+  const again = ["--engine", "process", "--python", python, "--data", data, "--port", String(server.port)];
+  await startServer(t, { args: again });
+  const outcome = outcomeOf(succeeded(await client));
+  assert.equal(outcome.code, "DEADLINE_EXCEEDED");
+  const times = await runProgram(
+    python,
+    [
+      "-c",
+      `
+import sys, flyte
+from flyte.remote import Run
+flyte.init_from_config(sys.argv[1])
+status = Run.get("late").details().action_details.pb2.status
+print((status.end_time.ToNanoseconds() - Run.get("late").details().action_details.pb2.attempts[0].phase_transitions[0].start_time.ToNanoseconds()) / 1e9)
+`,
+      server.config,
+    ],
+    { cwd: directory },
+  );
+  const seconds = Number(succeeded(times).stdout.trim());
+  assert.ok(seconds >= 7.5 && seconds <= 9.5, `${seconds} s`);
+});
+
+test("rerun: the same inputs, and changed ones; the new run says what it repeats", async (t) => {
+  const { run, python: program } = await processSubject(
+    t,
+    `
+import flyte
+env = flyte.TaskEnvironment(name="e")
+
+@env.task
+async def double(x: int) -> int:
+    return 2 * x
+`,
+  );
+  await run("double", { x: 4 }, { name: "first" });
+  const result = await program(
+    "rerun.py",
+    `
+import sys, json, flyte
+flyte.init_from_config(sys.argv[1])
+same = flyte.with_runcontext().rerun("first")
+same.wait()
+changed = flyte.with_runcontext().rerun("first", x=10)
+changed.wait()
+relation = same.details().pb2.run_spec.relation
+print(json.dumps([same.outputs()[0], changed.outputs()[0], relation.related_to.name]))
+`,
+  );
+  assert.deepEqual(JSON.parse(result.stdout.trim().split("\n").at(-1) ?? ""), [8, 20, "first"]);
+});
