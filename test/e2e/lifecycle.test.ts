@@ -152,7 +152,7 @@ print((status.end_time.ToNanoseconds() - Run.get("late").details().action_detail
   assert.ok(seconds >= 7.5 && seconds <= 9.5, `${seconds} s`);
 });
 
-test("rerun: the same inputs, and changed ones; the new run says what it repeats", async (t) => {
+test("rerun: the same inputs, changed ones, one action; the new run says what it repeats", async (t) => {
   const { run, python: program } = await processSubject(
     t,
     `
@@ -162,21 +162,30 @@ env = flyte.TaskEnvironment(name="e")
 @env.task
 async def double(x: int) -> int:
     return 2 * x
+
+@env.task
+async def outer(x: int) -> int:
+    return await double(x + 1)
 `,
   );
   await run("double", { x: 4 }, { name: "first" });
+  await run("outer", { x: 6 }, { name: "nested" });
   const result = await program(
     "rerun.py",
     `
 import sys, json, flyte
+from flyte.remote import Action
 flyte.init_from_config(sys.argv[1])
 same = flyte.with_runcontext().rerun("first")
 same.wait()
 changed = flyte.with_runcontext().rerun("first", x=10)
 changed.wait()
 relation = same.details().pb2.run_spec.relation
-print(json.dumps([same.outputs()[0], changed.outputs()[0], relation.related_to.name]))
+child = [action.name for action in Action.listall(for_run_name="nested") if action.task_name == "e.double"][0]
+one = flyte.with_runcontext().rerun("nested", action_name=child)
+one.wait()
+print(json.dumps([same.outputs()[0], changed.outputs()[0], relation.related_to.name, one.outputs()[0]]))
 `,
   );
-  assert.deepEqual(JSON.parse(result.stdout.trim().split("\n").at(-1) ?? ""), [8, 20, "first"]);
+  assert.deepEqual(JSON.parse(result.stdout.trim().split("\n").at(-1) ?? ""), [8, 20, "first", 14]);
 });

@@ -194,24 +194,54 @@ async def main(flag: str) -> str:
   const flag = `${directory}/flag`;
   const first = await run("main", { flag });
   assert.match(first.phase.toLowerCase(), /failed/);
-  await python("touch.py", `import pathlib; pathlib.Path(${JSON.stringify(flag)}).touch()`);
   const recovered = await python(
     "recover.py",
     `
-import sys, json, flyte, flow
+import sys, json, pathlib, flyte, flow
 from flyte.remote import Action, Run
+pathlib.Path(${JSON.stringify(flag)}).touch()
 flyte.init_from_config(sys.argv[1])
-run = flyte.with_runcontext().rerun(${JSON.stringify(first.name)}, recover=True)
-run.wait()
-print(json.dumps({"output": run.outputs()[0], "phases": {a.task_name: str(a.phase) for a in Action.listall(for_run_name=run.name)}}))
+
+def outcome(**options):
+    run = flyte.with_runcontext().rerun(${JSON.stringify(first.name)}, recover=True, **options)
+    run.wait()
+    actions = {action.task_name: action for action in Action.listall(for_run_name=run.name)}
+    return {"output": run.outputs()[0], "phases": {name: str(action.phase).upper() for name, action in actions.items()}}
+
+good = [action.name for action in Action.listall(for_run_name=${JSON.stringify(first.name)}) if action.task_name == "e.good"][0]
+print(json.dumps([outcome(), outcome(), outcome(force_rerun_actions=[good])]))
 `,
   );
-  const result = JSON.parse(recovered.stdout.trim().split("\n").at(-1) ?? "") as {
-    output: string;
-    phases: Record<string, string>;
-  };
-  assert.match(result.phases["e.good"]?.toLowerCase() ?? "", /recovered/);
-  assert.match(result.phases["e.flaky"]?.toLowerCase() ?? "", /succeeded/);
+  type Recovered = { output: string; phases: Record<string, string> };
+  const [one, two, forced] = JSON.parse(recovered.stdout.trim().split("\n").at(-1) ?? "") as [
+    Recovered,
+    Recovered,
+    Recovered,
+  ];
+  assert.match(one.phases["e.good"] ?? "", /RECOVERED/u);
+  assert.match(one.phases["e.flaky"] ?? "", /SUCCEEDED/u);
+  assert.equal(two.output, one.output);
+  assert.match(forced.phases["e.good"] ?? "", /SUCCEEDED/u);
+  assert.notEqual(forced.output, one.output);
+});
+
+test("what tasks offload goes where the run says", async (t) => {
+  const { run } = await processSubject(
+    t,
+    `
+import flyte
+from flyte.io import File
+env = flyte.TaskEnvironment(name="e")
+
+@env.task
+async def make(x: int) -> str:
+    with open("made.txt", "w") as out:
+        out.write("x")
+    return (await File.from_local("made.txt")).path
+`,
+  );
+  const outcome = await run("make", { x: 1 }, { raw_data_path: "s3://boxkite/elsewhere", name: "offloads" });
+  assert.match(String(outcome.outputs?.[0]), /^s3:\/\/boxkite\/elsewhere\/offloads\//u);
 });
 
 test("a run's own concurrency is kept; its parent holds one place of it", async (t) => {

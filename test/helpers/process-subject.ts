@@ -1,4 +1,4 @@
-/** A server with the process executor, a program for it, and the stock SDK to run it. */
+/** A server (with the process executor unless another is named), a program for it, and the stock SDK to run it. */
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { startServer, temporaryDirectory, type TestServer } from "./server.ts";
@@ -11,8 +11,8 @@ import flyte
 from flyte.remote import Action
 import flow
 
-flyte.init_from_config(sys.argv[1])
 context = json.loads(sys.argv[4] if len(sys.argv) > 4 else "{}")
+flyte.init_from_config(sys.argv[1], project=context.pop("project", None))
 run = flyte.with_runcontext(**context).run(getattr(flow, sys.argv[2]), **json.loads(sys.argv[3]))
 print(run.url)
 run.wait()
@@ -62,7 +62,7 @@ export async function processSubject(
   flow: string,
   args: readonly string[] = [],
 ): Promise<Subject> {
-  const base = ["--engine", "process", "--python", interpreter];
+  const base = args.includes("--engine") ? [] : ["--engine", "process", "--python", interpreter];
   const place = args.includes("--data") ? [] : ["--ephemeral"];
   const [server, directory] = await Promise.all([
     startServer(t, { args: [...base, ...place, ...args] }),

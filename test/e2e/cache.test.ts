@@ -1,0 +1,83 @@
+/** The cache in its details, with the stock Python SDK and tasks as processes. */
+import assert from "node:assert/strict";
+import { before, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { processSubject, usePython } from "../helpers/process-subject.ts";
+import { stockPython, succeeded } from "../helpers/stock-sdk.ts";
+
+before(() => usePython(stockPython()));
+
+const FLOW = `
+import asyncio, pathlib, uuid, flyte
+from datetime import timedelta
+env = flyte.TaskEnvironment(name="e")
+
+def cached(**more):
+    return flyte.Cache(behavior="override", version_override="v1", **more)
+
+@env.task(cache=cached(ignored_inputs=("note",)))
+async def ignores(x: int, note: str) -> str:
+    return uuid.uuid4().hex
+
+@env.task(cache=cached(max_age=timedelta(seconds=4)))
+async def short_lived(x: int) -> str:
+    return uuid.uuid4().hex
+
+@env.task(cache=cached())
+async def plain(x: int) -> str:
+    return uuid.uuid4().hex
+
+@env.task(cache=cached(serialize=True))
+async def fails_first(flag: str) -> str:
+    path = pathlib.Path(flag)
+    if not path.exists():
+        path.touch()
+        await asyncio.sleep(4)
+        raise RuntimeError("the first one fails")
+    return uuid.uuid4().hex
+`;
+
+test("inputs that do not count, results that grow old, and runs of one project only", async (t) => {
+  const { run, flyte } = await processSubject(t, FLOW);
+  const first = await run("ignores", { x: 1, note: "a" });
+  assert.deepEqual((await run("ignores", { x: 1, note: "b" })).outputs, first.outputs);
+  assert.notDeepEqual((await run("ignores", { x: 2, note: "a" })).outputs, first.outputs);
+
+  const young = await run("short_lived", { x: 1 });
+  assert.deepEqual((await run("short_lived", { x: 1 })).outputs, young.outputs);
+  await sleep(4_000);
+  assert.notDeepEqual((await run("short_lived", { x: 1 })).outputs, young.outputs);
+
+  const here = await run("plain", { x: 1 });
+  succeeded(await flyte("create", "project", "--id", "other", "--name", "other"));
+  const elsewhere = { project: "other" };
+  assert.deepEqual((await run("plain", { x: 1 }, elsewhere)).outputs, here.outputs);
+  const own = await run("plain", { x: 1 }, { ...elsewhere, cache_lookup_scope: "project-domain" });
+  assert.notDeepEqual(own.outputs, here.outputs);
+});
+
+test("a hit is shown, and names the action that computed it", async (t) => {
+  const { run, python } = await processSubject(t, FLOW);
+  await run("plain", { x: 3 }, { name: "computed" });
+  await run("plain", { x: 3 }, { name: "taken" });
+  const shown = await python(
+    "shown.py",
+    `
+import sys, flyte
+from flyte.remote import Run
+flyte.init_from_config(sys.argv[1])
+details = Run.get("taken").details().action_details.pb2
+source = details.attempts[0].cache_metadata.source_action_attempt
+print(details.status.cache_status, source.action_id.run.name, source.action_id.name, source.attempt)
+`,
+  );
+  assert.equal(shown.stdout.trim().split("\n").at(-1), "2 computed a0 1");
+});
+
+test("when the one that computes fails, one that waits for it computes", async (t) => {
+  const { run, directory } = await processSubject(t, FLOW, ["--max-parallel", "4"]);
+  const inputs = { flag: `${directory}/flag` };
+  const outcomes = await Promise.all([run("fails_first", inputs), run("fails_first", inputs)]);
+  const phases = outcomes.map((outcome) => outcome.phase.toLowerCase().replace(/.*\./u, "")).toSorted();
+  assert.deepEqual(phases, ["failed", "succeeded"]);
+});

@@ -1,0 +1,81 @@
+/** A sample of the engine's semantics in real containers; the rest of it runs on the process executor. */
+import assert from "node:assert/strict";
+import { before, suite, test } from "node:test";
+import { engineOutput, missingEngine } from "../helpers/engine.ts";
+import { processSubject, usePython } from "../helpers/process-subject.ts";
+import { stockPython, succeeded } from "../helpers/stock-sdk.ts";
+import { until } from "../helpers/until.ts";
+
+const skip = missingEngine("podman");
+
+const FLOW = `
+import asyncio, os, uuid, flyte
+from datetime import timedelta
+env = flyte.TaskEnvironment(name="e", image="ghcr.io/flyteorg/flyte:py3.11-v2.12.1")
+
+@env.task(retries=1)
+async def second_time(x: int) -> int:
+    if os.environ["FLYTE_ATTEMPT_NUMBER"] == "0":
+        os._exit(9)
+    return int(os.environ["FLYTE_ATTEMPT_NUMBER"])
+
+@env.task(timeout=flyte.Timeout(max_runtime=timedelta(seconds=3)))
+async def too_long(x: int) -> int:
+    await asyncio.sleep(600)
+    return x
+
+@env.task(cache=flyte.Cache(behavior="override", version_override="v1"))
+async def cached(x: int) -> str:
+    return uuid.uuid4().hex
+
+@flyte.trace
+async def step(x: int) -> str:
+    return uuid.uuid4().hex
+
+@env.task
+async def parent(x: int) -> list[str]:
+    try:
+        await too_long(1)
+    except Exception as error:
+        raised = type(error).__name__
+    condition = await flyte.new_condition.aio("ok", prompt="go on?", data_type=bool)
+    answer = await condition.wait.aio()
+    return [raised, await cached(1), await cached(1), await step(1), str(answer), str(await second_time(1))]
+
+@env.task
+async def endless(x: int) -> int:
+    await asyncio.sleep(600)
+    return x
+`;
+
+suite("semantics on podman", { skip: skip ?? false }, () => {
+  before(() => usePython(stockPython()));
+
+  test("retries, time limits, cache, traces, conditions and aborts", async (t) => {
+    const { run, flyte, python } = await processSubject(t, FLOW, ["--engine", "podman"]);
+    const waiting = run("parent", { x: 1 }, { name: "samples" });
+    await until(async () => (await flyte("get", "condition", "samples")).stdout.includes("ok"), 90_000);
+    await python(
+      "answer.py",
+      `
+import sys, flyte
+from flyte.remote import Condition
+flyte.init_from_config(sys.argv[1])
+Condition.get("ok", run_name="samples").signal(True)
+`,
+    );
+    const [raised, one, two, trace, answer, attempt] = (await waiting).outputs?.[0] as string[];
+    assert.match(raised ?? "", /Timeout|MaxRuntime/u);
+    assert.equal(two, one);
+    assert.match(trace ?? "", /^[0-9a-f]{32}$/u);
+    assert.deepEqual([answer, attempt], ["True", "1"]);
+
+    const ended = run("endless", { x: 1 }, { name: "ended" });
+    const containers = () =>
+      engineOutput("podman", ["ps", "--all", "--quiet", "--filter", "label=dev.boxkite.run=ended"]);
+    await until(async () => (await containers()) !== "");
+    succeeded(await flyte("abort", "run", "ended"));
+    assert.match((await ended).phase.toLowerCase(), /aborted/u);
+    await until(async () => (await containers()) === "");
+  });
+});
