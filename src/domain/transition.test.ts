@@ -119,6 +119,14 @@ test("user retries are spent one by one, with the delay of the backoff, and then
   assert.equal(end?.state.error?.code, "RetriesExhausted|ValueError");
 });
 
+test("an action that succeeds in its second attempt keeps no error of the first", () => {
+  const state = stateIn("running", { attempt: 2, userFailures: 1, error: userError });
+  const event: ActionEvent = { type: "attemptSucceeded", attempt: 2, outputUri: "s3://b/o" };
+  assert.equal(transition(state, { userRetries: 1 }, event, NOW)?.state.error, undefined);
+  const aborted = transition(state, { userRetries: 1 }, { type: "abortRequested", reason: "enough" }, NOW);
+  assert.equal(aborted?.state.error, undefined);
+});
+
 test("an error that no retry mends ends the action at once, under its own code", () => {
   const error = { ...userError, recoverable: false };
   const end = transition(

@@ -191,7 +191,8 @@ function end(
   now: TimeMs,
   result: Partial<Pick<ActionState, "error" | "outputUri" | "value" | "abortReason" | "source">>,
 ): ActionState {
-  return { ...state, ...result, phase, endedAt: now, reason: undefined };
+  // The error of an earlier attempt belongs to that attempt.
+  return { ...state, error: undefined, ...result, phase, endedAt: now, reason: undefined };
 }
 
 /** What every end brings: children are aborted, and those who asked are told. */
