@@ -19,9 +19,9 @@ async function commandLine(pid: number): Promise<string> {
   });
 }
 
-/** SIGTERM to the group, SIGKILL once the grace period is over and `ended` still says no. True if it came to that. */
+/** SIGTERM to the group (none without a grace period), SIGKILL once that is over and `ended` still says no. True if it came to that. */
 export async function stopGroup(pid: number, graceMs: number, ended: () => boolean): Promise<boolean> {
-  signalGroup(pid, "SIGTERM");
+  if (graceMs > 0) signalGroup(pid, "SIGTERM");
   const until = Date.now() + graceMs;
   while (!ended() && groupLives(pid) && Date.now() < until) await sleep(20);
   const late = !ended() && groupLives(pid);
