@@ -56,8 +56,11 @@ async def where(x: int) -> str:
 
 if __name__ == "__main__":
     flyte.init_from_config(sys.argv[1])
+    # Without force the SDK takes an image for there when none of its ways to look could look.
+    flyte.build(image, force=True)
     run = flyte.run(where, x=1)
     run.wait(quiet=True)
+    run.raise_for_status()
     print(run.name, run.outputs()[0])
 `,
       });

@@ -125,7 +125,7 @@ export function watchContainers(engine: EngineCommand): { stop(): Promise<Map<st
       for (const looked of await Promise.all(fresh.map((id) => look(engine, id)))) {
         if (looked) seen.set(looked.id, looked);
       }
-      await sleep(100);
+      await sleep(100, undefined, { ref: false });
     }
     return seen;
   })();
