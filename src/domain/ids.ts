@@ -1,7 +1,7 @@
 /**
  * Names. (project, domain, run, action) is the key of everything; the organisation that clients send
  * is ignored: a laptop sends an empty one and a task container "local" for the same run
- * (shared protocol notes, section 1; seen on the wire).
+ * (seen on the wire with flyte 2.12.1).
  */
 import { randomBytes } from "node:crypto";
 import { BoxkiteError } from "./errors.ts";

@@ -1,6 +1,6 @@
 /**
  * What a task container is told: its arguments filled in, and the environment that the stock SDK's
- * runtime `a0` needs (protocol.md section 5, each variable seen in use with flyte 2.12.1).
+ * runtime `a0` needs (each variable seen in use with flyte 2.12.1).
  */
 import type { AttemptKey, AttemptSpec, ResolvedImage } from "../executors/executor.ts";
 import type { ActionRecord, RunRecord } from "../store/store.ts";

@@ -203,8 +203,8 @@ function systemError(error: unknown) {
 }
 
 /**
- * The codes that the SDK maps to ImagePullBackOffError and InvalidImageNameError (byoi.md, table of
- * events); an image that is not there will not appear by trying again.
+ * The codes that the SDK maps to ImagePullBackOffError and InvalidImageNameError (flyte 2.12.1,
+ * convert_error_to_native); an image that is not there will not appear by trying again.
  */
 function imageOutcome(error: unknown, image: string): Outcome {
   if (!(error instanceof BoxkiteError)) throw error;

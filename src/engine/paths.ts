@@ -17,7 +17,7 @@ export function uploadUri(bucket: string, key: ProjectKey, root: string, fileNam
 
 /**
  * `<run>/<action>/<attempt>`: the layout that the SDK falls back to when an error carries no details
- * (protocol.md section 6).
+ * (seen with flyte 2.12.1).
  */
 export function attemptPrefix(baseUri: string, key: Pick<ActionKey, "action">, attempt: number): string {
   return `${baseUri}/${key.action}/${attempt}`;

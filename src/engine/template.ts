@@ -1,6 +1,6 @@
 /**
  * The variables in a task's arguments, `{{.input}}` or `{{$input}}`, whatever the case and spacing
- * (protocol.md section 5; the Go backend's expressions).
+ * (as Flyte's Go backend reads them).
  */
 export interface TemplateValues {
   readonly input: string;

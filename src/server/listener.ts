@@ -42,7 +42,7 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
     options.handler(request, response);
   };
   const http1 = createHttpServer(handler as (request: IncomingMessage, response: ServerResponse) => void);
-  // A watch may be silent for hours (protocol.md section 12, 13).
+  // A watch may be silent for hours (seen with flyte 2.12.1).
   http1.requestTimeout = 0;
   http1.timeout = 0;
   http1.keepAliveTimeout = 60_000;

@@ -1,6 +1,6 @@
 /**
  * The task `build-image` of project `system`, domain `production`: what the SDK runs to have an image
- * built (protocol.md section 4). Its runs are ordinary ones; the server carries them out itself.
+ * built (seen with flyte 2.12.1). Its runs are ordinary ones; the server carries them out itself.
  */
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { BoxkiteError, messageOf } from "../domain/errors.ts";

@@ -1,6 +1,6 @@
 /**
  * flyteidl2.cluster.ClusterService: clients ask which endpoint serves an operation. An empty answer
- * means the one they asked (protocol.md section 1).
+ * means the one they asked (seen with flyte 2.12.1).
  */
 import type { ConnectRouter } from "@connectrpc/connect";
 import { ClusterService } from "../wire/gen/flyteidl2/cluster/service_pb.js";

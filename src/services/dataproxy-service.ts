@@ -93,7 +93,7 @@ export function registerDataProxyService(router: ConnectRouter, context: Service
 
     getActionData: async ({ actionId }) => {
       const { inputUri, state, kind } = await requireAction(store, decodeActionId(actionId));
-      // A task's outputs lie under a prefix, a trace's at the very URI (protocol.md section 12, 8).
+      // A task's outputs lie under a prefix, a trace's at the very URI (seen with flyte 2.12.1).
       const outputsUri =
         state.outputUri && (kind === "trace" ? state.outputUri : `${state.outputUri}/outputs.pb`);
       const [inputs, outputs] = await Promise.all([readObject(inputUri), readObject(outputsUri)]);
@@ -204,7 +204,7 @@ function expiry(asked: number | undefined): number {
   return Math.min(asked && asked > 0 ? Math.ceil(asked) : DEFAULT_EXPIRY_SECONDS, LONGEST_EXPIRY_SECONDS);
 }
 
-/** Clients print a message as it is: it carries its own line end (protocol.md section 2, 7). */
+/** Clients print a message as it is: it carries its own line end (seen with flyte 2.12.1). */
 function encodeLine(line: LogLine) {
   return create(LogLineSchema, {
     timestamp: encodeTime(line.atMs),

@@ -10,7 +10,7 @@ export function registerImageService(router: ConnectRouter, { builds }: ServiceC
       const name = id?.name ?? "";
       if (name === "") throw new BoxkiteError("INVALID_ARGUMENT", "id.name is not set");
       const record = await builds?.lookup(name);
-      // The SDK takes any error for "not there" and has it built (protocol.md section 4).
+      // The SDK takes any error for "not there" and has it built (seen with flyte 2.12.1).
       if (record === undefined)
         throw new BoxkiteError("IMAGE_NOT_FOUND", `there is no build of ${name} that is still good`);
       return { image: { id, fqin: record.reference } };

@@ -1,4 +1,4 @@
-/** Recovery: a new run starts with what succeeded in an earlier one (protocol.md section 6). */
+/** Recovery: a new run starts with what succeeded in an earlier one (seen with flyte 2.12.1). */
 import type { RunKey } from "../domain/ids.ts";
 import type { RunSettings } from "../domain/task.ts";
 import type { ActionRecord, NewAction, StoredSpec } from "../store/store.ts";

@@ -112,7 +112,7 @@ function encodeStatus({ state }: ActionRecord): ActionStatus {
   return create(ActionStatusSchema, {
     phase: encodePhase(state.phase),
     startTime: encodeTime(start),
-    // Clients index attempts by this number less one, so it is never zero (protocol.md section 2).
+    // Clients index attempts by this number less one, so it is never zero (seen with flyte 2.12.1).
     attempts: Math.max(1, state.attempt),
     cacheStatus: encodeCacheStatus(state.cacheStatus),
     ...(state.endedAt === undefined
@@ -264,7 +264,7 @@ export function encodeRunDetails(sources: DetailSources): RunDetails {
 }
 
 /**
- * What a parent's controller waits for (protocol.md section 6). It warns of an update without an output
+ * What a parent's controller waits for (seen with flyte 2.12.1). It warns of an update without an output
  * URI in whatever phase, so one that is still to come is named too.
  */
 export function encodeUpdate({ key, state }: ActionRecord, expectedOutputUri: string): ActionUpdate {

@@ -111,7 +111,7 @@ function cacheOf({ metadata, interface: types }: TaskTemplate): Pick<TaskDefinit
   };
 }
 
-/** The key that a root action's result is kept under; children bring theirs (protocol.md section 7). */
+/** The key that a root action's result is kept under; children bring theirs (seen with flyte 2.12.1). */
 export function rootCacheKey(definition: TaskDefinition, inputsHash: string): string {
   const { cache, name } = definition;
   return createHash("sha256")
@@ -138,7 +138,7 @@ export function cacheUseOf(
 
 /**
  * The SDK hands every action the images of all environments of its program, as base64 of gzipped JSON
- * after `--image-cache` (protocol.md section 5): what the children will run in.
+ * after `--image-cache` (seen with flyte 2.12.1): what the children will run in.
  */
 function imagesInArguments(args: readonly string[]): string[] {
   const value = args[args.indexOf("--image-cache") + 1];

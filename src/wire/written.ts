@@ -1,4 +1,4 @@
-/** What a task's runtime wrote under its output prefix (protocol.md section 5, "Exit/outcome"). */
+/** What a task's runtime wrote under its output prefix (seen with flyte 2.12.1). */
 import { fromBinary } from "@bufbuild/protobuf";
 import type { BlameKind } from "../domain/action.ts";
 import type { Written } from "../domain/outcome.ts";

@@ -66,7 +66,7 @@ Condition.get("ok", run_name="samples").signal(True)
     );
     const outcome = await waiting;
     assert.equal(outcome.error, null);
-    const [raised, one, two, trace, answer, attempt] = outcome.outputs?.[0] as string[];
+    const [raised, one, two, trace, answer, attempt] = (outcome.outputs?.[0] ?? []) as string[];
     assert.match(raised ?? "", /Timeout|MaxRuntime/u);
     assert.equal(two, one);
     assert.match(trace ?? "", /^[0-9a-f]{32}$/u);
