@@ -7,6 +7,7 @@ import { fdatasyncMs } from "./helpers/disk.ts";
 import type { Benchmark, BenchContext, Row } from "./helpers/measure.ts";
 import { quantile } from "./helpers/stats.ts";
 import { formatTable } from "./helpers/table.ts";
+import { builds } from "./measures/builds.ts";
 import { container } from "./measures/container.ts";
 import { enqueue } from "./measures/enqueue.ts";
 import { fanout } from "./measures/fanout.ts";
@@ -23,6 +24,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   enqueue,
   watch,
   container,
+  builds,
   fanout,
   list,
   runs,

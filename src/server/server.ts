@@ -26,6 +26,7 @@ import type { Store } from "../store/store.ts";
 import { objectUrisInOutputs } from "../wire/literals.ts";
 import { readWritten } from "../wire/written.ts";
 import { createBuilds } from "./builds.ts";
+import { secretsOf } from "./build-secrets.ts";
 import { listen, type Handler } from "./listener.ts";
 import { createRouter, unknownMethod } from "./router.ts";
 import { createPrincipals, OPERATOR } from "./object-access.ts";
@@ -76,7 +77,14 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const { createImageTools: createTools } = options;
   const builds =
     createTools && createBuilds({ createTools, store, workDir: join(dataDirectory, "builds"), log });
-  const work = buildImageWork({ store, objects, bucket: BUCKET, builds, clock });
+  const work = buildImageWork({
+    store,
+    objects,
+    bucket: BUCKET,
+    builds,
+    readSecret: secretsOf(process.env),
+    clock,
+  });
   const executor = routeByImage(usualExecutor, {
     reference: work.reference,
     executor: createInProcessExecutor(work, clock),

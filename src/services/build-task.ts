@@ -5,6 +5,7 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { BoxkiteError, messageOf } from "../domain/errors.ts";
 import type { AttemptSpec, LogSink } from "../executors/executor.ts";
+import type { SecretMount } from "../images/build/image-spec.ts";
 import type { ImageBuildService } from "../images/build/service.ts";
 import type { InProcessWork } from "../executors/in-process-executor.ts";
 import type { Clock } from "../lib/clock.ts";
@@ -54,6 +55,8 @@ export interface BuildWorkOptions {
   readonly bucket: string;
   /** Undefined where nothing can build images. */
   readonly builds: ImageBuildService | undefined;
+  /** The value of a secret that a layer mounts; undefined where there is none. */
+  readonly readSecret: (secret: SecretMount) => string | undefined;
   readonly clock: Clock;
 }
 
@@ -79,7 +82,7 @@ export function buildImageWork(options: BuildWorkOptions): InProcessWork {
 }
 
 async function build(
-  { store, objects, bucket, builds, clock }: BuildWorkOptions,
+  { store, objects, bucket, builds, readSecret, clock }: BuildWorkOptions,
   spec: AttemptSpec,
   inputUri: string,
   logs: LogSink,
@@ -103,6 +106,7 @@ async function build(
     target: stringInput(inputs, "target_image"),
     // What the SDK sends for `force`: the result of an earlier build is not to be used.
     force: run?.settings.cache.overwrite ?? false,
+    readSecret: async (secret) => readSecret(secret),
     onLog: (line) => logs.write("stdout", line, clock.now()),
     signal,
   });

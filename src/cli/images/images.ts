@@ -7,15 +7,26 @@ import { defaultDataDirectory } from "../../server/data-directory.ts";
 import { openSqliteStore } from "../../store/sqlite/sqlite-store.ts";
 import type { ImageUses, Store } from "../../store/store.ts";
 import { EXIT, type Command, type CommandInput } from "../command.ts";
+import { buildImage } from "./build.ts";
 import { pruneImages } from "./prune.ts";
 
 export const images: Command = {
   name: "images",
-  summary: "list, show or prune the images that the server built",
-  positionals: ["ls|inspect|prune", "[IMAGE]"],
+  summary: "list, show, build or prune images of the server's builder",
+  positionals: ["ls|inspect|build|prune", "[IMAGE|SPEC]"],
   options: {
     data: { type: "string", value: "DIR", help: "the server's data directory (~/.local/share/boxkite)" },
-    engine: { type: "string", value: "NAME", help: "prune: auto, podman or docker (auto)" },
+    engine: { type: "string", value: "NAME", help: "build, prune: auto, podman or docker (auto)" },
+    target: {
+      type: "string",
+      value: "NAME",
+      help: "build: registry/name:tag, or name:tag to keep it in the engine",
+    },
+    context: {
+      type: "string",
+      value: "FILE",
+      help: "build: context.tar.gz with the files that its layers need",
+    },
     "keep-days": { type: "string", value: "N", help: "prune: keep what runs of the last N days used (7)" },
     "dry-run": { type: "boolean", help: "prune: say what would go, and remove nothing" },
     json: { type: "boolean", help: "one JSON object a line" },
@@ -25,13 +36,15 @@ export const images: Command = {
 
 async function run(input: CommandInput): Promise<number> {
   const [verb = "ls", name] = input.positionals;
-  const store = openStore(input);
+  const store = openStore(dataDirectory(input));
   try {
     switch (verb) {
       case "ls":
         return await list(store, input.values["json"] === true);
       case "inspect":
         return await inspect(store, name);
+      case "build":
+        return await buildImage(store, input, dataDirectory(input));
       case "prune":
         return await pruneImages(store, input);
       default:
@@ -44,10 +57,12 @@ async function run(input: CommandInput): Promise<number> {
   }
 }
 
+function dataDirectory({ values, env }: CommandInput): string {
+  return (values["data"] as string | undefined) ?? env["BOXKITE_DATA"] ?? defaultDataDirectory(env);
+}
+
 /** Beside a running server: SQLite lets several processes look at one file. */
-function openStore({ values, env }: CommandInput): Store {
-  const directory =
-    (values["data"] as string | undefined) ?? env["BOXKITE_DATA"] ?? defaultDataDirectory(env);
+function openStore(directory: string): Store {
   const file = join(directory, "store.sqlite");
   if (existsSync(file)) return openSqliteStore(file);
   throw new BoxkiteError("CONFIG_INVALID", `${directory} is no data directory of a server`, {

@@ -1,11 +1,10 @@
 /** Removes built images from the engine; never what a deployment, a live or a young run needs. */
 import { BoxkiteError } from "../../domain/errors.ts";
-import { chooseExecutor } from "../../executors/choose.ts";
 import type { ImageUses, Store } from "../../store/store.ts";
 import { EXIT, type CommandInput } from "../command.ts";
+import { chooseEngine } from "./engine.ts";
 
 const DAY_MS = 24 * 3_600_000;
-const ENGINES = ["auto", "podman", "docker"] as const;
 
 /** Why an image stays, or undefined if nothing needs it. */
 export function reasonToKeep(uses: ImageUses, keepMs: number, now: number): string | undefined {
@@ -15,18 +14,16 @@ export function reasonToKeep(uses: ImageUses, keepMs: number, now: number): stri
   return run && `used by run ${run.key.run}`;
 }
 
-export async function pruneImages(store: Store, { values, env }: CommandInput): Promise<number> {
+export async function pruneImages(store: Store, input: CommandInput): Promise<number> {
+  const { values } = input;
   const days = Number(values["keep-days"] ?? 7);
   if (!(days >= 0))
     throw new BoxkiteError(
       "CONFIG_INVALID",
       `--keep-days is ${String(values["keep-days"])}; it must be a number of days`,
     );
-  const engine = ENGINES.find((name) => name === (values["engine"] ?? "auto"));
-  if (engine === undefined)
-    throw new BoxkiteError("CONFIG_INVALID", `--engine must be one of ${ENGINES.join(", ")}`);
   const dryRun = values["dry-run"] === true;
-  const choice = dryRun ? undefined : await chooseExecutor({ engine, python: undefined }, env);
+  const choice = dryRun ? undefined : await chooseEngine(input);
   try {
     const tools = await choice?.createImageTools?.();
     for (const build of await store.listBuilds()) {

@@ -1,0 +1,12 @@
+/** Secrets that image builds may mount: from the server's own environment, under a prefix of their own. */
+import type { SecretMount } from "../images/build/image-spec.ts";
+
+const PREFIX = "BOXKITE_BUILD_SECRET_";
+
+/** `index_token` of no group is BOXKITE_BUILD_SECRET_INDEX_TOKEN; a group stands in front of its key. */
+export function secretsOf(env: NodeJS.ProcessEnv): (secret: SecretMount) => string | undefined {
+  return ({ group, key }) => {
+    const name = [group, key].filter((part) => part !== "").join("_");
+    return env[PREFIX + name.toUpperCase().replaceAll(/[^A-Z0-9]/gu, "_")];
+  };
+}
