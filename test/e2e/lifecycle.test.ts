@@ -189,3 +189,53 @@ print(json.dumps([same.outputs()[0], changed.outputs()[0], relation.related_to.n
   );
   assert.deepEqual(JSON.parse(result.stdout.trim().split("\n").at(-1) ?? ""), [8, 20, "first", 14]);
 });
+
+test("a run started inside a task carries its relation", async (t) => {
+  const { run, python: program } = await processSubject(
+    t,
+    `
+import flyte
+env = flyte.TaskEnvironment(name="e")
+
+@env.task
+async def inner(x: int) -> int:
+    return x + 1
+
+@env.task
+async def starts(x: int) -> str:
+    run = await flyte.with_runcontext(mode="remote").run.aio(inner, x=x)
+    await run.wait.aio(quiet=True)
+    return run.name
+`,
+  );
+  const outcome = await run("starts", { x: 1 }, { name: "outer-run" });
+  const shown = await program(
+    "relation.py",
+    `
+import sys, flyte
+from flyte.remote import Run
+flyte.init_from_config(sys.argv[1])
+details = Run.get(${JSON.stringify(String(outcome.outputs?.[0]))}).details().pb2
+print(details.run_spec.relation.related_to.name, details.run_spec.relation.relation_type, details.action.status.phase)
+`,
+  );
+  assert.equal(shown.stdout.trim().split("\n").at(-1), "outer-run 3 5");
+});
+
+test("an error that no retry mends is not tried again", async (t) => {
+  const { run, directory } = await processSubject(
+    t,
+    `
+import pathlib, uuid, flyte, flyte.errors
+env = flyte.TaskEnvironment(name="e")
+
+@env.task(retries=3)
+async def hopeless(place: str) -> int:
+    pathlib.Path(place, f"try.{uuid.uuid4().hex}").touch()
+    raise flyte.errors.NonRecoverableError("no use")
+`,
+  );
+  const outcome = await run("hopeless", { place: directory });
+  assert.match(outcome.phase.toLowerCase(), /failed/u);
+  assert.equal((await readdir(directory)).filter((name) => name.startsWith("try.")).length, 1);
+});
