@@ -7,12 +7,17 @@ import {
   TaskMetadataSchema,
   TaskTemplateSchema,
 } from "./gen/flyteidl2/core/tasks_pb.js";
+import { ActionSchema, EnqueueRequestSchema } from "./gen/flyteidl2/actions/actions_service_pb.js";
+import { TaskActionSchema } from "./gen/flyteidl2/workflow/run_definition_pb.js";
 import { CacheConfigSchema, CacheLookupScope, RunSpecSchema } from "./gen/flyteidl2/task/run_pb.js";
 import { TaskSpecSchema } from "./gen/flyteidl2/task/task_definition_pb.js";
 import { CreateRunRequestSchema } from "./gen/flyteidl2/workflow/run_service_pb.js";
 import { requireSupported, SUPPORT } from "./support.ts";
 
 const SCHEMAS: readonly DescMessage[] = [
+  EnqueueRequestSchema,
+  ActionSchema,
+  TaskActionSchema,
   CreateRunRequestSchema,
   RunSpecSchema,
   CacheConfigSchema,
@@ -42,6 +47,17 @@ test("a field that is not acted on is refused by its path", () => {
     () => requireSupported(CreateRunRequestSchema, request),
     /CreateRunRequest\.run_spec\.cluster_pool/,
   );
+});
+
+test("an enqueued child is held to the table as well", () => {
+  const request = create(EnqueueRequestSchema, {
+    action: { spec: { case: "task", value: { queue: "fast" } } },
+  });
+  assert.throws(
+    () => requireSupported(EnqueueRequestSchema, request),
+    /EnqueueRequest\.action\.task\.queue is set/,
+  );
+  requireSupported(EnqueueRequestSchema, create(EnqueueRequestSchema, { action: { inputUri: "s3://b/i" } }));
 });
 
 test("empty messages and default values ask for nothing", () => {

@@ -37,6 +37,31 @@ export const SUPPORT: Readonly<Record<string, FieldTable>> = {
     source: "kept",
     run_start_time: "enforced",
   },
+  "flyteidl2.actions.EnqueueRequest": {
+    action: "inside",
+    // The run's own specification applies to all its actions.
+    run_spec: "refused",
+  },
+  "flyteidl2.actions.Action": {
+    action_id: "enforced",
+    parent_action_name: "enforced",
+    input_uri: "enforced",
+    // Where attempts write follows from the run (engine/paths.ts); the SDK sends the same place.
+    run_output_base: "kept",
+    group: "enforced",
+    subject: "kept",
+    task: "inside",
+    trace: "enforced",
+    condition: "enforced",
+    recovered_from: "refused",
+  },
+  "flyteidl2.workflow.TaskAction": {
+    id: "kept",
+    // Checked where it is decoded, by its own table.
+    spec: "enforced",
+    cache_key: "enforced",
+    queue: "refused",
+  },
   "flyteidl2.task.RunSpec": {
     labels: "enforced",
     annotations: "kept",
