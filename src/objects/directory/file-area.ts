@@ -10,6 +10,8 @@ import { encodeTrailer, type Description } from "./object-file.ts";
 
 /** Chunks are gathered to this size, so that small ones do not cost a system call each. */
 const WRITE_BYTES = 1 << 20;
+/** Deletes that empty a directory and writes that need it alternate; each round is one that lost to a delete. */
+const MOST_ATTEMPTS = 1_000;
 
 export interface Written {
   readonly size: number;
@@ -83,11 +85,11 @@ export class FileArea {
   async #renameInto(temporary: string, target: string): Promise<void> {
     for (let attempt = 1; ; attempt++) {
       try {
+        if (attempt > 1) await this.#makeDirectory(dirname(target));
         return await rename(temporary, target);
       } catch (error) {
-        // The directory is not there yet, or a delete took it away because it was empty.
-        if (codeOf(error) !== "ENOENT" || attempt === 100) throw error;
-        await this.#makeDirectory(dirname(target));
+        // The directory is not there yet, or a delete took it, or one above it, away because it was empty.
+        if (codeOf(error) !== "ENOENT" || attempt === MOST_ATTEMPTS) throw error;
       }
     }
   }
