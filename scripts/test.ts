@@ -72,6 +72,8 @@ async function runGroup(group: Group): Promise<void> {
     failures.push(`${title}: ${causeOf(event) ?? "no reason given"}`);
     console.log(`FAIL ${title}\n${causeOf(event) ?? ""}\n${stackOf(event)}`);
   });
+  // What a test prints it prints for the reader: a table of what it saw.
+  stream.on("test:stdout", ({ message }) => process.stdout.write(message));
   stream.on("test:stderr", ({ message }) => process.stderr.write(message));
   // Without a consumer the stream would stop.
   for await (const event of stream) void event;

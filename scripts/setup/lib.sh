@@ -1,5 +1,5 @@
 # shellcheck shell=sh
-# What ./demo, ./test and .ci/run share: everything that a machine needs before Boxkite runs on it.
+# What ./demo, ./run-tests and .ci/run share: everything that a machine needs before Boxkite runs on it.
 # The caller sets `root` to the checkout. Everything made here is below $root/.cache, except system packages and the
 # base images' cache (~/.cache/boxkite).
 #

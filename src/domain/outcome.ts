@@ -4,7 +4,8 @@ import type { ActionError } from "./action.ts";
 /** What the task's runtime wrote under the attempt's output prefix. */
 export type Written =
   | { readonly kind: "outputs" }
-  | { readonly kind: "error"; readonly error: ActionError }
+  /** `whileLoading`: the runtime could not even begin the task. */
+  | { readonly kind: "error"; readonly error: ActionError; readonly whileLoading: boolean }
   | { readonly kind: "nothing" };
 
 /** How the process ended, as far as the executor knows. */
@@ -25,7 +26,9 @@ export type Outcome =
 /** `image`: how to call it in messages. */
 export function judge(written: Written, ending: Ending, image: string): Outcome {
   // The task's own word comes first: what it wrote, it wrote while it was well.
-  if (written.kind === "error") return { kind: "failed", error: written.error };
+  if (written.kind === "error") {
+    return { kind: "failed", error: written.whileLoading ? explained(written.error, image) : written.error };
+  }
   // An action that completed is not failed for a crash on the way out.
   if (written.kind === "outputs") return { kind: "succeeded" };
 
@@ -51,6 +54,24 @@ export function judge(written: Written, ending: Ending, image: string): Outcome 
   }
 }
 
+/** What to do about a task that could not be loaded, by the class of Python's exception. */
+const LOADING_HINTS: Readonly<Record<string, (image: string) => string>> = {
+  ModuleNotFoundError: (image) =>
+    `is the task's module in ${image}, below its WORKDIR or on its PYTHONPATH, and is what it imports installed there? Without copy_style="none" the code would be sent along`,
+  AttributeError: (image) =>
+    `the module in ${image} is not the one that this run was made from: rebuild and push the image, or run without copy_style="none"`,
+  PermissionError: (image) =>
+    `the USER of ${image} may not write to its WORKDIR, where sent code is unpacked: give it a WORKDIR of its own, or bake the code in and run with copy_style="none"`,
+};
+
+function explained(error: ActionError, image: string): ActionError {
+  const hint = LOADING_HINTS[error.code]?.(image);
+  if (hint === undefined) return error;
+  const end = `; hint: ${hint}`;
+  // The runtime's own message may list a whole file system; the hint has its room beside it.
+  return { ...error, message: `${shorten(error.message, MAX_ERROR_CHARS - end.length)}${end}` };
+}
+
 function outOfMemory(): Outcome {
   return failed(
     "OOMKilled",
@@ -67,10 +88,15 @@ function exitedWithNothing(exitCode: number | undefined, image: string): Outcome
       false,
     );
   }
+  // How an ENTRYPOINT script says that it could not run its arguments.
   if (exitCode === 127 || exitCode === 126) {
+    const [code, what] =
+      exitCode === 127
+        ? ["ENTRYPOINT_NOT_FOUND", "found"]
+        : ["ENTRYPOINT_NOT_EXECUTABLE", "executable by the image's user"];
     return failed(
-      "EntrypointNotFound",
-      `the container ended with code ${exitCode}: its command was not ${exitCode === 127 ? "found" : "executable"}; hint: is flyte installed in ${image}, and is the directory of a0 on its PATH?`,
+      code,
+      `the container ended with code ${exitCode}: its command was not ${what}; hint: is flyte installed in ${image}, and is the directory of a0 on its PATH?`,
       false,
     );
   }

@@ -23,6 +23,7 @@ function decodeError(bytes: Uint8Array): Written {
   const { error } = fromBinary(ErrorDocumentSchema, bytes);
   return {
     kind: "error",
+    whileLoading: error?.origin === undefined || error.origin === ExecutionError_ErrorKind.UNKNOWN,
     error: {
       code: error?.code || "UnknownError",
       message: error?.message ?? "",
@@ -35,6 +36,7 @@ function decodeError(bytes: Uint8Array): Written {
 /**
  * The runtime leaves the origin open when it could not load the task: a module that is missing, a
  * working directory it may not write. That is the image's or the code's fault, never the machine's.
+ * (Seen with flyte 2.12.1.)
  */
 function blame(origin: ExecutionError_ErrorKind | undefined): BlameKind {
   return origin === ExecutionError_ErrorKind.SYSTEM ? "system" : "user";

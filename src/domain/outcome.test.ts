@@ -1,0 +1,90 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { ActionError } from "./action.ts";
+import { judge, MAX_ERROR_CHARS, shorten, type Ending, type Written } from "./outcome.ts";
+
+const IMAGE = "registry.example.com/team:1";
+const NOTHING: Written = { kind: "nothing" };
+
+function exited(exitCode: number, more: Partial<Ending> = {}): Ending {
+  return { reason: "exited", exitCode, outOfMemory: false, ...more };
+}
+
+function written(code: string, message: string, whileLoading: boolean): Written {
+  return { kind: "error", whileLoading, error: { code, message, kind: "user", recoverable: true } };
+}
+
+function errorOf(what: Written, ending: Ending): ActionError {
+  const outcome = judge(what, ending, IMAGE);
+  assert.notEqual(outcome.kind, "succeeded");
+  return (outcome as { error: ActionError }).error;
+}
+
+test("what the task wrote counts before how its process ended", () => {
+  assert.deepEqual(judge({ kind: "outputs" }, exited(3), IMAGE), { kind: "succeeded" });
+  assert.deepEqual(judge({ kind: "outputs" }, { reason: "lost", outOfMemory: false }, IMAGE), {
+    kind: "succeeded",
+  });
+  assert.equal(
+    errorOf(written("ValueError", "no", false), exited(137, { outOfMemory: true })).code,
+    "ValueError",
+  );
+});
+
+test("a process that ended without a word is explained by its exit code", () => {
+  const rows: readonly [number, string, RegExp, boolean][] = [
+    [0, "NoOutputs", /ENTRYPOINT of registry\.example\.com\/team:1 swallow/u, false],
+    [126, "ENTRYPOINT_NOT_EXECUTABLE", /not executable/u, false],
+    [127, "ENTRYPOINT_NOT_FOUND", /is flyte installed in registry\.example\.com\/team:1/u, false],
+    [137, "Killed", /signal 9/u, true],
+    [3, "ExitCode", /code 3/u, true],
+  ];
+  for (const [exitCode, code, message, recoverable] of rows) {
+    const error = errorOf(NOTHING, exited(exitCode));
+    assert.deepEqual([error.code, error.kind, error.recoverable], [code, "user", recoverable]);
+    assert.match(error.message, message);
+  }
+  assert.equal(errorOf(NOTHING, exited(137, { outOfMemory: true })).code, "OOMKilled");
+});
+
+test("a lost attempt is the machinery's, a start that failed the image's", () => {
+  const lost = judge(NOTHING, { reason: "lost", outOfMemory: false, code: "ENGINE_RESTARTED" }, IMAGE);
+  assert.equal(lost.kind, "lost");
+  assert.deepEqual(errorOf(NOTHING, { reason: "lost", outOfMemory: false }).kind, "system");
+  const start = errorOf(NOTHING, {
+    reason: "start_failed",
+    outOfMemory: false,
+    code: "IMAGE_USER_NOT_FOUND",
+    message: "no user",
+    hint: "give a number",
+  });
+  assert.deepEqual(
+    [start.code, start.kind, start.message, start.recoverable],
+    ["IMAGE_USER_NOT_FOUND", "user", "no user; hint: give a number", false],
+  );
+});
+
+test("a task that could not be loaded gets a hint, one that raised the same class does not", () => {
+  const hinted = errorOf(written("ModuleNotFoundError", "No module named 'flow'", true), exited(1));
+  assert.match(
+    hinted.message,
+    /^No module named 'flow'; hint: .*registry\.example\.com\/team:1.*PYTHONPATH/u,
+  );
+  const own = errorOf(written("ModuleNotFoundError", "No module named 'pandas'", false), exited(0));
+  assert.equal(own.message, "No module named 'pandas'");
+  assert.match(
+    errorOf(written("PermissionError", "[Errno 13] Permission denied: '.'", true), exited(1)).message,
+    /hint: the USER of .* may not write to its WORKDIR/u,
+  );
+});
+
+test("a huge message keeps its head, its tail and the hint", () => {
+  const huge = `head${"x".repeat(1_400_000)}tail`;
+  const { message } = errorOf(written("ModuleNotFoundError", huge, true), exited(1));
+  assert.ok(message.length <= MAX_ERROR_CHARS);
+  assert.match(message, /^head.*\[… \d+ characters left out …\].*tail; hint: /su);
+  // It is not cut a second time.
+  assert.equal(shorten(message), message);
+  const left = Number(/… (\d+) characters/u.exec(shorten(huge))?.[1]);
+  assert.ok(left > 1_380_000 && left < huge.length);
+});
