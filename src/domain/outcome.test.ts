@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { ActionError } from "./action.ts";
-import { judge, MAX_ERROR_CHARS, shorten, type Ending, type Written } from "./outcome.ts";
+import { DISK_FULL_ANSWER, judge, MAX_ERROR_CHARS, shorten, type Ending, type Written } from "./outcome.ts";
 
 const IMAGE = "registry.example.com/team:1";
 const NOTHING: Written = { kind: "nothing" };
@@ -76,6 +76,13 @@ test("a task that could not be loaded gets a hint, one that raised the same clas
     errorOf(written("PermissionError", "[Errno 13] Permission denied: '.'", true), exited(1)).message,
     /hint: the USER of .* may not write to its WORKDIR/u,
   );
+});
+
+test("a task whose result was not taken for lack of room is not to blame", () => {
+  const quoted = `Generic S3 error: 507: <Error>${DISK_FULL_ANSWER}<Message>its disk is full</Message></Error>`;
+  const error = errorOf(written("GenericError", quoted, false), exited(0));
+  assert.deepEqual([error.code, error.kind, error.recoverable], ["DISK_FULL", "system", false]);
+  assert.match(error.message, /its disk is full.*hint: .*free some room/su);
 });
 
 test("a huge message keeps its head, its tail and the hint", () => {

@@ -27,6 +27,7 @@ export type Outcome =
 export function judge(written: Written, ending: Ending, image: string): Outcome {
   // The task's own word comes first: what it wrote, it wrote while it was well.
   if (written.kind === "error") {
+    if (written.error.message.includes(DISK_FULL_ANSWER)) return diskFull(written.error);
     return { kind: "failed", error: written.whileLoading ? explained(written.error, image) : written.error };
   }
   // An action that completed is not failed for a crash on the way out.
@@ -52,6 +53,19 @@ export function judge(written: Written, ending: Ending, image: string): Outcome 
     case "exited":
       return ending.outOfMemory ? outOfMemory() : exitedWithNothing(ending.exitCode, image);
   }
+}
+
+/**
+ * What the object store answers when the server's disk is full (objects/s3). A task that fails because its
+ * result was not taken quotes it, and is not to blame.
+ */
+export const DISK_FULL_ANSWER = "<Code>InsufficientStorage</Code>";
+
+function diskFull({ message }: ActionError): Outcome {
+  const hint = "; hint: the server's disk is full: free some room in its data directory, then rerun";
+  const text = `${shorten(message, MAX_ERROR_CHARS - hint.length)}${hint}`;
+  // Not tried again: no room comes by itself, and the SDK's runtime has tried for some time already.
+  return { kind: "failed", error: { code: "DISK_FULL", message: text, kind: "system", recoverable: false } };
 }
 
 /** What to do about a task that could not be loaded, by the class of Python's exception. */

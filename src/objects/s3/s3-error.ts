@@ -11,7 +11,7 @@ const STATUS = {
   EntityTooLarge: 400,
   EntityTooSmall: 400,
   IncompleteBody: 400,
-  /** The disk is full. 507 is not retried by the usual clients, and should not be. */
+  /** The disk is full. Some clients try again for a while: obstore three times, about 20 s. */
   InsufficientStorage: 507,
   InternalError: 500,
   InvalidAccessKeyId: 403,

@@ -62,7 +62,7 @@ export function openDatabase(file: string): Database {
     } catch (error) {
       // The commit itself failed, e.g. the disk is full: nobody's change is on disk.
       if (sqlite.isTransaction) prepared("ROLLBACK").run();
-      for (const job of batch) job.reject(error);
+      for (const job of batch) job.reject(explainWriteError(error, file));
       return;
     }
     for (const done of settle) done();
@@ -77,7 +77,7 @@ export function openDatabase(file: string): Database {
     } catch (error) {
       prepared("ROLLBACK TO job").run();
       prepared("RELEASE job").run();
-      return () => job.reject(error);
+      return () => job.reject(explainWriteError(error, file));
     }
   };
 
@@ -104,6 +104,18 @@ export function openDatabase(file: string): Database {
       sqlite.close();
     },
   };
+}
+
+/** SQLITE_FULL, https://www.sqlite.org/rescode.html#full. */
+const SQLITE_FULL = 13;
+
+/** Says in words that the disk is full. Other errors stay as they are. */
+function explainWriteError(error: unknown, file: string): unknown {
+  if (!(error instanceof Error) || !("errcode" in error) || error.errcode !== SQLITE_FULL) return error;
+  return new BoxkiteError("DISK_FULL", `cannot write to ${file}: its disk is full`, {
+    cause: error,
+    hint: `free some room: df -h ${file}`,
+  });
 }
 
 /** Applies the numbered migrations that this database has not seen, each in a transaction of its own. */

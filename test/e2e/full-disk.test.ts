@@ -1,0 +1,93 @@
+/** A disk that is really full (a small file system of its own), under a real server with the stock SDK. */
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { mkdtemp, rm, rmdir, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { before, test, type TestContext } from "node:test";
+import { processSubject, usePython, type Subject } from "../helpers/process-subject.ts";
+import { stockPython } from "../helpers/stock-sdk.ts";
+import { until } from "../helpers/until.ts";
+
+before(() => usePython(stockPython()));
+
+const FLOW = `
+import os, pathlib, tempfile, time
+import flyte
+from flyte.io import File
+
+env = flyte.TaskEnvironment(name="e")
+
+@env.task
+async def write(size: int) -> File:
+    path = tempfile.mktemp()
+    pathlib.Path(path).write_bytes(os.urandom(size))
+    return await File.from_local(path)
+
+@env.task
+async def wait(marker: str) -> int:
+    pathlib.Path(marker + ".begun").touch()
+    while not os.path.exists(marker):
+        time.sleep(0.05)
+    return 7
+`;
+
+/** A server with a data directory on a disk of 48 MiB; undefined (and skipped) where none can be mounted. */
+async function onSmallDisk(t: TestContext): Promise<(Subject & { readonly disk: string }) | undefined> {
+  const disk = await mkdtemp(join(tmpdir(), "boxkite-disk-"));
+  const mounted = spawnSync("mount", ["-t", "tmpfs", "-o", "size=48m", "tmpfs", disk], { encoding: "utf8" });
+  if (mounted.status !== 0) {
+    await rmdir(disk);
+    t.skip(`no file system can be mounted here: ${mounted.error?.message ?? mounted.stderr.trim()}`);
+    return undefined;
+  }
+  try {
+    return { ...(await processSubject(t, FLOW, ["--data", join(disk, "data")])), disk };
+  } finally {
+    // After the server's own end, which was asked for before.
+    t.after(async () => {
+      spawnSync("umount", [disk]);
+      await rmdir(disk);
+    });
+  }
+}
+
+/** Takes all that is left; the function gives it back. */
+function fill(directory: string): () => Promise<void> {
+  const filler = join(directory, "filler");
+  const dd = spawnSync("dd", ["if=/dev/zero", `of=${filler}`, "bs=64k"], { encoding: "utf8" });
+  assert.match(dd.stderr, /No space left/u);
+  return () => rm(filler);
+}
+
+test("a result that finds no room fails its action with the machine to blame, and the next run is well", async (t) => {
+  const subject = await onSmallDisk(t);
+  if (subject === undefined) return;
+  const { run } = subject;
+  const failed = await run("write", { size: 80_000_000 });
+  assert.match(failed.phase.toLowerCase(), /failed/u);
+  assert.equal(failed.code, "DISK_FULL");
+  assert.equal(failed.kind, 2, "the system's fault");
+  assert.match(failed.error ?? "", /its disk is full.*free some room/su);
+  assert.match((await run("write", { size: 1_000 })).phase.toLowerCase(), /succeeded/u);
+});
+
+test("an end that finds no room is kept as soon as there is some; calls meanwhile say why they fail", async (t) => {
+  const subject = await onSmallDisk(t);
+  if (subject === undefined) return;
+  const { server, directory, disk, run } = subject;
+  const marker = join(directory, "marker");
+  const waiting = run("wait", { marker });
+  await until(async () => existsSync(`${marker}.begun`));
+  const giveBack = fill(disk);
+  await assert.rejects(run("write", { size: 10 }), /disk is full/u);
+  const before = server.log().length;
+  await writeFile(marker, "");
+  // The SDK's runtime tries to write its outputs for some 20 s; there is room again before it gives up.
+  await until(async () => server.log().slice(before).includes("objects cannot be written"));
+  await giveBack();
+  const outcome = await waiting;
+  assert.match(outcome.phase.toLowerCase(), /succeeded/u);
+  assert.deepEqual(outcome.outputs, [7]);
+});
