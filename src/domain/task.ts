@@ -54,6 +54,8 @@ export interface RunSettings {
   readonly cache: { readonly overwrite: boolean; readonly sameProject: boolean };
   /** Attempts of this run that compute at the same time; 0 = as many as the server allows. */
   readonly maxConcurrency: number;
+  /** Of the actions that name none themselves. */
+  readonly queue?: string;
   /** The run whose succeeded actions are taken over, but for these. */
   readonly recover?: { readonly run: string; readonly rerun: readonly string[] };
 }

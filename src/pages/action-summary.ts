@@ -25,6 +25,7 @@ export function summarySection({ record, nowMs, attempts }: ActionView): Html {
       ["Ended", state.endedAt !== undefined && timeText(state.endedAt)],
       ["Attempts", attempts.length > 1 && `${attempts.length} of at most ${record.policy.userRetries + 1}`],
       ["Group", record.group],
+      ["Queue", record.queue],
       ["Parent", record.parent !== undefined && actionLink(record, record.parent)],
       ["Cache", state.cacheStatus !== "disabled" && state.cacheStatus],
       [

@@ -116,6 +116,7 @@ function decodeAction(
       return {
         ...common,
         kind: "task",
+        queue: action.spec.value.queue || settings.queue,
         spec,
         displayName: definition.shortName || definition.name,
         policy: definition.policy,

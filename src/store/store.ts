@@ -48,6 +48,8 @@ export interface NewAction {
   readonly parent?: string | undefined;
   readonly kind: ActionKind;
   readonly group: string;
+  /** Undefined: the queue that has no name. */
+  readonly queue?: string | undefined;
   /** Of a task: its specification. */
   readonly spec?: StoredSpec | undefined;
   /** Of a trace or condition: the serialized message it was enqueued with. */
@@ -71,6 +73,8 @@ export interface ActionRecord {
   readonly parent?: string | undefined;
   readonly kind: ActionKind;
   readonly group: string;
+  /** Empty for the one that has no name. */
+  readonly queue: string;
   readonly specDigest?: string | undefined;
   readonly detail?: Uint8Array | undefined;
   readonly displayName: string;
@@ -280,8 +284,10 @@ export interface Store {
   /** Calls back after each commit with the ids of what changed. A hint only. Returns the way to stop. */
   onChange(listener: (changes: readonly Change[]) => void): () => void;
 
-  /** The longest-waiting queued action of each run that may start now, at most `limit` runs. */
-  queueHeads(now: TimeMs, limit: number): Promise<readonly ActionRecord[]>;
+  /** Names of the queues in which an action waits. */
+  waitingQueues(): Promise<readonly string[]>;
+  /** The longest-waiting action of each run in a queue that may start now, at most `limit` runs. */
+  queueHeads(queue: string, now: TimeMs, limit: number): Promise<readonly ActionRecord[]>;
   /** Actions with an attempt that initializes or runs. */
   liveAttempts(): Promise<readonly ActionRecord[]>;
   /** Does the action have children that have not ended? */

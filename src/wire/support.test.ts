@@ -51,11 +51,11 @@ test("a field that is not acted on is refused by its path", () => {
 
 test("an enqueued child is held to the table as well", () => {
   const request = create(EnqueueRequestSchema, {
-    action: { spec: { case: "task", value: { queue: "fast" } } },
+    action: { recoveredFrom: { name: "a0" } },
   });
   assert.throws(
     () => requireSupported(EnqueueRequestSchema, request),
-    /EnqueueRequest\.action\.task\.queue is set/,
+    /EnqueueRequest\.action\.recovered_from is set/,
   );
   requireSupported(EnqueueRequestSchema, create(EnqueueRequestSchema, { action: { inputUri: "s3://b/i" } }));
 });

@@ -175,6 +175,7 @@ export function decodeRunSpec(spec: RunSpec | undefined): RunSettings {
       sameProject: spec.cacheConfig?.cacheLookupScope === CacheLookupScope.PROJECT_DOMAIN,
     },
     maxConcurrency: spec.maxActionConcurrency,
+    ...(spec.queue === "" ? {} : { queue: spec.queue }),
     ...(prefix === "" ? {} : { rawDataPrefix: prefix }),
     ...recoverOf(spec),
   };
