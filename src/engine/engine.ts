@@ -21,7 +21,7 @@ import { createEffects } from "./effects.ts";
 import { resolveAll } from "./images.ts";
 import type { RunIdentities } from "./run-identity.ts";
 import { createTimers } from "./timers.ts";
-import { postJson } from "./webhook.ts";
+import { sendRequest } from "./webhook.ts";
 
 export interface EngineOptions {
   readonly store: Store;
@@ -76,7 +76,7 @@ export function createEngine(options: EngineOptions): Engine {
     stopGraceMs: options.stopGraceMs ?? DEFAULT_STOP_GRACE_MS,
   });
   const dispatcher = createDispatcher({ ...options, apply, attempts, capacity: executor.capacity });
-  const effects = createEffects({ ...options, apply, attempts, post: postJson });
+  const effects = createEffects({ ...options, apply, attempts, send: sendRequest });
   const timers = createTimers({ ...options, apply, onQueueDue: () => dispatcher.wake() });
   // After the callers of a commit were answered: the looks of the engine are not what they wait for.
   let waking = false;

@@ -137,6 +137,7 @@ export interface EffectRecord {
   readonly id: number;
   readonly action: ActionRecord;
   readonly effect: Effect;
+  readonly createdAt: TimeMs;
 }
 
 export interface Advance {
@@ -295,9 +296,10 @@ export interface Store {
   dueTimers(now: TimeMs, limit: number): Promise<readonly ActionRecord[]>;
   /** When something that time alone changes happens next: a timer, or the end of a delay in the queue. */
   nextWake(now: TimeMs): Promise<TimeMs | undefined>;
-  /** Effects not done yet, oldest first. */
-  pendingEffects(limit: number): Promise<readonly EffectRecord[]>;
-  effectDone(id: number): Promise<void>;
+  /** Effects not done yet, oldest first, but for those that are `except`ed by their ids. */
+  pendingEffects(limit: number, except?: readonly number[]): Promise<readonly EffectRecord[]>;
+  /** `following`: what its doing brought up, to be done from now on. */
+  effectDone(id: number, at: TimeMs, following?: readonly Effect[]): Promise<void>;
 
   /** Records the image unless the run already has one for this reference; returns the one it has. */
   pinImage(run: RunRecord, image: RunImage): Promise<RunImage>;

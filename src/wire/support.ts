@@ -5,7 +5,7 @@
  * would fail it.
  */
 import { isMessage, type DescField, type DescMessage, type Message } from "@bufbuild/protobuf";
-import { reflect } from "@bufbuild/protobuf/reflect";
+import { reflect, type ReflectList } from "@bufbuild/protobuf/reflect";
 import { BoxkiteError } from "../domain/errors.ts";
 
 /**
@@ -73,7 +73,7 @@ export const SUPPORT: Readonly<Record<string, FieldTable>> = {
     security_context: "refused",
     cache_config: "inside",
     notification_rule_name: "refused",
-    notification_rules: "refused",
+    notification_rules: "inside",
     run_start_time: "enforced",
     max_action_concurrency: "enforced",
     run_base_dir: "refused",
@@ -83,6 +83,18 @@ export const SUPPORT: Readonly<Record<string, FieldTable>> = {
     relation: "enforced",
     recover: "enforced",
     default_settings: "refused",
+  },
+  "flyteidl2.task.InlineRuleList": {
+    rules: "inside",
+  },
+  "flyteidl2.task.InlineRule": {
+    on_phases: "enforced",
+    delivery_config_name: "refused",
+    delivery_template: "inside",
+  },
+  "flyteidl2.notification.DeliveryConfigTemplate": {
+    webhook: "enforced",
+    email: "refused",
   },
   "flyteidl2.task.CacheConfig": {
     overwrite_cache: "enforced",
@@ -169,8 +181,11 @@ function checkField(support: Support, field: DescField, value: unknown, path: st
       hint: "leave it unset; docs/protocol.md lists what is supported",
     });
   }
-  if (support === "inside" && field.message !== undefined) {
-    requireSupported(field.message, unwrap(value), path);
+  const { message } = field;
+  if (support === "inside" && message !== undefined) {
+    if (field.fieldKind !== "list") return requireSupported(message, unwrap(value), path);
+    const items = [...(value as ReflectList)];
+    items.forEach((item, index) => requireSupported(message, unwrap(item), `${path}[${index}]`));
     return;
   }
   if (typeof support === "object" && !support.only.includes(plain(value))) {

@@ -174,8 +174,20 @@ export function storeConformance(name: string, open: () => Promise<StoreSubject>
       pending.map(({ effect }) => effect.type),
       ["stopAttempt", "abortChildren", "ended"],
     );
-    await store.effectDone(pending[0]?.id ?? 0);
-    assert.equal((await store.pendingEffects(10)).length, 2);
+    await store.effectDone(pending[0]?.id ?? 0, NOW);
+    const left = await store.pendingEffects(10);
+    assert.equal(left.length, 2);
+    assert.equal((await store.pendingEffects(10, [left[0]?.id ?? 0])).length, 1);
+    await store.effectDone(left[0]?.id ?? 0, NOW + 1, [{ type: "ended" }, { type: "abortChildren" }]);
+    const followed = await store.pendingEffects(10);
+    assert.deepEqual(
+      followed.map(({ effect, createdAt, action }) => [effect.type, createdAt, action.id]),
+      [
+        [left[1]?.effect.type, NOW, root.id],
+        ["ended", NOW + 1, root.id],
+        ["abortChildren", NOW + 1, root.id],
+      ],
+    );
   });
 
   check("live attempts and children are found", async ({ store }) => {

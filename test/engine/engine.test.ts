@@ -126,6 +126,28 @@ test("an effect that fails is tried again until it is done", async (t) => {
   assert.equal(executor.started[0]?.released, true);
 });
 
+test("receivers that are not there hold nothing else up, and are given up after a day", async (t) => {
+  let aheadMs = 0;
+  const clock = { now: () => Date.now() + aheadMs };
+  const { executor, createRun, reached, store } = await engineSubject(t, { clock });
+  // Nobody listens at port 1. As many as one look at the outbox takes, and more.
+  const request = { method: "POST", url: "http://127.0.0.1:1/", headers: {}, body: "" };
+  const notifications = Array.from({ length: 300 }, () => ({ phases: ["succeeded" as const], request }));
+  await createRun("tells", { notifications });
+  await reached("tells", "running");
+  executor.end(ROOT_ACTION);
+  const pending = () => store.pendingEffects(1_000);
+  await until(async () => (await pending()).length === 300);
+  await createRun("other");
+  await reached("other", "running");
+  executor.end(ROOT_ACTION);
+  await until(async () => executor.started.every(({ released }) => released));
+  assert.equal((await pending()).length, 300);
+  aheadMs = 25 * 60 * 60_000;
+  await createRun("later");
+  await until(async () => (await pending()).length === 0);
+});
+
 test("a change that fails at any point of a run is made later: the run ends, each attempt started once", async (t) => {
   for (let failing = 1; failing <= 3; failing++) {
     await t.test(`the ${failing}. change fails`, async (inner) => {

@@ -16,7 +16,7 @@ import {
 } from "../../src/domain/task.ts";
 import { createEngine, type Engine } from "../../src/engine/engine.ts";
 import { createRunIdentities } from "../../src/engine/run-identity.ts";
-import { systemClock } from "../../src/lib/clock.ts";
+import { systemClock, type Clock } from "../../src/lib/clock.ts";
 import { silentLogger } from "../../src/lib/log.ts";
 import { createAttemptLogs } from "../../src/logs/attempt-logs.ts";
 import { openSqliteStore } from "../../src/store/sqlite/sqlite-store.ts";
@@ -37,6 +37,7 @@ export interface EngineSubjectOptions {
   readonly executor?: FakeExecutor;
   /** A killed server is not asked to stop. */
   readonly killed?: () => boolean;
+  readonly clock?: Clock;
 }
 
 export interface Subject {
@@ -131,7 +132,7 @@ export function makeEngine(
     maxParallel: options.maxParallel ?? 4,
     queues: options.queues ?? new Map(),
     stopGraceMs: 10,
-    clock: systemClock,
+    clock: options.clock ?? systemClock,
     log: silentLogger,
   });
 }

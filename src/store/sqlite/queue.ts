@@ -73,19 +73,28 @@ export function queueStore(database: Database): QueueStore {
       );
       return (row?.["at"] ?? undefined) as number | undefined;
     },
-    pendingEffects: async (limit) =>
+    pendingEffects: async (limit, except = []) =>
       database
         .all(
-          `SELECT effects.id AS effect_id, effects.effect, ${ACTION_COLUMNS}
+          `SELECT effects.id AS effect_id, effects.effect, effects.created_at AS effect_created_at, ${ACTION_COLUMNS}
            FROM effects JOIN actions ON actions.id = effects.action_id JOIN runs ON runs.id = actions.run_id
+           WHERE effects.id NOT IN (SELECT value FROM json_each(?))
            ORDER BY effects.id LIMIT ?`,
+          JSON.stringify(except),
           limit,
         )
         .map((row) => ({
           id: row["effect_id"] as number,
           effect: json<Effect>(row["effect"]),
+          createdAt: row["effect_created_at"] as number,
           action: toAction(row),
         })),
-    effectDone: (id) => database.write(() => void database.run("DELETE FROM effects WHERE id = ?", id)),
+    effectDone: (id, at, following = []) =>
+      database.write(() => {
+        const insert =
+          "INSERT INTO effects (action_id, effect, created_at) SELECT action_id, ?, ? FROM effects WHERE id = ?";
+        for (const effect of following) database.run(insert, JSON.stringify(effect), at, id);
+        database.run("DELETE FROM effects WHERE id = ?", id);
+      }),
   };
 }
