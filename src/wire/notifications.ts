@@ -2,7 +2,7 @@
 import { BoxkiteError } from "../domain/errors.ts";
 import { fillRequest, type HttpRequest, type Notification } from "../domain/notification.ts";
 import { isTerminal, type TerminalPhase } from "../domain/phase.ts";
-import { ActionPhase } from "./gen/flyteidl2/common/phase_pb.js";
+import type { ActionPhase } from "./gen/flyteidl2/common/phase_pb.js";
 import { HttpMethod, type WebhookDeliveryTemplate } from "./gen/flyteidl2/notification/definition_pb.js";
 import type { InlineRule } from "./gen/flyteidl2/task/run_pb.js";
 import { decodePhase } from "./phase.ts";
