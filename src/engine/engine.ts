@@ -76,7 +76,13 @@ export function createEngine(options: EngineOptions): Engine {
     stopGraceMs: options.stopGraceMs ?? DEFAULT_STOP_GRACE_MS,
   });
   const dispatcher = createDispatcher({ ...options, apply, attempts, capacity: executor.capacity });
-  const effects = createEffects({ ...options, apply, attempts, send: sendRequest });
+  const effects = createEffects({
+    ...options,
+    apply,
+    attempts,
+    send: sendRequest,
+    onFreed: () => dispatcher.wake(),
+  });
   const timers = createTimers({ ...options, apply, onQueueDue: () => dispatcher.wake() });
   // After the callers of a commit were answered: the looks of the engine are not what they wait for.
   let waking = false;
@@ -173,7 +179,12 @@ export function createEngine(options: EngineOptions): Engine {
           `action ${key.action} waits for no signal: it is ${action.state.phase}`,
         );
       }
-      await apply(key, { type: "signalled", value });
+      if ((await apply(key, { type: "signalled", value })) === undefined) {
+        throw new BoxkiteError(
+          "INVALID_ARGUMENT",
+          `action ${key.action} was answered by somebody else, or ended`,
+        );
+      }
     },
   };
 }

@@ -110,8 +110,10 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     },
     readWritten: (prefix) =>
       readWritten(
-        (uri) => objects.readAll(keyOfUri(uri, BUCKET)),
-        async (uri) => (await objects.head(keyOfUri(uri, BUCKET))) !== undefined,
+        {
+          size: async (uri) => (await objects.head(keyOfUri(uri, BUCKET)))?.size,
+          read: (uri) => objects.readAll(keyOfUri(uri, BUCKET)),
+        },
         prefix,
       ),
   });

@@ -4,12 +4,14 @@
  */
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { BoxkiteError, messageOf } from "../domain/errors.ts";
-import type { AttemptSpec, LogSink } from "../executors/executor.ts";
+import { attemptPrefix } from "../engine/paths.ts";
+import type { AttemptKey, AttemptSpec, LogSink } from "../executors/executor.ts";
 import type { SecretMount } from "../images/build/image-spec.ts";
 import type { ImageBuildService } from "../images/build/service.ts";
 import type { InProcessWork } from "../executors/in-process-executor.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { ObjectStore } from "../objects/object-store.ts";
+import { requireAction, requireRun } from "../store/require.ts";
 import type { Store } from "../store/store.ts";
 import {
   ContainerError_Kind,
@@ -43,7 +45,7 @@ export async function deployBuildTask(store: Store, version: string, now: number
         inputs: { variables: INPUTS.map((key) => ({ key, value: { type: string } })) },
         outputs: { variables: [{ key: "o0", value: { type: string } }] },
       },
-      target: { case: "container", value: { image: REFERENCE, args: ["{{.input}}", "{{.outputPrefix}}"] } },
+      target: { case: "container", value: { image: REFERENCE } },
     },
   });
   await store.deployTask({ ...BUILD_TASK, version }, decodeTaskSpec(spec), now);
@@ -65,11 +67,14 @@ export function buildImageWork(options: BuildWorkOptions): InProcessWork {
   return {
     reference: REFERENCE,
     run: async (spec, logs, signal) => {
-      const [inputUri = "", outputPrefix = ""] = spec.args;
+      // From the store, not from the arguments: whoever names this image gets the rights of their own run.
+      const { inputUri, outputPrefix } = await placesOf(options.store, spec.key);
       try {
         const reference = await build(options, spec, inputUri, logs, signal);
         await objects.put(keyOfUri(`${outputPrefix}/outputs.pb`, bucket), encodeOutput(reference));
       } catch (error) {
+        // Not the build's failure: its action has ended, or the server does and will build again.
+        if (signal.aborted) throw error;
         const message =
           error instanceof BoxkiteError && error.hint
             ? `${error.message}; hint: ${error.hint}`
@@ -79,6 +84,14 @@ export function buildImageWork(options: BuildWorkOptions): InProcessWork {
       }
     },
   };
+}
+
+async function placesOf(
+  store: Store,
+  key: AttemptKey,
+): Promise<{ readonly inputUri: string; readonly outputPrefix: string }> {
+  const [run, action] = await Promise.all([requireRun(store, key), requireAction(store, key)]);
+  return { inputUri: action.inputUri, outputPrefix: attemptPrefix(run.baseUri, key, key.attempt) };
 }
 
 async function build(

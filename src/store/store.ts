@@ -15,6 +15,7 @@ import type {
   TimeMs,
 } from "../domain/action.ts";
 import type { ActionKey, ProjectKey, RunKey, TaskKey } from "../domain/ids.ts";
+import type { AttemptOutcome } from "../domain/outcome.ts";
 import type { Phase } from "../domain/phase.ts";
 import type { RunSettings, TaskDefinition } from "../domain/task.ts";
 import type { Effect } from "../domain/transition.ts";
@@ -99,7 +100,7 @@ export interface AttemptFacts {
   readonly startedAt?: TimeMs | undefined;
   readonly endedAt?: TimeMs | undefined;
   readonly exitCode?: number | undefined;
-  readonly outcome?: string | undefined;
+  readonly outcome?: AttemptOutcome | undefined;
   readonly error?: ActionState["error"] | undefined;
   readonly outputUri?: string | undefined;
 }
@@ -111,7 +112,7 @@ export interface AttemptRecord {
   readonly endedAt?: TimeMs | undefined;
   readonly exitCode?: number | undefined;
   /** How it ended; undefined while it lives. */
-  readonly outcome?: string | undefined;
+  readonly outcome?: AttemptOutcome | undefined;
   readonly error?: ActionState["error"] | undefined;
   readonly outputUri?: string | undefined;
   readonly image?: RunImage | undefined;

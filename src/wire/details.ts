@@ -1,6 +1,7 @@
 /** Records to the messages that clients read: actions, their details, runs, updates, tasks. */
 import { create, fromBinary } from "@bufbuild/protobuf";
 import type { ActionError, ResultSource } from "../domain/action.ts";
+import { phaseOfOutcome } from "../domain/outcome.ts";
 import { isTerminal } from "../domain/phase.ts";
 import type {
   ActionRecord,
@@ -220,7 +221,8 @@ function attemptPhase(
   attempt: AttemptRecord,
   isLast: boolean,
 ): AttemptRecord["transitions"][number]["phase"] {
-  if (!isLast || attempt.outcome === "failed" || attempt.outcome === "lost") return "failed";
+  if (attempt.outcome !== undefined) return phaseOfOutcome(attempt.outcome);
+  if (!isLast) return "failed";
   return attempt.transitions.at(-1)?.phase ?? "initializing";
 }
 

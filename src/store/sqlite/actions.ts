@@ -320,7 +320,7 @@ function listAttempts(database: Database, action: ActionRecord): AttemptRecord[]
       startedAt: optionalNumber(row["started_at"]),
       endedAt: optionalNumber(row["ended_at"]),
       exitCode: optionalNumber(row["exit_code"]),
-      outcome: optionalText(row["outcome"]),
+      outcome: optionalText(row["outcome"]) as AttemptRecord["outcome"],
       error: row["error"] === null ? undefined : json(row["error"]),
       outputUri: optionalText(row["output_uri"]),
       image: row["image"] === null ? undefined : json(row["image"]),

@@ -145,6 +145,8 @@ CREATE TABLE effects (
   created_at INTEGER NOT NULL
 ) STRICT;
 
+CREATE INDEX effects_by_action ON effects (action_id);
+
 -- Results by content key. The newest of each project and domain.
 CREATE TABLE cache_entries (
   key TEXT NOT NULL,
