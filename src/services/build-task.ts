@@ -22,6 +22,7 @@ import { TaskSpecSchema } from "../wire/gen/flyteidl2/task/task_definition_pb.js
 import { decodeImageSpec } from "../wire/image-spec.ts";
 import { decodeTaskSpec } from "../wire/task-spec.ts";
 import { keyOfUri } from "./object-keys.ts";
+import type { UnusedImages } from "./unused-images.ts";
 
 export const BUILD_TASK = { project: "system", domain: "production", name: "build-image" } as const;
 
@@ -55,6 +56,7 @@ export interface BuildWorkOptions {
   readonly bucket: string;
   /** Undefined where nothing can build images. */
   readonly builds: ImageBuildService | undefined;
+  readonly unusedImages: UnusedImages;
   /** The value of a secret that a layer mounts; undefined where there is none. */
   readonly readSecret: (secret: SecretMount) => string | undefined;
   readonly clock: Clock;
@@ -66,6 +68,7 @@ export function buildImageWork(options: BuildWorkOptions): InProcessWork {
     reference: REFERENCE,
     run: async (spec, logs, signal) => {
       const [inputUri = "", outputPrefix = ""] = spec.args;
+      const ended = options.unusedImages.building();
       try {
         const reference = await build(options, spec, inputUri, logs, signal);
         await objects.put(keyOfUri(`${outputPrefix}/outputs.pb`, bucket), encodeOutput(reference));
@@ -76,13 +79,15 @@ export function buildImageWork(options: BuildWorkOptions): InProcessWork {
             : messageOf(error);
         for (const line of message.split("\n")) logs.write("stderr", line, clock.now());
         await objects.put(keyOfUri(`${outputPrefix}/error.pb`, bucket), encodeError(error, message));
+      } finally {
+        ended();
       }
     },
   };
 }
 
 async function build(
-  { store, objects, bucket, builds, readSecret, clock }: BuildWorkOptions,
+  { store, objects, bucket, builds, unusedImages, readSecret, clock }: BuildWorkOptions,
   spec: AttemptSpec,
   inputUri: string,
   logs: LogSink,
@@ -110,6 +115,7 @@ async function build(
     onLog: (line) => logs.write("stdout", line, clock.now()),
     signal,
   });
+  unusedImages.handedOut(result.record);
   logs.write("system", `${result.built ? "built" : "found"} ${result.reference}`, clock.now());
   return result.reference;
 }

@@ -18,7 +18,7 @@ import type { Logger } from "../../lib/log.ts";
 import { formatImageReference, parseImageReference, pinnedReference } from "../reference.ts";
 import type { BaseImageFacts } from "./base-facts.ts";
 import { type BuildLog, createBuildLog } from "./build-log.ts";
-import { BuildFailed, type EngineImage, type ImageBuilder } from "./builder.ts";
+import { BuildFailed, type EngineImage, type ImageBuilder, type ImageLayer } from "./builder.ts";
 import { type RenderedContainerfile, renderContainerfile } from "./containerfile.ts";
 import {
   CONTEXT_LIMITS,
@@ -30,6 +30,7 @@ import {
 import { explainFailure } from "./failure.ts";
 import { type ImageSpec, type SecretMount, secretId } from "./image-spec.ts";
 import { readBaseFacts } from "./probe.ts";
+import { isAlive, stopBuildsIn } from "./processes.ts";
 import { type BuildTarget, formatTarget, lookupName, parseTarget, targetRepository } from "./target.ts";
 import { layOut, writeSecrets } from "./workspace.ts";
 
@@ -37,7 +38,7 @@ export interface ImageBuildService {
   build(request: ImageBuildRequest): Promise<ImageBuildResult>;
   /** The answer to GetImage: the newest build of this name that is still good, `name:hash` as the SDK asks. */
   lookup(name: string): Promise<BuildRecord | undefined>;
-  /** Removes what builds of a server that died have left. Call it before the first build. */
+  /** Ends and removes what builds of a server that died have left. Call it before the first build. */
   sweep(): Promise<void>;
 }
 
@@ -80,6 +81,8 @@ export interface BuildRecord {
   readonly digest: string;
   readonly imageId: string;
   readonly sizeBytes: number;
+  /** How the image came to be, the base's layers included, newest first. */
+  readonly layers: readonly ImageLayer[];
   readonly createdAt: number;
   readonly durationMs: number;
 }
@@ -130,7 +133,7 @@ export function createImageBuildService(options: ImageBuildServiceOptions): Imag
       const target = parseTarget(request.target, options.defaultRegistry);
       const { spec } = request;
       await mkdir(options.workDir, { recursive: true, mode: 0o700 });
-      const folder = await mkdtemp(join(options.workDir, BUILD_PREFIX));
+      const folder = await mkdtemp(join(options.workDir, `${BUILD_PREFIX}${process.pid}-`));
       let handedOver = false;
       try {
         const upload = await receive(request, folder, options.limits ?? CONTEXT_LIMITS);
@@ -174,14 +177,23 @@ export function createImageBuildService(options: ImageBuildServiceOptions): Imag
 
     async sweep() {
       const names = await readdir(options.workDir).catch(() => []);
-      for (const name of names.filter((entry) => entry.startsWith(BUILD_PREFIX))) {
-        await rm(join(options.workDir, name), { recursive: true, force: true });
+      for (const name of names) {
+        if (!(await isLeftOver(name))) continue;
+        const folder = join(options.workDir, name);
+        await stopBuildsIn(folder);
+        await rm(folder, { recursive: true, force: true });
       }
     },
   };
 }
 
 const BUILD_PREFIX = "build-";
+
+/** A folder tells by its name who works in it: `boxkite images build` may run beside another. */
+async function isLeftOver(name: string): Promise<boolean> {
+  const owner = /^build-(\d+)-/.exec(name)?.[1];
+  return owner !== undefined && (Number(owner) === process.pid || !(await isAlive(Number(owner))));
+}
 
 interface Plan {
   readonly request: ImageBuildRequest;
@@ -287,7 +299,7 @@ class Builds {
     });
     const { imageId } = await this.#build(plan, rendered, context, log, signal);
     const final = await this.#publish(plan, imageId, log, signal);
-    const image = await builder.inspect(imageId);
+    const [image, layers] = await Promise.all([builder.inspect(imageId), builder.history(imageId)]);
     const record: BuildRecord = {
       target: formatTarget(plan.target),
       name: lookupName(plan.target),
@@ -298,6 +310,7 @@ class Builds {
       ...final,
       imageId,
       sizeBytes: image?.sizeBytes ?? 0,
+      layers,
       createdAt: clock.now(),
       durationMs: clock.now() - startedAt,
     };
@@ -477,7 +490,7 @@ class Builds {
     if (plan.target.registry !== undefined) {
       log.write(`Pushing ${name}`);
       const digest = await withAuthFile(plan, (authFile) =>
-        builder.push(imageId, name, { authFile, onLog: log.write, signal }),
+        builder.push(imageId, name, { authFile, scratchDir: plan.folder, onLog: log.write, signal }),
       );
       // The engine keeps the image under its name: a task that starts here has no need to pull.
       await builder.tag(imageId, name);
