@@ -5,6 +5,7 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { BoxkiteError, messageOf } from "../domain/errors.ts";
 import type { AttemptSpec, LogSink } from "../executors/executor.ts";
+import type { UploadedContext } from "../images/build/context.ts";
 import type { SecretMount } from "../images/build/image-spec.ts";
 import type { ImageBuildService } from "../images/build/service.ts";
 import type { InProcessWork } from "../executors/in-process-executor.ts";
@@ -107,7 +108,7 @@ async function build(
   const run = await store.getRun(spec.key);
   const result = await builds.build({
     spec: decodeImageSpec(await required(objects, bucket, stringInput(inputs, "spec"))),
-    context: context === "" ? undefined : await objects.read(keyOfUri(context, bucket)),
+    context: context === "" ? undefined : await uploadedContext(objects, bucket, context),
     target: stringInput(inputs, "target_image"),
     // What the SDK sends for `force`: the result of an earlier build is not to be used.
     force: run?.settings.cache.overwrite ?? false,
@@ -120,10 +121,21 @@ async function build(
   return result.reference;
 }
 
+async function uploadedContext(objects: ObjectStore, bucket: string, uri: string): Promise<UploadedContext> {
+  const key = keyOfUri(uri, bucket);
+  const info = await objects.head(key);
+  if (info === undefined) throw missingObject(uri);
+  return { sizeBytes: info.size, open: () => objects.read(key) };
+}
+
 async function required(objects: ObjectStore, bucket: string, uri: string): Promise<Uint8Array> {
   const bytes = await objects.readAll(keyOfUri(uri, bucket));
   if (bytes) return bytes;
-  throw new BoxkiteError("OBJECT_NOT_FOUND", `there is nothing at ${uri}: was it uploaded?`);
+  throw missingObject(uri);
+}
+
+function missingObject(uri: string): BoxkiteError {
+  return new BoxkiteError("OBJECT_NOT_FOUND", `there is nothing at ${uri}: was it uploaded?`);
 }
 
 function stringInput(inputs: Inputs, name: (typeof INPUTS)[number]): string {

@@ -104,7 +104,14 @@ class Page {
     this.#base = base;
     // Certificates come by a mount; without one, naming their file would break what works.
     this.#options = { ...options, certificates: options.certificates && options.mounts };
-    this.#inputs = createInputs(INPUTS_FOLDER, options.digestOf);
+    this.#inputs = createInputs(INPUTS_FOLDER, (path) => {
+      const digest = options.digestOf(path);
+      if (digest !== undefined) return digest;
+      throw new BoxkiteError(
+        "INVALID_ARGUMENT",
+        `${this.#title}: ${path} is not in the uploaded build context`,
+      );
+    });
     this.#pathIsSet = "PATH" in base.env;
   }
 

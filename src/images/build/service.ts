@@ -7,11 +7,8 @@
  * anew on the layers that it had finished.
  */
 import { createHash } from "node:crypto";
-import { createReadStream, createWriteStream } from "node:fs";
 import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Readable } from "node:stream";
-import { pipeline } from "node:stream/promises";
 import { BoxkiteError } from "../../domain/errors.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Logger } from "../../lib/log.ts";
@@ -24,8 +21,10 @@ import {
   CONTEXT_LIMITS,
   type ContextLimits,
   EMPTY_CONTEXT,
+  refuseAbove,
   type UnpackedContext,
   unpackContext,
+  type UploadedContext,
 } from "./context.ts";
 import { explainFailure } from "./failure.ts";
 import { type ImageSpec, type SecretMount, secretId } from "./image-spec.ts";
@@ -44,8 +43,8 @@ export interface ImageBuildService {
 
 export interface ImageBuildRequest {
   readonly spec: ImageSpec;
-  /** context.tar.gz: a file, its bytes, or nothing where no layer needs files. */
-  readonly context: string | Readable | undefined;
+  /** context.tar.gz, or nothing where no layer needs files. */
+  readonly context: UploadedContext | undefined;
   readonly target: string;
   /** Builds even what exists, and runs every step again. */
   readonly force: boolean;
@@ -136,16 +135,15 @@ export function createImageBuildService(options: ImageBuildServiceOptions): Imag
       const folder = await mkdtemp(join(options.workDir, `${BUILD_PREFIX}${process.pid}-`));
       let handedOver = false;
       try {
-        const upload = await receive(request, folder, options.limits ?? CONTEXT_LIMITS);
+        const contextDigest = await digestUpload(request, options.limits ?? CONTEXT_LIMITS);
         const plan: Plan = {
           request,
           target,
           spec,
           specDigest: digestOf(spec),
           folder,
-          archive: upload.file,
         };
-        const key = digestOf([formatTarget(target), plan.specDigest, upload.digest, request.force]);
+        const key = digestOf([formatTarget(target), plan.specDigest, contextDigest, request.force]);
         let flight = flights.get(key);
         if (flight === undefined) {
           handedOver = true;
@@ -201,7 +199,6 @@ interface Plan {
   readonly spec: ImageSpec;
   readonly specDigest: string;
   readonly folder: string;
-  readonly archive: string | undefined;
 }
 
 /** One build and those who wait for it. */
@@ -351,8 +348,8 @@ class Builds {
   async #unpack(plan: Plan, contextDir: string, signal: AbortSignal): Promise<UnpackedContext> {
     const upload = join(contextDir, "context");
     await mkdir(upload, { recursive: true, mode: 0o755 });
-    if (plan.archive === undefined) return EMPTY_CONTEXT;
-    return await unpackContext(plan.archive, upload, this.#options.limits, signal);
+    if (plan.request.context === undefined) return EMPTY_CONTEXT;
+    return await unpackContext(await plan.request.context.open(), upload, this.#options.limits, signal);
   }
 
   /** The registry first; the engine's own image where no registry has it, or none can be asked. */
@@ -517,39 +514,19 @@ function isSameBuild(known: BuildRecord, plan: Plan, context: UnpackedContext, b
   );
 }
 
-/** Takes the upload in and digests it; a stream is written to a file first. */
-async function receive(
+/** Tells equal uploads; one that is too large is refused before it is read. */
+async function digestUpload(
   { context, signal }: ImageBuildRequest,
-  folder: string,
-  limits: ContextLimits,
-): Promise<{ file: string | undefined; digest: string }> {
-  if (context === undefined) return { file: undefined, digest: "" };
-  const file = typeof context === "string" ? context : join(folder, "context.tar.gz");
+  { archiveBytes }: ContextLimits,
+): Promise<string> {
+  if (context === undefined) return "";
+  refuseAbove(context.sizeBytes, archiveBytes, "the uploaded build context");
   const hash = createHash("sha256");
-  let bytes = 0;
-  const watch = async function* (chunks: AsyncIterable<Buffer>) {
-    for await (const chunk of chunks) {
-      hash.update(chunk);
-      bytes += chunk.length;
-      if (bytes > limits.archiveBytes) {
-        const mebibytes = Math.floor(limits.archiveBytes / 1024 ** 2);
-        throw new BoxkiteError(
-          "LIMIT_EXCEEDED",
-          `the uploaded build context is larger than ${mebibytes} MiB`,
-          {
-            hint: "Leave out what the image does not need: .with_dockerignore(...) or a .dockerignore file.",
-          },
-        );
-      }
-      yield chunk;
-    }
-  };
-  if (typeof context === "string") {
-    for await (const _ of watch(createReadStream(context))) signal.throwIfAborted();
-  } else {
-    await pipeline(context, watch, createWriteStream(file, { mode: 0o600 }), { signal });
+  for await (const chunk of await context.open()) {
+    signal.throwIfAborted();
+    hash.update(chunk as Buffer);
   }
-  return { file, digest: hash.digest("hex") };
+  return hash.digest("hex");
 }
 
 async function withAuthFile<T>(plan: Plan, use: (file: string | undefined) => Promise<T>): Promise<T> {
