@@ -14,8 +14,7 @@ export async function stopGently(leader: number | undefined, exited: Promise<unk
     () => (running = false),
   );
   for (let tries = 0; running && tries < 100; tries++) {
-    const members = (await groupMembers(leader)).filter((pid) => pid !== leader);
-    for (const pid of members) signalProcess(pid, "SIGKILL");
+    for (const pid of await processesOf(leader)) signalProcess(pid, "SIGKILL");
     await Promise.race([delay(100), end]);
   }
   if (running) signalGroup(leader, "SIGTERM");
@@ -53,10 +52,20 @@ function signalProcess(pid: number, signal: NodeJS.Signals | 0): boolean {
   }
 }
 
-/** The processes of a group. Without /proc there is no cheap way to ask: then the group is stopped as one. */
-async function groupMembers(leader: number): Promise<number[]> {
+/**
+ * What a builder has started: its group, and all that descends from it, because a step may run in a session
+ * of its own. Without /proc there is no cheap way to ask: then the group is stopped as one.
+ */
+async function processesOf(leader: number): Promise<number[]> {
   if (!(await hasProcFs())) signalGroup(leader, "SIGINT");
-  return (await processes()).filter(({ group }) => group === leader).map(({ pid }) => pid);
+  const all = await processes();
+  const found = new Set([leader]);
+  for (let before = 0; before < found.size;) {
+    before = found.size;
+    for (const { pid, parent, group } of all) if (group === leader || found.has(parent)) found.add(pid);
+  }
+  found.delete(leader);
+  return [...found];
 }
 
 async function untilGone(pid: number): Promise<void> {
@@ -65,6 +74,7 @@ async function untilGone(pid: number): Promise<void> {
 
 interface Process {
   readonly pid: number;
+  readonly parent: number;
   readonly group: number;
 }
 
@@ -76,8 +86,9 @@ async function processes(): Promise<Process[]> {
     // It may end while we are looking.
     const stat = await readFile(`/proc/${name}/stat`, "utf8").catch(() => "");
     // pid (name) state ppid pgrp …; the name may hold spaces and brackets.
-    const [state, , group] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    if (group !== undefined && state !== "Z") found.push({ pid: Number(name), group: Number(group) });
+    const [state, parent, group] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    if (group === undefined || state === "Z") continue;
+    found.push({ pid: Number(name), parent: Number(parent), group: Number(group) });
   }
   return found;
 }
