@@ -22,6 +22,7 @@ import type { ServiceContext } from "../services/context.ts";
 import { errorInterceptor } from "../services/errors.ts";
 import { keyOfUri } from "../services/object-keys.ts";
 import { registerServices } from "../services/routes.ts";
+import { createUnusedImages } from "../services/unused-images.ts";
 import { openSqliteStore } from "../store/sqlite/sqlite-store.ts";
 import type { Store } from "../store/store.ts";
 import { objectUrisInOutputs } from "../wire/literals.ts";
@@ -79,11 +80,13 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const { createImageTools: createTools } = options;
   const builds =
     createTools && createBuilds({ createTools, store, workDir: join(dataDirectory, "builds"), log });
+  const unusedImages = createUnusedImages(store, log);
   const work = buildImageWork({
     store,
     objects,
     bucket: BUCKET,
     builds,
+    unusedImages,
     readSecret: secretsOf(process.env),
     clock,
   });
@@ -128,6 +131,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     log,
     bucket: BUCKET,
     builds,
+    unusedImages,
     presign: ({ method, origin, uri, expiresInSeconds }) =>
       presign({
         method,
@@ -165,6 +169,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     close: async () => {
       await engine.stop({ endAttempts: options.ephemeral });
       feed.close();
+      unusedImages.close();
       await listener.close();
       await store.close();
     },

@@ -7,6 +7,7 @@ import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Store } from "../store/store.ts";
 import type { ChangeFeed } from "./change-feed.ts";
+import type { UnusedImages } from "./unused-images.ts";
 
 export interface ServiceContext {
   readonly store: Store;
@@ -19,6 +20,7 @@ export interface ServiceContext {
   readonly bucket: string;
   /** Undefined where nothing can build images. */
   readonly builds: ImageBuildService | undefined;
+  readonly unusedImages: UnusedImages;
   /** A URL that lets its bearer PUT or GET one object for a while. `origin`: as the client sees us. */
   readonly presign: (request: PresignRequest) => string;
 }

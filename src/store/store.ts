@@ -314,8 +314,8 @@ export interface Store {
   /** Newest first; all builds without a name. */
   listBuilds(name?: string): Promise<readonly BuildRecord[]>;
   removeBuild(target: string): Promise<void>;
-  /** Deployed tasks and runs whose tasks name this image. */
-  usesOfImage(reference: string): Promise<ImageUses>;
+  /** Deployed tasks and runs that name this image, by whichever of its names. */
+  usesOfBuild(build: BuildRecord): Promise<ImageUses>;
 
   close(): Promise<void>;
 }

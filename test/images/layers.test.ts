@@ -7,6 +7,7 @@ import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, suite, test } from "node:test";
+import { contextOfFile } from "../../src/images/build/context.ts";
 import { secretId } from "../../src/images/build/image-spec.ts";
 import { createImageBuildService, type ImageBuildService } from "../../src/images/build/service.ts";
 import { decodeImageSpec } from "../../src/wire/image-spec.ts";
@@ -169,7 +170,7 @@ suite("layers, built and run", { skip, concurrency: 2 }, () => {
         const result = await service
           .build({
             spec: decodeImageSpec(spec),
-            context,
+            context: context === undefined ? undefined : contextOfFile(context),
             // Every base has the same cases; a tag of its own keeps them apart in the engine.
             target: target.replace(":", `-${kind.name}:`),
             force: false,

@@ -20,7 +20,7 @@ export interface ImageBuilder {
   inspect(reference: string): Promise<EngineImage | undefined>;
   tag(imageId: string, reference: string): Promise<void>;
   /** Pushes an image of the engine under this name and returns the digest that the registry gave it. */
-  push(imageId: string, reference: string, options: TransferOptions): Promise<string>;
+  push(imageId: string, reference: string, options: PushOptions): Promise<string>;
   /** Takes the name away, and the image with its last name. An absent one is no error. */
   remove(reference: string): Promise<void>;
   /** How the image came to be, newest first. */
@@ -57,6 +57,11 @@ export interface TransferOptions {
   readonly authFile?: string | undefined;
   readonly onLog: (line: string) => void;
   readonly signal?: AbortSignal | undefined;
+}
+
+export interface PushOptions extends TransferOptions {
+  /** A folder of this build alone, as for the build itself. */
+  readonly scratchDir: string;
 }
 
 export interface EngineImage {

@@ -1,6 +1,5 @@
 /** Builds with the podman command line, which is Buildah inside. */
-import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import {
   BuildFailed,
@@ -8,7 +7,7 @@ import {
   type BuiltImage,
   type ImageBuilder,
   type ImageLayer,
-  type TransferOptions,
+  type PushOptions,
 } from "./builder.ts";
 import {
   buildEnv,
@@ -130,18 +129,13 @@ async function push(
   engine: CliEngine,
   imageId: string,
   reference: string,
-  transfer: TransferOptions,
+  transfer: PushOptions,
 ): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), "boxkite-push-"));
-  try {
-    const digestFile = join(folder, "digest");
-    const args = ["push", "--digestfile", digestFile, ...authFile(transfer.authFile)];
-    const result = await engineCommand(engine, [...args, imageId, `docker://${reference}`], transfer);
-    if (result.exitCode !== 0) throw transferFailure(engine, "push", reference, result);
-    return (await readFile(digestFile, "utf8")).trim();
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+  const digestFile = join(transfer.scratchDir, "digest");
+  const args = ["push", "--digestfile", digestFile, ...authFile(transfer.authFile)];
+  const result = await engineCommand(engine, [...args, imageId, `docker://${reference}`], transfer);
+  if (result.exitCode !== 0) throw transferFailure(engine, "push", reference, result);
+  return (await readFile(digestFile, "utf8")).trim();
 }
 
 async function imageHistory(engine: CliEngine, reference: string): Promise<readonly ImageLayer[]> {
