@@ -14,6 +14,7 @@ import type { EngineInfo } from "../../src/executors/container/engine-types.ts";
 import type { FoundEngine } from "../../src/executors/container/find-engine.ts";
 import { readEngineNetwork } from "../../src/executors/container/network.ts";
 import { PROBE_LABEL, probeFromContainer } from "../../src/executors/container/probe.ts";
+import { countGpus } from "../../src/executors/machine.ts";
 import type { AttemptSpec, Executor, ResolvedImage } from "../../src/executors/executor.ts";
 import { BoxkiteError } from "../../src/domain/errors.ts";
 import { systemClock } from "../../src/lib/clock.ts";
@@ -198,6 +199,13 @@ function containerTests(engine: TestEngine): void {
       assert.match(exit.hint ?? "", hint);
       assert.equal(recorder.told.filter((each) => each === "ended").length, 1);
     }
+  });
+
+  test("a GPU that the engine cannot give fails the start and says what it takes", async (t) => {
+    if (countGpus() > 0) return t.skip("this machine has GPUs");
+    const { exit } = await run(t, executorOf(t), { command: ["true"], requests: { gpu: 1 } });
+    assert.deepEqual([exit.reason, exit.code], ["start_failed", "GPU_NOT_SUPPORTED"], exit.message);
+    assert.match(exit.hint ?? "", /NVIDIA container toolkit/);
   });
 
   test("an image that the engine no longer has fails the start, without the attempt being lost", async (t) => {

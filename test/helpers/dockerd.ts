@@ -40,6 +40,8 @@ directory=$1 bridge=$2 address=$3
 [ -e /etc/docker ] || new=yes
 clear_away() {
   ip link delete "$bridge" 2>/dev/null
+  # The network of this machine, kept there for containers that share it.
+  umount "$directory"/exec/netns/* 2>/dev/null
   rm -rf "$directory"
   # Docker 20 writes a key there, whatever its settings are.
   [ -z "$new" ] || rm -rf /etc/docker
