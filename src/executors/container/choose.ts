@@ -3,6 +3,8 @@ import { createLogger } from "../../lib/log.ts";
 import { systemClock } from "../../lib/clock.ts";
 import type { ExecutorChoice } from "../choose.ts";
 import { createContainerExecutor } from "./container-executor.ts";
+import { formatEngineAddress } from "./engine-address.ts";
+import type { EngineApi } from "./engine-api.ts";
 import { findEngine, type EngineWish } from "./find-engine.ts";
 import { readEngineNetwork, type HostCandidate } from "./network.ts";
 import { createImageTools } from "./image-tools.ts";
@@ -37,7 +39,7 @@ export async function chooseContainerEngine(
           extraHosts: () => (chosen?.extraHost === undefined ? [] : [chosen.extraHost]),
         });
       },
-      createImageTools: () => createImageTools(api.engine, env),
+      createImageTools: () => createImageTools(api.engine, commandLineEnv(api, env)),
       // The bridge exists only while a container runs, so its address cannot be listened at by itself.
       listenHost: () => (network.inVirtualMachine ? "127.0.0.1" : "0.0.0.0"),
       acceptsLocalAddress: (host) => (address) =>
@@ -58,4 +60,9 @@ export async function chooseContainerEngine(
     await found.close();
     throw error;
   }
+}
+
+/** Docker's command line has its own ways to find an engine, which may lead to another one. */
+function commandLineEnv({ engine, address }: EngineApi, env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return engine === "docker" ? { ...env, DOCKER_HOST: formatEngineAddress(address) } : env;
 }

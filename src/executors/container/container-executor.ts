@@ -78,7 +78,8 @@ export function createContainerExecutor(options: ContainerExecutorOptions): Exec
     capacity: {
       ...(options.info.cpus > 0 && { cpu: options.info.cpus }),
       ...(options.info.memoryBytes > 0 && { memoryBytes: options.info.memoryBytes }),
-      gpu: countGpus(),
+      // See refusal() in container-spec.ts.
+      gpu: api.engine === "podman" ? 0 : countGpus(),
     },
     endpointForAttempts: (port) => {
       const host = options.endpointHost();

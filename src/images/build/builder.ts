@@ -9,6 +9,8 @@ export interface ImageBuilder {
   readonly mounts: boolean;
   /** Whether it hands certificate authorities to the steps; it needs mounts for that. */
   readonly certificates: boolean;
+  /** Whether FROM may name an image of the engine by its id, which never moves; otherwise only by name. */
+  readonly fromId: boolean;
   /** "amd64": what it builds for. */
   readonly architecture: string;
 
@@ -85,7 +87,6 @@ export interface ImageLayer {
 /** A build that ended because one of its steps failed. failure.ts turns it into words. */
 export class BuildFailed extends Error {
   readonly exitCode: number;
-  /** Which instruction, counted from 0, or which line of the Containerfile, counted from 1. */
   readonly at: FailedAt | undefined;
   /** What the step said, oldest first. */
   readonly lines: readonly string[];
@@ -99,4 +100,5 @@ export class BuildFailed extends Error {
   }
 }
 
-export type FailedAt = { readonly step: number } | { readonly line: number };
+/** As builders tell it: an instruction counted from 0, one that makes a layer (FROM is 0), or a line counted from 1. */
+export type FailedAt = { readonly step: number } | { readonly layer: number } | { readonly line: number };

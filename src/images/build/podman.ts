@@ -40,6 +40,7 @@ export async function createPodmanBuilder(options: PodmanOptions = {}): Promise<
   return {
     description: `podman ${version}`,
     mounts: true,
+    fromId: true,
     certificates: options.certificates !== undefined,
     architecture,
     build: (job) => build(engine, options, job),

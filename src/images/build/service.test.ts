@@ -24,7 +24,7 @@ function specWith(secrets: readonly SecretMount[]): ImageSpec {
   };
 }
 
-async function setup(t: TestContext) {
+async function setup(t: TestContext, options: { readonly fromId?: boolean } = {}) {
   const workDir = await mkdtemp(join(tmpdir(), "boxkite-service-"));
   t.after(() => rm(workDir, { recursive: true, force: true }));
   const jobs: BuildJob[] = [];
@@ -52,6 +52,7 @@ async function setup(t: TestContext) {
   const builder: ImageBuilder = {
     description: "fake",
     mounts: true,
+    fromId: options.fromId ?? true,
     certificates: false,
     architecture: "amd64",
     build: async (job) => {
@@ -187,6 +188,18 @@ suite("image build service", () => {
     await assert.rejects(first, /enough/);
     assert.equal((await second).built, true);
     assert.equal(jobs.length, 2);
+  });
+
+  test("a base that a builder can only name is refused when its name moved meanwhile", async (t) => {
+    const { service, request, images, during, store } = await setup(t, { fromId: false });
+    const other = { ...(images.get("docker.io/team/base:1") ?? assert.fail()), id: "sha256:other" };
+    during.build = async () => void images.set("docker.io/team/base:1", other);
+    await assert.rejects(service.build(request()), /team\/base:1 was replaced in the engine/);
+    assert.equal(store.records.length, 0);
+    during.build = async () => {};
+    const { record } = await service.build(request());
+    assert.match(record.containerfile, /^FROM docker\.io\/team\/base:1$/m);
+    assert.equal(record.base.digest, "sha256:other");
   });
 
   test("sweep takes the folders of dead builds and nothing else", async (t) => {

@@ -295,6 +295,7 @@ class Builds {
       certificates: builder.certificates,
     });
     const { imageId } = await this.#build(plan, rendered, context, log, signal);
+    if (base.source === "engine" && !builder.fromId) await this.#requireUnmoved(base);
     const final = await this.#publish(plan, imageId, log, signal);
     const [image, layers] = await Promise.all([builder.inspect(imageId), builder.history(imageId)]);
     const record: BuildRecord = {
@@ -402,13 +403,24 @@ class Builds {
       );
     }
     this.#checkPlatform(plan.spec, image, base, log);
-    const name = base.source === "engine" ? image.id.replace("sha256:", "") : from;
+    const own = builder.fromId ? image.id.replace("sha256:", "") : base.reference;
+    const name = base.source === "engine" ? own : from;
     const known = this.#facts.get(`${name} ${image.id}`);
     if (known !== undefined) return { ...known, reference: base.reference };
     const facts = await readBaseFacts(builder, base.reference, name, image);
     if (this.#facts.size > 200) this.#facts.clear();
     this.#facts.set(`${name} ${image.id}`, facts);
     return facts;
+  }
+
+  /** The build named its base by a tag of the engine: was it the recorded image all the time? */
+  async #requireUnmoved(base: BaseRecord): Promise<void> {
+    if ((await this.#options.builder.inspect(base.reference))?.id === base.digest) return;
+    throw new BoxkiteError(
+      "IMAGE_BUILD_FAILED",
+      `base image ${base.reference} was replaced in the engine while an image was built on it`,
+      { hint: "Run again: the new base is used then." },
+    );
   }
 
   #checkPlatform(spec: ImageSpec, image: EngineImage, base: BaseRecord, log: BuildLog): void {
