@@ -7,6 +7,7 @@ import { defaultDataDirectory } from "../../server/data-directory.ts";
 import { openSqliteStore } from "../../store/sqlite/sqlite-store.ts";
 import type { ImageUses, Store } from "../../store/store.ts";
 import { EXIT, type Command, type CommandInput } from "../command.ts";
+import { findSetting, readSettingsFile } from "../settings-file.ts";
 import { buildImage } from "./build.ts";
 import { pruneImages } from "./prune.ts";
 
@@ -29,6 +30,11 @@ export const images: Command = {
     },
     "keep-days": { type: "string", value: "N", help: "prune: keep what runs of the last N days used (7)" },
     "dry-run": { type: "boolean", help: "prune: say what would go, and remove nothing" },
+    config: {
+      type: "string",
+      value: "FILE",
+      help: "the server's settings file, for its data and registries",
+    },
     json: { type: "boolean", help: "one JSON object a line" },
   },
   run,
@@ -36,7 +42,8 @@ export const images: Command = {
 
 async function run(input: CommandInput): Promise<number> {
   const [verb = "ls", name] = input.positionals;
-  const store = openStore(dataDirectory(input));
+  const directory = await dataDirectory(input);
+  const store = openStore(directory);
   try {
     switch (verb) {
       case "ls":
@@ -44,7 +51,7 @@ async function run(input: CommandInput): Promise<number> {
       case "inspect":
         return await inspect(store, name);
       case "build":
-        return await buildImage(store, input, dataDirectory(input));
+        return await buildImage(store, input, directory);
       case "prune":
         return await pruneImages(store, input);
       default:
@@ -57,8 +64,9 @@ async function run(input: CommandInput): Promise<number> {
   }
 }
 
-function dataDirectory({ values, env }: CommandInput): string {
-  return (values["data"] as string | undefined) ?? env["BOXKITE_DATA"] ?? defaultDataDirectory(env);
+async function dataDirectory(input: CommandInput): Promise<string> {
+  const setting = findSetting("data", input, await readSettingsFile(input));
+  return setting?.value ?? defaultDataDirectory(input.env);
 }
 
 /** Beside a running server: SQLite lets several processes look at one file. */
