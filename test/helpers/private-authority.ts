@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 
 export interface PrivateAuthority {
-  /** PEM files. */
+  /** PEM files. Engines take a folder of *.crt for one of authorities; nothing else there may be called so. */
   readonly caFile: string;
   readonly certificate: string;
   readonly key: string;
@@ -21,14 +21,15 @@ export async function makeAuthority(directory: string): Promise<PrivateAuthority
   await writeFile(extensions, "subjectAltName=DNS:localhost,IP:127.0.0.1\n");
   await openssl(
     ...["req", "-x509", ...KEY, "-subj", "/CN=Boxkite test authority", "-days", "2"],
-    ...["-keyout", file("ca.key"), "-out", file("ca.crt")],
+    ...["-keyout", file("ca-key.pem"), "-out", file("ca.crt")],
   );
   await openssl(
-    ...["req", ...KEY, "-subj", "/CN=localhost", "-keyout", file("server.key"), "-out", file("server.csr")],
+    ...["req", ...KEY, "-subj", "/CN=localhost"],
+    ...["-keyout", file("server-key.pem"), "-out", file("request.pem")],
   );
   await openssl(
-    ...["x509", "-req", "-in", file("server.csr"), "-CA", file("ca.crt"), "-CAkey", file("ca.key")],
-    ...["-CAcreateserial", "-days", "2", "-extfile", extensions, "-out", file("server.crt")],
+    ...["x509", "-req", "-in", file("request.pem"), "-CA", file("ca.crt"), "-CAkey", file("ca-key.pem")],
+    ...["-CAcreateserial", "-days", "2", "-extfile", extensions, "-out", file("server.pem")],
   );
-  return { caFile: file("ca.crt"), certificate: file("server.crt"), key: file("server.key") };
+  return { caFile: file("ca.crt"), certificate: file("server.pem"), key: file("server-key.pem") };
 }

@@ -1,7 +1,7 @@
 /** What a registry's answer, or its silence, means to the one who asked. */
 import { BoxkiteError, messageOf } from "../../domain/errors.ts";
 import { imageRepository, type ImageReference } from "../reference.ts";
-import type { Registries } from "./registries.ts";
+import { isLoopbackHost, type Registries } from "./registries.ts";
 
 /** For a status other than success. */
 export function refusal(
@@ -80,7 +80,9 @@ function tlsHint(host: string, code: string): string | undefined {
 
 function contactHint(host: string): string {
   const name = host === "docker.io" ? "registry-1.docker.io" : host;
-  return `is ${host} right, and reachable from this machine? Try: curl -i https://${name}/v2/`;
+  if (!isLoopbackHost(host))
+    return `is ${host} right, and reachable from this machine? Try: curl -i https://${name}/v2/`;
+  return `does it run? Try: curl -i http://${name}/v2/; if it has TLS, say so in the settings file: registries: ${host}: insecure: false`;
 }
 
 /** Some errors have their text in their code, or in the error behind them. */
