@@ -6,6 +6,7 @@ import { defaultDataDirectory } from "../../server/data-directory.ts";
 import { openSqliteStore } from "../../store/sqlite/sqlite-store.ts";
 import type { Store } from "../../store/store.ts";
 import { EXIT, type Command, type CommandInput } from "../command.ts";
+import { findSetting, readSettingsFile } from "../settings-file.ts";
 import { buildImage } from "./build.ts";
 import { describeBuild, formatBytes, formatTable } from "./describe.ts";
 import { pruneImages } from "./prune.ts";
@@ -29,12 +30,18 @@ export const images: Command = {
     },
     "keep-days": { type: "string", value: "N", help: "prune: keep what runs of the last N days used (7)" },
     "dry-run": { type: "boolean", help: "prune: say what would go, and remove nothing" },
+    config: {
+      type: "string",
+      value: "FILE",
+      help: "the server's settings file, for its data and registries",
+    },
     json: { type: "boolean", help: "ls, inspect: one JSON object a line" },
   },
   run,
 };
 
-/** The options that each verb acts on, beside --data. */
+const COMMON: readonly string[] = ["data", "config"];
+/** The options that each verb acts on, beside the common ones. */
 const VERBS: Readonly<Record<string, readonly string[]>> = {
   ls: ["json"],
   inspect: ["json"],
@@ -45,7 +52,8 @@ const VERBS: Readonly<Record<string, readonly string[]>> = {
 async function run(input: CommandInput): Promise<number> {
   const [verb = "ls", name] = input.positionals;
   checkOptions(verb, Object.keys(input.values));
-  const store = openStore(dataDirectory(input));
+  const directory = await dataDirectory(input);
+  const store = openStore(directory);
   try {
     switch (verb) {
       case "ls":
@@ -53,7 +61,7 @@ async function run(input: CommandInput): Promise<number> {
       case "inspect":
         return await inspect(store, name, input.values["json"] === true);
       case "build":
-        return await buildImage(store, input, dataDirectory(input));
+        return await buildImage(store, input, directory);
       default:
         return await pruneImages(store, input);
     }
@@ -64,7 +72,7 @@ async function run(input: CommandInput): Promise<number> {
 
 function checkOptions(verb: string, given: readonly string[]): void {
   const known = VERBS[verb];
-  const stray = given.find((option) => option !== "data" && !known?.includes(option));
+  const stray = given.find((option) => !COMMON.includes(option) && !known?.includes(option));
   if (known !== undefined && stray === undefined) return;
   throw new BoxkiteError(
     "CONFIG_INVALID",
@@ -75,8 +83,9 @@ function checkOptions(verb: string, given: readonly string[]): void {
   );
 }
 
-function dataDirectory({ values, env }: CommandInput): string {
-  return (values["data"] as string | undefined) ?? env["BOXKITE_DATA"] ?? defaultDataDirectory(env);
+async function dataDirectory(input: CommandInput): Promise<string> {
+  const setting = findSetting("data", input, await readSettingsFile(input));
+  return setting?.value ?? defaultDataDirectory(input.env);
 }
 
 /** Beside a running server: SQLite lets several processes look at one file. */

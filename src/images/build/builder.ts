@@ -55,8 +55,6 @@ export interface BuiltImage {
 }
 
 export interface TransferOptions {
-  /** A file of registry credentials, in the form of Docker's config.json; the engine's own without it. */
-  readonly authFile?: string | undefined;
   readonly onLog: (line: string) => void;
   readonly signal?: AbortSignal | undefined;
 }

@@ -23,6 +23,7 @@ import {
   uvProjectScript,
   wheelsScript,
 } from "./python-steps.ts";
+import { CA_FILE, CA_VARIABLES } from "../certificates.ts";
 import { copyArguments, copyPattern, envValue, refuseLineBreak, shellWord } from "./quoting.ts";
 
 export interface RenderOptions {
@@ -59,17 +60,6 @@ export const CA_SECRET_ID = "boxkite-ca";
 export const UPLOAD_FOLDER = "context";
 export const INPUTS_FOLDER = "inputs";
 
-const CA_FILE = "/run/boxkite/ca.crt";
-/** One list for every tool that reads its own: OpenSSL and uv, pip, requests, curl, node, git, cargo. */
-const CA_VARIABLES = [
-  "SSL_CERT_FILE",
-  "PIP_CERT",
-  "REQUESTS_CA_BUNDLE",
-  "CURL_CA_BUNDLE",
-  "NODE_EXTRA_CA_CERTS",
-  "GIT_SSL_CAINFO",
-  "CARGO_HTTP_CAINFO",
-];
 /** What an engine gives a process where the image sets no PATH. */
 const DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 

@@ -3,9 +3,10 @@
  * where it has not. The classic one knows no `RUN --mount`; the renderer refuses what needs it. BuildKit takes
  * an image's id for the name of one in a registry.
  */
-import { copyFile, mkdir, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { BoxkiteError } from "../../domain/errors.ts";
+import { NO_REGISTRIES } from "../registry/registries.ts";
 import {
   BuildFailed,
   type BuildJob,
@@ -29,15 +30,18 @@ import {
 import { runLogged } from "./command.ts";
 import { CA_SECRET_ID } from "./containerfile.ts";
 import { DockerLog } from "./docker-log.ts";
+import { type RegistryAccess, withRegistryAccess } from "./registry-access.ts";
 
 type Flavour = "buildx" | "buildkit" | "classic";
 
 export async function createDockerBuilder(options: EngineOptions = {}): Promise<ImageBuilder> {
   const engine: CliEngine = {
+    name: "docker",
     program: options.program ?? "docker",
     globalArgs: options.globalArgs ?? [],
     env: options.env ?? process.env,
   };
+  const registries = options.registries ?? NO_REGISTRIES;
   const format = "{{.Client.Version}} {{.Server.Version}} {{.Server.Arch}}";
   const version = await engineCommand(engine, ["version", "--format", format]);
   if (version.exitCode !== 0) {
@@ -55,16 +59,16 @@ export async function createDockerBuilder(options: EngineOptions = {}): Promise<
     architecture,
     build: (job) => build(engine, options, flavour, job),
     pull: async (reference, transfer) => {
-      const result = await withAuth(engine, transfer.authFile, (authorised) =>
-        engineCommand(authorised, ["pull", reference], transfer),
+      const result = await withRegistryAccess(registries, reference, (access) =>
+        engineCommand(authorised(engine, access), ["pull", reference], transfer),
       );
       if (result.exitCode !== 0) throw transferFailure(engine, "pull", reference, result);
     },
     push: async (imageId, reference, transfer) => {
       // Docker pushes names only. If the push fails the name goes again: nobody shall find half a result.
       await mustRun(engine, ["tag", imageId, reference]);
-      const result = await withAuth(engine, transfer.authFile, (authorised) =>
-        engineCommand(authorised, ["push", reference], transfer),
+      const result = await withRegistryAccess(registries, reference, (access) =>
+        engineCommand(authorised(engine, access), ["push", reference], transfer),
       );
       const digest = /digest: (sha256:[0-9a-f]{64})/.exec(result.stdout)?.[1];
       if (result.exitCode === 0 && digest !== undefined) return digest;
@@ -147,15 +151,11 @@ async function imageHistory(engine: CliEngine, reference: string): Promise<reado
   });
 }
 
-/** Docker takes credentials from a folder that holds config.json. */
-async function withAuth<T>(
-  engine: CliEngine,
-  authFile: string | undefined,
-  use: (engine: CliEngine) => Promise<T>,
-): Promise<T> {
-  if (authFile === undefined) return await use(engine);
-  const folder = join(dirname(authFile), "docker-config");
-  await mkdir(folder, { recursive: true, mode: 0o700 });
-  await copyFile(authFile, join(folder, "config.json"));
-  return await use({ ...engine, globalArgs: ["--config", folder, ...engine.globalArgs] });
+/**
+ * Docker takes credentials from a folder that holds config.json. Plain HTTP and private authorities are for
+ * its daemon to know, which no command can tell.
+ */
+function authorised(engine: CliEngine, { authFile }: RegistryAccess): CliEngine {
+  if (authFile === undefined) return engine;
+  return { ...engine, globalArgs: ["--config", dirname(authFile), ...engine.globalArgs] };
 }

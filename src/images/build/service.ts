@@ -7,7 +7,7 @@
  * anew on the layers that it had finished.
  */
 import { createHash } from "node:crypto";
-import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { BoxkiteError } from "../../domain/errors.ts";
 import type { Clock } from "../../lib/clock.ts";
@@ -50,8 +50,6 @@ export interface ImageBuildRequest {
   readonly force: boolean;
   /** The value of a secret that a layer mounts; undefined where there is none. */
   readonly readSecret?: (secret: SecretMount) => Promise<string | undefined>;
-  /** Registry credentials of this build, in the form of Docker's config.json. */
-  readonly registryAuth?: string | undefined;
   readonly onLog: (line: string) => void;
   readonly signal: AbortSignal;
 }
@@ -393,7 +391,7 @@ class Builds {
     let image = await builder.inspect(from);
     if (image === undefined) {
       log.write(`Pulling ${base.reference} (${base.digest})`);
-      await withAuthFile(plan, (authFile) => builder.pull(from, { authFile, onLog: log.write, signal }));
+      await builder.pull(from, { onLog: log.write, signal });
       image = await builder.inspect(from);
     }
     if (image === undefined) {
@@ -498,9 +496,8 @@ class Builds {
     const name = formatTarget(plan.target);
     if (plan.target.registry !== undefined) {
       log.write(`Pushing ${name}`);
-      const digest = await withAuthFile(plan, (authFile) =>
-        builder.push(imageId, name, { authFile, scratchDir: plan.folder, onLog: log.write, signal }),
-      );
+      const transfer = { scratchDir: plan.folder, onLog: log.write, signal };
+      const digest = await builder.push(imageId, name, transfer);
       // The engine keeps the image under its name: a task that starts here has no need to pull.
       await builder.tag(imageId, name);
       return { reference: `${targetRepository(plan.target)}@${digest}`, pushed: true, digest };
@@ -539,13 +536,6 @@ async function digestUpload(
     hash.update(chunk as Buffer);
   }
   return hash.digest("hex");
-}
-
-async function withAuthFile<T>(plan: Plan, use: (file: string | undefined) => Promise<T>): Promise<T> {
-  if (plan.request.registryAuth === undefined) return await use(undefined);
-  const file = join(plan.folder, "registry-auth.json");
-  await writeFile(file, plan.request.registryAuth, { mode: 0o600 });
-  return await use(file);
 }
 
 /** Of a value whose meaning does not depend on the order of its keys. */
