@@ -194,6 +194,14 @@ export interface Paged<T> {
   readonly token: string;
 }
 
+/** Which runs a list is about; fields that are not set do not narrow it. */
+export interface RunScope extends Partial<ProjectKey> {
+  readonly taskName?: string;
+  readonly taskVersion?: string;
+  /** Runs in which some action, not only the root, waits for a person. */
+  readonly withPausedAction?: boolean;
+}
+
 export interface ListedRun {
   readonly run: RunRecord;
   readonly root: ActionRecord;
@@ -234,7 +242,10 @@ export interface Store {
   getTask(key: TaskKey): Promise<TaskRecord | undefined>;
   getSpec(digest: string): Promise<StoredSpec | undefined>;
   /** The newest version of each task. */
-  listTasks(scope: Partial<ProjectKey>, page: Page): Promise<Paged<TaskRecord>>;
+  listTasks(
+    scope: Partial<ProjectKey> & { readonly isEntrypoint?: boolean },
+    page: Page,
+  ): Promise<Paged<TaskRecord>>;
   listTaskVersions(scope: ProjectKey & { readonly name: string }, page: Page): Promise<Paged<TaskRecord>>;
 
   /** `seeds`: finished actions that the run starts with. */
@@ -245,10 +256,7 @@ export interface Store {
     seeds?: readonly NewAction[],
   ): Promise<{ readonly run: RunRecord; readonly root: ActionRecord } | "exists">;
   getRun(key: RunKey): Promise<RunRecord | undefined>;
-  listRuns(
-    scope: Partial<ProjectKey> & { readonly taskName?: string },
-    page: Page,
-  ): Promise<Paged<ListedRun>>;
+  listRuns(scope: RunScope, page: Page): Promise<Paged<ListedRun>>;
 
   /** Looked at in the same transaction: is the parent there, and does it still live? */
   createAction(

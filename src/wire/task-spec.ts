@@ -45,6 +45,7 @@ function definitionOf(spec: TaskSpec): TaskDefinition {
     shortName: spec.shortName,
     type: template.type,
     environment: spec.environment?.name ?? "",
+    ...(template.metadata?.isEntrypoint && { isEntrypoint: true }),
     image: container.image,
     relatedImages: imagesInArguments(container.args),
     command: container.command,

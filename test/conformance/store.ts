@@ -11,6 +11,7 @@ import type {
   NewRun,
   Page,
   RunRecord,
+  RunScope,
   Store,
   StoredSpec,
 } from "../../src/store/store.ts";
@@ -269,6 +270,12 @@ export function storeConformance(name: string, open: () => Promise<StoreSubject>
       items.map((task) => `${task.key.name}:${task.key.version}`),
       ["env.other:1", "env.train:2"],
     );
+    const start = { ...spec("4"), definition: { ...spec("4").definition, isEntrypoint: true } };
+    await store.deployTask({ ...key, name: "env.start" }, start, NOW + 3);
+    const names = async (isEntrypoint: boolean) =>
+      (await store.listTasks({ project: "p", isEntrypoint }, PAGE)).items.map((task) => task.key.name);
+    assert.deepEqual(await names(true), ["env.start"]);
+    assert.deepEqual(await names(false), ["env.other", "env.train"]);
     const versions = await store.listTaskVersions(key, PAGE);
     assert.deepEqual(
       versions.items.map((task) => task.key.version),
@@ -303,6 +310,47 @@ export function storeConformance(name: string, open: () => Promise<StoreSubject>
     assert.equal((await where("labels.nope", "exists")).items.length, 0);
     await assert.rejects(where("colour", "=", "red"), /no field "colour"/);
     await assert.rejects(store.listRuns({}, { ...PAGE, token: "rubbish" }), /page token/);
+  });
+
+  check("lists by time of the last change, as people sort and filter it", async ({ store }) => {
+    const { root } = await createRun(store, "r1");
+    await createRun(store, "r2");
+    const next = transition(root.state, root.policy, { type: "abortRequested", reason: "enough" }, NOW + 9);
+    assert.ok(next);
+    await store.advance({ action: root, state: next.state, effects: [], at: NOW + 9 });
+    const list = async (page: Partial<Page>) =>
+      (await store.listRuns({}, { ...PAGE, ...page })).items.map(({ run }) => run.key.run);
+    const since = (comparison: ">=" | "<", value: number) =>
+      list({ where: [{ field: "updated_at", comparison, values: [value] }] });
+    assert.deepEqual(await since(">=", NOW + 9), ["r1"]);
+    assert.deepEqual(await since("<", NOW + 9), ["r2"]);
+    assert.deepEqual(await list({ sort: { field: "updated_at", ascending: false } }), ["r1", "r2"]);
+    const first = await store.listRuns(
+      {},
+      { ...PAGE, limit: 1, sort: { field: "updated_at", ascending: true } },
+    );
+    const rest = await list({ token: first.token, sort: { field: "updated_at", ascending: true } });
+    assert.deepEqual([first.items[0]?.run.key.run, ...rest], ["r2", "r1"]);
+  });
+
+  check("runs of a task, of one version of it, and those in which something is paused", async ({ store }) => {
+    const { run } = await createRun(store, "r1");
+    await createRun(store, "r2");
+    const condition: NewAction = {
+      ...newTask("ask", ROOT_ACTION),
+      kind: "condition",
+      spec: undefined,
+      detail: new Uint8Array(),
+      state: { ...newTaskState(NOW), phase: "paused" },
+    };
+    await store.createAction(run, condition);
+    const names = async (scope: RunScope) =>
+      (await store.listRuns(scope, PAGE)).items.map((listed) => listed.run.key.run);
+    assert.deepEqual(await names({ withPausedAction: true }), ["r1"]);
+    const { taskName, taskVersion } = (await store.getAction({ ...run.key, action: ROOT_ACTION })) ?? {};
+    assert.ok(taskName && taskVersion);
+    assert.deepEqual(await names({ taskName, taskVersion }), ["r2", "r1"]);
+    assert.deepEqual(await names({ taskName, taskVersion: "another" }), []);
   });
 
   check("projects", async ({ store }) => {

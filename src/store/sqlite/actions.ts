@@ -14,7 +14,7 @@ import type {
 } from "../store.ts";
 import type { Database, Row } from "./database.ts";
 import { listPage, type ListShape } from "./paging.ts";
-import { ACTION_COLUMNS, json, optionalNumber, optionalText, text, toAction } from "./rows.ts";
+import { ACTION_COLUMNS, json, optionalNumber, optionalText, text, toAction, UPDATED_AT } from "./rows.ts";
 import { insertSpec } from "./tasks.ts";
 
 type ActionStore = Pick<
@@ -45,7 +45,7 @@ const FIELDS = {
   created_at: "actions.created_at",
   start_time: "coalesce(actions.started_at, actions.created_at)",
   end_time: "coalesce(actions.ended_at, 0)",
-  updated_at: "actions.seq",
+  updated_at: UPDATED_AT,
 };
 
 export function actionStore(database: Database, notify: (changes: readonly Change[]) => void): ActionStore {

@@ -19,7 +19,7 @@ const FIELDS = {
 };
 
 export function taskStore(database: Database): TaskStore {
-  const list = (where: string[], values: string[], page: Page) => {
+  const list = (where: string[], values: (string | number)[], page: Page) => {
     const shape: ListShape = {
       columns: COLUMNS,
       from: FROM,
@@ -66,7 +66,9 @@ export function taskStore(database: Database): TaskStore {
       // The SDK asks for the newest version of a name with limit 1; people want one row per task.
       const newest = `tasks.id = (SELECT max(newer.id) FROM tasks AS newer WHERE newer.project = tasks.project
         AND newer.domain = tasks.domain AND newer.name = tasks.name)`;
-      return list([...sql, newest], values, page);
+      if (scope.isEntrypoint === undefined) return list([...sql, newest], values, page);
+      const entrypoint = "coalesce(task_specs.definition ->> 'isEntrypoint', 0) = ?";
+      return list([...sql, newest, entrypoint], [...values, Number(scope.isEntrypoint)], page);
     },
     listTaskVersions: async (scope, page) => {
       const { sql, values } = scopeConditions(scope, "tasks");
