@@ -6,6 +6,7 @@ import { ActionAbortedError } from "./errors.ts";
 import type { CompiledInterface } from "./interface.ts";
 import { decodePhase } from "./phases.ts";
 import { isTerminal, type LogLine, type Phase, type PhaseChange, type Run } from "./run-handle.ts";
+import { signalCondition } from "./signal.ts";
 import { decodeOutputs } from "./values.ts";
 import type { ControlPlane } from "../client/control-plane.ts";
 import { runUrl } from "../client/endpoint.ts";
@@ -14,7 +15,7 @@ import { ErrorInfo_Kind, type ActionDetails } from "../wire/gen/flyteidl2/workfl
 import type { RunIdentifier } from "../wire/gen/flyteidl2/common/identifier_pb.js";
 import { LogLineOriginator } from "../wire/gen/flyteidl2/logs/dataplane/payload_pb.js";
 
-const ROOT_ACTION = "a0";
+export const ROOT_ACTION = "a0";
 /** Consecutive failures of a watch before it is given up. */
 const WATCH_FAILURES = 5;
 const LOG_TRIES = 10;
@@ -34,6 +35,10 @@ export class RemoteRun implements Run<unknown> {
 
   get name(): string {
     return this.#id.name;
+  }
+
+  get interface(): CompiledInterface {
+    return this.#interface;
   }
 
   get url(): string {
@@ -74,6 +79,10 @@ export class RemoteRun implements Run<unknown> {
         await sleep(500);
       }
     }
+  }
+
+  async signal(condition: string, answer: boolean | number | string): Promise<void> {
+    await signalCondition(this.#controlPlane, this.#id, condition, answer);
   }
 
   async abort(reason = "aborted by its author"): Promise<void> {
