@@ -62,8 +62,13 @@ export class RemoteRun implements Run<unknown> {
   async *logs(options: { readonly attempt?: number } = {}): AsyncIterable<LogLine> {
     const attempt = options.attempt ?? (await this.#currentAttempt());
     for (let tries = 1; ; tries++) {
+      // A reader who stops early must not leave the stream open: it would keep the program alive.
+      const stop = new AbortController();
       try {
-        for await (const answer of this.#controlPlane.data.tailLogs({ actionId: this.#action, attempt })) {
+        for await (const answer of this.#controlPlane.data.tailLogs(
+          { actionId: this.#action, attempt },
+          { signal: stop.signal },
+        )) {
           for (const line of answer.logs.flatMap((logs) => logs.lines)) {
             yield {
               message: line.message.replace(/\r?\n$/, ""),
@@ -77,6 +82,8 @@ export class RemoteRun implements Run<unknown> {
         // The container may not have begun to write yet.
         if (ConnectError.from(error).code !== Code.NotFound || tries === LOG_TRIES) throw error;
         await sleep(500);
+      } finally {
+        stop.abort();
       }
     }
   }

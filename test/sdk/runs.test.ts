@@ -151,7 +151,9 @@ test("runs", async (t) => {
   });
   const endpoint = `localhost:${server.port}`;
   const program = async <T>(...args: string[]): Promise<T> => {
-    const result = await runProgram(process.execPath, ["main.ts", endpoint, ...args], { cwd: directory });
+    // A stream that a program leaves open keeps it alive for a minute and more.
+    const options = { cwd: directory, timeoutMs: 50_000 };
+    const result = await runProgram(process.execPath, ["main.ts", endpoint, ...args], options);
     return JSON.parse(succeeded(result).stdout.trim().split("\n").at(-1) ?? "") as T;
   };
   const relations = async (...runs: string[]): Promise<[Record<string, Relation>, string[]]> => {
