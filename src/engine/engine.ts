@@ -14,6 +14,7 @@ import type { Logger } from "../lib/log.ts";
 import type { AttemptLogs } from "../logs/attempt-logs.ts";
 import type { ActionRecord, NewAction, NewRun, RunRecord, Store } from "../store/store.ts";
 import { requireAction } from "../store/require.ts";
+import type { AdmissionOptions } from "./admission.ts";
 import { createApply } from "./apply.ts";
 import { attemptText, createAttempts } from "./attempts.ts";
 import { createDispatcher } from "./dispatcher.ts";
@@ -29,8 +30,8 @@ export interface EngineOptions {
   readonly logs: AttemptLogs;
   readonly identities: RunIdentities;
   readonly readWritten: (prefix: string) => Promise<Written>;
-  /** URIs of objects that the outputs under a prefix point at. */
-  readonly urisInOutputs: (prefix: string) => Promise<readonly string[]>;
+  /** See admission.ts. */
+  readonly urisInOutputs: AdmissionOptions["urisInOutputs"];
   /** host:port at which attempts reach the server; asked at each start of an attempt. */
   readonly endpoint: () => string;
   readonly maxParallel: number;

@@ -61,7 +61,10 @@ test("a project's installation has all that its lockfile was made of, and nothin
   for (const file of ["pnpm-lock.yaml", "pnpm-workspace.yaml", "vendor/own.tgz"])
     writeFileSync(join(folder, file), "");
   assert.equal(
-    containerfile(project({ own: "file:./vendor/own.tgz", zod: "^4.2.0" }, "pnpm@10.1.0+sha512.abc"), context),
+    containerfile(
+      project({ own: "file:./vendor/own.tgz", zod: "^4.2.0" }, "pnpm@10.1.0+sha512.abc"),
+      context,
+    ),
     `FROM docker.io/library/node:24-slim
 COPY copy0/package.json ./
 COPY copy1/pnpm-lock.yaml ./
@@ -73,7 +76,10 @@ RUN pnpm install --frozen-lockfile --prod
   );
   assert.match(containerfile(project({}), context), /install --global .* pnpm@\d+\.\d+\.\d+\n/);
   for (const version of ["link:../own", "workspace:*", "file:../own.tgz", "file:folder"])
-    assert.throws(() => project({ own: version }), new RegExp(`own is ${version.replace("*", ".")}, which is not in`));
+    assert.throws(
+      () => project({ own: version }),
+      new RegExp(`own is ${version.replace("*", ".")}, which is not in`),
+    );
 });
 
 test("mistakes", () => {

@@ -5,6 +5,7 @@ import { connectNodeAdapter } from "@connectrpc/connect-node";
 import { DOMAINS } from "../domain/ids.ts";
 import type { Queues } from "../domain/queue.ts";
 import { createEngine } from "../engine/engine.ts";
+import { createObjectRights } from "../engine/object-rights.ts";
 import { createRunIdentities } from "../engine/run-identity.ts";
 import type { ExecutorContext, ImageTools } from "../executors/choose.ts";
 import type { Executor } from "../executors/executor.ts";
@@ -96,6 +97,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   });
   const logs = createAttemptLogs(join(dataDirectory, "logs"));
   const feed = createChangeFeed(store);
+  const rights = createObjectRights(store, BUCKET);
   let port = options.port;
   const engine = createEngine({
     store,
@@ -107,9 +109,9 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     maxParallel: options.maxParallel,
     queues: options.queues,
     endpoint: () => executor.endpointForAttempts(port),
-    urisInOutputs: async (prefix) => {
-      const outputs = await objects.readAll(keyOfUri(`${prefix}/outputs.pb`, BUCKET));
-      return outputs === undefined ? [] : objectUrisInOutputs(outputs);
+    urisInOutputs: async ({ outputUri, source }) => {
+      const outputs = await objects.readAll(keyOfUri(`${outputUri}/outputs.pb`, BUCKET));
+      return outputs === undefined ? [] : rights.readable(source, objectUrisInOutputs(outputs));
     },
     readWritten: (prefix) =>
       readWritten(
@@ -123,6 +125,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
 
   const context: ServiceContext = {
     store,
+    rights,
     engine,
     objects,
     logs,
@@ -156,7 +159,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     bucket: BUCKET,
     clock,
     log,
-    principals: createPrincipals({ store, identities, operatorSecret, bucket: BUCKET }),
+    principals: createPrincipals({ rights, identities, operatorSecret }),
   });
   const handler = createRouter({ rpc: rpc as Handler, objects: s3 as Handler, bucket: BUCKET, context });
   const listener = await listen({ ...options, handler });

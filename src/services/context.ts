@@ -1,5 +1,6 @@
 /** What the services work with. */
 import type { Engine } from "../engine/engine.ts";
+import type { ObjectRights } from "../engine/object-rights.ts";
 import type { ImageBuildService } from "../images/build/service.ts";
 import type { AttemptLogs } from "../logs/attempt-logs.ts";
 import type { ObjectStore } from "../objects/object-store.ts";
@@ -12,6 +13,7 @@ import type { UnusedImages } from "./unused-images.ts";
 export interface ServiceContext {
   readonly store: Store;
   readonly engine: Engine;
+  readonly rights: ObjectRights;
   readonly objects: ObjectStore;
   readonly logs: AttemptLogs;
   readonly feed: ChangeFeed;

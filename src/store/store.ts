@@ -240,6 +240,8 @@ export interface Store {
   /** A second deployment of the same name and version changes nothing. */
   deployTask(key: TaskKey, spec: StoredSpec, at: TimeMs): Promise<"created" | "exists">;
   getTask(key: TaskKey): Promise<TaskRecord | undefined>;
+  /** Is this object part of a deployed task, e.g. its code bundle? */
+  isNamedByDeployedTask(uri: string): Promise<boolean>;
   getSpec(digest: string): Promise<StoredSpec | undefined>;
   /** The newest version of each task. */
   listTasks(

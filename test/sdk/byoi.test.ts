@@ -10,12 +10,7 @@ import { writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, suite, test, type TestContext } from "node:test";
-import {
-  engineCommand,
-  engineOutput,
-  insecureRegistryEnv,
-  missingEngine,
-} from "../helpers/engine.ts";
+import { engineCommand, engineOutput, insecureRegistryEnv, missingEngine } from "../helpers/engine.ts";
 import { missingRegistry, startRegistry, type TestRegistry } from "../helpers/registry.ts";
 import { clientConfig, startServer, type TestServer } from "../helpers/server.ts";
 import { runProgram, succeeded } from "../helpers/stock-sdk.ts";
@@ -191,7 +186,11 @@ suite("both patterns in TypeScript, on podman", { skip: skip ?? false }, () => {
     const deployed = await main("3.0.0");
     assert.match(deployed.stdout, /task: {4}data-prep\.prepare 3\.0\.0/);
     assert.match(deployed.stdout, /drift: {3}0\.1 of the range/);
-    assert.equal(await hasFile(deployed.prepare, "/app/workflow-code/tasks.ts"), true, "the code is baked in");
+    assert.equal(
+      await hasFile(deployed.prepare, "/app/workflow-code/tasks.ts"),
+      true,
+      "the code is baked in",
+    );
     assert.deepEqual(deployed.train.Mounts, []);
   });
 });

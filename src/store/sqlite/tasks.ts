@@ -4,7 +4,10 @@ import type { Database } from "./database.ts";
 import { listPage, type ListShape } from "./paging.ts";
 import { scopeConditions, toSpec, toTask } from "./rows.ts";
 
-type TaskStore = Pick<Store, "deployTask" | "getTask" | "getSpec" | "listTasks" | "listTaskVersions">;
+type TaskStore = Pick<
+  Store,
+  "deployTask" | "getTask" | "isNamedByDeployedTask" | "getSpec" | "listTasks" | "listTaskVersions"
+>;
 
 const COLUMNS = "tasks.*, task_specs.definition";
 const FROM = "tasks JOIN task_specs ON task_specs.digest = tasks.spec_digest";
@@ -56,6 +59,10 @@ export function taskStore(database: Database): TaskStore {
         key.version,
       );
       return row && toTask(row);
+    },
+    isNamedByDeployedTask: async (uri) => {
+      const sql = `SELECT 1 FROM ${FROM}, json_each(task_specs.definition, '$.reads') AS named WHERE named.value = ? LIMIT 1`;
+      return database.get(sql, uri) !== undefined;
     },
     getSpec: async (digest) => {
       const row = database.get("SELECT * FROM task_specs WHERE digest = ?", digest);
