@@ -133,6 +133,7 @@ export function storeConformance(name: string, open: () => Promise<StoreSubject>
     assert.ok(lost.state.notBefore > NOW);
     assert.equal((await store.queueHeads("", NOW, 10)).length, 1);
     assert.equal(await store.nextWake(NOW), lost.state.notBefore);
+    for (const { id } of await store.pendingEffects(10, [])) await store.effectDone(id, NOW, []);
     assert.equal((await store.queueHeads("", lost.state.notBefore, 10)).length, 2);
   });
 
@@ -242,6 +243,47 @@ export function storeConformance(name: string, open: () => Promise<StoreSubject>
     assert.equal(await store.findCached("k", { project: "other", domain: "development" }), undefined);
   });
 
+  check("work on a result counts only where its result would", async ({ store }) => {
+    const cache = { key: "k", serialize: true, overwrite: false, sameProject: false };
+    const cached = (sameProject: boolean) => ({ ...newTask(ROOT_ACTION), cache: { ...cache, sameProject } });
+    const elsewhere = newRun("r1");
+    const far = await store.createRun(
+      { ...elsewhere, key: { ...elsewhere.key, project: "other" } },
+      cached(false),
+      [],
+    );
+    const choosy = await store.createRun(newRun("r2"), cached(true), []);
+    const open = await store.createRun(newRun("r3"), cached(false), []);
+    assert.ok(far !== "exists" && choosy !== "exists" && open !== "exists");
+    await step(store, far.root, { type: "admitted" });
+    assert.equal(await store.isComputedElsewhere(choosy.root), false);
+    assert.equal(await store.isComputedElsewhere(open.root), true);
+  });
+
+  check(
+    "a retry is not at the head of its queue while its last attempt is being freed",
+    async ({ store }) => {
+      const { root } = await createRun(store, "r1");
+      const running = await step(store, await step(store, root, { type: "admitted" }), {
+        type: "started",
+        attempt: 1,
+        at: NOW,
+      });
+      await step(store, running, {
+        type: "attemptLost",
+        attempt: 1,
+        error: { code: "Interrupted", message: "gone", kind: "system", recoverable: true },
+      });
+      const later = NOW + 60_000;
+      assert.deepEqual(await store.queueHeads("", later, 10), []);
+      for (const effect of await store.pendingEffects(10, [])) await store.effectDone(effect.id, later, []);
+      assert.deepEqual(
+        (await store.queueHeads("", later, 10)).map(({ id }) => id),
+        [root.id],
+      );
+    },
+  );
+
   check("an image is pinned once", async ({ store }) => {
     const { run } = await createRun(store, "r1");
     const image = { reference: "a:1", pinned: "a@sha256:1", digest: "sha256:1", source: "registry" };
@@ -263,6 +305,8 @@ export function storeConformance(name: string, open: () => Promise<StoreSubject>
     const key = { project: "p", domain: "development", name: "env.train", version: "1" };
     assert.equal(await store.deployTask(key, spec("1"), NOW), "created");
     assert.equal(await store.deployTask(key, spec("1"), NOW + 9), "exists");
+    assert.equal(await store.isNamedByDeployedTask("s3://b/bundle-of-1"), true);
+    assert.equal(await store.isNamedByDeployedTask("s3://b/bundle"), false);
     await store.deployTask({ ...key, version: "2" }, spec("2"), NOW + 1);
     await store.deployTask({ ...key, name: "env.other", version: "1" }, spec("3"), NOW + 2);
     const { items } = await store.listTasks({ project: "p" }, PAGE);
@@ -427,7 +471,7 @@ function spec(digest: string): StoredSpec {
     requests: {},
     limits: {},
     policy: NO_RETRIES,
-    reads: [],
+    reads: [`s3://b/bundle-of-${digest}`],
   };
   return { digest, bytes: new Uint8Array([7]), definition };
 }
