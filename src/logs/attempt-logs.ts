@@ -7,6 +7,7 @@ import { createWriteStream, type WriteStream } from "node:fs";
 import { mkdir, open, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
+import { setTimeout as sleep } from "node:timers/promises";
 import { createReadStream } from "node:fs";
 import type { AttemptKey, LogSink } from "../executors/executor.ts";
 
@@ -30,7 +31,7 @@ export interface AttemptLogs {
   exists(key: AttemptKey): Promise<boolean>;
   /**
    * Lines from the first (counted from 0) in batches. With `follow`, waits for more until the log is
-   * closed or the signal aborts.
+   * closed and the attempt over, or the signal aborts.
    */
   read(key: AttemptKey, options: ReadOptions): AsyncIterable<readonly LogLine[]>;
 }
@@ -38,17 +39,31 @@ export interface AttemptLogs {
 export interface ReadOptions {
   readonly fromLine?: number;
   readonly follow?: boolean;
+  /**
+   * Asked where nobody writes the log: an attempt that is not over is about to be looked after, by a
+   * server that has just started or has just begun it. Unset: it is.
+   */
+  readonly isOver?: () => Promise<boolean>;
   readonly signal?: AbortSignal;
 }
 
-/** Bytes kept of one attempt; what comes after is counted and dropped, and the log says so. */
-export const MAX_LOG_BYTES = 256 * 1024 * 1024;
+export interface AttemptLogsOptions {
+  /** Kept of one attempt; what comes after is counted and dropped, and the log says so. */
+  readonly maxBytes?: number;
+}
+
+export const DEFAULT_MAX_LOG_BYTES = 256 * 1024 * 1024;
 const BATCH_LINES = 500;
 const WRITE_BYTES = 64 * 1024;
+/** Between two looks whether the log of an attempt that lives is written again. */
+const TAKEN_UP_MS = 100;
 const CODES = { stdout: "o", stderr: "e", system: "s" } as const;
 const NAMES: Readonly<Record<string, LogStreamName>> = { o: "stdout", e: "stderr", s: "system" };
 
-export function createAttemptLogs(directory: string, maxBytes = MAX_LOG_BYTES): AttemptLogs {
+export function createAttemptLogs(
+  directory: string,
+  { maxBytes = DEFAULT_MAX_LOG_BYTES }: AttemptLogsOptions = {},
+): AttemptLogs {
   const writers = new Map<string, OpenLog>();
   const fileOf = (key: AttemptKey) =>
     join(directory, key.project, key.domain, key.run, key.action, `${key.attempt}.log`);
@@ -180,6 +195,7 @@ async function* readLog(
   for (;;) {
     const open = writer();
     const changed = open && nextChange(open, options.signal);
+    const over = open === undefined && (options.isOver === undefined || (await options.isOver()));
     for await (const batch of linesFrom(file, offset)) {
       offset = batch.end;
       const lines = batch.lines.slice(skip);
@@ -188,9 +204,9 @@ async function* readLog(
       if (options.signal?.aborted) return;
     }
     if (!options.follow || options.signal?.aborted) return;
-    // Nobody writes any more, and the writer was looked at before the read: all of it was seen.
-    if (open === undefined) return;
-    await changed;
+    // Nobody writes any more, and that was looked at before the read: all of it was seen.
+    if (over) return;
+    await (changed ?? pause(TAKEN_UP_MS, options.signal));
   }
 }
 
@@ -206,6 +222,10 @@ function nextChange(log: OpenLog, signal: AbortSignal | undefined): Promise<void
     log.changed.on("change", done);
     signal?.addEventListener("abort", done, { once: true });
   });
+}
+
+async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  await sleep(ms, undefined, { ...(signal && { signal }) }).catch(() => {});
 }
 
 /** Whole lines only, with the offset behind the last one of each batch. */

@@ -148,7 +148,7 @@ test("get run, action, io and task, as tables and as JSON", async (t) => {
   assert.deepEqual(
     tasks
       .rows()
-      .map((cells) => cells[2])
+      .map((cells) => cells[2] ?? "")
       .toSorted(),
     ["e.child", "e.fails", "e.parent", "e.sleeps", "e.waits"],
   );
