@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
-import { appendFile, mkdtemp, readFile, rm } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { appendFile, mkdir, mkdtemp, readFile, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { test, type TestContext } from "node:test";
 import type { AttemptKey } from "../executors/executor.ts";
 import { createAttemptLogs, type AttemptLogs, type LogLine, type ReadOptions } from "./attempt-logs.ts";
@@ -40,6 +41,49 @@ test("lines come back with their time and stream, from any line", async (t) => {
   await log.close();
   assert.equal(await logs.exists(KEY), true);
 });
+
+test("a line ends at its line feed, whatever else is in it", async (t) => {
+  const logs = createAttemptLogs(await directoryOf(t));
+  const log = await logs.open(KEY);
+  const texts = ["  0%|\r 50%|\r100%|", "sep\u2028inside\u2029", "", "x".repeat(200_000), "ü€😀\u0085end"];
+  const followed = read(logs, { follow: true });
+  for (const text of texts) {
+    log.write("stdout", text, 1);
+    await log.flush();
+  }
+  await log.close();
+  assert.deepEqual(
+    (await followed).map(({ text }) => text),
+    texts,
+  );
+});
+
+const noFullDevice = existsSync("/dev/full") ? false : "this system has no /dev/full";
+
+test(
+  "lines that find no room are counted, and those after them are kept",
+  { skip: noFullDevice },
+  async (t) => {
+    const directory = await directoryOf(t);
+    const file = join(directory, "p/development/r1/a0/1.log");
+    await mkdir(dirname(file), { recursive: true });
+    // A device that is always full, until it is taken away.
+    await symlink("/dev/full", file);
+    const logs = createAttemptLogs(directory);
+    const log = await logs.open(KEY);
+    for (const text of ["lost", "lost, too"]) {
+      log.write("stdout", text, 1);
+      await log.flush();
+    }
+    await rm(file);
+    log.write("stdout", "kept", 2);
+    await log.close();
+    assert.deepEqual(
+      (await read(logs)).map(({ text }) => text),
+      ["kept", "2 lines could not be written: is the disk full?"],
+    );
+  },
+);
 
 test("a follower gets what is written later, and ends with the log", async (t) => {
   const logs = createAttemptLogs(await directoryOf(t));
