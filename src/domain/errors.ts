@@ -80,6 +80,17 @@ export const ERROR_CODES = {
 
 export type ErrorCode = keyof typeof ERROR_CODES;
 
+/** What happened and what to do about it, where there is room for one text only. */
+export function textOf({
+  message,
+  hint,
+}: {
+  readonly message: string;
+  readonly hint?: string | undefined;
+}): string {
+  return hint === undefined ? message : `${message}; hint: ${hint}`;
+}
+
 /** The text of any thrown value, for a message that quotes its cause. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

@@ -1,6 +1,6 @@
 /** BoxkiteError to Connect's codes: the only place where the two meet. */
 import { Code, ConnectError, type Interceptor } from "@connectrpc/connect";
-import { BoxkiteError, type ErrorCode } from "../domain/errors.ts";
+import { BoxkiteError, textOf, type ErrorCode } from "../domain/errors.ts";
 import type { Logger } from "../lib/log.ts";
 
 const CODES = {
@@ -38,8 +38,13 @@ export const CODE_HEADER = "boxkite-error-code";
 export function toConnectError(error: unknown): ConnectError {
   if (error instanceof ConnectError) return error;
   if (error instanceof BoxkiteError) {
-    const text = error.hint === undefined ? error.message : `${error.message}; hint: ${error.hint}`;
-    return new ConnectError(text, CODES[error.code], { [CODE_HEADER]: error.code }, undefined, error);
+    return new ConnectError(
+      textOf(error),
+      CODES[error.code],
+      { [CODE_HEADER]: error.code },
+      undefined,
+      error,
+    );
   }
   return new ConnectError(
     "internal error; the server's log has the cause",
