@@ -16,7 +16,7 @@ import type { Executor } from "../../src/executors/executor.ts";
 import { BoxkiteError } from "../../src/domain/errors.ts";
 import { silentLogger } from "../../src/lib/log.ts";
 import { ImageSpecSchema } from "../../src/wire/gen/flyteidl2/imagebuilder/definition_pb.js";
-import { engineCommand, engineOutput, missingEngine } from "../helpers/engine.ts";
+import { engineCommand, engineOutput, insecureRegistryEnv, missingEngine } from "../helpers/engine.ts";
 import { makeAuthority, type PrivateAuthority } from "../helpers/private-authority.ts";
 import { LOGIN, missingRegistry, startRegistry, type TestRegistry } from "../helpers/registry.ts";
 import { startServer, type TestServer } from "../helpers/server.ts";
@@ -113,6 +113,8 @@ suite("company networks on podman", { skip: skip ?? false }, () => {
     });
     for (const registry of Object.values(registries)) await pushImage(registry.host);
     env = {
+      // Plain HTTP by the engine's own configuration, so that its API pulls with the settings' login.
+      ...(await insecureRegistryEnv(scratch, registries.guarded.host)),
       GUARDED_PASSWORD: LOGIN.password,
       // The machine's own are left out: what the engine trusts must come from the settings.
       SSL_CERT_FILE: "",
@@ -298,7 +300,6 @@ registries:
   ${registries.guarded.host}:
     username: ${LOGIN.username}
     password-env: GUARDED_PASSWORD
-    insecure: true
   ${registries.secure.host}:
     username: ${LOGIN.username}
     password-file: password
