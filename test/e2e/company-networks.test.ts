@@ -158,19 +158,18 @@ suite("company networks on podman", { skip: skip ?? false }, () => {
   };
 
   const look = async (on: TestServer, image: string, url = ""): Promise<Told> => {
-    const result = succeeded(await runProgram(python, ["main.py", on.config, image, url], { cwd: scratch }));
+    const result = succeeded(
+      await runProgram(python, ["main.py", on.config, image, url], { cwd: scratch, timeoutMs: 300_000 }),
+    );
     return JSON.parse(result.stdout.trim().split("\n").at(-1) ?? "") as Told;
   };
 
-  for (const name of ["guarded", "secure", "plain"] as const) {
+  for (const name of ["secure", "plain"] as const) {
     const without = name === "plain" && outer === undefined && "this machine has loopback only";
     test(`an image of the ${name} registry runs as the settings say`, { skip: without }, async () => {
       const told = await look(server, `${registries[name]?.host}/team/app:1`);
       assert.equal(told.seen.uid, 12345);
-      assert.ok(
-        told.events.some((event) => event.endsWith("from the registry")),
-        JSON.stringify(told.events),
-      );
+      assertPulled(told.events);
     });
   }
 
@@ -217,6 +216,7 @@ suite("company networks on podman", { skip: skip ?? false }, () => {
       `${registries.guarded.host}/team/app:1`,
       "http://elsewhere.invalid/",
     );
+    assertPulled(events);
     assert.equal(seen.authorities, await readFile(authority.caFile, "utf8"));
     assert.equal(seen.env["PIP_CERT"], "/run/boxkite/ca.crt");
     assert.equal(seen.env["HTTP_PROXY"], proxy.url);
@@ -288,6 +288,18 @@ suite("company networks on podman", { skip: skip ?? false }, () => {
     assert.match(process.stderr, /CONFIG_INVALID.*containers: proxy is true, but --engine process/u);
   });
 });
+
+function assertPulled(events: readonly string[]): void {
+  const text = JSON.stringify(events);
+  assert.ok(
+    events.some((event) => event.endsWith("from the registry")),
+    text,
+  );
+  assert.ok(
+    events.some((event) => event.startsWith("pulling image")),
+    text,
+  );
+}
 
 function settingsFile(registries: {
   readonly guarded: TestRegistry;
