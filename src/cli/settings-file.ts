@@ -10,8 +10,16 @@ import { readQueues } from "./queue-settings.ts";
 import { readRegistries } from "./registry-settings.ts";
 import { booleanOf, mappingOf, refuseUnknown } from "./setting-values.ts";
 
-const NAMES = ["port", "host", "data", "ephemeral", "engine", "python", "max-parallel"] as const;
-export type SettingName = (typeof NAMES)[number];
+export const SETTING_NAMES = [
+  "port",
+  "host",
+  "data",
+  "ephemeral",
+  "engine",
+  "python",
+  "max-parallel",
+] as const;
+export type SettingName = (typeof SETTING_NAMES)[number];
 const SECTIONS = ["registries", "containers", "queues"] as const;
 
 export interface SettingsFile {
@@ -80,7 +88,7 @@ async function parseFile(path: string): Promise<Readonly<Record<string, unknown>
   }
   const what = `the configuration file ${path}`;
   const mapping = mappingOf(parsed, what);
-  refuseUnknown(mapping, [...NAMES, ...SECTIONS], what);
+  refuseUnknown(mapping, [...SETTING_NAMES, ...SECTIONS], what);
   return mapping;
 }
 

@@ -68,6 +68,9 @@ async function run(input: CommandInput): Promise<number> {
       log,
     });
     announce(settings, server, data);
+    const given = Object.entries(settings.containers).filter(([, isGiven]) => isGiven === true);
+    if (given.length > 0)
+      log.info("task containers are given of this machine", { given: given.map(([name]) => name) });
     // Said apart from "ready": it starts a container, which takes longer than everything else.
     const probing = probe(choice, server, settings, log);
     const signal = await untilSignal();
