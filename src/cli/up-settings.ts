@@ -2,7 +2,9 @@
 import { readFile } from "node:fs/promises";
 import { BoxkiteError, messageOf } from "../domain/errors.ts";
 import { defaultParallelism } from "../executors/process/process-executor.ts";
+import type { Queues } from "../domain/queue.ts";
 import type { CommandInput } from "./command.ts";
+import { readQueues } from "./queue-settings.ts";
 
 export type EngineName = "auto" | "podman" | "docker" | "process";
 
@@ -14,6 +16,7 @@ export interface UpSettings {
   readonly engine: EngineName;
   readonly python: string | undefined;
   readonly maxParallel: number;
+  readonly queues: Queues;
   readonly json: boolean;
   readonly verbose: boolean;
 }
@@ -21,6 +24,9 @@ export interface UpSettings {
 const ENGINES: readonly EngineName[] = ["auto", "podman", "docker", "process"];
 const NAMES = ["port", "host", "data", "ephemeral", "engine", "python", "max-parallel"] as const;
 type Name = (typeof NAMES)[number];
+/** What has no flag and no variable. */
+const SECTIONS = ["queues"] as const;
+type FileSettings = Partial<Record<Name | (typeof SECTIONS)[number], unknown>>;
 
 /** Throws CONFIG_INVALID naming the setting and where it came from. */
 export async function readUpSettings({ values, env }: CommandInput): Promise<UpSettings> {
@@ -60,12 +66,13 @@ export async function readUpSettings({ values, env }: CommandInput): Promise<UpS
     engine: engine.value as EngineName,
     python: text("python"),
     maxParallel: whole("max-parallel", defaultParallelism(), 1, 10_000),
+    queues: readQueues(file.queues),
     json: values["json"] === true,
     verbose: values["verbose"] === true,
   };
 }
 
-async function readFileSettings(path: string | undefined): Promise<Partial<Record<Name, unknown>>> {
+async function readFileSettings(path: string | undefined): Promise<FileSettings> {
   if (path === undefined) return {};
   // Loaded only where there is a file: it is a fifteenth of the time to start.
   const { parse } = await import("yaml");
@@ -82,13 +89,14 @@ async function readFileSettings(path: string | undefined): Promise<Partial<Recor
   if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) {
     throw new BoxkiteError("CONFIG_INVALID", `the configuration file ${path} is not a mapping of settings`);
   }
-  const unknown = Object.keys(parsed).filter((name) => !(NAMES as readonly string[]).includes(name));
+  const known: readonly string[] = [...NAMES, ...SECTIONS];
+  const unknown = Object.keys(parsed).filter((name) => !known.includes(name));
   if (unknown.length > 0) {
     throw new BoxkiteError(
       "CONFIG_INVALID",
       `the configuration file ${path} has unknown settings: ${unknown.join(", ")}`,
       {
-        hint: `known are: ${NAMES.join(", ")}`,
+        hint: `known are: ${known.join(", ")}`,
       },
     );
   }

@@ -31,7 +31,11 @@ export const up: Command = {
       value: "N",
       help: "attempts that compute at the same time (2 per processor)",
     },
-    config: { type: "string", value: "FILE", help: "settings in YAML: the same names as these options" },
+    config: {
+      type: "string",
+      value: "FILE",
+      help: "settings in YAML: the same names as these options, and queues",
+    },
     json: { type: "boolean", help: "one JSON object a line; the first says that the server is ready" },
     verbose: { type: "boolean", short: "v", help: "log debug messages too" },
   },
@@ -60,6 +64,7 @@ async function run(input: CommandInput): Promise<number> {
       createImageTools: choice.createImageTools,
       version: packageVersion(),
       maxParallel: settings.maxParallel,
+      queues: settings.queues,
       log,
     });
     announce(settings, server, data);

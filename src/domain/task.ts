@@ -1,5 +1,6 @@
 /** The part of a task's specification that Boxkite acts on; the rest is kept as the bytes it came in. */
 import type { AttemptPolicy } from "./action.ts";
+import type { Notification } from "./notification.ts";
 
 export interface ResourceAmounts {
   /** Processors, e.g. 0.5. */
@@ -54,6 +55,9 @@ export interface RunSettings {
   readonly cache: { readonly overwrite: boolean; readonly sameProject: boolean };
   /** Attempts of this run that compute at the same time; 0 = as many as the server allows. */
   readonly maxConcurrency: number;
+  /** Of the actions that name none themselves. */
+  readonly queue?: string;
+  readonly notifications?: readonly Notification[];
   /** The run whose succeeded actions are taken over, but for these. */
   readonly recover?: { readonly run: string; readonly rerun: readonly string[] };
 }

@@ -5,6 +5,7 @@
  * has an attempt to look after, and its next time limit is `nextTimer`.
  */
 import type { ActionError, ActionState, AttemptPolicy, ResultSource, TimeMs } from "./action.ts";
+import type { HttpRequest } from "./notification.ts";
 import { isTerminal, type Phase } from "./phase.ts";
 
 export type ActionEvent =
@@ -42,8 +43,8 @@ export type Effect =
   | { readonly type: "abortChildren" }
   /** Others may wait for this end, or have asked to be told of it. */
   | { readonly type: "ended" }
-  /** POST a text to somebody who asked for it. */
-  | { readonly type: "sendWebhook"; readonly url: string; readonly body: string };
+  /** Tell somebody who asked for it. */
+  | { readonly type: "sendWebhook"; readonly request: HttpRequest };
 
 export interface Transition {
   readonly state: ActionState;

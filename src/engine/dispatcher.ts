@@ -1,8 +1,9 @@
 /**
- * Admits queued actions while there is room. Fair between runs: the run with the fewest attempts goes
- * first. A parent that awaits its children leaves its place to them; otherwise a machine full of
- * parents would wait for ever.
+ * Admits queued actions while there is room: the queues by priority, and fair between the runs of a
+ * queue, where the run with the fewest attempts goes first. A parent that awaits its children leaves
+ * its place to them; otherwise a machine or a queue full of parents would wait for ever.
  */
+import { byPriority, fullReason, type Queue, type Queues } from "../domain/queue.ts";
 import { lacks, sum, takes } from "../domain/resources.ts";
 import type { ResourceAmounts, TaskDefinition } from "../domain/task.ts";
 import type { Logger } from "../lib/log.ts";
@@ -15,6 +16,7 @@ export interface DispatcherOptions extends AdmissionOptions {
   readonly attempts: Attempts;
   /** Attempts that may compute at the same time. */
   readonly maxParallel: number;
+  readonly queues: Queues;
   /** What all attempts together may take. */
   readonly capacity: ResourceAmounts;
   readonly apply: Apply;
@@ -27,19 +29,34 @@ export interface Dispatcher {
   stop(): Promise<void>;
 }
 
-/** Attempts that run, in all and per run, and what they take. */
+/** Attempts that run, in all, by queue and by run, and what they take. */
 interface Load {
   computing: number;
+  readonly perQueue: Map<string, number>;
   readonly perRun: Map<number, number>;
+  readonly perRunInQueue: Map<string, number>;
   readonly livePerRun: Map<number, number>;
   used: ResourceAmounts;
 }
 
-function count(load: Load, action: ActionRecord, amounts: ResourceAmounts): void {
+function countComputing(load: Load, action: ActionRecord): void {
   load.computing++;
-  load.perRun.set(action.runId, (load.perRun.get(action.runId) ?? 0) + 1);
-  load.livePerRun.set(action.runId, (load.livePerRun.get(action.runId) ?? 0) + 1);
+  increment(load.perQueue, action.queue);
+  increment(load.perRun, action.runId);
+  increment(load.perRunInQueue, runInQueue(action));
+}
+
+function countLive(load: Load, action: ActionRecord, amounts: ResourceAmounts): void {
+  increment(load.livePerRun, action.runId);
   load.used = sum(load.used, amounts);
+}
+
+function increment<K>(counts: Map<K, number>, key: K): void {
+  counts.set(key, (counts.get(key) ?? 0) + 1);
+}
+
+function runInQueue({ runId, queue }: ActionRecord): string {
+  return `${runId} ${queue}`;
 }
 
 /** Runs considered in one look; the rest has its turn in the next. */
@@ -67,27 +84,50 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
 
   const look = async (): Promise<void> => {
     const load = await readLoad();
-    let free = options.maxParallel - load.computing;
-    while (free > 0 && !stopped) {
-      const heads = await store.queueHeads(clock.now(), RUNS_PER_LOOK);
+    for (const queue of byPriority(await store.waitingQueues(), options.queues)) {
+      if ((await serve(queue, load)) === "stop") return;
+    }
+  };
+
+  /** Admits what may start of one queue; "stop" where nothing behind it may start either. */
+  const serve = async (queue: Queue, load: Load): Promise<"next" | "stop"> => {
+    for (let moved = true; moved;) {
+      moved = false;
+      if (stopped || load.computing >= options.maxParallel) return "stop";
+      const heads = await store.queueHeads(queue.name, clock.now(), RUNS_PER_LOOK);
+      const full = fullReason(queue, load.perQueue.get(queue.name) ?? 0);
+      if (full !== undefined) {
+        for (const head of heads) await tellWaiting(head, full);
+        return "next";
+      }
       const open = await keep(heads, (head) => mayStart(head, load));
-      if (open.length === 0) return;
-      const fewest = (action: ActionRecord) => load.perRun.get(action.runId) ?? 0;
-      for (const head of open.toSorted((a, b) => fewest(a) - fewest(b)).slice(0, free)) {
+      const fewest = (action: ActionRecord) => load.perRunInQueue.get(runInQueue(action)) ?? 0;
+      for (const head of open.toSorted((a, b) => fewest(a) - fewest(b))) {
+        if (!hasRoom(queue, load)) break;
         const lack = await placeFor(head, load);
         if (lack !== undefined) {
-          await options.apply(head.key, { type: "waiting", reason: lack });
+          await tellWaiting(head, lack);
           // What the oldest waits for is kept for it: smaller ones behind it would let it starve.
-          if (head === open[0]) return;
+          if (head === open[0]) return "stop";
           continue;
         }
+        moved = true;
         const admitted = await admit(options, head);
         if (admitted === undefined) continue;
-        free--;
-        count(load, admitted, takes(await definitionOf(head)));
+        countComputing(load, admitted);
+        countLive(load, admitted, takes(await definitionOf(head)));
         attempts.supervise(admitted);
       }
     }
+    return "next";
+  };
+
+  const hasRoom = (queue: Queue, load: Load): boolean =>
+    load.computing < options.maxParallel &&
+    fullReason(queue, load.perQueue.get(queue.name) ?? 0) === undefined;
+
+  const tellWaiting = async (head: ActionRecord, reason: string): Promise<void> => {
+    if (head.state.reason !== reason) await options.apply(head.key, { type: "waiting", reason });
   };
 
   const mayStart = async (head: ActionRecord, load: Load): Promise<boolean> => {
@@ -105,15 +145,19 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
 
   /** What runs now. A parent that awaits its children keeps its memory, but no place. */
   const readLoad = async (): Promise<Load> => {
-    const load: Load = { computing: 0, perRun: new Map(), livePerRun: new Map(), used: {} };
+    const load: Load = {
+      computing: 0,
+      perQueue: new Map(),
+      perRun: new Map(),
+      perRunInQueue: new Map(),
+      livePerRun: new Map(),
+      used: {},
+    };
     for (const action of await store.liveAttempts()) {
-      load.livePerRun.set(action.runId, (load.livePerRun.get(action.runId) ?? 0) + 1);
       const { cpu, ...held } = takes(await definitionOf(action));
       const computes = !(await store.awaitsChildren(action));
-      load.used = sum(load.used, computes && cpu !== undefined ? { ...held, cpu } : held);
-      if (!computes) continue;
-      load.computing++;
-      load.perRun.set(action.runId, (load.perRun.get(action.runId) ?? 0) + 1);
+      countLive(load, action, computes && cpu !== undefined ? { ...held, cpu } : held);
+      if (computes) countComputing(load, action);
     }
     return load;
   };

@@ -1,5 +1,10 @@
 /** Performs the outbox: what a change intended outside of the store. Each effect until it is done. */
 import { setTimeout as sleep } from "node:timers/promises";
+import type { TimeMs } from "../domain/action.ts";
+import { ROOT_ACTION } from "../domain/ids.ts";
+import { fillRequest, type HttpRequest } from "../domain/notification.ts";
+import type { Phase } from "../domain/phase.ts";
+import type { Effect } from "../domain/transition.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import type { ActionRecord, EffectRecord, Store } from "../store/store.ts";
@@ -10,8 +15,8 @@ export interface EffectsOptions {
   readonly store: Store;
   readonly apply: Apply;
   readonly attempts: Attempts;
-  /** Sends a JSON text to a URL; throws unless it was taken. */
-  readonly post: (url: string, body: string) => Promise<void>;
+  /** Throws unless it was taken. */
+  readonly send: (request: HttpRequest) => Promise<void>;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -19,7 +24,7 @@ export interface EffectsOptions {
 export interface Effects {
   /** Looks at the outbox soon; several calls are one look. */
   wake(): void;
-  /** Waits until the outbox is empty, for a while at most. */
+  /** Waits until nothing in the outbox can be done now, for a while at most. */
   drain(timeoutMs: number): Promise<void>;
   stop(): Promise<void>;
 }
@@ -29,6 +34,8 @@ const CHILDREN_PER_STEP = 200;
 /** Pause after an effect that failed; doubled each time. */
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 60_000;
+/** A receiver that took nothing for so long is gone. */
+const WEBHOOK_LIFETIME_MS = 24 * 60 * 60_000;
 
 export function createEffects(options: EffectsOptions): Effects {
   const { store, clock, log } = options;
@@ -53,16 +60,31 @@ export function createEffects(options: EffectsOptions): Effects {
   };
 
   const look = async () => {
-    for (const record of await store.pendingEffects(EFFECTS_PER_LOOK)) {
-      if (running.has(record.id) || (failures.get(record.id)?.notBefore ?? 0) > clock.now()) continue;
-      running.set(record.id, attempt(record));
-    }
+    for (const record of await due(EFFECTS_PER_LOOK)) running.set(record.id, attempt(record));
+    lookAgainFor(postponed());
   };
+
+  const postponed = (): { id: number; notBefore: number }[] =>
+    [...failures]
+      .map(([id, { notBefore }]) => ({ id, notBefore }))
+      .filter(({ id, notBefore }) => notBefore > clock.now() && !running.has(id));
+
+  const lookAgainFor = (waiting: readonly { notBefore: number }[]) => {
+    clearTimeout(retryTimer);
+    if (waiting.length === 0 || stopped) return;
+    const first = Math.min(...waiting.map(({ notBefore }) => notBefore));
+    // A timer may strike a little before its time.
+    retryTimer = setTimeout(wake, first - clock.now() + 1);
+  };
+
+  /** Neither under way nor put off: so those that fail for long do not stand before the others. */
+  const due = (limit: number): ReturnType<Store["pendingEffects"]> =>
+    store.pendingEffects(limit, [...running.keys(), ...postponed().map(({ id }) => id)]);
 
   const attempt = async (record: EffectRecord): Promise<void> => {
     try {
-      await perform(record);
-      await store.effectDone(record.id);
+      const following = await perform(record);
+      await store.effectDone(record.id, clock.now(), following);
       failures.delete(record.id);
       wanted = true;
     } catch (error) {
@@ -83,27 +105,48 @@ export function createEffects(options: EffectsOptions): Effects {
       pauseMs,
       error,
     });
-    clearTimeout(retryTimer);
-    retryTimer = setTimeout(wake, pauseMs);
   };
 
-  const perform = async ({ action, effect }: EffectRecord): Promise<void> => {
+  /** Resolves with what has to be done next because of it. */
+  const perform = async ({ action, effect, createdAt }: EffectRecord): Promise<readonly Effect[]> => {
     switch (effect.type) {
       case "stopAttempt":
         await options.attempts.stop({ ...action.key, attempt: effect.attempt });
-        return;
+        return [];
       case "releaseAttempt":
         await options.attempts.release({ ...action.key, attempt: effect.attempt });
-        return;
+        return [];
       case "abortChildren":
         await abortChildren(action.key.action, async () => store.liveChildren(action, CHILDREN_PER_STEP));
-        return;
+        return [];
       case "ended":
         await unpark(action);
-        return;
+        return notifications(action);
       case "sendWebhook":
-        await options.post(effect.url, effect.body);
-        return;
+        await sendWhileItMatters(effect.request, createdAt);
+        return [];
+    }
+  };
+
+  /** Each receiver has an effect of its own: one that is not there takes nothing from the others. */
+  const notifications = async ({ key, state }: ActionRecord): Promise<Effect[]> => {
+    if (key.action !== ROOT_ACTION) return [];
+    const rules = (await store.getRun(key))?.settings.notifications ?? [];
+    const error = state.error?.message ?? state.abortReason ?? "";
+    return rules
+      .filter(({ phases }) => (phases as readonly Phase[]).includes(state.phase))
+      .map(({ request }) => ({
+        type: "sendWebhook",
+        request: fillRequest(request, { run: key, phase: state.phase, error }),
+      }));
+  };
+
+  const sendWhileItMatters = async (request: HttpRequest, since: TimeMs): Promise<void> => {
+    try {
+      await options.send(request);
+    } catch (error) {
+      if (clock.now() - since < WEBHOOK_LIFETIME_MS) throw error;
+      log.error("a webhook was not taken for a day and is given up", { error });
     }
   };
 
@@ -130,7 +173,7 @@ export function createEffects(options: EffectsOptions): Effects {
     wake,
     drain: async (timeoutMs) => {
       const end = clock.now() + timeoutMs;
-      while (clock.now() < end && (await store.pendingEffects(1)).length > 0) {
+      while (clock.now() < end && (running.size > 0 || (await due(1)).length > 0)) {
         wake();
         await sleep(20);
       }

@@ -5,8 +5,9 @@
  */
 import { BoxkiteError } from "../domain/errors.ts";
 import type { ActionKey } from "../domain/ids.ts";
-import { requireFits } from "../domain/resources.ts";
 import type { Written } from "../domain/outcome.ts";
+import { requireQueue, type Queues } from "../domain/queue.ts";
+import { requireFits } from "../domain/resources.ts";
 import type { Executor } from "../executors/executor.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
@@ -20,7 +21,7 @@ import { createEffects } from "./effects.ts";
 import { resolveAll } from "./images.ts";
 import type { RunIdentities } from "./run-identity.ts";
 import { createTimers } from "./timers.ts";
-import { postJson } from "./webhook.ts";
+import { sendRequest } from "./webhook.ts";
 
 export interface EngineOptions {
   readonly store: Store;
@@ -33,6 +34,7 @@ export interface EngineOptions {
   /** host:port at which attempts reach the server; asked at each start of an attempt. */
   readonly endpoint: () => string;
   readonly maxParallel: number;
+  readonly queues: Queues;
   /** Between SIGTERM and SIGKILL. */
   readonly stopGraceMs?: number;
   readonly clock: Clock;
@@ -74,7 +76,7 @@ export function createEngine(options: EngineOptions): Engine {
     stopGraceMs: options.stopGraceMs ?? DEFAULT_STOP_GRACE_MS,
   });
   const dispatcher = createDispatcher({ ...options, apply, attempts, capacity: executor.capacity });
-  const effects = createEffects({ ...options, apply, attempts, post: postJson });
+  const effects = createEffects({ ...options, apply, attempts, send: sendRequest });
   const timers = createTimers({ ...options, apply, onQueueDue: () => dispatcher.wake() });
   // After the callers of a commit were answered: the looks of the engine are not what they wait for.
   let waking = false;
@@ -126,6 +128,7 @@ export function createEngine(options: EngineOptions): Engine {
     createRun: async (run, root, seeds = []) => {
       const definition = root.spec?.definition;
       if (definition) requireFits(definition, executor.capacity);
+      requireQueue(options.queues, root.queue ?? "");
       const references = definition ? [definition.image, ...definition.relatedImages] : [];
       const images = await resolveAll(executor, references);
       const created = await store.createRun(run, root, images, seeds);
@@ -142,6 +145,7 @@ export function createEngine(options: EngineOptions): Engine {
     },
     enqueue: async (run, action) => {
       if (action.spec) requireFits(action.spec.definition, executor.capacity);
+      requireQueue(options.queues, action.queue ?? "");
       const created = await store.createAction(run, action);
       if (created === "parent_missing") {
         throw new BoxkiteError(

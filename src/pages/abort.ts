@@ -1,4 +1,4 @@
-/** The buttons of the run page that change something. */
+/** The run page's buttons that end a run or an action. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { RunKey } from "../domain/ids.ts";
 import type { ServiceContext } from "../services/context.ts";
@@ -7,6 +7,7 @@ import { chosenAction } from "./action-view.ts";
 import { sendProblem } from "./not-found.ts";
 import { actionPath } from "./paths.ts";
 import { queryOf, redirect } from "./respond.ts";
+import { isSameOrigin } from "./same-origin.ts";
 
 /** Throws ACTION_NOT_FOUND. */
 export async function abortByPost(
@@ -27,19 +28,4 @@ export async function abortByPost(
   });
   await context.engine.abort(action, "aborted on the run page");
   redirect(response, 303, actionPath(key, action.action));
-}
-
-/**
- * A page of another origin can make a browser post a form here, but cannot make it lie about where the
- * form was. The scheme is not compared: a proxy in front may add TLS.
- */
-function isSameOrigin({ headers }: IncomingMessage): boolean {
-  const host = headers[":authority"] ?? headers.host;
-  try {
-    return (
-      host !== undefined && new URL(headers.origin ?? "").host === new URL(`http://${String(host)}`).host
-    );
-  } catch {
-    return false;
-  }
 }

@@ -1,9 +1,8 @@
 /** What an action is and where it stands, with the reason first when it does not go as it should. */
-import { fromBinary } from "@bufbuild/protobuf";
 import { isTerminal } from "../domain/phase.ts";
 import { ROOT_ACTION } from "../domain/ids.ts";
-import { ConditionActionSchema } from "../wire/gen/flyteidl2/workflow/run_definition_pb.js";
 import type { ActionView } from "./action-view.ts";
+import { conditionForm } from "./condition-form.ts";
 import { errorBox, noteBox } from "./error-box.ts";
 import { html, type Html } from "./html.ts";
 import { abortPath, actionPath } from "./paths.ts";
@@ -25,6 +24,7 @@ export function summarySection({ record, nowMs, attempts }: ActionView): Html {
       ["Ended", state.endedAt !== undefined && timeText(state.endedAt)],
       ["Attempts", attempts.length > 1 && `${attempts.length} of at most ${record.policy.userRetries + 1}`],
       ["Group", record.group],
+      ["Queue", record.queue],
       ["Parent", record.parent !== undefined && actionLink(record, record.parent)],
       ["Cache", state.cacheStatus !== "disabled" && state.cacheStatus],
       [
@@ -51,7 +51,7 @@ function actionLink({ key }: ActionView["record"], action: string): Html {
 export function reasonSection({ record }: ActionView): Html {
   const { state } = record;
   const boxes: Html[] = [];
-  if (record.kind === "condition" && state.phase === "paused") boxes.push(question(record.detail));
+  if (record.kind === "condition" && state.phase === "paused") boxes.push(conditionForm(record));
   if (state.phase === "aborted") boxes.push(noteBox("Aborted", state.abortReason ?? "no reason was given"));
   if (state.error && isTerminal(state.phase)) {
     boxes.push(errorBox(state.phase === "timed_out" ? "Timed out" : "Failed", state.error));
@@ -61,9 +61,4 @@ export function reasonSection({ record }: ActionView): Html {
     if (state.error) boxes.push(errorBox("The attempt before failed", state.error));
   }
   return html`${boxes}`;
-}
-
-function question(detail: Uint8Array | undefined): Html {
-  const { prompt, description } = fromBinary(ConditionActionSchema, detail ?? new Uint8Array());
-  return noteBox(prompt || "Waits for a signal", description || "Answer it with flyte signal condition.");
 }

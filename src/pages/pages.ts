@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { BoxkiteError } from "../domain/errors.ts";
 import type { ServiceContext } from "../services/context.ts";
 import { abortByPost } from "./abort.ts";
+import { answerByPost } from "./answer.ts";
 import { readAssets } from "./assets.ts";
 import { sendLog } from "./log-download.ts";
 import { sendProblem, type Problem } from "./not-found.ts";
@@ -36,6 +37,8 @@ export function createPages(context: ServiceContext): Pages {
         return sendLog(context, request, response, place.key);
       case "abort":
         return abortByPost(context, request, response, place.key);
+      case "answer":
+        return answerByPost(context, request, response, place.key);
       case "unknown":
         return sendProblem(response, NO_PAGE);
     }
@@ -45,7 +48,8 @@ export function createPages(context: ServiceContext): Pages {
     const place = parsePath(path);
     if (place === undefined) return false;
     const isRead = request.method === "GET" || request.method === "HEAD";
-    if (place.page === "abort" ? request.method !== "POST" : !isRead) return false;
+    const changes = place.page === "abort" || place.page === "answer";
+    if (changes ? request.method !== "POST" : !isRead) return false;
     send(request, response, place).catch((error: unknown) => {
       const problem = problemOf(error, place);
       // Nobody is there any more, or the server is about to end.
@@ -88,6 +92,8 @@ function problemOf(error: unknown, place: Place): Problem {
       return { status: 404, title: "There is no such project", text };
     case "LOGS_NOT_FOUND":
       return { status: 404, title: "There is no such log", text };
+    case "LIMIT_EXCEEDED":
+      return { status: 413, title: "That is too much", text };
     case "INVALID_ARGUMENT":
       return { status: 404, title: "There is nothing here", text };
     default:

@@ -4,12 +4,14 @@ import { ROOT_ACTION, type ProjectKey, type RunKey } from "../domain/ids.ts";
 export const HOME_PATH = "/v2";
 export const ASSETS_PATH = "/v2/assets/";
 
+type RunPart = "stream" | "log" | "abort" | "answer";
+
 export type Place =
   | { readonly page: "home" }
   | { readonly page: "asset"; readonly name: string }
   | { readonly page: "project"; readonly key: ProjectKey }
   | { readonly page: "runs"; readonly key: ProjectKey }
-  | { readonly page: "run" | "stream" | "log" | "abort"; readonly key: RunKey }
+  | { readonly page: "run" | RunPart; readonly key: RunKey }
   | { readonly page: "unknown" };
 
 export function runsPath(key: ProjectKey): string {
@@ -32,12 +34,16 @@ export function abortPath(key: RunKey, action: string): string {
   return `${runPath(key)}/abort?i=${encodeURIComponent(action)}`;
 }
 
+export function answerPath(key: RunKey, action: string): string {
+  return `${runPath(key)}/answer?i=${encodeURIComponent(action)}`;
+}
+
 export function logPath(key: RunKey, action: string, attempt: number): string {
   return `${runPath(key)}/log?i=${encodeURIComponent(action)}&attempt=${attempt}`;
 }
 
 const PROJECT = /^\/v2\/domain\/([^/]+)\/project\/([^/]+)(?:\/(.*))?$/u;
-const RUN = /^runs\/([^/]+)(?:\/(stream|log|abort))?$/u;
+const RUN = /^runs\/([^/]+)(?:\/(stream|log|abort|answer))?$/u;
 
 /** Undefined for what is not below /v2. */
 export function parsePath(path: string): Place | undefined {
@@ -53,7 +59,7 @@ export function parsePath(path: string): Place | undefined {
   const [, name, part] = RUN.exec(inside) ?? [];
   const run = decoded(name);
   if (run === "") return { page: "unknown" };
-  return { page: (part ?? "run") as "run" | "stream" | "log" | "abort", key: { ...key, run } };
+  return { page: (part ?? "run") as "run" | RunPart, key: { ...key, run } };
 }
 
 /** Empty for what is no name, which nothing is called. */

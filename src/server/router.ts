@@ -1,10 +1,10 @@
 /** Which part of the server answers a path. */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { text } from "node:stream/consumers";
 import { createPages } from "../pages/pages.ts";
 import type { ServiceContext } from "../services/context.ts";
 import { toConnectError } from "../services/errors.ts";
 import { parseSignalPath, signalByPost } from "../services/signal-page.ts";
+import { readSmallBody } from "../services/small-body.ts";
 import type { Handler, Request, Response } from "./listener.ts";
 
 export interface Routes {
@@ -25,7 +25,7 @@ export function createRouter({ rpc, objects, bucket, context }: Routes): Handler
     if (condition === undefined && pages(request as IncomingMessage, response as ServerResponse, path))
       return undefined;
     if (condition === undefined) return answer(response, 404, `nothing is served at ${path}\n`);
-    text(request)
+    readSmallBody(request)
       .then((body) => signalByPost(context, condition, body))
       .then(() => answer(response, 200, "ok\n"))
       .catch((error: unknown) => answer(response, 400, `${toConnectError(error).rawMessage}\n`));

@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
 import { DOMAINS } from "../domain/ids.ts";
+import type { Queues } from "../domain/queue.ts";
 import { createEngine } from "../engine/engine.ts";
 import { createRunIdentities } from "../engine/run-identity.ts";
 import type { ExecutorContext, ImageTools } from "../executors/choose.ts";
@@ -43,6 +44,7 @@ export interface ServerOptions {
   /** What builds images; undefined where nothing can. */
   readonly createImageTools: (() => Promise<ImageTools>) | undefined;
   readonly maxParallel: number;
+  readonly queues: Queues;
   /** Of the program: names what the server deploys itself. */
   readonly version: string;
   readonly log: Logger;
@@ -100,6 +102,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     clock,
     log,
     maxParallel: options.maxParallel,
+    queues: options.queues,
     endpoint: () => executor.endpointForAttempts(port),
     urisInOutputs: async (prefix) => {
       const outputs = await objects.readAll(keyOfUri(`${prefix}/outputs.pb`, BUCKET));

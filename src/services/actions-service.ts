@@ -116,6 +116,7 @@ function decodeAction(
       return {
         ...common,
         kind: "task",
+        queue: action.spec.value.queue || settings.queue,
         spec,
         displayName: definition.shortName || definition.name,
         policy: definition.policy,
@@ -163,7 +164,8 @@ function webhookOf({ webhook }: ConditionAction, key: ActionKey, origin: string)
     "{callback_uri}",
     JSON.stringify(callback).slice(1, -1),
   );
-  return [{ type: "sendWebhook", url: webhook.url, body }];
+  const headers = { "content-type": "application/json" };
+  return [{ type: "sendWebhook", request: { method: "POST", url: webhook.url, headers, body } }];
 }
 
 /** A trace has happened when it is told: it enters at its end, with its outputs' URI unchanged. */

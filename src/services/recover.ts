@@ -28,6 +28,7 @@ async function seedOf(context: ServiceContext, record: ActionRecord): Promise<Ne
     parent: record.parent,
     kind: record.kind,
     group: record.group,
+    queue: record.queue,
     spec,
     detail: record.detail,
     displayName: record.displayName,

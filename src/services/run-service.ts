@@ -64,6 +64,7 @@ export function registerRunService(router: ConnectRouter, context: ServiceContex
           name: ROOT_ACTION,
           kind: "task",
           group: "",
+          queue: settings.queue,
           spec,
           displayName: spec.definition.shortName || spec.definition.name,
           inputUri: uri,

@@ -2,7 +2,8 @@
 import { create } from "@bufbuild/protobuf";
 import { BoxkiteError } from "../domain/errors.ts";
 import type { ActionKey } from "../domain/ids.ts";
-import { decodeSignal } from "../wire/condition.ts";
+import type { ActionRecord } from "../store/store.ts";
+import { conditionOf, decodeSignal } from "../wire/condition.ts";
 import { EventPayloadSchema, type EventPayload } from "../wire/gen/flyteidl2/workflow/run_service_pb.js";
 import type { ServiceContext } from "./context.ts";
 import { requireAction } from "../store/require.ts";
@@ -27,10 +28,10 @@ export async function signalByPost(
   body: string,
 ): Promise<void> {
   const condition = await requireAction(store, key);
-  await engine.signal(key, decodeSignal(condition, payloadOf(body)));
+  await engine.signal(key, decodeSignal(condition, payloadOf(body, condition)));
 }
 
-function payloadOf(body: string): EventPayload {
+function payloadOf(body: string, condition: ActionRecord): EventPayload {
   let value: unknown;
   try {
     ({ value } = JSON.parse(body) as { value?: unknown });
@@ -45,7 +46,8 @@ function payloadOf(body: string): EventPayload {
     case "string":
       return create(EventPayloadSchema, { value: { case: "stringValue", value } });
     case "number":
-      return Number.isInteger(value)
+      // JSON does not tell 1 from 1.0.
+      return Number.isInteger(value) && conditionOf(condition).type !== "float"
         ? create(EventPayloadSchema, { value: { case: "intValue", value: BigInt(value) } })
         : create(EventPayloadSchema, { value: { case: "floatValue", value } });
     default:

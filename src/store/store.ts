@@ -48,6 +48,8 @@ export interface NewAction {
   readonly parent?: string | undefined;
   readonly kind: ActionKind;
   readonly group: string;
+  /** Undefined: the queue that has no name. */
+  readonly queue?: string | undefined;
   /** Of a task: its specification. */
   readonly spec?: StoredSpec | undefined;
   /** Of a trace or condition: the serialized message it was enqueued with. */
@@ -71,6 +73,8 @@ export interface ActionRecord {
   readonly parent?: string | undefined;
   readonly kind: ActionKind;
   readonly group: string;
+  /** Empty for the one that has no name. */
+  readonly queue: string;
   readonly specDigest?: string | undefined;
   readonly detail?: Uint8Array | undefined;
   readonly displayName: string;
@@ -133,6 +137,7 @@ export interface EffectRecord {
   readonly id: number;
   readonly action: ActionRecord;
   readonly effect: Effect;
+  readonly createdAt: TimeMs;
 }
 
 export interface Advance {
@@ -280,8 +285,10 @@ export interface Store {
   /** Calls back after each commit with the ids of what changed. A hint only. Returns the way to stop. */
   onChange(listener: (changes: readonly Change[]) => void): () => void;
 
-  /** The longest-waiting queued action of each run that may start now, at most `limit` runs. */
-  queueHeads(now: TimeMs, limit: number): Promise<readonly ActionRecord[]>;
+  /** Names of the queues in which an action waits. */
+  waitingQueues(): Promise<readonly string[]>;
+  /** The longest-waiting action of each run in a queue that may start now, at most `limit` runs. */
+  queueHeads(queue: string, now: TimeMs, limit: number): Promise<readonly ActionRecord[]>;
   /** Actions with an attempt that initializes or runs. */
   liveAttempts(): Promise<readonly ActionRecord[]>;
   /** Does the action have children that have not ended? */
@@ -289,9 +296,10 @@ export interface Store {
   dueTimers(now: TimeMs, limit: number): Promise<readonly ActionRecord[]>;
   /** When something that time alone changes happens next: a timer, or the end of a delay in the queue. */
   nextWake(now: TimeMs): Promise<TimeMs | undefined>;
-  /** Effects not done yet, oldest first. */
-  pendingEffects(limit: number): Promise<readonly EffectRecord[]>;
-  effectDone(id: number): Promise<void>;
+  /** Effects not done yet, oldest first, but for those that are `except`ed by their ids. */
+  pendingEffects(limit: number, except?: readonly number[]): Promise<readonly EffectRecord[]>;
+  /** `following`: what its doing brought up, to be done from now on. */
+  effectDone(id: number, at: TimeMs, following?: readonly Effect[]): Promise<void>;
 
   /** Records the image unless the run already has one for this reference; returns the one it has. */
   pinImage(run: RunRecord, image: RunImage): Promise<RunImage>;

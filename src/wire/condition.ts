@@ -1,11 +1,11 @@
-/** Conditions: their answers, checked against the type they asked for. */
+/** Conditions: what they ask, and their answers, checked against the type they asked for. */
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { BoxkiteError } from "../domain/errors.ts";
 import type { ActionRecord } from "../store/store.ts";
 import { LiteralSchema, type Primitive } from "./gen/flyteidl2/core/literals_pb.js";
 import { SimpleType } from "./gen/flyteidl2/core/types_pb.js";
 import { ConditionActionSchema } from "./gen/flyteidl2/workflow/run_definition_pb.js";
-import type { EventPayload } from "./gen/flyteidl2/workflow/run_service_pb.js";
+import { EventPayloadSchema, type EventPayload } from "./gen/flyteidl2/workflow/run_service_pb.js";
 
 /** A condition is answered with one of four types (flyte/_condition.py, data_type). */
 const TYPES = {
@@ -14,6 +14,45 @@ const TYPES = {
   floatValue: { simple: SimpleType.FLOAT, name: "float", field: "floatValue" },
   stringValue: { simple: SimpleType.STRING, name: "str", field: "stringValue" },
 } as const;
+
+export type ConditionType = (typeof TYPES)[keyof typeof TYPES]["name"];
+
+export interface Question {
+  readonly prompt: string;
+  readonly description: string;
+  /** Of the answer; undefined where any will do. */
+  readonly type: ConditionType | undefined;
+}
+
+/** What a condition asks. */
+export function conditionOf({ detail }: ActionRecord): Question {
+  const { prompt, description, type: wanted } = fromBinary(ConditionActionSchema, detail ?? new Uint8Array());
+  const type = wanted?.type;
+  const known = Object.values(TYPES).find(({ simple }) => type?.case === "simple" && type.value === simple);
+  return { prompt, description, type: known?.name };
+}
+
+/** The answer that a form's text means. Throws INVALID_ARGUMENT where it is none of the condition's type. */
+export function payloadFromText(condition: ActionRecord, text: string): EventPayload {
+  const { type } = conditionOf(condition);
+  const trimmed = text.trim();
+  if (type === "bool" && (trimmed === "true" || trimmed === "false")) {
+    return create(EventPayloadSchema, { value: { case: "boolValue", value: trimmed === "true" } });
+  }
+  if (type === "int" && /^-?\d+$/u.test(trimmed) && BigInt.asIntN(64, BigInt(trimmed)) === BigInt(trimmed)) {
+    return create(EventPayloadSchema, { value: { case: "intValue", value: BigInt(trimmed) } });
+  }
+  if (type === "float" && trimmed !== "" && Number.isFinite(Number(trimmed))) {
+    return create(EventPayloadSchema, { value: { case: "floatValue", value: Number(trimmed) } });
+  }
+  if (type === "str" || type === undefined) {
+    return create(EventPayloadSchema, { value: { case: "stringValue", value: text } });
+  }
+  throw new BoxkiteError(
+    "INVALID_ARGUMENT",
+    `condition ${condition.displayName} wants a value of type ${type}, not ${JSON.stringify(text)}`,
+  );
+}
 
 /** A serialized Literal. Throws INVALID_ARGUMENT for a value of another type than the condition's. */
 export function decodeSignal(condition: ActionRecord, payload: EventPayload | undefined): Uint8Array {
@@ -27,13 +66,12 @@ export function decodeSignal(condition: ActionRecord, payload: EventPayload | un
   const given = payload?.value;
   if (given?.case === undefined)
     throw new BoxkiteError("INVALID_ARGUMENT", `the signal for condition ${name} has no value`);
-  const { type } = fromBinary(ConditionActionSchema, condition.detail ?? new Uint8Array()).type ?? {};
-  const wanted = Object.values(TYPES).find(({ simple }) => type?.case === "simple" && type.value === simple);
+  const { type } = conditionOf(condition);
   const actual = TYPES[given.case];
-  if (wanted !== undefined && wanted !== actual) {
+  if (type !== undefined && type !== actual.name) {
     throw new BoxkiteError(
       "INVALID_ARGUMENT",
-      `condition ${name} wants a value of type ${wanted.name}, not ${actual.name}`,
+      `condition ${name} wants a value of type ${type}, not ${actual.name}`,
     );
   }
   const primitive = { case: actual.field, value: given.value } as Primitive["value"];

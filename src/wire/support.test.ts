@@ -8,8 +8,15 @@ import {
   TaskTemplateSchema,
 } from "./gen/flyteidl2/core/tasks_pb.js";
 import { ActionSchema, EnqueueRequestSchema } from "./gen/flyteidl2/actions/actions_service_pb.js";
+import { DeliveryConfigTemplateSchema } from "./gen/flyteidl2/notification/definition_pb.js";
 import { TaskActionSchema } from "./gen/flyteidl2/workflow/run_definition_pb.js";
-import { CacheConfigSchema, CacheLookupScope, RunSpecSchema } from "./gen/flyteidl2/task/run_pb.js";
+import {
+  CacheConfigSchema,
+  CacheLookupScope,
+  InlineRuleListSchema,
+  InlineRuleSchema,
+  RunSpecSchema,
+} from "./gen/flyteidl2/task/run_pb.js";
 import { TaskSpecSchema } from "./gen/flyteidl2/task/task_definition_pb.js";
 import { CreateRunRequestSchema } from "./gen/flyteidl2/workflow/run_service_pb.js";
 import { requireSupported, SUPPORT } from "./support.ts";
@@ -20,6 +27,9 @@ const SCHEMAS: readonly DescMessage[] = [
   TaskActionSchema,
   CreateRunRequestSchema,
   RunSpecSchema,
+  InlineRuleListSchema,
+  InlineRuleSchema,
+  DeliveryConfigTemplateSchema,
   CacheConfigSchema,
   TaskSpecSchema,
   TaskTemplateSchema,
@@ -51,13 +61,24 @@ test("a field that is not acted on is refused by its path", () => {
 
 test("an enqueued child is held to the table as well", () => {
   const request = create(EnqueueRequestSchema, {
-    action: { spec: { case: "task", value: { queue: "fast" } } },
+    action: { recoveredFrom: { name: "a0" } },
   });
   assert.throws(
     () => requireSupported(EnqueueRequestSchema, request),
-    /EnqueueRequest\.action\.task\.queue is set/,
+    /EnqueueRequest\.action\.recovered_from is set/,
   );
   requireSupported(EnqueueRequestSchema, create(EnqueueRequestSchema, { action: { inputUri: "s3://b/i" } }));
+});
+
+test("what is in a list is held to the table too, and named by its place", () => {
+  const email = create(DeliveryConfigTemplateSchema, { email: { to: [{ address: "a@example.org" }] } });
+  const delivery = { case: "deliveryTemplate" as const, value: email };
+  const rules = create(InlineRuleListSchema, { rules: [{}, { delivery }] });
+  const spec = create(RunSpecSchema, { notificationSettings: { case: "notificationRules", value: rules } });
+  assert.throws(
+    () => requireSupported(RunSpecSchema, spec),
+    /RunSpec\.notification_rules\.rules\[1\]\.delivery_template\.email is set/,
+  );
 });
 
 test("empty messages and default values ask for nothing", () => {

@@ -1,11 +1,11 @@
 /**
  * What Boxkite does with each field that a client can set on a task or a run. A field that it does not
- * act on is refused with its name; nothing is accepted and ignored. docs/supported-fields.md is made
- * from this table, and a test holds the table to the generated messages: a field that is in neither
- * list would fail it.
+ * act on is refused with its name; nothing is accepted and ignored. docs/protocol.md is made from
+ * this table, and a test holds the table to the generated messages: a field that is in neither list
+ * would fail it.
  */
 import { isMessage, type DescField, type DescMessage, type Message } from "@bufbuild/protobuf";
-import { reflect } from "@bufbuild/protobuf/reflect";
+import { reflect, type ReflectList } from "@bufbuild/protobuf/reflect";
 import { BoxkiteError } from "../domain/errors.ts";
 
 /**
@@ -60,7 +60,7 @@ export const SUPPORT: Readonly<Record<string, FieldTable>> = {
     // Checked where it is decoded, by its own table.
     spec: "enforced",
     cache_key: "enforced",
-    queue: "refused",
+    queue: "enforced",
   },
   "flyteidl2.task.RunSpec": {
     labels: "enforced",
@@ -68,12 +68,12 @@ export const SUPPORT: Readonly<Record<string, FieldTable>> = {
     envs: "enforced",
     interruptible: { only: [false], why: "no machine of this server is interruptible" },
     overwrite_cache: "enforced",
-    queue: "refused",
+    queue: "enforced",
     raw_data_storage: "enforced",
     security_context: "refused",
     cache_config: "inside",
     notification_rule_name: "refused",
-    notification_rules: "refused",
+    notification_rules: "inside",
     run_start_time: "enforced",
     max_action_concurrency: "enforced",
     run_base_dir: "refused",
@@ -83,6 +83,18 @@ export const SUPPORT: Readonly<Record<string, FieldTable>> = {
     relation: "enforced",
     recover: "enforced",
     default_settings: "refused",
+  },
+  "flyteidl2.task.InlineRuleList": {
+    rules: "inside",
+  },
+  "flyteidl2.task.InlineRule": {
+    on_phases: "enforced",
+    delivery_config_name: "refused",
+    delivery_template: "inside",
+  },
+  "flyteidl2.notification.DeliveryConfigTemplate": {
+    webhook: "enforced",
+    email: "refused",
   },
   "flyteidl2.task.CacheConfig": {
     overwrite_cache: "enforced",
@@ -166,11 +178,14 @@ export function requireSupported(schema: DescMessage, message: Message, path: st
 function checkField(support: Support, field: DescField, value: unknown, path: string): void {
   if (support === "refused") {
     throw new BoxkiteError("FIELD_NOT_SUPPORTED", `${path} is set, and this server does not act on it`, {
-      hint: "leave it unset; docs/supported-fields.md lists what is supported",
+      hint: "leave it unset; docs/protocol.md lists what is supported",
     });
   }
-  if (support === "inside" && field.message !== undefined) {
-    requireSupported(field.message, unwrap(value), path);
+  const { message } = field;
+  if (support === "inside" && message !== undefined) {
+    if (field.fieldKind !== "list") return requireSupported(message, unwrap(value), path);
+    const items = [...(value as ReflectList)];
+    items.forEach((item, index) => requireSupported(message, unwrap(item), `${path}[${index}]`));
     return;
   }
   if (typeof support === "object" && !support.only.includes(plain(value))) {

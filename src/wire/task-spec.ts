@@ -12,6 +12,7 @@ import { RelationType } from "./gen/flyteidl2/common/run_pb.js";
 import { TypedInterfaceSchema } from "./gen/flyteidl2/core/interface_pb.js";
 import { CacheLookupScope, RunSpecSchema, type RunSpec } from "./gen/flyteidl2/task/run_pb.js";
 import { TaskSpecSchema, type TaskSpec } from "./gen/flyteidl2/task/task_definition_pb.js";
+import { decodeNotifications } from "./notifications.ts";
 import { decodeResources, parseQuantity } from "./resources.ts";
 import { requireSupported } from "./support.ts";
 import { decodeDuration, decodeLimit } from "./time.ts";
@@ -175,9 +176,16 @@ export function decodeRunSpec(spec: RunSpec | undefined): RunSettings {
       sameProject: spec.cacheConfig?.cacheLookupScope === CacheLookupScope.PROJECT_DOMAIN,
     },
     maxConcurrency: spec.maxActionConcurrency,
+    ...(spec.queue === "" ? {} : { queue: spec.queue }),
     ...(prefix === "" ? {} : { rawDataPrefix: prefix }),
+    ...notificationsOf(spec),
     ...recoverOf(spec),
   };
+}
+
+function notificationsOf({ notificationSettings }: RunSpec): Pick<RunSettings, "notifications"> {
+  if (notificationSettings.case !== "notificationRules") return {};
+  return { notifications: decodeNotifications(notificationSettings.value.rules) };
 }
 
 function recoverOf({ relation, recover }: RunSpec): Pick<RunSettings, "recover"> {

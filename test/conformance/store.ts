@@ -118,7 +118,7 @@ export function storeConformance(name: string, open: () => Promise<StoreSubject>
     const one = await createRun(store, "r1");
     const two = await createRun(store, "r2");
     await addChildren(store, one.run, 3);
-    const heads = await store.queueHeads(NOW, 10);
+    const heads = await store.queueHeads("", NOW, 10);
     assert.deepEqual(
       heads.map((head) => `${head.key.run}/${head.key.action}`),
       ["r1/a0", "r2/a0"],
@@ -130,10 +130,32 @@ export function storeConformance(name: string, open: () => Promise<StoreSubject>
       error: { code: "X", message: "x", kind: "system", recoverable: true },
     });
     assert.ok(lost.state.notBefore > NOW);
-    assert.equal((await store.queueHeads(NOW, 10)).length, 1);
+    assert.equal((await store.queueHeads("", NOW, 10)).length, 1);
     assert.equal(await store.nextWake(NOW), lost.state.notBefore);
-    assert.equal((await store.queueHeads(lost.state.notBefore, 10)).length, 2);
+    assert.equal((await store.queueHeads("", lost.state.notBefore, 10)).length, 2);
   });
+
+  check(
+    "each queue has heads of its own, and is known as long as something waits in it",
+    async ({ store }) => {
+      const { run, root } = await createRun(store, "r1");
+      for (const [name, queue] of [
+        ["c1", "gpu"],
+        ["c2", "gpu"],
+        ["c3", "fast"],
+      ] as const) {
+        await store.createAction(run, { ...newTask(name, ROOT_ACTION), queue });
+      }
+      assert.deepEqual(await store.waitingQueues(), ["", "fast", "gpu"]);
+      const heads = await store.queueHeads("gpu", NOW, 10);
+      assert.deepEqual(
+        heads.map(({ key, queue }) => [key.action, queue]),
+        [["c1", "gpu"]],
+      );
+      await step(store, root, { type: "admitted" });
+      assert.deepEqual(await store.waitingQueues(), ["fast", "gpu"]);
+    },
+  );
 
   check("time limits strike when they are due, earliest first", async ({ store }) => {
     const slow = { ...newTask(ROOT_ACTION), policy: { userRetries: 0, deadlineMs: 5_000 } };
@@ -152,8 +174,20 @@ export function storeConformance(name: string, open: () => Promise<StoreSubject>
       pending.map(({ effect }) => effect.type),
       ["stopAttempt", "abortChildren", "ended"],
     );
-    await store.effectDone(pending[0]?.id ?? 0);
-    assert.equal((await store.pendingEffects(10)).length, 2);
+    await store.effectDone(pending[0]?.id ?? 0, NOW);
+    const left = await store.pendingEffects(10);
+    assert.equal(left.length, 2);
+    assert.equal((await store.pendingEffects(10, [left[0]?.id ?? 0])).length, 1);
+    await store.effectDone(left[0]?.id ?? 0, NOW + 1, [{ type: "ended" }, { type: "abortChildren" }]);
+    const followed = await store.pendingEffects(10);
+    assert.deepEqual(
+      followed.map(({ effect, createdAt, action }) => [effect.type, createdAt, action.id]),
+      [
+        [left[1]?.effect.type, NOW, root.id],
+        ["ended", NOW + 1, root.id],
+        ["abortChildren", NOW + 1, root.id],
+      ],
+    );
   });
 
   check("live attempts and children are found", async ({ store }) => {
@@ -199,7 +233,7 @@ export function storeConformance(name: string, open: () => Promise<StoreSubject>
       (await store.parkedFor("k")).map((action) => action.id),
       [parked.id],
     );
-    assert.deepEqual(await store.queueHeads(NOW, 10), []);
+    assert.deepEqual(await store.queueHeads("", NOW, 10), []);
     assert.equal(await store.findCached("k", undefined), undefined);
     await step(store, working, { type: "attemptSucceeded", attempt: 1, outputUri: "s3://b/o" });
     assert.equal((await store.findCached("k", undefined))?.outputUri, "s3://b/o");

@@ -1,10 +1,8 @@
 /** The engine's semantics, with the stock Python SDK and tasks as processes. */
 import assert from "node:assert/strict";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
-import { text } from "node:stream/consumers";
 import { before, test } from "node:test";
 import { processSubject, usePython } from "../helpers/process-subject.ts";
+import { startReceiver } from "../helpers/receiver.ts";
 import { stockPython } from "../helpers/stock-sdk.ts";
 import { until } from "../helpers/until.ts";
 
@@ -148,19 +146,11 @@ test("a condition that nobody answers times out", async (t) => {
 });
 
 test("a condition's webhook is sent, and answering at its address goes on", async (t) => {
-  const received: string[] = [];
-  const receiver = createServer((request, response) => {
-    void text(request).then((body) => {
-      received.push(body);
-      response.end();
-    });
-  });
-  await new Promise<void>((resolve) => receiver.listen(0, "127.0.0.1", resolve));
-  t.after(() => receiver.close());
+  const receiver = await startReceiver(t);
   const { run } = await processSubject(t, CONDITIONS);
-  const waiting = run("approve", { hook: `http://127.0.0.1:${(receiver.address() as AddressInfo).port}/` });
-  await until(async () => received.length > 0);
-  const { answer_at: address } = JSON.parse(received[0] ?? "") as { answer_at: string };
+  const waiting = run("approve", { hook: receiver.url });
+  await until(async () => receiver.received.length > 0);
+  const { answer_at: address } = JSON.parse(receiver.received[0]?.body ?? "") as { answer_at: string };
   const refused = await fetch(address, { method: "POST", body: '{"value": "yes"}' });
   assert.equal(refused.status, 400);
   assert.equal((await fetch(address, { method: "POST", body: '{"value": true}' })).status, 200);

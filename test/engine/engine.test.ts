@@ -1,119 +1,14 @@
 /** The engine on a real store, with attempts that do what the test says. */
+import { mkdtemp } from "node:fs/promises";
 import assert from "node:assert/strict";
-import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { test, type TestContext } from "node:test";
-import { newTaskState, NO_RETRIES, type AttemptPolicy } from "../../src/domain/action.ts";
+import { test } from "node:test";
 import { ROOT_ACTION } from "../../src/domain/ids.ts";
-import type { Written } from "../../src/domain/outcome.ts";
-import { NO_SETTINGS, type RunSettings, type TaskDefinition } from "../../src/domain/task.ts";
-import { createEngine, type Engine } from "../../src/engine/engine.ts";
-import { createRunIdentities } from "../../src/engine/run-identity.ts";
-import { systemClock } from "../../src/lib/clock.ts";
-import { silentLogger } from "../../src/lib/log.ts";
-import { createAttemptLogs } from "../../src/logs/attempt-logs.ts";
-import { openSqliteStore } from "../../src/store/sqlite/sqlite-store.ts";
-import type { ActionRecord, NewAction, Store } from "../../src/store/store.ts";
+import type { Store } from "../../src/store/store.ts";
 import { createFakeExecutor, type FakeExecutor } from "../helpers/fake-executor.ts";
 import { until } from "../helpers/until.ts";
-
-interface Subject {
-  readonly store: Store;
-  readonly executor: FakeExecutor;
-  readonly engine: Engine;
-  /** A second engine on the same store and executor, as after a restart. */
-  restart(): Promise<Engine>;
-  createRun(name: string, settings?: Partial<RunSettings>, policy?: AttemptPolicy): Promise<ActionRecord>;
-  addChild(run: string, name: string, parent?: string): Promise<void>;
-  phase(run: string, action?: string): Promise<string | undefined>;
-  reached(run: string, phase: string, action?: string): Promise<void>;
-}
-
-async function engineSubject(
-  t: TestContext,
-  options: {
-    maxParallel?: number;
-    written?: Written;
-    wrap?: (store: Store) => Store;
-    executor?: FakeExecutor;
-    /** A killed server is not asked to stop. */
-    killed?: () => boolean;
-  } = {},
-): Promise<Subject> {
-  const directory = await mkdtemp(join(tmpdir(), "boxkite-engine-"));
-  const store = openSqliteStore(":memory:");
-  const executor = options.executor ?? createFakeExecutor();
-  const make = () =>
-    makeEngine(options.wrap ? options.wrap(store) : store, executor, join(directory, "logs"), options);
-  let engine = make();
-  await engine.start();
-  t.after(async () => {
-    if (!options.killed?.()) await engine.stop({ endAttempts: true });
-    await store.close();
-    await rm(directory, { recursive: true, force: true });
-  });
-  const keyOf = (run: string, action: string) => ({ project: "p", domain: "development", run, action });
-  const subject: Subject = {
-    store,
-    executor,
-    get engine() {
-      return engine;
-    },
-    restart: async () => {
-      await engine.stop({ endAttempts: false });
-      executor.forgetObservers();
-      engine = make();
-      await engine.start();
-      return engine;
-    },
-    createRun: async (name, settings = {}, policy = NO_RETRIES) => {
-      const key = { project: "p", domain: "development", run: name };
-      const { root } = await engine.createRun(
-        {
-          key,
-          spec: new Uint8Array(),
-          settings: { ...NO_SETTINGS, ...settings },
-          baseUri: `s3://b/${name}`,
-          source: "",
-          createdAt: Date.now(),
-        },
-        task(ROOT_ACTION, undefined, policy),
-      );
-      return root;
-    },
-    addChild: async (run, name, parent = ROOT_ACTION) => {
-      const record = await store.getRun({ project: "p", domain: "development", run });
-      assert.ok(record);
-      await engine.enqueue(record, task(name, parent, NO_RETRIES));
-    },
-    phase: async (run, action = ROOT_ACTION) => (await store.getAction(keyOf(run, action)))?.state.phase,
-    reached: async (run, phase, action = ROOT_ACTION) =>
-      until(async () => (await store.getAction(keyOf(run, action)))?.state.phase === phase, 5_000),
-  };
-  return subject;
-}
-
-function makeEngine(
-  store: Store,
-  executor: FakeExecutor,
-  logs: string,
-  options: { maxParallel?: number; written?: Written } = {},
-): Engine {
-  return createEngine({
-    store,
-    executor,
-    logs: createAttemptLogs(logs),
-    identities: createRunIdentities("secret"),
-    readWritten: async () => options.written ?? { kind: "outputs" },
-    urisInOutputs: async () => [],
-    endpoint: () => "127.0.0.1:1",
-    maxParallel: options.maxParallel ?? 4,
-    stopGraceMs: 10,
-    clock: systemClock,
-    log: silentLogger,
-  });
-}
+import { engineSubject, makeEngine } from "./subject.ts";
 
 /** The engine of a server that was started after another was killed: the dead one is not asked to stop. */
 async function secondEngine(store: Store, executor: FakeExecutor) {
@@ -121,37 +16,6 @@ async function secondEngine(store: Store, executor: FakeExecutor) {
   const engine = makeEngine(store, executor, directory);
   const next = engine.start();
   return { next, stop: () => engine.stop({ endAttempts: false }) };
-}
-
-function task(name: string, parent: string | undefined, policy: AttemptPolicy): NewAction {
-  const definition: TaskDefinition = {
-    name: "env.task",
-    version: "1",
-    shortName: "task",
-    type: "python",
-    environment: "env",
-    image: "image:1",
-    relatedImages: [],
-    command: [],
-    args: ["a0", "{{.input}}"],
-    env: {},
-    requests: {},
-    limits: {},
-    policy,
-    reads: [],
-  };
-  return {
-    name,
-    parent,
-    kind: "task",
-    group: "",
-    spec: { digest: JSON.stringify(policy), bytes: new Uint8Array(), definition },
-    displayName: "task",
-    inputUri: "s3://b/in",
-    policy,
-    state: newTaskState(Date.now()),
-    grants: [],
-  };
 }
 
 const running = (executor: FakeExecutor) =>
@@ -260,6 +124,28 @@ test("an effect that fails is tried again until it is done", async (t) => {
   await reached("r1", "succeeded");
   await until(async () => (await store.pendingEffects(10)).length === 0, 10_000);
   assert.equal(executor.started[0]?.released, true);
+});
+
+test("receivers that are not there hold nothing else up, and are given up after a day", async (t) => {
+  let aheadMs = 0;
+  const clock = { now: () => Date.now() + aheadMs };
+  const { executor, createRun, reached, store } = await engineSubject(t, { clock });
+  // Nobody listens at port 1. As many as one look at the outbox takes, and more.
+  const request = { method: "POST", url: "http://127.0.0.1:1/", headers: {}, body: "" };
+  const notifications = Array.from({ length: 300 }, () => ({ phases: ["succeeded" as const], request }));
+  await createRun("tells", { notifications });
+  await reached("tells", "running");
+  executor.end(ROOT_ACTION);
+  const pending = () => store.pendingEffects(1_000);
+  await until(async () => (await pending()).length === 300);
+  await createRun("other");
+  await reached("other", "running");
+  executor.end(ROOT_ACTION);
+  await until(async () => executor.started.every(({ released }) => released));
+  assert.equal((await pending()).length, 300);
+  aheadMs = 25 * 60 * 60_000;
+  await createRun("later");
+  await until(async () => (await pending()).length === 0);
 });
 
 test("a change that fails at any point of a run is made later: the run ends, each attempt started once", async (t) => {

@@ -1,4 +1,5 @@
 /** An executor whose attempts do what the test says: the only fake besides the clock. */
+import type { ResourceAmounts } from "../../src/domain/task.ts";
 import type {
   AttemptExit,
   AttemptKey,
@@ -27,7 +28,10 @@ export interface FakeExecutor extends Executor {
   failNext(method: "release" | "stop", times: number): void;
 }
 
-export function createFakeExecutor(onStart: (attempt: FakeAttempt) => void = () => {}): FakeExecutor {
+export function createFakeExecutor(
+  onStart: (attempt: FakeAttempt) => void = () => {},
+  capacity: ResourceAmounts = {},
+): FakeExecutor {
   const attempts = new Map<string, FakeAttempt>();
   const started: FakeAttempt[] = [];
   const nobody: AttemptObserver = { progress: () => {}, started: () => {}, ended: () => {} };
@@ -39,7 +43,7 @@ export function createFakeExecutor(onStart: (attempt: FakeAttempt) => void = () 
   const nameOf = (key: AttemptKey) => `${key.run}/${key.action}/${key.attempt}`;
   return {
     description: "fake",
-    capacity: {},
+    capacity,
     started,
     endpointForAttempts: () => "127.0.0.1:1",
     resolveImage: async (reference) => ({ reference, pinned: reference, digest: "none", source: "host" }),

@@ -40,6 +40,7 @@ test("50,000 actions in one run", { timeout: 900_000 }, async (t) => {
     createExecutor: async () => executor,
     createImageTools: undefined,
     version: "0.0.0",
+    queues: new Map(),
     maxParallel: 64,
     log: silentLogger,
   });

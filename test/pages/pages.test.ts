@@ -34,6 +34,12 @@ async def breaks(x: int) -> int:
     os._exit(3)
 
 @env.task
+async def prints(count: int) -> int:
+    for i in range(count):
+        print(f"line {i}")
+    return count
+
+@env.task
 async def ticks(count: int) -> str:
     for i in range(count):
         print(f"tick {i}", flush=True)
@@ -161,6 +167,17 @@ test("pages", { skip: missingBrowser() ?? false }, async (t) => {
     ] as const) {
       assert.equal((await fetch(`${origin}${path}`)).status, status, path);
     }
+  });
+
+  await t.test("a long log: its end is shown, and the page says where the whole of it is", async (t) => {
+    const { page, faults } = await openPage(t, browser, (await run("prints", { count: 5_000 })).url);
+    await connection(page, "ended");
+    await page.locator("#log-note", { hasText: /of 5,\d+ lines; “Whole log as text” has all\./u }).waitFor();
+    assert.ok((await page.locator(".line").count()) <= 3_000);
+    const whole = await page.getByRole("link", { name: "Whole log as text" }).getAttribute("href");
+    const text = await (await fetch(new URL(whole ?? "", origin))).text();
+    assert.equal(text.match(/ stdout line \d+$/gmu)?.length, 5_000);
+    assert.deepEqual(faults, []);
   });
 
   await t.test("abort: by its button, and by no other page", async (t) => {

@@ -46,7 +46,9 @@ export function createLogView(log, note, follow) {
       while (log.childElementCount > MOST_LINES) log.firstElementChild.remove();
       const left = next - log.querySelectorAll(".line").length;
       note.textContent =
-        left > 0 ? `The last ${(next - left).toLocaleString()} of ${next.toLocaleString()} lines.` : "";
+        left > 0
+          ? `The last ${(next - left).toLocaleString()} of ${next.toLocaleString()} lines; “Whole log as text” has all.`
+          : "";
       if (follow.checked) log.scrollTop = log.scrollHeight;
     },
   };

@@ -8,12 +8,14 @@ export function replaceSection(id, content) {
   const isOpen = new Map(
     [...section.querySelectorAll("details[data-key]")].map((one) => [one.dataset.key, one.open]),
   );
+  const typed = new Map([...section.querySelectorAll("input[name]")].map((one) => [one.name, one.value]));
   const place = placeOfFocus(section);
   section.lastContent = content;
   section.innerHTML = content;
   section.hidden = content === "";
   for (const one of section.querySelectorAll("details[data-key]"))
     one.open = isOpen.get(one.dataset.key) ?? one.open;
+  for (const one of section.querySelectorAll("input[name]")) one.value = typed.get(one.name) ?? one.value;
   localise(section);
   if (place >= 0) focusable(section)[place]?.focus({ preventScroll: true });
 }

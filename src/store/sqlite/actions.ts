@@ -153,16 +153,17 @@ export function insertAction(database: Database, run: RunRecord, action: NewActi
   const definition = action.spec?.definition;
   if (action.spec) insertSpec(database, action.spec);
   const { lastId } = database.run(
-    `INSERT INTO actions (run_id, name, parent, kind, group_name, spec_digest, detail, display_name, task_name,
+    `INSERT INTO actions (run_id, name, parent, kind, group_name, queue, spec_digest, detail, display_name, task_name,
        task_version, task_type, environment, input_uri, policy, created_at, phase, attempt, user_failures, system_failures, 
        queued_at, not_before, started_at, running_at, ended_at, reason, error, output_uri, value, abort_reason,
        cache_status, source, timer_at, cache, version, seq)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, 0)`,
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, 0)`,
     run.id,
     action.name,
     action.name === ROOT_ACTION ? null : (action.parent ?? ROOT_ACTION),
     action.kind,
     action.group,
+    action.queue ?? "",
     action.spec?.digest ?? null,
     action.detail ?? null,
     action.displayName,

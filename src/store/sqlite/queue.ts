@@ -2,11 +2,11 @@
 import type { Effect } from "../../domain/transition.ts";
 import type { Store } from "../store.ts";
 import type { Database } from "./database.ts";
-import { ACTION_COLUMNS, json, toAction } from "./rows.ts";
+import { ACTION_COLUMNS, json, text, toAction } from "./rows.ts";
 
 type QueueStore = Pick<
   Store,
-  "queueHeads" | "liveAttempts" | "dueTimers" | "nextWake" | "pendingEffects" | "effectDone"
+  "waitingQueues" | "queueHeads" | "liveAttempts" | "dueTimers" | "nextWake" | "pendingEffects" | "effectDone"
 >;
 
 const FROM = "actions JOIN runs ON runs.id = actions.run_id";
@@ -14,22 +14,36 @@ const QUEUED = "phase IN ('queued', 'waiting_for_resources')";
 
 export function queueStore(database: Database): QueueStore {
   return {
-    queueHeads: async (now, limit) =>
+    // Both step through the index from one name or run to the next instead of grouping every queued row.
+    waitingQueues: async () =>
       database
         .all(
-          // Steps from run to run through the index instead of grouping every queued row.
-          `WITH RECURSIVE queued_runs (run_id) AS (
-             SELECT min(run_id) FROM actions WHERE ${QUEUED}
+          `WITH RECURSIVE waiting (queue) AS (
+             SELECT min(queue) FROM actions WHERE ${QUEUED}
              UNION ALL
-             SELECT (SELECT min(run_id) FROM actions WHERE ${QUEUED} AND run_id > queued_runs.run_id)
+             SELECT (SELECT min(queue) FROM actions WHERE ${QUEUED} AND queue > waiting.queue)
+             FROM waiting WHERE waiting.queue IS NOT NULL
+           )
+           SELECT queue FROM waiting WHERE queue IS NOT NULL`,
+        )
+        .map((row) => text(row["queue"])),
+    queueHeads: async (queue, now, limit) =>
+      database
+        .all(
+          `WITH RECURSIVE queued_runs (run_id) AS (
+             SELECT min(run_id) FROM actions WHERE ${QUEUED} AND queue = ?1
+             UNION ALL
+             SELECT (SELECT min(run_id) FROM actions WHERE ${QUEUED} AND queue = ?1 AND run_id > queued_runs.run_id)
              FROM queued_runs WHERE queued_runs.run_id IS NOT NULL
            )
            SELECT ${ACTION_COLUMNS} FROM queued_runs
            JOIN actions ON actions.id = (
-             SELECT id FROM actions WHERE ${QUEUED} AND run_id = queued_runs.run_id AND not_before <= ?
+             SELECT id FROM actions
+             WHERE ${QUEUED} AND queue = ?1 AND run_id = queued_runs.run_id AND not_before <= ?2
              ORDER BY not_before, id LIMIT 1)
            JOIN runs ON runs.id = actions.run_id
-           ORDER BY actions.not_before, actions.id LIMIT ?`,
+           ORDER BY actions.not_before, actions.id LIMIT ?3`,
+          queue,
           now,
           limit,
         )
@@ -59,19 +73,28 @@ export function queueStore(database: Database): QueueStore {
       );
       return (row?.["at"] ?? undefined) as number | undefined;
     },
-    pendingEffects: async (limit) =>
+    pendingEffects: async (limit, except = []) =>
       database
         .all(
-          `SELECT effects.id AS effect_id, effects.effect, ${ACTION_COLUMNS}
+          `SELECT effects.id AS effect_id, effects.effect, effects.created_at AS effect_created_at, ${ACTION_COLUMNS}
            FROM effects JOIN actions ON actions.id = effects.action_id JOIN runs ON runs.id = actions.run_id
+           WHERE effects.id NOT IN (SELECT value FROM json_each(?))
            ORDER BY effects.id LIMIT ?`,
+          JSON.stringify(except),
           limit,
         )
         .map((row) => ({
           id: row["effect_id"] as number,
           effect: json<Effect>(row["effect"]),
+          createdAt: row["effect_created_at"] as number,
           action: toAction(row),
         })),
-    effectDone: (id) => database.write(() => void database.run("DELETE FROM effects WHERE id = ?", id)),
+    effectDone: (id, at, following = []) =>
+      database.write(() => {
+        const insert =
+          "INSERT INTO effects (action_id, effect, created_at) SELECT action_id, ?, ? FROM effects WHERE id = ?";
+        for (const effect of following) database.run(insert, JSON.stringify(effect), at, id);
+        database.run("DELETE FROM effects WHERE id = ?", id);
+      }),
   };
 }

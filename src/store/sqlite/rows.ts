@@ -44,6 +44,7 @@ export function toAction(row: Row): ActionRecord {
     parent: optionalText(row["parent"]),
     kind: text(row["kind"]) as ActionRecord["kind"],
     group: text(row["group_name"]),
+    queue: text(row["queue"]),
     specDigest: optionalText(row["spec_digest"]),
     detail: (row["detail"] ?? undefined) as Uint8Array | undefined,
     displayName: text(row["display_name"]),

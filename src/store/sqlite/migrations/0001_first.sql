@@ -55,6 +55,8 @@ CREATE TABLE actions (
   parent TEXT,
   kind TEXT NOT NULL CHECK (kind IN ('task', 'trace', 'condition')),
   group_name TEXT NOT NULL,
+  -- Empty for the one that has no name.
+  queue TEXT NOT NULL,
   spec_digest TEXT REFERENCES task_specs (digest),
   detail BLOB,
   display_name TEXT NOT NULL,
@@ -104,7 +106,7 @@ CREATE INDEX actions_by_change ON actions (run_id, seq);
 CREATE INDEX actions_by_parent_change ON actions (run_id, parent, seq);
 CREATE INDEX actions_by_age ON actions (run_id, created_at, id);
 CREATE INDEX actions_by_parent ON actions (run_id, parent, ended_at);
-CREATE INDEX actions_queue ON actions (run_id, not_before, id) WHERE phase IN ('queued', 'waiting_for_resources');
+CREATE INDEX actions_queue ON actions (queue, run_id, not_before, id) WHERE phase IN ('queued', 'waiting_for_resources');
 CREATE INDEX actions_live ON actions (id) WHERE phase IN ('initializing', 'running');
 CREATE INDEX actions_timers ON actions (timer_at) WHERE timer_at IS NOT NULL;
 CREATE INDEX actions_computing ON actions (cache ->> 'key') WHERE cache IS NOT NULL AND ended_at IS NULL;

@@ -1,0 +1,39 @@
+/** The answer that a condition's form posts. */
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { BoxkiteError } from "../domain/errors.ts";
+import type { RunKey } from "../domain/ids.ts";
+import type { ServiceContext } from "../services/context.ts";
+import { readSmallBody } from "../services/small-body.ts";
+import { requireAction } from "../store/require.ts";
+import { decodeSignal, payloadFromText } from "../wire/condition.ts";
+import { chosenAction } from "./action-view.ts";
+import { sendProblem } from "./not-found.ts";
+import { actionPath } from "./paths.ts";
+import { queryOf, redirect } from "./respond.ts";
+import { isSameOrigin } from "./same-origin.ts";
+
+/** Throws ACTION_NOT_FOUND. */
+export async function answerByPost(
+  context: ServiceContext,
+  request: IncomingMessage,
+  response: ServerResponse,
+  key: RunKey,
+): Promise<void> {
+  const body = await readSmallBody(request);
+  if (!isSameOrigin(request)) {
+    const text =
+      "Conditions can be answered here from their own page only: this request came from elsewhere.";
+    sendProblem(response, { status: 403, title: "Refused", text });
+    return;
+  }
+  const condition = await requireAction(context.store, { ...key, action: chosenAction(queryOf(request)) });
+  try {
+    const payload = payloadFromText(condition, new URLSearchParams(body).get("value") ?? "");
+    await context.engine.signal(condition.key, decodeSignal(condition, payload));
+  } catch (error) {
+    if (!(error instanceof BoxkiteError)) throw error;
+    sendProblem(response, { status: 400, title: "The answer was not taken", text: error.message });
+    return;
+  }
+  redirect(response, 303, actionPath(key, condition.key.action));
+}

@@ -1,0 +1,26 @@
+/** The question of a condition that waits, and the form that answers it. */
+import type { ActionRecord } from "../store/store.ts";
+import { conditionOf, type ConditionType } from "../wire/condition.ts";
+import { html, NOTHING, type Html } from "./html.ts";
+import { answerPath } from "./paths.ts";
+
+export function conditionForm(record: ActionRecord): Html {
+  const { prompt, description, type } = conditionOf(record);
+  return html`<form class="box note" method="post" action="${answerPath(record.key, record.key.action)}">
+    <p class="box-title" id="prompt">${prompt || "Waits for a signal"}</p>
+    ${description !== "" && html`<p class="text">${description}</p>`}
+    <p class="answer" role="group" aria-labelledby="prompt">${type === undefined ? NOTHING : FIELDS[type]}</p>
+  </form>`;
+}
+
+const SEND = html`<button type="submit">Send</button>`;
+
+/** `value` is what the answer is read from. */
+const FIELDS: Readonly<Record<ConditionType, Html>> = {
+  bool: html`<button name="value" value="true">Approve</button>
+    <button name="value" value="false">Reject</button>`,
+  int: html`<label>Whole number <input name="value" required inputmode="numeric" pattern="-?[0-9]+" /></label>
+    ${SEND}`,
+  float: html`<label>Number <input name="value" required type="number" step="any" /></label> ${SEND}`,
+  str: html`<label>Text <input name="value" /></label> ${SEND}`,
+};

@@ -1,0 +1,79 @@
+/** Notification rules of a run: the part of them that this server can carry out (flyte/notify). */
+import { BoxkiteError } from "../domain/errors.ts";
+import { fillRequest, type HttpRequest, type Notification } from "../domain/notification.ts";
+import { isTerminal, type TerminalPhase } from "../domain/phase.ts";
+import type { ActionPhase } from "./gen/flyteidl2/common/phase_pb.js";
+import { HttpMethod, type WebhookDeliveryTemplate } from "./gen/flyteidl2/notification/definition_pb.js";
+import type { InlineRule } from "./gen/flyteidl2/task/run_pb.js";
+import { decodePhase } from "./phase.ts";
+
+/** Those that carry a body everywhere. */
+const METHODS: Readonly<Partial<Record<HttpMethod, string>>> = {
+  [HttpMethod.UNSPECIFIED]: "POST",
+  [HttpMethod.POST]: "POST",
+  [HttpMethod.PUT]: "PUT",
+  [HttpMethod.PATCH]: "PATCH",
+  [HttpMethod.DELETE]: "DELETE",
+};
+
+/** Throws FIELD_NOT_SUPPORTED or INVALID_ARGUMENT, each naming the field. */
+export function decodeNotifications(rules: readonly InlineRule[]): Notification[] {
+  return rules.map(({ onPhases, delivery }, index) => {
+    const path = `RunSpec.notification_rules.rules[${index}]`;
+    const template = delivery.case === "deliveryTemplate" ? delivery.value : undefined;
+    if (template?.webhook === undefined) {
+      throw new BoxkiteError("INVALID_ARGUMENT", `${path} says nobody to send to`, {
+        hint: "use flyte.notify.Webhook, Slack or Teams",
+      });
+    }
+    return {
+      phases: onPhases.map((phase) => decodeEnd(phase, path)),
+      request: decodeWebhook(template.webhook, `${path}.delivery_template.webhook`),
+    };
+  });
+}
+
+function decodeEnd(number: ActionPhase, path: string): TerminalPhase {
+  const phase = decodePhase(number);
+  if (phase !== undefined && isTerminal(phase)) return phase;
+  const name = phase ?? String(number);
+  throw new BoxkiteError("FIELD_NOT_SUPPORTED", `${path}.on_phases has ${name}, which is no end of a run`, {
+    hint: "use succeeded, failed, aborted and timed_out",
+  });
+}
+
+function decodeWebhook(webhook: WebhookDeliveryTemplate, path: string): HttpRequest {
+  const method = METHODS[webhook.method];
+  if (method === undefined) {
+    const name = HttpMethod[webhook.method];
+    throw new BoxkiteError("FIELD_NOT_SUPPORTED", `${path}.method is ${name}: it carries no body`, {
+      hint: `use one of: ${[...new Set(Object.values(METHODS))].join(", ")}`,
+    });
+  }
+  const { url, headers, bodyTemplate: body } = webhook;
+  const request = { method, url, headers: withContentType(headers, body), body };
+  requireSendable(request, path);
+  return request;
+}
+
+/** The SDK sends JSON; a client that says otherwise is believed. */
+function withContentType(headers: Readonly<Record<string, string>>, body: string): Record<string, string> {
+  const isGiven = Object.keys(headers).some((name) => name.toLowerCase() === "content-type");
+  return isGiven || body === "" ? headers : { "content-type": "application/json", ...headers };
+}
+
+/** What could never be sent is said now, and not to the log when the run has ended. */
+function requireSendable(request: HttpRequest, path: string): void {
+  const run = { project: "p", domain: "d", run: "r" };
+  const { url, headers } = fillRequest(request, { run, phase: "succeeded", error: "" });
+  if (!/^https?:$/u.test(URL.parse(url)?.protocol ?? "")) {
+    throw new BoxkiteError("INVALID_ARGUMENT", `${path}.url is no http or https URL`);
+  }
+  try {
+    new Headers(headers);
+  } catch (error) {
+    throw new BoxkiteError("INVALID_ARGUMENT", `${path}.headers has one that HTTP does not allow`, {
+      cause: error,
+    });
+  }
+}
