@@ -39,6 +39,8 @@ export interface ServerOptions {
   readonly host: string;
   readonly port: number;
   readonly acceptsLocalAddress: (address: string) => boolean;
+  /** Whether clients may know the server by any name, as one that is open to a network is; otherwise not. */
+  readonly anyHostName?: boolean;
   /** Makes the executor once the store can tell which instance this is. */
   readonly createExecutor: (context: ExecutorContext) => Promise<Executor>;
   /** What builds images; undefined where nothing can. */
@@ -152,7 +154,13 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     log,
     principals: createPrincipals({ store, identities, operatorSecret, bucket: BUCKET }),
   });
-  const handler = createRouter({ rpc: rpc as Handler, objects: s3 as Handler, bucket: BUCKET, context });
+  const handler = createRouter({
+    rpc: rpc as Handler,
+    objects: s3 as Handler,
+    bucket: BUCKET,
+    context,
+    anyHostName: options.anyHostName ?? false,
+  });
   const listener = await listen({ ...options, handler });
   port = listener.port;
   await engine.start();
