@@ -27,6 +27,7 @@ import type { Store } from "../store/store.ts";
 import { objectUrisInOutputs } from "../wire/literals.ts";
 import { readWritten } from "../wire/written.ts";
 import { createBuilds } from "./builds.ts";
+import { STORE_FILE } from "./data-directory.ts";
 import { secretsOf } from "./build-secrets.ts";
 import { listen, type Handler } from "./listener.ts";
 import { createRouter, unknownMethod } from "./router.ts";
@@ -65,7 +66,7 @@ const MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
 export async function startServer(options: ServerOptions): Promise<Server> {
   const { dataDirectory, log } = options;
   const clock = systemClock;
-  const store = openSqliteStore(join(dataDirectory, "store.sqlite"));
+  const store = openSqliteStore(join(dataDirectory, STORE_FILE));
   const [secret, instance] = await Promise.all([
     store.secret("signing", () => randomBytes(32).toString("hex")),
     store.secret("instance", () => randomBytes(8).toString("hex")),
