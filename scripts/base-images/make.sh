@@ -11,7 +11,7 @@ label=dev.boxkite.stand-in
 default_images='docker.io/library/python:3.11-slim docker.io/library/python:3.10-slim'
 all_images="docker.io/library/debian:12-slim $default_images docker.io/continuumio/miniconda3:latest
 ghcr.io/flyteorg/flyte:py3.11-v2.12.1 ghcr.io/astral-sh/uv:0.13.4
-docker.io/library/node:22-slim docker.io/library/node:24-slim"
+docker.io/library/node:24-slim docker.io/library/node:26-slim"
 
 usage() {
   cat <<'USAGE'

@@ -151,6 +151,39 @@ ensure_browser() {
   say "  no chromium: the tests of the pages will be skipped"
 }
 
+# The daemon is unpacked, not installed: Debian's package would start one for the whole machine.
+unpack_docker() {
+  rm -rf "$tools/docker" "$tools/docker.part" &&
+    mkdir -p "$tools/docker.part" &&
+    (
+      cd "$tools/docker.part" &&
+        { apt-get download -q docker.io containerd || { apt-get update -q && apt-get download -q docker.io containerd; }; } &&
+        # From Debian 13 on the command line is a package of its own.
+        { apt-get download -q docker-cli || true; } &&
+        for package in *.deb; do dpkg-deb -x "$package" . && rm "$package" || exit; done &&
+        usr/sbin/dockerd --version
+    ) &&
+    mv "$tools/docker.part" "$tools/docker"
+}
+
+# ensure_docker: a Docker daemon for the tests that want one; without it they are skipped. Sets docker_root to the folder
+# that it was unpacked into; empty where the machine has its own.
+ensure_docker() {
+  docker_root=
+  if [ -d "$tools/docker" ]; then docker_root=$tools/docker; fi
+  if [ -n "$docker_root" ] || command -v dockerd >/dev/null 2>&1; then return 0; fi
+  if command -v apt-get >/dev/null 2>&1 && [ "$(id -u)" = 0 ]; then
+    mkdir -p "$logs"
+    if {
+      apt_install "--no-install-recommends runc iproute2 libdevmapper1.02.1" && unpack_docker
+    } >"$logs/docker.log" 2>&1 </dev/null; then
+      docker_root=$tools/docker
+      return 0
+    fi
+  fi
+  say "  no Docker daemon: the tests with Docker will be skipped"
+}
+
 # ── Python ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 make_flyte_venv() {
   rm -rf "$flyte_venv" &&

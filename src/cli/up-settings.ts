@@ -1,10 +1,11 @@
 /** Settings of `boxkite up`: flag, else BOXKITE_* variable, else file, else default. */
-import { readFile } from "node:fs/promises";
-import { BoxkiteError, messageOf } from "../domain/errors.ts";
+import { BoxkiteError } from "../domain/errors.ts";
+import type { ContainerWish } from "../executors/choose.ts";
 import { defaultParallelism } from "../executors/process/process-executor.ts";
 import type { Queues } from "../domain/queue.ts";
+import type { Registries } from "../images/registry/registries.ts";
 import type { CommandInput } from "./command.ts";
-import { readQueues } from "./queue-settings.ts";
+import { findSetting, readSettingsFile, type Setting, type SettingName } from "./settings-file.ts";
 
 export type EngineName = "auto" | "podman" | "docker" | "process";
 
@@ -19,32 +20,19 @@ export interface UpSettings {
   readonly queues: Queues;
   readonly json: boolean;
   readonly verbose: boolean;
+  readonly registries: Registries;
+  readonly containers: ContainerWish;
 }
 
 const ENGINES: readonly EngineName[] = ["auto", "podman", "docker", "process"];
-const NAMES = ["port", "host", "data", "ephemeral", "engine", "python", "max-parallel"] as const;
-type Name = (typeof NAMES)[number];
-/** What has no flag and no variable. */
-const SECTIONS = ["queues"] as const;
-type FileSettings = Partial<Record<Name | (typeof SECTIONS)[number], unknown>>;
 
 /** Throws CONFIG_INVALID naming the setting and where it came from. */
-export async function readUpSettings({ values, env }: CommandInput): Promise<UpSettings> {
-  const file = await readFileSettings((values["config"] as string | undefined) ?? env["BOXKITE_CONFIG"]);
-  const lookUp = (name: Name): { value: string; origin: string } | undefined => {
-    const flag = values[name];
-    if (flag !== undefined) return { value: String(flag), origin: `--${name}` };
-    const variable = `BOXKITE_${name.toUpperCase().replace("-", "_")}`;
-    if (env[variable] !== undefined) return { value: env[variable], origin: variable };
-    const fromFile = file[name];
-    if (fromFile === undefined) return undefined;
-    return {
-      value: typeof fromFile === "string" ? fromFile : JSON.stringify(fromFile),
-      origin: `${name} in the file`,
-    };
-  };
-  const text = (name: Name) => lookUp(name)?.value;
-  const whole = (name: Name, fallback: number, min: number, max: number) => {
+export async function readUpSettings(input: CommandInput): Promise<UpSettings> {
+  const { values } = input;
+  const file = await readSettingsFile(input);
+  const lookUp = (name: SettingName) => findSetting(name, input, file);
+  const text = (name: SettingName) => lookUp(name)?.value;
+  const whole = (name: SettingName, fallback: number, min: number, max: number) => {
     const found = lookUp(name);
     if (found === undefined) return fallback;
     const number = Number(found.value);
@@ -66,44 +54,15 @@ export async function readUpSettings({ values, env }: CommandInput): Promise<UpS
     engine: engine.value as EngineName,
     python: text("python"),
     maxParallel: whole("max-parallel", defaultParallelism(), 1, 10_000),
-    queues: readQueues(file.queues),
+    queues: file.queues,
     json: values["json"] === true,
     verbose: values["verbose"] === true,
+    registries: file.registries,
+    containers: file.containers,
   };
 }
 
-async function readFileSettings(path: string | undefined): Promise<FileSettings> {
-  if (path === undefined) return {};
-  // Loaded only where there is a file: it is a fifteenth of the time to start.
-  const { parse } = await import("yaml");
-  let parsed: unknown;
-  try {
-    parsed = parse(await readFile(path, "utf8")) ?? {};
-  } catch (error) {
-    throw new BoxkiteError(
-      "CONFIG_INVALID",
-      `cannot read the configuration file ${path}: ${messageOf(error)}`,
-      { cause: error },
-    );
-  }
-  if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) {
-    throw new BoxkiteError("CONFIG_INVALID", `the configuration file ${path} is not a mapping of settings`);
-  }
-  const known: readonly string[] = [...NAMES, ...SECTIONS];
-  const unknown = Object.keys(parsed).filter((name) => !known.includes(name));
-  if (unknown.length > 0) {
-    throw new BoxkiteError(
-      "CONFIG_INVALID",
-      `the configuration file ${path} has unknown settings: ${unknown.join(", ")}`,
-      {
-        hint: `known are: ${known.join(", ")}`,
-      },
-    );
-  }
-  return parsed;
-}
-
-function invalid(found: { value: string; origin: string }, wanted: string): BoxkiteError {
+function invalid(found: Setting, wanted: string): BoxkiteError {
   return new BoxkiteError(
     "CONFIG_INVALID",
     `${found.origin} is ${JSON.stringify(found.value)}; it must be ${wanted}`,

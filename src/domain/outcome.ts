@@ -1,5 +1,6 @@
 /** From what an attempt left behind to what it means: the right one is blamed here. */
 import type { ActionError } from "./action.ts";
+import type { TerminalPhase } from "./phase.ts";
 
 /** What the task's runtime wrote under the attempt's output prefix. */
 export type Written =
@@ -22,6 +23,14 @@ export type Outcome =
   | { readonly kind: "succeeded" }
   | { readonly kind: "failed"; readonly error: ActionError }
   | { readonly kind: "lost"; readonly error: ActionError };
+
+/** How an attempt ended: by itself, or because a time limit or an abort ended it. */
+export type AttemptOutcome = Outcome["kind"] | "timed_out" | "aborted";
+
+/** What people are shown of an attempt that ended so. */
+export function phaseOfOutcome(outcome: AttemptOutcome): TerminalPhase {
+  return outcome === "lost" ? "failed" : outcome;
+}
 
 /** `image`: how to call it in messages. */
 export function judge(written: Written, ending: Ending, image: string): Outcome {

@@ -22,7 +22,7 @@ export function requireFits(definition: TaskDefinition, capacity: ResourceAmount
       {
         hint:
           name === "gpu"
-            ? "run the server on a machine with a GPU, or leave gpu= out of flyte.Resources(…)"
+            ? "run the server on a machine with a GPU (for containers: with Docker and the NVIDIA container toolkit), or leave gpu= out of flyte.Resources(…)"
             : "ask for less with resources=flyte.Resources(…)",
       },
     );

@@ -18,6 +18,8 @@ export interface TaskDefinition {
   /** "python", "typescript", …: which runtime it is written for. */
   readonly type: string;
   readonly environment: string;
+  /** Its author says that runs start here. */
+  readonly isEntrypoint?: boolean;
   /** As the user wrote it; resolved to a digest once per run. */
   readonly image: string;
   /** Images of the other environments of the same program, named in its arguments: pinned with this one. */

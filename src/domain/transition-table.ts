@@ -15,7 +15,9 @@ const ALL_LIVE = (target: Target) => ({
   paused: target,
 });
 
-const LIVE_ATTEMPT = (target: Target) => ({ initializing: target, running: target });
+/** What is told of an attempt that gave its place back comes too late. */
+const GIVEN_UP = { queued: "stale", waiting_for_resources: "stale" } as const;
+const LIVE_ATTEMPT = (target: Target) => ({ ...GIVEN_UP, initializing: target, running: target });
 
 export const TRANSITIONS: Readonly<Record<ActionEvent["type"], Partial<Readonly<Record<Phase, Target>>>>> = {
   admitted: { queued: "initializing", waiting_for_resources: "initializing" },
@@ -23,7 +25,7 @@ export const TRANSITIONS: Readonly<Record<ActionEvent["type"], Partial<Readonly<
   parked: { queued: "waiting_for_resources", waiting_for_resources: "waiting_for_resources" },
   unparked: { ...ALL_LIVE("stale"), queued: "queued", waiting_for_resources: "queued" },
   progress: { ...ALL_LIVE("stale"), initializing: "initializing" },
-  started: { initializing: "running", running: "stale" },
+  started: { ...GIVEN_UP, initializing: "running", running: "stale" },
   attemptSucceeded: LIVE_ATTEMPT("succeeded"),
   attemptFailed: LIVE_ATTEMPT("failed"),
   attemptLost: LIVE_ATTEMPT("queued"),

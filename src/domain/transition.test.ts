@@ -100,6 +100,24 @@ test("events of an earlier attempt change nothing", () => {
   }
 });
 
+test("what is told of an attempt whose time ran out, while its retry waits, changes nothing", () => {
+  const policy: AttemptPolicy = { userRetries: 1, maxRuntimeMs: 10 };
+  const timedOut = transition(stateIn("running"), policy, { type: "timerFired", timer: "runtime" }, NOW + 10);
+  assert.equal(timedOut?.state.phase, "queued");
+  for (const type of ["started", "attemptSucceeded", "attemptFailed", "attemptLost", "progress"] as const) {
+    assert.equal(transition(timedOut?.state as ActionState, policy, sample(type, 1), NOW + 20), undefined);
+  }
+});
+
+test("a delay is a whole number of milliseconds, however long the backoff grows", () => {
+  const policy: AttemptPolicy = { userRetries: 5_000, backoff: { baseMs: 333, factor: 1.5 } };
+  for (const userFailures of [1, 4, 4_000]) {
+    const event: ActionEvent = { type: "attemptFailed", attempt: 1, error: userError };
+    const next = transition(stateIn("running", { userFailures }), policy, event, NOW);
+    assert.ok(Number.isSafeInteger(next?.state.notBefore), String(next?.state.notBefore));
+  }
+});
+
 test("user retries are spent one by one, with the delay of the backoff, and then named as exhausted", () => {
   const policy: AttemptPolicy = { userRetries: 2, backoff: { baseMs: 100, factor: 3, capMs: 200 } };
   let state = stateIn("running");

@@ -65,6 +65,8 @@ export class IllegalTransition extends Error {
 export const MAX_SYSTEM_FAILURES = 3;
 /** A time that does not come: the queue leaves alone what is parked until then. */
 export const NEVER: TimeMs = Number.MAX_SAFE_INTEGER;
+/** Of a factor above 1 without a cap, the delay would pass every number. */
+const LONGEST_BACKOFF_MS = 365 * 24 * 60 * 60_000;
 const SYSTEM_BACKOFF = { baseMs: 1_000, factor: 4 };
 
 /** The next state, or undefined when the event is stale and changes nothing. */
@@ -76,7 +78,7 @@ export function transition(
 ): Transition | undefined {
   // A terminal phase is never overwritten: whatever arrives late lost the race.
   if (isTerminal(state.phase)) return undefined;
-  if ("attempt" in event && event.attempt !== state.attempt) return undefined;
+  if ("attempt" in event && !isPresentAttempt(state, event.attempt)) return undefined;
 
   switch (event.type) {
     case "admitted":
@@ -169,6 +171,11 @@ export function hasLiveAttempt(state: ActionState): boolean {
   return state.phase === "initializing" || (state.phase === "running" && state.attempt > 0);
 }
 
+/** An attempt that lost its place (it ran for too long) is over, whatever is still told of its process. */
+function isPresentAttempt(state: ActionState, attempt: number): boolean {
+  return attempt === state.attempt && !isQueued(state.phase);
+}
+
 function isQueued(phase: Phase): boolean {
   return phase === "queued" || phase === "waiting_for_resources";
 }
@@ -250,7 +257,8 @@ function requeued(state: ActionState, now: TimeMs, delayMs: number): ActionState
 
 function backoffMs(backoff: AttemptPolicy["backoff"], n: number): number {
   if (backoff === undefined) return 0;
-  return Math.min(backoff.baseMs * backoff.factor ** n, backoff.capMs ?? Number.MAX_SAFE_INTEGER);
+  const delayMs = Math.round(backoff.baseMs * backoff.factor ** n);
+  return Math.min(delayMs, backoff.capMs ?? LONGEST_BACKOFF_MS);
 }
 
 /** Codes as the SDK maps them to its TaskTimeoutError subclasses (flyte.errors). */

@@ -9,8 +9,11 @@ import type { ActionRecord, CachedResult, Store } from "../store/store.ts";
 export interface AdmissionOptions {
   readonly store: Store;
   readonly clock: Clock;
-  /** URIs of objects that the outputs under a prefix point at: whoever gets the outputs may read them. */
-  readonly urisInOutputs: (prefix: string) => Promise<readonly string[]>;
+  /**
+   * URIs of objects that the outputs of a result point at, as far as the run that made it may read them:
+   * whoever gets the outputs may read those, too.
+   */
+  readonly urisInOutputs: (result: Pick<CachedResult, "outputUri" | "source">) => Promise<readonly string[]>;
 }
 
 /** The admitted action, or undefined where it got a result, waits, or is no longer queued. */
@@ -33,7 +36,7 @@ export async function admit(
       effects: next.effects,
       at: now,
       attempt: event.type === "admitted" ? { attempt: next.state.attempt } : undefined,
-      grants: known && [`${known.outputUri}/`, ...(await options.urisInOutputs(known.outputUri))],
+      grants: known && [`${known.outputUri}/`, ...(await options.urisInOutputs(known))],
       ifComputedElsewhere: known === undefined && action.cache?.serialize ? elsewhere : undefined,
     });
     if (stored === "conflict") continue;

@@ -1,7 +1,8 @@
 /** Event → transition → compare-and-set, again until it holds: how everything in the engine changes state. */
 import type { Clock } from "../lib/clock.ts";
 import type { ActionKey } from "../domain/ids.ts";
-import { transition, type ActionEvent } from "../domain/transition.ts";
+import type { ActionState, TimeMs } from "../domain/action.ts";
+import { hasLiveAttempt, transition, type ActionEvent } from "../domain/transition.ts";
 import type { ActionRecord, AttemptFacts, Store } from "../store/store.ts";
 
 export type Apply = (
@@ -19,9 +20,28 @@ export function createApply(store: Store, clock: Clock): Apply {
       const at = clock.now();
       const next = transition(action.state, action.policy, event, at);
       if (next === undefined) return undefined;
-      const stored = await store.advance({ action, state: next.state, effects: next.effects, at, ...extra });
+      const stored = await store.advance({
+        action,
+        state: next.state,
+        effects: next.effects,
+        at,
+        grants: extra.grants,
+        attempt: extra.attempt ?? cutShort(action.state, event, next.state, at),
+      });
       // Somebody else changed it between the read and the write: look again.
       if (stored !== "conflict") return stored;
     }
   };
+}
+
+/** An attempt that a limit or an abort ends is over for its action now; its process ends a little later. */
+function cutShort(
+  before: ActionState,
+  event: ActionEvent,
+  after: ActionState,
+  at: TimeMs,
+): AttemptFacts | undefined {
+  if (!hasLiveAttempt(before) || hasLiveAttempt(after)) return undefined;
+  const outcome = event.type === "timerFired" ? "timed_out" : "aborted";
+  return { attempt: before.attempt, endedAt: at, outcome, error: after.error };
 }

@@ -8,7 +8,14 @@ import { BoxkiteError, messageOf } from "../domain/errors.ts";
 import type { ActionKey } from "../domain/ids.ts";
 import { judge, shorten, type Ending, type Outcome, type Written } from "../domain/outcome.ts";
 import type { ActionEvent } from "../domain/transition.ts";
-import type { AttemptExit, AttemptKey, AttemptSpec, Executor, ResolvedImage } from "../executors/executor.ts";
+import type {
+  AttemptExit,
+  AttemptKey,
+  AttemptObserver,
+  AttemptSpec,
+  Executor,
+  ResolvedImage,
+} from "../executors/executor.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import type { AttemptLogs } from "../logs/attempt-logs.ts";
@@ -104,7 +111,7 @@ export function createAttempts(options: AttemptsOptions): Attempts {
     };
     const tell = (event: ActionEvent, facts: AttemptFacts) =>
       next(() => apply(action.key, event, { attempt: facts }));
-    await executor.start(spec, sink, {
+    const observer: AttemptObserver = {
       progress: (reason) =>
         tell({ type: "progress", attempt: key.attempt, reason }, { attempt: key.attempt, image }),
       started: (at) =>
@@ -113,7 +120,14 @@ export function createAttempts(options: AttemptsOptions): Attempts {
         next(() => settle(action, key, exit, image));
         next(() => sink.close());
       },
-    });
+    };
+    try {
+      await executor.start(spec, sink, observer);
+    } catch (error) {
+      // Nobody will tell of it, so nobody would close its log.
+      await sink.close();
+      throw error;
+    }
   };
 
   /** Until it is done, or the server stops: then the next start takes the attempt up again. */

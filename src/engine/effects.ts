@@ -15,6 +15,8 @@ export interface EffectsOptions {
   readonly store: Store;
   readonly apply: Apply;
   readonly attempts: Attempts;
+  /** Called when what an attempt held was freed: the next one of its action may start. */
+  readonly onFreed: () => void;
   /** Throws unless it was taken. */
   readonly send: (request: HttpRequest) => Promise<void>;
   readonly clock: Clock;
@@ -87,6 +89,7 @@ export function createEffects(options: EffectsOptions): Effects {
       await store.effectDone(record.id, clock.now(), following);
       failures.delete(record.id);
       wanted = true;
+      if (record.effect.type === "stopAttempt" || record.effect.type === "releaseAttempt") options.onFreed();
     } catch (error) {
       postpone(record, error);
     } finally {

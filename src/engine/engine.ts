@@ -14,6 +14,7 @@ import type { Logger } from "../lib/log.ts";
 import type { AttemptLogs } from "../logs/attempt-logs.ts";
 import type { ActionRecord, NewAction, NewRun, RunRecord, Store } from "../store/store.ts";
 import { requireAction } from "../store/require.ts";
+import type { AdmissionOptions } from "./admission.ts";
 import { createApply } from "./apply.ts";
 import { attemptText, createAttempts } from "./attempts.ts";
 import { createDispatcher } from "./dispatcher.ts";
@@ -29,8 +30,8 @@ export interface EngineOptions {
   readonly logs: AttemptLogs;
   readonly identities: RunIdentities;
   readonly readWritten: (prefix: string) => Promise<Written>;
-  /** URIs of objects that the outputs under a prefix point at. */
-  readonly urisInOutputs: (prefix: string) => Promise<readonly string[]>;
+  /** See admission.ts. */
+  readonly urisInOutputs: AdmissionOptions["urisInOutputs"];
   /** host:port at which attempts reach the server; asked at each start of an attempt. */
   readonly endpoint: () => string;
   readonly maxParallel: number;
@@ -76,7 +77,13 @@ export function createEngine(options: EngineOptions): Engine {
     stopGraceMs: options.stopGraceMs ?? DEFAULT_STOP_GRACE_MS,
   });
   const dispatcher = createDispatcher({ ...options, apply, attempts, capacity: executor.capacity });
-  const effects = createEffects({ ...options, apply, attempts, send: sendRequest });
+  const effects = createEffects({
+    ...options,
+    apply,
+    attempts,
+    send: sendRequest,
+    onFreed: () => dispatcher.wake(),
+  });
   const timers = createTimers({ ...options, apply, onQueueDue: () => dispatcher.wake() });
   // After the callers of a commit were answered: the looks of the engine are not what they wait for.
   let waking = false;
@@ -173,7 +180,12 @@ export function createEngine(options: EngineOptions): Engine {
           `action ${key.action} waits for no signal: it is ${action.state.phase}`,
         );
       }
-      await apply(key, { type: "signalled", value });
+      if ((await apply(key, { type: "signalled", value })) === undefined) {
+        throw new BoxkiteError(
+          "INVALID_ARGUMENT",
+          `action ${key.action} was answered by somebody else, or ended`,
+        );
+      }
     },
   };
 }

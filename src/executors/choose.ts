@@ -1,15 +1,25 @@
 /** Which executor `boxkite up` uses, and what that means for the network. */
 import { join } from "node:path";
+import { BoxkiteError } from "../domain/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import { systemClock } from "../lib/clock.ts";
 import type { ImageBuilder } from "../images/build/builder.ts";
 import type { RegistryResolver } from "../images/build/service.ts";
+import type { Registries } from "../images/registry/registries.ts";
 import type { Executor } from "./executor.ts";
 import { createProcessExecutor, findRuntime } from "./process/process-executor.ts";
 
 export interface ExecutorWish {
   readonly engine: "auto" | "podman" | "docker" | "process";
   readonly python: string | undefined;
+  readonly registries?: Registries;
+  readonly containers?: ContainerWish;
+}
+
+/** What task containers are given of this machine beyond what they need to run. */
+export interface ContainerWish {
+  readonly certificates: boolean;
+  readonly proxy: boolean;
 }
 
 export interface ExecutorContext {
@@ -44,9 +54,21 @@ export interface ExecutorChoice {
 
 /** Throws CONFIG_INVALID or ENGINE_UNREACHABLE, saying what was tried. */
 export async function chooseExecutor(wish: ExecutorWish, env: NodeJS.ProcessEnv): Promise<ExecutorChoice> {
-  if (wish.engine === "process") return processChoice(findRuntime(wish.python, env), env);
+  const { engine, python, containers } = wish;
+  if (engine === "process") {
+    refuseContainerWish(containers);
+    return processChoice(findRuntime(python, env), env);
+  }
   const { chooseContainerEngine } = await import("./container/choose.ts");
-  return chooseContainerEngine(wish.engine, env);
+  return chooseContainerEngine({ ...wish, engine }, env);
+}
+
+function refuseContainerWish(containers: ContainerWish | undefined): void {
+  const asked = containers && Object.entries(containers).find(([, value]) => value === true);
+  if (asked === undefined) return;
+  throw new BoxkiteError("CONFIG_INVALID", `containers: ${asked[0]} is true, but --engine process has none`, {
+    hint: "give tasks what they need with env_vars=, or use a container engine",
+  });
 }
 
 function processChoice(path: readonly string[], env: NodeJS.ProcessEnv): ExecutorChoice {

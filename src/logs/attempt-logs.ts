@@ -3,11 +3,10 @@
  * which it arrived. Files are followed while they grow and stay after the end.
  */
 import { EventEmitter } from "node:events";
-import { createWriteStream, type WriteStream } from "node:fs";
+import { createReadStream, createWriteStream, type WriteStream } from "node:fs";
 import { mkdir, open, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { createInterface } from "node:readline";
-import { createReadStream } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { AttemptKey, LogSink } from "../executors/executor.ts";
 
 export type LogStreamName = "stdout" | "stderr" | "system";
@@ -30,7 +29,7 @@ export interface AttemptLogs {
   exists(key: AttemptKey): Promise<boolean>;
   /**
    * Lines from the first (counted from 0) in batches. With `follow`, waits for more until the log is
-   * closed or the signal aborts.
+   * closed and the attempt over, or the signal aborts.
    */
   read(key: AttemptKey, options: ReadOptions): AsyncIterable<readonly LogLine[]>;
 }
@@ -38,17 +37,32 @@ export interface AttemptLogs {
 export interface ReadOptions {
   readonly fromLine?: number;
   readonly follow?: boolean;
+  /**
+   * Asked where nobody writes the log: an attempt that is not over is about to be looked after, by a
+   * server that has just started or has just begun it. Unset: it is.
+   */
+  readonly isOver?: () => Promise<boolean>;
   readonly signal?: AbortSignal;
 }
 
-/** Bytes kept of one attempt; what comes after is counted and dropped, and the log says so. */
-export const MAX_LOG_BYTES = 256 * 1024 * 1024;
+export interface AttemptLogsOptions {
+  /** Kept of one attempt; what comes after is counted and dropped, and the log says so. */
+  readonly maxBytes?: number;
+}
+
+export const DEFAULT_MAX_LOG_BYTES = 256 * 1024 * 1024;
 const BATCH_LINES = 500;
 const WRITE_BYTES = 64 * 1024;
+const LINE_FEED = 0x0a;
+/** Between two looks whether the log of an attempt that lives is written again. */
+const TAKEN_UP_MS = 100;
 const CODES = { stdout: "o", stderr: "e", system: "s" } as const;
 const NAMES: Readonly<Record<string, LogStreamName>> = { o: "stdout", e: "stderr", s: "system" };
 
-export function createAttemptLogs(directory: string, maxBytes = MAX_LOG_BYTES): AttemptLogs {
+export function createAttemptLogs(
+  directory: string,
+  { maxBytes = DEFAULT_MAX_LOG_BYTES }: AttemptLogsOptions = {},
+): AttemptLogs {
   const writers = new Map<string, OpenLog>();
   const fileOf = (key: AttemptKey) =>
     join(directory, key.project, key.domain, key.run, key.action, `${key.attempt}.log`);
@@ -78,9 +92,11 @@ class OpenLog implements AttemptLog {
   closed = false;
   #size: number;
   #dropped = 0;
+  #unwritten = 0;
   #pending: Buffer[] = [];
   #pendingBytes = 0;
-  readonly #stream: WriteStream;
+  #stream: WriteStream;
+  readonly #file: string;
   readonly #maxBytes: number;
   readonly #onClose: () => void;
 
@@ -96,9 +112,8 @@ class OpenLog implements AttemptLog {
     this.lastAtMs = lastAtMs;
     this.#maxBytes = maxBytes;
     this.#onClose = onClose;
-    this.#stream = createWriteStream(file, { flags: "a" });
-    // A full disk must not take the server down; the line is lost, the attempt goes on.
-    this.#stream.on("error", () => {});
+    this.#file = file;
+    this.#stream = appendTo(file);
   }
 
   write(stream: LogStreamName, line: string, atMs: number): void {
@@ -125,9 +140,25 @@ class OpenLog implements AttemptLog {
   #writePending(): void {
     if (this.#pending.length === 0 || this.#stream.writableEnded) return;
     const chunk = Buffer.concat(this.#pending, this.#pendingBytes);
+    const lines = this.#pending.length;
     this.#pending = [];
     this.#pendingBytes = 0;
-    this.#stream.write(chunk, () => this.changed.emit("change"));
+    if (this.#stream.errored) {
+      // There may be room again. The line at which it ended may be there by half.
+      this.#stream = appendTo(this.#file);
+      this.#stream.write("\n");
+    }
+    this.#stream.write(chunk, (error) => {
+      if (error) {
+        this.#unwritten += lines;
+        this.#size -= chunk.length;
+      }
+      this.changed.emit("change");
+    });
+  }
+
+  #note(text: string): void {
+    this.#append(Buffer.from(`${this.lastAtMs ?? 0} s ${text}\n`));
   }
 
   flush(): Promise<void> {
@@ -140,16 +171,21 @@ class OpenLog implements AttemptLog {
 
   async close(): Promise<void> {
     if (this.closed) return;
-    if (this.#dropped > 0) {
-      const note = `${this.#dropped} more lines were dropped: a log keeps ${this.#maxBytes} bytes`;
-      this.#append(Buffer.from(`${this.lastAtMs ?? 0} s ${note}\n`));
-    }
+    await this.flush();
+    if (this.#unwritten > 0) this.#note(`${this.#unwritten} lines could not be written: is the disk full?`);
+    if (this.#dropped > 0)
+      this.#note(`${this.#dropped} more lines were dropped: a log keeps ${this.#maxBytes} bytes`);
     this.#writePending();
     this.closed = true;
     await new Promise<void>((resolve) => this.#stream.end(resolve));
     this.#onClose();
     this.changed.emit("change");
   }
+}
+
+/** A full disk must not take the server down: the lines are counted, and the attempt goes on. */
+function appendTo(file: string): WriteStream {
+  return createWriteStream(file, { flags: "a" }).on("error", () => {});
 }
 
 /** Size of a log and the time of its last line; a half-written last line is cut off by a line end. */
@@ -180,6 +216,7 @@ async function* readLog(
   for (;;) {
     const open = writer();
     const changed = open && nextChange(open, options.signal);
+    const over = open === undefined && (options.isOver === undefined || (await options.isOver()));
     for await (const batch of linesFrom(file, offset)) {
       offset = batch.end;
       const lines = batch.lines.slice(skip);
@@ -188,9 +225,9 @@ async function* readLog(
       if (options.signal?.aborted) return;
     }
     if (!options.follow || options.signal?.aborted) return;
-    // Nobody writes any more, and the writer was looked at before the read: all of it was seen.
-    if (open === undefined) return;
-    await changed;
+    // Nobody writes any more, and that was looked at before the read: all of it was seen.
+    if (over) return;
+    await (changed ?? pause(TAKEN_UP_MS, options.signal));
   }
 }
 
@@ -208,24 +245,34 @@ function nextChange(log: OpenLog, signal: AbortSignal | undefined): Promise<void
   });
 }
 
-/** Whole lines only, with the offset behind the last one of each batch. */
+async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  await sleep(ms, undefined, { ...(signal && { signal }) }).catch(() => {});
+}
+
+/**
+ * Whole lines only, with the offset behind the last one of each batch. Cut at the line feed and nowhere else:
+ * what a progress bar writes between carriage returns is one line.
+ */
 async function* linesFrom(file: string, start: number): AsyncIterable<{ lines: LogLine[]; end: number }> {
   const { size } = await stat(file);
   if (size <= start) return;
-  const input = createReadStream(file, { start, end: size - 1 });
   let end = start;
   let lines: LogLine[] = [];
-  for await (const text of createInterface({ input, crlfDelay: 0 })) {
-    const next = end + Buffer.byteLength(text) + 1;
-    // The writer is in the middle of this line; the next look finds it whole.
-    if (next > size) break;
-    end = next;
-    const line = parseLine(text);
-    if (line) lines.push(line);
-    if (lines.length === BATCH_LINES) {
+  let rest: Buffer = Buffer.alloc(0);
+  for await (const chunk of createReadStream(file, { start, end: size - 1 }) as AsyncIterable<Buffer>) {
+    const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
+    let from = 0;
+    for (let at = bytes.indexOf(LINE_FEED); at >= 0; at = bytes.indexOf(LINE_FEED, from)) {
+      const line = parseLine(bytes.toString("utf8", from, at));
+      end += at + 1 - from;
+      from = at + 1;
+      if (line) lines.push(line);
+      if (lines.length < BATCH_LINES) continue;
       yield { lines, end };
       lines = [];
     }
+    // The writer may be in the middle of the last one; the next look finds it whole.
+    rest = bytes.subarray(from);
   }
   yield { lines, end };
 }

@@ -1,4 +1,5 @@
 /** Each attempt with what happened to it, phase by phase. */
+import { phaseOfOutcome } from "../domain/outcome.ts";
 import { isTerminal } from "../domain/phase.ts";
 import type { AttemptRecord, PhaseChange } from "../store/store.ts";
 import type { ActionView } from "./action-view.ts";
@@ -23,7 +24,7 @@ function attemptHtml({ record, nowMs }: ActionView, attempt: AttemptRecord, isLa
   const phase = isLast ? record.state.phase : "failed";
   // A retry that waits is about the attempt to come; the one before has ended.
   const endedAt = attempt.endedAt ?? (isLast && !isTerminal(phase) ? undefined : record.state.endedAt);
-  const own = attempt.outcome === "failed" || attempt.outcome === "lost" ? "failed" : phase;
+  const own = attempt.outcome === undefined ? phase : phaseOfOutcome(attempt.outcome);
   return html`<details class="attempt" data-key="attempt-${attempt.attempt}" ${isLast && OPEN}>
     <summary>
       Attempt ${attempt.attempt} ${phaseBadge(own)} ${durationText(attempt.createdAt, endedAt, nowMs)}

@@ -2,6 +2,10 @@
 import type { RuntimeArguments } from "./arguments.ts";
 import type { Environment } from "../client/config-file.ts";
 import type { Storage } from "../client/storage/storage.ts";
+import type { ConnectionOptions } from "../client/transport.ts";
+import type { InitializedConfig } from "../sdk/config.ts";
+import { decodeImageCache } from "../sdk/image-cache.ts";
+import type { SpecSettings } from "../sdk/task-spec.ts";
 
 export interface Container {
   readonly arguments: RuntimeArguments;
@@ -18,4 +22,43 @@ export function serverOrigin(env: Environment): string {
   const insecure =
     /^(true|t|1)$/i.test(env["_U_INSECURE"] ?? "") || host.includes("localhost") || host.includes("docker");
   return `${insecure ? "http" : "https"}://${host}`;
+}
+
+export function connectionOf(env: Environment): ConnectionOptions {
+  return {
+    origin: serverOrigin(env),
+    insecureSkipVerify: /^(true|t|1)$/i.test(env["_U_INSECURE_SKIP_VERIFY"] ?? ""),
+    authType: env["FLYTE_AUTH_TYPE"],
+    command: (env["FLYTE_AUTH_COMMAND"] ?? "").split(" ").filter(Boolean),
+  };
+}
+
+/** What the tasks of this run are made with, as this one was told. */
+export function settingsOf({ arguments: given, rootDir }: Container): SpecSettings {
+  const { org, project, domain, version, bundle, imageCache = "" } = given;
+  const images = imageCache === "" ? {} : decodeImageCache(imageCache);
+  return { org, project, domain, version, images, imageCache, bundle, rootDir };
+}
+
+/** For runs that the task starts: the server is that of its own run. */
+export function runConfigOf(container: Container): InitializedConfig {
+  const { arguments: given, env, rootDir } = container;
+  const { origin, insecureSkipVerify, authType, command } = connectionOf(env);
+  return {
+    endpoint: origin,
+    insecure: origin.startsWith("http:"),
+    insecureSkipVerify: insecureSkipVerify ?? false,
+    caCertFilePath: undefined,
+    authType,
+    command: command ?? [],
+    org: given.org,
+    project: given.project,
+    domain: given.domain,
+    imageBuilder: undefined,
+    imageRegistry: undefined,
+    imageRefs: {},
+    source: "the run of this task",
+    rootDir,
+    surrounding: { run: given.run, settings: settingsOf(container) },
+  };
 }

@@ -4,7 +4,7 @@ import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError, createClient, type Client, type Transport } from "@connectrpc/connect";
 import { ChildWatch } from "./child-watch.ts";
-import { serverOrigin, type Container } from "./container.ts";
+import { connectionOf, settingsOf, type Container } from "./container.ts";
 import { decodeErrorDocument, decodeErrorKind, encodeErrorDocument } from "./error-document.ts";
 import { Limiter } from "./limiter.ts";
 import { createTransport } from "../client/transport.ts";
@@ -20,7 +20,6 @@ import {
   encodeError,
   TaskError,
 } from "../sdk/errors.ts";
-import { decodeImageCache } from "../sdk/image-cache.ts";
 import { encodeInterface, type CompiledInterface } from "../sdk/interface.ts";
 import { overrideSpec } from "../sdk/override-spec.ts";
 import { sharedState } from "../sdk/state.ts";
@@ -80,28 +79,11 @@ export class RemoteController {
   constructor(container: Container, transport?: Transport) {
     const { arguments: given, env } = container;
     this.#container = container;
-    this.#transport =
-      transport ??
-      createTransport({
-        origin: serverOrigin(env),
-        retry: false,
-        insecureSkipVerify: /^(true|t|1)$/i.test(env["_U_INSECURE_SKIP_VERIFY"] ?? ""),
-        authType: env["FLYTE_AUTH_TYPE"],
-        command: (env["FLYTE_AUTH_COMMAND"] ?? "").split(" ").filter(Boolean),
-      });
+    this.#transport = transport ?? createTransport({ ...connectionOf(env), retry: false });
     this.#client = createClient(ActionsService, this.#transport);
     this.#watch = new ChildWatch(this.#client, this.#actionId(given.action), this.#headers);
     this.#calls = new Limiter(Number(env["_F_P_CNC"] ?? DEFAULT_PARENT_CONCURRENCY));
-    this.#settings = {
-      org: given.org,
-      project: given.project,
-      domain: given.domain,
-      version: given.version,
-      images: given.imageCache === undefined ? {} : decodeImageCache(given.imageCache),
-      imageCache: given.imageCache ?? "",
-      bundle: given.bundle,
-      rootDir: container.rootDir,
-    };
+    this.#settings = settingsOf(container);
   }
 
   close(): void {

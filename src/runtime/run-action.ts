@@ -2,7 +2,7 @@
 import { resolve } from "node:path";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import type { RuntimeArguments } from "./arguments.ts";
-import type { Container } from "./container.ts";
+import { runConfigOf, type Container } from "./container.ts";
 import { encodeErrorDocument } from "./error-document.ts";
 import { extractBundle } from "./extract-bundle.ts";
 import { loadTask } from "./load-task.ts";
@@ -16,6 +16,7 @@ import {
   type CheckpointStore,
   type Controller,
 } from "../sdk/active-context.ts";
+import type { InitializedConfig } from "../sdk/config.ts";
 import { publicContext } from "../sdk/context.ts";
 import { encodeError, type ErrorRecord } from "../sdk/errors.ts";
 import { renderReport } from "../sdk/report.ts";
@@ -145,6 +146,7 @@ function makeContext(
 class LazyController implements Controller {
   readonly #container: Container;
   #remote: Promise<RemoteController> | undefined;
+  #runConfig: InitializedConfig | undefined;
 
   constructor(container: Container) {
     this.#container = container;
@@ -171,6 +173,11 @@ class LazyController implements Controller {
 
   async condition(...call: Parameters<Controller["condition"]>): Promise<() => Promise<unknown>> {
     return (await this.#controller()).condition(...call);
+  }
+
+  async runConfig(): Promise<InitializedConfig> {
+    this.#runConfig ??= runConfigOf(this.#container);
+    return this.#runConfig;
   }
 
   async saveReport(html: string): Promise<void> {

@@ -2,6 +2,7 @@
 import type { TaskDefinition, TaskReference } from "./task.ts";
 import type { TraceDefinition } from "./trace.ts";
 import type { ConditionRequest } from "./condition.ts";
+import type { InitializedConfig } from "./config.ts";
 import type { BlobStore } from "../client/storage/blob-store-type.ts";
 
 export type { BlobStore };
@@ -76,6 +77,8 @@ export interface Controller {
   ): Promise<unknown>;
   /** Registers the condition; the result waits for it. */
   condition(request: ConditionRequest, context: ActiveContext): Promise<() => Promise<unknown>>;
+  /** Where runs go that the task starts; undefined for a local one: as its process is configured. */
+  runConfig(): Promise<InitializedConfig | undefined>;
   saveReport(html: string, context: ActiveContext): Promise<void>;
   readonly checkpoints: CheckpointStore;
   readonly blobs: BlobStore;

@@ -2,7 +2,9 @@
 import { resolve } from "node:path";
 import { BoxkiteError } from "../domain/errors.ts";
 import type { ClientConfig } from "../client/config-file.ts";
+import type { RunSettings } from "./run.ts";
 import { sharedState } from "./state.ts";
+import type { SpecSettings } from "./task-spec.ts";
 
 export interface InitOptions {
   /** The configuration file. @default the first of the places where the Python SDK looks */
@@ -23,6 +25,8 @@ export interface InitOptions {
 
 export interface InitializedConfig extends ClientConfig {
   readonly rootDir: string;
+  /** Inside a task: its run, and what it is made with. Runs that it starts are made with the same. */
+  readonly surrounding?: { readonly run: string; readonly settings: SpecSettings };
 }
 
 /**
@@ -63,6 +67,11 @@ export async function currentConfig(): Promise<InitializedConfig> {
   return read;
 }
 
+/** The configuration of a run that is started here: inside a task it is that of the task's own run. */
+export async function surroundingConfig(): Promise<InitializedConfig> {
+  return (await sharedState().storage.getStore()?.controller.runConfig()) ?? currentConfig();
+}
+
 /** What a call to the server needs. Throws CONFIG_INVALID, saying what to add, if it is not there. */
 export function requireTarget(config: InitializedConfig): {
   endpoint: string;
@@ -88,16 +97,39 @@ export function requireTarget(config: InitializedConfig): {
   return { endpoint, project, domain };
 }
 
+export interface RunScope {
+  readonly org: string;
+  readonly project: string;
+  readonly domain: string;
+}
+
+/** Where a run goes: as it says itself, else as configured. */
+export function targetOfRun(
+  config: InitializedConfig,
+  options: Pick<RunSettings, "project" | "domain">,
+): RunScope {
+  const { project, domain } = requireTarget({
+    ...config,
+    project: options.project ?? config.project,
+    domain: options.domain ?? config.domain,
+  });
+  return { org: config.org, project, domain };
+}
+
 /** A module that starts a run when it is imported would do so again in every container. */
-export function refuseInContainer(what: string): void {
+export function refuseWhileImporting(what: string): void {
   const { inContainer, storage } = sharedState();
-  if (!inContainer) return;
-  if (storage.getStore() !== undefined) {
-    throw new Error(
-      `flyte.${what}() is not supported inside a task; to run a task from here, call it: await task(inputs)`,
-    );
-  }
+  if (!inContainer || storage.getStore() !== undefined) return;
   throw new Error(
     `flyte.${what}() was reached while a task's container imported the module; put it under: if (import.meta.main) { … }`,
+  );
+}
+
+/** A task has its configuration from its run, and its code is not the author's whole project. */
+export function refuseInContainer(what: string): void {
+  refuseWhileImporting(what);
+  if (!sharedState().inContainer) return;
+  throw new Error(
+    `flyte.${what}() is not supported inside a task; runs that a task starts go to its own server: flyte.run(task, inputs)`,
   );
 }

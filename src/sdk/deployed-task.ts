@@ -85,7 +85,8 @@ function notFound(cause: unknown, what: string): unknown {
   return new RemoteTaskError(`there is no deployed task ${what}`, { cause });
 }
 
-function compileDeployed(name: string, spec: TaskSpec): CompiledInterface {
+/** The interface as the server has it; values are checked by their types alone. */
+export function compileDeployed(name: string, spec: TaskSpec): CompiledInterface {
   const typed = spec.taskTemplate?.interface;
   const defaults = new Map(
     spec.defaultInputs.map((parameter) => [parameter.name, parameter.parameter?.behavior]),

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -40,13 +40,46 @@ test("layers as a Containerfile", (t) => {
     containerfile(image, context),
     `FROM reg/base:1
 RUN apt-get update && apt-get install -y --no-install-recommends git && rm -rf /var/lib/apt/lists/*
-COPY copy0/package.json .
-COPY copy1/package-lock.json .
+COPY copy0/package.json ./
+COPY copy1/package-lock.json ./
 RUN npm ci --no-audit --no-fund --omit=dev
 ENV PATH="/opt/bin:$PATH"
 COPY copy2/package.json ./
 `,
   );
+});
+
+test("a project's installation has all that its lockfile was made of, and nothing that is not in the image", (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "boxkite-image-test-"));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const context = mkdtempSync(join(folder, "context-"));
+  const project = (dependencies: Record<string, string>, packageManager?: string): Image => {
+    writeFileSync(join(folder, "package.json"), JSON.stringify({ packageManager, dependencies }));
+    return Image.fromDebianBase({ nodeVersion: "24" }).withNodeProject({ directory: folder });
+  };
+  mkdirSync(join(folder, "vendor"));
+  for (const file of ["pnpm-lock.yaml", "pnpm-workspace.yaml", "vendor/own.tgz"])
+    writeFileSync(join(folder, file), "");
+  assert.equal(
+    containerfile(
+      project({ own: "file:./vendor/own.tgz", zod: "^4.2.0" }, "pnpm@10.1.0+sha512.abc"),
+      context,
+    ),
+    `FROM docker.io/library/node:24-slim
+COPY copy0/package.json ./
+COPY copy1/pnpm-lock.yaml ./
+COPY copy2/pnpm-workspace.yaml ./
+COPY copy3/own.tgz vendor/
+RUN npm install --global --no-audit --no-fund pnpm@10.1.0
+RUN pnpm install --frozen-lockfile --prod
+`,
+  );
+  assert.match(containerfile(project({}), context), /install --global .* pnpm@\d+\.\d+\.\d+\n/);
+  for (const version of ["link:../own", "workspace:*", "file:../own.tgz", "file:folder"])
+    assert.throws(
+      () => project({ own: version }),
+      new RegExp(`own is ${version.replace("*", ".")}, which is not in`),
+    );
 });
 
 test("mistakes", () => {

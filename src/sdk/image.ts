@@ -1,7 +1,7 @@
 /** Images as values: a reference, or a base with layers on top that a builder makes into one. */
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
-import { basename, join, relative, resolve } from "node:path";
+import { basename, dirname, join, relative, resolve } from "node:path";
 import { sharedState } from "./state.ts";
 
 export type Layer =
@@ -176,7 +176,7 @@ export class Image {
 
   /**
    * The dependencies of a project, exactly as its lockfile has them, in the image's working
-   * directory. Throws if there is no lockfile.
+   * directory. Throws if there is no lockfile. pnpm is of the version in `packageManager`.
    */
   withNodeProject(options: NodeProjectOptions): Image {
     // Inside the image, where this module is loaded, too, the project's folder is elsewhere.
@@ -187,12 +187,16 @@ export class Image {
     const lockfile = manager === "npm" ? "package-lock.json" : "pnpm-lock.yaml";
     if (!has(lockfile))
       throw new Error(`${join(directory, lockfile)} is not there; the layer installs from a lockfile only`);
-    const copied = this.withSource(join(directory, "package.json")).withSource(join(directory, lockfile));
+    const manifest = readManifest(directory);
+    const copied = filesOfProject(manifest, directory, lockfile).reduce<Image>(
+      (image, file) => image.withSource(join(directory, file), `${dirname(file)}/`),
+      this,
+    );
     if (manager === "npm") {
       return copied.withCommands([`npm ci --no-audit --no-fund${options.includeDev ? "" : " --omit=dev"}`]);
     }
     return copied.withCommands([
-      "npm install --global --no-audit --no-fund pnpm",
+      `npm install --global --no-audit --no-fund ${pnpmOf(manifest)}`,
       `pnpm install --frozen-lockfile${options.includeDev ? "" : " --prod"}`,
     ]);
   }
@@ -258,6 +262,46 @@ const NOTHING: ImageParts = {
   platforms: ["linux/amd64"],
   layers: [],
 };
+
+interface Manifest {
+  readonly packageManager?: string;
+  readonly dependencies?: Readonly<Record<string, string>>;
+  readonly devDependencies?: Readonly<Record<string, string>>;
+  readonly optionalDependencies?: Readonly<Record<string, string>>;
+}
+
+function readManifest(directory: string): Manifest {
+  return JSON.parse(readFileSync(join(directory, "package.json"), "utf8")) as Manifest;
+}
+
+/** For projects that don't name theirs: fixed, so that the same image is made tomorrow. */
+const PNPM = "pnpm@10.34.9";
+
+function pnpmOf({ packageManager }: Manifest): string {
+  // Without the hash that Corepack appends.
+  return packageManager?.startsWith("pnpm@") ? (packageManager.split("+")[0] ?? PNPM) : PNPM;
+}
+
+/** What an installation reads: the manifest, the lockfile, pnpm's settings, and tarballs that it names. */
+function filesOfProject(manifest: Manifest, directory: string, lockfile: string): readonly string[] {
+  const settings = ["pnpm-workspace.yaml"].filter(
+    (file) => lockfile === "pnpm-lock.yaml" && existsSync(join(directory, file)),
+  );
+  const { dependencies, devDependencies, optionalDependencies } = manifest;
+  const tarballs = Object.entries({ ...dependencies, ...devDependencies, ...optionalDependencies }).flatMap(
+    ([name, version]) => {
+      if (!/^(?:file|link|workspace):/.test(version)) return [];
+      const file = join(".", version.replace(/^file:/, ""));
+      if (/^(?:link|workspace):/.test(version) || file.startsWith("..") || !/\.(?:tgz|tar\.gz)$/.test(file)) {
+        throw new Error(
+          `${join(directory, "package.json")}: ${name} is ${version}, which is not in the image; publish it, or npm pack it into the folder of the project`,
+        );
+      }
+      return [file];
+    },
+  );
+  return ["package.json", lockfile, ...settings, ...tarballs];
+}
 
 /** By names and contents; times and owners don't count. */
 function hashTree(hash: ReturnType<typeof createHash>, from: string, to: string): void {

@@ -37,7 +37,8 @@ export type {
 } from "./options.ts";
 export { remoteTask, type RemoteTaskOptions, type RemoteTasks } from "./remote-task.ts";
 export { report } from "./report.ts";
-export { run, withRunContext, type Runner, type RunOptions } from "./run.ts";
+export { rerun, type RerunOptions } from "./rerun.ts";
+export { run, withRunContext, type Runner, type RunOptions, type RunSettings } from "./run.ts";
 export type { LogLine, Phase, PhaseChange, Run } from "./run-handle.ts";
 export { datetime, int64, json, list, type InferInput, type InferOutput, type Schema } from "./schema.ts";
 export { secret } from "./secret.ts";

@@ -1,6 +1,7 @@
 /** A local run as a Run: its phases are those of its first action. */
 import { format } from "node:util";
 import { encodeInputs } from "./values.ts";
+import { LocalConditions } from "./local-conditions.ts";
 import { runInProcess, type LocalActionEvent, type LocalResult } from "./local-run.ts";
 import type { RunOptions } from "./run.ts";
 import { isTerminal, type LogLine, type Phase, type PhaseChange, type Run } from "./run-handle.ts";
@@ -21,16 +22,18 @@ class LocalRun implements Run<unknown> {
   readonly #abort = new AbortController();
   readonly #changes: PhaseChange[] = [{ phase: "queued", attempt: 0, at: new Date() }];
   readonly #result: Promise<LocalResult>;
+  readonly #conditions: LocalConditions;
   #wake = Promise.withResolvers<void>();
   #directory: string | undefined;
 
   constructor(definition: TaskDefinition, inputs: Readonly<Record<string, unknown>>, options: RunOptions) {
     this.name = options.name ?? `local-${Date.now().toString(36)}`;
     for (const [key, value] of Object.entries(options.env ?? {})) process.env[key] = value;
+    this.#conditions = new LocalConditions(options.signals, true);
     this.#result = runInProcess(definition, inputs, {
       name: this.name,
       customContext: options.customContext,
-      signals: options.signals,
+      conditions: this.#conditions,
       remoteTasks: options.remoteTasks,
       signal: this.#abort.signal,
       onAction: (event) => this.#note(event),
@@ -65,6 +68,14 @@ class LocalRun implements Run<unknown> {
       at: undefined,
       source: "system",
     };
+  }
+
+  async signal(condition: string, answer: boolean | number | string): Promise<void> {
+    const ended = this.wait().then(() => {
+      throw new Error(`run ${this.name} has ended; no condition ${condition} waits in it`);
+    });
+    ended.catch(() => undefined);
+    await this.#conditions.answer(condition, answer, ended);
   }
 
   async abort(reason = "aborted"): Promise<void> {

@@ -18,15 +18,9 @@ import {
 import type { ConditionRequest } from "./condition.ts";
 import { publicContext } from "./context.ts";
 import { durationMs } from "./duration.ts";
-import {
-  ActionAbortedError,
-  ConditionTimeoutError,
-  decodeError,
-  encodeError,
-  TaskError,
-  TaskTimeoutError,
-} from "./errors.ts";
+import { ActionAbortedError, decodeError, encodeError, TaskError, TaskTimeoutError } from "./errors.ts";
 import { encodeInterface } from "./interface.ts";
+import { LocalConditions, type Answer } from "./local-conditions.ts";
 import { retryPolicyOf, timeoutsOf } from "./options.ts";
 import { renderReport } from "./report.ts";
 import { sharedState } from "./state.ts";
@@ -43,7 +37,9 @@ export interface LocalOptions {
   readonly name?: string | undefined;
   readonly customContext?: Readonly<Record<string, string>> | undefined;
   /** Answers to conditions, by name. Without one the terminal is asked, if there is one. */
-  readonly signals?: Readonly<Record<string, boolean | number | string>> | undefined;
+  readonly signals?: Readonly<Record<string, Answer>> | undefined;
+  /** In place of `signals`, where the run's handle answers, too. */
+  readonly conditions?: LocalConditions | undefined;
   /** Stand-ins for deployed tasks, by full name. */
   readonly remoteTasks?: Readonly<Record<string, (inputs: Record<string, unknown>) => unknown>> | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -71,8 +67,12 @@ export async function runInProcess(
   options: LocalOptions,
 ): Promise<LocalResult> {
   const world = new LocalWorld(options);
-  const outputs = await world.execute(definition, inputs, "a0", options.customContext ?? {});
-  return { outputs, run: world.run, directory: () => world.directory };
+  try {
+    const outputs = await world.execute(definition, inputs, "a0", options.customContext ?? {});
+    return { outputs, run: world.run, directory: () => world.directory };
+  } finally {
+    world.conditions.close();
+  }
 }
 
 class LocalWorld {
@@ -80,12 +80,14 @@ class LocalWorld {
   readonly options: LocalOptions;
   readonly started = new Date();
   readonly signal: AbortSignal;
+  readonly conditions: LocalConditions;
   #directory: string | undefined;
 
   constructor(options: LocalOptions) {
     this.options = options;
     this.run = options.name ?? `local-${randomBytes(5).toString("hex")}`;
     this.signal = options.signal ?? new AbortController().signal;
+    this.conditions = options.conditions ?? new LocalConditions(options.signals);
   }
 
   get directory(): string {
@@ -261,12 +263,15 @@ class LocalController implements Controller {
     );
   }
 
-  async condition(request: ConditionRequest): Promise<() => Promise<unknown>> {
-    const answer = this.#world.options.signals?.[request.name];
-    return async () => {
-      if (answer !== undefined) return answer;
-      return askOnTerminal(request);
-    };
+  async condition(request: ConditionRequest, context: ActiveContext): Promise<() => Promise<unknown>> {
+    const answer = this.#world.conditions.wait(request, context.signal);
+    // Asked now; who never waits for the answer need not hear that there was none.
+    answer.catch(() => undefined);
+    return () => answer;
+  }
+
+  async runConfig(): Promise<undefined> {
+    return undefined;
   }
 
   async saveReport(html: string): Promise<void> {
@@ -297,22 +302,4 @@ function localCheckpoints(world: LocalWorld, action: string, attempt: number): C
       await writeFile(path(attempt), bytes);
     },
   };
-}
-
-async function askOnTerminal(request: ConditionRequest): Promise<unknown> {
-  if (!process.stdin.isTTY) {
-    throw new ConditionTimeoutError(
-      `nobody can answer the condition ${request.name} in this local run; pass signals: { ${JSON.stringify(request.name)}: … }`,
-    );
-  }
-  const { createInterface } = await import("node:readline/promises");
-  const terminal = createInterface({ input: process.stdin, output: process.stdout });
-  try {
-    const type = request.type ?? "boolean";
-    const text = await terminal.question(`${request.prompt ?? "Approve?"} (${type}) `);
-    if (type === "boolean") return /^(y|yes|true|1)$/i.test(text.trim());
-    return type === "string" ? text : Number(text);
-  } finally {
-    terminal.close();
-  }
 }

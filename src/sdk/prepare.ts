@@ -1,6 +1,6 @@
 /** What a run and a deployment have in common: images, code bundle, version. */
 import { collectAll, collectModules, packBundle, type CodeBundle } from "./bundle.ts";
-import { requireTarget, type InitializedConfig } from "./config.ts";
+import { targetOfRun, type InitializedConfig, type RunScope } from "./config.ts";
 import { controlPlaneOf } from "./control-plane.ts";
 import { encodeImageCache } from "./image-cache.ts";
 import { definitionOf } from "./task.ts";
@@ -20,11 +20,8 @@ export async function prepare(
   options: PrepareOptions,
   config: InitializedConfig,
 ): Promise<SpecSettings> {
-  const target = requireTarget({
-    ...config,
-    project: options.project ?? config.project,
-    domain: options.domain ?? config.domain,
-  });
+  const target = targetOfRun(config, options);
+  if (config.surrounding !== undefined) return settingsInside(config.surrounding.settings, options, target);
   const closure = environmentClosure(environments);
   const copyStyle = options.copyStyle ?? "loaded_modules";
   if (copyStyle === "none" && options.version === undefined) {
@@ -47,9 +44,7 @@ export async function prepare(
       ? undefined
       : await packBundle(config.rootDir, filesOf(closure, copyStyle, config.rootDir));
   return {
-    org: config.org,
-    project: target.project,
-    domain: target.domain,
+    ...target,
     version: options.version ?? bundle?.version ?? "",
     images,
     imageCache: encodeImageCache(images),
@@ -57,6 +52,18 @@ export async function prepare(
       bundle === undefined ? undefined : { uri: await upload(bundle, config, target), destination: "." },
     rootDir: config.rootDir,
   };
+}
+
+/** Inside a task: its images and its code; what the author's machine has is not here. */
+function settingsInside(settings: SpecSettings, options: PrepareOptions, target: RunScope): SpecSettings {
+  if (options.copyStyle !== undefined) {
+    throw new BoxkiteError(
+      "INVALID_ARGUMENT",
+      `copyStyle ${JSON.stringify(options.copyStyle)} inside a task: a run that a task starts has the code of that task`,
+      { hint: "leave copyStyle out" },
+    );
+  }
+  return { ...settings, ...target, version: options.version ?? settings.version };
 }
 
 function filesOf(
@@ -72,13 +79,8 @@ function filesOf(
   return collectModules(rootDir, modules, include);
 }
 
-async function upload(
-  bundle: CodeBundle,
-  config: InitializedConfig,
-  target: { readonly project: string; readonly domain: string },
-): Promise<string> {
+async function upload(bundle: CodeBundle, config: InitializedConfig, target: RunScope): Promise<string> {
   const { uploadFile } = await import("../client/upload.ts");
   const controlPlane = await controlPlaneOf(config);
-  const where = { org: config.org, project: target.project, domain: target.domain };
-  return (await uploadFile(controlPlane, where, bundle.filename, bundle.content)).uri;
+  return (await uploadFile(controlPlane, target, bundle.filename, bundle.content)).uri;
 }

@@ -6,6 +6,7 @@ import { ActionAbortedError } from "./errors.ts";
 import type { CompiledInterface } from "./interface.ts";
 import { decodePhase } from "./phases.ts";
 import { isTerminal, type LogLine, type Phase, type PhaseChange, type Run } from "./run-handle.ts";
+import { signalCondition } from "./signal.ts";
 import { decodeOutputs } from "./values.ts";
 import type { ControlPlane } from "../client/control-plane.ts";
 import { runUrl } from "../client/endpoint.ts";
@@ -14,7 +15,7 @@ import { ErrorInfo_Kind, type ActionDetails } from "../wire/gen/flyteidl2/workfl
 import type { RunIdentifier } from "../wire/gen/flyteidl2/common/identifier_pb.js";
 import { LogLineOriginator } from "../wire/gen/flyteidl2/logs/dataplane/payload_pb.js";
 
-const ROOT_ACTION = "a0";
+export const ROOT_ACTION = "a0";
 /** Consecutive failures of a watch before it is given up. */
 const WATCH_FAILURES = 5;
 const LOG_TRIES = 10;
@@ -34,6 +35,10 @@ export class RemoteRun implements Run<unknown> {
 
   get name(): string {
     return this.#id.name;
+  }
+
+  get interface(): CompiledInterface {
+    return this.#interface;
   }
 
   get url(): string {
@@ -57,8 +62,13 @@ export class RemoteRun implements Run<unknown> {
   async *logs(options: { readonly attempt?: number } = {}): AsyncIterable<LogLine> {
     const attempt = options.attempt ?? (await this.#currentAttempt());
     for (let tries = 1; ; tries++) {
+      // A reader who stops early must not leave the stream open: it would keep the program alive.
+      const stop = new AbortController();
       try {
-        for await (const answer of this.#controlPlane.data.tailLogs({ actionId: this.#action, attempt })) {
+        for await (const answer of this.#controlPlane.data.tailLogs(
+          { actionId: this.#action, attempt },
+          { signal: stop.signal },
+        )) {
           for (const line of answer.logs.flatMap((logs) => logs.lines)) {
             yield {
               message: line.message.replace(/\r?\n$/, ""),
@@ -72,8 +82,14 @@ export class RemoteRun implements Run<unknown> {
         // The container may not have begun to write yet.
         if (ConnectError.from(error).code !== Code.NotFound || tries === LOG_TRIES) throw error;
         await sleep(500);
+      } finally {
+        stop.abort();
       }
     }
+  }
+
+  async signal(condition: string, answer: boolean | number | string): Promise<void> {
+    await signalCondition(this.#controlPlane, this.#id, condition, answer);
   }
 
   async abort(reason = "aborted by its author"): Promise<void> {

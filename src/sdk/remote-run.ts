@@ -1,20 +1,21 @@
 /** Runs on a server. */
 import { Code, ConnectError } from "@connectrpc/connect";
-import type { InitializedConfig } from "./config.ts";
+import { targetOfRun, type InitializedConfig, type RunScope } from "./config.ts";
 import { controlPlaneOf } from "./control-plane.ts";
-import { requireTarget } from "./config.ts";
 import { findDeployedTask } from "./deployed-task.ts";
 import type { CompiledInterface } from "./interface.ts";
 import { overrideSpec } from "./override-spec.ts";
 import { prepare } from "./prepare.ts";
 import { RemoteRun } from "./remote-handle.ts";
 import type { RunOptions } from "./run.ts";
-import type { Run } from "./run-handle.ts";
+import { encodeRunSpec, type Origin } from "./run-spec.ts";
 import type { TaskDefinition, TaskReference } from "./task.ts";
 import { encodeTaskSpec } from "./task-spec.ts";
 import { encodeInputs } from "./values.ts";
+import type { ControlPlane } from "../client/control-plane.ts";
 import { BoxkiteError } from "../domain/errors.ts";
-import { CacheLookupScope } from "../wire/gen/flyteidl2/task/run_pb.js";
+import type { Inputs } from "../wire/gen/flyteidl2/task/common_pb.js";
+import type { RunSpec } from "../wire/gen/flyteidl2/task/run_pb.js";
 import type { TaskIdentifier, TaskSpec } from "../wire/gen/flyteidl2/task/task_definition_pb.js";
 
 type Target =
@@ -27,57 +28,75 @@ export async function startRemoteRun(
   inputs: Readonly<Record<string, unknown>>,
   options: RunOptions,
   config: InitializedConfig,
-): Promise<Run<unknown>> {
+): Promise<RemoteRun> {
+  const scope = targetOfRun(config, options);
   const controlPlane = await controlPlaneOf(config);
-  const { project, domain } = requireTarget({
-    ...config,
-    project: options.project ?? config.project,
-    domain: options.domain ?? config.domain,
+  const found = await targetOf(task, options, config, scope);
+  const taskName = task.defined === "here" ? task.fullName : task.name;
+  return submitRun(controlPlane, {
+    scope,
+    name: options.name,
+    taskName,
+    target: found.target,
+    interface: found.interface,
+    inputs: await encodeInputs(taskName, found.interface, inputs, options.customContext),
+    spec: encodeRunSpec(options, spawnedIn(config, scope)),
   });
-  const { org } = config;
-  const found = await targetOf(task, options, config, { org, project, domain });
-  const name = task.defined === "here" ? task.fullName : task.name;
-  const message = await encodeInputs(name, found.interface, inputs, options.customContext);
+}
+
+export interface Submission {
+  readonly scope: RunScope;
+  /** The server's choice, if undefined. */
+  readonly name: string | undefined;
+  readonly taskName: string;
+  readonly target: Target;
+  readonly interface: CompiledInterface;
+  readonly inputs: Inputs;
+  readonly spec: RunSpec;
+}
+
+export async function submitRun(controlPlane: ControlPlane, submission: Submission): Promise<RemoteRun> {
+  const { scope, name, target, inputs } = submission;
+  const { org, project, domain } = scope;
   const id =
-    options.name === undefined
+    name === undefined
       ? { case: "projectId" as const, value: { organization: org, name: project, domain } }
-      : { case: "runId" as const, value: { org, project, domain, name: options.name } };
-  const uploaded = await controlPlane.data.uploadInputs({ id, task: found.target, inputs: message });
+      : { case: "runId" as const, value: { org, project, domain, name } };
+  const uploaded = await controlPlane.data.uploadInputs({ id, task: target, inputs });
   const created = await controlPlane.runs
     .createRun({
       id,
-      task: found.target,
+      task: target,
       inputWrapper:
         uploaded.offloadedInputData === undefined
-          ? { case: "inputs", value: message }
+          ? { case: "inputs", value: inputs }
           : { case: "offloadedInputData", value: uploaded.offloadedInputData },
-      runSpec: encodeRunSpec(options),
+      runSpec: submission.spec,
     })
     .catch((cause: unknown) => {
       const { code } = ConnectError.from(cause);
       if (code === Code.AlreadyExists) {
-        throw new BoxkiteError(
-          "RUN_EXISTS",
-          `a run named ${options.name} exists already in ${project}/${domain}`,
-          { cause },
-        );
+        throw new BoxkiteError("RUN_EXISTS", `a run named ${name} exists already in ${project}/${domain}`, {
+          cause,
+        });
       }
       throw cause;
     });
   const run = created.run?.action?.id?.run;
   if (run === undefined) throw new Error("the server accepted the run but did not say its name");
-  return new RemoteRun(controlPlane, run, name, found.interface);
+  return new RemoteRun(controlPlane, run, submission.taskName, submission.interface);
 }
 
 async function targetOf(
   task: TaskDefinition | TaskReference,
   options: RunOptions,
   config: InitializedConfig,
-  scope: { readonly org: string; readonly project: string; readonly domain: string },
+  scope: RunScope,
 ): Promise<{ target: Target; interface: CompiledInterface }> {
   if (task.defined === "elsewhere") {
     const controlPlane = await controlPlaneOf(config);
-    const details = await findDeployedTask(controlPlane.tasks, task, { ...scope, currentVersion: undefined });
+    const currentVersion = config.surrounding?.settings.version;
+    const details = await findDeployedTask(controlPlane.tasks, task, { ...scope, currentVersion });
     const target: Target =
       Object.keys(task.options).length === 0
         ? { case: "taskId", value: details.id }
@@ -88,30 +107,10 @@ async function targetOf(
   return { target: { case: "taskSpec", value: encodeTaskSpec(task, settings) }, interface: task.interface };
 }
 
-function encodeRunSpec(options: RunOptions): RunSpecInit {
-  const scope =
-    options.cacheLookupScope === "project-domain" ? CacheLookupScope.PROJECT_DOMAIN : CacheLookupScope.GLOBAL;
-  return {
-    envs: { values: Object.entries(options.env ?? {}).map(([key, value]) => ({ key, value })) },
-    labels: { values: { ...options.labels } },
-    annotations: { values: { ...options.annotations } },
-    queue: options.queue ?? "",
-    maxActionConcurrency: options.maxActionConcurrency ?? 0,
-    overwriteCache: options.overwriteCache ?? false,
-    cacheConfig: { overwriteCache: options.overwriteCache ?? false, cacheLookupScope: scope },
-    ...(options.interruptible === undefined ? {} : { interruptible: options.interruptible }),
-    ...(options.rawDataPath === undefined ? {} : { rawDataStorage: { rawDataPrefix: options.rawDataPath } }),
-  };
-}
-
-interface RunSpecInit {
-  envs: { values: { key: string; value: string }[] };
-  labels: { values: Record<string, string> };
-  annotations: { values: Record<string, string> };
-  queue: string;
-  maxActionConcurrency: number;
-  overwriteCache: boolean;
-  cacheConfig: { overwriteCache: boolean; cacheLookupScope: CacheLookupScope };
-  interruptible?: boolean;
-  rawDataStorage?: { rawDataPrefix: string };
+/** The run whose task starts this one; on record within one project and domain only, as in Python. */
+function spawnedIn({ surrounding }: InitializedConfig, scope: RunScope): Origin | undefined {
+  if (surrounding === undefined) return undefined;
+  const { project, domain } = surrounding.settings;
+  if (project !== scope.project || domain !== scope.domain) return undefined;
+  return { kind: "spawn", run: { ...scope, name: surrounding.run } };
 }

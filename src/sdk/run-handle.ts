@@ -42,5 +42,10 @@ export interface Run<Out> extends AsyncIterable<PhaseChange> {
   outputs(): Promise<Out>;
   /** The lines of the first action's log, as they come; ends when the action has. `attempt` counts from 1. */
   logs(options?: { readonly attempt?: number }): AsyncIterable<LogLine>;
+  /**
+   * Answers a condition of the run, by its name; waits until a task asks it. Rejects if the answer is
+   * not of the type that is asked for, or if the run ends without asking.
+   */
+  signal(condition: string, answer: boolean | number | string): Promise<void>;
   abort(reason?: string): Promise<void>;
 }

@@ -1,8 +1,9 @@
 /** The way of a run from the author's process: in this process, or to the server. */
-import { currentConfig } from "./config.ts";
+import { surroundingConfig } from "./config.ts";
 import { startLocalRun } from "./local-handle.ts";
 import type { RunOptions } from "./run.ts";
 import type { Run } from "./run-handle.ts";
+import { sharedState } from "./state.ts";
 import type { TaskDefinition, TaskReference } from "./task.ts";
 
 export async function startRun(
@@ -10,8 +11,9 @@ export async function startRun(
   inputs: Readonly<Record<string, unknown>>,
   options: RunOptions,
 ): Promise<Run<unknown>> {
-  const config = await currentConfig();
-  const mode = options.mode ?? (config.endpoint === undefined ? "local" : "remote");
+  const config = await surroundingConfig();
+  const surroundingMode = sharedState().storage.getStore()?.mode;
+  const mode = options.mode ?? surroundingMode ?? (config.endpoint === undefined ? "local" : "remote");
   if (mode === "local") {
     if (task.defined === "elsewhere") {
       throw new TypeError(`${task.name} is deployed elsewhere; it cannot be the first task of a local run`);

@@ -5,6 +5,7 @@ import { connectNodeAdapter } from "@connectrpc/connect-node";
 import { DOMAINS } from "../domain/ids.ts";
 import type { Queues } from "../domain/queue.ts";
 import { createEngine } from "../engine/engine.ts";
+import { createObjectRights } from "../engine/object-rights.ts";
 import { createRunIdentities } from "../engine/run-identity.ts";
 import type { ExecutorContext, ImageTools } from "../executors/choose.ts";
 import type { Executor } from "../executors/executor.ts";
@@ -22,6 +23,7 @@ import type { ServiceContext } from "../services/context.ts";
 import { errorInterceptor } from "../services/errors.ts";
 import { keyOfUri } from "../services/object-keys.ts";
 import { registerServices } from "../services/routes.ts";
+import { createUnusedImages } from "../services/unused-images.ts";
 import { openSqliteStore } from "../store/sqlite/sqlite-store.ts";
 import type { Store } from "../store/store.ts";
 import { objectUrisInOutputs } from "../wire/literals.ts";
@@ -82,11 +84,13 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const { createImageTools: createTools } = options;
   const builds =
     createTools && createBuilds({ createTools, store, workDir: join(dataDirectory, "builds"), log });
+  const unusedImages = createUnusedImages(store, log);
   const work = buildImageWork({
     store,
     objects,
     bucket: BUCKET,
     builds,
+    unusedImages,
     readSecret: secretsOf(process.env),
     clock,
   });
@@ -96,6 +100,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   });
   const logs = createAttemptLogs(join(dataDirectory, "logs"));
   const feed = createChangeFeed(store);
+  const rights = createObjectRights(store, BUCKET);
   let port = options.port;
   const engine = createEngine({
     store,
@@ -107,20 +112,23 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     maxParallel: options.maxParallel,
     queues: options.queues,
     endpoint: () => executor.endpointForAttempts(port),
-    urisInOutputs: async (prefix) => {
-      const outputs = await objects.readAll(keyOfUri(`${prefix}/outputs.pb`, BUCKET));
-      return outputs === undefined ? [] : objectUrisInOutputs(outputs);
+    urisInOutputs: async ({ outputUri, source }) => {
+      const outputs = await objects.readAll(keyOfUri(`${outputUri}/outputs.pb`, BUCKET));
+      return outputs === undefined ? [] : rights.readable(source, objectUrisInOutputs(outputs));
     },
     readWritten: (prefix) =>
       readWritten(
-        (uri) => objects.readAll(keyOfUri(uri, BUCKET)),
-        async (uri) => (await objects.head(keyOfUri(uri, BUCKET))) !== undefined,
+        {
+          size: async (uri) => (await objects.head(keyOfUri(uri, BUCKET)))?.size,
+          read: (uri) => objects.readAll(keyOfUri(uri, BUCKET)),
+        },
         prefix,
       ),
   });
 
   const context: ServiceContext = {
     store,
+    rights,
     engine,
     objects,
     logs,
@@ -129,6 +137,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     log,
     bucket: BUCKET,
     builds,
+    unusedImages,
     presign: ({ method, origin, uri, expiresInSeconds }) =>
       presign({
         method,
@@ -153,7 +162,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     bucket: BUCKET,
     clock,
     log,
-    principals: createPrincipals({ store, identities, operatorSecret, bucket: BUCKET }),
+    principals: createPrincipals({ rights, identities, operatorSecret }),
   });
   const handler = createRouter({
     rpc: rpc as Handler,
@@ -172,6 +181,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     close: async () => {
       await engine.stop({ endAttempts: options.ephemeral });
       feed.close();
+      unusedImages.close();
       await listener.close();
       await store.close();
     },

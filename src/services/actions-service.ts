@@ -6,7 +6,7 @@ import { Code, ConnectError, type ConnectRouter, type ServiceImpl } from "@conne
 import { toBinary } from "@bufbuild/protobuf";
 import { newTaskState, NO_RETRIES, type ActionState } from "../domain/action.ts";
 import { BoxkiteError } from "../domain/errors.ts";
-import type { ActionKey } from "../domain/ids.ts";
+import type { ActionKey, RunKey } from "../domain/ids.ts";
 import type { RunSettings } from "../domain/task.ts";
 import type { Effect } from "../domain/transition.ts";
 import { attemptPrefix } from "../engine/paths.ts";
@@ -47,10 +47,9 @@ export function registerActionsService(router: ConnectRouter, context: ServiceCo
       if (action === undefined) throw new BoxkiteError("INVALID_ARGUMENT", "action is not set");
       const key = decodeActionId(action.actionId);
       const run = await requireRun(store, key);
-      const created = await engine.enqueue(
-        run,
-        decodeAction(action, key, run.settings, requestOrigin(handler), clock.now()),
-      );
+      const decoded = decodeAction(action, key, run.settings, requestOrigin(handler), clock.now());
+      await requireReadable(context, run.key, decoded);
+      const created = await engine.enqueue(run, decoded);
       // The SDK takes this for "fine": it enqueues again after a lost answer or a restart.
       if (created === "exists")
         throw new ConnectError(`action ${key.action} exists already`, Code.AlreadyExists);
@@ -91,6 +90,25 @@ export function registerActionsService(router: ConnectRouter, context: ServiceCo
     },
   };
   router.service(ActionsService, service);
+}
+
+/**
+ * A child names its code itself: only what its run may read already, or what a deployed task names (a task
+ * that is called by reference). Throws INVALID_ARGUMENT.
+ */
+async function requireReadable(
+  { store, rights }: ServiceContext,
+  run: RunKey,
+  { name, grants }: NewAction,
+): Promise<void> {
+  const readable = await rights.readable(run, grants);
+  for (const uri of grants) {
+    if (readable.includes(uri) || (await store.isNamedByDeployedTask(uri))) continue;
+    throw new BoxkiteError(
+      "INVALID_ARGUMENT",
+      `action ${name} names ${uri}, which its run may not read, and no deployed task names it`,
+    );
+  }
 }
 
 function decodeAction(

@@ -4,12 +4,15 @@
  */
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { BoxkiteError, messageOf } from "../domain/errors.ts";
-import type { AttemptSpec, LogSink } from "../executors/executor.ts";
+import { attemptPrefix } from "../engine/paths.ts";
+import type { AttemptKey, AttemptSpec, LogSink } from "../executors/executor.ts";
+import type { UploadedContext } from "../images/build/context.ts";
 import type { SecretMount } from "../images/build/image-spec.ts";
 import type { ImageBuildService } from "../images/build/service.ts";
 import type { InProcessWork } from "../executors/in-process-executor.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { ObjectStore } from "../objects/object-store.ts";
+import { requireAction, requireRun } from "../store/require.ts";
 import type { Store } from "../store/store.ts";
 import {
   ContainerError_Kind,
@@ -22,6 +25,7 @@ import { TaskSpecSchema } from "../wire/gen/flyteidl2/task/task_definition_pb.js
 import { decodeImageSpec } from "../wire/image-spec.ts";
 import { decodeTaskSpec } from "../wire/task-spec.ts";
 import { keyOfUri } from "./object-keys.ts";
+import type { UnusedImages } from "./unused-images.ts";
 
 export const BUILD_TASK = { project: "system", domain: "production", name: "build-image" } as const;
 
@@ -43,7 +47,7 @@ export async function deployBuildTask(store: Store, version: string, now: number
         inputs: { variables: INPUTS.map((key) => ({ key, value: { type: string } })) },
         outputs: { variables: [{ key: "o0", value: { type: string } }] },
       },
-      target: { case: "container", value: { image: REFERENCE, args: ["{{.input}}", "{{.outputPrefix}}"] } },
+      target: { case: "container", value: { image: REFERENCE } },
     },
   });
   await store.deployTask({ ...BUILD_TASK, version }, decodeTaskSpec(spec), now);
@@ -55,6 +59,7 @@ export interface BuildWorkOptions {
   readonly bucket: string;
   /** Undefined where nothing can build images. */
   readonly builds: ImageBuildService | undefined;
+  readonly unusedImages: UnusedImages;
   /** The value of a secret that a layer mounts; undefined where there is none. */
   readonly readSecret: (secret: SecretMount) => string | undefined;
   readonly clock: Clock;
@@ -65,24 +70,38 @@ export function buildImageWork(options: BuildWorkOptions): InProcessWork {
   return {
     reference: REFERENCE,
     run: async (spec, logs, signal) => {
-      const [inputUri = "", outputPrefix = ""] = spec.args;
+      // From the store, not from the arguments: whoever names this image gets the rights of their own run.
+      const { inputUri, outputPrefix } = await placesOf(options.store, spec.key);
+      const ended = options.unusedImages.building();
       try {
         const reference = await build(options, spec, inputUri, logs, signal);
         await objects.put(keyOfUri(`${outputPrefix}/outputs.pb`, bucket), encodeOutput(reference));
       } catch (error) {
+        // Not the build's failure: its action has ended, or the server does and will build again.
+        if (signal.aborted) throw error;
         const message =
           error instanceof BoxkiteError && error.hint
             ? `${error.message}; hint: ${error.hint}`
             : messageOf(error);
         for (const line of message.split("\n")) logs.write("stderr", line, clock.now());
         await objects.put(keyOfUri(`${outputPrefix}/error.pb`, bucket), encodeError(error, message));
+      } finally {
+        ended();
       }
     },
   };
 }
 
+async function placesOf(
+  store: Store,
+  key: AttemptKey,
+): Promise<{ readonly inputUri: string; readonly outputPrefix: string }> {
+  const [run, action] = await Promise.all([requireRun(store, key), requireAction(store, key)]);
+  return { inputUri: action.inputUri, outputPrefix: attemptPrefix(run.baseUri, key, key.attempt) };
+}
+
 async function build(
-  { store, objects, bucket, builds, readSecret, clock }: BuildWorkOptions,
+  { store, objects, bucket, builds, unusedImages, readSecret, clock }: BuildWorkOptions,
   spec: AttemptSpec,
   inputUri: string,
   logs: LogSink,
@@ -102,7 +121,7 @@ async function build(
   const run = await store.getRun(spec.key);
   const result = await builds.build({
     spec: decodeImageSpec(await required(objects, bucket, stringInput(inputs, "spec"))),
-    context: context === "" ? undefined : await objects.read(keyOfUri(context, bucket)),
+    context: context === "" ? undefined : await uploadedContext(objects, bucket, context),
     target: stringInput(inputs, "target_image"),
     // What the SDK sends for `force`: the result of an earlier build is not to be used.
     force: run?.settings.cache.overwrite ?? false,
@@ -110,14 +129,26 @@ async function build(
     onLog: (line) => logs.write("stdout", line, clock.now()),
     signal,
   });
+  unusedImages.handedOut(result.record);
   logs.write("system", `${result.built ? "built" : "found"} ${result.reference}`, clock.now());
   return result.reference;
+}
+
+async function uploadedContext(objects: ObjectStore, bucket: string, uri: string): Promise<UploadedContext> {
+  const key = keyOfUri(uri, bucket);
+  const info = await objects.head(key);
+  if (info === undefined) throw missingObject(uri);
+  return { sizeBytes: info.size, open: () => objects.read(key) };
 }
 
 async function required(objects: ObjectStore, bucket: string, uri: string): Promise<Uint8Array> {
   const bytes = await objects.readAll(keyOfUri(uri, bucket));
   if (bytes) return bytes;
-  throw new BoxkiteError("OBJECT_NOT_FOUND", `there is nothing at ${uri}: was it uploaded?`);
+  throw missingObject(uri);
+}
+
+function missingObject(uri: string): BoxkiteError {
+  return new BoxkiteError("OBJECT_NOT_FOUND", `there is nothing at ${uri}: was it uploaded?`);
 }
 
 function stringInput(inputs: Inputs, name: (typeof INPUTS)[number]): string {

@@ -1,5 +1,6 @@
 /** What the services work with. */
 import type { Engine } from "../engine/engine.ts";
+import type { ObjectRights } from "../engine/object-rights.ts";
 import type { ImageBuildService } from "../images/build/service.ts";
 import type { AttemptLogs } from "../logs/attempt-logs.ts";
 import type { ObjectStore } from "../objects/object-store.ts";
@@ -7,10 +8,12 @@ import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Store } from "../store/store.ts";
 import type { ChangeFeed } from "./change-feed.ts";
+import type { UnusedImages } from "./unused-images.ts";
 
 export interface ServiceContext {
   readonly store: Store;
   readonly engine: Engine;
+  readonly rights: ObjectRights;
   readonly objects: ObjectStore;
   readonly logs: AttemptLogs;
   readonly feed: ChangeFeed;
@@ -19,6 +22,7 @@ export interface ServiceContext {
   readonly bucket: string;
   /** Undefined where nothing can build images. */
   readonly builds: ImageBuildService | undefined;
+  readonly unusedImages: UnusedImages;
   /** A URL that lets its bearer PUT or GET one object for a while. `origin`: as the client sees us. */
   readonly presign: (request: PresignRequest) => string;
 }

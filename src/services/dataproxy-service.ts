@@ -21,6 +21,7 @@ import { encodeTime, decodeDuration } from "../wire/time.ts";
 import { requestOrigin } from "./origin.ts";
 import { topicOf } from "./change-feed.ts";
 import type { ServiceContext } from "./context.ts";
+import { withHeartbeat } from "./heartbeat.ts";
 import { emptyInputs, storeInputs } from "./inputs.ts";
 import { keyOfUri } from "./object-keys.ts";
 import { requireAction, requireRun } from "../store/require.ts";
@@ -106,6 +107,12 @@ export function registerDataProxyService(router: ConnectRouter, context: Service
     },
 
     tailLogs: async function* (request, { signal }) {
+      if (request.podSelector.case === "podName") {
+        throw new BoxkiteError(
+          "FIELD_NOT_SUPPORTED",
+          "TailLogsRequest.pod_name is set, and an attempt of this server has one log",
+        );
+      }
       if (request.connectorEndpoint !== undefined && request.connectorEndpoint !== "") {
         throw new BoxkiteError(
           "FIELD_NOT_SUPPORTED",
@@ -123,15 +130,25 @@ export function registerDataProxyService(router: ConnectRouter, context: Service
           `action ${record.key.action} has had no attempt ${key.attempt} yet`,
         );
       }
-      if (!(await waitForLog(key, signal))) {
-        throw new BoxkiteError("LOGS_NOT_FOUND", `action ${record.key.action} ended without a log`);
-      }
-      for await (const lines of logs.read(key, { follow: true, signal })) {
-        yield { logs: [{ lines: lines.map(encodeLine) }] };
+      for await (const lines of withHeartbeat(followLog(key, signal))) {
+        yield lines === undefined ? {} : { logs: [{ lines: lines.map(encodeLine) }] };
       }
     },
   };
   router.service(DataProxyService, service);
+
+  /** Throws LOGS_NOT_FOUND when the action ends and there is none. */
+  async function* followLog(key: AttemptKey, signal: AbortSignal): AsyncIterable<readonly LogLine[]> {
+    if (!(await waitForLog(key, signal))) {
+      throw new BoxkiteError("LOGS_NOT_FOUND", `action ${key.action} ended without a log`);
+    }
+    yield* logs.read(key, { follow: true, isOver: () => isOver(key), signal });
+  }
+
+  async function isOver(key: AttemptKey): Promise<boolean> {
+    const { state } = await requireAction(store, key);
+    return state.attempt !== key.attempt || (state.phase !== "initializing" && state.phase !== "running");
+  }
 
   /** A log appears when its attempt is looked after; false when the action ends before that. */
   async function waitForLog(key: AttemptKey, signal: AbortSignal): Promise<boolean> {

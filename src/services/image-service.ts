@@ -4,7 +4,7 @@ import { BoxkiteError } from "../domain/errors.ts";
 import { ImageService } from "../wire/gen/flyteidl2/imagebuilder/service_pb.js";
 import type { ServiceContext } from "./context.ts";
 
-export function registerImageService(router: ConnectRouter, { builds }: ServiceContext): void {
+export function registerImageService(router: ConnectRouter, { builds, unusedImages }: ServiceContext): void {
   const service: Partial<ServiceImpl<typeof ImageService>> = {
     getImage: async ({ id }) => {
       const name = id?.name ?? "";
@@ -13,6 +13,7 @@ export function registerImageService(router: ConnectRouter, { builds }: ServiceC
       // The SDK takes any error for "not there" and has it built (seen with flyte 2.12.1).
       if (record === undefined)
         throw new BoxkiteError("IMAGE_NOT_FOUND", `there is no build of ${name} that is still good`);
+      unusedImages.handedOut(record);
       return { image: { id, fqin: record.reference } };
     },
   };

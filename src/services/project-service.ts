@@ -13,6 +13,7 @@ import {
 import { decodeSort } from "../wire/list-request.ts";
 import { decodeTextFilters } from "../wire/text-filters.ts";
 import type { ServiceContext } from "./context.ts";
+import { requireKnownProject } from "./records.ts";
 
 const MAX_PROJECTS = 1_000;
 
@@ -26,17 +27,12 @@ export function registerProjectService(router: ConnectRouter, { store, clock }: 
       return {};
     },
     updateProject: async ({ project }) => {
-      const known = await require(project?.id ?? "");
-      // An update without a name keeps the one there is: archiving sends the id and the state only.
-      const next = decode(project, known.createdAt);
-      await store.updateProject({
-        ...next,
-        name: project?.name || known.name,
-        description: project?.description || known.description,
-      });
+      // Clients send the whole project back with what they changed (seen with flyte 2.12.1).
+      const known = await requireKnownProject(store, project?.id ?? "");
+      await store.updateProject(decode(project, known.createdAt));
       return {};
     },
-    getProject: async ({ id }) => ({ project: encode(await require(id)) }),
+    getProject: async ({ id }) => ({ project: encode(await requireKnownProject(store, id)) }),
     listProjects: async ({ filters, limit, token, sortBy }) => {
       const page = {
         limit: limit || MAX_PROJECTS,
@@ -49,12 +45,6 @@ export function registerProjectService(router: ConnectRouter, { store, clock }: 
     },
   };
   router.service(ProjectService, service);
-
-  async function require(id: string): Promise<ProjectRecord> {
-    const project = await store.getProject(id);
-    if (project) return project;
-    throw new BoxkiteError("PROJECT_NOT_FOUND", `there is no project ${JSON.stringify(id)}`);
-  }
 }
 
 function decode(project: Project | undefined, createdAt: number): ProjectRecord {

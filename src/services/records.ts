@@ -2,7 +2,7 @@
 import { BoxkiteError } from "../domain/errors.ts";
 import { DOMAINS, type ProjectKey, type TaskKey } from "../domain/ids.ts";
 import { requireRun } from "../store/require.ts";
-import type { ActionRecord, Store, StoredSpec, TaskRecord } from "../store/store.ts";
+import type { ActionRecord, ProjectRecord, Store, StoredSpec, TaskRecord } from "../store/store.ts";
 import type { DetailSources } from "../wire/details.ts";
 
 export async function requireTask(
@@ -19,14 +19,18 @@ export async function requireTask(
   );
 }
 
-/** Projects are made on purpose; domains are the same everywhere. */
+/** Projects are made on purpose. An archived one may still be looked at. Throws PROJECT_NOT_FOUND. */
+export async function requireKnownProject(store: Store, id: string): Promise<ProjectRecord> {
+  const project = await store.getProject(id);
+  if (project) return project;
+  throw new BoxkiteError("PROJECT_NOT_FOUND", `there is no project ${JSON.stringify(id)}`, {
+    hint: `create it with flyte create project --id ${id} --name ${id}`,
+  });
+}
+
+/** Where something new may be made; domains are the same everywhere. */
 export async function requireProject(store: Store, key: ProjectKey): Promise<void> {
-  const project = await store.getProject(key.project);
-  if (project === undefined) {
-    throw new BoxkiteError("PROJECT_NOT_FOUND", `there is no project ${key.project}`, {
-      hint: `create it with flyte create project --id ${key.project} --name ${key.project}`,
-    });
-  }
+  const project = await requireKnownProject(store, key.project);
   if (project.state === "archived") {
     throw new BoxkiteError("INVALID_ARGUMENT", `project ${key.project} is archived`, {
       hint: `activate it with flyte update project ${key.project} --unarchive`,

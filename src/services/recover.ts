@@ -49,8 +49,8 @@ async function seedOf(context: ServiceContext, record: ActionRecord): Promise<Ne
 
 /** The result, and what it points at. */
 async function grantsFor(
-  { objects, bucket }: ServiceContext,
-  { kind, state }: ActionRecord,
+  { objects, rights, bucket }: ServiceContext,
+  { key, kind, state }: ActionRecord,
 ): Promise<string[]> {
   const { outputUri } = state;
   if (outputUri === undefined || outputUri === "") return [];
@@ -58,6 +58,6 @@ async function grantsFor(
   const bytes = await objects.readAll(keyOfUri(file, bucket));
   return [
     kind === "trace" ? outputUri : `${outputUri}/`,
-    ...(bytes === undefined ? [] : objectUrisInOutputs(bytes)),
+    ...(bytes === undefined ? [] : await rights.readable(key, objectUrisInOutputs(bytes))),
   ];
 }

@@ -34,6 +34,7 @@ import { registerActionsService } from "./actions-service.ts";
 import { registerClusterService } from "./cluster-service.ts";
 import type { ServiceContext } from "./context.ts";
 import { registerDataProxyService } from "./dataproxy-service.ts";
+import { registerIdentityService } from "./identity-service.ts";
 import { registerImageService } from "./image-service.ts";
 import { registerProjectService } from "./project-service.ts";
 import { registerRunService } from "./run-service.ts";
@@ -77,6 +78,7 @@ export function registerServices(router: ConnectRouter, context: ServiceContext)
   registerActionsService(router, context);
   registerClusterService(router);
   registerDataProxyService(router, context);
+  registerIdentityService(router);
   registerImageService(router, context);
   registerProjectService(router, context);
   registerRunService(router, context);

@@ -6,7 +6,7 @@ import { isTerminal } from "../domain/phase.ts";
 import { newTaskState } from "../domain/action.ts";
 import { BoxkiteError } from "../domain/errors.ts";
 import { runBaseUri } from "../engine/paths.ts";
-import type { ActionRecord, StoredSpec } from "../store/store.ts";
+import type { ActionRecord, RunScope, StoredSpec } from "../store/store.ts";
 import { encodeAction, encodeActionDetails, encodeRun, encodeRunDetails } from "../wire/details.ts";
 import { RunSpecSchema } from "../wire/gen/flyteidl2/task/run_pb.js";
 import {
@@ -28,7 +28,7 @@ import { emptyInputs, readInputs, storeInputs } from "./inputs.ts";
 import { keyOfUri } from "./object-keys.ts";
 import { seedsFrom } from "./recover.ts";
 import { requireAction, requireRun } from "../store/require.ts";
-import { detailSources, requireProject, requireTask } from "./records.ts";
+import { detailSources, requireKnownProject, requireProject, requireTask } from "./records.ts";
 
 export function registerRunService(router: ConnectRouter, context: ServiceContext): void {
   const { store, engine, clock } = context;
@@ -122,17 +122,18 @@ export function registerRunService(router: ConnectRouter, context: ServiceContex
     },
 
     listRuns: async (request) => {
-      const page = decodeListRequest(
-        request.request,
-        request.pausedActionsOnly ? [{ field: "phase", comparison: "=", values: ["paused"] }] : [],
+      const scope = scopeOf(request.scopeBy);
+      if (scope.project !== undefined) await requireKnownProject(store, scope.project);
+      const { items, token } = await store.listRuns(
+        { ...scope, withPausedAction: request.pausedActionsOnly },
+        decodeListRequest(request.request),
       );
-      const { items, token } = await store.listRuns(scopeOf(request.scopeBy), page);
       return { runs: items.map(encodeRun), token };
     },
     listActions: async (request) => {
       const run = await requireRun(store, decodeRunId(request.runId));
       const { items, token } = await store.listActions(run.key, decodeListRequest(request.request));
-      return { actions: items.map((record) => encodeAction(record, run.source)), token };
+      return { actions: items.map((record) => encodeAction(record, run)), token };
     },
   };
   router.service(RunService, service);
@@ -200,14 +201,16 @@ async function inputsOf(
 
 type ListScope = Parameters<ServiceImpl<typeof RunService>["listRuns"]>[0]["scopeBy"];
 
-function scopeOf(scope: ListScope): Partial<ProjectKey> & { taskName?: string } {
+function scopeOf(scope: ListScope): RunScope {
   switch (scope.case) {
     case "projectId":
       return decodeProjectId(scope.value);
     case "taskName":
-      return { project: scope.value.project, domain: scope.value.domain, taskName: scope.value.name };
-    case "taskId":
-      return { project: scope.value.project, domain: scope.value.domain, taskName: scope.value.name };
+    case "taskId": {
+      const { project, domain, name } = scope.value;
+      const version = scope.case === "taskId" ? { taskVersion: scope.value.version } : {};
+      return { project, domain, taskName: name, ...version };
+    }
     case "triggerName":
       throw new BoxkiteError(
         "FIELD_NOT_SUPPORTED",

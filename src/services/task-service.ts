@@ -3,13 +3,13 @@ import type { ConnectRouter, ServiceImpl } from "@connectrpc/connect";
 import { BoxkiteError } from "../domain/errors.ts";
 import type { ProjectKey } from "../domain/ids.ts";
 import { encodeTask, encodeTaskDetails } from "../wire/details.ts";
-import { TaskService } from "../wire/gen/flyteidl2/task/task_service_pb.js";
+import { TaskService, type ListTasksRequest } from "../wire/gen/flyteidl2/task/task_service_pb.js";
 import { decodeProjectId, decodeTaskId } from "../wire/identifiers.ts";
-import { decodeListRequest } from "../wire/list-request.ts";
+import { decodeListRequest, noUsers } from "../wire/list-request.ts";
 import { decodeTaskSpec } from "../wire/task-spec.ts";
 import { encodeTime } from "../wire/time.ts";
 import type { ServiceContext } from "./context.ts";
-import { requireProject, requireTask } from "./records.ts";
+import { requireKnownProject, requireProject, requireTask } from "./records.ts";
 
 export function registerTaskService(router: ConnectRouter, { store, clock, log }: ServiceContext): void {
   const service: Partial<ServiceImpl<typeof TaskService>> = {
@@ -37,15 +37,13 @@ export function registerTaskService(router: ConnectRouter, { store, clock, log }
       return { details: encodeTaskDetails(record, spec) };
     },
     listTasks: async (request) => {
-      if (request.knownFilters.length > 0) {
-        throw new BoxkiteError(
-          "FIELD_NOT_SUPPORTED",
-          "ListTasksRequest.known_filters is set; use request.filters",
-        );
-      }
       const scope: Partial<ProjectKey> =
         request.scopeBy.case === "projectId" ? decodeProjectId(request.scopeBy.value) : {};
-      const { items, token } = await store.listTasks(scope, decodeListRequest(request.request));
+      if (scope.project !== undefined) await requireKnownProject(store, scope.project);
+      const { items, token } = await store.listTasks(
+        { ...scope, ...knownFilter(request.knownFilters) },
+        decodeListRequest(request.request),
+      );
       return { tasks: items.map(encodeTask), token };
     },
     listVersions: async ({ request, taskName }) => {
@@ -61,4 +59,14 @@ export function registerTaskService(router: ConnectRouter, { store, clock, log }
     },
   };
   router.service(TaskService, service);
+}
+
+function knownFilter(filters: ListTasksRequest["knownFilters"]): { isEntrypoint?: boolean } {
+  let isEntrypoint: boolean | undefined;
+  for (const { filterBy } of filters) {
+    if (filterBy.case !== "isEntrypoint")
+      throw noUsers(`ListTasksRequest.known_filters.${filterBy.case ?? ""}`);
+    isEntrypoint = filterBy.value;
+  }
+  return isEntrypoint === undefined ? {} : { isEntrypoint };
 }

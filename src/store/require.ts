@@ -10,9 +10,10 @@ export async function requireRun(store: Store, key: RunKey): Promise<RunRecord> 
   throw new BoxkiteError("RUN_NOT_FOUND", `there is no run ${key.run} in ${key.project}/${key.domain}`);
 }
 
-/** Throws ACTION_NOT_FOUND. */
+/** Throws ACTION_NOT_FOUND; RUN_NOT_FOUND where there is not even the run. */
 export async function requireAction(store: Store, key: ActionKey): Promise<ActionRecord> {
   const action = await store.getAction(key);
   if (action) return action;
+  await requireRun(store, key);
   throw new BoxkiteError("ACTION_NOT_FOUND", `there is no action ${actionKeyText(key)}`);
 }

@@ -15,6 +15,7 @@ import type {
   TimeMs,
 } from "../domain/action.ts";
 import type { ActionKey, ProjectKey, RunKey, TaskKey } from "../domain/ids.ts";
+import type { AttemptOutcome } from "../domain/outcome.ts";
 import type { Phase } from "../domain/phase.ts";
 import type { RunSettings, TaskDefinition } from "../domain/task.ts";
 import type { Effect } from "../domain/transition.ts";
@@ -99,7 +100,7 @@ export interface AttemptFacts {
   readonly startedAt?: TimeMs | undefined;
   readonly endedAt?: TimeMs | undefined;
   readonly exitCode?: number | undefined;
-  readonly outcome?: string | undefined;
+  readonly outcome?: AttemptOutcome | undefined;
   readonly error?: ActionState["error"] | undefined;
   readonly outputUri?: string | undefined;
 }
@@ -111,7 +112,7 @@ export interface AttemptRecord {
   readonly endedAt?: TimeMs | undefined;
   readonly exitCode?: number | undefined;
   /** How it ended; undefined while it lives. */
-  readonly outcome?: string | undefined;
+  readonly outcome?: AttemptOutcome | undefined;
   readonly error?: ActionState["error"] | undefined;
   readonly outputUri?: string | undefined;
   readonly image?: RunImage | undefined;
@@ -193,6 +194,14 @@ export interface Paged<T> {
   readonly token: string;
 }
 
+/** Which runs a list is about; fields that are not set do not narrow it. */
+export interface RunScope extends Partial<ProjectKey> {
+  readonly taskName?: string;
+  readonly taskVersion?: string;
+  /** Runs in which some action, not only the root, waits for a person. */
+  readonly withPausedAction?: boolean;
+}
+
 export interface ListedRun {
   readonly run: RunRecord;
   readonly root: ActionRecord;
@@ -231,9 +240,14 @@ export interface Store {
   /** A second deployment of the same name and version changes nothing. */
   deployTask(key: TaskKey, spec: StoredSpec, at: TimeMs): Promise<"created" | "exists">;
   getTask(key: TaskKey): Promise<TaskRecord | undefined>;
+  /** Is this object part of a deployed task, e.g. its code bundle? */
+  isNamedByDeployedTask(uri: string): Promise<boolean>;
   getSpec(digest: string): Promise<StoredSpec | undefined>;
   /** The newest version of each task. */
-  listTasks(scope: Partial<ProjectKey>, page: Page): Promise<Paged<TaskRecord>>;
+  listTasks(
+    scope: Partial<ProjectKey> & { readonly isEntrypoint?: boolean },
+    page: Page,
+  ): Promise<Paged<TaskRecord>>;
   listTaskVersions(scope: ProjectKey & { readonly name: string }, page: Page): Promise<Paged<TaskRecord>>;
 
   /** `seeds`: finished actions that the run starts with. */
@@ -244,10 +258,7 @@ export interface Store {
     seeds?: readonly NewAction[],
   ): Promise<{ readonly run: RunRecord; readonly root: ActionRecord } | "exists">;
   getRun(key: RunKey): Promise<RunRecord | undefined>;
-  listRuns(
-    scope: Partial<ProjectKey> & { readonly taskName?: string },
-    page: Page,
-  ): Promise<Paged<ListedRun>>;
+  listRuns(scope: RunScope, page: Page): Promise<Paged<ListedRun>>;
 
   /** Looked at in the same transaction: is the parent there, and does it still live? */
   createAction(
@@ -313,8 +324,8 @@ export interface Store {
   /** Newest first; all builds without a name. */
   listBuilds(name?: string): Promise<readonly BuildRecord[]>;
   removeBuild(target: string): Promise<void>;
-  /** Deployed tasks and runs whose tasks name this image. */
-  usesOfImage(reference: string): Promise<ImageUses>;
+  /** Deployed tasks and runs that name this image, by whichever of its names. */
+  usesOfBuild(build: BuildRecord): Promise<ImageUses>;
 
   close(): Promise<void>;
 }

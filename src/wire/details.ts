@@ -1,6 +1,7 @@
 /** Records to the messages that clients read: actions, their details, runs, updates, tasks. */
 import { create, fromBinary } from "@bufbuild/protobuf";
 import type { ActionError, ResultSource } from "../domain/action.ts";
+import { phaseOfOutcome } from "../domain/outcome.ts";
 import { isTerminal } from "../domain/phase.ts";
 import type {
   ActionRecord,
@@ -64,15 +65,15 @@ import { encodeTime } from "./time.ts";
 /** There are no users yet: everything is done by whoever reaches the port. */
 const SOMEBODY = create(EnrichedIdentitySchema, {});
 
-export function encodeAction(record: ActionRecord, source = ""): Action {
+export function encodeAction(record: ActionRecord, run: RunRecord): Action {
   return create(ActionSchema, {
     id: encodeActionId(record.key),
-    metadata: encodeMetadata(record, source),
+    metadata: encodeMetadata(record, run),
     status: encodeStatus(record),
   });
 }
 
-function encodeMetadata(record: ActionRecord, source: string): ActionMetadata {
+function encodeMetadata(record: ActionRecord, run: RunRecord): ActionMetadata {
   return create(ActionMetadataSchema, {
     parent: record.parent ?? "",
     group: record.group,
@@ -80,12 +81,20 @@ function encodeMetadata(record: ActionRecord, source: string): ActionMetadata {
     actionType: encodeActionType(record.kind),
     environmentName: record.environment,
     funtionName: record.displayName,
-    source: encodeSource(source),
+    source: encodeSource(run.source),
     spec: encodeMetadataSpec(record),
     ...(record.state.source && record.state.phase === "recovered"
       ? { recoveredFrom: encodeActionId(record.state.source) }
       : {}),
+    ...encodeRelation(record, run),
   });
+}
+
+/** Which run this one repeats, recovers or was started by; clients look for it at the root. */
+function encodeRelation({ parent }: ActionRecord, run: RunRecord): Pick<ActionMetadata, "relation"> {
+  if (parent !== undefined) return {};
+  const { relation } = fromBinary(RunSpecSchema, run.spec);
+  return relation ? { relation } : {};
 }
 
 function encodeMetadataSpec(record: ActionRecord): ActionMetadata["spec"] {
@@ -132,7 +141,7 @@ export function encodeActionDetails({ record, run, spec, attempts }: DetailSourc
   const { state } = record;
   return create(ActionDetailsSchema, {
     id: encodeActionId(record.key),
-    metadata: encodeMetadata(record, run.source),
+    metadata: encodeMetadata(record, run),
     status: encodeStatus(record),
     result: encodeResult(record),
     spec: encodeDetailSpec(record, spec),
@@ -220,7 +229,8 @@ function attemptPhase(
   attempt: AttemptRecord,
   isLast: boolean,
 ): AttemptRecord["transitions"][number]["phase"] {
-  if (!isLast || attempt.outcome === "failed" || attempt.outcome === "lost") return "failed";
+  if (attempt.outcome !== undefined) return phaseOfOutcome(attempt.outcome);
+  if (!isLast) return "failed";
   return attempt.transitions.at(-1)?.phase ?? "initializing";
 }
 
@@ -253,7 +263,7 @@ function event(at: number, reason: string, message: string) {
 }
 
 export function encodeRun({ run, root }: ListedRun): Run {
-  return create(RunSchema, { action: encodeAction(root, run.source), labels: run.settings.labels });
+  return create(RunSchema, { action: encodeAction(root, run), labels: run.settings.labels });
 }
 
 export function encodeRunDetails(sources: DetailSources): RunDetails {

@@ -30,7 +30,10 @@ const COMPARISONS: Readonly<Record<Filter_Function, Comparison | undefined>> = {
 };
 
 /** Fields that hold milliseconds since the epoch; clients send RFC 3339. */
-const TIMES = new Set(["created_at", "deployed_at", "start_time", "end_time"]);
+const TIMES = new Set(["created_at", "updated_at", "deployed_at", "start_time", "end_time"]);
+
+/** Fields that name a person. */
+const PEOPLE = new Set(["created_by", "deployed_by", "owner"]);
 
 /** Throws INVALID_ARGUMENT or FIELD_NOT_SUPPORTED. */
 export function decodeListRequest(request: ListRequest | undefined, extra: readonly Condition[] = []): Page {
@@ -55,6 +58,7 @@ export function decodeSort(sort: Sort | undefined): Pick<Page, "sort"> {
 }
 
 export function decodeFilter(filter: Filter): Condition {
+  if (PEOPLE.has(filter.field)) throw noUsers(filter.field);
   const comparison = COMPARISONS[filter.function];
   if (comparison === undefined) {
     const name = Filter_Function[filter.function] ?? filter.function;
@@ -64,6 +68,15 @@ export function decodeFilter(filter: Filter): Condition {
     );
   }
   return { field: filter.field, comparison, values: valuesOf(filter) };
+}
+
+/** Every client that reaches the server is the same to it. */
+export function noUsers(field: string): BoxkiteError {
+  return new BoxkiteError(
+    "FIELD_NOT_SUPPORTED",
+    `a list cannot be filtered by ${field}: this server has no users, so nobody is recorded as the one who did something`,
+    { hint: "leave the filter out, or label your runs and filter by the label" },
+  );
 }
 
 function valuesOf(filter: Filter): (string | number)[] {
@@ -88,9 +101,11 @@ function phasesOf(filter: Filter): string[] {
   });
 }
 
+/** With what a client says beyond milliseconds: what happened within the same one is before it, not after. */
 function timeOf(field: string, text: string): number {
   const ms = Date.parse(text);
   if (Number.isNaN(ms))
     throw new BoxkiteError("INVALID_ARGUMENT", `the filter on ${field} has no time: ${JSON.stringify(text)}`);
-  return ms;
+  const beyond = /\.\d{3}(\d+)/u.exec(text)?.[1];
+  return beyond === undefined ? ms : ms + Number(`0.${beyond}`);
 }

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { fromBinary, toBinary } from "@bufbuild/protobuf";
 import { LiteralSchema, type Literal, type Scalar } from "./gen/flyteidl2/core/literals_pb.js";
-import { OutputsSchema, type NamedLiteral } from "./gen/flyteidl2/task/common_pb.js";
+import { OutputsSchema, type NamedLiteral, type Outputs } from "./gen/flyteidl2/task/common_pb.js";
 
 /** Base64 of SHA-256 over names and values in the order of names. `ignored` inputs do not count. */
 export function hashInputs(literals: readonly NamedLiteral[], ignored: readonly string[] = []): string {
@@ -22,9 +22,21 @@ export function objectUrisIn(literals: readonly NamedLiteral[]): string[] {
   return [...found];
 }
 
-/** The same for a serialized flyteidl2.task.Outputs. */
+/** The same for a serialized flyteidl2.task.Outputs; what is none points at nothing. */
 export function objectUrisInOutputs(bytes: Uint8Array): string[] {
-  return objectUrisIn(fromBinary(OutputsSchema, bytes).literals);
+  let outputs: Outputs;
+  try {
+    outputs = fromBinary(OutputsSchema, bytes);
+  } catch {
+    // A task wrote it, by whatever means; its readers will be told.
+    return [];
+  }
+  return objectUrisIn(outputs.literals);
+}
+
+/** Does it name an object, or a folder of them? A bucket as a whole is neither. */
+export function namesObject(uri: string): boolean {
+  return /^s3:\/\/[^/]+\/[^/]/u.test(uri);
 }
 
 function collect(literal: Literal, found: Set<string>): void {
@@ -70,7 +82,7 @@ function collectScalar(scalar: Scalar, found: Set<string>): void {
 }
 
 function add(uri: string, found: Set<string>): void {
-  if (!uri.startsWith("s3://")) return;
+  if (!namesObject(uri)) return;
   found.add(uri);
   // A directory's or data frame's URI stands for what is below it.
   found.add(`${uri.replace(/\/+$/u, "")}/`);

@@ -141,7 +141,7 @@ export const SUPPORT: Readonly<Record<string, FieldTable>> = {
     debuggable: "kept",
     log_links: "kept",
     image_build_run: "kept",
-    is_entrypoint: "kept",
+    is_entrypoint: "enforced",
     code_bundle_uri: "enforced",
     timeouts: "enforced",
     produces_artifacts: "refused",

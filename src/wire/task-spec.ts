@@ -12,6 +12,7 @@ import { RelationType } from "./gen/flyteidl2/common/run_pb.js";
 import { TypedInterfaceSchema } from "./gen/flyteidl2/core/interface_pb.js";
 import { CacheLookupScope, RunSpecSchema, type RunSpec } from "./gen/flyteidl2/task/run_pb.js";
 import { TaskSpecSchema, type TaskSpec } from "./gen/flyteidl2/task/task_definition_pb.js";
+import { namesObject } from "./literals.ts";
 import { decodeNotifications } from "./notifications.ts";
 import { decodeResources, parseQuantity } from "./resources.ts";
 import { requireSupported } from "./support.ts";
@@ -45,6 +46,7 @@ function definitionOf(spec: TaskSpec): TaskDefinition {
     shortName: spec.shortName,
     type: template.type,
     environment: spec.environment?.name ?? "",
+    ...(template.metadata?.isEntrypoint && { isEntrypoint: true }),
     image: container.image,
     relatedImages: imagesInArguments(container.args),
     command: container.command,
@@ -158,8 +160,8 @@ function bundleUris(template: TaskTemplate, args: readonly string[]): string[] {
   const named = ["--tgz", "--pkl"].map((flag) =>
     args.includes(flag) ? args[args.indexOf(flag) + 1] : undefined,
   );
-  const all = [...named, template.metadata?.codeBundleUri].filter((uri) => uri !== undefined && uri !== "");
-  return [...new Set(all as string[])];
+  const all = [...named, template.metadata?.codeBundleUri].filter((uri) => uri !== undefined);
+  return [...new Set(all)].filter(namesObject);
 }
 
 /** Throws FIELD_NOT_SUPPORTED. */

@@ -17,8 +17,9 @@ export function decodeLimit(duration: Duration | undefined): number | undefined 
   return ms > 0 ? ms : undefined;
 }
 
+/** In whole milliseconds, upwards: a limit never strikes early. */
 export function decodeDuration(duration: Duration): number {
-  return Number(duration.seconds) * 1_000 + duration.nanos / 1_000_000;
+  return Number(duration.seconds) * 1_000 + Math.ceil(duration.nanos / 1_000_000);
 }
 
 export function encodeDuration(ms: number): Duration {

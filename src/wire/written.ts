@@ -1,26 +1,65 @@
 /** What a task's runtime wrote under its output prefix (seen with flyte 2.12.1). */
 import { fromBinary } from "@bufbuild/protobuf";
 import type { BlameKind } from "../domain/action.ts";
+import { messageOf } from "../domain/errors.ts";
 import type { Written } from "../domain/outcome.ts";
 import {
   ContainerError_Kind,
   ErrorDocumentSchema,
+  type ErrorDocument,
   ExecutionError_ErrorKind,
 } from "./gen/flyteidl2/core/execution_pb.js";
 
-/** `read` gives the bytes of an object, or undefined. The error wins over the outputs, as in Flyte. */
-export async function readWritten(
-  read: (uri: string) => Promise<Uint8Array | undefined>,
-  exists: (uri: string) => Promise<boolean>,
-  prefix: string,
-): Promise<Written> {
-  const error = await read(`${prefix}/error.pb`);
-  if (error !== undefined) return decodeError(error);
-  return (await exists(`${prefix}/outputs.pb`)) ? { kind: "outputs" } : { kind: "nothing" };
+/** The objects of an attempt, by URI. */
+export interface WrittenObjects {
+  /** In bytes; undefined where there is no such object. */
+  size(uri: string): Promise<number | undefined>;
+  read(uri: string): Promise<Uint8Array | undefined>;
+}
+
+/** What a task returns or raises inline is read into memory, here and by its parent. */
+export const MAX_DOCUMENT_BYTES = 64 * 1024 * 1024;
+
+/** The error wins over the outputs, as in Flyte. */
+export async function readWritten(objects: WrittenObjects, prefix: string): Promise<Written> {
+  const [errorBytes, outputBytes] = await Promise.all([
+    objects.size(`${prefix}/error.pb`),
+    objects.size(`${prefix}/outputs.pb`),
+  ]);
+  if (errorBytes !== undefined) {
+    if (errorBytes > MAX_DOCUMENT_BYTES) return unreadable("error.pb", `it has ${errorBytes} bytes`);
+    return decodeError((await objects.read(`${prefix}/error.pb`)) ?? new Uint8Array());
+  }
+  if (outputBytes === undefined) return { kind: "nothing" };
+  return outputBytes > MAX_DOCUMENT_BYTES ? outputsTooLarge(outputBytes) : { kind: "outputs" };
+}
+
+function outputsTooLarge(bytes: number): Written {
+  const message = `the outputs have ${bytes} bytes, and ${MAX_DOCUMENT_BYTES} may be returned inline; hint: return large data as flyte.io.File, Dir or DataFrame`;
+  return {
+    kind: "error",
+    whileLoading: false,
+    error: { code: "OutputsTooLarge", message, kind: "user", recoverable: false },
+  };
+}
+
+function unreadable(file: string, why: string): Written {
+  const message = `the task's ${file} cannot be read: ${why}; hint: is something else than the flyte runtime writing there?`;
+  return {
+    kind: "error",
+    whileLoading: false,
+    error: { code: "UnreadableError", message, kind: "user", recoverable: true },
+  };
 }
 
 function decodeError(bytes: Uint8Array): Written {
-  const { error } = fromBinary(ErrorDocumentSchema, bytes);
+  let document: ErrorDocument;
+  try {
+    document = fromBinary(ErrorDocumentSchema, bytes);
+  } catch (error) {
+    return unreadable("error.pb", messageOf(error));
+  }
+  const { error } = document;
   return {
     kind: "error",
     whileLoading: error?.origin === undefined || error.origin === ExecutionError_ErrorKind.UNKNOWN,

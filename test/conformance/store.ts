@@ -11,6 +11,7 @@ import type {
   NewRun,
   Page,
   RunRecord,
+  RunScope,
   Store,
   StoredSpec,
 } from "../../src/store/store.ts";
@@ -132,6 +133,7 @@ export function storeConformance(name: string, open: () => Promise<StoreSubject>
     assert.ok(lost.state.notBefore > NOW);
     assert.equal((await store.queueHeads("", NOW, 10)).length, 1);
     assert.equal(await store.nextWake(NOW), lost.state.notBefore);
+    for (const { id } of await store.pendingEffects(10, [])) await store.effectDone(id, NOW, []);
     assert.equal((await store.queueHeads("", lost.state.notBefore, 10)).length, 2);
   });
 
@@ -241,6 +243,47 @@ export function storeConformance(name: string, open: () => Promise<StoreSubject>
     assert.equal(await store.findCached("k", { project: "other", domain: "development" }), undefined);
   });
 
+  check("work on a result counts only where its result would", async ({ store }) => {
+    const cache = { key: "k", serialize: true, overwrite: false, sameProject: false };
+    const cached = (sameProject: boolean) => ({ ...newTask(ROOT_ACTION), cache: { ...cache, sameProject } });
+    const elsewhere = newRun("r1");
+    const far = await store.createRun(
+      { ...elsewhere, key: { ...elsewhere.key, project: "other" } },
+      cached(false),
+      [],
+    );
+    const choosy = await store.createRun(newRun("r2"), cached(true), []);
+    const open = await store.createRun(newRun("r3"), cached(false), []);
+    assert.ok(far !== "exists" && choosy !== "exists" && open !== "exists");
+    await step(store, far.root, { type: "admitted" });
+    assert.equal(await store.isComputedElsewhere(choosy.root), false);
+    assert.equal(await store.isComputedElsewhere(open.root), true);
+  });
+
+  check(
+    "a retry is not at the head of its queue while its last attempt is being freed",
+    async ({ store }) => {
+      const { root } = await createRun(store, "r1");
+      const running = await step(store, await step(store, root, { type: "admitted" }), {
+        type: "started",
+        attempt: 1,
+        at: NOW,
+      });
+      await step(store, running, {
+        type: "attemptLost",
+        attempt: 1,
+        error: { code: "Interrupted", message: "gone", kind: "system", recoverable: true },
+      });
+      const later = NOW + 60_000;
+      assert.deepEqual(await store.queueHeads("", later, 10), []);
+      for (const effect of await store.pendingEffects(10, [])) await store.effectDone(effect.id, later, []);
+      assert.deepEqual(
+        (await store.queueHeads("", later, 10)).map(({ id }) => id),
+        [root.id],
+      );
+    },
+  );
+
   check("an image is pinned once", async ({ store }) => {
     const { run } = await createRun(store, "r1");
     const image = { reference: "a:1", pinned: "a@sha256:1", digest: "sha256:1", source: "registry" };
@@ -262,6 +305,8 @@ export function storeConformance(name: string, open: () => Promise<StoreSubject>
     const key = { project: "p", domain: "development", name: "env.train", version: "1" };
     assert.equal(await store.deployTask(key, spec("1"), NOW), "created");
     assert.equal(await store.deployTask(key, spec("1"), NOW + 9), "exists");
+    assert.equal(await store.isNamedByDeployedTask("s3://b/bundle-of-1"), true);
+    assert.equal(await store.isNamedByDeployedTask("s3://b/bundle"), false);
     await store.deployTask({ ...key, version: "2" }, spec("2"), NOW + 1);
     await store.deployTask({ ...key, name: "env.other", version: "1" }, spec("3"), NOW + 2);
     const { items } = await store.listTasks({ project: "p" }, PAGE);
@@ -269,6 +314,12 @@ export function storeConformance(name: string, open: () => Promise<StoreSubject>
       items.map((task) => `${task.key.name}:${task.key.version}`),
       ["env.other:1", "env.train:2"],
     );
+    const start = { ...spec("4"), definition: { ...spec("4").definition, isEntrypoint: true } };
+    await store.deployTask({ ...key, name: "env.start" }, start, NOW + 3);
+    const names = async (isEntrypoint: boolean) =>
+      (await store.listTasks({ project: "p", isEntrypoint }, PAGE)).items.map((task) => task.key.name);
+    assert.deepEqual(await names(true), ["env.start"]);
+    assert.deepEqual(await names(false), ["env.other", "env.train"]);
     const versions = await store.listTaskVersions(key, PAGE);
     assert.deepEqual(
       versions.items.map((task) => task.key.version),
@@ -303,6 +354,47 @@ export function storeConformance(name: string, open: () => Promise<StoreSubject>
     assert.equal((await where("labels.nope", "exists")).items.length, 0);
     await assert.rejects(where("colour", "=", "red"), /no field "colour"/);
     await assert.rejects(store.listRuns({}, { ...PAGE, token: "rubbish" }), /page token/);
+  });
+
+  check("lists by time of the last change, as people sort and filter it", async ({ store }) => {
+    const { root } = await createRun(store, "r1");
+    await createRun(store, "r2");
+    const next = transition(root.state, root.policy, { type: "abortRequested", reason: "enough" }, NOW + 9);
+    assert.ok(next);
+    await store.advance({ action: root, state: next.state, effects: [], at: NOW + 9 });
+    const list = async (page: Partial<Page>) =>
+      (await store.listRuns({}, { ...PAGE, ...page })).items.map(({ run }) => run.key.run);
+    const since = (comparison: ">=" | "<", value: number) =>
+      list({ where: [{ field: "updated_at", comparison, values: [value] }] });
+    assert.deepEqual(await since(">=", NOW + 9), ["r1"]);
+    assert.deepEqual(await since("<", NOW + 9), ["r2"]);
+    assert.deepEqual(await list({ sort: { field: "updated_at", ascending: false } }), ["r1", "r2"]);
+    const first = await store.listRuns(
+      {},
+      { ...PAGE, limit: 1, sort: { field: "updated_at", ascending: true } },
+    );
+    const rest = await list({ token: first.token, sort: { field: "updated_at", ascending: true } });
+    assert.deepEqual([first.items[0]?.run.key.run, ...rest], ["r2", "r1"]);
+  });
+
+  check("runs of a task, of one version of it, and those in which something is paused", async ({ store }) => {
+    const { run } = await createRun(store, "r1");
+    await createRun(store, "r2");
+    const condition: NewAction = {
+      ...newTask("ask", ROOT_ACTION),
+      kind: "condition",
+      spec: undefined,
+      detail: new Uint8Array(),
+      state: { ...newTaskState(NOW), phase: "paused" },
+    };
+    await store.createAction(run, condition);
+    const names = async (scope: RunScope) =>
+      (await store.listRuns(scope, PAGE)).items.map((listed) => listed.run.key.run);
+    assert.deepEqual(await names({ withPausedAction: true }), ["r1"]);
+    const { taskName, taskVersion } = (await store.getAction({ ...run.key, action: ROOT_ACTION })) ?? {};
+    assert.ok(taskName && taskVersion);
+    assert.deepEqual(await names({ taskName, taskVersion }), ["r2", "r1"]);
+    assert.deepEqual(await names({ taskName, taskVersion: "another" }), []);
   });
 
   check("projects", async ({ store }) => {
@@ -379,7 +471,7 @@ function spec(digest: string): StoredSpec {
     requests: {},
     limits: {},
     policy: NO_RETRIES,
-    reads: [],
+    reads: [`s3://b/bundle-of-${digest}`],
   };
   return { digest, bytes: new Uint8Array([7]), definition };
 }

@@ -226,6 +226,52 @@ print(latest.version)
   assert.deepEqual(result.stdout.trim().split("\n").slice(-2), ["11.0", "1.0.0"]);
 });
 
+test("a task calls a deployed one by reference, whose code is not its own; what is deployed nowhere is refused", async (t) => {
+  const { directory, server, python: program } = await processSubject(t, TWO_ENVIRONMENTS);
+  await program(
+    "deploy.py",
+    `
+import sys, flyte, flow
+flyte.init_from_config(sys.argv[1])
+flyte.deploy(flow.env_train, version="1.0.0")
+`,
+  );
+  await writeProgram(directory, {
+    "calls/caller.py": `
+import flyte, flyte.remote
+env = flyte.TaskEnvironment(name="caller")
+
+@env.task
+async def call(bundle: str) -> str:
+    train = flyte.remote.Task.get("training.train", version="1.0.0")
+    if bundle:
+        details = await train.fetch.aio()
+        container = details.pb2.spec.task_template.container
+        container.args[list(container.args).index("--tgz") + 1] = bundle
+        train = details
+    try:
+        return str(await train(processed="hello"))
+    except Exception as error:
+        return str(error)
+`,
+    "calls/main.py": `
+import sys, flyte, caller
+flyte.init_from_config(sys.argv[1])
+for bundle in ("", "s3://boxkite/flytesnacks/development/runs/somebody/a0/1/outputs.pb", "s3://boxkite/"):
+    run = flyte.run(caller.call, bundle=bundle)
+    run.wait(quiet=True)
+    print(run.outputs()[0])
+`,
+  });
+  const { stdout } = succeeded(
+    await runProgram(python, ["main.py", server.config], { cwd: join(directory, "calls") }),
+  );
+  const [well, foreign, whole] = stdout.trim().split("\n").slice(-3);
+  assert.equal(well, "5.0");
+  assert.match(foreign ?? "", /runs\/somebody.*may not read/u);
+  assert.doesNotMatch(whole ?? "", /^5/u);
+});
+
 test("two clients that create the same run name: one gets it, the other is told", async (t) => {
   const { run } = await processSubject(t, TWO_ENVIRONMENTS);
   const outcomes = await Promise.allSettled([1, 2].map(() => run("prepare", {}, { name: "the-run" })));

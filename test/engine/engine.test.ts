@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { newTaskState } from "../../src/domain/action.ts";
 import { ROOT_ACTION } from "../../src/domain/ids.ts";
 import type { Store } from "../../src/store/store.ts";
 import { createFakeExecutor, type FakeExecutor } from "../helpers/fake-executor.ts";
@@ -113,6 +114,62 @@ test("an abort reaches children and their children", async (t) => {
   await engine.abort({ project: "p", domain: "development", run: "r1", action: ROOT_ACTION }, "enough");
   for (const action of [ROOT_ACTION, "c1", "g1"]) await reached("r1", "aborted", action);
   await until(async () => executor.started.every(({ stopped, released }) => stopped && released));
+});
+
+test("the next attempt waits until what the one before held is freed", async (t) => {
+  const { executor, createRun, reached } = await engineSubject(t, { written: { kind: "nothing" } });
+  // The engine does not answer: perhaps the first attempt still runs.
+  executor.failNext("release", 2);
+  await createRun("r1", {}, { userRetries: 1 });
+  await reached("r1", "running");
+  executor.end(ROOT_ACTION, { exitCode: 1 });
+  await until(async () => executor.started.length === 2, 10_000);
+  assert.equal(executor.started[0]?.released, true);
+});
+
+test("an attempt that a limit or an abort ends has an end, an outcome and its error", async (t) => {
+  const { store, createRun, engine, reached, action } = await engineSubject(t);
+  await createRun("late", {}, { userRetries: 1, maxRuntimeMs: 30 });
+  await until(async () => ((await action("late"))?.state.attempt ?? 0) === 2, 10_000);
+  await createRun("aborted");
+  await reached("aborted", "running");
+  await engine.abort({ project: "p", domain: "development", run: "aborted", action: ROOT_ACTION }, "enough");
+  await reached("aborted", "aborted");
+  const firstOf = async (run: string) => {
+    const record = await action(run);
+    assert.ok(record);
+    return (await store.listAttempts(record))[0];
+  };
+  const [late, aborted] = [await firstOf("late"), await firstOf("aborted")];
+  assert.deepEqual([late?.outcome, late?.error?.code], ["timed_out", "MAX_RUNTIME_EXCEEDED"]);
+  assert.equal(aborted?.outcome, "aborted");
+  for (const attempt of [late, aborted])
+    assert.ok((attempt?.endedAt ?? 0) >= (attempt?.startedAt ?? Number.POSITIVE_INFINITY));
+});
+
+test("of two who answer a condition at once, one is told that the other was first", async (t) => {
+  const { engine, store, createRun, reached, action } = await engineSubject(t);
+  await createRun("r1");
+  await reached("r1", "running");
+  const root = await action("r1");
+  const run = await store.getRun({ project: "p", domain: "development", run: "r1" });
+  assert.ok(root && run);
+  await engine.enqueue(run, {
+    name: "c1",
+    parent: ROOT_ACTION,
+    kind: "condition",
+    group: "",
+    displayName: "ok?",
+    inputUri: "",
+    policy: { userRetries: 0 },
+    state: { ...newTaskState(Date.now()), phase: "paused" },
+    grants: [],
+  });
+  const answers = [1, 2].map((value) => engine.signal({ ...root.key, action: "c1" }, Buffer.from([value])));
+  const results = await Promise.allSettled(answers);
+  assert.deepEqual(results.map(({ status }) => status).toSorted(), ["fulfilled", "rejected"]);
+  const refused = results.find(({ status }) => status === "rejected") as PromiseRejectedResult;
+  assert.match(String(refused.reason), /answered by somebody else/u);
 });
 
 test("an effect that fails is tried again until it is done", async (t) => {

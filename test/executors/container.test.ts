@@ -14,6 +14,7 @@ import type { EngineInfo } from "../../src/executors/container/engine-types.ts";
 import type { FoundEngine } from "../../src/executors/container/find-engine.ts";
 import { readEngineNetwork } from "../../src/executors/container/network.ts";
 import { PROBE_LABEL, probeFromContainer } from "../../src/executors/container/probe.ts";
+import { countGpus } from "../../src/executors/machine.ts";
 import type { AttemptSpec, Executor, ResolvedImage } from "../../src/executors/executor.ts";
 import { BoxkiteError } from "../../src/domain/errors.ts";
 import { systemClock } from "../../src/lib/clock.ts";
@@ -21,15 +22,16 @@ import { silentLogger } from "../../src/lib/log.ts";
 import { engineOutput, insecureRegistryEnv } from "../helpers/engine.ts";
 import { missingRegistry, startRegistry, type TestRegistry } from "../helpers/registry.ts";
 import { executorConformance } from "./conformance.ts";
-import { missingEngine, openEngine, TEST_IMAGE } from "./engine-for-tests.ts";
+import { engineForTests, TEST_IMAGE, type TestEngine } from "./engine-for-tests.ts";
 import { Recorder } from "./recorder.ts";
 
 for (const name of ["podman", "docker"] as const) {
-  const skip = await missingEngine(name);
+  const engine = await engineForTests(name);
+  after(() => engine.close());
   executorConformance(
     name,
     async () => {
-      const found = await openEngine(name);
+      const found = await engine.open();
       const { api } = found;
       const info = await api.info();
       const instance = newInstance();
@@ -42,14 +44,22 @@ for (const name of ["podman", "docker"] as const) {
         close: () => found.close(),
       };
     },
-    { skip },
+    { skip: engine.missing },
+  );
+  describe(`containers of ${name}`, { skip: engine.missing ?? false, timeout: 300_000 }, () =>
+    containerTests(engine),
   );
 }
 
-// Cases that build images with podman's own program, and break its socket.
-const missing = await missingEngine("podman");
+/** `build` without asking a registry. Podman's steps share this machine's network, which costs least. */
+const BUILD = {
+  podman: ["build", "--isolation", "chroot", "--pull=never", "--quiet"],
+  docker: ["build", "--quiet"],
+} as const;
 
-describe("containers of podman", { skip: missing ?? false, timeout: 300_000 }, () => {
+/** What only containers can. It builds images with the engine's own program, and breaks its socket. */
+function containerTests(engine: TestEngine): void {
+  const cli = (args: readonly string[]) => engineOutput(engine.name, args, env);
   let found: FoundEngine;
   let api: EngineApi;
   let info: EngineInfo;
@@ -63,9 +73,10 @@ describe("containers of podman", { skip: missing ?? false, timeout: 300_000 }, (
   before(async () => {
     directory = await mkdtemp(join(tmpdir(), "boxkite-containers-"));
     if (missingRegistry() === undefined) registry = await startRegistry(join(directory, "registry"));
-    env = registry ? await insecureRegistryEnv(directory, registry.host) : {};
+    const settings = registry ? await insecureRegistryEnv(directory, registry.host) : {};
+    env = { ...engine.env, ...settings };
     // A service of our own: the registry's settings are read when it starts.
-    found = await openEngine("podman", env);
+    found = await engine.open(settings);
     ({ api } = found);
     info = await api.info();
     image = await engineImage(api, TEST_IMAGE);
@@ -87,11 +98,7 @@ describe("containers of podman", { skip: missing ?? false, timeout: 300_000 }, (
   ): Promise<ResolvedImage> => {
     const file = join(directory, "Containerfile");
     await writeFile(file, `FROM ${TEST_IMAGE}\n${containerfile}`);
-    await engineOutput(
-      "podman",
-      ["build", "--isolation", "chroot", "--pull=never", "-q", "-t", name, "-f", file, directory],
-      env,
-    );
+    await cli([...BUILD[engine.name], "-t", name, "-f", file, directory]);
     built.push(name);
     return engineImage(api, name);
   };
@@ -194,6 +201,13 @@ describe("containers of podman", { skip: missing ?? false, timeout: 300_000 }, (
     }
   });
 
+  test("a GPU that the engine cannot give fails the start and says what it takes", async (t) => {
+    if (countGpus() > 0) return t.skip("this machine has GPUs");
+    const { exit } = await run(t, executorOf(t), { command: ["true"], requests: { gpu: 1 } });
+    assert.deepEqual([exit.reason, exit.code], ["start_failed", "GPU_NOT_SUPPORTED"], exit.message);
+    assert.match(exit.hint ?? "", /NVIDIA container toolkit/);
+  });
+
   test("an image that the engine no longer has fails the start, without the attempt being lost", async (t) => {
     const digest = `sha256:${"0".repeat(64)}`;
     const gone: ResolvedImage = { reference: "localhost/gone", pinned: digest, digest, source: "engine" };
@@ -253,7 +267,7 @@ describe("containers of podman", { skip: missing ?? false, timeout: 300_000 }, (
     if (registry === undefined) return t.skip(missingRegistry());
     const name = `${registry.host}/team/app:1`;
     await build("LABEL version=1\n", name);
-    await engineOutput("podman", ["push", "-q", name], env);
+    await cli(["push", "-q", name]);
     const executor = executorOf(t);
     const pinned = await executor.resolveImage(name);
     assert.equal(pinned.source, "registry");
@@ -261,9 +275,11 @@ describe("containers of podman", { skip: missing ?? false, timeout: 300_000 }, (
 
     // The tag moves on; the pinned image stays what it was.
     await build("LABEL version=2\n", name);
-    await engineOutput("podman", ["push", "-q", name], env);
+    await cli(["push", "-q", name]);
     assert.notEqual((await executor.resolveImage(name)).digest, pinned.digest);
-    await engineOutput("podman", ["image", "rm", "--force", name], env);
+    await cli(["image", "rm", "--force", name]);
+    // Docker keeps the name by digest beside the tag.
+    await api.removeImage(pinned.pinned);
     assert.equal(await api.inspectImage(pinned.pinned), undefined);
 
     let pulls = 0;
@@ -279,7 +295,7 @@ describe("containers of podman", { skip: missing ?? false, timeout: 300_000 }, (
     assert.equal(pulls, 1);
     for (const { recorder } of results)
       assert.match(recorder.progress[0] ?? "", /pulling image .*team\/app:1/);
-    await engineOutput("podman", ["image", "rm", "--force", pinned.pinned], env);
+    await cli(["image", "rm", "--force", pinned.pinned]);
   });
 
   test("references are resolved by the registry first, then by the engine, with a note", async (t) => {
@@ -287,10 +303,10 @@ describe("containers of podman", { skip: missing ?? false, timeout: 300_000 }, (
     const local = await build("LABEL local=1\n");
     const resolved = await executor.resolveImage(local.reference);
     assert.deepEqual([resolved.source, resolved.pinned], ["engine", local.pinned]);
-    assert.match(resolved.note ?? "", /only podman/);
+    assert.match(resolved.note ?? "", new RegExp(`only ${engine.name}`));
 
     const away = `127.0.0.1:1/team/${newInstance()}:1`;
-    await engineOutput("podman", ["tag", local.pinned, away], env);
+    await cli(["tag", local.pinned, away]);
     built.push(away);
     const fallback = await executor.resolveImage(away);
     assert.deepEqual([fallback.source, fallback.pinned], ["engine", local.pinned]);
@@ -342,7 +358,7 @@ describe("containers of podman", { skip: missing ?? false, timeout: 300_000 }, (
     assert.deepEqual(await foreign.list(), [spec.key]);
     await foreign.release(spec.key);
   });
-});
+}
 
 function newInstance(): string {
   return `test-${randomBytes(4).toString("hex")}`;

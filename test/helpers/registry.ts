@@ -1,13 +1,13 @@
-/** A real registry (Debian's docker-registry) on a free port of loopback, with a directory of its own. */
+/** A real registry (Debian's docker-registry) on a free port, with a directory of its own. */
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, rm, writeFile } from "node:fs/promises";
-import { createServer, type AddressInfo } from "node:net";
+import { connect, createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
 import { until } from "./until.ts";
 
 export interface TestRegistry {
-  /** `localhost:PORT`. */
+  /** `localhost:PORT`, or ADDRESS:PORT where another address was asked for. */
   readonly host: string;
   stop(): Promise<void>;
 }
@@ -19,10 +19,25 @@ export function missingRegistry(): string | undefined {
   return spawnSync(PROGRAM, ["--version"]).status === 0 ? undefined : "docker-registry is not installed";
 }
 
-export async function startRegistry(directory: string): Promise<TestRegistry> {
-  const port = await freePort();
+export interface RegistryOptions {
+  /** Where it listens; loopback without it. */
+  readonly address?: string;
+  /** Lets in LOGIN only. */
+  readonly login?: boolean;
+  /** PEM files; without them it speaks plain HTTP. */
+  readonly tls?: { readonly certificate: string; readonly key: string };
+}
+
+export const LOGIN = { username: "team", password: "correct horse" };
+/** LOGIN for the registry, which takes bcrypt alone: `htpasswd -nbB team "correct horse"`. */
+const HTPASSWD = "team:$2y$05$boxkitetestregistry00uH5Z4kpuDpKVZec56fsbmNUxVwwPEdje\n";
+
+export async function startRegistry(directory: string, options: RegistryOptions = {}): Promise<TestRegistry> {
+  const { address = "127.0.0.1", login = false, tls } = options;
+  const port = await freePort(address);
   await mkdir(directory, { recursive: true });
-  const config = join(directory, "registry.yml");
+  const [config, htpasswd] = [join(directory, "registry.yml"), join(directory, "htpasswd")];
+  await writeFile(htpasswd, HTPASSWD);
   await writeFile(
     config,
     `version: 0.1
@@ -34,16 +49,15 @@ storage:
   delete:
     enabled: true
 http:
-  addr: 127.0.0.1:${port}
-`,
+  addr: ${address}:${port}
+${tls === undefined ? "" : `  tls:\n    certificate: ${tls.certificate}\n    key: ${tls.key}\n`}${
+      login ? `auth:\n  htpasswd:\n    realm: test\n    path: ${htpasswd}\n` : ""
+    }`,
   );
   const child = spawn(PROGRAM, ["serve", config], { stdio: "ignore" });
-  await until(
-    async () => (await fetch(`http://127.0.0.1:${port}/v2/`).catch(() => undefined))?.ok === true,
-    10_000,
-  );
+  await until(() => isListening(address, port), 10_000);
   return {
-    host: `localhost:${port}`,
+    host: `${address === "127.0.0.1" ? "localhost" : address}:${port}`,
     stop: async () => {
       if (child.exitCode === null) {
         const exited = once(child, "exit");
@@ -55,9 +69,21 @@ http:
   };
 }
 
-async function freePort(): Promise<number> {
+async function isListening(host: string, port: number): Promise<boolean> {
+  const socket = connect({ host, port });
+  try {
+    await once(socket, "connect");
+    return true;
+  } catch {
+    return false;
+  } finally {
+    socket.destroy();
+  }
+}
+
+async function freePort(address: string): Promise<number> {
   const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  await new Promise<void>((resolve) => server.listen(0, address, resolve));
   const { port } = server.address() as AddressInfo;
   await new Promise((resolve) => server.close(resolve));
   return port;

@@ -8,6 +8,7 @@ import { after, before, suite, test } from "node:test";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { BoxkiteError } from "../../src/domain/errors.ts";
 import type { BuildJob, ImageBuilder } from "../../src/images/build/builder.ts";
+import { contextOfFile } from "../../src/images/build/context.ts";
 import {
   createImageBuildService,
   type ImageBuildRequest,
@@ -101,7 +102,7 @@ suite("the build service with a real engine", { skip, timeout: 300_000 }, () => 
   ): ImageBuildRequest {
     return {
       spec: decodeImageSpec(spec),
-      context,
+      context: context === undefined ? undefined : contextOfFile(context),
       target: `${registry?.host}/${target}`,
       force: false,
       onLog: () => {},

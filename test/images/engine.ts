@@ -1,7 +1,7 @@
 /** Podman for tests: there, or a skip with its reason; REQUIRE_ENGINES=podman makes the skip a failure. */
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { writeFile } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -81,10 +81,20 @@ export interface TestRegistry {
   stop(): Promise<void>;
 }
 
+/** Whom a locked registry lets in. Its file of passwords takes bcrypt only. */
+export const REGISTRY_USER = { name: "user", password: "s3cret" } as const;
+const HTPASSWD = "user:$2y$05$abcdefghijklmnopqrstuuLK7U1u6pVRmL7L1BBM2aS35PSZnDXlK";
+
 /** Debian's own registry on a free port, or undefined where it is not installed. */
-export async function startRegistry(folder: string): Promise<TestRegistry | undefined> {
+export async function startRegistry(
+  folder: string,
+  options: { readonly locked?: boolean } = {},
+): Promise<TestRegistry | undefined> {
+  await mkdir(folder, { recursive: true });
   const port = await freePort();
   const config = join(folder, "registry.yml");
+  const passwords = join(folder, "htpasswd");
+  await writeFile(passwords, HTPASSWD);
   await writeFile(
     config,
     [
@@ -92,6 +102,7 @@ export async function startRegistry(folder: string): Promise<TestRegistry | unde
       "log: {level: error, accesslog: {disabled: true}}",
       `storage: {filesystem: {rootdirectory: ${join(folder, "registry")}}, delete: {enabled: true}}`,
       `http: {addr: "127.0.0.1:${port}"}`,
+      ...(options.locked === true ? [`auth: {htpasswd: {realm: test, path: ${passwords}}}`] : []),
     ].join("\n"),
   );
   const server = spawn("docker-registry", ["serve", config], { stdio: "ignore" });
@@ -99,7 +110,7 @@ export async function startRegistry(folder: string): Promise<TestRegistry | unde
   const ended = new Promise<void>((resolve) => server.once("close", () => resolve()));
   const host = `127.0.0.1:${port}`;
   const answers = async (): Promise<true> => {
-    while ((await fetch(`http://${host}/v2/`).catch(() => undefined))?.ok !== true) await delay(50);
+    while ((await fetch(`http://${host}/v2/`).catch(() => undefined)) === undefined) await delay(50);
     return true;
   };
   if (!(await Promise.race([failed, answers()]))) return undefined;
@@ -110,7 +121,7 @@ export async function startRegistry(folder: string): Promise<TestRegistry | unde
       if (parsed.host !== host) return undefined;
       const response = await fetch(`http://${host}/v2/${repository}/manifests/${digest ?? tag}`, {
         method: "HEAD",
-        headers: { accept: MANIFESTS.join(", ") },
+        headers: { accept: MANIFESTS.join(", "), authorization: AUTHORIZATION },
       });
       return response.ok ? (response.headers.get("docker-content-digest") ?? undefined) : undefined;
     },
@@ -120,6 +131,8 @@ export async function startRegistry(folder: string): Promise<TestRegistry | unde
     },
   };
 }
+
+const AUTHORIZATION = `Basic ${btoa(`${REGISTRY_USER.name}:${REGISTRY_USER.password}`)}`;
 
 const MANIFESTS = [
   "application/vnd.oci.image.index.v1+json",
@@ -136,4 +149,14 @@ export async function freePort(): Promise<number> {
   server.close();
   await once(server, "close");
   return port;
+}
+
+/** Removes what was built on bases with this label: images inherit it, the nameless ones of the layer cache too. */
+export async function removeImagesOf(label: string): Promise<void> {
+  for (;;) {
+    const ids = (await podman("images", "--all", "--quiet", "--filter", `label=${label}`)).split("\n");
+    const distinct = [...new Set(ids.filter(Boolean))];
+    if (distinct.length === 0) return;
+    await podman("image", "rm", "--force", ...distinct);
+  }
 }

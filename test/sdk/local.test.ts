@@ -246,6 +246,35 @@ test("groups, traces, conditions, reports and context", async () => {
   await assert.rejects(nested(), /inside the trace/);
 });
 
+test("a condition is answered through the run's handle, by type, in time", async () => {
+  const asks = env.task({ name: "asks", output: z.int() }, async () => {
+    const amount = await flyte.condition("amount", { type: "integer" });
+    return amount.wait();
+  });
+  const run = await local.run(asks);
+  await assert.rejects(run.signal("amount", "three"), /amount wants a value of type integer/);
+  await run.signal("amount", 3);
+  assert.equal(await run.outputs(), 3);
+  await assert.rejects(run.signal("amount", 3), /has ended; no condition amount waits/);
+  const late = env.task({ name: "late" }, async () => {
+    await (await flyte.condition("never", { timeout: "10ms" })).wait();
+  });
+  await assert.rejects((await local.run(late)).outputs(), { name: "ConditionTimeoutError" });
+  const aborted = await local.run(asks);
+  await aborted.abort("not needed");
+  assert.equal(await aborted.wait(), "aborted");
+});
+
+test("a run inside a local run is local, too, whatever server is configured", async () => {
+  await flyte.init({ endpoint: "127.0.0.1:9", insecure: true, project: "p", domain: "d" });
+  const starts = env.task({ name: "starts", output: z.string() }, async () => {
+    const run = await flyte.run(train, { processed: "abc" });
+    return `${run.name.startsWith("local-")} ${await run.outputs()}`;
+  });
+  const run = await local.run(starts);
+  assert.equal(await run.outputs(), "true 3");
+});
+
 test("files and folders travel by reference", async () => {
   const folder = await mkdtemp(join(tmpdir(), "boxkite-file-"));
   await writeFile(join(folder, "a.txt"), "content");

@@ -1,7 +1,8 @@
 /** `boxkite images build`: a specification as the SDK uploads it, built here and now, without a run. */
-import { readFile } from "node:fs/promises";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { BoxkiteError, messageOf } from "../../domain/errors.ts";
+import { contextOfFile } from "../../images/build/context.ts";
 import { silentLogger } from "../../lib/log.ts";
 import { secretsOf } from "../../server/build-secrets.ts";
 import { createBuilds } from "../../server/builds.ts";
@@ -19,9 +20,10 @@ export async function buildImage(store: Store, input: CommandInput, dataDirector
       hint: "boxkite images build SPEC --target REGISTRY/NAME:TAG",
     });
   }
-  const bytes = await readFile(file).catch((error: unknown) => {
-    throw new BoxkiteError("CONFIG_INVALID", `cannot read ${file}: ${messageOf(error)}`, { cause: error });
-  });
+  const contextFile = input.values["context"] as string | undefined;
+  const bytes = readable(file, () => readFileSync(file));
+  const context =
+    contextFile === undefined ? undefined : readable(contextFile, () => contextOfFile(contextFile));
   const choice = await chooseEngine(input);
   const interrupted = new AbortController();
   const stop = () => interrupted.abort();
@@ -35,7 +37,7 @@ export async function buildImage(store: Store, input: CommandInput, dataDirector
     const readSecret = secretsOf(input.env);
     const { reference } = await builds.build({
       spec: decodeImageSpec(bytes),
-      context: input.values["context"] as string | undefined,
+      context,
       target,
       force: false,
       readSecret: async (secret) => readSecret(secret),
@@ -46,5 +48,13 @@ export async function buildImage(store: Store, input: CommandInput, dataDirector
     return EXIT.ok;
   } finally {
     await choice.close();
+  }
+}
+
+function readable<T>(file: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    throw new BoxkiteError("CONFIG_INVALID", `cannot read ${file}: ${messageOf(error)}`, { cause: error });
   }
 }

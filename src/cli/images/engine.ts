@@ -2,12 +2,19 @@
 import { BoxkiteError } from "../../domain/errors.ts";
 import { chooseExecutor, type ExecutorChoice } from "../../executors/choose.ts";
 import type { CommandInput } from "../command.ts";
+import { findSetting, readSettingsFile } from "../settings-file.ts";
 
 const ENGINES = ["auto", "podman", "docker"] as const;
 
 /** Throws CONFIG_INVALID or ENGINE_UNREACHABLE. */
-export function chooseEngine({ values, env }: CommandInput): Promise<ExecutorChoice> {
-  const engine = ENGINES.find((name) => name === (values["engine"] ?? "auto"));
-  if (engine !== undefined) return chooseExecutor({ engine, python: undefined }, env);
-  throw new BoxkiteError("CONFIG_INVALID", `--engine must be one of ${ENGINES.join(", ")}`);
+export async function chooseEngine(input: CommandInput): Promise<ExecutorChoice> {
+  const file = await readSettingsFile(input);
+  const asked = findSetting("engine", input, file) ?? { value: "auto", origin: "" };
+  const engine = ENGINES.find((name) => name === asked.value);
+  if (engine !== undefined)
+    return chooseExecutor({ engine, python: undefined, registries: file.registries }, input.env);
+  throw new BoxkiteError(
+    "CONFIG_INVALID",
+    `${asked.origin} is ${JSON.stringify(asked.value)}; it must be one of ${ENGINES.join(", ")}`,
+  );
 }

@@ -2,12 +2,13 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { BoxkiteError } from "../../domain/errors.ts";
-import type { BuildRecord } from "../../images/build/service.ts";
 import { defaultDataDirectory } from "../../server/data-directory.ts";
 import { openSqliteStore } from "../../store/sqlite/sqlite-store.ts";
-import type { ImageUses, Store } from "../../store/store.ts";
+import type { Store } from "../../store/store.ts";
 import { EXIT, type Command, type CommandInput } from "../command.ts";
+import { findSetting, readSettingsFile } from "../settings-file.ts";
 import { buildImage } from "./build.ts";
+import { describeBuild, formatBytes, formatTable } from "./describe.ts";
 import { pruneImages } from "./prune.ts";
 
 export const images: Command = {
@@ -29,36 +30,62 @@ export const images: Command = {
     },
     "keep-days": { type: "string", value: "N", help: "prune: keep what runs of the last N days used (7)" },
     "dry-run": { type: "boolean", help: "prune: say what would go, and remove nothing" },
-    json: { type: "boolean", help: "one JSON object a line" },
+    config: {
+      type: "string",
+      value: "FILE",
+      help: "the server's settings file, for its data and registries",
+    },
+    json: { type: "boolean", help: "ls, inspect: one JSON object a line" },
   },
   run,
 };
 
+const COMMON: readonly string[] = ["data", "config"];
+/** The options that each verb acts on, beside the common ones. */
+const VERBS: Readonly<Record<string, readonly string[]>> = {
+  ls: ["json"],
+  inspect: ["json"],
+  build: ["engine", "target", "context"],
+  prune: ["engine", "keep-days", "dry-run"],
+};
+
 async function run(input: CommandInput): Promise<number> {
   const [verb = "ls", name] = input.positionals;
-  const store = openStore(dataDirectory(input));
+  checkOptions(verb, Object.keys(input.values));
+  const directory = await dataDirectory(input);
+  const store = openStore(directory);
   try {
     switch (verb) {
       case "ls":
         return await list(store, input.values["json"] === true);
       case "inspect":
-        return await inspect(store, name);
+        return await inspect(store, name, input.values["json"] === true);
       case "build":
-        return await buildImage(store, input, dataDirectory(input));
-      case "prune":
-        return await pruneImages(store, input);
+        return await buildImage(store, input, directory);
       default:
-        throw new BoxkiteError("CONFIG_INVALID", `there is no verb ${JSON.stringify(verb)}`, {
-          hint: "boxkite images --help",
-        });
+        return await pruneImages(store, input);
     }
   } finally {
     await store.close();
   }
 }
 
-function dataDirectory({ values, env }: CommandInput): string {
-  return (values["data"] as string | undefined) ?? env["BOXKITE_DATA"] ?? defaultDataDirectory(env);
+function checkOptions(verb: string, given: readonly string[]): void {
+  const known = VERBS[verb];
+  const stray = given.find((option) => !COMMON.includes(option) && !known?.includes(option));
+  if (known !== undefined && stray === undefined) return;
+  throw new BoxkiteError(
+    "CONFIG_INVALID",
+    known === undefined
+      ? `there is no verb ${JSON.stringify(verb)}`
+      : `--${stray} means nothing to images ${verb}`,
+    { hint: "boxkite images --help" },
+  );
+}
+
+async function dataDirectory(input: CommandInput): Promise<string> {
+  const setting = findSetting("data", input, await readSettingsFile(input));
+  return setting?.value ?? defaultDataDirectory(input.env);
 }
 
 /** Beside a running server: SQLite lets several processes look at one file. */
@@ -73,7 +100,7 @@ function openStore(directory: string): Store {
 async function list(store: Store, json: boolean): Promise<number> {
   const builds = await store.listBuilds();
   const rows = await Promise.all(
-    builds.map(async (build) => ({ build, uses: await store.usesOfImage(build.reference) })),
+    builds.map(async (build) => ({ build, uses: await store.usesOfBuild(build) })),
   );
   if (json) {
     for (const { build, uses } of rows) process.stdout.write(`${JSON.stringify({ ...build, uses })}\n`);
@@ -85,25 +112,17 @@ async function list(store: Store, json: boolean): Promise<number> {
       build.target,
       build.digest.slice(0, 19),
       build.base.reference,
-      megabytes(build.sizeBytes),
+      formatBytes(build.sizeBytes),
       new Date(build.createdAt).toISOString().slice(0, 16).replace("T", " "),
       String(uses.deployments.length),
       String(uses.runs.length),
     ]),
   ];
-  const widths =
-    table[0]?.map((_, column) => Math.max(...table.map((row) => row[column]?.length ?? 0))) ?? [];
-  for (const row of table)
-    process.stdout.write(
-      `${row
-        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-        .join("  ")
-        .trimEnd()}\n`,
-    );
+  process.stdout.write(formatTable(table));
   return EXIT.ok;
 }
 
-async function inspect(store: Store, name: string | undefined): Promise<number> {
+async function inspect(store: Store, name: string | undefined, json: boolean): Promise<number> {
   const builds = await store.listBuilds();
   const build = builds.find((one) => [one.target, one.reference, one.name, one.digest].includes(name ?? ""));
   if (build === undefined) {
@@ -111,33 +130,7 @@ async function inspect(store: Store, name: string | undefined): Promise<number> 
       hint: "boxkite images ls",
     });
   }
-  process.stdout.write(describe(build, await store.usesOfImage(build.reference)));
+  const uses = await store.usesOfBuild(build);
+  process.stdout.write(json ? `${JSON.stringify({ ...build, uses })}\n` : describeBuild(build, uses));
   return EXIT.ok;
-}
-
-function describe(build: BuildRecord, uses: ImageUses): string {
-  const lines = [
-    `image       ${build.target}`,
-    `reference   ${build.reference}`,
-    `base        ${build.base.reference} (${build.base.digest}, from the ${build.base.source})`,
-    `size        ${megabytes(build.sizeBytes)}`,
-    `built       ${new Date(build.createdAt).toISOString()} in ${(build.durationMs / 1000).toFixed(1)} s${build.pushed ? ", pushed" : ", kept in the engine"}`,
-    ...uses.deployments.map(
-      (task) => `deployed    ${task.project}/${task.domain}/${task.name} ${task.version}`,
-    ),
-    ...uses.runs
-      .slice(-10)
-      .map(
-        (run) =>
-          `run         ${run.key.project}/${run.key.domain}/${run.key.run}${run.live ? " (running)" : ""}`,
-      ),
-    "",
-    build.containerfile.trimEnd(),
-    "",
-  ];
-  return lines.join("\n");
-}
-
-function megabytes(bytes: number): string {
-  return `${Math.round(bytes / 1_000_000)} MB`;
 }

@@ -1,5 +1,7 @@
 /** Removes built images from the engine; never what a deployment, a live or a young run needs. */
 import { BoxkiteError } from "../../domain/errors.ts";
+import type { ImageBuilder } from "../../images/build/builder.ts";
+import type { BuildRecord } from "../../images/build/service.ts";
 import type { ImageUses, Store } from "../../store/store.ts";
 import { EXIT, type CommandInput } from "../command.ts";
 import { chooseEngine } from "./engine.ts";
@@ -27,13 +29,13 @@ export async function pruneImages(store: Store, input: CommandInput): Promise<nu
   try {
     const tools = await choice?.createImageTools?.();
     for (const build of await store.listBuilds()) {
-      const why = reasonToKeep(await store.usesOfImage(build.reference), days * DAY_MS, Date.now());
+      const why = reasonToKeep(await store.usesOfBuild(build), days * DAY_MS, Date.now());
       if (why !== undefined) {
         process.stdout.write(`keep    ${build.target}: ${why}\n`);
         continue;
       }
       if (!dryRun) {
-        await tools?.builder.remove(build.reference);
+        if (tools !== undefined) await removeFromEngine(tools.builder, build);
         await store.removeBuild(build.target);
       }
       process.stdout.write(`${dryRun ? "would remove" : "removed"}  ${build.target}\n`);
@@ -42,4 +44,11 @@ export async function pruneImages(store: Store, input: CommandInput): Promise<nu
     await choice?.close();
   }
   return EXIT.ok;
+}
+
+/** Its name goes: the engine keeps what has another. One that was pulled by digest has no name to take away. */
+async function removeFromEngine(builder: ImageBuilder, build: BuildRecord): Promise<void> {
+  await builder.remove(build.target);
+  const left = await builder.inspect(build.reference);
+  if (left?.names.length === 0) await builder.remove(left.id);
 }

@@ -1,7 +1,7 @@
 /**
  * One attempt from its creation to its end:
  *
- *   create → (pull → create) → attach → start → wait for a hint → inspect → rest of the log → ended
+ *   create → (pull → create) → inherit → attach → start → wait for a hint → inspect → rest of the log → ended
  *
  * How the end is noticed, with Podman 4.3 (milliseconds from the exit of the process, median of 12):
  * end of the attached stream 2, events 126, end of the followed log 271, POST /wait 379; the last three
@@ -25,12 +25,17 @@ import type { ContainerState, CreateResult } from "./engine-types.ts";
 import { EngineResponseError } from "./engine-http.ts";
 import { Hint } from "./hint.ts";
 import type { ImagePuller } from "./image-puller.ts";
+import { additionsFor, certificateArchive, type Additions, type Inherited } from "./inherited.ts";
 import { LogTail } from "./log-tail.ts";
 import { startFailure } from "./start-failure.ts";
 
 export interface AttemptWatchContext {
   readonly api: EngineApi;
   readonly settings: ContainerSettings;
+  /** What the container is given of this machine. */
+  readonly inherited: Inherited;
+  /** By which name or address it reaches the server. */
+  readonly serverHost: string;
   readonly puller: ImagePuller;
   readonly events: ContainerEvents;
   readonly clock: Clock;
@@ -161,7 +166,11 @@ export class AttemptWatch {
   async #create(): Promise<CreateResult> {
     const { api, settings } = this.#context;
     try {
-      const create = () => api.createContainer(this.#name, containerBody(this.#spec, settings));
+      const create = async () => {
+        const additions = await this.#additions();
+        const env = { ...this.#spec.env, ...additions?.env };
+        return await api.createContainer(this.#name, containerBody({ ...this.#spec, env }, settings));
+      };
       return await this.#whileAway(create, { stoppable: true, failures: OVERLOOKED_FAILURES });
     } catch (error) {
       // What the engine finds wrong with the request, it will find wrong again.
@@ -171,6 +180,28 @@ export class AttemptWatch {
         startFailure(error, { spec: this.#spec, notedExitCode: 0, foreignPlatform: undefined }),
       );
     }
+  }
+
+  /** An image that is not there has no variables; the container is not made without it anyway. */
+  async #additions(): Promise<Additions | undefined> {
+    const { api, inherited, serverHost } = this.#context;
+    if (Object.keys(inherited).length === 0) return undefined;
+    const image = await api.inspectImage(this.#spec.image.pinned);
+    return additionsFor(inherited, { image: image?.env ?? {}, task: this.#spec.env, serverHost });
+  }
+
+  /** Also for a container that was made before the server ended: what was told then may not have been kept. */
+  async #inherit(id: string): Promise<void> {
+    const { api, inherited, clock } = this.#context;
+    const additions = await this.#whileAway(() => this.#additions());
+    if (additions === undefined) return;
+    if (inherited.certificates !== undefined) {
+      const archive = await certificateArchive(inherited.certificates);
+      await this.#whileAway(() => api.putArchive(id, archive), { failures: OVERLOOKED_FAILURES });
+    }
+    if (this.#detached.signal.aborted) return;
+    this.#observer.progress(additions.note);
+    this.#sink.write("system", additions.note, clock.now());
   }
 
   async #pull(puller: ImagePuller): Promise<void> {
@@ -205,6 +236,7 @@ export class AttemptWatch {
   async #start(id: string): Promise<void> {
     const { api, clock } = this.#context;
     this.#checkStopped();
+    await this.#inherit(id);
     await this.#attach(id);
     if (this.#stopped.signal.aborted) {
       await api.removeContainer(id);

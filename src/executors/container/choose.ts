@@ -1,19 +1,30 @@
 /** The container engine as `boxkite up` uses it: found, reachable from its containers, closed at the end. */
 import { createLogger } from "../../lib/log.ts";
 import { systemClock } from "../../lib/clock.ts";
-import type { ExecutorChoice } from "../choose.ts";
+import type { CliEngine } from "../../images/build/cli-engine.ts";
+import { pullWithPodman } from "../../images/build/podman.ts";
+import { NO_REGISTRIES, type Registries } from "../../images/registry/registries.ts";
+import type { ExecutorChoice, ExecutorWish } from "../choose.ts";
 import { createContainerExecutor } from "./container-executor.ts";
+import { formatEngineAddress } from "./engine-address.ts";
+import type { EngineApi } from "./engine-api.ts";
 import { findEngine, type EngineWish } from "./find-engine.ts";
+import type { PullByCommand } from "./image-puller.ts";
+import { readInherited } from "./inherited.ts";
 import { readEngineNetwork, type HostCandidate } from "./network.ts";
 import { createImageTools } from "./image-tools.ts";
 import { probeFromContainer, removeProbes } from "./probe.ts";
 
-/** Throws ENGINE_UNREACHABLE, saying what was tried. */
+type ContainerEngineWish = Omit<ExecutorWish, "engine"> & { readonly engine: EngineWish };
+
+/** Throws CONFIG_INVALID, or ENGINE_UNREACHABLE saying what was tried. */
 export async function chooseContainerEngine(
-  wish: EngineWish,
+  wish: ContainerEngineWish,
   env: NodeJS.ProcessEnv,
 ): Promise<ExecutorChoice> {
-  const found = await findEngine({ wish, env, log: createLogger({ level: "warn" }) });
+  const { registries = NO_REGISTRIES } = wish;
+  const inherited = readInherited(wish.containers, env);
+  const found = await findEngine({ wish: wish.engine, env, log: createLogger({ level: "warn" }) });
   const { api } = found;
   try {
     const info = await api.info();
@@ -33,11 +44,14 @@ export async function chooseContainerEngine(
           instance,
           log,
           clock: systemClock,
+          registries,
+          pullByCommand: api.engine === "podman" ? pullByPodman(env, registries) : undefined,
+          inherited,
           endpointHost: () => chosen?.host ?? "127.0.0.1",
           extraHosts: () => (chosen?.extraHost === undefined ? [] : [chosen.extraHost]),
         });
       },
-      createImageTools: () => createImageTools(api.engine, env),
+      createImageTools: () => createImageTools(api.engine, commandLineEnv(api, env), registries),
       // The bridge exists only while a container runs, so its address cannot be listened at by itself.
       listenHost: () => (network.inVirtualMachine ? "127.0.0.1" : "0.0.0.0"),
       acceptsLocalAddress: (host) => (address) =>
@@ -58,4 +72,14 @@ export async function chooseContainerEngine(
     await found.close();
     throw error;
   }
+}
+
+/** Docker's command line has its own ways to find an engine, which may lead to another one. */
+function commandLineEnv({ engine, address }: EngineApi, env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return engine === "docker" ? { ...env, DOCKER_HOST: formatEngineAddress(address) } : env;
+}
+
+function pullByPodman(env: NodeJS.ProcessEnv, registries: Registries): PullByCommand {
+  const engine: CliEngine = { name: "podman", program: "podman", globalArgs: [], env };
+  return (reference, signal) => pullWithPodman(engine, registries, reference, { signal, onLog: () => {} });
 }

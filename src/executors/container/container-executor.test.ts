@@ -159,6 +159,20 @@ test("what the engine refuses is not tried again", async (t) => {
   assert.equal(count("POST create"), 1);
 });
 
+test("GPUs are asked of Docker as `docker run --gpus` does; a driver that is missing is the end", async (t) => {
+  const { run, fake, count } = await setUp(t, {
+    "POST start": (_call, response) =>
+      status(response, 500, 'could not select device driver "" with capabilities: [[gpu]]'),
+  });
+  const { exit } = await run({ requests: { gpu: 2 } });
+  const created = fake.calls.find((call) => verbOf(call) === "POST create");
+  const body = JSON.parse(created?.body ?? "") as { HostConfig: { DeviceRequests: unknown } };
+  assert.deepEqual(body.HostConfig.DeviceRequests, [{ Driver: "", Count: 2, Capabilities: [["gpu"]] }]);
+  assert.deepEqual([exit.reason, exit.code], ["start_failed", "GPU_NOT_SUPPORTED"]);
+  assert.match(exit.hint ?? "", /nvidia-ctk/);
+  assert.equal(count("POST create"), 1);
+});
+
 test("a container that ran before the machine went down is not started a second time", async (t) => {
   const { run, count } = await setUp(t, {
     "POST create": (_call, response) => status(response, 409, "in use"),

@@ -4,13 +4,15 @@ import type { Clock } from "../../lib/clock.ts";
 import type { Logger } from "../../lib/log.ts";
 import { createCredentialSource, type CredentialSource } from "../../images/registry/credentials.ts";
 import { createRegistryClient, type RegistryClient } from "../../images/registry/registry-client.ts";
+import { NO_REGISTRIES, type Registries } from "../../images/registry/registries.ts";
 import type { AttemptKey, Executor, ResolvedImage } from "../executor.ts";
 import { AttemptWatch, stopContainer, type AttemptWatchContext } from "./attempt-watch.ts";
 import { createContainerEvents } from "./container-events.ts";
 import { containerName, keyOfLabels, LABEL } from "./container-spec.ts";
 import type { EngineApi } from "./engine-api.ts";
 import type { EngineInfo } from "./engine-types.ts";
-import { createImagePuller } from "./image-puller.ts";
+import { createImagePuller, type PullByCommand } from "./image-puller.ts";
+import type { Inherited } from "./inherited.ts";
 import { resolveImage } from "./resolve-image.ts";
 
 export interface ContainerExecutorOptions {
@@ -28,7 +30,11 @@ export interface ContainerExecutorOptions {
   readonly extraHosts?: () => readonly string[];
   readonly credentials?: CredentialSource;
   readonly registry?: RegistryClient;
-  readonly insecureRegistries?: readonly string[];
+  readonly registries?: Registries;
+  /** How the engine pulls from registries whose settings its API cannot be told. */
+  readonly pullByCommand?: PullByCommand | undefined;
+  /** What containers are given of this machine; nothing without it. */
+  readonly inherited?: Inherited;
   /** How long the engine may be away before its attempts are given up. */
   readonly lostAfterMs?: number;
 }
@@ -37,12 +43,11 @@ const LOST_AFTER_MS = 120_000;
 
 export function createContainerExecutor(options: ContainerExecutorOptions): Executor {
   const { api, info, instance, log, clock, lostAfterMs = LOST_AFTER_MS } = options;
-  const credentials = options.credentials ?? createCredentialSource();
+  const { registries = NO_REGISTRIES, pullByCommand, inherited = {} } = options;
+  const credentials = options.credentials ?? createCredentialSource({ registries });
   const platform = { os: info.os, architecture: info.architecture };
-  const registry =
-    options.registry ??
-    createRegistryClient({ credentials, platform, clock, insecureHosts: options.insecureRegistries ?? [] });
-  const puller = createImagePuller({ api, registry, credentials });
+  const registry = options.registry ?? createRegistryClient({ credentials, platform, clock, registries });
+  const puller = createImagePuller({ api, registry, credentials, registries, pullByCommand });
   const events = createContainerEvents(api, `${LABEL.instance}=${instance}`, log);
   const watches = new Map<string, AttemptWatch>();
   const resolving = new Map<string, Promise<ResolvedImage>>();
@@ -57,6 +62,8 @@ export function createContainerExecutor(options: ContainerExecutorOptions): Exec
       network: options.network ?? "default",
       extraHosts: options.extraHosts?.() ?? [],
     },
+    inherited,
+    serverHost: options.endpointHost(),
     puller,
     events,
     clock,
@@ -78,7 +85,8 @@ export function createContainerExecutor(options: ContainerExecutorOptions): Exec
     capacity: {
       ...(options.info.cpus > 0 && { cpu: options.info.cpus }),
       ...(options.info.memoryBytes > 0 && { memoryBytes: options.info.memoryBytes }),
-      gpu: countGpus(),
+      // See refusal() in container-spec.ts.
+      gpu: api.engine === "podman" ? 0 : countGpus(),
     },
     endpointForAttempts: (port) => {
       const host = options.endpointHost();

@@ -59,6 +59,8 @@ export interface EngineApi {
   importImage(tar: Buffer, repository: string, tag: string): Promise<void>;
   removeImage(reference: string): Promise<void>;
   createContainer(name: string, body: unknown): Promise<CreateResult>;
+  /** Unpacks a tar over the root directory of a container, which need not run. */
+  putArchive(id: string, tar: Buffer): Promise<void>;
   /** Starting a running container is no error. */
   startContainer(id: string): Promise<void>;
   /** Output from now on, multiplexed; ends with the container. To be called BEFORE the start: see attempt-watch.ts. */
@@ -171,6 +173,9 @@ function createEngineApi(http: EngineHttp, { engine, version, apiVersion }: Engi
       // Podman 4 answers 500 for a name in use; that it can be found is the proof.
       if (status >= 500 && (await inspect(container(name, "/json"), () => true))) return { kind: "exists" };
       throw new EngineResponseError("POST /containers/create", status, reasonOf(text));
+    },
+    putArchive: async (id, tar) => {
+      await ask("PUT", container(id, "/archive"), { query: { path: "/" }, body: tar });
     },
     startContainer: async (id) => void (await ask("POST", container(id, "/start"), {}, [304])),
     attachContainer: (id) => http.upgrade(`${container(id, "/attach")}?stream=1&stdout=1&stderr=1`),

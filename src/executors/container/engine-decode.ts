@@ -73,13 +73,20 @@ export function decodeInfo(raw: Raw): EngineInfo {
 }
 
 export function decodeImage(raw: Raw): ImageDetails {
+  const config = (raw.Config ?? {}) as Raw;
   return {
     id: textOf(raw.Id),
     repoDigests: (raw.RepoDigests ?? []) as readonly string[],
     architecture: textOf(raw.Architecture),
     os: textOf(raw.Os, "linux"),
     createdAt: typeof raw.Created === "string" ? raw.Created : undefined,
+    env: Object.fromEntries(((config.Env ?? []) as readonly string[]).map(splitVariable)),
   };
+}
+
+function splitVariable(pair: string): [string, string] {
+  const at = pair.indexOf("=");
+  return at === -1 ? [pair, ""] : [pair.slice(0, at), pair.slice(at + 1)];
 }
 
 /** Not running in the engines' words, but not ended either. */

@@ -40,6 +40,7 @@ export interface ImageDetails {
   readonly architecture: string;
   readonly os: string;
   readonly createdAt: string | undefined;
+  readonly env: Readonly<Record<string, string>>;
 }
 
 export interface NetworkDetails {

@@ -3,7 +3,8 @@ import { BoxkiteError, messageOf } from "../../domain/errors.ts";
 import { parseImageReference } from "../../images/reference.ts";
 import { registryAuthHeader, type CredentialSource } from "../../images/registry/credentials.ts";
 import type { RegistryClient } from "../../images/registry/registry-client.ts";
-import { isLoopbackHost } from "../../images/registry/registry-http.ts";
+import { authorityHint, plainHttpHint } from "../../images/build/registry-access.ts";
+import { isInsecure, type Registries } from "../../images/registry/registries.ts";
 import type { ResolvedImage } from "../executor.ts";
 import type { EngineApi } from "./engine-api.ts";
 import type { PullProgress } from "./engine-types.ts";
@@ -12,7 +13,12 @@ export interface ImagePullerOptions {
   readonly api: EngineApi;
   readonly registry: RegistryClient;
   readonly credentials: CredentialSource;
+  readonly registries: Registries;
+  /** The engine's command line, for what its API cannot be told of a registry. Docker's cannot either. */
+  readonly pullByCommand: PullByCommand | undefined;
 }
+
+export type PullByCommand = (reference: string, signal: AbortSignal) => Promise<void>;
 
 export interface ImagePuller {
   /** Resolves when the engine has the image. Throws BoxkiteError; IMAGE_* where the registry is the reason. */
@@ -29,17 +35,23 @@ interface RunningPull {
   readonly listeners: Set<(message: string) => void>;
 }
 
-export function createImagePuller({ api, registry, credentials }: ImagePullerOptions): ImagePuller {
+export function createImagePuller(options: ImagePullerOptions): ImagePuller {
+  const { api, registry, credentials, registries, pullByCommand } = options;
   const running = new Map<string, RunningPull>();
   const closing = new AbortController();
 
   const pullNow = async (image: ResolvedImage, listeners: ReadonlySet<(message: string) => void>) => {
     const reference = parseImageReference(image.pinned);
-    const credential = await credentials(reference.host, reference.repository);
     const progress = createProgressText(image.reference, (message) => {
       for (const listener of listeners) listener(message);
     });
+    const { insecure, caFile } = registries.get(reference.host) ?? {};
     try {
+      if (pullByCommand !== undefined && (insecure === true || caFile !== undefined)) {
+        await pullByCommand(image.pinned, closing.signal);
+        return;
+      }
+      const credential = await credentials(reference.host, reference.repository);
       await api.pullImage(image.pinned, {
         auth: credential && registryAuthHeader(credential, reference.host),
         signal: closing.signal,
@@ -59,17 +71,22 @@ export function createImagePuller({ api, registry, credentials }: ImagePullerOpt
     } catch (reason) {
       return reason;
     }
-    const plainHttp = isLoopbackHost(reference.host)
-      ? `; a registry without TLS must be listed as insecure in ${api.engine === "podman" ? "/etc/containers/registries.conf" : "/etc/docker/daemon.json"}`
-      : "";
     return new BoxkiteError(
       "ENGINE_FAILED",
       `${api.engine} could not pull ${image.pinned}: ${messageOf(error)}`,
       {
-        hint: `the registry answers Boxkite, so try: ${api.engine} pull ${image.pinned}${plainHttp}`,
+        hint: `the registry answers Boxkite, so try: ${api.engine} pull ${image.pinned}${trustHint(reference.host)}`,
         cause: error,
       },
     );
+  };
+
+  /** What Boxkite was told, or takes for granted of loopback, and the engine was not. */
+  const trustHint = (host: string): string => {
+    const { insecure, caFile } = registries.get(host) ?? {};
+    if (pullByCommand !== undefined && (insecure === true || caFile !== undefined)) return "";
+    if (isInsecure(registries, host)) return `; without TLS, ${plainHttpHint(api.engine, host)}`;
+    return caFile === undefined ? "" : `; ${authorityHint(api.engine, host)}`;
   };
 
   return {

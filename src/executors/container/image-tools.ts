@@ -5,16 +5,19 @@ import { createDockerBuilder } from "../../images/build/docker.ts";
 import { createPodmanBuilder } from "../../images/build/podman.ts";
 import { parseImageReference } from "../../images/reference.ts";
 import { createCredentialSource } from "../../images/registry/credentials.ts";
+import { NO_REGISTRIES, type Registries } from "../../images/registry/registries.ts";
 import { createRegistryClient } from "../../images/registry/registry-client.ts";
 import type { ImageTools } from "../choose.ts";
 
 export async function createImageTools(
   engine: "podman" | "docker",
   env: NodeJS.ProcessEnv,
+  registries: Registries = NO_REGISTRIES,
 ): Promise<ImageTools> {
   const certificates = hostCertificates(env);
-  const options = { env, certificates, proxy: hostProxy(env) };
-  const registry = createRegistryClient({ credentials: createCredentialSource({ env }) });
+  const options = { env, certificates, proxy: hostProxy(env), registries };
+  const credentials = createCredentialSource({ env, registries });
+  const registry = createRegistryClient({ credentials, registries, env });
   return {
     builder: await (engine === "podman" ? createPodmanBuilder(options) : createDockerBuilder(options)),
     certificates: certificates !== undefined,

@@ -3,7 +3,7 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { constants } from "node:fs";
 import { access, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
+import { delimiter, dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { BoxkiteError } from "../../domain/errors.ts";
 import type { Logger } from "../../lib/log.ts";
@@ -110,6 +110,8 @@ function createKeeper({
   const run = () => {
     const started = spawn("/bin/sh", ["-c", SCRIPT, "sh", program, socketPath], {
       env,
+      // The monitors of its containers leave a file named "oom" where they were started.
+      cwd: dirname(socketPath),
       stdio: ["pipe", "ignore", "pipe"],
       // A group of its own: Ctrl-C in the terminal is for us, and we end it when we are ready.
       detached: true,

@@ -17,11 +17,20 @@ export interface StartFailureContext {
 const NOT_FOUND = /executable file .*not found|no such file or directory|command that was not found/i;
 const NOT_PERMITTED = /permission denied|is a directory|not a regular file/i;
 const EXEC_FORMAT = /exec format error/i;
+const NO_GPU = /could not select device driver .*gpu/i;
 const NO_USER = /unable to find (user|group) |no matching entries in (passwd|group) file/i;
 
 export function startFailure(error: EngineResponseError, context: StartFailureContext): AttemptExit {
   const text = error.message;
   if (EXEC_FORMAT.test(text)) return execFormatFailure(context);
+  if (NO_GPU.test(text)) {
+    return failed(
+      context,
+      "GPU_NOT_SUPPORTED",
+      "the task asks for a GPU, and Docker has no driver for one",
+      "install the NVIDIA container toolkit for Docker and restart it: nvidia-ctk runtime configure --runtime=docker && systemctl restart docker",
+    );
+  }
   if (NO_USER.test(text)) {
     return failed(
       context,

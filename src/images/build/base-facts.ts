@@ -5,7 +5,7 @@
 export interface BaseImageFacts {
   /** The name that was asked for. */
   readonly reference: string;
-  /** What FROM names: the reference by digest, or the engine's own image where no registry has it. */
+  /** What FROM names: the reference by digest; where no registry has it the engine's own image, by id or name. */
   readonly from: string;
   readonly architecture: string;
   /** USER as the image declares it; "" is root. */

@@ -9,6 +9,8 @@ export interface ImageBuilder {
   readonly mounts: boolean;
   /** Whether it hands certificate authorities to the steps; it needs mounts for that. */
   readonly certificates: boolean;
+  /** Whether FROM may name an image of the engine by its id, which never moves; otherwise only by name. */
+  readonly fromId: boolean;
   /** "amd64": what it builds for. */
   readonly architecture: string;
 
@@ -20,7 +22,7 @@ export interface ImageBuilder {
   inspect(reference: string): Promise<EngineImage | undefined>;
   tag(imageId: string, reference: string): Promise<void>;
   /** Pushes an image of the engine under this name and returns the digest that the registry gave it. */
-  push(imageId: string, reference: string, options: TransferOptions): Promise<string>;
+  push(imageId: string, reference: string, options: PushOptions): Promise<string>;
   /** Takes the name away, and the image with its last name. An absent one is no error. */
   remove(reference: string): Promise<void>;
   /** How the image came to be, newest first. */
@@ -53,10 +55,13 @@ export interface BuiltImage {
 }
 
 export interface TransferOptions {
-  /** A file of registry credentials, in the form of Docker's config.json; the engine's own without it. */
-  readonly authFile?: string | undefined;
   readonly onLog: (line: string) => void;
   readonly signal?: AbortSignal | undefined;
+}
+
+export interface PushOptions extends TransferOptions {
+  /** A folder of this build alone, as for the build itself. */
+  readonly scratchDir: string;
 }
 
 export interface EngineImage {
@@ -80,7 +85,6 @@ export interface ImageLayer {
 /** A build that ended because one of its steps failed. failure.ts turns it into words. */
 export class BuildFailed extends Error {
   readonly exitCode: number;
-  /** Which instruction, counted from 0, or which line of the Containerfile, counted from 1. */
   readonly at: FailedAt | undefined;
   /** What the step said, oldest first. */
   readonly lines: readonly string[];
@@ -94,4 +98,5 @@ export class BuildFailed extends Error {
   }
 }
 
-export type FailedAt = { readonly step: number } | { readonly line: number };
+/** As builders tell it: an instruction counted from 0, one that makes a layer (FROM is 0), or a line counted from 1. */
+export type FailedAt = { readonly step: number } | { readonly layer: number } | { readonly line: number };

@@ -5,10 +5,14 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { BoxkiteError, type ErrorCode } from "../../domain/errors.ts";
+import type { Registries } from "../registry/registries.ts";
 import type { EngineImage, TransferOptions } from "./builder.ts";
+import { parseImageReference } from "../reference.ts";
 import { type CommandResult, runCommand } from "./command.ts";
+import { authorityHint, plainHttpHint } from "./registry-access.ts";
 
 export interface CliEngine {
+  readonly name: "podman" | "docker";
   readonly program: string;
   /** Put before every command, such as `--root`. */
   readonly globalArgs: readonly string[];
@@ -23,6 +27,7 @@ export interface EngineOptions {
   readonly certificates?: string | undefined;
   /** HTTP_PROXY and its kin, for the steps of a build. */
   readonly proxy?: Readonly<Record<string, string>>;
+  readonly registries?: Registries;
 }
 
 const PROXY_NAMES = ["HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY"];
@@ -152,45 +157,48 @@ export function transferFailure(
   result: CommandResult,
 ): BoxkiteError {
   const said = result.stderr.trim() || result.stdout.trim();
-  const [code, hint] = TRANSFER_FAILURES.find(([pattern]) => pattern.test(said))?.[1] ?? [
-    "ENGINE_FAILED",
-    undefined,
-  ];
+  const [code, hint] = TRANSFER_FAILURES.find(([pattern]) => pattern.test(said))?.[1] ?? ["ENGINE_FAILED"];
   return new BoxkiteError(code, `cannot ${verb} ${reference}: ${lastLines(said, 2)}`, {
-    hint: hint?.replaceAll("PROGRAM", engine.program),
+    hint: hint?.(engine, parseImageReference(reference).host),
   });
 }
 
-const TRANSFER_FAILURES: readonly [RegExp, readonly [ErrorCode, string]][] = [
+type TransferHint = (engine: CliEngine, host: string) => string;
+
+const TRANSFER_FAILURES: readonly [RegExp, readonly [ErrorCode, TransferHint]][] = [
   [
     /unauthorized|authentication required|access denied|denied:|no basic auth|forbidden/i,
-    ["IMAGE_UNAUTHORIZED", "Log in to the registry on the server's machine: PROGRAM login REGISTRY"],
+    [
+      "IMAGE_UNAUTHORIZED",
+      ({ program }, host) =>
+        `Log in on the server's machine: ${program} login ${host}; or put credentials under registries: in the settings file.`,
+    ],
   ],
   [
     /no image found in (image index|manifest list)|no matching manifest/i,
-    ["IMAGE_WRONG_PLATFORM", "Publish the image for this machine's architecture too."],
+    ["IMAGE_WRONG_PLATFORM", () => "Publish the image for this machine's architecture too."],
   ],
   [
     /manifest unknown|name unknown|not found|does not exist/i,
-    ["IMAGE_NOT_FOUND", "Check the name and the tag; PROGRAM pull shows the same."],
+    ["IMAGE_NOT_FOUND", ({ program }) => `Check the name and the tag; ${program} pull shows the same.`],
   ],
   [
     /server gave HTTP response to HTTPS client/i,
     [
       "REGISTRY_UNREACHABLE",
-      "The registry speaks plain HTTP: mark it as insecure in the engine's configuration.",
+      ({ name }, host) => `The registry speaks plain HTTP: ${plainHttpHint(name, host)}.`,
     ],
   ],
   [
     /x509|certificate/i,
     [
       "REGISTRY_UNREACHABLE",
-      "The engine does not trust the registry's certificate: add its authority to the machine.",
+      ({ name }, host) => `The registry's certificate is not trusted: ${authorityHint(name, host)}.`,
     ],
   ],
   [
     /connection refused|no such host|timeout|timed out|dial tcp|unreachable|EOF|reset by peer|pinging container registry/i,
-    ["REGISTRY_UNREACHABLE", "Check that the registry runs and that the machine can reach it."],
+    ["REGISTRY_UNREACHABLE", () => "Check that the registry runs and that the machine can reach it."],
   ],
 ];
 

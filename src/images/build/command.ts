@@ -2,13 +2,14 @@
  * Runs a program of a container engine.
  *
  * `runCommand` is for the short ones. `runLogged` is for builds: their output goes through a file instead
- * of a pipe, so that a build outlives a server that dies (a pipe would kill it in mid-step and leave its
- * working containers behind), finishes by itself and leaves cached layers to the next attempt.
+ * of a pipe, so that a build outlives a server that dies: a pipe would kill it in mid-step and leave its
+ * working containers behind. The next server ends it in good order and goes on at the layers that it finished.
  */
 import { spawn } from "node:child_process";
-import { open, readdir, readFile } from "node:fs/promises";
+import { open } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import { BoxkiteError, messageOf } from "../../domain/errors.ts";
+import { signalGroup, stopGently } from "./processes.ts";
 
 export interface CommandResult {
   /** 128 + n for signal n, as a shell says it. */
@@ -102,50 +103,6 @@ export async function runLogged(
   }
 }
 
-/**
- * Ends a build. A builder that is killed leaves its working containers in the engine; one whose step fails
- * removes them. So the step's processes go first, until the builder gives up by itself.
- */
-async function stopGently(leader: number | undefined, exited: Promise<unknown>): Promise<void> {
-  if (leader === undefined) return;
-  let running = true;
-  const end = exited.then(
-    () => (running = false),
-    () => (running = false),
-  );
-  for (let tries = 0; running && tries < 100; tries++) {
-    const members = (await groupMembers(leader)).filter((pid) => pid !== leader);
-    for (const pid of members) signalProcess(pid, "SIGKILL");
-    await Promise.race([delay(100), end]);
-  }
-  if (running) signalGroup(leader, "SIGTERM");
-  await Promise.race([delay(5_000), end]);
-  if (running) signalGroup(leader, "SIGKILL");
-}
-
-/** The processes of a group. Without /proc there is no cheap way to ask: then the group is stopped as one. */
-async function groupMembers(group: number): Promise<number[]> {
-  let names: string[];
-  try {
-    names = await readdir("/proc");
-  } catch {
-    signalGroup(group, "SIGINT");
-    return [];
-  }
-  const found: number[] = [];
-  for (const name of names.filter((entry) => /^\d+$/.test(entry))) {
-    try {
-      const stat = await readFile(`/proc/${name}/stat`, "utf8");
-      // pid (name) state ppid pgrp …; the name may hold spaces and brackets.
-      const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-      if (Number(fields[2]) === group) found.push(Number(name));
-    } catch {
-      // It ended while we were looking.
-    }
-  }
-  return found;
-}
-
 function exitOf(child: ReturnType<typeof spawn>, program: string): Promise<number> {
   return new Promise((resolve, reject) => {
     child.once("error", (cause) => {
@@ -158,18 +115,6 @@ function exitOf(child: ReturnType<typeof spawn>, program: string): Promise<numbe
     });
     child.once("close", (code, signal) => resolve(code ?? 128 + (signal === "SIGKILL" ? 9 : 15)));
   });
-}
-
-function signalGroup(leader: number | undefined, signal: NodeJS.Signals): void {
-  if (leader !== undefined) signalProcess(-leader, signal);
-}
-
-function signalProcess(pid: number, signal: NodeJS.Signals): void {
-  try {
-    process.kill(pid, signal);
-  } catch {
-    // Already gone, which is what was wanted.
-  }
 }
 
 /** Cuts text into lines. A carriage return starts a line anew, as progress bars do; only the last one counts. */

@@ -39,7 +39,8 @@ const FIND_PYTHON = `    set -e; \\
       { echo "boxkite: $python has neither pip nor ensurepip" >&2; exit 127; }; \\
     export PIP_BREAK_SYSTEM_PACKAGES=1 PIP_ROOT_USER_ACTION=ignore PIP_USER=0 PIP_CACHE_DIR=/run/boxkite/cache/pip; \\`;
 
-const CACHE = "--mount=type=cache,id=boxkite-python,target=/run/boxkite/cache";
+const cacheOf = (id: string) => `--mount=type=cache,id=${id},target=/run/boxkite/cache`;
+const CACHE = cacheOf("boxkite-python");
 
 const FETCH_UV = `    tools="$(mktemp -d)"; \\
     "$python" -m pip install --quiet --no-input --disable-pip-version-check --target "$tools" uv==0.13.4; \\
@@ -193,7 +194,7 @@ ${FETCH_UV}
     assert.equal(
       render([layer]),
       `# Layer 1: pip packages
-RUN ${CACHE} \\
+RUN ${cacheOf("boxkite-python-git_pat-other")} \\
     --mount=type=secret,id=git_pat,target=/run/boxkite/secret-git_pat,mode=0444 \\
     --mount=type=secret,id=other,target=/etc/flyte/secrets/other,mode=0444 \\
     export GIT_PAT="$(cat /run/boxkite/secret-git_pat)"; \\

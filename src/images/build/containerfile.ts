@@ -23,6 +23,7 @@ import {
   uvProjectScript,
   wheelsScript,
 } from "./python-steps.ts";
+import { CA_FILE, CA_VARIABLES } from "../certificates.ts";
 import { copyArguments, copyPattern, envValue, refuseLineBreak, shellWord } from "./quoting.ts";
 
 export interface RenderOptions {
@@ -59,17 +60,6 @@ export const CA_SECRET_ID = "boxkite-ca";
 export const UPLOAD_FOLDER = "context";
 export const INPUTS_FOLDER = "inputs";
 
-const CA_FILE = "/run/boxkite/ca.crt";
-/** One list for every tool that reads its own: OpenSSL and uv, pip, requests, curl, node, git, cargo. */
-const CA_VARIABLES = [
-  "SSL_CERT_FILE",
-  "PIP_CERT",
-  "REQUESTS_CA_BUNDLE",
-  "CURL_CA_BUNDLE",
-  "NODE_EXTRA_CA_CERTS",
-  "GIT_SSL_CAINFO",
-  "CARGO_HTTP_CAINFO",
-];
 /** What an engine gives a process where the image sets no PATH. */
 const DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -104,7 +94,14 @@ class Page {
     this.#base = base;
     // Certificates come by a mount; without one, naming their file would break what works.
     this.#options = { ...options, certificates: options.certificates && options.mounts };
-    this.#inputs = createInputs(INPUTS_FOLDER, options.digestOf);
+    this.#inputs = createInputs(INPUTS_FOLDER, (path) => {
+      const digest = options.digestOf(path);
+      if (digest !== undefined) return digest;
+      throw new BoxkiteError(
+        "INVALID_ARGUMENT",
+        `${this.#title}: ${path} is not in the uploaded build context`,
+      );
+    });
     this.#pathIsSet = "PATH" in base.env;
   }
 
@@ -297,7 +294,7 @@ class Page {
     if (certificates) {
       flags.push(`--mount=type=secret,id=${CA_SECRET_ID},target=${CA_FILE},mode=0444`);
     }
-    if (mounts && cache) flags.push("--mount=type=cache,id=boxkite-python,target=/run/boxkite/cache");
+    if (mounts && cache) flags.push(`--mount=type=cache,id=${cacheId(secrets)},target=/run/boxkite/cache`);
     if (input !== undefined) flags.push(`--mount=type=bind,source=${input},target=/run/boxkite/input`);
     for (const secret of secrets) flags.push(this.#secretMount(secret));
     const exports = secrets.flatMap((secret) =>
@@ -372,6 +369,14 @@ function userScript(exports: readonly string[], command: string): string {
   const script = [...exports, command].join(" ");
   const plain = !/[\r\n]|<<|\\$|^\s*(\[|--)/.test(script);
   return plain ? script : JSON.stringify(["/bin/sh", "-c", script]);
+}
+
+/**
+ * Downloads are shared by steps that may read the same secrets, and by no others: what one step got with a
+ * password is not there for the next one that has none.
+ */
+function cacheId(secrets: readonly SecretMount[]): string {
+  return ["boxkite-python", ...new Set(secrets.map(secretId).toSorted())].join("-");
 }
 
 function envName(name: string): string {

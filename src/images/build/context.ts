@@ -6,7 +6,7 @@
  * question whether two requests ask for the same build.
  */
 import { createHash, type Hash } from "node:crypto";
-import { createReadStream } from "node:fs";
+import { createReadStream, statSync } from "node:fs";
 import { copyFile, mkdir, open, readdir, realpath, rm, symlink, utimes } from "node:fs/promises";
 import { dirname, join, posix, sep } from "node:path";
 import { type Readable, Transform } from "node:stream";
@@ -28,6 +28,17 @@ export const CONTEXT_LIMITS: ContextLimits = {
   entries: 200_000,
 };
 
+/** context.tar.gz as it lies where it was uploaded. */
+export interface UploadedContext {
+  readonly sizeBytes: number;
+  /** From its beginning, each time. */
+  open(): Readable | Promise<Readable>;
+}
+
+export function contextOfFile(path: string): UploadedContext {
+  return { sizeBytes: statSync(path).size, open: () => createReadStream(path) };
+}
+
 export interface UnpackedContext {
   /** Of everything in it: names, contents and modes, not times. */
   readonly digest: string;
@@ -41,15 +52,14 @@ export const EMPTY_CONTEXT: UnpackedContext = describe(new Map());
 type Entry = Extract extends AsyncIterable<infer Item> ? Item : never;
 
 export async function unpackContext(
-  archive: string | Readable,
+  archive: Readable,
   directory: string,
   limits: ContextLimits = CONTEXT_LIMITS,
   signal?: AbortSignal,
 ): Promise<UnpackedContext> {
-  const source = typeof archive === "string" ? createReadStream(archive) : archive;
   const tar = extract();
   const flow = pipeline(
-    source,
+    archive,
     bounded(limits.archiveBytes, "the uploaded build context"),
     createGunzip(),
     // The headers and padding of a tar are not file contents; a tenth more is room enough for them.
@@ -229,7 +239,7 @@ function bounded(limit: number, what: string): Transform {
   });
 }
 
-function refuseAbove(bytes: number, limit: number, what: string): void {
+export function refuseAbove(bytes: number, limit: number, what: string): void {
   if (bytes <= limit) return;
   const mebibytes = Math.floor(limit / 1024 ** 2);
   throw new BoxkiteError("LIMIT_EXCEEDED", `${what} is larger than ${mebibytes} MiB`, { hint: IGNORE_HINT });

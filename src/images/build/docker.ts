@@ -1,15 +1,16 @@
 /**
  * Builds with the docker command line: with BuildKit where the client has it, with the classic builder
- * where it has not. The classic one knows no `RUN --mount`; the renderer refuses what needs it.
+ * where it has not. The classic one knows no `RUN --mount`; the renderer refuses what needs it. BuildKit takes
+ * an image's id for the name of one in a registry.
  */
-import { copyFile, mkdir, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { BoxkiteError } from "../../domain/errors.ts";
+import { NO_REGISTRIES } from "../registry/registries.ts";
 import {
   BuildFailed,
   type BuildJob,
   type BuiltImage,
-  type FailedAt,
   type ImageBuilder,
   type ImageLayer,
 } from "./builder.ts";
@@ -28,15 +29,19 @@ import {
 } from "./cli-engine.ts";
 import { runLogged } from "./command.ts";
 import { CA_SECRET_ID } from "./containerfile.ts";
+import { DockerLog } from "./docker-log.ts";
+import { type RegistryAccess, withRegistryAccess } from "./registry-access.ts";
 
 type Flavour = "buildx" | "buildkit" | "classic";
 
 export async function createDockerBuilder(options: EngineOptions = {}): Promise<ImageBuilder> {
   const engine: CliEngine = {
+    name: "docker",
     program: options.program ?? "docker",
     globalArgs: options.globalArgs ?? [],
     env: options.env ?? process.env,
   };
+  const registries = options.registries ?? NO_REGISTRIES;
   const format = "{{.Client.Version}} {{.Server.Version}} {{.Server.Arch}}";
   const version = await engineCommand(engine, ["version", "--format", format]);
   if (version.exitCode !== 0) {
@@ -49,20 +54,21 @@ export async function createDockerBuilder(options: EngineOptions = {}): Promise<
   return {
     description: `docker ${server} (${flavour})`,
     mounts: flavour !== "classic",
+    fromId: flavour === "classic",
     certificates: flavour !== "classic" && options.certificates !== undefined,
     architecture,
     build: (job) => build(engine, options, flavour, job),
     pull: async (reference, transfer) => {
-      const result = await withAuth(engine, transfer.authFile, (authorised) =>
-        engineCommand(authorised, ["pull", reference], transfer),
+      const result = await withRegistryAccess(registries, reference, (access) =>
+        engineCommand(authorised(engine, access), ["pull", reference], transfer),
       );
       if (result.exitCode !== 0) throw transferFailure(engine, "pull", reference, result);
     },
     push: async (imageId, reference, transfer) => {
       // Docker pushes names only. If the push fails the name goes again: nobody shall find half a result.
       await mustRun(engine, ["tag", imageId, reference]);
-      const result = await withAuth(engine, transfer.authFile, (authorised) =>
-        engineCommand(authorised, ["push", reference], transfer),
+      const result = await withRegistryAccess(registries, reference, (access) =>
+        engineCommand(authorised(engine, access), ["push", reference], transfer),
       );
       const digest = /digest: (sha256:[0-9a-f]{64})/.exec(result.stdout)?.[1];
       if (result.exitCode === 0 && digest !== undefined) return digest;
@@ -78,8 +84,12 @@ export async function createDockerBuilder(options: EngineOptions = {}): Promise<
   };
 }
 
-/** Since 23 the client's BuildKit is the buildx plug-in; before that it was built in. */
+/**
+ * Since 23 the client's BuildKit is the buildx plug-in; before that it was built in. The variable turns it off,
+ * as it does for `docker build`.
+ */
 async function probeFlavour(engine: CliEngine, client: string): Promise<Flavour> {
+  if (engine.env["DOCKER_BUILDKIT"] === "0") return "classic";
   const buildx = await engineCommand(engine, ["buildx", "version"]);
   if (buildx.exitCode === 0) return "buildx";
   return Number.parseInt(client, 10) < 23 ? "buildkit" : "classic";
@@ -92,7 +102,7 @@ async function build(
   job: BuildJob,
 ): Promise<BuiltImage> {
   const idFile = join(job.scratchDir, "image-id");
-  const tail = new StepTail();
+  const log = new DockerLog();
   const proxy = options.proxy ?? {};
   const secrets = [
     ...job.secrets,
@@ -122,44 +132,13 @@ async function build(
       logFile: join(job.scratchDir, "build.log"),
       signal: job.signal,
       onLine: (line) => {
-        tail.push(line);
+        log.push(line);
         job.onLog(line);
       },
     },
   );
-  if (exitCode !== 0) throw new BuildFailed(exitCode, tail.at(), tail.lines());
+  if (exitCode !== 0) throw new BuildFailed(exitCode, log.at(), log.lines());
   return { imageId: (await readFile(idFile, "utf8")).trim() };
-}
-
-/** The classic builder counts steps (Podman behind Docker's API too, in capitals); BuildKit names the line of the Containerfile when it has failed. */
-class StepTail {
-  #at: FailedAt | undefined;
-  #lines: string[] = [];
-
-  push(line: string): void {
-    const step = /^STEP (\d+)\/\d+ ?: /i.exec(line);
-    const failed = /^\S*(?:Containerfile|Dockerfile):(\d+)$/.exec(line.trim());
-    if (step !== null) {
-      this.#at = { step: Number(step[1]) - 1 };
-      this.#lines = [];
-    } else if (failed !== null) {
-      this.#at = { line: Number(failed[1]) };
-    } else {
-      // "#12 3.421 text": the number of the step and its clock say nothing to a reader.
-      const text = line.replace(/^#\d+ (\d+\.\d+ )?/, "");
-      if (/^\[.*\d+\/\d+\] /.test(text)) this.#lines = [];
-      this.#lines.push(text);
-      if (this.#lines.length > 200) this.#lines.shift();
-    }
-  }
-
-  at(): FailedAt | undefined {
-    return this.#at;
-  }
-
-  lines(): readonly string[] {
-    return this.#lines;
-  }
 }
 
 async function imageHistory(engine: CliEngine, reference: string): Promise<readonly ImageLayer[]> {
@@ -172,15 +151,11 @@ async function imageHistory(engine: CliEngine, reference: string): Promise<reado
   });
 }
 
-/** Docker takes credentials from a folder that holds config.json. */
-async function withAuth<T>(
-  engine: CliEngine,
-  authFile: string | undefined,
-  use: (engine: CliEngine) => Promise<T>,
-): Promise<T> {
-  if (authFile === undefined) return await use(engine);
-  const folder = join(dirname(authFile), "docker-config");
-  await mkdir(folder, { recursive: true, mode: 0o700 });
-  await copyFile(authFile, join(folder, "config.json"));
-  return await use({ ...engine, globalArgs: ["--config", folder, ...engine.globalArgs] });
+/**
+ * Docker takes credentials from a folder that holds config.json. Plain HTTP and private authorities are for
+ * its daemon to know, which no command can tell.
+ */
+function authorised(engine: CliEngine, { authFile }: RegistryAccess): CliEngine {
+  if (authFile === undefined) return engine;
+  return { ...engine, globalArgs: ["--config", dirname(authFile), ...engine.globalArgs] };
 }

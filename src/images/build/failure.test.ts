@@ -6,12 +6,13 @@ import { explainFailure } from "./failure.ts";
 
 const STEPS: ContainerfileStep[] = [
   { text: "FROM base", firstLine: 2, lastLine: 2, layer: undefined, title: "the base image" },
+  { text: "ENV A=b", firstLine: 3, lastLine: 3, layer: undefined, title: "variables" },
   { text: "RUN one \\\n    two", firstLine: 5, lastLine: 6, layer: 1, title: "layer 1 (commands)" },
 ];
 
 suite("explainFailure", () => {
-  test("names the step by number or by line, with its last lines", () => {
-    for (const at of [{ step: 1 }, { line: 6 }]) {
+  test("names the step by number, by layer or by line, with its last lines", () => {
+    for (const at of [{ step: 2 }, { layer: 1 }, { line: 6 }]) {
       const lines = [...Array(30).keys()].map((number) => `line ${number}`);
       const error = explainFailure(new BuildFailed(1, at, lines), STEPS);
       assert.equal(error.code, "IMAGE_BUILD_FAILED");
@@ -40,7 +41,7 @@ suite("explainFailure", () => {
   ];
   for (const [said, hint] of hints) {
     test(said, () => {
-      const error = explainFailure(new BuildFailed(1, { step: 1 }, [said]), STEPS);
+      const error = explainFailure(new BuildFailed(1, { step: 2 }, [said]), STEPS);
       assert.match(error.hint ?? "", hint);
     });
   }

@@ -22,6 +22,7 @@ export function explainFailure(failed: BuildFailed, steps: readonly Containerfil
 function failedStep({ at }: BuildFailed, steps: readonly ContainerfileStep[]): ContainerfileStep | undefined {
   if (at === undefined) return undefined;
   if ("step" in at) return steps[at.step];
+  if ("layer" in at) return steps.filter(({ text }) => /^(FROM|RUN|COPY|WORKDIR) /.test(text))[at.layer];
   return steps.find((step) => step.firstLine <= at.line && at.line <= step.lastLine);
 }
 

@@ -6,7 +6,6 @@
  * other content is another step. The names are also free of the client's folders and of spaces.
  */
 import { createHash } from "node:crypto";
-import { BoxkiteError } from "../../domain/errors.ts";
 
 export interface StagedInput {
   /** Where it is laid out, relative to the build context. */
@@ -28,7 +27,8 @@ export interface Inputs {
   staged(): readonly StagedInput[];
 }
 
-export function createInputs(root: string, digestOf: (path: string) => string | undefined): Inputs {
+/** `digestOf` throws where the upload has nothing under a path. */
+export function createInputs(root: string, digestOf: (path: string) => string): Inputs {
   const staged = new Map<string, StagedInput>();
   const add = (name: string, parts: readonly InputPart[]): string => {
     const path = `${root}/${name}-${digestParts(parts, digestOf)}`;
@@ -42,14 +42,8 @@ export function createInputs(root: string, digestOf: (path: string) => string | 
   };
 }
 
-function digestParts(parts: readonly InputPart[], digestOf: (path: string) => string | undefined): string {
+function digestParts(parts: readonly InputPart[], digestOf: (path: string) => string): string {
   const hash = createHash("sha256");
-  for (const { from, to } of parts) {
-    const digest = digestOf(from);
-    if (digest === undefined) {
-      throw new BoxkiteError("INVALID_ARGUMENT", `${from} is not in the uploaded build context`);
-    }
-    hash.update(`${to}\0${digest}\0`);
-  }
+  for (const { from, to } of parts) hash.update(`${to}\0${digestOf(from)}\0`);
   return hash.digest("hex").slice(0, 16);
 }

@@ -1,13 +1,14 @@
 /** Builds with the podman command line, which is Buildah inside. */
-import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { NO_REGISTRIES, type Registries } from "../registry/registries.ts";
 import {
   BuildFailed,
   type BuildJob,
   type BuiltImage,
   type ImageBuilder,
   type ImageLayer,
+  type PushOptions,
   type TransferOptions,
 } from "./builder.ts";
 import {
@@ -24,6 +25,7 @@ import {
 } from "./cli-engine.ts";
 import { runLogged } from "./command.ts";
 import { CA_SECRET_ID } from "./containerfile.ts";
+import { type RegistryAccess, withRegistryAccess } from "./registry-access.ts";
 
 export interface PodmanOptions extends EngineOptions {
   /** `--isolation` of build steps. Without it Podman decides, or BUILDAH_ISOLATION of the environment does. */
@@ -32,24 +34,23 @@ export interface PodmanOptions extends EngineOptions {
 
 export async function createPodmanBuilder(options: PodmanOptions = {}): Promise<ImageBuilder> {
   const engine: CliEngine = {
+    name: "podman",
     program: options.program ?? "podman",
     globalArgs: options.globalArgs ?? [],
     env: options.env ?? process.env,
   };
+  const registries = options.registries ?? NO_REGISTRIES;
   const info = await mustRun(engine, ["info", "--format", "{{.Version.Version}} {{.Host.Arch}}"]);
   const [version = "", architecture = ""] = info.trim().split(" ");
   return {
     description: `podman ${version}`,
     mounts: true,
+    fromId: true,
     certificates: options.certificates !== undefined,
     architecture,
     build: (job) => build(engine, options, job),
-    pull: async (reference, transfer) => {
-      const args = ["pull", ...authFile(transfer.authFile), reference];
-      const result = await engineCommand(engine, args, transfer);
-      if (result.exitCode !== 0) throw transferFailure(engine, "pull", reference, result);
-    },
-    push: (imageId, reference, transfer) => push(engine, imageId, reference, transfer),
+    pull: (reference, transfer) => pullWithPodman(engine, registries, reference, transfer),
+    push: (imageId, reference, transfer) => push(engine, registries, imageId, reference, transfer),
     tag: async (imageId, reference) => void (await mustRun(engine, ["tag", imageId, reference])),
     inspect: (reference) => inspectImage(engine, reference),
     remove: (reference) => removeImage(engine, reference),
@@ -125,23 +126,33 @@ class StepTail {
   }
 }
 
+export async function pullWithPodman(
+  engine: CliEngine,
+  registries: Registries,
+  reference: string,
+  transfer: TransferOptions,
+): Promise<void> {
+  await withRegistryAccess(registries, reference, async (access) => {
+    const result = await engineCommand(engine, ["pull", ...accessArgs(access), reference], transfer);
+    if (result.exitCode !== 0) throw transferFailure(engine, "pull", reference, result);
+  });
+}
+
 /** By id, so that the image has its name only once the registry has the image. */
 async function push(
   engine: CliEngine,
+  registries: Registries,
   imageId: string,
   reference: string,
-  transfer: TransferOptions,
+  transfer: PushOptions,
 ): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), "boxkite-push-"));
-  try {
-    const digestFile = join(folder, "digest");
-    const args = ["push", "--digestfile", digestFile, ...authFile(transfer.authFile)];
-    const result = await engineCommand(engine, [...args, imageId, `docker://${reference}`], transfer);
-    if (result.exitCode !== 0) throw transferFailure(engine, "push", reference, result);
-    return (await readFile(digestFile, "utf8")).trim();
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+  const digestFile = join(transfer.scratchDir, "digest");
+  const result = await withRegistryAccess(registries, reference, (access) => {
+    const args = ["push", "--digestfile", digestFile, ...accessArgs(access)];
+    return engineCommand(engine, [...args, imageId, `docker://${reference}`], transfer);
+  });
+  if (result.exitCode !== 0) throw transferFailure(engine, "push", reference, result);
+  return (await readFile(digestFile, "utf8")).trim();
 }
 
 async function imageHistory(engine: CliEngine, reference: string): Promise<readonly ImageLayer[]> {
@@ -150,6 +161,10 @@ async function imageHistory(engine: CliEngine, reference: string): Promise<reado
   return layers.map((layer) => ({ createdBy: layer.CreatedBy, sizeBytes: layer.size }));
 }
 
-function authFile(file: string | undefined): string[] {
-  return file === undefined ? [] : ["--authfile", file];
+function accessArgs({ authFile, certificateDir, insecure }: RegistryAccess): string[] {
+  return [
+    ...(authFile === undefined ? [] : ["--authfile", authFile]),
+    ...(certificateDir === undefined ? [] : ["--cert-dir", certificateDir]),
+    ...(insecure ? ["--tls-verify=false"] : []),
+  ];
 }

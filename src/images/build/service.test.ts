@@ -1,5 +1,7 @@
 /** What the service does around a build. test/images holds it against a real engine. */
 import assert from "node:assert/strict";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { mkdir, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -22,7 +24,7 @@ function specWith(secrets: readonly SecretMount[]): ImageSpec {
   };
 }
 
-async function setup(t: TestContext) {
+async function setup(t: TestContext, options: { readonly fromId?: boolean } = {}) {
   const workDir = await mkdtemp(join(tmpdir(), "boxkite-service-"));
   t.after(() => rm(workDir, { recursive: true, force: true }));
   const jobs: BuildJob[] = [];
@@ -50,6 +52,7 @@ async function setup(t: TestContext) {
   const builder: ImageBuilder = {
     description: "fake",
     mounts: true,
+    fromId: options.fromId ?? true,
     certificates: false,
     architecture: "amd64",
     build: async (job) => {
@@ -136,6 +139,20 @@ suite("image build service", () => {
     assert.ok(await service.lookup("x:1"), "the same base, which by now has been pushed");
   });
 
+  test("a platform that the builder does not make is refused; one of several is made, with a note", async (t) => {
+    const { service, request } = await setup(t);
+    const spec = (...platforms: string[]) => ({ ...specWith([]), platforms });
+    await assert.rejects(service.build(request({ spec: spec("linux/arm64") })), {
+      code: "IMAGE_WRONG_PLATFORM",
+      message: "platform linux/arm64 is asked for; the builder makes linux/amd64",
+      hint: /platform=/,
+    });
+    const lines: string[] = [];
+    const onLog = (line: string) => lines.push(line);
+    await service.build(request({ spec: spec("linux/amd64", "linux/arm64"), onLog }));
+    assert.ok(lines.includes("Note: linux/arm64 is not built; this builder makes linux/amd64 only"));
+  });
+
   test("secrets are files of one build, and a missing one is named", async (t) => {
     const { service, request, during, workDir } = await setup(t);
     const spec = specWith([{ key: "pat", group: "git", variable: "PAT" }]);
@@ -173,11 +190,44 @@ suite("image build service", () => {
     assert.equal(jobs.length, 2);
   });
 
+  test("a base that a builder can only name is refused when its name moved meanwhile", async (t) => {
+    const { service, request, images, during, store } = await setup(t, { fromId: false });
+    const other = { ...(images.get("docker.io/team/base:1") ?? assert.fail()), id: "sha256:other" };
+    during.build = async () => void images.set("docker.io/team/base:1", other);
+    await assert.rejects(service.build(request()), /team\/base:1 was replaced in the engine/);
+    assert.equal(store.records.length, 0);
+    during.build = async () => {};
+    const { record } = await service.build(request());
+    assert.match(record.containerfile, /^FROM docker\.io\/team\/base:1$/m);
+    assert.equal(record.base.digest, "sha256:other");
+  });
+
   test("sweep takes the folders of dead builds and nothing else", async (t) => {
     const { service, workDir } = await setup(t);
-    await mkdir(join(workDir, "build-dead/root"), { recursive: true });
+    const dead = spawnSync("true").pid;
+    const alive = process.ppid;
+    await mkdir(join(workDir, `build-${dead}-abc/root`), { recursive: true });
+    await mkdir(join(workDir, `build-${alive}-abc`));
     await mkdir(join(workDir, "other"));
     await service.sweep();
-    assert.deepEqual(await readdir(workDir), ["other"]);
+    assert.deepEqual((await readdir(workDir)).toSorted(), [`build-${alive}-abc`, "other"]);
+  });
+
+  test("sweep ends what still builds for a dead server, its steps first", async (t) => {
+    const { service, workDir } = await setup(t);
+    const folder = join(workDir, `build-${spawnSync("true").pid}-abc`);
+    await mkdir(folder);
+    // A builder whose step fails clears up and ends by itself; here that is a file.
+    const cleared = join(workDir, "cleared");
+    const script = `sleep 300; echo "$?" > ${cleared}`;
+    const builder = spawn("sh", ["-c", script, `${folder}/Containerfile`], {
+      detached: true,
+      stdio: "ignore",
+    });
+    const ended = once(builder, "exit");
+    await service.sweep();
+    await ended;
+    assert.equal(await readFile(cleared, "utf8"), "137\n");
+    assert.deepEqual(await readdir(workDir), ["cleared"]);
   });
 });

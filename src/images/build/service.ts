@@ -7,29 +7,29 @@
  * anew on the layers that it had finished.
  */
 import { createHash } from "node:crypto";
-import { createReadStream, createWriteStream } from "node:fs";
-import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import type { Readable } from "node:stream";
-import { pipeline } from "node:stream/promises";
 import { BoxkiteError } from "../../domain/errors.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Logger } from "../../lib/log.ts";
 import { formatImageReference, parseImageReference, pinnedReference } from "../reference.ts";
 import type { BaseImageFacts } from "./base-facts.ts";
 import { type BuildLog, createBuildLog } from "./build-log.ts";
-import { BuildFailed, type EngineImage, type ImageBuilder } from "./builder.ts";
+import { BuildFailed, type EngineImage, type ImageBuilder, type ImageLayer } from "./builder.ts";
 import { type RenderedContainerfile, renderContainerfile } from "./containerfile.ts";
 import {
   CONTEXT_LIMITS,
   type ContextLimits,
   EMPTY_CONTEXT,
+  refuseAbove,
   type UnpackedContext,
   unpackContext,
+  type UploadedContext,
 } from "./context.ts";
 import { explainFailure } from "./failure.ts";
 import { type ImageSpec, type SecretMount, secretId } from "./image-spec.ts";
 import { readBaseFacts } from "./probe.ts";
+import { isAlive, stopBuildsIn } from "./processes.ts";
 import { type BuildTarget, formatTarget, lookupName, parseTarget, targetRepository } from "./target.ts";
 import { layOut, writeSecrets } from "./workspace.ts";
 
@@ -37,21 +37,19 @@ export interface ImageBuildService {
   build(request: ImageBuildRequest): Promise<ImageBuildResult>;
   /** The answer to GetImage: the newest build of this name that is still good, `name:hash` as the SDK asks. */
   lookup(name: string): Promise<BuildRecord | undefined>;
-  /** Removes what builds of a server that died have left. Call it before the first build. */
+  /** Ends and removes what builds of a server that died have left. Call it before the first build. */
   sweep(): Promise<void>;
 }
 
 export interface ImageBuildRequest {
   readonly spec: ImageSpec;
-  /** context.tar.gz: a file, its bytes, or nothing where no layer needs files. */
-  readonly context: string | Readable | undefined;
+  /** context.tar.gz, or nothing where no layer needs files. */
+  readonly context: UploadedContext | undefined;
   readonly target: string;
   /** Builds even what exists, and runs every step again. */
   readonly force: boolean;
   /** The value of a secret that a layer mounts; undefined where there is none. */
   readonly readSecret?: (secret: SecretMount) => Promise<string | undefined>;
-  /** Registry credentials of this build, in the form of Docker's config.json. */
-  readonly registryAuth?: string | undefined;
   readonly onLog: (line: string) => void;
   readonly signal: AbortSignal;
 }
@@ -80,6 +78,8 @@ export interface BuildRecord {
   readonly digest: string;
   readonly imageId: string;
   readonly sizeBytes: number;
+  /** How the image came to be, the base's layers included, newest first. */
+  readonly layers: readonly ImageLayer[];
   readonly createdAt: number;
   readonly durationMs: number;
 }
@@ -130,19 +130,18 @@ export function createImageBuildService(options: ImageBuildServiceOptions): Imag
       const target = parseTarget(request.target, options.defaultRegistry);
       const { spec } = request;
       await mkdir(options.workDir, { recursive: true, mode: 0o700 });
-      const folder = await mkdtemp(join(options.workDir, BUILD_PREFIX));
+      const folder = await mkdtemp(join(options.workDir, `${BUILD_PREFIX}${process.pid}-`));
       let handedOver = false;
       try {
-        const upload = await receive(request, folder, options.limits ?? CONTEXT_LIMITS);
+        const contextDigest = await digestUpload(request, options.limits ?? CONTEXT_LIMITS);
         const plan: Plan = {
           request,
           target,
           spec,
           specDigest: digestOf(spec),
           folder,
-          archive: upload.file,
         };
-        const key = digestOf([formatTarget(target), plan.specDigest, upload.digest, request.force]);
+        const key = digestOf([formatTarget(target), plan.specDigest, contextDigest, request.force]);
         let flight = flights.get(key);
         if (flight === undefined) {
           handedOver = true;
@@ -174,8 +173,11 @@ export function createImageBuildService(options: ImageBuildServiceOptions): Imag
 
     async sweep() {
       const names = await readdir(options.workDir).catch(() => []);
-      for (const name of names.filter((entry) => entry.startsWith(BUILD_PREFIX))) {
-        await rm(join(options.workDir, name), { recursive: true, force: true });
+      for (const name of names) {
+        if (!(await isLeftOver(name))) continue;
+        const folder = join(options.workDir, name);
+        await stopBuildsIn(folder);
+        await rm(folder, { recursive: true, force: true });
       }
     },
   };
@@ -183,13 +185,18 @@ export function createImageBuildService(options: ImageBuildServiceOptions): Imag
 
 const BUILD_PREFIX = "build-";
 
+/** A folder tells by its name who works in it: `boxkite images build` may run beside another. */
+async function isLeftOver(name: string): Promise<boolean> {
+  const owner = /^build-(\d+)-/.exec(name)?.[1];
+  return owner !== undefined && (Number(owner) === process.pid || !(await isAlive(Number(owner))));
+}
+
 interface Plan {
   readonly request: ImageBuildRequest;
   readonly target: BuildTarget;
   readonly spec: ImageSpec;
   readonly specDigest: string;
   readonly folder: string;
-  readonly archive: string | undefined;
 }
 
 /** One build and those who wait for it. */
@@ -286,8 +293,9 @@ class Builds {
       certificates: builder.certificates,
     });
     const { imageId } = await this.#build(plan, rendered, context, log, signal);
+    if (base.source === "engine" && !builder.fromId) await this.#requireUnmoved(base);
     const final = await this.#publish(plan, imageId, log, signal);
-    const image = await builder.inspect(imageId);
+    const [image, layers] = await Promise.all([builder.inspect(imageId), builder.history(imageId)]);
     const record: BuildRecord = {
       target: formatTarget(plan.target),
       name: lookupName(plan.target),
@@ -298,6 +306,7 @@ class Builds {
       ...final,
       imageId,
       sizeBytes: image?.sizeBytes ?? 0,
+      layers,
       createdAt: clock.now(),
       durationMs: clock.now() - startedAt,
     };
@@ -338,8 +347,8 @@ class Builds {
   async #unpack(plan: Plan, contextDir: string, signal: AbortSignal): Promise<UnpackedContext> {
     const upload = join(contextDir, "context");
     await mkdir(upload, { recursive: true, mode: 0o755 });
-    if (plan.archive === undefined) return EMPTY_CONTEXT;
-    return await unpackContext(plan.archive, upload, this.#options.limits, signal);
+    if (plan.request.context === undefined) return EMPTY_CONTEXT;
+    return await unpackContext(await plan.request.context.open(), upload, this.#options.limits, signal);
   }
 
   /** The registry first; the engine's own image where no registry has it, or none can be asked. */
@@ -382,7 +391,7 @@ class Builds {
     let image = await builder.inspect(from);
     if (image === undefined) {
       log.write(`Pulling ${base.reference} (${base.digest})`);
-      await withAuthFile(plan, (authFile) => builder.pull(from, { authFile, onLog: log.write, signal }));
+      await builder.pull(from, { onLog: log.write, signal });
       image = await builder.inspect(from);
     }
     if (image === undefined) {
@@ -392,13 +401,24 @@ class Builds {
       );
     }
     this.#checkPlatform(plan.spec, image, base, log);
-    const name = base.source === "engine" ? image.id.replace("sha256:", "") : from;
+    const own = builder.fromId ? image.id.replace("sha256:", "") : base.reference;
+    const name = base.source === "engine" ? own : from;
     const known = this.#facts.get(`${name} ${image.id}`);
     if (known !== undefined) return { ...known, reference: base.reference };
     const facts = await readBaseFacts(builder, base.reference, name, image);
     if (this.#facts.size > 200) this.#facts.clear();
     this.#facts.set(`${name} ${image.id}`, facts);
     return facts;
+  }
+
+  /** The build named its base by a tag of the engine: was it the recorded image all the time? */
+  async #requireUnmoved(base: BaseRecord): Promise<void> {
+    if ((await this.#options.builder.inspect(base.reference))?.id === base.digest) return;
+    throw new BoxkiteError(
+      "IMAGE_BUILD_FAILED",
+      `base image ${base.reference} was replaced in the engine while an image was built on it`,
+      { hint: "Run again: the new base is used then." },
+    );
   }
 
   #checkPlatform(spec: ImageSpec, image: EngineImage, base: BaseRecord, log: BuildLog): void {
@@ -476,9 +496,8 @@ class Builds {
     const name = formatTarget(plan.target);
     if (plan.target.registry !== undefined) {
       log.write(`Pushing ${name}`);
-      const digest = await withAuthFile(plan, (authFile) =>
-        builder.push(imageId, name, { authFile, onLog: log.write, signal }),
-      );
+      const transfer = { scratchDir: plan.folder, onLog: log.write, signal };
+      const digest = await builder.push(imageId, name, transfer);
       // The engine keeps the image under its name: a task that starts here has no need to pull.
       await builder.tag(imageId, name);
       return { reference: `${targetRepository(plan.target)}@${digest}`, pushed: true, digest };
@@ -504,46 +523,19 @@ function isSameBuild(known: BuildRecord, plan: Plan, context: UnpackedContext, b
   );
 }
 
-/** Takes the upload in and digests it; a stream is written to a file first. */
-async function receive(
+/** Tells equal uploads; one that is too large is refused before it is read. */
+async function digestUpload(
   { context, signal }: ImageBuildRequest,
-  folder: string,
-  limits: ContextLimits,
-): Promise<{ file: string | undefined; digest: string }> {
-  if (context === undefined) return { file: undefined, digest: "" };
-  const file = typeof context === "string" ? context : join(folder, "context.tar.gz");
+  { archiveBytes }: ContextLimits,
+): Promise<string> {
+  if (context === undefined) return "";
+  refuseAbove(context.sizeBytes, archiveBytes, "the uploaded build context");
   const hash = createHash("sha256");
-  let bytes = 0;
-  const watch = async function* (chunks: AsyncIterable<Buffer>) {
-    for await (const chunk of chunks) {
-      hash.update(chunk);
-      bytes += chunk.length;
-      if (bytes > limits.archiveBytes) {
-        const mebibytes = Math.floor(limits.archiveBytes / 1024 ** 2);
-        throw new BoxkiteError(
-          "LIMIT_EXCEEDED",
-          `the uploaded build context is larger than ${mebibytes} MiB`,
-          {
-            hint: "Leave out what the image does not need: .with_dockerignore(...) or a .dockerignore file.",
-          },
-        );
-      }
-      yield chunk;
-    }
-  };
-  if (typeof context === "string") {
-    for await (const _ of watch(createReadStream(context))) signal.throwIfAborted();
-  } else {
-    await pipeline(context, watch, createWriteStream(file, { mode: 0o600 }), { signal });
+  for await (const chunk of await context.open()) {
+    signal.throwIfAborted();
+    hash.update(chunk as Buffer);
   }
-  return { file, digest: hash.digest("hex") };
-}
-
-async function withAuthFile<T>(plan: Plan, use: (file: string | undefined) => Promise<T>): Promise<T> {
-  if (plan.request.registryAuth === undefined) return await use(undefined);
-  const file = join(plan.folder, "registry-auth.json");
-  await writeFile(file, plan.request.registryAuth, { mode: 0o600 });
-  return await use(file);
+  return hash.digest("hex");
 }
 
 /** Of a value whose meaning does not depend on the order of its keys. */

@@ -38,7 +38,7 @@ test("logins of docker and podman are found, the configured one first", async (t
   });
   const source = createCredentialSource({
     ...setting,
-    configured: { "z.io": { username: "u", password: "z" } },
+    registries: new Map([["z.io", { login: { username: "u", password: async () => "z" } }]]),
   });
   assert.deepEqual(await source("a.io", "x"), password("podman", "p"));
   assert.deepEqual(await source("a.io", "team/app"), password("team", "t"));

@@ -1,12 +1,13 @@
 /**
- * Credentials for registries, from where `podman login` and `docker login` keep them. Files are read
- * at each use: a login made while the server runs counts at once.
+ * Credentials for registries: those of the settings file, else from where `podman login` and
+ * `docker login` keep them. Files are read at each use: a login made while the server runs counts at once.
  */
 import { spawn } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { BoxkiteError, messageOf } from "../../domain/errors.ts";
+import { NO_REGISTRIES, type Registries } from "./registries.ts";
 
 export type Credential =
   | { readonly kind: "password"; readonly username: string; readonly password: string }
@@ -17,8 +18,8 @@ export type Credential =
 export type CredentialSource = (host: string, repository: string) => Promise<Credential | undefined>;
 
 export interface CredentialOptions {
-  /** Set in Boxkite's own configuration, by host. They win over the engines' files. */
-  readonly configured?: Readonly<Record<string, { readonly username: string; readonly password: string }>>;
+  /** Their logins win over the engines' files. */
+  readonly registries?: Registries;
   readonly env?: NodeJS.ProcessEnv;
   readonly home?: string;
   readonly uid?: number;
@@ -41,10 +42,10 @@ const HELPER_TIMEOUT_MS = 10_000;
 const DOCKER_HUB_KEYS = ["https://index.docker.io/v1/", "index.docker.io", "registry-1.docker.io"];
 
 export function createCredentialSource(options: CredentialOptions = {}): CredentialSource {
-  const { configured = {}, env = process.env } = options;
+  const { registries = NO_REGISTRIES, env = process.env } = options;
   return async (host, repository) => {
-    const own = configured[host];
-    if (own) return { kind: "password", ...own };
+    const login = registries.get(host)?.login;
+    if (login) return { kind: "password", username: login.username, password: await login.password() };
     for (const file of authFiles(env, options.home ?? homedir(), options.uid ?? process.getuid?.() ?? 0)) {
       const content = await readAuthFile(file);
       const found = content && (await credentialIn(content, host, repository, env));

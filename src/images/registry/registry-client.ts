@@ -13,16 +13,17 @@ import {
   type Manifest,
 } from "./manifest.ts";
 import { formatPlatform, machinePlatform, runsOn, type Platform } from "./platform.ts";
-import { isLoopbackHost, RegistryHttp } from "./registry-http.ts";
+import { NO_REGISTRIES, type Registries } from "./registries.ts";
+import { RegistryHttp } from "./registry-http.ts";
 
 export interface RegistryClientOptions {
   readonly credentials?: CredentialSource;
-  /** Hosts spoken to without TLS, besides those on this machine. */
-  readonly insecureHosts?: readonly string[];
+  readonly registries?: Registries;
+  /** Where the proxies are read. */
+  readonly env?: NodeJS.ProcessEnv;
   /** What images must be able to run on; this machine's by default. */
   readonly platform?: Platform;
   readonly clock?: Clock;
-  readonly fetch?: typeof fetch;
 }
 
 export interface RegistryImage {
@@ -46,12 +47,11 @@ export interface RegistryClient {
 
 export function createRegistryClient(options: RegistryClientOptions = {}): RegistryClient {
   const platform = options.platform ?? machinePlatform();
-  const insecure = new Set(options.insecureHosts);
   const http = new RegistryHttp({
     credentials: options.credentials ?? (async () => undefined),
-    isInsecure: (host) => isLoopbackHost(host) || insecure.has(host),
+    registries: options.registries ?? NO_REGISTRIES,
+    env: options.env ?? process.env,
     clock: options.clock ?? systemClock,
-    fetch: options.fetch ?? fetch,
   });
 
   const readManifest = async (reference: ImageReference) => {

@@ -1,5 +1,4 @@
 /** Asking a registry: scheme, authorization, limits, and what its answers mean. */
-import { BoxkiteError, messageOf } from "../../domain/errors.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { imageRepository, type ImageReference } from "../reference.ts";
 import {
@@ -11,12 +10,16 @@ import {
   type Token,
 } from "./authorization.ts";
 import type { Credential, CredentialSource } from "./credentials.ts";
+import { causeOf, refusal, unreachable } from "./refusal.ts";
+import { isInsecure, type Registries } from "./registries.ts";
+import { createTransport, type Transport } from "./transport.ts";
 
 export interface RegistryHttpOptions {
   readonly credentials: CredentialSource;
-  readonly isInsecure: (host: string) => boolean;
+  readonly registries: Registries;
+  /** Where the proxies are read. */
+  readonly env: NodeJS.ProcessEnv;
   readonly clock: Clock;
-  readonly fetch: typeof fetch;
 }
 
 export interface RegistryResponse {
@@ -39,6 +42,7 @@ export class RegistryHttp {
   readonly #failed = new Map<string, { readonly error: unknown; readonly untilMs: number }>();
   readonly #challenges = new Map<string, Challenge>();
   readonly #tokens = new Map<string, Token>();
+  readonly #transports = new Map<string, Transport>();
 
   constructor(options: RegistryHttpOptions) {
     this.#options = options;
@@ -64,7 +68,7 @@ export class RegistryHttp {
         authorization = await this.#authorization(image, challenge);
         continue;
       }
-      throw refusal(image, response.status, answer);
+      throw refusal(image, response.status, answer, this.#options.registries);
     }
   }
 
@@ -116,23 +120,37 @@ export class RegistryHttp {
     const request = tokenRequest({ ...challenge, parameters }, image.repository, credential);
     if (request === undefined) return undefined;
     // A password must not leave in the clear because a registry said so.
-    if (request.url.startsWith("http:") && !this.#options.isInsecure(image.host)) {
+    if (request.url.startsWith("http:") && !isInsecure(this.#options.registries, image.host)) {
       throw unreachable(image.host, `its token service ${request.url.split("?")[0]} has no TLS`);
     }
-    const response = await this.#send(new URL(request.url).host, request, REQUEST_TIMEOUT_MS);
+    const response = await this.#send(image.host, request, REQUEST_TIMEOUT_MS);
     const text = (await this.#bytesOf(image.host, response)).toString();
-    if (response.status === 401 || response.status === 403) throw refusal(image, response.status, text);
+    if (response.status === 401 || response.status === 403)
+      throw refusal(image, response.status, text, this.#options.registries);
     if (!response.ok)
       throw unreachable(image.host, `its token service answered with status ${response.status}`);
     return decodeToken(text, this.#options.clock.now());
   }
 
-  async #send(host: string, request: Request, timeoutMs: number): Promise<Response> {
+  /** What is trusted for a registry is trusted for its token service, too. */
+  async #send(registry: string, request: Request, timeoutMs: number): Promise<Response> {
     try {
-      return await this.#options.fetch(request, { signal: AbortSignal.timeout(timeoutMs) });
+      return await this.#transport(registry)(request, AbortSignal.timeout(timeoutMs));
     } catch (error) {
-      throw unreachable(host, causeOf(error, timeoutMs), error);
+      const { host, origin } = new URL(request.url);
+      const asked = origin === this.#origin(registry) ? registry : host;
+      throw unreachable(asked, causeOf(error, timeoutMs), error);
     }
+  }
+
+  #transport(registry: string): Transport {
+    let transport = this.#transports.get(registry);
+    if (transport === undefined) {
+      const { env, registries } = this.#options;
+      transport = createTransport({ env, caFile: registries.get(registry)?.caFile });
+      this.#transports.set(registry, transport);
+    }
+    return transport;
   }
 
   async #bytesOf(host: string, response: Response): Promise<Buffer> {
@@ -151,68 +169,7 @@ export class RegistryHttp {
   }
 
   #origin(host: string): string {
-    const scheme = this.#options.isInsecure(host) ? "http" : "https";
+    const scheme = isInsecure(this.#options.registries, host) ? "http" : "https";
     return `${scheme}://${host === "docker.io" ? "registry-1.docker.io" : host}`;
   }
-}
-
-/** Hosts that never leave this machine speak plain HTTP, as in podman and docker. */
-export function isLoopbackHost(host: string): boolean {
-  const name = host.replace(/:[0-9]+$/, "");
-  return name === "localhost" || name === "[::1]" || /^127\.[0-9.]+$/.test(name);
-}
-
-function refusal(image: ImageReference, status: number, answer: string): BoxkiteError {
-  const name = `${imageRepository(image)}${image.digest ? `@${image.digest}` : `:${image.tag ?? "latest"}`}`;
-  const said = registryWords(answer);
-  if (status === 401 || status === 403) {
-    return new BoxkiteError(
-      "IMAGE_UNAUTHORIZED",
-      `registry ${image.host} does not let us read ${name}: ${said ?? `status ${status}`}`,
-      {
-        hint: `log in with podman login ${image.host} (or docker login ${image.host}); a registry also says this of a repository that does not exist: check the name`,
-      },
-    );
-  }
-  if (status === 404) {
-    return new BoxkiteError(
-      "IMAGE_NOT_FOUND",
-      `registry ${image.host} has no image ${name}: ${said ?? "status 404"}`,
-      {
-        hint: "check repository and tag, and that it was pushed: podman push NAME",
-      },
-    );
-  }
-  return unreachable(
-    image.host,
-    said === undefined ? `it answered with status ${status}` : `${said} (status ${status})`,
-  );
-}
-
-/** `{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown"}]}` */
-function registryWords(answer: string): string | undefined {
-  try {
-    const { errors } = JSON.parse(answer) as { errors?: { code?: string; message?: string }[] };
-    const first = errors?.[0];
-    return first === undefined ? undefined : first.message || first.code;
-  } catch {
-    return undefined;
-  }
-}
-
-function unreachable(host: string, why: string, cause?: unknown): BoxkiteError {
-  return new BoxkiteError("REGISTRY_UNREACHABLE", `registry ${host} cannot be asked: ${why}`, {
-    cause,
-    hint: `is ${host} right, and reachable from this machine? Try: curl -i https://${host === "docker.io" ? "registry-1.docker.io" : host}/v2/`,
-  });
-}
-
-/** fetch hides the reason in its cause. */
-function causeOf(error: unknown, timeoutMs: number): string {
-  if (error instanceof Error && error.name === "TimeoutError")
-    return `no answer within ${timeoutMs / 1000} s`;
-  const cause = error instanceof Error ? error.cause : undefined;
-  return cause === undefined
-    ? messageOf(error)
-    : messageOf(cause) || String((cause as { code?: string }).code);
 }

@@ -14,7 +14,7 @@ import type {
 } from "../store.ts";
 import type { Database, Row } from "./database.ts";
 import { listPage, type ListShape } from "./paging.ts";
-import { ACTION_COLUMNS, json, optionalNumber, optionalText, text, toAction } from "./rows.ts";
+import { ACTION_COLUMNS, json, optionalNumber, optionalText, text, toAction, UPDATED_AT } from "./rows.ts";
 import { insertSpec } from "./tasks.ts";
 
 type ActionStore = Pick<
@@ -45,7 +45,7 @@ const FIELDS = {
   created_at: "actions.created_at",
   start_time: "coalesce(actions.started_at, actions.created_at)",
   end_time: "coalesce(actions.ended_at, 0)",
-  updated_at: "actions.seq",
+  updated_at: UPDATED_AT,
 };
 
 export function actionStore(database: Database, notify: (changes: readonly Change[]) => void): ActionStore {
@@ -232,13 +232,15 @@ function keepResult(database: Database, action: ActionRecord, state: ActionState
   );
 }
 
-/** At work: admitted, or between two attempts. */
-function isComputedElsewhere(database: Database, action: ActionRecord): boolean {
+/** At work: admitted, or between two attempts; on a result that this action may use. */
+function isComputedElsewhere(database: Database, { id, key, cache }: ActionRecord): boolean {
+  const place = cache?.sameProject ? [key.project, key.domain] : [];
   const row = database.get(
-    `SELECT 1 FROM actions WHERE cache ->> 'key' = ? AND cache IS NOT NULL AND ended_at IS NULL AND id <> ?
-       AND attempt > 0 LIMIT 1`,
-    action.cache?.key ?? "",
-    action.id,
+    `SELECT 1 FROM ${FROM} WHERE cache ->> 'key' = ? AND cache IS NOT NULL AND ended_at IS NULL AND actions.id <> ?
+       AND attempt > 0 ${cache?.sameProject ? "AND project = ? AND domain = ?" : ""} LIMIT 1`,
+    cache?.key ?? "",
+    id,
+    ...place,
   );
   return row !== undefined;
 }
@@ -320,7 +322,7 @@ function listAttempts(database: Database, action: ActionRecord): AttemptRecord[]
       startedAt: optionalNumber(row["started_at"]),
       endedAt: optionalNumber(row["ended_at"]),
       exitCode: optionalNumber(row["exit_code"]),
-      outcome: optionalText(row["outcome"]),
+      outcome: optionalText(row["outcome"]) as AttemptRecord["outcome"],
       error: row["error"] === null ? undefined : json(row["error"]),
       outputUri: optionalText(row["output_uri"]),
       image: row["image"] === null ? undefined : json(row["image"]),

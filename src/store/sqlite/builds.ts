@@ -4,7 +4,7 @@ import type { Store } from "../store.ts";
 import type { Database } from "./database.ts";
 import { json, text } from "./rows.ts";
 
-type BuildStore = Pick<Store, "recordBuild" | "findBuild" | "listBuilds" | "removeBuild" | "usesOfImage">;
+type BuildStore = Pick<Store, "recordBuild" | "findBuild" | "listBuilds" | "removeBuild" | "usesOfBuild">;
 
 export function buildStore(database: Database): BuildStore {
   return {
@@ -31,15 +31,16 @@ export function buildStore(database: Database): BuildStore {
           ...(name === undefined ? [] : [name]),
         )
         .map((row) => json<BuildRecord>(row["record"])),
-    usesOfImage: async (reference) => ({
+    usesOfBuild: async (build) => ({
       deployments: database
         .all(
           `SELECT tasks.project, tasks.domain, tasks.name, tasks.version FROM tasks
            JOIN task_specs ON task_specs.digest = tasks.spec_digest
-           WHERE task_specs.definition ->> 'image' = ?1
-             OR EXISTS (SELECT 1 FROM json_each(task_specs.definition, '$.relatedImages') WHERE value = ?1)
+           WHERE task_specs.definition ->> 'image' IN (SELECT value FROM json_each(?1))
+             OR EXISTS (SELECT 1 FROM json_each(task_specs.definition, '$.relatedImages') AS related
+                        WHERE related.value IN (SELECT value FROM json_each(?1)))
            ORDER BY tasks.id`,
-          reference,
+          JSON.stringify(namesOf(build)),
         )
         .map((row) => ({
           project: text(row["project"]),
@@ -51,8 +52,12 @@ export function buildStore(database: Database): BuildStore {
         .all(
           `SELECT runs.project, runs.domain, runs.name, runs.created_at,
              EXISTS (SELECT 1 FROM actions WHERE actions.run_id = runs.id AND ended_at IS NULL) AS live
-           FROM run_images JOIN runs ON runs.id = run_images.run_id WHERE run_images.reference = ? ORDER BY runs.id`,
-          reference,
+           FROM runs WHERE runs.id IN (
+             SELECT run_id FROM run_images WHERE reference = ?1 OR image ->> 'digest' IN (?2, ?3))
+           ORDER BY runs.id`,
+          build.reference,
+          build.digest,
+          build.imageId,
         )
         .map((row) => ({
           key: { project: text(row["project"]), domain: text(row["domain"]), run: text(row["name"]) },
@@ -63,4 +68,9 @@ export function buildStore(database: Database): BuildStore {
     removeBuild: (target) =>
       database.write(() => void database.run("DELETE FROM image_builds WHERE target = ?", target)),
   };
+}
+
+/** A task may name an image by its tag as well; one that stays in the engine also without "localhost/". */
+function namesOf({ reference, target }: BuildRecord): string[] {
+  return [reference, target, target.replace(/^localhost\//, "")];
 }

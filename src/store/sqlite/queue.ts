@@ -11,6 +11,9 @@ type QueueStore = Pick<
 
 const FROM = "actions JOIN runs ON runs.id = actions.run_id";
 const QUEUED = "phase IN ('queued', 'waiting_for_resources')";
+/** Two attempts of one action never run at once: not even while the engine cannot be asked to end the first. */
+const HELD = `EXISTS (SELECT 1 FROM effects WHERE effects.action_id = actions.id
+  AND effect ->> 'type' IN ('stopAttempt', 'releaseAttempt'))`;
 
 export function queueStore(database: Database): QueueStore {
   return {
@@ -39,7 +42,7 @@ export function queueStore(database: Database): QueueStore {
            SELECT ${ACTION_COLUMNS} FROM queued_runs
            JOIN actions ON actions.id = (
              SELECT id FROM actions
-             WHERE ${QUEUED} AND queue = ?1 AND run_id = queued_runs.run_id AND not_before <= ?2
+             WHERE ${QUEUED} AND queue = ?1 AND run_id = queued_runs.run_id AND not_before <= ?2 AND NOT ${HELD}
              ORDER BY not_before, id LIMIT 1)
            JOIN runs ON runs.id = actions.run_id
            ORDER BY actions.not_before, actions.id LIMIT ?3`,

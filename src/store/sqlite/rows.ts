@@ -29,6 +29,9 @@ export function toRun(row: Row): RunRecord {
   };
 }
 
+/** When the action last changed: the time of the event that stamped it. */
+export const UPDATED_AT = "(SELECT events.at FROM events WHERE events.seq = actions.seq)";
+
 export const ACTION_COLUMNS = "actions.*, runs.project, runs.domain, runs.name AS r_name";
 
 export function toAction(row: Row): ActionRecord {

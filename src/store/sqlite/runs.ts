@@ -1,9 +1,9 @@
 /** Runs, the images they are pinned to, and what they may read. */
-import type { Change, RunImage, Store } from "../store.ts";
+import type { Change, RunImage, RunScope, Store } from "../store.ts";
 import { insertAction } from "./actions.ts";
 import type { Database } from "./database.ts";
 import { listPage, type ListShape } from "./paging.ts";
-import { ACTION_COLUMNS, json, RUN_COLUMNS, scopeConditions, toAction, toRun } from "./rows.ts";
+import { ACTION_COLUMNS, json, RUN_COLUMNS, scopeConditions, toAction, toRun, UPDATED_AT } from "./rows.ts";
 
 type RunStore = Pick<Store, "createRun" | "getRun" | "listRuns" | "pinImage" | "runImages" | "isGranted">;
 
@@ -17,7 +17,7 @@ const FIELDS = {
   created_at: "runs.accepted_at",
   start_time: "coalesce(actions.started_at, actions.created_at)",
   end_time: "coalesce(actions.ended_at, 0)",
-  updated_at: "actions.seq",
+  updated_at: UPDATED_AT,
 };
 
 export function runStore(database: Database, notify: (changes: readonly Change[]) => void): RunStore {
@@ -58,12 +58,12 @@ export function runStore(database: Database, notify: (changes: readonly Change[]
       return row && toRun(row);
     },
     listRuns: async (scope, page) => {
-      const { sql, values } = scopeConditions(scope, "runs");
+      const { sql, values } = runConditions(scope);
       const shape: ListShape = {
         columns: `${RUN_COLUMNS}, ${ACTION_COLUMNS}`,
         from: "runs JOIN actions ON actions.run_id = runs.id",
-        where: ["actions.name = 'a0'", ...sql, ...(scope.taskName ? ["actions.task_name = ?"] : [])],
-        values: [...values, ...(scope.taskName ? [scope.taskName] : [])],
+        where: ["actions.name = 'a0'", ...sql],
+        values,
         fields: FIELDS,
         dynamicField: (field) =>
           field.startsWith("labels.")
@@ -105,6 +105,21 @@ export function runStore(database: Database, notify: (changes: readonly Change[]
       return row !== undefined;
     },
   };
+}
+
+/** The root's row is at hand; whether any action of the run is paused is another question. */
+function runConditions(scope: RunScope): { sql: string[]; values: string[] } {
+  const { sql, values } = scopeConditions(scope, "runs");
+  if (scope.withPausedAction) sql.push("runs.id IN (SELECT run_id FROM actions WHERE phase = 'paused')");
+  if (scope.taskName !== undefined) {
+    sql.push("actions.task_name = ?");
+    values.push(scope.taskName);
+  }
+  if (scope.taskVersion !== undefined) {
+    sql.push("actions.task_version = ?");
+    values.push(scope.taskVersion);
+  }
+  return { sql, values };
 }
 
 function insertImage(database: Database, runId: number, image: RunImage): void {

@@ -4,7 +4,10 @@ import type { Database } from "./database.ts";
 import { listPage, type ListShape } from "./paging.ts";
 import { scopeConditions, toSpec, toTask } from "./rows.ts";
 
-type TaskStore = Pick<Store, "deployTask" | "getTask" | "getSpec" | "listTasks" | "listTaskVersions">;
+type TaskStore = Pick<
+  Store,
+  "deployTask" | "getTask" | "isNamedByDeployedTask" | "getSpec" | "listTasks" | "listTaskVersions"
+>;
 
 const COLUMNS = "tasks.*, task_specs.definition";
 const FROM = "tasks JOIN task_specs ON task_specs.digest = tasks.spec_digest";
@@ -19,7 +22,7 @@ const FIELDS = {
 };
 
 export function taskStore(database: Database): TaskStore {
-  const list = (where: string[], values: string[], page: Page) => {
+  const list = (where: string[], values: (string | number)[], page: Page) => {
     const shape: ListShape = {
       columns: COLUMNS,
       from: FROM,
@@ -57,6 +60,10 @@ export function taskStore(database: Database): TaskStore {
       );
       return row && toTask(row);
     },
+    isNamedByDeployedTask: async (uri) => {
+      const sql = `SELECT 1 FROM ${FROM}, json_each(task_specs.definition, '$.reads') AS named WHERE named.value = ? LIMIT 1`;
+      return database.get(sql, uri) !== undefined;
+    },
     getSpec: async (digest) => {
       const row = database.get("SELECT * FROM task_specs WHERE digest = ?", digest);
       return row && toSpec(row);
@@ -66,7 +73,9 @@ export function taskStore(database: Database): TaskStore {
       // The SDK asks for the newest version of a name with limit 1; people want one row per task.
       const newest = `tasks.id = (SELECT max(newer.id) FROM tasks AS newer WHERE newer.project = tasks.project
         AND newer.domain = tasks.domain AND newer.name = tasks.name)`;
-      return list([...sql, newest], values, page);
+      if (scope.isEntrypoint === undefined) return list([...sql, newest], values, page);
+      const entrypoint = "coalesce(task_specs.definition ->> 'isEntrypoint', 0) = ?";
+      return list([...sql, newest, entrypoint], [...values, Number(scope.isEntrypoint)], page);
     },
     listTaskVersions: async (scope, page) => {
       const { sql, values } = scopeConditions(scope, "tasks");

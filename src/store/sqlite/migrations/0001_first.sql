@@ -107,6 +107,7 @@ CREATE INDEX actions_by_parent_change ON actions (run_id, parent, seq);
 CREATE INDEX actions_by_age ON actions (run_id, created_at, id);
 CREATE INDEX actions_by_parent ON actions (run_id, parent, ended_at);
 CREATE INDEX actions_queue ON actions (queue, run_id, not_before, id) WHERE phase IN ('queued', 'waiting_for_resources');
+CREATE INDEX actions_paused ON actions (run_id) WHERE phase = 'paused';
 CREATE INDEX actions_live ON actions (id) WHERE phase IN ('initializing', 'running');
 CREATE INDEX actions_timers ON actions (timer_at) WHERE timer_at IS NOT NULL;
 CREATE INDEX actions_computing ON actions (cache ->> 'key') WHERE cache IS NOT NULL AND ended_at IS NULL;
@@ -144,6 +145,8 @@ CREATE TABLE effects (
   effect TEXT NOT NULL CHECK (json_valid(effect)),
   created_at INTEGER NOT NULL
 ) STRICT;
+
+CREATE INDEX effects_by_action ON effects (action_id);
 
 -- Results by content key. The newest of each project and domain.
 CREATE TABLE cache_entries (

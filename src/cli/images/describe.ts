@@ -1,0 +1,54 @@
+/** One build as text: what it is, from what, who uses it, its layers, the Containerfile that made it. */
+import type { ImageLayer } from "../../images/build/builder.ts";
+import type { BuildRecord } from "../../images/build/service.ts";
+import type { ImageUses } from "../../store/store.ts";
+
+const SHOWN_RUNS = 10;
+const SHOWN_COLUMNS = 100;
+
+export function describeBuild(build: BuildRecord, uses: ImageUses): string {
+  const { base } = build;
+  const seconds = (build.durationMs / 1000).toFixed(1);
+  const older = uses.runs.length - SHOWN_RUNS;
+  const lines = [
+    `image       ${build.target}`,
+    `reference   ${build.reference}`,
+    `base        ${base.reference} (${base.digest}, from the ${base.source})`,
+    `size        ${formatBytes(build.sizeBytes)}`,
+    `built       ${new Date(build.createdAt).toISOString()} in ${seconds} s, ${build.pushed ? "pushed" : "kept in the engine"}`,
+    ...uses.deployments.map(
+      (task) => `deployed    ${task.project}/${task.domain}/${task.name} ${task.version}`,
+    ),
+    ...(older > 0 ? [`runs        ${older} older ones and`] : []),
+    ...uses.runs
+      .slice(-SHOWN_RUNS)
+      .map(
+        ({ key, live }) => `run         ${key.project}/${key.domain}/${key.run}${live ? " (running)" : ""}`,
+      ),
+    "",
+    "layers, the base's first:",
+    ...build.layers.toReversed().map(describeLayer),
+    "",
+    build.containerfile.trimEnd(),
+    "",
+  ];
+  return lines.join("\n");
+}
+
+function describeLayer({ sizeBytes, createdBy }: ImageLayer): string {
+  const text = createdBy.replace(/\s+/gu, " ").trim();
+  const shown = text.length > SHOWN_COLUMNS ? `${text.slice(0, SHOWN_COLUMNS - 1)}…` : text;
+  return `${formatBytes(sizeBytes).padStart(10)}  ${shown}`;
+}
+
+export function formatBytes(bytes: number): string {
+  if (bytes < 1_000) return `${bytes} B`;
+  if (bytes < 1_000_000) return `${Math.round(bytes / 1_000)} kB`;
+  return `${Math.round(bytes / 1_000_000)} MB`;
+}
+
+export function formatTable(rows: readonly (readonly string[])[]): string {
+  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
+  const lines = rows.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  "));
+  return `${lines.map((line) => line.trimEnd()).join("\n")}\n`;
+}

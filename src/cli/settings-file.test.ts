@@ -1,0 +1,118 @@
+import assert from "node:assert/strict";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test, type TestContext } from "node:test";
+import { makeAuthority } from "../../test/helpers/private-authority.ts";
+import { BoxkiteError } from "../domain/errors.ts";
+import { readSettingsFile } from "./settings-file.ts";
+
+async function setUp(t: TestContext, files: Record<string, string> = {}) {
+  const directory = await mkdtemp(join(tmpdir(), "boxkite-settings-"));
+  t.after(() => rm(directory, { recursive: true, force: true }));
+  for (const [name, text] of Object.entries(files)) await writeFile(join(directory, name), text);
+  const config = join(directory, "boxkite.yaml");
+  return {
+    directory,
+    read: async (text: string, env: NodeJS.ProcessEnv = {}) => {
+      await writeFile(config, text);
+      return readSettingsFile({ values: { config }, positionals: [], env });
+    },
+  };
+}
+
+test("registries and containers are read; file names begin at the file", async (t) => {
+  const { directory, read } = await setUp(t, { "token.txt": "t0p:secret\n" });
+  await makeAuthority(directory);
+  const settings = await read(
+    `
+port: 1234
+registries:
+  registry.example.com:
+    username: ci
+    password-file: token.txt
+    ca-file: ca.crt
+  registry.lab:5000:
+    username: lab
+    password-env: LAB_PASSWORD
+    insecure: true
+  index.docker.io: {}
+containers:
+  certificates: true
+`,
+    { LAB_PASSWORD: "x y" },
+  );
+  assert.equal(settings.values.port, 1234);
+  assert.deepEqual(settings.containers, { certificates: true, proxy: false });
+  assert.deepEqual(
+    [...settings.registries.keys()],
+    ["registry.example.com", "registry.lab:5000", "docker.io"],
+  );
+  const first = settings.registries.get("registry.example.com");
+  assert.equal(first?.caFile, join(directory, "ca.crt"));
+  assert.equal(first?.login?.username, "ci");
+  assert.equal(await first?.login?.password(), "t0p:secret");
+  const second = settings.registries.get("registry.lab:5000");
+  assert.equal(second?.insecure, true);
+  assert.equal(await second?.login?.password(), "x y");
+});
+
+test("a password that is renewed counts at its next use", async (t) => {
+  const { directory, read } = await setUp(t, { password: "old" });
+  const { registries } = await read("registries: {r.io: {username: u, password-file: password}}");
+  await writeFile(join(directory, "password"), "new\n");
+  assert.equal(await registries.get("r.io")?.login?.password(), "new");
+});
+
+test("without a file nothing is set", async () => {
+  const { values, registries, containers } = await readSettingsFile({ values: {}, positionals: [], env: {} });
+  assert.deepEqual([values, registries.size, containers], [{}, 0, { certificates: false, proxy: false }]);
+});
+
+test("what is wrong is refused by name", async (t) => {
+  const { read } = await setUp(t, { empty: "", text: "hello" });
+  const rows: readonly [string, RegExp][] = [
+    ["registry: {}", /unknown settings: registry$/u],
+    ["registries: [a.io]", /^registries is not a mapping/u],
+    ["registries: {a.io: yes}", /^registries: a\.io is not a mapping/u],
+    ["registries: {team: {}}", /^registries: team is no registry host/u],
+    ["registries: {a.io/team: {}}", /^registries: a\.io\/team is no registry host/u],
+    ["registries: {'https://a.io': {}}", /^registries: https:\/\/a\.io is no registry host/u],
+    ["registries: {docker.io: {}, index.docker.io: {}}", /names docker\.io twice/u],
+    ["registries: {a.io: {user: x}}", /^registries: a\.io has unknown settings: user$/u],
+    ["registries: {a.io: {username: u, password: p}}", /^registries: a\.io has a password in the file/u],
+    ["registries: {a.io: {username: 7, password-env: P}}", /^registries: a\.io: username is 7/u],
+    ["registries: {a.io: {password-env: P}}", /^registries: a\.io has a password and no username/u],
+    ["registries: {a.io: {username: u}}", /^registries: a\.io has a username, and needs one of/u],
+    ["registries: {a.io: {username: u, password-env: P, password-file: text}}", /needs one of/u],
+    ["registries: {a.io: {username: u, password-env: P}}", /password-env names P, which is not set/u],
+    ["registries: {a.io: {username: u, password-file: none}}", /password-file names .*none, which cannot/u],
+    [
+      "registries: {a.io: {username: u, password-file: empty}}",
+      /password-file names .*empty, which is empty/u,
+    ],
+    ["registries: {a.io: {insecure: 1}}", /^registries: a\.io: insecure is 1; it must be true or false/u],
+    [
+      "registries: {a.io: {ca-file: none}}",
+      /^registries: a\.io: ca-file names .*none, which cannot be read/u,
+    ],
+    [
+      "registries: {a.io: {ca-file: text}}",
+      /^registries: a\.io: ca-file names .*text, which is no certificate/u,
+    ],
+    [
+      "registries: {a.io: {ca-file: text, insecure: true}}",
+      /^registries: a\.io is insecure, so its ca-file/u,
+    ],
+    ["containers: {proxies: true}", /^containers has unknown settings: proxies$/u],
+    ["containers: {proxy: 'http://p:1'}", /^containers: proxy is "http:\/\/p:1"; it must be true or false/u],
+  ];
+  for (const [text, message] of rows) {
+    await assert.rejects(read(text), (error) => {
+      assert.ok(error instanceof BoxkiteError, `${text}: ${String(error)}`);
+      assert.equal(error.code, "CONFIG_INVALID");
+      assert.match(error.message, message);
+      return true;
+    });
+  }
+});

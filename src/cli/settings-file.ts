@@ -1,0 +1,94 @@
+/** The settings file of `--config`: what is a flag elsewhere, and what has too many parts for a flag. */
+import { readFile } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
+import { BoxkiteError, messageOf } from "../domain/errors.ts";
+import type { Queues } from "../domain/queue.ts";
+import type { ContainerWish } from "../executors/choose.ts";
+import { NO_REGISTRIES, type Registries } from "../images/registry/registries.ts";
+import type { CommandInput } from "./command.ts";
+import { readQueues } from "./queue-settings.ts";
+import { readRegistries } from "./registry-settings.ts";
+import { booleanOf, mappingOf, refuseUnknown } from "./setting-values.ts";
+
+const NAMES = ["port", "host", "data", "ephemeral", "engine", "python", "max-parallel"] as const;
+export type SettingName = (typeof NAMES)[number];
+const SECTIONS = ["registries", "containers", "queues"] as const;
+
+export interface SettingsFile {
+  readonly values: Partial<Record<SettingName, unknown>>;
+  readonly registries: Registries;
+  readonly containers: ContainerWish;
+  readonly queues: Queues;
+}
+
+export interface Setting {
+  readonly value: string;
+  /** "--port", "BOXKITE_PORT" or "port in the file". */
+  readonly origin: string;
+}
+
+const NO_FILE: SettingsFile = {
+  values: {},
+  registries: NO_REGISTRIES,
+  containers: { certificates: false, proxy: false },
+  queues: new Map(),
+};
+
+/** Throws CONFIG_INVALID naming the setting. */
+export async function readSettingsFile({ values, env }: CommandInput): Promise<SettingsFile> {
+  const path = (values["config"] as string | undefined) ?? env["BOXKITE_CONFIG"];
+  if (path === undefined) return NO_FILE;
+  const { registries, containers, queues, ...flags } = await parseFile(path);
+  return {
+    values: flags as SettingsFile["values"],
+    registries: await readRegistries(registries, { directory: dirname(resolve(path)), env }),
+    containers: readContainers(containers),
+    queues: readQueues(queues),
+  };
+}
+
+/** Flag, else variable, else file. */
+export function findSetting(
+  name: SettingName,
+  { values, env }: CommandInput,
+  file: SettingsFile,
+): Setting | undefined {
+  const flag = values[name];
+  if (flag !== undefined) return { value: String(flag), origin: `--${name}` };
+  const variable = `BOXKITE_${name.toUpperCase().replace("-", "_")}`;
+  if (env[variable] !== undefined) return { value: env[variable], origin: variable };
+  const fromFile = file.values[name];
+  if (fromFile === undefined) return undefined;
+  return {
+    value: typeof fromFile === "string" ? fromFile : JSON.stringify(fromFile),
+    origin: `${name} in the file`,
+  };
+}
+
+async function parseFile(path: string): Promise<Readonly<Record<string, unknown>>> {
+  // Loaded only where there is a file: it is a fifteenth of the time to start.
+  const { parse } = await import("yaml");
+  let parsed: unknown;
+  try {
+    parsed = parse(await readFile(path, "utf8"));
+  } catch (error) {
+    throw new BoxkiteError(
+      "CONFIG_INVALID",
+      `cannot read the configuration file ${path}: ${messageOf(error)}`,
+      { cause: error },
+    );
+  }
+  const what = `the configuration file ${path}`;
+  const mapping = mappingOf(parsed, what);
+  refuseUnknown(mapping, [...NAMES, ...SECTIONS], what);
+  return mapping;
+}
+
+function readContainers(value: unknown): ContainerWish {
+  const containers = mappingOf(value, "containers");
+  refuseUnknown(containers, ["certificates", "proxy"], "containers");
+  return {
+    certificates: booleanOf(containers["certificates"], "containers: certificates") ?? false,
+    proxy: booleanOf(containers["proxy"], "containers: proxy") ?? false,
+  };
+}

@@ -1,0 +1,119 @@
+/**
+ * Requests to one registry: through the proxy that the environment names, and with trust in the authority
+ * that the settings name. The built-in fetch can do neither for one host alone.
+ */
+import { readFile } from "node:fs/promises";
+import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from "node:http";
+import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
+import { Readable } from "node:stream";
+import { getCACertificates } from "node:tls";
+import { isLoopbackHost } from "./registries.ts";
+
+export type Transport = (request: Request, signal: AbortSignal) => Promise<Response>;
+
+export interface TransportOptions {
+  readonly caFile?: string | undefined;
+  /** Where HTTPS_PROXY, HTTP_PROXY and NO_PROXY are read. */
+  readonly env: NodeJS.ProcessEnv;
+}
+
+const MAX_REDIRECTS = 5;
+/** Statuses whose response has no body, by the standard of fetch. */
+const WITHOUT_BODY = [204, 205, 304];
+
+export function createTransport({ caFile, env }: TransportOptions): Transport {
+  let agents: Promise<Agents> | undefined;
+  return async (request, signal) => {
+    const made = await (agents ??= createAgents(caFile, env).catch((error: unknown) => {
+      agents = undefined; // The file may be there the next time.
+      throw error;
+    }));
+    const body = request.body === null ? undefined : Buffer.from(await request.arrayBuffer());
+    let target: Target = {
+      method: request.method,
+      url: new URL(request.url),
+      headers: Object.fromEntries(request.headers),
+      body,
+    };
+    for (let redirects = 0; ; redirects++) {
+      const response = await exchange(target, made, signal);
+      const next = redirectOf(target, response);
+      if (next === undefined || redirects === MAX_REDIRECTS) return responseOf(response);
+      response.resume();
+      target = next;
+    }
+  };
+}
+
+interface Agents {
+  readonly http: HttpAgent;
+  readonly https: HttpsAgent;
+  /** For this machine itself, which no proxy leads to. */
+  readonly direct: { readonly http: HttpAgent; readonly https: HttpsAgent };
+}
+
+async function createAgents(caFile: string | undefined, env: NodeJS.ProcessEnv): Promise<Agents> {
+  const own = caFile === undefined ? undefined : await readFile(caFile, "utf8");
+  const kept = { keepAlive: true };
+  const tls = { ...kept, ...(own !== undefined && { ca: [...getCACertificates("default"), own] }) };
+  return {
+    http: new HttpAgent({ ...kept, proxyEnv: env }),
+    https: new HttpsAgent({ ...tls, proxyEnv: env }),
+    direct: { http: new HttpAgent(kept), https: new HttpsAgent(tls) },
+  };
+}
+
+interface Target {
+  readonly method: string;
+  readonly url: URL;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Buffer | undefined;
+}
+
+async function exchange(target: Target, agents: Agents, signal: AbortSignal): Promise<IncomingMessage> {
+  for (let first = true; ; first = false) {
+    const sent = open(target, agents, signal);
+    try {
+      return await new Promise<IncomingMessage>((resolve, reject) => {
+        sent.once("response", resolve).once("error", reject);
+        sent.end(target.body);
+      });
+    } catch (error) {
+      if (signal.aborted) throw signal.reason;
+      // The registry closed a kept connection just as it was used again.
+      if (!(first && sent.reusedSocket && (error as NodeJS.ErrnoException).code === "ECONNRESET"))
+        throw error;
+    }
+  }
+}
+
+function open({ method, url, headers }: Target, agents: Agents, signal: AbortSignal) {
+  const { http, https } = isLoopbackHost(url.host) ? agents.direct : agents;
+  const options = { method, headers, signal };
+  return url.protocol === "http:"
+    ? httpRequest(url, { ...options, agent: http })
+    : httpsRequest(url, { ...options, agent: https });
+}
+
+/** Blobs often are with a storage service of another host, which must not see the registry's credentials. */
+function redirectOf(from: Target, { statusCode = 0, headers }: IncomingMessage): Target | undefined {
+  const { location } = headers;
+  if (![301, 302, 303, 307, 308].includes(statusCode) || location === undefined) return undefined;
+  if (from.method !== "GET" || !URL.canParse(location, from.url.href)) return undefined;
+  const url = new URL(location, from.url);
+  const { authorization, ...others } = from.headers;
+  const kept = url.origin === from.url.origin && authorization !== undefined;
+  return { ...from, url, headers: kept ? from.headers : others };
+}
+
+function responseOf(response: IncomingMessage): Response {
+  const { statusCode: status = 0, headersDistinct } = response;
+  const headers = Object.entries(headersDistinct).flatMap(([name, values = []]) =>
+    values.map((value): [string, string] => [name, value]),
+  );
+  if (WITHOUT_BODY.includes(status)) {
+    response.resume();
+    return new Response(null, { status, headers });
+  }
+  return new Response(Readable.toWeb(response) as ReadableStream<Uint8Array>, { status, headers });
+}

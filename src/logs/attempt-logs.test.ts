@@ -1,0 +1,156 @@
+import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { appendFile, mkdir, mkdtemp, readFile, rm, symlink } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { test, type TestContext } from "node:test";
+import type { AttemptKey } from "../executors/executor.ts";
+import { createAttemptLogs, type AttemptLogs, type LogLine, type ReadOptions } from "./attempt-logs.ts";
+
+const KEY: AttemptKey = { project: "p", domain: "development", run: "r1", action: "a0", attempt: 1 };
+
+async function directoryOf(t: TestContext): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), "boxkite-logs-"));
+  t.after(() => rm(directory, { recursive: true }));
+  return directory;
+}
+
+async function read(logs: AttemptLogs, options: ReadOptions = {}): Promise<LogLine[]> {
+  const lines: LogLine[] = [];
+  for await (const batch of logs.read(KEY, options)) lines.push(...batch);
+  return lines;
+}
+
+test("lines come back with their time and stream, from any line", async (t) => {
+  const logs = createAttemptLogs(await directoryOf(t));
+  assert.equal(await logs.exists(KEY), false);
+  const log = await logs.open(KEY);
+  log.write("stdout", "one", 1_000);
+  log.write("stderr", "two\nhalves", 2_000);
+  log.write("system", "three", 3_000);
+  await log.flush();
+  assert.deepEqual(await read(logs), [
+    { atMs: 1_000, stream: "stdout", text: "one" },
+    { atMs: 2_000, stream: "stderr", text: "two\\nhalves" },
+    { atMs: 3_000, stream: "system", text: "three" },
+  ]);
+  assert.deepEqual(
+    (await read(logs, { fromLine: 2 })).map(({ text }) => text),
+    ["three"],
+  );
+  await log.close();
+  assert.equal(await logs.exists(KEY), true);
+});
+
+test("a line ends at its line feed, whatever else is in it", async (t) => {
+  const logs = createAttemptLogs(await directoryOf(t));
+  const log = await logs.open(KEY);
+  const texts = ["  0%|\r 50%|\r100%|", "sep\u2028inside\u2029", "", "x".repeat(200_000), "ü€😀\u0085end"];
+  const followed = read(logs, { follow: true });
+  for (const text of texts) {
+    log.write("stdout", text, 1);
+    await log.flush();
+  }
+  await log.close();
+  assert.deepEqual(
+    (await followed).map(({ text }) => text),
+    texts,
+  );
+});
+
+const noFullDevice = existsSync("/dev/full") ? false : "this system has no /dev/full";
+
+test(
+  "lines that find no room are counted, and those after them are kept",
+  { skip: noFullDevice },
+  async (t) => {
+    const directory = await directoryOf(t);
+    const file = join(directory, "p/development/r1/a0/1.log");
+    await mkdir(dirname(file), { recursive: true });
+    // A device that is always full, until it is taken away.
+    await symlink("/dev/full", file);
+    const logs = createAttemptLogs(directory);
+    const log = await logs.open(KEY);
+    for (const text of ["lost", "lost, too"]) {
+      log.write("stdout", text, 1);
+      await log.flush();
+    }
+    await rm(file);
+    log.write("stdout", "kept", 2);
+    await log.close();
+    assert.deepEqual(
+      (await read(logs)).map(({ text }) => text),
+      ["kept", "2 lines could not be written: is the disk full?"],
+    );
+  },
+);
+
+test("a follower gets what is written later, and ends with the log", async (t) => {
+  const logs = createAttemptLogs(await directoryOf(t));
+  const log = await logs.open(KEY);
+  const followed = read(logs, { follow: true });
+  for (let n = 0; n < 1_200; n++) log.write("stdout", `line ${n}`, n);
+  await log.flush();
+  log.write("stdout", "last", 1_200);
+  await log.close();
+  const lines = await followed;
+  assert.equal(lines.length, 1_201);
+  assert.equal(lines.at(-1)?.text, "last");
+});
+
+test("a log that nobody writes yet is waited for while its attempt lives", async (t) => {
+  const directory = await directoryOf(t);
+  const before = createAttemptLogs(directory);
+  const first = await before.open(KEY);
+  first.write("stdout", "before the restart", 1);
+  await first.close();
+
+  const logs = createAttemptLogs(directory);
+  let over = false;
+  const isAsked = Promise.withResolvers<void>();
+  const isOver = async () => {
+    isAsked.resolve();
+    return over;
+  };
+  const followed = read(logs, { follow: true, isOver });
+  await isAsked.promise;
+  const second = await logs.open(KEY);
+  second.write("stdout", "after it", 2);
+  over = true;
+  await second.close();
+  assert.deepEqual(
+    (await followed).map(({ text }) => text),
+    ["before the restart", "after it"],
+  );
+});
+
+test("a line that was cut by a crash does not swallow the next", async (t) => {
+  const directory = await directoryOf(t);
+  const first = await createAttemptLogs(directory).open(KEY);
+  first.write("stdout", "whole", 5);
+  await first.close();
+  await appendFile(join(directory, "p/development/r1/a0/1.log"), "6 o ha");
+  const logs = createAttemptLogs(directory);
+  const log = await logs.open(KEY);
+  // The output goes on there, and the line that was cut comes whole.
+  assert.equal(log.lastAtMs, 5);
+  log.write("stdout", "half", 6);
+  await log.close();
+  assert.deepEqual(
+    (await read(logs)).map(({ text }) => text),
+    ["whole", "ha", "half"],
+  );
+});
+
+test("beyond its limit a log drops lines, and its last line counts them", async (t) => {
+  const directory = await directoryOf(t);
+  const logs = createAttemptLogs(directory, { maxBytes: 100 });
+  const log = await logs.open(KEY);
+  for (let n = 0; n < 20; n++) log.write("stdout", "ten bytes!", n);
+  await log.close();
+  const lines = await read(logs);
+  assert.equal(lines.at(-1)?.stream, "system");
+  assert.match(lines.at(-1)?.text ?? "", /^14 more lines were dropped: a log keeps 100 bytes$/u);
+  assert.equal(lines.length, 7);
+  assert.ok((await readFile(join(directory, "p/development/r1/a0/1.log"))).length < 200);
+});

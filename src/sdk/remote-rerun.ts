@@ -1,0 +1,81 @@
+/** A run that repeats another: its task and its settings come from the server. */
+import { create } from "@bufbuild/protobuf";
+import { surroundingConfig, targetOfRun } from "./config.ts";
+import { controlPlaneOf } from "./control-plane.ts";
+import { compileDeployed } from "./deployed-task.ts";
+import type { CompiledInterface } from "./interface.ts";
+import { RemoteRun, ROOT_ACTION } from "./remote-handle.ts";
+import { submitRun } from "./remote-run.ts";
+import type { RerunOptions } from "./rerun.ts";
+import type { Run } from "./run-handle.ts";
+import { encodeRunSpec } from "./run-spec.ts";
+import { encodeInputs } from "./values.ts";
+import { ValueError } from "../wire/literals/errors.ts";
+import { InputsSchema, type Inputs } from "../wire/gen/flyteidl2/task/common_pb.js";
+
+export async function startRerun(
+  repeated: Run<unknown> | string,
+  options: RerunOptions,
+): Promise<Run<unknown>> {
+  const config = await surroundingConfig();
+  const scope = targetOfRun(config, options);
+  const controlPlane = await controlPlaneOf(config);
+  const run = { ...scope, name: typeof repeated === "string" ? repeated : repeated.name };
+  const actionId = { run, name: options.action ?? ROOT_ACTION };
+  const [{ details: runDetails }, { details }] = await Promise.all([
+    controlPlane.runs.getRunDetails({ runId: run }),
+    controlPlane.runs.getActionDetails({ actionId }),
+  ]);
+  if (details?.spec.case !== "task") {
+    const what = details?.spec.case ?? "action without a specification";
+    throw new TypeError(`${run.name}/${actionId.name} is a ${what}; only tasks can be run again`);
+  }
+  const spec = details.spec.value;
+  const taskName = spec.taskTemplate?.id?.name ?? "";
+  const compiled =
+    repeated instanceof RemoteRun && options.action === undefined
+      ? repeated.interface
+      : compileDeployed(taskName, spec);
+  const { inputs: kept } = await controlPlane.data.getActionData({ actionId });
+  return submitRun(controlPlane, {
+    scope,
+    name: options.name,
+    taskName,
+    target: { case: "taskSpec", value: spec },
+    interface: compiled,
+    inputs: await changeInputs(taskName, compiled, options, kept ?? create(InputsSchema)),
+    spec: encodeRunSpec(
+      options,
+      {
+        kind: options.recover === true ? "recover" : "rerun",
+        run,
+        ...(options.forceRerunActions === undefined ? {} : { forceRerunActions: options.forceRerunActions }),
+      },
+      runDetails?.runSpec,
+    ),
+  });
+}
+
+/** The repeated run's, but for those that are given. */
+async function changeInputs(
+  taskName: string,
+  compiled: CompiledInterface,
+  { inputs = {}, customContext }: RerunOptions,
+  kept: Inputs,
+): Promise<Inputs> {
+  const names = compiled.inputs.map((input) => input.name);
+  const unknown = Object.keys(inputs).filter((name) => !names.includes(name));
+  if (unknown.length > 0) {
+    throw new ValueError(
+      `${taskName} has no input ${unknown.join(", ")}; its inputs are ${names.join(", ") || "none"}`,
+    );
+  }
+  const given = compiled.inputs.filter((input) => inputs[input.name] !== undefined);
+  const changed = await encodeInputs(taskName, { ...compiled, inputs: given }, inputs, customContext);
+  const literals = [...changed.literals, ...kept.literals.filter(({ name }) => inputs[name] === undefined)];
+  return create(InputsSchema, {
+    // In the order of the interface.
+    literals: names.flatMap((name) => literals.filter((literal) => literal.name === name)),
+    context: customContext === undefined ? kept.context : changed.context,
+  });
+}

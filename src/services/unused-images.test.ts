@@ -1,0 +1,72 @@
+import assert from "node:assert/strict";
+import { suite, test, type TestContext } from "node:test";
+import type { BuildRecord } from "../images/build/service.ts";
+import { createLogger } from "../lib/log.ts";
+import type { ImageUses } from "../store/store.ts";
+import { createUnusedImages } from "./unused-images.ts";
+
+const NOBODY: ImageUses = { deployments: [], runs: [] };
+const TASK = { project: "p", domain: "development", name: "env.task", version: "1" };
+const MINUTE_MS = 60_000;
+
+function setup(t: TestContext, uses: Readonly<Record<string, ImageUses>> = {}) {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const lines: string[] = [];
+  const store = { usesOfBuild: async (build: BuildRecord) => uses[build.reference] ?? NOBODY };
+  const images = createUnusedImages(store, createLogger({ write: (line) => void lines.push(line) }));
+  const later = async () => {
+    t.mock.timers.tick(MINUTE_MS);
+    await new Promise((resolve) => setImmediate(resolve));
+  };
+  return { images, lines, later };
+}
+
+function buildOf(reference: string): BuildRecord {
+  return {
+    target: reference,
+    name: "",
+    specDigest: "",
+    contextDigest: "",
+    containerfile: "",
+    base: { reference: "base", source: "registry", digest: "" },
+    reference,
+    pushed: true,
+    digest: "",
+    imageId: "",
+    sizeBytes: 0,
+    layers: [],
+    createdAt: 0,
+    durationMs: 0,
+  };
+}
+
+suite("unused images", () => {
+  test("an image that nothing uses after a while is told of once, with what to do", async (t) => {
+    const { images, lines, later } = setup(t, { used: { ...NOBODY, deployments: [TASK] } });
+    images.handedOut(buildOf("used"));
+    images.handedOut(buildOf("unused"));
+    await later();
+    await later();
+    assert.equal(lines.length, 1);
+    assert.match(lines[0] ?? "", /warn .*image=unused hint=if this was a deploy, import the module/u);
+  });
+
+  test("no verdict while another image is being built: its tasks come when all are there", async (t) => {
+    const { images, lines, later } = setup(t);
+    images.handedOut(buildOf("one"));
+    const ended = images.building();
+    await later();
+    assert.deepEqual(lines, []);
+    ended();
+    await later();
+    assert.equal(lines.length, 1);
+  });
+
+  test("nothing is asked of the store after the end", async (t) => {
+    const { images, lines, later } = setup(t);
+    images.handedOut(buildOf("one"));
+    images.close();
+    await later();
+    assert.deepEqual(lines, []);
+  });
+});

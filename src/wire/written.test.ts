@@ -1,0 +1,60 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { create, toBinary } from "@bufbuild/protobuf";
+import {
+  ContainerError_Kind,
+  ErrorDocumentSchema,
+  ExecutionError_ErrorKind,
+} from "./gen/flyteidl2/core/execution_pb.js";
+import { MAX_DOCUMENT_BYTES, readWritten, type WrittenObjects } from "./written.ts";
+
+/** Objects by URI; a number stands for an object of that size which nobody reads. */
+function objects(found: Readonly<Record<string, Uint8Array | number>>): WrittenObjects {
+  return {
+    size: async (uri) => {
+      const object = found[uri];
+      return typeof object === "number" ? object : object?.length;
+    },
+    read: async (uri) => {
+      const object = found[uri];
+      assert.notEqual(typeof object, "number", `${uri} is too large to be read`);
+      return object as Uint8Array | undefined;
+    },
+  };
+}
+
+function document(origin: ExecutionError_ErrorKind): Uint8Array {
+  const error = { code: "ValueError", message: "no", origin, kind: ContainerError_Kind.RECOVERABLE };
+  return toBinary(ErrorDocumentSchema, create(ErrorDocumentSchema, { error }));
+}
+
+test("an error wins over outputs; whose fault it is and when it came are read from it", async () => {
+  const both = { "p/error.pb": document(ExecutionError_ErrorKind.USER), "p/outputs.pb": new Uint8Array([1]) };
+  assert.deepEqual(await readWritten(objects(both), "p"), {
+    kind: "error",
+    whileLoading: false,
+    error: { code: "ValueError", message: "no", kind: "user", recoverable: true },
+  });
+  const loading = await readWritten(
+    objects({ "p/error.pb": document(ExecutionError_ErrorKind.UNKNOWN) }),
+    "p",
+  );
+  assert.equal(loading.kind === "error" && loading.whileLoading && loading.error.kind, "user");
+  assert.deepEqual(await readWritten(objects({ "p/outputs.pb": new Uint8Array() }), "p"), {
+    kind: "outputs",
+  });
+  assert.deepEqual(await readWritten(objects({}), "p"), { kind: "nothing" });
+});
+
+test("what cannot be read is the task's own failure, and what is too large is not read", async () => {
+  const rows: [Record<string, Uint8Array | number>, string][] = [
+    [{ "p/error.pb": new Uint8Array([0xff, 0xff, 0xff]) }, "UnreadableError"],
+    [{ "p/error.pb": MAX_DOCUMENT_BYTES + 1 }, "UnreadableError"],
+    [{ "p/outputs.pb": MAX_DOCUMENT_BYTES + 1 }, "OutputsTooLarge"],
+  ];
+  for (const [found, code] of rows) {
+    const written = await readWritten(objects(found), "p");
+    assert.equal(written.kind === "error" && written.error.code, code);
+    assert.equal(written.kind === "error" && written.error.kind, "user");
+  }
+});

@@ -1,0 +1,157 @@
+/**
+ * A Docker daemon of a test's own: its images, containers and state in a temporary directory, its network on a
+ * bridge of its own, the machine's firewall and forwarding left alone. It ends with the test's process, however
+ * that ends.
+ *
+ * Without rules in the firewall containers reach this machine and nothing behind it, so builds that download
+ * need `--network=host`.
+ */
+import { spawn, spawnSync, type ChildProcess } from "node:child_process";
+import { randomBytes, randomInt } from "node:crypto";
+import { once } from "node:events";
+import { mkdtemp, writeFile } from "node:fs/promises";
+import { networkInterfaces, tmpdir } from "node:os";
+import { delimiter, join } from "node:path";
+import { connectEngine } from "../../src/executors/container/engine-api.ts";
+import { messageOf } from "../../src/domain/errors.ts";
+import { until } from "./until.ts";
+
+export interface TestDocker {
+  /** Why there is no daemon; the rest may then not be used. REQUIRE_ENGINES=docker makes that a failure. */
+  readonly missing: string | undefined;
+  /** Leads docker's command line and Boxkite to the daemon. */
+  readonly env: NodeJS.ProcessEnv;
+  /** This machine's address on the containers' network. */
+  readonly gateway: string;
+  stop(): Promise<void>;
+}
+
+/** Where the set-up has unpacked Debian's packages; a client that fits the daemon comes with it. */
+const UNPACKED = process.env["BOXKITE_TEST_DOCKER"];
+const PATH = [
+  ...(UNPACKED ? [join(UNPACKED, "usr/bin"), join(UNPACKED, "usr/sbin")] : []),
+  process.env["PATH"] ?? "",
+  "/usr/sbin",
+].join(delimiter);
+
+/** Takes the bridge and the directory away when the daemon has ended, which it does at the end of standard input. */
+const KEEPER = `exec 3<&0
+directory=$1 bridge=$2 address=$3
+[ -e /etc/docker ] || new=yes
+clear_away() {
+  ip link delete "$bridge" 2>/dev/null
+  # The network of this machine, kept there for containers that share it.
+  umount "$directory"/exec/netns/* 2>/dev/null
+  rm -rf "$directory"
+  # Docker 20 writes a key there, whatever its settings are.
+  [ -z "$new" ] || rm -rf /etc/docker
+}
+ip link add name "$bridge" type bridge && ip address add "$address/24" dev "$bridge" &&
+  ip link set "$bridge" up || { clear_away; exit 1; }
+dockerd --log-level=error --config-file="$directory/daemon.json" --host="unix://$directory/docker.sock" \
+  --data-root="$directory/data" --exec-root="$directory/exec" --pidfile="$directory/pid" \
+  --containerd-namespace="$bridge" --containerd-plugins-namespace="$bridge-plugins" \
+  --bridge="$bridge" --iptables=false --ip6tables=false --ip-forward=false --ip-masq=false \
+  --userland-proxy=false --shutdown-timeout=1 3<&- & daemon=$!
+{ read -r _; kill "$daemon"; } <&3 2>/dev/null & watcher=$!
+wait "$daemon"
+kill "$watcher" 2>/dev/null
+clear_away`;
+
+/** Starts a daemon and copies these images into it from podman, where the set-up has put them. */
+export async function startDocker(images: readonly string[] = []): Promise<TestDocker> {
+  const directory = await mkdtemp(join(tmpdir(), "boxkite-dockerd-"));
+  const gateway = freeGateway();
+  const env = { PATH, DOCKER_HOST: `unix://${join(directory, "docker.sock")}` };
+  try {
+    const stop = await startDaemon(directory, gateway, env);
+    try {
+      copyImages(images, env);
+    } catch (error) {
+      await stop();
+      throw error;
+    }
+    return { missing: undefined, env, gateway, stop };
+  } catch (error) {
+    const missing = `no Docker daemon for tests: ${messageOf(error)}`;
+    if ((process.env["REQUIRE_ENGINES"] ?? "").split(",").includes("docker")) {
+      throw new Error(`REQUIRE_ENGINES names docker: ${missing}`, { cause: error });
+    }
+    return { missing, env: {}, gateway: "", stop: async () => {} };
+  }
+}
+
+async function startDaemon(
+  directory: string,
+  gateway: string,
+  env: NodeJS.ProcessEnv,
+): Promise<() => Promise<void>> {
+  const why = cannotStart();
+  if (why !== undefined) throw new Error(why);
+  // The machine's own settings may be for another daemon.
+  await writeFile(join(directory, "daemon.json"), "{}");
+  const bridge = `docker${randomBytes(4).toString("hex")}`;
+  const keeper = spawn("/bin/sh", ["-c", KEEPER, "sh", directory, bridge, gateway], {
+    env: { ...process.env, ...env },
+    stdio: ["pipe", "ignore", "pipe"],
+    // Ctrl-C in the terminal is for the tests, which end it in their own time.
+    detached: true,
+  });
+  let said = "";
+  keeper.stderr.setEncoding("utf8").on("data", (text: string) => (said = (said + text).slice(-4_000)));
+  const ended = once(keeper, "close");
+  const stop = async () => {
+    keeper.stdin.end();
+    await ended;
+  };
+  try {
+    await until(async () => hasEnded(keeper) || (await answers(join(directory, "docker.sock"))));
+  } catch {
+    await stop();
+  }
+  if (hasEnded(keeper)) throw new Error(`dockerd did not start: ${said.trim().split("\n").at(-1)}`);
+  return stop;
+}
+
+function cannotStart(): string | undefined {
+  if (process.platform !== "linux") return "it needs Linux";
+  if (process.getuid?.() !== 0) return "it needs root";
+  for (const program of ["dockerd", "docker", "ip"]) {
+    const { error } = spawnSync(program, ["--version"], { env: { PATH } });
+    if (error !== undefined) return `${program} is not installed`;
+  }
+  return undefined;
+}
+
+function hasEnded({ exitCode, signalCode }: ChildProcess): boolean {
+  return exitCode !== null || signalCode !== null;
+}
+
+async function answers(socketPath: string): Promise<boolean> {
+  try {
+    (await connectEngine({ kind: "unix", socketPath })).close();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** In a range that nobody is given by default, beside what this machine has already. */
+function freeGateway(): string {
+  const used = Object.values(networkInterfaces()).flatMap((each) => each ?? []);
+  for (;;) {
+    const prefix = `10.213.${randomInt(1, 255)}.`;
+    if (!used.some(({ address }) => address.startsWith(prefix))) return `${prefix}1`;
+  }
+}
+
+function copyImages(images: readonly string[], env: NodeJS.ProcessEnv): void {
+  if (images.length === 0) return;
+  // Without pipefail a failure of `podman save` is seen by `docker load`: the archive ends too soon.
+  const script = 'podman save --multi-image-archive "$@" | docker load --quiet';
+  const { status, stderr } = spawnSync("/bin/sh", ["-c", script, "sh", ...images], {
+    env: { ...process.env, ...env },
+    encoding: "utf8",
+  });
+  if (status !== 0) throw new Error(`its images could not be copied from podman: ${stderr.trim()}`);
+}

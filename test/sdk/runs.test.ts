@@ -1,0 +1,230 @@
+/** What the handle of a run can do, runs that repeat others, and runs that a task starts; on a real server. */
+import assert from "node:assert/strict";
+import { existsSync, rmSync } from "node:fs";
+import { delimiter, join } from "node:path";
+import { test } from "node:test";
+import { startServer } from "../helpers/server.ts";
+import { runProgram, stockPython, succeeded } from "../helpers/stock-sdk.ts";
+import { createProject } from "./helpers/package.ts";
+
+const TASKS = `
+import { existsSync, writeFileSync } from "node:fs";
+import * as flyte from "boxkite";
+import { z } from "zod";
+
+const env = new flyte.TaskEnvironment({ name: "e", image: "unused:1" });
+
+export const double = env.task({ name: "double", inputs: { n: z.int(), at: z.date().optional() }, output: z.int() }, async ({ n }) => {
+  console.log("doubling", n);
+  return 2 * n;
+});
+
+export const stamp = env.task({ name: "stamp", inputs: { at: z.date(), by: z.int() }, output: z.date() }, async ({ at, by }) =>
+  new Date(at.getTime() + by));
+
+export const outer = env.task({ name: "outer", inputs: { n: z.int() }, output: z.int() }, async ({ n }) => double({ n: n + 1 }));
+
+const once = flyte.trace("once", async (n: number) => (await flyte.run(double, { n })).name);
+
+export const starts = env.task(
+  { name: "starts", output: z.object({ runs: z.array(z.string()), sum: z.int(), url: z.string(), refused: z.string() }), retries: 1 },
+  async (_, { attempt }) => {
+    const traced = await once(1);
+    if (attempt === 1) throw new Error("again");
+    const named = await flyte.withRunContext({ name: "started-inside", env: { A: "b" } }).run(outer, { n: 2 });
+    const repeated = await flyte.rerun(named);
+    const refused = await flyte.withRunContext({ copyStyle: "all" }).run(double, { n: 1 }).then(() => "", (error) => error.message);
+    const sum = (await named.outputs()) + (await repeated.outputs());
+    return { runs: [traced, named.name, repeated.name], sum, url: named.url, refused };
+  },
+);
+
+/** Fails until the mark is there; one child is done by then, and says when it ran. */
+export const stops = env.task({ name: "stops", inputs: { mark: z.string() }, output: z.int() }, async ({ mark }) => {
+  const n = await marked({ mark });
+  if (!existsSync(mark)) throw new Error("no mark");
+  return n;
+});
+export const marked = env.task({ name: "marked", inputs: { mark: z.string() }, output: z.int() }, async ({ mark }) => {
+  for (let n = 1; ; n++) if (!existsSync(mark + "-" + n)) { writeFileSync(mark + "-" + n, ""); return n; }
+});
+
+export const asks = env.task({ name: "asks", output: z.number() }, async () => {
+  const amount = await flyte.condition("amount", { type: "number" });
+  return amount.wait();
+});
+
+export const sleeps = env.task({ name: "sleeps", inputs: { mark: z.string() } }, async ({ mark }, { signal }) => {
+  console.log("sleeping");
+  await new Promise((resolve) => signal.addEventListener("abort", resolve));
+  writeFileSync(mark, "");
+});
+`;
+
+const MAIN = `
+import { writeFileSync } from "node:fs";
+import * as flyte from "boxkite";
+import * as tasks from "./tasks.ts";
+
+const [endpoint = "", what = "", mark = ""] = process.argv.slice(2);
+await flyte.init({ endpoint, insecure: true, project: "flytesnacks", domain: "development" });
+const message = (error: Error): string => error.name + ": " + error.message;
+
+const programs: Record<string, () => Promise<unknown>> = {
+  async logs() {
+    const run = await flyte.run(tasks.double, { n: 21 });
+    const lines: string[] = [];
+    for await (const { message, source } of run.logs()) if (source === "user") lines.push(message);
+    return [lines, await run.outputs()];
+  },
+  async rerun() {
+    const first = await flyte.withRunContext({ env: { A: "1", B: "2" }, labels: { team: "a" } }).run(tasks.stamp, { at: new Date(1000), by: 5 });
+    await first.outputs();
+    const same = await flyte.rerun(first, { env: { B: "3" } });
+    const changed = await flyte.rerun(first.name, { inputs: { by: 7 }, name: "changed" });
+    const wrong = await flyte.rerun(first, { inputs: { nothing: 1 } }).catch(message);
+    const missing = await flyte.rerun("no-such-run").catch(message);
+    const nested = await flyte.run(tasks.outer, { n: 4 });
+    await nested.outputs();
+    return { first: first.name, same: same.name, at: await same.outputs(), changed: [changed.name, await changed.outputs()], wrong, missing, nested: nested.name };
+  },
+  async child() {
+    const run = await flyte.rerun(mark.split("/")[0] ?? "", { action: mark.split("/")[1] ?? "" });
+    return run.outputs();
+  },
+  async recover() {
+    const failed = await flyte.run(tasks.stops, { mark });
+    await failed.wait();
+    writeFileSync(mark, "");
+    const recovered = await flyte.rerun(failed, { recover: true });
+    const one = await recovered.outputs();
+    const all = await (await flyte.rerun(failed)).outputs();
+    return [one, all, await flyte.rerun(failed, { forceRerunActions: ["x"] }).catch(message)];
+  },
+  async signal() {
+    const run = await flyte.run(tasks.asks);
+    const wrong = await run.signal("amount", "much").catch((error: Error) => error.message);
+    await run.signal("amount", 2);
+    const outputs = await run.outputs();
+    return [wrong, outputs, await run.signal("amount", 1).catch((error: Error) => error.message)];
+  },
+  async abort() {
+    const run = await flyte.run(tasks.sleeps, { mark });
+    const phases: string[] = [];
+    for await (const { message } of run.logs()) if (message === "sleeping") break;
+    await run.abort("enough");
+    for await (const { phase } of run) phases.push(phase);
+    return [phases.at(-1), await run.outputs().catch(message)];
+  },
+  async starts() {
+    const run = await flyte.withRunContext({ name: "outermost" }).run(tasks.starts);
+    return run.outputs();
+  },
+};
+console.log(JSON.stringify(await programs[what]?.()));
+`;
+
+const RELATIONS = `
+import json, sys, flyte
+from flyte.remote import Action, Run
+flyte.init(endpoint=sys.argv[1], insecure=True, project="flytesnacks", domain="development")
+def of(name):
+    spec = Run.get(name).details().pb2.run_spec
+    return [spec.relation.related_to.name, spec.relation.relation_type, {e.key: e.value for e in spec.envs.values}, dict(spec.labels.values)]
+runs = sys.argv[2].split(",")
+print(json.dumps({name: of(name) for name in runs}))
+print(json.dumps([a.name for a in Action.listall(for_run_name=runs[-1]) if a.name != "a0"]))
+`;
+
+type Relation = [related: string, type: number, env: object, labels: object];
+/** Of flyteidl2.common.RelationType. */
+const [RERUN, SPAWN] = [1, 3];
+
+test("runs", async (t) => {
+  const python = stockPython();
+  const project = createProject({ "main.ts": MAIN, "tasks.ts": TASKS, "relations.py": RELATIONS });
+  const { directory } = project;
+  t.after(() => rmSync(directory, { recursive: true, force: true }));
+  const server = await startServer(t, {
+    args: ["--engine", "process", "--ephemeral"],
+    env: { PATH: `${project.bin}${delimiter}${process.env["PATH"] ?? ""}` },
+  });
+  const endpoint = `localhost:${server.port}`;
+  const program = async <T>(...args: string[]): Promise<T> => {
+    // A stream that a program leaves open keeps it alive for a minute and more.
+    const options = { cwd: directory, timeoutMs: 50_000 };
+    const result = await runProgram(process.execPath, ["main.ts", endpoint, ...args], options);
+    return JSON.parse(succeeded(result).stdout.trim().split("\n").at(-1) ?? "") as T;
+  };
+  const relations = async (...runs: string[]): Promise<[Record<string, Relation>, string[]]> => {
+    const result = await runProgram(python, ["relations.py", endpoint, runs.join(",")], { cwd: directory });
+    const [all = "", actions = ""] = succeeded(result).stdout.trim().split("\n").slice(-2);
+    return [JSON.parse(all), JSON.parse(actions)] as [Record<string, Relation>, string[]];
+  };
+
+  await t.test("the log of a run, to its end", async () => {
+    assert.deepEqual(await program("logs"), [["doubling 21"], 42]);
+  });
+
+  await t.test("rerun: the same inputs and settings, changed ones, one action", async () => {
+    const result = await program<{
+      first: string;
+      same: string;
+      at: string;
+      changed: [string, string];
+      wrong: string;
+      missing: string;
+      nested: string;
+    }>("rerun");
+    assert.equal(result.at, new Date(1005).toISOString());
+    assert.deepEqual(result.changed, ["changed", new Date(1007).toISOString()]);
+    assert.match(result.wrong, /e\.stamp has no input nothing; its inputs are at, by/);
+    assert.match(result.missing, /no-such-run/);
+    const [of, children] = await relations(result.same, "changed", result.nested);
+    assert.deepEqual(of[result.same], [result.first, RERUN, { A: "1", B: "3" }, { team: "a" }]);
+    assert.deepEqual(of["changed"], [result.first, RERUN, { A: "1", B: "2" }, { team: "a" }]);
+    assert.equal(await program("child", `${result.nested}/${children[0]}`), 10);
+  });
+
+  await t.test("rerun with recover: what succeeded is taken over", async () => {
+    const [recovered, all, refused] = await program<[number, number, string]>(
+      "recover",
+      join(directory, "mark"),
+    );
+    assert.equal(recovered, 1, "the child did not run again");
+    assert.equal(all, 2, "without recover it did");
+    assert.match(refused, /pass recover: true/);
+  });
+
+  await t.test("signal answers a condition, by its type", async () => {
+    const [wrong, outputs, late] = await program<[string, number, string]>("signal");
+    assert.match(wrong, /amount wants a value of type float, not str/);
+    assert.equal(outputs, 2);
+    assert.match(late, /has ended; no condition amount waits/);
+  });
+
+  await t.test("abort: the task is told, and the run's outputs say why there are none", async () => {
+    const mark = join(directory, "told");
+    const [phase, error] = await program<[string, string]>("abort", mark);
+    assert.equal(phase, "aborted");
+    assert.match(error, /^ActionAbortedError: .*enough/);
+    assert.ok(existsSync(mark));
+  });
+
+  await t.test(
+    "runs that a task starts: of its server, code and images, and on record as started by it",
+    async () => {
+      const { runs, sum, refused } = await program<{ runs: string[]; sum: number; refused: string }>(
+        "starts",
+      );
+      const [traced = "", named = "", repeated = ""] = runs;
+      assert.equal(named, "started-inside");
+      assert.equal(sum, 12);
+      assert.match(refused, /copyStyle "all" inside a task/);
+      const [of] = await relations(traced, named, repeated);
+      assert.deepEqual(of[traced]?.slice(0, 2), ["outermost", SPAWN]);
+      assert.deepEqual(of[named]?.slice(0, 3), ["outermost", SPAWN, { A: "b" }]);
+      assert.deepEqual(of[repeated]?.slice(0, 3), [named, RERUN, { A: "b" }]);
+    },
+  );
+});
