@@ -60,6 +60,7 @@ async function run(input: CommandInput): Promise<number> {
       host: choice.listenHost(settings.host),
       port: settings.port,
       acceptsLocalAddress: choice.acceptsLocalAddress(settings.host),
+      anyHostName: settings.host !== undefined,
       createExecutor: (context) => choice.create(context),
       createImageTools: choice.createImageTools,
       version: packageVersion(),

@@ -1,10 +1,13 @@
 /** Which part of the server answers a path. */
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { ActionKey } from "../domain/ids.ts";
 import { createPages } from "../pages/pages.ts";
+import { isFromElsewhere } from "../pages/same-origin.ts";
 import type { ServiceContext } from "../services/context.ts";
 import { toConnectError } from "../services/errors.ts";
 import { parseSignalPath, signalByPost } from "../services/signal-page.ts";
 import { readSmallBody } from "../services/small-body.ts";
+import { isOwnName } from "./host-names.ts";
 import type { Handler, Request, Response } from "./listener.ts";
 
 export interface Routes {
@@ -12,24 +15,43 @@ export interface Routes {
   readonly objects: Handler;
   readonly bucket: string;
   readonly context: ServiceContext;
+  /** Whether requests for a host name that is not this machine's own are answered. */
+  readonly anyHostName: boolean;
 }
 
-export function createRouter({ rpc, objects, bucket, context }: Routes): Handler {
+export function createRouter({ rpc, objects, bucket, context, anyHostName }: Routes): Handler {
   const pages = createPages(context);
-  return (request, response) => {
+  const route: Handler = (request, response) => {
     const path = (request.url ?? "/").split("?")[0] ?? "/";
+    if (!anyHostName && !isOwnName(request)) return refuseName(request, response);
     if (path.startsWith("/flyteidl2.")) return rpc(request, response);
     if (path === `/${bucket}` || path.startsWith(`/${bucket}/`)) return objects(request, response);
     if (path === "/healthz" || path === "/v2/healthz") return answer(response, 200, "ok\n");
     const condition = request.method === "POST" ? parseSignalPath(path) : undefined;
-    if (condition === undefined && pages(request as IncomingMessage, response as ServerResponse, path))
-      return undefined;
-    if (condition === undefined) return answer(response, 404, `nothing is served at ${path}\n`);
+    if (condition !== undefined) return signal(request, response, condition);
+    if (pages(request as IncomingMessage, response as ServerResponse, path)) return undefined;
+    return answer(response, 404, `nothing is served at ${path}\n`);
+  };
+
+  const signal = (request: Request, response: Response, condition: ActionKey): void => {
     readSmallBody(request)
-      .then((body) => signalByPost(context, condition, body))
-      .then(() => answer(response, 200, "ok\n"))
+      .then(async (body) => {
+        if (isFromElsewhere(request)) return answer(response, 403, "a page of another origin sent this\n");
+        await signalByPost(context, condition, body);
+        return answer(response, 200, "ok\n");
+      })
       .catch((error: unknown) => answer(response, 400, `${toConnectError(error).rawMessage}\n`));
-    return undefined;
+  };
+
+  return (request, response) => {
+    try {
+      route(request, response);
+    } catch (error) {
+      // Thrown on, it would end the server.
+      context.log.error("a request failed", { path: request.url, error });
+      if (response.headersSent) response.destroy();
+      else answer(response, 500, "internal error; the server's log has the cause\n");
+    }
   };
 }
 
@@ -42,9 +64,18 @@ function answer(response: Response, status: number, body: string): void {
 /** A method that this version of the protocol does not have: an image may carry a newer SDK. */
 export function unknownMethod(request: Request, response: Response): void {
   const method = (request.url ?? "").slice(1);
-  response.statusCode = 404;
+  refuseCall(response, 404, "unimplemented", `${method} is not implemented by this server`);
+}
+
+function refuseName({ headers }: Request, response: Response): void {
+  const name = String(headers[":authority"] ?? headers.host);
+  const message = `${name} is no name of this machine; where it is meant to be, start the server with --host ADDRESS`;
+  refuseCall(response, 421, "permission_denied", message);
+}
+
+/** As Connect writes an error, so that its clients show the message. */
+function refuseCall(response: Response, status: number, code: string, message: string): void {
+  response.statusCode = status;
   response.setHeader("content-type", "application/json");
-  response.end(
-    JSON.stringify({ code: "unimplemented", message: `${method} is not implemented by this server` }),
-  );
+  response.end(JSON.stringify({ code, message }));
 }

@@ -29,6 +29,7 @@ import type { Store } from "../store/store.ts";
 import { objectUrisInOutputs } from "../wire/literals.ts";
 import { readWritten } from "../wire/written.ts";
 import { createBuilds } from "./builds.ts";
+import { STORE_FILE } from "./data-directory.ts";
 import { secretsOf } from "./build-secrets.ts";
 import { listen, type Handler } from "./listener.ts";
 import { createRouter, unknownMethod } from "./router.ts";
@@ -41,6 +42,8 @@ export interface ServerOptions {
   readonly host: string;
   readonly port: number;
   readonly acceptsLocalAddress: (address: string) => boolean;
+  /** Whether clients may know the server by any name, as one that is open to a network is; otherwise not. */
+  readonly anyHostName?: boolean;
   /** Makes the executor once the store can tell which instance this is. */
   readonly createExecutor: (context: ExecutorContext) => Promise<Executor>;
   /** What builds images; undefined where nothing can. */
@@ -65,7 +68,7 @@ const MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
 export async function startServer(options: ServerOptions): Promise<Server> {
   const { dataDirectory, log } = options;
   const clock = systemClock;
-  const store = openSqliteStore(join(dataDirectory, "store.sqlite"));
+  const store = openSqliteStore(join(dataDirectory, STORE_FILE));
   const [secret, instance] = await Promise.all([
     store.secret("signing", () => randomBytes(32).toString("hex")),
     store.secret("instance", () => randomBytes(8).toString("hex")),
@@ -161,7 +164,13 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     log,
     principals: createPrincipals({ rights, identities, operatorSecret }),
   });
-  const handler = createRouter({ rpc: rpc as Handler, objects: s3 as Handler, bucket: BUCKET, context });
+  const handler = createRouter({
+    rpc: rpc as Handler,
+    objects: s3 as Handler,
+    bucket: BUCKET,
+    context,
+    anyHostName: options.anyHostName ?? false,
+  });
   const listener = await listen({ ...options, handler });
   port = listener.port;
   await engine.start();

@@ -18,7 +18,12 @@ export function signalPath(key: ActionKey): string {
 export function parseSignalPath(path: string): ActionKey | undefined {
   const [, domain, project, run, action] = PATH.exec(path) ?? [];
   if (!domain || !project || !run || !action) return undefined;
-  return { domain, project, run, action: decodeURIComponent(action) };
+  try {
+    return { domain, project, run, action: decodeURIComponent(action) };
+  } catch {
+    // Not the encoding of any name.
+    return undefined;
+  }
 }
 
 /** Throws INVALID_ARGUMENT or ACTION_NOT_FOUND. */

@@ -1,4 +1,5 @@
 /** GetObject and HeadObject. */
+import { validateHeaderValue } from "node:http";
 import { pipeline } from "node:stream/promises";
 import type { OpenObject, StoredObject } from "../hosted-store.ts";
 import { checksumHeadersOf, headersOf, RESPONSE_OVERRIDES } from "./attributes.ts";
@@ -19,7 +20,7 @@ export async function getObject(call: Call): Promise<void> {
     return sendEmpty(response, 304, answer.headers);
   }
   response.statusCode = answer.status;
-  setHeaders(response, answer.headers);
+  await orClose(object, () => setHeaders(response, answer.headers));
   await pipeline(object.stream(answer.range), response);
 }
 
@@ -35,6 +36,15 @@ export async function headObject(call: Call): Promise<void> {
 export function noSuchKey(key: string): S3Error {
   return new S3Error("NoSuchKey", "The specified key does not exist.", { Key: key });
 }
+
+/**
+ * The origin is the console's, and an object is what some task wrote: a browser that shows it gives it an origin
+ * of its own, which neither reads nor presses what is ours. Reports run scripts, open links and save pictures.
+ */
+const ISOLATION: ResponseHeaders = {
+  "content-security-policy": "sandbox allow-scripts allow-popups allow-downloads",
+  "x-content-type-options": "nosniff",
+};
 
 interface Answer {
   readonly status: 200 | 206 | 304;
@@ -53,6 +63,7 @@ function answerFor({ request }: Call, object: StoredObject): Answer {
   const headers = {
     ...headersOf(object),
     ...overrides(request.query),
+    ...ISOLATION,
     // The checksum is of the whole; a client would hold it against the part.
     ...(wantsChecksum && range === undefined ? checksumHeadersOf(object) : {}),
   };
@@ -69,13 +80,22 @@ function answerFor({ request }: Call, object: StoredObject): Answer {
   };
 }
 
+/** Throws InvalidArgument for what cannot be a header. */
 function overrides(query: Call["request"]["query"]): ResponseHeaders {
-  return Object.fromEntries(
-    query.flatMap(([name, value]) => {
-      const header = RESPONSE_OVERRIDES[name];
-      return header === undefined ? [] : [[header, value]];
-    }),
-  );
+  const headers: Record<string, string> = {};
+  for (const [name, value] of query) {
+    const header = RESPONSE_OVERRIDES[name];
+    if (header === undefined) continue;
+    try {
+      validateHeaderValue(header, value);
+    } catch {
+      throw new S3Error("InvalidArgument", `The value of ${name} cannot be sent as a header.`, {
+        ArgumentName: name,
+      });
+    }
+    headers[header] = value;
+  }
+  return headers;
 }
 
 async function orClose<T>(object: OpenObject, work: () => T): Promise<T> {

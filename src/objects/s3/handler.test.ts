@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
+import { readdir, readlink } from "node:fs/promises";
 import { connect } from "node:net";
 import { test } from "node:test";
 import {
@@ -86,6 +87,24 @@ test("a signed URL works until it expires, and for what it was signed for only",
   server.clock.time -= 61_000 + 16 * 60_000;
   assert.match(await (await fetch(url, { method: "PUT", body: "early" })).text(), /not valid yet/);
   assert.equal(String(await server.store.readAll(key)), "content");
+});
+
+test("a header that cannot be sent is refused, and the object is closed", async (t) => {
+  const server = await startS3Server(t);
+  await put(server, "a", "content");
+  const query = { "response-content-disposition": "a\nb" };
+  const refused = await fetch(server.presign({ method: "GET", key: "a", query }));
+  assert.equal(refused.status, 400);
+  assert.match(await refused.text(), /InvalidArgument.*response-content-disposition/u);
+  assert.deepEqual(await openFilesBelow(server.directory), []);
+});
+
+test("a browser does not take an object for a page of the console", async (t) => {
+  const server = await startS3Server(t);
+  await put(server, "report.html", "<script>1</script>", { "content-type": "text/html" });
+  const { headers } = await get(server, "report.html");
+  assert.match(String(headers["content-security-policy"]), /^sandbox\b(?!.*allow-same-origin)/u);
+  assert.equal(headers["x-content-type-options"], "nosniff");
 });
 
 test("headers that a URL was signed with have to come with it", async (t) => {
@@ -444,3 +463,10 @@ test("uploads in parts refuse what does not fit together", async (t) => {
   assert.equal((await get(server, `big?uploadId=${id}`)).code, "NoSuchUpload");
   assert.equal((await get(server, "big?uploadId=../../x")).code, "NoSuchUpload");
 });
+
+/** Linux only; elsewhere there is nothing to see. */
+async function openFilesBelow(directory: string): Promise<string[]> {
+  const names = await readdir("/proc/self/fd").catch(() => []);
+  const files = await Promise.all(names.map((name) => readlink(`/proc/self/fd/${name}`).catch(() => "")));
+  return files.filter((file) => file.startsWith(directory));
+}

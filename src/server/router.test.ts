@@ -1,0 +1,70 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createServer, request as httpRequest } from "node:http";
+import type { AddressInfo } from "node:net";
+import { text } from "node:stream/consumers";
+import { test, type TestContext } from "node:test";
+import { silentLogger } from "../lib/log.ts";
+import type { ServiceContext } from "../services/context.ts";
+import { openSqliteStore } from "../store/sqlite/sqlite-store.ts";
+import { createRouter } from "./router.ts";
+
+const CONDITION = "/v2/domain/d/project/p/runs/r/conditions/c";
+
+async function start(t: TestContext, anyHostName = false) {
+  const store = openSqliteStore(":memory:");
+  const router = createRouter({
+    rpc: () => {
+      throw new Error("a mistake in the program");
+    },
+    objects: (_, response) => void response.end("objects"),
+    bucket: "boxkite",
+    context: { store, log: silentLogger } as unknown as ServiceContext,
+    anyHostName,
+  });
+  const server = createServer(router);
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  t.after(async () => {
+    server.closeAllConnections();
+    await new Promise((done) => server.close(done));
+    await store.close();
+  });
+  const { port } = server.address() as AddressInfo;
+  return async (method: string, path: string, headers: Record<string, string> = {}) => {
+    const outgoing = httpRequest({ host: "127.0.0.1", port, method, path, headers, agent: false }).end("{}");
+    const [response] = await once(outgoing, "response");
+    return { status: response.statusCode as number, body: await text(response), port };
+  };
+}
+
+test("an exception of a handler, or a path that is no encoding, does not end the server", async (t) => {
+  const ask = await start(t);
+  assert.equal((await ask("POST", "/flyteidl2.x/Y")).status, 500);
+  assert.equal((await ask("POST", "/v2/domain/d/project/p/runs/r/conditions/%E0%A4%A")).status, 404);
+  assert.equal((await ask("GET", "/healthz")).status, 200);
+});
+
+test("a condition is not answered for a page of another origin", async (t) => {
+  const ask = await start(t);
+  assert.equal((await ask("POST", CONDITION, { origin: "http://elsewhere.example" })).status, 403);
+  assert.equal((await ask("POST", CONDITION, { origin: "null" })).status, 403);
+  const { status, body, port } = await ask("POST", CONDITION);
+  assert.equal(status, 400);
+  assert.match(body, /no .*run|no .*action/u);
+  const own = await ask("POST", CONDITION, { origin: `http://127.0.0.1:${port}` });
+  assert.equal(own.status, 400);
+});
+
+test("only the machine's own names are answered, unless the server is open to a network", async (t) => {
+  const ask = await start(t);
+  for (const host of ["localhost:1", "127.0.0.1", "[::1]:30080", "host.containers.internal:1", "a.localhost"])
+    assert.equal((await ask("GET", "/healthz", { host })).status, 200, host);
+  for (const host of ["elsewhere.example:1", "localhost.elsewhere.example", "%"]) {
+    const refused = await ask("GET", "/healthz", { host });
+    assert.equal(refused.status, 421, host);
+    assert.match(refused.body, /--host/u);
+  }
+  const askOpen = await start(t, true);
+  assert.equal((await askOpen("GET", "/healthz", { host: "boxkite.example" })).status, 200);
+});
