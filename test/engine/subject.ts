@@ -38,6 +38,7 @@ export interface EngineSubjectOptions {
   /** A killed server is not asked to stop. */
   readonly killed?: () => boolean;
   readonly clock?: Clock;
+  readonly maxActionsPerRun?: number;
 }
 
 export interface Subject {
@@ -131,6 +132,7 @@ export function makeEngine(
     endpoint: () => "127.0.0.1:1",
     maxParallel: options.maxParallel ?? 4,
     queues: options.queues ?? new Map(),
+    ...(options.maxActionsPerRun === undefined ? {} : { maxActionsPerRun: options.maxActionsPerRun }),
     stopGraceMs: 10,
     clock: options.clock ?? systemClock,
     log: silentLogger,
