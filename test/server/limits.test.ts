@@ -28,6 +28,7 @@ test("limits of calls", async (t) => {
       data.createUploadLocation({
         ...project,
         filename: "f",
+        filenameRoot: "root",
         expiresIn: { seconds: BigInt(seconds), nanos: 0 },
       });
     const week = 7 * 24 * 3_600;
@@ -39,7 +40,8 @@ test("limits of calls", async (t) => {
 
   await t.test("a page of more than 1,000 rows is cut, and the token leads on", async () => {
     const projects = createClient(ProjectService, transport);
-    for (let n = 0; n < 1_000; n++) await projects.createProject({ project: { id: `p${n}`, name: `p${n}` } });
+    const ids = Array.from({ length: 1_000 }, (_, n) => `p${n}`);
+    await Promise.all(ids.map((id) => projects.createProject({ project: { id, name: id } })));
     const first = await projects.listProjects({ limit: 5_000 });
     assert.equal(first.projects?.projects.length, 1_000);
     const second = await projects.listProjects({ limit: 5_000, token: first.projects?.token ?? "" });
