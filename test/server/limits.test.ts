@@ -3,7 +3,6 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ConnectError, createClient } from "@connectrpc/connect";
 import { DataProxyService } from "../../src/wire/gen/flyteidl2/dataproxy/dataproxy_service_pb.js";
-import { ProjectService } from "../../src/wire/gen/flyteidl2/project/project_service_pb.js";
 import { createFakeExecutor } from "../helpers/fake-executor.ts";
 import { startInProcess } from "../helpers/in-process-server.ts";
 
@@ -36,16 +35,6 @@ test("limits of calls", async (t) => {
     const refused = await refusal(ask(week + 1));
     assert.equal(refused.metadata.get("boxkite-error-code"), "LIMIT_EXCEEDED");
     assert.match(refused.rawMessage, /at most 604800 s/u);
-  });
-
-  await t.test("a page of more than 1,000 rows is cut, and the token leads on", async () => {
-    const projects = createClient(ProjectService, transport);
-    const ids = Array.from({ length: 1_000 }, (_, n) => `p${n}`);
-    await Promise.all(ids.map((id) => projects.createProject({ project: { id, name: id } })));
-    const first = await projects.listProjects({ limit: 5_000 });
-    assert.equal(first.projects?.projects.length, 1_000);
-    const second = await projects.listProjects({ limit: 5_000, token: first.projects?.token ?? "" });
-    assert.equal(second.projects?.projects.length, 1);
   });
 
   await t.test("the answer to a condition beyond 1 MiB", async () => {
