@@ -105,7 +105,9 @@ print(json.dumps([after[0] - before[1] for before, after in zip(spans, spans[1:]
   });
 
   await t.test("another version of the cache is another result", async () => {
-    const [one, again, newer, newerAgain] = (await run("versions", { x: 1 })).outputs?.[0] as string[];
+    const { outputs } = await run("versions", { x: 1 });
+    const [one, again, newer, newerAgain] = (outputs?.[0] ?? []) as string[];
+    assert.ok(one !== undefined && newer !== undefined);
     assert.deepEqual([again, newerAgain], [one, newer]);
     assert.notEqual(newer, one);
   });
