@@ -218,7 +218,12 @@ function fileName({ filename }: CreateUploadLocationRequest): string {
 }
 
 function expiry(asked: number | undefined): number {
-  return Math.min(asked && asked > 0 ? Math.ceil(asked) : DEFAULT_EXPIRY_SECONDS, LONGEST_EXPIRY_SECONDS);
+  const seconds = asked && asked > 0 ? Math.ceil(asked) : DEFAULT_EXPIRY_SECONDS;
+  if (seconds <= LONGEST_EXPIRY_SECONDS) return seconds;
+  throw new BoxkiteError(
+    "LIMIT_EXCEEDED",
+    `expires_in is ${seconds} s; a URL is valid for at most ${LONGEST_EXPIRY_SECONDS} s`,
+  );
 }
 
 /** Clients print a message as it is: it carries its own line end (seen with flyte 2.12.1). */

@@ -260,11 +260,12 @@ export interface Store {
   getRun(key: RunKey): Promise<RunRecord | undefined>;
   listRuns(scope: RunScope, page: Page): Promise<Paged<ListedRun>>;
 
-  /** Looked at in the same transaction: is the parent there, and does it still live? */
+  /** Looked at in the same transaction: is the parent there, does it still live, and has the run room? */
   createAction(
     run: RunRecord,
     action: NewAction,
-  ): Promise<ActionRecord | "exists" | "parent_missing" | "parent_ended">;
+    maxActions?: number,
+  ): Promise<ActionRecord | "exists" | "parent_missing" | "parent_ended" | "run_full">;
   getAction(key: ActionKey): Promise<ActionRecord | undefined>;
   listActions(run: RunKey, page: Page): Promise<Paged<ActionRecord>>;
   /**

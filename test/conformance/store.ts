@@ -159,6 +159,15 @@ export function storeConformance(name: string, open: () => Promise<StoreSubject>
     },
   );
 
+  check("a page has at most 1,000 rows, and its token leads to the rest", async ({ store }) => {
+    const ids = Array.from({ length: 1_001 }, (_, n) => `p${n}`);
+    const project = { description: "", labels: {}, state: "active", createdAt: NOW } as const;
+    await Promise.all(ids.map((id) => store.createProject({ ...project, id, name: id })));
+    const first = await store.listProjects({ ...PAGE, limit: 5_000 });
+    assert.equal(first.items.length, 1_000);
+    assert.equal((await store.listProjects({ ...PAGE, limit: 5_000, token: first.token })).items.length, 1);
+  });
+
   check("time limits strike when they are due, earliest first", async ({ store }) => {
     const slow = { ...newTask(ROOT_ACTION), policy: { userRetries: 0, deadlineMs: 5_000 } };
     await store.createRun(newRun("r1"), slow, []);

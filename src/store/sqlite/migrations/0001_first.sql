@@ -43,6 +43,8 @@ CREATE TABLE runs (
   created_at INTEGER NOT NULL,
   -- When the server accepted it: the order of lists.
   accepted_at INTEGER NOT NULL,
+  -- How many it has: what its limit is compared with.
+  actions INTEGER NOT NULL DEFAULT 0,
   UNIQUE (project, domain, name)
 ) STRICT;
 
