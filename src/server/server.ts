@@ -37,7 +37,7 @@ export interface ServerOptions {
   readonly ephemeral: boolean;
   readonly host: string;
   readonly port: number;
-  readonly acceptsLocalAddress: (address: string) => boolean;
+  readonly acceptsLocalAddress: (address: string, from: string) => boolean;
   /** Makes the executor once the store can tell which instance this is. */
   readonly createExecutor: (context: ExecutorContext) => Promise<Executor>;
   /** What builds images; undefined where nothing can. */

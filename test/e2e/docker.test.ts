@@ -109,10 +109,8 @@ suite("two teams' images on docker", { skip, timeout: 900_000 }, () => {
   async function publish(folder: "data_prep" | "training", name: string): Promise<string> {
     const reference = `${registry.host}/${name}:latest`;
     // On this machine's network: the test's daemon has no way to the outside.
-    await cli(
-      ...["build", "--quiet", "--network=host", "--file", join(scratch, folder, "Dockerfile")],
-      ...["--tag", reference, scratch],
-    );
+    const file = join(scratch, folder, "Dockerfile");
+    await cli("build", "--quiet", "--network=host", "--file", file, "--tag", reference, scratch);
     const said = await cli("push", reference);
     await cli("image", "rm", reference);
     return /digest: (sha256:[0-9a-f]{64})/u.exec(said)?.[1] ?? assert.fail(said);
@@ -163,6 +161,37 @@ suite("two teams' images on docker", { skip, timeout: 900_000 }, () => {
     const [container] = seen;
     const names = await cli("image", "inspect", "--format", "{{.RepoTags}}", container?.imageId ?? "");
     assert.match(names, /localhost\/team\/adapted:/u);
+  });
+
+  test("doctor starts a container on it, and says what to do without BuildKit", async () => {
+    const main = join(import.meta.dirname, "../../src/cli/main.ts");
+    interface Found {
+      readonly name: string;
+      readonly ok: boolean;
+      readonly text: string;
+      readonly advice: readonly { readonly what: string; readonly hint: string }[];
+    }
+    const check = async (env: NodeJS.ProcessEnv): Promise<Found> => {
+      const { stdout } = await runProgram(process.execPath, [main, "doctor", "--json"], {
+        cwd: scratch,
+        env: { ...docker.env, ...env },
+      });
+      const findings = stdout
+        .split("\n")
+        .filter(Boolean)
+        .map((line) => JSON.parse(line) as Found);
+      return findings.find(({ name }) => name === "docker") ?? assert.fail(stdout);
+    };
+    const found = await check({});
+    assert.ok(found.ok, found.text);
+    assert.match(found.text, /^docker \S+ \(DOCKER_HOST\): cgroups v[12], storage \w+;/u);
+    assert.ok(found.text.includes(`a container reached this machine at ${docker.gateway};`), found.text);
+    assert.match(found.text, /builds with docker \S+ \((buildkit|buildx)\)$/u);
+
+    const classic = await check({ DOCKER_BUILDKIT: "0" });
+    assert.ok(classic.ok);
+    const advice = classic.advice.find(({ what }) => /classic builder/u.test(what));
+    assert.match(advice?.hint ?? "", /docker-buildx/u);
   });
 
   test("the bridge gets in, this machine's other addresses do not", async (t) => {
