@@ -68,7 +68,9 @@ async function run(input: CommandInput): Promise<number> {
       queues: settings.queues,
       log,
     });
-    announce(settings, server, data);
+    announce(settings, server, choice, data);
+    // What the engine will not do is better told now than by a run.
+    for (const { what, hint } of choice.examination.advice) log.warn(what, { hint });
     const given = Object.entries(settings.containers).filter(([, isGiven]) => isGiven === true);
     if (given.length > 0)
       log.info("task containers are given of this machine", { given: given.map(([name]) => name) });
@@ -95,16 +97,18 @@ async function probe(
     const result = await choice.probe(server.port);
     if (result === undefined) return;
     if (settings.json) process.stdout.write(`${JSON.stringify({ event: "probe", ...result })}\n`);
-    else log.info("containers reach the server", { endpoint: result.endpoint, note: result.note });
+    else if (result.note !== undefined)
+      log.warn("whether containers reach the server was not tried", { why: result.note });
+    else log.info("containers reach the server", { endpoint: result.endpoint });
   } catch (error) {
     const { message, hint } = error as BoxkiteError;
     if (settings.json)
       process.stdout.write(`${JSON.stringify({ event: "probe", ok: false, message, hint })}\n`);
-    else log.error("containers cannot reach the server: no run will work", { error, hint });
+    else log.error("a container was tried: no run will work", { error, hint });
   }
 }
 
-function announce(settings: UpSettings, server: Server, data: DataDirectory): void {
+function announce(settings: UpSettings, server: Server, choice: ExecutorChoice, data: DataDirectory): void {
   const url = `http://localhost:${server.port}`;
   const readyMs = Math.round(performance.now());
   const keeps = data.ephemeral
@@ -136,7 +140,7 @@ function announce(settings: UpSettings, server: Server, data: DataDirectory): vo
       "",
       `  ➜  Console   ${url}/v2`,
       `  ➜  Endpoint  dns:///localhost:${server.port} (insecure)`,
-      `  ➜  Engine    ${server.executor.description}`,
+      `  ➜  Engine    ${choice.examination.summary}`,
       `  ➜  Data      ${data.path}  (${keeps})`,
       "",
       `  Next   ${next}`,

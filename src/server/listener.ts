@@ -22,7 +22,7 @@ export interface ListenerOptions {
   /** 0 takes a free one. */
   readonly port: number;
   /** Connections that reached us at another local address are dropped without a word. */
-  readonly acceptsLocalAddress: (address: string) => boolean;
+  readonly acceptsLocalAddress: (address: string, from: string) => boolean;
   readonly handler: Handler;
 }
 
@@ -52,7 +52,8 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
 
   const sockets = new Set<Socket>();
   const tcp = createTcpServer((socket) => {
-    if (!options.acceptsLocalAddress(plainAddress(socket.localAddress))) {
+    const { localAddress, remoteAddress } = socket;
+    if (!options.acceptsLocalAddress(plainAddress(localAddress), plainAddress(remoteAddress))) {
       socket.destroy();
       return;
     }

@@ -8,6 +8,7 @@ import type { ExecutorChoice, ExecutorWish } from "../choose.ts";
 import { createContainerExecutor } from "./container-executor.ts";
 import { formatEngineAddress } from "./engine-address.ts";
 import type { EngineApi } from "./engine-api.ts";
+import { examineEngine } from "./examine.ts";
 import { findEngine, type EngineWish } from "./find-engine.ts";
 import type { PullByCommand } from "./image-puller.ts";
 import { readInherited } from "./inherited.ts";
@@ -52,10 +53,14 @@ export async function chooseContainerEngine(
         });
       },
       createImageTools: () => createImageTools(api.engine, commandLineEnv(api, env), registries),
+      examination: examineEngine(found, info),
       // The bridge exists only while a container runs, so its address cannot be listened at by itself.
       listenHost: () => (network.inVirtualMachine ? "127.0.0.1" : "0.0.0.0"),
-      acceptsLocalAddress: (host) => (address) =>
-        network.isAllowedLocalAddress(address) || address === host || host === "0.0.0.0" || host === "::",
+      acceptsLocalAddress: (host) => (address, from) =>
+        network.isAllowedLocalAddress(address, from) ||
+        address === host ||
+        host === "0.0.0.0" ||
+        host === "::",
       probe: async (port) => {
         const result = await probeFromContainer({ api, network, instance, port, log });
         if (result.kind === "reachable") chosen = result.candidate;
@@ -63,7 +68,7 @@ export async function chooseContainerEngine(
         return {
           ok: true,
           endpoint,
-          ...(result.kind === "not_probed" && { note: `not probed: ${result.why}` }),
+          ...(result.kind === "not_probed" && { note: result.why }),
         };
       },
       close: () => found.close(),
