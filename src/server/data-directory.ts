@@ -20,7 +20,8 @@ export function defaultDataDirectory(env: NodeJS.ProcessEnv): string {
 /** Throws DATA_DIRECTORY_UNUSABLE when it cannot be made or another server uses it. */
 export async function openDataDirectory(path: string | undefined): Promise<DataDirectory> {
   const directory = path === undefined ? await mkdtemp(join(tmpdir(), "boxkite-")) : resolve(path);
-  await mkdir(directory, { recursive: true }).catch((error: unknown) => {
+  // What is in it opens all objects: it is for its owner only.
+  await mkdir(directory, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
     throw new BoxkiteError(
       "DATA_DIRECTORY_UNUSABLE",
       `cannot make the data directory ${directory}: ${messageOf(error)}`,

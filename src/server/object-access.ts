@@ -1,9 +1,10 @@
-/** Who may touch which object: the operator everything, a run its own prefix and what it was granted. */
+/** Who may touch which object: the operator everything, a person a prefix, a run its own and what it was granted. */
 import { isRunRawDataKey, runBaseUri } from "../engine/paths.ts";
 import type { RunIdentities } from "../engine/run-identity.ts";
 import type { S3Principal } from "../objects/s3/principal.ts";
 import { objectUri, parseObjectUri } from "../objects/uri.ts";
 import type { Store } from "../store/store.ts";
+import { userPrefixOf } from "./user-credentials.ts";
 
 export const OPERATOR = "operator";
 
@@ -21,6 +22,14 @@ export function createPrincipals(
   return (accessKeyId) => {
     if (accessKeyId === OPERATOR) {
       return { name: OPERATOR, secretAccessKey: options.operatorSecret, allows: () => true };
+    }
+    const userPrefix = userPrefixOf(accessKeyId);
+    if (userPrefix !== undefined) {
+      return {
+        name: accessKeyId,
+        secretAccessKey: identities.secretOf(accessKeyId),
+        allows: (_, key) => key.startsWith(userPrefix),
+      };
     }
     const run = identities.runOf(accessKeyId);
     if (run === undefined) return undefined;

@@ -55,6 +55,8 @@ export interface Server {
 }
 
 export const BUCKET = "boxkite";
+/** From which the credentials of runs and of people are derived. */
+export const SIGNING_SECRET = "signing";
 /** One message in memory; inputs and specifications are far smaller. */
 const MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
 
@@ -63,7 +65,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const clock = systemClock;
   const store = openSqliteStore(join(dataDirectory, "store.sqlite"));
   const [secret, instance] = await Promise.all([
-    store.secret("signing", () => randomBytes(32).toString("hex")),
+    store.secret(SIGNING_SECRET, () => randomBytes(32).toString("hex")),
     store.secret("instance", () => randomBytes(8).toString("hex")),
     seedProject(store, clock.now()),
   ]);
