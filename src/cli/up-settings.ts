@@ -2,6 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { BoxkiteError, messageOf } from "../domain/errors.ts";
 import { defaultParallelism } from "../executors/process/process-executor.ts";
+import { DEFAULT_MAX_LOG_BYTES } from "../logs/attempt-logs.ts";
 import type { CommandInput } from "./command.ts";
 
 export type EngineName = "auto" | "podman" | "docker" | "process";
@@ -14,12 +15,26 @@ export interface UpSettings {
   readonly engine: EngineName;
   readonly python: string | undefined;
   readonly maxParallel: number;
+  readonly maxLogBytes: number;
+  readonly keepLogsDays: number;
   readonly json: boolean;
   readonly verbose: boolean;
 }
 
 const ENGINES: readonly EngineName[] = ["auto", "podman", "docker", "process"];
-const NAMES = ["port", "host", "data", "ephemeral", "engine", "python", "max-parallel"] as const;
+const NAMES = [
+  "port",
+  "host",
+  "data",
+  "ephemeral",
+  "engine",
+  "python",
+  "max-parallel",
+  "max-log-mib",
+  "keep-logs-days",
+] as const;
+const MIB = 1024 * 1024;
+const DEFAULT_KEEP_LOGS_DAYS = 30;
 type Name = (typeof NAMES)[number];
 
 /** Throws CONFIG_INVALID naming the setting and where it came from. */
@@ -28,7 +43,7 @@ export async function readUpSettings({ values, env }: CommandInput): Promise<UpS
   const lookUp = (name: Name): { value: string; origin: string } | undefined => {
     const flag = values[name];
     if (flag !== undefined) return { value: String(flag), origin: `--${name}` };
-    const variable = `BOXKITE_${name.toUpperCase().replace("-", "_")}`;
+    const variable = `BOXKITE_${name.toUpperCase().replaceAll("-", "_")}`;
     if (env[variable] !== undefined) return { value: env[variable], origin: variable };
     const fromFile = file[name];
     if (fromFile === undefined) return undefined;
@@ -60,6 +75,8 @@ export async function readUpSettings({ values, env }: CommandInput): Promise<UpS
     engine: engine.value as EngineName,
     python: text("python"),
     maxParallel: whole("max-parallel", defaultParallelism(), 1, 10_000),
+    maxLogBytes: whole("max-log-mib", DEFAULT_MAX_LOG_BYTES / MIB, 1, 1_048_576) * MIB,
+    keepLogsDays: whole("keep-logs-days", DEFAULT_KEEP_LOGS_DAYS, 0, 36_500),
     json: values["json"] === true,
     verbose: values["verbose"] === true,
   };
