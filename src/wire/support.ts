@@ -1,6 +1,6 @@
 /**
  * What Boxkite does with each field that a client can set on a task or a run. A field that it does not
- * act on is refused with its name; nothing is accepted and ignored. docs/supported-fields.md is made
+ * act on is refused with its name; nothing is accepted and ignored. docs/protocol.md is made
  * from this table, and a test holds the table to the generated messages: a field that is in neither
  * list would fail it.
  */
@@ -166,7 +166,7 @@ export function requireSupported(schema: DescMessage, message: Message, path: st
 function checkField(support: Support, field: DescField, value: unknown, path: string): void {
   if (support === "refused") {
     throw new BoxkiteError("FIELD_NOT_SUPPORTED", `${path} is set, and this server does not act on it`, {
-      hint: "leave it unset; docs/supported-fields.md lists what is supported",
+      hint: "leave it unset; docs/protocol.md lists what is supported",
     });
   }
   if (support === "inside" && field.message !== undefined) {
