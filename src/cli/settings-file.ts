@@ -18,6 +18,8 @@ export const SETTING_NAMES = [
   "engine",
   "python",
   "max-parallel",
+  "max-log-mib",
+  "keep-logs-days",
 ] as const;
 export type SettingName = (typeof SETTING_NAMES)[number];
 const SECTIONS = ["registries", "containers", "queues"] as const;
@@ -63,7 +65,7 @@ export function findSetting(
 ): Setting | undefined {
   const flag = values[name];
   if (flag !== undefined) return { value: String(flag), origin: `--${name}` };
-  const variable = `BOXKITE_${name.toUpperCase().replace("-", "_")}`;
+  const variable = `BOXKITE_${name.toUpperCase().replaceAll("-", "_")}`;
   if (env[variable] !== undefined) return { value: env[variable], origin: variable };
   const fromFile = file.values[name];
   if (fromFile === undefined) return undefined;

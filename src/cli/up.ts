@@ -31,10 +31,16 @@ export const up: Command = {
       value: "N",
       help: "attempts that compute at the same time (2 per processor)",
     },
+    "keep-logs-days": {
+      type: "string",
+      value: "N",
+      help: "days that logs stay after the end of their run; 0: for ever (30)",
+    },
+    "max-log-mib": { type: "string", value: "N", help: "MiB kept of one attempt's log (256)" },
     config: {
       type: "string",
       value: "FILE",
-      help: "settings in YAML: the same names as these options, and queues",
+      help: "settings in YAML: the same names as these options, and more (docs/configuration.md)",
     },
     json: { type: "boolean", help: "one JSON object a line; the first says that the server is ready" },
     verbose: { type: "boolean", short: "v", help: "log debug messages too" },
@@ -66,6 +72,8 @@ async function run(input: CommandInput): Promise<number> {
       version: packageVersion(),
       maxParallel: settings.maxParallel,
       queues: settings.queues,
+      maxLogBytes: settings.maxLogBytes,
+      keepLogsDays: settings.keepLogsDays,
       log,
     });
     announce(settings, server, choice, data);

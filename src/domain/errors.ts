@@ -53,6 +53,8 @@ export const ERROR_CODES = {
   OBJECT_DAMAGED: "system",
   /** Logs were asked for that do not exist (yet). */
   LOGS_NOT_FOUND: "user",
+  /** Logs were asked for that will never be there, or are no longer. */
+  NO_LOGS: "user",
   /** A limit that docs/limits.md states. */
   LIMIT_EXCEEDED: "user",
   /** The text is not an image reference. */

@@ -5,13 +5,14 @@ import { connectNodeAdapter } from "@connectrpc/connect-node";
 import { DOMAINS } from "../domain/ids.ts";
 import type { Queues } from "../domain/queue.ts";
 import { createEngine } from "../engine/engine.ts";
+import { createLogRetention } from "../engine/log-retention.ts";
 import { createObjectRights } from "../engine/object-rights.ts";
 import { createRunIdentities } from "../engine/run-identity.ts";
 import type { ExecutorContext, ImageTools } from "../executors/choose.ts";
 import type { Executor } from "../executors/executor.ts";
 import { createInProcessExecutor } from "../executors/in-process-executor.ts";
 import { routeByImage } from "../executors/routing-executor.ts";
-import { systemClock } from "../lib/clock.ts";
+import { systemClock, type Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import { createAttemptLogs } from "../logs/attempt-logs.ts";
 import { openDirectoryStore } from "../objects/directory-store.ts";
@@ -50,9 +51,15 @@ export interface ServerOptions {
   readonly createImageTools: (() => Promise<ImageTools>) | undefined;
   readonly maxParallel: number;
   readonly queues: Queues;
+  /** Kept of one attempt's log. */
+  readonly maxLogBytes?: number;
+  /** Days that logs stay after the end of their run; unset or 0: for ever. */
+  readonly keepLogsDays?: number;
   /** Of the program: names what the server deploys itself. */
   readonly version: string;
   readonly log: Logger;
+  /** Stepped by tests. */
+  readonly clock?: Clock;
 }
 
 export interface Server {
@@ -62,15 +69,17 @@ export interface Server {
 }
 
 export const BUCKET = "boxkite";
+/** From which the credentials of runs and of people are derived. */
+export const SIGNING_SECRET = "signing";
 /** One message in memory; inputs and specifications are far smaller. */
 const MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
 
 export async function startServer(options: ServerOptions): Promise<Server> {
   const { dataDirectory, log } = options;
-  const clock = systemClock;
+  const clock = options.clock ?? systemClock;
   const store = openSqliteStore(join(dataDirectory, STORE_FILE));
   const [secret, instance] = await Promise.all([
-    store.secret("signing", () => randomBytes(32).toString("hex")),
+    store.secret(SIGNING_SECRET, () => randomBytes(32).toString("hex")),
     store.secret("instance", () => randomBytes(8).toString("hex")),
     seedProject(store, clock.now()),
   ]);
@@ -98,7 +107,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     reference: work.reference,
     executor: createInProcessExecutor(work, clock),
   });
-  const logs = createAttemptLogs(join(dataDirectory, "logs"));
+  const logs = createAttemptLogs(join(dataDirectory, "logs"), { maxBytes: options.maxLogBytes });
   const feed = createChangeFeed(store);
   const rights = createObjectRights(store, BUCKET);
   let port = options.port;
@@ -174,11 +183,15 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const listener = await listen({ ...options, handler });
   port = listener.port;
   await engine.start();
+  const { keepLogsDays: keepDays = 0 } = options;
+  const retention = keepDays > 0 ? createLogRetention({ store, logs, keepDays, clock, log }) : undefined;
+  retention?.start();
 
   return {
     port,
     executor,
     close: async () => {
+      await retention?.stop();
       await engine.stop({ endAttempts: options.ephemeral });
       feed.close();
       unusedImages.close();

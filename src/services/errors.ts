@@ -17,6 +17,8 @@ const CODES = {
   DISK_FULL: Code.ResourceExhausted,
   OBJECT_DAMAGED: Code.DataLoss,
   LOGS_NOT_FOUND: Code.NotFound,
+  // Not NotFound, at which clients wait for a log to appear (seen with flyte 2.12.1).
+  NO_LOGS: Code.FailedPrecondition,
   // Not ResourceExhausted: the SDK would try a refused child again for ever (seen with flyte 2.12.1).
   LIMIT_EXCEEDED: Code.InvalidArgument,
   IMAGE_REFERENCE_INVALID: Code.InvalidArgument,

@@ -406,6 +406,25 @@ export function storeConformance(name: string, open: () => Promise<StoreSubject>
     assert.deepEqual(await names({ taskName, taskVersion: "another" }), []);
   });
 
+  check(
+    "logs are there until they are removed; old are those of runs that ended before",
+    async ({ store }) => {
+      const one = await createRun(store, "r1");
+      const two = await createRun(store, "r2");
+      await addChildren(store, two.run, 1);
+      for (const { root } of [one, two])
+        await step(store, root, { type: "abortRequested", reason: "enough" });
+      const old = async (before: number) => (await store.runsWithLogs(before, 10)).map(({ key }) => key.run);
+      assert.deepEqual(await old(NOW), []);
+      // The child of the other has not ended yet.
+      assert.deepEqual(await old(NOW + 1), ["r1"]);
+      await store.logsRemoved(one.run, NOW + 5);
+      assert.deepEqual(await old(NOW + 1), []);
+      assert.equal((await store.getRun(one.run.key))?.logsRemovedAt, NOW + 5);
+      assert.equal((await store.getRun(two.run.key))?.logsRemovedAt, undefined);
+    },
+  );
+
   check("projects", async ({ store }) => {
     const project = {
       id: "p",
