@@ -17,6 +17,7 @@ import { objects } from "./measures/objects.ts";
 import { runs } from "./measures/runs.ts";
 import { start } from "./measures/start.ts";
 import { timers } from "./measures/timers.ts";
+import { typescript } from "./measures/typescript.ts";
 import { watch } from "./measures/watch.ts";
 
 const BENCHMARKS: readonly Benchmark[] = [
@@ -31,6 +32,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   objects,
   logs,
   timers,
+  typescript,
 ];
 /** Above this, others use the machine: ratios still say something, figures do not. */
 const QUIET_LOAD = 3;
