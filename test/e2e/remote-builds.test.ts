@@ -93,14 +93,18 @@ suite("builds as runs, on podman", { skip: skip ?? false }, () => {
     target: string,
     layers: readonly Layer[],
   ): Promise<Run<unknown>> {
-    const spec = toBinary(ImageSpecSchema, create(ImageSpecSchema, { baseImage: base, layers: [...layers] }));
-    const { uri } = await uploadFile(await controlPlaneOf(config), SCOPE, "spec.pb", new Uint8Array(spec));
+    const { uri } = await uploadFile(await controlPlaneOf(config), SCOPE, "spec.pb", specOf(layers));
     return await startRemoteRun(
       createReferenceDefinition("build-image", "system", "production"),
       { spec: uri, context: "", target_image: target },
       { cacheLookupScope: "project-domain", ...SCOPE },
       config,
     );
+  }
+
+  function specOf(layers: readonly Layer[]): Uint8Array<ArrayBuffer> {
+    const spec = create(ImageSpecSchema, { baseImage: base, layers: [...layers] });
+    return new Uint8Array(toBinary(ImageSpecSchema, spec));
   }
 
   /** What GetImage answers, or the code that it refuses with. */
@@ -289,6 +293,18 @@ suite("builds as runs, on podman", { skip: skip ?? false }, () => {
     assert.match(shown, /^layers, the base's first:\n(.*\n)*? +\d+ k?B {2}RUN echo deployed > \/content$/mu);
     assert.match(shown, /^RUN .*\n? *echo deployed > \/content$/mu);
 
+    const specification = join(scratch, "spec.pb");
+    await writeFile(specification, specOf([commands("echo by hand > /content")]));
+    const byHand = await images(
+      "build",
+      specification,
+      "--target",
+      `${repository}/by-hand:1`,
+      "--engine",
+      ENGINE,
+    );
+    assert.match(byHand, /^localhost\/\S+\/by-hand@sha256:\w+\n$/u);
+
     const plan = await images("prune", "--dry-run");
     assert.match(plan, /^would remove {2}localhost\/.*\/twin:1$/mu);
     assert.equal(await exists(`localhost/${repository}/twin:1`), true);
@@ -296,6 +312,7 @@ suite("builds as runs, on podman", { skip: skip ?? false }, () => {
     assert.match(pruned, /^keep {4}\S+\/deployed:1: deployed as by-digest 7$/mu);
     assert.match(pruned, /^keep {4}\S+\/tagged:1: deployed as by-tag 7$/mu);
     assert.match(pruned, /^keep {4}\S+\/ran:1: used by run young$/mu);
+    assert.match(pruned, /^removed {2}\S+\/by-hand:1$/mu);
     const left = {
       [deployed]: true,
       [ran]: true,
