@@ -8,6 +8,7 @@ import type { Benchmark, BenchContext, Row } from "./helpers/measure.ts";
 import { quantile } from "./helpers/stats.ts";
 import { formatTable } from "./helpers/table.ts";
 import { builds } from "./measures/builds.ts";
+import { codeChange } from "./measures/code-change.ts";
 import { container } from "./measures/container.ts";
 import { enqueue } from "./measures/enqueue.ts";
 import { fanout } from "./measures/fanout.ts";
@@ -26,6 +27,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   watch,
   container,
   builds,
+  codeChange,
   fanout,
   list,
   runs,
