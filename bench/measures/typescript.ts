@@ -91,7 +91,11 @@ export const typescript: Benchmark = {
     // Away from the configuration of whoever runs this.
     const env = { ...process.env, HOME: directory };
     const printed = async (program: string, file: string, cwd: string, args: readonly string[]) => {
-      const { stdout } = await promisify(execFile)(program, [file, ...args], { cwd, env, maxBuffer: 16 << 20 });
+      const { stdout } = await promisify(execFile)(program, [file, ...args], {
+        cwd,
+        env,
+        maxBuffer: 16 << 20,
+      });
       return Number(stdout.trim().split("\n").at(-1));
     };
     const ours = (...args: string[]) => printed(process.execPath, "main.ts", directory, args);
@@ -116,7 +120,10 @@ export const typescript: Benchmark = {
       context.signal,
     );
     const children = String(context.count(200, 4));
-    const fan = { ours: await ours(endpoint, "fan", children), theirs: await theirs(endpoint, "fan", children) };
+    const fan = {
+      ours: await ours(endpoint, "fan", children),
+      theirs: await theirs(endpoint, "fan", children),
+    };
     const steps = context.count(1000, 20);
     const local = await takeTurns(context.count(5, 1), {
       ours: async () => (await ours("local", "chain", String(steps))) / steps,
@@ -133,7 +140,12 @@ export const typescript: Benchmark = {
     });
     return [
       { measure: "typescript: a0-ts, a task with zod", unit: "ms", ours: median(runtime.cold), floor: node },
-      { measure: "typescript: the same, compiled before", unit: "ms", ours: median(runtime.warm), floor: node },
+      {
+        measure: "typescript: the same, compiled before",
+        unit: "ms",
+        ours: median(runtime.warm),
+        floor: node,
+      },
       {
         measure: "typescript: one action, run to outputs",
         unit: "ms",

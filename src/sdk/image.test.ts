@@ -21,6 +21,12 @@ test("the same content has the same tag", (t) => {
   writeFileSync(join(folder, "a.txt"), "2");
   assert.notEqual(make().tag, tag);
   assert.notEqual(make().withEnvVars({ A: "1" }).tag, make().withEnvVars({ A: "2" }).tag);
+  writeFileSync(join(folder, "Dockerfile"), "FROM scratch\nCOPY a.txt .\n");
+  const own = (): string => Image.fromDockerfile({ file: join(folder, "Dockerfile"), name: "own" }).tag;
+  const before = own();
+  assert.equal(own(), before);
+  writeFileSync(join(folder, "a.txt"), "3");
+  assert.notEqual(own(), before, "what the Dockerfile copies is part of the content");
 });
 
 test("layers as a Containerfile", (t) => {
@@ -61,7 +67,10 @@ test("a project's installation has all that its lockfile was made of, and nothin
   for (const file of ["pnpm-lock.yaml", "pnpm-workspace.yaml", "vendor/own.tgz"])
     writeFileSync(join(folder, file), "");
   assert.equal(
-    containerfile(project({ own: "file:./vendor/own.tgz", zod: "^4.2.0" }, "pnpm@10.1.0+sha512.abc"), context),
+    containerfile(
+      project({ own: "file:./vendor/own.tgz", zod: "^4.2.0" }, "pnpm@10.1.0+sha512.abc"),
+      context,
+    ),
     `FROM docker.io/library/node:24-slim
 COPY copy0/package.json ./
 COPY copy1/pnpm-lock.yaml ./
@@ -73,7 +82,10 @@ RUN pnpm install --frozen-lockfile --prod
   );
   assert.match(containerfile(project({}), context), /install --global .* pnpm@\d+\.\d+\.\d+\n/);
   for (const version of ["link:../own", "workspace:*", "file:../own.tgz", "file:folder"])
-    assert.throws(() => project({ own: version }), new RegExp(`own is ${version.replace("*", ".")}, which is not in`));
+    assert.throws(
+      () => project({ own: version }),
+      new RegExp(`own is ${version.replace("*", ".")}, which is not in`),
+    );
 });
 
 test("mistakes", () => {

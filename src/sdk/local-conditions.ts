@@ -79,7 +79,8 @@ export class LocalConditions {
 /** As the server: an answer of another type than the one asked for is refused. */
 function checked({ name, type = "boolean" }: ConditionRequest, value: Answer): Answer {
   const fits = type === "integer" ? Number.isSafeInteger(value) : typeof value === type;
-  if (!fits) throw new TypeError(`condition ${name} wants a value of type ${type}, not ${JSON.stringify(value)}`);
+  if (!fits)
+    throw new TypeError(`condition ${name} wants a value of type ${type}, not ${JSON.stringify(value)}`);
   return value;
 }
 

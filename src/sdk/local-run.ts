@@ -18,13 +18,7 @@ import {
 import type { ConditionRequest } from "./condition.ts";
 import { publicContext } from "./context.ts";
 import { durationMs } from "./duration.ts";
-import {
-  ActionAbortedError,
-  decodeError,
-  encodeError,
-  TaskError,
-  TaskTimeoutError,
-} from "./errors.ts";
+import { ActionAbortedError, decodeError, encodeError, TaskError, TaskTimeoutError } from "./errors.ts";
 import { encodeInterface } from "./interface.ts";
 import { LocalConditions, type Answer } from "./local-conditions.ts";
 import { retryPolicyOf, timeoutsOf } from "./options.ts";

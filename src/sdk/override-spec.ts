@@ -3,7 +3,13 @@ import { clone, create } from "@bufbuild/protobuf";
 import { encodeDuration } from "./duration.ts";
 import { retryPolicyOf, secretsOf, timeoutsOf, type CachePolicy, type ExecutionOptions } from "./options.ts";
 import type { TaskOverride } from "./task.ts";
-import { encodeExtended, encodeResources, encodeRetries, encodeSecrets, encodeTimeouts } from "./task-spec.ts";
+import {
+  encodeExtended,
+  encodeResources,
+  encodeRetries,
+  encodeSecrets,
+  encodeTimeouts,
+} from "./task-spec.ts";
 import { KeyValuePairSchema, RetryStrategySchema } from "../wire/gen/flyteidl2/core/literals_pb.js";
 import { SecretSchema, SecurityContextSchema } from "../wire/gen/flyteidl2/core/security_pb.js";
 import {

@@ -79,11 +79,7 @@ function filesOf(
   return collectModules(rootDir, modules, include);
 }
 
-async function upload(
-  bundle: CodeBundle,
-  config: InitializedConfig,
-  target: RunScope,
-): Promise<string> {
+async function upload(bundle: CodeBundle, config: InitializedConfig, target: RunScope): Promise<string> {
   const { uploadFile } = await import("../client/upload.ts");
   const controlPlane = await controlPlaneOf(config);
   return (await uploadFile(controlPlane, target, bundle.filename, bundle.content)).uri;

@@ -45,7 +45,10 @@ export async function startRemoteRun(
 }
 
 /** The queue of a run's first action is the run's; where that names none, it is the task's. */
-function withQueueOf({ options: { queue } }: TaskDefinition | TaskReference, options: RunOptions): RunOptions {
+function withQueueOf(
+  { options: { queue } }: TaskDefinition | TaskReference,
+  options: RunOptions,
+): RunOptions {
   return queue === undefined ? options : { queue, ...options };
 }
 

@@ -58,7 +58,10 @@ export function encodeRunSpec(
   return withOrigin(spec, origin);
 }
 
-const SCOPES = { global: CacheLookupScope.GLOBAL, "project-domain": CacheLookupScope.PROJECT_DOMAIN } as const;
+const SCOPES = {
+  global: CacheLookupScope.GLOBAL,
+  "project-domain": CacheLookupScope.PROJECT_DOMAIN,
+} as const;
 
 /** What the repeated run says of its own origin is not handed on: the grandparent is not the parent. */
 function withOrigin(spec: RunSpec, origin: Origin | undefined): RunSpec {

@@ -90,8 +90,11 @@ suite("installed into an empty project", () => {
 
   test("the testing guide's programs pass, with node:test and with vitest", () => {
     const [inProcess = "", nodeTest = "", vitest = ""] = blocksOf("testing.md");
-    writeFileSync(join(folder, "in-process.ts"), `import { approved } from "./tasks.ts";\n${inProcess}
-      console.log(outputs, actions.length);`);
+    writeFileSync(
+      join(folder, "in-process.ts"),
+      `import { approved } from "./tasks.ts";\n${inProcess}
+      console.log(outputs, actions.length);`,
+    );
     const output = execFileSync(process.execPath, ["in-process.ts"], { cwd: folder, env, encoding: "utf8" });
     assert.equal(output, "5 2\n");
     writeFileSync(join(folder, "tasks.test.ts"), nodeTest);

@@ -225,7 +225,10 @@ test("runs", async (t) => {
   });
 
   await t.test("rerun with recover: what succeeded is taken over", async () => {
-    const [recovered, all, refused] = await program<[number, number, string]>("recover", join(directory, "mark"));
+    const [recovered, all, refused] = await program<[number, number, string]>(
+      "recover",
+      join(directory, "mark"),
+    );
     assert.equal(recovered, 1, "the child did not run again");
     assert.equal(all, 2, "without recover it did");
     assert.match(refused, /pass recover: true/);
@@ -262,16 +265,25 @@ test("runs", async (t) => {
     assert.deepEqual(await program("versions"), ["v1", "v2"]);
   });
 
-  await t.test("runs that a task starts: of its server, code and images, and on record as started by it", async () => {
-    const { runs, sum, refused } = await program<{ runs: string[]; sum: number; refused: string }>("starts");
-    const [traced = "", named = "", repeated = ""] = runs;
-    assert.equal(named, "started-inside");
-    assert.equal(sum, 12);
-    assert.match(refused, /copyStyle "all" inside a task/);
-    const [of, , spawned] = await relations(traced, named, repeated);
-    assert.deepEqual(spawned.toSorted(), [named, traced].toSorted(), "the traced one was started once, in two attempts");
-    assert.deepEqual(of[traced]?.slice(0, 2), ["outermost", SPAWN]);
-    assert.deepEqual(of[named]?.slice(0, 3), ["outermost", SPAWN, { A: "b" }]);
-    assert.deepEqual(of[repeated]?.slice(0, 3), [named, RERUN, { A: "b" }]);
-  });
+  await t.test(
+    "runs that a task starts: of its server, code and images, and on record as started by it",
+    async () => {
+      const { runs, sum, refused } = await program<{ runs: string[]; sum: number; refused: string }>(
+        "starts",
+      );
+      const [traced = "", named = "", repeated = ""] = runs;
+      assert.equal(named, "started-inside");
+      assert.equal(sum, 12);
+      assert.match(refused, /copyStyle "all" inside a task/);
+      const [of, , spawned] = await relations(traced, named, repeated);
+      assert.deepEqual(
+        spawned.toSorted(),
+        [named, traced].toSorted(),
+        "the traced one was started once, in two attempts",
+      );
+      assert.deepEqual(of[traced]?.slice(0, 2), ["outermost", SPAWN]);
+      assert.deepEqual(of[named]?.slice(0, 3), ["outermost", SPAWN, { A: "b" }]);
+      assert.deepEqual(of[repeated]?.slice(0, 3), [named, RERUN, { A: "b" }]);
+    },
+  );
 });

@@ -195,7 +195,10 @@ test("a secret is read from its variable; where there is none the error says whe
   const folder = makeFolder(t, { "tasks.ts": TASKS, "package.json": '{"type":"module"}' });
   assert.equal((await start(folder, { export: "knows", env: { API_KEY: "s3cret" } })).outputs, "s3cret");
   const without = await start(folder, { export: "knows" });
-  assert.match(without.error?.message ?? "", /api-key is neither in API_KEY nor in \/etc\/flyte\/secrets\/api-key/);
+  assert.match(
+    without.error?.message ?? "",
+    /api-key is neither in API_KEY nor in \/etc\/flyte\/secrets\/api-key/,
+  );
 });
 
 test("what cannot be begun is on record, and the process ends badly", async (t) => {
