@@ -49,36 +49,35 @@ async function run(input: CommandInput): Promise<number> {
     format: settings.json ? "json" : "text",
     level: settings.verbose ? "debug" : "info",
   });
+  // Closed whatever happens, the last first.
+  await using opened = new AsyncDisposableStack();
   const choice = await chooseExecutor(settings, input.env);
+  opened.defer(() => choice.close());
   const data = await openDataDirectory(
     settings.ephemeral ? undefined : (settings.data ?? defaultDataDirectory(input.env)),
   );
-  try {
-    const server = await startServer({
-      dataDirectory: data.path,
-      ephemeral: data.ephemeral,
-      host: choice.listenHost(settings.host),
-      port: settings.port,
-      acceptsLocalAddress: choice.acceptsLocalAddress(settings.host),
-      anyHostName: settings.host !== undefined,
-      createExecutor: (context) => choice.create(context),
-      createImageTools: choice.createImageTools,
-      version: packageVersion(),
-      maxParallel: settings.maxParallel,
-      queues: settings.queues,
-      log,
-    });
-    announce(settings, server, data);
-    // Said apart from "ready": it starts a container, which takes longer than everything else.
-    const probing = probe(choice, server, settings, log);
-    const signal = await untilSignal();
-    log.debug("stopping", { signal });
-    await server.close();
-    await probing;
-    await choice.close();
-  } finally {
-    await data.close();
-  }
+  opened.defer(() => data.close());
+  const server = await startServer({
+    dataDirectory: data.path,
+    ephemeral: data.ephemeral,
+    host: choice.listenHost(settings.host),
+    port: settings.port,
+    acceptsLocalAddress: choice.acceptsLocalAddress(settings.host),
+    anyHostName: settings.host !== undefined,
+    createExecutor: (context) => choice.create(context),
+    createImageTools: choice.createImageTools,
+    version: packageVersion(),
+    maxParallel: settings.maxParallel,
+    queues: settings.queues,
+    log,
+  });
+  announce(settings, server, data);
+  // Said apart from "ready": it starts a container, which takes longer than everything else.
+  const probing = probe(choice, server, settings, log);
+  opened.defer(() => probing);
+  opened.defer(() => server.close());
+  const signal = await untilSignal();
+  log.debug("stopping", { signal });
   return EXIT.ok;
 }
 

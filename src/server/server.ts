@@ -68,7 +68,10 @@ const MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
 export async function startServer(options: ServerOptions): Promise<Server> {
   const { dataDirectory, log } = options;
   const clock = systemClock;
+  // What is open already is closed when a later step fails, and at the end: the last first.
+  await using opened = new AsyncDisposableStack();
   const store = openSqliteStore(join(dataDirectory, STORE_FILE));
+  opened.defer(() => store.close());
   const [secret, instance] = await Promise.all([
     store.secret("signing", () => randomBytes(32).toString("hex")),
     store.secret("instance", () => randomBytes(8).toString("hex")),
@@ -85,6 +88,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const builds =
     createTools && createBuilds({ createTools, store, workDir: join(dataDirectory, "builds"), log });
   const unusedImages = createUnusedImages(store, log);
+  opened.defer(() => unusedImages.close());
   const work = buildImageWork({
     store,
     objects,
@@ -100,6 +104,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   });
   const logs = createAttemptLogs(join(dataDirectory, "logs"));
   const feed = createChangeFeed(store);
+  opened.defer(() => feed.close());
   const rights = createObjectRights(store, BUCKET);
   let port = options.port;
   const engine = createEngine({
@@ -172,20 +177,13 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     anyHostName: options.anyHostName ?? false,
   });
   const listener = await listen({ ...options, handler });
+  opened.defer(() => listener.close());
   port = listener.port;
+  opened.defer(() => engine.stop({ endAttempts: options.ephemeral }));
   await engine.start();
 
-  return {
-    port,
-    executor,
-    close: async () => {
-      await engine.stop({ endAttempts: options.ephemeral });
-      feed.close();
-      unusedImages.close();
-      await listener.close();
-      await store.close();
-    },
-  };
+  const running = opened.move();
+  return { port, executor, close: () => running.disposeAsync() };
 }
 
 /** The project that `flyte create config --devbox` names exists from the start. */
