@@ -43,8 +43,8 @@ export interface ExecutorChoice {
   readonly createImageTools: (() => Promise<ImageTools>) | undefined;
   /** The address to listen at; `host` is what the user asked for. */
   listenHost(host: string | undefined): string;
-  /** Which local addresses a connection may have reached us at. */
-  acceptsLocalAddress(host: string | undefined): (address: string) => boolean;
+  /** Which local addresses a connection may have reached us at, and from where. */
+  acceptsLocalAddress(host: string | undefined): (address: string, from: string) => boolean;
   /** Tries from inside an attempt's surroundings whether the server can be reached. Undefined: nothing to try. */
   probe(
     port: number,

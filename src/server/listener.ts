@@ -21,8 +21,8 @@ export interface ListenerOptions {
   readonly host: string;
   /** 0 takes a free one. */
   readonly port: number;
-  /** Connections that reached us at another local address are dropped without a word. */
-  readonly acceptsLocalAddress: (address: string) => boolean;
+  /** Connections that reached us at another local address, or from elsewhere, are dropped without a word. */
+  readonly acceptsLocalAddress: (address: string, from: string) => boolean;
   readonly handler: Handler;
 }
 
@@ -52,7 +52,7 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
 
   const sockets = new Set<Socket>();
   const tcp = createTcpServer((socket) => {
-    if (!options.acceptsLocalAddress(plainAddress(socket.localAddress))) {
+    if (!options.acceptsLocalAddress(plainAddress(socket.localAddress), plainAddress(socket.remoteAddress))) {
       socket.destroy();
       return;
     }

@@ -41,7 +41,7 @@ export interface ServerOptions {
   readonly ephemeral: boolean;
   readonly host: string;
   readonly port: number;
-  readonly acceptsLocalAddress: (address: string) => boolean;
+  readonly acceptsLocalAddress: (address: string, from: string) => boolean;
   /** Whether clients may know the server by any name, as one that is open to a network is; otherwise not. */
   readonly anyHostName?: boolean;
   /** Makes the executor once the store can tell which instance this is. */

@@ -54,8 +54,11 @@ export async function chooseContainerEngine(
       createImageTools: () => createImageTools(api.engine, commandLineEnv(api, env), registries),
       // The bridge exists only while a container runs, so its address cannot be listened at by itself.
       listenHost: () => (network.inVirtualMachine ? "127.0.0.1" : "0.0.0.0"),
-      acceptsLocalAddress: (host) => (address) =>
-        network.isAllowedLocalAddress(address) || address === host || host === "0.0.0.0" || host === "::",
+      acceptsLocalAddress: (host) => (address, from) =>
+        network.isAllowedLocalAddress(address, from) ||
+        address === host ||
+        host === "0.0.0.0" ||
+        host === "::",
       probe: async (port) => {
         const result = await probeFromContainer({ api, network, instance, port, log });
         if (result.kind === "reachable") chosen = result.candidate;

@@ -19,10 +19,10 @@ export interface EngineNetwork {
   /** Whether engine and containers live in a virtual machine, from which connections arrive at loopback. */
   readonly inVirtualMachine: boolean;
   /**
-   * Whether a connection that arrived at this local address may come from a container or from this
-   * machine itself: loopback and the bridges' gateways. Other addresses are those of the outer network.
+   * Whether a connection that arrived at this local address, from that one, may come from a container or from
+   * this machine itself: loopback and the bridges' gateways. Other addresses are those of the outer network.
    */
-  isAllowedLocalAddress(address: string): boolean;
+  isAllowedLocalAddress(address: string, from: string): boolean;
 }
 
 export interface NetworkOptions {
@@ -67,12 +67,18 @@ export async function readEngineNetwork(options: NetworkOptions): Promise<Engine
     ],
     gateways: direct,
     inVirtualMachine,
-    isAllowedLocalAddress: (address) => {
-      const plain = address.replace(/^::ffff:/, "");
-      // Rootless containers' connections are made by a process of this machine, at its own addresses.
-      return isLoopback(plain) || direct.includes(plain) || own.includes(plain);
+    isAllowedLocalAddress: (address, from) => {
+      const plain = withoutMapping(address);
+      if (isLoopback(plain) || direct.includes(plain)) return true;
+      // Rootless containers' connections are made by a process of this machine, between its own addresses.
+      return own.includes(plain) && own.includes(withoutMapping(from));
     },
   };
+}
+
+/** IPv4 addresses of an IPv6 socket are written `::ffff:127.0.0.1`. */
+function withoutMapping(address: string): string {
+  return address.replace(/^::ffff:/, "");
 }
 
 function isLoopback(address: string): boolean {
