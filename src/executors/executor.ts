@@ -76,6 +76,8 @@ export interface AttemptObserver {
 export interface LogSink {
   /** One line without its line end. `atMs`: milliseconds since the epoch. */
   write(stream: "stdout" | "stderr" | "system", line: string, atMs: number): void;
+  /** Resolves when everything written so far is in the file. */
+  flush(): Promise<void>;
   /** Time of the newest line already kept, or undefined: where to go on after a restart. */
   readonly lastAtMs: number | undefined;
 }
