@@ -7,7 +7,7 @@ import { createReadStream, createWriteStream, type WriteStream } from "node:fs";
 import { mkdir, open, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { AttemptKey, LogSink } from "../executors/executor.ts";
+import type { AttemptKey, LogSink } from "../domain/attempt.ts";
 
 export type LogStreamName = "stdout" | "stderr" | "system";
 
