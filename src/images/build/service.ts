@@ -31,6 +31,7 @@ import { explainFailure } from "./failure.ts";
 import { type ImageSpec, type SecretMount, secretId } from "./image-spec.ts";
 import { readBaseFacts } from "./probe.ts";
 import { isAlive, stopBuildsIn } from "./processes.ts";
+import { secretVariable } from "./secret-variable.ts";
 import { type BuildTarget, formatTarget, lookupName, parseTarget, targetRepository } from "./target.ts";
 import { layOut, writeSecrets } from "./workspace.ts";
 
@@ -436,7 +437,7 @@ class Builds {
         "INVALID_ARGUMENT",
         `secret ${secretId(secret)}, which a layer of the image mounts, does not exist`,
         {
-          hint: `Create it: flyte create secret ${secret.key}`,
+          hint: `set the variable ${secretVariable(secret)} where the server starts, and start it again`,
         },
       );
     });
