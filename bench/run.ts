@@ -8,6 +8,7 @@ import type { Benchmark, BenchContext, Row } from "./helpers/measure.ts";
 import { quantile } from "./helpers/stats.ts";
 import { formatTable } from "./helpers/table.ts";
 import { builds } from "./measures/builds.ts";
+import { codeChange } from "./measures/code-change.ts";
 import { container } from "./measures/container.ts";
 import { enqueue } from "./measures/enqueue.ts";
 import { fanout } from "./measures/fanout.ts";
@@ -17,6 +18,7 @@ import { objects } from "./measures/objects.ts";
 import { runs } from "./measures/runs.ts";
 import { start } from "./measures/start.ts";
 import { timers } from "./measures/timers.ts";
+import { typescript } from "./measures/typescript.ts";
 import { watch } from "./measures/watch.ts";
 
 const BENCHMARKS: readonly Benchmark[] = [
@@ -25,12 +27,14 @@ const BENCHMARKS: readonly Benchmark[] = [
   watch,
   container,
   builds,
+  codeChange,
   fanout,
   list,
   runs,
   objects,
   logs,
   timers,
+  typescript,
 ];
 /** Above this, others use the machine: ratios still say something, figures do not. */
 const QUIET_LOAD = 3;

@@ -38,6 +38,8 @@ export interface ServerOptions {
   /** Kept by the caller; without it the server's state is forgotten at its end. */
   readonly data?: string;
   readonly maxParallel?: number;
+  /** Besides this process's own. */
+  readonly env?: NodeJS.ProcessEnv;
 }
 
 export async function startServer(
@@ -49,7 +51,7 @@ export async function startServer(
   const place = options.data === undefined ? ["--ephemeral"] : ["--data", options.data];
   const parallel = options.maxParallel === undefined ? [] : ["--max-parallel", String(options.maxParallel)];
   const args = [MAIN, "up", "--json", "--port", "0", ...engine, ...place, ...parallel];
-  const spoken = await speak<Ready>(context, args);
+  const spoken = await speak<Ready>(context, args, options.env);
   const port = Number(new URL(spoken.first.url).port);
   return { ...spoken, port, clients: clientsAt(port) };
 }

@@ -1,11 +1,11 @@
 /** `boxkite doctor`: what is there, what cannot work, and what to type. */
 import { statfs } from "node:fs/promises";
-import { BoxkiteError, messageOf } from "../domain/errors.ts";
-import { chooseExecutor } from "../executors/choose.ts";
+import type { BoxkiteError } from "../domain/errors.ts";
+import type { Advice } from "../executors/choose.ts";
 import { findRuntime } from "../executors/process/process-executor.ts";
-import { silentLogger } from "../lib/log.ts";
 import { defaultDataDirectory } from "../server/data-directory.ts";
 import { holderOfPort } from "../server/port-holder.ts";
+import { checkEngine } from "./engine-check.ts";
 import { EXIT, type Command, type CommandInput } from "./command.ts";
 
 interface Finding {
@@ -13,8 +13,11 @@ interface Finding {
   readonly ok: boolean;
   readonly text: string;
   readonly hint?: string | undefined;
+  /** What will not work although the rest does. */
+  readonly advice?: readonly Advice[];
 }
 
+const INDENT = " ".repeat(12);
 const LITTLE_DISK_BYTES = 5_000_000_000;
 
 export const doctor: Command = {
@@ -42,8 +45,14 @@ export const doctor: Command = {
   },
 };
 
-function line({ name, ok, text, hint }: Finding): string {
-  return `${ok ? "ok  " : "--  "}${name.padEnd(8)}${text}\n${hint === undefined ? "" : `            try: ${hint}\n`}`;
+function line({ name, ok, text, hint, advice = [] }: Finding): string {
+  const try_ = (each: string | undefined) => (each === undefined ? [] : [`${INDENT}try: ${each}`]);
+  return [
+    `${ok ? "ok  " : "--  "}${name.padEnd(8)}${text.replaceAll("\n", `\n${INDENT}`)}`,
+    ...try_(hint),
+    ...advice.flatMap((each) => [`${INDENT}but: ${each.what}`, ...try_(each.hint)]),
+    "",
+  ].join("\n");
 }
 
 async function node(): Promise<Finding> {
@@ -72,22 +81,8 @@ async function disk({ env }: CommandInput): Promise<Finding> {
   };
 }
 
-/** An engine counts when a container of it reaches a server of this machine; here it is only asked who it is. */
 async function engine({ env }: CommandInput, name: "podman" | "docker"): Promise<Finding> {
-  try {
-    const choice = await chooseExecutor({ engine: name, python: undefined }, env);
-    try {
-      const executor = await choice.create({ instance: "doctor", dataDirectory: "", log: silentLogger });
-      const text = executor.description;
-      await executor.close();
-      return { name, ok: true, text };
-    } finally {
-      await choice.close();
-    }
-  } catch (error) {
-    const hint = error instanceof BoxkiteError ? error.hint : undefined;
-    return { name, ok: false, text: messageOf(error).split("\n")[0] ?? "", hint };
-  }
+  return { name, ...(await checkEngine(name, env)) };
 }
 
 async function runtime({ env }: CommandInput): Promise<Finding> {

@@ -10,6 +10,7 @@ enableCompileCache();
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   up: async () => (await import("./up.ts")).up,
   images: async () => (await import("./images/images.ts")).images,
+  credentials: async () => (await import("./credentials.ts")).credentials,
   doctor: async () => (await import("./doctor.ts")).doctor,
   version: async () => (await import("./version.ts")).version,
 };

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { makeAuthority } from "../../test/helpers/private-authority.ts";
 import { BoxkiteError } from "../domain/errors.ts";
-import { readSettingsFile } from "./settings-file.ts";
+import { readSettingsFile, SETTING_NAMES } from "./settings-file.ts";
 
 async function setUp(t: TestContext, files: Record<string, string> = {}) {
   const directory = await mkdtemp(join(tmpdir(), "boxkite-settings-"));
@@ -55,6 +55,18 @@ containers:
   const second = settings.registries.get("registry.lab:5000");
   assert.equal(second?.insecure, true);
   assert.equal(await second?.login?.password(), "x y");
+});
+
+test("the documentation's example has every setting, and is one", async (t) => {
+  const { directory, read } = await setUp(t, { "registry-password": "x" });
+  const { caFile } = await makeAuthority(directory);
+  await copyFile(caFile, join(directory, "company-ca.pem"));
+  const text = await readFile(join(import.meta.dirname, "../../docs/configuration.md"), "utf8");
+  const settings = await read(/```yaml\n([^]*?)```/u.exec(text)?.[1] ?? "");
+  assert.deepEqual([...Object.keys(settings.values), "python"].toSorted(), [...SETTING_NAMES].toSorted());
+  assert.deepEqual(settings.containers, { certificates: true, proxy: true });
+  const [first, second] = settings.registries.values();
+  assert.ok(first?.login !== undefined && first.caFile !== undefined && second?.insecure === true);
 });
 
 test("a password that is renewed counts at its next use", async (t) => {

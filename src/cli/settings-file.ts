@@ -10,8 +10,18 @@ import { readQueues } from "./queue-settings.ts";
 import { readRegistries } from "./registry-settings.ts";
 import { booleanOf, mappingOf, refuseUnknown } from "./setting-values.ts";
 
-const NAMES = ["port", "host", "data", "ephemeral", "engine", "python", "max-parallel"] as const;
-export type SettingName = (typeof NAMES)[number];
+export const SETTING_NAMES = [
+  "port",
+  "host",
+  "data",
+  "ephemeral",
+  "engine",
+  "python",
+  "max-parallel",
+  "max-log-mib",
+  "keep-logs-days",
+] as const;
+export type SettingName = (typeof SETTING_NAMES)[number];
 const SECTIONS = ["registries", "containers", "queues"] as const;
 
 export interface SettingsFile {
@@ -55,7 +65,7 @@ export function findSetting(
 ): Setting | undefined {
   const flag = values[name];
   if (flag !== undefined) return { value: String(flag), origin: `--${name}` };
-  const variable = `BOXKITE_${name.toUpperCase().replace("-", "_")}`;
+  const variable = `BOXKITE_${name.toUpperCase().replaceAll("-", "_")}`;
   if (env[variable] !== undefined) return { value: env[variable], origin: variable };
   const fromFile = file.values[name];
   if (fromFile === undefined) return undefined;
@@ -80,7 +90,7 @@ async function parseFile(path: string): Promise<Readonly<Record<string, unknown>
   }
   const what = `the configuration file ${path}`;
   const mapping = mappingOf(parsed, what);
-  refuseUnknown(mapping, [...NAMES, ...SECTIONS], what);
+  refuseUnknown(mapping, [...SETTING_NAMES, ...SECTIONS], what);
   return mapping;
 }
 

@@ -4,6 +4,7 @@ import type { ContainerWish } from "../executors/choose.ts";
 import { defaultParallelism } from "../executors/process/process-executor.ts";
 import type { Queues } from "../domain/queue.ts";
 import type { Registries } from "../images/registry/registries.ts";
+import { DEFAULT_MAX_LOG_BYTES } from "../logs/attempt-logs.ts";
 import type { CommandInput } from "./command.ts";
 import { findSetting, readSettingsFile, type Setting, type SettingName } from "./settings-file.ts";
 
@@ -18,6 +19,8 @@ export interface UpSettings {
   readonly python: string | undefined;
   readonly maxParallel: number;
   readonly queues: Queues;
+  readonly maxLogBytes: number;
+  readonly keepLogsDays: number;
   readonly json: boolean;
   readonly verbose: boolean;
   readonly registries: Registries;
@@ -25,6 +28,8 @@ export interface UpSettings {
 }
 
 const ENGINES: readonly EngineName[] = ["auto", "podman", "docker", "process"];
+const MIB = 1024 * 1024;
+const DEFAULT_KEEP_LOGS_DAYS = 30;
 
 /** Throws CONFIG_INVALID naming the setting and where it came from. */
 export async function readUpSettings(input: CommandInput): Promise<UpSettings> {
@@ -55,6 +60,8 @@ export async function readUpSettings(input: CommandInput): Promise<UpSettings> {
     python: text("python"),
     maxParallel: whole("max-parallel", defaultParallelism(), 1, 10_000),
     queues: file.queues,
+    maxLogBytes: whole("max-log-mib", DEFAULT_MAX_LOG_BYTES / MIB, 1, 1_048_576) * MIB,
+    keepLogsDays: whole("keep-logs-days", DEFAULT_KEEP_LOGS_DAYS, 0, 36_500),
     json: values["json"] === true,
     verbose: values["verbose"] === true,
     registries: file.registries,

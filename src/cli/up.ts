@@ -31,10 +31,16 @@ export const up: Command = {
       value: "N",
       help: "attempts that compute at the same time (2 per processor)",
     },
+    "keep-logs-days": {
+      type: "string",
+      value: "N",
+      help: "days that logs stay after the end of their run; 0: for ever (30)",
+    },
+    "max-log-mib": { type: "string", value: "N", help: "MiB kept of one attempt's log (256)" },
     config: {
       type: "string",
       value: "FILE",
-      help: "settings in YAML: the same names as these options, and queues",
+      help: "settings in YAML: the same names as these options, and more (docs/configuration.md)",
     },
     json: { type: "boolean", help: "one JSON object a line; the first says that the server is ready" },
     verbose: { type: "boolean", short: "v", help: "log debug messages too" },
@@ -69,9 +75,16 @@ async function run(input: CommandInput): Promise<number> {
     version: packageVersion(),
     maxParallel: settings.maxParallel,
     queues: settings.queues,
+    maxLogBytes: settings.maxLogBytes,
+    keepLogsDays: settings.keepLogsDays,
     log,
   });
-  announce(settings, server, data);
+  announce(settings, server, choice, data);
+  // What the engine will not do is better told now than by a run.
+  for (const { what, hint } of choice.examination.advice) log.warn(what, { hint });
+  const given = Object.entries(settings.containers).filter(([, isGiven]) => isGiven === true);
+  if (given.length > 0)
+    log.info("task containers are given of this machine", { given: given.map(([name]) => name) });
   // Said apart from "ready": it starts a container, which takes longer than everything else.
   const probing = probe(choice, server, settings, log);
   opened.defer(() => probing);
@@ -91,16 +104,18 @@ async function probe(
     const result = await choice.probe(server.port);
     if (result === undefined) return;
     if (settings.json) process.stdout.write(`${JSON.stringify({ event: "probe", ...result })}\n`);
-    else log.info("containers reach the server", { endpoint: result.endpoint, note: result.note });
+    else if (result.note !== undefined)
+      log.warn("whether containers reach the server was not tried", { why: result.note });
+    else log.info("containers reach the server", { endpoint: result.endpoint });
   } catch (error) {
     const { message, hint } = error as BoxkiteError;
     if (settings.json)
       process.stdout.write(`${JSON.stringify({ event: "probe", ok: false, message, hint })}\n`);
-    else log.error("containers cannot reach the server: no run will work", { error, hint });
+    else log.error("a container was tried: no run will work", { error, hint });
   }
 }
 
-function announce(settings: UpSettings, server: Server, data: DataDirectory): void {
+function announce(settings: UpSettings, server: Server, choice: ExecutorChoice, data: DataDirectory): void {
   const url = `http://localhost:${server.port}`;
   const readyMs = Math.round(performance.now());
   const keeps = data.ephemeral
@@ -132,7 +147,7 @@ function announce(settings: UpSettings, server: Server, data: DataDirectory): vo
       "",
       `  ➜  Console   ${url}/v2`,
       `  ➜  Endpoint  dns:///localhost:${server.port} (insecure)`,
-      `  ➜  Engine    ${server.executor.description}`,
+      `  ➜  Engine    ${choice.examination.summary}`,
       `  ➜  Data      ${data.path}  (${keeps})`,
       "",
       `  Next   ${next}`,

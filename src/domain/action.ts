@@ -13,6 +13,8 @@ export interface ActionError {
   /** Stable; parts before a `|` are the server's, the last one is the task's own. */
   readonly code: string;
   readonly message: string;
+  /** What to do about it, for people. */
+  readonly hint?: string | undefined;
   readonly kind: BlameKind;
   /** May another attempt help? */
   readonly recoverable: boolean;

@@ -53,6 +53,8 @@ export const ERROR_CODES = {
   OBJECT_DAMAGED: "system",
   /** Logs were asked for that do not exist (yet). */
   LOGS_NOT_FOUND: "user",
+  /** Logs were asked for that will never be there, or are no longer. */
+  NO_LOGS: "user",
   /** A limit that docs/limits.md states. */
   LIMIT_EXCEEDED: "user",
   /** The text is not an image reference. */
@@ -79,6 +81,17 @@ export const ERROR_CODES = {
 } as const satisfies Record<string, ErrorKind>;
 
 export type ErrorCode = keyof typeof ERROR_CODES;
+
+/** What happened and what to do about it, where there is room for one text only. */
+export function textOf({
+  message,
+  hint,
+}: {
+  readonly message: string;
+  readonly hint?: string | undefined;
+}): string {
+  return hint === undefined ? message : `${message}; hint: ${hint}`;
+}
 
 /** The text of any thrown value, for a message that quotes its cause. */
 export function messageOf(error: unknown): string {

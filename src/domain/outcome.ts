@@ -46,7 +46,8 @@ export function judge(written: Written, ending: Ending, image: string): Outcome 
     case "start_failed":
       return failed(
         ending.code ?? "StartFailed",
-        withHint(ending, `image ${image} could not be started`),
+        ending.message ?? `image ${image} could not be started`,
+        ending.hint,
         false,
       );
     case "lost":
@@ -54,7 +55,8 @@ export function judge(written: Written, ending: Ending, image: string): Outcome 
         kind: "lost",
         error: {
           code: ending.code ?? "Interrupted",
-          message: withHint(ending, "the attempt vanished while it ran"),
+          message: ending.message ?? "the attempt vanished while it ran",
+          hint: ending.hint,
           kind: "system",
           recoverable: true,
         },
@@ -71,10 +73,9 @@ export function judge(written: Written, ending: Ending, image: string): Outcome 
 export const DISK_FULL_ANSWER = "<Code>InsufficientStorage</Code>";
 
 function diskFull({ message }: ActionError): Outcome {
-  const hint = "; hint: the server's disk is full: free some room in its data directory, then rerun";
-  const text = `${shorten(message, MAX_ERROR_CHARS - hint.length)}${hint}`;
+  const hint = "the server's disk is full: free some room in its data directory, then rerun";
   // Not tried again: no room comes by itself, and the SDK's runtime has tried for some time already.
-  return { kind: "failed", error: { code: "DISK_FULL", message: text, kind: "system", recoverable: false } };
+  return { kind: "failed", error: { code: "DISK_FULL", message, hint, kind: "system", recoverable: false } };
 }
 
 /** What to do about a task that could not be loaded, by the class of Python's exception. */
@@ -89,16 +90,16 @@ const LOADING_HINTS: Readonly<Record<string, (image: string) => string>> = {
 
 function explained(error: ActionError, image: string): ActionError {
   const hint = LOADING_HINTS[error.code]?.(image);
-  if (hint === undefined) return error;
-  const end = `; hint: ${hint}`;
-  // The runtime's own message may list a whole file system; the hint has its room beside it.
-  return { ...error, message: `${shorten(error.message, MAX_ERROR_CHARS - end.length)}${end}` };
+  return hint === undefined ? error : { ...error, hint };
 }
+
+const SEE_LOG = "see the end of its log";
 
 function outOfMemory(): Outcome {
   return failed(
     "OOMKilled",
-    "killed for using more memory than its limit; hint: raise it with resources=flyte.Resources(memory=…) on the task's environment",
+    "killed for using more memory than its limit",
+    "raise it with resources=flyte.Resources(memory=…) on the task's environment",
     true,
   );
 }
@@ -107,7 +108,8 @@ function exitedWithNothing(exitCode: number | undefined, image: string): Outcome
   if (exitCode === 0) {
     return failed(
       "NoOutputs",
-      `the container ended with code 0 but wrote neither outputs nor an error; hint: does the ENTRYPOINT of ${image} swallow its arguments? It must run them, as in ENTRYPOINT ["/entrypoint.sh"] ending with exec "$@"`,
+      "the container ended with code 0 but wrote neither outputs nor an error",
+      `does the ENTRYPOINT of ${image} swallow its arguments? It must run them, as in ENTRYPOINT ["/entrypoint.sh"] ending with exec "$@"`,
       false,
     );
   }
@@ -119,30 +121,29 @@ function exitedWithNothing(exitCode: number | undefined, image: string): Outcome
         : ["ENTRYPOINT_NOT_EXECUTABLE", "executable by the image's user"];
     return failed(
       code,
-      `the container ended with code ${exitCode}: its command was not ${what}; hint: is flyte installed in ${image}, and is the directory of a0 on its PATH?`,
+      `the container ended with code ${exitCode}: its command was not ${what}`,
+      `is flyte installed in ${image}, and is the directory of a0 on its PATH?`,
       false,
     );
   }
   if (exitCode !== undefined && exitCode > 128) {
     return failed(
       "Killed",
-      `the process was killed by signal ${exitCode - 128} (exit code ${exitCode}) before it could write a result; hint: see the end of its log`,
+      `the process was killed by signal ${exitCode - 128} (exit code ${exitCode}) before it could write a result`,
+      SEE_LOG,
       true,
     );
   }
   return failed(
     "ExitCode",
-    `the process ended with code ${exitCode ?? "unknown"} before it could write a result; hint: see the end of its log`,
+    `the process ended with code ${exitCode ?? "unknown"} before it could write a result`,
+    SEE_LOG,
     true,
   );
 }
 
-function failed(code: string, message: string, recoverable: boolean): Outcome {
-  return { kind: "failed", error: { code, message, kind: "user", recoverable } };
-}
-
-function withHint(ending: Ending, fallback: string): string {
-  return `${ending.message ?? fallback}${ending.hint ? `; hint: ${ending.hint}` : ""}`;
+function failed(code: string, message: string, hint: string | undefined, recoverable: boolean): Outcome {
+  return { kind: "failed", error: { code, message, hint, kind: "user", recoverable } };
 }
 
 /** Longest error message kept: head and tail of a longer one, e.g. a listing of the whole file system. */

@@ -6,7 +6,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { BoxkiteError, messageOf } from "../domain/errors.ts";
 import type { ActionKey } from "../domain/ids.ts";
-import { judge, shorten, type Ending, type Outcome, type Written } from "../domain/outcome.ts";
+import { judge, shorten, type Outcome, type Written } from "../domain/outcome.ts";
 import type { ActionEvent } from "../domain/transition.ts";
 import type {
   AttemptExit,
@@ -155,7 +155,7 @@ export function createAttempts(options: AttemptsOptions): Attempts {
   ): Promise<void> => {
     const run = await store.getRun(action.key);
     const prefix = attemptPrefix(run?.baseUri ?? "", key, key.attempt);
-    const outcome = judge(await options.readWritten(prefix), endingOf(exit), image.reference);
+    const outcome = judge(await options.readWritten(prefix), exit, image.reference);
     await finish(action.key, key, outcome, { exit, image }, prefix);
   };
 
@@ -208,10 +208,6 @@ function shortened<T extends { message: string }>(error: T): T {
   return { ...error, message: shorten(error.message) };
 }
 
-function endingOf(exit: AttemptExit): Ending {
-  return exit;
-}
-
 function systemError(error: unknown) {
   return { code: "Interrupted", message: messageOf(error), kind: "system" as const, recoverable: true };
 }
@@ -222,24 +218,30 @@ function systemError(error: unknown) {
  */
 function imageOutcome(error: unknown, image: string): Outcome {
   if (!(error instanceof BoxkiteError)) throw error;
-  const message = `${error.message}${error.hint ? `; hint: ${error.hint}` : ""}`;
+  const { message, hint } = error;
   switch (error.code) {
     case "IMAGE_REFERENCE_INVALID":
       return {
         kind: "failed",
-        error: { code: "InvalidImageName", message, kind: "user", recoverable: false },
+        error: { code: "InvalidImageName", message, hint, kind: "user", recoverable: false },
       };
     case "IMAGE_NOT_FOUND":
     case "IMAGE_UNAUTHORIZED":
     case "IMAGE_WRONG_PLATFORM":
       return {
         kind: "failed",
-        error: { code: "ImagePullBackOff", message, kind: "user", recoverable: false },
+        error: { code: "ImagePullBackOff", message, hint, kind: "user", recoverable: false },
       };
     default:
       return {
         kind: "lost",
-        error: { code: error.code, message: `image ${image}: ${message}`, kind: "system", recoverable: true },
+        error: {
+          code: error.code,
+          message: `image ${image}: ${message}`,
+          hint,
+          kind: "system",
+          recoverable: true,
+        },
       };
   }
 }

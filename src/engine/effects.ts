@@ -1,6 +1,7 @@
 /** Performs the outbox: what a change intended outside of the store. Each effect until it is done. */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { TimeMs } from "../domain/action.ts";
+import { textOf } from "../domain/errors.ts";
 import { ROOT_ACTION } from "../domain/ids.ts";
 import { fillRequest, type HttpRequest } from "../domain/notification.ts";
 import type { Phase } from "../domain/phase.ts";
@@ -135,7 +136,7 @@ export function createEffects(options: EffectsOptions): Effects {
   const notifications = async ({ key, state }: ActionRecord): Promise<Effect[]> => {
     if (key.action !== ROOT_ACTION) return [];
     const rules = (await store.getRun(key))?.settings.notifications ?? [];
-    const error = state.error?.message ?? state.abortReason ?? "";
+    const error = state.error === undefined ? (state.abortReason ?? "") : textOf(state.error);
     return rules
       .filter(({ phases }) => (phases as readonly Phase[]).includes(state.phase))
       .map(({ request }) => ({

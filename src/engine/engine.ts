@@ -36,6 +36,8 @@ export interface EngineOptions {
   readonly endpoint: () => string;
   readonly maxParallel: number;
   readonly queues: Queues;
+  /** Of one run, its root included. */
+  readonly maxActionsPerRun?: number;
   /** Between SIGTERM and SIGKILL. */
   readonly stopGraceMs?: number;
   readonly clock: Clock;
@@ -65,11 +67,13 @@ export interface Engine {
 }
 
 const DEFAULT_STOP_GRACE_MS = 10_000;
+/** Far above what people start on purpose: a task that calls itself for ever must not fill the disk. */
+const MAX_ACTIONS_PER_RUN = 100_000;
 /** How long a stop waits for what is under way; the next start does the rest. */
 const DRAIN_MS = 3_000;
 
 export function createEngine(options: EngineOptions): Engine {
-  const { store, executor, clock, log } = options;
+  const { store, executor, clock, log, maxActionsPerRun = MAX_ACTIONS_PER_RUN } = options;
   const apply = createApply(store, clock);
   const attempts = createAttempts({
     ...options,
@@ -153,7 +157,14 @@ export function createEngine(options: EngineOptions): Engine {
     enqueue: async (run, action) => {
       if (action.spec) requireFits(action.spec.definition, executor.capacity);
       requireQueue(options.queues, action.queue ?? "");
-      const created = await store.createAction(run, action);
+      const created = await store.createAction(run, action, maxActionsPerRun);
+      if (created === "run_full") {
+        throw new BoxkiteError(
+          "LIMIT_EXCEEDED",
+          `run ${run.key.run} has ${maxActionsPerRun} actions, which is the limit of a run`,
+          { hint: "start further runs, or let each action do more" },
+        );
+      }
       if (created === "parent_missing") {
         throw new BoxkiteError(
           "ACTION_NOT_FOUND",

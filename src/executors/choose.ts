@@ -37,10 +37,22 @@ export interface ImageTools {
   readonly certificates: boolean;
 }
 
+/** What is known of an engine, and what will not work with it. */
+export interface Examination {
+  readonly summary: string;
+  readonly advice: readonly Advice[];
+}
+
+export interface Advice {
+  readonly what: string;
+  readonly hint?: string | undefined;
+}
+
 export interface ExecutorChoice {
   create(context: ExecutorContext): Promise<Executor>;
   /** What builds images beside it; undefined where nothing can. */
   readonly createImageTools: (() => Promise<ImageTools>) | undefined;
+  readonly examination: Examination;
   /** The address to listen at; `host` is what the user asked for. */
   listenHost(host: string | undefined): string;
   /** Which local addresses a connection may have reached us at, and from where. */
@@ -76,6 +88,7 @@ function processChoice(path: readonly string[], env: NodeJS.ProcessEnv): Executo
     create: async ({ dataDirectory }) =>
       createProcessExecutor({ directory: join(dataDirectory, "attempts"), path, env, clock: systemClock }),
     createImageTools: undefined,
+    examination: { summary: "process: tasks are programs of this machine", advice: [] },
     listenHost: (host) => host ?? "127.0.0.1",
     acceptsLocalAddress: () => () => true,
     probe: async () => undefined,

@@ -4,10 +4,11 @@
  */
 import { EventEmitter } from "node:events";
 import { createReadStream, createWriteStream, type WriteStream } from "node:fs";
-import { mkdir, open, stat } from "node:fs/promises";
+import { mkdir, open, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { AttemptKey, LogSink } from "../domain/attempt.ts";
+import type { RunKey } from "../domain/ids.ts";
 
 export type LogStreamName = "stdout" | "stderr" | "system";
 
@@ -32,6 +33,8 @@ export interface AttemptLogs {
    * closed and the attempt over, or the signal aborts.
    */
   read(key: AttemptKey, options: ReadOptions): AsyncIterable<readonly LogLine[]>;
+  /** Of a run whose attempts have ended. */
+  removeRun(run: RunKey): Promise<void>;
 }
 
 export interface ReadOptions {
@@ -47,7 +50,7 @@ export interface ReadOptions {
 
 export interface AttemptLogsOptions {
   /** Kept of one attempt; what comes after is counted and dropped, and the log says so. */
-  readonly maxBytes?: number;
+  readonly maxBytes?: number | undefined;
 }
 
 export const DEFAULT_MAX_LOG_BYTES = 256 * 1024 * 1024;
@@ -64,8 +67,8 @@ export function createAttemptLogs(
   { maxBytes = DEFAULT_MAX_LOG_BYTES }: AttemptLogsOptions = {},
 ): AttemptLogs {
   const writers = new Map<string, OpenLog>();
-  const fileOf = (key: AttemptKey) =>
-    join(directory, key.project, key.domain, key.run, key.action, `${key.attempt}.log`);
+  const directoryOf = (run: RunKey) => join(directory, run.project, run.domain, run.run);
+  const fileOf = (key: AttemptKey) => join(directoryOf(key), key.action, `${key.attempt}.log`);
 
   return {
     open: async (key) => {
@@ -82,6 +85,7 @@ export function createAttemptLogs(
       const file = fileOf(key);
       return writers.has(file) || (await stat(file).catch(() => undefined)) !== undefined;
     },
+    removeRun: (run) => rm(directoryOf(run), { recursive: true, force: true }),
     read: (key, options) => readLog(fileOf(key), () => writers.get(fileOf(key)), options),
   };
 }

@@ -13,6 +13,11 @@ export interface ActionView extends DetailSources {
   readonly nowMs: number;
 }
 
+/** Is there a log to show, now or later? */
+export function hasLog({ record, run }: Pick<ActionView, "record" | "run">): boolean {
+  return record.kind === "task" && run.logsRemovedAt === undefined;
+}
+
 /** Undefined where the run has no such action. */
 export async function readAction(
   context: ServiceContext,

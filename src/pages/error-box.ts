@@ -2,9 +2,6 @@
 import type { ActionError } from "../domain/action.ts";
 import { html, type Html } from "./html.ts";
 
-/** Messages carry their hint at the end (domain/outcome.ts). */
-const HINT = "; hint: ";
-
 const BLAME = {
   user: "blamed on the task or its image",
   system: "blamed on the machinery, not on the task",
@@ -12,7 +9,7 @@ const BLAME = {
 } as const satisfies Record<ActionError["kind"], string>;
 
 export function errorBox(title: string, error: ActionError): Html {
-  const { message, hint } = splitHint(error.message);
+  const { message, hint } = error;
   const blame = BLAME[error.kind];
   return html`<div class="box error">
     <p class="box-title">
@@ -21,13 +18,6 @@ export function errorBox(title: string, error: ActionError): Html {
     <pre class="message" tabindex="0" role="group" aria-label="Error message">${message}</pre>
     ${hint !== undefined && html`<p class="hint"><strong>What to do</strong> <span>${hint}</span></p>`}
   </div>`;
-}
-
-export function splitHint(text: string): { readonly message: string; readonly hint: string | undefined } {
-  const at = text.lastIndexOf(HINT);
-  return at < 0
-    ? { message: text, hint: undefined }
-    : { message: text.slice(0, at), hint: text.slice(at + HINT.length) };
 }
 
 export function noteBox(title: string, text: string): Html {

@@ -1,14 +1,14 @@
 /** The whole log of an attempt as plain text, for saving and searching. */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { BoxkiteError } from "../domain/errors.ts";
 import type { RunKey } from "../domain/ids.ts";
 import type { ServiceContext } from "../services/context.ts";
-import { requireAction } from "../store/require.ts";
+import { missingLog } from "../services/missing-log.ts";
+import { requireAction, requireRun } from "../store/require.ts";
 import { chosenAction } from "./action-view.ts";
 import { textLine } from "./log-text.ts";
 import { drained, goneSignal, numberIn, queryOf, setCommonHeaders } from "./respond.ts";
 
-/** What there is so far. Throws ACTION_NOT_FOUND or LOGS_NOT_FOUND. */
+/** What there is so far. Throws ACTION_NOT_FOUND, LOGS_NOT_FOUND or NO_LOGS. */
 export async function sendLog(
   { store, logs }: ServiceContext,
   request: IncomingMessage,
@@ -19,9 +19,7 @@ export async function sendLog(
   const record = await requireAction(store, { ...key, action: chosenAction(query) });
   const attempt = numberIn(query, "attempt") ?? Math.max(1, record.state.attempt);
   const attemptKey = { ...record.key, attempt };
-  if (!(await logs.exists(attemptKey))) {
-    throw new BoxkiteError("LOGS_NOT_FOUND", `attempt ${attempt} of action ${record.key.action} has no log`);
-  }
+  if (!(await logs.exists(attemptKey))) throw missingLog(await requireRun(store, key), record, attempt);
   setCommonHeaders(response, "text/plain; charset=utf-8");
   if (request.method === "HEAD") {
     response.end();

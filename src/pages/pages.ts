@@ -91,6 +91,7 @@ function problemOf(error: unknown, place: Place): Problem {
     case "PROJECT_NOT_FOUND":
       return { status: 404, title: "There is no such project", text };
     case "LOGS_NOT_FOUND":
+    case "NO_LOGS":
       return { status: 404, title: "There is no such log", text };
     case "LIMIT_EXCEEDED":
       return { status: 413, title: "That is too much", text };

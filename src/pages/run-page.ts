@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { ROOT_ACTION, type RunKey } from "../domain/ids.ts";
 import type { ServiceContext } from "../services/context.ts";
 import { requireAction, requireRun } from "../store/require.ts";
-import { chosenAction, readAction, type ActionView } from "./action-view.ts";
+import { chosenAction, hasLog, readAction, type ActionView } from "./action-view.ts";
 import { html, type Html } from "./html.ts";
 import { layout, type Crumb } from "./layout.ts";
 import { sendProblem } from "./not-found.ts";
@@ -82,7 +82,7 @@ function detailPane(view: ActionView, wantedAttempt: number | undefined): Html {
   const sections = actionSections(view, attempt);
   const parts = SECTION_NAMES.map((name) => [
     sectionHtml(name, sections[name]),
-    name === "log-head" && logPane(record.kind === "task"),
+    name === "log-head" && logPane(hasLog(view)),
   ]);
   return html`<article id="detail" class="detail" aria-label="The chosen action">${parts}</article>`;
 }

@@ -10,7 +10,7 @@ import { topicOf } from "../services/change-feed.ts";
 import type { ServiceContext } from "../services/context.ts";
 import { requireAction, requireRun } from "../store/require.ts";
 import type { RunRecord } from "../store/store.ts";
-import { chosenAction, readAction } from "./action-view.ts";
+import { chosenAction, hasLog, readAction } from "./action-view.ts";
 import { LogChannel } from "./log-channel.ts";
 import { shownLine, type ShownLine } from "./log-text.ts";
 import { drained, goneSignal, numberIn, queryOf, setCommonHeaders } from "./respond.ts";
@@ -132,8 +132,7 @@ async function watchRun(
       if (record.seq > actionSeen) {
         const view = await readAction(context, run.key, watch.action);
         if (view === undefined) return;
-        if (actionSeen < 0)
-          await send({ type: "action", name: watch.action, hasLog: record.kind === "task" });
+        if (actionSeen < 0) await send({ type: "action", name: watch.action, hasLog: hasLog(view) });
         actionSeen = view.record.seq;
         const sections = actionSections(view, logAttempt);
         for (const name of SECTION_NAMES) await sendSection(name, sections[name].toString());

@@ -9,6 +9,7 @@ import { reasonSection, summarySection } from "./action-summary.ts";
 import type { ActionView } from "./action-view.ts";
 import { html, NOTHING, type Html } from "./html.ts";
 import { actionPath, logPath } from "./paths.ts";
+import { timeText } from "./parts.ts";
 import { settingsSection } from "./run-section.ts";
 import { imageSection, taskSection } from "./task-section.ts";
 
@@ -54,8 +55,13 @@ export function sectionHtml(name: SectionName, content: Html): Html {
   return html`<section id="${name}" class="part" ${isEmpty ? html` hidden` : NOTHING}>${content}</section>`;
 }
 
-function logHead({ record, attempts }: ActionView, logAttempt: number): Html {
+function logHead({ record, run, attempts }: ActionView, logAttempt: number): Html {
   if (record.kind !== "task") return NOTHING;
+  if (run.logsRemovedAt !== undefined)
+    return html`<h3>Log</h3>
+      <p class="quiet">
+        Removed ${timeText(run.logsRemovedAt)}: logs are kept for a while after the end of a run.
+      </p>`;
   const { key } = record;
   const links = attempts.map(({ attempt }) => {
     const current = attempt === logAttempt ? html` aria-current="true"` : NOTHING;

@@ -19,7 +19,7 @@ import {
 import type { InitializedConfig } from "../sdk/config.ts";
 import { publicContext } from "../sdk/context.ts";
 import { encodeError, type ErrorRecord } from "../sdk/errors.ts";
-import { renderReport } from "../sdk/report.ts";
+import { publishReport } from "../sdk/report.ts";
 import { sharedState } from "../sdk/state.ts";
 import type { TaskDefinition } from "../sdk/task.ts";
 import { decodeInputs, encodeOutputs } from "../sdk/values.ts";
@@ -64,18 +64,20 @@ export async function runAction(
   }
   const container: Container = { arguments: given, env, storage, rootDir: folder };
   const controller = new LazyController(container);
+  let context: ActiveContext | undefined;
   try {
     const inputs = await reading;
-    const context = makeContext(given, definition, inputs, controller, signal);
+    context = makeContext(given, definition, inputs, controller, signal);
+    const known = publicContext(context);
     const parsed = await decodeInputs(definition.fullName, definition.interface, inputs);
-    const returned = await state.storage.run(context, async () =>
-      definition.fn(parsed as never, publicContext(context)),
-    );
-    if (context.report.tabs.size > 0) await controller.saveReport(renderReport(context.report.tabs));
+    const returned = await state.storage.run(context, async () => definition.fn(parsed as never, known));
+    await publishReport(context);
     const outputs = await encodeOutputs(definition.fullName, definition.interface, returned);
     await storage.write(joinUri(given.outputsPath, "outputs.pb"), toBinary(OutputsSchema, outputs));
     return "succeeded";
   } catch (error) {
+    // What the task has reported so far helps to see why it failed; the reason itself counts more.
+    if (context !== undefined) await publishReport(context).catch(() => undefined);
     await recordFailure(storage, given, encodeError(error));
     return "failed";
   } finally {

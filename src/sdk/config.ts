@@ -17,8 +17,11 @@ export interface InitOptions {
   readonly insecure?: boolean;
   /** Images for `Image.fromRefName`, by name. */
   readonly images?: Readonly<Record<string, string>>;
-  /** The server's builder, or docker or podman on this machine. @default what the file says, else "remote" */
-  readonly imageBuilder?: "remote" | "local" | "local-podman";
+  /**
+   * The server's builder, or docker or podman on this machine; "none" where tasks run as processes, without images.
+   * @default what the file says, else "remote"
+   */
+  readonly imageBuilder?: "remote" | "local" | "local-podman" | "none";
   /** Module paths and code bundles are relative to it. @default the working directory */
   readonly rootDir?: string;
 }

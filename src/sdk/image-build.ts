@@ -35,8 +35,16 @@ export async function buildImage(
   target: BuildTarget,
 ): Promise<string> {
   const builder = config.imageBuilder ?? "remote";
-  if (builder === "remote") return buildRemotely(image, config, target);
-  return buildLocally(image, config, builder === "local-podman" ? "podman" : "docker");
+  switch (builder) {
+    case "remote":
+      return buildRemotely(image, config, target);
+    case "local":
+      return buildLocally(image, config, "docker");
+    case "local-podman":
+      return buildLocally(image, config, "podman");
+    default:
+      throw new ImageBuildError(`there is no image builder ${builder}; use remote, local or local-podman`);
+  }
 }
 
 const BUILD_TASK = "build-image";

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { InitializedConfig } from "./config.ts";
 import { Image } from "./image.ts";
 import type { TaskEnvironment } from "./task-environment.ts";
-import { BoxkiteError } from "../domain/errors.ts";
+import { BoxkiteError, messageOf } from "../domain/errors.ts";
 
 export interface BuildTarget {
   readonly project: string;
@@ -20,8 +20,10 @@ export async function resolveImages(
   // Environments that share an image share its build.
   const builds = new Map<string, Promise<string>>();
   const entries = environments.map(async (environment): Promise<[string, string]> => {
-    const declared = environment.image ?? Image.fromDebianBase();
-    if (typeof declared === "string") return [environment.name, declared];
+    if (typeof environment.image === "string") return [environment.name, environment.image];
+    // Tasks that run as processes of the server's machine need none, but a task's record names one.
+    if (config.imageBuilder === "none") return [environment.name, `localhost/${environment.name}:none`];
+    const declared = environment.image ?? projectImage(environment, config.rootDir);
     const files = bakedFiles?.().map((file) => ({ from: join(config.rootDir, file), to: folderOf(file) }));
     const image = withResolvedBase(declared.withBakedCode(files), environment, config);
     if (!image.needsBuild) return [environment.name, image.base ?? ""];
@@ -34,6 +36,23 @@ export async function resolveImages(
     return [environment.name, await build];
   });
   return Object.fromEntries(await Promise.all(entries));
+}
+
+/** For an environment that names none: Node, with the packages of the author's own project. */
+function projectImage(environment: TaskEnvironment, rootDir: string): Image {
+  try {
+    return Image.fromDebianBase()
+      .withWorkdir("/app")
+      .withNodeProject({ directory: rootDir })
+      .withEnvVars({ PATH: "/app/node_modules/.bin:$PATH" })
+      .withCodeBundle();
+  } catch (cause) {
+    throw new BoxkiteError(
+      "IMAGE_NOT_FOUND",
+      `the environment ${environment.name} names no image, and none can be made of the project in ${rootDir}`,
+      { hint: `name one: new TaskEnvironment({ image: … }); or: ${messageOf(cause)}`, cause },
+    );
+  }
 }
 
 function folderOf(file: string): string {

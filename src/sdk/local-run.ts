@@ -22,7 +22,7 @@ import { ActionAbortedError, decodeError, encodeError, TaskError, TaskTimeoutErr
 import { encodeInterface } from "./interface.ts";
 import { LocalConditions, type Answer } from "./local-conditions.ts";
 import { retryPolicyOf, timeoutsOf } from "./options.ts";
-import { renderReport } from "./report.ts";
+import { publishReport } from "./report.ts";
 import { sharedState } from "./state.ts";
 import type { TaskDefinition, TaskReference } from "./task.ts";
 import type { TraceDefinition } from "./trace.ts";
@@ -156,15 +156,18 @@ class LocalWorld {
     const body = sharedState().storage.run(context, async () =>
       definition.fn(inputs as never, publicContext(context)),
     );
-    const returned = await withTimeout(body, timeout, () => {
-      abort.abort();
-      return new TaskTimeoutError(`${definition.fullName} ran longer than ${timeout} ms`, {
-        code: "MAX_RUNTIME_EXCEEDED",
-        kind: "user",
+    let returned: unknown;
+    try {
+      returned = await withTimeout(body, timeout, () => {
+        abort.abort();
+        return new TaskTimeoutError(`${definition.fullName} ran longer than ${timeout} ms`, {
+          code: "MAX_RUNTIME_EXCEEDED",
+          kind: "user",
+        });
       });
-    });
-    if (context.report.tabs.size > 0)
-      await context.controller.saveReport(renderReport(context.report.tabs), context);
+    } finally {
+      await publishReport(context);
+    }
     return toBinary(OutputsSchema, await encodeOutputs(definition.fullName, definition.interface, returned));
   }
 }

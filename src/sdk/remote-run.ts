@@ -40,8 +40,16 @@ export async function startRemoteRun(
     target: found.target,
     interface: found.interface,
     inputs: await encodeInputs(taskName, found.interface, inputs, options.customContext),
-    spec: encodeRunSpec(options, spawnedIn(config, scope)),
+    spec: encodeRunSpec(withQueueOf(task, options), spawnedIn(config, scope)),
   });
+}
+
+/** The queue of a run's first action is the run's; where that names none, it is the task's. */
+function withQueueOf(
+  { options: { queue } }: TaskDefinition | TaskReference,
+  options: RunOptions,
+): RunOptions {
+  return queue === undefined ? options : { queue, ...options };
 }
 
 export interface Submission {

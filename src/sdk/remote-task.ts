@@ -83,7 +83,14 @@ function createReference(reference: TaskReference): Task<never, unknown> {
     reference,
     reference.name,
     call,
-    (override) => createReference({ ...reference, options: mergeOptions(reference.options, override) }),
+    (override) => {
+      const shortName = override.shortName ?? reference.options.shortName;
+      const options = mergeOptions(reference.options, override);
+      return createReference({
+        ...reference,
+        options: shortName === undefined ? options : { ...options, shortName },
+      });
+    },
     () => Promise.reject(new TypeError(`${reference.name} is deployed elsewhere: its function is not here`)),
   );
 }

@@ -1,4 +1,5 @@
 /** Reports: an HTML page that a task writes about itself, in tabs. */
+import type { ActiveContext } from "./active-context.ts";
 import { activeContext } from "./context.ts";
 
 const MAIN = "main";
@@ -18,12 +19,17 @@ export const report = {
   },
   /** Publishes what there is now; it is published in any case when the task ends. */
   async flush(): Promise<void> {
-    const active = activeContext("flyte.report");
-    await active.controller.saveReport(renderReport(active.report.tabs), active);
+    await publishReport(activeContext("flyte.report"));
   },
 };
 
-export function renderReport(tabs: ReadonlyMap<string, readonly string[]>): string {
+/** Nothing, for a task that has reported nothing. */
+export async function publishReport(context: ActiveContext): Promise<void> {
+  const { tabs } = context.report;
+  if (tabs.size > 0) await context.controller.saveReport(renderReport(tabs), context);
+}
+
+function renderReport(tabs: ReadonlyMap<string, readonly string[]>): string {
   const names = [...tabs.keys()];
   const inputs = names.map(
     (name, index) =>

@@ -28,7 +28,7 @@ import type { TaskContext } from "./context.ts";
 export interface EnvironmentOptions extends ExecutionOptions {
   /** Letters, digits, `-` and `_`; the first part of the names of its tasks. */
   readonly name: string;
-  /** An image, or a reference such as `ghcr.io/team/image:1`. @default a Debian image with Node and this package */
+  /** An image, or a reference such as `ghcr.io/team/image:1`. @default Node on Debian with the packages of the lockfile in the root folder */
   readonly image?: Image | string;
   /** Environments whose tasks these tasks call: their images are resolved, and they are deployed, along. */
   readonly dependsOn?: readonly TaskEnvironment[];

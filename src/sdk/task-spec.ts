@@ -10,13 +10,21 @@ import {
   timeoutsOf,
   type ExecutionOptions,
   type Resources,
+  type RetryPolicy,
   type ReusePolicy,
+  type SecretRequest,
+  type Timeouts,
 } from "./options.ts";
 import { sharedState } from "./state.ts";
 import { definitionOf, type TaskDefinition } from "./task.ts";
 import { encodeLiteral } from "../wire/literals/encode.ts";
 import { encodeLiteralType } from "../wire/literals/literal-type.ts";
-import { Secret_MountType, type SecurityContextSchema } from "../wire/gen/flyteidl2/core/security_pb.js";
+import type { RetryStrategySchema } from "../wire/gen/flyteidl2/core/literals_pb.js";
+import {
+  Secret_MountType,
+  type SecretSchema,
+  type SecurityContextSchema,
+} from "../wire/gen/flyteidl2/core/security_pb.js";
 import {
   Resources_ResourceName,
   type ReusePolicySchema,
@@ -114,14 +122,9 @@ function encodeTemplate(definition: TaskDefinition, settings: SpecSettings): Tas
 /** Python's tasks are of the type "python"; the type says nothing about how the container is run. */
 export const TASK_TYPE = "typescript";
 
-function encodeMetadata(
-  definition: TaskDefinition,
-  settings: SpecSettings,
-): MessageInitShape<typeof TaskMetadataSchema> {
+function encodeMetadata(definition: TaskDefinition, settings: SpecSettings): MetadataInit {
   const { options } = definition;
   const cache = cacheOf(definition);
-  const retries = retryPolicyOf(options);
-  const { maxRuntime, maxQueuedTime, deadline } = timeoutsOf(options);
   return {
     runtime: { type: RuntimeMetadata_RuntimeType.FLYTE_SDK, version: SDK_VERSION, flavor: "typescript" },
     discoverable: cache.enabled,
@@ -129,18 +132,34 @@ function encodeMetadata(
     cacheSerializable: cache.serialize,
     cacheIgnoreInputVars: cache.enabled ? [...cache.ignoredInputs] : [],
     ...(cache.maxAge === undefined ? {} : { cacheMaxAge: encodeDuration(cache.maxAge) }),
-    retries: {
-      retries: retries.count,
-      ...(retries.backoff === undefined
-        ? {}
-        : {
-            backoff: {
-              base: encodeDuration(retries.backoff.base),
-              factor: retries.backoff.factor ?? 2,
-              ...(retries.backoff.cap === undefined ? {} : { cap: encodeDuration(retries.backoff.cap) }),
-            },
-          }),
+    retries: encodeRetries(retryPolicyOf(options)),
+    ...encodeTimeouts(timeoutsOf(options)),
+    ...(options.interruptible === undefined
+      ? {}
+      : { interruptibleValue: { case: "interruptible" as const, value: options.interruptible } }),
+    generatesDeck: definition.report,
+    codeBundleUri: settings.bundle?.uri ?? "",
+  };
+}
+
+type MetadataInit = MessageInitShape<typeof TaskMetadataSchema>;
+
+export function encodeRetries({ count, backoff }: RetryPolicy): MessageInitShape<typeof RetryStrategySchema> {
+  if (backoff === undefined) return { retries: count };
+  const { base, factor = 2, cap } = backoff;
+  return {
+    retries: count,
+    backoff: {
+      base: encodeDuration(base),
+      factor,
+      ...(cap === undefined ? {} : { cap: encodeDuration(cap) }),
     },
+  };
+}
+
+export function encodeTimeouts(timeouts: Timeouts): Pick<MetadataInit, "timeout" | "timeouts"> {
+  const { maxRuntime, maxQueuedTime, deadline } = timeouts;
+  return {
     ...(maxRuntime === undefined ? {} : { timeout: encodeDuration(maxRuntime) }),
     ...(maxQueuedTime === undefined && deadline === undefined
       ? {}
@@ -150,11 +169,6 @@ function encodeMetadata(
             ...(deadline === undefined ? {} : { deadline: encodeDuration(deadline) }),
           },
         }),
-    ...(options.interruptible === undefined
-      ? {}
-      : { interruptibleValue: { case: "interruptible" as const, value: options.interruptible } }),
-    generatesDeck: definition.report,
-    codeBundleUri: settings.bundle?.uri ?? "",
   };
 }
 
@@ -271,7 +285,7 @@ function gpuCount(gpu: Resources["gpu"]): number | undefined {
   return count;
 }
 
-function encodeExtended(
+export function encodeExtended(
   resources: Resources | undefined,
 ): Pick<MessageInitShape<typeof TaskTemplateSchema>, "extendedResources"> {
   const device = typeof resources?.gpu === "string" ? resources.gpu.split(":")[0] : undefined;
@@ -310,17 +324,16 @@ function encodeSecurity(options: ExecutionOptions): {
   securityContext?: MessageInitShape<typeof SecurityContextSchema>;
 } {
   const secrets = secretsOf(options);
-  if (secrets.length === 0) return {};
-  return {
-    securityContext: {
-      secrets: secrets.map((secret) => ({
-        key: secret.key,
-        group: secret.group ?? "",
-        mountRequirement: secret.mount ? Secret_MountType.FILE : Secret_MountType.ENV_VAR,
-        envVar: secretVariable(secret) ?? "",
-      })),
-    },
-  };
+  return secrets.length === 0 ? {} : { securityContext: { secrets: encodeSecrets(secrets) } };
+}
+
+export function encodeSecrets(secrets: readonly SecretRequest[]): MessageInitShape<typeof SecretSchema>[] {
+  return secrets.map((secret) => ({
+    key: secret.key,
+    group: secret.group ?? "",
+    mountRequirement: secret.mount ? Secret_MountType.FILE : Secret_MountType.ENV_VAR,
+    envVar: secretVariable(secret) ?? "",
+  }));
 }
 
 function encodeReuse(reuse: ReusePolicy): MessageInitShape<typeof ReusePolicySchema> {

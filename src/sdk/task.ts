@@ -61,7 +61,7 @@ export interface TaskReference {
   readonly version: { readonly exact: string } | { readonly auto: "latest" | "current" };
   /** What the author declared; checked against the deployed interface at the first use. */
   readonly declared: CompiledInterface | undefined;
-  readonly options: ExecutionOptions;
+  readonly options: TaskOverride;
 }
 
 export function isTask(value: unknown): value is Task<never, unknown> {

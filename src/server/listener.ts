@@ -52,7 +52,8 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
 
   const sockets = new Set<Socket>();
   const tcp = createTcpServer((socket) => {
-    if (!options.acceptsLocalAddress(plainAddress(socket.localAddress), plainAddress(socket.remoteAddress))) {
+    const { localAddress, remoteAddress } = socket;
+    if (!options.acceptsLocalAddress(plainAddress(localAddress), plainAddress(remoteAddress))) {
       socket.destroy();
       return;
     }

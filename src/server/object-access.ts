@@ -1,7 +1,8 @@
-/** Who may touch which object: the operator everything, a run what engine/object-rights.ts says. */
+/** Who may touch which object: the operator everything, a person a prefix, a run what engine/object-rights.ts says. */
 import type { ObjectRights } from "../engine/object-rights.ts";
 import type { RunIdentities } from "../engine/run-identity.ts";
 import type { S3Principal } from "../objects/s3/principal.ts";
+import { userPrefixOf } from "./user-credentials.ts";
 
 export const OPERATOR = "operator";
 
@@ -19,6 +20,14 @@ export function createPrincipals({
   return (accessKeyId) => {
     if (accessKeyId === OPERATOR) {
       return { name: OPERATOR, secretAccessKey: operatorSecret, allows: () => true };
+    }
+    const userPrefix = userPrefixOf(accessKeyId);
+    if (userPrefix !== undefined) {
+      return {
+        name: accessKeyId,
+        secretAccessKey: identities.secretOf(accessKeyId),
+        allows: (_, key) => key.startsWith(userPrefix),
+      };
     }
     const run = identities.runOf(accessKeyId);
     if (run === undefined) return undefined;

@@ -5,13 +5,14 @@ import { connectNodeAdapter } from "@connectrpc/connect-node";
 import { DOMAINS } from "../domain/ids.ts";
 import type { Queues } from "../domain/queue.ts";
 import { createEngine } from "../engine/engine.ts";
+import { createLogRetention } from "../engine/log-retention.ts";
 import { createObjectRights } from "../engine/object-rights.ts";
 import { createRunIdentities } from "../engine/run-identity.ts";
 import type { ExecutorContext, ImageTools } from "../executors/choose.ts";
 import type { Executor } from "../executors/executor.ts";
 import { createInProcessExecutor } from "../executors/in-process-executor.ts";
 import { routeByImage } from "../executors/routing-executor.ts";
-import { systemClock } from "../lib/clock.ts";
+import { systemClock, type Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import { createAttemptLogs } from "../logs/attempt-logs.ts";
 import { openDirectoryStore } from "../objects/directory-store.ts";
@@ -50,9 +51,15 @@ export interface ServerOptions {
   readonly createImageTools: (() => Promise<ImageTools>) | undefined;
   readonly maxParallel: number;
   readonly queues: Queues;
+  /** Kept of one attempt's log. */
+  readonly maxLogBytes?: number;
+  /** Days that logs stay after the end of their run; unset or 0: for ever. */
+  readonly keepLogsDays?: number;
   /** Of the program: names what the server deploys itself. */
   readonly version: string;
   readonly log: Logger;
+  /** Stepped by tests. */
+  readonly clock?: Clock;
 }
 
 export interface Server {
@@ -62,18 +69,20 @@ export interface Server {
 }
 
 export const BUCKET = "boxkite";
+/** From which the credentials of runs and of people are derived. */
+export const SIGNING_SECRET = "signing";
 /** One message in memory; inputs and specifications are far smaller. */
 const MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
 
 export async function startServer(options: ServerOptions): Promise<Server> {
   const { dataDirectory, log } = options;
-  const clock = systemClock;
+  const clock = options.clock ?? systemClock;
   // What is open already is closed when a later step fails, and at the end: the last first.
   await using opened = new AsyncDisposableStack();
   const store = openSqliteStore(join(dataDirectory, STORE_FILE));
   opened.defer(() => store.close());
   const [secret, instance] = await Promise.all([
-    store.secret("signing", () => randomBytes(32).toString("hex")),
+    store.secret(SIGNING_SECRET, () => randomBytes(32).toString("hex")),
     store.secret("instance", () => randomBytes(8).toString("hex")),
     seedProject(store, clock.now()),
   ]);
@@ -102,7 +111,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     reference: work.reference,
     executor: createInProcessExecutor(work, clock),
   });
-  const logs = createAttemptLogs(join(dataDirectory, "logs"));
+  const logs = createAttemptLogs(join(dataDirectory, "logs"), { maxBytes: options.maxLogBytes });
   const feed = createChangeFeed(store);
   opened.defer(() => feed.close());
   const rights = createObjectRights(store, BUCKET);
@@ -181,6 +190,10 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   port = listener.port;
   opened.defer(() => engine.stop({ endAttempts: options.ephemeral }));
   await engine.start();
+  const { keepLogsDays: keepDays = 0 } = options;
+  const retention = keepDays > 0 ? createLogRetention({ store, logs, keepDays, clock, log }) : undefined;
+  opened.defer(() => retention?.stop());
+  retention?.start();
 
   const running = opened.move();
   return { port, executor, close: () => running.disposeAsync() };

@@ -3,7 +3,7 @@
  * built (seen with flyte 2.12.1). Its runs are ordinary ones; the server carries them out itself.
  */
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
-import { BoxkiteError, messageOf } from "../domain/errors.ts";
+import { BoxkiteError, messageOf, textOf } from "../domain/errors.ts";
 import { attemptPrefix } from "../engine/paths.ts";
 import type { AttemptKey, AttemptSpec, LogSink } from "../executors/executor.ts";
 import type { UploadedContext } from "../images/build/context.ts";
@@ -79,10 +79,7 @@ export function buildImageWork(options: BuildWorkOptions): InProcessWork {
       } catch (error) {
         // Not the build's failure: its action has ended, or the server does and will build again.
         if (signal.aborted) throw error;
-        const message =
-          error instanceof BoxkiteError && error.hint
-            ? `${error.message}; hint: ${error.hint}`
-            : messageOf(error);
+        const message = error instanceof BoxkiteError ? textOf(error) : messageOf(error);
         for (const line of message.split("\n")) logs.write("stderr", line, clock.now());
         await objects.put(keyOfUri(`${outputPrefix}/error.pb`, bucket), encodeError(error, message));
       } finally {

@@ -23,6 +23,7 @@ import { topicOf } from "./change-feed.ts";
 import type { ServiceContext } from "./context.ts";
 import { withHeartbeat } from "./heartbeat.ts";
 import { emptyInputs, storeInputs } from "./inputs.ts";
+import { missingLog } from "./missing-log.ts";
 import { keyOfUri } from "./object-keys.ts";
 import { requireAction, requireRun } from "../store/require.ts";
 import { requireProject, requireTask } from "./records.ts";
@@ -124,12 +125,7 @@ export function registerDataProxyService(router: ConnectRouter, context: Service
         ...record.key,
         attempt: request.attempt || Math.max(1, record.state.attempt),
       };
-      if (key.attempt > Math.max(1, record.state.attempt)) {
-        throw new BoxkiteError(
-          "LOGS_NOT_FOUND",
-          `action ${record.key.action} has had no attempt ${key.attempt} yet`,
-        );
-      }
+      if (key.attempt > Math.max(1, record.state.attempt)) throw await noLog(key);
       for await (const lines of withHeartbeat(followLog(key, signal))) {
         yield lines === undefined ? {} : { logs: [{ lines: lines.map(encodeLine) }] };
       }
@@ -137,12 +133,15 @@ export function registerDataProxyService(router: ConnectRouter, context: Service
   };
   router.service(DataProxyService, service);
 
-  /** Throws LOGS_NOT_FOUND when the action ends and there is none. */
+  /** Throws NO_LOGS when the action ends and there is none. */
   async function* followLog(key: AttemptKey, signal: AbortSignal): AsyncIterable<readonly LogLine[]> {
-    if (!(await waitForLog(key, signal))) {
-      throw new BoxkiteError("LOGS_NOT_FOUND", `action ${key.action} ended without a log`);
-    }
+    if (!(await waitForLog(key, signal))) throw await noLog(key);
     yield* logs.read(key, { follow: true, isOver: () => isOver(key), signal });
+  }
+
+  async function noLog(key: AttemptKey): Promise<BoxkiteError> {
+    const [run, record] = await Promise.all([requireRun(store, key), requireAction(store, key)]);
+    return missingLog(run, record, key.attempt);
   }
 
   async function isOver(key: AttemptKey): Promise<boolean> {
@@ -218,7 +217,12 @@ function fileName({ filename }: CreateUploadLocationRequest): string {
 }
 
 function expiry(asked: number | undefined): number {
-  return Math.min(asked && asked > 0 ? Math.ceil(asked) : DEFAULT_EXPIRY_SECONDS, LONGEST_EXPIRY_SECONDS);
+  const seconds = asked && asked > 0 ? Math.ceil(asked) : DEFAULT_EXPIRY_SECONDS;
+  if (seconds <= LONGEST_EXPIRY_SECONDS) return seconds;
+  throw new BoxkiteError(
+    "LIMIT_EXCEEDED",
+    `expires_in is ${seconds} s; a URL is valid for at most ${LONGEST_EXPIRY_SECONDS} s`,
+  );
 }
 
 /** Clients print a message as it is: it carries its own line end (seen with flyte 2.12.1). */

@@ -1,6 +1,6 @@
 /** BoxkiteError to Connect's codes: the only place where the two meet. */
 import { Code, ConnectError, type Interceptor } from "@connectrpc/connect";
-import { BoxkiteError, type ErrorCode } from "../domain/errors.ts";
+import { BoxkiteError, textOf, type ErrorCode } from "../domain/errors.ts";
 import type { Logger } from "../lib/log.ts";
 
 const CODES = {
@@ -17,7 +17,10 @@ const CODES = {
   DISK_FULL: Code.ResourceExhausted,
   OBJECT_DAMAGED: Code.DataLoss,
   LOGS_NOT_FOUND: Code.NotFound,
-  LIMIT_EXCEEDED: Code.ResourceExhausted,
+  // Not NotFound, at which clients wait for a log to appear (seen with flyte 2.12.1).
+  NO_LOGS: Code.FailedPrecondition,
+  // Not ResourceExhausted: the SDK would try a refused child again for ever (seen with flyte 2.12.1).
+  LIMIT_EXCEEDED: Code.InvalidArgument,
   IMAGE_REFERENCE_INVALID: Code.InvalidArgument,
   IMAGE_NOT_FOUND: Code.NotFound,
   IMAGE_UNAUTHORIZED: Code.PermissionDenied,
@@ -38,8 +41,13 @@ export const CODE_HEADER = "boxkite-error-code";
 export function toConnectError(error: unknown): ConnectError {
   if (error instanceof ConnectError) return error;
   if (error instanceof BoxkiteError) {
-    const text = error.hint === undefined ? error.message : `${error.message}; hint: ${error.hint}`;
-    return new ConnectError(text, CODES[error.code], { [CODE_HEADER]: error.code }, undefined, error);
+    return new ConnectError(
+      textOf(error),
+      CODES[error.code],
+      { [CODE_HEADER]: error.code },
+      undefined,
+      error,
+    );
   }
   return new ConnectError(
     "internal error; the server's log has the cause",

@@ -8,7 +8,7 @@ import type { Logger } from "../lib/log.ts";
 import type { Store } from "../store/store.ts";
 
 /** After the last image; a client with several sends its tasks when all are there. */
-const QUIET_MS = 30_000;
+const QUIET_MS = 15_000;
 
 export interface UnusedImages {
   /** A build begins: no verdict before it has ended. Returns what tells its end. */
@@ -28,7 +28,7 @@ export function createUnusedImages(store: Pick<Store, "usesOfBuild">, log: Logge
     for (const build of builds) {
       const { deployments, runs } = await store.usesOfBuild(build);
       if (deployments.length > 0 || runs.length > 0) continue;
-      log.warn("nothing uses an image that a client asked for: no deployed task and no run names it", {
+      log.warn("nothing uses an image yet that a client asked for: no deployed task and no run names it", {
         image: build.reference,
         hint: "if this was a deploy, import the module with the tasks: only what the program imported is sent",
       });

@@ -42,6 +42,7 @@ export interface NewRun {
 
 export interface RunRecord extends NewRun {
   readonly id: number;
+  readonly logsRemovedAt?: TimeMs | undefined;
 }
 
 export interface NewAction {
@@ -260,11 +261,12 @@ export interface Store {
   getRun(key: RunKey): Promise<RunRecord | undefined>;
   listRuns(scope: RunScope, page: Page): Promise<Paged<ListedRun>>;
 
-  /** Looked at in the same transaction: is the parent there, and does it still live? */
+  /** Looked at in the same transaction: is the parent there, does it still live, and has the run room? */
   createAction(
     run: RunRecord,
     action: NewAction,
-  ): Promise<ActionRecord | "exists" | "parent_missing" | "parent_ended">;
+    maxActions?: number,
+  ): Promise<ActionRecord | "exists" | "parent_missing" | "parent_ended" | "run_full">;
   getAction(key: ActionKey): Promise<ActionRecord | undefined>;
   listActions(run: RunKey, page: Page): Promise<Paged<ActionRecord>>;
   /**
@@ -317,6 +319,10 @@ export interface Store {
   runImages(runId: number): Promise<readonly RunImage[]>;
   /** May the run read this object, beyond what it wrote itself? */
   isGranted(run: RunKey, uri: string): Promise<boolean>;
+
+  /** Runs that ended before this time, all their actions too, and whose logs are still there. */
+  runsWithLogs(endedBefore: TimeMs, limit: number): Promise<readonly RunRecord[]>;
+  logsRemoved(run: RunRecord, at: TimeMs): Promise<void>;
 
   /** Records a build of an image; a later one of the same target replaces it. */
   recordBuild(build: BuildRecord): Promise<void>;

@@ -1,6 +1,7 @@
 /** Records to the messages that clients read: actions, their details, runs, updates, tasks. */
 import { create, fromBinary } from "@bufbuild/protobuf";
 import type { ActionError, ResultSource } from "../domain/action.ts";
+import { textOf } from "../domain/errors.ts";
 import { phaseOfOutcome } from "../domain/outcome.ts";
 import { isTerminal } from "../domain/phase.ts";
 import type {
@@ -182,7 +183,7 @@ function encodeDetailSpec(record: ActionRecord, spec: StoredSpec | undefined): A
 }
 
 function encodeError(error: ActionError): ErrorInfo {
-  return create(ErrorInfoSchema, { message: error.message, code: error.code, kind: encodeBlame(error.kind) });
+  return create(ErrorInfoSchema, { message: textOf(error), code: error.code, kind: encodeBlame(error.kind) });
 }
 
 function encodeAttempt(attempt: AttemptRecord, isLast: boolean): ActionAttempt {
@@ -290,7 +291,7 @@ export function encodeUpdate({ key, state }: ActionRecord, expectedOutputUri: st
 function encodeExecutionError(error: ActionError): ExecutionError {
   return create(ExecutionErrorSchema, {
     code: error.code,
-    message: error.message,
+    message: textOf(error),
     kind: encodeExecutionBlame(error.kind),
     recoverability: error.recoverable ? ContainerError_Kind.RECOVERABLE : ContainerError_Kind.NON_RECOVERABLE,
   });

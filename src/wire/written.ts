@@ -35,20 +35,22 @@ export async function readWritten(objects: WrittenObjects, prefix: string): Prom
 }
 
 function outputsTooLarge(bytes: number): Written {
-  const message = `the outputs have ${bytes} bytes, and ${MAX_DOCUMENT_BYTES} may be returned inline; hint: return large data as flyte.io.File, Dir or DataFrame`;
+  const message = `the outputs have ${bytes} bytes, and ${MAX_DOCUMENT_BYTES} may be returned inline`;
+  const hint = "return large data as flyte.io.File, Dir or DataFrame";
   return {
     kind: "error",
     whileLoading: false,
-    error: { code: "OutputsTooLarge", message, kind: "user", recoverable: false },
+    error: { code: "OutputsTooLarge", message, hint, kind: "user", recoverable: false },
   };
 }
 
 function unreadable(file: string, why: string): Written {
-  const message = `the task's ${file} cannot be read: ${why}; hint: is something else than the flyte runtime writing there?`;
+  const message = `the task's ${file} cannot be read: ${why}`;
+  const hint = "does something else than the flyte runtime write there?";
   return {
     kind: "error",
     whileLoading: false,
-    error: { code: "UnreadableError", message, kind: "user", recoverable: true },
+    error: { code: "UnreadableError", message, hint, kind: "user", recoverable: true },
   };
 }
 

@@ -159,6 +159,15 @@ export function storeConformance(name: string, open: () => Promise<StoreSubject>
     },
   );
 
+  check("a page has at most 1,000 rows, and its token leads to the rest", async ({ store }) => {
+    const ids = Array.from({ length: 1_001 }, (_, n) => `p${n}`);
+    const project = { description: "", labels: {}, state: "active", createdAt: NOW } as const;
+    await Promise.all(ids.map((id) => store.createProject({ ...project, id, name: id })));
+    const first = await store.listProjects({ ...PAGE, limit: 5_000 });
+    assert.equal(first.items.length, 1_000);
+    assert.equal((await store.listProjects({ ...PAGE, limit: 5_000, token: first.token })).items.length, 1);
+  });
+
   check("time limits strike when they are due, earliest first", async ({ store }) => {
     const slow = { ...newTask(ROOT_ACTION), policy: { userRetries: 0, deadlineMs: 5_000 } };
     await store.createRun(newRun("r1"), slow, []);
@@ -396,6 +405,25 @@ export function storeConformance(name: string, open: () => Promise<StoreSubject>
     assert.deepEqual(await names({ taskName, taskVersion }), ["r2", "r1"]);
     assert.deepEqual(await names({ taskName, taskVersion: "another" }), []);
   });
+
+  check(
+    "logs are there until they are removed; old are those of runs that ended before",
+    async ({ store }) => {
+      const one = await createRun(store, "r1");
+      const two = await createRun(store, "r2");
+      await addChildren(store, two.run, 1);
+      for (const { root } of [one, two])
+        await step(store, root, { type: "abortRequested", reason: "enough" });
+      const old = async (before: number) => (await store.runsWithLogs(before, 10)).map(({ key }) => key.run);
+      assert.deepEqual(await old(NOW), []);
+      // The child of the other has not ended yet.
+      assert.deepEqual(await old(NOW + 1), ["r1"]);
+      await store.logsRemoved(one.run, NOW + 5);
+      assert.deepEqual(await old(NOW + 1), []);
+      assert.equal((await store.getRun(one.run.key))?.logsRemovedAt, NOW + 5);
+      assert.equal((await store.getRun(two.run.key))?.logsRemovedAt, undefined);
+    },
+  );
 
   check("projects", async ({ store }) => {
     const project = {

@@ -192,7 +192,7 @@ print(json.dumps({"outputs": list(run.outputs()), "actions": sorted(a.task_name 
     assert.match(await pythonOf(train), /^Python 3\.10\./u);
   }
 
-  test("each task runs in its own team's image, and nothing of ours goes in", async (t) => {
+  test("decision matrix, teams own full images: each task runs in its own team's, and nothing of ours goes in", async (t) => {
     const server = await up(t);
     const { name, url, seen } = await run(server);
     assert.equal(url, `${server.ready.url}/v2/domain/development/project/flytesnacks/runs/${name}`);

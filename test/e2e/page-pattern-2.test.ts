@@ -8,7 +8,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, suite, test, type TestContext } from "node:test";
 import {
-  engineCommand,
   engineOutput,
   insecureRegistryEnv,
   missingEngine,
@@ -19,9 +18,13 @@ import { missingPage, pageFiles } from "../helpers/page.ts";
 import { missingRegistry, startRegistry, type TestRegistry } from "../helpers/registry.ts";
 import { clientConfig, startServer, type TestServer } from "../helpers/server.ts";
 import { runProgram, stockPython, succeeded, writeProgram } from "../helpers/stock-sdk.ts";
+import { until } from "../helpers/until.ts";
+import { removeImagesOf } from "../images/engine.ts";
 import { writeStandInWheel } from "../helpers/wheels.ts";
 
 const ENGINE = "podman";
+/** On the bases; whatever is built on them inherits it. */
+const LABEL = `boxkite.test=page-${process.pid}`;
 const skip = missingPage() ?? missingRegistry() ?? missingEngine(ENGINE);
 
 suite("the page's remote builder on podman", { skip: skip ?? false }, () => {
@@ -49,7 +52,19 @@ suite("the page's remote builder on podman", { skip: skip ?? false }, () => {
       const file = join(program, folder, "Dockerfile");
       await engineOutput(
         ENGINE,
-        ["build", "--pull=never", "-v", wheels, "-f", file, "-t", image, join(program, folder)],
+        [
+          "build",
+          "--pull=never",
+          "--label",
+          LABEL,
+          "-v",
+          wheels,
+          "-f",
+          file,
+          "-t",
+          image,
+          join(program, folder),
+        ],
         env,
       );
       await engineOutput(ENGINE, ["push", image], env);
@@ -68,14 +83,7 @@ suite("the page's remote builder on podman", { skip: skip ?? false }, () => {
   after(async () => {
     for (const end of cleanups.toReversed()) await end();
     await registry?.stop();
-    const list = await engineCommand(ENGINE, [
-      "images",
-      "--quiet",
-      "--filter",
-      `reference=${registry?.host}/*`,
-    ]);
-    for (const id of new Set(list.stdout.split("\n").filter(Boolean)))
-      await engineCommand(ENGINE, ["rmi", "--force", id]);
+    await removeImagesOf(LABEL);
     await rm(scratch, { recursive: true, force: true });
   });
 
@@ -112,6 +120,10 @@ suite("the page's remote builder on podman", { skip: skip ?? false }, () => {
     );
   }
 
+  /** Everything of this test that the engine has, the nameless layers of its cache too. */
+  const imagesHere = () =>
+    engineOutput(ENGINE, ["images", "--all", "--quiet", "--no-trunc", "--filter", `label=${LABEL}`]);
+
   const client = (command: string, args: readonly string[], cwd = program) =>
     runProgram(command, args, { cwd, env: { FLYTECTL_CONFIG: server.config, ...env }, timeoutMs: 500_000 });
 
@@ -144,6 +156,20 @@ print(json.dumps(list(run.outputs())))
     return JSON.parse(result.stdout.trim().split("\n").at(-1) ?? "") as unknown[];
   }
 
+  /** The message of a failed run, as the SDK has it. */
+  async function errorOf(name: string): Promise<string> {
+    await writeProgram(scratch, {
+      "failed.py": `
+import sys, flyte
+from flyte.remote import Run
+flyte.init_from_config(sys.argv[1])
+print(Run.get(sys.argv[2]).details().action_details.error_info.message)
+`,
+    });
+    const result = await client(python, [join(scratch, "failed.py"), server.config, name], scratch);
+    return succeeded(result).stdout;
+  }
+
   const of = (seen: readonly SeenContainer[], task: string): SeenContainer => {
     const [container] = seen.filter((one) => one.taskModule.endsWith(`instance ${task}`));
     assert.ok(container, `no container of ${task} was seen`);
@@ -160,13 +186,27 @@ print(json.dumps(list(run.outputs())))
       tags: string[];
     };
     assert.equal(catalog.tags.length, 2);
+    // The SDK reports success; the server's log says what is odd about it, and what to do.
+    await until(async () =>
+      /nothing uses an image yet .*import the module with the tasks/u.test(server.log()),
+    );
   });
 
-  test("development: code travels as a bundle; each task runs in its team's adapted base", async () => {
-    const first = await run({ "main.py": development() });
-    assert.deepEqual(await outputs(first.name), [11]);
-    const prepare = of(first.seen, "prepare");
-    const train = of(first.seen, "train");
+  let adapted: SeenContainer | undefined;
+
+  test("decision matrix, teams hand off a base: each task runs in its team's, adapted", async () => {
+    const { name, seen } = await run({ "main.py": development() });
+    assert.deepEqual(await outputs(name), [11]);
+    const prepare = of(seen, "prepare");
+    const train = of(seen, "train");
+    adapted = train;
+    // Each by a digest of its own, under which the registry has it.
+    assert.notEqual(prepare.imageDigest, train.imageDigest);
+    for (const { imageDigest } of [prepare, train]) {
+      const manifest = `http://${registry.host}/v2/acme/adapted/manifests/${imageDigest}`;
+      const accept = "application/vnd.docker.distribution.manifest.v2+json";
+      assert.equal((await fetch(manifest, { method: "HEAD", headers: { accept } })).status, 200);
+    }
     assert.equal(prepare.workingDir, "/app");
     assert.equal(variable(prepare, "PYTHONPATH"), "/app");
     assert.match(variable(prepare, "PATH") ?? "", /^\/opt\/conda\/bin:/u);
@@ -184,17 +224,67 @@ print(json.dumps(list(run.outputs())))
       "command -v python; command -v a0",
     ]);
     assert.deepEqual(which.split("\n"), ["/opt/venv/bin/python", "/opt/venv/bin/a0"]);
+  });
 
-    // Only the code changes: no image is built, the same images run, the result is new.
-    const before = await engineOutput(ENGINE, ["images", "--all", "--quiet", "--no-trunc"]);
+  test("decision matrix, a code change without a rebuild: the same images, a new result", async () => {
+    assert.ok(adapted, "no image was adapted before");
+    const before = await imagesHere();
     const changed = (files()["tasks/tasks.py"] ?? "").replace(
       "float(len(processed))",
       "float(len(processed)) + 31",
     );
     const second = await run({ "main.py": development(), "tasks/tasks.py": changed });
     assert.deepEqual(await outputs(second.name), [42]);
-    assert.equal(of(second.seen, "train").imageId, train.imageId);
-    assert.equal(await engineOutput(ENGINE, ["images", "--all", "--quiet", "--no-trunc"]), before);
+    assert.equal(of(second.seen, "train").imageId, adapted.imageId);
+    assert.equal(await imagesHere(), before);
+  });
+
+  test("decision matrix, Python in an odd place: .with_commands() puts it on PATH before Flyte uses it", async () => {
+    const base = `${registry.host}/odd-base:latest`;
+    const folder = join(scratch, "odd");
+    await writeProgram(folder, {
+      // Nothing that a task or a build step would find by itself.
+      Dockerfile: `FROM docker.io/library/python:3.11-slim
+RUN mkdir -p /srv/team && mv /usr/local /srv/team/python && mkdir -p /usr/local/bin \\
+    && echo /srv/team/python/lib > /etc/ld.so.conf.d/team.conf && ldconfig
+WORKDIR /data
+`,
+      "odd.py": `
+import sys, flyte
+image = flyte.Image.from_base("${base}").clone(name="acme/odd", registry="${registry.host}", extendable=True)
+if sys.argv[2:] == ["mended"]:
+    image = image.with_commands([f"ln -s /srv/team/python/bin/{name} /usr/local/bin/" for name in ("python", "a0")])
+image = image.with_pip_packages("flyte==2.12.1").with_code_bundle()
+env = flyte.TaskEnvironment(name="odd", image=image)
+
+@env.task
+async def where(x: int) -> str:
+    return f"{sys.prefix} {flyte.__file__}"
+
+if __name__ == "__main__":
+    flyte.init_from_config(sys.argv[1])
+    run = flyte.run(where, x=1)
+    run.wait(quiet=True)
+    run.raise_for_status()
+    print(run.outputs()[0])
+`,
+    });
+    await engineOutput(
+      ENGINE,
+      ["build", "--pull=never", "--label", LABEL, "-f", join(folder, "Dockerfile"), "-t", base, folder],
+      env,
+    );
+    await engineOutput(ENGINE, ["push", base], env);
+    const refused = await client(python, ["odd.py", server.config], folder);
+    assert.notEqual(refused.code, 0);
+    const error = await errorOf(/runs\/(\w+)/u.exec(refused.stdout + refused.stderr)?.[1] ?? "");
+    assert.match(error, /^layer 1 \(pip packages\): \S+odd-base:latest has no python on its PATH/u);
+    assert.match(error, /hint: .*with_env_vars/u);
+    const { stdout } = succeeded(await client(python, ["odd.py", server.config, "mended"], folder));
+    assert.match(
+      stdout,
+      /^\/srv\/team\/python \/srv\/team\/python\/lib\/python3\.11\/site-packages\/flyte\//mu,
+    );
   });
 
   test("uv run main.py, as the page says", async () => {
@@ -211,7 +301,7 @@ print(json.dumps(list(run.outputs())))
     assert.deepEqual(await outputs(url.trim().split("/").at(-1) ?? ""), [11]);
   });
 
-  test("production: the deployed version is pulled and runs without the sources", async () => {
+  test("decision matrix, self-contained production images: pulled, and run without the sources", async () => {
     await run({ "main.py": production() });
     const listed = succeeded(await client(join(python, "../flyte"), ["-c", server.config, "get", "task"]));
     assert.match(listed.stdout, /data-prep\.prepare/u);
@@ -259,15 +349,6 @@ print(run.name, run.outputs()[0])
     const run = /runs\/(\w+)/u.exec(result.stdout + result.stderr)?.[1] ?? "";
     const logs = succeeded(await client(join(python, "../flyte"), ["-c", server.config, "get", "logs", run]));
     assert.match(logs.stdout, /no-such-package-anywhere/u);
-    await writeProgram(scratch, {
-      "failed.py": `
-import sys, flyte
-from flyte.remote import Run
-flyte.init_from_config(sys.argv[1])
-print(Run.get(sys.argv[2]).details().action_details.error_info.message)
-`,
-    });
-    const error = succeeded(await client(python, [join(scratch, "failed.py"), server.config, run], scratch));
-    assert.match(error.stdout, /no-such-package-anywhere[\s\S]*hint/u);
+    assert.match(await errorOf(run), /no-such-package-anywhere[\s\S]*hint/u);
   });
 });

@@ -46,12 +46,21 @@ async def parent(x: int) -> list[str]:
 async def endless(x: int) -> int:
     await asyncio.sleep(600)
     return x
+
+small = flyte.TaskEnvironment(name="small", image=env.image, resources=flyte.Resources(memory=("200Mi", "400Mi")), depends_on=[env])
+
+@small.task(retries=1)
+async def hungry(x: int) -> str:
+    child = await cached(x)
+    if os.environ["FLYTE_ATTEMPT_NUMBER"] == "0":
+        bytes(bytearray(os.urandom(1)) * (2 << 30))
+    return child
 `;
 
 suite("semantics on podman", { skip: skip ?? false }, () => {
   before(() => usePython(stockPython()));
 
-  test("retries, time limits, cache, traces, conditions and aborts", async (t) => {
+  test("retries, time limits, cache, traces, conditions, aborts, and a parent without memory", async (t) => {
     const { run, flyte, python } = await processSubject(t, FLOW, ["--engine", "podman"]);
     const waiting = run("parent", { x: 1 }, { name: "samples" });
     await until(async () => (await flyte("get", "condition", "samples")).stdout.includes("ok"), 90_000);
@@ -79,5 +88,26 @@ Condition.get("ok", run_name="samples").signal(True)
     succeeded(await flyte("abort", "run", "ended"));
     assert.match((await ended).phase.toLowerCase(), /aborted/u);
     await until(async () => (await containers()) === "");
+
+    // A parent that was killed for its memory says so, and its next attempt finds its child.
+    const fed = await run("hungry", { x: 99 }, { name: "hungry" });
+    assert.deepEqual([fed.error, fed.actions], [null, ["e.cached", "small.hungry"]]);
+    const told = await python(
+      "attempts.py",
+      `
+import sys, json, flyte
+from flyte.remote import Action, Run
+flyte.init_from_config(sys.argv[1])
+attempts = Run.get("hungry").details().action_details.pb2.attempts
+child = [action for action in Action.listall(for_run_name="hungry") if action.task_name == "e.cached"][0]
+print(json.dumps([[one.error_info.message for one in attempts], child.pb2.status.attempts]))
+`,
+    );
+    const [errors, childAttempts] = JSON.parse(told.stdout.trim().split("\n").at(-1) ?? "") as [
+      string[],
+      number,
+    ];
+    assert.match(errors[0] ?? "", /killed for using more memory than its limit/u);
+    assert.deepEqual([errors.length, childAttempts], [2, 1]);
   });
 });

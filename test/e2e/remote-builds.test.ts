@@ -1,4 +1,7 @@
-/** Builds as runs of a real server on podman: live logs, aborts, equal ones at once, a server that dies. */
+/**
+ * Builds as runs of a real server on podman: live logs, aborts, equal ones at once, a server that dies; and
+ * the command that looks after what was built.
+ */
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
@@ -14,14 +17,19 @@ import { controlPlaneOf } from "../../src/sdk/control-plane.ts";
 import type { Run } from "../../src/sdk/run-handle.ts";
 import { startRemoteRun } from "../../src/sdk/remote-run.ts";
 import { createReferenceDefinition } from "../../src/sdk/remote-task.ts";
+import { ActionPhase } from "../../src/wire/gen/flyteidl2/common/phase_pb.js";
 import { ImageSpecSchema } from "../../src/wire/gen/flyteidl2/imagebuilder/definition_pb.js";
-import { engineOutput, missingEngine } from "../helpers/engine.ts";
+import { TaskSpecSchema } from "../../src/wire/gen/flyteidl2/task/task_definition_pb.js";
+import { engineCommand, engineOutput, insecureRegistryEnv, missingEngine } from "../helpers/engine.ts";
+import { missingRegistry, startRegistry } from "../helpers/registry.ts";
 import { startServer, type TestServer } from "../helpers/server.ts";
+import { runProgram, succeeded } from "../helpers/stock-sdk.ts";
 import { until } from "../helpers/until.ts";
 import { removeImagesOf } from "../images/engine.ts";
 
 const ENGINE = "podman";
-const skip = missingEngine(ENGINE);
+const MAIN = join(import.meta.dirname, "../../src/cli/main.ts");
+const skip = missingRegistry() ?? missingEngine(ENGINE);
 const SCOPE = { org: "", project: "flytesnacks", domain: "development" } as const;
 
 /** What a server has in its temporary directory while it runs, whatever it builds. */
@@ -85,14 +93,18 @@ suite("builds as runs, on podman", { skip: skip ?? false }, () => {
     target: string,
     layers: readonly Layer[],
   ): Promise<Run<unknown>> {
-    const spec = toBinary(ImageSpecSchema, create(ImageSpecSchema, { baseImage: base, layers: [...layers] }));
-    const { uri } = await uploadFile(await controlPlaneOf(config), SCOPE, "spec.pb", new Uint8Array(spec));
+    const { uri } = await uploadFile(await controlPlaneOf(config), SCOPE, "spec.pb", specOf(layers));
     return await startRemoteRun(
       createReferenceDefinition("build-image", "system", "production"),
       { spec: uri, context: "", target_image: target },
       { cacheLookupScope: "project-domain", ...SCOPE },
       config,
     );
+  }
+
+  function specOf(layers: readonly Layer[]): Uint8Array<ArrayBuffer> {
+    const spec = create(ImageSpecSchema, { baseImage: base, layers: [...layers] });
+    return new Uint8Array(toBinary(ImageSpecSchema, spec));
   }
 
   /** What GetImage answers, or the code that it refuses with. */
@@ -219,4 +231,124 @@ suite("builds as runs, on podman", { skip: skip ?? false }, () => {
     assert.deepEqual(await workingContainers(), []);
     assert.equal(await getImage(await clientOf(server), "killed:1"), reference);
   });
+
+  test("images: what was built, of which layers, used by whom; prune takes only what nobody needs", async (t) => {
+    const registry = await startRegistry(join(scratch, "registry"));
+    t.after(() => registry.stop());
+    const env = await insecureRegistryEnv(scratch, registry.host);
+    const { server } = await serve(t, "images", { env });
+    const config = await clientOf(server);
+    const controlPlane = await controlPlaneOf(config);
+    const build = async (target: string, content: string) =>
+      String(await (await startBuild(config, target, [commands(`echo ${content} > /content`)])).outputs());
+    const images = async (...args: string[]) =>
+      succeeded(
+        await runProgram(process.execPath, [MAIN, "images", ...args, "--data", server.ready.data], {
+          cwd: scratch,
+          env,
+        }),
+      ).stdout;
+    const exists = async (name: string) =>
+      (await engineCommand(ENGINE, ["image", "exists", name])).code === 0;
+
+    const deployed = await build(`${repository}/deployed:1`, "deployed");
+    await build(`${repository}/tagged:1`, "tagged");
+    const ran = await build(`${repository}/ran:1`, "ran");
+    // The same layers under a name that nobody uses: it is the same image.
+    await build(`${repository}/twin:1`, "deployed");
+    const pushed = await build(`${registry.host}/team/pushed:1`, "pushed");
+    await engineOutput(ENGINE, ["image", "rm", `${registry.host}/team/pushed:1`]);
+    await engineOutput(ENGINE, ["pull", "--quiet", pushed], env);
+    for (const [name, image] of [
+      ["by-digest", deployed],
+      ["by-tag", `localhost/${repository}/tagged:1`],
+    ] as const) {
+      await controlPlane.tasks.deployTask({
+        taskId: { ...SCOPE, name, version: "7" },
+        spec: taskOf(name, image),
+      });
+    }
+    const run = { case: "runId" as const, value: { ...SCOPE, name: "young" } };
+    await controlPlane.runs.createRun({ id: run, task: { case: "taskSpec", value: taskOf("young", ran) } });
+    await until(async () => {
+      const { details } = await controlPlane.runs.getRunDetails({ runId: run.value });
+      return isOver(details?.action?.status?.phase);
+    });
+
+    const listed = (await images("ls", "--json"))
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as Listed);
+    assert.deepEqual(
+      Object.fromEntries(
+        listed.map(({ name, uses }) => [name, `${uses.deployments.length} ${uses.runs.length}`]),
+      ),
+      { "deployed:1": "1 0", "tagged:1": "1 0", "ran:1": "0 1", "twin:1": "0 0", "pushed:1": "0 0" },
+    );
+    const shown = await images("inspect", "deployed:1");
+    assert.match(shown, /^reference +localhost\/\S+@sha256:/mu);
+    assert.match(shown, new RegExp(`^base +${base} \\(sha256:\\w+, from the engine\\)$`, "mu"));
+    assert.match(shown, /^size +\d+ MB$/mu);
+    assert.match(shown, /^deployed +flytesnacks\/development\/by-digest 7$/mu);
+    assert.match(shown, /^layers, the base's first:\n(.*\n)*? +\d+ k?B {2}RUN echo deployed > \/content$/mu);
+    assert.match(shown, /^RUN .*\n? *echo deployed > \/content$/mu);
+
+    const specification = join(scratch, "spec.pb");
+    await writeFile(specification, specOf([commands("echo by hand > /content")]));
+    const byHand = await images(
+      "build",
+      specification,
+      "--target",
+      `${repository}/by-hand:1`,
+      "--engine",
+      ENGINE,
+    );
+    assert.match(byHand, /^localhost\/\S+\/by-hand@sha256:\w+\n$/u);
+
+    const plan = await images("prune", "--dry-run");
+    assert.match(plan, /^would remove {2}localhost\/.*\/twin:1$/mu);
+    assert.equal(await exists(`localhost/${repository}/twin:1`), true);
+    const pruned = await images("prune", "--engine", ENGINE);
+    assert.match(pruned, /^keep {4}\S+\/deployed:1: deployed as by-digest 7$/mu);
+    assert.match(pruned, /^keep {4}\S+\/tagged:1: deployed as by-tag 7$/mu);
+    assert.match(pruned, /^keep {4}\S+\/ran:1: used by run young$/mu);
+    assert.match(pruned, /^removed {2}\S+\/by-hand:1$/mu);
+    const left = {
+      [deployed]: true,
+      [ran]: true,
+      [pushed]: false,
+      [`localhost/${repository}/twin:1`]: false,
+    };
+    for (const [name, expected] of Object.entries(left)) assert.equal(await exists(name), expected, name);
+
+    await images("prune", "--engine", ENGINE, "--keep-days", "0");
+    const content = ["run", "--rm", "--network=none", deployed, "cat", "/content"];
+    assert.equal(await engineOutput(ENGINE, content), "deployed");
+    assert.equal(await exists(`localhost/${repository}/tagged:1`), true);
+    assert.equal(await exists(ran), false);
+    await assert.rejects(images("ls", "--keep-days", "1"), /--keep-days means nothing to images ls/u);
+  });
+
+  function taskOf(name: string, image: string) {
+    return create(TaskSpecSchema, {
+      shortName: name,
+      environment: { name: "e" },
+      taskTemplate: {
+        id: { ...SCOPE, name, version: "7" },
+        type: "python",
+        metadata: { retries: { retries: 0 } },
+        interface: {},
+        target: { case: "container", value: { image, command: ["/bin/true"] } },
+      },
+    });
+  }
 });
+
+interface Listed {
+  readonly name: string;
+  readonly uses: { readonly deployments: readonly unknown[]; readonly runs: readonly unknown[] };
+}
+
+function isOver(phase: ActionPhase | undefined): boolean {
+  return phase === ActionPhase.SUCCEEDED || phase === ActionPhase.FAILED;
+}

@@ -205,6 +205,26 @@ test("receivers that are not there hold nothing else up, and are given up after 
   await until(async () => (await pending()).length === 0);
 });
 
+test("a run with as many actions as a run may have gets no further ones, and the limit is named", async (t) => {
+  const { createRun, addChild, reached, engine, store } = await engineSubject(t, { maxActionsPerRun: 3 });
+  await createRun("r1");
+  await reached("r1", "running");
+  await addChild("r1", "c1");
+  await addChild("r1", "c2");
+  await assert.rejects(addChild("r1", "c3"), {
+    code: "LIMIT_EXCEEDED",
+    message: "run r1 has 3 actions, which is the limit of a run",
+  });
+  // One that is there already is not new: a parent that is tried again finds it.
+  const [run, known] = await Promise.all([
+    store.getRun({ project: "p", domain: "development", run: "r1" }),
+    store.getAction({ project: "p", domain: "development", run: "r1", action: "c1" }),
+  ]);
+  assert.ok(run && known);
+  const again = { ...known, name: "c1", grants: [], spec: await store.getSpec(known.specDigest ?? "") };
+  assert.equal(await engine.enqueue(run, again), "exists");
+});
+
 test("a change that fails at any point of a run is made later: the run ends, each attempt started once", async (t) => {
   for (let failing = 1; failing <= 3; failing++) {
     await t.test(`the ${failing}. change fails`, async (inner) => {

@@ -38,6 +38,7 @@ export interface EngineSubjectOptions {
   /** A killed server is not asked to stop. */
   readonly killed?: () => boolean;
   readonly clock?: Clock;
+  readonly maxActionsPerRun?: number;
 }
 
 export interface Subject {
@@ -62,6 +63,7 @@ export async function engineSubject(t: TestContext, options: EngineSubjectOption
   const directory = await mkdtemp(join(tmpdir(), "boxkite-engine-"));
   const store = openSqliteStore(":memory:");
   const executor = options.executor ?? createFakeExecutor();
+  const clock = options.clock ?? systemClock;
   const make = (changed: EngineSubjectOptions = {}) =>
     makeEngine(options.wrap ? options.wrap(store) : store, executor, join(directory, "logs"), {
       ...options,
@@ -97,16 +99,16 @@ export async function engineSubject(t: TestContext, options: EngineSubjectOption
           settings: { ...NO_SETTINGS, ...settings },
           baseUri: `s3://b/${name}`,
           source: "",
-          createdAt: Date.now(),
+          createdAt: clock.now(),
         },
-        task(ROOT_ACTION, undefined, { policy, ...more }),
+        task(ROOT_ACTION, undefined, { policy, ...more }, clock.now()),
       );
       return root;
     },
     addChild: async (run, name, parent = ROOT_ACTION, more = {}) => {
       const record = await store.getRun({ project: "p", domain: "development", run });
       assert.ok(record);
-      await engine.enqueue(record, task(name, parent, more));
+      await engine.enqueue(record, task(name, parent, more, clock.now()));
     },
     action: async (run, action = ROOT_ACTION) => store.getAction(keyOf(run, action)),
     phase: async (run, action) => (await subject.action(run, action))?.state.phase,
@@ -131,13 +133,14 @@ export function makeEngine(
     endpoint: () => "127.0.0.1:1",
     maxParallel: options.maxParallel ?? 4,
     queues: options.queues ?? new Map(),
+    ...(options.maxActionsPerRun === undefined ? {} : { maxActionsPerRun: options.maxActionsPerRun }),
     stopGraceMs: 10,
     clock: options.clock ?? systemClock,
     log: silentLogger,
   });
 }
 
-function task(name: string, parent: string | undefined, more: MoreOfTask): NewAction {
+function task(name: string, parent: string | undefined, more: MoreOfTask, now: number): NewAction {
   const { requests = {}, policy = NO_RETRIES, queue, cache } = more;
   const definition: TaskDefinition = {
     name: "env.task",
@@ -166,7 +169,7 @@ function task(name: string, parent: string | undefined, more: MoreOfTask): NewAc
     policy,
     queue,
     cache,
-    state: newTaskState(Date.now(), cache),
+    state: newTaskState(now, cache),
     grants: [],
   };
 }

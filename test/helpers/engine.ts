@@ -111,18 +111,21 @@ interface Inspected {
  * Looks at new containers again and again while a run runs; they are removed when they have ended. Those
  * that were there before are left alone: they belong to somebody else.
  */
-export function watchContainers(engine: EngineCommand): { stop(): Promise<Map<string, SeenContainer>> } {
+export function watchContainers(
+  engine: EngineCommand,
+  env: NodeJS.ProcessEnv = {},
+): { stop(): Promise<Map<string, SeenContainer>> } {
   const seen = new Map<string, SeenContainer>();
   let stopped = false;
   const list = async () => {
     const args = ["ps", "--all", "--quiet", "--no-trunc", "--filter", "label=dev.boxkite.action"];
-    return (await engineCommand(engine, args)).stdout.split("\n").filter(Boolean);
+    return (await engineCommand(engine, args, env)).stdout.split("\n").filter(Boolean);
   };
   const watching = (async () => {
     const before = new Set(await list());
     while (!stopped) {
       const fresh = (await list()).filter((id) => !before.has(id));
-      for (const looked of await Promise.all(fresh.map((id) => look(engine, id)))) {
+      for (const looked of await Promise.all(fresh.map((id) => look(engine, id, env)))) {
         if (looked) seen.set(looked.id, looked);
       }
       await sleep(100, undefined, { ref: false });
@@ -137,10 +140,14 @@ export function watchContainers(engine: EngineCommand): { stop(): Promise<Map<st
   };
 }
 
-async function look(engine: EngineCommand, id: string): Promise<SeenContainer | undefined> {
+async function look(
+  engine: EngineCommand,
+  id: string,
+  env: NodeJS.ProcessEnv,
+): Promise<SeenContainer | undefined> {
   const [inspect, diff] = await Promise.all([
-    engineCommand(engine, ["container", "inspect", id]),
-    engineCommand(engine, ["diff", id]),
+    engineCommand(engine, ["container", "inspect", id], env),
+    engineCommand(engine, ["diff", id], env),
   ]);
   if (inspect.code !== 0) return undefined;
   const [container] = JSON.parse(inspect.stdout) as Inspected[];

@@ -11,25 +11,22 @@ export interface PrivateAuthority {
   readonly key: string;
 }
 
-const KEY = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
+const NEW_KEY = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes";
+const COMMANDS = [
+  `req -x509 ${NEW_KEY} -keyout ca-key.pem -out ca.crt -subj /CN=boxkite-test-authority -days 2`,
+  `req ${NEW_KEY} -keyout server-key.pem -out request.pem -subj /CN=localhost`,
+  "x509 -req -in request.pem -CA ca.crt -CAkey ca-key.pem -CAcreateserial -days 2 -extfile names -out server.pem",
+];
 
+/** For `localhost` and 127.0.0.1. */
 export async function makeAuthority(directory: string): Promise<PrivateAuthority> {
   await mkdir(directory, { recursive: true });
-  const file = (name: string) => join(directory, name);
-  const openssl = (...args: string[]) => promisify(execFile)("openssl", args);
-  const extensions = file("extensions");
-  await writeFile(extensions, "subjectAltName=DNS:localhost,IP:127.0.0.1\n");
-  await openssl(
-    ...["req", "-x509", ...KEY, "-subj", "/CN=Boxkite test authority", "-days", "2"],
-    ...["-keyout", file("ca-key.pem"), "-out", file("ca.crt")],
-  );
-  await openssl(
-    ...["req", ...KEY, "-subj", "/CN=localhost"],
-    ...["-keyout", file("server-key.pem"), "-out", file("request.pem")],
-  );
-  await openssl(
-    ...["x509", "-req", "-in", file("request.pem"), "-CA", file("ca.crt"), "-CAkey", file("ca-key.pem")],
-    ...["-CAcreateserial", "-days", "2", "-extfile", extensions, "-out", file("server.pem")],
-  );
-  return { caFile: file("ca.crt"), certificate: file("server.pem"), key: file("server-key.pem") };
+  await writeFile(join(directory, "names"), "subjectAltName=DNS:localhost,IP:127.0.0.1\n");
+  for (const command of COMMANDS)
+    await promisify(execFile)("openssl", command.split(" "), { cwd: directory });
+  return {
+    caFile: join(directory, "ca.crt"),
+    certificate: join(directory, "server.pem"),
+    key: join(directory, "server-key.pem"),
+  };
 }

@@ -302,6 +302,37 @@ suite("the build service with a real engine", { skip, timeout: 300_000 }, () => 
     }
   });
 
+  test("pixi where it is present: what the SDK makes of a project builds and runs", async () => {
+    const name = "localhost/boxkite-service/with-pixi:latest";
+    // Its download is out of reach of some machines; what it is asked to do is what the test is about.
+    const pixi = `#!/bin/sh
+test "$1 $2 $4 $5" = "install --manifest-path --environment default" && python -m venv "$(dirname "$3")/.pixi/envs/default"
+`;
+    const file = join(folder, "Containerfile.pixi");
+    await writeFile(join(folder, "pixi"), pixi, { mode: 0o755 });
+    await writeFile(file, `FROM ${BASES.python311}\nCOPY pixi /opt/pixi/bin/pixi\n`);
+    await podman("build", "--pull=never", "--tag", name, "--file", file, folder);
+    const made = request(specs.other("pixi"), { target: "boxkite-service/pixi:1" });
+    const { reference } = await service.build({ ...made, spec: { ...made.spec, baseImage: name } });
+    assert.equal(
+      await podman("run", "--rm", reference, "sh", "-c", "command -v python; ls /opt/pixi-project"),
+      "/opt/pixi-project/.pixi/envs/default/bin/python\npixi.toml",
+    );
+  });
+
+  test("a Dockerfile of the user's own is refused by the SDK, as the documentation says", async () => {
+    assert.match(specs.dockerfileRefusal, /Custom Dockerfile is not supported with remote image builder/);
+  });
+
+  test("the Containerfile is kept with the image, and is the same text from build to build", async () => {
+    const spec = specs.of(0, "env");
+    const first = await service.build(request(spec, { force: true }));
+    const second = await service.build(request(spec, { force: true }));
+    assert.equal(second.record.containerfile, first.record.containerfile);
+    const kept = await store.findByTarget(first.record.target);
+    assert.match(kept?.containerfile ?? "", /^FROM .*\n[^]*^# Layer 1: environment variables\nENV /m);
+  });
+
   test("without a registry the image stays in the engine; the SDK's Debian image runs as its own user", async () => {
     const spec = specs.other("debian");
     const { reference } = await service.build(request(spec, { target: spec.target }));

@@ -20,6 +20,8 @@ export interface SdkSpecs {
   readonly wheel: { readonly name: string; readonly bytes: Buffer };
   of(base: number, name: string): SdkSpec;
   other(name: "debian" | "pixi"): SdkSpec;
+  /** What the SDK says to `from_dockerfile` with a remote builder. */
+  readonly dockerfileRefusal: string;
 }
 
 export async function makeSdkSpecs(
@@ -46,5 +48,6 @@ export async function makeSdkSpecs(
     wheel: { name, bytes: readFileSync(join(folder, "sources/dist", name)) },
     of: (base, case_) => read(String(base), case_),
     other: (case_) => read(case_),
+    dockerfileRefusal: readFileSync(join(folder, "dockerfile-refused"), "utf8"),
   };
 }

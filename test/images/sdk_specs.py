@@ -18,6 +18,7 @@ import types
 import zipfile
 
 import flyte
+import flyte.errors
 import flyte._internal.imagebuild.remote_builder as remote_builder
 from flyte import Image, Secret
 from flyte._image import PythonWheels, UVScript
@@ -153,6 +154,19 @@ def main() -> None:
     pixi = root / "pixi.toml"
     pixi.write_text('[workspace]\nname = "p"\nchannels = ["conda-forge"]\nplatforms = ["linux-64"]\n')
     asyncio.run(write(Image.from_base("base:1").clone(name="org/pixi", extendable=True).with_pixi_project(pixi), out / "pixi"))
+
+
+    refuse_dockerfile(root, out)
+
+
+def refuse_dockerfile(root: pathlib.Path, out: pathlib.Path) -> None:
+    """The SDK itself says no to a Dockerfile of the user's own: no specification can hold it."""
+    (root / "Dockerfile").write_text("FROM scratch\n")
+    image = Image.from_dockerfile(root / "Dockerfile", registry="registry.invalid", name="org/own")
+    try:
+        asyncio.run(remote_builder._validate_configuration(image))
+    except flyte.errors.ImageBuildError as error:
+        (out / "dockerfile-refused").write_text(str(error))
 
 
 def write_poetry_project(folder: pathlib.Path, wheel: pathlib.Path, index: str) -> None:

@@ -3,26 +3,20 @@
  * takes a minute or two and wants the machine to itself.
  */
 import assert from "node:assert/strict";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { test } from "node:test";
 import { create } from "@bufbuild/protobuf";
 import { createClient } from "@connectrpc/connect";
-import { createConnectTransport } from "@connectrpc/connect-node";
-import { silentLogger } from "../../src/lib/log.ts";
-import { startServer } from "../../src/server/server.ts";
 import { ActionsService } from "../../src/wire/gen/flyteidl2/actions/actions_service_pb.js";
 import { ActionPhase } from "../../src/wire/gen/flyteidl2/common/phase_pb.js";
 import { TaskSpecSchema } from "../../src/wire/gen/flyteidl2/task/task_definition_pb.js";
 import { RunService } from "../../src/wire/gen/flyteidl2/workflow/run_service_pb.js";
 import { createFakeExecutor } from "../helpers/fake-executor.ts";
+import { startInProcess } from "../helpers/in-process-server.ts";
 
 const COUNT = 50_000;
 const AT_ONCE = 64;
 
 test("50,000 actions in one run", { timeout: 900_000 }, async (t) => {
-  const directory = await mkdtemp(join(tmpdir(), "boxkite-load-"));
   const executor = createFakeExecutor((attempt) => {
     // Children crash at once, which is an end; the root goes on.
     if (attempt.spec.key.action !== "a0") {
@@ -31,27 +25,7 @@ test("50,000 actions in one run", { timeout: 900_000 }, async (t) => {
       );
     }
   });
-  const server = await startServer({
-    dataDirectory: directory,
-    ephemeral: true,
-    host: "127.0.0.1",
-    port: 0,
-    acceptsLocalAddress: () => true,
-    createExecutor: async () => executor,
-    createImageTools: undefined,
-    version: "0.0.0",
-    queues: new Map(),
-    maxParallel: 64,
-    log: silentLogger,
-  });
-  t.after(async () => {
-    await server.close();
-    await rm(directory, { recursive: true, force: true });
-  });
-  const transport = createConnectTransport({
-    baseUrl: `http://127.0.0.1:${server.port}`,
-    httpVersion: "1.1",
-  });
+  const { transport } = await startInProcess(t, executor, 64);
   const runs = createClient(RunService, transport);
   const actions = createClient(ActionsService, transport);
   const spec = create(TaskSpecSchema, {

@@ -1,68 +1,125 @@
-/** The tarball in an empty project, installed as a user installs it. */
+/** The tarball in an empty project, installed as a user installs it, with the programs of the documentation. */
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { test } from "node:test";
+import { basename, join } from "node:path";
+import { after, before, suite, test } from "node:test";
 import { packedTarball } from "./helpers/package.ts";
 
-const HELLO = `
+const root = join(import.meta.dirname, "../..");
+
+/** Not among this project's dependencies: they are large, and belong to the user's side. */
+const VITEST = "vitest@5.1.1";
+const JUDGES = ["publint@0.3.25", "@arethetypeswrong/cli@0.18.5"];
+
+const TASKS = `
 import * as flyte from "boxkite";
-import { runInProcess } from "boxkite/testing";
 import { z } from "zod";
+const training = new flyte.TaskEnvironment({ name: "training", image: flyte.Image.fromRefName("training") });
+const dataPrep = new flyte.TaskEnvironment({ name: "data-prep", dependsOn: [training] });
+const deployed = flyte.remoteTask("training.train", { inputs: { processed: z.string() }, output: z.number() });
 
-const env = new flyte.TaskEnvironment({ name: "hello" });
-
-export const greet = env.task(
-  { name: "greet", inputs: { name: z.string() }, output: z.string() },
-  async ({ name }) => \`Hello, \${name}!\`,
+export const train = training.task(
+  { name: "train", inputs: { processed: z.string() }, output: z.number() },
+  async ({ processed }) => processed.length,
 );
-
-export const main = env.task(
-  { name: "main", inputs: { names: z.array(z.string()) }, output: z.array(z.string()) },
-  async ({ names }) => flyte.map(greet, names.map((name) => ({ name }))),
+export const prepare = dataPrep.task(
+  { name: "prepare", inputs: { raw: z.string() }, output: z.number() },
+  async ({ raw }) => train({ processed: raw.trim() }),
 );
-
-if (import.meta.main) {
-  const run = await flyte.run(main, { names: ["Ada", "Grace"] });
-  console.log((await run.outputs()).join(" "));
-  const { actions } = await runInProcess(main, { names: ["Ada"] });
-  console.log(actions.filter(({ phase }) => phase === "running").map(({ taskName }) => taskName).join(" "));
-}
+export const approved = dataPrep.task(
+  { name: "approved", inputs: { raw: z.string() }, output: z.number() },
+  async ({ raw }) => {
+    const approval = await flyte.condition("approve");
+    return (await approval.wait()) ? deployed({ processed: raw }) : 0;
+  },
+);
 `;
 
-test("installed into an empty project: it runs, its types check, and it is small", (t) => {
-  const folder = mkdtempSync(join(tmpdir(), "boxkite-empty-"));
-  t.after(() => rmSync(folder, { recursive: true, force: true }));
-  const root = join(import.meta.dirname, "../..");
-  const { devDependencies } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
-    devDependencies: Record<string, string>;
-  };
-  const peers = ["zod", "typescript", "@types/node"].map((name) => `${name}@${devDependencies[name]}`);
-  writeFileSync(join(folder, "package.json"), '{ "private": true, "type": "module" }');
-  const tarball = packedTarball();
-  execFileSync("npm", ["install", "--no-audit", "--no-fund", "--ignore-scripts", tarball, ...peers], {
-    cwd: folder,
-    stdio: "pipe",
-  });
-  writeFileSync(join(folder, "hello.ts"), HELLO);
-  // Without a configuration file anywhere, runs are local.
-  const env = { PATH: process.env["PATH"], HOME: folder };
-  const output = execFileSync(process.execPath, ["hello.ts"], { cwd: folder, env, encoding: "utf8" });
-  assert.equal(output, "Hello, Ada! Hello, Grace!\nhello.main hello.greet\n");
-  const flags = ["--noEmit", "--strict", "--target", "esnext", "--module", "nodenext", "--types", "node"];
-  for (const extra of [[], ["--exactOptionalPropertyTypes", "--noUncheckedIndexedAccess"]]) {
-    execFileSync(join(folder, "node_modules/.bin/tsc"), [...flags, ...extra, "hello.ts"], {
+/** The blocks of TypeScript of a page of the documentation. */
+function blocksOf(page: string): string[] {
+  const text = readFileSync(join(root, "docs/typescript", page), "utf8");
+  return [...text.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code = ""]) => code);
+}
+
+suite("installed into an empty project", () => {
+  let folder = "";
+  let env: NodeJS.ProcessEnv = {};
+
+  const run = (program: string, ...args: string[]): string => {
+    const result = spawnSync(join(folder, "node_modules/.bin", program), args, {
       cwd: folder,
-      stdio: "inherit",
+      env,
+      encoding: "utf8",
     });
-  }
-  const runtime = spawnSync(join(folder, "node_modules/.bin/a0-ts"), [], {
-    cwd: folder,
-    env,
-    encoding: "utf8",
+    assert.equal(result.status, 0, `${result.stdout}\n${result.stderr}`);
+    return result.stdout;
+  };
+
+  before(() => {
+    folder = mkdtempSync(join(tmpdir(), "boxkite-empty-"));
+    const { devDependencies } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
+      devDependencies: Record<string, string>;
+    };
+    const pinned = ["zod", "typescript", "@types/node"].map((name) => `${name}@${devDependencies[name]}`);
+    writeFileSync(join(folder, "package.json"), '{ "private": true, "type": "module" }');
+    cpSync(packedTarball(), join(folder, basename(packedTarball())));
+    const packages = [`./${basename(packedTarball())}`, ...pinned, VITEST, ...JUDGES];
+    execFileSync("npm", ["install", "--no-audit", "--no-fund", "--ignore-scripts", ...packages], {
+      cwd: folder,
+      stdio: "pipe",
+    });
+    // Without a configuration file anywhere, runs are local.
+    env = { PATH: `${join(process.execPath, "..")}:${process.env["PATH"]}`, HOME: folder };
+    writeFileSync(join(folder, "tasks.ts"), TASKS);
   });
-  assert.deepEqual([runtime.status, runtime.stderr.split(":")[0]], [2, "a0-ts"]);
-  assert.ok(statSync(tarball).size < 2 << 20, `the tarball has ${statSync(tarball).size} bytes`);
+  after(() => rmSync(folder, { recursive: true, force: true }));
+
+  test("the quick start runs, and its types check with the compiler settings that it names", () => {
+    const [hello = ""] = blocksOf("quick-start.md");
+    writeFileSync(join(folder, "hello.ts"), hello);
+    const output = execFileSync(process.execPath, ["hello.ts"], { cwd: folder, env, encoding: "utf8" });
+    assert.match(output, /\[ 'Hello, Ada!', 'Hello, Grace!' \]/);
+    const page = readFileSync(join(root, "docs/typescript/quick-start.md"), "utf8");
+    const init = /^npx tsc (--init .*)$/m.exec(page)?.[1] ?? assert.fail("the page makes no tsconfig.json");
+    run("tsc", ...init.split(" "));
+    run("tsc");
+    run("tsc", "--exactOptionalPropertyTypes", "--noUncheckedIndexedAccess");
+  });
+
+  test("the testing guide's programs pass, with node:test and with vitest", () => {
+    const [inProcess = "", nodeTest = "", vitest = ""] = blocksOf("testing.md");
+    writeFileSync(
+      join(folder, "in-process.ts"),
+      `import { approved } from "./tasks.ts";\n${inProcess}
+      console.log(outputs, actions.length);`,
+    );
+    const output = execFileSync(process.execPath, ["in-process.ts"], { cwd: folder, env, encoding: "utf8" });
+    assert.equal(output, "5 2\n");
+    writeFileSync(join(folder, "tasks.test.ts"), nodeTest);
+    // Not with NODE_TEST_CONTEXT of this process: the inner runner would report to the outer one.
+    const tested = execFileSync(process.execPath, ["--test", "tasks.test.ts"], {
+      cwd: folder,
+      env,
+      encoding: "utf8",
+    });
+    assert.match(tested, /pass 1/);
+    writeFileSync(join(folder, "tasks.spec.ts"), vitest);
+    assert.match(run("vitest", "run", "tasks.spec.ts"), /1 passed/);
+  });
+
+  test("publint and attw find nothing, and the package is small", () => {
+    const tarball = packedTarball();
+    assert.match(run("publint", "run", "--strict", tarball), /All good/);
+    // There is no CommonJS side: Node 24 loads ES modules by require() as well.
+    run("attw", "--profile", "esm-only", tarball);
+    assert.ok(statSync(tarball).size < 2 << 20, `the tarball has ${statSync(tarball).size} bytes`);
+  });
+
+  test("its programs start", () => {
+    const runtime = spawnSync(join(folder, "node_modules/.bin/a0-ts"), [], { env, encoding: "utf8" });
+    assert.deepEqual([runtime.status, runtime.stderr.split(":")[0]], [2, "a0-ts"]);
+    assert.match(run("boxkite", "--help"), /^  up  /m);
+  });
 });

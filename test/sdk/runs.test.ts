@@ -8,11 +8,13 @@ import { runProgram, stockPython, succeeded } from "../helpers/stock-sdk.ts";
 import { createProject } from "./helpers/package.ts";
 
 const TASKS = `
-import { existsSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import * as flyte from "boxkite";
 import { z } from "zod";
 
-const env = new flyte.TaskEnvironment({ name: "e", image: "unused:1" });
+export const env = new flyte.TaskEnvironment({ name: "e", image: "unused:1" });
 
 export const double = env.task({ name: "double", inputs: { n: z.int(), at: z.date().optional() }, output: z.int() }, async ({ n }) => {
   console.log("doubling", n);
@@ -52,6 +54,30 @@ export const marked = env.task({ name: "marked", inputs: { mark: z.string() }, o
 export const asks = env.task({ name: "asks", output: z.number() }, async () => {
   const amount = await flyte.condition("amount", { type: "number" });
   return amount.wait();
+});
+
+export const made = env.task({ name: "made", output: flyte.Dir }, async () => {
+  const folder = mkdtempSync(join(tmpdir(), "boxkite-made-"));
+  mkdirSync(join(folder, "sub"));
+  writeFileSync(join(folder, "sub/a.txt"), "inside");
+  return flyte.Dir.fromLocal(folder);
+});
+export const shows = env.task({ name: "shows", inputs: { n: z.int() }, output: z.string() }, async ({ n }) => {
+  if (n === 2) throw new RangeError("two");
+  return process.env["SHOWN"] + " " + n;
+});
+export const mixed = env.task({ name: "mixed", output: z.array(z.string()) }, async () => {
+  const [file] = await (await made()).list();
+  const seen = shows.override({ env: { SHOWN: "seen" } });
+  const grouped = await flyte.group("shown", () => seen({ n: 0 }));
+  const settled = await flyte.map.settled(seen, [{ n: 1 }, { n: 2 }]);
+  return [(await file?.text()) ?? "", grouped, ...settled.map((one) => (one.status === "fulfilled" ? one.value : String(one.reason.name)))];
+});
+
+export const version = env.task({ name: "version", output: z.string() }, async () => flyte.context().version);
+export const versions = env.task({ name: "versions", output: z.array(z.string()) }, async () => {
+  const of = (autoVersion: "current" | "latest") => flyte.remoteTask("e.version", { autoVersion, output: z.string() })();
+  return [await of("current"), await of("latest")];
 });
 
 export const sleeps = env.task({ name: "sleeps", inputs: { mark: z.string() } }, async ({ mark }, { signal }) => {
@@ -116,6 +142,14 @@ const programs: Record<string, () => Promise<unknown>> = {
     for await (const { phase } of run) phases.push(phase);
     return [phases.at(-1), await run.outputs().catch(message)];
   },
+  async mixed() {
+    const run = await flyte.run(tasks.mixed);
+    return [run.name, await run.outputs()];
+  },
+  async versions() {
+    for (const version of ["v1", "v2"]) await flyte.deploy(tasks.env, { version });
+    return flyte.remoteTask("e.versions", { version: "v1" })({});
+  },
   async starts() {
     const run = await flyte.withRunContext({ name: "outermost" }).run(tasks.starts);
     return run.outputs();
@@ -133,7 +167,9 @@ def of(name):
     return [spec.relation.related_to.name, spec.relation.relation_type, {e.key: e.value for e in spec.envs.values}, dict(spec.labels.values)]
 runs = sys.argv[2].split(",")
 print(json.dumps({name: of(name) for name in runs}))
-print(json.dumps([a.name for a in Action.listall(for_run_name=runs[-1]) if a.name != "a0"]))
+children = [a for a in Action.listall(for_run_name=runs[-1]) if a.name != "a0"]
+print(json.dumps([[a.name, a.pb2.metadata.group, a.task_name] for a in children]))
+print(json.dumps([run.name for run in Run.listall() if of(run.name)[0] == "outermost"]))
 `;
 
 type Relation = [related: string, type: number, env: object, labels: object];
@@ -156,10 +192,12 @@ test("runs", async (t) => {
     const result = await runProgram(process.execPath, ["main.ts", endpoint, ...args], options);
     return JSON.parse(succeeded(result).stdout.trim().split("\n").at(-1) ?? "") as T;
   };
-  const relations = async (...runs: string[]): Promise<[Record<string, Relation>, string[]]> => {
+  const relations = async (
+    ...runs: string[]
+  ): Promise<[Record<string, Relation>, [name: string, group: string, task: string][], string[]]> => {
     const result = await runProgram(python, ["relations.py", endpoint, runs.join(",")], { cwd: directory });
-    const [all = "", actions = ""] = succeeded(result).stdout.trim().split("\n").slice(-2);
-    return [JSON.parse(all), JSON.parse(actions)] as [Record<string, Relation>, string[]];
+    const lines = succeeded(result).stdout.trim().split("\n").slice(-3);
+    return lines.map((line) => JSON.parse(line) as unknown) as Awaited<ReturnType<typeof relations>>;
   };
 
   await t.test("the log of a run, to its end", async () => {
@@ -183,7 +221,7 @@ test("runs", async (t) => {
     const [of, children] = await relations(result.same, "changed", result.nested);
     assert.deepEqual(of[result.same], [result.first, RERUN, { A: "1", B: "3" }, { team: "a" }]);
     assert.deepEqual(of["changed"], [result.first, RERUN, { A: "1", B: "2" }, { team: "a" }]);
-    assert.equal(await program("child", `${result.nested}/${children[0]}`), 10);
+    assert.equal(await program("child", `${result.nested}/${children[0]?.[0]}`), 10);
   });
 
   await t.test("rerun with recover: what succeeded is taken over", async () => {
@@ -211,6 +249,22 @@ test("runs", async (t) => {
     assert.ok(existsSync(mark));
   });
 
+  await t.test("folders, groups, overrides and settled failures, between processes", async () => {
+    const [run, outputs] = await program<[string, string[]]>("mixed");
+    assert.deepEqual(outputs, ["inside", "seen 0", "seen 1", "RangeError"]);
+    const [, children] = await relations(run);
+    assert.deepEqual(children.map(([, group, task]) => `${task} ${group}`).toSorted(), [
+      "e.made ",
+      "e.shows e.shows_map",
+      "e.shows e.shows_map",
+      "e.shows shown",
+    ]);
+  });
+
+  await t.test("autoVersion: current is the caller's, latest what was deployed last", async () => {
+    assert.deepEqual(await program("versions"), ["v1", "v2"]);
+  });
+
   await t.test(
     "runs that a task starts: of its server, code and images, and on record as started by it",
     async () => {
@@ -221,7 +275,12 @@ test("runs", async (t) => {
       assert.equal(named, "started-inside");
       assert.equal(sum, 12);
       assert.match(refused, /copyStyle "all" inside a task/);
-      const [of] = await relations(traced, named, repeated);
+      const [of, , spawned] = await relations(traced, named, repeated);
+      assert.deepEqual(
+        spawned.toSorted(),
+        [named, traced].toSorted(),
+        "the traced one was started once, in two attempts",
+      );
       assert.deepEqual(of[traced]?.slice(0, 2), ["outermost", SPAWN]);
       assert.deepEqual(of[named]?.slice(0, 3), ["outermost", SPAWN, { A: "b" }]);
       assert.deepEqual(of[repeated]?.slice(0, 3), [named, RERUN, { A: "b" }]);

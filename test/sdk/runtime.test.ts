@@ -47,6 +47,11 @@ export const leaves = env.task({ name: "leaves", output: z.string() }, async () 
   return "done";
 });
 export const when = env.task({ name: "when", inputs: { at: z.date() }, output: z.date() }, async ({ at }) => at);
+export const reports = env.task({ name: "reports", inputs: { n: z.int() }, report: true }, async ({ n }) => {
+  flyte.report.log("<b>so far</b>");
+  if (n > 0) throw new Error("no further");
+});
+export const knows = env.task({ name: "knows", secrets: ["api-key"], output: z.string() }, async () => flyte.secret("api-key"));
 export const strict = env.task({ name: "strict", inputs: { n: z.int().max(3) } }, async () => undefined);
 `;
 
@@ -56,6 +61,7 @@ interface Ended {
   readonly stderr: string;
   readonly outputs: string | number | bigint | undefined;
   readonly error: ContainerError | undefined;
+  readonly report: string | undefined;
 }
 
 interface Start {
@@ -124,6 +130,7 @@ async function start(cwd: string, options: Start): Promise<Ended> {
     stderr,
     outputs: readOutput(join(out, "outputs.pb")),
     error: readError(join(out, "error.pb")),
+    report: existsSync(join(out, "report.html")) ? readFileSync(join(out, "report.html"), "utf8") : undefined,
   };
 }
 
@@ -173,6 +180,25 @@ test("an error of the task's own is on record, and the process ends well", async
   const invalid = await start(folder, { export: "strict", inputs: oneInteger(7) });
   assert.equal(invalid.error?.code, "ValueError");
   assert.match(invalid.error?.message ?? "", /env\.strict, input n/);
+});
+
+test("a report is published when the task ends, however it ends", async (t) => {
+  const folder = makeFolder(t, { "tasks.ts": TASKS, "package.json": '{"type":"module"}' });
+  assert.match((await start(folder, { export: "reports", inputs: oneInteger(0) })).report ?? "", /so far/);
+  const failed = await start(folder, { export: "reports", inputs: oneInteger(1) });
+  assert.match(failed.report ?? "", /so far/);
+  assert.match(failed.error?.message ?? "", /no further/);
+  assert.equal((await start(folder, { export: "hidden" })).report, undefined);
+});
+
+test("a secret is read from its variable; where there is none the error says where it was looked for", async (t) => {
+  const folder = makeFolder(t, { "tasks.ts": TASKS, "package.json": '{"type":"module"}' });
+  assert.equal((await start(folder, { export: "knows", env: { API_KEY: "s3cret" } })).outputs, "s3cret");
+  const without = await start(folder, { export: "knows" });
+  assert.match(
+    without.error?.message ?? "",
+    /api-key is neither in API_KEY nor in \/etc\/flyte\/secrets\/api-key/,
+  );
 });
 
 test("what cannot be begun is on record, and the process ends badly", async (t) => {

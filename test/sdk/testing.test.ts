@@ -8,7 +8,7 @@ import { createProject } from "./helpers/package.ts";
 const TASKS = `
 import * as flyte from "boxkite";
 import { z } from "zod";
-const env = new flyte.TaskEnvironment({ name: "mine", image: "unused:1" });
+const env = new flyte.TaskEnvironment({ name: "mine" });
 const remote = flyte.remoteTask("other.task", { inputs: { text: z.string() }, output: z.string() });
 export const shout = env.task({ name: "shout", inputs: { text: z.string() }, output: z.string() }, async ({ text }) => text.toUpperCase());
 export const both = env.task({ name: "both", inputs: { text: z.string() }, output: z.string() }, async ({ text }) => {

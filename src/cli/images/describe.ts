@@ -35,9 +35,20 @@ export function describeBuild(build: BuildRecord, uses: ImageUses): string {
 }
 
 function describeLayer({ sizeBytes, createdBy }: ImageLayer): string {
-  const text = createdBy.replace(/\s+/gu, " ").trim();
+  const text = instructionOf(createdBy);
   const shown = text.length > SHOWN_COLUMNS ? `${text.slice(0, SHOWN_COLUMNS - 1)}…` : text;
   return `${formatBytes(sizeBytes).padStart(10)}  ${shown}`;
+}
+
+/** Engines write down a shell call, with the build's arguments and mounts in front, or a mark of theirs behind. */
+export function instructionOf(createdBy: string): string {
+  const text = createdBy
+    .replaceAll(/\s+/gu, " ")
+    .replace(/ # buildkit$/u, "")
+    .trim();
+  const nothingRun = /^(?:\|\d+ .*?)?\/bin\/sh -c #\(nop\) +(.*)$/u.exec(text);
+  if (nothingRun?.[1] !== undefined) return nothingRun[1];
+  return text.replace(/^(?:RUN )?(?:\|\d+ .*?)?\/bin\/sh -c (?:--mount=\S+ )*/u, "RUN ");
 }
 
 export function formatBytes(bytes: number): string {

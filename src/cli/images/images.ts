@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { BoxkiteError } from "../../domain/errors.ts";
-import { defaultDataDirectory } from "../../server/data-directory.ts";
+import { defaultDataDirectory, STORE_FILE } from "../../server/data-directory.ts";
 import { openSqliteStore } from "../../store/sqlite/sqlite-store.ts";
 import type { Store } from "../../store/store.ts";
 import { EXIT, type Command, type CommandInput } from "../command.ts";
@@ -90,7 +90,7 @@ async function dataDirectory(input: CommandInput): Promise<string> {
 
 /** Beside a running server: SQLite lets several processes look at one file. */
 function openStore(directory: string): Store {
-  const file = join(directory, "store.sqlite");
+  const file = join(directory, STORE_FILE);
   if (existsSync(file)) return openSqliteStore(file);
   throw new BoxkiteError("CONFIG_INVALID", `${directory} is no data directory of a server`, {
     hint: "name it with --data",

@@ -8,6 +8,7 @@ import type { ExecutorChoice, ExecutorWish } from "../choose.ts";
 import { createContainerExecutor } from "./container-executor.ts";
 import { formatEngineAddress } from "./engine-address.ts";
 import type { EngineApi } from "./engine-api.ts";
+import { examineEngine } from "./examine.ts";
 import { findEngine, type EngineWish } from "./find-engine.ts";
 import type { PullByCommand } from "./image-puller.ts";
 import { readInherited } from "./inherited.ts";
@@ -52,6 +53,7 @@ export async function chooseContainerEngine(
         });
       },
       createImageTools: () => createImageTools(api.engine, commandLineEnv(api, env), registries),
+      examination: examineEngine(found, info),
       // The bridge exists only while a container runs, so its address cannot be listened at by itself.
       listenHost: () => (network.inVirtualMachine ? "127.0.0.1" : "0.0.0.0"),
       acceptsLocalAddress: (host) => (address, from) =>
@@ -66,7 +68,7 @@ export async function chooseContainerEngine(
         return {
           ok: true,
           endpoint,
-          ...(result.kind === "not_probed" && { note: `not probed: ${result.why}` }),
+          ...(result.kind === "not_probed" && { note: result.why }),
         };
       },
       close: () => found.close(),

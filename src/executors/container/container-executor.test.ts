@@ -1,6 +1,8 @@
 /** The executor against a scripted engine: what real ones do too rarely to wait for. */
 import assert from "node:assert/strict";
+import { writeFile } from "node:fs/promises";
 import type { ServerResponse } from "node:http";
+import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import {
   ANSWERED,
@@ -10,12 +12,14 @@ import {
   type FakeCall,
 } from "../../../test/executors/fake-engine.ts";
 import { Recorder } from "../../../test/executors/recorder.ts";
+import { temporaryDirectory } from "../../../test/helpers/server.ts";
 import { BoxkiteError } from "../../domain/errors.ts";
 import { systemClock } from "../../lib/clock.ts";
 import { silentLogger } from "../../lib/log.ts";
 import type { AttemptSpec, ResolvedImage } from "../executor.ts";
 import type { RegistryClient } from "../../images/registry/registry-client.ts";
 import { createContainerExecutor } from "./container-executor.ts";
+import type { Inherited } from "./inherited.ts";
 import { connectEngine } from "./engine-api.ts";
 
 const digest = `sha256:${"a".repeat(64)}`;
@@ -32,7 +36,12 @@ interface Script {
 }
 
 /** A container that has ended with code 5 as soon as it was started. */
-async function setUp(t: TestContext, script: Script, registry: Partial<RegistryClient> = {}) {
+async function setUp(
+  t: TestContext,
+  script: Script,
+  registry: Partial<RegistryClient> = {},
+  inherited: Inherited = {},
+) {
   const usual: Script = {
     "POST create": (_call, response) => answer(response, 201, { Id: "c1" }),
     "POST attach": (_call, response) => status(response, 400, "no attaching here"),
@@ -40,6 +49,7 @@ async function setUp(t: TestContext, script: Script, registry: Partial<RegistryC
     "GET json": () => inspected({ Status: "exited", ExitCode: 5 }),
     "GET logs": (_call, response) => (response.end(), ANSWERED),
     "GET events": (_call, response) => (response.flushHeaders(), ANSWERED),
+    "PUT archive": (_call, response) => answer(response, 200),
     "GET info": () => ({ Architecture: "x86_64", NCPU: 2, CgroupVersion: "2" }),
   };
   const fake = await startFakeEngine(t, (call, response) => {
@@ -55,6 +65,7 @@ async function setUp(t: TestContext, script: Script, registry: Partial<RegistryC
     log: silentLogger,
     clock: systemClock,
     endpointHost: () => "h",
+    inherited,
     lostAfterMs: 500,
     credentials: async () => undefined,
     registry: {
@@ -201,6 +212,52 @@ test("a container that was created before a crash is started now", async (t) => 
   });
   assert.equal((await run()).exit.exitCode, 5);
   assert.equal(count("POST start"), 1);
+});
+
+test("what is inherited goes in before the start, also where a crash came between", async (t) => {
+  const bundle = join(await temporaryDirectory(t), "bundle.pem");
+  await writeFile(bundle, "authorities");
+  const never = "0001-01-01T00:00:00Z";
+  let created = false;
+  let started = false;
+  const script: Script = {
+    "POST create": (_call, response) =>
+      created ? status(response, 409, "in use") : ((created = true), answer(response, 201, { Id: "c1" })),
+    "POST start": (_call, response) => ((started = true), answer(response, 204)),
+    "GET json": ({ path }) =>
+      path.includes("/images/")
+        ? { Id: "i1", Config: { Env: ["PIP_CERT=/own.pem"] } }
+        : inspected(
+            started
+              ? { Status: "exited", ExitCode: 5 }
+              : { Status: "created", StartedAt: never, FinishedAt: never },
+          ),
+  };
+  const inherited = { certificates: bundle, proxy: { HTTP_PROXY: "http://proxy:1" } };
+  for (const crashed of [false, true]) {
+    started = false;
+    const { run, fake } = await setUp(t, script, {}, inherited);
+    const { recorder } = await run({ env: { NO_PROXY: "own" } });
+    const verbs = fake.calls.map(verbOf).filter((verb) => /create|archive|start/u.test(verb));
+    assert.deepEqual(verbs, ["POST create", "PUT archive", "POST start"], `crashed: ${crashed}`);
+    const [create, archive] = ["POST create", "PUT archive"].map((verb) =>
+      fake.calls.find((call) => verbOf(call) === verb),
+    );
+    const { Env: env } = JSON.parse(create?.body ?? "") as { Env: string[] };
+    assert.ok(env.includes("SSL_CERT_FILE=/run/boxkite/ca.crt") && env.includes("no_proxy=own,h"));
+    assert.equal(
+      env.some((pair) => pair.startsWith("PIP_CERT=")),
+      false,
+    );
+    assert.equal(archive?.query.get("path"), "/");
+    assert.match(archive?.body ?? "", /run\/boxkite\/ca\.crt[^]*authorities/u);
+    const [note] = recorder.progress;
+    assert.match(note ?? "", /^by the server's settings: .*authorities in .*; .*HTTP_PROXY, NO_PROXY/u);
+    assert.deepEqual(
+      recorder.lines.map(({ stream, line }) => [stream, line]),
+      [["system", note]],
+    );
+  }
 });
 
 test("a pull that fails is explained by the registry's status, not by the engine's text", async (t) => {

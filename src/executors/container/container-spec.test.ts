@@ -19,6 +19,8 @@ const settings: ContainerSettings = {
     memoryBytes: 1e9,
     rootless: false,
     cgroupVersion: "2",
+    limits: { cpu: true, memory: true },
+    storageDriver: "overlay",
     swapLimit: true,
     operatingSystem: "",
   },
@@ -71,6 +73,12 @@ test("resources become what the engine enforces", () => {
   );
   assert.deepEqual(HostConfig.DeviceRequests, [{ Driver: "", Count: 2, Capabilities: [["gpu"]] }]);
   assert.equal(bodyOf({ limits: { cpu: 4 } }).HostConfig.NanoCpus, undefined);
+});
+
+test("a limit that the engine cannot enforce is not asked for", () => {
+  const wish = { limits: { cpu: 0.5, memoryBytes: 1000 }, requests: { cpu: 0.25 } };
+  const info = { ...settings.info, limits: { cpu: false, memory: false } };
+  assert.deepEqual(Object.keys(bodyOf(wish, { info }).HostConfig).sort(), ["LogConfig", "NetworkMode"]);
 });
 
 test("podman would ignore a request for GPUs, so it is refused", () => {

@@ -59,10 +59,12 @@ export function containerBody(spec: AttemptSpec, settings: ContainerSettings): u
 }
 
 /**
+ * What the engine cannot enforce is left out, since some refuse to start a container with it; examine.ts tells.
  * A limit at or above the machine's processors limits nothing, and Docker refuses one above. The
  * request becomes a weight, as in Kubernetes: it only matters when processors are short.
  */
 function cpuFields({ limits, requests }: AttemptSpec, info: EngineInfo): object {
+  if (!info.limits.cpu) return {};
   return {
     ...(limits.cpu !== undefined &&
       (info.cpus === 0 || limits.cpu < info.cpus) && {
@@ -74,7 +76,7 @@ function cpuFields({ limits, requests }: AttemptSpec, info: EngineInfo): object 
 
 /** Without the second field an attempt could use as much swap on top. */
 function memoryFields({ limits }: AttemptSpec, info: EngineInfo): object {
-  if (limits.memoryBytes === undefined) return {};
+  if (limits.memoryBytes === undefined || !info.limits.memory) return {};
   return { Memory: limits.memoryBytes, ...(info.swapLimit && { MemorySwap: limits.memoryBytes }) };
 }
 

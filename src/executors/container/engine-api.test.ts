@@ -20,6 +20,20 @@ test("the engine says who it is; newer versions of the API are not asked for", a
   }
 });
 
+test("a user's own podman tells which limits it was given, and how many ids", async (t) => {
+  const compatible = { Rootless: true, MemoryLimit: true, CpuCfsQuota: true, Driver: "overlay" };
+  const own = {
+    host: { cgroupControllers: ["memory", "pids"], idMappings: { uidmap: [{ size: 1 }, { size: 65536 }] } },
+  };
+  const answer: FakeAnswer = ({ path }) => (path.endsWith("/libpod/info") ? own : compatible);
+  const { api } = await connected(t, answer, "podman");
+  const { rootless, limits, userIds } = await api.info();
+  assert.deepEqual([rootless, limits, userIds], [true, { cpu: false, memory: true }, 65_537]);
+
+  const docker = await connected(t, () => ({ MemoryLimit: false, CpuCfsQuota: true }));
+  assert.deepEqual((await docker.api.info()).limits, { cpu: true, memory: false });
+});
+
 test("a missing socket is ENGINE_UNREACHABLE with a hint, an aborted call is the abort", async (t) => {
   await assert.rejects(connectEngine({ kind: "unix", socketPath: "/no/such.sock" }), (error: unknown) => {
     assert.ok(error instanceof BoxkiteError && error.code === "ENGINE_UNREACHABLE");

@@ -18,6 +18,7 @@ import {
   decodeImage,
   decodeInfo,
   decodeNetwork,
+  decodeRootlessPodman,
   decodeSummary,
   decodeVersion,
   parse,
@@ -142,7 +143,12 @@ function createEngineApi(http: EngineHttp, { engine, version, apiVersion }: Engi
     version,
     onThisMachine: isOnThisMachine(http.address),
     ping: async () => void (await ask("GET", "/_ping", { timeoutMs: CONNECT_TIMEOUT_MS })),
-    info: async () => decodeInfo(parse((await ask("GET", `${prefix}/info`)) ?? "{}")),
+    info: async () => {
+      const info = decodeInfo(parse((await ask("GET", `${prefix}/info`)) ?? "{}"));
+      if (engine !== "podman" || !info.rootless) return info;
+      const own = await ask("GET", "/v4.0.0/libpod/info", {}, [400, 404]);
+      return { ...info, ...decodeRootlessPodman(parse(own ?? "{}")) };
+    },
 
     inspectImage: (reference) => inspect(`${image(reference)}/json`, decodeImage),
     pullImage: async (reference, { auth, signal, onProgress } = {}) => {

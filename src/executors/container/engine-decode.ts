@@ -67,8 +67,25 @@ export function decodeInfo(raw: Raw): EngineInfo {
     memoryBytes: Number(raw.MemTotal ?? 0),
     rootless: raw.Rootless === true || options.some((option) => option.startsWith("name=rootless")),
     cgroupVersion: raw.CgroupVersion === "1" || raw.CgroupVersion === "2" ? raw.CgroupVersion : undefined,
+    limits: { cpu: raw.CpuCfsQuota !== false, memory: raw.MemoryLimit !== false },
+    storageDriver: textOf(raw.Driver),
     swapLimit: raw.SwapLimit === true,
     operatingSystem: textOf(raw.OperatingSystem),
+  };
+}
+
+/** Podman's own answer: what this user's containers were given, of which the compatible one does not tell. */
+export function decodeRootlessPodman(raw: Raw): Partial<EngineInfo> {
+  const host = (raw.host ?? {}) as Raw;
+  const controllers = host.cgroupControllers;
+  const users = (host.idMappings as Raw | undefined)?.uidmap;
+  return {
+    ...(Array.isArray(controllers) && {
+      limits: { cpu: controllers.includes("cpu"), memory: controllers.includes("memory") },
+    }),
+    ...(Array.isArray(users) && {
+      userIds: (users as readonly Raw[]).reduce((sum, { size }) => sum + Number(size), 0),
+    }),
   };
 }
 

@@ -8,10 +8,21 @@ export interface EngineInfo {
   readonly memoryBytes: number;
   readonly rootless: boolean;
   readonly cgroupVersion: "1" | "2" | undefined;
+  /** Which limits of a container are enforced; the others are not even accepted everywhere. */
+  readonly limits: EngineLimits;
+  /** How many ids of users its containers can have; undefined where the engine does not tell. */
+  readonly userIds?: number;
+  /** "overlay", "vfs", … */
+  readonly storageDriver: string;
   /** Whether memory limits can include swap. */
   readonly swapLimit: boolean;
   /** E.g. "debian", "Docker Desktop". */
   readonly operatingSystem: string;
+}
+
+export interface EngineLimits {
+  readonly cpu: boolean;
+  readonly memory: boolean;
 }
 
 export interface ContainerState {

@@ -197,11 +197,13 @@ function boundNotFound(name: string, why: string): BoxkiteError {
 function notFound(wish: EngineWish, passedOver: readonly string[], { platform }: Surroundings): BoxkiteError {
   const what = wish === "auto" ? "container engine" : wish;
   const install =
-    platform === "linux"
-      ? "install one, e.g.: apt install podman, or: dnf install podman"
-      : platform === "darwin"
-        ? "install one, e.g.: brew install podman && podman machine init && podman machine start"
-        : "install Podman Desktop or Docker Desktop and start it";
+    wish === "docker"
+      ? "start it: systemctl start docker; or install it, e.g.: apt install docker.io, or Docker Desktop"
+      : platform === "linux"
+        ? "install one, e.g.: apt install podman, or: dnf install podman"
+        : platform === "darwin"
+          ? "install one, e.g.: brew install podman && podman machine init && podman machine start"
+          : "install Podman Desktop or Docker Desktop and start it";
   return new BoxkiteError(
     "ENGINE_UNREACHABLE",
     `no ${what} was found:\n${passedOver.map((each) => `  - ${each}`).join("\n")}`,

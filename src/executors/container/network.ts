@@ -68,16 +68,16 @@ export async function readEngineNetwork(options: NetworkOptions): Promise<Engine
     gateways: direct,
     inVirtualMachine,
     isAllowedLocalAddress: (address, from) => {
-      const plain = withoutMapping(address);
+      const plain = withoutPrefix(address);
       if (isLoopback(plain) || direct.includes(plain)) return true;
       // Rootless containers' connections are made by a process of this machine, between its own addresses.
-      return own.includes(plain) && own.includes(withoutMapping(from));
+      return own.includes(plain) && own.includes(withoutPrefix(from));
     },
   };
 }
 
-/** IPv4 addresses of an IPv6 socket are written `::ffff:127.0.0.1`. */
-function withoutMapping(address: string): string {
+/** An IPv4 address as a socket of IPv6 shows it. */
+function withoutPrefix(address: string): string {
   return address.replace(/^::ffff:/, "");
 }
 

@@ -11,8 +11,11 @@ import { BoxkiteError, messageOf } from "../../domain/errors.ts";
 import type { Logger } from "../../lib/log.ts";
 import { LABEL } from "./container-spec.ts";
 import type { EngineApi } from "./engine-api.ts";
+import { EngineResponseError } from "./engine-http.ts";
 import { readLogFrames } from "./log-frames.ts";
 import type { EngineNetwork, HostCandidate } from "./network.ts";
+import { withoutCall } from "./start-failure.ts";
+import { isAboutTheProgram, startTrouble } from "./start-trouble.ts";
 
 export interface ProbeOptions {
   readonly api: EngineApi;
@@ -58,7 +61,7 @@ const MOUNTED = ["/usr", "/bin", "/sbin", "/lib", "/lib64", "/nix/store"];
 const TRIAL_TIMEOUT_MS = 3_000;
 const PROBE_TIMEOUT_MS = 60_000;
 
-/** Throws ENGINE_FAILED when a container cannot reach this machine, with the likely cause. */
+/** Throws ENGINE_FAILED when no container can be started, or none reaches this machine, with the likely cause. */
 export async function probeFromContainer(options: ProbeOptions): Promise<ProbeResult> {
   const { api, network } = options;
   if (network.inVirtualMachine) {
@@ -74,6 +77,7 @@ export async function probeFromContainer(options: ProbeOptions): Promise<ProbeRe
     await makeEmptyImage(api);
     trials = await runTrials(options);
   } catch (error) {
+    if (error instanceof CannotStart) throw startTrouble(api, error.message);
     options.log.debug("probe could not run", { error });
     return { kind: "not_probed", why: messageOf(error) };
   }
@@ -132,7 +136,7 @@ async function runTrials(options: ProbeOptions): Promise<readonly Trial[]> {
   if (created.kind !== "created")
     throw new BoxkiteError("ENGINE_FAILED", `the probe's container could not be created (${created.kind})`);
   try {
-    await api.startContainer(created.id);
+    await start(api, created.id);
     const exitCode = await api.waitContainer(created.id, AbortSignal.timeout(PROBE_TIMEOUT_MS));
     const output = await outputOf(api, created.id);
     const last = output.trim().split("\n").at(-1) ?? "";
@@ -145,6 +149,17 @@ async function runTrials(options: ProbeOptions): Promise<readonly Trial[]> {
     return JSON.parse(last) as Trial[];
   } finally {
     await api.removeContainer(created.id);
+  }
+}
+
+class CannotStart extends Error {}
+
+async function start(api: EngineApi, id: string): Promise<void> {
+  try {
+    await api.startContainer(id);
+  } catch (error) {
+    const isRefusal = error instanceof EngineResponseError && !isAboutTheProgram(error.message);
+    throw isRefusal ? new CannotStart(withoutCall(error.message)) : error;
   }
 }
 

@@ -100,7 +100,11 @@ function programOf(spec: AttemptSpec): string {
   return program === undefined ? "its entrypoint" : `\`${program}\``;
 }
 
-/** The last part of a chain of causes is the one that tells; the rest is the engine's own path to it. */
 function quote(text: string): string {
-  return text.replace(/^the container engine answered [^:]*: /, "").slice(0, 500);
+  return withoutCall(text).slice(0, 500);
+}
+
+/** The engine's own words, without which call it was that they answer. */
+export function withoutCall(text: string): string {
+  return text.replace(/^the container engine answered [^:]*: /, "");
 }

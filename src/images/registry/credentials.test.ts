@@ -92,4 +92,10 @@ test("the engine gets credentials in the form it wants", () => {
     identitytoken: "t",
     serveraddress: "a.io",
   });
+  // Podman refuses a header whose length is no multiple of four.
+  for (const password of ["p", "pp", "ppp", "?>~\u00ff"]) {
+    const header = registryAuthHeader({ kind: "password", username: "u", password }, "a.io");
+    assert.match(header, /^(?:[\w-]{4})*(?:[\w-]{4}|[\w-]{3}=|[\w-]{2}==)$/u);
+    assert.equal((decode(header) as { password: string }).password, password);
+  }
 });

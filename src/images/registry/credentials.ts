@@ -67,13 +67,13 @@ export function authFiles(env: NodeJS.ProcessEnv, home: string, uid: number): st
   ];
 }
 
-/** What the engine's API wants in X-Registry-Auth. */
+/** What the engine's API wants in X-Registry-Auth: base64 for URLs, but with the padding, which Node leaves out. */
 export function registryAuthHeader(credential: Credential, host: string): string {
   const content =
     credential.kind === "identity"
       ? { identitytoken: credential.token, serveraddress: host }
       : { username: credential.username, password: credential.password, serveraddress: host };
-  return Buffer.from(JSON.stringify(content)).toString("base64url");
+  return Buffer.from(JSON.stringify(content)).toString("base64").replaceAll("+", "-").replaceAll("/", "_");
 }
 
 async function readAuthFile(file: string): Promise<AuthFile | undefined> {

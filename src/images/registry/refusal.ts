@@ -1,7 +1,7 @@
 /** What a registry's answer, or its silence, means to the one who asked. */
 import { BoxkiteError, messageOf } from "../../domain/errors.ts";
 import { imageRepository, type ImageReference } from "../reference.ts";
-import { isLoopbackHost, type Registries } from "./registries.ts";
+import { isInsecure, type Registries } from "./registries.ts";
 
 /** For a status other than success. */
 export function refusal(
@@ -36,6 +36,7 @@ export function refusal(
     );
   }
   return unreachable(
+    registries,
     host,
     said === undefined ? `it answered with status ${status}` : `${said} (status ${status})`,
   );
@@ -52,10 +53,15 @@ function registryWords(answer: string): string | undefined {
   }
 }
 
-export function unreachable(host: string, why: string, cause?: unknown): BoxkiteError {
+export function unreachable(
+  registries: Registries,
+  host: string,
+  why: string,
+  cause?: unknown,
+): BoxkiteError {
   return new BoxkiteError("REGISTRY_UNREACHABLE", `registry ${host} cannot be asked: ${why}`, {
     cause,
-    hint: tlsHint(host, codeOf(cause)) ?? contactHint(host),
+    hint: tlsHint(host, codeOf(cause)) ?? contactHint(registries, host),
   });
 }
 
@@ -78,11 +84,15 @@ function tlsHint(host: string, code: string): string | undefined {
   return undefined;
 }
 
-function contactHint(host: string): string {
+function contactHint(registries: Registries, host: string): string {
   const name = host === "docker.io" ? "registry-1.docker.io" : host;
-  if (!isLoopbackHost(host))
-    return `is ${host} right, and reachable from this machine? Try: curl -i https://${name}/v2/`;
-  return `does it run? Try: curl -i http://${name}/v2/; if it has TLS, say so in the settings file: registries: ${host}: insecure: false`;
+  const insecure = isInsecure(registries, host);
+  const url = `${insecure ? "http" : "https"}://${name}/v2/`;
+  const assumed = insecure && registries.get(host)?.insecure === undefined;
+  const other = assumed
+    ? `; if it has TLS, say so in the settings file: registries: ${host}: insecure: false`
+    : "";
+  return `is ${host} right, and reachable from this machine? Try: curl -i ${url}${other}`;
 }
 
 /** Some errors have their text in their code, or in the error behind them. */

@@ -1,4 +1,5 @@
 /** Asking a registry: scheme, authorization, limits, and what its answers mean. */
+import type { BoxkiteError } from "../../domain/errors.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { imageRepository, type ImageReference } from "../reference.ts";
 import {
@@ -93,7 +94,7 @@ export class RegistryHttp {
   async #ping(host: string): Promise<void> {
     const response = await this.#send(host, new Request(`${this.#origin(host)}/v2/`), CONTACT_TIMEOUT_MS);
     await response.body?.cancel();
-    if (response.status >= 500) throw unreachable(host, `it answered with status ${response.status}`);
+    if (response.status >= 500) throw this.#unreachable(host, `it answered with status ${response.status}`);
     const challenge = parseChallenge(response.headers.get("www-authenticate"));
     if (response.status === 401 && challenge !== undefined) this.#challenges.set(host, challenge);
   }
@@ -121,14 +122,14 @@ export class RegistryHttp {
     if (request === undefined) return undefined;
     // A password must not leave in the clear because a registry said so.
     if (request.url.startsWith("http:") && !isInsecure(this.#options.registries, image.host)) {
-      throw unreachable(image.host, `its token service ${request.url.split("?")[0]} has no TLS`);
+      throw this.#unreachable(image.host, `its token service ${request.url.split("?")[0]} has no TLS`);
     }
     const response = await this.#send(image.host, request, REQUEST_TIMEOUT_MS);
     const text = (await this.#bytesOf(image.host, response)).toString();
     if (response.status === 401 || response.status === 403)
       throw refusal(image, response.status, text, this.#options.registries);
     if (!response.ok)
-      throw unreachable(image.host, `its token service answered with status ${response.status}`);
+      throw this.#unreachable(image.host, `its token service answered with status ${response.status}`);
     return decodeToken(text, this.#options.clock.now());
   }
 
@@ -138,8 +139,8 @@ export class RegistryHttp {
       return await this.#transport(registry)(request, AbortSignal.timeout(timeoutMs));
     } catch (error) {
       const { host, origin } = new URL(request.url);
-      const asked = origin === this.#origin(registry) ? registry : host;
-      throw unreachable(asked, causeOf(error, timeoutMs), error);
+      const service = origin === this.#origin(registry) ? "" : `its token service ${host}: `;
+      throw this.#unreachable(registry, `${service}${causeOf(error, timeoutMs)}`, error);
     }
   }
 
@@ -163,9 +164,13 @@ export class RegistryHttp {
         chunks.push(chunk);
       }
     } catch (error) {
-      throw unreachable(host, causeOf(error, REQUEST_TIMEOUT_MS), error);
+      throw this.#unreachable(host, causeOf(error, REQUEST_TIMEOUT_MS), error);
     }
     return Buffer.concat(chunks);
+  }
+
+  #unreachable(host: string, why: string, cause?: unknown): BoxkiteError {
+    return unreachable(this.#options.registries, host, why, cause);
   }
 
   #origin(host: string): string {

@@ -64,7 +64,10 @@ test("a redirect is followed, and takes the authorization along within the same 
   const registry = await listen(
     t,
     createServer((request, response) => {
-      if (request.url === "/here") return void record(request, response);
+      if (request.url === "/here") {
+        record(request, response);
+        return;
+      }
       const to = request.url === "/away" ? `http://127.0.0.1:${storage}/blob` : "/here";
       response.writeHead(307, { Location: to }).end();
     }),

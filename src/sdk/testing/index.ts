@@ -71,7 +71,14 @@ export async function startServer(options: TestServerOptions = {}): Promise<Test
       url,
       endpoint,
       connect: (init = {}) =>
-        initFromConfig({ project: "flytesnacks", domain: "development", ...init, endpoint, insecure: true }),
+        initFromConfig({
+          project: "flytesnacks",
+          domain: "development",
+          ...(options.engine === undefined || options.engine === "process" ? { imageBuilder: "none" } : {}),
+          ...init,
+          endpoint,
+          insecure: true,
+        }),
       log: () => log,
       stop,
       [Symbol.asyncDispose]: stop,

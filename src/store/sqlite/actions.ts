@@ -54,7 +54,7 @@ export function actionStore(database: Database, notify: (changes: readonly Chang
   const many = (sql: string, ...values: (string | number)[]) =>
     database.all(`SELECT ${ACTION_COLUMNS} FROM ${FROM} ${sql}`, ...values).map(toAction);
   return {
-    createAction: async (run, action) => {
+    createAction: async (run, action, maxActions = Number.POSITIVE_INFINITY) => {
       const record = await database.write(() => {
         const find = "SELECT ended_at FROM actions WHERE run_id = ? AND name = ?";
         if (database.get(find, run.id, action.name)) return "exists";
@@ -62,6 +62,8 @@ export function actionStore(database: Database, notify: (changes: readonly Chang
         if (parent === undefined) return "parent_missing";
         // Nobody would end a child whose parent's end has already ended its children.
         if (parent["ended_at"] !== null) return "parent_ended";
+        const count = database.get("SELECT actions FROM runs WHERE id = ?", run.id)?.["actions"];
+        if ((count as number) >= maxActions) return "run_full";
         return insertAction(database, run, action);
       });
       if (typeof record !== "string") tell(record);
@@ -178,6 +180,7 @@ export function insertAction(database: Database, run: RunRecord, action: NewActi
     nextTimer(action.state, action.policy)?.at ?? null,
     action.cache === undefined ? null : JSON.stringify(action.cache),
   );
+  database.run("UPDATE runs SET actions = actions + 1 WHERE id = ?", run.id);
   for (const effect of action.effects ?? []) insertEffect(database, lastId, effect, action.state.createdAt);
   for (const uri of action.grants) insertGrant(database, run.id, uri);
   recordEvent(database, lastId, action.state, action.state.createdAt);

@@ -15,7 +15,7 @@ const optionalJson = <T>(value: unknown): T | undefined => (value === null ? und
 /** The columns of a run, under names that do not clash with an action's. */
 export const RUN_COLUMNS = `
   runs.id AS r_id, runs.project, runs.domain, runs.name AS r_name, runs.spec, runs.settings, runs.base_uri,
-  runs.source, runs.created_at AS r_created_at`;
+  runs.source, runs.created_at AS r_created_at, runs.logs_removed_at`;
 
 export function toRun(row: Row): RunRecord {
   return {
@@ -26,6 +26,7 @@ export function toRun(row: Row): RunRecord {
     baseUri: text(row["base_uri"]),
     source: text(row["source"]),
     createdAt: row["r_created_at"] as number,
+    logsRemovedAt: optionalNumber(row["logs_removed_at"]),
   };
 }
 

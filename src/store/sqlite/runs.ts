@@ -5,7 +5,17 @@ import type { Database } from "./database.ts";
 import { listPage, type ListShape } from "./paging.ts";
 import { ACTION_COLUMNS, json, RUN_COLUMNS, scopeConditions, toAction, toRun, UPDATED_AT } from "./rows.ts";
 
-type RunStore = Pick<Store, "createRun" | "getRun" | "listRuns" | "pinImage" | "runImages" | "isGranted">;
+type RunStore = Pick<
+  Store,
+  | "createRun"
+  | "getRun"
+  | "listRuns"
+  | "pinImage"
+  | "runImages"
+  | "isGranted"
+  | "runsWithLogs"
+  | "logsRemoved"
+>;
 
 const FIELDS = {
   name: "runs.name",
@@ -104,6 +114,20 @@ export function runStore(database: Database, notify: (changes: readonly Change[]
       );
       return row !== undefined;
     },
+    runsWithLogs: async (endedBefore, limit) =>
+      database
+        .all(
+          // A run that was accepted later has not ended before; so only old ones are looked at.
+          `SELECT ${RUN_COLUMNS} FROM runs WHERE logs_removed_at IS NULL AND accepted_at < ?
+             AND NOT EXISTS (SELECT 1 FROM actions WHERE run_id = runs.id AND (ended_at IS NULL OR ended_at >= ?))
+           ORDER BY accepted_at LIMIT ?`,
+          endedBefore,
+          endedBefore,
+          limit,
+        )
+        .map(toRun),
+    logsRemoved: (run, at) =>
+      database.write(() => void database.run("UPDATE runs SET logs_removed_at = ? WHERE id = ?", at, run.id)),
   };
 }
 

@@ -29,12 +29,11 @@ export function openSqliteStore(file: string): Store {
     },
     secret: (name, create) =>
       database.write(() => {
-        database.run(
-          "INSERT INTO secrets (name, value) VALUES (?, ?) ON CONFLICT DO NOTHING",
-          name,
-          create(),
-        );
-        return database.get("SELECT value FROM secrets WHERE name = ?", name)?.["value"] as string;
+        const known = database.get("SELECT value FROM secrets WHERE name = ?", name)?.["value"];
+        if (known !== undefined) return known as string;
+        const value = create();
+        database.run("INSERT INTO secrets (name, value) VALUES (?, ?)", name, value);
+        return value;
       }),
     close: async () => database.close(),
   };

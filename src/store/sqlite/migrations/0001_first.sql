@@ -43,10 +43,15 @@ CREATE TABLE runs (
   created_at INTEGER NOT NULL,
   -- When the server accepted it: the order of lists.
   accepted_at INTEGER NOT NULL,
+  -- How many it has: what its limit is compared with.
+  actions INTEGER NOT NULL DEFAULT 0,
+  -- When its logs were removed, long after its end.
+  logs_removed_at INTEGER,
   UNIQUE (project, domain, name)
 ) STRICT;
 
 CREATE INDEX runs_newest ON runs (project, domain, accepted_at, id);
+CREATE INDEX runs_with_logs ON runs (accepted_at) WHERE logs_removed_at IS NULL;
 
 CREATE TABLE actions (
   id INTEGER PRIMARY KEY,

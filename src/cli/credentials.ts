@@ -1,0 +1,117 @@
+/** `boxkite credentials`: keys with which a person's own programs reach the server's objects. */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { BoxkiteError } from "../domain/errors.ts";
+import { checkProjectName, DOMAINS } from "../domain/ids.ts";
+import { createRunIdentities, type Credentials } from "../engine/run-identity.ts";
+import { defaultDataDirectory, STORE_FILE } from "../server/data-directory.ts";
+import { BUCKET, SIGNING_SECRET } from "../server/server.ts";
+import { userCredentials } from "../server/user-credentials.ts";
+import { openSqliteStore } from "../store/sqlite/sqlite-store.ts";
+import { EXIT, type Command, type CommandInput } from "./command.ts";
+
+/** An address, not a name: many S3 clients put the bucket in front of a name. */
+const DEFAULT_ENDPOINT = "http://127.0.0.1:30080";
+const REGION = "us-east-1";
+
+const FORMATS: Readonly<Record<string, (endpoint: string, key: Credentials, prefix: string) => string>> = {
+  env: (endpoint, { accessKeyId, secretAccessKey }) =>
+    exports({
+      FLYTE_AWS_ENDPOINT: endpoint,
+      FLYTE_AWS_ACCESS_KEY_ID: accessKeyId,
+      FLYTE_AWS_SECRET_ACCESS_KEY: secretAccessKey,
+    }),
+  aws: (endpoint, { accessKeyId, secretAccessKey }) =>
+    exports({
+      AWS_ENDPOINT_URL_S3: endpoint,
+      AWS_REGION: REGION,
+      AWS_ACCESS_KEY_ID: accessKeyId,
+      AWS_SECRET_ACCESS_KEY: secretAccessKey,
+    }),
+  json: (endpoint, key, prefix) =>
+    `${JSON.stringify({ endpoint, region: REGION, bucket: BUCKET, prefix, ...key })}\n`,
+};
+
+export const credentials: Command = {
+  name: "credentials",
+  summary: "print keys with which your own programs reach the server's objects",
+  options: {
+    data: { type: "string", value: "DIR", help: "the server's data directory (~/.local/share/boxkite)" },
+    project: { type: "string", value: "NAME", help: "objects of this project only" },
+    domain: { type: "string", value: "NAME", help: "with --project: objects of this domain only" },
+    endpoint: { type: "string", value: "URL", help: `where the server is reached (${DEFAULT_ENDPOINT})` },
+    format: {
+      type: "string",
+      value: "NAME",
+      help: "env: for flyte; aws: for boto3, s5cmd, aws; json (env)",
+    },
+  },
+  run: async (input) => {
+    const format = FORMATS[text(input, "format") ?? "env"];
+    if (format === undefined) {
+      throw new BoxkiteError("CONFIG_INVALID", `--format is ${JSON.stringify(text(input, "format"))}`, {
+        hint: `use one of: ${Object.keys(FORMATS).join(", ")}`,
+      });
+    }
+    const prefix = prefixOf(input);
+    const endpoint = endpointOf(input);
+    const identities = createRunIdentities(await signingSecret(dataDirectory(input)));
+    process.stdout.write(format(endpoint, userCredentials(identities, prefix), prefix));
+    return EXIT.ok;
+  },
+};
+
+function text({ values }: CommandInput, name: string): string | undefined {
+  return values[name] as string | undefined;
+}
+
+function dataDirectory(input: CommandInput): string {
+  return text(input, "data") ?? input.env["BOXKITE_DATA"] ?? defaultDataDirectory(input.env);
+}
+
+function prefixOf(input: CommandInput): string {
+  const project = text(input, "project");
+  const domain = text(input, "domain");
+  if (project === undefined) {
+    if (domain === undefined) return "";
+    throw new BoxkiteError("CONFIG_INVALID", "--domain is set and --project is not");
+  }
+  checkProjectName(project, "--project");
+  if (domain === undefined) return `${project}/`;
+  if ((DOMAINS as readonly string[]).includes(domain)) return `${project}/${domain}/`;
+  throw new BoxkiteError("CONFIG_INVALID", `there is no domain ${JSON.stringify(domain)}`, {
+    hint: `use one of: ${DOMAINS.join(", ")}`,
+  });
+}
+
+function endpointOf(input: CommandInput): string {
+  const given = text(input, "endpoint") ?? DEFAULT_ENDPOINT;
+  if (URL.canParse(given) && /^https?:/u.test(given)) return given.replace(/\/+$/u, "");
+  throw new BoxkiteError("CONFIG_INVALID", `--endpoint is ${JSON.stringify(given)}, which is no http URL`, {
+    hint: `write it like ${DEFAULT_ENDPOINT}`,
+  });
+}
+
+/** Of the server whose state this is, whether it runs or not. */
+async function signingSecret(directory: string): Promise<string> {
+  const file = join(directory, STORE_FILE);
+  const nobody = () =>
+    new BoxkiteError("CONFIG_INVALID", `${directory} is no data directory of a server`, {
+      hint: "name it with --data; it is made by boxkite up",
+    });
+  if (!existsSync(file)) throw nobody();
+  const store = openSqliteStore(file);
+  try {
+    return await store.secret(SIGNING_SECRET, () => {
+      throw nobody();
+    });
+  } finally {
+    await store.close();
+  }
+}
+
+function exports(variables: Readonly<Record<string, string>>): string {
+  return Object.entries(variables)
+    .map(([name, value]) => `export ${name}='${value}'\n`)
+    .join("");
+}

@@ -1,0 +1,23 @@
+/**
+ * Keys to the object store for people: whoever may read the data directory can derive one, as they could
+ * read the objects themselves. Nothing is stored; a key names what it opens.
+ */
+import type { Credentials, RunIdentities } from "../engine/run-identity.ts";
+
+const EVERYTHING = "user";
+const PREFIX = "user-";
+
+/** `prefix`: of the keys to open; empty for all, else it ends in a slash. */
+export function userCredentials(identities: RunIdentities, prefix: string): Credentials {
+  // The id stands between slashes in a signature's scope, so it must not hold any itself.
+  const accessKeyId = prefix === "" ? EVERYTHING : `${PREFIX}${Buffer.from(prefix).toString("base64url")}`;
+  return { accessKeyId, secretAccessKey: identities.secretOf(accessKeyId) };
+}
+
+/** The prefix of the keys that this access key opens; undefined for one that is nobody's. */
+export function userPrefixOf(accessKeyId: string): string | undefined {
+  if (accessKeyId === EVERYTHING) return "";
+  if (!accessKeyId.startsWith(PREFIX)) return undefined;
+  const prefix = Buffer.from(accessKeyId.slice(PREFIX.length), "base64url").toString();
+  return prefix.endsWith("/") ? prefix : undefined;
+}

@@ -1,0 +1,28 @@
+/** Why there is no log for somebody who asked for one. */
+import { BoxkiteError } from "../domain/errors.ts";
+import { isTerminal } from "../domain/phase.ts";
+import type { ActionRecord, RunRecord } from "../store/store.ts";
+
+/** LOGS_NOT_FOUND for one that may still come, which clients wait for; NO_LOGS for one that will not. */
+export function missingLog(run: RunRecord, { key, state }: ActionRecord, attempt: number): BoxkiteError {
+  if (run.logsRemovedAt !== undefined) {
+    const at = new Date(run.logsRemovedAt).toISOString();
+    return new BoxkiteError(
+      "NO_LOGS",
+      `the logs of run ${key.run} were removed at ${at}: it had ended long ago`,
+      {
+        hint: "boxkite up --keep-logs-days N says how long logs are kept",
+      },
+    );
+  }
+  const happened = Math.max(1, state.attempt);
+  if (!isTerminal(state.phase)) {
+    return new BoxkiteError("LOGS_NOT_FOUND", `attempt ${attempt} of action ${key.action} has no log yet`);
+  }
+  if (attempt > happened) {
+    const last = `its last attempt is ${happened}`;
+    return new BoxkiteError("NO_LOGS", `action ${key.action} has had no attempt ${attempt}: ${last}`);
+  }
+  const why = state.source ? "its result was taken over from another action" : "it was never started";
+  return new BoxkiteError("NO_LOGS", `attempt ${attempt} of action ${key.action} has no log: ${why}`);
+}

@@ -1,0 +1,43 @@
+/** A whole server inside the test's own process, whose attempts do what the test says. */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { TestContext } from "node:test";
+import { createConnectTransport } from "@connectrpc/connect-node";
+import type { Transport } from "@connectrpc/connect";
+import { silentLogger } from "../../src/lib/log.ts";
+import { startServer } from "../../src/server/server.ts";
+import type { FakeExecutor } from "./fake-executor.ts";
+
+export interface InProcessServer {
+  readonly url: string;
+  /** For the generated clients. */
+  readonly transport: Transport;
+}
+
+export async function startInProcess(
+  t: TestContext,
+  executor: FakeExecutor,
+  maxParallel = 4,
+): Promise<InProcessServer> {
+  const directory = await mkdtemp(join(tmpdir(), "boxkite-test-"));
+  const server = await startServer({
+    dataDirectory: directory,
+    ephemeral: true,
+    host: "127.0.0.1",
+    port: 0,
+    acceptsLocalAddress: () => true,
+    createExecutor: async () => executor,
+    createImageTools: undefined,
+    version: "0.0.0",
+    queues: new Map(),
+    maxParallel,
+    log: silentLogger,
+  });
+  t.after(async () => {
+    await server.close();
+    await rm(directory, { recursive: true, force: true });
+  });
+  const url = `http://127.0.0.1:${server.port}`;
+  return { url, transport: createConnectTransport({ baseUrl: url, httpVersion: "1.1" }) };
+}
