@@ -27,7 +27,7 @@ export interface CommandInput {
 }
 
 /** Exit codes, as in docs/cli.md. */
-export const EXIT = { ok: 0, failed: 1, usage: 2, unreachable: 3, engine: 4, bug: 70 } as const;
+export const EXIT = { ok: 0, failed: 1, usage: 2, engine: 4, bug: 70 } as const;
 
 /** Throws CONFIG_INVALID for an unknown option or a value of the wrong kind. */
 export function parseCommandLine(

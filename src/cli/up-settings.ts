@@ -44,10 +44,22 @@ export async function readUpSettings(input: CommandInput): Promise<UpSettings> {
     if (Number.isInteger(number) && number >= min && number <= max) return number;
     throw invalid(found, `a whole number from ${min} to ${max}`);
   };
+  const yes = (name: SettingName) => {
+    const found = lookUp(name);
+    if (found === undefined || found.value === "false") return false;
+    if (found.value === "true") return true;
+    throw invalid(found, "true or false");
+  };
   const engine = lookUp("engine") ?? { value: "auto", origin: "" };
   if (!(ENGINES as readonly string[]).includes(engine.value))
     throw invalid(engine, `one of ${ENGINES.join(", ")}`);
-  const ephemeral = text("ephemeral") === "true";
+  const python = lookUp("python");
+  if (python !== undefined && engine.value !== "process") {
+    throw new BoxkiteError("CONFIG_INVALID", `${python.origin} is for --engine process only`, {
+      hint: "add --engine process; in containers, the image has the interpreter",
+    });
+  }
+  const ephemeral = yes("ephemeral");
   if (ephemeral && values["data"] !== undefined) {
     throw new BoxkiteError("CONFIG_INVALID", "--ephemeral and --data exclude each other");
   }
@@ -57,7 +69,7 @@ export async function readUpSettings(input: CommandInput): Promise<UpSettings> {
     data: text("data"),
     ephemeral,
     engine: engine.value as EngineName,
-    python: text("python"),
+    python: python?.value,
     maxParallel: whole("max-parallel", defaultParallelism(), 1, 10_000),
     queues: file.queues,
     maxLogBytes: whole("max-log-mib", DEFAULT_MAX_LOG_BYTES / MIB, 1, 1_048_576) * MIB,

@@ -55,43 +55,42 @@ async function run(input: CommandInput): Promise<number> {
     format: settings.json ? "json" : "text",
     level: settings.verbose ? "debug" : "info",
   });
+  // Closed whatever happens, the last first.
+  await using opened = new AsyncDisposableStack();
   const choice = await chooseExecutor(settings, input.env);
+  opened.defer(() => choice.close());
   const data = await openDataDirectory(
     settings.ephemeral ? undefined : (settings.data ?? defaultDataDirectory(input.env)),
   );
-  try {
-    const server = await startServer({
-      dataDirectory: data.path,
-      ephemeral: data.ephemeral,
-      host: choice.listenHost(settings.host),
-      port: settings.port,
-      acceptsLocalAddress: choice.acceptsLocalAddress(settings.host),
-      anyHostName: settings.host !== undefined,
-      createExecutor: (context) => choice.create(context),
-      createImageTools: choice.createImageTools,
-      version: packageVersion(),
-      maxParallel: settings.maxParallel,
-      queues: settings.queues,
-      maxLogBytes: settings.maxLogBytes,
-      keepLogsDays: settings.keepLogsDays,
-      log,
-    });
-    announce(settings, server, choice, data);
-    // What the engine will not do is better told now than by a run.
-    for (const { what, hint } of choice.examination.advice) log.warn(what, { hint });
-    const given = Object.entries(settings.containers).filter(([, isGiven]) => isGiven === true);
-    if (given.length > 0)
-      log.info("task containers are given of this machine", { given: given.map(([name]) => name) });
-    // Said apart from "ready": it starts a container, which takes longer than everything else.
-    const probing = probe(choice, server, settings, log);
-    const signal = await untilSignal();
-    log.debug("stopping", { signal });
-    await server.close();
-    await probing;
-    await choice.close();
-  } finally {
-    await data.close();
-  }
+  opened.defer(() => data.close());
+  const server = await startServer({
+    dataDirectory: data.path,
+    ephemeral: data.ephemeral,
+    host: choice.listenHost(settings.host),
+    port: settings.port,
+    acceptsLocalAddress: choice.acceptsLocalAddress(settings.host),
+    anyHostName: settings.host !== undefined,
+    createExecutor: (context) => choice.create(context),
+    createImageTools: choice.createImageTools,
+    version: packageVersion(),
+    maxParallel: settings.maxParallel,
+    queues: settings.queues,
+    maxLogBytes: settings.maxLogBytes,
+    keepLogsDays: settings.keepLogsDays,
+    log,
+  });
+  announce(settings, server, choice, data);
+  // What the engine will not do is better told now than by a run.
+  for (const { what, hint } of choice.examination.advice) log.warn(what, { hint });
+  const given = Object.entries(settings.containers).filter(([, isGiven]) => isGiven === true);
+  if (given.length > 0)
+    log.info("task containers are given of this machine", { given: given.map(([name]) => name) });
+  // Said apart from "ready": it starts a container, which takes longer than everything else.
+  const probing = probe(choice, server, settings, log);
+  opened.defer(() => probing);
+  opened.defer(() => server.close());
+  const signal = await untilSignal();
+  log.debug("stopping", { signal });
   return EXIT.ok;
 }
 

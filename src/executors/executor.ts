@@ -3,13 +3,10 @@
  * it again after the server was restarted. It decides nothing: no retry, no phase, no outcome. That
  * an attempt exited with code 0 says nothing yet; the engine reads what it wrote.
  */
-import type { ActionKey } from "../domain/ids.ts";
+import type { AttemptKey, LogSink } from "../domain/attempt.ts";
 import type { ResourceAmounts } from "../domain/task.ts";
 
-/** One attempt of one action; `attempt` counts from 1. The key is unique for ever. */
-export interface AttemptKey extends ActionKey {
-  readonly attempt: number;
-}
+export type { AttemptKey, LogSink };
 
 export interface AttemptSpec {
   readonly key: AttemptKey;
@@ -70,14 +67,6 @@ export interface AttemptObserver {
   started(atMs: number): void;
   /** Called exactly once, after the last log line was written. Nothing follows. */
   ended(exit: AttemptExit): void;
-}
-
-/** Where the output of an attempt goes. */
-export interface LogSink {
-  /** One line without its line end. `atMs`: milliseconds since the epoch. */
-  write(stream: "stdout" | "stderr" | "system", line: string, atMs: number): void;
-  /** Time of the newest line already kept, or undefined: where to go on after a restart. */
-  readonly lastAtMs: number | undefined;
 }
 
 export interface Executor {

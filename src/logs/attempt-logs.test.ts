@@ -4,7 +4,7 @@ import { appendFile, mkdir, mkdtemp, readFile, rm, symlink } from "node:fs/promi
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { test, type TestContext } from "node:test";
-import type { AttemptKey } from "../executors/executor.ts";
+import type { AttemptKey } from "../domain/attempt.ts";
 import { createAttemptLogs, type AttemptLogs, type LogLine, type ReadOptions } from "./attempt-logs.ts";
 
 const KEY: AttemptKey = { project: "p", domain: "development", run: "r1", action: "a0", attempt: 1 };

@@ -7,8 +7,8 @@ import { createReadStream, createWriteStream, type WriteStream } from "node:fs";
 import { mkdir, open, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { AttemptKey, LogSink } from "../domain/attempt.ts";
 import type { RunKey } from "../domain/ids.ts";
-import type { AttemptKey, LogSink } from "../executors/executor.ts";
 
 export type LogStreamName = "stdout" | "stderr" | "system";
 

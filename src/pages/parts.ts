@@ -10,8 +10,15 @@ export function phaseBadge(phase: Phase): Html {
 /** The script shows it in the reader's own time zone. */
 export function timeText(atMs: number | undefined): Html {
   if (atMs === undefined) return html`<span class="quiet">–</span>`;
-  const iso = new Date(atMs).toISOString();
+  const iso = isoTime(atMs);
+  if (iso === undefined) return html`<span class="quiet">out of range</span>`;
   return html`<time datetime="${iso}">${iso.slice(0, 19).replace("T", " ")} UTC</time>`;
+}
+
+/** Undefined for what is further from 1970 than a Date reaches: what a task returns need not be near. */
+export function isoTime(at: number | Date): string | undefined {
+  const date = new Date(at);
+  return Number.isNaN(date.getTime()) ? undefined : date.toISOString();
 }
 
 /** Without an end it goes on; the script keeps counting. */

@@ -8,7 +8,7 @@ import type { NamedLiteral } from "../wire/gen/flyteidl2/task/common_pb.js";
 import { decodeDuration, decodeTime } from "../wire/time.ts";
 import { formatDuration } from "./assets/duration.js";
 import { html, type Html } from "./html.ts";
-import { bytesText } from "./parts.ts";
+import { bytesText, isoTime } from "./parts.ts";
 
 const MAX_DEPTH = 12;
 const MAX_ITEMS = 100;
@@ -90,7 +90,7 @@ function primitive({ value }: Primitive): Html {
     case "stringValue":
       return text(value.value);
     case "datetime":
-      return html`<code class="number">${new Date(decodeTime(value.value)).toISOString()}</code>`;
+      return time(decodeTime(value.value));
     case "duration":
       return html`<code class="number">${formatDuration(decodeDuration(value.value))}</code>`;
     case "floatValue":
@@ -125,7 +125,7 @@ function plain(value: unknown, room: Room): Html {
     return html`<code class="number">${String(value)}</code>`;
   }
   if (value instanceof Uint8Array) return html`<span class="quiet">${bytesText(value.length)}</span>`;
-  if (value instanceof Date) return html`<code class="number">${value.toISOString()}</code>`;
+  if (value instanceof Date) return time(value);
   if (Array.isArray(value)) return list(value as unknown[], room, plain);
   if (typeof value === "object") return entries(Object.entries(value), room, plain);
   return html`<span class="quiet">something that cannot be shown</span>`;
@@ -182,6 +182,10 @@ function text(value: string): Html {
 
 function reference(kind: string, uri: string, note: string): Html {
   return html`<span class="quiet">${kind}${note !== "" && ` · ${note}`}</span> <code>${cut(uri)}</code>`;
+}
+
+function time(at: number | Date): Html {
+  return html`<code class="number">${isoTime(at) ?? "a time out of range"}</code>`;
 }
 
 function none(): Html {

@@ -1,12 +1,7 @@
-/** Secrets that image builds may mount: from the server's own environment, under a prefix of their own. */
+/** What image builds may read of the server's environment. */
 import type { SecretMount } from "../images/build/image-spec.ts";
+import { secretVariable } from "../images/build/secret-variable.ts";
 
-const PREFIX = "BOXKITE_BUILD_SECRET_";
-
-/** `index_token` of no group is BOXKITE_BUILD_SECRET_INDEX_TOKEN; a group stands in front of its key. */
 export function secretsOf(env: NodeJS.ProcessEnv): (secret: SecretMount) => string | undefined {
-  return ({ group, key }) => {
-    const name = [group, key].filter((part) => part !== "").join("_");
-    return env[PREFIX + name.toUpperCase().replaceAll(/[^A-Z0-9]/gu, "_")];
-  };
+  return (secret) => env[secretVariable(secret)];
 }

@@ -21,7 +21,7 @@ export interface ListenerOptions {
   readonly host: string;
   /** 0 takes a free one. */
   readonly port: number;
-  /** Connections that reached us at another local address are dropped without a word. */
+  /** Connections that reached us at another local address, or from elsewhere, are dropped without a word. */
   readonly acceptsLocalAddress: (address: string, from: string) => boolean;
   readonly handler: Handler;
 }

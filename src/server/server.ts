@@ -77,7 +77,10 @@ const MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
 export async function startServer(options: ServerOptions): Promise<Server> {
   const { dataDirectory, log } = options;
   const clock = options.clock ?? systemClock;
+  // What is open already is closed when a later step fails, and at the end: the last first.
+  await using opened = new AsyncDisposableStack();
   const store = openSqliteStore(join(dataDirectory, STORE_FILE));
+  opened.defer(() => store.close());
   const [secret, instance] = await Promise.all([
     store.secret(SIGNING_SECRET, () => randomBytes(32).toString("hex")),
     store.secret("instance", () => randomBytes(8).toString("hex")),
@@ -94,6 +97,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const builds =
     createTools && createBuilds({ createTools, store, workDir: join(dataDirectory, "builds"), log });
   const unusedImages = createUnusedImages(store, log);
+  opened.defer(() => unusedImages.close());
   const work = buildImageWork({
     store,
     objects,
@@ -109,6 +113,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   });
   const logs = createAttemptLogs(join(dataDirectory, "logs"), { maxBytes: options.maxLogBytes });
   const feed = createChangeFeed(store);
+  opened.defer(() => feed.close());
   const rights = createObjectRights(store, BUCKET);
   let port = options.port;
   const engine = createEngine({
@@ -181,24 +186,17 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     anyHostName: options.anyHostName ?? false,
   });
   const listener = await listen({ ...options, handler });
+  opened.defer(() => listener.close());
   port = listener.port;
+  opened.defer(() => engine.stop({ endAttempts: options.ephemeral }));
   await engine.start();
   const { keepLogsDays: keepDays = 0 } = options;
   const retention = keepDays > 0 ? createLogRetention({ store, logs, keepDays, clock, log }) : undefined;
+  opened.defer(() => retention?.stop());
   retention?.start();
 
-  return {
-    port,
-    executor,
-    close: async () => {
-      await retention?.stop();
-      await engine.stop({ endAttempts: options.ephemeral });
-      feed.close();
-      unusedImages.close();
-      await listener.close();
-      await store.close();
-    },
-  };
+  const running = opened.move();
+  return { port, executor, close: () => running.disposeAsync() };
 }
 
 /** The project that `flyte create config --devbox` names exists from the start. */

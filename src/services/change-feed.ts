@@ -52,12 +52,12 @@ export function createChangeFeed(store: Store): ChangeFeed {
         next: async (signal) => {
           if (!changed && !signal.aborted) {
             await new Promise<void>((resolve) => {
-              const timer = setTimeout(resolve, LOOK_AGAIN_MS);
               const finish = () => {
                 clearTimeout(timer);
                 signal.removeEventListener("abort", finish);
                 resolve();
               };
+              const timer = setTimeout(finish, LOOK_AGAIN_MS);
               resolveWait = finish;
               signal.addEventListener("abort", finish, { once: true });
             });

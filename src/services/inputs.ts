@@ -1,4 +1,5 @@
 /** Inputs of a run: written to the object store before the run exists, under a name made of their content. */
+import { createHash } from "node:crypto";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import type { ProjectKey } from "../domain/ids.ts";
 import { BoxkiteError } from "../domain/errors.ts";
@@ -17,10 +18,8 @@ export async function storeInputs(
   ignored: readonly string[],
 ): Promise<OffloadedInputData> {
   const bytes = toBinary(InputsSchema, inputs);
-  // The place follows from everything in the message; the hash that caching uses leaves some of it out.
-  const place = Buffer.from(hashInputs(inputs.literals), "base64").toString("hex");
-  const context = inputs.context.map(({ key, value }) => `${key}=${value}`).join("\n");
-  const name = context === "" ? place : `${place}-${Buffer.from(context).toString("base64url").slice(0, 40)}`;
+  // The name follows from everything in the message; the hash that caching uses leaves some of it out.
+  const name = createHash("sha256").update(bytes).digest("hex");
   const uri = offloadedInputsUri(bucket, scope, name);
   await objects.put(keyOfUri(uri, bucket), bytes);
   return create(OffloadedInputDataSchema, { uri, inputsHash: hashInputs(inputs.literals, ignored) });

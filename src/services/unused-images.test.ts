@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { suite, test, type TestContext } from "node:test";
-import type { BuildRecord } from "../images/build/service.ts";
+import type { BuildRecord } from "../domain/build-record.ts";
 import { createLogger } from "../lib/log.ts";
 import type { ImageUses } from "../store/store.ts";
 import { createUnusedImages } from "./unused-images.ts";

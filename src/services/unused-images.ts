@@ -3,7 +3,7 @@
  * deploy whose program did not import its tasks: the SDK has the images built, sends no task and reports
  * success (seen with flyte 2.12.1).
  */
-import type { BuildRecord } from "../images/build/service.ts";
+import type { BuildRecord } from "../domain/build-record.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Store } from "../store/store.ts";
 

@@ -14,12 +14,12 @@ import type {
   ResultSource,
   TimeMs,
 } from "../domain/action.ts";
+import type { BuildRecord } from "../domain/build-record.ts";
 import type { ActionKey, ProjectKey, RunKey, TaskKey } from "../domain/ids.ts";
 import type { AttemptOutcome } from "../domain/outcome.ts";
 import type { Phase } from "../domain/phase.ts";
 import type { RunSettings, TaskDefinition } from "../domain/task.ts";
 import type { Effect } from "../domain/transition.ts";
-import type { BuildRecord } from "../images/build/service.ts";
 
 export interface StoredSpec {
   /** Hex SHA-256 of `bytes`. */

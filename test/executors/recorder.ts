@@ -32,6 +32,7 @@ export class Recorder {
     this.ended = ended.promise;
     started.promise.catch(() => {}); // Not every test waits for it.
     this.sink = {
+      flush: async () => {},
       get lastAtMs() {
         return lines.at(-1)?.atMs;
       },

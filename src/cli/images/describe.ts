@@ -1,6 +1,5 @@
 /** One build as text: what it is, from what, who uses it, its layers, the Containerfile that made it. */
-import type { ImageLayer } from "../../images/build/builder.ts";
-import type { BuildRecord } from "../../images/build/service.ts";
+import type { BuildRecord, ImageLayer } from "../../domain/build-record.ts";
 import type { ImageUses } from "../../store/store.ts";
 
 const SHOWN_RUNS = 10;

@@ -1,7 +1,7 @@
 /** Removes built images from the engine; never what a deployment, a live or a young run needs. */
 import { BoxkiteError } from "../../domain/errors.ts";
 import type { ImageBuilder } from "../../images/build/builder.ts";
-import type { BuildRecord } from "../../images/build/service.ts";
+import type { BuildRecord } from "../../domain/build-record.ts";
 import type { ImageUses, Store } from "../../store/store.ts";
 import { EXIT, type CommandInput } from "../command.ts";
 import { chooseEngine } from "./engine.ts";

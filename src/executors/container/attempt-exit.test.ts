@@ -29,7 +29,7 @@ const ended: ContainerState = {
 };
 
 function contextOf(more: Partial<ExitContext> = {}, lines: readonly string[] = []): ExitContext {
-  const tail = new LogWriter({ write: () => {}, lastAtMs: undefined });
+  const tail = new LogWriter({ write: () => {}, flush: async () => {}, lastAtMs: undefined });
   for (const line of lines) tail.take({ stream: "stderr", timeMs: 1, payload: Buffer.from(`${line}\n`) });
   const info = { cgroupVersion: "2" } as ExitContext["info"];
   const api = { onThisMachine: false } as ExitContext["api"];

@@ -16,7 +16,12 @@ type Written = [stream: string, line: string, atMs: number];
 
 function memorySink(lastAtMs?: number): LogSink & { readonly written: Written[] } {
   const written: Written[] = [];
-  return { written, lastAtMs, write: (stream, line, atMs) => void written.push([stream, line, atMs]) };
+  return {
+    written,
+    lastAtMs,
+    write: (stream, line, atMs) => void written.push([stream, line, atMs]),
+    flush: async () => {},
+  };
 }
 
 async function write(sink: LogSink, bytes: Buffer, chunkBytes = bytes.length || 1): Promise<LogWriter> {

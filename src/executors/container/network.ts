@@ -19,8 +19,8 @@ export interface EngineNetwork {
   /** Whether engine and containers live in a virtual machine, from which connections arrive at loopback. */
   readonly inVirtualMachine: boolean;
   /**
-   * Whether a connection that arrived at this local address may come from a container or from this
-   * machine itself: loopback and the bridges' gateways. Other addresses are those of the outer network.
+   * Whether a connection that arrived at this local address, from that one, may come from a container or from
+   * this machine itself: loopback and the bridges' gateways. Other addresses are those of the outer network.
    */
   isAllowedLocalAddress(address: string, from: string): boolean;
 }

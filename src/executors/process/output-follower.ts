@@ -1,9 +1,10 @@
 /** Carries what a process writes to its two files over into the attempt's log, line by line. */
-import { open, readFile, writeFile } from "node:fs/promises";
+import { open, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { StringDecoder } from "node:string_decoder";
 import type { Clock } from "../../lib/clock.ts";
 import type { LogSink } from "../executor.ts";
+import { writeAtomically } from "./write-atomically.ts";
 
 export interface OutputFollower {
   /** Takes over what was written since the last call. */
@@ -13,6 +14,8 @@ export interface OutputFollower {
 }
 
 const STREAMS = ["stdout", "stderr"] as const;
+/** How many bytes of each are in the log. */
+type Offsets = Record<(typeof STREAMS)[number], number>;
 const CHUNK_BYTES = 64 * 1024;
 /** A longer line is cut here, so that one without end does not fill the memory. */
 const MAX_LINE_CHARS = 256 * 1024;
@@ -20,12 +23,8 @@ const MAX_LINE_CHARS = 256 * 1024;
 export async function followOutput(directory: string, logs: LogSink, clock: Clock): Promise<OutputFollower> {
   const offsetsFile = join(directory, "offsets.json");
   // After a restart everything up to these places is in the log already; an empty log begins at the start.
-  const saved = logs.lastAtMs === undefined ? "{}" : await readFile(offsetsFile, "utf8").catch(() => "{}");
-  const offsets = {
-    stdout: 0,
-    stderr: 0,
-    ...(JSON.parse(saved) as Partial<Record<"stdout" | "stderr", number>>),
-  };
+  const saved = logs.lastAtMs === undefined ? {} : await readOffsets(offsetsFile);
+  const offsets = { stdout: 0, stderr: 0, ...saved };
   const pending = { stdout: "", stderr: "" };
   const decoders = { stdout: new StringDecoder("utf8"), stderr: new StringDecoder("utf8") };
   const consumed = { ...offsets };
@@ -64,7 +63,10 @@ export async function followOutput(directory: string, logs: LogSink, clock: Cloc
   const read = () => {
     reading = reading.then(async () => {
       const moved = [await readStream("stdout"), await readStream("stderr")].some(Boolean);
-      if (moved) await writeFile(offsetsFile, JSON.stringify(offsets)).catch(() => {});
+      if (!moved) return;
+      // A place that is on disk before its lines would lose them with the server.
+      await logs.flush();
+      await writeAtomically(offsetsFile, JSON.stringify(offsets)).catch(() => {});
     });
     return reading;
   };
@@ -79,4 +81,13 @@ export async function followOutput(directory: string, logs: LogSink, clock: Cloc
       }
     },
   };
+}
+
+/** None where they are not there or damaged: lines that come twice are better than an attempt that is lost. */
+async function readOffsets(file: string): Promise<Partial<Offsets>> {
+  try {
+    return JSON.parse(await readFile(file, "utf8")) as Partial<Offsets>;
+  } catch {
+    return {};
+  }
 }

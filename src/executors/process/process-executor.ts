@@ -6,7 +6,7 @@
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, statSync } from "node:fs";
-import { mkdir, readFile, readdir, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, readFile, readdir, rm } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { delimiter, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -24,6 +24,7 @@ import type {
 import { machineCapacity } from "../machine.ts";
 import { followOutput, type OutputFollower } from "./output-follower.ts";
 import { isOurProcess, stopGroup } from "./process-group.ts";
+import { writeAtomically } from "./write-atomically.ts";
 
 export interface ProcessExecutorOptions {
   /** Where attempts keep their directories; private to one server instance. */
@@ -59,7 +60,7 @@ const LOOK_MS = 100;
 
 export function createProcessExecutor(options: ProcessExecutorOptions): Executor {
   const { directory, clock } = options;
-  const followers = new Set<{ stop(): void }>();
+  const followers = new Set<{ stop(): Promise<void> }>();
   const directoryOf = (key: AttemptKey) => join(directory, directoryName(key));
 
   const launch = (spec: AttemptSpec, dir: string) => {
@@ -106,6 +107,8 @@ export function createProcessExecutor(options: ProcessExecutorOptions): Executor
       stop: () => {
         stopped = true;
         clearTimeout(timer);
+        // Behind the read that is under way: the next follower goes on where this one ends.
+        return output.read();
       },
       look: () => {
         clearTimeout(timer);
@@ -168,8 +171,9 @@ export function createProcessExecutor(options: ProcessExecutorOptions): Executor
       return keys.filter((text) => text !== undefined).map((text) => JSON.parse(text) as AttemptKey);
     },
     close: async () => {
-      for (const follower of followers) follower.stop();
+      const stopping = [...followers].map((follower) => follower.stop());
       followers.clear();
+      await Promise.all(stopping);
     },
   };
 }
@@ -231,9 +235,4 @@ async function readNumber(file: string): Promise<number | undefined> {
   const text = await readFile(file, "utf8").catch(() => "");
   const number = Number.parseInt(text, 10);
   return Number.isNaN(number) ? undefined : number;
-}
-
-async function writeAtomically(file: string, text: string): Promise<void> {
-  await writeFile(`${file}.tmp`, text);
-  await rename(`${file}.tmp`, file);
 }

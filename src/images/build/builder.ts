@@ -2,6 +2,8 @@
  * What a program that builds images has to offer. podman.ts and docker.ts are the two there are; tests use
  * one that only remembers. Nothing of Flyte is known below this line, and nothing of Podman above it.
  */
+import type { ImageLayer } from "../../domain/build-record.ts";
+
 export interface ImageBuilder {
   /** "podman 4.3.1", for logs and error messages. */
   readonly description: string;
@@ -75,11 +77,6 @@ export interface EngineImage {
   readonly user: string;
   readonly workdir: string;
   readonly env: Readonly<Record<string, string>>;
-}
-
-export interface ImageLayer {
-  readonly createdBy: string;
-  readonly sizeBytes: number;
 }
 
 /** A build that ended because one of its steps failed. failure.ts turns it into words. */

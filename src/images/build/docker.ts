@@ -5,15 +5,10 @@
  */
 import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import type { ImageLayer } from "../../domain/build-record.ts";
 import { BoxkiteError } from "../../domain/errors.ts";
 import { NO_REGISTRIES } from "../registry/registries.ts";
-import {
-  BuildFailed,
-  type BuildJob,
-  type BuiltImage,
-  type ImageBuilder,
-  type ImageLayer,
-} from "./builder.ts";
+import { BuildFailed, type BuildJob, type BuiltImage, type ImageBuilder } from "./builder.ts";
 import {
   buildEnv,
   type CliEngine,

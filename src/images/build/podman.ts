@@ -1,13 +1,13 @@
 /** Builds with the podman command line, which is Buildah inside. */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { ImageLayer } from "../../domain/build-record.ts";
 import { NO_REGISTRIES, type Registries } from "../registry/registries.ts";
 import {
   BuildFailed,
   type BuildJob,
   type BuiltImage,
   type ImageBuilder,
-  type ImageLayer,
   type PushOptions,
   type TransferOptions,
 } from "./builder.ts";

@@ -159,7 +159,7 @@ suite("image build service", () => {
     await assert.rejects(service.build(request({ spec })), {
       code: "INVALID_ARGUMENT",
       message: /secret git_pat/,
-      hint: /flyte create secret pat/,
+      hint: /BOXKITE_BUILD_SECRET_GIT_PAT /,
     });
     let value = "";
     during.build = async (job) => {

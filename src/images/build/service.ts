@@ -9,13 +9,14 @@
 import { createHash } from "node:crypto";
 import { mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
+import type { BaseRecord, BuildRecord } from "../../domain/build-record.ts";
 import { BoxkiteError } from "../../domain/errors.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Logger } from "../../lib/log.ts";
 import { formatImageReference, parseImageReference, pinnedReference } from "../reference.ts";
 import type { BaseImageFacts } from "./base-facts.ts";
 import { type BuildLog, createBuildLog } from "./build-log.ts";
-import { BuildFailed, type EngineImage, type ImageBuilder, type ImageLayer } from "./builder.ts";
+import { BuildFailed, type EngineImage, type ImageBuilder } from "./builder.ts";
 import { type RenderedContainerfile, renderContainerfile } from "./containerfile.ts";
 import {
   CONTEXT_LIMITS,
@@ -30,6 +31,7 @@ import { explainFailure } from "./failure.ts";
 import { type ImageSpec, type SecretMount, secretId } from "./image-spec.ts";
 import { readBaseFacts } from "./probe.ts";
 import { isAlive, stopBuildsIn } from "./processes.ts";
+import { secretVariable } from "./secret-variable.ts";
 import { type BuildTarget, formatTarget, lookupName, parseTarget, targetRepository } from "./target.ts";
 import { layOut, writeSecrets } from "./workspace.ts";
 
@@ -60,35 +62,6 @@ export interface ImageBuildResult {
   readonly record: BuildRecord;
   /** False where an earlier build was the answer. */
   readonly built: boolean;
-}
-
-/** What is remembered of a build. Plain data: a store keeps it as it likes. */
-export interface BuildRecord {
-  /** "registry/team/train:hash", or "localhost/…" for an image that stays in the engine. */
-  readonly target: string;
-  /** "train:hash", what GetImage asks for. */
-  readonly name: string;
-  readonly specDigest: string;
-  readonly contextDigest: string;
-  readonly containerfile: string;
-  readonly base: BaseRecord;
-  readonly reference: string;
-  readonly pushed: boolean;
-  /** The digest in the registry, or the engine's. */
-  readonly digest: string;
-  readonly imageId: string;
-  readonly sizeBytes: number;
-  /** How the image came to be, the base's layers included, newest first. */
-  readonly layers: readonly ImageLayer[];
-  readonly createdAt: number;
-  readonly durationMs: number;
-}
-
-export interface BaseRecord {
-  readonly reference: string;
-  /** Who said so: the registry, or the engine where no registry has the image. */
-  readonly source: "registry" | "engine";
-  readonly digest: string;
 }
 
 /** Where builds are recorded. `record` replaces what was there for the same target. */
@@ -464,7 +437,7 @@ class Builds {
         "INVALID_ARGUMENT",
         `secret ${secretId(secret)}, which a layer of the image mounts, does not exist`,
         {
-          hint: `Create it: flyte create secret ${secret.key}`,
+          hint: `set the variable ${secretVariable(secret)} where the server starts, and start it again`,
         },
       );
     });

@@ -1,5 +1,6 @@
 /** A store of builds that forgets, for tests. */
-import type { BuildRecord, BuildStore } from "./service.ts";
+import type { BuildRecord } from "../../domain/build-record.ts";
+import type { BuildStore } from "./service.ts";
 
 export function createMemoryBuildStore(): BuildStore & { readonly records: readonly BuildRecord[] } {
   const records: BuildRecord[] = [];

@@ -1,5 +1,5 @@
 /** Images that this server built. */
-import type { BuildRecord } from "../../images/build/service.ts";
+import type { BuildRecord } from "../../domain/build-record.ts";
 import type { Store } from "../store.ts";
 import type { Database } from "./database.ts";
 import { json, text } from "./rows.ts";

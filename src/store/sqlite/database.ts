@@ -25,6 +25,9 @@ interface Job {
   readonly reject: (error: unknown) => void;
 }
 
+/** Prepared ones that are kept: all that are written down, and the commoner lists (paging.ts). */
+const MAX_STATEMENTS = 500;
+
 /** `file` may be `:memory:`. */
 export function openDatabase(file: string): Database {
   const sqlite = new DatabaseSync(file);
@@ -41,6 +44,8 @@ export function openDatabase(file: string): Database {
   const prepared = (sql: string): StatementSync => {
     let statement = statements.get(sql);
     if (statement === undefined) {
+      const [oldest] = statements.keys();
+      if (oldest !== undefined && statements.size >= MAX_STATEMENTS) statements.delete(oldest);
       statement = sqlite.prepare(sql);
       statements.set(sql, statement);
     }

@@ -76,12 +76,9 @@ function conditionSql(condition: Condition, shape: ListShape): { sql: string; va
       return { sql: `${field} IS NULL`, values: before };
     case "in":
     case "notin": {
-      if (values.length === 0) return { sql: comparison === "in" ? "FALSE" : "TRUE", values: [] };
-      const marks = values.map(() => "?").join(", ");
-      return {
-        sql: `${field} ${comparison === "in" ? "IN" : "NOT IN"} (${marks})`,
-        values: [...before, ...values],
-      };
+      const operator = comparison === "in" ? "IN" : "NOT IN";
+      // One value, so that the statement is the same for every length of the list.
+      return single(`${field} ${operator} (SELECT value FROM json_each(?))`, JSON.stringify(values));
     }
     case "contains":
       return single(`instr(${field}, ?) > 0`, only(condition));

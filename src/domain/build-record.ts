@@ -1,0 +1,33 @@
+/** What is remembered of a build. Plain data: a store keeps it as it likes. */
+export interface BuildRecord {
+  /** "registry/team/train:hash", or "localhost/…" for an image that stays in the engine. */
+  readonly target: string;
+  /** "train:hash", what GetImage asks for. */
+  readonly name: string;
+  readonly specDigest: string;
+  readonly contextDigest: string;
+  readonly containerfile: string;
+  readonly base: BaseRecord;
+  readonly reference: string;
+  readonly pushed: boolean;
+  /** The digest in the registry, or the engine's. */
+  readonly digest: string;
+  readonly imageId: string;
+  readonly sizeBytes: number;
+  /** How the image came to be, the base's layers included, newest first. */
+  readonly layers: readonly ImageLayer[];
+  readonly createdAt: number;
+  readonly durationMs: number;
+}
+
+export interface BaseRecord {
+  readonly reference: string;
+  /** Who said so: the registry, or the engine where no registry has the image. */
+  readonly source: "registry" | "engine";
+  readonly digest: string;
+}
+
+export interface ImageLayer {
+  readonly createdBy: string;
+  readonly sizeBytes: number;
+}
