@@ -164,7 +164,7 @@ test("abort run and abort action, with a reason; what has ended stays as it is",
     (
       await flyteCli(subject, "-of", "json-raw", "get", "action", run, "--in-phase", "running")
     ).json() as ActionJson[];
-  await until(async () => (await actionsOf("waits").catch(() => [])).length === 2);
+  await until(async () => (await actionsOf("waits").catch(() => [])).length === 2, 120_000);
   const child = (await actionsOf("waits")).find(({ metadata }) => metadata.parent === "a0");
   const [one, other] = await Promise.all([
     flyteCli(subject, "abort", "action", "waits", child?.id.name ?? "", "--reason", "not needed"),
@@ -366,7 +366,7 @@ async def asks(x: int) -> str:
   );
   const waiting = subject.run("asks", { x: 1 }, { name: "one" });
   const paused = async () => (await flyteCli(subject, "get", "run", "--paused-only")).rows();
-  await until(async () => (await paused()).length === 1);
+  await until(async () => (await paused()).length === 1, 120_000);
   const listed = await flyteCli(subject, "-of", "json-raw", "get", "condition", "one");
   const [condition] = listed.json() as ActionJson[];
   const name = condition?.id.name ?? "";
