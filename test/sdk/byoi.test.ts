@@ -13,7 +13,13 @@ import { after, before, suite, test, type TestContext } from "node:test";
 import type { InitializedConfig } from "../../src/sdk/config.ts";
 import { buildImage } from "../../src/sdk/image-build.ts";
 import { Image } from "../../src/sdk/image.ts";
-import { engineCommand, engineOutput, insecureRegistryEnv, missingEngine } from "../helpers/engine.ts";
+import {
+  engineCommand,
+  engineOutput,
+  insecureRegistryEnv,
+  missingEngine,
+  removeRegistryImages,
+} from "../helpers/engine.ts";
 import { missingRegistry, startRegistry, type TestRegistry } from "../helpers/registry.ts";
 import { clientConfig, startServer, type TestServer } from "../helpers/server.ts";
 import { runProgram, succeeded } from "../helpers/stock-sdk.ts";
@@ -73,14 +79,7 @@ suite("both patterns in TypeScript, on podman", { skip: skip ?? false }, () => {
 
   after(async () => {
     await registry?.stop();
-    const list = await engineCommand(ENGINE, [
-      "images",
-      "--quiet",
-      "--filter",
-      `reference=${registry?.host}/*`,
-    ]);
-    for (const id of new Set(list.stdout.split("\n").filter(Boolean)))
-      await engineCommand(ENGINE, ["rmi", "--force", id]);
+    if (registry) await removeRegistryImages(ENGINE, registry.host);
     rmSync(scratch, { recursive: true, force: true });
   });
 
