@@ -109,7 +109,3 @@ async function listenError(error: NodeJS.ErrnoException, { host, port }: Listene
 export function plainAddress(address: string | undefined): string {
   return (address ?? "").replace(/^::ffff:/u, "");
 }
-
-export function isLoopback(address: string): boolean {
-  return address === "::1" || address.startsWith("127.");
-}

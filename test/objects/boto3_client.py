@@ -58,7 +58,7 @@ def objects() -> None:
 
 def buckets() -> None:
     s3 = open_client()
-    assert [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]] == [BUCKET]
+    fails("NotImplemented", lambda: s3.list_buckets())
     assert s3.get_bucket_location(Bucket=BUCKET)["LocationConstraint"] is None
     s3.head_bucket(Bucket=BUCKET)
     fails("404", lambda: s3.head_bucket(Bucket="another"))

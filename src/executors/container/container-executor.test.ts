@@ -70,7 +70,6 @@ async function setUp(
     credentials: async () => undefined,
     registry: {
       resolve: () => Promise.reject(new Error("not scripted")),
-      readConfig: () => Promise.reject(new Error("not scripted")),
       ...registry,
     },
   });

@@ -51,7 +51,6 @@ export interface EngineApi {
   readonly engine: EngineName;
   readonly version: string;
   readonly onThisMachine: boolean;
-  ping(): Promise<void>;
   info(): Promise<EngineInfo>;
   inspectImage(reference: string): Promise<ImageDetails | undefined>;
   /** Reads the answer to its end: an engine reports failure in its last line, under status 200. */
@@ -82,7 +81,6 @@ export interface EngineApi {
   /** Of containers with these labels. Ends when the connection does. */
   events(labels: readonly string[], signal: AbortSignal): Promise<AsyncIterable<EngineEvent>>;
   listNetworks(): Promise<NetworkDetails[]>;
-  inspectNetwork(name: string): Promise<NetworkDetails | undefined>;
   close(): void;
 }
 
@@ -142,7 +140,6 @@ function createEngineApi(http: EngineHttp, { engine, version, apiVersion }: Engi
     engine,
     version,
     onThisMachine: isOnThisMachine(http.address),
-    ping: async () => void (await ask("GET", "/_ping", { timeoutMs: CONNECT_TIMEOUT_MS })),
     info: async () => {
       const info = decodeInfo(parse((await ask("GET", `${prefix}/info`)) ?? "{}"));
       if (engine !== "podman" || !info.rootless) return info;
@@ -237,7 +234,6 @@ function createEngineApi(http: EngineHttp, { engine, version, apiVersion }: Engi
       const text = await ask("GET", `${prefix}/networks`);
       return (parse(text ?? "[]") as unknown as Raw[]).map(decodeNetwork);
     },
-    inspectNetwork: (name) => inspect(`${prefix}/networks/${encodeURIComponent(name)}`, decodeNetwork),
     close: () => http.close(),
   };
 }

@@ -8,28 +8,10 @@ export const ACCEPTED_MANIFESTS = [
   "application/vnd.docker.distribution.manifest.v2+json",
 ].join(", ");
 
-export interface Descriptor {
-  readonly digest: string;
-  readonly mediaType: string;
-  readonly bytes: number;
-}
-
 export type Manifest =
   /** One image for several platforms. */
-  | { readonly kind: "index"; readonly entries: readonly (Descriptor & { readonly platform: Platform })[] }
-  | { readonly kind: "image"; readonly config: Descriptor; readonly layers: readonly Descriptor[] };
-
-/** What the image itself says about how it wants to be run. */
-export interface ImageConfig {
-  readonly platform: Platform;
-  readonly env: readonly string[];
-  readonly workingDirectory: string;
-  readonly user: string;
-  readonly entrypoint: readonly string[];
-  readonly command: readonly string[];
-  readonly labels: Readonly<Record<string, string>>;
-  readonly created: string | undefined;
-}
+  | { readonly kind: "index"; readonly platforms: readonly Platform[] }
+  | { readonly kind: "image"; readonly configDigest: string };
 
 type Raw = Readonly<Record<string, unknown>>;
 
@@ -37,45 +19,17 @@ type Raw = Readonly<Record<string, unknown>>;
 export function decodeManifest(text: string): Manifest | undefined {
   const raw = object(parse(text));
   if (Array.isArray(raw.manifests)) {
-    const entries = raw.manifests.map((entry: unknown) => {
-      const fields = object(entry);
-      return { ...decodeDescriptor(fields), platform: decodePlatform(object(fields.platform)) };
-    });
+    const platforms = raw.manifests.map((entry: unknown) => decodePlatform(object(object(entry).platform)));
     // Attestations are listed with the platform unknown/unknown.
-    return { kind: "index", entries: entries.filter(({ platform }) => platform.os !== "unknown") };
+    return { kind: "index", platforms: platforms.filter(({ os }) => os !== "unknown") };
   }
   if (typeof raw.config !== "object" || raw.config === null) return undefined;
-  const layers = Array.isArray(raw.layers) ? raw.layers : [];
-  return {
-    kind: "image",
-    config: decodeDescriptor(object(raw.config)),
-    layers: layers.map((layer: unknown) => decodeDescriptor(object(layer))),
-  };
+  return { kind: "image", configDigest: string(object(raw.config).digest) };
 }
 
-export function decodeImageConfig(text: string): ImageConfig {
-  const raw = object(parse(text));
-  const config = object(raw.config);
-  return {
-    platform: decodePlatform(raw),
-    env: strings(config.Env),
-    workingDirectory: string(config.WorkingDir),
-    user: string(config.User),
-    entrypoint: strings(config.Entrypoint),
-    command: strings(config.Cmd),
-    labels: Object.fromEntries(
-      Object.entries(object(config.Labels)).map(([name, value]) => [name, String(value)]),
-    ),
-    created: typeof raw.created === "string" ? raw.created : undefined,
-  };
-}
-
-function decodeDescriptor(raw: Raw): Descriptor {
-  return {
-    digest: string(raw.digest),
-    mediaType: string(raw.mediaType),
-    bytes: typeof raw.size === "number" ? raw.size : 0,
-  };
+/** The platform that an image's configuration names. */
+export function decodeConfigPlatform(text: string): Platform {
+  return decodePlatform(object(parse(text)));
 }
 
 function decodePlatform(raw: Raw): Platform {
@@ -100,8 +54,4 @@ function object(value: unknown): Raw {
 
 function string(value: unknown): string {
   return typeof value === "string" ? value : "";
-}
-
-function strings(value: unknown): readonly string[] {
-  return Array.isArray(value) ? value.map(String) : [];
 }

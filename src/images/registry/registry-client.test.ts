@@ -26,15 +26,6 @@ function imageFor(architecture: string, type = OCI_MANIFEST): { manifest: Stored
   const config = stored("application/vnd.oci.image.config.v1+json", {
     architecture,
     os: "linux",
-    created: "2026-01-02T03:04:05Z",
-    config: {
-      Env: ["PATH=/x"],
-      WorkingDir: "/work",
-      User: "7",
-      Entrypoint: ["/e"],
-      Cmd: ["c"],
-      Labels: { team: "a" },
-    },
   });
   const manifest = stored(type, {
     schemaVersion: 2,
@@ -113,7 +104,7 @@ test("a single manifest is pinned by the hash of its bytes, and its platform rea
   }
 });
 
-test("a list is pinned as it was pushed, whatever the platform; the configuration is that of ours", async (t) => {
+test("a list is pinned as it was pushed, whatever the platform", async (t) => {
   const amd = imageFor("amd64");
   const arm = imageFor("arm64");
   const list = stored(OCI_INDEX, {
@@ -144,20 +135,6 @@ test("a list is pinned as it was pushed, whatever the platform; the configuratio
     (await client({ platform: { os: "linux", architecture: "arm64" } }).resolve(fake.reference(""))).digest,
     list.digest,
   );
-
-  const config = await client().readConfig(fake.reference(""));
-  assert.deepEqual(
-    [
-      config.digest,
-      config.platform.architecture,
-      config.workingDirectory,
-      config.user,
-      config.entrypoint,
-      config.command,
-    ],
-    [list.digest, "amd64", "/work", "7", ["/e"], ["c"]],
-  );
-  assert.deepEqual([config.env, config.labels, config.layers[0]?.bytes], [["PATH=/x"], { team: "a" }, 123]);
 
   const riscv = client({ platform: { os: "linux", architecture: "riscv64" } });
   await rejects(

@@ -4,14 +4,7 @@ import { BoxkiteError } from "../../domain/errors.ts";
 import { systemClock, type Clock } from "../../lib/clock.ts";
 import { formatImageReference, type ImageReference } from "../reference.ts";
 import type { CredentialSource } from "./credentials.ts";
-import {
-  ACCEPTED_MANIFESTS,
-  decodeImageConfig,
-  decodeManifest,
-  type Descriptor,
-  type ImageConfig,
-  type Manifest,
-} from "./manifest.ts";
+import { ACCEPTED_MANIFESTS, decodeConfigPlatform, decodeManifest } from "./manifest.ts";
 import { formatPlatform, machinePlatform, runsOn, type Platform } from "./platform.ts";
 import { NO_REGISTRIES, type Registries } from "./registries.ts";
 import { RegistryHttp } from "./registry-http.ts";
@@ -33,16 +26,9 @@ export interface RegistryImage {
   readonly platforms: readonly Platform[];
 }
 
-export interface RegistryImageConfig extends ImageConfig {
-  readonly digest: string;
-  readonly layers: readonly Descriptor[];
-}
-
 export interface RegistryClient {
   /** Throws IMAGE_NOT_FOUND, IMAGE_UNAUTHORIZED, IMAGE_WRONG_PLATFORM or REGISTRY_UNREACHABLE. */
   resolve(reference: ImageReference): Promise<RegistryImage>;
-  /** The configuration of the image for our platform. Throws as `resolve` does. */
-  readConfig(reference: ImageReference): Promise<RegistryImageConfig>;
 }
 
 export function createRegistryClient(options: RegistryClientOptions = {}): RegistryClient {
@@ -71,10 +57,10 @@ export function createRegistryClient(options: RegistryClientOptions = {}): Regis
     return { digest, manifest, mediaType: headers.get("content-type")?.split(";")[0] ?? "" };
   };
 
-  const readImageConfig = async (reference: ImageReference, manifest: Manifest & { kind: "image" }) => {
-    const { bytes } = await http.get(reference, `blobs/${manifest.config.digest}`, "*/*");
-    checkDigest(reference, bytes, manifest.config.digest);
-    return decodeImageConfig(bytes.toString());
+  const readPlatform = async (reference: ImageReference, configDigest: string) => {
+    const { bytes } = await http.get(reference, `blobs/${configDigest}`, "*/*");
+    checkDigest(reference, bytes, configDigest);
+    return decodeConfigPlatform(bytes.toString());
   };
 
   const check = (reference: ImageReference, offered: readonly Platform[]) => {
@@ -86,24 +72,10 @@ export function createRegistryClient(options: RegistryClientOptions = {}): Regis
       const { digest, manifest, mediaType } = await readManifest(reference);
       const platforms =
         manifest.kind === "index"
-          ? manifest.entries.map((entry) => entry.platform)
-          : [(await readImageConfig(reference, manifest)).platform];
+          ? manifest.platforms
+          : [await readPlatform(reference, manifest.configDigest)];
       check(reference, platforms);
       return { digest, mediaType, platforms };
-    },
-    readConfig: async (reference) => {
-      let { digest, manifest } = await readManifest(reference);
-      if (manifest.kind === "index") {
-        check(
-          reference,
-          manifest.entries.map((entry) => entry.platform),
-        );
-        const entry = manifest.entries.find((each) => runsOn(each.platform, platform));
-        const inner = await readManifest({ ...reference, digest: entry?.digest ?? digest });
-        manifest = inner.manifest;
-      }
-      if (manifest.kind === "index") throw wrongPlatform(reference, [], platform);
-      return { digest, layers: manifest.layers, ...(await readImageConfig(reference, manifest)) };
     },
   };
 }

@@ -1,19 +1,8 @@
 /** There is one bucket, and it is always there. */
 import type { Call } from "./call.ts";
-import { sendEmpty, sendXml, xmlDate } from "./respond.ts";
+import { sendEmpty, sendXml } from "./respond.ts";
 import { S3Error } from "./s3-error.ts";
-import { document, element, text } from "./xml.ts";
-
-export async function listBuckets({ response, bucket }: Call): Promise<void> {
-  sendXml(
-    response,
-    document(
-      "ListAllMyBucketsResult",
-      element("Owner", text("ID", "boxkite"), text("DisplayName", "boxkite")),
-      element("Buckets", element("Bucket", text("Name", bucket), text("CreationDate", xmlDate(0)))),
-    ),
-  );
-}
+import { document } from "./xml.ts";
 
 export async function headBucket({ response, region }: Call): Promise<void> {
   sendEmpty(response, 200, { "x-amz-bucket-region": region });

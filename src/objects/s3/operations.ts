@@ -1,6 +1,6 @@
 /** Which operation a request asks for, by its method, its key and its parameters. */
 import { RESPONSE_OVERRIDES } from "./attributes.ts";
-import { createBucket, getBucketLocation, headBucket, listBuckets } from "./buckets.ts";
+import { createBucket, getBucketLocation, headBucket } from "./buckets.ts";
 import type { Call } from "./call.ts";
 import { completeMultipartUpload } from "./complete-upload.ts";
 import { copyObject, uploadPartCopy } from "./copy-object.ts";
@@ -34,7 +34,6 @@ const LISTING = ["prefix", "delimiter", "encoding-type", "max-keys"];
 
 /** The first that fits is taken. */
 const OPERATIONS: readonly Operation[] = [
-  { name: "ListBuckets", method: "GET", target: "service", run: listBuckets },
   { name: "HeadBucket", method: "HEAD", target: "bucket", run: headBucket },
   { name: "GetBucketLocation", method: "GET", target: "bucket", needs: ["location"], run: getBucketLocation },
   {
