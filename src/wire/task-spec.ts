@@ -11,6 +11,7 @@ import type { TaskMetadata, TaskTemplate } from "./gen/flyteidl2/core/tasks_pb.j
 import { RelationType } from "./gen/flyteidl2/common/run_pb.js";
 import { CacheLookupScope, RunSpecSchema, type RunSpec } from "./gen/flyteidl2/task/run_pb.js";
 import { TaskSpecSchema, type TaskSpec } from "./gen/flyteidl2/task/task_definition_pb.js";
+import { decodeRunId } from "./identifiers.ts";
 import { hashCacheKey, hashInterface } from "./literals/hash.ts";
 import { namesObject } from "./literals.ts";
 import { decodeNotifications } from "./notifications.ts";
@@ -180,6 +181,7 @@ export function decodeRunSpec(spec: RunSpec | undefined): RunSettings {
     ...(spec.queue === "" ? {} : { queue: spec.queue }),
     ...(prefix === "" ? {} : { rawDataPrefix: prefix }),
     ...notificationsOf(spec),
+    ...spawnedByOf(spec),
     ...recoverOf(spec),
   };
 }
@@ -187,6 +189,11 @@ export function decodeRunSpec(spec: RunSpec | undefined): RunSettings {
 function notificationsOf({ notificationSettings }: RunSpec): Pick<RunSettings, "notifications"> {
   if (notificationSettings.case !== "notificationRules") return {};
   return { notifications: decodeNotifications(notificationSettings.value.rules) };
+}
+
+function spawnedByOf({ relation }: RunSpec): Pick<RunSettings, "spawnedBy"> {
+  if (relation?.relationType !== RelationType.SPAWN || relation.relatedTo === undefined) return {};
+  return { spawnedBy: decodeRunId(relation.relatedTo) };
 }
 
 function recoverOf({ relation, recover }: RunSpec): Pick<RunSettings, "recover"> {

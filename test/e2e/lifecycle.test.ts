@@ -190,32 +190,39 @@ print(json.dumps([same.outputs()[0], changed.outputs()[0], relation.related_to.n
   assert.deepEqual(JSON.parse(result.stdout.trim().split("\n").at(-1) ?? ""), [8, 20, "first", 14]);
 });
 
-test("a run started inside a task carries its relation", async (t) => {
+test("a run started inside a task carries its relation, and its starter reads its files", async (t) => {
   const { run, python: program } = await processSubject(
     t,
     `
 import flyte
+from flyte.io import File
 env = flyte.TaskEnvironment(name="e")
 
 @env.task
-async def inner(x: int) -> int:
-    return x + 1
+async def inner(x: int) -> File:
+    with open("made.txt", "w") as made:
+        made.write(str(x + 1))
+    return await File.from_local("made.txt")
 
 @env.task
-async def starts(x: int) -> str:
+async def starts(x: int) -> list[str]:
     run = await flyte.with_runcontext(mode="remote").run.aio(inner, x=x)
     await run.wait.aio(quiet=True)
-    return run.name
+    made = (await run.outputs.aio())[0]
+    async with made.open("rb") as file:
+        return [run.name, bytes(await file.read()).decode()]
 `,
   );
   const outcome = await run("starts", { x: 1 }, { name: "outer-run" });
+  const [name, content] = outcome.outputs?.[0] as string[];
+  assert.equal(content, "2");
   const shown = await program(
     "relation.py",
     `
 import sys, flyte
 from flyte.remote import Run
 flyte.init_from_config(sys.argv[1])
-details = Run.get(${JSON.stringify(String(outcome.outputs?.[0]))}).details().pb2
+details = Run.get(${JSON.stringify(name)}).details().pb2
 print(details.run_spec.relation.related_to.name, details.run_spec.relation.relation_type, details.action.status.phase)
 `,
   );
