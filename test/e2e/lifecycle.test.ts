@@ -217,7 +217,7 @@ async def starts(x: int) -> list[str]:
 `,
   );
   const outcome = await run("starts", { x: 1 }, { name: "outer-run" });
-  const [name, content] = outcome.outputs?.[0] as string[];
+  const [[name, content]] = outcome.outputs as [[string, string]];
   assert.equal(content, "2");
   const shown = await program(
     "relation.py",
