@@ -172,9 +172,9 @@ async function bareRuntime(directory: string, env: NodeJS.ProcessEnv): Promise<n
   await writeFile(inputs, toBinary(InputsSchema, create(InputsSchema)));
   const args = [
     join(directory, "node_modules/boxkite/bin/a0-ts.cjs"),
-    ...["--inputs", inputs, "--outputs-path", join(directory, "out"), "--version", "1"],
-    ...["--resolver", "ts", "mod", "tasks.ts", "export", "none"],
-  ];
+    ["--inputs", inputs, "--outputs-path", join(directory, "out"), "--version", "1"],
+    ["--resolver", "ts", "mod", "tasks.ts", "export", "none"],
+  ].flat();
   return programMs(process.execPath, args, {
     cwd: directory,
     env: {

@@ -160,7 +160,8 @@ unpack_docker() {
         { apt-get download -q docker.io containerd || { apt-get update -q && apt-get download -q docker.io containerd; }; } &&
         # From Debian 13 on the command line is a package of its own.
         { apt-get download -q docker-cli || true; } &&
-        for package in *.deb; do dpkg-deb -x "$package" . && rm "$package" || exit; done &&
+        for package in *.deb; do dpkg-deb -x "$package" . || exit; done &&
+        rm ./*.deb &&
         usr/sbin/dockerd --version
     ) &&
     mv "$tools/docker.part" "$tools/docker"

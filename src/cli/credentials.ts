@@ -14,23 +14,34 @@ import { EXIT, type Command, type CommandInput } from "./command.ts";
 const DEFAULT_ENDPOINT = "http://127.0.0.1:30080";
 const REGION = "us-east-1";
 
-const FORMATS: Readonly<Record<string, (endpoint: string, key: Credentials, prefix: string) => string>> = {
-  env: (endpoint, { accessKeyId, secretAccessKey }) =>
-    exports({
-      FLYTE_AWS_ENDPOINT: endpoint,
-      FLYTE_AWS_ACCESS_KEY_ID: accessKeyId,
-      FLYTE_AWS_SECRET_ACCESS_KEY: secretAccessKey,
-    }),
-  aws: (endpoint, { accessKeyId, secretAccessKey }) =>
-    exports({
-      AWS_ENDPOINT_URL_S3: endpoint,
-      AWS_REGION: REGION,
-      AWS_ACCESS_KEY_ID: accessKeyId,
-      AWS_SECRET_ACCESS_KEY: secretAccessKey,
-    }),
-  json: (endpoint, key, prefix) =>
-    `${JSON.stringify({ endpoint, region: REGION, bucket: BUCKET, prefix, ...key })}\n`,
-};
+type Format = (endpoint: string, key: Credentials, prefix: string) => string;
+
+const FORMATS: ReadonlyMap<string, Format> = new Map<string, Format>([
+  [
+    "env",
+    (endpoint, { accessKeyId, secretAccessKey }) =>
+      exports({
+        FLYTE_AWS_ENDPOINT: endpoint,
+        FLYTE_AWS_ACCESS_KEY_ID: accessKeyId,
+        FLYTE_AWS_SECRET_ACCESS_KEY: secretAccessKey,
+      }),
+  ],
+  [
+    "aws",
+    (endpoint, { accessKeyId, secretAccessKey }) =>
+      exports({
+        AWS_ENDPOINT_URL_S3: endpoint,
+        AWS_REGION: REGION,
+        AWS_ACCESS_KEY_ID: accessKeyId,
+        AWS_SECRET_ACCESS_KEY: secretAccessKey,
+      }),
+  ],
+  [
+    "json",
+    (endpoint, key, prefix) =>
+      `${JSON.stringify({ endpoint, region: REGION, bucket: BUCKET, prefix, ...key })}\n`,
+  ],
+]);
 
 export const credentials: Command = {
   name: "credentials",
@@ -47,10 +58,10 @@ export const credentials: Command = {
     },
   },
   run: async (input) => {
-    const format = FORMATS[text(input, "format") ?? "env"];
+    const format = FORMATS.get(text(input, "format") ?? "env");
     if (format === undefined) {
       throw new BoxkiteError("CONFIG_INVALID", `--format is ${JSON.stringify(text(input, "format"))}`, {
-        hint: `use one of: ${Object.keys(FORMATS).join(", ")}`,
+        hint: `use one of: ${[...FORMATS.keys()].join(", ")}`,
       });
     }
     const prefix = prefixOf(input);

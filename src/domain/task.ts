@@ -1,5 +1,6 @@
 /** The part of a task's specification that Boxkite acts on; the rest is kept as the bytes it came in. */
 import type { AttemptPolicy } from "./action.ts";
+import type { RunKey } from "./ids.ts";
 import type { Notification } from "./notification.ts";
 
 export interface ResourceAmounts {
@@ -60,6 +61,8 @@ export interface RunSettings {
   /** Of the actions that name none themselves. */
   readonly queue?: string;
   readonly notifications?: readonly Notification[];
+  /** The run a task of which started this one: it may read what this one writes. */
+  readonly spawnedBy?: RunKey;
   /** The run whose succeeded actions are taken over, but for these. */
   readonly recover?: { readonly run: string; readonly rerun: readonly string[] };
 }

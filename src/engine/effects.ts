@@ -32,7 +32,7 @@ export interface Effects {
   stop(): Promise<void>;
 }
 
-const EFFECTS_PER_LOOK = 256;
+const EFFECTS_AT_ONCE = 256;
 const CHILDREN_PER_STEP = 200;
 /** Pause after an effect that failed; doubled each time. */
 const FIRST_PAUSE_MS = 500;
@@ -63,7 +63,8 @@ export function createEffects(options: EffectsOptions): Effects {
   };
 
   const look = async () => {
-    for (const record of await due(EFFECTS_PER_LOOK)) running.set(record.id, attempt(record));
+    const room = EFFECTS_AT_ONCE - running.size;
+    if (room > 0) for (const record of await due(room)) running.set(record.id, attempt(record));
     lookAgainFor(postponed());
   };
 

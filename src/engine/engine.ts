@@ -155,6 +155,8 @@ export function createEngine(options: EngineOptions): Engine {
       return created;
     },
     enqueue: async (run, action) => {
+      // A parent that is tried again finds it, whatever the server's settings are by now.
+      if (await store.getAction({ ...run.key, action: action.name })) return "exists";
       if (action.spec) requireFits(action.spec.definition, executor.capacity);
       requireQueue(options.queues, action.queue ?? "");
       const created = await store.createAction(run, action, maxActionsPerRun);

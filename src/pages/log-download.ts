@@ -1,4 +1,4 @@
-/** The whole log of an attempt as plain text, for saving and searching. */
+/** The log of an attempt as plain text, for saving and searching: whole, from a line on, or of one stream. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { RunKey } from "../domain/ids.ts";
 import type { ServiceContext } from "../services/context.ts";
@@ -26,8 +26,10 @@ export async function sendLog(
     return;
   }
   const signal = goneSignal(response);
-  for await (const lines of logs.read(attemptKey, { signal })) {
-    response.write(lines.map(textLine).join(""));
+  const stream = query.get("stream");
+  for await (const lines of logs.read(attemptKey, { fromLine: numberIn(query, "from") ?? 0, signal })) {
+    const wanted = stream === null ? lines : lines.filter((line) => line.stream === stream);
+    response.write(wanted.map(textLine).join(""));
     await drained(response, signal);
   }
   response.end();

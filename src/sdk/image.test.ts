@@ -21,6 +21,12 @@ test("the same content has the same tag", (t) => {
   writeFileSync(join(folder, "a.txt"), "2");
   assert.notEqual(make().tag, tag);
   assert.notEqual(make().withEnvVars({ A: "1" }).tag, make().withEnvVars({ A: "2" }).tag);
+  writeFileSync(join(folder, "Dockerfile"), "FROM scratch\nCOPY a.txt .\n");
+  const own = (): string => Image.fromDockerfile({ file: join(folder, "Dockerfile"), name: "own" }).tag;
+  const before = own();
+  assert.equal(own(), before);
+  writeFileSync(join(folder, "a.txt"), "3");
+  assert.notEqual(own(), before, "what the Dockerfile copies is part of the content");
 });
 
 test("layers as a Containerfile", (t) => {

@@ -227,7 +227,11 @@ export class Image {
   get tag(): string {
     const hash = createHash("sha256");
     hash.update(JSON.stringify([this.#parts.base, [...this.#parts.platforms].sort()]));
-    if (this.#parts.dockerfile !== undefined) hash.update(readFileSync(this.#parts.dockerfile));
+    if (this.#parts.dockerfile !== undefined) {
+      // What the Dockerfile copies counts, and that may be anything in its folder.
+      hash.update(`${basename(this.#parts.dockerfile)}\0`);
+      hashTree(hash, dirname(this.#parts.dockerfile), "");
+    }
     for (const layer of this.#parts.layers) {
       if (layer.kind === "copy") hashTree(hash, layer.from, layer.to);
       else hash.update(JSON.stringify(layer, (_key, value: unknown) => value));

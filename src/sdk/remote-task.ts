@@ -7,7 +7,7 @@ import { assemble, type Task, type TaskReference } from "./task.ts";
 import { TaskInTraceError } from "./errors.ts";
 
 /**
- * The deployed tasks that are known by type. Augment it by hand, or with `boxkite gen types`:
+ * The deployed tasks that are known by type. Augment it:
  *
  *     declare module "boxkite" {
  *       interface RemoteTasks { "training.train": Task<{ processed: string }, number> }

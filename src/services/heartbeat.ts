@@ -25,7 +25,7 @@ export async function* withHeartbeat<T>(
     }
   } finally {
     // Not awaited: a source that waits for something ends when its own signal aborts.
-    void iterator.return?.();
+    iterator.return?.().catch(() => {});
   }
 }
 

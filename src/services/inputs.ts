@@ -7,7 +7,7 @@ import { offloadedInputsUri } from "../engine/paths.ts";
 import { keyOfUri } from "./object-keys.ts";
 import { InputsSchema, type Inputs } from "../wire/gen/flyteidl2/task/common_pb.js";
 import { OffloadedInputDataSchema, type OffloadedInputData } from "../wire/gen/flyteidl2/common/run_pb.js";
-import { hashInputs } from "../wire/literals.ts";
+import { hashInputs } from "../wire/literals/hash.ts";
 import type { ServiceContext } from "./context.ts";
 
 /** Stores the inputs and says where; the same inputs are stored once. */

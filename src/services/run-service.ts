@@ -16,7 +16,8 @@ import {
 } from "../wire/gen/flyteidl2/workflow/run_service_pb.js";
 import { decodeActionId, decodeProjectId, decodeRunId, decodeTaskId } from "../wire/identifiers.ts";
 import { decodeListRequest } from "../wire/list-request.ts";
-import { hashInputs, objectUrisIn } from "../wire/literals.ts";
+import { hashInputs } from "../wire/literals/hash.ts";
+import { objectUrisIn } from "../wire/literals.ts";
 import { decodeSource } from "../wire/phase.ts";
 import { requireSupported } from "../wire/support.ts";
 import { decodeSignal } from "../wire/condition.ts";

@@ -1,19 +1,7 @@
-/** What Boxkite itself reads in literals: their hash, and the objects they point at. */
-import { createHash } from "node:crypto";
-import { fromBinary, toBinary } from "@bufbuild/protobuf";
-import { LiteralSchema, type Literal, type Scalar } from "./gen/flyteidl2/core/literals_pb.js";
+/** What Boxkite itself reads in literals: the objects they point at. */
+import { fromBinary } from "@bufbuild/protobuf";
+import type { Literal, Scalar } from "./gen/flyteidl2/core/literals_pb.js";
 import { OutputsSchema, type NamedLiteral, type Outputs } from "./gen/flyteidl2/task/common_pb.js";
-
-/** Base64 of SHA-256 over names and values in the order of names. `ignored` inputs do not count. */
-export function hashInputs(literals: readonly NamedLiteral[], ignored: readonly string[] = []): string {
-  const hash = createHash("sha256");
-  const counted = literals.filter(({ name }) => !ignored.includes(name));
-  for (const { name, value } of counted.toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
-    const bytes = value ? toBinary(LiteralSchema, value) : new Uint8Array();
-    hash.update(`${name.length}:${name}${bytes.length}:`).update(bytes);
-  }
-  return hash.digest("base64");
-}
 
 /** URIs of files, directories, data frames and offloaded values anywhere in these literals. */
 export function objectUrisIn(literals: readonly NamedLiteral[]): string[] {

@@ -9,9 +9,10 @@ import type { StoredSpec } from "../store/store.ts";
 import type { KeyValuePair } from "./gen/flyteidl2/core/literals_pb.js";
 import type { TaskMetadata, TaskTemplate } from "./gen/flyteidl2/core/tasks_pb.js";
 import { RelationType } from "./gen/flyteidl2/common/run_pb.js";
-import { TypedInterfaceSchema } from "./gen/flyteidl2/core/interface_pb.js";
 import { CacheLookupScope, RunSpecSchema, type RunSpec } from "./gen/flyteidl2/task/run_pb.js";
 import { TaskSpecSchema, type TaskSpec } from "./gen/flyteidl2/task/task_definition_pb.js";
+import { decodeRunId } from "./identifiers.ts";
+import { hashCacheKey, hashInterface } from "./literals/hash.ts";
 import { namesObject } from "./literals.ts";
 import { decodeNotifications } from "./notifications.ts";
 import { decodeResources, parseQuantity } from "./resources.ts";
@@ -104,9 +105,7 @@ function cacheOf({ metadata, interface: types }: TaskTemplate): Pick<TaskDefinit
   return {
     cache: {
       version: metadata.discoveryVersion,
-      interfaceHash: createHash("sha256")
-        .update(types === undefined ? "" : toBinary(TypedInterfaceSchema, types))
-        .digest("base64"),
+      interfaceHash: types === undefined ? "" : hashInterface(types),
       serialize: metadata.cacheSerializable,
       ignoredInputs: metadata.cacheIgnoreInputVars,
       ...(maxAgeMs === undefined ? {} : { maxAgeMs }),
@@ -114,12 +113,13 @@ function cacheOf({ metadata, interface: types }: TaskTemplate): Pick<TaskDefinit
   };
 }
 
-/** The key that a root action's result is kept under; children bring theirs (seen with flyte 2.12.1). */
-export function rootCacheKey(definition: TaskDefinition, inputsHash: string): string {
-  const { cache, name } = definition;
-  return createHash("sha256")
-    .update(`${inputsHash}${name}${cache?.interfaceHash ?? ""}${cache?.version ?? ""}`)
-    .digest("base64");
+/**
+ * The key that a root action's result is kept under; children bring theirs (seen with flyte 2.12.1). It is
+ * the same key for the same task and inputs.
+ */
+export function rootCacheKey({ cache, name }: TaskDefinition, inputsHash: string): string {
+  const { interfaceHash = "", version = "" } = cache ?? {};
+  return hashCacheKey({ inputsHash, taskName: name, interfaceHash, cacheVersion: version });
 }
 
 /** How an action of this run uses the cache, or undefined where its task is not cached. */
@@ -181,6 +181,7 @@ export function decodeRunSpec(spec: RunSpec | undefined): RunSettings {
     ...(spec.queue === "" ? {} : { queue: spec.queue }),
     ...(prefix === "" ? {} : { rawDataPrefix: prefix }),
     ...notificationsOf(spec),
+    ...spawnedByOf(spec),
     ...recoverOf(spec),
   };
 }
@@ -188,6 +189,11 @@ export function decodeRunSpec(spec: RunSpec | undefined): RunSettings {
 function notificationsOf({ notificationSettings }: RunSpec): Pick<RunSettings, "notifications"> {
   if (notificationSettings.case !== "notificationRules") return {};
   return { notifications: decodeNotifications(notificationSettings.value.rules) };
+}
+
+function spawnedByOf({ relation }: RunSpec): Pick<RunSettings, "spawnedBy"> {
+  if (relation?.relationType !== RelationType.SPAWN || relation.relatedTo === undefined) return {};
+  return { spawnedBy: decodeRunId(relation.relatedTo) };
 }
 
 function recoverOf({ relation, recover }: RunSpec): Pick<RunSettings, "recover"> {

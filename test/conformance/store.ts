@@ -310,6 +310,15 @@ export function storeConformance(name: string, open: () => Promise<StoreSubject>
     assert.equal(await store.isGranted({ ...run.key, run: "r2" }, "s3://b/one.txt"), false);
   });
 
+  check("a run that a task started is readable by its starter", async ({ store }) => {
+    const starter = await createRun(store, "starter");
+    const run = newRun("started");
+    const settings = { ...run.settings, spawnedBy: starter.run.key };
+    await store.createRun({ ...run, settings }, newTask(ROOT_ACTION), []);
+    assert.equal(await store.isGranted(starter.run.key, `${run.baseUri}/a0/1/raw/file`), true);
+    assert.equal(await store.isGranted(run.key, `${starter.run.baseUri}/a0/1/raw/file`), false);
+  });
+
   check("tasks: deployed once per version, listed by their newest", async ({ store }) => {
     const key = { project: "p", domain: "development", name: "env.train", version: "1" };
     assert.equal(await store.deployTask(key, spec("1"), NOW), "created");

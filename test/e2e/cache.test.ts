@@ -19,8 +19,12 @@ def cached(**more):
 async def ignores(x: int, note: str) -> str:
     return uuid.uuid4().hex
 
-@env.task(cache=cached(max_age=timedelta(seconds=4)))
+@env.task(cache=cached(max_age=timedelta(seconds=1)))
 async def short_lived(x: int) -> str:
+    return uuid.uuid4().hex
+
+@env.task(cache=cached(max_age=timedelta(hours=1)))
+async def long_lived(x: int) -> str:
     return uuid.uuid4().hex
 
 @env.task(cache=cached())
@@ -44,9 +48,10 @@ test("inputs that do not count, results that grow old, and runs of one project o
   assert.notDeepEqual((await run("ignores", { x: 2, note: "a" })).outputs, first.outputs);
 
   const young = await run("short_lived", { x: 1 });
-  assert.deepEqual((await run("short_lived", { x: 1 })).outputs, young.outputs);
-  await sleep(4_000);
+  const kept = await run("long_lived", { x: 1 });
+  await sleep(1_000);
   assert.notDeepEqual((await run("short_lived", { x: 1 })).outputs, young.outputs);
+  assert.deepEqual((await run("long_lived", { x: 1 })).outputs, kept.outputs);
 
   const here = await run("plain", { x: 1 });
   succeeded(await flyte("create", "project", "--id", "other", "--name", "other"));

@@ -16,7 +16,13 @@ import type { Executor } from "../../src/executors/executor.ts";
 import { BoxkiteError } from "../../src/domain/errors.ts";
 import { silentLogger } from "../../src/lib/log.ts";
 import { ImageSpecSchema } from "../../src/wire/gen/flyteidl2/imagebuilder/definition_pb.js";
-import { engineCommand, engineOutput, insecureRegistryEnv, missingEngine } from "../helpers/engine.ts";
+import {
+  engineCommand,
+  engineOutput,
+  insecureRegistryEnv,
+  missingEngine,
+  removeRegistryImages,
+} from "../helpers/engine.ts";
 import { makeAuthority, type PrivateAuthority } from "../helpers/private-authority.ts";
 import { LOGIN, missingRegistry, startRegistry, type TestRegistry } from "../helpers/registry.ts";
 import { startServer, type TestServer } from "../helpers/server.ts";
@@ -134,11 +140,7 @@ suite("company networks on podman", { skip: skip ?? false }, () => {
   after(async () => {
     for (const end of cleanups.toReversed()) await end();
     const hosts = Object.values(registries ?? {}).map(({ host }) => host);
-    for (const host of hosts) {
-      const list = await engineCommand(ENGINE, ["images", "--quiet", "--filter", `reference=${host}/*/*`]);
-      for (const id of new Set(list.stdout.split("\n").filter(Boolean)))
-        await engineCommand(ENGINE, ["rmi", "--force", id]);
-    }
+    for (const host of hosts) await removeRegistryImages(ENGINE, host);
     await rm(scratch, { recursive: true, force: true });
   });
 

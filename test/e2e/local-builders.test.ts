@@ -5,7 +5,12 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite, test } from "node:test";
-import { engineCommand, insecureRegistryEnv, missingEngine, watchContainers } from "../helpers/engine.ts";
+import {
+  insecureRegistryEnv,
+  missingEngine,
+  watchContainers,
+  removeRegistryImages,
+} from "../helpers/engine.ts";
 import { missingRegistry, startRegistry } from "../helpers/registry.ts";
 import { clientConfig, startServer } from "../helpers/server.ts";
 import { runProgram, stockPython, succeeded, writeProgram } from "../helpers/stock-sdk.ts";
@@ -26,14 +31,7 @@ suite("the SDK's local builders", { skip: skip ?? false }, () => {
       const registry = await startRegistry(join(scratch, "registry"));
       t.after(async () => {
         await registry.stop();
-        const list = await engineCommand("podman", [
-          "images",
-          "--quiet",
-          "--filter",
-          `reference=${registry.host}/*`,
-        ]);
-        for (const id of new Set(list.stdout.split("\n").filter(Boolean)))
-          await engineCommand("podman", ["rmi", "--force", id]);
+        await removeRegistryImages("podman", registry.host);
         await rm(scratch, { recursive: true, force: true });
       });
       const env = await insecureRegistryEnv(scratch, registry.host);

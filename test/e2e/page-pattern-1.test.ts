@@ -9,12 +9,12 @@ import { after, before, suite, test, type TestContext } from "node:test";
 import { tmpdir } from "node:os";
 import { mkdtemp } from "node:fs/promises";
 import {
-  engineCommand,
   engineOutput,
   insecureRegistryEnv,
   missingEngine,
   watchContainers,
   type SeenContainer,
+  removeRegistryImages,
 } from "../helpers/engine.ts";
 import { missingPage, pageFiles } from "../helpers/page.ts";
 import { missingRegistry, startRegistry, type TestRegistry } from "../helpers/registry.ts";
@@ -52,14 +52,7 @@ suite("the page's pure BYOI on podman", { skip: skip ?? false }, () => {
 
   after(async () => {
     await registry?.stop();
-    const list = await engineCommand(ENGINE, [
-      "images",
-      "--quiet",
-      "--filter",
-      `reference=${registry?.host}/*`,
-    ]);
-    for (const id of new Set(list.stdout.split("\n").filter(Boolean)))
-      await engineCommand(ENGINE, ["rmi", "--force", id]);
+    if (registry) await removeRegistryImages(ENGINE, registry.host);
     await rm(scratch, { recursive: true, force: true });
   });
 

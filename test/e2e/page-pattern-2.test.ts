@@ -135,6 +135,9 @@ suite("the page's remote builder on podman", { skip: skip ?? false }, () => {
     const url = result.stdout.split("\n").find((line) => line.startsWith("http")) ?? "";
     const name = url.trim().split("/").at(-1) ?? "";
     const seen = [...(await containers.stop()).values()].filter((container) => container.run === name);
+    // The SDK names a failed build and does not say what failed in it.
+    const build = /Build failed .*runs\/(\w+)/u.exec(result.stderr)?.[1];
+    assert.equal(build, undefined, build && `${await errorOf(build)}\n${server.log()}`);
     return { result: succeeded(result), name, seen };
   }
 
@@ -204,7 +207,8 @@ print(Run.get(sys.argv[2]).details().action_details.error_info.message)
     assert.notEqual(prepare.imageDigest, train.imageDigest);
     for (const { imageDigest } of [prepare, train]) {
       const manifest = `http://${registry.host}/v2/acme/adapted/manifests/${imageDigest}`;
-      const accept = "application/vnd.docker.distribution.manifest.v2+json";
+      const accept =
+        "application/vnd.docker.distribution.manifest.v2+json, application/vnd.oci.image.manifest.v1+json";
       assert.equal((await fetch(manifest, { method: "HEAD", headers: { accept } })).status, 200);
     }
     assert.equal(prepare.workingDir, "/app");

@@ -14,6 +14,7 @@ import {
   insecureRegistryEnv,
   missingEngine,
   watchContainers,
+  removeRegistryImages,
 } from "../helpers/engine.ts";
 import { missingRegistry, startRegistry, type TestRegistry } from "../helpers/registry.ts";
 import { startServer, type TestServer } from "../helpers/server.ts";
@@ -265,14 +266,7 @@ suite("errors on podman", { skip: skip ?? false }, () => {
   after(async () => {
     for (const end of cleanups.toReversed()) await end();
     await registry?.stop();
-    const list = await engineCommand(ENGINE, [
-      "images",
-      "--quiet",
-      "--filter",
-      `reference=${registry?.host}/*`,
-    ]);
-    for (const id of new Set(list.stdout.split("\n").filter(Boolean)))
-      await engineCommand(ENGINE, ["rmi", "--force", id]);
+    if (registry) await removeRegistryImages(ENGINE, registry.host);
     await rm(scratch, { recursive: true, force: true });
     console.log(["what happened | phase | code | kind | seconds", ...table].join("\n"));
   });
@@ -367,7 +361,7 @@ env = flyte.TaskEnvironment(name="e", image="${RUNTIME}")
 @env.task
 async def slow(i: int) -> int:
     print("slow began", i)
-    await asyncio.sleep(6)
+    await asyncio.sleep(15)
     return i
 
 @env.task
@@ -377,30 +371,29 @@ async def parent(n: int) -> int:
       "crash/main.py": `
 import sys, flyte, flow
 flyte.init_from_config(sys.argv[1])
-run = flyte.run(flow.parent, n=2)
+run = flyte.with_runcontext(name=sys.argv[2]).run(flow.parent, n=2)
 run.wait(quiet=True)
-print(run.name, run.outputs()[0])
+print(run.outputs()[0])
 `,
     });
     const containers = watchContainers(ENGINE);
-    const client = runProgram(python, ["main.py", first.config], { cwd: join(scratch, "crash") });
+    const name = "crashes";
+    const client = runProgram(python, ["main.py", first.config, name], { cwd: join(scratch, "crash") });
     await until(async () => {
       const running = await engineCommand(ENGINE, [
         "ps",
         "--quiet",
         "--filter",
-        `label=dev.boxkite.instance`,
+        `label=dev.boxkite.run=${name}`,
       ]);
       return running.stdout.split("\n").filter(Boolean).length >= 3;
     });
     await first.kill("SIGKILL");
     await startServer(t, { args: ["--engine", ENGINE, "--data", data, "--port", String(first.port)], env });
-    const [name, output] = (
-      succeeded(await client)
-        .stdout.trim()
-        .split("\n")
-        .at(-1) ?? ""
-    ).split(" ");
+    const output = succeeded(await client)
+      .stdout.trim()
+      .split("\n")
+      .at(-1);
     assert.equal(output, "1");
     const seen = [...(await containers.stop()).values()].filter((container) => container.run === name);
     assert.equal(seen.length, 3);

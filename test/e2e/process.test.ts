@@ -300,7 +300,7 @@ async def parent(x: int) -> str:
   assert.deepEqual(outcome.outputs, ["data data"]);
   await assert.rejects(
     run("parent", { x: 1 }, { service_account: "me" }),
-    /RunSpec\.security_context is set/u,
+    /run_spec\.security_context is set/u,
   );
 });
 

@@ -33,6 +33,8 @@ test("a cached result is used by children and roots of other runs, until it is o
   const [other] = (await run("parent", { x: 2 })).outputs ?? [];
   assert.equal(again, first);
   assert.notEqual(other, first);
+  // The same task with the same inputs, whether it is a child or a root.
+  assert.deepEqual((await run("expensive", { x: 1 })).outputs, [first]);
   const [root] = (await run("expensive", { x: 7 })).outputs ?? [];
   assert.deepEqual((await run("expensive", { x: 7 })).outputs, [root]);
   assert.notDeepEqual((await run("expensive", { x: 7 }, { overwrite_cache: true })).outputs, [root]);

@@ -164,7 +164,7 @@ test("abort run and abort action, with a reason; what has ended stays as it is",
     (
       await flyteCli(subject, "-of", "json-raw", "get", "action", run, "--in-phase", "running")
     ).json() as ActionJson[];
-  await until(async () => (await actionsOf("waits").catch(() => [])).length === 2);
+  await until(async () => (await actionsOf("waits").catch(() => [])).length === 2, 120_000);
   const child = (await actionsOf("waits")).find(({ metadata }) => metadata.parent === "a0");
   const [one, other] = await Promise.all([
     flyteCli(subject, "abort", "action", "waits", child?.id.name ?? "", "--reason", "not needed"),
@@ -349,4 +349,35 @@ test("get code: listed, unpacked, and kept packed", async (t) => {
   const none = await flyteCli(subject, "get", "code", "baked");
   assert.notEqual(none.code, 0);
   assert.match(none.text, /No code bundle is associated with action 'a0' in run 'baked'/);
+});
+
+test("a condition: listed while it waits, answered once, and gone from the paused runs", async (t) => {
+  const subject = await processSubject(
+    t,
+    `
+import flyte
+env = flyte.TaskEnvironment(name="e")
+
+@env.task
+async def asks(x: int) -> str:
+    condition = await flyte.new_condition.aio("how-many", prompt="how many?", data_type=int)
+    return f"{await condition.wait.aio()} of them"
+`,
+  );
+  const waiting = subject.run("asks", { x: 1 }, { name: "one" });
+  const paused = async () => (await flyteCli(subject, "get", "run", "--paused-only")).rows();
+  await until(async () => (await paused()).length === 1, 120_000);
+  const listed = await flyteCli(subject, "-of", "json-raw", "get", "condition", "one");
+  const [condition] = listed.json() as ActionJson[];
+  const name = condition?.id.name ?? "";
+  const wrong = await flyteCli(subject, "signal", "condition", "one", "a0", "3");
+  assert.equal(wrong.code, 1);
+  assert.match(wrong.text, /not a signalable condition/u);
+  const answered = await flyteCli(subject, "signal", "condition", "one", name, "3");
+  assert.equal(answered.code, 0, answered.text);
+  assert.deepEqual((await waiting).outputs, ["3 of them"]);
+  const twice = await flyteCli(subject, "signal", "condition", "one", name, "4");
+  assert.equal(twice.code, 1);
+  assert.match(twice.text, /waits for no signal: it is succeeded/u);
+  assert.deepEqual(await paused(), []);
 });

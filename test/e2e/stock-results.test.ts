@@ -1,9 +1,14 @@
 /** What the stock SDK gives back of a run: its end, outputs, exceptions, report, code and logs. */
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
+import { createClient } from "@connectrpc/connect";
+import { createConnectTransport } from "@connectrpc/connect-node";
+import { DataProxyService } from "../../src/wire/gen/flyteidl2/dataproxy/dataproxy_service_pb.js";
+import { RunService } from "../../src/wire/gen/flyteidl2/workflow/run_service_pb.js";
 import { processSubject, usePython } from "../helpers/process-subject.ts";
 import { flyteCli } from "../helpers/stock-cli.ts";
 import { stockPython, type ProgramResult } from "../helpers/stock-sdk.ts";
+import { until } from "../helpers/until.ts";
 
 before(() => usePython(stockPython()));
 
@@ -165,6 +170,26 @@ print(json.dumps({
   assert.match(told["missing"] ?? "", /action a0 has no REPORT/u);
 });
 
+test("a log that is silent still tells its followers that it lives", async (t) => {
+  const subject = await processSubject(t, FLOW);
+  const waiting = subject.run("sleeps", { x: 1 }, { name: "silent" });
+  const transport = createConnectTransport({ baseUrl: subject.server.ready.url, httpVersion: "1.1" });
+  const run = { project: "flytesnacks", domain: "development", name: "silent" };
+  const actionId = { run, name: "a0" };
+  const exists = () => createClient(RunService, transport).getRunDetails({ runId: run });
+  await until(() =>
+    exists().then(
+      () => true,
+      () => false,
+    ),
+  );
+  // No line comes any more once the task sleeps; an empty message within the 30 s that clients wait does.
+  const logs = createClient(DataProxyService, transport).tailLogs({ actionId });
+  for await (const { logs: batches } of logs) if (batches.length === 0) break;
+  await flyteCli(subject, "abort", "run", "silent");
+  assert.match((await waiting).phase.toLowerCase(), /aborted/u);
+});
+
 test("logs are followed while they grow, and read per attempt after the end", async (t) => {
   const subject = await processSubject(t, FLOW);
   const { directory, server } = subject;
@@ -219,5 +244,9 @@ print(json.dumps({"seen": seen, "outputs": list(run.outputs())}))
   const of = (stream: string) => lines.filter((line) => line.split(" ")[1] === stream);
   assert.ok(of("stdout").some((line) => line.endsWith("attempt 0 says hello")));
   assert.ok(of("stderr").some((line) => line.endsWith("attempt 0 warns")));
+  const part = async (query: string) =>
+    (await (await fetch(`${address}&${query}`)).text()).trim().split("\n");
+  assert.deepEqual(await part("from=2"), lines.slice(2));
+  assert.deepEqual(await part("stream=stdout"), of("stdout"));
   assert.ok(lines.every((line) => !Number.isNaN(Date.parse(line.split(" ")[0] ?? ""))));
 });

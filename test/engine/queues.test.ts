@@ -94,6 +94,16 @@ test("a queue that nobody defined is refused, and those that are there are named
   await assert.rejects(addChild("r2", "c1", undefined, { queue: "fast" }), /no queue fast/u);
 });
 
+test("a parent that is tried again finds its child, also where the child's queue is gone", async (t) => {
+  const { createRun, addChild, reached, restart } = await engineSubject(t, { queues: QUEUES });
+  await createRun("r1");
+  await reached("r1", "running");
+  await addChild("r1", "known", undefined, { queue: "gpu" });
+  await restart({ queues: new Map() });
+  await addChild("r1", "known", undefined, { queue: "gpu" });
+  await assert.rejects(addChild("r1", "new", undefined, { queue: "gpu" }), /no queue gpu/u);
+});
+
 test("a younger action that does not fit does not keep the engine from an older one that does", async (t) => {
   const executor = createFakeExecutor(undefined, { cpu: 4 });
   const { createRun, addChild, phase, reached } = await engineSubject(t, { executor, maxParallel: 2 });

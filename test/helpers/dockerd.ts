@@ -26,6 +26,9 @@ export interface TestDocker {
   stop(): Promise<void>;
 }
 
+/** Usually a second; the machine may be busy. */
+const START_TIMEOUT_MS = 120_000;
+
 /** Where the set-up has unpacked Debian's packages; a client that fits the daemon comes with it. */
 const UNPACKED = process.env["BOXKITE_TEST_DOCKER"];
 const PATH = [
@@ -60,18 +63,15 @@ clear_away`;
 
 /** Starts a daemon and copies these images into it from podman, where the set-up has put them. */
 export async function startDocker(images: readonly string[] = []): Promise<TestDocker> {
-  const directory = await mkdtemp(join(tmpdir(), "boxkite-dockerd-"));
-  const gateway = freeGateway();
-  const env = { PATH, DOCKER_HOST: `unix://${join(directory, "docker.sock")}` };
   try {
-    const stop = await startDaemon(directory, gateway, env);
+    const daemon = await startDaemon();
     try {
-      copyImages(images, env);
+      copyImages(images, daemon.env);
     } catch (error) {
-      await stop();
+      await daemon.stop();
       throw error;
     }
-    return { missing: undefined, env, gateway, stop };
+    return { missing: undefined, ...daemon };
   } catch (error) {
     const missing = `no Docker daemon for tests: ${messageOf(error)}`;
     if ((process.env["REQUIRE_ENGINES"] ?? "").split(",").includes("docker")) {
@@ -81,13 +81,12 @@ export async function startDocker(images: readonly string[] = []): Promise<TestD
   }
 }
 
-async function startDaemon(
-  directory: string,
-  gateway: string,
-  env: NodeJS.ProcessEnv,
-): Promise<() => Promise<void>> {
+async function startDaemon(): Promise<Omit<TestDocker, "missing">> {
   const why = cannotStart();
   if (why !== undefined) throw new Error(why);
+  const directory = await mkdtemp(join(tmpdir(), "boxkite-dockerd-"));
+  const gateway = freeGateway();
+  const env = { PATH, DOCKER_HOST: `unix://${join(directory, "docker.sock")}` };
   // The machine's own settings may be for another daemon.
   await writeFile(join(directory, "daemon.json"), "{}");
   const bridge = `docker${randomBytes(4).toString("hex")}`;
@@ -99,18 +98,20 @@ async function startDaemon(
   });
   let said = "";
   keeper.stderr.setEncoding("utf8").on("data", (text: string) => (said = (said + text).slice(-4_000)));
+  keeper.stdin.on("error", () => {});
   const ended = once(keeper, "close");
   const stop = async () => {
     keeper.stdin.end();
     await ended;
   };
   try {
-    await until(async () => hasEnded(keeper) || (await answers(join(directory, "docker.sock"))));
+    const socketPath = join(directory, "docker.sock");
+    await until(async () => hasEnded(keeper) || (await answers(socketPath)), START_TIMEOUT_MS);
   } catch {
     await stop();
   }
   if (hasEnded(keeper)) throw new Error(`dockerd did not start: ${said.trim().split("\n").at(-1)}`);
-  return stop;
+  return { env, gateway, stop };
 }
 
 function cannotStart(): string | undefined {

@@ -61,6 +61,19 @@ export async function engineOutput(
   return stdout.trim();
 }
 
+/** Removes what a registry of a test held: the engine's images whose names begin with its host. */
+export async function removeRegistryImages(engine: EngineCommand, host: string): Promise<void> {
+  const { stdout } = await engineCommand(engine, [
+    "images",
+    "--no-trunc",
+    "--format",
+    "{{.ID}} {{.Repository}}",
+  ]);
+  const rows = stdout.split("\n").map((line) => line.split(" "));
+  const ids = rows.filter(([, repository]) => repository?.startsWith(`${host}/`)).map(([id = ""]) => id);
+  for (const id of new Set(ids)) await engineCommand(engine, ["rmi", "--force", id]);
+}
+
 /** A configuration that lets podman talk to a registry without TLS; docker allows that on loopback anyway. */
 export async function insecureRegistryEnv(directory: string, registry: string): Promise<NodeJS.ProcessEnv> {
   await mkdir(directory, { recursive: true });

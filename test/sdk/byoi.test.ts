@@ -5,12 +5,21 @@
  */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { appendFileSync, cpSync, mkdtempSync, rmSync } from "node:fs";
+import { appendFileSync, cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, suite, test, type TestContext } from "node:test";
-import { engineCommand, engineOutput, insecureRegistryEnv, missingEngine } from "../helpers/engine.ts";
+import type { InitializedConfig } from "../../src/sdk/config.ts";
+import { buildImage } from "../../src/sdk/image-build.ts";
+import { Image } from "../../src/sdk/image.ts";
+import {
+  engineCommand,
+  engineOutput,
+  insecureRegistryEnv,
+  missingEngine,
+  removeRegistryImages,
+} from "../helpers/engine.ts";
 import { missingRegistry, startRegistry, type TestRegistry } from "../helpers/registry.ts";
 import { clientConfig, startServer, type TestServer } from "../helpers/server.ts";
 import { runProgram, succeeded } from "../helpers/stock-sdk.ts";
@@ -70,14 +79,7 @@ suite("both patterns in TypeScript, on podman", { skip: skip ?? false }, () => {
 
   after(async () => {
     await registry?.stop();
-    const list = await engineCommand(ENGINE, [
-      "images",
-      "--quiet",
-      "--filter",
-      `reference=${registry?.host}/*`,
-    ]);
-    for (const id of new Set(list.stdout.split("\n").filter(Boolean)))
-      await engineCommand(ENGINE, ["rmi", "--force", id]);
+    if (registry) await removeRegistryImages(ENGINE, registry.host);
     rmSync(scratch, { recursive: true, force: true });
   });
 
@@ -155,6 +157,37 @@ suite("both patterns in TypeScript, on podman", { skip: skip ?? false }, () => {
     for (const { Command, Mounts } of [prepare, train]) {
       assert.deepEqual(Command?.slice(-4, -1), ["mod", "workflow-code/tasks.ts", "export"]);
       assert.deepEqual(Mounts, [], "nothing is put into the containers");
+    }
+  });
+
+  test("podman of this machine builds, too: layers, or a Dockerfile; the same content once", async (t) => {
+    const name = `boxkite-test/local-${process.pid}`;
+    mkdirSync(join(scratch, "own"));
+    const file = join(scratch, "own/Dockerfile");
+    writeFileSync(file, "FROM docker.io/library/node:24-slim\nENV MADE_BY=a-dockerfile\n");
+    const layered = Image.fromBase("docker.io/library/node:24-slim")
+      .clone({ name, extendable: true })
+      .withWorkdir("/made")
+      .withSource(file, "inside/")
+      .withEnvVars({ MADE_BY: "layers", PATH: "/made/bin:$PATH" })
+      .withCommands(["node -e 'process.exit(process.cwd() === \"/made\" ? 0 : 1)'"]);
+    const config = { imageBuilder: "local-podman" } as InitializedConfig;
+    for (const [image, maker, files] of [
+      [layered, "layers", "inside"],
+      [Image.fromDockerfile({ file, name }), "a-dockerfile", ""],
+    ] as const) {
+      const reference = await buildImage(image, config, { project: "p", domain: "d" });
+      t.after(() => engineCommand(ENGINE, ["rmi", reference]));
+      assert.equal(reference, `localhost/${name}:${image.tag}`);
+      const run = ["run", "--rm", "--network=none", reference, "sh", "-c"];
+      assert.equal(
+        await engineOutput(ENGINE, [...run, "echo $MADE_BY; which node; ls /made || true"]),
+        `${maker}\n/usr/local/bin/node\n${files}`.trim(),
+      );
+      const made = ["image", "inspect", "--format={{.Id}} {{.Created}}", reference];
+      const first = await engineOutput(ENGINE, made);
+      await buildImage(image, config, { project: "p", domain: "d" });
+      assert.equal(await engineOutput(ENGINE, made), first);
     }
   });
 

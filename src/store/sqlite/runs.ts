@@ -1,4 +1,5 @@
 /** Runs, the images they are pinned to, and what they may read. */
+import type { RunKey } from "../../domain/ids.ts";
 import type { Change, RunImage, RunScope, Store } from "../store.ts";
 import { insertAction } from "./actions.ts";
 import type { Database } from "./database.ts";
@@ -51,6 +52,7 @@ export function runStore(database: Database, notify: (changes: readonly Change[]
         const record = { ...run, id: lastId };
         for (const image of images) insertImage(database, lastId, image);
         const inserted = insertAction(database, record, root);
+        if (run.settings.spawnedBy) grantTo(database, run.settings.spawnedBy, `${run.baseUri}/`);
         for (const seed of seeds) insertAction(database, record, seed);
         return { run: record, root: inserted };
       });
@@ -144,6 +146,18 @@ function runConditions(scope: RunScope): { sql: string[]; values: string[] } {
     values.push(scope.taskVersion);
   }
   return { sql, values };
+}
+
+/** A run that is not there reads nothing. */
+function grantTo(database: Database, run: RunKey, uri: string): void {
+  database.run(
+    `INSERT INTO grants (run_id, uri) SELECT id, ? FROM runs WHERE project = ? AND domain = ? AND name = ?
+     ON CONFLICT DO NOTHING`,
+    uri,
+    run.project,
+    run.domain,
+    run.run,
+  );
 }
 
 function insertImage(database: Database, runId: number, image: RunImage): void {
