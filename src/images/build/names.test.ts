@@ -20,14 +20,6 @@ suite("parseTarget", () => {
     });
   }
 
-  test("a default registry takes what names none", () => {
-    assert.equal(
-      formatTarget(parseTarget("train:abc", "localhost:5000/team/")),
-      "localhost:5000/team/train:abc",
-    );
-    assert.equal(formatTarget(parseTarget("ghcr.io/train:abc", "localhost:5000")), "ghcr.io/train:abc");
-  });
-
   test("placeholders and digests are refused", () => {
     assert.throws(() => parseTarget("<your-registry>/x:1"), { code: "IMAGE_REFERENCE_INVALID" });
     assert.throws(() => parseTarget(`x@sha256:${"0".repeat(64)}`), { code: "IMAGE_REFERENCE_INVALID" });

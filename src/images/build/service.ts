@@ -87,8 +87,6 @@ export interface ImageBuildServiceOptions {
   readonly log: Logger;
   /** A folder of this service alone; each build works in one of its own below it. */
   readonly workDir: string;
-  /** "localhost:5000/team": takes the images that name no registry. */
-  readonly defaultRegistry?: string | undefined;
   readonly limits?: ContextLimits;
 }
 
@@ -100,7 +98,7 @@ export function createImageBuildService(options: ImageBuildServiceOptions): Imag
   return {
     async build(request) {
       request.signal.throwIfAborted();
-      const target = parseTarget(request.target, options.defaultRegistry);
+      const target = parseTarget(request.target);
       const { spec } = request;
       await mkdir(options.workDir, { recursive: true, mode: 0o700 });
       const folder = await mkdtemp(join(options.workDir, `${BUILD_PREFIX}${process.pid}-`));

@@ -10,8 +10,7 @@ export interface BuildTarget {
   readonly tag: string;
 }
 
-/** `defaultRegistry` ("localhost:5000/team") takes the images that name no registry. */
-export function parseTarget(text: string, defaultRegistry?: string): BuildTarget {
+export function parseTarget(text: string): BuildTarget {
   const reference = parseImageReference(text);
   if (reference.tag === undefined || reference.digest !== undefined) {
     throw new BoxkiteError(
@@ -22,7 +21,6 @@ export function parseTarget(text: string, defaultRegistry?: string): BuildTarget
   if (namesRegistry(text, reference)) {
     return { registry: reference.host, repository: reference.repository, tag: reference.tag };
   }
-  if (defaultRegistry !== undefined) return parseTarget(`${defaultRegistry.replace(/\/$/, "")}/${text}`);
   // Without a registry the name is not Docker Hub's: nobody asked for a push there.
   const repository = text.slice(0, text.lastIndexOf(":")).replace(/^localhost\//, "");
   return { registry: undefined, repository, tag: reference.tag };
