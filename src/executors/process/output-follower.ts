@@ -2,6 +2,7 @@
 import { open, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { StringDecoder } from "node:string_decoder";
+import { messageOf } from "../../domain/errors.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { LogSink } from "../executor.ts";
 import { writeAtomically } from "./write-atomically.ts";
@@ -59,15 +60,23 @@ export async function followOutput(directory: string, logs: LogSink, clock: Cloc
     }
   };
 
+  const readBoth = async () => {
+    const moved = [await readStream("stdout"), await readStream("stderr")].some(Boolean);
+    if (!moved) return;
+    // A place that is on disk before its lines would lose them with the server.
+    await logs.flush();
+    await writeAtomically(offsetsFile, JSON.stringify(offsets)).catch(() => {});
+  };
+
   let reading: Promise<void> = Promise.resolve();
+  let told = false;
+  /** Output that cannot be read does not change how the attempt ends; its reader is told once. */
+  const tell = (error: unknown) => {
+    if (!told) logs.write("system", `the output could not be read: ${messageOf(error)}`, clock.now());
+    told = true;
+  };
   const read = () => {
-    reading = reading.then(async () => {
-      const moved = [await readStream("stdout"), await readStream("stderr")].some(Boolean);
-      if (!moved) return;
-      // A place that is on disk before its lines would lose them with the server.
-      await logs.flush();
-      await writeAtomically(offsetsFile, JSON.stringify(offsets)).catch(() => {});
-    });
+    reading = reading.then(readBoth).catch(tell);
     return reading;
   };
 
