@@ -44,7 +44,7 @@ function failure(error: unknown): EngineCheck {
 
 async function tryContainer(choice: ExecutorChoice): Promise<EngineCheck> {
   const server = createServer((_request, response) => response.end("ok"));
-  await new Promise<void>((resolve) => server.listen(0, choice.listenHost(undefined), resolve));
+  await new Promise<void>((resolve) => server.listen(0, choice.listenAt, resolve));
   try {
     const result = await choice.probe((server.address() as AddressInfo).port);
     if (result?.note !== undefined)

@@ -1,4 +1,5 @@
 /** Settings of `boxkite up`: flag, else BOXKITE_* variable, else file, else default. */
+import { isIP } from "node:net";
 import { BoxkiteError } from "../domain/errors.ts";
 import type { ContainerWish } from "../executors/choose.ts";
 import { defaultParallelism } from "../executors/process/process-executor.ts";
@@ -50,6 +51,11 @@ export async function readUpSettings(input: CommandInput): Promise<UpSettings> {
     if (found.value === "true") return true;
     throw invalid(found, "true or false");
   };
+  const address = (name: SettingName) => {
+    const found = lookUp(name);
+    if (found === undefined || isIP(found.value) !== 0) return found?.value;
+    throw invalid(found, "an IP address of this machine, or 0.0.0.0 for all of them");
+  };
   const engine = lookUp("engine") ?? { value: "auto", origin: "" };
   if (!(ENGINES as readonly string[]).includes(engine.value))
     throw invalid(engine, `one of ${ENGINES.join(", ")}`);
@@ -65,7 +71,7 @@ export async function readUpSettings(input: CommandInput): Promise<UpSettings> {
   }
   return {
     port: whole("port", 30080, 0, 65_535),
-    host: text("host"),
+    host: address("host"),
     data: text("data"),
     ephemeral,
     engine: engine.value as EngineName,

@@ -3,6 +3,7 @@ import type { BoxkiteError } from "../domain/errors.ts";
 import { chooseExecutor, type ExecutorChoice } from "../executors/choose.ts";
 import { createLogger, type Logger } from "../lib/log.ts";
 import { defaultDataDirectory, openDataDirectory, type DataDirectory } from "../server/data-directory.ts";
+import { widened } from "../server/reach.ts";
 import { startServer, type Server } from "../server/server.ts";
 import { EXIT, type Command, type CommandInput } from "./command.ts";
 import { packageVersion } from "./version.ts";
@@ -66,9 +67,8 @@ async function run(input: CommandInput): Promise<number> {
   const server = await startServer({
     dataDirectory: data.path,
     ephemeral: data.ephemeral,
-    host: choice.listenHost(settings.host),
+    reach: widened(choice, settings.host),
     port: settings.port,
-    acceptsLocalAddress: choice.acceptsLocalAddress(settings.host),
     anyHostName: settings.host !== undefined,
     createExecutor: (context) => choice.create(context),
     createImageTools: choice.createImageTools,

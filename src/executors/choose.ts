@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { BoxkiteError } from "../domain/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import { systemClock } from "../lib/clock.ts";
+import { isLoopback } from "../lib/loopback.ts";
 import type { ImageBuilder } from "../images/build/builder.ts";
 import type { RegistryResolver } from "../images/build/service.ts";
 import type { Registries } from "../images/registry/registries.ts";
@@ -53,10 +54,10 @@ export interface ExecutorChoice {
   /** What builds images beside it; undefined where nothing can. */
   readonly createImageTools: (() => Promise<ImageTools>) | undefined;
   readonly examination: Examination;
-  /** The address to listen at; `host` is what the user asked for. */
-  listenHost(host: string | undefined): string;
-  /** Which local addresses a connection may have reached us at, and from where. */
-  acceptsLocalAddress(host: string | undefined): (address: string, from: string) => boolean;
+  /** The address at which attempts reach a server. */
+  readonly listenAt: string;
+  /** May a connection that reached us at this local address, from that one, be an attempt's or this machine's own? */
+  accepts(address: string, from: string): boolean;
   /** Tries from inside an attempt's surroundings whether the server can be reached. Undefined: nothing to try. */
   probe(
     port: number,
@@ -89,8 +90,8 @@ function processChoice(path: readonly string[], env: NodeJS.ProcessEnv): Executo
       createProcessExecutor({ directory: join(dataDirectory, "attempts"), path, env, clock: systemClock }),
     createImageTools: undefined,
     examination: { summary: "process: tasks are programs of this machine", advice: [] },
-    listenHost: (host) => host ?? "127.0.0.1",
-    acceptsLocalAddress: () => () => true,
+    listenAt: "127.0.0.1",
+    accepts: isLoopback,
     probe: async () => undefined,
     close: async () => {},
   };

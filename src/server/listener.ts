@@ -12,17 +12,17 @@ import { createServer as createTcpServer, type AddressInfo, type Socket } from "
 import { BoxkiteError } from "../domain/errors.ts";
 import { ORIGIN_HEADER } from "../services/origin.ts";
 import { holderOfPort } from "./port-holder.ts";
+import type { Reach } from "./reach.ts";
 
 export type Request = IncomingMessage | Http2ServerRequest;
 export type Response = ServerResponse | Http2ServerResponse;
 export type Handler = (request: Request, response: Response) => void;
 
 export interface ListenerOptions {
-  readonly host: string;
   /** 0 takes a free one. */
   readonly port: number;
   /** Connections that reached us at another local address, or from elsewhere, are dropped without a word. */
-  readonly acceptsLocalAddress: (address: string, from: string) => boolean;
+  readonly reach: Reach;
   readonly handler: Handler;
 }
 
@@ -53,7 +53,7 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
   const sockets = new Set<Socket>();
   const tcp = createTcpServer((socket) => {
     const { localAddress, remoteAddress } = socket;
-    if (!options.acceptsLocalAddress(plainAddress(localAddress), plainAddress(remoteAddress))) {
+    if (!options.reach.accepts(plainAddress(localAddress), plainAddress(remoteAddress))) {
       socket.destroy();
       return;
     }
@@ -76,7 +76,7 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
     tcp.once("error", (error: NodeJS.ErrnoException) => {
       listenError(error, options).then(reject, reject);
     });
-    tcp.listen(options.port, options.host, resolve);
+    tcp.listen(options.port, options.reach.listenAt, resolve);
   });
 
   return {
@@ -89,7 +89,7 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
   };
 }
 
-async function listenError(error: NodeJS.ErrnoException, { host, port }: ListenerOptions): Promise<Error> {
+async function listenError(error: NodeJS.ErrnoException, { reach, port }: ListenerOptions): Promise<Error> {
   if (error.code === "EADDRINUSE") {
     const holder = await holderOfPort(port);
     return new BoxkiteError("PORT_IN_USE", `port ${port} is in use${holder ? ` by ${holder}` : ""}`, {
@@ -98,9 +98,13 @@ async function listenError(error: NodeJS.ErrnoException, { host, port }: Listene
     });
   }
   if (error.code === "EACCES" || error.code === "EADDRNOTAVAIL") {
-    return new BoxkiteError("CONFIG_INVALID", `cannot listen on ${host}:${port}: ${error.message}`, {
-      cause: error,
-    });
+    return new BoxkiteError(
+      "CONFIG_INVALID",
+      `cannot listen on ${reach.listenAt}:${port}: ${error.message}`,
+      {
+        cause: error,
+      },
+    );
   }
   return error;
 }

@@ -28,9 +28,8 @@ async function refuses(t: TestContext, executor: Executor, port: number, why: Re
   const started = startServer({
     dataDirectory,
     ephemeral: false,
-    host: "127.0.0.1",
     port,
-    acceptsLocalAddress: () => true,
+    reach: { listenAt: "127.0.0.1", accepts: () => true },
     createExecutor: async () => executor,
     createImageTools: undefined,
     maxParallel: 1,

@@ -33,6 +33,7 @@ import { createBuilds } from "./builds.ts";
 import { STORE_FILE } from "./data-directory.ts";
 import { secretsOf } from "./build-secrets.ts";
 import { listen, type Handler } from "./listener.ts";
+import type { Reach } from "./reach.ts";
 import { createRouter, unknownMethod } from "./router.ts";
 import { createPrincipals, OPERATOR } from "./object-access.ts";
 
@@ -40,9 +41,8 @@ export interface ServerOptions {
   readonly dataDirectory: string;
   /** The directory goes at the end: attempts that nobody could take up again end with the server. */
   readonly ephemeral: boolean;
-  readonly host: string;
   readonly port: number;
-  readonly acceptsLocalAddress: (address: string, from: string) => boolean;
+  readonly reach: Reach;
   /** Whether clients may know the server by any name, as one that is open to a network is; otherwise not. */
   readonly anyHostName?: boolean;
   /** Makes the executor once the store can tell which instance this is. */

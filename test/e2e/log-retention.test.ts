@@ -45,9 +45,8 @@ test("the logs of a run go 30 days after its end, its results stay, and every cl
     const server = await startInProcess({
       dataDirectory: data,
       ephemeral: false,
-      host: "127.0.0.1",
       port: 0,
-      acceptsLocalAddress: () => true,
+      reach: { listenAt: "127.0.0.1", accepts: () => true },
       createExecutor: (context) => choice.create(context),
       createImageTools: undefined,
       version: "0",

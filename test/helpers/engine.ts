@@ -137,11 +137,14 @@ export function watchContainers(
   const watching = (async () => {
     const before = new Set(await list());
     while (!stopped) {
-      const fresh = (await list()).filter((id) => !before.has(id));
-      for (const looked of await Promise.all(fresh.map((id) => look(engine, id, env)))) {
+      const mine = (await list()).filter((id) => !before.has(id));
+      const fresh = mine.filter((id) => !seen.has(id));
+      // New ones first: one may be gone before all the others were looked at once more.
+      const next = fresh.length > 0 ? fresh : mine;
+      for (const looked of await Promise.all(next.map((id) => look(engine, id, env)))) {
         if (looked) seen.set(looked.id, looked);
       }
-      await sleep(100, undefined, { ref: false });
+      if (fresh.length === 0) await sleep(100, undefined, { ref: false });
     }
     return seen;
   })();

@@ -24,9 +24,8 @@ export async function startInProcess(
   const server = await startServer({
     dataDirectory: directory,
     ephemeral: true,
-    host: "127.0.0.1",
     port: 0,
-    acceptsLocalAddress: () => true,
+    reach: { listenAt: "127.0.0.1", accepts: () => true },
     createExecutor: async () => executor,
     createImageTools: undefined,
     version: "0.0.0",

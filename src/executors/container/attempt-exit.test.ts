@@ -109,6 +109,12 @@ test("failed starts are told apart, in the words of podman, runc, crun and docke
     [500, 0, "unable to find user nobody: no matching entries in passwd file", "IMAGE_USER_NOT_FOUND"],
     [400, 0, "invalid CPU count", "CONTAINER_REFUSED"],
     [500, 0, "no space left on device", "ENGINE_FAILED"],
+    [
+      500,
+      0,
+      "runc create failed: error setting rlimit type 7: operation not permitted: OCI permission denied",
+      "ENGINE_FAILED",
+    ],
   ];
   for (const [status, notedExitCode, text, code] of cases) {
     const error = new EngineResponseError("POST /containers/x/start", status, text);

@@ -55,12 +55,8 @@ export async function chooseContainerEngine(
       createImageTools: () => createImageTools(api.engine, commandLineEnv(api, env), registries),
       examination: examineEngine(found, info),
       // The bridge exists only while a container runs, so its address cannot be listened at by itself.
-      listenHost: () => (network.inVirtualMachine ? "127.0.0.1" : "0.0.0.0"),
-      acceptsLocalAddress: (host) => (address, from) =>
-        network.isAllowedLocalAddress(address, from) ||
-        address === host ||
-        host === "0.0.0.0" ||
-        host === "::",
+      listenAt: network.inVirtualMachine ? "127.0.0.1" : "0.0.0.0",
+      accepts: network.isAllowedLocalAddress,
       probe: async (port) => {
         const result = await probeFromContainer({ api, network, instance, port, log });
         if (result.kind === "reachable") chosen = result.candidate;

@@ -1,5 +1,6 @@
 /** How containers reach this machine, and which connections may be theirs. */
 import { networkInterfaces } from "node:os";
+import { isLoopback } from "../../lib/loopback.ts";
 import type { EngineApi } from "./engine-api.ts";
 import type { EngineInfo } from "./engine-types.ts";
 
@@ -22,7 +23,7 @@ export interface EngineNetwork {
    * Whether a connection that arrived at this local address, from that one, may come from a container or from
    * this machine itself: loopback and the bridges' gateways. Other addresses are those of the outer network.
    */
-  isAllowedLocalAddress(address: string, from: string): boolean;
+  readonly isAllowedLocalAddress: (address: string, from: string) => boolean;
 }
 
 export interface NetworkOptions {
@@ -68,21 +69,11 @@ export async function readEngineNetwork(options: NetworkOptions): Promise<Engine
     gateways: direct,
     inVirtualMachine,
     isAllowedLocalAddress: (address, from) => {
-      const plain = withoutPrefix(address);
-      if (isLoopback(plain) || direct.includes(plain)) return true;
+      if (isLoopback(address) || direct.includes(address)) return true;
       // Rootless containers' connections are made by a process of this machine, between its own addresses.
-      return own.includes(plain) && own.includes(withoutPrefix(from));
+      return own.includes(address) && own.includes(from);
     },
   };
-}
-
-/** An IPv4 address as a socket of IPv6 shows it. */
-function withoutPrefix(address: string): string {
-  return address.replace(/^::ffff:/, "");
-}
-
-function isLoopback(address: string): boolean {
-  return address === "::1" || address.startsWith("127.");
 }
 
 function externalAddresses(all: ReturnType<typeof networkInterfaces>): string[] {

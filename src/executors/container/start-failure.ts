@@ -16,12 +16,15 @@ export interface StartFailureContext {
 
 const NOT_FOUND = /executable file .*not found|no such file or directory|command that was not found/i;
 const NOT_PERMITTED = /permission denied|is a directory|not a regular file/i;
+/** An engine whose own user may not raise the limits that it is configured to give (seen with Podman 4.3). */
+const LIMITS_REFUSED = /setting rlimit/i;
 const EXEC_FORMAT = /exec format error/i;
 const NO_GPU = /could not select device driver .*gpu/i;
 const NO_USER = /unable to find (user|group) |no matching entries in (passwd|group) file/i;
 
 export function startFailure(error: EngineResponseError, context: StartFailureContext): AttemptExit {
   const text = error.message;
+  if (LIMITS_REFUSED.test(text)) return limitsRefused(text);
   if (EXEC_FORMAT.test(text)) return execFormatFailure(context);
   if (NO_GPU.test(text)) {
     return failed(
@@ -59,6 +62,16 @@ export function startFailure(error: EngineResponseError, context: StartFailureCo
     );
   }
   return { reason: "lost", outOfMemory: false, code: "ENGINE_FAILED", message: text };
+}
+
+function limitsRefused(text: string): AttemptExit {
+  return {
+    reason: "lost",
+    outOfMemory: false,
+    code: "ENGINE_FAILED",
+    message: `the engine may not give containers the limits that it is configured for: ${quote(text)}`,
+    hint: "lower them: default_ulimits in containers.conf for Podman, default-ulimits in daemon.json for Docker",
+  };
 }
 
 /** A program for another processor, or a script whose first line does not name its interpreter. */
