@@ -1,9 +1,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { isLoopback } from "../lib/loopback.ts";
+import { plainAddress } from "./listener.ts";
 import { widened, type Reach } from "./reach.ts";
 
 const needed: Reach = { listenAt: "127.0.0.1", accepts: isLoopback };
+
+test("addresses of IPv4 are told without the prefix that a socket of IPv6 gives them", () => {
+  assert.equal(plainAddress("::ffff:10.88.0.1"), "10.88.0.1");
+  assert.equal(plainAddress("2001:db8::7"), "2001:db8::7");
+});
 
 test("without a host only those get in who have to", () => {
   assert.equal(widened(needed, undefined), needed);

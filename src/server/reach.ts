@@ -3,7 +3,7 @@
 export interface Reach {
   /** The address to listen at. */
   readonly listenAt: string;
-  /** May a connection come in that reached us at this local address, from that one? */
+  /** May a connection come in that reached us at this local address, from that one? IPv4 as it is, not inside IPv6. */
   accepts(address: string, from: string): boolean;
 }
 

@@ -28,9 +28,9 @@ test("engines of this machine: the bridge's gateway first, then the engine's nam
     podman.candidates.map(({ host }) => host),
     ["10.88.0.1", "host.containers.internal"],
   );
-  for (const allowed of ["127.0.0.1", "::1", "::ffff:10.88.0.1", "10.88.0.1"])
+  for (const allowed of ["127.0.0.1", "::1", "10.88.0.1"])
     assert.ok(podman.isAllowedLocalAddress(allowed, "10.88.0.2"), allowed);
-  for (const outer of ["192.0.2.7", "10.89.0.1", "::ffff:192.0.2.7"])
+  for (const outer of ["192.0.2.7", "10.89.0.1"])
     assert.ok(!podman.isAllowedLocalAddress(outer, outer), outer);
 
   const docker = await readEngineNetwork({
