@@ -62,13 +62,17 @@ export async function createDockerBuilder(options: EngineOptions = {}): Promise<
     push: async (imageId, reference, transfer) => {
       // Docker pushes names only. If the push fails the name goes again: nobody shall find half a result.
       await mustRun(engine, ["tag", imageId, reference]);
-      const result = await withRegistryAccess(registries, reference, (access) =>
-        engineCommand(authorised(engine, access), ["push", reference], transfer),
-      );
-      const digest = /digest: (sha256:[0-9a-f]{64})/.exec(result.stdout)?.[1];
-      if (result.exitCode === 0 && digest !== undefined) return digest;
-      await removeImage(engine, reference);
-      throw transferFailure(engine, "push", reference, result);
+      try {
+        const result = await withRegistryAccess(registries, reference, (access) =>
+          engineCommand(authorised(engine, access), ["push", reference], transfer),
+        );
+        const digest = /digest: (sha256:[0-9a-f]{64})/.exec(result.stdout)?.[1];
+        if (result.exitCode === 0 && digest !== undefined) return digest;
+        throw transferFailure(engine, "push", reference, result);
+      } catch (error) {
+        await removeImage(engine, reference);
+        throw error;
+      }
     },
     tag: async (imageId, reference) => void (await mustRun(engine, ["tag", imageId, reference])),
     inspect: (reference) => inspectImage(engine, reference),
