@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -263,6 +264,13 @@ test("a condition is answered through the run's handle, by type, in time", async
   const aborted = await local.run(asks);
   await aborted.abort("not needed");
   assert.equal(await aborted.wait(), "aborted");
+  const stubborn = env.task({ name: "stubborn" }, async (_, { signal }) => {
+    await once(signal, "abort");
+    await (await flyte.condition("too-late")).wait();
+  });
+  const over = await local.run(stubborn);
+  await over.abort("enough");
+  await assert.rejects(over.outputs(), { name: "ActionAbortedError", message: /enough/ });
 });
 
 test("a run inside a local run is local, too, whatever server is configured", async () => {
