@@ -247,6 +247,20 @@ test("groups, traces, conditions, reports and context", async () => {
   await assert.rejects(nested(), /inside the trace/);
 });
 
+test("a report that cannot be written does not hide why the task failed", async (t) => {
+  const fails = env.task({ name: "fails", report: true }, async () => {
+    flyte.report.log("<p>so far</p>");
+    throw new QuotaError("limit 3", 3);
+  });
+  const before = process.env["TMPDIR"];
+  t.after(() => {
+    if (before === undefined) delete process.env["TMPDIR"];
+    else process.env["TMPDIR"] = before;
+  });
+  process.env["TMPDIR"] = join(tmpdir(), "not-there", "either");
+  await assert.rejects((await local.run(fails)).outputs(), { name: "QuotaError", message: /limit 3/ });
+});
+
 test("a condition is answered through the run's handle, by type, in time", async () => {
   const asks = env.task({ name: "asks", output: z.int() }, async () => {
     const amount = await flyte.condition("amount", { type: "integer" });
