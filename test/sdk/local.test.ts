@@ -41,6 +41,10 @@ test("a run of two tasks, with a default input", async () => {
   assert.deepEqual(phases, ["queued", "running", "succeeded"]);
   assert.equal(await run.outputs(), 11);
   assert.equal(await run.wait(), "succeeded");
+  await assert.rejects(flyte.rerun(run), {
+    name: "TypeError",
+    message: `${run.name} is a local run; only runs on a server can be run again`,
+  });
 });
 
 test("a task called outside any run runs in this process", async () => {
