@@ -4,11 +4,13 @@ import { join } from "node:path";
 import { BoxkiteError } from "../domain/errors.ts";
 import { checkProjectName, DOMAINS } from "../domain/ids.ts";
 import { createRunIdentities, type Credentials } from "../engine/run-identity.ts";
-import { defaultDataDirectory, STORE_FILE } from "../server/data-directory.ts";
+import { STORE_FILE } from "../server/data-directory.ts";
 import { BUCKET, SIGNING_SECRET } from "../server/server.ts";
 import { userCredentials } from "../server/user-credentials.ts";
 import { openSqliteStore } from "../store/sqlite/sqlite-store.ts";
 import { EXIT, type Command, type CommandInput } from "./command.ts";
+import { dataDirectory } from "./data-directory.ts";
+import { readSettingsFile } from "./settings-file.ts";
 
 /** An address, not a name: many S3 clients put the bucket in front of a name. */
 const DEFAULT_ENDPOINT = "http://127.0.0.1:30080";
@@ -56,6 +58,7 @@ export const credentials: Command = {
       value: "NAME",
       help: "env: for flyte; aws: for boto3, s5cmd, aws; json (env)",
     },
+    config: { type: "string", value: "FILE", help: "the server's settings file, for its data directory" },
   },
   run: async (input) => {
     const format = FORMATS.get(text(input, "format") ?? "env");
@@ -66,7 +69,8 @@ export const credentials: Command = {
     }
     const prefix = prefixOf(input);
     const endpoint = endpointOf(input);
-    const identities = createRunIdentities(await signingSecret(dataDirectory(input)));
+    const directory = dataDirectory(input, await readSettingsFile(input));
+    const identities = createRunIdentities(await signingSecret(directory));
     process.stdout.write(format(endpoint, userCredentials(identities, prefix), prefix));
     return EXIT.ok;
   },
@@ -74,10 +78,6 @@ export const credentials: Command = {
 
 function text({ values }: CommandInput, name: string): string | undefined {
   return values[name] as string | undefined;
-}
-
-function dataDirectory(input: CommandInput): string {
-  return text(input, "data") ?? input.env["BOXKITE_DATA"] ?? defaultDataDirectory(input.env);
 }
 
 function prefixOf(input: CommandInput): string {

@@ -2,18 +2,10 @@
 /** The `boxkite` command: finds the command, runs it, and turns what goes wrong into words and an exit code. */
 import { enableCompileCache } from "node:module";
 import { BoxkiteError, messageOf } from "../domain/errors.ts";
-import { EXIT, helpOf, parseCommandLine, type Command } from "./command.ts";
+import { EXIT, helpOf, parseCommandLine } from "./command.ts";
+import { COMMANDS } from "./commands.ts";
 
 enableCompileCache();
-
-/** Loaded when used: the server's code is not read for `boxkite version`. */
-const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
-  up: async () => (await import("./up.ts")).up,
-  images: async () => (await import("./images/images.ts")).images,
-  credentials: async () => (await import("./credentials.ts")).credentials,
-  doctor: async () => (await import("./doctor.ts")).doctor,
-  version: async () => (await import("./version.ts")).version,
-};
 
 export async function main(args: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
   const [name, ...rest] = args;

@@ -16,12 +16,14 @@ test("queues have a limit, and a priority if they want one", () => {
 
 test("a mistake is named by its place", () => {
   const mistakes: readonly [section: unknown, message: RegExp][] = [
-    [["gpu"], /^queues in the file must be a mapping/u],
-    [{ gpu: 2 }, /^queues\.gpu in the file must be a mapping/u],
-    [{ gpu: {} }, /^queues\.gpu\.max-parallel in the file must be a whole number from 1/u],
-    [{ gpu: { "max-parallel": 1, priority: "high" } }, /^queues\.gpu\.priority in the file must be/u],
-    [{ gpu: { "max-parallel": 1, weight: 1 } }, /^queues\.gpu\.weight in the file must be one of/u],
-    [{ "a b": { "max-parallel": 1 } }, /^queues\.a b in the file must be named/u],
+    [["gpu"], /^queues is not a mapping/u],
+    [{ gpu: 2 }, /^queues: gpu is not a mapping/u],
+    [{ gpu: {} }, /^queues: gpu: max-parallel is not set; it must be a whole number from 1/u],
+    [{ gpu: null }, /^queues: gpu: max-parallel is not set/u],
+    [{ gpu: { "max-parallel": 0 } }, /^queues: gpu: max-parallel is 0; it must be/u],
+    [{ gpu: { "max-parallel": 1, priority: "high" } }, /^queues: gpu: priority is "high"; it must be/u],
+    [{ gpu: { "max-parallel": 1, weight: 1 } }, /^queues: gpu has unknown settings: weight/u],
+    [{ "a b": { "max-parallel": 1 } }, /^queues: a b is no name of a queue/u],
   ];
   for (const [section, message] of mistakes) {
     assert.throws(() => readQueues(section), { code: "CONFIG_INVALID", message });

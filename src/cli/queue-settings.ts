@@ -1,40 +1,27 @@
-/** The `queues:` section of the file of `boxkite up --config`. */
+/** The section `queues` of the settings file. */
 import { BoxkiteError } from "../domain/errors.ts";
 import type { Queue, Queues } from "../domain/queue.ts";
+import { mappingOf, refuseUnknown, wholeOf } from "./setting-values.ts";
 
-const FIELDS: readonly string[] = ["max-parallel", "priority"];
+const KNOWN = ["max-parallel", "priority"];
 const NAME = /^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/u;
 const LIMIT = 10_000;
 
-/** Throws CONFIG_INVALID naming the queue and the field. */
-export function readQueues(section: unknown): Queues {
-  if (section === undefined || section === null) return new Map();
-  if (!isMapping(section)) throw invalid("queues", "a mapping of names to limits");
-  return new Map(Object.entries(section).map(([name, fields]) => [name, readQueue(name, fields)]));
+/** Throws CONFIG_INVALID naming the queue and the setting. */
+export function readQueues(value: unknown): Queues {
+  const queues = Object.entries(mappingOf(value, "queues"));
+  return new Map(queues.map(([name, settings]) => [name, readQueue(name, settings)]));
 }
 
-function readQueue(name: string, fields: unknown): Queue {
-  const path = `queues.${name}`;
-  if (!NAME.test(name)) throw invalid(path, "named with letters, digits, - and _");
-  if (!isMapping(fields)) throw invalid(path, "a mapping with max-parallel, and priority if it has one");
-  const unknown = Object.keys(fields).find((field) => !FIELDS.includes(field));
-  if (unknown !== undefined) throw invalid(`${path}.${unknown}`, `one of ${FIELDS.join(", ")}`);
+function readQueue(name: string, value: unknown): Queue {
+  const what = `queues: ${name}`;
+  if (!NAME.test(name))
+    throw new BoxkiteError("CONFIG_INVALID", `${what} is no name of a queue; use letters, digits, - and _`);
+  const settings = mappingOf(value, what);
+  refuseUnknown(settings, KNOWN, what);
   return {
     name,
-    maxParallel: whole(`${path}.max-parallel`, fields["max-parallel"], 1),
-    priority: whole(`${path}.priority`, fields["priority"] ?? 0, -LIMIT),
+    maxParallel: wholeOf(settings["max-parallel"], `${what}: max-parallel`, 1, LIMIT),
+    priority: wholeOf(settings["priority"] ?? 0, `${what}: priority`, -LIMIT, LIMIT),
   };
-}
-
-function whole(path: string, value: unknown, min: number): number {
-  if (typeof value === "number" && Number.isInteger(value) && value >= min && value <= LIMIT) return value;
-  throw invalid(path, `a whole number from ${min} to ${LIMIT}`);
-}
-
-function isMapping(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function invalid(path: string, wanted: string): BoxkiteError {
-  return new BoxkiteError("CONFIG_INVALID", `${path} in the file must be ${wanted}`);
 }

@@ -5,7 +5,7 @@ import { resolve } from "node:path";
 import { BoxkiteError, messageOf } from "../domain/errors.ts";
 import { parseImageReference } from "../images/reference.ts";
 import type { Login, Registries, RegistrySettings } from "../images/registry/registries.ts";
-import { booleanOf, mappingOf, refuseUnknown, textOf } from "./setting-values.ts";
+import { booleanOf, mappingOf, refuseUnknown, stringOf } from "./setting-values.ts";
 
 export interface RegistriesContext {
   /** Where relative file names begin. */
@@ -49,7 +49,7 @@ async function readRegistry(
     );
   }
   refuseUnknown(settings, KNOWN, what);
-  const text = (name: string) => textOf(settings[name], `${what}: ${name}`);
+  const text = (name: string) => stringOf(settings[name], `${what}: ${name}`);
   const insecure = booleanOf(settings["insecure"], `${what}: insecure`);
   const caFile = text("ca-file");
   if (insecure === true && caFile !== undefined)

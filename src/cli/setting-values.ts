@@ -25,8 +25,17 @@ export function booleanOf(value: unknown, what: string): boolean | undefined {
   throw new BoxkiteError("CONFIG_INVALID", `${what} is ${JSON.stringify(value)}; it must be true or false`);
 }
 
-export function textOf(value: unknown, what: string): string | undefined {
+export function stringOf(value: unknown, what: string): string | undefined {
   if (value === undefined) return undefined;
   if (typeof value === "string" && value !== "") return value;
   throw new BoxkiteError("CONFIG_INVALID", `${what} is ${JSON.stringify(value)}; it must be a text`);
+}
+
+/** A whole number; throws if there is none, too. */
+export function wholeOf(value: unknown, what: string, min: number, max: number): number {
+  if (typeof value === "number" && Number.isInteger(value) && value >= min && value <= max) return value;
+  throw new BoxkiteError(
+    "CONFIG_INVALID",
+    `${what} is ${value === undefined ? "not set" : JSON.stringify(value)}; it must be a whole number from ${min} to ${max}`,
+  );
 }

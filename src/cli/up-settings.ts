@@ -7,6 +7,7 @@ import type { Queues } from "../domain/queue.ts";
 import type { Registries } from "../images/registry/registries.ts";
 import { DEFAULT_MAX_LOG_BYTES } from "../logs/attempt-logs.ts";
 import type { CommandInput } from "./command.ts";
+import { dataDirectory } from "./data-directory.ts";
 import { findSetting, readSettingsFile, type Setting, type SettingName } from "./settings-file.ts";
 
 export type EngineName = "auto" | "podman" | "docker" | "process";
@@ -14,7 +15,7 @@ export type EngineName = "auto" | "podman" | "docker" | "process";
 export interface UpSettings {
   readonly port: number;
   readonly host: string | undefined;
-  readonly data: string | undefined;
+  readonly data: string;
   readonly ephemeral: boolean;
   readonly engine: EngineName;
   readonly python: string | undefined;
@@ -72,7 +73,7 @@ export async function readUpSettings(input: CommandInput): Promise<UpSettings> {
   return {
     port: whole("port", 30080, 0, 65_535),
     host: address("host"),
-    data: text("data"),
+    data: dataDirectory(input, file),
     ephemeral,
     engine: engine.value as EngineName,
     python: python?.value,

@@ -2,7 +2,7 @@
 import type { BoxkiteError } from "../domain/errors.ts";
 import { chooseExecutor, type ExecutorChoice } from "../executors/choose.ts";
 import { createLogger, type Logger } from "../lib/log.ts";
-import { defaultDataDirectory, openDataDirectory, type DataDirectory } from "../server/data-directory.ts";
+import { openDataDirectory, type DataDirectory } from "../server/data-directory.ts";
 import { widened } from "../server/reach.ts";
 import { startServer, type Server } from "../server/server.ts";
 import { EXIT, type Command, type CommandInput } from "./command.ts";
@@ -60,9 +60,7 @@ async function run(input: CommandInput): Promise<number> {
   await using opened = new AsyncDisposableStack();
   const choice = await chooseExecutor(settings, input.env);
   opened.defer(() => choice.close());
-  const data = await openDataDirectory(
-    settings.ephemeral ? undefined : (settings.data ?? defaultDataDirectory(input.env)),
-  );
+  const data = await openDataDirectory(settings.ephemeral ? undefined : settings.data);
   opened.defer(() => data.close());
   const server = await startServer({
     dataDirectory: data.path,

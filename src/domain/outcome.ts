@@ -1,5 +1,7 @@
 /** From what an attempt left behind to what it means: the right one is blamed here. */
+import type { ActionCode } from "./action-codes.ts";
 import type { ActionError } from "./action.ts";
+import type { ErrorCode } from "./errors.ts";
 import type { TerminalPhase } from "./phase.ts";
 
 /** What the task's runtime wrote under the attempt's output prefix. */
@@ -14,7 +16,7 @@ export interface Ending {
   readonly reason: "exited" | "start_failed" | "lost";
   readonly exitCode?: number | undefined;
   readonly outOfMemory: boolean;
-  readonly code?: string | undefined;
+  readonly code?: ActionCode | ErrorCode | undefined;
   readonly message?: string | undefined;
   readonly hint?: string | undefined;
 }
@@ -115,7 +117,7 @@ function exitedWithNothing(exitCode: number | undefined, image: string): Outcome
   }
   // How an ENTRYPOINT script says that it could not run its arguments.
   if (exitCode === 127 || exitCode === 126) {
-    const [code, what] =
+    const [code, what]: [ActionCode, string] =
       exitCode === 127
         ? ["ENTRYPOINT_NOT_FOUND", "found"]
         : ["ENTRYPOINT_NOT_EXECUTABLE", "executable by the image's user"];
@@ -142,7 +144,12 @@ function exitedWithNothing(exitCode: number | undefined, image: string): Outcome
   );
 }
 
-function failed(code: string, message: string, hint: string | undefined, recoverable: boolean): Outcome {
+function failed(
+  code: ActionCode | ErrorCode,
+  message: string,
+  hint: string | undefined,
+  recoverable: boolean,
+): Outcome {
   return { kind: "failed", error: { code, message, hint, kind: "user", recoverable } };
 }
 

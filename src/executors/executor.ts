@@ -3,6 +3,8 @@
  * it again after the server was restarted. It decides nothing: no retry, no phase, no outcome. That
  * an attempt exited with code 0 says nothing yet; the engine reads what it wrote.
  */
+import type { ActionCode } from "../domain/action-codes.ts";
+import type { ErrorCode } from "../domain/errors.ts";
 import type { AttemptKey, LogSink } from "../domain/attempt.ts";
 import type { ResourceAmounts } from "../domain/task.ts";
 
@@ -52,7 +54,7 @@ export interface AttemptExit {
    */
   readonly reason: "exited" | "start_failed" | "lost";
   /** For start_failed and lost: a stable code such as `ENTRYPOINT_NOT_FOUND`, and what to tell. */
-  readonly code?: string;
+  readonly code?: ActionCode | ErrorCode;
   readonly message?: string;
   readonly hint?: string;
   /** Milliseconds since the epoch. */

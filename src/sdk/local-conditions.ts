@@ -3,6 +3,7 @@ import { once } from "node:events";
 import type { ConditionRequest } from "./condition.ts";
 import { durationMs } from "./duration.ts";
 import { ConditionTimeoutError } from "./errors.ts";
+import { askOnTerminal } from "./terminal.ts";
 
 export type Answer = boolean | number | string;
 
@@ -27,6 +28,8 @@ export class LocalConditions {
   /** The answer. Rejects when the time is up, with the signal's reason, or if nobody can answer. */
   async wait(request: ConditionRequest, signal: AbortSignal): Promise<Answer> {
     const { name, timeout } = request;
+    const ended = AbortSignal.any([signal, this.#closed.signal]);
+    ended.throwIfAborted();
     const given = this.#given[name];
     if (given !== undefined) return checked(request, given);
     const terminal = process.stdin.isTTY;
@@ -48,9 +51,8 @@ export class LocalConditions {
             () => reject(new ConditionTimeoutError(`the condition ${name} was not answered in time`)),
             durationMs(timeout),
           );
-    const ended = AbortSignal.any([signal, this.#closed.signal]);
     once(ended, "abort", { signal: done.signal }).then(() => reject(ended.reason as Error), ignore);
-    if (terminal) askOnTerminal(request, done.signal).then(resolve, ignore);
+    if (terminal) typedAnswer(request, done.signal).then(resolve, ignore);
     else process.stderr.write(`the condition ${name} waits for run.signal(${JSON.stringify(name)}, …)\n`);
     try {
       return await promise;
@@ -84,17 +86,11 @@ function checked({ name, type = "boolean" }: ConditionRequest, value: Answer): A
   return value;
 }
 
-async function askOnTerminal(request: ConditionRequest, signal: AbortSignal): Promise<Answer> {
-  const { createInterface } = await import("node:readline/promises");
-  const terminal = createInterface({ input: process.stdin, output: process.stdout });
-  try {
-    const { type = "boolean", prompt = "Approve?" } = request;
-    const text = await terminal.question(`${prompt} (${type}) `, { signal });
-    if (type === "boolean") return /^(y|yes|true|1)$/i.test(text.trim());
-    return type === "string" ? text : checked(request, Number(text));
-  } finally {
-    terminal.close();
-  }
+async function typedAnswer(request: ConditionRequest, signal: AbortSignal): Promise<Answer> {
+  const { type = "boolean", prompt = "Approve?" } = request;
+  const text = await askOnTerminal(`${prompt} (${type}) `, signal);
+  if (type === "boolean") return /^(y|yes|true|1)$/i.test(text.trim());
+  return type === "string" ? text : checked(request, Number(text));
 }
 
 const ignore = (): void => undefined;

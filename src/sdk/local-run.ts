@@ -165,9 +165,12 @@ class LocalWorld {
           kind: "user",
         });
       });
-    } finally {
-      await publishReport(context);
+    } catch (error) {
+      // What the task has reported so far helps to see why it failed; the reason itself counts more.
+      await publishReport(context).catch(() => undefined);
+      throw error;
     }
+    await publishReport(context);
     return toBinary(OutputsSchema, await encodeOutputs(definition.fullName, definition.interface, returned));
   }
 }

@@ -33,6 +33,14 @@ export class RemoteRun implements Run<unknown> {
     this.#interface = compiled;
   }
 
+  get controlPlane(): ControlPlane {
+    return this.#controlPlane;
+  }
+
+  get id(): RunIdentifier {
+    return this.#id;
+  }
+
   get name(): string {
     return this.#id.name;
   }

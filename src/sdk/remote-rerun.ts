@@ -1,6 +1,6 @@
 /** A run that repeats another: its task and its settings come from the server. */
 import { create } from "@bufbuild/protobuf";
-import { surroundingConfig, targetOfRun } from "./config.ts";
+import { surroundingConfig, targetOfRun, type RunScope } from "./config.ts";
 import { controlPlaneOf } from "./control-plane.ts";
 import { compileDeployed } from "./deployed-task.ts";
 import type { CompiledInterface } from "./interface.ts";
@@ -10,6 +10,7 @@ import type { RerunOptions } from "./rerun.ts";
 import type { Run } from "./run-handle.ts";
 import { encodeRunSpec } from "./run-spec.ts";
 import { encodeInputs } from "./values.ts";
+import type { ControlPlane } from "../client/control-plane.ts";
 import { ValueError } from "../wire/literals/errors.ts";
 import { InputsSchema, type Inputs } from "../wire/gen/flyteidl2/task/common_pb.js";
 
@@ -17,10 +18,7 @@ export async function startRerun(
   repeated: Run<unknown> | string,
   options: RerunOptions,
 ): Promise<Run<unknown>> {
-  const config = await surroundingConfig();
-  const scope = targetOfRun(config, options);
-  const controlPlane = await controlPlaneOf(config);
-  const run = { ...scope, name: typeof repeated === "string" ? repeated : repeated.name };
+  const { controlPlane, run, scope } = await locate(repeated, options);
   const actionId = { run, name: options.action ?? ROOT_ACTION };
   const [{ details: runDetails }, { details }] = await Promise.all([
     controlPlane.runs.getRunDetails({ runId: run }),
@@ -54,6 +52,34 @@ export async function startRerun(
       runDetails?.runSpec,
     ),
   });
+}
+
+interface Place {
+  readonly controlPlane: ControlPlane;
+  /** The repeated run. */
+  readonly run: RunScope & { readonly name: string };
+  /** Where the new one goes. */
+  readonly scope: RunScope;
+}
+
+/** A handle knows where its run is; a name is looked for where runs go. */
+async function locate(repeated: Run<unknown> | string, options: RerunOptions): Promise<Place> {
+  if (typeof repeated === "string") {
+    const config = await surroundingConfig();
+    const scope = targetOfRun(config, options);
+    return { controlPlane: await controlPlaneOf(config), run: { ...scope, name: repeated }, scope };
+  }
+  if (!(repeated instanceof RemoteRun))
+    throw new TypeError(`${repeated.name} is a local run; only runs on a server can be run again`);
+  const { controlPlane, id: run } = repeated;
+  const { project = run.project, domain = run.domain } = options;
+  if (options.recover === true && (project !== run.project || domain !== run.domain)) {
+    throw new TypeError(
+      `${run.name} is in ${run.project}/${run.domain}, and a recovery stays there; leave out project and domain`,
+    );
+  }
+  const scope = { org: run.org, project, domain };
+  return { controlPlane, run, scope };
 }
 
 /** The repeated run's, but for those that are given. */

@@ -21,7 +21,7 @@ test("50,000 actions in one run", { timeout: 900_000 }, async (t) => {
     // Children crash at once, which is an end; the root goes on.
     if (attempt.spec.key.action !== "a0") {
       setImmediate(() =>
-        attempt.observer.ended({ reason: "start_failed", outOfMemory: false, code: "Fake" }),
+        attempt.observer.ended({ reason: "start_failed", outOfMemory: false, code: "StartFailed" }),
       );
     }
   });

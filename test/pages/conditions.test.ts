@@ -9,7 +9,7 @@ import { until } from "../helpers/until.ts";
 import { launchBrowser, missingBrowser, openPage } from "./browser.ts";
 
 const FLOW = `
-import flyte
+import asyncio, flyte
 env = flyte.TaskEnvironment(name="e")
 
 async def ask(name: str, data_type: type, prompt: str):
@@ -19,7 +19,8 @@ async def ask(name: str, data_type: type, prompt: str):
 @env.task
 async def main() -> list[str]:
     answers = [await ask("yes-or-no", bool, "Go <b>on</b>?"), await ask("how-many", int, "How many?")]
-    answers += [await ask("how-much", float, "How much?"), await ask("what", str, "What?")]
+    answers += [await ask("how-much", float, "How much?")]
+    answers += await asyncio.gather(ask("what", str, "What?"), ask("another", str, "Another?"))
     answers += [await ask("by-json", float, "Whole?")]
     return [repr(answer) for answer in answers]
 `;
@@ -55,7 +56,12 @@ test(
 
     await answerWith(page, "how-many", "Whole number", "-9007199254740993");
     await answerWith(page, "how-much", "Number", "3");
+    await choose(page, "another");
+    await page.getByLabel("Text").fill("for the other one");
+    await choose(page, "what");
+    assert.equal(await page.getByLabel("Text").inputValue(), "", "what is typed is for one condition");
     await answerWith(page, "what", "Text", " as typed ");
+    await answerWith(page, "another", "Text", "more");
     // What a webhook's receiver sends: JSON knows no whole floats.
     await choose(page, "by-json");
     const name = new URL(page.url()).searchParams.get("i") ?? "";
@@ -66,6 +72,7 @@ test(
       "-9007199254740993",
       "3.0",
       "' as typed '",
+      "'more'",
       "4.0",
     ]);
     assert.deepEqual(faults, []);

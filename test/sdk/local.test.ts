@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -40,6 +41,10 @@ test("a run of two tasks, with a default input", async () => {
   assert.deepEqual(phases, ["queued", "running", "succeeded"]);
   assert.equal(await run.outputs(), 11);
   assert.equal(await run.wait(), "succeeded");
+  await assert.rejects(flyte.rerun(run), {
+    name: "TypeError",
+    message: `${run.name} is a local run; only runs on a server can be run again`,
+  });
 });
 
 test("a task called outside any run runs in this process", async () => {
@@ -246,6 +251,20 @@ test("groups, traces, conditions, reports and context", async () => {
   await assert.rejects(nested(), /inside the trace/);
 });
 
+test("a report that cannot be written does not hide why the task failed", async (t) => {
+  const fails = env.task({ name: "fails", report: true }, async () => {
+    flyte.report.log("<p>so far</p>");
+    throw new QuotaError("limit 3", 3);
+  });
+  const before = process.env["TMPDIR"];
+  t.after(() => {
+    if (before === undefined) delete process.env["TMPDIR"];
+    else process.env["TMPDIR"] = before;
+  });
+  process.env["TMPDIR"] = join(tmpdir(), "not-there", "either");
+  await assert.rejects((await local.run(fails)).outputs(), { name: "QuotaError", message: /limit 3/ });
+});
+
 test("a condition is answered through the run's handle, by type, in time", async () => {
   const asks = env.task({ name: "asks", output: z.int() }, async () => {
     const amount = await flyte.condition("amount", { type: "integer" });
@@ -263,6 +282,13 @@ test("a condition is answered through the run's handle, by type, in time", async
   const aborted = await local.run(asks);
   await aborted.abort("not needed");
   assert.equal(await aborted.wait(), "aborted");
+  const stubborn = env.task({ name: "stubborn" }, async (_, { signal }) => {
+    await once(signal, "abort");
+    await (await flyte.condition("too-late")).wait();
+  });
+  const over = await local.run(stubborn);
+  await over.abort("enough");
+  await assert.rejects(over.outputs(), { name: "ActionAbortedError", message: /enough/ });
 });
 
 test("a run inside a local run is local, too, whatever server is configured", async () => {

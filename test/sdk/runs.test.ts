@@ -112,7 +112,13 @@ const programs: Record<string, () => Promise<unknown>> = {
     const missing = await flyte.rerun("no-such-run").catch(message);
     const nested = await flyte.run(tasks.outer, { n: 4 });
     await nested.outputs();
-    return { first: first.name, same: same.name, at: await same.outputs(), changed: [changed.name, await changed.outputs()], wrong, missing, nested: nested.name };
+    const there = await flyte.withRunContext({ domain: "staging" }).run(tasks.double, { n: 5 });
+    await there.outputs();
+    const stays = await flyte.rerun(there);
+    const moved = await flyte.rerun(there, { domain: "development", inputs: { n: 6 } });
+    const places = [[stays.url, await stays.outputs()], [moved.url, await moved.outputs()]];
+    const torn = await flyte.rerun(there, { recover: true, domain: "development" }).catch(message);
+    return { places, torn, first: first.name, same: same.name, at: await same.outputs(), changed: [changed.name, await changed.outputs()], wrong, missing, nested: nested.name };
   },
   async child() {
     const run = await flyte.rerun(mark.split("/")[0] ?? "", { action: mark.split("/")[1] ?? "" });
@@ -213,7 +219,14 @@ test("runs", async (t) => {
       wrong: string;
       missing: string;
       nested: string;
+      places: [url: string, output: number][];
+      torn: string;
     }>("rerun");
+    const [stays, moved] = result.places;
+    assert.deepEqual([stays?.[1], moved?.[1]], [10, 12]);
+    assert.match(stays?.[0] ?? "", /\/domain\/staging\//, "a handle knows where its run is");
+    assert.match(moved?.[0] ?? "", /\/domain\/development\//);
+    assert.match(result.torn, /is in flytesnacks\/staging, and a recovery stays there/);
     assert.equal(result.at, new Date(1005).toISOString());
     assert.deepEqual(result.changed, ["changed", new Date(1007).toISOString()]);
     assert.match(result.wrong, /e\.stamp has no input nothing; its inputs are at, by/);

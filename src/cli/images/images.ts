@@ -2,11 +2,12 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { BoxkiteError } from "../../domain/errors.ts";
-import { defaultDataDirectory, STORE_FILE } from "../../server/data-directory.ts";
+import { STORE_FILE } from "../../server/data-directory.ts";
 import { openSqliteStore } from "../../store/sqlite/sqlite-store.ts";
 import type { Store } from "../../store/store.ts";
 import { EXIT, type Command, type CommandInput } from "../command.ts";
-import { findSetting, readSettingsFile } from "../settings-file.ts";
+import { dataDirectory } from "../data-directory.ts";
+import { readSettingsFile } from "../settings-file.ts";
 import { buildImage } from "./build.ts";
 import { describeBuild, formatBytes, formatTable } from "./describe.ts";
 import { pruneImages } from "./prune.ts";
@@ -52,7 +53,7 @@ const VERBS: Readonly<Record<string, readonly string[]>> = {
 async function run(input: CommandInput): Promise<number> {
   const [verb = "ls", name] = input.positionals;
   checkOptions(verb, Object.keys(input.values));
-  const directory = await dataDirectory(input);
+  const directory = dataDirectory(input, await readSettingsFile(input));
   const store = openStore(directory);
   try {
     switch (verb) {
@@ -81,11 +82,6 @@ function checkOptions(verb: string, given: readonly string[]): void {
       : `--${stray} means nothing to images ${verb}`,
     { hint: "boxkite images --help" },
   );
-}
-
-async function dataDirectory(input: CommandInput): Promise<string> {
-  const setting = findSetting("data", input, await readSettingsFile(input));
-  return setting?.value ?? defaultDataDirectory(input.env);
 }
 
 /** Beside a running server: SQLite lets several processes look at one file. */

@@ -1,4 +1,5 @@
 /** What an ended container means for its attempt. */
+import type { ActionCode } from "../../domain/action-codes.ts";
 import type { AttemptExit, AttemptSpec } from "../executor.ts";
 import type { EngineApi } from "./engine-api.ts";
 import type { ContainerState, EngineInfo } from "./engine-types.ts";
@@ -41,7 +42,7 @@ export function attemptExit(state: ContainerState, context: ExitContext): Attemp
 function lostReason(
   state: ContainerState,
   context: ExitContext,
-): { code: string; message: string } | undefined {
+): { code: ActionCode; message: string } | undefined {
   // After a restart of the machine Podman shows containers that ran as created, or with no exit code.
   const everRan = state.startedAt !== undefined;
   if ((state.status === "created" && everRan) || state.exitCode < 0) {

@@ -3,6 +3,7 @@
  * with status 500, and Docker with 400, 404 or 500 depending on its age; the exit code that Docker
  * notes (126, 127) is looked at first, and only then the text of the OCI runtime.
  */
+import type { ActionCode } from "../../domain/action-codes.ts";
 import type { AttemptExit, AttemptSpec } from "../executor.ts";
 import type { EngineResponseError } from "./engine-http.ts";
 
@@ -103,7 +104,7 @@ function notFound(context: StartFailureContext, text: string): AttemptExit {
   return failed(context, "ENTRYPOINT_NOT_FOUND", `\`${named}\` was not found in it`, hint);
 }
 
-function failed({ spec }: StartFailureContext, code: string, what: string, hint: string): AttemptExit {
+function failed({ spec }: StartFailureContext, code: ActionCode, what: string, hint: string): AttemptExit {
   const message = `image ${spec.image.reference} could not be started: ${what}`;
   return { reason: "start_failed", outOfMemory: false, code, message, hint };
 }

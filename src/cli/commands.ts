@@ -1,0 +1,11 @@
+/** The commands of `boxkite`, by name. */
+import type { Command } from "./command.ts";
+
+/** Loaded when used: the server's code is not read for `boxkite version`. */
+export const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
+  up: async () => (await import("./up.ts")).up,
+  images: async () => (await import("./images/images.ts")).images,
+  credentials: async () => (await import("./credentials.ts")).credentials,
+  doctor: async () => (await import("./doctor.ts")).doctor,
+  version: async () => (await import("./version.ts")).version,
+};

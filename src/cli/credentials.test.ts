@@ -1,0 +1,38 @@
+import assert from "node:assert/strict";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { runProgram, succeeded } from "../../test/helpers/stock-sdk.ts";
+import { STORE_FILE } from "../server/data-directory.ts";
+import { SIGNING_SECRET } from "../server/server.ts";
+import { openSqliteStore } from "../store/sqlite/sqlite-store.ts";
+
+const MAIN = join(import.meta.dirname, "main.ts");
+
+test("the server's directory is found as the server finds it: by flag, variable or settings file", async (t) => {
+  const directory = await mkdtemp(join(tmpdir(), "boxkite-credentials-"));
+  t.after(() => rm(directory, { recursive: true, force: true }));
+  const [data, config] = [join(directory, "data"), join(directory, "boxkite.yaml")];
+  await mkdir(data);
+  const store = openSqliteStore(join(data, STORE_FILE));
+  await store.secret(SIGNING_SECRET, () => "a secret");
+  await store.close();
+  await writeFile(config, `data: ${data}\n`);
+  const ways: readonly [args: string[], env: NodeJS.ProcessEnv][] = [
+    [["--data", data], {}],
+    [[], { BOXKITE_DATA: data }],
+    [["--config", config], {}],
+    [[], { BOXKITE_CONFIG: config }],
+  ];
+  const run = (args: string[], env: NodeJS.ProcessEnv) =>
+    runProgram(process.execPath, [MAIN, "credentials", ...args], {
+      cwd: directory,
+      env: { XDG_DATA_HOME: directory, ...env },
+    });
+  const keys = [];
+  for (const [args, env] of ways) keys.push(succeeded(await run(args, env)).stdout);
+  assert.match(keys[0] ?? "", /^export FLYTE_AWS_SECRET_ACCESS_KEY='[\w-]+'$/mu);
+  assert.deepEqual(keys, Array(ways.length).fill(keys[0]));
+  assert.match((await run([], {})).stderr, /no data directory of a server/u);
+});

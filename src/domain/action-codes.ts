@@ -1,0 +1,46 @@
+/** Codes of the errors that Boxkite itself gives to actions and attempts; what a task raises has the exception's name. */
+import type { ErrorKind } from "./errors.ts";
+
+/**
+ * By who can mend it; some are either's, by what was the cause. Of the refused calls' codes, those that an
+ * executor meets while it starts an attempt are here again. docs/errors.md explains each; a test holds the two together.
+ */
+export const ACTION_CODES = {
+  user: [
+    // The SDK has an exception of its own for these two.
+    "ImagePullBackOff",
+    "InvalidImageName",
+    "StartFailed",
+    "ENTRYPOINT_NOT_FOUND",
+    "ENTRYPOINT_NOT_EXECUTABLE",
+    "WRONG_ARCHITECTURE",
+    "IMAGE_USER_NOT_FOUND",
+    "CONTAINER_REFUSED",
+    "GPU_NOT_SUPPORTED",
+    "NoOutputs",
+    "OutputsTooLarge",
+    "UnreadableError",
+    "OOMKilled",
+    "Killed",
+    "ExitCode",
+    "MAX_RUNTIME_EXCEEDED",
+    "QUEUED_TIMEOUT_EXCEEDED",
+    "DEADLINE_EXCEEDED",
+  ],
+  system: [
+    "ImagePullBackOff",
+    "REGISTRY_UNREACHABLE",
+    "CONFIG_INVALID",
+    "DISK_FULL",
+    "Interrupted",
+    "CONTAINER_REMOVED",
+    "MACHINE_RESTARTED",
+    "ENGINE_RESTARTED",
+    "ENGINE_UNREACHABLE",
+    "ENGINE_FAILED",
+    "EXECUTOR_FAILED",
+    "STOPPED_BEFORE_START",
+  ],
+} as const satisfies Record<ErrorKind, readonly string[]>;
+
+export type ActionCode = (typeof ACTION_CODES)[ErrorKind][number];
