@@ -1,7 +1,8 @@
 /**
  * Admits queued actions while there is room: the queues by priority, and fair between those of one
- * priority and between the runs of a queue: the one with the fewest places goes first. A parent that awaits its children leaves
- * its place to them; otherwise a machine or a queue full of parents would wait for ever.
+ * priority and between the runs of a queue, where the one with the fewest attempts goes first. A parent
+ * that awaits its children leaves its place to them; otherwise a machine or a queue full of parents would
+ * wait for ever.
  */
 import { byPriority, fullReason, type Queue, type Queues } from "../domain/queue.ts";
 import { lacks, sum, takes } from "../domain/resources.ts";
