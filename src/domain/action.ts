@@ -1,5 +1,5 @@
 /** What an action is (its definition, fixed when it is accepted) and where it stands (its state). */
-import type { Phase } from "./phase.ts";
+import { isTerminal, type Phase } from "./phase.ts";
 
 /** Milliseconds since the epoch. */
 export type TimeMs = number;
@@ -95,6 +95,12 @@ export interface ActionState {
 }
 
 export const NO_RETRIES: AttemptPolicy = { userRetries: 0 };
+
+/** Is this attempt over? One that is still to come is not. */
+export function attemptIsOver({ phase, attempt }: ActionState, asked: number): boolean {
+  if (isTerminal(phase) || attempt > asked) return true;
+  return attempt === asked && phase !== "initializing" && phase !== "running";
+}
 
 /** A task action that was just accepted. */
 export function newTaskState(now: TimeMs, cache?: CacheUse): ActionState {

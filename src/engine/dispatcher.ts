@@ -1,7 +1,8 @@
 /**
- * Admits queued actions while there is room: the queues by priority, and fair between the runs of a
- * queue, where the run with the fewest attempts goes first. A parent that awaits its children leaves
- * its place to them; otherwise a machine or a queue full of parents would wait for ever.
+ * Admits queued actions while there is room: the queues by priority, and fair between those of one
+ * priority and between the runs of a queue, where the one with the fewest attempts goes first. A parent
+ * that awaits its children leaves its place to them; otherwise a machine or a queue full of parents would
+ * wait for ever.
  */
 import { byPriority, fullReason, type Queue, type Queues } from "../domain/queue.ts";
 import { lacks, sum, takes } from "../domain/resources.ts";
@@ -84,13 +85,37 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
 
   const look = async (): Promise<void> => {
     const load = await readLoad();
-    for (const queue of byPriority(await store.waitingQueues(), options.queues)) {
-      if ((await serve(queue, load)) === "stop") return;
+    let waiting = byPriority(await store.waitingQueues(), options.queues);
+    for (let [first] = waiting; first !== undefined; [first] = waiting) {
+      const { priority } = first;
+      const rivals = waiting.filter((queue) => queue.priority === priority);
+      const alone = rivals.length === 1;
+      const queue = alone ? first : await nextTurn(rivals, load);
+      // Each place that was given away may change whose turn is next.
+      const served = await serve(queue, load, alone ? Number.POSITIVE_INFINITY : 1);
+      if (served === "stop") return;
+      if (served === "next") waiting = waiting.filter((other) => other !== queue);
     }
   };
 
-  /** Admits what may start of one queue; "stop" where nothing behind it may start either. */
-  const serve = async (queue: Queue, load: Load): Promise<"next" | "stop"> => {
+  /** Of queues with one priority: that with the fewest places, then that whose action waits the longest. */
+  const nextTurn = async (queues: readonly Queue[], load: Load): Promise<Queue> => {
+    const turns = await Promise.all(
+      queues.map(async (queue) => {
+        const [oldest] = await store.queueHeads(queue.name, clock.now(), 1);
+        const since = oldest?.state.notBefore ?? Number.POSITIVE_INFINITY;
+        return { queue, computing: load.perQueue.get(queue.name) ?? 0, since };
+      }),
+    );
+    return turns.reduce((a, b) => ((b.computing - a.computing || b.since - a.since) < 0 ? b : a)).queue;
+  };
+
+  /**
+   * Admits at most so many of one queue: "more" where others may follow, "next" where nothing more of it
+   * may start, "stop" where nothing behind it may start either.
+   */
+  const serve = async (queue: Queue, load: Load, most: number): Promise<"more" | "next" | "stop"> => {
+    let admissions = 0;
     for (let moved = true; moved;) {
       moved = false;
       if (stopped || load.computing >= options.maxParallel) return "stop";
@@ -117,6 +142,8 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
         countComputing(load, admitted);
         countLive(load, admitted, takes(await definitionOf(head)));
         attempts.supervise(admitted);
+        admissions++;
+        if (admissions === most) return "more";
       }
     }
     return "next";

@@ -32,7 +32,17 @@ export interface Effects {
   stop(): Promise<void>;
 }
 
-const EFFECTS_AT_ONCE = 256;
+/** Effects of these types that are under way at the same time. */
+interface Lane {
+  readonly types: readonly Effect["type"][];
+  readonly atOnce: number;
+}
+
+/** Receivers that take everything and answer nothing hold one another up, and no attempt. */
+const LANES: readonly Lane[] = [
+  { types: ["stopAttempt", "releaseAttempt", "abortChildren", "ended"], atOnce: 256 },
+  { types: ["sendWebhook"], atOnce: 32 },
+];
 const CHILDREN_PER_STEP = 200;
 /** Pause after an effect that failed; doubled each time. */
 const FIRST_PAUSE_MS = 500;
@@ -42,7 +52,7 @@ const WEBHOOK_LIFETIME_MS = 24 * 60 * 60_000;
 
 export function createEffects(options: EffectsOptions): Effects {
   const { store, clock, log } = options;
-  const running = new Map<number, Promise<void>>();
+  const running = new Map<number, { readonly lane: Lane; readonly done: Promise<void> }>();
   const failures = new Map<number, { tries: number; notBefore: number }>();
   let retryTimer: NodeJS.Timeout | undefined;
   let wanted = false;
@@ -63,8 +73,12 @@ export function createEffects(options: EffectsOptions): Effects {
   };
 
   const look = async () => {
-    const room = EFFECTS_AT_ONCE - running.size;
-    if (room > 0) for (const record of await due(room)) running.set(record.id, attempt(record));
+    for (const lane of LANES) {
+      const room = lane.atOnce - [...running.values()].filter((other) => other.lane === lane).length;
+      if (room === 0) continue;
+      for (const record of await due(room, lane.types))
+        running.set(record.id, { lane, done: attempt(record) });
+    }
     lookAgainFor(postponed());
   };
 
@@ -82,8 +96,8 @@ export function createEffects(options: EffectsOptions): Effects {
   };
 
   /** Neither under way nor put off: so those that fail for long do not stand before the others. */
-  const due = (limit: number): ReturnType<Store["pendingEffects"]> =>
-    store.pendingEffects(limit, [...running.keys(), ...postponed().map(({ id }) => id)]);
+  const due = (limit: number, types?: Lane["types"]): ReturnType<Store["pendingEffects"]> =>
+    store.pendingEffects(limit, [...running.keys(), ...postponed().map(({ id }) => id)], types);
 
   const attempt = async (record: EffectRecord): Promise<void> => {
     try {
@@ -186,7 +200,7 @@ export function createEffects(options: EffectsOptions): Effects {
     stop: async () => {
       stopped = true;
       clearTimeout(retryTimer);
-      await Promise.allSettled(running.values());
+      await Promise.allSettled([...running.values()].map(({ done }) => done));
     },
   };
 }

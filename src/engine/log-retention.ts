@@ -2,7 +2,7 @@
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import type { AttemptLogs } from "../logs/attempt-logs.ts";
-import type { Store } from "../store/store.ts";
+import type { RunRecord, Store } from "../store/store.ts";
 
 export interface LogRetentionOptions {
   readonly store: Store;
@@ -33,19 +33,34 @@ export function createLogRetention(options: LogRetentionOptions): LogRetention {
 
   const sweep = async (): Promise<number> => {
     const before = clock.now() - keepDays * DAY_MS;
+    /** By their ids: left for the next sweep, so that they hold up neither the others nor the end of this one. */
+    const failed = new Set<number>();
     let removed = 0;
     while (!stopped) {
-      const runs = await store.runsWithLogs(before, RUNS_PER_STEP);
-      for (const run of runs) {
-        // The files first: what is interrupted in between is only done again.
-        await logs.removeRun(run.key);
-        await store.logsRemoved(run, clock.now());
+      const limit = RUNS_PER_STEP + failed.size;
+      const runs = await store.runsWithLogs(before, limit);
+      for (const run of runs.filter(({ id }) => !failed.has(id))) {
+        try {
+          await remove(run);
+          removed++;
+        } catch (error) {
+          failed.add(run.id);
+          log.error("the logs of a run could not be removed, and will be tried again", {
+            run: run.key.run,
+            error,
+          });
+        }
       }
-      removed += runs.length;
-      if (runs.length < RUNS_PER_STEP) break;
+      if (runs.length < limit) break;
     }
     if (removed > 0) log.info("removed the logs of runs that ended long ago", { runs: removed, keepDays });
     return removed;
+  };
+
+  const remove = async (run: RunRecord): Promise<void> => {
+    // The files first: what is interrupted in between is only done again.
+    await logs.removeRun(run.key);
+    await store.logsRemoved(run, clock.now());
   };
 
   const look = () => {

@@ -25,6 +25,7 @@ import {
 } from "../wire/gen/flyteidl2/workflow/run_definition_pb.js";
 import { decodeActionId } from "../wire/identifiers.ts";
 import { decodePhase } from "../wire/phase.ts";
+import { requireSendable } from "../wire/sendable.ts";
 import { requireSupported } from "../wire/support.ts";
 import { cacheUseOf, decodeTaskSpec } from "../wire/task-spec.ts";
 import { decodeLimit, decodeTime } from "../wire/time.ts";
@@ -183,7 +184,9 @@ function webhookOf({ webhook }: ConditionAction, key: ActionKey, origin: string)
     JSON.stringify(callback).slice(1, -1),
   );
   const headers = { "content-type": "application/json" };
-  return [{ type: "sendWebhook", request: { method: "POST", url: webhook.url, headers, body } }];
+  const request = { method: "POST", url: webhook.url, headers, body };
+  requireSendable(request, "ConditionAction.webhook");
+  return [{ type: "sendWebhook", request }];
 }
 
 /** A trace has happened when it is told: it enters at its end, with its outputs' URI unchanged. */

@@ -1,6 +1,7 @@
 /** flyteidl2.dataproxy.DataProxyService: uploads, downloads, inputs and outputs, logs. */
 import type { ConnectRouter, ServiceImpl } from "@connectrpc/connect";
 import { create, fromBinary } from "@bufbuild/protobuf";
+import { attemptIsOver } from "../domain/action.ts";
 import { BoxkiteError } from "../domain/errors.ts";
 import { checkProjectName, type ProjectKey } from "../domain/ids.ts";
 import { isTerminal } from "../domain/phase.ts";
@@ -26,6 +27,7 @@ import { emptyInputs, storeInputs } from "./inputs.ts";
 import { missingLog } from "./missing-log.ts";
 import { keyOfUri } from "./object-keys.ts";
 import { requireAction, requireRun } from "../store/require.ts";
+import type { ActionRecord } from "../store/store.ts";
 import { requireProject, requireTask } from "./records.ts";
 
 const DEFAULT_EXPIRY_SECONDS = 3_600;
@@ -121,21 +123,24 @@ export function registerDataProxyService(router: ConnectRouter, context: Service
         );
       }
       const record = await requireAction(store, decodeActionId(request.actionId));
-      const key: AttemptKey = {
-        ...record.key,
-        attempt: request.attempt || Math.max(1, record.state.attempt),
-      };
-      if (key.attempt > Math.max(1, record.state.attempt)) throw await noLog(key);
-      for await (const lines of withHeartbeat(followLog(key, signal))) {
+      const asked = request.attempt || undefined;
+      const present = presentAttempt(record);
+      if (asked !== undefined && asked > present.attempt) throw await noLog({ ...present, attempt: asked });
+      for await (const lines of withHeartbeat(followLog(record, asked, signal))) {
         yield lines === undefined ? {} : { logs: [{ lines: lines.map(encodeLine) }] };
       }
     },
   };
   router.service(DataProxyService, service);
 
-  /** Throws NO_LOGS when the action ends and there is none. */
-  async function* followLog(key: AttemptKey, signal: AbortSignal): AsyncIterable<readonly LogLine[]> {
-    if (!(await waitForLog(key, signal))) throw await noLog(key);
+  /** Throws NO_LOGS when there will be none. */
+  async function* followLog(
+    action: ActionRecord,
+    asked: number | undefined,
+    signal: AbortSignal,
+  ): AsyncIterable<readonly LogLine[]> {
+    const key = await waitForLog(action, asked, signal);
+    if (key === undefined) return;
     yield* logs.read(key, { follow: true, isOver: () => isOver(key), signal });
   }
 
@@ -145,22 +150,30 @@ export function registerDataProxyService(router: ConnectRouter, context: Service
   }
 
   async function isOver(key: AttemptKey): Promise<boolean> {
-    const { state } = await requireAction(store, key);
-    return state.attempt !== key.attempt || (state.phase !== "initializing" && state.phase !== "running");
+    return attemptIsOver((await requireAction(store, key)).state, key.attempt);
   }
 
-  /** A log appears when its attempt is looked after; false when the action ends before that. */
-  async function waitForLog(key: AttemptKey, signal: AbortSignal): Promise<boolean> {
-    const first = await requireAction(store, key);
-    const subscription = feed.subscribe(topicOf.action(first.id));
+  /**
+   * A log appears when its attempt is looked after. Of an action whose attempt nobody named, the present
+   * one may end without a log, and the next one have one. Undefined when the signal aborts.
+   */
+  async function waitForLog(
+    action: ActionRecord,
+    asked: number | undefined,
+    signal: AbortSignal,
+  ): Promise<AttemptKey | undefined> {
+    const subscription = feed.subscribe(topicOf.action(action.id));
     try {
       while (!signal.aborted) {
-        const ended = isTerminal((await requireAction(store, key)).state.phase);
-        if (await logs.exists(key)) return true;
-        if (ended) return false;
+        const record = await requireAction(store, action.key);
+        const key = asked === undefined ? presentAttempt(record) : { ...action.key, attempt: asked };
+        if (await logs.exists(key)) return key;
+        const { phase } = record.state;
+        if (asked === undefined ? isTerminal(phase) : attemptIsOver(record.state, asked))
+          throw await noLog(key);
         await subscription.next(signal);
       }
-      return true;
+      return undefined;
     } finally {
       subscription.close();
     }
@@ -192,6 +205,10 @@ export function registerDataProxyService(router: ConnectRouter, context: Service
       `action ${key.action} has no ${ArtifactType[type] ?? "such artifact"}`,
     );
   }
+}
+
+function presentAttempt({ key, state }: ActionRecord): AttemptKey {
+  return { ...key, attempt: Math.max(1, state.attempt) };
 }
 
 function scopeOf({ id }: UploadInputsRequest): ProjectKey {

@@ -1,6 +1,6 @@
 /** Why there is no log for somebody who asked for one. */
+import { attemptIsOver } from "../domain/action.ts";
 import { BoxkiteError } from "../domain/errors.ts";
-import { isTerminal } from "../domain/phase.ts";
 import type { ActionRecord, RunRecord } from "../store/store.ts";
 
 /** LOGS_NOT_FOUND for one that may still come, which clients wait for; NO_LOGS for one that will not. */
@@ -16,7 +16,7 @@ export function missingLog(run: RunRecord, { key, state }: ActionRecord, attempt
     );
   }
   const happened = Math.max(1, state.attempt);
-  if (!isTerminal(state.phase)) {
+  if (!attemptIsOver(state, attempt)) {
     return new BoxkiteError("LOGS_NOT_FOUND", `attempt ${attempt} of action ${key.action} has no log yet`);
   }
   if (attempt > happened) {

@@ -309,8 +309,12 @@ export interface Store {
   dueTimers(now: TimeMs, limit: number): Promise<readonly ActionRecord[]>;
   /** When something that time alone changes happens next: a timer, or the end of a delay in the queue. */
   nextWake(now: TimeMs): Promise<TimeMs | undefined>;
-  /** Effects not done yet, oldest first, but for those that are `except`ed by their ids. */
-  pendingEffects(limit: number, except?: readonly number[]): Promise<readonly EffectRecord[]>;
+  /** Effects not done yet, oldest first: of these types if given, and not those `except`ed by their ids. */
+  pendingEffects(
+    limit: number,
+    except?: readonly number[],
+    types?: readonly Effect["type"][],
+  ): Promise<readonly EffectRecord[]>;
   /** `following`: what its doing brought up, to be done from now on. */
   effectDone(id: number, at: TimeMs, following?: readonly Effect[]): Promise<void>;
 

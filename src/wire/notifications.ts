@@ -6,6 +6,7 @@ import type { ActionPhase } from "./gen/flyteidl2/common/phase_pb.js";
 import { HttpMethod, type WebhookDeliveryTemplate } from "./gen/flyteidl2/notification/definition_pb.js";
 import type { InlineRule } from "./gen/flyteidl2/task/run_pb.js";
 import { decodePhase } from "./phase.ts";
+import { requireSendable } from "./sendable.ts";
 
 /** Those that carry a body everywhere. */
 const METHODS: Readonly<Partial<Record<HttpMethod, string>>> = {
@@ -52,7 +53,8 @@ function decodeWebhook(webhook: WebhookDeliveryTemplate, path: string): HttpRequ
   }
   const { url, headers, bodyTemplate: body } = webhook;
   const request = { method, url, headers: withContentType(headers, body), body };
-  requireSendable(request, path);
+  const run = { project: "p", domain: "d", run: "r" };
+  requireSendable(fillRequest(request, { run, phase: "succeeded", error: "" }), path);
   return request;
 }
 
@@ -60,20 +62,4 @@ function decodeWebhook(webhook: WebhookDeliveryTemplate, path: string): HttpRequ
 function withContentType(headers: Readonly<Record<string, string>>, body: string): Record<string, string> {
   const isGiven = Object.keys(headers).some((name) => name.toLowerCase() === "content-type");
   return isGiven || body === "" ? headers : { "content-type": "application/json", ...headers };
-}
-
-/** What could never be sent is said now, and not to the log when the run has ended. */
-function requireSendable(request: HttpRequest, path: string): void {
-  const run = { project: "p", domain: "d", run: "r" };
-  const { url, headers } = fillRequest(request, { run, phase: "succeeded", error: "" });
-  if (!/^https?:$/u.test(URL.parse(url)?.protocol ?? "")) {
-    throw new BoxkiteError("INVALID_ARGUMENT", `${path}.url is no http or https URL`);
-  }
-  try {
-    new Headers(headers);
-  } catch (error) {
-    throw new BoxkiteError("INVALID_ARGUMENT", `${path}.headers has one that HTTP does not allow`, {
-      cause: error,
-    });
-  }
 }

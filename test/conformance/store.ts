@@ -189,6 +189,11 @@ export function storeConformance(name: string, open: () => Promise<StoreSubject>
     const left = await store.pendingEffects(10);
     assert.equal(left.length, 2);
     assert.equal((await store.pendingEffects(10, [left[0]?.id ?? 0])).length, 1);
+    const ends = await store.pendingEffects(10, [], ["ended", "stopAttempt"]);
+    assert.deepEqual(
+      ends.map(({ effect }) => effect.type),
+      ["ended"],
+    );
     await store.effectDone(left[0]?.id ?? 0, NOW + 1, [{ type: "ended" }, { type: "abortChildren" }]);
     const followed = await store.pendingEffects(10);
     assert.deepEqual(

@@ -1,6 +1,7 @@
 /** The engine on a real store, with attempts that do what the test says. */
 import { mkdtemp } from "node:fs/promises";
 import assert from "node:assert/strict";
+import { createServer, type AddressInfo, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -203,6 +204,30 @@ test("receivers that are not there hold nothing else up, and are given up after 
   aheadMs = 25 * 60 * 60_000;
   await createRun("later");
   await until(async () => (await pending()).length === 0);
+});
+
+test("receivers that take everything and never answer keep no attempt from being ended", async (t) => {
+  const unanswered: Socket[] = [];
+  const receiver = createServer((socket) => void unanswered.push(socket.on("error", () => {})));
+  await new Promise<void>((resolve) => receiver.listen(0, "127.0.0.1", resolve));
+  t.after(() => {
+    receiver.close();
+    for (const socket of unanswered) socket.destroy();
+  });
+  const { executor, createRun, reached, engine } = await engineSubject(t);
+  const { port } = receiver.address() as AddressInfo;
+  const request = { method: "POST", url: `http://127.0.0.1:${port}/`, headers: {}, body: "" };
+  const notifications = Array.from({ length: 300 }, () => ({ phases: ["succeeded" as const], request }));
+  await createRun("tells", { notifications });
+  await reached("tells", "running");
+  executor.end(ROOT_ACTION);
+  await until(async () => unanswered.length > 0);
+  await createRun("other");
+  await reached("other", "running");
+  await engine.abort({ project: "p", domain: "development", run: "other", action: ROOT_ACTION }, "enough");
+  await until(async () => executor.started.every(({ released }) => released));
+  // Far fewer than all are under way at the same time; only those that ran out of time make place.
+  assert.ok(unanswered.length < 256, `${unanswered.length} of 300 webhooks were sent meanwhile`);
 });
 
 test("a run with as many actions as a run may have gets no further ones, and the limit is named", async (t) => {

@@ -40,6 +40,30 @@ test("of two queues that wait, the one with the higher priority is served first"
   assert.equal(executor.started[1]?.spec.key.run, "late");
 });
 
+test("of queues with one priority the one with the fewest places goes first, then who waits the longest", async (t) => {
+  const two: Queues = new Map(["a", "b"].map((name) => [name, { name, maxParallel: 4, priority: 0 }]));
+  let aheadMs = 0;
+  const { executor, createRun } = await engineSubject(t, {
+    queues: two,
+    maxParallel: 2,
+    clock: { now: () => Date.now() + aheadMs },
+  });
+  const runs = () => executor.started.map(({ spec }) => spec.key.run);
+  const backlog = ["", "", "", "", "b", "a", "a"];
+  for (const [index, queue] of backlog.entries()) {
+    aheadMs += 1_000;
+    await createRun(`${queue || "unnamed"}${index}`, {}, undefined, { queue });
+  }
+  await until(async () => runs().length === 2);
+  // Each time one of the unnamed queue ends, and then the one of b.
+  for (const ending of ["unnamed0", "unnamed1", "b4"]) {
+    const before = runs().length;
+    executor.started.find(({ spec }) => spec.key.run === ending)?.observer.ended(EXITED);
+    await until(async () => runs().length === before + 1);
+  }
+  assert.deepEqual(runs().slice(2), ["b4", "unnamed2", "a5"]);
+});
+
 test("within a queue the run that has the fewest of its places goes first", async (t) => {
   const { executor, createRun, addChild, reached } = await engineSubject(t, {
     queues: QUEUES,

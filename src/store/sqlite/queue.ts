@@ -76,14 +76,16 @@ export function queueStore(database: Database): QueueStore {
       );
       return (row?.["at"] ?? undefined) as number | undefined;
     },
-    pendingEffects: async (limit, except = []) =>
+    pendingEffects: async (limit, except = [], types) =>
       database
         .all(
           `SELECT effects.id AS effect_id, effects.effect, effects.created_at AS effect_created_at, ${ACTION_COLUMNS}
            FROM effects JOIN actions ON actions.id = effects.action_id JOIN runs ON runs.id = actions.run_id
-           WHERE effects.id NOT IN (SELECT value FROM json_each(?))
-           ORDER BY effects.id LIMIT ?`,
+           WHERE effects.id NOT IN (SELECT value FROM json_each(?1))
+             AND (?2 IS NULL OR effects.effect ->> 'type' IN (SELECT value FROM json_each(?2)))
+           ORDER BY effects.id LIMIT ?3`,
           JSON.stringify(except),
+          types === undefined ? null : JSON.stringify(types),
           limit,
         )
         .map((row) => ({
