@@ -253,7 +253,7 @@ configure_engine() {
   if [ "$engine" = podman ] && [ -z "${CONTAINERS_CONF:-}" ]; then
     if CONTAINERS_CONF=$root/.ci/containers.conf podman run --rm "$1" true >>"$logs/engine-probe.log" 2>&1; then
       export CONTAINERS_CONF="$root/.ci/containers.conf"
-      say "  podman starts no container as it is configured; using .ci/containers.conf for this run"
+      say "  podman starts no container as it is configured; for boxkite up: export CONTAINERS_CONF=$CONTAINERS_CONF"
       return 0
     fi
   fi

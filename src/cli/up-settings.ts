@@ -38,7 +38,6 @@ export async function readUpSettings(input: CommandInput): Promise<UpSettings> {
   const { values } = input;
   const file = await readSettingsFile(input);
   const lookUp = (name: SettingName) => findSetting(name, input, file);
-  const text = (name: SettingName) => lookUp(name)?.value;
   const whole = (name: SettingName, fallback: number, min: number, max: number) => {
     const found = lookUp(name);
     if (found === undefined) return fallback;

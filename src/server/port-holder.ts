@@ -1,5 +1,6 @@
 /** Who listens on a port of this machine, for an error message. Linux only; elsewhere nobody is named. */
 import { readFile, readdir, readlink } from "node:fs/promises";
+import { basename } from "node:path";
 
 const LISTENING = "0A";
 
@@ -16,11 +17,16 @@ export async function holderOfPort(port: number): Promise<string | undefined> {
       const target = await readlink(`/proc/${pid}/fd/${fd}`).catch(() => "");
       const inode = /^socket:\[(\d+)\]$/u.exec(target)?.[1];
       if (inode === undefined || !inodes.has(inode)) continue;
-      const name = await readFile(`/proc/${pid}/comm`, "utf8").catch(() => "a program");
-      return `${name.trim()} (pid ${pid})`;
+      return `${await nameOf(pid)} (pid ${pid})`;
     }
   }
   return undefined;
+}
+
+/** Of its program; what the kernel calls a process may be the name of one of its threads. */
+async function nameOf(pid: string): Promise<string> {
+  const [program] = (await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "")).split("\0");
+  return basename(program || "a program");
 }
 
 /** Columns of /proc/net/tcp: 1 = local address and port in hexadecimal, 3 = state, 9 = inode. */

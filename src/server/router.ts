@@ -29,6 +29,7 @@ export function createRouter({ rpc, objects, bucket, context, anyHostName }: Rou
     if (path === "/healthz" || path === "/v2/healthz") return answer(response, 200, "ok\n");
     const condition = request.method === "POST" ? parseSignalPath(path) : undefined;
     if (condition !== undefined) return signal(request, response, condition);
+    if (path === "/") return redirect(response, "/v2");
     if (pages(request as IncomingMessage, response as ServerResponse, path)) return undefined;
     return answer(response, 404, `nothing is served at ${path}\n`);
   };
@@ -53,6 +54,12 @@ export function createRouter({ rpc, objects, bucket, context, anyHostName }: Rou
       else answer(response, 500, "internal error; the server's log has the cause\n");
     }
   };
+}
+
+function redirect(response: Response, to: string): void {
+  response.statusCode = 302;
+  response.setHeader("location", to);
+  response.end();
 }
 
 function answer(response: Response, status: number, body: string): void {

@@ -118,12 +118,13 @@ test("failed starts are told apart, in the words of podman, runc, crun and docke
   ];
   for (const [status, notedExitCode, text, code] of cases) {
     const error = new EngineResponseError("POST /containers/x/start", status, text);
-    const exit = startFailure(error, { spec, notedExitCode, foreignPlatform: undefined });
+    const exit = startFailure(error, { spec, engine: "podman", notedExitCode, foreignPlatform: undefined });
     assert.equal(exit.code, code, text);
     assert.equal(exit.reason, code === "ENGINE_FAILED" ? "lost" : "start_failed");
   }
   const foreign = startFailure(new EngineResponseError("x", 500, "exec format error"), {
     spec,
+    engine: "docker",
     notedExitCode: 0,
     foreignPlatform: "linux/arm64",
   });

@@ -177,7 +177,12 @@ export class AttemptWatch {
       const isRefusal = error instanceof EngineResponseError && error.status < 500;
       if (!isRefusal) throw error;
       throw new Ended(
-        startFailure(error, { spec: this.#spec, notedExitCode: 0, foreignPlatform: undefined }),
+        startFailure(error, {
+          spec: this.#spec,
+          engine: settings.engine,
+          notedExitCode: 0,
+          foreignPlatform: undefined,
+        }),
       );
     }
   }
@@ -333,6 +338,7 @@ export class AttemptWatch {
       image !== undefined && image.architecture !== "" && image.architecture !== info.architecture;
     return startFailure(error, {
       spec: this.#spec,
+      engine: this.#context.settings.engine,
       notedExitCode: state?.exitCode ?? 0,
       foreignPlatform: foreign ? `${image.os}/${image.architecture}` : undefined,
     });

@@ -5,9 +5,15 @@
  */
 import type { ActionCode } from "../../domain/action-codes.ts";
 import type { AttemptExit, AttemptSpec } from "../executor.ts";
+import type { EngineApi } from "./engine-api.ts";
 import type { EngineResponseError } from "./engine-http.ts";
+import { remedyFor } from "./start-trouble.ts";
 
-export interface StartFailureContext {
+export interface StartFailureContext extends ImageContext {
+  readonly engine: EngineApi["engine"];
+}
+
+interface ImageContext {
   readonly spec: AttemptSpec;
   /** Exit code that the engine noted for a container that never ran; 0 where it notes none. */
   readonly notedExitCode: number;
@@ -17,15 +23,15 @@ export interface StartFailureContext {
 
 const NOT_FOUND = /executable file .*not found|no such file or directory|command that was not found/i;
 const NOT_PERMITTED = /permission denied|is a directory|not a regular file/i;
-/** An engine whose own user may not raise the limits that it is configured to give (seen with Podman 4.3). */
-const LIMITS_REFUSED = /setting rlimit/i;
 const EXEC_FORMAT = /exec format error/i;
 const NO_GPU = /could not select device driver .*gpu/i;
 const NO_USER = /unable to find (user|group) |no matching entries in (passwd|group) file/i;
 
 export function startFailure(error: EngineResponseError, context: StartFailureContext): AttemptExit {
   const text = error.message;
-  if (LIMITS_REFUSED.test(text)) return limitsRefused(text);
+  // First: the OCI runtime's words for it end in "permission denied", as for a program that may not be executed.
+  const remedy = remedyFor(context.engine, text);
+  if (remedy !== undefined) return engineFailure(text, remedy);
   if (EXEC_FORMAT.test(text)) return execFormatFailure(context);
   if (NO_GPU.test(text)) {
     return failed(
@@ -62,21 +68,21 @@ export function startFailure(error: EngineResponseError, context: StartFailureCo
       "see the task's resources and the image's settings",
     );
   }
-  return { reason: "lost", outOfMemory: false, code: "ENGINE_FAILED", message: text };
+  return engineFailure(text);
 }
 
-function limitsRefused(text: string): AttemptExit {
+function engineFailure(message: string, hint?: string): AttemptExit {
   return {
     reason: "lost",
     outOfMemory: false,
     code: "ENGINE_FAILED",
-    message: `the engine may not give containers the limits that it is configured for: ${quote(text)}`,
-    hint: "lower them: default_ulimits in containers.conf for Podman, default-ulimits in daemon.json for Docker",
+    message,
+    ...(hint !== undefined && { hint }),
   };
 }
 
 /** A program for another processor, or a script whose first line does not name its interpreter. */
-export function execFormatFailure(context: StartFailureContext): AttemptExit {
+export function execFormatFailure(context: ImageContext): AttemptExit {
   const program = programOf(context.spec);
   if (context.foreignPlatform !== undefined) {
     return failed(
@@ -94,7 +100,7 @@ export function execFormatFailure(context: StartFailureContext): AttemptExit {
   );
 }
 
-function notFound(context: StartFailureContext, text: string): AttemptExit {
+function notFound(context: ImageContext, text: string): AttemptExit {
   const { spec } = context;
   const named = /exec: "([^"]+)"/.exec(text)?.[1] ?? spec.command[0] ?? spec.args[0] ?? "the ENTRYPOINT";
   const hint =
@@ -104,7 +110,7 @@ function notFound(context: StartFailureContext, text: string): AttemptExit {
   return failed(context, "ENTRYPOINT_NOT_FOUND", `\`${named}\` was not found in it`, hint);
 }
 
-function failed({ spec }: StartFailureContext, code: ActionCode, what: string, hint: string): AttemptExit {
+function failed({ spec }: ImageContext, code: ActionCode, what: string, hint: string): AttemptExit {
   const message = `image ${spec.image.reference} could not be started: ${what}`;
   return { reason: "start_failed", outOfMemory: false, code, message, hint };
 }
