@@ -64,7 +64,15 @@ async function port({ values }: CommandInput): Promise<Finding> {
   const wanted = Number(values["port"] ?? 30080);
   const holder = await holderOfPort(wanted);
   if (holder === undefined) return { name: "port", ok: true, text: `${wanted} is free` };
+  if (await isBoxkite(wanted))
+    return { name: "port", ok: true, text: `${wanted} is in use by a Boxkite server: ${holder}` };
   return { name: "port", ok: false, text: `${wanted} is in use by ${holder}`, hint: "boxkite up --port N" };
+}
+
+async function isBoxkite(port: number): Promise<boolean> {
+  const signal = AbortSignal.timeout(2_000);
+  const answer = await fetch(`http://127.0.0.1:${port}/v2/healthz`, { signal }).catch(() => undefined);
+  return answer?.ok === true && (await answer.text()) === "ok\n";
 }
 
 async function disk({ env }: CommandInput): Promise<Finding> {

@@ -101,7 +101,7 @@ function outOfMemory(): Outcome {
   return failed(
     "OOMKilled",
     "killed for using more memory than its limit",
-    "raise it with resources=flyte.Resources(memory=…) on the task's environment",
+    'raise it: resources=flyte.Resources(memory=("1Gi", "4Gi")) on the task\'s environment, request and limit',
     true,
   );
 }

@@ -4,7 +4,8 @@
  * a stale event changes nothing.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { BoxkiteError, messageOf } from "../domain/errors.ts";
+import type { ActionError } from "../domain/action.ts";
+import { BoxkiteError, messageOf, textOf } from "../domain/errors.ts";
 import type { ActionKey } from "../domain/ids.ts";
 import { judge, shorten, type Outcome, type Written } from "../domain/outcome.ts";
 import type { ActionEvent } from "../domain/transition.ts";
@@ -117,8 +118,14 @@ export function createAttempts(options: AttemptsOptions): Attempts {
       started: (at) =>
         tell({ type: "started", attempt: key.attempt, at }, { attempt: key.attempt, startedAt: at, image }),
       ended: (exit) => {
-        next(() => settle(action, key, exit, image));
-        next(() => sink.close());
+        let failure: ActionError | undefined;
+        next(async () => (failure = await settle(action, key, exit, image)));
+        next(async () => {
+          // Who follows a log learns here why it ends: the task itself may have been unable to say it.
+          const lines = failure === undefined ? [] : `${failure.code}: ${textOf(failure)}`.split("\n");
+          for (const line of lines) sink.write("system", line, clock.now());
+          await sink.close();
+        });
       },
     };
     try {
@@ -147,16 +154,17 @@ export function createAttempts(options: AttemptsOptions): Attempts {
     }
   };
 
+  /** Resolves with the failure, if it was one and counts. */
   const settle = async (
     action: ActionRecord,
     key: AttemptKey,
     exit: AttemptExit,
     image: RunImage,
-  ): Promise<void> => {
+  ): Promise<ActionError | undefined> => {
     const run = await store.getRun(action.key);
     const prefix = attemptPrefix(run?.baseUri ?? "", key, key.attempt);
     const outcome = judge(await options.readWritten(prefix), exit, image.reference);
-    await finish(action.key, key, outcome, { exit, image }, prefix);
+    return finish(action.key, key, outcome, { exit, image }, prefix);
   };
 
   const finish = async (
@@ -165,7 +173,7 @@ export function createAttempts(options: AttemptsOptions): Attempts {
     outcome: Outcome,
     known: { exit?: AttemptExit; image?: RunImage },
     prefix: string | undefined,
-  ): Promise<void> => {
+  ): Promise<ActionError | undefined> => {
     const { attempt } = key;
     const error = outcome.kind === "succeeded" ? undefined : shortened(outcome.error);
     const facts: AttemptFacts = {
@@ -182,8 +190,9 @@ export function createAttempts(options: AttemptsOptions): Attempts {
       error === undefined
         ? { type: "attemptSucceeded", attempt, outputUri: prefix ?? "" }
         : { type: outcome.kind === "lost" ? "attemptLost" : "attemptFailed", attempt, error };
-    await apply(action, event, { attempt: facts });
+    const applied = await apply(action, event, { attempt: facts });
     watched.delete(attemptText(key));
+    return applied && error;
   };
 
   return {

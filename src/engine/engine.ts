@@ -122,6 +122,8 @@ export function createEngine(options: EngineOptions): Engine {
   return {
     start: async () => {
       const live = await store.liveAttempts();
+      if (live.length > 0)
+        log.info("taking up what an earlier server left running", { attempts: live.length });
       await reapLeftovers(live);
       for (const action of live) attempts.supervise(action);
       unsubscribe = store.onChange(wake);
@@ -135,6 +137,9 @@ export function createEngine(options: EngineOptions): Engine {
       if (endAttempts) await Promise.allSettled((await executor.list()).map((key) => attempts.stop(key)));
       await attempts.close();
       await effects.stop();
+      const live = endAttempts ? [] : await store.liveAttempts();
+      if (live.length > 0)
+        log.info("attempts go on; the next start takes them up", { attempts: live.length });
     },
     createRun: async (run, root, seeds = []) => {
       const definition = root.spec?.definition;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { createServer, request as httpRequest } from "node:http";
+import { createServer, request as httpRequest, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 import { test, type TestContext } from "node:test";
@@ -34,7 +34,8 @@ async function start(t: TestContext, anyHostName = false) {
   return async (method: string, path: string, headers: Record<string, string> = {}) => {
     const outgoing = httpRequest({ host: "127.0.0.1", port, method, path, headers, agent: false }).end("{}");
     const [response] = await once(outgoing, "response");
-    return { status: response.statusCode as number, body: await text(response), port };
+    const { statusCode, headers: answered } = response as IncomingMessage;
+    return { status: statusCode as number, location: answered.location, body: await text(response), port };
   };
 }
 
@@ -43,6 +44,12 @@ test("an exception of a handler, or a path that is no encoding, does not end the
   assert.equal((await ask("POST", "/flyteidl2.x/Y")).status, 500);
   assert.equal((await ask("POST", "/v2/domain/d/project/p/runs/r/conditions/%E0%A4%A")).status, 404);
   assert.equal((await ask("GET", "/healthz")).status, 200);
+});
+
+test("the root leads to the pages", async (t) => {
+  const ask = await start(t);
+  const { status, location } = await ask("GET", "/");
+  assert.deepEqual([status, location], [302, "/v2"]);
 });
 
 test("a condition is not answered for a page of another origin", async (t) => {

@@ -1,6 +1,6 @@
 /** Why there is no log for somebody who asked for one. */
 import { attemptIsOver } from "../domain/action.ts";
-import { BoxkiteError } from "../domain/errors.ts";
+import { BoxkiteError, textOf } from "../domain/errors.ts";
 import type { ActionRecord, RunRecord } from "../store/store.ts";
 
 /** LOGS_NOT_FOUND for one that may still come, which clients wait for; NO_LOGS for one that will not. */
@@ -23,6 +23,8 @@ export function missingLog(run: RunRecord, { key, state }: ActionRecord, attempt
     const last = `its last attempt is ${happened}`;
     return new BoxkiteError("NO_LOGS", `action ${key.action} has had no attempt ${attempt}: ${last}`);
   }
-  const why = state.source ? "its result was taken over from another action" : "it was never started";
+  const why = state.source
+    ? "its result was taken over from another action"
+    : `it was never started${state.error === undefined ? "" : `. ${state.error.code}: ${textOf(state.error)}`}`;
   return new BoxkiteError("NO_LOGS", `attempt ${attempt} of action ${key.action} has no log: ${why}`);
 }

@@ -28,7 +28,9 @@ export async function pruneImages(store: Store, input: CommandInput): Promise<nu
   const choice = dryRun ? undefined : await chooseEngine(input);
   try {
     const tools = await choice?.createImageTools?.();
-    for (const build of await store.listBuilds()) {
+    const builds = await store.listBuilds();
+    if (builds.length === 0) process.stdout.write("nothing was built: there is nothing to remove\n");
+    for (const build of builds) {
       const why = reasonToKeep(await store.usesOfBuild(build), days * DAY_MS, Date.now());
       if (why !== undefined) {
         process.stdout.write(`keep    ${build.target}: ${why}\n`);
