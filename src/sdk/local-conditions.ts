@@ -80,17 +80,25 @@ export class LocalConditions {
 
 /** As the server: an answer of another type than the one asked for is refused. */
 function checked({ name, type = "boolean" }: ConditionRequest, value: Answer): Answer {
-  const fits = type === "integer" ? Number.isSafeInteger(value) : typeof value === type;
-  if (!fits)
+  if (!fits(type, value))
     throw new TypeError(`condition ${name} wants a value of type ${type}, not ${JSON.stringify(value)}`);
   return value;
 }
 
+function fits(type: NonNullable<ConditionRequest["type"]>, value: Answer): boolean {
+  if (type === "integer") return Number.isSafeInteger(value);
+  return typeof value === type && !Number.isNaN(value);
+}
+
+/** Asks again until the line is of the type that is wanted. */
 async function typedAnswer(request: ConditionRequest, signal: AbortSignal): Promise<Answer> {
   const { type = "boolean", prompt = "Approve?" } = request;
-  const text = await askOnTerminal(`${prompt} (${type}) `, signal);
-  if (type === "boolean") return /^(y|yes|true|1)$/i.test(text.trim());
-  return type === "string" ? text : checked(request, Number(text));
+  for (;;) {
+    const text = (await askOnTerminal(`${prompt} (${type}) `, signal)).trim();
+    if (type === "boolean") return /^(y|yes|true|1)$/i.test(text);
+    const value = type === "string" || text === "" ? text : Number(text);
+    if (fits(type, value)) return value;
+  }
 }
 
 const ignore = (): void => undefined;
