@@ -68,7 +68,8 @@ export class RemoteRun implements Run<unknown> {
   }
 
   async *logs(options: { readonly attempt?: number } = {}): AsyncIterable<LogLine> {
-    const attempt = options.attempt ?? (await this.#currentAttempt());
+    // 0: the server's choice. It waits for the first, and for the next one where one is lost before it writes.
+    const attempt = options.attempt ?? 0;
     for (let tries = 1; ; tries++) {
       // A reader who stops early must not leave the stream open: it would keep the program alive.
       const stop = new AbortController();
@@ -145,14 +146,6 @@ export class RemoteRun implements Run<unknown> {
         stop.abort();
       }
     }
-  }
-
-  async #currentAttempt(): Promise<number> {
-    for await (const details of this.#watch()) {
-      const attempts = details.status?.attempts ?? 0;
-      if (attempts > 0 || isTerminal(decodePhase(details.status?.phase ?? 0))) return Math.max(attempts, 1);
-    }
-    return 1;
   }
 
   async #failure(phase: Phase): Promise<Error> {
