@@ -92,7 +92,7 @@ export function createEffects(options: EffectsOptions): Effects {
     if (waiting.length === 0 || stopped) return;
     const first = Math.min(...waiting.map(({ notBefore }) => notBefore));
     // A timer may strike a little before its time.
-    retryTimer = setTimeout(wake, first - clock.now() + 1);
+    retryTimer = setTimeout(wake, Math.max(0, first - clock.now()) + 1);
   };
 
   /** Neither under way nor put off: so those that fail for long do not stand before the others. */
