@@ -12,6 +12,7 @@ import { chartOf } from "../src/domain/transition-table.ts";
 import type { ServiceContext } from "../src/services/context.ts";
 import { registerServices, SERVICES } from "../src/services/routes.ts";
 import { SUPPORT, type Support } from "../src/wire/support.ts";
+import { LAYERS } from "./layers.ts";
 
 const root = join(import.meta.dirname, "..");
 
@@ -83,7 +84,16 @@ function describe(support: Support): string {
   ];
 }
 
+function folderTable(): string {
+  const rows = Object.entries(LAYERS).map(([folder, { what, imports }]) => {
+    const allowed = imports === "all below" ? imports : imports.join(", ") || "nothing";
+    return `| \`src/${folder}\` | ${what} | ${allowed} |`;
+  });
+  return ["| folder | what it is | may import |", "| --- | --- | --- |", ...rows].join("\n");
+}
+
 const PARTS: readonly { readonly file: string; readonly name: string; readonly text: () => string }[] = [
+  { file: "ARCHITECTURE.md", name: "folders", text: folderTable },
   { file: "ARCHITECTURE.md", name: "phases", text: () => `\`\`\`mermaid\n${chartOf()}\n\`\`\`` },
   { file: "docs/protocol.md", name: "rpcs", text: rpcTable },
   { file: "docs/protocol.md", name: "fields", text: fieldTables },

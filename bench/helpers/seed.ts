@@ -1,10 +1,11 @@
 /** Fills a store with what would take hours to run, through the store itself. */
 import { join } from "node:path";
 import { newTaskState, NO_RETRIES, type ActionState } from "../../src/domain/action.ts";
-import { NO_SETTINGS } from "../../src/domain/task.ts";
-import { runBaseUri } from "../../src/engine/paths.ts";
+import type { NewAction } from "../../src/domain/action-record.ts";
+import { NO_SETTINGS, type NewRun } from "../../src/domain/run.ts";
+import { runBaseUri } from "../../src/orchestrator/paths.ts";
 import { openSqliteStore } from "../../src/store/sqlite/sqlite-store.ts";
-import type { NewAction, NewRun, Store } from "../../src/store/store.ts";
+import type { Store } from "../../src/store/store.ts";
 import { decodeTaskSpec } from "../../src/wire/task-spec.ts";
 import { ROOT, SCOPE, taskSpec } from "./requests.ts";
 

@@ -1,7 +1,7 @@
 /** What an action in a container costs beyond its own work, against the engine's own API. */
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import { findEngine, type FoundEngine } from "../../src/executors/container/find-engine.ts";
+import { findEngine, type FoundEngine } from "../../src/containers/find.ts";
 import { messageOf } from "../../src/domain/errors.ts";
 import { silentLogger } from "../../src/lib/log.ts";
 import { ActionPhase } from "../../src/wire/gen/flyteidl2/common/phase_pb.js";
@@ -102,7 +102,7 @@ export const container: Benchmark = {
 };
 
 function openPodman(): Promise<FoundEngine> {
-  return findEngine({ wish: "podman", log: silentLogger });
+  return findEngine({ preference: "podman", log: silentLogger });
 }
 
 /** The same container, asked for by hand. */

@@ -1,7 +1,7 @@
 /** The object store, against a plain file server of Node that is as durable. */
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
-import { createRunIdentities } from "../../src/engine/run-identity.ts";
+import { createRunIdentities } from "../../src/orchestrator/run-identity.ts";
 import { presign } from "../../src/objects/s3/presign.ts";
 import { OPERATOR } from "../../src/server/object-access.ts";
 import { BUCKET } from "../../src/server/server.ts";

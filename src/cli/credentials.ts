@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { BoxkiteError } from "../domain/errors.ts";
 import { checkProjectName, DOMAINS } from "../domain/ids.ts";
-import { createRunIdentities, type Credentials } from "../engine/run-identity.ts";
+import { createRunIdentities, type Credentials } from "../orchestrator/run-identity.ts";
 import { STORE_FILE } from "../server/data-directory.ts";
 import { BUCKET, SIGNING_SECRET } from "../server/server.ts";
 import { userCredentials } from "../server/user-credentials.ts";

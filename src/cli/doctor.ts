@@ -1,14 +1,14 @@
 /** `boxkite doctor`: what is there, what cannot work, and what to type. */
 import { statfs } from "node:fs/promises";
 import type { BoxkiteError } from "../domain/errors.ts";
-import type { Advice } from "../executors/choose.ts";
+import type { Advice } from "../platform/platform.ts";
 import { findRuntime } from "../executors/process/process-executor.ts";
 import { defaultDataDirectory } from "../server/data-directory.ts";
 import { holderOfPort } from "../server/port-holder.ts";
 import { checkEngine } from "./engine-check.ts";
 import { EXIT, type Command, type CommandInput } from "./command.ts";
 
-interface Finding {
+interface CheckResult {
   readonly name: string;
   readonly ok: boolean;
   readonly text: string;
@@ -28,7 +28,7 @@ export const doctor: Command = {
     json: { type: "boolean", help: "one JSON object a line" },
   },
   run: async (input) => {
-    const findings = await Promise.all([
+    const results = await Promise.all([
       node(),
       port(input),
       disk(input),
@@ -36,16 +36,16 @@ export const doctor: Command = {
       engine(input, "docker"),
       runtime(input),
     ]);
-    for (const finding of findings)
+    for (const finding of results)
       process.stdout.write(input.values["json"] === true ? `${JSON.stringify(finding)}\n` : line(finding));
     // One engine is enough, and without any the process executor will do.
-    const usable = findings.some(({ name, ok }) => ok && ["podman", "docker", "a0"].includes(name));
-    const broken = findings.some(({ name, ok }) => !ok && ["node", "port", "disk"].includes(name));
+    const usable = results.some(({ name, ok }) => ok && ["podman", "docker", "a0"].includes(name));
+    const broken = results.some(({ name, ok }) => !ok && ["node", "port", "disk"].includes(name));
     return usable && !broken ? EXIT.ok : EXIT.failed;
   },
 };
 
-function line({ name, ok, text, hint, advice = [] }: Finding): string {
+function line({ name, ok, text, hint, advice = [] }: CheckResult): string {
   const try_ = (each: string | undefined) => (each === undefined ? [] : [`${INDENT}try: ${each}`]);
   return [
     `${ok ? "ok  " : "--  "}${name.padEnd(8)}${text.replaceAll("\n", `\n${INDENT}`)}`,
@@ -55,12 +55,12 @@ function line({ name, ok, text, hint, advice = [] }: Finding): string {
   ].join("\n");
 }
 
-async function node(): Promise<Finding> {
+async function node(): Promise<CheckResult> {
   const ok = Number(process.versions.node.split(".")[0]) >= 24;
   return { name: "node", ok, text: process.version, ...(ok ? {} : { hint: "npm install --global node@24" }) };
 }
 
-async function port({ values }: CommandInput): Promise<Finding> {
+async function port({ values }: CommandInput): Promise<CheckResult> {
   const wanted = Number(values["port"] ?? 30080);
   const holder = await holderOfPort(wanted);
   if (holder === undefined) return { name: "port", ok: true, text: `${wanted} is free` };
@@ -75,7 +75,7 @@ async function isBoxkite(port: number): Promise<boolean> {
   return answer?.ok === true && (await answer.text()) === "ok\n";
 }
 
-async function disk({ env }: CommandInput): Promise<Finding> {
+async function disk({ env }: CommandInput): Promise<CheckResult> {
   const directory = defaultDataDirectory(env);
   const stats = await statfs(directory).catch(() => statfs("/"));
   const free = stats.bavail * stats.bsize;
@@ -89,11 +89,11 @@ async function disk({ env }: CommandInput): Promise<Finding> {
   };
 }
 
-async function engine({ env }: CommandInput, name: "podman" | "docker"): Promise<Finding> {
+async function engine({ env }: CommandInput, name: "podman" | "docker"): Promise<CheckResult> {
   return { name, ...(await checkEngine(name, env)) };
 }
 
-async function runtime({ env }: CommandInput): Promise<Finding> {
+async function runtime({ env }: CommandInput): Promise<CheckResult> {
   try {
     return { name: "a0", ok: true, text: `${findRuntime(undefined, env)[0]}/a0: --engine process works` };
   } catch (error) {

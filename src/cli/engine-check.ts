@@ -2,7 +2,8 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { BoxkiteError, messageOf } from "../domain/errors.ts";
-import { chooseExecutor, type Advice, type ExecutorChoice } from "../executors/choose.ts";
+import type { Advice, Platform } from "../platform/platform.ts";
+import { choosePlatform } from "../platform/choose.ts";
 import { silentLogger } from "../lib/log.ts";
 
 export interface EngineCheck {
@@ -14,17 +15,21 @@ export interface EngineCheck {
 }
 
 export async function checkEngine(name: "podman" | "docker", env: NodeJS.ProcessEnv): Promise<EngineCheck> {
-  let choice: ExecutorChoice;
+  let platform: Platform;
   try {
-    choice = await chooseExecutor({ engine: name, python: undefined }, env);
+    platform = await choosePlatform({ engine: name, python: undefined }, env);
   } catch (error) {
     return failure(error);
   }
   try {
-    const executor = await choice.create({ instance: "doctor", dataDirectory: "", log: silentLogger });
+    const executor = await platform.createExecutor({
+      instance: "doctor",
+      dataDirectory: "",
+      log: silentLogger,
+    });
     await executor.close();
-    const { summary, advice } = choice.examination;
-    const [reached, builder] = await Promise.all([tryContainer(choice), checkBuilder(choice)]);
+    const { summary, advice } = platform.engineReport;
+    const [reached, builder] = await Promise.all([tryContainer(platform), checkBuilder(platform)]);
     return {
       ...reached,
       text: [summary, reached.text, ...builder.facts].join("; "),
@@ -33,7 +38,7 @@ export async function checkEngine(name: "podman" | "docker", env: NodeJS.Process
   } catch (error) {
     return failure(error);
   } finally {
-    await choice.close();
+    await platform.close();
   }
 }
 
@@ -42,11 +47,11 @@ function failure(error: unknown): EngineCheck {
   return { ok: false, text: messageOf(error), hint, advice: [] };
 }
 
-async function tryContainer(choice: ExecutorChoice): Promise<EngineCheck> {
+async function tryContainer(platform: Platform): Promise<EngineCheck> {
   const server = createServer((_request, response) => response.end("ok"));
-  await new Promise<void>((resolve) => server.listen(0, choice.listenAt, resolve));
+  await new Promise<void>((resolve) => server.listen(0, platform.listenAt, resolve));
   try {
-    const result = await choice.probe((server.address() as AddressInfo).port);
+    const result = await platform.probe((server.address() as AddressInfo).port);
     if (result?.note !== undefined)
       return { ok: true, text: `no container was tried: ${result.note}`, advice: [] };
     const host = result?.endpoint.replace(/:\d+$/, "");
@@ -61,10 +66,10 @@ async function tryContainer(choice: ExecutorChoice): Promise<EngineCheck> {
 
 /** Building is beside running: what is missing for it is advice. */
 async function checkBuilder(
-  choice: ExecutorChoice,
+  platform: Platform,
 ): Promise<{ readonly facts: readonly string[]; readonly advice: readonly Advice[] }> {
   try {
-    const tools = await choice.createImageTools?.();
+    const tools = await platform.createImageTools?.();
     if (tools === undefined) return { facts: [], advice: [] };
     const { builder } = tools;
     return { facts: [`builds with ${builder.description}`], advice: builder.mounts ? [] : [NO_MOUNTS] };

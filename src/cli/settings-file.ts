@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { BoxkiteError, messageOf } from "../domain/errors.ts";
 import type { Queues } from "../domain/queue.ts";
-import type { ContainerWish } from "../executors/choose.ts";
+import type { InheritedSettings } from "../executors/container/inherited.ts";
 import { NO_REGISTRIES, type Registries } from "../images/registry/registries.ts";
 import type { CommandInput } from "./command.ts";
 import { readQueues } from "./queue-settings.ts";
@@ -27,7 +27,7 @@ const SECTIONS = ["registries", "containers", "queues"] as const;
 export interface SettingsFile {
   readonly values: Partial<Record<SettingName, unknown>>;
   readonly registries: Registries;
-  readonly containers: ContainerWish;
+  readonly containers: InheritedSettings;
   readonly queues: Queues;
 }
 
@@ -94,7 +94,7 @@ async function parseFile(path: string): Promise<Readonly<Record<string, unknown>
   return mapping;
 }
 
-function readContainers(value: unknown): ContainerWish {
+function readContainers(value: unknown): InheritedSettings {
   const containers = mappingOf(value, "containers");
   refuseUnknown(containers, ["certificates", "proxy"], "containers");
   return {

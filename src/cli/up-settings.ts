@@ -1,7 +1,7 @@
 /** Settings of `boxkite up`: flag, else BOXKITE_* variable, else file, else default. */
 import { isIP } from "node:net";
 import { BoxkiteError } from "../domain/errors.ts";
-import type { ContainerWish } from "../executors/choose.ts";
+import type { InheritedSettings } from "../executors/container/inherited.ts";
 import { defaultParallelism } from "../executors/process/process-executor.ts";
 import type { Queues } from "../domain/queue.ts";
 import type { Registries } from "../images/registry/registries.ts";
@@ -26,7 +26,7 @@ export interface UpSettings {
   readonly json: boolean;
   readonly verbose: boolean;
   readonly registries: Registries;
-  readonly containers: ContainerWish;
+  readonly containers: InheritedSettings;
 }
 
 const ENGINES: readonly EngineName[] = ["auto", "podman", "docker", "process"];

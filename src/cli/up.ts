@@ -1,9 +1,10 @@
 /** `boxkite up`: the server in the foreground, until SIGINT or SIGTERM. */
 import type { BoxkiteError } from "../domain/errors.ts";
-import { chooseExecutor, type ExecutorChoice } from "../executors/choose.ts";
+import type { Platform } from "../platform/platform.ts";
+import { choosePlatform } from "../platform/choose.ts";
 import { createLogger, type Logger } from "../lib/log.ts";
 import { openDataDirectory, type DataDirectory } from "../server/data-directory.ts";
-import { widened } from "../server/reach.ts";
+import { widened } from "../platform/reach.ts";
 import { startServer, type Server } from "../server/server.ts";
 import { EXIT, type Command, type CommandInput } from "./command.ts";
 import { packageVersion } from "./version.ts";
@@ -58,18 +59,18 @@ async function run(input: CommandInput): Promise<number> {
   });
   // Closed whatever happens, the last first.
   await using opened = new AsyncDisposableStack();
-  const choice = await chooseExecutor(settings, input.env);
-  opened.defer(() => choice.close());
+  const platform = await choosePlatform(settings, input.env);
+  opened.defer(() => platform.close());
   const data = await openDataDirectory(settings.ephemeral ? undefined : settings.data);
   opened.defer(() => data.close());
   const server = await startServer({
     dataDirectory: data.path,
     ephemeral: data.ephemeral,
-    reach: widened(choice, settings.host),
+    reach: widened(platform, settings.host),
     port: settings.port,
     anyHostName: settings.host !== undefined,
-    createExecutor: (context) => choice.create(context),
-    createImageTools: choice.createImageTools,
+    createExecutor: (context) => platform.createExecutor(context),
+    createImageTools: platform.createImageTools,
     version: packageVersion(),
     maxParallel: settings.maxParallel,
     queues: settings.queues,
@@ -77,14 +78,14 @@ async function run(input: CommandInput): Promise<number> {
     keepLogsDays: settings.keepLogsDays,
     log,
   });
-  announce(settings, server, choice, data);
+  announce(settings, server, platform, data);
   // What the engine will not do is better told now than by a run.
-  for (const { what, hint } of choice.examination.advice) log.warn(what, { hint });
+  for (const { what, hint } of platform.engineReport.advice) log.warn(what, { hint });
   const given = Object.entries(settings.containers).filter(([, isGiven]) => isGiven === true);
   if (given.length > 0)
     log.info("task containers are given of this machine", { given: given.map(([name]) => name) });
   // Said apart from "ready": it starts a container, which takes longer than everything else.
-  const probing = probe(choice, server, settings, log);
+  const probing = probe(platform, server, settings, log);
   opened.defer(() => probing);
   opened.defer(() => server.close());
   const signal = await untilSignal();
@@ -92,14 +93,9 @@ async function run(input: CommandInput): Promise<number> {
   return EXIT.ok;
 }
 
-async function probe(
-  choice: ExecutorChoice,
-  server: Server,
-  settings: UpSettings,
-  log: Logger,
-): Promise<void> {
+async function probe(platform: Platform, server: Server, settings: UpSettings, log: Logger): Promise<void> {
   try {
-    const result = await choice.probe(server.port);
+    const result = await platform.probe(server.port);
     if (result === undefined) return;
     if (settings.json) process.stdout.write(`${JSON.stringify({ event: "probe", ...result })}\n`);
     else if (result.note !== undefined)
@@ -113,7 +109,7 @@ async function probe(
   }
 }
 
-function announce(settings: UpSettings, server: Server, choice: ExecutorChoice, data: DataDirectory): void {
+function announce(settings: UpSettings, server: Server, platform: Platform, data: DataDirectory): void {
   const url = `http://localhost:${server.port}`;
   const readyMs = Math.round(performance.now());
   const keeps = data.ephemeral
@@ -145,7 +141,7 @@ function announce(settings: UpSettings, server: Server, choice: ExecutorChoice, 
       "",
       `  ➜  Console   ${url}/v2`,
       `  ➜  Endpoint  dns:///localhost:${server.port} (insecure)`,
-      `  ➜  Engine    ${choice.examination.summary}`,
+      `  ➜  Engine    ${platform.engineReport.summary}`,
       `  ➜  Data      ${data.path}  (${keeps})`,
       "",
       `  Next   ${next}`,

@@ -62,6 +62,12 @@ export interface ResultSource {
   readonly attempt: number;
 }
 
+export interface CachedResult {
+  readonly outputUri: string;
+  readonly source: ResultSource;
+  readonly createdAt: TimeMs;
+}
+
 export type CacheStatus = "disabled" | "miss" | "hit" | "populated" | "skipped";
 
 /** The part of an action that changes. Only `transition` makes a new one. */

@@ -1,5 +1,10 @@
-/** What everyone who has to do with attempts agrees on: their names, and where their output goes. */
+/** Attempts: their names, where their output goes, how they end, and what is kept of them. */
+import type { ActionCode } from "./action-codes.ts";
+import type { ActionError, TimeMs } from "./action.ts";
+import type { ErrorCode } from "./errors.ts";
 import type { ActionKey } from "./ids.ts";
+import type { ResolvedImage } from "./image.ts";
+import type { Phase } from "./phase.ts";
 
 /** One attempt of one action; `attempt` counts from 1. The key is unique for ever. */
 export interface AttemptKey extends ActionKey {
@@ -14,4 +19,60 @@ export interface LogSink {
   flush(): Promise<void>;
   /** Time of the newest line already kept, or undefined: where to go on after a restart. */
   readonly lastAtMs: number | undefined;
+}
+
+/** What an executor knows of an attempt that has ended. */
+export interface AttemptExit {
+  /** Exit code of the process; undefined if it never started or is not known any more. */
+  readonly exitCode?: number;
+  /** Killed for using more memory than its limit. */
+  readonly outOfMemory: boolean;
+  /**
+   * - exited: the process ran and ended.
+   * - start_failed: it could not be started, and would not start again: the fault of image or task.
+   * - lost: it vanished, or the executor broke; starting again may help.
+   */
+  readonly reason: "exited" | "start_failed" | "lost";
+  /** For start_failed and lost: a stable code such as `ENTRYPOINT_NOT_FOUND`, and what to tell. */
+  readonly code?: ActionCode | ErrorCode;
+  readonly message?: string;
+  readonly hint?: string;
+  /** Milliseconds since the epoch. */
+  readonly startedAt?: number;
+  readonly endedAt?: number;
+}
+
+/** How an attempt ended: by itself, or because a time limit or an abort ended it. */
+export type AttemptOutcome = "succeeded" | "failed" | "lost" | "timed_out" | "aborted";
+
+/** What is known of the attempt that a change is about; undefined fields keep what is stored. */
+export interface AttemptFacts {
+  readonly attempt: number;
+  readonly image?: ResolvedImage | undefined;
+  readonly startedAt?: TimeMs | undefined;
+  readonly endedAt?: TimeMs | undefined;
+  readonly exitCode?: number | undefined;
+  readonly outcome?: AttemptOutcome | undefined;
+  readonly error?: ActionError | undefined;
+  readonly outputUri?: string | undefined;
+}
+
+export interface AttemptRecord {
+  readonly attempt: number;
+  readonly createdAt: TimeMs;
+  readonly startedAt?: TimeMs | undefined;
+  readonly endedAt?: TimeMs | undefined;
+  readonly exitCode?: number | undefined;
+  /** How it ended; undefined while it lives. */
+  readonly outcome?: AttemptOutcome | undefined;
+  readonly error?: ActionError | undefined;
+  readonly outputUri?: string | undefined;
+  readonly image?: ResolvedImage | undefined;
+  readonly transitions: readonly PhaseChange[];
+}
+
+export interface PhaseChange {
+  readonly phase: Phase;
+  readonly at: TimeMs;
+  readonly reason?: string | undefined;
 }

@@ -1,4 +1,7 @@
 /** What is remembered of a build. Plain data: a store keeps it as it likes. */
+import type { TimeMs } from "./action.ts";
+import type { RunKey, TaskKey } from "./ids.ts";
+
 export interface BuildRecord {
   /** "registry/team/train:hash", or "localhost/…" for an image that stays in the engine. */
   readonly target: string;
@@ -30,4 +33,9 @@ export interface BaseRecord {
 export interface ImageLayer {
   readonly createdBy: string;
   readonly sizeBytes: number;
+}
+
+export interface ImageUses {
+  readonly deployments: readonly TaskKey[];
+  readonly runs: readonly { readonly key: RunKey; readonly createdAt: TimeMs; readonly live: boolean }[];
 }

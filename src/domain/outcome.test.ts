@@ -1,13 +1,14 @@
+import type { AttemptExit } from "./attempt.ts";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { ActionError } from "./action.ts";
 import { textOf } from "./errors.ts";
-import { DISK_FULL_ANSWER, judge, MAX_ERROR_CHARS, shorten, type Ending, type Written } from "./outcome.ts";
+import { DISK_FULL_ANSWER, judge, MAX_ERROR_CHARS, shorten, type Written } from "./outcome.ts";
 
 const IMAGE = "registry.example.com/team:1";
 const NOTHING: Written = { kind: "nothing" };
 
-function exited(exitCode: number, more: Partial<Ending> = {}): Ending {
+function exited(exitCode: number, more: Partial<AttemptExit> = {}): AttemptExit {
   return { reason: "exited", exitCode, outOfMemory: false, ...more };
 }
 
@@ -15,7 +16,7 @@ function written(code: string, message: string, whileLoading: boolean): Written 
   return { kind: "error", whileLoading, error: { code, message, kind: "user", recoverable: true } };
 }
 
-function errorOf(what: Written, ending: Ending): ActionError {
+function errorOf(what: Written, ending: AttemptExit): ActionError {
   const outcome = judge(what, ending, IMAGE);
   assert.notEqual(outcome.kind, "succeeded");
   return (outcome as { error: ActionError }).error;

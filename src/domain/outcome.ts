@@ -1,6 +1,7 @@
 /** From what an attempt left behind to what it means: the right one is blamed here. */
 import type { ActionCode } from "./action-codes.ts";
 import type { ActionError } from "./action.ts";
+import type { AttemptExit, AttemptOutcome } from "./attempt.ts";
 import type { ErrorCode } from "./errors.ts";
 import type { TerminalPhase } from "./phase.ts";
 
@@ -11,23 +12,10 @@ export type Written =
   | { readonly kind: "error"; readonly error: ActionError; readonly whileLoading: boolean }
   | { readonly kind: "nothing" };
 
-/** How the process ended, as far as the executor knows. */
-export interface Ending {
-  readonly reason: "exited" | "start_failed" | "lost";
-  readonly exitCode?: number | undefined;
-  readonly outOfMemory: boolean;
-  readonly code?: ActionCode | ErrorCode | undefined;
-  readonly message?: string | undefined;
-  readonly hint?: string | undefined;
-}
-
 export type Outcome =
   | { readonly kind: "succeeded" }
   | { readonly kind: "failed"; readonly error: ActionError }
   | { readonly kind: "lost"; readonly error: ActionError };
-
-/** How an attempt ended: by itself, or because a time limit or an abort ended it. */
-export type AttemptOutcome = Outcome["kind"] | "timed_out" | "aborted";
 
 /** What people are shown of an attempt that ended so. */
 export function phaseOfOutcome(outcome: AttemptOutcome): TerminalPhase {
@@ -35,7 +23,7 @@ export function phaseOfOutcome(outcome: AttemptOutcome): TerminalPhase {
 }
 
 /** `image`: how to call it in messages. */
-export function judge(written: Written, ending: Ending, image: string): Outcome {
+export function judge(written: Written, ending: AttemptExit, image: string): Outcome {
   // The task's own word comes first: what it wrote, it wrote while it was well.
   if (written.kind === "error") {
     if (written.error.message.includes(DISK_FULL_ANSWER)) return diskFull(written.error);

@@ -1,7 +1,7 @@
 /** The part of a task's specification that Boxkite acts on; the rest is kept as the bytes it came in. */
 import type { AttemptPolicy } from "./action.ts";
-import type { RunKey } from "./ids.ts";
-import type { Notification } from "./notification.ts";
+import type { TimeMs } from "./action.ts";
+import type { TaskKey } from "./ids.ts";
 
 export interface ResourceAmounts {
   /** Processors, e.g. 0.5. */
@@ -47,30 +47,17 @@ export interface TaskCachePolicy {
   readonly maxAgeMs?: number;
 }
 
-/** What was asked for a whole run; applies to each of its actions. */
-export interface RunSettings {
-  readonly env: Readonly<Record<string, string>>;
-  readonly labels: Readonly<Record<string, string>>;
-  readonly annotations: Readonly<Record<string, string>>;
-  /** Where tasks put what they offload, instead of a prefix inside the run. An object URI. */
-  readonly rawDataPrefix?: string;
-  /** For every cached task of the run. */
-  readonly cache: { readonly overwrite: boolean; readonly sameProject: boolean };
-  /** Attempts of this run that compute at the same time; 0 = as many as the server allows. */
-  readonly maxConcurrency: number;
-  /** Of the actions that name none themselves. */
-  readonly queue?: string;
-  readonly notifications?: readonly Notification[];
-  /** The run a task of which started this one: it may read what this one writes. */
-  readonly spawnedBy?: RunKey;
-  /** The run whose succeeded actions are taken over, but for these. */
-  readonly recover?: { readonly run: string; readonly rerun: readonly string[] };
+export interface StoredSpec {
+  /** Hex SHA-256 of `bytes`. */
+  readonly digest: string;
+  /** Serialized flyteidl2.task.TaskSpec. */
+  readonly bytes: Uint8Array;
+  readonly definition: TaskDefinition;
 }
 
-export const NO_SETTINGS: RunSettings = {
-  env: {},
-  labels: {},
-  annotations: {},
-  cache: { overwrite: false, sameProject: false },
-  maxConcurrency: 0,
-};
+export interface TaskRecord {
+  readonly key: TaskKey;
+  readonly definition: TaskDefinition;
+  readonly specDigest: string;
+  readonly deployedAt: TimeMs;
+}

@@ -1,6 +1,6 @@
 /**
  * The only place where an action's phase changes. Pure: the same state, event and time give the same
- * answer. Events say what happened; effects say what the engine has to do about it. What follows from
+ * answer. Events say what happened; effects say what the orchestrator has to do about it. What follows from
  * the state alone is no effect: a queued action waits to be admitted, one that initializes or runs
  * has an attempt to look after, and its next time limit is `nextTimer`.
  */

@@ -3,12 +3,9 @@
  * it again after the server was restarted. It decides nothing: no retry, no phase, no outcome. That
  * an attempt exited with code 0 says nothing yet; the engine reads what it wrote.
  */
-import type { ActionCode } from "../domain/action-codes.ts";
-import type { ErrorCode } from "../domain/errors.ts";
-import type { AttemptKey, LogSink } from "../domain/attempt.ts";
+import type { AttemptExit, AttemptKey, LogSink } from "../domain/attempt.ts";
+import type { ResolvedImage } from "../domain/image.ts";
 import type { ResourceAmounts } from "../domain/task.ts";
-
-export type { AttemptKey, LogSink };
 
 export interface AttemptSpec {
   readonly key: AttemptKey;
@@ -25,41 +22,6 @@ export interface AttemptSpec {
   /** Size of /dev/shm. */
   readonly sharedMemoryBytes?: number;
   readonly labels: Readonly<Record<string, string>>;
-}
-
-/** An image pinned to bytes that no push can change. */
-export interface ResolvedImage {
-  /** As the user wrote it. */
-  readonly reference: string;
-  /** What the executor starts: `repository@sha256:…`, or an engine's image id `sha256:…`. */
-  readonly pinned: string;
-  /** `sha256:…` of the manifest, or of the image's configuration when only the engine knows it. */
-  readonly digest: string;
-  /** Who resolved it. `host` = no image at all (the process executor). */
-  readonly source: "registry" | "engine" | "host";
-  /** Why the registry was not the source, for the reader of the run. */
-  readonly note?: string;
-}
-
-/** What an executor knows of an attempt that has ended. */
-export interface AttemptExit {
-  /** Exit code of the process; undefined if it never started or is not known any more. */
-  readonly exitCode?: number;
-  /** Killed for using more memory than its limit. */
-  readonly outOfMemory: boolean;
-  /**
-   * - exited: the process ran and ended.
-   * - start_failed: it could not be started, and would not start again: the fault of image or task.
-   * - lost: it vanished, or the executor broke; starting again may help.
-   */
-  readonly reason: "exited" | "start_failed" | "lost";
-  /** For start_failed and lost: a stable code such as `ENTRYPOINT_NOT_FOUND`, and what to tell. */
-  readonly code?: ActionCode | ErrorCode;
-  readonly message?: string;
-  readonly hint?: string;
-  /** Milliseconds since the epoch. */
-  readonly startedAt?: number;
-  readonly endedAt?: number;
 }
 
 export interface AttemptObserver {

@@ -2,9 +2,11 @@
  * Attempts that the server itself carries out, such as building an image. An attempt does not survive the
  * server: after a restart it starts again, so what it does must be safe to repeat.
  */
+import type { AttemptKey, LogSink } from "../domain/attempt.ts";
+import type { ResolvedImage } from "../domain/image.ts";
 import { messageOf } from "../domain/errors.ts";
 import type { Clock } from "../lib/clock.ts";
-import type { AttemptKey, AttemptSpec, Executor, LogSink, ResolvedImage } from "./executor.ts";
+import type { AttemptSpec, Executor } from "./executor.ts";
 
 export interface InProcessWork {
   /** Stands for the work where tasks name their image. */

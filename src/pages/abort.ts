@@ -26,6 +26,6 @@ export async function abortByPost(
     ...key,
     action: chosenAction(queryOf(request)),
   });
-  await context.engine.abort(action, "aborted on the run page");
+  await context.orchestrator.abort(action, "aborted on the run page");
   redirect(response, 303, actionPath(key, action.action));
 }

@@ -2,7 +2,7 @@
 import { fromBinary } from "@bufbuild/protobuf";
 import type { ServiceContext } from "../services/context.ts";
 import { keyOfUri } from "../services/object-keys.ts";
-import type { ActionRecord } from "../store/store.ts";
+import type { ActionRecord } from "../domain/action-record.ts";
 import { LiteralSchema, type Literal } from "../wire/gen/flyteidl2/core/literals_pb.js";
 import { InputsSchema, OutputsSchema, type NamedLiteral } from "../wire/gen/flyteidl2/task/common_pb.js";
 import { html, type Html } from "./html.ts";

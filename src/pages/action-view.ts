@@ -2,13 +2,13 @@
 import { ROOT_ACTION, type RunKey } from "../domain/ids.ts";
 import type { ServiceContext } from "../services/context.ts";
 import { detailSources } from "../services/records.ts";
-import type { RunImage } from "../store/store.ts";
+import type { ResolvedImage } from "../domain/image.ts";
 import type { DetailSources } from "../wire/details.ts";
 import { readValues, type ActionValues } from "./action-values.ts";
 
 export interface ActionView extends DetailSources {
   /** The image that the run pinned for this action's task, once it is resolved. */
-  readonly image: RunImage | undefined;
+  readonly image: ResolvedImage | undefined;
   readonly values: ActionValues;
   readonly nowMs: number;
 }

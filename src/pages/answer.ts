@@ -29,7 +29,7 @@ export async function answerByPost(
   const condition = await requireAction(context.store, { ...key, action: chosenAction(queryOf(request)) });
   try {
     const payload = payloadFromText(condition, new URLSearchParams(body).get("value") ?? "");
-    await context.engine.signal(condition.key, decodeSignal(condition, payload));
+    await context.orchestrator.signal(condition.key, decodeSignal(condition, payload));
   } catch (error) {
     if (!(error instanceof BoxkiteError)) throw error;
     sendProblem(response, { status: 400, title: "The answer was not taken", text: error.message });

@@ -1,7 +1,7 @@
 /** Each attempt with what happened to it, phase by phase. */
 import { phaseOfOutcome } from "../domain/outcome.ts";
 import { isTerminal } from "../domain/phase.ts";
-import type { AttemptRecord, PhaseChange } from "../store/store.ts";
+import type { AttemptRecord, PhaseChange } from "../domain/attempt.ts";
 import type { ActionView } from "./action-view.ts";
 import { errorBox } from "./error-box.ts";
 import { html, NOTHING, type Html } from "./html.ts";

@@ -1,5 +1,5 @@
 /** The question of a condition that waits, and the form that answers it. */
-import type { ActionRecord } from "../store/store.ts";
+import type { ActionRecord } from "../domain/action-record.ts";
 import { conditionOf, type ConditionType } from "../wire/condition.ts";
 import { html, NOTHING, type Html } from "./html.ts";
 import { answerPath } from "./paths.ts";

@@ -3,7 +3,7 @@
  * have gigabytes and grow faster than anybody reads, so lines that a page would drop at once are left
  * out; their numbers tell how many.
  */
-import type { AttemptKey } from "../executors/executor.ts";
+import type { AttemptKey } from "../domain/attempt.ts";
 import type { AttemptLogs, LogLine } from "../logs/attempt-logs.ts";
 
 export interface LogBatch {

@@ -1,7 +1,8 @@
 /** The run as a whole: its heading, and what was asked for when it was started. */
 import { ROOT_ACTION } from "../domain/ids.ts";
 import { isTerminal } from "../domain/phase.ts";
-import type { ActionRecord, RunRecord } from "../store/store.ts";
+import type { ActionRecord } from "../domain/action-record.ts";
+import type { RunRecord } from "../domain/run.ts";
 import { abortButton } from "./action-summary.ts";
 import type { ActionView } from "./action-view.ts";
 import { html, NOTHING, type Html } from "./html.ts";

@@ -9,7 +9,7 @@ import { isTerminal } from "../domain/phase.ts";
 import { topicOf } from "../services/change-feed.ts";
 import type { ServiceContext } from "../services/context.ts";
 import { requireAction, requireRun } from "../store/require.ts";
-import type { RunRecord } from "../store/store.ts";
+import type { RunRecord } from "../domain/run.ts";
 import { chosenAction, hasLog, readAction } from "./action-view.ts";
 import { LogChannel } from "./log-channel.ts";
 import { shownLine, type ShownLine } from "./log-text.ts";

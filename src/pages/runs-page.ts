@@ -4,7 +4,7 @@ import { BoxkiteError } from "../domain/errors.ts";
 import { DOMAINS, type ProjectKey } from "../domain/ids.ts";
 import { PHASES, TERMINAL_PHASES, type Phase } from "../domain/phase.ts";
 import type { ServiceContext } from "../services/context.ts";
-import type { Condition, ListedRun } from "../store/store.ts";
+import type { ListFilter, ListedRun } from "../domain/list.ts";
 import { html, NOTHING, type Html } from "./html.ts";
 import { layout } from "./layout.ts";
 import { HOME_PATH, runPath, runsPath } from "./paths.ts";
@@ -39,7 +39,7 @@ export async function sendRunsPage(
   if (scope !== undefined) await checkScope(context, scope);
   const query = queryOf(request);
   const filter = FILTERS.find(({ status }) => status === (query.get("status") ?? "")) ?? FILTERS[0];
-  const where: Condition[] = filter?.phases.length
+  const where: ListFilter[] = filter?.phases.length
     ? [{ field: "phase", comparison: "in", values: filter.phases }]
     : [];
   const token = query.get("page") ?? "";

@@ -1,6 +1,6 @@
 /** What the action runs: its image down to the digest, its task, and what it asks for. */
 import type { ResourceAmounts } from "../domain/task.ts";
-import type { RunImage } from "../store/store.ts";
+import type { ResolvedImage } from "../domain/image.ts";
 import type { ActionView } from "./action-view.ts";
 import { formatDuration } from "./assets/duration.js";
 import { html, NOTHING, type Html } from "./html.ts";
@@ -21,7 +21,7 @@ export function imageSection({ image, spec }: ActionView): Html {
     ])}`;
 }
 
-function whereFound({ source, note }: RunImage): string {
+function whereFound({ source, note }: ResolvedImage): string {
   return note === undefined ? source : `${source} (${note})`;
 }
 

@@ -1,5 +1,5 @@
 /** What the tree knows of an action. Short, because a run may have thousands of them. */
-import type { ActionRecord } from "../store/store.ts";
+import type { ActionRecord } from "../domain/action-record.ts";
 
 export interface TreeRow {
   /** In the order in which they were accepted. */

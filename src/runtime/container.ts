@@ -3,9 +3,9 @@ import type { RuntimeArguments } from "./arguments.ts";
 import type { Environment } from "../client/config-file.ts";
 import type { Storage } from "../client/storage/storage.ts";
 import type { ConnectionOptions } from "../client/transport.ts";
-import type { InitializedConfig } from "../sdk/config.ts";
-import { decodeImageCache } from "../sdk/image-cache.ts";
-import type { SpecSettings } from "../sdk/task-spec.ts";
+import type { InitializedConfig } from "../sdk/authoring/config.ts";
+import { decodeImageCache } from "../sdk/authoring/image-cache.ts";
+import type { SpecSettings } from "../sdk/authoring/task-spec.ts";
 
 export interface Container {
   readonly arguments: RuntimeArguments;

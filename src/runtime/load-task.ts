@@ -3,8 +3,8 @@ import { existsSync, readdirSync } from "node:fs";
 import { registerHooks } from "node:module";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { sharedState } from "../sdk/state.ts";
-import { definitionOf, isTask, TASK, type TaskDefinition } from "../sdk/task.ts";
+import { sharedState } from "../sdk/authoring/state.ts";
+import { definitionOf, isTask, TASK, type TaskDefinition } from "../sdk/authoring/task.ts";
 
 /** The module or the task in it is not there. The message says what is. */
 export class TaskLoadError extends Error {

@@ -9,24 +9,24 @@ import { decodeErrorDocument, decodeErrorKind, encodeErrorDocument } from "./err
 import { Limiter } from "./limiter.ts";
 import { createTransport } from "../client/transport.ts";
 import { joinUri } from "../client/storage/storage.ts";
-import { CallCounter, type ActiveContext } from "../sdk/active-context.ts";
-import type { ConditionRequest } from "../sdk/condition.ts";
-import { findDeployedTask, type DeployedTaskDetails } from "../sdk/deployed-task.ts";
-import { encodeDuration } from "../sdk/duration.ts";
+import { CallCounter, type ActiveContext } from "../sdk/authoring/active-context.ts";
+import type { ConditionRequest } from "../sdk/authoring/condition.ts";
+import { findDeployedTask, type DeployedTaskDetails } from "../sdk/authoring/deployed-task.ts";
+import { encodeDuration } from "../sdk/authoring/duration.ts";
 import {
   ActionAbortedError,
   ConditionTimeoutError,
   decodeError,
   encodeError,
   TaskError,
-} from "../sdk/errors.ts";
-import { encodeInterface, type CompiledInterface } from "../sdk/interface.ts";
-import { overrideSpec } from "../sdk/override-spec.ts";
-import { sharedState } from "../sdk/state.ts";
-import type { TaskDefinition, TaskReference } from "../sdk/task.ts";
-import { encodeTaskSpec, type SpecSettings } from "../sdk/task-spec.ts";
-import type { TraceDefinition } from "../sdk/trace.ts";
-import { decodeInputs, decodeOutputs, encodeInputs, encodeOutputs } from "../sdk/values.ts";
+} from "../sdk/authoring/errors.ts";
+import { encodeInterface, type CompiledInterface } from "../sdk/authoring/interface.ts";
+import { overrideSpec } from "../sdk/authoring/override-spec.ts";
+import { sharedState } from "../sdk/authoring/state.ts";
+import type { TaskDefinition, TaskReference } from "../sdk/authoring/task.ts";
+import { encodeTaskSpec, type SpecSettings } from "../sdk/authoring/task-spec.ts";
+import type { TraceDefinition } from "../sdk/authoring/trace.ts";
+import { decodeInputs, decodeOutputs, encodeInputs, encodeOutputs } from "../sdk/authoring/values.ts";
 import { decodeLiteral } from "../wire/literals/decode.ts";
 import {
   childActionName,

@@ -15,14 +15,14 @@ import {
   type ActiveContext,
   type CheckpointStore,
   type Controller,
-} from "../sdk/active-context.ts";
-import type { InitializedConfig } from "../sdk/config.ts";
-import { publicContext } from "../sdk/context.ts";
-import { encodeError, type ErrorRecord } from "../sdk/errors.ts";
-import { publishReport } from "../sdk/report.ts";
-import { sharedState } from "../sdk/state.ts";
-import type { TaskDefinition } from "../sdk/task.ts";
-import { decodeInputs, encodeOutputs } from "../sdk/values.ts";
+} from "../sdk/authoring/active-context.ts";
+import type { InitializedConfig } from "../sdk/authoring/config.ts";
+import { publicContext } from "../sdk/authoring/context.ts";
+import { encodeError, type ErrorRecord } from "../sdk/authoring/errors.ts";
+import { publishReport } from "../sdk/authoring/report.ts";
+import { sharedState } from "../sdk/authoring/state.ts";
+import type { TaskDefinition } from "../sdk/authoring/task.ts";
+import { decodeInputs, encodeOutputs } from "../sdk/authoring/values.ts";
 import { timestampFromDate } from "../wire/literals/time.ts";
 import { LiteralSchema } from "../wire/gen/flyteidl2/core/literals_pb.js";
 import {

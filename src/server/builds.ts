@@ -1,6 +1,6 @@
 /** The image build service; the engine's command line is only looked at when the first image is asked for. */
-import type { ImageTools } from "../executors/choose.ts";
-import { createImageBuildService, type ImageBuildService } from "../images/build/service.ts";
+import type { ImageTools } from "../platform/platform.ts";
+import { createImageBuildService, type ImageBuildService } from "../builds/service.ts";
 import { systemClock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Store } from "../store/store.ts";

@@ -12,7 +12,7 @@ import { createServer as createTcpServer, type AddressInfo, type Socket } from "
 import { BoxkiteError } from "../domain/errors.ts";
 import { ORIGIN_HEADER } from "../services/origin.ts";
 import { holderOfPort } from "./port-holder.ts";
-import type { Reach } from "./reach.ts";
+import type { Reach } from "../platform/reach.ts";
 
 export type Request = IncomingMessage | Http2ServerRequest;
 export type Response = ServerResponse | Http2ServerResponse;

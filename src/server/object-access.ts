@@ -1,6 +1,6 @@
-/** Who may touch which object: the operator everything, a person a prefix, a run what engine/object-rights.ts says. */
-import type { ObjectRights } from "../engine/object-rights.ts";
-import type { RunIdentities } from "../engine/run-identity.ts";
+/** Who may touch which object: the operator everything, a person a prefix, a run what orchestrator/object-rights.ts says. */
+import type { ObjectRights } from "../orchestrator/object-rights.ts";
+import type { RunIdentities } from "../orchestrator/run-identity.ts";
 import type { S3Principal } from "../objects/s3/principal.ts";
 import { userPrefixOf } from "./user-credentials.ts";
 

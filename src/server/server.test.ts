@@ -17,7 +17,7 @@ test("what was opened is closed when the server does not start", async (t) => {
   await refuses(t, createFakeExecutor(), port, /is in use/u);
 });
 
-test("nor does it go on listening when the engine does not start", async (t) => {
+test("nor does it go on listening when the orchestrator does not start", async (t) => {
   const list = () => Promise.reject(new Error("no list"));
   await refuses(t, { ...createFakeExecutor(), list }, 0, /no list/u);
   assert.ok(!process.getActiveResourcesInfo().includes("TCPServerWrap"));

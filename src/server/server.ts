@@ -4,11 +4,11 @@ import { join } from "node:path";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
 import { DOMAINS } from "../domain/ids.ts";
 import type { Queues } from "../domain/queue.ts";
-import { createEngine } from "../engine/engine.ts";
-import { createLogRetention } from "../engine/log-retention.ts";
-import { createObjectRights } from "../engine/object-rights.ts";
-import { createRunIdentities } from "../engine/run-identity.ts";
-import type { ExecutorContext, ImageTools } from "../executors/choose.ts";
+import { createOrchestrator } from "../orchestrator/orchestrator.ts";
+import { createLogRetention } from "../orchestrator/log-retention.ts";
+import { createObjectRights } from "../orchestrator/object-rights.ts";
+import { createRunIdentities } from "../orchestrator/run-identity.ts";
+import type { ExecutorContext, ImageTools } from "../platform/platform.ts";
 import type { Executor } from "../executors/executor.ts";
 import { createInProcessExecutor } from "../executors/in-process-executor.ts";
 import { routeByImage } from "../executors/routing-executor.ts";
@@ -33,7 +33,7 @@ import { createBuilds } from "./builds.ts";
 import { STORE_FILE } from "./data-directory.ts";
 import { secretsOf } from "./build-secrets.ts";
 import { listen, type Handler } from "./listener.ts";
-import type { Reach } from "./reach.ts";
+import type { Reach } from "../platform/reach.ts";
 import { createRouter, unknownMethod } from "./router.ts";
 import { createPrincipals, OPERATOR } from "./object-access.ts";
 
@@ -116,7 +116,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   opened.defer(() => feed.close());
   const rights = createObjectRights(store, BUCKET);
   let port = options.port;
-  const engine = createEngine({
+  const orchestrator = createOrchestrator({
     store,
     executor,
     logs,
@@ -143,7 +143,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const context: ServiceContext = {
     store,
     rights,
-    engine,
+    orchestrator,
     objects,
     logs,
     feed,
@@ -188,8 +188,8 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const listener = await listen({ ...options, handler });
   opened.defer(() => listener.close());
   port = listener.port;
-  opened.defer(() => engine.stop({ endAttempts: options.ephemeral }));
-  await engine.start();
+  opened.defer(() => orchestrator.stop({ endAttempts: options.ephemeral }));
+  await orchestrator.start();
   const { keepLogsDays: keepDays = 0 } = options;
   const retention = keepDays > 0 ? createLogRetention({ store, logs, keepDays, clock, log }) : undefined;
   opened.defer(() => retention?.stop());

@@ -2,7 +2,7 @@
  * Keys to the object store for people: whoever may read the data directory can derive one, as they could
  * read the objects themselves. Nothing is stored; a key names what it opens.
  */
-import type { Credentials, RunIdentities } from "../engine/run-identity.ts";
+import type { Credentials, RunIdentities } from "../orchestrator/run-identity.ts";
 
 const EVERYTHING = "user";
 const PREFIX = "user-";

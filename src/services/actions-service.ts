@@ -7,10 +7,10 @@ import { toBinary } from "@bufbuild/protobuf";
 import { newTaskState, NO_RETRIES, type ActionState } from "../domain/action.ts";
 import { BoxkiteError } from "../domain/errors.ts";
 import type { ActionKey, RunKey } from "../domain/ids.ts";
-import type { RunSettings } from "../domain/task.ts";
+import type { NewAction } from "../domain/action-record.ts";
+import type { RunSettings } from "../domain/run.ts";
 import type { Effect } from "../domain/transition.ts";
-import { attemptPrefix } from "../engine/paths.ts";
-import type { NewAction } from "../store/store.ts";
+import { attemptPrefix } from "../orchestrator/paths.ts";
 import { encodeUpdate } from "../wire/details.ts";
 import {
   ActionsService,
@@ -39,7 +39,7 @@ import { signalPath } from "./signal-page.ts";
 const BATCH = 500;
 
 export function registerActionsService(router: ConnectRouter, context: ServiceContext): void {
-  const { store, engine, feed, clock } = context;
+  const { store, orchestrator, feed, clock } = context;
 
   const service: Partial<ServiceImpl<typeof ActionsService>> = {
     enqueue: async (request, handler) => {
@@ -50,7 +50,7 @@ export function registerActionsService(router: ConnectRouter, context: ServiceCo
       const run = await requireRun(store, key);
       const decoded = decodeAction(action, key, run.settings, requestOrigin(handler), clock.now());
       await requireReadable(context, run.key, decoded);
-      const created = await engine.enqueue(run, decoded);
+      const created = await orchestrator.enqueue(run, decoded);
       // The SDK takes this for "fine": it enqueues again after a lost answer or a restart.
       if (created === "exists")
         throw new ConnectError(`action ${key.action} exists already`, Code.AlreadyExists);
@@ -86,7 +86,7 @@ export function registerActionsService(router: ConnectRouter, context: ServiceCo
     },
 
     abort: async ({ actionId, reason }) => {
-      await engine.abort(decodeActionId(actionId), reason || "aborted by its parent");
+      await orchestrator.abort(decodeActionId(actionId), reason || "aborted by its parent");
       return {};
     },
   };

@@ -2,13 +2,14 @@
  * The task `build-image` of project `system`, domain `production`: what the SDK runs to have an image
  * built (seen with flyte 2.12.1). Its runs are ordinary ones; the server carries them out itself.
  */
+import type { AttemptKey, LogSink } from "../domain/attempt.ts";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { BoxkiteError, messageOf, textOf } from "../domain/errors.ts";
-import { attemptPrefix } from "../engine/paths.ts";
-import type { AttemptKey, AttemptSpec, LogSink } from "../executors/executor.ts";
-import type { UploadedContext } from "../images/build/context.ts";
-import type { SecretMount } from "../images/build/image-spec.ts";
-import type { ImageBuildService } from "../images/build/service.ts";
+import { attemptPrefix } from "../orchestrator/paths.ts";
+import type { AttemptSpec } from "../executors/executor.ts";
+import type { UploadedContext } from "../builds/context.ts";
+import type { SecretMount } from "../images/image-spec.ts";
+import type { ImageBuildService } from "../builds/service.ts";
 import type { InProcessWork } from "../executors/in-process-executor.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { ObjectStore } from "../objects/object-store.ts";

@@ -1,7 +1,7 @@
 /** What the services work with. */
-import type { Engine } from "../engine/engine.ts";
-import type { ObjectRights } from "../engine/object-rights.ts";
-import type { ImageBuildService } from "../images/build/service.ts";
+import type { Orchestrator } from "../orchestrator/orchestrator.ts";
+import type { ObjectRights } from "../orchestrator/object-rights.ts";
+import type { ImageBuildService } from "../builds/service.ts";
 import type { AttemptLogs } from "../logs/attempt-logs.ts";
 import type { ObjectStore } from "../objects/object-store.ts";
 import type { Clock } from "../lib/clock.ts";
@@ -12,7 +12,7 @@ import type { UnusedImages } from "./unused-images.ts";
 
 export interface ServiceContext {
   readonly store: Store;
-  readonly engine: Engine;
+  readonly orchestrator: Orchestrator;
   readonly rights: ObjectRights;
   readonly objects: ObjectStore;
   readonly logs: AttemptLogs;

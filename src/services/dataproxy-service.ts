@@ -5,8 +5,9 @@ import { attemptIsOver } from "../domain/action.ts";
 import { BoxkiteError } from "../domain/errors.ts";
 import { checkProjectName, type ProjectKey } from "../domain/ids.ts";
 import { isTerminal } from "../domain/phase.ts";
-import { attemptPrefix, uploadUri } from "../engine/paths.ts";
-import type { AttemptKey } from "../executors/executor.ts";
+import { attemptPrefix, uploadUri } from "../orchestrator/paths.ts";
+import type { ActionRecord } from "../domain/action-record.ts";
+import type { AttemptKey } from "../domain/attempt.ts";
 import type { LogLine } from "../logs/attempt-logs.ts";
 import {
   ArtifactType,
@@ -27,7 +28,6 @@ import { emptyInputs, storeInputs } from "./inputs.ts";
 import { missingLog } from "./missing-log.ts";
 import { keyOfUri } from "./object-keys.ts";
 import { requireAction, requireRun } from "../store/require.ts";
-import type { ActionRecord } from "../store/store.ts";
 import { requireProject, requireTask } from "./records.ts";
 
 const DEFAULT_EXPIRY_SECONDS = 3_600;

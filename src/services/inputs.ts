@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import type { ProjectKey } from "../domain/ids.ts";
 import { BoxkiteError } from "../domain/errors.ts";
-import { offloadedInputsUri } from "../engine/paths.ts";
+import { offloadedInputsUri } from "../orchestrator/paths.ts";
 import { keyOfUri } from "./object-keys.ts";
 import { InputsSchema, type Inputs } from "../wire/gen/flyteidl2/task/common_pb.js";
 import { OffloadedInputDataSchema, type OffloadedInputData } from "../wire/gen/flyteidl2/common/run_pb.js";

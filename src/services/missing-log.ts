@@ -1,7 +1,8 @@
 /** Why there is no log for somebody who asked for one. */
 import { attemptIsOver } from "../domain/action.ts";
 import { BoxkiteError, textOf } from "../domain/errors.ts";
-import type { ActionRecord, RunRecord } from "../store/store.ts";
+import type { ActionRecord } from "../domain/action-record.ts";
+import type { RunRecord } from "../domain/run.ts";
 
 /** LOGS_NOT_FOUND for one that may still come, which clients wait for; NO_LOGS for one that will not. */
 export function missingLog(run: RunRecord, { key, state }: ActionRecord, attempt: number): BoxkiteError {

@@ -3,7 +3,7 @@ import type { ConnectRouter, ServiceImpl } from "@connectrpc/connect";
 import { create } from "@bufbuild/protobuf";
 import { BoxkiteError } from "../domain/errors.ts";
 import { checkProjectName, DOMAINS } from "../domain/ids.ts";
-import type { ProjectRecord } from "../store/store.ts";
+import type { ProjectRecord } from "../domain/project.ts";
 import {
   ProjectSchema,
   ProjectService,

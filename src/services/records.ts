@@ -1,8 +1,11 @@
 /** Looking records up for a request: found, or the error that says what is missing. */
+import type { ActionRecord } from "../domain/action-record.ts";
+import type { ProjectRecord } from "../domain/project.ts";
+import type { StoredSpec, TaskRecord } from "../domain/task.ts";
 import { BoxkiteError } from "../domain/errors.ts";
 import { DOMAINS, type ProjectKey, type TaskKey } from "../domain/ids.ts";
 import { requireRun } from "../store/require.ts";
-import type { ActionRecord, ProjectRecord, Store, StoredSpec, TaskRecord } from "../store/store.ts";
+import type { Store } from "../store/store.ts";
 import type { DetailSources } from "../wire/details.ts";
 
 export async function requireTask(

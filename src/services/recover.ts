@@ -1,7 +1,8 @@
 /** Recovery: a new run starts with what succeeded in an earlier one (seen with flyte 2.12.1). */
 import type { RunKey } from "../domain/ids.ts";
-import type { RunSettings } from "../domain/task.ts";
-import type { ActionRecord, NewAction, StoredSpec } from "../store/store.ts";
+import type { ActionRecord, NewAction } from "../domain/action-record.ts";
+import type { RunSettings } from "../domain/run.ts";
+import type { StoredSpec } from "../domain/task.ts";
 import { objectUrisInOutputs } from "../wire/literals.ts";
 import type { ServiceContext } from "./context.ts";
 import { keyOfUri } from "./object-keys.ts";

@@ -5,8 +5,10 @@ import { ROOT_ACTION, newRunName, type ActionKey, type ProjectKey, type RunKey }
 import { isTerminal } from "../domain/phase.ts";
 import { newTaskState } from "../domain/action.ts";
 import { BoxkiteError } from "../domain/errors.ts";
-import { runBaseUri } from "../engine/paths.ts";
-import type { ActionRecord, RunScope, StoredSpec } from "../store/store.ts";
+import { runBaseUri } from "../orchestrator/paths.ts";
+import type { ActionRecord } from "../domain/action-record.ts";
+import type { RunScope } from "../domain/list.ts";
+import type { StoredSpec } from "../domain/task.ts";
 import { encodeAction, encodeActionDetails, encodeRun, encodeRunDetails } from "../wire/details.ts";
 import { RunSpecSchema } from "../wire/gen/flyteidl2/task/run_pb.js";
 import {
@@ -32,7 +34,7 @@ import { requireAction, requireRun } from "../store/require.ts";
 import { detailSources, requireKnownProject, requireProject, requireTask } from "./records.ts";
 
 export function registerRunService(router: ConnectRouter, context: ServiceContext): void {
-  const { store, engine, clock } = context;
+  const { store, orchestrator, clock } = context;
 
   const service: Partial<ServiceImpl<typeof RunService>> = {
     createRun: async (request) => {
@@ -52,7 +54,7 @@ export function registerRunService(router: ConnectRouter, context: ServiceContex
       const seeds = settings.recover ? await seedsFrom(context, key, settings.recover) : [];
       const now = clock.now();
       const startTime = request.runStartTime ?? request.runSpec?.runStartTime;
-      const { run, root } = await engine.createRun(
+      const { run, root } = await orchestrator.createRun(
         {
           key,
           spec: toBinary(RunSpecSchema, request.runSpec ?? create(RunSpecSchema)),
@@ -82,18 +84,18 @@ export function registerRunService(router: ConnectRouter, context: ServiceContex
     abortRun: async ({ runId, reason }) => {
       const key = decodeRunId(runId);
       await requireRun(store, key);
-      await engine.abort({ ...key, action: ROOT_ACTION }, reason || "aborted by a client");
+      await orchestrator.abort({ ...key, action: ROOT_ACTION }, reason || "aborted by a client");
       return {};
     },
     abortAction: async ({ actionId, reason }) => {
-      await engine.abort(decodeActionId(actionId), reason || "aborted by a client");
+      await orchestrator.abort(decodeActionId(actionId), reason || "aborted by a client");
       return {};
     },
 
     signalEvent: async ({ actionId, payload }) => {
       const key = decodeActionId(actionId);
       const condition = await requireAction(store, key);
-      await engine.signal(key, decodeSignal(condition, payload));
+      await orchestrator.signal(key, decodeSignal(condition, payload));
       return {};
     },
 

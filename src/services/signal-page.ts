@@ -2,7 +2,7 @@
 import { create } from "@bufbuild/protobuf";
 import { BoxkiteError } from "../domain/errors.ts";
 import type { ActionKey } from "../domain/ids.ts";
-import type { ActionRecord } from "../store/store.ts";
+import type { ActionRecord } from "../domain/action-record.ts";
 import { conditionOf, decodeSignal } from "../wire/condition.ts";
 import { EventPayloadSchema, type EventPayload } from "../wire/gen/flyteidl2/workflow/run_service_pb.js";
 import type { ServiceContext } from "./context.ts";
@@ -28,12 +28,12 @@ export function parseSignalPath(path: string): ActionKey | undefined {
 
 /** Throws INVALID_ARGUMENT or ACTION_NOT_FOUND. */
 export async function signalByPost(
-  { store, engine }: ServiceContext,
+  { store, orchestrator }: ServiceContext,
   key: ActionKey,
   body: string,
 ): Promise<void> {
   const condition = await requireAction(store, key);
-  await engine.signal(key, decodeSignal(condition, payloadOf(body, condition)));
+  await orchestrator.signal(key, decodeSignal(condition, payloadOf(body, condition)));
 }
 
 function payloadOf(body: string, condition: ActionRecord): EventPayload {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { suite, test, type TestContext } from "node:test";
 import type { BuildRecord } from "../domain/build-record.ts";
 import { createLogger } from "../lib/log.ts";
-import type { ImageUses } from "../store/store.ts";
+import type { ImageUses } from "../domain/build-record.ts";
 import { createUnusedImages } from "./unused-images.ts";
 
 const NOBODY: ImageUses = { deployments: [], runs: [] };

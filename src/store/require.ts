@@ -1,7 +1,9 @@
 /** Records that must be there: found, or the error that says what is missing. */
+import type { ActionRecord } from "../domain/action-record.ts";
+import type { RunRecord } from "../domain/run.ts";
 import { BoxkiteError } from "../domain/errors.ts";
 import { actionKeyText, type ActionKey, type RunKey } from "../domain/ids.ts";
-import type { ActionRecord, RunRecord, Store } from "./store.ts";
+import type { Store } from "./store.ts";
 
 /** Throws RUN_NOT_FOUND. */
 export async function requireRun(store: Store, key: RunKey): Promise<RunRecord> {

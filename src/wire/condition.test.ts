@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { create, toBinary } from "@bufbuild/protobuf";
-import type { ActionRecord } from "../store/store.ts";
+import type { ActionRecord } from "../domain/action-record.ts";
 import { payloadFromText } from "./condition.ts";
 import { SimpleType } from "./gen/flyteidl2/core/types_pb.js";
 import { ConditionActionSchema } from "./gen/flyteidl2/workflow/run_definition_pb.js";

@@ -1,7 +1,7 @@
 /** Conditions: what they ask, and their answers, checked against the type they asked for. */
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { BoxkiteError } from "../domain/errors.ts";
-import type { ActionRecord } from "../store/store.ts";
+import type { ActionRecord } from "../domain/action-record.ts";
 import { LiteralSchema, type Primitive } from "./gen/flyteidl2/core/literals_pb.js";
 import { SimpleType } from "./gen/flyteidl2/core/types_pb.js";
 import { ConditionActionSchema } from "./gen/flyteidl2/workflow/run_definition_pb.js";

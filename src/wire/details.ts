@@ -4,14 +4,11 @@ import type { ActionError, ResultSource } from "../domain/action.ts";
 import { textOf } from "../domain/errors.ts";
 import { phaseOfOutcome } from "../domain/outcome.ts";
 import { isTerminal } from "../domain/phase.ts";
-import type {
-  ActionRecord,
-  AttemptRecord,
-  ListedRun,
-  RunRecord,
-  StoredSpec,
-  TaskRecord,
-} from "../store/store.ts";
+import type { ActionRecord } from "../domain/action-record.ts";
+import type { AttemptRecord } from "../domain/attempt.ts";
+import type { ListedRun } from "../domain/list.ts";
+import type { RunRecord } from "../domain/run.ts";
+import type { StoredSpec, TaskRecord } from "../domain/task.ts";
 import { EnrichedIdentitySchema } from "./gen/flyteidl2/common/identity_pb.js";
 import {
   ContainerError_Kind,

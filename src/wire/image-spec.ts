@@ -2,7 +2,7 @@
 import { posix } from "node:path";
 import { fromBinary, isMessage, type Message } from "@bufbuild/protobuf";
 import { BoxkiteError } from "../domain/errors.ts";
-import type { ImageSpec, Layer, PipOptions, SecretMount } from "../images/build/image-spec.ts";
+import type { ImageSpec, Layer, PipOptions, SecretMount } from "../images/image-spec.ts";
 import type { Secret } from "./gen/flyteidl2/core/security_pb.js";
 import {
   ImageSpecSchema,

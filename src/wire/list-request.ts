@@ -1,6 +1,6 @@
-/** List requests to pages: filters, sort, token. */
+/** List requests to queries: filters, sort, token. */
 import { BoxkiteError } from "../domain/errors.ts";
-import type { Comparison, Condition, Page } from "../store/store.ts";
+import type { Comparison, ListFilter, ListQuery } from "../domain/list.ts";
 import {
   Filter_Function,
   Sort_Direction,
@@ -36,7 +36,10 @@ const TIMES = new Set(["created_at", "updated_at", "deployed_at", "start_time", 
 const PEOPLE = new Set(["created_by", "deployed_by", "owner"]);
 
 /** Throws INVALID_ARGUMENT or FIELD_NOT_SUPPORTED. */
-export function decodeListRequest(request: ListRequest | undefined, extra: readonly Condition[] = []): Page {
+export function decodeListRequest(
+  request: ListRequest | undefined,
+  extra: readonly ListFilter[] = [],
+): ListQuery {
   if (request && request.rawFilters.length > 0) {
     throw new BoxkiteError("FIELD_NOT_SUPPORTED", "ListRequest.raw_filters is set; use filters");
   }
@@ -52,12 +55,12 @@ export function decodeListRequest(request: ListRequest | undefined, extra: reado
   };
 }
 
-export function decodeSort(sort: Sort | undefined): Pick<Page, "sort"> {
+export function decodeSort(sort: Sort | undefined): Pick<ListQuery, "sort"> {
   if (sort === undefined || sort.key === "") return {};
   return { sort: { field: sort.key, ascending: sort.direction === Sort_Direction.ASCENDING } };
 }
 
-export function decodeFilter(filter: Filter): Condition {
+export function decodeFilter(filter: Filter): ListFilter {
   if (PEOPLE.has(filter.field)) throw noUsers(filter.field);
   const comparison = COMPARISONS[filter.function];
   if (comparison === undefined) {

@@ -3,7 +3,7 @@
  * flyte 2.12.1, remote/_project.py).
  */
 import { BoxkiteError } from "../domain/errors.ts";
-import type { Comparison, Condition } from "../store/store.ts";
+import type { Comparison, ListFilter } from "../domain/list.ts";
 
 const FUNCTIONS: Readonly<Record<string, Comparison>> = {
   eq: "=",
@@ -20,12 +20,12 @@ const FUNCTIONS: Readonly<Record<string, Comparison>> = {
 const STATES = ["active", "archived"];
 
 /** Throws INVALID_ARGUMENT. */
-export function decodeTextFilters(text: string): Condition[] {
+export function decodeTextFilters(text: string): ListFilter[] {
   if (text.trim() === "") return [];
   return text.split("+").map(decodeOne);
 }
 
-function decodeOne(text: string): Condition {
+function decodeOne(text: string): ListFilter {
   const match = /^\s*(\w+)\(\s*([\w.]+)\s*,\s*(.*?)\s*\)\s*$/u.exec(text);
   const comparison = match && FUNCTIONS[match[1] as string];
   if (!match || !comparison) {

@@ -1,20 +1,15 @@
 /** What every store has to do, whichever database it sits on. */
+import type { ActionRecord, NewAction } from "../../src/domain/action-record.ts";
+import type { ListQuery, RunScope } from "../../src/domain/list.ts";
+import { NO_SETTINGS, type NewRun, type RunRecord } from "../../src/domain/run.ts";
+import type { StoredSpec } from "../../src/domain/task.ts";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { newTaskState, NO_RETRIES, type ActionState } from "../../src/domain/action.ts";
 import { ROOT_ACTION, type RunKey } from "../../src/domain/ids.ts";
-import { NO_SETTINGS, type TaskDefinition } from "../../src/domain/task.ts";
+import { type TaskDefinition } from "../../src/domain/task.ts";
 import { transition, type ActionEvent } from "../../src/domain/transition.ts";
-import type {
-  ActionRecord,
-  NewAction,
-  NewRun,
-  Page,
-  RunRecord,
-  RunScope,
-  Store,
-  StoredSpec,
-} from "../../src/store/store.ts";
+import type { Store } from "../../src/store/store.ts";
 
 export interface StoreSubject {
   readonly store: Store;
@@ -24,7 +19,7 @@ export interface StoreSubject {
 }
 
 const NOW = 1_700_000_000_000;
-const PAGE: Page = { limit: 100, token: "", where: [] };
+const PAGE: ListQuery = { limit: 100, token: "", where: [] };
 
 export function storeConformance(name: string, open: () => Promise<StoreSubject>): void {
   const check = (title: string, body: (subject: StoreSubject) => Promise<void>): void =>
@@ -221,7 +216,7 @@ export function storeConformance(name: string, open: () => Promise<StoreSubject>
 
   check("attempts keep what was told of them", async ({ store }) => {
     const { root } = await createRun(store, "r1");
-    const image = { reference: "a:1", pinned: "a@sha256:1", digest: "sha256:1", source: "registry" };
+    const image = { reference: "a:1", pinned: "a@sha256:1", digest: "sha256:1", source: "registry" as const };
     const first = await step(store, root, { type: "admitted" }, { attempt: 1, image });
     await step(store, first, { type: "started", attempt: 1, at: NOW }, { attempt: 1, startedAt: NOW });
     const [attempt] = await store.listAttempts(root);
@@ -300,7 +295,7 @@ export function storeConformance(name: string, open: () => Promise<StoreSubject>
 
   check("an image is pinned once", async ({ store }) => {
     const { run } = await createRun(store, "r1");
-    const image = { reference: "a:1", pinned: "a@sha256:1", digest: "sha256:1", source: "registry" };
+    const image = { reference: "a:1", pinned: "a@sha256:1", digest: "sha256:1", source: "registry" as const };
     assert.deepEqual(await store.pinImage(run, image), image);
     assert.deepEqual(await store.pinImage(run, { ...image, digest: "sha256:2" }), image);
   });
@@ -385,7 +380,7 @@ export function storeConformance(name: string, open: () => Promise<StoreSubject>
     const next = transition(root.state, root.policy, { type: "abortRequested", reason: "enough" }, NOW + 9);
     assert.ok(next);
     await store.advance({ action: root, state: next.state, effects: [], at: NOW + 9 });
-    const list = async (page: Partial<Page>) =>
+    const list = async (page: Partial<ListQuery>) =>
       (await store.listRuns({}, { ...PAGE, ...page })).items.map(({ run }) => run.key.run);
     const since = (comparison: ">=" | "<", value: number) =>
       list({ where: [{ field: "updated_at", comparison, values: [value] }] });

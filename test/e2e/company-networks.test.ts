@@ -11,7 +11,7 @@ import { networkInterfaces, tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, suite, test, type TestContext } from "node:test";
 import { create, toBinary } from "@bufbuild/protobuf";
-import { chooseExecutor } from "../../src/executors/choose.ts";
+import { choosePlatform } from "../../src/platform/choose.ts";
 import type { Executor } from "../../src/executors/executor.ts";
 import { BoxkiteError } from "../../src/domain/errors.ts";
 import { silentLogger } from "../../src/lib/log.ts";
@@ -349,13 +349,17 @@ function bridgeGateway(): Promise<string> {
 /** As the server makes it, with no settings but these. */
 async function openExecutor(
   cleanups: (() => unknown)[],
-  wish: Partial<Parameters<typeof chooseExecutor>[0]> = {},
+  wish: Partial<Parameters<typeof choosePlatform>[0]> = {},
 ): Promise<Executor> {
-  const choice = await chooseExecutor({ engine: ENGINE, python: undefined, ...wish }, process.env);
-  const executor = await choice.create({ instance: "networks", dataDirectory: "", log: silentLogger });
+  const platform = await choosePlatform({ engine: ENGINE, python: undefined, ...wish }, process.env);
+  const executor = await platform.createExecutor({
+    instance: "networks",
+    dataDirectory: "",
+    log: silentLogger,
+  });
   cleanups.push(async () => {
     await executor.close();
-    await choice.close();
+    await platform.close();
   });
   return executor;
 }

@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { before, test } from "node:test";
-import { chooseExecutor } from "../../src/executors/choose.ts";
+import { choosePlatform } from "../../src/platform/choose.ts";
 import { createLogger } from "../../src/lib/log.ts";
 import { startServer as startInProcess } from "../../src/server/server.ts";
 import { processSubject, usePython } from "../helpers/process-subject.ts";
@@ -41,13 +41,13 @@ test("the logs of a run go 30 days after its end, its results stay, and every cl
   /** The server, so many days later. */
   const later = async (days: number) => {
     const lines: string[] = [];
-    const choice = await chooseExecutor({ engine: "process", python }, process.env);
+    const platform = await choosePlatform({ engine: "process", python }, process.env);
     const server = await startInProcess({
       dataDirectory: data,
       ephemeral: false,
       port: 0,
       reach: { listenAt: "127.0.0.1", accepts: () => true },
-      createExecutor: (context) => choice.create(context),
+      createExecutor: (context) => platform.createExecutor(context),
       createImageTools: undefined,
       version: "0",
       maxParallel: 1,

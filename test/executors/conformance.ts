@@ -2,11 +2,13 @@
  * What every executor must do. A subject gives an executor and the way to run a shell script in it;
  * the cases see nothing else of it.
  */
+import type { AttemptKey } from "../../src/domain/attempt.ts";
+import type { ResolvedImage } from "../../src/domain/image.ts";
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { after, before, describe, test } from "node:test";
-import type { AttemptKey, AttemptSpec, Executor, ResolvedImage } from "../../src/executors/executor.ts";
+import type { AttemptSpec, Executor } from "../../src/executors/executor.ts";
 import { Recorder } from "./recorder.ts";
 
 export interface ExecutorSubject {

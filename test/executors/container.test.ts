@@ -1,4 +1,5 @@
 /** The container executor on a real engine: what every executor does, and what only containers can. */
+import type { ResolvedImage } from "../../src/domain/image.ts";
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
@@ -9,13 +10,13 @@ import { join } from "node:path";
 import { after, before, describe, test, type TestContext } from "node:test";
 import { createContainerExecutor } from "../../src/executors/container/container-executor.ts";
 import { containerName, LABEL } from "../../src/executors/container/container-spec.ts";
-import { connectEngine, type EngineApi } from "../../src/executors/container/engine-api.ts";
-import type { EngineInfo } from "../../src/executors/container/engine-types.ts";
-import type { FoundEngine } from "../../src/executors/container/find-engine.ts";
-import { readEngineNetwork } from "../../src/executors/container/network.ts";
-import { PROBE_LABEL, probeFromContainer } from "../../src/executors/container/probe.ts";
+import { connectEngine, type EngineApi } from "../../src/containers/api.ts";
+import type { EngineInfo } from "../../src/containers/types.ts";
+import type { FoundEngine } from "../../src/containers/find.ts";
+import { readEngineNetwork } from "../../src/platform/network.ts";
+import { PROBE_LABEL, probeFromContainer } from "../../src/platform/probe.ts";
 import { countGpus } from "../../src/executors/machine.ts";
-import type { AttemptSpec, Executor, ResolvedImage } from "../../src/executors/executor.ts";
+import type { AttemptSpec, Executor } from "../../src/executors/executor.ts";
 import { BoxkiteError } from "../../src/domain/errors.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import { silentLogger } from "../../src/lib/log.ts";

@@ -1,6 +1,6 @@
 /** A real engine for tests, or the reason why there is none. REQUIRE_ENGINES=podman,docker makes that a failure. */
-import { findEngine, type FoundEngine } from "../../src/executors/container/find-engine.ts";
-import type { EngineName } from "../../src/executors/container/engine-types.ts";
+import { findEngine, type FoundEngine } from "../../src/containers/find.ts";
+import type { EngineName } from "../../src/containers/types.ts";
 import { messageOf } from "../../src/domain/errors.ts";
 import { silentLogger } from "../../src/lib/log.ts";
 import { startDocker } from "../helpers/dockerd.ts";
@@ -25,7 +25,7 @@ export function engineForTests(name: EngineName): Promise<TestEngine> {
 
 async function podmanForTests(): Promise<TestEngine> {
   const open = (env: NodeJS.ProcessEnv = {}) =>
-    findEngine({ wish: "podman", env: { ...process.env, ...env }, log: silentLogger });
+    findEngine({ preference: "podman", env: { ...process.env, ...env }, log: silentLogger });
   const engine = { name: "podman", env: {}, open, close: async () => {} } as const;
   try {
     const found = await open();
@@ -47,7 +47,7 @@ async function dockerForTests(): Promise<TestEngine> {
     missing: docker.missing,
     env: docker.env,
     open: (env = {}) =>
-      findEngine({ wish: "docker", env: { ...process.env, ...docker.env, ...env }, log: silentLogger }),
+      findEngine({ preference: "docker", env: { ...process.env, ...docker.env, ...env }, log: silentLogger }),
     close: docker.stop,
   };
 }

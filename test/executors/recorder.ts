@@ -1,5 +1,6 @@
 /** What an executor tells of one attempt, with something to await for each step. */
-import type { AttemptExit, AttemptObserver, LogSink } from "../../src/executors/executor.ts";
+import type { AttemptExit, LogSink } from "../../src/domain/attempt.ts";
+import type { AttemptObserver } from "../../src/executors/executor.ts";
 
 export interface RecordedLine {
   readonly stream: "stdout" | "stderr" | "system";

@@ -12,7 +12,7 @@ import { once } from "node:events";
 import { mkdtemp, writeFile } from "node:fs/promises";
 import { networkInterfaces, tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
-import { connectEngine } from "../../src/executors/container/engine-api.ts";
+import { connectEngine } from "../../src/containers/api.ts";
 import { messageOf } from "../../src/domain/errors.ts";
 import { until } from "./until.ts";
 

@@ -1,12 +1,7 @@
 /** An executor whose attempts do what the test says: the only fake besides the clock. */
+import type { AttemptExit, AttemptKey } from "../../src/domain/attempt.ts";
 import type { ResourceAmounts } from "../../src/domain/task.ts";
-import type {
-  AttemptExit,
-  AttemptKey,
-  AttemptObserver,
-  AttemptSpec,
-  Executor,
-} from "../../src/executors/executor.ts";
+import type { AttemptObserver, AttemptSpec, Executor } from "../../src/executors/executor.ts";
 
 export interface FakeAttempt {
   readonly spec: AttemptSpec;

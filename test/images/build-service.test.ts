@@ -7,14 +7,14 @@ import { join } from "node:path";
 import { after, before, suite, test } from "node:test";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { BoxkiteError } from "../../src/domain/errors.ts";
-import type { BuildJob, ImageBuilder } from "../../src/images/build/builder.ts";
-import { contextOfFile } from "../../src/images/build/context.ts";
+import type { BuildJob, ImageBuilder } from "../../src/builds/builder.ts";
+import { contextOfFile } from "../../src/builds/context.ts";
 import {
   createImageBuildService,
   type ImageBuildRequest,
   type ImageBuildService,
-} from "../../src/images/build/service.ts";
-import { createMemoryBuildStore } from "../../src/images/build/testing.ts";
+} from "../../src/builds/service.ts";
+import { createMemoryBuildStore } from "../helpers/build-store.ts";
 import { decodeImageSpec } from "../../src/wire/image-spec.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import { silentLogger } from "../../src/lib/log.ts";

@@ -7,9 +7,9 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
-import { createPodmanBuilder } from "../../src/images/build/podman.ts";
-import { hostCertificates, hostProxy } from "../../src/images/build/cli-engine.ts";
-import type { ImageBuilder } from "../../src/images/build/builder.ts";
+import { createPodmanBuilder } from "../../src/builds/podman.ts";
+import { hostCertificates, hostProxy } from "../../src/builds/cli-engine.ts";
+import type { ImageBuilder } from "../../src/builds/builder.ts";
 import { parseImageReference } from "../../src/images/reference.ts";
 import { messageOf } from "../../src/domain/errors.ts";
 

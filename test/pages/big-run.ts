@@ -2,8 +2,9 @@
 import { join } from "node:path";
 import { newTaskState, NO_RETRIES, type ActionState } from "../../src/domain/action.ts";
 import { ROOT_ACTION } from "../../src/domain/ids.ts";
-import { NO_SETTINGS, type TaskDefinition } from "../../src/domain/task.ts";
-import type { NewAction } from "../../src/store/store.ts";
+import { type TaskDefinition } from "../../src/domain/task.ts";
+import type { NewAction } from "../../src/domain/action-record.ts";
+import { NO_SETTINGS } from "../../src/domain/run.ts";
 import { openSqliteStore } from "../../src/store/sqlite/sqlite-store.ts";
 
 const BEGAN = Date.UTC(2026, 0, 2);

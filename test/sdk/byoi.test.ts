@@ -10,9 +10,9 @@ import { writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, suite, test, type TestContext } from "node:test";
-import type { InitializedConfig } from "../../src/sdk/config.ts";
-import { buildImage } from "../../src/sdk/image-build.ts";
-import { Image } from "../../src/sdk/image.ts";
+import type { InitializedConfig } from "../../src/sdk/authoring/config.ts";
+import { buildImage } from "../../src/sdk/start/image-build.ts";
+import { Image } from "../../src/sdk/authoring/image.ts";
 import {
   engineCommand,
   engineOutput,

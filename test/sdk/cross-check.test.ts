@@ -7,9 +7,9 @@ import { test, type TestContext } from "node:test";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { z } from "zod";
 import { stockPython } from "../helpers/stock-sdk.ts";
-import { compileInterface, encodeInterface } from "../../src/sdk/interface.ts";
-import type { Schema } from "../../src/sdk/schema.ts";
-import { encodeInputs } from "../../src/sdk/values.ts";
+import { compileInterface, encodeInterface } from "../../src/sdk/authoring/interface.ts";
+import type { Schema } from "../../src/sdk/authoring/schema.ts";
+import { encodeInputs } from "../../src/sdk/authoring/values.ts";
 import { decodeLiteral } from "../../src/wire/literals/decode.ts";
 import { encodeLiteral } from "../../src/wire/literals/encode.ts";
 import {

@@ -16,7 +16,7 @@ import { dirname, join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
-import { packBundle } from "../../src/sdk/bundle.ts";
+import { packBundle } from "../../src/sdk/start/bundle.ts";
 import { ErrorDocumentSchema, type ContainerError } from "../../src/wire/gen/flyteidl2/core/execution_pb.js";
 import { InputsSchema, OutputsSchema, type Inputs } from "../../src/wire/gen/flyteidl2/task/common_pb.js";
 import { encodeLiteral } from "../../src/wire/literals/encode.ts";

@@ -106,7 +106,7 @@ async function calls(): Promise<void> {
   train.override({ memory: "8Gi" });
 }
 
-declare module "../../src/sdk/remote-task.ts" {
+declare module "../../src/sdk/authoring/remote-task.ts" {
   interface RemoteTasks {
     "types.known": flyte.Task<{ text: string }, number>;
   }

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { BoxkiteError, messageOf } from "../../domain/errors.ts";
-import { contextOfFile } from "../../images/build/context.ts";
+import { contextOfFile } from "../../builds/context.ts";
 import { silentLogger } from "../../lib/log.ts";
 import { secretsOf } from "../../server/build-secrets.ts";
 import { createBuilds } from "../../server/builds.ts";

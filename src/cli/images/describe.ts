@@ -1,6 +1,6 @@
 /** One build as text: what it is, from what, who uses it, its layers, the Containerfile that made it. */
 import type { BuildRecord, ImageLayer } from "../../domain/build-record.ts";
-import type { ImageUses } from "../../store/store.ts";
+import type { ImageUses } from "../../domain/build-record.ts";
 
 const SHOWN_RUNS = 10;
 const SHOWN_COLUMNS = 100;

@@ -1,18 +1,19 @@
 /** The engine that a command of `boxkite images` works with. */
 import { BoxkiteError } from "../../domain/errors.ts";
-import { chooseExecutor, type ExecutorChoice } from "../../executors/choose.ts";
+import type { Platform } from "../../platform/platform.ts";
+import { choosePlatform } from "../../platform/choose.ts";
 import type { CommandInput } from "../command.ts";
 import { findSetting, readSettingsFile } from "../settings-file.ts";
 
 const ENGINES = ["auto", "podman", "docker"] as const;
 
 /** Throws CONFIG_INVALID or ENGINE_UNREACHABLE. */
-export async function chooseEngine(input: CommandInput): Promise<ExecutorChoice> {
+export async function chooseEngine(input: CommandInput): Promise<Platform> {
   const file = await readSettingsFile(input);
   const asked = findSetting("engine", input, file) ?? { value: "auto", origin: "" };
   const engine = ENGINES.find((name) => name === asked.value);
   if (engine !== undefined)
-    return chooseExecutor({ engine, python: undefined, registries: file.registries }, input.env);
+    return choosePlatform({ engine, python: undefined, registries: file.registries }, input.env);
   throw new BoxkiteError(
     "CONFIG_INVALID",
     `${asked.origin} is ${JSON.stringify(asked.value)}; it must be one of ${ENGINES.join(", ")}`,

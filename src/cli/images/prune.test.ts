@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { ImageUses } from "../../store/store.ts";
+import type { ImageUses } from "../../domain/build-record.ts";
 import { reasonToKeep } from "./prune.ts";
 
 const NOW = 1_000_000_000;

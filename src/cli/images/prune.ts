@@ -1,8 +1,9 @@
 /** Removes built images from the engine; never what a deployment, a live or a young run needs. */
+import type { ImageUses } from "../../domain/build-record.ts";
 import { BoxkiteError } from "../../domain/errors.ts";
-import type { ImageBuilder } from "../../images/build/builder.ts";
+import type { ImageBuilder } from "../../builds/builder.ts";
 import type { BuildRecord } from "../../domain/build-record.ts";
-import type { ImageUses, Store } from "../../store/store.ts";
+import type { Store } from "../../store/store.ts";
 import { EXIT, type CommandInput } from "../command.ts";
 import { chooseEngine } from "./engine.ts";
 

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { AttemptSpec } from "../executor.ts";
 import { attemptExit, type ExitContext } from "./attempt-exit.ts";
-import type { ContainerState } from "./engine-types.ts";
-import { EngineResponseError } from "./engine-http.ts";
+import type { ContainerState } from "../../containers/types.ts";
+import { EngineResponseError } from "../../containers/http.ts";
 import { LogWriter } from "./log-writer.ts";
 import { startFailure } from "./start-failure.ts";
 

@@ -1,8 +1,9 @@
 /** What an ended container means for its attempt. */
+import type { AttemptExit } from "../../domain/attempt.ts";
 import type { ActionCode } from "../../domain/action-codes.ts";
-import type { AttemptExit, AttemptSpec } from "../executor.ts";
-import type { EngineApi } from "./engine-api.ts";
-import type { ContainerState, EngineInfo } from "./engine-types.ts";
+import type { AttemptSpec } from "../executor.ts";
+import type { EngineApi } from "../../containers/api.ts";
+import type { ContainerState, EngineInfo } from "../../containers/types.ts";
 import { kernelKilledForMemory } from "./kernel-log.ts";
 import type { LogWriter } from "./log-writer.ts";
 import { execFormatFailure } from "./start-failure.ts";

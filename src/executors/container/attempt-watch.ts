@@ -12,17 +12,18 @@
  * The stream is attached before the start, and never later: Podman prepares an exited container anew when
  * someone attaches to it, which loses its exit code. A container that is taken up is not attached to.
  */
+import type { AttemptExit, LogSink } from "../../domain/attempt.ts";
 import { BoxkiteError, messageOf } from "../../domain/errors.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Logger } from "../../lib/log.ts";
-import type { AttemptExit, AttemptObserver, AttemptSpec, LogSink } from "../executor.ts";
+import type { AttemptObserver, AttemptSpec } from "../executor.ts";
 import { attemptExit } from "./attempt-exit.ts";
-import { createBackoff } from "./backoff.ts";
+import { createBackoff } from "../../lib/backoff.ts";
 import type { ContainerEvents } from "./container-events.ts";
 import { containerBody, containerName, refusal, type ContainerSettings } from "./container-spec.ts";
-import type { EngineApi } from "./engine-api.ts";
-import type { ContainerState, CreateResult } from "./engine-types.ts";
-import { EngineResponseError } from "./engine-http.ts";
+import type { EngineApi } from "../../containers/api.ts";
+import type { ContainerState, CreateResult } from "../../containers/types.ts";
+import { EngineResponseError } from "../../containers/http.ts";
 import { Hint } from "./hint.ts";
 import type { ImagePuller } from "./image-puller.ts";
 import { additionsFor, certificateArchive, type Additions, type Inherited } from "./inherited.ts";

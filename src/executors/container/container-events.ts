@@ -3,8 +3,8 @@
  * of the connection, and from time to time in any case, everyone is woken.
  */
 import type { Logger } from "../../lib/log.ts";
-import { createBackoff } from "./backoff.ts";
-import type { EngineApi } from "./engine-api.ts";
+import { createBackoff } from "../../lib/backoff.ts";
+import type { EngineApi } from "../../containers/api.ts";
 import type { HintKind } from "./hint.ts";
 
 export interface ContainerEvents {

@@ -1,4 +1,5 @@
 /** The executor against a scripted engine: what real ones do too rarely to wait for. */
+import type { ResolvedImage } from "../../domain/image.ts";
 import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import type { ServerResponse } from "node:http";
@@ -16,11 +17,11 @@ import { temporaryDirectory } from "../../../test/helpers/server.ts";
 import { BoxkiteError } from "../../domain/errors.ts";
 import { systemClock } from "../../lib/clock.ts";
 import { silentLogger } from "../../lib/log.ts";
-import type { AttemptSpec, ResolvedImage } from "../executor.ts";
+import type { AttemptSpec } from "../executor.ts";
 import type { RegistryClient } from "../../images/registry/registry-client.ts";
 import { createContainerExecutor } from "./container-executor.ts";
 import type { Inherited } from "./inherited.ts";
-import { connectEngine } from "./engine-api.ts";
+import { connectEngine } from "../../containers/api.ts";
 
 const digest = `sha256:${"a".repeat(64)}`;
 const image: ResolvedImage = {

@@ -1,16 +1,18 @@
 /** Attempts as containers of Podman or Docker, through the engine's own API. */
+import type { AttemptKey } from "../../domain/attempt.ts";
+import type { ResolvedImage } from "../../domain/image.ts";
 import { countGpus } from "../machine.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Logger } from "../../lib/log.ts";
 import { createCredentialSource, type CredentialSource } from "../../images/registry/credentials.ts";
 import { createRegistryClient, type RegistryClient } from "../../images/registry/registry-client.ts";
 import { NO_REGISTRIES, type Registries } from "../../images/registry/registries.ts";
-import type { AttemptKey, Executor, ResolvedImage } from "../executor.ts";
+import type { Executor } from "../executor.ts";
 import { AttemptWatch, stopContainer, type AttemptWatchContext } from "./attempt-watch.ts";
 import { createContainerEvents } from "./container-events.ts";
 import { containerName, keyOfLabels, LABEL } from "./container-spec.ts";
-import type { EngineApi } from "./engine-api.ts";
-import type { EngineInfo } from "./engine-types.ts";
+import type { EngineApi } from "../../containers/api.ts";
+import type { EngineInfo } from "../../containers/types.ts";
 import { createImagePuller, type PullByCommand } from "./image-puller.ts";
 import type { Inherited } from "./inherited.ts";
 import { resolveImage } from "./resolve-image.ts";

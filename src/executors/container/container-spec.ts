@@ -1,7 +1,8 @@
 /** From an attempt to what the engine is asked to create, and back from labels to the attempt. */
+import type { AttemptExit, AttemptKey } from "../../domain/attempt.ts";
 import { createHash } from "node:crypto";
-import type { AttemptExit, AttemptKey, AttemptSpec } from "../executor.ts";
-import type { EngineInfo, EngineName } from "./engine-types.ts";
+import type { AttemptSpec } from "../executor.ts";
+import type { EngineInfo, EngineName } from "../../containers/types.ts";
 
 export const LABEL = {
   instance: "dev.boxkite.instance",

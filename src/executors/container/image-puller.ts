@@ -3,11 +3,11 @@ import { BoxkiteError, messageOf } from "../../domain/errors.ts";
 import { parseImageReference } from "../../images/reference.ts";
 import { registryAuthHeader, type CredentialSource } from "../../images/registry/credentials.ts";
 import type { RegistryClient } from "../../images/registry/registry-client.ts";
-import { authorityHint, plainHttpHint } from "../../images/build/registry-access.ts";
+import { authorityHint, plainHttpHint } from "../../containers/registry-access.ts";
 import { isInsecure, type Registries } from "../../images/registry/registries.ts";
-import type { ResolvedImage } from "../executor.ts";
-import type { EngineApi } from "./engine-api.ts";
-import type { PullProgress } from "./engine-types.ts";
+import type { ResolvedImage } from "../../domain/image.ts";
+import type { EngineApi } from "../../containers/api.ts";
+import type { PullProgress } from "../../containers/types.ts";
 
 export interface ImagePullerOptions {
   readonly api: EngineApi;

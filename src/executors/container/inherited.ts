@@ -14,9 +14,14 @@ import { pack } from "tar-stream";
 import { BoxkiteError } from "../../domain/errors.ts";
 import { CA_FILE, CA_VARIABLES } from "../../images/certificates.ts";
 import { isLoopbackHost } from "../../images/registry/registries.ts";
-import type { ContainerWish } from "../choose.ts";
 
 type Env = Readonly<Record<string, string>>;
+
+/** What task containers are given of this machine beyond what they need to run. */
+export interface InheritedSettings {
+  readonly certificates: boolean;
+  readonly proxy: boolean;
+}
 
 export interface Inherited {
   /** A PEM file of this machine, read at each start. */
@@ -51,10 +56,10 @@ const SYSTEM_BUNDLES = [
 const PROXIES = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"];
 
 /** Throws CONFIG_INVALID where this machine has nothing to give. */
-export function readInherited(wish: ContainerWish | undefined, env: NodeJS.ProcessEnv): Inherited {
+export function readInherited(options: InheritedSettings | undefined, env: NodeJS.ProcessEnv): Inherited {
   return {
-    ...(wish?.certificates === true && { certificates: findBundle(env) }),
-    ...(wish?.proxy === true && { proxy: readProxy(env) }),
+    ...(options?.certificates === true && { certificates: findBundle(env) }),
+    ...(options?.proxy === true && { proxy: readProxy(env) }),
   };
 }
 

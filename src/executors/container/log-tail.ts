@@ -1,10 +1,10 @@
 /** Follows the log of one container into its sink, across breaks of the connection, to its very end. */
 import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "../../lib/log.ts";
-import type { LogSink } from "../executor.ts";
-import { createBackoff } from "./backoff.ts";
-import type { EngineApi } from "./engine-api.ts";
-import { readLogFrames } from "./log-frames.ts";
+import type { LogSink } from "../../domain/attempt.ts";
+import { createBackoff } from "../../lib/backoff.ts";
+import type { EngineApi } from "../../containers/api.ts";
+import { readLogFrames } from "../../containers/log-frames.ts";
 import { LogWriter } from "./log-writer.ts";
 
 /** Shorter lives are read once, at their end. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { LogSink } from "../executor.ts";
-import { readLogFrames } from "./log-frames.ts";
+import type { LogSink } from "../../domain/attempt.ts";
+import { readLogFrames } from "../../containers/log-frames.ts";
 import { LogWriter, MAX_LINE_BYTES } from "./log-writer.ts";
 
 function frame(stream: 1 | 2, time: string, payload: string | Buffer): Buffer {

@@ -8,8 +8,8 @@
  *   rise by at least 1 ms from line to line as long as a second has fewer than 1000 of them. In a
  *   denser second the last lines share a time; those that share the newest kept one count as kept.
  */
-import type { LogSink } from "../executor.ts";
-import type { LogFrame } from "./log-frames.ts";
+import type { LogSink } from "../../domain/attempt.ts";
+import type { LogFrame } from "../../containers/log-frames.ts";
 
 /** Longer lines are split here, so that one endless line cannot fill the memory. */
 export const MAX_LINE_BYTES = 64 * 1024;

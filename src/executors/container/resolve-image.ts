@@ -9,9 +9,9 @@ import {
 } from "../../images/reference.ts";
 import { formatPlatform, type Platform } from "../../images/registry/platform.ts";
 import type { RegistryClient } from "../../images/registry/registry-client.ts";
-import type { ResolvedImage } from "../executor.ts";
-import type { EngineApi } from "./engine-api.ts";
-import type { ImageDetails } from "./engine-types.ts";
+import type { ResolvedImage } from "../../domain/image.ts";
+import type { EngineApi } from "../../containers/api.ts";
+import type { ImageDetails } from "../../containers/types.ts";
 
 export interface ImageSources {
   readonly api: EngineApi;

@@ -3,11 +3,12 @@
  * with status 500, and Docker with 400, 404 or 500 depending on its age; the exit code that Docker
  * notes (126, 127) is looked at first, and only then the text of the OCI runtime.
  */
+import type { AttemptExit } from "../../domain/attempt.ts";
 import type { ActionCode } from "../../domain/action-codes.ts";
-import type { AttemptExit, AttemptSpec } from "../executor.ts";
-import type { EngineApi } from "./engine-api.ts";
-import type { EngineResponseError } from "./engine-http.ts";
-import { remedyFor } from "./start-trouble.ts";
+import type { AttemptSpec } from "../executor.ts";
+import type { EngineApi } from "../../containers/api.ts";
+import type { EngineResponseError } from "../../containers/http.ts";
+import { remedyFor } from "../../containers/start-trouble.ts";
 
 export interface StartFailureContext extends ImageContext {
   readonly engine: EngineApi["engine"];

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { StringDecoder } from "node:string_decoder";
 import { messageOf } from "../../domain/errors.ts";
 import type { Clock } from "../../lib/clock.ts";
-import type { LogSink } from "../executor.ts";
+import type { LogSink } from "../../domain/attempt.ts";
 import { writeAtomically } from "./write-atomically.ts";
 
 export interface OutputFollower {

@@ -3,6 +3,8 @@
  * is no image and no isolation; limits are not enforced. Each attempt has a directory of its own, which
  * holds all that is needed to take the process up again after the server was restarted.
  */
+import type { AttemptExit, AttemptKey, LogSink } from "../../domain/attempt.ts";
+import type { ResolvedImage } from "../../domain/image.ts";
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, statSync } from "node:fs";
@@ -12,18 +14,10 @@ import { delimiter, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { BoxkiteError } from "../../domain/errors.ts";
 import type { Clock } from "../../lib/clock.ts";
-import type {
-  AttemptExit,
-  AttemptKey,
-  AttemptObserver,
-  AttemptSpec,
-  Executor,
-  LogSink,
-  ResolvedImage,
-} from "../executor.ts";
+import type { AttemptObserver, AttemptSpec, Executor } from "../executor.ts";
 import { machineCapacity } from "../machine.ts";
 import { followOutput, type OutputFollower } from "./output-follower.ts";
-import { isOurProcess, stopGroup } from "./process-group.ts";
+import { isOurProcess, stopGroup } from "../../lib/process-group.ts";
 import { writeAtomically } from "./write-atomically.ts";
 
 export interface ProcessExecutorOptions {

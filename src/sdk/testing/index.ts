@@ -12,9 +12,9 @@ import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { initFromConfig, type InitOptions } from "../config.ts";
-import type { LocalActionEvent, LocalOptions } from "../local-run.ts";
-import { TASK, type CallArguments, type Task } from "../task.ts";
+import { initFromConfig, type InitOptions } from "../authoring/config.ts";
+import type { LocalActionEvent, LocalOptions } from "../local/run.ts";
+import { TASK, type CallArguments, type Task } from "../authoring/task.ts";
 
 export interface TestServerOptions {
   /** How tasks are run. "process" needs no container engine, and no images. @default "process" */
@@ -106,7 +106,7 @@ export async function runInProcess<In, Out>(
   const definition = task[TASK];
   if (definition.defined !== "here")
     throw new TypeError(`${task.fullName} is deployed elsewhere; give a stand-in to its caller`);
-  const { runInProcess: runLocally } = await import("../local-run.ts");
+  const { runInProcess: runLocally } = await import("../local/run.ts");
   const actions: LocalActionEvent[] = [];
   const result = await runLocally(definition, (inputs ?? {}) as Record<string, unknown>, {
     ...options,

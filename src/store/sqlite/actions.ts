@@ -1,17 +1,12 @@
 /** Actions and their attempts: the only place that writes a phase. */
+import type { ActionRecord, NewAction } from "../../domain/action-record.ts";
+import type { AttemptFacts, AttemptRecord } from "../../domain/attempt.ts";
+import type { RunRecord } from "../../domain/run.ts";
 import type { ActionState } from "../../domain/action.ts";
 import { ROOT_ACTION } from "../../domain/ids.ts";
 import { NEVER, nextTimer, type Effect } from "../../domain/transition.ts";
-import type {
-  ActionRecord,
-  Advance,
-  AttemptFacts,
-  AttemptRecord,
-  Change,
-  NewAction,
-  RunRecord,
-  Store,
-} from "../store.ts";
+import type { Advance, Store } from "../store.ts";
+import type { Change } from "../reader.ts";
 import type { Database, Row } from "./database.ts";
 import { listPage, type ListShape } from "./paging.ts";
 import { ACTION_COLUMNS, json, optionalNumber, optionalText, text, toAction, UPDATED_AT } from "./rows.ts";

@@ -5,7 +5,7 @@
  */
 import type { SQLInputValue } from "node:sqlite";
 import { BoxkiteError } from "../../domain/errors.ts";
-import type { Comparison, Condition, Page, Paged } from "../store.ts";
+import type { Comparison, ListFilter, ListQuery, ListResult } from "../../domain/list.ts";
 import type { Database, Row } from "./database.ts";
 
 export interface ListShape {
@@ -30,9 +30,9 @@ export const MAX_PAGE = 1_000;
 export function listPage<T>(
   database: Database,
   shape: ListShape,
-  page: Page,
+  page: ListQuery,
   decode: (row: Row) => T,
-): Paged<T> {
+): ListResult<T> {
   const sort = page.sort ?? shape.defaultSort;
   const sortSql = shape.fields[sort.field];
   if (sortSql === undefined) throw unknownField("sort", sort.field, shape);
@@ -61,7 +61,7 @@ export function listPage<T>(
   return { items: rows.slice(0, limit).map(decode), token: last === undefined ? "" : encodeToken(last) };
 }
 
-function conditionSql(condition: Condition, shape: ListShape): { sql: string; values: SQLInputValue[] } {
+function conditionSql(condition: ListFilter, shape: ListShape): { sql: string; values: SQLInputValue[] } {
   const known = shape.fields[condition.field];
   const dynamic = known === undefined ? shape.dynamicField?.(condition.field) : undefined;
   const field = known ?? dynamic?.sql;
@@ -102,7 +102,7 @@ const SQL_OPERATORS = {
   "<=": "<=",
 } as const satisfies Partial<Record<Comparison, string>>;
 
-function only(condition: Condition): string | number {
+function only(condition: ListFilter): string | number {
   const [value, ...more] = condition.values;
   if (value === undefined || more.length > 0) {
     throw new BoxkiteError(

@@ -1,4 +1,5 @@
-import type { ProjectRecord, Store } from "../store.ts";
+import type { ProjectRecord } from "../../domain/project.ts";
+import type { Store } from "../store.ts";
 import type { Database } from "./database.ts";
 import { listPage, type ListShape } from "./paging.ts";
 import { toProject } from "./rows.ts";

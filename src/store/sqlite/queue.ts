@@ -1,4 +1,4 @@
-/** What the engine has to do next: the queue, live attempts, timers, and the outbox of effects. */
+/** What the orchestrator has to do next: the queue, live attempts, timers, and the outbox of effects. */
 import type { Effect } from "../../domain/transition.ts";
 import type { Store } from "../store.ts";
 import type { Database } from "./database.ts";

@@ -1,7 +1,10 @@
 /** Rows of the database to records and back. */
 import type { ActionState } from "../../domain/action.ts";
 import type { ProjectKey } from "../../domain/ids.ts";
-import type { ActionRecord, ProjectRecord, RunRecord, StoredSpec, TaskRecord } from "../store.ts";
+import type { ActionRecord } from "../../domain/action-record.ts";
+import type { ProjectRecord } from "../../domain/project.ts";
+import type { RunRecord } from "../../domain/run.ts";
+import type { StoredSpec, TaskRecord } from "../../domain/task.ts";
 import type { Row } from "./database.ts";
 
 export const text = (value: unknown): string => value as string;

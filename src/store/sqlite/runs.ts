@@ -1,6 +1,9 @@
 /** Runs, the images they are pinned to, and what they may read. */
+import type { ResolvedImage } from "../../domain/image.ts";
+import type { RunScope } from "../../domain/list.ts";
 import type { RunKey } from "../../domain/ids.ts";
-import type { Change, RunImage, RunScope, Store } from "../store.ts";
+import type { Store } from "../store.ts";
+import type { Change } from "../reader.ts";
 import { insertAction } from "./actions.ts";
 import type { Database } from "./database.ts";
 import { listPage, type ListShape } from "./paging.ts";
@@ -94,12 +97,12 @@ export function runStore(database: Database, notify: (changes: readonly Change[]
           run.id,
           image.reference,
         );
-        return json<RunImage>(row?.["image"]);
+        return json<ResolvedImage>(row?.["image"]);
       }),
     runImages: async (runId) =>
       database
         .all("SELECT image FROM run_images WHERE run_id = ? ORDER BY reference", runId)
-        .map((row) => json<RunImage>(row["image"])),
+        .map((row) => json<ResolvedImage>(row["image"])),
     isGranted: async (key, uri) => {
       // Every `/`-ended beginning of the URI may have been granted as a prefix.
       const candidates = [uri];
@@ -160,7 +163,7 @@ function grantTo(database: Database, run: RunKey, uri: string): void {
   );
 }
 
-function insertImage(database: Database, runId: number, image: RunImage): void {
+function insertImage(database: Database, runId: number, image: ResolvedImage): void {
   database.run(
     "INSERT INTO run_images (run_id, reference, image) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
     runId,

@@ -1,6 +1,7 @@
 /** The store on one SQLite file. */
 import { EventEmitter } from "node:events";
-import type { Change, Store } from "../store.ts";
+import type { Store } from "../store.ts";
+import type { Change } from "../reader.ts";
 import { actionStore } from "./actions.ts";
 import { buildStore } from "./builds.ts";
 import { openDatabase } from "./database.ts";

@@ -1,5 +1,7 @@
 /** Task specifications, stored once per content, and the deployed tasks that name them. */
-import type { Page, Store, StoredSpec } from "../store.ts";
+import type { ListQuery } from "../../domain/list.ts";
+import type { StoredSpec } from "../../domain/task.ts";
+import type { Store } from "../store.ts";
 import type { Database } from "./database.ts";
 import { listPage, type ListShape } from "./paging.ts";
 import { scopeConditions, toSpec, toTask } from "./rows.ts";
@@ -22,7 +24,7 @@ const FIELDS = {
 };
 
 export function taskStore(database: Database): TaskStore {
-  const list = (where: string[], values: (string | number)[], page: Page) => {
+  const list = (where: string[], values: (string | number)[], page: ListQuery) => {
     const shape: ListShape = {
       columns: COLUMNS,
       from: FROM,

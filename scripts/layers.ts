@@ -1,0 +1,100 @@
+/**
+ * The folders of src from the bottom up: what each holds, and which others it may import. oxlint.config.ts
+ * enforces it, and the table in ARCHITECTURE.md is made from it.
+ */
+export interface Layer {
+  readonly what: string;
+  readonly imports: readonly string[] | "all below";
+}
+
+export const LAYERS: Readonly<Record<string, Layer>> = {
+  domain: {
+    what: "names, records, phases, the pure `transition`, errors, what an attempt's end means",
+    imports: [],
+  },
+  lib: { what: "leaf helpers: clock, log, backoff, processes", imports: [] },
+  store: { what: "what is on disk; `sqlite/` is the one database so far", imports: ["domain"] },
+  objects: {
+    what: "blobs by key, and the S3 endpoint in front of them",
+    imports: ["domain", "lib"],
+  },
+  logs: { what: "the output of attempts", imports: ["domain", "lib"] },
+  images: {
+    what: "what an image is: references, specifications, registries, certificates",
+    imports: ["domain", "lib"],
+  },
+  containers: {
+    what: "the client of a container engine, REST and command line",
+    imports: ["domain", "lib", "images"],
+  },
+  builds: {
+    what: "from an image specification to an image",
+    imports: ["domain", "lib", "images", "containers"],
+  },
+  executors: {
+    what: "where attempts run: `container/`, `process/`, in the server itself",
+    imports: ["domain", "lib", "images", "containers"],
+  },
+  platform: {
+    what: "the composition for one machine: which engine, how containers reach the server, what is missing",
+    imports: ["domain", "lib", "images", "containers", "builds", "executors"],
+  },
+  orchestrator: {
+    what: "accepts runs and actions and drives each to its end",
+    imports: ["domain", "lib", "store", "objects", "logs", "executors"],
+  },
+  wire: {
+    what: "generated messages (`gen/`), and messages ⇄ domain",
+    imports: ["domain", "images"],
+  },
+  services: {
+    what: "one file per service of the protocol",
+    imports: [
+      "domain",
+      "lib",
+      "store",
+      "objects",
+      "logs",
+      "images",
+      "builds",
+      "executors",
+      "orchestrator",
+      "wire",
+    ],
+  },
+  pages: {
+    what: "the run page and the lists: plain HTML with one script, live by one stream",
+    imports: ["domain", "lib", "store", "logs", "wire", "services"],
+  },
+  client: {
+    what: "the TypeScript client: connection, configuration, storage",
+    imports: ["domain", "lib", "wire"],
+  },
+  sdk: {
+    what: "for TypeScript authors: `authoring/` is all that a task container loads, `start/` and `local/` start runs",
+    imports: ["domain", "lib", "wire", "client"],
+  },
+  runtime: {
+    what: "inside a TypeScript task's container",
+    imports: ["domain", "lib", "wire", "client", "sdk"],
+  },
+  server: {
+    what: "the listener, who may touch which object, start and stop order",
+    imports: [
+      "domain",
+      "lib",
+      "store",
+      "objects",
+      "logs",
+      "images",
+      "builds",
+      "executors",
+      "platform",
+      "orchestrator",
+      "wire",
+      "services",
+      "pages",
+    ],
+  },
+  cli: { what: "one file per command", imports: "all below" },
+};

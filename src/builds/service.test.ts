@@ -1,0 +1,233 @@
+/** What the service does around a build. test/images holds it against a real engine. */
+import assert from "node:assert/strict";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { mkdir, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { suite, test, type TestContext } from "node:test";
+import { BoxkiteError } from "../domain/errors.ts";
+import { silentLogger } from "../lib/log.ts";
+import { type BuildJob, type EngineImage, type ImageBuilder } from "./builder.ts";
+import type { ImageSpec, SecretMount } from "../images/image-spec.ts";
+import { createImageBuildService, type ImageBuildRequest } from "./service.ts";
+import { createMemoryBuildStore } from "../../test/helpers/build-store.ts";
+
+const DIGEST = `sha256:${"d".repeat(64)}`;
+
+function specWith(secrets: readonly SecretMount[]): ImageSpec {
+  return {
+    baseImage: "team/base:1",
+    pythonVersion: "3.11",
+    platforms: [],
+    layers: [{ kind: "commands", commands: ["make"], secrets }],
+  };
+}
+
+async function setup(t: TestContext, options: { readonly fromId?: boolean } = {}) {
+  const workDir = await mkdtemp(join(tmpdir(), "boxkite-service-"));
+  t.after(() => rm(workDir, { recursive: true, force: true }));
+  const jobs: BuildJob[] = [];
+  const images = new Map<string, EngineImage>();
+  const image = (id: string): EngineImage => ({
+    id,
+    digests: [],
+    names: [],
+    architecture: "amd64",
+    sizeBytes: 7,
+    user: "1500",
+    workdir: "/",
+    env: {},
+  });
+  images.set("docker.io/team/base:1", image("sha256:base"));
+  const remote = new Map<string, string>();
+  const during = { build: async (_job: BuildJob) => {} };
+  const registry = {
+    down: false,
+    resolve: async (reference: string) => {
+      if (registry.down) throw new BoxkiteError("REGISTRY_UNREACHABLE", "down");
+      return remote.get(reference);
+    },
+  };
+  const builder: ImageBuilder = {
+    description: "fake",
+    mounts: true,
+    fromId: options.fromId ?? true,
+    certificates: false,
+    architecture: "amd64",
+    build: async (job) => {
+      jobs.push(job);
+      job.onLog("building");
+      await during.build(job);
+      images.set(`sha256:image${jobs.length}`, image(`sha256:image${jobs.length}`));
+      return { imageId: `sha256:image${jobs.length}` };
+    },
+    pull: async () => {},
+    inspect: async (reference) =>
+      images.get(reference) ?? [...images.values()].find(({ id }) => id === reference),
+    tag: async (id, name) => void images.set(name, images.get(id) ?? image(id)),
+    push: async (_id, name) => {
+      remote.set(name, DIGEST);
+      remote.set(name.replace(/:[^:/]*$/, `@${DIGEST}`), DIGEST);
+      return DIGEST;
+    },
+    remove: async (name) => void images.delete(name),
+    history: async () => [],
+    runScript: async () => "python=\napt=no\n[passwd]\n[group]\n",
+    readFile: async () => undefined,
+  };
+  const store = createMemoryBuildStore();
+  let now = 1000;
+  const service = createImageBuildService({
+    builder,
+    store,
+    registry,
+    clock: { now: () => now++ },
+    log: silentLogger,
+    workDir,
+  });
+  const request = (options: Partial<ImageBuildRequest> = {}): ImageBuildRequest => ({
+    spec: specWith([]),
+    context: undefined,
+    target: "r.invalid/org/x:1",
+    force: false,
+    onLog: () => {},
+    signal: new AbortController().signal,
+    ...options,
+  });
+  return { service, request, jobs, images, remote, registry, during, store, workDir };
+}
+
+suite("image build service", () => {
+  test("builds, pushes, records; then knows it; force builds again without the cache", async (t) => {
+    const { service, request, jobs, store } = await setup(t);
+    const first = await service.build(request());
+    assert.equal(first.reference, `r.invalid/org/x@${DIGEST}`);
+    assert.equal((await service.build(request())).built, false);
+    assert.equal((await service.build(request({ force: true }))).built, true);
+    assert.deepEqual(
+      jobs.map((job) => job.noCache),
+      [false, true],
+    );
+    assert.equal(store.records.length, 1);
+    assert.deepEqual(store.records[0]?.base, {
+      reference: "docker.io/team/base:1",
+      source: "engine",
+      digest: "sha256:base",
+    });
+  });
+
+  test("a lookup compares the base, and asks where the image is", async (t) => {
+    const { service, request, images, remote, registry } = await setup(t);
+    await service.build(request());
+    assert.ok(await service.lookup("x:1"));
+    assert.equal(await service.lookup("x:2"), undefined);
+
+    registry.down = true;
+    assert.ok(await service.lookup("x:1"), "out of reach: the engine's own images decide");
+    registry.down = false;
+
+    remote.delete(`r.invalid/org/x@${DIGEST}`);
+    assert.equal(await service.lookup("x:1"), undefined, "gone from the registry");
+    remote.set(`r.invalid/org/x@${DIGEST}`, DIGEST);
+
+    const base = images.get("docker.io/team/base:1") ?? assert.fail();
+    images.set("docker.io/team/base:1", { ...base, id: "sha256:other" });
+    assert.equal(await service.lookup("x:1"), undefined, "the tag moved");
+    images.set("docker.io/team/base:1", { ...base, digests: ["docker.io/team/base@sha256:pushed"] });
+    remote.set("docker.io/team/base:1", "sha256:pushed");
+    assert.ok(await service.lookup("x:1"), "the same base, which by now has been pushed");
+  });
+
+  test("a platform that the builder does not make is refused; one of several is made, with a note", async (t) => {
+    const { service, request } = await setup(t);
+    const spec = (...platforms: string[]) => ({ ...specWith([]), platforms });
+    await assert.rejects(service.build(request({ spec: spec("linux/arm64") })), {
+      code: "IMAGE_WRONG_PLATFORM",
+      message: "platform linux/arm64 is asked for; the builder makes linux/amd64",
+      hint: /platform=/,
+    });
+    const lines: string[] = [];
+    const onLog = (line: string) => lines.push(line);
+    await service.build(request({ spec: spec("linux/amd64", "linux/arm64"), onLog }));
+    assert.ok(lines.includes("Note: linux/arm64 is not built; this builder makes linux/amd64 only"));
+  });
+
+  test("secrets are files of one build, and a missing one is named", async (t) => {
+    const { service, request, during, workDir } = await setup(t);
+    const spec = specWith([{ key: "pat", group: "git", variable: "PAT" }]);
+    await assert.rejects(service.build(request({ spec })), {
+      code: "INVALID_ARGUMENT",
+      message: /secret git_pat/,
+      hint: /BOXKITE_BUILD_SECRET_GIT_PAT /,
+    });
+    let value = "";
+    during.build = async (job) => {
+      value = await readFile(job.secrets[0]?.file ?? "", "utf8");
+      assert.doesNotMatch(await readFile(job.containerfile, "utf8"), /s3cret/);
+    };
+    await service.build(request({ spec, readSecret: async () => "s3cret" }));
+    assert.equal(value, "s3cret");
+    assert.deepEqual(await readdir(workDir), []);
+  });
+
+  test("a request that comes after an abort starts a build of its own", async (t) => {
+    const { service, request, jobs, during } = await setup(t);
+    const running = Promise.withResolvers<void>();
+    during.build = (job) =>
+      new Promise((_, reject) => {
+        job.signal.addEventListener("abort", () => reject(job.signal.reason));
+        running.resolve();
+      });
+    const controller = new AbortController();
+    const first = service.build(request({ signal: controller.signal }));
+    await running.promise;
+    controller.abort(new Error("enough"));
+    during.build = async () => {};
+    const second = service.build(request());
+    await assert.rejects(first, /enough/);
+    assert.equal((await second).built, true);
+    assert.equal(jobs.length, 2);
+  });
+
+  test("a base that a builder can only name is refused when its name moved meanwhile", async (t) => {
+    const { service, request, images, during, store } = await setup(t, { fromId: false });
+    const other = { ...(images.get("docker.io/team/base:1") ?? assert.fail()), id: "sha256:other" };
+    during.build = async () => void images.set("docker.io/team/base:1", other);
+    await assert.rejects(service.build(request()), /team\/base:1 was replaced in the engine/);
+    assert.equal(store.records.length, 0);
+    during.build = async () => {};
+    const { record } = await service.build(request());
+    assert.match(record.containerfile, /^FROM docker\.io\/team\/base:1$/m);
+    assert.equal(record.base.digest, "sha256:other");
+  });
+
+  test("sweep takes the folders of dead builds and nothing else", async (t) => {
+    const { service, workDir } = await setup(t);
+    const dead = spawnSync("true").pid;
+    const alive = process.ppid;
+    await mkdir(join(workDir, `build-${dead}-abc/root`), { recursive: true });
+    await mkdir(join(workDir, `build-${alive}-abc`));
+    await mkdir(join(workDir, "other"));
+    await service.sweep();
+    assert.deepEqual((await readdir(workDir)).toSorted(), [`build-${alive}-abc`, "other"]);
+  });
+
+  test("sweep ends what still builds for a dead server, its steps first", async (t) => {
+    const { service, workDir } = await setup(t);
+    const folder = join(workDir, `build-${spawnSync("true").pid}-abc`);
+    await mkdir(folder);
+    // A builder whose step fails clears up and ends by itself; here that is a file.
+    const cleared = join(workDir, "cleared");
+    const script = `sleep 300; echo "$?" > ${cleared}`;
+    const builder = spawn("sh", ["-c", script, `${folder}/Containerfile`], {
+      detached: true,
+      stdio: "ignore",
+    });
+    const ended = once(builder, "exit");
+    await service.sweep();
+    await ended;
+    assert.equal(await readFile(cleared, "utf8"), "137\n");
+    assert.deepEqual(await readdir(workDir), ["cleared"]);
+  });
+});

@@ -1,0 +1,127 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { ANSWERED, startFakeEngine, status, type FakeAnswer } from "../../test/executors/fake-engine.ts";
+import { BoxkiteError } from "../domain/errors.ts";
+import { connectEngine } from "./api.ts";
+import { EngineResponseError } from "./http.ts";
+import type { TestContext } from "node:test";
+
+async function connected(t: TestContext, answer: FakeAnswer, engine: "podman" | "docker" = "docker") {
+  const fake = await startFakeEngine(t, answer, engine);
+  const api = await connectEngine({ kind: "unix", socketPath: fake.socketPath });
+  t.after(() => api.close());
+  return { fake, api };
+}
+
+test("the engine says who it is; newer versions of the API are not asked for", async (t) => {
+  for (const engine of ["podman", "docker"] as const) {
+    const { api } = await connected(t, () => ({}), engine);
+    assert.deepEqual([api.engine, api.version, api.onThisMachine], [engine, "9.9", true]);
+  }
+});
+
+test("a user's own podman tells which limits it was given, and how many ids", async (t) => {
+  const compatible = { Rootless: true, MemoryLimit: true, CpuCfsQuota: true, Driver: "overlay" };
+  const own = {
+    host: { cgroupControllers: ["memory", "pids"], idMappings: { uidmap: [{ size: 1 }, { size: 65536 }] } },
+  };
+  const answer: FakeAnswer = ({ path }) => (path.endsWith("/libpod/info") ? own : compatible);
+  const { api } = await connected(t, answer, "podman");
+  const { rootless, limits, userIds } = await api.info();
+  assert.deepEqual([rootless, limits, userIds], [true, { cpu: false, memory: true }, 65_537]);
+
+  const docker = await connected(t, () => ({ MemoryLimit: false, CpuCfsQuota: true }));
+  assert.deepEqual((await docker.api.info()).limits, { cpu: true, memory: false });
+});
+
+test("a missing socket is ENGINE_UNREACHABLE with a hint, an aborted call is the abort", async (t) => {
+  await assert.rejects(connectEngine({ kind: "unix", socketPath: "/no/such.sock" }), (error: unknown) => {
+    assert.ok(error instanceof BoxkiteError && error.code === "ENGINE_UNREACHABLE");
+    assert.ok(error.message.includes("unix:///no/such.sock") && error.hint !== undefined);
+    return true;
+  });
+  const { api } = await connected(t, () => ANSWERED);
+  const abort = new AbortController();
+  const waiting = api.waitContainer("x", abort.signal);
+  abort.abort(new Error("enough"));
+  await assert.rejects(waiting, /enough/);
+});
+
+test("a pull fails by its last line, though its status was 200", async (t) => {
+  const { api, fake } = await connected(t, (_call, response) => {
+    const lines = [
+      { status: "Pulling fs layer", id: "a", progressDetail: {} },
+      { status: "Downloading", id: "a", progressDetail: { current: 5, total: 10 } },
+      { errorDetail: { message: "no basic auth credentials" }, error: "no basic auth credentials" },
+    ];
+    response.end(lines.map((line) => JSON.stringify(line)).join("\r\n"));
+    return ANSWERED;
+  });
+  const seen: string[] = [];
+  const pull = api.pullImage("a.io/x@sha256:1", {
+    auth: "secret",
+    onProgress: ({ status: text }) => seen.push(text),
+  });
+  await assert.rejects(pull, /no basic auth credentials/);
+  assert.deepEqual(seen, ["Pulling fs layer", "Downloading"]);
+  assert.equal(fake.calls[0]?.query.get("fromImage"), "a.io/x@sha256:1");
+  assert.equal(fake.calls[0]?.headers["x-registry-auth"], "secret");
+});
+
+test("a pull whose connection breaks off did not succeed", async (t) => {
+  const { api } = await connected(t, (_call, response) => {
+    response.write(`${JSON.stringify({ status: "Downloading", id: "a" })}\n`, () => response.destroy());
+    return ANSWERED;
+  });
+  await assert.rejects(api.pullImage("x"));
+});
+
+test("what is not there is a value by status, whatever the text says", async (t) => {
+  const { api } = await connected(t, (_call, response) => status(response, 404, "everything is fine"));
+  assert.equal(await api.inspectContainer("x"), undefined);
+  assert.equal(await api.inspectImage("x/y:1"), undefined);
+  assert.equal(await api.containerLogs("x", { follow: false }), undefined);
+  assert.deepEqual(await api.createContainer("x", {}), { kind: "image_missing" });
+  await api.stopContainer("x", 1);
+  await api.removeContainer("x");
+  await api.killContainer("x", "SIGKILL");
+});
+
+test("a name in use is found by 409, or by looking where an engine answers 500", async (t) => {
+  const docker = await connected(t, (_call, response) => status(response, 409, "in use"));
+  assert.deepEqual(await docker.api.createContainer("x", {}), { kind: "exists" });
+  const podman = await connected(t, ({ method }, response) =>
+    method === "POST" ? status(response, 500, "in use") : { Id: "1" },
+  );
+  assert.deepEqual(await podman.api.createContainer("x", {}), { kind: "exists" });
+});
+
+test("other statuses are errors with the engine's words", async (t) => {
+  const { api } = await connected(t, (_call, response) => status(response, 500, "disk is full"));
+  await assert.rejects(api.startContainer("x"), (error: unknown) => {
+    assert.ok(error instanceof EngineResponseError && error.status === 500 && error.code === "ENGINE_FAILED");
+    assert.match(error.message, /POST \/containers\/x\/start with 500: disk is full/);
+    return true;
+  });
+});
+
+test("states and times are decoded; never is undefined", async (t) => {
+  const { api } = await connected(t, ({ path }) => ({
+    Id: "1",
+    State: {
+      Status: path.includes("old") ? "exited" : "paused",
+      Running: false,
+      ExitCode: 3,
+      OOMKilled: true,
+      StartedAt: "2026-01-02T03:04:05.5Z",
+      FinishedAt: "0001-01-01T00:00:00Z",
+    },
+    Config: { Labels: { a: "b" } },
+  }));
+  const state = await api.inspectContainer("old");
+  assert.deepEqual(
+    [state?.running, state?.exitCode, state?.oomKilled, state?.startedAt, state?.endedAt, state?.labels],
+    [false, 3, true, Date.parse("2026-01-02T03:04:05.5Z"), undefined, { a: "b" }],
+  );
+  assert.equal((await api.inspectContainer("paused"))?.running, true);
+});

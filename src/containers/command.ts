@@ -1,0 +1,144 @@
+/**
+ * Runs a program of a container engine.
+ *
+ * `runCommand` is for the short ones. `runLogged` is for builds: their output goes through a file instead
+ * of a pipe, so that a build outlives a server that dies: a pipe would kill it in mid-step and leave its
+ * working containers behind. The next server ends it in good order and goes on at the layers that it finished.
+ */
+import { spawn } from "node:child_process";
+import { open } from "node:fs/promises";
+import { setTimeout as delay } from "node:timers/promises";
+import { BoxkiteError, messageOf } from "../domain/errors.ts";
+import { signalGroup, stopGently } from "../lib/processes.ts";
+
+export interface CommandResult {
+  /** 128 + n for signal n, as a shell says it. */
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface CommandOptions {
+  readonly env: NodeJS.ProcessEnv;
+  readonly signal?: AbortSignal | undefined;
+  readonly onLine?: ((line: string) => void) | undefined;
+}
+
+const OUTPUT_LIMIT = 16 * 1024 * 1024;
+const LINE_LIMIT = 16 * 1024;
+
+export async function runCommand(
+  program: string,
+  args: readonly string[],
+  options: CommandOptions,
+): Promise<CommandResult> {
+  options.signal?.throwIfAborted();
+  const child = spawn(program, args, { env: options.env, stdio: ["ignore", "pipe", "pipe"], detached: true });
+  const output = { stdout: "", stderr: "" };
+  const lines = new LineSplitter(options.onLine ?? (() => {}));
+  for (const name of ["stdout", "stderr"] as const) {
+    child[name].setEncoding("utf8");
+    child[name].on("data", (text: string) => {
+      if (output[name].length < OUTPUT_LIMIT) output[name] += text;
+      lines.push(text);
+    });
+  }
+  const stop = () => signalGroup(child.pid, "SIGTERM");
+  options.signal?.addEventListener("abort", stop, { once: true });
+  try {
+    const exitCode = await exitOf(child, program);
+    lines.end();
+    options.signal?.throwIfAborted();
+    return { exitCode, ...output };
+  } finally {
+    options.signal?.removeEventListener("abort", stop);
+  }
+}
+
+export interface LoggedOptions extends CommandOptions {
+  readonly logFile: string;
+  readonly cwd?: string;
+}
+
+/** Runs to the end and returns the exit code; every line of output is handed out as it comes. */
+export async function runLogged(
+  program: string,
+  args: readonly string[],
+  options: LoggedOptions,
+): Promise<number> {
+  options.signal?.throwIfAborted();
+  const log = await open(options.logFile, "a+", 0o600);
+  try {
+    const child = spawn(program, args, {
+      env: options.env,
+      stdio: ["ignore", log.fd, log.fd],
+      detached: true,
+      ...(options.cwd !== undefined && { cwd: options.cwd }),
+    });
+    let exitCode: number | undefined;
+    const exited = exitOf(child, program).then((code) => (exitCode = code));
+    exited.catch(() => {});
+    const lines = new LineSplitter(options.onLine ?? (() => {}));
+    const decoder = new TextDecoder();
+    const buffer = Buffer.alloc(64 * 1024);
+    let position = 0;
+    let stopping: Promise<void> | undefined;
+    for (;;) {
+      const ended = exitCode !== undefined || child.pid === undefined;
+      const { bytesRead } = await log.read(buffer, 0, buffer.length, position);
+      position += bytesRead;
+      lines.push(decoder.decode(buffer.subarray(0, bytesRead), { stream: true }));
+      if (bytesRead > 0) continue;
+      if (ended) break;
+      if (options.signal?.aborted === true) stopping ??= stopGently(child.pid, exited);
+      await Promise.race([delay(40), exited]);
+    }
+    lines.end();
+    await stopping;
+    const code = await exited;
+    options.signal?.throwIfAborted();
+    return code;
+  } finally {
+    await log.close();
+  }
+}
+
+function exitOf(child: ReturnType<typeof spawn>, program: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    child.once("error", (cause) => {
+      reject(
+        new BoxkiteError("ENGINE_UNREACHABLE", `${program} cannot be started: ${messageOf(cause)}`, {
+          hint: `Install ${program}, or put it on the server's PATH.`,
+          cause,
+        }),
+      );
+    });
+    child.once("close", (code, signal) => resolve(code ?? 128 + (signal === "SIGKILL" ? 9 : 15)));
+  });
+}
+
+/** Cuts text into lines. A carriage return starts a line anew, as progress bars do; only the last one counts. */
+class LineSplitter {
+  readonly #emit: (line: string) => void;
+  #rest = "";
+
+  constructor(emit: (line: string) => void) {
+    this.#emit = emit;
+  }
+
+  push(text: string): void {
+    const lines = (this.#rest + text).split("\n");
+    this.#rest = (lines.pop() ?? "").slice(0, LINE_LIMIT);
+    for (const line of lines) this.#emit(cleanLine(line));
+  }
+
+  end(): void {
+    if (this.#rest !== "") this.#emit(cleanLine(this.#rest));
+    this.#rest = "";
+  }
+}
+
+function cleanLine(line: string): string {
+  const visible = line.replace(/\r+$/, "");
+  return visible.slice(visible.lastIndexOf("\r") + 1).slice(0, LINE_LIMIT);
+}

@@ -1,0 +1,157 @@
+/** From the engines' JSON to our own words for it. */
+import { BoxkiteError } from "../domain/errors.ts";
+import type {
+  ContainerState,
+  ContainerSummary,
+  EngineInfo,
+  EngineName,
+  ImageDetails,
+  NetworkDetails,
+} from "./types.ts";
+
+/** Newest version of the API that this client was written against. */
+const MAX_API_VERSION = "1.47";
+
+export interface EngineVersion {
+  readonly engine: EngineName;
+  readonly version: string;
+  readonly apiVersion: string;
+}
+
+/** JSON of the engine: only the fields named here are read, each with a default. */
+export type Raw = Readonly<Record<string, unknown>>;
+
+export function parse(text: string): Raw {
+  try {
+    return JSON.parse(text) as Raw;
+  } catch (error) {
+    throw new BoxkiteError("ENGINE_FAILED", "the container engine answered with something that is not JSON", {
+      cause: error,
+    });
+  }
+}
+
+export function decodeVersion(text: string): EngineVersion | undefined {
+  let raw: Raw;
+  try {
+    raw = JSON.parse(text) as Raw;
+  } catch {
+    return undefined;
+  }
+  if (typeof raw.ApiVersion !== "string") return undefined;
+  const components = (raw.Components ?? []) as readonly Raw[];
+  const podman = components.some((component) => textOf(component.Name).startsWith("Podman"));
+  return {
+    engine: podman ? "podman" : "docker",
+    version: textOf(raw.Version, "unknown"),
+    apiVersion: compareVersions(raw.ApiVersion, MAX_API_VERSION) > 0 ? MAX_API_VERSION : raw.ApiVersion,
+  };
+}
+
+function compareVersions(a: string, b: string): number {
+  const [majorA = 0, minorA = 0] = a.split(".").map(Number);
+  const [majorB = 0, minorB = 0] = b.split(".").map(Number);
+  return majorA - majorB || minorA - minorB;
+}
+
+/** Docker says `x86_64`, Podman and images say `amd64`. */
+const ARCHITECTURES: Readonly<Record<string, string>> = { x86_64: "amd64", aarch64: "arm64", armv7l: "arm" };
+
+export function decodeInfo(raw: Raw): EngineInfo {
+  const architecture = textOf(raw.Architecture);
+  const options = (raw.SecurityOptions ?? []) as readonly string[];
+  return {
+    architecture: ARCHITECTURES[architecture] ?? architecture,
+    os: textOf(raw.OSType, "linux"),
+    cpus: Number(raw.NCPU ?? 0),
+    memoryBytes: Number(raw.MemTotal ?? 0),
+    rootless: raw.Rootless === true || options.some((option) => option.startsWith("name=rootless")),
+    cgroupVersion: raw.CgroupVersion === "1" || raw.CgroupVersion === "2" ? raw.CgroupVersion : undefined,
+    limits: { cpu: raw.CpuCfsQuota !== false, memory: raw.MemoryLimit !== false },
+    storageDriver: textOf(raw.Driver),
+    swapLimit: raw.SwapLimit === true,
+    operatingSystem: textOf(raw.OperatingSystem),
+  };
+}
+
+/** Podman's own answer: what this user's containers were given, of which the compatible one does not tell. */
+export function decodeRootlessPodman(raw: Raw): Partial<EngineInfo> {
+  const host = (raw.host ?? {}) as Raw;
+  const controllers = host.cgroupControllers;
+  const users = (host.idMappings as Raw | undefined)?.uidmap;
+  return {
+    ...(Array.isArray(controllers) && {
+      limits: { cpu: controllers.includes("cpu"), memory: controllers.includes("memory") },
+    }),
+    ...(Array.isArray(users) && {
+      userIds: (users as readonly Raw[]).reduce((sum, { size }) => sum + Number(size), 0),
+    }),
+  };
+}
+
+export function decodeImage(raw: Raw): ImageDetails {
+  const config = (raw.Config ?? {}) as Raw;
+  return {
+    id: textOf(raw.Id),
+    repoDigests: (raw.RepoDigests ?? []) as readonly string[],
+    architecture: textOf(raw.Architecture),
+    os: textOf(raw.Os, "linux"),
+    createdAt: typeof raw.Created === "string" ? raw.Created : undefined,
+    env: Object.fromEntries(((config.Env ?? []) as readonly string[]).map(splitVariable)),
+  };
+}
+
+function splitVariable(pair: string): [string, string] {
+  const at = pair.indexOf("=");
+  return at === -1 ? [pair, ""] : [pair.slice(0, at), pair.slice(at + 1)];
+}
+
+/** Not running in the engines' words, but not ended either. */
+const UNENDED = new Set(["paused", "stopping", "restarting"]);
+
+export function decodeContainer(raw: Raw): ContainerState {
+  const state = (raw.State ?? {}) as Raw;
+  const config = (raw.Config ?? {}) as Raw;
+  return {
+    id: textOf(raw.Id),
+    status: textOf(state.Status),
+    running: state.Running === true || UNENDED.has(textOf(state.Status)),
+    exitCode: Number(state.ExitCode ?? 0),
+    oomKilled: state.OOMKilled === true,
+    error: textOf(state.Error),
+    startedAt: decodeTime(state.StartedAt),
+    endedAt: decodeTime(state.FinishedAt),
+    image: textOf(raw.Image),
+    labels: (config.Labels ?? {}) as Readonly<Record<string, string>>,
+  };
+}
+
+/** The engines write the year 1 for "never". */
+function decodeTime(value: unknown): number | undefined {
+  const time = typeof value === "string" ? Date.parse(value) : Number.NaN;
+  return Number.isNaN(time) || time <= 0 ? undefined : time;
+}
+
+export function decodeSummary(raw: Raw): ContainerSummary {
+  return {
+    id: textOf(raw.Id),
+    state: textOf(raw.State),
+    labels: (raw.Labels ?? {}) as Readonly<Record<string, string>>,
+  };
+}
+
+export function decodeNetwork(raw: Raw): NetworkDetails {
+  const ipam = (raw.IPAM ?? {}) as Raw;
+  const configs = (ipam.Config ?? []) as readonly Raw[];
+  return {
+    name: textOf(raw.Name),
+    driver: textOf(raw.Driver),
+    gateways: configs.flatMap((config) =>
+      typeof config.Gateway === "string" && config.Gateway ? [config.Gateway] : [],
+    ),
+  };
+}
+
+export function textOf(value: unknown, otherwise = ""): string {
+  return typeof value === "string" ? value : otherwise;
+}

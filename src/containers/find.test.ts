@@ -1,0 +1,115 @@
+import assert from "node:assert/strict";
+import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test, type TestContext } from "node:test";
+import { startFakeEngine } from "../../test/executors/fake-engine.ts";
+import { BoxkiteError } from "../domain/errors.ts";
+import { silentLogger } from "../lib/log.ts";
+import { formatEngineAddress, parseEngineAddress } from "./address.ts";
+import { findEngine, type FindEngineOptions } from "./find.ts";
+
+async function emptyHome(t: TestContext): Promise<string> {
+  const home = await mkdtemp(join(tmpdir(), "boxkite-home-"));
+  t.after(() => rm(home, { recursive: true, force: true }));
+  return home;
+}
+
+/** macOS has the fewest places of its own, so a test decides what is there. */
+const find = (options: Partial<FindEngineOptions>) =>
+  findEngine({
+    preference: "auto",
+    log: silentLogger,
+    platform: "darwin",
+    home: "/nowhere",
+    uid: 501,
+    env: { PATH: "" },
+    ...options,
+  });
+
+test("a variable wins, and what it names is used whichever engine it is", async (t) => {
+  const docker = await startFakeEngine(t, () => ({}), "docker");
+  const podman = await startFakeEngine(t, () => ({}), "podman");
+  const env = { PATH: "", CONTAINER_HOST: `unix://${podman.socketPath}`, DOCKER_HOST: docker.socketPath };
+  const first = await find({ env });
+  assert.deepEqual([first.how, first.api.engine], ["CONTAINER_HOST", "podman"]);
+  await first.close();
+  const second = await find({ env, preference: "docker" });
+  assert.deepEqual([second.how, second.api.engine], ["DOCKER_HOST", "docker"]);
+  assert.match(second.passedOver.join("\n"), /CONTAINER_HOST: podman answers there, not docker/);
+  await second.close();
+});
+
+test("a variable that leads nowhere is an error; nothing else is used in its stead", async () => {
+  await assert.rejects(find({ env: { PATH: "", DOCKER_HOST: "unix:///no/such.sock" } }), (error: unknown) => {
+    assert.ok(error instanceof BoxkiteError && error.code === "ENGINE_UNREACHABLE");
+    assert.match(error.message, /DOCKER_HOST is set, but .*\/no\/such\.sock/);
+    assert.match(error.hint ?? "", /unset DOCKER_HOST/);
+    return true;
+  });
+  await assert.rejects(find({ env: { PATH: "", DOCKER_HOST: "ssh://host" } }), { code: "CONFIG_INVALID" });
+});
+
+test("docker's socket in the home directory is found", async (t) => {
+  const home = await emptyHome(t);
+  const fake = await startFakeEngine(t, () => ({}));
+  await mkdir(join(home, ".docker", "run"), { recursive: true });
+  await symlink(fake.socketPath, join(home, ".docker", "run", "docker.sock"));
+  const found = await find({ home, preference: "docker" });
+  assert.equal(found.api.engine, "docker");
+  await found.close();
+});
+
+test("rootless podman's socket is found before docker's", async (t) => {
+  const runtime = await emptyHome(t);
+  const podman = await startFakeEngine(t, () => ({}), "podman");
+  await mkdir(join(runtime, "podman"));
+  await symlink(podman.socketPath, join(runtime, "podman", "podman.sock"));
+  const found = await find({ platform: "linux", env: { PATH: "", XDG_RUNTIME_DIR: runtime } });
+  assert.match(found.how, /^podman at .*podman\.sock$/);
+  await found.close();
+});
+
+test("without an engine every way tells why, and the hint is for this system", async (t) => {
+  const home = await emptyHome(t);
+  await assert.rejects(find({ home, preference: "podman", platform: "darwin" }), (error: unknown) => {
+    assert.ok(error instanceof BoxkiteError && error.code === "ENGINE_UNREACHABLE");
+    for (const part of [
+      "no podman was found",
+      "CONTAINER_HOST: not set",
+      "podman machine: podman is not installed",
+    ]) {
+      assert.ok(error.message.includes(part), error.message);
+    }
+    assert.match(error.hint ?? "", /brew install podman/);
+    return true;
+  });
+});
+
+test("a podman whose service does not start tells what it wrote", async (t) => {
+  const home = await emptyHome(t);
+  await writeFile(join(home, "podman"), "#!/bin/sh\necho 'storage is broken' >&2\nexit 125\n", {
+    mode: 0o755,
+  });
+  const options = {
+    home,
+    preference: "podman",
+    platform: "linux",
+    env: { PATH: home, XDG_RUNTIME_DIR: home },
+  } as const;
+  await assert.rejects(find(options), /did not start: storage is broken/);
+});
+
+test("addresses are read as the engines write them", () => {
+  const cases = {
+    "unix:///a/b.sock": undefined,
+    "/a/b.sock": "unix:///a/b.sock",
+    "tcp://h:1": undefined,
+    "tcp://h": "tcp://h:2375",
+    "tcp://[::1]:5": undefined,
+  };
+  for (const [text, expected] of Object.entries(cases)) {
+    assert.equal(formatEngineAddress(parseEngineAddress(text, "X")), expected ?? text);
+  }
+  assert.throws(() => parseEngineAddress("npipe:////./pipe/x", "X"), { code: "CONFIG_INVALID" });
+});

@@ -1,0 +1,219 @@
+/**
+ * Finds the container engine: ways in a fixed order, each of which answers with an engine or with the
+ * reason why it did not apply. The first engine counts; when there is none, all reasons are told.
+ */
+import { execFile } from "node:child_process";
+import { stat } from "node:fs/promises";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { BoxkiteError, messageOf } from "../domain/errors.ts";
+import type { Logger } from "../lib/log.ts";
+import { parseEngineAddress, type EngineAddress } from "./address.ts";
+import { connectEngine, type EngineApi } from "./api.ts";
+import type { EngineName } from "./types.ts";
+import { findProgram, startPodmanService } from "./podman-service.ts";
+
+export type EnginePreference = "auto" | EngineName;
+
+export interface FindEngineOptions {
+  readonly preference: EnginePreference;
+  readonly log: Logger;
+  readonly env?: NodeJS.ProcessEnv;
+  readonly platform?: NodeJS.Platform;
+  readonly home?: string;
+  readonly uid?: number;
+}
+
+export interface FoundEngine {
+  readonly api: EngineApi;
+  /** How it was found, e.g. "DOCKER_HOST". */
+  readonly how: string;
+  /** What the ways before it found. */
+  readonly passedOver: readonly string[];
+  /** Closes the connection, and the service if it was started for us. */
+  close(): Promise<void>;
+}
+
+interface HostEnvironment {
+  readonly env: NodeJS.ProcessEnv;
+  readonly platform: NodeJS.Platform;
+  readonly home: string;
+  readonly uid: number;
+  readonly log: Logger;
+}
+
+type Discovery =
+  | { readonly kind: "found"; readonly api: EngineApi; readonly close?: () => Promise<void> }
+  | { readonly kind: "passed"; readonly why: string };
+
+interface EngineSource {
+  readonly name: string;
+  /** The engine that this source leads to; `any` is decided by who answers. */
+  readonly engine: EngineName | "any";
+  /** Set by the user on purpose: if it fails, nothing else is tried in its stead. */
+  readonly binding: boolean;
+  try(): Promise<Discovery>;
+}
+
+/** Throws ENGINE_UNREACHABLE, or CONFIG_INVALID for an address that cannot be used. */
+export async function findEngine(options: FindEngineOptions): Promise<FoundEngine> {
+  const host: HostEnvironment = {
+    env: options.env ?? process.env,
+    platform: options.platform ?? process.platform,
+    home: options.home ?? homedir(),
+    uid: options.uid ?? process.getuid?.() ?? -1,
+    log: options.log,
+  };
+  const passedOver: string[] = [];
+  for (const source of sourcesOf(host)) {
+    if (options.preference !== "auto" && source.engine !== "any" && source.engine !== options.preference)
+      continue;
+    const discovery = await source.try();
+    if (discovery.kind === "passed") {
+      passedOver.push(`${source.name}: ${discovery.why}`);
+      options.log.debug("engine not found this source", { source: source.name, why: discovery.why });
+      if (source.binding && discovery.why !== NOT_SET) throw boundNotFound(source.name, discovery.why);
+      continue;
+    }
+    const { api } = discovery;
+    if (options.preference !== "auto" && api.engine !== options.preference) {
+      passedOver.push(`${source.name}: ${api.engine} answers there, not ${options.preference}`);
+      await (discovery.close?.() ?? api.close());
+      continue;
+    }
+    return { api, how: source.name, passedOver, close: discovery.close ?? (async () => api.close()) };
+  }
+  throw notFound(options.preference, passedOver, host);
+}
+
+const NOT_SET = "not set";
+
+function sourcesOf(s: HostEnvironment): EngineSource[] {
+  const runtime = s.env.XDG_RUNTIME_DIR || `/run/user/${s.uid}`;
+  const rootful = socketSource("podman", "/run/podman/podman.sock");
+  const rootless = socketSource("podman", join(runtime, "podman", "podman.sock"));
+  const isLinux = s.platform === "linux";
+  return [
+    variableSource("CONTAINER_HOST", s),
+    variableSource("DOCKER_HOST", s),
+    // Root's own podman first for root; for others the system's socket is rarely theirs to open.
+    ...(isLinux ? (s.uid === 0 ? [rootful, rootless] : [rootless, rootful]) : [machineSource(s)]),
+    ...(isLinux ? [serviceSource(s)] : []),
+    socketSource("docker", "/var/run/docker.sock"),
+    socketSource("docker", join(s.home, ".docker", "run", "docker.sock")),
+    ...(isLinux ? [socketSource("docker", join(runtime, "docker.sock"))] : []),
+  ];
+}
+
+function variableSource(name: string, { env }: HostEnvironment): EngineSource {
+  return {
+    name,
+    engine: "any",
+    binding: true,
+    try: async () => {
+      const text = env[name];
+      if (!text) return { kind: "passed", why: NOT_SET };
+      return tryAddress(parseEngineAddress(text, name));
+    },
+  };
+}
+
+function socketSource(engine: EngineName, socketPath: string): EngineSource {
+  return {
+    name: `${engine} at ${socketPath}`,
+    engine,
+    binding: false,
+    try: async () => {
+      const exists = await stat(socketPath).catch(() => undefined);
+      return exists?.isSocket()
+        ? tryAddress({ kind: "unix", socketPath })
+        : { kind: "passed", why: "no such socket" };
+    },
+  };
+}
+
+/** macOS and Windows: podman runs in a virtual machine, which offers a socket here. */
+function machineSource({ env }: HostEnvironment): EngineSource {
+  return {
+    name: "podman machine",
+    engine: "podman",
+    binding: false,
+    try: async () => {
+      const program = await findProgram("podman", env);
+      if (program === undefined) return { kind: "passed", why: "podman is not installed" };
+      const format = "{{.ConnectionInfo.PodmanSocket.Path}}";
+      try {
+        const { stdout } = await promisify(execFile)(program, ["machine", "inspect", "--format", format], {
+          env,
+          timeout: 10_000,
+        });
+        return await tryAddress({ kind: "unix", socketPath: stdout.split("\n")[0]?.trim() ?? "" });
+      } catch (error) {
+        return {
+          kind: "passed",
+          why: `no machine runs (${firstLine(error)}); start one: podman machine start`,
+        };
+      }
+    },
+  };
+}
+
+function serviceSource({ env, log }: HostEnvironment): EngineSource {
+  return {
+    name: "podman system service, started by boxkite",
+    engine: "podman",
+    binding: false,
+    try: async () => {
+      const program = await findProgram("podman", env);
+      if (program === undefined) return { kind: "passed", why: "podman is not installed" };
+      try {
+        const { api, close } = await startPodmanService({ program, env, log });
+        return { kind: "found", api, close };
+      } catch (error) {
+        return { kind: "passed", why: messageOf(error) };
+      }
+    },
+  };
+}
+
+async function tryAddress(address: EngineAddress): Promise<Discovery> {
+  try {
+    return { kind: "found", api: await connectEngine(address) };
+  } catch (error) {
+    return { kind: "passed", why: messageOf(error) };
+  }
+}
+
+function firstLine(error: unknown): string {
+  return messageOf(error).split("\n")[0] ?? "";
+}
+
+function boundNotFound(name: string, why: string): BoxkiteError {
+  return new BoxkiteError("ENGINE_UNREACHABLE", `${name} is set, but ${why}`, {
+    hint: `start the engine at that address, or unset ${name} to let boxkite look for one`,
+  });
+}
+
+function notFound(
+  preference: EnginePreference,
+  passedOver: readonly string[],
+  { platform }: HostEnvironment,
+): BoxkiteError {
+  const what = preference === "auto" ? "container engine" : preference;
+  const install =
+    preference === "docker"
+      ? "start it: systemctl start docker; or install it, e.g.: apt install docker.io, or Docker Desktop"
+      : platform === "linux"
+        ? "install one, e.g.: apt install podman, or: dnf install podman"
+        : platform === "darwin"
+          ? "install one, e.g.: brew install podman && podman machine init && podman machine start"
+          : "install Podman Desktop or Docker Desktop and start it";
+  return new BoxkiteError(
+    "ENGINE_UNREACHABLE",
+    `no ${what} was found:\n${passedOver.map((each) => `  - ${each}`).join("\n")}`,
+    {
+      hint: `${install}; or run tasks without containers: --engine process`,
+    },
+  );
+}

@@ -1,0 +1,215 @@
+/** HTTP to a container engine: over its unix socket or TCP, errors by status, streams as they are. */
+import { Agent, request, type ClientRequest, type IncomingMessage } from "node:http";
+import type { Duplex } from "node:stream";
+import { BoxkiteError, messageOf } from "../domain/errors.ts";
+import { formatEngineAddress, type EngineAddress } from "./address.ts";
+
+export interface CallOptions {
+  readonly query?: Readonly<Record<string, string | number | boolean | undefined>>;
+  /** Sent as JSON, or as it is when it is bytes. */
+  readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly signal?: AbortSignal;
+  /** Longest wait for the response's head; 0 = no limit. */
+  readonly timeoutMs?: number;
+}
+
+export interface EngineResponse {
+  readonly status: number;
+  readonly text: string;
+}
+
+/** An engine answers everything but `stop` and `wait` soon; a hung one must not hang the server. */
+const CALL_TIMEOUT_MS = 120_000;
+/** Answers are small; a listing of thousands of containers is a few megabytes. */
+const MAX_RESPONSE_BYTES = 256 * 1024 * 1024;
+
+/** The engine answered, but not with success. */
+export class EngineResponseError extends BoxkiteError {
+  readonly status: number;
+
+  constructor(call: string, status: number, reason: string) {
+    super("ENGINE_FAILED", `the container engine answered ${call} with ${status}: ${reason}`);
+    this.status = status;
+  }
+
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return value instanceof BoxkiteError && "status" in value;
+  }
+}
+
+export interface EngineHttp {
+  readonly address: EngineAddress;
+  /** Any status is returned; only a missing or broken connection throws (ENGINE_UNREACHABLE). */
+  call(method: string, path: string, options?: CallOptions): Promise<EngineResponse>;
+  /** The body of a 2xx response while it arrives; other statuses throw EngineResponseError. */
+  stream(method: string, path: string, options?: CallOptions): Promise<IncomingMessage>;
+  /** A hijacked connection, as attach needs it. */
+  upgrade(path: string, options?: CallOptions): Promise<Duplex>;
+  close(): void;
+}
+
+export function createEngineHttp(address: EngineAddress): EngineHttp {
+  // Connections are kept: opening one costs as much as many of the calls.
+  const agent = new Agent({ keepAlive: true, maxSockets: Infinity, keepAliveMsecs: 10_000 });
+  const target =
+    address.kind === "unix" ? { socketPath: address.socketPath } : { host: address.host, port: address.port };
+
+  const open = (method: string, path: string, options: CallOptions, upgrade: boolean): ClientRequest => {
+    const payload = encodeBody(options.body);
+    const sent = request({
+      ...target,
+      method,
+      path: pathWithQuery(path, options.query),
+      ...(upgrade ? {} : { agent }),
+      ...(options.signal && { signal: options.signal }),
+      headers: {
+        Host: "boxkite",
+        ...(payload && { "Content-Type": payload.type, "Content-Length": payload.bytes.length }),
+        ...(upgrade && { Connection: "Upgrade", Upgrade: "tcp" }),
+        ...options.headers,
+      },
+    });
+    const limitMs = options.timeoutMs ?? CALL_TIMEOUT_MS;
+    if (limitMs > 0) {
+      const timer = setTimeout(() => {
+        sent.destroy(Object.assign(new Error(`no answer within ${limitMs / 1000} s`), { code: "ETIMEDOUT" }));
+      }, limitMs);
+      sent.once("close", () => clearTimeout(timer));
+      sent.once("response", () => clearTimeout(timer));
+      sent.once("upgrade", () => clearTimeout(timer));
+    }
+    sent.end(payload?.bytes);
+    return sent;
+  };
+
+  const respond = async (method: string, path: string, options: CallOptions): Promise<IncomingMessage> => {
+    for (let first = true; ; first = false) {
+      const sent = open(method, path, options, false);
+      try {
+        return await responseOf(sent);
+      } catch (error) {
+        // The engine closed a kept connection just as it was used again. Every call made here can be
+        // repeated: names make create idempotent, and the others are by nature.
+        if (first && sent.reusedSocket && codeOf(error) === "ECONNRESET") continue;
+        throw unreachable(address, `${method} ${path}`, error, options.signal);
+      }
+    }
+  };
+
+  return {
+    address,
+    call: async (method, path, options = {}) => {
+      const response = await respond(method, path, options);
+      try {
+        return { status: response.statusCode ?? 0, text: await textOf(response) };
+      } catch (error) {
+        throw unreachable(address, `${method} ${path}`, error, options.signal);
+      }
+    },
+    stream: async (method, path, options = {}) => {
+      const response = await respond(method, path, options);
+      const status = response.statusCode ?? 0;
+      if (status >= 200 && status < 300) return response;
+      throw new EngineResponseError(`${method} ${path}`, status, reasonOf(await textOf(response)));
+    },
+    upgrade: async (path, options = {}) => {
+      const sent = open("POST", path, options, true);
+      try {
+        return await upgradeOf(sent, path);
+      } catch (error) {
+        throw error instanceof BoxkiteError
+          ? error
+          : unreachable(address, `POST ${path}`, error, options.signal);
+      }
+    },
+    close: () => agent.destroy(),
+  };
+}
+
+/** Podman and Docker both put the reason into `message`. */
+export function reasonOf(text: string): string {
+  try {
+    const parsed: unknown = JSON.parse(text);
+    if (typeof parsed === "object" && parsed !== null && "message" in parsed)
+      return String(parsed.message).trim();
+  } catch {
+    // Not JSON: a proxy or an old engine; the text itself is the reason.
+  }
+  return text.trim().slice(0, 2000) || "no reason given";
+}
+
+function responseOf(sent: ClientRequest): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    sent.once("response", resolve);
+    sent.once("error", reject);
+  });
+}
+
+function upgradeOf(sent: ClientRequest, path: string): Promise<Duplex> {
+  return new Promise((resolve, reject) => {
+    sent.once("error", reject);
+    sent.once("upgrade", (_response, socket: Duplex, head) => {
+      if (head.length > 0) socket.unshift(head);
+      resolve(socket);
+    });
+    sent.once("response", (response) => {
+      textOf(response).then((text) => {
+        reject(new EngineResponseError(`POST ${path}`, response.statusCode ?? 0, reasonOf(text)));
+      }, reject);
+    });
+  });
+}
+
+async function textOf(response: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > MAX_RESPONSE_BYTES) throw new Error(`the answer is larger than ${MAX_RESPONSE_BYTES} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString();
+}
+
+function encodeBody(body: unknown): { bytes: Buffer; type: string } | undefined {
+  if (body === undefined) return undefined;
+  if (Buffer.isBuffer(body)) return { bytes: body, type: "application/x-tar" };
+  return { bytes: Buffer.from(JSON.stringify(body)), type: "application/json" };
+}
+
+function pathWithQuery(path: string, query: CallOptions["query"] = {}): string {
+  const pairs = Object.entries(query).flatMap(([key, value]): [string, string][] =>
+    value === undefined ? [] : [[key, String(value)]],
+  );
+  return pairs.length === 0 ? path : `${path}?${new URLSearchParams(pairs).toString()}`;
+}
+
+function codeOf(error: unknown): string | undefined {
+  return error instanceof Error && "code" in error ? String(error.code) : undefined;
+}
+
+function unreachable(
+  address: EngineAddress,
+  call: string,
+  error: unknown,
+  signal: AbortSignal | undefined,
+): unknown {
+  if (signal?.aborted) return signal.reason;
+  const where = formatEngineAddress(address);
+  return new BoxkiteError(
+    "ENGINE_UNREACHABLE",
+    `no container engine answers at ${where} (${call}): ${messageOf(error)}`,
+    {
+      cause: error,
+      hint: hintFor(codeOf(error), address),
+    },
+  );
+}
+
+function hintFor(code: string | undefined, address: EngineAddress): string {
+  if (code === "EACCES" && address.kind === "unix") {
+    return `this user may not open ${address.socketPath}: use rootless podman, or join the group that owns the socket`;
+  }
+  return "is the engine running? Try: systemctl --user start podman.socket, or: systemctl start docker, or: podman machine start";
+}

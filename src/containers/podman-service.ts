@@ -1,0 +1,169 @@
+/** `podman system service` as a child, where podman is installed but no service of it runs. */
+import { spawn, type ChildProcess } from "node:child_process";
+import { constants } from "node:fs";
+import { access, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { delimiter, dirname, join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { BoxkiteError } from "../domain/errors.ts";
+import type { Logger } from "../lib/log.ts";
+import { createBackoff } from "../lib/backoff.ts";
+import { connectEngine, type EngineApi } from "./api.ts";
+
+export interface PodmanService {
+  readonly api: EngineApi;
+  /** Ends the service; containers go on without it. */
+  close(): Promise<void>;
+}
+
+/** Usually half a second; with a lock of the storage held by a build or pull elsewhere, as long as that takes. */
+const START_TIMEOUT_MS = 60_000;
+/** A socket's path may have 107 bytes; the directory's own name and the socket's come on top. */
+const MAX_DIRECTORY_BYTES = 80;
+
+/**
+ * The shell ends the service when its standard input ends: that is when this process does, even if it is
+ * killed. Otherwise each crash would leave a service and its directory behind. It ends when the service
+ * does.
+ */
+const SCRIPT = `exec 3<&0
+"$1" system service --time=0 "unix://$2" </dev/null 3<&- & service=$!
+{ while read -r _; do :; done; rm -rf "\${2%/*}"; kill "$service"; } <&3 2>/dev/null & watcher=$!
+trap 'kill "$service" 2>/dev/null' TERM INT
+while kill -0 "$service" 2>/dev/null; do wait "$service"; code=$?; done
+kill "$watcher" 2>/dev/null
+exit "$code"`;
+
+export interface PodmanServiceOptions {
+  readonly program: string;
+  readonly env: NodeJS.ProcessEnv;
+  readonly log: Logger;
+}
+
+/** Throws ENGINE_UNREACHABLE with what podman wrote, if it does not answer in time. */
+export async function startPodmanService(options: PodmanServiceOptions): Promise<PodmanService> {
+  const directory = await makeSocketDirectory(options.env);
+  const socketPath = join(directory, "podman.sock");
+  const keeper = createKeeper({ ...options, socketPath });
+  try {
+    const api = await waitForAnswer(socketPath, keeper);
+    return {
+      api,
+      close: async () => {
+        api.close();
+        await keeper.close();
+        await rm(directory, { recursive: true, force: true });
+      },
+    };
+  } catch (error) {
+    await keeper.close();
+    await rm(directory, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+/** The program's full path, or undefined. */
+export async function findProgram(name: string, env: NodeJS.ProcessEnv): Promise<string | undefined> {
+  for (const directory of (env.PATH ?? "").split(delimiter)) {
+    if (directory === "") continue;
+    const program = join(directory, name);
+    try {
+      await access(program, constants.X_OK);
+      return program;
+    } catch {
+      // Not here; the next directory of PATH.
+    }
+  }
+  return undefined;
+}
+
+/** For this user alone: who can write to the socket can do everything that podman can. */
+function makeSocketDirectory(env: NodeJS.ProcessEnv): Promise<string> {
+  const parent = [env.XDG_RUNTIME_DIR, env.TMPDIR].find(
+    (each) => each && Buffer.byteLength(each) < MAX_DIRECTORY_BYTES,
+  );
+  return mkdtemp(join(parent ?? tmpdir(), "boxkite-podman-"));
+}
+
+interface Keeper {
+  /** What the service wrote last. */
+  readonly output: () => string;
+  /** Set when it ended before it was told to. */
+  readonly exited: () => string | undefined;
+  close(): Promise<void>;
+}
+
+/** Starts the service again when it ends by itself: attempts wait for their engine some time. */
+function createKeeper({
+  program,
+  env,
+  log,
+  socketPath,
+}: PodmanServiceOptions & { socketPath: string }): Keeper {
+  const closing = new AbortController();
+  const backoff = createBackoff(200, 10_000);
+  let output = "";
+  let exited: string | undefined;
+  let child: ChildProcess;
+  let ended: Promise<void>;
+
+  const run = () => {
+    const started = spawn("/bin/sh", ["-c", SCRIPT, "sh", program, socketPath], {
+      env,
+      // The monitors of its containers leave a file named "oom" where they were started.
+      cwd: dirname(socketPath),
+      stdio: ["pipe", "ignore", "pipe"],
+      // A group of its own: Ctrl-C in the terminal is for us, and we end it when we are ready.
+      detached: true,
+    });
+    child = started;
+    started.stderr?.on("data", (chunk: Buffer) => {
+      output = (output + chunk.toString()).slice(-4000);
+    });
+    started.stdin?.on("error", () => {});
+    ended = new Promise((resolve) => {
+      started.once("error", () => resolve());
+      started.once("close", (code, signal) => {
+        exited = signal ?? `exit code ${code}`;
+        resolve();
+      });
+    });
+    void ended.then(async () => {
+      if (closing.signal.aborted) return;
+      log.warn("podman system service ended, starting it again", { exited, output });
+      await backoff.wait(closing.signal).catch(() => {});
+      if (!closing.signal.aborted) await rm(socketPath, { force: true }).then(run);
+    });
+  };
+  run();
+
+  return {
+    output: () => output.trim(),
+    exited: () => exited,
+    close: async () => {
+      closing.abort();
+      child.stdin?.end();
+      child.kill("SIGTERM");
+      await ended;
+    },
+  };
+}
+
+async function waitForAnswer(socketPath: string, keeper: Keeper): Promise<EngineApi> {
+  const deadlineMs = Date.now() + START_TIMEOUT_MS;
+  for (;;) {
+    try {
+      return await connectEngine({ kind: "unix", socketPath });
+    } catch (error) {
+      if (Date.now() < deadlineMs && keeper.exited() === undefined) {
+        await delay(20);
+        continue;
+      }
+      const said = keeper.output() || keeper.exited() || "it wrote nothing";
+      throw new BoxkiteError("ENGINE_UNREACHABLE", `podman system service did not start: ${said}`, {
+        hint: "try it by hand: podman info",
+        cause: error,
+      });
+    }
+  }
+}

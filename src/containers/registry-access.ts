@@ -1,0 +1,66 @@
+/** What the settings say of a registry, in the files and words that the engines' command lines take. */
+import { mkdir, mkdtemp, copyFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseImageReference } from "../images/reference.ts";
+import type { Login, Registries } from "../images/registry/registries.ts";
+
+export interface RegistryAccess {
+  /** Credentials in the form of Docker's config.json; the engine's own where there is none. */
+  readonly authFile?: string;
+  /** A folder with the authority of its certificate. */
+  readonly certificateDir?: string;
+  readonly insecure: boolean;
+}
+
+/** The files are for this user alone, and gone when `use` ends. */
+export async function withRegistryAccess<T>(
+  registries: Registries,
+  reference: string,
+  use: (access: RegistryAccess) => Promise<T>,
+): Promise<T> {
+  const { host } = parseImageReference(reference);
+  const { login, caFile, insecure = false } = registries.get(host) ?? {};
+  if (login === undefined && caFile === undefined) return await use({ insecure });
+  const folder = await mkdtemp(join(tmpdir(), "boxkite-registry-"));
+  try {
+    return await use({
+      insecure,
+      ...(login !== undefined && { authFile: await writeAuthFile(folder, host, login) }),
+      ...(caFile !== undefined && { certificateDir: await makeCertificateDir(folder, caFile) }),
+    });
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function writeAuthFile(folder: string, host: string, login: Login): Promise<string> {
+  const file = join(folder, "config.json");
+  const auth = Buffer.from(`${login.username}:${await login.password()}`).toString("base64");
+  // Docker keeps the credentials of Docker Hub under the address of its first version.
+  const names = host === "docker.io" ? [host, "https://index.docker.io/v1/"] : [host];
+  const auths = Object.fromEntries(names.map((name) => [name, { auth }]));
+  await writeFile(file, JSON.stringify({ auths }), { mode: 0o600 });
+  return file;
+}
+
+async function makeCertificateDir(folder: string, caFile: string): Promise<string> {
+  const directory = join(folder, "certificates");
+  await mkdir(directory);
+  await copyFile(caFile, join(directory, "ca.crt"));
+  return directory;
+}
+
+/** How to let an engine speak plain HTTP to a registry. Docker's daemon takes it from its own file only. */
+export function plainHttpHint(engine: "podman" | "docker", host: string): string {
+  return engine === "podman"
+    ? `set registries: ${host}: insecure: true in the settings file`
+    : `list ${host} under "insecure-registries" in /etc/docker/daemon.json and restart docker`;
+}
+
+/** How to let an engine trust a registry's certificate. */
+export function authorityHint(engine: "podman" | "docker", host: string): string {
+  return engine === "podman"
+    ? `set registries: ${host}: ca-file in the settings file`
+    : `copy its authority to /etc/docker/certs.d/${host}/ca.crt`;
+}

@@ -1,0 +1,48 @@
+/** A run: what was asked for all its actions, and what is kept of it. */
+import type { TimeMs } from "./action.ts";
+import type { RunKey } from "./ids.ts";
+import type { Notification } from "./notification.ts";
+
+/** What was asked for a whole run; applies to each of its actions. */
+export interface RunSettings {
+  readonly env: Readonly<Record<string, string>>;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
+  /** Where tasks put what they offload, instead of a prefix inside the run. An object URI. */
+  readonly rawDataPrefix?: string;
+  /** For every cached task of the run. */
+  readonly cache: { readonly overwrite: boolean; readonly sameProject: boolean };
+  /** Attempts of this run that compute at the same time; 0 = as many as the server allows. */
+  readonly maxConcurrency: number;
+  /** Of the actions that name none themselves. */
+  readonly queue?: string;
+  readonly notifications?: readonly Notification[];
+  /** The run a task of which started this one: it may read what this one writes. */
+  readonly spawnedBy?: RunKey;
+  /** The run whose succeeded actions are taken over, but for these. */
+  readonly recover?: { readonly run: string; readonly rerun: readonly string[] };
+}
+
+export const NO_SETTINGS: RunSettings = {
+  env: {},
+  labels: {},
+  annotations: {},
+  cache: { overwrite: false, sameProject: false },
+  maxConcurrency: 0,
+};
+
+export interface NewRun {
+  readonly key: RunKey;
+  /** Serialized flyteidl2.task.RunSpec, as it came. */
+  readonly spec: Uint8Array;
+  readonly settings: RunSettings;
+  /** The prefix under which the run keeps all it writes. */
+  readonly baseUri: string;
+  readonly source: string;
+  readonly createdAt: TimeMs;
+}
+
+export interface RunRecord extends NewRun {
+  readonly id: number;
+  readonly logsRemovedAt?: TimeMs | undefined;
+}

@@ -1,0 +1,85 @@
+/**
+ * What a task container is told: its arguments filled in, and the environment that the stock SDK's
+ * runtime `a0` needs (each variable seen in use with flyte 2.12.1).
+ */
+import type { AttemptSpec } from "../executors/executor.ts";
+import type { ActionRecord } from "../domain/action-record.ts";
+import type { AttemptKey } from "../domain/attempt.ts";
+import type { ResolvedImage } from "../domain/image.ts";
+import type { RunRecord } from "../domain/run.ts";
+import type { TaskDefinition } from "../domain/task.ts";
+import { attemptPrefix, rawDataPrefix } from "./paths.ts";
+import type { Credentials } from "./run-identity.ts";
+import { fillTemplate, type TemplateValues } from "./template.ts";
+
+/** The SDK asserts that the organisation is not empty inside a container. */
+const ORGANISATION = "local";
+
+export interface AttemptContext {
+  readonly run: RunRecord;
+  readonly action: ActionRecord;
+  readonly definition: TaskDefinition;
+  readonly image: ResolvedImage;
+  /** host:port of the server as the attempt sees it. */
+  readonly endpoint: string;
+  readonly credentials: Credentials;
+}
+
+export function makeAttemptSpec(context: AttemptContext): AttemptSpec {
+  const { run, action, definition } = context;
+  const key: AttemptKey = { ...action.key, attempt: action.state.attempt };
+  const values = templateValues(run, action, key);
+  return {
+    key,
+    image: context.image,
+    command: definition.command.map((text) => fillTemplate(text, values)),
+    args: definition.args.map((text) => fillTemplate(text, values)),
+    // The run's variables reach every action; a task's own win over them, ours over both.
+    env: { ...run.settings.env, ...definition.env, ...runtimeEnv(context, key) },
+    requests: definition.requests,
+    limits: definition.limits,
+    ...(definition.sharedMemoryBytes === undefined
+      ? {}
+      : { sharedMemoryBytes: definition.sharedMemoryBytes }),
+    labels: run.settings.labels,
+  };
+}
+
+function templateValues(run: RunRecord, action: ActionRecord, key: AttemptKey): TemplateValues {
+  const prefix = attemptPrefix(run.baseUri, key, key.attempt);
+  const raw = run.settings.rawDataPrefix;
+  return {
+    input: action.inputUri,
+    outputPrefix: prefix,
+    rawOutputDataPrefix: raw === undefined ? `${prefix}/raw` : rawDataPrefix(raw, key, key.attempt),
+    checkpointOutputPrefix: `${prefix}/checkpoints`,
+    prevCheckpointPrefix:
+      key.attempt > 1 ? `${attemptPrefix(run.baseUri, key, key.attempt - 1)}/checkpoints` : "",
+    runName: key.run,
+    actionName: key.action,
+    runStartTime: new Date(run.createdAt).toISOString(),
+    executionProject: key.project,
+    executionDomain: key.domain,
+    executionOrg: ORGANISATION,
+    podName: `${key.run}-${key.action}-${key.attempt}`,
+    perRetryUniqueKey: `${key.run}-${key.action}-${key.attempt}`,
+  };
+}
+
+function runtimeEnv(context: AttemptContext, key: AttemptKey): Record<string, string> {
+  return {
+    _U_EP_OVERRIDE: context.endpoint,
+    _U_INSECURE: "true",
+    _U_USE_ACTIONS: "1",
+    _U_RUN_BASE: context.run.baseUri,
+    _U_ORG_NAME: ORGANISATION,
+    FLYTE_INTERNAL_EXECUTION_PROJECT: key.project,
+    FLYTE_INTERNAL_EXECUTION_DOMAIN: key.domain,
+    RUN_NAME: key.run,
+    ACTION_NAME: key.action,
+    FLYTE_ATTEMPT_NUMBER: String(key.attempt - 1),
+    FLYTE_AWS_ENDPOINT: `http://${context.endpoint}`,
+    FLYTE_AWS_ACCESS_KEY_ID: context.credentials.accessKeyId,
+    FLYTE_AWS_SECRET_ACCESS_KEY: context.credentials.secretAccessKey,
+  };
+}

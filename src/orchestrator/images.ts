@@ -1,0 +1,37 @@
+/** Images of a run: each reference is resolved once and pinned for all its actions. */
+import type { ResolvedImage } from "../domain/image.ts";
+import type { RunRecord } from "../domain/run.ts";
+import { BoxkiteError } from "../domain/errors.ts";
+import type { Executor } from "../executors/executor.ts";
+import type { Store } from "../store/store.ts";
+
+/** The image that the run uses for this reference; resolves and pins it if nobody did before. */
+export async function imageOfRun(
+  store: Store,
+  executor: Executor,
+  run: RunRecord,
+  reference: string,
+): Promise<ResolvedImage> {
+  const known = (await store.runImages(run.id)).find((image) => image.reference === reference);
+  return known ?? store.pinImage(run, await executor.resolveImage(reference));
+}
+
+/**
+ * Resolves what can be resolved. What cannot is left for the first action that needs it, which then
+ * fails with the reason: an image that no action uses does no harm.
+ */
+export async function resolveAll(
+  executor: Executor,
+  references: readonly string[],
+): Promise<ResolvedImage[]> {
+  const distinct = [...new Set(references)];
+  const results = await Promise.all(
+    distinct.map((reference) =>
+      executor.resolveImage(reference).catch((error: unknown) => {
+        if (error instanceof BoxkiteError) return undefined;
+        throw error;
+      }),
+    ),
+  );
+  return results.filter((image) => image !== undefined);
+}

@@ -1,0 +1,85 @@
+/** Removes the logs of runs that ended long ago. Their objects stay: results may be used again. */
+import type { RunRecord } from "../domain/run.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { Logger } from "../lib/log.ts";
+import type { AttemptLogs } from "../logs/attempt-logs.ts";
+import type { Store } from "../store/store.ts";
+
+export interface LogRetentionOptions {
+  readonly store: Store;
+  readonly logs: AttemptLogs;
+  /** After the end of a run. */
+  readonly keepDays: number;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+export interface LogRetention {
+  /** Looks now and then, beginning now. */
+  start(): void;
+  /** Resolves with the number of runs whose logs were removed. */
+  sweep(): Promise<number>;
+  stop(): Promise<void>;
+}
+
+const SWEEP_EVERY_MS = 3_600_000;
+const RUNS_PER_STEP = 100;
+const DAY_MS = 86_400_000;
+
+export function createLogRetention(options: LogRetentionOptions): LogRetention {
+  const { store, logs, keepDays, clock, log } = options;
+  let timer: NodeJS.Timeout | undefined;
+  let sweeping: Promise<void> | undefined;
+  let stopped = false;
+
+  const sweep = async (): Promise<number> => {
+    const before = clock.now() - keepDays * DAY_MS;
+    /** By their ids: left for the next sweep, so that they hold up neither the others nor the end of this one. */
+    const failed = new Set<number>();
+    let removed = 0;
+    while (!stopped) {
+      const limit = RUNS_PER_STEP + failed.size;
+      const runs = await store.runsWithLogs(before, limit);
+      for (const run of runs.filter(({ id }) => !failed.has(id))) {
+        try {
+          await remove(run);
+          removed++;
+        } catch (error) {
+          failed.add(run.id);
+          log.error("the logs of a run could not be removed, and will be tried again", {
+            run: run.key.run,
+            error,
+          });
+        }
+      }
+      if (runs.length < limit) break;
+    }
+    if (removed > 0) log.info("removed the logs of runs that ended long ago", { runs: removed, keepDays });
+    return removed;
+  };
+
+  const remove = async (run: RunRecord): Promise<void> => {
+    // The files first: what is interrupted in between is only done again.
+    await logs.removeRun(run.key);
+    await store.logsRemoved(run, clock.now());
+  };
+
+  const look = () => {
+    sweeping = sweep().then(
+      () => {},
+      (error: unknown) => log.error("old logs could not be removed, and will be tried again", { error }),
+    );
+    timer = setTimeout(look, SWEEP_EVERY_MS);
+    timer.unref();
+  };
+
+  return {
+    start: look,
+    sweep,
+    stop: async () => {
+      stopped = true;
+      clearTimeout(timer);
+      await sweeping;
+    },
+  };
+}

@@ -1,0 +1,65 @@
+import assert from "node:assert/strict";
+import { test, type TestContext } from "node:test";
+import { newTaskState, NO_RETRIES } from "../domain/action.ts";
+import { ROOT_ACTION } from "../domain/ids.ts";
+import { NO_SETTINGS } from "../domain/run.ts";
+import { openSqliteStore } from "../store/sqlite/sqlite-store.ts";
+import { createObjectRights } from "./object-rights.ts";
+
+const keyOf = (run: string) => ({ project: "p", domain: "d", run });
+
+/** Rights in a store with one run that was handed `grants`. */
+async function rightsOf(t: TestContext, grants: readonly string[], rawDataPrefix?: string) {
+  const store = openSqliteStore(":memory:");
+  t.after(() => store.close());
+  const run = {
+    key: keyOf("r1"),
+    spec: new Uint8Array(),
+    settings: { ...NO_SETTINGS, ...(rawDataPrefix !== undefined && { rawDataPrefix }) },
+    baseUri: "s3://b/p/d/runs/r1",
+    source: "",
+    createdAt: 1,
+  };
+  const root = {
+    name: ROOT_ACTION,
+    kind: "trace" as const,
+    group: "",
+    displayName: "root",
+    inputUri: "",
+    policy: NO_RETRIES,
+    state: newTaskState(1),
+    grants,
+  };
+  await store.createRun(run, root, []);
+  return createObjectRights(store, "b");
+}
+
+test("a run owns its own prefix and its part of the raw-data place, and nothing that only begins alike", async (t) => {
+  const rights = await rightsOf(t, [], "s3://b/lake");
+  assert.ok(await rights.owns(keyOf("r1"), "p/d/runs/r1/a0/1/outputs.pb"));
+  assert.ok(await rights.owns(keyOf("r1"), "lake/r1/a0/1/file"));
+  for (const key of ["p/d/runs/r10/a0/1/outputs.pb", "p/d/runs/r1", "lake/r2/a0/1/file", "lake", ""])
+    assert.ok(!(await rights.owns(keyOf("r1"), key)), key);
+});
+
+test("it reads what it was handed: an object, or all below a prefix", async (t) => {
+  const rights = await rightsOf(t, ["s3://b/other/file", "s3://b/other/dir/"]);
+  for (const key of ["other/file", "other/dir/a", "other/dir/b/c"])
+    assert.ok(await rights.mayRead(keyOf("r1"), key), key);
+  for (const key of ["other/file2", "other/dirt", "other/"])
+    assert.ok(!(await rights.mayRead(keyOf("r1"), key)), key);
+  assert.ok(!(await rights.owns(keyOf("r1"), "other/file")), "reading is not owning");
+});
+
+test("it hands on what it may read, and no more: not a bucket, not another run, not another store", async (t) => {
+  const rights = await rightsOf(t, ["s3://b/other/file"]);
+  const mine = ["s3://b/p/d/runs/r1/a0/1/raw/x", "s3://b/p/d/runs/r1/a0/1/", "s3://b/other/file"];
+  const others = [
+    "s3://b/",
+    "s3://b",
+    "s3://b/p/d/runs/r2/a0/1/raw/x",
+    "s3://c/p/d/runs/r1/x",
+    "https://b/x",
+  ];
+  assert.deepEqual(await rights.readable(keyOf("r1"), [...mine, ...others]), mine);
+});

@@ -1,0 +1,48 @@
+/** Which platform `boxkite up` runs on: a container engine, or the machine itself. */
+import { join } from "node:path";
+import { BoxkiteError } from "../domain/errors.ts";
+import { systemClock } from "../lib/clock.ts";
+import { isLoopback } from "../lib/loopback.ts";
+import type { Registries } from "../images/registry/registries.ts";
+import type { InheritedSettings } from "../executors/container/inherited.ts";
+import type { Platform } from "./platform.ts";
+import { createProcessExecutor, findRuntime } from "../executors/process/process-executor.ts";
+
+export interface PlatformOptions {
+  readonly engine: "auto" | "podman" | "docker" | "process";
+  readonly python: string | undefined;
+  readonly registries?: Registries;
+  readonly containers?: InheritedSettings;
+}
+
+/** Throws CONFIG_INVALID or ENGINE_UNREACHABLE, saying what was tried. */
+export async function choosePlatform(options: PlatformOptions, env: NodeJS.ProcessEnv): Promise<Platform> {
+  const { engine, python, containers } = options;
+  if (engine === "process") {
+    refuseInherited(containers);
+    return processPlatform(findRuntime(python, env), env);
+  }
+  const { chooseContainerPlatform } = await import("./container-engine.ts");
+  return chooseContainerPlatform({ ...options, engine }, env);
+}
+
+function refuseInherited(containers: InheritedSettings | undefined): void {
+  const asked = containers && Object.entries(containers).find(([, value]) => value === true);
+  if (asked === undefined) return;
+  throw new BoxkiteError("CONFIG_INVALID", `containers: ${asked[0]} is true, but --engine process has none`, {
+    hint: "give tasks what they need with env_vars=, or use a container engine",
+  });
+}
+
+function processPlatform(path: readonly string[], env: NodeJS.ProcessEnv): Platform {
+  return {
+    createExecutor: async ({ dataDirectory }) =>
+      createProcessExecutor({ directory: join(dataDirectory, "attempts"), path, env, clock: systemClock }),
+    createImageTools: undefined,
+    engineReport: { summary: "process: tasks are programs of this machine", advice: [] },
+    listenAt: "127.0.0.1",
+    accepts: isLoopback,
+    probe: async () => undefined,
+    close: async () => {},
+  };
+}

@@ -1,0 +1,87 @@
+/** The container engine as `boxkite up` uses it: found, reachable from its containers, closed at the end. */
+import { createLogger } from "../lib/log.ts";
+import { systemClock } from "../lib/clock.ts";
+import type { CliEngine } from "../builds/cli-engine.ts";
+import { pullWithPodman } from "../builds/podman.ts";
+import { NO_REGISTRIES, type Registries } from "../images/registry/registries.ts";
+import type { Platform } from "./platform.ts";
+import type { PlatformOptions } from "./choose.ts";
+import { createContainerExecutor } from "../executors/container/container-executor.ts";
+import { formatEngineAddress } from "../containers/address.ts";
+import type { EngineApi } from "../containers/api.ts";
+import { examineEngine } from "./examine.ts";
+import { findEngine, type EnginePreference } from "../containers/find.ts";
+import type { PullByCommand } from "../executors/container/image-puller.ts";
+import { readInherited } from "../executors/container/inherited.ts";
+import { readEngineNetwork, type HostCandidate } from "./network.ts";
+import { createImageTools } from "./image-tools.ts";
+import { probeFromContainer, removeProbes } from "./probe.ts";
+
+type ContainerPlatformOptions = Omit<PlatformOptions, "engine"> & { readonly engine: EnginePreference };
+
+/** Throws CONFIG_INVALID, or ENGINE_UNREACHABLE saying what was tried. */
+export async function chooseContainerPlatform(
+  options: ContainerPlatformOptions,
+  env: NodeJS.ProcessEnv,
+): Promise<Platform> {
+  const { registries = NO_REGISTRIES } = options;
+  const inherited = readInherited(options.containers, env);
+  const found = await findEngine({ preference: options.engine, env, log: createLogger({ level: "warn" }) });
+  const { api } = found;
+  try {
+    const info = await api.info();
+    const network = await readEngineNetwork({ api, info });
+    let chosen: HostCandidate | undefined = network.candidates[0];
+    let instance = "boxkite";
+    let log = createLogger({ level: "warn" });
+
+    return {
+      createExecutor: async (context) => {
+        instance = context.instance;
+        log = context.log;
+        await removeProbes(api, instance);
+        return createContainerExecutor({
+          api,
+          info,
+          instance,
+          log,
+          clock: systemClock,
+          registries,
+          pullByCommand: api.engine === "podman" ? pullByPodman(env, registries) : undefined,
+          inherited,
+          endpointHost: () => chosen?.host ?? "127.0.0.1",
+          extraHosts: () => (chosen?.extraHost === undefined ? [] : [chosen.extraHost]),
+        });
+      },
+      createImageTools: () => createImageTools(api.engine, commandLineEnv(api, env), registries),
+      engineReport: examineEngine(found, info),
+      // The bridge exists only while a container runs, so its address cannot be listened at by itself.
+      listenAt: network.inVirtualMachine ? "127.0.0.1" : "0.0.0.0",
+      accepts: network.isAllowedLocalAddress,
+      probe: async (port) => {
+        const result = await probeFromContainer({ api, network, instance, port, log });
+        if (result.kind === "reachable") chosen = result.candidate;
+        const endpoint = `${chosen?.host ?? "127.0.0.1"}:${port}`;
+        return {
+          ok: true,
+          endpoint,
+          ...(result.kind === "not_probed" && { note: result.why }),
+        };
+      },
+      close: () => found.close(),
+    };
+  } catch (error) {
+    await found.close();
+    throw error;
+  }
+}
+
+/** Docker's command line has its own ways to find an engine, which may lead to another one. */
+function commandLineEnv({ engine, address }: EngineApi, env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return engine === "docker" ? { ...env, DOCKER_HOST: formatEngineAddress(address) } : env;
+}
+
+function pullByPodman(env: NodeJS.ProcessEnv, registries: Registries): PullByCommand {
+  const engine: CliEngine = { name: "podman", program: "podman", globalArgs: [], env };
+  return (reference, signal) => pullWithPodman(engine, registries, reference, { signal, onLog: () => {} });
+}

@@ -1,0 +1,59 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { EngineApi } from "../containers/api.ts";
+import type { EngineInfo, EngineName } from "../containers/types.ts";
+import { examineEngine } from "./examine.ts";
+
+const INFO: EngineInfo = {
+  architecture: "amd64",
+  os: "linux",
+  cpus: 2,
+  memoryBytes: 1e9,
+  rootless: false,
+  cgroupVersion: "2",
+  limits: { cpu: true, memory: true },
+  storageDriver: "overlay",
+  swapLimit: true,
+  operatingSystem: "",
+};
+
+function examine(engine: EngineName, more: Partial<EngineInfo> = {}) {
+  const api = { engine, version: "9.9" } as EngineApi;
+  return examineEngine({ api, how: "DOCKER_HOST" }, { ...INFO, ...more });
+}
+
+test("an engine that lacks nothing is described, with how it was found", () => {
+  assert.deepEqual(examine("docker"), {
+    summary: "docker 9.9 (DOCKER_HOST): cgroups v2, storage overlay",
+    advice: [],
+  });
+  assert.match(examine("podman", { rootless: true }).summary, /: rootless, cgroups v2, /);
+});
+
+test("what cannot work is told with the fix that fits the engine", () => {
+  const cases: [EngineName, Partial<EngineInfo>, what: RegExp, hint: RegExp][] = [
+    ["docker", { limits: { cpu: true, memory: false } }, /of memory are not/, /cgroup_enable=memory/],
+    [
+      "podman",
+      { rootless: true, limits: { cpu: false, memory: true } },
+      /of cpu are not/,
+      /Delegate=cpu cpuset io memory pids/,
+    ],
+    [
+      "podman",
+      { rootless: true, cgroupVersion: "1", limits: { cpu: false, memory: false } },
+      /of memory and cpu/,
+      /unified_cgroup_hierarchy/,
+    ],
+    ["podman", { rootless: true, userIds: 1 }, /one user's id/, /--add-subuids/],
+    ["podman", { storageDriver: "vfs" }, /vfs/, /\/etc\/containers\/storage\.conf.*podman system reset/],
+    ["podman", { rootless: true, storageDriver: "vfs" }, /vfs/, /~\/\.config\/containers/],
+    ["docker", { storageDriver: "vfs" }, /vfs/, /data-root/],
+  ];
+  for (const [engine, more, what, hint] of cases) {
+    const [advice, ...others] = examine(engine, more).advice;
+    assert.match(advice?.what ?? "", what);
+    assert.match(advice?.hint ?? "", hint);
+    assert.deepEqual(others, []);
+  }
+});

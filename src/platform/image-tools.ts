@@ -1,0 +1,35 @@
+/** Building with the same engine that runs the containers, so that an image without a registry is there already. */
+import { BoxkiteError } from "../domain/errors.ts";
+import { hostCertificates, hostProxy } from "../builds/cli-engine.ts";
+import { createDockerBuilder } from "../builds/docker.ts";
+import { createPodmanBuilder } from "../builds/podman.ts";
+import { parseImageReference } from "../images/reference.ts";
+import { createCredentialSource } from "../images/registry/credentials.ts";
+import { NO_REGISTRIES, type Registries } from "../images/registry/registries.ts";
+import { createRegistryClient } from "../images/registry/registry-client.ts";
+import type { ImageTools } from "./platform.ts";
+
+export async function createImageTools(
+  engine: "podman" | "docker",
+  env: NodeJS.ProcessEnv,
+  registries: Registries = NO_REGISTRIES,
+): Promise<ImageTools> {
+  const certificates = hostCertificates(env);
+  const options = { env, certificates, proxy: hostProxy(env), registries };
+  const credentials = createCredentialSource({ env, registries });
+  const registry = createRegistryClient({ credentials, registries, env });
+  return {
+    builder: await (engine === "podman" ? createPodmanBuilder(options) : createDockerBuilder(options)),
+    certificates: certificates !== undefined,
+    registry: {
+      resolve: async (reference) => {
+        try {
+          return (await registry.resolve(parseImageReference(reference))).digest;
+        } catch (error) {
+          if (error instanceof BoxkiteError && error.code === "IMAGE_NOT_FOUND") return undefined;
+          throw error;
+        }
+      },
+    },
+  };
+}

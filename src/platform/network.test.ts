@@ -1,0 +1,92 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { EngineApi } from "../containers/api.ts";
+import type { EngineInfo, NetworkDetails } from "../containers/types.ts";
+import { readEngineNetwork } from "./network.ts";
+
+const bridge = (name: string, gateway: string): NetworkDetails => ({
+  name,
+  driver: "bridge",
+  gateways: [gateway],
+});
+const engine = (name: "podman" | "docker", networks: NetworkDetails[], onThisMachine = true) =>
+  ({ engine: name, onThisMachine, listNetworks: async () => networks }) as unknown as EngineApi;
+const infoOf = (more: Partial<EngineInfo> = {}) =>
+  ({ rootless: false, operatingSystem: "debian", ...more }) as EngineInfo;
+const address = { address: "192.0.2.7", family: "IPv4", internal: false };
+const interfaces = (() => ({ eth0: [address] })) as never;
+
+test("engines of this machine: the bridge's gateway first, then the engine's name for it", async () => {
+  const networks = [bridge("bridge", "10.88.0.1"), bridge("other", "10.89.0.1")];
+  const podman = await readEngineNetwork({
+    api: engine("podman", networks),
+    info: infoOf(),
+    platform: "linux",
+    interfaces,
+  });
+  assert.deepEqual(
+    podman.candidates.map(({ host }) => host),
+    ["10.88.0.1", "host.containers.internal"],
+  );
+  for (const allowed of ["127.0.0.1", "::1", "10.88.0.1"])
+    assert.ok(podman.isAllowedLocalAddress(allowed, "10.88.0.2"), allowed);
+  for (const outer of ["192.0.2.7", "10.89.0.1"])
+    assert.ok(!podman.isAllowedLocalAddress(outer, outer), outer);
+
+  const docker = await readEngineNetwork({
+    api: engine("docker", [bridge("bridge", "172.17.0.1")]),
+    info: infoOf(),
+    platform: "linux",
+    interfaces,
+  });
+  assert.deepEqual(
+    docker.candidates.map(({ host, extraHost }) => [host, extraHost]),
+    [
+      ["172.17.0.1", undefined],
+      ["host.docker.internal", "host.docker.internal:host-gateway"],
+    ],
+  );
+});
+
+test("a network of the user's own is the one that counts", async () => {
+  const networks = [bridge("bridge", "10.88.0.1"), bridge("team", "10.89.0.1")];
+  const network = await readEngineNetwork({
+    api: engine("podman", networks),
+    info: infoOf(),
+    platform: "linux",
+    interfaces,
+    network: "team",
+  });
+  assert.deepEqual(network.gateways, ["10.89.0.1"]);
+});
+
+test("without root, containers reach this machine at its own addresses", async () => {
+  const api = engine("podman", [bridge("podman", "10.88.0.1")]);
+  const network = await readEngineNetwork({
+    api,
+    info: infoOf({ rootless: true }),
+    platform: "linux",
+    interfaces,
+  });
+  assert.deepEqual(
+    network.candidates.map(({ host }) => host),
+    ["host.containers.internal", "192.0.2.7"],
+  );
+  assert.ok(network.isAllowedLocalAddress("192.0.2.7", "192.0.2.7"));
+  assert.ok(!network.isAllowedLocalAddress("192.0.2.7", "192.0.2.8"), "from another machine");
+  assert.ok(!network.isAllowedLocalAddress("10.88.0.1", "10.88.0.2"));
+});
+
+test("from a virtual machine connections arrive at loopback", async () => {
+  const api = engine("docker", [bridge("bridge", "172.17.0.1")]);
+  for (const more of [
+    { platform: "darwin", info: infoOf() },
+    { platform: "linux", info: infoOf({ operatingSystem: "Docker Desktop" }) },
+  ] as const) {
+    const network = await readEngineNetwork({ api, interfaces, ...more });
+    assert.deepEqual(
+      [network.inVirtualMachine, network.candidates[0]?.host, network.gateways],
+      [true, "host.docker.internal", []],
+    );
+  }
+});

@@ -1,0 +1,74 @@
+/** Settings of a caller over the specification of a deployed task. */
+import { clone, create } from "@bufbuild/protobuf";
+import { encodeDuration } from "./duration.ts";
+import { retryPolicyOf, secretsOf, timeoutsOf, type CachePolicy, type ExecutionOptions } from "./options.ts";
+import type { TaskOverride } from "./task.ts";
+import {
+  encodeExtended,
+  encodeResources,
+  encodeRetries,
+  encodeSecrets,
+  encodeTimeouts,
+} from "./task-spec.ts";
+import { KeyValuePairSchema, RetryStrategySchema } from "../../wire/gen/flyteidl2/core/literals_pb.js";
+import { SecretSchema, SecurityContextSchema } from "../../wire/gen/flyteidl2/core/security_pb.js";
+import {
+  ExtendedResourcesSchema,
+  ResourcesSchema,
+  TaskMetadataSchema,
+  type Container,
+  type TaskMetadata,
+} from "../../wire/gen/flyteidl2/core/tasks_pb.js";
+import { TaskSpecSchema, type TaskSpec } from "../../wire/gen/flyteidl2/task/task_definition_pb.js";
+
+/** All that can be said without the task's code. The queue is not here: it belongs to the call. */
+export function overrideSpec(deployed: TaskSpec, options: TaskOverride): TaskSpec {
+  const spec = clone(TaskSpecSchema, deployed);
+  const template = spec.taskTemplate;
+  if (template === undefined) return spec;
+  if (options.shortName !== undefined) spec.shortName = options.shortName;
+  template.metadata ??= create(TaskMetadataSchema);
+  overrideMetadata(template.metadata, options);
+  const secrets = secretsOf(options);
+  if (secrets.length > 0) {
+    template.securityContext ??= create(SecurityContextSchema);
+    template.securityContext.secrets = encodeSecrets(secrets).map((secret) => create(SecretSchema, secret));
+  }
+  const { extendedResources } = encodeExtended(options.resources);
+  if (extendedResources !== undefined)
+    template.extendedResources = create(ExtendedResourcesSchema, extendedResources);
+  if (template.target.case === "container") overrideContainer(template.target.value, options);
+  return spec;
+}
+
+function overrideMetadata(metadata: TaskMetadata, options: ExecutionOptions): void {
+  if (options.retries !== undefined)
+    metadata.retries = create(RetryStrategySchema, encodeRetries(retryPolicyOf(options)));
+  if (options.timeout !== undefined) {
+    const { timeout, timeouts } = create(TaskMetadataSchema, encodeTimeouts(timeoutsOf(options)));
+    Object.assign(metadata, { timeout, timeouts });
+  }
+  if (options.interruptible !== undefined)
+    metadata.interruptibleValue = { case: "interruptible", value: options.interruptible };
+  if (options.cache !== undefined) overrideCache(metadata, options.cache);
+}
+
+/** The version of the deployed code stays, unless the caller names one. */
+function overrideCache(metadata: TaskMetadata, cache: "auto" | "disable" | CachePolicy): void {
+  metadata.discoverable = cache !== "disable";
+  if (typeof cache === "string") return;
+  const salt = cache.salt === undefined ? "" : `-${cache.salt}`;
+  metadata.discoveryVersion = cache.version ?? `${metadata.discoveryVersion}${salt}`;
+  metadata.cacheSerializable = cache.serialize ?? metadata.cacheSerializable;
+  metadata.cacheIgnoreInputVars = [...(cache.ignoredInputs ?? metadata.cacheIgnoreInputVars)];
+  if (cache.maxAge !== undefined) metadata.cacheMaxAge = encodeDuration(cache.maxAge);
+}
+
+function overrideContainer(container: Container, options: ExecutionOptions): void {
+  if (options.resources !== undefined)
+    container.resources = create(ResourcesSchema, encodeResources(options.resources));
+  for (const [key, value] of Object.entries(options.env ?? {})) {
+    container.env = container.env.filter((pair) => pair.key !== key);
+    container.env.push(create(KeyValuePairSchema, { key, value }));
+  }
+}

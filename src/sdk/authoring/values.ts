@@ -1,0 +1,137 @@
+/** Inputs and outputs of a task: author values ⇄ the messages that travel. */
+import { create } from "@bufbuild/protobuf";
+import type { StandardSchemaV1 } from "@standard-schema/spec";
+import type { CompiledInput, CompiledInterface, CompiledOutput } from "./interface.ts";
+import type { Schema } from "./schema.ts";
+import { decodeLiteral } from "../../wire/literals/decode.ts";
+import { encodeLiteral } from "../../wire/literals/encode.ts";
+import { ValueError } from "../../wire/literals/errors.ts";
+import type { Literal } from "../../wire/gen/flyteidl2/core/literals_pb.js";
+import {
+  InputsSchema,
+  OutputsSchema,
+  type Inputs,
+  type NamedLiteral,
+  type Outputs,
+} from "../../wire/gen/flyteidl2/task/common_pb.js";
+
+/**
+ * Checks and encodes what a caller passes. Defaults are written out, so that the names of actions
+ * and the keys of caches don't depend on who filled them in.
+ */
+export async function encodeInputs(
+  taskName: string,
+  compiled: CompiledInterface,
+  values: Readonly<Record<string, unknown>> | undefined,
+  context: Readonly<Record<string, string>> = {},
+): Promise<Inputs> {
+  const given = values ?? {};
+  const known = new Set(compiled.inputs.map((input) => input.name));
+  const unknown = Object.keys(given).filter((name) => !known.has(name));
+  if (unknown.length > 0) {
+    throw new ValueError(
+      `${taskName} has no input ${unknown.join(", ")}; its inputs are ${[...known].join(", ") || "none"}`,
+    );
+  }
+  const literals = await Promise.all(
+    compiled.inputs.map(async (input) => ({
+      name: input.name,
+      value: await encodeInput(taskName, input, given[input.name]),
+    })),
+  );
+  return create(InputsSchema, {
+    literals,
+    context: Object.entries(context).map(([key, value]) => ({ key, value })),
+  });
+}
+
+async function encodeInput(taskName: string, input: CompiledInput, value: unknown): Promise<Literal> {
+  const path = `${taskName}, input ${input.name}`;
+  if (value === undefined) {
+    if (input.defaultValue === undefined) throw new ValueError(`${path} is missing`);
+    return encodeLiteral(input.defaultValue.value, input.type, path);
+  }
+  // Validated here for an early error; sent as given, for the task's own container validates and transforms it.
+  if (input.schema !== undefined) await validate(input.schema, value, path);
+  return encodeLiteral(value, input.type, path);
+}
+
+/** Decodes and validates what a task was started with; the result is the function's argument. */
+export async function decodeInputs(
+  taskName: string,
+  compiled: CompiledInterface,
+  inputs: Inputs,
+): Promise<Record<string, unknown>> {
+  const byName = new Map(inputs.literals.map((literal) => [literal.name, literal.value]));
+  const entries = await Promise.all(
+    compiled.inputs.map(async (input) => {
+      const path = `${taskName}, input ${input.name}`;
+      const literal = byName.get(input.name);
+      let value: unknown;
+      if (literal === undefined) {
+        if (input.defaultValue === undefined) throw new ValueError(`${path} is missing`);
+        value = input.optional ? undefined : input.defaultValue.value;
+      } else {
+        const decoded = decodeLiteral(literal, input.type, path);
+        value = decoded === null && input.optional ? undefined : decoded;
+      }
+      return [
+        input.name,
+        input.schema === undefined ? value : await validate(input.schema, value, path),
+      ] as const;
+    }),
+  );
+  return Object.fromEntries(entries);
+}
+
+/** Validates and encodes what the function returned. */
+export async function encodeOutputs(
+  taskName: string,
+  compiled: CompiledInterface,
+  returned: unknown,
+): Promise<Outputs> {
+  if (compiled.shape === "none") return create(OutputsSchema);
+  if (compiled.shape === "named" && (typeof returned !== "object" || returned === null)) {
+    throw new ValueError(`${taskName} returned ${String(returned)}, expected an object of its outputs`);
+  }
+  const literals = await Promise.all(
+    compiled.outputs.map(async (output): Promise<{ name: string; value: Literal }> => {
+      const path = compiled.shape === "single" ? `${taskName}, output` : `${taskName}, output ${output.name}`;
+      const value =
+        compiled.shape === "single" ? returned : (returned as Record<string, unknown>)[output.name];
+      const parsed = output.schema === undefined ? value : await validate(output.schema, value, path);
+      return { name: output.name, value: encodeLiteral(parsed, output.type, path) };
+    }),
+  );
+  return create(OutputsSchema, { literals });
+}
+
+/** Decodes what a task returned: the value, an object of named values, or undefined. */
+export function decodeOutputs(taskName: string, compiled: CompiledInterface, outputs: Outputs): unknown {
+  if (compiled.shape === "none") return undefined;
+  const byName = new Map(outputs.literals.map((literal) => [literal.name, literal.value]));
+  const decode = (output: CompiledOutput): unknown => {
+    const literal = byName.get(output.name);
+    if (literal === undefined) throw new ValueError(`${taskName} wrote no output ${output.name}`);
+    return decodeLiteral(literal, output.type, `${taskName}, output ${output.name}`);
+  };
+  const [first] = compiled.outputs;
+  if (compiled.shape === "single" && first !== undefined) return decode(first);
+  return Object.fromEntries(compiled.outputs.map((output) => [output.name, decode(output)]));
+}
+
+export function literalMap(literals: readonly NamedLiteral[]): Map<string, Literal | undefined> {
+  return new Map(literals.map((literal) => [literal.name, literal.value]));
+}
+
+/** The parsed value, or a ValueError that lists the issues by path. */
+export async function validate(schema: Schema, value: unknown, path: string): Promise<unknown> {
+  const result = await schema["~standard"].validate(value);
+  if (result.issues === undefined) return result.value;
+  throw new ValueError(`${path}: ${result.issues.map(describeIssue).join("; ")}`);
+}
+
+function describeIssue(issue: StandardSchemaV1.Issue): string {
+  const path = (issue.path ?? []).map((step) => String(typeof step === "object" ? step.key : step)).join(".");
+  return path === "" ? issue.message : `${path}: ${issue.message}`;
+}

@@ -1,0 +1,104 @@
+/** Conditions of a local run: answered beforehand, by whoever holds the run, or on the terminal. */
+import { once } from "node:events";
+import type { ConditionRequest } from "../authoring/condition.ts";
+import { durationMs } from "../authoring/duration.ts";
+import { ConditionTimeoutError } from "../authoring/errors.ts";
+import { askOnTerminal } from "./terminal.ts";
+
+export type Answer = boolean | number | string;
+
+interface Waiting {
+  readonly request: ConditionRequest;
+  readonly answer: (value: Answer) => void;
+}
+
+export class LocalConditions {
+  readonly #given: Readonly<Record<string, Answer>>;
+  readonly #held: boolean;
+  readonly #waiting: Waiting[] = [];
+  readonly #closed = new AbortController();
+  #asked = Promise.withResolvers<void>();
+
+  /** `held`: someone has the run's handle and may answer later. */
+  constructor(given: Readonly<Record<string, Answer>> = {}, held = false) {
+    this.#given = given;
+    this.#held = held;
+  }
+
+  /** The answer. Rejects when the time is up, with the signal's reason, or if nobody can answer. */
+  async wait(request: ConditionRequest, signal: AbortSignal): Promise<Answer> {
+    const { name, timeout } = request;
+    const ended = AbortSignal.any([signal, this.#closed.signal]);
+    ended.throwIfAborted();
+    const given = this.#given[name];
+    if (given !== undefined) return checked(request, given);
+    const terminal = process.stdin.isTTY;
+    if (!terminal && !this.#held) {
+      throw new ConditionTimeoutError(
+        `nobody can answer the condition ${name} in this local run; pass signals: { ${JSON.stringify(name)}: … }`,
+      );
+    }
+    const done = new AbortController();
+    const { promise, resolve, reject } = Promise.withResolvers<Answer>();
+    const waiting = { request, answer: resolve };
+    this.#waiting.push(waiting);
+    this.#asked.resolve();
+    this.#asked = Promise.withResolvers();
+    const timer =
+      timeout === undefined
+        ? undefined
+        : setTimeout(
+            () => reject(new ConditionTimeoutError(`the condition ${name} was not answered in time`)),
+            durationMs(timeout),
+          );
+    once(ended, "abort", { signal: done.signal }).then(() => reject(ended.reason as Error), ignore);
+    if (terminal) typedAnswer(request, done.signal).then(resolve, ignore);
+    else process.stderr.write(`the condition ${name} waits for run.signal(${JSON.stringify(name)}, …)\n`);
+    try {
+      return await promise;
+    } finally {
+      clearTimeout(timer);
+      done.abort();
+      this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
+    }
+  }
+
+  /** The run has ended: nothing waits any more. */
+  close(): void {
+    this.#closed.abort();
+  }
+
+  /** Answers the condition of that name that has waited longest; waits for one, but not beyond `ended`. */
+  async answer(name: string, value: Answer, ended: Promise<never>): Promise<void> {
+    for (;;) {
+      const found = this.#waiting.find(({ request }) => request.name === name);
+      if (found !== undefined) return found.answer(checked(found.request, value));
+      await Promise.race([this.#asked.promise, ended]);
+    }
+  }
+}
+
+/** As the server: an answer of another type than the one asked for is refused. */
+function checked({ name, type = "boolean" }: ConditionRequest, value: Answer): Answer {
+  if (!fits(type, value))
+    throw new TypeError(`condition ${name} wants a value of type ${type}, not ${JSON.stringify(value)}`);
+  return value;
+}
+
+function fits(type: NonNullable<ConditionRequest["type"]>, value: Answer): boolean {
+  if (type === "integer") return Number.isSafeInteger(value);
+  return typeof value === type && !Number.isNaN(value);
+}
+
+/** Asks again until the line is of the type that is wanted. */
+async function typedAnswer(request: ConditionRequest, signal: AbortSignal): Promise<Answer> {
+  const { type = "boolean", prompt = "Approve?" } = request;
+  for (;;) {
+    const text = (await askOnTerminal(`${prompt} (${type}) `, signal)).trim();
+    if (type === "boolean") return /^(y|yes|true|1)$/i.test(text);
+    const value = type === "string" || text === "" ? text : Number(text);
+    if (fits(type, value)) return value;
+  }
+}
+
+const ignore = (): void => undefined;

@@ -1,0 +1,106 @@
+/** A local run as a Run: its phases are those of its first action. */
+import { format } from "node:util";
+import { encodeInputs } from "../authoring/values.ts";
+import { LocalConditions } from "./conditions.ts";
+import { runInProcess, type LocalActionEvent, type LocalResult } from "./run.ts";
+import type { RunOptions } from "../authoring/run.ts";
+import { isTerminal, type LogLine, type Phase, type PhaseChange, type Run } from "../authoring/run-handle.ts";
+import type { TaskDefinition } from "../authoring/task.ts";
+
+export async function startLocalRun(
+  definition: TaskDefinition,
+  inputs: Readonly<Record<string, unknown>>,
+  options: RunOptions,
+): Promise<Run<unknown>> {
+  // Wrong inputs are refused by the call that starts the run, as a server refuses them.
+  await encodeInputs(definition.fullName, definition.interface, inputs);
+  return new LocalRun(definition, inputs, options);
+}
+
+class LocalRun implements Run<unknown> {
+  readonly name: string;
+  readonly #abort = new AbortController();
+  readonly #changes: PhaseChange[] = [{ phase: "queued", attempt: 0, at: new Date() }];
+  readonly #result: Promise<LocalResult>;
+  readonly #conditions: LocalConditions;
+  #wake = Promise.withResolvers<void>();
+  #directory: string | undefined;
+
+  constructor(definition: TaskDefinition, inputs: Readonly<Record<string, unknown>>, options: RunOptions) {
+    this.name = options.name ?? `local-${Date.now().toString(36)}`;
+    for (const [key, value] of Object.entries(options.env ?? {})) process.env[key] = value;
+    this.#conditions = new LocalConditions(options.signals, true);
+    this.#result = runInProcess(definition, inputs, {
+      name: this.name,
+      customContext: options.customContext,
+      conditions: this.#conditions,
+      remoteTasks: options.remoteTasks,
+      signal: this.#abort.signal,
+      onAction: (event) => this.#note(event),
+    });
+    this.#result.then(
+      (result) => {
+        this.#directory = result.directory();
+        this.#change("succeeded");
+      },
+      () => this.#change(this.#abort.signal.aborted ? "aborted" : "failed"),
+    );
+  }
+
+  get url(): string {
+    return this.#directory === undefined ? `local run ${this.name}` : `file://${this.#directory}`;
+  }
+
+  async wait(): Promise<Phase> {
+    let last: Phase = "queued";
+    for await (const { phase } of this) last = phase;
+    return last;
+  }
+
+  async outputs(): Promise<unknown> {
+    return (await this.#result).outputs;
+  }
+
+  async *logs(): AsyncIterable<LogLine> {
+    await this.wait();
+    yield {
+      message: format("a local run writes to this process's own output"),
+      at: undefined,
+      source: "system",
+    };
+  }
+
+  async signal(condition: string, answer: boolean | number | string): Promise<void> {
+    const ended = this.wait().then(() => {
+      throw new Error(`run ${this.name} has ended; no condition ${condition} waits in it`);
+    });
+    ended.catch(() => undefined);
+    await this.#conditions.answer(condition, answer, ended);
+  }
+
+  async abort(reason = "aborted"): Promise<void> {
+    const { ActionAbortedError } = await import("../authoring/errors.ts");
+    this.#abort.abort(new ActionAbortedError(reason));
+  }
+
+  async *[Symbol.asyncIterator](): AsyncIterator<PhaseChange> {
+    for (let index = 0; ; index++) {
+      while (index >= this.#changes.length) await this.#wake.promise;
+      const change = this.#changes[index];
+      if (change === undefined) return;
+      yield change;
+      if (isTerminal(change.phase)) return;
+    }
+  }
+
+  #note(event: LocalActionEvent): void {
+    if (event.action === "a0" && event.phase === "running") this.#change("running", event.attempt);
+  }
+
+  #change(phase: Phase, attempt?: number): void {
+    const last = this.#changes.at(-1)?.attempt ?? 0;
+    this.#changes.push({ phase, attempt: attempt ?? last, at: new Date() });
+    this.#wake.resolve();
+    this.#wake = Promise.withResolvers();
+  }
+}

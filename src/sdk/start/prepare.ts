@@ -1,0 +1,86 @@
+/** What a run and a deployment have in common: images, code bundle, version. */
+import { collectAll, collectModules, packBundle, type CodeBundle } from "./bundle.ts";
+import { targetOfRun, type InitializedConfig, type RunScope } from "../authoring/config.ts";
+import { controlPlaneOf } from "./control-plane.ts";
+import { encodeImageCache } from "../authoring/image-cache.ts";
+import { definitionOf } from "../authoring/task.ts";
+import { environmentClosure, type TaskEnvironment } from "../authoring/task-environment.ts";
+import type { SpecSettings } from "../authoring/task-spec.ts";
+import { BoxkiteError } from "../../domain/errors.ts";
+
+export interface PrepareOptions {
+  readonly copyStyle?: "none" | "loaded_modules" | "all";
+  readonly version?: string;
+  readonly project?: string;
+  readonly domain?: string;
+}
+
+export async function prepare(
+  environments: readonly TaskEnvironment[],
+  options: PrepareOptions,
+  config: InitializedConfig,
+): Promise<SpecSettings> {
+  const target = targetOfRun(config, options);
+  if (config.surrounding !== undefined) return settingsInside(config.surrounding.settings, options, target);
+  const closure = environmentClosure(environments);
+  const copyStyle = options.copyStyle ?? "loaded_modules";
+  if (copyStyle === "none" && options.version === undefined) {
+    throw new BoxkiteError(
+      "INVALID_ARGUMENT",
+      'copyStyle "none" sends no code, so nothing says which version this is',
+      {
+        hint: "pass version: the tag of your images, for example",
+      },
+    );
+  }
+  const { resolveImages } = await import("./image-resolve.ts");
+  const baked =
+    copyStyle === "none"
+      ? (): readonly string[] => filesOf(closure, "loaded_modules", config.rootDir)
+      : undefined;
+  const images = await resolveImages(closure, config, target, baked);
+  const bundle =
+    copyStyle === "none"
+      ? undefined
+      : await packBundle(config.rootDir, filesOf(closure, copyStyle, config.rootDir));
+  return {
+    ...target,
+    version: options.version ?? bundle?.version ?? "",
+    images,
+    imageCache: encodeImageCache(images),
+    bundle:
+      bundle === undefined ? undefined : { uri: await upload(bundle, config, target), destination: "." },
+    rootDir: config.rootDir,
+  };
+}
+
+/** Inside a task: its images and its code; what the author's machine has is not here. */
+function settingsInside(settings: SpecSettings, options: PrepareOptions, target: RunScope): SpecSettings {
+  if (options.copyStyle !== undefined) {
+    throw new BoxkiteError(
+      "INVALID_ARGUMENT",
+      `copyStyle ${JSON.stringify(options.copyStyle)} inside a task: a run that a task starts has the code of that task`,
+      { hint: "leave copyStyle out" },
+    );
+  }
+  return { ...settings, ...target, version: options.version ?? settings.version };
+}
+
+function filesOf(
+  environments: readonly TaskEnvironment[],
+  copyStyle: "loaded_modules" | "all",
+  rootDir: string,
+): readonly string[] {
+  if (copyStyle === "all") return collectAll(rootDir);
+  const modules = environments.flatMap((environment) =>
+    environment.tasks.map((task) => definitionOf(task).modulePath),
+  );
+  const include = environments.flatMap((environment) => environment.include);
+  return collectModules(rootDir, modules, include);
+}
+
+async function upload(bundle: CodeBundle, config: InitializedConfig, target: RunScope): Promise<string> {
+  const { uploadFile } = await import("../../client/upload.ts");
+  const controlPlane = await controlPlaneOf(config);
+  return (await uploadFile(controlPlane, target, bundle.filename, bundle.content)).uri;
+}

@@ -1,0 +1,173 @@
+/** A run on a server, as the author's program holds it. */
+import { setTimeout as sleep } from "node:timers/promises";
+import { Code, ConnectError } from "@connectrpc/connect";
+import { decodeError } from "../authoring/errors.ts";
+import { ActionAbortedError } from "../authoring/errors.ts";
+import type { CompiledInterface } from "../authoring/interface.ts";
+import { decodePhase } from "./phases.ts";
+import { isTerminal, type LogLine, type Phase, type PhaseChange, type Run } from "../authoring/run-handle.ts";
+import { signalCondition } from "./signal.ts";
+import { decodeOutputs } from "../authoring/values.ts";
+import type { ControlPlane } from "../../client/control-plane.ts";
+import { runUrl } from "../../client/endpoint.ts";
+import { dateFromTimestamp } from "../../wire/literals/time.ts";
+import { ErrorInfo_Kind, type ActionDetails } from "../../wire/gen/flyteidl2/workflow/run_definition_pb.js";
+import type { RunIdentifier } from "../../wire/gen/flyteidl2/common/identifier_pb.js";
+import { LogLineOriginator } from "../../wire/gen/flyteidl2/logs/dataplane/payload_pb.js";
+
+export const ROOT_ACTION = "a0";
+/** Consecutive failures of a watch before it is given up. */
+const WATCH_FAILURES = 5;
+const LOG_TRIES = 10;
+
+export class RemoteRun implements Run<unknown> {
+  readonly #controlPlane: ControlPlane;
+  readonly #id: RunIdentifier;
+  readonly #taskName: string;
+  readonly #interface: CompiledInterface;
+
+  constructor(controlPlane: ControlPlane, id: RunIdentifier, taskName: string, compiled: CompiledInterface) {
+    this.#controlPlane = controlPlane;
+    this.#id = id;
+    this.#taskName = taskName;
+    this.#interface = compiled;
+  }
+
+  get controlPlane(): ControlPlane {
+    return this.#controlPlane;
+  }
+
+  get id(): RunIdentifier {
+    return this.#id;
+  }
+
+  get name(): string {
+    return this.#id.name;
+  }
+
+  get interface(): CompiledInterface {
+    return this.#interface;
+  }
+
+  get url(): string {
+    return runUrl(this.#controlPlane.origin, this.#id);
+  }
+
+  async wait(): Promise<Phase> {
+    let last: Phase = "queued";
+    for await (const { phase } of this) last = phase;
+    return last;
+  }
+
+  async outputs(): Promise<unknown> {
+    const phase = await this.wait();
+    if (phase !== "succeeded" && phase !== "recovered") throw await this.#failure(phase);
+    const data = await this.#controlPlane.data.getActionData({ actionId: this.#action });
+    if (data.outputs === undefined) return undefined;
+    return decodeOutputs(this.#taskName, this.#interface, data.outputs);
+  }
+
+  async *logs(options: { readonly attempt?: number } = {}): AsyncIterable<LogLine> {
+    // 0: the server's choice. It waits for the first, and for the next one where one is lost before it writes.
+    const attempt = options.attempt ?? 0;
+    for (let tries = 1; ; tries++) {
+      // A reader who stops early must not leave the stream open: it would keep the program alive.
+      const stop = new AbortController();
+      try {
+        for await (const answer of this.#controlPlane.data.tailLogs(
+          { actionId: this.#action, attempt },
+          { signal: stop.signal },
+        )) {
+          for (const line of answer.logs.flatMap((logs) => logs.lines)) {
+            yield {
+              message: line.message.replace(/\r?\n$/, ""),
+              at: line.timestamp === undefined ? undefined : dateFromTimestamp(line.timestamp),
+              source: line.originator === LogLineOriginator.SYSTEM ? "system" : "user",
+            };
+          }
+        }
+        return;
+      } catch (error) {
+        // The container may not have begun to write yet.
+        if (ConnectError.from(error).code !== Code.NotFound || tries === LOG_TRIES) throw error;
+        await sleep(500);
+      } finally {
+        stop.abort();
+      }
+    }
+  }
+
+  async signal(condition: string, answer: boolean | number | string): Promise<void> {
+    await signalCondition(this.#controlPlane, this.#id, condition, answer);
+  }
+
+  async abort(reason = "aborted by its author"): Promise<void> {
+    await this.#controlPlane.runs.abortRun({ runId: this.#id, reason });
+  }
+
+  async *[Symbol.asyncIterator](): AsyncIterator<PhaseChange> {
+    let last: Phase | undefined;
+    let lastAttempt = 0;
+    for await (const details of this.#watch()) {
+      const phase = decodePhase(details.status?.phase ?? 0);
+      const attempt = details.status?.attempts ?? 0;
+      if (phase !== last || attempt !== lastAttempt) yield { phase, attempt, at: new Date() };
+      last = phase;
+      lastAttempt = attempt;
+      if (isTerminal(phase)) return;
+    }
+  }
+
+  /** States of the first action until it has ended; a lost stream is opened again. */
+  async *#watch(): AsyncIterable<ActionDetails> {
+    for (let failures = 0; ;) {
+      const stop = new AbortController();
+      try {
+        for await (const answer of this.#controlPlane.runs.watchActionDetails(
+          { actionId: this.#action },
+          { signal: stop.signal },
+        )) {
+          failures = 0;
+          if (answer.details === undefined) continue;
+          yield answer.details;
+          if (isTerminal(decodePhase(answer.details.status?.phase ?? 0))) return;
+        }
+        await sleep(500);
+      } catch (error) {
+        const { code } = ConnectError.from(error);
+        const passing =
+          code === Code.Unavailable ||
+          code === Code.Canceled ||
+          code === Code.DeadlineExceeded ||
+          code === Code.Aborted;
+        if (!passing || ++failures > WATCH_FAILURES) throw error;
+        await sleep(Math.min(500 * 2 ** failures, 10_000));
+      } finally {
+        stop.abort();
+      }
+    }
+  }
+
+  async #failure(phase: Phase): Promise<Error> {
+    const { details } = await this.#controlPlane.runs.getActionDetails({ actionId: this.#action });
+    const where = `${this.#taskName} in run ${this.name}`;
+    if (details?.result.case === "abortInfo") {
+      return new ActionAbortedError(
+        `${where} was aborted: ${details.result.value.reason || "no reason given"}`,
+      );
+    }
+    if (details?.result.case === "errorInfo") {
+      const { code, message, kind } = details.result.value;
+      const decodedKind =
+        kind === ErrorInfo_Kind.USER ? "user" : kind === ErrorInfo_Kind.SYSTEM ? "system" : "unknown";
+      return decodeError({ code, message, kind: decodedKind }, where);
+    }
+    return phase === "aborted"
+      ? new ActionAbortedError(`${where} was aborted`)
+      : decodeError({ code: phase, message: "", kind: "unknown" }, where);
+  }
+
+  get #action(): { run: RunIdentifier; name: string } {
+    return { run: this.#id, name: ROOT_ACTION };
+  }
+}

@@ -1,0 +1,107 @@
+/** A run that repeats another: its task and its settings come from the server. */
+import { create } from "@bufbuild/protobuf";
+import { surroundingConfig, targetOfRun, type RunScope } from "../authoring/config.ts";
+import { controlPlaneOf } from "./control-plane.ts";
+import { compileDeployed } from "../authoring/deployed-task.ts";
+import type { CompiledInterface } from "../authoring/interface.ts";
+import { RemoteRun, ROOT_ACTION } from "./remote-handle.ts";
+import { submitRun } from "./remote-run.ts";
+import type { RerunOptions } from "../authoring/rerun.ts";
+import type { Run } from "../authoring/run-handle.ts";
+import { encodeRunSpec } from "./run-spec.ts";
+import { encodeInputs } from "../authoring/values.ts";
+import type { ControlPlane } from "../../client/control-plane.ts";
+import { ValueError } from "../../wire/literals/errors.ts";
+import { InputsSchema, type Inputs } from "../../wire/gen/flyteidl2/task/common_pb.js";
+
+export async function startRerun(
+  repeated: Run<unknown> | string,
+  options: RerunOptions,
+): Promise<Run<unknown>> {
+  const { controlPlane, run, scope } = await locate(repeated, options);
+  const actionId = { run, name: options.action ?? ROOT_ACTION };
+  const [{ details: runDetails }, { details }] = await Promise.all([
+    controlPlane.runs.getRunDetails({ runId: run }),
+    controlPlane.runs.getActionDetails({ actionId }),
+  ]);
+  if (details?.spec.case !== "task") {
+    const what = details?.spec.case ?? "action without a specification";
+    throw new TypeError(`${run.name}/${actionId.name} is a ${what}; only tasks can be run again`);
+  }
+  const spec = details.spec.value;
+  const taskName = spec.taskTemplate?.id?.name ?? "";
+  const compiled =
+    repeated instanceof RemoteRun && options.action === undefined
+      ? repeated.interface
+      : compileDeployed(taskName, spec);
+  const { inputs: kept } = await controlPlane.data.getActionData({ actionId });
+  return submitRun(controlPlane, {
+    scope,
+    name: options.name,
+    taskName,
+    target: { case: "taskSpec", value: spec },
+    interface: compiled,
+    inputs: await changeInputs(taskName, compiled, options, kept ?? create(InputsSchema)),
+    spec: encodeRunSpec(
+      options,
+      {
+        kind: options.recover === true ? "recover" : "rerun",
+        run,
+        ...(options.forceRerunActions === undefined ? {} : { forceRerunActions: options.forceRerunActions }),
+      },
+      runDetails?.runSpec,
+    ),
+  });
+}
+
+interface Place {
+  readonly controlPlane: ControlPlane;
+  /** The repeated run. */
+  readonly run: RunScope & { readonly name: string };
+  /** Where the new one goes. */
+  readonly scope: RunScope;
+}
+
+/** A handle knows where its run is; a name is looked for where runs go. */
+async function locate(repeated: Run<unknown> | string, options: RerunOptions): Promise<Place> {
+  if (typeof repeated === "string") {
+    const config = await surroundingConfig();
+    const scope = targetOfRun(config, options);
+    return { controlPlane: await controlPlaneOf(config), run: { ...scope, name: repeated }, scope };
+  }
+  if (!(repeated instanceof RemoteRun))
+    throw new TypeError(`${repeated.name} is a local run; only runs on a server can be run again`);
+  const { controlPlane, id: run } = repeated;
+  const { project = run.project, domain = run.domain } = options;
+  if (options.recover === true && (project !== run.project || domain !== run.domain)) {
+    throw new TypeError(
+      `${run.name} is in ${run.project}/${run.domain}, and a recovery stays there; leave out project and domain`,
+    );
+  }
+  const scope = { org: run.org, project, domain };
+  return { controlPlane, run, scope };
+}
+
+/** The repeated run's, but for those that are given. */
+async function changeInputs(
+  taskName: string,
+  compiled: CompiledInterface,
+  { inputs = {}, customContext }: RerunOptions,
+  kept: Inputs,
+): Promise<Inputs> {
+  const names = compiled.inputs.map((input) => input.name);
+  const unknown = Object.keys(inputs).filter((name) => !names.includes(name));
+  if (unknown.length > 0) {
+    throw new ValueError(
+      `${taskName} has no input ${unknown.join(", ")}; its inputs are ${names.join(", ") || "none"}`,
+    );
+  }
+  const given = compiled.inputs.filter((input) => inputs[input.name] !== undefined);
+  const changed = await encodeInputs(taskName, { ...compiled, inputs: given }, inputs, customContext);
+  const literals = [...changed.literals, ...kept.literals.filter(({ name }) => inputs[name] === undefined)];
+  return create(InputsSchema, {
+    // In the order of the interface.
+    literals: names.flatMap((name) => literals.filter((literal) => literal.name === name)),
+    context: customContext === undefined ? kept.context : changed.context,
+  });
+}

@@ -1,0 +1,68 @@
+/** The answer to a condition of a run on a server. */
+import { setTimeout as sleep } from "node:timers/promises";
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import { decodePhase } from "./phases.ts";
+import { isTerminal } from "../authoring/run-handle.ts";
+import type { ControlPlane } from "../../client/control-plane.ts";
+import { Filter_Function } from "../../wire/gen/flyteidl2/common/list_pb.js";
+import { ActionPhase } from "../../wire/gen/flyteidl2/common/phase_pb.js";
+import type { ActionIdentifier, RunIdentifier } from "../../wire/gen/flyteidl2/common/identifier_pb.js";
+import { SimpleType, type LiteralType } from "../../wire/gen/flyteidl2/core/types_pb.js";
+import type { EventPayloadSchema } from "../../wire/gen/flyteidl2/workflow/run_service_pb.js";
+
+const LOOK_AGAIN_MS = 500;
+
+type Answer = boolean | number | string;
+
+export async function signalCondition(
+  { runs }: ControlPlane,
+  run: RunIdentifier,
+  condition: string,
+  answer: Answer,
+): Promise<void> {
+  for (;;) {
+    // In this order: a run that ends between the two calls has been looked at once more.
+    const { details } = await runs.getRunDetails({ runId: run });
+    const actionId = await findWaiting(runs, run, condition);
+    if (actionId !== undefined) {
+      const { details: asked } = await runs.getActionDetails({ actionId });
+      const type = asked?.spec.case === "condition" ? asked.spec.value.type : undefined;
+      const parentActionName = asked?.metadata?.parent ?? "";
+      await runs.signalEvent({ actionId, parentActionName, payload: encodeAnswer(answer, type) });
+      return;
+    }
+    if (isTerminal(decodePhase(details?.action?.status?.phase ?? 0)))
+      throw new Error(`run ${run.name} has ended; no condition ${condition} waits in it`);
+    await sleep(LOOK_AGAIN_MS);
+  }
+}
+
+async function findWaiting(
+  runs: ControlPlane["runs"],
+  runId: RunIdentifier,
+  condition: string,
+): Promise<ActionIdentifier | undefined> {
+  const paused = { function: Filter_Function.EQUAL, field: "phase", values: [String(ActionPhase.PAUSED)] };
+  for (let token = ""; ;) {
+    const page = await runs.listActions({ runId, request: { limit: 100, token, filters: [paused] } });
+    const found = page.actions.find(
+      ({ metadata }) => metadata?.spec.case === "condition" && metadata.spec.value.name === condition,
+    );
+    if (found !== undefined) return found.id;
+    if (page.token === "") return undefined;
+    token = page.token;
+  }
+}
+
+/** A number is an integer or not by what was asked for; the server refuses what does not fit. */
+function encodeAnswer(
+  answer: Answer,
+  type: LiteralType | undefined,
+): MessageInitShape<typeof EventPayloadSchema> {
+  if (typeof answer === "boolean") return { value: { case: "boolValue", value: answer } };
+  if (typeof answer === "string") return { value: { case: "stringValue", value: answer } };
+  const wantsInteger = type?.type.case === "simple" && type.type.value === SimpleType.INTEGER;
+  return wantsInteger && Number.isSafeInteger(answer)
+    ? { value: { case: "intValue", value: BigInt(answer) } }
+    : { value: { case: "floatValue", value: answer } };
+}

@@ -1,0 +1,73 @@
+/**
+ * What is on disk, to read: all that pages, services and lists see of the store. Nothing here changes
+ * anything, so that a handler that holds a reader cannot write around the orchestrator.
+ */
+import type { ActionRecord } from "../domain/action-record.ts";
+import type { CachedResult } from "../domain/action.ts";
+import type { AttemptRecord } from "../domain/attempt.ts";
+import type { BuildRecord, ImageUses } from "../domain/build-record.ts";
+import type { ActionKey, ProjectKey, RunKey, TaskKey } from "../domain/ids.ts";
+import type { ResolvedImage } from "../domain/image.ts";
+import type { ListedRun, ListQuery, ListResult, RunScope } from "../domain/list.ts";
+import type { ProjectRecord } from "../domain/project.ts";
+import type { RunRecord } from "../domain/run.ts";
+import type { StoredSpec, TaskRecord } from "../domain/task.ts";
+
+/** A change that was committed, as those hear of it who wait for one. */
+export interface Change {
+  readonly runId: number;
+  readonly actionId: number;
+  readonly parent?: string | undefined;
+  readonly seq: number;
+}
+
+export interface StoreReader {
+  getProject(id: string): Promise<ProjectRecord | undefined>;
+  listProjects(query: ListQuery): Promise<ListResult<ProjectRecord>>;
+
+  getTask(key: TaskKey): Promise<TaskRecord | undefined>;
+  /** Is this object part of a deployed task, e.g. its code bundle? */
+  isNamedByDeployedTask(uri: string): Promise<boolean>;
+  getSpec(digest: string): Promise<StoredSpec | undefined>;
+  /** The newest version of each task. */
+  listTasks(
+    scope: Partial<ProjectKey> & { readonly isEntrypoint?: boolean },
+    query: ListQuery,
+  ): Promise<ListResult<TaskRecord>>;
+  listTaskVersions(
+    scope: ProjectKey & { readonly name: string },
+    query: ListQuery,
+  ): Promise<ListResult<TaskRecord>>;
+
+  getRun(key: RunKey): Promise<RunRecord | undefined>;
+  listRuns(scope: RunScope, query: ListQuery): Promise<ListResult<ListedRun>>;
+  runImages(runId: number): Promise<readonly ResolvedImage[]>;
+  /** May the run read this object, beyond what it wrote itself? */
+  isGranted(run: RunKey, uri: string): Promise<boolean>;
+
+  getAction(key: ActionKey): Promise<ActionRecord | undefined>;
+  listActions(run: RunKey, query: ListQuery): Promise<ListResult<ActionRecord>>;
+  listAttempts(action: ActionRecord): Promise<readonly AttemptRecord[]>;
+  /** Tasks, traces and conditions of a run that have a result. */
+  succeededActions(run: RunRecord): Promise<readonly ActionRecord[]>;
+  /** The newest result under this key, of one project and domain or of any. */
+  findCached(key: string, scope: ProjectKey | undefined): Promise<CachedResult | undefined>;
+
+  /** Children of an action that changed after `afterSeq`, oldest change first. */
+  changedChildren(
+    run: RunRecord,
+    parent: string,
+    afterSeq: number,
+    limit: number,
+  ): Promise<readonly ActionRecord[]>;
+  /** Actions of a run that changed after `afterSeq`, oldest change first. */
+  changedActions(run: RunRecord, afterSeq: number, limit: number): Promise<readonly ActionRecord[]>;
+  /** Calls back after each commit with the ids of what changed. A hint only. Returns the way to stop. */
+  onChange(listener: (changes: readonly Change[]) => void): () => void;
+
+  findBuild(target: string): Promise<BuildRecord | undefined>;
+  /** Newest first; all builds without a name. */
+  listBuilds(name?: string): Promise<readonly BuildRecord[]>;
+  /** Deployed tasks and runs that name this image, by whichever of its names. */
+  usesOfBuild(build: BuildRecord): Promise<ImageUses>;
+}

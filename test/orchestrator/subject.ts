@@ -1,0 +1,175 @@
+/** An orchestrator on a real store, with attempts that do what the test says. */
+import type { ActionRecord, NewAction } from "../../src/domain/action-record.ts";
+import { NO_SETTINGS, type RunSettings } from "../../src/domain/run.ts";
+import assert from "node:assert/strict";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { TestContext } from "node:test";
+import { newTaskState, NO_RETRIES, type AttemptPolicy } from "../../src/domain/action.ts";
+import { ROOT_ACTION } from "../../src/domain/ids.ts";
+import type { Written } from "../../src/domain/outcome.ts";
+import type { Queues } from "../../src/domain/queue.ts";
+import { type ResourceAmounts, type TaskDefinition } from "../../src/domain/task.ts";
+import { createOrchestrator, type Orchestrator } from "../../src/orchestrator/orchestrator.ts";
+import { createRunIdentities } from "../../src/orchestrator/run-identity.ts";
+import { systemClock, type Clock } from "../../src/lib/clock.ts";
+import { silentLogger } from "../../src/lib/log.ts";
+import { createAttemptLogs } from "../../src/logs/attempt-logs.ts";
+import { openSqliteStore } from "../../src/store/sqlite/sqlite-store.ts";
+import type { Store } from "../../src/store/store.ts";
+import { createFakeExecutor, type FakeExecutor } from "../helpers/fake-executor.ts";
+import { until } from "../helpers/until.ts";
+
+/** What makes a task other than the usual one. */
+export type MoreOfTask = Partial<Pick<NewAction, "queue" | "cache" | "policy">> & {
+  readonly requests?: ResourceAmounts;
+};
+
+export interface OrchestratorSubjectOptions {
+  readonly maxParallel?: number;
+  readonly queues?: Queues;
+  readonly written?: Written;
+  readonly wrap?: (store: Store) => Store;
+  readonly executor?: FakeExecutor;
+  /** A killed server is not asked to stop. */
+  readonly killed?: () => boolean;
+  readonly clock?: Clock;
+  readonly maxActionsPerRun?: number;
+}
+
+export interface Subject {
+  readonly store: Store;
+  readonly executor: FakeExecutor;
+  readonly orchestrator: Orchestrator;
+  /** A second orchestrator on the same store and executor, as after a restart. */
+  restart(options?: OrchestratorSubjectOptions): Promise<Orchestrator>;
+  createRun(
+    name: string,
+    settings?: Partial<RunSettings>,
+    policy?: AttemptPolicy,
+    more?: MoreOfTask,
+  ): Promise<ActionRecord>;
+  addChild(run: string, name: string, parent?: string, more?: MoreOfTask): Promise<void>;
+  action(run: string, action?: string): Promise<ActionRecord | undefined>;
+  phase(run: string, action?: string): Promise<string | undefined>;
+  reached(run: string, phase: string, action?: string): Promise<void>;
+}
+
+export async function orchestratorSubject(
+  t: TestContext,
+  options: OrchestratorSubjectOptions = {},
+): Promise<Subject> {
+  const directory = await mkdtemp(join(tmpdir(), "boxkite-orchestrator-"));
+  const store = openSqliteStore(":memory:");
+  const executor = options.executor ?? createFakeExecutor();
+  const clock = options.clock ?? systemClock;
+  const make = (changed: OrchestratorSubjectOptions = {}) =>
+    makeOrchestrator(options.wrap ? options.wrap(store) : store, executor, join(directory, "logs"), {
+      ...options,
+      ...changed,
+    });
+  let orchestrator = make();
+  await orchestrator.start();
+  t.after(async () => {
+    if (!options.killed?.()) await orchestrator.stop({ endAttempts: true });
+    await store.close();
+    await rm(directory, { recursive: true, force: true });
+  });
+  const keyOf = (run: string, action: string) => ({ project: "p", domain: "development", run, action });
+  const subject: Subject = {
+    store,
+    executor,
+    get orchestrator() {
+      return orchestrator;
+    },
+    restart: async (changed) => {
+      await orchestrator.stop({ endAttempts: false });
+      executor.forgetObservers();
+      orchestrator = make(changed);
+      await orchestrator.start();
+      return orchestrator;
+    },
+    createRun: async (name, settings = {}, policy = NO_RETRIES, more = {}) => {
+      const key = { project: "p", domain: "development", run: name };
+      const { root } = await orchestrator.createRun(
+        {
+          key,
+          spec: new Uint8Array(),
+          settings: { ...NO_SETTINGS, ...settings },
+          baseUri: `s3://b/${name}`,
+          source: "",
+          createdAt: clock.now(),
+        },
+        task(ROOT_ACTION, undefined, { policy, ...more }, clock.now()),
+      );
+      return root;
+    },
+    addChild: async (run, name, parent = ROOT_ACTION, more = {}) => {
+      const record = await store.getRun({ project: "p", domain: "development", run });
+      assert.ok(record);
+      await orchestrator.enqueue(record, task(name, parent, more, clock.now()));
+    },
+    action: async (run, action = ROOT_ACTION) => store.getAction(keyOf(run, action)),
+    phase: async (run, action) => (await subject.action(run, action))?.state.phase,
+    reached: async (run, phase, action) => until(async () => (await subject.phase(run, action)) === phase),
+  };
+  return subject;
+}
+
+export function makeOrchestrator(
+  store: Store,
+  executor: FakeExecutor,
+  logs: string,
+  options: OrchestratorSubjectOptions = {},
+): Orchestrator {
+  return createOrchestrator({
+    store,
+    executor,
+    logs: createAttemptLogs(logs),
+    identities: createRunIdentities("secret"),
+    readWritten: async () => options.written ?? { kind: "outputs" },
+    urisInOutputs: async () => [],
+    endpoint: () => "127.0.0.1:1",
+    maxParallel: options.maxParallel ?? 4,
+    queues: options.queues ?? new Map(),
+    ...(options.maxActionsPerRun === undefined ? {} : { maxActionsPerRun: options.maxActionsPerRun }),
+    stopGraceMs: 10,
+    clock: options.clock ?? systemClock,
+    log: silentLogger,
+  });
+}
+
+function task(name: string, parent: string | undefined, more: MoreOfTask, now: number): NewAction {
+  const { requests = {}, policy = NO_RETRIES, queue, cache } = more;
+  const definition: TaskDefinition = {
+    name: "env.task",
+    version: "1",
+    shortName: "task",
+    type: "python",
+    environment: "env",
+    image: "image:1",
+    relatedImages: [],
+    command: [],
+    args: ["a0", "{{.input}}"],
+    env: {},
+    requests,
+    limits: {},
+    policy,
+    reads: [],
+  };
+  return {
+    name,
+    parent,
+    kind: "task",
+    group: "",
+    spec: { digest: JSON.stringify([policy, requests]), bytes: new Uint8Array(), definition },
+    displayName: "task",
+    inputUri: "s3://b/in",
+    policy,
+    queue,
+    cache,
+    state: newTaskState(now, cache),
+    grants: [],
+  };
+}
