@@ -12,7 +12,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
     what: "names, records, phases, the pure `transition`, errors, what an attempt's end means",
     imports: [],
   },
-  lib: { what: "leaf helpers: clock, log, backoff, processes", imports: [] },
+  lib: { what: "leaf helpers: clock, log, waiting, processes", imports: ["domain"] },
   store: { what: "what is on disk; `sqlite/` is the one database so far", imports: ["domain"] },
   objects: {
     what: "blobs by key, and the S3 endpoint in front of them",

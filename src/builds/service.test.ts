@@ -12,6 +12,7 @@ import { type BuildJob, type EngineImage, type ImageBuilder } from "./builder.ts
 import type { ImageSpec, SecretMount } from "../images/image-spec.ts";
 import { createImageBuildService, type ImageBuildRequest } from "./service.ts";
 import { createMemoryBuildStore } from "../../test/helpers/build-store.ts";
+import { systemClock } from "../lib/clock.ts";
 
 const DIGEST = `sha256:${"d".repeat(64)}`;
 
@@ -82,7 +83,7 @@ async function setup(t: TestContext, options: { readonly fromId?: boolean } = {}
     builder,
     store,
     registry,
-    clock: { now: () => now++ },
+    clock: { ...systemClock, now: () => now++ },
     log: silentLogger,
     workDir,
   });

@@ -8,6 +8,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { BoxkiteError } from "../domain/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import { createBackoff } from "../lib/backoff.ts";
+import { systemClock } from "../lib/clock.ts";
 import { connectEngine, type EngineApi } from "./api.ts";
 
 export interface PodmanService {
@@ -101,7 +102,7 @@ function createKeeper({
   socketPath,
 }: PodmanServiceOptions & { socketPath: string }): Keeper {
   const closing = new AbortController();
-  const backoff = createBackoff(200, 10_000);
+  const backoff = createBackoff({ baseMs: 200, factor: 2, capMs: 10_000 }, systemClock);
   let output = "";
   let exited: string | undefined;
   let child: ChildProcess;

@@ -1,4 +1,5 @@
 /** What an action is (its definition, fixed when it is accepted) and where it stands (its state). */
+import type { Backoff } from "./backoff.ts";
 import { isTerminal, type Phase } from "./phase.ts";
 
 /** Milliseconds since the epoch. */
@@ -18,13 +19,6 @@ export interface ActionError {
   readonly kind: BlameKind;
   /** May another attempt help? */
   readonly recoverable: boolean;
-}
-
-/** Delay before the n-th retry, counted from 0: min(baseMs * factor^n, capMs). */
-export interface Backoff {
-  readonly baseMs: number;
-  readonly factor: number;
-  readonly capMs?: number;
 }
 
 export interface AttemptPolicy {

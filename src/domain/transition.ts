@@ -5,6 +5,7 @@
  * has an attempt to look after, and its next time limit is `nextTimer`.
  */
 import type { ActionError, ActionState, AttemptPolicy, ResultSource, TimeMs } from "./action.ts";
+import { backoffMs } from "./backoff.ts";
 import type { HttpRequest } from "./notification.ts";
 import { isTerminal, type Phase } from "./phase.ts";
 
@@ -65,8 +66,6 @@ export class IllegalTransition extends Error {
 export const MAX_SYSTEM_FAILURES = 3;
 /** A time that does not come: the queue leaves alone what is parked until then. */
 export const NEVER: TimeMs = Number.MAX_SAFE_INTEGER;
-/** Of a factor above 1 without a cap, the delay would pass every number. */
-const LONGEST_BACKOFF_MS = 365 * 24 * 60 * 60_000;
 const SYSTEM_BACKOFF = { baseMs: 1_000, factor: 4 };
 
 /** The next state, or undefined when the event is stale and changes nothing. */
@@ -225,7 +224,7 @@ function afterFailure(
 ): Transition {
   const failures = state.userFailures + 1;
   if (error.recoverable && failures <= policy.userRetries) {
-    const delayMs = backoffMs(policy.backoff, state.userFailures);
+    const delayMs = policy.backoff ? backoffMs(policy.backoff, state.userFailures) : 0;
     return to({ ...requeued(state, now, delayMs), userFailures: failures, error }, [free]);
   }
   // The class of the SDK's exception follows the part before the bar (convert_error_to_native).
@@ -253,12 +252,6 @@ function requeued(state: ActionState, now: TimeMs, delayMs: number): ActionState
     runningAt: undefined,
     reason: undefined,
   };
-}
-
-function backoffMs(backoff: AttemptPolicy["backoff"], n: number): number {
-  if (backoff === undefined) return 0;
-  const delayMs = Math.round(backoff.baseMs * backoff.factor ** n);
-  return Math.min(delayMs, backoff.capMs ?? LONGEST_BACKOFF_MS);
 }
 
 /** Codes as the SDK maps them to its TaskTimeoutError subclasses (flyte.errors). */

@@ -1,22 +1,25 @@
-/** Waiting longer from try to try. */
-import { setTimeout as delay } from "node:timers/promises";
+/** Waits longer from try to try. */
+import { backoffMs, type Backoff } from "../domain/backoff.ts";
+import type { Clock } from "./clock.ts";
 
-export interface Backoff {
-  /** Waits; rejects when the signal aborts. */
-  wait(signal: AbortSignal): Promise<void>;
+export interface BackoffWait {
+  /** Milliseconds of the wait that comes next. */
+  readonly nextMs: number;
+  /** Waits; rejects with the signal's reason when that aborts. */
+  wait(signal?: AbortSignal): Promise<void>;
+  /** The next wait is the first again. */
   reset(): void;
 }
 
-export function createBackoff(firstMs: number, longestMs: number): Backoff {
-  let nextMs = firstMs;
+export function createBackoff(backoff: Backoff, clock: Clock): BackoffWait {
+  let tries = 0;
   return {
-    wait: async (signal) => {
-      const ms = nextMs;
-      nextMs = Math.min(nextMs * 2, longestMs);
-      await delay(ms, undefined, { signal });
+    get nextMs() {
+      return backoffMs(backoff, tries);
     },
+    wait: (signal) => clock.sleep(backoffMs(backoff, tries++), { signal }),
     reset: () => {
-      nextMs = firstMs;
+      tries = 0;
     },
   };
 }

@@ -8,6 +8,7 @@ import { buffer } from "node:stream/consumers";
 import { test, type TestContext } from "node:test";
 import { openDirectoryStore, UPLOAD_LIFETIME_MS } from "./directory-store.ts";
 import { ConditionFailedError, type HostedStore, type PartInfo } from "./hosted-store.ts";
+import { systemClock } from "../lib/clock.ts";
 
 interface Subject {
   readonly store: HostedStore;
@@ -20,7 +21,7 @@ interface Subject {
 async function open(t: TestContext): Promise<Subject> {
   const directory = await mkdtemp(join(tmpdir(), "boxkite-objects-"));
   t.after(() => rm(directory, { recursive: true }));
-  const clock = { time: 1_700_000_000_000, now: (): number => clock.time };
+  const clock = { ...systemClock, time: 1_700_000_000_000, now: (): number => clock.time };
   const store = await openDirectoryStore(directory, { clock });
   return { store, directory, clock, reopen: () => openDirectoryStore(directory, { clock }) };
 }

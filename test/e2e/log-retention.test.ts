@@ -1,4 +1,5 @@
 /** Logs go when their time is over, and whoever asks for them is told so. */
+import { systemClock } from "../../src/lib/clock.ts";
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
@@ -53,7 +54,7 @@ test("the logs of a run go 30 days after its end, its results stay, and every cl
       maxParallel: 1,
       queues: new Map(),
       keepLogsDays: 30,
-      clock: { now: () => Date.now() + days * DAY_MS },
+      clock: { ...systemClock, now: () => systemClock.now() + days * DAY_MS },
       log: createLogger({ format: "json", write: (line) => lines.push(line) }),
     });
     await writeFile(subject.server.config, clientConfig(server.port));

@@ -23,6 +23,7 @@ import {
   stringToSign,
   timestampOf,
 } from "../../src/objects/s3/signature.ts";
+import { systemClock } from "../../src/lib/clock.ts";
 
 export const BUCKET = "boxkite";
 export const ACCESS_KEY = "run/a1";
@@ -59,7 +60,7 @@ export async function startS3Server(t: TestContext, options: S3ServerOptions = {
       waiting.get(message)?.();
     },
   });
-  const clock = { time: Date.now(), now: (): number => clock.time };
+  const clock = { ...systemClock, time: Date.now(), now: (): number => clock.time };
   const principal: S3Principal = {
     name: "run a1",
     secretAccessKey: SECRET_KEY,

@@ -9,6 +9,7 @@ import { createLogger } from "../../src/lib/log.ts";
 import { createAttemptLogs } from "../../src/logs/attempt-logs.ts";
 import { createFakeExecutor } from "../helpers/fake-executor.ts";
 import { orchestratorSubject } from "./subject.ts";
+import { systemClock } from "../../src/lib/clock.ts";
 
 const DAY_MS = 86_400_000;
 const EXITED = { reason: "exited", exitCode: 0, outOfMemory: false } as const;
@@ -36,7 +37,7 @@ test("a run whose logs cannot be removed holds up no other, and is tried again i
       },
     },
     keepDays: 30,
-    clock: { now: () => Date.now() + 31 * DAY_MS },
+    clock: { ...systemClock, now: () => systemClock.now() + 31 * DAY_MS },
     log: createLogger({ format: "json", write: (line) => lines.push(line) }),
   });
   assert.equal(await retention.sweep(), names.length - 1);

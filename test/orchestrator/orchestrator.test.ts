@@ -11,6 +11,7 @@ import type { Store } from "../../src/store/store.ts";
 import { createFakeExecutor, type FakeExecutor } from "../helpers/fake-executor.ts";
 import { until } from "../helpers/until.ts";
 import { orchestratorSubject, makeOrchestrator } from "./subject.ts";
+import { systemClock } from "../../src/lib/clock.ts";
 
 /** The orchestrator of a server that was started after another was killed: the dead one is not asked to stop. */
 async function secondEngine(store: Store, executor: FakeExecutor) {
@@ -195,7 +196,7 @@ test("an effect that fails is tried again until it is done", async (t) => {
 
 test("receivers that are not there hold nothing else up, and are given up after a day", async (t) => {
   let aheadMs = 0;
-  const clock = { now: () => Date.now() + aheadMs };
+  const clock = { ...systemClock, now: () => systemClock.now() + aheadMs };
   const { executor, createRun, reached, store } = await orchestratorSubject(t, { clock });
   // Nobody listens at port 1. As many as one look at the outbox takes, and more.
   const request = { method: "POST", url: "http://127.0.0.1:1/", headers: {}, body: "" };

@@ -5,6 +5,7 @@ import type { Queues } from "../../src/domain/queue.ts";
 import { createFakeExecutor } from "../helpers/fake-executor.ts";
 import { until } from "../helpers/until.ts";
 import { orchestratorSubject } from "./subject.ts";
+import { systemClock } from "../../src/lib/clock.ts";
 
 const QUEUES: Queues = new Map(
   [
@@ -46,7 +47,7 @@ test("of queues with one priority the one with the fewest places goes first, the
   const { executor, createRun } = await orchestratorSubject(t, {
     queues: two,
     maxParallel: 2,
-    clock: { now: () => Date.now() + aheadMs },
+    clock: { ...systemClock, now: () => systemClock.now() + aheadMs },
   });
   const runs = () => executor.started.map(({ spec }) => spec.key.run);
   const backlog = ["", "", "", "", "b", "a", "a"];

@@ -5,6 +5,7 @@ import type { AttemptPolicy, CacheUse } from "../../src/domain/action.ts";
 import type { Store } from "../../src/store/store.ts";
 import { until } from "../helpers/until.ts";
 import { orchestratorSubject, type OrchestratorSubjectOptions } from "./subject.ts";
+import { systemClock } from "../../src/lib/clock.ts";
 
 const FAILED = { reason: "exited", exitCode: 3, outOfMemory: false } as const;
 const LOST = { reason: "lost", outOfMemory: false, message: "the engine went away" } as const;
@@ -28,7 +29,12 @@ async function steppedSubject(t: TestContext, options: OrchestratorSubjectOption
     ...(options.queues ?? []),
     ["never", { name: "never", maxParallel: 0, priority: 0 }] as const,
   ]);
-  const subject = await orchestratorSubject(t, { ...options, queues, wrap, clock: { now: () => now } });
+  const subject = await orchestratorSubject(t, {
+    ...options,
+    queues,
+    wrap,
+    clock: { ...systemClock, now: () => now },
+  });
   const nextLook = async () => {
     const before = looks;
     await until(async () => looks > before);

@@ -14,7 +14,7 @@
  */
 import type { AttemptExit, LogSink } from "../../domain/attempt.ts";
 import { BoxkiteError, messageOf } from "../../domain/errors.ts";
-import type { Clock } from "../../lib/clock.ts";
+import { systemClock, type Clock } from "../../lib/clock.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { AttemptObserver, AttemptSpec } from "../executor.ts";
 import { attemptExit } from "./attempt-exit.ts";
@@ -372,7 +372,7 @@ export class AttemptWatch {
 
   /** Repeats a call, which must be repeatable, until the engine answers or has been away for too long. */
   async #whileAway<T>(call: () => Promise<T>, options: RepeatOptions = {}): Promise<T> {
-    const backoff = createBackoff(100, 5_000);
+    const backoff = createBackoff({ baseMs: 100, factor: 2, capMs: 5_000 }, systemClock);
     const signal = options.stoppable
       ? AbortSignal.any([this.#detached.signal, this.#stopped.signal])
       : this.#detached.signal;

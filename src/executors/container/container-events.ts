@@ -4,6 +4,7 @@
  */
 import type { Logger } from "../../lib/log.ts";
 import { createBackoff } from "../../lib/backoff.ts";
+import { systemClock } from "../../lib/clock.ts";
 import type { EngineApi } from "../../containers/api.ts";
 import type { HintKind } from "./hint.ts";
 
@@ -29,7 +30,7 @@ export function createContainerEvents(api: EngineApi, label: string, log: Logger
   sweep.unref();
 
   const listen = async () => {
-    const backoff = createBackoff(100, 5_000);
+    const backoff = createBackoff({ baseMs: 100, factor: 2, capMs: 5_000 }, systemClock);
     while (!closing.signal.aborted) {
       try {
         const events = await api.events([label], closing.signal);

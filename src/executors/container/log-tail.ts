@@ -3,6 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "../../lib/log.ts";
 import type { LogSink } from "../../domain/attempt.ts";
 import { createBackoff } from "../../lib/backoff.ts";
+import { systemClock } from "../../lib/clock.ts";
 import type { EngineApi } from "../../containers/api.ts";
 import { readLogFrames } from "../../containers/log-frames.ts";
 import { LogWriter } from "./log-writer.ts";
@@ -46,7 +47,7 @@ export class LogTail {
   }
 
   async #follow(signal: AbortSignal): Promise<void> {
-    const backoff = createBackoff(100, 5_000);
+    const backoff = createBackoff({ baseMs: 100, factor: 2, capMs: 5_000 }, systemClock);
     try {
       await delay(FOLLOW_AFTER_MS, undefined, { signal });
       while (!signal.aborted) {

@@ -6,6 +6,7 @@ import { test, type TestContext } from "node:test";
 import { BoxkiteError } from "../../domain/errors.ts";
 import { parseImageReference } from "../reference.ts";
 import { createRegistryClient, type RegistryClientOptions } from "./registry-client.ts";
+import { systemClock } from "../../lib/clock.ts";
 
 const OCI_INDEX = "application/vnd.oci.image.index.v1+json";
 const OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json";
@@ -256,7 +257,7 @@ test("basic authorization is answered, and refused credentials say how to log in
 
 test("a registry that is not there, fails or is too busy is unreachable, and not asked again at once", async (t) => {
   let nowMs = 1_000_000;
-  const registry = client({ clock: { now: () => nowMs } });
+  const registry = client({ clock: { ...systemClock, now: () => nowMs } });
   const away = parseImageReference("127.0.0.1:1/x");
   await rejects(
     "REGISTRY_UNREACHABLE",

@@ -1,0 +1,65 @@
+/** A clock that stands still until a test steps it: timers strike in order, within the step. */
+import type { Clock } from "../../src/lib/clock.ts";
+
+export interface SteppedClock extends Clock {
+  /** Goes forward, strikes what falls due on the way, and lets what that set off run. */
+  step(ms: number): Promise<void>;
+  /** Timers and sleeps that have not struck. */
+  readonly pending: number;
+}
+
+interface Alarm {
+  readonly at: number;
+  readonly strike: () => void;
+}
+
+export function steppedClock(startMs = 1_700_000_000_000): SteppedClock {
+  let nowMs = startMs;
+  const alarms = new Set<Alarm>();
+  const set = (ms: number, strike: () => void): Alarm => {
+    const alarm = { at: nowMs + Math.max(0, ms), strike };
+    alarms.add(alarm);
+    return alarm;
+  };
+  const nextAlarm = (until: number): Alarm | undefined =>
+    [...alarms].filter(({ at }) => at <= until).toSorted((a, b) => a.at - b.at)[0];
+  return {
+    now: () => nowMs,
+    timer: (ms, strike) => {
+      const alarm = set(ms, strike);
+      return { cancel: () => void alarms.delete(alarm) };
+    },
+    sleep: (ms, { signal } = {}) =>
+      new Promise((resolve, reject) => {
+        if (signal?.aborted === true) return reject(signal.reason as Error);
+        const leave = () => {
+          alarms.delete(alarm);
+          reject(signal?.reason as Error);
+        };
+        const alarm = set(ms, () => {
+          signal?.removeEventListener("abort", leave);
+          resolve();
+        });
+        signal?.addEventListener("abort", leave, { once: true });
+      }),
+    step: async (ms) => {
+      const until = nowMs + ms;
+      for (let alarm = nextAlarm(until); alarm !== undefined; alarm = nextAlarm(until)) {
+        alarms.delete(alarm);
+        nowMs = Math.max(nowMs, alarm.at);
+        alarm.strike();
+        await settled();
+      }
+      nowMs = until;
+      await settled();
+    },
+    get pending() {
+      return alarms.size;
+    },
+  };
+}
+
+/** What was set off has run as far as it goes without time or a slow disk. */
+async function settled(): Promise<void> {
+  for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
+}
