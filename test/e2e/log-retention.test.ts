@@ -1,10 +1,10 @@
 /** Logs go when their time is over, and whoever asks for them is told so. */
-import { systemClock } from "../../src/lib/clock.ts";
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { before, test } from "node:test";
+import { systemClock } from "../../src/lib/clock.ts";
 import { choosePlatform } from "../../src/platform/choose.ts";
 import { createLogger } from "../../src/lib/log.ts";
 import { startServer as startInProcess } from "../../src/server/server.ts";
