@@ -1,6 +1,7 @@
 /** Fills a store with what would take hours to run, through the store itself. */
 import { join } from "node:path";
-import { newTaskState, NO_RETRIES, type ActionState } from "../../src/domain/action.ts";
+import { NO_RETRIES, type ActionState } from "../../src/domain/action.ts";
+import { newConditionState, newTaskState } from "../../src/domain/initial-state.ts";
 import type { NewAction } from "../../src/domain/action-record.ts";
 import { NO_SETTINGS, type NewRun } from "../../src/domain/run.ts";
 import { runBaseUri } from "../../src/orchestrator/paths.ts";
@@ -103,7 +104,7 @@ function waiting(name: string): NewAction {
     displayName: name,
     inputUri: "",
     policy: { ...NO_RETRIES, deadlineMs: HOUR_MS },
-    state: { ...newTaskState(Date.now()), phase: "paused" },
+    state: newConditionState(Date.now()),
     grants: [],
   };
 }

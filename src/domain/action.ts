@@ -64,9 +64,14 @@ export interface CachedResult {
 
 export type CacheStatus = "disabled" | "miss" | "hit" | "populated" | "skipped";
 
-/** The part of an action that changes. Only `transition` makes a new one. */
+/** The part of an action that changes. `initial-state.ts` makes the first one, `transition` each further one. */
 export interface ActionState {
   readonly phase: Phase;
+  /**
+   * Only where the phase is waiting_for_resources. waiting: the present attempt is made, and the executor has
+   * no room to run it. parked: it was given back, and a later one goes on when its children have ended.
+   */
+  readonly suspended?: "waiting" | "parked" | undefined;
   /** The present attempt, from 1; 0 before the first was admitted. */
   readonly attempt: number;
   readonly userFailures: number;
@@ -96,22 +101,18 @@ export interface ActionState {
 
 export const NO_RETRIES: AttemptPolicy = { userRetries: 0 };
 
-/** Is this attempt over? One that is still to come is not. */
-export function attemptIsOver({ phase, attempt }: ActionState, asked: number): boolean {
-  if (isTerminal(phase) || attempt > asked) return true;
-  return attempt === asked && phase !== "initializing" && phase !== "running";
+/** Does an attempt of this state have something to look after at the executor? */
+export function hasLiveAttempt({ phase, attempt, suspended }: ActionState): boolean {
+  return phase === "initializing" || (phase === "running" && attempt > 0) || suspended === "waiting";
 }
 
-/** A task action that was just accepted. */
-export function newTaskState(now: TimeMs, cache?: CacheUse): ActionState {
-  return {
-    phase: "queued",
-    attempt: 0,
-    userFailures: 0,
-    systemFailures: 0,
-    createdAt: now,
-    queuedAt: now,
-    notBefore: now,
-    cacheStatus: cache === undefined ? "disabled" : cache.overwrite ? "skipped" : "miss",
-  };
+/** Does it wait in its queue, without an attempt? */
+export function isQueued({ phase, suspended }: ActionState): boolean {
+  return phase === "queued" || (phase === "waiting_for_resources" && suspended !== "waiting");
+}
+
+/** Is this attempt over? One that is still to come is not. */
+export function attemptIsOver(state: ActionState, asked: number): boolean {
+  if (isTerminal(state.phase) || state.attempt > asked) return true;
+  return state.attempt === asked && !hasLiveAttempt(state);
 }

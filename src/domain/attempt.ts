@@ -42,8 +42,15 @@ export interface AttemptExit {
   readonly endedAt?: number;
 }
 
-/** How an attempt ended: by itself, or because a time limit or an abort ended it. */
-export type AttemptOutcome = "succeeded" | "failed" | "lost" | "timed_out" | "aborted";
+/** How an attempt ended: by itself, because a time limit or an abort ended it, or because its room was given back. */
+export type AttemptOutcome =
+  | "succeeded"
+  | "failed"
+  | "lost"
+  | "timed_out"
+  | "aborted"
+  | "preempted"
+  | "parked";
 
 /** What is known of the attempt that a change is about; undefined fields keep what is stored. */
 export interface AttemptFacts {

@@ -19,7 +19,8 @@ export type Outcome =
 
 /** What people are shown of an attempt that ended so. */
 export function phaseOfOutcome(outcome: AttemptOutcome): TerminalPhase {
-  return outcome === "lost" ? "failed" : outcome;
+  if (outcome === "lost") return "failed";
+  return outcome === "preempted" || outcome === "parked" ? "aborted" : outcome;
 }
 
 /** `image`: how to call it in messages. */

@@ -1,9 +1,11 @@
 /**
  * The phases of an action, in the order in which an ordinary action passes through them.
  *
- * - queued: accepted and on disk; waits for a free place, or for the delay before a retry. A restart
+ * - queued: accepted and on disk; waits for a free slot, or for the delay before a retry. A restart
  *   of the server changes nothing.
- * - waiting_for_resources: as queued, but something it needs is taken: the reason says what.
+ * - waiting_for_resources: as queued, but something it needs is taken: the reason says what. Or its
+ *   attempt is made already, and the executor has no room to run it; or the attempt gave its room back
+ *   until its children have ended (`suspended` in action.ts).
  * - initializing: an attempt was admitted; its image is being fetched or its container made. After a
  *   restart the executor is asked to start the same attempt again, which never starts a second one.
  * - running: the attempt's process runs. It goes on while the server is down and is taken up again.

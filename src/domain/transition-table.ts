@@ -5,30 +5,45 @@
 import { isTerminal, PHASES, type Phase } from "./phase.ts";
 import type { ActionEvent } from "./transition.ts";
 
-type Target = Phase | "stale";
+/** The phases, of which waiting_for_resources is two: in the queue, and with an attempt that is made already. */
+export type Standing = Phase | "attempt_waiting";
+export const STANDINGS: readonly Standing[] = [...PHASES, "attempt_waiting"];
+
+type Target = Standing | "stale";
 
 const ALL_LIVE = (target: Target) => ({
   queued: target,
   waiting_for_resources: target,
+  attempt_waiting: target,
   initializing: target,
   running: target,
   paused: target,
 });
 
-/** What is told of an attempt that gave its place back comes too late. */
+/** What is told of an attempt that gave up its slot comes too late. */
 const GIVEN_UP = { queued: "stale", waiting_for_resources: "stale" } as const;
-const LIVE_ATTEMPT = (target: Target) => ({ ...GIVEN_UP, initializing: target, running: target });
+const LIVE_ATTEMPT = (target: Target) => ({
+  ...GIVEN_UP,
+  attempt_waiting: target,
+  initializing: target,
+  running: target,
+});
 
-export const TRANSITIONS: Readonly<Record<ActionEvent["type"], Partial<Readonly<Record<Phase, Target>>>>> = {
+type Row = Partial<Readonly<Record<Standing, Target>>>;
+
+export const TRANSITIONS: Readonly<Record<ActionEvent["type"], Row>> = {
   admitted: { queued: "initializing", waiting_for_resources: "initializing" },
   waiting: { queued: "waiting_for_resources", waiting_for_resources: "waiting_for_resources" },
   parked: { queued: "waiting_for_resources", waiting_for_resources: "waiting_for_resources" },
   unparked: { ...ALL_LIVE("stale"), queued: "queued", waiting_for_resources: "queued" },
-  progress: { ...ALL_LIVE("stale"), initializing: "initializing" },
-  started: { ...GIVEN_UP, initializing: "running", running: "stale" },
+  progress: { ...ALL_LIVE("stale"), attempt_waiting: "initializing", initializing: "initializing" },
+  started: { ...LIVE_ATTEMPT("running"), running: "stale" },
   attemptSucceeded: LIVE_ATTEMPT("succeeded"),
   attemptFailed: LIVE_ATTEMPT("failed"),
   attemptLost: LIVE_ATTEMPT("queued"),
+  attemptWaiting: { ...LIVE_ATTEMPT("attempt_waiting"), running: "stale" },
+  attemptPreempted: LIVE_ATTEMPT("queued"),
+  attemptParked: LIVE_ATTEMPT("waiting_for_resources"),
   abortRequested: ALL_LIVE("aborted"),
   timerFired: ALL_LIVE("timed_out"),
   signalled: { paused: "succeeded" },
@@ -45,11 +60,16 @@ export function chartOf(): string {
       edges.set(edge, [...(edges.get(edge) ?? []), event]);
     }
   }
-  const retry = ["initializing --> queued", "running --> queued"];
+  const retry = ["attempt_waiting --> queued", "initializing --> queued", "running --> queued"];
   for (const edge of retry) edges.set(edge, [...(edges.get(edge) ?? []), "attemptFailed (retry)"]);
   const lines = [...edges].map(([edge, events]) => `  ${edge}: ${events.join(", ")}`);
   const ends = PHASES.filter(isTerminal).map((phase) => `  ${phase} --> [*]`);
-  return ["stateDiagram-v2", "  [*] --> queued: task", "  [*] --> paused: condition", ...lines, ...ends].join(
-    "\n",
-  );
+  return [
+    "stateDiagram-v2",
+    '  state "waiting_for_resources, the attempt is made" as attempt_waiting',
+    "  [*] --> queued: task",
+    "  [*] --> paused: condition",
+    ...lines,
+    ...ends,
+  ].join("\n");
 }

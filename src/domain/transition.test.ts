@@ -1,23 +1,29 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import {
-  newTaskState,
-  NO_RETRIES,
-  type ActionError,
-  type ActionState,
-  type AttemptPolicy,
-} from "./action.ts";
+import { NO_RETRIES, type ActionError, type ActionState, type AttemptPolicy } from "./action.ts";
+import { newTaskState } from "./initial-state.ts";
 import { isTerminal, PHASES, type Phase } from "./phase.ts";
-import { chartOf, TRANSITIONS } from "./transition-table.ts";
+import { chartOf, STANDINGS, TRANSITIONS, type Standing } from "./transition-table.ts";
 import {
   IllegalTransition,
   MAX_SYSTEM_FAILURES,
+  NEVER,
   nextTimer,
   transition,
   type ActionEvent,
 } from "./transition.ts";
 
 const NOW = 1_000_000;
+const ATTEMPT_EVENTS = [
+  "started",
+  "attemptSucceeded",
+  "attemptFailed",
+  "attemptLost",
+  "attemptWaiting",
+  "attemptPreempted",
+  "attemptParked",
+  "progress",
+] as const;
 const userError: ActionError = { code: "ValueError", message: "no", kind: "user", recoverable: true };
 const lost: ActionError = { code: "Interrupted", message: "gone", kind: "system", recoverable: true };
 
@@ -31,6 +37,15 @@ function stateIn(phase: Phase, more: Partial<ActionState> = {}): ActionState {
     ...(isTerminal(phase) ? { endedAt: NOW } : {}),
     ...more,
   };
+}
+
+function stateAt(standing: Standing): ActionState {
+  if (standing !== "attempt_waiting") return stateIn(standing);
+  return stateIn("waiting_for_resources", { suspended: "waiting", attempt: 1, reason: "no node is free" });
+}
+
+function standingOf({ phase, suspended }: ActionState): Standing {
+  return suspended === "waiting" ? "attempt_waiting" : phase;
 }
 
 function sample(type: ActionEvent["type"], attempt: number): ActionEvent {
@@ -53,6 +68,10 @@ function sample(type: ActionEvent["type"], attempt: number): ActionEvent {
       return { type, attempt, error: userError };
     case "attemptLost":
       return { type, attempt, error: lost };
+    case "attemptWaiting":
+    case "attemptPreempted":
+    case "attemptParked":
+      return { type, attempt, reason: "because" };
     case "timerFired":
       return { type, timer: "deadline" };
     case "signalled":
@@ -68,19 +87,19 @@ function sample(type: ActionEvent["type"], attempt: number): ActionEvent {
 
 test("every phase meets every event as the table says", () => {
   const policy: AttemptPolicy = { userRetries: 0, deadlineMs: 10 };
-  for (const phase of PHASES) {
+  for (const standing of STANDINGS) {
     for (const type of Object.keys(TRANSITIONS) as ActionEvent["type"][]) {
-      const state = stateIn(phase);
-      const expected = isTerminal(phase) ? "stale" : TRANSITIONS[type][phase];
+      const state = stateAt(standing);
+      const expected = isTerminal(state.phase) ? "stale" : TRANSITIONS[type][standing];
       let actual: string;
       try {
         const next = transition(state, policy, sample(type, state.attempt), NOW + 20);
-        actual = next === undefined ? "stale" : next.state.phase;
+        actual = next === undefined ? "stale" : standingOf(next.state);
       } catch (error) {
         assert.ok(error instanceof IllegalTransition, String(error));
         actual = "illegal";
       }
-      assert.equal(actual, expected ?? "illegal", `${phase} + ${type}`);
+      assert.equal(actual, expected ?? "illegal", `${standing} + ${type}`);
     }
   }
 });
@@ -95,7 +114,7 @@ test("a terminal phase is never overwritten", () => {
 
 test("events of an earlier attempt change nothing", () => {
   const state = stateIn("running", { attempt: 2 });
-  for (const type of ["started", "attemptSucceeded", "attemptFailed", "attemptLost", "progress"] as const) {
+  for (const type of ATTEMPT_EVENTS) {
     assert.equal(transition(state, NO_RETRIES, sample(type, 1), NOW), undefined);
   }
 });
@@ -104,7 +123,7 @@ test("what is told of an attempt whose time ran out, while its retry waits, chan
   const policy: AttemptPolicy = { userRetries: 1, maxRuntimeMs: 10 };
   const timedOut = transition(stateIn("running"), policy, { type: "timerFired", timer: "runtime" }, NOW + 10);
   assert.equal(timedOut?.state.phase, "queued");
-  for (const type of ["started", "attemptSucceeded", "attemptFailed", "attemptLost", "progress"] as const) {
+  for (const type of ATTEMPT_EVENTS) {
     assert.equal(transition(timedOut?.state as ActionState, policy, sample(type, 1), NOW + 20), undefined);
   }
 });
@@ -230,6 +249,64 @@ test("a timer that strikes too early, or for a state that is over, changes nothi
   assert.equal(
     transition(stateIn("queued"), policy, { type: "timerFired", timer: "runtime" }, NOW + 90),
     undefined,
+  );
+});
+
+test("an attempt for which the executor has no room waits under the queue's time limit, and is ended with it", () => {
+  const policy: AttemptPolicy = { userRetries: 1, queuedTimeoutMs: 50, maxRuntimeMs: 10 };
+  const event: ActionEvent = { type: "attemptWaiting", attempt: 1, reason: "no node is free" };
+  const waiting = transition(stateIn("initializing"), policy, event, NOW)?.state as ActionState;
+  assert.deepEqual(
+    [waiting.phase, waiting.reason, waiting.attempt],
+    ["waiting_for_resources", event.reason, 1],
+  );
+  assert.equal(transition(waiting, policy, event, NOW), undefined);
+  assert.deepEqual(nextTimer(waiting, policy), { name: "queued", at: NOW + 50 });
+  const started = transition(waiting, policy, { type: "started", attempt: 1, at: NOW + 9 }, NOW + 9);
+  assert.deepEqual(
+    [started?.state.phase, started?.state.suspended, started?.state.reason],
+    ["running", undefined, undefined],
+  );
+  for (const end of [
+    { type: "abortRequested", reason: "enough" },
+    { type: "timerFired", timer: "queued" },
+  ] as const) {
+    const next = transition(waiting, policy, end, NOW + 50);
+    assert.deepEqual(next?.effects[0], { type: "stopAttempt", attempt: 1 });
+    assert.equal(next?.state.suspended, undefined);
+  }
+});
+
+test("an attempt that was preempted is tried again as often as it takes, and costs nothing", () => {
+  let state = stateIn("running", { userFailures: 1 });
+  for (let attempt = 1; attempt <= 3 * MAX_SYSTEM_FAILURES; attempt++) {
+    const event: ActionEvent = { type: "attemptPreempted", attempt, reason: "a more urgent pod came" };
+    const next = transition(state, { userRetries: 1 }, event, NOW);
+    assert.deepEqual(next?.effects, [{ type: "releaseAttempt", attempt }]);
+    assert.ok(next);
+    const { phase, userFailures, systemFailures, reason } = next.state;
+    assert.deepEqual([phase, userFailures, systemFailures, reason], ["queued", 1, 0, event.reason]);
+    state = transition(next?.state as ActionState, NO_RETRIES, { type: "admitted" }, NOW)
+      ?.state as ActionState;
+    assert.equal(state.attempt, attempt + 1);
+  }
+});
+
+test("a parked attempt gives its room back, waits under no limit of the queue, and a later one goes on", () => {
+  const policy: AttemptPolicy = { userRetries: 0, queuedTimeoutMs: 50 };
+  const event: ActionEvent = { type: "attemptParked", attempt: 1, reason: "waits for its children" };
+  const parked = transition(stateIn("running"), policy, event, NOW);
+  assert.deepEqual(parked?.effects, [{ type: "releaseAttempt", attempt: 1 }, { type: "resume" }]);
+  assert.ok(parked);
+  const { phase, suspended, notBefore } = parked.state;
+  assert.deepEqual([phase, suspended, notBefore], ["waiting_for_resources", "parked", NEVER]);
+  assert.equal(nextTimer(parked?.state as ActionState, policy), undefined);
+  const resumed = transition(parked?.state as ActionState, policy, { type: "unparked" }, NOW + 99);
+  assert.deepEqual(nextTimer(resumed?.state as ActionState, policy), { name: "queued", at: NOW + 149 });
+  const again = transition(resumed?.state as ActionState, policy, { type: "admitted" }, NOW + 99)?.state;
+  assert.deepEqual(
+    [again?.attempt, again?.userFailures, again?.systemFailures, again?.suspended],
+    [2, 0, 0, undefined],
   );
 });
 

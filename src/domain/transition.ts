@@ -4,15 +4,23 @@
  * the state alone is no effect: a queued action waits to be admitted, one that initializes or runs
  * has an attempt to look after, and its next time limit is `nextTimer`.
  */
-import type { ActionError, ActionState, AttemptPolicy, ResultSource, TimeMs } from "./action.ts";
+import {
+  hasLiveAttempt,
+  isQueued,
+  type ActionError,
+  type ActionState,
+  type AttemptPolicy,
+  type ResultSource,
+  type TimeMs,
+} from "./action.ts";
 import { backoffMs } from "./backoff.ts";
 import type { HttpRequest } from "./notification.ts";
 import { isTerminal, type Phase } from "./phase.ts";
 
 export type ActionEvent =
-  /** The dispatcher gave it a place. */
+  /** The dispatcher gave it a slot. */
   | { readonly type: "admitted" }
-  /** It cannot have a place yet, and why. */
+  /** There is no slot for it yet, and why. */
   | { readonly type: "waiting"; readonly reason: string }
   /** The executor is at work: "pulling image". */
   | { readonly type: "progress"; readonly attempt: number; readonly reason: string }
@@ -23,6 +31,12 @@ export type ActionEvent =
   | { readonly type: "attemptFailed"; readonly attempt: number; readonly error: ActionError }
   /** The machinery lost this attempt; the task is not to blame. */
   | { readonly type: "attemptLost"; readonly attempt: number; readonly error: ActionError }
+  /** The attempt is made, but the executor has no room to run it yet. */
+  | { readonly type: "attemptWaiting"; readonly attempt: number; readonly reason: string }
+  /** The executor took the room back for something more urgent: another attempt starts as soon as it may. */
+  | { readonly type: "attemptPreempted"; readonly attempt: number; readonly reason: string }
+  /** The attempt gave its room back by itself: another one goes on once none of its children is unfinished. */
+  | { readonly type: "attemptParked"; readonly attempt: number; readonly reason: string }
   | { readonly type: "abortRequested"; readonly reason: string }
   /** `nextTimer` of the state has passed. */
   | { readonly type: "timerFired"; readonly timer: Timer["name"] }
@@ -30,7 +44,7 @@ export type ActionEvent =
   | { readonly type: "signalled"; readonly value: Uint8Array }
   /** The result was found in the cache. */
   | { readonly type: "cacheHit"; readonly outputUri: string; readonly source: ResultSource }
-  /** It waits in the queue for something that is told apart, and is not looked at before. */
+  /** It waits in the queue for something that is told apart, and is not read before. */
   | { readonly type: "parked"; readonly reason: string }
   /** What it waited for has happened. */
   | { readonly type: "unparked" };
@@ -42,6 +56,8 @@ export type Effect =
   | { readonly type: "releaseAttempt"; readonly attempt: number }
   /** End every unfinished child; nobody awaits them any more. */
   | { readonly type: "abortChildren" }
+  /** Let a parked action go on, unless it awaits something still. */
+  | { readonly type: "resume" }
   /** Others may wait for this end, or have asked to be told of it. */
   | { readonly type: "ended" }
   /** Tell somebody who asked for it. */
@@ -67,6 +83,8 @@ export const MAX_SYSTEM_FAILURES = 3;
 /** A time that does not come: the queue leaves alone what is parked until then. */
 export const NEVER: TimeMs = Number.MAX_SAFE_INTEGER;
 const SYSTEM_BACKOFF = { baseMs: 1_000, factor: 4 };
+/** A cluster that preempts at once what starts at once is not asked without a pause. */
+const PREEMPTED_DELAY_MS = 1_000;
 
 /** The next state, or undefined when the event is stale and changes nothing. */
 export function transition(
@@ -81,33 +99,42 @@ export function transition(
 
   switch (event.type) {
     case "admitted":
-      if (!isQueued(state.phase)) throw new IllegalTransition(state.phase, event.type);
+      requireQueued(state, event);
       return to({
         ...state,
         phase: "initializing",
+        suspended: undefined,
         attempt: state.attempt + 1,
         startedAt: state.startedAt ?? now,
         runningAt: undefined,
         reason: undefined,
       });
     case "waiting":
-      if (!isQueued(state.phase)) throw new IllegalTransition(state.phase, event.type);
+      requireQueued(state, event);
       if (state.phase === "waiting_for_resources" && state.reason === event.reason) return undefined;
       return to({ ...state, phase: "waiting_for_resources", reason: event.reason });
     case "parked":
-      if (!isQueued(state.phase)) throw new IllegalTransition(state.phase, event.type);
+      requireQueued(state, event);
       return to({ ...state, phase: "waiting_for_resources", reason: event.reason, notBefore: NEVER });
     case "unparked":
-      if (!isQueued(state.phase)) return undefined;
-      return to({ ...state, phase: "queued", reason: undefined, notBefore: now });
+      if (!isQueued(state)) return undefined;
+      return to({ ...state, phase: "queued", suspended: undefined, reason: undefined, notBefore: now });
     case "progress":
-      if (state.phase !== "initializing" || state.reason === event.reason) return undefined;
-      return to({ ...state, reason: event.reason });
+      // Who waited for room and makes progress has got it.
+      if (state.phase === "running" || !hasLiveAttempt(state)) return undefined;
+      if (state.phase === "initializing" && state.reason === event.reason) return undefined;
+      return to({ ...state, phase: "initializing", suspended: undefined, reason: event.reason });
     case "started":
       // The same start is told again when a restarted server takes the attempt up.
       if (state.phase === "running") return undefined;
       requireAttempt(state, event);
-      return to({ ...state, phase: "running", runningAt: event.at, reason: undefined });
+      return to({
+        ...state,
+        phase: "running",
+        suspended: undefined,
+        runningAt: event.at,
+        reason: undefined,
+      });
     case "attemptSucceeded":
       requireAttempt(state, event);
       return to(
@@ -123,6 +150,33 @@ export function transition(
     case "attemptLost":
       requireAttempt(state, event);
       return afterLoss(state, event.error, event.attempt, now);
+    case "attemptWaiting":
+      if (state.phase === "running" || (isWaitingAttempt(state) && state.reason === event.reason))
+        return undefined;
+      requireAttempt(state, event);
+      return to({
+        ...state,
+        phase: "waiting_for_resources",
+        suspended: "waiting",
+        reason: event.reason,
+      });
+    case "attemptPreempted":
+      requireAttempt(state, event);
+      return to({ ...requeued(state, now, PREEMPTED_DELAY_MS), reason: event.reason }, [
+        { type: "releaseAttempt", attempt: event.attempt },
+      ]);
+    case "attemptParked":
+      requireAttempt(state, event);
+      return to(
+        {
+          ...requeued(state, now, 0),
+          phase: "waiting_for_resources",
+          suspended: "parked",
+          notBefore: NEVER,
+          reason: event.reason,
+        },
+        [{ type: "releaseAttempt", attempt: event.attempt }, { type: "resume" }],
+      );
     case "abortRequested":
       return to(end(state, "aborted", now, { abortReason: event.reason }), ended(state, ...stopOf(state)));
     case "timerFired":
@@ -131,7 +185,7 @@ export function transition(
       if (state.phase !== "paused") throw new IllegalTransition(state.phase, event.type);
       return to(end(state, "succeeded", now, { value: event.value }), ended(state));
     case "cacheHit":
-      if (!isQueued(state.phase)) throw new IllegalTransition(state.phase, event.type);
+      requireQueued(state, event);
       return to(
         end({ ...state, cacheStatus: "hit", startedAt: state.startedAt ?? now }, "succeeded", now, {
           outputUri: event.outputUri,
@@ -154,8 +208,8 @@ export function nextTimer(state: ActionState, policy: AttemptPolicy): Timer | un
   if (policy.deadlineMs !== undefined) {
     timers.push({ name: "deadline", at: state.createdAt + policy.deadlineMs });
   }
-  if (policy.queuedTimeoutMs !== undefined && isQueued(state.phase)) {
-    // The delay before a retry is not a wait for a place.
+  if (policy.queuedTimeoutMs !== undefined && waitsForResources(state)) {
+    // The delay before a retry is not a wait for a slot.
     const delayedUntil = state.notBefore === NEVER ? state.queuedAt : state.notBefore;
     timers.push({ name: "queued", at: Math.max(state.queuedAt, delayedUntil) + policy.queuedTimeoutMs });
   }
@@ -165,18 +219,22 @@ export function nextTimer(state: ActionState, policy: AttemptPolicy): Timer | un
   return timers.sort((a, b) => a.at - b.at)[0];
 }
 
-/** Does an attempt of this state have a process to look after? */
-export function hasLiveAttempt(state: ActionState): boolean {
-  return state.phase === "initializing" || (state.phase === "running" && state.attempt > 0);
-}
-
-/** An attempt that lost its place (it ran for too long) is over, whatever is still told of its process. */
+/** An attempt that gave up its slot (it ran for too long) is over, whatever is still told of its process. */
 function isPresentAttempt(state: ActionState, attempt: number): boolean {
-  return attempt === state.attempt && !isQueued(state.phase);
+  return attempt === state.attempt && !isQueued(state);
 }
 
-function isQueued(phase: Phase): boolean {
-  return phase === "queued" || phase === "waiting_for_resources";
+function isWaitingAttempt({ suspended }: ActionState): boolean {
+  return suspended === "waiting";
+}
+
+/** In the queue, or with an attempt for which the executor has no room; what is parked asks for nothing. */
+function waitsForResources(state: ActionState): boolean {
+  return (isQueued(state) || isWaitingAttempt(state)) && state.suspended !== "parked";
+}
+
+function requireQueued(state: ActionState, event: ActionEvent): void {
+  if (!isQueued(state)) throw new IllegalTransition(state.phase, event.type);
 }
 
 function requireAttempt(state: ActionState, event: ActionEvent): void {
@@ -199,7 +257,15 @@ function end(
   result: Partial<Pick<ActionState, "error" | "outputUri" | "value" | "abortReason" | "source">>,
 ): ActionState {
   // The error of an earlier attempt belongs to that attempt.
-  return { ...state, error: undefined, ...result, phase, endedAt: now, reason: undefined };
+  return {
+    ...state,
+    error: undefined,
+    ...result,
+    phase,
+    suspended: undefined,
+    endedAt: now,
+    reason: undefined,
+  };
 }
 
 /** What every end brings: children are aborted, and those who asked are told. */
@@ -247,6 +313,7 @@ function requeued(state: ActionState, now: TimeMs, delayMs: number): ActionState
   return {
     ...state,
     phase: "queued",
+    suspended: undefined,
     queuedAt: now,
     notBefore: now + delayMs,
     runningAt: undefined,
@@ -268,7 +335,7 @@ function afterTimer(
   now: TimeMs,
 ): Transition | undefined {
   const due = nextTimer(state, policy);
-  // The state moved on between the look and the strike.
+  // The state moved on between the read and the strike.
   if (due === undefined || due.name !== timer || due.at > now) return undefined;
   const error: ActionError = {
     code: TIMEOUT_CODES[timer],

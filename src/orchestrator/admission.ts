@@ -2,7 +2,7 @@
  * Gives a queued action its place, unless its result is known already or somebody else computes it
  * right now. Waiting for somebody else costs no place and no retry.
  */
-import type { CachedResult } from "../domain/action.ts";
+import { isQueued, type CachedResult } from "../domain/action.ts";
 import type { ActionRecord } from "../domain/action-record.ts";
 import { transition, type ActionEvent } from "../domain/transition.ts";
 import type { Clock } from "../lib/clock.ts";
@@ -30,7 +30,7 @@ export async function admit(
     const elsewhere =
       known === undefined && action.cache?.serialize === true && (await store.isComputedElsewhere(action));
     const event = eventFor(known, elsewhere);
-    const next = isWaiting(action) ? transition(action.state, action.policy, event, now) : undefined;
+    const next = isQueued(action.state) ? transition(action.state, action.policy, event, now) : undefined;
     if (next === undefined) return undefined;
     const stored = await store.advance({
       action,
@@ -51,10 +51,6 @@ function eventFor(known: CachedResult | undefined, elsewhere: boolean): ActionEv
   if (known) return { type: "cacheHit", outputUri: known.outputUri, source: known.source };
   if (elsewhere) return { type: "parked", reason: "another action computes the same result" };
   return { type: "admitted" };
-}
-
-function isWaiting({ state }: ActionRecord): boolean {
-  return state.phase === "queued" || state.phase === "waiting_for_resources";
 }
 
 async function findResult(

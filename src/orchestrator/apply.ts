@@ -3,8 +3,8 @@ import type { ActionRecord } from "../domain/action-record.ts";
 import type { AttemptFacts } from "../domain/attempt.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { ActionKey } from "../domain/ids.ts";
-import type { ActionState, TimeMs } from "../domain/action.ts";
-import { hasLiveAttempt, transition, type ActionEvent } from "../domain/transition.ts";
+import { hasLiveAttempt, type ActionState, type TimeMs } from "../domain/action.ts";
+import { transition, type ActionEvent } from "../domain/transition.ts";
 import type { Store } from "../store/store.ts";
 
 export type Apply = (

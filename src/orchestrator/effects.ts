@@ -41,7 +41,7 @@ interface Lane {
 
 /** Receivers that take everything and answer nothing hold one another up, and no attempt. */
 const LANES: readonly Lane[] = [
-  { types: ["stopAttempt", "releaseAttempt", "abortChildren", "ended"], atOnce: 256 },
+  { types: ["stopAttempt", "releaseAttempt", "abortChildren", "resume", "ended"], atOnce: 256 },
   { types: ["sendWebhook"], atOnce: 32 },
 ];
 const CHILDREN_PER_STEP = 200;
@@ -139,8 +139,12 @@ export function createEffects(options: EffectsOptions): Effects {
       case "abortChildren":
         await abortChildren(action.key.action, async () => store.liveChildren(action, CHILDREN_PER_STEP));
         return [];
+      case "resume":
+        await resume(action);
+        return [];
       case "ended":
         await unpark(action);
+        await resumeParent(action);
         return notifications(action);
       case "sendWebhook":
         await sendWhileItMatters(effect.request, createdAt);
@@ -175,6 +179,17 @@ export function createEffects(options: EffectsOptions): Effects {
     if (cache === undefined) return;
     for (const waiting of await store.parkedFor(cache.key))
       await options.apply(waiting.key, { type: "unparked" });
+  };
+
+  const resumeParent = async ({ key, parent }: ActionRecord): Promise<void> => {
+    const awaiting = parent === undefined ? undefined : await store.getAction({ ...key, action: parent });
+    if (awaiting) await resume(awaiting);
+  };
+
+  /** A parked action goes on when nothing that it started is unfinished. */
+  const resume = async (action: ActionRecord): Promise<void> => {
+    if (action.state.suspended !== "parked" || (await store.awaitsChildren(action))) return;
+    await options.apply(action.key, { type: "unparked" });
   };
 
   const abortChildren = async (

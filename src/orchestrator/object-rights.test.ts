@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
-import { newTaskState, NO_RETRIES } from "../domain/action.ts";
+import { NO_RETRIES } from "../domain/action.ts";
+import { newTaskState } from "../domain/initial-state.ts";
 import { ROOT_ACTION } from "../domain/ids.ts";
 import { NO_SETTINGS } from "../domain/run.ts";
 import { openSqliteStore } from "../store/sqlite/sqlite-store.ts";

@@ -4,7 +4,8 @@
  */
 import { Code, ConnectError, type ConnectRouter, type ServiceImpl } from "@connectrpc/connect";
 import { toBinary } from "@bufbuild/protobuf";
-import { newTaskState, NO_RETRIES, type ActionState } from "../domain/action.ts";
+import { NO_RETRIES } from "../domain/action.ts";
+import { newConditionState, newTaskState, newTraceState, type TraceEnd } from "../domain/initial-state.ts";
 import { BoxkiteError } from "../domain/errors.ts";
 import type { ActionKey, RunKey } from "../domain/ids.ts";
 import type { NewAction } from "../domain/action-record.ts";
@@ -151,7 +152,7 @@ function decodeAction(
         detail: toBinary(TraceActionSchema, action.spec.value),
         displayName: action.spec.value.name,
         policy: NO_RETRIES,
-        state: traceState(action.spec.value, now),
+        state: newTraceState(decodeTraceEnd(action.spec.value), now),
         grants: [],
       };
     case "condition": {
@@ -162,7 +163,7 @@ function decodeAction(
         detail: toBinary(ConditionActionSchema, action.spec.value),
         displayName: action.spec.value.name,
         policy: timeoutMs === undefined ? NO_RETRIES : { ...NO_RETRIES, deadlineMs: timeoutMs },
-        state: { ...newTaskState(now), phase: "paused" },
+        state: newConditionState(now),
         effects: webhookOf(action.spec.value, key, origin),
         grants: [],
       };
@@ -189,28 +190,16 @@ function webhookOf({ webhook }: ConditionAction, key: ActionKey, origin: string)
   return [{ type: "sendWebhook", request }];
 }
 
-/** A trace has happened when it is told: it enters at its end, with its outputs' URI unchanged. */
-function traceState(trace: TraceAction, now: number): ActionState {
-  const phase = decodePhase(trace.phase);
-  if (phase !== "succeeded" && phase !== "failed") {
-    throw new BoxkiteError("INVALID_ARGUMENT", `trace ${trace.name} is neither succeeded nor failed`);
-  }
-  const startedAt = trace.startTime ? decodeTime(trace.startTime) : now;
+/** The outputs' URI stays as it was sent. Throws INVALID_ARGUMENT for a trace that has not ended. */
+function decodeTraceEnd({ name, phase: sent, startTime, endTime, outputs }: TraceAction): TraceEnd {
+  const phase = decodePhase(sent);
+  if (phase !== "succeeded" && phase !== "failed")
+    throw new BoxkiteError("INVALID_ARGUMENT", `trace ${name} is neither succeeded nor failed`);
   return {
-    ...newTaskState(now),
+    name,
     phase,
-    startedAt,
-    endedAt: trace.endTime ? decodeTime(trace.endTime) : now,
-    outputUri: trace.outputs?.outputUri ?? "",
-    ...(phase === "failed"
-      ? {
-          error: {
-            code: "TraceFailed",
-            message: `trace ${trace.name} failed; its error is at ${trace.outputs?.outputUri ?? "no known place"}`,
-            kind: "user" as const,
-            recoverable: true,
-          },
-        }
-      : {}),
+    startedAt: startTime && decodeTime(startTime),
+    endedAt: endTime && decodeTime(endTime),
+    outputUri: outputs?.outputUri ?? "",
   };
 }

@@ -1,6 +1,7 @@
 /** Recovery: a new run starts with what succeeded in an earlier one (seen with flyte 2.12.1). */
 import type { RunKey } from "../domain/ids.ts";
 import type { ActionRecord, NewAction } from "../domain/action-record.ts";
+import { recoveredState } from "../domain/initial-state.ts";
 import type { RunSettings } from "../domain/run.ts";
 import type { StoredSpec } from "../domain/task.ts";
 import { objectUrisInOutputs } from "../wire/literals.ts";
@@ -35,15 +36,7 @@ async function seedOf(context: ServiceContext, record: ActionRecord): Promise<Ne
     displayName: record.displayName,
     inputUri: record.inputUri,
     policy: record.policy,
-    state: {
-      ...state,
-      phase: "recovered",
-      attempt: 0,
-      reason: undefined,
-      error: undefined,
-      cacheStatus: "disabled",
-      source: state.source ?? { ...key, attempt: state.attempt },
-    },
+    state: recoveredState(state, { ...key, attempt: state.attempt }),
     grants: await grantsFor(context, record),
   };
 }

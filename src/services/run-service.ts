@@ -3,7 +3,7 @@ import type { ConnectRouter, ServiceImpl } from "@connectrpc/connect";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { ROOT_ACTION, newRunName, type ActionKey, type ProjectKey, type RunKey } from "../domain/ids.ts";
 import { isTerminal } from "../domain/phase.ts";
-import { newTaskState } from "../domain/action.ts";
+import { newTaskState } from "../domain/initial-state.ts";
 import { BoxkiteError } from "../domain/errors.ts";
 import { runBaseUri } from "../orchestrator/paths.ts";
 import type { ActionRecord } from "../domain/action-record.ts";

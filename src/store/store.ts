@@ -78,7 +78,7 @@ export interface Store extends StoreReader {
   waitingQueues(): Promise<readonly string[]>;
   /** The longest-waiting action of each run in a queue that may start now, at most `limit` runs. */
   queueHeads(queue: string, now: TimeMs, limit: number): Promise<readonly ActionRecord[]>;
-  /** Actions with an attempt that initializes or runs. */
+  /** Actions with an attempt that initializes, runs, or waits for room at the executor. */
   liveAttempts(): Promise<readonly ActionRecord[]>;
   /** Does the action have children that have not ended? */
   awaitsChildren(action: ActionRecord): Promise<boolean>;

@@ -5,7 +5,8 @@ import { NO_SETTINGS, type NewRun, type RunRecord } from "../../src/domain/run.t
 import type { StoredSpec } from "../../src/domain/task.ts";
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { newTaskState, NO_RETRIES, type ActionState } from "../../src/domain/action.ts";
+import { NO_RETRIES, type ActionState } from "../../src/domain/action.ts";
+import { newConditionState, newTaskState } from "../../src/domain/initial-state.ts";
 import { ROOT_ACTION, type RunKey } from "../../src/domain/ids.ts";
 import { type TaskDefinition } from "../../src/domain/task.ts";
 import { transition, type ActionEvent } from "../../src/domain/transition.ts";
@@ -214,6 +215,30 @@ export function storeConformance(name: string, open: () => Promise<StoreSubject>
     assert.equal((await store.liveChildren(root, 10)).length, 2);
   });
 
+  check(
+    "an attempt that waits for room is live, and in no queue; a parked one is neither",
+    async ({ store }) => {
+      const { root } = await createRun(store, "r1");
+      const first = await step(store, root, { type: "admitted" });
+      const told = { attempt: 1, reason: "no node is free" };
+      const waiting = await step(store, first, { type: "attemptWaiting", ...told });
+      assert.deepEqual([waiting.state.phase, waiting.state.suspended], ["waiting_for_resources", "waiting"]);
+      assert.deepEqual(
+        (await store.liveAttempts()).map(({ id }) => id),
+        [root.id],
+      );
+      assert.deepEqual(await store.waitingQueues(), []);
+      assert.deepEqual(await store.queueHeads("", NOW, 10), []);
+      const parked = await step(store, waiting, { type: "attemptParked", ...told });
+      assert.equal((await reload(store, root)).state.suspended, "parked");
+      assert.deepEqual(await store.liveAttempts(), []);
+      assert.deepEqual(await store.queueHeads("", NOW, 10), []);
+      for (const effect of await store.pendingEffects(10)) await store.effectDone(effect.id, NOW);
+      await step(store, parked, { type: "unparked" });
+      assert.equal((await store.queueHeads("", NOW, 10)).length, 1);
+    },
+  );
+
   check("attempts keep what was told of them", async ({ store }) => {
     const { root } = await createRun(store, "r1");
     const image = { reference: "a:1", pinned: "a@sha256:1", digest: "sha256:1", source: "registry" as const };
@@ -403,7 +428,7 @@ export function storeConformance(name: string, open: () => Promise<StoreSubject>
       kind: "condition",
       spec: undefined,
       detail: new Uint8Array(),
-      state: { ...newTaskState(NOW), phase: "paused" },
+      state: newConditionState(NOW),
     };
     await store.createAction(run, condition);
     const names = async (scope: RunScope) =>

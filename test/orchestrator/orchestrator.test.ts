@@ -5,8 +5,9 @@ import { createServer, type AddressInfo, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { newTaskState } from "../../src/domain/action.ts";
+import { newConditionState } from "../../src/domain/initial-state.ts";
 import { ROOT_ACTION } from "../../src/domain/ids.ts";
+import { transition } from "../../src/domain/transition.ts";
 import type { Store } from "../../src/store/store.ts";
 import { createFakeExecutor, type FakeExecutor } from "../helpers/fake-executor.ts";
 import { until } from "../helpers/until.ts";
@@ -171,7 +172,7 @@ test("of two who answer a condition at once, one is told that the other was firs
     displayName: "ok?",
     inputUri: "",
     policy: { userRetries: 0 },
-    state: { ...newTaskState(Date.now()), phase: "paused" },
+    state: newConditionState(Date.now()),
     grants: [],
   });
   const answers = [1, 2].map((value) =>
@@ -318,4 +319,31 @@ test("killed at any point of a run: the next start goes on, and each attempt is 
       await stop();
     });
   }
+});
+
+test("a parked parent goes on in a later attempt when its children have ended, at once where it has none", async (t) => {
+  const { createRun, addChild, reached, store, action, executor } = await orchestratorSubject(t);
+  const park = async (run: string) => {
+    const record = await action(run);
+    assert.ok(record);
+    const event = { type: "attemptParked", attempt: 1, reason: "waits for its children" } as const;
+    const next = transition(record.state, record.policy, event, Date.now());
+    assert.ok(next);
+    await store.advance({ action: record, state: next.state, effects: next.effects, at: Date.now() });
+  };
+  await createRun("alone");
+  await reached("alone", "running");
+  await park("alone");
+  await until(async () => (await action("alone"))?.state.attempt === 2);
+  await createRun("r1");
+  await reached("r1", "running");
+  await addChild("r1", "c1");
+  await reached("r1", "running", "c1");
+  await park("r1");
+  await until(async () => executor.started.find(({ spec }) => spec.key.run === "r1")?.released === true);
+  assert.equal((await action("r1"))?.state.suspended, "parked");
+  executor.end("c1");
+  await until(async () => (await action("r1"))?.state.attempt === 2);
+  const state = (await action("r1"))?.state;
+  assert.deepEqual([state?.userFailures, state?.systemFailures], [0, 0]);
 });

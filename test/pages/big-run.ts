@@ -1,6 +1,7 @@
 /** A run of thousands of actions, put into a store as an earlier server would have left it. */
 import { join } from "node:path";
-import { newTaskState, NO_RETRIES, type ActionState } from "../../src/domain/action.ts";
+import { NO_RETRIES, type ActionState } from "../../src/domain/action.ts";
+import { newTaskState } from "../../src/domain/initial-state.ts";
 import { ROOT_ACTION } from "../../src/domain/ids.ts";
 import { type TaskDefinition } from "../../src/domain/task.ts";
 import type { NewAction } from "../../src/domain/action-record.ts";

@@ -151,10 +151,10 @@ export function insertAction(database: Database, run: RunRecord, action: NewActi
   if (action.spec) insertSpec(database, action.spec);
   const { lastId } = database.run(
     `INSERT INTO actions (run_id, name, parent, kind, group_name, queue, spec_digest, detail, display_name, task_name,
-       task_version, task_type, environment, input_uri, policy, created_at, phase, attempt, user_failures, system_failures, 
-       queued_at, not_before, started_at, running_at, ended_at, reason, error, output_uri, value, abort_reason,
+       task_version, task_type, environment, input_uri, policy, created_at, phase, suspended, attempt, user_failures,
+       system_failures, queued_at, not_before, started_at, running_at, ended_at, reason, error, output_uri, value, abort_reason,
        cache_status, source, timer_at, cache, version, seq)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, 0)`,
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, 0)`,
     run.id,
     action.name,
     action.name === ROOT_ACTION ? null : (action.parent ?? ROOT_ACTION),
@@ -191,7 +191,7 @@ function advance(database: Database, change: Advance): ActionRecord | undefined 
     return undefined;
   }
   const { changes } = database.run(
-    `UPDATE actions SET phase = ?, attempt = ?, user_failures = ?, system_failures = ?, queued_at = ?,
+    `UPDATE actions SET phase = ?, suspended = ?, attempt = ?, user_failures = ?, system_failures = ?, queued_at = ?,
        not_before = ?, started_at = ?, running_at = ?, ended_at = ?, reason = ?, error = ?, output_uri = ?, value = ?,
        abort_reason = ?, cache_status = ?, source = ?, timer_at = ?, version = version + 1
      WHERE id = ? AND version = ?`,
@@ -246,6 +246,7 @@ function isComputedElsewhere(database: Database, { id, key, cache }: ActionRecor
 function stateValues(state: ActionState) {
   return [
     state.phase,
+    state.suspended ?? null,
     state.attempt,
     state.userFailures,
     state.systemFailures,

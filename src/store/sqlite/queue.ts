@@ -10,7 +10,9 @@ type QueueStore = Pick<
 >;
 
 const FROM = "actions JOIN runs ON runs.id = actions.run_id";
-const QUEUED = "phase IN ('queued', 'waiting_for_resources')";
+/** Both as the partial indexes have them, or SQLite does not use those. */
+const QUEUED = "(phase IN ('queued', 'waiting_for_resources') AND suspended IS NOT 'waiting')";
+const LIVE = "(phase IN ('initializing', 'running') OR suspended = 'waiting')";
 /** Two attempts of one action never run at once: not even while the engine cannot be asked to end the first. */
 const HELD = `EXISTS (SELECT 1 FROM effects WHERE effects.action_id = actions.id
   AND effect ->> 'type' IN ('stopAttempt', 'releaseAttempt'))`;
@@ -53,10 +55,7 @@ export function queueStore(database: Database): QueueStore {
         .map(toAction),
     liveAttempts: async () =>
       database
-        .all(
-          `SELECT ${ACTION_COLUMNS} FROM ${FROM} WHERE phase IN ('initializing', 'running') AND kind = 'task'
-           ORDER BY actions.id`,
-        )
+        .all(`SELECT ${ACTION_COLUMNS} FROM ${FROM} WHERE ${LIVE} AND kind = 'task' ORDER BY actions.id`)
         .map(toAction),
     dueTimers: async (now, limit) =>
       database

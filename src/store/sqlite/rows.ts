@@ -71,6 +71,7 @@ export function toAction(row: Row): ActionRecord {
 function toState(row: Row): ActionState {
   return {
     phase: text(row["phase"]) as ActionState["phase"],
+    suspended: optionalText(row["suspended"]) as ActionState["suspended"],
     attempt: row["attempt"] as number,
     userFailures: row["user_failures"] as number,
     systemFailures: row["system_failures"] as number,
