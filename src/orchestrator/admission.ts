@@ -1,16 +1,16 @@
 /**
- * Gives a queued action its place, unless its result is known already or somebody else computes it
- * right now. Waiting for somebody else costs no place and no retry.
+ * Gives a queued action its slot, unless its result is known already or somebody else computes it
+ * right now. Waiting for somebody else costs no slot and no retry.
  */
-import { isQueued, type CachedResult } from "../domain/action.ts";
+import { hasLiveAttempt, isQueued, type CachedResult } from "../domain/action.ts";
 import type { ActionRecord } from "../domain/action-record.ts";
-import { transition, type ActionEvent } from "../domain/transition.ts";
-import type { Clock } from "../lib/clock.ts";
+import type { ActionEvent } from "../domain/transition.ts";
 import type { Store } from "../store/store.ts";
+import type { Apply, Choose } from "./apply.ts";
 
 export interface AdmissionOptions {
   readonly store: Store;
-  readonly clock: Clock;
+  readonly apply: Apply;
   /**
    * URIs of objects that the outputs of a result point at, as far as the run that made it may read them:
    * whoever gets the outputs may read those, too.
@@ -23,34 +23,24 @@ export async function admit(
   options: AdmissionOptions,
   queued: ActionRecord,
 ): Promise<ActionRecord | undefined> {
-  const { store, clock } = options;
-  for (let action: ActionRecord | undefined = queued; action; action = await store.getAction(queued.key)) {
-    const now = clock.now();
+  const { store } = options;
+  const choose: Choose = async (action, now) => {
+    if (!isQueued(action.state)) return undefined;
     const known = await findResult(store, action, now);
-    const elsewhere =
-      known === undefined && action.cache?.serialize === true && (await store.isComputedElsewhere(action));
-    const event = eventFor(known, elsewhere);
-    const next = isQueued(action.state) ? transition(action.state, action.policy, event, now) : undefined;
-    if (next === undefined) return undefined;
-    const stored = await store.advance({
-      action,
-      state: next.state,
-      effects: next.effects,
-      at: now,
-      attempt: event.type === "admitted" ? { attempt: next.state.attempt } : undefined,
-      grants: known && [`${known.outputUri}/`, ...(await options.urisInOutputs(known))],
-      ifComputedElsewhere: known === undefined && action.cache?.serialize ? elsewhere : undefined,
-    });
-    if (stored === "conflict") continue;
-    return event.type === "admitted" ? stored : undefined;
-  }
-  return undefined;
-}
-
-function eventFor(known: CachedResult | undefined, elsewhere: boolean): ActionEvent {
-  if (known) return { type: "cacheHit", outputUri: known.outputUri, source: known.source };
-  if (elsewhere) return { type: "parked", reason: "another action computes the same result" };
-  return { type: "admitted" };
+    if (known) {
+      const grants = [`${known.outputUri}/`, ...(await options.urisInOutputs(known))];
+      const { outputUri, source } = known;
+      return { event: { type: "cacheHit", outputUri, source }, extra: { grants } };
+    }
+    if (action.cache?.serialize !== true) return { event: { type: "admitted" }, extra: {} };
+    const ifComputedElsewhere = await store.isComputedElsewhere(action);
+    const event: ActionEvent = ifComputedElsewhere
+      ? { type: "parked", reason: "another action computes the same result" }
+      : { type: "admitted" };
+    return { event, extra: { ifComputedElsewhere } };
+  };
+  const stored = await options.apply(queued.key, choose);
+  return stored && hasLiveAttempt(stored.state) ? stored : undefined;
 }
 
 async function findResult(

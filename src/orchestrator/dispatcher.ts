@@ -7,20 +7,20 @@
 import { byPriority, fullReason, type Queue, type Queues } from "../domain/queue.ts";
 import { lacks, sum, takes } from "../domain/resources.ts";
 import type { ResourceAmounts, TaskDefinition } from "../domain/task.ts";
+import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import type { ActionRecord } from "../domain/action-record.ts";
 import { admit, type AdmissionOptions } from "./admission.ts";
-import type { Apply } from "./apply.ts";
 import type { Attempts } from "./attempts.ts";
 
 export interface DispatcherOptions extends AdmissionOptions {
+  readonly clock: Clock;
   readonly attempts: Attempts;
   /** Attempts that may compute at the same time. */
   readonly maxParallel: number;
   readonly queues: Queues;
   /** What all attempts together may take. */
   readonly capacity: ResourceAmounts;
-  readonly apply: Apply;
   readonly log: Logger;
 }
 
