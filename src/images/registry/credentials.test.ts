@@ -67,7 +67,10 @@ test("credential helpers are asked, for one host or for all; one that fails is n
   const source = createCredentialSource(setting);
   assert.deepEqual(await source("a.io", "x"), { kind: "identity", token: "a.io" });
   assert.deepEqual(await source("b.io", "x"), password("u", "s"));
+  const timers = () => process.getActiveResourcesInfo().filter((kind) => kind === "Timeout").length;
+  const before = timers();
   assert.equal(await source("gone.io", "x"), undefined);
+  assert.ok(timers() <= before, "a helper that is not there holds nothing up");
 });
 
 test("a broken file is named", async (t) => {

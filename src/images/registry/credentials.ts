@@ -151,7 +151,8 @@ function askHelper(name: string, server: string, env: NodeJS.ProcessEnv): Promis
     const child = spawn(`docker-credential-${name}`, ["get"], {
       env,
       stdio: ["pipe", "pipe", "ignore"],
-      timeout: HELPER_TIMEOUT_MS,
+      // Not the option for a timeout: after a program that could not be started its timer holds this process up.
+      signal: AbortSignal.timeout(HELPER_TIMEOUT_MS),
     });
     const chunks: Buffer[] = [];
     child.stdout.on("data", (chunk: Buffer) => chunks.push(chunk));
