@@ -1,9 +1,10 @@
 /** The stock Python SDK against a real server that runs tasks as processes. */
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { readdir, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
 import { join } from "node:path";
 import { before, test } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
 import { MAIN, outcomeOf, processSubject, usePython } from "../helpers/process-subject.ts";
 import { startServer, temporaryDirectory } from "../helpers/server.ts";
 import { runProgram, stockPython, succeeded, writeProgram } from "../helpers/stock-sdk.ts";
@@ -156,7 +157,7 @@ async def parent(n: int) -> int:
   const client = runProgram(python, ["main.py", first.config, "parent", '{"n": 3}'], { cwd: directory });
   await until(async () => (await readdir(marks)).length >= 3);
   await first.kill("SIGKILL");
-  await sleep(500);
+  await hangUpOnce(first.port);
   await startServer(t, { args: [...args, "--port", String(first.port)] });
   const outcome = outcomeOf(succeeded(await client));
   assert.deepEqual(outcome.outputs, [3]);
@@ -377,4 +378,12 @@ function isAlive(pid: number): boolean {
   } catch {
     return false;
   }
+}
+
+/** Listens in the server's place until somebody who misses it has called. */
+async function hangUpOnce(port: number): Promise<void> {
+  const listener = createServer((socket) => socket.destroy()).listen(port, "127.0.0.1");
+  await once(listener, "connection");
+  listener.close();
+  await once(listener, "close");
 }

@@ -1,5 +1,8 @@
 /** The engine's semantics, with the stock Python SDK and tasks as processes. */
 import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
 import { before, test } from "node:test";
 import { processSubject, usePython } from "../helpers/process-subject.ts";
 import { startReceiver } from "../helpers/receiver.ts";
@@ -47,7 +50,7 @@ test("of two runs that compute the same serialized result, one computes and the 
 });
 
 const LIMITS = `
-import asyncio, flyte
+import asyncio, pathlib, flyte
 from datetime import timedelta
 env = flyte.TaskEnvironment(name="e")
 
@@ -66,9 +69,11 @@ async def queued(x: int) -> int:
     return x
 
 @env.task
-async def blocker(x: int) -> int:
-    await asyncio.sleep(6)
-    return x
+async def blocker(mark: str) -> int:
+    pathlib.Path(mark).touch()
+    while pathlib.Path(mark).exists():
+        await asyncio.sleep(0.1)
+    return 1
 
 @env.task
 async def catches(x: int) -> str:
@@ -93,10 +98,12 @@ test("time limits end what takes too long, with the SDK's own exceptions", async
 });
 
 test("a wait in the queue beyond its limit times out", async (t) => {
-  const { run } = await processSubject(t, LIMITS, ["--max-parallel", "1"]);
-  const blocking = run("blocker", { x: 1 });
-  await new Promise((resolve) => setTimeout(resolve, 2_000));
+  const { run, directory } = await processSubject(t, LIMITS, ["--max-parallel", "1"]);
+  const mark = join(directory, "blocks");
+  const blocking = run("blocker", { mark });
+  await until(async () => existsSync(mark));
   const waited = await run("queued", { x: 1 });
+  await rm(mark);
   assert.equal(waited.code, "QUEUED_TIMEOUT_EXCEEDED");
   assert.deepEqual((await blocking).outputs, [1]);
 });
