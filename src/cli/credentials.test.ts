@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { runProgram, succeeded } from "../../test/helpers/stock-sdk.ts";
-import { STORE_FILE } from "../server/data-directory.ts";
+import { STORE_FILE } from "../server/store-file.ts";
 import { SIGNING_SECRET } from "../server/server.ts";
 import { openSqliteStore } from "../store/sqlite/sqlite-store.ts";
 

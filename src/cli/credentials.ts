@@ -1,15 +1,11 @@
 /** `boxkite credentials`: keys with which a person's own programs reach the server's objects. */
-import { existsSync } from "node:fs";
-import { join } from "node:path";
 import { BoxkiteError } from "../domain/errors.ts";
 import { checkProjectName, DOMAINS } from "../domain/ids.ts";
 import { createRunIdentities, type Credentials } from "../orchestrator/run-identity.ts";
-import { STORE_FILE } from "../server/data-directory.ts";
 import { BUCKET, SIGNING_SECRET } from "../server/server.ts";
 import { userCredentials } from "../server/user-credentials.ts";
-import { openSqliteStore } from "../store/sqlite/sqlite-store.ts";
 import { EXIT, type Command, type CommandInput } from "./command.ts";
-import { dataDirectory } from "./data-directory.ts";
+import { dataDirectory, openStoreIn } from "./data-directory.ts";
 import { readSettingsFile } from "./settings-file.ts";
 
 /** An address, not a name: many S3 clients put the bucket in front of a name. */
@@ -105,16 +101,12 @@ function endpointOf(input: CommandInput): string {
 
 /** Of the server whose state this is, whether it runs or not. */
 async function signingSecret(directory: string): Promise<string> {
-  const file = join(directory, STORE_FILE);
-  const nobody = () =>
-    new BoxkiteError("CONFIG_INVALID", `${directory} is no data directory of a server`, {
-      hint: "name it with --data; it is made by boxkite up",
-    });
-  if (!existsSync(file)) throw nobody();
-  const store = openSqliteStore(file);
+  const store = await openStoreIn(directory);
   try {
     return await store.secret(SIGNING_SECRET, () => {
-      throw nobody();
+      throw new BoxkiteError("CONFIG_INVALID", `the store in ${directory} has no signing key yet`, {
+        hint: "it is made by the first start of boxkite up",
+      });
     });
   } finally {
     await store.close();

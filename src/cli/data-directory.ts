@@ -1,9 +1,22 @@
-/** Which data directory a command is about. */
+/** Which data directory a command is about, and the store in it. */
+import { join } from "node:path";
+import { BoxkiteError } from "../domain/errors.ts";
 import { defaultDataDirectory } from "../server/data-directory.ts";
+import { hasStore, STORE_FILE } from "../server/store-file.ts";
+import { openSqliteStore } from "../store/sqlite/sqlite-store.ts";
+import type { Store } from "../store/store.ts";
 import type { CommandInput } from "./command.ts";
 import { findSetting, type SettingsFile } from "./settings-file.ts";
 
 /** The setting `data`, else the user's own. */
 export function dataDirectory(input: CommandInput, file: SettingsFile): string {
   return findSetting("data", input, file)?.value ?? defaultDataDirectory(input.env);
+}
+
+/** Beside a running server: SQLite lets several processes look at one file. */
+export async function openStoreIn(directory: string): Promise<Store> {
+  if (await hasStore(directory)) return openSqliteStore(join(directory, STORE_FILE));
+  throw new BoxkiteError("CONFIG_INVALID", `${directory} is no data directory of a server`, {
+    hint: "name it with --data; it is made by boxkite up",
+  });
 }

@@ -68,6 +68,13 @@ export async function openDirectoryStore(
   return store;
 }
 
+/** How many objects such a directory holds; 0 if it is not there. The objects are not read. */
+export async function countObjects(directory: string): Promise<number> {
+  let count = 0;
+  for await (const _ of walkKeys(join(directory, "objects"), { prefix: "" })) count++;
+  return count;
+}
+
 class DirectoryStore implements HostedStore {
   readonly #root: string;
   readonly #clock: Clock;

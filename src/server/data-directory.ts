@@ -4,8 +4,7 @@ import { homedir, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { BoxkiteError, messageOf } from "../domain/errors.ts";
 import { lockDirectory } from "./directory-lock.ts";
-
-export const STORE_FILE = "store.sqlite";
+import { hasStore, STORE_FILE } from "./store-file.ts";
 
 export interface DataDirectory {
   readonly path: string;
@@ -18,7 +17,10 @@ export function defaultDataDirectory(env: NodeJS.ProcessEnv): string {
   return join(env["XDG_DATA_HOME"] || join(homedir(), ".local", "share"), "boxkite");
 }
 
-/** Throws DATA_DIRECTORY_UNUSABLE when it cannot be made, others could read it, or another server uses it. */
+/**
+ * Throws DATA_DIRECTORY_UNUSABLE when it cannot be made, others could read it, another server uses it, or its
+ * store is gone.
+ */
 export async function openDataDirectory(path: string | undefined): Promise<DataDirectory> {
   const directory = path === undefined ? await mkdtemp(join(tmpdir(), "boxkite-")) : resolve(path);
   await makePrivate(directory).catch((error: unknown) => {
@@ -30,6 +32,12 @@ export async function openDataDirectory(path: string | undefined): Promise<DataD
     );
   });
   const unlock = await lockDirectory(directory);
+  try {
+    await hasStore(directory);
+  } catch (error) {
+    await unlock();
+    throw error;
+  }
   return {
     path: directory,
     ephemeral: path === undefined,

@@ -30,12 +30,12 @@ import type { Store } from "../store/store.ts";
 import { objectUrisInOutputs } from "../wire/literals.ts";
 import { readWritten } from "../wire/written.ts";
 import { createBuilds } from "./builds.ts";
-import { STORE_FILE } from "./data-directory.ts";
 import { secretsOf } from "./build-secrets.ts";
 import { listen, type Handler } from "./listener.ts";
 import type { Reach } from "../platform/reach.ts";
 import { createRouter, unknownMethod } from "./router.ts";
 import { createPrincipals, OPERATOR } from "./object-access.ts";
+import { OBJECTS_DIRECTORY, STORE_FILE } from "./store-file.ts";
 
 export interface ServerOptions {
   readonly dataDirectory: string;
@@ -89,7 +89,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const identities = createRunIdentities(secret);
   const operatorSecret = identities.secretOf(OPERATOR);
   const [objects, usualExecutor] = await Promise.all([
-    openDirectoryStore(join(dataDirectory, "objects")),
+    openDirectoryStore(join(dataDirectory, OBJECTS_DIRECTORY)),
     options.createExecutor({ instance, dataDirectory, log }),
     deployBuildTask(store, options.version, clock.now()),
   ]);

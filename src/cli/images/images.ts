@@ -1,12 +1,8 @@
 /** `boxkite images`: what the server's builder built, from what, and who uses it. */
-import { existsSync } from "node:fs";
-import { join } from "node:path";
 import { BoxkiteError } from "../../domain/errors.ts";
-import { STORE_FILE } from "../../server/data-directory.ts";
-import { openSqliteStore } from "../../store/sqlite/sqlite-store.ts";
 import type { Store } from "../../store/store.ts";
 import { EXIT, type Command, type CommandInput } from "../command.ts";
-import { dataDirectory } from "../data-directory.ts";
+import { dataDirectory, openStoreIn } from "../data-directory.ts";
 import { readSettingsFile } from "../settings-file.ts";
 import { buildImage } from "./build.ts";
 import { describeBuild, formatBytes, formatTable } from "./describe.ts";
@@ -54,7 +50,7 @@ async function run(input: CommandInput): Promise<number> {
   const [verb = "ls", name] = input.positionals;
   checkOptions(verb, Object.keys(input.values));
   const directory = dataDirectory(input, await readSettingsFile(input));
-  const store = openStore(directory);
+  const store = await openStoreIn(directory);
   try {
     switch (verb) {
       case "ls":
@@ -82,15 +78,6 @@ function checkOptions(verb: string, given: readonly string[]): void {
       : `--${stray} means nothing to images ${verb}`,
     { hint: "boxkite images --help" },
   );
-}
-
-/** Beside a running server: SQLite lets several processes look at one file. */
-function openStore(directory: string): Store {
-  const file = join(directory, STORE_FILE);
-  if (existsSync(file)) return openSqliteStore(file);
-  throw new BoxkiteError("CONFIG_INVALID", `${directory} is no data directory of a server`, {
-    hint: "name it with --data",
-  });
 }
 
 async function list(store: Store, json: boolean): Promise<number> {

@@ -1,0 +1,93 @@
+import assert from "node:assert/strict";
+import { mkdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { DatabaseSync } from "node:sqlite";
+import { join } from "node:path";
+import { test, type TestContext } from "node:test";
+import { temporaryDirectory } from "../../test/helpers/server.ts";
+import { openDirectoryStore } from "../objects/directory-store.ts";
+import { openSqliteStore } from "../store/sqlite/sqlite-store.ts";
+import { openDataDirectory } from "./data-directory.ts";
+import { hasStore, OBJECTS_DIRECTORY, STORE_FILE } from "./store-file.ts";
+
+interface Data {
+  readonly directory: string;
+  readonly file: string;
+}
+
+/** As after the first start. */
+async function dataDirectory(t: TestContext, objects: readonly string[]): Promise<Data> {
+  const directory = await temporaryDirectory(t);
+  const file = join(directory, STORE_FILE);
+  const store = openSqliteStore(file);
+  await store.secret("signing", () => "a secret");
+  await store.close();
+  const blobs = await openDirectoryStore(join(directory, OBJECTS_DIRECTORY));
+  for (const key of objects) await blobs.put(key, Buffer.from(key));
+  return { directory, file };
+}
+
+const LOSSES: readonly { readonly what: string; readonly lose: (data: Data) => Promise<void> }[] = [
+  { what: "missing", lose: ({ file }) => rm(file) },
+  { what: "empty", lose: ({ file }) => truncate(file, 0) },
+  {
+    what: "empty",
+    lose: async ({ file }) => {
+      await rm(file);
+      // A database, but without a table.
+      const blank = new DatabaseSync(file);
+      blank.exec("PRAGMA journal_mode = WAL");
+      blank.close();
+    },
+  },
+];
+
+test("a store file that is gone beside objects is refused, with the way back", async (t) => {
+  for (const { what, lose } of LOSSES) {
+    const data = await dataDirectory(t, ["a", "b/c", "b/c/d"]);
+    await lose(data);
+    const before = await readFile(data.file).catch(() => undefined);
+    for (const open of [() => openDataDirectory(data.directory), () => hasStore(data.directory)]) {
+      await assert.rejects(open(), (error: Error & { code?: string; hint?: string }) => {
+        assert.equal(error.code, "DATA_DIRECTORY_UNUSABLE");
+        assert.match(
+          error.message,
+          new RegExp(`holds 3 objects, but its store is ${what}: .*${STORE_FILE}`, "u"),
+        );
+        assert.match(error.hint ?? "", /backup.*move .*objects away.*--data/u);
+        return true;
+      });
+    }
+    assert.deepEqual(await readFile(data.file).catch(() => undefined), before, "nothing was made");
+    // The way back: it is unlocked, and starts once the objects are out of the way.
+    await rm(join(data.directory, OBJECTS_DIRECTORY), { recursive: true });
+    await (await openDataDirectory(data.directory)).close();
+  }
+});
+
+test("changes that only the write-ahead log has are not thrown away with it", async (t) => {
+  const { directory, file } = await dataDirectory(t, []);
+  await writeFile(`${file}-wal`, "frames");
+  await rm(file);
+  await assert.rejects(hasStore(directory), /holds store\.sqlite-wal, but its store is missing/u);
+});
+
+test("a directory that nothing was stored in yet is a new one", async (t) => {
+  assert.equal(await hasStore(await temporaryDirectory(t)), false);
+  const { directory, file } = await dataDirectory(t, []);
+  assert.equal(await hasStore(directory), true);
+  await rm(file);
+  await mkdir(join(directory, "logs"));
+  assert.equal(await hasStore(directory), false);
+  await writeFile(file, "");
+  assert.equal(await hasStore(directory), false);
+  await (await openDataDirectory(directory)).close();
+});
+
+test("a store that was killed before its first checkpoint is there", async (t) => {
+  const { directory, file } = await dataDirectory(t, ["a"]);
+  await rm(file);
+  const store = openSqliteStore(file);
+  t.after(() => store.close());
+  await store.secret("signing", () => "a secret");
+  assert.equal(await hasStore(directory), true);
+});
