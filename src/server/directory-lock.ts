@@ -7,8 +7,10 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { BoxkiteError, messageOf } from "../domain/errors.ts";
 
-/** SQLITE_BUSY, https://www.sqlite.org/rescode.html#busy. */
+/** https://www.sqlite.org/rescode.html */
 const SQLITE_BUSY = 5;
+const SQLITE_CORRUPT = 11;
+const SQLITE_NOTADB = 26;
 
 /** Throws DATA_DIRECTORY_UNUSABLE, naming the holder. The result unlocks. */
 export async function lockDirectory(directory: string): Promise<() => Promise<void>> {
@@ -44,8 +46,13 @@ function takeLock(file: string): DatabaseSync | undefined {
     return lock;
   } catch (error) {
     lock?.close();
-    if (error instanceof Error && "errcode" in error && error.errcode === SQLITE_BUSY) return undefined;
-    throw unusable(file, error);
+    const code = error instanceof Error && "errcode" in error ? error.errcode : undefined;
+    if (code === SQLITE_BUSY) return undefined;
+    if (code !== SQLITE_NOTADB && code !== SQLITE_CORRUPT) throw unusable(file, error);
+    throw new BoxkiteError("DATA_DIRECTORY_UNUSABLE", `the lock ${file} is damaged`, {
+      hint: `remove it, it holds nothing: rm ${file}`,
+      cause: error,
+    });
   }
 }
 

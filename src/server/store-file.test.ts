@@ -91,3 +91,9 @@ test("a store that was killed before its first checkpoint is there", async (t) =
   await store.secret("signing", () => "a secret");
   assert.equal(await hasStore(directory), true);
 });
+
+test("a damaged lock says that it may be removed", async (t) => {
+  const { directory } = await dataDirectory(t, []);
+  await writeFile(join(directory, "lock.sqlite"), "no database, and longer than a header ".repeat(10));
+  await assert.rejects(openDataDirectory(directory), { hint: /remove it, it holds nothing/u });
+});

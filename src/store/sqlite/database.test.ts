@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
+import { readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
+import { temporaryDirectory } from "../../../test/helpers/server.ts";
 import { openDatabase } from "./database.ts";
 import { openSqliteStore } from "./sqlite-store.ts";
 
@@ -35,4 +38,67 @@ test("lists of values need no statement for each length", async (t) => {
     assert.deepEqual(await list("notin", names.slice(0, length)), names.slice(length));
   }
   assert.equal(prepare.mock.callCount(), 2);
+});
+
+test("a damaged file is refused, whatever is wrong with it", async (t) => {
+  const directory = await temporaryDirectory(t);
+  const whole = join(directory, "whole.sqlite");
+  const store = openSqliteStore(whole);
+  for (let number = 0; number < 200; number++) await store.secret(`${"name".repeat(20)}${number}`, () => "x");
+  await store.close();
+  const content = await readFile(whole);
+  assert.ok(content.length > 32 * 4096);
+  const damages: readonly [what: string, damage: (bytes: Buffer) => Buffer][] = [
+    ["garbage", () => Buffer.alloc(content.length, "garbage")],
+    ["text", () => Buffer.from("no database at all")],
+    ...[1, 50, 99, 100, 512, 4096, 20_000, content.length - 4096].map(
+      (length): [string, (bytes: Buffer) => Buffer] => [
+        `cut to ${length} bytes`,
+        (bytes) => bytes.subarray(0, length),
+      ],
+    ),
+    ["a page of noughts", (bytes) => bytes.fill(0, bytes.length - 4096)],
+    ["a page of the schema", (bytes) => bytes.fill(0x5a, 100, 4096)],
+  ];
+  for (const [what, damage] of damages) {
+    const file = join(directory, "damaged.sqlite");
+    await writeFile(file, damage(Buffer.from(content)));
+    assert.throws(
+      () => openDatabase(file),
+      (error: Error & { code?: string; hint?: string }) => {
+        assert.equal(error.code, "DATA_DIRECTORY_UNUSABLE", `${what}: ${error.message}`);
+        assert.match(error.message, /damaged\.sqlite is damaged: /u, what);
+        assert.match(error.hint ?? "", /backup/u);
+        return true;
+      },
+      what,
+    );
+    await Promise.all(["", "-wal", "-shm"].map((suffix) => rm(file + suffix, { force: true })));
+  }
+});
+
+test("damage that comes later is told at the first read", async (t) => {
+  const directory = await temporaryDirectory(t);
+  const file = join(directory, "store.sqlite");
+  const database = openDatabase(file);
+  t.after(() => database.close());
+  await database.write(() => database.run("CREATE TABLE later (value TEXT)"));
+  for (const count of [1, 2_000])
+    await database.write(() => {
+      for (let row = 0; row < count; row++) database.run("INSERT INTO later VALUES (?)", "x".repeat(500));
+    });
+  database.run("PRAGMA cache_size = 1");
+  database.get("PRAGMA wal_checkpoint(TRUNCATE)");
+  await writeFile(file, (await readFile(file)).fill(0x5a, 40 * 4096));
+  assert.throws(() => database.all("SELECT sum(length(value)) FROM later"), {
+    code: "DATA_DIRECTORY_UNUSABLE",
+    message: /is damaged/u,
+  });
+});
+
+test("a file that cannot be opened is told as such", () => {
+  assert.throws(() => openDatabase(import.meta.dirname), {
+    code: "DATA_DIRECTORY_UNUSABLE",
+    message: /could not be opened/u,
+  });
 });

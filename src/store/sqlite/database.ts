@@ -1,8 +1,7 @@
 /** One SQLite database: opening, prepared statements, and writes that share commits. */
-import { readFileSync, readdirSync } from "node:fs";
-import { join } from "node:path";
-import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
-import { BoxkiteError } from "../../domain/errors.ts";
+import type { SQLInputValue, StatementSync } from "node:sqlite";
+import { openFile } from "./open-file.ts";
+import { explained } from "./sqlite-error.ts";
 
 export type Row = Record<string, SQLInputValue>;
 
@@ -28,17 +27,12 @@ interface Job {
 /** Prepared ones that are kept: all that are written down, and the commoner lists (paging.ts). */
 const MAX_STATEMENTS = 500;
 
-/** `file` may be `:memory:`. */
+/**
+ * `file` may be `:memory:`. Throws DATA_DIRECTORY_UNUSABLE for a file that is damaged, cannot be opened, or was
+ * written by a newer version.
+ */
 export function openDatabase(file: string): Database {
-  const sqlite = new DatabaseSync(file);
-  sqlite.exec(`
-    PRAGMA journal_mode = WAL;
-    PRAGMA synchronous = FULL;
-    PRAGMA foreign_keys = ON;
-    PRAGMA busy_timeout = 5000;
-    PRAGMA temp_store = MEMORY;
-  `);
-  migrate(sqlite);
+  const sqlite = openFile(file);
 
   const statements = new Map<string, StatementSync>();
   const prepared = (sql: string): StatementSync => {
@@ -67,7 +61,7 @@ export function openDatabase(file: string): Database {
     } catch (error) {
       // The commit itself failed, e.g. the disk is full: nobody's change is on disk.
       if (sqlite.isTransaction) prepared("ROLLBACK").run();
-      for (const job of batch) job.reject(explainWriteError(error, file));
+      for (const job of batch) job.reject(explained(error, file));
       return;
     }
     for (const done of settle) done();
@@ -82,13 +76,21 @@ export function openDatabase(file: string): Database {
     } catch (error) {
       prepared("ROLLBACK TO job").run();
       prepared("RELEASE job").run();
-      return () => job.reject(explainWriteError(error, file));
+      return () => job.reject(explained(error, file));
+    }
+  };
+
+  const read = <T>(work: () => T): T => {
+    try {
+      return work();
+    } catch (error) {
+      throw explained(error, file);
     }
   };
 
   return {
-    get: (sql, ...values) => prepared(sql).get(...values) as Row | undefined,
-    all: (sql, ...values) => prepared(sql).all(...values) as Row[],
+    get: (sql, ...values) => read(() => prepared(sql).get(...values) as Row | undefined),
+    all: (sql, ...values) => read(() => prepared(sql).all(...values) as Row[]),
     run: (sql, ...values) => {
       const result = prepared(sql).run(...values);
       return { changes: Number(result.changes), lastId: Number(result.lastInsertRowid) };
@@ -109,36 +111,4 @@ export function openDatabase(file: string): Database {
       sqlite.close();
     },
   };
-}
-
-/** SQLITE_FULL, https://www.sqlite.org/rescode.html#full. */
-const SQLITE_FULL = 13;
-
-/** Says in words that the disk is full. Other errors stay as they are. */
-function explainWriteError(error: unknown, file: string): unknown {
-  if (!(error instanceof Error) || !("errcode" in error) || error.errcode !== SQLITE_FULL) return error;
-  return new BoxkiteError("DISK_FULL", `cannot write to ${file}: its disk is full`, {
-    cause: error,
-    hint: `free some room: df -h ${file}`,
-  });
-}
-
-/** Applies the numbered migrations that this database has not seen, each in a transaction of its own. */
-function migrate(sqlite: DatabaseSync): void {
-  const directory = join(import.meta.dirname, "migrations");
-  const files = readdirSync(directory)
-    .filter((name) => name.endsWith(".sql"))
-    .toSorted();
-  const version = Number((sqlite.prepare("PRAGMA user_version").get() as Row)["user_version"]);
-  if (version > files.length) {
-    throw new BoxkiteError(
-      "DATA_DIRECTORY_UNUSABLE",
-      `the store was written by a newer version (its schema is ${version}, this program knows ${files.length})`,
-      { hint: "run the newer version, or name another data directory with --data" },
-    );
-  }
-  for (let index = version; index < files.length; index++) {
-    const sql = readFileSync(join(directory, files[index] as string), "utf8");
-    sqlite.exec(`BEGIN IMMEDIATE;\n${sql}\nPRAGMA user_version = ${index + 1};\nCOMMIT;`);
-  }
 }

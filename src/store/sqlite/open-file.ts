@@ -1,0 +1,71 @@
+/** Opens the file of a database: its settings, whether it is whole, its migrations. */
+import { readFileSync, readdirSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { BoxkiteError } from "../../domain/errors.ts";
+import type { Row } from "./database.ts";
+import { damaged, explained, resultCodeOf } from "./sqlite-error.ts";
+
+/** Throws DATA_DIRECTORY_UNUSABLE. `file` may be `:memory:`. */
+export function openFile(file: string): DatabaseSync {
+  let sqlite: DatabaseSync | undefined;
+  try {
+    refuseScrap(file);
+    sqlite = new DatabaseSync(file);
+    sqlite.exec(`
+      PRAGMA busy_timeout = 5000;
+      PRAGMA journal_mode = WAL;
+      PRAGMA synchronous = FULL;
+      PRAGMA foreign_keys = ON;
+      PRAGMA temp_store = MEMORY;
+    `);
+    checkPages(sqlite, file);
+    migrate(sqlite);
+    return sqlite;
+  } catch (error) {
+    sqlite?.close();
+    if (resultCodeOf(error) === undefined) throw error;
+    throw explained(error, file, "could not be opened");
+  }
+}
+
+/** The smallest page. SQLite takes a file with less than one for a new one, and writes over it. */
+const SMALLEST_PAGE_BYTES = 512;
+
+function refuseScrap(file: string): void {
+  const bytes = statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+  if (bytes > 0 && bytes < SMALLEST_PAGE_BYTES) throw damaged(file, `it has ${bytes} bytes`);
+}
+
+/** A check costs 1.2 ms per MiB and more from a cold disk: the damage of a larger file is told where it is read. */
+const MAX_CHECKED_BYTES = 64 * 1024 * 1024;
+
+/** Throws DATA_DIRECTORY_UNUSABLE for a page that is not what SQLite writes. */
+function checkPages(sqlite: DatabaseSync, file: string): void {
+  const { bytes } = sqlite
+    .prepare("SELECT page_count * page_size AS bytes FROM pragma_page_count, pragma_page_size")
+    .get() as { bytes: number };
+  if (bytes > MAX_CHECKED_BYTES) return;
+  const { quick_check: found } = sqlite.prepare("PRAGMA quick_check(1)").get() as { quick_check: string };
+  if (found !== "ok") throw damaged(file, found.replaceAll(/\s+/g, " "));
+}
+
+/** Applies the numbered migrations that this database has not seen, each in a transaction of its own. */
+function migrate(sqlite: DatabaseSync): void {
+  const directory = join(import.meta.dirname, "migrations");
+  const files = readdirSync(directory)
+    .filter((name) => name.endsWith(".sql"))
+    .toSorted();
+  const version = Number((sqlite.prepare("PRAGMA user_version").get() as Row)["user_version"]);
+  if (version > files.length) {
+    throw new BoxkiteError(
+      "DATA_DIRECTORY_UNUSABLE",
+      `the store was written by a newer version (its schema is ${version}, this program knows ${files.length})`,
+      { hint: "run the newer version, or name another data directory with --data" },
+    );
+  }
+  for (let index = version; index < files.length; index++) {
+    const sql = readFileSync(join(directory, files[index] as string), "utf8");
+    sqlite.exec(`BEGIN IMMEDIATE;\n${sql}\nPRAGMA user_version = ${index + 1};\nCOMMIT;`);
+  }
+}

@@ -1,0 +1,44 @@
+/** What SQLite says of a file or its disk, in our words. */
+import { BoxkiteError, messageOf } from "../../domain/errors.ts";
+
+/** https://www.sqlite.org/rescode.html */
+const SQLITE_CORRUPT = 11;
+const SQLITE_FULL = 13;
+const SQLITE_NOTADB = 26;
+
+/** Says in words what is wrong with the file or its disk. Other errors stay as they are, unless `otherwise` says what failed. */
+export function explained(error: unknown, file: string, otherwise?: string): unknown {
+  switch (resultCodeOf(error)) {
+    case SQLITE_FULL:
+      return new BoxkiteError("DISK_FULL", `cannot write to ${file}: its disk is full`, {
+        cause: error,
+        hint: `free some room: df -h ${file}`,
+      });
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+      return damaged(file, messageOf(error), error);
+    default:
+      if (otherwise === undefined) return error;
+      return new BoxkiteError(
+        "DATA_DIRECTORY_UNUSABLE",
+        `the store ${file} ${otherwise}: ${messageOf(error)}`,
+        {
+          cause: error,
+          hint: "let the user of this program read and write it, or name another directory with --data",
+        },
+      );
+  }
+}
+
+/** Undefined for what is no error of SQLite. Extended codes have more above the lowest byte. */
+export function resultCodeOf(error: unknown): number | undefined {
+  if (!(error instanceof Error) || !("errcode" in error)) return undefined;
+  return typeof error.errcode === "number" ? error.errcode & 0xff : undefined;
+}
+
+export function damaged(file: string, why: string, cause?: unknown): BoxkiteError {
+  return new BoxkiteError("DATA_DIRECTORY_UNUSABLE", `the store ${file} is damaged: ${why}`, {
+    cause,
+    hint: `put it back from a backup; what can be read of it: sqlite3 ${file} .recover; to begin anew, name another directory with --data`,
+  });
+}
