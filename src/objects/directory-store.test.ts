@@ -6,9 +6,10 @@ import { join } from "node:path";
 import { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import { test, type TestContext } from "node:test";
-import { openDirectoryStore, UPLOAD_LIFETIME_MS } from "./directory-store.ts";
+import { openDirectoryStore } from "./directory-store.ts";
 import { ConditionFailedError, type HostedStore, type PartInfo } from "./hosted-store.ts";
 import { systemClock } from "../lib/clock.ts";
+import { createLogger } from "../lib/log.ts";
 
 interface Subject {
   readonly store: HostedStore;
@@ -267,22 +268,34 @@ test("a crash between completing an upload and tidying up loses neither the obje
   assert.deepEqual(await readdir(join(directory, "uploads")), []);
 });
 
-test("uploads that nobody completes are removed after their time", async (t) => {
-  const { store, directory, clock } = await open(t);
-  const { upload } = await uploadParts(store, "old", 1);
-  clock.time += UPLOAD_LIFETIME_MS;
-  const fresh = await store.createUpload({ key: "new", attributes: {} });
-  assert.deepEqual(
-    await store.listUploads(""),
-    [fresh, upload].toSorted((a, b) => (a.key < b.key ? -1 : 1)),
-  );
-  clock.time += 3600 * 1000;
-  await store.createUpload({ key: "newer", attributes: {} });
-  assert.deepEqual(
-    (await store.listUploads("")).map(({ key }) => key),
-    ["new", "newer"],
-  );
-  assert.deepEqual(await readdir(join(directory, "parts")), []);
+test("a damaged journal of an upload is passed over and told of, and the others go on", async (t) => {
+  const { store, directory } = await open(t);
+  const { upload, parts, content } = await uploadParts(store, "big", 2);
+  const journals = join(directory, "uploads");
+  const contents = ["", "{", "null", "{}", JSON.stringify({ ...upload, id: "another", state: "removing" })];
+  const files = contents.map((_, index) => join(journals, `${String(index).repeat(32)}.json`));
+  for (const [index, file] of files.entries()) await writeFile(file, contents[index] ?? "");
+  const lines: string[] = [];
+  const log = createLogger({ write: (line) => lines.push(line) });
+  const again = await openDirectoryStore(directory, { log });
+  assert.deepEqual(await again.listUploads(""), [upload]);
+  assert.equal(await again.findUpload("", "0".repeat(32)), undefined);
+  for (const file of files) assert.equal(lines.filter((line) => line.includes(file)).length, 1, file);
+  await again.completeUpload(upload, () => ({ parts }));
+  assert.deepEqual(Buffer.from((await again.readAll("big")) ?? []), content);
+});
+
+test("a damaged object that an upload was to replace does not keep the store closed", async (t) => {
+  const { store, directory } = await open(t);
+  await store.put("a", Buffer.from("x"));
+  const upload = await store.createUpload({ key: "a", attributes: {} });
+  await writeFile(join(directory, "objects/a@"), "not an object");
+  const lines: string[] = [];
+  const again = await openDirectoryStore(directory, {
+    log: createLogger({ write: (line) => lines.push(line) }),
+  });
+  assert.deepEqual(await again.listUploads(""), [upload]);
+  assert.match(lines.join(""), /left as it is.*a@ is not an object/u);
 });
 
 test("upload ids are not paths", async (t) => {

@@ -14,6 +14,7 @@ import type { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import { BoxkiteError } from "../domain/errors.ts";
 import { systemClock, type Clock } from "../lib/clock.ts";
+import { createLogger, type Logger } from "../lib/log.ts";
 import { streamFile, streamSegments, type ByteRange } from "./directory/content.ts";
 import { mapInBatches } from "./directory/batches.ts";
 import { FileArea, type Written } from "./directory/file-area.ts";
@@ -46,24 +47,22 @@ import type {
 } from "./hosted-store.ts";
 import type { ListOptions, PutOptions } from "./object-store.ts";
 
-/** An upload in parts that is not completed for so long is removed. */
-export const UPLOAD_LIFETIME_MS = 7 * 24 * 3600 * 1000;
-const SWEEP_INTERVAL_MS = 3600 * 1000;
-
 export interface DirectoryStoreOptions {
   readonly clock?: Clock;
+  /** Told of what is damaged and passed over. */
+  readonly log?: Logger;
 }
 
 /** Makes the directory if it is not there, and removes what a crash left half-done. */
 export async function openDirectoryStore(
   directory: string,
-  { clock = systemClock }: DirectoryStoreOptions = {},
+  { clock = systemClock, log = createLogger() }: DirectoryStoreOptions = {},
 ): Promise<HostedStore> {
   const temporary = join(directory, ".tmp");
   await rm(temporary, { recursive: true, force: true });
   for (const name of ["objects", "uploads", "parts", ".tmp"])
     await mkdir(join(directory, name), { recursive: true });
-  const store = new DirectoryStore(directory, temporary, clock);
+  const store = new DirectoryStore(directory, temporary, clock, log);
   await store.recover();
   return store;
 }
@@ -84,21 +83,18 @@ class DirectoryStore implements HostedStore {
   readonly #lockKey: Lock = createKeyLocks();
   /** Held while the parts of one upload are put in place, gathered or removed. */
   readonly #lockUpload: Lock = createKeyLocks();
-  /** Of abandoned uploads; ms since the epoch. */
-  #lastSweep = Number.NEGATIVE_INFINITY;
 
-  constructor(directory: string, temporary: string, clock: Clock) {
+  constructor(directory: string, temporary: string, clock: Clock, log: Logger) {
     this.#root = join(directory, "objects");
     this.#clock = clock;
     this.#files = new FileArea(directory, temporary);
-    this.#uploads = new Uploads(directory, this.#files);
+    this.#uploads = new Uploads(directory, this.#files, log);
   }
 
-  async recover(): Promise<void> {
-    await this.#uploads.recover(
+  recover(): Promise<void> {
+    return this.#uploads.recover(
       async (key, uploadId) => (await this.completedBy(key, uploadId)) !== undefined,
     );
-    await this.#abortAbandoned();
   }
 
   async put(key: string, body: ObjectBody, options: HostedPutOptions = {}): Promise<StoredObject> {
@@ -185,7 +181,6 @@ class DirectoryStore implements HostedStore {
 
   async createUpload(upload: Omit<Upload, "id" | "createdAt">): Promise<Upload> {
     checkKey(upload.key);
-    await this.#abortAbandoned();
     return this.#uploads.create({ ...upload, createdAt: this.#clock.now() });
   }
 
@@ -263,16 +258,6 @@ class DirectoryStore implements HostedStore {
       if ((await this.findUpload(upload.key, upload.id)) === undefined) return;
       await this.#uploads.discard(upload.id);
     });
-  }
-
-  /** At open, and now and then when an upload begins. */
-  async #abortAbandoned(): Promise<void> {
-    const now = this.#clock.now();
-    if (now - this.#lastSweep < SWEEP_INTERVAL_MS) return;
-    this.#lastSweep = now;
-    for (const upload of await this.listUploads("")) {
-      if (upload.createdAt < now - UPLOAD_LIFETIME_MS) await this.abortUpload(upload);
-    }
   }
 
   /** Puts a written file in the place of a key, if the condition holds then. */

@@ -36,8 +36,14 @@ function refuseInherited(containers: InheritedSettings | undefined): void {
 
 function processPlatform(path: readonly string[], env: NodeJS.ProcessEnv): Platform {
   return {
-    createExecutor: async ({ dataDirectory }) =>
-      createProcessExecutor({ directory: join(dataDirectory, "attempts"), path, env, clock: systemClock }),
+    createExecutor: async ({ dataDirectory, log }) =>
+      createProcessExecutor({
+        directory: join(dataDirectory, "attempts"),
+        path,
+        env,
+        clock: systemClock,
+        log,
+      }),
     createImageTools: undefined,
     engineReport: { summary: "process: tasks are programs of this machine", advice: [] },
     listenAt: "127.0.0.1",

@@ -16,6 +16,7 @@ import { systemClock, type Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import { createAttemptLogs } from "../logs/attempt-logs.ts";
 import { openDirectoryStore } from "../objects/directory-store.ts";
+import { expireUploads } from "../objects/upload-expiry.ts";
 import { createS3Handler } from "../objects/s3/handler.ts";
 import { presign } from "../objects/s3/presign.ts";
 import { buildImageWork, deployBuildTask } from "../services/build-task.ts";
@@ -89,7 +90,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const identities = createRunIdentities(secret);
   const operatorSecret = identities.secretOf(OPERATOR);
   const [objects, usualExecutor] = await Promise.all([
-    openDirectoryStore(join(dataDirectory, OBJECTS_DIRECTORY)),
+    openDirectoryStore(join(dataDirectory, OBJECTS_DIRECTORY), { clock, log }),
     options.createExecutor({ instance, dataDirectory, log }),
     deployBuildTask(store, options.version, clock.now()),
   ]);
@@ -190,6 +191,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   port = listener.port;
   opened.defer(() => orchestrator.stop({ endAttempts: options.ephemeral }));
   await orchestrator.start();
+  opened.defer(expireUploads({ store: objects, clock, log }));
   const { keepLogsDays: keepDays = 0 } = options;
   const retention = keepDays > 0 ? createLogRetention({ store, logs, keepDays, clock, log }) : undefined;
   opened.defer(() => retention?.stop());

@@ -4,11 +4,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createProcessExecutor } from "../../src/executors/process/process-executor.ts";
 import { systemClock } from "../../src/lib/clock.ts";
+import { createLogger } from "../../src/lib/log.ts";
 import { executorConformance } from "./conformance.ts";
 
 executorConformance("process", async () => {
   const directory = await mkdtemp(join(tmpdir(), "boxkite-process-"));
-  const open = () => createProcessExecutor({ directory, path: [], env: process.env, clock: systemClock });
+  const log = createLogger();
+  const open = () =>
+    createProcessExecutor({ directory, path: [], env: process.env, clock: systemClock, log });
   return {
     executor: open(),
     reopen: async () => open(),

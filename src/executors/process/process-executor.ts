@@ -15,8 +15,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { BoxkiteError } from "../../domain/errors.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { AttemptObserver, AttemptSpec, Executor } from "../executor.ts";
+import type { Logger } from "../../lib/log.ts";
 import { machineCapacity } from "../machine.ts";
 import { followOutput, type OutputFollower } from "./output-follower.ts";
+import { readAttemptKey } from "./attempt-key-file.ts";
 import { isOurProcess, stopGroup } from "../../lib/process-group.ts";
 import { writeAtomically } from "./write-atomically.ts";
 
@@ -27,6 +29,7 @@ export interface ProcessExecutorOptions {
   readonly path: readonly string[];
   readonly env: NodeJS.ProcessEnv;
   readonly clock: Clock;
+  readonly log: Logger;
 }
 
 /**
@@ -160,9 +163,9 @@ export function createProcessExecutor(options: ProcessExecutorOptions): Executor
     list: async () => {
       const names = await readdir(directory).catch(() => []);
       const keys = await Promise.all(
-        names.map((name) => readFile(join(directory, name, "key.json"), "utf8").catch(() => undefined)),
+        names.map((name) => readAttemptKey(join(directory, name, "key.json"), options.log)),
       );
-      return keys.filter((text) => text !== undefined).map((text) => JSON.parse(text) as AttemptKey);
+      return keys.filter((key) => key !== undefined);
     },
     close: async () => {
       const stopping = [...followers].map((follower) => follower.stop());

@@ -9,6 +9,8 @@
 import { randomBytes } from "node:crypto";
 import { readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { BoxkiteError } from "../../domain/errors.ts";
+import type { Logger } from "../../lib/log.ts";
 import type { Upload } from "../hosted-store.ts";
 import { mapInBatches } from "./batches.ts";
 import type { FileArea } from "./file-area.ts";
@@ -27,14 +29,18 @@ export class Uploads {
   readonly #journals: string;
   readonly #parts: string;
   readonly #files: FileArea;
+  readonly #log: Logger;
   /** How many readers an upload's parts have; they are removed after the last one. */
   readonly #readers = new Map<string, number>();
   readonly #removeLater = new Set<string>();
+  /** Those that were told of. */
+  readonly #damaged = new Set<string>();
 
-  constructor(directory: string, files: FileArea) {
+  constructor(directory: string, files: FileArea, log: Logger) {
     this.#journals = join(directory, "uploads");
     this.#parts = join(directory, "parts");
     this.#files = files;
+    this.#log = log;
   }
 
   partPath(uploadId: string, number: number): string {
@@ -102,10 +108,23 @@ export class Uploads {
 
   /** After a crash: goes on with what was begun. `names` tells whether the object names these parts. */
   async recover(names: (key: string, uploadId: string) => Promise<boolean>): Promise<void> {
-    for (const { id, key, state } of await this.#allJournals()) {
-      if (await names(key, id)) await this.finish(id);
-      else if (state === "removing") await this.discard(id);
+    for (const journal of await this.#allJournals()) {
+      try {
+        await this.#settle(journal, names);
+      } catch (error) {
+        if (!(error instanceof BoxkiteError)) throw error;
+        // Of one object; the others are none the worse for it.
+        this.#log.warn("an upload in parts is left as it is", { file: this.#journalPath(journal.id), error });
+      }
     }
+  }
+
+  async #settle(
+    { id, key, state }: Journal,
+    names: (key: string, uploadId: string) => Promise<boolean>,
+  ): Promise<void> {
+    if (await names(key, id)) await this.finish(id);
+    else if (state === "removing") await this.discard(id);
   }
 
   async #release(uploadId: string): Promise<void> {
@@ -130,11 +149,24 @@ export class Uploads {
     // The id comes from a client and becomes a path.
     if (!UPLOAD_ID.test(id)) return undefined;
     try {
-      return JSON.parse(await readFile(this.#journalPath(id), "utf8")) as Journal;
+      const journal = parseJournal(await readFile(this.#journalPath(id), "utf8"), id);
+      if (journal === undefined) this.#tellDamaged(id);
+      return journal;
     } catch (error) {
       if (codeOf(error) === "ENOENT") return undefined;
       throw error;
     }
+  }
+
+  /** Its parts stay: whether an object is made of them is not known. */
+  #tellDamaged(id: string): void {
+    if (this.#damaged.has(id)) return;
+    this.#damaged.add(id);
+    this.#log.warn("the journal of an upload in parts is damaged and passed over", {
+      file: this.#journalPath(id),
+      hint: "remove it; if no object was made of its parts, remove them too",
+      parts: join(this.#parts, id),
+    });
   }
 
   async #writeJournal(journal: Journal): Promise<void> {
@@ -144,6 +176,23 @@ export class Uploads {
   #journalPath(id: string): string {
     return join(this.#journals, `${id}${JOURNAL_SUFFIX}`);
   }
+}
+
+/** Undefined for one that is damaged. */
+function parseJournal(text: string, id: string): Journal | undefined {
+  let journal: Partial<Journal> | null;
+  try {
+    journal = JSON.parse(text) as Partial<Journal> | null;
+  } catch {
+    return undefined;
+  }
+  const isWhole =
+    journal?.id === id &&
+    typeof journal.key === "string" &&
+    typeof journal.createdAt === "number" &&
+    typeof journal.attributes === "object" &&
+    (journal.state === "inProgress" || journal.state === "removing");
+  return isWhole ? (journal as Journal) : undefined;
 }
 
 function uploadOf({ state: _state, ...upload }: Journal): Upload {

@@ -1,0 +1,46 @@
+/** Removes the uploads in parts that nobody completes: at the start, and once a day. */
+import type { Clock } from "../lib/clock.ts";
+import type { Logger } from "../lib/log.ts";
+import type { HostedStore } from "./hosted-store.ts";
+
+/** Counted from the beginning of the upload. */
+export const UPLOAD_LIFETIME_MS = 7 * 24 * 3600 * 1000;
+const SWEEP_EVERY_MS = 24 * 3600 * 1000;
+
+export interface UploadExpiryOptions {
+  readonly store: Pick<HostedStore, "listUploads" | "abortUpload">;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** The result stops it, after the sweep that is under way. */
+export function expireUploads({ store, clock, log }: UploadExpiryOptions): () => Promise<void> {
+  const stopping = new AbortController();
+
+  const sweep = async (): Promise<void> => {
+    const before = clock.now() - UPLOAD_LIFETIME_MS;
+    for (const upload of await store.listUploads("")) {
+      if (upload.createdAt > before) continue;
+      await store.abortUpload(upload);
+      log.info("an upload in parts that was never completed is removed", {
+        key: upload.key,
+        begun: new Date(upload.createdAt).toISOString(),
+      });
+    }
+  };
+
+  const run = async (): Promise<void> => {
+    while (!stopping.signal.aborted) {
+      await sweep().catch((error: unknown) => {
+        log.error("abandoned uploads could not be removed, and will be tried again", { error });
+      });
+      await clock.sleep(SWEEP_EVERY_MS, { signal: stopping.signal, ref: false }).catch(() => {});
+    }
+  };
+
+  const running = run();
+  return async () => {
+    stopping.abort();
+    await running;
+  };
+}
