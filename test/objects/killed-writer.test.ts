@@ -8,6 +8,8 @@ import { createInterface } from "node:readline";
 import { test } from "node:test";
 import { openDirectoryStore } from "../../src/objects/directory-store.ts";
 
+const ROUNDS = 20;
+
 test("a killed process loses nothing that was answered and leaves nothing half-written", async (t) => {
   const directory = await mkdtemp(join(tmpdir(), "boxkite-objects-"));
   t.after(() => rm(directory, { recursive: true }));
@@ -19,15 +21,16 @@ test("a killed process loses nothing that was answered and leaves nothing half-w
   let answered = -1;
   for await (const line of createInterface({ input: child.stdout })) {
     answered = Number(line);
-    if (answered === 20) child.kill("SIGKILL");
+    if (answered === ROUNDS) child.kill("SIGKILL");
   }
-  await exited;
+  assert.deepEqual(await exited, [null, "SIGKILL"], "the writer did not end by itself");
+  assert.ok(answered >= ROUNDS, `the writer was killed after ${answered} rounds`);
   const store = await openDirectoryStore(directory);
   for (let round = 0; round <= answered; round++) {
     assert.deepEqual(await store.readAll(`kept/${round}`), Buffer.alloc(50_000, round));
   }
   const replaced = await store.readAll("replaced");
-  assert.ok(replaced === undefined || replaced.every((byte) => byte === replaced[0]));
-  assert.ok(replaced === undefined || replaced.length === 3_000_000);
+  assert.equal(replaced?.length, 3_000_000);
+  assert.ok(replaced.every((byte) => byte === replaced[0]));
   assert.deepEqual(await readdir(join(directory, ".tmp")), []);
 });

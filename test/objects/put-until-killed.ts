@@ -2,6 +2,7 @@
 import { openDirectoryStore } from "../../src/objects/directory-store.ts";
 
 const store = await openDirectoryStore(process.argv[2] ?? "");
+await store.put("replaced", Buffer.alloc(3_000_000));
 for (let round = 0; ; round++) {
   await store.put(`kept/${round}`, Buffer.alloc(50_000, round));
   process.stdout.write(`${round}\n`);
