@@ -90,7 +90,7 @@ function outOfMemory(): Outcome {
   return failed(
     "OOMKilled",
     "killed for using more memory than its limit",
-    'raise it: resources=flyte.Resources(memory=("1Gi", "4Gi")) on the task\'s environment, request and limit',
+    'raise it: resources=flyte.Resources(memory="4Gi") on the task\'s environment, or memory=("1Gi", "4Gi"), request and limit',
     true,
   );
 }

@@ -10,6 +10,14 @@ export function takes({ requests, limits }: Pick<TaskDefinition, "requests" | "l
   return { ...limits, ...requests };
 }
 
+/**
+ * What a task may not exceed: its limit, or its request where it names only that, as Flyte's backend has it
+ * (flyteplugins, flytek8s/container_helper.go, AdjustOrDefaultResource).
+ */
+export function limitsOf({ requests, limits }: Pick<TaskDefinition, "requests" | "limits">): ResourceAmounts {
+  return { ...requests, ...limits };
+}
+
 /** Throws INVALID_ARGUMENT for a task that this machine could never run. */
 export function requireFits(definition: TaskDefinition, capacity: ResourceAmounts): void {
   const wanted = takes(definition);

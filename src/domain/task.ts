@@ -11,6 +11,9 @@ export interface ResourceAmounts {
   readonly gpu?: number;
 }
 
+/** Size of /dev/shm in bytes; "auto": as large as the task's memory limit, else as the machine's memory. */
+export type SharedMemoryBytes = number | "auto";
+
 export interface TaskDefinition {
   /** `<environment>.<function>`. */
   readonly name: string;
@@ -29,9 +32,10 @@ export interface TaskDefinition {
   /** With `{{.input}}`-style variables, filled in for each attempt. */
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
+  /** As its author wrote them; `resources.ts` says what follows where one of the two is not given. */
   readonly requests: ResourceAmounts;
   readonly limits: ResourceAmounts;
-  readonly sharedMemoryBytes?: number;
+  readonly sharedMemoryBytes?: SharedMemoryBytes;
   readonly policy: AttemptPolicy;
   readonly cache?: TaskCachePolicy;
   /** Object URIs named in the task itself (its code bundle): readable by every action that runs it. */

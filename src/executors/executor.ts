@@ -5,7 +5,7 @@
  */
 import type { AttemptExit, AttemptKey, LogSink } from "../domain/attempt.ts";
 import type { ResolvedImage } from "../domain/image.ts";
-import type { ResourceAmounts } from "../domain/task.ts";
+import type { ResourceAmounts, SharedMemoryBytes } from "../domain/task.ts";
 
 export interface AttemptSpec {
   readonly key: AttemptKey;
@@ -19,8 +19,7 @@ export interface AttemptSpec {
   readonly env: Readonly<Record<string, string>>;
   readonly requests: ResourceAmounts;
   readonly limits: ResourceAmounts;
-  /** Size of /dev/shm. */
-  readonly sharedMemoryBytes?: number;
+  readonly sharedMemoryBytes?: SharedMemoryBytes;
   readonly labels: Readonly<Record<string, string>>;
 }
 

@@ -6,6 +6,7 @@ import type { AttemptSpec } from "../executors/executor.ts";
 import type { ActionRecord } from "../domain/action-record.ts";
 import type { AttemptKey } from "../domain/attempt.ts";
 import type { ResolvedImage } from "../domain/image.ts";
+import { limitsOf } from "../domain/resources.ts";
 import type { RunRecord } from "../domain/run.ts";
 import type { TaskDefinition } from "../domain/task.ts";
 import { attemptPrefix, rawDataPrefix } from "./paths.ts";
@@ -37,7 +38,7 @@ export function makeAttemptSpec(context: AttemptContext): AttemptSpec {
     // The run's variables reach every action; a task's own win over them, ours over both.
     env: { ...run.settings.env, ...definition.env, ...runtimeEnv(context, key) },
     requests: definition.requests,
-    limits: definition.limits,
+    limits: limitsOf(definition),
     ...(definition.sharedMemoryBytes === undefined
       ? {}
       : { sharedMemoryBytes: definition.sharedMemoryBytes }),

@@ -41,7 +41,9 @@ export function taskSection({ spec, record }: ActionView): Html {
       ["Limits", amounts(definition.limits)],
       [
         "Shared memory",
-        definition.sharedMemoryBytes !== undefined && bytesText(definition.sharedMemoryBytes),
+        typeof definition.sharedMemoryBytes === "number"
+          ? bytesText(definition.sharedMemoryBytes)
+          : definition.sharedMemoryBytes,
       ],
       ["Retries", policy.userRetries > 0 && policy.userRetries],
       ["Longest wait", duration(policy.queuedTimeoutMs)],

@@ -4,11 +4,10 @@ import { gunzipSync } from "node:zlib";
 import { fromBinary, toBinary } from "@bufbuild/protobuf";
 import { BoxkiteError } from "../domain/errors.ts";
 import type { AttemptPolicy, CacheUse } from "../domain/action.ts";
-import { type TaskDefinition } from "../domain/task.ts";
+import type { SharedMemoryBytes, StoredSpec, TaskDefinition } from "../domain/task.ts";
 import { NO_SETTINGS, type RunSettings } from "../domain/run.ts";
-import type { StoredSpec } from "../domain/task.ts";
 import type { KeyValuePair } from "./gen/flyteidl2/core/literals_pb.js";
-import type { TaskMetadata, TaskTemplate } from "./gen/flyteidl2/core/tasks_pb.js";
+import type { SharedMemory, TaskMetadata, TaskTemplate } from "./gen/flyteidl2/core/tasks_pb.js";
 import { RelationType } from "./gen/flyteidl2/common/run_pb.js";
 import { CacheLookupScope, RunSpecSchema, type RunSpec } from "./gen/flyteidl2/task/run_pb.js";
 import { TaskSpecSchema, type TaskSpec } from "./gen/flyteidl2/task/task_definition_pb.js";
@@ -41,7 +40,7 @@ function definitionOf(spec: TaskSpec): TaskDefinition {
   }
   const container = template.target.value;
   const shared = template.extendedResources?.sharedMemory;
-  const sharedMemoryBytes = sharedMemorySize(shared?.sizeLimit, shared?.mountPath);
+  const sharedMemoryBytes = shared && decodeSharedMemory(shared);
   return {
     name: template.id?.name ?? "",
     version: template.id?.version ?? "",
@@ -63,16 +62,21 @@ function definitionOf(spec: TaskSpec): TaskDefinition {
   };
 }
 
-/** "auto" is what the SDK sends for the size of the machine's memory: the engine's default is used. */
-function sharedMemorySize(limit: string | undefined, mountPath: string | undefined): number | undefined {
-  if (mountPath !== undefined && mountPath !== "" && mountPath !== "/dev/shm") {
+/** An empty size is what the SDK sends for "auto": "the maximum shared memory available on the node". */
+function decodeSharedMemory({ sizeLimit, mountPath }: SharedMemory): SharedMemoryBytes {
+  if (mountPath !== "" && mountPath !== "/dev/shm") {
     throw new BoxkiteError(
       "FIELD_NOT_SUPPORTED",
       `ExtendedResources.shared_memory.mount_path is ${mountPath}: shared memory is at /dev/shm`,
     );
   }
-  if (limit === undefined || limit === "") return undefined;
-  return Math.ceil(parseQuantity(limit, "ExtendedResources.shared_memory.size_limit"));
+  if (sizeLimit === "") return "auto";
+  const field = "ExtendedResources.shared_memory.size_limit";
+  const bytes = Math.ceil(parseQuantity(sizeLimit, field));
+  if (bytes > 0) return bytes;
+  throw new BoxkiteError("INVALID_ARGUMENT", `${field} is ${sizeLimit}`, {
+    hint: 'leave shm= out of flyte.Resources(…), or use shm="auto"',
+  });
 }
 
 function policyOf(metadata: TaskMetadata | undefined): AttemptPolicy {

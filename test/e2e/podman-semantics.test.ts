@@ -57,6 +57,37 @@ async def hungry(x: int) -> str:
     return child
 `;
 
+const RESOURCES = `
+import asyncio, os, flyte
+image = "ghcr.io/flyteorg/flyte:py3.11-v2.12.1"
+small = flyte.TaskEnvironment(name="small", image=image, resources=flyte.Resources(cpu="500m", memory="250Mi", shm="auto"))
+whole = flyte.TaskEnvironment(name="whole", image=image, resources=flyte.Resources(shm="auto"), depends_on=[small])
+
+def shared_memory() -> int:
+    disk = os.statvfs("/dev/shm")
+    return disk.f_blocks * disk.f_frsize
+
+def machine() -> int:
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+@small.task
+async def hungry(x: int) -> int:
+    return len(b"1" * (800 << 20))
+
+@small.task
+async def limited(x: int) -> int:
+    return shared_memory()
+
+@whole.task
+async def sizes(x: int) -> list[str]:
+    try:
+        await hungry(x)
+        raised = "nothing"
+    except Exception as error:
+        raised = type(error).__name__
+    return [raised, str(await limited(x)), str(shared_memory() // 2**20), str(machine() // 2**20)]
+`;
+
 suite("semantics on podman", { skip: skip ?? false }, () => {
   before(() => usePython(stockPython()));
 
@@ -109,5 +140,13 @@ print(json.dumps([[one.error_info.message for one in attempts], child.pb2.status
     ];
     assert.match(errors[0] ?? "", /killed for using more memory than its limit/u);
     assert.deepEqual([errors.length, childAttempts], [2, 1]);
+  });
+
+  test("what a task asks for is its limit, and shared memory is as large as it can be", async (t) => {
+    const { run } = await processSubject(t, RESOURCES, ["--engine", "podman"]);
+    const { error, outputs } = await run("sizes", { x: 1 });
+    assert.equal(error, null);
+    const [raised, limited, unlimited, machine] = (outputs?.[0] ?? []) as string[];
+    assert.deepEqual([raised, limited, unlimited], ["OOMError", String(250 * 2 ** 20), machine]);
   });
 });

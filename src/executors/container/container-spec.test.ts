@@ -75,6 +75,16 @@ test("resources become what the engine enforces", () => {
   assert.equal(bodyOf({ limits: { cpu: 4 } }).HostConfig.NanoCpus, undefined);
 });
 
+test("shared memory of any size is as large as the limit, or the machine", () => {
+  const shared = (limits: AttemptSpec["limits"], info = settings.info) =>
+    bodyOf({ limits, sharedMemoryBytes: "auto" }, { info }).HostConfig.ShmSize;
+  assert.equal(shared({ memoryBytes: 5e8 }), 5e8);
+  assert.equal(shared({ memoryBytes: 5e9 }), 1e9);
+  assert.equal(shared({}), 1e9);
+  assert.equal(shared({}, { ...settings.info, memoryBytes: 0 }), undefined);
+  assert.equal(bodyOf().HostConfig.ShmSize, undefined);
+});
+
 test("a limit that the engine cannot enforce is not asked for", () => {
   const wish = { limits: { cpu: 0.5, memoryBytes: 1000 }, requests: { cpu: 0.25 } };
   const info = { ...settings.info, limits: { cpu: false, memory: false } };

@@ -52,7 +52,7 @@ export function containerBody(spec: AttemptSpec, settings: ContainerSettings): u
       LogConfig: { Type: settings.engine === "podman" ? "k8s-file" : "json-file", Config: {} },
       ...cpuFields(spec, settings.info),
       ...memoryFields(spec, settings.info),
-      ...(spec.sharedMemoryBytes !== undefined && { ShmSize: spec.sharedMemoryBytes }),
+      ...sharedMemoryFields(spec, settings.info),
       ...(gpus > 0 && { DeviceRequests: [{ Driver: "", Count: gpus, Capabilities: [["gpu"]] }] }),
       ...(settings.extraHosts.length > 0 && { ExtraHosts: settings.extraHosts }),
     },
@@ -79,6 +79,20 @@ function cpuFields({ limits, requests }: AttemptSpec, info: EngineInfo): object 
 function memoryFields({ limits }: AttemptSpec, info: EngineInfo): object {
   if (limits.memoryBytes === undefined || !info.limits.memory) return {};
   return { Memory: limits.memoryBytes, ...(info.swapLimit && { MemorySwap: limits.memoryBytes }) };
+}
+
+/**
+ * What is in shared memory counts towards the container's memory, so "auto" is what the limit lets in: the
+ * size that Kubernetes gives a volume in memory without a size of its own. Without the field an engine
+ * gives 64 MB.
+ */
+function sharedMemoryFields(spec: AttemptSpec, { memoryBytes }: EngineInfo): object {
+  const { sharedMemoryBytes, limits } = spec;
+  if (sharedMemoryBytes === undefined) return {};
+  if (sharedMemoryBytes !== "auto") return { ShmSize: sharedMemoryBytes };
+  // An engine that does not tell its memory says 0.
+  const bytes = Math.min(limits.memoryBytes ?? Infinity, memoryBytes || Infinity);
+  return Number.isFinite(bytes) ? { ShmSize: bytes } : {};
 }
 
 /**
