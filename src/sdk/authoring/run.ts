@@ -37,7 +37,7 @@ export interface RunOptions extends RunSettings, Pick<LocalOptions, "signals" | 
   /**
    * How the code gets into the containers. "none": it is in the images, and `version` is required;
    * "loaded_modules": the modules of the tasks and what they import from your files; "all": the whole
-   * root folder, without what .gitignore names. Inside a task it is the code of that task, and this is
+   * root folder, without hidden files and what git ignores. Inside a task it is the code of that task, and this is
    * not accepted. @default "loaded_modules"
    */
   readonly copyStyle?: "none" | "loaded_modules" | "all";

@@ -34,7 +34,10 @@ export interface EnvironmentOptions extends ExecutionOptions {
   readonly dependsOn?: readonly TaskEnvironment[];
   readonly reusable?: ReusePolicy;
   readonly description?: string;
-  /** Files to put into the code bundle besides the modules: globs relative to the root folder. */
+  /**
+   * Files to put into the code bundle besides the modules, relative to the root folder. A glob takes no
+   * file that git ignores; a path without wildcards names its file whatever git says.
+   */
   readonly include?: readonly string[];
 }
 

@@ -3,7 +3,8 @@ import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from "node:
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { test, type TestContext } from "node:test";
-import { collectAll, collectModules, packBundle } from "./bundle.ts";
+import { collectModules, packBundle } from "./bundle.ts";
+import { collectAll, collectIncluded } from "./collect-files.ts";
 
 function makeProject(t: TestContext, files: Readonly<Record<string, string>>): string {
   const folder = mkdtempSync(join(tmpdir(), "boxkite-bundle-"));
@@ -43,8 +44,7 @@ import { z } from "zod";
 
 test("loaded modules: what the tasks' modules import, and what those do", (t) => {
   const root = makeProject(t, FILES);
-  assert.deepEqual(collectModules(root, [join(root, "src/tasks.ts")], ["assets/*.txt"]), [
-    "assets/prompt.txt",
+  assert.deepEqual(collectModules(root, [join(root, "src/tasks.ts")]), [
     "lib/b.ts",
     "lib/c.ts",
     "package.json",
@@ -62,6 +62,13 @@ test("all: the root folder without dependencies and what is ignored", (t) => {
   assert.ok(files.includes("src/unused.ts"));
   for (const name of ["secret.env", "dist/x.js", "node_modules/zod/index.js"])
     assert.ok(!files.includes(name), name);
+});
+
+test("include: a path names its file, a glob takes what git does not ignore, neither takes version control", (t) => {
+  const root = makeProject(t, { ...FILES, ".git/config": "", ".git/info/exclude": "prompt.*\n", ".env": "" });
+  assert.deepEqual(collectIncluded(root, ["*.env", "src/a*", ".env"]), [".env", "src/a.ts"]);
+  assert.deepEqual(collectIncluded(root, ["secret.env", "assets/*"]), ["secret.env"]);
+  assert.deepEqual(collectIncluded(root, [".git/*", ".git/config"]), []);
 });
 
 test("the same files are the same bundle, whatever their times", async (t) => {

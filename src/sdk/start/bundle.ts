@@ -5,7 +5,7 @@
  * the files: what the modules of the tasks import from the root folder, and what those import.
  */
 import { createHash } from "node:crypto";
-import { existsSync, globSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { dirname, extname, isAbsolute, join, relative, resolve, sep } from "node:path";
 import { gzipSync } from "node:zlib";
 import { pack } from "tar-stream";
@@ -19,11 +19,7 @@ export interface CodeBundle {
 }
 
 /** The files below `rootDir`, as paths relative to it, that the given modules need. */
-export function collectModules(
-  rootDir: string,
-  modules: readonly string[],
-  include: readonly string[],
-): string[] {
+export function collectModules(rootDir: string, modules: readonly string[]): string[] {
   const root = resolve(rootDir);
   const found = new Set<string>();
   const queue = modules.map((path) => resolve(path));
@@ -35,34 +31,7 @@ export function collectModules(
     // Node reads "type" and "imports" there.
     for (const manifest of manifestsAbove(path, root)) found.add(manifest);
   }
-  for (const pattern of include) {
-    for (const path of globSync(pattern, { cwd: root }))
-      if (statSync(join(root, path)).isFile()) found.add(join(root, path));
-  }
   return [...found].map((path) => relative(root, path).split(sep).join("/")).sort();
-}
-
-/** All files below `rootDir` but dependencies, version control and what a .gitignore at the root names. */
-export function collectAll(rootDir: string): string[] {
-  const ignored = ignoredBy(join(rootDir, ".gitignore"));
-  return globSync("**/*", {
-    cwd: rootDir,
-    withFileTypes: true,
-    exclude: (entry) => entry.name === "node_modules" || entry.name === ".git" || ignored(entry.name),
-  })
-    .filter((entry) => entry.isFile())
-    .map((entry) => relative(rootDir, join(entry.parentPath, entry.name)).split(sep).join("/"))
-    .sort();
-}
-
-/** Plain names and `*.ext` patterns; what is finer belongs into the environment's `include`. */
-function ignoredBy(path: string): (name: string) => boolean {
-  if (!existsSync(path)) return () => false;
-  const lines = readFileSync(path, "utf8").split("\n");
-  const patterns = lines.map((line) => line.trim().replace(/^\//, "").replace(/\/$/, ""));
-  const names = new Set(patterns.filter((pattern) => pattern !== "" && !pattern.startsWith("#")));
-  const extensions = [...names].filter((name) => name.startsWith("*.")).map((name) => name.slice(1));
-  return (name) => names.has(name) || extensions.some((extension) => name.endsWith(extension));
 }
 
 export async function packBundle(rootDir: string, files: readonly string[]): Promise<CodeBundle> {

@@ -1,5 +1,6 @@
 /** What a run and a deployment have in common: images, code bundle, version. */
-import { collectAll, collectModules, packBundle, type CodeBundle } from "./bundle.ts";
+import { collectModules, packBundle, type CodeBundle } from "./bundle.ts";
+import { collectAll, collectIncluded } from "./collect-files.ts";
 import { targetOfRun, type InitializedConfig, type RunScope } from "../authoring/config.ts";
 import { controlPlaneOf } from "./control-plane.ts";
 import { encodeImageCache } from "../authoring/image-cache.ts";
@@ -71,12 +72,18 @@ function filesOf(
   copyStyle: "loaded_modules" | "all",
   rootDir: string,
 ): readonly string[] {
-  if (copyStyle === "all") return collectAll(rootDir);
-  const modules = environments.flatMap((environment) =>
+  const included = collectIncluded(
+    rootDir,
+    environments.flatMap((environment) => environment.include),
+  );
+  const code = copyStyle === "all" ? collectAll(rootDir) : collectModules(rootDir, modulesOf(environments));
+  return [...new Set([...code, ...included])].sort();
+}
+
+function modulesOf(environments: readonly TaskEnvironment[]): string[] {
+  return environments.flatMap((environment) =>
     environment.tasks.map((task) => definitionOf(task).modulePath),
   );
-  const include = environments.flatMap((environment) => environment.include);
-  return collectModules(rootDir, modules, include);
 }
 
 async function upload(bundle: CodeBundle, config: InitializedConfig, target: RunScope): Promise<string> {
