@@ -5,6 +5,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
+import { parseCommand } from "./command-line.ts";
 import { BoxkiteError, messageOf } from "../domain/errors.ts";
 
 export interface ClientConfig {
@@ -56,7 +57,7 @@ function findUpwards(start: string, name: string): string | undefined {
   }
 }
 
-/** Throws CONFIG_INVALID for a file that cannot be read or is not YAML. */
+/** Throws CONFIG_INVALID for a file that cannot be read or is not YAML, and for a command that is none. */
 export async function loadConfig(path: string | undefined, env: Environment): Promise<ClientConfig> {
   const file = path === undefined ? {} : await readYaml(path);
   const at = (section: string, key: string): unknown =>
@@ -82,7 +83,7 @@ export async function loadConfig(path: string | undefined, env: Environment): Pr
     insecureSkipVerify: flag("admin", "insecureSkipVerify"),
     caCertFilePath: text("admin", "caCertFilePath"),
     authType: text("admin", "authType", "FLYTE_AUTH_TYPE"),
-    command: parseCommand(read("admin", "command", "FLYTE_AUTH_COMMAND")),
+    command: await parseCommand(read("admin", "command", "FLYTE_AUTH_COMMAND")),
     org: text("task", "org") ?? "",
     project: text("task", "project"),
     domain: text("task", "domain"),
@@ -100,13 +101,4 @@ async function readYaml(path: string): Promise<Record<string, unknown>> {
   } catch (cause) {
     throw new BoxkiteError("CONFIG_INVALID", `${path}: ${messageOf(cause)}`, { cause });
   }
-}
-
-/** A list, a JSON list, or words with optional quotes. */
-function parseCommand(value: unknown): string[] {
-  if (Array.isArray(value)) return value.map(String);
-  const text = typeof value === "string" ? value.trim() : "";
-  if (text === "") return [];
-  if (text.startsWith("[")) return (JSON.parse(text) as unknown[]).map(String);
-  return [...text.matchAll(/"([^"]*)"|'([^']*)'|(\S+)/g)].map(([, a, b, c]) => a ?? b ?? c ?? "");
 }

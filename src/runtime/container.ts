@@ -1,5 +1,6 @@
 /** What the controller needs to know about the container it is in. */
 import type { RuntimeArguments } from "./arguments.ts";
+import { parseCommand } from "../client/command-line.ts";
 import type { Environment } from "../client/config-file.ts";
 import type { Storage } from "../client/storage/storage.ts";
 import type { ConnectionOptions } from "../client/transport.ts";
@@ -24,12 +25,12 @@ export function serverOrigin(env: Environment): string {
   return `${insecure ? "http" : "https"}://${host}`;
 }
 
-export function connectionOf(env: Environment): ConnectionOptions {
+export async function connectionOf(env: Environment): Promise<ConnectionOptions> {
   return {
     origin: serverOrigin(env),
     insecureSkipVerify: /^(true|t|1)$/i.test(env["_U_INSECURE_SKIP_VERIFY"] ?? ""),
     authType: env["FLYTE_AUTH_TYPE"],
-    command: (env["FLYTE_AUTH_COMMAND"] ?? "").split(" ").filter(Boolean),
+    command: await parseCommand(env["FLYTE_AUTH_COMMAND"]),
   };
 }
 
@@ -41,9 +42,9 @@ export function settingsOf({ arguments: given, rootDir }: Container): SpecSettin
 }
 
 /** For runs that the task starts: the server is that of its own run. */
-export function runConfigOf(container: Container): InitializedConfig {
+export async function runConfigOf(container: Container): Promise<InitializedConfig> {
   const { arguments: given, env, rootDir } = container;
-  const { origin, insecureSkipVerify, authType, command } = connectionOf(env);
+  const { origin, insecureSkipVerify, authType, command } = await connectionOf(env);
   return {
     endpoint: origin,
     insecure: origin.startsWith("http:"),

@@ -76,14 +76,22 @@ export class RemoteController {
   readonly #uploads = new Limiter(UPLOADS_AT_A_TIME);
   readonly #deployed = new Map<string, Promise<DeployedTaskDetails>>();
 
-  constructor(container: Container, transport?: Transport) {
+  constructor(container: Container, transport: Transport) {
     const { arguments: given, env } = container;
     this.#container = container;
-    this.#transport = transport ?? createTransport({ ...connectionOf(env), retry: false });
+    this.#transport = transport;
     this.#client = createClient(ActionsService, this.#transport);
     this.#watch = new ChildWatch(this.#client, this.#actionId(given.action), this.#headers);
     this.#calls = new Limiter(Number(env["_F_P_CNC"] ?? DEFAULT_PARENT_CONCURRENCY));
     this.#settings = settingsOf(container);
+  }
+
+  /** Connected to the server of the container's run. */
+  static async open(container: Container): Promise<RemoteController> {
+    return new RemoteController(
+      container,
+      createTransport({ ...(await connectionOf(container.env)), retry: false }),
+    );
   }
 
   close(): void {

@@ -148,15 +148,15 @@ function makeContext(
 class LazyController implements Controller {
   readonly #container: Container;
   #remote: Promise<RemoteController> | undefined;
-  #runConfig: InitializedConfig | undefined;
+  #runConfig: Promise<InitializedConfig> | undefined;
 
   constructor(container: Container) {
     this.#container = container;
   }
 
   async #controller(): Promise<RemoteController> {
-    this.#remote ??= import("./remote-controller.ts").then(
-      ({ RemoteController: Implementation }) => new Implementation(this.#container),
+    this.#remote ??= import("./remote-controller.ts").then(({ RemoteController: Implementation }) =>
+      Implementation.open(this.#container),
     );
     return this.#remote;
   }
