@@ -5,6 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { Code, ConnectError, type Interceptor, type Transport } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-node";
+import { withServerErrors } from "./server-error.ts";
 import { BoxkiteError } from "../domain/errors.ts";
 
 export interface ConnectionOptions {
@@ -17,6 +18,7 @@ export interface ConnectionOptions {
   readonly retry?: boolean;
 }
 
+/** Calls reject with a BoxkiteError where the server threw one, else with a ConnectError. */
 export function createTransport(options: ConnectionOptions): Transport {
   const { origin } = options;
   const secure = origin.startsWith("https:");
@@ -24,7 +26,7 @@ export function createTransport(options: ConnectionOptions): Transport {
   if (options.retry !== false) interceptors.push(retryInterceptor);
   const token = tokenSource(options, secure);
   if (token !== undefined) interceptors.push(tokenInterceptor(token));
-  return createConnectTransport({
+  const transport = createConnectTransport({
     baseUrl: origin,
     httpVersion: "1.1",
     useBinaryFormat: true,
@@ -38,6 +40,7 @@ export function createTransport(options: ConnectionOptions): Transport {
         }
       : {}),
   });
+  return withServerErrors(transport);
 }
 
 const RETRIES = 3;

@@ -1,9 +1,4 @@
-/**
- * The one error type that Boxkite throws on purpose.
- *
- * `code` is stable and listed in docs/errors.md; `kind` says who can mend it; `message` says what
- * happened with the names involved; `hint` says what to do, ideally as a command to type.
- */
+/** Who can mend an error: the caller, or who runs the machinery. */
 export type ErrorKind = "user" | "system";
 
 export interface BoxkiteErrorOptions {
@@ -13,6 +8,12 @@ export interface BoxkiteErrorOptions {
 
 const brand = Symbol.for("boxkite.BoxkiteError");
 
+/**
+ * The one error type that Boxkite throws on purpose.
+ *
+ * `code` is stable and listed in docs/errors.md; `kind` says who can mend it; `message` says what
+ * happened with the names involved; `hint` says what to do, ideally as a command to type.
+ */
 export class BoxkiteError extends Error {
   readonly code: ErrorCode;
   readonly kind: ErrorKind;
@@ -80,6 +81,7 @@ export const ERROR_CODES = {
   DATA_DIRECTORY_UNUSABLE: "user",
 } as const satisfies Record<string, ErrorKind>;
 
+/** docs/errors.md says of each what to do. */
 export type ErrorCode = keyof typeof ERROR_CODES;
 
 /** What happened and what to do about it, where there is room for one text only. */

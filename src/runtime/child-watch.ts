@@ -1,6 +1,7 @@
 /** One stream per parent with the states of all its children. */
 import { setTimeout as sleep } from "node:timers/promises";
-import { Code, ConnectError, type Client } from "@connectrpc/connect";
+import { Code, type Client } from "@connectrpc/connect";
+import { connectCodeOf, quoteServerError } from "../client/server-error.ts";
 import type { ActionIdentifier } from "../wire/gen/flyteidl2/common/identifier_pb.js";
 import { ActionPhase } from "../wire/gen/flyteidl2/common/phase_pb.js";
 import type { ActionsService } from "../wire/gen/flyteidl2/actions/actions_service_pb.js";
@@ -88,13 +89,13 @@ export class ChildWatch {
         }
       } catch (error) {
         if (this.#stop.signal.aborted) return;
-        const { code } = ConnectError.from(error);
+        const code = connectCodeOf(error);
         failures =
           code === Code.Unimplemented || code === Code.PermissionDenied || code === Code.Unauthenticated
             ? MAX_FAILURES
             : failures + 1;
         if (failures >= MAX_FAILURES)
-          throw new Error(`the watch of child actions failed: ${String(error)}`, { cause: error });
+          throw new Error(`the watch of child actions failed: ${quoteServerError(error)}`, { cause: error });
       }
       await sleep(Math.min(1000 * 2 ** Math.min(failures, 10), MAX_WAIT_MS), undefined, {
         signal: this.#stop.signal,

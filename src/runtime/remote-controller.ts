@@ -2,13 +2,14 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
-import { Code, ConnectError, createClient, type Client, type Transport } from "@connectrpc/connect";
+import { Code, createClient, type Client, type Transport } from "@connectrpc/connect";
 import { ChildWatch } from "./child-watch.ts";
 import { connectionOf, settingsOf, type Container } from "./container.ts";
 import { decodeErrorDocument, decodeErrorKind, encodeErrorDocument } from "./error-document.ts";
 import { Limiter } from "./limiter.ts";
 import { createTransport } from "../client/transport.ts";
 import { joinUri } from "../client/storage/storage.ts";
+import { connectCodeOf, quoteServerError } from "../client/server-error.ts";
 import { CallCounter, type ActiveContext } from "../sdk/authoring/active-context.ts";
 import type { ConditionRequest } from "../sdk/authoring/condition.ts";
 import { findDeployedTask, type DeployedTaskDetails } from "../sdk/authoring/deployed-task.ts";
@@ -356,13 +357,16 @@ export class RemoteController {
         await this.#client.enqueue({ action }, { headers: this.#headers, timeoutMs: ENQUEUE_TIMEOUT_MS });
         return;
       } catch (error) {
-        const { code } = ConnectError.from(error);
+        const code = connectCodeOf(error);
         // The action is on record: by the attempt before this one, or by a call whose answer was lost.
         if (code === Code.AlreadyExists) return;
         if (REFUSALS.has(code))
-          throw systemError(`the server refused the action ${submission.name}: ${String(error)}`, error);
+          throw systemError(
+            `the server refused the action ${submission.name}: ${quoteServerError(error)}`,
+            error,
+          );
         if (attempt >= ENQUEUE_ATTEMPTS && code !== Code.ResourceExhausted) {
-          throw systemError(`the server cannot be reached: ${String(error)}`, error);
+          throw systemError(`the server cannot be reached: ${quoteServerError(error)}`, error);
         }
         await sleep(Math.min(500 * 2 ** Math.min(attempt, 10), ENQUEUE_MAX_WAIT_MS));
       }

@@ -24,6 +24,7 @@ export {
 } from "./authoring/errors.ts";
 export { Dir, File } from "./authoring/file.ts";
 export { group } from "./authoring/group.ts";
+export { ImageBuildError } from "./authoring/image-build-error.ts";
 export { Image, type CloneOptions, type NodeProjectOptions } from "./authoring/image.ts";
 export { map, type MapOptions, type MapTasks } from "./authoring/map.ts";
 export type {
@@ -53,4 +54,5 @@ export { secret } from "./authoring/secret.ts";
 export type { Task, TaskOverride } from "./authoring/task.ts";
 export { TaskEnvironment, type EnvironmentOptions } from "./authoring/task-environment.ts";
 export { trace } from "./authoring/trace.ts";
+export { BoxkiteError, type ErrorCode, type ErrorKind } from "../domain/errors.ts";
 export { ValueError } from "../wire/literals/errors.ts";

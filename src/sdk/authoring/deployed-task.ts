@@ -1,8 +1,9 @@
 /** What a reference stands for on the server, and whether it is what the author declared. */
-import { Code, ConnectError, type Client } from "@connectrpc/connect";
+import { Code, type Client } from "@connectrpc/connect";
 import type { CompiledInput, CompiledInterface, CompiledOutput } from "./interface.ts";
 import { RemoteTaskError } from "./errors.ts";
 import type { TaskReference } from "./task.ts";
+import { connectCodeOf } from "../../client/server-error.ts";
 import { decodeLiteral } from "../../wire/literals/decode.ts";
 import { decodeLiteralType, describeWireType, isAssignable } from "../../wire/literals/literal-type.ts";
 import { unionOf, type WireType } from "../../wire/literals/wire-type.ts";
@@ -81,7 +82,7 @@ async function versionOf(
 }
 
 function notFound(cause: unknown, what: string): unknown {
-  if (cause !== undefined && ConnectError.from(cause).code !== Code.NotFound) return cause;
+  if (cause !== undefined && connectCodeOf(cause) !== Code.NotFound) return cause;
   return new RemoteTaskError(`there is no deployed task ${what}`, { cause });
 }
 

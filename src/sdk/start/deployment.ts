@@ -1,4 +1,4 @@
-import { Code, ConnectError } from "@connectrpc/connect";
+import { Code } from "@connectrpc/connect";
 import { currentConfig } from "../authoring/config.ts";
 import { controlPlaneOf } from "./control-plane.ts";
 import type { DeployedTask, DeployOptions } from "../authoring/deploy.ts";
@@ -6,6 +6,7 @@ import { prepare } from "./prepare.ts";
 import { definitionOf } from "../authoring/task.ts";
 import { environmentClosure, type TaskEnvironment } from "../authoring/task-environment.ts";
 import { encodeTaskSpec } from "../authoring/task-spec.ts";
+import { connectCodeOf } from "../../client/server-error.ts";
 
 export async function deployEnvironments(
   environments: readonly TaskEnvironment[],
@@ -30,7 +31,7 @@ export async function deployEnvironments(
         .then(
           () => true,
           (error: unknown) => {
-            if (ConnectError.from(error).code === Code.AlreadyExists) return false;
+            if (connectCodeOf(error) === Code.AlreadyExists) return false;
             throw error;
           },
         );

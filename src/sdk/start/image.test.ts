@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { containerfile } from "./image-build.ts";
+import { containerfile } from "./containerfile.ts";
 import { Image } from "../authoring/image.ts";
 import { decodeImageCache, encodeImageCache } from "../authoring/image-cache.ts";
 

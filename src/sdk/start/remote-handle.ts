@@ -1,6 +1,6 @@
 /** A run on a server, as the author's program holds it. */
 import { setTimeout as sleep } from "node:timers/promises";
-import { Code, ConnectError } from "@connectrpc/connect";
+import { Code } from "@connectrpc/connect";
 import { decodeError } from "../authoring/errors.ts";
 import { ActionAbortedError } from "../authoring/errors.ts";
 import type { CompiledInterface } from "../authoring/interface.ts";
@@ -10,6 +10,7 @@ import { signalCondition } from "./signal.ts";
 import { decodeOutputs } from "../authoring/values.ts";
 import type { ControlPlane } from "../../client/control-plane.ts";
 import { runUrl } from "../../client/endpoint.ts";
+import { connectCodeOf } from "../../client/server-error.ts";
 import { dateFromTimestamp } from "../../wire/literals/time.ts";
 import { ErrorInfo_Kind, type ActionDetails } from "../../wire/gen/flyteidl2/workflow/run_definition_pb.js";
 import type { RunIdentifier } from "../../wire/gen/flyteidl2/common/identifier_pb.js";
@@ -89,7 +90,7 @@ export class RemoteRun implements Run<unknown> {
         return;
       } catch (error) {
         // The container may not have begun to write yet.
-        if (ConnectError.from(error).code !== Code.NotFound || tries === LOG_TRIES) throw error;
+        if (connectCodeOf(error) !== Code.NotFound || tries === LOG_TRIES) throw error;
         await sleep(500);
       } finally {
         stop.abort();
@@ -134,7 +135,7 @@ export class RemoteRun implements Run<unknown> {
         }
         await sleep(500);
       } catch (error) {
-        const { code } = ConnectError.from(error);
+        const code = connectCodeOf(error);
         const passing =
           code === Code.Unavailable ||
           code === Code.Canceled ||

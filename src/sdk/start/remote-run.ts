@@ -1,5 +1,5 @@
 /** Runs on a server. */
-import { Code, ConnectError } from "@connectrpc/connect";
+import { Code } from "@connectrpc/connect";
 import { targetOfRun, type InitializedConfig, type RunScope } from "../authoring/config.ts";
 import { controlPlaneOf } from "./control-plane.ts";
 import { findDeployedTask } from "../authoring/deployed-task.ts";
@@ -13,6 +13,7 @@ import type { TaskDefinition, TaskReference } from "../authoring/task.ts";
 import { encodeTaskSpec } from "../authoring/task-spec.ts";
 import { encodeInputs } from "../authoring/values.ts";
 import type { ControlPlane } from "../../client/control-plane.ts";
+import { connectCodeOf } from "../../client/server-error.ts";
 import { BoxkiteError } from "../../domain/errors.ts";
 import type { Inputs } from "../../wire/gen/flyteidl2/task/common_pb.js";
 import type { RunSpec } from "../../wire/gen/flyteidl2/task/run_pb.js";
@@ -82,8 +83,7 @@ export async function submitRun(controlPlane: ControlPlane, submission: Submissi
       runSpec: submission.spec,
     })
     .catch((cause: unknown) => {
-      const { code } = ConnectError.from(cause);
-      if (code === Code.AlreadyExists) {
+      if (connectCodeOf(cause) === Code.AlreadyExists && !(cause instanceof BoxkiteError)) {
         throw new BoxkiteError("RUN_EXISTS", `a run named ${name} exists already in ${project}/${domain}`, {
           cause,
         });
