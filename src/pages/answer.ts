@@ -1,8 +1,8 @@
 /** The answer that a condition's form posts. */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { BoxkiteError } from "../domain/errors.ts";
 import type { RunKey } from "../domain/ids.ts";
 import type { ServiceContext } from "../services/context.ts";
+import { refusalOf } from "../services/errors.ts";
 import { readSmallBody } from "../services/small-body.ts";
 import { requireAction } from "../store/require.ts";
 import { decodeSignal, payloadFromText } from "../wire/condition.ts";
@@ -31,8 +31,9 @@ export async function answerByPost(
     const payload = payloadFromText(condition, new URLSearchParams(body).get("value") ?? "");
     await context.orchestrator.signal(condition.key, decodeSignal(condition, payload));
   } catch (error) {
-    if (!(error instanceof BoxkiteError)) throw error;
-    sendProblem(response, { status: 400, title: "The answer was not taken", text: error.message });
+    const refusal = refusalOf(error);
+    if (refusal === undefined) throw error;
+    sendProblem(response, { status: 400, title: "The answer was not taken", text: refusal });
     return;
   }
   redirect(response, 303, actionPath(key, condition.key.action));

@@ -4,14 +4,22 @@ import { createServer, request as httpRequest, type IncomingMessage } from "node
 import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 import { test, type TestContext } from "node:test";
-import { silentLogger } from "../lib/log.ts";
+import { createLogger, silentLogger, type Logger } from "../lib/log.ts";
 import type { ServiceContext } from "../services/context.ts";
+import type { StoreReader } from "../store/reader.ts";
 import { openSqliteStore } from "../store/sqlite/sqlite-store.ts";
 import { createRouter } from "./router.ts";
 
 const CONDITION = "/v2/domain/d/project/p/runs/r/conditions/c";
 
-async function start(t: TestContext, anyHostName = false) {
+interface StartOptions {
+  readonly anyHostName?: boolean;
+  readonly log?: Logger;
+  readonly getAction?: StoreReader["getAction"];
+}
+
+async function start(t: TestContext, options: StartOptions = {}) {
+  const { anyHostName = false, log = silentLogger, ...overrides } = options;
   const store = openSqliteStore(":memory:");
   const router = createRouter({
     rpc: () => {
@@ -19,7 +27,7 @@ async function start(t: TestContext, anyHostName = false) {
     },
     objects: (_, response) => void response.end("objects"),
     bucket: "boxkite",
-    context: { store, log: silentLogger } as unknown as ServiceContext,
+    context: { store: { ...store, ...overrides }, log } as unknown as ServiceContext,
     anyHostName,
   });
   const server = createServer(router);
@@ -63,6 +71,20 @@ test("a condition is not answered for a page of another origin", async (t) => {
   assert.equal(own.status, 400);
 });
 
+test("an answer that the server fails to take is its own fault, and logged", async (t) => {
+  const lines: string[] = [];
+  const getAction = () => Promise.reject(new Error("the disk is on fire"));
+  const ask = await start(t, { log: createLogger({ write: (line) => lines.push(line) }), getAction });
+  const form = "/v2/domain/d/project/p/runs/r/answer?i=c";
+  for (const path of [CONDITION, form]) {
+    const { status, body, port } = await ask("POST", path);
+    const own = { origin: `http://127.0.0.1:${port}` };
+    assert.equal(path === form ? (await ask("POST", path, own)).status : status, 500, path);
+    assert.doesNotMatch(body, /on fire/u);
+    assert.match(lines.splice(0).join(""), /ERROR|error.*on fire/u);
+  }
+});
+
 test("only the machine's own names are answered, unless the server is open to a network", async (t) => {
   const ask = await start(t);
   for (const host of ["localhost:1", "127.0.0.1", "[::1]:30080", "host.containers.internal:1", "a.localhost"])
@@ -72,6 +94,6 @@ test("only the machine's own names are answered, unless the server is open to a 
     assert.equal(refused.status, 421, host);
     assert.match(refused.body, /--host/u);
   }
-  const askOpen = await start(t, true);
+  const askOpen = await start(t, { anyHostName: true });
   assert.equal((await askOpen("GET", "/healthz", { host: "boxkite.example" })).status, 200);
 });

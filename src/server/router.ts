@@ -4,7 +4,7 @@ import type { ActionKey } from "../domain/ids.ts";
 import { createPages } from "../pages/pages.ts";
 import { isFromElsewhere } from "../pages/same-origin.ts";
 import type { ServiceContext } from "../services/context.ts";
-import { toConnectError } from "../services/errors.ts";
+import { refusalOf } from "../services/errors.ts";
 import { parseSignalPath, signalByPost } from "../services/signal-page.ts";
 import { readSmallBody } from "../services/small-body.ts";
 import { isOwnName } from "./host-names.ts";
@@ -41,7 +41,19 @@ export function createRouter({ rpc, objects, bucket, context, anyHostName }: Rou
         await signalByPost(context, condition, body);
         return answer(response, 200, "ok\n");
       })
-      .catch((error: unknown) => answer(response, 400, `${toConnectError(error).rawMessage}\n`));
+      .catch((error: unknown) => {
+        const refusal = refusalOf(error);
+        if (refusal === undefined) return fail(request, response, error);
+        return answer(response, 400, `${refusal}\n`);
+      });
+  };
+
+  const fail = (request: Request, response: Response, error: unknown): void => {
+    // Nobody is there any more.
+    if (response.destroyed) return;
+    context.log.error("a request failed", { path: request.url, error });
+    if (response.headersSent) response.destroy();
+    else answer(response, 500, "internal error; the server's log has the cause\n");
   };
 
   return (request, response) => {
@@ -49,9 +61,7 @@ export function createRouter({ rpc, objects, bucket, context, anyHostName }: Rou
       route(request, response);
     } catch (error) {
       // Thrown on, it would end the server.
-      context.log.error("a request failed", { path: request.url, error });
-      if (response.headersSent) response.destroy();
-      else answer(response, 500, "internal error; the server's log has the cause\n");
+      fail(request, response, error);
     }
   };
 }

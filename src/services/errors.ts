@@ -58,6 +58,11 @@ export function toConnectError(error: unknown): ConnectError {
   );
 }
 
+/** What a person is told whose request was refused; undefined where the fault is the server's. */
+export function refusalOf(error: unknown): string | undefined {
+  return error instanceof BoxkiteError && error.kind === "user" ? textOf(error) : undefined;
+}
+
 /** Encodes what handlers throw; what nobody threw on purpose is logged with its cause and not shown. */
 export function errorInterceptor(log: Logger): Interceptor {
   const encode = (method: string, error: unknown): ConnectError => {
