@@ -2,6 +2,7 @@
 /** The `boxkite` command: finds the command, runs it, and turns what goes wrong into words and an exit code. */
 import { enableCompileCache } from "node:module";
 import { BoxkiteError, messageOf } from "../domain/errors.ts";
+import { ownValue } from "../domain/own-value.ts";
 import { EXIT, helpOf, parseCommandLine } from "./command.ts";
 import { COMMANDS } from "./commands.ts";
 
@@ -13,7 +14,7 @@ export async function main(args: readonly string[], env: NodeJS.ProcessEnv): Pro
     process.stdout.write(await overview());
     return name === undefined ? EXIT.usage : EXIT.ok;
   }
-  const load = COMMANDS[name === "--version" ? "version" : name];
+  const load = ownValue(COMMANDS, name === "--version" ? "version" : name);
   if (load === undefined) {
     process.stderr.write(`error: there is no command ${JSON.stringify(name)}\ntry: boxkite --help\n`);
     return EXIT.usage;

@@ -24,6 +24,11 @@ test("variables are written as the place they stand in wants it", () => {
 });
 
 test("a body that is no JSON is text; a variable that is not known stays", () => {
-  const request = { method: "POST", url: "http://x", headers: {}, body: "{{.Phase}}: {{.Task.Name}}" };
-  assert.equal(fillRequest(request, END).body, "failed: {{.Task.Name}}");
+  const request = {
+    method: "POST",
+    url: "http://x",
+    headers: {},
+    body: "{{.Phase}}: {{.Task.Name}} {{.constructor}}",
+  };
+  assert.equal(fillRequest(request, END).body, "failed: {{.Task.Name}} {{.constructor}}");
 });

@@ -1,5 +1,6 @@
 /** What a run tells others when it has ended: requests whose texts have variables, filled in at its end. */
 import type { RunKey } from "./ids.ts";
+import { ownValue } from "./own-value.ts";
 import type { TerminalPhase } from "./phase.ts";
 
 export interface HttpRequest {
@@ -58,7 +59,7 @@ function fillBody(body: string, end: RunEnd): string {
 /** An unknown variable stays as it is: it may be the receiver's own. */
 function fill(text: string, end: RunEnd, write: (value: string) => string): string {
   return text.replaceAll(VARIABLE, (whole, name: string) => {
-    const value = VARIABLES[name]?.(end);
+    const value = ownValue(VARIABLES, name)?.(end);
     return value === undefined ? whole : write(value);
   });
 }

@@ -78,6 +78,10 @@ test("a task that could not be loaded gets a hint, one that raised the same clas
   );
 });
 
+test("an error code that every object has as a property gets no hint", () => {
+  assert.equal(errorOf(written("constructor", "no", true), exited(1)).hint, undefined);
+});
+
 test("a task whose result was not taken for lack of room is not to blame", () => {
   const quoted = `Generic S3 error: 507: <Error>${DISK_FULL_ANSWER}<Message>its disk is full</Message></Error>`;
   const error = errorOf(written("GenericError", quoted, false), exited(0));

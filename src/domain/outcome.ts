@@ -3,6 +3,7 @@ import type { ActionCode } from "./action-codes.ts";
 import type { ActionError } from "./action.ts";
 import type { AttemptExit, AttemptOutcome } from "./attempt.ts";
 import type { ErrorCode } from "./errors.ts";
+import { ownValue } from "./own-value.ts";
 import type { TerminalPhase } from "./phase.ts";
 
 /** What the task's runtime wrote under the attempt's output prefix. */
@@ -80,7 +81,7 @@ const LOADING_HINTS: Readonly<Record<string, (image: string) => string>> = {
 };
 
 function explained(error: ActionError, image: string): ActionError {
-  const hint = LOADING_HINTS[error.code]?.(image);
+  const hint = ownValue(LOADING_HINTS, error.code)?.(image);
   return hint === undefined ? error : { ...error, hint };
 }
 

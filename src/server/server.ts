@@ -1,7 +1,6 @@
 /** Puts the server together, in the order in which its parts start and stop. */
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
-import { connectNodeAdapter } from "@connectrpc/connect-node";
 import { DOMAINS } from "../domain/ids.ts";
 import type { Queues } from "../domain/queue.ts";
 import { createOrchestrator } from "../orchestrator/orchestrator.ts";
@@ -22,7 +21,6 @@ import { presign } from "../objects/s3/presign.ts";
 import { buildImageWork, deployBuildTask } from "../services/build-task.ts";
 import { createChangeFeed } from "../services/change-feed.ts";
 import type { ServiceContext } from "../services/context.ts";
-import { errorInterceptor } from "../services/errors.ts";
 import { keyOfUri } from "../services/object-keys.ts";
 import { registerServices } from "../services/routes.ts";
 import { createUnusedImages } from "../services/unused-images.ts";
@@ -35,6 +33,7 @@ import { secretsOf } from "./build-secrets.ts";
 import { listen, type Handler } from "./listener.ts";
 import type { Reach } from "../platform/reach.ts";
 import { createRouter, unknownMethod } from "./router.ts";
+import { createRpc } from "./rpc.ts";
 import { createPrincipals, OPERATOR } from "./object-access.ts";
 import { OBJECTS_DIRECTORY, STORE_FILE } from "./store-file.ts";
 
@@ -72,8 +71,6 @@ export interface Server {
 export const BUCKET = "boxkite";
 /** From which the credentials of runs and of people are derived. */
 export const SIGNING_SECRET = "signing";
-/** One message in memory; inputs and specifications are far smaller. */
-const MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
 
 export async function startServer(options: ServerOptions): Promise<Server> {
   const { dataDirectory, log } = options;
@@ -165,12 +162,10 @@ export async function startServer(options: ServerOptions): Promise<Server> {
         nowMs: clock.now(),
       }),
   };
-  const rpc = connectNodeAdapter({
-    routes: (router) => registerServices(router, context),
-    interceptors: [errorInterceptor(log)],
-    readMaxBytes: MAX_MESSAGE_BYTES,
-    grpcWeb: true,
-    fallback: unknownMethod as NonNullable<Parameters<typeof connectNodeAdapter>[0]["fallback"]>,
+  const rpc = createRpc({
+    register: (router) => registerServices(router, context),
+    unknown: unknownMethod,
+    log,
   });
   const s3 = createS3Handler({
     store: objects,
@@ -180,7 +175,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     principals: createPrincipals({ rights, identities, operatorSecret }),
   });
   const handler = createRouter({
-    rpc: rpc as Handler,
+    rpc,
     objects: s3 as Handler,
     bucket: BUCKET,
     context,

@@ -3,7 +3,7 @@
  * built (seen with flyte 2.12.1). Its runs are ordinary ones; the server carries them out itself.
  */
 import type { AttemptKey, LogSink } from "../domain/attempt.ts";
-import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { create, toBinary } from "@bufbuild/protobuf";
 import { BoxkiteError, messageOf, textOf } from "../domain/errors.ts";
 import { attemptPrefix } from "../orchestrator/paths.ts";
 import type { AttemptSpec } from "../executors/executor.ts";
@@ -15,6 +15,7 @@ import type { Clock } from "../lib/clock.ts";
 import type { ObjectStore } from "../objects/object-store.ts";
 import { requireAction, requireRun } from "../store/require.ts";
 import type { Store } from "../store/store.ts";
+import { decodeMessage } from "../wire/decode-message.ts";
 import {
   ContainerError_Kind,
   ErrorDocumentSchema,
@@ -114,7 +115,7 @@ async function build(
       },
     );
   }
-  const inputs = fromBinary(InputsSchema, await required(objects, bucket, inputUri));
+  const inputs = decodeMessage(InputsSchema, await required(objects, bucket, inputUri), inputUri);
   const context = stringInput(inputs, "context");
   const run = await store.getRun(spec.key);
   const result = await builds.build({

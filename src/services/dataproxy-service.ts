@@ -1,6 +1,6 @@
 /** flyteidl2.dataproxy.DataProxyService: uploads, downloads, inputs and outputs, logs. */
 import type { ConnectRouter, ServiceImpl } from "@connectrpc/connect";
-import { create, fromBinary } from "@bufbuild/protobuf";
+import { create } from "@bufbuild/protobuf";
 import { attemptIsOver } from "../domain/action.ts";
 import { BoxkiteError } from "../domain/errors.ts";
 import { checkProjectName, type ProjectKey } from "../domain/ids.ts";
@@ -9,6 +9,7 @@ import { attemptPrefix, uploadUri } from "../orchestrator/paths.ts";
 import type { ActionRecord } from "../domain/action-record.ts";
 import type { AttemptKey } from "../domain/attempt.ts";
 import type { LogLine } from "../logs/attempt-logs.ts";
+import { decodeMessage } from "../wire/decode-message.ts";
 import {
   ArtifactType,
   CreateDownloadLinkRequestSchema,
@@ -102,8 +103,8 @@ export function registerDataProxyService(router: ConnectRouter, context: Service
         state.outputUri && (kind === "trace" ? state.outputUri : `${state.outputUri}/outputs.pb`);
       const [inputs, outputs] = await Promise.all([readObject(inputUri), readObject(outputsUri)]);
       return {
-        inputs: inputs ? fromBinary(InputsSchema, inputs) : create(InputsSchema),
-        outputs: outputs ? fromBinary(OutputsSchema, outputs) : create(OutputsSchema),
+        inputs: inputs ? decodeMessage(InputsSchema, inputs, inputUri ?? "") : create(InputsSchema),
+        outputs: outputs ? decodeMessage(OutputsSchema, outputs, outputsUri ?? "") : create(OutputsSchema),
         inputsUri: inputUri,
         outputsUri: outputsUri ?? "",
       };

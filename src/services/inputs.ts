@@ -1,10 +1,11 @@
 /** Inputs of a run: written to the object store before the run exists, under a name made of their content. */
 import { createHash } from "node:crypto";
-import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { create, toBinary } from "@bufbuild/protobuf";
 import type { ProjectKey } from "../domain/ids.ts";
 import { BoxkiteError } from "../domain/errors.ts";
 import { offloadedInputsUri } from "../orchestrator/paths.ts";
 import { keyOfUri } from "./object-keys.ts";
+import { decodeMessage } from "../wire/decode-message.ts";
 import { InputsSchema, type Inputs } from "../wire/gen/flyteidl2/task/common_pb.js";
 import { OffloadedInputDataSchema, type OffloadedInputData } from "../wire/gen/flyteidl2/common/run_pb.js";
 import { hashInputs } from "../wire/literals/hash.ts";
@@ -29,7 +30,7 @@ export async function storeInputs(
 export async function readInputs({ objects, bucket }: ServiceContext, uri: string): Promise<Inputs> {
   const bytes = await objects.readAll(keyOfUri(uri, bucket));
   if (bytes === undefined) throw new BoxkiteError("INVALID_ARGUMENT", `there are no inputs at ${uri}`);
-  return fromBinary(InputsSchema, bytes);
+  return decodeMessage(InputsSchema, bytes, uri);
 }
 
 export function emptyInputs(): Inputs {

@@ -1,8 +1,9 @@
 /** Decodes `imagebuilder.ImageSpec`, the file that the SDK uploads before it asks for a build. */
 import { posix } from "node:path";
-import { fromBinary, isMessage, type Message } from "@bufbuild/protobuf";
+import { isMessage, type Message } from "@bufbuild/protobuf";
 import { BoxkiteError } from "../domain/errors.ts";
 import type { ImageSpec, Layer, PipOptions, SecretMount } from "../images/image-spec.ts";
+import { decodeMessage } from "./decode-message.ts";
 import type { Secret } from "./gen/flyteidl2/core/security_pb.js";
 import {
   ImageSpecSchema,
@@ -15,7 +16,7 @@ import {
  * without it would not be the image that was asked for.
  */
 export function decodeImageSpec(bytes: Uint8Array): ImageSpec {
-  const wire = parse(bytes);
+  const wire = decodeMessage(ImageSpecSchema, bytes, "the image specification");
   refuseUnknownFields(wire, "image specification");
   if (wire.baseImage === "") {
     throw new BoxkiteError("INVALID_ARGUMENT", "image specification: base_image is empty", {
@@ -28,16 +29,6 @@ export function decodeImageSpec(bytes: Uint8Array): ImageSpec {
     platforms: wire.platform,
     layers: wire.layers.map((layer, index) => decodeLayer(layer, `layer ${index + 1}`)),
   };
-}
-
-function parse(bytes: Uint8Array) {
-  try {
-    return fromBinary(ImageSpecSchema, bytes);
-  } catch (cause) {
-    throw new BoxkiteError("INVALID_ARGUMENT", "the image specification is not a valid ImageSpec message", {
-      cause,
-    });
-  }
 }
 
 function decodeLayer({ layer }: WireLayer, where: string): Layer {

@@ -4,6 +4,7 @@
  */
 import { BoxkiteError } from "../domain/errors.ts";
 import type { Comparison, ListFilter } from "../domain/list.ts";
+import { ownValue } from "../domain/own-value.ts";
 
 const FUNCTIONS: Readonly<Record<string, Comparison>> = {
   eq: "=",
@@ -27,7 +28,7 @@ export function decodeTextFilters(text: string): ListFilter[] {
 
 function decodeOne(text: string): ListFilter {
   const match = /^\s*(\w+)\(\s*([\w.]+)\s*,\s*(.*?)\s*\)\s*$/u.exec(text);
-  const comparison = match && FUNCTIONS[match[1] as string];
+  const comparison = match && ownValue(FUNCTIONS, match[1] as string);
   if (!match || !comparison) {
     throw new BoxkiteError("INVALID_ARGUMENT", `the filter ${JSON.stringify(text)} is not understood`, {
       hint: `write it as eq(name, value), with one of: ${Object.keys(FUNCTIONS).join(", ")}`,

@@ -1,5 +1,6 @@
 /** `boxkite images`: what the server's builder built, from what, and who uses it. */
 import { BoxkiteError } from "../../domain/errors.ts";
+import { ownValue } from "../../domain/own-value.ts";
 import type { Store } from "../../store/store.ts";
 import { EXIT, type Command, type CommandInput } from "../command.ts";
 import { dataDirectory, openStoreIn } from "../data-directory.ts";
@@ -68,7 +69,7 @@ async function run(input: CommandInput): Promise<number> {
 }
 
 function checkOptions(verb: string, given: readonly string[]): void {
-  const known = VERBS[verb];
+  const known = ownValue(VERBS, verb);
   const stray = given.find((option) => !COMMON.includes(option) && !known?.includes(option));
   if (known !== undefined && stray === undefined) return;
   throw new BoxkiteError(

@@ -4,6 +4,7 @@
  * https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming.html and sigv4-streaming-trailers.html
  */
 import { createHash } from "node:crypto";
+import { ownValue } from "../../domain/own-value.ts";
 import { ByteReader } from "./byte-reader.ts";
 import { S3Error } from "./s3-error.ts";
 import {
@@ -28,7 +29,7 @@ const FORMATS: Readonly<Record<string, ChunkedFormat>> = {
 
 /** Undefined if the body is not cut. Throws NotImplemented for a way of cutting that is not known. */
 export function chunkedFormatOf(payloadHash: string): ChunkedFormat | undefined {
-  const format = FORMATS[payloadHash];
+  const format = ownValue(FORMATS, payloadHash);
   if (format === undefined && payloadHash.startsWith("STREAMING-")) {
     throw new S3Error("NotImplemented", `Bodies of the kind ${payloadHash} are not implemented.`);
   }

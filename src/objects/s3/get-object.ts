@@ -1,6 +1,7 @@
 /** GetObject and HeadObject. */
 import { validateHeaderValue } from "node:http";
 import { pipeline } from "node:stream/promises";
+import { ownValue } from "../../domain/own-value.ts";
 import type { OpenObject, StoredObject } from "../hosted-store.ts";
 import { checksumHeadersOf, headersOf, RESPONSE_OVERRIDES } from "./attributes.ts";
 import { parseRange, type ByteRange } from "./byte-range.ts";
@@ -84,7 +85,7 @@ function answerFor({ request }: Call, object: StoredObject): Answer {
 function overrides(query: Call["request"]["query"]): ResponseHeaders {
   const headers: Record<string, string> = {};
   for (const [name, value] of query) {
-    const header = RESPONSE_OVERRIDES[name];
+    const header = ownValue(RESPONSE_OVERRIDES, name);
     if (header === undefined) continue;
     try {
       validateHeaderValue(header, value);

@@ -1,4 +1,5 @@
 /** Which operation a request asks for, by its method, its key and its parameters. */
+import { ownValue } from "../../domain/own-value.ts";
 import { RESPONSE_OVERRIDES } from "./attributes.ts";
 import { createBucket, getBucketLocation, headBucket } from "./buckets.ts";
 import type { Call } from "./call.ts";
@@ -173,7 +174,9 @@ function describe(
   operation: Operation | undefined,
   unknown: readonly string[],
 ): string {
-  const subresource = unknown.map((name) => SUBRESOURCES[name]).find((found) => found !== undefined);
+  const subresource = unknown
+    .map((name) => ownValue(SUBRESOURCES, name))
+    .find((found) => found !== undefined);
   const verb = VERBS[request.method];
   if (subresource !== undefined && verb !== undefined) {
     return `${verb}${target === "bucket" ? "Bucket" : "Object"}${subresource}`;

@@ -6,6 +6,7 @@
 import type { SQLInputValue } from "node:sqlite";
 import { BoxkiteError } from "../../domain/errors.ts";
 import type { Comparison, ListFilter, ListQuery, ListResult } from "../../domain/list.ts";
+import { ownValue } from "../../domain/own-value.ts";
 import type { Database, Row } from "./database.ts";
 
 export interface ListShape {
@@ -34,7 +35,7 @@ export function listPage<T>(
   decode: (row: Row) => T,
 ): ListResult<T> {
   const sort = page.sort ?? shape.defaultSort;
-  const sortSql = shape.fields[sort.field];
+  const sortSql = ownValue(shape.fields, sort.field);
   if (sortSql === undefined) throw unknownField("sort", sort.field, shape);
   const where = [...shape.where];
   const values = [...shape.values];
@@ -62,7 +63,7 @@ export function listPage<T>(
 }
 
 function conditionSql(condition: ListFilter, shape: ListShape): { sql: string; values: SQLInputValue[] } {
-  const known = shape.fields[condition.field];
+  const known = ownValue(shape.fields, condition.field);
   const dynamic = known === undefined ? shape.dynamicField?.(condition.field) : undefined;
   const field = known ?? dynamic?.sql;
   if (field === undefined) throw unknownField("filter", condition.field, shape);

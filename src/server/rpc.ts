@@ -1,0 +1,54 @@
+/** Calls of the protocol: Connect, gRPC and gRPC-Web over the one listener. */
+import {
+  Code,
+  ConnectError,
+  createConnectRouter,
+  createContextValues,
+  type ConnectRouter,
+} from "@connectrpc/connect";
+import {
+  compressionBrotli,
+  compressionGzip,
+  universalRequestFromNodeRequest,
+  universalResponseToNodeResponse,
+} from "@connectrpc/connect-node";
+import type { UniversalHandler } from "@connectrpc/connect/protocol";
+import type { Logger } from "../lib/log.ts";
+import { errorInterceptor } from "../services/errors.ts";
+import { blamed, noteCalled } from "../services/malformed.ts";
+import type { Handler, Request, Response } from "./listener.ts";
+
+export interface RpcOptions {
+  readonly register: (router: ConnectRouter) => void;
+  /** Answers a method that no service has. */
+  readonly unknown: Handler;
+  readonly log: Logger;
+}
+
+/** One message in memory; inputs and specifications are far smaller. */
+const MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
+
+export function createRpc({ register, unknown, log }: RpcOptions): Handler {
+  const router = createConnectRouter({
+    interceptors: [errorInterceptor(log), noteCalled],
+    readMaxBytes: MAX_MESSAGE_BYTES,
+    acceptCompression: [compressionGzip, compressionBrotli],
+  });
+  register(router);
+  const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
+  return (request, response) => {
+    const handler = handlers.get((request.url ?? "").split("?", 1)[0] ?? "");
+    if (handler === undefined) return unknown(request, response);
+    serve(handler, request, response).catch((error: unknown) => {
+      // The client went away.
+      if (ConnectError.from(error).code === Code.Aborted) return;
+      log.error("a call could not be answered", { method: handler.requestPath, error });
+    });
+  };
+}
+
+async function serve(handler: UniversalHandler, request: Request, response: Response): Promise<void> {
+  const values = createContextValues();
+  const answered = await handler(universalRequestFromNodeRequest(request, response, undefined, values));
+  await universalResponseToNodeResponse(await blamed(answered, values), response);
+}

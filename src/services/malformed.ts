@@ -1,0 +1,66 @@
+/**
+ * Whose fault it is that a call could not be decoded. connect-es answers `internal` for a body that is no
+ * message (seen with 2.1, protocol/serialization.js), as if the server had failed. What fails as `internal` before
+ * any handler is called can only be the request.
+ */
+import {
+  Code,
+  ConnectError,
+  createContextKey,
+  type ContextValues,
+  type Interceptor,
+} from "@connectrpc/connect";
+import type { UniversalServerResponse } from "@connectrpc/connect/protocol";
+
+const CALLED = createContextKey(false, { description: "a handler was called" });
+
+/** The innermost interceptor: notes that the request was decoded. */
+export const noteCalled: Interceptor = (next) => async (request) => {
+  if (!request.stream) {
+    request.contextValues.set(CALLED, true);
+    return next(request);
+  }
+  // A stream's messages are decoded when they are read.
+  return next({ ...request, message: decoded(request.message, request.contextValues) });
+};
+
+async function* decoded<T>(messages: AsyncIterable<T>, values: ContextValues): AsyncIterable<T> {
+  try {
+    for await (const message of messages) {
+      values.set(CALLED, true);
+      yield message;
+    }
+  } catch (error) {
+    if (!(error instanceof ConnectError) || error.code !== Code.Internal) throw error;
+    throw new ConnectError(error.rawMessage, Code.InvalidArgument, undefined, undefined, error);
+  }
+}
+
+/** The response with the blame where it belongs: Connect has the code in its body, gRPC in a trailer. */
+export async function blamed(
+  response: UniversalServerResponse,
+  values: ContextValues,
+): Promise<UniversalServerResponse> {
+  if (values.get(CALLED)) return response;
+  if (response.trailer?.get("grpc-status") === String(Code.Internal)) {
+    response.trailer.set("grpc-status", String(Code.InvalidArgument));
+    return response;
+  }
+  if (response.status !== 500 || response.body === undefined) return response;
+  const body = await bytesOf(response.body);
+  const error = JSON.parse(body.toString()) as Record<string, unknown>;
+  const blaming = Buffer.from(JSON.stringify({ ...error, code: "invalid_argument" }));
+  const header = new Headers(response.header);
+  header.set("content-length", String(blaming.length));
+  return { ...response, status: 400, header, body: once(blaming) };
+}
+
+async function bytesOf(body: AsyncIterable<Uint8Array>): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of body) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
+
+async function* once(bytes: Uint8Array): AsyncIterable<Uint8Array> {
+  yield bytes;
+}

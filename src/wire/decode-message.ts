@@ -1,0 +1,16 @@
+/** Bytes that somebody stored or sent, as the message they are said to be. */
+import { fromBinary, type DescMessage, type MessageShape } from "@bufbuild/protobuf";
+import { BoxkiteError } from "../domain/errors.ts";
+
+/** `what`: named in the error, e.g. `s3://…/inputs.pb`. Throws INVALID_ARGUMENT for bytes that are no such message. */
+export function decodeMessage<T extends DescMessage>(
+  schema: T,
+  bytes: Uint8Array,
+  what: string,
+): MessageShape<T> {
+  try {
+    return fromBinary(schema, bytes);
+  } catch (cause) {
+    throw new BoxkiteError("INVALID_ARGUMENT", `${what} is not a valid ${schema.name} message`, { cause });
+  }
+}
