@@ -5,6 +5,8 @@
 import type { Duplex } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
 import { BoxkiteError } from "../domain/errors.ts";
+import { systemClock, type Clock } from "../lib/clock.ts";
+import { within } from "../lib/wait.ts";
 import { formatEngineAddress, isOnThisMachine, type EngineAddress } from "./address.ts";
 import {
   createEngineHttp,
@@ -44,7 +46,10 @@ import { readJsonLines } from "./json-lines.ts";
  * now and then a mount is still busy (500). What is left then goes with the next try.
  */
 const REMOVAL_RETRIES_MS = [100, 400, 1_600];
-const CONNECT_TIMEOUT_MS = 5_000;
+/** An engine that was idle, or whose machine is busy, takes its time for the first answer. */
+const CONNECT_TIMEOUT_MS = 60_000;
+/** After this, whoever waits is told what for. */
+const SLOW_MS = 5_000;
 
 export interface EngineApi {
   readonly address: EngineAddress;
@@ -84,11 +89,28 @@ export interface EngineApi {
   close(): void;
 }
 
-/** Asks who is there. Throws ENGINE_UNREACHABLE. */
-export async function connectEngine(address: EngineAddress): Promise<EngineApi> {
+export interface ConnectOptions {
+  /** Called once if the engine has not answered after some seconds; it is waited for all the same. */
+  readonly onSlow?: () => void;
+  readonly clock?: Clock;
+}
+
+/** Asks who is there. Throws ENGINE_UNREACHABLE, for want of an answer after 60 s. */
+export async function connectEngine(
+  address: EngineAddress,
+  { onSlow = () => {}, clock = systemClock }: ConnectOptions = {},
+): Promise<EngineApi> {
   const http = createEngineHttp(address);
+  const slow = clock.timer(SLOW_MS, onSlow);
   try {
-    const response = await http.call("GET", "/version", { timeoutMs: CONNECT_TIMEOUT_MS });
+    const response = await within(http.call("GET", "/version", { timeoutMs: 0 }), CONNECT_TIMEOUT_MS, clock);
+    if (response === undefined) {
+      throw new BoxkiteError(
+        "ENGINE_UNREACHABLE",
+        `${formatEngineAddress(address)} does not answer: it was asked GET /version ${CONNECT_TIMEOUT_MS / 1_000} s ago`,
+        { hint: "is the engine hung? try it by hand: podman info, or: docker info" },
+      );
+    }
     const version = decodeVersion(response.text);
     if (response.status !== 200 || version === undefined) {
       throw new BoxkiteError(
@@ -103,6 +125,8 @@ export async function connectEngine(address: EngineAddress): Promise<EngineApi> 
   } catch (error) {
     http.close();
     throw error;
+  } finally {
+    slow.cancel();
   }
 }
 

@@ -1,11 +1,14 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createServer, type ServerResponse } from "node:http";
 import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
+import { steppedClock } from "../../test/helpers/stepped-clock.ts";
 import { startFakeEngine } from "../../test/executors/fake-engine.ts";
 import { BoxkiteError } from "../domain/errors.ts";
-import { silentLogger } from "../lib/log.ts";
+import { createLogger, silentLogger } from "../lib/log.ts";
 import { formatEngineAddress, parseEngineAddress } from "./address.ts";
 import { findEngine, type FindEngineOptions } from "./find.ts";
 
@@ -48,6 +51,39 @@ test("a variable that leads nowhere is an error; nothing else is used in its ste
     return true;
   });
   await assert.rejects(find({ env: { PATH: "", DOCKER_HOST: "ssh://host" } }), { code: "CONFIG_INVALID" });
+});
+
+test("an engine that is slow to answer is waited for, which is said after 5 s; one that hangs is not", async (t) => {
+  const asked: ServerResponse[] = [];
+  const arrived = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const server = createServer((_, response) => arrived[asked.push(response) - 1]?.resolve());
+  const socketPath = join(await emptyHome(t), "engine.sock");
+  await once(server.listen(socketPath), "listening");
+  t.after(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const clock = steppedClock();
+  const lines: string[] = [];
+  const log = createLogger({ write: (line) => lines.push(line) });
+  const env = { PATH: "", DOCKER_HOST: socketPath };
+
+  const slow = find({ env, log, clock });
+  await arrived[0]?.promise;
+  await clock.step(4_999);
+  assert.deepEqual(lines, []);
+  await clock.step(20_001);
+  assert.match(lines.join(""), /waiting for the container engine.*engine\.sock/u);
+  asked[0]?.end(JSON.stringify({ Version: "27.0", ApiVersion: "1.47" }));
+  await (await slow).close();
+  assert.equal(clock.pending, 0);
+
+  const hung = find({ env, clock });
+  await arrived[1]?.promise;
+  await Promise.all([
+    assert.rejects(hung, { code: "ENGINE_UNREACHABLE", message: /does not answer/u }),
+    clock.step(60_000),
+  ]);
 });
 
 test("docker's socket in the home directory is found", async (t) => {

@@ -8,8 +8,9 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { BoxkiteError, messageOf } from "../domain/errors.ts";
+import { systemClock, type Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
-import { parseEngineAddress, type EngineAddress } from "./address.ts";
+import { formatEngineAddress, parseEngineAddress, type EngineAddress } from "./address.ts";
 import { connectEngine, type EngineApi } from "./api.ts";
 import type { EngineName } from "./types.ts";
 import { findProgram, startPodmanService } from "./podman-service.ts";
@@ -23,6 +24,7 @@ export interface FindEngineOptions {
   readonly platform?: NodeJS.Platform;
   readonly home?: string;
   readonly uid?: number;
+  readonly clock?: Clock;
 }
 
 export interface FoundEngine {
@@ -41,6 +43,7 @@ interface HostEnvironment {
   readonly home: string;
   readonly uid: number;
   readonly log: Logger;
+  readonly clock: Clock;
 }
 
 type Discovery =
@@ -64,6 +67,7 @@ export async function findEngine(options: FindEngineOptions): Promise<FoundEngin
     home: options.home ?? homedir(),
     uid: options.uid ?? process.getuid?.() ?? -1,
     log: options.log,
+    clock: options.clock ?? systemClock,
   };
   const passedOver: string[] = [];
   for (const source of sourcesOf(host)) {
@@ -91,8 +95,8 @@ const NOT_SET = "not set";
 
 function sourcesOf(s: HostEnvironment): EngineSource[] {
   const runtime = s.env.XDG_RUNTIME_DIR || `/run/user/${s.uid}`;
-  const rootful = socketSource("podman", "/run/podman/podman.sock");
-  const rootless = socketSource("podman", join(runtime, "podman", "podman.sock"));
+  const rootful = socketSource("podman", "/run/podman/podman.sock", s);
+  const rootless = socketSource("podman", join(runtime, "podman", "podman.sock"), s);
   const isLinux = s.platform === "linux";
   return [
     variableSource("CONTAINER_HOST", s),
@@ -100,26 +104,26 @@ function sourcesOf(s: HostEnvironment): EngineSource[] {
     // Root's own podman first for root; for others the system's socket is rarely theirs to open.
     ...(isLinux ? (s.uid === 0 ? [rootful, rootless] : [rootless, rootful]) : [machineSource(s)]),
     ...(isLinux ? [serviceSource(s)] : []),
-    socketSource("docker", "/var/run/docker.sock"),
-    socketSource("docker", join(s.home, ".docker", "run", "docker.sock")),
-    ...(isLinux ? [socketSource("docker", join(runtime, "docker.sock"))] : []),
+    socketSource("docker", "/var/run/docker.sock", s),
+    socketSource("docker", join(s.home, ".docker", "run", "docker.sock"), s),
+    ...(isLinux ? [socketSource("docker", join(runtime, "docker.sock"), s)] : []),
   ];
 }
 
-function variableSource(name: string, { env }: HostEnvironment): EngineSource {
+function variableSource(name: string, host: HostEnvironment): EngineSource {
   return {
     name,
     engine: "any",
     binding: true,
     try: async () => {
-      const text = env[name];
+      const text = host.env[name];
       if (!text) return { kind: "passed", why: NOT_SET };
-      return tryAddress(parseEngineAddress(text, name));
+      return tryAddress(parseEngineAddress(text, name), host);
     },
   };
 }
 
-function socketSource(engine: EngineName, socketPath: string): EngineSource {
+function socketSource(engine: EngineName, socketPath: string, host: HostEnvironment): EngineSource {
   return {
     name: `${engine} at ${socketPath}`,
     engine,
@@ -127,14 +131,15 @@ function socketSource(engine: EngineName, socketPath: string): EngineSource {
     try: async () => {
       const exists = await stat(socketPath).catch(() => undefined);
       return exists?.isSocket()
-        ? tryAddress({ kind: "unix", socketPath })
+        ? tryAddress({ kind: "unix", socketPath }, host)
         : { kind: "passed", why: "no such socket" };
     },
   };
 }
 
 /** macOS and Windows: podman runs in a virtual machine, which offers a socket here. */
-function machineSource({ env }: HostEnvironment): EngineSource {
+function machineSource(host: HostEnvironment): EngineSource {
+  const { env } = host;
   return {
     name: "podman machine",
     engine: "podman",
@@ -148,7 +153,7 @@ function machineSource({ env }: HostEnvironment): EngineSource {
           env,
           timeout: 10_000,
         });
-        return await tryAddress({ kind: "unix", socketPath: stdout.split("\n")[0]?.trim() ?? "" });
+        return await tryAddress({ kind: "unix", socketPath: stdout.split("\n")[0]?.trim() ?? "" }, host);
       } catch (error) {
         return {
           kind: "passed",
@@ -177,9 +182,11 @@ function serviceSource({ env, log }: HostEnvironment): EngineSource {
   };
 }
 
-async function tryAddress(address: EngineAddress): Promise<Discovery> {
+async function tryAddress(address: EngineAddress, { log, clock }: HostEnvironment): Promise<Discovery> {
+  const onSlow = () =>
+    log.warn("waiting for the container engine to answer", { at: formatEngineAddress(address) });
   try {
-    return { kind: "found", api: await connectEngine(address) };
+    return { kind: "found", api: await connectEngine(address, { onSlow, clock }) };
   } catch (error) {
     return { kind: "passed", why: messageOf(error) };
   }
