@@ -11,6 +11,15 @@ import {
 import { createServer as createTcpServer, type AddressInfo, type Socket } from "node:net";
 import { BoxkiteError } from "../domain/errors.ts";
 import { ORIGIN_HEADER } from "../services/origin.ts";
+import {
+  DEFAULT_LIMITS,
+  endIdle,
+  limitBody,
+  MAX_STREAMS,
+  refuseConnection,
+  type ConnectionLimits,
+} from "./connection-limits.ts";
+import { onFirstBytes } from "./first-bytes.ts";
 import { holderOfPort } from "./port-holder.ts";
 import type { Reach } from "../platform/reach.ts";
 
@@ -24,6 +33,8 @@ export interface ListenerOptions {
   /** Connections that reached us at another local address, or from elsewhere, are dropped without a word. */
   readonly reach: Reach;
   readonly handler: Handler;
+  /** See connection-limits.ts. */
+  readonly limits?: Partial<ConnectionLimits> | undefined;
 }
 
 export interface Listener {
@@ -31,44 +42,52 @@ export interface Listener {
   close(): Promise<void>;
 }
 
-/** The start of an HTTP/2 connection without TLS (RFC 9113, section 3.4): nothing in HTTP/1.1 begins so. */
-const HTTP2_PREFACE = Buffer.from("PRI");
+const KEEP_ALIVE_MS = 60_000;
 
 /** Throws PORT_IN_USE naming the holder. */
 export async function listen(options: ListenerOptions): Promise<Listener> {
+  const limits = { ...DEFAULT_LIMITS, ...options.limits };
   const handler = (request: Request, response: Response) => {
     const host = request.headers[":authority"] ?? request.headers.host ?? "";
     request.headers[ORIGIN_HEADER] = `http://${String(host)}`;
+    limitBody(request, limits);
     options.handler(request, response);
   };
-  const http1 = createHttpServer(handler as (request: IncomingMessage, response: ServerResponse) => void);
-  // A watch may be silent for hours (seen with flyte 2.12.1).
-  http1.requestTimeout = 0;
-  http1.timeout = 0;
-  http1.keepAliveTimeout = 60_000;
+  const http1 = createHttpServer(
+    {
+      headersTimeout: limits.headersMs,
+      // A watch may be silent for hours (seen with flyte 2.12.1), and a large object takes its time.
+      requestTimeout: 0,
+      keepAliveTimeout: limits.idleMs,
+      connectionsCheckingInterval: Math.min(limits.headersMs, 5_000),
+    },
+    handler as (request: IncomingMessage, response: ServerResponse) => void,
+  );
+  // It never listens itself, and looks after its time-outs only from then on.
+  http1.emit("listening");
   const http2 = createHttp2Server(
+    { settings: { maxConcurrentStreams: MAX_STREAMS } },
     handler as (request: Http2ServerRequest, response: Http2ServerResponse) => void,
   );
+  http2.on("session", (session) => endIdle(session, limits));
 
   const sockets = new Set<Socket>();
-  const tcp = createTcpServer((socket) => {
+  // Of a peer that vanished, a silent connection is told by the kernel alone.
+  const tcp = createTcpServer({ keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS }, (socket) => {
     const { localAddress, remoteAddress } = socket;
     if (!options.reach.accepts(plainAddress(localAddress), plainAddress(remoteAddress))) {
       socket.destroy();
       return;
     }
+    if (sockets.size >= limits.maxConnections) {
+      refuseConnection(socket);
+      return;
+    }
     sockets.add(socket);
     socket.once("close", () => sockets.delete(socket));
     socket.on("error", () => socket.destroy());
-    socket.once("readable", () => {
-      const first = socket.read() as Buffer | null;
-      if (first === null) {
-        socket.destroy();
-        return;
-      }
-      socket.unshift(first);
-      const server = first.subarray(0, 3).equals(HTTP2_PREFACE) ? http2 : http1;
-      server.emit("connection", socket);
+    onFirstBytes(socket, limits.firstBytesMs, (isHttp2) => {
+      (isHttp2 ? http2 : http1).emit("connection", socket);
     });
   });
 
@@ -84,6 +103,8 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
     close: async () => {
       const closed = new Promise<void>((resolve) => tcp.close(() => resolve()));
       for (const socket of sockets) socket.destroy();
+      // Stops looking after time-outs.
+      http1.close();
       await closed;
     },
   };
