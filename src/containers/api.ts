@@ -68,7 +68,7 @@ export interface EngineApi {
   putArchive(id: string, tar: Buffer): Promise<void>;
   /** Starting a running container is no error. */
   startContainer(id: string): Promise<void>;
-  /** Output from now on, multiplexed; ends with the container. To be called BEFORE the start: see attempt-watch.ts. */
+  /** Output from now on, multiplexed; ends with the container. To be called BEFORE the start: see container-attempt.ts. */
   attachContainer(id: string): Promise<Duplex>;
   inspectContainer(id: string): Promise<ContainerState | undefined>;
   containerLogs(

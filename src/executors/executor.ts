@@ -47,9 +47,12 @@ export interface Executor {
    * attached; failures are told to the observer.
    */
   start(spec: AttemptSpec, logs: LogSink, observer: AttemptObserver): Promise<void>;
-  /** SIGTERM, then SIGKILL after the grace period. The observer hears the end. No attempt: no error. */
+  /**
+   * SIGTERM, then SIGKILL after the grace period. Resolves when the observer was told the end, if there is
+   * one. No attempt: no error.
+   */
   stop(key: AttemptKey, graceMs: number): Promise<void>;
-  /** Forgets an ended attempt and frees all it held. Idempotent. */
+  /** Frees all that an attempt held. One that still lives is ended, and its observer told, first. Idempotent. */
   release(key: AttemptKey): Promise<void>;
   /** Every attempt of this server instance that the executor still holds, running or ended. */
   list(): Promise<AttemptKey[]>;

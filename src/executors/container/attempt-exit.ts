@@ -18,7 +18,7 @@ export interface ExitContext {
   readonly awaySinceMs: number | undefined;
 }
 
-const SIGKILL_CODE = 137;
+export const SIGKILL_CODE = 137;
 /** What remains of processes that an engine takes along when it is stopped. */
 const ENGINE_STOP_CODES: readonly number[] = [137, 143, 255];
 
@@ -38,6 +38,12 @@ export function attemptExit(state: ContainerState, context: ExitContext): Attemp
     outOfMemory: killedForMemory(state, context),
     ...times,
   };
+}
+
+/** `name`: of the container. */
+export function removed(name: string): AttemptExit {
+  const message = `the container ${name} was removed by someone else while it ran`;
+  return { reason: "lost", outOfMemory: false, code: "CONTAINER_REMOVED", message };
 }
 
 function lostReason(

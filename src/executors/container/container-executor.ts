@@ -8,7 +8,9 @@ import { createCredentialSource, type CredentialSource } from "../../images/regi
 import { createRegistryClient, type RegistryClient } from "../../images/registry/registry-client.ts";
 import { NO_REGISTRIES, type Registries } from "../../images/registry/registries.ts";
 import type { Executor } from "../executor.ts";
-import { AttemptWatch, stopContainer, type AttemptWatchContext } from "./attempt-watch.ts";
+import { AttemptMachine } from "../attempt-machine.ts";
+import { ContainerAttempt, stopContainer, type ContainerAttemptContext } from "./container-attempt.ts";
+import type { HeldContainer } from "./held-container.ts";
 import { createContainerEvents } from "./container-events.ts";
 import { containerName, keyOfLabels, LABEL } from "./container-spec.ts";
 import type { EngineApi } from "../../containers/api.ts";
@@ -51,11 +53,11 @@ export function createContainerExecutor(options: ContainerExecutorOptions): Exec
   const registry = options.registry ?? createRegistryClient({ credentials, platform, clock, registries });
   const puller = createImagePuller({ api, registry, credentials, registries, pullByCommand });
   const events = createContainerEvents(api, `${LABEL.instance}=${instance}`, log);
-  const watches = new Map<string, AttemptWatch>();
+  const attempts = new Map<string, AttemptMachine<HeldContainer>>();
   const resolving = new Map<string, Promise<ResolvedImage>>();
 
   const nameOf = (key: AttemptKey) => containerName(instance, key);
-  const context = (): AttemptWatchContext => ({
+  const context = (): ContainerAttemptContext => ({
     api,
     settings: {
       instance,
@@ -73,13 +75,13 @@ export function createContainerExecutor(options: ContainerExecutorOptions): Exec
     lostAfterMs,
   });
 
-  const forgetWhenDone = async (name: string, watch: AttemptWatch) => {
+  const forgetWhenDone = async (name: string, attempt: AttemptMachine<HeldContainer>) => {
     try {
-      await watch.done;
+      await attempt.done;
     } catch (error) {
       log.error("the observer of an attempt threw", { container: name, error });
     }
-    if (watches.get(name) === watch) watches.delete(name);
+    if (attempts.get(name) === attempt) attempts.delete(name);
   };
 
   return {
@@ -107,21 +109,26 @@ export function createContainerExecutor(options: ContainerExecutorOptions): Exec
     start: async (spec, logs, observer) => {
       const name = nameOf(spec.key);
       // A second start of the same attempt takes over: one container, one observer, no two of them racing.
-      for (let earlier = watches.get(name); earlier !== undefined; earlier = watches.get(name)) {
+      for (let earlier = attempts.get(name); earlier !== undefined; earlier = attempts.get(name)) {
         await earlier.detach();
-        if (watches.get(name) === earlier) watches.delete(name);
+        if (attempts.get(name) === earlier) attempts.delete(name);
       }
-      const watch = new AttemptWatch(context(), spec, logs, observer);
-      watches.set(name, watch);
-      void forgetWhenDone(name, watch);
+      const attempt = new AttemptMachine(
+        new ContainerAttempt(context(), spec, logs, observer),
+        observer,
+        log.child({ container: name }),
+      );
+      attempts.set(name, attempt);
+      void forgetWhenDone(name, attempt);
     },
     stop: async (key, graceMs) => {
       const name = nameOf(key);
-      await (watches.get(name)?.stop(graceMs) ?? stopContainer(api, name, graceMs));
+      await (attempts.get(name)?.stop(graceMs) ?? stopContainer(api, name, graceMs));
     },
     release: async (key) => {
       const name = nameOf(key);
-      await watches.get(name)?.detach();
+      // One that still lives is told its end: nobody waits for it in vain.
+      await attempts.get(name)?.stop(0);
       await api.removeContainer(name);
     },
     list: async () => {
@@ -130,7 +137,7 @@ export function createContainerExecutor(options: ContainerExecutorOptions): Exec
     },
     close: async () => {
       puller.close();
-      await Promise.allSettled([...watches.values()].map((watch) => watch.detach()));
+      await Promise.allSettled([...attempts.values()].map((attempt) => attempt.detach()));
       await events.close();
     },
   };

@@ -11,21 +11,25 @@ export class Hint {
     this.#resolve?.();
   }
 
-  /** Waits for the next one, at most `timeoutMs`. */
-  async next(timeoutMs?: number): Promise<HintKind> {
-    if (this.#pending === undefined) await this.#wait(timeoutMs);
+  /** Waits for the next one, at most `timeoutMs`. Rejects with the signal's reason, and takes none, when that aborts. */
+  async next(signal: AbortSignal, timeoutMs?: number): Promise<HintKind> {
+    if (this.#pending === undefined) await this.#wait(signal, timeoutMs);
+    signal.throwIfAborted();
     const kind = this.#pending ?? "look";
     this.#pending = undefined;
     return kind;
   }
 
-  #wait(timeoutMs: number | undefined): Promise<void> {
+  #wait(signal: AbortSignal, timeoutMs: number | undefined): Promise<void> {
     return new Promise((resolve) => {
-      const timer = timeoutMs === undefined ? undefined : setTimeout(resolve, timeoutMs);
-      this.#resolve = () => {
+      const wake = () => {
         clearTimeout(timer);
+        signal.removeEventListener("abort", wake);
         resolve();
       };
+      const timer = timeoutMs === undefined ? undefined : setTimeout(wake, timeoutMs);
+      signal.addEventListener("abort", wake, { once: true });
+      this.#resolve = wake;
     });
   }
 }

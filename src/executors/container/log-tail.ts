@@ -46,6 +46,12 @@ export class LogTail {
     this.writer.end();
   }
 
+  /** What it still held is gone with the container. */
+  async giveUp(): Promise<void> {
+    await this.stop();
+    this.writer.end();
+  }
+
   async #follow(signal: AbortSignal): Promise<void> {
     const backoff = createBackoff({ baseMs: 100, factor: 2, capMs: 5_000 }, systemClock);
     try {

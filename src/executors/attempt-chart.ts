@@ -1,0 +1,149 @@
+/**
+ * The states of one attempt where it runs, and the moves between them: one chart for containers, for
+ * processes, and for what comes after them. Place is what an executor holds of an attempt that exists: a container, a pod.
+ *
+ *   finding ⇄ pulling
+ *      ├→ created → starting → running ──┐
+ *      │                          └→ stopping → ending → ended
+ *      └→ running, ending: what an earlier server has started
+ *
+ * A detach (the server stops, or somebody else takes over) leads from every state but `ended` to `detached`.
+ * A restart begins in `finding`, whatever the state was: the chart is kept nowhere, the place itself tells.
+ */
+import type { AttemptExit } from "../domain/attempt.ts";
+
+/** Looks for what an earlier start has left, and makes the place if there is nothing. */
+export interface Finding {
+  readonly name: "finding";
+}
+
+/** The image is on its way. A stop leaves it to others who wait for it. */
+export interface Pulling {
+  readonly name: "pulling";
+}
+
+/** The place is there and its process has never run. A cluster's attempt waits here until it has a node. */
+export interface Created<Place> {
+  readonly name: "created";
+  readonly place: Place;
+}
+
+/** The start was asked for and cannot be taken back: a stop is carried out once it is running. */
+export interface Starting<Place> {
+  readonly name: "starting";
+  readonly place: Place;
+}
+
+/** The process runs. `startedAt` is unknown where an engine does not tell it of one that is taken up. */
+export interface Running<Place> {
+  readonly name: "running";
+  readonly place: Place;
+  readonly startedAt: number | undefined;
+}
+
+/** It was told to end, and has not yet. A further stop is told, too: with a shorter grace it is the one that counts. */
+export interface Stopping<Place> {
+  readonly name: "stopping";
+  readonly place: Place;
+}
+
+/** The process is over. What is left of its log is read, and its end is judged; a stop changes nothing. */
+export interface Ending<Place> {
+  readonly name: "ending";
+  readonly place: Place;
+  readonly startedAt: number | undefined;
+}
+
+/** Final: the observer was told. What the place holds stays until it is released. */
+export interface Ended {
+  readonly name: "ended";
+  readonly exit: AttemptExit;
+}
+
+/** Final: the observer hears nothing more, the place goes on, and a later start takes it up. */
+export interface Detached {
+  readonly name: "detached";
+}
+
+export type AttemptState<Place> =
+  | Finding
+  | Pulling
+  | Created<Place>
+  | Starting<Place>
+  | Running<Place>
+  | Stopping<Place>
+  | Ending<Place>
+  | Ended
+  | Detached;
+
+export type StateName = AttemptState<unknown>["name"];
+
+/** Where each state may lead. An executor's steps are typed by it, so that another move cannot be written. */
+export const MOVES = {
+  finding: ["pulling", "created", "running", "ending", "ended", "detached"],
+  pulling: ["finding", "ended", "detached"],
+  created: ["starting", "ended", "detached"],
+  starting: ["running", "ended", "detached"],
+  running: ["stopping", "ending", "ended", "detached"],
+  stopping: ["ending", "ended", "detached"],
+  ending: ["ended", "detached"],
+  ended: [],
+  detached: [],
+} as const satisfies Record<StateName, readonly StateName[]>;
+
+/**
+ * What a stop does to the work of a state: it breaks it off, or is noted and carried out in the next state.
+ * Where the work is broken off, what it has come to by then still counts.
+ */
+export const ON_STOP = {
+  finding: "interrupt",
+  pulling: "interrupt",
+  created: "interrupt",
+  starting: "wait",
+  running: "interrupt",
+  stopping: "tell",
+  ending: "wait",
+  ended: "nothing",
+  detached: "nothing",
+} as const satisfies Record<StateName, "interrupt" | "wait" | "tell" | "nothing">;
+
+export type Named<Place, Name extends StateName> = Extract<AttemptState<Place>, { name: Name }>;
+
+/** What a step from this state may come to. A detach is nobody's step. */
+export type After<Place, Name extends StateName> = Named<
+  Place,
+  Exclude<(typeof MOVES)[Name][number], "detached" | "stopping">
+>;
+
+export function isFinal<Place>(state: AttemptState<Place>): state is Ended | Detached {
+  return MOVES[state.name].length === 0;
+}
+
+export function mayMove(from: StateName, to: StateName): boolean {
+  return (MOVES[from] as readonly StateName[]).includes(to);
+}
+
+/** Where a state leads once a stop was asked for: nothing is started any more, and what runs is ended. */
+export function underStop<Place>(state: AttemptState<Place>): AttemptState<Place> {
+  switch (state.name) {
+    case "finding":
+    case "pulling":
+    case "created":
+      return { name: "ended", exit: STOPPED_BEFORE_START };
+    case "running":
+      return { name: "stopping", place: state.place };
+    case "starting":
+    case "stopping":
+    case "ending":
+    case "ended":
+    case "detached":
+      return state;
+  }
+}
+
+const STOPPED_BEFORE_START: AttemptExit = {
+  reason: "lost",
+  outOfMemory: false,
+  code: "STOPPED_BEFORE_START",
+  message: "it was stopped before it was started",
+};

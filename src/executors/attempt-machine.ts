@@ -1,0 +1,144 @@
+/** Drives one attempt through the chart: what an executor does in each state is given to it. */
+import { BoxkiteError, messageOf } from "../domain/errors.ts";
+import type { AttemptExit } from "../domain/attempt.ts";
+import type { Logger } from "../lib/log.ts";
+import { isFinal, mayMove, ON_STOP, underStop } from "./attempt-chart.ts";
+import type { After, AttemptState, Ended } from "./attempt-chart.ts";
+import type { AttemptObserver } from "./executor.ts";
+
+/**
+ * The work of each state. A step resolves with the state that it leads to; its signal aborts at a detach and,
+ * where the chart says so, at a stop. Throws AttemptOver to end the attempt with what is known; another
+ * error loses it.
+ */
+export interface AttemptWork<Place> {
+  find(signal: AbortSignal): Promise<After<Place, "finding">>;
+  pull(signal: AbortSignal): Promise<After<Place, "pulling">>;
+  prepare(place: Place, signal: AbortSignal): Promise<After<Place, "created">>;
+  launch(place: Place, signal: AbortSignal): Promise<After<Place, "starting">>;
+  /** Resolves once the process is over; called again when a stop broke it off. */
+  watch(place: Place, signal: AbortSignal): Promise<After<Place, "stopping">>;
+  /** Resolves when the place was told to end its process. */
+  stop(place: Place, graceMs: number): Promise<void>;
+  conclude(place: Place, stopped: boolean, signal: AbortSignal): Promise<Ended>;
+  /** Lets go of what was opened to watch; the log is complete. Called once, before a final state. */
+  close(): Promise<void>;
+}
+
+/** Thrown by a step: the attempt ended, and so. */
+export class AttemptOver extends Error {
+  readonly exit: AttemptExit;
+
+  constructor(exit: AttemptExit) {
+    super("the attempt is over");
+    this.exit = exit;
+  }
+}
+
+export class AttemptMachine<Place> {
+  /** Resolves in a final state, when nothing of this attempt is under way any more. */
+  readonly done: Promise<void>;
+  readonly #work: AttemptWork<Place>;
+  readonly #observer: AttemptObserver;
+  readonly #log: Logger;
+  #state: AttemptState<Place> = { name: "finding" };
+  /** Of the present state's step. */
+  #step = new AbortController();
+  #stopRequested = false;
+  /** Resolves once a stop can be told to the place, or need not be. */
+  readonly #stoppable = Promise.withResolvers<void>();
+  #closing: Promise<void> | undefined;
+
+  constructor(work: AttemptWork<Place>, observer: AttemptObserver, log: Logger) {
+    this.#work = work;
+    this.#observer = observer;
+    this.#log = log;
+    this.done = this.#run();
+  }
+
+  get state(): AttemptState<Place>["name"] {
+    return this.#state.name;
+  }
+
+  /** Resolves when the observer was told of the end. Rejects where the place could not be told; the attempt goes on then. */
+  async stop(graceMs: number): Promise<void> {
+    this.#stopRequested = true;
+    if (this.#state.name === "running") this.#enter(underStop(this.#state));
+    else if (ON_STOP[this.#state.name] === "interrupt") this.#step.abort(new Error("the attempt is stopped"));
+    await this.#stoppable.promise;
+    if (this.#state.name === "stopping") await this.#work.stop(this.#state.place, graceMs);
+    await this.done;
+  }
+
+  /** The observer hears nothing more. */
+  async detach(): Promise<void> {
+    if (!isFinal(this.#state)) this.#enter({ name: "detached" });
+    await this.done;
+  }
+
+  async #run(): Promise<void> {
+    for (let state = this.#state; !isFinal(state); state = this.#state) {
+      const step = state;
+      const next = await this.#next(step).catch((error: unknown) => this.#afterError(step, error));
+      if (this.#underStop(next).name === "ended") await this.#close();
+      // A stop or a detach has moved it on meanwhile.
+      if (this.#state !== step) continue;
+      // That it did start is told, also of one that is stopped at once.
+      if (next.name === "running") this.#enter(next);
+      const then = this.#underStop(next);
+      if (then !== this.#state) this.#enter(then);
+    }
+    await this.#close();
+  }
+
+  #underStop(next: AttemptState<Place>): AttemptState<Place> {
+    return this.#stopRequested ? underStop(next) : next;
+  }
+
+  #next(state: Exclude<AttemptState<Place>, { name: "ended" | "detached" }>): Promise<AttemptState<Place>> {
+    const { signal } = this.#step;
+    switch (state.name) {
+      case "finding":
+        return this.#work.find(signal);
+      case "pulling":
+        return this.#work.pull(signal);
+      case "created":
+        return this.#work.prepare(state.place, signal);
+      case "starting":
+        return this.#work.launch(state.place, signal);
+      case "running":
+      case "stopping":
+        return this.#work.watch(state.place, signal);
+      case "ending":
+        return this.#work.conclude(state.place, this.#stopRequested, signal);
+    }
+  }
+
+  #afterError(state: AttemptState<Place>, error: unknown): AttemptState<Place> {
+    if (error instanceof AttemptOver) return { name: "ended", exit: error.exit };
+    if (this.#state !== state || this.#step.signal.aborted) return underStop(state);
+    this.#log.error("attempt could not be watched", { state: state.name, error });
+    const code = error instanceof BoxkiteError ? error.code : "EXECUTOR_FAILED";
+    return { name: "ended", exit: { reason: "lost", outOfMemory: false, code, message: messageOf(error) } };
+  }
+
+  /** The one setter: leaves the present state, then enters the next. */
+  #enter(next: AttemptState<Place>): void {
+    const from = this.#state;
+    if (!mayMove(from.name, next.name)) throw new Error(`no attempt goes from ${from.name} to ${next.name}`);
+    this.#step.abort(new Error(`the attempt is ${next.name}`));
+    this.#step = new AbortController();
+    this.#state = next;
+    if (next.name === "stopping" || next.name === "ending" || isFinal(next)) this.#stoppable.resolve();
+    const isFirstTold = next.name === "running" || (next.name === "ending" && from.name === "finding");
+    if (isFirstTold && next.startedAt !== undefined) this.#observer.started(next.startedAt);
+    if (next.name === "ended") this.#observer.ended(next.exit);
+  }
+
+  #close(): Promise<void> {
+    this.#closing ??= this.#work
+      .close()
+      .catch((error: unknown) => this.#log.warn("an attempt could not be let go of", { error }));
+    return this.#closing;
+  }
+}

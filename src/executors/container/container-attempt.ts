@@ -1,0 +1,242 @@
+/**
+ * What an attempt's states are with a container:
+ *
+ *   find: create, or inspect what is there · pull · prepare: inherit, attach · launch: start ·
+ *   watch: wait for a hint, inspect · conclude: the rest of the log, the exit
+ *
+ * How the end is noticed, with Podman 4.3 (milliseconds from the exit of the process, median of 12):
+ * end of the attached stream 2, events 126, end of the followed log 271, POST /wait 379; the last three
+ * poll. So the attached stream is the hint, and one inspect after it gave the exit code in 13 of 13
+ * trials, 10 ms after the exit. Events, which Docker sends at once, are the hint where there is no
+ * attached stream, and the safety net.
+ *
+ * The stream is attached before the start, and never later: Podman prepares an exited container anew when
+ * someone attaches to it, which loses its exit code. A container that is taken up is not attached to.
+ */
+import type { AttemptExit, LogSink } from "../../domain/attempt.ts";
+import { messageOf } from "../../domain/errors.ts";
+import type { EngineApi } from "../../containers/api.ts";
+import { EngineResponseError } from "../../containers/http.ts";
+import type { ContainerState } from "../../containers/types.ts";
+import type { Clock } from "../../lib/clock.ts";
+import type { Logger } from "../../lib/log.ts";
+import { orAborted } from "../../lib/wait.ts";
+import type { After, Ended } from "../attempt-chart.ts";
+import { AttemptOver, type AttemptWork } from "../attempt-machine.ts";
+import type { AttemptObserver, AttemptSpec } from "../executor.ts";
+import { attemptExit, removed, SIGKILL_CODE } from "./attempt-exit.ts";
+import { createContainer, giveInherited, type Making } from "./create-container.ts";
+import type { ContainerEvents } from "./container-events.ts";
+import { containerName, refusal, type ContainerSettings } from "./container-spec.ts";
+import { EnginePatience } from "./engine-patience.ts";
+import { HeldContainer } from "./held-container.ts";
+import type { ImagePuller } from "./image-puller.ts";
+import type { Inherited } from "./inherited.ts";
+import { pullFailure } from "./pull-failure.ts";
+import { startFailure } from "./start-failure.ts";
+
+export interface ContainerAttemptContext {
+  readonly api: EngineApi;
+  readonly settings: ContainerSettings;
+  /** What the container is given of this machine. */
+  readonly inherited: Inherited;
+  /** By which name or address it reaches the server. */
+  readonly serverHost: string;
+  readonly puller: ImagePuller;
+  readonly events: ContainerEvents;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** How long the engine may be away before its attempts are given up. */
+  readonly lostAfterMs: number;
+}
+
+const REMOVAL_LOOKS_MS = [100, 200, 400];
+/** Looks after the hint that it ended, until the engine has noticed, too; then the next hint is waited for. */
+const LOOK_AGAIN_MS = [5, 10, 20, 40, 80, 160, 320];
+
+export class ContainerAttempt implements AttemptWork<HeldContainer> {
+  readonly #context: ContainerAttemptContext;
+  readonly #spec: AttemptSpec;
+  readonly #sink: LogSink;
+  readonly #observer: AttemptObserver;
+  readonly #name: string;
+  readonly #log: Logger;
+  readonly #patience: EnginePatience;
+  readonly #making: Making;
+  #pulled = false;
+  #held: HeldContainer | undefined;
+
+  constructor(context: ContainerAttemptContext, spec: AttemptSpec, sink: LogSink, observer: AttemptObserver) {
+    this.#context = context;
+    this.#spec = spec;
+    this.#sink = sink;
+    this.#observer = observer;
+    this.#name = containerName(context.settings.instance, spec.key);
+    this.#log = context.log.child({ container: this.#name });
+    this.#patience = new EnginePatience({
+      ...context,
+      log: this.#log,
+      onAway: (message) => observer.progress(message),
+    });
+    this.#making = { ...context, spec, sink, observer, name: this.#name, patience: this.#patience };
+  }
+
+  async find(signal: AbortSignal): Promise<After<HeldContainer, "finding">> {
+    const refused = refusal(this.#spec, this.#context.settings.engine);
+    if (refused !== undefined) throw new AttemptOver(refused);
+    for (;;) {
+      const created = await createContainer(this.#making, signal);
+      if (created.kind === "created") return { name: "created", place: this.#hold(created.id) };
+      if (created.kind === "image_missing") {
+        if (!this.#pulled) return { name: "pulling" };
+        const vanished = new Error("it vanished right after it was pulled");
+        throw new AttemptOver(pullFailure(this.#spec, vanished, "lost"));
+      }
+      const state = await this.#inspect(this.#name, signal);
+      // Removed in between: it can be created now.
+      if (state !== undefined) return this.#takeUp(state);
+    }
+  }
+
+  #takeUp(state: ContainerState): After<HeldContainer, "finding"> {
+    this.#log.debug("taken up", { status: state.status });
+    const place = this.#hold(state.id);
+    const { startedAt } = state;
+    if (isNew(state)) return { name: "created", place };
+    if (state.running) return { name: "running", place, startedAt };
+    place.last = state;
+    return { name: "ending", place, startedAt };
+  }
+
+  #hold(id: string): HeldContainer {
+    const { api, events } = this.#context;
+    this.#held = new HeldContainer(id, { api, events, sink: this.#sink, log: this.#log });
+    return this.#held;
+  }
+
+  async pull(signal: AbortSignal): Promise<After<HeldContainer, "pulling">> {
+    const tell = (message: string) => {
+      if (!signal.aborted) this.#observer.progress(message);
+    };
+    try {
+      // The work goes on for others; this waiter leaves.
+      await orAborted(this.#context.puller.pull(this.#spec.image, tell), signal);
+    } catch (error) {
+      if (signal.aborted) throw error;
+      throw new AttemptOver(pullFailure(this.#spec, error));
+    }
+    this.#pulled = true;
+    return { name: "finding" };
+  }
+
+  async prepare(place: HeldContainer, signal: AbortSignal): Promise<After<HeldContainer, "created">> {
+    await giveInherited(this.#making, place.id, signal);
+    signal.throwIfAborted();
+    await place.attach();
+    return { name: "starting", place };
+  }
+
+  async launch(place: HeldContainer, signal: AbortSignal): Promise<After<HeldContainer, "starting">> {
+    const { api, clock } = this.#context;
+    try {
+      await this.#patience.ask(() => api.startContainer(place.id), signal, "throw");
+    } catch (error) {
+      if (error instanceof EngineResponseError)
+        throw new AttemptOver(await this.#startFailure(place.id, error, signal));
+      throw error;
+    }
+    return { name: "running", place, startedAt: clock.now() };
+  }
+
+  async #startFailure(id: string, error: EngineResponseError, signal: AbortSignal): Promise<AttemptExit> {
+    const { api, settings } = this.#context;
+    const state = await this.#inspect(id, signal);
+    const image = await api.inspectImage(this.#spec.image.pinned).catch(() => undefined);
+    const isForeign =
+      image !== undefined && image.architecture !== "" && image.architecture !== settings.info.architecture;
+    return startFailure(error, {
+      spec: this.#spec,
+      engine: settings.engine,
+      notedExitCode: state?.exitCode ?? 0,
+      foreignPlatform: isForeign ? `${image.os}/${image.architecture}` : undefined,
+    });
+  }
+
+  async watch(place: HeldContainer, signal: AbortSignal): Promise<After<HeldContainer, "running">> {
+    place.followLog();
+    for (let looks = LOOK_AGAIN_MS.length; ; looks++) {
+      if ((await place.hint.next(signal, LOOK_AGAIN_MS[looks])) === "ended") looks = -1;
+      const state = await this.#inspect(place.id, signal);
+      if (state === undefined) {
+        await place.log.giveUp();
+        throw new AttemptOver(removed(this.#name));
+      }
+      if (state.running || state.status === "initialized") continue;
+      place.last = state;
+      return { name: "ending", place, startedAt: state.startedAt };
+    }
+  }
+
+  /** SIGTERM (or the image's own STOPSIGNAL), then SIGKILL. The engines count the time in whole seconds. */
+  async stop(place: HeldContainer, graceMs: number): Promise<void> {
+    await stopContainer(this.#context.api, this.#name, graceMs);
+    place.hint.give("ended");
+  }
+
+  async conclude(place: HeldContainer, stopped: boolean, signal: AbortSignal): Promise<Ended> {
+    const { api, settings } = this.#context;
+    const { last } = place;
+    if (last === undefined) throw new Error(`container ${this.#name} was not seen ended`);
+    await this.#finishLog(place, signal);
+    const exit = attemptExit(last, {
+      spec: this.#spec,
+      api,
+      info: settings.info,
+      tail: place.log.writer,
+      stopRequested: stopped,
+      awaySinceMs: this.#patience.awaySinceMs,
+    });
+    const isKilled = exit.exitCode === SIGKILL_CODE && !exit.outOfMemory && !stopped;
+    const isRemoved = isKilled && (await this.#isBeingRemoved(place, signal));
+    return { name: "ended", exit: isRemoved ? removed(this.#name) : exit };
+  }
+
+  /** `podman rm --force` kills first and removes then: what looks like a kill may be the half of that. */
+  async #isBeingRemoved(place: HeldContainer, signal: AbortSignal): Promise<boolean> {
+    for (const waitMs of REMOVAL_LOOKS_MS) {
+      await place.hint.next(signal, waitMs);
+      if ((await this.#inspect(place.id, signal)) === undefined) return true;
+    }
+    return false;
+  }
+
+  /** A log that cannot be read does not change how the attempt ended; its reader is told. */
+  async #finishLog(place: HeldContainer, signal: AbortSignal): Promise<void> {
+    try {
+      await this.#patience.ask(() => place.log.finish(signal), signal, "throw");
+    } catch (error) {
+      if (signal.aborted) throw error;
+      this.#log.warn("the end of a log could not be read", { error });
+      const message = `the end of the log could not be read: ${messageOf(error)}`;
+      this.#sink.write("system", message, this.#context.clock.now());
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#held?.close();
+  }
+
+  #inspect(id: string, signal: AbortSignal): Promise<ContainerState | undefined> {
+    return this.#patience.ask(() => this.#context.api.inspectContainer(id), signal, "overlook");
+  }
+}
+
+export async function stopContainer(api: EngineApi, name: string, graceMs: number): Promise<void> {
+  if (graceMs <= 0) await api.killContainer(name, "SIGKILL");
+  else await api.stopContainer(name, Math.ceil(graceMs / 1000));
+}
+
+/** Created, but never started: only then may it be started. */
+function isNew(state: ContainerState): boolean {
+  return (state.status === "created" || state.status === "initialized") && state.startedAt === undefined;
+}

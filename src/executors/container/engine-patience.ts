@@ -1,0 +1,79 @@
+/** Calls of an engine that is away for a moment, or fails in passing, are made again. */
+import { BoxkiteError } from "../../domain/errors.ts";
+import { EngineResponseError } from "../../containers/http.ts";
+import { createBackoff } from "../../lib/backoff.ts";
+import type { Clock } from "../../lib/clock.ts";
+import type { Logger } from "../../lib/log.ts";
+import { AttemptOver } from "../attempt-machine.ts";
+
+export interface EnginePatienceOptions {
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** How long the engine may be away before its attempts are given up. */
+  readonly lostAfterMs: number;
+  readonly onAway: (message: string) => void;
+}
+
+/** Answers of status 500 and above to overlook: Podman gives some for what it is just changing. */
+const OVERLOOKED_FAILURES = 3;
+
+export class EnginePatience {
+  readonly #options: EnginePatienceOptions;
+  #awaySinceMs: number | undefined;
+
+  constructor(options: EnginePatienceOptions) {
+    this.#options = options;
+  }
+
+  /** When the engine was first found away, if ever. */
+  get awaySinceMs(): number | undefined {
+    return this.#awaySinceMs;
+  }
+
+  /**
+   * Repeats a call, which must be repeatable, until the engine answers. Throws AttemptOver where it has been
+   * away for too long, and what the call threw where the signal aborts.
+   */
+  async ask<T>(call: () => Promise<T>, signal: AbortSignal, failures: "overlook" | "throw"): Promise<T> {
+    const { clock, log } = this.#options;
+    const backoff = createBackoff({ baseMs: 100, factor: 2, capMs: 5_000 }, clock);
+    const sinceMs = clock.now();
+    let failuresLeft = failures === "overlook" ? OVERLOOKED_FAILURES : 0;
+    for (;;) {
+      try {
+        return await call();
+      } catch (error) {
+        if (signal.aborted) throw error;
+        if (isFailure(error) && failuresLeft > 0) failuresLeft--;
+        else if (isAway(error)) this.#stillAway(error, sinceMs);
+        else throw error;
+        log.debug("asking the engine again", { error });
+        await backoff.wait(signal);
+      }
+    }
+  }
+
+  #stillAway(error: BoxkiteError, sinceMs: number): void {
+    const { clock, lostAfterMs, onAway } = this.#options;
+    this.#awaySinceMs ??= sinceMs;
+    if (clock.now() - sinceMs <= lostAfterMs) {
+      onAway(`waiting for the container engine: ${error.message}`);
+      return;
+    }
+    throw new AttemptOver({
+      reason: "lost",
+      outOfMemory: false,
+      code: error.code,
+      message: `the container engine has not answered for ${Math.round(lostAfterMs / 1000)} s: ${error.message}`,
+      ...(error.hint !== undefined && { hint: error.hint }),
+    });
+  }
+}
+
+function isAway(error: unknown): error is BoxkiteError {
+  return error instanceof BoxkiteError && error.code === "ENGINE_UNREACHABLE";
+}
+
+function isFailure(error: unknown): boolean {
+  return error instanceof EngineResponseError && error.status >= 500;
+}
