@@ -6,19 +6,20 @@
 import type { ActionRecord } from "../domain/action-record.ts";
 import type { AttemptExit, AttemptFacts, AttemptKey } from "../domain/attempt.ts";
 import type { ResolvedImage } from "../domain/image.ts";
-import { setTimeout as sleep } from "node:timers/promises";
 import type { ActionError } from "../domain/action.ts";
-import { BoxkiteError, messageOf, textOf } from "../domain/errors.ts";
-import type { ActionKey } from "../domain/ids.ts";
+import { messageOf, textOf } from "../domain/errors.ts";
 import { judge, shorten, type Outcome, type Written } from "../domain/outcome.ts";
 import type { ActionEvent } from "../domain/transition.ts";
 import type { AttemptObserver, AttemptSpec, Executor } from "../executors/executor.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
+import { within } from "../lib/wait.ts";
 import type { AttemptLogs } from "../logs/attempt-logs.ts";
 import type { Store } from "../store/store.ts";
 import type { Apply } from "./apply.ts";
+import { createReport, persist, type AttemptReport } from "./attempt-report.ts";
 import { makeAttemptSpec } from "./attempt-spec.ts";
+import { imageOutcome } from "./image-outcome.ts";
 import { imageOfRun } from "./images.ts";
 import { attemptPrefix } from "./paths.ts";
 import type { RunIdentities } from "./run-identity.ts";
@@ -41,42 +42,54 @@ export interface AttemptsOptions {
 export interface Attempts {
   /** Takes care of the present attempt of an action that initializes or runs. Idempotent. */
   supervise(action: ActionRecord): void;
+  /** Ends its process, waits until its end is recorded and its log closed, and frees what it holds. */
   stop(key: AttemptKey): Promise<void>;
   release(key: AttemptKey): Promise<void>;
   /** Stops watching; processes go on. */
   close(): Promise<void>;
 }
 
-/** Between two tries to record what happened; doubled each time. */
-const FIRST_PAUSE_MS = 200;
-const LONGEST_PAUSE_MS = 30_000;
+/** An attempt that is being started or watched. */
+interface Supervised {
+  /** Resolves when the start is done. */
+  started: Promise<void>;
+  report?: AttemptReport;
+}
+
+/** An executor that has ended an attempt tells so at once; one that does not keeps nothing from being freed. */
+const END_TOLD_MS = 30_000;
 
 export function createAttempts(options: AttemptsOptions): Attempts {
   const { store, executor, logs, apply, clock, log } = options;
-  /** Attempts that are being started or watched, by key; the promise ends when the start is done. */
-  const watched = new Map<string, Promise<void>>();
-  let closing = false;
+  const supervised = new Map<string, Supervised>();
+  const closing = new AbortController();
+  const reportOptions = (key: AttemptKey) => ({
+    closing: closing.signal,
+    clock,
+    log: log.child({ attempt: attemptText(key) }),
+  });
 
   const supervise = (action: ActionRecord): void => {
     const key: AttemptKey = { ...action.key, attempt: action.state.attempt };
     const name = attemptText(key);
-    if (closing || watched.has(name)) return;
-    const started = begin(action, key).catch((error: unknown) => {
+    if (closing.signal.aborted || supervised.has(name)) return;
+    const attempt: Supervised = { started: Promise.resolve() };
+    supervised.set(name, attempt);
+    attempt.started = begin(action, key, attempt).catch((error: unknown) => {
       log.error("attempt could not be looked after", { attempt: name, error });
       const lost = { kind: "lost" as const, error: systemError(error) };
-      return persist(() => finish(action.key, key, lost, {}, undefined), name);
+      return persist(() => finish(action, key, lost, {}, undefined), reportOptions(key));
     });
-    watched.set(name, started);
   };
 
-  const begin = async (action: ActionRecord, key: AttemptKey): Promise<void> => {
+  const begin = async (action: ActionRecord, key: AttemptKey, attempt: Supervised): Promise<void> => {
     const { run, definition } = await describe(action);
     let image: ResolvedImage;
     try {
       image = await imageOfRun(store, executor, run, definition.image);
     } catch (error) {
       const outcome = imageOutcome(error, definition.image);
-      await finish(action.key, key, outcome, {}, undefined);
+      await finish(action, key, outcome, {}, undefined);
       return;
     }
     const spec = makeAttemptSpec({
@@ -87,7 +100,7 @@ export function createAttempts(options: AttemptsOptions): Attempts {
       endpoint: options.endpoint(),
       credentials: options.identities.credentialsOf(run.key),
     });
-    await watch(spec, action, image);
+    await watch(spec, action, image, attempt);
   };
 
   const describe = async (action: ActionRecord) => {
@@ -97,56 +110,39 @@ export function createAttempts(options: AttemptsOptions): Attempts {
     return { run, definition: spec.definition };
   };
 
-  const watch = async (spec: AttemptSpec, action: ActionRecord, image: ResolvedImage): Promise<void> => {
+  const watch = async (
+    spec: AttemptSpec,
+    action: ActionRecord,
+    image: ResolvedImage,
+    attempt: Supervised,
+  ): Promise<void> => {
     const { key } = spec;
     const sink = await logs.open(key);
-    // Events of one attempt are applied in the order in which they were told, and none is skipped: it is
-    // told once, so a store that cannot write right now (its disk is full) must be asked again.
-    let chain: Promise<unknown> = Promise.resolve();
-    const next = (work: () => Promise<unknown>) => {
-      chain = chain.then(() => persist(work, attemptText(key)));
-    };
+    const report = createReport(sink, reportOptions(key));
+    attempt.report = report;
     const tell = (event: ActionEvent, facts: AttemptFacts) =>
-      next(() => apply(action.key, event, { attempt: facts }));
+      report.add(() => apply(action.key, event, { attempt: facts }));
     const observer: AttemptObserver = {
       progress: (reason) =>
         tell({ type: "progress", attempt: key.attempt, reason }, { attempt: key.attempt, image }),
       started: (at) =>
         tell({ type: "started", attempt: key.attempt, at }, { attempt: key.attempt, startedAt: at, image }),
       ended: (exit) => {
-        let failure: ActionError | undefined;
-        next(async () => (failure = await settle(action, key, exit, image)));
-        next(async () => {
+        report.add(async () => {
+          const failure = await settle(action, key, exit, image);
           // Who follows a log learns here why it ends: the task itself may have been unable to say it.
           const lines = failure === undefined ? [] : `${failure.code}: ${textOf(failure)}`.split("\n");
           for (const line of lines) sink.write("system", line, clock.now());
-          await sink.close();
         });
+        void report.close();
       },
     };
     try {
       await executor.start(spec, sink, observer);
     } catch (error) {
       // Nobody will tell of it, so nobody would close its log.
-      await sink.close();
+      await report.close();
       throw error;
-    }
-  };
-
-  /** Until it is done, or the server stops: then the next start takes the attempt up again. */
-  const persist = async (work: () => Promise<unknown>, attempt: string): Promise<void> => {
-    for (let pauseMs = FIRST_PAUSE_MS; !closing; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
-      try {
-        await work();
-        return;
-      } catch (error) {
-        log.error("what happened to an attempt could not be recorded, and will be tried again", {
-          attempt,
-          pauseMs,
-          error,
-        });
-        await sleep(pauseMs);
-      }
     }
   };
 
@@ -160,11 +156,11 @@ export function createAttempts(options: AttemptsOptions): Attempts {
     const run = await store.getRun(action.key);
     const prefix = attemptPrefix(run?.baseUri ?? "", key, key.attempt);
     const outcome = judge(await options.readWritten(prefix), exit, image.reference);
-    return finish(action.key, key, outcome, { exit, image }, prefix);
+    return finish(action, key, outcome, { exit, image }, prefix);
   };
 
   const finish = async (
-    action: ActionKey,
+    action: ActionRecord,
     key: AttemptKey,
     outcome: Outcome,
     known: { exit?: AttemptExit; image?: ResolvedImage },
@@ -186,25 +182,38 @@ export function createAttempts(options: AttemptsOptions): Attempts {
       error === undefined
         ? { type: "attemptSucceeded", attempt, outputUri: prefix ?? "" }
         : { type: outcome.kind === "lost" ? "attemptLost" : "attemptFailed", attempt, error };
-    const applied = await apply(action, event, { attempt: facts });
-    watched.delete(attemptText(key));
+    const applied = await apply(action.key, event, { attempt: facts });
+    // An abort or a time limit was first: how its process ended is all that is new.
+    const exitCode = known.exit?.exitCode;
+    if (applied === undefined && exitCode !== undefined)
+      await store.recordAttempt(action, { attempt, exitCode }, clock.now());
+    supervised.delete(attemptText(key));
     return applied && error;
+  };
+
+  const stop = async (key: AttemptKey): Promise<void> => {
+    const name = attemptText(key);
+    const attempt = supervised.get(name);
+    // A start under way must be over first, or it would make what we are about to end.
+    await attempt?.started;
+    await executor.stop(key, options.stopGraceMs);
+    // Freed only when its end is on disk and nobody writes its log.
+    if (attempt?.report) await within(attempt.report.closed, END_TOLD_MS, clock);
+    await executor.release(key);
+    await attempt?.report?.close();
+    supervised.delete(name);
   };
 
   return {
     supervise,
-    stop: async (key) => {
-      // A start under way must be over first, or it would make what we are about to end.
-      await watched.get(attemptText(key));
-      await executor.stop(key, options.stopGraceMs);
-      await executor.release(key);
-      watched.delete(attemptText(key));
-    },
+    stop,
     release: (key) => executor.release(key),
     close: async () => {
-      closing = true;
+      closing.abort();
       await executor.close();
-      await Promise.allSettled(watched.values());
+      const all = [...supervised.values()];
+      await Promise.allSettled(all.map(({ started }) => started));
+      await Promise.allSettled(all.map(async ({ report }) => report?.close()));
     },
   };
 }
@@ -215,40 +224,6 @@ function shortened<T extends { message: string }>(error: T): T {
 
 function systemError(error: unknown) {
   return { code: "Interrupted", message: messageOf(error), kind: "system" as const, recoverable: true };
-}
-
-/**
- * The codes that the SDK maps to ImagePullBackOffError and InvalidImageNameError (flyte 2.12.1,
- * convert_error_to_native); an image that is not there will not appear by trying again.
- */
-function imageOutcome(error: unknown, image: string): Outcome {
-  if (!(error instanceof BoxkiteError)) throw error;
-  const { message, hint } = error;
-  switch (error.code) {
-    case "IMAGE_REFERENCE_INVALID":
-      return {
-        kind: "failed",
-        error: { code: "InvalidImageName", message, hint, kind: "user", recoverable: false },
-      };
-    case "IMAGE_NOT_FOUND":
-    case "IMAGE_UNAUTHORIZED":
-    case "IMAGE_WRONG_PLATFORM":
-      return {
-        kind: "failed",
-        error: { code: "ImagePullBackOff", message, hint, kind: "user", recoverable: false },
-      };
-    default:
-      return {
-        kind: "lost",
-        error: {
-          code: error.code,
-          message: `image ${image}: ${message}`,
-          hint,
-          kind: "system",
-          recoverable: true,
-        },
-      };
-  }
 }
 
 export function attemptText(key: AttemptKey): string {

@@ -67,6 +67,8 @@ export interface Store extends StoreReader {
    * others in the same transaction.
    */
   advance(change: Advance): Promise<ActionRecord | "conflict">;
+  /** What became known of an attempt after its action had moved on; the action stays as it is. */
+  recordAttempt(action: ActionRecord, facts: AttemptFacts, at: TimeMs): Promise<void>;
   /** Is another action at work on the same cached result? */
   isComputedElsewhere(action: ActionRecord): Promise<boolean>;
   /** Actions that wait until somebody else's work on this cached result has ended. */

@@ -16,9 +16,10 @@ import { createOrchestrator, type Orchestrator } from "../../src/orchestrator/or
 import { createRunIdentities } from "../../src/orchestrator/run-identity.ts";
 import { systemClock, type Clock } from "../../src/lib/clock.ts";
 import { silentLogger } from "../../src/lib/log.ts";
-import { createAttemptLogs } from "../../src/logs/attempt-logs.ts";
+import { createAttemptLogs, type AttemptLogs } from "../../src/logs/attempt-logs.ts";
 import { openSqliteStore } from "../../src/store/sqlite/sqlite-store.ts";
 import type { Store } from "../../src/store/store.ts";
+import type { Executor } from "../../src/executors/executor.ts";
 import { createFakeExecutor, type FakeExecutor } from "../helpers/fake-executor.ts";
 import { until } from "../helpers/until.ts";
 
@@ -102,14 +103,14 @@ export async function orchestratorSubject(
           source: "",
           createdAt: clock.now(),
         },
-        task(ROOT_ACTION, undefined, { policy, ...more }, clock.now()),
+        newTask(ROOT_ACTION, undefined, { policy, ...more }, clock.now()),
       );
       return root;
     },
     addChild: async (run, name, parent = ROOT_ACTION, more = {}) => {
       const record = await store.getRun({ project: "p", domain: "development", run });
       assert.ok(record);
-      await orchestrator.enqueue(record, task(name, parent, more, clock.now()));
+      await orchestrator.enqueue(record, newTask(name, parent, more, clock.now()));
     },
     action: async (run, action = ROOT_ACTION) => store.getAction(keyOf(run, action)),
     phase: async (run, action) => (await subject.action(run, action))?.state.phase,
@@ -120,14 +121,15 @@ export async function orchestratorSubject(
 
 export function makeOrchestrator(
   store: Store,
-  executor: FakeExecutor,
+  executor: Executor,
   logs: string,
   options: OrchestratorSubjectOptions = {},
+  attemptLogs: AttemptLogs = createAttemptLogs(logs),
 ): Orchestrator {
   return createOrchestrator({
     store,
     executor,
-    logs: createAttemptLogs(logs),
+    logs: attemptLogs,
     identities: createRunIdentities("secret"),
     readWritten: async () => options.written ?? { kind: "outputs" },
     urisInOutputs: async () => [],
@@ -141,7 +143,7 @@ export function makeOrchestrator(
   });
 }
 
-function task(name: string, parent: string | undefined, more: MoreOfTask, now: number): NewAction {
+export function newTask(name: string, parent: string | undefined, more: MoreOfTask, now: number): NewAction {
   const { requests = {}, policy = NO_RETRIES, queue, cache } = more;
   const definition: TaskDefinition = {
     name: "env.task",

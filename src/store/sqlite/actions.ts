@@ -18,6 +18,7 @@ type ActionStore = Pick<
   | "getAction"
   | "listActions"
   | "advance"
+  | "recordAttempt"
   | "listAttempts"
   | "changedChildren"
   | "changedActions"
@@ -86,6 +87,7 @@ export function actionStore(database: Database, notify: (changes: readonly Chang
       };
       return listPage(database, shape, page, toAction);
     },
+    recordAttempt: (action, facts, at) => database.write(() => writeAttempt(database, action.id, facts, at)),
     advance: async (change) => {
       const record = await database.write(() => advance(database, change));
       if (record === undefined) return "conflict";
