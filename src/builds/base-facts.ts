@@ -1,6 +1,6 @@
 /**
  * What a base image is, as far as building on it needs to know: read from its configuration and from one
- * look inside (probe.ts). The renderer takes them as an argument, so that it stays a pure function.
+ * container of it (read-base-facts.ts). The renderer takes it as an argument, so that it stays a pure function.
  */
 export interface BaseImageFacts {
   /** The name that was asked for. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import { orderVariables } from "./env-order.ts";
-import { resolveOwner } from "./probe.ts";
+import { resolveOwner } from "./read-base-facts.ts";
 import { shellWord, shellWordWith } from "./quoting.ts";
 import { formatTarget, lookupName, parseTarget } from "./target.ts";
 

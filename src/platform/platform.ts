@@ -1,6 +1,6 @@
 /** What a place to run gives to the server: where attempts run, what builds images, how both reach it. */
 import type { ImageBuilder } from "../builds/builder.ts";
-import type { RegistryResolver } from "../builds/service.ts";
+import type { RegistryResolver } from "../builds/base-image.ts";
 import type { Executor } from "../executors/executor.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Reach } from "./reach.ts";

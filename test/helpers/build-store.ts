@@ -1,6 +1,6 @@
 /** A store of builds that forgets, for tests. */
 import type { BuildRecord } from "../../src/domain/build-record.ts";
-import type { BuildStore } from "../../src/builds/service.ts";
+import type { BuildStore } from "../../src/builds/build.ts";
 
 export function createMemoryBuildStore(): BuildStore & { readonly records: readonly BuildRecord[] } {
   const records: BuildRecord[] = [];

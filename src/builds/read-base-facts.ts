@@ -1,4 +1,4 @@
-/** One look into a base image: who its USER is in numbers, which Python is first on its PATH. */
+/** Reads from inside a base image who its USER is in numbers, and which Python is first on its PATH. */
 import { BoxkiteError } from "../domain/errors.ts";
 import type { BaseImageFacts, NumericOwner } from "./base-facts.ts";
 import type { EngineImage, ImageBuilder } from "./builder.ts";

@@ -1,0 +1,182 @@
+/** One build, from its specification to its record. */
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import type { BaseRecord, BuildRecord } from "../domain/build-record.ts";
+import { BoxkiteError } from "../domain/errors.ts";
+import { type ImageSpec, type SecretMount, secretId } from "../images/image-spec.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { BaseImages, RegistryResolver } from "./base-image.ts";
+import { imageExists, publishImage } from "./build-result.ts";
+import { BuildFailed, type BuiltImage, type ImageBuilder } from "./builder.ts";
+import { type RenderedContainerfile, renderContainerfile, UPLOAD_FOLDER } from "./containerfile.ts";
+import {
+  type ContextLimits,
+  EMPTY_CONTEXT,
+  type UnpackedContext,
+  unpackContext,
+  type UploadedContext,
+} from "./context.ts";
+import { explainFailure } from "./failure.ts";
+import { secretVariable } from "./secret-variable.ts";
+import { type BuildTarget, formatTarget, lookupName } from "./target.ts";
+import { layOut, writeSecrets } from "./workspace.ts";
+
+export interface ImageBuildResult {
+  /** By digest wherever the engine can name it so. */
+  readonly reference: string;
+  readonly record: BuildRecord;
+  /** False where an earlier build was the answer. */
+  readonly built: boolean;
+}
+
+/** Where builds are recorded. `record` replaces what was there for the same target. */
+export interface BuildStore {
+  findByTarget(target: string): MaybePromise<BuildRecord | undefined>;
+  /** Newest first. */
+  findByName(name: string): MaybePromise<readonly BuildRecord[]>;
+  record(build: BuildRecord): MaybePromise<void>;
+}
+
+type MaybePromise<T> = T | Promise<T>;
+
+/** What is to be built. */
+export interface BuildPlan {
+  readonly spec: ImageSpec;
+  readonly specDigest: string;
+  readonly context: UploadedContext | undefined;
+  readonly target: BuildTarget;
+  /** Builds even what exists, and runs every step again. */
+  readonly force: boolean;
+  readonly readSecret: ((secret: SecretMount) => Promise<string | undefined>) | undefined;
+}
+
+export interface BuildTools {
+  readonly builder: ImageBuilder;
+  readonly store: BuildStore;
+  readonly registry: RegistryResolver;
+  readonly bases: BaseImages;
+  readonly clock: Clock;
+  readonly limits: ContextLimits;
+}
+
+/** What one build works with: a folder of its own, a log, and when to stop. */
+export interface BuildRun {
+  readonly folder: string;
+  readonly onLog: (line: string) => void;
+  readonly signal: AbortSignal;
+}
+
+/** A record is written only when the image is where it was meant to be, so nothing half-done is ever found again. */
+export async function buildImage(
+  plan: BuildPlan,
+  tools: BuildTools,
+  run: BuildRun,
+): Promise<ImageBuildResult> {
+  const { builder, store, registry, bases, clock } = tools;
+  const { onLog, signal } = run;
+  const startedAt = clock.now();
+  const target = formatTarget(plan.target);
+  const context = await unpack(plan, tools, run);
+  const base = await bases.resolve(plan.spec.baseImage, onLog, signal);
+
+  const known = plan.force ? undefined : await store.findByTarget(target);
+  if (
+    known !== undefined &&
+    isSameBuild(known, plan, context, base) &&
+    (await imageExists(known, builder, registry))
+  ) {
+    onLog(`${known.reference} was built before from the same base: nothing to do`);
+    return { reference: known.reference, record: known, built: false };
+  }
+
+  const facts = await bases.prepare(plan.spec, base, onLog, signal);
+  const rendered = renderContainerfile(plan.spec, facts, {
+    digestOf: context.digestOf,
+    mounts: builder.mounts,
+    certificates: builder.certificates,
+  });
+  const { imageId } = await runSteps(plan, rendered, context, builder, run);
+  await bases.requireUnmoved(base);
+  const published = await publishImage(imageId, plan.target, builder, {
+    scratchDir: run.folder,
+    onLog,
+    signal,
+  });
+  const [image, layers] = await Promise.all([builder.inspect(imageId), builder.history(imageId)]);
+  const record: BuildRecord = {
+    target,
+    name: lookupName(plan.target),
+    specDigest: plan.specDigest,
+    contextDigest: context.digest,
+    containerfile: rendered.text,
+    base,
+    ...published,
+    imageId,
+    sizeBytes: image?.sizeBytes ?? 0,
+    layers,
+    createdAt: clock.now(),
+    durationMs: clock.now() - startedAt,
+  };
+  await store.record(record);
+  onLog(`Built ${record.reference}`);
+  return { reference: record.reference, record, built: true };
+}
+
+async function unpack(plan: BuildPlan, { limits }: BuildTools, run: BuildRun): Promise<UnpackedContext> {
+  const upload = join(contextFolder(run), UPLOAD_FOLDER);
+  await mkdir(upload, { recursive: true, mode: 0o755 });
+  if (plan.context === undefined) return EMPTY_CONTEXT;
+  return await unpackContext(await plan.context.open(), upload, limits, run.signal);
+}
+
+async function runSteps(
+  { spec, force, readSecret }: BuildPlan,
+  rendered: RenderedContainerfile,
+  context: UnpackedContext,
+  builder: ImageBuilder,
+  run: BuildRun,
+): Promise<BuiltImage> {
+  const containerfile = await layOut(run.folder, spec, rendered, context);
+  const secrets = await writeSecrets(run.folder, rendered.secrets, async (secret) => {
+    const value = await readSecret?.(secret);
+    if (value !== undefined) return value;
+    throw new BoxkiteError(
+      "INVALID_ARGUMENT",
+      `secret ${secretId(secret)}, which a layer of the image mounts, does not exist`,
+      { hint: `set the variable ${secretVariable(secret)} where the server starts, and start it again` },
+    );
+  });
+  try {
+    return await builder.build({
+      containerfile,
+      contextDir: contextFolder(run),
+      scratchDir: run.folder,
+      secrets,
+      noCache: force,
+      onLog: run.onLog,
+      signal: run.signal,
+    });
+  } catch (error) {
+    if (error instanceof BuildFailed) throw explainFailure(error, rendered.steps);
+    throw error;
+  }
+}
+
+/** Beside it lie the Containerfile and the secrets, which no COPY can reach. */
+function contextFolder({ folder }: BuildRun): string {
+  return join(folder, "root");
+}
+
+function isSameBuild(
+  known: BuildRecord,
+  plan: BuildPlan,
+  context: UnpackedContext,
+  base: BaseRecord,
+): boolean {
+  return (
+    known.specDigest === plan.specDigest &&
+    known.contextDigest === context.digest &&
+    known.base.source === base.source &&
+    known.base.digest === base.digest
+  );
+}

@@ -1,0 +1,29 @@
+/** By what requests and builds are told to be equal. */
+import { createHash } from "node:crypto";
+import { type ContextLimits, refuseAbove, type UploadedContext } from "./context.ts";
+
+/** Of a value whose meaning does not depend on the order of its keys, as hex. */
+export function digestOf(value: unknown): string {
+  const sorted = JSON.stringify(value, (_key, part: unknown) =>
+    typeof part === "object" && part !== null && !Array.isArray(part)
+      ? Object.fromEntries(Object.entries(part).toSorted(([a], [b]) => (a < b ? -1 : 1)))
+      : part,
+  );
+  return createHash("sha256").update(sorted).digest("hex");
+}
+
+/** Of an upload, as hex; "" where nothing was uploaded. Throws LIMIT_EXCEEDED before it reads what is too large. */
+export async function digestUpload(
+  context: UploadedContext | undefined,
+  { archiveBytes }: ContextLimits,
+  signal: AbortSignal,
+): Promise<string> {
+  if (context === undefined) return "";
+  refuseAbove(context.sizeBytes, archiveBytes, "the uploaded build context");
+  const hash = createHash("sha256");
+  for await (const chunk of await context.open()) {
+    signal.throwIfAborted();
+    hash.update(chunk as Buffer);
+  }
+  return hash.digest("hex");
+}
