@@ -1,7 +1,8 @@
 /** The folders that builds work in: one each, and what is left of those whose server died. */
 import { mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { isAlive, stopBuildsIn } from "../lib/processes.ts";
+import { stopBuildersIn } from "../lib/process-group.ts";
+import { isAlive } from "../lib/process-table.ts";
 
 const PREFIX = "build-";
 
@@ -20,7 +21,7 @@ export async function removeLeftFolders(workDir: string): Promise<void> {
   for (const name of await readdir(workDir).catch(() => [])) {
     if (!(await isLeft(name))) continue;
     const folder = join(workDir, name);
-    await stopBuildsIn(folder);
+    await stopBuildersIn(folder);
     await removeWorkFolder(folder);
   }
 }
@@ -28,5 +29,5 @@ export async function removeLeftFolders(workDir: string): Promise<void> {
 /** A folder tells by its name who works in it: `boxkite images build` may run beside a server. */
 async function isLeft(name: string): Promise<boolean> {
   const owner = /^build-(\d+)-/.exec(name)?.[1];
-  return owner !== undefined && (Number(owner) === process.pid || !(await isAlive(Number(owner))));
+  return owner !== undefined && (Number(owner) === process.pid || (await isAlive(Number(owner))) === false);
 }

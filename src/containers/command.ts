@@ -7,9 +7,10 @@
  */
 import { spawn } from "node:child_process";
 import { open } from "node:fs/promises";
-import { setTimeout as delay } from "node:timers/promises";
 import { BoxkiteError, messageOf } from "../domain/errors.ts";
-import { signalGroup, stopGently } from "../lib/processes.ts";
+import { type Clock, systemClock } from "../lib/clock.ts";
+import { signalGroup, stopBuilder } from "../lib/process-group.ts";
+import { within } from "../lib/wait.ts";
 
 export interface CommandResult {
   /** 128 + n for signal n, as a shell says it. */
@@ -26,6 +27,8 @@ export interface CommandOptions {
 
 const OUTPUT_LIMIT = 16 * 1024 * 1024;
 const LINE_LIMIT = 16 * 1024;
+/** How soon the file is read again after its end was reached. */
+const READ_AGAIN_MS = 40;
 
 export async function runCommand(
   program: string,
@@ -58,6 +61,7 @@ export async function runCommand(
 export interface LoggedOptions extends CommandOptions {
   readonly logFile: string;
   readonly cwd?: string;
+  readonly clock?: Clock;
 }
 
 /** Runs to the end and returns the exit code; every line of output is handed out as it comes. */
@@ -67,6 +71,7 @@ export async function runLogged(
   options: LoggedOptions,
 ): Promise<number> {
   options.signal?.throwIfAborted();
+  const { clock = systemClock } = options;
   const log = await open(options.logFile, "a+", 0o600);
   try {
     const child = spawn(program, args, {
@@ -90,8 +95,8 @@ export async function runLogged(
       lines.push(decoder.decode(buffer.subarray(0, bytesRead), { stream: true }));
       if (bytesRead > 0) continue;
       if (ended) break;
-      if (options.signal?.aborted === true) stopping ??= stopGently(child.pid, exited);
-      await Promise.race([delay(40), exited]);
+      if (options.signal?.aborted === true) stopping ??= stopBuilder(child.pid, exited, clock);
+      await within(exited, READ_AGAIN_MS, clock);
     }
     lines.end();
     await stopping;
