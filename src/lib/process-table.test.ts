@@ -17,13 +17,16 @@ suite("processes of the system", { skip: process.platform === "linux" ? false : 
   });
 
   test("one that has ended and was not asked about yet does not run", async (t) => {
-    // `exec` leaves the child to a program that never asks for it.
-    const parent = spawn("sh", ["-c", "true & echo $!; exec sleep 60"], {
+    // `exec` leaves the child, which ends when it is told to, to a program that never asks for it.
+    const parent = spawn("sh", ["-c", "sleep 60 & echo $!; exec sleep 60"], {
       stdio: ["ignore", "pipe", "ignore"],
     });
     t.after(() => parent.kill("SIGKILL"));
     const [chunk] = (await once(parent.stdout, "data")) as [Buffer];
     const child = Number(chunk.toString());
+    while (!/^sleep/.test(await readFile(`/proc/${parent.pid}/comm`, "utf8")))
+      await new Promise((resolve) => setImmediate(resolve));
+    process.kill(child, "SIGKILL");
     while (!/\) Z /.test(await readFile(`/proc/${child}/stat`, "utf8")))
       await new Promise((resolve) => setImmediate(resolve));
     assert.equal(await isAlive(child), false);
