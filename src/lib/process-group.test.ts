@@ -10,7 +10,7 @@ suite("stopGroup", () => {
     const child = spawn("sleep", ["60"], { detached: true, stdio: "ignore" });
     let ended = false;
     const exit = once(child, "exit").then((values) => ((ended = true), values));
-    assert.equal(await stopGroup(child.pid ?? 0, 60_000, () => ended), false);
+    assert.equal(await stopGroup(child.pid ?? 0, 60_000, async () => ended), false);
     assert.deepEqual(await exit, [null, "SIGTERM"]);
   });
 
@@ -23,7 +23,9 @@ suite("stopGroup", () => {
     await once(child.stdout, "data");
     const exit = once(child, "exit");
     let late: boolean | undefined;
-    const stopped = stopGroup(child.pid ?? 0, 1_000, () => false, clock).then((answer) => (late = answer));
+    const stopped = stopGroup(child.pid ?? 0, 1_000, async () => false, clock).then(
+      (answer) => (late = answer),
+    );
     await clock.step(900);
     assert.equal(late, undefined);
     await clock.step(200);
@@ -32,7 +34,7 @@ suite("stopGroup", () => {
   });
 
   test("a group that is gone needs no waiting", async () => {
-    assert.equal(await stopGroup(spawnSync("true").pid, 60_000, () => false, steppedClock()), false);
+    assert.equal(await stopGroup(spawnSync("true").pid, 60_000, async () => false, steppedClock()), false);
   });
 });
 

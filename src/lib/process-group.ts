@@ -36,14 +36,14 @@ export function signalGroup(leader: number | undefined, signal: NodeJS.Signals):
 export async function stopGroup(
   leader: number,
   graceMs: number,
-  ended: () => boolean,
+  ended: () => Promise<boolean>,
   clock: Clock = systemClock,
 ): Promise<boolean> {
-  const runs = () => !ended() && signalProcess(-leader, 0) !== "gone";
+  const runs = async () => !(await ended()) && signalProcess(-leader, 0) !== "gone";
   if (graceMs > 0) signalGroup(leader, "SIGTERM");
   const until = clock.now() + graceMs;
-  while (runs() && clock.now() < until) await clock.sleep(LOOK_MS);
-  const late = runs();
+  while ((await runs()) && clock.now() < until) await clock.sleep(LOOK_MS);
+  const late = await runs();
   signalGroup(leader, "SIGKILL");
   return late;
 }

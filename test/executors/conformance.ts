@@ -146,6 +146,7 @@ export function executorConformance(
       const recorder = await start(spec);
       await recorder.line("ready");
       await executor.stop(spec.key, 20_000);
+      assert.equal(recorder.told.at(-1), "ended", "a stop is done when the end was told");
       const exit = await recorder.ended;
       assert.equal(exit.exitCode, 7);
       assert.deepEqual(recorder.textOf("stdout"), ["ready", "bye"]);
@@ -263,6 +264,20 @@ export function executorConformance(
         await executor.release(spec.key);
         assert.equal(await isListed(spec.key), 0);
         await executor.release(spec.key);
+      },
+    );
+
+    test(
+      "an attempt that is released while it runs is ended, and its end told",
+      { timeout: TIMEOUT_MS },
+      async () => {
+        const spec = newSpec("echo ready; while :; do sleep 0.1; done");
+        const recorder = await start(spec);
+        await recorder.line("ready");
+        await executor.release(spec.key);
+        assert.equal(recorder.told.at(-1), "ended");
+        assert.equal((await recorder.ended).exitCode, 137);
+        assert.equal(await isListed(spec.key), 0);
       },
     );
 

@@ -4,14 +4,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createProcessExecutor } from "../../src/executors/process/process-executor.ts";
 import { systemClock } from "../../src/lib/clock.ts";
-import { createLogger } from "../../src/lib/log.ts";
+import { silentLogger } from "../../src/lib/log.ts";
 import { executorConformance } from "./conformance.ts";
 
 executorConformance("process", async () => {
   const directory = await mkdtemp(join(tmpdir(), "boxkite-process-"));
-  const log = createLogger();
   const open = () =>
-    createProcessExecutor({ directory, path: [], env: process.env, clock: systemClock, log });
+    createProcessExecutor({ directory, path: [], env: process.env, clock: systemClock, log: silentLogger });
   return {
     executor: open(),
     reopen: async () => open(),

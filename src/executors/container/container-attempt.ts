@@ -109,8 +109,8 @@ export class ContainerAttempt implements AttemptWork<HeldContainer> {
   }
 
   #hold(id: string): HeldContainer {
-    const { api, events } = this.#context;
-    this.#held = new HeldContainer(id, { api, events, sink: this.#sink, log: this.#log });
+    const { api, events, clock } = this.#context;
+    this.#held = new HeldContainer(id, { api, events, clock, sink: this.#sink, log: this.#log });
     return this.#held;
   }
 

@@ -6,7 +6,7 @@ import type { Logger } from "../../lib/log.ts";
 import { createBackoff } from "../../lib/backoff.ts";
 import { systemClock } from "../../lib/clock.ts";
 import type { EngineApi } from "../../containers/api.ts";
-import type { HintKind } from "./hint.ts";
+import type { HintKind } from "../hint.ts";
 
 export interface ContainerEvents {
   /** Calls `wake` when this container ended or may have. Returns the way to stop that. */

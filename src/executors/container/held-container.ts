@@ -2,15 +2,17 @@
 import type { LogSink } from "../../domain/attempt.ts";
 import type { EngineApi } from "../../containers/api.ts";
 import type { ContainerState } from "../../containers/types.ts";
+import type { Clock } from "../../lib/clock.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { ContainerEvents } from "./container-events.ts";
-import { Hint } from "./hint.ts";
+import { Hint } from "../hint.ts";
 import { LogTail } from "./log-tail.ts";
 
 export interface HeldContainerContext {
   readonly api: EngineApi;
   readonly events: ContainerEvents;
   readonly sink: LogSink;
+  readonly clock: Clock;
   readonly log: Logger;
 }
 
@@ -18,7 +20,7 @@ export class HeldContainer {
   readonly id: string;
   readonly log: LogTail;
   /** Given by the attached stream and by the engine's events. */
-  readonly hint: Hint = new Hint();
+  readonly hint: Hint;
   /** As it was seen when its process was over. */
   last: ContainerState | undefined;
   readonly #context: HeldContainerContext;
@@ -29,6 +31,7 @@ export class HeldContainer {
   constructor(id: string, context: HeldContainerContext) {
     this.id = id;
     this.#context = context;
+    this.hint = new Hint(context.clock);
     this.log = new LogTail(context.api, id, context.sink, context.log);
     this.#unsubscribe = context.events.subscribe(id, (kind) => this.hint.give(kind));
   }

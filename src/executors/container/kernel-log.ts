@@ -29,6 +29,7 @@ function readKernelLog(): string | undefined {
     for (let count = 0; count < MAX_RECORDS; count++) {
       const read = readRecord(file, buffer);
       if (read === "end") break;
+      if (read === "unreadable") return undefined;
       if (read !== "overwritten") records.push(buffer.toString("latin1", 0, read));
     }
     return records.join("");
@@ -37,11 +38,14 @@ function readKernelLog(): string | undefined {
   }
 }
 
+type Missing = "end" | "overwritten" | "unreadable";
+
 /** One read is one record; EAGAIN means no more, EPIPE that the next ones were overwritten meanwhile. */
-function readRecord(file: number, buffer: Buffer): number | "end" | "overwritten" {
+function readRecord(file: number, buffer: Buffer): number | Missing {
   try {
     return readSync(file, buffer) || "end";
   } catch (error) {
-    return error instanceof Error && "code" in error && error.code === "EPIPE" ? "overwritten" : "end";
+    const { code } = error as NodeJS.ErrnoException;
+    return code === "EAGAIN" ? "end" : code === "EPIPE" ? "overwritten" : "unreadable";
   }
 }

@@ -5,6 +5,7 @@ import { StringDecoder } from "node:string_decoder";
 import { messageOf } from "../../domain/errors.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { LogSink } from "../../domain/attempt.ts";
+import { orAbsent } from "./attempt-directory.ts";
 import { writeAtomically } from "./write-atomically.ts";
 
 export interface OutputFollower {
@@ -31,7 +32,7 @@ export async function followOutput(directory: string, logs: LogSink, clock: Cloc
   const consumed = { ...offsets };
 
   const readStream = async (stream: (typeof STREAMS)[number]): Promise<boolean> => {
-    const file = await open(join(directory, stream), "r").catch(() => undefined);
+    const file = await orAbsent(open(join(directory, stream), "r"));
     if (file === undefined) return false;
     let moved = false;
     try {

@@ -3,24 +3,22 @@
  * is no image and no isolation; limits are not enforced. Each attempt has a directory of its own, which
  * holds all that is needed to take the process up again after the server was restarted.
  */
-import type { AttemptExit, AttemptKey, LogSink } from "../../domain/attempt.ts";
+import type { AttemptKey } from "../../domain/attempt.ts";
 import type { ResolvedImage } from "../../domain/image.ts";
-import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, statSync } from "node:fs";
-import { mkdir, readFile, readdir, rm } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { delimiter, join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { BoxkiteError } from "../../domain/errors.ts";
 import type { Clock } from "../../lib/clock.ts";
-import type { AttemptObserver, AttemptSpec, Executor } from "../executor.ts";
 import type { Logger } from "../../lib/log.ts";
+import { AttemptMachine } from "../attempt-machine.ts";
+import type { AttemptSpec, Executor } from "../executor.ts";
 import { machineCapacity } from "../machine.ts";
-import { followOutput, type OutputFollower } from "./output-follower.ts";
-import { readAttemptKey } from "./attempt-key-file.ts";
-import { isOurProcess, stopGroup } from "../../lib/process-group.ts";
-import { writeAtomically } from "./write-atomically.ts";
+import { AttemptDirectory, orAbsent, readTextFile, type ReadText } from "./attempt-directory.ts";
+import { KEY_FILE } from "./attempt-key-file.ts";
+import { ProcessAttempt, type HeldProcess } from "./process-attempt.ts";
 
 export interface ProcessExecutorOptions {
   /** Where attempts keep their directories; private to one server instance. */
@@ -30,91 +28,29 @@ export interface ProcessExecutorOptions {
   readonly env: NodeJS.ProcessEnv;
   readonly clock: Clock;
   readonly log: Logger;
+  /** How files are read; tests make it fail. */
+  readonly readText?: ReadText;
 }
-
-/**
- * The first act of the shell is to take the lock: of two starts of one attempt, the second ends at
- * once. Traps are reset in its child, so a SIGTERM to the group ends the task and not the bookkeeping.
- */
-const LAUNCHER = `
-dir=$1; shift
-mkdir "$dir/lock" 2>/dev/null || exit 0
-echo $$ >"$dir/pid.tmp" && mv "$dir/pid.tmp" "$dir/pid"
-trap : TERM INT
-"$@" >"$dir/stdout" 2>"$dir/stderr"
-echo $? >"$dir/exit.tmp" && mv "$dir/exit.tmp" "$dir/exit"
-`;
 
 /** Nothing else of the server's environment reaches a task: no client configuration, no cloud keys. */
 const INHERITED =
   /^(PATH|LANG|LC_[A-Z]+|TZ|TMPDIR|SSL_CERT_FILE|SSL_CERT_DIR|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE)$/u;
 
-/** What a shell says of a child that SIGKILL ended. */
-const KILLED = 128 + 9;
-
-/** How often a process that is not our child is looked at. */
-const LOOK_MS = 100;
-
 export function createProcessExecutor(options: ProcessExecutorOptions): Executor {
-  const { directory, clock } = options;
-  const followers = new Set<{ stop(): Promise<void> }>();
-  const directoryOf = (key: AttemptKey) => join(directory, directoryName(key));
+  const { directory, clock, log, readText = readTextFile } = options;
+  const attempts = new Map<string, AttemptMachine<HeldProcess>>();
+  const nameOf = (key: AttemptKey) => directoryName(key);
+  const directoryOf = (name: string) => new AttemptDirectory(join(directory, name), readText);
 
-  const launch = (spec: AttemptSpec, dir: string) => {
-    const child = spawn("/bin/sh", ["-c", LAUNCHER, "boxkite-attempt", dir, ...spec.command, ...spec.args], {
-      cwd: join(dir, "work"),
-      env: environment(options, spec, dir),
-      detached: true,
-      stdio: "ignore",
+  /** Undefined for one without a legible key, which is told. */
+  const keyIn = async (held: AttemptDirectory): Promise<AttemptKey | undefined> => {
+    const key = await held.key();
+    if (key !== "damaged") return key;
+    log.warn("the journal of an attempt is damaged and passed over", {
+      file: join(held.path, KEY_FILE),
+      hint: "its process may still run: the file pid beside it has the number; remove the directory when it has ended",
     });
-    child.unref();
-    return child;
-  };
-
-  const watch = (dir: string, output: OutputFollower, observer: AttemptObserver, startedAt: number) => {
-    let timer: NodeJS.Timeout | undefined;
-    let missing = 0;
-    let stopped = false;
-    const look = async () => {
-      await output.read();
-      const code = await readNumber(join(dir, "exit"));
-      if (code !== undefined) return end({ exitCode: code, reason: "exited", outOfMemory: false, startedAt });
-      const pid = await readNumber(join(dir, "pid"));
-      // The shell needs a moment to write its number, and a moment to write the exit code.
-      missing = pid !== undefined && (await isOurProcess(pid, dir)) ? 0 : missing + 1;
-      if (missing * LOOK_MS > 2_000) {
-        return end({
-          reason: "lost",
-          outOfMemory: false,
-          message: "the process vanished without an exit code",
-          startedAt,
-        });
-      }
-      if (!stopped) timer = setTimeout(() => void look(), LOOK_MS);
-      return undefined;
-    };
-    const end = async (exit: AttemptExit) => {
-      if (stopped) return;
-      stopped = true;
-      followers.delete(handle);
-      await output.finish();
-      observer.ended({ ...exit, endedAt: clock.now() });
-    };
-    const handle = {
-      stop: () => {
-        stopped = true;
-        clearTimeout(timer);
-        // Behind the read that is under way: the next follower goes on where this one ends.
-        return output.read();
-      },
-      look: () => {
-        clearTimeout(timer);
-        if (!stopped) void look();
-      },
-    };
-    followers.add(handle);
-    void look();
-    return handle;
+    return undefined;
   };
 
   return {
@@ -128,49 +64,41 @@ export function createProcessExecutor(options: ProcessExecutorOptions): Executor
       source: "host",
       note: "the process executor runs no images",
     }),
-    start: async (spec: AttemptSpec, logs: LogSink, observer: AttemptObserver) => {
-      const dir = directoryOf(spec.key);
-      await mkdir(join(dir, "work"), { recursive: true });
-      const known = await readFile(join(dir, "key.json"), "utf8").catch(() => undefined);
-      if (known === undefined) await writeAtomically(join(dir, "key.json"), JSON.stringify(spec.key));
-      const startedAt = clock.now();
-      const output = await followOutput(dir, logs, clock);
-      if (existsSync(join(dir, "exit")) || existsSync(join(dir, "lock"))) {
-        observer.started(startedAt);
-        watch(dir, output, observer, startedAt);
-        return;
+    start: async (spec, sink, observer) => {
+      const name = nameOf(spec.key);
+      // A second start of the same attempt takes over.
+      for (let earlier = attempts.get(name); earlier !== undefined; earlier = attempts.get(name)) {
+        await earlier.detach();
+        if (attempts.get(name) === earlier) attempts.delete(name);
       }
-      const child = launch(spec, dir);
-      const handle = watch(dir, output, observer, startedAt);
-      child.once("spawn", () => observer.started(clock.now()));
-      child.once("exit", () => handle.look());
-      child.once("error", (error) =>
-        logs.write("system", `/bin/sh could not be started: ${error.message}`, clock.now()),
-      );
+      const held = directoryOf(name);
+      const env = environment(options, spec, held.work);
+      const context = { directory: held, spec, sink, observer, env, clock, log };
+      const attempt = new AttemptMachine(new ProcessAttempt(context), observer, log);
+      attempts.set(name, attempt);
+      void attempt.done
+        .catch((error: unknown) => log.error("the observer of an attempt threw", { error }))
+        .then(() => attempts.get(name) === attempt && attempts.delete(name));
     },
     stop: async (key, graceMs) => {
-      const dir = directoryOf(key);
-      // One that was started a moment ago has not written its number yet.
-      for (let tries = 0; tries < 20 && existsSync(dir) && !existsSync(join(dir, "pid")); tries++)
-        await sleep(LOOK_MS);
-      const pid = await readNumber(join(dir, "pid"));
-      if (pid === undefined || existsSync(join(dir, "exit")) || !(await isOurProcess(pid, dir))) return;
-      const killed = await stopGroup(pid, graceMs, () => existsSync(join(dir, "exit")));
-      // The shell that would have written it was killed as well.
-      if (killed && !existsSync(join(dir, "exit"))) await writeAtomically(join(dir, "exit"), String(KILLED));
+      const name = nameOf(key);
+      await (attempts.get(name)?.stop(graceMs) ?? directoryOf(name).stop(graceMs, clock));
     },
-    release: (key) => rm(directoryOf(key), { recursive: true, force: true }),
+    release: async (key) => {
+      const name = nameOf(key);
+      await attempts.get(name)?.stop(0);
+      const held = directoryOf(name);
+      // Given up as lost or stopped before it was found, it may live nevertheless.
+      await held.stop(0, clock);
+      await held.remove();
+    },
     list: async () => {
-      const names = await readdir(directory).catch(() => []);
-      const keys = await Promise.all(
-        names.map((name) => readAttemptKey(join(directory, name, "key.json"), options.log)),
-      );
+      const names = (await orAbsent(readdir(directory))) ?? [];
+      const keys = await Promise.all(names.map((name) => keyIn(directoryOf(name))));
       return keys.filter((key) => key !== undefined);
     },
     close: async () => {
-      const stopping = [...followers].map((follower) => follower.stop());
-      followers.clear();
-      await Promise.all(stopping);
+      await Promise.allSettled([...attempts.values()].map((attempt) => attempt.detach()));
     },
   };
 }
@@ -211,14 +139,14 @@ export function defaultParallelism(): number {
 function environment(
   options: ProcessExecutorOptions,
   spec: AttemptSpec,
-  dir: string,
+  home: string,
 ): Record<string, string> {
   const inherited = Object.entries(options.env).filter(
     ([name, value]) => INHERITED.test(name) && value !== undefined,
   );
   const env = Object.fromEntries(inherited) as Record<string, string>;
   const path = [...options.path, env["PATH"] ?? "/usr/local/bin:/usr/bin:/bin"].join(delimiter);
-  return { ...env, PATH: path, HOME: join(dir, "work"), ...spec.env };
+  return { ...env, PATH: path, HOME: home, ...spec.env };
 }
 
 function directoryName(key: AttemptKey): string {
@@ -226,10 +154,4 @@ function directoryName(key: AttemptKey): string {
     JSON.stringify([key.project, key.domain, key.run, key.action, key.attempt]),
   );
   return hash.digest("hex").slice(0, 32);
-}
-
-async function readNumber(file: string): Promise<number | undefined> {
-  const text = await readFile(file, "utf8").catch(() => "");
-  const number = Number.parseInt(text, 10);
-  return Number.isNaN(number) ? undefined : number;
 }

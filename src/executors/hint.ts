@@ -1,9 +1,16 @@
 /** A hint that something may have happened; one that comes while nobody waits is not lost. */
+import type { Clock } from "../lib/clock.ts";
+
 export type HintKind = "look" | "ended";
 
 export class Hint {
+  readonly #clock: Clock;
   #pending: HintKind | undefined;
   #resolve: (() => void) | undefined;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
 
   /** `ended`: it did end, only the engine may not know yet. `look`: nothing is known, looking will tell. */
   give(kind: HintKind): void {
@@ -13,6 +20,7 @@ export class Hint {
 
   /** Waits for the next one, at most `timeoutMs`. Rejects with the signal's reason, and takes none, when that aborts. */
   async next(signal: AbortSignal, timeoutMs?: number): Promise<HintKind> {
+    signal.throwIfAborted();
     if (this.#pending === undefined) await this.#wait(signal, timeoutMs);
     signal.throwIfAborted();
     const kind = this.#pending ?? "look";
@@ -23,11 +31,11 @@ export class Hint {
   #wait(signal: AbortSignal, timeoutMs: number | undefined): Promise<void> {
     return new Promise((resolve) => {
       const wake = () => {
-        clearTimeout(timer);
+        timer?.cancel();
         signal.removeEventListener("abort", wake);
         resolve();
       };
-      const timer = timeoutMs === undefined ? undefined : setTimeout(wake, timeoutMs);
+      const timer = timeoutMs === undefined ? undefined : this.#clock.timer(timeoutMs, wake);
       signal.addEventListener("abort", wake, { once: true });
       this.#resolve = wake;
     });

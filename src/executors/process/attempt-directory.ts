@@ -1,0 +1,105 @@
+/**
+ * What an attempt's directory tells of it. That a file is not there is an answer; that it cannot be read (no
+ * descriptor is free, the disk fails) is none: then everything here throws, and nobody may take it for an end.
+ */
+import { mkdir, readFile, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
+import type { AttemptKey } from "../../domain/attempt.ts";
+import type { Clock } from "../../lib/clock.ts";
+import { isOurProcess, stopGroup } from "../../lib/process-group.ts";
+import { KEY_FILE, parseAttemptKey } from "./attempt-key-file.ts";
+import { writeAtomically } from "./write-atomically.ts";
+
+export type ReadText = (file: string) => Promise<string>;
+
+export const readTextFile: ReadText = (file) => readFile(file, "utf8");
+
+/** What a shell says of a child that SIGKILL ended. */
+const KILLED = 128 + 9;
+/** One that was started a moment ago has not written its number yet. */
+const NUMBER_LOOKS = 40;
+const NUMBER_LOOK_MS = 50;
+
+export class AttemptDirectory {
+  readonly path: string;
+  readonly #readText: ReadText;
+
+  constructor(path: string, readText: ReadText = readTextFile) {
+    this.path = path;
+    this.#readText = readText;
+  }
+
+  get work(): string {
+    return join(this.path, "work");
+  }
+
+  async create(of: AttemptKey): Promise<void> {
+    await mkdir(this.work, { recursive: true });
+    const key = await this.key();
+    if (key === undefined || key === "damaged")
+      await writeAtomically(join(this.path, KEY_FILE), JSON.stringify(of));
+  }
+
+  /** Whose it is; undefined where nothing says so yet. */
+  async key(): Promise<AttemptKey | "damaged" | undefined> {
+    const text = await orAbsent(this.#readText(join(this.path, KEY_FILE)));
+    return text === undefined ? undefined : (parseAttemptKey(text) ?? "damaged");
+  }
+
+  /** When its process was started, in milliseconds since the epoch; undefined: never. */
+  async startedAt(): Promise<number | undefined> {
+    return this.#changedAt("lock");
+  }
+
+  /** How its process ended, and when. */
+  async end(): Promise<{ readonly exitCode: number; readonly atMs: number } | undefined> {
+    const exitCode = await this.#number("exit");
+    const atMs = await this.#changedAt("exit");
+    return exitCode === undefined || atMs === undefined ? undefined : { exitCode, atMs };
+  }
+
+  async isAlive(): Promise<boolean> {
+    const pid = await this.#number("pid");
+    if (pid === undefined) return false;
+    const isOurs = await isOurProcess(pid, this.path, this.#readText);
+    if (isOurs === undefined) throw new Error(`whether process ${pid} still runs could not be read`);
+    return isOurs;
+  }
+
+  /** Ends what was started here, if anything was and it lives. Resolves when it is over. */
+  async stop(graceMs: number, clock: Clock): Promise<void> {
+    if ((await this.startedAt()) === undefined) return;
+    for (let looks = 0; looks < NUMBER_LOOKS && (await this.#number("pid")) === undefined; looks++)
+      await clock.sleep(NUMBER_LOOK_MS);
+    const pid = await this.#number("pid");
+    const hasEnded = async () => (await this.end()) !== undefined;
+    if (pid === undefined || (await hasEnded()) || !(await this.isAlive())) return;
+    const isKilled = await stopGroup(pid, graceMs, hasEnded, clock);
+    // The shell that would have written it was killed as well.
+    if (isKilled && !(await hasEnded())) await writeAtomically(join(this.path, "exit"), String(KILLED));
+  }
+
+  async remove(): Promise<void> {
+    await rm(this.path, { recursive: true, force: true });
+  }
+
+  async #number(name: string): Promise<number | undefined> {
+    const number = Number.parseInt((await orAbsent(this.#readText(join(this.path, name)))) ?? "", 10);
+    return Number.isNaN(number) ? undefined : number;
+  }
+
+  async #changedAt(name: string): Promise<number | undefined> {
+    const found = await orAbsent(stat(join(this.path, name)));
+    return found && Math.floor(found.mtimeMs);
+  }
+}
+
+/** Undefined where it is not there. */
+export async function orAbsent<T>(reading: Promise<T>): Promise<T | undefined> {
+  try {
+    return await reading;
+  } catch (error) {
+    if (["ENOENT", "ENOTDIR"].includes((error as NodeJS.ErrnoException).code ?? "")) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,176 @@
+/** What an attempt's states are with a process of this machine and a directory. There is nothing to pull. */
+import { spawn } from "node:child_process";
+import type { LogSink } from "../../domain/attempt.ts";
+import { messageOf } from "../../domain/errors.ts";
+import { createBackoff } from "../../lib/backoff.ts";
+import type { Clock } from "../../lib/clock.ts";
+import type { Logger } from "../../lib/log.ts";
+import type { After, Ended } from "../attempt-chart.ts";
+import { AttemptOver, type AttemptWork } from "../attempt-machine.ts";
+import type { AttemptObserver, AttemptSpec } from "../executor.ts";
+import { Hint } from "../hint.ts";
+import type { AttemptDirectory } from "./attempt-directory.ts";
+import { watchDirectory } from "./directory-watch.ts";
+import { followOutput, type OutputFollower } from "./output-follower.ts";
+
+export interface ProcessAttemptContext {
+  readonly directory: AttemptDirectory;
+  readonly spec: AttemptSpec;
+  readonly sink: LogSink;
+  readonly observer: AttemptObserver;
+  readonly env: NodeJS.ProcessEnv;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** Its output is taken over as the process goes on. */
+export interface HeldProcess {
+  readonly output: OutputFollower;
+}
+
+/**
+ * The first act of the shell is to take the lock: of two starts of one attempt, the second ends at
+ * once. Traps are reset in its child, so a SIGTERM to the group ends the task and not the bookkeeping.
+ */
+const LAUNCHER = `
+dir=$1; shift
+mkdir "$dir/lock" 2>/dev/null || exit 0
+echo $$ >"$dir/pid.tmp" && mv "$dir/pid.tmp" "$dir/pid"
+trap : TERM INT
+"$@" >"$dir/stdout" 2>"$dir/stderr"
+echo $? >"$dir/exit.tmp" && mv "$dir/exit.tmp" "$dir/exit"
+`;
+
+/** For changes that the system did not tell. */
+const SWEEP_MS = 5_000;
+/** Writes that follow each other this closely are one reading. */
+const GATHER_MS = 20;
+/** The shell needs a moment to write its number, and a moment to write the exit code. */
+const MISSING_LOOKS = 8;
+const MISSING_LOOK_MS = 250;
+/** What a machine lacks for a while. */
+const SHORT_OF = new Set(["EMFILE", "ENFILE", "EAGAIN", "ENOMEM"]);
+
+export class ProcessAttempt implements AttemptWork<HeldProcess> {
+  readonly #context: ProcessAttemptContext;
+  readonly #hint: Hint;
+  #output: OutputFollower | undefined;
+  #unwatch: () => void = () => {};
+
+  constructor(context: ProcessAttemptContext) {
+    this.#context = context;
+    this.#hint = new Hint(context.clock);
+  }
+
+  async find(signal: AbortSignal): Promise<After<HeldProcess, "finding">> {
+    const { directory, spec, sink, clock } = this.#context;
+    const [end, startedAt] = await this.#known(async () => {
+      await directory.create(spec.key);
+      return [await directory.end(), await directory.startedAt()] as const;
+    }, signal);
+    this.#output = await followOutput(directory.path, sink, clock);
+    this.#unwatch = watchDirectory(directory.path, this.#hint);
+    const place = { output: this.#output };
+    if (end !== undefined) return { name: "ending", place, startedAt };
+    if (startedAt !== undefined) return { name: "running", place, startedAt };
+    return { name: "created", place };
+  }
+
+  async pull(): Promise<After<HeldProcess, "pulling">> {
+    return { name: "finding" };
+  }
+
+  async prepare(place: HeldProcess): Promise<After<HeldProcess, "created">> {
+    return { name: "starting", place };
+  }
+
+  async launch(place: HeldProcess, signal: AbortSignal): Promise<After<HeldProcess, "starting">> {
+    try {
+      await this.#known(() => this.#spawn(), signal, isShort);
+    } catch (error) {
+      if (signal.aborted) throw error;
+      const message = `/bin/sh could not be started: ${messageOf(error)}`;
+      throw new AttemptOver({ reason: "lost", outOfMemory: false, code: "EXECUTOR_FAILED", message });
+    }
+    return { name: "running", place, startedAt: this.#context.clock.now() };
+  }
+
+  #spawn(): Promise<void> {
+    const { directory, spec, env } = this.#context;
+    const args = ["-c", LAUNCHER, "boxkite-attempt", directory.path, ...spec.command, ...spec.args];
+    return new Promise((resolve, reject) => {
+      const child = spawn("/bin/sh", args, { cwd: directory.work, env, detached: true, stdio: "ignore" });
+      child.once("spawn", resolve).once("error", reject);
+      child.once("exit", () => this.#hint.give("ended"));
+      child.unref();
+    });
+  }
+
+  async watch(place: HeldProcess, signal: AbortSignal): Promise<After<HeldProcess, "running">> {
+    const { directory, clock } = this.#context;
+    for (let missing = 0; ;) {
+      await place.output.read();
+      const [end, isAlive] = await this.#known(
+        async () => [await directory.end(), await directory.isAlive()] as const,
+        signal,
+      );
+      if (end !== undefined) return { name: "ending", place, startedAt: undefined };
+      missing = isAlive ? 0 : missing + 1;
+      if (missing > MISSING_LOOKS) return { name: "ending", place, startedAt: undefined };
+      const hint = await this.#hint.next(signal, isAlive ? SWEEP_MS : MISSING_LOOK_MS);
+      if (hint === "look" && isAlive) await clock.sleep(GATHER_MS, { signal });
+    }
+  }
+
+  async stop(_: HeldProcess, graceMs: number): Promise<void> {
+    await this.#context.directory.stop(graceMs, this.#context.clock);
+    this.#hint.give("ended");
+  }
+
+  async conclude(place: HeldProcess, _: boolean, signal: AbortSignal): Promise<Ended> {
+    const { directory, clock } = this.#context;
+    await place.output.finish();
+    const [end, startedAt = clock.now()] = await this.#known(
+      async () => [await directory.end(), await directory.startedAt()] as const,
+      signal,
+    );
+    if (end !== undefined) {
+      const endedAt = Math.max(end.atMs, startedAt);
+      const { exitCode } = end;
+      return { name: "ended", exit: { reason: "exited", exitCode, outOfMemory: false, startedAt, endedAt } };
+    }
+    const message = "the process vanished without an exit code";
+    const times = { startedAt, endedAt: clock.now() };
+    return { name: "ended", exit: { reason: "lost", outOfMemory: false, message, ...times } };
+  }
+
+  async close(): Promise<void> {
+    this.#unwatch();
+    // Behind the read that is under way: the next follower goes on where this one ends.
+    await this.#output?.read();
+  }
+
+  /** Asks until there is an answer: what cannot be read now is unknown, and no end. */
+  async #known<T>(
+    ask: () => Promise<T>,
+    signal: AbortSignal,
+    isPassing: (error: unknown) => boolean = () => true,
+  ): Promise<T> {
+    const { clock, observer, log } = this.#context;
+    const backoff = createBackoff({ baseMs: 100, factor: 2, capMs: 5_000 }, clock);
+    for (;;) {
+      try {
+        return await ask();
+      } catch (error) {
+        if (signal.aborted || !isPassing(error)) throw error;
+        log.warn("an attempt's state could not be read, and will be read again", { error });
+        observer.progress(`waiting for this machine: ${messageOf(error)}`);
+        await backoff.wait(signal);
+      }
+    }
+  }
+}
+
+function isShort(error: unknown): boolean {
+  return SHORT_OF.has((error as NodeJS.ErrnoException).code ?? "");
+}

@@ -1,0 +1,125 @@
+/** What cannot be read is unknown, not dead; and an attempt that does nothing costs nothing. */
+import assert from "node:assert/strict";
+import { readdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { test, type TestContext } from "node:test";
+import { Recorder } from "../../../test/executors/recorder.ts";
+import { temporaryDirectory } from "../../../test/helpers/server.ts";
+import { steppedClock, type SteppedClock } from "../../../test/helpers/stepped-clock.ts";
+import { until } from "../../../test/helpers/until.ts";
+import type { AttemptSpec } from "../executor.ts";
+import { systemClock, type Clock } from "../../lib/clock.ts";
+import { createLogger, silentLogger, type Logger } from "../../lib/log.ts";
+import { readTextFile } from "./attempt-directory.ts";
+import { createProcessExecutor } from "./process-executor.ts";
+
+async function setUp(t: TestContext, clock: Clock, log: Logger = silentLogger) {
+  const directory = await temporaryDirectory(t);
+  const files = { isUnreadable: false, reads: 0 };
+  const readText = async (file: string): Promise<string> => {
+    files.reads++;
+    // As the system answers when every descriptor is taken.
+    if (files.isUnreadable) throw Object.assign(new Error("too many open files"), { code: "EMFILE" });
+    return readTextFile(file);
+  };
+  const open = () => createProcessExecutor({ directory, path: [], env: process.env, clock, log, readText });
+  const executor = open();
+  const spec = (script: string): AttemptSpec => ({
+    key: { project: "p", domain: "d", run: "r", action: "a0", attempt: 1 },
+    image: { reference: "host", pinned: "host", digest: "", source: "host" },
+    command: ["sh", "-c"],
+    args: [script],
+    env: {},
+    requests: {},
+    limits: {},
+    labels: {},
+  });
+  t.after(async () => {
+    files.isUnreadable = false;
+    for (const key of await executor.list()) await executor.release(key);
+    await executor.close();
+  });
+  return { directory, files, executor, open, spec };
+}
+
+/** Steps the clock until it is there. */
+async function stepUntil<T>(clock: SteppedClock, awaited: Promise<T>): Promise<T> {
+  let isThere = false;
+  void awaited.finally(() => (isThere = true));
+  await until(async () => (await clock.step(100), isThere));
+  return awaited;
+}
+
+test("an attempt whose files cannot be read is not lost, and its end is found once they can", async (t) => {
+  const clock = steppedClock();
+  const { directory, files, executor, spec } = await setUp(t, clock);
+  const recorder = new Recorder();
+  const go = join(directory, "go");
+  await executor.start(
+    spec(`echo ready; while ! [ -e ${go} ]; do sleep 0.05; done; exit 6`),
+    recorder.sink,
+    recorder.observer,
+  );
+  await stepUntil(clock, recorder.line("ready"));
+  files.isUnreadable = true;
+  for (let seconds = 0; seconds < 60; seconds++) await clock.step(1_000);
+  assert.deepEqual(recorder.told, ["started", "line"]);
+  assert.match(recorder.progress.at(-1) ?? "", /too many open files/u);
+  files.isUnreadable = false;
+  await writeFile(go, "");
+  assert.equal((await stepUntil(clock, recorder.ended)).exitCode, 6);
+});
+
+test("a start that cannot read what is there starts nothing, and a release that cannot frees nothing", async (t) => {
+  const { directory, files, executor, open, spec } = await setUp(t, systemClock);
+  const [first, second] = [new Recorder(), new Recorder()];
+  const script = spec("echo $$ >>../../started; echo ready; while :; do sleep 0.1; done");
+  await executor.start(script, first.sink, first.observer);
+  await first.line("ready");
+  await executor.close();
+  files.isUnreadable = true;
+  const restarted = open();
+  await restarted.start(script, second.sink, second.observer);
+  await until(async () => second.progress.length > 0);
+  await assert.rejects(restarted.release(script.key), /too many open files/u);
+  assert.deepEqual(second.told, ["ended"]);
+  files.isUnreadable = false;
+  assert.equal((await readTextFile(join(directory, "started"))).trim().split("\n").length, 1);
+  const third = new Recorder(first.lines);
+  await restarted.start(script, third.sink, third.observer);
+  await third.started;
+  await restarted.release(script.key);
+  assert.equal((await third.ended).exitCode, 137);
+  assert.deepEqual(await readdir(directory), ["started"]);
+});
+
+test("an attempt that sleeps is looked at some times in a minute, and not in between", async (t) => {
+  const clock = steppedClock();
+  const { files, executor, spec } = await setUp(t, clock);
+  const recorder = new Recorder();
+  await executor.start(spec("echo ready; sleep 600"), recorder.sink, recorder.observer);
+  await stepUntil(clock, recorder.line("ready"));
+  await clock.step(1_000);
+  const before = files.reads;
+  for (let seconds = 0; seconds < 60; seconds++) await clock.step(1_000);
+  assert.ok(files.reads - before <= 60, `${files.reads - before} reads in a minute`);
+  await stepUntil(clock, executor.stop(spec("").key, 0));
+  assert.equal((await recorder.ended).exitCode, 137);
+});
+
+test("an attempt whose key file is damaged is passed over and named", async (t) => {
+  const lines: string[] = [];
+  const { directory, executor, spec } = await setUp(
+    t,
+    systemClock,
+    createLogger({ write: (line) => lines.push(line) }),
+  );
+  const recorder = new Recorder();
+  await executor.start(spec("exit 0"), recorder.sink, recorder.observer);
+  await recorder.ended;
+  const [name = ""] = await readdir(directory);
+  const file = join(directory, name, "key.json");
+  await writeFile(file, "{");
+  assert.deepEqual(await executor.list(), []);
+  assert.equal(lines.filter((line) => line.includes(file)).length, 1);
+});
