@@ -17,6 +17,7 @@ export const ACTION_CODES = {
     "IMAGE_USER_NOT_FOUND",
     "CONTAINER_REFUSED",
     "GPU_NOT_SUPPORTED",
+    "ATTEMPT_OPTION_UNSUPPORTED",
     "NoOutputs",
     "OutputsTooLarge",
     "UnreadableError",

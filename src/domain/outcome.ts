@@ -16,12 +16,22 @@ export type Written =
 export type Outcome =
   | { readonly kind: "succeeded" }
   | { readonly kind: "failed"; readonly error: ActionError }
-  | { readonly kind: "lost"; readonly error: ActionError };
+  | { readonly kind: "lost"; readonly error: ActionError }
+  /** Its room was taken, or given back: nobody's failure, and another attempt follows. */
+  | { readonly kind: "preempted" | "parked"; readonly reason: string };
 
 /** What people are shown of an attempt that ended so. */
 export function phaseOfOutcome(outcome: AttemptOutcome): TerminalPhase {
-  if (outcome === "lost") return "failed";
-  return outcome === "preempted" || outcome === "parked" ? "aborted" : outcome;
+  switch (outcome) {
+    case "lost":
+      return "failed";
+    // Ended from outside, without a fault of its own.
+    case "preempted":
+    case "parked":
+      return "aborted";
+    default:
+      return outcome;
+  }
 }
 
 /** `image`: how to call it in messages. */
@@ -53,6 +63,10 @@ export function judge(written: Written, ending: AttemptExit, image: string): Out
           recoverable: true,
         },
       };
+    case "preempted":
+      return { kind: "preempted", reason: ending.message ?? "its room was taken for something else" };
+    case "parked":
+      return { kind: "parked", reason: ending.message ?? "it waits for others and gave its room back" };
     case "exited":
       return ending.outOfMemory ? outOfMemory() : exitedWithNothing(ending.exitCode, image);
   }

@@ -1,13 +1,17 @@
 /**
  * Where attempts run. An executor starts one attempt of an action, tells when it ends, and can find
  * it again after the server was restarted. It decides nothing: no retry, no phase, no outcome. That
- * an attempt exited with code 0 says nothing yet; the engine reads what it wrote.
+ * an attempt exited with code 0 says nothing yet; the orchestrator reads what it wrote.
+ *
+ * An attempt is the one kind of workload so far: it ends. A service with a port will be a second one, with a
+ * specification and an observer of its own (ready, not ready) beside these, in the same places.
  */
 import type { AttemptExit, AttemptKey, LogSink } from "../domain/attempt.ts";
 import type { ResolvedImage } from "../domain/image.ts";
 import type { ResourceAmounts, SharedMemoryBytes } from "../domain/task.ts";
+import type { AttemptOptions } from "./attempt-options.ts";
 
-export interface AttemptSpec {
+export interface AttemptSpec extends AttemptOptions {
   readonly key: AttemptKey;
   /** What to run, resolved: the image is started by its digest or id, never by a tag. */
   readonly image: ResolvedImage;
@@ -26,19 +30,47 @@ export interface AttemptSpec {
 export interface AttemptObserver {
   /** Why it is not running yet, e.g. "pulling image". May be called often. */
   progress(message: string): void;
+  /** Its place is there, but has no room for it yet, and why. May be called often; `started` ends it. */
+  waiting(reason: string): void;
   /** The first instruction of the attempt may have run. Called at most once. */
   started(atMs: number): void;
   /** Called exactly once, after the last log line was written. Nothing follows. */
   ended(exit: AttemptExit): void;
 }
 
+/** What an executor makes an attempt's variables of. */
+export interface ServerAccess {
+  readonly key: AttemptKey;
+  readonly image: ResolvedImage;
+  /** host:port of the server as the attempt sees it. */
+  readonly endpoint: string;
+  /** Of the attempt's run, for the object store. */
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+}
+
+export interface Demand {
+  readonly images: readonly ResolvedImage[];
+  readonly requests: ResourceAmounts;
+  readonly limits: ResourceAmounts;
+}
+
 export interface Executor {
   /** Short name for people: "podman 4.3.1", "process (this machine's Python, no containers)". */
   readonly description: string;
-  /** What all attempts together may take. A resource that is not named is not counted. */
+  /**
+   * What all attempts together may take, as of now: asked again at each pass of the queue. A resource that is
+   * not named is not counted.
+   */
   readonly capacity: ResourceAmounts;
+  /** Calls back when the capacity has changed. Returns the way to stop that. Absent: it never does. */
+  onCapacityChange?(listener: () => void): () => void;
   /** Host and port at which an attempt reaches the server. */
   readonly endpointForAttempts: (port: number) => string;
+  /** Variables by which an attempt reaches the server from where it runs, and proves whose it is. */
+  environmentFor(access: ServerAccess): Promise<Readonly<Record<string, string>>>;
+  /** Attempts like this will be asked for soon: a pool may warm up. A hint, which may be ignored. */
+  expect?(demand: Demand): void;
   /** Pins a reference. Throws BoxkiteError IMAGE_* or REGISTRY_UNREACHABLE. */
   resolveImage(reference: string): Promise<ResolvedImage>;
   /**

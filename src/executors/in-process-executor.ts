@@ -6,6 +6,8 @@ import type { AttemptKey, LogSink } from "../domain/attempt.ts";
 import type { ResolvedImage } from "../domain/image.ts";
 import { messageOf } from "../domain/errors.ts";
 import type { Clock } from "../lib/clock.ts";
+import { refuseOptions } from "./attempt-options.ts";
+import { plainEnvironment } from "./plain-environment.ts";
 import type { AttemptSpec, Executor } from "./executor.ts";
 
 export interface InProcessWork {
@@ -27,6 +29,7 @@ export function createInProcessExecutor(work: InProcessWork, clock: Clock): Exec
     description: `${work.reference} (in the server)`,
     capacity: {},
     endpointForAttempts: () => "",
+    environmentFor: plainEnvironment,
     resolveImage: async (reference): Promise<ResolvedImage> => ({
       reference,
       pinned: reference,
@@ -37,6 +40,8 @@ export function createInProcessExecutor(work: InProcessWork, clock: Clock): Exec
     start: async (spec, logs, observer) => {
       const name = nameOf(spec.key);
       if (running.has(name)) return;
+      const refused = refuseOptions(spec, [], "work in the server");
+      if (refused !== undefined) return observer.ended(refused);
       const abort = new AbortController();
       const startedAt = clock.now();
       observer.started(startedAt);

@@ -9,8 +9,13 @@ export function routeByImage(
   const both = [usual, reserved.executor];
   return {
     description: usual.description,
-    capacity: usual.capacity,
+    get capacity() {
+      return usual.capacity;
+    },
+    ...(usual.onCapacityChange && { onCapacityChange: usual.onCapacityChange }),
+    ...(usual.expect && { expect: usual.expect }),
     endpointForAttempts: usual.endpointForAttempts,
+    environmentFor: (access) => of(access.image.reference).environmentFor(access),
     resolveImage: (reference) => of(reference).resolveImage(reference),
     start: (spec, logs, observer) => of(spec.image.reference).start(spec, logs, observer),
     // Whose attempt a key is, only the one that started it knows; for the other there is nothing to do.

@@ -10,7 +10,6 @@ import { limitsOf } from "../domain/resources.ts";
 import type { RunRecord } from "../domain/run.ts";
 import type { TaskDefinition } from "../domain/task.ts";
 import { attemptPrefix, rawDataPrefix } from "./paths.ts";
-import type { Credentials } from "./run-identity.ts";
 import { fillTemplate, type TemplateValues } from "./template.ts";
 
 /** The SDK asserts that the organisation is not empty inside a container. */
@@ -21,9 +20,8 @@ export interface AttemptContext {
   readonly action: ActionRecord;
   readonly definition: TaskDefinition;
   readonly image: ResolvedImage;
-  /** host:port of the server as the attempt sees it. */
-  readonly endpoint: string;
-  readonly credentials: Credentials;
+  /** By which it reaches the server: see Executor.environmentFor. */
+  readonly access: Readonly<Record<string, string>>;
 }
 
 export function makeAttemptSpec(context: AttemptContext): AttemptSpec {
@@ -69,8 +67,7 @@ function templateValues(run: RunRecord, action: ActionRecord, key: AttemptKey): 
 
 function runtimeEnv(context: AttemptContext, key: AttemptKey): Record<string, string> {
   return {
-    _U_EP_OVERRIDE: context.endpoint,
-    _U_INSECURE: "true",
+    ...context.access,
     _U_USE_ACTIONS: "1",
     _U_RUN_BASE: context.run.baseUri,
     _U_ORG_NAME: ORGANISATION,
@@ -79,8 +76,5 @@ function runtimeEnv(context: AttemptContext, key: AttemptKey): Record<string, st
     RUN_NAME: key.run,
     ACTION_NAME: key.action,
     FLYTE_ATTEMPT_NUMBER: String(key.attempt - 1),
-    FLYTE_AWS_ENDPOINT: `http://${context.endpoint}`,
-    FLYTE_AWS_ACCESS_KEY_ID: context.credentials.accessKeyId,
-    FLYTE_AWS_SECRET_ACCESS_KEY: context.credentials.secretAccessKey,
   };
 }

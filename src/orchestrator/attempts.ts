@@ -97,8 +97,12 @@ export function createAttempts(options: AttemptsOptions): Attempts {
       action,
       definition,
       image,
-      endpoint: options.endpoint(),
-      credentials: options.identities.credentialsOf(run.key),
+      access: await executor.environmentFor({
+        key,
+        image,
+        endpoint: options.endpoint(),
+        ...options.identities.credentialsOf(run.key),
+      }),
     });
     await watch(spec, action, image, attempt);
   };
@@ -125,6 +129,8 @@ export function createAttempts(options: AttemptsOptions): Attempts {
     const observer: AttemptObserver = {
       progress: (reason) =>
         tell({ type: "progress", attempt: key.attempt, reason }, { attempt: key.attempt, image }),
+      waiting: (reason) =>
+        tell({ type: "attemptWaiting", attempt: key.attempt, reason }, { attempt: key.attempt, image }),
       started: (at) =>
         tell({ type: "started", attempt: key.attempt, at }, { attempt: key.attempt, startedAt: at, image }),
       ended: (exit) => {
@@ -167,7 +173,7 @@ export function createAttempts(options: AttemptsOptions): Attempts {
     prefix: string | undefined,
   ): Promise<ActionError | undefined> => {
     const { attempt } = key;
-    const error = outcome.kind === "succeeded" ? undefined : shortened(outcome.error);
+    const error = "error" in outcome ? shortened(outcome.error) : undefined;
     const facts: AttemptFacts = {
       attempt,
       image: known.image,
@@ -178,10 +184,7 @@ export function createAttempts(options: AttemptsOptions): Attempts {
       error,
       outputUri: outcome.kind === "succeeded" ? prefix : undefined,
     };
-    const event: ActionEvent =
-      error === undefined
-        ? { type: "attemptSucceeded", attempt, outputUri: prefix ?? "" }
-        : { type: outcome.kind === "lost" ? "attemptLost" : "attemptFailed", attempt, error };
+    const event = eventOf(outcome, attempt, prefix);
     const applied = await apply(action.key, event, { attempt: facts });
     // An abort or a time limit was first: how its process ended is all that is new.
     const exitCode = known.exit?.exitCode;
@@ -216,6 +219,21 @@ export function createAttempts(options: AttemptsOptions): Attempts {
       await Promise.allSettled(all.map(async ({ report }) => report?.close()));
     },
   };
+}
+
+function eventOf(outcome: Outcome, attempt: number, outputUri = ""): ActionEvent {
+  switch (outcome.kind) {
+    case "succeeded":
+      return { type: "attemptSucceeded", attempt, outputUri };
+    case "failed":
+      return { type: "attemptFailed", attempt, error: shortened(outcome.error) };
+    case "lost":
+      return { type: "attemptLost", attempt, error: shortened(outcome.error) };
+    case "preempted":
+      return { type: "attemptPreempted", attempt, reason: outcome.reason };
+    case "parked":
+      return { type: "attemptParked", attempt, reason: outcome.reason };
+  }
 }
 
 function shortened<T extends { message: string }>(error: T): T {

@@ -82,7 +82,14 @@ export function createOrchestrator(options: OrchestratorOptions): Orchestrator {
     apply,
     stopGraceMs: options.stopGraceMs ?? DEFAULT_STOP_GRACE_MS,
   });
-  const dispatcher = createDispatcher({ ...options, apply, attempts, capacity: executor.capacity });
+  const dispatcher = createDispatcher({
+    ...options,
+    apply,
+    attempts,
+    get capacity() {
+      return executor.capacity;
+    },
+  });
   const effects = createEffects({
     ...options,
     apply,
@@ -104,6 +111,7 @@ export function createOrchestrator(options: OrchestratorOptions): Orchestrator {
     });
   };
   let unsubscribe = () => {};
+  let forgetCapacity = () => {};
 
   /** Attempts that run without anyone waiting for them: their action moved on while we were down. */
   const reapLeftovers = async (live: readonly ActionRecord[]) => {
@@ -129,10 +137,12 @@ export function createOrchestrator(options: OrchestratorOptions): Orchestrator {
       await reapLeftovers(live);
       for (const action of live) attempts.supervise(action);
       unsubscribe = store.onChange(wake);
+      forgetCapacity = executor.onCapacityChange?.(() => dispatcher.wake()) ?? forgetCapacity;
       wake();
     },
     stop: async ({ endAttempts }) => {
       unsubscribe();
+      forgetCapacity();
       timers.stop();
       await dispatcher.stop();
       await effects.drain(DRAIN_MS);
@@ -159,6 +169,7 @@ export function createOrchestrator(options: OrchestratorOptions): Orchestrator {
           },
         );
       }
+      if (definition) executor.expect?.({ images, requests: definition.requests, limits: definition.limits });
       return created;
     },
     enqueue: async (run, action) => {

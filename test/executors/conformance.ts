@@ -6,9 +6,12 @@ import type { AttemptKey } from "../../src/domain/attempt.ts";
 import type { ResolvedImage } from "../../src/domain/image.ts";
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
+import { rm } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import { after, before, describe, test } from "node:test";
+import { ATTEMPT_OPTIONS, type AttemptOption } from "../../src/executors/attempt-options.ts";
 import type { AttemptSpec, Executor } from "../../src/executors/executor.ts";
+import { optionProbes } from "./option-probes.ts";
 import { Recorder } from "./recorder.ts";
 
 export interface ExecutorSubject {
@@ -17,6 +20,8 @@ export interface ExecutorSubject {
   reopen(): Promise<Executor>;
   /** What it takes to run this script with a POSIX shell. */
   shell(script: string): Partial<AttemptSpec>;
+  /** Of what an attempt may ask for; all else is refused. */
+  readonly honours: readonly AttemptOption[];
   /** Called after all cases; every executor has been closed. */
   close(): Promise<void>;
 }
@@ -296,6 +301,28 @@ export function executorConformance(
       const { key } = newSpec("exit 0");
       await executor.stop(key, 1000);
       await executor.release(key);
+    });
+
+    test("every option is honoured, or refused by its name", { timeout: TIMEOUT_MS * 2 }, async (t) => {
+      const { directory, probes } = optionProbes();
+      t.after(() => rm(directory, { recursive: true, force: true }));
+      const seen = await Promise.all(
+        ATTEMPT_OPTIONS.map(async (option) => {
+          const { options: asked, script } = probes[option];
+          const exit = await (await start(newSpec(script, asked))).ended;
+          const isRefused =
+            exit.code === "ATTEMPT_OPTION_UNSUPPORTED" && exit.message?.includes(` ${option},`) === true;
+          if (isRefused) return undefined;
+          // An engine that was asked for a runtime that it does not have says so itself.
+          const isHonoured = option === "ociRuntime" ? exit.exitCode === undefined : exit.exitCode === 0;
+          assert.ok(isHonoured, `${option} was ignored: ${JSON.stringify(exit)}`);
+          return option;
+        }),
+      );
+      assert.deepEqual(
+        seen.filter((option) => option !== undefined),
+        ATTEMPT_OPTIONS.filter((option) => subject.honours.includes(option)),
+      );
     });
 
     test("ten attempts at once end each with its own code", { timeout: TIMEOUT_MS }, async () => {

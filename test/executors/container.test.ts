@@ -16,6 +16,7 @@ import type { FoundEngine } from "../../src/containers/find.ts";
 import { readEngineNetwork } from "../../src/platform/network.ts";
 import { PROBE_LABEL, probeFromContainer } from "../../src/platform/probe.ts";
 import { countGpus } from "../../src/executors/machine.ts";
+import type { AttemptOption } from "../../src/executors/attempt-options.ts";
 import type { AttemptSpec, Executor } from "../../src/executors/executor.ts";
 import { BoxkiteError } from "../../src/domain/errors.ts";
 import { systemClock } from "../../src/lib/clock.ts";
@@ -25,6 +26,18 @@ import { missingRegistry, startRegistry, type TestRegistry } from "../helpers/re
 import { executorConformance } from "./conformance.ts";
 import { engineForTests, TEST_IMAGE, type TestEngine } from "./engine-for-tests.ts";
 import { Recorder } from "./recorder.ts";
+
+const HONOURED: readonly AttemptOption[] = [
+  "readOnlyMounts",
+  "scratch",
+  "tmpfs",
+  "readOnlyRoot",
+  "noNewPrivileges",
+  "droppedCapabilities",
+  "network",
+  "secretVariables",
+  "secretFiles",
+];
 
 for (const name of ["podman", "docker"] as const) {
   const engine = await engineForTests(name);
@@ -41,6 +54,7 @@ for (const name of ["podman", "docker"] as const) {
       return {
         executor: open(),
         reopen: async () => open(),
+        honours: [...HONOURED, ...(name === "docker" ? (["ociRuntime"] as const) : [])],
         shell: (script) => ({ image, command: ["sh", "-c"], args: [script] }),
         close: () => found.close(),
       };

@@ -13,6 +13,7 @@ executorConformance("process", async () => {
     createProcessExecutor({ directory, path: [], env: process.env, clock: systemClock, log: silentLogger });
   return {
     executor: open(),
+    honours: ["secretVariables"],
     reopen: async () => open(),
     shell: (script) => ({ command: ["sh", "-c"], args: [script] }),
     close: () => rm(directory, { recursive: true, force: true }),

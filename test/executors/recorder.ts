@@ -45,6 +45,7 @@ export class Recorder {
       },
     };
     this.observer = {
+      waiting: (reason) => void this.progress.push(reason),
       progress: (message) => void this.progress.push(message),
       started: (atMs) => {
         this.told.push("started");

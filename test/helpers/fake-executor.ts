@@ -1,6 +1,8 @@
 /** An executor whose attempts do what the test says: the only fake besides the clock. */
 import type { AttemptExit, AttemptKey } from "../../src/domain/attempt.ts";
 import type { ResourceAmounts } from "../../src/domain/task.ts";
+import { plainEnvironment } from "../../src/executors/plain-environment.ts";
+import { refuseOptions } from "../../src/executors/attempt-options.ts";
 import type { AttemptObserver, AttemptSpec, Executor } from "../../src/executors/executor.ts";
 
 export interface FakeAttempt {
@@ -29,7 +31,12 @@ export function createFakeExecutor(
 ): FakeExecutor {
   const attempts = new Map<string, FakeAttempt>();
   const started: FakeAttempt[] = [];
-  const nobody: AttemptObserver = { progress: () => {}, started: () => {}, ended: () => {} };
+  const nobody: AttemptObserver = {
+    progress: () => {},
+    waiting: () => {},
+    started: () => {},
+    ended: () => {},
+  };
   const failures = { release: 0, stop: 0 };
   const failIfAsked = (method: "release" | "stop") => {
     if (failures[method]-- > 0) throw new Error(`${method} fails`);
@@ -41,8 +48,11 @@ export function createFakeExecutor(
     capacity,
     started,
     endpointForAttempts: () => "127.0.0.1:1",
+    environmentFor: plainEnvironment,
     resolveImage: async (reference) => ({ reference, pinned: reference, digest: "none", source: "host" }),
     start: async (spec, _logs, observer) => {
+      const refused = refuseOptions(spec, [], "the fake");
+      if (refused !== undefined) return observer.ended(refused);
       const known = attempts.get(nameOf(spec.key));
       const attempt: FakeAttempt = known
         ? Object.assign(known, { observer })

@@ -25,7 +25,7 @@ import type { After, Ended } from "../attempt-chart.ts";
 import { AttemptOver, type AttemptWork } from "../attempt-machine.ts";
 import type { AttemptObserver, AttemptSpec } from "../executor.ts";
 import { attemptExit, removed, SIGKILL_CODE } from "./attempt-exit.ts";
-import { createContainer, giveInherited, type Making } from "./create-container.ts";
+import { createContainer, giveInherited, putSecretFiles, type Making } from "./create-container.ts";
 import type { ContainerEvents } from "./container-events.ts";
 import { containerName, refusal, type ContainerSettings } from "./container-spec.ts";
 import { EnginePatience } from "./engine-patience.ts";
@@ -131,6 +131,7 @@ export class ContainerAttempt implements AttemptWork<HeldContainer> {
 
   async prepare(place: HeldContainer, signal: AbortSignal): Promise<After<HeldContainer, "created">> {
     await giveInherited(this.#making, place.id, signal);
+    await putSecretFiles(this.#making, place.id, signal);
     signal.throwIfAborted();
     await place.attach();
     return { name: "starting", place };

@@ -7,6 +7,7 @@ import type { Logger } from "../../lib/log.ts";
 import { createCredentialSource, type CredentialSource } from "../../images/registry/credentials.ts";
 import { createRegistryClient, type RegistryClient } from "../../images/registry/registry-client.ts";
 import { NO_REGISTRIES, type Registries } from "../../images/registry/registries.ts";
+import { plainEnvironment } from "../plain-environment.ts";
 import type { Executor } from "../executor.ts";
 import { AttemptMachine } from "../attempt-machine.ts";
 import { ContainerAttempt, stopContainer, type ContainerAttemptContext } from "./container-attempt.ts";
@@ -96,6 +97,7 @@ export function createContainerExecutor(options: ContainerExecutorOptions): Exec
       const host = options.endpointHost();
       return `${host.includes(":") && !host.startsWith("[") ? `[${host}]` : host}:${port}`;
     },
+    environmentFor: plainEnvironment,
     resolveImage: (reference) => {
       // Many runs of one image may start at once; a question that is under way is asked once.
       const known = resolving.get(reference);

@@ -2,6 +2,7 @@
 import type { AttemptExit, AttemptKey } from "../../domain/attempt.ts";
 import { createHash } from "node:crypto";
 import type { AttemptSpec } from "../executor.ts";
+import { optionFields, optionRefusal } from "./container-options.ts";
 import type { EngineInfo, EngineName } from "../../containers/types.ts";
 
 export const LABEL = {
@@ -35,15 +36,18 @@ export function containerName(instance: string, key: AttemptKey): string {
 
 /**
  * The image's WORKDIR, USER, ENV and ENTRYPOINT stand: no field here replaces them, but the ENTRYPOINT
- * where the attempt says so. Nothing is mounted.
+ * where the attempt says so. Nothing is mounted that it does not ask for.
  */
 export function containerBody(spec: AttemptSpec, settings: ContainerSettings): unknown {
   const gpus = gpusOf(spec);
+  const options = optionFields(spec);
+  const env = { ...spec.env, ...spec.secretVariables };
   return {
+    ...options.body,
     Image: spec.image.pinned,
     Cmd: spec.args,
     ...(spec.command.length > 0 && { Entrypoint: spec.command }),
-    Env: Object.entries(spec.env).map(([name, value]) => `${name}=${value}`),
+    Env: Object.entries(env).map(([name, value]) => `${name}=${value}`),
     Labels: { ...spec.labels, ...keyLabels(settings.instance, spec.key) },
     HostConfig: {
       NetworkMode: settings.network,
@@ -54,7 +58,8 @@ export function containerBody(spec: AttemptSpec, settings: ContainerSettings): u
       ...memoryFields(spec, settings.info),
       ...sharedMemoryFields(spec, settings.info),
       ...(gpus > 0 && { DeviceRequests: [{ Driver: "", Count: gpus, Capabilities: [["gpu"]] }] }),
-      ...(settings.extraHosts.length > 0 && { ExtraHosts: settings.extraHosts }),
+      ...(settings.extraHosts.length > 0 && spec.network !== "none" && { ExtraHosts: settings.extraHosts }),
+      ...options.host,
     },
   };
 }
@@ -100,7 +105,7 @@ function sharedMemoryFields(spec: AttemptSpec, { memoryBytes }: EngineInfo): obj
  * the container without them (4.3 here, 4.9 by reports), so it is refused.
  */
 export function refusal(spec: AttemptSpec, engine: EngineName): AttemptExit | undefined {
-  if (engine !== "podman" || gpusOf(spec) === 0) return undefined;
+  if (engine !== "podman" || gpusOf(spec) === 0) return optionRefusal(spec, engine);
   return {
     reason: "start_failed",
     outOfMemory: false,

@@ -5,6 +5,7 @@ import type { CreateResult } from "../../containers/types.ts";
 import { AttemptOver } from "../attempt-machine.ts";
 import type { AttemptObserver, AttemptSpec } from "../executor.ts";
 import type { ContainerAttemptContext } from "./container-attempt.ts";
+import { secretArchive } from "./container-options.ts";
 import { containerBody } from "./container-spec.ts";
 import type { EnginePatience } from "./engine-patience.ts";
 import { additionsFor, certificateArchive, type Additions } from "./inherited.ts";
@@ -37,6 +38,14 @@ export async function createContainer(making: Making, signal: AbortSignal): Prom
       startFailure(error, { spec, engine, notedExitCode: 0, foreignPlatform: undefined }),
     );
   }
+}
+
+/** Files that only this attempt may see; also into a container that was made before the server ended. */
+export async function putSecretFiles(making: Making, id: string, signal: AbortSignal): Promise<void> {
+  const { api, spec, patience } = making;
+  if (spec.secretFiles === undefined) return;
+  const archive = await secretArchive(spec.secretFiles);
+  await patience.ask(() => api.putArchive(id, archive), signal, "overlook");
 }
 
 /** Also for a container that was made before the server ended: what was told then may not have been kept. */

@@ -7,6 +7,7 @@ import type { Clock } from "../../lib/clock.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { After, Ended } from "../attempt-chart.ts";
 import { AttemptOver, type AttemptWork } from "../attempt-machine.ts";
+import { refuseOptions } from "../attempt-options.ts";
 import type { AttemptObserver, AttemptSpec } from "../executor.ts";
 import { Hint } from "../hint.ts";
 import type { AttemptDirectory } from "./attempt-directory.ts";
@@ -41,6 +42,7 @@ trap : TERM INT
 echo $? >"$dir/exit.tmp" && mv "$dir/exit.tmp" "$dir/exit"
 `;
 
+const HONOURED = ["secretVariables"] as const;
 /** For changes that the system did not tell. */
 const SWEEP_MS = 5_000;
 /** Writes that follow each other this closely are one reading. */
@@ -64,6 +66,8 @@ export class ProcessAttempt implements AttemptWork<HeldProcess> {
 
   async find(signal: AbortSignal): Promise<After<HeldProcess, "finding">> {
     const { directory, spec, sink, clock } = this.#context;
+    const refused = refuseOptions(spec, HONOURED, "the process executor");
+    if (refused !== undefined) throw new AttemptOver(refused);
     const [end, startedAt] = await this.#known(async () => {
       await directory.create(spec.key);
       return [await directory.end(), await directory.startedAt()] as const;

@@ -62,6 +62,7 @@ test("an attempt whose files cannot be read is not lost, and its end is found on
   );
   await stepUntil(clock, recorder.line("ready"));
   files.isUnreadable = true;
+  await until(async () => (await clock.step(1_000), recorder.progress.length > 0));
   for (let seconds = 0; seconds < 60; seconds++) await clock.step(1_000);
   assert.deepEqual(recorder.told, ["started", "line"]);
   assert.match(recorder.progress.at(-1) ?? "", /too many open files/u);

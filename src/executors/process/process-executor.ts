@@ -14,6 +14,7 @@ import { BoxkiteError } from "../../domain/errors.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Logger } from "../../lib/log.ts";
 import { AttemptMachine } from "../attempt-machine.ts";
+import { plainEnvironment } from "../plain-environment.ts";
 import type { AttemptSpec, Executor } from "../executor.ts";
 import { machineCapacity } from "../machine.ts";
 import { AttemptDirectory, orAbsent, readTextFile, type ReadText } from "./attempt-directory.ts";
@@ -57,6 +58,7 @@ export function createProcessExecutor(options: ProcessExecutorOptions): Executor
     description: "process (this machine's own programs: no images, no isolation)",
     capacity: machineCapacity(),
     endpointForAttempts: (port) => `127.0.0.1:${port}`,
+    environmentFor: plainEnvironment,
     resolveImage: async (reference): Promise<ResolvedImage> => ({
       reference,
       pinned: reference,
@@ -146,7 +148,7 @@ function environment(
   );
   const env = Object.fromEntries(inherited) as Record<string, string>;
   const path = [...options.path, env["PATH"] ?? "/usr/local/bin:/usr/bin:/bin"].join(delimiter);
-  return { ...env, PATH: path, HOME: home, ...spec.env };
+  return { ...env, PATH: path, HOME: home, ...spec.env, ...spec.secretVariables };
 }
 
 function directoryName(key: AttemptKey): string {

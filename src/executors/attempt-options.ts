@@ -1,0 +1,107 @@
+/**
+ * What an attempt may ask of the place where it runs beyond image, arguments and resources. An executor
+ * honours a field that is set, or refuses the attempt by the field's name: none is ignored.
+ */
+import type { AttemptExit } from "../domain/attempt.ts";
+
+export interface MountOptions {
+  /** Files and directories of the place's machine, to be read only. */
+  readonly readOnlyMounts?: readonly { readonly source: string; readonly target: string }[];
+  /** Empty directories on disk that go with the attempt, owned as the image's directories of that name. */
+  readonly scratch?: readonly { readonly target: string }[];
+  /** Empty directories in memory for every user of the image. */
+  readonly tmpfs?: readonly { readonly target: string; readonly sizeBytes: number }[];
+}
+
+export interface SecurityOptions {
+  /** Nothing but mounts can be written. */
+  readonly readOnlyRoot?: boolean;
+  /** No program of the image gains rights by being run: setuid does nothing. */
+  readonly noNewPrivileges?: boolean;
+  /** Of the kernel, without `CAP_`; `ALL` for all. */
+  readonly droppedCapabilities?: readonly string[];
+  /** The program that makes the container, by the engine's name for it: `runc`, `runsc`. */
+  readonly ociRuntime?: string;
+}
+
+export interface NetworkOptions {
+  /** The place's name for it; `none` for no network, with which an attempt does not reach the server either. */
+  readonly network?: string;
+  /** Hosts that may be reached beside the server. */
+  readonly egress?: readonly string[];
+}
+
+/** What must not be seen where an attempt's environment is shown. */
+export interface SecretOptions {
+  readonly secretVariables?: Readonly<Record<string, string>>;
+  /** Absolute paths and contents, readable for every user of the image. */
+  readonly secretFiles?: Readonly<Record<string, string>>;
+}
+
+/** What only a cluster can act on. */
+export interface PlacementOptions {
+  readonly annotations?: Readonly<Record<string, string>>;
+  /** Labels that a node must have. */
+  readonly nodes?: Readonly<Record<string, string>>;
+  /** The cluster's names for what its nodes pull the image with. */
+  readonly pullSecrets?: readonly string[];
+  readonly serviceAccount?: string;
+}
+
+export interface ReuseOptions {
+  /** Attempts that name the same pool may follow one another in one process of it. */
+  readonly reuse?: { readonly pool: string; readonly idleTtlMs: number };
+}
+
+export interface AttemptOptions
+  extends MountOptions, SecurityOptions, NetworkOptions, SecretOptions, PlacementOptions, ReuseOptions {}
+
+export type AttemptOption = keyof AttemptOptions;
+
+/** Each once: a field that is added to the types above does not compile before it stands here. */
+const NAMES: Readonly<Record<AttemptOption, true>> = {
+  readOnlyMounts: true,
+  scratch: true,
+  tmpfs: true,
+  readOnlyRoot: true,
+  noNewPrivileges: true,
+  droppedCapabilities: true,
+  ociRuntime: true,
+  network: true,
+  egress: true,
+  secretVariables: true,
+  secretFiles: true,
+  annotations: true,
+  nodes: true,
+  pullSecrets: true,
+  serviceAccount: true,
+  reuse: true,
+};
+
+export const ATTEMPT_OPTIONS = Object.keys(NAMES) as readonly AttemptOption[];
+
+/** The end of an attempt that asks for what this executor cannot give; `where`: its name for people. */
+export function refuseOptions(
+  options: AttemptOptions,
+  honoured: readonly AttemptOption[],
+  where: string,
+): AttemptExit | undefined {
+  const refused = ATTEMPT_OPTIONS.find((name) => isAsked(options[name]) && !honoured.includes(name));
+  return refused && refuseOption(refused, where);
+}
+
+export function refuseOption(name: AttemptOption, where: string): AttemptExit {
+  return {
+    reason: "start_failed",
+    outOfMemory: false,
+    code: "ATTEMPT_OPTION_UNSUPPORTED",
+    message: `the attempt asks for ${name}, which ${where} cannot give`,
+    hint: "remove it from the task, or run the server with an executor that can: boxkite up --engine …",
+  };
+}
+
+/** An empty list asks for nothing. */
+function isAsked(value: AttemptOptions[AttemptOption]): boolean {
+  if (value === undefined || value === false) return false;
+  return typeof value !== "object" || Object.keys(value).length > 0;
+}

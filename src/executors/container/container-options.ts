@@ -1,0 +1,75 @@
+/** How what an attempt asks for beyond image and resources is asked of an engine. */
+import type { AttemptExit } from "../../domain/attempt.ts";
+import { posix } from "node:path";
+import { buffer } from "node:stream/consumers";
+import { pack } from "tar-stream";
+import type { EngineName } from "../../containers/types.ts";
+import { refuseOption, refuseOptions, type AttemptOption } from "../attempt-options.ts";
+import type { AttemptSpec } from "../executor.ts";
+
+const HONOURED: readonly AttemptOption[] = [
+  "readOnlyMounts",
+  "scratch",
+  "tmpfs",
+  "readOnlyRoot",
+  "noNewPrivileges",
+  "droppedCapabilities",
+  "network",
+  "secretVariables",
+  "secretFiles",
+];
+
+/** Podman's Docker-compatible API accepts another runtime and uses its own (seen with 4.3). */
+const HONOURED_BY: Readonly<Record<EngineName, readonly AttemptOption[]>> = {
+  podman: HONOURED,
+  docker: [...HONOURED, "ociRuntime"],
+};
+
+export function optionRefusal(spec: AttemptSpec, engine: EngineName): AttemptExit | undefined {
+  // Files are put into the root, which is closed by then.
+  if (spec.readOnlyRoot === true && spec.secretFiles !== undefined)
+    return refuseOption("secretFiles", `${engine} beside readOnlyRoot`);
+  return refuseOptions(spec, HONOURED_BY[engine], engine);
+}
+
+/** Fields beside `HostConfig`, and those in it. `network`: where the attempt names none. */
+export function optionFields(spec: AttemptSpec): { readonly body: object; readonly host: object } {
+  const { readOnlyMounts = [], scratch = [], tmpfs = [], droppedCapabilities = [], ociRuntime } = spec;
+  const binds = readOnlyMounts.map(({ source, target }) => ({
+    Type: "bind",
+    Source: source,
+    Target: target,
+    ReadOnly: true,
+  }));
+  return {
+    body: {
+      ...(scratch.length > 0 && { Volumes: Object.fromEntries(scratch.map(({ target }) => [target, {}])) }),
+    },
+    host: {
+      ...(binds.length > 0 && { Mounts: binds }),
+      ...(tmpfs.length > 0 && {
+        Tmpfs: Object.fromEntries(
+          tmpfs.map(({ target, sizeBytes }) => [target, `rw,mode=1777,size=${sizeBytes}`]),
+        ),
+      }),
+      ...(spec.readOnlyRoot === true && { ReadonlyRootfs: true }),
+      ...(spec.noNewPrivileges === true && { SecurityOpt: ["no-new-privileges"] }),
+      ...(droppedCapabilities.length > 0 && { CapDrop: droppedCapabilities }),
+      ...(ociRuntime !== undefined && { Runtime: ociRuntime }),
+      ...(spec.network !== undefined && { NetworkMode: spec.network }),
+    },
+  };
+}
+
+/** A tar of the root directory's new files. */
+export async function secretArchive(files: Readonly<Record<string, string>>): Promise<Buffer> {
+  const tar = pack();
+  for (const [path, content] of Object.entries(files)) {
+    const name = posix.normalize(path).slice(1);
+    // For every user of the image to read, as nobody's to write.
+    tar.entry({ name: posix.dirname(name), type: "directory", mode: 0o755 });
+    tar.entry({ name, mode: 0o444 }, content);
+  }
+  tar.finalize();
+  return buffer(tar);
+}

@@ -1,0 +1,65 @@
+/** A value for each option of an attempt, and a script that succeeds only where the place honours it. */
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { AttemptOption, AttemptOptions } from "../../src/executors/attempt-options.ts";
+
+interface Probe {
+  readonly options: AttemptOptions;
+  readonly script: string;
+}
+
+/** For what can only be refused so far: an executor that starts it has to bring its own proof. */
+const UNPROVEN = "exit 9";
+
+/** The caller removes `directory`. */
+export function optionProbes(directory = mkdtempSync(join(tmpdir(), "boxkite-options-"))): {
+  readonly directory: string;
+  readonly probes: Readonly<Record<AttemptOption, Probe>>;
+} {
+  writeFileSync(join(directory, "file"), "content");
+  return {
+    directory,
+    probes: {
+      readOnlyMounts: {
+        options: { readOnlyMounts: [{ source: directory, target: "/given" }] },
+        script: '[ "$(cat /given/file)" = content ] && ! touch /given/other',
+      },
+      scratch: {
+        options: { scratch: [{ target: "/scratch" }] },
+        script: "touch /scratch/file && grep -q ' /scratch ' /proc/mounts",
+      },
+      tmpfs: {
+        options: { tmpfs: [{ target: "/memory", sizeBytes: 1 << 20 }] },
+        script:
+          "grep -q ' /memory tmpfs' /proc/mounts && ! head -c 2000000 /dev/zero >/memory/file && [ \"$(stat -c %a /memory)\" = 1777 ]",
+      },
+      readOnlyRoot: { options: { readOnlyRoot: true }, script: "! touch /file" },
+      noNewPrivileges: {
+        options: { noNewPrivileges: true },
+        script: "grep -q '^NoNewPrivs:[[:space:]]*1' /proc/self/status",
+      },
+      droppedCapabilities: {
+        options: { droppedCapabilities: ["ALL"] },
+        script: "grep -q '^CapEff:[[:space:]]*0000000000000000' /proc/self/status",
+      },
+      // What no engine has: honoured is a start that fails.
+      ociRuntime: { options: { ociRuntime: "boxkite-none" }, script: UNPROVEN },
+      network: {
+        options: { network: "none" },
+        script: "! grep -v ' lo:' /proc/net/dev | grep ':'",
+      },
+      egress: { options: { egress: ["example.org"] }, script: UNPROVEN },
+      secretVariables: { options: { secretVariables: { TOKEN: "t" } }, script: '[ "$TOKEN" = t ]' },
+      secretFiles: {
+        options: { secretFiles: { "/run/secrets/token": "t" } },
+        script: '[ "$(cat /run/secrets/token)" = t ]',
+      },
+      annotations: { options: { annotations: { a: "b" } }, script: UNPROVEN },
+      nodes: { options: { nodes: { disk: "ssd" } }, script: UNPROVEN },
+      pullSecrets: { options: { pullSecrets: ["registry"] }, script: UNPROVEN },
+      serviceAccount: { options: { serviceAccount: "team" }, script: UNPROVEN },
+      reuse: { options: { reuse: { pool: "p", idleTtlMs: 1_000 } }, script: UNPROVEN },
+    },
+  };
+}

@@ -1,0 +1,74 @@
+/** What an executor can say beside start and end: no room yet, room taken back, more room than before. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { judge } from "../../src/domain/outcome.ts";
+import type { Demand } from "../../src/executors/executor.ts";
+import { createFakeExecutor } from "../helpers/fake-executor.ts";
+import { until } from "../helpers/until.ts";
+import { orchestratorSubject } from "./subject.ts";
+
+test("an attempt that is preempted starts again as often as it takes, and no failure is counted", async (t) => {
+  const written: { kind: "nothing" | "outputs" } = { kind: "nothing" };
+  const executor = createFakeExecutor(({ spec, observer }) => {
+    const isLast = spec.key.attempt === 5;
+    if (isLast) written.kind = "outputs";
+    const reason = isLast ? "exited" : "preempted";
+    observer.ended({ reason, outOfMemory: false, ...(isLast && { exitCode: 0 }) });
+  });
+  const subject = await orchestratorSubject(t, { executor, written });
+  await subject.createRun("r");
+  await subject.reached("r", "succeeded");
+  const action = await subject.action("r");
+  assert.ok(action);
+  assert.deepEqual([action.state.userFailures, action.state.systemFailures], [0, 0]);
+  const attempts = await subject.store.listAttempts(action);
+  assert.deepEqual(
+    attempts.map(({ outcome, error }) => [outcome, error]),
+    [...Array.from({ length: 4 }, () => ["preempted", undefined]), ["succeeded", undefined]],
+  );
+});
+
+test("an attempt that gave its room back has not failed, and what it wrote counts first", () => {
+  const exit = { reason: "parked", outOfMemory: false, message: "its children run" } as const;
+  assert.deepEqual(judge({ kind: "nothing" }, exit, "i"), { kind: "parked", reason: "its children run" });
+  assert.deepEqual(judge({ kind: "outputs" }, exit, "i"), { kind: "succeeded" });
+});
+
+test("why an attempt has no room yet is told while it waits", async (t) => {
+  const fake = createFakeExecutor();
+  const executor = {
+    ...fake,
+    start: async (...[, , observer]: Parameters<typeof fake.start>) =>
+      observer.waiting("no node has 4 GiB free"),
+  };
+  const subject = await orchestratorSubject(t, { executor });
+  await subject.createRun("r");
+  await until(async () => (await subject.action("r"))?.state.reason === "no node has 4 GiB free");
+});
+
+test("a place that grows is filled at once; what will be asked for is told beforehand", async (t) => {
+  const fake = createFakeExecutor();
+  let cpu = 1;
+  let grown = () => {};
+  const expected: Demand[] = [];
+  const executor = Object.defineProperty(
+    {
+      ...fake,
+      onCapacityChange: (listener: () => void) => ((grown = listener), () => {}),
+      expect: (demand: Demand) => void expected.push(demand),
+    },
+    "capacity",
+    { get: () => ({ cpu }) },
+  );
+  const subject = await orchestratorSubject(t, { executor });
+  await subject.createRun("first", {}, undefined, { requests: { cpu: 1 } });
+  await subject.createRun("second", {}, undefined, { requests: { cpu: 1 } });
+  await subject.reached("second", "waiting_for_resources");
+  assert.deepEqual(
+    expected.map(({ images, requests }) => [images.map(({ reference }) => reference), requests]),
+    Array.from({ length: 2 }, () => [["image:1"], { cpu: 1 }]),
+  );
+  cpu = 2;
+  grown();
+  await subject.reached("second", "running");
+});
