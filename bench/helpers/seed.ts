@@ -1,4 +1,5 @@
 /** Fills a store with what would take hours to run, through the store itself. */
+import { LOCAL } from "../../src/domain/principal.ts";
 import { join } from "node:path";
 import { NO_RETRIES, type ActionState } from "../../src/domain/action.ts";
 import { newConditionState, newTaskState } from "../../src/domain/initial-state.ts";
@@ -34,7 +35,9 @@ export async function seedWideRun(store: Store, name: string, children: number):
       { length: Math.min(PER_COMMIT, children - from) },
       (_, index) => `c${from + index}`,
     );
-    await Promise.all(names.map((child) => store.createAction(run, { ...ended(child), parent: ROOT })));
+    await Promise.all(
+      names.map((child) => store.createAction(run, { ...ended(child), parent: ROOT }, LOCAL)),
+    );
   }
 }
 
@@ -61,7 +64,9 @@ export async function seedTimers(store: Store, count: number): Promise<void> {
       { length: Math.min(PER_COMMIT, count - from) },
       (_, index) => `t${from + index}`,
     );
-    await Promise.all(names.map((name) => store.createAction(run, { ...waiting(name), parent: ROOT })));
+    await Promise.all(
+      names.map((name) => store.createAction(run, { ...waiting(name), parent: ROOT }, LOCAL)),
+    );
   }
 }
 
@@ -75,6 +80,7 @@ function newRun(name: string, createdAt: number): NewRun {
     baseUri: runBaseUri("boxkite", key),
     source: "cli",
     createdAt,
+    createdBy: LOCAL,
   };
 }
 

@@ -49,6 +49,6 @@ export interface ActionRecord {
   readonly state: ActionState;
   /** Grows with every change: the expected value of a compare-and-set. */
   readonly version: number;
-  /** Sequence number of the last change, comparable over the whole store. */
+  /** Of the last change: grows with every change of the run, and is comparable within it only. */
   readonly seq: number;
 }

@@ -84,4 +84,6 @@ export interface PhaseChange {
   readonly phase: Phase;
   readonly at: TimeMs;
   readonly reason?: string | undefined;
+  /** Who asked for it (`Principal.who`), where somebody did. */
+  readonly by?: string | undefined;
 }

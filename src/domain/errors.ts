@@ -44,6 +44,7 @@ export const ERROR_CODES = {
   PROJECT_EXISTS: "user",
   RUN_NOT_FOUND: "user",
   RUN_EXISTS: "user",
+  LEASE_LOST: "system",
   ACTION_NOT_FOUND: "user",
   TASK_NOT_FOUND: "user",
   TASK_EXISTS: "user",

@@ -52,10 +52,19 @@ export function lacks(
 }
 
 export function sum(a: ResourceAmounts, b: ResourceAmounts): ResourceAmounts {
+  return combine(a, b, 1);
+}
+
+export function minus(a: ResourceAmounts, b: ResourceAmounts): ResourceAmounts {
+  return combine(a, b, -1);
+}
+
+/** Parts of a processor are no exact numbers: what was added and taken away again must leave nothing behind. */
+function combine(a: ResourceAmounts, b: ResourceAmounts, sign: 1 | -1): ResourceAmounts {
   return {
-    cpu: (a.cpu ?? 0) + (b.cpu ?? 0),
-    memoryBytes: (a.memoryBytes ?? 0) + (b.memoryBytes ?? 0),
-    gpu: (a.gpu ?? 0) + (b.gpu ?? 0),
+    cpu: Math.round(((a.cpu ?? 0) + sign * (b.cpu ?? 0)) * 1e6) / 1e6,
+    memoryBytes: (a.memoryBytes ?? 0) + sign * (b.memoryBytes ?? 0),
+    gpu: (a.gpu ?? 0) + sign * (b.gpu ?? 0),
   };
 }
 

@@ -2,6 +2,7 @@
 import type { TimeMs } from "./action.ts";
 import type { RunKey } from "./ids.ts";
 import type { Notification } from "./notification.ts";
+import type { Principal } from "./principal.ts";
 
 /** What was asked for a whole run; applies to each of its actions. */
 export interface RunSettings {
@@ -40,6 +41,7 @@ export interface NewRun {
   readonly baseUri: string;
   readonly source: string;
   readonly createdAt: TimeMs;
+  readonly createdBy: Principal;
 }
 
 export interface RunRecord extends NewRun {

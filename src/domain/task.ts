@@ -2,6 +2,7 @@
 import type { AttemptPolicy } from "./action.ts";
 import type { TimeMs } from "./action.ts";
 import type { TaskKey } from "./ids.ts";
+import type { Principal } from "./principal.ts";
 
 export interface ResourceAmounts {
   /** Processors, e.g. 0.5. */
@@ -64,4 +65,5 @@ export interface TaskRecord {
   readonly definition: TaskDefinition;
   readonly specDigest: string;
   readonly deployedAt: TimeMs;
+  readonly deployedBy: Principal;
 }

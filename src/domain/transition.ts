@@ -132,7 +132,8 @@ export function transition(
         ...state,
         phase: "running",
         suspended: undefined,
-        runningAt: event.at,
+        // Told by the clock of a machine, which may have been set: no earlier than it was queued, no later than now.
+        runningAt: Math.min(Math.max(event.at, state.queuedAt), now),
         reason: undefined,
       });
     case "attemptSucceeded":

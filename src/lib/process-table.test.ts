@@ -24,7 +24,7 @@ suite("processes of the system", { skip: process.platform === "linux" ? false : 
     t.after(() => parent.kill("SIGKILL"));
     const [chunk] = (await once(parent.stdout, "data")) as [Buffer];
     const child = Number(chunk.toString());
-    while (!/^sleep/.test(await readFile(`/proc/${parent.pid}/comm`, "utf8")))
+    while (!(await readFile(`/proc/${parent.pid}/comm`, "utf8")).startsWith("sleep"))
       await new Promise((resolve) => setImmediate(resolve));
     process.kill(child, "SIGKILL");
     while (!/\) Z /.test(await readFile(`/proc/${child}/stat`, "utf8")))

@@ -5,10 +5,10 @@ import type { Clock } from "../lib/clock.ts";
 import type { ActionKey } from "../domain/ids.ts";
 import { hasLiveAttempt, type ActionState, type TimeMs } from "../domain/action.ts";
 import { transition, type ActionEvent } from "../domain/transition.ts";
-import type { Advance, Store } from "../store/store.ts";
+import type { Advance, Store, Work } from "../store/store.ts";
 
 /** What is written together with the change that an event makes. */
-export type Extra = Partial<Pick<Advance, "attempt" | "grants" | "ifComputedElsewhere">>;
+export type Extra = Partial<Pick<Advance, "attempt" | "by" | "grants" | "ifComputedElsewhere">>;
 
 /** Chooses the event from what the store holds; asked again where that changed meanwhile. Undefined: none. */
 export type Choose = (
@@ -21,7 +21,11 @@ export interface Apply {
   (key: ActionKey, event: ActionEvent | Choose, extra?: Extra): Promise<ActionRecord | undefined>;
 }
 
-export function createApply(store: Store, clock: Clock): Apply {
+export function createApply(
+  store: Pick<Store, "getAction">,
+  work: Pick<Work, "advance">,
+  clock: Clock,
+): Apply {
   return async (key, what, always = {}) => {
     for (;;) {
       const action = await store.getAction(key);
@@ -32,7 +36,7 @@ export function createApply(store: Store, clock: Clock): Apply {
       const { event, extra } = chosen;
       const next = transition(action.state, action.policy, event, at);
       if (next === undefined) return undefined;
-      const stored = await store.advance({
+      const stored = await work.advance({
         ...extra,
         action,
         state: next.state,

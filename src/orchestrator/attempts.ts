@@ -15,7 +15,7 @@ import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import { within } from "../lib/wait.ts";
 import type { AttemptLogs } from "../logs/attempt-logs.ts";
-import type { Store } from "../store/store.ts";
+import type { Store, Work } from "../store/store.ts";
 import type { Apply } from "./apply.ts";
 import { createReport, persist, type AttemptReport } from "./attempt-report.ts";
 import { makeAttemptSpec } from "./attempt-spec.ts";
@@ -26,6 +26,7 @@ import type { RunIdentities } from "./run-identity.ts";
 
 export interface AttemptsOptions {
   readonly store: Store;
+  readonly work: Pick<Work, "recordAttempt">;
   readonly executor: Executor;
   readonly logs: AttemptLogs;
   readonly identities: RunIdentities;
@@ -189,7 +190,7 @@ export function createAttempts(options: AttemptsOptions): Attempts {
     // An abort or a time limit was first: how its process ended is all that is new.
     const exitCode = known.exit?.exitCode;
     if (applied === undefined && exitCode !== undefined)
-      await store.recordAttempt(action, { attempt, exitCode }, clock.now());
+      await options.work.recordAttempt(action, { attempt, exitCode }, clock.now());
     supervised.delete(attemptText(key));
     return applied && error;
   };

@@ -1,22 +1,24 @@
 /** Performs the outbox: what a change intended outside of the store. Each effect until it is done. */
 import type { ActionRecord } from "../domain/action-record.ts";
-import { setTimeout as sleep } from "node:timers/promises";
 import type { TimeMs } from "../domain/action.ts";
+import { backoffMs, type Backoff } from "../domain/backoff.ts";
 import { textOf } from "../domain/errors.ts";
 import { ROOT_ACTION } from "../domain/ids.ts";
 import { fillRequest, type HttpRequest } from "../domain/notification.ts";
 import type { Phase } from "../domain/phase.ts";
 import type { Effect } from "../domain/transition.ts";
-import type { Clock } from "../lib/clock.ts";
+import type { Clock, Timer } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
-import type { EffectRecord, Store } from "../store/store.ts";
+import { within } from "../lib/wait.ts";
+import type { EffectLane, EffectRecord, Store, Work } from "../store/store.ts";
 import type { Apply } from "./apply.ts";
 import type { Attempts } from "./attempts.ts";
 
 export interface EffectsOptions {
   readonly store: Store;
+  readonly work: Pick<Work, "pendingEffects" | "nextEffect" | "postponeEffect" | "effectDone">;
   readonly apply: Apply;
-  readonly attempts: Attempts;
+  readonly attempts: Pick<Attempts, "stop" | "release">;
   /** Called when what an attempt held was freed: the next one of its action may start. */
   readonly onFreed: () => void;
   /** Throws unless it was taken. */
@@ -26,105 +28,102 @@ export interface EffectsOptions {
 }
 
 export interface Effects {
-  /** Looks at the outbox soon; several calls are one look. */
+  /** A pass over the outbox soon; several calls are one pass. */
   wake(): void;
   /** Waits until nothing in the outbox can be done now, for a while at most. */
   drain(timeoutMs: number): Promise<void>;
   stop(): Promise<void>;
 }
 
-/** Effects of these types that are under way at the same time. */
-interface Lane {
-  readonly types: readonly Effect["type"][];
-  readonly atOnce: number;
-}
-
 /** Receivers that take everything and answer nothing hold one another up, and no attempt. */
-const LANES: readonly Lane[] = [
-  { types: ["stopAttempt", "releaseAttempt", "abortChildren", "resume", "ended"], atOnce: 256 },
-  { types: ["sendWebhook"], atOnce: 32 },
-];
+const LANES: readonly EffectLane[] = ["own", "webhooks"];
+/** Effects of a lane that are under way at the same time. */
+const AT_ONCE: Readonly<Record<EffectLane, number>> = { own: 256, webhooks: 32 };
 const CHILDREN_PER_STEP = 200;
-/** Pause after an effect that failed; doubled each time. */
 const FIRST_PAUSE_MS = 500;
-const LONGEST_PAUSE_MS = 60_000;
+/** Pauses after failures of one effect. */
+const RETRY: Backoff = { baseMs: FIRST_PAUSE_MS, factor: 2, capMs: 60_000 };
 /** A receiver that took nothing for so long is gone. */
 const WEBHOOK_LIFETIME_MS = 24 * 60 * 60_000;
 
 export function createEffects(options: EffectsOptions): Effects {
-  const { store, clock, log } = options;
-  const running = new Map<number, { readonly lane: Lane; readonly done: Promise<void> }>();
-  const failures = new Map<number, { tries: number; notBefore: number }>();
-  let retryTimer: NodeJS.Timeout | undefined;
+  const { store, work, clock, log } = options;
+  /** Under way, by the ids of the effects. */
+  const running = new Map<number, { readonly lane: EffectLane; readonly done: Promise<void> }>();
+  const tries = new Map<number, number>();
+  const stopping = new AbortController();
+  let retry: Timer | undefined;
   let wanted = false;
   let busy = false;
-  let stopped = false;
+  let passing: Promise<void> = Promise.resolve();
 
   const wake = () => {
     wanted = true;
-    if (busy || stopped) return;
+    if (busy || stopping.signal.aborted) return;
     busy = true;
-    void (async () => {
-      while (wanted && !stopped) {
+    passing = (async () => {
+      while (wanted && !stopping.signal.aborted) {
         wanted = false;
-        await look().catch((error: unknown) => log.error("the outbox could not be looked at", { error }));
+        await pass().catch((error: unknown) => {
+          log.error("the outbox could not be read, and will be tried again", { error });
+          wakeIn(FIRST_PAUSE_MS);
+        });
       }
       busy = false;
     })();
   };
 
-  const look = async () => {
+  const wakeIn = (ms: number) => {
+    retry?.cancel();
+    if (!stopping.signal.aborted) retry = clock.timer(ms, wake);
+  };
+
+  const pass = async () => {
     for (const lane of LANES) {
-      const room = lane.atOnce - [...running.values()].filter((other) => other.lane === lane).length;
-      if (room === 0) continue;
-      for (const record of await due(room, lane.types))
+      for (const record of await due(lane)) {
         running.set(record.id, { lane, done: attempt(record) });
+      }
     }
-    lookAgainFor(postponed());
+    if (tries.size === 0) return;
+    const next = await work.nextEffect(clock.now());
+    if (next !== undefined) wakeIn(next - clock.now());
   };
 
-  const postponed = (): { id: number; notBefore: number }[] =>
-    [...failures]
-      .map(([id, { notBefore }]) => ({ id, notBefore }))
-      .filter(({ id, notBefore }) => notBefore > clock.now() && !running.has(id));
-
-  const lookAgainFor = (waiting: readonly { notBefore: number }[]) => {
-    clearTimeout(retryTimer);
-    if (waiting.length === 0 || stopped) return;
-    const first = Math.min(...waiting.map(({ notBefore }) => notBefore));
-    // A timer may strike a little before its time.
-    retryTimer = setTimeout(wake, Math.max(0, first - clock.now()) + 1);
+  /** As many as may begin now. */
+  const due = async (lane: EffectLane): Promise<readonly EffectRecord[]> => {
+    const underWay = [...running].filter(([, other]) => other.lane === lane).map(([id]) => id);
+    const free = AT_ONCE[lane] - underWay.length;
+    return free === 0 ? [] : work.pendingEffects(lane, clock.now(), free, underWay);
   };
-
-  /** Neither under way nor put off: so those that fail for long do not stand before the others. */
-  const due = (limit: number, types?: Lane["types"]): ReturnType<Store["pendingEffects"]> =>
-    store.pendingEffects(limit, [...running.keys(), ...postponed().map(({ id }) => id)], types);
 
   const attempt = async (record: EffectRecord): Promise<void> => {
     try {
       const following = await perform(record);
-      await store.effectDone(record.id, clock.now(), following);
-      failures.delete(record.id);
+      await work.effectDone(record.id, clock.now(), following);
+      tries.delete(record.id);
       wanted = true;
       if (record.effect.type === "stopAttempt" || record.effect.type === "releaseAttempt") options.onFreed();
     } catch (error) {
-      postpone(record, error);
+      await postpone(record, error);
     } finally {
+      // A slot is free that a full lane may wait for.
       running.delete(record.id);
       wake();
     }
   };
 
-  const postpone = (record: EffectRecord, error: unknown) => {
-    const tries = (failures.get(record.id)?.tries ?? 0) + 1;
-    const pauseMs = Math.min(FIRST_PAUSE_MS * 2 ** (tries - 1), LONGEST_PAUSE_MS);
-    failures.set(record.id, { tries, notBefore: clock.now() + pauseMs });
-    log.warn("an effect failed and will be tried again", {
-      effect: record.effect.type,
-      tries,
-      pauseMs,
-      error,
-    });
+  const postpone = async (record: EffectRecord, error: unknown): Promise<void> => {
+    const failures = (tries.get(record.id) ?? 0) + 1;
+    const pauseMs = backoffMs(RETRY, failures - 1);
+    tries.set(record.id, failures);
+    const effect = record.effect.type;
+    log.warn("an effect failed and will be tried again", { effect, tries: failures, pauseMs, error });
+    try {
+      await work.postponeEffect(record.id, clock.now() + pauseMs);
+    } catch (unwritten) {
+      log.warn("an effect could not be put off, and is held back", { effect, error: unwritten });
+      await clock.sleep(pauseMs, { signal: stopping.signal }).catch(() => {});
+    }
   };
 
   /** Resolves with what has to be done next because of it. */
@@ -174,7 +173,7 @@ export function createEffects(options: EffectsOptions): Effects {
     }
   };
 
-  /** Those that waited for this result look again: one may have to compute it now. */
+  /** Those that waited for this result are queued again: one may have to compute it now. */
   const unpark = async ({ cache }: ActionRecord): Promise<void> => {
     if (cache === undefined) return;
     for (const waiting of await store.parkedFor(cache.key))
@@ -204,18 +203,24 @@ export function createEffects(options: EffectsOptions): Effects {
     }
   };
 
+  /** Resolves when nothing can be done now. */
+  const idle = async (): Promise<void> => {
+    for (;;) {
+      wake();
+      await passing;
+      const [first] = running.values();
+      if (first === undefined) return;
+      await first.done;
+    }
+  };
+
   return {
     wake,
-    drain: async (timeoutMs) => {
-      const end = clock.now() + timeoutMs;
-      while (clock.now() < end && (running.size > 0 || (await due(1)).length > 0)) {
-        wake();
-        await sleep(20);
-      }
-    },
+    drain: (timeoutMs) => within(idle(), timeoutMs, clock),
     stop: async () => {
-      stopped = true;
-      clearTimeout(retryTimer);
+      stopping.abort();
+      retry?.cancel();
+      await passing;
       await Promise.allSettled([...running.values()].map(({ done }) => done));
     },
   };

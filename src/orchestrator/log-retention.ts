@@ -15,7 +15,7 @@ export interface LogRetentionOptions {
 }
 
 export interface LogRetention {
-  /** Looks now and then, beginning now. */
+  /** Sweeps now and then, beginning now. */
   start(): void;
   /** Resolves with the number of runs whose logs were removed. */
   sweep(): Promise<number>;
@@ -28,16 +28,15 @@ const DAY_MS = 86_400_000;
 
 export function createLogRetention(options: LogRetentionOptions): LogRetention {
   const { store, logs, keepDays, clock, log } = options;
-  let timer: NodeJS.Timeout | undefined;
-  let sweeping: Promise<void> | undefined;
-  let stopped = false;
+  const stopping = new AbortController();
+  let sweeping: Promise<void> = Promise.resolve();
 
   const sweep = async (): Promise<number> => {
     const before = clock.now() - keepDays * DAY_MS;
     /** By their ids: left for the next sweep, so that they hold up neither the others nor the end of this one. */
     const failed = new Set<number>();
     let removed = 0;
-    while (!stopped) {
+    while (!stopping.signal.aborted) {
       const limit = RUNS_PER_STEP + failed.size;
       const runs = await store.runsWithLogs(before, limit);
       for (const run of runs.filter(({ id }) => !failed.has(id))) {
@@ -64,21 +63,21 @@ export function createLogRetention(options: LogRetentionOptions): LogRetention {
     await store.logsRemoved(run, clock.now());
   };
 
-  const look = () => {
-    sweeping = sweep().then(
-      () => {},
-      (error: unknown) => log.error("old logs could not be removed, and will be tried again", { error }),
-    );
-    timer = setTimeout(look, SWEEP_EVERY_MS);
-    timer.unref();
+  const sweepNowAndThen = async () => {
+    const { signal } = stopping;
+    while (!signal.aborted) {
+      await sweep().catch((error: unknown) =>
+        log.error("old logs could not be removed, and will be tried again", { error }),
+      );
+      await clock.sleep(SWEEP_EVERY_MS, { signal, ref: false }).catch(() => {});
+    }
   };
 
   return {
-    start: look,
+    start: () => void (sweeping = sweepNowAndThen()),
     sweep,
     stop: async () => {
-      stopped = true;
-      clearTimeout(timer);
+      stopping.abort();
       await sweeping;
     },
   };

@@ -1,3 +1,4 @@
+import { LOCAL } from "../domain/principal.ts";
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 import { NO_RETRIES } from "../domain/action.ts";
@@ -20,6 +21,7 @@ async function rightsOf(t: TestContext, grants: readonly string[], rawDataPrefix
     baseUri: "s3://b/p/d/runs/r1",
     source: "",
     createdAt: 1,
+    createdBy: LOCAL,
   };
   const root = {
     name: ROOT_ACTION,

@@ -1,29 +1,31 @@
 /**
  * The orchestrator: accepts runs and actions, and drives each to its end. What it has to do next is always in
- * the store; a restart reads it there. Change → look: every commit wakes the loops, each of which looks
- * at the store at its own pace.
+ * the store; a restart reads it there. Change → pass: every commit wakes the loops, each of which reads
+ * the store at its own pace. Only the process that has the lease of the store drives runs (store.ts, Work).
  */
+import { randomUUID } from "node:crypto";
 import type { ActionRecord, NewAction } from "../domain/action-record.ts";
 import type { NewRun, RunRecord } from "../domain/run.ts";
 import { BoxkiteError } from "../domain/errors.ts";
 import type { ActionKey } from "../domain/ids.ts";
 import type { Written } from "../domain/outcome.ts";
+import type { Principal } from "../domain/principal.ts";
 import { requireQueue, type Queues } from "../domain/queue.ts";
 import { requireFits } from "../domain/resources.ts";
 import type { Executor } from "../executors/executor.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import type { AttemptLogs } from "../logs/attempt-logs.ts";
-import type { Store } from "../store/store.ts";
+import type { Store, Work } from "../store/store.ts";
 import { requireAction } from "../store/require.ts";
 import type { AdmissionOptions } from "./admission.ts";
-import { createApply } from "./apply.ts";
-import { attemptText, createAttempts } from "./attempts.ts";
-import { createDispatcher } from "./dispatcher.ts";
-import { createEffects } from "./effects.ts";
+import { createApply, type Apply } from "./apply.ts";
+import { attemptText, createAttempts, type Attempts } from "./attempts.ts";
+import { createDispatcher, type Dispatcher } from "./dispatcher.ts";
+import { createEffects, type Effects } from "./effects.ts";
 import { resolveAll } from "./images.ts";
 import type { RunIdentities } from "./run-identity.ts";
-import { createTimers } from "./timers.ts";
+import { createTimers, type Timers } from "./timers.ts";
 import { sendRequest } from "./webhook.ts";
 
 export interface OrchestratorOptions {
@@ -36,6 +38,8 @@ export interface OrchestratorOptions {
   readonly urisInOutputs: AdmissionOptions["urisInOutputs"];
   /** host:port at which attempts reach the server; asked at each start of an attempt. */
   readonly endpoint: () => string;
+  /** Who drives the runs, a name of this process; made up by default. */
+  readonly owner?: string;
   readonly maxParallel: number;
   readonly queues: Queues;
   /** Of one run, its root included. */
@@ -61,11 +65,11 @@ export interface Orchestrator {
     seeds?: readonly NewAction[],
   ): Promise<{ readonly run: RunRecord; readonly root: ActionRecord }>;
   /** Accepts an action; "exists" when the run has one of that name already. */
-  enqueue(run: RunRecord, action: NewAction): Promise<ActionRecord | "exists">;
+  enqueue(run: RunRecord, action: NewAction, by: Principal): Promise<ActionRecord | "exists">;
   /** Ends an action and all below it. An ended one stays as it is. Throws ACTION_NOT_FOUND. */
-  abort(key: ActionKey, reason: string): Promise<void>;
+  abort(key: ActionKey, reason: string, by: Principal): Promise<void>;
   /** Answers a condition. Throws ACTION_NOT_FOUND, or INVALID_ARGUMENT if it waits for nothing. */
-  signal(key: ActionKey, value: Uint8Array): Promise<void>;
+  signal(key: ActionKey, value: Uint8Array, by: Principal): Promise<void>;
 }
 
 const DEFAULT_STOP_GRACE_MS = 10_000;
@@ -76,80 +80,53 @@ const DRAIN_MS = 3_000;
 
 export function createOrchestrator(options: OrchestratorOptions): Orchestrator {
   const { store, executor, clock, log, maxActionsPerRun = MAX_ACTIONS_PER_RUN } = options;
-  const apply = createApply(store, clock);
-  const attempts = createAttempts({
-    ...options,
-    apply,
-    stopGraceMs: options.stopGraceMs ?? DEFAULT_STOP_GRACE_MS,
-  });
-  const dispatcher = createDispatcher({
-    ...options,
-    apply,
-    attempts,
-    get capacity() {
-      return executor.capacity;
-    },
-  });
-  const effects = createEffects({
-    ...options,
-    apply,
-    attempts,
-    send: sendRequest,
-    onFreed: () => dispatcher.wake(),
-  });
-  const timers = createTimers({ ...options, apply, onQueueDue: () => dispatcher.wake() });
-  // After the callers of a commit were answered: the looks of the orchestrator are not what they wait for.
-  let waking = false;
-  const wake = () => {
-    if (waking) return;
-    waking = true;
-    setImmediate(() => {
-      waking = false;
-      dispatcher.wake();
-      effects.wake();
-      timers.wake();
-    });
+  let parts: Parts | undefined;
+  const started = (): Parts => {
+    if (parts === undefined) throw new Error("the orchestrator was not started");
+    return parts;
   };
-  let unsubscribe = () => {};
-  let forgetCapacity = () => {};
 
-  /** Attempts that run without anyone waiting for them: their action moved on while we were down. */
-  const reapLeftovers = async (live: readonly ActionRecord[]) => {
-    const wanted = new Set(
-      live.map((action) => attemptText({ ...action.key, attempt: action.state.attempt })),
-    );
-    for (const key of await executor.list()) {
-      if (wanted.has(attemptText(key))) continue;
-      log.info("ending a leftover attempt", { attempt: attemptText(key) });
-      attempts
-        .stop(key)
-        .catch((error: unknown) =>
-          log.warn("a leftover could not be ended", { attempt: attemptText(key), error }),
-        );
-    }
+  /** Somebody else drives the runs from now on; what runs is theirs. */
+  const leave = async (
+    error: BoxkiteError,
+    { unsubscribe, dispatcher, timers, effects, attempts }: Parts,
+  ) => {
+    log.error("another server has taken over the store: this one drives no run any more", { error });
+    unsubscribe();
+    timers.stop();
+    await Promise.allSettled([dispatcher.stop(), effects.stop(), attempts.close()]);
   };
 
   return {
     start: async () => {
-      const live = await store.liveAttempts();
+      let lost = false;
+      const leased = await store.acquire(options.owner ?? randomUUID());
+      const work = whenLost(leased, (error) => {
+        if (lost || parts === undefined) return;
+        lost = true;
+        void leave(error, parts);
+      });
+      const rebased = await work.rebaseTimes(clock.now());
+      if (rebased > 0) log.warn("the machine's clock was set back: times were moved", { actions: rebased });
+      parts = assemble(options, work);
+      const live = (await work.liveAttempts()).map(({ action }) => action);
       if (live.length > 0)
         log.info("taking up what an earlier server left running", { attempts: live.length });
-      await reapLeftovers(live);
-      for (const action of live) attempts.supervise(action);
-      unsubscribe = store.onChange(wake);
-      forgetCapacity = executor.onCapacityChange?.(() => dispatcher.wake()) ?? forgetCapacity;
-      wake();
+      await reapLeftovers(options, parts.attempts, live);
+      for (const action of live) parts.attempts.supervise(action);
+      parts.begin();
     },
     stop: async ({ endAttempts }) => {
+      if (parts === undefined) return;
+      const { unsubscribe, timers, dispatcher, effects, attempts, work } = parts;
       unsubscribe();
-      forgetCapacity();
       timers.stop();
       await dispatcher.stop();
       await effects.drain(DRAIN_MS);
       if (endAttempts) await Promise.allSettled((await executor.list()).map((key) => attempts.stop(key)));
       await attempts.close();
       await effects.stop();
-      const live = endAttempts ? [] : await store.liveAttempts();
+      const live = endAttempts ? [] : await work.liveAttempts();
       if (live.length > 0)
         log.info("attempts go on; the next start takes them up", { attempts: live.length });
     },
@@ -172,12 +149,12 @@ export function createOrchestrator(options: OrchestratorOptions): Orchestrator {
       if (definition) executor.expect?.({ images, requests: definition.requests, limits: definition.limits });
       return created;
     },
-    enqueue: async (run, action) => {
+    enqueue: async (run, action, by) => {
       // A parent that is tried again finds it, whatever the server's settings are by now.
       if (await store.getAction({ ...run.key, action: action.name })) return "exists";
       if (action.spec) requireFits(action.spec.definition, executor.capacity);
       requireQueue(options.queues, action.queue ?? "");
-      const created = await store.createAction(run, action, maxActionsPerRun);
+      const created = await store.createAction(run, action, by, maxActionsPerRun);
       if (created === "run_full") {
         throw new BoxkiteError(
           "LIMIT_EXCEEDED",
@@ -199,11 +176,11 @@ export function createOrchestrator(options: OrchestratorOptions): Orchestrator {
       }
       return created;
     },
-    abort: async (key, reason) => {
+    abort: async (key, reason, by) => {
       await requireAction(store, key);
-      await apply(key, { type: "abortRequested", reason });
+      await started().apply(key, { type: "abortRequested", reason }, { by });
     },
-    signal: async (key, value) => {
+    signal: async (key, value, by) => {
       const action = await requireAction(store, key);
       if (action.state.phase !== "paused") {
         throw new BoxkiteError(
@@ -211,7 +188,7 @@ export function createOrchestrator(options: OrchestratorOptions): Orchestrator {
           `action ${key.action} waits for no signal: it is ${action.state.phase}`,
         );
       }
-      if ((await apply(key, { type: "signalled", value })) === undefined) {
+      if ((await started().apply(key, { type: "signalled", value }, { by })) === undefined) {
         throw new BoxkiteError(
           "INVALID_ARGUMENT",
           `action ${key.action} was answered by somebody else, or ended`,
@@ -219,4 +196,109 @@ export function createOrchestrator(options: OrchestratorOptions): Orchestrator {
       }
     },
   };
+}
+
+/** What drives the runs while this process has the lease. */
+interface Parts {
+  readonly work: Work;
+  readonly apply: Apply;
+  readonly attempts: Attempts;
+  readonly dispatcher: Dispatcher;
+  readonly effects: Effects;
+  readonly timers: Timers;
+  begin(): void;
+  /** Hears of no further changes. */
+  unsubscribe(): void;
+}
+
+function assemble(options: OrchestratorOptions, work: Work): Parts {
+  const { store, executor, clock } = options;
+  const apply = createApply(store, work, clock);
+  const stopGraceMs = options.stopGraceMs ?? DEFAULT_STOP_GRACE_MS;
+  const attempts = createAttempts({ ...options, work, apply, stopGraceMs });
+  const dispatcher = createDispatcher({
+    ...options,
+    work,
+    apply,
+    attempts,
+    get capacity() {
+      return executor.capacity;
+    },
+  });
+  const onFreed = () => dispatcher.wake();
+  const effects = createEffects({ ...options, work, apply, attempts, send: sendRequest, onFreed });
+  const timers = createTimers({ ...options, work, apply, onQueueDue: () => dispatcher.wake() });
+  // After the callers of a commit were answered: the passes of the orchestrator are not what they wait for.
+  let waking = false;
+  let passWanted = false;
+  const wake = () => {
+    if (waking) return;
+    waking = true;
+    setImmediate(() => {
+      waking = false;
+      pass();
+    });
+  };
+  const pass = () => {
+    if (passWanted) dispatcher.wake();
+    passWanted = false;
+    effects.wake();
+    timers.wake();
+  };
+  const ignoreChanges = store.onChange((changes) => {
+    for (const { action } of changes) passWanted = dispatcher.changed(action) || passWanted;
+    wake();
+  });
+  const ignoreCapacity = executor.onCapacityChange?.(() => dispatcher.wake());
+  const unsubscribe = () => {
+    ignoreChanges();
+    ignoreCapacity?.();
+  };
+  const begin = () => {
+    passWanted = true;
+    pass();
+  };
+  return { work, apply, attempts, dispatcher, effects, timers, begin, unsubscribe };
+}
+
+/** The same work, told once when a write finds that the lease went to somebody else. */
+function whenLost(work: Work, lost: (error: BoxkiteError) => void): Work {
+  const told =
+    <Values extends unknown[], Result>(write: (...values: Values) => Promise<Result>) =>
+    async (...values: Values): Promise<Result> => {
+      try {
+        return await write(...values);
+      } catch (error) {
+        if (error instanceof BoxkiteError && error.code === "LEASE_LOST") lost(error);
+        throw error;
+      }
+    };
+  return {
+    ...work,
+    advance: told(work.advance),
+    recordAttempt: told(work.recordAttempt),
+    effectDone: told(work.effectDone),
+    postponeEffect: told(work.postponeEffect),
+  };
+}
+
+/**
+ * Ends attempts that run without anyone waiting for them: their action moved on while no server ran. Only
+ * what the executor holds for this server instance; another's attempt of a live action is left alone too.
+ */
+async function reapLeftovers(
+  { executor, log }: OrchestratorOptions,
+  attempts: Attempts,
+  live: readonly ActionRecord[],
+): Promise<void> {
+  const wanted = new Set(live.map((action) => attemptText({ ...action.key, attempt: action.state.attempt })));
+  for (const key of await executor.list()) {
+    if (wanted.has(attemptText(key))) continue;
+    log.info("ending a leftover attempt", { attempt: attemptText(key) });
+    attempts
+      .stop(key)
+      .catch((error: unknown) =>
+        log.warn("a leftover could not be ended", { attempt: attemptText(key), error }),
+      );
+  }
 }

@@ -1,69 +1,74 @@
 /** One timer for all time limits and delays: it sleeps until the earliest. */
-import type { Clock } from "../lib/clock.ts";
-import type { Logger } from "../lib/log.ts";
 import { nextTimer } from "../domain/transition.ts";
-import type { Store } from "../store/store.ts";
+import type { Clock, Timer } from "../lib/clock.ts";
+import type { Logger } from "../lib/log.ts";
+import type { Work } from "../store/store.ts";
 import type { Apply } from "./apply.ts";
 
 export interface TimersOptions {
-  readonly store: Store;
+  readonly work: Pick<Work, "dueTimers" | "nextTimer" | "nextDelayEnd">;
   readonly apply: Apply;
-  /** Called when a delay in the queue may be over. */
+  /** Called when a delay in the queue is over. */
   readonly onQueueDue: () => void;
   readonly clock: Clock;
   readonly log: Logger;
 }
 
 export interface Timers {
-  /** Something changed: the earliest time may be another one. Several calls are one look. */
+  /** Something changed: the earliest time may be another one. Several calls are one pass. */
   wake(): void;
   stop(): void;
 }
 
-const DUE_PER_LOOK = 500;
-/** setTimeout overflows beyond this many milliseconds. */
-const LONGEST_SLEEP_MS = 2 ** 31 - 1;
-/** Changes come in bursts; one look serves them all. */
+const DUE_PER_PASS = 500;
+/** Changes come in bursts; one pass serves them all. */
 const SETTLE_MS = 20;
+const RETRY_MS = 1_000;
 
 export function createTimers(options: TimersOptions): Timers {
-  const { store, clock, log } = options;
-  let timer: NodeJS.Timeout | undefined;
+  const { work, clock, log } = options;
+  let timer: Timer | undefined;
   let wakeAt = Number.POSITIVE_INFINITY;
+  /** Delays that ended since then have not been told. */
+  let passedAt = 0;
   let stopped = false;
 
   const sleepUntil = (at: number) => {
     if (stopped || at >= wakeAt) return;
-    clearTimeout(timer);
+    timer?.cancel();
     wakeAt = at;
-    timer = setTimeout(strike, Math.min(Math.max(0, at - clock.now()), LONGEST_SLEEP_MS));
+    timer = clock.timer(at - clock.now(), strike);
   };
 
   const strike = () => {
     wakeAt = Number.POSITIVE_INFINITY;
-    look().catch((error: unknown) => {
-      log.error("timers could not be looked at", { error });
-      sleepUntil(clock.now() + 1_000);
+    pass().catch((error: unknown) => {
+      log.error("the time limits could not be read, and will be tried again", { error });
+      sleepUntil(clock.now() + RETRY_MS);
     });
   };
 
-  const look = async () => {
+  const pass = async () => {
     const now = clock.now();
-    const due = await store.dueTimers(now, DUE_PER_LOOK);
+    const due = await work.dueTimers(now, DUE_PER_PASS);
     for (const action of due) {
       const name = nextTimer(action.state, action.policy)?.name;
       if (name) await options.apply(action.key, { type: "timerFired", timer: name });
     }
-    options.onQueueDue();
-    const next = due.length === DUE_PER_LOOK ? now : await store.nextWake(clock.now());
-    if (next !== undefined) sleepUntil(next);
+    const ended = await work.nextDelayEnd(passedAt);
+    passedAt = now;
+    if (ended !== undefined && ended <= now) options.onQueueDue();
+    const later = ended === undefined || ended > now ? ended : await work.nextDelayEnd(now);
+    sleepUntil(later ?? Number.POSITIVE_INFINITY);
+    const limit = due.length === DUE_PER_PASS ? now : await work.nextTimer();
+    sleepUntil(limit ?? Number.POSITIVE_INFINITY);
   };
 
   return {
     wake: () => sleepUntil(clock.now() + SETTLE_MS),
     stop: () => {
       stopped = true;
-      clearTimeout(timer);
+      timer?.cancel();
     },
   };
 }

@@ -1,6 +1,7 @@
 /** The run page's buttons that end a run or an action. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { RunKey } from "../domain/ids.ts";
+import { LOCAL } from "../domain/principal.ts";
 import type { ServiceContext } from "../services/context.ts";
 import { requireAction } from "../store/require.ts";
 import { chosenAction } from "./action-view.ts";
@@ -26,6 +27,6 @@ export async function abortByPost(
     ...key,
     action: chosenAction(queryOf(request)),
   });
-  await context.orchestrator.abort(action, "aborted on the run page");
+  await context.orchestrator.abort(action, "aborted on the run page", LOCAL);
   redirect(response, 303, actionPath(key, action.action));
 }

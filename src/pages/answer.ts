@@ -1,5 +1,6 @@
 /** The answer that a condition's form posts. */
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { LOCAL } from "../domain/principal.ts";
 import type { RunKey } from "../domain/ids.ts";
 import type { ServiceContext } from "../services/context.ts";
 import { refusalOf } from "../services/errors.ts";
@@ -29,7 +30,7 @@ export async function answerByPost(
   const condition = await requireAction(context.store, { ...key, action: chosenAction(queryOf(request)) });
   try {
     const payload = payloadFromText(condition, new URLSearchParams(body).get("value") ?? "");
-    await context.orchestrator.signal(condition.key, decodeSignal(condition, payload));
+    await context.orchestrator.signal(condition.key, decodeSignal(condition, payload), LOCAL);
   } catch (error) {
     const refusal = refusalOf(error);
     if (refusal === undefined) throw error;

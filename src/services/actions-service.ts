@@ -5,6 +5,7 @@
 import { Code, ConnectError, type ConnectRouter, type ServiceImpl } from "@connectrpc/connect";
 import { toBinary } from "@bufbuild/protobuf";
 import { NO_RETRIES } from "../domain/action.ts";
+import { LOCAL } from "../domain/principal.ts";
 import { newConditionState, newTaskState, newTraceState, type TraceEnd } from "../domain/initial-state.ts";
 import { BoxkiteError } from "../domain/errors.ts";
 import type { ActionKey, RunKey } from "../domain/ids.ts";
@@ -51,7 +52,7 @@ export function registerActionsService(router: ConnectRouter, context: ServiceCo
       const run = await requireRun(store, key);
       const decoded = decodeAction(action, key, run.settings, requestOrigin(handler), clock.now());
       await requireReadable(context, run.key, decoded);
-      const created = await orchestrator.enqueue(run, decoded);
+      const created = await orchestrator.enqueue(run, decoded, LOCAL);
       // The SDK takes this for "fine": it enqueues again after a lost answer or a restart.
       if (created === "exists")
         throw new ConnectError(`action ${key.action} exists already`, Code.AlreadyExists);
@@ -87,7 +88,7 @@ export function registerActionsService(router: ConnectRouter, context: ServiceCo
     },
 
     abort: async ({ actionId, reason }) => {
-      await orchestrator.abort(decodeActionId(actionId), reason || "aborted by its parent");
+      await orchestrator.abort(decodeActionId(actionId), reason || "aborted by its parent", LOCAL);
       return {};
     },
   };

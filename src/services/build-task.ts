@@ -3,6 +3,7 @@
  * built (seen with flyte 2.12.1). Its runs are ordinary ones; the server carries them out itself.
  */
 import type { AttemptKey, LogSink } from "../domain/attempt.ts";
+import { LOCAL } from "../domain/principal.ts";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { BoxkiteError, messageOf, textOf } from "../domain/errors.ts";
 import { attemptPrefix } from "../orchestrator/paths.ts";
@@ -52,7 +53,7 @@ export async function deployBuildTask(store: Store, version: string, now: number
       target: { case: "container", value: { image: REFERENCE } },
     },
   });
-  await store.deployTask({ ...BUILD_TASK, version }, decodeTaskSpec(spec), now);
+  await store.deployTask({ ...BUILD_TASK, version }, decodeTaskSpec(spec), now, LOCAL);
 }
 
 export interface BuildWorkOptions {

@@ -14,6 +14,7 @@ const CODES = {
   TASK_NOT_FOUND: Code.NotFound,
   TASK_EXISTS: Code.AlreadyExists,
   OBJECT_NOT_FOUND: Code.NotFound,
+  LEASE_LOST: Code.Unavailable,
   DISK_FULL: Code.ResourceExhausted,
   OBJECT_DAMAGED: Code.DataLoss,
   LOGS_NOT_FOUND: Code.NotFound,

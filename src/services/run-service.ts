@@ -2,6 +2,7 @@
 import type { ConnectRouter, ServiceImpl } from "@connectrpc/connect";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { ROOT_ACTION, newRunName, type ActionKey, type ProjectKey, type RunKey } from "../domain/ids.ts";
+import { LOCAL } from "../domain/principal.ts";
 import { isTerminal } from "../domain/phase.ts";
 import { newTaskState } from "../domain/initial-state.ts";
 import { BoxkiteError } from "../domain/errors.ts";
@@ -62,6 +63,7 @@ export function registerRunService(router: ConnectRouter, context: ServiceContex
           baseUri: runBaseUri(context.bucket, key),
           source: decodeSource(request.source),
           createdAt: startTime === undefined ? now : decodeTime(startTime),
+          createdBy: LOCAL,
         },
         {
           name: ROOT_ACTION,
@@ -84,18 +86,18 @@ export function registerRunService(router: ConnectRouter, context: ServiceContex
     abortRun: async ({ runId, reason }) => {
       const key = decodeRunId(runId);
       await requireRun(store, key);
-      await orchestrator.abort({ ...key, action: ROOT_ACTION }, reason || "aborted by a client");
+      await orchestrator.abort({ ...key, action: ROOT_ACTION }, reason || "aborted by a client", LOCAL);
       return {};
     },
     abortAction: async ({ actionId, reason }) => {
-      await orchestrator.abort(decodeActionId(actionId), reason || "aborted by a client");
+      await orchestrator.abort(decodeActionId(actionId), reason || "aborted by a client", LOCAL);
       return {};
     },
 
     signalEvent: async ({ actionId, payload }) => {
       const key = decodeActionId(actionId);
       const condition = await requireAction(store, key);
-      await orchestrator.signal(key, decodeSignal(condition, payload));
+      await orchestrator.signal(key, decodeSignal(condition, payload), LOCAL);
       return {};
     },
 

@@ -1,6 +1,7 @@
 /** Where a condition is answered without a client: POST {"value": …} to the address that its webhook carries. */
 import { create } from "@bufbuild/protobuf";
 import { BoxkiteError } from "../domain/errors.ts";
+import { LOCAL } from "../domain/principal.ts";
 import type { ActionKey } from "../domain/ids.ts";
 import type { ActionRecord } from "../domain/action-record.ts";
 import { conditionOf, decodeSignal } from "../wire/condition.ts";
@@ -33,7 +34,7 @@ export async function signalByPost(
   body: string,
 ): Promise<void> {
   const condition = await requireAction(store, key);
-  await orchestrator.signal(key, decodeSignal(condition, payloadOf(body, condition)));
+  await orchestrator.signal(key, decodeSignal(condition, payloadOf(body, condition)), LOCAL);
 }
 
 function payloadOf(body: string, condition: ActionRecord): EventPayload {

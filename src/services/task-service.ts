@@ -1,6 +1,7 @@
 /** flyteidl2.task.TaskService: deployed tasks. */
 import type { ConnectRouter, ServiceImpl } from "@connectrpc/connect";
 import { BoxkiteError } from "../domain/errors.ts";
+import { LOCAL } from "../domain/principal.ts";
 import type { ProjectKey } from "../domain/ids.ts";
 import { encodeTask, encodeTaskDetails } from "../wire/details.ts";
 import { TaskService, type ListTasksRequest } from "../wire/gen/flyteidl2/task/task_service_pb.js";
@@ -26,7 +27,7 @@ export function registerTaskService(router: ConnectRouter, { store, clock, log }
       }
       if (request.spec === undefined) throw new BoxkiteError("INVALID_ARGUMENT", "spec is not set");
       await requireProject(store, key);
-      const outcome = await store.deployTask(key, decodeTaskSpec(request.spec), clock.now());
+      const outcome = await store.deployTask(key, decodeTaskSpec(request.spec), clock.now(), LOCAL);
       if (outcome === "exists") {
         throw new BoxkiteError("TASK_EXISTS", `task ${key.name} version ${key.version} is deployed already`);
       }

@@ -19,6 +19,8 @@ export interface Change {
   readonly actionId: number;
   readonly parent?: string | undefined;
   readonly seq: number;
+  /** As the change left it. */
+  readonly action: ActionRecord;
 }
 
 export interface StoreReader {
@@ -62,7 +64,10 @@ export interface StoreReader {
   ): Promise<readonly ActionRecord[]>;
   /** Actions of a run that changed after `afterSeq`, oldest change first. */
   changedActions(run: RunRecord, afterSeq: number, limit: number): Promise<readonly ActionRecord[]>;
-  /** Calls back after each commit with the ids of what changed. A hint only. Returns the way to stop. */
+  /**
+   * Calls back after each commit with what changed. What this process wrote is told once, before the promise
+   * of the write resolves; of what others wrote it is a hint that may be lost. Returns the way to stop.
+   */
   onChange(listener: (changes: readonly Change[]) => void): () => void;
 
   findBuild(target: string): Promise<BuildRecord | undefined>;

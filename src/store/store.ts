@@ -12,9 +12,10 @@ import type { AttemptFacts } from "../domain/attempt.ts";
 import type { BuildRecord } from "../domain/build-record.ts";
 import type { TaskKey } from "../domain/ids.ts";
 import type { ResolvedImage } from "../domain/image.ts";
+import type { Principal } from "../domain/principal.ts";
 import type { ProjectRecord } from "../domain/project.ts";
 import type { NewRun, RunRecord } from "../domain/run.ts";
-import type { StoredSpec } from "../domain/task.ts";
+import type { ResourceAmounts, StoredSpec } from "../domain/task.ts";
 import type { Effect } from "../domain/transition.ts";
 import type { StoreReader } from "./reader.ts";
 
@@ -25,12 +26,33 @@ export interface EffectRecord {
   readonly createdAt: TimeMs;
 }
 
+/** Effects that are read apart: `webhooks` call strangers, who may hold up one another and nothing else. */
+export type EffectLane = "own" | "webhooks";
+
+/** An action that wants or has an attempt, with what its slot depends on. */
+export interface Demand {
+  readonly action: ActionRecord;
+  /** What it takes while it runs. */
+  readonly takes: ResourceAmounts;
+  /** Attempts of its run that may compute at the same time; 0 = as many as the server allows. */
+  readonly maxConcurrency: number;
+}
+
+/** An action that has not ended, and the one that awaits it. */
+export interface UnfinishedChild {
+  readonly id: number;
+  readonly runId: number;
+  readonly parent: string;
+}
+
 export interface Advance {
   readonly action: ActionRecord;
   readonly state: ActionState;
   readonly effects: readonly Effect[];
   readonly attempt?: AttemptFacts | undefined;
   readonly grants?: readonly string[] | undefined;
+  /** Who asked for it, where somebody did. */
+  readonly by?: Principal | undefined;
   /** The change holds only if another action computes the same cached result (true), or none does (false). */
   readonly ifComputedElsewhere?: boolean | undefined;
   readonly at: TimeMs;
@@ -44,7 +66,7 @@ export interface Store extends StoreReader {
   updateProject(project: ProjectRecord): Promise<"updated" | "missing">;
 
   /** A second deployment of the same name and version changes nothing. */
-  deployTask(key: TaskKey, spec: StoredSpec, at: TimeMs): Promise<"created" | "exists">;
+  deployTask(key: TaskKey, spec: StoredSpec, at: TimeMs, by: Principal): Promise<"created" | "exists">;
 
   /** `seeds`: finished actions that the run starts with. */
   createRun(
@@ -60,15 +82,9 @@ export interface Store extends StoreReader {
   createAction(
     run: RunRecord,
     action: NewAction,
+    by: Principal,
     maxActions?: number,
   ): Promise<ActionRecord | "exists" | "parent_missing" | "parent_ended" | "run_full">;
-  /**
-   * Compare-and-set on `action.version`. An end whose cache status is "populated" keeps the result for
-   * others in the same transaction.
-   */
-  advance(change: Advance): Promise<ActionRecord | "conflict">;
-  /** What became known of an attempt after its action had moved on; the action stays as it is. */
-  recordAttempt(action: ActionRecord, facts: AttemptFacts, at: TimeMs): Promise<void>;
   /** Is another action at work on the same cached result? */
   isComputedElsewhere(action: ActionRecord): Promise<boolean>;
   /** Actions that wait until somebody else's work on this cached result has ended. */
@@ -76,25 +92,13 @@ export interface Store extends StoreReader {
   /** Children that have not ended. */
   liveChildren(action: ActionRecord, limit: number): Promise<readonly ActionRecord[]>;
 
-  /** Names of the queues in which an action waits. */
-  waitingQueues(): Promise<readonly string[]>;
-  /** The longest-waiting action of each run in a queue that may start now, at most `limit` runs. */
-  queueHeads(queue: string, now: TimeMs, limit: number): Promise<readonly ActionRecord[]>;
-  /** Actions with an attempt that initializes, runs, or waits for room at the executor. */
-  liveAttempts(): Promise<readonly ActionRecord[]>;
   /** Does the action have children that have not ended? */
   awaitsChildren(action: ActionRecord): Promise<boolean>;
-  dueTimers(now: TimeMs, limit: number): Promise<readonly ActionRecord[]>;
-  /** When something that time alone changes happens next: a timer, or the end of a delay in the queue. */
-  nextWake(now: TimeMs): Promise<TimeMs | undefined>;
-  /** Effects not done yet, oldest first: of these types if given, and not those `except`ed by their ids. */
-  pendingEffects(
-    limit: number,
-    except?: readonly number[],
-    types?: readonly Effect["type"][],
-  ): Promise<readonly EffectRecord[]>;
-  /** `following`: what its doing brought up, to be done from now on. */
-  effectDone(id: number, at: TimeMs, following?: readonly Effect[]): Promise<void>;
+  /**
+   * Makes `owner` the one who drives the runs, in place of whoever did before: what that one still writes
+   * is refused with LEASE_LOST.
+   */
+  acquire(owner: string): Promise<Work>;
 
   /** Runs that ended before this time, all their actions too, and whose logs are still there. */
   runsWithLogs(endedBefore: TimeMs, limit: number): Promise<readonly RunRecord[]>;
@@ -105,4 +109,52 @@ export interface Store extends StoreReader {
   removeBuild(target: string): Promise<void>;
 
   close(): Promise<void>;
+}
+
+/**
+ * What the owner of the lease has to do, and the writes by which it does it. Each write holds only while the
+ * lease does: afterwards it throws LEASE_LOST and changes nothing.
+ */
+export interface Work {
+  /** Of this lease: higher than that of every earlier one. */
+  readonly fence: number;
+  /**
+   * Compare-and-set on `action.version`. An end whose cache status is "populated" keeps the result for
+   * others in the same transaction.
+   */
+  advance(change: Advance): Promise<ActionRecord | "conflict">;
+  /** What became known of an attempt after its action had moved on; the action stays as it is. */
+  recordAttempt(action: ActionRecord, facts: AttemptFacts, at: TimeMs): Promise<void>;
+
+  /** Names of the queues in which an action waits. */
+  waitingQueues(): Promise<readonly string[]>;
+  /** The longest-waiting action of each run in a queue that may start now, at most `limit` runs. */
+  queueHeads(queue: string, now: TimeMs, limit: number): Promise<readonly Demand[]>;
+  /** Actions with an attempt that initializes, runs, or waits for room at the executor. */
+  liveAttempts(): Promise<readonly Demand[]>;
+  /** Children of all parents that have not ended. */
+  unfinishedChildren(): Promise<readonly UnfinishedChild[]>;
+  dueTimers(now: TimeMs, limit: number): Promise<readonly ActionRecord[]>;
+  /** When the next time limit strikes. */
+  nextTimer(): Promise<TimeMs | undefined>;
+  /** The earliest time after this one at which something in a queue may start that may not before. */
+  nextDelayEnd(after: TimeMs): Promise<TimeMs | undefined>;
+  /**
+   * Moves the times of unfinished actions that lie in the future, because the machine's clock was set back since,
+   * to `now`, and what is counted from them by as much. Resolves with their number. Parked ones stay so.
+   */
+  rebaseTimes(now: TimeMs): Promise<number>;
+  /** Effects of a lane that are due, those that were never put off first, but for some by their ids. */
+  pendingEffects(
+    lane: EffectLane,
+    now: TimeMs,
+    limit: number,
+    except?: readonly number[],
+  ): Promise<readonly EffectRecord[]>;
+  /** When the next effect that was put off is due. */
+  nextEffect(now: TimeMs): Promise<TimeMs | undefined>;
+  /** Not due before then. */
+  postponeEffect(id: number, until: TimeMs): Promise<void>;
+  /** `following`: what its doing brought up, to be done from now on. */
+  effectDone(id: number, at: TimeMs, following?: readonly Effect[]): Promise<void>;
 }

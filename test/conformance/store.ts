@@ -8,9 +8,10 @@ import { test } from "node:test";
 import { NO_RETRIES, type ActionState } from "../../src/domain/action.ts";
 import { newConditionState, newTaskState } from "../../src/domain/initial-state.ts";
 import { ROOT_ACTION, type RunKey } from "../../src/domain/ids.ts";
+import { LOCAL, type Principal } from "../../src/domain/principal.ts";
 import { type TaskDefinition } from "../../src/domain/task.ts";
 import { transition, type ActionEvent } from "../../src/domain/transition.ts";
-import type { Store } from "../../src/store/store.ts";
+import type { EffectRecord, Store, Work } from "../../src/store/store.ts";
 
 export interface StoreSubject {
   readonly store: Store;
@@ -19,15 +20,20 @@ export interface StoreSubject {
   readonly dispose: () => Promise<void>;
 }
 
+interface Owned extends StoreSubject {
+  readonly work: Work;
+}
+
 const NOW = 1_700_000_000_000;
+const ALICE: Principal = { who: "alice", client: "flyte-sdk/2.12.1", from: "192.0.2.7" };
 const PAGE: ListQuery = { limit: 100, token: "", where: [] };
 
 export function storeConformance(name: string, open: () => Promise<StoreSubject>): void {
-  const check = (title: string, body: (subject: StoreSubject) => Promise<void>): void =>
+  const check = (title: string, body: (subject: Owned) => Promise<void>): void =>
     void test(`${name}: ${title}`, async () => {
       const subject = await open();
       try {
-        await body(subject);
+        await body({ ...subject, work: await subject.store.acquire("first") });
       } finally {
         await subject.dispose();
       }
@@ -51,36 +57,121 @@ export function storeConformance(name: string, open: () => Promise<StoreSubject>
 
   check("an action is keyed by its name; a second one is told apart from a failure", async ({ store }) => {
     const { run } = await createRun(store, "r1");
-    const child = await store.createAction(run, newTask("c1", ROOT_ACTION));
+    const child = await store.createAction(run, newTask("c1", ROOT_ACTION), LOCAL);
     assert.ok(typeof child === "object");
-    assert.equal(await store.createAction(run, newTask("c1", ROOT_ACTION)), "exists");
-    assert.equal(await store.createAction(run, newTask("c2", "nobody")), "parent_missing");
+    assert.equal(await store.createAction(run, newTask("c1", ROOT_ACTION), LOCAL), "exists");
+    assert.equal(await store.createAction(run, newTask("c2", "nobody"), LOCAL), "parent_missing");
   });
 
-  check("a parent that has ended gets no further children", async ({ store }) => {
+  check("a parent that has ended gets no further children", async ({ store, work }) => {
     const { run, root } = await createRun(store, "r1");
-    await step(store, root, { type: "abortRequested", reason: "enough" });
-    assert.equal(await store.createAction(run, newTask("c1", ROOT_ACTION)), "parent_ended");
+    await step(work, root, { type: "abortRequested", reason: "enough" });
+    assert.equal(await store.createAction(run, newTask("c1", ROOT_ACTION), LOCAL), "parent_ended");
   });
 
-  check("compare-and-set: of two changes of the same version, one holds", async ({ store }) => {
+  check("compare-and-set: of two changes of the same version, one holds", async ({ store, work }) => {
     const { root } = await createRun(store, "r1");
     const change = { action: root, state: admitted(root), effects: [], at: NOW };
-    const outcomes = await Promise.all([store.advance(change), store.advance(change)]);
+    const outcomes = await Promise.all([work.advance(change), work.advance(change)]);
     assert.equal(outcomes.filter((outcome) => outcome === "conflict").length, 1);
   });
 
-  check("sequence numbers grow over the whole store", async ({ store }) => {
-    const one = await createRun(store, "r1");
-    const two = await createRun(store, "r2");
-    const later = await step(store, one.root, { type: "admitted" });
-    assert.ok(two.root.seq > one.root.seq);
-    assert.ok(later.seq > two.root.seq);
+  check("sequence numbers grow within a run", async ({ store, work }) => {
+    const { run, root } = await createRun(store, "r1");
+    const [child] = await addChildren(store, run, 1);
+    const later = await step(work, root, { type: "admitted" });
+    assert.ok((child?.seq ?? 0) > root.seq);
+    assert.ok(later.seq > (child?.seq ?? 0));
+  });
+
+  check("who made a run, deployed a task, or asked for a change is kept", async ({ store, work }) => {
+    const { run, root } = await createRun(store, "r1");
+    assert.deepEqual((await store.getRun(run.key))?.createdBy, ALICE);
+    const key = { project: "p", domain: "development", name: "env.train", version: "1" };
+    await store.deployTask(key, spec("1"), NOW, ALICE);
+    assert.deepEqual((await store.getTask(key))?.deployedBy, ALICE);
+    const running = await step(work, root, { type: "admitted" });
+    const next = transition(running.state, NO_RETRIES, { type: "abortRequested", reason: "enough" }, NOW);
+    assert.ok(next);
+    await work.advance({ action: running, ...next, at: NOW, by: ALICE });
+    const [attempt] = await store.listAttempts(root);
+    assert.deepEqual(
+      attempt?.transitions.map(({ phase, by }) => [phase, by]),
+      [
+        ["initializing", undefined],
+        ["aborted", "alice"],
+      ],
+    );
+  });
+
+  check("one owner at a time: whoever lost the lease changes nothing any more", async ({ store, work }) => {
+    const { root } = await createRun(store, "r1");
+    const admission = { action: root, state: admitted(root), effects: [], at: NOW };
+    const next = await store.acquire("second");
+    assert.ok(next.fence > work.fence);
+    const lost = { code: "LEASE_LOST", message: "second drives the runs now, not first" };
+    await assert.rejects(work.advance(admission), lost);
+    await assert.rejects(work.effectDone(1, NOW), lost);
+    await assert.rejects(work.postponeEffect(1, NOW), lost);
+    assert.equal((await reload(store, root)).version, root.version);
+    assert.notEqual(await next.advance(admission), "conflict");
   });
 
   check(
+    "an effect that was put off is due again at its time, after those that were not",
+    async ({ store, work }) => {
+      const { root } = await createRun(store, "r1");
+      const running = await step(work, root, { type: "admitted" });
+      await step(work, running, { type: "abortRequested", reason: "enough" });
+      const [first, second] = await pending(work);
+      assert.ok(first && second);
+      await work.postponeEffect(first.id, NOW + 500);
+      const due = async (now: number) => (await work.pendingEffects("own", now, 10)).map(({ id }) => id);
+      assert.equal((await due(NOW))[0], second.id);
+      assert.equal((await due(NOW)).includes(first.id), false);
+      assert.equal(await work.nextEffect(NOW), NOW + 500);
+      assert.equal((await due(NOW + 500)).at(-1), first.id);
+      assert.equal(await work.nextEffect(NOW + 500), undefined);
+    },
+  );
+
+  check(
+    "times in the future are moved to now, and what is counted from them by as much",
+    async ({ store, work }) => {
+      const policy = { userRetries: 1, maxRuntimeMs: 5_000, queuedTimeoutMs: 3_000 };
+      const slow = { ...newTask(ROOT_ACTION), policy };
+      const made = await Promise.all(["r1", "r2"].map((name) => store.createRun(newRun(name), slow, [])));
+      const [one, two] = made.map((created) => (created === "exists" ? undefined : created.root));
+      assert.ok(one && two);
+      const started = { type: "started", attempt: 1, at: NOW } as const;
+      await step(work, await step(work, one, { type: "admitted" }), started);
+      const minutes = 14 * 60_000;
+      const error = { code: "X", message: "x", kind: "system", recoverable: true } as const;
+      const lost = await step(work, await step(work, two, { type: "admitted" }), {
+        type: "attemptLost",
+        attempt: 1,
+        error,
+      });
+      const delay = lost.state.notBefore - NOW;
+      assert.equal(await work.rebaseTimes(NOW), 0);
+      assert.equal(await work.rebaseTimes(NOW - minutes), 2);
+      assert.equal(await work.rebaseTimes(NOW - minutes), 0);
+      const [running, delayed] = [await reload(store, one), await reload(store, two)];
+      assert.equal(running.state.runningAt, NOW - minutes);
+      assert.equal(delayed.state.notBefore, NOW - minutes + delay);
+      const due = async (now: number) => (await work.dueTimers(now, 10)).map(({ id }) => id);
+      assert.deepEqual(await due(NOW - minutes + delay + 2_999), []);
+      assert.deepEqual(await due(NOW - minutes + delay + 3_000), [two.id]);
+      assert.deepEqual(await due(NOW - minutes + 5_000), [two.id, one.id]);
+      const parked = await step(work, delayed, { type: "parked", reason: "another computes it" });
+      await work.rebaseTimes(NOW - 2 * minutes);
+      assert.equal((await reload(store, two)).state.notBefore, parked.state.notBefore);
+    },
+  );
+
+  check(
     "a watch that starts anywhere sees every change after its cursor, and nothing before",
-    async ({ store }) => {
+    async ({ store, work }) => {
       const { run } = await createRun(store, "r1");
       const children = await addChildren(store, run, 5);
       const all = await store.changedChildren(run, ROOT_ACTION, 0, 100);
@@ -89,7 +180,7 @@ export function storeConformance(name: string, open: () => Promise<StoreSubject>
         children.map((child) => child.key.action),
       );
       const cursor = all[2]?.seq ?? 0;
-      await step(store, children[0] as ActionRecord, { type: "admitted" });
+      await step(work, children[0] as ActionRecord, { type: "admitted" });
       const after = await store.changedChildren(run, ROOT_ACTION, cursor, 100);
       assert.deepEqual(
         after.map((child) => child.key.action),
@@ -101,57 +192,58 @@ export function storeConformance(name: string, open: () => Promise<StoreSubject>
     },
   );
 
-  check("listeners hear of each change after it can be read", async ({ store }) => {
+  check("listeners hear of each change after it can be read", async ({ store, work }) => {
     const heard: number[] = [];
     const stop = store.onChange((changes) => heard.push(...changes.map((change) => change.seq)));
     const { root } = await createRun(store, "r1");
-    const next = await step(store, root, { type: "admitted" });
+    const next = await step(work, root, { type: "admitted" });
     stop();
-    await step(store, next, { type: "abortRequested", reason: "enough" });
+    await step(work, next, { type: "abortRequested", reason: "enough" });
     assert.deepEqual(heard, [root.seq, next.seq]);
   });
 
-  check("the queue offers the oldest of each run, and nobody before its time", async ({ store }) => {
+  check("the queue offers the oldest of each run, and nobody before its time", async ({ store, work }) => {
     const one = await createRun(store, "r1");
     const two = await createRun(store, "r2");
     await addChildren(store, one.run, 3);
-    const heads = await store.queueHeads("", NOW, 10);
+    const oldest = await heads(work, NOW, "");
     assert.deepEqual(
-      heads.map((head) => `${head.key.run}/${head.key.action}`),
+      oldest.map((head) => `${head.key.run}/${head.key.action}`),
       ["r1/a0", "r2/a0"],
     );
-    await step(store, two.root, { type: "admitted" });
-    const lost = await step(store, await reload(store, two.root), {
+    await step(work, two.root, { type: "admitted" });
+    const lost = await step(work, await reload(store, two.root), {
       type: "attemptLost",
       attempt: 1,
       error: { code: "X", message: "x", kind: "system", recoverable: true },
     });
     assert.ok(lost.state.notBefore > NOW);
-    assert.equal((await store.queueHeads("", NOW, 10)).length, 1);
-    assert.equal(await store.nextWake(NOW), lost.state.notBefore);
-    for (const { id } of await store.pendingEffects(10, [])) await store.effectDone(id, NOW, []);
-    assert.equal((await store.queueHeads("", lost.state.notBefore, 10)).length, 2);
+    assert.equal((await heads(work, NOW, "")).length, 1);
+    assert.equal(await work.nextDelayEnd(NOW), lost.state.notBefore);
+    assert.equal(await work.nextDelayEnd(lost.state.notBefore), undefined);
+    for (const { id } of await pending(work)) await work.effectDone(id, NOW, []);
+    assert.equal((await heads(work, lost.state.notBefore, "")).length, 2);
   });
 
   check(
     "each queue has heads of its own, and is known as long as something waits in it",
-    async ({ store }) => {
+    async ({ store, work }) => {
       const { run, root } = await createRun(store, "r1");
       for (const [name, queue] of [
         ["c1", "gpu"],
         ["c2", "gpu"],
         ["c3", "fast"],
       ] as const) {
-        await store.createAction(run, { ...newTask(name, ROOT_ACTION), queue });
+        await store.createAction(run, { ...newTask(name, ROOT_ACTION), queue }, LOCAL);
       }
-      assert.deepEqual(await store.waitingQueues(), ["", "fast", "gpu"]);
-      const heads = await store.queueHeads("gpu", NOW, 10);
+      assert.deepEqual(await work.waitingQueues(), ["", "fast", "gpu"]);
+      const gpu = await heads(work, NOW, "gpu");
       assert.deepEqual(
-        heads.map(({ key, queue }) => [key.action, queue]),
+        gpu.map(({ key, queue }) => [key.action, queue]),
         [["c1", "gpu"]],
       );
-      await step(store, root, { type: "admitted" });
-      assert.deepEqual(await store.waitingQueues(), ["fast", "gpu"]);
+      await step(work, root, { type: "admitted" });
+      assert.deepEqual(await work.waitingQueues(), ["fast", "gpu"]);
     },
   );
 
@@ -164,34 +256,30 @@ export function storeConformance(name: string, open: () => Promise<StoreSubject>
     assert.equal((await store.listProjects({ ...PAGE, limit: 5_000, token: first.token })).items.length, 1);
   });
 
-  check("time limits strike when they are due, earliest first", async ({ store }) => {
+  check("time limits strike when they are due, earliest first", async ({ store, work }) => {
     const slow = { ...newTask(ROOT_ACTION), policy: { userRetries: 0, deadlineMs: 5_000 } };
     await store.createRun(newRun("r1"), slow, []);
-    assert.equal(await store.nextWake(NOW), NOW + 5_000);
-    assert.deepEqual(await store.dueTimers(NOW + 4_999, 10), []);
-    assert.equal((await store.dueTimers(NOW + 5_000, 10)).length, 1);
+    assert.equal(await work.nextTimer(), NOW + 5_000);
+    assert.deepEqual(await work.dueTimers(NOW + 4_999, 10), []);
+    assert.equal((await work.dueTimers(NOW + 5_000, 10)).length, 1);
   });
 
-  check("effects wait in order until they are done", async ({ store }) => {
+  check("effects wait in order until they are done", async ({ store, work }) => {
     const { root } = await createRun(store, "r1");
-    const running = await step(store, root, { type: "admitted" });
-    await step(store, running, { type: "abortRequested", reason: "enough" });
-    const pending = await store.pendingEffects(10);
+    const running = await step(work, root, { type: "admitted" });
+    await step(work, running, { type: "abortRequested", reason: "enough" });
+    const effects = await pending(work);
     assert.deepEqual(
-      pending.map(({ effect }) => effect.type),
+      effects.map(({ effect }) => effect.type),
       ["stopAttempt", "abortChildren", "ended"],
     );
-    await store.effectDone(pending[0]?.id ?? 0, NOW);
-    const left = await store.pendingEffects(10);
+    await work.effectDone(effects[0]?.id ?? 0, NOW);
+    const left = await pending(work);
     assert.equal(left.length, 2);
-    assert.equal((await store.pendingEffects(10, [left[0]?.id ?? 0])).length, 1);
-    const ends = await store.pendingEffects(10, [], ["ended", "stopAttempt"]);
-    assert.deepEqual(
-      ends.map(({ effect }) => effect.type),
-      ["ended"],
-    );
-    await store.effectDone(left[0]?.id ?? 0, NOW + 1, [{ type: "ended" }, { type: "abortChildren" }]);
-    const followed = await store.pendingEffects(10);
+    assert.equal((await work.pendingEffects("own", NOW, 10, [left[0]?.id ?? 0])).length, 1);
+    assert.deepEqual(await work.pendingEffects("webhooks", NOW, 10), []);
+    await work.effectDone(left[0]?.id ?? 0, NOW + 1, [{ type: "ended" }, { type: "abortChildren" }]);
+    const followed = await pending(work);
     assert.deepEqual(
       followed.map(({ effect, createdAt, action }) => [effect.type, createdAt, action.id]),
       [
@@ -202,13 +290,13 @@ export function storeConformance(name: string, open: () => Promise<StoreSubject>
     );
   });
 
-  check("live attempts and children are found", async ({ store }) => {
+  check("live attempts and children are found", async ({ store, work }) => {
     const { run, root } = await createRun(store, "r1");
     assert.equal(await store.awaitsChildren(root), false);
     await addChildren(store, run, 2);
-    await step(store, root, { type: "admitted" });
+    await step(work, root, { type: "admitted" });
     assert.deepEqual(
-      (await store.liveAttempts()).map((action) => action.key.action),
+      (await live(work)).map((action) => action.key.action),
       [ROOT_ACTION],
     );
     assert.equal(await store.awaitsChildren(root), true);
@@ -217,33 +305,33 @@ export function storeConformance(name: string, open: () => Promise<StoreSubject>
 
   check(
     "an attempt that waits for room is live, and in no queue; a parked one is neither",
-    async ({ store }) => {
+    async ({ store, work }) => {
       const { root } = await createRun(store, "r1");
-      const first = await step(store, root, { type: "admitted" });
+      const first = await step(work, root, { type: "admitted" });
       const told = { attempt: 1, reason: "no node is free" };
-      const waiting = await step(store, first, { type: "attemptWaiting", ...told });
+      const waiting = await step(work, first, { type: "attemptWaiting", ...told });
       assert.deepEqual([waiting.state.phase, waiting.state.suspended], ["waiting_for_resources", "waiting"]);
       assert.deepEqual(
-        (await store.liveAttempts()).map(({ id }) => id),
+        (await live(work)).map(({ id }) => id),
         [root.id],
       );
-      assert.deepEqual(await store.waitingQueues(), []);
-      assert.deepEqual(await store.queueHeads("", NOW, 10), []);
-      const parked = await step(store, waiting, { type: "attemptParked", ...told });
+      assert.deepEqual(await work.waitingQueues(), []);
+      assert.deepEqual(await heads(work, NOW, ""), []);
+      const parked = await step(work, waiting, { type: "attemptParked", ...told });
       assert.equal((await reload(store, root)).state.suspended, "parked");
-      assert.deepEqual(await store.liveAttempts(), []);
-      assert.deepEqual(await store.queueHeads("", NOW, 10), []);
-      for (const effect of await store.pendingEffects(10)) await store.effectDone(effect.id, NOW);
-      await step(store, parked, { type: "unparked" });
-      assert.equal((await store.queueHeads("", NOW, 10)).length, 1);
+      assert.deepEqual(await live(work), []);
+      assert.deepEqual(await heads(work, NOW, ""), []);
+      for (const effect of await pending(work)) await work.effectDone(effect.id, NOW);
+      await step(work, parked, { type: "unparked" });
+      assert.equal((await heads(work, NOW, "")).length, 1);
     },
   );
 
-  check("attempts keep what was told of them", async ({ store }) => {
+  check("attempts keep what was told of them", async ({ store, work }) => {
     const { root } = await createRun(store, "r1");
     const image = { reference: "a:1", pinned: "a@sha256:1", digest: "sha256:1", source: "registry" as const };
-    const first = await step(store, root, { type: "admitted" }, { attempt: 1, image });
-    await step(store, first, { type: "started", attempt: 1, at: NOW }, { attempt: 1, startedAt: NOW });
+    const first = await step(work, root, { type: "admitted" }, { attempt: 1, image });
+    await step(work, first, { type: "started", attempt: 1, at: NOW }, { attempt: 1, startedAt: NOW });
     const [attempt] = await store.listAttempts(root);
     assert.deepEqual(attempt?.image, image);
     assert.equal(attempt?.startedAt, NOW);
@@ -253,31 +341,31 @@ export function storeConformance(name: string, open: () => Promise<StoreSubject>
     );
   });
 
-  check("a result is kept for others when its action ends well", async ({ store }) => {
+  check("a result is kept for others when its action ends well", async ({ store, work }) => {
     const cache = { key: "k", serialize: true, overwrite: false, sameProject: false };
     const cached = (name: string) => ({ ...newTask(name), cache, state: newTaskState(NOW, cache) });
     const one = await store.createRun(newRun("r1"), cached(ROOT_ACTION), []);
     const two = await store.createRun(newRun("r2"), cached(ROOT_ACTION), []);
     assert.ok(one !== "exists" && two !== "exists");
     assert.equal(await store.isComputedElsewhere(two.root), false);
-    const working = await step(store, one.root, { type: "admitted" });
+    const working = await step(work, one.root, { type: "admitted" });
     assert.equal(await store.isComputedElsewhere(two.root), true);
     const change = { action: two.root, state: admitted(two.root), effects: [], at: NOW };
-    assert.equal(await store.advance({ ...change, ifComputedElsewhere: false }), "conflict");
-    const parked = await step(store, two.root, { type: "parked", reason: "another computes it" });
+    assert.equal(await work.advance({ ...change, ifComputedElsewhere: false }), "conflict");
+    const parked = await step(work, two.root, { type: "parked", reason: "another computes it" });
     assert.deepEqual(
       (await store.parkedFor("k")).map((action) => action.id),
       [parked.id],
     );
-    assert.deepEqual(await store.queueHeads("", NOW, 10), []);
+    assert.deepEqual(await heads(work, NOW, ""), []);
     assert.equal(await store.findCached("k", undefined), undefined);
-    await step(store, working, { type: "attemptSucceeded", attempt: 1, outputUri: "s3://b/o" });
+    await step(work, working, { type: "attemptSucceeded", attempt: 1, outputUri: "s3://b/o" });
     assert.equal((await store.findCached("k", undefined))?.outputUri, "s3://b/o");
     assert.equal((await store.findCached("k", { project: "p", domain: "development" }))?.source.run, "r1");
     assert.equal(await store.findCached("k", { project: "other", domain: "development" }), undefined);
   });
 
-  check("work on a result counts only where its result would", async ({ store }) => {
+  check("work on a result counts only where its result would", async ({ store, work }) => {
     const cache = { key: "k", serialize: true, overwrite: false, sameProject: false };
     const cached = (sameProject: boolean) => ({ ...newTask(ROOT_ACTION), cache: { ...cache, sameProject } });
     const elsewhere = newRun("r1");
@@ -289,30 +377,30 @@ export function storeConformance(name: string, open: () => Promise<StoreSubject>
     const choosy = await store.createRun(newRun("r2"), cached(true), []);
     const open = await store.createRun(newRun("r3"), cached(false), []);
     assert.ok(far !== "exists" && choosy !== "exists" && open !== "exists");
-    await step(store, far.root, { type: "admitted" });
+    await step(work, far.root, { type: "admitted" });
     assert.equal(await store.isComputedElsewhere(choosy.root), false);
     assert.equal(await store.isComputedElsewhere(open.root), true);
   });
 
   check(
     "a retry is not at the head of its queue while its last attempt is being freed",
-    async ({ store }) => {
+    async ({ store, work }) => {
       const { root } = await createRun(store, "r1");
-      const running = await step(store, await step(store, root, { type: "admitted" }), {
+      const running = await step(work, await step(work, root, { type: "admitted" }), {
         type: "started",
         attempt: 1,
         at: NOW,
       });
-      await step(store, running, {
+      await step(work, running, {
         type: "attemptLost",
         attempt: 1,
         error: { code: "Interrupted", message: "gone", kind: "system", recoverable: true },
       });
       const later = NOW + 60_000;
-      assert.deepEqual(await store.queueHeads("", later, 10), []);
-      for (const effect of await store.pendingEffects(10, [])) await store.effectDone(effect.id, later, []);
+      assert.deepEqual(await heads(work, later, ""), []);
+      for (const effect of await pending(work)) await work.effectDone(effect.id, later, []);
       assert.deepEqual(
-        (await store.queueHeads("", later, 10)).map(({ id }) => id),
+        (await heads(work, later, "")).map(({ id }) => id),
         [root.id],
       );
     },
@@ -346,19 +434,19 @@ export function storeConformance(name: string, open: () => Promise<StoreSubject>
 
   check("tasks: deployed once per version, listed by their newest", async ({ store }) => {
     const key = { project: "p", domain: "development", name: "env.train", version: "1" };
-    assert.equal(await store.deployTask(key, spec("1"), NOW), "created");
-    assert.equal(await store.deployTask(key, spec("1"), NOW + 9), "exists");
+    assert.equal(await store.deployTask(key, spec("1"), NOW, LOCAL), "created");
+    assert.equal(await store.deployTask(key, spec("1"), NOW + 9, LOCAL), "exists");
     assert.equal(await store.isNamedByDeployedTask("s3://b/bundle-of-1"), true);
     assert.equal(await store.isNamedByDeployedTask("s3://b/bundle"), false);
-    await store.deployTask({ ...key, version: "2" }, spec("2"), NOW + 1);
-    await store.deployTask({ ...key, name: "env.other", version: "1" }, spec("3"), NOW + 2);
+    await store.deployTask({ ...key, version: "2" }, spec("2"), NOW + 1, LOCAL);
+    await store.deployTask({ ...key, name: "env.other", version: "1" }, spec("3"), NOW + 2, LOCAL);
     const { items } = await store.listTasks({ project: "p" }, PAGE);
     assert.deepEqual(
       items.map((task) => `${task.key.name}:${task.key.version}`),
       ["env.other:1", "env.train:2"],
     );
     const start = { ...spec("4"), definition: { ...spec("4").definition, isEntrypoint: true } };
-    await store.deployTask({ ...key, name: "env.start" }, start, NOW + 3);
+    await store.deployTask({ ...key, name: "env.start" }, start, NOW + 3, LOCAL);
     const names = async (isEntrypoint: boolean) =>
       (await store.listTasks({ project: "p", isEntrypoint }, PAGE)).items.map((task) => task.key.name);
     assert.deepEqual(await names(true), ["env.start"]);
@@ -385,10 +473,10 @@ export function storeConformance(name: string, open: () => Promise<StoreSubject>
     assert.deepEqual(names, ["r4", "r3", "r2", "r1", "r0"]);
   });
 
-  check("filters: by phase, task, label; an unknown field is refused", async ({ store }) => {
+  check("filters: by phase, task, label; an unknown field is refused", async ({ store, work }) => {
     const { root } = await createRun(store, "r1");
     await createRun(store, "r2");
-    await step(store, root, { type: "abortRequested", reason: "enough" });
+    await step(work, root, { type: "abortRequested", reason: "enough" });
     const where = (field: string, comparison: "=" | "in" | "exists", ...values: string[]) =>
       store.listRuns({}, { ...PAGE, where: [{ field, comparison, values }] });
     assert.equal((await where("phase", "=", "aborted")).items.length, 1);
@@ -399,12 +487,12 @@ export function storeConformance(name: string, open: () => Promise<StoreSubject>
     await assert.rejects(store.listRuns({}, { ...PAGE, token: "rubbish" }), /page token/);
   });
 
-  check("lists by time of the last change, as people sort and filter it", async ({ store }) => {
+  check("lists by time of the last change, as people sort and filter it", async ({ store, work }) => {
     const { root } = await createRun(store, "r1");
     await createRun(store, "r2");
     const next = transition(root.state, root.policy, { type: "abortRequested", reason: "enough" }, NOW + 9);
     assert.ok(next);
-    await store.advance({ action: root, state: next.state, effects: [], at: NOW + 9 });
+    await work.advance({ action: root, state: next.state, effects: [], at: NOW + 9 });
     const list = async (page: Partial<ListQuery>) =>
       (await store.listRuns({}, { ...PAGE, ...page })).items.map(({ run }) => run.key.run);
     const since = (comparison: ">=" | "<", value: number) =>
@@ -430,7 +518,7 @@ export function storeConformance(name: string, open: () => Promise<StoreSubject>
       detail: new Uint8Array(),
       state: newConditionState(NOW),
     };
-    await store.createAction(run, condition);
+    await store.createAction(run, condition, LOCAL);
     const names = async (scope: RunScope) =>
       (await store.listRuns(scope, PAGE)).items.map((listed) => listed.run.key.run);
     assert.deepEqual(await names({ withPausedAction: true }), ["r1"]);
@@ -442,12 +530,11 @@ export function storeConformance(name: string, open: () => Promise<StoreSubject>
 
   check(
     "logs are there until they are removed; old are those of runs that ended before",
-    async ({ store }) => {
+    async ({ store, work }) => {
       const one = await createRun(store, "r1");
       const two = await createRun(store, "r2");
       await addChildren(store, two.run, 1);
-      for (const { root } of [one, two])
-        await step(store, root, { type: "abortRequested", reason: "enough" });
+      for (const { root } of [one, two]) await step(work, root, { type: "abortRequested", reason: "enough" });
       const old = async (before: number) => (await store.runsWithLogs(before, 10)).map(({ key }) => key.run);
       assert.deepEqual(await old(NOW), []);
       // The child of the other has not ended yet.
@@ -475,17 +562,17 @@ export function storeConformance(name: string, open: () => Promise<StoreSubject>
     assert.equal(await store.updateProject({ ...project, id: "q" }), "missing");
   });
 
-  check("what was answered is there after a restart", async ({ store, reopen }) => {
+  check("what was answered is there after a restart", async ({ store, work, reopen }) => {
     if (reopen === undefined) return;
     const secret = await store.secret("s", () => "one");
     const { run, root } = await createRun(store, "r1");
-    const running = await step(store, root, { type: "admitted" });
-    await step(store, running, { type: "abortRequested", reason: "enough" });
+    const running = await step(work, root, { type: "admitted" });
+    await step(work, running, { type: "abortRequested", reason: "enough" });
     const again = await reopen();
     assert.equal(await again.secret("s", () => "two"), secret);
     const record = await again.getAction({ ...run.key, action: ROOT_ACTION });
     assert.equal(record?.state.phase, "aborted");
-    assert.equal((await again.pendingEffects(10)).length, 3);
+    assert.equal((await pending(await again.acquire("second"))).length, 3);
     const next = await again.createRun(newRun("r2"), newTask(ROOT_ACTION), []);
     assert.ok(typeof next === "object" && next.root.seq > (record?.seq ?? 0));
   });
@@ -500,6 +587,7 @@ function newRun(name: string): NewRun {
     baseUri: `s3://b/p/development/runs/${name}`,
     source: "cli",
     createdAt: NOW,
+    createdBy: ALICE,
   };
 }
 
@@ -547,7 +635,7 @@ async function createRun(store: Store, name: string, grants: readonly string[] =
 async function addChildren(store: Store, run: RunRecord, count: number): Promise<ActionRecord[]> {
   const made: ActionRecord[] = [];
   for (let n = 0; n < count; n++) {
-    const child = await store.createAction(run, newTask(`c${n}`, ROOT_ACTION));
+    const child = await store.createAction(run, newTask(`c${n}`, ROOT_ACTION), LOCAL);
     assert.ok(typeof child === "object");
     made.push(child);
   }
@@ -561,15 +649,15 @@ function admitted(action: ActionRecord): ActionState {
 }
 
 async function step(
-  store: Store,
+  work: Work,
   action: ActionRecord,
   event: ActionEvent,
-  attempt?: Parameters<Store["advance"]>[0]["attempt"],
+  attempt?: Parameters<Work["advance"]>[0]["attempt"],
 ): Promise<ActionRecord> {
   const next = transition(action.state, action.policy, event, NOW);
   assert.ok(next);
   const facts = attempt ?? (next.state.attempt > 0 ? { attempt: next.state.attempt } : undefined);
-  const stored = await store.advance({
+  const stored = await work.advance({
     action,
     state: next.state,
     effects: next.effects,
@@ -584,4 +672,16 @@ async function reload(store: Store, action: ActionRecord): Promise<ActionRecord>
   const record = await store.getAction(action.key);
   assert.ok(record);
   return record;
+}
+
+async function heads(work: Work, now: number, queue = ""): Promise<ActionRecord[]> {
+  return (await work.queueHeads(queue, now, 10)).map(({ action }) => action);
+}
+
+async function live(work: Work): Promise<ActionRecord[]> {
+  return (await work.liveAttempts()).map(({ action }) => action);
+}
+
+async function pending(work: Work): Promise<readonly EffectRecord[]> {
+  return work.pendingEffects("own", NOW + 1_000_000, 10);
 }

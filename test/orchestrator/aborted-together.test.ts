@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { connectEngine } from "../../src/containers/api.ts";
 import { NO_RETRIES } from "../../src/domain/action.ts";
+import { LOCAL } from "../../src/domain/principal.ts";
 import { NO_SETTINGS } from "../../src/domain/run.ts";
 import { createContainerExecutor } from "../../src/executors/container/container-executor.ts";
 import { systemClock } from "../../src/lib/clock.ts";
@@ -68,8 +69,7 @@ test("six attempts aborted together: each log ends, each exit code is kept, no f
     store,
     { ...executor, resolveImage: async () => image },
     join(directory, "logs"),
-    { maxParallel: 6, written: { kind: "nothing" } },
-    logs,
+    { maxParallel: 6, written: { kind: "nothing" }, logs },
   );
   await orchestrator.start();
   t.after(async () => {
@@ -86,7 +86,7 @@ test("six attempts aborted together: each log ends, each exit code is kept, no f
   for (const key of keys) {
     const run = { key, spec: new Uint8Array(), settings: NO_SETTINGS, baseUri: "s3://b/r", source: "" };
     await orchestrator.createRun(
-      { ...run, createdAt: systemClock.now() },
+      { ...run, createdAt: systemClock.now(), createdBy: LOCAL },
       newTask("a0", undefined, { policy: NO_RETRIES }, systemClock.now()),
     );
   }
@@ -98,7 +98,7 @@ test("six attempts aborted together: each log ends, each exit code is kept, no f
   const following = keys.map(async (key) => {
     for await (const _ of logs.read({ ...key, attempt: 1 }, { follow: true, isOver: async () => true }));
   });
-  await Promise.all(keys.map((key) => orchestrator.abort(key, "enough")));
+  await Promise.all(keys.map((key) => orchestrator.abort(key, "enough", LOCAL)));
   await Promise.all(following);
   await until(async () => containers.size === 0);
   assert.ok(await reached("aborted"));

@@ -1,4 +1,5 @@
 /** An orchestrator on a real store, with attempts that do what the test says. */
+import { LOCAL } from "../../src/domain/principal.ts";
 import type { ActionRecord, NewAction } from "../../src/domain/action-record.ts";
 import { NO_SETTINGS, type RunSettings } from "../../src/domain/run.ts";
 import assert from "node:assert/strict";
@@ -18,8 +19,8 @@ import { systemClock, type Clock } from "../../src/lib/clock.ts";
 import { silentLogger } from "../../src/lib/log.ts";
 import { createAttemptLogs, type AttemptLogs } from "../../src/logs/attempt-logs.ts";
 import { openSqliteStore } from "../../src/store/sqlite/sqlite-store.ts";
-import type { Store } from "../../src/store/store.ts";
 import type { Executor } from "../../src/executors/executor.ts";
+import type { Store, Work } from "../../src/store/store.ts";
 import { createFakeExecutor, type FakeExecutor } from "../helpers/fake-executor.ts";
 import { until } from "../helpers/until.ts";
 
@@ -33,6 +34,9 @@ export interface OrchestratorSubjectOptions {
   readonly queues?: Queues;
   readonly written?: Written;
   readonly wrap?: (store: Store) => Store;
+  /** Fills the store before the orchestrator starts. */
+  readonly seed?: (store: Store) => Promise<void>;
+  readonly logs?: AttemptLogs;
   readonly executor?: FakeExecutor;
   /** A killed server is not asked to stop. */
   readonly killed?: () => boolean;
@@ -56,6 +60,8 @@ export interface Subject {
   action(run: string, action?: string): Promise<ActionRecord | undefined>;
   phase(run: string, action?: string): Promise<string | undefined>;
   reached(run: string, phase: string, action?: string): Promise<void>;
+  /** Effects that are not done. */
+  outbox(): Promise<number>;
 }
 
 export async function orchestratorSubject(
@@ -66,11 +72,14 @@ export async function orchestratorSubject(
   const store = openSqliteStore(":memory:");
   const executor = options.executor ?? createFakeExecutor();
   const clock = options.clock ?? systemClock;
+  let work: Work | undefined;
+  const seen = wrapWork((acquired) => (work = acquired))(store);
   const make = (changed: OrchestratorSubjectOptions = {}) =>
-    makeOrchestrator(options.wrap ? options.wrap(store) : store, executor, join(directory, "logs"), {
+    makeOrchestrator(options.wrap ? options.wrap(seen) : seen, executor, join(directory, "logs"), {
       ...options,
       ...changed,
     });
+  await options.seed?.(store);
   let orchestrator = make();
   await orchestrator.start();
   t.after(async () => {
@@ -102,6 +111,7 @@ export async function orchestratorSubject(
           baseUri: `s3://b/${name}`,
           source: "",
           createdAt: clock.now(),
+          createdBy: LOCAL,
         },
         newTask(ROOT_ACTION, undefined, { policy, ...more }, clock.now()),
       );
@@ -110,13 +120,25 @@ export async function orchestratorSubject(
     addChild: async (run, name, parent = ROOT_ACTION, more = {}) => {
       const record = await store.getRun({ project: "p", domain: "development", run });
       assert.ok(record);
-      await orchestrator.enqueue(record, newTask(name, parent, more, clock.now()));
+      await orchestrator.enqueue(record, newTask(name, parent, more, clock.now()), LOCAL);
     },
     action: async (run, action = ROOT_ACTION) => store.getAction(keyOf(run, action)),
     phase: async (run, action) => (await subject.action(run, action))?.state.phase,
+    outbox: async () => {
+      assert.ok(work);
+      const all = [];
+      for (const lane of ["own", "webhooks"] as const)
+        all.push(...(await work.pendingEffects(lane, Number.MAX_SAFE_INTEGER, 1_000)));
+      return all.length;
+    },
     reached: async (run, phase, action) => until(async () => (await subject.phase(run, action)) === phase),
   };
   return subject;
+}
+
+/** A store whose owner's work is another. */
+export function wrapWork(change: (work: Work) => Work): (store: Store) => Store {
+  return (store) => ({ ...store, acquire: async (owner) => change(await store.acquire(owner)) });
 }
 
 export function makeOrchestrator(
@@ -124,12 +146,11 @@ export function makeOrchestrator(
   executor: Executor,
   logs: string,
   options: OrchestratorSubjectOptions = {},
-  attemptLogs: AttemptLogs = createAttemptLogs(logs),
 ): Orchestrator {
   return createOrchestrator({
     store,
     executor,
-    logs: attemptLogs,
+    logs: options.logs ?? createAttemptLogs(logs),
     identities: createRunIdentities("secret"),
     readWritten: async () => options.written ?? { kind: "outputs" },
     urisInOutputs: async () => [],

@@ -2,59 +2,31 @@
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 import type { AttemptPolicy, CacheUse } from "../../src/domain/action.ts";
-import type { Store } from "../../src/store/store.ts";
+import { createFakeExecutor } from "../helpers/fake-executor.ts";
 import { until } from "../helpers/until.ts";
 import { orchestratorSubject, type OrchestratorSubjectOptions } from "./subject.ts";
-import { systemClock } from "../../src/lib/clock.ts";
+import { neverBack } from "../../src/lib/clock.ts";
+import { steppedClock } from "../helpers/stepped-clock.ts";
 
 const FAILED = { reason: "exited", exitCode: 3, outOfMemory: false } as const;
 const LOST = { reason: "lost", outOfMemory: false, message: "the engine went away" } as const;
 
-/** A little before the time that a test steps to: near enough for the orchestrator to sleep until that time. */
-const LITTLE_MS = 100;
-
 async function steppedSubject(t: TestContext, options: OrchestratorSubjectOptions = {}) {
-  const begin = Date.now();
-  let now = begin;
-  let looks = 0;
-  const wrap = (store: Store): Store => ({
-    ...store,
-    // The last thing in a look at the timers, which is also one at the queue.
-    nextWake: (at) => {
-      looks++;
-      return store.nextWake(at);
-    },
-  });
-  const queues = new Map([
-    ...(options.queues ?? []),
-    ["never", { name: "never", maxParallel: 0, priority: 0 }] as const,
-  ]);
-  const subject = await orchestratorSubject(t, {
-    ...options,
-    queues,
-    wrap,
-    clock: { ...systemClock, now: () => now },
-  });
-  const nextLook = async () => {
-    const before = looks;
-    await until(async () => looks > before);
-  };
-  let nudges = 0;
-  /** To a time at which something is due; `early` is asked when the orchestrator has looked shortly before. */
+  const stepped = steppedClock();
+  const clock = options.clock ?? stepped;
+  const subject = await orchestratorSubject(t, { ...options, clock });
+  const begin = stepped.now();
+  /** To a time at which something is due; `early` is asked a moment before. */
   const stepTo = async (at: number, early: () => unknown = () => {}) => {
-    now = begin + at - LITTLE_MS;
-    // Any change makes it look.
-    await subject.createRun(`nudge${nudges++}`, {}, undefined, { queue: "never" });
-    await nextLook();
+    await stepped.step(begin + at - 1 - stepped.now());
     await early();
-    now = begin + at;
-    await nextLook();
+    await stepped.step(1);
   };
   const attempts = (run: string) =>
     subject.executor.started.filter(({ spec }) => spec.key.run === run).map(({ spec }) => spec.key.attempt);
   const end = (run: string, exit: typeof FAILED | typeof LOST) =>
     subject.executor.started.findLast(({ spec }) => spec.key.run === run)?.observer.ended(exit);
-  return { ...subject, begin, stepTo, attempts, end };
+  return { ...subject, stepTo, attempts, end };
 }
 
 test("retries start after the delay of the backoff, neither earlier nor without it", async (t) => {
@@ -100,18 +72,15 @@ test("failures of the task and losses of the machinery are counted apart", async
   assert.deepEqual([state?.userFailures, state?.systemFailures], [1, 2]);
 });
 
-test("time limits strike at their time: not earlier, and in the first look after it", async (t) => {
-  const { begin, createRun, reached, stepTo, action, phase } = await steppedSubject(t);
+test("time limits strike at their time: not earlier, and not later", async (t) => {
+  const { createRun, reached, stepTo, action, phase } = await steppedSubject(t);
   await createRun("deadline", {}, { userRetries: 5, deadlineMs: 5_000 });
   await createRun("runtime", {}, { userRetries: 0, maxRuntimeMs: 6_000 });
   for (const run of ["deadline", "runtime"]) await reached(run, "running");
-  const startedAt = (await action("runtime"))?.state.runningAt ?? 0;
   await stepTo(5_000, async () => assert.equal(await phase("deadline"), "running"));
   await reached("deadline", "timed_out");
   assert.equal((await action("deadline"))?.state.error?.code, "DEADLINE_EXCEEDED");
-  // The fake executor tells the start by the machine's own clock, as a container engine does.
-  const early = async () => assert.equal(await phase("runtime"), "running");
-  await stepTo(startedAt - begin + 6_000, early);
+  await stepTo(6_000, async () => assert.equal(await phase("runtime"), "running"));
   await reached("runtime", "timed_out");
   assert.equal((await action("runtime"))?.state.error?.code, "MAX_RUNTIME_EXCEEDED");
 });
@@ -158,4 +127,60 @@ test("who waits for another's result goes on after a restart, and computes it wh
   end("holder", LOST);
   await reached("holder", "failed");
   await reached("waiter", "running");
+});
+
+const SET_BACK_MS = 14 * 60_000;
+
+test("a clock that is set back while the server runs holds up no retry, no time limit and no new run", async (t) => {
+  const stepped = steppedClock();
+  let wall = () => stepped.now();
+  const clock = { ...stepped, now: neverBack(() => wall(), stepped.now) };
+  const subject = await orchestratorSubject(t, { clock, written: { kind: "nothing" } });
+  const { createRun, reached, executor } = subject;
+  await createRun("limited", {}, { userRetries: 0, maxRuntimeMs: 6_000 });
+  await createRun("retried", {}, { userRetries: 1, backoff: { baseMs: 10_000, factor: 1 } });
+  for (const run of ["limited", "retried"]) await reached(run, "running");
+  wall = () => stepped.now() - SET_BACK_MS;
+  executor.started.find(({ spec }) => spec.key.run === "retried")?.observer.ended(FAILED);
+  await reached("retried", "queued");
+  await createRun("new");
+  await reached("new", "running");
+  await stepped.step(6_000);
+  await reached("limited", "timed_out");
+  await stepped.step(4_000);
+  await reached("retried", "running");
+});
+
+test("a start that an executor tells by a clock that was set back counts from when it was queued", async (t) => {
+  const executor = createFakeExecutor();
+  const { createRun, reached, action } = await steppedSubject(t, {
+    executor: {
+      ...executor,
+      start: (spec, sink, observer) =>
+        executor.start(spec, sink, { ...observer, started: () => observer.started(1_000) }),
+    },
+  });
+  await createRun("r1", {}, { userRetries: 0, maxRuntimeMs: 6_000 });
+  await reached("r1", "running");
+  const state = (await action("r1"))?.state;
+  assert.equal(state?.runningAt, state?.queuedAt);
+});
+
+test("a clock that was set back while no server ran holds up nothing: what is left of each wait is left", async (t) => {
+  const { createRun, reached, restart, end, attempts } = await steppedSubject(t, {
+    written: { kind: "nothing" },
+  });
+  await createRun("limited", {}, { userRetries: 0, maxRuntimeMs: 6_000 });
+  await createRun("retried", {}, { userRetries: 1, backoff: { baseMs: 10_000, factor: 1 } });
+  for (const run of ["limited", "retried"]) await reached(run, "running");
+  end("retried", FAILED);
+  await reached("retried", "queued");
+  const later = steppedClock(steppedClock().now() - SET_BACK_MS);
+  await restart({ clock: later });
+  await later.step(6_000);
+  await reached("limited", "timed_out");
+  await later.step(3_999);
+  assert.deepEqual(attempts("retried"), [1]);
+  await later.step(1);
+  await reached("retried", "running");
 });

@@ -1,4 +1,5 @@
 /** A run of thousands of actions, put into a store as an earlier server would have left it. */
+import { LOCAL } from "../../src/domain/principal.ts";
 import { join } from "node:path";
 import { NO_RETRIES, type ActionState } from "../../src/domain/action.ts";
 import { newTaskState } from "../../src/domain/initial-state.ts";
@@ -48,6 +49,7 @@ export async function seedBigRun(dataDirectory: string, run: string, children: n
       baseUri: "s3://boxkite/big",
       source: "",
       createdAt: BEGAN,
+      createdBy: LOCAL,
     },
     root,
     [],

@@ -4,6 +4,7 @@ import type { AttemptFacts, AttemptRecord } from "../../domain/attempt.ts";
 import type { RunRecord } from "../../domain/run.ts";
 import type { ActionState } from "../../domain/action.ts";
 import { ROOT_ACTION } from "../../domain/ids.ts";
+import type { Principal } from "../../domain/principal.ts";
 import { NEVER, nextTimer, type Effect } from "../../domain/transition.ts";
 import type { Advance, Store } from "../store.ts";
 import type { Change } from "../reader.ts";
@@ -17,8 +18,6 @@ type ActionStore = Pick<
   | "createAction"
   | "getAction"
   | "listActions"
-  | "advance"
-  | "recordAttempt"
   | "listAttempts"
   | "changedChildren"
   | "changedActions"
@@ -44,13 +43,16 @@ const FIELDS = {
   updated_at: UPDATED_AT,
 };
 
+export function changeOf(action: ActionRecord): Change {
+  return { runId: action.runId, actionId: action.id, parent: action.parent, seq: action.seq, action };
+}
+
 export function actionStore(database: Database, notify: (changes: readonly Change[]) => void): ActionStore {
-  const tell = (record: ActionRecord) =>
-    notify([{ runId: record.runId, actionId: record.id, parent: record.parent, seq: record.seq }]);
+  const tell = (record: ActionRecord) => notify([changeOf(record)]);
   const many = (sql: string, ...values: (string | number)[]) =>
     database.all(`SELECT ${ACTION_COLUMNS} FROM ${FROM} ${sql}`, ...values).map(toAction);
   return {
-    createAction: async (run, action, maxActions = Number.POSITIVE_INFINITY) => {
+    createAction: async (run, action, by, maxActions = Number.POSITIVE_INFINITY) => {
       const record = await database.write(() => {
         const find = "SELECT ended_at FROM actions WHERE run_id = ? AND name = ?";
         if (database.get(find, run.id, action.name)) return "exists";
@@ -60,7 +62,7 @@ export function actionStore(database: Database, notify: (changes: readonly Chang
         if (parent["ended_at"] !== null) return "parent_ended";
         const count = database.get("SELECT actions FROM runs WHERE id = ?", run.id)?.["actions"];
         if ((count as number) >= maxActions) return "run_full";
-        return insertAction(database, run, action);
+        return insertAction(database, run, action, by);
       });
       if (typeof record !== "string") tell(record);
       return record;
@@ -86,13 +88,6 @@ export function actionStore(database: Database, notify: (changes: readonly Chang
         defaultSort: { field: "created_at", ascending: true },
       };
       return listPage(database, shape, page, toAction);
-    },
-    recordAttempt: (action, facts, at) => database.write(() => writeAttempt(database, action.id, facts, at)),
-    advance: async (change) => {
-      const record = await database.write(() => advance(database, change));
-      if (record === undefined) return "conflict";
-      tell(record);
-      return record;
     },
     listAttempts: async (action) => listAttempts(database, action),
     changedChildren: async (run, parent, afterSeq, limit) =>
@@ -148,7 +143,12 @@ export function actionStore(database: Database, notify: (changes: readonly Chang
 }
 
 /** Writes a new action with its first event and its grants; part of the caller's transaction. */
-export function insertAction(database: Database, run: RunRecord, action: NewAction): ActionRecord {
+export function insertAction(
+  database: Database,
+  run: RunRecord,
+  action: NewAction,
+  by: Principal,
+): ActionRecord {
   const definition = action.spec?.definition;
   if (action.spec) insertSpec(database, action.spec);
   const { lastId } = database.run(
@@ -180,11 +180,11 @@ export function insertAction(database: Database, run: RunRecord, action: NewActi
   database.run("UPDATE runs SET actions = actions + 1 WHERE id = ?", run.id);
   for (const effect of action.effects ?? []) insertEffect(database, lastId, effect, action.state.createdAt);
   for (const uri of action.grants) insertGrant(database, run.id, uri);
-  recordEvent(database, lastId, action.state, action.state.createdAt);
+  recordEvent(database, lastId, action.state, action.state.createdAt, by);
   return readAction(database, lastId);
 }
 
-function advance(database: Database, change: Advance): ActionRecord | undefined {
+export function advance(database: Database, change: Advance): ActionRecord | undefined {
   const { action, state } = change;
   if (
     change.ifComputedElsewhere !== undefined &&
@@ -208,7 +208,7 @@ function advance(database: Database, change: Advance): ActionRecord | undefined 
     keepResult(database, action, state, change.at);
   for (const uri of change.grants ?? []) insertGrant(database, action.runId, uri);
   if (change.attempt) writeAttempt(database, action.id, change.attempt, change.at);
-  recordEvent(database, action.id, state, change.at);
+  recordEvent(database, action.id, state, change.at, change.by);
   return readAction(database, action.id);
 }
 
@@ -268,19 +268,26 @@ function stateValues(state: ActionState) {
 }
 
 /** Appends the event and stamps the action with its sequence number. */
-function recordEvent(database: Database, id: number, state: ActionState, at: number): void {
+function recordEvent(
+  database: Database,
+  id: number,
+  state: ActionState,
+  at: number,
+  by: Principal | undefined,
+): void {
   const { lastId } = database.run(
-    "INSERT INTO events (action_id, attempt, phase, reason, at) VALUES (?, ?, ?, ?, ?)",
+    "INSERT INTO events (action_id, attempt, phase, reason, at, asked_by) VALUES (?, ?, ?, ?, ?, ?)",
     id,
     state.attempt,
     state.phase,
     state.reason ?? null,
     at,
+    by?.who ?? null,
   );
   database.run("UPDATE actions SET seq = ? WHERE id = ?", lastId, id);
 }
 
-function writeAttempt(database: Database, id: number, facts: AttemptFacts, at: number): void {
+export function writeAttempt(database: Database, id: number, facts: AttemptFacts, at: number): void {
   database.run(
     `INSERT INTO attempts (action_id, attempt, created_at, started_at, ended_at, exit_code, outcome, error, output_uri, image)
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
@@ -312,7 +319,7 @@ function readAction(database: Database, id: number): ActionRecord {
 
 function listAttempts(database: Database, action: ActionRecord): AttemptRecord[] {
   const events = database.all(
-    "SELECT attempt, phase, reason, at FROM events WHERE action_id = ? ORDER BY seq",
+    "SELECT attempt, phase, reason, at, asked_by FROM events WHERE action_id = ? ORDER BY seq",
     action.id,
   );
   return database
@@ -333,6 +340,7 @@ function listAttempts(database: Database, action: ActionRecord): AttemptRecord[]
           phase: text(event["phase"]) as ActionState["phase"],
           at: event["at"] as number,
           reason: optionalText(event["reason"]),
+          by: optionalText(event["asked_by"]),
         })),
     }));
 }

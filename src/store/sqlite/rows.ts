@@ -18,7 +18,8 @@ const optionalJson = <T>(value: unknown): T | undefined => (value === null ? und
 /** The columns of a run, under names that do not clash with an action's. */
 export const RUN_COLUMNS = `
   runs.id AS r_id, runs.project, runs.domain, runs.name AS r_name, runs.spec, runs.settings, runs.base_uri,
-  runs.source, runs.created_at AS r_created_at, runs.logs_removed_at`;
+  runs.source, runs.created_at AS r_created_at, runs.logs_removed_at, runs.created_by, runs.created_client,
+  runs.created_from`;
 
 export function toRun(row: Row): RunRecord {
   return {
@@ -29,6 +30,11 @@ export function toRun(row: Row): RunRecord {
     baseUri: text(row["base_uri"]),
     source: text(row["source"]),
     createdAt: row["r_created_at"] as number,
+    createdBy: {
+      who: text(row["created_by"]),
+      client: text(row["created_client"]),
+      from: text(row["created_from"]),
+    },
     logsRemovedAt: optionalNumber(row["logs_removed_at"]),
   };
 }
@@ -113,6 +119,11 @@ export function toTask(row: Row): TaskRecord {
     definition: json(row["definition"]),
     specDigest: text(row["spec_digest"]),
     deployedAt: row["deployed_at"] as number,
+    deployedBy: {
+      who: text(row["deployed_by"]),
+      client: text(row["deployed_client"]),
+      from: text(row["deployed_from"]),
+    },
   };
 }
 

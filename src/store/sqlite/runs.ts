@@ -4,7 +4,7 @@ import type { RunScope } from "../../domain/list.ts";
 import type { RunKey } from "../../domain/ids.ts";
 import type { Store } from "../store.ts";
 import type { Change } from "../reader.ts";
-import { insertAction } from "./actions.ts";
+import { changeOf, insertAction } from "./actions.ts";
 import type { Database } from "./database.ts";
 import { listPage, type ListShape } from "./paging.ts";
 import { ACTION_COLUMNS, json, RUN_COLUMNS, scopeConditions, toAction, toRun, UPDATED_AT } from "./rows.ts";
@@ -39,8 +39,9 @@ export function runStore(database: Database, notify: (changes: readonly Change[]
     createRun: async (run, root, images, seeds = []) => {
       const created = await database.write(() => {
         const { changes, lastId } = database.run(
-          `INSERT INTO runs (project, domain, name, spec, settings, base_uri, source, created_at, accepted_at)
-           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+          `INSERT INTO runs (project, domain, name, spec, settings, base_uri, source, created_at, accepted_at,
+             created_by, created_client, created_from)
+           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
           run.key.project,
           run.key.domain,
           run.key.run,
@@ -50,17 +51,20 @@ export function runStore(database: Database, notify: (changes: readonly Change[]
           run.source,
           run.createdAt,
           root.state.createdAt,
+          run.createdBy.who,
+          run.createdBy.client,
+          run.createdBy.from,
         );
         if (changes === 0) return undefined;
         const record = { ...run, id: lastId };
         for (const image of images) insertImage(database, lastId, image);
-        const inserted = insertAction(database, record, root);
+        const inserted = insertAction(database, record, root, run.createdBy);
         if (run.settings.spawnedBy) grantTo(database, run.settings.spawnedBy, `${run.baseUri}/`);
-        for (const seed of seeds) insertAction(database, record, seed);
+        for (const seed of seeds) insertAction(database, record, seed, run.createdBy);
         return { run: record, root: inserted };
       });
       if (created === undefined) return "exists";
-      notify([{ runId: created.run.id, actionId: created.root.id, seq: created.root.seq }]);
+      notify([changeOf(created.root)]);
       return created;
     },
     getRun: async (key) => {

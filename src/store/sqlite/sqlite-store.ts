@@ -6,9 +6,9 @@ import { actionStore } from "./actions.ts";
 import { buildStore } from "./builds.ts";
 import { openDatabase } from "./database.ts";
 import { projectStore } from "./projects.ts";
-import { queueStore } from "./queue.ts";
 import { runStore } from "./runs.ts";
 import { taskStore } from "./tasks.ts";
+import { workStore } from "./work.ts";
 
 /** `file` may be `:memory:`. Throws DATA_DIRECTORY_UNUSABLE for a store of a newer version. */
 export function openSqliteStore(file: string): Store {
@@ -22,7 +22,7 @@ export function openSqliteStore(file: string): Store {
     ...taskStore(database),
     ...runStore(database, notify),
     ...actionStore(database, notify),
-    ...queueStore(database),
+    ...workStore(database, notify),
     ...buildStore(database),
     onChange: (listener) => {
       feed.on("change", listener);

@@ -37,11 +37,12 @@ export function taskStore(database: Database): TaskStore {
     return listPage(database, shape, page, toTask);
   };
   return {
-    deployTask: (key, spec, at) =>
+    deployTask: (key, spec, at, by) =>
       database.write(() => {
         insertSpec(database, spec);
         const { changes } = database.run(
-          `INSERT INTO tasks (project, domain, name, version, spec_digest, deployed_at) VALUES (?, ?, ?, ?, ?, ?)
+          `INSERT INTO tasks (project, domain, name, version, spec_digest, deployed_at, deployed_by,
+             deployed_client, deployed_from) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
            ON CONFLICT DO NOTHING`,
           key.project,
           key.domain,
@@ -49,6 +50,9 @@ export function taskStore(database: Database): TaskStore {
           key.version,
           spec.digest,
           at,
+          by.who,
+          by.client,
+          by.from,
         );
         return changes === 1 ? "created" : "exists";
       }),

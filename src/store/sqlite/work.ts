@@ -1,0 +1,197 @@
+/** What the owner of the lease has to do: the queue, live attempts, timers, the outbox; and what it writes. */
+import type { TaskDefinition } from "../../domain/task.ts";
+import { BoxkiteError } from "../../domain/errors.ts";
+import { takes } from "../../domain/resources.ts";
+import { NEVER, type Effect } from "../../domain/transition.ts";
+import type { Change } from "../reader.ts";
+import type { Demand, Store, Work } from "../store.ts";
+import { advance, changeOf, writeAttempt } from "./actions.ts";
+import type { Database, Row } from "./database.ts";
+import { ACTION_COLUMNS, json, text, toAction } from "./rows.ts";
+
+const FROM = "actions JOIN runs ON runs.id = actions.run_id";
+/** Both as the partial indexes have them, or SQLite does not use those. */
+const QUEUED = "(phase IN ('queued', 'waiting_for_resources') AND suspended IS NOT 'waiting')";
+const LIVE = "(phase IN ('initializing', 'running') OR suspended = 'waiting')";
+/** Two attempts of one action never run at once: not even while the engine cannot be asked to end the first. */
+const HELD = `EXISTS (SELECT 1 FROM effects WHERE effects.action_id = actions.id
+  AND effect ->> 'type' IN ('stopAttempt', 'releaseAttempt'))`;
+const DEMAND_COLUMNS = `${ACTION_COLUMNS}, runs.settings ->> 'maxConcurrency' AS max_concurrency,
+  json_object('requests', definition -> 'requests', 'limits', definition -> 'limits') AS resources`;
+
+export function workStore(
+  database: Database,
+  notify: (changes: readonly Change[]) => void,
+): Pick<Store, "acquire"> {
+  return {
+    acquire: async (owner) => {
+      const fence = await database.write(() => {
+        const row = database.get(
+          `INSERT INTO leases (name, owner, fence) VALUES ('orchestrator', ?, 1)
+           ON CONFLICT DO UPDATE SET owner = excluded.owner, fence = fence + 1 RETURNING fence`,
+          owner,
+        );
+        return row?.["fence"] as number;
+      });
+      return work(database, owner, fence, notify);
+    },
+  };
+}
+
+function work(
+  database: Database,
+  owner: string,
+  fence: number,
+  notify: (changes: readonly Change[]) => void,
+): Work {
+  const write = <T>(change: () => T): Promise<T> =>
+    database.write(() => {
+      const lease = database.get("SELECT owner, fence FROM leases WHERE name = 'orchestrator'");
+      if (lease?.["fence"] !== fence)
+        throw new BoxkiteError("LEASE_LOST", `${text(lease?.["owner"])} drives the runs now, not ${owner}`);
+      return change();
+    });
+  return {
+    fence,
+    advance: async (change) => {
+      const record = await write(() => advance(database, change));
+      if (record === undefined) return "conflict";
+      notify([changeOf(record)]);
+      return record;
+    },
+    recordAttempt: (action, facts, at) => write(() => writeAttempt(database, action.id, facts, at)),
+    // Both step through the index from one name or run to the next instead of grouping every queued row.
+    waitingQueues: async () =>
+      database
+        .all(
+          `WITH RECURSIVE waiting (queue) AS (
+             SELECT min(queue) FROM actions WHERE ${QUEUED}
+             UNION ALL
+             SELECT (SELECT min(queue) FROM actions WHERE ${QUEUED} AND queue > waiting.queue)
+             FROM waiting WHERE waiting.queue IS NOT NULL
+           )
+           SELECT queue FROM waiting WHERE queue IS NOT NULL`,
+        )
+        .map((row) => text(row["queue"])),
+    queueHeads: async (queue, now, limit) =>
+      database
+        .all(
+          `WITH RECURSIVE queued_runs (run_id) AS (
+             SELECT min(run_id) FROM actions WHERE ${QUEUED} AND queue = ?1
+             UNION ALL
+             SELECT (SELECT min(run_id) FROM actions WHERE ${QUEUED} AND queue = ?1 AND run_id > queued_runs.run_id)
+             FROM queued_runs WHERE queued_runs.run_id IS NOT NULL
+           )
+           SELECT ${DEMAND_COLUMNS} FROM queued_runs
+           JOIN actions ON actions.id = (
+             SELECT id FROM actions
+             WHERE ${QUEUED} AND queue = ?1 AND run_id = queued_runs.run_id AND not_before <= ?2 AND NOT ${HELD}
+             ORDER BY not_before, id LIMIT 1)
+           JOIN runs ON runs.id = actions.run_id LEFT JOIN task_specs ON task_specs.digest = actions.spec_digest
+           ORDER BY actions.not_before, actions.id LIMIT ?3`,
+          queue,
+          now,
+          limit,
+        )
+        .map(toDemand),
+    liveAttempts: async () =>
+      database
+        .all(
+          `SELECT ${DEMAND_COLUMNS} FROM ${FROM} LEFT JOIN task_specs ON task_specs.digest = actions.spec_digest
+           WHERE ${LIVE} AND kind = 'task' ORDER BY actions.id`,
+        )
+        .map(toDemand),
+    unfinishedChildren: async () =>
+      database
+        .all("SELECT id, run_id, parent FROM actions WHERE ended_at IS NULL AND parent IS NOT NULL")
+        .map((row) => ({
+          id: row["id"] as number,
+          runId: row["run_id"] as number,
+          parent: text(row["parent"]),
+        })),
+    dueTimers: async (now, limit) =>
+      database
+        .all(
+          `SELECT ${ACTION_COLUMNS} FROM ${FROM} WHERE timer_at <= ? ORDER BY timer_at LIMIT ?`,
+          now,
+          limit,
+        )
+        .map(toAction),
+    nextTimer: async () =>
+      earliest(database, "SELECT min(timer_at) AS at FROM actions WHERE timer_at IS NOT NULL"),
+    nextDelayEnd: async (after) =>
+      earliest(
+        database,
+        `SELECT min(not_before) AS at FROM actions WHERE ${QUEUED} AND not_before > ?`,
+        after,
+      ),
+    rebaseTimes: (now) =>
+      write(
+        () =>
+          database.run(
+            // Of the times that have passed when they are written, the latest tells by how much the clock is behind.
+            `UPDATE actions SET created_at = created_at - behind, queued_at = queued_at - behind,
+               not_before = iif(not_before = ?1, not_before, not_before - behind),
+               started_at = started_at - behind, running_at = running_at - behind,
+               timer_at = timer_at - behind, version = version + 1
+             FROM (
+               SELECT id AS behind_id,
+                 max(created_at, queued_at, coalesce(started_at, 0), coalesce(running_at, 0)) - ?2 AS behind
+               FROM actions WHERE ended_at IS NULL)
+             WHERE id = behind_id AND behind > 0`,
+            NEVER,
+            now,
+          ).changes,
+      ),
+    pendingEffects: async (lane, now, limit, except = []) =>
+      database
+        .all(
+          `SELECT effects.id AS effect_id, effects.effect, effects.created_at AS effect_created_at, ${ACTION_COLUMNS}
+           FROM effects JOIN actions ON actions.id = effects.action_id JOIN runs ON runs.id = actions.run_id
+           WHERE effects.lane = ?1 AND effects.not_before <= ?2
+             AND effects.id NOT IN (SELECT value FROM json_each(?3))
+           ORDER BY effects.not_before, effects.id LIMIT ?4`,
+          lane,
+          now,
+          JSON.stringify(except),
+          limit,
+        )
+        .map((row) => ({
+          id: row["effect_id"] as number,
+          effect: json<Effect>(row["effect"]),
+          createdAt: row["effect_created_at"] as number,
+          action: toAction(row),
+        })),
+    nextEffect: async (now) =>
+      earliest(
+        database,
+        `SELECT min(at) AS at FROM (
+           SELECT min(not_before) AS at FROM effects WHERE lane = 'own' AND not_before > ?1
+           UNION ALL
+           SELECT min(not_before) FROM effects WHERE lane = 'webhooks' AND not_before > ?1)`,
+        now,
+      ),
+    postponeEffect: (id, until) =>
+      write(() => void database.run("UPDATE effects SET not_before = ? WHERE id = ?", until, id)),
+    effectDone: (id, at, following = []) =>
+      write(() => {
+        const insert =
+          "INSERT INTO effects (action_id, effect, created_at) SELECT action_id, ?, ? FROM effects WHERE id = ?";
+        for (const effect of following) database.run(insert, JSON.stringify(effect), at, id);
+        database.run("DELETE FROM effects WHERE id = ?", id);
+      }),
+  };
+}
+
+function earliest(database: Database, sql: string, ...values: number[]): number | undefined {
+  return (database.get(sql, ...values)?.["at"] ?? undefined) as number | undefined;
+}
+
+function toDemand(row: Row): Demand {
+  const { requests, limits } = json<Partial<Pick<TaskDefinition, "requests" | "limits">>>(row["resources"]);
+  return {
+    action: toAction(row),
+    takes: takes({ requests: requests ?? {}, limits: limits ?? {} }),
+    maxConcurrency: (row["max_concurrency"] ?? 0) as number,
+  };
+}
