@@ -33,8 +33,8 @@ export interface DispatcherOptions extends AdmissionOptions {
 export interface Dispatcher {
   /** Counts a change, told of every one in order. Returns whether a pass may find something to start now. */
   changed(action: ActionRecord): boolean;
-  /** A pass over the queues soon; several calls are one pass. */
-  wake(): void;
+  /** Something in this queue, or in any, may start now that might not before: a pass soon; several calls are one. */
+  wake(queue?: string): void;
   stop(): Promise<void>;
 }
 
@@ -82,7 +82,10 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     const counted = load;
     if (counted.computing >= options.maxParallel) return;
     let waiting = byPriority(await work.waitingQueues(), options.queues);
-    for (let [first] = waiting; first !== undefined; [first] = waiting) {
+    for (;;) {
+      waiting = waiting.filter((queue) => !isToldFull(queue, counted));
+      const [first] = waiting;
+      if (first === undefined) return;
       const { priority } = first;
       const rivals = waiting.filter((queue) => queue.priority === priority);
       const alone = rivals.length === 1;
@@ -92,6 +95,11 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       if (served === "stop") return;
       if (served === "next") waiting = waiting.filter((other) => other !== queue);
     }
+  };
+
+  const isToldFull = (queue: Queue, counted: Load): boolean => {
+    const full = fullReason(queue, counted.computingInQueue(queue.name));
+    return full !== undefined && told.get(queue.name) === full;
   };
 
   const readLoad = async (): Promise<Load> => {
@@ -125,7 +133,6 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       moved = false;
       if (stopped || counted.computing >= options.maxParallel) return "stop";
       const full = fullReason(queue, counted.computingInQueue(queue.name));
-      if (full !== undefined && told.get(queue.name) === full) return "next";
       if (full !== undefined) told.set(queue.name, full);
       const heads = await work.queueHeads(queue.name, clock.now(), RUNS_PER_PASS);
       if (full !== undefined) {
@@ -177,8 +184,9 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       const freed = load?.change(action) ?? true;
       return freed || action.state.phase === "queued";
     },
-    wake: () => {
-      told.clear();
+    wake: (queue) => {
+      if (queue === undefined) told.clear();
+      else told.delete(queue);
       wake();
     },
     stop: async () => {

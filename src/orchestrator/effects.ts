@@ -20,7 +20,7 @@ export interface EffectsOptions {
   readonly apply: Apply;
   readonly attempts: Pick<Attempts, "stop" | "release">;
   /** Called when what an attempt held was freed: the next one of its action may start. */
-  readonly onFreed: () => void;
+  readonly onFreed: (queue: string) => void;
   /** Throws unless it was taken. */
   readonly send: (request: HttpRequest) => Promise<void>;
   readonly clock: Clock;
@@ -79,21 +79,23 @@ export function createEffects(options: EffectsOptions): Effects {
   };
 
   const pass = async () => {
+    // One time for both questions: between two, what is put off could fall due unseen.
+    const now = clock.now();
     for (const lane of LANES) {
-      for (const record of await due(lane)) {
+      for (const record of await due(lane, now)) {
         running.set(record.id, { lane, done: attempt(record) });
       }
     }
     if (tries.size === 0) return;
-    const next = await work.nextEffect(clock.now());
+    const next = await work.nextEffect(now);
     if (next !== undefined) wakeIn(next - clock.now());
   };
 
   /** As many as may begin now. */
-  const due = async (lane: EffectLane): Promise<readonly EffectRecord[]> => {
+  const due = async (lane: EffectLane, now: TimeMs): Promise<readonly EffectRecord[]> => {
     const underWay = [...running].filter(([, other]) => other.lane === lane).map(([id]) => id);
     const free = AT_ONCE[lane] - underWay.length;
-    return free === 0 ? [] : work.pendingEffects(lane, clock.now(), free, underWay);
+    return free === 0 ? [] : work.pendingEffects(lane, now, free, underWay);
   };
 
   const attempt = async (record: EffectRecord): Promise<void> => {
@@ -102,7 +104,8 @@ export function createEffects(options: EffectsOptions): Effects {
       await work.effectDone(record.id, clock.now(), following);
       tries.delete(record.id);
       wanted = true;
-      if (record.effect.type === "stopAttempt" || record.effect.type === "releaseAttempt") options.onFreed();
+      if (record.effect.type === "stopAttempt" || record.effect.type === "releaseAttempt")
+        options.onFreed(record.action.queue);
     } catch (error) {
       await postpone(record, error);
     } finally {

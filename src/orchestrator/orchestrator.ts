@@ -225,7 +225,7 @@ function assemble(options: OrchestratorOptions, work: Work): Parts {
       return executor.capacity;
     },
   });
-  const onFreed = () => dispatcher.wake();
+  const onFreed = (queue: string) => dispatcher.wake(queue);
   const effects = createEffects({ ...options, work, apply, attempts, send: sendRequest, onFreed });
   const timers = createTimers({ ...options, work, apply, onQueueDue: () => dispatcher.wake() });
   // After the callers of a commit were answered: the passes of the orchestrator are not what they wait for.

@@ -43,6 +43,17 @@ export interface StoreReader {
 
   getRun(key: RunKey): Promise<RunRecord | undefined>;
   listRuns(scope: RunScope, query: ListQuery): Promise<ListResult<ListedRun>>;
+  /**
+   * Runs whose root changed, oldest change first, and the cursor for the next call; `after` is the cursor of an
+   * earlier one, empty for all runs. No change is left out, also where commits become visible in another order
+   * than they were made in: the cursor stays behind what may still appear, so a run may be given again as it was
+   * (the same `root.seq`).
+   */
+  changedRuns(
+    scope: RunScope,
+    after: string,
+    limit: number,
+  ): Promise<{ readonly items: readonly ListedRun[]; readonly cursor: string }>;
   runImages(runId: number): Promise<readonly ResolvedImage[]>;
   /** May the run read this object, beyond what it wrote itself? */
   isGranted(run: RunKey, uri: string): Promise<boolean>;
@@ -55,7 +66,10 @@ export interface StoreReader {
   /** The newest result under this key, of one project and domain or of any. */
   findCached(key: string, scope: ProjectKey | undefined): Promise<CachedResult | undefined>;
 
-  /** Children of an action that changed after `afterSeq`, oldest change first. */
+  /**
+   * Children of an action that changed after `afterSeq`, oldest change first. The changes of one run become
+   * visible in the order of their numbers, so the highest number that was read is a cursor on that run.
+   */
   changedChildren(
     run: RunRecord,
     parent: string,

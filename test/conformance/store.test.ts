@@ -2,6 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openSqliteStore } from "../../src/store/sqlite/sqlite-store.ts";
+import { withLateCommits } from "./late-commits.ts";
 import { storeConformance } from "./store.ts";
 
 storeConformance("sqlite in memory", async () => {
@@ -25,4 +26,9 @@ storeConformance("sqlite on disk", async () => {
       await rm(directory, { recursive: true });
     },
   };
+});
+
+storeConformance("sqlite, commits out of order", async () => {
+  const { store, late } = withLateCommits(openSqliteStore(":memory:"));
+  return { store, late, dispose: () => store.close() };
 });

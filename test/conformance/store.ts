@@ -17,6 +17,8 @@ export interface StoreSubject {
   readonly store: Store;
   /** Closes the store and opens what is on disk again; undefined where nothing survives. */
   readonly reopen?: () => Promise<Store>;
+  /** Where commits may become visible out of order: keeps those of a run back until the result is called. */
+  readonly late?: (run: string) => () => void;
   readonly dispose: () => Promise<void>;
 }
 
@@ -83,6 +85,47 @@ export function storeConformance(name: string, open: () => Promise<StoreSubject>
     assert.ok((child?.seq ?? 0) > root.seq);
     assert.ok(later.seq > (child?.seq ?? 0));
   });
+
+  check(
+    "a watch over many runs loses no change, also where commits become visible out of order",
+    async ({ store, work, late }) => {
+      const seen = new Map<string, number[]>();
+      let cursor = "";
+      const read = async () => {
+        const changed = await store.changedRuns({ project: "p" }, cursor, 100);
+        cursor = changed.cursor;
+        for (const { run, root } of changed.items) {
+          const numbers = seen.get(run.key.run) ?? [];
+          if (numbers.at(-1) !== root.seq) seen.set(run.key.run, [...numbers, root.seq]);
+        }
+      };
+      const before = await createRun(store, "before");
+      await read();
+      const release = late?.("slow");
+      const slow = await createRun(store, "slow");
+      const fast = await createRun(store, "fast");
+      assert.ok(fast.root.seq > slow.root.seq);
+      await read();
+      await read();
+      assert.deepEqual(seen.get("fast"), [fast.root.seq]);
+      assert.equal(seen.has("slow"), late === undefined);
+      release?.();
+      await read();
+      assert.deepEqual(seen.get("slow"), [slow.root.seq]);
+      const again = await step(work, before.root, { type: "admitted" });
+      await read();
+      await read();
+      assert.deepEqual(seen.get("before"), [before.root.seq, again.seq]);
+      assert.deepEqual(seen.get("fast"), [fast.root.seq]);
+      assert.deepEqual(seen.get("slow"), [slow.root.seq]);
+      assert.deepEqual((await store.changedRuns({ project: "p" }, cursor, 100)).items, []);
+      const page = await store.changedRuns({ project: "p" }, "", 2);
+      const rest = await store.changedRuns({ project: "p" }, page.cursor, 2);
+      const names = [...page.items, ...rest.items].map(({ run }) => run.key.run);
+      assert.deepEqual(names, ["slow", "fast", "before"]);
+      assert.deepEqual((await store.changedRuns({ project: "other" }, "", 2)).items, []);
+    },
+  );
 
   check("who made a run, deployed a task, or asked for a change is kept", async ({ store, work }) => {
     const { run, root } = await createRun(store, "r1");

@@ -14,6 +14,7 @@ type RunStore = Pick<
   | "createRun"
   | "getRun"
   | "listRuns"
+  | "changedRuns"
   | "pinImage"
   | "runImages"
   | "isGranted"
@@ -92,6 +93,19 @@ export function runStore(database: Database, notify: (changes: readonly Change[]
         defaultSort: { field: "created_at", ascending: false },
       };
       return listPage(database, shape, page, (row) => ({ run: toRun(row), root: toAction(row) }));
+    },
+    // One writer: commits become visible in the order of their numbers, and the last number is the cursor.
+    changedRuns: async (scope, after, limit) => {
+      const { sql, values } = runConditions(scope);
+      const rows = database.all(
+        `SELECT ${RUN_COLUMNS}, ${ACTION_COLUMNS} FROM actions JOIN runs ON runs.id = actions.run_id
+         WHERE ${["actions.name = 'a0'", "actions.seq > ?", ...sql].join(" AND ")} ORDER BY actions.seq LIMIT ?`,
+        Number(after),
+        ...values,
+        limit,
+      );
+      const items = rows.map((row) => ({ run: toRun(row), root: toAction(row) }));
+      return { items, cursor: String(items.at(-1)?.root.seq ?? Number(after)) };
     },
     pinImage: (run, image) =>
       database.write(() => {

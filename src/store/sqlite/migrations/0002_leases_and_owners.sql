@@ -13,6 +13,9 @@ CREATE INDEX actions_live ON actions (id) WHERE (phase IN ('initializing', 'runn
 DROP INDEX actions_by_parent;
 CREATE INDEX actions_unfinished ON actions (run_id, parent) WHERE ended_at IS NULL AND parent IS NOT NULL;
 
+-- What watches over many runs are cursors on.
+CREATE INDEX actions_root_change ON actions (seq) WHERE name = 'a0';
+
 -- Who drives the runs: whoever comes later gets a higher fence, and what is written with a lower one is refused.
 CREATE TABLE leases (
   name TEXT PRIMARY KEY,

@@ -1,0 +1,50 @@
+/**
+ * A store some of whose commits become visible late, after others that got higher numbers: as those of a
+ * database with several writers do. It keeps the promise that such a store has to keep: while a commit may still
+ * appear, no cursor over many runs goes past it.
+ */
+import type { Change } from "../../src/store/reader.ts";
+import type { Store } from "../../src/store/store.ts";
+
+export interface LateCommits {
+  readonly store: Store;
+  /** What is written of this run from now on is seen by nobody, until the result is called. */
+  readonly late: (run: string) => () => void;
+}
+
+export function withLateCommits(inner: Store): LateCommits {
+  const late = new Set<string>();
+  const listeners = new Set<(changes: readonly Change[]) => void>();
+  let unheard: Change[] = [];
+  inner.onChange((changes) => {
+    for (const change of changes) {
+      if (late.has(change.action.key.run)) unheard.push(change);
+      else for (const listener of listeners) listener([change]);
+    }
+  });
+  const store: Store = {
+    ...inner,
+    getRun: async (key) => (late.has(key.run) ? undefined : inner.getRun(key)),
+    changedRuns: async (scope, after, limit) => {
+      const { items, cursor } = await inner.changedRuns(scope, after, limit);
+      const seen = items.filter(({ run }) => !late.has(run.key.run));
+      return { items: seen, cursor: seen.length === items.length ? cursor : after };
+    },
+    onChange: (listener) => {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+  };
+  return {
+    store,
+    late: (run) => {
+      late.add(run);
+      return () => {
+        late.delete(run);
+        const told = unheard.filter(({ action }) => action.key.run === run);
+        unheard = unheard.filter((change) => !told.includes(change));
+        for (const listener of listeners) listener(told);
+      };
+    },
+  };
+}
