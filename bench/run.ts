@@ -20,11 +20,13 @@ import { start } from "./measures/start.ts";
 import { timers } from "./measures/timers.ts";
 import { typescript } from "./measures/typescript.ts";
 import { watch } from "./measures/watch.ts";
+import { watchers } from "./measures/watchers.ts";
 
 const BENCHMARKS: readonly Benchmark[] = [
   start,
   enqueue,
   watch,
+  watchers,
   container,
   builds,
   codeChange,

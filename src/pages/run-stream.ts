@@ -6,7 +6,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { ROOT_ACTION, type RunKey } from "../domain/ids.ts";
 import { isTerminal } from "../domain/phase.ts";
-import { topicOf } from "../services/change-feed.ts";
+import { topicOf, type Subscription } from "../services/change-feed.ts";
 import type { ServiceContext } from "../services/context.ts";
 import { requireAction, requireRun } from "../store/require.ts";
 import type { RunRecord } from "../domain/run.ts";
@@ -120,17 +120,23 @@ async function watchRun(
     // One wait lasts over several turns: the log may end before the run changes again.
     let change: Promise<void> | undefined;
     while (!signal.aborted) {
-      const root = await requireAction(store, { ...run.key, action: ROOT_ACTION });
+      const root = await subscription.shared("root", () =>
+        requireAction(store, { ...run.key, action: ROOT_ACTION }),
+      );
       if (root.seq > rootSeen) {
         rootSeen = root.seq;
         await sendSection("run", runHead(run, root, clock.now()).toString());
       }
-      cursor = await sendActions(context, run, cursor, send);
-      const record = await requireAction(store, { ...run.key, action: watch.action });
+      cursor = await sendActions(context, run, subscription, cursor, send);
+      const record = await subscription.shared(`action ${watch.action}`, () =>
+        requireAction(store, { ...run.key, action: watch.action }),
+      );
       const { phase, attempt } = record.state;
       const logAttempt = watch.wantedAttempt ?? attempt;
       if (record.seq > actionSeen) {
-        const view = await readAction(context, run.key, watch.action);
+        const view = await subscription.shared(`view ${watch.action}`, () =>
+          readAction(context, run.key, watch.action),
+        );
         if (view === undefined) return;
         if (actionSeen < 0) await send({ type: "action", name: watch.action, hasLog: hasLog(view) });
         actionSeen = view.record.seq;
@@ -158,15 +164,18 @@ async function watchRun(
 async function sendActions(
   { store }: ServiceContext,
   run: RunRecord,
+  subscription: Subscription,
   after: number,
   send: Send,
 ): Promise<number> {
-  let cursor = after;
-  for (;;) {
-    const changed = await store.changedActions(run, cursor, BATCH);
-    cursor = changed.at(-1)?.seq ?? cursor;
-    if (changed.length > 0) await send({ type: "actions", rows: changed.map(treeRow), cursor });
-    if (changed.length < BATCH) return cursor;
+  for (let from = after; ;) {
+    const { rows, cursor } = await subscription.shared(`rows after ${from}`, async () => {
+      const changed = await store.changedActions(run, from, BATCH);
+      return { rows: changed.map(treeRow), cursor: changed.at(-1)?.seq ?? from };
+    });
+    from = cursor;
+    if (rows.length > 0) await send({ type: "actions", rows, cursor });
+    if (rows.length < BATCH) return cursor;
   }
 }
 

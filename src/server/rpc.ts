@@ -1,4 +1,6 @@
 /** Calls of the protocol: Connect, gRPC and gRPC-Web over the one listener. */
+import { once } from "node:events";
+import type { Writable } from "node:stream";
 import {
   Code,
   ConnectError,
@@ -15,6 +17,7 @@ import {
 import type { UniversalHandler } from "@connectrpc/connect/protocol";
 import type { Logger } from "../lib/log.ts";
 import { errorInterceptor } from "../services/errors.ts";
+import { DIRECT_STREAM, type DirectStream } from "../services/direct-stream.ts";
 import { blamed, noteCalled } from "../services/malformed.ts";
 import type { Handler, Request, Response } from "./listener.ts";
 
@@ -49,6 +52,26 @@ export function createRpc({ register, unknown, log }: RpcOptions): Handler {
 
 async function serve(handler: UniversalHandler, request: Request, response: Response): Promise<void> {
   const values = createContextValues();
+  values.set(DIRECT_STREAM, directStream(request, response));
   const answered = await handler(universalRequestFromNodeRequest(request, response, undefined, values));
   await universalResponseToNodeResponse(await blamed(answered, values), response);
+}
+
+/** Of the kinds of a stream's content, those whose messages are protobuf. */
+const PROTOBUF = /^application\/(?:connect\+proto|grpc(?:-web)?(?:\+proto)?)$/u;
+
+function directStream(request: Request, response: Response): DirectStream | undefined {
+  if (!PROTOBUF.test(request.headers["content-type"] ?? "")) return undefined;
+  const writable: Writable = response;
+  return {
+    get waitingBytes() {
+      return writable.writableLength;
+    },
+    write: (frames) => {
+      if (!writable.destroyed) writable.write(frames);
+    },
+    drained: async (signal) => {
+      if (writable.writableNeedDrain) await once(writable, "drain", { signal }).catch(() => {});
+    },
+  };
 }

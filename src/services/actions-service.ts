@@ -12,8 +12,6 @@ import type { ActionKey, RunKey } from "../domain/ids.ts";
 import type { NewAction } from "../domain/action-record.ts";
 import type { RunSettings } from "../domain/run.ts";
 import type { Effect } from "../domain/transition.ts";
-import { attemptPrefix } from "../orchestrator/paths.ts";
-import { encodeUpdate } from "../wire/details.ts";
 import {
   ActionsService,
   EnqueueRequestSchema,
@@ -31,17 +29,15 @@ import { requireSendable } from "../wire/sendable.ts";
 import { requireSupported } from "../wire/support.ts";
 import { cacheUseOf, decodeTaskSpec } from "../wire/task-spec.ts";
 import { decodeLimit, decodeTime } from "../wire/time.ts";
-import { topicOf } from "./change-feed.ts";
 import type { ServiceContext } from "./context.ts";
+import { tell } from "./direct-stream.ts";
 import { requestOrigin } from "./origin.ts";
 import { requireAction, requireRun } from "../store/require.ts";
 import { signalPath } from "./signal-page.ts";
-
-/** Children told in one look of a watch. */
-const BATCH = 500;
+import { watchChildren } from "./watches.ts";
 
 export function registerActionsService(router: ConnectRouter, context: ServiceContext): void {
-  const { store, orchestrator, feed, clock } = context;
+  const { store, orchestrator, clock } = context;
 
   const service: Partial<ServiceImpl<typeof ActionsService>> = {
     enqueue: async (request, handler) => {
@@ -59,32 +55,12 @@ export function registerActionsService(router: ConnectRouter, context: ServiceCo
       return {};
     },
 
-    watchForUpdates: async function* ({ filter }, { signal }) {
+    watchForUpdates: async function* ({ filter }, handler) {
       if (filter.case !== "parentActionId")
         throw new BoxkiteError("INVALID_ARGUMENT", "parent_action_id is not set");
       const parent = await requireAction(store, decodeActionId(filter.value));
       const run = await requireRun(store, parent.key);
-      const subscription = feed.subscribe(topicOf.children(run.id, parent.key.action));
-      try {
-        let cursor = 0;
-        let told = false;
-        while (!signal.aborted) {
-          const changed = await store.changedChildren(run, parent.key.action, cursor, BATCH);
-          for (const child of changed) {
-            cursor = child.seq;
-            const expected = attemptPrefix(run.baseUri, child.key, Math.max(1, child.state.attempt));
-            yield { message: { case: "actionUpdate" as const, value: encodeUpdate(child, expected) } };
-          }
-          if (changed.length === BATCH) continue;
-          if (!told) {
-            told = true;
-            yield { message: { case: "controlMessage" as const, value: { sentinel: true } } };
-          }
-          await subscription.next(signal);
-        }
-      } finally {
-        subscription.close();
-      }
+      yield* tell(watchChildren(context, run, parent.key.action, handler.signal), handler);
     },
 
     abort: async ({ actionId, reason }) => {

@@ -5,11 +5,11 @@ import type { StoredSpec, TaskRecord } from "../domain/task.ts";
 import { BoxkiteError } from "../domain/errors.ts";
 import { DOMAINS, type ProjectKey, type TaskKey } from "../domain/ids.ts";
 import { requireRun } from "../store/require.ts";
-import type { Store } from "../store/store.ts";
+import type { StoreReader } from "../store/reader.ts";
 import type { DetailSources } from "../wire/details.ts";
 
 export async function requireTask(
-  store: Store,
+  store: StoreReader,
   key: TaskKey,
 ): Promise<{ record: TaskRecord; spec: StoredSpec }> {
   const record = await store.getTask(key);
@@ -23,7 +23,7 @@ export async function requireTask(
 }
 
 /** Projects are made on purpose. An archived one may still be looked at. Throws PROJECT_NOT_FOUND. */
-export async function requireKnownProject(store: Store, id: string): Promise<ProjectRecord> {
+export async function requireKnownProject(store: StoreReader, id: string): Promise<ProjectRecord> {
   const project = await store.getProject(id);
   if (project) return project;
   throw new BoxkiteError("PROJECT_NOT_FOUND", `there is no project ${JSON.stringify(id)}`, {
@@ -32,7 +32,7 @@ export async function requireKnownProject(store: Store, id: string): Promise<Pro
 }
 
 /** Where something new may be made; domains are the same everywhere. */
-export async function requireProject(store: Store, key: ProjectKey): Promise<void> {
+export async function requireProject(store: StoreReader, key: ProjectKey): Promise<void> {
   const project = await requireKnownProject(store, key.project);
   if (project.state === "archived") {
     throw new BoxkiteError("INVALID_ARGUMENT", `project ${key.project} is archived`, {
@@ -46,7 +46,7 @@ export async function requireProject(store: Store, key: ProjectKey): Promise<voi
   }
 }
 
-export async function detailSources(store: Store, record: ActionRecord): Promise<DetailSources> {
+export async function detailSources(store: StoreReader, record: ActionRecord): Promise<DetailSources> {
   const [run, spec, attempts] = await Promise.all([
     requireRun(store, record.key),
     record.specDigest === undefined ? undefined : store.getSpec(record.specDigest),

@@ -1,13 +1,11 @@
 /** flyteidl2.workflow.RunService. */
 import type { ConnectRouter, ServiceImpl } from "@connectrpc/connect";
 import { create, toBinary } from "@bufbuild/protobuf";
-import { ROOT_ACTION, newRunName, type ActionKey, type ProjectKey, type RunKey } from "../domain/ids.ts";
+import { ROOT_ACTION, newRunName, type ProjectKey, type RunKey } from "../domain/ids.ts";
 import { LOCAL } from "../domain/principal.ts";
-import { isTerminal } from "../domain/phase.ts";
 import { newTaskState } from "../domain/initial-state.ts";
 import { BoxkiteError } from "../domain/errors.ts";
 import { runBaseUri } from "../orchestrator/paths.ts";
-import type { ActionRecord } from "../domain/action-record.ts";
 import type { RunScope } from "../domain/list.ts";
 import type { StoredSpec } from "../domain/task.ts";
 import { encodeAction, encodeActionDetails, encodeRun, encodeRunDetails } from "../wire/details.ts";
@@ -26,13 +24,14 @@ import { requireSupported } from "../wire/support.ts";
 import { decodeSignal } from "../wire/condition.ts";
 import { cacheUseOf, decodeRunSpec, decodeTaskSpec, rootCacheKey } from "../wire/task-spec.ts";
 import { decodeTime } from "../wire/time.ts";
-import { topicOf } from "./change-feed.ts";
 import type { ServiceContext } from "./context.ts";
+import { tell } from "./direct-stream.ts";
 import { emptyInputs, readInputs, storeInputs } from "./inputs.ts";
 import { keyOfUri } from "./object-keys.ts";
 import { seedsFrom } from "./recover.ts";
 import { requireAction, requireRun } from "../store/require.ts";
 import { detailSources, requireKnownProject, requireProject, requireTask } from "./records.ts";
+import { watchActionDetails, watchRunDetails } from "./watches.ts";
 
 export function registerRunService(router: ConnectRouter, context: ServiceContext): void {
   const { store, orchestrator, clock } = context;
@@ -114,16 +113,13 @@ export function registerRunService(router: ConnectRouter, context: ServiceContex
       return { inputsUri: record.inputUri, outputsUri: record.state.outputUri ?? "" };
     },
 
-    watchActionDetails: async function* ({ actionId }, { signal }) {
-      for await (const record of watchAction(context, decodeActionId(actionId), signal)) {
-        yield { details: encodeActionDetails(await detailSources(store, record)) };
-      }
+    watchActionDetails: async function* ({ actionId }, handler) {
+      const key = decodeActionId(actionId);
+      yield* tell(watchActionDetails(context, key, handler.signal), handler);
     },
-    watchRunDetails: async function* ({ runId }, { signal }) {
+    watchRunDetails: async function* ({ runId }, handler) {
       const key = { ...decodeRunId(runId), action: ROOT_ACTION };
-      for await (const record of watchAction(context, key, signal)) {
-        yield { details: encodeRunDetails(await detailSources(store, record)) };
-      }
+      yield* tell(watchRunDetails(context, key, handler.signal), handler);
     },
 
     listRuns: async (request) => {
@@ -142,27 +138,6 @@ export function registerRunService(router: ConnectRouter, context: ServiceContex
     },
   };
   router.service(RunService, service);
-}
-
-/** The action as it is now, then after each change, until it has ended. */
-async function* watchAction(
-  { store, feed }: ServiceContext,
-  key: ActionKey,
-  signal: AbortSignal,
-): AsyncIterable<ActionRecord> {
-  const first = await requireAction(store, key);
-  const subscription = feed.subscribe(topicOf.action(first.id));
-  try {
-    for (let seen = -1; !signal.aborted;) {
-      const record = await requireAction(store, key);
-      if (record.seq > seen) yield record;
-      seen = record.seq;
-      if (isTerminal(record.state.phase)) return;
-      await subscription.next(signal);
-    }
-  } finally {
-    subscription.close();
-  }
 }
 
 function runKeyOf({ id }: CreateRunRequest): RunKey {

@@ -1,0 +1,83 @@
+/**
+ * Messages of a stream that are the same for many watchers: encoded once, and written past connect-es, which
+ * encodes and frames for each anew. Connect, gRPC and gRPC-Web put the same five bytes in front of a message.
+ */
+import { toBinary, type DescMessage, type MessageShape } from "@bufbuild/protobuf";
+import { Code, ConnectError, createContextKey, type HandlerContext } from "@connectrpc/connect";
+
+/** The response of one call, from its first message on. Undefined where a client does not take protobuf. */
+export interface DirectStream {
+  /** Bytes that were written and are not sent yet. */
+  readonly waitingBytes: number;
+  write(frames: Uint8Array): void;
+  /** Resolves when the client has taken what was written, or the signal aborts. */
+  drained(signal: AbortSignal): Promise<void>;
+}
+
+export const DIRECT_STREAM = createContextKey<DirectStream | undefined>(undefined, {
+  description: "where frames are written",
+});
+
+/** A watcher that does not take what it is told is cut at this; it comes again and starts from what it knows. */
+export const MAX_WAITING_BYTES = 1024 * 1024;
+
+/** Messages that one read gave, for everyone who asked for it. */
+export interface Batch<D extends DescMessage> {
+  readonly messages: readonly MessageShape<D>[];
+  /** The messages with their frames; made when first asked for. */
+  frames(): Uint8Array;
+}
+
+export function batchOf<D extends DescMessage>(schema: D, messages: readonly MessageShape<D>[]): Batch<D> {
+  let made: Uint8Array | undefined;
+  return { messages, frames: () => (made ??= encodeFrames(schema, messages)) };
+}
+
+/** A batch as one watcher is told of it. */
+export interface Told<D extends DescMessage> {
+  readonly batch: Batch<D>;
+  /** It happened before the watch began: the client sets the pace. */
+  readonly isPast: boolean;
+}
+
+/** What a watch tells one client. Throws UNAVAILABLE, at which clients come again, to one that is too slow. */
+export async function* tell<D extends DescMessage>(
+  told: AsyncIterable<Told<D>>,
+  { values, signal }: Pick<HandlerContext, "values" | "signal">,
+): AsyncIterable<MessageShape<D>> {
+  const direct = values.get(DIRECT_STREAM);
+  let begun = false;
+  for await (const { batch, isPast } of told) {
+    if (batch.messages.length === 0) continue;
+    // The first go the usual way, with the response's headers.
+    if (direct === undefined || !begun) {
+      yield* batch.messages;
+      begun = true;
+      continue;
+    }
+    if (!isPast && direct.waitingBytes > MAX_WAITING_BYTES) throw tooSlow();
+    direct.write(batch.frames());
+    if (isPast) await direct.drained(signal);
+  }
+}
+
+function tooSlow(): ConnectError {
+  return new ConnectError(
+    `the client took less than it was told, and ${MAX_WAITING_BYTES} bytes were waiting for it; watch again`,
+    Code.Unavailable,
+  );
+}
+
+const HEAD_BYTES = 5;
+
+/** https://connectrpc.com/docs/protocol#streaming-rpcs: flags, 0 for a plain message, and the length. */
+function encodeFrames<D extends DescMessage>(schema: D, messages: readonly MessageShape<D>[]): Uint8Array {
+  const parts: Uint8Array[] = [];
+  for (const message of messages) {
+    const bytes = toBinary(schema, message);
+    const head = Buffer.alloc(HEAD_BYTES);
+    head.writeUInt32BE(bytes.length, 1);
+    parts.push(head, bytes);
+  }
+  return Buffer.concat(parts);
+}
