@@ -1,9 +1,7 @@
 /** The run page's buttons that end a run or an action. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { RunKey } from "../domain/ids.ts";
-import { LOCAL } from "../domain/principal.ts";
-import type { ServiceContext } from "../services/context.ts";
-import { requireAction } from "../store/require.ts";
+import type { PageContext } from "./page-context.ts";
 import { chosenAction } from "./action-view.ts";
 import { sendProblem } from "./not-found.ts";
 import { actionPath } from "./paths.ts";
@@ -12,7 +10,7 @@ import { isSameOrigin } from "./same-origin.ts";
 
 /** Throws ACTION_NOT_FOUND. */
 export async function abortByPost(
-  context: ServiceContext,
+  context: PageContext,
   request: IncomingMessage,
   response: ServerResponse,
   key: RunKey,
@@ -23,10 +21,10 @@ export async function abortByPost(
     sendProblem(response, { status: 403, title: "Refused", text });
     return;
   }
-  const { key: action } = await requireAction(context.store, {
+  const { key: action } = await context.access.action(context.by, "change", {
     ...key,
     action: chosenAction(queryOf(request)),
   });
-  await context.orchestrator.abort(action, "aborted on the run page", LOCAL);
+  await context.orchestrator.abort(action, "aborted on the run page", context.by);
   redirect(response, 303, actionPath(key, action.action));
 }

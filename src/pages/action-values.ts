@@ -1,6 +1,6 @@
 /** An action's inputs and outputs, read from where they are kept. */
 import { fromBinary } from "@bufbuild/protobuf";
-import type { ServiceContext } from "../services/context.ts";
+import type { PageContext } from "./page-context.ts";
 import { keyOfUri } from "../services/object-keys.ts";
 import type { ActionRecord } from "../domain/action-record.ts";
 import { LiteralSchema, type Literal } from "../wire/gen/flyteidl2/core/literals_pb.js";
@@ -26,7 +26,7 @@ export interface ActionValues {
 }
 
 export async function readValues(
-  context: ServiceContext,
+  context: PageContext,
   { inputUri, kind, state }: ActionRecord,
 ): Promise<ActionValues> {
   const succeeded = state.phase === "succeeded" || state.phase === "recovered";
@@ -42,7 +42,7 @@ export async function readValues(
 }
 
 async function readLiterals(
-  { objects, bucket, log }: ServiceContext,
+  { objects, bucket, log }: PageContext,
   uri: string | undefined,
   decode: (bytes: Uint8Array) => readonly NamedLiteral[],
 ): Promise<Values> {

@@ -1,7 +1,7 @@
 /** What is read to show one action. */
 import { ROOT_ACTION, type RunKey } from "../domain/ids.ts";
-import type { ServiceContext } from "../services/context.ts";
-import { detailSources } from "../services/records.ts";
+import type { PageContext } from "./page-context.ts";
+import { detailSources } from "../services/detail-sources.ts";
 import type { ResolvedImage } from "../domain/image.ts";
 import type { DetailSources } from "../wire/details.ts";
 import { readValues, type ActionValues } from "./action-values.ts";
@@ -20,7 +20,7 @@ export function hasLog({ record, run }: Pick<ActionView, "record" | "run">): boo
 
 /** Undefined where the run has no such action. */
 export async function readAction(
-  context: ServiceContext,
+  context: PageContext,
   key: RunKey,
   action: string,
 ): Promise<ActionView | undefined> {

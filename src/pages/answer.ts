@@ -1,11 +1,9 @@
 /** The answer that a condition's form posts. */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { LOCAL } from "../domain/principal.ts";
 import type { RunKey } from "../domain/ids.ts";
-import type { ServiceContext } from "../services/context.ts";
+import type { PageContext } from "./page-context.ts";
 import { refusalOf } from "../services/errors.ts";
 import { readSmallBody } from "../services/small-body.ts";
-import { requireAction } from "../store/require.ts";
 import { decodeSignal, payloadFromText } from "../wire/condition.ts";
 import { chosenAction } from "./action-view.ts";
 import { sendProblem } from "./not-found.ts";
@@ -15,7 +13,7 @@ import { isSameOrigin } from "./same-origin.ts";
 
 /** Throws ACTION_NOT_FOUND. */
 export async function answerByPost(
-  context: ServiceContext,
+  context: PageContext,
   request: IncomingMessage,
   response: ServerResponse,
   key: RunKey,
@@ -27,10 +25,13 @@ export async function answerByPost(
     sendProblem(response, { status: 403, title: "Refused", text });
     return;
   }
-  const condition = await requireAction(context.store, { ...key, action: chosenAction(queryOf(request)) });
+  const condition = await context.access.action(context.by, "change", {
+    ...key,
+    action: chosenAction(queryOf(request)),
+  });
   try {
     const payload = payloadFromText(condition, new URLSearchParams(body).get("value") ?? "");
-    await context.orchestrator.signal(condition.key, decodeSignal(condition, payload), LOCAL);
+    await context.orchestrator.signal(condition.key, decodeSignal(condition, payload), context.by);
   } catch (error) {
     const refusal = refusalOf(error);
     if (refusal === undefined) throw error;

@@ -1,22 +1,22 @@
 /** The log of an attempt as plain text, for saving and searching: whole, from a line on, or of one stream. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { RunKey } from "../domain/ids.ts";
-import type { ServiceContext } from "../services/context.ts";
+import type { PageContext } from "./page-context.ts";
 import { missingLog } from "../services/missing-log.ts";
-import { requireAction, requireRun } from "../store/require.ts";
+import { requireRun } from "../store/require.ts";
 import { chosenAction } from "./action-view.ts";
 import { textLine } from "./log-text.ts";
 import { drained, goneSignal, numberIn, queryOf, setCommonHeaders } from "./respond.ts";
 
 /** What there is so far. Throws ACTION_NOT_FOUND, LOGS_NOT_FOUND or NO_LOGS. */
 export async function sendLog(
-  { store, logs }: ServiceContext,
+  { access, by, store, logs }: PageContext,
   request: IncomingMessage,
   response: ServerResponse,
   key: RunKey,
 ): Promise<void> {
   const query = queryOf(request);
-  const record = await requireAction(store, { ...key, action: chosenAction(query) });
+  const record = await access.action(by, "read", { ...key, action: chosenAction(query) });
   const attempt = numberIn(query, "attempt") ?? Math.max(1, record.state.attempt);
   const attemptKey = { ...record.key, attempt };
   if (!(await logs.exists(attemptKey))) throw missingLog(await requireRun(store, key), record, attempt);

@@ -1,7 +1,8 @@
 /** The plain pages below /v2: which one an address means, and what is answered when it cannot be shown. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { BoxkiteError } from "../domain/errors.ts";
-import type { ServiceContext } from "../services/context.ts";
+import type { Principal } from "../domain/principal.ts";
+import type { PageContext } from "./page-context.ts";
 import { abortByPost } from "./abort.ts";
 import { answerByPost } from "./answer.ts";
 import { readAssets } from "./assets.ts";
@@ -14,12 +15,22 @@ import { streamRun } from "./run-stream.ts";
 import { sendRunsPage } from "./runs-page.ts";
 
 /** Answers what is a page; `path` is without the query. False: somebody else's. */
-export type Pages = (request: IncomingMessage, response: ServerResponse, path: string) => boolean;
+export type Pages = (
+  request: IncomingMessage,
+  response: ServerResponse,
+  path: string,
+  by: Principal,
+) => boolean;
 
-export function createPages(context: ServiceContext): Pages {
+export function createPages(parts: Omit<PageContext, "by">): Pages {
   const assets = readAssets();
 
-  const send = async (request: IncomingMessage, response: ServerResponse, place: Place): Promise<void> => {
+  const send = async (
+    context: PageContext,
+    request: IncomingMessage,
+    response: ServerResponse,
+    place: Place,
+  ): Promise<void> => {
     switch (place.page) {
       case "home":
         return sendRunsPage(context, request, response, undefined);
@@ -44,17 +55,17 @@ export function createPages(context: ServiceContext): Pages {
     }
   };
 
-  return (request, response, path) => {
+  return (request, response, path, by) => {
     const place = parsePath(path);
     if (place === undefined) return false;
     const isRead = request.method === "GET" || request.method === "HEAD";
     const changes = place.page === "abort" || place.page === "answer";
     if (changes ? request.method !== "POST" : !isRead) return false;
-    send(request, response, place).catch((error: unknown) => {
+    send({ ...parts, by }, request, response, place).catch((error: unknown) => {
       const problem = problemOf(error, place);
       // Nobody is there any more, or the server is about to end.
       if (response.destroyed) return;
-      if (problem.status === 500) context.log.error("a page failed", { path, error });
+      if (problem.status === 500) parts.log.error("a page failed", { path, error });
       // In the middle of an answer there is only one way left to say that it is not whole.
       if (response.headersSent) response.destroy();
       else sendProblem(response, problem);

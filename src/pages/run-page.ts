@@ -1,8 +1,8 @@
 /** The page of a run: its actions as a tree, and one of them in detail. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { ROOT_ACTION, type RunKey } from "../domain/ids.ts";
-import type { ServiceContext } from "../services/context.ts";
-import { requireAction, requireRun } from "../store/require.ts";
+import type { PageContext } from "./page-context.ts";
+import { requireAction } from "../store/require.ts";
 import { chosenAction, hasLog, readAction, type ActionView } from "./action-view.ts";
 import { html, type Html } from "./html.ts";
 import { layout, type Crumb } from "./layout.ts";
@@ -14,13 +14,13 @@ import { actionSections, sectionHtml, SECTION_NAMES } from "./sections.ts";
 
 /** Throws RUN_NOT_FOUND. */
 export async function sendRunPage(
-  context: ServiceContext,
+  context: PageContext,
   request: IncomingMessage,
   response: ServerResponse,
   key: RunKey,
 ): Promise<void> {
   const query = queryOf(request);
-  const run = await requireRun(context.store, key);
+  const run = await context.access.run(context.by, "read", key);
   const name = chosenAction(query);
   const [root, view] = await Promise.all([
     requireAction(context.store, { ...key, action: ROOT_ACTION }),

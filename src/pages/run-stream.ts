@@ -7,8 +7,8 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { ROOT_ACTION, type RunKey } from "../domain/ids.ts";
 import { isTerminal } from "../domain/phase.ts";
 import { topicOf, type Subscription } from "../services/change-feed.ts";
-import type { ServiceContext } from "../services/context.ts";
-import { requireAction, requireRun } from "../store/require.ts";
+import type { PageContext } from "./page-context.ts";
+import { requireAction } from "../store/require.ts";
 import type { RunRecord } from "../domain/run.ts";
 import { chosenAction, hasLog, readAction } from "./action-view.ts";
 import { LogChannel } from "./log-channel.ts";
@@ -44,14 +44,17 @@ const LOG_LOOK_MS = 1_000;
 
 /** Throws RUN_NOT_FOUND or ACTION_NOT_FOUND before it has answered. */
 export async function streamRun(
-  context: ServiceContext,
+  context: PageContext,
   request: IncomingMessage,
   response: ServerResponse,
   key: RunKey,
 ): Promise<void> {
   const query = queryOf(request);
-  const run = await requireRun(context.store, key);
-  const { key: action } = await requireAction(context.store, { ...key, action: chosenAction(query) });
+  const run = await context.access.run(context.by, "read", key);
+  const { key: action } = await context.access.action(context.by, "read", {
+    ...key,
+    action: chosenAction(query),
+  });
   setCommonHeaders(response, "application/x-ndjson");
   if (request.method === "HEAD") {
     response.end();
@@ -97,7 +100,7 @@ interface Watch {
 type Send = (message: StreamMessage) => Promise<void>;
 
 async function watchRun(
-  context: ServiceContext,
+  context: PageContext,
   watch: Watch,
   log: LogChannel,
   send: Send,
@@ -162,7 +165,7 @@ async function watchRun(
 }
 
 async function sendActions(
-  { store }: ServiceContext,
+  { store }: PageContext,
   run: RunRecord,
   subscription: Subscription,
   after: number,
@@ -180,7 +183,7 @@ async function sendActions(
 }
 
 /** The end of the root ends its children, one after the other. */
-async function hasLiveActions({ store }: ServiceContext, run: RunRecord): Promise<boolean> {
+async function hasLiveActions({ store }: PageContext, run: RunRecord): Promise<boolean> {
   const where = [{ field: "end_time", comparison: "=" as const, values: [0] }];
   return (await store.listActions(run.key, { limit: 1, token: "", where })).items.length > 0;
 }

@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { BoxkiteError } from "../domain/errors.ts";
 import { DOMAINS, type ProjectKey } from "../domain/ids.ts";
 import { PHASES, TERMINAL_PHASES, type Phase } from "../domain/phase.ts";
-import type { ServiceContext } from "../services/context.ts";
+import type { PageContext } from "./page-context.ts";
 import type { ListFilter, ListedRun } from "../domain/list.ts";
 import { html, NOTHING, type Html } from "./html.ts";
 import { layout } from "./layout.ts";
@@ -31,11 +31,12 @@ const FILTERS: readonly {
 
 /** `scope`: undefined for all projects. Throws PROJECT_NOT_FOUND, and INVALID_ARGUMENT for a page that is none. */
 export async function sendRunsPage(
-  context: ServiceContext,
+  context: PageContext,
   request: IncomingMessage,
   response: ServerResponse,
   scope: ProjectKey | undefined,
 ): Promise<void> {
+  await context.access.authorise(context.by, "read", { kind: "project", project: scope?.project });
   if (scope !== undefined) await checkScope(context, scope);
   const query = queryOf(request);
   const filter = FILTERS.find(({ status }) => status === (query.get("status") ?? "")) ?? FILTERS[0];
@@ -78,7 +79,7 @@ export async function sendRunsPage(
 }
 
 /** An archived project takes no new runs; those it has can be looked at. */
-async function checkScope({ store }: ServiceContext, { project, domain }: ProjectKey): Promise<void> {
+async function checkScope({ store }: PageContext, { project, domain }: ProjectKey): Promise<void> {
   const isKnown =
     (DOMAINS as readonly string[]).includes(domain) && (await store.getProject(project)) !== undefined;
   if (!isKnown)
@@ -125,7 +126,7 @@ function emptyText(status: string): Html {
 }
 
 /** Every project with its domains; more of them than fit on a page have their runs in the list all the same. */
-async function projectLinks({ store }: ServiceContext): Promise<Html> {
+async function projectLinks({ store }: PageContext): Promise<Html> {
   const { items } = await store.listProjects({ limit: 100, token: "", where: [] });
   const rows = items.map(
     ({ id }) =>

@@ -1,7 +1,9 @@
 /** Who may touch which object: the operator everything, a person a prefix, a run what orchestrator/object-rights.ts says. */
 import type { ObjectRights } from "../orchestrator/object-rights.ts";
 import type { RunIdentities } from "../orchestrator/run-identity.ts";
-import type { S3Principal } from "../objects/s3/principal.ts";
+import type { Principal } from "../domain/principal.ts";
+import type { S3Operation, S3Principal } from "../objects/s3/principal.ts";
+import type { Authorise, Right } from "../services/access.ts";
 import { userPrefixOf } from "./user-credentials.ts";
 
 export const OPERATOR = "operator";
@@ -10,32 +12,50 @@ export interface ObjectAccessOptions {
   readonly rights: ObjectRights;
   readonly identities: RunIdentities;
   readonly operatorSecret: string;
+  readonly authorise: Authorise;
 }
+
+type Allows = S3Principal["allows"];
 
 export function createPrincipals({
   rights,
   identities,
   operatorSecret,
-}: ObjectAccessOptions): (accessKeyId: string) => S3Principal | undefined {
-  return (accessKeyId) => {
-    if (accessKeyId === OPERATOR) {
-      return { name: OPERATOR, secretAccessKey: operatorSecret, allows: () => true };
-    }
+  authorise,
+}: ObjectAccessOptions): (accessKeyId: string, by: Principal) => S3Principal | undefined {
+  /** What a key opens: undefined for one that is nobody's. */
+  const rulesOf = (accessKeyId: string): { name: string; allows: Allows } | undefined => {
+    if (accessKeyId === OPERATOR) return { name: OPERATOR, allows: () => true };
     const userPrefix = userPrefixOf(accessKeyId);
-    if (userPrefix !== undefined) {
-      return {
-        name: accessKeyId,
-        secretAccessKey: identities.secretOf(accessKeyId),
-        allows: (_, key) => key.startsWith(userPrefix),
-      };
-    }
+    if (userPrefix !== undefined)
+      return { name: accessKeyId, allows: (_, key) => key.startsWith(userPrefix) };
     const run = identities.runOf(accessKeyId);
     if (run === undefined) return undefined;
     return {
       name: `run ${run.run}`,
-      secretAccessKey: identities.secretOf(accessKeyId),
       allows: (operation, key) =>
         operation === "read" || operation === "list" ? rights.mayRead(run, key) : rights.owns(run, key),
     };
   };
+  return (accessKeyId, by) => {
+    const rules = rulesOf(accessKeyId);
+    if (rules === undefined) return undefined;
+    const { name, allows } = rules;
+    return {
+      name,
+      secretAccessKey: accessKeyId === OPERATOR ? operatorSecret : identities.secretOf(accessKeyId),
+      allows: async (operation, key) => {
+        if (!(await allows(operation, key))) return false;
+        await authorise({ ...by, who: name }, RIGHTS[operation], { kind: "object", key });
+        return true;
+      },
+    };
+  };
 }
+
+const RIGHTS = {
+  read: "read",
+  list: "read",
+  write: "create",
+  delete: "change",
+} as const satisfies Record<S3Operation, Right>;

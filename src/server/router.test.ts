@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 import { test, type TestContext } from "node:test";
 import { createLogger, silentLogger, type Logger } from "../lib/log.ts";
-import type { ServiceContext } from "../services/context.ts";
+import { createAccess } from "../services/access.ts";
 import type { StoreReader } from "../store/reader.ts";
 import { openSqliteStore } from "../store/sqlite/sqlite-store.ts";
 import { createRouter } from "./router.ts";
@@ -27,7 +27,9 @@ async function start(t: TestContext, options: StartOptions = {}) {
     },
     objects: (_, response) => void response.end("objects"),
     bucket: "boxkite",
-    context: { store: { ...store, ...overrides }, log } as unknown as ServiceContext,
+    context: { access: createAccess({ ...store, ...overrides }), log } as unknown as Parameters<
+      typeof createRouter
+    >[0]["context"],
     anyHostName,
   });
   const server = createServer(router);

@@ -1,20 +1,25 @@
 /** Which part of the server answers a path. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { ActionKey } from "../domain/ids.ts";
+import type { Principal } from "../domain/principal.ts";
 import { createPages } from "../pages/pages.ts";
 import { isFromElsewhere } from "../pages/same-origin.ts";
-import type { ServiceContext } from "../services/context.ts";
+import type { PageContext } from "../pages/page-context.ts";
 import { refusalOf } from "../services/errors.ts";
 import { parseSignalPath, signalByPost } from "../services/signal-page.ts";
 import { readSmallBody } from "../services/small-body.ts";
 import { isOwnName } from "./host-names.ts";
+import { authenticate } from "./authenticate.ts";
 import type { Handler, Request, Response } from "./listener.ts";
 
+/** Answers a request of somebody who is known. */
+export type RoutedHandler = (request: Request, response: Response, by: Principal) => void;
+
 export interface Routes {
-  readonly rpc: Handler;
-  readonly objects: Handler;
+  readonly rpc: RoutedHandler;
+  readonly objects: RoutedHandler;
   readonly bucket: string;
-  readonly context: ServiceContext;
+  readonly context: Omit<PageContext, "by">;
   /** Whether requests for a host name that is not this machine's own are answered. */
   readonly anyHostName: boolean;
 }
@@ -24,21 +29,22 @@ export function createRouter({ rpc, objects, bucket, context, anyHostName }: Rou
   const route: Handler = (request, response) => {
     const path = (request.url ?? "/").split("?")[0] ?? "/";
     if (!anyHostName && !isOwnName(request)) return refuseName(request, response);
-    if (path.startsWith("/flyteidl2.")) return rpc(request, response);
-    if (path === `/${bucket}` || path.startsWith(`/${bucket}/`)) return objects(request, response);
+    const by = authenticate(request);
+    if (path.startsWith("/flyteidl2.")) return rpc(request, response, by);
+    if (path === `/${bucket}` || path.startsWith(`/${bucket}/`)) return objects(request, response, by);
     if (path === "/healthz" || path === "/v2/healthz") return answer(response, 200, "ok\n");
     const condition = request.method === "POST" ? parseSignalPath(path) : undefined;
-    if (condition !== undefined) return signal(request, response, condition);
+    if (condition !== undefined) return signal(request, response, by, condition);
     if (path === "/") return redirect(response, "/v2");
-    if (pages(request as IncomingMessage, response as ServerResponse, path)) return undefined;
+    if (pages(request as IncomingMessage, response as ServerResponse, path, by)) return undefined;
     return answer(response, 404, `nothing is served at ${path}\n`);
   };
 
-  const signal = (request: Request, response: Response, condition: ActionKey): void => {
+  const signal = (request: Request, response: Response, by: Principal, condition: ActionKey): void => {
     readSmallBody(request)
       .then(async (body) => {
         if (isFromElsewhere(request)) return answer(response, 403, "a page of another origin sent this\n");
-        await signalByPost(context, condition, body);
+        await signalByPost(context, by, condition, body);
         return answer(response, 200, "ok\n");
       })
       .catch((error: unknown) => {

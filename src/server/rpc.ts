@@ -15,11 +15,14 @@ import {
   universalResponseToNodeResponse,
 } from "@connectrpc/connect-node";
 import type { UniversalHandler } from "@connectrpc/connect/protocol";
+import type { Principal } from "../domain/principal.ts";
 import type { Logger } from "../lib/log.ts";
 import { errorInterceptor } from "../services/errors.ts";
 import { DIRECT_STREAM, type DirectStream } from "../services/direct-stream.ts";
 import { blamed, noteCalled } from "../services/malformed.ts";
+import { PRINCIPAL } from "../services/principal.ts";
 import type { Handler, Request, Response } from "./listener.ts";
+import type { RoutedHandler } from "./router.ts";
 
 export interface RpcOptions {
   readonly register: (router: ConnectRouter) => void;
@@ -31,7 +34,7 @@ export interface RpcOptions {
 /** One message in memory; inputs and specifications are far smaller. */
 const MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
 
-export function createRpc({ register, unknown, log }: RpcOptions): Handler {
+export function createRpc({ register, unknown, log }: RpcOptions): RoutedHandler {
   const router = createConnectRouter({
     interceptors: [errorInterceptor(log), noteCalled],
     readMaxBytes: MAX_MESSAGE_BYTES,
@@ -39,10 +42,10 @@ export function createRpc({ register, unknown, log }: RpcOptions): Handler {
   });
   register(router);
   const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
-  return (request, response) => {
+  return (request, response, by) => {
     const handler = handlers.get((request.url ?? "").split("?", 1)[0] ?? "");
     if (handler === undefined) return unknown(request, response);
-    serve(handler, request, response).catch((error: unknown) => {
+    serve(handler, request, response, by).catch((error: unknown) => {
       // The client went away.
       if (ConnectError.from(error).code === Code.Aborted) return;
       log.error("a call could not be answered", { method: handler.requestPath, error });
@@ -50,8 +53,14 @@ export function createRpc({ register, unknown, log }: RpcOptions): Handler {
   };
 }
 
-async function serve(handler: UniversalHandler, request: Request, response: Response): Promise<void> {
+async function serve(
+  handler: UniversalHandler,
+  request: Request,
+  response: Response,
+  by: Principal,
+): Promise<void> {
   const values = createContextValues();
+  values.set(PRINCIPAL, by);
   values.set(DIRECT_STREAM, directStream(request, response));
   const answered = await handler(universalRequestFromNodeRequest(request, response, undefined, values));
   await universalResponseToNodeResponse(await blamed(answered, values), response);

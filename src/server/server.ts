@@ -1,8 +1,11 @@
 /** Puts the server together, in the order in which its parts start and stop. */
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
+import { BoxkiteError } from "../domain/errors.ts";
+import { LOCAL } from "../domain/principal.ts";
 import { DOMAINS } from "../domain/ids.ts";
 import type { Queues } from "../domain/queue.ts";
+import { createCatalog, type Catalog } from "../orchestrator/catalog.ts";
 import { createOrchestrator } from "../orchestrator/orchestrator.ts";
 import { createLogRetention } from "../orchestrator/log-retention.ts";
 import { createObjectRights } from "../orchestrator/object-rights.ts";
@@ -18,6 +21,7 @@ import { openDirectoryStore } from "../objects/directory-store.ts";
 import { expireUploads } from "../objects/upload-expiry.ts";
 import { createS3Handler } from "../objects/s3/handler.ts";
 import { presign } from "../objects/s3/presign.ts";
+import { createAccess, type Authorise } from "../services/access.ts";
 import { buildImageWork, deployBuildTask } from "../services/build-task.ts";
 import { createChangeFeed } from "../services/change-feed.ts";
 import type { ServiceContext } from "../services/context.ts";
@@ -25,14 +29,13 @@ import { keyOfUri } from "../services/object-keys.ts";
 import { registerServices } from "../services/routes.ts";
 import { createUnusedImages } from "../services/unused-images.ts";
 import { openSqliteStore } from "../store/sqlite/sqlite-store.ts";
-import type { Store } from "../store/store.ts";
 import { objectUrisInOutputs } from "../wire/literals.ts";
 import { readWritten } from "../wire/written.ts";
 import { createBuilds } from "./builds.ts";
 import { secretsOf } from "./build-secrets.ts";
-import { listen, type Handler } from "./listener.ts";
+import { listen } from "./listener.ts";
 import type { Reach } from "../platform/reach.ts";
-import { createRouter, unknownMethod } from "./router.ts";
+import { createRouter, unknownMethod, type RoutedHandler } from "./router.ts";
 import { createRpc } from "./rpc.ts";
 import { createPrincipals, OPERATOR } from "./object-access.ts";
 import { OBJECTS_DIRECTORY, STORE_FILE } from "./store-file.ts";
@@ -58,6 +61,8 @@ export interface ServerOptions {
   /** Of the program: names what the server deploys itself. */
   readonly version: string;
   readonly log: Logger;
+  /** Rules besides those of services/access.ts. @default everybody may do everything */
+  readonly authorise?: Authorise;
   /** Stepped by tests. */
   readonly clock?: Clock;
 }
@@ -79,17 +84,18 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   await using opened = new AsyncDisposableStack();
   const store = openSqliteStore(join(dataDirectory, STORE_FILE));
   opened.defer(() => store.close());
+  const catalog = createCatalog({ store, clock, log });
   const [secret, instance] = await Promise.all([
     store.secret(SIGNING_SECRET, () => randomBytes(32).toString("hex")),
     store.secret("instance", () => randomBytes(8).toString("hex")),
-    seedProject(store, clock.now()),
+    seedProject(catalog),
   ]);
   const identities = createRunIdentities(secret);
   const operatorSecret = identities.secretOf(OPERATOR);
   const [objects, usualExecutor] = await Promise.all([
     openDirectoryStore(join(dataDirectory, OBJECTS_DIRECTORY), { clock, log }),
     options.createExecutor({ instance, dataDirectory, log }),
-    deployBuildTask(store, options.version, clock.now()),
+    deployBuildTask(catalog, options.version),
   ]);
   const { createImageTools: createTools } = options;
   const builds =
@@ -138,8 +144,11 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       ),
   });
 
+  const access = createAccess(store, options.authorise);
   const context: ServiceContext = {
+    access,
     store,
+    catalog,
     rights,
     orchestrator,
     objects,
@@ -172,11 +181,11 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     bucket: BUCKET,
     clock,
     log,
-    principals: createPrincipals({ rights, identities, operatorSecret }),
+    principals: createPrincipals({ rights, identities, operatorSecret, authorise: access.authorise }),
   });
   const handler = createRouter({
     rpc,
-    objects: s3 as Handler,
+    objects: s3 as RoutedHandler,
     bucket: BUCKET,
     context,
     anyHostName: options.anyHostName ?? false,
@@ -197,13 +206,12 @@ export async function startServer(options: ServerOptions): Promise<Server> {
 }
 
 /** The project that `flyte create config --devbox` names exists from the start. */
-async function seedProject(store: Store, now: number): Promise<void> {
-  await store.createProject({
-    id: "flytesnacks",
-    name: "flytesnacks",
-    description: `with the domains ${DOMAINS.join(", ")}`,
-    labels: {},
-    state: "active",
-    createdAt: now,
-  });
+async function seedProject(catalog: Catalog): Promise<void> {
+  const id = "flytesnacks";
+  const description = `with the domains ${DOMAINS.join(", ")}`;
+  await catalog
+    .createProject({ id, name: id, description, labels: {}, state: "active" }, LOCAL)
+    .catch((error: unknown) => {
+      if (!(error instanceof BoxkiteError && error.code === "PROJECT_EXISTS")) throw error;
+    });
 }

@@ -5,7 +5,6 @@
 import { Code, ConnectError, type ConnectRouter, type ServiceImpl } from "@connectrpc/connect";
 import { toBinary } from "@bufbuild/protobuf";
 import { NO_RETRIES } from "../domain/action.ts";
-import { LOCAL } from "../domain/principal.ts";
 import { newConditionState, newTaskState, newTraceState, type TraceEnd } from "../domain/initial-state.ts";
 import { BoxkiteError } from "../domain/errors.ts";
 import type { ActionKey, RunKey } from "../domain/ids.ts";
@@ -32,12 +31,14 @@ import { decodeLimit, decodeTime } from "../wire/time.ts";
 import type { ServiceContext } from "./context.ts";
 import { tell } from "./direct-stream.ts";
 import { requestOrigin } from "./origin.ts";
-import { requireAction, requireRun } from "../store/require.ts";
+import { principalOf } from "./principal.ts";
 import { signalPath } from "./signal-page.ts";
 import { watchChildren } from "./watches.ts";
 
-export function registerActionsService(router: ConnectRouter, context: ServiceContext): void {
-  const { store, orchestrator, clock } = context;
+type Needs = Pick<ServiceContext, "access" | "orchestrator" | "store" | "feed" | "rights" | "clock">;
+
+export function registerActionsService(router: ConnectRouter, context: Needs): void {
+  const { access, orchestrator, clock } = context;
 
   const service: Partial<ServiceImpl<typeof ActionsService>> = {
     enqueue: async (request, handler) => {
@@ -45,10 +46,12 @@ export function registerActionsService(router: ConnectRouter, context: ServiceCo
       const { action } = request;
       if (action === undefined) throw new BoxkiteError("INVALID_ARGUMENT", "action is not set");
       const key = decodeActionId(action.actionId);
-      const run = await requireRun(store, key);
+      const by = principalOf(handler);
+      await access.authorise(by, "create", { kind: "action", key });
+      const run = await access.run(by, "change", key);
       const decoded = decodeAction(action, key, run.settings, requestOrigin(handler), clock.now());
       await requireReadable(context, run.key, decoded);
-      const created = await orchestrator.enqueue(run, decoded, LOCAL);
+      const created = await orchestrator.enqueue(run, decoded, by);
       // The SDK takes this for "fine": it enqueues again after a lost answer or a restart.
       if (created === "exists")
         throw new ConnectError(`action ${key.action} exists already`, Code.AlreadyExists);
@@ -58,13 +61,16 @@ export function registerActionsService(router: ConnectRouter, context: ServiceCo
     watchForUpdates: async function* ({ filter }, handler) {
       if (filter.case !== "parentActionId")
         throw new BoxkiteError("INVALID_ARGUMENT", "parent_action_id is not set");
-      const parent = await requireAction(store, decodeActionId(filter.value));
-      const run = await requireRun(store, parent.key);
+      const by = principalOf(handler);
+      const parent = await access.action(by, "read", decodeActionId(filter.value));
+      const run = await access.run(by, "read", parent.key);
       yield* tell(watchChildren(context, run, parent.key.action, handler.signal), handler);
     },
 
-    abort: async ({ actionId, reason }) => {
-      await orchestrator.abort(decodeActionId(actionId), reason || "aborted by its parent", LOCAL);
+    abort: async ({ actionId, reason }, handler) => {
+      const by = principalOf(handler);
+      const { key } = await access.action(by, "change", decodeActionId(actionId));
+      await orchestrator.abort(key, reason || "aborted by its parent", by);
       return {};
     },
   };
@@ -76,7 +82,7 @@ export function registerActionsService(router: ConnectRouter, context: ServiceCo
  * that is called by reference). Throws INVALID_ARGUMENT.
  */
 async function requireReadable(
-  { store, rights }: ServiceContext,
+  { store, rights }: Needs,
   run: RunKey,
   { name, grants }: NewAction,
 ): Promise<void> {

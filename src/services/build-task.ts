@@ -3,9 +3,10 @@
  * built (seen with flyte 2.12.1). Its runs are ordinary ones; the server carries them out itself.
  */
 import type { AttemptKey, LogSink } from "../domain/attempt.ts";
-import { LOCAL } from "../domain/principal.ts";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { BoxkiteError, messageOf, textOf } from "../domain/errors.ts";
+import { LOCAL } from "../domain/principal.ts";
+import type { Catalog } from "../orchestrator/catalog.ts";
 import { attemptPrefix } from "../orchestrator/paths.ts";
 import type { AttemptSpec } from "../executors/executor.ts";
 import type { UploadedContext } from "../builds/context.ts";
@@ -15,7 +16,7 @@ import type { InProcessWork } from "../executors/in-process-executor.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { ObjectStore } from "../objects/object-store.ts";
 import { requireAction, requireRun } from "../store/require.ts";
-import type { Store } from "../store/store.ts";
+import type { StoreReader } from "../store/reader.ts";
 import { decodeMessage } from "../wire/decode-message.ts";
 import {
   ContainerError_Kind,
@@ -37,7 +38,7 @@ const REFERENCE = "boxkite.internal/build-image";
 const INPUTS = ["spec", "context", "target_image"] as const;
 
 /** Deployed at start, under the version of the program, so that the SDK finds it like any other task. */
-export async function deployBuildTask(store: Store, version: string, now: number): Promise<void> {
+export async function deployBuildTask(catalog: Catalog, version: string): Promise<void> {
   const string = { type: { case: "simple" as const, value: SimpleType.STRING } };
   const spec = create(TaskSpecSchema, {
     shortName: BUILD_TASK.name,
@@ -53,11 +54,16 @@ export async function deployBuildTask(store: Store, version: string, now: number
       target: { case: "container", value: { image: REFERENCE } },
     },
   });
-  await store.deployTask({ ...BUILD_TASK, version }, decodeTaskSpec(spec), now, LOCAL);
+  await catalog
+    .deployTask({ ...BUILD_TASK, version }, decodeTaskSpec(spec), LOCAL)
+    .catch((error: unknown) => {
+      // By an earlier start of the same program.
+      if (!(error instanceof BoxkiteError && error.code === "TASK_EXISTS")) throw error;
+    });
 }
 
 export interface BuildWorkOptions {
-  readonly store: Store;
+  readonly store: StoreReader;
   readonly objects: ObjectStore;
   readonly bucket: string;
   /** Undefined where nothing can build images. */
@@ -93,7 +99,7 @@ export function buildImageWork(options: BuildWorkOptions): InProcessWork {
 }
 
 async function placesOf(
-  store: Store,
+  store: StoreReader,
   key: AttemptKey,
 ): Promise<{ readonly inputUri: string; readonly outputPrefix: string }> {
   const [run, action] = await Promise.all([requireRun(store, key), requireAction(store, key)]);

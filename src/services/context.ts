@@ -1,4 +1,5 @@
-/** What the services work with. */
+/** All that services and pages work with, made once by the server; each names what it needs of it. */
+import type { Catalog } from "../orchestrator/catalog.ts";
 import type { Orchestrator } from "../orchestrator/orchestrator.ts";
 import type { ObjectRights } from "../orchestrator/object-rights.ts";
 import type { ImageBuildService } from "../builds/service.ts";
@@ -6,12 +7,15 @@ import type { AttemptLogs } from "../logs/attempt-logs.ts";
 import type { ObjectStore } from "../objects/object-store.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
-import type { Store } from "../store/store.ts";
+import type { StoreReader } from "../store/reader.ts";
+import type { Access } from "./access.ts";
 import type { ChangeFeed } from "./change-feed.ts";
 import type { UnusedImages } from "./unused-images.ts";
 
 export interface ServiceContext {
-  readonly store: Store;
+  readonly access: Access;
+  readonly store: StoreReader;
+  readonly catalog: Catalog;
   readonly orchestrator: Orchestrator;
   readonly rights: ObjectRights;
   readonly objects: ObjectStore;

@@ -5,6 +5,7 @@ import { attemptIsOver } from "../domain/action.ts";
 import { BoxkiteError } from "../domain/errors.ts";
 import { checkProjectName, type ProjectKey } from "../domain/ids.ts";
 import { isTerminal } from "../domain/phase.ts";
+import type { Principal } from "../domain/principal.ts";
 import { attemptPrefix, uploadUri } from "../orchestrator/paths.ts";
 import type { ActionRecord } from "../domain/action-record.ts";
 import type { AttemptKey } from "../domain/attempt.ts";
@@ -29,13 +30,18 @@ import { emptyInputs, storeInputs } from "./inputs.ts";
 import { missingLog } from "./missing-log.ts";
 import { keyOfUri } from "./object-keys.ts";
 import { requireAction, requireRun } from "../store/require.ts";
-import { requireProject, requireTask } from "./records.ts";
+import { principalOf } from "./principal.ts";
 
 const DEFAULT_EXPIRY_SECONDS = 3_600;
 const LONGEST_EXPIRY_SECONDS = 7 * 24 * 3_600;
 
-export function registerDataProxyService(router: ConnectRouter, context: ServiceContext): void {
-  const { store, objects, logs, feed, bucket, clock } = context;
+type Needs = Pick<
+  ServiceContext,
+  "access" | "store" | "objects" | "logs" | "feed" | "bucket" | "clock" | "presign"
+>;
+
+export function registerDataProxyService(router: ConnectRouter, context: Needs): void {
+  const { access, store, objects, logs, feed, bucket, clock } = context;
 
   const service: Partial<ServiceImpl<typeof DataProxyService>> = {
     createUploadLocation: async (request, handler) => {
@@ -43,7 +49,7 @@ export function registerDataProxyService(router: ConnectRouter, context: Service
         project: checkProjectName(request.project, "project"),
         domain: checkProjectName(request.domain, "domain"),
       };
-      await requireProject(store, scope);
+      await access.place(principalOf(handler), scope);
       const uri = uploadUri(bucket, scope, uploadRoot(request), fileName(request));
       const expiresInSeconds = expiry(request.expiresIn && decodeDuration(request.expiresIn) / 1_000);
       return {
@@ -54,7 +60,8 @@ export function registerDataProxyService(router: ConnectRouter, context: Service
       };
     },
 
-    uploadInputs: async (request) => {
+    uploadInputs: async (request, handler) => {
+      const by = principalOf(handler);
       if (request.baseDir !== "") {
         throw new BoxkiteError(
           "FIELD_NOT_SUPPORTED",
@@ -62,8 +69,8 @@ export function registerDataProxyService(router: ConnectRouter, context: Service
         );
       }
       const scope = scopeOf(request);
-      await requireProject(store, scope);
-      const ignored = await ignoredInputs(request);
+      await access.place(by, scope);
+      const ignored = await ignoredInputs(by, request);
       return {
         offloadedInputData: await storeInputs(context, scope, request.inputs ?? emptyInputs(), ignored),
       };
@@ -77,7 +84,7 @@ export function registerDataProxyService(router: ConnectRouter, context: Service
           `${CreateDownloadLinkRequestSchema.name}.${source.case ?? "source"}: only action_attempt_id is supported`,
         );
       }
-      const record = await requireAction(store, decodeActionId(source.value.actionId));
+      const record = await access.action(principalOf(handler), "read", decodeActionId(source.value.actionId));
       const uri = await artifactUri(record.key, artifactType, source.value.attempt || record.state.attempt);
       const found = await objects.head(keyOfUri(uri, bucket));
       if (found === undefined)
@@ -96,8 +103,12 @@ export function registerDataProxyService(router: ConnectRouter, context: Service
       };
     },
 
-    getActionData: async ({ actionId }) => {
-      const { inputUri, state, kind } = await requireAction(store, decodeActionId(actionId));
+    getActionData: async ({ actionId }, handler) => {
+      const { inputUri, state, kind } = await access.action(
+        principalOf(handler),
+        "read",
+        decodeActionId(actionId),
+      );
       // A task's outputs lie under a prefix, a trace's at the very URI (seen with flyte 2.12.1).
       const outputsUri =
         state.outputUri && (kind === "trace" ? state.outputUri : `${state.outputUri}/outputs.pb`);
@@ -110,7 +121,8 @@ export function registerDataProxyService(router: ConnectRouter, context: Service
       };
     },
 
-    tailLogs: async function* (request, { signal }) {
+    tailLogs: async function* (request, handler) {
+      const { signal } = handler;
       if (request.podSelector.case === "podName") {
         throw new BoxkiteError(
           "FIELD_NOT_SUPPORTED",
@@ -123,7 +135,7 @@ export function registerDataProxyService(router: ConnectRouter, context: Service
           "TailLogsRequest.connector_endpoint is set, and there are no connectors",
         );
       }
-      const record = await requireAction(store, decodeActionId(request.actionId));
+      const record = await access.action(principalOf(handler), "read", decodeActionId(request.actionId));
       const asked = request.attempt || undefined;
       const present = presentAttempt(record);
       if (asked !== undefined && asked > present.attempt) throw await noLog({ ...present, attempt: asked });
@@ -184,10 +196,10 @@ export function registerDataProxyService(router: ConnectRouter, context: Service
     return uri ? objects.readAll(keyOfUri(uri, bucket)) : undefined;
   }
 
-  async function ignoredInputs({ task }: UploadInputsRequest): Promise<readonly string[]> {
+  async function ignoredInputs(by: Principal, { task }: UploadInputsRequest): Promise<readonly string[]> {
     if (task.case === "taskSpec") return task.value.taskTemplate?.metadata?.cacheIgnoreInputVars ?? [];
     if (task.case !== "taskId") return [];
-    return (await requireTask(store, decodeTaskId(task.value))).spec.definition.cache?.ignoredInputs ?? [];
+    return (await access.task(by, decodeTaskId(task.value))).spec.definition.cache?.ignoredInputs ?? [];
   }
 
   async function artifactUri(

@@ -3,12 +3,16 @@ import type { ConnectRouter, ServiceImpl } from "@connectrpc/connect";
 import { BoxkiteError } from "../domain/errors.ts";
 import { ImageService } from "../wire/gen/flyteidl2/imagebuilder/service_pb.js";
 import type { ServiceContext } from "./context.ts";
+import { principalOf } from "./principal.ts";
 
-export function registerImageService(router: ConnectRouter, { builds, unusedImages }: ServiceContext): void {
+type Needs = Pick<ServiceContext, "access" | "builds" | "unusedImages">;
+
+export function registerImageService(router: ConnectRouter, { access, builds, unusedImages }: Needs): void {
   const service: Partial<ServiceImpl<typeof ImageService>> = {
-    getImage: async ({ id }) => {
+    getImage: async ({ id }, handler) => {
       const name = id?.name ?? "";
       if (name === "") throw new BoxkiteError("INVALID_ARGUMENT", "id.name is not set");
+      await access.authorise(principalOf(handler), "read", { kind: "image", name });
       const record = await builds?.lookup(name);
       // The SDK takes any error for "not there" and has it built (seen with flyte 2.12.1).
       if (record === undefined)

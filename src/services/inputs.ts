@@ -11,9 +11,11 @@ import { OffloadedInputDataSchema, type OffloadedInputData } from "../wire/gen/f
 import { hashInputs } from "../wire/literals/hash.ts";
 import type { ServiceContext } from "./context.ts";
 
+type Needs = Pick<ServiceContext, "objects" | "bucket">;
+
 /** Stores the inputs and says where; the same inputs are stored once. */
 export async function storeInputs(
-  { objects, bucket }: Pick<ServiceContext, "objects" | "bucket">,
+  { objects, bucket }: Needs,
   scope: ProjectKey,
   inputs: Inputs,
   ignored: readonly string[],
@@ -27,7 +29,7 @@ export async function storeInputs(
 }
 
 /** Reads them back. Throws INVALID_ARGUMENT where the object is not there or is no inputs. */
-export async function readInputs({ objects, bucket }: ServiceContext, uri: string): Promise<Inputs> {
+export async function readInputs({ objects, bucket }: Needs, uri: string): Promise<Inputs> {
   const bytes = await objects.readAll(keyOfUri(uri, bucket));
   if (bytes === undefined) throw new BoxkiteError("INVALID_ARGUMENT", `there are no inputs at ${uri}`);
   return decodeMessage(InputsSchema, bytes, uri);

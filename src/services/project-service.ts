@@ -13,27 +13,33 @@ import {
 import { decodeSort } from "../wire/list-request.ts";
 import { decodeTextFilters } from "../wire/text-filters.ts";
 import type { ServiceContext } from "./context.ts";
-import { requireKnownProject } from "./records.ts";
+import { principalOf } from "./principal.ts";
 
 const MAX_PROJECTS = 1_000;
 
-export function registerProjectService(router: ConnectRouter, { store, clock }: ServiceContext): void {
+type Needs = Pick<ServiceContext, "access" | "store" | "catalog">;
+
+export function registerProjectService(router: ConnectRouter, { access, store, catalog }: Needs): void {
   const service: Partial<ServiceImpl<typeof ProjectService>> = {
-    createProject: async ({ project }) => {
-      const record = decode(project, clock.now());
-      if ((await store.createProject(record)) === "exists") {
-        throw new BoxkiteError("PROJECT_EXISTS", `project ${record.id} exists already`);
-      }
+    createProject: async ({ project }, handler) => {
+      const by = principalOf(handler);
+      const decoded = decode(project);
+      await access.authorise(by, "create", { kind: "project", project: decoded.id });
+      await catalog.createProject(decoded, by);
       return {};
     },
-    updateProject: async ({ project }) => {
+    updateProject: async ({ project }, handler) => {
+      const by = principalOf(handler);
       // Clients send the whole project back with what they changed (seen with flyte 2.12.1).
-      const known = await requireKnownProject(store, project?.id ?? "");
-      await store.updateProject(decode(project, known.createdAt));
+      const { createdAt } = await access.project(by, "change", project?.id ?? "");
+      await catalog.updateProject({ ...decode(project), createdAt }, by);
       return {};
     },
-    getProject: async ({ id }) => ({ project: encode(await requireKnownProject(store, id)) }),
-    listProjects: async ({ filters, limit, token, sortBy }) => {
+    getProject: async ({ id }, handler) => ({
+      project: encode(await access.project(principalOf(handler), "read", id)),
+    }),
+    listProjects: async ({ filters, limit, token, sortBy }, handler) => {
+      await access.authorise(principalOf(handler), "read", { kind: "project", project: undefined });
       const page = {
         limit: limit || MAX_PROJECTS,
         token,
@@ -47,7 +53,7 @@ export function registerProjectService(router: ConnectRouter, { store, clock }: 
   router.service(ProjectService, service);
 }
 
-function decode(project: Project | undefined, createdAt: number): ProjectRecord {
+function decode(project: Project | undefined): Omit<ProjectRecord, "createdAt"> {
   if (project === undefined) throw new BoxkiteError("INVALID_ARGUMENT", "project is not set");
   return {
     id: checkProjectName(project.id, "project id"),
@@ -55,7 +61,6 @@ function decode(project: Project | undefined, createdAt: number): ProjectRecord 
     description: project.description,
     labels: project.labels?.values ?? {},
     state: project.state === ProjectState.ARCHIVED ? "archived" : "active",
-    createdAt,
   };
 }
 

@@ -9,9 +9,11 @@ import type { ServiceContext } from "./context.ts";
 import { keyOfUri } from "./object-keys.ts";
 import { requireRun } from "../store/require.ts";
 
+type Needs = Pick<ServiceContext, "store" | "objects" | "rights" | "bucket">;
+
 /** The finished actions that the new run starts with: by name, so that its tasks find them. */
 export async function seedsFrom(
-  context: ServiceContext,
+  context: Needs,
   key: RunKey,
   recover: NonNullable<RunSettings["recover"]>,
 ): Promise<NewAction[]> {
@@ -21,7 +23,7 @@ export async function seedsFrom(
   return Promise.all(kept.map((record) => seedOf(context, record)));
 }
 
-async function seedOf(context: ServiceContext, record: ActionRecord): Promise<NewAction> {
+async function seedOf(context: Needs, record: ActionRecord): Promise<NewAction> {
   const { state, key } = record;
   const spec: StoredSpec | undefined =
     record.specDigest === undefined ? undefined : await context.store.getSpec(record.specDigest);
@@ -43,7 +45,7 @@ async function seedOf(context: ServiceContext, record: ActionRecord): Promise<Ne
 
 /** The result, and what it points at. */
 async function grantsFor(
-  { objects, rights, bucket }: ServiceContext,
+  { objects, rights, bucket }: Needs,
   { key, kind, state }: ActionRecord,
 ): Promise<string[]> {
   const { outputUri } = state;

@@ -76,9 +76,9 @@ export const SERVICES: readonly DescService[] = [
 export function registerServices(router: ConnectRouter, context: ServiceContext): void {
   for (const service of SERVICES) router.service(service, {});
   registerActionsService(router, context);
-  registerClusterService(router);
+  registerClusterService(router, context);
   registerDataProxyService(router, context);
-  registerIdentityService(router);
+  registerIdentityService(router, context);
   registerImageService(router, context);
   registerProjectService(router, context);
   registerRunService(router, context);

@@ -2,9 +2,9 @@
 import type { ConnectRouter, ServiceImpl } from "@connectrpc/connect";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { ROOT_ACTION, newRunName, type ProjectKey, type RunKey } from "../domain/ids.ts";
-import { LOCAL } from "../domain/principal.ts";
 import { newTaskState } from "../domain/initial-state.ts";
 import { BoxkiteError } from "../domain/errors.ts";
+import type { Principal } from "../domain/principal.ts";
 import { runBaseUri } from "../orchestrator/paths.ts";
 import type { RunScope } from "../domain/list.ts";
 import type { StoredSpec } from "../domain/task.ts";
@@ -29,19 +29,25 @@ import { tell } from "./direct-stream.ts";
 import { emptyInputs, readInputs, storeInputs } from "./inputs.ts";
 import { keyOfUri } from "./object-keys.ts";
 import { seedsFrom } from "./recover.ts";
-import { requireAction, requireRun } from "../store/require.ts";
-import { detailSources, requireKnownProject, requireProject, requireTask } from "./records.ts";
+import { detailSources } from "./detail-sources.ts";
+import { principalOf } from "./principal.ts";
 import { watchActionDetails, watchRunDetails } from "./watches.ts";
 
-export function registerRunService(router: ConnectRouter, context: ServiceContext): void {
-  const { store, orchestrator, clock } = context;
+type Needs = Pick<
+  ServiceContext,
+  "access" | "orchestrator" | "store" | "feed" | "objects" | "rights" | "bucket" | "clock"
+>;
+
+export function registerRunService(router: ConnectRouter, context: Needs): void {
+  const { access, store, orchestrator, clock } = context;
 
   const service: Partial<ServiceImpl<typeof RunService>> = {
-    createRun: async (request) => {
+    createRun: async (request, handler) => {
       requireSupported(CreateRunRequestSchema, request);
+      const by = principalOf(handler);
       const key = runKeyOf(request);
-      await requireProject(store, key);
-      const spec = await specOf(context, request);
+      await access.place(by, key);
+      const spec = await specOf(context, by, request);
       const { uri, hash, grants } = await inputsOf(
         context,
         request,
@@ -51,6 +57,7 @@ export function registerRunService(router: ConnectRouter, context: ServiceContex
       const settings = decodeRunSpec(request.runSpec);
       if (settings.rawDataPrefix !== undefined) keyOfUri(`${settings.rawDataPrefix}/`, context.bucket);
       const cache = cacheUseOf(spec.definition, settings, rootCacheKey(spec.definition, hash));
+      if (settings.recover) await access.run(by, "read", { ...key, run: settings.recover.run });
       const seeds = settings.recover ? await seedsFrom(context, key, settings.recover) : [];
       const now = clock.now();
       const startTime = request.runStartTime ?? request.runSpec?.runStartTime;
@@ -62,7 +69,7 @@ export function registerRunService(router: ConnectRouter, context: ServiceContex
           baseUri: runBaseUri(context.bucket, key),
           source: decodeSource(request.source),
           createdAt: startTime === undefined ? now : decodeTime(startTime),
-          createdBy: LOCAL,
+          createdBy: by,
         },
         {
           name: ROOT_ACTION,
@@ -82,57 +89,63 @@ export function registerRunService(router: ConnectRouter, context: ServiceContex
       return { run: encodeRun({ run, root }) };
     },
 
-    abortRun: async ({ runId, reason }) => {
-      const key = decodeRunId(runId);
-      await requireRun(store, key);
-      await orchestrator.abort({ ...key, action: ROOT_ACTION }, reason || "aborted by a client", LOCAL);
+    abortRun: async ({ runId, reason }, handler) => {
+      const by = principalOf(handler);
+      const { key } = await access.run(by, "change", decodeRunId(runId));
+      await orchestrator.abort({ ...key, action: ROOT_ACTION }, reason || "aborted by a client", by);
       return {};
     },
-    abortAction: async ({ actionId, reason }) => {
-      await orchestrator.abort(decodeActionId(actionId), reason || "aborted by a client", LOCAL);
-      return {};
-    },
-
-    signalEvent: async ({ actionId, payload }) => {
-      const key = decodeActionId(actionId);
-      const condition = await requireAction(store, key);
-      await orchestrator.signal(key, decodeSignal(condition, payload), LOCAL);
+    abortAction: async ({ actionId, reason }, handler) => {
+      const by = principalOf(handler);
+      const { key } = await access.action(by, "change", decodeActionId(actionId));
+      await orchestrator.abort(key, reason || "aborted by a client", by);
       return {};
     },
 
-    getRunDetails: async ({ runId }) => {
-      const root = await requireAction(store, { ...decodeRunId(runId), action: ROOT_ACTION });
+    signalEvent: async ({ actionId, payload }, handler) => {
+      const by = principalOf(handler);
+      const condition = await access.action(by, "change", decodeActionId(actionId));
+      await orchestrator.signal(condition.key, decodeSignal(condition, payload), by);
+      return {};
+    },
+
+    getRunDetails: async ({ runId }, handler) => {
+      const key = { ...decodeRunId(runId), action: ROOT_ACTION };
+      const root = await access.action(principalOf(handler), "read", key);
       return { details: encodeRunDetails(await detailSources(store, root)) };
     },
-    getActionDetails: async ({ actionId }) => {
-      const record = await requireAction(store, decodeActionId(actionId));
+    getActionDetails: async ({ actionId }, handler) => {
+      const record = await access.action(principalOf(handler), "read", decodeActionId(actionId));
       return { details: encodeActionDetails(await detailSources(store, record)) };
     },
-    getActionDataURIs: async ({ actionId }) => {
-      const record = await requireAction(store, decodeActionId(actionId));
+    getActionDataURIs: async ({ actionId }, handler) => {
+      const record = await access.action(principalOf(handler), "read", decodeActionId(actionId));
       return { inputsUri: record.inputUri, outputsUri: record.state.outputUri ?? "" };
     },
 
     watchActionDetails: async function* ({ actionId }, handler) {
-      const key = decodeActionId(actionId);
+      const { key } = await access.action(principalOf(handler), "read", decodeActionId(actionId));
       yield* tell(watchActionDetails(context, key, handler.signal), handler);
     },
     watchRunDetails: async function* ({ runId }, handler) {
-      const key = { ...decodeRunId(runId), action: ROOT_ACTION };
+      const run = await access.run(principalOf(handler), "read", decodeRunId(runId));
+      const key = { ...run.key, action: ROOT_ACTION };
       yield* tell(watchRunDetails(context, key, handler.signal), handler);
     },
 
-    listRuns: async (request) => {
+    listRuns: async (request, handler) => {
       const scope = scopeOf(request.scopeBy);
-      if (scope.project !== undefined) await requireKnownProject(store, scope.project);
+      const by = principalOf(handler);
+      if (scope.project !== undefined) await access.project(by, "read", scope.project);
+      else await access.authorise(by, "read", { kind: "project", project: undefined });
       const { items, token } = await store.listRuns(
         { ...scope, withPausedAction: request.pausedActionsOnly },
         decodeListRequest(request.request),
       );
       return { runs: items.map(encodeRun), token };
     },
-    listActions: async (request) => {
-      const run = await requireRun(store, decodeRunId(request.runId));
+    listActions: async (request, handler) => {
+      const run = await access.run(principalOf(handler), "read", decodeRunId(request.runId));
       const { items, token } = await store.listActions(run.key, decodeListRequest(request.request));
       return { actions: items.map((record) => encodeAction(record, run)), token };
     },
@@ -151,12 +164,12 @@ function runKeyOf({ id }: CreateRunRequest): RunKey {
   }
 }
 
-async function specOf({ store }: ServiceContext, { task }: CreateRunRequest): Promise<StoredSpec> {
+async function specOf({ access }: Needs, by: Principal, { task }: CreateRunRequest): Promise<StoredSpec> {
   switch (task.case) {
     case "taskSpec":
       return decodeTaskSpec(task.value);
     case "taskId":
-      return (await requireTask(store, decodeTaskId(task.value))).spec;
+      return (await access.task(by, decodeTaskId(task.value))).spec;
     default:
       throw new BoxkiteError("INVALID_ARGUMENT", "neither task_spec nor task_id is set");
   }
@@ -164,7 +177,7 @@ async function specOf({ store }: ServiceContext, { task }: CreateRunRequest): Pr
 
 /** Where the inputs are, and what they point at: the run may read both. */
 async function inputsOf(
-  context: ServiceContext,
+  context: Needs,
   { inputWrapper }: CreateRunRequest,
   scope: ProjectKey,
   ignored: readonly string[],

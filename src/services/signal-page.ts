@@ -1,13 +1,12 @@
 /** Where a condition is answered without a client: POST {"value": …} to the address that its webhook carries. */
 import { create } from "@bufbuild/protobuf";
 import { BoxkiteError } from "../domain/errors.ts";
-import { LOCAL } from "../domain/principal.ts";
 import type { ActionKey } from "../domain/ids.ts";
+import type { Principal } from "../domain/principal.ts";
 import type { ActionRecord } from "../domain/action-record.ts";
 import { conditionOf, decodeSignal } from "../wire/condition.ts";
 import { EventPayloadSchema, type EventPayload } from "../wire/gen/flyteidl2/workflow/run_service_pb.js";
 import type { ServiceContext } from "./context.ts";
-import { requireAction } from "../store/require.ts";
 
 const PATH = /^\/v2\/domain\/([^/]+)\/project\/([^/]+)\/runs\/([^/]+)\/conditions\/([^/]+)$/u;
 
@@ -29,12 +28,13 @@ export function parseSignalPath(path: string): ActionKey | undefined {
 
 /** Throws INVALID_ARGUMENT or ACTION_NOT_FOUND. */
 export async function signalByPost(
-  { store, orchestrator }: ServiceContext,
+  { access, orchestrator }: Pick<ServiceContext, "access" | "orchestrator">,
+  by: Principal,
   key: ActionKey,
   body: string,
 ): Promise<void> {
-  const condition = await requireAction(store, key);
-  await orchestrator.signal(key, decodeSignal(condition, payloadOf(body, condition)), LOCAL);
+  const condition = await access.action(by, "change", key);
+  await orchestrator.signal(key, decodeSignal(condition, payloadOf(body, condition)), by);
 }
 
 function payloadOf(body: string, condition: ActionRecord): EventPayload {

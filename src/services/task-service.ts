@@ -1,7 +1,6 @@
 /** flyteidl2.task.TaskService: deployed tasks. */
 import type { ConnectRouter, ServiceImpl } from "@connectrpc/connect";
 import { BoxkiteError } from "../domain/errors.ts";
-import { LOCAL } from "../domain/principal.ts";
 import type { ProjectKey } from "../domain/ids.ts";
 import { encodeTask, encodeTaskDetails } from "../wire/details.ts";
 import { TaskService, type ListTasksRequest } from "../wire/gen/flyteidl2/task/task_service_pb.js";
@@ -11,11 +10,14 @@ import { decodeTaskSpec } from "../wire/task-spec.ts";
 import { encodeTime } from "../wire/time.ts";
 import type { ServiceContext } from "./context.ts";
 import { BUILD_TASK } from "./build-task.ts";
-import { requireKnownProject, requireProject, requireTask } from "./records.ts";
+import { principalOf } from "./principal.ts";
 
-export function registerTaskService(router: ConnectRouter, { store, clock, log }: ServiceContext): void {
+type Needs = Pick<ServiceContext, "access" | "store" | "catalog">;
+
+export function registerTaskService(router: ConnectRouter, { access, store, catalog }: Needs): void {
   const service: Partial<ServiceImpl<typeof TaskService>> = {
-    deployTask: async (request) => {
+    deployTask: async (request, handler) => {
+      const by = principalOf(handler);
       const key = decodeTaskId(request.taskId);
       if (key.version === "") throw new BoxkiteError("INVALID_ARGUMENT", "task_id.version is empty");
       if (request.triggers.length > 0) {
@@ -26,32 +28,33 @@ export function registerTaskService(router: ConnectRouter, { store, clock, log }
         );
       }
       if (request.spec === undefined) throw new BoxkiteError("INVALID_ARGUMENT", "spec is not set");
-      await requireProject(store, key);
-      const outcome = await store.deployTask(key, decodeTaskSpec(request.spec), clock.now(), LOCAL);
-      if (outcome === "exists") {
-        throw new BoxkiteError("TASK_EXISTS", `task ${key.name} version ${key.version} is deployed already`);
-      }
-      log.info("deployed a task", { task: key.name, version: key.version });
+      await access.place(by, key);
+      await access.authorise(by, "create", { kind: "task", key });
+      await catalog.deployTask(key, decodeTaskSpec(request.spec), by);
       return {};
     },
-    getTaskDetails: async ({ taskId }) => {
-      const { record, spec } = await requireTask(store, decodeTaskId(taskId));
+    getTaskDetails: async ({ taskId }, handler) => {
+      const { record, spec } = await access.task(principalOf(handler), decodeTaskId(taskId));
       return { details: encodeTaskDetails(record, spec) };
     },
-    listTasks: async (request) => {
+    listTasks: async (request, handler) => {
+      const by = principalOf(handler);
       const scope: Partial<ProjectKey> =
         request.scopeBy.case === "projectId" ? decodeProjectId(request.scopeBy.value) : {};
       // The server's own task is in a project that nobody made.
       if (scope.project !== undefined && scope.project !== BUILD_TASK.project)
-        await requireKnownProject(store, scope.project);
+        await access.project(by, "read", scope.project);
+      else await access.authorise(by, "read", { kind: "project", project: scope.project });
       const { items, token } = await store.listTasks(
         { ...scope, ...knownFilter(request.knownFilters) },
         decodeListRequest(request.request),
       );
       return { tasks: items.map(encodeTask), token };
     },
-    listVersions: async ({ request, taskName }) => {
+    listVersions: async ({ request, taskName }, handler) => {
       if (taskName === undefined) throw new BoxkiteError("INVALID_ARGUMENT", "task_name is not set");
+      const key = { ...taskName, version: "" };
+      await access.authorise(principalOf(handler), "read", { kind: "task", key });
       const { items, token } = await store.listTaskVersions(taskName, decodeListRequest(request));
       return {
         versions: items.map((record) => ({

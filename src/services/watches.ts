@@ -14,7 +14,7 @@ import {
 } from "../wire/gen/flyteidl2/workflow/run_service_pb.js";
 import { topicOf, type ChangeFeed } from "./change-feed.ts";
 import { batchOf, type Told } from "./direct-stream.ts";
-import { detailSources } from "./records.ts";
+import { detailSources } from "./detail-sources.ts";
 
 export interface WatchContext {
   readonly store: StoreReader;

@@ -6,6 +6,7 @@ import type { TestContext } from "node:test";
 import { createConnectTransport } from "@connectrpc/connect-node";
 import type { Transport } from "@connectrpc/connect";
 import { silentLogger } from "../../src/lib/log.ts";
+import type { Authorise } from "../../src/services/access.ts";
 import { startServer } from "../../src/server/server.ts";
 import type { FakeExecutor } from "./fake-executor.ts";
 
@@ -19,6 +20,7 @@ export async function startInProcess(
   t: TestContext,
   executor: FakeExecutor,
   maxParallel = 4,
+  authorise?: Authorise,
 ): Promise<InProcessServer> {
   const directory = await mkdtemp(join(tmpdir(), "boxkite-test-"));
   const server = await startServer({
@@ -32,6 +34,7 @@ export async function startInProcess(
     queues: new Map(),
     maxParallel,
     log: silentLogger,
+    ...(authorise && { authorise }),
   });
   t.after(async () => {
     await server.close();

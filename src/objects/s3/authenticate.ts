@@ -2,6 +2,7 @@
  * Finds out who sent a request: Signature Version 4, in the Authorization header or in the query.
  * Nobody is let in without a signature.
  */
+import type { Principal } from "../../domain/principal.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { MAX_EXPIRES_SECONDS } from "./presign.ts";
 import type { FindPrincipal, S3Principal } from "./principal.ts";
@@ -50,11 +51,15 @@ export interface AuthenticateOptions {
   readonly region?: string | undefined;
 }
 
-export async function authenticate(request: S3Request, options: AuthenticateOptions): Promise<Authenticated> {
+export async function authenticate(
+  request: S3Request,
+  options: AuthenticateOptions,
+  by: Principal,
+): Promise<Authenticated> {
   const claim = readClaim(request, options.clock.now());
   checkRegion(claim.scope, options.region);
   checkSignedHeaders(request, claim.signedHeaders);
-  const principal = await options.principals(claim.accessKeyId);
+  const principal = await options.principals(claim.accessKeyId, by);
   if (principal === undefined) {
     throw new S3Error("InvalidAccessKeyId", "The access key is not known here.", {
       AWSAccessKeyId: claim.accessKeyId,

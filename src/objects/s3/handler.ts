@@ -5,6 +5,7 @@
 import { randomBytes } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { BoxkiteError, messageOf } from "../../domain/errors.ts";
+import { LOCAL, type Principal } from "../../domain/principal.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Logger } from "../../lib/log.ts";
 import { codeOf } from "../directory/io-error.ts";
@@ -29,10 +30,11 @@ export interface S3HandlerOptions {
   readonly principals: FindPrincipal;
 }
 
-export type S3Handler = (request: IncomingMessage, response: ServerResponse) => void;
+/** `by`: the connection it came by; who signed it is found out here. */
+export type S3Handler = (request: IncomingMessage, response: ServerResponse, by?: Principal) => void;
 
 export function createS3Handler(options: S3HandlerOptions): S3Handler {
-  return (request, response) => void serve(options, request, response);
+  return (request, response, by = LOCAL) => void serve(options, request, response, by);
 }
 
 /** Never rejects. */
@@ -40,12 +42,13 @@ async function serve(
   options: S3HandlerOptions,
   incoming: IncomingMessage,
   response: ServerResponse,
+  by: Principal,
 ): Promise<void> {
   const requestId = randomBytes(8).toString("hex").toUpperCase();
   const log = options.log.child({ request: requestId });
   response.setHeader("x-amz-request-id", requestId);
   try {
-    await answer(options, log, incoming, response);
+    await answer(options, log, incoming, response, by);
   } catch (error) {
     fail(error, log, requestId, incoming, response);
   }
@@ -56,10 +59,11 @@ async function answer(
   log: Logger,
   incoming: IncomingMessage,
   response: ServerResponse,
+  by: Principal,
 ): Promise<void> {
   const { bucket, region = DEFAULT_REGION, store, clock } = options;
   const request = parseRequest(incoming);
-  const authenticated = await authenticate(request, options);
+  const authenticated = await authenticate(request, options, by);
   if (request.bucket !== "" && request.bucket !== bucket) {
     throw new S3Error("NoSuchBucket", `The specified bucket does not exist; the only one is ${bucket}.`, {
       BucketName: request.bucket,

@@ -1,4 +1,6 @@
 /** Who signs a request, and what they may touch. */
+import type { Principal } from "../../domain/principal.ts";
+
 export type S3Operation = "read" | "write" | "delete" | "list";
 
 export interface S3Principal {
@@ -9,7 +11,8 @@ export interface S3Principal {
   allows(operation: S3Operation, key: string): boolean | Promise<boolean>;
 }
 
-/** Undefined for an access key that nobody has. */
+/** `by`: how the request came. Undefined for an access key that nobody has. */
 export type FindPrincipal = (
   accessKeyId: string,
+  by: Principal,
 ) => S3Principal | undefined | Promise<S3Principal | undefined>;

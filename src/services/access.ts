@@ -1,0 +1,94 @@
+/**
+ * Who may do what with which record: asked in one call with "is it there?". Every RPC, page and object goes
+ * through `authorise`, and rules go there and nowhere else.
+ */
+import type { ActionRecord } from "../domain/action-record.ts";
+import { BoxkiteError } from "../domain/errors.ts";
+import { DOMAINS, type ActionKey, type ProjectKey, type RunKey, type TaskKey } from "../domain/ids.ts";
+import type { Principal } from "../domain/principal.ts";
+import type { ProjectRecord } from "../domain/project.ts";
+import type { RunRecord } from "../domain/run.ts";
+import type { StoredSpec, TaskRecord } from "../domain/task.ts";
+import type { StoreReader } from "../store/reader.ts";
+import { requireAction, requireRun } from "../store/require.ts";
+
+/** `change`: to end, answer or edit what is there. */
+export type Right = "read" | "create" | "change";
+
+export type Resource =
+  /** What says nothing of anybody's work: endpoints, who asks. */
+  | { readonly kind: "server" }
+  /** With what is in it; undefined: all of them. */
+  | { readonly kind: "project"; readonly project: string | undefined }
+  | { readonly kind: "task"; readonly key: TaskKey }
+  | { readonly kind: "run"; readonly key: RunKey }
+  | { readonly kind: "action"; readonly key: ActionKey }
+  | { readonly kind: "image"; readonly name: string }
+  | { readonly kind: "object"; readonly key: string };
+
+/** Throws where the principal may not. */
+export type Authorise = (by: Principal, right: Right, resource: Resource) => void | Promise<void>;
+
+/** Whoever reaches the port may do everything; what runs and people's keys open, object-access.ts says besides. */
+export const everybody: Authorise = () => {};
+
+export interface Access {
+  readonly authorise: Authorise;
+  /** Throws RUN_NOT_FOUND. */
+  run(by: Principal, right: Right, key: RunKey): Promise<RunRecord>;
+  /** Throws ACTION_NOT_FOUND; RUN_NOT_FOUND where there is not even the run. */
+  action(by: Principal, right: Right, key: ActionKey): Promise<ActionRecord>;
+  /** Throws TASK_NOT_FOUND. */
+  task(by: Principal, key: TaskKey): Promise<{ readonly record: TaskRecord; readonly spec: StoredSpec }>;
+  /** Projects are made on purpose. An archived one can still be read. Throws PROJECT_NOT_FOUND. */
+  project(by: Principal, right: Right, id: string): Promise<ProjectRecord>;
+  /** A project and domain where something new may be made. Throws PROJECT_NOT_FOUND or INVALID_ARGUMENT. */
+  place(by: Principal, key: ProjectKey): Promise<void>;
+}
+
+export function createAccess(store: StoreReader, authorise: Authorise = everybody): Access {
+  const project = async (by: Principal, right: Right, id: string) => {
+    await authorise(by, right, { kind: "project", project: id });
+    const found = await store.getProject(id);
+    if (found) return found;
+    throw new BoxkiteError("PROJECT_NOT_FOUND", `there is no project ${JSON.stringify(id)}`, {
+      hint: `create it with flyte create project --id ${id} --name ${id}`,
+    });
+  };
+  return {
+    authorise,
+    project,
+    run: async (by, right, key) => {
+      await authorise(by, right, { kind: "run", key });
+      return requireRun(store, key);
+    },
+    action: async (by, right, key) => {
+      await authorise(by, right, { kind: "action", key });
+      return requireAction(store, key);
+    },
+    task: async (by, key) => {
+      await authorise(by, "read", { kind: "task", key });
+      const record = await store.getTask(key);
+      const spec = record && (await store.getSpec(record.specDigest));
+      if (record && spec) return { record, spec };
+      throw new BoxkiteError(
+        "TASK_NOT_FOUND",
+        `task ${key.name} version ${JSON.stringify(key.version)} is not deployed in ${key.project}/${key.domain}`,
+        { hint: "deploy it with flyte deploy, or list what is there with flyte get task" },
+      );
+    },
+    place: async (by, key) => {
+      const { state } = await project(by, "create", key.project);
+      if (state === "archived") {
+        throw new BoxkiteError("INVALID_ARGUMENT", `project ${key.project} is archived`, {
+          hint: `activate it with flyte update project ${key.project} --unarchive`,
+        });
+      }
+      if (!(DOMAINS as readonly string[]).includes(key.domain)) {
+        throw new BoxkiteError("INVALID_ARGUMENT", `there is no domain ${JSON.stringify(key.domain)}`, {
+          hint: `use one of: ${DOMAINS.join(", ")}`,
+        });
+      }
+    },
+  };
+}

@@ -1,0 +1,159 @@
+/** Every way in asks the one function that says who may do what: with who calls, which right, and for what. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Code, ConnectError, createClient, type Transport } from "@connectrpc/connect";
+import type { DescMethod, DescService } from "@bufbuild/protobuf";
+import type { Principal } from "../../src/domain/principal.ts";
+import type { Resource, Right } from "../../src/services/access.ts";
+import { SERVICES } from "../../src/services/routes.ts";
+import { DataProxyService } from "../../src/wire/gen/flyteidl2/dataproxy/dataproxy_service_pb.js";
+import { enqueueRequest, ROOT, taskSpec } from "../../bench/helpers/requests.ts";
+import { createFakeExecutor } from "../helpers/fake-executor.ts";
+import { startInProcess } from "../helpers/in-process-server.ts";
+
+const scope = { project: "flytesnacks", domain: "development" };
+const projectId = { name: scope.project, domain: scope.domain };
+const runId = { ...scope, name: "r" };
+const actionId = { run: runId, name: ROOT };
+const taskId = { ...scope, name: "bench.task", version: "1" };
+const spec = taskSpec({ command: ["true"] });
+const byProject = { case: "projectId", value: projectId };
+
+/** One request for each RPC that is implemented, and what it has to ask for, in the order of calling. */
+const CALLS: Readonly<Record<string, readonly [request: object, right: Right, kind: Resource["kind"]]>> = {
+  "ProjectService/CreateProject": [{ project: { id: "other" } }, "create", "project"],
+  "ProjectService/UpdateProject": [{ project: { id: "other", name: "x" } }, "change", "project"],
+  "ProjectService/GetProject": [{ id: "other" }, "read", "project"],
+  "ProjectService/ListProjects": [{}, "read", "project"],
+  "TaskService/DeployTask": [{ taskId, spec }, "create", "task"],
+  "TaskService/GetTaskDetails": [{ taskId }, "read", "task"],
+  "TaskService/ListTasks": [{ scopeBy: byProject }, "read", "project"],
+  "TaskService/ListVersions": [{ taskName: taskId }, "read", "task"],
+  "RunService/CreateRun": [
+    { id: { case: "runId", value: runId }, task: { case: "taskId", value: taskId } },
+    "create",
+    "project",
+  ],
+  "RunService/GetRunDetails": [{ runId }, "read", "action"],
+  "RunService/WatchRunDetails": [{ runId }, "read", "run"],
+  "RunService/GetActionDetails": [{ actionId }, "read", "action"],
+  "RunService/WatchActionDetails": [{ actionId }, "read", "action"],
+  "RunService/GetActionDataURIs": [{ actionId }, "read", "action"],
+  "RunService/ListRuns": [{}, "read", "project"],
+  "RunService/ListActions": [{ runId }, "read", "run"],
+  "RunService/SignalEvent": [{ actionId }, "change", "action"],
+  "ActionsService/Enqueue": [enqueueRequest("r", "c", spec), "create", "action"],
+  "ActionsService/WatchForUpdates": [
+    { filter: { case: "parentActionId", value: actionId } },
+    "read",
+    "action",
+  ],
+  "ActionsService/Abort": [{ actionId: { run: runId, name: "c" } }, "change", "action"],
+  "DataProxyService/CreateUploadLocation": [
+    { ...scope, filename: "f", filenameRoot: "root" },
+    "create",
+    "project",
+  ],
+  "DataProxyService/UploadInputs": [{ id: byProject }, "create", "project"],
+  "DataProxyService/CreateDownloadLink": [
+    { source: { case: "actionAttemptId", value: { actionId, attempt: 1 } } },
+    "read",
+    "action",
+  ],
+  "DataProxyService/GetActionData": [{ actionId }, "read", "action"],
+  "DataProxyService/TailLogs": [{ actionId, attempt: 9 }, "read", "action"],
+  "ImageService/GetImage": [{ id: { name: "i" } }, "read", "image"],
+  "ClusterService/SelectCluster": [{}, "read", "server"],
+  "IdentityService/UserInfo": [{}, "read", "server"],
+  "RunService/AbortAction": [{ actionId }, "change", "action"],
+  "RunService/AbortRun": [{ runId }, "change", "run"],
+};
+
+const PAGES: readonly (readonly [method: string, path: string, right: Right, kind: Resource["kind"]])[] = [
+  ["GET", "/v2", "read", "project"],
+  ["GET", "/v2/domain/development/project/flytesnacks/runs", "read", "project"],
+  ["GET", "/v2/domain/development/project/flytesnacks/runs/r", "read", "run"],
+  ["HEAD", "/v2/domain/development/project/flytesnacks/runs/r/stream", "read", "run"],
+  ["GET", "/v2/domain/development/project/flytesnacks/runs/r/log", "read", "action"],
+  ["POST", "/v2/domain/development/project/flytesnacks/runs/r/abort", "change", "action"],
+  ["POST", "/v2/domain/development/project/flytesnacks/runs/r/answer", "change", "action"],
+  ["POST", "/v2/domain/development/project/flytesnacks/runs/r/conditions/a0", "change", "action"],
+];
+
+test("every RPC, page and object asks who may", async (t) => {
+  let asked: { readonly by: Principal; readonly right: Right; readonly resource: Resource }[] = [];
+  const { url, transport } = await startInProcess(t, createFakeExecutor(), 4, (by, right, resource) => {
+    asked.push({ by, right, resource });
+  });
+  const check = (what: string, right: Right, kind: Resource["kind"]) => {
+    const found = asked.find((each) => each.right === right && each.resource.kind === kind);
+    assert.ok(found, `${what} asked for ${JSON.stringify(asked)}`);
+    for (const { by } of asked) assert.deepEqual([by.who, by.from], ["local", "127.0.0.1"], what);
+    asked = [];
+  };
+
+  await t.test("RPCs", async () => {
+    const methods = new Map(
+      SERVICES.flatMap((service) =>
+        service.methods.map((method) => [`${service.typeName.split(".").at(-1)}/${method.name}`, method]),
+      ),
+    );
+    for (const [name, [request, right, kind]] of Object.entries(CALLS)) {
+      const method = methods.get(name);
+      assert.ok(method, name);
+      await call(transport, method, request);
+      check(name, right, kind);
+    }
+    // The table above has every one that does anything.
+    for (const [name, method] of methods) {
+      if (CALLS[name] !== undefined || method.methodKind === "client_streaming") continue;
+      if (method.methodKind === "bidi_streaming") continue;
+      assert.equal(await call(transport, method, {}), Code.Unimplemented, `${name} is not in this test`);
+    }
+  });
+
+  await t.test("pages", async () => {
+    for (const [method, path, right, kind] of PAGES) {
+      const headers = { origin: url, "user-agent": "a browser" };
+      const response = await fetch(url + path, {
+        method,
+        headers,
+        redirect: "manual",
+        ...(method === "POST" && { body: "{}" }),
+      });
+      await response.body?.cancel();
+      assert.equal(asked[0]?.by.client, "a browser");
+      check(path, right, kind);
+    }
+  });
+
+  await t.test("objects", async () => {
+    const data = createClient(DataProxyService, transport);
+    const place = await data.createUploadLocation({ ...scope, filename: "f", filenameRoot: "root" });
+    asked = [];
+    assert.equal((await fetch(place.signedUrl, { method: "PUT", body: "x" })).status, 200);
+    assert.deepEqual(
+      asked.map(({ by, right, resource }) => [by.who, by.from, right, resource.kind]),
+      [["operator", "127.0.0.1", "create", "object"]],
+    );
+  });
+});
+
+/** Calls it, up to its first message; gives the code where it fails. */
+async function call(transport: Transport, method: DescMethod, request: object): Promise<Code | undefined> {
+  const client = createClient(method.parent as DescService, transport) as Record<
+    string,
+    (request: object, options: object) => unknown
+  >;
+  const stop = new AbortController();
+  try {
+    const answer = client[method.localName]?.(request, { signal: stop.signal });
+    if (method.methodKind !== "server_streaming") await (answer as Promise<unknown>);
+    else for await (const _ of answer as AsyncIterable<unknown>) break;
+    return undefined;
+  } catch (error) {
+    return ConnectError.from(error).code;
+  } finally {
+    stop.abort();
+  }
+}
