@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { createRunIdentities } from "../../src/orchestrator/run-identity.ts";
-import { presign } from "../../src/objects/s3/presign.ts";
+import { presign } from "../../src/lib/sigv4-signer.ts";
 import { OPERATOR } from "../../src/server/object-access.ts";
 import { BUCKET } from "../../src/server/server.ts";
 import { openSqliteStore } from "../../src/store/sqlite/sqlite-store.ts";

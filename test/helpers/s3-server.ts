@@ -11,18 +11,14 @@ import { createLogger } from "../../src/lib/log.ts";
 import { openDirectoryStore } from "../../src/objects/directory-store.ts";
 import type { HostedStore } from "../../src/objects/hosted-store.ts";
 import { createS3Handler } from "../../src/objects/s3/handler.ts";
-import { presign, type PresignOptions } from "../../src/objects/s3/presign.ts";
-import type { S3Principal } from "../../src/objects/s3/principal.ts";
 import {
-  ALGORITHM,
-  canonicalRequest,
-  scopeText,
-  sha256Hex,
-  sign,
-  signingContext,
-  stringToSign,
-  timestampOf,
-} from "../../src/objects/s3/signature.ts";
+  presign,
+  signHeaders as sign,
+  type PresignOptions,
+  type SignedHeaders,
+} from "../../src/lib/sigv4-signer.ts";
+import type { S3Principal } from "../../src/objects/s3/principal.ts";
+import { sha256Hex } from "../../src/lib/sigv4.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 
 export const BUCKET = "boxkite";
@@ -133,33 +129,25 @@ export interface Answer {
 }
 
 /** The headers to send, Authorization among them, and the signature for the chunks of a body. */
-export function signHeaders(
-  server: S3Server,
-  request: SignedRequest,
-): { headers: Record<string, string>; signature: string } {
-  const { body = "", accessKeyId = ACCESS_KEY, secretAccessKey = SECRET_KEY, region = "us-east-1" } = request;
-  const payloadHash = request.payloadHash ?? sha256Hex(body);
-  const timestamp = timestampOf(request.signedAt ?? server.clock.time);
-  const scope = { date: timestamp.slice(0, 8), region };
-  const signed: Record<string, string> = {
-    ...request.headers,
-    host: `127.0.0.1:${server.port}`,
-    "x-amz-content-sha256": payloadHash,
-    "x-amz-date": timestamp,
-  };
+export function signHeaders(server: S3Server, request: SignedRequest): SignedHeaders {
   const [path = "", search = ""] = request.path.split("?", 2);
-  const canonical = canonicalRequest({
-    method: request.method,
-    path: decodeURIComponent(path),
-    query: [...new URLSearchParams(search)],
-    headers: Object.entries(signed),
-    payloadHash,
-  });
-  const context = signingContext(secretAccessKey, scope, timestamp);
-  const signature = sign(context, stringToSign(context, ALGORITHM, [sha256Hex(canonical)]));
-  const names = Object.keys(signed).sort().join(";");
-  const authorization = `${ALGORITHM} Credential=${accessKeyId}/${scopeText(scope)}, SignedHeaders=${names}, Signature=${signature}`;
-  return { headers: { ...signed, ...request.unsigned, authorization }, signature };
+  const { headers, signature } = sign(
+    {
+      method: request.method,
+      path: decodeURIComponent(path),
+      query: [...new URLSearchParams(search)],
+      host: `127.0.0.1:${server.port}`,
+      headers: request.headers ?? {},
+      payloadHash: request.payloadHash ?? sha256Hex(request.body ?? ""),
+    },
+    {
+      accessKeyId: request.accessKeyId ?? ACCESS_KEY,
+      secretAccessKey: request.secretAccessKey ?? SECRET_KEY,
+      region: request.region ?? "us-east-1",
+      nowMs: request.signedAt ?? server.clock.time,
+    },
+  );
+  return { headers: { ...headers, ...request.unsigned }, signature };
 }
 
 export async function sendSigned(server: S3Server, request: SignedRequest): Promise<Answer> {

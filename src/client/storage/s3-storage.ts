@@ -8,9 +8,12 @@ import { Agent, request as httpRequest, type IncomingMessage } from "node:http";
 import { request as httpsRequest } from "node:https";
 import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
+import { urlToHttpOptions } from "node:url";
 import { setTimeout as sleep } from "node:timers/promises";
+import { systemClock } from "../../lib/clock.ts";
+import { signHeaders } from "../../lib/sigv4-signer.ts";
+import { canonicalQuery, encodeUriPath, sha256Hex, UNSIGNED_PAYLOAD } from "../../lib/sigv4.ts";
 import type { S3Settings } from "./s3-settings.ts";
-import { encodeS3, sha256Hex, signRequest, UNSIGNED_PAYLOAD } from "./sigv4.ts";
 import { BlobNotFoundError, type Storage } from "./storage-type.ts";
 
 const ATTEMPTS = 5;
@@ -112,22 +115,29 @@ export class S3Storage implements Storage {
   #send(method: string, uri: string, options: CallOptions): Promise<IncomingMessage> {
     const { bucket, key } = parse(uri);
     const { endpoint } = this.#settings;
-    const base = endpoint.pathname.replace(/\/$/, "");
-    const url = new URL(`${base}/${bucket}/${key.split("/").map(encodeS3).join("/")}`, endpoint);
-    for (const [name, value] of Object.entries(options.query ?? {})) url.searchParams.set(name, value);
-    const payloadHash = options.stream === undefined ? sha256Hex(options.body ?? "") : UNSIGNED_PAYLOAD;
+    const base = decodeURIComponent(endpoint.pathname).replace(/\/$/, "");
+    const path = `${base}/${bucket}/${key}`;
+    const query = Object.entries(options.query ?? {});
     const length = options.stream === undefined ? (options.body?.length ?? 0) : (options.length ?? 0);
-    const lengthHeader = method === "GET" ? {} : { "content-length": String(length) };
-    const headers = signRequest(
-      { method, url, headers: lengthHeader, payloadHash },
-      this.#settings,
-      new Date(),
-    );
-    const secure = url.protocol === "https:";
-    return new Promise((resolve, reject) => {
-      const request = (secure ? httpsRequest : httpRequest)(url, {
+    const { headers } = signHeaders(
+      {
         method,
-        headers,
+        path,
+        query,
+        host: endpoint.host,
+        headers: method === "GET" ? {} : { "content-length": String(length) },
+        payloadHash: options.stream === undefined ? sha256Hex(options.body ?? "") : UNSIGNED_PAYLOAD,
+      },
+      { ...this.#settings, nowMs: systemClock.now() },
+    );
+    const secure = endpoint.protocol === "https:";
+    return new Promise((resolve, reject) => {
+      const request = (secure ? httpsRequest : httpRequest)({
+        ...urlToHttpOptions(endpoint),
+        // Not by a URL, which would resolve `..` in a key.
+        path: `${encodeUriPath(path)}?${canonicalQuery(query)}`,
+        method,
+        headers: { ...headers },
         ...(secure ? {} : { agent: this.#agent }),
       });
       request.on("response", resolve);

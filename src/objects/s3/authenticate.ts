@@ -4,7 +4,7 @@
  */
 import type { Principal } from "../../domain/principal.ts";
 import type { Clock } from "../../lib/clock.ts";
-import { MAX_EXPIRES_SECONDS } from "./presign.ts";
+import { MAX_EXPIRES_SECONDS } from "../../lib/sigv4-signer.ts";
 import type { FindPrincipal, S3Principal } from "./principal.ts";
 import { S3Error } from "./s3-error.ts";
 import type { S3Request } from "./s3-request.ts";
@@ -21,7 +21,7 @@ import {
   UNSIGNED_PAYLOAD,
   type Scope,
   type SigningContext,
-} from "./signature.ts";
+} from "../../lib/sigv4.ts";
 
 /** As S3. */
 const MAX_SKEW_MS = 15 * 60 * 1000;

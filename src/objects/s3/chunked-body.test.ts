@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { decodeChunks, type ChunkedFormat } from "./chunked-body.ts";
-import { sha256Hex, sign, signingContext, stringToSign } from "./signature.ts";
+import { sha256Hex, sign, signingContext, stringToSign } from "../../lib/sigv4.ts";
 
 /** The example of AWS's documentation of signed chunks. */
 const CONTEXT = signingContext(

@@ -14,7 +14,7 @@ import {
   sign,
   stringToSign,
   type SigningContext,
-} from "./signature.ts";
+} from "../../lib/sigv4.ts";
 
 export interface ChunkedFormat {
   readonly signed: boolean;

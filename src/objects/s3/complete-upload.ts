@@ -7,7 +7,7 @@ import { readXml } from "./read-xml.ts";
 import { sendXml } from "./respond.ts";
 import { S3Error } from "./s3-error.ts";
 import type { S3Request } from "./s3-request.ts";
-import { encodeUriPath } from "./uri-encoding.ts";
+import { encodeUriPath } from "../../lib/sigv4.ts";
 import { claimedChecksum } from "./verified-body.ts";
 import { childText, document, text, type XmlElement } from "./xml.ts";
 

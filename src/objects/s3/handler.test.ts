@@ -14,7 +14,7 @@ import {
   type S3Server,
   type SignedRequest,
 } from "../../../test/helpers/s3-server.ts";
-import { sha256Hex, sign, signingContext, stringToSign, timestampOf, EMPTY_SHA256 } from "./signature.ts";
+import { sha256Hex, sign, signingContext, stringToSign, timestampOf, EMPTY_SHA256 } from "../../lib/sigv4.ts";
 
 const put = (server: S3Server, key: string, body: string, headers: Record<string, string> = {}) =>
   sendSigned(server, { method: "PUT", path: `/${BUCKET}/${key}`, body, headers });

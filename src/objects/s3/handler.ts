@@ -14,7 +14,7 @@ import { refuseUnknownHeaders } from "./attributes.ts";
 import { authenticate } from "./authenticate.ts";
 import { noSuchKey } from "./get-object.ts";
 import { operationOf } from "./operations.ts";
-import { DEFAULT_REGION } from "./presign.ts";
+import { DEFAULT_REGION } from "../../lib/sigv4-signer.ts";
 import type { FindPrincipal } from "./principal.ts";
 import { sendError } from "./respond.ts";
 import { S3Error } from "./s3-error.ts";

@@ -4,7 +4,7 @@ import { authorize, type Call } from "./call.ts";
 import { sendXml, xmlDate } from "./respond.ts";
 import { S3Error } from "./s3-error.ts";
 import type { S3Request } from "./s3-request.ts";
-import { encodeUriPath } from "./uri-encoding.ts";
+import { encodeUriPath } from "../../lib/sigv4.ts";
 import { document, element, text } from "./xml.ts";
 
 const MAX_KEYS = 1000;

@@ -11,7 +11,7 @@ import { chunkedFormatOf, decodeChunks } from "./chunked-body.ts";
 import type { Crc } from "./crc.ts";
 import { S3Error } from "./s3-error.ts";
 import type { S3Request } from "./s3-request.ts";
-import { UNSIGNED_PAYLOAD } from "./signature.ts";
+import { UNSIGNED_PAYLOAD } from "../../lib/sigv4.ts";
 
 /** As S3, for one PUT and for one part. */
 export const MAX_BODY_BYTES = 5 * 1024 ** 3;

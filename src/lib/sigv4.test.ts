@@ -13,7 +13,7 @@ import {
   timestampOf,
   UNSIGNED_PAYLOAD,
   type CanonicalParts,
-} from "./signature.ts";
+} from "./sigv4.ts";
 
 const SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
 const TIMESTAMP = "20130524T000000Z";

@@ -1,9 +1,8 @@
 /**
- * Signature Version 4 for S3.
+ * Signature Version 4 for S3: what is signed, and with which key. Servers check it, clients make it (sigv4-signer.ts).
  * https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html
  */
 import { createHash, createHmac, timingSafeEqual } from "node:crypto";
-import { encodeUri, encodeUriPath } from "./uri-encoding.ts";
 
 export const ALGORITHM = "AWS4-HMAC-SHA256";
 export const UNSIGNED_PAYLOAD = "UNSIGNED-PAYLOAD";
@@ -63,6 +62,19 @@ export function canonicalQuery(query: CanonicalParts["query"]): string {
     .sort(([a, x], [b, y]) => (a === b ? order(x, y) : order(a, b)))
     .map(([name, value]) => `${name}=${value}`)
     .join("&");
+}
+
+/** Percent-encoding as signatures want it: all but letters, digits and `-_.~`. */
+export function encodeUri(text: string): string {
+  return encodeURIComponent(text).replaceAll(
+    /[!'()*]/g,
+    (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
+}
+
+/** The same, but slashes stay. */
+export function encodeUriPath(path: string): string {
+  return encodeUri(path).replaceAll("%2F", "/");
 }
 
 /** `algorithm` and the lines differ between a request, a chunk of its body and the body's trailer. */
