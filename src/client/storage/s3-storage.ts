@@ -9,15 +9,18 @@ import { request as httpsRequest } from "node:https";
 import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { urlToHttpOptions } from "node:url";
-import { setTimeout as sleep } from "node:timers/promises";
+import { createBackoff } from "../../lib/backoff.ts";
 import { systemClock } from "../../lib/clock.ts";
 import { signHeaders } from "../../lib/sigv4-signer.ts";
 import { canonicalQuery, encodeUriPath, sha256Hex, UNSIGNED_PAYLOAD } from "../../lib/sigv4.ts";
+import { childText, parseXml, type XmlElement } from "../../lib/xml.ts";
 import type { S3Settings } from "./s3-settings.ts";
 import { BlobNotFoundError, type Storage } from "./storage-type.ts";
 
 const ATTEMPTS = 5;
 const PART_BYTES = 64 << 20;
+/** 1000 of the longest keys in a listing, with every byte escaped, are below. */
+const MAX_ANSWER_BYTES = 4 << 20;
 
 export class S3Storage implements Storage {
   readonly #settings: S3Settings;
@@ -56,21 +59,20 @@ export class S3Storage implements Storage {
         prefix: key,
         ...(token === undefined ? {} : { "continuation-token": token }),
       };
-      const xml = textOf(await bytesOf(await this.#call("GET", `s3://${bucket}/`, { query })));
-      const encoded = xml.includes("<EncodingType>url</EncodingType>");
-      for (const [, name] of xml.matchAll(/<Key>([^<]*)<\/Key>/g)) {
-        const plain = unescapeXml(name ?? "");
-        found.push(`s3://${bucket}/${encoded ? decodeURIComponent(plain.replaceAll("+", " ")) : plain}`);
+      const result = await xmlOf(await this.#call("GET", `s3://${bucket}/`, { query }));
+      const isEncoded = childText(result, "EncodingType") === "url";
+      for (const contents of result.children.filter(({ name }) => name === "Contents")) {
+        const name = childText(contents, "Key") ?? "";
+        found.push(`s3://${bucket}/${isEncoded ? decodeURIComponent(name.replaceAll("+", " ")) : name}`);
       }
-      const next = /<NextContinuationToken>([^<]*)<\/NextContinuationToken>/.exec(xml)?.[1];
-      if (next === undefined) return found;
-      token = unescapeXml(next);
+      token = childText(result, "NextContinuationToken");
+      if (token === undefined) return found;
     }
   }
 
   async #uploadParts(path: string, uri: string, size: number): Promise<void> {
-    const started = textOf(await bytesOf(await this.#call("POST", uri, { query: { uploads: "" } })));
-    const uploadId = unescapeXml(/<UploadId>([^<]*)<\/UploadId>/.exec(started)?.[1] ?? "");
+    const started = await xmlOf(await this.#call("POST", uri, { query: { uploads: "" } }));
+    const uploadId = childText(started, "UploadId") ?? "";
     if (uploadId === "") throw new Error(`${uri}: the storage began no upload in parts`);
     const parts: string[] = [];
     for (let start = 0; start < size; start += PART_BYTES) {
@@ -83,11 +85,14 @@ export class S3Storage implements Storage {
       parts.push(`<Part><PartNumber>${number}</PartNumber><ETag>${answer.headers.etag ?? ""}</ETag></Part>`);
     }
     const body = Buffer.from(`<CompleteMultipartUpload>${parts.join("")}</CompleteMultipartUpload>`);
-    await bytesOf(await this.#call("POST", uri, { body, query: { uploadId } }));
+    // S3 may find out after it has begun to answer, and then says so with the status of a success.
+    const completed = await xmlOf(await this.#call("POST", uri, { body, query: { uploadId } }));
+    if (completed.name === "Error") throw new Error(`POST ${uri}: ${childText(completed, "Code") ?? ""}`);
   }
 
   /** Repeats what may pass: lost connections, 429 and 5xx. */
   async #call(method: string, uri: string, options: CallOptions = {}): Promise<IncomingMessage> {
+    const backoff = createBackoff({ baseMs: 200, factor: 2 }, systemClock);
     for (let attempt = 1; ; attempt++) {
       let answer: IncomingMessage | undefined;
       let failure: unknown;
@@ -98,17 +103,15 @@ export class S3Storage implements Storage {
       }
       const status = answer?.statusCode ?? 0;
       if (answer !== undefined && status < 300) return answer;
-      const body = answer === undefined ? "" : textOf(await bytesOf(answer));
+      const refusal = answer && (await parseXml(await bytesOf(answer)));
       if (status === 404) throw new BlobNotFoundError(uri);
       const passing = answer === undefined || status === 429 || status >= 500;
       if (!passing || attempt === ATTEMPTS) {
-        const reason =
-          answer === undefined
-            ? String(failure)
-            : `HTTP ${status} ${/<Code>([^<]*)/.exec(body)?.[1] ?? ""}`.trim();
+        const code = refusal && childText(refusal, "Code");
+        const reason = answer === undefined ? String(failure) : `HTTP ${status} ${code ?? ""}`.trim();
         throw new Error(`${method} ${uri}: ${reason}`, failure === undefined ? {} : { cause: failure });
       }
-      await sleep(100 * 2 ** attempt);
+      await backoff.wait();
     }
   }
 
@@ -157,7 +160,7 @@ interface CallOptions {
 }
 
 function parse(uri: string): { bucket: string; key: string } {
-  const match = /^s3:\/\/([^/]+)\/?(.*)$/.exec(uri);
+  const match = /^s3:\/\/([^/]+)\/?(.*)$/s.exec(uri);
   if (match === null) throw new TypeError(`${uri} is not s3://bucket/key`);
   return { bucket: match[1] ?? "", key: match[2] ?? "" };
 }
@@ -168,15 +171,9 @@ async function bytesOf(answer: IncomingMessage): Promise<Uint8Array> {
   return Buffer.concat(chunks);
 }
 
-function textOf(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString("utf8");
-}
-
-function unescapeXml(text: string): string {
-  return text
-    .replaceAll("&lt;", "<")
-    .replaceAll("&gt;", ">")
-    .replaceAll("&quot;", '"')
-    .replaceAll("&apos;", "'")
-    .replaceAll("&amp;", "&");
+/** Throws for an answer that is no XML. */
+async function xmlOf(answer: IncomingMessage): Promise<XmlElement> {
+  const element = await parseXml(await bytesOf(answer), MAX_ANSWER_BYTES);
+  if (element === undefined) throw new Error("the storage answered with something else than XML");
+  return element;
 }

@@ -1,3 +1,4 @@
+import { childText, type XmlElement } from "../../lib/xml.ts";
 import type { Completion, PartInfo, StoredObject, Upload } from "../hosted-store.ts";
 import { authorize, type Call } from "./call.ts";
 import { checksumElement, checksumOfParts } from "./checksums.ts";
@@ -9,7 +10,7 @@ import { S3Error } from "./s3-error.ts";
 import type { S3Request } from "./s3-request.ts";
 import { encodeUriPath } from "../../lib/sigv4.ts";
 import { claimedChecksum } from "./verified-body.ts";
-import { childText, document, text, type XmlElement } from "./xml.ts";
+import { document, text } from "./xml.ts";
 
 /** As S3: of every part but the last. */
 const MIN_PART_BYTES = 5 * 1024 * 1024;

@@ -1,11 +1,12 @@
 /** DeleteObject and DeleteObjects. Deleting what is not there succeeds, as in S3. */
+import { childText } from "../../lib/xml.ts";
 import { mapInBatches } from "../directory/batches.ts";
 import { accessDenied, authorize, type Call } from "./call.ts";
 import { readXml } from "./read-xml.ts";
 import { sendEmpty, sendXml } from "./respond.ts";
 import { S3Error } from "./s3-error.ts";
 import { checkKeyOfUrl } from "./s3-request.ts";
-import { childText, document, element, text } from "./xml.ts";
+import { document, element, text } from "./xml.ts";
 
 /** As S3. */
 const MAX_KEYS = 1000;

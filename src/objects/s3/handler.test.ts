@@ -464,6 +464,33 @@ test("uploads in parts refuse what does not fit together", async (t) => {
   assert.equal((await get(server, "big?uploadId=../../x")).code, "NoSuchUpload");
 });
 
+test("a hostile body is told to be malformed, soon", { timeout: 20_000 }, async (t) => {
+  const server = await startS3Server(t);
+  await put(server, "a", "x");
+  const laughs = Array.from({ length: 9 }, (_, n) => `<!ENTITY l${n + 1} "${`&l${n};`.repeat(10)}">`);
+  const keyed = (key: string) => `<Delete><Object><Key>${key}</Key></Object></Delete>`;
+  const bodies: (string | Uint8Array)[] = [
+    `<!DOCTYPE Delete [<!ENTITY l0 "a">${laughs.join("")}]>${keyed("&l9;")}`,
+    `<!DOCTYPE Delete [<!ENTITY x SYSTEM "file:///etc/passwd">]>${keyed("&x;")}`,
+    "<Delete>".repeat(100_000),
+    keyed("<a>".repeat(50) + "</a>".repeat(50)),
+    keyed("x".repeat(10 * 1024 * 1024)),
+    Buffer.concat([
+      Buffer.from("<Delete><Object><Key>"),
+      Buffer.of(0xff),
+      Buffer.from("</Key></Object></Delete>"),
+    ]),
+    `<Delete>${"<Object/>".repeat(150_000)}</Delete>`,
+  ];
+  for (const body of bodies) {
+    const answer = await sendSigned(server, { method: "POST", path: `/${BUCKET}?delete`, body });
+    assert.deepEqual([answer.status, answer.code], [400, "MalformedXML"], String(body).slice(0, 40));
+  }
+  const whole = await sendSigned(server, { method: "POST", path: `/${BUCKET}?delete`, body: keyed("a&#1;") });
+  assert.equal(whole.status, 200);
+  assert.equal((await get(server, "a")).status, 200, "another key");
+});
+
 /** Linux only; elsewhere there is nothing to see. */
 async function openFilesBelow(directory: string): Promise<string[]> {
   const names = await readdir("/proc/self/fd").catch(() => []);
