@@ -328,15 +328,20 @@ class DirectoryStore implements HostedStore {
   }
 }
 
-function openSingle({ handle, description }: OpenFile): OpenObject {
+function openSingle(file: OpenFile): OpenObject {
+  let stream: Readable | undefined;
   return {
-    info: infoOf(description),
-    stream: (range = { start: 0, end: description.size - 1 }) => streamFile(handle, range),
-    close: () => handle.close(),
+    info: infoOf(file.description),
+    stream: (range = { start: 0, end: file.description.size - 1 }) => (stream = streamFile(file, range)),
+    close: async () => {
+      // A stream closes the file itself, after the read that is under way.
+      if (stream === undefined) await file.handle.close();
+      else stream.destroy();
+    },
   };
 }
 
-function infoOf({ segments: _segments, ...info }: Description): StoredObject {
+function infoOf({ segments: _segments, blocks: _blocks, ...info }: Description): StoredObject {
   return info;
 }
 

@@ -64,7 +64,10 @@ export interface HostedPutOptions extends PutOptions, ObjectAttributes {
 /** An object held open: what is read belongs to `info` even if the key is overwritten meanwhile. */
 export interface OpenObject {
   readonly info: StoredObject;
-  /** Call one of `stream` (once) and `close`. `start` and `end` are both included and lie in the object. */
+  /**
+   * Call one of `stream` (once) and `close`. `start` and `end` are both included and lie in the object. The stream
+   * fails with OBJECT_DAMAGED before it gives out a byte that is not what was written.
+   */
   stream(range?: { readonly start: number; readonly end: number }): Readable;
   close(): Promise<void>;
 }

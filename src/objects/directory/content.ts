@@ -1,8 +1,8 @@
-/** Streams the content of an object, whether it is one file or many parts. */
-import { createReadStream } from "node:fs";
+/** Streams the content of an object, whether it is one file or many parts, and checks it on the way. */
 import type { FileHandle } from "node:fs/promises";
 import { Readable } from "node:stream";
-import type { Segments } from "./object-file.ts";
+import { BLOCK_BYTES, blockChecker } from "./block-sums.ts";
+import { damaged, openObjectFile, type OpenFile, type Segments } from "./object-file.ts";
 
 export interface ByteRange {
   readonly start: number;
@@ -10,27 +10,26 @@ export interface ByteRange {
   readonly end: number;
 }
 
-const READ_BYTES = 256 * 1024;
-
-/** Closes the handle at the end, also if the reader gives up. */
-export function streamFile(handle: FileHandle, range: ByteRange): Readable {
-  // createReadStream has no way to say "no bytes".
-  if (range.end < range.start) return emptyAfter(handle);
-  return handle.createReadStream({ start: range.start, end: range.end, highWaterMark: READ_BYTES });
+/** Closes the file at the end, also if the reader gives up. Fails with OBJECT_DAMAGED. */
+export function streamFile(file: OpenFile, range: ByteRange): Readable {
+  const stream = streamOf(fileBytes(file, range));
+  // Not by the generator: one that was never asked for anything runs no `finally`.
+  stream.once("close", () => void file.handle.close());
+  return stream;
 }
 
+/** Fails with OBJECT_DAMAGED. */
 export function streamSegments(
   segments: Segments,
   range: ByteRange,
   pathOf: (part: number) => string,
 ): Readable {
-  return Readable.from(segmentBytes(segments, range, pathOf), { objectMode: false });
+  return streamOf(segmentBytes(segments, range, pathOf));
 }
 
-function emptyAfter(handle: FileHandle): Readable {
-  const stream = Readable.from([], { objectMode: false });
-  stream.once("close", () => void handle.close());
-  return stream;
+function streamOf(bytes: AsyncGenerator<Uint8Array>): Readable {
+  // One block is read while another is on its way out.
+  return Readable.from(bytes, { objectMode: false, highWaterMark: 2 * BLOCK_BYTES });
 }
 
 async function* segmentBytes(
@@ -43,7 +42,51 @@ async function* segmentBytes(
     const start = Math.max(range.start - offset, 0);
     const end = Math.min(range.end - offset, size - 1);
     offset += size;
-    if (start <= end) yield* createReadStream(pathOf(number), { start, end, highWaterMark: READ_BYTES });
+    if (start <= end) yield* partBytes(pathOf(number), number, size, { start, end });
     if (offset > range.end) return;
   }
+}
+
+async function* partBytes(
+  path: string,
+  number: number,
+  size: number,
+  range: ByteRange,
+): AsyncGenerator<Uint8Array> {
+  const file = await openObjectFile(path, String(number));
+  if (file === undefined) throw damaged(path, "is gone: a part of an object");
+  try {
+    if (file.description.size !== size) throw damaged(path, "is another part than the object was made of");
+    yield* fileBytes(file, range);
+  } finally {
+    await file.handle.close();
+  }
+}
+
+/** Whole blocks are read and checked, and the range cut out of them. */
+async function* fileBytes(
+  { handle, path, description }: OpenFile,
+  range: ByteRange,
+): AsyncGenerator<Uint8Array> {
+  const { size, blocks } = description;
+  // Stores of before have objects without sums.
+  const isWhole = blocks === undefined ? () => true : blockChecker(blocks);
+  for (let block = Math.floor(range.start / BLOCK_BYTES); block * BLOCK_BYTES <= range.end; block++) {
+    const start = block * BLOCK_BYTES;
+    const content = await readFully(handle, start, Math.min(BLOCK_BYTES, size - start));
+    if (content === undefined || !isWhole(block, content))
+      throw damaged(path, `is not what was written, somewhere from its byte ${start} on`);
+    yield content.subarray(Math.max(range.start - start, 0), range.end - start + 1);
+  }
+}
+
+/** Undefined if the file ends before. */
+async function readFully(handle: FileHandle, position: number, length: number): Promise<Buffer | undefined> {
+  const content = Buffer.allocUnsafeSlow(length);
+  for (let filled = 0; filled < length;) {
+    const { bytesRead } = await handle.read(content, filled, length - filled, position + filled);
+    if (bytesRead === 0) return undefined;
+    filled += bytesRead;
+  }
+  return content;
 }

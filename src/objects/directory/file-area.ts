@@ -3,6 +3,7 @@ import { createHash, randomUUID } from "node:crypto";
 import { mkdir, open, rename, rm, rmdir, type FileHandle } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { ObjectBody } from "../hosted-store.ts";
+import { BlockSums } from "./block-sums.ts";
 import { createDirectorySync, type SyncDirectory } from "./directory-sync.ts";
 import { codeOf, explainWriteError } from "./io-error.ts";
 import { parentsBelow } from "./key-path.ts";
@@ -16,6 +17,8 @@ const MOST_ATTEMPTS = 1_000;
 export interface Written {
   readonly size: number;
   readonly md5: Buffer;
+  /** Checksums of the content (block-sums.ts). */
+  readonly blocks: string;
 }
 
 export class FileArea {
@@ -36,7 +39,7 @@ export class FileArea {
   writeAside(body: ObjectBody, describe: (written: Written) => Description): Promise<string> {
     return this.#aside(async (handle) => {
       const written = await writeBody(handle, body);
-      await handle.appendFile(encodeTrailer(describe(written)));
+      await handle.appendFile(encodeTrailer({ ...describe(written), blocks: written.blocks }));
     });
   }
 
@@ -105,6 +108,7 @@ export class FileArea {
 
 async function writeBody(handle: FileHandle, body: ObjectBody): Promise<Written> {
   const hash = createHash("md5");
+  const sums = new BlockSums();
   let size = 0;
   let pending: Uint8Array[] = [];
   let pendingBytes = 0;
@@ -117,13 +121,14 @@ async function writeBody(handle: FileHandle, body: ObjectBody): Promise<Written>
   };
   for await (const chunk of body instanceof Uint8Array ? [body] : body) {
     hash.update(chunk);
+    sums.update(chunk);
     size += chunk.length;
     pending.push(chunk);
     pendingBytes += chunk.length;
     if (pendingBytes >= WRITE_BYTES) await flush();
   }
   await flush();
-  return { size, md5: hash.digest() };
+  return { size, md5: hash.digest(), blocks: sums.encoded() };
 }
 
 async function removeIfEmpty(directory: string): Promise<boolean> {

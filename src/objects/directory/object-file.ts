@@ -1,9 +1,11 @@
 /**
- * One object, one file: the content, then a description in JSON, its length (32 bits, big-endian) and a
- * magic word. Content and description are replaced by one rename, so they always belong together; the
- * description is at the end because the MD5 is known only there.
+ * One object, one file: the content, then a description in JSON, its CRC-32, its length (32 bits each, big-endian)
+ * and a magic word. Content and description are replaced by one rename, so they always belong together; the
+ * description is at the end because the MD5 and the sums of the blocks are known only there. Files of before, with
+ * another magic word, have neither the CRC-32 nor the sums, and are read without a check.
  */
 import { open, type FileHandle } from "node:fs/promises";
+import { crc32 } from "node:zlib";
 import { BoxkiteError } from "../../domain/errors.ts";
 import type { Checksum } from "../hosted-store.ts";
 import { codeOf } from "./io-error.ts";
@@ -25,22 +27,28 @@ export interface Description {
   readonly metadata?: Readonly<Record<string, string>>;
   readonly checksum?: Checksum;
   readonly segments?: Segments;
+  /** Checksums of the content (block-sums.ts). */
+  readonly blocks?: string;
 }
 
-const MAGIC = Buffer.from("boxkobj1");
+const MAGIC = Buffer.from("boxkobj2");
+const MAGIC_UNCHECKED = Buffer.from("boxkobj1");
+const CRC_BYTES = 4;
 const FOOTER_BYTES = 4 + MAGIC.length;
 /** Most descriptions fit into the first read. */
 const TAIL_BYTES = 1024;
 
 export function encodeTrailer(description: Description): Buffer {
   const json = Buffer.from(JSON.stringify(description));
-  const length = Buffer.alloc(4);
-  length.writeUInt32BE(json.length);
-  return Buffer.concat([json, length, MAGIC]);
+  const numbers = Buffer.alloc(8);
+  numbers.writeUInt32BE(crc32(json), 0);
+  numbers.writeUInt32BE(json.length, CRC_BYTES);
+  return Buffer.concat([json, numbers, MAGIC]);
 }
 
 export interface OpenFile {
   readonly handle: FileHandle;
+  readonly path: string;
   readonly description: Description;
 }
 
@@ -49,7 +57,7 @@ export async function openObjectFile(path: string, key: string): Promise<OpenFil
   const handle = await openIfPresent(path);
   if (handle === undefined) return undefined;
   try {
-    return { handle, description: await readDescription(handle, path, key) };
+    return { handle, path, description: await readDescription(handle, path, key) };
   } catch (error) {
     await handle.close();
     throw error;
@@ -75,15 +83,19 @@ async function openIfPresent(path: string): Promise<FileHandle | undefined> {
 async function readDescription(handle: FileHandle, path: string, key: string): Promise<Description> {
   const { size } = await handle.stat();
   const tail = await readTail(handle, size, TAIL_BYTES);
-  if (tail.length < FOOTER_BYTES || !tail.subarray(-MAGIC.length).equals(MAGIC)) throw damaged(path);
+  const magic = tail.subarray(-MAGIC.length);
+  const isChecked = magic.equals(MAGIC);
+  if (tail.length < FOOTER_BYTES || (!isChecked && !magic.equals(MAGIC_UNCHECKED))) throw notOurs(path);
   const length = tail.readUInt32BE(tail.length - FOOTER_BYTES);
-  const trailerBytes = length + FOOTER_BYTES;
-  if (trailerBytes > size) throw damaged(path);
+  const footerBytes = FOOTER_BYTES + (isChecked ? CRC_BYTES : 0);
+  const trailerBytes = length + footerBytes;
+  if (trailerBytes > size) throw notOurs(path);
   const whole = trailerBytes <= tail.length ? tail : await readTail(handle, size, trailerBytes);
-  const json = whole.subarray(whole.length - trailerBytes, whole.length - FOOTER_BYTES).toString();
-  const description = parseDescription(json, path);
+  const json = whole.subarray(whole.length - trailerBytes, whole.length - footerBytes);
+  if (isChecked && whole.readUInt32BE(whole.length - footerBytes) !== crc32(json)) throw notOurs(path);
+  const description = parseDescription(json.toString(), path);
   const contentBytes = description.segments === undefined ? description.size : 0;
-  if (description.key !== key || contentBytes !== size - trailerBytes) throw damaged(path);
+  if (description.key !== key || contentBytes !== size - trailerBytes) throw notOurs(path);
   return description;
 }
 
@@ -97,12 +109,17 @@ function parseDescription(json: string, path: string): Description {
   try {
     return JSON.parse(json) as Description;
   } catch (error) {
-    throw damaged(path, error);
+    throw notOurs(path, error);
   }
 }
 
-function damaged(path: string, cause?: unknown): BoxkiteError {
-  return new BoxkiteError("OBJECT_DAMAGED", `${path} is not an object as Boxkite writes them`, {
+function notOurs(path: string, cause?: unknown): BoxkiteError {
+  return damaged(path, "is not an object as Boxkite writes them", cause);
+}
+
+/** `what` goes on behind the path. */
+export function damaged(path: string, what: string, cause?: unknown): BoxkiteError {
+  return new BoxkiteError("OBJECT_DAMAGED", `${path} ${what}`, {
     cause,
     hint: "restore the file from a backup, or remove it",
   });

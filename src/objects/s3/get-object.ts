@@ -1,4 +1,5 @@
 /** GetObject and HeadObject. */
+import { once } from "node:events";
 import { validateHeaderValue } from "node:http";
 import { pipeline } from "node:stream/promises";
 import { ownValue } from "../../domain/own-value.ts";
@@ -22,7 +23,10 @@ export async function getObject(call: Call): Promise<void> {
   }
   response.statusCode = answer.status;
   await orClose(object, () => setHeaders(response, answer.headers));
-  await pipeline(object.stream(answer.range), response);
+  const content = object.stream(answer.range);
+  // What is damaged at its beginning can still be told; later, the connection is cut before the damage.
+  await once(content, "readable");
+  await pipeline(content, response);
 }
 
 export async function headObject(call: Call): Promise<void> {

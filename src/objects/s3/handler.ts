@@ -83,11 +83,12 @@ function fail(
 ): void {
   const method = incoming.method ?? "";
   const path = (incoming.url ?? "").split("?")[0] ?? "";
+  const s3Error = s3ErrorOf(error);
+  if (s3Error.code === "ObjectDamaged") log.error("an object is damaged", { method, path, error });
   if (response.destroyed || incoming.aborted) {
     log.debug("object client went away", { method, path, error: messageOf(error) });
     return;
   }
-  const s3Error = s3ErrorOf(error);
   if (s3Error.code === "InternalError") log.error("object request failed", { method, path, error });
   if (s3Error.code === "InsufficientStorage") log.error("objects cannot be written", { method, path, error });
   if (response.headersSent) {
@@ -109,6 +110,7 @@ function s3ErrorOf(error: unknown): S3Error {
   }
   if (error instanceof BoxkiteError) {
     if (error.code === "INVALID_ARGUMENT") return new S3Error("InvalidArgument", error.message);
+    if (error.code === "OBJECT_DAMAGED") return new S3Error("ObjectDamaged", error.message);
     const errno = codeOf(error.cause);
     if (errno === "ENOSPC" || errno === "EDQUOT") return new S3Error("InsufficientStorage", error.message);
   }

@@ -30,6 +30,8 @@ const STATUS = {
   NoSuchKey: 404,
   NoSuchUpload: 404,
   NotImplemented: 501,
+  /** The disk lost what was written. No 5xx: clients would try again for minutes, and the disk says the same. */
+  ObjectDamaged: 422,
   PreconditionFailed: 412,
   RequestTimeTooSkewed: 403,
   SignatureDoesNotMatch: 403,

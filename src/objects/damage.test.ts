@@ -1,0 +1,136 @@
+/** A byte that the disk changed is told, and neither it nor its block is given out. */
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { buffer } from "node:stream/consumers";
+import { test, type TestContext } from "node:test";
+import { BUCKET, sendSigned, startS3Server, type S3Server } from "../../test/helpers/s3-server.ts";
+import { BLOCK_BYTES, BlockSums, blockChecker } from "./directory/block-sums.ts";
+import type { HostedStore } from "./hosted-store.ts";
+
+async function flip(file: string, at: number): Promise<void> {
+  const content = await readFile(file);
+  content[at] = (content[at] ?? 0) ^ 0x10;
+  await writeFile(file, content);
+}
+
+const readAll = (store: HostedStore, key: string) =>
+  store.readAll(key).then((bytes) => bytes && Buffer.from(bytes));
+const damaged = { code: "OBJECT_DAMAGED" };
+
+async function open(t: TestContext): Promise<S3Server & { fileOf: (key: string) => string }> {
+  const server = await startS3Server(t);
+  return { ...server, fileOf: (key) => join(server.directory, "objects", `${key}@`) };
+}
+
+test("sums of blocks do not depend on how the content comes", () => {
+  const content = randomBytes(3 * BLOCK_BYTES + 5);
+  const sumsOf = (pieces: readonly Uint8Array[]) => {
+    const sums = new BlockSums();
+    for (const piece of pieces) sums.update(piece);
+    return sums.encoded();
+  };
+  const whole = sumsOf([content]);
+  const cuts = [0, 1, BLOCK_BYTES - 1, BLOCK_BYTES, 2 * BLOCK_BYTES + 9, content.length];
+  assert.equal(sumsOf(cuts.map((cut, index) => content.subarray(cuts[index - 1] ?? 0, cut))), whole);
+  const isWhole = blockChecker(whole);
+  for (let block = 0; block < 4; block++)
+    assert.ok(isWhole(block, content.subarray(block * BLOCK_BYTES, (block + 1) * BLOCK_BYTES)));
+  assert.ok(!isWhole(4, Buffer.alloc(0)), "there is no such block");
+  assert.equal(sumsOf([]), "");
+});
+
+test("every byte of an object's file counts", async (t) => {
+  const { store, fileOf } = await open(t);
+  await store.put("a", Buffer.from("content"), { metadata: { colour: "red" } });
+  const { size } = await stat(fileOf("a"));
+  const whole = await readFile(fileOf("a"));
+  for (let at = 0; at < size; at++) {
+    await flip(fileOf("a"), at);
+    await assert.rejects(readAll(store, "a"), damaged, `the byte ${at}`);
+    await writeFile(fileOf("a"), whole);
+  }
+  assert.equal(String(await readAll(store, "a")), "content");
+  await writeFile(fileOf("a"), whole.subarray(1));
+  await assert.rejects(readAll(store, "a"), damaged);
+});
+
+test("a range is checked too, and what lies beside the damage can be read", async (t) => {
+  const { store, fileOf } = await open(t);
+  const content = randomBytes(3 * BLOCK_BYTES + 100);
+  await store.put("a", content);
+  const read = async (start: number, end: number) => buffer(await store.read("a", { start, end }));
+  const ranges = [
+    [0, 0],
+    [BLOCK_BYTES - 1, BLOCK_BYTES],
+    [5, 3 * BLOCK_BYTES + 5],
+    [3 * BLOCK_BYTES, content.length - 1],
+  ] as const;
+  for (const [start, end] of ranges)
+    assert.deepEqual(await read(start, end), content.subarray(start, end + 1), `${start}-${end}`);
+  await flip(fileOf("a"), BLOCK_BYTES + 7);
+  await assert.rejects(read(BLOCK_BYTES, BLOCK_BYTES), damaged);
+  await assert.rejects(read(0, content.length - 1), damaged);
+  assert.deepEqual(await read(0, 9), content.subarray(0, 10));
+  assert.deepEqual(
+    await read(2 * BLOCK_BYTES, 2 * BLOCK_BYTES),
+    content.subarray(2 * BLOCK_BYTES, 2 * BLOCK_BYTES + 1),
+  );
+});
+
+test("parts are checked, and one that is gone is told", async (t) => {
+  const { store, directory } = await open(t);
+  const upload = await store.createUpload({ key: "big", attributes: {} });
+  const contents = [randomBytes(BLOCK_BYTES + 3), randomBytes(1000)];
+  for (const [index, content] of contents.entries()) await store.putPart(upload, index + 1, content);
+  await store.completeUpload(upload, (parts) => ({ parts }));
+  assert.deepEqual(await readAll(store, "big"), Buffer.concat(contents));
+  const parts = join(directory, "parts", upload.id);
+  const [, second] = (await readdir(parts)).toSorted();
+  await flip(join(parts, second ?? ""), 500);
+  await assert.rejects(readAll(store, "big"), damaged);
+  await rm(join(parts, second ?? ""));
+  await assert.rejects(readAll(store, "big"), { ...damaged, message: /is gone/u });
+  await store.put("big", Buffer.from("new"));
+  assert.equal(String(await readAll(store, "big")), "new");
+});
+
+test("a client gets an error, or a connection that is cut before the damage", async (t) => {
+  const server = await open(t);
+  const { store, fileOf } = server;
+  const ask = (method: string, key: string, headers: Record<string, string> = {}, body = "") =>
+    sendSigned(server, { method, path: `/${BUCKET}/${key}`, headers, body });
+  await store.put("small", Buffer.from("content"));
+  await flip(fileOf("small"), 3);
+  const small = await ask("GET", "small");
+  assert.deepEqual([small.status, small.code], [422, "ObjectDamaged"]);
+  assert.match(String(small.body), /small@/u);
+  assert.equal((await ask("PUT", "copy", { "x-amz-copy-source": `${BUCKET}/small` })).code, "ObjectDamaged");
+  assert.equal((await ask("HEAD", "small")).status, 200);
+
+  const content = randomBytes(8 * BLOCK_BYTES);
+  await store.put("large", content);
+  await flip(fileOf("large"), 6 * BLOCK_BYTES + 1);
+  await assert.rejects(ask("GET", "large"), { message: /aborted|hang up|ECONNRESET/u });
+  await server.logged("an object is damaged");
+  // A client that goes on where it was cut hears of it.
+  const range = { range: `bytes=${6 * BLOCK_BYTES}-` };
+  assert.equal((await ask("GET", "large", range)).code, "ObjectDamaged");
+  assert.equal((await ask("GET", "large", { range: "bytes=0-9" })).status, 206);
+
+  assert.equal((await ask("PUT", "small", {}, "new")).status, 200);
+  assert.equal(String((await ask("GET", "small")).body), "new");
+  assert.equal((await ask("DELETE", "large")).status, 204);
+  assert.equal((await ask("GET", "large")).code, "NoSuchKey");
+});
+
+test("objects of before, without sums, are read as they were", async (t) => {
+  const { store, directory } = await open(t);
+  const json = Buffer.from(JSON.stringify({ key: "old", size: 3, etag: '"e"', modifiedAt: 1 }));
+  const length = Buffer.alloc(4);
+  length.writeUInt32BE(json.length);
+  const file = Buffer.concat([Buffer.from("abc"), json, length, Buffer.from("boxkobj1")]);
+  await writeFile(join(directory, "objects/old@"), file);
+  assert.equal(String(await readAll(store, "old")), "abc");
+});
