@@ -5,7 +5,8 @@ import type { ImageSpec } from "../images/image-spec.ts";
 import { formatImageReference, parseImageReference, pinnedReference } from "../images/reference.ts";
 import type { Logger } from "../lib/log.ts";
 import type { BaseImageFacts } from "./base-facts.ts";
-import type { EngineImage, ImageBuilder } from "./builder.ts";
+import type { ImageBuilder } from "./builder.ts";
+import type { EngineImage } from "../containers/types.ts";
 import { notesOnPlatforms, requirePlatform } from "./build-platform.ts";
 import { readBaseFacts } from "./read-base-facts.ts";
 

@@ -1,7 +1,8 @@
 /** Where the image of a build is: in its registry, or by its name in the engine. */
 import type { BuildRecord } from "../domain/build-record.ts";
 import type { RegistryResolver } from "./base-image.ts";
-import type { ImageBuilder, PushOptions } from "./builder.ts";
+import type { PushOptions } from "../containers/program-transfer.ts";
+import type { ImageBuilder } from "./builder.ts";
 import { type BuildTarget, formatTarget, targetRepository } from "./target.ts";
 
 /** What of the record says where to find it. */
@@ -32,7 +33,7 @@ export async function publishImage(
   options.signal?.throwIfAborted();
   const name = formatTarget(target);
   if (target.registry !== undefined) {
-    options.onLog(`Pushing ${name}`);
+    options.onLog?.(`Pushing ${name}`);
     const digest = await builder.push(imageId, name, options);
     // The engine keeps the image under its name: a task that starts here has no need to pull.
     await builder.tag(imageId, name);

@@ -7,7 +7,7 @@ import { type ImageSpec, type SecretMount, secretId } from "../images/image-spec
 import type { Clock } from "../lib/clock.ts";
 import type { BaseImages, RegistryResolver } from "./base-image.ts";
 import { imageExists, publishImage } from "./build-result.ts";
-import { BuildFailed, type BuiltImage, type ImageBuilder } from "./builder.ts";
+import { BuildFailed, type BuildJob, type BuiltImage, type ImageBuilder } from "./builder.ts";
 import { type RenderedContainerfile, renderContainerfile, UPLOAD_FOLDER } from "./containerfile.ts";
 import {
   type ContextLimits,
@@ -16,7 +16,7 @@ import {
   unpackContext,
   type UploadedContext,
 } from "./context.ts";
-import { explainFailure } from "./failure.ts";
+import { engineFailureOf, explainFailure } from "./failure.ts";
 import { secretVariable } from "./secret-variable.ts";
 import { type BuildTarget, formatTarget, lookupName } from "./target.ts";
 import { layOut, writeSecrets } from "./workspace.ts";
@@ -146,19 +146,30 @@ async function runSteps(
       { hint: `set the variable ${secretVariable(secret)} where the server starts, and start it again` },
     );
   });
+  const job: BuildJob = {
+    containerfile,
+    contextDir: contextFolder(run),
+    scratchDir: run.folder,
+    secrets,
+    noCache: force,
+    onLog: run.onLog,
+    signal: run.signal,
+  };
   try {
-    return await builder.build({
-      containerfile,
-      contextDir: contextFolder(run),
-      scratchDir: run.folder,
-      secrets,
-      noCache: force,
-      onLog: run.onLog,
-      signal: run.signal,
-    });
+    return await runAgainIfDisturbed(builder, job);
   } catch (error) {
-    if (error instanceof BuildFailed) throw explainFailure(error, rendered.steps);
-    throw error;
+    throw error instanceof BuildFailed ? explainFailure(error, rendered.steps) : error;
+  }
+}
+
+/** Once more where the engine's storage was changed meanwhile: another image of the cache is taken then. */
+async function runAgainIfDisturbed(builder: ImageBuilder, job: BuildJob): Promise<BuiltImage> {
+  try {
+    return await builder.build(job);
+  } catch (error) {
+    if (!(error instanceof BuildFailed) || engineFailureOf(error)?.retry !== "now") throw error;
+    job.onLog("The engine's images were changed while it built; building again");
+    return await builder.build(job);
   }
 }
 

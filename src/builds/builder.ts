@@ -2,6 +2,9 @@
  * What a program that builds images has to offer. podman.ts and docker.ts are the two there are; tests use
  * one that only remembers. Nothing of Flyte is known below this line, and nothing of Podman above it.
  */
+import type { PushOptions } from "../containers/program-transfer.ts";
+import type { RunOptions } from "../containers/program.ts";
+import type { EngineImage } from "../containers/types.ts";
 import type { ImageLayer } from "../domain/build-record.ts";
 
 export interface ImageBuilder {
@@ -19,7 +22,7 @@ export interface ImageBuilder {
   /** Builds from images that the engine has; layers of earlier builds are reused. Rejects with BuildFailed. */
   build(job: BuildJob): Promise<BuiltImage>;
   /** Fetches an image into the engine. */
-  pull(reference: string, options: TransferOptions): Promise<void>;
+  pull(reference: string, options: RunOptions): Promise<void>;
   /** What the engine has under this name or id, without asking any registry. */
   inspect(reference: string): Promise<EngineImage | undefined>;
   tag(imageId: string, reference: string): Promise<void>;
@@ -54,29 +57,6 @@ export interface BuildSecret {
 
 export interface BuiltImage {
   readonly imageId: string;
-}
-
-export interface TransferOptions {
-  readonly onLog: (line: string) => void;
-  readonly signal?: AbortSignal | undefined;
-}
-
-export interface PushOptions extends TransferOptions {
-  /** A folder of this build alone, as for the build itself. */
-  readonly scratchDir: string;
-}
-
-export interface EngineImage {
-  /** The digest of its configuration, "sha256:…". */
-  readonly id: string;
-  /** The names by digest under which the engine knows it. */
-  readonly digests: readonly string[];
-  readonly names: readonly string[];
-  readonly architecture: string;
-  readonly sizeBytes: number;
-  readonly user: string;
-  readonly workdir: string;
-  readonly env: Readonly<Record<string, string>>;
 }
 
 /** A build that ended because one of its steps failed. failure.ts turns it into words. */

@@ -1,7 +1,8 @@
 /** Reads from inside a base image who its USER is in numbers, and which Python is first on its PATH. */
 import { BoxkiteError } from "../domain/errors.ts";
 import type { BaseImageFacts, NumericOwner } from "./base-facts.ts";
-import type { EngineImage, ImageBuilder } from "./builder.ts";
+import type { ImageBuilder } from "./builder.ts";
+import type { EngineImage } from "../containers/types.ts";
 
 /** Sections of plain text, because the image may have nothing better to write with than echo. */
 const SCRIPT = `

@@ -8,7 +8,8 @@ import { join } from "node:path";
 import { suite, test, type TestContext } from "node:test";
 import { BoxkiteError } from "../domain/errors.ts";
 import { silentLogger } from "../lib/log.ts";
-import { type BuildJob, type EngineImage, type ImageBuilder } from "./builder.ts";
+import { BuildFailed, type BuildJob, type ImageBuilder } from "./builder.ts";
+import type { EngineImage } from "../containers/types.ts";
 import type { ImageSpec, SecretMount } from "../images/image-spec.ts";
 import { createImageBuildService, type ImageBuildRequest } from "./service.ts";
 import { createMemoryBuildStore } from "../../test/helpers/build-store.ts";
@@ -35,6 +36,7 @@ async function setup(t: TestContext, options: { readonly fromId?: boolean } = {}
     digests: [],
     names: [],
     architecture: "amd64",
+    os: "linux",
     sizeBytes: 7,
     user: "1500",
     workdir: "/",
@@ -189,6 +191,34 @@ suite("image build service", () => {
     await assert.rejects(first, /enough/);
     assert.equal((await second).built, true);
     assert.equal(jobs.length, 2);
+  });
+
+  const lost =
+    "Error: checking if cached image exists from a previous build: getting top layer info: layer not known";
+
+  test("a build that another image's removal disturbs is built again, once", async (t) => {
+    const { service, request, jobs, during } = await setup(t);
+    during.build = async () => {
+      during.build = async () => {};
+      throw new BuildFailed(125, { step: 1 }, [lost]);
+    };
+    assert.equal((await service.build(request())).built, true);
+    assert.equal(jobs.length, 2);
+
+    during.build = () => Promise.reject(new BuildFailed(125, { step: 1 }, [lost]));
+    await assert.rejects(service.build(request({ force: true })), {
+      code: "ENGINE_FAILED",
+      message: /layer not known/,
+      hint: /Run again/,
+    });
+    assert.equal(jobs.length, 4);
+  });
+
+  test("what a step prints is not taken for the engine's word", async (t) => {
+    const { service, request, jobs, during } = await setup(t);
+    during.build = () => Promise.reject(new BuildFailed(1, { step: 1 }, [lost, "Error: exit status 1"]));
+    await assert.rejects(service.build(request()), { code: "IMAGE_BUILD_FAILED" });
+    assert.equal(jobs.length, 1);
   });
 
   test("a base that a builder can only name is refused when its name moved meanwhile", async (t) => {

@@ -35,7 +35,7 @@ import type {
   EngineEvent,
   EngineInfo,
   EngineName,
-  ImageDetails,
+  EngineImage,
   NetworkDetails,
   PullOptions,
 } from "./types.ts";
@@ -57,7 +57,7 @@ export interface EngineApi {
   readonly version: string;
   readonly onThisMachine: boolean;
   info(): Promise<EngineInfo>;
-  inspectImage(reference: string): Promise<ImageDetails | undefined>;
+  inspectImage(reference: string): Promise<EngineImage | undefined>;
   /** Reads the answer to its end: an engine reports failure in its last line, under status 200. */
   pullImage(reference: string, options?: PullOptions): Promise<void>;
   /** Makes an image of a tar of its root directory. */

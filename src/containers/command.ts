@@ -73,6 +73,8 @@ export async function runLogged(
   options.signal?.throwIfAborted();
   const { clock = systemClock } = options;
   const log = await open(options.logFile, "a+", 0o600);
+  // Of an earlier run, which was handed out already.
+  await log.truncate();
   try {
     const child = spawn(program, args, {
       env: options.env,

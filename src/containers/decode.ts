@@ -5,7 +5,7 @@ import type {
   ContainerSummary,
   EngineInfo,
   EngineName,
-  ImageDetails,
+  EngineImage,
   NetworkDetails,
 } from "./types.ts";
 
@@ -89,14 +89,18 @@ export function decodeRootlessPodman(raw: Raw): Partial<EngineInfo> {
   };
 }
 
-export function decodeImage(raw: Raw): ImageDetails {
+export function decodeImage(raw: Raw): EngineImage {
   const config = (raw.Config ?? {}) as Raw;
   return {
-    id: textOf(raw.Id),
-    repoDigests: (raw.RepoDigests ?? []) as readonly string[],
+    // Podman's command line leaves out the algorithm.
+    id: textOf(raw.Id).replace(/^(?!sha256:)(?=.)/, "sha256:"),
+    digests: (raw.RepoDigests ?? []) as readonly string[],
+    names: (raw.RepoTags ?? []) as readonly string[],
     architecture: textOf(raw.Architecture),
     os: textOf(raw.Os, "linux"),
-    createdAt: typeof raw.Created === "string" ? raw.Created : undefined,
+    sizeBytes: Number(raw.Size ?? 0),
+    user: textOf(config.User),
+    workdir: textOf(config.WorkingDir),
     env: Object.fromEntries(((config.Env ?? []) as readonly string[]).map(splitVariable)),
   };
 }

@@ -2,7 +2,10 @@
 import { Agent, request, type ClientRequest, type IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { BoxkiteError, messageOf } from "../domain/errors.ts";
+import { type Clock, systemClock } from "../lib/clock.ts";
+import { findFailure } from "../lib/failure-table.ts";
 import { formatEngineAddress, type EngineAddress } from "./address.ts";
+import { CONNECTION_FAILURES } from "./failures/connection.ts";
 
 export interface CallOptions {
   readonly query?: Readonly<Record<string, string | number | boolean | undefined>>;
@@ -27,10 +30,13 @@ const MAX_RESPONSE_BYTES = 256 * 1024 * 1024;
 /** The engine answered, but not with success. */
 export class EngineResponseError extends BoxkiteError {
   readonly status: number;
+  /** Its own words. */
+  readonly reason: string;
 
   constructor(call: string, status: number, reason: string) {
     super("ENGINE_FAILED", `the container engine answered ${call} with ${status}: ${reason}`);
     this.status = status;
+    this.reason = reason;
   }
 
   static override [Symbol.hasInstance](value: unknown): boolean {
@@ -49,7 +55,7 @@ export interface EngineHttp {
   close(): void;
 }
 
-export function createEngineHttp(address: EngineAddress): EngineHttp {
+export function createEngineHttp(address: EngineAddress, clock: Clock = systemClock): EngineHttp {
   // Connections are kept: opening one costs as much as many of the calls.
   const agent = new Agent({ keepAlive: true, maxSockets: Infinity, keepAliveMsecs: 10_000 });
   const target =
@@ -72,12 +78,10 @@ export function createEngineHttp(address: EngineAddress): EngineHttp {
     });
     const limitMs = options.timeoutMs ?? CALL_TIMEOUT_MS;
     if (limitMs > 0) {
-      const timer = setTimeout(() => {
+      const timer = clock.timer(limitMs, () => {
         sent.destroy(Object.assign(new Error(`no answer within ${limitMs / 1000} s`), { code: "ETIMEDOUT" }));
-      }, limitMs);
-      sent.once("close", () => clearTimeout(timer));
-      sent.once("response", () => clearTimeout(timer));
-      sent.once("upgrade", () => clearTimeout(timer));
+      });
+      for (const event of ["close", "response", "upgrade"]) sent.once(event, () => timer.cancel());
     }
     sent.end(payload?.bytes);
     return sent;
@@ -202,14 +206,11 @@ function unreachable(
     `no container engine answers at ${where} (${call}): ${messageOf(error)}`,
     {
       cause: error,
-      hint: hintFor(codeOf(error), address),
+      hint: findFailure(
+        CONNECTION_FAILURES,
+        { errno: codeOf(error), text: messageOf(error) },
+        address,
+      )?.hint?.(address),
     },
   );
-}
-
-function hintFor(code: string | undefined, address: EngineAddress): string {
-  if (code === "EACCES" && address.kind === "unix") {
-    return `this user may not open ${address.socketPath}: use rootless podman, or join the group that owns the socket`;
-  }
-  return "is the engine running? Try: systemctl --user start podman.socket, or: systemctl start docker, or: podman machine start";
 }

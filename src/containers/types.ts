@@ -45,12 +45,17 @@ export interface ContainerSummary {
   readonly labels: Readonly<Record<string, string>>;
 }
 
-export interface ImageDetails {
+export interface EngineImage {
+  /** The digest of its configuration, "sha256:…". */
   readonly id: string;
-  readonly repoDigests: readonly string[];
+  /** The names by digest under which the engine knows it. */
+  readonly digests: readonly string[];
+  readonly names: readonly string[];
   readonly architecture: string;
   readonly os: string;
-  readonly createdAt: string | undefined;
+  readonly sizeBytes: number;
+  readonly user: string;
+  readonly workdir: string;
   readonly env: Readonly<Record<string, string>>;
 }
 

@@ -1,8 +1,8 @@
 /** The container engine as `boxkite up` uses it: found, reachable from its containers, closed at the end. */
 import { createLogger } from "../lib/log.ts";
 import { systemClock } from "../lib/clock.ts";
-import type { CliEngine } from "../builds/cli-engine.ts";
-import { pullWithPodman } from "../builds/podman.ts";
+import { engineProgram } from "../containers/program.ts";
+import { pullImage } from "../containers/program-transfer.ts";
 import { NO_REGISTRIES, type Registries } from "../images/registry/registries.ts";
 import type { Platform } from "./platform.ts";
 import type { PlatformOptions } from "./choose.ts";
@@ -82,6 +82,6 @@ function commandLineEnv({ engine, address }: EngineApi, env: NodeJS.ProcessEnv):
 }
 
 function pullByPodman(env: NodeJS.ProcessEnv, registries: Registries): PullByCommand {
-  const engine: CliEngine = { name: "podman", program: "podman", globalArgs: [], env };
-  return (reference, signal) => pullWithPodman(engine, registries, reference, { signal, onLog: () => {} });
+  const engine = engineProgram("podman", { env });
+  return (reference, signal) => pullImage(engine, registries, reference, { signal });
 }

@@ -1,6 +1,6 @@
 /** Building with the same engine that runs the containers, so that an image without a registry is there already. */
 import { BoxkiteError } from "../domain/errors.ts";
-import { hostCertificates, hostProxy } from "../builds/cli-engine.ts";
+import { hostCertificates, hostProxy } from "../builds/build-environment.ts";
 import { createDockerBuilder } from "../builds/docker.ts";
 import { createPodmanBuilder } from "../builds/podman.ts";
 import { parseImageReference } from "../images/reference.ts";

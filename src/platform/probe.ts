@@ -14,8 +14,8 @@ import type { EngineApi } from "../containers/api.ts";
 import { EngineResponseError } from "../containers/http.ts";
 import { readLogFrames } from "../containers/log-frames.ts";
 import type { EngineNetwork, HostCandidate } from "./network.ts";
-import { withoutCall } from "../executors/container/start-failure.ts";
-import { isAboutTheProgram, startTrouble } from "../containers/start-trouble.ts";
+import { ENGINE_START_FAILURES, START_FAILURES, type StartContext } from "../containers/failures/start.ts";
+import { findFailure } from "../lib/failure-table.ts";
 
 export interface ProbeOptions {
   readonly api: EngineApi;
@@ -77,7 +77,7 @@ export async function probeFromContainer(options: ProbeOptions): Promise<ProbeRe
     await makeEmptyImage(api);
     trials = await runTrials(options);
   } catch (error) {
-    if (error instanceof CannotStart) throw startTrouble(api, error.message);
+    if (error instanceof CannotStart) throw startsNothing(api, error.message);
     options.log.debug("probe could not run", { error });
     return { kind: "not_probed", why: messageOf(error) };
   }
@@ -158,9 +158,28 @@ async function start(api: EngineApi, id: string): Promise<void> {
   try {
     await api.startContainer(id);
   } catch (error) {
-    const isRefusal = error instanceof EngineResponseError && !isAboutTheProgram(error.message);
-    throw isRefusal ? new CannotStart(withoutCall(error.message)) : error;
+    if (!(error instanceof EngineResponseError) || isAboutTheProgram(api, error.reason)) throw error;
+    throw new CannotStart(error.reason);
   }
+}
+
+/** That the container lacks something, or is for another machine, is no fault of the engine. */
+function isAboutTheProgram(api: EngineApi, reason: string): boolean {
+  const row = findFailure(START_FAILURES, { text: reason }, contextOf(api, reason));
+  return row?.code === "ENTRYPOINT_NOT_FOUND" || row?.code === "WRONG_ARCHITECTURE";
+}
+
+function startsNothing(api: EngineApi, reason: string): BoxkiteError {
+  const { engine } = api;
+  const context = contextOf(api, reason);
+  const hint = findFailure(ENGINE_START_FAILURES, { text: reason }, context)?.hint?.(context);
+  return new BoxkiteError("ENGINE_FAILED", `${engine} starts no container: ${reason}`, {
+    hint: hint ?? `this must work: ${engine} run --rm docker.io/library/debian:12-slim true`,
+  });
+}
+
+function contextOf({ engine }: EngineApi, reason: string): StartContext {
+  return { engine, program: "node", reason, foreignPlatform: undefined };
 }
 
 /** Runs inside the container, so it may use nothing of this file. */

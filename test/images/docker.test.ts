@@ -7,7 +7,7 @@ import { after, before, suite, test } from "node:test";
 import { create, toBinary, type MessageInitShape } from "@bufbuild/protobuf";
 import { BoxkiteError } from "../../src/domain/errors.ts";
 import type { ImageBuilder } from "../../src/builds/builder.ts";
-import { hostCertificates, hostProxy } from "../../src/builds/cli-engine.ts";
+import { hostCertificates, hostProxy } from "../../src/builds/build-environment.ts";
 import { createDockerBuilder } from "../../src/builds/docker.ts";
 import { createImageBuildService, type ImageBuildRequest } from "../../src/builds/service.ts";
 import { createMemoryBuildStore } from "../helpers/build-store.ts";

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
 import { createPodmanBuilder } from "../../src/builds/podman.ts";
-import { hostCertificates, hostProxy } from "../../src/builds/cli-engine.ts";
+import { hostCertificates, hostProxy } from "../../src/builds/build-environment.ts";
 import type { ImageBuilder } from "../../src/builds/builder.ts";
 import { parseImageReference } from "../../src/images/reference.ts";
 import { messageOf } from "../../src/domain/errors.ts";

@@ -11,7 +11,7 @@ import { formatPlatform, type Platform } from "../../images/registry/platform.ts
 import type { RegistryClient } from "../../images/registry/registry-client.ts";
 import type { ResolvedImage } from "../../domain/image.ts";
 import type { EngineApi } from "../../containers/api.ts";
-import type { ImageDetails } from "../../containers/types.ts";
+import type { EngineImage } from "../../containers/types.ts";
 
 export interface ImageSources {
   readonly api: EngineApi;
@@ -68,7 +68,7 @@ async function engineImage(
   return undefined;
 }
 
-function checkPlatform(text: string, image: ImageDetails, platform: Platform): void {
+function checkPlatform(text: string, image: EngineImage, platform: Platform): void {
   if (image.architecture === "" || image.architecture === platform.architecture) return;
   throw new BoxkiteError(
     "IMAGE_WRONG_PLATFORM",

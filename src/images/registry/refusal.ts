@@ -1,6 +1,8 @@
 /** What a registry's answer, or its silence, means to the one who asked. */
 import { BoxkiteError, messageOf } from "../../domain/errors.ts";
 import { imageRepository, type ImageReference } from "../reference.ts";
+import { findFailure } from "../../lib/failure-table.ts";
+import { CONNECTION_FAILURES, REGISTRY_ANSWERS } from "./failures.ts";
 import { isInsecure, type Registries } from "./registries.ts";
 
 /** For a status other than success. */
@@ -13,33 +15,20 @@ export function refusal(
   const { host } = image;
   const name = `${imageRepository(image)}${image.digest ? `@${image.digest}` : `:${image.tag ?? "latest"}`}`;
   const said = registryWords(answer);
-  if (status === 401 || status === 403) {
-    const login =
-      registries.get(host)?.login === undefined
-        ? `log in with podman login ${host} (or docker login ${host}), or put its credentials under registries: in the settings file`
-        : `the credentials are those of registries: ${host} in the settings file: check them, and what they may read`;
-    return new BoxkiteError(
-      "IMAGE_UNAUTHORIZED",
-      `registry ${host} does not let us read ${name}: ${said ?? `status ${status}`}`,
-      {
-        hint: `${login}; a registry also says this of a repository that does not exist: check the name`,
-      },
+  const why = said ?? `status ${status}`;
+  const context = { registries, host };
+  const row = findFailure(REGISTRY_ANSWERS, { status }, context);
+  if (row === undefined) {
+    return unreachable(
+      registries,
+      host,
+      said === undefined ? `it answered with ${why}` : `${said} (status ${status})`,
     );
   }
-  if (status === 404) {
-    return new BoxkiteError(
-      "IMAGE_NOT_FOUND",
-      `registry ${host} has no image ${name}: ${said ?? "status 404"}`,
-      {
-        hint: "check repository and tag, and that it was pushed: podman push NAME",
-      },
-    );
-  }
-  return unreachable(
-    registries,
-    host,
-    said === undefined ? `it answered with status ${status}` : `${said} (status ${status})`,
-  );
+  const verb = row.code === "IMAGE_UNAUTHORIZED" ? "does not let us read" : "has no image";
+  return new BoxkiteError(row.code, `registry ${host} ${verb} ${name}: ${why}`, {
+    hint: row.hint?.(context),
+  });
 }
 
 /** `{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown"}]}` */
@@ -61,27 +50,12 @@ export function unreachable(
 ): BoxkiteError {
   return new BoxkiteError("REGISTRY_UNREACHABLE", `registry ${host} cannot be asked: ${why}`, {
     cause,
-    hint: tlsHint(host, codeOf(cause)) ?? contactHint(registries, host),
+    hint:
+      findFailure(CONNECTION_FAILURES, { errno: codeOf(cause) }, { registries, host })?.hint?.({
+        registries,
+        host,
+      }) ?? contactHint(registries, host),
   });
-}
-
-/** Openssl's names for a certificate that no trusted authority signed. */
-const UNTRUSTED = [
-  "DEPTH_ZERO_SELF_SIGNED_CERT",
-  "SELF_SIGNED_CERT_IN_CHAIN",
-  "UNABLE_TO_GET_ISSUER_CERT",
-  "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
-  "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
-];
-/** What a client of TLS says of an answer in plain HTTP. */
-const NOT_TLS = ["ERR_SSL_WRONG_VERSION_NUMBER", "ERR_SSL_PACKET_LENGTH_TOO_LONG", "EPROTO"];
-
-function tlsHint(host: string, code: string): string | undefined {
-  if (UNTRUSTED.includes(code))
-    return `name the authority that signed its certificate in the settings file: registries: ${host}: ca-file`;
-  if (NOT_TLS.includes(code))
-    return `if it speaks plain HTTP, say so in the settings file: registries: ${host}: insecure: true`;
-  return undefined;
 }
 
 function contactHint(registries: Registries, host: string): string {

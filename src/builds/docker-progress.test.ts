@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { DockerLog } from "./docker-log.ts";
+import { DockerProgress } from "./docker-progress.ts";
 
-function read(text: string): DockerLog {
-  const log = new DockerLog();
+function read(text: string): DockerProgress {
+  const log = new DockerProgress();
   for (const line of text.split("\n")) log.push(line);
   return log;
 }

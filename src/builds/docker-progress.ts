@@ -4,13 +4,13 @@
  */
 import { stripVTControlCharacters } from "node:util";
 import type { FailedAt } from "./builder.ts";
+import { KEPT_LINES, type ProgressReader } from "./program-builder.ts";
 
-const KEPT_LINES = 200;
 /** What BuildKit says of its own work, and what it repeats of the failed step at the end. */
 const NOISE =
   /^(sha256:[0-9a-f]{64}|CACHED|DONE \d+\.\d+s|ERROR: (process|executor failed) .*|-{3,}| > \[.*)$/;
 
-export class DockerLog {
+export class DockerProgress implements ProgressReader {
   #at: FailedAt | undefined;
   #lines: string[] = [];
   /** By the number in front of BuildKit's lines: which layer that step makes, counted from 0. */

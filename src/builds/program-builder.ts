@@ -1,0 +1,93 @@
+/** What the builders of Podman and Docker have in common: all but the build itself. */
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { runLogged } from "../containers/command.ts";
+import type { EngineProgram, EngineProgramOptions } from "../containers/program.ts";
+import {
+  imageHistory,
+  inspectImage,
+  readFileOf,
+  removeImage,
+  runScriptIn,
+  tagImage,
+} from "../containers/program-images.ts";
+import { pullImage, pushImage } from "../containers/program-transfer.ts";
+import { NO_REGISTRIES, type Registries } from "../images/registry/registries.ts";
+import { type BuildEnvironment, builderEnv } from "./build-environment.ts";
+import { BuildFailed, type BuildJob, type BuiltImage, type FailedAt, type ImageBuilder } from "./builder.ts";
+import { CA_SECRET_ID } from "./containerfile.ts";
+
+export interface BuilderOptions extends EngineProgramOptions, BuildEnvironment {
+  readonly registries?: Registries;
+}
+
+type ImageOperations = Pick<
+  ImageBuilder,
+  "pull" | "push" | "tag" | "inspect" | "remove" | "history" | "runScript" | "readFile"
+>;
+
+export function imageOperations(
+  engine: EngineProgram,
+  registries: Registries = NO_REGISTRIES,
+): ImageOperations {
+  return {
+    pull: (reference, options) => pullImage(engine, registries, reference, options),
+    push: (imageId, reference, options) => pushImage(engine, registries, imageId, reference, options),
+    tag: (imageId, reference) => tagImage(engine, imageId, reference),
+    inspect: (reference) => inspectImage(engine, reference),
+    remove: (reference) => removeImage(engine, reference),
+    history: (reference) => imageHistory(engine, reference),
+    runScript: (imageId, script) => runScriptIn(engine, imageId, script),
+    readFile: (imageId, path) => readFileOf(engine, imageId, path),
+  };
+}
+
+/** Reads from a builder's output where the build is. */
+export interface ProgressReader {
+  push(line: string): void;
+  /** Where it failed, if it has. */
+  at(): FailedAt | undefined;
+  /** What was said since the step began. */
+  lines(): readonly string[];
+}
+
+/** The last lines of a step that are kept. */
+export const KEPT_LINES = 200;
+
+/** Runs the builder's program to its end. Throws BuildFailed. */
+export async function runBuilder(
+  engine: EngineProgram,
+  { proxy }: BuildEnvironment,
+  job: BuildJob,
+  progress: ProgressReader,
+  command: { readonly args: readonly string[]; readonly env?: NodeJS.ProcessEnv },
+): Promise<BuiltImage> {
+  const idFile = join(job.scratchDir, "image-id");
+  const args = [
+    ...engine.globalArgs,
+    ...command.args,
+    "--iidfile",
+    idFile,
+    ...(job.noCache ? ["--no-cache"] : []),
+    "--file",
+    job.containerfile,
+    job.contextDir,
+  ];
+  const exitCode = await runLogged(engine.program, args, {
+    env: { ...builderEnv(engine.env, proxy), ...command.env },
+    logFile: join(job.scratchDir, "build.log"),
+    signal: job.signal,
+    onLine: (line) => {
+      progress.push(line);
+      job.onLog(line);
+    },
+  });
+  if (exitCode !== 0) throw new BuildFailed(exitCode, progress.at(), progress.lines());
+  return { imageId: (await readFile(idFile, "utf8")).trim() };
+}
+
+/** `--secret` for those of the job, and for this machine's certificate authorities. */
+export function secretArgs({ certificates }: BuildEnvironment, { secrets }: BuildJob): string[] {
+  const all = [...secrets, ...(certificates === undefined ? [] : [{ id: CA_SECRET_ID, file: certificates }])];
+  return all.flatMap(({ id, file }) => ["--secret", `id=${id},src=${file}`]);
+}

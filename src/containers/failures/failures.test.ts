@@ -1,0 +1,86 @@
+/** Walks every table of failures: what another program answers has a known code, and advice for those who can mend it. */
+import assert from "node:assert/strict";
+import { suite, test } from "node:test";
+import { STEP_FAILURES } from "../../builds/step-failures.ts";
+import { ACTION_CODES } from "../../domain/action-codes.ts";
+import { ERROR_CODES } from "../../domain/errors.ts";
+import {
+  CONNECTION_FAILURES as REGISTRY_CONNECTION,
+  REGISTRY_ANSWERS,
+} from "../../images/registry/failures.ts";
+import { NO_REGISTRIES } from "../../images/registry/registries.ts";
+import { type FailureRow, findFailure } from "../../lib/failure-table.ts";
+import { COMMAND_FAILURES } from "./command.ts";
+import { CONNECTION_FAILURES } from "./connection.ts";
+import { ENGINE_START_FAILURES, START_FAILURES } from "./start.ts";
+import { STORAGE_FAILURES } from "./storage.ts";
+import { TRANSFER_FAILURES } from "./transfer.ts";
+
+const CONTEXT = {
+  engine: "podman",
+  program: "podman",
+  reason: "no such file",
+  foreignPlatform: undefined,
+  host: "registry.example.com",
+  registries: NO_REGISTRIES,
+  kind: "unix",
+  socketPath: "/run/engine.sock",
+} as const;
+
+const TABLES: Readonly<Record<string, readonly FailureRow<string, never>[]>> = {
+  start: START_FAILURES,
+  transfer: TRANSFER_FAILURES,
+  storage: STORAGE_FAILURES,
+  command: COMMAND_FAILURES,
+  connection: CONNECTION_FAILURES,
+  step: STEP_FAILURES,
+  "registry answer": REGISTRY_ANSWERS,
+  "registry connection": REGISTRY_CONNECTION,
+};
+
+function hasKind(code: string, kind: "user" | "system"): boolean {
+  const ofAction: readonly string[] = ACTION_CODES[kind];
+  return ofAction.includes(code) || (ERROR_CODES as Readonly<Record<string, string>>)[code] === kind;
+}
+
+suite("tables of failures", () => {
+  for (const [name, rows] of Object.entries(TABLES)) {
+    test(name, () => {
+      assert.ok(rows.length > 0);
+      for (const row of rows) {
+        const place = `${row.code}, ${row.source}`;
+        assert.ok(hasKind(row.code, row.kind), `${place}: no code of a ${row.kind} error`);
+        assert.ok(row.source !== "", place);
+        assert.notEqual(Object.keys(row.answers).length, 0, place);
+        if (row.kind === "user") {
+          assert.equal(row.retry, "never", place);
+          assert.ok((row.hint?.(CONTEXT as never) ?? "").length > 10, `${place}: no hint`);
+        }
+      }
+    });
+  }
+
+  test("the first row that fits counts, by any of its answers, where its condition holds", () => {
+    const start = (engine: "podman" | "docker", answer: Parameters<typeof findFailure>[1]) =>
+      findFailure(START_FAILURES, answer, { ...CONTEXT, engine })?.code;
+    assert.equal(
+      start("docker", { exitCode: 126, text: "x: no such file or directory" }),
+      "ENTRYPOINT_NOT_EXECUTABLE",
+    );
+    assert.equal(start("docker", { exitCode: 127, text: "x" }), "ENTRYPOINT_NOT_FOUND");
+    assert.equal(start("docker", { status: 409, text: "x" }), "CONTAINER_REFUSED");
+    assert.equal(start("docker", { status: 500, text: "x" }), undefined);
+    const tun = { text: 'open("/dev/net/tun"): Permission denied' };
+    assert.equal(start("podman", tun), "ENGINE_FAILED");
+    assert.equal(start("docker", tun), "ENTRYPOINT_NOT_EXECUTABLE");
+    assert.equal(findFailure(ENGINE_START_FAILURES, { text: "exec format error" }, CONTEXT), undefined);
+  });
+
+  test("a transfer is told by its cause, not by the words that follow it", () => {
+    const transfer = (text: string) => findFailure(TRANSFER_FAILURES, { text }, CONTEXT);
+    assert.equal(transfer("denied: requested access to the resource is denied")?.code, "IMAGE_UNAUTHORIZED");
+    assert.equal(transfer("manifest unknown")?.code, "IMAGE_NOT_FOUND");
+    assert.equal(transfer("dial tcp 10.0.0.1:443: connect: connection refused")?.retry, "later");
+    assert.equal(transfer("checking if cached image exists: layer not known")?.retry, "now");
+  });
+});

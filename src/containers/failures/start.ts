@@ -1,0 +1,134 @@
+/**
+ * Why an engine starts a container not. Podman answers every failed start with status 500, and Docker with 400,
+ * 404 or 500 depending on its age; so the exit code that Docker notes is asked first, and only then the text of
+ * the OCI runtime.
+ */
+import type { ActionCode } from "../../domain/action-codes.ts";
+import type { FailureRow } from "../../lib/failure-table.ts";
+import type { EngineName } from "../types.ts";
+
+export interface StartContext {
+  readonly engine: EngineName;
+  /** What was to be started, for a message: "its entrypoint", or "`a0`". */
+  readonly program: string;
+  /** The engine's own words. */
+  readonly reason: string;
+  /** `linux/arm64` of the image, where that is not the engine's own. */
+  readonly foreignPlatform: string | undefined;
+}
+
+type StartRow = FailureRow<ActionCode, StartContext>;
+
+const PODMAN_FILE =
+  "~/.config/containers/containers.conf (root: /etc/containers/containers.conf), or a file that CONTAINERS_CONF names";
+const isPodman = ({ engine }: StartContext) => engine === "podman";
+
+/** The engine itself is at fault, not what it was asked to start. */
+export const ENGINE_START_FAILURES: readonly StartRow[] = [
+  {
+    answers: { text: /setting rlimit/i },
+    code: "ENGINE_FAILED",
+    kind: "system",
+    retry: "later",
+    hint: ({ engine }) =>
+      engine === "podman"
+        ? `this user may not raise limits that far; in ${PODMAN_FILE}: [containers] default_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]`
+        : `this machine does not let limits be raised that far; in /etc/docker/daemon.json: "default-ulimits": {"nofile": {"Name": "nofile", "Soft": 1024, "Hard": 1024}}`,
+    source: "runc and crun, in a container that may not raise limits",
+  },
+  {
+    answers: { text: /\/dev\/net\/tun.*permission denied/i },
+    when: isPodman,
+    code: "ENGINE_FAILED",
+    kind: "system",
+    retry: "later",
+    hint: () => "let users open it: chmod 666 /dev/net/tun",
+    source: "slirp4netns, rootless Podman",
+  },
+  {
+    answers: { text: /crun.*cgroup|cgroup.*crun/i },
+    when: isPodman,
+    code: "ENGINE_FAILED",
+    kind: "system",
+    retry: "later",
+    hint: () => `use runc: apt install runc, and in ${PODMAN_FILE}: [engine] runtime = "runc"`,
+    source: "crun 1.8 with cgroups v1",
+  },
+];
+
+/** The image, or what it was asked to run. They come after the engine's: those texts end in "permission denied", too. */
+const IMAGE_START_FAILURES: readonly StartRow[] = [
+  {
+    answers: { text: /exec format error/i },
+    code: "WRONG_ARCHITECTURE",
+    kind: "user",
+    retry: "never",
+    what: ({ program, foreignPlatform }) =>
+      foreignPlatform === undefined
+        ? `${program} is not a program for this processor, nor a script that begins with #! (exec format error)`
+        : `the image is for ${foreignPlatform}, and this engine cannot run that`,
+    hint: ({ foreignPlatform }) =>
+      foreignPlatform === undefined
+        ? "does the ENTRYPOINT script begin with #!/bin/sh? Were files of another architecture copied into the image?"
+        : "build it for this machine too: podman build --platform linux/amd64,linux/arm64 --manifest NAME …",
+    source: "execve(2), ENOEXEC",
+  },
+  {
+    answers: { text: /could not select device driver .*gpu/i },
+    code: "GPU_NOT_SUPPORTED",
+    kind: "user",
+    retry: "never",
+    what: () => "the task asks for a GPU, and Docker has no driver for one",
+    hint: () =>
+      "install the NVIDIA container toolkit for Docker and restart it: nvidia-ctk runtime configure --runtime=docker && systemctl restart docker",
+    source: "Docker",
+  },
+  {
+    answers: { text: /unable to find (user|group) |no matching entries in (passwd|group) file/i },
+    code: "IMAGE_USER_NOT_FOUND",
+    kind: "user",
+    retry: "never",
+    what: ({ reason }) => `the image's USER is not in its /etc/passwd: ${reason}`,
+    hint: () => "give USER as a number in its Dockerfile, or create the user there",
+    source: "Docker; containers/common of Podman",
+  },
+  {
+    // Before "not found": both texts end in the words of the OCI runtime that follow.
+    answers: { exitCode: 126, text: /permission denied|is a directory|not a regular file/i },
+    code: "ENTRYPOINT_NOT_EXECUTABLE",
+    kind: "user",
+    retry: "never",
+    what: ({ program, reason }) => `${program} may not be executed by the image's user: ${reason}`,
+    hint: () => "set its execute bit (chmod 755) in the Dockerfile, for every user that the image runs as",
+    source: "execve(2), EACCES, as runc and crun quote it; Docker notes the shell's 126",
+  },
+  {
+    answers: {
+      exitCode: 127,
+      text: /executable file .*not found|no such file or directory|command that was not found/i,
+    },
+    code: "ENTRYPOINT_NOT_FOUND",
+    kind: "user",
+    retry: "never",
+    what: ({ program }) => `${program} was not found in it`,
+    hint: () =>
+      "see ENTRYPOINT and PATH in its Dockerfile; a script may also name an interpreter in its #! line that the image lacks",
+    source: "execve(2), ENOENT, as runc and crun quote it; Docker notes the shell's 127",
+  },
+  {
+    answers: { status: [400, 499] },
+    code: "CONTAINER_REFUSED",
+    kind: "user",
+    retry: "never",
+    what: ({ reason }) => `the engine refused it: ${reason}`,
+    hint: () => "see the task's resources and the image's settings",
+    source: "the engines' API: statuses below 500 speak of the request",
+  },
+];
+
+export const START_FAILURES: readonly StartRow[] = [...ENGINE_START_FAILURES, ...IMAGE_START_FAILURES];
+
+/** The name of the program that was not found, where the OCI runtime tells it: `exec: "a0": executable file not found`. */
+export function programNamedIn(reason: string): string | undefined {
+  return /exec: "([^"]+)"/.exec(reason)?.[1];
+}

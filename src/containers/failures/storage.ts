@@ -1,0 +1,29 @@
+/**
+ * What an engine says of its own storage when something else changes it meanwhile: an image or a layer that it was
+ * about to use was removed. The same again finds another way.
+ */
+import type { FailureRow } from "../../lib/failure-table.ts";
+
+export const STORAGE_FAILURES: readonly FailureRow<"ENGINE_FAILED", unknown>[] = [
+  {
+    answers: { text: /\b(layer|image) not known\b/ },
+    code: "ENGINE_FAILED",
+    kind: "system",
+    retry: "now",
+    hint: disturbed,
+    source:
+      "containers/storage errors.go, ErrLayerUnknown and ErrImageUnknown; Podman 4.3: `checking if cached image exists …: layer not known`",
+  },
+  {
+    answers: { text: /unknown parent image ID sha256:|failed to get digest sha256:/ },
+    code: "ENGINE_FAILED",
+    kind: "system",
+    retry: "now",
+    hint: disturbed,
+    source: "moby image/store.go and image/fs.go, met by the classic builder",
+  },
+];
+
+function disturbed(): string {
+  return "Run again: an image was removed from the engine meanwhile.";
+}

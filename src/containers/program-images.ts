@@ -1,0 +1,82 @@
+/** The images of an engine, by its command line. */
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { ImageLayer } from "../domain/build-record.ts";
+import { decodeImage, type Raw } from "./decode.ts";
+import { type EngineProgram, mustRunEngine, runEngine, runOnImage } from "./program.ts";
+import type { EngineImage } from "./types.ts";
+
+/** What the engine has under this name or id, without asking any registry. */
+export async function inspectImage(
+  engine: EngineProgram,
+  reference: string,
+): Promise<EngineImage | undefined> {
+  const text = await runOnImage(engine, ["image", "inspect", reference]);
+  if (text === undefined) return undefined;
+  const [image] = JSON.parse(text) as [Raw];
+  return decodeImage(image);
+}
+
+export async function tagImage(engine: EngineProgram, imageId: string, reference: string): Promise<void> {
+  await mustRunEngine(engine, ["tag", imageId, reference]);
+}
+
+/** Takes the name away, and the image with its last name. An absent one is no error. */
+export async function removeImage(engine: EngineProgram, reference: string): Promise<void> {
+  await runOnImage(engine, ["image", "rm", reference]);
+}
+
+/** How the image came to be, newest first. */
+export async function imageHistory(engine: EngineProgram, reference: string): Promise<readonly ImageLayer[]> {
+  const args = ["history", "--no-trunc", "--human=false", "--format"];
+  if (engine.name === "podman") {
+    const text = await mustRunEngine(engine, [...args, "json", reference]);
+    const layers = JSON.parse(text) as { readonly CreatedBy: string; readonly size: number }[];
+    return layers.map((layer) => ({ createdBy: layer.CreatedBy, sizeBytes: layer.size }));
+  }
+  const text = await mustRunEngine(engine, [...args, "{{.Size}}\t{{.CreatedBy}}", reference]);
+  const lines = text.split("\n").filter((line) => line !== "");
+  return lines.map((line) => {
+    const [size = "0", ...createdBy] = line.split("\t");
+    return { sizeBytes: Number(size) || 0, createdBy: createdBy.join("\t") };
+  });
+}
+
+/** Runs a shell script in a container of the image, as root and without network; undefined without a shell. */
+export async function runScriptIn(
+  engine: EngineProgram,
+  imageId: string,
+  script: string,
+): Promise<string | undefined> {
+  const result = await runEngine(engine, [
+    "run",
+    "--rm",
+    "--pull=never",
+    "--network=none",
+    "--user=0:0",
+    "--entrypoint=/bin/sh",
+    imageId,
+    "-c",
+    script,
+  ]);
+  return result.exitCode === 0 ? result.stdout : undefined;
+}
+
+/** A small text file of the image; undefined where there is none. */
+export async function readFileOf(
+  engine: EngineProgram,
+  imageId: string,
+  path: string,
+): Promise<string | undefined> {
+  // A container needs a command to be created; this one is never started.
+  const container = (await mustRunEngine(engine, ["create", "--pull=never", imageId, "boxkite"])).trim();
+  const folder = await mkdtemp(join(tmpdir(), "boxkite-file-"));
+  try {
+    const result = await runEngine(engine, ["cp", `${container}:${path}`, join(folder, "file")]);
+    return result.exitCode === 0 ? await readFile(join(folder, "file"), "utf8") : undefined;
+  } finally {
+    await runEngine(engine, ["rm", container]);
+    await rm(folder, { recursive: true, force: true });
+  }
+}

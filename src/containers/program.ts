@@ -1,0 +1,89 @@
+/** An engine's command line, `podman` or `docker`: for what its API cannot do, or not on every version. */
+import { BoxkiteError } from "../domain/errors.ts";
+import { findFailure } from "../lib/failure-table.ts";
+import { type CommandResult, runCommand } from "./command.ts";
+import { COMMAND_FAILURES } from "./failures/command.ts";
+import type { EngineName } from "./types.ts";
+
+export interface EngineProgram {
+  readonly name: EngineName;
+  /** How it is called. */
+  readonly program: string;
+  /** Put before every command, such as `--root`. */
+  readonly globalArgs: readonly string[];
+  readonly env: NodeJS.ProcessEnv;
+}
+
+export interface EngineProgramOptions {
+  readonly program?: string;
+  readonly globalArgs?: readonly string[];
+  readonly env?: NodeJS.ProcessEnv;
+}
+
+export interface RunOptions {
+  readonly onLog?: (line: string) => void;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export function engineProgram(name: EngineName, options: EngineProgramOptions = {}): EngineProgram {
+  const { program = name, globalArgs = [], env = process.env } = options;
+  return { name, program, globalArgs, env };
+}
+
+/** Whatever the exit code is. Throws ENGINE_UNREACHABLE where the program cannot be started. */
+export async function runEngine(
+  engine: EngineProgram,
+  args: readonly string[],
+  { onLog, signal }: RunOptions = {},
+): Promise<CommandResult> {
+  return await runCommand(engine.program, [...engine.globalArgs, ...args], {
+    env: engine.env,
+    signal,
+    onLine: onLog,
+  });
+}
+
+/** Runs a command that has no business failing, and returns what it wrote. Throws ENGINE_FAILED. */
+export async function mustRunEngine(
+  engine: EngineProgram,
+  args: readonly string[],
+  options: RunOptions = {},
+): Promise<string> {
+  const result = await runEngine(engine, args, options);
+  if (result.exitCode === 0) return result.stdout;
+  throw commandFailure(engine, args, result);
+}
+
+/** What it wrote; undefined where it does not have the image. Throws ENGINE_UNREACHABLE and ENGINE_FAILED. */
+export async function runOnImage(
+  engine: EngineProgram,
+  args: readonly string[],
+): Promise<string | undefined> {
+  const result = await runEngine(engine, args);
+  if (result.exitCode === 0) return result.stdout;
+  if (meaning(engine, result)?.code === "IMAGE_NOT_FOUND") return undefined;
+  throw commandFailure(engine, args, result);
+}
+
+function commandFailure(engine: EngineProgram, args: readonly string[], result: CommandResult): BoxkiteError {
+  const row = meaning(engine, result);
+  const unreachable = row?.code === "ENGINE_UNREACHABLE";
+  return new BoxkiteError(
+    unreachable ? "ENGINE_UNREACHABLE" : "ENGINE_FAILED",
+    `${engine.program} ${wordsOf(args)} failed: ${lastLines(result.stderr, 3)}`,
+    { hint: unreachable ? row.hint?.(engine) : undefined },
+  );
+}
+
+function meaning(engine: EngineProgram, { stderr }: CommandResult) {
+  return findFailure(COMMAND_FAILURES, { text: stderr }, engine);
+}
+
+/** "image inspect": what was asked, without of what. */
+function wordsOf(args: readonly string[]): string {
+  return args[0] === "image" ? args.slice(0, 2).join(" ") : (args[0] ?? "");
+}
+
+export function lastLines(text: string, count: number): string {
+  return text.trim().split("\n").slice(-count).join("\n");
+}
