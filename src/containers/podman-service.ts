@@ -4,11 +4,10 @@ import { constants } from "node:fs";
 import { access, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
 import { BoxkiteError } from "../domain/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import { createBackoff } from "../lib/backoff.ts";
-import { systemClock } from "../lib/clock.ts";
+import { type Clock, systemClock } from "../lib/clock.ts";
 import { connectEngine, type EngineApi } from "./api.ts";
 
 export interface PodmanService {
@@ -19,6 +18,8 @@ export interface PodmanService {
 
 /** Usually half a second; with a lock of the storage held by a build or pull elsewhere, as long as that takes. */
 const START_TIMEOUT_MS = 60_000;
+/** How soon it is asked again whether it answers. */
+const ASK_AGAIN_MS = 20;
 /** A socket's path may have 107 bytes; the directory's own name and the socket's come on top. */
 const MAX_DIRECTORY_BYTES = 80;
 
@@ -39,15 +40,17 @@ export interface PodmanServiceOptions {
   readonly program: string;
   readonly env: NodeJS.ProcessEnv;
   readonly log: Logger;
+  readonly clock?: Clock;
 }
 
 /** Throws ENGINE_UNREACHABLE with what podman wrote, if it does not answer in time. */
 export async function startPodmanService(options: PodmanServiceOptions): Promise<PodmanService> {
   const directory = await makeSocketDirectory(options.env);
   const socketPath = join(directory, "podman.sock");
-  const keeper = createKeeper({ ...options, socketPath });
+  const { clock = systemClock } = options;
+  const keeper = createKeeper({ ...options, clock, socketPath });
   try {
-    const api = await waitForAnswer(socketPath, keeper);
+    const api = await waitForAnswer(socketPath, keeper, clock);
     return {
       api,
       close: async () => {
@@ -100,9 +103,10 @@ function createKeeper({
   env,
   log,
   socketPath,
-}: PodmanServiceOptions & { socketPath: string }): Keeper {
+  clock,
+}: PodmanServiceOptions & { socketPath: string; clock: Clock }): Keeper {
   const closing = new AbortController();
-  const backoff = createBackoff({ baseMs: 200, factor: 2, capMs: 10_000 }, systemClock);
+  const backoff = createBackoff({ baseMs: 200, factor: 2, capMs: 10_000 }, clock);
   let output = "";
   let exited: string | undefined;
   let child: ChildProcess;
@@ -150,14 +154,14 @@ function createKeeper({
   };
 }
 
-async function waitForAnswer(socketPath: string, keeper: Keeper): Promise<EngineApi> {
-  const deadlineMs = Date.now() + START_TIMEOUT_MS;
+async function waitForAnswer(socketPath: string, keeper: Keeper, clock: Clock): Promise<EngineApi> {
+  const deadlineMs = clock.now() + START_TIMEOUT_MS;
   for (;;) {
     try {
       return await connectEngine({ kind: "unix", socketPath });
     } catch (error) {
-      if (Date.now() < deadlineMs && keeper.exited() === undefined) {
-        await delay(20);
+      if (clock.now() < deadlineMs && keeper.exited() === undefined) {
+        await clock.sleep(ASK_AGAIN_MS);
         continue;
       }
       const said = keeper.output() || keeper.exited() || "it wrote nothing";

@@ -3,6 +3,7 @@
  * out. No image is pulled for it: an image with empty directories is made on the spot, and this
  * machine's own node and libraries are mounted into it, read only.
  */
+import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
 import { request } from "node:http";
 import { dirname, resolve } from "node:path";
@@ -112,7 +113,7 @@ async function makeEmptyImage(api: EngineApi): Promise<void> {
 
 async function runTrials(options: ProbeOptions): Promise<readonly Trial[]> {
   const { api, network, port, path = "/healthz" } = options;
-  const name = `boxkite-probe-${options.instance.slice(0, 30)}-${process.pid}-${Date.now().toString(36)}`;
+  const name = `boxkite-probe-${options.instance.slice(0, 30)}-${process.pid}-${randomBytes(4).toString("hex")}`;
   const urls = network.candidates.map(({ host }) => [
     host,
     `http://${host.includes(":") ? `[${host}]` : host}:${port}${path}`,

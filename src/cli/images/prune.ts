@@ -4,6 +4,7 @@ import { BoxkiteError } from "../../domain/errors.ts";
 import type { ImageBuilder } from "../../builds/builder.ts";
 import type { BuildRecord } from "../../domain/build-record.ts";
 import type { Store } from "../../store/store.ts";
+import { systemClock } from "../../lib/clock.ts";
 import { EXIT, type CommandInput } from "../command.ts";
 import { chooseEngine } from "./engine.ts";
 
@@ -32,7 +33,7 @@ export async function pruneImages(store: Store, input: CommandInput): Promise<nu
     const builds = await store.listBuilds();
     if (builds.length === 0) process.stdout.write("nothing was built: there is nothing to remove\n");
     for (const build of builds) {
-      const why = reasonToKeep(await store.usesOfBuild(build), days * DAY_MS, Date.now());
+      const why = reasonToKeep(await store.usesOfBuild(build), days * DAY_MS, systemClock.now());
       if (why !== undefined) {
         process.stdout.write(`keep    ${build.target}: ${why}\n`);
         continue;

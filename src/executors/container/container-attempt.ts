@@ -2,12 +2,12 @@
  * What an attempt's states are with a container:
  *
  *   find: create, or inspect what is there · pull · prepare: inherit, attach · launch: start ·
- *   watch: wait for a hint, inspect · conclude: the rest of the log, the exit
+ *   watch: wait for a wake-up, inspect · conclude: the rest of the log, the exit
  *
  * How the end is noticed, with Podman 4.3 (milliseconds from the exit of the process, median of 12):
  * end of the attached stream 2, events 126, end of the followed log 271, POST /wait 379; the last three
- * poll. So the attached stream is the hint, and one inspect after it gave the exit code in 13 of 13
- * trials, 10 ms after the exit. Events, which Docker sends at once, are the hint where there is no
+ * poll. So the attached stream is the wake-up, and one inspect after it gave the exit code in 13 of 13
+ * trials, 10 ms after the exit. Events, which Docker sends at once, are the wake-up where there is no
  * attached stream, and the safety net.
  *
  * The stream is attached before the start, and never later: Podman prepares an exited container anew when
@@ -51,7 +51,7 @@ export interface ContainerAttemptContext {
 }
 
 const REMOVAL_LOOKS_MS = [100, 200, 400];
-/** Looks after the hint that it ended, until the engine has noticed, too; then the next hint is waited for. */
+/** It is inspected again so long after a wake-up, until the engine has noticed, too; then the next wake-up is waited for. */
 const LOOK_AGAIN_MS = [5, 10, 20, 40, 80, 160, 320];
 
 export class ContainerAttempt implements AttemptWork<HeldContainer> {
@@ -166,7 +166,7 @@ export class ContainerAttempt implements AttemptWork<HeldContainer> {
   async watch(place: HeldContainer, signal: AbortSignal): Promise<After<HeldContainer, "running">> {
     place.followLog();
     for (let looks = LOOK_AGAIN_MS.length; ; looks++) {
-      if ((await place.hint.next(signal, LOOK_AGAIN_MS[looks])) === "ended") looks = -1;
+      if ((await place.wakeup.next(signal, LOOK_AGAIN_MS[looks])) === "ended") looks = -1;
       const state = await this.#inspect(place.id, signal);
       if (state === undefined) {
         await place.log.giveUp();
@@ -181,7 +181,7 @@ export class ContainerAttempt implements AttemptWork<HeldContainer> {
   /** SIGTERM (or the image's own STOPSIGNAL), then SIGKILL. The engines count the time in whole seconds. */
   async stop(place: HeldContainer, graceMs: number): Promise<void> {
     await stopContainer(this.#context.api, this.#name, graceMs);
-    place.hint.give("ended");
+    place.wakeup.give("ended");
   }
 
   async conclude(place: HeldContainer, stopped: boolean, signal: AbortSignal): Promise<Ended> {
@@ -205,7 +205,7 @@ export class ContainerAttempt implements AttemptWork<HeldContainer> {
   /** `podman rm --force` kills first and removes then: what looks like a kill may be the half of that. */
   async #isBeingRemoved(place: HeldContainer, signal: AbortSignal): Promise<boolean> {
     for (const waitMs of REMOVAL_LOOKS_MS) {
-      await place.hint.next(signal, waitMs);
+      await place.wakeup.next(signal, waitMs);
       if ((await this.#inspect(place.id, signal)) === undefined) return true;
     }
     return false;

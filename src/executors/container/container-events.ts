@@ -1,16 +1,16 @@
 /**
- * One connection to the engine's events for all attempts. An event is only a hint to look: after a break
+ * One connection to the engine's events for all attempts. An event only says to look again: after a break
  * of the connection, and from time to time in any case, everyone is woken.
  */
 import type { Logger } from "../../lib/log.ts";
 import { createBackoff } from "../../lib/backoff.ts";
-import { systemClock } from "../../lib/clock.ts";
+import { type Clock, systemClock } from "../../lib/clock.ts";
 import type { EngineApi } from "../../containers/api.ts";
-import type { HintKind } from "../hint.ts";
+import type { WakeupReason } from "../wakeup.ts";
 
 export interface ContainerEvents {
   /** Calls `wake` when this container ended or may have. Returns the way to stop that. */
-  subscribe(containerId: string, wake: (kind: HintKind) => void): () => void;
+  subscribe(containerId: string, wake: (reason: WakeupReason) => void): () => void;
   close(): Promise<void>;
 }
 
@@ -18,19 +18,30 @@ export interface ContainerEvents {
 const SWEEP_MS = 30_000;
 const ENDINGS = new Set(["die", "died", "destroy", "remove"]);
 
-export function createContainerEvents(api: EngineApi, label: string, log: Logger): ContainerEvents {
-  const wakers = new Map<string, Set<(kind: HintKind) => void>>();
+export function createContainerEvents(
+  api: EngineApi,
+  label: string,
+  log: Logger,
+  clock: Clock = systemClock,
+): ContainerEvents {
+  const wakers = new Map<string, Set<(reason: WakeupReason) => void>>();
   const closing = new AbortController();
   let listening: Promise<void> | undefined;
 
   const wakeAll = () => {
     for (const set of wakers.values()) for (const wake of set) wake("look");
   };
-  const sweep = setInterval(wakeAll, SWEEP_MS);
-  sweep.unref();
+  const sweep = async () => {
+    for (;;) {
+      await clock.sleep(SWEEP_MS, { signal: closing.signal, ref: false });
+      wakeAll();
+    }
+  };
+  // Ends when it is closed.
+  sweep().catch(() => {});
 
   const listen = async () => {
-    const backoff = createBackoff({ baseMs: 100, factor: 2, capMs: 5_000 }, systemClock);
+    const backoff = createBackoff({ baseMs: 100, factor: 2, capMs: 5_000 }, clock);
     while (!closing.signal.aborted) {
       try {
         const events = await api.events([label], closing.signal);
@@ -60,7 +71,6 @@ export function createContainerEvents(api: EngineApi, label: string, log: Logger
       };
     },
     close: async () => {
-      clearInterval(sweep);
       closing.abort();
       await listening;
     },

@@ -5,7 +5,7 @@ import type { ContainerState } from "../../containers/types.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { ContainerEvents } from "./container-events.ts";
-import { Hint } from "../hint.ts";
+import { Wakeup } from "../wakeup.ts";
 import { LogTail } from "./log-tail.ts";
 
 export interface HeldContainerContext {
@@ -20,7 +20,7 @@ export class HeldContainer {
   readonly id: string;
   readonly log: LogTail;
   /** Given by the attached stream and by the engine's events. */
-  readonly hint: Hint;
+  readonly wakeup: Wakeup;
   /** As it was seen when its process was over. */
   last: ContainerState | undefined;
   readonly #context: HeldContainerContext;
@@ -31,18 +31,18 @@ export class HeldContainer {
   constructor(id: string, context: HeldContainerContext) {
     this.id = id;
     this.#context = context;
-    this.hint = new Hint(context.clock);
+    this.wakeup = new Wakeup(context.clock);
     this.log = new LogTail(context.api, id, context.sink, context.log);
-    this.#unsubscribe = context.events.subscribe(id, (kind) => this.hint.give(kind));
+    this.#unsubscribe = context.events.subscribe(id, (kind) => this.wakeup.give(kind));
   }
 
-  /** Only a hint is lost where this fails; why a container cannot run is told by the start itself. */
+  /** Only a wake-up is lost where this fails; why a container cannot run is told by the start itself. */
   async attach(): Promise<void> {
     try {
       const stream = await this.#context.api.attachContainer(this.id);
       const end = () => {
         stream.destroy();
-        this.hint.give("ended");
+        this.wakeup.give("ended");
       };
       stream.on("end", end).on("error", end).on("close", end);
       this.#closed.signal.addEventListener("abort", () => stream.destroy(), { once: true });

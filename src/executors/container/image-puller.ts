@@ -1,8 +1,11 @@
 /** Pulls pinned images into the engine; concurrent pulls of one image are one. */
 import { BoxkiteError, messageOf } from "../../domain/errors.ts";
+import { type Clock, systemClock } from "../../lib/clock.ts";
+import { findFailure } from "../../lib/failure-table.ts";
 import { parseImageReference } from "../../images/reference.ts";
 import { registryAuthHeader, type CredentialSource } from "../../images/registry/credentials.ts";
 import type { RegistryClient } from "../../images/registry/registry-client.ts";
+import { STORAGE_FAILURES } from "../../containers/failures/storage.ts";
 import { authorityHint, plainHttpHint } from "../../containers/registry-access.ts";
 import { isInsecure, type Registries } from "../../images/registry/registries.ts";
 import type { ResolvedImage } from "../../domain/image.ts";
@@ -16,6 +19,7 @@ export interface ImagePullerOptions {
   readonly registries: Registries;
   /** The engine's command line, for what its API cannot be told of a registry. Docker's cannot either. */
   readonly pullByCommand: PullByCommand | undefined;
+  readonly clock?: Clock;
 }
 
 export type PullByCommand = (reference: string, signal: AbortSignal) => Promise<void>;
@@ -36,13 +40,13 @@ interface RunningPull {
 }
 
 export function createImagePuller(options: ImagePullerOptions): ImagePuller {
-  const { api, registry, credentials, registries, pullByCommand } = options;
+  const { api, registry, credentials, registries, pullByCommand, clock = systemClock } = options;
   const running = new Map<string, RunningPull>();
   const closing = new AbortController();
 
   const pullNow = async (image: ResolvedImage, listeners: ReadonlySet<(message: string) => void>) => {
     const reference = parseImageReference(image.pinned);
-    const progress = createProgressText(image.reference, (message) => {
+    const progress = createProgressText(image.reference, clock, (message) => {
       for (const listener of listeners) listener(message);
     });
     const { insecure, caFile } = registries.get(reference.host) ?? {};
@@ -52,11 +56,10 @@ export function createImagePuller(options: ImagePullerOptions): ImagePuller {
         return;
       }
       const credential = await credentials(reference.host, reference.repository);
-      await api.pullImage(image.pinned, {
-        auth: credential && registryAuthHeader(credential, reference.host),
-        signal: closing.signal,
-        onProgress: progress,
-      });
+      const auth = credential && registryAuthHeader(credential, reference.host);
+      await againIfDisturbed(() =>
+        api.pullImage(image.pinned, { auth, signal: closing.signal, onProgress: progress }),
+      );
     } catch (error) {
       throw closing.signal.aborted ? error : await explain(image, error);
     }
@@ -119,18 +122,32 @@ export function createImagePuller(options: ImagePullerOptions): ImagePuller {
   };
 }
 
+/** Once more where the engine's storage was changed meanwhile. */
+async function againIfDisturbed(pull: () => Promise<void>): Promise<void> {
+  try {
+    await pull();
+  } catch (error) {
+    if (findFailure(STORAGE_FAILURES, { text: messageOf(error) }, undefined)?.retry !== "now") throw error;
+    await pull();
+  }
+}
+
 const DONE = /^(already exists|download complete|pull complete)$/i;
 
 /** "pulling image NAME: 3 of 7 layers, 120 MB" */
-function createProgressText(name: string, tell: (message: string) => void): (line: PullProgress) => void {
+function createProgressText(
+  name: string,
+  clock: Clock,
+  tell: (message: string) => void,
+): (line: PullProgress) => void {
   const layers = new Map<string, { done: boolean; bytes: number }>();
-  let toldAtMs = Date.now();
+  let toldAtMs = clock.now();
   return ({ id, status, current }) => {
     if (id === "") return;
     const layer = layers.get(id) ?? { done: false, bytes: 0 };
     layers.set(id, { done: layer.done || DONE.test(status), bytes: Math.max(layer.bytes, current ?? 0) });
-    if (Date.now() - toldAtMs < PROGRESS_EVERY_MS) return;
-    toldAtMs = Date.now();
+    if (clock.now() - toldAtMs < PROGRESS_EVERY_MS) return;
+    toldAtMs = clock.now();
     const all = [...layers.values()];
     const megabytes = Math.round(all.reduce((sum, each) => sum + each.bytes, 0) / 1e6);
     const size = megabytes > 0 ? `, ${megabytes} MB` : "";

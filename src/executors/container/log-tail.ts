@@ -1,5 +1,4 @@
 /** Follows the log of one container into its sink, across breaks of the connection, to its very end. */
-import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "../../lib/log.ts";
 import type { LogSink } from "../../domain/attempt.ts";
 import { createBackoff } from "../../lib/backoff.ts";
@@ -55,7 +54,7 @@ export class LogTail {
   async #follow(signal: AbortSignal): Promise<void> {
     const backoff = createBackoff({ baseMs: 100, factor: 2, capMs: 5_000 }, systemClock);
     try {
-      await delay(FOLLOW_AFTER_MS, undefined, { signal });
+      await systemClock.sleep(FOLLOW_AFTER_MS, { signal });
       while (!signal.aborted) {
         const before = this.writer.frames;
         try {

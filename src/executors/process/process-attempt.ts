@@ -9,7 +9,7 @@ import type { After, Ended } from "../attempt-chart.ts";
 import { AttemptOver, type AttemptWork } from "../attempt-machine.ts";
 import { refuseOptions } from "../attempt-options.ts";
 import type { AttemptObserver, AttemptSpec } from "../executor.ts";
-import { Hint } from "../hint.ts";
+import { Wakeup } from "../wakeup.ts";
 import type { AttemptDirectory } from "./attempt-directory.ts";
 import { watchDirectory } from "./directory-watch.ts";
 import { followOutput, type OutputFollower } from "./output-follower.ts";
@@ -55,13 +55,13 @@ const SHORT_OF = new Set(["EMFILE", "ENFILE", "EAGAIN", "ENOMEM"]);
 
 export class ProcessAttempt implements AttemptWork<HeldProcess> {
   readonly #context: ProcessAttemptContext;
-  readonly #hint: Hint;
+  readonly #wakeup: Wakeup;
   #output: OutputFollower | undefined;
   #unwatch: () => void = () => {};
 
   constructor(context: ProcessAttemptContext) {
     this.#context = context;
-    this.#hint = new Hint(context.clock);
+    this.#wakeup = new Wakeup(context.clock);
   }
 
   async find(signal: AbortSignal): Promise<After<HeldProcess, "finding">> {
@@ -73,7 +73,7 @@ export class ProcessAttempt implements AttemptWork<HeldProcess> {
       return [await directory.end(), await directory.startedAt()] as const;
     }, signal);
     this.#output = await followOutput(directory.path, sink, clock);
-    this.#unwatch = watchDirectory(directory.path, this.#hint);
+    this.#unwatch = watchDirectory(directory.path, this.#wakeup);
     const place = { output: this.#output };
     if (end !== undefined) return { name: "ending", place, startedAt };
     if (startedAt !== undefined) return { name: "running", place, startedAt };
@@ -105,7 +105,7 @@ export class ProcessAttempt implements AttemptWork<HeldProcess> {
     return new Promise((resolve, reject) => {
       const child = spawn("/bin/sh", args, { cwd: directory.work, env, detached: true, stdio: "ignore" });
       child.once("spawn", resolve).once("error", reject);
-      child.once("exit", () => this.#hint.give("ended"));
+      child.once("exit", () => this.#wakeup.give("ended"));
       child.unref();
     });
   }
@@ -121,14 +121,14 @@ export class ProcessAttempt implements AttemptWork<HeldProcess> {
       if (end !== undefined) return { name: "ending", place, startedAt: undefined };
       missing = isAlive ? 0 : missing + 1;
       if (missing > MISSING_LOOKS) return { name: "ending", place, startedAt: undefined };
-      const hint = await this.#hint.next(signal, isAlive ? SWEEP_MS : MISSING_LOOK_MS);
-      if (hint === "look" && isAlive) await clock.sleep(GATHER_MS, { signal });
+      const reason = await this.#wakeup.next(signal, isAlive ? SWEEP_MS : MISSING_LOOK_MS);
+      if (reason === "look" && isAlive) await clock.sleep(GATHER_MS, { signal });
     }
   }
 
   async stop(_: HeldProcess, graceMs: number): Promise<void> {
     await this.#context.directory.stop(graceMs, this.#context.clock);
-    this.#hint.give("ended");
+    this.#wakeup.give("ended");
   }
 
   async conclude(place: HeldProcess, _: boolean, signal: AbortSignal): Promise<Ended> {

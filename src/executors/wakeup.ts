@@ -1,25 +1,25 @@
-/** A hint that something may have happened; one that comes while nobody waits is not lost. */
+/** A sign that something may have happened; one that comes while nobody waits is not lost. */
 import type { Clock } from "../lib/clock.ts";
 
-export type HintKind = "look" | "ended";
+export type WakeupReason = "look" | "ended";
 
-export class Hint {
+export class Wakeup {
   readonly #clock: Clock;
-  #pending: HintKind | undefined;
+  #pending: WakeupReason | undefined;
   #resolve: (() => void) | undefined;
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  /** `ended`: it did end, only the engine may not know yet. `look`: nothing is known, looking will tell. */
-  give(kind: HintKind): void {
+  /** `ended`: it did end, only the engine may not know yet. `look`: nothing is known, asking will tell. */
+  give(kind: WakeupReason): void {
     if (this.#pending !== "ended") this.#pending = kind;
     this.#resolve?.();
   }
 
   /** Waits for the next one, at most `timeoutMs`. Rejects with the signal's reason, and takes none, when that aborts. */
-  async next(signal: AbortSignal, timeoutMs?: number): Promise<HintKind> {
+  async next(signal: AbortSignal, timeoutMs?: number): Promise<WakeupReason> {
     signal.throwIfAborted();
     if (this.#pending === undefined) await this.#wait(signal, timeoutMs);
     signal.throwIfAborted();

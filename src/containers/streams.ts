@@ -1,0 +1,42 @@
+/** Answers that arrive line by line: pulls and events. */
+import { BoxkiteError } from "../domain/errors.ts";
+import { type Raw, textOf } from "./decode.ts";
+import { readJsonLines } from "./json-lines.ts";
+import type { EngineEvent, PullOptions } from "./types.ts";
+
+/** An error line means failure, whatever the status was; a stream that breaks off throws by itself. */
+export async function readPull(
+  response: AsyncIterable<Buffer>,
+  onProgress: PullOptions["onProgress"],
+): Promise<void> {
+  let failure: string | undefined;
+  for await (const raw of readJsonLines(response)) {
+    const line = raw as Raw;
+    if (line.error !== undefined || line.errorDetail !== undefined) {
+      failure = textOf(
+        (line.errorDetail as Raw | undefined)?.message ?? line.error,
+        "the engine gave no reason",
+      );
+      continue;
+    }
+    const detail = line.progressDetail as Raw | undefined;
+    onProgress?.({
+      id: textOf(line.id),
+      status: textOf(line.status),
+      ...(typeof detail?.current === "number" && { current: detail.current }),
+      ...(typeof detail?.total === "number" && { total: detail.total }),
+    });
+  }
+  if (failure !== undefined) throw new BoxkiteError("ENGINE_FAILED", failure);
+}
+
+export async function* decodeEvents(response: AsyncIterable<Buffer>): AsyncGenerator<EngineEvent> {
+  for await (const raw of readJsonLines(response)) {
+    const line = raw as Raw;
+    const actor = line.Actor as Raw | undefined;
+    yield {
+      action: textOf(line.Action ?? line.status),
+      containerId: textOf(actor?.ID ?? line.id),
+    };
+  }
+}

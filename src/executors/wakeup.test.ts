@@ -1,0 +1,32 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { steppedClock } from "../../test/helpers/stepped-clock.ts";
+import { Wakeup } from "./wakeup.ts";
+
+const never = new AbortController().signal;
+
+test("a wake-up that comes while nobody waits is not lost, and an end is not hidden by a look", async () => {
+  const wakeup = new Wakeup(steppedClock());
+  wakeup.give("ended");
+  wakeup.give("look");
+  assert.equal(await wakeup.next(never), "ended");
+});
+
+test("without a wakeup, looking is due after a while", async () => {
+  const clock = steppedClock();
+  const next = new Wakeup(clock).next(never, 1_000);
+  await clock.step(1_000);
+  assert.equal(await next, "look");
+  assert.equal(clock.pending, 0);
+});
+
+test("who leaves, before or while waiting, takes no wake-up along", async () => {
+  const wakeup = new Wakeup(steppedClock());
+  await assert.rejects(wakeup.next(AbortSignal.abort(new Error("left")), 1_000), /left/u);
+  const leaving = new AbortController();
+  const waiting = wakeup.next(leaving.signal, 1_000);
+  leaving.abort(new Error("left"));
+  wakeup.give("ended");
+  await assert.rejects(waiting, /left/u);
+  assert.equal(await wakeup.next(never), "ended");
+});
