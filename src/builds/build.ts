@@ -9,13 +9,9 @@ import type { BaseImages, RegistryResolver } from "./base-image.ts";
 import { imageExists, publishImage } from "./build-result.ts";
 import { BuildFailed, type BuildJob, type BuiltImage, type ImageBuilder } from "./builder.ts";
 import { type RenderedContainerfile, renderContainerfile, UPLOAD_FOLDER } from "./containerfile.ts";
-import {
-  type ContextLimits,
-  EMPTY_CONTEXT,
-  type UnpackedContext,
-  unpackContext,
-  type UploadedContext,
-} from "./context.ts";
+import { EMPTY_CONTEXT, type UnpackedContext } from "./context-digest.ts";
+import type { ContextLimits } from "./context-limits.ts";
+import { unpackContext, type UploadedContext } from "./context.ts";
 import { engineFailureOf, explainFailure } from "./failure.ts";
 import { secretVariable } from "./secret-variable.ts";
 import { type BuildTarget, formatTarget, lookupName } from "./target.ts";

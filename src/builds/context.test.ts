@@ -6,7 +6,8 @@ import { Readable } from "node:stream";
 import { type TestContext, suite, test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { type Header, pack } from "tar-stream";
-import { CONTEXT_LIMITS, unpackContext } from "./context.ts";
+import { CONTEXT_LIMITS } from "./context-limits.ts";
+import { unpackContext } from "./context.ts";
 
 type Item = Partial<Header> & { name: string; text?: string };
 

@@ -1,32 +1,21 @@
 /**
  * Unpacks an uploaded build context.
  *
- * The archive comes from outside: every path must stay inside the folder it is unpacked into, and size and
- * count are bounded before they are written. Contents are digested on the way, for the cache and for the
- * question whether two requests ask for the same build.
+ * Size and count are bounded before they are written. Contents are digested on the way, for the cache and for
+ * the question whether two requests ask for the same build.
  */
-import { createHash, type Hash } from "node:crypto";
+import { createHash } from "node:crypto";
 import { createReadStream, statSync } from "node:fs";
-import { copyFile, mkdir, open, readdir, realpath, rm, symlink, utimes } from "node:fs/promises";
-import { dirname, join, posix, sep } from "node:path";
-import { type Readable, Transform } from "node:stream";
+import { copyFile, mkdir, open, readdir, rm, symlink, utimes } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
 import { type Extract, extract, type Header } from "tar-stream";
 import { BoxkiteError, messageOf } from "../domain/errors.ts";
-
-export interface ContextLimits {
-  /** As it was uploaded. */
-  readonly archiveBytes: number;
-  readonly unpackedBytes: number;
-  readonly entries: number;
-}
-
-export const CONTEXT_LIMITS: ContextLimits = {
-  archiveBytes: 2 * 1024 ** 3,
-  unpackedBytes: 4 * 1024 ** 3,
-  entries: 200_000,
-};
+import { describeContext, type UnpackedContext } from "./context-digest.ts";
+import { bounded, CONTEXT_LIMITS, type ContextLimits, IGNORE_HINT, refuseAbove } from "./context-limits.ts";
+import { insideLink, insidePath, refuseEscapingLinks } from "./context-paths.ts";
 
 /** context.tar.gz as it lies where it was uploaded. */
 export interface UploadedContext {
@@ -38,16 +27,6 @@ export interface UploadedContext {
 export function contextOfFile(path: string): UploadedContext {
   return { sizeBytes: statSync(path).size, open: () => createReadStream(path) };
 }
-
-export interface UnpackedContext {
-  /** Of everything in it: names, contents and modes, not times. */
-  readonly digest: string;
-  /** Of one file, or of one folder with all that is below it; undefined where there is neither. */
-  readonly digestOf: (path: string) => string | undefined;
-}
-
-/** The context of a build that uploaded nothing. */
-export const EMPTY_CONTEXT: UnpackedContext = describe(new Map());
 
 type Entry = Extract extends AsyncIterable<infer Item> ? Item : never;
 
@@ -137,7 +116,7 @@ async function unpackEntries(
   }
   await refuseEscapingLinks(directory, links);
   await settleFolderTimes(directory);
-  return describe(digests);
+  return describeContext(digests);
 }
 
 async function writeFile(entry: Entry, target: string, header: Header): Promise<string> {
@@ -159,58 +138,6 @@ async function writeFile(entry: Entry, target: string, header: Header): Promise<
   return hash.digest("hex");
 }
 
-/** A name of the archive as a clean relative path, or an error that names it. */
-function insidePath(name: string): string {
-  const clean = posix.normalize(name);
-  if (
-    name === "" ||
-    name.includes("\0") ||
-    clean.startsWith("/") ||
-    clean === ".." ||
-    clean.startsWith("../")
-  ) {
-    throw new BoxkiteError(
-      "INVALID_ARGUMENT",
-      `the build context holds ${JSON.stringify(name)}, which leads out of it`,
-    );
-  }
-  return clean.replace(/\/$/, "");
-}
-
-function insideLink(path: string, target: string): string {
-  const resolved = posix.normalize(posix.join(posix.dirname(path), target));
-  if (target.startsWith("/") || target.includes("\0") || resolved === ".." || resolved.startsWith("../")) {
-    throw escapes(path, target);
-  }
-  return target;
-}
-
-/** A link can lead out through another link, which only the file system can tell. */
-async function refuseEscapingLinks(
-  directory: string,
-  links: readonly { path: string; target: string }[],
-): Promise<void> {
-  if (links.length === 0) return;
-  const root = await realpath(directory);
-  for (const { path, target } of links) {
-    let end: string;
-    try {
-      end = await realpath(join(directory, path));
-    } catch {
-      continue; // It leads nowhere, so it leads nowhere else either.
-    }
-    if (end !== root && !end.startsWith(root + sep)) throw escapes(path, target);
-  }
-}
-
-function escapes(path: string, target: string): BoxkiteError {
-  return new BoxkiteError(
-    "INVALID_ARGUMENT",
-    `the build context holds ${path}, a link to ${target}, which leads out of it`,
-    { hint: "Copy the file into the folder that is sent, or leave the link out with .dockerignore." },
-  );
-}
-
 /** Folders get the time that the SDK gives to everything: builders digest times along with contents. */
 async function settleFolderTimes(directory: string): Promise<void> {
   const entries = await readdir(directory, { withFileTypes: true, recursive: true });
@@ -221,44 +148,3 @@ async function settleFolderTimes(directory: string): Promise<void> {
 }
 
 const EPOCH = new Date("1981-01-01T00:00:00Z");
-const IGNORE_HINT =
-  "Leave out what the image does not need: .with_dockerignore(...) or a .dockerignore file.";
-
-function bounded(limit: number, what: string): Transform {
-  let bytes = 0;
-  return new Transform({
-    transform(chunk: Buffer, _encoding, done) {
-      bytes += chunk.length;
-      try {
-        refuseAbove(bytes, limit, what);
-        done(null, chunk);
-      } catch (error) {
-        done(error as Error);
-      }
-    },
-  });
-}
-
-export function refuseAbove(bytes: number, limit: number, what: string): void {
-  if (bytes <= limit) return;
-  const mebibytes = Math.floor(limit / 1024 ** 2);
-  throw new BoxkiteError("LIMIT_EXCEEDED", `${what} is larger than ${mebibytes} MiB`, { hint: IGNORE_HINT });
-}
-
-function describe(digests: ReadonlyMap<string, string>): UnpackedContext {
-  const paths = [...digests.keys()].toSorted();
-  const folder = (prefix: string): string | undefined => {
-    const below = paths.filter((path) => path.startsWith(prefix));
-    if (below.length === 0) return undefined;
-    const hash: Hash = createHash("sha256");
-    for (const path of below) hash.update(`${path.slice(prefix.length)}\0${digests.get(path) ?? ""}\0`);
-    return hash.digest("hex");
-  };
-  return {
-    digest: folder("") ?? createHash("sha256").digest("hex"),
-    digestOf: (path) => {
-      const clean = posix.normalize(path).replace(/\/$/, "");
-      return digests.get(clean) ?? folder(clean === "." ? "" : `${clean}/`);
-    },
-  };
-}

@@ -1,6 +1,7 @@
 /** By what requests and builds are told to be equal. */
 import { createHash } from "node:crypto";
-import { type ContextLimits, refuseAbove, type UploadedContext } from "./context.ts";
+import { type ContextLimits, refuseAbove } from "./context-limits.ts";
+import type { UploadedContext } from "./context.ts";
 
 /** Of a value whose meaning does not depend on the order of its keys, as hex. */
 export function digestOf(value: unknown): string {

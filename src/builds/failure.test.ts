@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import { BuildFailed } from "./builder.ts";
-import type { ContainerfileStep } from "./containerfile.ts";
+import type { ContainerfileStep } from "./instructions.ts";
 import { explainFailure } from "./failure.ts";
 
 const STEPS: ContainerfileStep[] = [

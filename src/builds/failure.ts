@@ -3,7 +3,7 @@ import { BoxkiteError } from "../domain/errors.ts";
 import type { BuildFailed } from "./builder.ts";
 import { STORAGE_FAILURES } from "../containers/failures/storage.ts";
 import { findFailure } from "../lib/failure-table.ts";
-import type { ContainerfileStep } from "./containerfile.ts";
+import type { ContainerfileStep } from "./instructions.ts";
 import { STEP_FAILURES } from "./step-failures.ts";
 
 const SHOWN_LINES = 20;

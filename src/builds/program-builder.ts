@@ -15,7 +15,7 @@ import { pullImage, pushImage } from "../containers/program-transfer.ts";
 import { NO_REGISTRIES, type Registries } from "../images/registry/registries.ts";
 import { type BuildEnvironment, builderEnv } from "./build-environment.ts";
 import { BuildFailed, type BuildJob, type BuiltImage, type FailedAt, type ImageBuilder } from "./builder.ts";
-import { CA_SECRET_ID } from "./containerfile.ts";
+import { CA_SECRET_ID } from "./run-instruction.ts";
 
 export interface BuilderOptions extends EngineProgramOptions, BuildEnvironment {
   readonly registries?: Registries;

@@ -42,3 +42,12 @@ export function refuseLineBreak(text: string, what: string): void {
     hint: "Put the text into a file and add it with .with_source_file(...).",
   });
 }
+
+/** Throws INVALID_ARGUMENT for what no image can hold as a name. */
+export function envName(name: string): string {
+  if (/^[A-Za-z_][A-Za-z0-9_.-]*$/.test(name)) return name;
+  throw new BoxkiteError(
+    "INVALID_ARGUMENT",
+    `${JSON.stringify(name)} is not a name of an environment variable`,
+  );
+}

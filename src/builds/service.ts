@@ -19,7 +19,8 @@ import {
 } from "./build.ts";
 import { imageExists } from "./build-result.ts";
 import type { ImageBuilder } from "./builder.ts";
-import { CONTEXT_LIMITS, type ContextLimits, type UploadedContext } from "./context.ts";
+import { CONTEXT_LIMITS, type ContextLimits } from "./context-limits.ts";
+import type { UploadedContext } from "./context.ts";
 import { digestOf, digestUpload } from "./digests.ts";
 import { SharedBuilds } from "./shared-build.ts";
 import { formatTarget, parseTarget } from "./target.ts";

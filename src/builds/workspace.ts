@@ -3,7 +3,7 @@ import { copyFile, cp, mkdir, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { BuildSecret } from "./builder.ts";
 import { type RenderedContainerfile, UPLOAD_FOLDER } from "./containerfile.ts";
-import type { UnpackedContext } from "./context.ts";
+import type { UnpackedContext } from "./context-digest.ts";
 import { type ImageSpec, type SecretMount, secretId } from "../images/image-spec.ts";
 
 /** Returns the path of the Containerfile. It lies beside the context, so that no COPY can catch it. */

@@ -1,0 +1,64 @@
+/** The lines of a Containerfile, and which instruction stands where. */
+
+/** One instruction: builders report progress and failures by its number or by its line. */
+export interface ContainerfileStep {
+  readonly text: string;
+  readonly firstLine: number;
+  readonly lastLine: number;
+  /** The layer it came from, counted from 1; undefined for what Boxkite itself adds. */
+  readonly layer: number | undefined;
+  /** "layer 2 (pip packages)" */
+  readonly title: string;
+}
+
+export class Instructions {
+  readonly #lines: string[] = [];
+  readonly #steps: ContainerfileStep[] = [];
+  #layer: number | undefined;
+  #title: string;
+
+  constructor(title: string) {
+    this.#title = title;
+  }
+
+  /** What the instructions to come belong to. */
+  begin(title: string, layer?: number): void {
+    this.#title = title;
+    this.#layer = layer;
+  }
+
+  get title(): string {
+    return this.#title;
+  }
+
+  get steps(): readonly ContainerfileStep[] {
+    return this.#steps;
+  }
+
+  get text(): string {
+    return `${this.#lines.join("\n")}\n`;
+  }
+
+  /** A comment after an empty line. */
+  paragraph(comment: string): void {
+    this.#lines.push("");
+    this.comment(comment);
+  }
+
+  comment(text: string): void {
+    this.#lines.push(`# ${text.replace(/[\r\n]/g, " ")}`);
+  }
+
+  add(text: string): void {
+    const lines = text.split("\n");
+    const firstLine = this.#lines.length + 1;
+    this.#lines.push(...lines);
+    this.#steps.push({
+      text,
+      firstLine,
+      lastLine: this.#lines.length,
+      layer: this.#layer,
+      title: this.#title,
+    });
+  }
+}

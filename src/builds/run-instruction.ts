@@ -1,0 +1,77 @@
+/** RUN with what its script needs: certificates, a cache of downloads, files of the upload, secrets. */
+import { BoxkiteError } from "../domain/errors.ts";
+import { CA_FILE } from "../images/certificates.ts";
+import { type SecretMount, secretId } from "../images/image-spec.ts";
+import { envName } from "./quoting.ts";
+
+/** The secret by which the builder hands its certificate authorities to the steps. */
+export const CA_SECRET_ID = "boxkite-ca";
+
+export interface RunNeeds {
+  readonly secrets?: readonly SecretMount[];
+  /** A path of the build context, from createInputs. */
+  readonly input?: string | undefined;
+  /** Whether downloads are kept for later builds. */
+  readonly cache?: boolean;
+}
+
+export interface RunSupport {
+  /** Whether the builder understands `RUN --mount`. */
+  readonly mounts: boolean;
+  /** Whether the builder hands its certificate authorities to the steps, as the secret `CA_SECRET_ID`. */
+  readonly certificates: boolean;
+}
+
+/** A user's command is one string, a script of ours its lines. Throws IMAGE_BUILDER_TOO_OLD; `title` names the layer. */
+export function runInstruction(
+  script: string | readonly string[],
+  { secrets = [], input, cache = false }: RunNeeds,
+  { mounts, certificates }: RunSupport,
+  title: string,
+): string {
+  if (!mounts && (secrets.length > 0 || input !== undefined)) {
+    throw new BoxkiteError(
+      "IMAGE_BUILDER_TOO_OLD",
+      `${title} needs RUN --mount, which this builder does not have`,
+      { hint: "Install Docker's buildx plug-in, or use Podman: boxkite up --engine podman" },
+    );
+  }
+  const flags = [
+    ...(certificates ? [`--mount=type=secret,id=${CA_SECRET_ID},target=${CA_FILE},mode=0444`] : []),
+    ...(mounts && cache ? [`--mount=type=cache,id=${cacheId(secrets)},target=/run/boxkite/cache`] : []),
+    ...(input === undefined ? [] : [`--mount=type=bind,source=${input},target=/run/boxkite/input`]),
+    ...secrets.map(secretMount),
+  ];
+  const exports = secrets.flatMap((secret) =>
+    secret.variable === undefined
+      ? []
+      : [`export ${envName(secret.variable)}="$(cat /run/boxkite/secret-${secretId(secret)})";`],
+  );
+  const body =
+    typeof script === "string" ? userScript(exports, script) : [...exports, ...script].join(" \\\n    ");
+  return `RUN ${[...flags, body].join(" \\\n    ")}`;
+}
+
+function secretMount(secret: SecretMount): string {
+  const id = secretId(secret);
+  const file = secret.variable === undefined ? `/etc/flyte/secrets/${id}` : `/run/boxkite/secret-${id}`;
+  return `--mount=type=secret,id=${id},target=${file},mode=0444`;
+}
+
+/**
+ * A command of the user, as it is. Text that a Containerfile would read differently from a shell (several
+ * lines, a here-document, a leading bracket or flag) goes in as a JSON string, which both read alike.
+ */
+function userScript(exports: readonly string[], command: string): string {
+  const script = [...exports, command].join(" ");
+  const plain = !/[\r\n]|<<|\\$|^\s*(\[|--)/.test(script);
+  return plain ? script : JSON.stringify(["/bin/sh", "-c", script]);
+}
+
+/**
+ * Downloads are shared by steps that may read the same secrets, and by no others: what one step got with a
+ * password is not there for the next one that has none.
+ */
+function cacheId(secrets: readonly SecretMount[]): string {
+  return ["boxkite-python", ...new Set(secrets.map(secretId).toSorted())].join("-");
+}
