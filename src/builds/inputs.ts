@@ -1,7 +1,7 @@
 /**
  * Files that a step reads but that do not go into the image: requirements, wheels, project files.
  *
- * They are mounted, not copied. A builder does not look at the content of a mount when it decides whether
+ * They are mounted, not copied. A builder does not read the content of a mount when it decides whether
  * a cached layer is still good (Buildah never, BuildKit by its own rules), so the name carries the digest:
  * other content is another step. The names are also free of the client's folders and of spaces.
  */

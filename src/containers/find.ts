@@ -1,6 +1,6 @@
 /**
- * Finds the container engine: ways in a fixed order, each of which answers with an engine or with the
- * reason why it did not apply. The first engine counts; when there is none, all reasons are told.
+ * Finds the container engine: sources are tried in a fixed order, and each gives an engine or the reason why it
+ * has none. The first engine counts; where there is none, all reasons are told.
  */
 import { execFile } from "node:child_process";
 import { stat } from "node:fs/promises";
@@ -31,7 +31,7 @@ export interface FoundEngine {
   readonly api: EngineApi;
   /** How it was found, e.g. "DOCKER_HOST". */
   readonly how: string;
-  /** What the ways before it found. */
+  /** Why the sources before it gave none. */
   readonly passedOver: readonly string[];
   /** Closes the connection, and the service if it was started for us. */
   close(): Promise<void>;
@@ -52,9 +52,9 @@ type Discovery =
 
 interface EngineSource {
   readonly name: string;
-  /** The engine that this source leads to; `any` is decided by who answers. */
+  /** The engine that this source gives; `any`: whichever answers. */
   readonly engine: EngineName | "any";
-  /** Set by the user on purpose: if it fails, nothing else is tried in its stead. */
+  /** Set by the user on purpose: if it fails, no other source is tried. */
   readonly binding: boolean;
   try(): Promise<Discovery>;
 }
@@ -70,13 +70,13 @@ export async function findEngine(options: FindEngineOptions): Promise<FoundEngin
     clock: options.clock ?? systemClock,
   };
   const passedOver: string[] = [];
-  for (const source of sourcesOf(host)) {
+  for (const source of engineSources(host)) {
     if (options.preference !== "auto" && source.engine !== "any" && source.engine !== options.preference)
       continue;
     const discovery = await source.try();
     if (discovery.kind === "passed") {
       passedOver.push(`${source.name}: ${discovery.why}`);
-      options.log.debug("engine not found this source", { source: source.name, why: discovery.why });
+      options.log.debug("a source gives no engine", { source: source.name, why: discovery.why });
       if (source.binding && discovery.why !== NOT_SET) throw boundNotFound(source.name, discovery.why);
       continue;
     }
@@ -93,20 +93,20 @@ export async function findEngine(options: FindEngineOptions): Promise<FoundEngin
 
 const NOT_SET = "not set";
 
-function sourcesOf(s: HostEnvironment): EngineSource[] {
-  const runtime = s.env.XDG_RUNTIME_DIR || `/run/user/${s.uid}`;
-  const rootful = socketSource("podman", "/run/podman/podman.sock", s);
-  const rootless = socketSource("podman", join(runtime, "podman", "podman.sock"), s);
-  const isLinux = s.platform === "linux";
+function engineSources(host: HostEnvironment): EngineSource[] {
+  const runtime = host.env.XDG_RUNTIME_DIR || `/run/user/${host.uid}`;
+  const rootful = socketSource("podman", "/run/podman/podman.sock", host);
+  const rootless = socketSource("podman", join(runtime, "podman", "podman.sock"), host);
+  const isLinux = host.platform === "linux";
   return [
-    variableSource("CONTAINER_HOST", s),
-    variableSource("DOCKER_HOST", s),
+    variableSource("CONTAINER_HOST", host),
+    variableSource("DOCKER_HOST", host),
     // Root's own podman first for root; for others the system's socket is rarely theirs to open.
-    ...(isLinux ? (s.uid === 0 ? [rootful, rootless] : [rootless, rootful]) : [machineSource(s)]),
-    ...(isLinux ? [serviceSource(s)] : []),
-    socketSource("docker", "/var/run/docker.sock", s),
-    socketSource("docker", join(s.home, ".docker", "run", "docker.sock"), s),
-    ...(isLinux ? [socketSource("docker", join(runtime, "docker.sock"), s)] : []),
+    ...(isLinux ? (host.uid === 0 ? [rootful, rootless] : [rootless, rootful]) : [machineSource(host)]),
+    ...(isLinux ? [serviceSource(host)] : []),
+    socketSource("docker", "/var/run/docker.sock", host),
+    socketSource("docker", join(host.home, ".docker", "run", "docker.sock"), host),
+    ...(isLinux ? [socketSource("docker", join(runtime, "docker.sock"), host)] : []),
   ];
 }
 

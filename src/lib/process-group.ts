@@ -10,8 +10,8 @@ import {
 } from "./process-table.ts";
 import { within } from "./wait.ts";
 
-/** How often a group is looked at while it ends. */
-const LOOK_MS = 20;
+/** How soon it is asked again whether a group has ended. */
+const ASK_AGAIN_MS = 20;
 
 /**
  * Whether this is the process that we started: numbers are used again after a restart of the machine, and ours has
@@ -42,7 +42,7 @@ export async function stopGroup(
   const runs = async () => !(await ended()) && signalProcess(-leader, 0) !== "gone";
   if (graceMs > 0) signalGroup(leader, "SIGTERM");
   const until = clock.now() + graceMs;
-  while ((await runs()) && clock.now() < until) await clock.sleep(LOOK_MS);
+  while ((await runs()) && clock.now() < until) await clock.sleep(ASK_AGAIN_MS);
   const late = await runs();
   signalGroup(leader, "SIGKILL");
   return late;
@@ -97,7 +97,7 @@ export async function stopBuildersIn(folder: string, clock: Clock = systemClock)
  */
 async function startedBy(leader: number): Promise<number[]> {
   if (process.platform !== "linux") signalGroup(leader, "SIGINT");
-  // Unreadable now: the next look, in 100 ms, may tell.
+  // Unreadable now: the next time, in 100 ms, they may be read.
   const all = await listProcesses().catch(() => []);
   const found = new Set([leader]);
   for (let before = 0; before < found.size;) {

@@ -1,12 +1,10 @@
 /** Which platform `boxkite up` runs on: a container engine, or the machine itself. */
-import { join } from "node:path";
 import { BoxkiteError } from "../domain/errors.ts";
-import { systemClock } from "../lib/clock.ts";
-import { isLoopback } from "../lib/loopback.ts";
 import type { Registries } from "../images/registry/registries.ts";
 import type { InheritedSettings } from "../executors/container/inherited.ts";
 import type { Platform } from "./platform.ts";
-import { createProcessExecutor, findRuntime } from "../executors/process/process-executor.ts";
+import { findRuntime } from "../executors/process/process-executor.ts";
+import { processPlatform } from "./process.ts";
 
 export interface PlatformOptions {
   readonly engine: "auto" | "podman" | "docker" | "process";
@@ -32,23 +30,4 @@ function refuseInherited(containers: InheritedSettings | undefined): void {
   throw new BoxkiteError("CONFIG_INVALID", `containers: ${asked[0]} is true, but --engine process has none`, {
     hint: "give tasks what they need with env_vars=, or use a container engine",
   });
-}
-
-function processPlatform(path: readonly string[], env: NodeJS.ProcessEnv): Platform {
-  return {
-    createExecutor: async ({ dataDirectory, log }) =>
-      createProcessExecutor({
-        directory: join(dataDirectory, "attempts"),
-        path,
-        env,
-        clock: systemClock,
-        log,
-      }),
-    createImageTools: undefined,
-    engineReport: { summary: "process: tasks are programs of this machine", advice: [] },
-    listenAt: "127.0.0.1",
-    accepts: isLoopback,
-    probe: async () => undefined,
-    close: async () => {},
-  };
 }

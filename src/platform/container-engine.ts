@@ -15,7 +15,8 @@ import type { PullByCommand } from "../executors/container/image-puller.ts";
 import { readInherited } from "../executors/container/inherited.ts";
 import { readEngineNetwork, type HostCandidate } from "./network.ts";
 import { createImageTools } from "./image-tools.ts";
-import { probeFromContainer, removeProbes } from "./probe.ts";
+import { removeProbes } from "./probe-container.ts";
+import { probeFromContainer } from "./probe.ts";
 
 type ContainerPlatformOptions = Omit<PlatformOptions, "engine"> & { readonly engine: EnginePreference };
 
@@ -76,7 +77,7 @@ export async function chooseContainerPlatform(
   }
 }
 
-/** Docker's command line has its own ways to find an engine, which may lead to another one. */
+/** Docker's command line looks for an engine by itself, and may find another one. */
 function commandLineEnv({ engine, address }: EngineApi, env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return engine === "docker" ? { ...env, DOCKER_HOST: formatEngineAddress(address) } : env;
 }

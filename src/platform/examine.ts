@@ -1,4 +1,4 @@
-/** An engine as `boxkite up` and `boxkite doctor` tell of it: what it is, what cannot work there, how to mend it. */
+/** An engine as `boxkite up` and `boxkite doctor` tell of it: what it is, what does not work with it, and what to change. */
 import type { Advice, EngineReport } from "./platform.ts";
 import type { EngineInfo, EngineName } from "../containers/types.ts";
 import type { FoundEngine } from "../containers/find.ts";

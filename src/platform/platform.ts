@@ -1,4 +1,4 @@
-/** What a place to run gives to the server: where attempts run, what builds images, how both reach it. */
+/** What a platform gives to the server: where attempts run, what builds images, how both reach it. */
 import type { ImageBuilder } from "../builds/builder.ts";
 import type { RegistryResolver } from "../builds/base-image.ts";
 import type { Executor } from "../executors/executor.ts";

@@ -9,6 +9,7 @@ import {
   REGISTRY_ANSWERS,
 } from "../../images/registry/failures.ts";
 import { NO_REGISTRIES } from "../../images/registry/registries.ts";
+import { UNREACHABLE } from "../../platform/probe-failures.ts";
 import { type FailureRow, findFailure } from "../../lib/failure-table.ts";
 import { COMMAND_FAILURES } from "./command.ts";
 import { CONNECTION_FAILURES } from "./connection.ts";
@@ -23,6 +24,8 @@ const CONTEXT = {
   foreignPlatform: undefined,
   host: "registry.example.com",
   registries: NO_REGISTRIES,
+  port: 30080,
+  codes: new Set<string>(),
   kind: "unix",
   socketPath: "/run/engine.sock",
 } as const;
@@ -34,6 +37,7 @@ const TABLES: Readonly<Record<string, readonly FailureRow<string, never>[]>> = {
   command: COMMAND_FAILURES,
   connection: CONNECTION_FAILURES,
   step: STEP_FAILURES,
+  unreachable: UNREACHABLE,
   "registry answer": REGISTRY_ANSWERS,
   "registry connection": REGISTRY_CONNECTION,
 };

@@ -1,6 +1,6 @@
 /**
  * What an engine says of its own storage when something else changes it meanwhile: an image or a layer that it was
- * about to use was removed. The same again finds another way.
+ * about to use was removed. The same again takes another image, or pulls it anew.
  */
 import type { FailureRow } from "../../lib/failure-table.ts";
 

@@ -9,7 +9,7 @@ import type { EngineApi } from "../../containers/api.ts";
 import type { WakeupReason } from "../wakeup.ts";
 
 export interface ContainerEvents {
-  /** Calls `wake` when this container ended or may have. Returns the way to stop that. */
+  /** Calls `wake` when this container ended or may have. Returns what ends the subscription. */
   subscribe(containerId: string, wake: (reason: WakeupReason) => void): () => void;
   close(): Promise<void>;
 }

@@ -1,0 +1,26 @@
+/** The machine itself as `boxkite up --engine process` uses it: tasks are programs of it, and nothing builds images. */
+import { join } from "node:path";
+import { createProcessExecutor } from "../executors/process/process-executor.ts";
+import { systemClock } from "../lib/clock.ts";
+import { isLoopback } from "../lib/loopback.ts";
+import type { Platform } from "./platform.ts";
+
+/** `path`: directories that are searched for an attempt's command before the server's own PATH. */
+export function processPlatform(path: readonly string[], env: NodeJS.ProcessEnv): Platform {
+  return {
+    createExecutor: async ({ dataDirectory, log }) =>
+      createProcessExecutor({
+        directory: join(dataDirectory, "attempts"),
+        path,
+        env,
+        clock: systemClock,
+        log,
+      }),
+    createImageTools: undefined,
+    engineReport: { summary: "process: tasks are programs of this machine", advice: [] },
+    listenAt: "127.0.0.1",
+    accepts: isLoopback,
+    probe: async () => undefined,
+    close: async () => {},
+  };
+}
