@@ -1,6 +1,6 @@
 /** The REST API of an engine that answers. A thing that is not there is told by status: 404. */
 import { createBackoff } from "../lib/backoff.ts";
-import { type Clock } from "../lib/clock.ts";
+import type { Clock } from "../lib/clock.ts";
 import { isOnThisMachine } from "./address.ts";
 import type { EngineApi } from "./api.ts";
 import {

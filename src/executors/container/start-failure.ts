@@ -3,7 +3,7 @@ import type { AttemptExit } from "../../domain/attempt.ts";
 import { programNamedIn, START_FAILURES, type StartContext } from "../../containers/failures/start.ts";
 import type { EngineResponseError } from "../../containers/http.ts";
 import type { EngineName } from "../../containers/types.ts";
-import { findFailure } from "../../lib/failure-table.ts";
+import { type Answer, findFailure } from "../../lib/failure-table.ts";
 import type { AttemptSpec } from "../executor.ts";
 
 export interface StartFailureContext extends ImageContext {
@@ -33,7 +33,7 @@ export function execFormatFailure(context: ImageContext): AttemptExit {
 }
 
 function exitOf(
-  answer: Parameters<typeof findFailure>[1],
+  answer: Answer,
   message: string,
   reason: string,
   { spec, engine, foreignPlatform }: StartFailureContext,

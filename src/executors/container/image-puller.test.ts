@@ -1,0 +1,86 @@
+import assert from "node:assert/strict";
+import { suite, test } from "node:test";
+import type { EngineApi } from "../../containers/api.ts";
+import type { PullOptions } from "../../containers/types.ts";
+import { BoxkiteError } from "../../domain/errors.ts";
+import type { ResolvedImage } from "../../domain/image.ts";
+import { NO_REGISTRIES } from "../../images/registry/registries.ts";
+import type { RegistryClient } from "../../images/registry/registry-client.ts";
+import { type SteppedClock, steppedClock } from "../../../test/helpers/stepped-clock.ts";
+import { createImagePuller } from "./image-puller.ts";
+
+const IMAGE: ResolvedImage = {
+  reference: "registry.example.com/team/train:1",
+  pinned: `registry.example.com/team/train@sha256:${"a".repeat(64)}`,
+  digest: `sha256:${"a".repeat(64)}`,
+  source: "registry",
+};
+
+function pullerWith(pull: (options: PullOptions, clock: SteppedClock) => Promise<void>) {
+  const clock = steppedClock();
+  let pulls = 0;
+  const api = {
+    engine: "podman",
+    pullImage: async (_reference: string, options: PullOptions) => {
+      pulls++;
+      await pull(options, clock);
+    },
+  } as unknown as EngineApi;
+  const registry = { resolve: async () => ({}) } as unknown as RegistryClient;
+  const puller = createImagePuller({
+    api,
+    registry,
+    credentials: async () => undefined,
+    registries: NO_REGISTRIES,
+    pullByCommand: undefined,
+    clock,
+  });
+  return { puller, pulls: () => pulls };
+}
+
+suite("image puller", () => {
+  test("a pull that the removal of another image disturbs is tried again, once", async () => {
+    let disturbed = 1;
+    const disturb = async () => {
+      if (disturbed-- > 0)
+        throw new BoxkiteError("ENGINE_FAILED", "checking if layer exists: layer not known");
+    };
+    const mended = pullerWith(disturb);
+    await mended.puller.pull(IMAGE, () => {});
+    assert.equal(mended.pulls(), 2);
+
+    disturbed = 2;
+    const lost = pullerWith(disturb);
+    await assert.rejects(
+      lost.puller.pull(IMAGE, () => {}),
+      { code: "ENGINE_FAILED", message: /layer not known/ },
+    );
+    assert.equal(lost.pulls(), 2);
+  });
+
+  test("what the engine refuses for another reason is not", async () => {
+    const { puller, pulls } = pullerWith(async () => {
+      throw new BoxkiteError("ENGINE_FAILED", "manifest unknown");
+    });
+    await assert.rejects(
+      puller.pull(IMAGE, () => {}),
+      { code: "ENGINE_FAILED" },
+    );
+    assert.equal(pulls(), 1);
+  });
+
+  test("people are told of progress twice a second at most", async () => {
+    const { puller } = pullerWith(async ({ onProgress }, clock) => {
+      for (let layer = 0; layer < 100; layer++) {
+        onProgress?.({ id: `${layer}`, status: "Download complete" });
+        await clock.step(10);
+      }
+    });
+    const messages: string[] = [];
+    await puller.pull(IMAGE, (message) => messages.push(message));
+    assert.deepEqual(messages, [
+      "pulling image registry.example.com/team/train:1",
+      "pulling image registry.example.com/team/train:1: 51 of 51 layers",
+    ]);
+  });
+});
