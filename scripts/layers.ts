@@ -24,7 +24,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
     imports: ["domain", "lib"],
   },
   containers: {
-    what: "the client of a container engine, REST and command line",
+    what: "the client of a container engine, REST and command line; what its failures mean",
     imports: ["domain", "lib", "images"],
   },
   builds: {

@@ -24,14 +24,8 @@ import type {
 import { secretId } from "../images/image-spec.ts";
 import { type ContainerfileStep, Instructions } from "./instructions.ts";
 import { type Inputs, type StagedInput, createInputs } from "./inputs.ts";
-import {
-  pipScript,
-  poetryScript,
-  requirementsScript,
-  uvProjectScript,
-  wheelsScript,
-} from "./python-steps.ts";
 import { aptScript } from "./apt-step.ts";
+import { type PythonLayer, pythonStep } from "./python-layers.ts";
 import { requireApt, requirePython } from "./prerequisites.ts";
 import { runInstruction, type RunNeeds, type RunSupport } from "./run-instruction.ts";
 import { CA_FILE, CA_VARIABLES } from "../images/certificates.ts";
@@ -134,36 +128,11 @@ class Renderer {
       case "env":
         return this.#env(layer);
       case "pip":
-        if (layer.packages.length === 0) return;
-        return this.#python(number, pipScript(layer), layer.secrets);
-      case "requirements": {
-        const input = this.#inputs.file(layer.file, "requirements");
-        return this.#python(number, requirementsScript(layer), layer.secrets, input);
-      }
-      case "wheels": {
-        const input = this.#inputs.folder("wheels", [{ from: layer.directory, to: "" }]);
-        return this.#python(number, wheelsScript(layer), layer.secrets, input);
-      }
-      case "uv-project": {
-        const root = layer.sourceDirectory ?? layer.directory;
-        const inside = posix.relative(root, layer.directory);
-        const project = inside.startsWith("..") ? "" : inside;
-        const lock =
-          layer.lockFile === undefined ? [] : [{ from: layer.lockFile, to: posix.join(project, "uv.lock") }];
-        const input = this.#inputs.folder("uv-project", [
-          { from: inside.startsWith("..") ? layer.directory : root, to: "" },
-          ...lock,
-        ]);
-        return this.#python(number, uvProjectScript(layer, project), layer.secrets, input);
-      }
-      case "poetry": {
-        const alone = posix.basename(layer.pyproject) === "pyproject.toml";
-        const input = this.#inputs.folder("poetry-project", [
-          { from: layer.pyproject, to: alone ? "pyproject.toml" : "" },
-          { from: layer.lockFile, to: "poetry.lock" },
-        ]);
-        return this.#python(number, poetryScript(layer), layer.secrets, input);
-      }
+      case "requirements":
+      case "wheels":
+      case "uv-project":
+      case "poetry":
+        return this.#python(layer, number);
     }
   }
 
@@ -233,9 +202,11 @@ class Renderer {
     }
   }
 
-  #python(number: number, script: readonly string[], secrets: readonly SecretMount[], input?: string): void {
+  #python(layer: PythonLayer, number: number): void {
+    const step = pythonStep(layer, this.#inputs);
+    if (step === undefined) return;
     requirePython(this.#spec, number, this.#base, this.#out.title);
-    this.#run(script, { secrets, input, cache: true });
+    this.#run(step.script, { secrets: layer.secrets, input: step.input, cache: true });
   }
 
   /** In whose name files are copied; undefined is root, the default. */
