@@ -39,9 +39,21 @@ function describe(file: string, local: string): string {
     (start) => `${docBefore(lines, start)}\n\n\`\`\`ts\n${declaration(lines, start)}\n\`\`\``,
   );
   // The implementation behind overloads says nothing to callers.
+  const words = /\(typeof (\w+)\)\[number\]/.exec(lines[starts[0] ?? 0] ?? "")?.[1];
+  if (words !== undefined) parts.unshift(listOf(lines, words));
   const shown =
     parts.length > 1 && !/interface|type/.test(lines[starts[0] ?? 0] ?? "") ? parts.slice(0, -1) : parts;
-  return shown.join("\n\n").trim();
+  return shown
+    .map((part) => part.trim())
+    .join("\n\n")
+    .trim();
+}
+
+/** The words that a type is made of. */
+function listOf(lines: readonly string[], name: string): string {
+  const start = lines.findIndex((line) => line.startsWith(`export const ${name} = [`));
+  const end = lines.findIndex((line, index) => index >= start && line.includes("] as const"));
+  return `${docBefore(lines, start)}\n\n\`\`\`ts\n${lines.slice(start, end + 1).join("\n")}\n\`\`\``;
 }
 
 function docBefore(lines: readonly string[], start: number): string {
@@ -93,6 +105,7 @@ function classOf(lines: readonly string[], start: number): string {
       member &&
       !line.includes("Symbol.hasInstance") &&
       !line.includes("[BLOB]") &&
+      !line.includes("[brand]") &&
       !/^ {2}(?:name|override)/.test(line)
     ) {
       let text = line;

@@ -3,6 +3,7 @@ import { fromBinary } from "@bufbuild/protobuf";
 import type { PageContext } from "./page-context.ts";
 import { keyOfUri } from "../services/object-keys.ts";
 import type { ActionRecord } from "../domain/action-record.ts";
+import { outputsUri } from "../domain/outputs.ts";
 import { LiteralSchema, type Literal } from "../wire/gen/flyteidl2/core/literals_pb.js";
 import { InputsSchema, OutputsSchema, type NamedLiteral } from "../wire/gen/flyteidl2/task/common_pb.js";
 import { html, type Html } from "./html.ts";
@@ -30,8 +31,7 @@ export async function readValues(
   { inputUri, kind, state }: ActionRecord,
 ): Promise<ActionValues> {
   const succeeded = state.phase === "succeeded" || state.phase === "recovered";
-  // A task's outputs lie under a prefix, a trace's at the very URI.
-  const outputs = kind === "trace" ? state.outputUri : state.outputUri && `${state.outputUri}/outputs.pb`;
+  const outputs = outputsUri(kind, state.outputUri);
   return {
     inputs: await readLiterals(context, inputUri, (bytes) => fromBinary(InputsSchema, bytes).literals),
     outputs: succeeded

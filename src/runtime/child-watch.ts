@@ -2,18 +2,17 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Code, type Client } from "@connectrpc/connect";
 import { connectCodeOf, quoteServerError } from "../client/server-error.ts";
+import { isTerminal } from "../domain/phase.ts";
 import type { ActionIdentifier } from "../wire/gen/flyteidl2/common/identifier_pb.js";
-import { ActionPhase } from "../wire/gen/flyteidl2/common/phase_pb.js";
 import type { ActionsService } from "../wire/gen/flyteidl2/actions/actions_service_pb.js";
 import type { ActionUpdate } from "../wire/gen/flyteidl2/workflow/state_service_pb.js";
+import { decodePhase } from "../wire/phase.ts";
 
-const TERMINAL: ReadonlySet<ActionPhase> = new Set([
-  ActionPhase.SUCCEEDED,
-  ActionPhase.FAILED,
-  ActionPhase.ABORTED,
-  ActionPhase.TIMED_OUT,
-  ActionPhase.RECOVERED,
-]);
+/** A phase that this version does not know is not an end. */
+function hasEnded({ phase }: ActionUpdate): boolean {
+  const known = decodePhase(phase);
+  return known !== undefined && isTerminal(known);
+}
 
 /** Consecutive failures before the parent gives up; with the longest wait about twenty minutes. */
 const MAX_FAILURES = 40;
@@ -61,7 +60,7 @@ export class ChildWatch {
   /** Resolves to the state in which the child has ended. */
   ended(name: string): Promise<ActionUpdate> {
     const known = this.#states.get(name);
-    if (known !== undefined && TERMINAL.has(known.phase)) return Promise.resolve(known);
+    if (known !== undefined && hasEnded(known)) return Promise.resolve(known);
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
     let waiter = this.#waiters.get(name);
     if (waiter === undefined) {
@@ -107,7 +106,7 @@ export class ChildWatch {
     const name = update.actionId?.name;
     if (name === undefined) return;
     this.#states.set(name, update);
-    if (!TERMINAL.has(update.phase)) return;
+    if (!hasEnded(update)) return;
     this.#waiters.get(name)?.resolve(update);
     this.#waiters.delete(name);
   }

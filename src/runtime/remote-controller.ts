@@ -10,7 +10,8 @@ import { Limiter } from "./limiter.ts";
 import { createTransport } from "../client/transport.ts";
 import { joinUri } from "../client/storage/storage.ts";
 import { connectCodeOf, quoteServerError } from "../client/server-error.ts";
-import { CallCounter, type ActiveContext } from "../sdk/authoring/active-context.ts";
+import { OUTPUTS_FILE, outputsUri } from "../domain/outputs.ts";
+import type { ActiveContext } from "../sdk/authoring/active-context.ts";
 import type { ConditionRequest } from "../sdk/authoring/condition.ts";
 import { findDeployedTask, type DeployedTaskDetails } from "../sdk/authoring/deployed-task.ts";
 import { encodeDuration } from "../sdk/authoring/duration.ts";
@@ -22,6 +23,13 @@ import {
   TaskError,
 } from "../sdk/authoring/errors.ts";
 import { encodeInterface, type CompiledInterface } from "../sdk/authoring/interface.ts";
+import {
+  CallCounter,
+  identifyCondition,
+  identifyTaskCall,
+  identifyTraceCall,
+  nextActionName,
+} from "../sdk/authoring/naming.ts";
 import { overrideSpec } from "../sdk/authoring/override-spec.ts";
 import { sharedState } from "../sdk/authoring/state.ts";
 import type { TaskDefinition, TaskReference } from "../sdk/authoring/task.ts";
@@ -29,13 +37,7 @@ import { encodeTaskSpec, type SpecSettings } from "../sdk/authoring/task-spec.ts
 import type { TraceDefinition } from "../sdk/authoring/trace.ts";
 import { decodeInputs, decodeOutputs, encodeInputs, encodeOutputs } from "../sdk/authoring/values.ts";
 import { decodeLiteral } from "../wire/literals/decode.ts";
-import {
-  childActionName,
-  hashCacheKey,
-  hashInputs,
-  hashInterface,
-  hashTaskIdentity,
-} from "../wire/literals/hash.ts";
+import { hashCacheKey } from "../wire/literals/hash.ts";
 import type { WireType } from "../wire/literals/wire-type.ts";
 import { encodeLiteralType } from "../wire/literals/literal-type.ts";
 import { ActionPhase } from "../wire/gen/flyteidl2/common/phase_pb.js";
@@ -168,16 +170,18 @@ export class RemoteController {
     context: ActiveContext,
   ): Promise<unknown> {
     const metadata = spec.taskTemplate?.metadata;
-    const ignored = metadata?.cacheIgnoreInputVars ?? [];
-    const inputsHash = hashInputs(inputs.literals, ignored);
-    const interfaceHash =
-      spec.taskTemplate?.interface === undefined ? "" : hashInterface(spec.taskTemplate.interface);
-    const codeVersion = metadata?.discoveryVersion ?? "";
-    const identity = hashTaskIdentity(taskName, interfaceHash, codeVersion);
-    const name = this.#childName(context, identity, inputsHash);
-    const cacheKey = metadata?.discoverable
-      ? hashCacheKey({ inputsHash, taskName, interfaceHash, cacheVersion: codeVersion })
-      : undefined;
+    const cacheVersion = metadata?.discoveryVersion ?? "";
+    const called = identifyTaskCall(
+      {
+        name: taskName,
+        interface: spec.taskTemplate?.interface,
+        cacheVersion,
+        ignoredInputs: metadata?.cacheIgnoreInputVars ?? [],
+      },
+      inputs,
+    );
+    const name = nextActionName(context, called);
+    const cacheKey = metadata?.discoverable ? hashCacheKey({ ...called, taskName, cacheVersion }) : undefined;
     const inputUri = joinUri(this.#folderOf(name), "inputs.pb");
     const ended = await this.#calls.run(async () => {
       await this.#watch.ready();
@@ -205,7 +209,7 @@ export class RemoteController {
         if (compiled.shape === "none") return undefined;
         if (ended.outputUri === "")
           throw systemError(`${where} succeeded, but the server does not say where its outputs are`);
-        const bytes = await this.#container.storage.read(joinUri(ended.outputUri, "outputs.pb"));
+        const bytes = await this.#container.storage.read(outputsUri("task", ended.outputUri));
         return decodeOutputs(taskName, compiled, fromBinary(OutputsSchema, bytes));
       }
       case ActionPhase.ABORTED:
@@ -238,7 +242,7 @@ export class RemoteController {
   ): Promise<unknown> {
     const { storage } = this.#container;
     const inputs = await encodeInputs(definition.name, definition.interface, values, context.customContext);
-    const name = this.#childName(context, definition.identity, hashInputs(inputs.literals));
+    const name = nextActionName(context, identifyTraceCall(definition.identity, inputs));
     await this.#watch.ready();
     const recorded = this.#watch.state(name);
     if (recorded !== undefined) {
@@ -250,8 +254,7 @@ export class RemoteController {
         );
       }
       if (recorded.phase !== ActionPhase.FAILED && recorded.outputUri !== "") {
-        // Unlike a task's, a trace's output URI is that of the file.
-        const bytes = await storage.read(recorded.outputUri);
+        const bytes = await storage.read(outputsUri("trace", recorded.outputUri));
         return decodeOutputs(definition.name, definition.interface, fromBinary(OutputsSchema, bytes));
       }
     }
@@ -285,14 +288,14 @@ export class RemoteController {
       await record(ActionPhase.FAILED, "");
       throw error;
     }
-    const outputUri = joinUri(folder, "outputs.pb");
+    const outputUri = joinUri(folder, OUTPUTS_FILE);
     await storage.write(outputUri, toBinary(OutputsSchema, outputs));
     await record(ActionPhase.SUCCEEDED, outputUri);
     return decodeOutputs(definition.name, definition.interface, outputs);
   }
 
   async condition(request: ConditionRequest, context: ActiveContext): Promise<() => Promise<unknown>> {
-    const name = this.#childName(context, request.name, request.name, request.name);
+    const name = nextActionName(context, identifyCondition(request.name));
     const type = CONDITION_TYPES[request.type ?? "boolean"];
     const value = {
       name: request.name,
@@ -329,18 +332,6 @@ export class RemoteController {
           throw systemError(`${where} failed: ${ended.error?.message ?? "no reason given"}`);
       }
     };
-  }
-
-  #childName(context: ActiveContext, identity: string, inputsHash: string, callKey?: string): string {
-    const key = callKey ?? `${identity}:${inputsHash}`;
-    const sequence = context.scope.calls.next(context.group ? `${key}:${context.group}` : key);
-    return childActionName({
-      parent: context.scope.name,
-      inputsHash,
-      identity,
-      sequence,
-      group: context.group,
-    });
   }
 
   async #enqueue(submission: Submission, context: ActiveContext): Promise<void> {

@@ -10,15 +10,12 @@ import type { RemoteController } from "./remote-controller.ts";
 import type { Environment } from "../client/config-file.ts";
 import { scopedBlobStore } from "../client/storage/blob-store.ts";
 import { BlobNotFoundError, joinUri, openStorage, type Storage } from "../client/storage/storage.ts";
-import {
-  CallCounter,
-  type ActiveContext,
-  type CheckpointStore,
-  type Controller,
-} from "../sdk/authoring/active-context.ts";
+import { outputsUri } from "../domain/outputs.ts";
+import type { ActiveContext, CheckpointStore, Controller } from "../sdk/authoring/active-context.ts";
 import type { InitializedConfig } from "../sdk/authoring/config.ts";
 import { publicContext } from "../sdk/authoring/context.ts";
 import { encodeError, type ErrorRecord } from "../sdk/authoring/errors.ts";
+import { CallCounter } from "../sdk/authoring/naming.ts";
 import { publishReport } from "../sdk/authoring/report.ts";
 import { sharedState } from "../sdk/authoring/state.ts";
 import type { TaskDefinition } from "../sdk/authoring/task.ts";
@@ -73,7 +70,7 @@ export async function runAction(
     const returned = await state.storage.run(context, async () => definition.fn(parsed as never, known));
     await publishReport(context);
     const outputs = await encodeOutputs(definition.fullName, definition.interface, returned);
-    await storage.write(joinUri(given.outputsPath, "outputs.pb"), toBinary(OutputsSchema, outputs));
+    await storage.write(outputsUri("task", given.outputsPath), toBinary(OutputsSchema, outputs));
     return "succeeded";
   } catch (error) {
     // What the task has reported so far helps to see why it failed; the reason itself counts more.

@@ -40,7 +40,7 @@ export { remoteTask, type RemoteTaskOptions, type RemoteTasks } from "./authorin
 export { report } from "./authoring/report.ts";
 export { rerun, type RerunOptions } from "./authoring/rerun.ts";
 export { run, withRunContext, type Runner, type RunOptions, type RunSettings } from "./authoring/run.ts";
-export type { LogLine, Phase, PhaseChange, Run } from "./authoring/run-handle.ts";
+export type { LogLine, PhaseChange, Run } from "./authoring/run-handle.ts";
 export {
   datetime,
   int64,
@@ -54,5 +54,6 @@ export { secret } from "./authoring/secret.ts";
 export type { Task, TaskOverride } from "./authoring/task.ts";
 export { TaskEnvironment, type EnvironmentOptions } from "./authoring/task-environment.ts";
 export { trace } from "./authoring/trace.ts";
+export type { Phase } from "../domain/phase.ts";
 export { BoxkiteError, type ErrorCode, type ErrorKind } from "../domain/errors.ts";
 export { ValueError } from "../wire/literals/errors.ts";

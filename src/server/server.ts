@@ -6,6 +6,7 @@ import { LOCAL } from "../domain/principal.ts";
 import { DOMAINS } from "../domain/ids.ts";
 import type { Queues } from "../domain/queue.ts";
 import { createCatalog, type Catalog } from "../orchestrator/catalog.ts";
+import { outputsUri } from "../domain/outputs.ts";
 import { createOrchestrator } from "../orchestrator/orchestrator.ts";
 import { createLogRetention } from "../orchestrator/log-retention.ts";
 import { createObjectRights } from "../orchestrator/object-rights.ts";
@@ -131,7 +132,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     queues: options.queues,
     endpoint: () => executor.endpointForAttempts(port),
     urisInOutputs: async ({ outputUri, source }) => {
-      const outputs = await objects.readAll(keyOfUri(`${outputUri}/outputs.pb`, BUCKET));
+      const outputs = await objects.readAll(keyOfUri(outputsUri("task", outputUri), BUCKET));
       return outputs === undefined ? [] : rights.readable(source, objectUrisInOutputs(outputs));
     },
     readWritten: (prefix) =>

@@ -7,6 +7,7 @@ import { create, toBinary } from "@bufbuild/protobuf";
 import { BoxkiteError, messageOf, textOf } from "../domain/errors.ts";
 import { LOCAL } from "../domain/principal.ts";
 import type { Catalog } from "../orchestrator/catalog.ts";
+import { outputsUri } from "../domain/outputs.ts";
 import { attemptPrefix } from "../orchestrator/paths.ts";
 import type { AttemptSpec } from "../executors/executor.ts";
 import type { UploadedContext } from "../builds/context.ts";
@@ -84,7 +85,7 @@ export function buildImageWork(options: BuildWorkOptions): InProcessWork {
       const ended = options.unusedImages.building();
       try {
         const reference = await build(options, spec, inputUri, logs, signal);
-        await objects.put(keyOfUri(`${outputPrefix}/outputs.pb`, bucket), encodeOutput(reference));
+        await objects.put(keyOfUri(outputsUri("task", outputPrefix), bucket), encodeOutput(reference));
       } catch (error) {
         // Not the build's failure: its action has ended, or the server does and will build again.
         if (signal.aborted) throw error;

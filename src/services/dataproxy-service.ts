@@ -9,6 +9,7 @@ import type { Principal } from "../domain/principal.ts";
 import { attemptPrefix, uploadUri } from "../orchestrator/paths.ts";
 import type { ActionRecord } from "../domain/action-record.ts";
 import type { AttemptKey } from "../domain/attempt.ts";
+import { outputsUri } from "../domain/outputs.ts";
 import type { LogLine } from "../logs/attempt-logs.ts";
 import { decodeMessage } from "../wire/decode-message.ts";
 import {
@@ -109,15 +110,13 @@ export function registerDataProxyService(router: ConnectRouter, context: Needs):
         "read",
         decodeActionId(actionId),
       );
-      // A task's outputs lie under a prefix, a trace's at the very URI (seen with flyte 2.12.1).
-      const outputsUri =
-        state.outputUri && (kind === "trace" ? state.outputUri : `${state.outputUri}/outputs.pb`);
-      const [inputs, outputs] = await Promise.all([readObject(inputUri), readObject(outputsUri)]);
+      const outputsAt = outputsUri(kind, state.outputUri);
+      const [inputs, outputs] = await Promise.all([readObject(inputUri), readObject(outputsAt)]);
       return {
         inputs: inputs ? decodeMessage(InputsSchema, inputs, inputUri ?? "") : create(InputsSchema),
-        outputs: outputs ? decodeMessage(OutputsSchema, outputs, outputsUri ?? "") : create(OutputsSchema),
+        outputs: outputs ? decodeMessage(OutputsSchema, outputs, outputsAt ?? "") : create(OutputsSchema),
         inputsUri: inputUri,
-        outputsUri: outputsUri ?? "",
+        outputsUri: outputsAt ?? "",
       };
     },
 

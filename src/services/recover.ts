@@ -4,6 +4,7 @@ import type { ActionRecord, NewAction } from "../domain/action-record.ts";
 import { recoveredState } from "../domain/initial-state.ts";
 import type { RunSettings } from "../domain/run.ts";
 import type { StoredSpec } from "../domain/task.ts";
+import { outputsUri } from "../domain/outputs.ts";
 import { objectUrisInOutputs } from "../wire/literals.ts";
 import type { ServiceContext } from "./context.ts";
 import { keyOfUri } from "./object-keys.ts";
@@ -50,7 +51,7 @@ async function grantsFor(
 ): Promise<string[]> {
   const { outputUri } = state;
   if (outputUri === undefined || outputUri === "") return [];
-  const file = kind === "trace" ? outputUri : `${outputUri}/outputs.pb`;
+  const file = outputsUri(kind, outputUri);
   const bytes = await objects.readAll(keyOfUri(file, bucket));
   return [
     kind === "trace" ? outputUri : `${outputUri}/`,

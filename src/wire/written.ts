@@ -3,6 +3,7 @@ import { fromBinary } from "@bufbuild/protobuf";
 import type { BlameKind } from "../domain/action.ts";
 import { messageOf } from "../domain/errors.ts";
 import type { Written } from "../domain/outcome.ts";
+import { outputsUri } from "../domain/outputs.ts";
 import {
   ContainerError_Kind,
   ErrorDocumentSchema,
@@ -24,7 +25,7 @@ export const MAX_DOCUMENT_BYTES = 64 * 1024 * 1024;
 export async function readWritten(objects: WrittenObjects, prefix: string): Promise<Written> {
   const [errorBytes, outputBytes] = await Promise.all([
     objects.size(`${prefix}/error.pb`),
-    objects.size(`${prefix}/outputs.pb`),
+    objects.size(outputsUri("task", prefix)),
   ]);
   if (errorBytes !== undefined) {
     if (errorBytes > MAX_DOCUMENT_BYTES) return unreadable("error.pb", `it has ${errorBytes} bytes`);

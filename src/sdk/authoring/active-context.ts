@@ -3,6 +3,7 @@ import type { TaskDefinition, TaskReference } from "./task.ts";
 import type { TraceDefinition } from "./trace.ts";
 import type { ConditionRequest } from "./condition.ts";
 import type { InitializedConfig } from "./config.ts";
+import type { NamingScope } from "./naming.ts";
 import type { BlobStore } from "../../client/storage/blob-store-type.ts";
 
 export type { BlobStore };
@@ -14,24 +15,6 @@ export interface ActionIdentity {
   readonly run: string;
   /** The action's name; `a0` for the first one of a run. */
   readonly name: string;
-}
-
-/** Counts identical calls, so that each gets a name of its own that the next attempt makes again. */
-export class CallCounter {
-  readonly #counts = new Map<string, number>();
-
-  /** 1 for the first call with this key. */
-  next(key: string): number {
-    const count = (this.#counts.get(key) ?? 0) + 1;
-    this.#counts.set(key, count);
-    return count;
-  }
-}
-
-/** Where names of children begin: the task's action, or the trace that is running in it. */
-export interface NamingScope {
-  readonly name: string;
-  readonly calls: CallCounter;
 }
 
 export interface ActiveContext {

@@ -1,22 +1,5 @@
 /** What a started run offers, wherever it runs. */
-
-export type Phase =
-  | "queued"
-  | "waiting_for_resources"
-  | "initializing"
-  | "running"
-  | "paused"
-  | "succeeded"
-  | "failed"
-  | "aborted"
-  | "timed_out"
-  | "recovered";
-
-const TERMINAL: ReadonlySet<Phase> = new Set(["succeeded", "failed", "aborted", "timed_out", "recovered"]);
-
-export function isTerminal(phase: Phase): boolean {
-  return TERMINAL.has(phase);
-}
+import type { Phase } from "../../domain/phase.ts";
 
 export interface PhaseChange {
   readonly phase: Phase;

@@ -1,6 +1,7 @@
 /** A task as the server stores it: what runs in which image, with which interface and settings. */
 import { relative, resolve, sep } from "node:path";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { cacheOf } from "./cache.ts";
 import { encodeDuration } from "./duration.ts";
 import { encodeInterface } from "./interface.ts";
 import {
@@ -130,7 +131,7 @@ function encodeMetadata(definition: TaskDefinition, settings: SpecSettings): Met
     discoverable: cache.enabled,
     discoveryVersion: cache.version,
     cacheSerializable: cache.serialize,
-    cacheIgnoreInputVars: cache.enabled ? [...cache.ignoredInputs] : [],
+    cacheIgnoreInputVars: [...cache.ignoredInputs],
     ...(cache.maxAge === undefined ? {} : { cacheMaxAge: encodeDuration(cache.maxAge) }),
     retries: encodeRetries(retryPolicyOf(options)),
     ...encodeTimeouts(timeoutsOf(options)),
@@ -169,28 +170,6 @@ export function encodeTimeouts(timeouts: Timeouts): Pick<MetadataInit, "timeout"
             ...(deadline === undefined ? {} : { deadline: encodeDuration(deadline) }),
           },
         }),
-  };
-}
-
-export interface CompiledCache {
-  readonly enabled: boolean;
-  /** Filled in when the cache is off, too: it is part of the names of actions. */
-  readonly version: string;
-  readonly serialize: boolean;
-  readonly ignoredInputs: readonly string[];
-  readonly maxAge: number | string | undefined;
-}
-
-export function cacheOf(definition: TaskDefinition): CompiledCache {
-  const { cache } = definition.options;
-  const policy = typeof cache === "object" ? cache : {};
-  return {
-    enabled: cache !== undefined && cache !== "disable",
-    version:
-      policy.version ?? `${definition.codeVersion}${policy.salt === undefined ? "" : `-${policy.salt}`}`,
-    serialize: policy.serialize ?? false,
-    ignoredInputs: policy.ignoredInputs ?? [],
-    maxAge: policy.maxAge,
   };
 }
 

@@ -4,8 +4,10 @@ import { encodeInputs } from "../authoring/values.ts";
 import { LocalConditions } from "./conditions.ts";
 import { runInProcess, type LocalActionEvent, type LocalResult } from "./run.ts";
 import type { RunOptions } from "../authoring/run.ts";
-import { isTerminal, type LogLine, type Phase, type PhaseChange, type Run } from "../authoring/run-handle.ts";
+import type { LogLine, PhaseChange, Run } from "../authoring/run-handle.ts";
 import type { TaskDefinition } from "../authoring/task.ts";
+import { ROOT_ACTION } from "../../domain/ids.ts";
+import { isTerminal, type Phase } from "../../domain/phase.ts";
 
 export async function startLocalRun(
   definition: TaskDefinition,
@@ -94,7 +96,7 @@ class LocalRun implements Run<unknown> {
   }
 
   #note(event: LocalActionEvent): void {
-    if (event.action === "a0" && event.phase === "running") this.#change("running", event.attempt);
+    if (event.action === ROOT_ACTION && event.phase === "running") this.#change("running", event.attempt);
   }
 
   #change(phase: Phase, attempt?: number): void {

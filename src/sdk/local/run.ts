@@ -8,13 +8,8 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fromBinary, toBinary } from "@bufbuild/protobuf";
-import {
-  CallCounter,
-  type ActiveContext,
-  type BlobStore,
-  type CheckpointStore,
-  type Controller,
-} from "../authoring/active-context.ts";
+import type { ActiveContext, BlobStore, CheckpointStore, Controller } from "../authoring/active-context.ts";
+import { cacheOf } from "../authoring/cache.ts";
 import type { ConditionRequest } from "../authoring/condition.ts";
 import { publicContext } from "../authoring/context.ts";
 import { durationMs } from "../authoring/duration.ts";
@@ -26,6 +21,7 @@ import {
   TaskTimeoutError,
 } from "../authoring/errors.ts";
 import { encodeInterface } from "../authoring/interface.ts";
+import { CallCounter, identifyTaskCall, identifyTraceCall, nextActionName } from "../authoring/naming.ts";
 import { LocalConditions, type Answer } from "./conditions.ts";
 import { retryPolicyOf, timeoutsOf } from "../authoring/options.ts";
 import { publishReport } from "../authoring/report.ts";
@@ -35,7 +31,7 @@ import type { TraceDefinition } from "../authoring/trace.ts";
 import { decodeInputs, decodeOutputs, encodeInputs, encodeOutputs } from "../authoring/values.ts";
 import { scopedBlobStore } from "../../client/storage/blob-store.ts";
 import { openStorage } from "../../client/storage/storage.ts";
-import { childActionName, hashInputs, hashInterface, hashTaskIdentity } from "../../wire/literals/hash.ts";
+import { ROOT_ACTION } from "../../domain/ids.ts";
 import { InputsSchema, OutputsSchema } from "../../wire/gen/flyteidl2/task/common_pb.js";
 
 /** What stands for the outside world in a local run. */
@@ -74,7 +70,7 @@ export async function runInProcess(
 ): Promise<LocalResult> {
   const world = new LocalWorld(options);
   try {
-    const outputs = await world.execute(definition, inputs, "a0", options.customContext ?? {});
+    const outputs = await world.execute(definition, inputs, ROOT_ACTION, options.customContext ?? {});
     return { outputs, run: world.run, directory: () => world.directory };
   } finally {
     world.conditions.close();
@@ -217,23 +213,12 @@ class LocalController implements Controller {
     inputs: Readonly<Record<string, unknown>>,
     context: ActiveContext,
   ): Promise<unknown> {
-    const message = await encodeInputs(definition.fullName, definition.interface, inputs);
-    const inputsHash = hashInputs(message.literals);
-    const identity = hashTaskIdentity(
-      definition.fullName,
-      hashInterface(encodeInterface(definition.interface)),
-      definition.codeVersion,
-    );
-    const sequence = context.scope.calls.next(
-      `${identity}:${inputsHash}${context.group ? `:${context.group}` : ""}`,
-    );
-    const name = childActionName({
-      parent: context.scope.name,
-      inputsHash,
-      identity,
-      sequence,
-      group: context.group,
-    });
+    const { fullName } = definition;
+    const message = await encodeInputs(fullName, definition.interface, inputs);
+    const { version: cacheVersion, ignoredInputs } = cacheOf(definition);
+    const typed = encodeInterface(definition.interface);
+    const task = { name: fullName, interface: typed, cacheVersion, ignoredInputs };
+    const name = nextActionName(context, identifyTaskCall(task, message));
     // A child starts afresh: neither the group nor the trace of its caller is its own.
     return sharedState().storage.exit(() =>
       this.#world.execute(definition, inputs, name, context.customContext),
@@ -257,14 +242,7 @@ class LocalController implements Controller {
     context: ActiveContext,
   ): Promise<unknown> {
     const message = await encodeInputs(definition.name, definition.interface, inputs);
-    const inputsHash = hashInputs(message.literals);
-    const sequence = context.scope.calls.next(`${definition.identity}:${inputsHash}`);
-    const name = childActionName({
-      parent: context.scope.name,
-      inputsHash,
-      identity: definition.identity,
-      sequence,
-    });
+    const name = nextActionName(context, identifyTraceCall(definition.identity, message));
     const parsed = await decodeInputs(definition.name, definition.interface, message);
     const inner = { ...context, inTrace: true, scope: { name, calls: new CallCounter() } };
     const returned = await sharedState().storage.run(inner, async () => definition.fn(parsed as never));

@@ -4,19 +4,20 @@ import { Code } from "@connectrpc/connect";
 import { decodeError } from "../authoring/errors.ts";
 import { ActionAbortedError } from "../authoring/errors.ts";
 import type { CompiledInterface } from "../authoring/interface.ts";
-import { decodePhase } from "./phases.ts";
-import { isTerminal, type LogLine, type Phase, type PhaseChange, type Run } from "../authoring/run-handle.ts";
+import { phaseOf } from "./phases.ts";
+import type { LogLine, PhaseChange, Run } from "../authoring/run-handle.ts";
 import { signalCondition } from "./signal.ts";
 import { decodeOutputs } from "../authoring/values.ts";
 import type { ControlPlane } from "../../client/control-plane.ts";
 import { runUrl } from "../../client/endpoint.ts";
 import { connectCodeOf } from "../../client/server-error.ts";
+import { ROOT_ACTION } from "../../domain/ids.ts";
+import { isTerminal, type Phase } from "../../domain/phase.ts";
 import { dateFromTimestamp } from "../../wire/literals/time.ts";
 import { ErrorInfo_Kind, type ActionDetails } from "../../wire/gen/flyteidl2/workflow/run_definition_pb.js";
 import type { RunIdentifier } from "../../wire/gen/flyteidl2/common/identifier_pb.js";
 import { LogLineOriginator } from "../../wire/gen/flyteidl2/logs/dataplane/payload_pb.js";
 
-export const ROOT_ACTION = "a0";
 /** Consecutive failures of a watch before it is given up. */
 const WATCH_FAILURES = 5;
 const LOG_TRIES = 10;
@@ -110,7 +111,7 @@ export class RemoteRun implements Run<unknown> {
     let last: Phase | undefined;
     let lastAttempt = 0;
     for await (const details of this.#watch()) {
-      const phase = decodePhase(details.status?.phase ?? 0);
+      const phase = phaseOf(details.status?.phase);
       const attempt = details.status?.attempts ?? 0;
       if (phase !== last || attempt !== lastAttempt) yield { phase, attempt, at: new Date() };
       last = phase;
@@ -131,7 +132,7 @@ export class RemoteRun implements Run<unknown> {
           failures = 0;
           if (answer.details === undefined) continue;
           yield answer.details;
-          if (isTerminal(decodePhase(answer.details.status?.phase ?? 0))) return;
+          if (isTerminal(phaseOf(answer.details.status?.phase))) return;
         }
         await sleep(500);
       } catch (error) {

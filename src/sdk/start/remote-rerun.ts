@@ -4,13 +4,14 @@ import { surroundingConfig, targetOfRun, type RunScope } from "../authoring/conf
 import { controlPlaneOf } from "./control-plane.ts";
 import { compileDeployed } from "../authoring/deployed-task.ts";
 import type { CompiledInterface } from "../authoring/interface.ts";
-import { RemoteRun, ROOT_ACTION } from "./remote-handle.ts";
+import { RemoteRun } from "./remote-handle.ts";
 import { submitRun } from "./remote-run.ts";
 import type { RerunOptions } from "../authoring/rerun.ts";
 import type { Run } from "../authoring/run-handle.ts";
 import { encodeRunSpec } from "./run-spec.ts";
 import { encodeInputs } from "../authoring/values.ts";
 import type { ControlPlane } from "../../client/control-plane.ts";
+import { ROOT_ACTION } from "../../domain/ids.ts";
 import { ValueError } from "../../wire/literals/errors.ts";
 import { InputsSchema, type Inputs } from "../../wire/gen/flyteidl2/task/common_pb.js";
 

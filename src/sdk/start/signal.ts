@@ -1,9 +1,9 @@
 /** The answer to a condition of a run on a server. */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import { decodePhase } from "./phases.ts";
-import { isTerminal } from "../authoring/run-handle.ts";
+import { phaseOf } from "./phases.ts";
 import type { ControlPlane } from "../../client/control-plane.ts";
+import { isTerminal } from "../../domain/phase.ts";
 import { Filter_Function } from "../../wire/gen/flyteidl2/common/list_pb.js";
 import { ActionPhase } from "../../wire/gen/flyteidl2/common/phase_pb.js";
 import type { ActionIdentifier, RunIdentifier } from "../../wire/gen/flyteidl2/common/identifier_pb.js";
@@ -31,7 +31,7 @@ export async function signalCondition(
       await runs.signalEvent({ actionId, parentActionName, payload: encodeAnswer(answer, type) });
       return;
     }
-    if (isTerminal(decodePhase(details?.action?.status?.phase ?? 0)))
+    if (isTerminal(phaseOf(details?.action?.status?.phase)))
       throw new Error(`run ${run.name} has ended; no condition ${condition} waits in it`);
     await sleep(LOOK_AGAIN_MS);
   }

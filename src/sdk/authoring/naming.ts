@@ -1,0 +1,75 @@
+/**
+ * Names of the actions that calls become: the Python SDK's, byte for byte, and the same in local mode and
+ * in containers. docs/typescript/action-names.md says what they are made of.
+ */
+import { childActionName, hashInputs, hashInterface, hashTaskIdentity } from "../../wire/literals/hash.ts";
+import type { TypedInterface } from "../../wire/gen/flyteidl2/core/interface_pb.js";
+import type { Inputs } from "../../wire/gen/flyteidl2/task/common_pb.js";
+
+/** Counts identical calls, so that each gets a name of its own that the next attempt makes again. */
+export class CallCounter {
+  readonly #counts = new Map<string, number>();
+
+  /** 1 for the first call with this key. */
+  next(key: string): number {
+    const count = (this.#counts.get(key) ?? 0) + 1;
+    this.#counts.set(key, count);
+    return count;
+  }
+}
+
+/** Where names of children begin: the task's action, or the trace that is running in it. */
+export interface NamingScope {
+  readonly name: string;
+  readonly calls: CallCounter;
+}
+
+/** What makes two calls the same: what is called, and with what. */
+export interface CallIdentity {
+  readonly identity: string;
+  readonly inputsHash: string;
+}
+
+export interface TaskCall extends CallIdentity {
+  readonly interfaceHash: string;
+}
+
+export interface CalledTask {
+  readonly name: string;
+  readonly interface: TypedInterface | undefined;
+  readonly cacheVersion: string;
+  readonly ignoredInputs: readonly string[];
+}
+
+export function identifyTaskCall(task: CalledTask, { literals }: Inputs): TaskCall {
+  const interfaceHash = task.interface === undefined ? "" : hashInterface(task.interface);
+  return {
+    identity: hashTaskIdentity(task.name, interfaceHash, task.cacheVersion),
+    inputsHash: hashInputs(literals, task.ignoredInputs),
+    interfaceHash,
+  };
+}
+
+export function identifyTraceCall(identity: string, { literals }: Inputs): CallIdentity {
+  return { identity, inputsHash: hashInputs(literals) };
+}
+
+/** A condition has no inputs and no code: its name is all there is. */
+export function identifyCondition(name: string): CallIdentity {
+  return { identity: name, inputsHash: name };
+}
+
+/** The name of the action of the next such call. Calls of different groups are counted apart. */
+export function nextActionName(
+  { scope, group }: { readonly scope: NamingScope; readonly group: string | undefined },
+  { identity, inputsHash }: CallIdentity,
+): string {
+  const key = `${identity}:${inputsHash}${group ? `:${group}` : ""}`;
+  return childActionName({
+    parent: scope.name,
+    inputsHash,
+    identity,
+    sequence: scope.calls.next(key),
+    group,
+  });
+}
