@@ -3,8 +3,9 @@ import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from "node:
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { test, type TestContext } from "node:test";
-import { collectModules, packBundle } from "./bundle.ts";
+import { packBundle } from "./bundle.ts";
 import { collectAll, collectIncluded } from "./collect-files.ts";
+import { collectModules } from "./collect-modules.ts";
 
 function makeProject(t: TestContext, files: Readonly<Record<string, string>>): string {
   const folder = mkdtempSync(join(tmpdir(), "boxkite-bundle-"));
@@ -52,7 +53,6 @@ test("loaded modules: what the tasks' modules import, and what those do", (t) =>
     "src/data.json",
     "src/later.ts",
     "src/tasks.ts",
-    "src/types.ts",
     "src/worker.ts",
   ]);
 });

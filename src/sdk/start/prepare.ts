@@ -1,6 +1,7 @@
 /** What a run and a deployment have in common: images, code bundle, version. */
-import { collectModules, packBundle, type CodeBundle } from "./bundle.ts";
+import { packBundle, type CodeBundle } from "./bundle.ts";
 import { collectAll, collectIncluded } from "./collect-files.ts";
+import { collectModules } from "./collect-modules.ts";
 import { targetOfRun, type InitializedConfig, type RunScope } from "../authoring/config.ts";
 import { controlPlaneOf } from "./control-plane.ts";
 import { encodeImageCache } from "../authoring/image-cache.ts";
