@@ -1,12 +1,13 @@
 /** The connection to a server: the Connect protocol over HTTP/1.1, with retries and a token where one is needed. */
 import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { Code, ConnectError, type Interceptor, type Transport } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-node";
 import { withServerErrors } from "./server-error.ts";
 import { BoxkiteError } from "../domain/errors.ts";
+import { createBackoff } from "../lib/backoff.ts";
+import { systemClock, type Clock } from "../lib/clock.ts";
 
 export interface ConnectionOptions {
   readonly origin: string;
@@ -19,11 +20,11 @@ export interface ConnectionOptions {
 }
 
 /** Calls reject with a BoxkiteError where the server threw one, else with a ConnectError. */
-export function createTransport(options: ConnectionOptions): Transport {
+export function createTransport(options: ConnectionOptions, clock: Clock = systemClock): Transport {
   const { origin } = options;
   const secure = origin.startsWith("https:");
   const interceptors: Interceptor[] = [];
-  if (options.retry !== false) interceptors.push(retryInterceptor);
+  if (options.retry !== false) interceptors.push(retryInterceptor(clock));
   const token = tokenSource(options, secure);
   if (token !== undefined) interceptors.push(tokenInterceptor(token));
   const transport = createConnectTransport({
@@ -44,19 +45,24 @@ export function createTransport(options: ConnectionOptions): Transport {
 }
 
 const RETRIES = 3;
+const RETRY_BACKOFF = { baseMs: 500, factor: 2, capMs: 10_000 };
 
-const retryInterceptor: Interceptor = (next) => async (request) => {
-  for (let retries = 0; ; retries++) {
-    try {
-      return await next(request);
-    } catch (error) {
-      const { code } = ConnectError.from(error);
-      const passing = code === Code.Unavailable || code === Code.Internal;
-      if (request.stream || !passing || retries === RETRIES || request.signal.aborted) throw error;
-      await sleep(Math.min(500 * 2 ** retries, 10_000));
+/** Calls with a single answer again, where what failed may pass. */
+function retryInterceptor(clock: Clock): Interceptor {
+  return (next) => async (request) => {
+    const backoff = createBackoff(RETRY_BACKOFF, clock);
+    for (let retries = 0; ; retries++) {
+      try {
+        return await next(request);
+      } catch (error) {
+        const { code } = ConnectError.from(error);
+        const passing = code === Code.Unavailable || code === Code.Internal;
+        if (request.stream || !passing || retries === RETRIES || request.signal.aborted) throw error;
+        await backoff.wait(request.signal);
+      }
     }
-  }
-};
+  };
+}
 
 /** Over plain HTTP no token is sent, as in Python. */
 function tokenSource(options: ConnectionOptions, secure: boolean): (() => Promise<string>) | undefined {

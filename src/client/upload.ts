@@ -1,7 +1,8 @@
 /** Files to the server: a signed address, then one PUT. */
 import { createHash } from "node:crypto";
-import { setTimeout as sleep } from "node:timers/promises";
 import type { ControlPlane } from "./control-plane.ts";
+import { createBackoff } from "../lib/backoff.ts";
+import { systemClock, type Clock } from "../lib/clock.ts";
 
 export interface UploadTarget {
   readonly org: string;
@@ -18,12 +19,14 @@ export interface UploadedFile {
 
 const EXPIRES_SECONDS = 900n;
 const ATTEMPTS = 4;
+const BACKOFF = { baseMs: 1000, factor: 2 };
 
 export async function uploadFile(
   controlPlane: ControlPlane,
   target: UploadTarget,
   filename: string,
   content: Uint8Array<ArrayBuffer>,
+  clock: Clock = systemClock,
 ): Promise<UploadedFile> {
   const digest = createHash("md5").update(content).digest();
   const location = await controlPlane.data.createUploadLocation({
@@ -38,6 +41,7 @@ export async function uploadFile(
     "content-length": String(content.length),
     "content-md5": digest.toString("base64"),
   };
+  const backoff = createBackoff(BACKOFF, clock);
   for (let attempt = 1; ; attempt++) {
     const answer = await fetch(location.signedUrl, { method: "PUT", headers, body: content });
     if (answer.ok) return { uri: location.nativeUrl, md5: digest.toString("hex") };
@@ -46,6 +50,6 @@ export async function uploadFile(
     if (!passing || attempt === ATTEMPTS) {
       throw new Error(`the upload of ${filename} failed: HTTP ${answer.status} ${text.slice(0, 200)}`);
     }
-    await sleep(500 * 2 ** attempt);
+    await backoff.wait();
   }
 }

@@ -1,12 +1,16 @@
 /** One stream per parent with the states of all its children. */
-import { setTimeout as sleep } from "node:timers/promises";
 import { Code, type Client } from "@connectrpc/connect";
 import { connectCodeOf, quoteServerError } from "../client/server-error.ts";
 import { isTerminal } from "../domain/phase.ts";
+import { createBackoff } from "../lib/backoff.ts";
+import type { Clock } from "../lib/clock.ts";
 import type { ActionIdentifier } from "../wire/gen/flyteidl2/common/identifier_pb.js";
 import type { ActionsService } from "../wire/gen/flyteidl2/actions/actions_service_pb.js";
 import type { ActionUpdate } from "../wire/gen/flyteidl2/workflow/state_service_pb.js";
 import { decodePhase } from "../wire/phase.ts";
+
+/** The wait ended because the watch did. */
+function ignore(): void {}
 
 /** A phase that this version does not know is not an end. */
 function hasEnded({ phase }: ActionUpdate): boolean {
@@ -16,7 +20,7 @@ function hasEnded({ phase }: ActionUpdate): boolean {
 
 /** Consecutive failures before the parent gives up; with the longest wait about twenty minutes. */
 const MAX_FAILURES = 40;
-const MAX_WAIT_MS = 30_000;
+const BACKOFF = { baseMs: 1000, factor: 2, capMs: 30_000 };
 /** A server that sends no end-of-snapshot mark is taken to have sent all. */
 const SNAPSHOT_WAIT_MS = 5000;
 
@@ -24,6 +28,7 @@ export class ChildWatch {
   readonly #client: Client<typeof ActionsService>;
   readonly #parent: Pick<ActionIdentifier, "name"> & { readonly run: NonNullable<ActionIdentifier["run"]> };
   readonly #headers: Record<string, string>;
+  readonly #clock: Clock;
   readonly #states = new Map<string, ActionUpdate>();
   readonly #waiters = new Map<string, PromiseWithResolvers<ActionUpdate>>();
   readonly #stop = new AbortController();
@@ -35,10 +40,12 @@ export class ChildWatch {
     client: Client<typeof ActionsService>,
     parent: Pick<ActionIdentifier, "name"> & { readonly run: NonNullable<ActionIdentifier["run"]> },
     headers: Record<string, string>,
+    clock: Clock,
   ) {
     this.#client = client;
     this.#parent = parent;
     this.#headers = headers;
+    this.#clock = clock;
   }
 
   /** Resolves when the states of all children there are have come in. */
@@ -46,7 +53,9 @@ export class ChildWatch {
     if (!this.#started) {
       this.#started = true;
       this.#watch().catch((error: unknown) => this.#fail(error as Error));
-      setTimeout(() => this.#synced.resolve(), SNAPSHOT_WAIT_MS).unref();
+      this.#clock
+        .sleep(SNAPSHOT_WAIT_MS, { signal: this.#stop.signal, ref: false })
+        .then(() => this.#synced.resolve(), ignore);
     }
     await this.#synced.promise;
     if (this.#failure !== undefined) throw this.#failure;
@@ -75,6 +84,7 @@ export class ChildWatch {
   }
 
   async #watch(): Promise<void> {
+    const backoff = createBackoff(BACKOFF, this.#clock);
     for (let failures = 0; !this.#stop.signal.aborted;) {
       try {
         const stream = this.#client.watchForUpdates(
@@ -83,9 +93,12 @@ export class ChildWatch {
         );
         for await (const { message } of stream) {
           failures = 0;
+          backoff.reset();
           if (message.case === "actionUpdate") this.#take(message.value);
           else if (message.case === "controlMessage" && message.value.sentinel) this.#synced.resolve();
         }
+        // Ended without an error: some proxies end every stream after a while.
+        backoff.reset();
       } catch (error) {
         if (this.#stop.signal.aborted) return;
         const code = connectCodeOf(error);
@@ -96,9 +109,7 @@ export class ChildWatch {
         if (failures >= MAX_FAILURES)
           throw new Error(`the watch of child actions failed: ${quoteServerError(error)}`, { cause: error });
       }
-      await sleep(Math.min(1000 * 2 ** Math.min(failures, 10), MAX_WAIT_MS), undefined, {
-        signal: this.#stop.signal,
-      }).catch(() => undefined);
+      await backoff.wait(this.#stop.signal).catch(ignore);
     }
   }
 

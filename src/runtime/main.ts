@@ -2,6 +2,7 @@
 import { parseArguments, UsageError, type RuntimeArguments } from "./arguments.ts";
 import { recordFailure, runAction, type Outcome } from "./run-action.ts";
 import { openStorage } from "../client/storage/storage.ts";
+import { systemClock } from "../lib/clock.ts";
 import { ActionAbortedError, encodeError } from "../sdk/authoring/errors.ts";
 
 /** As Python's `a0`: an error of the task's own is no error of the process; the platform reads error.pb. */
@@ -39,7 +40,7 @@ async function main(): Promise<number> {
   const terminated = Promise.withResolvers<"terminated">();
   process.once("SIGTERM", () => {
     abort.abort(new ActionAbortedError("the platform ends this action"));
-    setTimeout(() => terminated.resolve("terminated"), GRACE_MS).unref();
+    systemClock.timer(GRACE_MS, () => terminated.resolve("terminated"));
   });
   const outcome = await Promise.race([runAction(given, process.env, abort.signal), terminated.promise]);
   if (outcome === "terminated" || abort.signal.aborted) return EXIT_TERMINATED;

@@ -1,6 +1,6 @@
 /** Starting runs: `flyte.run(task, inputs)`, or with settings, `flyte.withRunContext({…}).run(task, inputs)`. */
 import { refuseWhileImporting } from "./config.ts";
-import type { LocalOptions } from "../local/run.ts";
+import type { LocalOptions } from "../local/options.ts";
 import type { Run } from "./run-handle.ts";
 import type { CallArguments, Task } from "./task.ts";
 import { TASK } from "./task.ts";

@@ -4,6 +4,7 @@ import type { ConditionRequest } from "../authoring/condition.ts";
 import { durationMs } from "../authoring/duration.ts";
 import { ConditionTimeoutError } from "../authoring/errors.ts";
 import { askOnTerminal } from "./terminal.ts";
+import { systemClock } from "../../lib/clock.ts";
 
 export type Answer = boolean | number | string;
 
@@ -47,9 +48,8 @@ export class LocalConditions {
     const timer =
       timeout === undefined
         ? undefined
-        : setTimeout(
-            () => reject(new ConditionTimeoutError(`the condition ${name} was not answered in time`)),
-            durationMs(timeout),
+        : systemClock.timer(durationMs(timeout), () =>
+            reject(new ConditionTimeoutError(`the condition ${name} was not answered in time`)),
           );
     once(ended, "abort", { signal: done.signal }).then(() => reject(ended.reason as Error), ignore);
     if (terminal) typedAnswer(request, done.signal).then(resolve, ignore);
@@ -57,7 +57,7 @@ export class LocalConditions {
     try {
       return await promise;
     } finally {
-      clearTimeout(timer);
+      timer?.cancel();
       done.abort();
       this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
     }

@@ -2,12 +2,15 @@
 import { format } from "node:util";
 import { encodeInputs } from "../authoring/values.ts";
 import { LocalConditions } from "./conditions.ts";
-import { runInProcess, type LocalActionEvent, type LocalResult } from "./run.ts";
+import type { LocalActionEvent } from "./options.ts";
+import { runInProcess, type LocalResult } from "./run.ts";
+import { newLocalRunName } from "./world.ts";
 import type { RunOptions } from "../authoring/run.ts";
 import type { LogLine, PhaseChange, Run } from "../authoring/run-handle.ts";
 import type { TaskDefinition } from "../authoring/task.ts";
 import { ROOT_ACTION } from "../../domain/ids.ts";
 import { isTerminal, type Phase } from "../../domain/phase.ts";
+import { systemClock } from "../../lib/clock.ts";
 
 export async function startLocalRun(
   definition: TaskDefinition,
@@ -22,14 +25,14 @@ export async function startLocalRun(
 class LocalRun implements Run<unknown> {
   readonly name: string;
   readonly #abort = new AbortController();
-  readonly #changes: PhaseChange[] = [{ phase: "queued", attempt: 0, at: new Date() }];
+  readonly #changes: PhaseChange[] = [{ phase: "queued", attempt: 0, at: new Date(systemClock.now()) }];
   readonly #result: Promise<LocalResult>;
   readonly #conditions: LocalConditions;
   #wake = Promise.withResolvers<void>();
   #directory: string | undefined;
 
   constructor(definition: TaskDefinition, inputs: Readonly<Record<string, unknown>>, options: RunOptions) {
-    this.name = options.name ?? `local-${Date.now().toString(36)}`;
+    this.name = options.name ?? newLocalRunName();
     for (const [key, value] of Object.entries(options.env ?? {})) process.env[key] = value;
     this.#conditions = new LocalConditions(options.signals, true);
     this.#result = runInProcess(definition, inputs, {
@@ -101,7 +104,7 @@ class LocalRun implements Run<unknown> {
 
   #change(phase: Phase, attempt?: number): void {
     const last = this.#changes.at(-1)?.attempt ?? 0;
-    this.#changes.push({ phase, attempt: attempt ?? last, at: new Date() });
+    this.#changes.push({ phase, attempt: attempt ?? last, at: new Date(systemClock.now()) });
     this.#wake.resolve();
     this.#wake = Promise.withResolvers();
   }

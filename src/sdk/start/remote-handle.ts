@@ -1,5 +1,4 @@
 /** A run on a server, as the author's program holds it. */
-import { setTimeout as sleep } from "node:timers/promises";
 import { Code } from "@connectrpc/connect";
 import { decodeError } from "../authoring/errors.ts";
 import { ActionAbortedError } from "../authoring/errors.ts";
@@ -13,6 +12,8 @@ import { runUrl } from "../../client/endpoint.ts";
 import { connectCodeOf } from "../../client/server-error.ts";
 import { ROOT_ACTION } from "../../domain/ids.ts";
 import { isTerminal, type Phase } from "../../domain/phase.ts";
+import { createBackoff } from "../../lib/backoff.ts";
+import { systemClock, type Clock } from "../../lib/clock.ts";
 import { dateFromTimestamp } from "../../wire/literals/time.ts";
 import { ErrorInfo_Kind, type ActionDetails } from "../../wire/gen/flyteidl2/workflow/run_definition_pb.js";
 import type { RunIdentifier } from "../../wire/gen/flyteidl2/common/identifier_pb.js";
@@ -20,19 +21,29 @@ import { LogLineOriginator } from "../../wire/gen/flyteidl2/logs/dataplane/paylo
 
 /** Consecutive failures of a watch before it is given up. */
 const WATCH_FAILURES = 5;
+const WATCH_BACKOFF = { baseMs: 500, factor: 2, capMs: 10_000 };
 const LOG_TRIES = 10;
+const LOG_WAIT_MS = 500;
 
 export class RemoteRun implements Run<unknown> {
   readonly #controlPlane: ControlPlane;
   readonly #id: RunIdentifier;
   readonly #taskName: string;
   readonly #interface: CompiledInterface;
+  readonly #clock: Clock;
 
-  constructor(controlPlane: ControlPlane, id: RunIdentifier, taskName: string, compiled: CompiledInterface) {
+  constructor(
+    controlPlane: ControlPlane,
+    id: RunIdentifier,
+    taskName: string,
+    compiled: CompiledInterface,
+    clock: Clock = systemClock,
+  ) {
     this.#controlPlane = controlPlane;
     this.#id = id;
     this.#taskName = taskName;
     this.#interface = compiled;
+    this.#clock = clock;
   }
 
   get controlPlane(): ControlPlane {
@@ -92,7 +103,7 @@ export class RemoteRun implements Run<unknown> {
       } catch (error) {
         // The container may not have begun to write yet.
         if (connectCodeOf(error) !== Code.NotFound || tries === LOG_TRIES) throw error;
-        await sleep(500);
+        await this.#clock.sleep(LOG_WAIT_MS);
       } finally {
         stop.abort();
       }
@@ -100,7 +111,7 @@ export class RemoteRun implements Run<unknown> {
   }
 
   async signal(condition: string, answer: boolean | number | string): Promise<void> {
-    await signalCondition(this.#controlPlane, this.#id, condition, answer);
+    await signalCondition(this.#controlPlane, this.#id, condition, answer, this.#clock);
   }
 
   async abort(reason = "aborted by its author"): Promise<void> {
@@ -113,7 +124,8 @@ export class RemoteRun implements Run<unknown> {
     for await (const details of this.#watch()) {
       const phase = phaseOf(details.status?.phase);
       const attempt = details.status?.attempts ?? 0;
-      if (phase !== last || attempt !== lastAttempt) yield { phase, attempt, at: new Date() };
+      if (phase !== last || attempt !== lastAttempt)
+        yield { phase, attempt, at: new Date(this.#clock.now()) };
       last = phase;
       lastAttempt = attempt;
       if (isTerminal(phase)) return;
@@ -122,6 +134,7 @@ export class RemoteRun implements Run<unknown> {
 
   /** States of the first action until it has ended; a lost stream is opened again. */
   async *#watch(): AsyncIterable<ActionDetails> {
+    const backoff = createBackoff(WATCH_BACKOFF, this.#clock);
     for (let failures = 0; ;) {
       const stop = new AbortController();
       try {
@@ -130,11 +143,13 @@ export class RemoteRun implements Run<unknown> {
           { signal: stop.signal },
         )) {
           failures = 0;
+          backoff.reset();
           if (answer.details === undefined) continue;
           yield answer.details;
           if (isTerminal(phaseOf(answer.details.status?.phase))) return;
         }
-        await sleep(500);
+        // Ended without an error: some proxies end every stream after a while.
+        backoff.reset();
       } catch (error) {
         const code = connectCodeOf(error);
         const passing =
@@ -143,10 +158,10 @@ export class RemoteRun implements Run<unknown> {
           code === Code.DeadlineExceeded ||
           code === Code.Aborted;
         if (!passing || ++failures > WATCH_FAILURES) throw error;
-        await sleep(Math.min(500 * 2 ** failures, 10_000));
       } finally {
         stop.abort();
       }
+      await backoff.wait();
     }
   }
 

@@ -1,9 +1,9 @@
 /** The answer to a condition of a run on a server. */
-import { setTimeout as sleep } from "node:timers/promises";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { phaseOf } from "./phases.ts";
 import type { ControlPlane } from "../../client/control-plane.ts";
 import { isTerminal } from "../../domain/phase.ts";
+import type { Clock } from "../../lib/clock.ts";
 import { Filter_Function } from "../../wire/gen/flyteidl2/common/list_pb.js";
 import { ActionPhase } from "../../wire/gen/flyteidl2/common/phase_pb.js";
 import type { ActionIdentifier, RunIdentifier } from "../../wire/gen/flyteidl2/common/identifier_pb.js";
@@ -19,6 +19,7 @@ export async function signalCondition(
   run: RunIdentifier,
   condition: string,
   answer: Answer,
+  clock: Clock,
 ): Promise<void> {
   for (;;) {
     // In this order: a run that ends between the two calls has been looked at once more.
@@ -33,7 +34,7 @@ export async function signalCondition(
     }
     if (isTerminal(phaseOf(details?.action?.status?.phase)))
       throw new Error(`run ${run.name} has ended; no condition ${condition} waits in it`);
-    await sleep(LOOK_AGAIN_MS);
+    await clock.sleep(LOOK_AGAIN_MS);
   }
 }
 

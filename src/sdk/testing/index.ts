@@ -13,7 +13,7 @@ import { delimiter, dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { initFromConfig, type InitOptions } from "../authoring/config.ts";
-import type { LocalActionEvent, LocalOptions } from "../local/run.ts";
+import type { LocalActionEvent, LocalOptions } from "../local/options.ts";
 import { TASK, type CallArguments, type Task } from "../authoring/task.ts";
 
 export interface TestServerOptions {
@@ -101,7 +101,7 @@ export interface InProcessResult<Out> {
 export async function runInProcess<In, Out>(
   task: Task<In, Out>,
   inputs: CallArguments<In>[0],
-  options: Omit<LocalOptions, "onAction"> = {},
+  options: Omit<LocalOptions, "onAction" | "clock"> = {},
 ): Promise<InProcessResult<Out>> {
   const definition = task[TASK];
   if (definition.defined !== "here")

@@ -1,0 +1,126 @@
+/** The run of a task container on its server: new actions go in, the ends of those of this parent come out. */
+import { create, toBinary } from "@bufbuild/protobuf";
+import { Code, createClient, type Client, type Transport } from "@connectrpc/connect";
+import { ChildWatch } from "./child-watch.ts";
+import type { Container } from "./container.ts";
+import { Limiter } from "./limiter.ts";
+import { connectCodeOf, quoteServerError } from "../client/server-error.ts";
+import { joinUri } from "../client/storage/storage.ts";
+import { createBackoff } from "../lib/backoff.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { ActiveContext } from "../sdk/authoring/active-context.ts";
+import { TaskError } from "../sdk/authoring/errors.ts";
+import {
+  ActionSchema,
+  ActionsService,
+  type Action,
+} from "../wire/gen/flyteidl2/actions/actions_service_pb.js";
+import { InputsSchema, type Inputs } from "../wire/gen/flyteidl2/task/common_pb.js";
+
+const ENQUEUE_TIMEOUT_MS = 5000;
+/** With the waits between them about a quarter of an hour. */
+const ENQUEUE_ATTEMPTS = 100;
+const ENQUEUE_BACKOFF = { baseMs: 1000, factor: 2, capMs: 10_000 };
+const UPLOADS_AT_A_TIME = 32;
+
+export interface Submission {
+  readonly name: string;
+  readonly spec: Action["spec"];
+  readonly inputUri: string;
+}
+
+export class RunConnection {
+  readonly container: Container;
+  readonly watch: ChildWatch;
+  readonly clock: Clock;
+  readonly #client: Client<typeof ActionsService>;
+  readonly #uploads = new Limiter(UPLOADS_AT_A_TIME);
+
+  constructor(container: Container, transport: Transport, clock: Clock) {
+    this.container = container;
+    this.clock = clock;
+    this.#client = createClient(ActionsService, transport);
+    const parent = this.#actionId(container.arguments.action);
+    this.watch = new ChildWatch(this.#client, parent, this.#headers, clock);
+  }
+
+  folderOf(name: string): string {
+    return joinUri(this.container.arguments.runBaseDir, name);
+  }
+
+  /** Where an action's inputs are, whether or not they have been written. */
+  inputUriOf(name: string): string {
+    return joinUri(this.folderOf(name), "inputs.pb");
+  }
+
+  /** Resolves to where they are. */
+  async writeInputs(name: string, inputs: Inputs): Promise<string> {
+    const uri = this.inputUriOf(name);
+    await this.#uploads.run(() => this.container.storage.write(uri, toBinary(InputsSchema, inputs)));
+    return uri;
+  }
+
+  /** Resolves once the action is on record. Rejects with a TaskError of the system if it is refused. */
+  async enqueue(submission: Submission, context: ActiveContext): Promise<void> {
+    const action = create(ActionSchema, {
+      actionId: this.#actionId(submission.name),
+      parentActionName: this.container.arguments.action,
+      inputUri: submission.inputUri,
+      runOutputBase: this.container.arguments.runBaseDir,
+      group: context.group ?? "",
+      spec: submission.spec,
+    });
+    const backoff = createBackoff(ENQUEUE_BACKOFF, this.clock);
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await this.#client.enqueue({ action }, { headers: this.#headers, timeoutMs: ENQUEUE_TIMEOUT_MS });
+        return;
+      } catch (error) {
+        const code = connectCodeOf(error);
+        // The action is on record: by the attempt before this one, or by a call whose answer was lost.
+        if (code === Code.AlreadyExists) return;
+        if (REFUSALS.has(code))
+          throw systemError(
+            `the server refused the action ${submission.name}: ${quoteServerError(error)}`,
+            error,
+          );
+        if (attempt >= ENQUEUE_ATTEMPTS && code !== Code.ResourceExhausted) {
+          throw systemError(`the server cannot be reached: ${quoteServerError(error)}`, error);
+        }
+        await backoff.wait();
+      }
+    }
+  }
+
+  #actionId(name: string): { run: RunId; name: string } {
+    const { org, project, domain, run } = this.container.arguments;
+    return { run: { org, project, domain, name: run } as RunId, name };
+  }
+
+  get #headers(): Record<string, string> {
+    const { project, domain, run, action } = this.container.arguments;
+    return {
+      "x-actions-project": project,
+      "x-actions-domain": domain,
+      "x-actions-run": run,
+      "x-actions-parent-action": action,
+    };
+  }
+}
+
+type RunId = NonNullable<NonNullable<Action["actionId"]>["run"]>;
+
+const REFUSALS: ReadonlySet<Code> = new Set([
+  Code.InvalidArgument,
+  Code.NotFound,
+  Code.Aborted,
+  Code.FailedPrecondition,
+  Code.PermissionDenied,
+  Code.Unauthenticated,
+  Code.Unimplemented,
+]);
+
+/** Not the task's fault: the server or what is between it and here. */
+export function systemError(message: string, cause?: unknown): TaskError {
+  return new TaskError(message, { code: "RuntimeSystemError", kind: "system", cause });
+}

@@ -1,0 +1,132 @@
+/** Calls from inside a task of a local run: each runs here, under the name that its action would have. */
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { LocalConditions } from "./conditions.ts";
+import type { LocalOptions } from "./options.ts";
+import type { ActiveContext, BlobStore, CheckpointStore, Controller } from "../authoring/active-context.ts";
+import { cacheOf } from "../authoring/cache.ts";
+import type { ConditionRequest } from "../authoring/condition.ts";
+import { TaskError } from "../authoring/errors.ts";
+import { encodeInterface } from "../authoring/interface.ts";
+import { CallCounter, identifyTaskCall, identifyTraceCall, nextActionName } from "../authoring/naming.ts";
+import { sharedState } from "../authoring/state.ts";
+import type { TaskDefinition, TaskReference } from "../authoring/task.ts";
+import type { TraceDefinition } from "../authoring/trace.ts";
+import { decodeInputs, decodeOutputs, encodeInputs, encodeOutputs } from "../authoring/values.ts";
+import { scopedBlobStore } from "../../client/storage/blob-store.ts";
+import { openStorage } from "../../client/storage/storage.ts";
+
+/** What the calls of a local run need of it. */
+export interface LocalSurroundings {
+  readonly options: LocalOptions;
+  readonly conditions: LocalConditions;
+  /** Reports, checkpoints and files of the run. */
+  readonly directory: string;
+  execute(
+    definition: TaskDefinition,
+    inputs: Readonly<Record<string, unknown>>,
+    name: string,
+    customContext: Readonly<Record<string, string>>,
+  ): Promise<unknown>;
+}
+
+export class LocalController implements Controller {
+  readonly #world: LocalSurroundings;
+  readonly #action: string;
+  readonly checkpoints: CheckpointStore;
+
+  constructor(world: LocalSurroundings, action: string, attempt: number) {
+    this.#world = world;
+    this.#action = action;
+    this.checkpoints = localCheckpoints(world, action, attempt);
+  }
+
+  get blobs(): BlobStore {
+    return scopedBlobStore(openStorage(process.env), join(this.#world.directory, "data", this.#action));
+  }
+
+  async call(
+    definition: TaskDefinition,
+    inputs: Readonly<Record<string, unknown>>,
+    context: ActiveContext,
+  ): Promise<unknown> {
+    const { fullName } = definition;
+    const message = await encodeInputs(fullName, definition.interface, inputs);
+    const { version: cacheVersion, ignoredInputs } = cacheOf(definition);
+    const typed = encodeInterface(definition.interface);
+    const task = { name: fullName, interface: typed, cacheVersion, ignoredInputs };
+    const name = nextActionName(context, identifyTaskCall(task, message));
+    // A child starts afresh: neither the group nor the trace of its caller is its own.
+    return sharedState().storage.exit(() =>
+      this.#world.execute(definition, inputs, name, context.customContext),
+    );
+  }
+
+  async callReference(reference: TaskReference, inputs: Readonly<Record<string, unknown>>): Promise<unknown> {
+    const standIn = this.#world.options.remoteTasks?.[reference.name];
+    if (standIn === undefined) {
+      throw new TaskError(
+        `${reference.name} is a deployed task; a local run needs a stand-in: remoteTasks: { ${JSON.stringify(reference.name)}: (inputs) => … }`,
+        { code: "RemoteTaskNotAvailable", kind: "user" },
+      );
+    }
+    return standIn({ ...inputs });
+  }
+
+  async trace(
+    definition: TraceDefinition,
+    inputs: Readonly<Record<string, unknown>>,
+    context: ActiveContext,
+  ): Promise<unknown> {
+    const message = await encodeInputs(definition.name, definition.interface, inputs);
+    const name = nextActionName(context, identifyTraceCall(definition.identity, message));
+    const parsed = await decodeInputs(definition.name, definition.interface, message);
+    const inner = { ...context, inTrace: true, scope: { name, calls: new CallCounter() } };
+    const returned = await sharedState().storage.run(inner, async () => definition.fn(parsed as never));
+    return decodeOutputs(
+      definition.name,
+      definition.interface,
+      await encodeOutputs(definition.name, definition.interface, returned),
+    );
+  }
+
+  async condition(request: ConditionRequest, context: ActiveContext): Promise<() => Promise<unknown>> {
+    const answer = this.#world.conditions.wait(request, context.signal);
+    // Asked now; who never waits for the answer need not hear that there was none.
+    answer.catch(() => undefined);
+    return () => answer;
+  }
+
+  async runConfig(): Promise<undefined> {
+    return undefined;
+  }
+
+  async saveReport(html: string): Promise<void> {
+    await writeFile(join(await this.#folder(), "report.html"), html);
+  }
+
+  async #folder(): Promise<string> {
+    const folder = join(this.#world.directory, this.#action);
+    await mkdir(folder, { recursive: true });
+    return folder;
+  }
+}
+
+function localCheckpoints(world: LocalSurroundings, action: string, attempt: number): CheckpointStore {
+  const path = (number: number): string => join(world.directory, action, `checkpoint-${number}`);
+  return {
+    load: async () => {
+      if (attempt === 1) return undefined;
+      try {
+        return await readFile(path(attempt - 1));
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+        throw error;
+      }
+    },
+    save: async (bytes) => {
+      await mkdir(join(world.directory, action), { recursive: true });
+      await writeFile(path(attempt), bytes);
+    },
+  };
+}
