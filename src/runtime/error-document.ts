@@ -1,6 +1,6 @@
 /** error.pb: why an action failed, for the server and for its caller. */
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
-import type { ErrorRecord } from "../sdk/authoring/errors.ts";
+import type { ErrorRecord } from "../sdk/authoring/error-record.ts";
 import {
   ContainerError_Kind,
   ErrorDocumentSchema,

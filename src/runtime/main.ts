@@ -3,7 +3,8 @@ import { parseArguments, UsageError, type RuntimeArguments } from "./arguments.t
 import { recordFailure, runAction, type Outcome } from "./run-action.ts";
 import { openStorage } from "../client/storage/storage.ts";
 import { systemClock } from "../lib/clock.ts";
-import { ActionAbortedError, encodeError } from "../sdk/authoring/errors.ts";
+import { encodeError } from "../sdk/authoring/error-record.ts";
+import { ActionAbortedError } from "../sdk/authoring/errors.ts";
 
 /** As Python's `a0`: an error of the task's own is no error of the process; the platform reads error.pb. */
 const EXIT_CODES: Readonly<Record<Outcome, number>> = { succeeded: 0, failed: 0, unloadable: 1 };

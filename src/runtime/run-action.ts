@@ -14,7 +14,7 @@ import { outputsUri } from "../domain/outputs.ts";
 import type { ActiveContext, CheckpointStore, Controller } from "../sdk/authoring/active-context.ts";
 import type { InitializedConfig } from "../sdk/authoring/config.ts";
 import { publicContext } from "../sdk/authoring/context.ts";
-import { encodeError, type ErrorRecord } from "../sdk/authoring/errors.ts";
+import { encodeError, type ErrorRecord } from "../sdk/authoring/error-record.ts";
 import { CallCounter } from "../sdk/authoring/naming.ts";
 import { publishReport } from "../sdk/authoring/report.ts";
 import { sharedState } from "../sdk/authoring/state.ts";

@@ -7,7 +7,7 @@ import { joinUri } from "../client/storage/storage.ts";
 import { OUTPUTS_FILE, outputsUri } from "../domain/outputs.ts";
 import { within } from "../lib/wait.ts";
 import type { ActiveContext } from "../sdk/authoring/active-context.ts";
-import { decodeError, encodeError } from "../sdk/authoring/errors.ts";
+import { decodeError, encodeError } from "../sdk/authoring/error-record.ts";
 import { encodeInterface } from "../sdk/authoring/interface.ts";
 import { CallCounter, identifyTraceCall, nextActionName } from "../sdk/authoring/naming.ts";
 import { sharedState } from "../sdk/authoring/state.ts";

@@ -10,13 +10,13 @@ export { init, initFromConfig, type InitOptions } from "./authoring/config.ts";
 export { currentContext as context, type TaskContext } from "./authoring/context.ts";
 export { deploy, type DeployedTask, type DeployOptions } from "./authoring/deploy.ts";
 export type { Duration } from "./authoring/duration.ts";
+export { registerError } from "./authoring/error-record.ts";
 export {
   ActionAbortedError,
   ConditionTimeoutError,
   NonRecoverableError,
   NotInTaskError,
   OutOfMemoryError,
-  registerError,
   RemoteTaskError,
   TaskError,
   TaskInTraceError,
@@ -25,7 +25,7 @@ export {
 export { Dir, File } from "./authoring/file.ts";
 export { group } from "./authoring/group.ts";
 export { ImageBuildError } from "./authoring/image-build-error.ts";
-export { Image, type CloneOptions, type NodeProjectOptions } from "./authoring/image.ts";
+export { Image, type CloneOptions } from "./authoring/image.ts";
 export { map, type MapOptions, type MapTasks } from "./authoring/map.ts";
 export type {
   CachePolicy,
@@ -36,6 +36,7 @@ export type {
   SecretRequest,
   Timeouts,
 } from "./authoring/options.ts";
+export type { NodeProjectOptions } from "./authoring/node-project.ts";
 export { remoteTask, type RemoteTaskOptions, type RemoteTasks } from "./authoring/remote-task.ts";
 export { report } from "./authoring/report.ts";
 export { rerun, type RerunOptions } from "./authoring/rerun.ts";

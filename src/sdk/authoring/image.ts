@@ -1,7 +1,7 @@
 /** Images as values: a reference, or a base with layers on top that a builder makes into one. */
-import { createHash } from "node:crypto";
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
-import { basename, dirname, join, relative, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
+import { imageTag } from "./image-tag.ts";
+import { readNodeProject, type NodeProjectOptions } from "./node-project.ts";
 import { sharedState } from "./state.ts";
 
 export type Layer =
@@ -35,15 +35,6 @@ export interface CloneOptions {
   readonly extendable?: boolean;
   /** Such as "linux/amd64". */
   readonly platforms?: readonly string[];
-}
-
-export interface NodeProjectOptions {
-  /** The folder of package.json and the lockfile. */
-  readonly directory: string;
-  /** @default "npm", or "pnpm" if there is a pnpm-lock.yaml and no package-lock.json */
-  readonly manager?: "npm" | "pnpm";
-  /** Install development dependencies too. @default false */
-  readonly includeDev?: boolean;
 }
 
 /** An image: a reference, or a base with layers on top. Values: every `with…` makes a new one. */
@@ -181,24 +172,10 @@ export class Image {
   withNodeProject(options: NodeProjectOptions): Image {
     // Inside the image, where this module is loaded, too, the project's folder is elsewhere.
     if (sharedState().inContainer) return this;
-    const directory = resolve(options.directory);
-    const has = (file: string): boolean => existsSync(join(directory, file));
-    const manager = options.manager ?? (has("pnpm-lock.yaml") && !has("package-lock.json") ? "pnpm" : "npm");
-    const lockfile = manager === "npm" ? "package-lock.json" : "pnpm-lock.yaml";
-    if (!has(lockfile))
-      throw new Error(`${join(directory, lockfile)} is not there; the layer installs from a lockfile only`);
-    const manifest = readManifest(directory);
-    const copied = filesOfProject(manifest, directory, lockfile).reduce<Image>(
-      (image, file) => image.withSource(join(directory, file), `${dirname(file)}/`),
-      this,
-    );
-    if (manager === "npm") {
-      return copied.withCommands([`npm ci --no-audit --no-fund${options.includeDev ? "" : " --omit=dev"}`]);
-    }
-    return copied.withCommands([
-      `npm install --global --no-audit --no-fund ${pnpmOf(manifest)}`,
-      `pnpm install --frozen-lockfile${options.includeDev ? "" : " --prod"}`,
-    ]);
+    const { directory, files, commands } = readNodeProject(options);
+    return files
+      .reduce<Image>((image, file) => image.withSource(join(directory, file), `${dirname(file)}/`), this)
+      .withCommands(commands);
   }
 
   /**
@@ -225,18 +202,7 @@ export class Image {
 
   /** The tag: a hash of all that the build depends on. The same content has the same tag. */
   get tag(): string {
-    const hash = createHash("sha256");
-    hash.update(JSON.stringify([this.#parts.base, [...this.#parts.platforms].sort()]));
-    if (this.#parts.dockerfile !== undefined) {
-      // What the Dockerfile copies counts, and that may be anything in its folder.
-      hash.update(`${basename(this.#parts.dockerfile)}\0`);
-      hashTree(hash, dirname(this.#parts.dockerfile), "");
-    }
-    for (const layer of this.#parts.layers) {
-      if (layer.kind === "copy") hashTree(hash, layer.from, layer.to);
-      else hash.update(JSON.stringify(layer, (_key, value: unknown) => value));
-    }
-    return hash.digest("hex").slice(0, 24);
+    return imageTag(this.#parts);
   }
 
   /** `registry/name:tag` of the image to build. */
@@ -266,55 +232,3 @@ const NOTHING: ImageParts = {
   platforms: ["linux/amd64"],
   layers: [],
 };
-
-interface Manifest {
-  readonly packageManager?: string;
-  readonly dependencies?: Readonly<Record<string, string>>;
-  readonly devDependencies?: Readonly<Record<string, string>>;
-  readonly optionalDependencies?: Readonly<Record<string, string>>;
-}
-
-function readManifest(directory: string): Manifest {
-  return JSON.parse(readFileSync(join(directory, "package.json"), "utf8")) as Manifest;
-}
-
-/** For projects that don't name theirs: fixed, so that the same image is made tomorrow. */
-const PNPM = "pnpm@10.34.9";
-
-function pnpmOf({ packageManager }: Manifest): string {
-  // Without the hash that Corepack appends.
-  return packageManager?.startsWith("pnpm@") ? (packageManager.split("+")[0] ?? PNPM) : PNPM;
-}
-
-/** What an installation reads: the manifest, the lockfile, pnpm's settings, and tarballs that it names. */
-function filesOfProject(manifest: Manifest, directory: string, lockfile: string): readonly string[] {
-  const settings = ["pnpm-workspace.yaml"].filter(
-    (file) => lockfile === "pnpm-lock.yaml" && existsSync(join(directory, file)),
-  );
-  const { dependencies, devDependencies, optionalDependencies } = manifest;
-  const tarballs = Object.entries({ ...dependencies, ...devDependencies, ...optionalDependencies }).flatMap(
-    ([name, version]) => {
-      if (!/^(?:file|link|workspace):/.test(version)) return [];
-      const file = join(".", version.replace(/^file:/, ""));
-      if (/^(?:link|workspace):/.test(version) || file.startsWith("..") || !/\.(?:tgz|tar\.gz)$/.test(file)) {
-        throw new Error(
-          `${join(directory, "package.json")}: ${name} is ${version}, which is not in the image; publish it, or npm pack it into the folder of the project`,
-        );
-      }
-      return [file];
-    },
-  );
-  return ["package.json", lockfile, ...settings, ...tarballs];
-}
-
-/** By names and contents; times and owners don't count. */
-function hashTree(hash: ReturnType<typeof createHash>, from: string, to: string): void {
-  if (!statSync(from).isDirectory()) {
-    hash.update(`file ${basename(from)} ${to}\0`).update(readFileSync(from));
-    return;
-  }
-  const entries = readdirSync(from, { recursive: true, withFileTypes: true });
-  const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
-  hash.update(`folder ${to}\0`);
-  for (const file of files.sort()) hash.update(`${relative(from, file)}\0`).update(readFileSync(file));
-}

@@ -9,7 +9,7 @@ import {
   encodeRetries,
   encodeSecrets,
   encodeTimeouts,
-} from "./task-spec.ts";
+} from "./encode-options.ts";
 import { KeyValuePairSchema, RetryStrategySchema } from "../../wire/gen/flyteidl2/core/literals_pb.js";
 import { SecretSchema, SecurityContextSchema } from "../../wire/gen/flyteidl2/core/security_pb.js";
 import {

@@ -1,6 +1,6 @@
 /** A run on a server, as the author's program holds it. */
 import { Code } from "@connectrpc/connect";
-import { decodeError } from "../authoring/errors.ts";
+import { decodeError } from "../authoring/error-record.ts";
 import { ActionAbortedError } from "../authoring/errors.ts";
 import type { CompiledInterface } from "../authoring/interface.ts";
 import { phaseOf } from "./phases.ts";

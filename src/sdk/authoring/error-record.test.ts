@@ -1,14 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import {
-  decodeError,
-  encodeError,
-  NonRecoverableError,
-  OutOfMemoryError,
-  registerError,
-  TaskError,
-  TaskTimeoutError,
-} from "./errors.ts";
+import { decodeError, encodeError, registerError } from "./error-record.ts";
+import { NonRecoverableError, OutOfMemoryError, TaskError, TaskTimeoutError } from "./errors.ts";
 
 class LimitError extends Error {
   readonly limit: number;
@@ -31,10 +24,10 @@ test("class name, message, fields and stack travel", () => {
     [(error as unknown as LimitError).limit, error.code, error.kind],
     [3, "E_LIMIT", "own field"],
   );
-  assert.match(error.remoteStack ?? "", /errors\.test\.ts/);
+  assert.match(error.remoteStack ?? "", /error-record\.test\.ts/);
   assert.match(
     error.stack ?? "",
-    /^LimitError: more than 3\n\s+at .*errors\.test\.ts[^]*--- env\.task \(action x\)/,
+    /^LimitError: more than 3\n\s+at .*error-record\.test\.ts[^]*--- env\.task \(action x\)/,
   );
   registerError(LimitError);
   assert.ok(decodeError(record, "x") instanceof LimitError);

@@ -1,0 +1,158 @@
+/**
+ * How errors travel. An error crosses containers as a code, a message and a kind; that is all Flyte has
+ * room for. The class name is the code; fields ride in the last line of the message, where a TypeScript
+ * caller takes them off again and any other reader sees one line of JSON.
+ */
+import {
+  OutOfMemoryError,
+  TaskError,
+  TaskTimeoutError,
+  TIMEOUT_BOUNDS,
+  type TaskErrorOptions,
+} from "./errors.ts";
+import { sharedState, type ErrorClass } from "./state.ts";
+
+/**
+ * Lets an error class survive the way between containers: callers get an instance of it, with its
+ * fields, made without calling the constructor. Classes that aren't registered arrive as TaskError
+ * with the same name and fields.
+ */
+export function registerError(...classes: readonly ErrorClass[]): void {
+  for (const errorClass of classes) sharedState().errorClasses.set(errorClass.name, errorClass);
+}
+
+/** An error on its way: Flyte's code, message and kind. */
+export interface ErrorRecord {
+  readonly code: string;
+  readonly message: string;
+  readonly kind: "user" | "system" | "unknown";
+  readonly recoverable: boolean;
+}
+
+const FIELDS = "\n#boxkite-error ";
+const FIELDS_LIMIT = 64 * 1024;
+
+export function encodeError(error: unknown): ErrorRecord {
+  if (!(error instanceof Error)) {
+    return {
+      code: "ThrownValue",
+      message: `a value that is no Error was thrown: ${describe(error)}`,
+      kind: "user",
+      recoverable: true,
+    };
+  }
+  const code = error instanceof TaskError ? error.code : className(error);
+  const stack = stackFrames(error);
+  const fields = serialisableFields(error);
+  const trailer = Object.keys(fields).length === 0 ? "" : `${FIELDS}${JSON.stringify(fields)}`;
+  return {
+    code,
+    message: `${error.message}${stack === "" ? "" : `\n${stack}`}${trailer.length > FIELDS_LIMIT ? "" : trailer}`,
+    kind: error instanceof TaskError && error.kind === "system" ? "system" : "user",
+    recoverable: !isNonRecoverable(error),
+  };
+}
+
+/** A subclass of an author's class keeps the name the author gave it: `name` if it was set, else the class. */
+function className(error: Error): string {
+  return error.name !== "Error" ? error.name : error.constructor.name || "Error";
+}
+
+/** By the names on the prototype chain: two copies of the package agree. */
+function isNonRecoverable(error: Error): boolean {
+  for (
+    let prototype = Object.getPrototypeOf(error) as object | null;
+    prototype;
+    prototype = Object.getPrototypeOf(prototype) as object | null
+  ) {
+    if (prototype.constructor.name === "NonRecoverableError") return true;
+  }
+  return false;
+}
+
+function stackFrames(error: Error): string {
+  const lines = (error.stack ?? "").split("\n").filter((line) => /^\s+at /.test(line));
+  // Frames of Node's own machinery say nothing to the author.
+  const own = lines.filter((line) => !line.includes("node:internal"));
+  const kept = own.slice(0, 20).join("\n");
+  const cause =
+    error.cause instanceof Error ? `\nCaused by: ${error.cause.name}: ${error.cause.message}` : "";
+  return `${kept}${cause}`;
+}
+
+const STANDARD_FIELDS = new Set(["name", "message", "stack", "cause", "code", "kind", "remoteStack"]);
+
+function serialisableFields(error: Error): Record<string, unknown> {
+  const fields: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(error)) {
+    // `code`, `kind` and `remoteStack` of a TaskError travel as such; of an author's error they are fields.
+    if (
+      STANDARD_FIELDS.has(key) &&
+      (error instanceof TaskError || ["name", "message", "stack", "cause"].includes(key))
+    )
+      continue;
+    try {
+      const text = JSON.stringify(value);
+      if (text !== undefined) fields[key] = JSON.parse(text);
+    } catch {
+      // A field with a cycle or a bigint stays behind; the error itself must arrive.
+    }
+  }
+  return fields;
+}
+
+/** The error that a caller throws for a failed child. `where` says which child, for errors without a message. */
+export function decodeError(record: Omit<ErrorRecord, "recoverable">, where: string): Error {
+  // The server may put its own code before the author's: `RetriesExhausted|QuotaError`.
+  const code = record.code.slice(record.code.indexOf("|") + 1).trim();
+  const at = record.message.lastIndexOf(FIELDS);
+  const fields = at < 0 ? {} : parseFields(record.message.slice(at + FIELDS.length));
+  const text = at < 0 ? record.message : record.message.slice(0, at);
+  const framesAt = text.search(/\n\s+at /);
+  const message = (framesAt < 0 ? text : text.slice(0, framesAt)) || `${where} failed`;
+  const remoteStack = framesAt < 0 ? undefined : text.slice(framesAt + 1);
+  const registered = sharedState().errorClasses.get(code);
+  const error =
+    registered === undefined
+      ? makeTaskError(message, { code, kind: record.kind, remoteStack }, record.code)
+      : (Object.assign(Object.create(registered.prototype as object) as Error, {}) satisfies Error);
+  if (registered !== undefined) {
+    Object.defineProperty(error, "message", { value: message, configurable: true, writable: true });
+    Object.defineProperty(error, "name", { value: code, configurable: true, writable: true });
+  }
+  Object.assign(error, fields);
+  const here = new Error(message).stack?.split("\n").slice(2).join("\n") ?? "";
+  const stack = `${error.name}: ${message}\n${remoteStack === undefined ? "" : `${remoteStack}\n    --- ${where}\n`}${here}`;
+  Object.defineProperty(error, "stack", { value: stack, configurable: true, writable: true });
+  return error;
+}
+
+function makeTaskError(message: string, options: TaskErrorOptions, serverCode: string): TaskError {
+  if (options.code in TIMEOUT_BOUNDS) return new TaskTimeoutError(message, options);
+  if (serverCode.toUpperCase().includes("OOM")) return new OutOfMemoryError(message, options);
+  if (options.code === "NonRecoverableError") {
+    return Object.assign(new TaskError(message, options), { name: options.code });
+  }
+  const error = new TaskError(message, options);
+  error.name = options.code === "" ? "TaskError" : options.code;
+  return error;
+}
+
+function parseFields(text: string): Record<string, unknown> {
+  try {
+    const fields: unknown = JSON.parse(text.split("\n", 1)[0] ?? "");
+    return typeof fields === "object" && fields !== null ? (fields as Record<string, unknown>) : {};
+  } catch (error) {
+    // Cut short on the way: the error is worth more than its fields.
+    if (error instanceof SyntaxError) return {};
+    throw error;
+  }
+}
+
+function describe(value: unknown): string {
+  try {
+    return JSON.stringify(value) ?? String(value);
+  } catch {
+    return String(value);
+  }
+}

@@ -1,0 +1,84 @@
+/** Packages of a project of npm's or pnpm's, for an image: exactly as its lockfile has them. */
+import { existsSync, readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+
+export interface NodeProjectOptions {
+  /** The folder of package.json and the lockfile. */
+  readonly directory: string;
+  /** @default "npm", or "pnpm" if there is a pnpm-lock.yaml and no package-lock.json */
+  readonly manager?: "npm" | "pnpm";
+  /** Install development dependencies too. @default false */
+  readonly includeDev?: boolean;
+}
+
+export interface NodeProject {
+  readonly directory: string;
+  /** Relative to it: what the installation reads. */
+  readonly files: readonly string[];
+  /** That install, in the folder of the files. */
+  readonly commands: readonly string[];
+}
+
+/** Throws if there is no lockfile, or if it names what will not be in the image. */
+export function readNodeProject(options: NodeProjectOptions): NodeProject {
+  const directory = resolve(options.directory);
+  const has = (file: string): boolean => existsSync(join(directory, file));
+  const manager = options.manager ?? (has("pnpm-lock.yaml") && !has("package-lock.json") ? "pnpm" : "npm");
+  const lockfile = manager === "npm" ? "package-lock.json" : "pnpm-lock.yaml";
+  if (!has(lockfile))
+    throw new Error(`${join(directory, lockfile)} is not there; the layer installs from a lockfile only`);
+  const manifest = readManifest(directory);
+  const files = filesOfProject(manifest, directory, lockfile);
+  if (manager === "npm") {
+    return {
+      directory,
+      files,
+      commands: [`npm ci --no-audit --no-fund${options.includeDev ? "" : " --omit=dev"}`],
+    };
+  }
+  const commands = [
+    `npm install --global --no-audit --no-fund ${pnpmOf(manifest)}`,
+    `pnpm install --frozen-lockfile${options.includeDev ? "" : " --prod"}`,
+  ];
+  return { directory, files, commands };
+}
+
+interface Manifest {
+  readonly packageManager?: string;
+  readonly dependencies?: Readonly<Record<string, string>>;
+  readonly devDependencies?: Readonly<Record<string, string>>;
+  readonly optionalDependencies?: Readonly<Record<string, string>>;
+}
+
+function readManifest(directory: string): Manifest {
+  return JSON.parse(readFileSync(join(directory, "package.json"), "utf8")) as Manifest;
+}
+
+/** For projects that don't name theirs: fixed, so that the same image is made tomorrow. */
+const PNPM = "pnpm@10.34.9";
+
+function pnpmOf({ packageManager }: Manifest): string {
+  // Without the hash that Corepack appends.
+  return packageManager?.startsWith("pnpm@") ? (packageManager.split("+")[0] ?? PNPM) : PNPM;
+}
+
+/** What an installation reads: the manifest, the lockfile, pnpm's settings, and tarballs that it names. */
+function filesOfProject(manifest: Manifest, directory: string, lockfile: string): readonly string[] {
+  const settings = ["pnpm-workspace.yaml"].filter(
+    (file) => lockfile === "pnpm-lock.yaml" && existsSync(join(directory, file)),
+  );
+  const { dependencies, devDependencies, optionalDependencies } = manifest;
+  const tarballs = Object.entries({ ...dependencies, ...devDependencies, ...optionalDependencies }).flatMap(
+    ([name, version]) => {
+      if (!/^(?:file|link|workspace):/.test(version)) return [];
+      const file = join(".", version.replace(/^file:/, ""));
+      if (/^(?:link|workspace):/.test(version) || file.startsWith("..") || !/\.(?:tgz|tar\.gz)$/.test(file)) {
+        throw new Error(
+          `${join(directory, "package.json")}: ${name} is ${version}, which is not in the image; publish it, or npm pack it into the folder of the project`,
+        );
+      }
+      return [file];
+    },
+  );
+  return ["package.json", lockfile, ...settings, ...tarballs];
+}
