@@ -11,7 +11,7 @@ import type { ConnectRouter } from "@connectrpc/connect";
 import { chartOf } from "../src/domain/transition-table.ts";
 import type { ServiceContext } from "../src/services/context.ts";
 import { registerServices, SERVICES } from "../src/services/routes.ts";
-import { SUPPORT, type Support } from "../src/wire/support.ts";
+import { SUPPORT, type Support } from "../src/wire/support-table.ts";
 import { LAYERS } from "./layers.ts";
 
 const root = join(import.meta.dirname, "..");

@@ -22,12 +22,13 @@ import {
   type ConditionAction,
   type TraceAction,
 } from "../wire/gen/flyteidl2/workflow/run_definition_pb.js";
+import { requireAnswerable } from "../wire/condition.ts";
 import { decodeActionId } from "../wire/identifiers.ts";
 import { decodePhase } from "../wire/phase.ts";
 import { requireSendable } from "../wire/sendable.ts";
 import { requireSupported } from "../wire/support.ts";
 import { cacheUseOf, decodeTaskSpec } from "../wire/task-spec.ts";
-import { decodeLimit, decodeTime } from "../wire/time.ts";
+import { decodeLimit, decodeMoment } from "../wire/time.ts";
 import type { ServiceContext } from "./context.ts";
 import { tell } from "./direct-stream.ts";
 import { requestOrigin } from "./origin.ts";
@@ -139,7 +140,8 @@ function decodeAction(
         grants: [],
       };
     case "condition": {
-      const timeoutMs = decodeLimit(action.spec.value.timeout);
+      requireAnswerable(action.spec.value);
+      const timeoutMs = decodeLimit(action.spec.value.timeout, "ConditionAction.timeout");
       return {
         ...common,
         kind: "condition",
@@ -181,8 +183,8 @@ function decodeTraceEnd({ name, phase: sent, startTime, endTime, outputs }: Trac
   return {
     name,
     phase,
-    startedAt: startTime && decodeTime(startTime),
-    endedAt: endTime && decodeTime(endTime),
+    startedAt: startTime && decodeMoment(startTime, "TraceAction.start_time"),
+    endedAt: endTime && decodeMoment(endTime, "TraceAction.end_time"),
     outputUri: outputs?.outputUri ?? "",
   };
 }

@@ -23,7 +23,7 @@ import { decodeSource } from "../wire/phase.ts";
 import { requireSupported } from "../wire/support.ts";
 import { decodeSignal } from "../wire/condition.ts";
 import { cacheUseOf, decodeRunSpec, decodeTaskSpec, rootCacheKey } from "../wire/task-spec.ts";
-import { decodeTime } from "../wire/time.ts";
+import { decodeMoment } from "../wire/time.ts";
 import type { ServiceContext } from "./context.ts";
 import { tell } from "./direct-stream.ts";
 import { emptyInputs, readInputs, storeInputs } from "./inputs.ts";
@@ -54,7 +54,7 @@ export function registerRunService(router: ConnectRouter, context: Needs): void 
         key,
         spec.definition.cache?.ignoredInputs ?? [],
       );
-      const settings = decodeRunSpec(request.runSpec);
+      const settings = decodeRunSpec(request.runSpec, key);
       if (settings.rawDataPrefix !== undefined) keyOfUri(`${settings.rawDataPrefix}/`, context.bucket);
       const cache = cacheUseOf(spec.definition, settings, rootCacheKey(spec.definition, hash));
       if (settings.recover) await access.run(by, "read", { ...key, run: settings.recover.run });
@@ -68,7 +68,7 @@ export function registerRunService(router: ConnectRouter, context: Needs): void 
           settings,
           baseUri: runBaseUri(context.bucket, key),
           source: decodeSource(request.source),
-          createdAt: startTime === undefined ? now : decodeTime(startTime),
+          createdAt: startTime === undefined ? now : decodeMoment(startTime, "run_start_time"),
           createdBy: by,
         },
         {

@@ -4,7 +4,7 @@ import { BoxkiteError } from "../domain/errors.ts";
 import type { ActionRecord } from "../domain/action-record.ts";
 import { LiteralSchema, type Primitive } from "./gen/flyteidl2/core/literals_pb.js";
 import { SimpleType } from "./gen/flyteidl2/core/types_pb.js";
-import { ConditionActionSchema } from "./gen/flyteidl2/workflow/run_definition_pb.js";
+import { ConditionActionSchema, type ConditionAction } from "./gen/flyteidl2/workflow/run_definition_pb.js";
 import { EventPayloadSchema, type EventPayload } from "./gen/flyteidl2/workflow/run_service_pb.js";
 
 /** A condition is answered with one of four types (flyte/_condition.py, data_type). */
@@ -22,6 +22,18 @@ export interface Question {
   readonly description: string;
   /** Of the answer; undefined where any will do. */
   readonly type: ConditionType | undefined;
+}
+
+/** Throws FIELD_NOT_SUPPORTED for a condition that wants a value which nobody could give it. */
+export function requireAnswerable({ name, type: wanted }: ConditionAction): void {
+  const type = wanted?.type;
+  if (type?.case === undefined) return;
+  if (type.case === "simple" && Object.values(TYPES).some(({ simple }) => simple === type.value)) return;
+  throw new BoxkiteError(
+    "FIELD_NOT_SUPPORTED",
+    `ConditionAction.type of condition ${name} is a type that no answer has`,
+    { hint: "use data_type=bool, int, float or str" },
+  );
 }
 
 /** What a condition asks. */

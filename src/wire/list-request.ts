@@ -44,8 +44,8 @@ export function decodeListRequest(
     throw new BoxkiteError("FIELD_NOT_SUPPORTED", "ListRequest.raw_filters is set; use filters");
   }
   const sort = request?.sortBy ?? request?.sortByFields[0];
-  if (request && request.sortByFields.length > 1) {
-    throw new BoxkiteError("FIELD_NOT_SUPPORTED", "ListRequest.sort_by_fields has more than one field");
+  if (request && request.sortByFields.length + (request.sortBy ? 1 : 0) > 1) {
+    throw new BoxkiteError("FIELD_NOT_SUPPORTED", "ListRequest asks for more than one order");
   }
   return {
     limit: request?.limit || DEFAULT_LIMIT,

@@ -27,6 +27,9 @@ export function decodeNotifications(rules: readonly InlineRule[]): Notification[
         hint: "use flyte.notify.Webhook, Slack or Teams",
       });
     }
+    if (onPhases.length === 0) {
+      throw new BoxkiteError("INVALID_ARGUMENT", `${path}.on_phases is empty: it would never be sent`);
+    }
     return {
       phases: onPhases.map((phase) => decodeEnd(phase, path)),
       request: decodeWebhook(template.webhook, `${path}.delivery_template.webhook`),

@@ -1,51 +1,43 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { create, type DescMessage } from "@bufbuild/protobuf";
-import {
-  ContainerSchema,
-  ExtendedResourcesSchema,
-  TaskMetadataSchema,
-  TaskTemplateSchema,
-} from "./gen/flyteidl2/core/tasks_pb.js";
-import { ActionSchema, EnqueueRequestSchema } from "./gen/flyteidl2/actions/actions_service_pb.js";
+import { EnqueueRequestSchema } from "./gen/flyteidl2/actions/actions_service_pb.js";
 import { DeliveryConfigTemplateSchema } from "./gen/flyteidl2/notification/definition_pb.js";
-import { TaskActionSchema } from "./gen/flyteidl2/workflow/run_definition_pb.js";
-import {
-  CacheConfigSchema,
-  CacheLookupScope,
-  InlineRuleListSchema,
-  InlineRuleSchema,
-  RunSpecSchema,
-} from "./gen/flyteidl2/task/run_pb.js";
-import { TaskSpecSchema } from "./gen/flyteidl2/task/task_definition_pb.js";
+import { CacheLookupScope, InlineRuleListSchema, RunSpecSchema } from "./gen/flyteidl2/task/run_pb.js";
 import { CreateRunRequestSchema } from "./gen/flyteidl2/workflow/run_service_pb.js";
-import { requireSupported, SUPPORT } from "./support.ts";
+import { requireSupported } from "./support.ts";
+import { SUPPORT } from "./support-table.ts";
 
-const SCHEMAS: readonly DescMessage[] = [
-  EnqueueRequestSchema,
-  ActionSchema,
-  TaskActionSchema,
-  CreateRunRequestSchema,
-  RunSpecSchema,
-  InlineRuleListSchema,
-  InlineRuleSchema,
-  DeliveryConfigTemplateSchema,
-  CacheConfigSchema,
-  TaskSpecSchema,
-  TaskTemplateSchema,
-  TaskMetadataSchema,
-  ContainerSchema,
-  ExtendedResourcesSchema,
-];
+/** The messages that a task or a run is made by, and those inside of them. */
+function tabled(schema: DescMessage, found = new Map<string, DescMessage>()): Map<string, DescMessage> {
+  if (found.has(schema.typeName)) return found;
+  found.set(schema.typeName, schema);
+  for (const field of schema.fields) {
+    if (field.message && SUPPORT[schema.typeName]?.[field.name] === "inside") tabled(field.message, found);
+  }
+  return found;
+}
+const MESSAGES = tabled(CreateRunRequestSchema, tabled(EnqueueRequestSchema));
 
 test("the table speaks of every field there is, and of no other", () => {
-  assert.deepEqual(Object.keys(SUPPORT).toSorted(), SCHEMAS.map((schema) => schema.typeName).toSorted());
-  for (const schema of SCHEMAS) {
+  assert.deepEqual(Object.keys(SUPPORT).toSorted(), [...MESSAGES.keys()].toSorted());
+  for (const { typeName, fields } of MESSAGES.values()) {
     assert.deepEqual(
-      Object.keys(SUPPORT[schema.typeName] ?? {}).toSorted(),
-      schema.fields.map((field) => field.name).toSorted(),
-      schema.typeName,
+      Object.keys(SUPPORT[typeName] ?? {}).toSorted(),
+      fields.map((field) => field.name).toSorted(),
+      typeName,
     );
+  }
+});
+
+test("a message is enforced as a whole where it is one value, and else has a table", () => {
+  const values = /^google\.protobuf\.|Identifier$|^flyteidl2\.core\.(LiteralType|KeyValuePair)$/u;
+  const entries = ["flyteidl2.core.Resources.ResourceEntry", "flyteidl2.task.NamedLiteral"];
+  for (const { typeName, fields } of MESSAGES.values()) {
+    for (const { name, message } of fields) {
+      if (message === undefined || SUPPORT[typeName]?.[name] !== "enforced") continue;
+      assert.ok(values.test(message.typeName) || entries.includes(message.typeName), `${typeName}.${name}`);
+    }
   }
 });
 

@@ -6,7 +6,9 @@ import { BoxkiteError } from "../domain/errors.ts";
 import type { AttemptPolicy, CacheUse } from "../domain/action.ts";
 import type { SharedMemoryBytes, StoredSpec, TaskDefinition } from "../domain/task.ts";
 import { NO_SETTINGS, type RunSettings } from "../domain/run.ts";
-import type { KeyValuePair } from "./gen/flyteidl2/core/literals_pb.js";
+import type { Backoff } from "../domain/backoff.ts";
+import type { ProjectKey } from "../domain/ids.ts";
+import type { Backoff as WireBackoff, KeyValuePair } from "./gen/flyteidl2/core/literals_pb.js";
 import type { SharedMemory, TaskMetadata, TaskTemplate } from "./gen/flyteidl2/core/tasks_pb.js";
 import { RelationType } from "./gen/flyteidl2/common/run_pb.js";
 import { CacheLookupScope, RunSpecSchema, type RunSpec } from "./gen/flyteidl2/task/run_pb.js";
@@ -17,7 +19,7 @@ import { namesObject } from "./literals.ts";
 import { decodeNotifications } from "./notifications.ts";
 import { decodeResources, parseQuantity } from "./resources.ts";
 import { requireSupported } from "./support.ts";
-import { decodeDuration, decodeLimit } from "./time.ts";
+import { decodeDelay, decodeLimit } from "./time.ts";
 
 /** Throws FIELD_NOT_SUPPORTED or INVALID_ARGUMENT, each naming the field. */
 export function decodeTaskSpec(spec: TaskSpec): StoredSpec {
@@ -39,6 +41,7 @@ function definitionOf(spec: TaskSpec): TaskDefinition {
     );
   }
   const container = template.target.value;
+  if (container.image === "") throw new BoxkiteError("INVALID_ARGUMENT", "Container.image is empty");
   const shared = template.extendedResources?.sharedMemory;
   const sharedMemoryBytes = shared && decodeSharedMemory(shared);
   return {
@@ -50,9 +53,9 @@ function definitionOf(spec: TaskSpec): TaskDefinition {
     ...(template.metadata?.isEntrypoint && { isEntrypoint: true }),
     image: container.image,
     relatedImages: imagesInArguments(container.args),
-    command: container.command,
-    args: container.args,
-    env: pairs(container.env),
+    command: decodeWords(container.command, "Container.command"),
+    args: decodeWords(container.args, "Container.args"),
+    env: decodeVariables(container.env, "Container.env"),
     requests: decodeResources(container.resources?.requests ?? [], "Container.resources.requests"),
     limits: decodeResources(container.resources?.limits ?? [], "Container.resources.limits"),
     ...(sharedMemoryBytes === undefined ? {} : { sharedMemoryBytes }),
@@ -63,13 +66,7 @@ function definitionOf(spec: TaskSpec): TaskDefinition {
 }
 
 /** An empty size is what the SDK sends for "auto": "the maximum shared memory available on the node". */
-function decodeSharedMemory({ sizeLimit, mountPath }: SharedMemory): SharedMemoryBytes {
-  if (mountPath !== "" && mountPath !== "/dev/shm") {
-    throw new BoxkiteError(
-      "FIELD_NOT_SUPPORTED",
-      `ExtendedResources.shared_memory.mount_path is ${mountPath}: shared memory is at /dev/shm`,
-    );
-  }
+function decodeSharedMemory({ sizeLimit }: SharedMemory): SharedMemoryBytes {
   if (sizeLimit === "") return "auto";
   const field = "ExtendedResources.shared_memory.size_limit";
   const bytes = Math.ceil(parseQuantity(sizeLimit, field));
@@ -80,33 +77,35 @@ function decodeSharedMemory({ sizeLimit, mountPath }: SharedMemory): SharedMemor
 }
 
 function policyOf(metadata: TaskMetadata | undefined): AttemptPolicy {
-  const backoff = metadata?.retries?.backoff;
-  const capMs = decodeLimit(backoff?.cap);
-  const limits = {
-    queuedTimeoutMs: decodeLimit(metadata?.timeouts?.queuedTimeout),
-    maxRuntimeMs: decodeLimit(metadata?.timeout),
-    deadlineMs: decodeLimit(metadata?.timeouts?.deadline),
-  };
+  const { retries, timeout, timeouts } = metadata ?? {};
+  const queuedTimeoutMs = decodeLimit(timeouts?.queuedTimeout, "TaskMetadata.timeouts.queued_timeout");
+  const maxRuntimeMs = decodeLimit(timeout, "TaskMetadata.timeout");
+  const deadlineMs = decodeLimit(timeouts?.deadline, "TaskMetadata.timeouts.deadline");
   return {
-    userRetries: metadata?.retries?.retries ?? 0,
-    ...(backoff?.base === undefined
-      ? {}
-      : {
-          backoff: {
-            baseMs: decodeDuration(backoff.base),
-            factor: backoff.factor ?? 1,
-            ...(capMs === undefined ? {} : { capMs }),
-          },
-        }),
-    ...(limits.queuedTimeoutMs === undefined ? {} : { queuedTimeoutMs: limits.queuedTimeoutMs }),
-    ...(limits.maxRuntimeMs === undefined ? {} : { maxRuntimeMs: limits.maxRuntimeMs }),
-    ...(limits.deadlineMs === undefined ? {} : { deadlineMs: limits.deadlineMs }),
+    userRetries: retries?.retries ?? 0,
+    ...(retries?.backoff && { backoff: decodeBackoff(retries.backoff) }),
+    ...(queuedTimeoutMs === undefined ? {} : { queuedTimeoutMs }),
+    ...(maxRuntimeMs === undefined ? {} : { maxRuntimeMs }),
+    ...(deadlineMs === undefined ? {} : { deadlineMs }),
+  };
+}
+
+/** What flyte.Backoff allows (flyte/_retry.py). */
+function decodeBackoff({ base, factor = 1, cap }: WireBackoff): Backoff {
+  const field = "TaskMetadata.retries.backoff";
+  if (base === undefined) throw new BoxkiteError("INVALID_ARGUMENT", `${field}.base is not set`);
+  if (!(factor >= 1 && Number.isFinite(factor)))
+    throw new BoxkiteError("INVALID_ARGUMENT", `${field}.factor is ${factor}: it is 1 or more`);
+  return {
+    baseMs: decodeDelay(base, `${field}.base`),
+    factor,
+    ...(cap && { capMs: decodeDelay(cap, `${field}.cap`) }),
   };
 }
 
 function cacheOf({ metadata, interface: types }: TaskTemplate): Pick<TaskDefinition, "cache"> {
   if (!metadata?.discoverable) return {};
-  const maxAgeMs = decodeLimit(metadata.cacheMaxAge);
+  const maxAgeMs = decodeLimit(metadata.cacheMaxAge, "TaskMetadata.cache_max_age");
   return {
     cache: {
       version: metadata.discoveryVersion,
@@ -169,13 +168,13 @@ function bundleUris(template: TaskTemplate, args: readonly string[]): string[] {
   return [...new Set(all)].filter(namesObject);
 }
 
-/** Throws FIELD_NOT_SUPPORTED. */
-export function decodeRunSpec(spec: RunSpec | undefined): RunSettings {
+/** Throws FIELD_NOT_SUPPORTED or INVALID_ARGUMENT, each naming the field. `scope`: where the run will be. */
+export function decodeRunSpec(spec: RunSpec | undefined, scope: ProjectKey): RunSettings {
   if (spec === undefined) return NO_SETTINGS;
   requireSupported(RunSpecSchema, spec);
   const prefix = spec.rawDataStorage?.rawDataPrefix ?? "";
   return {
-    env: pairs(spec.envs?.values ?? []),
+    env: decodeVariables(spec.envs?.values ?? [], "RunSpec.envs"),
     labels: spec.labels?.values ?? {},
     annotations: spec.annotations?.values ?? {},
     cache: {
@@ -186,8 +185,7 @@ export function decodeRunSpec(spec: RunSpec | undefined): RunSettings {
     ...(spec.queue === "" ? {} : { queue: spec.queue }),
     ...(prefix === "" ? {} : { rawDataPrefix: prefix }),
     ...notificationsOf(spec),
-    ...spawnedByOf(spec),
-    ...recoverOf(spec),
+    ...relationOf(spec, scope),
   };
 }
 
@@ -196,24 +194,46 @@ function notificationsOf({ notificationSettings }: RunSpec): Pick<RunSettings, "
   return { notifications: decodeNotifications(notificationSettings.value.rules) };
 }
 
-function spawnedByOf({ relation }: RunSpec): Pick<RunSettings, "spawnedBy"> {
-  if (relation?.relationType !== RelationType.SPAWN || relation.relatedTo === undefined) return {};
-  return { spawnedBy: decodeRunId(relation.relatedTo) };
-}
-
-function recoverOf({ relation, recover }: RunSpec): Pick<RunSettings, "recover"> {
-  if (relation?.relationType === RelationType.RECOVER && relation.relatedTo !== undefined) {
-    return { recover: { run: relation.relatedTo.name, rerun: recover?.forceRerunActions ?? [] } };
-  }
-  if (recover !== undefined && recover.forceRerunActions.length > 0) {
+/** What is recovered is of the same project and domain (flyte/_run.py: Relation.related_to, by contract). */
+function relationOf(
+  { relation, recover }: RunSpec,
+  scope: ProjectKey,
+): Pick<RunSettings, "spawnedBy" | "recover"> {
+  const rerun = recover?.forceRerunActions ?? [];
+  const type = relation?.relationType ?? RelationType.UNSPECIFIED;
+  if (rerun.length > 0 && type !== RelationType.RECOVER) {
     throw new BoxkiteError(
       "INVALID_ARGUMENT",
       "RunSpec.recover is set without a relation that says which run to recover",
     );
   }
-  return {};
+  if (type !== RelationType.RECOVER && type !== RelationType.SPAWN) return {};
+  const source = decodeRunId(relation?.relatedTo);
+  if (type === RelationType.SPAWN) return { spawnedBy: source };
+  if (source.project !== scope.project || source.domain !== scope.domain) {
+    throw new BoxkiteError(
+      "INVALID_ARGUMENT",
+      `RunSpec.relation.related_to is run ${source.run} of ${source.project}/${source.domain}, and this run is of ${scope.project}/${scope.domain}`,
+    );
+  }
+  return { recover: { run: source.run, rerun } };
 }
 
-function pairs(list: readonly KeyValuePair[]): Record<string, string> {
+/** What the kernel takes as a name and a value; the last of a name counts, as in Kubernetes. */
+function decodeVariables(list: readonly KeyValuePair[], field: string): Record<string, string> {
+  for (const { key, value } of list) {
+    if (key !== "" && !/[=\0]/u.test(key) && !value.includes("\0")) continue;
+    const name = JSON.stringify(key);
+    throw new BoxkiteError("INVALID_ARGUMENT", `${field} has ${name}, which is no environment variable`, {
+      hint: 'a name is not empty and has no "="; neither name nor value has a NUL',
+    });
+  }
   return Object.fromEntries(list.map(({ key, value }) => [key, value]));
+}
+
+/** Words of a command line, which cannot carry a NUL. */
+function decodeWords(words: readonly string[], field: string): string[] {
+  const index = words.findIndex((word) => word.includes("\0"));
+  if (index === -1) return [...words];
+  throw new BoxkiteError("INVALID_ARGUMENT", `${field}[${index}] has a NUL, which no command line can carry`);
 }

@@ -1,0 +1,246 @@
+/**
+ * What Boxkite does with each field that a client can set on a task or a run. docs/protocol.md is made from
+ * this table, and tests hold it to the generated messages (no field is missing) and to the code (each enforced
+ * field makes a difference: services/enforced-fields.test.ts).
+ */
+
+/**
+ * - enforced: it does what its documentation says.
+ * - kept: it describes; it is stored and given back as it came.
+ * - inside: its own fields are listed in a table of their own.
+ * - refused: a call that sets it fails.
+ * A list names the only values that are accepted.
+ */
+export type Support =
+  | "enforced"
+  | "kept"
+  | "inside"
+  | "refused"
+  | { readonly only: readonly unknown[]; readonly why: string };
+
+type FieldTable = Readonly<Record<string, Support>>;
+
+export const SUPPORT: Readonly<Record<string, FieldTable>> = {
+  "flyteidl2.workflow.CreateRunRequest": {
+    run_id: "enforced",
+    project_id: "enforced",
+    task_id: "enforced",
+    task_spec: "inside",
+    trigger_name: "refused",
+    inputs: "inside",
+    offloaded_input_data: "inside",
+    run_spec: "inside",
+    source: "kept",
+    run_start_time: "enforced",
+  },
+  "flyteidl2.actions.EnqueueRequest": {
+    action: "inside",
+    // The run's own specification applies to all its actions.
+    run_spec: "refused",
+  },
+  "flyteidl2.actions.Action": {
+    action_id: "enforced",
+    parent_action_name: "enforced",
+    input_uri: "enforced",
+    // Where attempts write follows from the run (orchestrator/paths.ts); the SDK sends the same place.
+    run_output_base: "kept",
+    group: "enforced",
+    subject: "kept",
+    task: "inside",
+    trace: "inside",
+    condition: "inside",
+    recovered_from: "refused",
+  },
+  "flyteidl2.workflow.TaskAction": {
+    id: "kept",
+    spec: "inside",
+    cache_key: "enforced",
+    queue: "enforced",
+  },
+  "flyteidl2.workflow.TraceAction": {
+    name: "enforced",
+    phase: "enforced",
+    start_time: "enforced",
+    end_time: "enforced",
+    outputs: "inside",
+    spec: "kept",
+  },
+  "flyteidl2.task.OutputReferences": {
+    output_uri: "enforced",
+    report_uri: "refused",
+  },
+  "flyteidl2.workflow.ConditionAction": {
+    name: "enforced",
+    type: "enforced",
+    prompt: "enforced",
+    description: "enforced",
+    // The page shows text as it was written.
+    prompt_type: "kept",
+    timeout: "enforced",
+    webhook: "inside",
+  },
+  "flyteidl2.workflow.ConditionWebhook": {
+    url: "enforced",
+    payload: "enforced",
+  },
+  "flyteidl2.task.Inputs": {
+    literals: "enforced",
+    context: "enforced",
+  },
+  "flyteidl2.common.OffloadedInputData": {
+    uri: "enforced",
+    inputs_hash: "enforced",
+  },
+  "flyteidl2.task.RunSpec": {
+    labels: "inside",
+    annotations: "kept",
+    envs: "inside",
+    interruptible: { only: [false], why: "no machine of this server is interruptible" },
+    overwrite_cache: "enforced",
+    queue: "enforced",
+    raw_data_storage: "inside",
+    security_context: "refused",
+    cache_config: "inside",
+    notification_rule_name: "refused",
+    notification_rules: "inside",
+    run_start_time: "enforced",
+    max_action_concurrency: "enforced",
+    run_base_dir: "refused",
+    related_to: "kept",
+    cluster_pool: "refused",
+    task_spec_source: "kept",
+    relation: "inside",
+    recover: "inside",
+    default_settings: "refused",
+  },
+  "flyteidl2.task.Labels": {
+    values: "enforced",
+  },
+  "flyteidl2.task.Envs": {
+    values: "enforced",
+  },
+  "flyteidl2.task.RawDataStorage": {
+    raw_data_prefix: "enforced",
+  },
+  "flyteidl2.common.Relation": {
+    related_to: "enforced",
+    relation_type: "enforced",
+  },
+  "flyteidl2.task.Recover": {
+    force_rerun_actions: "enforced",
+  },
+  "flyteidl2.task.InlineRuleList": {
+    rules: "inside",
+  },
+  "flyteidl2.task.InlineRule": {
+    on_phases: "enforced",
+    delivery_config_name: "refused",
+    delivery_template: "inside",
+  },
+  "flyteidl2.notification.DeliveryConfigTemplate": {
+    webhook: "inside",
+    email: "refused",
+  },
+  "flyteidl2.notification.WebhookDeliveryTemplate": {
+    url: "enforced",
+    method: "enforced",
+    headers: "enforced",
+    body_template: "enforced",
+  },
+  "flyteidl2.task.CacheConfig": {
+    overwrite_cache: "enforced",
+    cache_lookup_scope: "enforced",
+  },
+  "flyteidl2.task.TaskSpec": {
+    task_template: "inside",
+    default_inputs: "kept",
+    short_name: "kept",
+    environment: "kept",
+    documentation: "kept",
+  },
+  "flyteidl2.core.TaskTemplate": {
+    id: "inside",
+    type: { only: ["python", "raw-container", "actor", "typescript"], why: "other task types need a plugin" },
+    metadata: "inside",
+    interface: "kept",
+    custom: "kept",
+    container: "inside",
+    k8s_pod: "refused",
+    sql: "refused",
+    task_type_version: "kept",
+    security_context: "refused",
+    extended_resources: "inside",
+    config: "kept",
+    reuse_policy: "refused",
+    worker_kind: "refused",
+  },
+  "flyteidl2.core.Identifier": {
+    resource_type: "kept",
+    project: "kept",
+    domain: "kept",
+    name: "enforced",
+    version: "enforced",
+    org: "kept",
+  },
+  "flyteidl2.core.TaskMetadata": {
+    discoverable: "enforced",
+    runtime: "kept",
+    timeout: "enforced",
+    retries: "inside",
+    discovery_version: "enforced",
+    deprecated_error_message: "kept",
+    interruptible: { only: [false], why: "no machine of this server is interruptible" },
+    cache_serializable: "enforced",
+    tags: "kept",
+    pod_template_name: "refused",
+    cache_ignore_input_vars: "enforced",
+    is_eager: "kept",
+    generates_deck: "kept",
+    metadata: "kept",
+    debuggable: "kept",
+    log_links: "kept",
+    image_build_run: "kept",
+    is_entrypoint: "enforced",
+    code_bundle_uri: "enforced",
+    timeouts: "inside",
+    produces_artifacts: "refused",
+    cache_max_age: "enforced",
+  },
+  "flyteidl2.core.RetryStrategy": {
+    retries: "enforced",
+    backoff: "inside",
+  },
+  "flyteidl2.core.Backoff": {
+    base: "enforced",
+    factor: "enforced",
+    cap: "enforced",
+  },
+  "flyteidl2.core.TimeoutStrategy": {
+    queued_timeout: "enforced",
+    deadline: "enforced",
+  },
+  "flyteidl2.core.Container": {
+    image: "enforced",
+    command: "enforced",
+    args: "enforced",
+    resources: "inside",
+    env: "enforced",
+    config: "refused",
+    ports: "refused",
+    data_config: "refused",
+    architecture: "refused",
+  },
+  "flyteidl2.core.Resources": {
+    requests: "enforced",
+    limits: "enforced",
+  },
+  "flyteidl2.core.ExtendedResources": {
+    gpu_accelerator: "refused",
+    shared_memory: "inside",
+  },
+  "flyteidl2.core.SharedMemory": {
+    mount_path: { only: ["/dev/shm"], why: "shared memory is nowhere else" },
+    mount_name: "kept",
+    size_limit: "enforced",
+  },
+};
