@@ -160,7 +160,10 @@ export const SUPPORT: Readonly<Record<string, FieldTable>> = {
   },
   "flyteidl2.core.TaskTemplate": {
     id: "inside",
-    type: { only: ["python", "raw-container", "actor", "typescript"], why: "other task types need a plugin" },
+    type: {
+      only: ["python", "raw-container", "typescript"],
+      why: "the others need a plugin, and actor, which a ReusePolicy makes of a task, containers that are kept",
+    },
     metadata: "inside",
     interface: "kept",
     custom: "kept",

@@ -4,6 +4,7 @@ import { create, type DescMessage } from "@bufbuild/protobuf";
 import { EnqueueRequestSchema } from "./gen/flyteidl2/actions/actions_service_pb.js";
 import { DeliveryConfigTemplateSchema } from "./gen/flyteidl2/notification/definition_pb.js";
 import { CacheLookupScope, InlineRuleListSchema, RunSpecSchema } from "./gen/flyteidl2/task/run_pb.js";
+import { TaskSpecSchema } from "./gen/flyteidl2/task/task_definition_pb.js";
 import { CreateRunRequestSchema } from "./gen/flyteidl2/workflow/run_service_pb.js";
 import { requireSupported } from "./support.ts";
 import { SUPPORT } from "./support-table.ts";
@@ -83,6 +84,12 @@ test("empty messages and default values ask for nothing", () => {
     overwriteCache: false,
   });
   requireSupported(RunSpecSchema, spec);
+});
+
+// As an SDK sends it that is older than the field reuse_policy.
+test("a reusable task that only its type tells is refused", () => {
+  const spec = create(TaskSpecSchema, { taskTemplate: { type: "actor" } });
+  assert.throws(() => requireSupported(TaskSpecSchema, spec), /task_template\.type is actor: .*ReusePolicy/u);
 });
 
 test("a field with only some values names them", () => {
