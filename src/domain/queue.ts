@@ -40,6 +40,6 @@ export function byPriority(names: readonly string[], queues: Queues): Queue[] {
 export function fullReason({ name, maxParallel }: Queue, computing: number): string | undefined {
   if (maxParallel === 0) return `waiting: queue ${name} is not in the server's settings any more`;
   if (computing < maxParallel) return undefined;
-  // A parent whose children ended goes on though its place was given away; that is no news to who waits.
+  // A parent whose children ended goes on though its slot was given away; that is no news to who waits.
   return `waiting: queue ${name} is full (${maxParallel} of ${maxParallel})`;
 }

@@ -148,7 +148,7 @@ print(status.start_time.ToMilliseconds(), status.end_time.ToMilliseconds())
   );
   const [startedAt = 0, endedAt = 0] = succeeded(times).stdout.trim().split(" ").map(Number);
   // Counted from when it was accepted, a little before its start. A server that was down was late; how late one
-  // that runs may be, test/engine/time.test.ts says with a clock of its own.
+  // that runs may be, test/orchestrator/time.test.ts says with a clock of its own.
   assert.ok(endedAt - startedAt >= 7_000, `${endedAt - startedAt} ms`);
   assert.ok(
     endedAt <= Math.max(startedAt + 8_000, readyAt) + 10_000,

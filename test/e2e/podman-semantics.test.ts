@@ -1,4 +1,4 @@
-/** A sample of the engine's semantics in real containers; the rest of it runs on the process executor. */
+/** A sample of the orchestrator's semantics in real containers; the rest of it runs on the process executor. */
 import assert from "node:assert/strict";
 import { before, suite, test } from "node:test";
 import { engineOutput, missingEngine } from "../helpers/engine.ts";
