@@ -83,11 +83,13 @@ function effects(task: TaskInit, run: RunInit) {
 
 type Effects = ReturnType<typeof effects>;
 
+type Places = readonly (keyof Effects)[];
+
 interface Case {
   /** The ordinary message, without the field, and the same with each value. */
   readonly without: readonly [TaskInit, RunInit];
   readonly with: readonly (readonly [TaskInit, RunInit])[];
-  readonly at: keyof Effects;
+  readonly at: Places;
 }
 
 const SERVER_TEST = "test/server/request-fields.test.ts";
@@ -104,8 +106,8 @@ const PLAIN = container({});
 const task = (template: object): TaskInit => ({ taskTemplate: { ...PLAIN.taskTemplate, ...template } });
 const metadata = (more: object): TaskInit => task({ metadata: more });
 
-function ofTask(at: keyof Effects, values: readonly TaskInit[], without: TaskInit = PLAIN): Case {
-  return { without: [without, {}], with: values.map((value) => [value, {}]), at };
+function ofTask(at: keyof Effects | Places, values: readonly TaskInit[], without: TaskInit = PLAIN): Case {
+  return { without: [without, {}], with: values.map((value) => [value, {}]), at: [at].flat() };
 }
 function ofRun(
   at: keyof Effects,
@@ -113,7 +115,7 @@ function ofRun(
   without: RunInit = {},
   of: TaskInit = PLAIN,
 ): Case {
-  return { without: [of, without], with: values.map((value) => [of, value]), at };
+  return { without: [of, without], with: values.map((value) => [of, value]), at: [at] };
 }
 
 const AMOUNTS: readonly [Resource, readonly string[]][] = [
@@ -257,7 +259,7 @@ const SEEN: Readonly<Record<string, Case>> = {
     pairs.map((pair) => container({ env: [pair] })),
   ),
   "Resources.requests": ofTask(
-    "admission",
+    ["admission", "container"],
     entries.map((entry) => container({ resources: { requests: [entry] } })),
   ),
   "Resources.limits": ofTask(
@@ -324,10 +326,13 @@ test("each enforced field has its place here, and nothing else has", () => {
 });
 
 for (const [field, { without, with: messages, at }] of Object.entries(SEEN)) {
-  test(`${field} makes a difference to ${at}`, () => {
-    const before = effects(...without)[at];
-    for (const message of messages)
-      assert.notDeepEqual(effects(...message)[at], before, JSON.stringify(message, bigints));
+  test(`${field} makes a difference to ${at.join(" and ")}`, () => {
+    const before = effects(...without);
+    for (const message of messages) {
+      const after = effects(...message);
+      for (const place of at)
+        assert.notDeepEqual(after[place], before[place], JSON.stringify(message, bigints));
+    }
   });
 }
 
