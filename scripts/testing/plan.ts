@@ -1,44 +1,49 @@
 /** Which test files run, which of them at the same time, and which share a process. */
-import { globSync } from "node:fs";
+import { globSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 
-interface Group {
-  readonly name: string;
-  readonly pattern: string;
-  /** Test files at the same time. Those that start servers and engines take the machine to themselves. */
-  readonly concurrency: number;
-  /** Not a process for each file, which costs more than most unit tests do: as many as run at the same time. */
-  readonly sharesProcesses: boolean;
+/** Files that run one after the other. */
+export interface Lane {
+  readonly files: readonly string[];
+  /** One process for all: one for each costs more than most unit tests do. */
+  readonly sharesProcess: boolean;
 }
-
-const GROUPS: readonly Group[] = [
-  { name: "unit", pattern: "{src,scripts}/**/*.test.ts", concurrency: 2, sharesProcesses: true },
-  { name: "integration", pattern: "test/**/*.test.ts", concurrency: 1, sharesProcesses: false },
-];
 
 export interface Stage {
   readonly name: string;
-  /** The files of each process. */
-  readonly processes: readonly (readonly string[])[];
-  /** Processes at the same time. */
-  readonly concurrency: number;
+  /** They run at the same time: as many as CI's machine has processors. */
+  readonly lanes: readonly Lane[];
 }
 
-/** What the arguments ask for: single files, each in a process of its own, or groups by name; all of them without any. */
+/** By them a test file says that it needs the container engine. */
+const ENGINE_HELPERS = /from ".*\/(?:engine|engine-for-tests|dockerd)\.ts"/u;
+
+/** What the arguments ask for: single files, each in a process of its own, or stages by name; all of them without any. */
 export function planStages(wanted: readonly string[], root: string): Stage[] {
   const files = wanted.filter((name) => name.endsWith(".ts"));
-  if (files.length > 0) return files.map((file) => ({ name: file, processes: [[file]], concurrency: 1 }));
-  return GROUPS.filter(({ name }) => wanted.length === 0 || wanted.includes(name)).map((group) => {
-    const found = globSync(group.pattern, { cwd: root }).toSorted();
-    const { name, concurrency } = group;
-    const processes = group.sharesProcesses ? deal(found, concurrency) : found.map((file) => [file]);
-    return { name, processes, concurrency };
-  });
+  if (files.length > 0)
+    return files.map((file) => ({ name: file, lanes: [{ files: [file], sharesProcess: false }] }));
+  const stages = [unitStage(root), integrationStage(root)];
+  return stages.filter(({ name }) => wanted.length === 0 || wanted.includes(name));
 }
 
-/** One to each in turn, so that neighbours, which are often alike in cost, come apart. */
-function deal(files: readonly string[], hands: number): string[][] {
-  const dealt = Array.from({ length: hands }, (_, hand) =>
-    files.filter((_file, index) => index % hands === hand),
-  );
-  return dealt.filter((hand) => hand.length > 0);
+function unitStage(root: string): Stage {
+  const files = globSync("{src,scripts}/**/*.test.ts", { cwd: root }).toSorted();
+  // In turn, so that neighbours, which are often alike in cost, come apart.
+  const lane = (turn: number) => ({
+    files: files.filter((_, index) => index % 2 === turn),
+    sharesProcess: true,
+  });
+  return { name: "unit", lanes: [lane(0), lane(1)] };
+}
+
+/** The engine is one for all: its tests count containers, and remove images that others stand on. The rest goes on beside them. */
+function integrationStage(root: string): Stage {
+  const files = globSync("test/**/*.test.ts", { cwd: root }).toSorted();
+  const needsEngine = (file: string) => ENGINE_HELPERS.test(readFileSync(join(root, file), "utf8"));
+  const lane = (withEngine: boolean) => ({
+    files: files.filter((file) => needsEngine(file) === withEngine),
+    sharesProcess: false,
+  });
+  return { name: "integration", lanes: [lane(true), lane(false)] };
 }
