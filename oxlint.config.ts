@@ -60,7 +60,7 @@ export default defineConfig({
       files: ["scripts/**", "bench/**", "test/**", "examples/**", "docs/**"],
       rules: { "no-console": "off" },
     },
-    { files: ["*.config.ts"], rules: { "import/no-default-export": "off" } },
+    { files: ["*.config.{ts,mjs}"], rules: { "import/no-default-export": "off" } },
     {
       files: ["**/*.test.ts", "test/**"],
       rules: {

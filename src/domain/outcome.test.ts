@@ -3,7 +3,14 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { ActionError } from "./action.ts";
 import { textOf } from "./errors.ts";
-import { DISK_FULL_ANSWER, judge, MAX_ERROR_CHARS, shorten, type Written } from "./outcome.ts";
+import {
+  DISK_FULL_ANSWER,
+  judge,
+  MAX_ERROR_CHARS,
+  phaseOfOutcome,
+  shorten,
+  type Written,
+} from "./outcome.ts";
 
 const IMAGE = "registry.example.com/team:1";
 const NOTHING: Written = { kind: "nothing" };
@@ -12,13 +19,17 @@ function exited(exitCode: number, more: Partial<AttemptExit> = {}): AttemptExit 
   return { reason: "exited", exitCode, outOfMemory: false, ...more };
 }
 
-function written(code: string, message: string, whileLoading: boolean): Written {
-  return { kind: "error", whileLoading, error: { code, message, kind: "user", recoverable: true } };
+function written(code: string, message: string, whileLoading: boolean) {
+  return {
+    kind: "error",
+    whileLoading,
+    error: { code, message, kind: "user", recoverable: true },
+  } satisfies Written;
 }
 
 function errorOf(what: Written, ending: AttemptExit): ActionError {
   const outcome = judge(what, ending, IMAGE);
-  assert.notEqual(outcome.kind, "succeeded");
+  assert.equal(outcome.kind, ending.reason === "lost" ? "lost" : "failed");
   return (outcome as { error: ActionError }).error;
 }
 
@@ -34,25 +45,59 @@ test("what the task wrote counts before how its process ended", () => {
 });
 
 test("a process that ended without a word is explained by its exit code", () => {
-  const rows: readonly [number, string, RegExp, boolean][] = [
-    [0, "NoOutputs", /ENTRYPOINT of registry\.example\.com\/team:1 swallow/u, false],
-    [126, "ENTRYPOINT_NOT_EXECUTABLE", /not executable/u, false],
-    [127, "ENTRYPOINT_NOT_FOUND", /is flyte installed in registry\.example\.com\/team:1/u, false],
-    [137, "Killed", /signal 9/u, true],
-    [3, "ExitCode", /code 3/u, true],
+  const rows: readonly [number | undefined, string, RegExp, RegExp, boolean][] = [
+    [
+      0,
+      "NoOutputs",
+      /code 0 but wrote neither/u,
+      /^does the ENTRYPOINT of registry\.example\.com\/team:1 /u,
+      false,
+    ],
+    [
+      126,
+      "ENTRYPOINT_NOT_EXECUTABLE",
+      /code 126.* not executable by/u,
+      /^is flyte installed in registry/u,
+      false,
+    ],
+    [127, "ENTRYPOINT_NOT_FOUND", /code 127.* not found$/u, /^is flyte installed in registry/u, false],
+    [128, "ExitCode", /ended with code 128 before/u, /^see the end of its log$/u, true],
+    [129, "Killed", /signal 1 \(exit code 129\)/u, /^see the end of its log$/u, true],
+    [137, "Killed", /signal 9 \(exit code 137\)/u, /^see the end of its log$/u, true],
+    [3, "ExitCode", /ended with code 3 before/u, /^see the end of its log$/u, true],
+    [undefined, "ExitCode", /ended with code unknown before/u, /^see the end of its log$/u, true],
   ];
-  for (const [exitCode, code, message, recoverable] of rows) {
-    const error = errorOf(NOTHING, exited(exitCode));
+  for (const [exitCode, code, message, hint, recoverable] of rows) {
+    const error = errorOf(NOTHING, {
+      reason: "exited",
+      outOfMemory: false,
+      ...(exitCode !== undefined && { exitCode }),
+    });
     assert.deepEqual([error.code, error.kind, error.recoverable], [code, "user", recoverable]);
-    assert.match(textOf(error), message);
+    assert.match(error.message, message);
+    assert.match(error.hint ?? "", hint);
   }
-  assert.equal(errorOf(NOTHING, exited(137, { outOfMemory: true })).code, "OOMKilled");
+  const killed = errorOf(NOTHING, exited(137, { outOfMemory: true }));
+  assert.deepEqual([killed.code, killed.kind, killed.recoverable], ["OOMKilled", "user", true]);
+  assert.match(textOf(killed), /more memory than its limit.*Resources\(memory=/su);
 });
 
 test("a lost attempt is the machinery's, a start that failed the image's", () => {
-  const lost = judge(NOTHING, { reason: "lost", outOfMemory: false, code: "ENGINE_RESTARTED" }, IMAGE);
-  assert.equal(lost.kind, "lost");
-  assert.deepEqual(errorOf(NOTHING, { reason: "lost", outOfMemory: false }).kind, "system");
+  assert.deepEqual(judge(NOTHING, { reason: "lost", outOfMemory: false }, IMAGE), {
+    kind: "lost",
+    error: {
+      code: "Interrupted",
+      message: "the attempt vanished while it ran",
+      hint: undefined,
+      kind: "system",
+      recoverable: true,
+    },
+  });
+  const told = { code: "ENGINE_RESTARTED", message: "it restarted", hint: "wait" } as const;
+  const lost = errorOf(NOTHING, { reason: "lost", outOfMemory: false, ...told });
+  assert.deepEqual(lost, { ...told, kind: "system", recoverable: true });
+  const silent = errorOf(NOTHING, { reason: "start_failed", outOfMemory: false });
+  assert.deepEqual([silent.code, silent.message], ["StartFailed", `image ${IMAGE} could not be started`]);
   const start = errorOf(NOTHING, {
     reason: "start_failed",
     outOfMemory: false,
@@ -72,6 +117,12 @@ test("a task that could not be loaded gets a hint, one that raised the same clas
   assert.match(hinted.hint ?? "", /registry\.example\.com\/team:1.*PYTHONPATH/u);
   const own = errorOf(written("ModuleNotFoundError", "No module named 'pandas'", false), exited(0));
   assert.equal(textOf(own), "No module named 'pandas'");
+  assert.match(
+    errorOf(written("AttributeError", "no attribute 'work'", true), exited(1)).hint ?? "",
+    /^the module in .* is not the one that this run was made from/u,
+  );
+  const other = written("SyntaxError", "invalid syntax", true);
+  assert.deepEqual(judge(other, exited(1), IMAGE), { kind: "failed", error: other.error });
   assert.match(
     errorOf(written("PermissionError", "[Errno 13] Permission denied: '.'", true), exited(1)).hint ?? "",
     /^the USER of .* may not write to its WORKDIR/u,
@@ -96,5 +147,13 @@ test("a huge message keeps its head and its tail", () => {
   assert.match(kept, /^head.*\[… \d+ characters left out …\].*tail$/su);
   const left = Number(/… (\d+) characters/u.exec(kept)?.[1]);
   assert.ok(left > 1_380_000 && left < huge.length);
-  assert.equal(shorten("short"), "short");
+  assert.equal(shorten("x".repeat(100), 100), "x".repeat(100));
+  const cut = shorten(`${"a".repeat(61)}${"b".repeat(40)}`, 100);
+  assert.equal(cut, `${"a".repeat(20)}\n[… 61 characters left out …]\n${"b".repeat(20)}`);
+});
+
+test("an attempt that was lost is shown as failed, any other by its outcome", () => {
+  assert.equal(phaseOfOutcome("lost"), "failed");
+  for (const outcome of ["succeeded", "failed", "aborted", "timed_out"] as const)
+    assert.equal(phaseOfOutcome(outcome), outcome);
 });

@@ -5,6 +5,7 @@ import { newTaskState } from "./initial-state.ts";
 import { isTerminal, PHASES, type Phase } from "./phase.ts";
 import { chartOf, STANDINGS, TRANSITIONS, type Standing } from "./transition-table.ts";
 import {
+  hasLiveAttempt,
   IllegalTransition,
   MAX_SYSTEM_FAILURES,
   NEVER,
@@ -112,6 +113,202 @@ test("a terminal phase is never overwritten", () => {
   }
 });
 
+test("what cannot happen in a phase is refused with both names", () => {
+  assert.throws(() => transition(stateIn("running"), NO_RETRIES, { type: "admitted" }, NOW), {
+    name: "IllegalTransition",
+    message: "event admitted cannot happen in phase running",
+  });
+});
+
+test("each attempt begins at its place in the queue; the action began with its first", () => {
+  const first = transition(
+    stateIn("queued", { reason: "no place" }),
+    NO_RETRIES,
+    { type: "admitted" },
+    NOW + 1,
+  );
+  assert.deepEqual(first, {
+    state: stateIn("initializing", { startedAt: NOW + 1, runningAt: undefined, reason: undefined }),
+    effects: [],
+  });
+  const again = { attempt: 1, startedAt: NOW + 1, runningAt: NOW + 2 };
+  const second = transition(stateIn("queued", again), NO_RETRIES, { type: "admitted" }, NOW + 9)?.state;
+  assert.deepEqual([second?.attempt, second?.startedAt, second?.runningAt], [2, NOW + 1, undefined]);
+});
+
+test("why it waits is told once, and anew when it changes", () => {
+  const wait = (state: ActionState, reason: string) =>
+    transition(state, NO_RETRIES, { type: "waiting", reason }, NOW)?.state;
+  const waiting = stateIn("waiting_for_resources", { reason: "memory" });
+  assert.deepEqual(wait(stateIn("queued"), "memory"), waiting);
+  assert.deepEqual(wait(stateIn("queued", { reason: "memory" }), "memory"), waiting);
+  assert.equal(wait(waiting, "memory"), undefined);
+  assert.equal(wait(waiting, "processors")?.reason, "processors");
+});
+
+test("what is parked stays until it is called, and its wait counts from the beginning", () => {
+  const parked = transition(
+    stateIn("queued"),
+    NO_RETRIES,
+    { type: "parked", reason: "another computes" },
+    NOW,
+  );
+  assert.deepEqual(
+    parked?.state,
+    stateIn("waiting_for_resources", { reason: "another computes", notBefore: NEVER }),
+  );
+  const policy = { userRetries: 0, queuedTimeoutMs: 50 };
+  assert.deepEqual(nextTimer(parked?.state as ActionState, policy), { name: "queued", at: NOW + 50 });
+  const called = transition(parked?.state as ActionState, NO_RETRIES, { type: "unparked" }, NOW + 7);
+  assert.deepEqual(called?.state, stateIn("queued", { reason: undefined, notBefore: NOW + 7 }));
+});
+
+test("progress is told once; a start ends it, and counts from when it was", () => {
+  const progress = (state: ActionState) =>
+    transition(state, NO_RETRIES, { type: "progress", attempt: 1, reason: "pulling" }, NOW)?.state;
+  const pulling = stateIn("initializing", { reason: "pulling" });
+  assert.deepEqual(progress(stateIn("initializing")), pulling);
+  assert.equal(progress(pulling), undefined);
+  assert.equal(progress(stateIn("running")), undefined);
+  const started = transition(pulling, NO_RETRIES, { type: "started", attempt: 1, at: NOW + 5 }, NOW + 9);
+  assert.deepEqual(started?.state, stateIn("running", { runningAt: NOW + 5, reason: undefined }));
+});
+
+test("success keeps the outputs, populates the cache where it is used, and frees what there was", () => {
+  const event: ActionEvent = { type: "attemptSucceeded", attempt: 1, outputUri: "s3://b/o" };
+  const succeed = (more: Partial<ActionState>) =>
+    transition(stateIn("running", more), NO_RETRIES, event, NOW + 5);
+  assert.deepEqual(succeed({ reason: "runs" }), {
+    state: stateIn("succeeded", {
+      runningAt: NOW,
+      endedAt: NOW + 5,
+      outputUri: "s3://b/o",
+      error: undefined,
+      reason: undefined,
+    }),
+    effects: [{ type: "releaseAttempt", attempt: 1 }, { type: "abortChildren" }, { type: "ended" }],
+  });
+  assert.equal(succeed({ cacheStatus: "miss" })?.state.cacheStatus, "populated");
+});
+
+test("a condition's answer is its value", () => {
+  const value = new Uint8Array([1]);
+  const answered = transition(stateIn("paused"), NO_RETRIES, { type: "signalled", value }, NOW + 5);
+  assert.deepEqual([answered?.state.value, answered?.state.endedAt], [value, NOW + 5]);
+  assert.deepEqual(answered?.effects, [{ type: "ended" }]);
+});
+
+test("a result from the cache ends the action before any attempt", () => {
+  const source = { project: "p", domain: "d", run: "r", action: "a0", attempt: 1 };
+  const event: ActionEvent = { type: "cacheHit", outputUri: "s3://b/o", source };
+  const hit = transition(stateIn("queued"), NO_RETRIES, event, NOW + 5);
+  const { phase, attempt, cacheStatus, startedAt, outputUri } = hit?.state ?? {};
+  assert.deepEqual(
+    { phase, attempt, cacheStatus, startedAt, outputUri },
+    { phase: "succeeded", attempt: 0, cacheStatus: "hit", startedAt: NOW + 5, outputUri: "s3://b/o" },
+  );
+  assert.deepEqual(hit?.state.source, source);
+  assert.deepEqual(hit?.effects, [{ type: "ended" }]);
+  // It has been admitted before, and waits for another attempt.
+  const retried = transition(stateIn("queued", { attempt: 1, startedAt: NOW }), NO_RETRIES, event, NOW + 5);
+  assert.equal(retried?.state.startedAt, NOW);
+});
+
+test("a lost attempt is tried again after a while that grows; what no retry mends is the end", () => {
+  const lose = (systemFailures: number, error: ActionError) =>
+    transition(
+      stateIn("running", { systemFailures }),
+      NO_RETRIES,
+      { type: "attemptLost", attempt: 1, error },
+      NOW,
+    );
+  assert.deepEqual(lose(0, lost), {
+    state: stateIn("queued", {
+      attempt: 1,
+      notBefore: NOW + 1_000,
+      systemFailures: 1,
+      error: lost,
+      runningAt: undefined,
+      reason: undefined,
+    }),
+    effects: [{ type: "releaseAttempt", attempt: 1 }],
+  });
+  assert.equal(lose(1, lost)?.state.notBefore, NOW + 4_000);
+  const end = lose(0, { ...lost, recoverable: false });
+  assert.deepEqual([end?.state.phase, end?.state.systemFailures], ["failed", 1]);
+  assert.equal(end?.state.error?.code, "Interrupted");
+  assert.deepEqual(end?.effects, [
+    { type: "releaseAttempt", attempt: 1 },
+    { type: "abortChildren" },
+    { type: "ended" },
+  ]);
+});
+
+test("a failure without retries ends the action under its own code, and is counted", () => {
+  const event: ActionEvent = { type: "attemptFailed", attempt: 1, error: userError };
+  const end = transition(stateIn("running"), NO_RETRIES, event, NOW + 5);
+  assert.deepEqual(end?.state.error, userError);
+  assert.deepEqual([end?.state.userFailures, end?.state.endedAt], [1, NOW + 5]);
+  assert.deepEqual(end?.effects, [
+    { type: "releaseAttempt", attempt: 1 },
+    { type: "abortChildren" },
+    { type: "ended" },
+  ]);
+});
+
+test("a retry without a backoff comes at once", () => {
+  const event: ActionEvent = { type: "attemptFailed", attempt: 1, error: userError };
+  const next = transition(stateIn("running", { queuedAt: 1 }), { userRetries: 1 }, event, NOW + 5);
+  assert.deepEqual([next?.state.queuedAt, next?.state.notBefore], [NOW + 5, NOW + 5]);
+  assert.equal(next?.state.runningAt, undefined);
+});
+
+test("only what initializes, or runs in an attempt, has a process to look after", () => {
+  assert.ok(hasLiveAttempt(stateIn("initializing")));
+  assert.ok(hasLiveAttempt(stateIn("running")));
+  // A trace runs inside its parent.
+  assert.ok(!hasLiveAttempt(stateIn("running", { attempt: 0 })));
+  for (const phase of ["queued", "waiting_for_resources", "paused", "succeeded"] as const)
+    assert.ok(!hasLiveAttempt(stateIn(phase, { attempt: 1 })), phase);
+});
+
+test("a limit that struck is named with its setting and its length", () => {
+  const policy: AttemptPolicy = {
+    userRetries: 0,
+    queuedTimeoutMs: 1_500,
+    maxRuntimeMs: 2_000,
+    deadlineMs: 9_000,
+  };
+  const struck = (phase: Phase, timer: "queued" | "runtime" | "deadline", at: number, limits = policy) =>
+    transition(stateIn(phase), limits, { type: "timerFired", timer }, at);
+  const errors = [
+    struck("queued", "queued", NOW + 1_500),
+    struck("running", "runtime", NOW + 2_000),
+    struck("initializing", "deadline", NOW + 9_000),
+  ].map((next) => next?.state.error);
+  assert.deepEqual(
+    errors.map((error) => [error?.code, error?.message, error?.kind, error?.recoverable]),
+    [
+      [
+        "QUEUED_TIMEOUT_EXCEEDED",
+        "waited in the queue for longer than its max_queued_time of 1.5 s",
+        "user",
+        false,
+      ],
+      ["MAX_RUNTIME_EXCEEDED", "ran for longer than its max_runtime of 2 s", "user", true],
+      ["DEADLINE_EXCEEDED", "was not done within its deadline of 9 s", "user", false],
+    ],
+  );
+  assert.deepEqual(struck("initializing", "deadline", NOW + 9_000)?.effects, [
+    { type: "stopAttempt", attempt: 1 },
+    { type: "abortChildren" },
+    { type: "ended" },
+  ]);
+  assert.deepEqual(struck("queued", "queued", NOW + 1_500)?.effects, [{ type: "ended" }]);
+  assert.equal(struck("running", "deadline", NOW + 9_000), undefined, "another limit is due before");
+  assert.equal(struck("running", "runtime", NOW + 9_000, NO_RETRIES), undefined);
+});
+
 test("events of an earlier attempt change nothing", () => {
   const state = stateIn("running", { attempt: 2 });
   for (const type of ATTEMPT_EVENTS) {
@@ -217,7 +414,11 @@ test("timers: the earliest limit that can still strike", () => {
   assert.deepEqual(nextTimer(stateIn("initializing"), policy), { name: "deadline", at: NOW + 100 });
   assert.deepEqual(nextTimer(stateIn("running"), policy), { name: "runtime", at: NOW + 70 });
   assert.equal(nextTimer(stateIn("succeeded"), policy), undefined);
-  assert.equal(nextTimer(stateIn("running"), NO_RETRIES), undefined);
+  for (const phase of ["queued", "running"] as const)
+    assert.equal(nextTimer(stateIn(phase), NO_RETRIES), undefined);
+  const runtime: AttemptPolicy = { userRetries: 0, maxRuntimeMs: 70 };
+  assert.equal(nextTimer(stateIn("initializing", { runningAt: NOW }), runtime), undefined);
+  assert.equal(nextTimer(stateIn("running", { runningAt: undefined }), runtime), undefined);
 });
 
 test("the delay before a retry does not count as a wait in the queue", () => {

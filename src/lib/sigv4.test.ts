@@ -4,6 +4,7 @@ import { test } from "node:test";
 import {
   ALGORITHM,
   canonicalRequest,
+  sameSignature,
   EMPTY_SHA256,
   parseTimestamp,
   sha256Hex,
@@ -86,10 +87,54 @@ test("a signed URL", () => {
   );
 });
 
+test("a request is put in order before it is signed: parameters by name, then value, once encoded; headers by name", () => {
+  const canonical = canonicalRequest({
+    method: "GET",
+    path: "/a b/c",
+    query: [
+      ["b", "2"],
+      ["a", "z"],
+      ["b", "1"],
+      ["b", "1"],
+      ["a!", ""],
+      ["a", "é"],
+    ],
+    headers: [
+      ["x-b", "  two   words\t here "],
+      ["host", "h"],
+      ["x-a", ""],
+    ],
+    payloadHash: "hash",
+  });
+  assert.deepEqual(canonical.split("\n"), [
+    "GET",
+    "/a%20b/c",
+    "a=%C3%A9&a=z&a%21=&b=1&b=1&b=2",
+    "host:h",
+    "x-a:",
+    "x-b:two words here",
+    "",
+    "host;x-a;x-b",
+    "hash",
+  ]);
+});
+
+test("two signatures are the same only where all of them is", () => {
+  assert.ok(sameSignature("abc", "abc"));
+  for (const other of ["abd", "ab", "abcd", ""]) assert.ok(!sameSignature("abc", other), other);
+});
+
 test("timestamps", () => {
   assert.equal(timestampOf(Date.parse("2013-05-24T00:00:00.123Z")), TIMESTAMP);
   assert.equal(parseTimestamp(TIMESTAMP), Date.parse("2013-05-24T00:00:00Z"));
-  for (const wrong of ["", "20130524", "20131324T000000Z", "2013-05-24T00:00:00Z"]) {
+  for (const wrong of [
+    "",
+    "20130524",
+    "20131324T000000Z",
+    "2013-05-24T00:00:00Z",
+    `x${TIMESTAMP}`,
+    `${TIMESTAMP}x`,
+  ]) {
     assert.equal(parseTimestamp(wrong), undefined);
   }
 });

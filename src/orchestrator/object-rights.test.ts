@@ -43,6 +43,7 @@ test("a run owns its own prefix and its part of the raw-data place, and nothing 
   assert.ok(await rights.owns(keyOf("r1"), "lake/r1/a0/1/file"));
   for (const key of ["p/d/runs/r10/a0/1/outputs.pb", "p/d/runs/r1", "lake/r2/a0/1/file", "lake", ""])
     assert.ok(!(await rights.owns(keyOf("r1"), key)), key);
+  assert.ok(!(await rights.owns(keyOf("nobody"), "lake/nobody/x")), "of a run that is not there");
 });
 
 test("it reads what it was handed: an object, or all below a prefix", async (t) => {

@@ -1,0 +1,42 @@
+/**
+ * Mutation tests of what everything else stands on: would a test notice if this line were wrong? Outside of CI,
+ * since it takes long: npm run test:mutation, with -- --mutate FILE for one of them.
+ *
+ * @type {import("@stryker-mutator/api/core").PartialStrykerOptions}
+ */
+export default {
+  mutate: [
+    "src/domain/transition.ts",
+    "src/domain/outcome.ts",
+    "src/store/require.ts",
+    "src/objects/s3/signature.ts",
+    "src/orchestrator/object-rights.ts",
+    "src/orchestrator/admission.ts",
+    "src/orchestrator/apply.ts",
+    "src/orchestrator/attempts.ts",
+    "src/orchestrator/dispatcher.ts",
+    "src/orchestrator/effects.ts",
+  ],
+  testRunner: "tap",
+  plugins: ["@stryker-mutator/tap-runner"],
+  tap: {
+    // Of these, each mutant meets those that reach it.
+    testFiles: [
+      "src/domain/*.test.ts",
+      "src/store/**/*.test.ts",
+      "src/objects/s3/signature.test.ts",
+      "src/orchestrator/*.test.ts",
+      "test/orchestrator/*.test.ts",
+    ],
+    nodeArgs: ["--test-reporter=tap", "-r", "{{hookFile}}", "{{testFile}}"],
+  },
+  coverageAnalysis: "perTest",
+  concurrency: 2,
+  ignorePatterns: ["/*", "!/src", "!/test", "!/docs", "!/package.json"],
+  disableTypeChecks: false,
+  reporters: ["clear-text", "json", "progress-append-only"],
+  clearTextReporter: { allowColor: false, reportTests: false, logTests: false },
+  jsonReporter: { fileName: ".cache/mutation.json" },
+  thresholds: { high: 95, low: 85, break: 85 },
+  tempDirName: ".cache/stryker",
+};
