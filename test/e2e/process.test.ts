@@ -131,6 +131,7 @@ test("kill -9 of the server in mid-run: the run finishes with its result, and no
   const data = await temporaryDirectory(t);
   const marks = await temporaryDirectory(t);
   const directory = await temporaryDirectory(t);
+  const go = join(directory, "go");
   const args = ["--engine", "process", "--python", python, "--data", data];
   const first = await startServer(t, { args });
   await writeProgram(directory, {
@@ -145,7 +146,8 @@ def mark(name):
 @env.task
 async def slow(i: int) -> int:
     mark(f"slow{i}")
-    await asyncio.sleep(4)
+    while not os.path.exists(${JSON.stringify(go)}):
+        await asyncio.sleep(0.1)
     return i
 
 @env.task
@@ -159,6 +161,7 @@ async def parent(n: int) -> int:
   await first.kill("SIGKILL");
   await hangUpOnce(first.port);
   await startServer(t, { args: [...args, "--port", String(first.port)] });
+  await writeFile(go, "");
   const outcome = outcomeOf(succeeded(await client));
   assert.deepEqual(outcome.outputs, [3]);
   const started = (await readdir(marks)).map((name) => name.split(".")[0] ?? "").toSorted();

@@ -1,7 +1,7 @@
 /** The engine's semantics, with the stock Python SDK and tasks as processes. */
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
-import { rm } from "node:fs/promises";
+import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { before, test } from "node:test";
 import { processSubject, usePython } from "../helpers/process-subject.ts";
@@ -12,7 +12,7 @@ import { until } from "../helpers/until.ts";
 before(() => usePython(stockPython()));
 
 const CACHED = `
-import os, uuid, asyncio, flyte
+import asyncio, pathlib, uuid, flyte
 env = flyte.TaskEnvironment(name="e")
 
 @env.task(cache=flyte.Cache(behavior="override", version_override="v1"))
@@ -24,8 +24,9 @@ async def parent(x: int) -> str:
     return await expensive(x)
 
 @env.task(cache=flyte.Cache(behavior="override", version_override="v1", serialize=True))
-async def one_at_a_time(x: int) -> str:
-    await asyncio.sleep(2)
+async def one_at_a_time(go: str) -> str:
+    while not pathlib.Path(go).exists():
+        await asyncio.sleep(0.1)
     return uuid.uuid4().hex
 `;
 
@@ -44,9 +45,14 @@ test("a cached result is used by children and roots of other runs, until it is o
 });
 
 test("of two runs that compute the same serialized result, one computes and the other waits for it", async (t) => {
-  const { run } = await processSubject(t, CACHED);
-  const outcomes = await Promise.all([run("one_at_a_time", { x: 1 }), run("one_at_a_time", { x: 1 })]);
-  assert.deepEqual(outcomes[0]?.outputs, outcomes[1]?.outputs);
+  const { run, shows, directory } = await processSubject(t, CACHED, ["--max-parallel", "4"]);
+  const go = join(directory, "go");
+  const computes = run("one_at_a_time", { go }, { name: "computes" });
+  await shows("computes", "running");
+  const waits = run("one_at_a_time", { go }, { name: "waits" });
+  await shows("waits", "waiting_for_resources");
+  await writeFile(go, "");
+  assert.deepEqual((await waits).outputs, (await computes).outputs);
 });
 
 const LIMITS = `

@@ -1,8 +1,10 @@
 /** A server (with the process executor unless another is named), a program for it, and the stock SDK to run it. */
 import { join } from "node:path";
 import type { TestContext } from "node:test";
+import type { Phase } from "../../src/domain/phase.ts";
 import { startServer, temporaryDirectory, type TestServer } from "./server.ts";
 import { runProgram, succeeded, writeProgram, type ProgramResult } from "./stock-sdk.ts";
+import { until } from "./until.ts";
 
 /** Runs the task named on the command line and prints what became of it as JSON. */
 export const MAIN = `
@@ -45,6 +47,8 @@ export interface Subject {
   readonly directory: string;
   /** Runs a task of flow.py. */
   run(task: string, inputs: object, context?: object): Promise<Outcome>;
+  /** Until the run's page shows this phase. */
+  shows(run: string, phase: Phase): Promise<void>;
   /** The stock CLI. */
   flyte(...args: string[]): Promise<ProgramResult>;
   /** Another program beside flow.py; its first argument is the configuration. Throws unless it succeeds. */
@@ -77,6 +81,11 @@ export async function processSubject(
       const result = succeeded(await runProgram(interpreter, command, { cwd: directory }));
       return outcomeOf(result);
     },
+    shows: (run, phase) =>
+      until(async () => {
+        const page = await fetch(`${server.ready.url}/v2/domain/development/project/flytesnacks/runs/${run}`);
+        return (await page.text()).includes(`data-phase="${phase}"`);
+      }),
     flyte: (...commands) =>
       runProgram(join(interpreter, "../flyte"), ["-c", server.config, ...commands], { cwd: directory }),
     python: async (file, text) => {
