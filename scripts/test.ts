@@ -8,7 +8,8 @@
 import { join } from "node:path";
 import { run } from "node:test";
 import type { TestEvent } from "node:test/reporters";
-import { planStages, type Lane } from "./testing/plan.ts";
+import { messageOf } from "../src/domain/errors.ts";
+import { planStages, type Lane, type Stage } from "./testing/plan.ts";
 import { createReport, seconds } from "./testing/report.ts";
 
 /** Beyond this a test hangs; the page's own images take the longest. */
@@ -19,10 +20,20 @@ const root = join(import.meta.dirname, "..");
 const report = createReport(root, console.log);
 for (const stage of planStages(process.argv.slice(2), root)) {
   const started = Date.now();
+  prepare(stage);
   await Promise.all(stage.lanes.map(runLane));
   console.log(`-- ${stage.name}: ${seconds(Date.now() - started)}`);
 }
 process.exit(report.close() ? 0 : 1);
+
+function prepare(stage: Stage): void {
+  try {
+    stage.prepare?.();
+  } catch (error) {
+    // Each test that needs it will say so, too.
+    console.log(`${stage.name} is not prepared: ${messageOf(error)}`);
+  }
+}
 
 async function runLane({ files, sharesProcess }: Lane): Promise<void> {
   const paths = files.map((file) => join(root, file));

@@ -1,6 +1,7 @@
 /** Which test files run, which of them at the same time, and which share a process. */
 import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { stockPython } from "../../test/helpers/stock-sdk.ts";
 
 /** Files that run one after the other. */
 export interface Lane {
@@ -13,6 +14,8 @@ export interface Stage {
   readonly name: string;
   /** They run at the same time: as many as CI's machine has processors. */
   readonly lanes: readonly Lane[];
+  /** Makes what the lanes would otherwise make at the same time. */
+  readonly prepare?: () => void;
 }
 
 /** By them a test file says that it needs the container engine. */
@@ -45,5 +48,5 @@ function integrationStage(root: string): Stage {
     files: files.filter((file) => needsEngine(file) === withEngine),
     sharesProcess: false,
   });
-  return { name: "integration", lanes: [lane(true), lane(false)] };
+  return { name: "integration", lanes: [lane(true), lane(false)], prepare: stockPython };
 }
