@@ -16,7 +16,10 @@ export function stockPython(): string {
 }
 
 export interface ProgramResult {
+  /** -1 where a signal ended it. */
   readonly code: number;
+  /** SIGTERM where it took too long. */
+  readonly signal?: NodeJS.Signals | undefined;
   readonly stdout: string;
   readonly stderr: string;
 }
@@ -49,7 +52,7 @@ export function runProgram(
       { cwd: options.cwd, env, timeout: options.timeoutMs ?? 120_000, maxBuffer: 64 << 20 },
       (error, stdout, stderr) => {
         const code = error === null ? 0 : typeof error.code === "number" ? error.code : -1;
-        resolve({ code, stdout, stderr });
+        resolve({ code, signal: error?.signal, stdout, stderr });
       },
     );
   });
@@ -70,5 +73,7 @@ export async function writeProgram(
 /** The result of a program, or an error with all it printed. */
 export function succeeded(result: ProgramResult): ProgramResult {
   if (result.code === 0) return result;
-  throw new Error(`the program ended with code ${result.code}\n${result.stdout}\n${result.stderr}`);
+  throw new Error(
+    `the program ended with ${result.signal ?? `code ${result.code}`}\n${result.stdout}\n${result.stderr}`,
+  );
 }
