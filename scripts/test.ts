@@ -20,9 +20,15 @@ const root = join(import.meta.dirname, "..");
 const report = createReport(root, console.log);
 for (const stage of planStages(process.argv.slice(2), root)) {
   const started = Date.now();
+  const tellTime = (name: string) => console.log(`-- ${name}: ${seconds(Date.now() - started)}`);
   prepare(stage);
-  await Promise.all(stage.lanes.map(runLane));
-  console.log(`-- ${stage.name}: ${seconds(Date.now() - started)}`);
+  await Promise.all(
+    stage.lanes.map(async (lane) => {
+      await runLane(lane);
+      if (stage.lanes.length > 1) tellTime(`${stage.name}, ${lane.name}`);
+    }),
+  );
+  tellTime(stage.name);
 }
 process.exit(report.close() ? 0 : 1);
 

@@ -10,8 +10,8 @@ test("files that are named run alone, in their order", () => {
   assert.deepEqual(
     stages.map(({ lanes }) => lanes),
     [
-      [{ files: ["test/b.test.ts"], sharesProcess: false }],
-      [{ files: ["src/a.test.ts"], sharesProcess: false }],
+      [{ name: "test/b.test.ts", files: ["test/b.test.ts"], sharesProcess: false }],
+      [{ name: "src/a.test.ts", files: ["src/a.test.ts"], sharesProcess: false }],
     ],
   );
 });
