@@ -69,7 +69,7 @@ export interface ActionState {
   readonly phase: Phase;
   /**
    * Only where the phase is waiting_for_resources. waiting: the present attempt is made, and the executor has
-   * no room to run it. parked: it was given back, and a later one goes on when its children have ended.
+   * no free capacity for it. parked: it was given back, and a later one goes on when its children have ended.
    */
   readonly suspended?: "waiting" | "parked" | undefined;
   /** The present attempt, from 1; 0 before the first was admitted. */

@@ -44,7 +44,7 @@ export interface AttemptExit {
   readonly endedAt?: number;
 }
 
-/** How an attempt ended: by itself, because a time limit or an abort ended it, or because its room was given back. */
+/** How an attempt ended: by itself, because a time limit or an abort ended it, or because its capacity was given back. */
 export type AttemptOutcome =
   | "succeeded"
   | "failed"

@@ -4,7 +4,7 @@
  * - queued: accepted and on disk; waits for a free slot, or for the delay before a retry. A restart
  *   of the server changes nothing.
  * - waiting_for_resources: as queued, but something it needs is taken: the reason says what. Or its
- *   attempt is made already, and the executor has no room to run it; or the attempt gave its room back
+ *   attempt is made already, and the executor has no free capacity; or the attempt gave its capacity back
  *   until its children have ended (`suspended` in action.ts).
  * - initializing: an attempt was admitted; its image is being fetched or its container made. After a
  *   restart the executor is asked to start the same attempt again, which never starts a second one.

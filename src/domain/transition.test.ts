@@ -453,7 +453,7 @@ test("a timer that strikes too early, or for a state that is over, changes nothi
   );
 });
 
-test("an attempt for which the executor has no room waits under the queue's time limit, and is ended with it", () => {
+test("an attempt for which the executor has no capacity waits under the queue's time limit, and is ended with it", () => {
   const policy: AttemptPolicy = { userRetries: 1, queuedTimeoutMs: 50, maxRuntimeMs: 10 };
   const event: ActionEvent = { type: "attemptWaiting", attempt: 1, reason: "no node is free" };
   const waiting = transition(stateIn("initializing"), policy, event, NOW)?.state as ActionState;
@@ -493,7 +493,7 @@ test("an attempt that was preempted is tried again as often as it takes, and cos
   }
 });
 
-test("a parked attempt gives its room back, waits under no limit of the queue, and a later one goes on", () => {
+test("a parked attempt gives its capacity back, waits under no limit of the queue, and a later one goes on", () => {
   const policy: AttemptPolicy = { userRetries: 0, queuedTimeoutMs: 50 };
   const event: ActionEvent = { type: "attemptParked", attempt: 1, reason: "waits for its children" };
   const parked = transition(stateIn("running"), policy, event, NOW);

@@ -31,11 +31,11 @@ export type ActionEvent =
   | { readonly type: "attemptFailed"; readonly attempt: number; readonly error: ActionError }
   /** The machinery lost this attempt; the task is not to blame. */
   | { readonly type: "attemptLost"; readonly attempt: number; readonly error: ActionError }
-  /** The attempt is made, but the executor has no room to run it yet. */
+  /** The attempt is made, but the executor has no free capacity for it yet. */
   | { readonly type: "attemptWaiting"; readonly attempt: number; readonly reason: string }
-  /** The executor took the room back for something more urgent: another attempt starts as soon as it may. */
+  /** The executor took its capacity back for something more urgent: another attempt starts as soon as it may. */
   | { readonly type: "attemptPreempted"; readonly attempt: number; readonly reason: string }
-  /** The attempt gave its room back by itself: another one goes on once none of its children is unfinished. */
+  /** The attempt gave its capacity back by itself: another one goes on once none of its children is unfinished. */
   | { readonly type: "attemptParked"; readonly attempt: number; readonly reason: string }
   | { readonly type: "abortRequested"; readonly reason: string }
   /** `nextTimer` of the state has passed. */
@@ -120,7 +120,7 @@ export function transition(
       if (!isQueued(state)) return undefined;
       return to({ ...state, phase: "queued", suspended: undefined, reason: undefined, notBefore: now });
     case "progress":
-      // Who waited for room and makes progress has got it.
+      // Who waited for capacity and makes progress has got it.
       if (state.phase === "running" || !hasLiveAttempt(state)) return undefined;
       if (state.phase === "initializing" && state.reason === event.reason) return undefined;
       return to({ ...state, phase: "initializing", suspended: undefined, reason: event.reason });
@@ -229,7 +229,7 @@ function isWaitingAttempt({ suspended }: ActionState): boolean {
   return suspended === "waiting";
 }
 
-/** In the queue, or with an attempt for which the executor has no room; what is parked asks for nothing. */
+/** In the queue, or with an attempt for which the executor has no capacity; what is parked asks for nothing. */
 function waitsForResources(state: ActionState): boolean {
   return (isQueued(state) || isWaitingAttempt(state)) && state.suspended !== "parked";
 }

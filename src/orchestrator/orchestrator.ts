@@ -81,6 +81,8 @@ const DRAIN_MS = 3_000;
 export function createOrchestrator(options: OrchestratorOptions): Orchestrator {
   const { store, executor, clock, log, maxActionsPerRun = MAX_ACTIONS_PER_RUN } = options;
   let parts: Parts | undefined;
+  /** Once somebody else has the lease. */
+  let left: Promise<void> | undefined;
   const started = (): Parts => {
     if (parts === undefined) throw new Error("the orchestrator was not started");
     return parts;
@@ -99,12 +101,9 @@ export function createOrchestrator(options: OrchestratorOptions): Orchestrator {
 
   return {
     start: async () => {
-      let lost = false;
       const leased = await store.acquire(options.owner ?? randomUUID());
       const work = whenLost(leased, (error) => {
-        if (lost || parts === undefined) return;
-        lost = true;
-        void leave(error, parts);
+        if (parts !== undefined) left ??= leave(error, parts);
       });
       const rebased = await work.rebaseTimes(clock.now());
       if (rebased > 0) log.warn("the machine's clock was set back: times were moved", { actions: rebased });
@@ -117,7 +116,7 @@ export function createOrchestrator(options: OrchestratorOptions): Orchestrator {
       parts.begin();
     },
     stop: async ({ endAttempts }) => {
-      if (parts === undefined) return;
+      if (parts === undefined || left !== undefined) return left;
       const { unsubscribe, timers, dispatcher, effects, attempts, work } = parts;
       unsubscribe();
       timers.stop();

@@ -78,7 +78,7 @@ export interface Store extends StoreReader {
   /** Records the image unless the run already has one for this reference; returns the one it has. */
   pinImage(run: RunRecord, image: ResolvedImage): Promise<ResolvedImage>;
 
-  /** Read in the same transaction: is the parent there, does it still live, and has the run room? */
+  /** Read in the same transaction: is the parent there, does it still live, and may the run have another? */
   createAction(
     run: RunRecord,
     action: NewAction,
@@ -130,7 +130,7 @@ export interface Work {
   waitingQueues(): Promise<readonly string[]>;
   /** The longest-waiting action of each run in a queue that may start now, at most `limit` runs. */
   queueHeads(queue: string, now: TimeMs, limit: number): Promise<readonly Demand[]>;
-  /** Actions with an attempt that initializes, runs, or waits for room at the executor. */
+  /** Actions with an attempt that initializes, runs, or waits for capacity at the executor. */
   liveAttempts(): Promise<readonly Demand[]>;
   /** Children of all parents that have not ended. */
   unfinishedChildren(): Promise<readonly UnfinishedChild[]>;
@@ -141,7 +141,8 @@ export interface Work {
   nextDelayEnd(after: TimeMs): Promise<TimeMs | undefined>;
   /**
    * Moves the times of unfinished actions that lie in the future, because the machine's clock was set back since,
-   * to `now`, and what is counted from them by as much. Resolves with their number. Parked ones stay so.
+   * to `now`, and what is counted from them by as much. Parked ones stay so. Effects that were put off
+   * are due. Resolves with the number of actions.
    */
   rebaseTimes(now: TimeMs): Promise<number>;
   /** Effects of a lane that are due, those that were never put off first, but for some by their ids. */

@@ -175,6 +175,9 @@ export function storeConformance(name: string, open: () => Promise<StoreSubject>
       assert.equal(await work.nextEffect(NOW), NOW + 500);
       assert.equal((await due(NOW + 500)).at(-1), first.id);
       assert.equal(await work.nextEffect(NOW + 500), undefined);
+      await work.postponeEffect(first.id, NOW + 500);
+      assert.equal(await work.rebaseTimes(NOW), 0);
+      assert.equal((await due(NOW)).includes(first.id), true);
     },
   );
 
@@ -347,7 +350,7 @@ export function storeConformance(name: string, open: () => Promise<StoreSubject>
   });
 
   check(
-    "an attempt that waits for room is live, and in no queue; a parked one is neither",
+    "an attempt that waits for capacity is live, and in no queue; a parked one is neither",
     async ({ store, work }) => {
       const { root } = await createRun(store, "r1");
       const first = await step(work, root, { type: "admitted" });

@@ -38,7 +38,7 @@ test("an attempt is started with its arguments filled in, and its end ends the a
   await until(async () => executor.started[0]?.released === true);
 });
 
-test("more parents than places do not lock each other out: one that awaits children leaves its place", async (t) => {
+test("more parents than slots do not lock each other out: one that awaits children leaves its slot", async (t) => {
   const { executor, createRun, addChild, reached } = await orchestratorSubject(t, { maxParallel: 2 });
   for (const run of ["r1", "r2"]) {
     await createRun(run);
@@ -209,7 +209,7 @@ test("receivers that are not there hold nothing else up, and are given up after 
   let aheadMs = 0;
   const clock = { ...systemClock, now: () => systemClock.now() + aheadMs };
   const { executor, createRun, reached, outbox } = await orchestratorSubject(t, { clock });
-  // Nobody listens at port 1. As many as one look at the outbox takes, and more.
+  // Nobody listens at port 1. As many as one pass over the outbox takes, and more.
   const request = { method: "POST", url: "http://127.0.0.1:1/", headers: {}, body: "" };
   const notifications = Array.from({ length: 300 }, () => ({ phases: ["succeeded" as const], request }));
   await createRun("tells", { notifications });
@@ -250,7 +250,7 @@ test("receivers that take everything and never answer keep no attempt from being
     LOCAL,
   );
   await until(async () => executor.started.every(({ released }) => released));
-  // Far fewer than all are under way at the same time; only those that ran out of time make place.
+  // Far fewer than all are under way at the same time; only those that ran out of time make way.
   assert.ok(unanswered.length < 256, `${unanswered.length} of 300 webhooks were sent meanwhile`);
 });
 
@@ -356,4 +356,32 @@ test("a parked parent goes on in a later attempt when its children have ended, a
   await until(async () => (await action("r1"))?.state.attempt === 2);
   const state = (await action("r1"))?.state;
   assert.deepEqual([state?.userFailures, state?.systemFailures], [0, 0]);
+});
+
+test("an orchestrator that another took over from stops driving, and ends nothing of what runs", async (t) => {
+  const { executor, createRun, reached, store, orchestrator } = await orchestratorSubject(t);
+  await createRun("r1");
+  await reached("r1", "running");
+  const { next, stop } = await secondEngine(store, executor);
+  await next;
+  assert.deepEqual(
+    executor.started.map(({ stopped, released }) => [stopped, released]),
+    [[false, false]],
+  );
+  // Both hear of it; only the second may admit it.
+  await createRun("r2");
+  await reached("r2", "running");
+  executor.end(ROOT_ACTION);
+  await reached("r2", "succeeded");
+  const attempts = executor.started.map(({ spec, stopped }) => [spec.key.run, spec.key.attempt, stopped]);
+  assert.deepEqual(attempts, [
+    ["r1", 1, false],
+    ["r2", 1, false],
+  ]);
+  // Its attempts are the second's: the first ends none when it is stopped.
+  await orchestrator.stop({ endAttempts: true });
+  assert.equal(executor.started[0]?.stopped, false);
+  executor.started[0]?.observer.ended({ reason: "exited", exitCode: 0, outOfMemory: false });
+  await reached("r1", "succeeded");
+  await stop();
 });

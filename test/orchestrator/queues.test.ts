@@ -41,7 +41,7 @@ test("of two queues that wait, the one with the higher priority is served first"
   assert.equal(executor.started[1]?.spec.key.run, "late");
 });
 
-test("of queues with one priority the one with the fewest places goes first, then who waits the longest", async (t) => {
+test("of queues with one priority the one with the fewest slots goes first, then who waits the longest", async (t) => {
   const two: Queues = new Map(["a", "b"].map((name) => [name, { name, maxParallel: 4, priority: 0 }]));
   let aheadMs = 0;
   const { executor, createRun } = await orchestratorSubject(t, {
@@ -65,7 +65,7 @@ test("of queues with one priority the one with the fewest places goes first, the
   assert.deepEqual(runs().slice(2), ["b4", "unnamed2", "a5"]);
 });
 
-test("within a queue the run that has the fewest of its places goes first", async (t) => {
+test("within a queue the run that has the fewest of its slots goes first", async (t) => {
   const { executor, createRun, addChild, reached } = await orchestratorSubject(t, {
     queues: QUEUES,
     maxParallel: 20,
@@ -83,7 +83,7 @@ test("within a queue the run that has the fewest of its places goes first", asyn
   await reached("wide", "running", "g0");
 });
 
-test("a parent in a queue leaves its place to the children it awaits", async (t) => {
+test("a parent in a queue leaves its slot to the children it awaits", async (t) => {
   const one: Queues = new Map([["one", { name: "one", maxParallel: 1, priority: 0 }]]);
   const { executor, createRun, addChild, reached } = await orchestratorSubject(t, { queues: one });
   await createRun("r1", {}, undefined, { queue: "one" });
@@ -138,7 +138,7 @@ test("a younger action that does not fit does not keep the orchestrator from an 
   for (const child of ["c1", "c2", "older"]) await addChild("busy", child, undefined, small);
   await reached("busy", "running", "c2");
   await createRun("younger", {}, undefined, { requests: { cpu: 4 } });
-  // The one place that gets free is offered to the run with the fewest attempts first.
+  // The one slot that gets free is offered to the run with the fewest attempts first.
   executor.end("c1");
   await reached("busy", "running", "older");
   assert.equal(await phase("younger"), "waiting_for_resources");

@@ -234,13 +234,13 @@ function keepResult(database: Database, action: ActionRecord, state: ActionState
 
 /** At work: admitted, or between two attempts; on a result that this action may use. */
 function isComputedElsewhere(database: Database, { id, key, cache }: ActionRecord): boolean {
-  const place = cache?.sameProject ? [key.project, key.domain] : [];
+  const scope = cache?.sameProject ? [key.project, key.domain] : [];
   const row = database.get(
     `SELECT 1 FROM ${FROM} WHERE cache ->> 'key' = ? AND cache IS NOT NULL AND ended_at IS NULL AND actions.id <> ?
        AND attempt > 0 ${cache?.sameProject ? "AND project = ? AND domain = ?" : ""} LIMIT 1`,
     cache?.key ?? "",
     id,
-    ...place,
+    ...scope,
   );
   return row !== undefined;
 }

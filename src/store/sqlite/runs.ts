@@ -95,10 +95,11 @@ export function runStore(database: Database, notify: (changes: readonly Change[]
       return listPage(database, shape, page, (row) => ({ run: toRun(row), root: toAction(row) }));
     },
     // One writer: commits become visible in the order of their numbers, and the last number is the cursor.
+    // CROSS JOIN: in the order of the index, not by all runs of the project.
     changedRuns: async (scope, after, limit) => {
       const { sql, values } = runConditions(scope);
       const rows = database.all(
-        `SELECT ${RUN_COLUMNS}, ${ACTION_COLUMNS} FROM actions JOIN runs ON runs.id = actions.run_id
+        `SELECT ${RUN_COLUMNS}, ${ACTION_COLUMNS} FROM actions CROSS JOIN runs ON runs.id = actions.run_id
          WHERE ${["actions.name = 'a0'", "actions.seq > ?", ...sql].join(" AND ")} ORDER BY actions.seq LIMIT ?`,
         Number(after),
         ...values,
@@ -140,7 +141,7 @@ export function runStore(database: Database, notify: (changes: readonly Change[]
     runsWithLogs: async (endedBefore, limit) =>
       database
         .all(
-          // A run that was accepted later has not ended before; so only old ones are looked at.
+          // A run that was accepted later has not ended before; so only old ones are read.
           `SELECT ${RUN_COLUMNS} FROM runs WHERE logs_removed_at IS NULL AND accepted_at < ?
              AND NOT EXISTS (SELECT 1 FROM actions WHERE run_id = runs.id AND (ended_at IS NULL OR ended_at >= ?))
            ORDER BY accepted_at LIMIT ?`,

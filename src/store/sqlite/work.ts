@@ -126,11 +126,11 @@ function work(
         after,
       ),
     rebaseTimes: (now) =>
-      write(
-        () =>
-          database.run(
-            // Of the times that have passed when they are written, the latest tells by how much the clock is behind.
-            `UPDATE actions SET created_at = created_at - behind, queued_at = queued_at - behind,
+      write(() => {
+        database.run("UPDATE effects SET not_before = 0 WHERE not_before > 0");
+        return database.run(
+          // Of the times that have passed when they are written, the latest tells by how much the clock is behind.
+          `UPDATE actions SET created_at = created_at - behind, queued_at = queued_at - behind,
                not_before = iif(not_before = ?1, not_before, not_before - behind),
                started_at = started_at - behind, running_at = running_at - behind,
                timer_at = timer_at - behind, version = version + 1
@@ -139,10 +139,10 @@ function work(
                  max(created_at, queued_at, coalesce(started_at, 0), coalesce(running_at, 0)) - ?2 AS behind
                FROM actions WHERE ended_at IS NULL)
              WHERE id = behind_id AND behind > 0`,
-            NEVER,
-            now,
-          ).changes,
-      ),
+          NEVER,
+          now,
+        ).changes;
+      }),
     pendingEffects: async (lane, now, limit, except = []) =>
       database
         .all(

@@ -9,9 +9,9 @@ CREATE INDEX actions_delayed ON actions (not_before)
   WHERE (phase IN ('queued', 'waiting_for_resources') AND suspended IS NOT 'waiting');
 DROP INDEX actions_live;
 CREATE INDEX actions_live ON actions (id) WHERE (phase IN ('initializing', 'running') OR suspended = 'waiting');
--- Unfinished children, by their parent.
+-- What has not ended, by its parent.
 DROP INDEX actions_by_parent;
-CREATE INDEX actions_unfinished ON actions (run_id, parent) WHERE ended_at IS NULL AND parent IS NOT NULL;
+CREATE INDEX actions_unfinished ON actions (run_id, parent) WHERE ended_at IS NULL;
 
 -- What watches over many runs are cursors on.
 CREATE INDEX actions_root_change ON actions (seq) WHERE name = 'a0';
