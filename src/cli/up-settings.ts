@@ -6,6 +6,7 @@ import { defaultParallelism } from "../executors/process/process-executor.ts";
 import type { Queues } from "../domain/queue.ts";
 import type { Registries } from "../images/registry/registries.ts";
 import { DEFAULT_MAX_LOG_BYTES } from "../logs/attempt-logs.ts";
+import { DEFAULT_LINGER_MS } from "../orchestrator/orchestrator.ts";
 import type { CommandInput } from "./command.ts";
 import { dataDirectory } from "./data-directory.ts";
 import { findSetting, readSettingsFile, type Setting, type SettingName } from "./settings-file.ts";
@@ -21,6 +22,7 @@ export interface UpSettings {
   readonly python: string | undefined;
   readonly maxParallel: number;
   readonly queues: Queues;
+  readonly lingerMs: number;
   readonly maxLogBytes: number;
   readonly keepLogsDays: number;
   readonly json: boolean;
@@ -78,6 +80,7 @@ export async function readUpSettings(input: CommandInput): Promise<UpSettings> {
     python: python?.value,
     maxParallel: whole("max-parallel", defaultParallelism(), 1, 10_000),
     queues: file.queues,
+    lingerMs: whole("linger-seconds", DEFAULT_LINGER_MS / 1000, 0, 86_400) * 1000,
     maxLogBytes: whole("max-log-mib", DEFAULT_MAX_LOG_BYTES / MIB, 1, 1_048_576) * MIB,
     keepLogsDays: whole("keep-logs-days", DEFAULT_KEEP_LOGS_DAYS, 0, 36_500),
     json: values["json"] === true,

@@ -33,6 +33,11 @@ export const up: Command = {
       value: "N",
       help: "attempts that compute at the same time (2 per processor)",
     },
+    "linger-seconds": {
+      type: "string",
+      value: "N",
+      help: "seconds that a process may go on once its outputs are written (30)",
+    },
     "keep-logs-days": {
       type: "string",
       value: "N",
@@ -74,6 +79,7 @@ async function run(input: CommandInput): Promise<number> {
     version: packageVersion(),
     maxParallel: settings.maxParallel,
     queues: settings.queues,
+    lingerMs: settings.lingerMs,
     maxLogBytes: settings.maxLogBytes,
     keepLogsDays: settings.keepLogsDays,
     log,

@@ -1,11 +1,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { NO_RETRIES, type ActionError, type ActionState, type AttemptPolicy } from "./action.ts";
+import {
+  hasLiveAttempt,
+  NO_RETRIES,
+  type ActionError,
+  type ActionState,
+  type AttemptPolicy,
+} from "./action.ts";
 import { newTaskState } from "./initial-state.ts";
 import { isTerminal, PHASES, type Phase } from "./phase.ts";
 import { chartOf, STANDINGS, TRANSITIONS, type Standing } from "./transition-table.ts";
 import {
-  hasLiveAttempt,
   IllegalTransition,
   MAX_SYSTEM_FAILURES,
   NEVER,
@@ -128,7 +133,12 @@ test("each attempt begins at its place in the queue; the action began with its f
     NOW + 1,
   );
   assert.deepEqual(first, {
-    state: stateIn("initializing", { startedAt: NOW + 1, runningAt: undefined, reason: undefined }),
+    state: stateIn("initializing", {
+      startedAt: NOW + 1,
+      runningAt: undefined,
+      reason: undefined,
+      suspended: undefined,
+    }),
     effects: [],
   });
   const again = { attempt: 1, startedAt: NOW + 1, runningAt: NOW + 2 };
@@ -160,7 +170,10 @@ test("what is parked stays until it is called, and its wait counts from the begi
   const policy = { userRetries: 0, queuedTimeoutMs: 50 };
   assert.deepEqual(nextTimer(parked?.state as ActionState, policy), { name: "queued", at: NOW + 50 });
   const called = transition(parked?.state as ActionState, NO_RETRIES, { type: "unparked" }, NOW + 7);
-  assert.deepEqual(called?.state, stateIn("queued", { reason: undefined, notBefore: NOW + 7 }));
+  assert.deepEqual(
+    called?.state,
+    stateIn("queued", { reason: undefined, notBefore: NOW + 7, suspended: undefined }),
+  );
 });
 
 test("progress is told once; a start ends it, and counts from when it was", () => {
@@ -171,7 +184,10 @@ test("progress is told once; a start ends it, and counts from when it was", () =
   assert.equal(progress(pulling), undefined);
   assert.equal(progress(stateIn("running")), undefined);
   const started = transition(pulling, NO_RETRIES, { type: "started", attempt: 1, at: NOW + 5 }, NOW + 9);
-  assert.deepEqual(started?.state, stateIn("running", { runningAt: NOW + 5, reason: undefined }));
+  assert.deepEqual(
+    started?.state,
+    stateIn("running", { runningAt: NOW + 5, reason: undefined, suspended: undefined }),
+  );
 });
 
 test("success keeps the outputs, populates the cache where it is used, and frees what there was", () => {
@@ -185,6 +201,7 @@ test("success keeps the outputs, populates the cache where it is used, and frees
       outputUri: "s3://b/o",
       error: undefined,
       reason: undefined,
+      suspended: undefined,
     }),
     effects: [{ type: "releaseAttempt", attempt: 1 }, { type: "abortChildren" }, { type: "ended" }],
   });
@@ -230,6 +247,7 @@ test("a lost attempt is tried again after a while that grows; what no retry mend
       error: lost,
       runningAt: undefined,
       reason: undefined,
+      suspended: undefined,
     }),
     effects: [{ type: "releaseAttempt", attempt: 1 }],
   });

@@ -13,7 +13,7 @@ import type { ActionEvent } from "../domain/transition.ts";
 import type { AttemptObserver, AttemptSpec, Executor } from "../executors/executor.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
-import { within } from "../lib/wait.ts";
+import { orAborted, within } from "../lib/wait.ts";
 import type { AttemptLogs } from "../logs/attempt-logs.ts";
 import type { Store, Work } from "../store/store.ts";
 import type { Apply } from "./apply.ts";
@@ -36,6 +36,8 @@ export interface AttemptsOptions {
   /** host:port at which attempts reach the server. */
   readonly endpoint: () => string;
   readonly stopGraceMs: number;
+  /** How long the process of an attempt may go on once its outputs are written. */
+  readonly lingerMs: number;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -45,7 +47,10 @@ export interface Attempts {
   supervise(action: ActionRecord): void;
   /** Ends its process, waits until its end is recorded and its log closed, and frees what it holds. */
   stop(key: AttemptKey): Promise<void>;
+  /** Frees what an ended attempt holds; waits for a process that goes on behind its outputs, for so long as it may. */
   release(key: AttemptKey): Promise<void>;
+  /** Its outputs are written: it has succeeded, also where its process does not end by itself. */
+  outputsWritten(key: AttemptKey): void;
   /** Stops watching; processes go on. */
   close(): Promise<void>;
 }
@@ -55,7 +60,14 @@ interface Supervised {
   /** Resolves when the start is done. */
   started: Promise<void>;
   report?: AttemptReport;
+  /** Judges it by what it wrote, while its process goes on. */
+  succeed?: () => Promise<void>;
+  /** It has succeeded, and its process is ended then. */
+  lingersUntilMs?: number;
 }
+
+/** An ordinary attempt ends so soon after it has written its outputs, and its exit code and log stay in order. */
+const ORDINARY_END_MS = 1_000;
 
 /** An executor that has ended an attempt tells so at once; one that does not keeps nothing from being freed. */
 const END_TOLD_MS = 30_000;
@@ -144,6 +156,18 @@ export function createAttempts(options: AttemptsOptions): Attempts {
         void report.close();
       },
     };
+    attempt.succeed = async () => {
+      const prefix = await prefixOf(key);
+      if ((await options.readWritten(prefix)).kind !== "outputs") return;
+      // First: what frees an ended attempt may come before `apply` has returned.
+      attempt.lingersUntilMs = clock.now() + options.lingerMs;
+      const facts: AttemptFacts = { attempt: key.attempt, image, outcome: "succeeded", outputUri: prefix };
+      const event: ActionEvent = { type: "attemptSucceeded", attempt: key.attempt, outputUri: prefix };
+      if ((await apply(action.key, event, { attempt: facts })) === undefined) return;
+      const seconds = Math.round(options.lingerMs / 1000);
+      const line = `the outputs are written, but the process still runs: it is ended in ${seconds} s`;
+      sink.write("system", line, clock.now());
+    };
     try {
       await executor.start(spec, sink, observer);
     } catch (error) {
@@ -153,6 +177,9 @@ export function createAttempts(options: AttemptsOptions): Attempts {
     }
   };
 
+  const prefixOf = async (key: AttemptKey): Promise<string> =>
+    attemptPrefix((await store.getRun(key))?.baseUri ?? "", key, key.attempt);
+
   /** Resolves with the failure, if it was one and counts. */
   const settle = async (
     action: ActionRecord,
@@ -160,8 +187,7 @@ export function createAttempts(options: AttemptsOptions): Attempts {
     exit: AttemptExit,
     image: ResolvedImage,
   ): Promise<ActionError | undefined> => {
-    const run = await store.getRun(action.key);
-    const prefix = attemptPrefix(run?.baseUri ?? "", key, key.attempt);
+    const prefix = await prefixOf(key);
     const outcome = judge(await options.readWritten(prefix), exit, image.reference);
     return finish(action, key, outcome, { exit, image }, prefix);
   };
@@ -187,12 +213,50 @@ export function createAttempts(options: AttemptsOptions): Attempts {
     };
     const event = eventOf(outcome, attempt, prefix);
     const applied = await apply(action.key, event, { attempt: facts });
-    // An abort or a time limit was first: how its process ended is all that is new.
-    const exitCode = known.exit?.exitCode;
-    if (applied === undefined && exitCode !== undefined)
-      await options.work.recordAttempt(action, { attempt, exitCode }, clock.now());
+    if (applied === undefined) await recordLate(action, key, facts);
     supervised.delete(attemptText(key));
     return applied && error;
+  };
+
+  /** An abort, a time limit or its own outputs were first: how its process ended is all that is new. */
+  const recordLate = async (action: ActionRecord, key: AttemptKey, facts: AttemptFacts): Promise<void> => {
+    const { attempt, exitCode, endedAt } = facts;
+    const lingered = supervised.get(attemptText(key))?.lingersUntilMs !== undefined;
+    if (exitCode === undefined && !lingered) return;
+    await options.work.recordAttempt(
+      action,
+      { attempt, exitCode, ...(lingered && { endedAt }) },
+      clock.now(),
+    );
+  };
+
+  const outputsWritten = async (attempt: Supervised, report: AttemptReport): Promise<void> => {
+    const ended = report.closed.then(() => true);
+    if ((await within(ended, ORDINARY_END_MS, clock)) === true || attempt.lingersUntilMs !== undefined)
+      return;
+    // Behind what was told before, and not at all once its end was told.
+    report.add(async () => attempt.succeed?.());
+  };
+
+  /** Waits for the end of a process that goes on behind its outputs, and ends it when its time is over. */
+  const release = async (key: AttemptKey): Promise<void> => {
+    const { report, lingersUntilMs } = supervised.get(attemptText(key)) ?? {};
+    if (report && lingersUntilMs !== undefined) {
+      const ended = orAborted(report.closed, closing.signal).then(() => true);
+      if ((await within(ended, Math.max(0, lingersUntilMs - clock.now()), clock)) === undefined)
+        await stop(key);
+    }
+    await executor.release(key);
+  };
+
+  /** What ended while nobody looked after it has an end, too. */
+  const recordEnd = async (key: AttemptKey): Promise<void> => {
+    const action = await store.getAction(key);
+    const record =
+      action && (await store.listAttempts(action)).find(({ attempt }) => attempt === key.attempt);
+    if (record?.outcome === undefined || record.endedAt !== undefined) return;
+    const endedAt = clock.now();
+    if (action) await options.work.recordAttempt(action, { attempt: key.attempt, endedAt }, endedAt);
   };
 
   const stop = async (key: AttemptKey): Promise<void> => {
@@ -205,13 +269,21 @@ export function createAttempts(options: AttemptsOptions): Attempts {
     if (attempt?.report) await within(attempt.report.closed, END_TOLD_MS, clock);
     await executor.release(key);
     await attempt?.report?.close();
+    if (attempt === undefined) await recordEnd(key);
     supervised.delete(name);
   };
 
   return {
     supervise,
     stop,
-    release: (key) => executor.release(key),
+    release,
+    outputsWritten: (key) => {
+      const attempt = supervised.get(attemptText(key));
+      if (attempt?.report === undefined) return;
+      outputsWritten(attempt, attempt.report).catch((error: unknown) =>
+        log.error("an attempt could not be waited for", { attempt: attemptText(key), error }),
+      );
+    },
     close: async () => {
       closing.abort();
       await executor.close();

@@ -24,6 +24,7 @@ import { attemptText, createAttempts, type Attempts } from "./attempts.ts";
 import { createDispatcher, type Dispatcher } from "./dispatcher.ts";
 import { createEffects, type Effects } from "./effects.ts";
 import { resolveAll } from "./images.ts";
+import { attemptOfOutputs } from "./paths.ts";
 import type { RunIdentities } from "./run-identity.ts";
 import { createTimers, type Timers } from "./timers.ts";
 import { sendRequest } from "./webhook.ts";
@@ -46,6 +47,8 @@ export interface OrchestratorOptions {
   readonly maxActionsPerRun?: number;
   /** Between SIGTERM and SIGKILL. */
   readonly stopGraceMs?: number;
+  /** How long the process of an attempt may go on once its outputs are written. */
+  readonly lingerMs?: number;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -68,11 +71,14 @@ export interface Orchestrator {
   enqueue(run: RunRecord, action: NewAction, by: Principal): Promise<ActionRecord | "exists">;
   /** Ends an action and all below it. An ended one stays as it is. Throws ACTION_NOT_FOUND. */
   abort(key: ActionKey, reason: string, by: Principal): Promise<void>;
+  /** An object was written, by its key in the bucket. */
+  objectWritten(key: string): void;
   /** Answers a condition. Throws ACTION_NOT_FOUND, or INVALID_ARGUMENT if it waits for nothing. */
   signal(key: ActionKey, value: Uint8Array, by: Principal): Promise<void>;
 }
 
 const DEFAULT_STOP_GRACE_MS = 10_000;
+export const DEFAULT_LINGER_MS = 30_000;
 /** Far above what people start on purpose: a task that calls itself for ever must not fill the disk. */
 const MAX_ACTIONS_PER_RUN = 100_000;
 /** How long a stop waits for what is under way; the next start does the rest. */
@@ -179,6 +185,10 @@ export function createOrchestrator(options: OrchestratorOptions): Orchestrator {
       await requireAction(store, key);
       await started().apply(key, { type: "abortRequested", reason }, { by });
     },
+    objectWritten: (key) => {
+      const attempt = attemptOfOutputs(key);
+      if (attempt !== undefined) parts?.attempts.outputsWritten(attempt);
+    },
     signal: async (key, value, by) => {
       const action = await requireAction(store, key);
       if (action.state.phase !== "paused") {
@@ -214,7 +224,8 @@ function assemble(options: OrchestratorOptions, work: Work): Parts {
   const { store, executor, clock } = options;
   const apply = createApply(store, work, clock);
   const stopGraceMs = options.stopGraceMs ?? DEFAULT_STOP_GRACE_MS;
-  const attempts = createAttempts({ ...options, work, apply, stopGraceMs });
+  const lingerMs = options.lingerMs ?? DEFAULT_LINGER_MS;
+  const attempts = createAttempts({ ...options, work, apply, stopGraceMs, lingerMs });
   const dispatcher = createDispatcher({
     ...options,
     work,

@@ -1,4 +1,5 @@
 /** Where a run keeps what it writes. All URIs are object URIs; prefixes have no trailing slash. */
+import type { AttemptKey } from "../domain/attempt.ts";
 import type { ActionKey, ProjectKey, RunKey } from "../domain/ids.ts";
 import type { RunRecord } from "../domain/run.ts";
 
@@ -21,6 +22,15 @@ export function uploadUri(bucket: string, key: ProjectKey, root: string, fileNam
  */
 export function attemptPrefix(baseUri: string, key: Pick<ActionKey, "action">, attempt: number): string {
   return `${baseUri}/${key.action}/${attempt}`;
+}
+
+/** The attempt whose result this is, by where it lies: see `runBaseUri` and `attemptPrefix`. */
+export function attemptOfOutputs(key: string): AttemptKey | undefined {
+  const [project, domain, runs, run, action, number, file, ...more] = key.split("/");
+  const attempt = Number(number);
+  if (runs !== "runs" || file !== "outputs.pb" || more.length > 0) return undefined;
+  if (!project || !domain || !run || !action || !Number.isInteger(attempt)) return undefined;
+  return { project, domain, run, action, attempt };
 }
 
 /** Where an attempt puts what it offloads when the run names a place for it. */

@@ -34,12 +34,18 @@ function attemptHtml({ record, nowMs }: ActionView, attempt: AttemptRecord, isLa
       ["Ran from", attempt.startedAt !== undefined && timeText(attempt.startedAt)],
       ["Exit code", attempt.exitCode !== undefined && html`<code>${attempt.exitCode}</code>`],
       ["Ended as", attempt.outcome],
+      ["Process", stillRuns(attempt) && "the outputs are written; the process still runs"],
       ["Image", code(attempt.image?.pinned)],
       ["Results in", code(attempt.outputUri)],
     ])}
     ${timeline(transitions, endedAt, nowMs)}
     ${attempt.error !== undefined && !isLast && errorBox("Failed", attempt.error)}
   </details>`;
+}
+
+/** A result counts when it is written, and its process may end later. */
+function stillRuns({ outcome, endedAt }: AttemptRecord): boolean {
+  return outcome === "succeeded" && endedAt === undefined;
 }
 
 function timeline(transitions: readonly PhaseChange[], endedAt: number | undefined, nowMs: number): Html {

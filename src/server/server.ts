@@ -55,6 +55,8 @@ export interface ServerOptions {
   readonly createImageTools: (() => Promise<ImageTools>) | undefined;
   readonly maxParallel: number;
   readonly queues: Queues;
+  /** How long the process of an attempt may go on once its outputs are written. */
+  readonly lingerMs?: number;
   /** Kept of one attempt's log. */
   readonly maxLogBytes?: number;
   /** Days that logs stay after the end of their run; unset or 0: for ever. */
@@ -130,6 +132,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     log,
     maxParallel: options.maxParallel,
     queues: options.queues,
+    ...(options.lingerMs !== undefined && { lingerMs: options.lingerMs }),
     endpoint: () => executor.endpointForAttempts(port),
     urisInOutputs: async ({ outputUri, source }) => {
       const outputs = await objects.readAll(keyOfUri(outputsUri("task", outputUri), BUCKET));
@@ -182,6 +185,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     bucket: BUCKET,
     clock,
     log,
+    onWritten: (key) => orchestrator.objectWritten(key),
     principals: createPrincipals({ rights, identities, operatorSecret, authorise: access.authorise }),
   });
   const handler = createRouter({

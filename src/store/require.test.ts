@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
-import { newTaskState, NO_RETRIES } from "../domain/action.ts";
+import { NO_RETRIES } from "../domain/action.ts";
 import { BoxkiteError, type ErrorCode } from "../domain/errors.ts";
 import { ROOT_ACTION } from "../domain/ids.ts";
+import { newTaskState } from "../domain/initial-state.ts";
+import { LOCAL } from "../domain/principal.ts";
 import { NO_SETTINGS } from "../domain/run.ts";
 import { requireAction, requireRun } from "./require.ts";
 import { openSqliteStore } from "./sqlite/sqlite-store.ts";
@@ -25,7 +27,15 @@ async function storeWithRun(t: TestContext) {
     grants: [],
   };
   const settings = NO_SETTINGS;
-  const run = { key: RUN, spec: new Uint8Array(), settings, baseUri: "s3://b/r1", source: "", createdAt: 1 };
+  const run = {
+    key: RUN,
+    spec: new Uint8Array(),
+    settings,
+    baseUri: "s3://b/r1",
+    source: "",
+    createdAt: 1,
+    createdBy: LOCAL,
+  };
   await store.createRun(run, root, []);
   return store;
 }

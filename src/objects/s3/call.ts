@@ -15,6 +15,8 @@ export interface Call {
   readonly store: HostedStore;
   readonly bucket: string;
   readonly region: string;
+  /** To be told of each object that was written whole. */
+  readonly onWritten: (key: string) => void;
   readonly clock: Clock;
   readonly log: Logger;
 }

@@ -28,6 +28,7 @@ export async function completeMultipartUpload(call: Call): Promise<void> {
   // A client that missed the first answer asks again, and is to hear that it went well.
   const object = completed ?? (await store.completedBy(request.key, id));
   if (object === undefined) throw noSuchUpload(id);
+  call.onWritten(request.key);
   sendXml(call.response, resultOf(call, object));
 }
 

@@ -28,6 +28,8 @@ export interface S3HandlerOptions {
   readonly log: Logger;
   readonly clock: Clock;
   readonly principals: FindPrincipal;
+  /** Told of each object that a client has written whole, before the client hears it. Must not throw. */
+  readonly onWritten?: (key: string) => void;
 }
 
 /** `by`: the connection it came by; who signed it is found out here. */
@@ -61,7 +63,7 @@ async function answer(
   response: ServerResponse,
   by: Principal,
 ): Promise<void> {
-  const { bucket, region = DEFAULT_REGION, store, clock } = options;
+  const { bucket, region = DEFAULT_REGION, store, clock, onWritten = () => {} } = options;
   const request = parseRequest(incoming);
   const authenticated = await authenticate(request, options, by);
   if (request.bucket !== "" && request.bucket !== bucket) {
@@ -71,7 +73,7 @@ async function answer(
   }
   refuseUnknownHeaders(request);
   const operation = operationOf(request);
-  await operation.run({ request, response, authenticated, store, bucket, region, clock, log });
+  await operation.run({ request, response, authenticated, store, bucket, region, clock, log, onWritten });
 }
 
 function fail(

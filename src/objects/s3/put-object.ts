@@ -5,7 +5,7 @@ import { sendEmpty } from "./respond.ts";
 import { verifyBody } from "./verified-body.ts";
 
 export async function putObject(call: Call): Promise<void> {
-  const { request, response, store } = call;
+  const { request, response, store, onWritten } = call;
   await authorize(call, "write", request.key);
   const condition = writeConditionOf(request);
   const body = verifyBody(request, call.authenticated);
@@ -14,5 +14,6 @@ export async function putObject(call: Call): Promise<void> {
     ...(condition === undefined ? {} : { condition }),
     checksum: body.checksum,
   });
+  onWritten(request.key);
   sendEmpty(response, 200, { etag: stored.etag, ...checksumHeadersOf(stored) });
 }
