@@ -7,8 +7,8 @@ import type { ActionRecord } from "../domain/action-record.ts";
 import type { AttemptExit, AttemptFacts, AttemptKey } from "../domain/attempt.ts";
 import type { ResolvedImage } from "../domain/image.ts";
 import type { ActionError } from "../domain/action.ts";
-import { messageOf, textOf } from "../domain/errors.ts";
-import { judge, shorten, type Outcome, type Written } from "../domain/outcome.ts";
+import { textOf } from "../domain/errors.ts";
+import { judge, type Outcome, type Written } from "../domain/outcome.ts";
 import type { ActionEvent } from "../domain/transition.ts";
 import type { AttemptObserver, AttemptSpec, Executor } from "../executors/executor.ts";
 import type { Clock } from "../lib/clock.ts";
@@ -17,6 +17,7 @@ import { orAborted, within } from "../lib/wait.ts";
 import type { AttemptLogs } from "../logs/attempt-logs.ts";
 import type { Store, Work } from "../store/store.ts";
 import type { Apply } from "./apply.ts";
+import { eventOf, lostBy, shortened } from "./attempt-event.ts";
 import { createReport, persist, type AttemptReport } from "./attempt-report.ts";
 import { makeAttemptSpec } from "./attempt-spec.ts";
 import { imageOutcome } from "./image-outcome.ts";
@@ -90,8 +91,7 @@ export function createAttempts(options: AttemptsOptions): Attempts {
     supervised.set(name, attempt);
     attempt.started = begin(action, key, attempt).catch((error: unknown) => {
       log.error("attempt could not be looked after", { attempt: name, error });
-      const lost = { kind: "lost" as const, error: systemError(error) };
-      return persist(() => finish(action, key, lost, {}, undefined), reportOptions(key));
+      return persist(() => finish(action, key, lostBy(error), {}, undefined), reportOptions(key));
     });
   };
 
@@ -158,18 +158,24 @@ export function createAttempts(options: AttemptsOptions): Attempts {
     };
     attempt.succeed = async () => {
       const prefix = await prefixOf(key);
-      if ((await options.readWritten(prefix)).kind !== "outputs") return;
+      const isDone = attempt.lingersUntilMs !== undefined;
+      if (isDone || (await options.readWritten(prefix)).kind !== "outputs") return;
       // First: what frees an ended attempt may come before `apply` has returned.
       attempt.lingersUntilMs = clock.now() + options.lingerMs;
       const facts: AttemptFacts = { attempt: key.attempt, image, outcome: "succeeded", outputUri: prefix };
-      const event: ActionEvent = { type: "attemptSucceeded", attempt: key.attempt, outputUri: prefix };
-      if ((await apply(action.key, event, { attempt: facts })) === undefined) return;
+      const event = eventOf({ kind: "succeeded" }, key.attempt, prefix);
+      if ((await apply(action.key, event, { attempt: facts })) === undefined) {
+        delete attempt.lingersUntilMs;
+        return;
+      }
       const seconds = Math.round(options.lingerMs / 1000);
       const line = `the outputs are written, but the process still runs: it is ended in ${seconds} s`;
       sink.write("system", line, clock.now());
     };
     try {
       await executor.start(spec, sink, observer);
+      // Of one that is taken up, an earlier server may have been told.
+      if (action.state.phase === "running") awaitEnd(attempt, key);
     } catch (error) {
       // Nobody will tell of it, so nobody would close its log.
       await report.close();
@@ -230,12 +236,19 @@ export function createAttempts(options: AttemptsOptions): Attempts {
     );
   };
 
-  const outputsWritten = async (attempt: Supervised, report: AttemptReport): Promise<void> => {
-    const ended = report.closed.then(() => true);
-    if ((await within(ended, ORDINARY_END_MS, clock)) === true || attempt.lingersUntilMs !== undefined)
-      return;
-    // Behind what was told before, and not at all once its end was told.
-    report.add(async () => attempt.succeed?.());
+  /** Behind its outputs an attempt ends at once, or succeeds nevertheless. */
+  const awaitEnd = ({ report, succeed }: Supervised, key: AttemptKey): void => {
+    if (report === undefined || succeed === undefined) return;
+    within(
+      report.closed.then(() => true),
+      ORDINARY_END_MS,
+      clock,
+    )
+      // Behind what was told before, and not at all once its end was told.
+      .then((ended) => ended ?? report.add(succeed))
+      .catch((error: unknown) =>
+        log.error("the end of an attempt failed", { attempt: attemptText(key), error }),
+      );
   };
 
   /** Waits for the end of a process that goes on behind its outputs, and ends it when its time is over. */
@@ -279,10 +292,7 @@ export function createAttempts(options: AttemptsOptions): Attempts {
     release,
     outputsWritten: (key) => {
       const attempt = supervised.get(attemptText(key));
-      if (attempt?.report === undefined) return;
-      outputsWritten(attempt, attempt.report).catch((error: unknown) =>
-        log.error("an attempt could not be waited for", { attempt: attemptText(key), error }),
-      );
+      if (attempt !== undefined) awaitEnd(attempt, key);
     },
     close: async () => {
       closing.abort();
@@ -292,29 +302,6 @@ export function createAttempts(options: AttemptsOptions): Attempts {
       await Promise.allSettled(all.map(async ({ report }) => report?.close()));
     },
   };
-}
-
-function eventOf(outcome: Outcome, attempt: number, outputUri = ""): ActionEvent {
-  switch (outcome.kind) {
-    case "succeeded":
-      return { type: "attemptSucceeded", attempt, outputUri };
-    case "failed":
-      return { type: "attemptFailed", attempt, error: shortened(outcome.error) };
-    case "lost":
-      return { type: "attemptLost", attempt, error: shortened(outcome.error) };
-    case "preempted":
-      return { type: "attemptPreempted", attempt, reason: outcome.reason };
-    case "parked":
-      return { type: "attemptParked", attempt, reason: outcome.reason };
-  }
-}
-
-function shortened<T extends { message: string }>(error: T): T {
-  return { ...error, message: shorten(error.message) };
-}
-
-function systemError(error: unknown) {
-  return { code: "Interrupted", message: messageOf(error), kind: "system" as const, recoverable: true };
 }
 
 export function attemptText(key: AttemptKey): string {

@@ -58,6 +58,14 @@ test("an attempt that ends soon after it wrote is judged by its end, as ever", a
   assert.deepEqual([ended?.exitCode, ended?.endedAt === undefined], [3, false]);
 });
 
+test("outputs that an earlier server was told of count after a restart", async (t) => {
+  const { restart, executor, clock, attempt, started } = await setUp(t);
+  await restart();
+  await until(async () => (await clock.step(1_000), (await attempt())?.outcome === "succeeded"));
+  executor.end("a0");
+  await until(async () => started.released);
+});
+
 test("what others write, or an attempt that is over, changes nothing", async (t) => {
   const { orchestrator, clock, phase } = await setUp(t);
   for (const key of ["p/development/runs/r/a0/2/outputs.pb", "p/development/uploads/x/outputs.pb", "a"])

@@ -89,6 +89,26 @@ test("a signed URL works until it expires, and for what it was signed for only",
   assert.equal(String(await server.store.readAll(key)), "content");
 });
 
+test("an object that was written whole is told of; one that was refused is not", async (t) => {
+  const told: string[] = [];
+  const server = await startS3Server(t, { onWritten: (key) => void told.push(key) });
+  await put(server, "whole", "content");
+  assert.equal((await put(server, "whole", "other", { "if-none-match": "*" })).status, 412);
+  const begun = await sendSigned(server, { method: "POST", path: `/${BUCKET}/big?uploads=` });
+  const id = /<UploadId>(\w+)</u.exec(String(begun.body))?.[1] ?? "";
+  const at = `/${BUCKET}/big?uploadId=${id}`;
+  const part = await sendSigned(server, {
+    method: "PUT",
+    path: `/${BUCKET}/big?partNumber=1&uploadId=${id}`,
+    body: "one",
+  });
+  assert.deepEqual(told, ["whole"]);
+  const listed = `<Part><PartNumber>1</PartNumber><ETag>${String(part.headers.etag)}</ETag></Part>`;
+  const body = `<CompleteMultipartUpload>${listed}</CompleteMultipartUpload>`;
+  assert.equal((await sendSigned(server, { method: "POST", path: at, body })).status, 200);
+  assert.deepEqual(told, ["whole", "big"]);
+});
+
 test("a header that cannot be sent is refused, and the object is closed", async (t) => {
   const server = await startS3Server(t);
   await put(server, "a", "content");

@@ -1,0 +1,31 @@
+/** From what an attempt's end means to what its action is told. */
+import type { ActionError } from "../domain/action.ts";
+import { messageOf } from "../domain/errors.ts";
+import { shorten, type Outcome } from "../domain/outcome.ts";
+import type { ActionEvent } from "../domain/transition.ts";
+
+/** `outputUri`: the prefix under which its outputs are, if it has any. */
+export function eventOf(outcome: Outcome, attempt: number, outputUri = ""): ActionEvent {
+  switch (outcome.kind) {
+    case "succeeded":
+      return { type: "attemptSucceeded", attempt, outputUri };
+    case "failed":
+      return { type: "attemptFailed", attempt, error: shortened(outcome.error) };
+    case "lost":
+      return { type: "attemptLost", attempt, error: shortened(outcome.error) };
+    case "preempted":
+      return { type: "attemptPreempted", attempt, reason: outcome.reason };
+    case "parked":
+      return { type: "attemptParked", attempt, reason: outcome.reason };
+  }
+}
+
+export function shortened(error: ActionError): ActionError {
+  return { ...error, message: shorten(error.message) };
+}
+
+/** An attempt that could not be looked after. */
+export function lostBy(error: unknown): Outcome {
+  const message = messageOf(error);
+  return { kind: "lost", error: { code: "Interrupted", message, kind: "system", recoverable: true } };
+}
