@@ -157,6 +157,29 @@ export function executorConformance(
       assert.deepEqual(recorder.textOf("stdout"), ["ready", "bye"]);
     });
 
+    test(
+      "six attempts ended together are each told their end before they are freed",
+      { timeout: TIMEOUT_MS },
+      async () => {
+        const script = "trap 'echo bye; exit 7' TERM; echo ready; while :; do sleep 0.1; done";
+        const specs = Array.from({ length: 6 }, () => newSpec(script));
+        const recorders = await Promise.all(specs.map((spec) => start(spec)));
+        await Promise.all(recorders.map((recorder) => recorder.line("ready")));
+        const told = await Promise.all(
+          specs.map(async ({ key }, index) => {
+            await executor.stop(key, 20_000);
+            await executor.release(key);
+            return recorders[index]?.told.at(-1);
+          }),
+        );
+        assert.deepEqual(new Set(told), new Set(["ended"]));
+        for (const recorder of recorders) {
+          assert.equal((await recorder.ended).exitCode, 7);
+          assert.deepEqual(recorder.textOf("stdout"), ["ready", "bye"]);
+        }
+      },
+    );
+
     test("stop kills an attempt that does not end by itself", { timeout: TIMEOUT_MS }, async () => {
       const spec = newSpec("trap '' TERM; echo ready; while :; do sleep 0.1; done");
       const recorder = await start(spec);
