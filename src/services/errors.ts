@@ -36,19 +36,16 @@ const CODES = {
   DATA_DIRECTORY_UNUSABLE: Code.FailedPrecondition,
 } as const satisfies Record<ErrorCode, Code>;
 
-/** Headers that carry what ConnectError has no place for. */
+/** Headers that carry what ConnectError has no place for: from them a client of ours builds a BoxkiteError again. */
 export const CODE_HEADER = "boxkite-error-code";
+/** UTF-8, percent-encoded as by encodeURIComponent. The message ends with the hint all the same, for other clients. */
+export const HINT_HEADER = "boxkite-error-hint";
 
 export function toConnectError(error: unknown): ConnectError {
   if (error instanceof ConnectError) return error;
   if (error instanceof BoxkiteError) {
-    return new ConnectError(
-      textOf(error),
-      CODES[error.code],
-      { [CODE_HEADER]: error.code },
-      undefined,
-      error,
-    );
+    const headers = { [CODE_HEADER]: error.code, ...hintHeader(error.hint) };
+    return new ConnectError(textOf(error), CODES[error.code], headers, undefined, error);
   }
   return new ConnectError(
     "internal error; the server's log has the cause",
@@ -57,6 +54,16 @@ export function toConnectError(error: unknown): ConnectError {
     undefined,
     error,
   );
+}
+
+/** Clients refuse a response whose headers are too long: 16 KiB is common. The message has the hint in any case. */
+const MAX_HINT_BYTES = 4_096;
+
+function hintHeader(hint: string | undefined): Record<string, string> {
+  if (hint === undefined) return {};
+  // A lone half of a surrogate pair, as a cut text may end with, has no encoding.
+  const encoded = encodeURIComponent(hint.toWellFormed());
+  return encoded.length > MAX_HINT_BYTES ? {} : { [HINT_HEADER]: encoded };
 }
 
 /** What a person is told whose request was refused; undefined where the fault is the server's. */
