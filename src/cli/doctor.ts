@@ -22,7 +22,7 @@ const LITTLE_DISK_BYTES = 5_000_000_000;
 
 export const doctor: Command = {
   name: "doctor",
-  summary: "look at this machine and say what will not work, and how to mend it",
+  summary: "check this machine and say what will not work, and how to mend it",
   options: {
     port: { type: "string", value: "N", help: "the port that the server will want (30080)" },
     json: { type: "boolean", help: "one JSON object a line" },

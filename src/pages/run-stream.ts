@@ -39,8 +39,8 @@ const BATCH = 500;
 const PACE_MS = 150;
 /** An empty line now and then tells a silent connection from a dead one. */
 const HEARTBEAT_MS = 10_000;
-/** A live attempt's log that is not there yet is looked for this often. */
-const LOG_LOOK_MS = 1_000;
+/** A live attempt's log that is not there yet is asked for this often. */
+const LOG_RETRY_MS = 1_000;
 
 /** Throws RUN_NOT_FOUND or ACTION_NOT_FOUND before it has answered. */
 export async function streamRun(
@@ -155,7 +155,7 @@ async function watchRun(
       change ??= subscription.next(signal).then(() => (change = undefined));
       await Promise.race([
         change,
-        ...(log.isComplete || logAttempt === 0 ? [] : [log.following ?? pause(LOG_LOOK_MS)]),
+        ...(log.isComplete || logAttempt === 0 ? [] : [log.following ?? pause(LOG_RETRY_MS)]),
       ]);
       await pause(PACE_MS);
     }

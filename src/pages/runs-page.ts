@@ -78,7 +78,7 @@ export async function sendRunsPage(
   sendPage(response, 200, layout({ title: `${title} · Boxkite`, crumbs: [], main, script: "times.js" }));
 }
 
-/** An archived project takes no new runs; those it has can be looked at. */
+/** An archived project takes no new runs; those it has can be read. */
 async function checkScope({ store }: PageContext, { project, domain }: ProjectKey): Promise<void> {
   const isKnown =
     (DOMAINS as readonly string[]).includes(domain) && (await store.getProject(project)) !== undefined;

@@ -1,4 +1,4 @@
-/** The image build service; the engine's command line is only looked at when the first image is asked for. */
+/** The image build service; the engine's command line is only inspected when the first image is asked for. */
 import type { ImageTools } from "../platform/platform.ts";
 import { createImageBuildService, type ImageBuildService } from "../builds/service.ts";
 import { systemClock } from "../lib/clock.ts";

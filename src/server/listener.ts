@@ -63,7 +63,7 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
     },
     handler as (request: IncomingMessage, response: ServerResponse) => void,
   );
-  // It never listens itself, and looks after its time-outs only from then on.
+  // It never listens itself, and checks its time-outs only from then on.
   http1.emit("listening");
   const http2 = createHttp2Server(
     { settings: { maxConcurrentStreams: MAX_STREAMS } },
@@ -103,7 +103,7 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
     close: async () => {
       const closed = new Promise<void>((resolve) => tcp.close(() => resolve()));
       for (const socket of sockets) socket.destroy();
-      // Stops looking after time-outs.
+      // Stops checking time-outs.
       http1.close();
       await closed;
     },

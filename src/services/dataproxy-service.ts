@@ -166,7 +166,7 @@ export function registerDataProxyService(router: ConnectRouter, context: Needs):
   }
 
   /**
-   * A log appears when its attempt is looked after. Of an action whose attempt nobody named, the present
+   * A log appears when its attempt is supervised. Of an action whose attempt nobody named, the present
    * one may end without a log, and the next one have one. Undefined when the signal aborts.
    */
   async function waitForLog(

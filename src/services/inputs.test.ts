@@ -22,6 +22,6 @@ test("inputs that differ in anything lie apart; the same lie together", async ()
     [...written.values()],
     all.slice(0, 2).map((inputs) => toBinary(InputsSchema, inputs)),
   );
-  // Caching looks at the values alone.
+  // Caching goes by the values alone.
   assert.equal(stored[0]?.inputsHash, stored[1]?.inputsHash);
 });

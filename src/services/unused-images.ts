@@ -22,7 +22,7 @@ export function createUnusedImages(store: Pick<Store, "usesOfBuild">, log: Logge
   let underWay = 0;
   let timer: NodeJS.Timeout | undefined;
 
-  const look = async () => {
+  const check = async () => {
     const builds = [...watched.values()];
     watched.clear();
     for (const build of builds) {
@@ -38,7 +38,8 @@ export function createUnusedImages(store: Pick<Store, "usesOfBuild">, log: Logge
     clearTimeout(timer);
     if (underWay > 0 || watched.size === 0) return;
     timer = setTimeout(
-      () => void look().catch((error: unknown) => log.error("cannot look at the uses of images", { error })),
+      () =>
+        void check().catch((error: unknown) => log.error("the uses of images could not be read", { error })),
       QUIET_MS,
     );
     timer.unref();

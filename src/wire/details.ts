@@ -88,7 +88,7 @@ function encodeMetadata(record: ActionRecord, run: RunRecord): ActionMetadata {
   });
 }
 
-/** Which run this one repeats, recovers or was started by; clients look for it at the root. */
+/** Which run this one repeats, recovers or was started by; clients read it at the root. */
 function encodeRelation({ parent }: ActionRecord, run: RunRecord): Pick<ActionMetadata, "relation"> {
   if (parent !== undefined) return {};
   const { relation } = fromBinary(RunSpecSchema, run.spec);
@@ -191,7 +191,7 @@ function encodeAttempt(attempt: AttemptRecord, isLast: boolean): ActionAttempt {
     startTime: encodeTime(attempt.createdAt),
     ...(attempt.endedAt === undefined ? {} : { endTime: encodeTime(attempt.endedAt) }),
     ...(attempt.error === undefined ? {} : { errorInfo: encodeError(attempt.error) }),
-    // The log exists from the moment the attempt is looked after.
+    // The log exists from the moment the attempt is supervised.
     logsAvailable: attempt.image !== undefined || last !== undefined,
     outputs: create(OutputReferencesSchema, {
       outputUri: attempt.outputUri ?? "",
