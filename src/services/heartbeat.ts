@@ -2,6 +2,9 @@
  * Life signs on a silent stream. A client that waits 30 s for the next message gives the whole stream up
  * (seen with flyte 2.12.1, `flyte run --follow` of a task that prints nothing for a while).
  */
+import { systemClock } from "../lib/clock.ts";
+import { within } from "../lib/wait.ts";
+
 export const HEARTBEAT_MS = 10_000;
 
 /** What the source yields, and undefined whenever it has been silent for `everyMs`. */
@@ -14,7 +17,7 @@ export async function* withHeartbeat<T>(
   try {
     for (;;) {
       next ??= iterator.next();
-      const result = await withinTime(next, everyMs);
+      const result = await within(next, everyMs, systemClock);
       if (result === undefined) {
         yield undefined;
         continue;
@@ -26,15 +29,5 @@ export async function* withHeartbeat<T>(
   } finally {
     // Not awaited: a source that waits for something ends when its own signal aborts.
     iterator.return?.().catch(() => {});
-  }
-}
-
-async function withinTime<T>(promise: Promise<T>, ms: number): Promise<T | undefined> {
-  let timer: NodeJS.Timeout | undefined;
-  const silence = new Promise<undefined>((resolve) => (timer = setTimeout(resolve, ms, undefined)));
-  try {
-    return await Promise.race([promise, silence]);
-  } finally {
-    clearTimeout(timer);
   }
 }
