@@ -1,9 +1,9 @@
-/** Uploads in parts: begin, parts, abort and the listings. How they are completed is in complete-upload.ts. */
-import type { ChecksumAlgorithm, ChecksumType, PartInfo, Upload } from "../hosted-store.ts";
+/** Uploads in parts: begin, parts, abort and the listing. How they are completed is in complete-upload.ts. */
+import type { ChecksumAlgorithm, ChecksumType, Upload } from "../hosted-store.ts";
 import { compareKeys } from "../directory/key-order.ts";
 import { attributesOf } from "./attributes.ts";
 import { authorize, type Call } from "./call.ts";
-import { checksumElement, checksumHeader, parseAlgorithm } from "./checksums.ts";
+import { checksumHeader, parseAlgorithm } from "./checksums.ts";
 import { maxOf, namer } from "./list-objects.ts";
 import { sendEmpty, sendXml, xmlDate } from "./respond.ts";
 import { S3Error } from "./s3-error.ts";
@@ -58,33 +58,6 @@ export async function abortMultipartUpload(call: Call): Promise<void> {
   await authorize(call, "write", call.request.key);
   await call.store.abortUpload(await findUpload(call));
   sendEmpty(call.response, 204);
-}
-
-export async function listParts(call: Call): Promise<void> {
-  const { request, response, store, bucket } = call;
-  await authorize(call, "write", request.key);
-  const upload = await findUpload(call);
-  const limit = maxOf(request, "max-parts");
-  const marker = Number(request.parameter("part-number-marker") ?? 0);
-  const parts = (await store.listParts(upload)).filter((part) => part.number > marker);
-  const page = parts.slice(0, limit);
-  sendXml(
-    response,
-    document(
-      "ListPartsResult",
-      text("Bucket", bucket),
-      text("Key", request.key),
-      text("UploadId", upload.id),
-      text("PartNumberMarker", marker),
-      text("NextPartNumberMarker", page.at(-1)?.number ?? marker),
-      text("MaxParts", limit),
-      text("IsTruncated", parts.length > page.length),
-      text("StorageClass", "STANDARD"),
-      text("ChecksumAlgorithm", upload.checksumAlgorithm),
-      text("ChecksumType", upload.checksumType),
-      ...page.map(partElement),
-    ),
-  );
 }
 
 export async function listMultipartUploads(call: Call): Promise<void> {
@@ -181,17 +154,6 @@ function checkAlgorithm(request: S3Request, { checksumAlgorithm }: Upload): void
   throw new S3Error(
     "InvalidRequest",
     `The upload was begun with ${checksumAlgorithm}, and this part has ${claimed}.`,
-  );
-}
-
-function partElement({ number, modifiedAt, etag, size, checksum }: PartInfo): string {
-  return element(
-    "Part",
-    text("PartNumber", number),
-    text("LastModified", xmlDate(modifiedAt)),
-    text("ETag", etag),
-    text("Size", size),
-    checksum === undefined ? "" : text(checksumElement(checksum.algorithm), checksum.value),
   );
 }
 

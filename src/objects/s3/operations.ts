@@ -12,7 +12,6 @@ import {
   abortMultipartUpload,
   createMultipartUpload,
   listMultipartUploads,
-  listParts,
   uploadPart,
 } from "./multipart.ts";
 import { putObject } from "./put-object.ts";
@@ -56,14 +55,6 @@ const OPERATIONS: readonly Operation[] = [
   { name: "ListObjects", method: "GET", target: "bucket", takes: [...LISTING, "marker"], run: listObjectsV1 },
   { name: "CreateBucket", method: "PUT", target: "bucket", run: createBucket },
   { name: "DeleteObjects", method: "POST", target: "bucket", needs: ["delete"], run: deleteObjects },
-  {
-    name: "ListParts",
-    method: "GET",
-    target: "object",
-    needs: ["uploadId"],
-    takes: ["max-parts", "part-number-marker"],
-    run: listParts,
-  },
   {
     name: "GetObject",
     method: "GET",
