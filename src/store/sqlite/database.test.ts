@@ -96,6 +96,30 @@ test("damage that comes later is told at the first read", async (t) => {
   });
 });
 
+test("damage inside a value is told at the start, and at the first read", async (t) => {
+  const file = join(await temporaryDirectory(t), "store.sqlite");
+  const store = openSqliteStore(file);
+  t.after(() => store.close());
+  const project = {
+    id: "p",
+    name: "p",
+    description: "",
+    labels: { a: "b" },
+    state: "active" as const,
+    createdAt: 1,
+  };
+  await store.createProject(project);
+  const other = openDatabase(file);
+  t.after(() => other.close());
+  other.run("PRAGMA ignore_check_constraints = ON");
+  await other.write(() => other.run("UPDATE projects SET labels = replace(labels, ':', '?')"));
+  await assert.rejects(async () => store.listProjects({ limit: 10, token: "", where: [] }), {
+    code: "DATA_DIRECTORY_UNUSABLE",
+    message: /row of the store is damaged/u,
+  });
+  assert.throws(() => openDatabase(file), { code: "DATA_DIRECTORY_UNUSABLE", message: /CHECK.*projects/u });
+});
+
 test("a file that cannot be opened is told as such", () => {
   assert.throws(() => openDatabase(import.meta.dirname), {
     code: "DATA_DIRECTORY_UNUSABLE",

@@ -1,4 +1,5 @@
 /** Rows of the database to records and back. */
+import { BoxkiteError, messageOf } from "../../domain/errors.ts";
 import type { ActionState } from "../../domain/action.ts";
 import type { ProjectKey } from "../../domain/ids.ts";
 import type { ActionRecord } from "../../domain/action-record.ts";
@@ -12,7 +13,17 @@ export const optionalText = (value: unknown): string | undefined =>
   value === null ? undefined : (value as string);
 export const optionalNumber = (value: unknown): number | undefined =>
   value === null ? undefined : (value as number);
-export const json = <T>(value: unknown): T => JSON.parse(value as string) as T;
+/** Throws DATA_DIRECTORY_UNUSABLE: what a disk changed inside a value SQLite gives out as it is. */
+export const json = <T>(value: unknown): T => {
+  try {
+    return JSON.parse(value as string) as T;
+  } catch (error) {
+    throw new BoxkiteError("DATA_DIRECTORY_UNUSABLE", `a row of the store is damaged: ${messageOf(error)}`, {
+      cause: error,
+      hint: "put the store back from a backup, or name another directory with --data",
+    });
+  }
+};
 const optionalJson = <T>(value: unknown): T | undefined => (value === null ? undefined : json<T>(value));
 
 /** The columns of a run, under names that do not clash with an action's. */
