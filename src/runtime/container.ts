@@ -60,6 +60,6 @@ export async function runConfigOf(container: Container): Promise<InitializedConf
     imageRefs: {},
     source: "the run of this task",
     rootDir,
-    surrounding: { run: given.run, settings: settingsOf(container) },
+    parentRun: { run: given.run, settings: settingsOf(container) },
   };
 }

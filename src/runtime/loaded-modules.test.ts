@@ -40,8 +40,8 @@ suite("modules that are loaded", { concurrency: true }, () => {
     const { folders, packages, count } = await loadedBy(["src/sdk/index.ts"]);
     assert.deepEqual([...folders].sort(), ["domain", "sdk", "sdk/authoring", "wire"]);
     assert.deepEqual([...packages], ["@bufbuild/protobuf"]);
-    // 100 when this was written, of which protobuf has 62.
-    assert.ok(count <= 110, `${count} modules`);
+    // 105 when this was written, of which protobuf has 66.
+    assert.ok(count <= 115, `${count} modules`);
   });
 
   test("no module of authoring/ loads start/ or local/ before it is asked to", async () => {

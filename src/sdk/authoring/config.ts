@@ -29,7 +29,7 @@ export interface InitOptions {
 export interface InitializedConfig extends ClientConfig {
   readonly rootDir: string;
   /** Inside a task: its run, and what it is made with. Runs that it starts are made with the same. */
-  readonly surrounding?: { readonly run: string; readonly settings: SpecSettings };
+  readonly parentRun?: { readonly run: string; readonly settings: SpecSettings };
 }
 
 /**
@@ -71,7 +71,7 @@ export async function currentConfig(): Promise<InitializedConfig> {
 }
 
 /** The configuration of a run that is started here: inside a task it is that of the task's own run. */
-export async function surroundingConfig(): Promise<InitializedConfig> {
+export async function effectiveConfig(): Promise<InitializedConfig> {
   return (await sharedState().storage.getStore()?.controller.runConfig()) ?? currentConfig();
 }
 

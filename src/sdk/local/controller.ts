@@ -1,8 +1,7 @@
 /** Calls from inside a task of a local run: each runs here, under the name that its action would have. */
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { LocalConditions } from "./conditions.ts";
-import type { LocalOptions } from "./options.ts";
+import type { LocalOrchestrator } from "./orchestrator.ts";
 import type { ActiveContext, BlobStore, CheckpointStore, Controller } from "../authoring/active-context.ts";
 import { cacheOf } from "../authoring/cache.ts";
 import type { ConditionRequest } from "../authoring/condition.ts";
@@ -16,33 +15,22 @@ import { decodeInputs, decodeOutputs, encodeInputs, encodeOutputs } from "../aut
 import { scopedBlobStore } from "../../client/storage/blob-store.ts";
 import { openStorage } from "../../client/storage/storage.ts";
 
-/** What the calls of a local run need of it. */
-export interface LocalSurroundings {
-  readonly options: LocalOptions;
-  readonly conditions: LocalConditions;
-  /** Reports, checkpoints and files of the run. */
-  readonly directory: string;
-  execute(
-    definition: TaskDefinition,
-    inputs: Readonly<Record<string, unknown>>,
-    name: string,
-    customContext: Readonly<Record<string, string>>,
-  ): Promise<unknown>;
-}
-
 export class LocalController implements Controller {
-  readonly #world: LocalSurroundings;
+  readonly #orchestrator: LocalOrchestrator;
   readonly #action: string;
   readonly checkpoints: CheckpointStore;
 
-  constructor(world: LocalSurroundings, action: string, attempt: number) {
-    this.#world = world;
+  constructor(orchestrator: LocalOrchestrator, action: string, attempt: number) {
+    this.#orchestrator = orchestrator;
     this.#action = action;
-    this.checkpoints = localCheckpoints(world, action, attempt);
+    this.checkpoints = localCheckpoints(orchestrator, action, attempt);
   }
 
   get blobs(): BlobStore {
-    return scopedBlobStore(openStorage(process.env), join(this.#world.directory, "data", this.#action));
+    return scopedBlobStore(
+      openStorage(process.env),
+      join(this.#orchestrator.directory, "data", this.#action),
+    );
   }
 
   async call(
@@ -58,12 +46,12 @@ export class LocalController implements Controller {
     const name = nextActionName(context, identifyTaskCall(task, message));
     // A child starts afresh: neither the group nor the trace of its caller is its own.
     return sharedState().storage.exit(() =>
-      this.#world.execute(definition, inputs, name, context.customContext),
+      this.#orchestrator.execute(definition, inputs, name, context.customContext),
     );
   }
 
   async callReference(reference: TaskReference, inputs: Readonly<Record<string, unknown>>): Promise<unknown> {
-    const standIn = this.#world.options.remoteTasks?.[reference.name];
+    const standIn = this.#orchestrator.options.remoteTasks?.[reference.name];
     if (standIn === undefined) {
       throw new TaskError(
         `${reference.name} is a deployed task; a local run needs a stand-in: remoteTasks: { ${JSON.stringify(reference.name)}: (inputs) => … }`,
@@ -91,7 +79,7 @@ export class LocalController implements Controller {
   }
 
   async condition(request: ConditionRequest, context: ActiveContext): Promise<() => Promise<unknown>> {
-    const answer = this.#world.conditions.wait(request, context.signal);
+    const answer = this.#orchestrator.conditions.wait(request, context.signal);
     // Asked now; who never waits for the answer need not hear that there was none.
     answer.catch(() => undefined);
     return () => answer;
@@ -106,14 +94,14 @@ export class LocalController implements Controller {
   }
 
   async #folder(): Promise<string> {
-    const folder = join(this.#world.directory, this.#action);
+    const folder = join(this.#orchestrator.directory, this.#action);
     await mkdir(folder, { recursive: true });
     return folder;
   }
 }
 
-function localCheckpoints(world: LocalSurroundings, action: string, attempt: number): CheckpointStore {
-  const path = (number: number): string => join(world.directory, action, `checkpoint-${number}`);
+function localCheckpoints(orchestrator: LocalOrchestrator, action: string, attempt: number): CheckpointStore {
+  const path = (number: number): string => join(orchestrator.directory, action, `checkpoint-${number}`);
   return {
     load: async () => {
       if (attempt === 1) return undefined;
@@ -125,7 +113,7 @@ function localCheckpoints(world: LocalSurroundings, action: string, attempt: num
       }
     },
     save: async (bytes) => {
-      await mkdir(join(world.directory, action), { recursive: true });
+      await mkdir(join(orchestrator.directory, action), { recursive: true });
       await writeFile(path(attempt), bytes);
     },
   };

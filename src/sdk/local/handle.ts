@@ -4,7 +4,7 @@ import { encodeInputs } from "../authoring/values.ts";
 import { LocalConditions } from "./conditions.ts";
 import type { LocalActionEvent } from "./options.ts";
 import { runInProcess, type LocalResult } from "./run.ts";
-import { newLocalRunName } from "./world.ts";
+import { newLocalRunName } from "./orchestrator.ts";
 import type { RunOptions } from "../authoring/run.ts";
 import type { LogLine, PhaseChange, Run } from "../authoring/run-handle.ts";
 import type { TaskDefinition } from "../authoring/task.ts";

@@ -3,7 +3,7 @@
  * containers (validated, encoded, decoded), so what works here is not refused there.
  */
 import type { LocalOptions } from "./options.ts";
-import { LocalWorld } from "./world.ts";
+import { LocalOrchestrator } from "./orchestrator.ts";
 import type { TaskDefinition } from "../authoring/task.ts";
 import { ROOT_ACTION } from "../../domain/ids.ts";
 
@@ -20,11 +20,11 @@ export async function runInProcess(
   inputs: Readonly<Record<string, unknown>>,
   options: LocalOptions,
 ): Promise<LocalResult> {
-  const world = new LocalWorld(options);
+  const orchestrator = new LocalOrchestrator(options);
   try {
-    const outputs = await world.execute(definition, inputs, ROOT_ACTION, options.customContext ?? {});
-    return { outputs, run: world.run, directory: () => world.directory };
+    const outputs = await orchestrator.execute(definition, inputs, ROOT_ACTION, options.customContext ?? {});
+    return { outputs, run: orchestrator.run, directory: () => orchestrator.directory };
   } finally {
-    world.conditions.close();
+    orchestrator.conditions.close();
   }
 }

@@ -26,7 +26,7 @@ const EXTENSIONS = ["", ".ts", ".mts", ".js", ".mjs", ".cjs", ".json", "/index.t
 /** Modules of the author's own: by a relative path, or by a name in "imports" of package.json. */
 const OWN = /^(?:\.{1,2}\/|#)/;
 
-/** A specifier that names no file is for somebody else to miss: it may be written for a build that comes later. */
+/** A specifier that names no file is left out: a build in the image may make the file. */
 function importsOf(path: string): string[] {
   if (!/\.(?:[cm]?[jt]s)$/.test(path)) return [];
   const specifiers = specifiersIn(readFileSync(path, "utf8"), path).filter((specifier) =>

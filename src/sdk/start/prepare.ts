@@ -23,7 +23,7 @@ export async function prepare(
   config: InitializedConfig,
 ): Promise<SpecSettings> {
   const target = targetOfRun(config, options);
-  if (config.surrounding !== undefined) return settingsInside(config.surrounding.settings, options, target);
+  if (config.parentRun !== undefined) return settingsInside(config.parentRun.settings, options, target);
   const closure = environmentClosure(environments);
   const copyStyle = options.copyStyle ?? "loaded_modules";
   if (copyStyle === "none" && options.version === undefined) {

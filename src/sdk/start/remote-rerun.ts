@@ -1,6 +1,6 @@
 /** A run that repeats another: its task and its settings come from the server. */
 import { create } from "@bufbuild/protobuf";
-import { surroundingConfig, targetOfRun, type RunScope } from "../authoring/config.ts";
+import { effectiveConfig, targetOfRun, type RunScope } from "../authoring/config.ts";
 import { controlPlaneOf } from "./control-plane.ts";
 import { compileDeployed } from "../authoring/deployed-task.ts";
 import type { CompiledInterface } from "../authoring/interface.ts";
@@ -66,7 +66,7 @@ interface Place {
 /** A handle knows where its run is; a name is looked for where runs go. */
 async function locate(repeated: Run<unknown> | string, options: RerunOptions): Promise<Place> {
   if (typeof repeated === "string") {
-    const config = await surroundingConfig();
+    const config = await effectiveConfig();
     const scope = targetOfRun(config, options);
     return { controlPlane: await controlPlaneOf(config), run: { ...scope, name: repeated }, scope };
   }

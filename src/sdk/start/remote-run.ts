@@ -103,7 +103,7 @@ async function targetOf(
 ): Promise<{ target: Target; interface: CompiledInterface }> {
   if (task.defined === "elsewhere") {
     const controlPlane = await controlPlaneOf(config);
-    const currentVersion = config.surrounding?.settings.version;
+    const currentVersion = config.parentRun?.settings.version;
     const details = await findDeployedTask(controlPlane.tasks, task, { ...scope, currentVersion });
     const target: Target =
       Object.keys(task.options).length === 0
@@ -116,9 +116,9 @@ async function targetOf(
 }
 
 /** The run whose task starts this one; on record within one project and domain only, as in Python. */
-function spawnedIn({ surrounding }: InitializedConfig, scope: RunScope): Origin | undefined {
-  if (surrounding === undefined) return undefined;
-  const { project, domain } = surrounding.settings;
+function spawnedIn({ parentRun }: InitializedConfig, scope: RunScope): Origin | undefined {
+  if (parentRun === undefined) return undefined;
+  const { project, domain } = parentRun.settings;
   if (project !== scope.project || domain !== scope.domain) return undefined;
-  return { kind: "spawn", run: { ...scope, name: surrounding.run } };
+  return { kind: "spawn", run: { ...scope, name: parentRun.run } };
 }

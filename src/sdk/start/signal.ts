@@ -22,7 +22,7 @@ export async function signalCondition(
   clock: Clock,
 ): Promise<void> {
   for (;;) {
-    // In this order: a run that ends between the two calls has been looked at once more.
+    // In this order: of a run that ends between the two calls the conditions are read once more.
     const { details } = await runs.getRunDetails({ runId: run });
     const actionId = await findWaiting(runs, run, condition);
     if (actionId !== undefined) {

@@ -1,5 +1,5 @@
 /** The way of a run from the author's process: in this process, or to the server. */
-import { surroundingConfig } from "../authoring/config.ts";
+import { effectiveConfig } from "../authoring/config.ts";
 import { startLocalRun } from "../local/handle.ts";
 import type { RunOptions } from "../authoring/run.ts";
 import type { Run } from "../authoring/run-handle.ts";
@@ -11,9 +11,9 @@ export async function startRun(
   inputs: Readonly<Record<string, unknown>>,
   options: RunOptions,
 ): Promise<Run<unknown>> {
-  const config = await surroundingConfig();
-  const surroundingMode = sharedState().storage.getStore()?.mode;
-  const mode = options.mode ?? surroundingMode ?? (config.endpoint === undefined ? "local" : "remote");
+  const config = await effectiveConfig();
+  const parentMode = sharedState().storage.getStore()?.mode;
+  const mode = options.mode ?? parentMode ?? (config.endpoint === undefined ? "local" : "remote");
   if (mode === "local") {
     if (task.defined === "elsewhere") {
       throw new TypeError(`${task.name} is deployed elsewhere; it cannot be the first task of a local run`);

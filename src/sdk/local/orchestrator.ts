@@ -1,11 +1,11 @@
-/** What a local run is made of, in place of a server and its containers: attempts, retries and time limits. */
+/** Drives a local run, in place of a server and its containers: attempts, retries and time limits. */
 import { randomBytes } from "node:crypto";
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fromBinary, toBinary } from "@bufbuild/protobuf";
 import { LocalConditions } from "./conditions.ts";
-import { LocalController, type LocalSurroundings } from "./controller.ts";
+import { LocalController } from "./controller.ts";
 import type { LocalOptions } from "./options.ts";
 import type { ActiveContext } from "../authoring/active-context.ts";
 import { publicContext } from "../authoring/context.ts";
@@ -26,7 +26,7 @@ export function newLocalRunName(): string {
   return `local-${randomBytes(5).toString("hex")}`;
 }
 
-export class LocalWorld implements LocalSurroundings {
+export class LocalOrchestrator {
   readonly run: string;
   readonly options: LocalOptions;
   readonly started: Date;
@@ -44,6 +44,7 @@ export class LocalWorld implements LocalSurroundings {
     this.conditions = options.conditions ?? new LocalConditions(options.signals);
   }
 
+  /** Reports, checkpoints and files of the run; made at the first use. */
   get directory(): string {
     this.#directory ??= mkdtempSync(join(tmpdir(), `boxkite-${this.run}-`));
     return this.#directory;
