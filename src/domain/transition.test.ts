@@ -179,7 +179,7 @@ test("what is parked stays until it is called, and its wait counts from the begi
 test("progress is told once; a start ends it, and counts from when it was", () => {
   const progress = (state: ActionState) =>
     transition(state, NO_RETRIES, { type: "progress", attempt: 1, reason: "pulling" }, NOW)?.state;
-  const pulling = stateIn("initializing", { reason: "pulling" });
+  const pulling = stateIn("initializing", { reason: "pulling", suspended: undefined });
   assert.deepEqual(progress(stateIn("initializing")), pulling);
   assert.equal(progress(pulling), undefined);
   assert.equal(progress(stateIn("running")), undefined);
