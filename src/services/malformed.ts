@@ -36,7 +36,10 @@ async function* decoded<T>(messages: AsyncIterable<T>, values: ContextValues): A
   }
 }
 
-/** The response with the blame where it belongs: Connect has the code in its body, gRPC in a trailer. */
+/**
+ * The response with the blame where it belongs: Connect has the code in its body, gRPC in a trailer, and gRPC-Web in a
+ * last frame of its body that stands for the trailer.
+ */
 export async function blamed(
   response: UniversalServerResponse,
   values: ContextValues,
@@ -46,13 +49,33 @@ export async function blamed(
     response.trailer.set("grpc-status", String(Code.InvalidArgument));
     return response;
   }
-  if (response.status !== 500 || response.body === undefined) return response;
+  if (response.body === undefined) return response;
+  if (new Headers(response.header).get("content-type")?.startsWith("application/grpc-web"))
+    return { ...response, body: once(blamingFrame(await bytesOf(response.body))) };
+  if (response.status !== 500) return response;
   const body = await bytesOf(response.body);
   const error = JSON.parse(body.toString()) as Record<string, unknown>;
   const blaming = Buffer.from(JSON.stringify({ ...error, code: "invalid_argument" }));
   const header = new Headers(response.header);
   header.set("content-length", String(blaming.length));
   return { ...response, status: 400, header, body: once(blaming) };
+}
+
+const FRAME_HEAD_BYTES = 5;
+
+/**
+ * No handler was called, so there is no message before the trailer's frame: flags, length, and lines as of HTTP/1.1
+ * (https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-WEB.md).
+ */
+function blamingFrame(frame: Buffer): Buffer {
+  const lines = frame.subarray(FRAME_HEAD_BYTES).toString("latin1");
+  const blaming = lines.replace(
+    new RegExp(`^grpc-status: *${Code.Internal}\\r$`, "mu"),
+    `grpc-status: ${Code.InvalidArgument}\r`,
+  );
+  const head = Buffer.from(frame.subarray(0, FRAME_HEAD_BYTES));
+  head.writeUInt32BE(blaming.length, 1);
+  return Buffer.concat([head, Buffer.from(blaming, "latin1")]);
 }
 
 async function bytesOf(body: AsyncIterable<Uint8Array>): Promise<Buffer> {

@@ -71,6 +71,18 @@ test("bytes that are no message", async (t) => {
     const missing = grpc.getRunDetails({ runId: { ...actionId("none", ROOT).run } });
     await assert.rejects(missing, (error: ConnectError) => error.code === Code.NotFound);
   });
+  await t.test("over gRPC-Web", async () => {
+    for (const method of ["GetRunDetails", "WatchRunDetails"]) {
+      const response = await fetch(`${url}/flyteidl2.workflow.RunService/${method}`, {
+        method: "POST",
+        headers: { "content-type": "application/grpc-web+proto" },
+        body: enveloped(MALFORMED),
+      });
+      const frame = Buffer.from(await response.arrayBuffer());
+      assert.match(frame.subarray(5).toString(), /^grpc-status: *3\r$/mu, method);
+      assert.equal(frame.readUInt32BE(1), frame.length - 5, method);
+    }
+  });
   const data = createClient(DataProxyService, transport);
   const runs = createClient(RunService, transport);
   await t.test("as inputs at a URI", async () => {
