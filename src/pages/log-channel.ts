@@ -3,12 +3,14 @@
  * was chosen, and takes a log up again whose writer a restart of the server took away.
  */
 import type { ActionKey } from "../domain/ids.ts";
+import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import type { AttemptLogs } from "../logs/attempt-logs.ts";
 import { followLog, type LogBatch } from "./log-follower.ts";
 
 export interface LogChannelOptions {
   readonly logs: AttemptLogs;
+  readonly clock: Clock;
   readonly log: Logger;
   readonly action: ActionKey;
   /** What the page has already: it goes on there. */
@@ -60,7 +62,7 @@ export class LogChannel {
   }
 
   async #follow(attempt: number, isOver: boolean): Promise<void> {
-    const { logs, log, action, signal, deliver } = this.#options;
+    const { logs, clock, log, action, signal, deliver } = this.#options;
     const stop = new AbortController();
     this.#stop = stop;
     let next = this.#next;
@@ -69,6 +71,7 @@ export class LogChannel {
       if (await logs.exists(key)) {
         next = await followLog(logs, key, {
           fromLine: next,
+          clock,
           signal: AbortSignal.any([signal, stop.signal]),
           deliver: (batch) => (stop.signal.aborted ? Promise.resolve() : deliver(attempt, batch)),
         });

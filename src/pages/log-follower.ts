@@ -4,6 +4,7 @@
  * out; their numbers tell how many.
  */
 import type { AttemptKey } from "../domain/attempt.ts";
+import type { Clock } from "../lib/clock.ts";
 import type { AttemptLogs, LogLine } from "../logs/attempt-logs.ts";
 
 export interface LogBatch {
@@ -14,24 +15,26 @@ export interface LogBatch {
 
 export interface FollowOptions {
   readonly fromLine: number;
+  readonly clock: Clock;
   readonly signal: AbortSignal;
-  /** Resolves when there is room for more. */
+  /** Resolves when the client takes more. */
   readonly deliver: (batch: LogBatch) => Promise<void>;
 }
 
 /** Lines in one delivery. */
 export const BATCH_LINES = 1_000;
-const PACE_MS = 100;
+/** Lines within this time are delivered together. */
+const PAUSE_MS = 100;
 
 /** Resolves with the number of the next line, once the log is closed or the signal aborts. */
 export async function followLog(logs: AttemptLogs, key: AttemptKey, options: FollowOptions): Promise<number> {
-  const { signal, deliver } = options;
+  const { clock, signal, deliver } = options;
   let next = options.fromLine;
   let waiting: LogLine[] = [];
   let delivery: Promise<void> | undefined;
 
   const deliverWaiting = async (): Promise<void> => {
-    await new Promise((resolve) => setTimeout(resolve, PACE_MS));
+    await clock.sleep(PAUSE_MS, { signal }).catch(() => {});
     const lines = waiting.slice(-BATCH_LINES);
     waiting = [];
     if (lines.length > 0 && !signal.aborted) await deliver({ from: next - lines.length, lines });

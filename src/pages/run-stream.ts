@@ -6,6 +6,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { ROOT_ACTION, type RunKey } from "../domain/ids.ts";
 import { isTerminal } from "../domain/phase.ts";
+import type { Clock } from "../lib/clock.ts";
 import { topicOf, type Subscription } from "../services/change-feed.ts";
 import type { PageContext } from "./page-context.ts";
 import { requireAction } from "../store/require.ts";
@@ -60,20 +61,22 @@ export async function streamRun(
     response.end();
     return;
   }
-  const signal = goneSignal(response);
+  const over = new AbortController();
+  const signal = AbortSignal.any([goneSignal(response), over.signal]);
   const send = (message: StreamMessage): Promise<void> => {
     if (!signal.aborted) response.write(`${JSON.stringify(message)}\n`);
     return drained(response, signal);
   };
-  const heartbeat = setInterval(() => response.write("\n"), HEARTBEAT_MS);
   const log = new LogChannel({
     logs: context.logs,
+    clock: context.clock,
     log: context.log,
     action,
     seen: { attempt: numberIn(query, "log") ?? 0, line: numberIn(query, "line") ?? 0 },
     signal,
     deliver: (attempt, { from, lines }) => send({ type: "log", attempt, from, lines: lines.map(shownLine) }),
   });
+  const heartbeat = sendHeartbeats(response, context.clock, signal);
   try {
     const watch = {
       run,
@@ -83,9 +86,18 @@ export async function streamRun(
     };
     await watchRun(context, watch, log, send, signal);
   } finally {
-    clearInterval(heartbeat);
-    log.close();
+    over.abort();
+    await heartbeat;
     response.end();
+  }
+}
+
+/** Resolves when the signal aborts. */
+async function sendHeartbeats(response: ServerResponse, clock: Clock, signal: AbortSignal): Promise<void> {
+  for (;;) {
+    await clock.sleep(HEARTBEAT_MS, { signal }).catch(() => {});
+    if (signal.aborted) return;
+    response.write("\n");
   }
 }
 
@@ -108,7 +120,7 @@ async function watchRun(
 ): Promise<void> {
   const { store, feed, clock } = context;
   const { run } = watch;
-  const subscription = feed.subscribe(topicOf.run(run.id));
+  const subscription = feed.subscribe(topicOf.run(run.id), signal);
   let cursor = watch.after;
   let rootSeen = -1;
   let actionSeen = -1;
@@ -152,12 +164,14 @@ async function watchRun(
         await send({ type: "end" });
         return;
       }
-      change ??= subscription.next(signal).then(() => (change = undefined));
+      change ??= subscription.next().then(() => (change = undefined));
       await Promise.race([
         change,
-        ...(log.isComplete || logAttempt === 0 ? [] : [log.following ?? pause(LOG_RETRY_MS)]),
+        ...(log.isComplete || logAttempt === 0
+          ? []
+          : [log.following ?? clock.sleep(LOG_RETRY_MS, { signal }).catch(() => {})]),
       ]);
-      await pause(PACE_MS);
+      await clock.sleep(PACE_MS, { signal }).catch(() => {});
     }
   } finally {
     subscription.close();
@@ -186,8 +200,4 @@ async function sendActions(
 async function hasLiveActions({ store }: PageContext, run: RunRecord): Promise<boolean> {
   const where = [{ field: "end_time", comparison: "=" as const, values: [0] }];
   return (await store.listActions(run.key, { limit: 1, token: "", where })).items.length > 0;
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

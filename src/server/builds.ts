@@ -1,7 +1,7 @@
 /** The image build service; the engine's command line is only inspected when the first image is asked for. */
 import type { ImageTools } from "../platform/platform.ts";
 import { createImageBuildService, type ImageBuildService } from "../builds/service.ts";
-import { systemClock } from "../lib/clock.ts";
+import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Store } from "../store/store.ts";
 
@@ -10,6 +10,7 @@ export interface BuildsOptions {
   readonly store: Store;
   /** A folder of the builds alone. */
   readonly workDir: string;
+  readonly clock: Clock;
   readonly log: Logger;
 }
 
@@ -25,7 +26,7 @@ export function createBuilds(options: BuildsOptions): ImageBuildService {
   };
 }
 
-async function make({ createTools, store, workDir, log }: BuildsOptions): Promise<ImageBuildService> {
+async function make({ createTools, store, workDir, clock, log }: BuildsOptions): Promise<ImageBuildService> {
   const service = createImageBuildService({
     ...(await createTools()),
     store: {
@@ -33,7 +34,7 @@ async function make({ createTools, store, workDir, log }: BuildsOptions): Promis
       findByName: (name) => store.listBuilds(name),
       record: (build) => store.recordBuild(build),
     },
-    clock: systemClock,
+    clock,
     log,
     workDir,
   });

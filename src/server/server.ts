@@ -102,8 +102,8 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   ]);
   const { createImageTools: createTools } = options;
   const builds =
-    createTools && createBuilds({ createTools, store, workDir: join(dataDirectory, "builds"), log });
-  const unusedImages = createUnusedImages(store, log);
+    createTools && createBuilds({ createTools, store, workDir: join(dataDirectory, "builds"), clock, log });
+  const unusedImages = createUnusedImages({ store, clock, log });
   opened.defer(() => unusedImages.close());
   const work = buildImageWork({
     store,
@@ -119,7 +119,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     executor: createInProcessExecutor(work, clock),
   });
   const logs = createAttemptLogs(join(dataDirectory, "logs"), { maxBytes: options.maxLogBytes });
-  const feed = createChangeFeed(store);
+  const feed = createChangeFeed(store, clock);
   opened.defer(() => feed.close());
   const rights = createObjectRights(store, BUCKET);
   let port = options.port;

@@ -1,23 +1,24 @@
 /**
- * Wake-ups for watches. A watch is a cursor on sequence numbers in the store; this only tells it when
- * it is worth asking again, and lets all who ask the same share one answer. A wake-up may be lost or come for
- * nothing: a watch also asks now and then.
+ * Wake-ups for watches. A watch is a cursor on sequence numbers in the store; the feed only says when it is worth
+ * reading again, and lets all who read the same share one answer. A wake-up may be lost or come for nothing: a watch
+ * also reads now and then without one.
  */
-import { systemClock, type Clock } from "../lib/clock.ts";
+import type { Clock, Timer } from "../lib/clock.ts";
 import type { StoreReader } from "../store/reader.ts";
 
 export interface ChangeFeed {
-  /** Starts to listen to a topic now. */
-  subscribe(topic: string): Subscription;
+  /** Listens to a topic from now on, until the subscription is closed. */
+  subscribe(topic: string, signal: AbortSignal): Subscription;
   close(): void;
 }
 
 export interface Subscription {
-  /** Resolves when something changed since the last call, after a while, or when the signal aborts. */
-  next(signal: AbortSignal): Promise<void>;
+  /** Resolves when something changed since the last call, after 30 s, or when the signal aborts. */
+  next(): Promise<void>;
   /**
-   * What `read` gives, read once for all subscribers who ask under this key before the topic changes again: many
-   * watchers at the same cursor cost one read and one encoding. A key stands for one kind of answer.
+   * What `read` gives, read once for all subscribers of the topic who were woken together and ask under this key: many
+   * watchers at the same cursor cost one read and one encoding. A key stands for one kind of answer. Never older than
+   * the subscription, or than its last wake-up.
    */
   shared<T>(key: string, read: () => Promise<T>): Promise<T>;
   close(): void;
@@ -29,109 +30,146 @@ export const topicOf = {
   children: (runId: number, parent: string) => `children:${runId}:${parent}`,
 };
 
-/** Without any wake-up, a watch asks this often. */
-const ASK_AGAIN_MS = 30_000;
-
-/** The more there are to tell, the more changes they are told of at once: telling takes a bounded share of the time. */
-const PACE_MS_EACH = 0.1;
+/** Without any wake-up, a watch reads this often. */
+const READ_AGAIN_MS = 30_000;
+/** Subscribers woken in one turn of the event loop: requests are served between two turns. */
+const WOKEN_PER_TURN = 20;
+/** Pause after a wake-up, for each subscriber: the more there are, the more changes each is told of at once. */
+const PAUSE_MS_EACH = 0.25;
 
 interface Topic {
-  /** Since the listeners were woken. */
+  readonly subscribers: Set<(changes: number) => void>;
+  readonly answers: Map<string, Answer>;
+  /** Counted since the topic has subscribers. */
+  changes: number;
+  /** Changed since the last wake-up began. */
   isDue: boolean;
+  /** From the beginning of a wake-up to the end of the pause after it. */
   isWaking: boolean;
-  readonly listeners: Set<() => void>;
-  readonly answers: Map<string, Promise<unknown>>;
+  readAgain: Timer | undefined;
 }
 
-export function createChangeFeed(
-  store: Pick<StoreReader, "onChange">,
-  clock: Clock = systemClock,
-): ChangeFeed {
+interface Answer {
+  readonly read: Promise<unknown>;
+  /** How many changes there had been when it was read. */
+  readonly changes: number;
+}
+
+export function createChangeFeed(store: Pick<StoreReader, "onChange">, clock: Clock): ChangeFeed {
   const topics = new Map<string, Topic>();
-  const stop = store.onChange((changes) => {
-    const changed = new Set<Topic>();
-    for (const { runId, actionId, parent } of changes) {
-      const names = [topicOf.run(runId), topicOf.action(actionId)];
-      if (parent !== undefined) names.push(topicOf.children(runId, parent));
-      for (const name of names) {
-        const topic = topics.get(name);
-        if (topic !== undefined) changed.add(topic);
-      }
-    }
-    for (const topic of changed) {
-      topic.answers.clear();
-      wake(topic);
-    }
-  });
-  const wake = (topic: Topic) => {
+
+  const changed = (topic: Topic): void => {
+    topic.changes++;
     topic.isDue = true;
-    if (topic.isWaking) return;
+    if (!topic.isWaking) wake(topic);
+  };
+
+  const wake = (topic: Topic): void => {
     topic.isWaking = true;
     // Those who made the change are answered before those who watch it are told.
     setImmediate(() => {
       topic.isDue = false;
-      for (const listener of topic.listeners) listener();
-      clock.timer(topic.listeners.size * PACE_MS_EACH, () => {
-        topic.isWaking = false;
-        if (topic.isDue) wake(topic);
-      });
+      topic.answers.clear();
+      topic.readAgain?.cancel();
+      wakeSome(topic, topic.changes, topic.subscribers.values());
     });
   };
 
+  /** All get the same count of changes, and so the same answers, also where more changes come in between. */
+  const wakeSome = (
+    topic: Topic,
+    changes: number,
+    subscribers: IterableIterator<(changes: number) => void>,
+  ): void => {
+    for (let woken = 0; woken < WOKEN_PER_TURN; woken++) {
+      const next = subscribers.next();
+      if (next.done === true) {
+        pause(topic);
+        return;
+      }
+      next.value(changes);
+    }
+    setImmediate(wakeSome, topic, changes, subscribers);
+  };
+
+  const pause = (topic: Topic): void => {
+    const { size } = topic.subscribers;
+    if (size > 0) topic.readAgain = clock.timer(READ_AGAIN_MS, () => changed(topic));
+    clock.timer(size * PAUSE_MS_EACH, () => {
+      topic.isWaking = false;
+      if (topic.isDue) wake(topic);
+    });
+  };
+
+  const topicNamed = (name: string): Topic => {
+    const known = topics.get(name);
+    if (known !== undefined) return known;
+    const topic: Topic = {
+      subscribers: new Set(),
+      answers: new Map(),
+      changes: 0,
+      isDue: false,
+      isWaking: false,
+      readAgain: clock.timer(READ_AGAIN_MS, () => changed(topic)),
+    };
+    topics.set(name, topic);
+    return topic;
+  };
+
+  const stop = store.onChange((changes) => {
+    const names = new Set<string>();
+    for (const { runId, actionId, parent } of changes) {
+      names.add(topicOf.run(runId)).add(topicOf.action(actionId));
+      if (parent !== undefined) names.add(topicOf.children(runId, parent));
+    }
+    for (const name of names) {
+      const topic = topics.get(name);
+      if (topic !== undefined) changed(topic);
+    }
+  });
+
   return {
-    subscribe: (name) => {
-      let changed = false;
-      let resolveWait: (() => void) | undefined;
-      const listener = () => {
-        changed = true;
-        resolveWait?.();
+    subscribe: (name, signal) => {
+      const topic = topicNamed(name);
+      let changes = topic.changes;
+      let isDue = false;
+      let resume = (): void => {};
+      const subscriber = (now: number) => {
+        changes = now;
+        isDue = true;
+        resume();
       };
-      const topic: Topic = topics.get(name) ?? {
-        isDue: false,
-        isWaking: false,
-        listeners: new Set(),
-        answers: new Map(),
-      };
-      topics.set(name, topic);
-      topic.listeners.add(listener);
+      const aborted = () => resume();
+      topic.subscribers.add(subscriber);
+      signal.addEventListener("abort", aborted, { once: true });
       return {
-        next: async (signal) => {
-          if (!changed && !signal.aborted) {
-            await new Promise<void>((resolve) => {
-              const finish = () => {
-                timer.cancel();
-                signal.removeEventListener("abort", finish);
-                resolve();
-              };
-              const timer = clock.timer(ASK_AGAIN_MS, () => {
-                // The wake-up may have been lost: so may be what would have cleared them.
-                topic.answers.clear();
-                finish();
-              });
-              resolveWait = finish;
-              signal.addEventListener("abort", finish, { once: true });
-            });
-          }
-          resolveWait = undefined;
-          changed = false;
+        next: async () => {
+          if (!isDue && !signal.aborted) await new Promise<void>((resolve) => (resume = resolve));
+          isDue = false;
         },
         shared: <T>(key: string, read: () => Promise<T>): Promise<T> => {
-          const known = topic.answers.get(key) as Promise<T> | undefined;
-          if (known !== undefined) return known;
-          const answer = read();
+          const known = topic.answers.get(key);
+          if (known !== undefined && known.changes >= changes) return known.read as Promise<T>;
+          const answer = { read: read(), changes: topic.changes };
           topic.answers.set(key, answer);
           // A failure is not kept.
-          answer.catch(() => {
+          answer.read.catch(() => {
             if (topic.answers.get(key) === answer) topic.answers.delete(key);
           });
-          return answer;
+          return answer.read;
         },
         close: () => {
-          topic.listeners.delete(listener);
-          if (topic.listeners.size === 0 && topics.get(name) === topic) topics.delete(name);
+          signal.removeEventListener("abort", aborted);
+          topic.subscribers.delete(subscriber);
+          if (topic.subscribers.size > 0) return;
+          topic.readAgain?.cancel();
+          if (topics.get(name) === topic) topics.delete(name);
         },
       };
     },
-    close: stop,
+    close: () => {
+      stop();
+      for (const { readAgain } of topics.values()) readAgain?.cancel();
+    },
   };
 }

@@ -138,7 +138,7 @@ export function registerDataProxyService(router: ConnectRouter, context: Needs):
       const asked = request.attempt || undefined;
       const present = presentAttempt(record);
       if (asked !== undefined && asked > present.attempt) throw await noLog({ ...present, attempt: asked });
-      for await (const lines of withHeartbeat(followLog(record, asked, signal))) {
+      for await (const lines of withHeartbeat(followLog(record, asked, signal), clock)) {
         yield lines === undefined ? {} : { logs: [{ lines: lines.map(encodeLine) }] };
       }
     },
@@ -174,7 +174,7 @@ export function registerDataProxyService(router: ConnectRouter, context: Needs):
     asked: number | undefined,
     signal: AbortSignal,
   ): Promise<AttemptKey | undefined> {
-    const subscription = feed.subscribe(topicOf.action(action.id));
+    const subscription = feed.subscribe(topicOf.action(action.id), signal);
     try {
       while (!signal.aborted) {
         const record = await requireAction(store, action.key);
@@ -183,7 +183,7 @@ export function registerDataProxyService(router: ConnectRouter, context: Needs):
         const { phase } = record.state;
         if (asked === undefined ? isTerminal(phase) : attemptIsOver(record.state, asked))
           throw await noLog(key);
-        await subscription.next(signal);
+        await subscription.next();
       }
       return undefined;
     } finally {

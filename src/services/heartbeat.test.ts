@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { withHeartbeat } from "./heartbeat.ts";
+import { steppedClock } from "../../test/helpers/stepped-clock.ts";
+import { HEARTBEAT_MS, withHeartbeat } from "./heartbeat.ts";
 
-test("what comes is passed on in order; silence is broken by life signs; an error stays one", async () => {
+test("messages are passed on in order, with heartbeats while there are none, and so is an error", async () => {
   const waits = Promise.withResolvers<void>();
   async function* source() {
     yield 1;
@@ -11,15 +12,18 @@ test("what comes is passed on in order; silence is broken by life signs; an erro
     yield 3;
     throw new Error("broken off");
   }
+  const clock = steppedClock();
   const seen: (number | undefined)[] = [];
-  await assert.rejects(async () => {
-    for await (const item of withHeartbeat(source(), 5)) {
-      seen.push(item);
-      if (seen.filter((each) => each === undefined).length === 2) waits.resolve();
-    }
+  const read = assert.rejects(async () => {
+    for await (const item of withHeartbeat(source(), clock)) seen.push(item);
   }, /broken off/);
-  assert.deepEqual(seen.slice(0, 4), [1, 2, undefined, undefined]);
-  assert.equal(seen.at(-1), 3);
+  await clock.step(0);
+  await clock.step(2 * HEARTBEAT_MS);
+  assert.deepEqual(seen, [1, 2, undefined, undefined]);
+  waits.resolve();
+  await read;
+  assert.deepEqual(seen.slice(4), [3]);
+  assert.equal(clock.pending, 0);
 });
 
 test("whoever stops listening ends the source", async () => {
@@ -31,6 +35,6 @@ test("whoever stops listening ends the source", async () => {
       ended.resolve();
     }
   }
-  for await (const _ of withHeartbeat(source())) break;
+  for await (const _ of withHeartbeat(source(), steppedClock())) break;
   await ended.promise;
 });

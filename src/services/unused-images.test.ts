@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
-import { suite, test, type TestContext } from "node:test";
+import { suite, test } from "node:test";
 import type { BuildRecord } from "../domain/build-record.ts";
+import { steppedClock } from "../../test/helpers/stepped-clock.ts";
 import { createLogger } from "../lib/log.ts";
 import type { ImageUses } from "../domain/build-record.ts";
 import { createUnusedImages } from "./unused-images.ts";
@@ -9,15 +10,16 @@ const NOBODY: ImageUses = { deployments: [], runs: [] };
 const TASK = { project: "p", domain: "development", name: "env.task", version: "1" };
 const MINUTE_MS = 60_000;
 
-function setup(t: TestContext, uses: Readonly<Record<string, ImageUses>> = {}) {
-  t.mock.timers.enable({ apis: ["setTimeout"] });
+function setup(uses: Readonly<Record<string, ImageUses>> = {}) {
+  const clock = steppedClock();
   const lines: string[] = [];
   const store = { usesOfBuild: async (build: BuildRecord) => uses[build.reference] ?? NOBODY };
-  const images = createUnusedImages(store, createLogger({ write: (line) => void lines.push(line) }));
-  const later = async () => {
-    t.mock.timers.tick(MINUTE_MS);
-    await new Promise((resolve) => setImmediate(resolve));
-  };
+  const images = createUnusedImages({
+    store,
+    clock,
+    log: createLogger({ write: (line) => void lines.push(line) }),
+  });
+  const later = () => clock.step(MINUTE_MS);
   return { images, lines, later };
 }
 
@@ -41,8 +43,8 @@ function buildOf(reference: string): BuildRecord {
 }
 
 suite("unused images", () => {
-  test("an image that nothing uses after a while is told of once, with what to do", async (t) => {
-    const { images, lines, later } = setup(t, { used: { ...NOBODY, deployments: [TASK] } });
+  test("an image that nothing uses after a while is told of once, with what to do", async () => {
+    const { images, lines, later } = setup({ used: { ...NOBODY, deployments: [TASK] } });
     images.handedOut(buildOf("used"));
     images.handedOut(buildOf("unused"));
     await later();
@@ -51,8 +53,8 @@ suite("unused images", () => {
     assert.match(lines[0] ?? "", /warn .*image=unused hint=if this was a deploy, import the module/u);
   });
 
-  test("no verdict while another image is being built: its tasks come when all are there", async (t) => {
-    const { images, lines, later } = setup(t);
+  test("no verdict while another image is being built: its tasks come when all are there", async () => {
+    const { images, lines, later } = setup();
     images.handedOut(buildOf("one"));
     const ended = images.building();
     await later();
@@ -62,8 +64,8 @@ suite("unused images", () => {
     assert.equal(lines.length, 1);
   });
 
-  test("nothing is asked of the store after the end", async (t) => {
-    const { images, lines, later } = setup(t);
+  test("nothing is asked of the store after the end", async () => {
+    const { images, lines, later } = setup();
     images.handedOut(buildOf("one"));
     images.close();
     await later();

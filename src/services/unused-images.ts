@@ -1,26 +1,33 @@
 /**
- * Tells of images that a client had built, or asked for, and that nothing uses afterwards. Mostly it was a
+ * Warns of images that a client had built, or asked for, and that nothing uses afterwards. The usual cause is a
  * deploy whose program did not import its tasks: the SDK has the images built, sends no task and reports
  * success (seen with flyte 2.12.1).
  */
 import type { BuildRecord } from "../domain/build-record.ts";
+import type { Clock, Timer } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
-import type { Store } from "../store/store.ts";
+import type { StoreReader } from "../store/reader.ts";
 
-/** After the last image; a client with several sends its tasks when all are there. */
+/** How long after the last image the uses are read; a client with several images sends its tasks when all exist. */
 const QUIET_MS = 15_000;
 
 export interface UnusedImages {
-  /** A build begins: no verdict before it has ended. Returns what tells its end. */
+  /** A build begins: nothing is warned of before it has ended. The function returned is called at its end. */
   building(): () => void;
   handedOut(build: BuildRecord): void;
   close(): void;
 }
 
-export function createUnusedImages(store: Pick<Store, "usesOfBuild">, log: Logger): UnusedImages {
+export interface UnusedImagesOptions {
+  readonly store: Pick<StoreReader, "usesOfBuild">;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+export function createUnusedImages({ store, clock, log }: UnusedImagesOptions): UnusedImages {
   const watched = new Map<string, BuildRecord>();
   let underWay = 0;
-  let timer: NodeJS.Timeout | undefined;
+  let timer: Timer | undefined;
 
   const check = async () => {
     const builds = [...watched.values()];
@@ -35,14 +42,11 @@ export function createUnusedImages(store: Pick<Store, "usesOfBuild">, log: Logge
     }
   };
   const wait = () => {
-    clearTimeout(timer);
+    timer?.cancel();
     if (underWay > 0 || watched.size === 0) return;
-    timer = setTimeout(
-      () =>
-        void check().catch((error: unknown) => log.error("the uses of images could not be read", { error })),
-      QUIET_MS,
-    );
-    timer.unref();
+    timer = clock.timer(QUIET_MS, () => {
+      check().catch((error: unknown) => log.error("the uses of images could not be read", { error }));
+    });
   };
   return {
     building: () => {
@@ -57,6 +61,6 @@ export function createUnusedImages(store: Pick<Store, "usesOfBuild">, log: Logge
       watched.set(build.target, build);
       wait();
     },
-    close: () => clearTimeout(timer),
+    close: () => timer?.cancel(),
   };
 }

@@ -47,7 +47,7 @@ export async function* watchChildren(
       isAll: changed.length < BATCH,
     };
   };
-  const subscription = feed.subscribe(topicOf.children(run.id, parent));
+  const subscription = feed.subscribe(topicOf.children(run.id, parent), signal);
   try {
     let isPast = true;
     for (let after = 0; !signal.aborted;) {
@@ -58,7 +58,7 @@ export async function* watchChildren(
       if (!isAll) continue;
       if (isPast) yield { batch: SENTINEL, isPast };
       isPast = false;
-      await subscription.next(signal);
+      await subscription.next();
     }
   } finally {
     subscription.close();
@@ -99,14 +99,14 @@ async function* watchDetails<D extends DescMessage>(
     return { record, batch: batchOf(schema, [encode(await detailSources(store, record))]) };
   };
   const first = await requireAction(store, key);
-  const subscription = feed.subscribe(topicOf.action(first.id));
+  const subscription = feed.subscribe(topicOf.action(first.id), signal);
   try {
     for (let seen = -1; !signal.aborted;) {
       const { record, batch } = await subscription.shared(schema.name, read);
       if (record.seq > seen) yield { batch, isPast: seen < 0 };
       seen = record.seq;
       if (isTerminal(record.state.phase)) return;
-      await subscription.next(signal);
+      await subscription.next();
     }
   } finally {
     subscription.close();

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { BoxkiteError, messageOf } from "../../domain/errors.ts";
 import { contextOfFile } from "../../builds/context.ts";
+import { systemClock } from "../../lib/clock.ts";
 import { silentLogger } from "../../lib/log.ts";
 import { secretsOf } from "../../server/build-secrets.ts";
 import { createBuilds } from "../../server/builds.ts";
@@ -33,7 +34,7 @@ export async function buildImage(store: Store, input: CommandInput, dataDirector
     if (createTools === undefined)
       throw new BoxkiteError("ENGINE_UNREACHABLE", "there is no engine to build with");
     const workDir = join(dataDirectory, "builds-by-hand");
-    const builds = createBuilds({ createTools, store, workDir, log: silentLogger });
+    const builds = createBuilds({ createTools, store, workDir, clock: systemClock, log: silentLogger });
     const readSecret = secretsOf(input.env);
     const { reference } = await builds.build({
       spec: decodeImageSpec(bytes),
