@@ -19,6 +19,8 @@ type Values =
   | { readonly kind: "unreadable"; readonly uri: string }
   | { readonly kind: "absent" };
 
+type ValuesContext = Pick<PageContext, "objects" | "bucket" | "log">;
+
 export interface ActionValues {
   readonly inputs: Values;
   readonly outputs: Values;
@@ -27,7 +29,7 @@ export interface ActionValues {
 }
 
 export async function readValues(
-  context: PageContext,
+  context: ValuesContext,
   { inputUri, kind, state }: ActionRecord,
 ): Promise<ActionValues> {
   const succeeded = state.phase === "succeeded" || state.phase === "recovered";
@@ -42,7 +44,7 @@ export async function readValues(
 }
 
 async function readLiterals(
-  { objects, bucket, log }: PageContext,
+  { objects, bucket, log }: ValuesContext,
   uri: string | undefined,
   decode: (bytes: Uint8Array) => readonly NamedLiteral[],
 ): Promise<Values> {

@@ -1,4 +1,5 @@
 /** What is read to show one action. */
+import type { ActionRecord } from "../domain/action-record.ts";
 import { ROOT_ACTION, type RunKey } from "../domain/ids.ts";
 import type { PageContext } from "./page-context.ts";
 import { detailSources } from "../services/detail-sources.ts";
@@ -18,15 +19,20 @@ export function hasLog({ record, run }: Pick<ActionView, "record" | "run">): boo
   return record.kind === "task" && run.logsRemovedAt === undefined;
 }
 
+type ViewContext = Pick<PageContext, "store" | "clock" | "objects" | "bucket" | "log">;
+
 /** Undefined where the run has no such action. */
 export async function readAction(
-  context: PageContext,
+  context: ViewContext,
   key: RunKey,
   action: string,
 ): Promise<ActionView | undefined> {
+  const record = await context.store.getAction({ ...key, action });
+  return record && viewAction(context, record);
+}
+
+export async function viewAction(context: ViewContext, record: ActionRecord): Promise<ActionView> {
   const { store, clock } = context;
-  const record = await store.getAction({ ...key, action });
-  if (record === undefined) return undefined;
   const [sources, images, values] = await Promise.all([
     detailSources(store, record),
     store.runImages(record.runId),

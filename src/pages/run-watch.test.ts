@@ -1,0 +1,107 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { steppedClock } from "../../test/helpers/stepped-clock.ts";
+import { NO_RETRIES } from "../domain/action.ts";
+import type { ActionRecord, NewAction } from "../domain/action-record.ts";
+import { ROOT_ACTION } from "../domain/ids.ts";
+import { newTaskState } from "../domain/initial-state.ts";
+import { LOCAL } from "../domain/principal.ts";
+import { NO_SETTINGS } from "../domain/run.ts";
+import { silentLogger } from "../lib/log.ts";
+import { createChangeFeed } from "../services/change-feed.ts";
+import { openSqliteStore } from "../store/sqlite/sqlite-store.ts";
+import { watchRun } from "./run-watch.ts";
+import type { StreamMessage } from "./stream-message.ts";
+
+const NOW = 1_700_000_000_000;
+
+function trace(name: string, parent?: string): NewAction {
+  return {
+    name,
+    parent,
+    kind: "trace",
+    group: "",
+    detail: new Uint8Array(),
+    displayName: name,
+    inputUri: "",
+    policy: NO_RETRIES,
+    state: newTaskState(NOW),
+    grants: [],
+  };
+}
+
+/** Opens some pages of one run, changes it, and counts how often the name of its root was rendered. */
+async function rendered(pages: number): Promise<{ count: number; told: readonly string[] }> {
+  const store = openSqliteStore(":memory:");
+  const key = { project: "p", domain: "d", run: "r" };
+  const created = await store.createRun(
+    {
+      key,
+      spec: new Uint8Array(),
+      settings: NO_SETTINGS,
+      baseUri: "s3://b/r",
+      source: "",
+      createdAt: NOW,
+      createdBy: LOCAL,
+    },
+    trace(ROOT_ACTION),
+    [],
+  );
+  assert.ok(created !== "exists");
+  let count = 0;
+  const counting = (record: ActionRecord): ActionRecord => ({
+    ...record,
+    get displayName() {
+      count++;
+      return record.displayName;
+    },
+  });
+  const clock = steppedClock();
+  const feed = createChangeFeed(store, clock);
+  const context = {
+    store: {
+      ...store,
+      getAction: async (wanted: ActionRecord["key"]) => {
+        const record = await store.getAction(wanted);
+        return record && counting(record);
+      },
+    },
+    feed,
+    clock,
+    bucket: "b",
+    objects: {} as never,
+    log: silentLogger,
+  };
+  const stop = new AbortController();
+  const told = Array.from({ length: pages }, () => "");
+  const log = { show: () => {}, isComplete: true, following: undefined };
+  const watch = { run: created.run, action: ROOT_ACTION, wantedAttempt: undefined, after: 0 };
+  const watches = told.map((_, page) =>
+    watchRun(context, watch, log, async (line) => void (told[page] += line), stop.signal),
+  );
+  await clock.step(1_000);
+  count = 0;
+  await store.createAction(created.run, trace("child", ROOT_ACTION), LOCAL);
+  const work = await store.acquire("test");
+  const state = { ...created.root.state, reason: "because" };
+  await work.advance({ action: created.root, state, effects: [], at: NOW });
+  await clock.step(1_000);
+  stop.abort();
+  await Promise.all(watches);
+  feed.close();
+  await store.close();
+  return { count, told };
+}
+
+test("what changed is read and rendered once, for 1 page as for 20", async () => {
+  const one = await rendered(1);
+  const many = await rendered(20);
+  assert.equal(many.count, one.count);
+  for (const lines of many.told) assert.equal(lines, one.told[0]);
+  const types = (one.told[0] ?? "")
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => (JSON.parse(line) as StreamMessage).type);
+  assert.equal(types[0], "hello");
+  assert.equal(types.filter((type) => type === "actions").length, 2);
+});

@@ -1,0 +1,23 @@
+/** What a run page's live connection says, one message a line. assets/run.js acts on it. */
+import type { ShownLine } from "./log-text.ts";
+import type { TreeRow } from "./tree-row.ts";
+
+export type StreamMessage =
+  | { readonly type: "hello"; readonly now: number }
+  /** Actions that changed; `cursor` goes into the next request. */
+  | { readonly type: "actions"; readonly rows: readonly TreeRow[]; readonly cursor: number }
+  | { readonly type: "section"; readonly id: string; readonly html: string }
+  /** The sections of this action follow. */
+  | { readonly type: "action"; readonly name: string; readonly hasLog: boolean }
+  | {
+      readonly type: "log";
+      readonly attempt: number;
+      readonly from: number;
+      readonly lines: readonly ShownLine[];
+    }
+  /** Nothing changes any more. */
+  | { readonly type: "end" };
+
+export function encodeLine(message: StreamMessage): string {
+  return `${JSON.stringify(message)}\n`;
+}
