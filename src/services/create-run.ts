@@ -1,0 +1,127 @@
+/** RunService.CreateRun: everything that a new run is made of. */
+import type { ServiceImpl } from "@connectrpc/connect";
+import { create, toBinary } from "@bufbuild/protobuf";
+import { BoxkiteError } from "../domain/errors.ts";
+import { newRunName, ROOT_ACTION, type ProjectKey, type RunKey } from "../domain/ids.ts";
+import { newTaskState } from "../domain/initial-state.ts";
+import type { Principal } from "../domain/principal.ts";
+import type { StoredSpec } from "../domain/task.ts";
+import { runBaseUri } from "../orchestrator/paths.ts";
+import { encodeRun } from "../wire/details.ts";
+import { RunSpecSchema } from "../wire/gen/flyteidl2/task/run_pb.js";
+import {
+  CreateRunRequestSchema,
+  type CreateRunRequest,
+  type RunService,
+} from "../wire/gen/flyteidl2/workflow/run_service_pb.js";
+import { decodeProjectId, decodeRunId, decodeTaskId } from "../wire/identifiers.ts";
+import { hashInputs } from "../wire/literals/hash.ts";
+import { objectUrisIn } from "../wire/literals.ts";
+import { decodeSource } from "../wire/phase.ts";
+import { requireSupported } from "../wire/support.ts";
+import { cacheUseOf, decodeRunSpec, decodeTaskSpec, rootCacheKey } from "../wire/task-spec.ts";
+import { decodeMoment } from "../wire/time.ts";
+import type { ServiceContext } from "./context.ts";
+import { emptyInputs, readInputs, storeInputs } from "./inputs.ts";
+import { keyOfUri } from "./object-keys.ts";
+import { principalOf } from "./principal.ts";
+import { seedsFrom } from "./recover.ts";
+
+export type CreateRunContext = Pick<
+  ServiceContext,
+  "access" | "orchestrator" | "store" | "objects" | "rights" | "bucket" | "clock"
+>;
+type Method = ServiceImpl<typeof RunService>["createRun"];
+
+export function createRunMethod(context: CreateRunContext): Method {
+  const { access, orchestrator, clock } = context;
+  return async (request, handler) => {
+    requireSupported(CreateRunRequestSchema, request);
+    const by = principalOf(handler);
+    const key = runKeyOf(request);
+    await access.place(by, key);
+    const spec = await specOf(context, by, request);
+    const { uri, hash, grants } = await inputsOf(
+      context,
+      request,
+      key,
+      spec.definition.cache?.ignoredInputs ?? [],
+    );
+    const settings = decodeRunSpec(request.runSpec, key);
+    if (settings.rawDataPrefix !== undefined) keyOfUri(`${settings.rawDataPrefix}/`, context.bucket);
+    const cache = cacheUseOf(spec.definition, settings, rootCacheKey(spec.definition, hash));
+    if (settings.recover) await access.run(by, "read", { ...key, run: settings.recover.run });
+    const seeds = settings.recover ? await seedsFrom(context, key, settings.recover) : [];
+    const now = clock.now();
+    const startTime = request.runStartTime ?? request.runSpec?.runStartTime;
+    const { run, root } = await orchestrator.createRun(
+      {
+        key,
+        spec: toBinary(RunSpecSchema, request.runSpec ?? create(RunSpecSchema)),
+        settings,
+        baseUri: runBaseUri(context.bucket, key),
+        source: decodeSource(request.source),
+        createdAt: startTime === undefined ? now : decodeMoment(startTime, "run_start_time"),
+        createdBy: by,
+      },
+      {
+        name: ROOT_ACTION,
+        kind: "task",
+        group: "",
+        queue: settings.queue,
+        spec,
+        displayName: spec.definition.shortName || spec.definition.name,
+        inputUri: uri,
+        policy: spec.definition.policy,
+        cache,
+        state: newTaskState(now, cache),
+        grants: [uri, ...grants, ...spec.definition.reads],
+      },
+      seeds,
+    );
+    return { run: encodeRun({ run, root }) };
+  };
+}
+
+function runKeyOf({ id }: CreateRunRequest): RunKey {
+  switch (id.case) {
+    case "runId":
+      return decodeRunId({ ...id.value, name: id.value.name || newRunName() });
+    case "projectId":
+      return { ...decodeProjectId(id.value), run: newRunName() };
+    default:
+      throw new BoxkiteError("INVALID_ARGUMENT", "neither run_id nor project_id is set");
+  }
+}
+
+async function specOf(
+  { access }: CreateRunContext,
+  by: Principal,
+  { task }: CreateRunRequest,
+): Promise<StoredSpec> {
+  switch (task.case) {
+    case "taskSpec":
+      return decodeTaskSpec(task.value);
+    case "taskId":
+      return (await access.task(by, decodeTaskId(task.value))).spec;
+    default:
+      throw new BoxkiteError("INVALID_ARGUMENT", "neither task_spec nor task_id is set");
+  }
+}
+
+/** Where the inputs are, and what they point at: the run may read both. */
+async function inputsOf(
+  context: CreateRunContext,
+  { inputWrapper }: CreateRunRequest,
+  scope: ProjectKey,
+  ignored: readonly string[],
+): Promise<{ uri: string; hash: string; grants: string[] }> {
+  if (inputWrapper.case === "offloadedInputData") {
+    const { uri, inputsHash } = inputWrapper.value;
+    const { literals } = await readInputs(context, uri);
+    return { uri, hash: inputsHash || hashInputs(literals, ignored), grants: objectUrisIn(literals) };
+  }
+  const inputs = inputWrapper.case === "inputs" ? inputWrapper.value : emptyInputs();
+  const { uri, inputsHash } = await storeInputs(context, scope, inputs, ignored);
+  return { uri, hash: inputsHash, grants: objectUrisIn(inputs.literals) };
+}

@@ -1,0 +1,90 @@
+/** Where clients upload code and inputs to. */
+import type { ServiceImpl } from "@connectrpc/connect";
+import { BoxkiteError } from "../domain/errors.ts";
+import { checkProjectName, type ProjectKey } from "../domain/ids.ts";
+import type { Principal } from "../domain/principal.ts";
+import { uploadUri } from "../orchestrator/paths.ts";
+import type {
+  CreateUploadLocationRequest,
+  DataProxyService,
+  UploadInputsRequest,
+} from "../wire/gen/flyteidl2/dataproxy/dataproxy_service_pb.js";
+import { decodeProjectId, decodeRunId, decodeTaskId } from "../wire/identifiers.ts";
+import { encodeTime } from "../wire/time.ts";
+import type { ServiceContext } from "./context.ts";
+import { emptyInputs, storeInputs } from "./inputs.ts";
+import { requestOrigin } from "./origin.ts";
+import { principalOf } from "./principal.ts";
+import { expiryOf } from "./url-expiry.ts";
+
+export type UploadContext = Pick<ServiceContext, "access" | "objects" | "bucket" | "clock" | "presign">;
+type Methods = Pick<ServiceImpl<typeof DataProxyService>, "createUploadLocation" | "uploadInputs">;
+
+export function uploadMethods(context: UploadContext): Methods {
+  const { access, bucket, clock, presign } = context;
+  return {
+    createUploadLocation: async (request, handler) => {
+      const scope = {
+        project: checkProjectName(request.project, "project"),
+        domain: checkProjectName(request.domain, "domain"),
+      };
+      await access.place(principalOf(handler), scope);
+      const uri = uploadUri(bucket, scope, uploadRoot(request), fileName(request));
+      const expiresInSeconds = expiryOf(request);
+      return {
+        signedUrl: presign({ method: "PUT", origin: requestOrigin(handler), uri, expiresInSeconds }),
+        nativeUrl: uri,
+        expiresAt: encodeTime(clock.now() + expiresInSeconds * 1_000),
+        headers: {},
+      };
+    },
+
+    uploadInputs: async (request, handler) => {
+      const by = principalOf(handler);
+      if (request.baseDir !== "") {
+        throw new BoxkiteError(
+          "FIELD_NOT_SUPPORTED",
+          "UploadInputsRequest.base_dir is set; inputs go into this server's own store",
+        );
+      }
+      const scope = scopeOf(request);
+      await access.place(by, scope);
+      const ignored = await ignoredInputs(access, by, request);
+      return {
+        offloadedInputData: await storeInputs(context, scope, request.inputs ?? emptyInputs(), ignored),
+      };
+    },
+  };
+}
+
+async function ignoredInputs(
+  access: UploadContext["access"],
+  by: Principal,
+  { task }: UploadInputsRequest,
+): Promise<readonly string[]> {
+  if (task.case === "taskSpec") return task.value.taskTemplate?.metadata?.cacheIgnoreInputVars ?? [];
+  if (task.case !== "taskId") return [];
+  return (await access.task(by, decodeTaskId(task.value))).spec.definition.cache?.ignoredInputs ?? [];
+}
+
+function scopeOf({ id }: UploadInputsRequest): ProjectKey {
+  if (id.case === "projectId") return decodeProjectId(id.value);
+  if (id.case === "runId")
+    return decodeRunId(id.value.name === "" ? { ...id.value, name: "unnamed" } : id.value);
+  throw new BoxkiteError("INVALID_ARGUMENT", "neither run_id nor project_id is set");
+}
+
+/**
+ * Where an upload goes follows from its content, so that a client that remembers an upload (the SDK
+ * does, for a day) still finds it, also after it was uploaded again.
+ */
+function uploadRoot(request: CreateUploadLocationRequest): string {
+  if (request.filenameRoot !== "") return request.filenameRoot;
+  if (request.contentMd5.length > 0) return Buffer.from(request.contentMd5).toString("hex");
+  throw new BoxkiteError("INVALID_ARGUMENT", "neither filename_root nor content_md5 is set");
+}
+
+function fileName({ filename }: CreateUploadLocationRequest): string {
+  if (filename !== "") return filename;
+  throw new BoxkiteError("INVALID_ARGUMENT", "filename is empty");
+}
