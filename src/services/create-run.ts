@@ -23,7 +23,7 @@ import { cacheUseOf, decodeRunSpec, decodeTaskSpec, rootCacheKey } from "../wire
 import { decodeMoment } from "../wire/time.ts";
 import type { ServiceContext } from "./context.ts";
 import { emptyInputs, readInputs, storeInputs } from "./inputs.ts";
-import { keyOfUri } from "./object-keys.ts";
+import { authoriseReads, keyOfUri } from "./object-keys.ts";
 import { principalOf } from "./principal.ts";
 import { seedsFrom } from "./recover.ts";
 
@@ -40,15 +40,20 @@ export function createRunMethod(context: CreateRunContext): Method {
     const by = principalOf(handler);
     const key = runKeyOf(request);
     await access.place(by, key);
+    await access.authorise(by, "create", { kind: "run", key });
     const spec = await specOf(context, by, request);
     const { uri, hash, grants } = await inputsOf(
       context,
+      by,
       request,
       key,
       spec.definition.cache?.ignoredInputs ?? [],
     );
     const settings = decodeRunSpec(request.runSpec, key);
-    if (settings.rawDataPrefix !== undefined) keyOfUri(`${settings.rawDataPrefix}/`, context.bucket);
+    if (settings.rawDataPrefix !== undefined) {
+      const prefix = keyOfUri(`${settings.rawDataPrefix}/`, context.bucket);
+      await access.authorise(by, "change", { kind: "object", key: prefix });
+    }
     const cache = cacheUseOf(spec.definition, settings, rootCacheKey(spec.definition, hash));
     if (settings.recover) await access.run(by, "read", { ...key, run: settings.recover.run });
     const seeds = settings.recover ? await seedsFrom(context, key, settings.recover) : [];
@@ -95,15 +100,18 @@ function runKeyOf({ id }: CreateRunRequest): RunKey {
 }
 
 async function specOf(
-  { access }: CreateRunContext,
+  context: CreateRunContext,
   by: Principal,
   { task }: CreateRunRequest,
 ): Promise<StoredSpec> {
   switch (task.case) {
-    case "taskSpec":
-      return decodeTaskSpec(task.value);
+    case "taskSpec": {
+      const spec = decodeTaskSpec(task.value);
+      await authoriseReads(context, by, spec.definition.reads);
+      return spec;
+    }
     case "taskId":
-      return (await access.task(by, decodeTaskId(task.value))).spec;
+      return (await context.access.task(by, decodeTaskId(task.value))).spec;
     default:
       throw new BoxkiteError("INVALID_ARGUMENT", "neither task_spec nor task_id is set");
   }
@@ -112,16 +120,22 @@ async function specOf(
 /** Where the inputs are, and what they point at: the run may read both. */
 async function inputsOf(
   context: CreateRunContext,
+  by: Principal,
   { inputWrapper }: CreateRunRequest,
   scope: ProjectKey,
   ignored: readonly string[],
 ): Promise<{ uri: string; hash: string; grants: string[] }> {
   if (inputWrapper.case === "offloadedInputData") {
     const { uri, inputsHash } = inputWrapper.value;
+    await authoriseReads(context, by, [uri]);
     const { literals } = await readInputs(context, uri);
-    return { uri, hash: inputsHash || hashInputs(literals, ignored), grants: objectUrisIn(literals) };
+    const grants = objectUrisIn(literals);
+    await authoriseReads(context, by, grants);
+    return { uri, hash: inputsHash || hashInputs(literals, ignored), grants };
   }
   const inputs = inputWrapper.case === "inputs" ? inputWrapper.value : emptyInputs();
+  const grants = objectUrisIn(inputs.literals);
+  await authoriseReads(context, by, grants);
   const { uri, inputsHash } = await storeInputs(context, scope, inputs, ignored);
-  return { uri, hash: inputsHash, grants: objectUrisIn(inputs.literals) };
+  return { uri, hash: inputsHash, grants };
 }

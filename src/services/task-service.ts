@@ -10,11 +10,13 @@ import { decodeTaskSpec } from "../wire/task-spec.ts";
 import { encodeTime } from "../wire/time.ts";
 import type { ServiceContext } from "./context.ts";
 import { BUILD_TASK } from "./build-task.ts";
+import { authoriseReads } from "./object-keys.ts";
 import { principalOf } from "./principal.ts";
 
-type Needs = Pick<ServiceContext, "access" | "store" | "catalog">;
+type Needs = Pick<ServiceContext, "access" | "store" | "catalog" | "bucket">;
 
-export function registerTaskService(router: ConnectRouter, { access, store, catalog }: Needs): void {
+export function registerTaskService(router: ConnectRouter, context: Needs): void {
+  const { access, store, catalog } = context;
   const service: Partial<ServiceImpl<typeof TaskService>> = {
     deployTask: async (request, handler) => {
       const by = principalOf(handler);
@@ -30,7 +32,10 @@ export function registerTaskService(router: ConnectRouter, { access, store, cata
       if (request.spec === undefined) throw new BoxkiteError("INVALID_ARGUMENT", "spec is not set");
       await access.place(by, key);
       await access.authorise(by, "create", { kind: "task", key });
-      await catalog.deployTask(key, decodeTaskSpec(request.spec), by);
+      const spec = decodeTaskSpec(request.spec);
+      // Whoever runs the task later may read its code.
+      await authoriseReads(context, by, spec.definition.reads);
+      await catalog.deployTask(key, spec, by);
       return {};
     },
     getTaskDetails: async ({ taskId }, handler) => {

@@ -3,10 +3,13 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Code, ConnectError, createClient, type Transport } from "@connectrpc/connect";
 import type { DescMethod, DescService } from "@bufbuild/protobuf";
+import { BoxkiteError } from "../../src/domain/errors.ts";
 import type { Principal } from "../../src/domain/principal.ts";
 import type { Resource, Right } from "../../src/services/access.ts";
 import { SERVICES } from "../../src/services/routes.ts";
 import { DataProxyService } from "../../src/wire/gen/flyteidl2/dataproxy/dataproxy_service_pb.js";
+import { TaskService } from "../../src/wire/gen/flyteidl2/task/task_service_pb.js";
+import { RunService } from "../../src/wire/gen/flyteidl2/workflow/run_service_pb.js";
 import { enqueueRequest, ROOT, taskSpec } from "../../bench/helpers/requests.ts";
 import { createFakeExecutor } from "../helpers/fake-executor.ts";
 import { startInProcess } from "../helpers/in-process-server.ts";
@@ -17,7 +20,7 @@ const runId = { ...scope, name: "r" };
 const actionId = { run: runId, name: ROOT };
 const taskId = { ...scope, name: "bench.task", version: "1" };
 const spec = taskSpec({ command: ["true"] });
-const byProject = { case: "projectId", value: projectId };
+const byProject = { case: "projectId", value: projectId } as const;
 
 /** One request for each RPC that is implemented, and what it has to ask for, in the order of calling. */
 const CALLS: Readonly<Record<string, readonly [request: object, right: Right, kind: Resource["kind"]]>> = {
@@ -32,7 +35,7 @@ const CALLS: Readonly<Record<string, readonly [request: object, right: Right, ki
   "RunService/CreateRun": [
     { id: { case: "runId", value: runId }, task: { case: "taskId", value: taskId } },
     "create",
-    "project",
+    "run",
   ],
   "RunService/GetRunDetails": [{ runId }, "read", "action"],
   "RunService/WatchRunDetails": [{ runId }, "read", "run"],
@@ -137,6 +140,38 @@ test("every RPC, page and object asks who may", async (t) => {
       [["operator", "127.0.0.1", "create", "object"]],
     );
   });
+});
+
+test("nobody gives a run, or deploys with a task, an object that they may not read or change", async (t) => {
+  const { transport } = await startInProcess(t, createFakeExecutor(), 4, (_, right, resource) => {
+    if (resource.kind === "object" && resource.key.startsWith("other/"))
+      throw new BoxkiteError("INVALID_ARGUMENT", `no ${right}: ${resource.key}`);
+  });
+  const runs = createClient(RunService, transport);
+  const bundled = taskSpec({ command: ["true"] });
+  if (bundled.taskTemplate?.target.case === "container")
+    bundled.taskTemplate.target.value.args = ["--tgz", "s3://boxkite/other/code.tgz"];
+  const blob = { value: { case: "blob", value: { uri: "s3://boxkite/other/blob" } } } as const;
+  const literal = { value: { case: "scalar", value: { value: blob.value } } } as const;
+  const common = { id: byProject, task: { case: "taskSpec", value: spec } } as const;
+  const refused = {
+    "read: other/code.tgz": () => runs.createRun({ ...common, task: { case: "taskSpec", value: bundled } }),
+    "read: other/inputs": () =>
+      runs.createRun({
+        ...common,
+        inputWrapper: { case: "offloadedInputData", value: { uri: "s3://boxkite/other/inputs" } },
+      }),
+    "read: other/blob": () =>
+      runs.createRun({
+        ...common,
+        inputWrapper: { case: "inputs", value: { literals: [{ name: "x", value: literal }] } },
+      }),
+    "change: other/raw/": () =>
+      runs.createRun({ ...common, runSpec: { rawDataStorage: { rawDataPrefix: "s3://boxkite/other/raw" } } }),
+    "read: other/code.tgz ": () => createClient(TaskService, transport).deployTask({ taskId, spec: bundled }),
+  };
+  for (const [what, attempt] of Object.entries(refused))
+    await assert.rejects(attempt(), { rawMessage: `no ${what.trim()}` });
 });
 
 /** Calls it, up to its first message; gives the code where it fails. */
