@@ -37,6 +37,9 @@ const AWKWARD = [
   `${"x".repeat(200)}/a`,
   `${"x".repeat(201)}/a`,
   "x".repeat(200),
+  `${"x".repeat(200)}./a`,
+  `${"x".repeat(200)}../a`,
+  `${"x".repeat(200)}.../a`,
 ];
 
 test("no key leaves the directory, and no two share a path whatever the case", () => {

@@ -3,7 +3,7 @@
  *
  * A key is cut at its slashes into directories and one file. Lower-case letters, digits, `-`, `_` and
  * `.` stand for themselves, `!a` for `A` (some file systems do not tell them apart), `%xx` for any
- * other byte and for a leading dot, and a lone `%` for an empty segment. So no segment can be `..`, a slash
+ * other byte and for a dot that would make a name special, and a lone `%` for an empty segment. So no segment can be `..`, a slash
  * or a NUL, whatever the key. A file's name ends in `@`, so that `a` and `a/b` can both be keys. A name
  * too long for a file system goes on in a directory whose name ends in `+`.
  */
@@ -50,7 +50,12 @@ export function objectPath(root: string, key: string): string {
 /** The directory of the keys that start with this prefix, which is empty or ends in a slash. */
 export function directoryPath(root: string, prefix: string): string {
   const segments = prefix === "" ? [] : prefix.slice(0, -1).split("/");
-  return join(root, ...segments.map((segment) => pathOfSegment(segment, EMPTY_SEGMENT)));
+  return join(root, ...segments.map((segment) => withoutDotNames(pathOfSegment(segment, EMPTY_SEGMENT))));
+}
+
+/** The rest of a name that was too long may be `.` or `..`, which file systems take for other directories. */
+function withoutDotNames(path: string): string {
+  return path.replace(/(?<=\/)\.(?=\.?$)/, "%2e");
 }
 
 export interface Entry {
