@@ -39,6 +39,7 @@ export async function copyObject(call: Call): Promise<void> {
       checksum,
     });
   });
+  call.onWritten(request.key);
   sendXml(response, resultOf("CopyObjectResult", stored));
 }
 

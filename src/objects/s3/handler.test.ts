@@ -107,6 +107,8 @@ test("an object that was written whole is told of; one that was refused is not",
   const body = `<CompleteMultipartUpload>${listed}</CompleteMultipartUpload>`;
   assert.equal((await sendSigned(server, { method: "POST", path: at, body })).status, 200);
   assert.deepEqual(told, ["whole", "big"]);
+  assert.equal((await put(server, "copy", "", { "x-amz-copy-source": `${BUCKET}/whole` })).status, 200);
+  assert.deepEqual(told, ["whole", "big", "copy"]);
 });
 
 test("a header that cannot be sent is refused, and the object is closed", async (t) => {
