@@ -1,13 +1,16 @@
 /** A byte that the disk changed is told, and neither it nor its block is given out. */
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, open as openFile, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
 import { test, type TestContext } from "node:test";
+import { temporaryDirectory } from "../../test/helpers/server.ts";
 import { BUCKET, sendSigned, startS3Server, type S3Server } from "../../test/helpers/s3-server.ts";
 import { BLOCK_BYTES, BlockSums, blockChecker } from "./directory/block-sums.ts";
-import type { HostedStore } from "./hosted-store.ts";
+import { createLogger } from "../lib/log.ts";
+import { openDirectoryStore } from "./directory-store.ts";
+import type { HostedStore, ListPosition } from "./hosted-store.ts";
 
 async function flip(file: string, at: number): Promise<void> {
   const content = await readFile(file);
@@ -79,6 +82,54 @@ test("a range is checked too, and what lies beside the damage can be read", asyn
   );
 });
 
+test("a listing leaves out what is damaged, names it in the log once, and has the others", async (t) => {
+  const directory = await temporaryDirectory(t);
+  const lines: string[] = [];
+  const log = createLogger({ format: "json", write: (line) => lines.push(line) });
+  const store = await openDirectoryStore(directory, { log });
+  for (const key of ["a", "b", "c", "d/e"]) await store.put(key, Buffer.from(key));
+  const file = join(directory, "objects", "b@");
+  await flip(file, 5);
+  // What no program wrote: a directory, which cannot be read as a file, also not by root.
+  await rm(join(directory, "objects/d/e@"));
+  await mkdir(join(directory, "objects/d/e@"));
+  const keys = async (limit: number) => {
+    const found: string[] = [];
+    for (let after: ListPosition | undefined; ;) {
+      const page = await store.listPage({ prefix: "", limit, ...(after && { after }) });
+      found.push(...page.objects.map(({ key }) => key));
+      after = page.next;
+      if (after === undefined) return found;
+    }
+  };
+  for (const limit of [1, 2, 1000]) assert.deepEqual(await keys(limit), ["a", "c"], `pages of ${limit}`);
+  assert.equal(lines.filter((line) => line.includes(file)).length, 1);
+  await store.put("b", Buffer.from("new"));
+  assert.deepEqual(await keys(1000), ["a", "b", "c"]);
+});
+
+test("bytes that the disk does not give are damage, and no error of the server's", async (t) => {
+  const { store, fileOf } = await open(t);
+  await store.put("a", Buffer.from("content"));
+  const handle = await openFile(fileOf("a"));
+  const prototype = Object.getPrototypeOf(handle) as { read: () => Promise<never> };
+  await handle.close();
+  const { mock } = t.mock.method(prototype, "read", async () => {
+    throw Object.assign(new Error("EIO: i/o error, read"), { code: "EIO" });
+  });
+  await assert.rejects(store.head("a"), { ...damaged, message: /a@ could not be read: EIO/u });
+  assert.deepEqual(await store.list({ prefix: "", limit: 9 }), []);
+  mock.restore();
+  const object = await store.open("a");
+  const again = t.mock.method(prototype, "read", async () => {
+    throw Object.assign(new Error("EIO: i/o error, read"), { code: "EIO" });
+  });
+  assert.ok(object);
+  await assert.rejects(buffer(object.stream()), damaged);
+  again.mock.restore();
+  assert.equal(String(await readAll(store, "a")), "content");
+});
+
 test("parts are checked, and one that is gone is told", async (t) => {
   const { store, directory } = await open(t);
   const upload = await store.createUpload({ key: "big", attributes: {} });
@@ -133,4 +184,10 @@ test("objects of before, without sums, are read as they were", async (t) => {
   const file = Buffer.concat([Buffer.from("abc"), json, length, Buffer.from("boxkobj1")]);
   await writeFile(join(directory, "objects/old@"), file);
   assert.equal(String(await readAll(store, "old")), "abc");
+  for (const other of ["null", "[]", '"text"', "{"]) {
+    length.writeUInt32BE(other.length);
+    const broken = Buffer.concat([Buffer.from(other), length, Buffer.from("boxkobj1")]);
+    await writeFile(join(directory, "objects/old@"), broken);
+    await assert.rejects(readAll(store, "old"), damaged, other);
+  }
 });

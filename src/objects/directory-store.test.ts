@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
-import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
@@ -283,6 +283,21 @@ test("a damaged journal of an upload is passed over and told of, and the others 
   for (const file of files) assert.equal(lines.filter((line) => line.includes(file)).length, 1, file);
   await again.completeUpload(upload, () => ({ parts }));
   assert.deepEqual(Buffer.from((await again.readAll("big")) ?? []), content);
+});
+
+test("the journal of an upload that cannot be read is passed over, too", async (t) => {
+  const { store, directory } = await open(t);
+  const upload = await store.createUpload({ key: "a", attributes: {} });
+  // Reading a directory fails, also for root.
+  const unreadable = join(directory, "uploads", `${"0".repeat(32)}.json`);
+  await mkdir(unreadable);
+  const lines: string[] = [];
+  const again = await openDirectoryStore(directory, {
+    log: createLogger({ write: (line) => lines.push(line) }),
+  });
+  assert.deepEqual(await again.listUploads(""), [upload]);
+  assert.equal(lines.filter((line) => line.includes(unreadable)).length, 1);
+  await assert.rejects(again.findUpload("a", "0".repeat(32)), { code: "OBJECT_DAMAGED" });
 });
 
 test("a damaged object that an upload was to replace does not keep the store closed", async (t) => {

@@ -18,6 +18,7 @@ import { createLogger, type Logger } from "../lib/log.ts";
 import { streamFile, streamSegments, type ByteRange } from "./directory/content.ts";
 import { mapInBatches } from "./directory/batches.ts";
 import { FileArea, type Written } from "./directory/file-area.ts";
+import { isDamage } from "./directory/io-error.ts";
 import { createKeyLocks, type Lock } from "./directory/key-locks.ts";
 import { checkKey, objectPath } from "./directory/key-path.ts";
 import {
@@ -29,7 +30,7 @@ import {
 } from "./directory/object-file.ts";
 import { collectPage } from "./directory/page.ts";
 import { Uploads } from "./directory/uploads.ts";
-import { walkKeys } from "./directory/walk.ts";
+import { walkKeys, type FoundKey } from "./directory/walk.ts";
 import { checkCondition } from "./directory/write-condition.ts";
 import type {
   Completion,
@@ -77,16 +78,20 @@ export async function countObjects(directory: string): Promise<number> {
 class DirectoryStore implements HostedStore {
   readonly #root: string;
   readonly #clock: Clock;
+  readonly #log: Logger;
   readonly #files: FileArea;
   readonly #uploads: Uploads;
   /** Held while a key's file is replaced or removed, not while its content arrives. */
   readonly #lockKey: Lock = createKeyLocks();
   /** Held while the parts of one upload are put in place, gathered or removed. */
   readonly #lockUpload: Lock = createKeyLocks();
+  /** Files of damaged objects that the log has named. */
+  readonly #damaged = new Set<string>();
 
   constructor(directory: string, temporary: string, clock: Clock, log: Logger) {
     this.#root = join(directory, "objects");
     this.#clock = clock;
+    this.#log = log;
     this.#files = new FileArea(directory, temporary);
     this.#uploads = new Uploads(directory, this.#files, log);
   }
@@ -125,10 +130,15 @@ class DirectoryStore implements HostedStore {
       if (segments === undefined) return openSingle(file);
       await file.handle.close();
       const release = this.#uploads.hold(segments.upload);
-      // Before they were held, another write may have replaced the object and removed the parts.
-      const now = await describeObjectFile(this.#pathOf(key), key);
-      if (now?.segments?.upload === segments.upload) return this.#openSegments(now, segments, release);
-      await release();
+      let object: OpenObject | undefined;
+      try {
+        // Before they were held, another write may have replaced the object and removed the parts.
+        const now = await describeObjectFile(this.#pathOf(key), key);
+        if (now?.segments?.upload === segments.upload) object = this.#openSegments(now, segments, release);
+      } finally {
+        if (object === undefined) await release();
+      }
+      if (object !== undefined) return object;
     }
   }
 
@@ -161,10 +171,7 @@ class DirectoryStore implements HostedStore {
 
   listPage(options: PageOptions): Promise<Page> {
     const walk = { prefix: options.prefix, after: options.after };
-    return collectPage(walkKeys(this.#root, walk), walk, options, async ({ key, path }) => {
-      const description = await describeObjectFile(path, key);
-      return description && infoOf(description);
-    });
+    return collectPage(walkKeys(this.#root, walk), walk, options, (found) => this.#listed(found));
   }
 
   async delete(key: string): Promise<void> {
@@ -283,8 +290,22 @@ class DirectoryStore implements HostedStore {
     try {
       return (await describeObjectFile(this.#pathOf(key), key))?.segments;
     } catch (error) {
-      if (error instanceof BoxkiteError) return undefined;
+      if (isDamage(error)) return undefined;
       throw error;
+    }
+  }
+
+  /** Undefined for an object that was deleted meanwhile, and for a damaged one: it keeps no other from being listed. */
+  async #listed({ key, path }: FoundKey): Promise<StoredObject | undefined> {
+    try {
+      const description = await describeObjectFile(path, key);
+      return description && infoOf(description);
+    } catch (error) {
+      if (!isDamage(error)) throw error;
+      if (!this.#damaged.has(path))
+        this.#log.error("a listing leaves out an object that is damaged", { key, error });
+      this.#damaged.add(path);
+      return undefined;
     }
   }
 

@@ -63,7 +63,7 @@ export async function startS3Server(t: TestContext, options: S3ServerOptions = {
     secretAccessKey: SECRET_KEY,
     allows: async (_, key) => !key.startsWith(DENIED_PREFIX),
   };
-  const store = await openDirectoryStore(directory, { clock });
+  const store = await openDirectoryStore(directory, { clock, log });
   const principals = (id: string): S3Principal | undefined => (id === ACCESS_KEY ? principal : undefined);
   const listener = createServer(
     createS3Handler({ store, bucket: BUCKET, log, clock, principals, ...options }),

@@ -1,8 +1,9 @@
 /** Streams the content of an object, whether it is one file or many parts, and checks it on the way. */
-import type { FileHandle } from "node:fs/promises";
 import { Readable } from "node:stream";
 import { BLOCK_BYTES, blockChecker } from "./block-sums.ts";
-import { damaged, openObjectFile, type OpenFile, type Segments } from "./object-file.ts";
+import { damaged } from "./io-error.ts";
+import { openObjectFile, type OpenFile, type Segments } from "./object-file.ts";
+import { readFully } from "./read-fully.ts";
 
 export interface ByteRange {
   readonly start: number;
@@ -14,7 +15,7 @@ export interface ByteRange {
 export function streamFile(file: OpenFile, range: ByteRange): Readable {
   const stream = streamOf(fileBytes(file, range));
   // Not by the generator: one that was never asked for anything runs no `finally`.
-  stream.once("close", () => void file.handle.close());
+  stream.once("close", () => void file.handle.close().catch(() => {}));
   return stream;
 }
 
@@ -64,29 +65,15 @@ async function* partBytes(
 }
 
 /** Whole blocks are read and checked, and the range cut out of them. */
-async function* fileBytes(
-  { handle, path, description }: OpenFile,
-  range: ByteRange,
-): AsyncGenerator<Uint8Array> {
-  const { size, blocks } = description;
+async function* fileBytes(file: OpenFile, range: ByteRange): AsyncGenerator<Uint8Array> {
+  const { size, blocks } = file.description;
   // Stores of before have objects without sums.
   const isWhole = blocks === undefined ? () => true : blockChecker(blocks);
   for (let block = Math.floor(range.start / BLOCK_BYTES); block * BLOCK_BYTES <= range.end; block++) {
     const start = block * BLOCK_BYTES;
-    const content = await readFully(handle, start, Math.min(BLOCK_BYTES, size - start));
+    const content = await readFully(file, start, Math.min(BLOCK_BYTES, size - start));
     if (content === undefined || !isWhole(block, content))
-      throw damaged(path, `is not what was written, somewhere from its byte ${start} on`);
+      throw damaged(file.path, `is not what was written, somewhere from its byte ${start} on`);
     yield content.subarray(Math.max(range.start - start, 0), range.end - start + 1);
   }
-}
-
-/** Undefined if the file ends before. */
-async function readFully(handle: FileHandle, position: number, length: number): Promise<Buffer | undefined> {
-  const content = Buffer.allocUnsafeSlow(length);
-  for (let filled = 0; filled < length;) {
-    const { bytesRead } = await handle.read(content, filled, length - filled, position + filled);
-    if (bytesRead === 0) return undefined;
-    filled += bytesRead;
-  }
-  return content;
 }

@@ -1,4 +1,4 @@
-import { BoxkiteError } from "../../domain/errors.ts";
+import { BoxkiteError, messageOf } from "../../domain/errors.ts";
 
 /** The errno name of a system error, as `ENOENT`. */
 export function codeOf(error: unknown): string | undefined {
@@ -24,4 +24,25 @@ export function explainWriteError(error: unknown, directory: string): unknown {
     cause: error,
     hint: `free some space, or make the directory writable: df -h ${directory}`,
   });
+}
+
+/** What a file system answers for content that is lost, or that this user may not have. */
+const UNREADABLE = new Set(["EIO", "EBADMSG", "EUCLEAN", "EISDIR", "EACCES", "EPERM"]);
+
+/** Other errors, such as too many open files, say nothing about the file and stay as they are. */
+export function explainReadError(error: unknown, path: string): unknown {
+  if (!UNREADABLE.has(codeOf(error) ?? "")) return error;
+  return damaged(path, `could not be read: ${messageOf(error)}`, error);
+}
+
+/** `what` follows the path in the message. */
+export function damaged(path: string, what: string, cause?: unknown): BoxkiteError {
+  return new BoxkiteError("OBJECT_DAMAGED", `${path} ${what}`, {
+    cause,
+    hint: "restore the file from a backup, or remove it",
+  });
+}
+
+export function isDamage(error: unknown): error is BoxkiteError {
+  return error instanceof BoxkiteError && error.code === "OBJECT_DAMAGED";
 }

@@ -6,9 +6,10 @@
  */
 import { open, type FileHandle } from "node:fs/promises";
 import { crc32 } from "node:zlib";
-import { BoxkiteError } from "../../domain/errors.ts";
+import type { BoxkiteError } from "../../domain/errors.ts";
 import type { Checksum } from "../hosted-store.ts";
-import { codeOf } from "./io-error.ts";
+import { codeOf, damaged, explainReadError } from "./io-error.ts";
+import { readFully, type ReadableFile } from "./read-fully.ts";
 
 /** The parts of an object that was uploaded in parts; their bytes are in files of their own. */
 export interface Segments {
@@ -46,13 +47,11 @@ export function encodeTrailer(description: Description): Buffer {
   return Buffer.concat([json, numbers, MAGIC]);
 }
 
-export interface OpenFile {
-  readonly handle: FileHandle;
-  readonly path: string;
+export interface OpenFile extends ReadableFile {
   readonly description: Description;
 }
 
-/** Undefined if there is no such file. The caller closes the handle. */
+/** Undefined if there is no such file; fails with OBJECT_DAMAGED. The caller closes the handle. */
 export async function openObjectFile(path: string, key: string): Promise<OpenFile | undefined> {
   const handle = await openIfPresent(path);
   if (handle === undefined) return undefined;
@@ -64,7 +63,7 @@ export async function openObjectFile(path: string, key: string): Promise<OpenFil
   }
 }
 
-/** Undefined if there is no such file. */
+/** Undefined if there is no such file; fails with OBJECT_DAMAGED. */
 export async function describeObjectFile(path: string, key: string): Promise<Description | undefined> {
   const file = await openObjectFile(path, key);
   await file?.handle.close();
@@ -76,13 +75,13 @@ async function openIfPresent(path: string): Promise<FileHandle | undefined> {
     return await open(path, "r");
   } catch (error) {
     if (codeOf(error) === "ENOENT" || codeOf(error) === "ENOTDIR") return undefined;
-    throw error;
+    throw explainReadError(error, path);
   }
 }
 
 async function readDescription(handle: FileHandle, path: string, key: string): Promise<Description> {
   const { size } = await handle.stat();
-  const tail = await readTail(handle, size, TAIL_BYTES);
+  const tail = await readTail({ handle, path }, size, TAIL_BYTES);
   const magic = tail.subarray(-MAGIC.length);
   const isChecked = magic.equals(MAGIC);
   if (tail.length < FOOTER_BYTES || (!isChecked && !magic.equals(MAGIC_UNCHECKED))) throw notOurs(path);
@@ -90,7 +89,7 @@ async function readDescription(handle: FileHandle, path: string, key: string): P
   const footerBytes = FOOTER_BYTES + (isChecked ? CRC_BYTES : 0);
   const trailerBytes = length + footerBytes;
   if (trailerBytes > size) throw notOurs(path);
-  const whole = trailerBytes <= tail.length ? tail : await readTail(handle, size, trailerBytes);
+  const whole = trailerBytes <= tail.length ? tail : await readTail({ handle, path }, size, trailerBytes);
   const json = whole.subarray(whole.length - trailerBytes, whole.length - footerBytes);
   if (isChecked && whole.readUInt32BE(whole.length - footerBytes) !== crc32(json)) throw notOurs(path);
   const description = parseDescription(json.toString(), path);
@@ -99,28 +98,24 @@ async function readDescription(handle: FileHandle, path: string, key: string): P
   return description;
 }
 
-async function readTail(handle: FileHandle, size: number, wanted: number): Promise<Buffer> {
+async function readTail(file: ReadableFile, size: number, wanted: number): Promise<Buffer> {
   const length = Math.min(size, wanted);
-  const { buffer, bytesRead } = await handle.read(Buffer.allocUnsafe(length), 0, length, size - length);
-  return buffer.subarray(0, bytesRead);
+  const tail = await readFully(file, size - length, length);
+  if (tail === undefined) throw notOurs(file.path);
+  return tail;
 }
 
 function parseDescription(json: string, path: string): Description {
+  let description: Description | null;
   try {
-    return JSON.parse(json) as Description;
+    description = JSON.parse(json) as Description | null;
   } catch (error) {
     throw notOurs(path, error);
   }
+  if (description === null) throw notOurs(path);
+  return description;
 }
 
 function notOurs(path: string, cause?: unknown): BoxkiteError {
   return damaged(path, "is not an object as Boxkite writes them", cause);
-}
-
-/** `what` goes on behind the path. */
-export function damaged(path: string, what: string, cause?: unknown): BoxkiteError {
-  return new BoxkiteError("OBJECT_DAMAGED", `${path} ${what}`, {
-    cause,
-    hint: "restore the file from a backup, or remove it",
-  });
 }

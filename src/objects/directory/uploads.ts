@@ -14,7 +14,7 @@ import type { Logger } from "../../lib/log.ts";
 import type { Upload } from "../hosted-store.ts";
 import { mapInBatches } from "./batches.ts";
 import type { FileArea } from "./file-area.ts";
-import { codeOf } from "./io-error.ts";
+import { codeOf, explainReadError, isDamage } from "./io-error.ts";
 import { compareKeys } from "./key-order.ts";
 
 interface Journal extends Upload {
@@ -33,7 +33,7 @@ export class Uploads {
   /** How many readers an upload's parts have; they are removed after the last one. */
   readonly #readers = new Map<string, number>();
   readonly #removeLater = new Set<string>();
-  /** Those that were told of. */
+  /** Ids of damaged journals that the log has named. */
   readonly #damaged = new Set<string>();
 
   constructor(directory: string, files: FileArea, log: Logger) {
@@ -88,7 +88,7 @@ export class Uploads {
     await this.finish(uploadId);
   }
 
-  /** To be called before the object that names these parts is replaced. */
+  /** To be called before the object that names these parts is replaced or removed. */
   async announceRemoval(key: string, uploadId: string, now: number): Promise<void> {
     await this.#writeJournal({ id: uploadId, key, createdAt: now, attributes: {}, state: "removing" });
   }
@@ -139,33 +139,42 @@ export class Uploads {
 
   async #allJournals(): Promise<Journal[]> {
     const names = await readdir(this.#journals);
-    const found = await mapInBatches(names, (name) =>
-      this.#readJournal(name.slice(0, -JOURNAL_SUFFIX.length)),
-    );
+    const found = await mapInBatches(names, async (name) => {
+      const id = name.slice(0, -JOURNAL_SUFFIX.length);
+      try {
+        return await this.#readJournal(id);
+      } catch (error) {
+        if (!isDamage(error)) throw error;
+        this.#reportDamaged(id, error);
+        return undefined;
+      }
+    });
     return found.filter((journal) => journal !== undefined);
   }
 
+  /** Undefined for one that is not there or not whole. Fails with OBJECT_DAMAGED where it cannot be read. */
   async #readJournal(id: string): Promise<Journal | undefined> {
     // The id comes from a client and becomes a path.
     if (!UPLOAD_ID.test(id)) return undefined;
     try {
       const journal = parseJournal(await readFile(this.#journalPath(id), "utf8"), id);
-      if (journal === undefined) this.#tellDamaged(id);
+      if (journal === undefined) this.#reportDamaged(id);
       return journal;
     } catch (error) {
       if (codeOf(error) === "ENOENT") return undefined;
-      throw error;
+      throw explainReadError(error, this.#journalPath(id));
     }
   }
 
   /** Its parts stay: whether an object is made of them is not known. */
-  #tellDamaged(id: string): void {
+  #reportDamaged(id: string, error?: unknown): void {
     if (this.#damaged.has(id)) return;
     this.#damaged.add(id);
     this.#log.warn("the journal of an upload in parts is damaged and passed over", {
       file: this.#journalPath(id),
       hint: "remove it; if no object was made of its parts, remove them too",
       parts: join(this.#parts, id),
+      ...(error !== undefined && { error }),
     });
   }
 
