@@ -6,6 +6,8 @@ import { join } from "node:path";
 import { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import { test, type TestContext } from "node:test";
+import { BoxkiteError } from "../domain/errors.ts";
+import { FileArea } from "./directory/file-area.ts";
 import { openDirectoryStore } from "./directory-store.ts";
 import { ConditionFailedError, type HostedStore, type PartInfo } from "./hosted-store.ts";
 import { systemClock } from "../lib/clock.ts";
@@ -298,6 +300,17 @@ test("the journal of an upload that cannot be read is passed over, too", async (
   assert.deepEqual(await again.listUploads(""), [upload]);
   assert.equal(lines.filter((line) => line.includes(unreadable)).length, 1);
   await assert.rejects(again.findUpload("a", "0".repeat(32)), { code: "OBJECT_DAMAGED" });
+});
+
+test("a full disk does not keep an object in parts from being removed", async (t) => {
+  const { store, directory } = await open(t);
+  const { parts, upload } = await uploadParts(store, "big", 2);
+  await store.completeUpload(upload, () => ({ parts }));
+  t.mock.method(FileArea.prototype, "writeSmall", async () => {
+    throw new BoxkiteError("DISK_FULL", "its disk is full");
+  });
+  await store.delete("big");
+  assert.deepEqual(await filesOf(directory), []);
 });
 
 test("a damaged object that an upload was to replace does not keep the store closed", async (t) => {

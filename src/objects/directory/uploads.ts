@@ -90,7 +90,12 @@ export class Uploads {
 
   /** To be called before the object that names these parts is replaced or removed. */
   async announceRemoval(key: string, uploadId: string, now: number): Promise<void> {
-    await this.#writeJournal({ id: uploadId, key, createdAt: now, attributes: {}, state: "removing" });
+    try {
+      await this.#writeJournal({ id: uploadId, key, createdAt: now, attributes: {}, state: "removing" });
+    } catch (error) {
+      // On a full disk removing is what helps. Only a crash in the middle of it would leave the parts behind.
+      if (!(error instanceof BoxkiteError && error.code === "DISK_FULL")) throw error;
+    }
   }
 
   /** Removes the parts of a replaced object, at once or after their last reader. */
