@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { setImmediate } from "node:timers/promises";
 import { steppedClock } from "../../test/helpers/stepped-clock.ts";
 import { createBackoff } from "./backoff.ts";
 import { orAborted, within } from "./wait.ts";
@@ -13,6 +14,13 @@ test("who waits for work leaves when the signal aborts, and the work goes on", a
   await assert.rejects(orAborted(work.promise, abort.signal), /left/u);
   work.resolve("done");
   assert.equal(await orAborted(work.promise, new AbortController().signal), "done");
+});
+
+test("work that fails after nobody waits for it any more is no unhandled rejection", async () => {
+  const work = Promise.withResolvers<never>();
+  await assert.rejects(orAborted(work.promise, AbortSignal.abort(new Error("left"))), /left/u);
+  work.reject(new Error("failed later"));
+  await setImmediate();
 });
 
 test("work that takes longer than it may is undefined, and leaves no timer", async () => {

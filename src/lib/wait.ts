@@ -3,7 +3,11 @@ import type { Clock } from "./clock.ts";
 
 /** The work's result, or a rejection with the signal's reason where that aborts first. */
 export async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted();
+  if (signal.aborted) {
+    // Nobody waits for the work: that it fails is no unhandled rejection, which would end the process.
+    work.catch(() => {});
+    throw signal.reason;
+  }
   const left = Promise.withResolvers<never>();
   const leave = () => left.reject(signal.reason);
   signal.addEventListener("abort", leave, { once: true });
