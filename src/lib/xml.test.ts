@@ -35,6 +35,8 @@ test("what is not well-formed, or nobody sends", async () => {
     "<a",
     "</a>",
     "<a>&nope;</a>",
+    "<a>&toString;</a>",
+    "<a>&__proto__;</a>",
     "<a>&lt</a>",
     "<a>& </a>",
     "<a>&#x110000;</a>",

@@ -18,7 +18,13 @@ const MAX_DEPTH = 8;
 
 /** DOCTYPE, and with it entities of one's own, and CDATA: no S3 client sends them. Comments may be. */
 const DECLARATION = /<!(?!--)/;
-const ENTITIES: Readonly<Record<string, string>> = { lt: "<", gt: ">", amp: "&", quot: '"', apos: "'" };
+const ENTITIES: ReadonlyMap<string, string> = new Map([
+  ["lt", "<"],
+  ["gt", ">"],
+  ["amp", "&"],
+  ["quot", '"'],
+  ["apos", "'"],
+]);
 
 /** Undefined for what is not well-formed UTF-8 and XML, is beyond the bounds, or has a DOCTYPE. */
 export async function parseXml(bytes: Uint8Array, maxBytes = MAX_XML_BYTES): Promise<XmlElement | undefined> {
@@ -99,7 +105,7 @@ function textOf(node: Node): string {
 
 function unescapeXml(text: string): string {
   return text.replaceAll(/&([^;&]{0,10});?/g, (whole, entity: string) => {
-    const character = ENTITIES[entity] ?? characterOf(entity);
+    const character = ENTITIES.get(entity) ?? characterOf(entity);
     if (character === undefined || !whole.endsWith(";")) throw new Error(`${whole} is no entity of XML`);
     return character;
   });

@@ -45,6 +45,12 @@ test("what the server says by code", () => {
     "x",
   );
   assert.equal(exhausted.name, "QuotaError");
+  const named = decodeError({ code: "constructor", message: "x", kind: "user" }, "x");
+  assert.ok(!(named instanceof TaskTimeoutError));
+  const message = 'a\n#boxkite-error {"__proto__":{"name":"Other"},"fine":1}';
+  const crafted = decodeError({ code: "X", message, kind: "user" }, "x");
+  assert.ok(crafted instanceof TaskError);
+  assert.equal((crafted as unknown as { fine: number }).fine, 1);
 });
 
 test("what is thrown may be anything", () => {

@@ -128,7 +128,7 @@ export function decodeError(record: Omit<ErrorRecord, "recoverable">, where: str
 }
 
 function makeTaskError(message: string, options: TaskErrorOptions, serverCode: string): TaskError {
-  if (options.code in TIMEOUT_BOUNDS) return new TaskTimeoutError(message, options);
+  if (Object.hasOwn(TIMEOUT_BOUNDS, options.code)) return new TaskTimeoutError(message, options);
   if (serverCode.toUpperCase().includes("OOM")) return new OutOfMemoryError(message, options);
   if (options.code === "NonRecoverableError") {
     return Object.assign(new TaskError(message, options), { name: options.code });
@@ -141,7 +141,9 @@ function makeTaskError(message: string, options: TaskErrorOptions, serverCode: s
 function parseFields(text: string): Record<string, unknown> {
   try {
     const fields: unknown = JSON.parse(text.split("\n", 1)[0] ?? "");
-    return typeof fields === "object" && fields !== null ? (fields as Record<string, unknown>) : {};
+    if (typeof fields !== "object" || fields === null) return {};
+    // An assignment to `__proto__` would replace the error's class.
+    return Object.fromEntries(Object.entries(fields).filter(([name]) => name !== "__proto__"));
   } catch (error) {
     // Cut short on the way: the error is worth more than its fields.
     if (error instanceof SyntaxError) return {};

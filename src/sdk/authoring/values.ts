@@ -36,7 +36,11 @@ export async function encodeInputs(
   const literals = await Promise.all(
     compiled.inputs.map(async (input) => ({
       name: input.name,
-      value: await encodeInput(taskName, input, given[input.name]),
+      value: await encodeInput(
+        taskName,
+        input,
+        Object.hasOwn(given, input.name) ? given[input.name] : undefined,
+      ),
     })),
   );
   return create(InputsSchema, {

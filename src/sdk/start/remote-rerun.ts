@@ -97,9 +97,10 @@ async function changeInputs(
       `${taskName} has no input ${unknown.join(", ")}; its inputs are ${names.join(", ") || "none"}`,
     );
   }
-  const given = compiled.inputs.filter((input) => inputs[input.name] !== undefined);
+  const differing = new Set(Object.keys(inputs).filter((name) => inputs[name] !== undefined));
+  const given = compiled.inputs.filter(({ name }) => differing.has(name));
   const changed = await encodeInputs(taskName, { ...compiled, inputs: given }, inputs, customContext);
-  const literals = [...changed.literals, ...kept.literals.filter(({ name }) => inputs[name] === undefined)];
+  const literals = [...changed.literals, ...kept.literals.filter(({ name }) => !differing.has(name))];
   return create(InputsSchema, {
     // In the order of the interface.
     literals: names.flatMap((name) => literals.filter((literal) => literal.name === name)),
