@@ -117,6 +117,10 @@ suite("unpackContext", () => {
       code,
       message: /more than 2 entries/,
     });
+    const folders: Item[] = ["d", "e", "f"].map((name) => ({ name, type: "directory" }));
+    await assert.rejects(unpack(t, folders, { ...CONTEXT_LIMITS, entries: 2 }), { code });
+    const links: Item[] = ["l", "m", "n"].map((name) => ({ name, type: "symlink", linkname: "a" }));
+    await assert.rejects(unpack(t, links, { ...CONTEXT_LIMITS, entries: 2 }), { code });
     await assert.rejects(unpack(t, items, { ...CONTEXT_LIMITS, archiveBytes: 20 }), {
       code,
       message: /uploaded/,

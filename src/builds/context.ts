@@ -70,12 +70,13 @@ async function unpackEntries(
   const digests = new Map<string, string>();
   const links: { path: string; target: string }[] = [];
   let bytes = 0;
+  let entries = 0;
   for await (const entry of tar) {
     const { header } = entry;
     const path = insidePath(header.name);
     bytes += header.size ?? 0;
     refuseAbove(bytes, limits.unpackedBytes, `the unpacked build context (at ${path})`);
-    if (digests.size >= limits.entries) {
+    if (++entries > limits.entries) {
       throw new BoxkiteError("LIMIT_EXCEEDED", `the build context has more than ${limits.entries} entries`, {
         hint: IGNORE_HINT,
       });
