@@ -7,6 +7,7 @@
  */
 import { spawn } from "node:child_process";
 import { open } from "node:fs/promises";
+import { constants } from "node:os";
 import { BoxkiteError, messageOf } from "../domain/errors.ts";
 import { type Clock, systemClock } from "../lib/clock.ts";
 import { signalGroup, stopBuilder } from "../lib/process-group.ts";
@@ -120,7 +121,9 @@ function exitOf(child: ReturnType<typeof spawn>, program: string): Promise<numbe
         }),
       );
     });
-    child.once("close", (code, signal) => resolve(code ?? 128 + (signal === "SIGKILL" ? 9 : 15)));
+    child.once("close", (code, signal) =>
+      resolve(code ?? 128 + (signal === null ? 0 : constants.signals[signal])),
+    );
   });
 }
 
