@@ -1,6 +1,7 @@
 /** Files to the server: a signed address, then one PUT. */
 import { createHash } from "node:crypto";
 import type { ControlPlane } from "./control-plane.ts";
+import { messageOf } from "../domain/errors.ts";
 import { createBackoff } from "../lib/backoff.ts";
 import { systemClock, type Clock } from "../lib/clock.ts";
 
@@ -43,13 +44,38 @@ export async function uploadFile(
   };
   const backoff = createBackoff(BACKOFF, clock);
   for (let attempt = 1; ; attempt++) {
-    const answer = await fetch(location.signedUrl, { method: "PUT", headers, body: content });
-    if (answer.ok) return { uri: location.nativeUrl, md5: digest.toString("hex") };
-    const text = await answer.text();
-    const passing = answer.status === 408 || answer.status === 429 || answer.status >= 500;
-    if (!passing || attempt === ATTEMPTS) {
-      throw new Error(`the upload of ${filename} failed: HTTP ${answer.status} ${text.slice(0, 200)}`);
-    }
+    const failure = await put(location.signedUrl, headers, content);
+    if (failure === undefined) return { uri: location.nativeUrl, md5: digest.toString("hex") };
+    const { reason, passing, cause } = failure;
+    if (!passing || attempt === ATTEMPTS)
+      throw new Error(`the upload of ${filename} failed: ${reason}`, cause === undefined ? {} : { cause });
     await backoff.wait();
+  }
+}
+
+interface UploadFailure {
+  readonly reason: string;
+  /** The same again may succeed. */
+  readonly passing: boolean;
+  readonly cause?: unknown;
+}
+
+/** Undefined where the server has the file. */
+async function put(
+  url: string,
+  headers: Readonly<Record<string, string>>,
+  body: Uint8Array<ArrayBuffer>,
+): Promise<UploadFailure | undefined> {
+  try {
+    const answer = await fetch(url, { method: "PUT", headers, body });
+    if (answer.ok) return undefined;
+    const { status } = answer;
+    const text = await answer.text();
+    const passing = status === 408 || status === 429 || status >= 500;
+    return { reason: `HTTP ${status} ${text.slice(0, 200)}`, passing };
+  } catch (cause) {
+    // Its own message says no more than that it failed.
+    const reason = messageOf(cause instanceof Error ? (cause.cause ?? cause) : cause);
+    return { reason, passing: true, cause };
   }
 }

@@ -5,12 +5,11 @@
 import { createReadStream, createWriteStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { Agent, request as httpRequest, type IncomingMessage } from "node:http";
-import { request as httpsRequest } from "node:https";
 import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { urlToHttpOptions } from "node:url";
 import { createBackoff } from "../../lib/backoff.ts";
-import { systemClock } from "../../lib/clock.ts";
+import type { Clock } from "../../lib/clock.ts";
 import { signHeaders } from "../../lib/sigv4-signer.ts";
 import { canonicalQuery, encodeUriPath, sha256Hex, UNSIGNED_PAYLOAD } from "../../lib/sigv4.ts";
 import { childText, parseXml, type XmlElement } from "../../lib/xml.ts";
@@ -18,35 +17,38 @@ import type { S3Settings } from "./s3-settings.ts";
 import { BlobNotFoundError, type Storage } from "./storage-type.ts";
 
 const ATTEMPTS = 5;
+const BACKOFF = { baseMs: 200, factor: 2 };
 const PART_BYTES = 64 << 20;
 /** 1000 of the longest keys in a listing, with every byte escaped, are below. */
 const MAX_ANSWER_BYTES = 4 << 20;
 
 export class S3Storage implements Storage {
   readonly #settings: S3Settings;
+  readonly #clock: Clock;
   readonly #agent = new Agent({ keepAlive: true });
 
-  constructor(settings: S3Settings) {
+  constructor(settings: S3Settings, clock: Clock) {
     this.#settings = settings;
+    this.#clock = clock;
   }
 
   async read(uri: string): Promise<Uint8Array> {
-    return bytesOf(await this.#call("GET", uri));
+    return this.#call("GET", uri, bytesOf);
   }
 
   async write(uri: string, bytes: Uint8Array): Promise<void> {
-    await bytesOf(await this.#call("PUT", uri, { body: bytes }));
+    await this.#call("PUT", uri, bytesOf, { body: bytes });
   }
 
   async download(uri: string, path: string): Promise<void> {
-    await pipeline(await this.#call("GET", uri), createWriteStream(path));
+    await this.#call("GET", uri, (answer) => pipeline(answer, createWriteStream(path)));
   }
 
   async upload(path: string, uri: string): Promise<void> {
     const { size } = await stat(path);
     if (size > PART_BYTES) return this.#uploadParts(path, uri, size);
     const stream = (): Readable => createReadStream(path);
-    await bytesOf(await this.#call("PUT", uri, { stream, length: size }));
+    await this.#call("PUT", uri, bytesOf, { stream, length: size });
   }
 
   async list(prefix: string): Promise<string[]> {
@@ -59,7 +61,7 @@ export class S3Storage implements Storage {
         prefix: key,
         ...(token === undefined ? {} : { "continuation-token": token }),
       };
-      const result = await xmlOf(await this.#call("GET", `s3://${bucket}/`, { query }));
+      const result = await xmlOf(await this.#call("GET", `s3://${bucket}/`, bytesOf, { query }));
       const isEncoded = childText(result, "EncodingType") === "url";
       for (const contents of result.children.filter(({ name }) => name === "Contents")) {
         const name = childText(contents, "Key") ?? "";
@@ -71,7 +73,7 @@ export class S3Storage implements Storage {
   }
 
   async #uploadParts(path: string, uri: string, size: number): Promise<void> {
-    const started = await xmlOf(await this.#call("POST", uri, { query: { uploads: "" } }));
+    const started = await xmlOf(await this.#call("POST", uri, bytesOf, { query: { uploads: "" } }));
     const uploadId = childText(started, "UploadId") ?? "";
     if (uploadId === "") throw new Error(`${uri}: the storage began no upload in parts`);
     const parts: string[] = [];
@@ -80,42 +82,49 @@ export class S3Storage implements Storage {
       const number = parts.length + 1;
       const stream = (): Readable => createReadStream(path, { start, end });
       const query = { partNumber: String(number), uploadId };
-      const answer = await this.#call("PUT", uri, { stream, length: end - start + 1, query });
-      await bytesOf(answer);
-      parts.push(`<Part><PartNumber>${number}</PartNumber><ETag>${answer.headers.etag ?? ""}</ETag></Part>`);
+      const etag = await this.#call("PUT", uri, etagOf, { stream, length: end - start + 1, query });
+      parts.push(`<Part><PartNumber>${number}</PartNumber><ETag>${etag}</ETag></Part>`);
     }
     const body = Buffer.from(`<CompleteMultipartUpload>${parts.join("")}</CompleteMultipartUpload>`);
     // S3 may find out after it has begun to answer, and then says so with the status of a success.
-    const completed = await xmlOf(await this.#call("POST", uri, { body, query: { uploadId } }));
+    const completed = await xmlOf(await this.#call("POST", uri, bytesOf, { body, query: { uploadId } }));
     if (completed.name === "Error") throw new Error(`POST ${uri}: ${childText(completed, "Code") ?? ""}`);
   }
 
-  /** Repeats what may pass: lost connections, 429 and 5xx. */
-  async #call(method: string, uri: string, options: CallOptions = {}): Promise<IncomingMessage> {
-    const backoff = createBackoff({ baseMs: 200, factor: 2 }, systemClock);
+  /** Repeats what may pass: connections that are lost, before or during an answer, 429 and 5xx. */
+  async #call<T>(
+    method: string,
+    uri: string,
+    read: (answer: IncomingMessage) => Promise<T>,
+    options: CallOptions = {},
+  ): Promise<T> {
+    const backoff = createBackoff(BACKOFF, this.#clock);
     for (let attempt = 1; ; attempt++) {
       let answer: IncomingMessage | undefined;
+      let refusal: Uint8Array | undefined;
       let failure: unknown;
       try {
         answer = await this.#send(method, uri, options);
+        if ((answer.statusCode ?? 0) < 300) return await read(answer);
+        refusal = await bytesOf(answer);
       } catch (error) {
+        // Once an answer has begun, everything but a lost connection is a failure of the one who reads it.
+        if (answer !== undefined && (error as NodeJS.ErrnoException).code !== "ECONNRESET") throw error;
         failure = error;
       }
       const status = answer?.statusCode ?? 0;
-      if (answer !== undefined && status < 300) return answer;
-      const refusal = answer && (await parseXml(await bytesOf(answer)));
       if (status === 404) throw new BlobNotFoundError(uri);
-      const passing = answer === undefined || status === 429 || status >= 500;
+      const passing = failure !== undefined || status === 429 || status >= 500;
       if (!passing || attempt === ATTEMPTS) {
-        const code = refusal && childText(refusal, "Code");
-        const reason = answer === undefined ? String(failure) : `HTTP ${status} ${code ?? ""}`.trim();
+        const reason =
+          refusal === undefined ? String(failure) : `HTTP ${status} ${await codeOf(refusal)}`.trim();
         throw new Error(`${method} ${uri}: ${reason}`, failure === undefined ? {} : { cause: failure });
       }
       await backoff.wait();
     }
   }
 
-  #send(method: string, uri: string, options: CallOptions): Promise<IncomingMessage> {
+  async #send(method: string, uri: string, options: CallOptions): Promise<IncomingMessage> {
     const { bucket, key } = parse(uri);
     const { endpoint } = this.#settings;
     const base = decodeURIComponent(endpoint.pathname).replace(/\/$/, "");
@@ -131,11 +140,13 @@ export class S3Storage implements Storage {
         headers: method === "GET" ? {} : { "content-length": String(length) },
         payloadHash: options.stream === undefined ? sha256Hex(options.body ?? "") : UNSIGNED_PAYLOAD,
       },
-      { ...this.#settings, nowMs: systemClock.now() },
+      { ...this.#settings, nowMs: this.#clock.now() },
     );
     const secure = endpoint.protocol === "https:";
+    // Loaded where it is needed: most servers of a task are on its own machine, without TLS.
+    const send = secure ? (await import("node:https")).request : httpRequest;
     return new Promise((resolve, reject) => {
-      const request = (secure ? httpsRequest : httpRequest)({
+      const request = send({
         ...urlToHttpOptions(endpoint),
         // Not by a URL, which would resolve `..` in a key.
         path: `${encodeUriPath(path)}?${canonicalQuery(query)}`,
@@ -171,9 +182,20 @@ async function bytesOf(answer: IncomingMessage): Promise<Uint8Array> {
   return Buffer.concat(chunks);
 }
 
+async function etagOf(answer: IncomingMessage): Promise<string> {
+  await bytesOf(answer);
+  return answer.headers.etag ?? "";
+}
+
+/** The code of a refusal; empty where it has none. */
+async function codeOf(refusal: Uint8Array): Promise<string> {
+  const error = await parseXml(refusal);
+  return (error && childText(error, "Code")) ?? "";
+}
+
 /** Throws for an answer that is no XML. */
-async function xmlOf(answer: IncomingMessage): Promise<XmlElement> {
-  const element = await parseXml(await bytesOf(answer), MAX_ANSWER_BYTES);
+async function xmlOf(answer: Uint8Array): Promise<XmlElement> {
+  const element = await parseXml(answer, MAX_ANSWER_BYTES);
   if (element === undefined) throw new Error("the storage answered with something else than XML");
   return element;
 }
