@@ -8,7 +8,7 @@ import type { Container } from "./container.ts";
 import { RemoteController } from "./remote-controller.ts";
 import type { ActiveContext, Controller } from "../sdk/authoring/active-context.ts";
 import { encodeImageCache } from "../sdk/authoring/image-cache.ts";
-import { CallCounter } from "../sdk/authoring/naming.ts";
+import { CallCounter } from "../sdk/authoring/call-counter.ts";
 import { sharedState } from "../sdk/authoring/state.ts";
 import { definitionOf } from "../sdk/authoring/task.ts";
 import * as flyte from "../sdk/index.ts";

@@ -2,7 +2,7 @@
 import { resolve } from "node:path";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import type { RuntimeArguments } from "./arguments.ts";
-import { runConfigOf, type Container } from "./container.ts";
+import type { Container } from "./container.ts";
 import { encodeErrorDocument } from "./error-document.ts";
 import { extractBundle } from "./extract-bundle.ts";
 import { loadTask } from "./load-task.ts";
@@ -12,10 +12,10 @@ import { scopedBlobStore } from "../client/storage/blob-store.ts";
 import { BlobNotFoundError, joinUri, openStorage, type Storage } from "../client/storage/storage.ts";
 import { outputsUri } from "../domain/outputs.ts";
 import type { ActiveContext, CheckpointStore, Controller } from "../sdk/authoring/active-context.ts";
+import { CallCounter } from "../sdk/authoring/call-counter.ts";
 import type { InitializedConfig } from "../sdk/authoring/config.ts";
 import { publicContext } from "../sdk/authoring/context.ts";
 import { encodeError, type ErrorRecord } from "../sdk/authoring/error-record.ts";
-import { CallCounter } from "../sdk/authoring/naming.ts";
 import { publishReport } from "../sdk/authoring/report.ts";
 import { sharedState } from "../sdk/authoring/state.ts";
 import type { TaskDefinition } from "../sdk/authoring/task.ts";
@@ -141,7 +141,7 @@ function makeContext(
   };
 }
 
-/** The connection to the server is loaded and opened by the first call: most tasks call nobody. */
+/** What calls need, above all the connection to the server, is loaded by the first one: most tasks call nobody. */
 class LazyController implements Controller {
   readonly #container: Container;
   #remote: Promise<RemoteController> | undefined;
@@ -175,7 +175,7 @@ class LazyController implements Controller {
   }
 
   async runConfig(): Promise<InitializedConfig> {
-    this.#runConfig ??= runConfigOf(this.#container);
+    this.#runConfig ??= import("./container.ts").then(({ runConfigOf }) => runConfigOf(this.#container));
     return this.#runConfig;
   }
 

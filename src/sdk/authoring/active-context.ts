@@ -3,7 +3,7 @@ import type { TaskDefinition, TaskReference } from "./task.ts";
 import type { TraceDefinition } from "./trace.ts";
 import type { ConditionRequest } from "./condition.ts";
 import type { InitializedConfig } from "./config.ts";
-import type { NamingScope } from "./naming.ts";
+import type { NamingScope } from "./call-counter.ts";
 import type { BlobStore } from "../../client/storage/blob-store-type.ts";
 
 export type { BlobStore };

@@ -2,27 +2,10 @@
  * Names of the actions that calls become: the Python SDK's, byte for byte, and the same in local mode and
  * in containers. docs/typescript/action-names.md says what they are made of.
  */
+import type { NamingScope } from "./call-counter.ts";
 import { childActionName, hashInputs, hashInterface, hashTaskIdentity } from "../../wire/literals/hash.ts";
 import type { TypedInterface } from "../../wire/gen/flyteidl2/core/interface_pb.js";
 import type { Inputs } from "../../wire/gen/flyteidl2/task/common_pb.js";
-
-/** Counts identical calls, so that each gets a name of its own that the next attempt makes again. */
-export class CallCounter {
-  readonly #counts = new Map<string, number>();
-
-  /** 1 for the first call with this key. */
-  next(key: string): number {
-    const count = (this.#counts.get(key) ?? 0) + 1;
-    this.#counts.set(key, count);
-    return count;
-  }
-}
-
-/** Where names of children begin: the task's action, or the trace that is running in it. */
-export interface NamingScope {
-  readonly name: string;
-  readonly calls: CallCounter;
-}
 
 /** What makes two calls the same: what is called, and with what. */
 export interface CallIdentity {

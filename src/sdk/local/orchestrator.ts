@@ -8,11 +8,11 @@ import { LocalConditions } from "./conditions.ts";
 import { LocalController } from "./controller.ts";
 import type { LocalOptions } from "./options.ts";
 import type { ActiveContext } from "../authoring/active-context.ts";
+import { CallCounter } from "../authoring/call-counter.ts";
 import { publicContext } from "../authoring/context.ts";
 import { durationMs } from "../authoring/duration.ts";
 import { decodeError, encodeError } from "../authoring/error-record.ts";
 import { ActionAbortedError, TaskTimeoutError } from "../authoring/errors.ts";
-import { CallCounter } from "../authoring/naming.ts";
 import { retryPolicyOf, timeoutsOf } from "../authoring/options.ts";
 import { publishReport } from "../authoring/report.ts";
 import { sharedState } from "../authoring/state.ts";
@@ -41,7 +41,8 @@ export class LocalOrchestrator {
     this.#clock = options.clock ?? systemClock;
     this.started = new Date(this.#clock.now());
     this.signal = options.signal ?? new AbortController().signal;
-    this.conditions = options.conditions ?? new LocalConditions(options.signals);
+    this.conditions =
+      options.conditions ?? new LocalConditions({ answers: options.signals, clock: this.#clock });
   }
 
   /** Reports, checkpoints and files of the run; made at the first use. */
