@@ -3,6 +3,7 @@ import { parseArguments, UsageError, type RuntimeArguments } from "./arguments.t
 import { recordFailure, runAction, type Outcome } from "./run-action.ts";
 import { openStorage } from "../client/storage/storage.ts";
 import { systemClock } from "../lib/clock.ts";
+import { orAborted } from "../lib/wait.ts";
 import { encodeError } from "../sdk/authoring/error-record.ts";
 import { ActionAbortedError } from "../sdk/authoring/errors.ts";
 
@@ -14,7 +15,6 @@ const EXIT_TERMINATED = 143;
 
 /** How long a task may take to end once it was told to. */
 const GRACE_MS = 10_000;
-const KEEP_ALIVE_MS = 1 << 30;
 
 async function main(): Promise<number> {
   let given: RuntimeArguments;
@@ -36,16 +36,20 @@ async function main(): Promise<number> {
   process.on("uncaughtException", crash);
   process.on("unhandledRejection", crash);
   // A task that waits for nothing but its signal would otherwise let Node end, as if all were done.
-  setInterval(() => undefined, KEEP_ALIVE_MS);
+  systemClock.timer(Number.MAX_SAFE_INTEGER, () => undefined);
   const abort = new AbortController();
-  const terminated = Promise.withResolvers<"terminated">();
+  const graceOver = new AbortController();
   process.once("SIGTERM", () => {
     abort.abort(new ActionAbortedError("the platform ends this action"));
-    systemClock.timer(GRACE_MS, () => terminated.resolve("terminated"));
+    systemClock.timer(GRACE_MS, () => graceOver.abort());
   });
-  const outcome = await Promise.race([runAction(given, process.env, abort.signal), terminated.promise]);
-  if (outcome === "terminated" || abort.signal.aborted) return EXIT_TERMINATED;
-  return EXIT_CODES[outcome];
+  try {
+    const outcome = await orAborted(runAction(given, process.env, abort.signal), graceOver.signal);
+    return abort.signal.aborted ? EXIT_TERMINATED : EXIT_CODES[outcome];
+  } catch (error) {
+    if (graceOver.signal.aborted) return EXIT_TERMINATED;
+    throw error;
+  }
 }
 
 /** Ends the process at once, whatever timers and connections the task left, but not before its output is out. */

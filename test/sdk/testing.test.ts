@@ -4,6 +4,7 @@ import { rmSync } from "node:fs";
 import { test } from "node:test";
 import { runProgram, stockPython, succeeded } from "../helpers/stock-sdk.ts";
 import { createProject } from "./helpers/package.ts";
+import { startServer } from "../../src/sdk/testing/index.ts";
 
 const TASKS = `
 import * as flyte from "boxkite";
@@ -55,4 +56,9 @@ test("a user's own tests", async (t) => {
     env: { TEST_PYTHON: stockPython(), NODE_TEST_CONTEXT: undefined },
   });
   assert.match(succeeded(result).stdout, /pass 2/);
+});
+
+test("a server that does not start is told at once, with what it wrote", async () => {
+  await assert.rejects(startServer({ args: ["--no-such-option"] }), /did not start: .*Unknown option/s);
+  await assert.rejects(startServer({ timeoutMs: 1 }), /did not start: .*not ready after 1 ms/s);
 });

@@ -1,10 +1,10 @@
 /** Conditions of a local run: answered beforehand, by whoever holds the run, or on the terminal. */
-import { once } from "node:events";
 import type { ConditionRequest } from "../authoring/condition.ts";
 import { durationMs } from "../authoring/duration.ts";
 import { ConditionTimeoutError } from "../authoring/errors.ts";
 import { askOnTerminal } from "./terminal.ts";
-import { systemClock } from "../../lib/clock.ts";
+import { systemClock, type Clock } from "../../lib/clock.ts";
+import { orAborted, within } from "../../lib/wait.ts";
 
 export type Answer = boolean | number | string;
 
@@ -13,25 +13,35 @@ interface Waiting {
   readonly answer: (value: Answer) => void;
 }
 
+export interface LocalConditionsOptions {
+  /** Answers that are given beforehand, by the condition's name. */
+  readonly answers?: Readonly<Record<string, Answer>> | undefined;
+  /** Someone has the run's handle and may answer later. @default false */
+  readonly held?: boolean;
+  readonly clock?: Clock | undefined;
+}
+
 export class LocalConditions {
-  readonly #given: Readonly<Record<string, Answer>>;
+  readonly #answers: ReadonlyMap<string, Answer>;
   readonly #held: boolean;
+  readonly #clock: Clock;
   readonly #waiting: Waiting[] = [];
   readonly #closed = new AbortController();
   #asked = Promise.withResolvers<void>();
 
-  /** `held`: someone has the run's handle and may answer later. */
-  constructor(given: Readonly<Record<string, Answer>> = {}, held = false) {
-    this.#given = given;
+  constructor({ answers = {}, held = false, clock = systemClock }: LocalConditionsOptions = {}) {
+    this.#answers = new Map(Object.entries(answers));
     this.#held = held;
+    this.#clock = clock;
   }
 
   /** The answer. Rejects when the time is up, with the signal's reason, or if nobody can answer. */
   async wait(request: ConditionRequest, signal: AbortSignal): Promise<Answer> {
     const { name, timeout } = request;
+    const limitMs = timeout === undefined ? undefined : durationMs(timeout);
     const ended = AbortSignal.any([signal, this.#closed.signal]);
     ended.throwIfAborted();
-    const given = this.#given[name];
+    const given = this.#answers.get(name);
     if (given !== undefined) return checked(request, given);
     const terminal = process.stdin.isTTY;
     if (!terminal && !this.#held) {
@@ -40,24 +50,19 @@ export class LocalConditions {
       );
     }
     const done = new AbortController();
-    const { promise, resolve, reject } = Promise.withResolvers<Answer>();
+    const { promise, resolve } = Promise.withResolvers<Answer>();
     const waiting = { request, answer: resolve };
     this.#waiting.push(waiting);
     this.#asked.resolve();
     this.#asked = Promise.withResolvers();
-    const timer =
-      timeout === undefined
-        ? undefined
-        : systemClock.timer(durationMs(timeout), () =>
-            reject(new ConditionTimeoutError(`the condition ${name} was not answered in time`)),
-          );
-    once(ended, "abort", { signal: done.signal }).then(() => reject(ended.reason as Error), ignore);
     if (terminal) typedAnswer(request, done.signal).then(resolve, ignore);
     else process.stderr.write(`the condition ${name} waits for run.signal(${JSON.stringify(name)}, …)\n`);
     try {
-      return await promise;
+      const answered = orAborted(promise, ended);
+      const answer = limitMs === undefined ? await answered : await within(answered, limitMs, this.#clock);
+      if (answer !== undefined) return answer;
+      throw new ConditionTimeoutError(`the condition ${name} was not answered in time`);
     } finally {
-      timer?.cancel();
       done.abort();
       this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
     }
@@ -68,12 +73,20 @@ export class LocalConditions {
     this.#closed.abort();
   }
 
-  /** Answers the condition of that name that has waited longest; waits for one, but not beyond `ended`. */
-  async answer(name: string, value: Answer, ended: Promise<never>): Promise<void> {
+  /**
+   * Answers the condition of that name that has waited longest; waits for one to be asked. False where the run
+   * ends without asking.
+   */
+  async answer(name: string, value: Answer): Promise<boolean> {
+    const closed = this.#closed.signal;
     for (;;) {
       const found = this.#waiting.find(({ request }) => request.name === name);
-      if (found !== undefined) return found.answer(checked(found.request, value));
-      await Promise.race([this.#asked.promise, ended]);
+      if (found !== undefined) {
+        found.answer(checked(found.request, value));
+        return true;
+      }
+      if (closed.aborted) return false;
+      await orAborted(this.#asked.promise, closed).catch(ignore);
     }
   }
 }

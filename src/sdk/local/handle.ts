@@ -34,7 +34,7 @@ class LocalRun implements Run<unknown> {
   constructor(definition: TaskDefinition, inputs: Readonly<Record<string, unknown>>, options: RunOptions) {
     this.name = options.name ?? newLocalRunName();
     for (const [key, value] of Object.entries(options.env ?? {})) process.env[key] = value;
-    this.#conditions = new LocalConditions(options.signals, true);
+    this.#conditions = new LocalConditions({ answers: options.signals, held: true });
     this.#result = runInProcess(definition, inputs, {
       name: this.name,
       customContext: options.customContext,
@@ -76,11 +76,8 @@ class LocalRun implements Run<unknown> {
   }
 
   async signal(condition: string, answer: boolean | number | string): Promise<void> {
-    const ended = this.wait().then(() => {
-      throw new Error(`run ${this.name} has ended; no condition ${condition} waits in it`);
-    });
-    ended.catch(() => undefined);
-    await this.#conditions.answer(condition, answer, ended);
+    if (await this.#conditions.answer(condition, answer)) return;
+    throw new Error(`run ${this.name} has ended; no condition ${condition} waits in it`);
   }
 
   async abort(reason = "aborted"): Promise<void> {

@@ -15,6 +15,8 @@ import { fileURLToPath } from "node:url";
 import { initFromConfig, type InitOptions } from "../authoring/config.ts";
 import type { LocalActionEvent, LocalOptions } from "../local/options.ts";
 import { TASK, type CallArguments, type Task } from "../authoring/task.ts";
+import { systemClock } from "../../lib/clock.ts";
+import { orAborted, within } from "../../lib/wait.ts";
 
 export interface TestServerOptions {
   /** How tasks are run. "process" needs no container engine, and no images. @default "process" */
@@ -120,16 +122,16 @@ async function firstLine(
   timeoutMs: number,
 ): Promise<string> {
   const lines = createInterface({ input: child.stdout });
-  const signal = AbortSignal.timeout(timeoutMs);
-  const exited = once(child, "exit", { signal }).then(() => undefined);
-  const line = once(lines, "line", { signal }).then((parameters) => String(parameters[0]));
-  const first = await Promise.race([line, exited]);
-  exited.catch(() => undefined);
-  line.catch(() => undefined);
+  const ended = new AbortController();
+  child.once("error", (error) => ended.abort(error));
+  // Not "exit": what it wrote last may come after that.
+  child.once("close", (code) => ended.abort(new Error(`boxkite up ended with code ${code}`)));
+  const line = orAborted(once(lines, "line"), ended.signal);
+  const first = await within(line, timeoutMs, systemClock);
+  if (first === undefined) throw new Error(`it was not ready after ${timeoutMs} ms`);
   // Keeps reading, so that the server never waits for its reader.
   lines.on("line", () => undefined);
-  if (first === undefined) throw new Error(`boxkite up ended with code ${child.exitCode}`);
-  return first;
+  return String(first[0]);
 }
 
 async function end(child: ChildProcess): Promise<void> {
