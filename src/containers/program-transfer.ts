@@ -23,9 +23,7 @@ export async function pullImage(
   reference: string,
   options: RunOptions = {},
 ): Promise<void> {
-  await transfer(engine, registries, "pull", reference, (program, flags) =>
-    runEngine(program, ["pull", ...flags, reference], options),
-  );
+  await run({ engine, registries, verb: "pull", reference, options }, [reference]);
 }
 
 /** Pushes an image of the engine under this name and returns the digest that the registry gave it. Throws as a pull. */
@@ -36,70 +34,53 @@ export async function pushImage(
   reference: string,
   options: PushOptions,
 ): Promise<string> {
+  const push: Transfer = { engine, registries, verb: "push", reference, options };
   return engine.name === "podman"
-    ? await pushById(engine, registries, imageId, reference, options)
-    : await pushByName(engine, registries, imageId, reference, options);
+    ? await pushById(push, imageId, options.scratchDir)
+    : await pushByName(push, imageId);
+}
+
+interface Transfer {
+  readonly engine: EngineProgram;
+  readonly registries: Registries;
+  readonly verb: "pull" | "push";
+  readonly reference: string;
+  readonly options: RunOptions;
 }
 
 /** So that the image has its name only once the registry has the image. */
-async function pushById(
-  engine: EngineProgram,
-  registries: Registries,
-  imageId: string,
-  reference: string,
-  options: PushOptions,
-): Promise<string> {
-  const digestFile = join(options.scratchDir, "digest");
-  await transfer(engine, registries, "push", reference, (program, flags) =>
-    runEngine(
-      program,
-      ["push", "--digestfile", digestFile, ...flags, imageId, `docker://${reference}`],
-      options,
-    ),
-  );
+async function pushById(push: Transfer, imageId: string, scratchDir: string): Promise<string> {
+  const digestFile = join(scratchDir, "digest");
+  await run(push, ["--digestfile", digestFile, imageId, `docker://${push.reference}`]);
   return (await readFile(digestFile, "utf8")).trim();
 }
 
-/** Docker pushes names only. If the push fails the name goes again: nobody shall find half a result. */
-async function pushByName(
-  engine: EngineProgram,
-  registries: Registries,
-  imageId: string,
-  reference: string,
-  options: PushOptions,
-): Promise<string> {
+/** Docker pushes names only. If the push fails the name is removed again: nobody may find half a result. */
+async function pushByName(push: Transfer, imageId: string): Promise<string> {
+  const { engine, reference } = push;
   await mustRunEngine(engine, ["tag", imageId, reference]);
   try {
-    const result = await transfer(engine, registries, "push", reference, (program, flags) =>
-      runEngine(program, ["push", ...flags, reference], options),
-    );
+    const result = await run(push, [reference]);
     const digest = /digest: (sha256:[0-9a-f]{64})/.exec(result.stdout)?.[1];
     if (digest !== undefined) return digest;
-    throw transferFailure(engine, "push", reference, result);
+    throw transferFailure(push, result);
   } catch (error) {
     await removeImage(engine, reference);
     throw error;
   }
 }
 
-type Run = (engine: EngineProgram, flags: readonly string[]) => Promise<CommandResult>;
-
-/** Tries once more where the engine's own storage was changed meanwhile. */
-async function transfer(
-  engine: EngineProgram,
-  registries: Registries,
-  verb: "pull" | "push",
-  reference: string,
-  run: Run,
-): Promise<CommandResult> {
+/** Runs the verb with these words; once more where the engine's own storage was changed meanwhile. */
+async function run(transfer: Transfer, words: readonly string[]): Promise<CommandResult> {
+  const { engine, registries, verb, reference, options } = transfer;
   return await withRegistryAccess(registries, reference, async (access) => {
     const program = withConfig(engine, access);
-    const flags = flagsFor(engine, access);
-    let result = await run(program, flags);
-    if (result.exitCode !== 0 && meaning(engine, reference, result)?.retry === "now") {
-      result = await run(program, flags);
+    const args = [verb, ...flagsFor(engine, access), ...words];
+    let result = await runEngine(program, args, options);
+    if (result.exitCode !== 0 && meaning(transfer, result)?.retry === "now") {
+      result = await runEngine(program, args, options);
     }
-    if (result.exitCode !== 0) throw transferFailure(engine, verb, reference, result);
+    if (result.exitCode !== 0) throw transferFailure(transfer, result);
     return result;
   });
 }
@@ -122,28 +103,24 @@ function flagsFor({ name }: EngineProgram, { authFile, certificateDir, insecure 
   ];
 }
 
-function transferFailure(
-  engine: EngineProgram,
-  verb: "pull" | "push",
-  reference: string,
-  result: CommandResult,
-): BoxkiteError {
-  const row = meaning(engine, reference, result);
+function transferFailure(transfer: Transfer, result: CommandResult): BoxkiteError {
+  const { verb, reference } = transfer;
+  const row = meaning(transfer, result);
   return new BoxkiteError(
     row?.code ?? "ENGINE_FAILED",
-    `cannot ${verb} ${reference}: ${lastLines(saidBy(result), 2)}`,
-    { hint: row?.hint?.(contextOf(engine, reference)) },
+    `cannot ${verb} ${reference}: ${lastLines(outputOf(result), 2)}`,
+    { hint: row?.hint?.(contextOf(transfer)) },
   );
 }
 
-function meaning(engine: EngineProgram, reference: string, result: CommandResult) {
-  return findFailure(TRANSFER_FAILURES, { text: saidBy(result) }, contextOf(engine, reference));
+function meaning(transfer: Transfer, result: CommandResult) {
+  return findFailure(TRANSFER_FAILURES, { text: outputOf(result) }, contextOf(transfer));
 }
 
-function contextOf({ name, program }: EngineProgram, reference: string) {
+function contextOf({ engine: { name, program }, reference }: Transfer) {
   return { engine: name, program, host: parseImageReference(reference).host };
 }
 
-function saidBy({ stderr, stdout }: CommandResult): string {
+function outputOf({ stderr, stdout }: CommandResult): string {
   return stderr.trim() || stdout.trim();
 }
