@@ -1,9 +1,8 @@
 /** What a build reads: the files that its layers copy, in one folder, and the layers with their places in it. */
-import { cpSync, mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { cpSync, mkdirSync, readdirSync } from "node:fs";
 import { basename, dirname, join, relative } from "node:path";
-import { gzipSync } from "node:zlib";
 import { create } from "@bufbuild/protobuf";
-import { pack } from "tar-stream";
+import { tarGzip } from "./tar-gzip.ts";
 import type { Image, Layer } from "../authoring/image.ts";
 import { ImageSpecSchema, type ImageSpec } from "../../wire/gen/flyteidl2/imagebuilder/definition_pb.js";
 
@@ -50,19 +49,12 @@ function encodeLayer(layer: Exclude<Layer, { kind: "copy" }>): LayerInit {
   }
 }
 
-/** The folder as a gzipped tar, the same bytes for the same files. */
+/** The folder with all that is in it, as a gzipped tar. */
 export async function tarOf(folder: string): Promise<Uint8Array<ArrayBuffer>> {
-  const archive = pack();
-  const entries = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) =>
-    entry.isFile(),
+  const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+  return tarGzip(
+    folder,
+    files.sort().map((path) => relative(folder, path)),
   );
-  const paths = entries.map((entry) => join(entry.parentPath, entry.name)).sort();
-  for (const path of paths) {
-    const mode = (statSync(path).mode & 0o111) === 0 ? 0o644 : 0o755;
-    archive.entry({ name: relative(folder, path), mode, mtime: new Date(0) }, readFileSync(path));
-  }
-  archive.finalize();
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of archive) chunks.push(chunk as Uint8Array);
-  return new Uint8Array(gzipSync(Buffer.concat(chunks)));
 }
