@@ -7,7 +7,7 @@
 export { checkpoint } from "./authoring/checkpoint.ts";
 export { condition, type Condition, type ConditionOptions } from "./authoring/condition.ts";
 export { init, initFromConfig, type InitOptions } from "./authoring/config.ts";
-export { currentContext as context, type TaskContext } from "./authoring/context.ts";
+export { currentContext as context } from "./authoring/context.ts";
 export { deploy, type DeployedTask, type DeployOptions } from "./authoring/deploy.ts";
 export type { Duration } from "./authoring/duration.ts";
 export { registerError } from "./authoring/error-record.ts";
@@ -53,6 +53,7 @@ export {
 } from "./authoring/schema.ts";
 export { secret } from "./authoring/secret.ts";
 export type { Task, TaskOverride } from "./authoring/task.ts";
+export type { TaskContext } from "./authoring/task-context.ts";
 export { TaskEnvironment, type EnvironmentOptions } from "./authoring/task-environment.ts";
 export { trace } from "./authoring/trace.ts";
 export type { Phase } from "../domain/phase.ts";

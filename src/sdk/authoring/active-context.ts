@@ -1,5 +1,6 @@
 /** What surrounds a running task, and what it asks to call others. */
 import type { TaskDefinition, TaskReference } from "./task.ts";
+import type { TaskContext } from "./task-context.ts";
 import type { TraceDefinition } from "./trace.ts";
 import type { ConditionRequest } from "./condition.ts";
 import type { InitializedConfig } from "./config.ts";
@@ -8,30 +9,13 @@ import type { BlobStore } from "../../client/storage/blob-store-type.ts";
 
 export type { BlobStore };
 
-export interface ActionIdentity {
-  readonly project: string;
-  readonly domain: string;
-  readonly org: string;
-  readonly run: string;
-  /** The action's name; `a0` for the first one of a run. */
-  readonly name: string;
-}
-
-export interface ActiveContext {
-  readonly mode: "remote" | "local";
-  readonly action: ActionIdentity;
-  /** From 1. */
-  readonly attempt: number;
-  readonly taskName: string;
-  readonly version: string;
-  readonly runStartTime: Date;
-  /** Key-value pairs of the run, handed on to every child. */
+/** Of the running task, for the SDK itself. `customContext` is what tasks see as `custom`. */
+export interface ActiveContext extends Omit<TaskContext, "custom"> {
+  /** Key-value pairs of the run, passed on to every child. */
   readonly customContext: Readonly<Record<string, string>>;
   readonly scope: NamingScope;
   readonly group: string | undefined;
   readonly inTrace: boolean;
-  /** Aborted when the action is to end early. */
-  readonly signal: AbortSignal;
   readonly controller: Controller;
   readonly report: ReportDocument;
 }

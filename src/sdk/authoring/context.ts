@@ -1,23 +1,8 @@
 /** What a task may know about its own run. */
-import type { ActionIdentity, ActiveContext } from "./active-context.ts";
+import type { ActiveContext } from "./active-context.ts";
 import { NotInTaskError } from "./errors.ts";
 import { sharedState } from "./state.ts";
-
-/** The second argument of a task's function, and the result of `flyte.context()`. */
-export interface TaskContext {
-  readonly mode: "remote" | "local";
-  readonly action: ActionIdentity;
-  /** From 1. */
-  readonly attempt: number;
-  readonly taskName: string;
-  readonly version: string;
-  /** When the run was created; the same in every attempt and every child. */
-  readonly runStartTime: Date;
-  /** The run's key-value pairs, as given with `customContext`. */
-  readonly custom: Readonly<Record<string, string>>;
-  /** Aborts when the action is to end early: pass it to fetch and to child processes. */
-  readonly signal: AbortSignal;
-}
+import type { TaskContext } from "./task-context.ts";
 
 /** The context of the running task; throws NotInTaskError elsewhere. */
 export function currentContext(): TaskContext {

@@ -23,7 +23,7 @@ import type {
 } from "./schema.ts";
 import { sharedState } from "./state.ts";
 import { callerPath, codeVersionOf, createTask, type Task } from "./task.ts";
-import type { TaskContext } from "./context.ts";
+import type { TaskContext } from "./task-context.ts";
 
 export interface EnvironmentOptions extends ExecutionOptions {
   /** Letters, digits, `-` and `_`; the first part of the names of its tasks. */

@@ -5,7 +5,7 @@ import type { CompiledInterface } from "./interface.ts";
 import type { ExecutionOptions } from "./options.ts";
 import { mergeOptions } from "./options.ts";
 import { sharedState } from "./state.ts";
-import type { TaskContext } from "./context.ts";
+import type { TaskContext } from "./task-context.ts";
 import type { TaskEnvironment } from "./task-environment.ts";
 import { TaskInTraceError } from "./errors.ts";
 

@@ -1,6 +1,7 @@
 /** Inputs and outputs of a task: author values ⇄ the messages that travel. */
 import { create } from "@bufbuild/protobuf";
 import type { StandardSchemaV1 } from "@standard-schema/spec";
+import { ownValue } from "../../domain/own-value.ts";
 import type { CompiledInput, CompiledInterface, CompiledOutput } from "./interface.ts";
 import type { Schema } from "./schema.ts";
 import { decodeLiteral } from "../../wire/literals/decode.ts";
@@ -36,11 +37,7 @@ export async function encodeInputs(
   const literals = await Promise.all(
     compiled.inputs.map(async (input) => ({
       name: input.name,
-      value: await encodeInput(
-        taskName,
-        input,
-        Object.hasOwn(given, input.name) ? given[input.name] : undefined,
-      ),
+      value: await encodeInput(taskName, input, ownValue(given, input.name)),
     })),
   );
   return create(InputsSchema, {
