@@ -35,6 +35,10 @@ async function loadedBy(files: readonly string[]) {
   };
 }
 
+function isNotOfTheProtocol(name: string): boolean {
+  return !/^@(bufbuild|connectrpc|msgpack)\//.test(name);
+}
+
 suite("modules that are loaded", { concurrency: true }, () => {
   test("the package's index loads what authors write with, and nothing that starts runs", async () => {
     const { folders, packages, count } = await loadedBy(["src/sdk/index.ts"]);
@@ -58,14 +62,23 @@ suite("modules that are loaded", { concurrency: true }, () => {
     const { folders, packages } = await loadedBy([
       "src/runtime/run-action.ts",
       "src/runtime/remote-controller.ts",
+      "src/client/storage/s3-storage.ts",
     ]);
     assert.deepEqual(
       [...folders].filter((name) => /^sdk\/(start|local|testing)$/.test(name)),
       [],
     );
-    assert.deepEqual(
-      [...packages].filter((name) => !/^@(bufbuild|connectrpc|msgpack)\//.test(name)),
-      [],
-    );
+    assert.deepEqual([...packages].filter(isNotOfTheProtocol), []);
+  });
+
+  test("a task that starts a run loads nothing that reads the author's files", async () => {
+    const { packages } = await loadedBy(["src/sdk/start/start-run.ts", "src/sdk/start/remote-run.ts"]);
+    assert.deepEqual([...packages].filter(isNotOfTheProtocol), []);
+  });
+
+  test("a task that calls nobody loads little", async () => {
+    const { packages, count } = await loadedBy(["src/runtime/run-action.ts"]);
+    assert.deepEqual([...packages].filter(isNotOfTheProtocol), []);
+    assert.ok(count <= 125, `${count} modules`);
   });
 });

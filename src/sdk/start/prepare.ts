@@ -1,11 +1,8 @@
 /** What a run and a deployment have in common: images, code bundle, version. */
-import { packBundle, type CodeBundle } from "./bundle.ts";
-import { collectAll, collectIncluded } from "./collect-files.ts";
-import { collectModules } from "./collect-modules.ts";
+import type { CodeBundle } from "./bundle.ts";
 import { targetOfRun, type InitializedConfig, type RunScope } from "../authoring/config.ts";
 import { controlPlaneOf } from "./control-plane.ts";
 import { encodeImageCache } from "../authoring/image-cache.ts";
-import { definitionOf } from "../authoring/task.ts";
 import { environmentClosure, type TaskEnvironment } from "../authoring/task-environment.ts";
 import type { SpecSettings } from "../authoring/task-spec.ts";
 import { BoxkiteError } from "../../domain/errors.ts";
@@ -35,16 +32,20 @@ export async function prepare(
       },
     );
   }
-  const { resolveImages } = await import("./image-resolve.ts");
+  const [{ resolveImages }, { codeFilesOf }, { packBundle }] = await Promise.all([
+    import("./image-resolve.ts"),
+    import("./code-files.ts"),
+    import("./bundle.ts"),
+  ]);
   const baked =
     copyStyle === "none"
-      ? (): readonly string[] => filesOf(closure, "loaded_modules", config.rootDir)
+      ? (): readonly string[] => codeFilesOf(closure, "loaded_modules", config.rootDir)
       : undefined;
   const images = await resolveImages(closure, config, target, baked);
   const bundle =
     copyStyle === "none"
       ? undefined
-      : await packBundle(config.rootDir, filesOf(closure, copyStyle, config.rootDir));
+      : await packBundle(config.rootDir, codeFilesOf(closure, copyStyle, config.rootDir));
   return {
     ...target,
     version: options.version ?? bundle?.version ?? "",
@@ -66,25 +67,6 @@ function settingsInside(settings: SpecSettings, options: PrepareOptions, target:
     );
   }
   return { ...settings, ...target, version: options.version ?? settings.version };
-}
-
-function filesOf(
-  environments: readonly TaskEnvironment[],
-  copyStyle: "loaded_modules" | "all",
-  rootDir: string,
-): readonly string[] {
-  const included = collectIncluded(
-    rootDir,
-    environments.flatMap((environment) => environment.include),
-  );
-  const code = copyStyle === "all" ? collectAll(rootDir) : collectModules(rootDir, modulesOf(environments));
-  return [...new Set([...code, ...included])].sort();
-}
-
-function modulesOf(environments: readonly TaskEnvironment[]): string[] {
-  return environments.flatMap((environment) =>
-    environment.tasks.map((task) => definitionOf(task).modulePath),
-  );
 }
 
 async function upload(bundle: CodeBundle, config: InitializedConfig, target: RunScope): Promise<string> {
