@@ -1,18 +1,19 @@
 /**
- * Runs every test and closes with one line over all of them: `N passed, M failed, K skipped`.
+ * Runs the tests. The last line is a summary of all of them: `N passed, M failed, K skipped`.
  *
- *   node scripts/test.ts                  all stages
- *   node scripts/test.ts unit             one stage
+ *   node scripts/test.ts                      all stages
+ *   node scripts/test.ts unit                 one stage
  *   node scripts/test.ts test/e2e/a.test.ts   single files
  */
 import { join } from "node:path";
 import { run } from "node:test";
 import type { TestEvent } from "node:test/reporters";
 import { messageOf } from "../src/domain/errors.ts";
-import { planStages, type Lane, type Stage } from "./testing/plan.ts";
+import { planStages, type Job, type Stage } from "./testing/plan.ts";
 import { createReport, seconds } from "./testing/report.ts";
+import { workFromBothEnds } from "./testing/work.ts";
 
-/** Beyond this a test hangs; the page's own images take the longest. */
+/** A test that takes longer hangs; building the images of `page-pattern-2.test.ts` takes longest. */
 const TEST_TIMEOUT_MS = 30 * 60_000;
 const ONE_PROCESS = join(import.meta.dirname, "testing/one-process.ts");
 
@@ -20,15 +21,9 @@ const root = join(import.meta.dirname, "..");
 const report = createReport(root, console.log);
 for (const stage of planStages(process.argv.slice(2), root)) {
   const started = Date.now();
-  const tellTime = (name: string) => console.log(`-- ${name}: ${seconds(Date.now() - started)}`);
   prepare(stage);
-  await Promise.all(
-    stage.lanes.map(async (lane) => {
-      await runLane(lane);
-      if (stage.lanes.length > 1) tellTime(`${stage.name}, ${lane.name}`);
-    }),
-  );
-  tellTime(stage.name);
+  await workFromBothEnds(stage.jobs, runJob);
+  console.log(`-- ${stage.name}: ${seconds(Date.now() - started)}`);
 }
 process.exit(report.close() ? 0 : 1);
 
@@ -36,17 +31,17 @@ function prepare(stage: Stage): void {
   try {
     stage.prepare?.();
   } catch (error) {
-    // Each test that needs it will say so, too.
+    // Each test that needs it fails with this error, too.
     console.log(`${stage.name} is not prepared: ${messageOf(error)}`);
   }
 }
 
-async function runLane({ files, sharesProcess }: Lane): Promise<void> {
+async function runJob({ files, sharesProcess }: Job): Promise<void> {
   const paths = files.map((file) => join(root, file));
   const events = sharesProcess
     ? run({ files: [ONE_PROCESS], argv: paths, timeout: TEST_TIMEOUT_MS })
     : run({ files: paths, concurrency: 1, timeout: TEST_TIMEOUT_MS });
-  // What a test prints it prints for the reader: a table of what it saw.
+  // A test prints what its reader should see, such as a table of measurements.
   events.on("test:stdout", ({ message }) => process.stdout.write(message));
   events.on("test:stderr", ({ message }) => process.stderr.write(message));
   for await (const event of events) report.take(event as TestEvent);

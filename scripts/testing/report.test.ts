@@ -1,4 +1,8 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, relative } from "node:path";
 import { test } from "node:test";
 import type { TestEvent } from "node:test/reporters";
 import { createReport } from "./report.ts";
@@ -13,7 +17,7 @@ interface Ended {
   readonly error?: Error;
 }
 
-/** The events of a test that ended, as node:test sends them. */
+/** The events that node:test sends when a test has ended. */
 function ended({ name, file = "/r/a.test.ts", nesting = 0, ms = 1, skip, type, error }: Ended): TestEvent[] {
   const details = { duration_ms: ms, type, error, passed: error === undefined };
   const data = { name, file, nesting, details, ...(skip !== undefined && { skip }) };
@@ -31,7 +35,7 @@ function reported(...tests: readonly Ended[]): { lines: string[]; ok: boolean } 
   return { ok: report.close(), lines };
 }
 
-test("each test has a line, and the last one counts them; suites and files count as nothing", () => {
+test("each test has a line, and the last line counts them; suites and files are not counted", () => {
   const { ok, lines } = reported(
     { name: "inner", nesting: 1 },
     { name: "outer", ms: 1_500 },
@@ -55,24 +59,45 @@ test("what is skipped is listed with its reason", () => {
   assert.ok(ok);
 });
 
-test("a failure is told by its cause, where it happens and at the end; those around it are no further ones", () => {
+test("a failure is reported with its cause, where it happens and at the end, and counted once", () => {
+  const around = () => Object.assign(new Error("1 subtest failed"), { failureType: "subtestsFailed" });
   const cause = new Error("1 is not 2");
   const { ok, lines } = reported(
-    { name: "bad", error: new Error("test failed", { cause }) },
-    { name: "group", type: "suite", error: new Error("1 subtest failed") },
-    { name: "/r/a.test.ts", error: new Error("1 subtest failed") },
-    { name: "/r/b.test.ts", file: "/r/b.test.ts", error: new Error("exit code 3") },
+    { name: "bad", nesting: 1, error: new Error("test failed", { cause }) },
+    { name: "parent", error: around() },
+    { name: "group", type: "suite", error: around() },
+    { name: "/r/a.test.ts", error: around() },
+    { name: "other", file: "/r/b.test.ts", error: new Error("2 is not 3") },
   );
   assert.match(lines[0] ?? "", /^FAIL a\.test\.ts › bad\n1 is not 2\nError: 1 is not 2/u);
   assert.deepEqual(lines.slice(-3), [
     "FAILED a.test.ts › bad: 1 is not 2",
-    "FAILED b.test.ts: exit code 3",
+    "FAILED b.test.ts › other: 2 is not 3",
     "0 passed, 2 failed, 0 skipped",
   ]);
   assert.ok(!ok);
 });
 
-test("the slowest files come first: by their process, or by their tests in one that is shared", () => {
+test("a file whose process fails is reported with the error that it threw, or its exit code", async (t) => {
+  const directory = await mkdtemp(join(tmpdir(), "boxkite-report-"));
+  t.after(() => rm(directory, { recursive: true }));
+  const files = [join(directory, "a.test.ts"), join(directory, "b.test.ts")] as const;
+  await writeFile(files[0], `throw new Error("docker is missing", { cause: new Error("ENOENT") });`);
+  await writeFile(files[1], "process.exit(3);");
+  const root = join(import.meta.dirname, "../..");
+  // The variable tells a process that node:test started it; there it starts no further ones.
+  const { NODE_TEST_CONTEXT: _, ...env } = process.env;
+  const args = [join(root, "scripts/test.ts"), ...files.map((file) => relative(root, file))];
+  const { stdout, status } = spawnSync(process.execPath, args, { env, encoding: "utf8" });
+  assert.deepEqual(stdout.trim().split("\n").slice(-3), [
+    `FAILED ${relative(root, files[0])}: docker is missing`,
+    `FAILED ${relative(root, files[1])}: the process ended with exit code 3`,
+    "0 passed, 2 failed, 0 skipped",
+  ]);
+  assert.equal(status, 1);
+});
+
+test("the slowest files come first, by the duration of their process, or of their tests where they share one", () => {
   const { lines } = reported(
     { name: "inner", file: "/r/b.test.ts", nesting: 1, ms: 9_000 },
     { name: "one", file: "/r/b.test.ts", ms: 1_000 },
@@ -85,6 +110,6 @@ test("the slowest files come first: by their process, or by their tests in one t
   assert.deepEqual(lines.slice(start + 1, -1), ["     2.5 s  a.test.ts", "     2.0 s  b.test.ts"]);
 });
 
-test("nothing that passed is no success", () => {
+test("a run in which nothing passed is no success", () => {
   assert.ok(!reported().ok);
 });

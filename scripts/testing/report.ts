@@ -1,26 +1,28 @@
-/** What tests said: a line for each, and at the end what failed, what was skipped and why, and what took long. */
+/** The results of tests: a line for each; at the end the slowest files, the failures, and what was skipped and why. */
 import { relative } from "node:path";
 import type { EventData } from "node:test";
 import type { TestEvent } from "node:test/reporters";
+import { Crashes } from "./crashes.ts";
 
 type Ended = EventData.TestPass | EventData.TestFail;
 
 const SLOWEST_FILES = 15;
-/** A test that takes longer has its time beside its name. */
+/** A test that takes longer is printed with its duration. */
 const LONG_MS = 1_000;
 
 export interface Report {
   take(event: TestEvent): void;
-  /** Prints what is told at the end. Whether all is well: something passed, and nothing failed. */
+  /** Prints the summary. True where at least one test passed and none failed. */
   close(): boolean;
 }
 
-/** `print` gets whole lines without their end. File names are told from `root` on. */
+/** `print` receives whole lines without a line break. File names are printed relative to `root`. */
 export function createReport(root: string, print: (line: string) => void): Report {
   let passed = 0;
   const failures: string[] = [];
   const skipped: string[] = [];
   const times = new FileTimes();
+  const crashes = new Crashes();
 
   const fileOf = ({ file = "" }: { file?: string }) => (file === "" ? file : relative(root, file));
   const titleOf = (event: Ended) => (isFile(event) ? fileOf(event) : `${fileOf(event)} › ${event.name}`);
@@ -37,9 +39,9 @@ export function createReport(root: string, print: (line: string) => void): Repor
     print(`ok   ${titleOf(event)}${ms > LONG_MS ? ` (${seconds(ms)})` : ""}`);
   };
   const fail = (event: EventData.TestFail) => {
-    const cause = causeOf(event);
-    // A suite or file fails because something in it failed, which was counted.
-    if (isContainer(event) && cause.message.includes("subtest")) return;
+    // Each failure counts once: where it happened, not again in the tests, suites and files around it.
+    if (failureTypeOf(event) === "subtestsFailed") return;
+    const cause = crashes.errorOf(event) ?? causeOf(event);
     failures.push(`${titleOf(event)}: ${cause.message}`);
     print(`FAIL ${titleOf(event)}\n${cause.message}\n${cause.stack ?? ""}`);
   };
@@ -47,6 +49,7 @@ export function createReport(root: string, print: (line: string) => void): Repor
   return {
     take: (event) => {
       times.take(event);
+      if (event.type === "test:stderr") crashes.take(event.data);
       if (event.type === "test:pass") pass(event.data);
       if (event.type === "test:fail") fail(event.data);
     },
@@ -64,13 +67,13 @@ export function createReport(root: string, print: (line: string) => void): Repor
   };
 }
 
-/** The time of a file is that of its process where it has one of its own, else the sum of its tests. */
+/** The duration of a file is that of its process where it has its own, else the sum of its tests' durations. */
 class FileTimes {
   readonly #processes = new Map<string, number>();
   readonly #tests = new Map<string, number>();
 
   take({ type, data }: TestEvent): void {
-    // Tests that many files share are written elsewhere; their time is part of that of the file's process.
+    // Suites shared by several files are defined elsewhere; their duration is part of the file's process.
     if (type !== "test:complete" || data.nesting > 0 || data.file?.endsWith(".test.ts") !== true) return;
     const { duration_ms: ms } = data.details;
     if (isFile(data)) this.#processes.set(data.file, ms);
@@ -96,7 +99,11 @@ function isFile({ name, file }: { readonly name: string; readonly file?: string 
   return name === file;
 }
 
-/** The test's own error, without the runner's around it. */
+/** The test's own error, which the runner wraps in one of its own. */
+function failureTypeOf({ details }: EventData.TestFail): unknown {
+  return "failureType" in details.error ? details.error.failureType : undefined;
+}
+
 function causeOf({ details }: EventData.TestFail): Error {
   return details.error.cause instanceof Error ? details.error.cause : details.error;
 }
