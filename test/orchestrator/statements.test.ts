@@ -29,14 +29,17 @@ test("an action costs as many statements beside ten thousand live ones as beside
       inner.diagnostic(`${count} statements from createRun to the last effect`);
     });
   }
-  assert.equal(counts[1], counts[0]);
-  assert.ok((counts[0] ?? 0) > 0);
+  const [few = 0, many] = counts;
+  assert.ok(few > 0);
+  assert.equal(many, few);
 });
 
 async function statementsOfOneRun(t: TestContext, live: number): Promise<number> {
   const clock = steppedClock();
+  const written: { kind: "nothing" | "outputs" } = { kind: "nothing" };
   const subject = await orchestratorSubject(t, {
     clock,
+    written,
     logs: NO_LOGS,
     // Nobody waits for ten thousand attempts to be ended.
     killed: () => true,
@@ -52,7 +55,10 @@ async function statementsOfOneRun(t: TestContext, live: number): Promise<number>
     });
   }
   const quiet = () => settle(clock, () => statements);
+  // An attempt that is taken up is asked once for outputs written before: these have none, and go on.
+  await clock.step(2_000);
   await quiet();
+  written.kind = "outputs";
   assert.equal(subject.executor.started.length, live);
   const oneRun = async (run: string): Promise<number> => {
     const before = statements;
