@@ -9,9 +9,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, suite, test, type TestContext } from "node:test";
 import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
-import { Code, ConnectError } from "@connectrpc/connect";
 import { loadConfig } from "../../src/client/config-file.ts";
 import { uploadFile } from "../../src/client/upload.ts";
+import { BoxkiteError } from "../../src/domain/errors.ts";
 import type { InitializedConfig } from "../../src/sdk/authoring/config.ts";
 import { controlPlaneOf } from "../../src/sdk/start/control-plane.ts";
 import type { Run } from "../../src/sdk/authoring/run-handle.ts";
@@ -107,12 +107,12 @@ suite("builds as runs, on podman", { skip: skip ?? false }, () => {
     return new Uint8Array(toBinary(ImageSpecSchema, spec));
   }
 
-  /** What GetImage answers, or the code that it refuses with. */
-  async function getImage(config: InitializedConfig, name: string): Promise<string | Code> {
+  /** The image that GetImage returns, or the code of its error. */
+  async function getImage(config: InitializedConfig, name: string): Promise<string> {
     const { images } = await controlPlaneOf(config);
     return await images.getImage({ id: { name } }).then(
       ({ image }) => image?.fqin ?? "",
-      (error: unknown) => ConnectError.from(error).code,
+      (error: unknown) => (error instanceof BoxkiteError ? error.code : String(error)),
     );
   }
 
@@ -176,7 +176,7 @@ suite("builds as runs, on podman", { skip: skip ?? false }, () => {
     await until(async () => !(await sleeps(seconds)));
     await until(async () => (await left()).length === 0);
     assert.deepEqual(await workingContainers(), []);
-    assert.equal(await getImage(config, "aborted:1"), Code.NotFound);
+    assert.equal(await getImage(config, "aborted:1"), "IMAGE_NOT_FOUND");
   });
 
   test("two equal builds at once are one; GetImage knows it until the base moves", async (t) => {
@@ -198,7 +198,7 @@ suite("builds as runs, on podman", { skip: skip ?? false }, () => {
     assert.match((await allLines(again)).join("\n"), /was built before from the same base: nothing to do/u);
 
     await makeBase("second");
-    assert.equal(await getImage(config, "equal:1"), Code.NotFound);
+    assert.equal(await getImage(config, "equal:1"), "IMAGE_NOT_FOUND");
     assert.deepEqual(await left(), []);
   });
 
