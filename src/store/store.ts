@@ -123,7 +123,10 @@ export interface Work {
    * others in the same transaction.
    */
   advance(change: Advance): Promise<ActionRecord | "conflict">;
-  /** What became known of an attempt after its action had moved on; the action stays as it is. */
+  /**
+   * What became known of an attempt after its action had moved on. The state of the action stays as it is, but
+   * its `seq` grows: whoever watches it reads its attempts again.
+   */
   recordAttempt(action: ActionRecord, facts: AttemptFacts, at: TimeMs): Promise<void>;
 
   /** Names of the queues in which an action waits. */

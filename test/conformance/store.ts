@@ -387,6 +387,33 @@ export function storeConformance(name: string, open: () => Promise<StoreSubject>
     );
   });
 
+  check(
+    "what becomes known of an attempt later is a change of its action, and no phase",
+    async ({ store, work }) => {
+      const { run, root } = await createRun(store, "r1");
+      const admitted = await step(work, root, { type: "admitted" }, { attempt: 1 });
+      const ended = await step(
+        work,
+        admitted,
+        { type: "attemptSucceeded", attempt: 1, outputUri: "s3://b/o" },
+        { attempt: 1, outcome: "succeeded" },
+      );
+      const told: number[] = [];
+      store.onChange((changes) => told.push(...changes.map(({ seq }) => seq)));
+      await work.recordAttempt(ended, { attempt: 1, exitCode: 3, endedAt: NOW + 5 }, NOW + 5);
+      const [changed] = await store.changedActions(run, ended.seq, 10);
+      assert.deepEqual(changed?.state, ended.state);
+      assert.equal(changed?.version, ended.version);
+      assert.deepEqual(told, [changed?.seq]);
+      const [attempt] = await store.listAttempts(root);
+      assert.deepEqual([attempt?.exitCode, attempt?.endedAt], [3, NOW + 5]);
+      assert.deepEqual(
+        attempt?.transitions.map(({ phase }) => phase),
+        ["initializing", "succeeded"],
+      );
+    },
+  );
+
   check("a result is kept for others when its action ends well", async ({ store, work }) => {
     const cache = { key: "k", serialize: true, overwrite: false, sameProject: false };
     const cached = (name: string) => ({ ...newTask(name), cache, state: newTaskState(NOW, cache) });

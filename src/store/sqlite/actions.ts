@@ -180,7 +180,7 @@ export function insertAction(
   database.run("UPDATE runs SET actions = actions + 1 WHERE id = ?", run.id);
   for (const effect of action.effects ?? []) insertEffect(database, lastId, effect, action.state.createdAt);
   for (const uri of action.grants) insertGrant(database, run.id, uri);
-  recordEvent(database, lastId, action.state, action.state.createdAt, by);
+  recordEvent(database, lastId, { ...action.state, at: action.state.createdAt, by });
   return readAction(database, lastId);
 }
 
@@ -208,9 +208,25 @@ export function advance(database: Database, change: Advance): ActionRecord | und
     keepResult(database, action, state, change.at);
   for (const uri of change.grants ?? []) insertGrant(database, action.runId, uri);
   if (change.attempt) writeAttempt(database, action.id, change.attempt, change.at);
-  recordEvent(database, action.id, state, change.at, change.by);
+  recordEvent(database, action.id, { ...state, at: change.at, by: change.by });
   return readAction(database, action.id);
 }
+
+/** The action stays as it is, but those who watch it are to read its attempts again. */
+export function recordAttempt(
+  database: Database,
+  action: ActionRecord,
+  facts: AttemptFacts,
+  at: number,
+): ActionRecord {
+  writeAttempt(database, action.id, facts, at);
+  const { state } = readAction(database, action.id);
+  recordEvent(database, action.id, { phase: state.phase, attempt: NO_ATTEMPT, at });
+  return readAction(database, action.id);
+}
+
+/** Attempts count from 1. An event of none is no phase in the history of one. */
+const NO_ATTEMPT = 0;
 
 function insertEffect(database: Database, id: number, effect: Effect, at: number): void {
   const sql = "INSERT INTO effects (action_id, effect, created_at) VALUES (?, ?, ?)";
@@ -267,27 +283,26 @@ function stateValues(state: ActionState) {
   ] as const;
 }
 
+interface ActionEventRow extends Pick<ActionState, "phase" | "attempt" | "reason"> {
+  readonly at: number;
+  readonly by?: Principal | undefined;
+}
+
 /** Appends the event and stamps the action with its sequence number. */
-function recordEvent(
-  database: Database,
-  id: number,
-  state: ActionState,
-  at: number,
-  by: Principal | undefined,
-): void {
+function recordEvent(database: Database, id: number, event: ActionEventRow): void {
   const { lastId } = database.run(
     "INSERT INTO events (action_id, attempt, phase, reason, at, asked_by) VALUES (?, ?, ?, ?, ?, ?)",
     id,
-    state.attempt,
-    state.phase,
-    state.reason ?? null,
-    at,
-    by?.who ?? null,
+    event.attempt,
+    event.phase,
+    event.reason ?? null,
+    event.at,
+    event.by?.who ?? null,
   );
   database.run("UPDATE actions SET seq = ? WHERE id = ?", lastId, id);
 }
 
-export function writeAttempt(database: Database, id: number, facts: AttemptFacts, at: number): void {
+function writeAttempt(database: Database, id: number, facts: AttemptFacts, at: number): void {
   database.run(
     `INSERT INTO attempts (action_id, attempt, created_at, started_at, ended_at, exit_code, outcome, error, output_uri, image)
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)

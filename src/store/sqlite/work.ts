@@ -5,7 +5,7 @@ import { takes } from "../../domain/resources.ts";
 import { NEVER, type Effect } from "../../domain/transition.ts";
 import type { Change } from "../reader.ts";
 import type { Demand, Store, Work } from "../store.ts";
-import { advance, changeOf, writeAttempt } from "./actions.ts";
+import { advance, changeOf, recordAttempt } from "./actions.ts";
 import type { Database, Row } from "./database.ts";
 import { ACTION_COLUMNS, json, text, toAction } from "./rows.ts";
 
@@ -59,7 +59,8 @@ function work(
       notify([changeOf(record)]);
       return record;
     },
-    recordAttempt: (action, facts, at) => write(() => writeAttempt(database, action.id, facts, at)),
+    recordAttempt: async (action, facts, at) =>
+      notify([changeOf(await write(() => recordAttempt(database, action, facts, at)))]),
     // Both step through the index from one name or run to the next instead of grouping every queued row.
     waitingQueues: async () =>
       database
