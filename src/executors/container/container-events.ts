@@ -4,7 +4,7 @@
  */
 import type { Logger } from "../../lib/log.ts";
 import { createBackoff } from "../../lib/backoff.ts";
-import { type Clock, systemClock } from "../../lib/clock.ts";
+import type { Clock } from "../../lib/clock.ts";
 import type { EngineApi } from "../../containers/api.ts";
 import type { WakeupReason } from "../wakeup.ts";
 
@@ -22,7 +22,7 @@ export function createContainerEvents(
   api: EngineApi,
   label: string,
   log: Logger,
-  clock: Clock = systemClock,
+  clock: Clock,
 ): ContainerEvents {
   const wakers = new Map<string, Set<(reason: WakeupReason) => void>>();
   const closing = new AbortController();

@@ -52,8 +52,8 @@ export function createContainerExecutor(options: ContainerExecutorOptions): Exec
   const credentials = options.credentials ?? createCredentialSource({ registries });
   const platform = { os: info.os, architecture: info.architecture };
   const registry = options.registry ?? createRegistryClient({ credentials, platform, clock, registries });
-  const puller = createImagePuller({ api, registry, credentials, registries, pullByCommand });
-  const events = createContainerEvents(api, `${LABEL.instance}=${instance}`, log);
+  const puller = createImagePuller({ api, registry, credentials, registries, pullByCommand, clock });
+  const events = createContainerEvents(api, `${LABEL.instance}=${instance}`, log, clock);
   const attempts = new Map<string, AttemptMachine<HeldContainer>>();
   const resolving = new Map<string, Promise<ResolvedImage>>();
 

@@ -32,7 +32,7 @@ export class HeldContainer {
     this.id = id;
     this.#context = context;
     this.wakeup = new Wakeup(context.clock);
-    this.log = new LogTail(context.api, id, context.sink, context.log);
+    this.log = new LogTail(context.api, id, context.sink, context.clock, context.log);
     this.#unsubscribe = context.events.subscribe(id, (kind) => this.wakeup.give(kind));
   }
 

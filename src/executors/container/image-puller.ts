@@ -1,6 +1,6 @@
 /** Pulls pinned images into the engine; concurrent pulls of one image are one. */
 import { BoxkiteError, messageOf } from "../../domain/errors.ts";
-import { type Clock, systemClock } from "../../lib/clock.ts";
+import type { Clock } from "../../lib/clock.ts";
 import { findFailure } from "../../lib/failure-table.ts";
 import { parseImageReference } from "../../images/reference.ts";
 import { registryAuthHeader, type CredentialSource } from "../../images/registry/credentials.ts";
@@ -19,7 +19,7 @@ export interface ImagePullerOptions {
   readonly registries: Registries;
   /** The engine's command line, for what its API cannot be told of a registry. Docker's cannot either. */
   readonly pullByCommand: PullByCommand | undefined;
-  readonly clock?: Clock;
+  readonly clock: Clock;
 }
 
 export type PullByCommand = (reference: string, signal: AbortSignal) => Promise<void>;
@@ -40,7 +40,7 @@ interface RunningPull {
 }
 
 export function createImagePuller(options: ImagePullerOptions): ImagePuller {
-  const { api, registry, credentials, registries, pullByCommand, clock = systemClock } = options;
+  const { api, registry, credentials, registries, pullByCommand, clock } = options;
   const running = new Map<string, RunningPull>();
   const closing = new AbortController();
 

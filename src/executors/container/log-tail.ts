@@ -2,7 +2,7 @@
 import type { Logger } from "../../lib/log.ts";
 import type { LogSink } from "../../domain/attempt.ts";
 import { createBackoff } from "../../lib/backoff.ts";
-import { systemClock } from "../../lib/clock.ts";
+import type { Clock } from "../../lib/clock.ts";
 import type { EngineApi } from "../../containers/api.ts";
 import { readLogFrames } from "../../containers/log-frames.ts";
 import { LogWriter } from "./log-writer.ts";
@@ -14,13 +14,15 @@ export class LogTail {
   readonly writer: LogWriter;
   readonly #api: EngineApi;
   readonly #id: string;
+  readonly #clock: Clock;
   readonly #log: Logger;
   readonly #stopping = new AbortController();
   #following: Promise<void> = Promise.resolve();
 
-  constructor(api: EngineApi, containerId: string, sink: LogSink, log: Logger) {
+  constructor(api: EngineApi, containerId: string, sink: LogSink, clock: Clock, log: Logger) {
     this.#api = api;
     this.#id = containerId;
+    this.#clock = clock;
     this.#log = log;
     this.writer = new LogWriter(sink);
   }
@@ -52,9 +54,9 @@ export class LogTail {
   }
 
   async #follow(signal: AbortSignal): Promise<void> {
-    const backoff = createBackoff({ baseMs: 100, factor: 2, capMs: 5_000 }, systemClock);
+    const backoff = createBackoff({ baseMs: 100, factor: 2, capMs: 5_000 }, this.#clock);
     try {
-      await systemClock.sleep(FOLLOW_AFTER_MS, { signal });
+      await this.#clock.sleep(FOLLOW_AFTER_MS, { signal });
       while (!signal.aborted) {
         const before = this.writer.frames;
         try {
