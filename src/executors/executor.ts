@@ -80,10 +80,10 @@ export interface Executor {
    */
   start(spec: AttemptSpec, logs: LogSink, observer: AttemptObserver): Promise<void>;
   /**
-   * SIGTERM, then SIGKILL after the grace period. Resolves when the observer was told the end, if there is
-   * one. No attempt: no error.
+   * SIGTERM, then SIGKILL after the grace period. Resolves when the end was reported to the observer; where there is
+   * none, with the exit code, as far as it is known. No attempt: no error.
    */
-  stop(key: AttemptKey, graceMs: number): Promise<void>;
+  stop(key: AttemptKey, graceMs: number): Promise<number | undefined>;
   /** Frees all that an attempt held. One that still lives is ended, and its observer told, first. Idempotent. */
   release(key: AttemptKey): Promise<void>;
   /** Every attempt of this server instance that the executor still holds, running or ended. */

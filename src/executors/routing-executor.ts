@@ -19,8 +19,10 @@ export function routeByImage(
     resolveImage: (reference) => of(reference).resolveImage(reference),
     start: (spec, logs, observer) => of(spec.image.reference).start(spec, logs, observer),
     // Whose attempt a key is, only the one that started it knows; for the other there is nothing to do.
-    stop: async (key, graceMs) =>
-      void (await Promise.all(both.map((executor) => executor.stop(key, graceMs)))),
+    stop: async (key, graceMs) => {
+      const exitCodes = await Promise.all(both.map((executor) => executor.stop(key, graceMs)));
+      return exitCodes.find((exitCode) => exitCode !== undefined);
+    },
     release: async (key) => void (await Promise.all(both.map((executor) => executor.release(key)))),
     list: async () => (await Promise.all(both.map((executor) => executor.list()))).flat(),
     close: async () => void (await Promise.all(both.map((executor) => executor.close()))),

@@ -65,9 +65,11 @@ export function createFakeExecutor(
     stop: async (key) => {
       failIfAsked("stop");
       const attempt = attempts.get(nameOf(key));
-      if (!attempt || attempt.stopped) return;
+      if (!attempt) return undefined;
+      const { observer } = attempt;
+      if (!attempt.stopped) observer.ended({ reason: "exited", exitCode: 143, outOfMemory: false });
       attempt.stopped = true;
-      attempt.observer.ended({ reason: "exited", exitCode: 143, outOfMemory: false });
+      return observer === nobody ? 143 : undefined;
     },
     release: async (key) => {
       failIfAsked("release");

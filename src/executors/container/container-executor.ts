@@ -125,7 +125,15 @@ export function createContainerExecutor(options: ContainerExecutorOptions): Exec
     },
     stop: async (key, graceMs) => {
       const name = nameOf(key);
-      await (attempts.get(name)?.stop(graceMs) ?? stopContainer(api, name, graceMs));
+      const watched = attempts.get(name);
+      if (watched !== undefined) {
+        await watched.stop(graceMs);
+        return undefined;
+      }
+      await stopContainer(api, name, graceMs);
+      const state = await api.inspectContainer(name);
+      // One that never ran, or that was running when the machine went down, has none.
+      return state?.status === "exited" && state.exitCode >= 0 ? state.exitCode : undefined;
     },
     release: async (key) => {
       const name = nameOf(key);

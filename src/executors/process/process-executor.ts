@@ -84,7 +84,14 @@ export function createProcessExecutor(options: ProcessExecutorOptions): Executor
     },
     stop: async (key, graceMs) => {
       const name = nameOf(key);
-      await (attempts.get(name)?.stop(graceMs) ?? directoryOf(name).stop(graceMs, clock));
+      const watched = attempts.get(name);
+      if (watched !== undefined) {
+        await watched.stop(graceMs);
+        return undefined;
+      }
+      const held = directoryOf(name);
+      await held.stop(graceMs, clock);
+      return (await held.end())?.exitCode;
     },
     release: async (key) => {
       const name = nameOf(key);
