@@ -9,7 +9,11 @@ import { code, durationText, facts, phaseBadge, timeText } from "./parts.ts";
 
 const OPEN = html` open`;
 
-export function attemptsSection(view: ActionView): Html {
+export interface AttemptsView extends Pick<ActionView, "attempts" | "nowMs"> {
+  readonly record: Pick<ActionView["record"], "kind" | "state">;
+}
+
+export function attemptsSection(view: AttemptsView): Html {
   const { attempts, record } = view;
   if (record.kind !== "task") return NOTHING;
   if (attempts.length === 0)
@@ -19,7 +23,7 @@ export function attemptsSection(view: ActionView): Html {
     ${attempts.toReversed().map((attempt, index) => attemptHtml(view, attempt, index === 0))}`;
 }
 
-function attemptHtml({ record, nowMs }: ActionView, attempt: AttemptRecord, isLast: boolean): Html {
+function attemptHtml({ record, nowMs }: AttemptsView, attempt: AttemptRecord, isLast: boolean): Html {
   const { transitions } = attempt;
   const phase = isLast ? record.state.phase : "failed";
   // A retry that waits is about the attempt to come; the one before has ended.
@@ -34,7 +38,7 @@ function attemptHtml({ record, nowMs }: ActionView, attempt: AttemptRecord, isLa
       ["Ran from", attempt.startedAt !== undefined && timeText(attempt.startedAt)],
       ["Exit code", attempt.exitCode !== undefined && html`<code>${attempt.exitCode}</code>`],
       ["Ended as", attempt.outcome],
-      ["Process", stillRuns(attempt) && "the outputs are written; the process still runs"],
+      ["Process", stillRuns(attempt) && "its result is written; the process still runs"],
       ["Image", code(attempt.image?.pinned)],
       ["Results in", code(attempt.outputUri)],
     ])}
@@ -43,9 +47,9 @@ function attemptHtml({ record, nowMs }: ActionView, attempt: AttemptRecord, isLa
   </details>`;
 }
 
-/** A result counts when it is written, and its process may end later. */
+/** A result, outputs or an error, counts when it is written, and the process may end later. */
 function stillRuns({ outcome, endedAt }: AttemptRecord): boolean {
-  return outcome === "succeeded" && endedAt === undefined;
+  return outcome !== undefined && endedAt === undefined;
 }
 
 function timeline(transitions: readonly PhaseChange[], endedAt: number | undefined, nowMs: number): Html {
