@@ -36,7 +36,7 @@ export const up: Command = {
     "linger-seconds": {
       type: "string",
       value: "N",
-      help: "seconds that a process may go on once its outputs are written (30)",
+      help: "seconds that a process may go on once its outputs or error are written (30)",
     },
     "keep-logs-days": {
       type: "string",

@@ -24,7 +24,7 @@ import { attemptText, createAttempts, type Attempts } from "./attempts.ts";
 import { createDispatcher, type Dispatcher } from "./dispatcher.ts";
 import { createEffects, type Effects } from "./effects.ts";
 import { resolveAll } from "./images.ts";
-import { attemptOfOutputs } from "./paths.ts";
+import { attemptOfResult } from "./paths.ts";
 import type { RunIdentities } from "./run-identity.ts";
 import { createTimers, type Timers } from "./timers.ts";
 import { sendRequest } from "./webhook.ts";
@@ -47,7 +47,7 @@ export interface OrchestratorOptions {
   readonly maxActionsPerRun?: number;
   /** Between SIGTERM and SIGKILL. */
   readonly stopGraceMs?: number;
-  /** How long the process of an attempt may go on once its outputs are written. */
+  /** How long the process of an attempt may go on once its result is written. */
   readonly lingerMs?: number;
   readonly clock: Clock;
   readonly log: Logger;
@@ -118,7 +118,7 @@ export function createOrchestrator(options: OrchestratorOptions): Orchestrator {
       if (live.length > 0)
         log.info("taking up what an earlier server left running", { attempts: live.length });
       await reapLeftovers(options, parts.attempts, live);
-      for (const action of live) parts.attempts.supervise(action);
+      for (const action of live) parts.attempts.takeUp(action);
       parts.begin();
     },
     stop: async ({ endAttempts }) => {
@@ -186,8 +186,8 @@ export function createOrchestrator(options: OrchestratorOptions): Orchestrator {
       await started().apply(key, { type: "abortRequested", reason }, { by });
     },
     objectWritten: (key) => {
-      const attempt = attemptOfOutputs(key);
-      if (attempt !== undefined) parts?.attempts.outputsWritten(attempt);
+      const attempt = attemptOfResult(key);
+      if (attempt !== undefined) parts?.attempts.resultWritten(attempt);
     },
     signal: async (key, value, by) => {
       const action = await requireAction(store, key);

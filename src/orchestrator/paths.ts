@@ -24,11 +24,13 @@ export function attemptPrefix(baseUri: string, key: Pick<ActionKey, "action">, a
   return `${baseUri}/${key.action}/${attempt}`;
 }
 
-/** The attempt whose result this is, by where it lies: see `runBaseUri` and `attemptPrefix`. */
-export function attemptOfOutputs(key: string): AttemptKey | undefined {
+const RESULTS = ["outputs.pb", "error.pb"];
+
+/** The attempt whose result this is, by its key: see `runBaseUri` and `attemptPrefix`. */
+export function attemptOfResult(key: string): AttemptKey | undefined {
   const [project, domain, runs, run, action, number, file, ...more] = key.split("/");
   const attempt = Number(number);
-  if (runs !== "runs" || file !== "outputs.pb" || more.length > 0) return undefined;
+  if (runs !== "runs" || !RESULTS.includes(file ?? "") || more.length > 0) return undefined;
   if (!project || !domain || !run || !action || !Number.isInteger(attempt)) return undefined;
   return { project, domain, run, action, attempt };
 }

@@ -55,7 +55,7 @@ export interface ServerOptions {
   readonly createImageTools: (() => Promise<ImageTools>) | undefined;
   readonly maxParallel: number;
   readonly queues: Queues;
-  /** How long the process of an attempt may go on once its outputs are written. */
+  /** How long the process of an attempt may go on once its outputs or error are written. */
   readonly lingerMs?: number;
   /** Kept of one attempt's log. */
   readonly maxLogBytes?: number;

@@ -1,4 +1,4 @@
-/** A task has returned, and a thread of it never ends: the parent goes on, and the process is ended later. */
+/** A task has returned or raised, and a thread of it never ends: the parent goes on, and the process is ended later. */
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
 import { processSubject, usePython } from "../helpers/process-subject.ts";
@@ -8,7 +8,7 @@ import { until } from "../helpers/until.ts";
 before(() => usePython(stockPython()));
 
 const FLOW = `
-import os, threading, time
+import asyncio, os, re, threading, time
 import flyte
 env = flyte.TaskEnvironment(name="e")
 
@@ -18,28 +18,36 @@ async def lingering() -> int:
     return os.getpid()
 
 @env.task
-async def parent() -> list[float]:
-    began = time.time()
-    pid = await lingering()
+async def failing() -> int:
+    threading.Thread(target=time.sleep, args=(600,)).start()
+    raise ValueError(f"pid {os.getpid()}")
+
+def alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)
-        alive = 1.0
+        return True
     except ProcessLookupError:
-        alive = 0.0
-    return [float(pid), time.time() - began, alive]
+        return False
+
+@env.task
+async def parent() -> list[int]:
+    began = time.time()
+    returned, raised = await asyncio.gather(lingering(), failing(), return_exceptions=True)
+    pids = [returned, int(re.search(r"pid (\\d+)", str(raised)).group(1))]
+    return [*pids, int(time.time() - began), sum(alive(pid) for pid in pids)]
 `;
 
 test(
-  "outputs count when they are written, and the process behind them has its time",
+  "outputs, or an error, count when they are written, and the process behind them has its time",
   { timeout: 120_000 },
   async (t) => {
     const subject = await processSubject(t, FLOW, ["--linger-seconds", "8"]);
     const { phase, outputs } = await subject.run("parent", {});
     assert.match(phase, /succeeded/iu);
-    const [pid = 0, seconds = 0, isAlive] = (outputs?.[0] ?? []) as number[];
-    assert.equal(isAlive, 1);
+    const [returned = 0, raised = 0, seconds = 0, living] = (outputs?.[0] ?? []) as number[];
+    assert.equal(living, 2);
     assert.ok(seconds < 60, `the parent waited ${seconds} s`);
-    await until(async () => !lives(pid));
+    await until(async () => !lives(returned) && !lives(raised));
   },
 );
 

@@ -1,16 +1,30 @@
-/** A task's outputs are written, and its process goes on. */
+/** A task's result is written, and its process goes on. */
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
+import { NO_RETRIES, type AttemptPolicy } from "../../src/domain/action.ts";
+import type { Written } from "../../src/domain/outcome.ts";
+import { createAttemptLogs } from "../../src/logs/attempt-logs.ts";
+import { temporaryDirectory } from "../helpers/server.ts";
 import { steppedClock } from "../helpers/stepped-clock.ts";
 import { until } from "../helpers/until.ts";
-import { orchestratorSubject } from "./subject.ts";
+import { orchestratorSubject, wrapWork, type OrchestratorSubjectOptions } from "./subject.ts";
 
 const OUTPUTS = "p/development/runs/r/a0/1/outputs.pb";
+const ERROR = "p/development/runs/r/a0/1/error.pb";
+const FAILED: Written = {
+  kind: "error",
+  whileLoading: false,
+  error: { code: "ValueError", message: "no such thing", kind: "user", recoverable: true },
+};
 
-async function setUp(t: TestContext) {
+async function setUp(
+  t: TestContext,
+  options: OrchestratorSubjectOptions = {},
+  policy: AttemptPolicy = NO_RETRIES,
+) {
   const clock = steppedClock();
-  const subject = await orchestratorSubject(t, { clock });
-  await subject.createRun("r");
+  const subject = await orchestratorSubject(t, { clock, ...options });
+  await subject.createRun("r", {}, policy);
   await subject.reached("r", "running");
   const attempt = async () => {
     const action = await subject.action("r");
@@ -18,12 +32,17 @@ async function setUp(t: TestContext) {
   };
   const [started] = subject.executor.started;
   assert.ok(started);
-  return { ...subject, orchestrator: subject.orchestrator, clock, attempt, started };
+  const objectWritten = async (key: string) => {
+    subject.orchestrator.objectWritten(key);
+    // What that sets off waits for its time from here on.
+    await clock.step(0);
+  };
+  return { ...subject, objectWritten, clock, attempt, started };
 }
 
 test("the action succeeds when its outputs are there; a process that goes on is ended a while later", async (t) => {
-  const { orchestrator, clock, reached, attempt, started } = await setUp(t);
-  orchestrator.objectWritten(OUTPUTS);
+  const { objectWritten, clock, reached, attempt, started } = await setUp(t);
+  await objectWritten(OUTPUTS);
   await clock.step(1_000);
   await reached("r", "succeeded");
   const living = await attempt();
@@ -38,8 +57,8 @@ test("the action succeeds when its outputs are there; a process that goes on is 
 });
 
 test("a process that ends by itself meanwhile is waited for no longer", async (t) => {
-  const { orchestrator, executor, clock, reached, attempt, started } = await setUp(t);
-  orchestrator.objectWritten(OUTPUTS);
+  const { objectWritten, executor, clock, reached, attempt, started } = await setUp(t);
+  await objectWritten(OUTPUTS);
   await clock.step(1_000);
   await reached("r", "succeeded");
   executor.end("a0");
@@ -49,8 +68,8 @@ test("a process that ends by itself meanwhile is waited for no longer", async (t
 });
 
 test("an attempt that ends soon after it wrote is judged by its end, as ever", async (t) => {
-  const { orchestrator, executor, clock, reached, attempt } = await setUp(t);
-  orchestrator.objectWritten(OUTPUTS);
+  const { objectWritten, executor, clock, reached, attempt } = await setUp(t);
+  await objectWritten(OUTPUTS);
   await clock.step(500);
   executor.end("a0", { exitCode: 3 });
   await reached("r", "succeeded");
@@ -66,10 +85,75 @@ test("outputs that an earlier server was told of count after a restart", async (
   await until(async () => started.released);
 });
 
+test("an action fails when its error is there, and its log says so; the process is ended later", async (t) => {
+  const logs = createAttemptLogs(await temporaryDirectory(t));
+  const { objectWritten, clock, reached, attempt, started } = await setUp(t, { written: FAILED, logs });
+  await objectWritten(ERROR);
+  await clock.step(1_000);
+  await reached("r", "failed");
+  const living = await attempt();
+  assert.deepEqual(
+    [living?.outcome, living?.error?.code, living?.endedAt],
+    ["failed", "ValueError", undefined],
+  );
+  await clock.step(29_000);
+  assert.equal(started.stopped, false);
+  await until(async () => (await clock.step(100), started.released));
+  assert.equal((await attempt())?.exitCode, 143);
+  const lines = (await Array.fromAsync(logs.read(started.spec.key, {}))).flat().map(({ text }) => text);
+  assert.equal(lines[0], "ValueError: no such thing");
+  assert.match(lines[1] ?? "", /the process still runs: it is ended in 30 s/u);
+  assert.equal(lines.length, 2);
+});
+
+test("a retry of a failure starts when the process behind it has ended, and not before", async (t) => {
+  const policy = { ...NO_RETRIES, userRetries: 1 };
+  const { objectWritten, executor, clock, reached, started } = await setUp(t, { written: FAILED }, policy);
+  await objectWritten(ERROR);
+  await clock.step(1_000);
+  await reached("r", "queued");
+  await clock.step(25_000);
+  assert.equal(executor.started.length, 1);
+  await until(async () => (await clock.step(100), executor.started.length === 2));
+  assert.equal(started.released, true);
+});
+
+test("a result counts also where the store cannot write at first", async (t) => {
+  let failures = 2;
+  const wrap = wrapWork((work) => ({
+    ...work,
+    advance: async (change) => {
+      if (change.state.phase === "succeeded" && failures-- > 0) throw new Error("the disk is full");
+      return work.advance(change);
+    },
+  }));
+  const { objectWritten, executor, clock, phase, started } = await setUp(t, { wrap });
+  await objectWritten(OUTPUTS);
+  await until(async () => (await clock.step(100), (await phase("r")) === "succeeded"), 5_000);
+  assert.equal(started.stopped, false);
+  executor.end("a0");
+  await until(async () => started.released);
+});
+
+test("the end of a process behind its result is a change for who watches", async (t) => {
+  const { objectWritten, executor, store, clock, reached, attempt, action } = await setUp(t);
+  await objectWritten(OUTPUTS);
+  await clock.step(1_000);
+  await reached("r", "succeeded");
+  const before = await action("r");
+  const seen: number[] = [];
+  store.onChange((changes) => seen.push(...changes.map(({ seq }) => seq)));
+  executor.end("a0");
+  await until(async () => (await attempt())?.exitCode === 0);
+  const after = await action("r");
+  assert.ok((after?.seq ?? 0) > (before?.seq ?? 0));
+  assert.deepEqual(seen, [after?.seq]);
+});
+
 test("what others write, or an attempt that is over, changes nothing", async (t) => {
-  const { orchestrator, clock, phase } = await setUp(t);
+  const { objectWritten, clock, phase } = await setUp(t);
   for (const key of ["p/development/runs/r/a0/2/outputs.pb", "p/development/uploads/x/outputs.pb", "a"])
-    orchestrator.objectWritten(key);
+    await objectWritten(key);
   await clock.step(2_000);
   assert.equal(await phase("r"), "running");
 });

@@ -1,0 +1,101 @@
+/** What becomes of an attempt: from how it ended, and what it wrote, to what the store keeps of it. */
+import type { ActionError } from "../domain/action.ts";
+import type { ActionRecord } from "../domain/action-record.ts";
+import type { AttemptExit, AttemptFacts, AttemptKey } from "../domain/attempt.ts";
+import type { ResolvedImage } from "../domain/image.ts";
+import { judge, type Outcome, type Written } from "../domain/outcome.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { Store, Work } from "../store/store.ts";
+import type { Apply } from "./apply.ts";
+import { eventOf, shortened } from "./attempt-event.ts";
+import { attemptPrefix } from "./paths.ts";
+
+export interface AttemptResultsOptions {
+  readonly store: Pick<Store, "getRun" | "getAction" | "listAttempts">;
+  readonly work: Pick<Work, "recordAttempt">;
+  readonly apply: Apply;
+  /** What the task wrote under an output prefix. */
+  readonly readWritten: (prefix: string) => Promise<Written>;
+  readonly clock: Clock;
+}
+
+/** What the action made of a result: it counts, with the error if it is a failure. */
+export interface Counted {
+  readonly error: ActionError | undefined;
+}
+
+/** Each resolves with undefined where the result does not count: the action had moved on before. */
+export interface AttemptResults {
+  /** Its process is over. */
+  ended(action: ActionRecord, exit: AttemptExit, image: ResolvedImage): Promise<Counted | undefined>;
+  /** It could not be started or watched. */
+  notWatched(action: ActionRecord, outcome: Outcome): Promise<Counted | undefined>;
+  /** Its process still runs: it counts nevertheless once it has written outputs or an error. */
+  written(action: ActionRecord, image: ResolvedImage): Promise<Counted | undefined>;
+  /** Its process ended while nobody watched it. */
+  endedUnwatched(key: AttemptKey, exitCode: number | undefined): Promise<void>;
+}
+
+/** Of a process that still runs; what it wrote is judged without it. */
+const NO_EXIT: AttemptExit = { reason: "exited", outOfMemory: false };
+
+export function createAttemptResults(options: AttemptResultsOptions): AttemptResults {
+  const { store, work, apply, readWritten, clock } = options;
+
+  const prefixOf = async ({ key, state }: ActionRecord): Promise<string> =>
+    attemptPrefix((await store.getRun(key))?.baseUri ?? "", key, state.attempt);
+
+  const count = async (
+    action: ActionRecord,
+    outcome: Outcome,
+    prefix: string | undefined,
+    known: Partial<AttemptFacts>,
+  ): Promise<Counted | undefined> => {
+    const { attempt } = action.state;
+    const error = "error" in outcome ? shortened(outcome.error) : undefined;
+    const facts: AttemptFacts = {
+      ...known,
+      attempt,
+      outcome: outcome.kind,
+      error,
+      outputUri: outcome.kind === "succeeded" ? prefix : undefined,
+    };
+    const applied = await apply(action.key, eventOf(outcome, attempt, prefix), { attempt: facts });
+    return applied && { error };
+  };
+
+  /** Behind an abort, a time limit or the attempt's own result: all that is new is how its process ended. */
+  const recordLate = async (
+    key: AttemptKey,
+    { exitCode, endedAt }: Pick<AttemptFacts, "exitCode" | "endedAt">,
+  ): Promise<void> => {
+    const action = await store.getAction(key);
+    const attempts = action === undefined ? [] : await store.listAttempts(action);
+    const record = attempts.find(({ attempt }) => attempt === key.attempt);
+    if (action === undefined || record?.outcome === undefined) return;
+    const isNew = record.endedAt === undefined || (record.exitCode === undefined && exitCode !== undefined);
+    if (!isNew) return;
+    const facts = { attempt: key.attempt, exitCode, endedAt: record.endedAt ?? endedAt };
+    await work.recordAttempt(action, facts, clock.now());
+  };
+
+  return {
+    ended: async (action, exit, image) => {
+      const prefix = await prefixOf(action);
+      const outcome = judge(await readWritten(prefix), exit, image.reference);
+      const { startedAt, exitCode, endedAt = clock.now() } = exit;
+      const counted = await count(action, outcome, prefix, { image, startedAt, exitCode, endedAt });
+      if (counted === undefined)
+        await recordLate({ ...action.key, attempt: action.state.attempt }, { exitCode, endedAt });
+      return counted;
+    },
+    notWatched: (action, outcome) => count(action, outcome, undefined, { endedAt: clock.now() }),
+    written: async (action, image) => {
+      const prefix = await prefixOf(action);
+      const written = await readWritten(prefix);
+      if (written.kind === "nothing") return undefined;
+      return count(action, judge(written, NO_EXIT, image.reference), prefix, { image });
+    },
+    endedUnwatched: (key, exitCode) => recordLate(key, { exitCode, endedAt: clock.now() }),
+  };
+}

@@ -1,0 +1,98 @@
+/**
+ * One attempt that is watched: what its executor reports becomes events of its action. Its result counts when its
+ * process ends, or when it is written and the process goes on: then the process lingers, and is ended after a while.
+ */
+import type { ActionRecord } from "../domain/action-record.ts";
+import type { AttemptFacts } from "../domain/attempt.ts";
+import type { ResolvedImage } from "../domain/image.ts";
+import { textOf } from "../domain/errors.ts";
+import type { ActionEvent } from "../domain/transition.ts";
+import type { AttemptObserver } from "../executors/executor.ts";
+import { within } from "../lib/wait.ts";
+import type { AttemptLog } from "../logs/attempt-logs.ts";
+import type { Apply } from "./apply.ts";
+import { createReport, type ReportOptions } from "./attempt-report.ts";
+import type { AttemptResults, Counted } from "./attempt-results.ts";
+
+export interface AttemptWatchOptions extends ReportOptions {
+  readonly action: ActionRecord;
+  readonly image: ResolvedImage;
+  readonly sink: AttemptLog;
+  readonly apply: Apply;
+  readonly results: AttemptResults;
+  /** How long the process may go on once its result is written. */
+  readonly lingerMs: number;
+}
+
+export interface AttemptWatch {
+  /** What the executor is to tell. */
+  readonly observer: AttemptObserver;
+  /** Outputs or an error are written, or may be. */
+  resultWritten(): void;
+  /** Its result counts, and its process is ended then; undefined while that is not so. */
+  readonly lingersUntilMs: number | undefined;
+  /** Resolves when all that was reported is recorded and the log is closed. */
+  readonly closed: Promise<void>;
+  close(): Promise<void>;
+}
+
+/** An ordinary attempt ends so soon after it has written its result, and its exit code and log stay in order. */
+const ORDINARY_END_MS = 1_000;
+
+export function createAttemptWatch(options: AttemptWatchOptions): AttemptWatch {
+  const { action, image, sink, apply, results, lingerMs, clock, log } = options;
+  const { attempt } = action.state;
+  const report = createReport(sink, options);
+  let lingersUntilMs: number | undefined;
+
+  const tell = (event: ActionEvent, facts: Partial<AttemptFacts> = {}) =>
+    report.add(() => apply(action.key, event, { attempt: { attempt, image, ...facts } }));
+
+  const write = (text: string) => {
+    for (const line of text.split("\n")) sink.write("system", line, clock.now());
+  };
+  /** Who follows a log learns here why it ends: the task itself may have been unable to say it. */
+  const writeFailure = (counted: Counted | undefined) => {
+    if (counted?.error) write(`${counted.error.code}: ${textOf(counted.error)}`);
+  };
+
+  const countWritten = async (): Promise<void> => {
+    if (lingersUntilMs !== undefined) return;
+    // First: the effect that frees the attempt may be performed before its event is known to be applied.
+    lingersUntilMs = clock.now() + lingerMs;
+    let counted: Counted | undefined;
+    try {
+      counted = await results.written(action, image);
+    } finally {
+      if (counted === undefined) lingersUntilMs = undefined;
+    }
+    if (counted === undefined) return;
+    writeFailure(counted);
+    const seconds = Math.round(lingerMs / 1000);
+    write(`the result is written, but the process still runs: it is ended in ${seconds} s`);
+  };
+
+  return {
+    observer: {
+      progress: (reason) => tell({ type: "progress", attempt, reason }),
+      waiting: (reason) => tell({ type: "attemptWaiting", attempt, reason }),
+      started: (at) => tell({ type: "started", attempt, at }, { startedAt: at }),
+      ended: (exit) => {
+        report.add(async () => writeFailure(await results.ended(action, exit, image)));
+        void report.close();
+      },
+    },
+    resultWritten: () => {
+      const ended = report.closed.then(() => true);
+      within(ended, ORDINARY_END_MS, clock)
+        // Behind what was reported before, and not at all once the end was.
+        .then((isOver) => isOver ?? report.add(countWritten))
+        .catch((error: unknown) => log.error("the log of an attempt could not be closed", { error }));
+    },
+    get lingersUntilMs() {
+      return lingersUntilMs;
+    },
+    closed: report.closed,
+    close: report.close,
+  };
+}
