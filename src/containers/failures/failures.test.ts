@@ -13,7 +13,7 @@ import { UNREACHABLE } from "../../platform/probe-failures.ts";
 import { type FailureRow, findFailure } from "../../lib/failure-table.ts";
 import { COMMAND_FAILURES } from "./command.ts";
 import { CONNECTION_FAILURES } from "./connection.ts";
-import { ENGINE_START_FAILURES, START_FAILURES } from "./start.ts";
+import { ENGINE_START_FAILURES, OUTPUT_FAILURES, START_FAILURES } from "./start.ts";
 import { STORAGE_FAILURES } from "./storage.ts";
 import { TRANSFER_FAILURES } from "./transfer.ts";
 
@@ -32,6 +32,7 @@ const CONTEXT = {
 
 const TABLES: Readonly<Record<string, readonly FailureRow<string, never>[]>> = {
   start: START_FAILURES,
+  output: OUTPUT_FAILURES,
   transfer: TRANSFER_FAILURES,
   storage: STORAGE_FAILURES,
   command: COMMAND_FAILURES,

@@ -56,23 +56,25 @@ export const ENGINE_START_FAILURES: readonly StartRow[] = [
   },
 ];
 
+/** A program for another processor, or a script whose first line does not name its interpreter. */
+const NOT_EXECUTABLE = {
+  code: "WRONG_ARCHITECTURE",
+  kind: "user",
+  retry: "never",
+  what: ({ program, foreignPlatform }) =>
+    foreignPlatform === undefined
+      ? `${program} is not a program for this processor, nor a script that begins with #! (exec format error)`
+      : `the image is for ${foreignPlatform}, and this engine cannot run that`,
+  hint: ({ foreignPlatform }) =>
+    foreignPlatform === undefined
+      ? "does the ENTRYPOINT script begin with #!/bin/sh? Were files of another architecture copied into the image?"
+      : "build it for this machine too: podman build --platform linux/amd64,linux/arm64 --manifest NAME …",
+  source: "execve(2), ENOEXEC",
+} satisfies Omit<StartRow, "answers">;
+
 /** The image, or what it was asked to run. They come after the engine's: those texts end in "permission denied", too. */
 const IMAGE_START_FAILURES: readonly StartRow[] = [
-  {
-    answers: { text: /exec format error/i },
-    code: "WRONG_ARCHITECTURE",
-    kind: "user",
-    retry: "never",
-    what: ({ program, foreignPlatform }) =>
-      foreignPlatform === undefined
-        ? `${program} is not a program for this processor, nor a script that begins with #! (exec format error)`
-        : `the image is for ${foreignPlatform}, and this engine cannot run that`,
-    hint: ({ foreignPlatform }) =>
-      foreignPlatform === undefined
-        ? "does the ENTRYPOINT script begin with #!/bin/sh? Were files of another architecture copied into the image?"
-        : "build it for this machine too: podman build --platform linux/amd64,linux/arm64 --manifest NAME …",
-    source: "execve(2), ENOEXEC",
-  },
+  { answers: { text: /exec format error/i }, ...NOT_EXECUTABLE },
   {
     answers: { text: /could not select device driver .*gpu/i },
     code: "GPU_NOT_SUPPORTED",
@@ -123,6 +125,15 @@ const IMAGE_START_FAILURES: readonly StartRow[] = [
     what: ({ reason }) => `the engine refused it: ${reason}`,
     hint: () => "see the task's resources and the image's settings",
     source: "the engines' API: statuses below 500 speak of the request",
+  },
+];
+
+/** The only output of a container that was started, but whose program could not be executed. */
+export const OUTPUT_FAILURES: readonly StartRow[] = [
+  {
+    ...NOT_EXECUTABLE,
+    answers: { text: /^exec .*: exec format error$/ },
+    source: "runc, where execve(2) fails with ENOEXEC after the start was reported",
   },
 ];
 

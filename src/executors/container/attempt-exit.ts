@@ -6,7 +6,7 @@ import type { EngineApi } from "../../containers/api.ts";
 import type { ContainerState, EngineInfo } from "../../containers/types.ts";
 import { kernelKilledForMemory } from "./kernel-log.ts";
 import type { LogWriter } from "./log-writer.ts";
-import { execFormatFailure } from "./start-failure.ts";
+import { outputFailure } from "./start-failure.ts";
 
 export interface ExitContext {
   readonly spec: AttemptSpec;
@@ -26,12 +26,8 @@ export function attemptExit(state: ContainerState, context: ExitContext): Attemp
   const times = timesOf(state);
   const lost = lostReason(state, context);
   if (lost !== undefined) return { reason: "lost", outOfMemory: false, ...lost, ...times };
-  if (couldNotExecute(state, context)) {
-    return {
-      ...execFormatFailure({ spec: context.spec, notedExitCode: state.exitCode, foreignPlatform: undefined }),
-      ...times,
-    };
-  }
+  const notStarted = couldNotExecute(state, context);
+  if (notStarted !== undefined) return { ...notStarted, ...times };
   return {
     reason: "exited",
     exitCode: state.exitCode,
@@ -74,12 +70,15 @@ function lostReason(
 }
 
 /** runc reports what it cannot execute as the container's only output, after a start that succeeded. */
-function couldNotExecute(state: ContainerState, { tail }: ExitContext): boolean {
-  return (
-    (state.exitCode === 1 || state.exitCode === 255) &&
-    tail.lines === 1 &&
-    /^exec .*: exec format error$/.test(tail.lastLine)
-  );
+function couldNotExecute({ exitCode }: ContainerState, context: ExitContext): AttemptExit | undefined {
+  const { spec, api, tail } = context;
+  if ((exitCode !== 1 && exitCode !== 255) || tail.lines !== 1) return undefined;
+  return outputFailure(tail.lastLine, {
+    spec,
+    engine: api.engine,
+    notedExitCode: exitCode,
+    foreignPlatform: undefined,
+  });
 }
 
 function killedForMemory(state: ContainerState, { spec, api, info, stopRequested }: ExitContext): boolean {

@@ -1,16 +1,18 @@
 /** Why a container could not be started, as the end of its attempt, in words that say what to do. */
 import type { AttemptExit } from "../../domain/attempt.ts";
-import { programNamedIn, START_FAILURES, type StartContext } from "../../containers/failures/start.ts";
+import {
+  OUTPUT_FAILURES,
+  programNamedIn,
+  START_FAILURES,
+  type StartContext,
+} from "../../containers/failures/start.ts";
 import type { EngineResponseError } from "../../containers/http.ts";
 import type { EngineName } from "../../containers/types.ts";
 import { type Answer, findFailure } from "../../lib/failure-table.ts";
 import type { AttemptSpec } from "../executor.ts";
 
-export interface StartFailureContext extends ImageContext {
+export interface StartFailureContext {
   readonly engine: EngineName;
-}
-
-interface ImageContext {
   readonly spec: AttemptSpec;
   /** Exit code that the engine noted for a container that never ran; 0 where it notes none. */
   readonly notedExitCode: number;
@@ -23,29 +25,36 @@ const QUOTED_CHARACTERS = 500;
 
 export function startFailure(error: EngineResponseError, context: StartFailureContext): AttemptExit {
   const answer = { status: error.status, exitCode: context.notedExitCode, text: error.reason };
-  return exitOf(answer, error.message, error.reason, context);
+  return exitOf(START_FAILURES, answer, error.message, error.reason, context);
 }
 
-/** A program for another processor, or a script whose first line does not name its interpreter. */
-export function execFormatFailure(context: ImageContext): AttemptExit {
-  const reason = "exec format error";
-  return exitOf({ text: reason }, reason, reason, { ...context, engine: "docker" });
+/** `line`: all that a container wrote. Undefined where that is output of its program. */
+export function outputFailure(line: string, context: StartFailureContext): AttemptExit | undefined {
+  const answer = { text: line };
+  if (findFailure(OUTPUT_FAILURES, answer, startContext(line, context)) === undefined) return undefined;
+  return exitOf(OUTPUT_FAILURES, answer, line, line, context);
 }
 
-function exitOf(
-  answer: Answer,
-  message: string,
-  reason: string,
-  { spec, engine, foreignPlatform }: StartFailureContext,
-): AttemptExit {
+function startContext(reason: string, { spec, engine, foreignPlatform }: StartFailureContext): StartContext {
   const named = spec.command[0];
-  const context: StartContext = {
+  return {
     engine,
     program: named === undefined ? "its entrypoint" : `\`${named}\``,
     reason: reason.slice(0, QUOTED_CHARACTERS),
     foreignPlatform,
   };
-  const row = findFailure(START_FAILURES, answer, context);
+}
+
+function exitOf(
+  rows: typeof START_FAILURES,
+  answer: Answer,
+  message: string,
+  reason: string,
+  failed: StartFailureContext,
+): AttemptExit {
+  const { spec } = failed;
+  const context = startContext(reason, failed);
+  const row = findFailure(rows, answer, context);
   const exit = { outOfMemory: false, code: row?.code ?? "ENGINE_FAILED" } as const;
   if (row?.what === undefined) {
     const hint = row?.hint?.(context);
