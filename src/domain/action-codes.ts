@@ -33,6 +33,7 @@ export const ACTION_CODES = {
     "REGISTRY_UNREACHABLE",
     "CONFIG_INVALID",
     "DISK_FULL",
+    "OBJECT_DAMAGED",
     "Interrupted",
     "CONTAINER_REMOVED",
     "MACHINE_RESTARTED",

@@ -33,6 +33,20 @@ function errorOf(what: Written, ending: AttemptExit): ActionError {
   return (outcome as { error: ActionError }).error;
 }
 
+test("what the disk lost is no fault of the task's: the attempt is lost, however it ended", () => {
+  const damaged: Written = { kind: "damaged", message: "a file is damaged", hint: "restore it" };
+  assert.deepEqual(judge(damaged, exited(0), IMAGE), {
+    kind: "lost",
+    error: {
+      code: "OBJECT_DAMAGED",
+      message: "a file is damaged",
+      hint: "restore it",
+      kind: "system",
+      recoverable: true,
+    },
+  });
+});
+
 test("what the task wrote counts before how its process ended", () => {
   assert.deepEqual(judge({ kind: "outputs" }, exited(3), IMAGE), { kind: "succeeded" });
   assert.deepEqual(judge({ kind: "outputs" }, { reason: "lost", outOfMemory: false }, IMAGE), {

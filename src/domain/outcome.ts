@@ -11,6 +11,8 @@ export type Written =
   | { readonly kind: "outputs" }
   /** `whileLoading`: the runtime could not even begin the task. */
   | { readonly kind: "error"; readonly error: ActionError; readonly whileLoading: boolean }
+  /** The disk lost what it wrote. */
+  | { readonly kind: "damaged"; readonly message: string; readonly hint?: string | undefined }
   | { readonly kind: "nothing" };
 
 export type Outcome =
@@ -43,6 +45,13 @@ export function judge(written: Written, ending: AttemptExit, image: string): Out
   }
   // An action that completed is not failed for a crash on the way out.
   if (written.kind === "outputs") return { kind: "succeeded" };
+  if (written.kind === "damaged") {
+    const { message, hint } = written;
+    return {
+      kind: "lost",
+      error: { code: "OBJECT_DAMAGED", message, hint, kind: "system", recoverable: true },
+    };
+  }
 
   switch (ending.reason) {
     case "start_failed":

@@ -13,9 +13,11 @@ export interface AdmissionOptions {
   readonly apply: Apply;
   /**
    * URIs of objects that the outputs of a result point at, as far as the run that made it may read them:
-   * whoever gets the outputs may read those, too.
+   * whoever gets the outputs may read those, too. Undefined where the outputs are damaged.
    */
-  readonly urisInOutputs: (result: Pick<CachedResult, "outputUri" | "source">) => Promise<readonly string[]>;
+  readonly urisInOutputs: (
+    result: Pick<CachedResult, "outputUri" | "source">,
+  ) => Promise<readonly string[] | undefined>;
 }
 
 /** The admitted action, or undefined where it got a result, waits, or is no longer queued. */
@@ -27,8 +29,10 @@ export async function admit(
   const choose: Choose = async (action, now) => {
     if (!isQueued(action.state)) return undefined;
     const known = await findResult(store, action, now);
-    if (known) {
-      const grants = [`${known.outputUri}/`, ...(await options.urisInOutputs(known))];
+    const uris = known && (await options.urisInOutputs(known));
+    // A damaged result is computed anew.
+    if (known && uris) {
+      const grants = [`${known.outputUri}/`, ...uris];
       const { outputUri, source } = known;
       return { event: { type: "cacheHit", outputUri, source }, extra: { grants } };
     }

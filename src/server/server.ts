@@ -135,7 +135,14 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     ...(options.lingerMs !== undefined && { lingerMs: options.lingerMs }),
     endpoint: () => executor.endpointForAttempts(port),
     urisInOutputs: async ({ outputUri, source }) => {
-      const outputs = await objects.readAll(keyOfUri(outputsUri("task", outputUri), BUCKET));
+      let outputs: Uint8Array | undefined;
+      try {
+        outputs = await objects.readAll(keyOfUri(outputsUri("task", outputUri), BUCKET));
+      } catch (error) {
+        if (!(error instanceof BoxkiteError && error.code === "OBJECT_DAMAGED")) throw error;
+        log.error("a cached result is damaged, and is computed anew", { error });
+        return undefined;
+      }
       return outputs === undefined ? [] : rights.readable(source, objectUrisInOutputs(outputs));
     },
     readWritten: (prefix) =>

@@ -6,6 +6,7 @@ import {
   ErrorDocumentSchema,
   ExecutionError_ErrorKind,
 } from "./gen/flyteidl2/core/execution_pb.js";
+import { BoxkiteError } from "../domain/errors.ts";
 import { MAX_DOCUMENT_BYTES, readWritten, type WrittenObjects } from "./written.ts";
 
 /** Objects by URI; a number stands for an object of that size which nobody reads. */
@@ -57,4 +58,20 @@ test("what cannot be read is the task's own failure, and what is too large is no
     assert.equal(written.kind === "error" && written.error.code, code);
     assert.equal(written.kind === "error" && written.error.kind, "user");
   }
+});
+
+test("what the disk lost is told apart from what cannot be read now", async () => {
+  const failing = (error: Error): WrittenObjects => ({
+    size: async () => {
+      throw error;
+    },
+    read: async () => undefined,
+  });
+  const damaged = new BoxkiteError("OBJECT_DAMAGED", "a file is damaged", { hint: "restore it" });
+  assert.deepEqual(await readWritten(failing(damaged), "p"), {
+    kind: "damaged",
+    message: "a file is damaged",
+    hint: "restore it",
+  });
+  await assert.rejects(readWritten(failing(new Error("too many open files")), "p"), /too many/u);
 });

@@ -1,7 +1,7 @@
 /** What a task's runtime wrote under its output prefix (seen with flyte 2.12.1). */
 import { fromBinary } from "@bufbuild/protobuf";
 import type { BlameKind } from "../domain/action.ts";
-import { messageOf } from "../domain/errors.ts";
+import { BoxkiteError, messageOf } from "../domain/errors.ts";
 import type { Written } from "../domain/outcome.ts";
 import { outputsUri } from "../domain/outputs.ts";
 import {
@@ -23,6 +23,15 @@ export const MAX_DOCUMENT_BYTES = 64 * 1024 * 1024;
 
 /** The error wins over the outputs, as in Flyte. */
 export async function readWritten(objects: WrittenObjects, prefix: string): Promise<Written> {
+  try {
+    return await read(objects, prefix);
+  } catch (error) {
+    if (!(error instanceof BoxkiteError && error.code === "OBJECT_DAMAGED")) throw error;
+    return { kind: "damaged", message: error.message, hint: error.hint };
+  }
+}
+
+async function read(objects: WrittenObjects, prefix: string): Promise<Written> {
   const [errorBytes, outputBytes] = await Promise.all([
     objects.size(`${prefix}/error.pb`),
     objects.size(outputsUri("task", prefix)),

@@ -14,6 +14,8 @@ export interface InProcessServer {
   readonly url: string;
   /** For the generated clients. */
   readonly transport: Transport;
+  /** Its data directory. */
+  readonly directory: string;
 }
 
 export async function startInProcess(
@@ -41,5 +43,5 @@ export async function startInProcess(
     await rm(directory, { recursive: true, force: true });
   });
   const url = `http://127.0.0.1:${server.port}`;
-  return { url, transport: createConnectTransport({ baseUrl: url, httpVersion: "1.1" }) };
+  return { url, directory, transport: createConnectTransport({ baseUrl: url, httpVersion: "1.1" }) };
 }
