@@ -9,7 +9,7 @@ export default {
     "src/domain/transition.ts",
     "src/domain/outcome.ts",
     "src/store/require.ts",
-    "src/objects/s3/signature.ts",
+    "src/lib/sigv4.ts",
     "src/orchestrator/object-rights.ts",
     "src/orchestrator/admission.ts",
     "src/orchestrator/apply.ts",
@@ -24,7 +24,7 @@ export default {
     testFiles: [
       "src/domain/*.test.ts",
       "src/store/**/*.test.ts",
-      "src/objects/s3/signature.test.ts",
+      "src/lib/sigv4.test.ts",
       "src/orchestrator/*.test.ts",
       "test/orchestrator/*.test.ts",
     ],
