@@ -2,6 +2,7 @@
 import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { stockPython } from "../../test/helpers/stock-sdk.ts";
+import { packedTarball } from "../../test/sdk/helpers/package.ts";
 
 /** Test files for one worker, which runs one job at a time. */
 export interface Job {
@@ -51,5 +52,10 @@ function integrationStage(root: string): Stage {
   const { engine = [], others = [] } = Object.groupBy(files, (file) =>
     needsEngine(file) ? "engine" : "others",
   );
-  return { name: "integration", jobs: [...engine, ...others].map(ownProcess), prepare: stockPython };
+  return { name: "integration", jobs: [...engine, ...others].map(ownProcess), prepare };
+}
+
+function prepare(): void {
+  stockPython();
+  process.env["BOXKITE_TEST_TARBALL"] = packedTarball();
 }

@@ -1,7 +1,7 @@
 /** A sample of the orchestrator's semantics in real containers; the rest of it runs on the process executor. */
 import assert from "node:assert/strict";
 import { before, suite, test } from "node:test";
-import { engineOutput, missingEngine } from "../helpers/engine.ts";
+import { listContainers, missingEngine } from "../helpers/engine.ts";
 import { processSubject, usePython } from "../helpers/process-subject.ts";
 import { stockPython, succeeded } from "../helpers/stock-sdk.ts";
 import { until } from "../helpers/until.ts";
@@ -114,11 +114,11 @@ Condition.get("ok", run_name="samples").signal(True)
 
     const ended = run("endless", { x: 1 }, { name: "ended" });
     const containers = () =>
-      engineOutput("podman", ["ps", "--all", "--quiet", "--filter", "label=dev.boxkite.run=ended"]);
-    await until(async () => (await containers()) !== "");
+      listContainers("podman", ["--all", "--quiet", "--filter", "label=dev.boxkite.run=ended"]);
+    await until(async () => (await containers()).length > 0);
     succeeded(await flyte("abort", "run", "ended"));
     assert.match((await ended).phase.toLowerCase(), /aborted/u);
-    await until(async () => (await containers()) === "");
+    await until(async () => (await containers()).length === 0);
 
     // A parent that was killed for its memory says so, and its next attempt finds its child.
     const fed = await run("hungry", { x: 99 }, { name: "hungry" });

@@ -12,6 +12,7 @@ import {
   engineCommand,
   engineOutput,
   insecureRegistryEnv,
+  listContainers,
   missingEngine,
   watchContainers,
   removeRegistryImages,
@@ -379,15 +380,9 @@ print(run.outputs()[0])
     const containers = watchContainers(ENGINE);
     const name = "crashes";
     const client = runProgram(python, ["main.py", first.config, name], { cwd: join(scratch, "crash") });
-    await until(async () => {
-      const running = await engineCommand(ENGINE, [
-        "ps",
-        "--quiet",
-        "--filter",
-        `label=dev.boxkite.run=${name}`,
-      ]);
-      return running.stdout.split("\n").filter(Boolean).length >= 3;
-    });
+    const list = (...args: string[]) =>
+      listContainers(ENGINE, ["--quiet", ...args, "--filter", `label=dev.boxkite.run=${name}`]);
+    await until(async () => (await list()).length >= 3);
     await first.kill("SIGKILL");
     await startServer(t, { args: ["--engine", ENGINE, "--data", data, "--port", String(first.port)], env });
     const output = succeeded(await client)
@@ -399,9 +394,6 @@ print(run.outputs()[0])
     assert.equal(seen.length, 3);
     assert.equal(new Set(seen.map((container) => container.action)).size, 3);
     // What an ended attempt held is freed.
-    await until(async () => {
-      const args = ["ps", "--all", "--quiet", "--filter", `label=dev.boxkite.run=${name}`];
-      return (await engineOutput(ENGINE, args)) === "";
-    });
+    await until(async () => (await list("--all")).length === 0);
   });
 });

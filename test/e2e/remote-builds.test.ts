@@ -20,7 +20,13 @@ import { createReferenceDefinition } from "../../src/sdk/authoring/remote-task.t
 import { ActionPhase } from "../../src/wire/gen/flyteidl2/common/phase_pb.js";
 import { ImageSpecSchema } from "../../src/wire/gen/flyteidl2/imagebuilder/definition_pb.js";
 import { TaskSpecSchema } from "../../src/wire/gen/flyteidl2/task/task_definition_pb.js";
-import { engineCommand, engineOutput, insecureRegistryEnv, missingEngine } from "../helpers/engine.ts";
+import {
+  engineCommand,
+  engineOutput,
+  insecureRegistryEnv,
+  listContainers,
+  missingEngine,
+} from "../helpers/engine.ts";
 import { missingRegistry, startRegistry } from "../helpers/registry.ts";
 import { startServer, type TestServer } from "../helpers/server.ts";
 import { runProgram, succeeded } from "../helpers/stock-sdk.ts";
@@ -150,9 +156,8 @@ suite("builds as runs, on podman", { skip: skip ?? false }, () => {
   }
 
   async function workingContainers(): Promise<string[]> {
-    const list = await engineOutput(ENGINE, ["ps", "--all", "--external", "--format", "{{.ID}}"]);
     const mine = [];
-    for (const id of list.split("\n").filter(Boolean)) {
+    for (const id of await listContainers(ENGINE, ["--all", "--external", "--format", "{{.ID}}"])) {
       const labels = await engineOutput(ENGINE, ["inspect", "--format", "{{.Config.Labels}}", id]).catch(
         () => "",
       );

@@ -6,6 +6,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 export type EngineCommand = "podman" | "docker";
 
+const LIST_TRIES = 20;
+
 /** Why tests of this engine cannot run, or undefined. An engine in REQUIRE_ENGINES that is missing fails. */
 export function missingEngine(engine: EngineCommand): string | undefined {
   const probe = spawnSync(engine, ["info"], { encoding: "utf8" });
@@ -59,6 +61,22 @@ export async function engineOutput(
       `${engine} ${args.join(" ")} ended with code ${code}\n${stdout.slice(-2_000)}\n${stderr.slice(-4_000)}`,
     );
   return stdout.trim();
+}
+
+/**
+ * What `ps` prints, each line a string. Podman fails where a container is removed while it is listed: then the list is
+ * asked for again.
+ */
+export async function listContainers(
+  engine: EngineCommand,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+): Promise<string[]> {
+  for (let tries = 1; ; tries++) {
+    const { code, stdout, stderr } = await engineCommand(engine, ["ps", ...args], env);
+    if (code === 0) return stdout.split("\n").filter(Boolean);
+    if (tries === LIST_TRIES) throw new Error(`${engine} ps ended with code ${code}: ${stderr}`);
+  }
 }
 
 /** Removes what a registry of a test held: the engine's images whose names begin with its host. */
@@ -130,10 +148,8 @@ export function watchContainers(
 ): { stop(): Promise<Map<string, SeenContainer>> } {
   const seen = new Map<string, SeenContainer>();
   let stopped = false;
-  const list = async () => {
-    const args = ["ps", "--all", "--quiet", "--no-trunc", "--filter", "label=dev.boxkite.action"];
-    return (await engineCommand(engine, args, env)).stdout.split("\n").filter(Boolean);
-  };
+  const args = ["--all", "--quiet", "--no-trunc", "--filter", "label=dev.boxkite.action"];
+  const list = () => listContainers(engine, args, env);
   const watching = (async () => {
     const before = new Set(await list());
     while (!stopped) {

@@ -15,6 +15,7 @@ import {
   type ImageBuildService,
 } from "../../src/builds/service.ts";
 import { createMemoryBuildStore } from "../helpers/build-store.ts";
+import { listContainers } from "../helpers/engine.ts";
 import { decodeImageSpec } from "../../src/wire/image-spec.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import { silentLogger } from "../../src/lib/log.ts";
@@ -189,8 +190,11 @@ suite("the build service with a real engine", { skip, timeout: 300_000 }, () => 
     assert.match(String(second?.status === "rejected" && second.reason), /second/);
     await assertNothingLeft();
     // The engine may be building for others meanwhile; only this base is this test's own.
-    const containers = await podman("ps", "--all", "--external", "--format", "{{.Image}}");
-    assert.ok(!containers.includes(`${registry?.host}/`), containers);
+    const images = await listContainers("podman", ["--all", "--external", "--format", "{{.Image}}"]);
+    assert.deepEqual(
+      images.filter((image) => image.includes(`${registry?.host}/`)),
+      [],
+    );
     assert.equal(await service.lookup(spec.target.replace(/^org\//, "")), undefined);
   });
 

@@ -17,6 +17,7 @@ import {
   engineCommand,
   engineOutput,
   insecureRegistryEnv,
+  listContainers,
   missingEngine,
   removeRegistryImages,
 } from "../helpers/engine.ts";
@@ -42,13 +43,12 @@ interface TaskContainer {
 /** Lists the engine's containers of tasks again and again, as fast as it answers. */
 function watchTasks(): { stop(): Promise<readonly TaskContainer[]> } {
   const seen = new Map<string, TaskContainer>();
-  const args = ["ps", "--all", "--no-trunc", "--format=json", "--filter", "label=dev.boxkite.action"];
+  const args = ["--all", "--no-trunc", "--format=json", "--filter", "label=dev.boxkite.action"];
   let stopped = false;
   const watching = (async () => {
     while (!stopped) {
-      const { code, stdout } = await engineCommand(ENGINE, args);
-      // It fails where a container is removed while it is listed.
-      if (code === 0) for (const one of JSON.parse(stdout) as TaskContainer[]) seen.set(one.Id, one);
+      const json = (await listContainers(ENGINE, args)).join("");
+      for (const one of JSON.parse(json) as TaskContainer[]) seen.set(one.Id, one);
     }
     return [...seen.values()];
   })();

@@ -20,7 +20,7 @@ const bin = join(root, "node_modules/.bin");
 
 let packed: string | undefined;
 
-/** The path of the tarball, made once per process. */
+/** The path of the tarball: made once for all test files where the runner did it, else once per process. */
 export function packedTarball(): string {
   if (packed !== undefined) return packed;
   const given = process.env["BOXKITE_TEST_TARBALL"];
