@@ -1,4 +1,4 @@
-/** The cache in its details, with the stock Python SDK and tasks as processes. */
+/** Details of the cache, with the stock Python SDK and tasks as processes. */
 import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -42,7 +42,7 @@ async def fails_first(go: str) -> str:
     return uuid.uuid4().hex
 `;
 
-test("inputs that do not count, results that grow old, and runs of one project only", async (t) => {
+test("ignored inputs, results that expire, and the scope of a project", async (t) => {
   const { run, flyte } = await processSubject(t, FLOW);
   const first = await run("ignores", { x: 1, note: "a" });
   assert.deepEqual((await run("ignores", { x: 1, note: "b" })).outputs, first.outputs);
@@ -61,7 +61,7 @@ test("inputs that do not count, results that grow old, and runs of one project o
   assert.notDeepEqual(own.outputs, here.outputs);
 });
 
-test("a hit is shown, and names the action that computed it", async (t) => {
+test("a cache hit is shown with the action that computed the result", async (t) => {
   const { run, python } = await processSubject(t, FLOW);
   await run("plain", { x: 3 }, { name: "computed" });
   await run("plain", { x: 3 }, { name: "taken" });
@@ -79,7 +79,7 @@ print(details.status.cache_status, source.action_id.run.name, source.action_id.n
   assert.equal(shown.stdout.trim().split("\n").at(-1), "2 computed a0 1");
 });
 
-test("when the one that computes fails, one that waits for it computes", async (t) => {
+test("when the computing action fails, one that waits for it computes", async (t) => {
   const { run, shows, directory } = await processSubject(t, FLOW, ["--max-parallel", "4"]);
   const go = join(directory, "go");
   const first = run("fails_first", { go }, { name: "first" });

@@ -1,7 +1,6 @@
 /**
- * Registries that want a login, speak plain HTTP or have a private authority, and a network behind a proxy:
- * what the settings file says of them reaches resolving, pulling, building and pushing, and task containers
- * get of it what is asked for.
+ * Registries that require a login, speak plain HTTP or have a certificate of a private authority, and a network behind
+ * a proxy: their settings apply to resolving, pulling, building and pushing, and in task containers where asked for.
  */
 import assert from "node:assert/strict";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
@@ -74,7 +73,7 @@ print(json.dumps({
 }))
 `;
 
-interface Told {
+interface Answer {
   readonly name: string;
   readonly url: string;
   readonly seen: {
@@ -122,7 +121,7 @@ suite("company networks on podman", { skip: skip ?? false }, () => {
       // Plain HTTP by the engine's own configuration, so that its API pulls with the settings' login.
       ...(await insecureRegistryEnv(scratch, registries.guarded.host)),
       GUARDED_PASSWORD: LOGIN.password,
-      // The machine's own are left out: what the engine trusts must come from the settings.
+      // Without the machine's own: what the engine trusts must come from the settings.
       SSL_CERT_FILE: "",
       REQUESTS_CA_BUNDLE: "",
       CURL_CA_BUNDLE: authority.caFile,
@@ -144,7 +143,7 @@ suite("company networks on podman", { skip: skip ?? false }, () => {
     await rm(scratch, { recursive: true, force: true });
   });
 
-  /** Each its own: an image that another registry has, too, would not have to be pulled. */
+  /** An image for each registry: one that another registry has as well would not be pulled. */
   const pushImage = async (host: string) => {
     const image = `${host}/team/app:1`;
     await writeFile(
@@ -159,25 +158,25 @@ suite("company networks on podman", { skip: skip ?? false }, () => {
     await engineCommand(ENGINE, ["rmi", "--force", image]);
   };
 
-  const look = async (on: TestServer, image: string, url = ""): Promise<Told> => {
+  const look = async (on: TestServer, image: string, url = ""): Promise<Answer> => {
     const result = succeeded(
       await runProgram(python, ["main.py", on.config, image, url], { cwd: scratch, timeoutMs: 300_000 }),
     );
-    return JSON.parse(result.stdout.trim().split("\n").at(-1) ?? "") as Told;
+    return JSON.parse(result.stdout.trim().split("\n").at(-1) ?? "") as Answer;
   };
 
   for (const name of ["secure", "plain"] as const) {
     const without = name === "plain" && outer === undefined && "this machine has loopback only";
     test(`an image of the ${name} registry runs as the settings say`, { skip: without }, async () => {
-      const told = await look(server, `${registries[name]?.host}/team/app:1`);
-      assert.equal(told.seen.uid, 12345);
-      assertPulled(told.events);
+      const answer = await look(server, `${registries[name]?.host}/team/app:1`);
+      assert.equal(answer.seen.uid, 12345);
+      assertPulled(answer.events);
     });
   }
 
   test("without settings they are refused, with what to set", async () => {
     const { guarded, secure, plain } = registries;
-    // On loopback plain HTTP is taken for granted, unless told otherwise.
+    // On loopback plain HTTP is the default.
     const executor = await openExecutor(cleanups, {
       registries: new Map([[secure.host, { insecure: false }]]),
     });
@@ -202,7 +201,7 @@ suite("company networks on podman", { skip: skip ?? false }, () => {
     }
   });
 
-  test("a wrong password is told to be the settings' own", async () => {
+  test("the error of a wrong password names the settings that it came from", async () => {
     const { host } = registries.guarded;
     const login = { username: LOGIN.username, password: async () => "wrong" };
     const executor = await openExecutor(cleanups, { registries: new Map([[host, { login }]]) });
@@ -212,7 +211,7 @@ suite("company networks on podman", { skip: skip ?? false }, () => {
     });
   });
 
-  test("containers get certificates and proxy where asked, and the attempt tells it", async () => {
+  test("containers get certificates and proxy where asked for, and the attempt shows it", async () => {
     const { url, name, seen, events } = await look(
       server,
       `${registries.guarded.host}/team/app:1`,
@@ -226,7 +225,7 @@ suite("company networks on podman", { skip: skip ?? false }, () => {
     const gateway = await bridgeGateway();
     assert.equal(seen.env["no_proxy"], [outer, gateway].filter(Boolean).join(","));
     assert.equal(seen.fetched, "by proxy");
-    // What the task had to say to the server did not go through it.
+    // The task's calls of the server did not go through the proxy.
     assert.deepEqual(new Set(proxy.asked), new Set(["http://elsewhere.invalid/"]));
 
     const note =
@@ -241,7 +240,7 @@ suite("company networks on podman", { skip: skip ?? false }, () => {
     assert.match(succeeded(logs).stdout.replaceAll(/\s+/gu, " "), /by the server's settings: this machine/u);
   });
 
-  test("by default they get nothing of the machine", async (t) => {
+  test("by default containers get nothing of the machine", async (t) => {
     const bare = await startServer(t, { args: ["--engine", ENGINE, "--ephemeral"], env });
     const { seen, events } = await look(bare, RUNTIME);
     assert.deepEqual(seen.env, await envOfImage(RUNTIME));
@@ -270,14 +269,14 @@ suite("company networks on podman", { skip: skip ?? false }, () => {
     const pinned = built.stdout.trim();
     assert.match(pinned, new RegExp(`^${host}/team/built@sha256:`, "u"));
     await engineCommand(ENGINE, ["rmi", "--force", `${host}/team/built:1`]);
-    const told = await look(server, `${host}/team/built:1`);
+    const answer = await look(server, `${host}/team/built:1`);
     assert.ok(
-      told.events.some((event) => event.includes(pinned.split("@")[1] ?? "?")),
-      JSON.stringify(told.events),
+      answer.events.some((event) => event.includes(pinned.split("@")[1] ?? "?")),
+      JSON.stringify(answer.events),
     );
   });
 
-  test("a wrong setting ends the start by its name", async () => {
+  test("a wrong setting is refused at the start, by its name", async () => {
     const file = join(scratch, "wrong.yaml");
     await writeFile(file, "registries: {r.example.com: {username: u, password-env: NOT_THERE}}\n");
     const result = await boxkite(["up", "--port", "0", "--ephemeral", "--config", file], scratch, env);
@@ -325,7 +324,7 @@ containers:
 `;
 }
 
-/** On every address: containers reach it at the bridge's, which is there only while one of them runs. */
+/** Listens on every address: containers reach it at the bridge's, which exists only while a container runs. */
 async function startProxy(cleanups: (() => unknown)[]) {
   const asked: string[] = [];
   const server: Server = createServer((request, response) => {
@@ -346,7 +345,7 @@ function bridgeGateway(): Promise<string> {
   return engineOutput(ENGINE, ["network", "inspect", "--format", format, "podman"]);
 }
 
-/** As the server makes it, with no settings but these. */
+/** As the server creates it, with only these settings. */
 async function openExecutor(
   cleanups: (() => unknown)[],
   wish: Partial<Parameters<typeof choosePlatform>[0]> = {},
@@ -369,7 +368,7 @@ function boxkite(args: readonly string[], cwd: string, env: NodeJS.ProcessEnv) {
   return runProgram(process.execPath, [main, ...args], { cwd, env });
 }
 
-/** What of the variables that the task looks at the image itself sets. */
+/** The image's own values of the variables that the task returns. */
 async function envOfImage(image: string): Promise<Record<string, string>> {
   const text = await engineOutput(ENGINE, ["image", "inspect", "--format", "{{json .Config.Env}}", image]);
   const pairs = (JSON.parse(text) as string[]).map((pair) => pair.split("=") as [string, string]);

@@ -1,6 +1,6 @@
 /**
- * The engine's semantics in their details, with the stock Python SDK and its command line: one server,
- * one program, tasks as processes.
+ * Details of the orchestrator's semantics, with the stock Python SDK and its command line: one server, one program,
+ * tasks as processes.
  */
 import assert from "node:assert/strict";
 import { readdir } from "node:fs/promises";
@@ -104,7 +104,7 @@ print(json.dumps([after[0] - before[1] for before, after in zip(spans, spans[1:]
     assert.ok(first >= 500 && second >= 750, `${first} ms, ${second} ms`);
   });
 
-  await t.test("another version of the cache is another result", async () => {
+  await t.test("another cache version has another result", async () => {
     const { outputs } = await run("versions", { x: 1 });
     const [one, again, newer, newerAgain] = (outputs?.[0] ?? []) as string[];
     assert.ok(one !== undefined && newer !== undefined);
@@ -112,7 +112,7 @@ print(json.dumps([after[0] - before[1] for before, after in zip(spans, spans[1:]
     assert.notEqual(newer, one);
   });
 
-  await t.test("a child that nobody awaits any more ends with its parent", async () => {
+  await t.test("a child that its parent no longer awaits ends with the parent", async () => {
     const outcome = await run("leaves", { place: directory }, { name: "leaves" });
     assert.deepEqual(outcome.outputs, ["left"]);
     assert.ok((await readdir(directory)).includes("endless-began"));
@@ -137,13 +137,15 @@ print(json.dumps([after[0] - before[1] for before, after in zip(spans, spans[1:]
     }
   });
 
-  await t.test("flyte rerun: changed inputs, and what succeeded is taken over with --recover", async () => {
-    const first = (await run("versions", { x: 7 }, { name: "versions-7" })).outputs?.[0] as string[];
-    succeeded(await flyte("rerun", "versions-7", "--x", "8", "--name", "versions-8"));
-    succeeded(await flyte("rerun", "versions-7", "--recover", "--name", "recovered"));
-    const results = await python(
-      "results.py",
-      `
+  await t.test(
+    "flyte rerun: changed inputs; with --recover, results of succeeded actions are reused",
+    async () => {
+      const first = (await run("versions", { x: 7 }, { name: "versions-7" })).outputs?.[0] as string[];
+      succeeded(await flyte("rerun", "versions-7", "--x", "8", "--name", "versions-8"));
+      succeeded(await flyte("rerun", "versions-7", "--recover", "--name", "recovered"));
+      const results = await python(
+        "results.py",
+        `
 import sys, json, flyte
 from flyte.remote import Run
 flyte.init_from_config(sys.argv[1])
@@ -152,11 +154,12 @@ for run in runs:
     run.wait()
 print(json.dumps([list(run.outputs()[0]) for run in runs]))
 `,
-    );
-    const [changed, recovered] = JSON.parse(results.stdout.trim().split("\n").at(-1) ?? "") as string[][];
-    assert.notDeepEqual(changed, first);
-    assert.deepEqual(recovered, first);
-    const phases = (await actionsOf("recovered")).filter(([, task]) => task === "e.expensive");
-    assert.ok(phases.length > 0 && phases.every(([, , phase]) => /RECOVERED/u.test(phase)), String(phases));
-  });
+      );
+      const [changed, recovered] = JSON.parse(results.stdout.trim().split("\n").at(-1) ?? "") as string[][];
+      assert.notDeepEqual(changed, first);
+      assert.deepEqual(recovered, first);
+      const phases = (await actionsOf("recovered")).filter(([, task]) => task === "e.expensive");
+      assert.ok(phases.length > 0 && phases.every(([, , phase]) => /RECOVERED/u.test(phase)), String(phases));
+    },
+  );
 });

@@ -1,6 +1,6 @@
 /**
- * Two teams' images on a real Docker daemon with the stock Python SDK: pulled from a registry by digest, each task
- * in its own, as docker's own command line sees it; a base that the server adapts; and who gets in from where.
+ * Two teams' images on a real Docker daemon with the stock Python SDK: pulled from a registry by digest, each task in
+ * its own, as docker's command line shows it; a base that the server adapts; and from where the server can be reached.
  */
 import assert from "node:assert/strict";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -105,10 +105,10 @@ suite("two teams' images on docker", { skip, timeout: 900_000 }, () => {
     await rm(scratch, { recursive: true, force: true });
   });
 
-  /** Builds as the team does, and leaves the image to the registry alone. Returns the digest there. */
+  /** Builds as the team does, and keeps the image in the registry only. Returns its digest there. */
   async function publish(folder: "data_prep" | "training", name: string): Promise<string> {
     const reference = `${registry.host}/${name}:latest`;
-    // On this machine's network: the test's daemon has no way to the outside.
+    // On this machine's network: the test's daemon has no other route to the internet.
     const file = join(scratch, folder, "Dockerfile");
     await cli("build", "--quiet", "--network=host", "--file", file, "--tag", reference, scratch);
     const said = await cli("push", reference);
@@ -163,7 +163,7 @@ suite("two teams' images on docker", { skip, timeout: 900_000 }, () => {
     assert.match(names, /localhost\/team\/adapted:/u);
   });
 
-  test("doctor starts a container on it, and says what to do without BuildKit", async () => {
+  test("doctor starts a container, and says what to do without BuildKit", async () => {
     const main = join(import.meta.dirname, "../../src/cli/main.ts");
     interface Found {
       readonly name: string;
@@ -194,7 +194,7 @@ suite("two teams' images on docker", { skip, timeout: 900_000 }, () => {
     assert.match(advice?.hint ?? "", /docker-buildx/u);
   });
 
-  test("the bridge gets in, this machine's other addresses do not", async (t) => {
+  test("the server is reached through the bridge, not at this machine's other addresses", async (t) => {
     const server = await up(t);
     const { value: probe } = await server.events[Symbol.asyncIterator]().next();
     assert.deepEqual(probe, { event: "probe", ok: true, endpoint: `${docker.gateway}:${server.port}` });

@@ -1,4 +1,4 @@
-/** A start that fails ends, also where the engine's service was started for it. */
+/** A failed start ends the process, also where it had started the engine's service. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer, type AddressInfo } from "node:net";

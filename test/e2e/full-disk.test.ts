@@ -1,4 +1,4 @@
-/** A disk that is really full (a small file system of its own), under a real server with the stock SDK. */
+/** A full disk (a small file system of its own) under a real server, with the stock SDK. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
@@ -45,7 +45,7 @@ async function onSmallDisk(t: TestContext): Promise<(Subject & { readonly disk: 
   try {
     return { ...(await processSubject(t, FLOW, ["--data", join(disk, "data")])), disk };
   } finally {
-    // After the server's own end, which was asked for before.
+    // Runs after the server has been stopped, because that was registered first.
     t.after(async () => {
       spawnSync("umount", [disk]);
       await rmdir(disk);
@@ -53,7 +53,7 @@ async function onSmallDisk(t: TestContext): Promise<(Subject & { readonly disk: 
   }
 }
 
-/** Takes all that is left; the function gives it back. */
+/** Takes all free space; the returned function frees it. */
 function fill(directory: string): () => Promise<void> {
   const filler = join(directory, "filler");
   const dd = spawnSync("dd", ["if=/dev/zero", `of=${filler}`, "bs=64k"], { encoding: "utf8" });
@@ -61,7 +61,7 @@ function fill(directory: string): () => Promise<void> {
   return () => rm(filler);
 }
 
-test("a result that finds no room fails its action with the machine to blame, and the next run is well", async (t) => {
+test("a result that does not fit on the disk fails its action with a system error, and the next run succeeds", async (t) => {
   const subject = await onSmallDisk(t);
   if (subject === undefined) return;
   const { run } = subject;
@@ -73,20 +73,20 @@ test("a result that finds no room fails its action with the machine to blame, an
   assert.match((await run("write", { size: 1_000 })).phase.toLowerCase(), /succeeded/u);
 });
 
-test("an end that finds no room is kept as soon as there is some; calls meanwhile say why they fail", async (t) => {
+test("an end that cannot be stored is stored when there is space again; calls in between say why they fail", async (t) => {
   const subject = await onSmallDisk(t);
   if (subject === undefined) return;
   const { server, directory, disk, run } = subject;
   const marker = join(directory, "marker");
   const waiting = run("wait", { marker });
   await until(async () => existsSync(`${marker}.begun`));
-  const giveBack = fill(disk);
+  const free = fill(disk);
   await assert.rejects(run("write", { size: 10 }), /disk is full/u);
   const before = server.log().length;
   await writeFile(marker, "");
-  // The SDK's runtime tries to write its outputs for some 20 s; there is room again before it gives up.
+  // The SDK's runtime retries writing its outputs for about 20 s; there is space again before it gives up.
   await until(async () => server.log().slice(before).includes("objects cannot be written"));
-  await giveBack();
+  await free();
   const outcome = await waiting;
   assert.match(outcome.phase.toLowerCase(), /succeeded/u);
   assert.deepEqual(outcome.outputs, [7]);

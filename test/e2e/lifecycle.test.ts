@@ -78,7 +78,7 @@ test("a parent that cancels its child ends it", async (t) => {
   assert.match(phases.stdout, /"e\.slow": "[^"]*ABORTED"/u);
 });
 
-test("a trace that is done is not run again when its parent is killed and tried again", async (t) => {
+test("a trace that has completed is not run again when its parent is killed and retried", async (t) => {
   const { run, directory } = await processSubject(
     t,
     `
@@ -104,7 +104,7 @@ async def parent(place: str) -> str:
   assert.deepEqual(outcome.outputs, traces);
 });
 
-test("a deadline survives a restart of the server, and strikes at its time", async (t) => {
+test("a deadline survives a restart of the server, and fires when it is due", async (t) => {
   const data = await temporaryDirectory(t);
   const { server, directory } = await processSubject(
     t,
@@ -147,8 +147,8 @@ print(status.start_time.ToMilliseconds(), status.end_time.ToMilliseconds())
     { cwd: directory },
   );
   const [startedAt = 0, endedAt = 0] = succeeded(times).stdout.trim().split(" ").map(Number);
-  // Counted from when it was accepted, a little before its start. A server that was down was late; how late one
-  // that runs may be, test/orchestrator/time.test.ts says with a clock of its own.
+  // The deadline counts from when the run was accepted, shortly before its start. A server that was down fires it late;
+  // how late a running server may fire it is tested with a stepped clock in test/orchestrator/time.test.ts.
   assert.ok(endedAt - startedAt >= 7_000, `${endedAt - startedAt} ms`);
   assert.ok(
     endedAt <= Math.max(startedAt + 8_000, readyAt) + 10_000,
@@ -156,7 +156,7 @@ print(status.start_time.ToMilliseconds(), status.end_time.ToMilliseconds())
   );
 });
 
-test("rerun: the same inputs, changed ones, one action; the new run says what it repeats", async (t) => {
+test("rerun: with the same inputs, with changed inputs, of one action; the new run names the run it repeats", async (t) => {
   const { run, python: program } = await processSubject(
     t,
     `
@@ -194,7 +194,7 @@ print(json.dumps([same.outputs()[0], changed.outputs()[0], relation.related_to.n
   assert.deepEqual(JSON.parse(result.stdout.trim().split("\n").at(-1) ?? ""), [8, 20, "first", 14]);
 });
 
-test("a run started inside a task carries its relation, and its starter reads its files", async (t) => {
+test("a run started by a task records its parent run, whose task can read its files", async (t) => {
   const { run, python: program } = await processSubject(
     t,
     `
@@ -233,7 +233,7 @@ print(details.run_spec.relation.related_to.name, details.run_spec.relation.relat
   assert.equal(shown.stdout.trim().split("\n").at(-1), "outer-run 3 5");
 });
 
-test("an error that no retry mends is not tried again", async (t) => {
+test("an error that a retry cannot fix is not retried", async (t) => {
   const { run, directory } = await processSubject(
     t,
     `

@@ -1,4 +1,4 @@
-/** The SDK's own local builders against our endpoint: what they push is what runs. */
+/** The SDK's own local builders against the server: what they push is what runs. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
@@ -19,7 +19,7 @@ const skip = missingRegistry() ?? missingEngine("podman");
 const noBuildx =
   spawnSync("docker", ["buildx", "version"]).status === 0 && spawnSync("docker", ["info"]).status === 0
     ? undefined
-    : "docker buildx with a daemon is not there";
+    : "there is no docker buildx with a daemon";
 
 suite("the SDK's local builders", { skip: skip ?? false }, () => {
   for (const [builder, missing] of [
@@ -54,7 +54,7 @@ async def where(x: int) -> str:
 
 if __name__ == "__main__":
     flyte.init_from_config(sys.argv[1])
-    # Without force the SDK takes an image for there when none of its ways to look could look.
+    # Without force the SDK assumes that an image exists when it cannot check.
     flyte.build(image, force=True)
     run = flyte.run(where, x=1)
     run.wait(quiet=True)

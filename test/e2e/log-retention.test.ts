@@ -1,4 +1,4 @@
-/** Logs go when their time is over, and whoever asks for them is told so. */
+/** Logs are removed after their retention time; requests for removed logs say so. */
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
@@ -32,14 +32,14 @@ async def speaks(x: int) -> int:
     return x
 `;
 
-test("the logs of a run go 30 days after its end, its results stay, and every client is told", async (t) => {
+test("the logs of a run are removed 30 days after its end, its results stay, and every client says so", async (t) => {
   const data = await temporaryDirectory(t);
   const subject = await processSubject(t, FLOW, ["--data", data]);
   await subject.run("speaks", { x: 1 }, { name: "one" });
   await subject.server.kill("SIGTERM");
   const files = join(data, "logs/flytesnacks/development/one");
 
-  /** The server, so many days later. */
+  /** Restarts the server with a clock that many days later. */
   const later = async (days: number) => {
     const lines: string[] = [];
     const platform = await choosePlatform({ engine: "process", python }, process.env);
@@ -92,7 +92,7 @@ test("the logs of a run go 30 days after its end, its results stay, and every cl
   }
 });
 
-test("a log keeps what --max-log-mib says, and its last line counts the rest", async (t) => {
+test("a log is cut at --max-log-mib, and its last line says how much is missing", async (t) => {
   const subject = await processSubject(
     t,
     `
@@ -114,7 +114,7 @@ async def floods(x: int) -> int:
   assert.ok(lines.length > 5_000 && lines.length < 12_000, `${lines.length} lines`);
 });
 
-test("what is no number of days or megabytes is refused with where it came from", async (t) => {
+test("an invalid number of days or megabytes is refused with its source", async (t) => {
   const args = ["--engine", "process", "--python", python, "--ephemeral"];
   await assert.rejects(
     startServer(t, { args: [...args, "--keep-logs-days", "soon"] }),

@@ -1,4 +1,4 @@
-/** What a run tells others at its end, with the stock Python SDK and a receiver that listens. */
+/** Notifications at the end of a run, with the stock Python SDK and a receiver. */
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
 import { processSubject, usePython } from "../helpers/process-subject.ts";
@@ -51,7 +51,7 @@ print(json.dumps([
 
 before(() => usePython(stockPython()));
 
-test("a run's end is told to those who asked, also after a restart; what cannot be done is refused", async (t) => {
+test("the end of a run is notified as it asked, also after a restart; unsupported notifications are refused", async (t) => {
   const receiver = await startReceiver(t);
   const data = await temporaryDirectory(t);
   const { server, python } = await processSubject(t, FLOW, ["--data", data]);

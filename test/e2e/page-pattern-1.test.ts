@@ -1,6 +1,6 @@
 /**
- * The page's "Pure BYOI": its own files, cut from its text, built by the engine's CLI, pushed to a real
- * registry, and run with the stock Python SDK. What ran where is asked of the engine.
+ * The page's "Pure BYOI": its files, extracted from its text, built with the engine's command line, pushed to a real
+ * registry, and run with the stock Python SDK. The engine says what ran where.
  */
 import assert from "node:assert/strict";
 import { readFile, rm } from "node:fs/promises";
@@ -84,7 +84,7 @@ suite("the page's pure BYOI on podman", { skip: skip ?? false }, () => {
     return (await readFile(digestFile, "utf8")).trim();
   }
 
-  /** What the registry itself says the tag points at. */
+  /** The digest of the tag in the registry. */
   async function pushedDigest(image: string, tag = "latest"): Promise<string> {
     const response = await fetch(`http://${registry.host}/v2/${image}/manifests/${tag}`, {
       method: "HEAD",
@@ -158,7 +158,7 @@ print(json.dumps({"outputs": list(run.outputs()), "actions": sorted(a.task_name 
   const pythonOf = async (container: SeenContainer) =>
     engineOutput(ENGINE, ["run", "--rm", "--network=none", container.imageId, "python", "--version"]);
 
-  /** The engine has this image under that digest: its reference was no mere text. */
+  /** The engine, too, knows this image by that digest: the reference was resolved, not just copied. */
   async function assertDigest(container: SeenContainer, image: string, digest: string): Promise<void> {
     assert.equal(container.imageDigest, digest);
     const names = await engineOutput(ENGINE, [
@@ -185,7 +185,7 @@ print(json.dumps({"outputs": list(run.outputs()), "actions": sorted(a.task_name 
     assert.match(await pythonOf(train), /^Python 3\.10\./u);
   }
 
-  test("decision matrix, teams own full images: each task runs in its own team's, and nothing of ours goes in", async (t) => {
+  test("decision matrix, teams own full images: each task runs in its own team's, and nothing is added to it", async (t) => {
     const server = await up(t);
     const { name, url, seen } = await run(server);
     assert.equal(url, `${server.ready.url}/v2/domain/development/project/flytesnacks/runs/${name}`);
@@ -205,7 +205,7 @@ print(json.dumps({"outputs": list(run.outputs()), "actions": sorted(a.task_name 
         Config: { Env: string[]; User?: string; Entrypoint?: string[]; WorkingDir: string };
       }[];
       assert.ok(config);
-      // The image's own environment is there as it was; what we add names nothing of it.
+      // The image's own environment is unchanged; variables that are added replace none of it.
       for (const variable of config.Config.Env)
         assert.ok(container.env.includes(variable), `${image}: ${variable}`);
       const added = container.env
@@ -223,7 +223,7 @@ print(json.dumps({"outputs": list(run.outputs()), "actions": sorted(a.task_name 
       assert.deepEqual(ours, []);
     }
 
-    // The oracle itself: with the two images swapped, the output is the same and this check fails.
+    // A check of the check: with the two images swapped, the output is the same and assertTeams fails.
     const swapped = await run(server, {
       "main.py": (programFiles()["main.py"] ?? "")
         .replace(
@@ -268,7 +268,7 @@ print(json.dumps({"outputs": list(run.outputs()), "actions": sorted(a.task_name 
     const before = await run(server);
     const oldDigest = of(before.seen, "train").imageDigest;
 
-    // Edited, not rebuilt: what is in the image runs.
+    // Edited, not rebuilt: the code in the image runs.
     const edited = await run(server, { "workflow_code/tasks.py": changed });
     assert.deepEqual((await outcome(server, edited.name)).outputs, [11]);
 
@@ -354,7 +354,7 @@ print(run.name, run.outputs()[0])
     });
   });
 
-  test("the default code bundle: a change of the code is what runs next, without a new image", async (t) => {
+  test("the default code bundle: changed code runs without a new image", async (t) => {
     const server = await up(t);
     const main = (programFiles()["main.py"] ?? "").replace('copy_style="none", version="dev"', "");
     assert.ok(main.includes("flyte.with_runcontext()"));

@@ -1,6 +1,6 @@
 /**
  * The page's "Remote Builder": two bases that know nothing of Flyte, adapted by the server's own image
- * builder, with the page's own files and the stock Python SDK. What ran where is asked of the engine.
+ * builder, with the page's own files and the stock Python SDK. The engine says what ran where.
  */
 import assert from "node:assert/strict";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
@@ -23,7 +23,7 @@ import { removeImagesOf } from "../images/engine.ts";
 import { writeStandInWheel } from "../helpers/wheels.ts";
 
 const ENGINE = "podman";
-/** On the bases; whatever is built on them inherits it. */
+/** A label of the bases, which images built on them inherit. */
 const LABEL = `boxkite.test=page-${process.pid}`;
 const skip = missingPage() ?? missingRegistry() ?? missingEngine(ENGINE);
 
@@ -112,7 +112,7 @@ suite("the page's remote builder on podman", { skip: skip ?? false }, () => {
     return [...lines.slice(0, from), "    from tasks.tasks import prepare", ...uncommented].join("\n");
   }
 
-  /** Its production lines, with the import without which there are no tasks to deploy. */
+  /** Its production lines, with the import that is needed to have tasks to deploy. */
   function production(): string {
     return (files()["main.py"] ?? "").replace(
       "    from tasks.envs import env_data, env_train\n",
@@ -120,7 +120,7 @@ suite("the page's remote builder on podman", { skip: skip ?? false }, () => {
     );
   }
 
-  /** Everything of this test that the engine has, the nameless layers of its cache too. */
+  /** All images of this test in the engine, with the unnamed layers of its cache. */
   const imagesHere = () =>
     engineOutput(ENGINE, ["images", "--all", "--quiet", "--no-trunc", "--filter", `label=${LABEL}`]);
 
@@ -135,7 +135,7 @@ suite("the page's remote builder on podman", { skip: skip ?? false }, () => {
     const url = result.stdout.split("\n").find((line) => line.startsWith("http")) ?? "";
     const name = url.trim().split("/").at(-1) ?? "";
     const seen = [...(await containers.stop()).values()].filter((container) => container.run === name);
-    // The SDK names a failed build and does not say what failed in it.
+    // The SDK names a failed build but not the reason.
     const build = /Build failed .*runs\/(\w+)/u.exec(result.stderr)?.[1];
     assert.equal(build, undefined, build && `${await errorOf(build)}\n${server.log()}`);
     return { result: succeeded(result), name, seen };
@@ -189,7 +189,7 @@ print(Run.get(sys.argv[2]).details().action_details.error_info.message)
       tags: string[];
     };
     assert.equal(catalog.tags.length, 2);
-    // The SDK reports success; the server's log says what is odd about it, and what to do.
+    // The SDK reports success; the server's log has a warning and what to do.
     await until(async () =>
       /nothing uses an image yet .*import the module with the tasks/u.test(server.log()),
     );
@@ -203,7 +203,7 @@ print(Run.get(sys.argv[2]).details().action_details.error_info.message)
     const prepare = of(seen, "prepare");
     const train = of(seen, "train");
     adapted = train;
-    // Each by a digest of its own, under which the registry has it.
+    // Each by its own digest, by which the registry knows it.
     assert.notEqual(prepare.imageDigest, train.imageDigest);
     for (const { imageDigest } of [prepare, train]) {
       const manifest = `http://${registry.host}/v2/acme/adapted/manifests/${imageDigest}`;
@@ -216,7 +216,7 @@ print(Run.get(sys.argv[2]).details().action_details.error_info.message)
     assert.match(variable(prepare, "PATH") ?? "", /^\/opt\/conda\/bin:/u);
     assert.equal(train.workingDir, "/workspace");
     assert.equal(variable(train, "PYTHONPATH"), "/workspace");
-    // $PATH is the base's own value, with the environment that nobody had activated in front.
+    // $PATH is the base's own value, preceded by the environment that was not activated.
     assert.match(variable(train, "PATH") ?? "", /^\/opt\/venv\/bin:\/usr\/local\/bin:/u);
     const which = await engineOutput(ENGINE, [
       "run",
@@ -243,11 +243,11 @@ print(Run.get(sys.argv[2]).details().action_details.error_info.message)
     assert.equal(await imagesHere(), before);
   });
 
-  test("decision matrix, Python in an odd place: .with_commands() puts it on PATH before Flyte uses it", async () => {
+  test("decision matrix, Python in an unusual location: .with_commands() puts it on PATH before Flyte uses it", async () => {
     const base = `${registry.host}/odd-base:latest`;
     const folder = join(scratch, "odd");
     await writeProgram(folder, {
-      // Nothing that a task or a build step would find by itself.
+      // A location that a task or a build step does not find by itself.
       Dockerfile: `FROM docker.io/library/python:3.11-slim
 RUN mkdir -p /srv/team && mv /usr/local /srv/team/python && mkdir -p /usr/local/bin \\
     && echo /srv/team/python/lib > /etc/ld.so.conf.d/team.conf && ldconfig
@@ -309,7 +309,7 @@ if __name__ == "__main__":
     await run({ "main.py": production() });
     const listed = succeeded(await client(join(python, "../flyte"), ["-c", server.config, "get", "task"]));
     assert.match(listed.stdout, /data-prep\.prepare/u);
-    // Nothing is left of it here but the registry.
+    // Now only the registry has the images.
     const list = await engineOutput(ENGINE, [
       "images",
       "--quiet",
@@ -349,7 +349,7 @@ print(run.name, run.outputs()[0])
     await writeProgram(program, { ...files(), "main.py": development(), "tasks/envs.py": envs });
     const result = await client(python, ["main.py"]);
     assert.notEqual(result.code, 0);
-    // The SDK names the build's run; its log and its error name the step, what pip said, and what to change.
+    // The SDK names the build's run; its log and error name the step, pip's message, and what to change.
     const run = /runs\/(\w+)/u.exec(result.stdout + result.stderr)?.[1] ?? "";
     const logs = succeeded(await client(join(python, "../flyte"), ["-c", server.config, "get", "logs", run]));
     assert.match(logs.stdout, /no-such-package-anywhere/u);

@@ -1,4 +1,4 @@
-/** A sample of the orchestrator's semantics in real containers; the rest of it runs on the process executor. */
+/** A sample of the orchestrator's semantics in real containers; the rest is tested on the process executor. */
 import assert from "node:assert/strict";
 import { before, suite, test } from "node:test";
 import { listContainers, missingEngine } from "../helpers/engine.ts";
@@ -91,7 +91,7 @@ async def sizes(x: int) -> list[str]:
 suite("semantics on podman", { skip: skip ?? false }, () => {
   before(() => usePython(stockPython()));
 
-  test("retries, time limits, cache, traces, conditions, aborts, and a parent without memory", async (t) => {
+  test("retries, time limits, cache, traces, conditions, aborts, and a parent that runs out of memory", async (t) => {
     const { run, flyte, python } = await processSubject(t, FLOW, ["--engine", "podman"]);
     const waiting = run("parent", { x: 1 }, { name: "samples" });
     await until(async () => (await flyte("get", "condition", "samples")).stdout.includes("ok"), 90_000);
@@ -120,7 +120,7 @@ Condition.get("ok", run_name="samples").signal(True)
     assert.match((await ended).phase.toLowerCase(), /aborted/u);
     await until(async () => (await containers()).length === 0);
 
-    // A parent that was killed for its memory says so, and its next attempt finds its child.
+    // A parent that exceeded its memory says so, and its next attempt finds its child.
     const fed = await run("hungry", { x: 99 }, { name: "hungry" });
     assert.deepEqual([fed.error, fed.actions], [null, ["e.cached", "small.hungry"]]);
     const told = await python(
@@ -142,7 +142,7 @@ print(json.dumps([[one.error_info.message for one in attempts], child.pb2.status
     assert.deepEqual([errors.length, childAttempts], [2, 1]);
   });
 
-  test("what a task asks for is its limit, and shared memory is as large as it can be", async (t) => {
+  test('a request without a limit is the limit, and shm="auto" is as large as possible', async (t) => {
     const { run } = await processSubject(t, RESOURCES, ["--engine", "podman"]);
     const { error, outputs } = await run("sizes", { x: 1 });
     assert.equal(error, null);

@@ -1,7 +1,6 @@
 /**
- * The stock SDK against a real engine: what goes wrong around an image (who is blamed, what is said, and
- * how soon: the table that it prints is the one in docs/errors.md with seconds), who gets in from where,
- * and a server that is killed.
+ * The stock SDK against a real engine: failures around an image (their code, kind and message, and after how many
+ * seconds: it prints the table of docs/errors.md), from where the server can be reached, and a server that is killed.
  */
 import assert from "node:assert/strict";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -132,7 +131,7 @@ const ROWS: readonly Row[] = [
     raises: "OOMError",
   },
   {
-    name: "the process ended without a word",
+    name: "the process ended without an error",
     image: () => RUNTIME,
     task: "leaves",
     code: /^ExitCode$/u,
@@ -210,7 +209,7 @@ run.wait(quiet=True)
 print(json.dumps({"raised": run.outputs()[0]}))
 `;
 
-interface Told {
+interface Failure {
   readonly phase: string;
   readonly code: string;
   readonly message: string;
@@ -272,15 +271,15 @@ suite("errors on podman", { skip: skip ?? false }, () => {
     console.log(["what happened | phase | code | kind | seconds", ...table].join("\n"));
   });
 
-  const told = async (image: string, task: string, copyStyle = ""): Promise<Told> => {
+  const failureOf = async (image: string, task: string, copyStyle = ""): Promise<Failure> => {
     const args = ["main.py", server.config, image, RUNTIME, task, copyStyle];
     const result = succeeded(await runProgram(python, args, { cwd: scratch }));
-    return JSON.parse(result.stdout.trim().split("\n").at(-1) ?? "") as Told;
+    return JSON.parse(result.stdout.trim().split("\n").at(-1) ?? "") as Failure;
   };
 
   for (const row of ROWS) {
     test(row.name, async () => {
-      const error = await told(row.image(registry.host), row.task, row.copyStyle);
+      const error = await failureOf(row.image(registry.host), row.task, row.copyStyle);
       table.push(
         [
           row.name,
@@ -295,7 +294,7 @@ suite("errors on podman", { skip: skip ?? false }, () => {
       assert.match(error.message, row.message);
       if (row.code.source !== "REGISTRY_UNREACHABLE|ImagePullBackOff") assert.equal(error.kind, 1);
       assert.ok(error.message.length < 20_000);
-      assert.ok(error.seconds < 40, `told after ${error.seconds} s`);
+      assert.ok(error.seconds < 40, `reported after ${error.seconds} s`);
     });
   }
 
@@ -311,13 +310,13 @@ suite("errors on podman", { skip: skip ?? false }, () => {
     }
   });
 
-  test("a crash on the way out does not fail an action that completed", async () => {
+  test("a crash at the exit of the process does not fail an action that has completed", async () => {
     const args = ["parent.py", server.config, RUNTIME, RUNTIME, "leaves_late"];
     const result = succeeded(await runProgram(python, args, { cwd: scratch }));
     assert.match(result.stdout, /"raised": "nothing"/u);
   });
 
-  test("the bridge gets in, this machine's other addresses do not", async () => {
+  test("the server is reached through the bridge, not at this machine's other addresses", async () => {
     const port = String(server.port);
     const fromContainer = (host: string) =>
       engineCommand(ENGINE, [
@@ -393,7 +392,7 @@ print(run.outputs()[0])
     const seen = [...(await containers.stop()).values()].filter((container) => container.run === name);
     assert.equal(seen.length, 3);
     assert.equal(new Set(seen.map((container) => container.action)).size, 3);
-    // What an ended attempt held is freed.
+    // The containers of ended attempts are removed.
     await until(async () => (await list("--all")).length === 0);
   });
 });

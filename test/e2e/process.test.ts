@@ -43,7 +43,7 @@ test("a parent awaits its child in another environment", async (t) => {
   );
 });
 
-test("a change of the code is what runs next", async (t) => {
+test("changed code is what the next run executes", async (t) => {
   const { directory, run } = await processSubject(t, TWO_ENVIRONMENTS);
   assert.deepEqual((await run("prepare", { raw: "abc" })).outputs, [3]);
   await writeFile(
@@ -83,7 +83,7 @@ async def parent(x: int) -> str:
   assert.match(logs.stdout, /about to fail/);
 });
 
-test("a task that fails is tried again as often as it says; exhausted retries say so", async (t) => {
+test("a task that fails is retried as often as it asks; the error of exhausted retries says so", async (t) => {
   const { run } = await processSubject(
     t,
     `
@@ -230,7 +230,7 @@ print(latest.version)
   assert.deepEqual(result.stdout.trim().split("\n").slice(-2), ["11.0", "1.0.0"]);
 });
 
-test("a task calls a deployed one by reference, whose code is not its own; what is deployed nowhere is refused", async (t) => {
+test("a task calls a deployed task with other code by reference; a task that is not deployed is refused", async (t) => {
   const { directory, server, python: program } = await processSubject(t, TWO_ENVIRONMENTS);
   await program(
     "deploy.py",
@@ -276,7 +276,7 @@ for bundle in ("", "s3://boxkite/flytesnacks/development/runs/somebody/a0/1/outp
   assert.doesNotMatch(whole ?? "", /^5/u);
 });
 
-test("two clients that create the same run name: one gets it, the other is told", async (t) => {
+test("two clients create the same run name: one succeeds, the other is refused", async (t) => {
   const { run } = await processSubject(t, TWO_ENVIRONMENTS);
   const outcomes = await Promise.allSettled([1, 2].map(() => run("prepare", {}, { name: "the-run" })));
   assert.equal(outcomes.filter((outcome) => outcome.status === "fulfilled").length, 1);
@@ -284,7 +284,7 @@ test("two clients that create the same run name: one gets it, the other is told"
   assert.match(String((refused as PromiseRejectedResult).reason), /already exists|exists already/);
 });
 
-test("variables and labels of a run reach every action; a field that does nothing is refused by name", async (t) => {
+test("variables and labels of a run reach every action; an unsupported field is refused by name", async (t) => {
   const { run } = await processSubject(
     t,
     `
@@ -308,7 +308,7 @@ async def parent(x: int) -> str:
   );
 });
 
-test("an RPC that is not there is answered with its name", async (t) => {
+test("the answer to an unknown RPC names it", async (t) => {
   const server = await startServer(t, { args: ["--engine", "process", "--python", python, "--ephemeral"] });
   const call = async (path: string) => {
     const response = await fetch(`${server.ready.url}/${path}`, {
@@ -326,7 +326,7 @@ test("an RPC that is not there is answered with its name", async (t) => {
   assert.match(unknown.body.message, /RunService\/Nonsense/);
 });
 
-test("the second start on a busy port or data directory says who is there", async (t) => {
+test("a second start on a port or data directory in use names the server that has it", async (t) => {
   const data = await temporaryDirectory(t);
   const server = await startServer(t, { args: ["--engine", "process", "--python", python, "--data", data] });
   const args = ["--engine", "process", "--python", python];
@@ -340,14 +340,14 @@ test("the second start on a busy port or data directory says who is there", asyn
   );
 });
 
-test("the process executor without a0 says what to type", async (t) => {
+test("the process executor without a0 names the command to install it", async (t) => {
   await assert.rejects(
     startServer(t, { args: ["--engine", "process", "--python", "/nowhere/python", "--ephemeral"] }),
     /pip install flyte/,
   );
 });
 
-test("a task's environment holds nothing of the server's", async (t) => {
+test("a task's environment contains nothing of the server's environment", async (t) => {
   const secrets = { AWS_SECRET_ACCESS_KEY: "x", FLYTECTL_CONFIG: "/y", UCTL_CONFIG: "/z" };
   const server = await startServer(t, {
     args: ["--engine", "process", "--python", python, "--ephemeral"],
@@ -383,7 +383,7 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** Listens in the server's place until somebody who misses it has called. */
+/** Listens at the server's port until a client that lost the server has called. */
 async function hangUpOnce(port: number): Promise<void> {
   const listener = createServer((socket) => socket.destroy()).listen(port, "127.0.0.1");
   await once(listener, "connection");

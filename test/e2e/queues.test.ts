@@ -49,7 +49,7 @@ async def asks(i: int) -> str:
         return str(error)
 `;
 
-test("queues of the settings file: their limit holds, who waits is told, and others are refused", async (t) => {
+test("queues of the settings file: their limits hold, waiting runs say why, and unknown queues are refused", async (t) => {
   const settings = join(await temporaryDirectory(t), "boxkite.yaml");
   await writeFile(settings, "max-parallel: 8\nqueues:\n  one-at-a-time: { max-parallel: 1, priority: 5 }\n");
   const { server, run, flyte, directory } = await processSubject(t, FLOW, ["--config", settings]);
@@ -58,7 +58,7 @@ test("queues of the settings file: their limit holds, who waits is told, and oth
     assert.deepEqual((await run("main", { n: 3 })).outputs, [0]);
   });
 
-  await t.test("a run in a queue waits for its place, and says so", async () => {
+  await t.test("a run in a full queue waits for a slot, and says so", async () => {
     const queue = { queue: "one-at-a-time" };
     const holding = run("holds", { place: directory }, { name: "holds", ...queue });
     await until(async () => (await flyte("get", "run", "holds")).stdout.toLowerCase().includes("running"));
@@ -73,7 +73,7 @@ test("queues of the settings file: their limit holds, who waits is told, and oth
     assert.deepEqual((await holding).outputs, [1]);
   });
 
-  await t.test("a queue that is not there is refused by name, with those that are", async () => {
+  await t.test("an unknown queue is refused by name, with the queues that exist", async () => {
     await assert.rejects(run("plain", { i: 1 }, { queue: "fast" }), /no queue fast.*one-at-a-time/su);
     assert.match(String((await run("asks", { i: 1 })).outputs?.[0]), /no queue nowhere.*one-at-a-time/su);
   });

@@ -8,7 +8,7 @@ import { startServer, temporaryDirectory } from "../helpers/server.ts";
 import { runProgram, stockPython, succeeded, writeProgram } from "../helpers/stock-sdk.ts";
 
 const GUIDE = join(import.meta.dirname, "../../docs/quick-start.md");
-/** What the guide calls its image; here it has a name of its own, so that nobody's is overwritten. */
+/** The guide's name of its image; the test uses its own, so that no existing image is overwritten. */
 const GUIDES_IMAGE = "localhost/team/image:1";
 const IMAGE = `localhost/boxkite-test/quick-start-${process.pid}:1`;
 

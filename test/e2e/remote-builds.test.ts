@@ -1,6 +1,6 @@
 /**
- * Builds as runs of a real server on podman: live logs, aborts, equal ones at once, a server that dies; and
- * the command that looks after what was built.
+ * Builds as runs of a real server on podman: live logs, aborts, equal builds at once, a server that is killed; and the
+ * `images` command.
  */
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
@@ -38,7 +38,7 @@ const MAIN = join(import.meta.dirname, "../../src/cli/main.ts");
 const skip = missingRegistry() ?? missingEngine(ENGINE);
 const SCOPE = { org: "", project: "flytesnacks", domain: "development" } as const;
 
-/** What a server has in its temporary directory while it runs, whatever it builds. */
+/** Files in a server's temporary directory that do not belong to a build. */
 const OF_THE_SERVER = /^(boxkite-podman-\w+|node-compile-cache)$/u;
 
 type Layer = NonNullable<MessageInitShape<typeof ImageSpecSchema>["layers"]>[number];
@@ -65,7 +65,7 @@ suite("builds as runs, on podman", { skip: skip ?? false }, () => {
     await engineOutput(ENGINE, ["build", "--pull=never", "--tag", base, "--file", file, scratch]);
   }
 
-  /** A server with a temporary directory of its own, so that what it leaves there is seen. */
+  /** A server with a temporary directory of its own, in which the test sees what is left. */
   async function serve(
     t: TestContext,
     name: string,
@@ -144,7 +144,7 @@ suite("builds as runs, on podman", { skip: skip ?? false }, () => {
     return lines;
   }
 
-  /** A step that sleeps, under a number that no other process on the machine has. */
+  /** A number of seconds that no other process on the machine sleeps. */
   const unique = () => String(3_000_000 + randomBytes(3).readUIntBE(0, 3));
 
   async function sleeps(seconds: string): Promise<boolean> {
@@ -166,7 +166,7 @@ suite("builds as runs, on podman", { skip: skip ?? false }, () => {
     return mine;
   }
 
-  test("the log comes while the build runs; an abort ends the step and leaves nothing", async (t) => {
+  test("the log is live while the build runs; an abort ends the step and leaves nothing", async (t) => {
     const { server, left } = await serve(t, "abort");
     const config = await clientOf(server);
     const seconds = unique();
@@ -184,7 +184,7 @@ suite("builds as runs, on podman", { skip: skip ?? false }, () => {
     assert.equal(await getImage(config, "aborted:1"), "IMAGE_NOT_FOUND");
   });
 
-  test("two equal builds at once are one; GetImage knows it until the base moves", async (t) => {
+  test("two equal builds at once are one; GetImage returns the image until the base changes", async (t) => {
     const { server, left } = await serve(t, "equal");
     const config = await clientOf(server);
     const target = `${repository}/equal:1`;
@@ -195,7 +195,7 @@ suite("builds as runs, on podman", { skip: skip ?? false }, () => {
     assert.match(String(one), new RegExp(`^localhost/${repository}/equal@sha256:`, "u"));
     assert.equal(one, two);
     const [stamp, other] = (await Promise.all(runs.map(allLines))).map(stampIn);
-    assert.ok(stamp !== undefined && stamp === other, "both logs tell of the same build");
+    assert.ok(stamp !== undefined && stamp === other, "both logs are those of the same build");
     assert.equal(await getImage(config, "equal:1"), one);
 
     const again = await startBuild(config, target, [STAMP, commands("sleep 6")]);
@@ -207,9 +207,9 @@ suite("builds as runs, on podman", { skip: skip ?? false }, () => {
     assert.deepEqual(await left(), []);
   });
 
-  test("kill -9 of the server in mid-build: the next one ends what runs, goes on and leaves nothing", async (t) => {
+  test("kill -9 of the server in mid-build: the next server ends the old step, continues and leaves nothing", async (t) => {
     const seconds = unique();
-    // What the step reads differs from server to server, and is no part of the step.
+    // A secret differs between the servers without changing the step.
     const pace = (value: string) => ({ BOXKITE_BUILD_SECRET_PACE: value });
     const first = await serve(t, "killed", { env: pace(seconds) });
     const run = await startBuild(await clientOf(first.server), `${repository}/killed:1`, [
@@ -239,7 +239,7 @@ suite("builds as runs, on podman", { skip: skip ?? false }, () => {
     assert.equal(await getImage(await clientOf(server), "killed:1"), reference);
   });
 
-  test("images: what was built, of which layers, used by whom; prune takes only what nobody needs", async (t) => {
+  test("images: list, inspect with layers and uses, build; prune removes only unused images", async (t) => {
     const registry = await startRegistry(join(scratch, "registry"));
     t.after(() => registry.stop());
     const env = await insecureRegistryEnv(scratch, registry.host);
@@ -261,7 +261,7 @@ suite("builds as runs, on podman", { skip: skip ?? false }, () => {
     const deployed = await build(`${repository}/deployed:1`, "deployed");
     await build(`${repository}/tagged:1`, "tagged");
     const ran = await build(`${repository}/ran:1`, "ran");
-    // The same layers under a name that nobody uses: it is the same image.
+    // The same layers under an unused name: it is the same image.
     await build(`${repository}/twin:1`, "deployed");
     const pushed = await build(`${registry.host}/team/pushed:1`, "pushed");
     await engineOutput(ENGINE, ["image", "rm", `${registry.host}/team/pushed:1`]);

@@ -1,4 +1,4 @@
-/** A run's resources on the machine: what cannot ever be given is said at once, what is taken is waited for. */
+/** A run's resources: what exceeds the machine is refused at once, what is in use is waited for. */
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
 import { processSubject, usePython } from "../helpers/process-subject.ts";
@@ -34,7 +34,7 @@ async def overlaps(n: int) -> int:
     return sum(1 for a, b in zip(spans, spans[1:]) if b[0] < a[1])
 `;
 
-test("more than the machine has is refused at once, by name", async (t) => {
+test("a request beyond the machine's resources is refused at once, by name", async (t) => {
   const { availableParallelism } = await import("node:os");
   const { run } = await processSubject(t, FLOW.replace("CPU_COUNT", String(availableParallelism())), [
     "--max-parallel",
@@ -42,6 +42,6 @@ test("more than the machine has is refused at once, by name", async (t) => {
   ]);
   await assert.rejects(run("too_large", { x: 1 }), /cpu/iu);
   await assert.rejects(run("accelerated", { x: 1 }), /gpu/iu);
-  // Each takes all processors: they follow one another although there are places for more.
+  // Each takes all processors: they run one after another although there are slots for more.
   assert.deepEqual((await run("overlaps", { n: 3 })).outputs, [0]);
 });

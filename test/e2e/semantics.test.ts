@@ -1,4 +1,4 @@
-/** The engine's semantics, with the stock Python SDK and tasks as processes. */
+/** The orchestrator's semantics, with the stock Python SDK and tasks as processes. */
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { rm, writeFile } from "node:fs/promises";
@@ -90,7 +90,7 @@ async def catches(x: int) -> str:
     return "nothing"
 `;
 
-test("time limits end what takes too long, with the SDK's own exceptions", async (t) => {
+test("tasks that exceed their time limits are ended, and raise the SDK's own exceptions", async (t) => {
   const { run } = await processSubject(t, LIMITS, ["--max-parallel", "4"]);
   const [tooLong, tooLate, caught] = await Promise.all([
     run("too_long", { x: 1 }),
@@ -103,7 +103,7 @@ test("time limits end what takes too long, with the SDK's own exceptions", async
   assert.match(String(caught.outputs?.[0]), /Timeout|MaxRuntime/);
 });
 
-test("a wait in the queue beyond its limit times out", async (t) => {
+test("an action that waits in the queue beyond its limit times out", async (t) => {
   const { run, directory } = await processSubject(t, LIMITS, ["--max-parallel", "1"]);
   const mark = join(directory, "blocks");
   const blocking = run("blocker", { mark });
@@ -155,12 +155,12 @@ condition.signal(True)
   assert.deepEqual((await waiting).outputs, ["True"]);
 });
 
-test("a condition that nobody answers times out", async (t) => {
+test("a condition that is not answered times out", async (t) => {
   const { run } = await processSubject(t, CONDITIONS);
   assert.deepEqual((await run("impatient", { x: 1 })).outputs, ["ConditionTimedoutError"]);
 });
 
-test("a condition's webhook is sent, and answering at its address goes on", async (t) => {
+test("a condition's webhook is sent, and an answer at its address resumes the run", async (t) => {
   const receiver = await startReceiver(t);
   const { run } = await processSubject(t, CONDITIONS);
   const waiting = run("approve", { hook: receiver.url });
@@ -172,7 +172,7 @@ test("a condition's webhook is sent, and answering at its address goes on", asyn
   assert.deepEqual((await waiting).outputs, ["True"]);
 });
 
-test("recover takes over what succeeded and runs the rest; forced actions run again", async (t) => {
+test("recover reuses the results of succeeded actions and runs the rest; forced actions run again", async (t) => {
   const { run, directory, python } = await processSubject(
     t,
     `
@@ -230,7 +230,7 @@ print(json.dumps([outcome(), outcome(), outcome(force_rerun_actions=[good])]))
   assert.notEqual(forced.output, one.output);
 });
 
-test("what tasks offload goes where the run says", async (t) => {
+test("offloaded data goes to the location that the run names", async (t) => {
   const { run } = await processSubject(
     t,
     `
@@ -249,7 +249,7 @@ async def make(x: int) -> str:
   assert.match(String(outcome.outputs?.[0]), /^s3:\/\/boxkite\/elsewhere\/offloads\//u);
 });
 
-test("a run's own concurrency is kept; its parent holds one place of it", async (t) => {
+test("a run's own concurrency limit holds; its parent occupies one slot", async (t) => {
   const { run } = await processSubject(
     t,
     `
@@ -272,7 +272,7 @@ async def main(n: int) -> int:
   assert.deepEqual((await run("main", { n: 3 }, { max_action_concurrency: 2 })).outputs, [0]);
 });
 
-test("a killed parent is tried again and finds its children: none runs twice", async (t) => {
+test("a killed parent is retried and finds its children: none runs twice", async (t) => {
   const { run, directory } = await processSubject(
     t,
     `
@@ -301,7 +301,7 @@ async def parent(place: str) -> int:
   assert.deepEqual(started.toSorted(), ["child0", "child1", "child2"]);
 });
 
-test("a checkpoint of a failed attempt is there in the next", async (t) => {
+test("a checkpoint of a failed attempt is available to the next", async (t) => {
   const { run } = await processSubject(
     t,
     `
@@ -321,7 +321,7 @@ async def resumes(x: int) -> str:
   assert.deepEqual((await run("resumes", { x: 1 })).outputs, ["half-way"]);
 });
 
-test("a file made in one run and handed to another is readable there, and nothing else of that run is", async (t) => {
+test("a file of one run that is an input of another is readable there, and nothing else of the first run is", async (t) => {
   const { run, python } = await processSubject(
     t,
     `

@@ -156,7 +156,7 @@ test("get run, action, io and task, as tables and as JSON", async (t) => {
   assert.equal((named as { taskId: { version: string } }[])[0]?.taskId.version, "v1");
 });
 
-test("abort run and abort action, with a reason; what has ended stays as it is", async (t) => {
+test("abort run and abort action, with a reason; ended runs stay as they are", async (t) => {
   const subject = await processSubject(t, FLOW);
   const waiting = subject.run("waits", { x: 1 }, { name: "waits" });
   const sleeping = subject.run("sleeps", { x: 1 }, { name: "sleeps" });
@@ -187,7 +187,7 @@ test("abort run and abort action, with a reason; what has ended stays as it is",
   assert.equal(ended?.status.phase, "ACTION_PHASE_SUCCEEDED");
 });
 
-test("projects: created, changed, archived and back; only an active one takes runs", async (t) => {
+test("projects: created, changed, archived and restored; only an active one accepts runs", async (t) => {
   const subject = await processSubject(t, FLOW);
   const projects = async (...args: string[]) =>
     (await flyteCli(subject, "-of", "json-raw", "get", "project", ...args)).json() as {
@@ -250,7 +250,7 @@ test("projects: created, changed, archived and back; only an active one takes ru
   );
 });
 
-test("rerun: as it was, with other inputs, one action, recovered; each says what it repeats", async (t) => {
+test("rerun: unchanged, with other inputs, one action, recovered; each names what it repeats", async (t) => {
   const subject = await processSubject(t, FLOW);
   await subject.run("parent", { x: 1 }, { name: "one" });
   const [, child] = (
@@ -294,7 +294,7 @@ test("rerun: as it was, with other inputs, one action, recovered; each says what
   assert.match(help.text, /--word/);
 });
 
-test("what is not there is named, and the exit code is not 0", async (t) => {
+test("what does not exist is named, and the exit code is not 0", async (t) => {
   const subject = await processSubject(t, FLOW);
   await subject.run("fails", { x: 1 }, { name: "one" });
   const cases: readonly (readonly [args: string, code: number, words: RegExp])[] = [
@@ -308,7 +308,7 @@ test("what is not there is named, and the exit code is not 0", async (t) => {
     ["get code nothing", 1, /no run nothing/u],
     ["abort run nothing", 1, /no run nothing/u],
     ["abort action one nothing", 1, /no action flytesnacks\/development\/one\/nothing/u],
-    // It prints the failure and ends with 0 (seen with flyte 2.12.1).
+    // The SDK prints the failure and exits with 0 (seen with flyte 2.12.1).
     ["rerun nothing", 0, /Re-run failed: there is no run nothing/u],
     ["rerun nothing --x 1", 2, /no run nothing/u],
     ["get task nothing 1", 1, /Task nothing, version 1 not found/u],
@@ -321,7 +321,7 @@ test("what is not there is named, and the exit code is not 0", async (t) => {
     ["whoami", 0, /"name": "anonymous"/u],
     ["get run --only-mine", 0, /e\.fails/u],
   ];
-  // A few at a time: each is a process of its own.
+  // A few at a time: each is a process.
   for (let at = 0; at < cases.length; at += 3) {
     await Promise.all(
       cases.slice(at, at + 3).map(async ([args, code, words]) => {
@@ -351,7 +351,7 @@ test("get code: listed, unpacked, and kept packed", async (t) => {
   assert.match(none.text, /No code bundle is associated with action 'a0' in run 'baked'/);
 });
 
-test("a condition: listed while it waits, answered once, and gone from the paused runs", async (t) => {
+test("a condition: listed while it waits, answered once, and then no longer among the paused runs", async (t) => {
   const subject = await processSubject(
     t,
     `

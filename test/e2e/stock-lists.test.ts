@@ -1,4 +1,4 @@
-/** What the stock SDK can ask of a list: every filter, every order, and pages while others add to it. */
+/** Lists in the stock SDK: every filter, every order, and pages while entries are added. */
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
 import { processSubject, usePython, type Subject } from "../helpers/process-subject.ts";
@@ -171,7 +171,7 @@ tell(**{f"{field} {way}": names(sort_by=(field, way)) for field in fields for wa
   assert.deepEqual(ascending("environment_name"), ["good-1", "good-2", "bad-1", "asks-1", "sleeps-1"]);
   assert.deepEqual(ascending("phase"), ["sleeps-1", "bad-1", "asks-1", "good-1", "good-2"]);
   assert.deepEqual(ascending("created_at"), ["good-1", "good-2", "bad-1", "asks-1", "sleeps-1"]);
-  // One that has not ended comes before all ends.
+  // A run that has not ended comes before those that have.
   assert.equal(ascending("end_time")?.[0], "asks-1");
   assert.equal(ascending("end_time")?.at(-1), "sleeps-1");
   assert.equal(ascending("updated_at")?.at(-1), "sleeps-1");
@@ -308,8 +308,8 @@ tell(
   });
 }
 
-test("pages repeat and hide nothing while runs are added between them", async (t) => {
-  // All but one wait in the queue, so that they cost nothing.
+test("pages repeat and omit nothing while runs are added between them", async (t) => {
+  // All but one wait in the queue, which costs nothing.
   const subject = await processSubject(t, FLOW, ["--max-parallel", "1"]);
   const result = await subject.python(
     "pages.py",

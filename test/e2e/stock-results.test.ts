@@ -1,4 +1,4 @@
-/** What the stock SDK gives back of a run: its end, outputs, exceptions, report, code and logs. */
+/** What the stock SDK returns of a run: final phase, outputs, exceptions, report, code and logs. */
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
 import { createClient } from "@connectrpc/connect";
@@ -128,7 +128,7 @@ print(json.dumps({
   assert.deepEqual(told["typed"], { o0: 2, o1: "two" });
   assert.deepEqual(told["inputs"], { x: 1 });
   assert.equal(told["first_failure"], "x is too small");
-  // No exception here: the SDK takes the empty message that it gets for outputs.
+  // No exception here: the SDK takes the empty message that it receives as outputs.
   assert.deepEqual(told["no_outputs"], {
     bad: ["returned", "ActionOutputs(o0=None)"],
     aborted: ["returned", "ActionOutputs(o0=None)"],
@@ -170,7 +170,7 @@ print(json.dumps({
   assert.match(told["missing"] ?? "", /action a0 has no REPORT/u);
 });
 
-test("a log that is silent still tells its followers that it lives", async (t) => {
+test("a log without new lines sends keep-alive messages to its followers", async (t) => {
   const subject = await processSubject(t, FLOW);
   const waiting = subject.run("sleeps", { x: 1 }, { name: "silent" });
   const transport = createConnectTransport({ baseUrl: subject.server.ready.url, httpVersion: "1.1" });
@@ -183,7 +183,7 @@ test("a log that is silent still tells its followers that it lives", async (t) =
       () => false,
     ),
   );
-  // No line comes any more once the task sleeps; an empty message within the 30 s that clients wait does.
+  // While the task sleeps there are no lines; an empty message comes within the 30 s that clients wait.
   const logs = createClient(DataProxyService, transport).tailLogs({ actionId });
   for await (const { logs: batches } of logs) if (batches.length === 0) break;
   await flyteCli(subject, "abort", "run", "silent");
@@ -193,7 +193,7 @@ test("a log that is silent still tells its followers that it lives", async (t) =
 test("logs are followed while they grow, and read per attempt after the end", async (t) => {
   const subject = await processSubject(t, FLOW);
   const { directory, server } = subject;
-  // An attempt goes on once its log was seen: what is not followed live would hang here.
+  // An attempt goes on only when its log has been read: without live following the test would hang here.
   const result = await subject.python(
     "follow.py",
     `
@@ -238,7 +238,7 @@ print(json.dumps({"seen": seen, "outputs": list(run.outputs())}))
   assert.doesNotMatch(own.text, /\[flyte\]/u);
   assert.equal(missing.code, 1);
 
-  // Which stream a line came from has no field in the protocol (LogLine): the page and its download tell it.
+  // The protocol has no field for the stream of a line (LogLine): the page and its download show it.
   const address = `${server.ready.url}/v2/domain/development/project/flytesnacks/runs/one/log?attempt=1`;
   const lines = (await (await fetch(address)).text()).trim().split("\n");
   const of = (stream: string) => lines.filter((line) => line.split(" ")[1] === stream);

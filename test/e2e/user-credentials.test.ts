@@ -1,4 +1,4 @@
-/** A person's own programs at the server's objects: keys from `boxkite credentials`, stock clients. */
+/** Users' own programs read and write the server's objects: stock clients with keys of `boxkite credentials`. */
 import assert from "node:assert/strict";
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
@@ -39,7 +39,7 @@ async function boxkite(t: TestContext, ...args: string[]) {
   return runProgram(process.execPath, [MAIN, ...args], { cwd: await temporaryDirectory(t) });
 }
 
-/** What a shell would have after eval "$(boxkite credentials …)". */
+/** The variables of a shell after eval "$(boxkite credentials …)". */
 async function variables(
   t: TestContext,
   subject: Subject,
@@ -70,7 +70,7 @@ async function python(
   return JSON.parse(result.stdout.trim().split("\n").at(-1) ?? "");
 }
 
-test("a file and a directory of a run on a person's machine, and a file of theirs in a run", async (t) => {
+test("a file and a directory of a run are readable on a user's machine, and a user's file in a run", async (t) => {
   const subject = await processSubject(t, FLOW, ["--data", await temporaryDirectory(t)]);
   await subject.run("makes", { x: 1 }, { name: "made" });
   const env = await variables(t, subject);
@@ -108,7 +108,7 @@ print(json.dumps({
   });
 });
 
-test("boto3 with keys of one domain; other places, a changed secret and a made-up key are refused", async (t) => {
+test("boto3 with keys of one domain; other prefixes, a changed secret and an invented key are refused", async (t) => {
   const subject = await processSubject(t, FLOW, ["--data", await temporaryDirectory(t)]);
   await subject.run("makes", { x: 1 }, { name: "made" });
   const env = await variables(
@@ -168,7 +168,7 @@ print(json.dumps({
   });
 });
 
-test("the command needs a server's directory, which others cannot look into, and says what it does not know", async (t) => {
+test("the command needs the server's directory, which other users cannot read, and refuses invalid options", async (t) => {
   const place = join(await temporaryDirectory(t), "data");
   const subject = await processSubject(t, FLOW, ["--data", place]);
   assert.equal((await stat(place)).mode & 0o077, 0);
