@@ -1,10 +1,9 @@
 /**
- * A Docker daemon of a test's own: its images, containers and state in a temporary directory, its network on a
- * bridge of its own, the machine's firewall and forwarding left alone. It ends with the test's process, however
- * that ends.
+ * A Docker daemon for one test file: its images, containers and state are in a temporary directory, its network is a
+ * bridge of its own, and the machine's firewall and forwarding are not changed. It ends with the test's process,
+ * however that ends.
  *
- * Without rules in the firewall containers reach this machine and nothing behind it, so builds that download
- * need `--network=host`.
+ * Without firewall rules containers reach only this machine, so builds that download need `--network=host`.
  */
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { randomBytes, randomInt } from "node:crypto";
@@ -19,17 +18,17 @@ import { until } from "./until.ts";
 export interface TestDocker {
   /** Why there is no daemon; the rest may then not be used. REQUIRE_ENGINES=docker makes that a failure. */
   readonly missing: string | undefined;
-  /** Leads docker's command line and Boxkite to the daemon. */
+  /** Variables with which docker's command line and Boxkite use the daemon. */
   readonly env: NodeJS.ProcessEnv;
   /** This machine's address on the containers' network. */
   readonly gateway: string;
   stop(): Promise<void>;
 }
 
-/** Usually a second; the machine may be busy. */
+/** It usually takes a second; the machine may be busy. */
 const START_TIMEOUT_MS = 120_000;
 
-/** Where the set-up has unpacked Debian's packages; a client that fits the daemon comes with it. */
+/** Where the set-up has unpacked Debian's packages, with a client of the same version. */
 const UNPACKED = process.env["BOXKITE_TEST_DOCKER"];
 const PATH = [
   ...(UNPACKED ? [join(UNPACKED, "usr/bin"), join(UNPACKED, "usr/sbin")] : []),
@@ -37,20 +36,20 @@ const PATH = [
   "/usr/sbin",
 ].join(delimiter);
 
-/** Takes the bridge and the directory away when the daemon has ended, which it does at the end of standard input. */
+/** Ends the daemon at the end of standard input, and then removes the bridge and the directory. */
 const KEEPER = `exec 3<&0
 directory=$1 bridge=$2 address=$3
 [ -e /etc/docker ] || new=yes
-clear_away() {
+clean_up() {
   ip link delete "$bridge" 2>/dev/null
-  # The network of this machine, kept there for containers that share it.
+  # The network namespace of this machine, mounted there for containers that share it.
   umount "$directory"/exec/netns/* 2>/dev/null
   rm -rf "$directory"
-  # Docker 20 writes a key there, whatever its settings are.
+  # Docker 20 writes a key there regardless of its settings.
   [ -z "$new" ] || rm -rf /etc/docker
 }
 ip link add name "$bridge" type bridge && ip address add "$address/24" dev "$bridge" &&
-  ip link set "$bridge" up || { clear_away; exit 1; }
+  ip link set "$bridge" up || { clean_up; exit 1; }
 dockerd --log-level=error --config-file="$directory/daemon.json" --host="unix://$directory/docker.sock" \
   --data-root="$directory/data" --exec-root="$directory/exec" --pidfile="$directory/pid" \
   --containerd-namespace="$bridge" --containerd-plugins-namespace="$bridge-plugins" \
@@ -59,9 +58,9 @@ dockerd --log-level=error --config-file="$directory/daemon.json" --host="unix://
 { read -r _; kill "$daemon"; } <&3 2>/dev/null & watcher=$!
 wait "$daemon"
 kill "$watcher" 2>/dev/null
-clear_away`;
+clean_up`;
 
-/** Starts a daemon and copies these images into it from podman, where the set-up has put them. */
+/** Starts a daemon and copies these images into it from podman, where the set-up has created them. */
 export async function startDocker(images: readonly string[] = []): Promise<TestDocker> {
   try {
     const daemon = await startDaemon();
@@ -87,17 +86,17 @@ async function startDaemon(): Promise<Omit<TestDocker, "missing">> {
   const directory = await mkdtemp(join(tmpdir(), "boxkite-dockerd-"));
   const gateway = freeGateway();
   const env = { PATH, DOCKER_HOST: `unix://${join(directory, "docker.sock")}` };
-  // The machine's own settings may be for another daemon.
+  // The machine's own settings belong to another daemon.
   await writeFile(join(directory, "daemon.json"), "{}");
   const bridge = `docker${randomBytes(4).toString("hex")}`;
   const keeper = spawn("/bin/sh", ["-c", KEEPER, "sh", directory, bridge, gateway], {
     env: { ...process.env, ...env },
     stdio: ["pipe", "ignore", "pipe"],
-    // Ctrl-C in the terminal is for the tests, which end it in their own time.
+    // Ctrl-C in the terminal goes to the tests, which then end the daemon.
     detached: true,
   });
-  let said = "";
-  keeper.stderr.setEncoding("utf8").on("data", (text: string) => (said = (said + text).slice(-4_000)));
+  let stderr = "";
+  keeper.stderr.setEncoding("utf8").on("data", (text: string) => (stderr = (stderr + text).slice(-4_000)));
   keeper.stdin.on("error", () => {});
   const ended = once(keeper, "close");
   const stop = async () => {
@@ -110,7 +109,7 @@ async function startDaemon(): Promise<Omit<TestDocker, "missing">> {
   } catch {
     await stop();
   }
-  if (hasEnded(keeper)) throw new Error(`dockerd did not start: ${said.trim().split("\n").at(-1)}`);
+  if (hasEnded(keeper)) throw new Error(`dockerd did not start: ${stderr.trim().split("\n").at(-1)}`);
   return { env, gateway, stop };
 }
 
@@ -137,7 +136,7 @@ async function answers(socketPath: string): Promise<boolean> {
   }
 }
 
-/** In a range that nobody is given by default, beside what this machine has already. */
+/** An address in a range that is not used by default, and that this machine does not have. */
 function freeGateway(): string {
   const used = Object.values(networkInterfaces()).flatMap((each) => each ?? []);
   for (;;) {
@@ -148,7 +147,7 @@ function freeGateway(): string {
 
 function copyImages(images: readonly string[], env: NodeJS.ProcessEnv): void {
   if (images.length === 0) return;
-  // Without pipefail a failure of `podman save` is seen by `docker load`: the archive ends too soon.
+  // Without pipefail a failure of `podman save` is noticed by `docker load`: the archive is truncated.
   const script = 'podman save --multi-image-archive "$@" | docker load --quiet';
   const { status, stderr } = spawnSync("/bin/sh", ["-c", script, "sh", ...images], {
     env: { ...process.env, ...env },

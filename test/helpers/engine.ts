@@ -1,4 +1,4 @@
-/** The container engine's own command line: what the tests believe, rather than our records. */
+/** The container engine's own command line: tests check with it, not with Boxkite's records. */
 import { execFile, spawnSync } from "node:child_process";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -79,7 +79,7 @@ export async function listContainers(
   }
 }
 
-/** Removes what a registry of a test held: the engine's images whose names begin with its host. */
+/** Removes the engine's images of a test's registry: those whose names begin with its host. */
 export async function removeRegistryImages(engine: EngineCommand, host: string): Promise<void> {
   const { stdout } = await engineCommand(engine, [
     "images",
@@ -103,13 +103,13 @@ export async function insecureRegistryEnv(directory: string, registry: string): 
   return { CONTAINERS_REGISTRIES_CONF: file };
 }
 
-/** What the engine says of a container of a run. */
+/** A container of a run as the engine describes it. */
 export interface SeenContainer {
   readonly id: string;
   readonly run: string;
   readonly action: string;
   readonly taskModule: string;
-  /** Of the reference that the container was made from: what the registry calls the image. */
+  /** The digest in the reference that the container was created from, by which the registry knows the image. */
   readonly imageDigest: string;
   readonly imageId: string;
   readonly workingDir: string;
@@ -139,8 +139,8 @@ interface Inspected {
 }
 
 /**
- * Looks at new containers again and again while a run runs; they are removed when they have ended. Those
- * that were there before are left alone: they belong to somebody else.
+ * Inspects new containers repeatedly while a run runs, because they are removed when they have ended. Containers that
+ * existed before are ignored: they belong to others.
  */
 export function watchContainers(
   engine: EngineCommand,
@@ -155,10 +155,10 @@ export function watchContainers(
     while (!stopped) {
       const mine = (await list()).filter((id) => !before.has(id));
       const fresh = mine.filter((id) => !seen.has(id));
-      // New ones first: one may be gone before all the others were looked at once more.
+      // New ones first: one may be removed before all the others are inspected again.
       const next = fresh.length > 0 ? fresh : mine;
-      for (const looked of await Promise.all(next.map((id) => look(engine, id, env)))) {
-        if (looked) seen.set(looked.id, looked);
+      for (const container of await Promise.all(next.map((id) => inspect(engine, id, env)))) {
+        if (container) seen.set(container.id, container);
       }
       if (fresh.length === 0) await sleep(100, undefined, { ref: false });
     }
@@ -172,17 +172,17 @@ export function watchContainers(
   };
 }
 
-async function look(
+async function inspect(
   engine: EngineCommand,
   id: string,
   env: NodeJS.ProcessEnv,
 ): Promise<SeenContainer | undefined> {
-  const [inspect, diff] = await Promise.all([
+  const [inspected, diff] = await Promise.all([
     engineCommand(engine, ["container", "inspect", id], env),
     engineCommand(engine, ["diff", id], env),
   ]);
-  if (inspect.code !== 0) return undefined;
-  const [container] = JSON.parse(inspect.stdout) as Inspected[];
+  if (inspected.code !== 0) return undefined;
+  const [container] = JSON.parse(inspected.stdout) as Inspected[];
   if (container === undefined) return undefined;
   const { Config: config } = container;
   const entrypoint = config.Entrypoint ?? [];

@@ -1,4 +1,4 @@
-/** A whole server inside the test's own process, whose attempts do what the test says. */
+/** A complete server in the test's process, on a fake executor. */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -12,7 +12,7 @@ import type { FakeExecutor } from "./fake-executor.ts";
 
 export interface InProcessServer {
   readonly url: string;
-  /** For the generated clients. */
+  /** A transport for the generated clients. */
   readonly transport: Transport;
   /** Its data directory. */
   readonly directory: string;

@@ -1,17 +1,17 @@
-/** The documentation page whose programs must run: its files, cut from the fenced blocks. */
+/** The documentation page whose programs must run: its files, extracted from the fenced code blocks. */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
 const PAGE = join(import.meta.dirname, "../../../shared/seed/bring-your-own-image.md");
 
-/** Why the page cannot be used, or undefined. */
+/** Why the page cannot be tested, or undefined. */
 export function missingPage(): string | undefined {
   return existsSync(PAGE) ? undefined : "../shared/seed/bring-your-own-image.md is not there";
 }
 
 /**
- * The files of one of its two programs, by path. Each block is followed by a line that names its
- * source; nothing is changed but the placeholders that are no legal names.
+ * The files of one of its two programs, by path. Each block is followed by a line that names its source; only
+ * placeholders, which are not valid names, are replaced.
  */
 export function pageFiles(
   program: "pure_byoi" | "remote_builder",

@@ -6,7 +6,7 @@ import { startServer, temporaryDirectory, type TestServer } from "./server.ts";
 import { runProgram, succeeded, writeProgram, type ProgramResult } from "./stock-sdk.ts";
 import { until } from "./until.ts";
 
-/** Runs the task named on the command line and prints what became of it as JSON. */
+/** Runs the task named on the command line and prints its outcome as JSON. */
 export const MAIN = `
 import json, sys
 import flyte
@@ -47,7 +47,7 @@ export interface Subject {
   readonly directory: string;
   /** Runs a task of flow.py. */
   run(task: string, inputs: object, context?: object): Promise<Outcome>;
-  /** Until the run's page shows this phase. */
+  /** Waits until the run's page shows this phase. */
   shows(run: string, phase: Phase): Promise<void>;
   /** The stock CLI. */
   flyte(...args: string[]): Promise<ProgramResult>;
@@ -67,9 +67,9 @@ export async function processSubject(
   args: readonly string[] = [],
 ): Promise<Subject> {
   const base = args.includes("--engine") ? [] : ["--engine", "process", "--python", interpreter];
-  const place = args.includes("--data") ? [] : ["--ephemeral"];
+  const data = args.includes("--data") ? [] : ["--ephemeral"];
   const [server, directory] = await Promise.all([
-    startServer(t, { args: [...base, ...place, ...args] }),
+    startServer(t, { args: [...base, ...data, ...args] }),
     temporaryDirectory(t),
   ]);
   await writeProgram(directory, { "flow.py": flow, "main.py": MAIN });

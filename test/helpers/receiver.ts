@@ -1,4 +1,4 @@
-/** An HTTP server that somebody is told to send to. */
+/** An HTTP server that receives webhooks and notifications. */
 import { createServer, type IncomingHttpHeaders } from "node:http";
 import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";

@@ -7,29 +7,29 @@ import { join } from "node:path";
 import { until } from "./until.ts";
 
 export interface TestRegistry {
-  /** `localhost:PORT`, or ADDRESS:PORT where another address was asked for. */
+  /** `localhost:PORT`, or `ADDRESS:PORT` with another address. */
   readonly host: string;
   stop(): Promise<void>;
 }
 
 const PROGRAM = process.env["BOXKITE_TEST_REGISTRY"] ?? "docker-registry";
 
-/** Why there can be no registry, or undefined. */
+/** Why no registry can be started, or undefined. */
 export function missingRegistry(): string | undefined {
   return spawnSync(PROGRAM, ["--version"]).status === 0 ? undefined : "docker-registry is not installed";
 }
 
 export interface RegistryOptions {
-  /** Where it listens; loopback without it. */
+  /** The address on which it listens. @default loopback */
   readonly address?: string;
-  /** Lets in LOGIN only. */
+  /** Accepts LOGIN only. */
   readonly login?: boolean;
   /** PEM files; without them it speaks plain HTTP. */
   readonly tls?: { readonly certificate: string; readonly key: string };
 }
 
 export const LOGIN = { username: "team", password: "correct horse" };
-/** LOGIN for the registry, which takes bcrypt alone: `htpasswd -nbB team "correct horse"`. */
+/** LOGIN for the registry, which supports bcrypt only: `htpasswd -nbB team "correct horse"`. */
 const HTPASSWD = "team:$2y$05$boxkitetestregistry00uH5Z4kpuDpKVZec56fsbmNUxVwwPEdje\n";
 
 export async function startRegistry(directory: string, options: RegistryOptions = {}): Promise<TestRegistry> {

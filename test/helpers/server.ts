@@ -1,4 +1,4 @@
-/** A real server as its own process, as a user starts it. */
+/** A real server in a process of its own, as a user starts it. */
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
@@ -21,7 +21,7 @@ export interface TestServer {
   readonly port: number;
   /** A client's configuration file for this server. */
   readonly config: string;
-  /** Objects printed after the first. */
+  /** The JSON objects that it prints after the first. */
   readonly events: AsyncIterable<unknown>;
   log(): string;
   kill(signal: NodeJS.Signals): Promise<void>;
@@ -34,7 +34,7 @@ export interface StartOptions {
   readonly env?: NodeJS.ProcessEnv;
 }
 
-/** Starts `boxkite up --json` on a free port and waits until it is ready. The test ends it. */
+/** Starts `boxkite up --json` on a free port and waits until it is ready. It is stopped after the test. */
 export async function startServer(t: TestContext, options: StartOptions): Promise<TestServer> {
   const port = options.args.includes("--port") ? [] : ["--port", "0"];
   const child = spawn(process.execPath, [MAIN, "up", "--json", ...port, ...options.args], {
@@ -62,7 +62,7 @@ export async function startServer(t: TestContext, options: StartOptions): Promis
   };
 }
 
-/** What `flyte create config --devbox` writes, for another port. */
+/** The file that `flyte create config --devbox` writes, for another port. */
 export function clientConfig(port: number, builder = "local"): string {
   return `admin:
   endpoint: dns:///localhost:${port}

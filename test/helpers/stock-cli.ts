@@ -1,4 +1,4 @@
-/** The stock command line, and what it prints without the colours and links of a terminal. */
+/** The stock command line, and its output without the colours and links of a terminal. */
 import { join } from "node:path";
 import type { Subject } from "./process-subject.ts";
 import { runProgram, stockPython } from "./stock-sdk.ts";
@@ -7,7 +7,7 @@ export interface Printed {
   readonly code: number;
   /** Both streams. */
   readonly text: string;
-  /** The cells of each row of a table, without its head. */
+  /** The cells of each row of a table, without its header. */
   rows(): string[][];
   /** With `-of json-raw`. */
   json(): unknown;
@@ -17,7 +17,7 @@ export async function flyteCli(subject: Subject, ...args: string[]): Promise<Pri
   const command = ["-c", subject.server.config, ...args];
   const { code, stdout, stderr } = await runProgram(join(stockPython(), "../flyte"), command, {
     cwd: subject.directory,
-    // Wide enough that nothing is wrapped in the middle of a word.
+    // Wide enough that no word is wrapped.
     env: { COLUMNS: args.includes("json-raw") ? "100000" : "1000" },
   });
   const out = plain(stdout);
@@ -35,7 +35,7 @@ export async function flyteCli(subject: Subject, ...args: string[]): Promise<Pri
 }
 
 function plain(text: string): string {
-  // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
+  // oxlint-disable-next-line no-control-regex -- control characters are what it matches
   return text.replaceAll(/\u001b(?:\[[0-9;?]*[A-Za-z]|\][^\u001b]*\u001b\\)/gu, "");
 }
 

@@ -7,7 +7,7 @@ import { createVenv } from "../../scripts/python-env.ts";
 
 export const FLYTE = "flyte==2.12.1";
 
-/** Its interpreter: the one that the set-up made, else made on first use and kept in `.cache`. */
+/** Its interpreter: that of the set-up, else created on first use and kept in `.cache`. */
 export function stockPython(): string {
   const ready = process.env["BOXKITE_TEST_PYTHON"];
   if (ready !== undefined) return ready;
@@ -16,7 +16,7 @@ export function stockPython(): string {
 }
 
 export interface ProgramResult {
-  /** -1 where a signal ended it. */
+  /** -1 where it was ended by a signal. */
   readonly code: number;
   /** SIGTERM where it took too long. */
   readonly signal?: NodeJS.Signals | undefined;
@@ -30,7 +30,7 @@ export interface ProgramOptions {
   readonly timeoutMs?: number;
 }
 
-/** Runs a program to its end. The client's own state goes into `cwd`, so that tests do not share it. */
+/** Runs a program to its end. The client's state is kept in `cwd`, so that tests do not share it. */
 export function runProgram(
   file: string,
   args: readonly string[],
@@ -39,7 +39,7 @@ export function runProgram(
   const env = {
     ...process.env,
     HOME: options.cwd,
-    // pip and uv keep what they downloaded; only the client's state is private.
+    // pip and uv share their download caches; only the client's state is private.
     XDG_CACHE_HOME: process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"),
     NO_COLOR: "1",
     COLUMNS: "200",
@@ -70,7 +70,7 @@ export async function writeProgram(
   }
 }
 
-/** The result of a program, or an error with all it printed. */
+/** The result of a program that succeeded; throws with its output where it failed. */
 export function succeeded(result: ProgramResult): ProgramResult {
   if (result.code === 0) return result;
   throw new Error(

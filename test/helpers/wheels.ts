@@ -1,4 +1,4 @@
-/** A stand-in for a package that is too large to install in a test and that no task imports. */
+/** A stand-in for a package that is too large for a test and that no task imports. */
 import { execFileSync } from "node:child_process";
 import { mkdir } from "node:fs/promises";
 
