@@ -1,4 +1,4 @@
-/** What is unreleased is told, and a version that is released has its notes. */
+/** Checks that the changelog has entries: under Unreleased, or under a version that is released. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
@@ -8,6 +8,6 @@ const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"))
 
 const [, unreleased = ""] = /^## Unreleased\n([\s\S]*?)(?=^## |$(?![\s\S]))/mu.exec(text) ?? [];
 if (unreleased.trim() === "" && !text.includes(`## ${version}`)) {
-  console.error(`CHANGELOG.md tells nothing: neither under Unreleased nor under ${version}`);
+  console.error(`CHANGELOG.md has no entries, neither under Unreleased nor under ${version}`);
   process.exit(1);
 }

@@ -1,7 +1,7 @@
 # shellcheck shell=sh
-# What ./demo, ./run-tests and .ci/run share: everything that a machine needs before Boxkite runs on it.
-# The caller sets `root` to the checkout. Everything made here is below $root/.cache, except system packages and the
-# base images' cache (~/.cache/boxkite).
+# Shared by ./demo, ./run-tests and .ci/run: installs what a machine needs to run Boxkite.
+# The caller sets `root` to the checkout. Everything is installed below $root/.cache, except system packages and the
+# cache of base images (~/.cache/boxkite).
 #
 : "${root:?is set by the script that reads this}"
 
@@ -42,7 +42,7 @@ step() {
   fi
 }
 
-# A company's certificate authority is in the system's bundle; pip, uv and Node look elsewhere unless told.
+# A company's certificate authority is in the system's bundle; pip, uv and Node read others by default.
 use_system_certificates() {
   [ -r "$system_certificates" ] || return 0
   export PIP_CERT="${PIP_CERT:-$system_certificates}"
@@ -51,7 +51,7 @@ use_system_certificates() {
 }
 
 # ── system packages ──────────────────────────────────────────────────────────────────────────────────────────────────
-# choose_engine: sets engine to podman or docker. BOXKITE_ENGINE decides, else what is there.
+# choose_engine: sets engine to podman or docker: as BOXKITE_ENGINE says, else the one that is installed.
 choose_engine() {
   case ${BOXKITE_ENGINE:-auto} in
   podman | docker) engine=$BOXKITE_ENGINE ;;
@@ -83,7 +83,7 @@ find_registry() {
   [ -x "$tools/registry/usr/bin/docker-registry" ] && echo "$tools/registry/usr/bin/docker-registry"
 }
 
-# missing_packages: prints the Debian packages of what must be there and is not.
+# missing_packages: prints the Debian packages of required software that is missing.
 missing_packages() {
   if ! command -v "$engine" >/dev/null 2>&1; then
     if [ "$engine" = podman ]; then echo podman runc; else echo docker.io; fi
@@ -92,7 +92,7 @@ missing_packages() {
   [ -r "$system_certificates" ] || echo ca-certificates
 }
 
-# helpful_packages: those of what is only needed to make base images where docker.io cannot be reached.
+# helpful_packages: prints those that are only needed to build base images where docker.io cannot be reached.
 helpful_packages() {
   command -v mmdebstrap >/dev/null 2>&1 || echo mmdebstrap debian-archive-keyring
 }
@@ -116,7 +116,7 @@ unpack_registry() {
     mv "$tools/registry.part" "$tools/registry"
 }
 
-# install_packages: what only the operating system can bring.
+# install_packages: installs what must come from the operating system.
 install_packages() {
   choose_engine
   missing=$(missing_packages)
@@ -167,7 +167,7 @@ unpack_docker() {
     mv "$tools/docker.part" "$tools/docker"
 }
 
-# ensure_docker: a Docker daemon for the tests that want one; without it they are skipped. Sets docker_root to the folder
+# ensure_docker: a Docker daemon for the tests that need one; without it they are skipped. Sets docker_root to the folder
 # that it was unpacked into; empty where the machine has its own.
 ensure_docker() {
   docker_root=

@@ -1,7 +1,7 @@
-/** The test files of the arguments, all in this process. One that cannot be loaded fails, and the others go on. */
+/** Runs the test files of the arguments in this process. One that cannot be loaded fails, and the others run. */
 import { after, test } from "node:test";
 
-// A test that ends the process would take those after it away without a word.
+// If a test ended the process, those after it would be missing without an error.
 let done = false;
 after(() => (done = true));
 process.on("exit", () => {

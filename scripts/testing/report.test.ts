@@ -85,7 +85,7 @@ test("a file whose process fails is reported with the error that it threw, or it
   await writeFile(files[0], `throw new Error("docker is missing", { cause: new Error("ENOENT") });`);
   await writeFile(files[1], "process.exit(3);");
   const root = join(import.meta.dirname, "../..");
-  // The variable tells a process that node:test started it; there it starts no further ones.
+  // With this variable node:test knows a process that it started, and starts no further ones in it.
   const { NODE_TEST_CONTEXT: _, ...env } = process.env;
   const args = [join(root, "scripts/test.ts"), ...files.map((file) => relative(root, file))];
   const { stdout, status } = spawnSync(process.execPath, args, { env, encoding: "utf8" });
