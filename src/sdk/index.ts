@@ -1,8 +1,8 @@
 /**
  * Boxkite for TypeScript authors: `import * as flyte from "boxkite"`.
  *
- * This module is part of what every task container loads, so it stays small: whatever only the
- * starting side needs (configuration, connection, bundles, builders) is imported when it is used.
+ * Every task container loads this module, so it stays small: what only starts runs (configuration, connection,
+ * bundles, builders) is imported when it is used.
  */
 export { checkpoint } from "./authoring/checkpoint.ts";
 export { condition, type Condition, type ConditionOptions } from "./authoring/condition.ts";

@@ -1,4 +1,4 @@
-/** What surrounds a running task, and what it asks to call others. */
+/** The context of a running task, and the interface through which it calls others. */
 import type { TaskDefinition, TaskReference } from "./task.ts";
 import type { TaskContext } from "./task-context.ts";
 import type { TraceDefinition } from "./trace.ts";
@@ -25,7 +25,7 @@ export interface ReportDocument {
   readonly tabs: Map<string, string[]>;
 }
 
-/** What a context does with calls: submits them to the server, or runs them here. */
+/** Performs calls: submits them to the server, or runs them in this process. */
 export interface Controller {
   call(
     definition: TaskDefinition,
@@ -44,7 +44,7 @@ export interface Controller {
   ): Promise<unknown>;
   /** Registers the condition; the result waits for it. */
   condition(request: ConditionRequest, context: ActiveContext): Promise<() => Promise<unknown>>;
-  /** Where runs go that the task starts; undefined for a local one: as its process is configured. */
+  /** The configuration of runs that the task starts; undefined in a local run: that of the process. */
   runConfig(): Promise<InitializedConfig | undefined>;
   saveReport(html: string, context: ActiveContext): Promise<void>;
   readonly checkpoints: CheckpointStore;

@@ -1,4 +1,4 @@
-/** What the names of an action's children are counted by. Without the hashes of naming.ts: most tasks call nobody. */
+/** Counts calls for action names. Apart from naming.ts, whose hashes a task without calls does not need. */
 
 /** Counts identical calls, so that each gets a name of its own that the next attempt makes again. */
 export class CallCounter {
@@ -12,7 +12,7 @@ export class CallCounter {
   }
 }
 
-/** Where names of children begin: the task's action, or the trace that is running in it. */
+/** What the names of children are derived from: the task's action, or the trace that runs in it. */
 export interface NamingScope {
   readonly name: string;
   readonly calls: CallCounter;

@@ -1,9 +1,9 @@
-/** Checkpoints: what an attempt leaves for the next one, in case it does not end. */
+/** Checkpoints: state that an attempt saves for the next one. */
 import { activeContext } from "./context.ts";
 
-/** What an attempt leaves for the next one, in case it does not end. */
+/** State that an attempt saves for the next one, in case it fails. */
 export const checkpoint = {
-  /** What the previous attempt saved last, or undefined in the first one. */
+  /** What the previous attempt saved last; undefined in the first attempt. */
   async load(): Promise<Uint8Array | undefined> {
     return activeContext("flyte.checkpoint").controller.checkpoints.load();
   },

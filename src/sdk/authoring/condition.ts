@@ -1,4 +1,4 @@
-/** Conditions: a task waits for someone, or something, to answer a question. */
+/** Conditions: a task waits for the answer of a person or a program. */
 import { activeContext } from "./context.ts";
 import type { Duration } from "./duration.ts";
 
@@ -10,9 +10,9 @@ interface ConditionTypes {
 }
 
 export interface ConditionOptions<T extends keyof ConditionTypes = "boolean"> {
-  /** What the answer must be. @default "boolean" */
+  /** The type of the answer. @default "boolean" */
   readonly type?: T;
-  /** What people are asked. @default "Approve?" */
+  /** The question. @default "Approve?" */
   readonly prompt?: string;
   readonly promptFormat?: "text" | "markdown";
   readonly description?: string;

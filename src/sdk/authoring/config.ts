@@ -7,7 +7,7 @@ import { sharedState } from "./state.ts";
 import type { SpecSettings } from "./task-spec.ts";
 
 export interface InitOptions {
-  /** The configuration file. @default the first of the places where the Python SDK looks */
+  /** The configuration file. @default the first that exists of those that the Python SDK searches */
   readonly config?: string;
   readonly project?: string;
   readonly domain?: string;
@@ -28,13 +28,13 @@ export interface InitOptions {
 
 export interface InitializedConfig extends ClientConfig {
   readonly rootDir: string;
-  /** Inside a task: its run, and what it is made with. Runs that it starts are made with the same. */
+  /** Inside a task: its run and the settings of that run, which also apply to runs that the task starts. */
   readonly parentRun?: { readonly run: string; readonly settings: SpecSettings };
 }
 
 /**
- * Reads the configuration file and takes note of the overrides; opens nothing. Without a file and
- * without an endpoint in the environment, runs are local.
+ * Reads the configuration file and applies the overrides; opens no connection. Without an endpoint in the
+ * file or in the environment, runs are local.
  */
 export async function initFromConfig(options: InitOptions = {}): Promise<void> {
   refuseInContainer("initFromConfig");
@@ -60,7 +60,7 @@ export async function init(options: InitOptions & { readonly endpoint: string })
   await initFromConfig(options);
 }
 
-/** The configuration, read now if initFromConfig was not called. */
+/** The configuration; read now if initFromConfig has not been called. */
 export async function currentConfig(): Promise<InitializedConfig> {
   const { config } = sharedState();
   if (config !== undefined) return config;
@@ -106,7 +106,7 @@ export interface RunScope {
   readonly domain: string;
 }
 
-/** Where a run goes: as it says itself, else as configured. */
+/** The project and domain of a run: those of its options, otherwise the configured ones. */
 export function targetOfRun(
   config: InitializedConfig,
   options: Pick<RunSettings, "project" | "domain">,
@@ -119,7 +119,7 @@ export function targetOfRun(
   return { org: config.org, project, domain };
 }
 
-/** A module that starts a run when it is imported would do so again in every container. */
+/** Throws while a container imports the module: a module that starts runs on import would start them in every container. */
 export function refuseWhileImporting(what: string): void {
   const { inContainer, storage } = sharedState();
   if (!inContainer || storage.getStore() !== undefined) return;
@@ -128,7 +128,7 @@ export function refuseWhileImporting(what: string): void {
   );
 }
 
-/** A task has its configuration from its run, and its code is not the author's whole project. */
+/** Throws inside a task: its configuration is that of its run, and its code may be only a part of the project. */
 export function refuseInContainer(what: string): void {
   refuseWhileImporting(what);
   if (!sharedState().inContainer) return;

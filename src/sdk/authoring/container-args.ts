@@ -4,7 +4,7 @@ import { sharedState } from "./state.ts";
 import { definitionOf, type TaskDefinition } from "./task.ts";
 import type { SpecSettings } from "./task-spec.ts";
 
-/** That of Python's `a0`, but for the program and the resolver. */
+/** Like that of Python's `a0`, except for the program and the resolver. */
 export function containerArgs(definition: TaskDefinition, settings: SpecSettings): string[] {
   return [
     "a0-ts",
@@ -52,8 +52,8 @@ export function modulePathIn(definition: TaskDefinition, rootDir: string): strin
 }
 
 /**
- * The task's name is what the runtime looks for: among the module's exports first, then among the
- * tasks that the module defined. The full name, if the module has two tasks of that name.
+ * The name by which the runtime finds the task: first among the module's exports, then among the tasks that
+ * the module defined. The full name, if the module has two tasks of that name.
  */
 function exportOf(definition: TaskDefinition): string {
   const namesakes = [...sharedState().tasks.values()].filter((task) => {

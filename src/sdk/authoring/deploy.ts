@@ -1,4 +1,4 @@
-/** Deployment: tasks get a version on the server, from where anyone may run them. */
+/** Deployment: stores a version of the tasks on the server, from where they can be run. */
 import { refuseInContainer } from "./config.ts";
 import type { TaskEnvironment } from "./task-environment.ts";
 
@@ -14,12 +14,12 @@ export interface DeployOptions {
 export interface DeployedTask {
   readonly name: string;
   readonly version: string;
-  /** False if this very version was there already. */
+  /** False if this version existed already. */
   readonly created: boolean;
   readonly url: string;
 }
 
-/** Deploys the tasks of the environments, and of all they depend on. Images are built first where they need it. */
+/** Deploys the tasks of the environments and of those they depend on. Images are built first where needed. */
 export async function deploy(
   environments: TaskEnvironment | readonly TaskEnvironment[],
   options: DeployOptions = {},

@@ -1,4 +1,4 @@
-/** What a reference stands for on the server, and whether it is what the author declared. */
+/** Finds a deployed task on the server, and checks its interface against the declared one. */
 import { Code, type Client } from "@connectrpc/connect";
 import type { CompiledInput, CompiledInterface, CompiledOutput } from "./interface.ts";
 import { RemoteTaskError } from "./errors.ts";
@@ -27,7 +27,7 @@ export interface LookupScope {
   readonly currentVersion: string | undefined;
 }
 
-/** Throws RemoteTaskError if there is no such task, or if it is not what the reference declares. */
+/** Throws RemoteTaskError if there is no such task, or if its interface does not fit the declared one. */
 export async function findDeployedTask(
   tasks: Client<typeof TaskService>,
   reference: TaskReference,
@@ -86,7 +86,7 @@ function notFound(cause: unknown, what: string): unknown {
   return new RemoteTaskError(`there is no deployed task ${what}`, { cause });
 }
 
-/** The interface as the server has it; values are checked by their types alone. */
+/** The deployed interface; it has no schemas, so values are checked by type only. */
 export function compileDeployed(name: string, spec: TaskSpec): CompiledInterface {
   const typed = spec.taskTemplate?.interface;
   const defaults = new Map(
@@ -130,7 +130,7 @@ function typeOf(
   return decodeLiteralType(type);
 }
 
-/** Inputs may be narrower than deployed, outputs wider; inputs with a deployed default may be left undeclared. */
+/** Declared inputs may be narrower than deployed and outputs wider; inputs with a default may be omitted. */
 function checkDeclared(name: string, declared: CompiledInterface, deployed: CompiledInterface): void {
   const problems: string[] = [];
   const byName = new Map(deployed.inputs.map((input) => [input.name, input]));
@@ -166,7 +166,7 @@ function report(name: string, problems: readonly string[]): void {
   throw new RemoteTaskError(`the deployed task ${name} is not what was declared: ${problems.join("; ")}`);
 }
 
-/** An optional input is a union with none here; without a value the deployed default is what counts. */
+/** An optional input is a union with none here; without a value the deployed default applies. */
 function withoutNone(type: WireType, optional: boolean): WireType {
   if (!optional || type.kind !== "union") return type;
   return unionOf(type.variants.filter((variant) => variant.kind !== "none"));

@@ -1,4 +1,4 @@
-/** Settings of tasks, one by one, as messages: for the specs of tasks that are defined here, and over those that are deployed. */
+/** Encodes settings of tasks: for specifications of own tasks, and for overrides of deployed ones. */
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { encodeDuration } from "./duration.ts";
 import {
@@ -61,7 +61,7 @@ export function encodeResources(resources: Resources): {
     quantity: number | string | readonly (number | string)[] | undefined,
   ): void => {
     if (quantity === undefined) return;
-    // A single value is asked for and is the limit: a task gets what it was tested with.
+    // A single value is both the request and the limit: a task gets the resources it was tested with.
     const [request, limit] = Array.isArray(quantity) ? quantity : [quantity, quantity];
     requests.push({ name, value: String(request) });
     limits.push({ name, value: String(limit) });
@@ -103,7 +103,7 @@ export function encodeExtended(
   };
 }
 
-/** The names under which clusters know the usual devices. */
+/** The names of common devices in clusters. */
 const GPU_DEVICES: Readonly<Record<string, string>> = {
   A10: "nvidia-a10",
   A100: "nvidia-tesla-a100",

@@ -1,7 +1,7 @@
 /**
- * How errors travel. An error crosses containers as a code, a message and a kind; that is all Flyte has
- * room for. The class name is the code; fields ride in the last line of the message, where a TypeScript
- * caller takes them off again and any other reader sees one line of JSON.
+ * How errors are sent between containers. Flyte's message for an error has a code, a text and a kind. The class
+ * name is the code; further fields are the last line of the text, as JSON, from which a TypeScript caller
+ * restores them.
  */
 import {
   OutOfMemoryError,
@@ -13,15 +13,14 @@ import {
 import { sharedState, type ErrorClass } from "./state.ts";
 
 /**
- * Lets an error class survive the way between containers: callers get an instance of it, with its
- * fields, made without calling the constructor. Classes that aren't registered arrive as TaskError
- * with the same name and fields.
+ * Registers error classes, so that callers in other containers get instances of them, with their fields. The
+ * constructor is not called. Errors of other classes arrive as TaskError with the same name and fields.
  */
 export function registerError(...classes: readonly ErrorClass[]): void {
   for (const errorClass of classes) sharedState().errorClasses.set(errorClass.name, errorClass);
 }
 
-/** An error on its way: Flyte's code, message and kind. */
+/** An error as it is sent: Flyte's code, message and kind. */
 export interface ErrorRecord {
   readonly code: string;
   readonly message: string;
@@ -53,12 +52,12 @@ export function encodeError(error: unknown): ErrorRecord {
   };
 }
 
-/** A subclass of an author's class keeps the name the author gave it: `name` if it was set, else the class. */
+/** The error's `name` where the author set it, otherwise the name of its class. */
 function className(error: Error): string {
   return error.name !== "Error" ? error.name : error.constructor.name || "Error";
 }
 
-/** By the names on the prototype chain: two copies of the package agree. */
+/** By the class names on the prototype chain, which also works between two copies of the package. */
 function isNonRecoverable(error: Error): boolean {
   for (
     let prototype = Object.getPrototypeOf(error) as object | null;
@@ -72,7 +71,7 @@ function isNonRecoverable(error: Error): boolean {
 
 function stackFrames(error: Error): string {
   const lines = (error.stack ?? "").split("\n").filter((line) => /^\s+at /.test(line));
-  // Frames of Node's own machinery say nothing to the author.
+  // Frames inside Node do not help the author.
   const own = lines.filter((line) => !line.includes("node:internal"));
   const kept = own.slice(0, 20).join("\n");
   const cause =
@@ -85,7 +84,7 @@ const STANDARD_FIELDS = new Set(["name", "message", "stack", "cause", "code", "k
 function serialisableFields(error: Error): Record<string, unknown> {
   const fields: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(error)) {
-    // `code`, `kind` and `remoteStack` of a TaskError travel as such; of an author's error they are fields.
+    // `code`, `kind` and `remoteStack` of a TaskError are sent as such; of an author's error they are fields.
     if (
       STANDARD_FIELDS.has(key) &&
       (error instanceof TaskError || ["name", "message", "stack", "cause"].includes(key))
@@ -95,13 +94,13 @@ function serialisableFields(error: Error): Record<string, unknown> {
       const text = JSON.stringify(value);
       if (text !== undefined) fields[key] = JSON.parse(text);
     } catch {
-      // A field with a cycle or a bigint stays behind; the error itself must arrive.
+      // A field that JSON cannot represent (a cycle, a bigint) is left out; the error itself must arrive.
     }
   }
   return fields;
 }
 
-/** The error that a caller throws for a failed child. `where` says which child, for errors without a message. */
+/** The error that a caller throws for a failed child. `where` names the child, for errors without a message. */
 export function decodeError(record: Omit<ErrorRecord, "recoverable">, where: string): Error {
   // The server may put its own code before the author's: `RetriesExhausted|QuotaError`.
   const code = record.code.slice(record.code.indexOf("|") + 1).trim();
@@ -145,7 +144,7 @@ function parseFields(text: string): Record<string, unknown> {
     // An assignment to `__proto__` would replace the error's class.
     return Object.fromEntries(Object.entries(fields).filter(([name]) => name !== "__proto__"));
   } catch (error) {
-    // Cut short on the way: the error is worth more than its fields.
+    // The text was truncated: report the error without its fields.
     if (error instanceof SyntaxError) return {};
     throw error;
   }

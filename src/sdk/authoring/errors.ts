@@ -1,11 +1,11 @@
-/** The errors a task may end with, as its caller sees them. */
+/** The errors that a task may end with, as its caller sees them. */
 
 /** A child task failed. `name` is the class of the error that the child threw; its fields are on this object. */
 export class TaskError extends Error {
   override name = "TaskError";
   /** The class name of the child's error, or the server's code, such as `ImagePullBackOff`. */
   readonly code: string;
-  /** Who can mend it. */
+  /** Who can fix it: the author, or the operator of the platform. */
   readonly kind: "user" | "system" | "unknown";
   /** The stack in the child's container, if it sent one. */
   readonly remoteStack: string | undefined;
@@ -25,7 +25,7 @@ export interface TaskErrorOptions {
   readonly cause?: unknown;
 }
 
-/** A child ran, or waited, longer than it may. `bound` names the limit. */
+/** A child ran or waited longer than a limit allows. `bound` names the limit. */
 export class TaskTimeoutError extends TaskError {
   override name = "TaskTimeoutError";
   readonly bound: "maxRuntime" | "maxQueuedTime" | "deadline" | undefined;
@@ -36,14 +36,14 @@ export class TaskTimeoutError extends TaskError {
   }
 }
 
-/** Codes of the server for limits that were passed. */
+/** The server's codes for exceeded limits. */
 export const TIMEOUT_BOUNDS: Readonly<Record<string, TaskTimeoutError["bound"]>> = {
   DEADLINE_EXCEEDED: "deadline",
   MAX_RUNTIME_EXCEEDED: "maxRuntime",
   QUEUED_TIMEOUT_EXCEEDED: "maxQueuedTime",
 };
 
-/** A child needed more memory than it has. */
+/** A child exceeded its memory limit. */
 export class OutOfMemoryError extends TaskError {
   override name = "OutOfMemoryError";
 }
@@ -53,17 +53,17 @@ export class ActionAbortedError extends Error {
   override readonly name = "ActionAbortedError";
 }
 
-/** Thrown by authors: the action fails for good, whatever its retries. */
+/** Thrown by authors: the action fails without further retries. */
 export class NonRecoverableError extends Error {
   override name = "NonRecoverableError";
 }
 
-/** Nobody answered a condition in time. */
+/** A condition was not answered in time. */
 export class ConditionTimeoutError extends Error {
   override readonly name = "ConditionTimeoutError";
 }
 
-/** A task, a trace or a helper was used where there is no running task. */
+/** A function that needs a running task was called outside of one. */
 export class NotInTaskError extends Error {
   override readonly name = "NotInTaskError";
 

@@ -1,6 +1,6 @@
 /**
- * Files and folders as values: what travels is where they are; their content stays in the task's
- * storage until someone reads it. The classes are schemas themselves: `inputs: { data: flyte.File }`.
+ * Files and folders as values: only their URI is sent; the content stays in the task's storage until it is
+ * read. The classes are schemas themselves: `inputs: { data: flyte.File }`.
  */
 import { mkdir } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";

@@ -1,6 +1,6 @@
 /**
- * Image addresses by environment name, in the form in which the starting process hands them to
- * containers: JSON, gzipped, in base 64, as the Python SDK writes and reads it.
+ * Image references by environment name, encoded for the command line of a container: gzipped JSON in base 64,
+ * as the Python SDK writes and reads it.
  */
 import { gunzipSync, gzipSync } from "node:zlib";
 

@@ -10,12 +10,12 @@ export interface TaggedParts {
   readonly layers: readonly Layer[];
 }
 
-/** A hash of all that a build depends on: the same content has the same tag. */
+/** A hash of everything that a build depends on: the same content has the same tag. */
 export function imageTag({ base, platforms, dockerfile, layers }: TaggedParts): string {
   const hash = createHash("sha256");
   hash.update(JSON.stringify([base, [...platforms].sort()]));
   if (dockerfile !== undefined) {
-    // What the Dockerfile copies counts, and that may be anything in its folder.
+    // The Dockerfile may copy anything from its folder.
     hash.update(`${basename(dockerfile)}\0`);
     hashTree(hash, dirname(dockerfile), "");
   }
@@ -26,7 +26,7 @@ export function imageTag({ base, platforms, dockerfile, layers }: TaggedParts): 
   return hash.digest("hex").slice(0, 24);
 }
 
-/** By names and contents; times and owners don't count. */
+/** Of names and contents, not of times and owners. */
 function hashTree(hash: Hash, from: string, to: string): void {
   if (!statSync(from).isDirectory()) {
     hash.update(`file ${basename(from)} ${to}\0`).update(readFileSync(from));

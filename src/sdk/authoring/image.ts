@@ -1,4 +1,4 @@
-/** Images as values: a reference, or a base with layers on top that a builder makes into one. */
+/** Images: a reference to one, or a base with layers from which a builder makes one. */
 import { basename, dirname, join, resolve } from "node:path";
 import { imageTag } from "./image-tag.ts";
 import { readNodeProject, type NodeProjectOptions } from "./node-project.ts";
@@ -29,15 +29,15 @@ interface ImageParts {
 export interface CloneOptions {
   /** The name of the image to build, without registry and tag. */
   readonly name?: string;
-  /** Where it is pushed to. */
+  /** The registry that it is pushed to. */
   readonly registry?: string;
-  /** Layers may be added. @default what it was */
+  /** Whether layers may be added. @default unchanged */
   readonly extendable?: boolean;
   /** Such as "linux/amd64". */
   readonly platforms?: readonly string[];
 }
 
-/** An image: a reference, or a base with layers on top. Values: every `with…` makes a new one. */
+/** An image: a reference, or a base with layers on top. Immutable: every `with…` returns a new image. */
 export class Image {
   readonly #parts: ImageParts;
 
@@ -111,7 +111,7 @@ export class Image {
     return this.#parts.layers;
   }
 
-  /** Whether a builder has work to do. A cloned image is always built, under its new name. */
+  /** Whether the image has to be built. A cloned image always is, under its new name. */
   get needsBuild(): boolean {
     return (
       this.#parts.dockerfile !== undefined ||
@@ -135,7 +135,7 @@ export class Image {
     return this.#with({ kind: "commands", commands });
   }
 
-  /** `$NAME` in a value stands for what the base sets. */
+  /** `$NAME` in a value expands to the variable of the base image. */
   withEnvVars(variables: Readonly<Record<string, string>>): Image {
     return this.#with({ kind: "env", variables });
   }
@@ -170,7 +170,7 @@ export class Image {
    * directory. Throws if there is no lockfile. pnpm is of the version in `packageManager`.
    */
   withNodeProject(options: NodeProjectOptions): Image {
-    // Inside the image, where this module is loaded, too, the project's folder is elsewhere.
+    // The module is also loaded inside the image, where the project's folder does not exist.
     if (sharedState().inContainer) return this;
     const { directory, files, commands } = readNodeProject(options);
     return files
@@ -179,8 +179,8 @@ export class Image {
   }
 
   /**
-   * The code of the tasks. With a code bundle (development) it travels with the run and this layer
-   * is left out; with copyStyle "none" (production) it is baked in.
+   * The code of the tasks. With copyStyle "none" (production) it is copied into the image; otherwise
+   * (development) the code bundle of the run has it, and this layer is left out.
    */
   withCodeBundle(options: { readonly copyStyle?: "loaded_modules" | "all" } = {}): Image {
     return this.#with({ kind: "codeBundle", copyStyle: options.copyStyle ?? "loaded_modules" });
@@ -200,7 +200,7 @@ export class Image {
     return new Image({ ...this.#parts, base: reference, refName: undefined });
   }
 
-  /** The tag: a hash of all that the build depends on. The same content has the same tag. */
+  /** The tag: a hash of everything that the build depends on. The same content has the same tag. */
   get tag(): string {
     return imageTag(this.#parts);
   }

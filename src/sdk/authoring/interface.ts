@@ -13,12 +13,12 @@ import {
 export interface CompiledInput {
   readonly name: string;
   readonly type: WireType;
-  /** Undefined for inputs of a deployed task that was not declared here: they are checked by type alone. */
+  /** Undefined for inputs of a deployed task without a declared interface: they are checked by type only. */
   readonly schema: Schema | undefined;
   readonly description: string;
-  /** The wire form of the default, present if there is one. */
+  /** The default in its wire form, if there is one. */
   readonly defaultValue?: { readonly value: unknown };
-  /** May be left out without a default: the function then gets `undefined`. */
+  /** May be omitted without a default: the function then gets `undefined`. */
   readonly optional: boolean;
 }
 
@@ -83,7 +83,7 @@ function compileInput(taskName: string, name: string, schema: Schema): CompiledI
   return { name, type: nullable, schema, description, defaultValue: { value: null }, optional: true };
 }
 
-/** Whether the schema accepts `undefined`, as an optional or a defaulted one does. An asynchronous one counts as not. */
+/** Whether the schema accepts `undefined`, as an optional or a defaulted one does. Asynchronous schemas are taken not to. */
 function acceptsUndefined(schema: Schema): { accepts: boolean } {
   const result = schema["~standard"].validate(undefined);
   if (result instanceof Promise) {

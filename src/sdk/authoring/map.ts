@@ -1,10 +1,10 @@
-/** Many calls of one task, a bounded number at a time. */
+/** Many calls of one task with bounded concurrency. */
 import { group } from "./group.ts";
 import { sharedState } from "./state.ts";
 import type { Task } from "./task.ts";
 
 export interface MapOptions {
-  /** Calls at a time. @default all of them */
+  /** The maximum number of concurrent calls. @default no limit */
   readonly concurrency?: number;
   /** Shown as the group of these calls. @default the task's name and "map" */
   readonly group?: string;
@@ -69,11 +69,11 @@ async function eachBounded<In, Out>(
 
 export interface MapTasks {
   /**
-   * Calls the task once per element and resolves to the results in the order of the elements. The
-   * first failure rejects, and calls that have not begun never begin.
+   * Calls the task once per element and resolves to the results in the order of the elements. The first
+   * failure rejects, and no further calls are started.
    */
   <In, Out>(task: Task<In, Out>, inputs: Iterable<In>, options?: MapOptions): Promise<Out[]>;
-  /** Every element is tried, and failures are results: `{ status: "rejected", reason }`. */
+  /** Calls the task for every element; failures are results: `{ status: "rejected", reason }`. */
   settled<In, Out>(
     task: Task<In, Out>,
     inputs: Iterable<In>,

@@ -7,7 +7,7 @@ import { childActionName, hashInputs, hashInterface, hashTaskIdentity } from "..
 import type { TypedInterface } from "../../wire/gen/flyteidl2/core/interface_pb.js";
 import type { Inputs } from "../../wire/gen/flyteidl2/task/common_pb.js";
 
-/** What makes two calls the same: what is called, and with what. */
+/** Two calls are the same if these are equal: what is called, and with which inputs. */
 export interface CallIdentity {
   readonly identity: string;
   readonly inputsHash: string;
@@ -37,12 +37,12 @@ export function identifyTraceCall(identity: string, { literals }: Inputs): CallI
   return { identity, inputsHash: hashInputs(literals) };
 }
 
-/** A condition has no inputs and no code: its name is all there is. */
+/** A condition has neither inputs nor code: only its name identifies it. */
 export function identifyCondition(name: string): CallIdentity {
   return { identity: name, inputsHash: name };
 }
 
-/** The name of the action of the next such call. Calls of different groups are counted apart. */
+/** The name of the action of the next such call. Calls of different groups are counted separately. */
 export function nextActionName(
   { scope, group }: { readonly scope: NamingScope; readonly group: string | undefined },
   { identity, inputsHash }: CallIdentity,

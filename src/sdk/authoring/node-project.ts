@@ -15,11 +15,11 @@ export interface NodeProject {
   readonly directory: string;
   /** Relative to it: what the installation reads. */
   readonly files: readonly string[];
-  /** That install, in the folder of the files. */
+  /** The commands that install, to be run in the folder of the files. */
   readonly commands: readonly string[];
 }
 
-/** Throws if there is no lockfile, or if it names what will not be in the image. */
+/** Throws if there is no lockfile, or if the project depends on files that will not be in the image. */
 export function readNodeProject(options: NodeProjectOptions): NodeProject {
   const directory = resolve(options.directory);
   const has = (file: string): boolean => existsSync(join(directory, file));
@@ -54,7 +54,7 @@ function readManifest(directory: string): Manifest {
   return JSON.parse(readFileSync(join(directory, "package.json"), "utf8")) as Manifest;
 }
 
-/** For projects that don't name theirs: fixed, so that the same image is made tomorrow. */
+/** For projects without `packageManager`; pinned, so that builds are reproducible. */
 const PNPM = "pnpm@10.34.9";
 
 function pnpmOf({ packageManager }: Manifest): string {

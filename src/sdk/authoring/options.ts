@@ -1,7 +1,7 @@
-/** What authors may say about an environment and its tasks, besides code and types. */
+/** The settings of an environment and its tasks. */
 import type { Duration } from "./duration.ts";
 
-/** A single value is both request and limit; a pair is [request, limit]. */
+/** A single value is both the request and the limit; a pair is [request, limit]. */
 type Quantity<T> = T | readonly [request: T, limit: T];
 
 export interface Resources {
@@ -18,12 +18,12 @@ export interface Resources {
 }
 
 export interface RetryPolicy {
-  /** How often a failed attempt is repeated: 3 means four attempts in all. */
+  /** The number of retries: 3 means four attempts in total. */
   readonly count: number;
   readonly backoff?: {
     /** Wait before the first retry. */
     readonly base: Duration;
-    /** What the wait is multiplied with each time. @default 2 */
+    /** The factor by which the wait grows with each retry. @default 2 */
     readonly factor?: number;
     /** The longest wait. */
     readonly cap?: Duration;
@@ -31,24 +31,24 @@ export interface RetryPolicy {
 }
 
 export interface Timeouts {
-  /** Of one attempt, once it runs. */
+  /** The limit for one attempt, from its start. */
   readonly maxRuntime?: Duration;
-  /** Of one attempt, until it runs. */
+  /** The limit for one attempt, from its creation to its start. */
   readonly maxQueuedTime?: Duration;
-  /** Of the action, over all its attempts. */
+  /** The limit for the action, over all its attempts. */
   readonly deadline?: Duration;
 }
 
 export interface CachePolicy {
-  /** Fixed by hand; otherwise made of the function's source. */
+  /** A fixed version. @default a hash of the function's source */
   readonly version?: string;
-  /** Of several equal calls at a time only one runs. @default false */
+  /** Of several equal calls at the same time only one runs. @default false */
   readonly serialize?: boolean;
-  /** Inputs that don't count. */
+  /** Inputs that are not part of the cache key. */
   readonly ignoredInputs?: readonly string[];
-  /** Changes all versions of this task. */
+  /** Added to the version: changing it invalidates all cached results. */
   readonly salt?: string;
-  /** Older results are not used. */
+  /** Cached results older than this are not used. */
   readonly maxAge?: Duration;
 }
 
@@ -62,13 +62,13 @@ export interface SecretRequest {
 }
 
 export interface ReusePolicy {
-  /** Containers kept for this environment: a count, or [least, most]. */
+  /** The number of containers kept for this environment, or [minimum, maximum]. */
   readonly replicas: number | readonly [min: number, max: number];
-  /** Actions at a time in one container. @default 1 */
+  /** The number of actions that one container runs concurrently. @default 1 */
   readonly concurrency?: number;
-  /** How long an idle environment keeps its containers. */
+  /** How long the containers of an idle environment are kept. */
   readonly idleTtl?: Duration;
-  /** How long an idle container is kept above the least count. */
+  /** How long an idle container above the minimum is kept. */
   readonly scaledownTtl?: Duration;
 }
 
@@ -77,15 +77,15 @@ export interface ExecutionOptions {
   readonly resources?: Resources;
   /** Environment variables of the container. */
   readonly env?: Readonly<Record<string, string>>;
-  /** Keys, or requests that say how each is handed in. */
+  /** Keys, or requests that also say how the secret is passed to the task. */
   readonly secrets?: readonly (string | SecretRequest)[];
   /** "auto": reuse results of equal inputs and equal code. @default "disable" */
   readonly cache?: "auto" | "disable" | CachePolicy;
   /** A count, or a policy. @default 0 */
   readonly retries?: number | RetryPolicy;
-  /** The longest run of one attempt, or all the bounds. */
+  /** The maximum run time of one attempt, or all the limits. */
   readonly timeout?: Duration | Timeouts;
-  /** May run on machines that can be taken away. */
+  /** May run on machines that can be preempted. */
   readonly interruptible?: boolean;
   readonly queue?: string;
 }

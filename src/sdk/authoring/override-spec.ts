@@ -1,4 +1,4 @@
-/** Settings of a caller over the specification of a deployed task. */
+/** Applies a caller's settings to the specification of a deployed task. */
 import { clone, create } from "@bufbuild/protobuf";
 import { encodeDuration } from "./duration.ts";
 import { retryPolicyOf, secretsOf, timeoutsOf, type CachePolicy, type ExecutionOptions } from "./options.ts";
@@ -21,7 +21,7 @@ import {
 } from "../../wire/gen/flyteidl2/core/tasks_pb.js";
 import { TaskSpecSchema, type TaskSpec } from "../../wire/gen/flyteidl2/task/task_definition_pb.js";
 
-/** All that can be said without the task's code. The queue is not here: it belongs to the call. */
+/** All settings that do not need the task's code. The queue is not one of them: it belongs to the call. */
 export function overrideSpec(deployed: TaskSpec, options: TaskOverride): TaskSpec {
   const spec = clone(TaskSpecSchema, deployed);
   const template = spec.taskTemplate;

@@ -1,4 +1,4 @@
-/** References to deployed tasks, of any language, that are called like one's own. */
+/** References to deployed tasks of any language, called like own tasks. */
 import { compileInterface } from "./interface.ts";
 import { mergeOptions } from "./options.ts";
 import type { InferOutput, InputsOf, OutputsOf, Schema, Schemas } from "./schema.ts";
@@ -17,7 +17,7 @@ import { TaskInTraceError } from "./errors.ts";
 export interface RemoteTasks {}
 
 interface BaseOptions {
-  /** "latest": the one deployed last; "current": the version of the calling task. @default "latest" */
+  /** "latest": the version deployed last; "current": the version of the calling task. @default "latest" */
   readonly autoVersion?: "latest" | "current";
   /** One version, instead of autoVersion. */
   readonly version?: string;

@@ -17,13 +17,13 @@ export const report = {
   replace(html: string, tab: string = MAIN): void {
     activeContext("flyte.report").report.tabs.set(tab, [html]);
   },
-  /** Publishes what there is now; it is published in any case when the task ends. */
+  /** Publishes the current report; it is also published when the task ends. */
   async flush(): Promise<void> {
     await publishReport(activeContext("flyte.report"));
   },
 };
 
-/** Nothing, for a task that has reported nothing. */
+/** Does nothing for a task without a report. */
 export async function publishReport(context: ActiveContext): Promise<void> {
   const { tabs } = context.report;
   if (tabs.size > 0) await context.controller.saveReport(renderReport(tabs), context);

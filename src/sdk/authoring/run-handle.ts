@@ -1,4 +1,4 @@
-/** What a started run offers, wherever it runs. */
+/** A started run, on a server or in this process. */
 import type { Phase } from "../../domain/phase.ts";
 
 export interface PhaseChange {

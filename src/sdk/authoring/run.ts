@@ -5,7 +5,7 @@ import type { Run } from "./run-handle.ts";
 import type { CallArguments, Task } from "./task.ts";
 import { TASK } from "./task.ts";
 
-/** What holds for a whole run, whatever its task. */
+/** Settings of a whole run. */
 export interface RunSettings {
   /** The name of the run; starting another by that name is an error. @default the server's choice */
   readonly name?: string;
@@ -15,23 +15,23 @@ export interface RunSettings {
   readonly env?: Readonly<Record<string, string>>;
   readonly labels?: Readonly<Record<string, string>>;
   readonly annotations?: Readonly<Record<string, string>>;
-  /** Key-value pairs that every task of the run sees in its context. */
+  /** Key-value pairs that every task of the run finds in its context. */
   readonly customContext?: Readonly<Record<string, string>>;
   readonly interruptible?: boolean;
   readonly queue?: string;
-  /** Actions of the run at a time. */
+  /** The maximum number of concurrent actions of the run. */
   readonly maxActionConcurrency?: number;
-  /** Run everything even where a cached result is there, and store the new one. */
+  /** Ignore cached results, and replace them by the new ones. */
   readonly overwriteCache?: boolean;
   readonly cacheLookupScope?: "global" | "project-domain";
-  /** Where outputs of the author's own (File, Dir) go. */
+  /** The URI prefix for the contents of File and Dir outputs. */
   readonly rawDataPath?: string;
 }
 
 export interface RunOptions extends RunSettings, Pick<LocalOptions, "signals" | "remoteTasks"> {
   /**
    * "local": in this process, without a server.
-   * @default that of the run it is started in, else "remote" if the configuration names a server
+   * @default that of the run in which it is started, otherwise "remote" if the configuration names a server
    */
   readonly mode?: "remote" | "local";
   /**

@@ -1,4 +1,4 @@
-/** What authors may declare inputs and outputs with, and the schemas that Boxkite adds to those. */
+/** The schemas that declare inputs and outputs, and those that Boxkite adds to them. */
 import type { StandardJSONSchemaV1, StandardSchemaV1, StandardTypedV1 } from "@standard-schema/spec";
 import { JS_TYPE, type JsonSchema } from "../../wire/literals/json-schema.ts";
 
@@ -39,7 +39,7 @@ export type ReturnedOutputsOf<S extends Schemas> = { -readonly [K in keyof S]: I
 /** What callers get for named outputs. */
 export type OutputsOf<S extends Schemas> = { -readonly [K in keyof S]: InferOutput<S[K]> };
 
-/** A schema of Boxkite's own, made of a check and its JSON Schema. */
+/** Makes a schema from a check and its JSON Schema. */
 export function defineSchema<T>(
   jsonSchema: JsonSchema,
   check: (value: unknown) => string | undefined,
@@ -151,7 +151,7 @@ const UNREPRESENTABLE = new Set([
 ]);
 
 const zodOptions = {
-  // "any" so that the override below is asked; what it doesn't know it refuses itself.
+  // "any", so that the override below is called; it rejects what it does not know.
   unrepresentable: "any",
   override: ({ zodSchema, jsonSchema }: ZodOverrideContext): void => {
     const type = zodSchema._zod?.def?.type;

@@ -1,6 +1,6 @@
 /**
- * What must be one per process although the package may be in it twice: the runtime that was
- * installed into the image with `npm install -g`, and the copy that the author's code imports.
+ * State that exists once per process, although the package may be loaded twice: the runtime that is
+ * installed globally in the image, and the copy that the author's code imports.
  */
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { ActiveContext } from "./active-context.ts";

@@ -26,13 +26,13 @@ import {
 } from "../../wire/gen/flyteidl2/core/tasks_pb.js";
 import { TaskSpecSchema, type TaskSpec } from "../../wire/gen/flyteidl2/task/task_definition_pb.js";
 
-/** What a spec depends on besides the task. */
+/** What a specification depends on besides the task. */
 export interface SpecSettings {
   readonly org: string;
   readonly project: string;
   readonly domain: string;
   readonly version: string;
-  /** Image addresses by environment name, and the same in the form in which containers hand it on. */
+  /** Image references by environment name, and the same in the encoding that containers pass on. */
   readonly images: Readonly<Record<string, string>>;
   readonly imageCache: string;
   readonly bundle: { readonly uri: string; readonly destination: string } | undefined;

@@ -14,7 +14,7 @@ export type CallArguments<In> = Record<never, never> extends In ? [inputs?: In] 
 
 const brand = Symbol.for("boxkite.task");
 
-/** Callable: inside a running task a call is an action of its own; elsewhere it runs in this process, as local mode does. */
+/** A function: inside a running task a call is an action of its own; elsewhere it runs in this process, in local mode. */
 export interface Task<In, Out> {
   (...call: CallArguments<In>): Promise<Out>;
   /** `<environment>.<name>`, as the server, the console and the CLI know it. */
@@ -27,7 +27,7 @@ export interface Task<In, Out> {
 }
 
 export interface TaskOverride extends ExecutionOptions {
-  /** Shown instead of the task's name in the console. */
+  /** Shown in the console instead of the task's name. */
   readonly shortName?: string;
 }
 
@@ -52,7 +52,7 @@ export interface TaskDefinition {
   readonly codeVersion: string;
 }
 
-/** A task that someone deployed, in whatever language. */
+/** A deployed task, of any language. */
 export interface TaskReference {
   readonly defined: "elsewhere";
   readonly name: string;

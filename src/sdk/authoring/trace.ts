@@ -1,6 +1,6 @@
 /**
- * Traces: steps inside a task whose results are recorded, so that the next attempt of the task
- * takes them from the record instead of running them again.
+ * Traces: steps inside a task whose results are recorded. The next attempt of the task reads the record
+ * instead of running the step again.
  */
 import { compileInterface, type CompiledInterface } from "./interface.ts";
 import {

@@ -1,4 +1,4 @@
-/** Inputs and outputs of a task: author values ⇄ the messages that travel. */
+/** Inputs and outputs of a task: converts between values and messages. */
 import { create } from "@bufbuild/protobuf";
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { ownValue } from "../../domain/own-value.ts";
@@ -17,8 +17,8 @@ import {
 } from "../../wire/gen/flyteidl2/task/common_pb.js";
 
 /**
- * Checks and encodes what a caller passes. Defaults are written out, so that the names of actions
- * and the keys of caches don't depend on who filled them in.
+ * Validates and encodes the inputs of a call. Defaults are encoded explicitly, so that action names and cache
+ * keys do not depend on who filled them in.
  */
 export async function encodeInputs(
   taskName: string,
@@ -52,12 +52,12 @@ async function encodeInput(taskName: string, input: CompiledInput, value: unknow
     if (input.defaultValue === undefined) throw new ValueError(`${path} is missing`);
     return encodeLiteral(input.defaultValue.value, input.type, path);
   }
-  // Validated here for an early error; sent as given, for the task's own container validates and transforms it.
+  // Validated here to fail early; sent as given, because the task's container validates and transforms it.
   if (input.schema !== undefined) await validate(input.schema, value, path);
   return encodeLiteral(value, input.type, path);
 }
 
-/** Decodes and validates what a task was started with; the result is the function's argument. */
+/** Decodes and validates the inputs of a task; the result is the argument of its function. */
 export async function decodeInputs(
   taskName: string,
   compiled: CompiledInterface,

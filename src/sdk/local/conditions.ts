@@ -1,4 +1,4 @@
-/** Conditions of a local run: answered beforehand, by whoever holds the run, or on the terminal. */
+/** Conditions of a local run: answered in advance, through the run's handle, or on the terminal. */
 import type { ConditionRequest } from "../authoring/condition.ts";
 import { durationMs } from "../authoring/duration.ts";
 import { ConditionTimeoutError } from "../authoring/errors.ts";
@@ -14,9 +14,9 @@ interface Waiting {
 }
 
 export interface LocalConditionsOptions {
-  /** Answers that are given beforehand, by the condition's name. */
+  /** Answers that are known in advance, by the condition's name. */
   readonly answers?: Readonly<Record<string, Answer>> | undefined;
-  /** Someone has the run's handle and may answer later. @default false */
+  /** Whether the run's handle may answer later. @default false */
   readonly held?: boolean;
   readonly clock?: Clock | undefined;
 }
@@ -35,7 +35,7 @@ export class LocalConditions {
     this.#clock = clock;
   }
 
-  /** The answer. Rejects when the time is up, with the signal's reason, or if nobody can answer. */
+  /** The answer. Rejects when the time limit has passed, with the signal's reason, or if nobody can answer. */
   async wait(request: ConditionRequest, signal: AbortSignal): Promise<Answer> {
     const { name, timeout } = request;
     const limitMs = timeout === undefined ? undefined : durationMs(timeout);
@@ -68,14 +68,14 @@ export class LocalConditions {
     }
   }
 
-  /** The run has ended: nothing waits any more. */
+  /** To be called at the end of the run: nothing waits any more. */
   close(): void {
     this.#closed.abort();
   }
 
   /**
-   * Answers the condition of that name that has waited longest; waits for one to be asked. False where the run
-   * ends without asking.
+   * Answers the condition of that name that has waited longest; if there is none, waits until one is registered.
+   * False if the run ends before that.
    */
   async answer(name: string, value: Answer): Promise<boolean> {
     const closed = this.#closed.signal;
@@ -91,7 +91,7 @@ export class LocalConditions {
   }
 }
 
-/** As the server: an answer of another type than the one asked for is refused. */
+/** Like the server, rejects an answer of another type than the condition's. */
 function checked({ name, type = "boolean" }: ConditionRequest, value: Answer): Answer {
   if (!fits(type, value))
     throw new TypeError(`condition ${name} wants a value of type ${type}, not ${JSON.stringify(value)}`);
@@ -103,7 +103,7 @@ function fits(type: NonNullable<ConditionRequest["type"]>, value: Answer): boole
   return typeof value === type && !Number.isNaN(value);
 }
 
-/** Asks again until the line is of the type that is wanted. */
+/** Repeats the question until the line is of the condition's type. */
 async function typedAnswer(request: ConditionRequest, signal: AbortSignal): Promise<Answer> {
   const { type = "boolean", prompt = "Approve?" } = request;
   for (;;) {

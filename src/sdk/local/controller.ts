@@ -1,4 +1,4 @@
-/** Calls from inside a task of a local run: each runs here, under the name that its action would have. */
+/** Calls from inside a task of a local run: each runs in this process, under the name that its action would have. */
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { LocalOrchestrator } from "./orchestrator.ts";
@@ -45,7 +45,7 @@ export class LocalController implements Controller {
     const typed = encodeInterface(definition.interface);
     const task = { name: fullName, interface: typed, cacheVersion, ignoredInputs };
     const name = nextActionName(context, identifyTaskCall(task, message));
-    // A child starts afresh: neither the group nor the trace of its caller is its own.
+    // A child inherits neither the group nor the trace of its caller.
     return sharedState().storage.exit(() =>
       this.#orchestrator.execute(definition, inputs, name, context.customContext),
     );
@@ -81,7 +81,7 @@ export class LocalController implements Controller {
 
   async condition(request: ConditionRequest, context: ActiveContext): Promise<() => Promise<unknown>> {
     const answer = this.#orchestrator.conditions.wait(request, context.signal);
-    // Asked now; who never waits for the answer need not hear that there was none.
+    // A task that never waits for the answer must not fail because there is none.
     answer.catch(() => undefined);
     return () => answer;
   }

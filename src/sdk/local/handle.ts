@@ -1,4 +1,4 @@
-/** A local run as a Run: its phases are those of its first action. */
+/** The handle of a local run: its phases are those of the root action. */
 import { format } from "node:util";
 import { encodeInputs } from "../authoring/values.ts";
 import { LocalConditions } from "./conditions.ts";
@@ -17,7 +17,7 @@ export async function startLocalRun(
   inputs: Readonly<Record<string, unknown>>,
   options: RunOptions,
 ): Promise<Run<unknown>> {
-  // Wrong inputs are refused by the call that starts the run, as a server refuses them.
+  // As with a server, the call that starts the run rejects wrong inputs.
   await encodeInputs(definition.fullName, definition.interface, inputs);
   return new LocalRun(definition, inputs, options);
 }

@@ -1,13 +1,13 @@
 import type { Answer, LocalConditions } from "./conditions.ts";
 import type { Clock } from "../../lib/clock.ts";
 
-/** What stands for the outside world in a local run. */
+/** Replacements for what a server and other containers do. */
 export interface LocalOptions {
   readonly name?: string | undefined;
   readonly customContext?: Readonly<Record<string, string>> | undefined;
-  /** Answers to conditions, by name. Without one the terminal is asked, if there is one. */
+  /** Answers to conditions, by name. For others the terminal is asked, if there is one. */
   readonly signals?: Readonly<Record<string, Answer>> | undefined;
-  /** In place of `signals`, where the run's handle answers, too. */
+  /** Replaces `signals` where the run's handle may answer, too. */
   readonly conditions?: LocalConditions | undefined;
   /** Stand-ins for deployed tasks, by full name. */
   readonly remoteTasks?: Readonly<Record<string, (inputs: Record<string, unknown>) => unknown>> | undefined;

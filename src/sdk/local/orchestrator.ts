@@ -1,4 +1,4 @@
-/** Drives a local run, in place of a server and its containers: attempts, retries and time limits. */
+/** Drives a local run instead of a server and its containers: attempts, retries and time limits. */
 import { randomBytes } from "node:crypto";
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -45,7 +45,7 @@ export class LocalOrchestrator {
       options.conditions ?? new LocalConditions({ answers: options.signals, clock: this.#clock });
   }
 
-  /** Reports, checkpoints and files of the run; made at the first use. */
+  /** Holds reports, checkpoints and files of the run; created at the first use. */
   get directory(): string {
     this.#directory ??= mkdtempSync(join(tmpdir(), `boxkite-${this.run}-`));
     return this.#directory;
@@ -114,7 +114,7 @@ export class LocalOrchestrator {
     try {
       returned = await this.#inTime(definition, body, abort);
     } catch (error) {
-      // What the task has reported so far helps to see why it failed; the reason itself counts more.
+      // The report so far helps to find out why the task failed; a failure to publish it must not hide that error.
       await publishReport(context).catch(() => undefined);
       throw error;
     }
@@ -122,7 +122,7 @@ export class LocalOrchestrator {
     return toBinary(OutputsSchema, await encodeOutputs(definition.fullName, definition.interface, returned));
   }
 
-  /** The body itself cannot be stopped, only told: it goes on, but nobody waits for it any more. */
+  /** The function cannot be stopped: its signal is aborted, and nobody waits for it any more. */
   async #inTime(
     definition: TaskDefinition,
     body: Promise<unknown>,

@@ -1,6 +1,6 @@
 /**
- * Local mode: a run in this process, without any server. Values take the same way as between
- * containers (validated, encoded, decoded), so what works here is not refused there.
+ * Local mode: a run in this process, without a server. Values are validated, encoded and decoded as between
+ * containers, so that what works here works there.
  */
 import type { LocalOptions } from "./options.ts";
 import { LocalOrchestrator } from "./orchestrator.ts";
@@ -10,11 +10,11 @@ import { ROOT_ACTION } from "../../domain/ids.ts";
 export interface LocalResult {
   readonly outputs: unknown;
   readonly run: string;
-  /** Reports, checkpoints and files of the run; made at the first use. */
+  /** Holds reports, checkpoints and files of the run; created at the first use. */
   readonly directory: () => string;
 }
 
-/** Runs a task here. Rejects with the task's error, as a caller in another container would see it. */
+/** Runs a task in this process. Rejects with the task's error, as a caller in another container would see it. */
 export async function runInProcess(
   definition: TaskDefinition,
   inputs: Readonly<Record<string, unknown>>,

@@ -1,8 +1,9 @@
-/** Questions to the person at the terminal. */
-/** Of all runs in this process. */
+/** Asks questions on the terminal. */
+
+/** The last question of any run in this process. */
 let previous: Promise<unknown> = Promise.resolve();
 
-/** The line that is typed. One question at a time: open together, all of them would take the same line. */
+/** Resolves to the typed line. One question at a time: several open ones would all read the same line. */
 export function askOnTerminal(question: string, signal: AbortSignal): Promise<string> {
   const answer = previous.then(() => ask(question, signal));
   previous = answer.catch(() => undefined);

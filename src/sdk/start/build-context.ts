@@ -1,4 +1,4 @@
-/** What a build reads: the files that its layers copy, in one folder, and the layers with their places in it. */
+/** The build context: the files that layers copy, in one folder, and the specification that refers to them. */
 import { cpSync, mkdirSync, readdirSync } from "node:fs";
 import { basename, dirname, join, relative } from "node:path";
 import { create } from "@bufbuild/protobuf";
@@ -6,14 +6,14 @@ import { tarGzip } from "./tar-gzip.ts";
 import type { Image, Layer } from "../authoring/image.ts";
 import { ImageSpecSchema, type ImageSpec } from "../../wire/gen/flyteidl2/imagebuilder/definition_pb.js";
 
-/** Copies what the layers copy into the context folder, and says in the spec where it is. */
+/** Copies the files of the layers into the context folder; returns the specification, with their paths in it. */
 export function writeContext(image: Image, context: string): ImageSpec {
   let copies = 0;
   const layers = image.layers.map((layer): ImageSpec["layers"][number]["layer"] | LayerInit => {
     if (layer.kind !== "copy") return encodeLayer(layer);
     const src = join(`copy${copies++}`, basename(layer.from));
     mkdirSync(dirname(join(context, src)), { recursive: true });
-    // With its times: engines tell by them whether a layer can be taken from their cache.
+    // With its times: engines use them to decide whether a cached layer can be reused.
     cpSync(layer.from, join(context, src), { recursive: true, preserveTimestamps: true });
     return { case: "copyConfig", value: { src, dst: layer.to } };
   });
@@ -49,7 +49,7 @@ function encodeLayer(layer: Exclude<Layer, { kind: "copy" }>): LayerInit {
   }
 }
 
-/** The folder with all that is in it, as a gzipped tar. */
+/** All files of the folder, as a gzipped tar. */
 export async function tarOf(folder: string): Promise<Uint8Array<ArrayBuffer>> {
   const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
   const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));

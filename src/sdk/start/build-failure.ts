@@ -1,4 +1,4 @@
-/** What a failed build says: which step, its last lines, and what to do where that is known. */
+/** The error of a failed build: the step, its last lines, and a hint where there is one. */
 import { ImageBuildError } from "../authoring/image-build-error.ts";
 import { TaskError } from "../authoring/errors.ts";
 import { splitHint } from "../../client/server-error.ts";
@@ -8,9 +8,9 @@ export type Engine = "docker" | "podman";
 
 const SHOWN_LINES = 15;
 
-/** Of a run of the server's builder. Its text has the step and its last lines (see src/builds/failure.ts). */
+/** For a run of the server's builder, whose message has the step and its last lines (src/builds/failure.ts). */
 export function failedRemotely(image: string, url: string, cause: unknown): ImageBuildError {
-  // A line of the log that looks like a frame of a stack was taken for the beginning of one.
+  // decodeError takes a line of the log that looks like a stack frame for the start of a stack.
   const stack = cause instanceof TaskError ? cause.remoteStack : undefined;
   const said = [messageOf(cause), ...(stack === undefined ? [] : [stack])].join("\n");
   const { message, hint } = splitHint(said);
@@ -23,7 +23,7 @@ export function failedRemotely(image: string, url: string, cause: unknown): Imag
   });
 }
 
-/** `step: RUN one \\` goes on in the next line; what follows the step is what it wrote. */
+/** A step may span several lines, each but the last ending with a backslash; its output follows. */
 function parseStep(lines: readonly string[]): {
   readonly step: string | undefined;
   readonly log: readonly string[];
@@ -37,7 +37,7 @@ function parseStep(lines: readonly string[]): {
 
 const STEP = "step: ";
 
-/** Of an engine's command on this machine. */
+/** For an engine's command on this machine. */
 export function failedLocally(image: string, engine: Engine, cause: unknown): BoxkiteError {
   if ((cause as NodeJS.ErrnoException).code === "ENOENT") {
     return new BoxkiteError("ENGINE_UNREACHABLE", `${engine} was not found on this machine`, {

@@ -1,4 +1,4 @@
-/** Builds by docker or podman on this machine (`image.builder: local`, `local-podman`). */
+/** Builds with docker or podman on this machine (`image.builder: local`, `local-podman`). */
 import { execFile } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -16,7 +16,7 @@ const run = promisify(execFile);
 
 export async function buildLocally(image: Image, config: InitializedConfig, engine: Engine): Promise<string> {
   const registry = image.registry ?? config.imageRegistry;
-  // Without a registry the image stays in the engine, under the name by which engines know that.
+  // Without a registry the image stays in the engine, which names such images localhost/….
   const tagged = image.clone({ registry: registry ?? "localhost" });
   const { target } = tagged;
   const exists = await run(engine, ["image", "inspect", target]).then(

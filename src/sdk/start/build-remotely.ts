@@ -1,4 +1,4 @@
-/** Builds by the server (`image.builder: remote`): a run of its task `build-image`. */
+/** Builds on the server (`image.builder: remote`): a run of its task `build-image`. */
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -39,7 +39,7 @@ export async function buildRemotely(
     })
     .then(
       (answer) => answer.image?.fqin,
-      // Whatever the reason, the build will tell it better.
+      // Whatever the reason, the build below reports it better.
       () => undefined,
     );
   if (known) return known;

@@ -1,4 +1,4 @@
-/** File and Dir outside a task: uploads go through the server, downloads straight to the storage. */
+/** File and Dir outside of a task: uploads go through the server, downloads come directly from the storage. */
 import { randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { basename } from "node:path";

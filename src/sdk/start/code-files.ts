@@ -1,4 +1,4 @@
-/** The files that a run's code consists of. */
+/** Selects the files of a run's code. */
 import { collectAll, collectIncluded } from "./collect-files.ts";
 import { collectModules } from "./collect-modules.ts";
 import { definitionOf } from "../authoring/task.ts";

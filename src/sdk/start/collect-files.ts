@@ -1,11 +1,11 @@
-/** Files for a bundle that are chosen by their place, not by who imports them. */
+/** Files for a bundle that are selected by their path, not by who imports them. */
 import { globSync, readdirSync, statSync } from "node:fs";
 import { join, relative, resolve, sep } from "node:path";
 import { readGitIgnore, type IgnoredPath } from "./git-ignore.ts";
 
 const DEPENDENCIES = "node_modules";
 
-/** All files below `rootDir`, relative to it, but hidden ones, dependencies and what git ignores. */
+/** All files below `rootDir`, relative to it, except hidden ones, dependencies and what git ignores. */
 export function collectAll(rootDir: string): string[] {
   const root = resolve(rootDir);
   return relativeTo(root, filesBelow(root, readGitIgnore(root)));
@@ -20,7 +20,7 @@ function* filesBelow(folder: string, ignored: IgnoredPath): Iterable<string> {
   }
 }
 
-/** What an environment includes: a path names its file whatever git says, a glob takes what git does not ignore. */
+/** The files that an environment includes: a path even if git ignores it, a glob only what git does not ignore. */
 export function collectIncluded(rootDir: string, include: readonly string[]): string[] {
   const root = resolve(rootDir);
   const ignored = readGitIgnore(root);
@@ -32,7 +32,7 @@ export function collectIncluded(rootDir: string, include: readonly string[]): st
   return relativeTo(root, found).filter((name) => !name.split("/").some(isVersionControl));
 }
 
-/** In any case: some file systems know none. */
+/** In lower or upper case, because some file systems do not distinguish them. */
 function isVersionControl(part: string): boolean {
   return part.toLowerCase() === ".git";
 }

@@ -1,6 +1,6 @@
 /**
- * Files for a bundle that are found from the modules of tasks. Which modules a process has loaded cannot be
- * asked in Node, so it is found out from the files: what they import from the root folder, and what those do.
+ * Files for a bundle that are found from the modules of tasks. Node cannot list the modules that a process has
+ * loaded, so imports below the root folder are followed in the files.
  */
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { dirname, extname, isAbsolute, join, relative, resolve, sep } from "node:path";
@@ -23,10 +23,10 @@ export function collectModules(rootDir: string, modules: readonly string[]): str
 }
 
 const EXTENSIONS = ["", ".ts", ".mts", ".js", ".mjs", ".cjs", ".json", "/index.ts", "/index.js"];
-/** Modules of the author's own: by a relative path, or by a name in "imports" of package.json. */
+/** The author's own modules: by a relative path, or by a name in "imports" of package.json. */
 const OWN = /^(?:\.{1,2}\/|#)/;
 
-/** A specifier that names no file is left out: a build in the image may make the file. */
+/** A specifier that names no file is ignored: a build in the image may create the file. */
 function importsOf(path: string): string[] {
   if (!/\.(?:[cm]?[jt]s)$/.test(path)) return [];
   const specifiers = specifiersIn(readFileSync(path, "utf8"), path).filter((specifier) =>
@@ -39,7 +39,7 @@ function resolveImport(from: string, specifier: string): string | undefined {
   const base = specifier.startsWith("#") ? subpathImport(from, specifier) : join(dirname(from), specifier);
   if (base === undefined) return undefined;
   const candidates = EXTENSIONS.map((extension) => base + extension);
-  // A TypeScript source may name the file it will become.
+  // A TypeScript source may name its compiled file.
   if (extname(base) === ".js") candidates.push(base.replace(/\.js$/, ".ts"));
   return candidates.find((candidate) => existsSync(candidate) && statSync(candidate).isFile());
 }

@@ -36,7 +36,7 @@ export function containerfile(image: Image, context: string): string {
   return `${lines.join("\n")}\n`;
 }
 
-/** `$NAME` stays: it expands to the value of the base. */
+/** `$NAME` is not escaped: it expands to the value of the base. */
 function quote(value: string): string {
   return `"${value.replaceAll("\\", "\\\\").replaceAll('"', '\\"')}"`;
 }

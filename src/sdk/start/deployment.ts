@@ -17,7 +17,7 @@ export async function deployEnvironments(
   const tasks = environmentClosure(environments).flatMap((environment) => environment.tasks);
   if (tasks.length === 0) {
     const names = environments.map((environment) => environment.name).join(", ");
-    // The usual reason: only the file with the environments was imported, not the one with the tasks.
+    // Usually only the file with the environments was imported, not the one with the tasks.
     throw new TypeError(`${names}: no task is defined; import the modules that define them before deploying`);
   }
   const settings = await prepare(environments, options, config);

@@ -1,7 +1,7 @@
 /**
  * What git ignores, by git's rules (gitignore(5)): `.gitignore` in every folder from the top of the work
  * tree down, and `.git/info/exclude`. Rules that one machine has for all repositories
- * (`core.excludesFile`) and git's index are not read: a file is taken or left by its name alone.
+ * (`core.excludesFile`) and git's index are not read: only a file's path decides.
  */
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { dirname, join, relative, resolve, sep } from "node:path";
@@ -15,7 +15,7 @@ export function readGitIgnore(folder: string): IgnoredPath {
   const top = findWorkTree(root);
   if (top === undefined) return ignoredBelow(root, []);
   const ignored = ignoredBelow(top, readRules(excludeFileOf(join(top, ".git"))));
-  // Who names a folder that the repository around it ignores wants what is in it.
+  // An explicitly named folder is read although the surrounding repository ignores it.
   return top !== root && ignored(`${root}/`) ? ignoredBelow(root, []) : ignored;
 }
 
@@ -27,7 +27,7 @@ interface FolderRules {
 function ignoredBelow(top: string, exclude: readonly string[]): IgnoredPath {
   const ignoreCase = isCaseless(top);
   const known = new Map<string, FolderRules>();
-  // One list of rules for each folder, its own last: of those that match a path the last one counts.
+  // One list of rules per folder, its own last: the last rule that matches a path decides.
   const rulesOf = (folder: string): FolderRules => {
     let found = known.get(folder);
     if (found === undefined) {
@@ -58,7 +58,7 @@ function findWorkTree(start: string): string | undefined {
 
 function excludeFileOf(git: string): string {
   if (statSync(git).isDirectory()) return join(git, "info/exclude");
-  // A linked work tree names its own folder, and that the one all work trees share.
+  // The file of a linked work tree names its git directory, which names the one shared by all work trees.
   const own = resolve(
     dirname(git),
     readFileSync(git, "utf8")
@@ -70,7 +70,7 @@ function excludeFileOf(git: string): string {
   return join(common, "info/exclude");
 }
 
-/** As `git init` finds it out: on a file system without case the rules have none either. */
+/** As `git init` determines it: on a case-insensitive file system the rules are, too. */
 function isCaseless(top: string): boolean {
   return [".git", ".gitignore"].some(
     (name) => existsSync(join(top, name)) && existsSync(join(top, name.toUpperCase())),
@@ -85,19 +85,19 @@ function readRules(file: string): string[] {
   return lines.map(withoutTrailingSpaces).filter((line) => line !== "" && !line.startsWith("#"));
 }
 
-/** A space behind a backslash stays. */
+/** A space after a backslash is kept. */
 function withoutTrailingSpaces(line: string): string {
   return /^((?:\\.|[^\\])*?) *$/s.exec(line)?.[1] ?? line;
 }
 
-/** The same rule as if it stood in `top`: with a slash inside it names one place, without one any below. */
+/** The rule as it would be written in `top`. A pattern with a slash is relative to its folder, one without matches at any depth. */
 function ruleFrom(top: string, folder: string, rule: string): string {
   if (folder === top) return rule;
   const negated = rule.startsWith("!") ? "!" : "";
   const pattern = rule.slice(negated.length);
-  const place = slashed(relative(top, folder)).replaceAll(/[\\*?[]/g, String.raw`\$&`);
+  const location = slashed(relative(top, folder)).replaceAll(/[\\*?[]/g, String.raw`\$&`);
   const anchored = pattern.slice(0, -1).includes("/");
-  return `${negated}/${place}/${anchored ? pattern.replace(/^\//, "") : `**/${pattern}`}`;
+  return `${negated}/${location}/${anchored ? pattern.replace(/^\//, "") : `**/${pattern}`}`;
 }
 
 function slashed(path: string): string {

@@ -1,11 +1,11 @@
-/** Builders: the server's (`image.builder: remote`), or docker, or podman, of this machine. */
+/** Selects the builder: the server's (`image.builder: remote`), or docker or podman on this machine. */
 import type { InitializedConfig } from "../authoring/config.ts";
 import type { Image } from "../authoring/image.ts";
 import type { BuildTarget } from "./image-resolve.ts";
 import { BoxkiteError } from "../../domain/errors.ts";
 
 /**
- * The address of the built image; an image with the same content is not built again. Rejects with
+ * The reference of the built image; an image with the same content is not built again. Rejects with
  * ImageBuildError if it cannot be built, with CONFIG_INVALID if there is no such builder.
  */
 export async function buildImage(

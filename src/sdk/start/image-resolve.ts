@@ -1,4 +1,4 @@
-/** An address for the image of every environment: as given, by its name in the configuration, or built. */
+/** Resolves the image of every environment: as given, by its name in the configuration, or built. */
 import { join } from "node:path";
 import type { InitializedConfig } from "../authoring/config.ts";
 import { Image } from "../authoring/image.ts";
@@ -10,7 +10,7 @@ export interface BuildTarget {
   readonly domain: string;
 }
 
-/** `bakedFiles` says which code goes into images that bake it in; without it the code travels in a bundle. */
+/** `bakedFiles` lists the code for images that contain it; undefined where a code bundle has it. */
 export async function resolveImages(
   environments: readonly TaskEnvironment[],
   config: InitializedConfig,
@@ -21,7 +21,7 @@ export async function resolveImages(
   const builds = new Map<string, Promise<string>>();
   const entries = environments.map(async (environment): Promise<[string, string]> => {
     if (typeof environment.image === "string") return [environment.name, environment.image];
-    // Tasks that run as processes of the server's machine need none, but a task's record names one.
+    // Tasks that run as processes on the server's machine need no image, but a task specification must name one.
     if (config.imageBuilder === "none") return [environment.name, `localhost/${environment.name}:none`];
     const declared = environment.image ?? projectImage(environment, config.rootDir);
     const files = bakedFiles?.().map((file) => ({ from: join(config.rootDir, file), to: folderOf(file) }));
@@ -38,7 +38,7 @@ export async function resolveImages(
   return Object.fromEntries(await Promise.all(entries));
 }
 
-/** For an environment that names none: Node, with the packages of the author's own project. */
+/** The default image: Node, with the packages of the author's project. */
 function projectImage(environment: TaskEnvironment, rootDir: string): Image {
   try {
     return Image.fromDebianBase()

@@ -1,15 +1,15 @@
-/** Which modules and files a module's text names, in TypeScript or JavaScript. */
+/** Finds the modules and files that TypeScript or JavaScript source text refers to. */
 import { parse, type Import } from "es-module-lexer/js";
 import { BoxkiteError, messageOf } from "../../domain/errors.ts";
 
 /**
  * Specifiers of static and dynamic imports, of `new URL("…", import.meta.url)`, `import.meta.resolve("…")` and
- * `require("…")`, as they are written; imports of types alone are left out. Throws INVALID_ARGUMENT, naming
+ * `require("…")`, as they are written; type-only imports are left out. Throws INVALID_ARGUMENT, naming
  * `path`, for text that is no module.
  */
 export function specifiersIn(source: string, path: string): string[] {
   const imports = parsed(source, path).flatMap((found) => specifiersOf(found, source));
-  // CommonJS has no syntax of its own for it: one in a comment is found as well, and asks for no more than a file.
+  // `require` is no syntax: one in a comment is found, too, which at most adds a file.
   return [...imports, ...[...source.matchAll(REQUIRE)].flatMap(([, , specifier]) => specifier ?? [])];
 }
 

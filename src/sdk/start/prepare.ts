@@ -1,4 +1,4 @@
-/** What a run and a deployment have in common: images, code bundle, version. */
+/** Prepares a run or a deployment: images, code bundle, version. */
 import type { CodeBundle } from "./bundle.ts";
 import { targetOfRun, type InitializedConfig, type RunScope } from "../authoring/config.ts";
 import { controlPlaneOf } from "./control-plane.ts";
@@ -57,7 +57,7 @@ export async function prepare(
   };
 }
 
-/** Inside a task: its images and its code; what the author's machine has is not here. */
+/** Inside a task the run has the images and the code of that task. */
 function settingsInside(settings: SpecSettings, options: PrepareOptions, target: RunScope): SpecSettings {
   if (options.copyStyle !== undefined) {
     throw new BoxkiteError(

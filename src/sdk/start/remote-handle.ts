@@ -1,4 +1,4 @@
-/** A run on a server, as the author's program holds it. */
+/** The handle of a run on a server. */
 import { Code } from "@connectrpc/connect";
 import { decodeError } from "../authoring/error-record.ts";
 import { ActionAbortedError } from "../authoring/errors.ts";
@@ -19,7 +19,7 @@ import { ErrorInfo_Kind, type ActionDetails } from "../../wire/gen/flyteidl2/wor
 import type { RunIdentifier } from "../../wire/gen/flyteidl2/common/identifier_pb.js";
 import { LogLineOriginator } from "../../wire/gen/flyteidl2/logs/dataplane/payload_pb.js";
 
-/** Consecutive failures of a watch before it is given up. */
+/** The number of consecutive failures after which a watch gives up. */
 const WATCH_FAILURES = 5;
 const WATCH_BACKOFF = { baseMs: 500, factor: 2, capMs: 10_000 };
 const LOG_TRIES = 10;
@@ -81,10 +81,10 @@ export class RemoteRun implements Run<unknown> {
   }
 
   async *logs(options: { readonly attempt?: number } = {}): AsyncIterable<LogLine> {
-    // 0: the server's choice. It waits for the first, and for the next one where one is lost before it writes.
+    // 0 lets the server choose: it waits for the first attempt, and for the next if one is lost without output.
     const attempt = options.attempt ?? 0;
     for (let tries = 1; ; tries++) {
-      // A reader who stops early must not leave the stream open: it would keep the program alive.
+      // A reader that stops early must not leave the stream open, which would keep the program alive.
       const stop = new AbortController();
       try {
         for await (const answer of this.#controlPlane.data.tailLogs(
@@ -132,7 +132,7 @@ export class RemoteRun implements Run<unknown> {
     }
   }
 
-  /** States of the first action until it has ended; a lost stream is opened again. */
+  /** The states of the root action until it has ended; a lost stream is reopened. */
   async *#watch(): AsyncIterable<ActionDetails> {
     const backoff = createBackoff(WATCH_BACKOFF, this.#clock);
     for (let failures = 0; ;) {

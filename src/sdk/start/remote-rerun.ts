@@ -1,4 +1,4 @@
-/** A run that repeats another: its task and its settings come from the server. */
+/** Repeats a run: its task and its settings are read from the server. */
 import { create } from "@bufbuild/protobuf";
 import { effectiveConfig, targetOfRun, type RunScope } from "../authoring/config.ts";
 import { controlPlaneOf } from "./control-plane.ts";
@@ -55,16 +55,16 @@ export async function startRerun(
   });
 }
 
-interface Place {
+interface Located {
   readonly controlPlane: ControlPlane;
   /** The repeated run. */
   readonly run: RunScope & { readonly name: string };
-  /** Where the new one goes. */
+  /** The project and domain of the new run. */
   readonly scope: RunScope;
 }
 
-/** A handle knows where its run is; a name is looked for where runs go. */
-async function locate(repeated: Run<unknown> | string, options: RerunOptions): Promise<Place> {
+/** A handle knows the project and domain of its run; a name is looked up in the configured ones. */
+async function locate(repeated: Run<unknown> | string, options: RerunOptions): Promise<Located> {
   if (typeof repeated === "string") {
     const config = await effectiveConfig();
     const scope = targetOfRun(config, options);
@@ -83,7 +83,7 @@ async function locate(repeated: Run<unknown> | string, options: RerunOptions): P
   return { controlPlane, run, scope };
 }
 
-/** The repeated run's, but for those that are given. */
+/** The inputs of the repeated run, except for those that are given. */
 async function changeInputs(
   taskName: string,
   compiled: CompiledInterface,

@@ -23,7 +23,7 @@ type Target =
   | { readonly case: "taskSpec"; readonly value: TaskSpec }
   | { readonly case: "taskId"; readonly value: TaskIdentifier };
 
-/** Resolves once the server has the run on record. Throws RUN_EXISTS if the chosen name is taken. */
+/** Resolves once the server has stored the run. Throws RUN_EXISTS if the chosen name is taken. */
 export async function startRemoteRun(
   task: TaskDefinition | TaskReference,
   inputs: Readonly<Record<string, unknown>>,
@@ -45,7 +45,7 @@ export async function startRemoteRun(
   });
 }
 
-/** The queue of a run's first action is the run's; where that names none, it is the task's. */
+/** The queue of the root action is the run's, otherwise the task's. */
 function withQueueOf(
   { options: { queue } }: TaskDefinition | TaskReference,
   options: RunOptions,
@@ -55,7 +55,7 @@ function withQueueOf(
 
 export interface Submission {
   readonly scope: RunScope;
-  /** The server's choice, if undefined. */
+  /** Undefined: the server chooses one. */
   readonly name: string | undefined;
   readonly taskName: string;
   readonly target: Target;
@@ -91,7 +91,7 @@ export async function submitRun(controlPlane: ControlPlane, submission: Submissi
       throw cause;
     });
   const run = created.run?.action?.id?.run;
-  if (run === undefined) throw new Error("the server accepted the run but did not say its name");
+  if (run === undefined) throw new Error("the server accepted the run but did not return its name");
   return new RemoteRun(controlPlane, run, submission.taskName, submission.interface);
 }
 
@@ -115,7 +115,7 @@ async function targetOf(
   return { target: { case: "taskSpec", value: encodeTaskSpec(task, settings) }, interface: task.interface };
 }
 
-/** The run whose task starts this one; on record within one project and domain only, as in Python. */
+/** The run whose task starts this one; recorded only within one project and domain, as in Python. */
 function spawnedIn({ parentRun }: InitializedConfig, scope: RunScope): Origin | undefined {
   if (parentRun === undefined) return undefined;
   const { project, domain } = parentRun.settings;

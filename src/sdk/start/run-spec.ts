@@ -1,4 +1,4 @@
-/** Settings of a run as the server takes them: over nothing, or over those of the run that is repeated. */
+/** Encodes the settings of a run, over those of the run that is repeated, if any. */
 import { clone, create } from "@bufbuild/protobuf";
 import type { RunSettings } from "../authoring/run.ts";
 import { RelationSchema, RelationType } from "../../wire/gen/flyteidl2/common/run_pb.js";
@@ -63,7 +63,7 @@ const SCOPES = {
   "project-domain": CacheLookupScope.PROJECT_DOMAIN,
 } as const;
 
-/** What the repeated run says of its own origin is not handed on: the grandparent is not the parent. */
+/** The origin of the repeated run is not copied: the new run's origin is the repeated run. */
 function withOrigin(spec: RunSpec, origin: Origin | undefined): RunSpec {
   spec.relatedTo = undefined;
   spec.relation = undefined;

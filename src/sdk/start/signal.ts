@@ -10,7 +10,7 @@ import type { ActionIdentifier, RunIdentifier } from "../../wire/gen/flyteidl2/c
 import { SimpleType, type LiteralType } from "../../wire/gen/flyteidl2/core/types_pb.js";
 import type { EventPayloadSchema } from "../../wire/gen/flyteidl2/workflow/run_service_pb.js";
 
-const LOOK_AGAIN_MS = 500;
+const POLL_MS = 500;
 
 type Answer = boolean | number | string;
 
@@ -22,7 +22,7 @@ export async function signalCondition(
   clock: Clock,
 ): Promise<void> {
   for (;;) {
-    // In this order: of a run that ends between the two calls the conditions are read once more.
+    // In this order, so that the conditions are read once more if the run ends between the two calls.
     const { details } = await runs.getRunDetails({ runId: run });
     const actionId = await findWaiting(runs, run, condition);
     if (actionId !== undefined) {
@@ -34,7 +34,7 @@ export async function signalCondition(
     }
     if (isTerminal(phaseOf(details?.action?.status?.phase)))
       throw new Error(`run ${run.name} has ended; no condition ${condition} waits in it`);
-    await clock.sleep(LOOK_AGAIN_MS);
+    await clock.sleep(POLL_MS);
   }
 }
 
@@ -55,7 +55,7 @@ async function findWaiting(
   }
 }
 
-/** A number is an integer or not by what was asked for; the server refuses what does not fit. */
+/** The condition's type decides whether a number is sent as an integer; the server rejects what does not fit. */
 function encodeAnswer(
   answer: Answer,
   type: LiteralType | undefined,

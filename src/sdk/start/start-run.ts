@@ -1,4 +1,4 @@
-/** The way of a run from the author's process: in this process, or to the server. */
+/** Starts a run in this process or on the server. */
 import { effectiveConfig } from "../authoring/config.ts";
 import { startLocalRun } from "../local/handle.ts";
 import type { RunOptions } from "../authoring/run.ts";

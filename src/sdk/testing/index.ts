@@ -1,5 +1,5 @@
 /**
- * `boxkite/testing`: a throw-away server for tests, and runs in the test's own process.
+ * `boxkite/testing`: a temporary server for tests, and runs in the test's own process.
  *
  *     const server = await startServer();
  *     t.after(() => server.stop());
@@ -19,13 +19,13 @@ import { systemClock } from "../../lib/clock.ts";
 import { orAborted, within } from "../../lib/wait.ts";
 
 export interface TestServerOptions {
-  /** How tasks are run. "process" needs no container engine, and no images. @default "process" */
+  /** What runs the tasks. "process" needs neither a container engine nor images. @default "process" */
   readonly engine?: "process" | "podman" | "docker" | "auto";
   /** The interpreter whose environment has `flyte`, for Python tasks with the engine "process". */
   readonly python?: string;
-  /** Further options of `boxkite up`. */
+  /** Additional options of `boxkite up`. */
   readonly args?: readonly string[];
-  /** How long the server may take to be ready, in milliseconds. @default 30000 */
+  /** The time limit for the server's start, in milliseconds. @default 30000 */
   readonly timeoutMs?: number;
 }
 
@@ -33,14 +33,14 @@ export interface TestServer extends AsyncDisposable {
   readonly url: string;
   /** `host:port`, for initFromConfig({ endpoint, insecure: true }). */
   readonly endpoint: string;
-  /** Makes it the server of this process's runs. */
+  /** Makes it the server for runs of this process. */
   connect(options?: Omit<InitOptions, "endpoint" | "insecure">): Promise<void>;
-  /** What the server has written to its log. */
+  /** The server's log so far. */
   log(): string;
   stop(): Promise<void>;
 }
 
-/** Starts `boxkite up` with nothing in it, on a free port. What it keeps is gone when it is stopped. */
+/** Starts `boxkite up` with an empty store on a free port. Its data is deleted when it stops. */
 export async function startServer(options: TestServerOptions = {}): Promise<TestServer> {
   const args = [
     "--engine",
@@ -93,13 +93,13 @@ export async function startServer(options: TestServerOptions = {}): Promise<Test
 
 export interface InProcessResult<Out> {
   readonly outputs: Out;
-  /** What ran, in order: one event when an attempt begins and one when it ends. */
+  /** The attempts, in order: one event at the start of each and one at its end. */
   readonly actions: readonly LocalActionEvent[];
   /** Reports, checkpoints and files of the run. */
   readonly directory: string;
 }
 
-/** Runs a task in this process, as a local run, and says what it called. Rejects with the task's error. */
+/** Runs a task in this process, as a local run, and lists what it called. Rejects with the task's error. */
 export async function runInProcess<In, Out>(
   task: Task<In, Out>,
   inputs: CallArguments<In>[0],
@@ -124,12 +124,12 @@ async function firstLine(
   const lines = createInterface({ input: child.stdout });
   const ended = new AbortController();
   child.once("error", (error) => ended.abort(error));
-  // Not "exit": what it wrote last may come after that.
+  // Not "exit": the last output may arrive after it.
   child.once("close", (code) => ended.abort(new Error(`boxkite up ended with code ${code}`)));
   const line = orAborted(once(lines, "line"), ended.signal);
   const first = await within(line, timeoutMs, systemClock);
   if (first === undefined) throw new Error(`it was not ready after ${timeoutMs} ms`);
-  // Keeps reading, so that the server never waits for its reader.
+  // Keeps reading, so that the server never blocks on a full pipe.
   lines.on("line", () => undefined);
   return String(first[0]);
 }
@@ -141,20 +141,20 @@ async function end(child: ChildProcess): Promise<void> {
   await exited;
 }
 
-/** In the published package what was built, in a checkout the source. */
+/** In the published package the build, in a checkout the source. */
 function programPath(): string {
   const here = fileURLToPath(import.meta.url);
   return join(dirname(here), `../../cli/main${here.endsWith(".ts") ? ".ts" : ".js"}`);
 }
 
-/** Where `a0-ts` is: the task processes of the server look for it on PATH. */
+/** The folder of `a0-ts`: the server's task processes search for it on PATH. */
 function runtimeFolder(): string {
   const package_ = join(import.meta.dirname, "../../..");
   const installed = join(package_, "../.bin");
   return existsSync(join(installed, "a0-ts")) ? installed : checkoutFolder(package_);
 }
 
-/** A folder with nothing but `a0-ts`, for a checkout, where npm has linked no programs. */
+/** Makes a folder with only `a0-ts`, for a checkout, where npm has linked no programs. */
 function checkoutFolder(checkout: string): string {
   const folder = mkdtempSync(join(tmpdir(), "boxkite-bin-"));
   symlinkSync(join(checkout, "bin/a0-ts.cjs"), join(folder, "a0-ts"));
