@@ -1,4 +1,4 @@
-/** The command line of a task container: the contract of Python's `a0`, read in the same way. */
+/** Parses the command line of a task container, which is that of Python's `a0`. */
 import type { Environment } from "../client/config-file.ts";
 
 export interface RuntimeArguments {
@@ -7,7 +7,7 @@ export interface RuntimeArguments {
   /** URI prefix for outputs.pb, error.pb and report.html. */
   readonly outputsPath: string;
   readonly version: string;
-  /** URI prefix below which children get their folders. */
+  /** URI prefix for the folders of children. */
   readonly runBaseDir: string;
   readonly rawDataPath: string | undefined;
   readonly checkpointPath: string | undefined;
@@ -19,7 +19,7 @@ export interface RuntimeArguments {
   readonly domain: string;
   readonly org: string;
   readonly runStartTime: Date;
-  /** As given: it is handed on to children. */
+  /** As given; it is passed on to children. */
   readonly imageCache: string | undefined;
   readonly bundle: { readonly uri: string; readonly destination: string } | undefined;
   /** Relative to the working directory, or to the folder of the bundle. */
@@ -43,7 +43,7 @@ const SHORT: Readonly<Record<string, string>> = {
   "-v": "--version",
 };
 
-/** Flags of `a0` that mean nothing here are accepted with their value. */
+/** Includes flags of `a0` that have no meaning here; they are accepted and ignored. */
 const KNOWN = new Set([
   ...Object.values(SHORT),
   "--debug",
@@ -61,12 +61,12 @@ const KNOWN = new Set([
   "--tgz",
 ]);
 
-/** Throws UsageError, saying what is missing or unknown. */
+/** Throws UsageError, naming what is missing or unknown. */
 export function parseArguments(argv: readonly string[], env: Environment): RuntimeArguments {
   const { options, rest } = split(argv);
   const optional = (option: string, variable?: string): string | undefined => {
     const given = options.get(option);
-    // A server that fills in no template leaves the braces; the environment knows better.
+    // A server that does not fill in the templates leaves the braces; then the environment has the value.
     const value = given === undefined || given.startsWith("{{") ? variable && env[variable] : given;
     return value === undefined || value === "" || value === '""' ? undefined : value;
   };
@@ -110,7 +110,7 @@ export function parseArguments(argv: readonly string[], env: Environment): Runti
   };
 }
 
-/** The epoch, where there is none: the same in every attempt. */
+/** The epoch if there is none, so that it is the same in every attempt. */
 function parseStartTime(text: string | undefined): Date {
   const date = new Date(text ?? 0);
   return Number.isNaN(date.getTime()) ? new Date(0) : date;

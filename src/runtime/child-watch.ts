@@ -1,4 +1,4 @@
-/** One stream per parent with the states of all its children. */
+/** Watches the states of all children of a parent, by one stream. */
 import { Code, type Client } from "@connectrpc/connect";
 import { connectCodeOf, quoteServerError } from "../client/server-error.ts";
 import { isTerminal } from "../domain/phase.ts";
@@ -9,19 +9,19 @@ import type { ActionsService } from "../wire/gen/flyteidl2/actions/actions_servi
 import type { ActionUpdate } from "../wire/gen/flyteidl2/workflow/state_service_pb.js";
 import { decodePhase } from "../wire/phase.ts";
 
-/** The wait ended because the watch did. */
+/** A wait that ended because the watch was closed. */
 function ignore(): void {}
 
-/** A phase that this version does not know is not an end. */
+/** A phase that this version does not know is not terminal. */
 function hasEnded({ phase }: ActionUpdate): boolean {
   const known = decodePhase(phase);
   return known !== undefined && isTerminal(known);
 }
 
-/** Consecutive failures before the parent gives up; with the longest wait about twenty minutes. */
+/** The number of consecutive failures after which the parent gives up: about twenty minutes, with the waits. */
 const MAX_FAILURES = 40;
 const BACKOFF = { baseMs: 1000, factor: 2, capMs: 30_000 };
-/** A server that sends no end-of-snapshot mark is taken to have sent all. */
+/** For servers that send no end-of-snapshot message: after this time the snapshot is taken to be complete. */
 const SNAPSHOT_WAIT_MS = 5000;
 
 export class ChildWatch {
@@ -48,7 +48,7 @@ export class ChildWatch {
     this.#clock = clock;
   }
 
-  /** Resolves when the states of all children there are have come in. */
+  /** Resolves once the states of all existing children have been received. */
   async ready(): Promise<void> {
     if (!this.#started) {
       this.#started = true;
@@ -61,12 +61,12 @@ export class ChildWatch {
     if (this.#failure !== undefined) throw this.#failure;
   }
 
-  /** The last state of a child, if the server has told one. */
+  /** The last state received of a child, if any. */
   state(name: string): ActionUpdate | undefined {
     return this.#states.get(name);
   }
 
-  /** Resolves to the state in which the child has ended. */
+  /** Resolves to the child's terminal state. */
   ended(name: string): Promise<ActionUpdate> {
     const known = this.#states.get(name);
     if (known !== undefined && hasEnded(known)) return Promise.resolve(known);

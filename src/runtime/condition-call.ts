@@ -1,4 +1,4 @@
-/** A condition in a task container: an action that waits for somebody's answer. */
+/** A condition in a task container: an action that waits for an answer. */
 import { systemError, type RunConnection } from "./run-connection.ts";
 import type { ActiveContext } from "../sdk/authoring/active-context.ts";
 import type { ConditionRequest } from "../sdk/authoring/condition.ts";
@@ -29,7 +29,7 @@ export async function registerCondition(
     ...(request.timeout === undefined ? {} : { timeout: encodeDuration(request.timeout) }),
     ...(request.webhook === undefined ? {} : { webhook: request.webhook }),
   };
-  // A condition has no inputs; the server wants a URI all the same.
+  // A condition has no inputs; the server requires a URI nevertheless.
   const inputUri = connection.inputUriOf(name);
   const { watch } = connection;
   await watch.ready();

@@ -1,4 +1,4 @@
-/** What the controller needs to know about the container it is in. */
+/** What the controller knows about its container. */
 import type { RuntimeArguments } from "./arguments.ts";
 import { parseCommand } from "../client/command-line.ts";
 import type { Environment } from "../client/config-file.ts";
@@ -16,7 +16,7 @@ export interface Container {
   readonly rootDir: string;
 }
 
-/** The address of the server as this container sees it. */
+/** The server's origin, as seen from this container. */
 export function serverOrigin(env: Environment): string {
   const endpoint = env["_U_EP_OVERRIDE"] ?? "host.docker.internal:8090";
   const host = endpoint.replace(/^dns:\/\/\//, "").replace(/^https?:\/\//, "");
@@ -34,14 +34,14 @@ export async function connectionOf(env: Environment): Promise<ConnectionOptions>
   };
 }
 
-/** What the tasks of this run are made with, as this one was told. */
+/** The settings of specifications in this run, from this task's command line. */
 export function settingsOf({ arguments: given, rootDir }: Container): SpecSettings {
   const { org, project, domain, version, bundle, imageCache = "" } = given;
   const images = imageCache === "" ? {} : decodeImageCache(imageCache);
   return { org, project, domain, version, images, imageCache, bundle, rootDir };
 }
 
-/** For runs that the task starts: the server is that of its own run. */
+/** The configuration of runs that the task starts: on the server of its own run. */
 export async function runConfigOf(container: Container): Promise<InitializedConfig> {
   const { arguments: given, env, rootDir } = container;
   const { origin, insecureSkipVerify, authType, command } = await connectionOf(env);

@@ -1,4 +1,4 @@
-/** error.pb: why an action failed, for the server and for its caller. */
+/** error.pb: the reason why an action failed, for the server and the caller. */
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import type { ErrorRecord } from "../sdk/authoring/error-record.ts";
 import {

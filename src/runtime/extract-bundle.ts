@@ -7,8 +7,8 @@ import { gunzipSync } from "node:zlib";
 import type { Storage } from "../client/storage/storage.ts";
 
 /**
- * Unpacks the bundle into its destination. A file that says so already there means that someone has
- * done it: an earlier action in the same container, or the platform when it made the container.
+ * Unpacks the bundle into its destination. If the marker file exists this has been done already: by an earlier
+ * action in the same container, or by the platform when it created the container.
  */
 export async function extractBundle(
   storage: Storage,

@@ -1,4 +1,4 @@
-/** Lets a bounded number of pieces of work run at a time, the others in the order in which they came. */
+/** Limits how many pieces of work run concurrently; the others wait in the order of their arrival. */
 export class Limiter {
   readonly #waiting: (() => void)[] = [];
   #free: number;

@@ -1,4 +1,4 @@
-/** From `mod <path> export <name>` to the task: the module is imported as it is, TypeScript or not. */
+/** Finds the task of `mod <path> export <name>`: imports the module, TypeScript or not. */
 import { existsSync, readdirSync } from "node:fs";
 import { registerHooks } from "node:module";
 import { resolve } from "node:path";
@@ -6,12 +6,12 @@ import { pathToFileURL } from "node:url";
 import { sharedState } from "../sdk/authoring/state.ts";
 import { definitionOf, isTask, TASK, type TaskDefinition } from "../sdk/authoring/task.ts";
 
-/** The module or the task in it is not there. The message says what is. */
+/** The module, or the task in it, does not exist. The message lists what does. */
 export class TaskLoadError extends Error {
   override readonly name = "TaskLoadError";
 }
 
-/** Paths are relative to `folder`. A module named `x.ts` may have been built to `x.js`, and the other way round. */
+/** Paths are relative to `folder`. A module named `x.ts` may have been compiled to `x.js`, or the reverse. */
 export async function loadTask(
   modulePath: string,
   exportName: string,
@@ -22,7 +22,7 @@ export async function loadTask(
   const namespace = (await import(pathToFileURL(path).href)) as Record<string, unknown>;
   const exported = namespace[exportName];
   if (isTask(exported) && exported[TASK].defined === "here") return definitionOf(exported);
-  // The name of the task, for those that are not exported or exported by another name.
+  // By the task's name, where it is not exported or exported under another name.
   const tasks = [...sharedState().tasks.values()].map(definitionOf);
   const own = tasks.filter(
     (task) =>
@@ -74,16 +74,15 @@ function listing(folder: string): string {
   return shown.join("\n") || "  (none)";
 }
 
-/** In a checkout the source, in the published package what was built from it. */
+/** In a checkout the source, in the published package the build. */
 const ownIndex = new URL(`../sdk/index${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`, import.meta.url)
   .href;
 
 let hooked = false;
 
 /**
- * Lets the author's modules import this package, and whatever is installed beside it, even where
- * the image has it globally only (`npm install --global`): Node itself looks no further than the
- * node_modules folders above a module.
+ * Lets the author's modules import this package, and packages installed beside it, where the image has it only
+ * globally (`npm install --global`): Node itself searches only the node_modules folders above a module.
  */
 function resolveFromRuntime(): void {
   if (hooked) return;

@@ -7,13 +7,13 @@ import { orAborted } from "../lib/wait.ts";
 import { encodeError } from "../sdk/authoring/error-record.ts";
 import { ActionAbortedError } from "../sdk/authoring/errors.ts";
 
-/** As Python's `a0`: an error of the task's own is no error of the process; the platform reads error.pb. */
+/** As in Python's `a0`: an error of the task is none of the process; the platform reads error.pb. */
 const EXIT_CODES: Readonly<Record<Outcome, number>> = { succeeded: 0, failed: 0, unloadable: 1 };
 const EXIT_USAGE = 2;
 const EXIT_CRASH = 1;
 const EXIT_TERMINATED = 143;
 
-/** How long a task may take to end once it was told to. */
+/** How long a task may take to end after SIGTERM. */
 const GRACE_MS = 10_000;
 
 async function main(): Promise<number> {
@@ -27,7 +27,7 @@ async function main(): Promise<number> {
   }
   process.setSourceMapsEnabled(true);
   const crash = (error: unknown): void => {
-    // An error that nobody awaited: the process is in no state to go on, but the reason is kept.
+    // An error that nobody handled: the process cannot go on, but the error is recorded.
     recordFailure(openStorage(process.env), given, encodeError(error)).then(
       () => exit(EXIT_CRASH),
       () => exit(EXIT_CRASH),
@@ -35,7 +35,7 @@ async function main(): Promise<number> {
   };
   process.on("uncaughtException", crash);
   process.on("unhandledRejection", crash);
-  // A task that waits for nothing but its signal would otherwise let Node end, as if all were done.
+  // Node would exit, as if everything were done, while a task waits only for its signal.
   systemClock.timer(Number.MAX_SAFE_INTEGER, () => undefined);
   const abort = new AbortController();
   const graceOver = new AbortController();
@@ -52,7 +52,7 @@ async function main(): Promise<number> {
   }
 }
 
-/** Ends the process at once, whatever timers and connections the task left, but not before its output is out. */
+/** Ends the process regardless of timers and connections that the task left, once its output is flushed. */
 function exit(code: number): void {
   process.stdout.write("", () => process.stderr.write("", () => process.exit(code)));
 }

@@ -1,4 +1,4 @@
-/** Calls from inside a task container: each becomes an action of the run. */
+/** Performs calls of a task in a container: each becomes an action of the run. */
 import { fromBinary } from "@bufbuild/protobuf";
 import { createClient, type Transport } from "@connectrpc/connect";
 import { registerCondition } from "./condition-call.ts";
@@ -99,7 +99,7 @@ export class RemoteController {
     );
   }
 
-  /** Once per reference and action: all calls in it go to the same version. */
+  /** Resolved once per reference, so that all calls in this action use the same version. */
   #findDeployed(reference: TaskReference): Promise<DeployedTaskDetails> {
     const key = JSON.stringify([
       reference.name,
@@ -166,7 +166,7 @@ export class RemoteController {
       case ActionPhase.RECOVERED: {
         if (compiled.shape === "none") return undefined;
         if (ended.outputUri === "")
-          throw systemError(`${where} succeeded, but the server does not say where its outputs are`);
+          throw systemError(`${where} succeeded, but the server did not return the URI of its outputs`);
         const bytes = await this.#connection.container.storage.read(outputsUri("task", ended.outputUri));
         return decodeOutputs(taskName, compiled, fromBinary(OutputsSchema, bytes));
       }

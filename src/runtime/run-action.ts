@@ -1,4 +1,4 @@
-/** One action, from its inputs to its outputs or its error. */
+/** Runs one action, from its inputs to its outputs or its error. */
 import { resolve } from "node:path";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import type { RuntimeArguments } from "./arguments.ts";
@@ -30,12 +30,12 @@ import {
 } from "../wire/gen/flyteidl2/task/common_pb.js";
 
 /**
- * `failed`: the task ended with an error of its own, which is on record; the process ends well.
- * `unloadable`: the task could not be begun; that is on record, too, but the process ends badly.
+ * `failed`: the task threw an error, which is recorded; the process exits with 0.
+ * `unloadable`: the task could not be loaded; that is recorded, too, but the process exits with 1.
  */
 export type Outcome = "succeeded" | "failed" | "unloadable";
 
-/** Keys of the context that are the platform's own and not handed on. */
+/** Keys of the context that the platform reserves; they are not passed to the task. */
 const KICKOFF_TIME_INPUT = "_u_kickoff_time_input_arg";
 const RESERVED = new Set([KICKOFF_TIME_INPUT, "_u_produced_artifacts"]);
 
@@ -49,7 +49,7 @@ export async function runAction(
   state.inContainer = true;
   let definition: TaskDefinition;
   const folder = given.bundle === undefined ? process.cwd() : resolve(given.bundle.destination);
-  // The inputs don't depend on the code: they are read meanwhile.
+  // The inputs do not depend on the code: they are read while it is loaded.
   const reading = readInputs(storage, given);
   reading.catch(() => undefined);
   try {
@@ -73,7 +73,7 @@ export async function runAction(
     await storage.write(outputsUri("task", given.outputsPath), toBinary(OutputsSchema, outputs));
     return "succeeded";
   } catch (error) {
-    // What the task has reported so far helps to see why it failed; the reason itself counts more.
+    // The report so far helps to find out why the task failed; a failure to publish it must not hide that error.
     if (context !== undefined) await publishReport(context).catch(() => undefined);
     await recordFailure(storage, given, encodeError(error));
     return "failed";
@@ -82,7 +82,7 @@ export async function runAction(
   }
 }
 
-/** Writes error.pb, and says the same on standard error for the log. */
+/** Writes error.pb, and the error to standard error for the log. */
 export async function recordFailure(
   storage: Storage,
   given: RuntimeArguments,
@@ -96,7 +96,7 @@ async function readInputs(storage: Storage, given: RuntimeArguments): Promise<In
   const inputs = fromBinary(InputsSchema, await storage.read(given.inputs));
   const kickoff = inputs.context.find((pair) => pair.key === KICKOFF_TIME_INPUT)?.value;
   if (kickoff === undefined) return inputs;
-  // A schedule names the input that is the time of the run; its value is not in the inputs.
+  // A schedule names the input that receives the time of the run; its value is not in the inputs.
   const value = create(LiteralSchema, {
     value: {
       case: "scalar",
@@ -141,7 +141,7 @@ function makeContext(
   };
 }
 
-/** What calls need, above all the connection to the server, is loaded by the first one: most tasks call nobody. */
+/** Loads what calls need, above all the connection to the server, at the first call: most tasks make none. */
 class LazyController implements Controller {
   readonly #container: Container;
   #remote: Promise<RemoteController> | undefined;
@@ -198,7 +198,7 @@ class LazyController implements Controller {
       },
       save: async (bytes) => {
         if (given.checkpointPath === undefined)
-          throw new Error("the platform gave this action no place for checkpoints");
+          throw new Error("the platform gave this action no path for checkpoints");
         await storage.write(given.checkpointPath, bytes);
       },
     };

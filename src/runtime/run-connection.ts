@@ -1,4 +1,4 @@
-/** The run of a task container on its server: new actions go in, the ends of those of this parent come out. */
+/** The connection of a task container to its run: submits actions, and watches those of this parent. */
 import { create, toBinary } from "@bufbuild/protobuf";
 import { Code, createClient, type Client, type Transport } from "@connectrpc/connect";
 import { ChildWatch } from "./child-watch.ts";
@@ -18,7 +18,7 @@ import {
 import { InputsSchema, type Inputs } from "../wire/gen/flyteidl2/task/common_pb.js";
 
 const ENQUEUE_TIMEOUT_MS = 5000;
-/** With the waits between them about a quarter of an hour. */
+/** About a quarter of an hour, with the waits between them. */
 const ENQUEUE_ATTEMPTS = 100;
 const ENQUEUE_BACKOFF = { baseMs: 1000, factor: 2, capMs: 10_000 };
 const UPLOADS_AT_A_TIME = 32;
@@ -48,19 +48,19 @@ export class RunConnection {
     return joinUri(this.container.arguments.runBaseDir, name);
   }
 
-  /** Where an action's inputs are, whether or not they have been written. */
+  /** The URI of an action's inputs, whether or not they have been written. */
   inputUriOf(name: string): string {
     return joinUri(this.folderOf(name), "inputs.pb");
   }
 
-  /** Resolves to where they are. */
+  /** Resolves to their URI. */
   async writeInputs(name: string, inputs: Inputs): Promise<string> {
     const uri = this.inputUriOf(name);
     await this.#uploads.run(() => this.container.storage.write(uri, toBinary(InputsSchema, inputs)));
     return uri;
   }
 
-  /** Resolves once the action is on record. Rejects with a TaskError of the system if it is refused. */
+  /** Resolves once the server has stored the action. Rejects with a system TaskError if it is refused. */
   async enqueue(submission: Submission, context: ActiveContext): Promise<void> {
     const action = create(ActionSchema, {
       actionId: this.#actionId(submission.name),
@@ -77,7 +77,7 @@ export class RunConnection {
         return;
       } catch (error) {
         const code = connectCodeOf(error);
-        // The action is on record: by the attempt before this one, or by a call whose answer was lost.
+        // The action exists: from the previous attempt, or from a call whose response was lost.
         if (code === Code.AlreadyExists) return;
         if (REFUSALS.has(code))
           throw systemError(
@@ -120,7 +120,7 @@ const REFUSALS: ReadonlySet<Code> = new Set([
   Code.Unimplemented,
 ]);
 
-/** Not the task's fault: the server or what is between it and here. */
+/** For failures that are not the task's: of the server, or of the connection to it. */
 export function systemError(message: string, cause?: unknown): TaskError {
   return new TaskError(message, { code: "RuntimeSystemError", kind: "system", cause });
 }

@@ -1,4 +1,4 @@
-/** A trace in a task container: taken from its record, or run and put on record. */
+/** A trace in a task container: read from its record, or run and recorded. */
 import { fromBinary, toBinary } from "@bufbuild/protobuf";
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { decodeErrorKind, encodeErrorDocument } from "./error-document.ts";
@@ -19,7 +19,7 @@ import { ActionPhase } from "../wire/gen/flyteidl2/common/phase_pb.js";
 import { ContainerError_Kind } from "../wire/gen/flyteidl2/core/execution_pb.js";
 import { OutputsSchema } from "../wire/gen/flyteidl2/task/common_pb.js";
 
-/** How long the server may take to confirm the record. */
+/** How long to wait for the server to confirm the record. */
 const RECORD_TIMEOUT_MS = 60_000;
 
 export async function callTrace(
