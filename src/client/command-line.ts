@@ -1,13 +1,13 @@
-/** The command that prints a token, in whichever way it is written. */
+/** Parses the command that prints a token, in each of its notations. */
 import { BoxkiteError } from "../domain/errors.ts";
 
-/** Every quote is closed, and something follows every backslash. */
+/** All quotes are closed, and a character follows every backslash. */
 const COMPLETE = /^(?:[^\\'"]|\\.|'[^']*'|"(?:\\.|[^\\"])*")*$/s;
 
 /**
- * A list, a JSON list, or the words of a shell's command line. No shell runs, so what only a shell can
- * do is refused with CONFIG_INVALID. What is accepted has the same words in the Python SDK, which
- * takes such signs for parts of words.
+ * A list, a JSON list, or words quoted as for a shell. No shell runs, so operators, variables and comments
+ * are refused with CONFIG_INVALID; the Python SDK takes them for parts of words. Everything else is split
+ * into the same words as there.
  */
 export async function parseCommand(value: unknown): Promise<readonly string[]> {
   if (Array.isArray(value)) return value.map(String);
@@ -29,7 +29,7 @@ function jsonList(text: string): string[] | undefined {
 async function wordsOf(text: string): Promise<string[]> {
   if (!COMPLETE.test(text))
     throw refused(text, "a quote is not closed, or nothing follows the last backslash");
-  // Most connections need no command: the library is loaded for one that does.
+  // Loaded only here, because most connections need no command.
   const { parse } = await import("shell-quote");
   const variable = (name: string): string | undefined => {
     if (name === "") return undefined;
@@ -37,9 +37,9 @@ async function wordsOf(text: string): Promise<string[]> {
   };
   return parse(text, variable).map((part) => {
     if (typeof part === "string") return part;
-    // There is no shell to find files either: the pattern is what the program gets.
+    // Without a shell a pattern is not expanded: the program gets it as it is.
     if ("pattern" in part) return part.pattern;
-    throw refused(text, `${"comment" in part ? "#" : part.op} is for a shell`);
+    throw refused(text, `${"comment" in part ? "#" : part.op} needs a shell`);
   });
 }
 

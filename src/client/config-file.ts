@@ -25,13 +25,13 @@ export interface ClientConfig {
   readonly imageRegistry: string | undefined;
   /** Images for `Image.fromRefName`, by name. */
   readonly imageRefs: Readonly<Record<string, string>>;
-  /** The file it was read from. */
+  /** The file that it was read from. */
   readonly source: string | undefined;
 }
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** The file to read, or undefined if there is none. `start` is the working directory. */
+/** The file to read; undefined if there is none. `start` is the working directory. */
 export function findConfigFile(
   start: string,
   env: Environment,
@@ -57,12 +57,12 @@ function findUpwards(start: string, name: string): string | undefined {
   }
 }
 
-/** Throws CONFIG_INVALID for a file that cannot be read or is not YAML, and for a command that is none. */
+/** Throws CONFIG_INVALID for a file that cannot be read or is not YAML, and for an invalid command. */
 export async function loadConfig(path: string | undefined, env: Environment): Promise<ClientConfig> {
   const file = path === undefined ? {} : await readYaml(path);
   const at = (section: string, key: string): unknown =>
     (file[section] as Record<string, unknown> | undefined)?.[key];
-  // `admin.authType` is FLYTE_ADMIN_AUTHTYPE; some have a better name besides, which wins.
+  // `admin.authType` is FLYTE_ADMIN_AUTHTYPE; some settings have a second name, which takes precedence.
   const read = (section: string, key: string, alias?: string): unknown =>
     (alias === undefined ? undefined : env[alias]) ??
     env[`FLYTE_${section}_${key}`.toUpperCase()] ??

@@ -1,4 +1,4 @@
-/** Typed clients of the services that authors' programs call, on one connection. */
+/** Typed clients of the services that authors' programs call, over one connection. */
 import { createClient, type Client, type Transport } from "@connectrpc/connect";
 import { DataProxyService } from "../wire/gen/flyteidl2/dataproxy/dataproxy_service_pb.js";
 import { ImageService } from "../wire/gen/flyteidl2/imagebuilder/service_pb.js";

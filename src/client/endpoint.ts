@@ -1,6 +1,6 @@
-/** Where the server is: for calls, and for people. */
+/** The server's origin, and URLs of its pages. */
 
-/** `dns:///host:port`, `host:port` or a URL → an origin. The scheme is told by `insecure` alone, as in Python. */
+/** `dns:///host:port`, `host:port` or a URL → an origin. As in Python, only `insecure` decides the scheme. */
 export function originOf(endpoint: string, insecure: boolean): string {
   const host = endpoint
     .replace(/^dns:\/\/\//, "")
@@ -9,13 +9,13 @@ export function originOf(endpoint: string, insecure: boolean): string {
   return `${insecure ? "http" : "https"}://${host}`;
 }
 
-/** The console's page of a run, with an action selected if one is given. */
+/** The URL of a run's page, with an action selected if one is given. */
 export function runUrl(
   origin: string,
   run: { readonly project: string; readonly domain: string; readonly name: string },
   action?: string,
 ): string {
-  // The address of the console that goes with the API of the development server of Flyte.
+  // Flyte's development server has its console on another port than its API.
   const console = origin.replace("localhost:8090", "localhost:8080");
   const query = action === undefined ? "" : `?i=${encodeURIComponent(action)}`;
   return `${console}/v2/domain/${run.domain}/project/${run.project}/runs/${run.name}${query}`;

@@ -1,6 +1,6 @@
 /**
- * Errors that the server sends. Connect has room for a code of its own and a message; Boxkite's code and
- * the hint come beside them, in headers. A client may thus tell errors apart by `error.code`.
+ * Decodes errors of the server. Connect's errors have a code and a message; Boxkite's code and the hint are
+ * sent in headers, so that clients can distinguish errors by `error.code`.
  */
 import { ConnectError, type Code, type Transport } from "@connectrpc/connect";
 import { BoxkiteError, ERROR_CODES, textOf, type ErrorCode } from "../domain/errors.ts";
@@ -9,12 +9,12 @@ import { BoxkiteError, ERROR_CODES, textOf, type ErrorCode } from "../domain/err
 const CODE_HEADER = "boxkite-error-code";
 const HINT_HEADER = "boxkite-error-hint";
 
-/** What stands between the two where one text holds both. */
+/** What separates message and hint where one text has both. */
 const HINT_SEPARATOR = textOf({ message: "", hint: "" });
 
 /**
- * The error of Boxkite that the server threw, with Connect's as its cause. Everything else stays what it
- * is: errors without a code, and those with a code that only a newer version knows.
+ * The BoxkiteError that the server threw, with Connect's error as its cause. Errors without a code, and those
+ * with a code that only a newer version knows, are returned unchanged.
  */
 export function decodeServerError(error: unknown): unknown {
   if (!(error instanceof ConnectError)) return error;
@@ -24,27 +24,27 @@ export function decodeServerError(error: unknown): unknown {
   return new BoxkiteError(code, message, { hint: decodeHint(error) ?? hint, cause: error });
 }
 
-/** A text of `textOf`, taken apart. */
+/** Splits a text of `textOf`. */
 export function splitHint(text: string): { readonly message: string; readonly hint: string | undefined } {
   const at = text.lastIndexOf(HINT_SEPARATOR);
   if (at < 0) return { message: text, hint: undefined };
   return { message: text.slice(0, at), hint: text.slice(at + HINT_SEPARATOR.length) };
 }
 
-/** Connect's code of an error of a call, whether or not Boxkite has one for it. */
+/** Connect's code of a failed call's error, whether or not it is a BoxkiteError. */
 export function connectCodeOf(error: unknown): Code {
   const sent = error instanceof BoxkiteError && error.cause instanceof ConnectError ? error.cause : error;
   return ConnectError.from(sent).code;
 }
 
-/** What an error of a call says, for a message that quotes it; advice included. */
+/** The text of a failed call's error, for a message that quotes it; includes the hint. */
 export function quoteServerError(error: unknown): string {
   return error instanceof BoxkiteError ? `${error.code}: ${textOf(error)}` : String(error);
 }
 
 /**
- * The same connection, whose calls reject with `decodeServerError`. Not an interceptor: Connect makes
- * an error of its own of whatever those throw.
+ * The same transport, whose calls reject with `decodeServerError`. It is no interceptor, because Connect
+ * wraps whatever those throw.
  */
 export function withServerErrors(transport: Transport): Transport {
   return {
@@ -78,7 +78,7 @@ function decodeHint({ metadata }: ConnectError): string | undefined {
   try {
     return decodeURIComponent(hint);
   } catch (error) {
-    // Not encoded as it should be: advice is read by people, who may make something of it.
+    // Not encoded correctly: the hint is shown to people as it is.
     if (error instanceof URIError) return hint;
     throw error;
   }

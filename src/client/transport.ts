@@ -1,4 +1,4 @@
-/** The connection to a server: the Connect protocol over HTTP/1.1, with retries and a token where one is needed. */
+/** The connection to a server: the Connect protocol over HTTP/1.1, with retries and, where needed, a token. */
 import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { promisify } from "node:util";
@@ -15,11 +15,11 @@ export interface ConnectionOptions {
   readonly insecureSkipVerify?: boolean | undefined;
   readonly authType?: string | undefined;
   readonly command?: readonly string[] | undefined;
-  /** Repeat calls that failed in passing. The runtime has a rule of its own. @default true */
+  /** Whether to repeat calls after transient failures. The runtime does that itself. @default true */
   readonly retry?: boolean;
 }
 
-/** Calls reject with a BoxkiteError where the server threw one, else with a ConnectError. */
+/** Calls reject with a BoxkiteError if the server threw one, otherwise with a ConnectError. */
 export function createTransport(options: ConnectionOptions, clock: Clock = systemClock): Transport {
   const { origin } = options;
   const secure = origin.startsWith("https:");
@@ -47,7 +47,7 @@ export function createTransport(options: ConnectionOptions, clock: Clock = syste
 const RETRIES = 3;
 const RETRY_BACKOFF = { baseMs: 500, factor: 2, capMs: 10_000 };
 
-/** Calls with a single answer again, where what failed may pass. */
+/** Repeats unary calls after transient failures. */
 function retryInterceptor(clock: Clock): Interceptor {
   return (next) => async (request) => {
     const backoff = createBackoff(RETRY_BACKOFF, clock);
@@ -56,8 +56,8 @@ function retryInterceptor(clock: Clock): Interceptor {
         return await next(request);
       } catch (error) {
         const { code } = ConnectError.from(error);
-        const passing = code === Code.Unavailable || code === Code.Internal;
-        if (request.stream || !passing || retries === RETRIES || request.signal.aborted) throw error;
+        const transient = code === Code.Unavailable || code === Code.Internal;
+        if (request.stream || !transient || retries === RETRIES || request.signal.aborted) throw error;
         await backoff.wait(request.signal);
       }
     }

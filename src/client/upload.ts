@@ -1,4 +1,4 @@
-/** Files to the server: a signed address, then one PUT. */
+/** Uploads files to the server: asks for a signed URL, then sends one PUT. */
 import { createHash } from "node:crypto";
 import type { ControlPlane } from "./control-plane.ts";
 import { messageOf } from "../domain/errors.ts";
@@ -12,7 +12,7 @@ export interface UploadTarget {
 }
 
 export interface UploadedFile {
-  /** What a container reads it by. */
+  /** The URI by which containers read it. */
   readonly uri: string;
   /** Hex MD5 of the content. */
   readonly md5: string;
@@ -46,8 +46,8 @@ export async function uploadFile(
   for (let attempt = 1; ; attempt++) {
     const failure = await put(location.signedUrl, headers, content);
     if (failure === undefined) return { uri: location.nativeUrl, md5: digest.toString("hex") };
-    const { reason, passing, cause } = failure;
-    if (!passing || attempt === ATTEMPTS)
+    const { reason, transient, cause } = failure;
+    if (!transient || attempt === ATTEMPTS)
       throw new Error(`the upload of ${filename} failed: ${reason}`, cause === undefined ? {} : { cause });
     await backoff.wait();
   }
@@ -55,12 +55,12 @@ export async function uploadFile(
 
 interface UploadFailure {
   readonly reason: string;
-  /** The same again may succeed. */
-  readonly passing: boolean;
+  /** Whether a repetition may succeed. */
+  readonly transient: boolean;
   readonly cause?: unknown;
 }
 
-/** Undefined where the server has the file. */
+/** Undefined if the server has accepted the file. */
 async function put(
   url: string,
   headers: Readonly<Record<string, string>>,
@@ -71,11 +71,11 @@ async function put(
     if (answer.ok) return undefined;
     const { status } = answer;
     const text = await answer.text();
-    const passing = status === 408 || status === 429 || status >= 500;
-    return { reason: `HTTP ${status} ${text.slice(0, 200)}`, passing };
+    const transient = status === 408 || status === 429 || status >= 500;
+    return { reason: `HTTP ${status} ${text.slice(0, 200)}`, transient };
   } catch (cause) {
-    // Its own message says no more than that it failed.
+    // The message of fetch's own error is no more than "fetch failed".
     const reason = messageOf(cause instanceof Error ? (cause.cause ?? cause) : cause);
-    return { reason, passing: true, cause };
+    return { reason, transient: true, cause };
   }
 }

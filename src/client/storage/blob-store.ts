@@ -4,7 +4,7 @@ import { basename, join, relative } from "node:path";
 import type { BlobStore } from "./blob-store-type.ts";
 import { joinUri, type Storage } from "./storage.ts";
 
-/** A storage with a place of its own for new blobs: the raw data prefix of an action. */
+/** A storage that puts new blobs below a prefix: the raw data prefix of an action. */
 export function scopedBlobStore(storage: Storage, prefix: string): BlobStore {
   const freshUri = (name: string): string => joinUri(prefix, randomBytes(8).toString("hex"), name);
   return {

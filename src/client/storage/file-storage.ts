@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { BlobNotFoundError, type Storage } from "./storage-type.ts";
 
-/** Files of this machine, or of a folder that all task containers mount at the same path. */
+/** Local files, or files in a folder that all task containers mount at the same path. */
 export class FileStorage implements Storage {
   async read(uri: string): Promise<Uint8Array> {
     try {
@@ -16,7 +16,7 @@ export class FileStorage implements Storage {
   async write(uri: string, bytes: Uint8Array): Promise<void> {
     const path = pathOf(uri);
     await mkdir(dirname(path), { recursive: true });
-    // Renamed into place, so that a reader never sees half of it.
+    // Renamed when complete, so that a reader never sees a part of it.
     const temporary = `${path}.${process.pid}.tmp`;
     await writeFile(temporary, bytes);
     await rename(temporary, path);

@@ -1,6 +1,6 @@
 /**
- * The few calls of the S3 API that a task needs, path-style, on node:http. Small on purpose: the
- * runtime is loaded once per action, and a full SDK costs more than a short task.
+ * The few calls of the S3 API that a task needs, path-style, on node:http. Small on purpose: it is loaded once
+ * per action, and loading a complete SDK takes longer than a short task.
  */
 import { createReadStream, createWriteStream } from "node:fs";
 import { stat } from "node:fs/promises";
@@ -19,7 +19,7 @@ import { BlobNotFoundError, type Storage } from "./storage-type.ts";
 const ATTEMPTS = 5;
 const BACKOFF = { baseMs: 200, factor: 2 };
 const PART_BYTES = 64 << 20;
-/** 1000 of the longest keys in a listing, with every byte escaped, are below. */
+/** More than a listing of 1000 keys of maximum length with every byte escaped. */
 const MAX_ANSWER_BYTES = 4 << 20;
 
 export class S3Storage implements Storage {
@@ -75,7 +75,7 @@ export class S3Storage implements Storage {
   async #uploadParts(path: string, uri: string, size: number): Promise<void> {
     const started = await xmlOf(await this.#call("POST", uri, bytesOf, { query: { uploads: "" } }));
     const uploadId = childText(started, "UploadId") ?? "";
-    if (uploadId === "") throw new Error(`${uri}: the storage began no upload in parts`);
+    if (uploadId === "") throw new Error(`${uri}: the storage did not start the multipart upload`);
     const parts: string[] = [];
     for (let start = 0; start < size; start += PART_BYTES) {
       const end = Math.min(start + PART_BYTES, size) - 1;
@@ -86,12 +86,12 @@ export class S3Storage implements Storage {
       parts.push(`<Part><PartNumber>${number}</PartNumber><ETag>${etag}</ETag></Part>`);
     }
     const body = Buffer.from(`<CompleteMultipartUpload>${parts.join("")}</CompleteMultipartUpload>`);
-    // S3 may find out after it has begun to answer, and then says so with the status of a success.
+    // S3 may fail after it has begun to respond; then the error is in the body, with status 200.
     const completed = await xmlOf(await this.#call("POST", uri, bytesOf, { body, query: { uploadId } }));
     if (completed.name === "Error") throw new Error(`POST ${uri}: ${childText(completed, "Code") ?? ""}`);
   }
 
-  /** Repeats what may pass: connections that are lost, before or during an answer, 429 and 5xx. */
+  /** Repeats after transient failures: connections lost before or during the response, 429 and 5xx. */
   async #call<T>(
     method: string,
     uri: string,
@@ -108,14 +108,14 @@ export class S3Storage implements Storage {
         if ((answer.statusCode ?? 0) < 300) return await read(answer);
         refusal = await bytesOf(answer);
       } catch (error) {
-        // Once an answer has begun, everything but a lost connection is a failure of the one who reads it.
+        // Once the response has begun, every error but a lost connection is a failure of its reader.
         if (answer !== undefined && (error as NodeJS.ErrnoException).code !== "ECONNRESET") throw error;
         failure = error;
       }
       const status = answer?.statusCode ?? 0;
       if (status === 404) throw new BlobNotFoundError(uri);
-      const passing = failure !== undefined || status === 429 || status >= 500;
-      if (!passing || attempt === ATTEMPTS) {
+      const transient = failure !== undefined || status === 429 || status >= 500;
+      if (!transient || attempt === ATTEMPTS) {
         const reason =
           refusal === undefined ? String(failure) : `HTTP ${status} ${await codeOf(refusal)}`.trim();
         throw new Error(`${method} ${uri}: ${reason}`, failure === undefined ? {} : { cause: failure });
@@ -143,12 +143,12 @@ export class S3Storage implements Storage {
       { ...this.#settings, nowMs: this.#clock.now() },
     );
     const secure = endpoint.protocol === "https:";
-    // Loaded where it is needed: most servers of a task are on its own machine, without TLS.
+    // Loaded only if needed: most servers are on the task's own machine, without TLS.
     const send = secure ? (await import("node:https")).request : httpRequest;
     return new Promise((resolve, reject) => {
       const request = send({
         ...urlToHttpOptions(endpoint),
-        // Not by a URL, which would resolve `..` in a key.
+        // Not as a URL, which would resolve `..` in a key.
         path: `${encodeUriPath(path)}?${canonicalQuery(query)}`,
         method,
         headers: { ...headers },
@@ -164,7 +164,7 @@ export class S3Storage implements Storage {
 
 interface CallOptions {
   readonly body?: Uint8Array;
-  /** Makes the body anew for each attempt. */
+  /** Creates the body anew for each attempt. */
   readonly stream?: () => Readable;
   readonly length?: number;
   readonly query?: Readonly<Record<string, string>>;
@@ -187,15 +187,15 @@ async function etagOf(answer: IncomingMessage): Promise<string> {
   return answer.headers.etag ?? "";
 }
 
-/** The code of a refusal; empty where it has none. */
+/** The code of an error response; empty if it has none. */
 async function codeOf(refusal: Uint8Array): Promise<string> {
   const error = await parseXml(refusal);
   return (error && childText(error, "Code")) ?? "";
 }
 
-/** Throws for an answer that is no XML. */
+/** Throws for a response that is not XML. */
 async function xmlOf(answer: Uint8Array): Promise<XmlElement> {
   const element = await parseXml(answer, MAX_ANSWER_BYTES);
-  if (element === undefined) throw new Error("the storage answered with something else than XML");
+  if (element === undefined) throw new Error("the storage did not respond with XML");
   return element;
 }

@@ -1,4 +1,4 @@
-/** What every kind of storage offers. URIs are whole: `s3://bucket/key`, `file:///path`, `/path`. */
+/** The interface of all storages. URIs are absolute: `s3://bucket/key`, `file:///path`, `/path`. */
 export interface Storage {
   /** Throws BlobNotFoundError. */
   read(uri: string): Promise<Uint8Array>;

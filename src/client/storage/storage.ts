@@ -1,4 +1,4 @@
-/** Blobs by URI, as a task sees them: `s3://bucket/key` through the S3 API, `file://…` and plain paths as files. */
+/** Blobs by URI, as tasks use them: `s3://bucket/key` through the S3 API, `file://…` and plain paths as files. */
 import { FileStorage } from "./file-storage.ts";
 import { s3SettingsFrom } from "./s3-settings.ts";
 import type { Storage } from "./storage-type.ts";
