@@ -68,18 +68,24 @@ export interface EngineApi {
 export interface ConnectOptions {
   /** Called once if the engine has not answered after some seconds; it is waited for all the same. */
   readonly onSlow?: () => void;
+  /** Gives the connection up; rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
   readonly clock?: Clock;
 }
 
 /** Asks who is there. Throws ENGINE_UNREACHABLE, for want of an answer after 60 s. */
 export async function connectEngine(
   address: EngineAddress,
-  { onSlow = () => {}, clock = systemClock }: ConnectOptions = {},
+  { onSlow = () => {}, signal, clock = systemClock }: ConnectOptions = {},
 ): Promise<EngineApi> {
   const http = createEngineHttp(address, clock);
   const slow = clock.timer(SLOW_MS, onSlow);
   try {
-    const response = await within(http.call("GET", "/version", { timeoutMs: 0 }), CONNECT_TIMEOUT_MS, clock);
+    const response = await within(
+      http.call("GET", "/version", { timeoutMs: 0, ...(signal && { signal }) }),
+      CONNECT_TIMEOUT_MS,
+      clock,
+    );
     if (response === undefined) {
       throw new BoxkiteError(
         "ENGINE_UNREACHABLE",

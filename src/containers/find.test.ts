@@ -18,7 +18,7 @@ async function emptyHome(t: TestContext): Promise<string> {
   return home;
 }
 
-/** macOS has the fewest places of its own, so a test decides what is there. */
+/** macOS has the fewest sources of its own, so a test decides what is there. */
 const find = (options: Partial<FindEngineOptions>) =>
   findEngine({
     preference: "auto",
@@ -86,6 +86,44 @@ test("an engine that is slow to answer is waited for, which is said after 5 s; o
   ]);
 });
 
+test("an engine that hangs does not hide the next one; where there is no other, it is waited for", async (t) => {
+  const home = await emptyHome(t);
+  const asked: ServerResponse[] = [];
+  const arrived = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const hung = createServer((_, response) => arrived[asked.push(response) - 1]?.resolve());
+  await mkdir(join(home, "podman"));
+  await once(hung.listen(join(home, "podman", "podman.sock")), "listening");
+  t.after(() => {
+    hung.closeAllConnections();
+    hung.close();
+  });
+  const clock = steppedClock();
+  const options = { home, platform: "linux", env: { PATH: "", XDG_RUNTIME_DIR: home }, clock } as const;
+
+  const docker = await startFakeEngine(t, () => ({}), "docker");
+  await mkdir(join(home, ".docker", "run"), { recursive: true });
+  const link = join(home, ".docker", "run", "docker.sock");
+  await symlink(docker.socketPath, link);
+  const first = find(options);
+  await arrived[0]?.promise;
+  await clock.step(5_000);
+  const found = await first;
+  assert.equal(found.api.engine, "docker");
+  assert.equal(clock.pending, 0);
+  await found.close();
+
+  await rm(link);
+  const only = find({ ...options, preference: "podman" });
+  await arrived[1]?.promise;
+  await clock.step(30_000);
+  asked[1]?.end(
+    JSON.stringify({ Version: "5.0", ApiVersion: "1.41", Components: [{ Name: "Podman Engine" }] }),
+  );
+  const late = await only;
+  assert.equal(late.api.engine, "podman");
+  await late.close();
+});
+
 test("docker's socket in the home directory is found", async (t) => {
   const home = await emptyHome(t);
   const fake = await startFakeEngine(t, () => ({}));
@@ -106,7 +144,7 @@ test("rootless podman's socket is found before docker's", async (t) => {
   await found.close();
 });
 
-test("without an engine every way tells why, and the hint is for this system", async (t) => {
+test("without an engine the error has the reason of every source, and the hint is for this system", async (t) => {
   const home = await emptyHome(t);
   await assert.rejects(find({ home, preference: "podman", platform: "darwin" }), (error: unknown) => {
     assert.ok(error instanceof BoxkiteError && error.code === "ENGINE_UNREACHABLE");

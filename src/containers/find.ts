@@ -1,6 +1,7 @@
 /**
  * Finds the container engine: sources are tried in a fixed order, and each gives an engine or the reason why it
- * has none. The first engine counts; where there is none, all reasons are told.
+ * has none. The first engine counts; where there is none, the error has all reasons. A source that takes long does
+ * not hide a later one: the others are then tried beside it, and the first that answers counts.
  */
 import { execFile } from "node:child_process";
 import { stat } from "node:fs/promises";
@@ -10,6 +11,7 @@ import { promisify } from "node:util";
 import { BoxkiteError, messageOf } from "../domain/errors.ts";
 import { systemClock, type Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
+import { within } from "../lib/wait.ts";
 import { formatEngineAddress, parseEngineAddress, type EngineAddress } from "./address.ts";
 import { connectEngine, type EngineApi } from "./api.ts";
 import type { EngineName } from "./types.ts";
@@ -56,7 +58,8 @@ interface EngineSource {
   readonly engine: EngineName | "any";
   /** Set by the user on purpose: if it fails, no other source is tried. */
   readonly binding: boolean;
-  try(): Promise<Discovery>;
+  /** The signal gives up the wait for an answer. */
+  try(signal: AbortSignal): Promise<Discovery>;
 }
 
 /** Throws ENGINE_UNREACHABLE, or CONFIG_INVALID for an address that cannot be used. */
@@ -69,26 +72,77 @@ export async function findEngine(options: FindEngineOptions): Promise<FoundEngin
     log: options.log,
     clock: options.clock ?? systemClock,
   };
+  const { preference, log } = options;
+  const sources = engineSources(host).filter(
+    ({ engine }) => preference === "auto" || engine === "any" || engine === preference,
+  );
   const passedOver: string[] = [];
-  for (const source of engineSources(host)) {
-    if (options.preference !== "auto" && source.engine !== "any" && source.engine !== options.preference)
-      continue;
-    const discovery = await source.try();
+  for await (const { source, discovery } of tryInTurn(sources, host.clock)) {
     if (discovery.kind === "passed") {
       passedOver.push(`${source.name}: ${discovery.why}`);
-      options.log.debug("a source gives no engine", { source: source.name, why: discovery.why });
+      log.debug("a source gives no engine", { source: source.name, why: discovery.why });
       if (source.binding && discovery.why !== NOT_SET) throw boundNotFound(source.name, discovery.why);
       continue;
     }
     const { api } = discovery;
-    if (options.preference !== "auto" && api.engine !== options.preference) {
-      passedOver.push(`${source.name}: ${api.engine} answers there, not ${options.preference}`);
-      await (discovery.close?.() ?? api.close());
+    if (preference !== "auto" && api.engine !== preference) {
+      passedOver.push(`${source.name}: ${api.engine} answers there, not ${preference}`);
+      await closeFound(discovery);
       continue;
     }
-    return { api, how: source.name, passedOver, close: discovery.close ?? (async () => api.close()) };
+    return { api, how: source.name, passedOver, close: () => closeFound(discovery) };
   }
-  throw notFound(options.preference, passedOver, host);
+  throw notFound(preference, passedOver, host);
+}
+
+/** After this, the other sources are tried beside one that has not answered. */
+const PATIENCE_MS = 5_000;
+
+interface Tried {
+  readonly source: EngineSource;
+  readonly discovery: Discovery;
+}
+
+/** What the sources give, one after the other. Ends those that are still being tried when it is left. */
+async function* tryInTurn(sources: readonly EngineSource[], clock: Clock): AsyncIterable<Tried> {
+  const left = new AbortController();
+  const waiting = [...sources];
+  const running = new Map<EngineSource, Promise<Tried>>();
+  const tryNext = (): EngineSource | undefined => {
+    const source = waiting.shift();
+    if (source !== undefined)
+      running.set(
+        source,
+        source.try(left.signal).then((discovery) => ({ source, discovery })),
+      );
+    return source;
+  };
+  try {
+    while (running.size > 0 || waiting.length > 0) {
+      const started = running.size === 0 ? tryNext() : undefined;
+      const first = Promise.race(running.values());
+      // What the user named is waited for; whatever else there is, is not meant.
+      const mayBeLate = waiting.length > 0 && started?.binding !== true;
+      const tried = mayBeLate ? await within(first, PATIENCE_MS, clock) : await first;
+      if (tried === undefined) {
+        while (tryNext() !== undefined);
+        continue;
+      }
+      running.delete(tried.source);
+      yield tried;
+    }
+  } finally {
+    left.abort();
+    for (const late of running.values())
+      late.then(
+        ({ discovery }) => (discovery.kind === "found" ? closeFound(discovery) : undefined),
+        () => {},
+      );
+  }
+}
+
+async function closeFound({ api, close }: Discovery & { kind: "found" }): Promise<void> {
+  await (close?.() ?? api.close());
 }
 
 const NOT_SET = "not set";
@@ -115,10 +169,10 @@ function variableSource(name: string, host: HostEnvironment): EngineSource {
     name,
     engine: "any",
     binding: true,
-    try: async () => {
+    try: async (signal) => {
       const text = host.env[name];
       if (!text) return { kind: "passed", why: NOT_SET };
-      return tryAddress(parseEngineAddress(text, name), host);
+      return tryAddress(parseEngineAddress(text, name), host, signal);
     },
   };
 }
@@ -128,10 +182,10 @@ function socketSource(engine: EngineName, socketPath: string, host: HostEnvironm
     name: `${engine} at ${socketPath}`,
     engine,
     binding: false,
-    try: async () => {
+    try: async (signal) => {
       const exists = await stat(socketPath).catch(() => undefined);
       return exists?.isSocket()
-        ? tryAddress({ kind: "unix", socketPath }, host)
+        ? tryAddress({ kind: "unix", socketPath }, host, signal)
         : { kind: "passed", why: "no such socket" };
     },
   };
@@ -144,7 +198,7 @@ function machineSource(host: HostEnvironment): EngineSource {
     name: "podman machine",
     engine: "podman",
     binding: false,
-    try: async () => {
+    try: async (signal) => {
       const program = await findProgram("podman", env);
       if (program === undefined) return { kind: "passed", why: "podman is not installed" };
       const format = "{{.ConnectionInfo.PodmanSocket.Path}}";
@@ -153,7 +207,8 @@ function machineSource(host: HostEnvironment): EngineSource {
           env,
           timeout: 10_000,
         });
-        return await tryAddress({ kind: "unix", socketPath: stdout.split("\n")[0]?.trim() ?? "" }, host);
+        const socketPath = stdout.split("\n")[0]?.trim() ?? "";
+        return await tryAddress({ kind: "unix", socketPath }, host, signal);
       } catch (error) {
         return {
           kind: "passed",
@@ -182,11 +237,15 @@ function serviceSource({ env, log }: HostEnvironment): EngineSource {
   };
 }
 
-async function tryAddress(address: EngineAddress, { log, clock }: HostEnvironment): Promise<Discovery> {
+async function tryAddress(
+  address: EngineAddress,
+  { log, clock }: HostEnvironment,
+  signal: AbortSignal,
+): Promise<Discovery> {
   const onSlow = () =>
     log.warn("waiting for the container engine to answer", { at: formatEngineAddress(address) });
   try {
-    return { kind: "found", api: await connectEngine(address, { onSlow, clock }) };
+    return { kind: "found", api: await connectEngine(address, { onSlow, signal, clock }) };
   } catch (error) {
     return { kind: "passed", why: messageOf(error) };
   }
