@@ -1,5 +1,7 @@
 /** The run page in a real browser, against a real server that runs tasks as processes. */
 import assert from "node:assert/strict";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { test } from "node:test";
 import { AxeBuilder } from "@axe-core/playwright";
 import type { Page } from "playwright-core";
@@ -40,10 +42,12 @@ async def prints(count: int) -> int:
     return count
 
 @env.task
-async def ticks(count: int) -> str:
+async def ticks(count: int, gate: str = "") -> str:
     for i in range(count):
         print(f"tick {i}", flush=True)
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(0.05)
+        while i == 9 and gate and not os.path.exists(gate):
+            await asyncio.sleep(0.05)
     return "all ticked"
 `;
 
@@ -182,7 +186,7 @@ test("pages", { skip: missingBrowser() ?? false }, async (t) => {
 
   await t.test("abort: by its button, and by no other page", async (t) => {
     const url = `${runs}/stopped`;
-    const client = run("ticks", { count: 100 }, { name: "stopped" });
+    const client = run("ticks", { count: 10_000 }, { name: "stopped" });
     await until(async () => (await fetch(url)).ok);
     const foreign = await fetch(`${url}/abort?i=a0`, {
       method: "POST",
@@ -202,7 +206,9 @@ test("pages", { skip: missingBrowser() ?? false }, async (t) => {
     "live: phases, log and outputs come by themselves, also after a restart of the server",
     async (t) => {
       const url = `${runs}/live`;
-      const client = run("ticks", { count: 30 }, { name: "live" });
+      // It waits for this file after ten ticks, however slow the browser is.
+      const gate = join(await temporaryDirectory(t), "gate");
+      const client = run("ticks", { count: 30, gate }, { name: "live" });
       await until(async () => (await fetch(url)).ok);
       const { page, faults } = await openPage(t, browser, url);
       await page.evaluate(() => Object.assign(globalThis, { notReloaded: true }) && undefined);
@@ -215,6 +221,7 @@ test("pages", { skip: missingBrowser() ?? false }, async (t) => {
         args: [...args, "--engine", "process", "--python", stockPython(), "--port", String(server.port)],
       });
       await connection(page, "live");
+      await writeFile(gate, "");
       await page.locator('#run [data-phase="succeeded"]').waitFor();
       await connection(page, "ended");
       assert.match(await text(page, "#values"), /all ticked/u);
