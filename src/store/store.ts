@@ -131,8 +131,16 @@ export interface Work {
 
   /** Names of the queues in which an action waits. */
   waitingQueues(): Promise<readonly string[]>;
-  /** The longest-waiting action of each run in a queue that may start now, at most `limit` runs. */
-  queueHeads(queue: string, now: TimeMs, limit: number): Promise<readonly Demand[]>;
+  /**
+   * The longest-waiting action of each run in a queue that may start now: of at most `limit` runs, those that wait
+   * the longest first, but for some by their ids.
+   */
+  queueHeads(
+    queue: string,
+    now: TimeMs,
+    limit: number,
+    exceptRuns?: readonly number[],
+  ): Promise<readonly Demand[]>;
   /** Actions with an attempt that initializes, runs, or waits for capacity at the executor. */
   liveAttempts(): Promise<readonly Demand[]>;
   /** Children of all parents that have not ended. */

@@ -293,6 +293,34 @@ export function storeConformance(name: string, open: () => Promise<StoreSubject>
     },
   );
 
+  check(
+    "the heads of a queue are those that wait the longest, but for runs that are left out",
+    async ({ store, work }) => {
+      const ids = new Map<string, number>();
+      for (const [name, waitedMs] of [
+        ["late", 0],
+        ["early", 20],
+        ["middle", 10],
+      ] as const) {
+        const waiting = newTaskState(NOW - waitedMs);
+        const created = await store.createRun(newRun(name), { ...newTask(ROOT_ACTION), state: waiting }, []);
+        if (created !== "exists") ids.set(name, created.run.id);
+      }
+      const read = async (limit: number, ...except: string[]) => {
+        const demands = await work.queueHeads(
+          "",
+          NOW,
+          limit,
+          except.map((name) => ids.get(name) ?? 0),
+        );
+        return demands.map(({ action }) => action.key.run);
+      };
+      assert.deepEqual(await read(10), ["early", "middle", "late"]);
+      assert.deepEqual(await read(2), ["early", "middle"]);
+      assert.deepEqual(await read(2, "early"), ["middle", "late"]);
+    },
+  );
+
   check("a page has at most 1,000 rows, and its token leads to the rest", async ({ store }) => {
     const ids = Array.from({ length: 1_001 }, (_, n) => `p${n}`);
     const project = { description: "", labels: {}, state: "active", createdAt: NOW } as const;

@@ -61,38 +61,36 @@ function work(
     },
     recordAttempt: async (action, facts, at) =>
       notify([changeOf(await write(() => recordAttempt(database, action, facts, at)))]),
-    // Both step through the index from one name or run to the next instead of grouping every queued row.
+    // Steps from one name to the next instead of reading every run that waits.
     waitingQueues: async () =>
       database
         .all(
           `WITH RECURSIVE waiting (queue) AS (
-             SELECT min(queue) FROM actions WHERE ${QUEUED}
+             SELECT min(queue) FROM waiting_runs
              UNION ALL
-             SELECT (SELECT min(queue) FROM actions WHERE ${QUEUED} AND queue > waiting.queue)
+             SELECT (SELECT min(queue) FROM waiting_runs WHERE queue > waiting.queue)
              FROM waiting WHERE waiting.queue IS NOT NULL
            )
            SELECT queue FROM waiting WHERE queue IS NOT NULL`,
         )
         .map((row) => text(row["queue"])),
-    queueHeads: async (queue, now, limit) =>
+    // CROSS JOIN: in the order of the index, until there are enough.
+    queueHeads: async (queue, now, limit, exceptRuns = []) =>
       database
         .all(
-          `WITH RECURSIVE queued_runs (run_id) AS (
-             SELECT min(run_id) FROM actions WHERE ${QUEUED} AND queue = ?1
-             UNION ALL
-             SELECT (SELECT min(run_id) FROM actions WHERE ${QUEUED} AND queue = ?1 AND run_id > queued_runs.run_id)
-             FROM queued_runs WHERE queued_runs.run_id IS NOT NULL
-           )
-           SELECT ${DEMAND_COLUMNS} FROM queued_runs
-           JOIN actions ON actions.id = (
+          `SELECT ${DEMAND_COLUMNS} FROM waiting_runs
+           CROSS JOIN actions ON actions.id = (
              SELECT id FROM actions
-             WHERE ${QUEUED} AND queue = ?1 AND run_id = queued_runs.run_id AND not_before <= ?2 AND NOT ${HELD}
+             WHERE ${QUEUED} AND queue = ?1 AND run_id = waiting_runs.run_id AND not_before <= ?2 AND NOT ${HELD}
              ORDER BY not_before, id LIMIT 1)
            JOIN runs ON runs.id = actions.run_id LEFT JOIN task_specs ON task_specs.digest = actions.spec_digest
-           ORDER BY actions.not_before, actions.id LIMIT ?3`,
+           WHERE waiting_runs.queue = ?1 AND waiting_runs.not_before <= ?2
+             AND waiting_runs.run_id NOT IN (SELECT value FROM json_each(?4))
+           ORDER BY waiting_runs.not_before, waiting_runs.action_id LIMIT ?3`,
           queue,
           now,
           limit,
+          JSON.stringify(exceptRuns),
         )
         .map(toDemand),
     liveAttempts: async () =>
