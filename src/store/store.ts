@@ -87,7 +87,7 @@ export interface Store extends StoreReader {
   ): Promise<ActionRecord | "exists" | "parent_missing" | "parent_ended" | "run_full">;
   /** Is another action at work on the same cached result? */
   isComputedElsewhere(action: ActionRecord): Promise<boolean>;
-  /** Actions that wait until somebody else's work on this cached result has ended. */
+  /** Actions that wait until somebody else's work on this cached result has ended; not those that await children. */
   parkedFor(cacheKey: string): Promise<readonly ActionRecord[]>;
   /** Children that have not ended. */
   liveChildren(action: ActionRecord, limit: number): Promise<readonly ActionRecord[]>;

@@ -466,6 +466,18 @@ export function storeConformance(name: string, open: () => Promise<StoreSubject>
     assert.equal(await store.findCached("k", { project: "other", domain: "development" }), undefined);
   });
 
+  check(
+    "an attempt that was parked waits for its children, not for another's result",
+    async ({ store, work }) => {
+      const cache = { key: "k", serialize: true, overwrite: false, sameProject: false };
+      const created = await store.createRun(newRun("r1"), { ...newTask(ROOT_ACTION), cache }, []);
+      assert.ok(created !== "exists");
+      const working = await step(work, created.root, { type: "admitted" });
+      await step(work, working, { type: "attemptParked", attempt: 1, reason: "its children run" });
+      assert.deepEqual(await store.parkedFor("k"), []);
+    },
+  );
+
   check("work on a result counts only where its result would", async ({ store, work }) => {
     const cache = { key: "k", serialize: true, overwrite: false, sameProject: false };
     const cached = (sameProject: boolean) => ({ ...newTask(ROOT_ACTION), cache: { ...cache, sameProject } });

@@ -124,7 +124,7 @@ export function actionStore(database: Database, notify: (changes: readonly Chang
     isComputedElsewhere: async (action) => isComputedElsewhere(database, action),
     parkedFor: async (cacheKey) =>
       many(
-        "WHERE cache ->> 'key' = ? AND cache IS NOT NULL AND ended_at IS NULL AND not_before = ?",
+        "WHERE cache ->> 'key' = ? AND cache IS NOT NULL AND ended_at IS NULL AND not_before = ? AND suspended IS NULL",
         cacheKey,
         NEVER,
       ),
