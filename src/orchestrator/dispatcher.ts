@@ -38,8 +38,8 @@ export interface Dispatcher {
   stop(): Promise<void>;
 }
 
-/** Runs considered in one pass; the rest has its turn in the next. */
-const RUNS_PER_PASS = 100;
+/** Runs that are considered at once: those that wait the longest. */
+const RUNS_PER_READ = 100;
 /** Between a pass that failed and the next, where nothing wakes it before. */
 const RETRY_MS = 1_000;
 
@@ -108,6 +108,8 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     const counts = new Load(live, unfinished);
     for (const action of meanwhile) counts.change(action);
     meanwhile = undefined;
+    // Also those whose admission was written although the write was reported as failed.
+    for (const { action } of live) attempts.supervise(action);
     return counts;
   };
 
@@ -129,17 +131,23 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
    */
   const serve = async (queue: Queue, counted: Load, most: number): Promise<"more" | "next" | "stop"> => {
     let admissions = 0;
-    for (let moved = true; moved;) {
-      moved = false;
+    /** Of which nothing more may start in this pass: they must not hide the runs behind them. */
+    const blocked = new Set<number>();
+    for (;;) {
       if (stopped || counted.computing >= options.maxParallel) return "stop";
       const full = fullReason(queue, counted.computingInQueue(queue.name));
       if (full !== undefined) told.set(queue.name, full);
-      const heads = await work.queueHeads(queue.name, clock.now(), RUNS_PER_PASS);
+      const heads = await work.queueHeads(queue.name, clock.now(), RUNS_PER_READ, [...blocked]);
       if (full !== undefined) {
         for (const head of heads) await tellWaiting(head, full);
         return "next";
       }
-      const open = heads.filter((head) => mayStart(head, counted));
+      const open: Demand[] = [];
+      for (const head of heads) {
+        if (mayStart(head, counted) && (await isPossible(head))) open.push(head);
+        else blocked.add(head.action.runId);
+      }
+      let moved = false;
       const fewest = ({ action }: Demand) => counted.computingOfRunInQueue(action);
       for (const head of open.toSorted((a, b) => fewest(a) - fewest(b))) {
         if (!hasFreeSlot(queue, counted)) break;
@@ -158,8 +166,15 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
         admissions++;
         if (admissions === most) return "more";
       }
+      if (!moved && heads.length < RUNS_PER_READ) return "next";
     }
-    return "next";
+  };
+
+  /** Nothing is kept for what does not fit into the empty machine: its capacity shrank since it was accepted. */
+  const isPossible = async (head: Demand): Promise<boolean> => {
+    const lack = lacks(head.takes, options.capacity, {});
+    if (lack !== undefined) await tellWaiting(head, lack);
+    return lack === undefined;
   };
 
   const hasFreeSlot = (queue: Queue, counted: Load): boolean =>

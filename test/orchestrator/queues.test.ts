@@ -3,8 +3,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Queues } from "../../src/domain/queue.ts";
 import { createFakeExecutor } from "../helpers/fake-executor.ts";
+import { steppedClock } from "../helpers/stepped-clock.ts";
 import { until } from "../helpers/until.ts";
-import { orchestratorSubject } from "./subject.ts";
+import { NO_LOGS, orchestratorSubject, settle } from "./subject.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 
 const QUEUES: Queues = new Map(
@@ -142,6 +143,41 @@ test("a younger action that does not fit does not keep the orchestrator from an 
   executor.end("c1");
   await reached("busy", "running", "older");
   assert.equal(await phase("younger"), "waiting_for_resources");
+});
+
+test("runs at their own limit do not hide the runs behind them, however many they are", async (t) => {
+  const clock = steppedClock();
+  const { createRun, addChild, phase, executor } = await orchestratorSubject(t, {
+    clock,
+    logs: NO_LOGS,
+    killed: () => true,
+    maxParallel: 1_000,
+  });
+  const full = Array.from({ length: 100 }, (_, n) => `full${n}`);
+  for (const run of full) await createRun(run, { maxConcurrency: 1 });
+  await settle(clock, () => executor.started.length);
+  for (const child of ["runs", "waits"]) {
+    await Promise.all(full.map((run) => addChild(run, child)));
+    await settle(clock, () => executor.started.length);
+  }
+  assert.equal(await phase("full0", "waits"), "queued");
+  await createRun("behind");
+  await settle(clock, () => executor.started.length);
+  assert.equal(await phase("behind"), "running");
+});
+
+test("nothing is kept for an action that the machine is too small for by now, and it says what it needs", async (t) => {
+  let cpu = 4;
+  const executor = Object.defineProperty(createFakeExecutor(), "capacity", { get: () => ({ cpu }) });
+  const { createRun, reached, action } = await orchestratorSubject(t, { executor });
+  await createRun("busy", {}, undefined, { requests: { cpu: 1 } });
+  await reached("busy", "running");
+  await createRun("large", {}, undefined, { requests: { cpu: 4 } });
+  await reached("large", "waiting_for_resources");
+  cpu = 2;
+  await createRun("small", {}, undefined, { requests: { cpu: 1 } });
+  await reached("small", "running");
+  assert.equal((await action("large"))?.state.reason, "waiting: needs 4 CPU, 2 CPU free");
 });
 
 const EXITED = { reason: "exited", exitCode: 0, outOfMemory: false } as const;

@@ -7,18 +7,9 @@ import { ROOT_ACTION } from "../../src/domain/ids.ts";
 import { newConditionState, newTaskState } from "../../src/domain/initial-state.ts";
 import { LOCAL } from "../../src/domain/principal.ts";
 import { NO_SETTINGS } from "../../src/domain/run.ts";
-import type { AttemptLogs } from "../../src/logs/attempt-logs.ts";
 import type { Store } from "../../src/store/store.ts";
-import { steppedClock, type SteppedClock } from "../helpers/stepped-clock.ts";
-import { orchestratorSubject, newTask } from "./subject.ts";
-
-/** Ten thousand open files are not what is measured. */
-const NO_LOGS: AttemptLogs = {
-  open: async () => ({ write: () => {}, flush: async () => {}, close: async () => {}, lastAtMs: undefined }),
-  exists: async () => false,
-  read: async function* () {},
-  removeRun: async () => {},
-};
+import { steppedClock } from "../helpers/stepped-clock.ts";
+import { NO_LOGS, newTask, orchestratorSubject, settle } from "./subject.ts";
 
 test("an action costs as many statements beside ten thousand live ones as beside ten", async (t) => {
   const counts: number[] = [];
@@ -60,6 +51,9 @@ async function statementsOfOneRun(t: TestContext, live: number): Promise<number>
   await quiet();
   written.kind = "outputs";
   assert.equal(subject.executor.started.length, live);
+  // Attempts that are taken up are asked once, a while later, whether their outputs are there.
+  await clock.step(2_000);
+  written.kind = "outputs";
   const oneRun = async (run: string): Promise<number> => {
     const before = statements;
     await subject.createRun(run);
@@ -111,12 +105,4 @@ async function seedLive(store: Store, count: number, now: number): Promise<void>
     ),
   );
   await Promise.all(seeds);
-}
-
-/** Until a while of the clock brings no further statement. */
-async function settle(clock: SteppedClock, count: () => number): Promise<void> {
-  for (let before = -1; before !== count();) {
-    before = count();
-    await clock.step(100);
-  }
 }

@@ -22,11 +22,20 @@ import { openSqliteStore } from "../../src/store/sqlite/sqlite-store.ts";
 import type { Executor } from "../../src/executors/executor.ts";
 import type { Store, Work } from "../../src/store/store.ts";
 import { createFakeExecutor, type FakeExecutor } from "../helpers/fake-executor.ts";
+import type { SteppedClock } from "../helpers/stepped-clock.ts";
 import { until } from "../helpers/until.ts";
 
 /** What makes a task other than the usual one. */
 export type MoreOfTask = Partial<Pick<NewAction, "queue" | "cache" | "policy">> & {
   readonly requests?: ResourceAmounts;
+};
+
+/** For tests that start many attempts, or step a clock that no disk waits for. */
+export const NO_LOGS: AttemptLogs = {
+  open: async () => ({ write: () => {}, flush: async () => {}, close: async () => {}, lastAtMs: undefined }),
+  exists: async () => false,
+  read: async function* () {},
+  removeRun: async () => {},
 };
 
 export interface OrchestratorSubjectOptions {
@@ -196,4 +205,12 @@ export function newTask(name: string, parent: string | undefined, more: MoreOfTa
     state: newTaskState(now, cache),
     grants: [],
   };
+}
+
+/** Steps the clock until a while of it changes nothing more. */
+export async function settle(clock: SteppedClock, count: () => unknown): Promise<void> {
+  for (let before: unknown; before !== count();) {
+    before = count();
+    await clock.step(100);
+  }
 }
