@@ -43,6 +43,8 @@ export interface Attempts {
   stop(key: AttemptKey): Promise<void>;
   /** Frees what an ended attempt holds; waits for a process that goes on behind its result, for so long as it may. */
   release(key: AttemptKey): Promise<void>;
+  /** Does its process go on behind its result, so that `release` may wait for a long time? */
+  isLingering(key: AttemptKey): boolean;
   /** It has written its outputs or an error: that counts, also where its process does not end by itself. */
   resultWritten(key: AttemptKey): void;
   /** Stops watching; processes go on. */
@@ -178,6 +180,7 @@ export function createAttempts(options: AttemptsOptions): Attempts {
     },
     stop,
     release,
+    isLingering: (key) => (supervised.get(attemptText(key))?.watch?.lingersUntilMs ?? 0) > clock.now(),
     resultWritten,
     close: async () => {
       closing.abort(new Error("the attempts are left to whoever drives the runs next"));

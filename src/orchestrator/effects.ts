@@ -18,7 +18,7 @@ export interface EffectsOptions {
   readonly store: Store;
   readonly work: Pick<Work, "pendingEffects" | "nextEffect" | "postponeEffect" | "effectDone">;
   readonly apply: Apply;
-  readonly attempts: Pick<Attempts, "stop" | "release">;
+  readonly attempts: Pick<Attempts, "stop" | "release" | "isLingering">;
   /** Called when what an attempt held was freed: the next one of its action may start. */
   readonly onFreed: (queue: string) => void;
   /** Throws unless it was taken. */
@@ -37,7 +37,7 @@ export interface Effects {
 
 /** Receivers that take everything and answer nothing hold one another up, and no attempt. */
 const LANES: readonly EffectLane[] = ["own", "webhooks"];
-/** Effects of a lane that are under way at the same time. */
+/** Effects of a lane that are under way at the same time, but for those that wait for a lingering process. */
 const AT_ONCE: Readonly<Record<EffectLane, number>> = { own: 256, webhooks: 32 };
 const CHILDREN_PER_STEP = 200;
 const FIRST_PAUSE_MS = 500;
@@ -46,10 +46,16 @@ const RETRY: Backoff = { baseMs: FIRST_PAUSE_MS, factor: 2, capMs: 60_000 };
 /** A receiver that took nothing for so long is gone. */
 const WEBHOOK_LIFETIME_MS = 24 * 60 * 60_000;
 
+interface Running {
+  readonly lane: EffectLane;
+  readonly record: EffectRecord;
+  readonly done: Promise<void>;
+}
+
 export function createEffects(options: EffectsOptions): Effects {
   const { store, work, clock, log } = options;
   /** Under way, by the ids of the effects. */
-  const running = new Map<number, { readonly lane: EffectLane; readonly done: Promise<void> }>();
+  const running = new Map<number, Running>();
   const tries = new Map<number, number>();
   const stopping = new AbortController();
   let retry: Timer | undefined;
@@ -83,7 +89,7 @@ export function createEffects(options: EffectsOptions): Effects {
     const now = clock.now();
     for (const lane of LANES) {
       for (const record of await due(lane, now)) {
-        running.set(record.id, { lane, done: attempt(record) });
+        running.set(record.id, { lane, record, done: attempt(record) });
       }
     }
     if (tries.size === 0) return;
@@ -93,10 +99,16 @@ export function createEffects(options: EffectsOptions): Effects {
 
   /** As many as may begin now. */
   const due = async (lane: EffectLane, now: TimeMs): Promise<readonly EffectRecord[]> => {
-    const underWay = [...running].filter(([, other]) => other.lane === lane).map(([id]) => id);
-    const free = AT_ONCE[lane] - underWay.length;
-    return free === 0 ? [] : work.pendingEffects(lane, now, free, underWay);
+    const underWay = [...running.values()].filter((other) => other.lane === lane);
+    const free = AT_ONCE[lane] - underWay.filter(holdsSlot).length;
+    const ids = underWay.map(({ record }) => record.id);
+    return free <= 0 ? [] : work.pendingEffects(lane, now, free, ids);
   };
+
+  /** What waits for a lingering process does nothing meanwhile, and must not keep other attempts from being ended. */
+  const holdsSlot = ({ record: { action, effect } }: Running): boolean =>
+    effect.type !== "releaseAttempt" ||
+    !options.attempts.isLingering({ ...action.key, attempt: effect.attempt });
 
   const attempt = async (record: EffectRecord): Promise<void> => {
     try {
