@@ -2,13 +2,13 @@
  * Attempts that the server itself carries out, such as building an image. An attempt does not survive the
  * server: after a restart it starts again, so what it does must be safe to repeat.
  */
-import type { AttemptKey, LogSink } from "../domain/attempt.ts";
+import type { AttemptExit, AttemptKey, LogSink } from "../domain/attempt.ts";
 import type { ResolvedImage } from "../domain/image.ts";
 import { messageOf } from "../domain/errors.ts";
 import type { Clock } from "../lib/clock.ts";
 import { refuseOptions } from "./attempt-options.ts";
 import { plainEnvironment } from "./plain-environment.ts";
-import type { AttemptSpec, Executor } from "./executor.ts";
+import type { AttemptObserver, AttemptSpec, Executor } from "./executor.ts";
 
 export interface InProcessWork {
   /** Stands for the work where tasks name their image. */
@@ -17,14 +17,45 @@ export interface InProcessWork {
   run(spec: AttemptSpec, logs: LogSink, signal: AbortSignal): Promise<void>;
 }
 
-interface Running {
+interface Held {
   readonly key: AttemptKey;
+  readonly startedAt: number;
   readonly abort: AbortController;
-  readonly done: Promise<void>;
+  readonly exit: Promise<AttemptExit>;
+  /** The newest. Undefined once nobody is to hear of the end. */
+  observer: AttemptObserver | undefined;
+  /** Resolves when the end was reported. */
+  reported: Promise<void>;
 }
 
 export function createInProcessExecutor(work: InProcessWork, clock: Clock): Executor {
-  const running = new Map<string, Running>();
+  const attempts = new Map<string, Held>();
+
+  const begin = (spec: AttemptSpec, logs: LogSink): Held => {
+    const abort = new AbortController();
+    const startedAt = clock.now();
+    const exit = work
+      .run(spec, logs, abort.signal)
+      .then(() => ({ reason: "exited", exitCode: 0 }) as const)
+      .catch((error: unknown) => ({ reason: "lost", message: messageOf(error) }) as const)
+      .then((end) => ({ ...end, outOfMemory: false, startedAt, endedAt: clock.now() }));
+    return { key: spec.key, startedAt, abort, exit, observer: undefined, reported: Promise.resolve() };
+  };
+
+  const observe = (held: Held, observer: AttemptObserver): void => {
+    held.observer = observer;
+    observer.started(held.startedAt);
+    held.reported = held.exit.then((exit) => {
+      if (held.observer === observer) observer.ended(exit);
+    });
+  };
+
+  const stop = async (key: AttemptKey): Promise<void> => {
+    const held = attempts.get(nameOf(key));
+    held?.abort.abort();
+    await held?.reported;
+  };
+
   return {
     description: `${work.reference} (in the server)`,
     capacity: {},
@@ -38,30 +69,28 @@ export function createInProcessExecutor(work: InProcessWork, clock: Clock): Exec
       note: "the server does this itself",
     }),
     start: async (spec, logs, observer) => {
-      const name = nameOf(spec.key);
-      if (running.has(name)) return;
       const refused = refuseOptions(spec, [], "work in the server");
       if (refused !== undefined) return observer.ended(refused);
-      const abort = new AbortController();
-      const startedAt = clock.now();
-      observer.started(startedAt);
-      const done = work
-        .run(spec, logs, abort.signal)
-        .then(() => ({ reason: "exited", exitCode: 0 }) as const)
-        .catch((error: unknown) => ({ reason: "lost", message: messageOf(error) }) as const)
-        .then((exit) => observer.ended({ ...exit, outOfMemory: false, startedAt, endedAt: clock.now() }));
-      running.set(name, { key: spec.key, abort, done });
+      const held = attempts.get(nameOf(spec.key)) ?? begin(spec, logs);
+      attempts.set(nameOf(spec.key), held);
+      observe(held, observer);
     },
     stop: async (key) => {
-      const attempt = running.get(nameOf(key));
-      attempt?.abort.abort();
-      await attempt?.done;
+      await stop(key);
+      return undefined;
     },
-    release: async (key) => void running.delete(nameOf(key)),
-    list: async () => [...running.values()].map(({ key }) => key),
+    release: async (key) => {
+      await stop(key);
+      attempts.delete(nameOf(key));
+    },
+    list: async () => [...attempts.values()].map(({ key }) => key),
     close: async () => {
-      for (const { abort } of running.values()) abort.abort();
-      await Promise.all([...running.values()].map(({ done }) => done));
+      const all = [...attempts.values()];
+      for (const held of all) {
+        held.observer = undefined;
+        held.abort.abort();
+      }
+      await Promise.all(all.map(({ exit }) => exit));
     },
   };
 }

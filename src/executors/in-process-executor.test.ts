@@ -1,0 +1,67 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Recorder } from "../../test/executors/recorder.ts";
+import { steppedClock } from "../../test/helpers/stepped-clock.ts";
+import type { AttemptSpec } from "./executor.ts";
+import { createInProcessExecutor } from "./in-process-executor.ts";
+
+const SPEC: AttemptSpec = {
+  key: { project: "p", domain: "d", run: "r", action: "a0", attempt: 1 },
+  image: { reference: "work", pinned: "work", digest: "none", source: "host" },
+  command: [],
+  args: [],
+  env: {},
+  requests: {},
+  limits: {},
+  labels: {},
+};
+
+/** Work that goes on until it is ended, by the test or by a stop. */
+function setUp() {
+  const end = Promise.withResolvers<void>();
+  const work = {
+    reference: "work",
+    runs: 0,
+    run: async (_: AttemptSpec, __: unknown, signal: AbortSignal) => {
+      work.runs++;
+      signal.addEventListener("abort", () => end.resolve());
+      await end.promise;
+    },
+  };
+  const executor = createInProcessExecutor(work, steppedClock());
+  const start = async () => {
+    const recorder = new Recorder();
+    await executor.start(SPEC, recorder.sink, recorder.observer);
+    return recorder;
+  };
+  return { work, executor, end, start };
+}
+
+test("of two starts the second observer is told, and the work is done once", async () => {
+  const { work, executor, end, start } = setUp();
+  const first = await start();
+  const second = await start();
+  end.resolve();
+  assert.equal((await second.ended).exitCode, 0);
+  const third = await start();
+  assert.equal((await third.ended).exitCode, 0);
+  assert.deepEqual([first.told, second.told], [["started"], ["started", "ended"]]);
+  assert.equal(work.runs, 1);
+  await executor.close();
+});
+
+test("an attempt that is released while it runs is ended, and its end told", async () => {
+  const { executor, start } = setUp();
+  const recorder = await start();
+  await executor.release(SPEC.key);
+  assert.equal(recorder.told.at(-1), "ended");
+  assert.deepEqual(await executor.list(), []);
+  await executor.release(SPEC.key);
+});
+
+test("an executor that was closed tells nothing more", async () => {
+  const { executor, start } = setUp();
+  const recorder = await start();
+  await executor.close();
+  assert.deepEqual(recorder.told, ["started"]);
+});
