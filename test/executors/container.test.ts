@@ -24,6 +24,8 @@ import { systemClock } from "../../src/lib/clock.ts";
 import { silentLogger } from "../../src/lib/log.ts";
 import { engineOutput, insecureRegistryEnv } from "../helpers/engine.ts";
 import { missingRegistry, startRegistry, type TestRegistry } from "../helpers/registry.ts";
+import { KEEP_RUNNING } from "../helpers/shell.ts";
+import { until } from "../helpers/until.ts";
 import { executorConformance } from "./conformance.ts";
 import { engineForTests, TEST_IMAGE, type TestEngine } from "./engine-for-tests.ts";
 import { Recorder } from "./recorder.ts";
@@ -55,6 +57,8 @@ for (const name of ["podman", "docker"] as const) {
       return {
         executor: open(),
         reopen: async () => open(),
+        ended: (key) =>
+          until(async () => (await api.inspectContainer(containerName(instance, key)))?.running === false),
         honours: [...HONOURED, ...(name === "docker" ? (["ociRuntime"] as const) : [])],
         shell: (script) => ({ image, command: ["sh", "-c"], args: [script] }),
         close: () => found.close(),
@@ -234,7 +238,7 @@ function containerTests(engine: TestEngine): void {
 
   test("a container removed by someone else is lost", async (t) => {
     const executor = executorOf(t);
-    const spec = newSpec({ image, command: ["sh", "-c", "echo ready; while :; do sleep 0.1; done"] });
+    const spec = newSpec({ image, command: ["sh", "-c", `echo ready; ${KEEP_RUNNING}`] });
     const recorder = new Recorder();
     await executor.start(spec, recorder.sink, recorder.observer);
     await recorder.line("ready");
@@ -272,7 +276,7 @@ function containerTests(engine: TestEngine): void {
     assert.equal((await survivor.ended).exitCode, 6);
     assert.deepEqual(survivor.textOf("stdout"), ["ready", "meanwhile"]);
 
-    const lost = await start("echo ready; while :; do sleep 0.1; done");
+    const lost = await start(`echo ready; ${KEEP_RUNNING}`);
     gate.shut();
     const exit = await lost.ended;
     assert.deepEqual([exit.reason, exit.code], ["lost", "ENGINE_UNREACHABLE"]);

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { Recorder } from "../../../test/executors/recorder.ts";
 import { temporaryDirectory } from "../../../test/helpers/server.ts";
+import { awaitFile, KEEP_RUNNING } from "../../../test/helpers/shell.ts";
 import { steppedClock, type SteppedClock } from "../../../test/helpers/stepped-clock.ts";
 import { until } from "../../../test/helpers/until.ts";
 import type { AttemptSpec } from "../executor.ts";
@@ -55,11 +56,7 @@ test("an attempt whose files cannot be read is not lost, and its end is found on
   const { directory, files, executor, spec } = await setUp(t, clock);
   const recorder = new Recorder();
   const go = join(directory, "go");
-  await executor.start(
-    spec(`echo ready; while ! [ -e ${go} ]; do sleep 0.05; done; exit 6`),
-    recorder.sink,
-    recorder.observer,
-  );
+  await executor.start(spec(`echo ready; ${awaitFile(go)}; exit 6`), recorder.sink, recorder.observer);
   await stepUntil(clock, recorder.line("ready"));
   files.isUnreadable = true;
   await until(async () => (await clock.step(1_000), recorder.progress.length > 0));
@@ -74,7 +71,7 @@ test("an attempt whose files cannot be read is not lost, and its end is found on
 test("a start that cannot read what is there starts nothing, and a release that cannot frees nothing", async (t) => {
   const { directory, files, executor, open, spec } = await setUp(t, systemClock);
   const [first, second] = [new Recorder(), new Recorder()];
-  const script = spec("echo $$ >>../../started; echo ready; while :; do sleep 0.1; done");
+  const script = spec(`echo $$ >>../../started; echo ready; ${KEEP_RUNNING}`);
   await executor.start(script, first.sink, first.observer);
   await first.line("ready");
   await executor.close();

@@ -40,7 +40,6 @@ const INHERITED =
 export function createProcessExecutor(options: ProcessExecutorOptions): Executor {
   const { directory, clock, log, readText = readTextFile } = options;
   const attempts = new Map<string, AttemptMachine<HeldProcess>>();
-  const nameOf = (key: AttemptKey) => directoryName(key);
   const directoryOf = (name: string) => new AttemptDirectory(join(directory, name), readText);
 
   /** Undefined for one without a legible key, which is told. */
@@ -67,7 +66,7 @@ export function createProcessExecutor(options: ProcessExecutorOptions): Executor
       note: "the process executor runs no images",
     }),
     start: async (spec, sink, observer) => {
-      const name = nameOf(spec.key);
+      const name = attemptDirectoryName(spec.key);
       // A second start of the same attempt takes over.
       for (let earlier = attempts.get(name); earlier !== undefined; earlier = attempts.get(name)) {
         await earlier.detach();
@@ -83,7 +82,7 @@ export function createProcessExecutor(options: ProcessExecutorOptions): Executor
         .then(() => attempts.get(name) === attempt && attempts.delete(name));
     },
     stop: async (key, graceMs) => {
-      const name = nameOf(key);
+      const name = attemptDirectoryName(key);
       const watched = attempts.get(name);
       if (watched !== undefined) {
         await watched.stop(graceMs);
@@ -94,7 +93,7 @@ export function createProcessExecutor(options: ProcessExecutorOptions): Executor
       return (await held.end())?.exitCode;
     },
     release: async (key) => {
-      const name = nameOf(key);
+      const name = attemptDirectoryName(key);
       await attempts.get(name)?.stop(0);
       const held = directoryOf(name);
       // Given up as lost or stopped before it was found, it may live nevertheless.
@@ -158,7 +157,7 @@ function environment(
   return { ...env, PATH: path, HOME: home, ...spec.env, ...spec.secretVariables };
 }
 
-function directoryName(key: AttemptKey): string {
+export function attemptDirectoryName(key: AttemptKey): string {
   const hash = createHash("sha256").update(
     JSON.stringify([key.project, key.domain, key.run, key.action, key.attempt]),
   );
