@@ -1,4 +1,4 @@
-/** A byte that the disk changed is told, and neither it nor its block is given out. */
+/** A byte that the disk changed is an error, and nothing of its block is returned. */
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { mkdir, open as openFile, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
@@ -96,9 +96,9 @@ test("a listing leaves out what is damaged, names it in the log once, and has th
   const keys = async (limit: number) => {
     const found: string[] = [];
     for (let after: ListPosition | undefined; ;) {
-      const page = await store.listPage({ prefix: "", limit, ...(after && { after }) });
-      found.push(...page.objects.map(({ key }) => key));
-      after = page.next;
+      const listing = await store.listing({ prefix: "", limit, ...(after && { after }) });
+      found.push(...listing.objects.map(({ key }) => key));
+      after = listing.next;
       if (after === undefined) return found;
     }
   };
@@ -130,7 +130,7 @@ test("bytes that the disk does not give are damage, and no error of the server's
   assert.equal(String(await readAll(store, "a")), "content");
 });
 
-test("parts are checked, and one that is gone is told", async (t) => {
+test("parts are checked, and one that is missing is an error", async (t) => {
   const { store, directory } = await open(t);
   const upload = await store.createUpload({ key: "big", attributes: {} });
   const contents = [randomBytes(BLOCK_BYTES + 3), randomBytes(1000)];
@@ -165,7 +165,7 @@ test("a client gets an error, or a connection that is cut before the damage", as
   await flip(fileOf("large"), 6 * BLOCK_BYTES + 1);
   await assert.rejects(ask("GET", "large"), { message: /aborted|hang up|ECONNRESET/u });
   await server.logged("an object is damaged");
-  // A client that goes on where it was cut hears of it.
+  // A client that continues where it was cut gets the error.
   const range = { range: `bytes=${6 * BLOCK_BYTES}-` };
   assert.equal((await ask("GET", "large", range)).code, "ObjectDamaged");
   assert.equal((await ask("GET", "large", { range: "bytes=0-9" })).status, 206);
@@ -176,7 +176,7 @@ test("a client gets an error, or a connection that is cut before the damage", as
   assert.equal((await ask("GET", "large")).code, "NoSuchKey");
 });
 
-test("objects of before, without sums, are read as they were", async (t) => {
+test("objects from before there were checksums are read unchecked", async (t) => {
   const { store, directory } = await open(t);
   const json = Buffer.from(JSON.stringify({ key: "old", size: 3, etag: '"e"', modifiedAt: 1 }));
   const length = Buffer.alloc(4);

@@ -136,7 +136,7 @@ test("many writers of one key: readers see one of the contents, whole", async (t
   await Promise.all([...writes, ...reads]);
 });
 
-test("puts and deletes in one directory do not get in each other's way", async (t) => {
+test("puts and deletes in one directory do not disturb each other", async (t) => {
   const { store } = await open(t);
   const work = Array.from({ length: 50 }, async (_, index) => {
     for (let round = 0; round < 5; round++) {
@@ -175,9 +175,13 @@ test("listing goes through all keys in byte order, in pages of any size", async 
     const seen: string[] = [];
     for (;;) {
       const startAfter = seen.at(-1);
-      const page = await store.list({ prefix: "", limit, ...(startAfter !== undefined && { startAfter }) });
-      if (page.length === 0) break;
-      seen.push(...page.map(({ key }) => key));
+      const listing = await store.list({
+        prefix: "",
+        limit,
+        ...(startAfter !== undefined && { startAfter }),
+      });
+      if (listing.length === 0) break;
+      seen.push(...listing.map(({ key }) => key));
     }
     assert.deepEqual(seen, ordered);
   }
@@ -257,7 +261,7 @@ test("a crash between completing an upload and tidying up loses neither the obje
   const { parts, content, upload } = await uploadParts(store, "big", 2);
   await store.completeUpload(upload, () => ({ parts }));
   const journal = join(directory, "uploads", `${upload.id}.json`);
-  // As if the upload had not been struck off.
+  // As if the journal of the upload had not been removed.
   await writeFile(journal, JSON.stringify({ ...upload, state: "inProgress" }));
   const second = await reopen();
   assert.deepEqual(await readdir(join(directory, "uploads")), []);
@@ -270,7 +274,7 @@ test("a crash between completing an upload and tidying up loses neither the obje
   assert.deepEqual(await readdir(join(directory, "uploads")), []);
 });
 
-test("a damaged journal of an upload is passed over and told of, and the others go on", async (t) => {
+test("a damaged journal of an upload is skipped and logged, and the other uploads go on", async (t) => {
   const { store, directory } = await open(t);
   const { upload, parts, content } = await uploadParts(store, "big", 2);
   const journals = join(directory, "uploads");
@@ -287,7 +291,7 @@ test("a damaged journal of an upload is passed over and told of, and the others 
   assert.deepEqual(Buffer.from((await again.readAll("big")) ?? []), content);
 });
 
-test("the journal of an upload that cannot be read is passed over, too", async (t) => {
+test("the journal of an upload that cannot be read is skipped, too", async (t) => {
   const { store, directory } = await open(t);
   const upload = await store.createUpload({ key: "a", attributes: {} });
   // Reading a directory fails, also for root.
@@ -343,11 +347,11 @@ async function rolledUp(
   limit: number,
 ): Promise<string[]> {
   const names: string[] = [];
-  for (let next = undefined as Awaited<ReturnType<HostedStore["listPage"]>>["next"]; ;) {
-    const page = await store.listPage({ prefix, delimiter, limit, ...(next && { after: next }) });
-    assert.ok(page.objects.length + page.commonPrefixes.length <= limit);
-    names.push(...page.objects.map(({ key }) => key), ...page.commonPrefixes);
-    next = page.next;
+  for (let next = undefined as Awaited<ReturnType<HostedStore["listing"]>>["next"]; ;) {
+    const listing = await store.listing({ prefix, delimiter, limit, ...(next && { after: next }) });
+    assert.ok(listing.objects.length + listing.commonPrefixes.length <= limit);
+    names.push(...listing.objects.map(({ key }) => key), ...listing.commonPrefixes);
+    next = listing.next;
     if (next === undefined) return names.sort();
   }
 }

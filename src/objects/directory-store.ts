@@ -28,7 +28,7 @@ import {
   type OpenFile,
   type Segments,
 } from "./directory/object-file.ts";
-import { collectPage } from "./directory/page.ts";
+import { collectListing } from "./directory/listing.ts";
 import { Uploads } from "./directory/uploads.ts";
 import { walkKeys, type FoundKey } from "./directory/walk.ts";
 import { checkCondition } from "./directory/write-condition.ts";
@@ -39,8 +39,8 @@ import type {
   ObjectAttributes,
   ObjectBody,
   OpenObject,
-  Page,
-  PageOptions,
+  Listing,
+  ListingOptions,
   PartInfo,
   StoredObject,
   Upload,
@@ -50,11 +50,11 @@ import type { ListOptions, PutOptions } from "./object-store.ts";
 
 export interface DirectoryStoreOptions {
   readonly clock?: Clock;
-  /** Told of what is damaged and passed over. */
+  /** Gets a line for what is damaged and skipped. */
   readonly log?: Logger;
 }
 
-/** Makes the directory if it is not there, and removes what a crash left half-done. */
+/** Makes the directory if it is not there, and removes what a crash left unfinished. */
 export async function openDirectoryStore(
   directory: string,
   { clock = systemClock, log = createLogger() }: DirectoryStoreOptions = {},
@@ -83,7 +83,7 @@ class DirectoryStore implements HostedStore {
   readonly #uploads: Uploads;
   /** Held while a key's file is replaced or removed, not while its content arrives. */
   readonly #lockKey: Lock = createKeyLocks();
-  /** Held while the parts of one upload are put in place, gathered or removed. */
+  /** Held while the parts of one upload are moved into place, listed or removed. */
   readonly #lockUpload: Lock = createKeyLocks();
   /** Files of damaged objects that the log has named. */
   readonly #damaged = new Set<string>();
@@ -165,13 +165,13 @@ class DirectoryStore implements HostedStore {
   async list(options: ListOptions): Promise<StoredObject[]> {
     const { prefix, startAfter, limit } = options;
     const after = startAfter === undefined ? {} : { after: { key: startAfter, wholePrefix: false } };
-    const page = await this.listPage({ prefix, limit, ...after });
-    return [...page.objects];
+    const listing = await this.listing({ prefix, limit, ...after });
+    return [...listing.objects];
   }
 
-  listPage(options: PageOptions): Promise<Page> {
+  listing(options: ListingOptions): Promise<Listing> {
     const walk = { prefix: options.prefix, after: options.after };
-    return collectPage(walkKeys(this.#root, walk), walk, options, (found) => this.#listed(found));
+    return collectListing(walkKeys(this.#root, walk), walk, options, (found) => this.#listed(found));
   }
 
   async delete(key: string): Promise<void> {
@@ -267,7 +267,7 @@ class DirectoryStore implements HostedStore {
     });
   }
 
-  /** Puts a written file in the place of a key, if the condition holds then. */
+  /** Replaces the file of a key by one that was written aside, if the condition holds then. */
   async #replace(key: string, temporary: string, condition: WriteCondition | undefined): Promise<void> {
     await this.#lockKey(key, async () => {
       let segments: Segments | undefined;
@@ -355,7 +355,7 @@ function openSingle(file: OpenFile): OpenObject {
     info: infoOf(file.description),
     stream: (range = { start: 0, end: file.description.size - 1 }) => (stream = streamFile(file, range)),
     close: async () => {
-      // A stream closes the file itself, after the read that is under way.
+      // A stream closes the file itself, after the current read.
       if (stream === undefined) await file.handle.close();
       else stream.destroy();
     },
@@ -388,7 +388,7 @@ function checkMd5(key: string, { md5 }: Written, options: PutOptions): void {
     "INVALID_ARGUMENT",
     `${key}: the content's MD5 is ${md5.toString("hex")}, not ${wanted}`,
     {
-      hint: "the content was damaged on its way, or changed meanwhile: send it again",
+      hint: "the content was damaged in transit, or changed meanwhile: send it again",
     },
   );
 }

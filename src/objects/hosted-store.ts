@@ -66,19 +66,19 @@ export interface OpenObject {
   readonly info: StoredObject;
   /**
    * Call one of `stream` (once) and `close`. `start` and `end` are both included and lie in the object. The stream
-   * fails with OBJECT_DAMAGED before it gives out a byte that is not what was written.
+   * fails with OBJECT_DAMAGED before it returns a byte that differs from what was written.
    */
   stream(range?: { readonly start: number; readonly end: number }): Readable;
   close(): Promise<void>;
 }
 
-/** Where a listing goes on: after this key, or after every key that starts with it. */
+/** Where a listing continues: after this key, or after every key that starts with it. */
 export interface ListPosition {
   readonly key: string;
   readonly wholePrefix: boolean;
 }
 
-export interface PageOptions {
+export interface ListingOptions {
   readonly prefix: string;
   readonly after?: ListPosition;
   readonly delimiter?: string;
@@ -86,7 +86,7 @@ export interface PageOptions {
   readonly limit: number;
 }
 
-export interface Page {
+export interface Listing {
   readonly objects: readonly StoredObject[];
   readonly commonPrefixes: readonly string[];
   /** Set if there is more. */
@@ -123,10 +123,10 @@ export interface HostedStore extends ObjectStore {
   put(key: string, body: ObjectBody, options?: HostedPutOptions): Promise<StoredObject>;
   head(key: string): Promise<StoredObject | undefined>;
   open(key: string): Promise<OpenObject | undefined>;
-  listPage(options: PageOptions): Promise<Page>;
+  listing(options: ListingOptions): Promise<Listing>;
 
   createUpload(upload: Omit<Upload, "id" | "createdAt">): Promise<Upload>;
-  /** Undefined for one that is unknown, completed, aborted or given up. */
+  /** Undefined for one that is unknown, completed, aborted or expired. */
   findUpload(key: string, id: string): Promise<Upload | undefined>;
   /** Uploads in progress, by key and then by age. */
   listUploads(prefix: string): Promise<Upload[]>;

@@ -1,8 +1,8 @@
 /**
  * Blobs by key: inputs, outputs, code bundles, reports. A key is a `/`-separated path without a
  * leading slash; the URI that tasks see is `s3://<bucket>/<key>`. Writes are atomic: a reader sees
- * the old bytes or the new ones, and a write that fails half-way leaves nothing behind. What the disk damaged is told
- * with OBJECT_DAMAGED and never given out.
+ * the old bytes or the new ones, and a write that fails half-way leaves nothing behind. Reading what the
+ * disk damaged fails with OBJECT_DAMAGED; damaged bytes are never returned.
  */
 import type { Readable } from "node:stream";
 

@@ -42,19 +42,19 @@ test("uploads that nobody completes are removed after their time, at the start a
   assert.equal(clock.pending, 0);
 });
 
-test("a sweep that fails is told, and tried again", async () => {
+test("a sweep that fails is logged, and tried again", async () => {
   const clock = steppedClock();
   const lines: string[] = [];
   const log = createLogger({ format: "json", write: (line) => lines.push(line) });
-  let looks = 0;
+  let sweeps = 0;
   const listUploads = async () => {
-    if (++looks === 1) throw new Error("the disk does not answer");
+    if (++sweeps === 1) throw new Error("the disk does not answer");
     return [];
   };
   const stop = expireUploads({ store: { listUploads, abortUpload: async () => {} }, clock, log });
   await clock.step(0);
   await clock.step(DAY_MS);
-  assert.equal(looks, 2);
+  assert.equal(sweeps, 2);
   assert.match(lines.join(""), /the disk does not answer/u);
   await stop();
 });

@@ -3,7 +3,7 @@ import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import type { HostedStore } from "./hosted-store.ts";
 
-/** Counted from the beginning of the upload. */
+/** From the creation of the upload. */
 export const UPLOAD_LIFETIME_MS = 7 * 24 * 3600 * 1000;
 const SWEEP_EVERY_MS = 24 * 3600 * 1000;
 
@@ -13,7 +13,7 @@ export interface UploadExpiryOptions {
   readonly log: Logger;
 }
 
-/** The result stops it, after the sweep that is under way. */
+/** The result stops it; it resolves when the current sweep has ended. */
 export function expireUploads({ store, clock, log }: UploadExpiryOptions): () => Promise<void> {
   const stopping = new AbortController();
 

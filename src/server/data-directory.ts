@@ -1,4 +1,4 @@
-/** The directory that holds all state: this user's alone, and one server's at a time. */
+/** The directory that holds all state: only its owner may read it, and one server at a time uses it. */
 import { chmod, mkdir, mkdtemp, readdir, rm, stat } from "node:fs/promises";
 import { homedir, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -19,7 +19,7 @@ export function defaultDataDirectory(env: NodeJS.ProcessEnv): string {
 
 /**
  * Throws DATA_DIRECTORY_UNUSABLE when it cannot be made, others could read it, another server uses it, or its
- * store is gone.
+ * store is missing.
  */
 export async function openDataDirectory(path: string | undefined): Promise<DataDirectory> {
   const directory = path === undefined ? await mkdtemp(join(tmpdir(), "boxkite-")) : resolve(path);
@@ -48,12 +48,12 @@ export async function openDataDirectory(path: string | undefined): Promise<DataD
   };
 }
 
-/** What it holds lets its reader sign for every object. */
+/** Whoever reads it can sign requests for every object. */
 async function makePrivate(directory: string): Promise<void> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
   if (((await stat(directory)).mode & 0o077) === 0) return;
   const inside = await readdir(directory);
-  // Not if it is something else's too, such as /tmp.
+  // Not if other programs use it, too, such as /tmp.
   if (inside.length === 0 || inside.includes(STORE_FILE)) return chmod(directory, 0o700);
   throw new BoxkiteError(
     "DATA_DIRECTORY_UNUSABLE",

@@ -1,6 +1,6 @@
 /**
  * The lock that keeps a second server out of a directory. The kernel releases it when its holder dies, however
- * that happens, and it goes by the directory itself, not by its name. Node has no file locks; SQLite does.
+ * that happens, and it belongs to the directory itself, not to its name. Node has no file locks; SQLite does.
  */
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -36,7 +36,7 @@ export async function lockDirectory(directory: string): Promise<() => Promise<vo
   };
 }
 
-/** Undefined: somebody else has it. */
+/** Undefined: another process has it. */
 function takeLock(file: string): DatabaseSync | undefined {
   let lock: DatabaseSync | undefined;
   try {
@@ -50,7 +50,7 @@ function takeLock(file: string): DatabaseSync | undefined {
     if (code === SQLITE_BUSY) return undefined;
     if (code !== SQLITE_NOTADB && code !== SQLITE_CORRUPT) throw unusable(file, error);
     throw new BoxkiteError("DATA_DIRECTORY_UNUSABLE", `the lock ${file} is damaged`, {
-      hint: `remove it, it holds nothing: rm ${file}`,
+      hint: `remove it, it holds no data: rm ${file}`,
       cause: error,
     });
   }

@@ -41,7 +41,7 @@ const LOSSES: readonly { readonly what: string; readonly lose: (data: Data) => P
   },
 ];
 
-test("a store file that is gone beside objects is refused, with the way back", async (t) => {
+test("a missing store file beside objects is refused, with how to restore it", async (t) => {
   for (const { what, lose } of LOSSES) {
     const data = await dataDirectory(t, ["a", "b/c", "b/c/d"]);
     await lose(data);
@@ -58,7 +58,7 @@ test("a store file that is gone beside objects is refused, with the way back", a
       });
     }
     assert.deepEqual(await readFile(data.file).catch(() => undefined), before, "nothing was made");
-    // The way back: it is unlocked, and starts once the objects are out of the way.
+    // As the hint says: it is unlocked, and starts once the objects are moved away.
     await rm(join(data.directory, OBJECTS_DIRECTORY), { recursive: true });
     await (await openDataDirectory(data.directory)).close();
   }
@@ -95,5 +95,5 @@ test("a store that was killed before its first checkpoint is there", async (t) =
 test("a damaged lock says that it may be removed", async (t) => {
   const { directory } = await dataDirectory(t, []);
   await writeFile(join(directory, "lock.sqlite"), "no database, and longer than a header ".repeat(10));
-  await assert.rejects(openDataDirectory(directory), { hint: /remove it, it holds nothing/u });
+  await assert.rejects(openDataDirectory(directory), { hint: /remove it, it holds no data/u });
 });

@@ -1,6 +1,6 @@
 /**
  * Whether a data directory is whole enough to start on. SQLite makes a file that is missing, so a store that was
- * lost would come back empty, with another signing key, beside objects that nobody can name any more.
+ * lost would come back empty, with another signing key, beside objects that no run refers to any more.
  */
 import { open } from "node:fs/promises";
 import { join } from "node:path";
@@ -18,7 +18,7 @@ const USER_VERSION_OFFSET = 60;
 
 /**
  * True if there is a store, false in a directory where none was made yet. Throws DATA_DIRECTORY_UNUSABLE where
- * there was one: objects, or a journal of changes, are there without it.
+ * there must have been one: objects, or a write-ahead log, are there without it.
  */
 export async function hasStore(directory: string): Promise<boolean> {
   const file = join(directory, STORE_FILE);
@@ -34,20 +34,20 @@ export async function hasStore(directory: string): Promise<boolean> {
       "has the runs and the key that signs for the objects",
     {
       hint:
-        `put ${STORE_FILE} back from a backup; to begin anew, move ` +
+        `restore ${STORE_FILE} from a backup; to start from nothing, move ` +
         `${objects === 0 ? `${file}-wal` : join(directory, OBJECTS_DIRECTORY)} away, or name another directory with --data`,
     },
   );
 }
 
-/** A missing one, an empty one, and one in which no migration ran yet hold nothing. */
+/** A file that is missing, empty, or without any migration holds nothing. */
 async function examine(file: string): Promise<"missing" | "empty" | "filled"> {
   const header = await beginningOf(file, SQLITE_HEADER_BYTES);
   if (header === undefined) return "missing";
   if (header.length === 0) return "empty";
   if (header.length < SQLITE_HEADER_BYTES || !header.toString("latin1").startsWith(SQLITE_MAGIC))
     return "filled";
-  // While there is a journal, the header may be that of an earlier time.
+  // While there is a write-ahead log, the header may be out of date.
   const isBlank = header.readUInt32BE(USER_VERSION_OFFSET) === 0 && !(await hasContent(`${file}-wal`));
   return isBlank ? "empty" : "filled";
 }

@@ -1,13 +1,13 @@
 /**
  * A checksum for each block of a file, kept beside the content: what is read is checked block by block, so nothing of
- * a damaged block leaves the store, whether all of an object is asked for or a range of it.
+ * a damaged block leaves the store, whether a whole object is read or a range of it.
  */
 import { crc32 } from "node:zlib";
 
 export const BLOCK_BYTES = 256 * 1024;
 const SUM_BYTES = 4;
 
-/** Sums what passes. */
+/** Computes the checksums of what is passed to `update`. */
 export class BlockSums {
   readonly #sums: number[] = [];
   #sum = 0;
@@ -38,7 +38,7 @@ export class BlockSums {
   }
 }
 
-/** Whether a block is what was written, by what `encoded` gave; false also where it has no sum. */
+/** Whether a block is what was written, by the result of `encoded`; false also where it has no sum. */
 export function blockChecker(encoded: string): (block: number, content: Uint8Array) => boolean {
   const sums = Buffer.from(encoded, "base64");
   return (block, content) => {

@@ -1,4 +1,4 @@
-/** Streams the content of an object, whether it is one file or many parts, and checks it on the way. */
+/** Streams the content of an object, whether it is one file or many parts, and checks it block by block. */
 import { Readable } from "node:stream";
 import { BLOCK_BYTES, blockChecker } from "./block-sums.ts";
 import { damaged } from "./io-error.ts";
@@ -11,10 +11,10 @@ export interface ByteRange {
   readonly end: number;
 }
 
-/** Closes the file at the end, also if the reader gives up. Fails with OBJECT_DAMAGED. */
+/** Closes the file at the end, also if the reader stops early. Fails with OBJECT_DAMAGED. */
 export function streamFile(file: OpenFile, range: ByteRange): Readable {
   const stream = streamOf(fileBytes(file, range));
-  // Not by the generator: one that was never asked for anything runs no `finally`.
+  // Not by the generator: one that was never started runs no `finally`.
   stream.once("close", () => void file.handle.close().catch(() => {}));
   return stream;
 }
@@ -29,7 +29,7 @@ export function streamSegments(
 }
 
 function streamOf(bytes: AsyncGenerator<Uint8Array>): Readable {
-  // One block is read while another is on its way out.
+  // One block is read while another is being sent.
   return Readable.from(bytes, { objectMode: false, highWaterMark: 2 * BLOCK_BYTES });
 }
 
@@ -67,7 +67,7 @@ async function* partBytes(
 /** Whole blocks are read and checked, and the range cut out of them. */
 async function* fileBytes(file: OpenFile, range: ByteRange): AsyncGenerator<Uint8Array> {
   const { size, blocks } = file.description;
-  // Stores of before have objects without sums.
+  // Older objects have no sums.
   const isWhole = blocks === undefined ? () => true : blockChecker(blocks);
   for (let block = Math.floor(range.start / BLOCK_BYTES); block * BLOCK_BYTES <= range.end; block++) {
     const start = block * BLOCK_BYTES;

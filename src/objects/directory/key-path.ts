@@ -1,11 +1,11 @@
 /**
  * Keys to paths and back.
  *
- * A key is cut at its slashes into directories and one file. Lower-case letters, digits, `-`, `_` and
- * `.` stand for themselves, `!a` for `A` (some file systems do not tell them apart), `%xx` for any
- * other byte and for a dot that would make a name special, and a lone `%` for an empty segment. So no segment can be `..`, a slash
- * or a NUL, whatever the key. A file's name ends in `@`, so that `a` and `a/b` can both be keys. A name
- * too long for a file system goes on in a directory whose name ends in `+`.
+ * A key is cut at its slashes into directories and one file. Lower-case letters, digits, `-`, `_` and `.` stand for
+ * themselves, `!a` for `A` (some file systems ignore case), `%xx` for any other byte and for a dot that would make a name
+ * special, and a lone `%` for an empty segment. So no segment can be `..`, a slash or a NUL, whatever the key. A file's
+ * name ends in `@`, so that `a` and `a/b` can both be keys. A name too long for a file system continues in a directory
+ * whose name ends in `+`.
  */
 import { readdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
@@ -53,7 +53,7 @@ export function directoryPath(root: string, prefix: string): string {
   return join(root, ...segments.map((segment) => withoutDotNames(pathOfSegment(segment, EMPTY_SEGMENT))));
 }
 
-/** The rest of a name that was too long may be `.` or `..`, which file systems take for other directories. */
+/** The rest of a name that was too long may be `.` or `..`, which name other directories. */
 function withoutDotNames(path: string): string {
   return path.replace(/(?<=\/)\.(?=\.?$)/, "%2e");
 }
@@ -65,7 +65,7 @@ export interface Entry {
   readonly path: string;
 }
 
-/** What is directly in a directory, in no order. Files that Boxkite did not make are passed over. */
+/** What is directly in a directory, in no order. Files that Boxkite did not make are skipped. */
 export async function readEntries(directory: string, continued = ""): Promise<Entry[]> {
   const found: Entry[] = [];
   for (const entry of await readNames(directory)) {

@@ -1,8 +1,8 @@
 /**
  * One object, one file: the content, then a description in JSON, its CRC-32, its length (32 bits each, big-endian)
  * and a magic word. Content and description are replaced by one rename, so they always belong together; the
- * description is at the end because the MD5 and the sums of the blocks are known only there. Files of before, with
- * another magic word, have neither the CRC-32 nor the sums, and are read without a check.
+ * description is at the end because the MD5 and the sums of the blocks are known only there. Older files, with
+ * another magic word, have neither the CRC-32 nor the sums, and are read unchecked.
  */
 import { open, type FileHandle } from "node:fs/promises";
 import { crc32 } from "node:zlib";

@@ -6,7 +6,10 @@ export interface ReadableFile {
   readonly path: string;
 }
 
-/** `length` bytes from `position` on; undefined if the file ends before. Fails with OBJECT_DAMAGED where the disk does not give them. */
+/**
+ * `length` bytes from `position` on; undefined if the file ends before. Fails with OBJECT_DAMAGED where the disk does not
+ * return them.
+ */
 export async function readFully(
   { handle, path }: ReadableFile,
   position: number,

@@ -93,7 +93,7 @@ export class Uploads {
     try {
       await this.#writeJournal({ id: uploadId, key, createdAt: now, attributes: {}, state: "removing" });
     } catch (error) {
-      // On a full disk removing is what helps. Only a crash in the middle of it would leave the parts behind.
+      // Removing frees the full disk. Without the journal only a crash in the middle leaves the parts behind.
       if (!(error instanceof BoxkiteError && error.code === "DISK_FULL")) throw error;
     }
   }
@@ -111,14 +111,14 @@ export class Uploads {
     return () => (released ??= this.#release(uploadId));
   }
 
-  /** After a crash: goes on with what was begun. `names` tells whether the object names these parts. */
+  /** After a crash: finishes what was begun. `names`: whether the object names these parts. */
   async recover(names: (key: string, uploadId: string) => Promise<boolean>): Promise<void> {
     for (const journal of await this.#allJournals()) {
       try {
         await this.#settle(journal, names);
       } catch (error) {
         if (!(error instanceof BoxkiteError)) throw error;
-        // Of one object; the others are none the worse for it.
+        // It concerns one object; the other uploads are recovered.
         this.#log.warn("an upload in parts is left as it is", { file: this.#journalPath(journal.id), error });
       }
     }
@@ -157,7 +157,7 @@ export class Uploads {
     return found.filter((journal) => journal !== undefined);
   }
 
-  /** Undefined for one that is not there or not whole. Fails with OBJECT_DAMAGED where it cannot be read. */
+  /** Undefined for one that is missing or not valid. Fails with OBJECT_DAMAGED where it cannot be read. */
   async #readJournal(id: string): Promise<Journal | undefined> {
     // The id comes from a client and becomes a path.
     if (!UPLOAD_ID.test(id)) return undefined;
@@ -175,7 +175,7 @@ export class Uploads {
   #reportDamaged(id: string, error?: unknown): void {
     if (this.#damaged.has(id)) return;
     this.#damaged.add(id);
-    this.#log.warn("the journal of an upload in parts is damaged and passed over", {
+    this.#log.warn("the journal of an upload in parts is damaged and skipped", {
       file: this.#journalPath(id),
       hint: "remove it; if no object was made of its parts, remove them too",
       parts: join(this.#parts, id),

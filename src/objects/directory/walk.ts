@@ -11,7 +11,7 @@ export interface FoundKey {
 export interface Walk {
   readonly prefix: string;
   readonly after?: ListPosition | undefined;
-  /** The reader may set this on its way: keys that start with it are passed over from then on. */
+  /** The consumer may set this between keys: further ones that start with it are skipped. */
   skip?: string;
 }
 

@@ -109,7 +109,7 @@ const KNOWN_HEADERS = new Set([
   "x-amz-user-agent",
 ]);
 
-/** Those that are satisfied by what the store does anyhow. */
+/** Values that ask for what the store does in any case. */
 const ONLY_VALUES: Readonly<Record<string, readonly string[]>> = {
   "x-amz-acl": ["private", "bucket-owner-full-control"],
   "x-amz-storage-class": ["STANDARD"],

@@ -1,6 +1,6 @@
 /**
- * Finds out who sent a request: Signature Version 4, in the Authorization header or in the query.
- * Nobody is let in without a signature.
+ * Authenticates a request by Signature Version 4, in the Authorization header or in the query. Unsigned requests are
+ * refused.
  */
 import type { Principal } from "../../domain/principal.ts";
 import type { Clock } from "../../lib/clock.ts";

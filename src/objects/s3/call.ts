@@ -1,4 +1,4 @@
-/** One request that is known to come from a principal, and what an operation needs to answer it. */
+/** One authenticated request, and what an operation needs to answer it. */
 import type { ServerResponse } from "node:http";
 import type { Clock } from "../../lib/clock.ts";
 import type { Logger } from "../../lib/log.ts";
@@ -15,7 +15,7 @@ export interface Call {
   readonly store: HostedStore;
   readonly bucket: string;
   readonly region: string;
-  /** To be told of each object that was written whole. */
+  /** Called for each object that was written completely. */
   readonly onWritten: (key: string) => void;
   readonly clock: Clock;
   readonly log: Logger;

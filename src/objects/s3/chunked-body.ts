@@ -27,7 +27,7 @@ const FORMATS: Readonly<Record<string, ChunkedFormat>> = {
   "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER": { signed: true, trailer: true },
 };
 
-/** Undefined if the body is not cut. Throws NotImplemented for a way of cutting that is not known. */
+/** Undefined for a body without chunks. Throws NotImplemented for an unknown kind of chunks. */
 export function chunkedFormatOf(payloadHash: string): ChunkedFormat | undefined {
   const format = ownValue(FORMATS, payloadHash);
   if (format === undefined && payloadHash.startsWith("STREAMING-")) {

@@ -24,7 +24,7 @@ export async function getObject(call: Call): Promise<void> {
   response.statusCode = answer.status;
   await orClose(object, () => setHeaders(response, answer.headers));
   const content = object.stream(answer.range);
-  // What is damaged at its beginning can still be told; later, the connection is cut before the damage.
+  // Damage in the first block is answered with an error; for later damage the connection is cut before it.
   await once(content, "readable");
   await pipeline(content, response);
 }
@@ -44,7 +44,7 @@ export function noSuchKey(key: string): S3Error {
 
 /**
  * The origin is the console's, and an object is what some task wrote: a browser that shows it gives it an origin
- * of its own, which neither reads nor presses what is ours. Reports run scripts, open links and save pictures.
+ * of its own, which can neither read nor click the console's pages. Reports run scripts, open links and save pictures.
  */
 const ISOLATION: ResponseHeaders = {
   "content-security-policy": "sandbox allow-scripts allow-popups allow-downloads",

@@ -21,7 +21,7 @@ const put = (server: S3Server, key: string, body: string, headers: Record<string
 const get = (server: S3Server, path: string, headers: Record<string, string> = {}, method = "GET") =>
   sendSigned(server, { method, path: `/${BUCKET}/${path}`, headers });
 
-test("nobody comes in without a signature, or with a wrong one", async (t) => {
+test("a request without a signature, or with a wrong one, is refused", async (t) => {
   const server = await startS3Server(t);
   const request = { method: "GET", path: `/${BUCKET}/a` } as const;
   const cases: [string, SignedRequest][] = [
@@ -89,9 +89,9 @@ test("a signed URL works until it expires, and for what it was signed for only",
   assert.equal(String(await server.store.readAll(key)), "content");
 });
 
-test("an object that was written whole is told of; one that was refused is not", async (t) => {
-  const told: string[] = [];
-  const server = await startS3Server(t, { onWritten: (key) => void told.push(key) });
+test("an object that was written completely is reported; one that was refused is not", async (t) => {
+  const written: string[] = [];
+  const server = await startS3Server(t, { onWritten: (key) => void written.push(key) });
   await put(server, "whole", "content");
   assert.equal((await put(server, "whole", "other", { "if-none-match": "*" })).status, 412);
   const begun = await sendSigned(server, { method: "POST", path: `/${BUCKET}/big?uploads=` });
@@ -102,13 +102,13 @@ test("an object that was written whole is told of; one that was refused is not",
     path: `/${BUCKET}/big?partNumber=1&uploadId=${id}`,
     body: "one",
   });
-  assert.deepEqual(told, ["whole"]);
+  assert.deepEqual(written, ["whole"]);
   const listed = `<Part><PartNumber>1</PartNumber><ETag>${String(part.headers.etag)}</ETag></Part>`;
   const body = `<CompleteMultipartUpload>${listed}</CompleteMultipartUpload>`;
   assert.equal((await sendSigned(server, { method: "POST", path: at, body })).status, 200);
-  assert.deepEqual(told, ["whole", "big"]);
+  assert.deepEqual(written, ["whole", "big"]);
   assert.equal((await put(server, "copy", "", { "x-amz-copy-source": `${BUCKET}/whole` })).status, 200);
-  assert.deepEqual(told, ["whole", "big", "copy"]);
+  assert.deepEqual(written, ["whole", "big", "copy"]);
 });
 
 test("a header that cannot be sent is refused, and the object is closed", async (t) => {
@@ -487,7 +487,7 @@ test("uploads in parts refuse what does not fit together", async (t) => {
   assert.equal((await abort("../../x")).code, "NoSuchUpload");
 });
 
-test("a hostile body is told to be malformed, soon", { timeout: 20_000 }, async (t) => {
+test("a hostile body is refused as malformed, quickly", { timeout: 20_000 }, async (t) => {
   const server = await startS3Server(t);
   await put(server, "a", "x");
   const laughs = Array.from({ length: 9 }, (_, n) => `<!ENTITY l${n + 1} "${`&l${n};`.repeat(10)}">`);

@@ -28,11 +28,11 @@ export interface S3HandlerOptions {
   readonly log: Logger;
   readonly clock: Clock;
   readonly principals: FindPrincipal;
-  /** Told of each object that a client has written whole, before the client hears it. Must not throw. */
+  /** Called for each object that a client has written completely, before the client is answered. Must not throw. */
   readonly onWritten?: (key: string) => void;
 }
 
-/** `by`: the connection it came by; who signed it is found out here. */
+/** `by`: the caller as the connection shows it; the signature is checked here. */
 export type S3Handler = (request: IncomingMessage, response: ServerResponse, by?: Principal) => void;
 
 export function createS3Handler(options: S3HandlerOptions): S3Handler {
@@ -94,13 +94,13 @@ function fail(
   if (s3Error.code === "InternalError") log.error("object request failed", { method, path, error });
   if (s3Error.code === "InsufficientStorage") log.error("objects cannot be written", { method, path, error });
   if (response.headersSent) {
-    // The status went out already; cutting the connection is the only way to say that the body is not whole.
+    // The status is sent already: only closing the connection shows that the body is incomplete.
     response.destroy();
     return;
   }
   for (const name of response.getHeaderNames()) if (name !== "x-amz-request-id") response.removeHeader(name);
   sendError(response, s3Error, requestId, path);
-  // What is left of the body is read and dropped: many clients look for an answer only after sending it all.
+  // What is left of the body is read and dropped: many clients read the answer only after sending all of it.
   incoming.resume();
 }
 

@@ -1,5 +1,5 @@
 /** ListObjectsV2 and its first version. */
-import type { ListPosition, Page, StoredObject } from "../hosted-store.ts";
+import type { ListPosition, Listing, StoredObject } from "../hosted-store.ts";
 import { authorize, type Call } from "./call.ts";
 import { sendXml, xmlDate } from "./respond.ts";
 import { S3Error } from "./s3-error.ts";
@@ -14,19 +14,19 @@ export async function listObjectsV2(call: Call): Promise<void> {
   const token = request.parameter("continuation-token");
   const startAfter = request.parameter("start-after");
   const after = token === undefined ? startOf(startAfter) : parseToken(token);
-  const { page, name } = await listPage(call, after);
+  const { listing, name } = await readListing(call, after);
   const withOwner = request.parameter("fetch-owner") === "true";
   sendXml(
     response,
     document(
       "ListBucketResult",
-      ...commonElements(call, page, name),
-      text("KeyCount", page.objects.length + page.commonPrefixes.length),
+      ...commonElements(call, listing, name),
+      text("KeyCount", listing.objects.length + listing.commonPrefixes.length),
       text("StartAfter", startAfter === undefined ? undefined : name(startAfter)),
       text("ContinuationToken", token),
-      text("NextContinuationToken", page.next && formatToken(page.next)),
-      ...page.objects.map((object) => contents(object, name, withOwner)),
-      ...prefixElements(page, name),
+      text("NextContinuationToken", listing.next && formatToken(listing.next)),
+      ...listing.objects.map((object) => contents(object, name, withOwner)),
+      ...prefixElements(listing, name),
     ),
   );
 }
@@ -34,16 +34,16 @@ export async function listObjectsV2(call: Call): Promise<void> {
 export async function listObjectsV1(call: Call): Promise<void> {
   const { request, response } = call;
   const marker = request.parameter("marker") ?? "";
-  const { page, name } = await listPage(call, startOf(marker));
+  const { listing, name } = await readListing(call, startOf(marker));
   sendXml(
     response,
     document(
       "ListBucketResult",
-      ...commonElements(call, page, name),
+      ...commonElements(call, listing, name),
       text("Marker", name(marker)),
-      text("NextMarker", page.next && name(page.next.key)),
-      ...page.objects.map((object) => contents(object, name, true)),
-      ...prefixElements(page, name),
+      text("NextMarker", listing.next && name(listing.next.key)),
+      ...listing.objects.map((object) => contents(object, name, true)),
+      ...prefixElements(listing, name),
     ),
   );
 }
@@ -72,25 +72,28 @@ export function maxOf(request: S3Request, parameter: string): number {
   return Math.min(Number(value), MAX_KEYS);
 }
 
-async function listPage(call: Call, after: ListPosition | undefined): Promise<{ page: Page; name: Namer }> {
+async function readListing(
+  call: Call,
+  after: ListPosition | undefined,
+): Promise<{ listing: Listing; name: Namer }> {
   const { request, store } = call;
   const prefix = request.parameter("prefix") ?? "";
   const delimiter = request.parameter("delimiter");
   const name = namer(request);
   const limit = maxOf(request, "max-keys");
   await authorize(call, "list", prefix);
-  const page = await store.listPage({
+  const listing = await store.listing({
     prefix,
     limit,
     ...(after === undefined ? {} : { after }),
     ...(delimiter === undefined ? {} : { delimiter }),
   });
-  return { page, name };
+  return { listing, name };
 }
 
 type Namer = (key: string) => string;
 
-function commonElements({ request, bucket }: Call, page: Page, name: Namer): string[] {
+function commonElements({ request, bucket }: Call, listing: Listing, name: Namer): string[] {
   const delimiter = request.parameter("delimiter");
   return [
     text("Name", bucket),
@@ -98,7 +101,7 @@ function commonElements({ request, bucket }: Call, page: Page, name: Namer): str
     text("Delimiter", delimiter === undefined || delimiter === "" ? undefined : name(delimiter)),
     text("MaxKeys", maxOf(request, "max-keys")),
     text("EncodingType", request.parameter("encoding-type")),
-    text("IsTruncated", page.next !== undefined),
+    text("IsTruncated", listing.next !== undefined),
   ];
 }
 
@@ -117,8 +120,8 @@ function contents(object: StoredObject, name: Namer, withOwner: boolean): string
   );
 }
 
-function prefixElements(page: Page, name: Namer): string[] {
-  return page.commonPrefixes.map((prefix) => element("CommonPrefixes", text("Prefix", name(prefix))));
+function prefixElements(listing: Listing, name: Namer): string[] {
+  return listing.commonPrefixes.map((prefix) => element("CommonPrefixes", text("Prefix", name(prefix))));
 }
 
 function startOf(key: string | undefined): ListPosition | undefined {

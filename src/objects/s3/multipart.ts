@@ -68,8 +68,8 @@ export async function listMultipartUploads(call: Call): Promise<void> {
   await authorize(call, "list", prefix);
   const after = { key: request.parameter("key-marker"), id: request.parameter("upload-id-marker") };
   const uploads = uploadsAfter(await store.listUploads(prefix), after.key, after.id);
-  const page = uploads.slice(0, limit);
-  const last = uploads.length > page.length ? page.at(-1) : undefined;
+  const shown = uploads.slice(0, limit);
+  const last = uploads.length > shown.length ? shown.at(-1) : undefined;
   sendXml(
     response,
     document(
@@ -83,7 +83,7 @@ export async function listMultipartUploads(call: Call): Promise<void> {
       text("EncodingType", request.parameter("encoding-type")),
       text("MaxUploads", limit),
       text("IsTruncated", last !== undefined),
-      ...page.map((upload) =>
+      ...shown.map((upload) =>
         element(
           "Upload",
           text("Key", name(upload.key)),

@@ -11,7 +11,7 @@ export interface S3Principal {
   allows(operation: S3Operation, key: string): boolean | Promise<boolean>;
 }
 
-/** `by`: how the request came. Undefined for an access key that nobody has. */
+/** `by`: the connection of the request. Undefined for an unknown access key. */
 export type FindPrincipal = (
   accessKeyId: string,
   by: Principal,

@@ -1,4 +1,4 @@
-/** A request as S3 reads it. The URL is taken apart by hand: a URL parser would resolve `..` in keys. */
+/** A request as S3 reads it. The URL is parsed by hand: a URL parser would resolve `..` in keys. */
 import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import { MAX_KEY_BYTES } from "../directory/key-path.ts";
 import { S3Error } from "./s3-error.ts";

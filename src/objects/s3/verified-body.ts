@@ -1,6 +1,6 @@
 /**
  * The body of a request, checked against everything that the request says about it. A check that fails
- * throws at the end of the stream, before the store has put anything in place.
+ * throws at the end of the stream, before the store has replaced anything.
  */
 import { createHash, type Hash } from "node:crypto";
 import type { IncomingMessage } from "node:http";

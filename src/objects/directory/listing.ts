@@ -1,17 +1,17 @@
-import type { ListPosition, Page, PageOptions, StoredObject } from "../hosted-store.ts";
+import type { ListPosition, Listing, ListingOptions, StoredObject } from "../hosted-store.ts";
 import { mapInBatches } from "./batches.ts";
 import type { FoundKey, Walk } from "./walk.ts";
 
 /**
- * Gathers one page of a walk. Keys that have the delimiter behind the prefix are rolled up: the walk is
- * told to pass over their siblings.
+ * Gathers a listing from a walk, up to the limit. Keys that have the delimiter behind the prefix are rolled up: the walk
+ * then skips the others with the same prefix.
  */
-export async function collectPage(
+export async function collectListing(
   keys: AsyncGenerator<FoundKey>,
   walk: Walk,
-  options: PageOptions,
+  options: ListingOptions,
   describe: (found: FoundKey) => Promise<StoredObject | undefined>,
-): Promise<Page> {
+): Promise<Listing> {
   const { prefix, delimiter, after, limit } = options;
   const objects: StoredObject[] = [];
   const commonPrefixes: string[] = [];
