@@ -46,23 +46,28 @@ export function createReport(
   };
 }
 
-/** Does it until it is done, or the server stops. */
-export async function persist(
-  work: () => Promise<unknown>,
+/**
+ * Does it until it is done. Resolves with undefined where the server stops before, and rejects with an error that
+ * does not pass.
+ */
+export async function persist<T>(
+  work: () => Promise<T>,
   { closing, clock, log }: ReportOptions,
-): Promise<void> {
+  passes: (error: unknown) => boolean = () => true,
+): Promise<T | undefined> {
   const pause = createBackoff(BACKOFF, clock);
   while (!closing.aborted) {
     try {
-      await work();
-      return;
+      return await work();
     } catch (error) {
+      if (!passes(error)) throw error;
       const pauseMs = pause.nextMs;
-      log.error("what happened to an attempt could not be recorded, and will be tried again", {
+      log.error("a change of an attempt could not be recorded, and will be tried again", {
         pauseMs,
         error,
       });
       await pause.wait(closing).catch(() => {});
     }
   }
+  return undefined;
 }

@@ -8,6 +8,7 @@ import type { ResolvedImage } from "../domain/image.ts";
 import type { Outcome } from "../domain/outcome.ts";
 import type { AttemptSpec, Executor } from "../executors/executor.ts";
 import type { Logger } from "../lib/log.ts";
+import { isShortage } from "../lib/shortage.ts";
 import { orAborted, within } from "../lib/wait.ts";
 import type { AttemptLogs } from "../logs/attempt-logs.ts";
 import type { Store } from "../store/store.ts";
@@ -111,7 +112,9 @@ export function createAttempts(options: AttemptsOptions): Attempts {
 
   const watch = async (spec: AttemptSpec, action: ActionRecord, attempt: Supervised): Promise<void> => {
     const { key, image } = spec;
-    const sink = await logs.open(key);
+    // What runs already is not lost because its log cannot be opened now.
+    const sink = await persist(() => logs.open(key), reportOptions(key), isShortage);
+    if (sink === undefined) return;
     const watching = createAttemptWatch({ ...options, ...reportOptions(key), action, image, sink, results });
     attempt.watch = watching;
     void watching.closed.then(() => forget(key, attempt));

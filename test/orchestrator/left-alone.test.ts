@@ -1,8 +1,11 @@
 /** A server that stops, or has lost the lease, leaves attempts to the next one; and what that one ends is recorded. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { AttemptKey } from "../../src/domain/attempt.ts";
 import { LOCAL } from "../../src/domain/principal.ts";
+import { createAttemptLogs } from "../../src/logs/attempt-logs.ts";
 import { createFakeExecutor } from "../helpers/fake-executor.ts";
+import { temporaryDirectory } from "../helpers/server.ts";
 import { steppedClock } from "../helpers/stepped-clock.ts";
 import { until } from "../helpers/until.ts";
 import { orchestratorSubject } from "./subject.ts";
@@ -68,4 +71,28 @@ test("an attempt whose start is under way when the server stops is not started b
   await subject.restart();
   await subject.reached("r", "running");
   assert.equal(executor.started.length, 1);
+});
+
+test("an attempt whose log cannot be opened at first, for want of descriptors, is not lost", async (t) => {
+  const clock = steppedClock();
+  const logs = createAttemptLogs(await temporaryDirectory(t));
+  let failures = 3;
+  const short = {
+    ...logs,
+    open: async (key: AttemptKey) => {
+      if (failures-- > 0) throw Object.assign(new Error("too many open files"), { code: "EMFILE" });
+      return logs.open(key);
+    },
+  };
+  const subject = await orchestratorSubject(t, { clock, logs });
+  await subject.createRun("r");
+  await subject.reached("r", "running");
+  await subject.restart({ logs: short });
+  await until(async () => (await clock.step(1_000), subject.executor.isWatched("a0")), 10_000);
+  assert.deepEqual(
+    subject.executor.started.map(({ released }) => released),
+    [false],
+  );
+  subject.executor.end("a0");
+  await subject.reached("r", "succeeded");
 });

@@ -5,6 +5,7 @@ import { messageOf } from "../../domain/errors.ts";
 import { createBackoff } from "../../lib/backoff.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Logger } from "../../lib/log.ts";
+import { isShortage } from "../../lib/shortage.ts";
 import type { After, Ended } from "../attempt-chart.ts";
 import { AttemptOver, type AttemptWork } from "../attempt-machine.ts";
 import { refuseOptions } from "../attempt-options.ts";
@@ -50,8 +51,6 @@ const GATHER_MS = 20;
 /** The shell needs a moment to write its number, and a moment to write the exit code. */
 const MISSING_LOOKS = 8;
 const MISSING_LOOK_MS = 250;
-/** What a machine lacks for a while. */
-const SHORT_OF = new Set(["EMFILE", "ENFILE", "EAGAIN", "ENOMEM"]);
 
 export class ProcessAttempt implements AttemptWork<HeldProcess> {
   readonly #context: ProcessAttemptContext;
@@ -90,7 +89,7 @@ export class ProcessAttempt implements AttemptWork<HeldProcess> {
 
   async launch(place: HeldProcess, signal: AbortSignal): Promise<After<HeldProcess, "starting">> {
     try {
-      await this.#known(() => this.#spawn(), signal, isShort);
+      await this.#known(() => this.#spawn(), signal, isShortage);
     } catch (error) {
       if (signal.aborted) throw error;
       const message = `/bin/sh could not be started: ${messageOf(error)}`;
@@ -173,8 +172,4 @@ export class ProcessAttempt implements AttemptWork<HeldProcess> {
       }
     }
   }
-}
-
-function isShort(error: unknown): boolean {
-  return SHORT_OF.has((error as NodeJS.ErrnoException).code ?? "");
 }
