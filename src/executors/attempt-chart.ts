@@ -1,6 +1,6 @@
 /**
- * The states of one attempt where it runs, and the moves between them: one chart for containers, for
- * processes, and for what comes after them. Place is what an executor holds of an attempt that exists: a container, a pod.
+ * The states of one attempt as its executor sees it, and the transitions between them: one chart for containers, for
+ * processes, and for executors to come. `Place` is the executor's handle of an attempt that exists: a container, a pod.
  *
  *   finding ⇄ pulling
  *      ├→ created → starting → running ──┐
@@ -8,40 +8,40 @@
  *      └→ running, ending: what an earlier server has started
  *
  * A detach (the server stops, or somebody else takes over) leads from every state but `ended` to `detached`.
- * A restart begins in `finding`, whatever the state was: the chart is kept nowhere, the place itself tells.
+ * A restart begins in `finding`, whatever the state was: no state is stored, the container or process is inspected.
  */
 import type { AttemptExit } from "../domain/attempt.ts";
 
-/** Looks for what an earlier start has left, and makes the place if there is nothing. */
+/** Searches for what an earlier start has left, and creates the container, or the like, where there is nothing. */
 export interface Finding {
   readonly name: "finding";
 }
 
-/** The image is on its way. A stop leaves it to others who wait for it. */
+/** The image is being pulled. A stop does not cancel the pull, since other attempts may wait for it. */
 export interface Pulling {
   readonly name: "pulling";
 }
 
-/** The place is there and its process has never run. A cluster's attempt waits here until it has a node. */
+/** It is created and its process has never run. A cluster's attempt waits here until it has a node. */
 export interface Created<Place> {
   readonly name: "created";
   readonly place: Place;
 }
 
-/** The start was asked for and cannot be taken back: a stop is carried out once it is running. */
+/** The start was requested and cannot be cancelled: a stop is carried out once the process runs. */
 export interface Starting<Place> {
   readonly name: "starting";
   readonly place: Place;
 }
 
-/** The process runs. `startedAt` is unknown where an engine does not tell it of one that is taken up. */
+/** The process runs. `startedAt` is unknown where an engine does not report it for a container that is taken up. */
 export interface Running<Place> {
   readonly name: "running";
   readonly place: Place;
   readonly startedAt: number | undefined;
 }
 
-/** It was told to end, and has not yet. A further stop is told, too: with a shorter grace it is the one that counts. */
+/** It was signalled to end, and has not ended yet. A further stop is passed on: the shortest grace period counts. */
 export interface Stopping<Place> {
   readonly name: "stopping";
   readonly place: Place;
@@ -54,13 +54,13 @@ export interface Ending<Place> {
   readonly startedAt: number | undefined;
 }
 
-/** Final: the observer was told. What the place holds stays until it is released. */
+/** Final: the end was reported. The container, or the like, stays until it is released. */
 export interface Ended {
   readonly name: "ended";
   readonly exit: AttemptExit;
 }
 
-/** Final: the observer hears nothing more, the place goes on, and a later start takes it up. */
+/** Final: nothing more is reported. The process goes on, and a later start takes it up. */
 export interface Detached {
   readonly name: "detached";
 }
@@ -92,8 +92,8 @@ export const MOVES = {
 } as const satisfies Record<StateName, readonly StateName[]>;
 
 /**
- * What a stop does to the work of a state: it breaks it off, or is noted and carried out in the next state.
- * Where the work is broken off, what it has come to by then still counts.
+ * What a stop does to the work of a state: it interrupts it, is carried out in the next state, or is passed on as
+ * a signal. A result that the work reaches in spite of the interruption still counts.
  */
 export const ON_STOP = {
   finding: "interrupt",
@@ -101,15 +101,15 @@ export const ON_STOP = {
   created: "interrupt",
   starting: "wait",
   running: "interrupt",
-  stopping: "tell",
+  stopping: "signal",
   ending: "wait",
   ended: "nothing",
   detached: "nothing",
-} as const satisfies Record<StateName, "interrupt" | "wait" | "tell" | "nothing">;
+} as const satisfies Record<StateName, "interrupt" | "wait" | "signal" | "nothing">;
 
 export type Named<Place, Name extends StateName> = Extract<AttemptState<Place>, { name: Name }>;
 
-/** What a step from this state may come to. A detach is nobody's step. */
+/** What a step from this state may resolve with. A detach is not the result of a step. */
 export type After<Place, Name extends StateName> = Named<
   Place,
   Exclude<(typeof MOVES)[Name][number], "detached" | "stopping">

@@ -83,9 +83,9 @@ const STOPPED: Record<Exclude<Live, "stopping">, readonly string[]> = {
   ending: ["started", "ended 3"],
 };
 for (const [name, expected] of Object.entries(STOPPED)) {
-  test(`a stop while it is ${name} ends it, and its end is told once`, async () => {
+  test(`a stop while it is ${name} ends it, and its end is reported once`, async () => {
     const state = name as keyof typeof STOPPED;
-    // Told to stop, the process ends: the second watch comes to its end.
+    // The stop ends the process: the second watch sees it.
     let watched = 0;
     const subject = setUp(
       state,
@@ -112,7 +112,7 @@ for (const [name, expected] of Object.entries(STOPPED)) {
     assert.deepEqual(subject.told, expected);
   });
 
-  test(`a detach while it is ${name} tells nothing more`, async () => {
+  test(`a detach while it is ${name} reports nothing more`, async () => {
     const { machine, told, entered, release, closed } = setUp(name as Live);
     await entered;
     const before = [...told];
@@ -123,7 +123,7 @@ for (const [name, expected] of Object.entries(STOPPED)) {
   });
 }
 
-test("a place that could not be told to stop goes on, and can be told again", async () => {
+test("an attempt whose stop could not be passed on goes on, and can be stopped again", async () => {
   let fails = true;
   const dead = Promise.withResolvers<void>();
   const { machine, told } = setUp(undefined, {
@@ -143,7 +143,7 @@ test("a place that could not be told to stop goes on, and can be told again", as
   assert.deepEqual(told, ["started", "concluded as stopped", "ended 3"]);
 });
 
-test("what is found running or ended was started before, and is told so", async () => {
+test("what is found running or ended was started before, and that is reported", async () => {
   for (const name of ["running", "ending"] as const) {
     const { machine, told } = setUp(undefined, { find: async () => ({ name, place: PLACE, startedAt: 7 }) });
     await machine.done;
@@ -151,7 +151,7 @@ test("what is found running or ended was started before, and is told so", async 
   }
 });
 
-test("an error ends it as lost; what a step knows of the end is told as it is", async () => {
+test("an error ends it as lost; what a step knows of the end is reported as it is", async () => {
   const lost = setUp(undefined, { launch: () => Promise.reject(new Error("no idea")) });
   await lost.machine.done;
   assert.deepEqual(lost.told, ["ended EXECUTOR_FAILED"]);

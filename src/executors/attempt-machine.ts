@@ -16,12 +16,12 @@ export interface AttemptWork<Place> {
   pull(signal: AbortSignal): Promise<After<Place, "pulling">>;
   prepare(place: Place, signal: AbortSignal): Promise<After<Place, "created">>;
   launch(place: Place, signal: AbortSignal): Promise<After<Place, "starting">>;
-  /** Resolves once the process is over; called again when a stop broke it off. */
+  /** Resolves once the process is over; called again when a stop interrupted it. */
   watch(place: Place, signal: AbortSignal): Promise<After<Place, "stopping">>;
-  /** Resolves when the place was told to end its process. */
+  /** Resolves when the process was signalled to end. */
   stop(place: Place, graceMs: number): Promise<void>;
   conclude(place: Place, stopped: boolean, signal: AbortSignal): Promise<Ended>;
-  /** Lets go of what was opened to watch; the log is complete. Called once, before a final state. */
+  /** Closes what was opened to watch; the log is complete. Called once, before a final state. */
   close(): Promise<void>;
 }
 
@@ -45,7 +45,7 @@ export class AttemptMachine<Place> {
   /** Of the present state's step. */
   #step = new AbortController();
   #stopRequested = false;
-  /** Resolves once a stop can be told to the place, or need not be. */
+  /** Resolves once a stop can be passed on, or need not be. */
   readonly #stoppable = Promise.withResolvers<void>();
   #closing: Promise<void> | undefined;
 
@@ -60,7 +60,7 @@ export class AttemptMachine<Place> {
     return this.#state.name;
   }
 
-  /** Resolves when the observer was told of the end. Rejects where the place could not be told; the attempt goes on then. */
+  /** Resolves when the end was reported. Rejects where the stop could not be passed on; the attempt goes on then. */
   async stop(graceMs: number): Promise<void> {
     this.#stopRequested = true;
     if (this.#state.name === "running") this.#enter(underStop(this.#state));
@@ -70,7 +70,7 @@ export class AttemptMachine<Place> {
     await this.done;
   }
 
-  /** The observer hears nothing more. */
+  /** Nothing more is reported to the observer. */
   async detach(): Promise<void> {
     if (!isFinal(this.#state)) this.#enter({ name: "detached" });
     await this.done;
@@ -83,7 +83,7 @@ export class AttemptMachine<Place> {
       if (this.#underStop(next).name === "ended") await this.#close();
       // A stop or a detach has moved it on meanwhile.
       if (this.#state !== step) continue;
-      // That it did start is told, also of one that is stopped at once.
+      // The start is reported, also of an attempt that is stopped at once.
       if (next.name === "running") this.#enter(next);
       const then = this.#underStop(next);
       if (then !== this.#state) this.#enter(then);
@@ -130,15 +130,15 @@ export class AttemptMachine<Place> {
     this.#step = new AbortController();
     this.#state = next;
     if (next.name === "stopping" || next.name === "ending" || isFinal(next)) this.#stoppable.resolve();
-    const isFirstTold = next.name === "running" || (next.name === "ending" && from.name === "finding");
-    if (isFirstTold && next.startedAt !== undefined) this.#observer.started(next.startedAt);
+    const isFirstReport = next.name === "running" || (next.name === "ending" && from.name === "finding");
+    if (isFirstReport && next.startedAt !== undefined) this.#observer.started(next.startedAt);
     if (next.name === "ended") this.#observer.ended(next.exit);
   }
 
   #close(): Promise<void> {
     this.#closing ??= this.#work
       .close()
-      .catch((error: unknown) => this.#log.warn("an attempt could not be let go of", { error }));
+      .catch((error: unknown) => this.#log.warn("what watched an attempt could not be closed", { error }));
     return this.#closing;
   }
 }

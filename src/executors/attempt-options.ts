@@ -1,11 +1,11 @@
 /**
- * What an attempt may ask of the place where it runs beyond image, arguments and resources. An executor
+ * What an attempt may ask of its executor beyond image, arguments and resources. An executor
  * honours a field that is set, or refuses the attempt by the field's name: none is ignored.
  */
 import type { AttemptExit } from "../domain/attempt.ts";
 
 export interface MountOptions {
-  /** Files and directories of the place's machine, to be read only. */
+  /** Files and directories of the machine where the attempt runs, which it can only read. */
   readonly readOnlyMounts?: readonly { readonly source: string; readonly target: string }[];
   /** Empty directories on disk that go with the attempt, owned as the image's directories of that name. */
   readonly scratch?: readonly { readonly target: string }[];
@@ -25,7 +25,7 @@ export interface SecurityOptions {
 }
 
 export interface NetworkOptions {
-  /** The place's name for it; `none` for no network, with which an attempt does not reach the server either. */
+  /** By the executor's name for it; `none` for no network, with which an attempt does not reach the server either. */
   readonly network?: string;
   /** Hosts that may be reached beside the server. */
   readonly egress?: readonly string[];

@@ -1,10 +1,10 @@
 /**
- * Where attempts run. An executor starts one attempt of an action, tells when it ends, and can find
+ * Where attempts run. An executor starts one attempt of an action, reports its end, and can find
  * it again after the server was restarted. It decides nothing: no retry, no phase, no outcome. That
  * an attempt exited with code 0 says nothing yet; the orchestrator reads what it wrote.
  *
  * An attempt is the one kind of workload so far: it ends. A service with a port will be a second one, with a
- * specification and an observer of its own (ready, not ready) beside these, in the same places.
+ * specification and an observer of its own (ready, not ready) beside these, in the same executors.
  */
 import type { AttemptExit, AttemptKey, LogSink } from "../domain/attempt.ts";
 import type { ResolvedImage } from "../domain/image.ts";
@@ -17,7 +17,7 @@ export interface AttemptSpec extends AttemptOptions {
   readonly image: ResolvedImage;
   /** Replaces the image's ENTRYPOINT when not empty; empty keeps it, as Kubernetes' `command` does. */
   readonly command: readonly string[];
-  /** Handed to the ENTRYPOINT, as Kubernetes' `args`. */
+  /** Passed to the ENTRYPOINT, as Kubernetes' `args`. */
   readonly args: readonly string[];
   /** Added to the image's own environment. */
   readonly env: Readonly<Record<string, string>>;
@@ -30,7 +30,7 @@ export interface AttemptSpec extends AttemptOptions {
 export interface AttemptObserver {
   /** Why it is not running yet, e.g. "pulling image". May be called often. */
   progress(message: string): void;
-  /** Its place is there, but has no room for it yet, and why. May be called often; `started` ends it. */
+  /** It is created, but there is no capacity for it yet, and why. May be called often; `started` ends it. */
   waiting(reason: string): void;
   /** The first instruction of the attempt may have run. Called at most once. */
   started(atMs: number): void;
@@ -38,7 +38,7 @@ export interface AttemptObserver {
   ended(exit: AttemptExit): void;
 }
 
-/** What an executor makes an attempt's variables of. */
+/** From this an executor makes an attempt's environment variables. */
 export interface ServerAccess {
   readonly key: AttemptKey;
   readonly image: ResolvedImage;
@@ -63,7 +63,7 @@ export interface Executor {
    * not named is not counted.
    */
   readonly capacity: ResourceAmounts;
-  /** Calls back when the capacity has changed. Returns the way to stop that. Absent: it never does. */
+  /** Calls back when the capacity has changed. Returns a function that stops that. Absent: it never does. */
   onCapacityChange?(listener: () => void): () => void;
   /** Host and port at which an attempt reaches the server. */
   readonly endpointForAttempts: (port: number) => string;
@@ -76,7 +76,7 @@ export interface Executor {
   /**
    * Starts the attempt, or takes up the one that already runs (or has ended) under this key: calling
    * it again, also from a restarted server, never starts a second one. Resolves when the observer is
-   * attached; failures are told to the observer.
+   * attached; failures are reported to the observer.
    */
   start(spec: AttemptSpec, logs: LogSink, observer: AttemptObserver): Promise<void>;
   /**
@@ -84,7 +84,7 @@ export interface Executor {
    * none, with the exit code, as far as it is known. No attempt: no error.
    */
   stop(key: AttemptKey, graceMs: number): Promise<number | undefined>;
-  /** Frees all that an attempt held. One that still lives is ended, and its observer told, first. Idempotent. */
+  /** Frees all that an attempt held. One that still runs is ended, and its end reported, first. Idempotent. */
   release(key: AttemptKey): Promise<void>;
   /** Every attempt of this server instance that the executor still holds, running or ended. */
   list(): Promise<AttemptKey[]>;

@@ -37,7 +37,7 @@ function setUp() {
   return { work, executor, end, start };
 }
 
-test("of two starts the second observer is told, and the work is done once", async () => {
+test("after a second start the end is reported to its observer, and the work is done once", async () => {
   const { work, executor, end, start } = setUp();
   const first = await start();
   const second = await start();
@@ -50,7 +50,7 @@ test("of two starts the second observer is told, and the work is done once", asy
   await executor.close();
 });
 
-test("an attempt that is released while it runs is ended, and its end told", async () => {
+test("an attempt that is released while it runs is ended, and its end reported", async () => {
   const { executor, start } = setUp();
   const recorder = await start();
   await executor.release(SPEC.key);
@@ -59,7 +59,7 @@ test("an attempt that is released while it runs is ended, and its end told", asy
   await executor.release(SPEC.key);
 });
 
-test("an executor that was closed tells nothing more", async () => {
+test("an executor that was closed reports nothing more", async () => {
   const { executor, start } = setUp();
   const recorder = await start();
   await executor.close();

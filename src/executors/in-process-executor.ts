@@ -22,7 +22,7 @@ interface Held {
   readonly startedAt: number;
   readonly abort: AbortController;
   readonly exit: Promise<AttemptExit>;
-  /** The newest. Undefined once nobody is to hear of the end. */
+  /** Of the newest start. Undefined once the end is not to be reported. */
   observer: AttemptObserver | undefined;
   /** Resolves when the end was reported. */
   reported: Promise<void>;

@@ -5,18 +5,18 @@ import { Wakeup } from "./wakeup.ts";
 
 const never = new AbortController().signal;
 
-test("a wake-up that comes while nobody waits is not lost, and an end is not hidden by a look", async () => {
+test("a wake-up that comes while nobody waits is not lost, and an end is not hidden by a check", async () => {
   const wakeup = new Wakeup(steppedClock());
   wakeup.give("ended");
-  wakeup.give("look");
+  wakeup.give("check");
   assert.equal(await wakeup.next(never), "ended");
 });
 
-test("without a wakeup, looking is due after a while", async () => {
+test("without a wake-up, a check is due after a while", async () => {
   const clock = steppedClock();
   const next = new Wakeup(clock).next(never, 1_000);
   await clock.step(1_000);
-  assert.equal(await next, "look");
+  assert.equal(await next, "check");
   assert.equal(clock.pending, 0);
 });
 

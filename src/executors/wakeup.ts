@@ -1,7 +1,7 @@
-/** A sign that something may have happened; one that comes while nobody waits is not lost. */
+/** A wake-up says that something may have happened; one that comes while nobody waits is not lost. */
 import type { Clock } from "../lib/clock.ts";
 
-export type WakeupReason = "look" | "ended";
+export type WakeupReason = "check" | "ended";
 
 export class Wakeup {
   readonly #clock: Clock;
@@ -12,7 +12,7 @@ export class Wakeup {
     this.#clock = clock;
   }
 
-  /** `ended`: it did end, only the engine may not know yet. `look`: nothing is known, asking will tell. */
+  /** `ended`: it has ended, though the engine may not report so yet. `check`: it may have, so its state is to be read. */
   give(kind: WakeupReason): void {
     if (this.#pending !== "ended") this.#pending = kind;
     this.#resolve?.();
@@ -23,7 +23,7 @@ export class Wakeup {
     signal.throwIfAborted();
     if (this.#pending === undefined) await this.#wait(signal, timeoutMs);
     signal.throwIfAborted();
-    const kind = this.#pending ?? "look";
+    const kind = this.#pending ?? "check";
     this.#pending = undefined;
     return kind;
   }

@@ -39,7 +39,7 @@ function contextOf(more: Partial<ExitContext> = {}, lines: readonly string[] = [
 const exitOf = (state: Partial<ContainerState>, context = contextOf()) =>
   attemptExit({ ...ended, ...state }, context);
 
-test("an exit is told with its code and times; no end precedes its start", () => {
+test("an exit has its code and times; no end precedes its start", () => {
   assert.deepEqual(exitOf({ exitCode: 3, endedAt: 1_999 }), {
     reason: "exited",
     exitCode: 3,

@@ -14,12 +14,12 @@ export interface ExitContext {
   readonly info: EngineInfo;
   readonly tail: LogWriter;
   readonly stopRequested: boolean;
-  /** When the engine was first found away, if ever. */
+  /** When the engine was first found unreachable, if ever. */
   readonly awaySinceMs: number | undefined;
 }
 
 export const SIGKILL_CODE = 137;
-/** What remains of processes that an engine takes along when it is stopped. */
+/** Exit codes of processes that an engine ends when it is stopped. */
 const ENGINE_STOP_CODES: readonly number[] = [137, 143, 255];
 
 export function attemptExit(state: ContainerState, context: ExitContext): AttemptExit {
@@ -63,7 +63,7 @@ function lostReason(
   if (endedWhileAway && !stopRequested && ENGINE_STOP_CODES.includes(state.exitCode)) {
     return {
       code: "ENGINE_RESTARTED",
-      message: `the container engine was restarted and took the container along (exit code ${state.exitCode})`,
+      message: `the container engine was restarted and ended the container (exit code ${state.exitCode})`,
     };
   }
   return undefined;
@@ -86,8 +86,8 @@ function killedForMemory(state: ContainerState, { spec, api, info, stopRequested
   // See kernel-log.ts: only there is the engine's "no" not to be trusted.
   if (state.exitCode === 0 || spec.limits.memoryBytes === undefined || info.cgroupVersion !== "1")
     return false;
-  const told = api.onThisMachine ? kernelKilledForMemory(state.id) : undefined;
-  return told ?? (state.exitCode === SIGKILL_CODE && !stopRequested);
+  const known = api.onThisMachine ? kernelKilledForMemory(state.id) : undefined;
+  return known ?? (state.exitCode === SIGKILL_CODE && !stopRequested);
 }
 
 /** The engines' clocks are coarse: an end may seem to precede its start by some milliseconds. */

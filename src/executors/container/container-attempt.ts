@@ -38,7 +38,7 @@ import { startFailure } from "./start-failure.ts";
 export interface ContainerAttemptContext {
   readonly api: EngineApi;
   readonly settings: ContainerSettings;
-  /** What the container is given of this machine. */
+  /** What of this machine's settings the container gets. */
   readonly inherited: Inherited;
   /** By which name or address it reaches the server. */
   readonly serverHost: string;
@@ -46,13 +46,13 @@ export interface ContainerAttemptContext {
   readonly events: ContainerEvents;
   readonly clock: Clock;
   readonly log: Logger;
-  /** How long the engine may be away before its attempts are given up. */
+  /** How long the engine may be unreachable before its attempts count as lost. */
   readonly lostAfterMs: number;
 }
 
-const REMOVAL_LOOKS_MS = [100, 200, 400];
-/** It is inspected again so long after a wake-up, until the engine has noticed, too; then the next wake-up is waited for. */
-const LOOK_AGAIN_MS = [5, 10, 20, 40, 80, 160, 320];
+const REMOVAL_CHECKS_MS = [100, 200, 400];
+/** Pauses between inspections after a wake-up, until the engine reports the end, too; then the next wake-up is awaited. */
+const INSPECT_AGAIN_MS = [5, 10, 20, 40, 80, 160, 320];
 
 export class ContainerAttempt implements AttemptWork<HeldContainer> {
   readonly #context: ContainerAttemptContext;
@@ -115,12 +115,12 @@ export class ContainerAttempt implements AttemptWork<HeldContainer> {
   }
 
   async pull(signal: AbortSignal): Promise<After<HeldContainer, "pulling">> {
-    const tell = (message: string) => {
+    const report = (message: string) => {
       if (!signal.aborted) this.#observer.progress(message);
     };
     try {
-      // The work goes on for others; this waiter leaves.
-      await orAborted(this.#context.puller.pull(this.#spec.image, tell), signal);
+      // The pull goes on for other attempts.
+      await orAborted(this.#context.puller.pull(this.#spec.image, report), signal);
     } catch (error) {
       if (signal.aborted) throw error;
       throw new AttemptOver(pullFailure(this.#spec, error));
@@ -165,8 +165,8 @@ export class ContainerAttempt implements AttemptWork<HeldContainer> {
 
   async watch(place: HeldContainer, signal: AbortSignal): Promise<After<HeldContainer, "running">> {
     place.followLog();
-    for (let looks = LOOK_AGAIN_MS.length; ; looks++) {
-      if ((await place.wakeup.next(signal, LOOK_AGAIN_MS[looks])) === "ended") looks = -1;
+    for (let inspections = INSPECT_AGAIN_MS.length; ; inspections++) {
+      if ((await place.wakeup.next(signal, INSPECT_AGAIN_MS[inspections])) === "ended") inspections = -1;
       const state = await this.#inspect(place.id, signal);
       if (state === undefined) {
         await place.log.giveUp();
@@ -202,16 +202,16 @@ export class ContainerAttempt implements AttemptWork<HeldContainer> {
     return { name: "ended", exit: isRemoved ? removed(this.#name) : exit };
   }
 
-  /** `podman rm --force` kills first and removes then: what looks like a kill may be the half of that. */
+  /** `podman rm --force` kills first and removes then: what seems to be a kill may be the first half of that. */
   async #isBeingRemoved(place: HeldContainer, signal: AbortSignal): Promise<boolean> {
-    for (const waitMs of REMOVAL_LOOKS_MS) {
+    for (const waitMs of REMOVAL_CHECKS_MS) {
       await place.wakeup.next(signal, waitMs);
       if ((await this.#inspect(place.id, signal)) === undefined) return true;
     }
     return false;
   }
 
-  /** A log that cannot be read does not change how the attempt ended; its reader is told. */
+  /** A log that cannot be read does not change how the attempt ended; the log says so. */
   async #finishLog(place: HeldContainer, signal: AbortSignal): Promise<void> {
     try {
       await this.#patience.ask(() => place.log.finish(signal), signal, "throw");
@@ -228,7 +228,7 @@ export class ContainerAttempt implements AttemptWork<HeldContainer> {
   }
 
   #inspect(id: string, signal: AbortSignal): Promise<ContainerState | undefined> {
-    return this.#patience.ask(() => this.#context.api.inspectContainer(id), signal, "overlook");
+    return this.#patience.ask(() => this.#context.api.inspectContainer(id), signal, "tolerate");
   }
 }
 

@@ -1,6 +1,6 @@
 /**
- * One connection to the engine's events for all attempts. An event only says to look again: after a break
- * of the connection, and from time to time in any case, everyone is woken.
+ * One connection to the engine's events for all attempts. An event only says that a container's state is to be read: after a
+ * break of the connection, and from time to time in any case, everyone is woken.
  */
 import type { Logger } from "../../lib/log.ts";
 import { createBackoff } from "../../lib/backoff.ts";
@@ -9,7 +9,7 @@ import type { EngineApi } from "../../containers/api.ts";
 import type { WakeupReason } from "../wakeup.ts";
 
 export interface ContainerEvents {
-  /** Calls `wake` when this container ended or may have. Returns what ends the subscription. */
+  /** Calls `wake` when this container ended or may have. Returns a function that ends the subscription. */
   subscribe(containerId: string, wake: (reason: WakeupReason) => void): () => void;
   close(): Promise<void>;
 }
@@ -29,7 +29,7 @@ export function createContainerEvents(
   let listening: Promise<void> | undefined;
 
   const wakeAll = () => {
-    for (const set of wakers.values()) for (const wake of set) wake("look");
+    for (const set of wakers.values()) for (const wake of set) wake("check");
   };
   const sweep = async () => {
     for (;;) {
@@ -53,7 +53,7 @@ export function createContainerEvents(
         }
       } catch (error) {
         if (closing.signal.aborted) return;
-        log.debug("engine events broke off", { error });
+        log.debug("the stream of engine events was interrupted", { error });
       }
       wakeAll();
       await backoff.wait(closing.signal).catch(() => {});

@@ -117,7 +117,7 @@ function inspected(state: object): unknown {
   };
 }
 
-test("an engine that cannot be attached to tells the end by an event", async (t) => {
+test("the end is noticed by an event where the engine does not let a container be attached to", async (t) => {
   let running = true;
   let told: ServerResponse | undefined;
   const { run } = await setUp(t, {
@@ -139,7 +139,7 @@ test("an engine that cannot be attached to tells the end by an event", async (t)
   assert.equal((await run()).exit.exitCode, 5);
 });
 
-test("a passing failure of the engine is overlooked, a lasting one loses the attempt", async (t) => {
+test("a passing failure of the engine is tolerated, a lasting one loses the attempt", async (t) => {
   let failures = 2;
   const passing = await setUp(t, {
     "POST create": (_call, response) =>
@@ -148,7 +148,7 @@ test("a passing failure of the engine is overlooked, a lasting one loses the att
       path.includes("c1") ? inspected({ Status: "exited", ExitCode: 5 }) : undefined,
     "POST attach": (_call, response) => (response.destroy(), ANSWERED),
   });
-  // The end is found at the first look, which the events' connection brings about.
+  // The end is found at the first check, which the events' connection brings about.
   assert.equal((await passing.run()).exit.exitCode, 5);
 
   const lasting = await setUp(t, {

@@ -36,11 +36,11 @@ export interface ContainerExecutorOptions {
   readonly credentials?: CredentialSource;
   readonly registry?: RegistryClient;
   readonly registries?: Registries;
-  /** How the engine pulls from registries whose settings its API cannot be told. */
+  /** How the engine pulls from registries whose settings its API does not take. */
   readonly pullByCommand?: PullByCommand | undefined;
-  /** What containers are given of this machine; nothing without it. */
+  /** What of this machine's settings containers get; nothing without it. */
   readonly inherited?: Inherited;
-  /** How long the engine may be away before its attempts are given up. */
+  /** How long the engine may be unreachable before its attempts count as lost. */
   readonly lostAfterMs?: number;
 }
 
@@ -99,7 +99,7 @@ export function createContainerExecutor(options: ContainerExecutorOptions): Exec
     },
     environmentFor: plainEnvironment,
     resolveImage: (reference) => {
-      // Many runs of one image may start at once; a question that is under way is asked once.
+      // Many runs of one image may start at once; they share one request.
       const known = resolving.get(reference);
       if (known) return known;
       const asked = resolveImage(reference, { api, registry, platform }).finally(() =>
@@ -137,7 +137,7 @@ export function createContainerExecutor(options: ContainerExecutorOptions): Exec
     },
     release: async (key) => {
       const name = nameOf(key);
-      // One that still lives is told its end: nobody waits for it in vain.
+      // The end of one that still runs is reported first: nobody waits for it in vain.
       await attempts.get(name)?.stop(0);
       await api.removeContainer(name);
     },

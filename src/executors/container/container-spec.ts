@@ -65,7 +65,7 @@ export function containerBody(spec: AttemptSpec, settings: ContainerSettings): u
 }
 
 /**
- * What the engine cannot enforce is left out, since some refuse to start a container with it; examine.ts tells.
+ * What the engine cannot enforce is left out, since some refuse to start a container with it; examine.ts reports it.
  * A limit at or above the machine's processors limits nothing, and Docker refuses one above. The
  * request becomes a weight, as in Kubernetes: it only matters when processors are short.
  */
@@ -95,7 +95,7 @@ function sharedMemoryFields(spec: AttemptSpec, { memoryBytes }: EngineInfo): obj
   const { sharedMemoryBytes, limits } = spec;
   if (sharedMemoryBytes === undefined) return {};
   if (sharedMemoryBytes !== "auto") return { ShmSize: sharedMemoryBytes };
-  // An engine that does not tell its memory says 0.
+  // An engine that does not report its memory says 0.
   const bytes = Math.min(limits.memoryBytes ?? Infinity, memoryBytes || Infinity);
   return Number.isFinite(bytes) ? { ShmSize: bytes } : {};
 }
@@ -110,7 +110,7 @@ export function refusal(spec: AttemptSpec, engine: EngineName): AttemptExit | un
     reason: "start_failed",
     outOfMemory: false,
     code: "GPU_NOT_SUPPORTED",
-    message: `the task asks for ${gpusOf(spec)} GPU, which podman does not hand out through its API`,
+    message: `the task asks for ${gpusOf(spec)} GPU, which podman does not pass to containers through its API`,
     hint: "use Docker with the NVIDIA container toolkit: boxkite up --engine docker; or remove gpu from the task's resources",
   };
 }

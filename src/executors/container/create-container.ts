@@ -1,4 +1,4 @@
-/** How a container comes to be, with what it is given of this machine. */
+/** Creates a container, with what it gets of this machine's settings. */
 import type { LogSink } from "../../domain/attempt.ts";
 import { EngineResponseError } from "../../containers/http.ts";
 import type { CreateResult } from "../../containers/types.ts";
@@ -29,7 +29,7 @@ export async function createContainer(making: Making, signal: AbortSignal): Prom
     );
   };
   try {
-    return await patience.ask(create, signal, "overlook");
+    return await patience.ask(create, signal, "tolerate");
   } catch (error) {
     if (!(error instanceof EngineResponseError) || error.status >= 500) throw error;
     // What the engine finds wrong with the request, it will find wrong again.
@@ -45,17 +45,17 @@ export async function putSecretFiles(making: Making, id: string, signal: AbortSi
   const { api, spec, patience } = making;
   if (spec.secretFiles === undefined) return;
   const archive = await secretArchive(spec.secretFiles);
-  await patience.ask(() => api.putArchive(id, archive), signal, "overlook");
+  await patience.ask(() => api.putArchive(id, archive), signal, "tolerate");
 }
 
-/** Also for a container that was made before the server ended: what was told then may not have been kept. */
+/** Also for a container that was made before the server ended: what was reported then may not have been recorded. */
 export async function giveInherited(making: Making, id: string, signal: AbortSignal): Promise<void> {
   const { api, inherited, clock, patience, observer, sink } = making;
   const additions = await patience.ask(() => readAdditions(making), signal, "throw");
   if (additions === undefined) return;
   if (inherited.certificates !== undefined) {
     const archive = await certificateArchive(inherited.certificates);
-    await patience.ask(() => api.putArchive(id, archive), signal, "overlook");
+    await patience.ask(() => api.putArchive(id, archive), signal, "tolerate");
   }
   if (signal.aborted) return;
   observer.progress(additions.note);

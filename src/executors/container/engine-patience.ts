@@ -1,4 +1,4 @@
-/** Calls of an engine that is away for a moment, or fails in passing, are made again. */
+/** Calls to an engine that is unreachable for a while, or fails in passing, are made again. */
 import { BoxkiteError } from "../../domain/errors.ts";
 import { EngineResponseError } from "../../containers/http.ts";
 import { createBackoff } from "../../lib/backoff.ts";
@@ -9,13 +9,13 @@ import { AttemptOver } from "../attempt-machine.ts";
 export interface EnginePatienceOptions {
   readonly clock: Clock;
   readonly log: Logger;
-  /** How long the engine may be away before its attempts are given up. */
+  /** How long the engine may be unreachable before its attempts count as lost. */
   readonly lostAfterMs: number;
   readonly onAway: (message: string) => void;
 }
 
-/** Answers of status 500 and above to overlook: Podman gives some for what it is just changing. */
-const OVERLOOKED_FAILURES = 3;
+/** Answers of status 500 and above that are tolerated: Podman gives some for what it is just changing. */
+const TOLERATED_FAILURES = 3;
 
 export class EnginePatience {
   readonly #options: EnginePatienceOptions;
@@ -25,20 +25,20 @@ export class EnginePatience {
     this.#options = options;
   }
 
-  /** When the engine was first found away, if ever. */
+  /** When the engine was first found unreachable, if ever. */
   get awaySinceMs(): number | undefined {
     return this.#awaySinceMs;
   }
 
   /**
    * Repeats a call, which must be repeatable, until the engine answers. Throws AttemptOver where it has been
-   * away for too long, and what the call threw where the signal aborts.
+   * unreachable for too long, and what the call threw where the signal aborts.
    */
-  async ask<T>(call: () => Promise<T>, signal: AbortSignal, failures: "overlook" | "throw"): Promise<T> {
+  async ask<T>(call: () => Promise<T>, signal: AbortSignal, failures: "tolerate" | "throw"): Promise<T> {
     const { clock, log } = this.#options;
     const backoff = createBackoff({ baseMs: 100, factor: 2, capMs: 5_000 }, clock);
     const sinceMs = clock.now();
-    let failuresLeft = failures === "overlook" ? OVERLOOKED_FAILURES : 0;
+    let failuresLeft = failures === "tolerate" ? TOLERATED_FAILURES : 0;
     for (;;) {
       try {
         return await call();

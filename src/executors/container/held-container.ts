@@ -1,4 +1,4 @@
-/** A container that is there, and what is open to watch it. */
+/** A container that exists, and what is open to watch it. */
 import type { LogSink } from "../../domain/attempt.ts";
 import type { EngineApi } from "../../containers/api.ts";
 import type { ContainerState } from "../../containers/types.ts";
@@ -36,7 +36,7 @@ export class HeldContainer {
     this.#unsubscribe = context.events.subscribe(id, (kind) => this.wakeup.give(kind));
   }
 
-  /** Only a wake-up is lost where this fails; why a container cannot run is told by the start itself. */
+  /** Only a wake-up is lost where this fails; why a container cannot run, its start reports. */
   async attach(): Promise<void> {
     try {
       const stream = await this.#context.api.attachContainer(this.id);

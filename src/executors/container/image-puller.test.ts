@@ -69,7 +69,7 @@ suite("image puller", () => {
     assert.equal(pulls(), 1);
   });
 
-  test("people are told of progress twice a second at most", async () => {
+  test("progress is reported twice a second at most", async () => {
     const { puller } = pullerWith(async ({ onProgress }, clock) => {
       for (let layer = 0; layer < 100; layer++) {
         onProgress?.({ id: `${layer}`, status: "Download complete" });

@@ -17,7 +17,7 @@ export interface ImagePullerOptions {
   readonly registry: RegistryClient;
   readonly credentials: CredentialSource;
   readonly registries: Registries;
-  /** The engine's command line, for what its API cannot be told of a registry. Docker's cannot either. */
+  /** The engine's command line, for settings of a registry that its API does not take. Docker's takes none either. */
   readonly pullByCommand: PullByCommand | undefined;
   readonly clock: Clock;
 }
@@ -27,7 +27,7 @@ export type PullByCommand = (reference: string, signal: AbortSignal) => Promise<
 export interface ImagePuller {
   /** Resolves when the engine has the image. Throws BoxkiteError; IMAGE_* where the registry is the reason. */
   pull(image: ResolvedImage, onProgress: (message: string) => void): Promise<void>;
-  /** Breaks off what is being pulled. */
+  /** Cancels what is being pulled. */
   close(): void;
 }
 
@@ -84,7 +84,7 @@ export function createImagePuller(options: ImagePullerOptions): ImagePuller {
     );
   };
 
-  /** What Boxkite was told, or takes for granted of loopback, and the engine was not. */
+  /** What Boxkite knows of a registry by its settings, or assumes of loopback, and the engine does not. */
   const trustHint = (host: string): string => {
     const { insecure, caFile } = registries.get(host) ?? {};
     if (pullByCommand !== undefined && (insecure === true || caFile !== undefined)) return "";
@@ -122,7 +122,7 @@ export function createImagePuller(options: ImagePullerOptions): ImagePuller {
   };
 }
 
-/** Once more where the engine's storage was changed meanwhile. */
+/** Tries once more where the engine's storage was changed meanwhile. */
 async function againIfDisturbed(pull: () => Promise<void>): Promise<void> {
   try {
     await pull();
@@ -138,19 +138,19 @@ const DONE = /^(already exists|download complete|pull complete)$/i;
 function createProgressText(
   name: string,
   clock: Clock,
-  tell: (message: string) => void,
+  report: (message: string) => void,
 ): (line: PullProgress) => void {
   const layers = new Map<string, { done: boolean; bytes: number }>();
-  let toldAtMs = clock.now();
+  let reportedAtMs = clock.now();
   return ({ id, status, current }) => {
     if (id === "") return;
     const layer = layers.get(id) ?? { done: false, bytes: 0 };
     layers.set(id, { done: layer.done || DONE.test(status), bytes: Math.max(layer.bytes, current ?? 0) });
-    if (clock.now() - toldAtMs < PROGRESS_EVERY_MS) return;
-    toldAtMs = clock.now();
+    if (clock.now() - reportedAtMs < PROGRESS_EVERY_MS) return;
+    reportedAtMs = clock.now();
     const all = [...layers.values()];
     const megabytes = Math.round(all.reduce((sum, each) => sum + each.bytes, 0) / 1e6);
     const size = megabytes > 0 ? `, ${megabytes} MB` : "";
-    tell(`pulling image ${name}: ${all.filter(({ done }) => done).length} of ${all.length} layers${size}`);
+    report(`pulling image ${name}: ${all.filter(({ done }) => done).length} of ${all.length} layers${size}`);
   };
 }

@@ -1,5 +1,5 @@
 /**
- * What containers are given of this machine where the settings ask for it: its certificate authorities and
+ * What containers get of this machine where the settings ask for it: its certificate authorities and
  * its proxies. What the image or the task sets itself stays as it is.
  *
  * The authorities go in as a copy, by the engine, between the creation of a container and its start. A
@@ -17,7 +17,7 @@ import { isLoopbackHost } from "../../images/registry/registries.ts";
 
 type Env = Readonly<Record<string, string>>;
 
-/** What task containers are given of this machine beyond what they need to run. */
+/** What task containers get of this machine beyond what they need to run. */
 export interface InheritedSettings {
   readonly certificates: boolean;
   readonly proxy: boolean;
@@ -55,7 +55,7 @@ const SYSTEM_BUNDLES = [
 ];
 const PROXIES = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"];
 
-/** Throws CONFIG_INVALID where this machine has nothing to give. */
+/** Throws CONFIG_INVALID where this machine has nothing of that kind. */
 export function readInherited(options: InheritedSettings | undefined, env: NodeJS.ProcessEnv): Inherited {
   return {
     ...(options?.certificates === true && { certificates: findBundle(env) }),
@@ -136,7 +136,7 @@ function proxyAdditions(proxy: Env, { image, task, serverHost }: AdditionsContex
   const exceptions = [own("NO_PROXY") ?? proxy["NO_PROXY"] ?? "", serverHost.replace(/^\[|\]$/g, "")];
   const pairs: [string, string][] = [
     ...names.map((name): [string, string] => [name, proxy[name] ?? ""]),
-    // The way to the server leads through no proxy, whoever else may be excepted.
+    // The server is never reached through a proxy, whatever else is excepted.
     ["NO_PROXY", exceptions.filter(Boolean).join(",")],
   ];
   return {

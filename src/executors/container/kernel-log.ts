@@ -1,11 +1,11 @@
 /**
- * Who was killed for memory, asked of the kernel. With cgroup v1, conmon misses that the first process
+ * Who was killed for memory, read from the kernel's log. With cgroup v1, conmon misses that the first process
  * of a container was killed for memory (Podman 4.3: `OOMKilled` stayed false in 7 of 7 trials), so the
- * engine's word is not enough there. With v2 it is, and nothing here is used.
+ * engine's answer is not enough there. With v2 it is, and nothing here is used.
  */
 import { closeSync, constants, openSync, readSync } from "node:fs";
 
-/** Whether the kernel's log tells of such a kill in this container; undefined where it cannot be read. */
+/** Whether the kernel's log has such a kill in this container; undefined where it cannot be read. */
 export function kernelKilledForMemory(containerId: string): boolean | undefined {
   const text = readKernelLog();
   if (text === undefined) return undefined;

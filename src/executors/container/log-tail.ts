@@ -31,7 +31,7 @@ export class LogTail {
     this.#following = this.#follow(this.#stopping.signal);
   }
 
-  /** Leaves the log as it is. */
+  /** Follows it no longer; the log stays as it is. */
   async stop(): Promise<void> {
     this.#stopping.abort();
     await this.#following;
@@ -47,7 +47,7 @@ export class LogTail {
     this.writer.end();
   }
 
-  /** What it still held is gone with the container. */
+  /** The container is gone, and with it what was not read yet. */
   async giveUp(): Promise<void> {
     await this.stop();
     this.writer.end();
@@ -63,13 +63,13 @@ export class LogTail {
           await this.#read(true, signal);
         } catch (error) {
           if (!signal.aborted)
-            this.#log.debug("log of a container broke off", { container: this.#id, error });
+            this.#log.debug("the log of a container was interrupted", { container: this.#id, error });
         }
         if (this.writer.frames > before) backoff.reset();
         await backoff.wait(signal);
       }
     } catch {
-      // Only waiting throws here, when it is told to stop.
+      // Only waiting rejects here, when it is stopped.
     }
   }
 

@@ -1,4 +1,4 @@
-/** Pins a reference: by its registry, or by the engine's own copy where the registry cannot tell. */
+/** Pins a reference: by its registry, or by the engine's own copy where the registry does not answer for it. */
 import { BoxkiteError } from "../../domain/errors.ts";
 import {
   formatImageReference,

@@ -20,7 +20,7 @@ export interface StartFailureContext {
   readonly foreignPlatform: string | undefined;
 }
 
-/** Of the engine's words a message quotes so much. */
+/** How much of the engine's text a message quotes. */
 const QUOTED_CHARACTERS = 500;
 
 export function startFailure(error: EngineResponseError, context: StartFailureContext): AttemptExit {
@@ -61,12 +61,12 @@ function exitOf(
     return { ...exit, reason: "lost", message, ...(hint !== undefined && { hint }) };
   }
   const missing = row.code === "ENTRYPOINT_NOT_FOUND" ? missingProgram(reason, spec) : undefined;
-  const told = missing === undefined ? context : { ...context, program: missing.program };
-  const hint = missing?.hint ?? row.hint?.(told);
+  const described = missing === undefined ? context : { ...context, program: missing.program };
+  const hint = missing?.hint ?? row.hint?.(described);
   return {
     ...exit,
     reason: row.retry === "never" ? "start_failed" : "lost",
-    message: `image ${spec.image.reference} could not be started: ${row.what(told)}`,
+    message: `image ${spec.image.reference} could not be started: ${row.what(described)}`,
     ...(hint !== undefined && { hint }),
   };
 }

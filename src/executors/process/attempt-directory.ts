@@ -1,6 +1,6 @@
 /**
- * What an attempt's directory tells of it. That a file is not there is an answer; that it cannot be read (no
- * descriptor is free, the disk fails) is none: then everything here throws, and nobody may take it for an end.
+ * What an attempt's directory says of it. A file that is not there is an answer; one that cannot be read (no
+ * descriptor is free, the disk fails) is none: then everything here throws, and nobody may take that for an end.
  */
 import { mkdir, readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
@@ -17,8 +17,8 @@ export const readTextFile: ReadText = (file) => readFile(file, "utf8");
 /** What a shell says of a child that SIGKILL ended. */
 const KILLED = 128 + 9;
 /** One that was started a moment ago has not written its number yet. */
-const NUMBER_LOOKS = 40;
-const NUMBER_LOOK_MS = 50;
+const NUMBER_READS = 40;
+const NUMBER_READ_MS = 50;
 
 export class AttemptDirectory {
   readonly path: string;
@@ -69,8 +69,8 @@ export class AttemptDirectory {
   /** Ends what was started here, if anything was and it lives. Resolves when it is over. */
   async stop(graceMs: number, clock: Clock): Promise<void> {
     if ((await this.startedAt()) === undefined) return;
-    for (let looks = 0; looks < NUMBER_LOOKS && (await this.#number("pid")) === undefined; looks++)
-      await clock.sleep(NUMBER_LOOK_MS);
+    for (let reads = 0; reads < NUMBER_READS && (await this.#number("pid")) === undefined; reads++)
+      await clock.sleep(NUMBER_READ_MS);
     const pid = await this.#number("pid");
     const hasEnded = async () => (await this.end()) !== undefined;
     if (pid === undefined || (await hasEnded()) || !(await this.isAlive())) return;

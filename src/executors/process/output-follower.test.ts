@@ -12,7 +12,7 @@ function memorySink(lastAtMs?: number, flush: () => Promise<void> = async () => 
   return { lines, lastAtMs, flush, write: (_: string, line: string) => void lines.push(line) };
 }
 
-test("a follower goes on where the one before it was; without a legible place, at the start", async (t) => {
+test("a follower goes on where the one before it was; without a readable offset, at the start", async (t) => {
   const directory = await temporaryDirectory(t);
   await writeFile(join(directory, "stdout"), "one\ntwo\n");
   const first = memorySink();
@@ -30,13 +30,13 @@ test("a follower goes on where the one before it was; without a legible place, a
   assert.deepEqual(third.lines, ["one", "two", "three"]);
 });
 
-test("the place is on disk after the lines", async (t) => {
+test("the offset is on disk after the lines", async (t) => {
   const directory = await temporaryDirectory(t);
-  const place = join(directory, "offsets.json");
+  const offsets = join(directory, "offsets.json");
   await writeFile(join(directory, "stdout"), "one\n");
   const seen: boolean[] = [];
-  const sink = memorySink(undefined, async () => void seen.push(existsSync(place)));
+  const sink = memorySink(undefined, async () => void seen.push(existsSync(offsets)));
   await (await followOutput(directory, sink, systemClock)).read();
   assert.deepEqual(seen, [false]);
-  assert.deepEqual(JSON.parse(await readFile(place, "utf8")), { stdout: 4, stderr: 0 });
+  assert.deepEqual(JSON.parse(await readFile(offsets, "utf8")), { stdout: 4, stderr: 0 });
 });

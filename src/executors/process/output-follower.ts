@@ -1,4 +1,4 @@
-/** Carries what a process writes to its two files over into the attempt's log, line by line. */
+/** Copies what a process writes to its two files into the attempt's log, line by line. */
 import { open, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { StringDecoder } from "node:string_decoder";
@@ -9,9 +9,9 @@ import { orAbsent } from "./attempt-directory.ts";
 import { writeAtomically } from "./write-atomically.ts";
 
 export interface OutputFollower {
-  /** Takes over what was written since the last call. */
+  /** Copies what was written since the last call. */
   read(): Promise<void>;
-  /** Takes over the rest, an unfinished last line included. */
+  /** Copies the rest, an unfinished last line included. */
   finish(): Promise<void>;
 }
 
@@ -24,7 +24,7 @@ const MAX_LINE_CHARS = 256 * 1024;
 
 export async function followOutput(directory: string, logs: LogSink, clock: Clock): Promise<OutputFollower> {
   const offsetsFile = join(directory, "offsets.json");
-  // After a restart everything up to these places is in the log already; an empty log begins at the start.
+  // After a restart everything up to these offsets is in the log already; an empty log begins at the start.
   const saved = logs.lastAtMs === undefined ? {} : await readOffsets(offsetsFile);
   const offsets = { stdout: 0, stderr: 0, ...saved };
   const pending = { stdout: "", stderr: "" };
@@ -64,20 +64,20 @@ export async function followOutput(directory: string, logs: LogSink, clock: Cloc
   const readBoth = async () => {
     const moved = [await readStream("stdout"), await readStream("stderr")].some(Boolean);
     if (!moved) return;
-    // A place that is on disk before its lines would lose them with the server.
+    // An offset that is on disk before its lines would lose them with the server.
     await logs.flush();
     await writeAtomically(offsetsFile, JSON.stringify(offsets)).catch(() => {});
   };
 
   let reading: Promise<void> = Promise.resolve();
-  let told = false;
-  /** Output that cannot be read does not change how the attempt ends; its reader is told once. */
-  const tell = (error: unknown) => {
-    if (!told) logs.write("system", `the output could not be read: ${messageOf(error)}`, clock.now());
-    told = true;
+  let isReported = false;
+  /** Output that cannot be read does not change how the attempt ends; the log says so once. */
+  const report = (error: unknown) => {
+    if (!isReported) logs.write("system", `the output could not be read: ${messageOf(error)}`, clock.now());
+    isReported = true;
   };
   const read = () => {
-    reading = reading.then(readBoth).catch(tell);
+    reading = reading.then(readBoth).catch(report);
     return reading;
   };
 

@@ -1,4 +1,4 @@
-/** What an attempt's states are with a process of this machine and a directory. There is nothing to pull. */
+/** The states of an attempt that is a process of this machine with a directory. There is nothing to pull. */
 import { spawn } from "node:child_process";
 import type { LogSink } from "../../domain/attempt.ts";
 import { messageOf } from "../../domain/errors.ts";
@@ -25,7 +25,7 @@ export interface ProcessAttemptContext {
   readonly log: Logger;
 }
 
-/** Its output is taken over as the process goes on. */
+/** Its output is copied to the log while the process goes on. */
 export interface HeldProcess {
   readonly output: OutputFollower;
 }
@@ -44,13 +44,13 @@ echo $? >"$dir/exit.tmp" && mv "$dir/exit.tmp" "$dir/exit"
 `;
 
 const HONOURED = ["secretVariables"] as const;
-/** For changes that the system did not tell. */
+/** For changes of which the system gave no notice. */
 const SWEEP_MS = 5_000;
-/** Writes that follow each other this closely are one reading. */
+/** Writes that follow each other this closely are read together. */
 const GATHER_MS = 20;
 /** The shell needs a moment to write its number, and a moment to write the exit code. */
-const MISSING_LOOKS = 8;
-const MISSING_LOOK_MS = 250;
+const MISSING_CHECKS = 8;
+const MISSING_CHECK_MS = 250;
 
 export class ProcessAttempt implements AttemptWork<HeldProcess> {
   readonly #context: ProcessAttemptContext;
@@ -119,9 +119,9 @@ export class ProcessAttempt implements AttemptWork<HeldProcess> {
       );
       if (end !== undefined) return { name: "ending", place, startedAt: undefined };
       missing = isAlive ? 0 : missing + 1;
-      if (missing > MISSING_LOOKS) return { name: "ending", place, startedAt: undefined };
-      const reason = await this.#wakeup.next(signal, isAlive ? SWEEP_MS : MISSING_LOOK_MS);
-      if (reason === "look" && isAlive) await clock.sleep(GATHER_MS, { signal });
+      if (missing > MISSING_CHECKS) return { name: "ending", place, startedAt: undefined };
+      const reason = await this.#wakeup.next(signal, isAlive ? SWEEP_MS : MISSING_CHECK_MS);
+      if (reason === "check" && isAlive) await clock.sleep(GATHER_MS, { signal });
     }
   }
 
@@ -153,7 +153,7 @@ export class ProcessAttempt implements AttemptWork<HeldProcess> {
     await this.#output?.read();
   }
 
-  /** Asks until there is an answer: what cannot be read now is unknown, and no end. */
+  /** Asks until there is an answer: what cannot be read now is unknown, and does not count as an end. */
   async #known<T>(
     ask: () => Promise<T>,
     signal: AbortSignal,

@@ -19,7 +19,7 @@ async function setUp(t: TestContext, clock: Clock, log: Logger = silentLogger) {
   const files = { isUnreadable: false, reads: 0 };
   const readText = async (file: string): Promise<string> => {
     files.reads++;
-    // As the system answers when every descriptor is taken.
+    // As the system answers when every descriptor is in use.
     if (files.isUnreadable) throw Object.assign(new Error("too many open files"), { code: "EMFILE" });
     return readTextFile(file);
   };
@@ -91,7 +91,7 @@ test("a start that cannot read what is there starts nothing, and a release that 
   assert.deepEqual(await readdir(directory), ["started"]);
 });
 
-test("an attempt that sleeps is looked at some times in a minute, and not in between", async (t) => {
+test("the state of an attempt that sleeps is read some times in a minute, and not in between", async (t) => {
   const clock = steppedClock();
   const { files, executor, spec } = await setUp(t, clock);
   const recorder = new Recorder();
@@ -105,7 +105,7 @@ test("an attempt that sleeps is looked at some times in a minute, and not in bet
   assert.equal((await recorder.ended).exitCode, 137);
 });
 
-test("an attempt whose key file is damaged is passed over and named", async (t) => {
+test("an attempt whose key file is damaged is skipped and named", async (t) => {
   const lines: string[] = [];
   const { directory, executor, spec } = await setUp(
     t,

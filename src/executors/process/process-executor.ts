@@ -42,11 +42,11 @@ export function createProcessExecutor(options: ProcessExecutorOptions): Executor
   const attempts = new Map<string, AttemptMachine<HeldProcess>>();
   const directoryOf = (name: string) => new AttemptDirectory(join(directory, name), readText);
 
-  /** Undefined for one without a legible key, which is told. */
+  /** Undefined for one without a readable key, of which the log warns. */
   const keyIn = async (held: AttemptDirectory): Promise<AttemptKey | undefined> => {
     const key = await held.key();
     if (key !== "damaged") return key;
-    log.warn("the journal of an attempt is damaged and passed over", {
+    log.warn("the journal of an attempt is damaged and skipped", {
       file: join(held.path, KEY_FILE),
       hint: "its process may still run: the file pid beside it has the number; remove the directory when it has ended",
     });
