@@ -91,7 +91,7 @@ export function executorConformance(
     const isListed = async ({ run }: AttemptKey) =>
       (await executor.list()).filter((key) => key.run === run).length;
 
-    test("tells the start and the end, with exit code and times", { timeout: TIMEOUT_MS }, async () => {
+    test("reports the start and the end, with exit code and times", { timeout: TIMEOUT_MS }, async () => {
       const before = Date.now();
       const recorder = await start(newSpec("exit 3"));
       const startedAt = await recorder.started;
@@ -153,14 +153,14 @@ export function executorConformance(
       const recorder = await start(spec);
       await recorder.line("ready");
       await executor.stop(spec.key, 20_000);
-      assert.equal(recorder.told.at(-1), "ended", "a stop is done when the end was told");
+      assert.equal(recorder.told.at(-1), "ended", "a stop is done when the end was reported");
       const exit = await recorder.ended;
       assert.equal(exit.exitCode, 7);
       assert.deepEqual(recorder.textOf("stdout"), ["ready", "bye"]);
     });
 
     test(
-      "six attempts ended together are each told their end before they are freed",
+      "six attempts ended together each have their end reported before they are freed",
       { timeout: TIMEOUT_MS },
       async () => {
         const script = `trap 'echo bye; exit 7' TERM; echo ready; ${KEEP_RUNNING}`;
@@ -207,7 +207,7 @@ export function executorConformance(
     );
 
     test(
-      "starting an attempt twice is one attempt; the second observer is told",
+      "starting an attempt twice is one attempt; its end is reported to the second observer",
       { timeout: TIMEOUT_MS },
       async () => {
         const spec = newSpec(`echo begun; ${KEEP_RUNNING}`);
@@ -242,7 +242,7 @@ export function executorConformance(
         const first = await start(spec);
         await first.line("one");
         await reopen();
-        assert.ok(!first.told.includes("ended"), "closing tells nothing");
+        assert.ok(!first.told.includes("ended"), "closing reports nothing");
         const second = await start(spec, new Recorder(first.lines));
         const exit = await second.ended;
         assert.equal(exit.exitCode, 4);
@@ -265,7 +265,7 @@ export function executorConformance(
     });
 
     test(
-      "an attempt can be stopped after a restart before it is taken up, which tells its exit code",
+      "an attempt can be stopped after a restart before it is taken up, with its exit code",
       { timeout: TIMEOUT_MS },
       async () => {
         const spec = newSpec(`echo ready; ${KEEP_RUNNING}`);
@@ -298,7 +298,7 @@ export function executorConformance(
     );
 
     test(
-      "an attempt that is released while it runs is ended, and its end told",
+      "an attempt that is released while it runs is ended, and its end reported",
       { timeout: TIMEOUT_MS },
       async () => {
         const spec = newSpec(`echo ready; ${KEEP_RUNNING}`);

@@ -156,7 +156,7 @@ function containerTests(engine: TestEngine): void {
     ]);
   });
 
-  test("limits are the kernel's, and labels tell whose the container is", async (t) => {
+  test("limits are the kernel's, and labels say whose the container is", async (t) => {
     const limits = { cpu: 0.5, memoryBytes: 64 << 20 };
     const script =
       "cat /sys/fs/cgroup/cpu.max /sys/fs/cgroup/memory.max 2>/dev/null || cat /sys/fs/cgroup/cpu/cpu.cfs_quota_us /sys/fs/cgroup/memory/memory.limit_in_bytes; df -k /dev/shm | tail -1";
@@ -283,7 +283,7 @@ function containerTests(engine: TestEngine): void {
     gate.open();
   });
 
-  test("an image in a registry is pinned, pulled once for many attempts, and told about", async (t) => {
+  test("an image in a registry is pinned, pulled once for many attempts, and the progress is reported", async (t) => {
     if (registry === undefined) return t.skip(missingRegistry());
     const name = `${registry.host}/team/app:1`;
     await build("LABEL version=1\n", name);

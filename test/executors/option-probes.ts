@@ -1,4 +1,4 @@
-/** A value for each option of an attempt, and a script that succeeds only where the place honours it. */
+/** A value for each option of an attempt, and a script that succeeds only where the executor honours it. */
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -1,4 +1,4 @@
-/** What an executor tells of one attempt, with something to await for each step. */
+/** What an executor reports of one attempt, with a promise for each step. */
 import type { AttemptExit, LogSink } from "../../src/domain/attempt.ts";
 import type { AttemptObserver } from "../../src/executors/executor.ts";
 
@@ -11,7 +11,7 @@ export interface RecordedLine {
 export class Recorder {
   readonly lines: RecordedLine[];
   readonly progress: string[] = [];
-  /** started and ended, in the order in which they were told. */
+  /** started, line and ended, in the order in which they were reported. */
   readonly told: string[] = [];
   readonly started: Promise<number>;
   readonly ended: Promise<AttemptExit>;
@@ -54,7 +54,7 @@ export class Recorder {
       ended: (exit) => {
         this.told.push("ended");
         ended.resolve(exit);
-        // What has not come by now never will: whoever waits for it is told instead of waiting on.
+        // What has not come by now never will: whoever waits for it gets an error instead.
         const error = new Error(`the attempt ended: ${JSON.stringify(exit)}`);
         started.reject(error);
         for (const each of this.#waiting) each.reject(error);
