@@ -61,7 +61,7 @@ test("a line ends at its line feed, whatever else is in it", async (t) => {
 const noFullDevice = existsSync("/dev/full") ? false : "this system has no /dev/full";
 
 test(
-  "lines that find no room are counted, and those after them are kept",
+  "lines that could not be written are counted, and those after them are kept",
   { skip: noFullDevice },
   async (t) => {
     const directory = await directoryOf(t);

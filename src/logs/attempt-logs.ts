@@ -41,8 +41,8 @@ export interface ReadOptions {
   readonly fromLine?: number;
   readonly follow?: boolean;
   /**
-   * Asked where nobody writes the log: an attempt that is not over is about to be looked after, by a
-   * server that has just started or has just begun it. Unset: it is.
+   * Asked where nobody writes the log. An attempt that is not over will soon be watched by a server that has
+   * just started, or is just starting it. Unset: it is over.
    */
   readonly isOver?: () => Promise<boolean>;
   readonly signal?: AbortSignal;
@@ -57,7 +57,7 @@ export const DEFAULT_MAX_LOG_BYTES = 256 * 1024 * 1024;
 const BATCH_LINES = 500;
 const WRITE_BYTES = 64 * 1024;
 const LINE_FEED = 0x0a;
-/** Between two looks whether the log of an attempt that lives is written again. */
+/** Between two checks whether the log of an attempt that is not over is written again. */
 const TAKEN_UP_MS = 100;
 const CODES = { stdout: "o", stderr: "e", system: "s" } as const;
 const NAMES: Readonly<Record<string, LogStreamName>> = { o: "stdout", e: "stderr", s: "system" };
@@ -128,7 +128,7 @@ class OpenLog implements AttemptLog {
       return;
     }
     this.#append(bytes);
-    // Where the attempt's own output goes on after a restart; what we say ourselves does not count.
+    // Where the attempt's own output goes on after a restart; the server's own lines do not count.
     if (stream !== "system") this.lastAtMs = atMs;
   }
 
@@ -148,7 +148,7 @@ class OpenLog implements AttemptLog {
     this.#pending = [];
     this.#pendingBytes = 0;
     if (this.#stream.errored) {
-      // There may be room again. The line at which it ended may be there by half.
+      // The disk may have space again. The line at which it ended may be half written.
       this.#stream = appendTo(this.#file);
       this.#stream.write("\n");
     }
@@ -229,7 +229,7 @@ async function* readLog(
       if (options.signal?.aborted) return;
     }
     if (!options.follow || options.signal?.aborted) return;
-    // Nobody writes any more, and that was looked at before the read: all of it was seen.
+    // Nobody writes any more, and that was checked before the read: all of it was read.
     if (over) return;
     await (changed ?? pause(TAKEN_UP_MS, options.signal));
   }
@@ -275,7 +275,7 @@ async function* linesFrom(file: string, start: number): AsyncIterable<{ lines: L
       yield { lines, end };
       lines = [];
     }
-    // The writer may be in the middle of the last one; the next look finds it whole.
+    // The writer may be in the middle of the last one; the next read finds it whole.
     rest = bytes.subarray(from);
   }
   yield { lines, end };
