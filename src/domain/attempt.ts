@@ -30,12 +30,12 @@ export interface AttemptExit {
   /**
    * - exited: the process ran and ended.
    * - start_failed: it could not be started, and would not start again: the fault of image or task.
-   * - lost: it vanished, or the executor broke; starting again may help.
-   * - preempted: its room was taken for something else; it starts again, and that counts as no failure.
-   * - parked: it gave its room back while it waits for others; a later attempt replays. No failure either.
+   * - lost: it vanished, or the executor broke; a new attempt may succeed.
+   * - preempted: its capacity was taken for something else; it starts again, and no failure is counted.
+   * - parked: it gave its capacity back while it waits for others; a later attempt replays. No failure either.
    */
   readonly reason: "exited" | "start_failed" | "lost" | "preempted" | "parked";
-  /** Unless it exited: what to tell, and of a failure a stable code such as `ENTRYPOINT_NOT_FOUND`. */
+  /** Unless it exited: of a failure a stable code such as `ENTRYPOINT_NOT_FOUND`, and a message for people. */
   readonly code?: ActionCode | ErrorCode;
   readonly message?: string;
   readonly hint?: string;

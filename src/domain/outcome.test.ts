@@ -151,7 +151,7 @@ test("a task whose result was not taken for lack of room is not to blame", () =>
   const quoted = `Generic S3 error: 507: <Error>${DISK_FULL_ANSWER}<Message>its disk is full</Message></Error>`;
   const error = errorOf(written("GenericError", quoted, false), exited(0));
   assert.deepEqual([error.code, error.kind, error.recoverable], ["DISK_FULL", "system", false]);
-  assert.match(textOf(error), /its disk is full.*hint: .*free some room/su);
+  assert.match(textOf(error), /its disk is full.*hint: .*free some space/su);
 });
 
 test("a huge message keeps its head and its tail", () => {

@@ -1,4 +1,4 @@
-/** From what an attempt left behind to what it means: the right one is blamed here. */
+/** From what an attempt wrote, and how it ended, to its outcome: who is to blame is decided here. */
 import type { ActionCode } from "./action-codes.ts";
 import type { ActionError } from "./action.ts";
 import type { AttemptExit, AttemptOutcome } from "./attempt.ts";
@@ -19,7 +19,7 @@ export type Outcome =
   | { readonly kind: "succeeded" }
   | { readonly kind: "failed"; readonly error: ActionError }
   | { readonly kind: "lost"; readonly error: ActionError }
-  /** Its room was taken, or given back: nobody's failure, and another attempt follows. */
+  /** Its capacity was taken, or given back: nobody's failure, and another attempt follows. */
   | { readonly kind: "preempted" | "parked"; readonly reason: string };
 
 /** What people are shown of an attempt that ended so. */
@@ -38,7 +38,7 @@ export function phaseOfOutcome(outcome: AttemptOutcome): TerminalPhase {
 
 /** `image`: how to call it in messages. */
 export function judge(written: Written, ending: AttemptExit, image: string): Outcome {
-  // The task's own word comes first: what it wrote, it wrote while it was well.
+  // What the task wrote counts first: it wrote that while it ran well.
   if (written.kind === "error") {
     if (written.error.message.includes(DISK_FULL_ANSWER)) return diskFull(written.error);
     return { kind: "failed", error: written.whileLoading ? explained(written.error, image) : written.error };
@@ -73,9 +73,9 @@ export function judge(written: Written, ending: AttemptExit, image: string): Out
         },
       };
     case "preempted":
-      return { kind: "preempted", reason: ending.message ?? "its room was taken for something else" };
+      return { kind: "preempted", reason: ending.message ?? "its capacity was taken for something else" };
     case "parked":
-      return { kind: "parked", reason: ending.message ?? "it waits for others and gave its room back" };
+      return { kind: "parked", reason: ending.message ?? "it waits for others and gave its capacity back" };
     case "exited":
       return ending.outOfMemory ? outOfMemory() : exitedWithNothing(ending.exitCode, image);
   }
@@ -88,8 +88,8 @@ export function judge(written: Written, ending: AttemptExit, image: string): Out
 export const DISK_FULL_ANSWER = "<Code>InsufficientStorage</Code>";
 
 function diskFull({ message }: ActionError): Outcome {
-  const hint = "the server's disk is full: free some room in its data directory, then rerun";
-  // Not tried again: no room comes by itself, and the SDK's runtime has tried for some time already.
+  const hint = "the server's disk is full: free some space in its data directory, then rerun";
+  // Not tried again: space does not come by itself, and the SDK's runtime has tried for some time already.
   return { kind: "failed", error: { code: "DISK_FULL", message, hint, kind: "system", recoverable: false } };
 }
 

@@ -1,4 +1,4 @@
-/** From what an attempt's end means to what its action is told. */
+/** From the outcome of an attempt to the event of its action. */
 import type { ActionError } from "../domain/action.ts";
 import { messageOf } from "../domain/errors.ts";
 import { shorten, type Outcome } from "../domain/outcome.ts";
@@ -24,7 +24,7 @@ export function shortened(error: ActionError): ActionError {
   return { ...error, message: shorten(error.message) };
 }
 
-/** An attempt that could not be looked after. */
+/** An attempt that could not be started or watched. */
 export function lostBy(error: unknown): Outcome {
   const message = messageOf(error);
   return { kind: "lost", error: { code: "Interrupted", message, kind: "system", recoverable: true } };

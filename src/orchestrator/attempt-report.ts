@@ -1,7 +1,7 @@
 /**
- * What is told of one attempt, recorded in the order in which it was told, and nothing of it skipped: it is
- * told once, so a store that cannot write right now (its disk is full) is asked again. The log is closed
- * behind the last record, once, by whichever way the attempt is left.
+ * What an executor reports of one attempt is recorded in order, and nothing is skipped: it is reported once, so
+ * a write that the store cannot do now (its disk is full) is tried again. The log is closed after the last record,
+ * once, however the attempt is left.
  */
 import type { LogSink } from "../domain/attempt.ts";
 import { createBackoff } from "../lib/backoff.ts";
@@ -9,16 +9,16 @@ import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 
 export interface ReportOptions {
-  /** Aborts when the server stops: the next one is told again, since attempts are taken up. */
+  /** Aborts when the server stops: to the next one all is reported again, since attempts are taken up. */
   readonly closing: AbortSignal;
   readonly clock: Clock;
   readonly log: Logger;
 }
 
 export interface AttemptReport {
-  /** To be done behind all that was added before, again until it is done. */
+  /** To be done after all that was added before, tried until it is done. */
   add(work: () => Promise<unknown>): void;
-  /** Resolves when all that was added is done and the log is closed. Nothing is added behind it. */
+  /** Resolves when all that was added is done and the log is closed. Nothing can be added after it. */
   close(): Promise<void>;
   /** Resolves once `close` has. */
   readonly closed: Promise<void>;

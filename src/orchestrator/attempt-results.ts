@@ -64,7 +64,7 @@ export function createAttemptResults(options: AttemptResultsOptions): AttemptRes
     return applied && { error };
   };
 
-  /** Behind an abort, a time limit or the attempt's own result: all that is new is how its process ended. */
+  /** After an abort, a time limit or the attempt's own result: all that is new is how its process ended. */
   const recordLate = async (
     key: AttemptKey,
     { exitCode, endedAt }: Pick<AttemptFacts, "exitCode" | "endedAt">,

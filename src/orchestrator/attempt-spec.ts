@@ -1,5 +1,5 @@
 /**
- * What a task container is told: its arguments filled in, and the environment that the stock SDK's
+ * What a task container is started with: its arguments filled in, and the environment that the stock SDK's
  * runtime `a0` needs (each variable seen in use with flyte 2.12.1).
  */
 import type { AttemptSpec } from "../executors/executor.ts";

@@ -25,7 +25,7 @@ export interface AttemptWatchOptions extends ReportOptions {
 }
 
 export interface AttemptWatch {
-  /** What the executor is to tell. */
+  /** For the executor's reports. */
   readonly observer: AttemptObserver;
   /** Outputs or an error are written, or may be. */
   resultWritten(): void;
@@ -45,7 +45,7 @@ export function createAttemptWatch(options: AttemptWatchOptions): AttemptWatch {
   const report = createReport(sink, options);
   let lingersUntilMs: number | undefined;
 
-  const tell = (event: ActionEvent, facts: Partial<AttemptFacts> = {}) =>
+  const record = (event: ActionEvent, facts: Partial<AttemptFacts> = {}) =>
     report.add(() => apply(action.key, event, { attempt: { attempt, image, ...facts } }));
 
   const write = (text: string) => {
@@ -74,9 +74,9 @@ export function createAttemptWatch(options: AttemptWatchOptions): AttemptWatch {
 
   return {
     observer: {
-      progress: (reason) => tell({ type: "progress", attempt, reason }),
-      waiting: (reason) => tell({ type: "attemptWaiting", attempt, reason }),
-      started: (at) => tell({ type: "started", attempt, at }, { startedAt: at }),
+      progress: (reason) => record({ type: "progress", attempt, reason }),
+      waiting: (reason) => record({ type: "attemptWaiting", attempt, reason }),
+      started: (at) => record({ type: "started", attempt, at }, { startedAt: at }),
       ended: (exit) => {
         report.add(async () => writeFailure(await results.ended(action, exit, image)));
         void report.close();
@@ -85,7 +85,7 @@ export function createAttemptWatch(options: AttemptWatchOptions): AttemptWatch {
     resultWritten: () => {
       const ended = report.closed.then(() => true);
       within(ended, ORDINARY_END_MS, clock)
-        // Behind what was reported before, and not at all once the end was.
+        // After what was reported before, and not at all once the end was.
         .then((isOver) => isOver ?? report.add(countWritten))
         .catch((error: unknown) => log.error("the log of an attempt could not be closed", { error }));
     },

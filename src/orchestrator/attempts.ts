@@ -1,6 +1,6 @@
 /**
- * Looks after attempts: starts each one, or takes it up after a restart, and ends and frees it. Everything
- * here may be repeated: an attempt is keyed, and a stale event changes nothing.
+ * Starts each attempt, or takes it up after a restart, watches it, ends it and frees it. Everything here may be
+ * repeated: an attempt is keyed, and a stale event changes nothing.
  */
 import type { ActionRecord } from "../domain/action-record.ts";
 import type { AttemptKey } from "../domain/attempt.ts";
@@ -42,7 +42,7 @@ export interface Attempts {
   takeUp(action: ActionRecord): void;
   /** Ends its process, waits until its end is recorded and its log closed, and frees what it holds. */
   stop(key: AttemptKey): Promise<void>;
-  /** Frees what an ended attempt holds; waits for a process that goes on behind its result, for so long as it may. */
+  /** Frees what an ended attempt holds; waits for a process that goes on after its result, for so long as it may. */
   release(key: AttemptKey): Promise<void>;
   /** Does its process go on behind its result, so that `release` may wait for a long time? */
   isLingering(key: AttemptKey): boolean;

@@ -69,7 +69,7 @@ test("a result that does not fit on the disk fails its action with a system erro
   assert.match(failed.phase.toLowerCase(), /failed/u);
   assert.equal(failed.code, "DISK_FULL");
   assert.equal(failed.kind, 2, "the system's fault");
-  assert.match(failed.error ?? "", /its disk is full.*free some room/su);
+  assert.match(failed.error ?? "", /its disk is full.*free some space/su);
   assert.match((await run("write", { size: 1_000 })).phase.toLowerCase(), /succeeded/u);
 });
 

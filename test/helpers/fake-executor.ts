@@ -17,9 +17,9 @@ export interface FakeExecutor extends Executor {
   readonly started: FakeAttempt[];
   /** Ends the newest attempt of an action. */
   end(action: string, exit?: Partial<AttemptExit>): void;
-  /** Is somebody told of the end of this action's attempt? */
+  /** Is the end of this action's attempt reported to anybody? */
   isWatched(action: string): boolean;
-  /** Forgets whom to tell, as a server does that was killed. */
+  /** Forgets the observers, as a server does that was killed. */
   forgetObservers(): void;
   /** Makes the next calls of this method fail. */
   failNext(method: "release" | "stop", times: number): void;

@@ -1,4 +1,4 @@
-/** What an executor can say beside start and end: no room yet, room taken back, more room than before. */
+/** What an executor can say beside start and end: no capacity yet, capacity taken back, more capacity than before. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { judge } from "../../src/domain/outcome.ts";
@@ -28,13 +28,13 @@ test("an attempt that is preempted starts again as often as it takes, and no fai
   );
 });
 
-test("an attempt that gave its room back has not failed, and what it wrote counts first", () => {
+test("an attempt that gave its capacity back has not failed, and what it wrote counts first", () => {
   const exit = { reason: "parked", outOfMemory: false, message: "its children run" } as const;
   assert.deepEqual(judge({ kind: "nothing" }, exit, "i"), { kind: "parked", reason: "its children run" });
   assert.deepEqual(judge({ kind: "outputs" }, exit, "i"), { kind: "succeeded" });
 });
 
-test("why an attempt has no room yet is told while it waits", async (t) => {
+test("why an attempt has no capacity yet is shown while it waits", async (t) => {
   const fake = createFakeExecutor();
   const executor = {
     ...fake,
@@ -46,7 +46,7 @@ test("why an attempt has no room yet is told while it waits", async (t) => {
   await until(async () => (await subject.action("r"))?.state.reason === "no node has 4 GiB free");
 });
 
-test("a place that grows is filled at once; what will be asked for is told beforehand", async (t) => {
+test("an executor whose capacity grows gets attempts at once, and hears beforehand of those to come", async (t) => {
   const fake = createFakeExecutor();
   let cpu = 1;
   let grown = () => {};
