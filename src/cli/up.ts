@@ -1,5 +1,5 @@
-/** `boxkite up`: the server in the foreground, until SIGINT or SIGTERM. */
-import type { BoxkiteError } from "../domain/errors.ts";
+/** `boxkite up`: the server in the foreground, until SIGINT or SIGTERM, or until another server takes over its store. */
+import { BoxkiteError } from "../domain/errors.ts";
 import type { Platform } from "../platform/platform.ts";
 import { choosePlatform } from "../platform/choose.ts";
 import { createLogger, type Logger } from "../lib/log.ts";
@@ -94,8 +94,9 @@ async function run(input: CommandInput): Promise<number> {
   const probing = probe(platform, server, settings, log);
   opened.defer(() => probing);
   opened.defer(() => server.close());
-  const signal = await untilSignal();
-  log.debug("stopping", { signal });
+  const end = await Promise.race([untilSignal(), server.leaseLost]);
+  if (end instanceof BoxkiteError) throw end;
+  log.debug("stopping", { signal: end });
   return EXIT.ok;
 }
 

@@ -41,6 +41,8 @@ export interface OrchestratorOptions {
   readonly endpoint: () => string;
   /** Who drives the runs, a name of this process; made up by default. */
   readonly owner?: string;
+  /** Called once when another server has taken over the store, and this one has stopped driving runs. */
+  readonly onLeaseLost?: (error: BoxkiteError) => void;
   readonly maxParallel: number;
   readonly queues: Queues;
   /** Of one run, its root included. */
@@ -103,6 +105,7 @@ export function createOrchestrator(options: OrchestratorOptions): Orchestrator {
     unsubscribe();
     timers.stop();
     await Promise.allSettled([dispatcher.stop(), effects.stop(), attempts.close()]);
+    options.onLeaseLost?.(error);
   };
 
   return {

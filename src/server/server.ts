@@ -1,5 +1,6 @@
 /** Puts the server together, in the order in which its parts start and stop. */
 import { randomBytes } from "node:crypto";
+import { hostname } from "node:os";
 import { join } from "node:path";
 import { BoxkiteError } from "../domain/errors.ts";
 import { LOCAL } from "../domain/principal.ts";
@@ -73,6 +74,8 @@ export interface ServerOptions {
 export interface Server {
   readonly port: number;
   readonly executor: Executor;
+  /** Resolves when another server has taken over the store: nothing that is accepted here is driven any more. */
+  readonly leaseLost: Promise<BoxkiteError>;
   close(): Promise<void>;
 }
 
@@ -123,7 +126,10 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   opened.defer(() => feed.close());
   const rights = createObjectRights(store, BUCKET);
   let port = options.port;
+  const leaseLost = Promise.withResolvers<BoxkiteError>();
   const orchestrator = createOrchestrator({
+    owner: `process ${process.pid} of ${hostname()}`,
+    onLeaseLost: leaseLost.resolve,
     store,
     executor,
     logs,
@@ -214,7 +220,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   retention?.start();
 
   const running = opened.move();
-  return { port, executor, close: () => running.disposeAsync() };
+  return { port, executor, leaseLost: leaseLost.promise, close: () => running.disposeAsync() };
 }
 
 /** The project that `flyte create config --devbox` names exists from the start. */

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { newConditionState } from "../../src/domain/initial-state.ts";
+import type { BoxkiteError } from "../../src/domain/errors.ts";
 import { ROOT_ACTION } from "../../src/domain/ids.ts";
 import { transition } from "../../src/domain/transition.ts";
 import { LOCAL } from "../../src/domain/principal.ts";
@@ -359,7 +360,9 @@ test("a parked parent goes on in a later attempt when its children have ended, a
 });
 
 test("an orchestrator that another took over from stops driving, and ends nothing of what runs", async (t) => {
-  const { executor, createRun, reached, store, orchestrator } = await orchestratorSubject(t);
+  const lost: string[] = [];
+  const onLeaseLost = ({ code }: BoxkiteError) => void lost.push(code);
+  const { executor, createRun, reached, store, orchestrator } = await orchestratorSubject(t, { onLeaseLost });
   await createRun("r1");
   await reached("r1", "running");
   const { next, stop } = await secondEngine(store, executor);
@@ -380,6 +383,7 @@ test("an orchestrator that another took over from stops driving, and ends nothin
   ]);
   // Its attempts are the second's: the first ends none when it is stopped.
   await orchestrator.stop({ endAttempts: true });
+  assert.deepEqual(lost, ["LEASE_LOST"]);
   assert.equal(executor.started[0]?.stopped, false);
   executor.started[0]?.observer.ended({ reason: "exited", exitCode: 0, outOfMemory: false });
   await reached("r1", "succeeded");

@@ -13,7 +13,11 @@ import { ROOT_ACTION } from "../../src/domain/ids.ts";
 import type { Written } from "../../src/domain/outcome.ts";
 import type { Queues } from "../../src/domain/queue.ts";
 import { type ResourceAmounts, type TaskDefinition } from "../../src/domain/task.ts";
-import { createOrchestrator, type Orchestrator } from "../../src/orchestrator/orchestrator.ts";
+import {
+  createOrchestrator,
+  type Orchestrator,
+  type OrchestratorOptions,
+} from "../../src/orchestrator/orchestrator.ts";
 import { createRunIdentities } from "../../src/orchestrator/run-identity.ts";
 import { systemClock, type Clock } from "../../src/lib/clock.ts";
 import { silentLogger } from "../../src/lib/log.ts";
@@ -51,6 +55,7 @@ export interface OrchestratorSubjectOptions {
   readonly killed?: () => boolean;
   readonly clock?: Clock;
   readonly maxActionsPerRun?: number;
+  readonly onLeaseLost?: OrchestratorOptions["onLeaseLost"];
 }
 
 export interface Subject {
@@ -167,6 +172,7 @@ export function makeOrchestrator(
     maxParallel: options.maxParallel ?? 4,
     queues: options.queues ?? new Map(),
     ...(options.maxActionsPerRun === undefined ? {} : { maxActionsPerRun: options.maxActionsPerRun }),
+    ...(options.onLeaseLost === undefined ? {} : { onLeaseLost: options.onLeaseLost }),
     stopGraceMs: 10,
     clock: options.clock ?? systemClock,
     log: silentLogger,

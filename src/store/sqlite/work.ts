@@ -48,7 +48,9 @@ function work(
     database.write(() => {
       const lease = database.get("SELECT owner, fence FROM leases WHERE name = 'orchestrator'");
       if (lease?.["fence"] !== fence)
-        throw new BoxkiteError("LEASE_LOST", `${text(lease?.["owner"])} drives the runs now, not ${owner}`);
+        throw new BoxkiteError("LEASE_LOST", `${text(lease?.["owner"])} drives the runs now, not ${owner}`, {
+          hint: "use the server that has taken over the store; end it before this one is started again",
+        });
       return change();
     });
   return {
