@@ -24,7 +24,7 @@ export default {
     testFiles: [
       "src/domain/*.test.ts",
       "src/store/**/*.test.ts",
-      "src/lib/sigv4.test.ts",
+      "src/lib/sigv4*.test.ts",
       "src/orchestrator/*.test.ts",
       "test/orchestrator/*.test.ts",
     ],
