@@ -1,7 +1,8 @@
 import type { ActionKind } from "./action.ts";
 
-/** Under an attempt's prefix. */
+/** What an attempt leaves under its prefix: the one or the other. */
 export const OUTPUTS_FILE = "outputs.pb";
+export const ERROR_FILE = "error.pb";
 
 /**
  * The URI of an action's outputs: a task's are a file under the prefix that its output URI names, a

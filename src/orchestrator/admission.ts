@@ -1,6 +1,6 @@
 /**
- * Gives a queued action its slot, unless its result is known already or somebody else computes it
- * right now. Waiting for somebody else costs no slot and no retry.
+ * Admits a queued action, unless its result is cached or another action computes it right now. Waiting for
+ * another action takes no slot and no retry.
  */
 import { hasLiveAttempt, isQueued, type CachedResult } from "../domain/action.ts";
 import type { ActionRecord } from "../domain/action-record.ts";
@@ -12,15 +12,15 @@ export interface AdmissionOptions {
   readonly store: Store;
   readonly apply: Apply;
   /**
-   * URIs of objects that the outputs of a result point at, as far as the run that made it may read them:
-   * whoever gets the outputs may read those, too. Undefined where the outputs are damaged.
+   * URIs of objects that the outputs of a result refer to, as far as the run that made it may read them:
+   * the run that gets the outputs may read those too. Undefined where the outputs are damaged.
    */
   readonly urisInOutputs: (
     result: Pick<CachedResult, "outputUri" | "source">,
   ) => Promise<readonly string[] | undefined>;
 }
 
-/** The admitted action, or undefined where it got a result, waits, or is no longer queued. */
+/** Resolves with the admitted action, or undefined if it got a cached result, waits, or is no longer queued. */
 export async function admit(
   options: AdmissionOptions,
   queued: ActionRecord,

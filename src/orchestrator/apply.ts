@@ -1,4 +1,4 @@
-/** Event → transition → compare-and-set, again until it holds: how everything changes state. */
+/** Event → transition → compare-and-set, retried on conflict: the only way in which an accepted action changes. */
 import type { ActionRecord } from "../domain/action-record.ts";
 import type { AttemptFacts, AttemptOutcome } from "../domain/attempt.ts";
 import type { Clock } from "../lib/clock.ts";
@@ -7,17 +7,17 @@ import { hasLiveAttempt, type ActionState, type TimeMs } from "../domain/action.
 import { transition, type ActionEvent } from "../domain/transition.ts";
 import type { Advance, Store, Work } from "../store/store.ts";
 
-/** What is written together with the change that an event makes. */
+/** What is written in the same transaction as the change. */
 export type Extra = Partial<Pick<Advance, "attempt" | "by" | "grants" | "ifComputedElsewhere">>;
 
-/** Chooses the event from what the store holds; asked again where that changed meanwhile. Undefined: none. */
+/** Chooses the event from the stored action; called again after a conflict. Undefined: no event. */
 export type Choose = (
   action: ActionRecord,
   now: TimeMs,
 ) => Promise<{ readonly event: ActionEvent; readonly extra: Extra } | undefined>;
 
 export interface Apply {
-  /** Resolves with the action after the change, or undefined where the event was stale or the action is unknown. */
+  /** Resolves with the action after the change, or undefined if the event was stale or the action is unknown. */
   (key: ActionKey, event: ActionEvent | Choose, extra?: Extra): Promise<ActionRecord | undefined>;
 }
 
@@ -44,13 +44,13 @@ export function createApply(
         at,
         attempt: extra.attempt ?? attemptFacts(action.state, event, next.state, at),
       });
-      // Somebody else changed it between the read and the write: read again.
+      // It changed between the read and the write: read again.
       if (stored !== "conflict") return stored;
     }
   };
 }
 
-/** An attempt that a limit or an abort ends is over for its action now; its process ends a little later. */
+/** For its action, an attempt that a limit or an abort ends is over now; its process ends a little later. */
 function attemptFacts(
   before: ActionState,
   event: ActionEvent,

@@ -1,4 +1,4 @@
-/** What is there before anything runs: projects, and the tasks deployed in them. The only place that writes either. */
+/** Projects, and the tasks deployed in them. Nothing else writes either. */
 import type { TaskKey } from "../domain/ids.ts";
 import { BoxkiteError } from "../domain/errors.ts";
 import type { Principal } from "../domain/principal.ts";

@@ -1,11 +1,10 @@
 /**
- * Admits queued actions while there are free slots: the queues by priority, and fair between those of one
- * priority and between the runs of a queue, where the one with the fewest attempts goes first. A parent
- * that awaits its children leaves its slot to them; otherwise a machine or a queue full of parents would
- * wait for ever.
+ * Admits queued actions while there are free slots: queues by priority, fair between queues of one priority
+ * and between the runs of a queue, where the run with the fewest attempts goes first. A parent that awaits its
+ * children leaves its slot to them; otherwise a machine or a queue full of parents would deadlock.
  *
- * A pass reads the heads of the queues and nothing of what runs: that is counted in memory (load.ts), from the
- * changes that this process commits. After an error the counts are read anew.
+ * A pass reads the heads of the queues only. What runs is counted in memory (load.ts) from the changes that this
+ * process commits; after an error the counts are read from the store again.
  */
 import type { ActionRecord } from "../domain/action-record.ts";
 import { byPriority, fullReason, type Queue, type Queues } from "../domain/queue.ts";
@@ -31,25 +30,25 @@ export interface DispatcherOptions extends AdmissionOptions {
 }
 
 export interface Dispatcher {
-  /** Counts a change, told of every one in order. Returns whether a pass may find something to start now. */
+  /** Counts a change; must be called for every one, in order. Returns whether a pass may find something to start. */
   changed(action: ActionRecord): boolean;
-  /** Something in this queue, or in any, may start now that might not before: a pass soon; several calls are one. */
+  /** Something in this queue, or in any, may start now: requests a pass. Several requests share one. */
   wake(queue?: string): void;
   stop(): Promise<void>;
 }
 
-/** Runs that are considered at once: those that wait the longest. */
+/** Runs that are read at a time, those that wait the longest first. */
 const RUNS_PER_READ = 100;
-/** Between a pass that failed and the next, where nothing wakes it before. */
+/** Pause after a pass that failed. */
 const RETRY_MS = 1_000;
 
 export function createDispatcher(options: DispatcherOptions): Dispatcher {
   const { work, attempts, clock, log } = options;
   let load: Load | undefined;
-  /** What changed while the counts are read; undefined at other times. */
+  /** Changes during the read of the counts; undefined at other times. */
   let meanwhile: ActionRecord[] | undefined;
-  /** The reason that was told to the heads of a full queue; it goes when something of the queue changes. */
-  const told = new Map<string, string>();
+  /** The reason that the heads of a full queue already show; removed when something in the queue changes. */
+  const shown = new Map<string, string>();
   let wanted = false;
   let stopped = false;
   let passing: Promise<void> = Promise.resolve();
@@ -72,7 +71,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   const failed = (error: unknown) => {
     log.error("the queue could not be read, and will be tried again", { error });
     load = undefined;
-    told.clear();
+    shown.clear();
     retry?.cancel();
     if (!stopped) retry = clock.timer(RETRY_MS, wake);
   };
@@ -83,7 +82,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     if (counted.computing >= options.maxParallel) return;
     let waiting = byPriority(await work.waitingQueues(), options.queues);
     for (;;) {
-      waiting = waiting.filter((queue) => !isToldFull(queue, counted));
+      waiting = waiting.filter((queue) => !isKnownFull(queue, counted));
       const [first] = waiting;
       if (first === undefined) return;
       const { priority } = first;
@@ -97,9 +96,9 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     }
   };
 
-  const isToldFull = (queue: Queue, counted: Load): boolean => {
+  const isKnownFull = (queue: Queue, counted: Load): boolean => {
     const full = fullReason(queue, counted.computingInQueue(queue.name));
-    return full !== undefined && told.get(queue.name) === full;
+    return full !== undefined && shown.get(queue.name) === full;
   };
 
   const readLoad = async (): Promise<Load> => {
@@ -113,7 +112,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     return counts;
   };
 
-  /** Of queues with one priority: that with the fewest slots, then that whose action waits the longest. */
+  /** Of queues with equal priority: the one with the fewest slots, then the one whose head waits the longest. */
   const nextTurn = async (queues: readonly Queue[], counted: Load): Promise<Queue> => {
     const turns = await Promise.all(
       queues.map(async (queue) => {
@@ -126,20 +125,20 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   };
 
   /**
-   * Admits at most so many of one queue: "more" where others may follow, "next" where nothing more of it
-   * may start, "stop" where nothing behind it may start either.
+   * Admits at most `most` actions of a queue. Returns "more" where further ones may start, "next" where none of
+   * this queue may, "stop" where none of any queue may.
    */
   const serve = async (queue: Queue, counted: Load, most: number): Promise<"more" | "next" | "stop"> => {
     let admissions = 0;
-    /** Of which nothing more may start in this pass: they must not hide the runs behind them. */
+    /** Runs of which nothing more may start in this pass: they must not hide the runs that wait after them. */
     const blocked = new Set<number>();
     for (;;) {
       if (stopped || counted.computing >= options.maxParallel) return "stop";
       const full = fullReason(queue, counted.computingInQueue(queue.name));
-      if (full !== undefined) told.set(queue.name, full);
+      if (full !== undefined) shown.set(queue.name, full);
       const heads = await work.queueHeads(queue.name, clock.now(), RUNS_PER_READ, [...blocked]);
       if (full !== undefined) {
-        for (const head of heads) await tellWaiting(head, full);
+        for (const head of heads) await showWaiting(head, full);
         return "next";
       }
       const open: Demand[] = [];
@@ -153,8 +152,8 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
         if (!hasFreeSlot(queue, counted)) break;
         const lack = lacks(head.takes, options.capacity, counted.used);
         if (lack !== undefined) {
-          await tellWaiting(head, lack);
-          // What the oldest waits for is kept for it: smaller ones behind it would let it starve.
+          await showWaiting(head, lack);
+          // Resources are reserved for the oldest: smaller ones that came later would let it starve.
           if (head === open[0]) return "stop";
           continue;
         }
@@ -170,10 +169,10 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     }
   };
 
-  /** Nothing is kept for what does not fit into the empty machine: its capacity shrank since it was accepted. */
+  /** Nothing is reserved for an action that exceeds the whole capacity, which shrank since it was accepted. */
   const isPossible = async (head: Demand): Promise<boolean> => {
     const lack = lacks(head.takes, options.capacity, {});
-    if (lack !== undefined) await tellWaiting(head, lack);
+    if (lack !== undefined) await showWaiting(head, lack);
     return lack === undefined;
   };
 
@@ -181,27 +180,27 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     counted.computing < options.maxParallel &&
     fullReason(queue, counted.computingInQueue(queue.name)) === undefined;
 
-  const tellWaiting = async ({ action }: Demand, reason: string): Promise<void> => {
+  const showWaiting = async ({ action }: Demand, reason: string): Promise<void> => {
     if (action.state.reason !== reason) await options.apply(action.key, { type: "waiting", reason });
   };
 
   const mayStart = ({ action, maxConcurrency }: Demand, counted: Load): boolean =>
     maxConcurrency === 0 ||
     counted.liveOfRun(action.runId) < maxConcurrency ||
-    // A run full of parents that all wait for their children would wait for ever.
+    // A run whose slots all belong to parents that await their children would deadlock.
     counted.computingOfRun(action.runId) === 0;
 
   return {
     changed: (action) => {
       meanwhile?.push(action);
-      if (action.state.phase !== "waiting_for_resources") told.delete(action.queue);
-      // Before the first pass there are no counts to keep: it reads them.
+      if (action.state.phase !== "waiting_for_resources") shown.delete(action.queue);
+      // Before the first pass there are no counts to update: it reads them.
       const freed = load?.change(action) ?? true;
       return freed || action.state.phase === "queued";
     },
     wake: (queue) => {
-      if (queue === undefined) told.clear();
-      else told.delete(queue);
+      if (queue === undefined) shown.clear();
+      else shown.delete(queue);
       wake();
     },
     stop: async () => {

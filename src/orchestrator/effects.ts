@@ -1,4 +1,4 @@
-/** Performs the outbox: what a change intended outside of the store. Each effect until it is done. */
+/** Performs the effects in the outbox, which changes intended outside of the store; each is retried until it is done. */
 import type { ActionRecord } from "../domain/action-record.ts";
 import type { TimeMs } from "../domain/action.ts";
 import { backoffMs, type Backoff } from "../domain/backoff.ts";
@@ -19,31 +19,31 @@ export interface EffectsOptions {
   readonly work: Pick<Work, "pendingEffects" | "nextEffect" | "postponeEffect" | "effectDone">;
   readonly apply: Apply;
   readonly attempts: Pick<Attempts, "stop" | "release" | "isLingering">;
-  /** Called when what an attempt held was freed: the next one of its action may start. */
+  /** Called when what an attempt held was freed: the next attempt of its action may start. */
   readonly onFreed: (queue: string) => void;
-  /** Throws unless it was taken. */
+  /** Throws unless the receiver accepted it. */
   readonly send: (request: HttpRequest) => Promise<void>;
   readonly clock: Clock;
   readonly log: Logger;
 }
 
 export interface Effects {
-  /** A pass over the outbox soon; several calls are one pass. */
+  /** Requests a pass over the outbox. Several requests share one. */
   wake(): void;
-  /** Waits until nothing in the outbox can be done now, for a while at most. */
+  /** Waits until nothing in the outbox is due, for `timeoutMs` at most. */
   drain(timeoutMs: number): Promise<void>;
   stop(): Promise<void>;
 }
 
-/** Receivers that take everything and answer nothing hold one another up, and no attempt. */
+/** Lanes of their own, so that receivers that never answer delay other webhooks only. */
 const LANES: readonly EffectLane[] = ["own", "webhooks"];
-/** Effects of a lane that are under way at the same time, but for those that wait for a lingering process. */
+/** Effects of a lane that are in progress at the same time, without those that wait for a lingering process. */
 const AT_ONCE: Readonly<Record<EffectLane, number>> = { own: 256, webhooks: 32 };
 const CHILDREN_PER_STEP = 200;
 const FIRST_PAUSE_MS = 500;
-/** Pauses after failures of one effect. */
+/** Backoff after failures of one effect. */
 const RETRY: Backoff = { baseMs: FIRST_PAUSE_MS, factor: 2, capMs: 60_000 };
-/** A receiver that took nothing for so long is gone. */
+/** A webhook that its receiver has not accepted for so long is given up. */
 const WEBHOOK_LIFETIME_MS = 24 * 60 * 60_000;
 
 interface Running {
@@ -54,7 +54,7 @@ interface Running {
 
 export function createEffects(options: EffectsOptions): Effects {
   const { store, work, clock, log } = options;
-  /** Under way, by the ids of the effects. */
+  /** In progress, by the ids of the effects. */
   const running = new Map<number, Running>();
   const tries = new Map<number, number>();
   const stopping = new AbortController();
@@ -85,7 +85,7 @@ export function createEffects(options: EffectsOptions): Effects {
   };
 
   const pass = async () => {
-    // One time for both questions: between two, what is put off could fall due unseen.
+    // One time for both reads: a postponed effect could otherwise become due between them and be missed.
     const now = clock.now();
     for (const lane of LANES) {
       for (const record of await due(lane, now)) {
@@ -97,7 +97,7 @@ export function createEffects(options: EffectsOptions): Effects {
     if (next !== undefined) wakeIn(next - clock.now());
   };
 
-  /** As many as may begin now. */
+  /** Due effects, as many as there are free slots. */
   const due = async (lane: EffectLane, now: TimeMs): Promise<readonly EffectRecord[]> => {
     const underWay = [...running.values()].filter((other) => other.lane === lane);
     const free = AT_ONCE[lane] - underWay.filter(holdsSlot).length;
@@ -105,7 +105,7 @@ export function createEffects(options: EffectsOptions): Effects {
     return free <= 0 ? [] : work.pendingEffects(lane, now, free, ids);
   };
 
-  /** What waits for a lingering process does nothing meanwhile, and must not keep other attempts from being ended. */
+  /** Waiting for a lingering process must not keep other attempts from being ended. */
   const holdsSlot = ({ record: { action, effect } }: Running): boolean =>
     effect.type !== "releaseAttempt" ||
     !options.attempts.isLingering({ ...action.key, attempt: effect.attempt });
@@ -121,7 +121,7 @@ export function createEffects(options: EffectsOptions): Effects {
     } catch (error) {
       await postpone(record, error);
     } finally {
-      // A slot is free that a full lane may wait for.
+      // A full lane may wait for this slot.
       running.delete(record.id);
       wake();
     }
@@ -136,12 +136,15 @@ export function createEffects(options: EffectsOptions): Effects {
     try {
       await work.postponeEffect(record.id, clock.now() + pauseMs);
     } catch (unwritten) {
-      log.warn("an effect could not be put off, and is held back", { effect, error: unwritten });
+      log.warn("an effect could not be postponed in the store, and waits in memory", {
+        effect,
+        error: unwritten,
+      });
       await clock.sleep(pauseMs, { signal: stopping.signal }).catch(() => {});
     }
   };
 
-  /** Resolves with what has to be done next because of it. */
+  /** Resolves with the effects that follow from it. */
   const perform = async ({ action, effect, createdAt }: EffectRecord): Promise<readonly Effect[]> => {
     switch (effect.type) {
       case "stopAttempt":
@@ -166,7 +169,7 @@ export function createEffects(options: EffectsOptions): Effects {
     }
   };
 
-  /** Each receiver has an effect of its own: one that is not there takes nothing from the others. */
+  /** Each receiver has an effect of its own, so that one that fails is retried alone. */
   const notifications = async ({ key, state }: ActionRecord): Promise<Effect[]> => {
     if (key.action !== ROOT_ACTION) return [];
     const rules = (await store.getRun(key))?.settings.notifications ?? [];
@@ -184,11 +187,11 @@ export function createEffects(options: EffectsOptions): Effects {
       await options.send(request);
     } catch (error) {
       if (clock.now() - since < WEBHOOK_LIFETIME_MS) throw error;
-      log.error("a webhook was not taken for a day and is given up", { error });
+      log.error("a webhook was not accepted for a day and is given up", { error });
     }
   };
 
-  /** Those that waited for this result are queued again: one may have to compute it now. */
+  /** Queues those that waited for this result again: one may have to compute it now. */
   const unpark = async ({ cache }: ActionRecord): Promise<void> => {
     if (cache === undefined) return;
     for (const waiting of await store.parkedFor(cache.key))
@@ -200,7 +203,7 @@ export function createEffects(options: EffectsOptions): Effects {
     if (awaiting) await resume(awaiting);
   };
 
-  /** A parked action goes on when nothing that it started is unfinished. */
+  /** A parked action resumes when all of its children have ended. */
   const resume = async (action: ActionRecord): Promise<void> => {
     if (action.state.suspended !== "parked" || (await store.awaitsChildren(action))) return;
     await options.apply(action.key, { type: "unparked" });
@@ -218,7 +221,7 @@ export function createEffects(options: EffectsOptions): Effects {
     }
   };
 
-  /** Resolves when nothing can be done now. */
+  /** Resolves when nothing is due or in progress. */
   const idle = async (): Promise<void> => {
     for (;;) {
       wake();

@@ -5,7 +5,7 @@ import { BoxkiteError } from "../domain/errors.ts";
 import type { Executor } from "../executors/executor.ts";
 import type { Store } from "../store/store.ts";
 
-/** The image that the run uses for this reference; resolves and pins it if nobody did before. */
+/** The image that the run uses for this reference; resolved and pinned on its first use. */
 export async function imageOfRun(
   store: Store,
   executor: Executor,
@@ -17,8 +17,8 @@ export async function imageOfRun(
 }
 
 /**
- * Resolves what can be resolved. What cannot is left for the first action that needs it, which then
- * fails with the reason: an image that no action uses does no harm.
+ * Resolves the references that can be resolved. Another one fails the first action that needs it, with the
+ * reason: an image that no action uses does no harm.
  */
 export async function resolveAll(
   executor: Executor,

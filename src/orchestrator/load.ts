@@ -1,6 +1,6 @@
 /**
- * What runs now, counted: in all, by queue and by run, and what it takes of the machine. Read from the store
- * once, then kept in step with each change, so that a pass of the dispatcher costs the same whatever runs.
+ * Counts of live attempts, in total, by queue and by run, and the resources that they use. Read from the store
+ * once, then updated by each change, so that the cost of a pass does not depend on what runs.
  * A parent that awaits its children keeps its memory, but neither a slot nor processors.
  */
 import type { ActionRecord } from "../domain/action-record.ts";
@@ -26,9 +26,9 @@ export class Load {
   readonly #liveOfRun = new Map<number, number>();
   /** By the id of the action. */
   readonly #live = new Map<number, Live>();
-  /** Ids of live actions, by what tells parents apart. */
+  /** Ids of live actions, by `nameOf`. */
   readonly #liveIds = new Map<string, number>();
-  /** Ids of unfinished children, by the same. */
+  /** Ids of unfinished children, by `nameOf` their parent. */
   readonly #children = new Map<string, Set<number>>();
 
   constructor(live: readonly Demand[], unfinished: readonly UnfinishedChild[]) {
@@ -36,7 +36,7 @@ export class Load {
     for (const demand of live) this.admit(demand);
   }
 
-  /** Attempts that compute. */
+  /** Attempts that hold a slot. */
   get computing(): number {
     return this.#computing;
   }
@@ -57,12 +57,12 @@ export class Load {
     return this.#ofRunInQueue.get(runInQueue(action)) ?? 0;
   }
 
-  /** Those that await their children too. */
+  /** Includes parents that await their children. */
   liveOfRun(runId: number): number {
     return this.#liveOfRun.get(runId) ?? 0;
   }
 
-  /** The action has an attempt from now on. */
+  /** Counts a new live attempt. */
   admit({ action, takes }: Pick<Demand, "action" | "takes">): void {
     if (this.#live.has(action.id)) return;
     const name = nameOf(action.runId, action.key.action);
@@ -77,7 +77,7 @@ export class Load {
     this.#count(live, 1);
   }
 
-  /** Takes in what a change left. Returns whether that may let something start. */
+  /** Updates the counts by a change. Returns whether it may let something start. */
   change(action: ActionRecord): boolean {
     const childrenChanged = this.#changeChildren(action);
     const live = this.#live.get(action.id);
@@ -107,7 +107,7 @@ export class Load {
     return children;
   }
 
-  /** Returns whether its slot is free now. */
+  /** Returns whether its slot became free. */
   #setComputes(name: string, computes: boolean): boolean {
     const live = this.#live.get(this.#liveIds.get(name) ?? -1);
     if (live === undefined || live.computes === computes) return false;

@@ -15,7 +15,7 @@ export interface LogRetentionOptions {
 }
 
 export interface LogRetention {
-  /** Sweeps now and then, beginning now. */
+  /** Sweeps at intervals, beginning now. */
   start(): void;
   /** Resolves with the number of runs whose logs were removed. */
   sweep(): Promise<number>;
@@ -33,7 +33,7 @@ export function createLogRetention(options: LogRetentionOptions): LogRetention {
 
   const sweep = async (): Promise<number> => {
     const before = clock.now() - keepDays * DAY_MS;
-    /** By their ids: left for the next sweep, so that they hold up neither the others nor the end of this one. */
+    /** Ids of runs whose logs could not be removed: left for the next sweep, so that this one ends. */
     const failed = new Set<number>();
     let removed = 0;
     while (!stopping.signal.aborted) {
@@ -58,7 +58,7 @@ export function createLogRetention(options: LogRetentionOptions): LogRetention {
   };
 
   const remove = async (run: RunRecord): Promise<void> => {
-    // The files first: what is interrupted in between is only done again.
+    // The files first: after an interruption in between, both steps are repeated.
     await logs.removeRun(run.key);
     await store.logsRemoved(run, clock.now());
   };

@@ -1,4 +1,4 @@
-/** Which objects a run may touch: its own, and to read what it was handed. */
+/** Which objects a run may access: it may read and write its own, and read those that were granted to it. */
 import type { RunKey } from "../domain/ids.ts";
 import { objectUri, parseObjectUri } from "../objects/uri.ts";
 import type { Store } from "../store/store.ts";
@@ -8,11 +8,11 @@ export interface ObjectRights {
   /** Did, or will, the run itself write it? */
   owns(run: RunKey, key: string): Promise<boolean>;
   mayRead(run: RunKey, key: string): Promise<boolean>;
-  /** Of these URIs those that the run may read itself: nobody hands on what they have not got. */
+  /** Those of the URIs that the run may read: it cannot grant what it may not read itself. */
   readable(run: RunKey, uris: readonly string[]): Promise<readonly string[]>;
 }
 
-/** Keys and URIs that end in '/' stand for all that is below them. */
+/** A key or URI that ends in '/' is a prefix. */
 export function createObjectRights(store: Store, bucket: string): ObjectRights {
   const owns = async (run: RunKey, key: string) => {
     if (objectUri(bucket, key).startsWith(`${runBaseUri(bucket, run)}/`)) return true;

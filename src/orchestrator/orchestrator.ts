@@ -1,7 +1,7 @@
 /**
  * The orchestrator: accepts runs and actions, and drives each to its end. What it has to do next is always in
- * the store; a restart reads it there. Change → pass: every commit wakes the loops, each of which reads
- * the store at its own pace. Only the process that has the lease of the store drives runs (store.ts, Work).
+ * the store; a restart reads it there. Every commit wakes the loops, and each of them reads the store at its
+ * own pace. Only the process that has the lease of the store drives runs (store.ts, Work).
  */
 import { randomUUID } from "node:crypto";
 import type { ActionRecord, NewAction } from "../domain/action-record.ts";
@@ -39,13 +39,13 @@ export interface OrchestratorOptions {
   readonly urisInOutputs: AdmissionOptions["urisInOutputs"];
   /** host:port at which attempts reach the server; asked at each start of an attempt. */
   readonly endpoint: () => string;
-  /** Who drives the runs, a name of this process; made up by default. */
+  /** Name of this process as the owner of the lease. @default a random one */
   readonly owner?: string;
   /** Called once when another server has taken over the store, and this one has stopped driving runs. */
   readonly onLeaseLost?: (error: BoxkiteError) => void;
   readonly maxParallel: number;
   readonly queues: Queues;
-  /** Of one run, its root included. */
+  /** Limit for one run, its root included. */
   readonly maxActionsPerRun?: number;
   /** Between SIGTERM and SIGKILL. */
   readonly stopGraceMs?: number;
@@ -56,11 +56,11 @@ export interface OrchestratorOptions {
 }
 
 export interface Orchestrator {
-  /** Takes up what an earlier server left, then works. */
+  /** Resumes what an earlier server left running, then drives all runs. */
   start(): Promise<void>;
   /**
-   * Running attempts go on, and the next start takes them up; unless there will be none: then
-   * `endAttempts` ends and frees them all.
+   * Running attempts continue, and the next start resumes supervising them. If there will be no next start,
+   * `endAttempts` ends them all and frees what they hold.
    */
   stop(options: { readonly endAttempts: boolean }): Promise<void>;
   /** Resolves the images and accepts the run. Throws RUN_EXISTS. */
@@ -71,37 +71,37 @@ export interface Orchestrator {
   ): Promise<{ readonly run: RunRecord; readonly root: ActionRecord }>;
   /** Accepts an action; "exists" when the run has one of that name already. */
   enqueue(run: RunRecord, action: NewAction, by: Principal): Promise<ActionRecord | "exists">;
-  /** Ends an action and all below it. An ended one stays as it is. Throws ACTION_NOT_FOUND. */
+  /** Aborts an action and its descendants. One that has ended stays as it is. Throws ACTION_NOT_FOUND. */
   abort(key: ActionKey, reason: string, by: Principal): Promise<void>;
-  /** An object was written, by its key in the bucket. */
+  /** Reports that an object was written; `key`: its key in the bucket. */
   objectWritten(key: string): void;
-  /** Answers a condition. Throws ACTION_NOT_FOUND, or INVALID_ARGUMENT if it waits for nothing. */
+  /** Answers a condition. Throws ACTION_NOT_FOUND, or INVALID_ARGUMENT if it does not wait for an answer. */
   signal(key: ActionKey, value: Uint8Array, by: Principal): Promise<void>;
 }
 
 const DEFAULT_STOP_GRACE_MS = 10_000;
 export const DEFAULT_LINGER_MS = 30_000;
-/** Far above what people start on purpose: a task that calls itself for ever must not fill the disk. */
+/** Far above what people start on purpose: endless recursion must not fill the disk. */
 const MAX_ACTIONS_PER_RUN = 100_000;
-/** How long a stop waits for what is under way; the next start does the rest. */
+/** How long a stop waits for effects in progress; the next start performs the rest. */
 const DRAIN_MS = 3_000;
 
 export function createOrchestrator(options: OrchestratorOptions): Orchestrator {
   const { store, executor, clock, log, maxActionsPerRun = MAX_ACTIONS_PER_RUN } = options;
   let parts: Parts | undefined;
-  /** Once somebody else has the lease. */
+  /** Set once another process has the lease. */
   let left: Promise<void> | undefined;
   const started = (): Parts => {
     if (parts === undefined) throw new Error("the orchestrator was not started");
     return parts;
   };
 
-  /** Somebody else drives the runs from now on; what runs is theirs. */
+  /** Another process drives the runs from now on, and owns the attempts that run. */
   const leave = async (
     error: BoxkiteError,
     { unsubscribe, dispatcher, timers, effects, attempts }: Parts,
   ) => {
-    log.error("another server has taken over the store: this one drives no run any more", { error });
+    log.error("another server has taken over the store: this one stops driving runs", { error });
     unsubscribe();
     timers.stop();
     await Promise.allSettled([dispatcher.stop(), effects.stop(), attempts.close()]);
@@ -115,11 +115,12 @@ export function createOrchestrator(options: OrchestratorOptions): Orchestrator {
         if (parts !== undefined) left ??= leave(error, parts);
       });
       const rebased = await work.rebaseTimes(clock.now());
-      if (rebased > 0) log.warn("the machine's clock was set back: times were moved", { actions: rebased });
+      if (rebased > 0)
+        log.warn("the machine's clock was set back: stored times were adjusted", { actions: rebased });
       parts = assemble(options, work);
       const live = (await work.liveAttempts()).map(({ action }) => action);
       if (live.length > 0)
-        log.info("taking up what an earlier server left running", { attempts: live.length });
+        log.info("resuming attempts that an earlier server left running", { attempts: live.length });
       await reapLeftovers(options, parts.attempts, live);
       for (const action of live) parts.attempts.takeUp(action);
       parts.begin();
@@ -136,7 +137,7 @@ export function createOrchestrator(options: OrchestratorOptions): Orchestrator {
       await effects.stop();
       const live = endAttempts ? [] : await work.liveAttempts();
       if (live.length > 0)
-        log.info("attempts go on; the next start takes them up", { attempts: live.length });
+        log.info("attempts continue; the next start resumes supervising them", { attempts: live.length });
     },
     createRun: async (run, root, seeds = []) => {
       const definition = root.spec?.definition;
@@ -158,7 +159,7 @@ export function createOrchestrator(options: OrchestratorOptions): Orchestrator {
       return created;
     },
     enqueue: async (run, action, by) => {
-      // A parent that is tried again finds it, whatever the server's settings are by now.
+      // A retried parent finds its child even where the settings have changed since.
       if (await store.getAction({ ...run.key, action: action.name })) return "exists";
       if (action.spec) requireFits(action.spec.definition, executor.capacity);
       requireQueue(options.queues, action.queue ?? "");
@@ -203,7 +204,7 @@ export function createOrchestrator(options: OrchestratorOptions): Orchestrator {
       if ((await started().apply(key, { type: "signalled", value }, { by })) === undefined) {
         throw new BoxkiteError(
           "INVALID_ARGUMENT",
-          `action ${key.action} was answered by somebody else, or ended`,
+          `action ${key.action} was answered by another caller, or ended`,
         );
       }
     },
@@ -219,7 +220,7 @@ interface Parts {
   readonly effects: Effects;
   readonly timers: Timers;
   begin(): void;
-  /** Hears of no further changes. */
+  /** Stops listening for changes. */
   unsubscribe(): void;
 }
 
@@ -241,7 +242,7 @@ function assemble(options: OrchestratorOptions, work: Work): Parts {
   const onFreed = (queue: string) => dispatcher.wake(queue);
   const effects = createEffects({ ...options, work, apply, attempts, send: sendRequest, onFreed });
   const timers = createTimers({ ...options, work, apply, onQueueDue: () => dispatcher.wake() });
-  // After the callers of a commit were answered: the passes of the orchestrator are not what they wait for.
+  // After the callers of a commit were answered: they should not wait for the passes of the orchestrator.
   let waking = false;
   let passWanted = false;
   const wake = () => {
@@ -274,9 +275,9 @@ function assemble(options: OrchestratorOptions, work: Work): Parts {
   return { work, apply, attempts, dispatcher, effects, timers, begin, unsubscribe };
 }
 
-/** The same work, told once when a write finds that the lease went to somebody else. */
+/** The same work; reports when a write fails because another process has the lease. */
 function whenLost(work: Work, lost: (error: BoxkiteError) => void): Work {
-  const told =
+  const reporting =
     <Values extends unknown[], Result>(write: (...values: Values) => Promise<Result>) =>
     async (...values: Values): Promise<Result> => {
       try {
@@ -288,16 +289,16 @@ function whenLost(work: Work, lost: (error: BoxkiteError) => void): Work {
     };
   return {
     ...work,
-    advance: told(work.advance),
-    recordAttempt: told(work.recordAttempt),
-    effectDone: told(work.effectDone),
-    postponeEffect: told(work.postponeEffect),
+    advance: reporting(work.advance),
+    recordAttempt: reporting(work.recordAttempt),
+    effectDone: reporting(work.effectDone),
+    postponeEffect: reporting(work.postponeEffect),
   };
 }
 
 /**
- * Ends attempts that run without anyone waiting for them: their action moved on while no server ran. Only
- * what the executor holds for this server instance; another's attempt of a live action is left alone too.
+ * Ends orphaned attempts: their action moved on while no server ran. Only those that the executor holds for this
+ * server instance, and none of a live action.
  */
 async function reapLeftovers(
   { executor, log }: OrchestratorOptions,
@@ -307,11 +308,11 @@ async function reapLeftovers(
   const wanted = new Set(live.map((action) => attemptText({ ...action.key, attempt: action.state.attempt })));
   for (const key of await executor.list()) {
     if (wanted.has(attemptText(key))) continue;
-    log.info("ending a leftover attempt", { attempt: attemptText(key) });
+    log.info("ending an orphaned attempt", { attempt: attemptText(key) });
     attempts
       .stop(key)
       .catch((error: unknown) =>
-        log.warn("a leftover could not be ended", { attempt: attemptText(key), error }),
+        log.warn("an orphaned attempt could not be ended", { attempt: attemptText(key), error }),
       );
   }
 }

@@ -1,4 +1,5 @@
 /** Where a run keeps what it writes. All URIs are object URIs; prefixes have no trailing slash. */
+import { ERROR_FILE, OUTPUTS_FILE } from "../domain/outputs.ts";
 import type { AttemptKey } from "../domain/attempt.ts";
 import type { ActionKey, ProjectKey, RunKey } from "../domain/ids.ts";
 import type { RunRecord } from "../domain/run.ts";
@@ -24,9 +25,9 @@ export function attemptPrefix(baseUri: string, key: Pick<ActionKey, "action">, a
   return `${baseUri}/${key.action}/${attempt}`;
 }
 
-const RESULTS = ["outputs.pb", "error.pb"];
+const RESULTS = [OUTPUTS_FILE, ERROR_FILE];
 
-/** The attempt whose result this is, by its key: see `runBaseUri` and `attemptPrefix`. */
+/** The attempt whose result has this key, by the layout of `runBaseUri` and `attemptPrefix`. */
 export function attemptOfResult(key: string): AttemptKey | undefined {
   const [project, domain, runs, run, action, number, file, ...more] = key.split("/");
   const attempt = Number(number);
@@ -35,7 +36,7 @@ export function attemptOfResult(key: string): AttemptKey | undefined {
   return { project, domain, run, action, attempt };
 }
 
-/** Where an attempt puts what it offloads when the run names a place for it. */
+/** Where an attempt offloads data when the run names a prefix for it. */
 export function rawDataPrefix(prefix: string, key: ActionKey, attempt: number): string {
   return `${runRawDataPrefix(prefix, key)}${key.action}/${attempt}`;
 }
@@ -44,7 +45,7 @@ function runRawDataPrefix(prefix: string, key: RunKey): string {
   return `${prefix.replace(/\/+$/u, "")}/${key.run}/`;
 }
 
-/** Does the key lie in the part of the run's raw-data place that is the run's own? */
+/** Is the key below the run's own part of its raw-data prefix? */
 export function isRunRawDataKey(run: RunRecord, bucket: string, key: string): boolean {
   const prefix = run.settings.rawDataPrefix;
   return prefix !== undefined && `s3://${bucket}/${key}`.startsWith(runRawDataPrefix(prefix, run.key));

@@ -1,4 +1,4 @@
-/** One timer for all time limits and delays: it sleeps until the earliest. */
+/** One timer for all time limits and delays, set to the earliest. */
 import { nextTimer } from "../domain/transition.ts";
 import type { Clock, Timer } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
@@ -15,13 +15,13 @@ export interface TimersOptions {
 }
 
 export interface Timers {
-  /** Something changed: the earliest time may be another one. Several calls are one pass. */
+  /** Something changed, perhaps the earliest time: requests a pass. Several requests share one. */
   wake(): void;
   stop(): void;
 }
 
 const DUE_PER_PASS = 500;
-/** Changes come in bursts; one pass serves them all. */
+/** Changes come in bursts: one pass serves all of one. */
 const SETTLE_MS = 20;
 const RETRY_MS = 1_000;
 
@@ -29,7 +29,7 @@ export function createTimers(options: TimersOptions): Timers {
   const { work, clock, log } = options;
   let timer: Timer | undefined;
   let wakeAt = Number.POSITIVE_INFINITY;
-  /** Delays that ended since then have not been told. */
+  /** `onQueueDue` has been called for the delays that ended until then. */
   let passedAt = 0;
   let stopped = false;
 
@@ -37,10 +37,10 @@ export function createTimers(options: TimersOptions): Timers {
     if (stopped || at >= wakeAt) return;
     timer?.cancel();
     wakeAt = at;
-    timer = clock.timer(at - clock.now(), strike);
+    timer = clock.timer(at - clock.now(), fire);
   };
 
-  const strike = () => {
+  const fire = () => {
     wakeAt = Number.POSITIVE_INFINITY;
     pass().catch((error: unknown) => {
       log.error("the time limits could not be read, and will be tried again", { error });

@@ -1,15 +1,15 @@
-/** Sending webhooks: once a receiver took it, it is done; until then it is tried again by the outbox. */
+/** Sends webhooks. The outbox retries each until its receiver accepts it. */
 import type { HttpRequest } from "../domain/notification.ts";
 
 const TIMEOUT_MS = 10_000;
 
 /**
- * Throws unless the receiver answers with a 2xx status. A redirect is none: it often leads to a page where
- * one logs in, and such a page answers everybody.
+ * Throws unless the receiver answers with a 2xx status. A redirect counts as a failure: it often leads to a login
+ * page, which answers any request with 200.
  */
 export async function sendRequest({ method, url, headers, body }: HttpRequest): Promise<void> {
   const signal = AbortSignal.timeout(TIMEOUT_MS);
-  // The path of such a URL is often a secret, which has no place in a log.
+  // The path of such a URL is often a secret, which must not be logged.
   const receiver = URL.parse(url)?.origin ?? "the receiver";
   let response: Response;
   try {
@@ -21,7 +21,7 @@ export async function sendRequest({ method, url, headers, body }: HttpRequest): 
   if (!response.ok) throw new Error(`${receiver} answered ${response.status}`);
 }
 
-/** What fetch says itself may hold the whole URL; what is beneath it tells what went wrong. */
+/** The message of fetch's own error may contain the whole URL; its cause says what went wrong. */
 function causeOf(error: unknown): string {
   if (!(error instanceof Error)) return "unknown";
   return error.cause instanceof Error ? error.cause.message : error.name;

@@ -9,7 +9,7 @@ import { RunConnection, systemError } from "./run-connection.ts";
 import { callTrace } from "./trace-call.ts";
 import { joinUri } from "../client/storage/storage.ts";
 import { createTransport } from "../client/transport.ts";
-import { outputsUri } from "../domain/outputs.ts";
+import { ERROR_FILE, outputsUri } from "../domain/outputs.ts";
 import { systemClock, type Clock } from "../lib/clock.ts";
 import type { ActiveContext } from "../sdk/authoring/active-context.ts";
 import type { ConditionRequest } from "../sdk/authoring/condition.ts";
@@ -190,7 +190,7 @@ export class RemoteController {
       );
     }
     const bytes = await this.#connection.container.storage.read(
-      joinUri(this.#connection.folderOf(name), "1", "error.pb"),
+      joinUri(this.#connection.folderOf(name), "1", ERROR_FILE),
     );
     return decodeError(decodeErrorDocument(bytes), where);
   }

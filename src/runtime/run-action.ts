@@ -10,7 +10,7 @@ import type { RemoteController } from "./remote-controller.ts";
 import type { Environment } from "../client/config-file.ts";
 import { scopedBlobStore } from "../client/storage/blob-store.ts";
 import { BlobNotFoundError, joinUri, openStorage, type Storage } from "../client/storage/storage.ts";
-import { outputsUri } from "../domain/outputs.ts";
+import { ERROR_FILE, outputsUri } from "../domain/outputs.ts";
 import type { ActiveContext, CheckpointStore, Controller } from "../sdk/authoring/active-context.ts";
 import { CallCounter } from "../sdk/authoring/call-counter.ts";
 import type { InitializedConfig } from "../sdk/authoring/config.ts";
@@ -89,7 +89,7 @@ export async function recordFailure(
   record: ErrorRecord,
 ): Promise<void> {
   process.stderr.write(`${record.code}: ${record.message}\n`);
-  await storage.write(joinUri(given.outputsPath, "error.pb"), encodeErrorDocument(record));
+  await storage.write(joinUri(given.outputsPath, ERROR_FILE), encodeErrorDocument(record));
 }
 
 async function readInputs(storage: Storage, given: RuntimeArguments): Promise<Inputs> {

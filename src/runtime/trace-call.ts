@@ -4,7 +4,7 @@ import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { decodeErrorKind, encodeErrorDocument } from "./error-document.ts";
 import type { RunConnection } from "./run-connection.ts";
 import { joinUri } from "../client/storage/storage.ts";
-import { OUTPUTS_FILE, outputsUri } from "../domain/outputs.ts";
+import { ERROR_FILE, OUTPUTS_FILE, outputsUri } from "../domain/outputs.ts";
 import { within } from "../lib/wait.ts";
 import type { ActiveContext } from "../sdk/authoring/active-context.ts";
 import { CallCounter } from "../sdk/authoring/call-counter.ts";
@@ -75,7 +75,7 @@ export async function callTrace(
     const returned = await sharedState().storage.run(inner, async () => definition.fn(parsed as never));
     outputs = await encodeOutputs(definition.name, definition.interface, returned);
   } catch (error) {
-    await storage.write(joinUri(folder, "error.pb"), encodeErrorDocument(encodeError(error)));
+    await storage.write(joinUri(folder, ERROR_FILE), encodeErrorDocument(encodeError(error)));
     await record(ActionPhase.FAILED, "");
     throw error;
   }

@@ -7,7 +7,7 @@ import { create, toBinary } from "@bufbuild/protobuf";
 import { BoxkiteError, messageOf, textOf } from "../domain/errors.ts";
 import { LOCAL } from "../domain/principal.ts";
 import type { Catalog } from "../orchestrator/catalog.ts";
-import { outputsUri } from "../domain/outputs.ts";
+import { ERROR_FILE, outputsUri } from "../domain/outputs.ts";
 import { attemptPrefix } from "../orchestrator/paths.ts";
 import type { AttemptSpec } from "../executors/executor.ts";
 import type { UploadedContext } from "../builds/context.ts";
@@ -91,7 +91,7 @@ export function buildImageWork(options: BuildWorkOptions): InProcessWork {
         if (signal.aborted) throw error;
         const message = error instanceof BoxkiteError ? textOf(error) : messageOf(error);
         for (const line of message.split("\n")) logs.write("stderr", line, clock.now());
-        await objects.put(keyOfUri(`${outputPrefix}/error.pb`, bucket), encodeError(error, message));
+        await objects.put(keyOfUri(`${outputPrefix}/${ERROR_FILE}`, bucket), encodeError(error, message));
       } finally {
         ended();
       }

@@ -3,7 +3,7 @@ import { fromBinary } from "@bufbuild/protobuf";
 import type { BlameKind } from "../domain/action.ts";
 import { BoxkiteError, messageOf } from "../domain/errors.ts";
 import type { Written } from "../domain/outcome.ts";
-import { outputsUri } from "../domain/outputs.ts";
+import { ERROR_FILE, outputsUri } from "../domain/outputs.ts";
 import {
   ContainerError_Kind,
   ErrorDocumentSchema,
@@ -33,12 +33,12 @@ export async function readWritten(objects: WrittenObjects, prefix: string): Prom
 
 async function read(objects: WrittenObjects, prefix: string): Promise<Written> {
   const [errorBytes, outputBytes] = await Promise.all([
-    objects.size(`${prefix}/error.pb`),
+    objects.size(`${prefix}/${ERROR_FILE}`),
     objects.size(outputsUri("task", prefix)),
   ]);
   if (errorBytes !== undefined) {
-    if (errorBytes > MAX_DOCUMENT_BYTES) return unreadable("error.pb", `it has ${errorBytes} bytes`);
-    return decodeError((await objects.read(`${prefix}/error.pb`)) ?? new Uint8Array());
+    if (errorBytes > MAX_DOCUMENT_BYTES) return unreadable(ERROR_FILE, `it has ${errorBytes} bytes`);
+    return decodeError((await objects.read(`${prefix}/${ERROR_FILE}`)) ?? new Uint8Array());
   }
   if (outputBytes === undefined) return { kind: "nothing" };
   return outputBytes > MAX_DOCUMENT_BYTES ? outputsTooLarge(outputBytes) : { kind: "outputs" };
@@ -69,7 +69,7 @@ function decodeError(bytes: Uint8Array): Written {
   try {
     document = fromBinary(ErrorDocumentSchema, bytes);
   } catch (error) {
-    return unreadable("error.pb", messageOf(error));
+    return unreadable(ERROR_FILE, messageOf(error));
   }
   const { error } = document;
   return {
