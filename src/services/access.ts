@@ -1,5 +1,5 @@
 /**
- * Who may do what with which record: asked in one call with "is it there?". Every RPC, page and object goes
+ * Who may do what with which record: one call reads the record and authorises. Every RPC, page and object goes
  * through `authorise`, and rules go there and nowhere else.
  */
 import type { ActionRecord } from "../domain/action-record.ts";
@@ -16,7 +16,7 @@ import { requireAction, requireRun } from "../store/require.ts";
 export type Right = "read" | "create" | "change";
 
 export type Resource =
-  /** What says nothing of anybody's work: endpoints, who asks. */
+  /** What concerns no project: endpoints, the caller's identity. */
   | { readonly kind: "server" }
   /** With what is in it; undefined: all of them. */
   | { readonly kind: "project"; readonly project: string | undefined }
@@ -26,10 +26,10 @@ export type Resource =
   | { readonly kind: "image"; readonly name: string }
   | { readonly kind: "object"; readonly key: string };
 
-/** Throws where the principal may not. */
+/** Throws where the principal does not have the right. */
 export type Authorise = (by: Principal, right: Right, resource: Resource) => void | Promise<void>;
 
-/** Whoever reaches the port may do everything; what runs and people's keys open, object-access.ts says besides. */
+/** Every caller that reaches the port may do everything; keys to the object store open what object-access.ts says. */
 export const everybody: Authorise = () => {};
 
 export interface Access {

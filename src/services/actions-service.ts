@@ -30,7 +30,7 @@ import { requireSupported } from "../wire/support.ts";
 import { cacheUseOf, decodeTaskSpec } from "../wire/task-spec.ts";
 import { decodeLimit, decodeMoment } from "../wire/time.ts";
 import type { ServiceContext } from "./context.ts";
-import { tell } from "./direct-stream.ts";
+import { deliver } from "./direct-stream.ts";
 import { requestOrigin } from "./origin.ts";
 import { principalOf } from "./principal.ts";
 import { signalPath } from "./signal-page.ts";
@@ -65,7 +65,7 @@ export function registerActionsService(router: ConnectRouter, context: Needs): v
       const by = principalOf(handler);
       const parent = await access.action(by, "read", decodeActionId(filter.value));
       const run = await access.run(by, "read", parent.key);
-      yield* tell(watchChildren(context, run, parent.key.action, handler.signal), handler);
+      yield* deliver(watchChildren(context, run, parent.key.action, handler.signal), handler);
     },
 
     abort: async ({ actionId, reason }, handler) => {

@@ -80,14 +80,14 @@ export function buildImageWork(options: BuildWorkOptions): InProcessWork {
   return {
     reference: REFERENCE,
     run: async (spec, logs, signal) => {
-      // From the store, not from the arguments: whoever names this image gets the rights of their own run.
+      // From the store, not from the arguments: a task that names this image has the rights of its own run only.
       const { inputUri, outputPrefix } = await placesOf(options.store, spec.key);
       const ended = options.unusedImages.building();
       try {
         const reference = await build(options, spec, inputUri, logs, signal);
         await objects.put(keyOfUri(outputsUri("task", outputPrefix), bucket), encodeOutput(reference));
       } catch (error) {
-        // Not the build's failure: its action has ended, or the server does and will build again.
+        // Not a failure of the build: its action has ended, or the server stops and will build again.
         if (signal.aborted) throw error;
         const message = error instanceof BoxkiteError ? textOf(error) : messageOf(error);
         for (const line of message.split("\n")) logs.write("stderr", line, clock.now());

@@ -34,7 +34,7 @@ export const topicOf = {
 const READ_AGAIN_MS = 30_000;
 /** Subscribers woken in one turn of the event loop: requests are served between two turns. */
 const WOKEN_PER_TURN = 20;
-/** Pause after a wake-up, for each subscriber: the more there are, the more changes each is told of at once. */
+/** Pause after a wake-up, for each subscriber: the more there are, the more changes each gets at once. */
 const PAUSE_MS_EACH = 0.25;
 
 interface Topic {
@@ -66,7 +66,7 @@ export function createChangeFeed(store: Pick<StoreReader, "onChange">, clock: Cl
 
   const wake = (topic: Topic): void => {
     topic.isWaking = true;
-    // Those who made the change are answered before those who watch it are told.
+    // Calls that made a change are answered before those who watch it are woken.
     setImmediate(() => {
       topic.isDue = false;
       topic.answers.clear();

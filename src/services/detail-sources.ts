@@ -1,4 +1,4 @@
-/** What is read to tell one action in detail. */
+/** What is read for the details of one action. */
 import type { ActionRecord } from "../domain/action-record.ts";
 import type { StoreReader } from "../store/reader.ts";
 import { requireRun } from "../store/require.ts";

@@ -5,7 +5,7 @@
 import { toBinary, type DescMessage, type MessageShape } from "@bufbuild/protobuf";
 import { Code, ConnectError, createContextKey, type HandlerContext } from "@connectrpc/connect";
 
-/** The response of one call, from its first message on. Undefined where a client does not take protobuf. */
+/** The response of one call, after its first message. Undefined where the client does not accept protobuf. */
 export interface DirectStream {
   /** Bytes that were written and are not sent yet. */
   readonly waitingBytes: number;
@@ -18,10 +18,10 @@ export const DIRECT_STREAM = createContextKey<DirectStream | undefined>(undefine
   description: "where frames are written",
 });
 
-/** A watcher that does not take what it is told is cut at this; it comes again and starts from what it knows. */
+/** A watch whose client leaves more than this unread is ended; the client opens it again and starts from what it has. */
 export const MAX_WAITING_BYTES = 1024 * 1024;
 
-/** Messages that one read gave, for everyone who asked for it. */
+/** The messages of one read, shared by all watches that asked for it. */
 export interface Batch<D extends DescMessage> {
   readonly messages: readonly MessageShape<D>[];
   /** The messages with their frames; made when first asked for. */
@@ -33,23 +33,23 @@ export function batchOf<D extends DescMessage>(schema: D, messages: readonly Mes
   return { messages, frames: () => (made ??= encodeFrames(schema, messages)) };
 }
 
-/** A batch as one watcher is told of it. */
-export interface Told<D extends DescMessage> {
+/** A batch, as one watch sends it. */
+export interface Delivery<D extends DescMessage> {
   readonly batch: Batch<D>;
-  /** It happened before the watch began: the client sets the pace. */
+  /** It happened before the watch began: the client sets the speed. */
   readonly isPast: boolean;
 }
 
-/** What a watch tells one client. Throws UNAVAILABLE, at which clients come again, to one that is too slow. */
-export async function* tell<D extends DescMessage>(
-  told: AsyncIterable<Told<D>>,
+/** Sends what a watch yields to one client. Throws UNAVAILABLE, at which clients retry, for one that is too slow. */
+export async function* deliver<D extends DescMessage>(
+  deliveries: AsyncIterable<Delivery<D>>,
   { values, signal }: Pick<HandlerContext, "values" | "signal">,
 ): AsyncIterable<MessageShape<D>> {
   const direct = values.get(DIRECT_STREAM);
   let begun = false;
-  for await (const { batch, isPast } of told) {
+  for await (const { batch, isPast } of deliveries) {
     if (batch.messages.length === 0) continue;
-    // The first go the usual way, with the response's headers.
+    // The first messages go through connect-es, which sends the response's headers with them.
     if (direct === undefined || !begun) {
       yield* batch.messages;
       begun = true;
@@ -63,7 +63,7 @@ export async function* tell<D extends DescMessage>(
 
 function tooSlow(): ConnectError {
   return new ConnectError(
-    `the client took less than it was told, and ${MAX_WAITING_BYTES} bytes were waiting for it; watch again`,
+    `the client reads too slowly: more than ${MAX_WAITING_BYTES} bytes were waiting for it; watch again`,
     Code.Unavailable,
   );
 }

@@ -27,7 +27,7 @@ test("a hint that no client would take as a header is in the message only", () =
   assert.match(rawMessage, /ä{1000}$/u);
 });
 
-test("without a hint there is no header, and an error of nobody's making has neither", () => {
+test("without a hint there is no header for it, and an unexpected error has neither header", () => {
   assert.equal(toConnectError(new BoxkiteError("RUN_NOT_FOUND", "no")).metadata.has(HINT_HEADER), false);
   assert.deepEqual([...toConnectError(new Error("secret")).metadata.keys()], []);
 });

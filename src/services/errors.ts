@@ -1,4 +1,4 @@
-/** BoxkiteError to Connect's codes: the only place where the two meet. */
+/** BoxkiteError to Connect's codes, and nowhere else. */
 import { Code, ConnectError, type Interceptor } from "@connectrpc/connect";
 import { BoxkiteError, textOf, type ErrorCode } from "../domain/errors.ts";
 import type { Logger } from "../lib/log.ts";
@@ -36,7 +36,7 @@ const CODES = {
   DATA_DIRECTORY_UNUSABLE: Code.FailedPrecondition,
 } as const satisfies Record<ErrorCode, Code>;
 
-/** Headers that carry what ConnectError has no place for: from them a client of ours builds a BoxkiteError again. */
+/** Headers that carry what ConnectError has no field for: our client makes a BoxkiteError of them again. */
 export const CODE_HEADER = "boxkite-error-code";
 /** UTF-8, percent-encoded as by encodeURIComponent. The message ends with the hint all the same, for other clients. */
 export const HINT_HEADER = "boxkite-error-hint";
@@ -66,12 +66,12 @@ function hintHeader(hint: string | undefined): Record<string, string> {
   return encoded.length > MAX_HINT_BYTES ? {} : { [HINT_HEADER]: encoded };
 }
 
-/** What a person is told whose request was refused; undefined where the fault is the server's. */
+/** Why a request was refused, as text for people; undefined where the server failed. */
 export function refusalOf(error: unknown): string | undefined {
   return error instanceof BoxkiteError && error.kind === "user" ? textOf(error) : undefined;
 }
 
-/** Encodes what handlers throw; what nobody threw on purpose is logged with its cause and not shown. */
+/** Encodes what handlers throw; an unexpected error is logged with its cause and not shown to the client. */
 export function errorInterceptor(log: Logger): Interceptor {
   const encode = (method: string, error: unknown): ConnectError => {
     const encoded = toConnectError(error);

@@ -26,7 +26,7 @@ test("messages are passed on in order, with heartbeats while there are none, and
   assert.equal(clock.pending, 0);
 });
 
-test("whoever stops listening ends the source", async () => {
+test("a consumer that stops reading ends the source", async () => {
   const ended = Promise.withResolvers<void>();
   async function* source() {
     try {

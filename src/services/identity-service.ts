@@ -1,4 +1,4 @@
-/** flyteidl2.auth.IdentityService: who is asking. There are no users, so the answer is nobody in particular. */
+/** flyteidl2.auth.IdentityService: who calls. There are no users, so every caller is anonymous. */
 import type { ConnectRouter } from "@connectrpc/connect";
 import { IdentityService } from "../wire/gen/flyteidl2/auth/identity_pb.js";
 import type { ServiceContext } from "./context.ts";

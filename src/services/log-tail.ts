@@ -68,8 +68,8 @@ export function logMethods({ access, store, logs, feed, clock }: LogContext): Me
   }
 
   /**
-   * A log appears when its attempt is supervised. Of an action whose attempt nobody named, the present
-   * one may end without a log, and the next one have one. Undefined when the signal aborts.
+   * A log appears when its attempt is supervised. Where no attempt was asked for, the current one may end
+   * without a log, and the next one have one. Undefined when the signal aborts.
    */
   async function waitForLog(
     action: ActionRecord,

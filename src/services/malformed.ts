@@ -1,7 +1,7 @@
 /**
  * Whose fault it is that a call could not be decoded. connect-es answers `internal` for a body that is no
- * message (seen with 2.1, protocol/serialization.js), as if the server had failed. What fails as `internal` before
- * any handler is called can only be the request.
+ * message (seen with 2.1, protocol/serialization.js), as if the server had failed. Before a
+ * handler is called, only the request can be the cause of an `internal`.
  */
 import {
   Code,
@@ -14,7 +14,7 @@ import type { UniversalServerResponse } from "@connectrpc/connect/protocol";
 
 const CALLED = createContextKey(false, { description: "a handler was called" });
 
-/** The innermost interceptor: notes that the request was decoded. */
+/** The innermost interceptor: records that the request was decoded. */
 export const noteCalled: Interceptor = (next) => async (request) => {
   if (!request.stream) {
     request.contextValues.set(CALLED, true);

@@ -1,4 +1,4 @@
-/** Why there is no log for somebody who asked for one. */
+/** Why a log that was asked for does not exist. */
 import { attemptIsOver } from "../domain/action.ts";
 import { BoxkiteError, textOf } from "../domain/errors.ts";
 import type { ActionRecord } from "../domain/action-record.ts";

@@ -1,4 +1,4 @@
-/** Who calls: found by the server's router, and handed to every handler. */
+/** Who calls: found by the server's router, and passed to every handler. */
 import { createContextKey, type HandlerContext } from "@connectrpc/connect";
 import type { Principal } from "../domain/principal.ts";
 

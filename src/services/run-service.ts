@@ -8,7 +8,7 @@ import { decodeActionId, decodeRunId } from "../wire/identifiers.ts";
 import type { ServiceContext } from "./context.ts";
 import { createRunMethod, type CreateRunContext } from "./create-run.ts";
 import { detailSources } from "./detail-sources.ts";
-import { tell } from "./direct-stream.ts";
+import { deliver } from "./direct-stream.ts";
 import { principalOf } from "./principal.ts";
 import { listMethods, type ListContext } from "./run-lists.ts";
 import { watchActionDetails, watchRunDetails } from "./watches.ts";
@@ -59,12 +59,12 @@ export function registerRunService(router: ConnectRouter, context: Needs): void 
 
     watchActionDetails: async function* ({ actionId }, handler) {
       const { key } = await access.action(principalOf(handler), "read", decodeActionId(actionId));
-      yield* tell(watchActionDetails(context, key, handler.signal), handler);
+      yield* deliver(watchActionDetails(context, key, handler.signal), handler);
     },
     watchRunDetails: async function* ({ runId }, handler) {
       const run = await access.run(principalOf(handler), "read", decodeRunId(runId));
       const key = { ...run.key, action: ROOT_ACTION };
-      yield* tell(watchRunDetails(context, key, handler.signal), handler);
+      yield* deliver(watchRunDetails(context, key, handler.signal), handler);
     },
 
     ...listMethods(context),

@@ -52,7 +52,7 @@ function payloadOf(body: string, condition: ActionRecord): EventPayload {
     case "string":
       return create(EventPayloadSchema, { value: { case: "stringValue", value } });
     case "number":
-      // JSON does not tell 1 from 1.0.
+      // JSON does not distinguish 1 from 1.0.
       return Number.isInteger(value) && conditionOf(condition).type !== "float"
         ? create(EventPayloadSchema, { value: { case: "intValue", value: BigInt(value) } })
         : create(EventPayloadSchema, { value: { case: "floatValue", value } });

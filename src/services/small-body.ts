@@ -1,4 +1,4 @@
-/** The body of a request that says little. */
+/** Reads the body of a request that has to be small. */
 import type { Readable } from "node:stream";
 import { BoxkiteError } from "../domain/errors.ts";
 

@@ -46,7 +46,7 @@ export function registerTaskService(router: ConnectRouter, context: Needs): void
       const by = principalOf(handler);
       const scope: Partial<ProjectKey> =
         request.scopeBy.case === "projectId" ? decodeProjectId(request.scopeBy.value) : {};
-      // The server's own task is in a project that nobody made.
+      // The project of the server's own task has no record.
       if (scope.project !== undefined && scope.project !== BUILD_TASK.project)
         await access.project(by, "read", scope.project);
       else await access.authorise(by, "read", { kind: "project", project: scope.project });

@@ -43,7 +43,7 @@ function buildOf(reference: string): BuildRecord {
 }
 
 suite("unused images", () => {
-  test("an image that nothing uses after a while is told of once, with what to do", async () => {
+  test("an image that nothing uses after a while is warned of once, with what to do", async () => {
     const { images, lines, later } = setup({ used: { ...NOBODY, deployments: [TASK] } });
     images.handedOut(buildOf("used"));
     images.handedOut(buildOf("unused"));
@@ -53,7 +53,7 @@ suite("unused images", () => {
     assert.match(lines[0] ?? "", /warn .*image=unused hint=if this was a deploy, import the module/u);
   });
 
-  test("no verdict while another image is being built: its tasks come when all are there", async () => {
+  test("no warning while another image is being built: its tasks come when all exist", async () => {
     const { images, lines, later } = setup();
     images.handedOut(buildOf("one"));
     const ended = images.building();

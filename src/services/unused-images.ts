@@ -14,6 +14,7 @@ const QUIET_MS = 15_000;
 export interface UnusedImages {
   /** A build begins: nothing is warned of before it has ended. The function returned is called at its end. */
   building(): () => void;
+  /** A client was given this image. */
   handedOut(build: BuildRecord): void;
   close(): void;
 }

@@ -12,7 +12,7 @@ import { NO_SETTINGS } from "../domain/run.ts";
 import { openSqliteStore } from "../store/sqlite/sqlite-store.ts";
 import { TraceActionSchema } from "../wire/gen/flyteidl2/workflow/run_definition_pb.js";
 import { createChangeFeed } from "./change-feed.ts";
-import { DIRECT_STREAM, MAX_WAITING_BYTES, tell, type DirectStream } from "./direct-stream.ts";
+import { DIRECT_STREAM, MAX_WAITING_BYTES, deliver, type DirectStream } from "./direct-stream.ts";
 import { watchChildren } from "./watches.ts";
 
 const NOW = 1_700_000_000_000;
@@ -80,9 +80,9 @@ async function setup() {
         drained: async () => {},
       };
       const values = createContextValues().set(DIRECT_STREAM, direct);
-      const told = watchChildren({ store: counted, feed }, run, ROOT_ACTION, stop.signal);
+      const deliveries = watchChildren({ store: counted, feed }, run, ROOT_ACTION, stop.signal);
       const done = (async () => {
-        for await (const _ of tell(told, { values, signal: stop.signal }));
+        for await (const _ of deliver(deliveries, { values, signal: stop.signal }));
       })();
       watchers.push(done.catch(() => {}));
       return { frames, done };
@@ -116,7 +116,7 @@ test("a change is read and encoded once, for 1 watcher as for 50", async (t) => 
   assert.deepEqual(readsPerChange, [1, 1]);
 });
 
-test("a watcher at another place is told what it lacks, and shares from then on", async (t) => {
+test("a watcher at another cursor gets what it lacks, and shares from then on", async (t) => {
   const { watch, change, settle, readCount, close } = await setup();
   t.after(close);
   const early = watch();
@@ -133,7 +133,7 @@ test("a watcher at another place is told what it lacks, and shares from then on"
   assert.equal(late.frames.at(-1), early.frames.at(-1));
 });
 
-test("a watcher that takes nothing is cut at 1 MiB, with a code at which clients come again; others go on", async (t) => {
+test("a watcher that reads nothing is ended at 1 MiB, with a code at which clients retry; others go on", async (t) => {
   const { watch, change, settle, close } = await setup();
   t.after(close);
   let waiting = 0;

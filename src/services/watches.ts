@@ -1,4 +1,4 @@
-/** What watches tell, as batches that all watchers at the same place share. */
+/** What watches send, as batches that all watches at the same cursor share. */
 import { create, type DescMessage, type MessageShape } from "@bufbuild/protobuf";
 import type { ActionKey } from "../domain/ids.ts";
 import { isTerminal } from "../domain/phase.ts";
@@ -13,7 +13,7 @@ import {
   WatchRunDetailsResponseSchema,
 } from "../wire/gen/flyteidl2/workflow/run_service_pb.js";
 import { topicOf, type ChangeFeed } from "./change-feed.ts";
-import { batchOf, type Told } from "./direct-stream.ts";
+import { batchOf, type Delivery } from "./direct-stream.ts";
 import { detailSources } from "./detail-sources.ts";
 
 export interface WatchContext {
@@ -21,7 +21,7 @@ export interface WatchContext {
   readonly feed: ChangeFeed;
 }
 
-/** Children told at once. */
+/** Children in one batch. */
 const BATCH = 500;
 const SENTINEL = batchOf(WatchForUpdatesResponseSchema, [
   create(WatchForUpdatesResponseSchema, { message: { case: "controlMessage", value: { sentinel: true } } }),
@@ -33,7 +33,7 @@ export async function* watchChildren(
   run: RunRecord,
   parent: string,
   signal: AbortSignal,
-): AsyncIterable<Told<typeof WatchForUpdatesResponseSchema>> {
+): AsyncIterable<Delivery<typeof WatchForUpdatesResponseSchema>> {
   const read = async (after: number) => {
     const changed = await store.changedChildren(run, parent, after, BATCH);
     const messages = changed.map((child) => {
@@ -69,7 +69,7 @@ export function watchActionDetails(
   context: WatchContext,
   key: ActionKey,
   signal: AbortSignal,
-): AsyncIterable<Told<typeof WatchActionDetailsResponseSchema>> {
+): AsyncIterable<Delivery<typeof WatchActionDetailsResponseSchema>> {
   return watchDetails(context, key, signal, WatchActionDetailsResponseSchema, (sources) =>
     create(WatchActionDetailsResponseSchema, { details: encodeActionDetails(sources) }),
   );
@@ -80,7 +80,7 @@ export function watchRunDetails(
   context: WatchContext,
   key: ActionKey,
   signal: AbortSignal,
-): AsyncIterable<Told<typeof WatchRunDetailsResponseSchema>> {
+): AsyncIterable<Delivery<typeof WatchRunDetailsResponseSchema>> {
   return watchDetails(context, key, signal, WatchRunDetailsResponseSchema, (sources) =>
     create(WatchRunDetailsResponseSchema, { details: encodeRunDetails(sources) }),
   );
@@ -93,7 +93,7 @@ async function* watchDetails<D extends DescMessage>(
   signal: AbortSignal,
   schema: D,
   encode: (sources: DetailSources) => MessageShape<D>,
-): AsyncIterable<Told<D>> {
+): AsyncIterable<Delivery<D>> {
   const read = async () => {
     const record = await requireAction(store, key);
     return { record, batch: batchOf(schema, [encode(await detailSources(store, record))]) };
