@@ -1,4 +1,4 @@
-/** What watchers cost those who work: one change is read and encoded once, however many are told of it. */
+/** What watchers cost the calls that make changes: one change is read and encoded once for all of them. */
 import { ActionPhase } from "../../src/wire/gen/flyteidl2/common/phase_pb.js";
 import { atMost, type Benchmark } from "../helpers/measure.ts";
 import { watchRaw } from "../helpers/raw-watch.ts";
@@ -20,7 +20,7 @@ export const watchers: Benchmark = {
   about: "many watches of one parent: processor per action, and how long Enqueue takes",
   limitSeconds: 180,
   run: async (context) => {
-    // One place: its holder sleeps, so that what is enqueued stays queued and costs nothing else.
+    // One slot: its holder sleeps, so that what is enqueued stays queued and costs nothing else.
     const server = await startServer(context, { maxParallel: 1 });
     await createRun(server.clients, HOLDER, SLEEP);
     context.defer(() => abortRun(server.clients, HOLDER));
@@ -33,12 +33,12 @@ export const watchers: Benchmark = {
       const run = `r${runs++}`;
       await createRun(server.clients, run, SLEEP);
       const opened = await Promise.all(Array.from({ length: watches }, () => watchRaw(server.port, run)));
-      const told = opened.map((watch) => watch.reached(1 + calls));
+      const received = opened.map((watch) => watch.reached(1 + calls));
       const before = server.cpuMs();
       const { latencies } = await callMany(calls, CONCURRENCY, (index) =>
         server.clients.actions.enqueue(enqueueRequest(run, `c${index}`, SLEEP)),
       );
-      await Promise.all(told);
+      await Promise.all(received);
       const cpuMsPerAction = (server.cpuMs() - before) / calls;
       for (const watch of opened) watch.close();
       await server.clients.runs.abortRun({

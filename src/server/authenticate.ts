@@ -1,4 +1,4 @@
-/** Who sent a request: the only place that finds out. Objects ask for a signature besides (objects/s3/authenticate.ts). */
+/** Who sent a request, determined here only. Requests for objects are signed as well (objects/s3/authenticate.ts). */
 import { LOCAL, type Principal } from "../domain/principal.ts";
 import { plainAddress, type Request } from "./listener.ts";
 

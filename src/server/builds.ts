@@ -1,4 +1,4 @@
-/** The image build service; the engine's command line is only inspected when the first image is asked for. */
+/** The image build service; the engine's command line is examined only when the first image is built. */
 import type { ImageTools } from "../platform/platform.ts";
 import { createImageBuildService, type ImageBuildService } from "../builds/service.ts";
 import type { Clock } from "../lib/clock.ts";

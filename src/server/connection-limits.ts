@@ -1,4 +1,4 @@
-/** How long a connection may take and how many there may be. What was answered and is silent, as a watch is for hours, has no limit. */
+/** Time-outs and number of connections. A response without traffic, such as a watch, has no limit. */
 import type { IncomingMessage } from "node:http";
 import { constants, type Http2ServerRequest, type ServerHttp2Session } from "node:http2";
 import type { Socket } from "node:net";
@@ -6,7 +6,7 @@ import type { Socket } from "node:net";
 export interface ConnectionLimits {
   /** At the same time. One more is answered 503. */
   readonly maxConnections: number;
-  /** From a connection to the bytes that tell which HTTP it is. */
+  /** From a connection to the first bytes, which determine the version of HTTP. */
   readonly firstBytesMs: number;
   /** From the first byte of a request to the end of its headers; then 408. HTTP/1.1 only: see `endIdle`. */
   readonly headersMs: number;
@@ -24,10 +24,10 @@ export const DEFAULT_LIMITS: ConnectionLimits = {
   idleMs: 60_000,
 };
 
-/** Of one connection over HTTP/2, which leaves memory for its streams. */
+/** Streams of one HTTP/2 connection at a time: each takes memory. */
 export const MAX_STREAMS = 1_000;
 
-/** Cuts a request whose body stays away; one that is there and not read yet is the server's own delay. */
+/** Ends a request whose body stops arriving; what has arrived and is not read yet is the server's own delay. */
 export function limitBody(
   request: IncomingMessage | Http2ServerRequest,
   { bodyIdleMs }: ConnectionLimits,
@@ -45,7 +45,7 @@ function limitStream(request: Http2ServerRequest, idleMs: number): void {
   });
 }
 
-/** The socket has a time-out of its own already, which is for the time between requests. */
+/** Not by the time-out of the socket: that one is for the time between requests. */
 function limitMessage(request: IncomingMessage, idleMs: number): void {
   const { socket } = request;
   let bytes = socket.bytesRead;
@@ -58,7 +58,7 @@ function limitMessage(request: IncomingMessage, idleMs: number): void {
   request.once("close", () => clearInterval(check));
 }
 
-/** Ends a session that has no stream for a while: also one whose first request's headers never end. */
+/** Ends a session without streams after a while, also one whose first request's headers never end. */
 export function endIdle(session: ServerHttp2Session, { idleMs }: ConnectionLimits): void {
   let streams = 0;
   session.on("stream", (stream) => {
@@ -71,10 +71,10 @@ export function endIdle(session: ServerHttp2Session, { idleMs }: ConnectionLimit
 }
 
 const TOO_MANY = JSON.stringify({ code: "unavailable", message: "the server has too many connections" });
-/** A client that does not take the refusal is not waited for. */
+/** How long a client has to read the refusal. */
 const REFUSAL_MS = 1_000;
 
-/** Said before a byte was read, so in HTTP/1.1; clients of HTTP/2 take it for an unavailable server, too. */
+/** Sent before a byte was read, therefore in HTTP/1.1; clients of HTTP/2 see an unavailable server, too. */
 export function refuseConnection(socket: Socket): void {
   socket.setTimeout(REFUSAL_MS, () => socket.destroy());
   socket.on("error", () => socket.destroy());

@@ -1,12 +1,12 @@
-/** Which HTTP a connection speaks: its first bytes tell, and may come one by one. */
+/** Which version of HTTP a connection speaks: its first bytes determine it, and may arrive one by one. */
 import type { Socket } from "node:net";
 
 /** The start of an HTTP/2 connection without TLS (RFC 9113, section 3.4): nothing in HTTP/1.1 begins so. */
 const HTTP2_PREFACE = Buffer.from("PRI");
 
 /**
- * Calls back once it is known; the socket then is as if nothing had been read. Destroys the socket where nothing
- * comes in time, or its end.
+ * Calls back once it is known, with nothing taken from the socket. Destroys the socket that sends too little in
+ * time, or ends.
  */
 export function onFirstBytes(socket: Socket, limitMs: number, known: (isHttp2: boolean) => void): void {
   let seen: Buffer = Buffer.alloc(0);

@@ -1,4 +1,4 @@
-/** The names by which a server that is open to its own machine only is asked for. */
+/** The host names that requests to a server may have that is open to its own machine only. */
 import { isIP } from "node:net";
 import { hostname } from "node:os";
 import type { Request } from "./listener.ts";
@@ -11,7 +11,7 @@ const NAMES = ["localhost", "host.containers.internal", "host.docker.internal", 
  */
 export function isOwnName({ headers }: Pick<Request, "headers">): boolean {
   const authority = headers[":authority"] ?? headers.host;
-  // A browser always says whom it asks for.
+  // A browser always sends it.
   if (authority === undefined) return true;
   const url = `http://${String(authority)}`;
   if (!URL.canParse(url)) return false;

@@ -1,6 +1,6 @@
 /**
  * One port for everything: Connect over HTTP/1.1, gRPC over HTTP/2 without TLS, the object store, the
- * console. Which HTTP it is, the first bytes of a connection tell.
+ * pages. The first bytes of a connection determine the version of HTTP.
  */
 import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from "node:http";
 import {
@@ -63,7 +63,7 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
     },
     handler as (request: IncomingMessage, response: ServerResponse) => void,
   );
-  // It never listens itself, and checks its time-outs only from then on.
+  // It never listens itself, but checks its time-outs only after this event.
   http1.emit("listening");
   const http2 = createHttp2Server(
     { settings: { maxConcurrentStreams: MAX_STREAMS } },
@@ -72,7 +72,7 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
   http2.on("session", (session) => endIdle(session, limits));
 
   const sockets = new Set<Socket>();
-  // Of a peer that vanished, a silent connection is told by the kernel alone.
+  // A peer that vanished without a word is detected by the kernel's keep-alive only.
   const tcp = createTcpServer({ keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS }, (socket) => {
     const { localAddress, remoteAddress } = socket;
     if (!options.reach.accepts(plainAddress(localAddress), plainAddress(remoteAddress))) {
@@ -103,7 +103,7 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
     close: async () => {
       const closed = new Promise<void>((resolve) => tcp.close(() => resolve()));
       for (const socket of sockets) socket.destroy();
-      // Stops checking time-outs.
+      // Stops the check of time-outs.
       http1.close();
       await closed;
     },

@@ -1,4 +1,4 @@
-/** Who may touch which object: the operator everything, a person a prefix, a run what orchestrator/object-rights.ts says. */
+/** Who may access which object: the operator all, a person a prefix, a run what orchestrator/object-rights.ts says. */
 import type { ObjectRights } from "../orchestrator/object-rights.ts";
 import type { RunIdentities } from "../orchestrator/run-identity.ts";
 import type { Principal } from "../domain/principal.ts";
@@ -23,7 +23,7 @@ export function createPrincipals({
   operatorSecret,
   authorise,
 }: ObjectAccessOptions): (accessKeyId: string, by: Principal) => S3Principal | undefined {
-  /** What a key opens: undefined for one that is nobody's. */
+  /** What an access key opens; undefined for an unknown one. */
   const rulesOf = (accessKeyId: string): { name: string; allows: Allows } | undefined => {
     if (accessKeyId === OPERATOR) return { name: OPERATOR, allows: () => true };
     const userPrefix = userPrefixOf(accessKeyId);

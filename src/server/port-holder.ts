@@ -1,10 +1,10 @@
-/** Who listens on a port of this machine, for an error message. Linux only; elsewhere nobody is named. */
+/** Which program listens on a port of this machine, for an error message. Linux only. */
 import { readFile, readdir, readlink } from "node:fs/promises";
 import { basename } from "node:path";
 
 const LISTENING = "0A";
 
-/** "node (pid 123)", or undefined where it cannot be told. */
+/** "node (pid 123)", or undefined where it cannot be determined. */
 export async function holderOfPort(port: number): Promise<string | undefined> {
   const inodes = new Set([
     ...(await listeningInodes("/proc/net/tcp", port)),
@@ -23,7 +23,7 @@ export async function holderOfPort(port: number): Promise<string | undefined> {
   return undefined;
 }
 
-/** Of its program; what the kernel calls a process may be the name of one of its threads. */
+/** The name of its program; /proc/PID/comm may be the name of a thread. */
 async function nameOf(pid: string): Promise<string> {
   const [program] = (await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "")).split("\0");
   return basename(program || "a program");

@@ -12,7 +12,7 @@ import { isOwnName } from "./host-names.ts";
 import { authenticate } from "./authenticate.ts";
 import type { Handler, Request, Response } from "./listener.ts";
 
-/** Answers a request of somebody who is known. */
+/** Answers a request whose caller is authenticated. */
 export type RoutedHandler = (request: Request, response: Response, by: Principal) => void;
 
 export interface Routes {
@@ -55,7 +55,7 @@ export function createRouter({ rpc, objects, bucket, context, anyHostName }: Rou
   };
 
   const fail = (request: Request, response: Response, error: unknown): void => {
-    // Nobody is there any more.
+    // The client is gone.
     if (response.destroyed) return;
     context.log.error("a request failed", { path: request.url, error });
     if (response.headersSent) response.destroy();
@@ -66,7 +66,7 @@ export function createRouter({ rpc, objects, bucket, context, anyHostName }: Rou
     try {
       route(request, response);
     } catch (error) {
-      // Thrown on, it would end the server.
+      // An uncaught error would end the server.
       fail(request, response, error);
     }
   };

@@ -44,13 +44,13 @@ import { OBJECTS_DIRECTORY, STORE_FILE } from "./store-file.ts";
 
 export interface ServerOptions {
   readonly dataDirectory: string;
-  /** The directory goes at the end: attempts that nobody could take up again end with the server. */
+  /** The directory is removed at the end: attempts that no later server could take up end with this one. */
   readonly ephemeral: boolean;
   readonly port: number;
   readonly reach: Reach;
   /** Whether clients may know the server by any name, as one that is open to a network is; otherwise not. */
   readonly anyHostName?: boolean;
-  /** Makes the executor once the store can tell which instance this is. */
+  /** Makes the executor, once the instance is known from the store. */
   readonly createExecutor: (context: ExecutorContext) => Promise<Executor>;
   /** What builds images; undefined where nothing can. */
   readonly createImageTools: (() => Promise<ImageTools>) | undefined;
@@ -62,7 +62,7 @@ export interface ServerOptions {
   readonly maxLogBytes?: number;
   /** Days that logs stay after the end of their run; unset or 0: for ever. */
   readonly keepLogsDays?: number;
-  /** Of the program: names what the server deploys itself. */
+  /** Version of the program, and of the task that the server deploys itself. */
   readonly version: string;
   readonly log: Logger;
   /** Rules besides those of services/access.ts. @default everybody may do everything */
@@ -86,7 +86,7 @@ export const SIGNING_SECRET = "signing";
 export async function startServer(options: ServerOptions): Promise<Server> {
   const { dataDirectory, log } = options;
   const clock = options.clock ?? systemClock;
-  // What is open already is closed when a later step fails, and at the end: the last first.
+  // What is open is closed when a later step fails, and at the end: the last first.
   await using opened = new AsyncDisposableStack();
   const store = openSqliteStore(join(dataDirectory, STORE_FILE));
   opened.defer(() => store.close());

@@ -1,6 +1,6 @@
 /**
- * Keys to the object store for people: whoever may read the data directory can derive one, as they could
- * read the objects themselves. Nothing is stored; a key names what it opens.
+ * Keys to the object store for people: anyone who may read the data directory can derive one, as they could
+ * read the objects themselves. Nothing is stored; a key contains the prefix that it opens.
  */
 import type { Credentials, RunIdentities } from "../orchestrator/run-identity.ts";
 
@@ -14,7 +14,7 @@ export function userCredentials(identities: RunIdentities, prefix: string): Cred
   return { accessKeyId, secretAccessKey: identities.secretOf(accessKeyId) };
 }
 
-/** The prefix of the keys that this access key opens; undefined for one that is nobody's. */
+/** The prefix of the keys that this access key opens; undefined for one of another kind. */
 export function userPrefixOf(accessKeyId: string): string | undefined {
   if (accessKeyId === EVERYTHING) return "";
   if (!accessKeyId.startsWith(PREFIX)) return undefined;

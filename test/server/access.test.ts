@@ -1,4 +1,4 @@
-/** Every way in asks the one function that says who may do what: with who calls, which right, and for what. */
+/** Every RPC, page and object calls the one function that authorises, with the caller, the right and the resource. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Code, ConnectError, createClient, type Transport } from "@connectrpc/connect";

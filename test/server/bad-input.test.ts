@@ -1,4 +1,4 @@
-/** What clients send and nobody can understand: each refusal blames the request, none the server. */
+/** Requests that cannot be understood: each refusal blames the request, none the server. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect, type IncomingHttpHeaders } from "node:http2";

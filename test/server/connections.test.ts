@@ -111,7 +111,7 @@ test("HTTP/2 is known when its preface comes in pieces", async (t) => {
   assert.equal(first[3], 4);
 });
 
-test("one connection too many is told so, and there is room again when another ends", async (t) => {
+test("one connection too many is refused, and one is accepted again when another ends", async (t) => {
   const port = await start(t, { maxConnections: 2 });
   const held = [connect(port, "127.0.0.1"), connect(port, "127.0.0.1")];
   await Promise.all(held.map((socket) => once(socket, "connect")));

@@ -1,4 +1,4 @@
-/** Logs of attempts that have none: who asks is told, or gets that of the next attempt. */
+/** Logs of attempts that have none: the caller gets the reason, or the log of the next attempt. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { create } from "@bufbuild/protobuf";

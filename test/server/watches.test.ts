@@ -1,4 +1,4 @@
-/** Watches over real connections: every protocol is told the same, and who does not listen is cut. */
+/** Watches over real connections: every protocol gets the same, and a client that does not read is cut off. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { request, type IncomingMessage } from "node:http";
@@ -41,7 +41,7 @@ function enqueueTrace(actions: Client<typeof ActionsService>, name: string, outp
   });
 }
 
-/** The names that a watch tells, until that many children; `onSentinel` once it has told what there was. */
+/** The names that a watch sends, until that many children; `onSentinel` is called after those that existed. */
 async function namesTold(
   actions: Client<typeof ActionsService>,
   count: number,
@@ -58,7 +58,7 @@ async function namesTold(
   return names;
 }
 
-test("every protocol is told the same, of what was and of what comes", async (t) => {
+test("every protocol gets the same, of what existed and of what comes", async (t) => {
   const { transport, url: baseUrl } = await startInProcess(t, createFakeExecutor());
   const actions = await createRun(transport);
   await enqueueTrace(actions, "c0");
@@ -82,7 +82,7 @@ test("every protocol is told the same, of what was and of what comes", async (t)
   );
 });
 
-test("a watcher that does not read is cut, and told all when it comes again; others miss nothing", async (t) => {
+test("a watcher that does not read is cut off, and gets all when it watches again; others miss nothing", async (t) => {
   const { transport, url } = await startInProcess(t, createFakeExecutor());
   const actions = await createRun(transport);
   const deaf = await watchRaw(url);
