@@ -1,4 +1,4 @@
-/** What an action is and where it stands, with the reason first when it does not go as it should. */
+/** What an action is and its state, with the reason first where something is wrong. */
 import { isTerminal } from "../domain/phase.ts";
 import { ROOT_ACTION } from "../domain/ids.ts";
 import type { ActionView } from "./action-view.ts";

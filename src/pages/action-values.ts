@@ -10,7 +10,7 @@ import { html, type Html } from "./html.ts";
 import { bytesText } from "./parts.ts";
 import { literalValue, namedValues } from "./values.ts";
 
-/** A page is no place for more; the address is shown instead. */
+/** Of larger values only the URI is shown. */
 const MAX_BYTES = 1024 * 1024;
 
 type Values =

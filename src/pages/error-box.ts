@@ -1,4 +1,4 @@
-/** An error as it is shown: what happened, whose it is, and, set apart, what to do about it. */
+/** An error: what happened, who is to blame, and, set apart, what to do about it. */
 import type { ActionError } from "../domain/action.ts";
 import { html, type Html } from "./html.ts";
 

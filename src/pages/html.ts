@@ -16,7 +16,7 @@ export class Html {
   }
 }
 
-/** Values are escaped for text and for attributes in double quotes; there are no other places for them. */
+/** Values are escaped for text and for attributes in double quotes; they may stand nowhere else. */
 export function html(strings: TemplateStringsArray, ...values: readonly Child[]): Html {
   let text = strings[0] ?? "";
   values.forEach((value, index) => (text += render(value) + (strings[index + 1] ?? "")));
@@ -41,6 +41,6 @@ const ESCAPES: Readonly<Record<string, string>> = {
 };
 
 function escape(text: string): string {
-  // A NUL has no place in HTML at all.
+  // HTML allows no NUL.
   return text.replaceAll("\0", "\u2400").replaceAll(/[&<>"']/gu, (character) => ESCAPES[character] ?? "");
 }

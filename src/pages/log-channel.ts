@@ -1,6 +1,6 @@
 /**
- * The log within a stream: follows the attempt that is shown, moves on to the next attempt where none
- * was chosen, and takes a log up again whose writer a restart of the server took away.
+ * The log within a stream: follows the attempt that is shown, moves on to the next attempt where none was chosen,
+ * and reads on in a log that was closed only because the server restarted.
  */
 import type { ActionKey } from "../domain/ids.ts";
 import type { Clock } from "../lib/clock.ts";

@@ -1,7 +1,7 @@
 /**
- * An attempt's log as a page wants it: the newest lines soon, at a pace a browser can take. A log may
- * have gigabytes and grow faster than anybody reads, so lines that a page would drop at once are left
- * out; their numbers tell how many.
+ * An attempt's log for a page: the newest lines soon, no faster than a browser can show them. A log may have
+ * gigabytes and grow faster than anybody reads, so lines that a page would drop at once are left out; the line
+ * numbers show how many.
  */
 import type { AttemptKey } from "../domain/attempt.ts";
 import type { Clock } from "../lib/clock.ts";

@@ -14,7 +14,7 @@ import { crumbsOf, sendRunPage } from "./run-page.ts";
 import { streamRun } from "./run-stream.ts";
 import { sendRunsPage } from "./runs-page.ts";
 
-/** Answers what is a page; `path` is without the query. False: somebody else's. */
+/** Answers a request for a page; `path` is without the query. False where it is not one. */
 export type Pages = (
   request: IncomingMessage,
   response: ServerResponse,
@@ -63,10 +63,10 @@ export function createPages(parts: Omit<PageContext, "by">): Pages {
     if (changes ? request.method !== "POST" : !isRead) return false;
     send({ ...parts, by }, request, response, place).catch((error: unknown) => {
       const problem = problemOf(error, place);
-      // Nobody is there any more, or the server is about to end.
+      // The client is gone, or the server is about to end.
       if (response.destroyed) return;
       if (problem.status === 500) parts.log.error("a page failed", { path, error });
-      // In the middle of an answer there is only one way left to say that it is not whole.
+      // In the middle of a response, a broken connection is the only sign left that it is not whole.
       if (response.headersSent) response.destroy();
       else sendProblem(response, problem);
     });
@@ -88,7 +88,7 @@ function problemOf(error: unknown, place: Place): Problem {
       text: "The page could not be made; the server's log has the cause.",
     };
   }
-  const text = error.hint === undefined ? error.message : `${error.message}. To mend it: ${error.hint}.`;
+  const text = error.hint === undefined ? error.message : `${error.message}. What to do: ${error.hint}.`;
   switch (error.code) {
     case "RUN_NOT_FOUND":
       return {

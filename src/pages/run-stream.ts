@@ -14,7 +14,7 @@ import { drained, goneSignal, numberIn, queryOf, setCommonHeaders } from "./resp
 import { watchRun } from "./run-watch.ts";
 import { encodeLine } from "./stream-message.ts";
 
-/** An empty line now and then tells a silent connection from a dead one. */
+/** An empty line now and then shows the client that a silent connection is alive. */
 const HEARTBEAT_MS = 10_000;
 
 /** Throws RUN_NOT_FOUND or ACTION_NOT_FOUND before it has answered. */

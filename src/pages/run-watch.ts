@@ -1,6 +1,6 @@
 /**
- * What one page is told of its run: the actions that changed, and the sections whose content changed. Pages that
- * are at the same place share what is read, rendered and encoded (services/change-feed.ts).
+ * What one page gets of its run: the actions that changed, and the sections whose content changed. Pages at the
+ * same cursor share what is read, rendered and encoded (services/change-feed.ts).
  */
 import { ROOT_ACTION } from "../domain/ids.ts";
 import { isTerminal } from "../domain/phase.ts";

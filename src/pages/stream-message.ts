@@ -1,4 +1,4 @@
-/** What a run page's live connection says, one message a line. assets/run.js acts on it. */
+/** The messages of a run page's live connection, one per line; assets/run.js handles them. */
 import type { ShownLine } from "./log-text.ts";
 import type { TreeRow } from "./tree-row.ts";
 

@@ -15,21 +15,21 @@ const MAX_ITEMS = 100;
 const MAX_TEXT = 4_000;
 const MAX_VALUES = 2_000;
 
-/** How many more values one page shows, and how deep it is. */
-interface Room {
+/** How many more values one page shows, and how deep the current one is. */
+interface Budget {
   left: number;
   depth: number;
 }
 
 export function namedValues(literals: readonly NamedLiteral[]): Html {
-  const room: Room = { left: MAX_VALUES, depth: 0 };
+  const budget: Budget = { left: MAX_VALUES, depth: 0 };
   const shown = literals.slice(0, MAX_ITEMS);
   return html`<dl class="values">
       ${shown.map(
         ({ name, value }) =>
           html`<div>
             <dt>${name}</dt>
-            <dd>${value === undefined ? none() : literal(value, room)}</dd>
+            <dd>${value === undefined ? none() : literal(value, budget)}</dd>
           </div>`,
       )}
     </dl>
@@ -40,14 +40,14 @@ export function literalValue(value: Literal): Html {
   return literal(value, { left: MAX_VALUES, depth: 0 });
 }
 
-function literal({ value }: Literal, room: Room): Html {
+function literal({ value }: Literal, budget: Budget): Html {
   switch (value.case) {
     case "scalar":
-      return scalar(value.value, room);
+      return scalar(value.value, budget);
     case "collection":
-      return list(value.value.literals, room, literal);
+      return list(value.value.literals, budget, literal);
     case "map":
-      return entries(Object.entries(value.value.literals), room, literal);
+      return entries(Object.entries(value.value.literals), budget, literal);
     case "offloadedMetadata":
       return reference("kept apart", value.value.uri, bytesText(Number(value.value.sizeBytes)));
     default:
@@ -55,7 +55,7 @@ function literal({ value }: Literal, room: Room): Html {
   }
 }
 
-function scalar({ value }: Scalar, room: Room): Html {
+function scalar({ value }: Scalar, budget: Budget): Html {
   switch (value.case) {
     case "primitive":
       return primitive(value.value);
@@ -73,11 +73,11 @@ function scalar({ value }: Scalar, room: Room): Html {
         value.value.metadata?.structuredDatasetType?.format ?? "",
       );
     case "union":
-      return value.value.value === undefined ? none() : literal(value.value.value, room);
+      return value.value.value === undefined ? none() : literal(value.value.value, budget);
     case "generic":
-      return plain(value.value, room);
+      return plain(value.value, budget);
     case "binary":
-      return binary(value.value.value, value.value.tag, room);
+      return binary(value.value.value, value.value.tag, budget);
     case "error":
       return text(value.value.message);
     default:
@@ -94,7 +94,7 @@ function primitive({ value }: Primitive): Html {
     case "duration":
       return html`<code class="number">${formatDuration(decodeDuration(value.value))}</code>`;
     case "floatValue":
-      // A whole float is told from an integer, as Python prints it.
+      // A whole float is printed as Python does, unlike an integer.
       return html`<code class="number"
         >${Number.isInteger(value.value) ? value.value.toFixed(1) : value.value}</code
       >`;
@@ -104,7 +104,7 @@ function primitive({ value }: Primitive): Html {
 }
 
 /** Dataclasses, models and the like travel as msgpack; a value of any other tag is only measured. */
-function binary(bytes: Uint8Array, tag: string, room: Room): Html {
+function binary(bytes: Uint8Array, tag: string, budget: Budget): Html {
   if (tag !== "msgpack")
     return html`<span class="quiet">${bytesText(bytes.length)} of ${tag || "bytes"}</span>`;
   let value: unknown;
@@ -115,10 +115,10 @@ function binary(bytes: Uint8Array, tag: string, room: Room): Html {
       >${bytesText(bytes.length)} that are not msgpack, though they say so</span
     >`;
   }
-  return plain(value, room);
+  return plain(value, budget);
 }
 
-function plain(value: unknown, room: Room): Html {
+function plain(value: unknown, budget: Budget): Html {
   if (value === null || value === undefined) return none();
   if (typeof value === "string") return text(value);
   if (typeof value === "number" || typeof value === "bigint" || typeof value === "boolean") {
@@ -126,17 +126,17 @@ function plain(value: unknown, room: Room): Html {
   }
   if (value instanceof Uint8Array) return html`<span class="quiet">${bytesText(value.length)}</span>`;
   if (value instanceof Date) return time(value);
-  if (Array.isArray(value)) return list(value as unknown[], room, plain);
-  if (typeof value === "object") return entries(Object.entries(value), room, plain);
+  if (Array.isArray(value)) return list(value as unknown[], budget, plain);
+  if (typeof value === "object") return entries(Object.entries(value), budget, plain);
   return html`<span class="quiet">something that cannot be shown</span>`;
 }
 
-function list<T>(items: readonly T[], room: Room, item: (value: T, room: Room) => Html): Html {
+function list<T>(items: readonly T[], budget: Budget, item: (value: T, budget: Budget) => Html): Html {
   if (items.length === 0) return html`<code class="quiet">[]</code>`;
-  return inside(room, () => {
-    const shown = items.slice(0, Math.min(MAX_ITEMS, room.left));
-    room.left -= shown.length;
-    const rows = shown.map((value) => html`<li>${item(value, room)}</li>`);
+  return inside(budget, () => {
+    const shown = items.slice(0, Math.min(MAX_ITEMS, budget.left));
+    budget.left -= shown.length;
+    const rows = shown.map((value) => html`<li>${item(value, budget)}</li>`);
     return html`<ol class="items" start="0">
         ${rows}
       </ol>
@@ -146,18 +146,18 @@ function list<T>(items: readonly T[], room: Room, item: (value: T, room: Room) =
 
 function entries<T>(
   pairs: readonly (readonly [string, T])[],
-  room: Room,
-  item: (value: T, room: Room) => Html,
+  budget: Budget,
+  item: (value: T, budget: Budget) => Html,
 ): Html {
   if (pairs.length === 0) return html`<code class="quiet">{}</code>`;
-  return inside(room, () => {
-    const shown = pairs.slice(0, Math.min(MAX_ITEMS, room.left));
-    room.left -= shown.length;
+  return inside(budget, () => {
+    const shown = pairs.slice(0, Math.min(MAX_ITEMS, budget.left));
+    budget.left -= shown.length;
     const rows = shown.map(
       ([name, value]) =>
         html`<div>
           <dt>${cut(name)}</dt>
-          <dd>${item(value, room)}</dd>
+          <dd>${item(value, budget)}</dd>
         </div>`,
     );
     return html`<dl class="values">${rows}</dl>
@@ -165,13 +165,13 @@ function entries<T>(
   });
 }
 
-function inside(room: Room, content: () => Html): Html {
-  if (room.depth >= MAX_DEPTH || room.left <= 0) return html`<span class="quiet">… more inside</span>`;
-  room.depth++;
+function inside(budget: Budget, content: () => Html): Html {
+  if (budget.depth >= MAX_DEPTH || budget.left <= 0) return html`<span class="quiet">… more inside</span>`;
+  budget.depth++;
   try {
     return content();
   } finally {
-    room.depth--;
+    budget.depth--;
   }
 }
 

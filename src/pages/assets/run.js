@@ -80,26 +80,26 @@ function state(name) {
   if (connection.textContent !== texts[name]) connection.textContent = texts[name];
 }
 
-function message(told) {
-  switch (told.type) {
+function message(received) {
+  switch (received.type) {
     case "hello":
-      setServerTime(told.now);
+      setServerTime(received.now);
       break;
     case "actions":
-      cursor = told.cursor;
-      model.add(told.rows);
+      cursor = received.cursor;
+      model.add(received.rows);
       showTree();
       revealOnce();
       break;
     case "action":
-      byId("log-pane").hidden = !told.hasLog;
+      byId("log-pane").hidden = !received.hasLog;
       detail.removeAttribute("aria-busy");
       break;
     case "section":
-      replaceSection(told.id, told.html);
+      replaceSection(received.id, received.html);
       break;
     case "log":
-      log.append(told);
+      log.append(received);
       break;
     default:
   }
@@ -175,7 +175,7 @@ document.addEventListener("submit", (event) => {
 
 addEventListener("popstate", show);
 
-// A browser allows few connections to one server: tabs that nobody sees give theirs back.
+// A browser allows few connections to one server: hidden tabs close theirs.
 document.addEventListener("visibilitychange", () => {
   if (document.hidden) stopStream?.();
   else if (!isEnded) connect();

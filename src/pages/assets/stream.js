@@ -4,39 +4,39 @@
  */
 const FIRST_WAIT_MS = 300;
 const LONGEST_WAIT_MS = 5_000;
-/** The server says something at least every ten seconds. */
+/** The server sends something at least every ten seconds. */
 const SILENCE_MS = 25_000;
 
-/** `address()` is asked before each try. `told.state` is "live", "lost", "gone" or "ended". Returns the way to stop. */
-export function openStream(address, told) {
+/** `address()` is called before each try. `on.state` gets "live", "lost", "gone" or "ended". Returns a function that stops. */
+export function openStream(address, on) {
   const stop = new AbortController();
-  connect(address, told, stop.signal).catch((error) => {
+  connect(address, on, stop.signal).catch((error) => {
     if (!stop.signal.aborted) throw error;
   });
   return () => stop.abort();
 }
 
-async function connect(address, told, stopped) {
+async function connect(address, on, stopped) {
   let waitMs = FIRST_WAIT_MS;
   while (!stopped.aborted) {
     const attempt = new AbortController();
     const signal = AbortSignal.any([stopped, attempt.signal]);
     try {
       const response = await fetch(address(), { signal });
-      if (response.status === 404) return told.state("gone");
+      if (response.status === 404) return on.state("gone");
       if (!response.ok) throw new Error(`status ${response.status}`);
       for await (const message of messages(response.body, () => attempt.abort())) {
         if (stopped.aborted) return undefined;
-        if (message.type === "hello") told.state("live");
-        if (message.type === "end") return told.state("ended");
-        told.message(message);
+        if (message.type === "hello") on.state("live");
+        if (message.type === "end") return on.state("ended");
+        on.message(message);
         waitMs = FIRST_WAIT_MS;
       }
     } catch {
-      // Whatever it was, trying again is the answer.
+      // Whatever the cause, it is tried again.
     }
     if (stopped.aborted) return undefined;
-    told.state("lost");
+    on.state("lost");
     await new Promise((resolve) => setTimeout(resolve, waitMs));
     waitMs = Math.min(waitMs * 2, LONGEST_WAIT_MS);
   }

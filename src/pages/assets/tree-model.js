@@ -47,7 +47,7 @@ function nodesOf(actions) {
     nodes.set(action.name, { key: action.name, action, label: action.label, phase: action.phase, below: [] });
   for (const action of ordered) {
     const node = nodes.get(action.name);
-    // Children may be told before their parent.
+    // Children may arrive before their parent.
     const parent = nodes.get(action.parent) ?? (action.name === ROOT ? undefined : nodes.get(ROOT));
     if (parent === undefined) tops.push(node.key);
     else place(nodes, action.group === undefined ? parent : groupIn(nodes, parent, action.group), node);
