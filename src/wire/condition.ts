@@ -24,7 +24,7 @@ export interface Question {
   readonly type: ConditionType | undefined;
 }
 
-/** Throws FIELD_NOT_SUPPORTED for a condition that wants a value which nobody could give it. */
+/** Throws FIELD_NOT_SUPPORTED for a condition that cannot be answered: its type of value is not supported. */
 export function requireAnswerable({ name, type: wanted }: ConditionAction): void {
   const type = wanted?.type;
   if (type?.case === undefined) return;

@@ -1,4 +1,4 @@
-/** Bytes that somebody stored or sent, as the message they are said to be. */
+/** Decodes stored or received bytes as a message. */
 import { fromBinary, type DescMessage, type MessageShape } from "@bufbuild/protobuf";
 import { BoxkiteError } from "../domain/errors.ts";
 

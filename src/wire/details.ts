@@ -60,8 +60,8 @@ import {
 import { encodeTaskSpec } from "./task-spec.ts";
 import { encodeTime } from "./time.ts";
 
-/** There are no users yet: everything is done by whoever reaches the port. */
-const SOMEBODY = create(EnrichedIdentitySchema, {});
+/** There are no users yet: the message has an identity without a name. */
+const ANONYMOUS = create(EnrichedIdentitySchema, {});
 
 export function encodeAction(record: ActionRecord, run: RunRecord): Action {
   return create(ActionSchema, {
@@ -75,7 +75,7 @@ function encodeMetadata(record: ActionRecord, run: RunRecord): ActionMetadata {
   return create(ActionMetadataSchema, {
     parent: record.parent ?? "",
     group: record.group,
-    executedBy: SOMEBODY,
+    executedBy: ANONYMOUS,
     actionType: encodeActionType(record.kind),
     environmentName: record.environment,
     funtionName: record.displayName,
@@ -157,7 +157,7 @@ function encodeResult({ state }: ActionRecord): ActionDetails["result"] {
     return of({ result: { case: "signalInfo", value: { output: fromBinary(LiteralSchema, state.value) } } });
   if (state.phase === "aborted") {
     return of({
-      result: { case: "abortInfo", value: { reason: state.abortReason ?? "", abortedBy: SOMEBODY } },
+      result: { case: "abortInfo", value: { reason: state.abortReason ?? "", abortedBy: ANONYMOUS } },
     });
   }
   // The error of an attempt that is followed by another one belongs to that attempt only.
@@ -209,7 +209,7 @@ function encodeAttempt(attempt: AttemptRecord, isLast: boolean): ActionAttempt {
   });
 }
 
-/** A result that was not computed here is shown as an attempt that says where it was. */
+/** A result that was computed elsewhere is shown as an attempt that names the action it is from. */
 function encodeTakenOver({ state }: ActionRecord, source: ResultSource): ActionAttempt {
   return create(ActionAttemptSchema, {
     attempt: 1,
@@ -308,7 +308,7 @@ export function encodeTaskDetails(record: TaskRecord, spec: StoredSpec): TaskDet
 
 function taskMetadata({ definition, deployedAt }: TaskRecord) {
   return {
-    deployedBy: SOMEBODY,
+    deployedBy: ANONYMOUS,
     shortName: definition.shortName,
     environmentName: definition.environment,
     deployedAt: encodeTime(deployedAt),

@@ -58,7 +58,7 @@ suite("decodeImageSpec", () => {
     ]);
   });
 
-  test("an unknown field is refused with its place, at any depth", () => {
+  test("an unknown field is refused with its path, at any depth", () => {
     // Field 99 with the value 1, after the message and inside the options of layer 1.
     const unknown = Uint8Array.of(0x98, 0x06, 0x01);
     const base = bytesOf({ baseImage: "b" });

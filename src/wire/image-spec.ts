@@ -131,7 +131,7 @@ function required(value: string, field: string, where: string): string {
   throw new BoxkiteError("INVALID_ARGUMENT", `image specification: ${where}: ${field} is empty`);
 }
 
-/** Paths of files are those of the uploaded context; nothing else of any machine is within reach. */
+/** Paths of files are relative to the uploaded context; no other file can be named. */
 function contextPath(value: string, field: string, where: string): string {
   const path = posix.normalize(required(value, field, where));
   if (!path.startsWith("/") && path !== ".." && !path.startsWith("../")) return path;

@@ -73,11 +73,11 @@ export function decodeFilter(filter: Filter): ListFilter {
   return { field: filter.field, comparison, values: valuesOf(filter) };
 }
 
-/** Every client that reaches the server is the same to it. */
+/** The server does not distinguish its callers. */
 export function noUsers(field: string): BoxkiteError {
   return new BoxkiteError(
     "FIELD_NOT_SUPPORTED",
-    `a list cannot be filtered by ${field}: this server has no users, so nobody is recorded as the one who did something`,
+    `a list cannot be filtered by ${field}: this server has no users, so it records no identities`,
     { hint: "leave the filter out, or label your runs and filter by the label" },
   );
 }
@@ -104,7 +104,7 @@ function phasesOf(filter: Filter): string[] {
   });
 }
 
-/** With what a client says beyond milliseconds: what happened within the same one is before it, not after. */
+/** Keeps the part below a millisecond, so that a change within the same millisecond counts as earlier, not later. */
 function timeOf(field: string, text: string): number {
   const ms = Date.parse(text);
   if (Number.isNaN(ms))

@@ -10,13 +10,13 @@ export function objectUrisIn(literals: readonly NamedLiteral[]): string[] {
   return [...found];
 }
 
-/** The same for a serialized flyteidl2.task.Outputs; what is none points at nothing. */
+/** The same for a serialized flyteidl2.task.Outputs; empty where the bytes are none. */
 export function objectUrisInOutputs(bytes: Uint8Array): string[] {
   let outputs: Outputs;
   try {
     outputs = fromBinary(OutputsSchema, bytes);
   } catch {
-    // A task wrote it, by whatever means; its readers will be told.
+    // A task wrote it; whoever reads it gets the error.
     return [];
   }
   return objectUrisIn(outputs.literals);

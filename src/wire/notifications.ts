@@ -8,7 +8,7 @@ import type { InlineRule } from "./gen/flyteidl2/task/run_pb.js";
 import { decodePhase } from "./phase.ts";
 import { requireSendable } from "./sendable.ts";
 
-/** Those that carry a body everywhere. */
+/** Methods that carry a body everywhere. */
 const METHODS: Readonly<Partial<Record<HttpMethod, string>>> = {
   [HttpMethod.UNSPECIFIED]: "POST",
   [HttpMethod.POST]: "POST",
@@ -23,7 +23,7 @@ export function decodeNotifications(rules: readonly InlineRule[]): Notification[
     const path = `RunSpec.notification_rules.rules[${index}]`;
     const template = delivery.case === "deliveryTemplate" ? delivery.value : undefined;
     if (template?.webhook === undefined) {
-      throw new BoxkiteError("INVALID_ARGUMENT", `${path} says nobody to send to`, {
+      throw new BoxkiteError("INVALID_ARGUMENT", `${path} has no recipient`, {
         hint: "use flyte.notify.Webhook, Slack or Teams",
       });
     }

@@ -4,7 +4,7 @@ import { requireSendable } from "./sendable.ts";
 
 const REQUEST = { method: "POST", url: "https://example.org/hook", headers: { "x-run": "r" }, body: "{}" };
 
-test("a request that could never be sent is refused, with the place of what is wrong", () => {
+test("a request that could never be sent is refused, with the path of what is wrong", () => {
   requireSendable(REQUEST, "here");
   const refused: readonly [object, RegExp][] = [
     [{ url: "example.org" }, /^here\.url is no http/u],

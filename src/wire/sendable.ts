@@ -1,8 +1,8 @@
-/** What could never be sent is said when it is asked for, and not to the log when its time has come. */
+/** A request that could never be sent is refused when it is accepted, instead of failing when it is due. */
 import { BoxkiteError } from "../domain/errors.ts";
 import type { HttpRequest } from "../domain/notification.ts";
 
-/** They belong to the connection, or say how long the body is: whoever sends it sets them. */
+/** Headers of the connection and of the body's length, which the sender sets. */
 const FRAMING = new Set([
   "connection",
   "content-length",

@@ -42,7 +42,7 @@ export const SUPPORT: Readonly<Record<string, FieldTable>> = {
     action_id: "enforced",
     parent_action_name: "enforced",
     input_uri: "enforced",
-    // Where attempts write follows from the run (orchestrator/paths.ts); the SDK sends the same place.
+    // Where attempts write follows from the run (orchestrator/paths.ts); the SDK sends the same.
     run_output_base: "kept",
     group: "enforced",
     subject: "kept",

@@ -63,7 +63,7 @@ test("an enqueued child is held to the table as well", () => {
   requireSupported(EnqueueRequestSchema, create(EnqueueRequestSchema, { action: { inputUri: "s3://b/i" } }));
 });
 
-test("what is in a list is held to the table too, and named by its place", () => {
+test("items of a list are held to the table too, and named by their index", () => {
   const email = create(DeliveryConfigTemplateSchema, { email: { to: [{ address: "a@example.org" }] } });
   const delivery = { case: "deliveryTemplate" as const, value: email };
   const rules = create(InlineRuleListSchema, { rules: [{}, { delivery }] });
@@ -87,7 +87,7 @@ test("empty messages and default values ask for nothing", () => {
 });
 
 // As an SDK sends it that is older than the field reuse_policy.
-test("a reusable task that only its type tells is refused", () => {
+test("a reusable task that is one by its type alone is refused", () => {
   const spec = create(TaskSpecSchema, { taskTemplate: { type: "actor" } });
   assert.throws(() => requireSupported(TaskSpecSchema, spec), /task_template\.type is actor: .*ReusePolicy/u);
 });

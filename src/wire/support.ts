@@ -36,7 +36,7 @@ function checkField(support: Support, field: DescField, value: unknown, path: st
   }
 }
 
-/** A number that a newer protocol gave a meaning: acting on another one would be worse than to refuse it. */
+/** A number that only a newer protocol knows: treating it as another value would be worse than refusing it. */
 function requireKnownValue(support: Support, { enum: known }: DescField, value: unknown, path: string): void {
   if (support !== "enforced" || known === undefined) return;
   const numbers = typeof value === "number" ? [value] : [...(value as ReflectList)].map(Number);
@@ -79,7 +79,7 @@ function isEmptyPart(value: object): boolean {
   return Object.keys(value).length === 0;
 }
 
-/** The reflection API hands out messages behind a wrapper. */
+/** The reflection API returns messages in a wrapper. */
 function unwrap(value: unknown): Message {
   return typeof value === "object" && value !== null && "message" in value
     ? (value as { message: Message }).message

@@ -144,7 +144,7 @@ export function cacheUseOf(
 }
 
 /**
- * The SDK hands every action the images of all environments of its program, as base64 of gzipped JSON
+ * The SDK gives every action the images of all environments of its program, as base64 of gzipped JSON
  * after `--image-cache` (seen with flyte 2.12.1): what the children will run in.
  */
 function imagesInArguments(args: readonly string[]): string[] {

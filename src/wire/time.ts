@@ -38,7 +38,7 @@ export function decodeDelay(duration: Duration, field: string): number {
   });
 }
 
-/** In whole milliseconds, upwards: a limit never strikes early. */
+/** In whole milliseconds, rounded up: a limit never expires early. */
 export function decodeDuration(duration: Duration): number {
   return Number(duration.seconds) * 1_000 + Math.ceil(duration.nanos / 1_000_000);
 }

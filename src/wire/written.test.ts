@@ -9,7 +9,7 @@ import {
 import { BoxkiteError } from "../domain/errors.ts";
 import { MAX_DOCUMENT_BYTES, readWritten, type WrittenObjects } from "./written.ts";
 
-/** Objects by URI; a number stands for an object of that size which nobody reads. */
+/** Objects by URI; a number stands for an object of that size that is never read. */
 function objects(found: Readonly<Record<string, Uint8Array | number>>): WrittenObjects {
   return {
     size: async (uri) => {

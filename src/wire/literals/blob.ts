@@ -22,7 +22,7 @@ export function isBlobValue(value: unknown): value is BlobValue {
   return typeof value === "object" && value !== null && marker in value;
 }
 
-/** Makes the author-facing object for a blob; the SDK hands in its File and Dir classes. */
+/** Makes the author-facing object for a blob; the SDK passes its File and Dir classes. */
 export type BlobFactory = (reference: BlobReference) => unknown;
 
 let factory: BlobFactory = (reference) => ({ ...reference, [marker]: () => reference });

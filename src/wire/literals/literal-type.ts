@@ -151,7 +151,7 @@ function decodeSimple(simple: SimpleType, literalType: LiteralType): WireType {
   }
 }
 
-/** Whether a value declared as `from` may be handed to something that expects `to`. */
+/** Whether a value declared as `from` may be passed to something that expects `to`. */
 export function isAssignable(from: WireType, to: WireType): boolean {
   if (from.kind === "union") return from.variants.every((variant) => isAssignable(variant, to));
   if (to.kind === "union") return to.variants.some((variant) => isAssignable(from, variant));

@@ -100,7 +100,7 @@ function fromValues(values: readonly unknown[], name: string): WireType {
 }
 
 function itemsOf(schema: JsonSchema, root: JsonSchema, name: string): WireType {
-  // Flyte has no tuples: a tuple travels as a list of whatever its places may hold.
+  // Flyte has no tuples: a tuple travels as a list of whatever its items may be.
   const places =
     schema.prefixItems ?? (Array.isArray(schema.items) ? (schema.items as JsonSchema[]) : undefined);
   const types = (places ?? []).map((place) => compile(place, root, `${name}Item`));
