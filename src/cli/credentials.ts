@@ -99,7 +99,7 @@ function endpointOf(input: CommandInput): string {
   });
 }
 
-/** Of the server whose state this is, whether it runs or not. */
+/** Of the server that owns the data directory, whether it runs or not. */
 async function signingSecret(directory: string): Promise<string> {
   const store = await openStoreIn(directory);
   try {

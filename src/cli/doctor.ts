@@ -1,4 +1,4 @@
-/** `boxkite doctor`: what is there, what cannot work, and what to type. */
+/** `boxkite doctor`: what was found, what cannot work, and the command that helps. */
 import { statfs } from "node:fs/promises";
 import type { BoxkiteError } from "../domain/errors.ts";
 import type { Advice } from "../platform/platform.ts";
@@ -85,7 +85,7 @@ async function disk({ env }: CommandInput): Promise<CheckResult> {
     name: "disk",
     ok,
     text,
-    ...(ok ? {} : { hint: "free some room, or put the data elsewhere: boxkite up --data DIR" }),
+    ...(ok ? {} : { hint: "free some space, or put the data elsewhere: boxkite up --data DIR" }),
   };
 }
 

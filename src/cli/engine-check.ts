@@ -1,4 +1,4 @@
-/** What `boxkite doctor` finds of one container engine: a container of it is started and has to reach this machine. */
+/** How `boxkite doctor` checks a container engine: it starts a container, which has to reach this machine. */
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { BoxkiteError, messageOf } from "../domain/errors.ts";
@@ -64,7 +64,7 @@ async function tryContainer(platform: Platform): Promise<EngineCheck> {
   }
 }
 
-/** Building is beside running: what is missing for it is advice. */
+/** Runs work without builds: what is missing for those is advice. */
 async function checkBuilder(
   platform: Platform,
 ): Promise<{ readonly facts: readonly string[]; readonly advice: readonly Advice[] }> {

@@ -14,7 +14,7 @@ test("queues have a limit, and a priority if they want one", () => {
   assert.equal(readQueues(undefined).size, 0);
 });
 
-test("a mistake is named by its place", () => {
+test("an error names the setting", () => {
   const mistakes: readonly [section: unknown, message: RegExp][] = [
     [["gpu"], /^queues is not a mapping/u],
     [{ gpu: 2 }, /^queues: gpu is not a mapping/u],

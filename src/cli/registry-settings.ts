@@ -15,7 +15,7 @@ export interface RegistriesContext {
 
 const KNOWN = ["username", "password-file", "password-env", "insecure", "ca-file"];
 
-/** Throws CONFIG_INVALID naming the setting. All that it names is looked at here, before a run needs it. */
+/** Throws CONFIG_INVALID naming the setting. The files that it names are read here, before a run needs them. */
 export async function readRegistries(value: unknown, context: RegistriesContext): Promise<Registries> {
   const registries = new Map<string, RegistrySettings>();
   for (const [name, settings] of Object.entries(mappingOf(value, "registries"))) {
@@ -83,7 +83,7 @@ async function readPassword(file: string, what: string): Promise<string> {
   return passwordIn(await readText(file, what), `${what} names ${file}, which`);
 }
 
-/** Editors end a file with a line end, which is no part of the password. */
+/** Editors end a file with a line break, which is not part of the password. */
 function passwordIn(content: string | undefined, what: string): string {
   const password = content?.replace(/\r?\n$/, "");
   if (password) return password;

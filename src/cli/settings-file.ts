@@ -77,7 +77,7 @@ export function findSetting(
 }
 
 async function parseFile(path: string): Promise<Readonly<Record<string, unknown>>> {
-  // Loaded only where there is a file: it is a fifteenth of the time to start.
+  // Loaded only where there is a file: it takes a fifteenth of the time to start.
   const { parse } = await import("yaml");
   let parsed: unknown;
   try {

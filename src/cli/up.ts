@@ -56,13 +56,13 @@ export const up: Command = {
 };
 
 async function run(input: CommandInput): Promise<number> {
-  // Counted from the start of the process, which is what a person waits for.
+  // From the start of the process: that is what the user waits for.
   const settings = await readUpSettings(input);
   const log = createLogger({
     format: settings.json ? "json" : "text",
     level: settings.verbose ? "debug" : "info",
   });
-  // Closed whatever happens, the last first.
+  // Closed in any case, the last opened first.
   await using opened = new AsyncDisposableStack();
   const platform = await choosePlatform(settings, input.env);
   opened.defer(() => platform.close());
@@ -85,12 +85,12 @@ async function run(input: CommandInput): Promise<number> {
     log,
   });
   announce(settings, server, platform, data);
-  // What the engine will not do is better told now than by a run.
+  // What the engine cannot do is reported now, not by the first run that needs it.
   for (const { what, hint } of platform.engineReport.advice) log.warn(what, { hint });
   const given = Object.entries(settings.containers).filter(([, isGiven]) => isGiven === true);
   if (given.length > 0)
     log.info("task containers are given of this machine", { given: given.map(([name]) => name) });
-  // Said apart from "ready": it starts a container, which takes longer than everything else.
+  // Reported after "ready": it starts a container, which takes longer than everything else.
   const probing = probe(platform, server, settings, log);
   opened.defer(() => probing);
   opened.defer(() => server.close());

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { EXIT, type Command } from "./command.ts";
 
-/** From package.json: one place for the version. */
+/** From package.json, so that the version is written once. */
 export function packageVersion(): string {
   const text = readFileSync(join(import.meta.dirname, "../../package.json"), "utf8");
   return (JSON.parse(text) as { version: string }).version;
