@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import { connect, createServer as createHttp2Server } from "node:http2";
 import { createServer, request as httpRequest, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
@@ -18,10 +19,9 @@ interface StartOptions {
   readonly getAction?: StoreReader["getAction"];
 }
 
-async function start(t: TestContext, options: StartOptions = {}) {
+function routerFor(store: StoreReader, options: StartOptions): ReturnType<typeof createRouter> {
   const { anyHostName = false, log = silentLogger, ...overrides } = options;
-  const store = openSqliteStore(":memory:");
-  const router = createRouter({
+  return createRouter({
     rpc: () => {
       throw new Error("a mistake in the program");
     },
@@ -32,7 +32,11 @@ async function start(t: TestContext, options: StartOptions = {}) {
     >[0]["context"],
     anyHostName,
   });
-  const server = createServer(router);
+}
+
+async function start(t: TestContext, options: StartOptions = {}) {
+  const store = openSqliteStore(":memory:");
+  const server = createServer(routerFor(store, options));
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   t.after(async () => {
@@ -98,4 +102,27 @@ test("only the machine's own names are answered, unless the server is open to a 
   }
   const askOpen = await start(t, { anyHostName: true });
   assert.equal((await askOpen("GET", "/healthz", { host: "boxkite.example" })).status, 200);
+});
+
+test("a client of HTTP/2 that goes away in the middle of its answer is no failure of the server", async () => {
+  const lines: string[] = [];
+  const store = openSqliteStore(":memory:");
+  const log = createLogger({ write: (line) => void lines.push(line) });
+  const server = createHttp2Server(routerFor(store, { log }));
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const session = connect(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  const arrived = once(server, "request");
+  const stream = session.request({ ":method": "POST", ":path": CONDITION });
+  stream.on("error", () => {});
+  stream.write("{");
+  const [request] = (await arrived) as [IncomingMessage];
+  const closed = once(request, "close");
+  session.destroy();
+  await closed;
+  // What the end of the body set off has run.
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual(lines, []);
+  await new Promise((done) => server.close(done));
+  await store.close();
 });

@@ -10,7 +10,7 @@ import { parseSignalPath, signalByPost } from "../services/signal-page.ts";
 import { readSmallBody } from "../services/small-body.ts";
 import { isOwnName } from "./host-names.ts";
 import { authenticate } from "./authenticate.ts";
-import type { Handler, Request, Response } from "./listener.ts";
+import { isGone, type Handler, type Request, type Response } from "./listener.ts";
 
 /** Answers a request whose caller is authenticated. */
 export type RoutedHandler = (request: Request, response: Response, by: Principal) => void;
@@ -56,7 +56,7 @@ export function createRouter({ rpc, objects, bucket, context, anyHostName }: Rou
 
   const fail = (request: Request, response: Response, error: unknown): void => {
     // The client is gone.
-    if (response.destroyed) return;
+    if (isGone(response)) return;
     context.log.error("a request failed", { path: request.url, error });
     if (response.headersSent) response.destroy();
     else answer(response, 500, "internal error; the server's log has the cause\n");

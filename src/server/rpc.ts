@@ -21,7 +21,7 @@ import { errorInterceptor } from "../services/errors.ts";
 import { DIRECT_STREAM, type DirectStream } from "../services/direct-stream.ts";
 import { blamed, noteCalled } from "../services/malformed.ts";
 import { PRINCIPAL } from "../services/principal.ts";
-import type { Handler, Request, Response } from "./listener.ts";
+import { isGone, type Handler, type Request, type Response } from "./listener.ts";
 import type { RoutedHandler } from "./router.ts";
 
 export interface RpcOptions {
@@ -77,7 +77,7 @@ function directStream(request: Request, response: Response): DirectStream | unde
       return writable.writableLength;
     },
     write: (frames) => {
-      if (!writable.destroyed) writable.write(frames);
+      if (!isGone(response)) writable.write(frames);
     },
     drained: async (signal) => {
       if (writable.writableNeedDrain) await once(writable, "drain", { signal }).catch(() => {});
