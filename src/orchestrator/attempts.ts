@@ -170,7 +170,8 @@ export function createAttempts(options: AttemptsOptions): Attempts {
     closing.signal.throwIfAborted();
     await executor.release(key);
     if (attempt === undefined) return;
-    await attempt.watch?.close();
+    // An end that cannot be recorded is tried again in the background: no stop waits for it for ever.
+    if (attempt.watch) await within(attempt.watch.close(), END_REPORTED_MS, clock);
     forget(key, attempt);
   };
 
