@@ -207,6 +207,15 @@ test("what a crash left of files being written is gone after the next open", asy
   assert.deepEqual(await filesOf(directory), []);
 });
 
+test("a directory that cannot hold objects is refused in words", async (t) => {
+  const { directory } = await open(t);
+  const unusable = { code: "DATA_DIRECTORY_UNUSABLE", message: /uploads/u, hint: /--data/u };
+  await rm(join(directory, "uploads"), { recursive: true });
+  await writeFile(join(directory, "uploads"), "");
+  await assert.rejects(openDirectoryStore(directory), unusable);
+  await assert.rejects(openDirectoryStore(join(directory, "uploads")), unusable);
+});
+
 test("a damaged file is an error, and can be replaced", async (t) => {
   const { store, directory } = await open(t);
   await store.put("a", Buffer.from("x"));

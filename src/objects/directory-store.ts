@@ -7,7 +7,6 @@
  *
  * What was answered is on disk: files are synced before they are renamed, and directories after.
  */
-import { createHash } from "node:crypto";
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
@@ -17,8 +16,9 @@ import { systemClock, type Clock } from "../lib/clock.ts";
 import { createLogger, type Logger } from "../lib/log.ts";
 import { streamFile, streamSegments, type ByteRange } from "./directory/content.ts";
 import { mapInBatches } from "./directory/batches.ts";
-import { FileArea, type Written } from "./directory/file-area.ts";
-import { isDamage } from "./directory/io-error.ts";
+import { FileArea } from "./directory/file-area.ts";
+import { checkMd5, describe, etagOf, etagOfParts, infoOf, partOf } from "./directory/description.ts";
+import { explainOpenError, isDamage } from "./directory/io-error.ts";
 import { createKeyLocks, type Lock } from "./directory/key-locks.ts";
 import { checkKey, objectPath } from "./directory/key-path.ts";
 import {
@@ -36,7 +36,6 @@ import type {
   Completion,
   HostedPutOptions,
   HostedStore,
-  ObjectAttributes,
   ObjectBody,
   OpenObject,
   Listing,
@@ -46,7 +45,7 @@ import type {
   Upload,
   WriteCondition,
 } from "./hosted-store.ts";
-import type { ListOptions, PutOptions } from "./object-store.ts";
+import type { ListOptions } from "./object-store.ts";
 
 export interface DirectoryStoreOptions {
   readonly clock?: Clock;
@@ -54,24 +53,35 @@ export interface DirectoryStoreOptions {
   readonly log?: Logger;
 }
 
-/** Makes the directory if it is not there, and removes what a crash left unfinished. */
+/**
+ * Makes the directory if it is not there, and removes what a crash left unfinished. Throws DATA_DIRECTORY_UNUSABLE or
+ * DISK_FULL.
+ */
 export async function openDirectoryStore(
   directory: string,
   { clock = systemClock, log = createLogger() }: DirectoryStoreOptions = {},
 ): Promise<HostedStore> {
   const temporary = join(directory, ".tmp");
-  await rm(temporary, { recursive: true, force: true });
-  for (const name of ["objects", "uploads", "parts", ".tmp"])
-    await mkdir(join(directory, name), { recursive: true });
-  const store = new DirectoryStore(directory, temporary, clock, log);
-  await store.recover();
-  return store;
+  try {
+    await rm(temporary, { recursive: true, force: true });
+    for (const name of ["objects", "uploads", "parts", ".tmp"])
+      await mkdir(join(directory, name), { recursive: true });
+    const store = new DirectoryStore(directory, temporary, clock, log);
+    await store.recover();
+    return store;
+  } catch (error) {
+    throw explainOpenError(error, directory);
+  }
 }
 
-/** How many objects such a directory holds; 0 if it is not there. The objects are not read. */
+/** How many objects such a directory holds; 0 if it is not there. The objects are not read. Throws DATA_DIRECTORY_UNUSABLE. */
 export async function countObjects(directory: string): Promise<number> {
   let count = 0;
-  for await (const _ of walkKeys(join(directory, "objects"), { prefix: "" })) count++;
+  try {
+    for await (const _ of walkKeys(join(directory, "objects"), { prefix: "" })) count++;
+  } catch (error) {
+    throw explainOpenError(error, directory);
+  }
   return count;
 }
 
@@ -107,7 +117,13 @@ class DirectoryStore implements HostedStore {
     let description: Description | undefined;
     const temporary = await this.#files.writeAside(body, (written) => {
       checkMd5(key, written, options);
-      description = this.#describe(key, written.size, etagOf(written), options, options.checksum?.());
+      description = describe(key, {
+        ...written,
+        etag: etagOf(written),
+        modifiedAt: this.#clock.now(),
+        attributes: options,
+        checksum: options.checksum?.(),
+      });
       return description;
     });
     if (description === undefined) throw new Error(`${key} was written without a description`);
@@ -207,7 +223,12 @@ class DirectoryStore implements HostedStore {
   ): Promise<PartInfo | undefined> {
     let description: Description | undefined;
     const temporary = await this.#files.writeAside(body, (written) => {
-      description = this.#describe(String(number), written.size, etagOf(written), {}, options.checksum?.());
+      description = describe(String(number), {
+        ...written,
+        etag: etagOf(written),
+        modifiedAt: this.#clock.now(),
+        checksum: options.checksum?.(),
+      });
       return description;
     });
     return this.#lockUpload(upload.id, async () => {
@@ -238,7 +259,13 @@ class DirectoryStore implements HostedStore {
       const stored = await this.listParts(upload);
       const { parts, checksum } = choose(stored);
       const size = parts.reduce((sum, part) => sum + part.size, 0);
-      const described = this.#describe(upload.key, size, etagOfParts(parts), upload.attributes, checksum);
+      const described = describe(upload.key, {
+        size,
+        etag: etagOfParts(parts),
+        modifiedAt: this.#clock.now(),
+        attributes: upload.attributes,
+        checksum,
+      });
       const segments = {
         upload: upload.id,
         parts: parts.map((part) => ({ number: part.number, size: part.size })),
@@ -324,26 +351,6 @@ class DirectoryStore implements HostedStore {
     };
   }
 
-  #describe(
-    key: string,
-    size: number,
-    etag: string,
-    attributes: ObjectAttributes,
-    checksum: StoredObject["checksum"],
-  ): Description {
-    const { contentType, headers, metadata } = attributes;
-    return {
-      key,
-      size,
-      etag,
-      modifiedAt: this.#clock.now(),
-      ...(contentType === undefined ? {} : { contentType }),
-      ...(headers === undefined ? {} : { headers }),
-      ...(metadata === undefined ? {} : { metadata }),
-      ...(checksum === undefined ? {} : { checksum }),
-    };
-  }
-
   #pathOf(key: string): string {
     return objectPath(this.#root, key);
   }
@@ -360,35 +367,4 @@ function openSingle(file: OpenFile): OpenObject {
       else stream.destroy();
     },
   };
-}
-
-function infoOf({ segments: _segments, blocks: _blocks, ...info }: Description): StoredObject {
-  return info;
-}
-
-function partOf({ key, size, etag, modifiedAt, checksum }: Description): PartInfo {
-  return { number: Number(key), size, etag, modifiedAt, ...(checksum === undefined ? {} : { checksum }) };
-}
-
-function etagOf({ md5 }: Written): string {
-  return `"${md5.toString("hex")}"`;
-}
-
-/** As S3: the MD5 of the parts' MD5s, and their count. */
-function etagOfParts(parts: readonly PartInfo[]): string {
-  const hash = createHash("md5");
-  for (const { etag } of parts) hash.update(Buffer.from(etag.slice(1, -1), "hex"));
-  return `"${hash.digest("hex")}-${parts.length}"`;
-}
-
-function checkMd5(key: string, { md5 }: Written, options: PutOptions): void {
-  if (options.md5 === undefined || md5.equals(options.md5)) return;
-  const wanted = Buffer.from(options.md5).toString("hex");
-  throw new BoxkiteError(
-    "INVALID_ARGUMENT",
-    `${key}: the content's MD5 is ${md5.toString("hex")}, not ${wanted}`,
-    {
-      hint: "the content was damaged in transit, or changed meanwhile: send it again",
-    },
-  );
 }

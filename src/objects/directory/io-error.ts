@@ -26,6 +26,20 @@ export function explainWriteError(error: unknown, directory: string): unknown {
   });
 }
 
+/** Says in words that a directory cannot hold objects or cannot be read. */
+export function explainOpenError(error: unknown, directory: string): unknown {
+  const explained = explainWriteError(error, directory);
+  if (explained instanceof BoxkiteError) return explained;
+  return new BoxkiteError(
+    "DATA_DIRECTORY_UNUSABLE",
+    `the directory of objects ${directory} cannot be used: ${messageOf(error)}`,
+    {
+      cause: error,
+      hint: "let the user of this program read and write it, or name another data directory with --data",
+    },
+  );
+}
+
 /** What a file system answers for content that is lost, or that this user may not have. */
 const UNREADABLE = new Set(["EIO", "EBADMSG", "EUCLEAN", "EISDIR", "EACCES", "EPERM"]);
 
