@@ -1,11 +1,11 @@
 /**
- * What a base image is, as far as building on it needs to know: read from its configuration and from one
- * container of it (read-base-facts.ts). The renderer takes it as an argument, so that it stays a pure function.
+ * What a build needs to know of its base image, read from its configuration and from a container of it
+ * (read-base-facts.ts). The renderer takes it as an argument, so that it is a pure function.
  */
 export interface BaseImageFacts {
-  /** The name that was asked for. */
+  /** The requested name. */
   readonly reference: string;
-  /** What FROM names: the reference by digest; where no registry has it the engine's own image, by id or name. */
+  /** The argument of FROM: the reference by digest, or, if no registry has it, the engine's own image by id or name. */
   readonly from: string;
   readonly architecture: string;
   /** USER as the image declares it; "" is root. */

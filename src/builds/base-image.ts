@@ -1,4 +1,4 @@
-/** The image that a build stands on: which one a name means, and what is known of it. */
+/** The base image of a build: resolves its name, and reads what a build needs to know of it. */
 import type { BaseRecord } from "../domain/build-record.ts";
 import { BoxkiteError } from "../domain/errors.ts";
 import type { ImageSpec } from "../images/image-spec.ts";
@@ -11,7 +11,7 @@ import { notesOnPlatforms, requirePlatform } from "./build-platform.ts";
 import { readBaseFacts } from "./read-base-facts.ts";
 
 export interface RegistryResolver {
-  /** The digest of a reference; undefined where the registry has none; rejects where it cannot be asked. */
+  /** The digest of a reference; undefined if the registry does not have it; rejects if the registry is unreachable. */
   resolve(reference: string, signal?: AbortSignal): Promise<string | undefined>;
 }
 
@@ -23,7 +23,7 @@ export interface BaseImagesOptions {
 
 type WriteLine = (line: string) => void;
 
-/** What is known of a base is kept for so many images; they never change. */
+/** The number of images whose facts are cached; they never change. */
 const KEPT_FACTS = 200;
 
 export class BaseImages {
@@ -34,7 +34,7 @@ export class BaseImages {
     this.#options = options;
   }
 
-  /** The registry first; the engine's own image where no registry has it, or none can be asked. */
+  /** Asks the registry first; uses the engine's own image if the registry does not have it or is unreachable. */
   async resolve(text: string, onLog: WriteLine, signal?: AbortSignal): Promise<BaseRecord> {
     const reference = formatImageReference(parseImageReference(text));
     let refusal: unknown;
@@ -60,7 +60,7 @@ export class BaseImages {
     );
   }
 
-  /** Has the base in the engine afterwards. Throws IMAGE_WRONG_PLATFORM, and what the pull throws. */
+  /** Pulls the base into the engine if needed. Throws IMAGE_WRONG_PLATFORM, and what the pull throws. */
   async prepare(
     spec: ImageSpec,
     base: BaseRecord,
@@ -79,17 +79,17 @@ export class BaseImages {
     return await this.#factsOf(base.reference, from, image);
   }
 
-  /** Whether this name still leads to the same image. */
+  /** Whether the name still refers to the same image. */
   async isUnchanged(base: BaseRecord): Promise<boolean> {
     try {
       const now = await this.resolve(base.reference, () => {});
       if (now.source === base.source) return now.digest === base.digest;
-      // The registry could be asked then and cannot now, or the other way round: the engine knows both names.
+      // The registry was reachable then and is not now, or the reverse: the engine knows the image by both names.
       const [registry, engine] = now.source === "registry" ? [now, base] : [base, now];
       const image = await this.#options.builder.inspect(engine.digest);
       return image?.digests.some((name) => name.endsWith(`@${registry.digest}`)) ?? false;
     } catch (error) {
-      // Without registry and engine there is nothing to compare with, and nothing to build from either.
+      // Without registry and engine there is neither anything to compare with nor anything to build from.
       this.#options.log.warn("base image cannot be resolved; taking the recorded build", {
         base: base.reference,
         error,
@@ -99,8 +99,8 @@ export class BaseImages {
   }
 
   /**
-   * A builder that cannot take an id names its base by a tag of the engine: was it the recorded image all the time?
-   * Throws IMAGE_BUILD_FAILED where it was not.
+   * A builder that does not support ids names its base by a tag of the engine. Throws IMAGE_BUILD_FAILED if the tag
+   * no longer refers to the recorded image.
    */
   async requireUnmoved(base: BaseRecord): Promise<void> {
     const { builder } = this.#options;
@@ -126,10 +126,7 @@ export class BaseImages {
     await builder.pull(pinned, { onLog, signal });
     const pulled = await builder.inspect(pinned);
     if (pulled !== undefined) return pulled;
-    throw new BoxkiteError(
-      "ENGINE_FAILED",
-      `${builder.description} has pulled ${pinned} and does not know it`,
-    );
+    throw new BoxkiteError("ENGINE_FAILED", `${builder.description} pulled ${pinned}, but does not have it`);
   }
 
   #ownName(base: BaseRecord, image: EngineImage): string {

@@ -1,15 +1,15 @@
-/** What the steps of a build are given of this machine: its certificate authorities and its proxies. */
+/** What the steps of a build get from this machine: its certificate authorities and its proxies. */
 
 export interface BuildEnvironment {
   /** A file of certificate authorities that the steps of a build trust as well. */
   readonly certificates?: string | undefined;
-  /** HTTP_PROXY and its kin, for the steps of a build. */
+  /** HTTP_PROXY and the other proxy variables, for the steps of a build. */
   readonly proxy?: Readonly<Record<string, string>>;
 }
 
 const PROXY_NAMES = ["HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY"];
 
-/** The certificate authorities that this machine is told to trust, where that is anything but the usual. */
+/** The file of certificate authorities that the environment configures, if any. */
 export function hostCertificates(env: NodeJS.ProcessEnv = process.env): string | undefined {
   return (
     env["SSL_CERT_FILE"] ||
@@ -25,7 +25,7 @@ export function hostProxy(env: NodeJS.ProcessEnv = process.env): Record<string, 
   return Object.fromEntries(names.flatMap((name) => (env[name] ? [[name, env[name]]] : [])));
 }
 
-/** The environment of a builder: the proxies are those of the setting, whatever the server's own are. */
+/** The environment of a builder: its proxies are those configured for builds, not the server's own. */
 export function builderEnv(
   env: NodeJS.ProcessEnv,
   proxy: Readonly<Record<string, string>> = {},

@@ -1,11 +1,11 @@
-/** The lines of one build for any number of readers: who comes late gets what was said before, then the rest. */
+/** The log of one build for any number of readers: a late reader first gets the earlier lines. */
 export interface BuildLog {
   readonly write: (line: string) => void;
   /** Returns what ends the subscription. */
   readonly subscribe: (reader: (line: string) => void) => () => void;
 }
 
-/** What a late reader can still get; a build that says more than this is read from its end. */
+/** The number of last lines that a late reader gets. */
 const KEPT_LINES = 10_000;
 
 export function createBuildLog(): BuildLog {

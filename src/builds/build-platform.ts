@@ -1,4 +1,4 @@
-/** A builder makes images for one platform, its own: what is asked for must include it, and the base must have it. */
+/** A builder makes images for its own platform only: the request must include it, and the base must be for it. */
 import { BoxkiteError } from "../domain/errors.ts";
 import type { ImageSpec } from "../images/image-spec.ts";
 
@@ -25,7 +25,7 @@ export function requirePlatform(
   );
 }
 
-/** What is asked for beside it and not made. */
+/** Notes on requested platforms that are not built. */
 export function notesOnPlatforms(architecture: string, { platforms }: ImageSpec): string[] {
   const own = `linux/${architecture}`;
   const others = platforms.filter((platform) => platform !== own);

@@ -1,14 +1,14 @@
-/** Where the image of a build is: in its registry, or by its name in the engine. */
+/** Publishes the image of a build in its registry, or under its name in the engine, and finds it again. */
 import type { BuildRecord } from "../domain/build-record.ts";
 import type { RegistryResolver } from "./base-image.ts";
 import type { PushOptions } from "../containers/program-transfer.ts";
 import type { ImageBuilder } from "./builder.ts";
 import { type BuildTarget, formatTarget, targetRepository } from "./target.ts";
 
-/** What of the record says where to find it. */
+/** The fields of a record that locate the image. */
 export type PublishedImage = Pick<BuildRecord, "reference" | "pushed" | "digest">;
 
-/** Whether the image of a recorded build is still there. */
+/** Whether the image of a recorded build still exists. */
 export async function imageExists(
   record: BuildRecord,
   builder: ImageBuilder,
@@ -18,12 +18,12 @@ export async function imageExists(
   try {
     return (await registry.resolve(record.reference)) !== undefined;
   } catch {
-    // The registry is out of reach: the engine's own copy is what a run would use.
+    // The registry is unreachable: a run would use the engine's own copy.
     return (await builder.inspect(record.imageId)) !== undefined;
   }
 }
 
-/** Pushes, or gives the image its name in the engine. Until then it has none, and nobody can find it. */
+/** Pushes the image, or tags it in the engine. Until then it has no name, so nobody can find it. */
 export async function publishImage(
   imageId: string,
   target: BuildTarget,
@@ -35,14 +35,14 @@ export async function publishImage(
   if (target.registry !== undefined) {
     options.onLog?.(`Pushing ${name}`);
     const digest = await builder.push(imageId, name, options);
-    // The engine keeps the image under its name: a task that starts here has no need to pull.
+    // The engine keeps the image under its name, so a task on this machine need not pull it.
     await builder.tag(imageId, name);
     return { reference: `${targetRepository(target)}@${digest}`, pushed: true, digest };
   }
   await builder.tag(imageId, name);
   const image = await builder.inspect(name);
   const pinned = image?.digests.find((reference) => reference.startsWith(`${targetRepository(target)}@`));
-  // An engine that has no digest for what it has not pushed knows it by its tag, which is a hash already.
+  // Engines that have no digest for an image that was not pushed know it by its tag, which is a hash, too.
   return pinned === undefined
     ? { reference: name, pushed: false, digest: image?.id ?? imageId }
     : { reference: pinned, pushed: false, digest: pinned.slice(pinned.indexOf("@") + 1) };

@@ -15,17 +15,17 @@ import { unpackContext, type UploadedContext } from "./context.ts";
 import { engineFailureOf, explainFailure } from "./failure.ts";
 import { secretVariable } from "./secret-variable.ts";
 import { type BuildTarget, formatTarget, lookupName } from "./target.ts";
-import { layOut, writeSecrets } from "./workspace.ts";
+import { prepareContext, writeSecrets } from "./workspace.ts";
 
 export interface ImageBuildResult {
-  /** By digest wherever the engine can name it so. */
+  /** By digest, if the engine supports that. */
   readonly reference: string;
   readonly record: BuildRecord;
-  /** False where an earlier build was the answer. */
+  /** False if an earlier build was reused. */
   readonly built: boolean;
 }
 
-/** Where builds are recorded. `record` replaces what was there for the same target. */
+/** Stores records of builds. `record` replaces the record of the same target. */
 export interface BuildStore {
   findByTarget(target: string): MaybePromise<BuildRecord | undefined>;
   /** Newest first. */
@@ -41,7 +41,7 @@ export interface BuildPlan {
   readonly specDigest: string;
   readonly context: UploadedContext | undefined;
   readonly target: BuildTarget;
-  /** Builds even what exists, and runs every step again. */
+  /** Builds even if the image exists, and runs every step. */
   readonly force: boolean;
   readonly readSecret: ((secret: SecretMount) => Promise<string | undefined>) | undefined;
 }
@@ -55,14 +55,14 @@ export interface BuildTools {
   readonly limits: ContextLimits;
 }
 
-/** What one build works with: a folder of its own, a log, and when to stop. */
+/** The environment of one build: its folder, its log, and the signal that stops it. */
 export interface BuildRun {
   readonly folder: string;
   readonly onLog: (line: string) => void;
   readonly signal: AbortSignal;
 }
 
-/** A record is written only when the image is where it was meant to be, so nothing half-done is ever found again. */
+/** The record is written only after the image is published, so an incomplete build is never found. */
 export async function buildImage(
   plan: BuildPlan,
   tools: BuildTools,
@@ -132,7 +132,7 @@ async function runSteps(
   builder: ImageBuilder,
   run: BuildRun,
 ): Promise<BuiltImage> {
-  const containerfile = await layOut(run.folder, spec, rendered, context);
+  const containerfile = await prepareContext(run.folder, spec, rendered, context);
   const secrets = await writeSecrets(run.folder, rendered.secrets, async (secret) => {
     const value = await readSecret?.(secret);
     if (value !== undefined) return value;
@@ -152,14 +152,14 @@ async function runSteps(
     signal: run.signal,
   };
   try {
-    return await runAgainIfDisturbed(builder, job);
+    return await buildWithRetry(builder, job);
   } catch (error) {
     throw error instanceof BuildFailed ? explainFailure(error, rendered.steps) : error;
   }
 }
 
-/** Once more where the engine's storage was changed meanwhile: another image of the cache is taken then. */
-async function runAgainIfDisturbed(builder: ImageBuilder, job: BuildJob): Promise<BuiltImage> {
+/** Repeats the build once if the engine's storage was changed during it: it then uses another cached image. */
+async function buildWithRetry(builder: ImageBuilder, job: BuildJob): Promise<BuiltImage> {
   try {
     return await builder.build(job);
   } catch (error) {
@@ -169,7 +169,7 @@ async function runAgainIfDisturbed(builder: ImageBuilder, job: BuildJob): Promis
   }
 }
 
-/** Beside it lie the Containerfile and the secrets, which no COPY can reach. */
+/** The Containerfile and the secrets are outside of it, where COPY cannot reach them. */
 function contextFolder({ folder }: BuildRun): string {
   return join(folder, "root");
 }

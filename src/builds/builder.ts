@@ -1,6 +1,6 @@
 /**
- * What a program that builds images has to offer. podman.ts and docker.ts are the two there are; tests use
- * one that only remembers. Nothing of Flyte is known below this line, and nothing of Podman above it.
+ * The interface of a program that builds images, implemented by podman.ts and docker.ts, and by a fake in tests.
+ * Implementations know nothing of Flyte, callers nothing of Podman.
  */
 import type { PushOptions } from "../containers/program-transfer.ts";
 import type { RunOptions } from "../containers/program.ts";
@@ -10,13 +10,13 @@ import type { ImageLayer } from "../domain/build-record.ts";
 export interface ImageBuilder {
   /** "podman 4.3.1", for logs and error messages. */
   readonly description: string;
-  /** Whether its Containerfiles may say `RUN --mount`. */
+  /** Whether it supports `RUN --mount`. */
   readonly mounts: boolean;
-  /** Whether it hands certificate authorities to the steps; it needs mounts for that. */
+  /** Whether it passes certificate authorities to the steps; that requires mounts. */
   readonly certificates: boolean;
-  /** Whether FROM may name an image of the engine by its id, which never moves; otherwise only by name. */
+  /** Whether FROM may name an image of the engine by its immutable id; otherwise only by name. */
   readonly fromId: boolean;
-  /** "amd64": what it builds for. */
+  /** The architecture that it builds for: "amd64". */
   readonly architecture: string;
 
   /** Builds from images that the engine has; layers of earlier builds are reused. Rejects with BuildFailed. */
@@ -28,9 +28,9 @@ export interface ImageBuilder {
   tag(imageId: string, reference: string): Promise<void>;
   /** Pushes an image of the engine under this name and returns the digest that the registry gave it. */
   push(imageId: string, reference: string, options: PushOptions): Promise<string>;
-  /** Takes the name away, and the image with its last name. An absent one is no error. */
+  /** Removes the name, and with its last name the image. An absent one is no error. */
   remove(reference: string): Promise<void>;
-  /** How the image came to be, newest first. */
+  /** The image's history, newest layer first. */
   history(reference: string): Promise<readonly ImageLayer[]>;
   /** Runs a shell script in a container of the image, as root and without network; undefined without a shell. */
   runScript(imageId: string, script: string): Promise<string | undefined>;
@@ -41,10 +41,10 @@ export interface ImageBuilder {
 export interface BuildJob {
   readonly containerfile: string;
   readonly contextDir: string;
-  /** A folder of this build alone, for what the builder has to write beside it. */
+  /** A folder for this build only, for files that the builder writes. */
   readonly scratchDir: string;
   readonly secrets: readonly BuildSecret[];
-  /** Steps run again even where a cached layer would do. */
+  /** Runs every step, even where a cached layer exists. */
   readonly noCache: boolean;
   readonly onLog: (line: string) => void;
   readonly signal: AbortSignal;
@@ -59,11 +59,11 @@ export interface BuiltImage {
   readonly imageId: string;
 }
 
-/** A build that ended because one of its steps failed. failure.ts turns it into words. */
+/** A build whose step failed; failure.ts makes a message of it. */
 export class BuildFailed extends Error {
   readonly exitCode: number;
   readonly at: FailedAt | undefined;
-  /** What the step said, oldest first. */
+  /** The output of the step, oldest line first. */
   readonly lines: readonly string[];
 
   constructor(exitCode: number, at: FailedAt | undefined, lines: readonly string[]) {
@@ -75,5 +75,5 @@ export class BuildFailed extends Error {
   }
 }
 
-/** As builders tell it: an instruction counted from 0, one that makes a layer (FROM is 0), or a line counted from 1. */
+/** As builders report it: the number of an instruction (from 0), of one that makes a layer (FROM is 0), or of a line (from 1). */
 export type FailedAt = { readonly step: number } | { readonly layer: number } | { readonly line: number };

@@ -1,13 +1,13 @@
 /**
- * An image specification as a Containerfile: a pure function, so that equal input gives equal text, and
- * the engine's layer cache does the rest.
+ * Renders an image specification as a Containerfile: a pure function, so that equal input gives equal text, for
+ * which the engine's layer cache is used.
  *
- * Who owns what:
+ * Users and owners:
  * - Steps that install or adapt run as root, whatever USER the base declares: a hardened base could not be
  *   adapted otherwise. (The SDK's own local builder does the same.) At the end USER is what it was.
  * - Code that is copied in belongs to the image's own USER and lands in its WORKDIR, also where that USER
  *   has no name to give to --chown: ownership is written in numbers.
- * - WORKDIR, ENTRYPOINT, CMD and every variable of the base stay as they are unless a layer says otherwise.
+ * - WORKDIR, ENTRYPOINT, CMD and every variable of the base stay as they are unless a layer changes them.
  */
 import { posix } from "node:path";
 import { BoxkiteError } from "../domain/errors.ts";
@@ -39,7 +39,7 @@ export interface RenderOptions extends RunSupport {
 export interface RenderedContainerfile {
   readonly text: string;
   readonly steps: readonly ContainerfileStep[];
-  /** What has to be laid out under `inputs/` of the build context, beside the upload under `context/`. */
+  /** The files to put under `inputs/` of the build context; the upload is under `context/`. */
   readonly inputs: readonly StagedInput[];
   /** Every secret that some step mounts. */
   readonly secrets: readonly SecretMount[];
@@ -49,7 +49,7 @@ export interface RenderedContainerfile {
 export const UPLOAD_FOLDER = "context";
 export const INPUTS_FOLDER = "inputs";
 
-/** What an engine gives a process where the image sets no PATH. */
+/** The PATH that engines set if the image has none. */
 const DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 export function renderContainerfile(
@@ -78,7 +78,7 @@ class Renderer {
   constructor(spec: ImageSpec, base: BaseImageFacts, options: RenderOptions) {
     this.#spec = spec;
     this.#base = base;
-    // Certificates come by a mount; without one, naming their file would break what works.
+    // Certificates are passed by a mount; without it, the variables would name a file that does not exist.
     this.#options = { ...options, certificates: options.certificates && options.mounts };
     this.#inputs = createInputs(INPUTS_FOLDER, (path) => {
       const digest = options.digestOf(path);
@@ -156,7 +156,7 @@ class Renderer {
   #commands(commands: readonly string[], secrets: readonly SecretMount[]): void {
     for (const command of commands) {
       this.#run(command, { secrets });
-      // The SDK's Debian images make their own user in a command, and mean the image to run as it.
+      // The SDK's Debian images create a user in a command, which the image is meant to run as.
       if (/\buseradd\b[^;&|]*\sflyte\b/.test(command)) this.#createdUser = "flyte";
     }
   }
@@ -190,7 +190,7 @@ class Renderer {
       const pairs = names.map((name) => `${envName(name)}=${envValue(name, layer.variables[name] ?? "")}`);
       this.#out.add(`ENV ${pairs.join(" \\\n    ")}`);
     }
-    // An environment that is named but not there is meant to be made: the SDK's Debian images do so.
+    // A virtual environment that is named but does not exist is created: the SDK's Debian images rely on it.
     if ("VIRTUAL_ENV" in layer.variables) {
       this.#run(
         [
@@ -209,7 +209,7 @@ class Renderer {
     this.#run(step.script, { secrets: layer.secrets, input: step.input, cache: true });
   }
 
-  /** In whose name files are copied; undefined is root, the default. */
+  /** The owner of copied files; undefined for root, the default. */
   #owner(): string | undefined {
     if (this.#createdUser !== undefined) return `${this.#createdUser}:${this.#createdUser}`;
     const { owner } = this.#base;

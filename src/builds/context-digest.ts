@@ -1,11 +1,11 @@
-/** The contents of a build context as digests, by which equal ones are told. */
+/** Digests of a build context, by which equal contexts are recognized. */
 import { createHash } from "node:crypto";
 import { posix } from "node:path";
 
 export interface UnpackedContext {
-  /** Of everything in it: names, contents and modes, not times. */
+  /** Over all names, contents and modes, not times. */
   readonly digest: string;
-  /** Of one file, or of one folder with all that is below it; undefined where there is neither. */
+  /** Of a file, or of a folder with everything below it; undefined if neither exists. */
   readonly digestOf: (path: string) => string | undefined;
 }
 

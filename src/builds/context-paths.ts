@@ -1,9 +1,9 @@
-/** The archive comes from outside: every path and link of it must stay inside the folder it is unpacked into. */
+/** The archive is untrusted: every path and link in it must stay inside the folder it is unpacked into. */
 import { realpath } from "node:fs/promises";
 import { join, posix, sep } from "node:path";
 import { BoxkiteError } from "../domain/errors.ts";
 
-/** A name of the archive as a clean relative path, or an error that names it. */
+/** The name of an entry as a normalized relative path. Throws INVALID_ARGUMENT, which names it. */
 export function insidePath(name: string): string {
   const clean = posix.normalize(name);
   if (
@@ -21,7 +21,7 @@ export function insidePath(name: string): string {
   return clean.replace(/\/$/, "");
 }
 
-/** A link's target as it is, or an error that names both. */
+/** Returns the link's target unchanged. Throws INVALID_ARGUMENT, which names path and target. */
 export function insideLink(path: string, target: string): string {
   const resolved = posix.normalize(posix.join(posix.dirname(path), target));
   if (target.startsWith("/") || target.includes("\0") || resolved === ".." || resolved.startsWith("../")) {
@@ -30,7 +30,7 @@ export function insideLink(path: string, target: string): string {
   return target;
 }
 
-/** A link can lead out through another link, which only the file system can tell. */
+/** A link can lead out through another link; only the file system can resolve that. */
 export async function refuseEscapingLinks(
   directory: string,
   links: readonly { path: string; target: string }[],
@@ -42,7 +42,7 @@ export async function refuseEscapingLinks(
     try {
       end = await realpath(join(directory, path));
     } catch {
-      continue; // It leads nowhere, so it leads nowhere else either.
+      continue; // A dangling link: it cannot lead out of the folder.
     }
     if (end !== root && !end.startsWith(root + sep)) throw escapes(path, target);
   }

@@ -1,8 +1,8 @@
 /**
  * Unpacks an uploaded build context.
  *
- * Size and count are bounded before they are written. Contents are digested on the way, for the cache and for
- * the question whether two requests ask for the same build.
+ * Sizes and the number of entries are checked before anything is written. Contents are hashed while they are
+ * written, for the cache and to find out whether two requests ask for the same build.
  */
 import { createHash } from "node:crypto";
 import { createReadStream, statSync } from "node:fs";
@@ -17,10 +17,10 @@ import { describeContext, type UnpackedContext } from "./context-digest.ts";
 import { bounded, CONTEXT_LIMITS, type ContextLimits, IGNORE_HINT, refuseAbove } from "./context-limits.ts";
 import { insideLink, insidePath, refuseEscapingLinks } from "./context-paths.ts";
 
-/** context.tar.gz as it lies where it was uploaded. */
+/** context.tar.gz in its uploaded form. */
 export interface UploadedContext {
   readonly sizeBytes: number;
-  /** From its beginning, each time. */
+  /** Each call reads from the beginning. */
   open(): Readable | Promise<Readable>;
 }
 
@@ -41,12 +41,12 @@ export async function unpackContext(
     archive,
     bounded(limits.archiveBytes, "the uploaded build context"),
     createGunzip(),
-    // The headers and padding of a tar are not file contents; a tenth more is room enough for them.
+    // A tar has headers and padding besides file contents; 10 % more is enough for them.
     bounded(limits.unpackedBytes * 1.1 + 1024 * limits.entries, "the unpacked build context"),
     tar,
     signal === undefined ? {} : { signal },
   );
-  // The loop below reports a broken flow too; without this the rejection would be unhandled until then.
+  // The loop below reports a failure of the pipeline, too; without this the rejection would be unhandled until then.
   flow.catch(() => {});
   try {
     const unpacked = await unpackEntries(tar, directory, limits);
@@ -107,7 +107,7 @@ async function unpackEntries(
     }
     entry.resume();
   }
-  // Links come last: until then no path of the archive can lead through one.
+  // Links are created last: before that no path of the archive can lead through one.
   for (const { path, target } of links) {
     const location = join(directory, path);
     await mkdir(dirname(location), { recursive: true, mode: 0o755 });
@@ -139,7 +139,7 @@ async function writeFile(entry: Entry, target: string, header: Header): Promise<
   return hash.digest("hex");
 }
 
-/** Folders get the time that the SDK gives to everything: builders digest times along with contents. */
+/** Folders get the time that the SDK gives to all files, because builders hash times along with contents. */
 async function settleFolderTimes(directory: string): Promise<void> {
   const entries = await readdir(directory, { withFileTypes: true, recursive: true });
   for (const entry of entries) {

@@ -1,9 +1,9 @@
-/** By what requests and builds are told to be equal. */
+/** Digests by which equal requests and builds are recognized. */
 import { createHash } from "node:crypto";
 import { type ContextLimits, refuseAbove } from "./context-limits.ts";
 import type { UploadedContext } from "./context.ts";
 
-/** Of a value whose meaning does not depend on the order of its keys, as hex. */
+/** The digest of a value regardless of the order of its keys, as hex. */
 export function digestOf(value: unknown): string {
   const sorted = JSON.stringify(value, (_key, part: unknown) =>
     typeof part === "object" && part !== null && !Array.isArray(part)
@@ -13,7 +13,7 @@ export function digestOf(value: unknown): string {
   return createHash("sha256").update(sorted).digest("hex");
 }
 
-/** Of an upload, as hex; "" where nothing was uploaded. Throws LIMIT_EXCEEDED before it reads what is too large. */
+/** The digest of an upload, as hex; "" if there is none. Throws LIMIT_EXCEEDED before reading one that is too large. */
 export async function digestUpload(
   context: UploadedContext | undefined,
   { archiveBytes }: ContextLimits,

@@ -1,24 +1,24 @@
 /**
- * Where a docker build is, read from what it prints. The classic builder counts every instruction. BuildKit
- * counts those that make layers, and from 23 on ends with the line of the Containerfile that failed.
+ * Reads the progress of a docker build from its output. The classic builder counts every instruction; BuildKit
+ * counts those that make layers, and since version 23 ends with the line of the Containerfile that failed.
  */
 import { stripVTControlCharacters } from "node:util";
 import type { FailedAt } from "./builder.ts";
 import { KEPT_LINES, type ProgressReader } from "./program-builder.ts";
 
-/** What BuildKit says of its own work, and what it repeats of the failed step at the end. */
+/** BuildKit's own progress lines, and the output of the failed step that it repeats at the end. */
 const NOISE =
   /^(sha256:[0-9a-f]{64}|CACHED|DONE \d+\.\d+s|ERROR: (process|executor failed) .*|-{3,}| > \[.*)$/;
 
 export class DockerProgress implements ProgressReader {
   #at: FailedAt | undefined;
   #lines: string[] = [];
-  /** By the number in front of BuildKit's lines: which layer that step makes, counted from 0. */
+  /** By the number in front of BuildKit's lines: the layer that the step makes, from 0. */
   readonly #layers = new Map<string, number>();
 
   push(line: string): void {
     const plain = stripVTControlCharacters(line);
-    // Podman behind Docker's API says STEP.
+    // Podman behind Docker's API writes STEP.
     const classic = /^STEP (\d+)\/\d+ ?: /i.exec(plain);
     const failedLine = /^\S*(?:Containerfile|Dockerfile):(\d+)$/.exec(plain.trim());
     if (classic !== null) {
@@ -31,12 +31,12 @@ export class DockerProgress implements ProgressReader {
     }
   }
 
-  /** Where it failed, if it has. */
+  /** Where the build failed, if it has. */
   at(): FailedAt | undefined {
     return this.#at;
   }
 
-  /** What was said since the step began. */
+  /** The output since the step began. */
   lines(): readonly string[] {
     return this.#lines;
   }

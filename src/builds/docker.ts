@@ -1,7 +1,7 @@
 /**
- * Builds with the docker command line: with BuildKit where the client has it, with the classic builder
- * where it has not. The classic one knows no `RUN --mount`; the renderer refuses what needs it. BuildKit takes
- * an image's id for the name of one in a registry.
+ * Builds with the docker command line: with BuildKit if the client has it, otherwise with the classic builder,
+ * which does not support `RUN --mount`; the renderer refuses what needs it. BuildKit does not support image ids
+ * in FROM: it takes one for the name of an image in a registry.
  */
 import { BoxkiteError } from "../domain/errors.ts";
 import { type EngineProgram, engineProgram, lastLines, runEngine } from "../containers/program.ts";
@@ -50,10 +50,10 @@ async function findFlavour(engine: EngineProgram, client: string): Promise<Flavo
 
 function buildArgs(flavour: Flavour, options: BuilderOptions, job: BuildJob): string[] {
   return [
-    // The builder named default is the engine's own: it sees the images that the engine has.
+    // The builder named default is the engine's own: it has access to the engine's images.
     ...(flavour === "buildx" ? ["buildx", "build", "--builder=default", "--load"] : ["build"]),
     ...(flavour === "classic" ? ["--force-rm"] : ["--progress=plain", ...secretArgs(options, job)]),
-    // Without a value: it is read from the environment, and is on no command line.
+    // Without a value, which is read from the environment, so that it is on no command line.
     ...Object.keys(options.proxy ?? {}).flatMap((name) => ["--build-arg", name]),
   ];
 }

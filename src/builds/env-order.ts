@@ -1,8 +1,8 @@
 /**
  * The variables of one env layer, in groups that can be set one after another.
  *
- * A layer is a map, so the order of its entries does not survive the wire. A value may still refer to a
- * name of the same layer (`CONDA=/opt/conda`, `PATH=$CONDA/bin:$PATH`): what is referred to comes first.
+ * A layer is a map, whose order is not preserved by protobuf. A value may still refer to a
+ * name of the same layer (`CONDA=/opt/conda`, `PATH=$CONDA/bin:$PATH`): the variable referred to is set first.
  */
 export function orderVariables(variables: Readonly<Record<string, string>>): string[][] {
   const left = new Set(Object.keys(variables).toSorted());
@@ -11,7 +11,7 @@ export function orderVariables(variables: Readonly<Record<string, string>>): str
     const ready = [...left].filter(
       (name) => !references(variables[name] ?? "").some((other) => other !== name && left.has(other)),
     );
-    // Two variables that refer to each other have no right order; the sorted one is at least stable.
+    // Variables that refer to each other have no correct order; the sorted one is at least stable.
     const group = ready.length > 0 ? ready : [...left];
     for (const name of group) left.delete(name);
     groups.push(group);

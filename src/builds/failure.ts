@@ -1,4 +1,4 @@
-/** Says which step of a build failed, what it said last, and what to change. */
+/** Explains a failed build: which step failed, its last output, and a hint. */
 import { BoxkiteError } from "../domain/errors.ts";
 import type { BuildFailed } from "./builder.ts";
 import { STORAGE_FAILURES } from "../containers/failures/storage.ts";
@@ -17,19 +17,19 @@ export function explainFailure(failed: BuildFailed, steps: readonly Containerfil
     });
   }
   const step = failedStep(failed, steps);
-  const said = failed.lines.map((line) => line.trimEnd()).filter((line) => line !== "");
+  const output = failed.lines.map((line) => line.trimEnd()).filter((line) => line !== "");
   const message = [
     `${step?.title ?? "the build"} failed`,
     ...(step === undefined ? [] : [`step: ${step.text}`]),
-    ...said.slice(-SHOWN_LINES),
+    ...output.slice(-SHOWN_LINES),
   ].join("\n");
   return new BoxkiteError("IMAGE_BUILD_FAILED", message, {
-    hint: hintFor(said.join("\n"), step),
+    hint: hintFor(output.join("\n"), step),
     cause: failed,
   });
 }
 
-/** The engine speaks last; what its steps said stands before. */
+/** The engine's own message is the last line, after the output of the steps. */
 export function engineFailureOf(failed: BuildFailed) {
   return findFailure(STORAGE_FAILURES, { text: lastLine(failed) }, undefined);
 }
@@ -45,10 +45,10 @@ function failedStep({ at }: BuildFailed, steps: readonly ContainerfileStep[]): C
   return steps.find((step) => step.firstLine <= at.line && at.line <= step.lastLine);
 }
 
-function hintFor(said: string, step: ContainerfileStep | undefined): string {
-  const known = findFailure(STEP_FAILURES, { text: said }, undefined);
+function hintFor(output: string, step: ContainerfileStep | undefined): string {
+  const known = findFailure(STEP_FAILURES, { text: output }, undefined);
   if (known?.hint !== undefined) return known.hint(undefined);
   return step?.layer === undefined
-    ? "See the build's log for all it said."
+    ? "See the build's log for its whole output."
     : `Change layer ${step.layer} of the image and run again; the layers before it are kept.`;
 }

@@ -1,5 +1,5 @@
 /**
- * Files that a step reads but that do not go into the image: requirements, wheels, project files.
+ * Files that a step reads but that do not become part of the image: requirements, wheels, project files.
  *
  * They are mounted, not copied. A builder does not read the content of a mount when it decides whether
  * a cached layer is still good (Buildah never, BuildKit by its own rules), so the name carries the digest:
@@ -8,9 +8,9 @@
 import { createHash } from "node:crypto";
 
 export interface StagedInput {
-  /** Where it is laid out, relative to the build context. */
+  /** Its path, relative to the build context. */
   readonly path: string;
-  /** What it is made of; `to: ""` is the input itself. */
+  /** The files it consists of; `to: ""` is the input itself. */
   readonly parts: readonly InputPart[];
 }
 
@@ -27,7 +27,7 @@ export interface Inputs {
   staged(): readonly StagedInput[];
 }
 
-/** `digestOf` throws where the upload has nothing under a path. */
+/** `digestOf` throws if the upload does not contain a path. */
 export function createInputs(root: string, digestOf: (path: string) => string): Inputs {
   const staged = new Map<string, StagedInput>();
   const add = (name: string, parts: readonly InputPart[]): string => {

@@ -1,11 +1,11 @@
-/** The lines of a Containerfile, and which instruction stands where. */
+/** The lines of a Containerfile, and the position of each instruction. */
 
 /** One instruction: builders report progress and failures by its number or by its line. */
 export interface ContainerfileStep {
   readonly text: string;
   readonly firstLine: number;
   readonly lastLine: number;
-  /** The layer it came from, counted from 1; undefined for what Boxkite itself adds. */
+  /** The layer it was rendered from, counted from 1; undefined for what Boxkite itself adds. */
   readonly layer: number | undefined;
   /** "layer 2 (pip packages)" */
   readonly title: string;
@@ -21,7 +21,7 @@ export class Instructions {
     this.#title = title;
   }
 
-  /** What the instructions to come belong to. */
+  /** Sets what the following instructions belong to. */
   begin(title: string, layer?: number): void {
     this.#title = title;
     this.#layer = layer;

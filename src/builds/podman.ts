@@ -11,7 +11,7 @@ import {
 } from "./program-builder.ts";
 
 export interface PodmanOptions extends BuilderOptions {
-  /** `--isolation` of build steps. Without it Podman decides, or BUILDAH_ISOLATION of the environment does. */
+  /** `--isolation` of build steps. @default BUILDAH_ISOLATION of the environment, otherwise Podman's choice */
   readonly isolation?: "chroot" | "oci" | "rootless" | undefined;
 }
 
@@ -25,7 +25,7 @@ export async function createPodmanBuilder(options: PodmanOptions = {}): Promise<
     fromId: true,
     certificates: options.certificates !== undefined,
     architecture,
-    // Podman hands the proxy variables of its own environment to the steps, and keeps them out of the image.
+    // Podman passes the proxy variables of its own environment to the steps, and keeps them out of the image.
     build: (job) => runBuilder(engine, options, job, new PodmanProgress(), { args: buildArgs(options, job) }),
     ...imageOperations(engine, options.registries),
   };
@@ -35,7 +35,7 @@ function buildArgs(options: PodmanOptions, job: BuildJob): string[] {
   return [
     "build",
     "--pull=never",
-    // Docker's format keeps what OCI's has no place for: the SHELL and HEALTHCHECK of a base.
+    // Docker's format keeps the SHELL and HEALTHCHECK of a base, which OCI's format cannot represent.
     "--format=docker",
     "--layers",
     "--force-rm",
@@ -44,7 +44,7 @@ function buildArgs(options: PodmanOptions, job: BuildJob): string[] {
   ];
 }
 
-/** The number of the step that runs, and what it said last. */
+/** The number of the current step, and its last output. */
 class PodmanProgress implements ProgressReader {
   #step: number | undefined;
   #lines: string[] = [];

@@ -1,4 +1,4 @@
-/** What a layer needs of the image below it, told before anything is built. Each throws IMAGE_BUILD_FAILED. */
+/** Checks, before anything is built, what a layer needs of the image below it. Each throws IMAGE_BUILD_FAILED. */
 import { BoxkiteError } from "../domain/errors.ts";
 import type { ImageSpec } from "../images/image-spec.ts";
 import type { BaseImageFacts } from "./base-facts.ts";

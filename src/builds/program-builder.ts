@@ -1,4 +1,4 @@
-/** What the builders of Podman and Docker have in common: all but the build itself. */
+/** What the builders of Podman and Docker share: everything except the arguments of the build. */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { runLogged } from "../containers/command.ts";
@@ -42,16 +42,16 @@ export function imageOperations(
   };
 }
 
-/** Reads from a builder's output where the build is. */
+/** Reads a build's progress from the builder's output. */
 export interface ProgressReader {
   push(line: string): void;
-  /** Where it failed, if it has. */
+  /** Where the build failed, if it has. */
   at(): FailedAt | undefined;
-  /** What was said since the step began. */
+  /** The output since the step began. */
   lines(): readonly string[];
 }
 
-/** The last lines of a step that are kept. */
+/** The number of last lines that are kept of a step's output. */
 export const KEPT_LINES = 200;
 
 /** Runs the builder's program to its end. Throws BuildFailed. */

@@ -1,8 +1,8 @@
 /**
  * The shell of the steps that install Python packages.
  *
- * They install into the interpreter that `python` means in the image at that point: PATH decides, as it
- * will when a task starts, so a virtual environment or conda needs no special case. The tool is the image's
+ * They install into the interpreter that `python` resolves to by PATH at that point, as at the start of a task,
+ * so a virtual environment or conda needs no special case. The tool is the image's
  * own pip, which reads the team's pip configuration. uv is fetched for one step and removed again, where a
  * layer is a uv project, or where its options are uv's (the SDK's local builder is uv, so people use them).
  */
@@ -22,14 +22,14 @@ const UV = "uv==0.13.4";
 const POETRY = "poetry>=2.1,<3";
 const INPUT = "/run/boxkite/input";
 
-/** Fails with a sentence instead of the shell's "not found"; a Python without pip gets the one it carries. */
+/** Fails with a clear message instead of the shell's "not found"; installs the bundled pip if there is none. */
 const FIND_PYTHON = [
   "set -e;",
   `python="$(command -v python || command -v python3)" ||`,
   `  { echo 'boxkite: no python on PATH in this image' >&2; exit 127; };`,
   `"$python" -m pip --version >/dev/null 2>&1 || "$python" -m ensurepip >/dev/null ||`,
   `  { echo "boxkite: $python has neither pip nor ensurepip" >&2; exit 127; };`,
-  // A container is nobody's shared system: the guard of Debian's own Python has nothing to protect here.
+  // Debian's protection of the system's Python is for shared systems, which a container is not.
   "export PIP_BREAK_SYSTEM_PACKAGES=1 PIP_ROOT_USER_ACTION=ignore PIP_USER=0 PIP_CACHE_DIR=/run/boxkite/cache/pip;",
 ];
 
@@ -43,7 +43,7 @@ const FETCH_UV = [
 const DROP_UV = `rm -rf "$tools"`;
 const UV_RUN = `"$tools/bin/uv"`;
 
-/** Options that uv has and pip has not. */
+/** Options that uv has and pip does not. */
 const UV_ONLY =
   /(^|\s)--(prerelease|index-strategy|exclude-newer|resolution|link-mode|compile-bytecode|no-sources|reinstall|reinstall-package|upgrade-package|override|overrides|torch-backend|index|default-index|refresh|refresh-package|system|keyring-provider|native-tls|no-build|no-build-package|fork-strategy|allow-insecure-host)(?=[\s=]|$)/;
 
@@ -60,7 +60,7 @@ export function requirementsScript(layer: RequirementsLayer): string[] {
 
 /**
  * Twice, as the SDK does: first with its dependencies from the index, then exactly the wheel that was
- * uploaded, so that a released version of the same package never takes its place.
+ * uploaded, so that a released version of the same package never replaces it.
  */
 export function wheelsScript(layer: WheelsLayer): string[] {
   const uv = UV_ONLY.test(layer.options.extraArgs);
@@ -80,7 +80,7 @@ export function wheelsScript(layer: WheelsLayer): string[] {
 
 /**
  * `uv sync` into the image's interpreter, whatever it is: an environment, conda or /usr/local. The project
- * is copied first, because uv writes beside it, and nothing is left editable, because the copy goes away.
+ * is copied first, because uv writes next to it, and not installed as editable, because the copy is removed.
  */
 export function uvProjectScript(layer: UvProjectLayer, project: string): string[] {
   const folder = project === "" ? `"$tools/project"` : `"$tools/project/"${shellWord(project)}`;

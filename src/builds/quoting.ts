@@ -1,15 +1,15 @@
-/** Text of users on its way into a Containerfile and into the shell of its steps. */
+/** Quotes users' text for a Containerfile and for the shell of its steps. */
 import { BoxkiteError } from "../domain/errors.ts";
 
-/** One shell word that stands for exactly this text. */
+/** A shell word for exactly this text. */
 export function shellWord(text: string): string {
   if (/^[\w@%+=:,./-]+$/.test(text)) return text;
   return `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
 /**
- * One shell word in which only these variables expand: a package address may name the variable that holds
- * its secret (`git+https://$TOKEN@…`), everything else in it means itself.
+ * A shell word in which only these variables expand: a package URL may name the variable that holds its secret
+ * (`git+https://$TOKEN@…`); everything else is literal.
  */
 export function shellWordWith(text: string, variables: readonly string[]): string {
   const names = variables.filter((name) => new RegExp(`\\$(${name}\\b|\\{${name}\\})`).test(text));
@@ -18,13 +18,13 @@ export function shellWordWith(text: string, variables: readonly string[]): strin
   return `"${text.replace(/[\\"`]/g, "\\$&").replace(kept, "\\$$")}"`;
 }
 
-/** A value of ENV. `$NAME` expands and `\$` is a dollar sign, as in any Containerfile; the rest means itself. */
+/** A value of ENV. `$NAME` expands and `\$` is a dollar sign, as in any Containerfile; the rest is literal. */
 export function envValue(name: string, value: string): string {
   refuseLineBreak(value, `environment variable ${name}`);
   return `"${value.replace(/\\(?!\$)/g, "\\\\").replaceAll('"', '\\"')}"`;
 }
 
-/** Sources of COPY are patterns; a path of a user never is one. */
+/** Sources of COPY are patterns; a user's path is none, so it is escaped. */
 export function copyPattern(path: string): string {
   return path.replace(/[[*?]/g, "[$&]");
 }
@@ -43,7 +43,7 @@ export function refuseLineBreak(text: string, what: string): void {
   });
 }
 
-/** Throws INVALID_ARGUMENT for what no image can hold as a name. */
+/** Throws INVALID_ARGUMENT for an invalid name of a variable. */
 export function envName(name: string): string {
   if (/^[A-Za-z_][A-Za-z0-9_.-]*$/.test(name)) return name;
   throw new BoxkiteError(

@@ -1,10 +1,10 @@
-/** Reads from inside a base image who its USER is in numbers, and which Python is first on its PATH. */
+/** Reads from a container of a base image the numeric ids of its USER, and which Python is first on its PATH. */
 import { BoxkiteError } from "../domain/errors.ts";
 import type { BaseImageFacts, NumericOwner } from "./base-facts.ts";
 import type { ImageBuilder } from "./builder.ts";
 import type { EngineImage } from "../containers/types.ts";
 
-/** Sections of plain text, because the image may have nothing better to write with than echo. */
+/** Writes sections of plain text with echo and cat, because the image may have no other tools. */
 const SCRIPT = `
 python="$(command -v python || command -v python3)"
 echo "python=$python"
@@ -42,7 +42,7 @@ type Inside = {
   readonly group: string;
 };
 
-/** An image without a shell still has its files. A numeric USER needs not even those. */
+/** For an image without a shell: reads its files through the engine. */
 async function readFiles(builder: ImageBuilder, image: EngineImage): Promise<Inside> {
   const read = async (path: string) => (await builder.readFile(image.id, path)) ?? "";
   const named = image.user !== "";

@@ -1,28 +1,28 @@
-/** RUN with what its script needs: certificates, a cache of downloads, files of the upload, secrets. */
+/** Renders RUN with the mounts of its script: certificates, a download cache, uploaded files, secrets. */
 import { BoxkiteError } from "../domain/errors.ts";
 import { CA_FILE } from "../images/certificates.ts";
 import { type SecretMount, secretId } from "../images/image-spec.ts";
 import { envName } from "./quoting.ts";
 
-/** The secret by which the builder hands its certificate authorities to the steps. */
+/** The build secret by which certificate authorities are passed to the steps. */
 export const CA_SECRET_ID = "boxkite-ca";
 
 export interface RunNeeds {
   readonly secrets?: readonly SecretMount[];
   /** A path of the build context, from createInputs. */
   readonly input?: string | undefined;
-  /** Whether downloads are kept for later builds. */
+  /** Whether to mount the download cache. */
   readonly cache?: boolean;
 }
 
 export interface RunSupport {
-  /** Whether the builder understands `RUN --mount`. */
+  /** Whether the builder supports `RUN --mount`. */
   readonly mounts: boolean;
-  /** Whether the builder hands its certificate authorities to the steps, as the secret `CA_SECRET_ID`. */
+  /** Whether the builder passes certificate authorities to the steps, as the secret `CA_SECRET_ID`. */
   readonly certificates: boolean;
 }
 
-/** A user's command is one string, a script of ours its lines. Throws IMAGE_BUILDER_TOO_OLD; `title` names the layer. */
+/** A user's command is a string, a script of Boxkite a list of lines. Throws IMAGE_BUILDER_TOO_OLD; `title` names the layer. */
 export function runInstruction(
   script: string | readonly string[],
   { secrets = [], input, cache = false }: RunNeeds,
@@ -59,8 +59,8 @@ function secretMount(secret: SecretMount): string {
 }
 
 /**
- * A command of the user, as it is. Text that a Containerfile would read differently from a shell (several
- * lines, a here-document, a leading bracket or flag) goes in as a JSON string, which both read alike.
+ * A command of the user, unchanged. Text that a Containerfile would parse differently from a shell (several
+ * lines, a here-document, a leading bracket or flag) is passed as a JSON string.
  */
 function userScript(exports: readonly string[], command: string): string {
   const script = [...exports, command].join(" ");
@@ -69,8 +69,8 @@ function userScript(exports: readonly string[], command: string): string {
 }
 
 /**
- * Downloads are shared by steps that may read the same secrets, and by no others: what one step got with a
- * password is not there for the next one that has none.
+ * The cache is shared only by steps with the same secrets: what one step downloaded with a password is not
+ * available to a step without it.
  */
 function cacheId(secrets: readonly SecretMount[]): string {
   return ["boxkite-python", ...new Set(secrets.map(secretId).toSorted())].join("-");

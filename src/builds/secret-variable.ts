@@ -1,4 +1,4 @@
-/** Secrets that image builds may mount come from the server's own environment, under a prefix of their own. */
+/** Secrets for image builds are read from the server's environment, from variables with a prefix. */
 import type { SecretMount } from "../images/image-spec.ts";
 
 const PREFIX = "BOXKITE_BUILD_SECRET_";

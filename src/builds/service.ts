@@ -1,9 +1,9 @@
 /**
  * The image build service: a specification and files in, a reference by digest out.
  *
- * A build is answered without building where it was made before from the same base. Equal requests at the
- * same time share one build; it is stopped when the last of them is. A build that was cut off starts anew
- * on the layers that it had finished.
+ * A request is answered from an earlier build if that had the same input and the same base. Equal requests at the
+ * same time share one build, which is stopped when the last of them is aborted. A build that was interrupted
+ * starts anew, on the layers that it had finished.
  */
 import type { BuildRecord } from "../domain/build-record.ts";
 import type { ImageSpec, SecretMount } from "../images/image-spec.ts";
@@ -25,13 +25,13 @@ import { digestOf, digestUpload } from "./digests.ts";
 import { SharedBuilds } from "./shared-build.ts";
 import { formatTarget, parseTarget } from "./target.ts";
 import { Turns } from "./turns.ts";
-import { createWorkFolder, removeLeftFolders, removeWorkFolder } from "./work-folders.ts";
+import { createWorkFolder, removeAbandonedFolders, removeWorkFolder } from "./work-folders.ts";
 
 export interface ImageBuildService {
   build(request: ImageBuildRequest): Promise<ImageBuildResult>;
-  /** The answer to GetImage: the newest build of this name that is still good, `name:hash` as the SDK asks. */
+  /** The answer to GetImage: the newest build named `name:hash` whose base is unchanged and whose image exists. */
   lookup(name: string): Promise<BuildRecord | undefined>;
-  /** Ends and removes what builds of a server that died have left. Call it before the first build. */
+  /** Stops and removes what builds of a dead server left behind. To be called before the first build. */
   sweep(): Promise<void>;
 }
 
@@ -40,9 +40,9 @@ export interface ImageBuildRequest {
   /** context.tar.gz, or nothing where no layer needs files. */
   readonly context: UploadedContext | undefined;
   readonly target: string;
-  /** Builds even what exists, and runs every step again. */
+  /** Builds even if the image exists, and runs every step. */
   readonly force: boolean;
-  /** The value of a secret that a layer mounts; undefined where there is none. */
+  /** Returns the value of a secret that a layer mounts; undefined if it does not exist. */
   readonly readSecret?: (secret: SecretMount) => Promise<string | undefined>;
   readonly onLog: (line: string) => void;
   readonly signal: AbortSignal;
@@ -54,7 +54,7 @@ export interface ImageBuildServiceOptions {
   readonly registry: RegistryResolver;
   readonly clock: Clock;
   readonly log: Logger;
-  /** A folder of this service alone; each build works in one of its own below it. */
+  /** A folder for this service only; each build has a folder of its own below it. */
   readonly workDir: string;
   readonly limits?: ContextLimits;
 }
@@ -64,7 +64,7 @@ export function createImageBuildService(options: ImageBuildServiceOptions): Imag
   const bases = new BaseImages(options);
   const tools: BuildTools = { builder, store, registry, bases, clock: options.clock, limits };
   const shared = new SharedBuilds<ImageBuildResult>();
-  // One build of a target at a time: a second one most likely finds what the first has made.
+  // One build per target at a time: a second one most likely finds the result of the first.
   const turns = new Turns();
 
   return {
@@ -98,7 +98,7 @@ export function createImageBuildService(options: ImageBuildServiceOptions): Imag
       return undefined;
     },
 
-    sweep: () => removeLeftFolders(workDir),
+    sweep: () => removeAbandonedFolders(workDir),
   };
 }
 

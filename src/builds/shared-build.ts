@@ -1,10 +1,10 @@
-/** One build for all who ask for the same: each may leave, and it is stopped when the last one does. */
+/** One build for all equal requests: each may leave, and the build is stopped when the last one does. */
 import { orAborted } from "../lib/wait.ts";
 import { createBuildLog } from "./build-log.ts";
 
 export interface Waiter {
   readonly onLog: (line: string) => void;
-  /** Leaves when it aborts. */
+  /** The waiter leaves when it aborts. */
   readonly signal: AbortSignal;
 }
 
@@ -18,10 +18,10 @@ class SharedBuild<Result> {
 
   constructor(run: RunBuild<Result>) {
     this.#result = run(this.#log.write, this.#stop.signal);
-    this.#result.catch(() => {}); // Those who wait see it; there may be none left.
+    this.#result.catch(() => {}); // Reported to the waiters; there may be none left.
   }
 
-  /** Calls back once nobody can join any more: it has ended, or is stopped, even while it is still being cleared away. */
+  /** Calls back once nobody can join any more: the build has ended, or is being stopped. */
   onClosed(close: () => void): void {
     this.#stop.signal.addEventListener("abort", close, { once: true });
     this.#result.then(close, close);
@@ -31,7 +31,7 @@ class SharedBuild<Result> {
   async join({ onLog, signal }: Waiter): Promise<Result> {
     this.#waiters++;
     const unsubscribe = this.#log.subscribe(onLog);
-    // At once: who asks after the abort must not join what is about to be stopped.
+    // In the event itself: a request after the abort must not join a build that is being stopped.
     const leave = () => {
       this.#waiters--;
       if (this.#waiters === 0) this.#stop.abort(signal.reason);
@@ -40,7 +40,7 @@ class SharedBuild<Result> {
     try {
       return await orAborted(this.#result, signal);
     } catch (error) {
-      // The last one waits until nothing of the build is left.
+      // The last waiter waits until the build has been cleaned up.
       if (this.#stop.signal.aborted) await this.#result.catch(() => {});
       throw error;
     } finally {
@@ -50,11 +50,11 @@ class SharedBuild<Result> {
   }
 }
 
-/** The builds that run, by a key that tells equal requests. */
+/** The running builds, by a key that is the same for equal requests. */
 export class SharedBuilds<Result> {
   readonly #running = new Map<string, SharedBuild<Result>>();
 
-  /** Joins the build of this key; starts it with `run` where there is none, and only then calls that. */
+  /** Joins the build of this key; starts it by calling `run` if there is none. */
   async join(key: string, waiter: Waiter, run: RunBuild<Result>): Promise<Result> {
     waiter.signal.throwIfAborted();
     return await (this.#running.get(key) ?? this.#start(key, run)).join(waiter);

@@ -1,4 +1,4 @@
-/** Why a step of a build failed. Tools say what went wrong only in words, so words it is. */
+/** Why a step of a build failed. Tools report that only as text, so texts are matched here. */
 import type { FailureRow } from "../lib/failure-table.ts";
 
 type StepRow = FailureRow<"IMAGE_BUILD_FAILED", undefined>;
@@ -12,7 +12,7 @@ export const STEP_FAILURES: readonly StepRow[] = [
   row(
     "ENOSPC",
     /no space left on device/i,
-    "The engine's disk is full. Make room: boxkite images prune, or the engine's own image prune.",
+    "The engine's disk is full. Free space: boxkite images prune, or the engine's own image prune.",
   ),
   row(
     "pip, uv",

@@ -1,4 +1,4 @@
-/** The name that a build is to get: `<registry>/<name>:<tag>`, or `<name>:<tag>` for one that stays in the engine. */
+/** The name of the image to build: `<registry>/<name>:<tag>`, or `<name>:<tag>` for one that stays in the engine. */
 import { BoxkiteError } from "../domain/errors.ts";
 import { type ImageReference, isEngineLocalName, parseImageReference } from "../images/reference.ts";
 
@@ -21,12 +21,12 @@ export function parseTarget(text: string): BuildTarget {
   if (namesRegistry(text, reference)) {
     return { registry: reference.host, repository: reference.repository, tag: reference.tag };
   }
-  // Without a registry the name is not Docker Hub's: nobody asked for a push there.
+  // Without a registry the name does not mean Docker Hub: the image is not to be pushed there.
   const repository = text.slice(0, text.lastIndexOf(":")).replace(/^localhost\//, "");
   return { registry: undefined, repository, tag: reference.tag };
 }
 
-/** With its registry; an image without one is named as Podman names its own. */
+/** With its registry; without one it is named as Podman names local images. */
 export function formatTarget(target: BuildTarget): string {
   return `${targetRepository(target)}:${target.tag}`;
 }

@@ -1,8 +1,8 @@
-/** Work on one key at a time, in the order in which it was asked for; other keys go their own way. */
+/** A mutex per key: work with the same key runs one at a time, in the order of the calls. */
 export class Turns {
   readonly #last = new Map<string, Promise<unknown>>();
 
-  /** Runs when everything before it on this key has ended, well or not. */
+  /** Runs after all earlier work with this key has settled. */
   async take<T>(key: string, run: () => Promise<T>): Promise<T> {
     const before = this.#last.get(key);
     const mine = (async () => {

@@ -1,4 +1,4 @@
-/** Lays out the folder that a builder gets: the Containerfile, the upload, the inputs of mounts, secrets. */
+/** Prepares the folder of a build: the Containerfile, the upload, the inputs of mounts, the secrets. */
 import { copyFile, cp, mkdir, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { BuildSecret } from "./builder.ts";
@@ -6,8 +6,8 @@ import { type RenderedContainerfile, UPLOAD_FOLDER } from "./containerfile.ts";
 import type { UnpackedContext } from "./context-digest.ts";
 import { type ImageSpec, type SecretMount, secretId } from "../images/image-spec.ts";
 
-/** Returns the path of the Containerfile. It lies beside the context, so that no COPY can catch it. */
-export async function layOut(
+/** Returns the path of the Containerfile. It is outside of the context, so that COPY cannot include it. */
+export async function prepareContext(
   folder: string,
   spec: ImageSpec,
   rendered: RenderedContainerfile,
@@ -22,14 +22,14 @@ export async function layOut(
     }
   }
   for (const { path, parts } of rendered.inputs) {
-    for (const { from, to } of parts) await place(join(upload, from), join(root, path, to));
+    for (const { from, to } of parts) await copyInto(join(upload, from), join(root, path, to));
   }
   const containerfile = join(folder, "Containerfile");
   await writeFile(containerfile, rendered.text);
   return containerfile;
 }
 
-async function place(from: string, to: string): Promise<void> {
+async function copyInto(from: string, to: string): Promise<void> {
   await mkdir(dirname(to), { recursive: true });
   if ((await stat(from)).isDirectory()) {
     await cp(from, to, { recursive: true, verbatimSymlinks: true, preserveTimestamps: true });
