@@ -1,11 +1,11 @@
-/** Where a container engine listens, as written in DOCKER_HOST and CONTAINER_HOST. */
+/** The address of a container engine, as in DOCKER_HOST and CONTAINER_HOST. */
 import { BoxkiteError } from "../domain/errors.ts";
 
 export type EngineAddress =
   | { readonly kind: "unix"; readonly socketPath: string }
   | { readonly kind: "tcp"; readonly host: string; readonly port: number };
 
-/** Throws CONFIG_INVALID for schemes that Boxkite cannot speak. `source` names the setting in the message. */
+/** Throws CONFIG_INVALID for unsupported schemes. `source` names the setting in the message. */
 export function parseEngineAddress(text: string, source: string): EngineAddress {
   if (text.startsWith("unix://")) return { kind: "unix", socketPath: text.slice("unix://".length) };
   if (text.startsWith("/")) return { kind: "unix", socketPath: text };
@@ -30,7 +30,7 @@ export function formatEngineAddress(address: EngineAddress): string {
   return `tcp://${address.host.includes(":") ? `[${address.host}]` : address.host}:${address.port}`;
 }
 
-/** Whether the engine's containers and this process share one machine, as far as the address tells. */
+/** Whether the engine is on this machine, as far as the address shows. */
 export function isOnThisMachine(address: EngineAddress): boolean {
   return address.kind === "unix" || ["localhost", "127.0.0.1", "::1"].includes(address.host);
 }

@@ -1,6 +1,6 @@
 /**
  * The part of the Docker-compatible REST API that Boxkite uses; Podman and Docker both serve it.
- * What an engine says about a thing that is not there is a value, not an error.
+ * That something does not exist is returned as a value, not thrown.
  */
 import type { Duplex } from "node:stream";
 import { BoxkiteError } from "../domain/errors.ts";
@@ -22,9 +22,9 @@ import type {
   PullOptions,
 } from "./types.ts";
 
-/** An engine that was idle, or whose machine is busy, takes its time for the first answer. */
+/** The first answer may take long if the engine was idle or its machine is busy. */
 const CONNECT_TIMEOUT_MS = 60_000;
-/** After this, whoever waits is told what for. */
+/** After this time the caller is notified that the engine is slow. */
 const SLOW_MS = 5_000;
 
 export interface EngineApi {
@@ -34,17 +34,17 @@ export interface EngineApi {
   readonly onThisMachine: boolean;
   info(): Promise<EngineInfo>;
   inspectImage(reference: string): Promise<EngineImage | undefined>;
-  /** Reads the answer to its end: an engine reports failure in its last line, under status 200. */
+  /** Reads the whole response: engines report a failure in the last line, with status 200. */
   pullImage(reference: string, options?: PullOptions): Promise<void>;
-  /** Makes an image of a tar of its root directory. */
+  /** Creates an image from a tar of its root directory. */
   importImage(tar: Buffer, repository: string, tag: string): Promise<void>;
   removeImage(reference: string): Promise<void>;
   createContainer(name: string, body: unknown): Promise<CreateResult>;
-  /** Unpacks a tar over the root directory of a container, which need not run. */
+  /** Unpacks a tar into the root directory of a container, which need not be running. */
   putArchive(id: string, tar: Buffer): Promise<void>;
   /** Starting a running container is no error. */
   startContainer(id: string): Promise<void>;
-  /** Output from now on, multiplexed; ends with the container. To be called BEFORE the start: see container-attempt.ts. */
+  /** Output from now on, multiplexed; ends with the container. Must be called BEFORE the start: see container-attempt.ts. */
   attachContainer(id: string): Promise<Duplex>;
   inspectContainer(id: string): Promise<ContainerState | undefined>;
   containerLogs(
@@ -66,14 +66,14 @@ export interface EngineApi {
 }
 
 export interface ConnectOptions {
-  /** Called once if the engine has not answered after some seconds; it is waited for all the same. */
+  /** Called once if the engine has not answered after 5 s; the connection attempt continues. */
   readonly onSlow?: () => void;
   /** Gives the connection up; rejects with the signal's reason. */
   readonly signal?: AbortSignal;
   readonly clock?: Clock;
 }
 
-/** Asks who is there. Throws ENGINE_UNREACHABLE, for want of an answer after 60 s. */
+/** Connects, and asks for the version. Throws ENGINE_UNREACHABLE if there is no answer within 60 s. */
 export async function connectEngine(
   address: EngineAddress,
   { onSlow = () => {}, signal, clock = systemClock }: ConnectOptions = {},

@@ -1,9 +1,9 @@
 /**
  * Runs a program of a container engine.
  *
- * `runCommand` is for the short ones. `runLogged` is for builds: their output goes through a file instead
- * of a pipe, so that a build outlives a server that dies: a pipe would kill it in mid-step and leave its
- * working containers behind. The next server ends it in good order and goes on at the layers that it finished.
+ * `runCommand` is for short commands, `runLogged` for builds: their output goes to a file instead of a pipe, so
+ * that a build survives the server's death. A broken pipe would kill it in the middle of a step, and leave its
+ * working containers behind. The next server stops it cleanly and continues from the layers that it finished.
  */
 import { spawn } from "node:child_process";
 import { open } from "node:fs/promises";
@@ -14,7 +14,7 @@ import { signalGroup, stopBuilder } from "../lib/process-group.ts";
 import { within } from "../lib/wait.ts";
 
 export interface CommandResult {
-  /** 128 + n for signal n, as a shell says it. */
+  /** 128 + n for signal n, as in a shell. */
   readonly exitCode: number;
   readonly stdout: string;
   readonly stderr: string;
@@ -28,8 +28,8 @@ export interface CommandOptions {
 
 const OUTPUT_LIMIT = 16 * 1024 * 1024;
 const LINE_LIMIT = 16 * 1024;
-/** How soon the file is read again after its end was reached. */
-const READ_AGAIN_MS = 40;
+/** The interval at which the file is polled for new output. */
+const POLL_MS = 40;
 
 export async function runCommand(
   program: string,
@@ -65,7 +65,7 @@ export interface LoggedOptions extends CommandOptions {
   readonly clock?: Clock;
 }
 
-/** Runs to the end and returns the exit code; every line of output is handed out as it comes. */
+/** Runs the program to its end and returns the exit code; passes on every line of output as it is written. */
 export async function runLogged(
   program: string,
   args: readonly string[],
@@ -74,7 +74,7 @@ export async function runLogged(
   options.signal?.throwIfAborted();
   const { clock = systemClock } = options;
   const log = await open(options.logFile, "a+", 0o600);
-  // Of an earlier run, which was handed out already.
+  // Output of an earlier run, which has been passed on already.
   await log.truncate();
   try {
     const child = spawn(program, args, {
@@ -99,7 +99,7 @@ export async function runLogged(
       if (bytesRead > 0) continue;
       if (ended) break;
       if (options.signal?.aborted === true) stopping ??= stopBuilder(child.pid, exited, clock);
-      await within(exited, READ_AGAIN_MS, clock);
+      await within(exited, POLL_MS, clock);
     }
     lines.end();
     await stopping;
@@ -127,7 +127,7 @@ function exitOf(child: ReturnType<typeof spawn>, program: string): Promise<numbe
   });
 }
 
-/** Cuts text into lines. A carriage return starts a line anew, as progress bars do; only the last one counts. */
+/** Splits text into lines. Of parts separated by carriage returns, as progress bars write them, only the last is kept. */
 class LineSplitter {
   readonly #emit: (line: string) => void;
   #rest = "";

@@ -1,4 +1,4 @@
-/** From the engines' JSON to our own words for it. */
+/** Decodes the engines' JSON. */
 import { BoxkiteError } from "../domain/errors.ts";
 import type {
   ContainerState,
@@ -9,7 +9,7 @@ import type {
   NetworkDetails,
 } from "./types.ts";
 
-/** Newest version of the API that this client was written against. */
+/** The newest version of the API that this client was written for. */
 const MAX_API_VERSION = "1.47";
 
 export interface EngineVersion {
@@ -54,7 +54,7 @@ function compareVersions(a: string, b: string): number {
   return majorA - majorB || minorA - minorB;
 }
 
-/** Docker says `x86_64`, Podman and images say `amd64`. */
+/** Docker reports `x86_64`, Podman and images have `amd64`. */
 const ARCHITECTURES: Readonly<Record<string, string>> = { x86_64: "amd64", aarch64: "arm64", armv7l: "arm" };
 
 export function decodeInfo(raw: Raw): EngineInfo {
@@ -74,7 +74,7 @@ export function decodeInfo(raw: Raw): EngineInfo {
   };
 }
 
-/** Podman's own answer: what this user's containers were given, of which the compatible one does not tell. */
+/** From Podman's own API: the limits of this user's containers, which the Docker-compatible API does not report. */
 export function decodeRootlessPodman(raw: Raw): Partial<EngineInfo> {
   const host = (raw.host ?? {}) as Raw;
   const controllers = host.cgroupControllers;
@@ -92,7 +92,7 @@ export function decodeRootlessPodman(raw: Raw): Partial<EngineInfo> {
 export function decodeImage(raw: Raw): EngineImage {
   const config = (raw.Config ?? {}) as Raw;
   return {
-    // Podman's command line leaves out the algorithm.
+    // Podman's command line omits the algorithm.
     id: textOf(raw.Id).replace(/^(?!sha256:)(?=.)/, "sha256:"),
     digests: (raw.RepoDigests ?? []) as readonly string[],
     names: (raw.RepoTags ?? []) as readonly string[],
@@ -110,7 +110,7 @@ function splitVariable(pair: string): [string, string] {
   return at === -1 ? [pair, ""] : [pair.slice(0, at), pair.slice(at + 1)];
 }
 
-/** Not running in the engines' words, but not ended either. */
+/** States that the engines do not call running, in which the container has not ended. */
 const UNENDED = new Set(["paused", "stopping", "restarting"]);
 
 export function decodeContainer(raw: Raw): ContainerState {

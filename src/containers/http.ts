@@ -1,4 +1,4 @@
-/** HTTP to a container engine: over its unix socket or TCP, errors by status, streams as they are. */
+/** HTTP to a container engine, over its unix socket or TCP. */
 import { Agent, request, type ClientRequest, type IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { BoxkiteError, messageOf } from "../domain/errors.ts";
@@ -13,7 +13,7 @@ export interface CallOptions {
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal;
-  /** Longest wait for the response's head; 0 = no limit. */
+  /** The time limit for the response's headers; 0 = no limit. */
   readonly timeoutMs?: number;
 }
 
@@ -22,15 +22,15 @@ export interface EngineResponse {
   readonly text: string;
 }
 
-/** An engine answers everything but `stop` and `wait` soon; a hung one must not hang the server. */
+/** An engine answers everything but `stop` and `wait` quickly; one that hangs must not hang the server. */
 const CALL_TIMEOUT_MS = 120_000;
 /** Answers are small; a listing of thousands of containers is a few megabytes. */
 const MAX_RESPONSE_BYTES = 256 * 1024 * 1024;
 
-/** The engine answered, but not with success. */
+/** The engine answered with an error. */
 export class EngineResponseError extends BoxkiteError {
   readonly status: number;
-  /** Its own words. */
+  /** The engine's own message. */
   readonly reason: string;
 
   constructor(call: string, status: number, reason: string) {
@@ -46,9 +46,9 @@ export class EngineResponseError extends BoxkiteError {
 
 export interface EngineHttp {
   readonly address: EngineAddress;
-  /** Any status is returned; only a missing or broken connection throws (ENGINE_UNREACHABLE). */
+  /** Returns any status; throws ENGINE_UNREACHABLE only if there is no connection or it breaks. */
   call(method: string, path: string, options?: CallOptions): Promise<EngineResponse>;
-  /** The body of a 2xx response while it arrives; other statuses throw EngineResponseError. */
+  /** The body of a 2xx response as a stream; other statuses throw EngineResponseError. */
   stream(method: string, path: string, options?: CallOptions): Promise<IncomingMessage>;
   /** A hijacked connection, as attach needs it. */
   upgrade(path: string, options?: CallOptions): Promise<Duplex>;
@@ -56,7 +56,7 @@ export interface EngineHttp {
 }
 
 export function createEngineHttp(address: EngineAddress, clock: Clock = systemClock): EngineHttp {
-  // Connections are kept: opening one costs as much as many of the calls.
+  // Connections are kept alive: opening one costs as much as many of the calls.
   const agent = new Agent({ keepAlive: true, maxSockets: Infinity, keepAliveMsecs: 10_000 });
   const target =
     address.kind === "unix" ? { socketPath: address.socketPath } : { host: address.host, port: address.port };
@@ -93,8 +93,8 @@ export function createEngineHttp(address: EngineAddress, clock: Clock = systemCl
       try {
         return await responseOf(sent);
       } catch (error) {
-        // The engine closed a kept connection just as it was used again. Every call made here can be
-        // repeated: names make create idempotent, and the others are by nature.
+        // The engine closed a kept-alive connection just when it was reused. Every call can be repeated:
+        // create is idempotent by the container's name, the others are by nature.
         if (first && sent.reusedSocket && codeOf(error) === "ECONNRESET") continue;
         throw unreachable(address, `${method} ${path}`, error, options.signal);
       }

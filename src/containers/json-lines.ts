@@ -1,4 +1,4 @@
-/** A stream of JSON values, one a line, as pulls and events come. */
+/** A stream of JSON values, one per line, as in pulls and events. */
 const MAX_LINE_BYTES = 1024 * 1024;
 
 export async function* readJsonLines(chunks: AsyncIterable<Buffer>): AsyncGenerator<unknown> {

@@ -5,13 +5,13 @@
  */
 export interface LogFrame {
   readonly stream: "stdout" | "stderr";
-  /** Milliseconds since the epoch. Podman 4 tells whole seconds only. */
+  /** Milliseconds since the epoch. Podman 4 has whole seconds only. */
   readonly timeMs: number;
   readonly payload: Buffer;
 }
 
 const HEAD_BYTES = 8;
-/** Far above what an engine writes at once: a larger length means that this is not a log stream. */
+/** Far more than an engine writes at once: a larger length means that this is not a log stream. */
 const MAX_FRAME_BYTES = 16 * 1024 * 1024;
 
 export async function* readLogFrames(chunks: AsyncIterable<Buffer>): AsyncGenerator<LogFrame> {
@@ -41,7 +41,7 @@ export async function* readLogFrames(chunks: AsyncIterable<Buffer>): AsyncGenera
 function decodeFrame(stream: LogFrame["stream"], bytes: Buffer): LogFrame {
   const space = bytes.subarray(0, 64).indexOf(32);
   const timeMs = space === -1 ? Number.NaN : Date.parse(bytes.toString("latin1", 0, space));
-  // A payload without a time would be an engine's own message; it is kept rather than lost.
+  // A payload without a time is a message of the engine itself; it is kept.
   if (Number.isNaN(timeMs)) return { stream, timeMs: 0, payload: bytes };
   return { stream, timeMs, payload: bytes.subarray(space + 1) };
 }

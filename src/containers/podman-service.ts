@@ -1,4 +1,4 @@
-/** `podman system service` as a child, where podman is installed but no service of it runs. */
+/** Runs `podman system service` as a child process, if podman is installed but its service does not run. */
 import { spawn, type ChildProcess } from "node:child_process";
 import { constants } from "node:fs";
 import { access, mkdtemp, rm } from "node:fs/promises";
@@ -12,21 +12,21 @@ import { connectEngine, type EngineApi } from "./api.ts";
 
 export interface PodmanService {
   readonly api: EngineApi;
-  /** Ends the service; containers go on without it. */
+  /** Ends the service; containers keep running. */
   close(): Promise<void>;
 }
 
-/** Usually half a second; with a lock of the storage held by a build or pull elsewhere, as long as that takes. */
+/** Usually half a second, but a build or pull elsewhere may hold a lock of the storage for long. */
 const START_TIMEOUT_MS = 60_000;
-/** How soon it is asked again whether it answers. */
-const ASK_AGAIN_MS = 20;
-/** A socket's path may have 107 bytes; the directory's own name and the socket's come on top. */
+/** The interval at which the service is polled until it answers. */
+const POLL_MS = 20;
+/** A socket's path may have 107 bytes, including the names of the directory and of the socket. */
 const MAX_DIRECTORY_BYTES = 80;
 
 /**
- * The shell ends the service when its standard input ends: that is when this process does, even if it is
- * killed. Otherwise each crash would leave a service and its directory behind. It ends when the service
- * does.
+ * The shell ends the service when its standard input is closed, which happens when this process ends, even if
+ * it is killed. Otherwise each crash would leave a service and its directory behind. The shell exits with the
+ * service.
  */
 const SCRIPT = `exec 3<&0
 "$1" system service --time=0 "unix://$2" </dev/null 3<&- & service=$!
@@ -43,7 +43,7 @@ export interface PodmanServiceOptions {
   readonly clock?: Clock;
 }
 
-/** Throws ENGINE_UNREACHABLE with what podman wrote, if it does not answer in time. */
+/** Throws ENGINE_UNREACHABLE with podman's output if it does not answer in time. */
 export async function startPodmanService(options: PodmanServiceOptions): Promise<PodmanService> {
   const directory = await makeSocketDirectory(options.env);
   const socketPath = join(directory, "podman.sock");
@@ -81,7 +81,7 @@ export async function findProgram(name: string, env: NodeJS.ProcessEnv): Promise
   return undefined;
 }
 
-/** For this user alone: who can write to the socket can do everything that podman can. */
+/** Accessible to this user only: write access to the socket allows everything that podman can do. */
 function makeSocketDirectory(env: NodeJS.ProcessEnv): Promise<string> {
   const parent = [env.XDG_RUNTIME_DIR, env.TMPDIR].find(
     (each) => each && Buffer.byteLength(each) < MAX_DIRECTORY_BYTES,
@@ -90,14 +90,14 @@ function makeSocketDirectory(env: NodeJS.ProcessEnv): Promise<string> {
 }
 
 interface Keeper {
-  /** What the service wrote last. */
+  /** The last output of the service. */
   readonly output: () => string;
-  /** Set when it ended before it was told to. */
+  /** How it ended, if it did so by itself. */
   readonly exited: () => string | undefined;
   close(): Promise<void>;
 }
 
-/** Starts the service again when it ends by itself: attempts wait for their engine some time. */
+/** Restarts the service when it ends by itself; attempts wait for their engine for some time. */
 function createKeeper({
   program,
   env,
@@ -115,10 +115,10 @@ function createKeeper({
   const run = () => {
     const started = spawn("/bin/sh", ["-c", SCRIPT, "sh", program, socketPath], {
       env,
-      // The monitors of its containers leave a file named "oom" where they were started.
+      // The monitors of its containers leave a file named "oom" in their working directory.
       cwd: dirname(socketPath),
       stdio: ["pipe", "ignore", "pipe"],
-      // A group of its own: Ctrl-C in the terminal is for us, and we end it when we are ready.
+      // A process group of its own: Ctrl-C in the terminal must reach only this process, which ends the service later.
       detached: true,
     });
     child = started;
@@ -135,7 +135,7 @@ function createKeeper({
     });
     void ended.then(async () => {
       if (closing.signal.aborted) return;
-      log.warn("podman system service ended, starting it again", { exited, output });
+      log.warn("podman system service ended; restarting it", { exited, output });
       await backoff.wait(closing.signal).catch(() => {});
       if (!closing.signal.aborted) await rm(socketPath, { force: true }).then(run);
     });
@@ -161,11 +161,11 @@ async function waitForAnswer(socketPath: string, keeper: Keeper, clock: Clock): 
       return await connectEngine({ kind: "unix", socketPath });
     } catch (error) {
       if (clock.now() < deadlineMs && keeper.exited() === undefined) {
-        await clock.sleep(ASK_AGAIN_MS);
+        await clock.sleep(POLL_MS);
         continue;
       }
-      const said = keeper.output() || keeper.exited() || "it wrote nothing";
-      throw new BoxkiteError("ENGINE_UNREACHABLE", `podman system service did not start: ${said}`, {
+      const output = keeper.output() || keeper.exited() || "it wrote nothing";
+      throw new BoxkiteError("ENGINE_UNREACHABLE", `podman system service did not start: ${output}`, {
         hint: "try it by hand: podman info",
         cause: error,
       });

@@ -1,4 +1,4 @@
-/** The images of an engine, by its command line. */
+/** Operations on an engine's images, by its command line. */
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -22,12 +22,12 @@ export async function tagImage(engine: EngineProgram, imageId: string, reference
   await mustRunEngine(engine, ["tag", imageId, reference]);
 }
 
-/** Takes the name away, and the image with its last name. An absent one is no error. */
+/** Removes the name, and with its last name the image. An absent one is no error. */
 export async function removeImage(engine: EngineProgram, reference: string): Promise<void> {
   await runOnImage(engine, ["image", "rm", reference]);
 }
 
-/** How the image came to be, newest first. */
+/** The image's history, newest layer first. */
 export async function imageHistory(engine: EngineProgram, reference: string): Promise<readonly ImageLayer[]> {
   const args = ["history", "--no-trunc", "--human=false", "--format"];
   if (engine.name === "podman") {
@@ -69,7 +69,7 @@ export async function readFileOf(
   imageId: string,
   path: string,
 ): Promise<string | undefined> {
-  // A container needs a command to be created; this one is never started.
+  // Creating a container requires a command; this one is never started.
   const container = (await mustRunEngine(engine, ["create", "--pull=never", imageId, "boxkite"])).trim();
   const folder = await mkdtemp(join(tmpdir(), "boxkite-file-"));
   try {

@@ -1,4 +1,4 @@
-/** Images from and to registries, by an engine's command line, with what the settings say of the registry. */
+/** Pulls and pushes images by an engine's command line, with the settings of the registry. */
 import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { BoxkiteError } from "../domain/errors.ts";
@@ -12,7 +12,7 @@ import { removeImage } from "./program-images.ts";
 import { type RegistryAccess, withRegistryAccess } from "./registry-access.ts";
 
 export interface PushOptions extends RunOptions {
-  /** A folder of this push alone. */
+  /** A folder for this push only. */
   readonly scratchDir: string;
 }
 
@@ -26,7 +26,7 @@ export async function pullImage(
   await run({ engine, registries, verb: "pull", reference, options }, [reference]);
 }
 
-/** Pushes an image of the engine under this name and returns the digest that the registry gave it. Throws as a pull. */
+/** Pushes an image of the engine under this name; returns the registry's digest of it. Throws like a pull. */
 export async function pushImage(
   engine: EngineProgram,
   registries: Registries,
@@ -48,14 +48,14 @@ interface Transfer {
   readonly options: RunOptions;
 }
 
-/** So that the image has its name only once the registry has the image. */
+/** By id, so that the image gets its name only after the registry has the image. */
 async function pushById(push: Transfer, imageId: string, scratchDir: string): Promise<string> {
   const digestFile = join(scratchDir, "digest");
   await run(push, ["--digestfile", digestFile, imageId, `docker://${push.reference}`]);
   return (await readFile(digestFile, "utf8")).trim();
 }
 
-/** Docker pushes names only. If the push fails the name is removed again: nobody may find half a result. */
+/** Docker pushes by name only. If the push fails the name is removed, so that nobody finds the image. */
 async function pushByName(push: Transfer, imageId: string): Promise<string> {
   const { engine, reference } = push;
   await mustRunEngine(engine, ["tag", imageId, reference]);
@@ -70,7 +70,7 @@ async function pushByName(push: Transfer, imageId: string): Promise<string> {
   }
 }
 
-/** Runs the verb with these words; once more where the engine's own storage was changed meanwhile. */
+/** Runs the command with these arguments; repeats it once if the engine's storage was changed during it. */
 async function run(transfer: Transfer, words: readonly string[]): Promise<CommandResult> {
   const { engine, registries, verb, reference, options } = transfer;
   return await withRegistryAccess(registries, reference, async (access) => {
@@ -86,8 +86,8 @@ async function run(transfer: Transfer, words: readonly string[]): Promise<Comman
 }
 
 /**
- * Docker takes credentials from a folder that holds config.json. Plain HTTP and private authorities are for
- * its daemon to know, which no command can tell.
+ * Docker reads credentials from a folder with config.json. Plain HTTP and private authorities are settings of
+ * its daemon, which no command line can set.
  */
 function withConfig(engine: EngineProgram, { authFile }: RegistryAccess): EngineProgram {
   if (engine.name === "podman" || authFile === undefined) return engine;

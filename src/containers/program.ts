@@ -1,4 +1,4 @@
-/** An engine's command line, `podman` or `docker`: for what its API cannot do, or not on every version. */
+/** An engine's command line, `podman` or `docker`, for what its API does not support in every version. */
 import { BoxkiteError } from "../domain/errors.ts";
 import { findFailure } from "../lib/failure-table.ts";
 import { type CommandResult, runCommand } from "./command.ts";
@@ -7,9 +7,9 @@ import type { EngineName } from "./types.ts";
 
 export interface EngineProgram {
   readonly name: EngineName;
-  /** How it is called. */
+  /** The name or path of the executable. */
   readonly program: string;
-  /** Put before every command, such as `--root`. */
+  /** Arguments before every command, such as `--root`. */
   readonly globalArgs: readonly string[];
   readonly env: NodeJS.ProcessEnv;
 }
@@ -30,7 +30,7 @@ export function engineProgram(name: EngineName, options: EngineProgramOptions = 
   return { name, program, globalArgs, env };
 }
 
-/** Whatever the exit code is. Throws ENGINE_UNREACHABLE where the program cannot be started. */
+/** Returns the result whatever the exit code. Throws ENGINE_UNREACHABLE if the program cannot be started. */
 export async function runEngine(
   engine: EngineProgram,
   args: readonly string[],
@@ -43,7 +43,7 @@ export async function runEngine(
   });
 }
 
-/** Runs a command that has no business failing, and returns what it wrote. Throws ENGINE_FAILED. */
+/** Runs a command that must succeed, and returns its output. Throws ENGINE_FAILED. */
 export async function mustRunEngine(
   engine: EngineProgram,
   args: readonly string[],
@@ -54,7 +54,7 @@ export async function mustRunEngine(
   throw commandFailure(engine, args, result);
 }
 
-/** What it wrote; undefined where it does not have the image. Throws ENGINE_UNREACHABLE and ENGINE_FAILED. */
+/** The output; undefined if the engine does not have the image. Throws ENGINE_UNREACHABLE and ENGINE_FAILED. */
 export async function runOnImage(
   engine: EngineProgram,
   args: readonly string[],
@@ -70,7 +70,7 @@ function commandFailure(engine: EngineProgram, args: readonly string[], result: 
   const unreachable = row?.code === "ENGINE_UNREACHABLE";
   return new BoxkiteError(
     unreachable ? "ENGINE_UNREACHABLE" : "ENGINE_FAILED",
-    `${engine.program} ${wordsOf(args)} failed: ${lastLines(result.stderr, 3)}`,
+    `${engine.program} ${commandOf(args)} failed: ${lastLines(result.stderr, 3)}`,
     { hint: unreachable ? row.hint?.(engine) : undefined },
   );
 }
@@ -79,8 +79,8 @@ function meaning(engine: EngineProgram, { stderr }: CommandResult) {
   return findFailure(COMMAND_FAILURES, { text: stderr }, engine);
 }
 
-/** "image inspect": what was asked, without of what. */
-function wordsOf(args: readonly string[]): string {
+/** The command without its arguments: "image inspect". */
+function commandOf(args: readonly string[]): string {
   return args[0] === "image" ? args.slice(0, 2).join(" ") : (args[0] ?? "");
 }
 

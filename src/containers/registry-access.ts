@@ -1,4 +1,4 @@
-/** What the settings say of a registry, in the files and words that the engines' command lines take. */
+/** The settings of a registry, as files and flags for the engines' command lines. */
 import { mkdir, mkdtemp, copyFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -6,14 +6,14 @@ import { parseImageReference } from "../images/reference.ts";
 import type { Login, Registries } from "../images/registry/registries.ts";
 
 export interface RegistryAccess {
-  /** Credentials in the form of Docker's config.json; the engine's own where there is none. */
+  /** Credentials in the format of Docker's config.json; undefined: the engine's own. */
   readonly authFile?: string;
-  /** A folder with the authority of its certificate. */
+  /** A folder with the certificate authority. */
   readonly certificateDir?: string;
   readonly insecure: boolean;
 }
 
-/** The files are for this user alone, and gone when `use` ends. */
+/** The files are readable by this user only, and removed when `use` settles. */
 export async function withRegistryAccess<T>(
   registries: Registries,
   reference: string,
@@ -37,7 +37,7 @@ export async function withRegistryAccess<T>(
 async function writeAuthFile(folder: string, host: string, login: Login): Promise<string> {
   const file = join(folder, "config.json");
   const auth = Buffer.from(`${login.username}:${await login.password()}`).toString("base64");
-  // Docker keeps the credentials of Docker Hub under the address of its first version.
+  // Docker stores the credentials of Docker Hub under the URL of its first API.
   const names = host === "docker.io" ? [host, "https://index.docker.io/v1/"] : [host];
   const auths = Object.fromEntries(names.map((name) => [name, { auth }]));
   await writeFile(file, JSON.stringify({ auths }), { mode: 0o600 });
@@ -51,7 +51,7 @@ async function makeCertificateDir(folder: string, caFile: string): Promise<strin
   return directory;
 }
 
-/** How to let an engine speak plain HTTP to a registry. Docker's daemon takes it from its own file only. */
+/** How to allow an engine plain HTTP to a registry. Docker's daemon reads it from its own file only. */
 export function plainHttpHint(engine: "podman" | "docker", host: string): string {
   return engine === "podman"
     ? `set registries: ${host}: insecure: true in the settings file`

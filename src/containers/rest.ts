@@ -1,4 +1,4 @@
-/** The REST API of an engine that answers. A thing that is not there is told by status: 404. */
+/** The REST API of a connected engine. Status 404 means that something does not exist. */
 import { createBackoff } from "../lib/backoff.ts";
 import type { Clock } from "../lib/clock.ts";
 import { isOnThisMachine } from "./address.ts";
@@ -19,11 +19,11 @@ import { EngineResponseError, reasonOf, type CallOptions, type EngineHttp } from
 import { decodeEvents, readPull } from "./streams.ts";
 
 /**
- * Podman 4.3 removes in several steps, beside the clean-up that it starts itself at a container's end:
- * now and then a mount is still busy (500). What is left then goes with the next try.
+ * Podman 4.3 removes a container in several steps, concurrently with its own clean-up at the container's end:
+ * sometimes a mount is still busy (500). The next attempt removes the rest.
  */
 const REMOVAL_BACKOFF = { baseMs: 100, factor: 4 };
-const REMOVAL_TRIES = 4;
+const REMOVAL_ATTEMPTS = 4;
 
 export function createEngineApi(
   http: EngineHttp,
@@ -35,7 +35,7 @@ export function createEngineApi(
   const image = (reference: string) =>
     `${prefix}/images/${reference.split("/").map(encodeURIComponent).join("/")}`;
 
-  /** The answer's text, or undefined on one of the `absent` statuses; every other status throws. */
+  /** The response's text; undefined for one of the `absent` statuses. Every other status throws. */
   const ask = async (
     method: string,
     path: string,
@@ -49,8 +49,7 @@ export function createEngineApi(
   };
   const inspect = async <T>(path: string, decode: (raw: Raw) => T): Promise<T | undefined> => {
     let { status, text } = await http.call("GET", path);
-    // Podman 4.3 answers 500 to a question that meets the removal of what was asked for; the next
-    // answer is 404.
+    // Podman 4.3 answers 500 while the object is being removed; the next answer is 404.
     if (status >= 500) ({ status, text } = await http.call("GET", path));
     if (status === 404) return undefined;
     if (status !== 200)
@@ -96,7 +95,7 @@ export function createEngineApi(
       if (status === 409) return { kind: "exists" };
       // The engines use 404 here for a missing image only.
       if (status === 404) return { kind: "image_missing" };
-      // Podman 4 answers 500 for a name in use; that it can be found is the proof.
+      // Podman 4 answers 500 for a name in use; that the container exists proves it.
       if (status >= 500 && (await inspect(container(name, "/json"), () => true))) return { kind: "exists" };
       throw new EngineResponseError("POST /containers/create", status, reasonOf(text));
     },
@@ -133,9 +132,9 @@ export function createEngineApi(
         const { status, text } = await http.call("DELETE", container(id), {
           query: { force: true, v: true },
         });
-        // 409: its removal is under way already.
+        // 409: it is being removed already.
         if (status < 300 || status === 404 || status === 409) return;
-        if (status < 500 || tries === REMOVAL_TRIES) {
+        if (status < 500 || tries === REMOVAL_ATTEMPTS) {
           throw new EngineResponseError(`DELETE /containers/${id}`, status, reasonOf(text));
         }
         await backoff.wait();

@@ -1,10 +1,10 @@
-/** Answers that arrive line by line: pulls and events. */
+/** Responses that are streamed line by line: pulls and events. */
 import { BoxkiteError } from "../domain/errors.ts";
 import { type Raw, textOf } from "./decode.ts";
 import { readJsonLines } from "./json-lines.ts";
 import type { EngineEvent, PullOptions } from "./types.ts";
 
-/** An error line means failure, whatever the status was; a stream that breaks off throws by itself. */
+/** A line with an error means failure, whatever the status; a broken stream throws by itself. */
 export async function readPull(
   response: AsyncIterable<Buffer>,
   onProgress: PullOptions["onProgress"],

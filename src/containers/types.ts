@@ -1,4 +1,4 @@
-/** Containers, images and networks of an engine, as far as Boxkite looks at them. */
+/** Containers, images and networks of an engine, as far as Boxkite uses them. */
 export type EngineName = "podman" | "docker";
 
 export interface EngineInfo {
@@ -8,9 +8,9 @@ export interface EngineInfo {
   readonly memoryBytes: number;
   readonly rootless: boolean;
   readonly cgroupVersion: "1" | "2" | undefined;
-  /** Which limits of a container are enforced; the others are not even accepted everywhere. */
+  /** The limits of a container that are enforced; some engines reject the others. */
   readonly limits: EngineLimits;
-  /** How many ids of users its containers can have; undefined where the engine does not tell. */
+  /** The number of user ids available to containers; undefined if the engine does not report it. */
   readonly userIds?: number;
   /** "overlay", "vfs", … */
   readonly storageDriver: string;
@@ -72,7 +72,7 @@ export interface EngineEvent {
 
 export type CreateResult =
   | { readonly kind: "created"; readonly id: string }
-  /** A container of this name is there already. */
+  /** A container of this name exists. */
   | { readonly kind: "exists" }
   | { readonly kind: "image_missing" };
 

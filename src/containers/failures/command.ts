@@ -1,9 +1,9 @@
-/** What an engine's command line says of an engine that is not there, and of an image that it does not have. */
+/** Messages of an engine's command line: the engine is unreachable, or does not have an image. */
 import type { ErrorCode } from "../../domain/errors.ts";
 import type { FailureRow } from "../../lib/failure-table.ts";
 
 export interface CommandContext {
-  /** How it is called. */
+  /** The name or path of the executable. */
   readonly program: string;
 }
 
@@ -21,7 +21,7 @@ export const COMMAND_FAILURES: readonly FailureRow<ErrorCode, CommandContext>[] 
     code: "IMAGE_NOT_FOUND",
     kind: "user",
     retry: "never",
-    hint: ({ program }) => `Check the name; ${program} images lists what there is.`,
+    hint: ({ program }) => `Check the name; ${program} images lists the existing ones.`,
     source: "docker: `No such image`, `No such object`; podman: `image not known`, `failed to find image`",
   },
 ];

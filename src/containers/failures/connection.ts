@@ -1,4 +1,4 @@
-/** Why no engine answers where its socket or port should be. */
+/** Why a connection to an engine's socket or port fails. */
 import type { FailureRow } from "../../lib/failure-table.ts";
 import type { EngineAddress } from "../address.ts";
 

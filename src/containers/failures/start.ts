@@ -1,7 +1,7 @@
 /**
- * Why an engine starts a container not. Podman answers every failed start with status 500, and Docker with 400,
- * 404 or 500 depending on its age; so the exit code that Docker notes is asked first, and only then the text of
- * the OCI runtime.
+ * Why an engine cannot start a container. Podman answers every failed start with status 500, Docker with 400, 404
+ * or 500 depending on its version. So the exit code that Docker records is matched first, then the text of the
+ * OCI runtime.
  */
 import type { ActionCode } from "../../domain/action-codes.ts";
 import type { FailureRow } from "../../lib/failure-table.ts";
@@ -9,11 +9,11 @@ import type { EngineName } from "../types.ts";
 
 export interface StartContext {
   readonly engine: EngineName;
-  /** What was to be started, for a message: "its entrypoint", or "`a0`". */
+  /** The program, for a message: "its entrypoint", or "`a0`". */
   readonly program: string;
-  /** The engine's own words. */
+  /** The engine's own message. */
   readonly reason: string;
-  /** `linux/arm64` of the image, where that is not the engine's own. */
+  /** The image's platform, such as `linux/arm64`, if it is not the engine's own. */
   readonly foreignPlatform: string | undefined;
 }
 
@@ -23,7 +23,7 @@ const PODMAN_FILE =
   "~/.config/containers/containers.conf (root: /etc/containers/containers.conf), or a file that CONTAINERS_CONF names";
 const isPodman = ({ engine }: StartContext) => engine === "podman";
 
-/** The engine itself is at fault, not what it was asked to start. */
+/** Failures of the engine itself, not of the image or the program. */
 export const ENGINE_START_FAILURES: readonly StartRow[] = [
   {
     answers: { text: /setting rlimit/i },
@@ -72,7 +72,7 @@ const NOT_EXECUTABLE = {
   source: "execve(2), ENOEXEC",
 } satisfies Omit<StartRow, "answers">;
 
-/** The image, or what it was asked to run. They come after the engine's: those texts end in "permission denied", too. */
+/** Failures of the image or the program. They come after the engine's, whose texts may also end in "permission denied". */
 const IMAGE_START_FAILURES: readonly StartRow[] = [
   { answers: { text: /exec format error/i }, ...NOT_EXECUTABLE },
   {
@@ -95,7 +95,7 @@ const IMAGE_START_FAILURES: readonly StartRow[] = [
     source: "Docker; containers/common of Podman",
   },
   {
-    // Before "not found": both texts end in the words of the OCI runtime that follow.
+    // Before "not found", because both texts end with the OCI runtime's message.
     answers: { exitCode: 126, text: /permission denied|is a directory|not a regular file/i },
     code: "ENTRYPOINT_NOT_EXECUTABLE",
     kind: "user",
@@ -139,7 +139,7 @@ export const OUTPUT_FAILURES: readonly StartRow[] = [
 
 export const START_FAILURES: readonly StartRow[] = [...ENGINE_START_FAILURES, ...IMAGE_START_FAILURES];
 
-/** The name of the program that was not found, where the OCI runtime tells it: `exec: "a0": executable file not found`. */
+/** The program that was not found, if the OCI runtime names it: `exec: "a0": executable file not found`. */
 export function programNamedIn(reason: string): string | undefined {
   return /exec: "([^"]+)"/.exec(reason)?.[1];
 }

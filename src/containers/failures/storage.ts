@@ -1,6 +1,6 @@
 /**
- * What an engine says of its own storage when something else changes it meanwhile: an image or a layer that it was
- * about to use was removed. The same again takes another image, or pulls it anew.
+ * Messages of an engine whose storage was changed concurrently: an image or a layer that it was about to use was
+ * removed. A repetition uses another image, or pulls it again.
  */
 import type { FailureRow } from "../../lib/failure-table.ts";
 
@@ -10,7 +10,7 @@ export const STORAGE_FAILURES: readonly FailureRow<"ENGINE_FAILED", unknown>[] =
     code: "ENGINE_FAILED",
     kind: "system",
     retry: "now",
-    hint: disturbed,
+    hint: retryHint,
     source:
       "containers/storage errors.go, ErrLayerUnknown and ErrImageUnknown; Podman 4.3: `checking if cached image exists …: layer not known`",
   },
@@ -19,11 +19,11 @@ export const STORAGE_FAILURES: readonly FailureRow<"ENGINE_FAILED", unknown>[] =
     code: "ENGINE_FAILED",
     kind: "system",
     retry: "now",
-    hint: disturbed,
+    hint: retryHint,
     source: "moby image/store.go and image/fs.go, met by the classic builder",
   },
 ];
 
-function disturbed(): string {
-  return "Run again: an image was removed from the engine meanwhile.";
+function retryHint(): string {
+  return "Run again: an image was removed from the engine during the operation.";
 }

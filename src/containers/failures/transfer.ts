@@ -1,4 +1,4 @@
-/** Why an engine cannot pull or push. It says so only in words: those of the registry, or of its own HTTP client. */
+/** Why an engine cannot pull or push. It reports only text: the registry's, or that of its own HTTP client. */
 import type { ErrorCode } from "../../domain/errors.ts";
 import type { FailureRow } from "../../lib/failure-table.ts";
 import { authorityHint, plainHttpHint } from "../registry-access.ts";
@@ -7,7 +7,7 @@ import { STORAGE_FAILURES } from "./storage.ts";
 
 export interface TransferContext {
   readonly engine: EngineName;
-  /** How its command line is called. */
+  /** The name or path of its executable. */
   readonly program: string;
   /** Of the registry. */
   readonly host: string;
