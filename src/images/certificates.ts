@@ -1,9 +1,9 @@
-/** How programs in a container, of a build step or of a task, are told of certificate authorities. */
+/** How certificate authorities are passed to programs in containers of build steps and tasks. */
 
-/** Where the file with the authorities is for them. */
+/** The path of the file with the authorities, inside the container. */
 export const CA_FILE = "/run/boxkite/ca.crt";
 
-/** One list for every tool that reads its own: OpenSSL and uv, pip, requests, curl, node, git, cargo, AWS. */
+/** The variables of tools that have their own: OpenSSL and uv, pip, requests, curl, node, git, cargo, AWS. */
 export const CA_VARIABLES = [
   "SSL_CERT_FILE",
   "PIP_CERT",

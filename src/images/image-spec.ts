@@ -1,7 +1,7 @@
 /**
- * What a client asks to be built: a base image and layers on top of it, in order.
+ * The specification of an image to build: a base image and the layers on top of it, in order.
  *
- * The layers are those that the SDK's `flyte.Image` can say to a remote builder. Paths of files are
+ * The layers are those that the SDK's `flyte.Image` can send to a remote builder. Paths of files are
  * relative to the build context that was uploaded with the specification.
  */
 export interface ImageSpec {
@@ -11,7 +11,7 @@ export interface ImageSpec {
    * Python is not a mistake: it is reported in the build log and in the Containerfile, no more.
    */
   readonly pythonVersion: string;
-  /** "linux/amd64"; empty where the client named none. */
+  /** Such as "linux/amd64"; empty if the client named none. */
   readonly platforms: readonly string[];
   readonly layers: readonly Layer[];
 }
@@ -116,7 +116,7 @@ export interface SecretMount {
   readonly variable: string | undefined;
 }
 
-/** The secret's name in one word: the id of a build secret and the name of its file. */
+/** The secret's name as one word: the id of the build secret and the name of its file. */
 export function secretId(secret: Pick<SecretMount, "group" | "key">): string {
   return [secret.group, secret.key]
     .filter((part) => part !== "")

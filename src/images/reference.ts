@@ -1,7 +1,7 @@
 /**
  * Image references: what users write (`python:3.11`, `registry.example.com:5000/team/app@sha256:…`)
- * and the full form that registries and engines are asked for. The grammar is that of the
- * distribution project; each rule that is broken has a message of its own.
+ * and their full form, for registries and engines. The grammar is that of the distribution project; each
+ * violated rule has its own message.
  */
 import { BoxkiteError } from "../domain/errors.ts";
 
@@ -10,9 +10,9 @@ export interface ImageReference {
   readonly host: string;
   /** Path inside the registry, e.g. `library/python`. */
   readonly repository: string;
-  /** `latest` where neither a tag nor a digest was written. */
+  /** `latest` if neither a tag nor a digest was given. */
   readonly tag?: string;
-  /** `sha256:` and 64 hexadecimal digits. It wins over a tag. */
+  /** `sha256:` and 64 hexadecimal digits. It takes precedence over a tag. */
   readonly digest?: string;
 }
 
@@ -23,7 +23,7 @@ const DIGEST = /^sha256:[0-9a-f]{64}$/;
 const HOST =
   /^(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*|\[[0-9a-fA-F:]+\])(?::[0-9]{1,5})?$/;
 
-/** Throws IMAGE_REFERENCE_INVALID, which says which rule is broken and what to write instead. */
+/** Throws IMAGE_REFERENCE_INVALID, which names the violated rule and what to write instead. */
 export function parseImageReference(text: string): ImageReference {
   if (text.trim() === "") {
     throw invalid(
@@ -64,7 +64,7 @@ export function parseImageReference(text: string): ImageReference {
   };
 }
 
-/** The full form, with host; tag and digest as far as they are there. */
+/** The full form, with the host; with tag and digest if present. */
 export function formatImageReference(reference: ImageReference): string {
   const tag = reference.tag === undefined ? "" : `:${reference.tag}`;
   const digest = reference.digest === undefined ? "" : `@${reference.digest}`;
@@ -76,12 +76,12 @@ export function imageRepository(reference: ImageReference): string {
   return `${reference.host}/${reference.repository}`;
 }
 
-/** `host/repository@digest`: the same bytes for ever. */
+/** `host/repository@digest`: immutable. */
 export function pinnedReference(reference: ImageReference, digest: string): string {
   return `${imageRepository(reference)}@${digest}`;
 }
 
-/** Names that podman gives to images it built, `localhost/app`: no registry has them. */
+/** Names that podman gives to local images, `localhost/app`, which no registry has. */
 export function isEngineLocalName(reference: ImageReference): boolean {
   return reference.host === "localhost";
 }
@@ -100,7 +100,7 @@ function splitDigest(text: string): [string, string | undefined] {
   return [text.slice(0, at), digest];
 }
 
-/** The part before the first `/` is a host only if it looks like one; otherwise docker.io is meant. */
+/** The part before the first `/` is a host only if it has the form of one; otherwise the host is docker.io. */
 function splitHost(text: string, whole: string): { host: string; rest: string } {
   const slash = text.indexOf("/");
   const first = slash === -1 ? "" : text.slice(0, slash);

@@ -1,4 +1,4 @@
-/** How a registry wants to be asked: the challenge of a 401, answered with Basic or with a bearer token. */
+/** Authorization for a registry: the challenge of a 401, answered with Basic or with a bearer token. */
 import type { Credential } from "./credentials.ts";
 
 export interface Challenge {
@@ -11,7 +11,7 @@ export interface Token {
   readonly expiresAtMs: number;
 }
 
-/** Undefined for a scheme that is not spoken here. */
+/** Undefined for an unsupported scheme. */
 export function parseChallenge(header: string | null): Challenge | undefined {
   const match = /^\s*(basic|bearer)\b\s*(.*)$/is.exec(header ?? "");
   if (!match?.[1]) return undefined;
@@ -29,7 +29,7 @@ export function basicAuthorization(credential: Credential | undefined): string |
   return `Basic ${Buffer.from(`${credential.username}:${credential.password}`).toString("base64")}`;
 }
 
-/** The request to the token service, as the distribution project's documentation of it has it. */
+/** The request to the token service, as documented by the distribution project. */
 export function tokenRequest(
   challenge: Challenge,
   repository: string,
@@ -54,7 +54,7 @@ export function tokenRequest(
   return new Request(url, { headers: authorization === undefined ? {} : { Authorization: authorization } });
 }
 
-/** Tokens are good for 60 s unless the service says otherwise; they are given up a little early. */
+/** Tokens are valid for 60 s unless the service states otherwise; they are renewed 10 s before they expire. */
 export function decodeToken(text: string, nowMs: number): Token | undefined {
   let raw: { token?: unknown; access_token?: unknown; expires_in?: unknown };
   try {

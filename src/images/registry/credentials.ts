@@ -1,6 +1,6 @@
 /**
- * Credentials for registries: those of the settings file, else from where `podman login` and
- * `docker login` keep them. Files are read at each use: a login made while the server runs counts at once.
+ * Credentials for registries: those of the settings file, otherwise those stored by `podman login` and
+ * `docker login`. Files are read at each use, so that a login takes effect while the server runs.
  */
 import { spawn } from "node:child_process";
 import { readFile } from "node:fs/promises";
@@ -14,11 +14,11 @@ export type Credential =
   /** A refresh token, which the registry's token service exchanges. */
   | { readonly kind: "identity"; readonly token: string };
 
-/** Undefined: no credentials for this registry; it is asked anonymously. */
+/** Undefined: there are none for this registry; requests are anonymous. */
 export type CredentialSource = (host: string, repository: string) => Promise<Credential | undefined>;
 
 export interface CredentialOptions {
-  /** Their logins win over the engines' files. */
+  /** Their logins take precedence over the engines' files. */
   readonly registries?: Registries;
   readonly env?: NodeJS.ProcessEnv;
   readonly home?: string;
@@ -55,7 +55,7 @@ export function createCredentialSource(options: CredentialOptions = {}): Credent
   };
 }
 
-/** In the order in which podman looks, then docker's own. */
+/** In podman's search order, then docker's own. */
 export function authFiles(env: NodeJS.ProcessEnv, home: string, uid: number): string[] {
   const runtime = env.XDG_RUNTIME_DIR;
   return [
@@ -67,7 +67,7 @@ export function authFiles(env: NodeJS.ProcessEnv, home: string, uid: number): st
   ];
 }
 
-/** What the engine's API wants in X-Registry-Auth: base64 for URLs, but with the padding, which Node leaves out. */
+/** The value of X-Registry-Auth in the engine's API: URL-safe base64 with padding, which Node's base64url omits. */
 export function registryAuthHeader(credential: Credential, host: string): string {
   const content =
     credential.kind === "identity"
@@ -81,7 +81,7 @@ async function readAuthFile(file: string): Promise<AuthFile | undefined> {
   try {
     text = await readFile(file, "utf8");
   } catch {
-    // Most of these files do not exist; one that may not be read is as good as none.
+    // Most of these files do not exist; an unreadable one is ignored, too.
     return undefined;
   }
   try {
@@ -111,7 +111,7 @@ async function credentialIn(
     const found = helper && (await askHelper(helper, name, env));
     if (found) return found;
   }
-  // Podman keeps logins for a part of a registry, too: the longest one that fits counts.
+  // Podman also stores logins for a namespace of a registry: the longest match is used.
   for (const name of [...namespacesOf(host, repository), ...names]) {
     const found = decodeEntry(file.auths?.[name]);
     if (found) return found;
@@ -145,18 +145,18 @@ function decodeEntry(entry: AuthEntry | undefined): Credential | undefined {
       };
 }
 
-/** A helper that is missing or knows nothing is no error: the registry may allow anonymous reading. */
+/** A helper that is missing or has no entry is no error: the registry may allow anonymous access. */
 function askHelper(name: string, server: string, env: NodeJS.ProcessEnv): Promise<Credential | undefined> {
   return new Promise((resolve) => {
     const child = spawn(`docker-credential-${name}`, ["get"], {
       env,
       stdio: ["pipe", "pipe", "ignore"],
-      // Not the option for a timeout: after a program that could not be started its timer holds this process up.
+      // Not the timeout option: if the program cannot be started, its timer keeps this process alive.
       signal: AbortSignal.timeout(HELPER_TIMEOUT_MS),
     });
     const chunks: Buffer[] = [];
     child.stdout.on("data", (chunk: Buffer) => chunks.push(chunk));
-    child.stdin.on("error", () => {}); // It may end before it has read the name; its answer counts.
+    child.stdin.on("error", () => {}); // It may exit before it has read the name; only its answer matters.
     child.on("error", () => resolve(undefined));
     child.on("close", (code) =>
       resolve(code === 0 ? decodeHelper(Buffer.concat(chunks).toString()) : undefined),
@@ -169,7 +169,7 @@ function decodeHelper(text: string): Credential | undefined {
   try {
     const { Username: username, Secret: secret } = JSON.parse(text) as { Username?: string; Secret?: string };
     if (username === undefined || secret === undefined) return undefined;
-    // The helpers' protocol marks a token by this user name.
+    // In the helpers' protocol this user name marks a token.
     return username === "<token>"
       ? { kind: "identity", token: secret }
       : { kind: "password", username, password: secret };

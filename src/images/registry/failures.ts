@@ -1,4 +1,4 @@
-/** What registries answer when they give no image, and why a connection to one fails. */
+/** Registries' error responses, and failures of connections to them. */
 import type { ErrorCode } from "../../domain/errors.ts";
 import type { FailureRow } from "../../lib/failure-table.ts";
 import type { Registries } from "./registries.ts";
@@ -10,7 +10,7 @@ export interface RegistryContext {
 
 type RegistryRow = FailureRow<ErrorCode, RegistryContext>;
 
-/** By status; every other one is taken for a registry that cannot be reached. */
+/** By status; every other status is reported as an unreachable registry. */
 export const REGISTRY_ANSWERS: readonly RegistryRow[] = [
   {
     answers: { status: [401, 401] },

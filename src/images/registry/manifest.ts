@@ -15,7 +15,7 @@ export type Manifest =
 
 type Raw = Readonly<Record<string, unknown>>;
 
-/** Undefined for what is no image: another artifact, or the first version of the format. */
+/** Undefined for what is no image: another kind of artifact, or the first version of the format. */
 export function decodeManifest(text: string): Manifest | undefined {
   const raw = object(parse(text));
   if (Array.isArray(raw.manifests)) {
@@ -27,7 +27,7 @@ export function decodeManifest(text: string): Manifest | undefined {
   return { kind: "image", configDigest: string(object(raw.config).digest) };
 }
 
-/** The platform that an image's configuration names. */
+/** The platform in an image's configuration. */
 export function decodeConfigPlatform(text: string): Platform {
   return decodePlatform(object(parse(text)));
 }

@@ -1,4 +1,4 @@
-/** What an image is built for, in the words that manifests use. */
+/** The platform of an image, in the terms of manifests. */
 export interface Platform {
   readonly os: string;
   readonly architecture: string;
@@ -7,7 +7,7 @@ export interface Platform {
 
 const NODE_ARCHITECTURES: Readonly<Record<string, string>> = { x64: "amd64", ia32: "386", ppc64: "ppc64le" };
 
-/** Containers are Linux also where the machine is not: Docker Desktop and podman machine run one. */
+/** Containers are Linux even if the machine is not: Docker Desktop and podman machine run a virtual one. */
 export function machinePlatform(arch: string = process.arch): Platform {
   return { os: "linux", architecture: NODE_ARCHITECTURES[arch] ?? arch };
 }
@@ -16,7 +16,7 @@ export function formatPlatform(platform: Platform): string {
   return [platform.os, platform.architecture, platform.variant].filter(Boolean).join("/");
 }
 
-/** The variant (arm/v7) is left to the engine: it knows what its processor can run. */
+/** The variant (arm/v7) is not compared: the engine knows what its processor can run. */
 export function runsOn(image: Platform, machine: Platform): boolean {
   return image.os === machine.os && image.architecture === machine.architecture;
 }

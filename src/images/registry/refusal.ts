@@ -1,4 +1,4 @@
-/** What a registry's answer, or its silence, means to the one who asked. */
+/** Errors for a registry's error response, and for one that does not answer. */
 import { BoxkiteError, messageOf } from "../../domain/errors.ts";
 import { imageRepository, type ImageReference } from "../reference.ts";
 import { findFailure } from "../../lib/failure-table.ts";
@@ -14,15 +14,15 @@ export function refusal(
 ): BoxkiteError {
   const { host } = image;
   const name = `${imageRepository(image)}${image.digest ? `@${image.digest}` : `:${image.tag ?? "latest"}`}`;
-  const said = registryWords(answer);
-  const why = said ?? `status ${status}`;
+  const message = registryMessage(answer);
+  const why = message ?? `status ${status}`;
   const context = { registries, host };
   const row = findFailure(REGISTRY_ANSWERS, { status }, context);
   if (row === undefined) {
     return unreachable(
       registries,
       host,
-      said === undefined ? `it answered with ${why}` : `${said} (status ${status})`,
+      message === undefined ? `it answered with ${why}` : `${message} (status ${status})`,
     );
   }
   const verb = row.code === "IMAGE_UNAUTHORIZED" ? "does not let us read" : "has no image";
@@ -32,7 +32,7 @@ export function refusal(
 }
 
 /** `{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown"}]}` */
-function registryWords(answer: string): string | undefined {
+function registryMessage(answer: string): string | undefined {
   try {
     const { errors } = JSON.parse(answer) as { errors?: { code?: string; message?: string }[] };
     const first = errors?.[0];
@@ -69,7 +69,7 @@ function contactHint(registries: Registries, host: string): string {
   return `is ${host} right, and reachable from this machine? Try: curl -i ${url}${other}`;
 }
 
-/** Some errors have their text in their code, or in the error behind them. */
+/** Some errors have their text only in their code or in their cause. */
 export function causeOf(error: unknown, timeoutMs: number): string {
   if (error instanceof Error && error.name === "TimeoutError")
     return `no answer within ${timeoutMs / 1000} s`;

@@ -1,7 +1,7 @@
-/** What the settings file says of registries; what it leaves out is as the engine has it. */
+/** Settings of registries, from the settings file; those that are missing are the engine's own. */
 export interface RegistrySettings {
   readonly login?: Login | undefined;
-  /** Plain HTTP. Where nothing is said, a registry on this machine's loopback is taken to speak that. */
+  /** Plain HTTP. @default true for a registry on this machine's loopback without `caFile` */
   readonly insecure?: boolean | undefined;
   /** A PEM file with the authority that signed its certificate, trusted for this registry only. */
   readonly caFile?: string | undefined;
@@ -9,16 +9,16 @@ export interface RegistrySettings {
 
 export interface Login {
   readonly username: string;
-  /** Asked at each use: a password that is renewed while the server runs counts at once. */
+  /** Called at each use, so that a renewed password takes effect while the server runs. */
   readonly password: () => Promise<string>;
 }
 
-/** By host, as image references name it: `docker.io`, `registry.example.com:5000`. */
+/** By host, as in image references: `docker.io`, `registry.example.com:5000`. */
 export type Registries = ReadonlyMap<string, RegistrySettings>;
 
 export const NO_REGISTRIES: Registries = new Map();
 
-/** Whether this registry is spoken to without TLS. Hosts that never leave this machine are, as with docker. */
+/** Whether to use plain HTTP for this registry. As with docker, that is the default for loopback hosts. */
 export function isInsecure(registries: Registries, host: string): boolean {
   const { insecure, caFile } = registries.get(host) ?? {};
   return insecure ?? (caFile === undefined && isLoopbackHost(host));

@@ -173,7 +173,7 @@ test("bytes that do not have the digest asked for are refused", async (t) => {
   const { manifest } = imageFor("amd64");
   const wrong = `sha256:${"0".repeat(64)}`;
   const fake = await startFake(t, { [wrong]: manifest });
-  await rejects("REGISTRY_UNREACHABLE", client().resolve(fake.reference(`@${wrong}`)), /other bytes/);
+  await rejects("REGISTRY_UNREACHABLE", client().resolve(fake.reference(`@${wrong}`)), /other content/);
 });
 
 test("a bearer token is fetched with the credentials, for this repository, and used again", async (t) => {

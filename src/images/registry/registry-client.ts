@@ -1,4 +1,4 @@
-/** A client of OCI registries: which bytes a reference means, for which platforms, and how they want to run. */
+/** A client of OCI registries: resolves a reference to a digest and its platforms. */
 import { createHash } from "node:crypto";
 import { BoxkiteError } from "../../domain/errors.ts";
 import { systemClock, type Clock } from "../../lib/clock.ts";
@@ -12,15 +12,15 @@ import { RegistryHttp } from "./registry-http.ts";
 export interface RegistryClientOptions {
   readonly credentials?: CredentialSource;
   readonly registries?: Registries;
-  /** Where the proxies are read. */
+  /** The environment with the proxy variables. */
   readonly env?: NodeJS.ProcessEnv;
-  /** What images must be able to run on; this machine's by default. */
+  /** The platform that images must support. @default this machine's */
   readonly platform?: Platform;
   readonly clock?: Clock;
 }
 
 export interface RegistryImage {
-  /** Of the manifest as it was pushed: of the list, where there is one for several platforms. */
+  /** Of the manifest as it was pushed: of the index, for an image of several platforms. */
   readonly digest: string;
   readonly mediaType: string;
   readonly platforms: readonly Platform[];
@@ -80,13 +80,13 @@ export function createRegistryClient(options: RegistryClientOptions = {}): Regis
   };
 }
 
-/** The name of the bytes is their hash; what does not fit was changed on the way or by the registry. */
+/** A digest is the hash of the content; a mismatch means that the content was changed in transit or by the registry. */
 function checkDigest(reference: ImageReference, bytes: Buffer, expected: string | undefined): string {
   const digest = `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
   if (expected === undefined || expected === digest) return digest;
   throw new BoxkiteError(
     "REGISTRY_UNREACHABLE",
-    `registry ${reference.host} gave other bytes than asked for: ${digest} instead of ${expected}`,
+    `registry ${reference.host} returned other content than requested: ${digest} instead of ${expected}`,
     {
       hint: "is there a proxy in between that changes content?",
     },

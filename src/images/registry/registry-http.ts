@@ -1,4 +1,4 @@
-/** Asking a registry: scheme, authorization, limits, and what its answers mean. */
+/** Requests to a registry: scheme, authorization, limits, and errors. */
 import type { BoxkiteError } from "../../domain/errors.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { imageRepository, type ImageReference } from "../reference.ts";
@@ -18,7 +18,7 @@ import { createTransport, type Transport } from "./transport.ts";
 export interface RegistryHttpOptions {
   readonly credentials: CredentialSource;
   readonly registries: Registries;
-  /** Where the proxies are read. */
+  /** The environment with the proxy variables. */
   readonly env: NodeJS.ProcessEnv;
   readonly clock: Clock;
 }
@@ -28,13 +28,13 @@ export interface RegistryResponse {
   readonly headers: Headers;
 }
 
-/** First word with a host: one that does not answer in this time is taken to be out of reach. */
+/** The time limit for the first contact with a host, after which it is reported as unreachable. */
 const CONTACT_TIMEOUT_MS = 5_000;
-/** A registry that proxies another one may have to fetch first. */
+/** A registry that proxies another one may have to fetch the content first. */
 const REQUEST_TIMEOUT_MS = 30_000;
-/** Time for which a host that did not answer is not asked again: every run would wait for it. */
+/** How long an unreachable host is not asked again, so that not every run waits for it. */
 const UNREACHABLE_FOR_MS = 15_000;
-/** Manifests are limited to 4 MiB by the registries; configurations are smaller. */
+/** Registries limit manifests to 4 MiB; configurations are smaller. */
 const MAX_BYTES = 8 * 1024 * 1024;
 
 export class RegistryHttp {
@@ -49,7 +49,7 @@ export class RegistryHttp {
     this.#options = options;
   }
 
-  /** GET of `/v2/<repository>/<path>`; everything but success throws IMAGE_* or REGISTRY_UNREACHABLE. */
+  /** GET of `/v2/<repository>/<path>`. Throws IMAGE_* or REGISTRY_UNREACHABLE for everything but success. */
   async get(image: ImageReference, path: string, accept: string): Promise<RegistryResponse> {
     await this.#contact(image.host);
     const url = `${this.#origin(image.host)}/v2/${image.repository}/${path}`;
@@ -73,7 +73,7 @@ export class RegistryHttp {
     }
   }
 
-  /** Concurrent first requests to a host share one attempt, and its failure is remembered for a while. */
+  /** Concurrent first requests to a host share one attempt, whose failure is cached for some time. */
   async #contact(host: string): Promise<void> {
     const failed = this.#failed.get(host);
     if (failed && this.#options.clock.now() < failed.untilMs) throw failed.error;
@@ -116,11 +116,11 @@ export class RegistryHttp {
     challenge: Challenge,
     credential: Credential | undefined,
   ): Promise<Token | undefined> {
-    // A challenge remembered from the first contact has no scope, one of another repository the wrong one.
+    // The challenge of the first contact has no scope, that of another repository has the wrong one.
     const { scope: _scope, ...parameters } = challenge.parameters;
     const request = tokenRequest({ ...challenge, parameters }, image.repository, credential);
     if (request === undefined) return undefined;
-    // A password must not leave in the clear because a registry said so.
+    // A registry must not be able to make us send a password without TLS.
     if (request.url.startsWith("http:") && !isInsecure(this.#options.registries, image.host)) {
       throw this.#unreachable(image.host, `its token service ${request.url.split("?")[0]} has no TLS`);
     }
@@ -133,7 +133,7 @@ export class RegistryHttp {
     return decodeToken(text, this.#options.clock.now());
   }
 
-  /** What is trusted for a registry is trusted for its token service, too. */
+  /** The certificate authority of a registry is also trusted for its token service. */
   async #send(registry: string, request: Request, timeoutMs: number): Promise<Response> {
     try {
       return await this.#transport(registry)(request, AbortSignal.timeout(timeoutMs));

@@ -1,6 +1,6 @@
 /**
- * Requests to one registry: through the proxy that the environment names, and with trust in the authority
- * that the settings name. The built-in fetch can do neither for one host alone.
+ * Requests to one registry, through the proxy of the environment, trusting the certificate authority of the
+ * settings. The built-in fetch supports neither for a single host.
  */
 import { readFile } from "node:fs/promises";
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from "node:http";
@@ -13,19 +13,19 @@ export type Transport = (request: Request, signal: AbortSignal) => Promise<Respo
 
 export interface TransportOptions {
   readonly caFile?: string | undefined;
-  /** Where HTTPS_PROXY, HTTP_PROXY and NO_PROXY are read. */
+  /** The environment with HTTPS_PROXY, HTTP_PROXY and NO_PROXY. */
   readonly env: NodeJS.ProcessEnv;
 }
 
 const MAX_REDIRECTS = 5;
-/** Statuses whose response has no body, by the standard of fetch. */
+/** Statuses whose response has no body, by the Fetch standard. */
 const WITHOUT_BODY = [204, 205, 304];
 
 export function createTransport({ caFile, env }: TransportOptions): Transport {
   let agents: Promise<Agents> | undefined;
   return async (request, signal) => {
     const made = await (agents ??= createAgents(caFile, env).catch((error: unknown) => {
-      agents = undefined; // The file may be there the next time.
+      agents = undefined; // The file may exist the next time.
       throw error;
     }));
     const body = request.body === null ? undefined : Buffer.from(await request.arrayBuffer());
@@ -48,7 +48,7 @@ export function createTransport({ caFile, env }: TransportOptions): Transport {
 interface Agents {
   readonly http: HttpAgent;
   readonly https: HttpsAgent;
-  /** For this machine itself, which no proxy leads to. */
+  /** For this machine itself, without a proxy. */
   readonly direct: { readonly http: HttpAgent; readonly https: HttpsAgent };
 }
 
@@ -80,7 +80,7 @@ async function exchange(target: Target, agents: Agents, signal: AbortSignal): Pr
       });
     } catch (error) {
       if (signal.aborted) throw signal.reason;
-      // The registry closed a kept connection just as it was used again.
+      // The registry closed a kept-alive connection just when it was reused.
       if (!(first && sent.reusedSocket && (error as NodeJS.ErrnoException).code === "ECONNRESET"))
         throw error;
     }
@@ -95,7 +95,7 @@ function open({ method, url, headers }: Target, agents: Agents, signal: AbortSig
     : httpsRequest(url, { ...options, agent: https });
 }
 
-/** Blobs often are with a storage service of another host, which must not see the registry's credentials. */
+/** Blobs are often at a storage service on another host, which must not receive the registry's credentials. */
 function redirectOf(from: Target, { statusCode = 0, headers }: IncomingMessage): Target | undefined {
   const { location } = headers;
   if (![301, 302, 303, 307, 308].includes(statusCode) || location === undefined) return undefined;
