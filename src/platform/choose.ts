@@ -1,4 +1,4 @@
-/** Which platform `boxkite up` runs on: a container engine, or the machine itself. */
+/** Chooses the platform of `boxkite up`: a container engine, or the machine itself. */
 import { BoxkiteError } from "../domain/errors.ts";
 import type { Registries } from "../images/registry/registries.ts";
 import type { InheritedSettings } from "../executors/container/inherited.ts";
@@ -13,7 +13,7 @@ export interface PlatformOptions {
   readonly containers?: InheritedSettings;
 }
 
-/** Throws CONFIG_INVALID or ENGINE_UNREACHABLE, saying what was tried. */
+/** Throws CONFIG_INVALID, or ENGINE_UNREACHABLE, which lists what was tried. */
 export async function choosePlatform(options: PlatformOptions, env: NodeJS.ProcessEnv): Promise<Platform> {
   const { engine, python, containers } = options;
   if (engine === "process") {

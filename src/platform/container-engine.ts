@@ -1,4 +1,4 @@
-/** The container engine as `boxkite up` uses it: found, reachable from its containers, closed at the end. */
+/** The platform of a container engine: finds it, makes the server reachable from its containers, closes it. */
 import { createLogger } from "../lib/log.ts";
 import { systemClock } from "../lib/clock.ts";
 import { engineProgram } from "../containers/program.ts";
@@ -20,7 +20,7 @@ import { probeFromContainer } from "./probe.ts";
 
 type ContainerPlatformOptions = Omit<PlatformOptions, "engine"> & { readonly engine: EnginePreference };
 
-/** Throws CONFIG_INVALID, or ENGINE_UNREACHABLE saying what was tried. */
+/** Throws CONFIG_INVALID, or ENGINE_UNREACHABLE, which lists what was tried. */
 export async function chooseContainerPlatform(
   options: ContainerPlatformOptions,
   env: NodeJS.ProcessEnv,
@@ -56,7 +56,7 @@ export async function chooseContainerPlatform(
       },
       createImageTools: () => createImageTools(api.engine, commandLineEnv(api, env), registries),
       engineReport: examineEngine(found, info),
-      // The bridge exists only while a container runs, so its address cannot be listened at by itself.
+      // The bridge exists only while a container runs, so the server cannot listen at its address alone.
       listenAt: network.inVirtualMachine ? "127.0.0.1" : "0.0.0.0",
       accepts: network.isAllowedLocalAddress,
       probe: async (port) => {
@@ -77,7 +77,7 @@ export async function chooseContainerPlatform(
   }
 }
 
-/** Docker's command line looks for an engine by itself, and may find another one. */
+/** Docker's command line would search for an engine itself, and might find another one. */
 function commandLineEnv({ engine, address }: EngineApi, env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return engine === "docker" ? { ...env, DOCKER_HOST: formatEngineAddress(address) } : env;
 }

@@ -1,4 +1,4 @@
-/** An engine as `boxkite up` and `boxkite doctor` tell of it: what it is, what does not work with it, and what to change. */
+/** The report on an engine for `boxkite up` and `boxkite doctor`: what it is, what does not work, what to change. */
 import type { Advice, EngineReport } from "./platform.ts";
 import type { EngineInfo, EngineName } from "../containers/types.ts";
 import type { FoundEngine } from "../containers/find.ts";
@@ -18,7 +18,7 @@ export function examineEngine(
   };
 }
 
-/** A user of the system's own has 65,536 beside its own. */
+/** Usually a user has 65,536 subordinate ids besides its own. */
 function idsAdvice({ userIds }: EngineInfo): Advice[] {
   if (userIds === undefined || userIds > 1) return [];
   return [

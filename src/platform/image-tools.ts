@@ -1,4 +1,4 @@
-/** Building with the same engine that runs the containers, so that an image without a registry is there already. */
+/** Builds with the same engine that runs the containers, so that an image without a registry is available to it. */
 import { BoxkiteError } from "../domain/errors.ts";
 import { hostCertificates, hostProxy } from "../builds/build-environment.ts";
 import { createDockerBuilder } from "../builds/docker.ts";

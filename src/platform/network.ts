@@ -1,4 +1,4 @@
-/** How containers reach this machine, and which connections may be theirs. */
+/** How containers reach this machine, and which connections may come from them. */
 import { networkInterfaces } from "node:os";
 import { isLoopback } from "../lib/loopback.ts";
 import type { EngineApi } from "../containers/api.ts";
@@ -7,17 +7,17 @@ import type { EngineInfo } from "../containers/types.ts";
 /** A host by which a container may reach this machine. */
 export interface HostCandidate {
   readonly host: string;
-  /** Line for /etc/hosts without which the name does not exist in a container. */
+  /** An entry for /etc/hosts, without which the name does not resolve in a container. */
   readonly extraHost?: string;
   readonly why: string;
 }
 
 export interface EngineNetwork {
-  /** In the order in which they are worth trying. */
+  /** In order of preference. */
   readonly candidates: readonly HostCandidate[];
   /** This machine's addresses on the engine's bridges. */
   readonly gateways: readonly string[];
-  /** Whether engine and containers live in a virtual machine, from which connections arrive at loopback. */
+  /** Whether engine and containers run in a virtual machine, whose connections arrive at loopback. */
   readonly inVirtualMachine: boolean;
   /**
    * Whether a connection that arrived at this local address, from that one, may come from a container or from
@@ -35,7 +35,7 @@ export interface NetworkOptions {
   readonly interfaces?: typeof networkInterfaces;
 }
 
-/** Networks whose gateway is this machine, by the drivers' own definition. */
+/** The default networks, whose gateway is this machine. */
 const DEFAULT_NETWORKS = ["bridge", "podman"];
 
 export async function readEngineNetwork(options: NetworkOptions): Promise<EngineNetwork> {

@@ -1,4 +1,4 @@
-/** What a platform gives to the server: where attempts run, what builds images, how both reach it. */
+/** The interface of a platform: what runs attempts, what builds images, and how both reach the server. */
 import type { ImageBuilder } from "../builds/builder.ts";
 import type { RegistryResolver } from "../builds/base-image.ts";
 import type { Executor } from "../executors/executor.ts";
@@ -6,17 +6,17 @@ import type { Logger } from "../lib/log.ts";
 import type { Reach } from "./reach.ts";
 
 export interface ExecutorContext {
-  /** Names this store's server for ever: the same after a restart, another for another store. */
+  /** Identifies the store's server: the same after a restart, different for another store. */
   readonly instance: string;
   readonly dataDirectory: string;
   readonly log: Logger;
 }
 
-/** What the image build service works with. */
+/** What the image build service needs. */
 export interface ImageTools {
   readonly builder: ImageBuilder;
   readonly registry: RegistryResolver;
-  /** Whether build steps are handed the machine's own certificate authorities. */
+  /** Whether build steps get the machine's own certificate authorities. */
   readonly certificates: boolean;
 }
 
@@ -31,13 +31,13 @@ export interface Advice {
   readonly hint?: string | undefined;
 }
 
-/** Everything that depends on where the server runs: a laptop's container engine today, a cluster beside it. */
+/** Everything that depends on where the server runs: today a container engine on one machine, later a cluster. */
 export interface Platform extends Reach {
   createExecutor(context: ExecutorContext): Promise<Executor>;
-  /** What builds images beside it; undefined where nothing can. */
+  /** Creates the image builder; undefined if the platform has none. */
   readonly createImageTools: (() => Promise<ImageTools>) | undefined;
   readonly engineReport: EngineReport;
-  /** Tries from where an attempt runs whether the server can be reached. Undefined: nothing to try. */
+  /** Checks whether attempts can reach the server. Undefined: there is nothing to check. */
   probe(
     port: number,
   ): Promise<{ readonly ok: true; readonly endpoint: string; readonly note?: string } | undefined>;

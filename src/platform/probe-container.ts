@@ -1,6 +1,6 @@
 /**
- * The container that a probe runs in. No image is pulled for it: one with empty directories is made on the
- * spot, and this machine's own node and libraries are mounted into it, read only.
+ * The container of a probe. No image is pulled for it: one with empty directories is created, and this
+ * machine's own node and libraries are mounted into it, read-only.
  */
 import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
@@ -27,7 +27,7 @@ export interface ProbeOptions {
   readonly path?: string;
 }
 
-/** What happened to one candidate inside the container. */
+/** The result for one candidate. */
 export interface Trial {
   readonly host: string;
   readonly status?: number;
@@ -35,7 +35,7 @@ export interface Trial {
 }
 
 export const PROBE_LABEL = "dev.boxkite.probe";
-/** With `localhost/` and `latest`, since Podman 4 takes no other tag, and would add docker.io to a bare name. */
+/** With `localhost/` and `latest`: Podman 4 accepts no other tag, and would add docker.io to a name without host. */
 const IMAGE = { repository: "localhost/boxkite/probe-1", tag: "latest" } as const;
 const DIRECTORIES = [
   "usr",
@@ -52,11 +52,11 @@ const DIRECTORIES = [
   "run",
 ];
 const MOUNTED = ["/usr", "/bin", "/sbin", "/lib", "/lib64", "/nix/store"];
-/** For one candidate. */
+/** The time limit for one candidate. */
 export const TRIAL_TIMEOUT_MS = 3_000;
 const PROBE_TIMEOUT_MS = 60_000;
 
-/** Removes what earlier probes may have left when their server was killed. */
+/** Removes containers of earlier probes whose server was killed. */
 export async function removeProbes(api: EngineApi, instance: string): Promise<void> {
   const left = await api.listContainers([`${PROBE_LABEL}=${instance}`]);
   await Promise.all(left.map(({ id }) => api.removeContainer(id)));
@@ -78,7 +78,7 @@ export async function makeEmptyImage(api: EngineApi): Promise<void> {
   await api.importImage(Buffer.concat(chunks), IMAGE.repository, IMAGE.tag);
 }
 
-/** Throws CannotStart where the engine starts no container at all. */
+/** Throws CannotStart if the engine cannot start any container. */
 export async function runTrials(options: ProbeOptions): Promise<readonly Trial[]> {
   const { api, network, port, path = "/healthz" } = options;
   const name = `boxkite-probe-${options.instance.slice(0, 30)}-${process.pid}-${randomBytes(4).toString("hex")}`;
@@ -98,7 +98,7 @@ export async function runTrials(options: ProbeOptions): Promise<readonly Trial[]
       LogConfig: { Type: api.engine === "podman" ? "k8s-file" : "json-file", Config: {} },
       Binds: [...new Set(mounts)].map((each) => `${each}:${each}:ro`),
       ExtraHosts: network.candidates.flatMap(({ extraHost }) => extraHost ?? []),
-      // Labels of this machine's files must not be changed for a look at them.
+      // The SELinux labels of this machine's files must not be changed.
       SecurityOpt: ["label=disable"],
     },
   });
@@ -121,7 +121,7 @@ export async function runTrials(options: ProbeOptions): Promise<readonly Trial[]
   }
 }
 
-/** The engine's own words for it. */
+/** The message is the engine's own. */
 export class CannotStart extends Error {}
 
 async function start(api: EngineApi, id: string): Promise<void> {
@@ -133,7 +133,7 @@ async function start(api: EngineApi, id: string): Promise<void> {
   }
 }
 
-/** Runs inside the container, so it may use nothing of this file. */
+/** Runs inside the container, so it must not use anything else of this file. */
 function trialProgram(targets: [string, string][], timeoutMs: number): void {
   const ask = async ([host, url]: [string, string]) => {
     try {
@@ -154,7 +154,7 @@ async function outputOf(api: EngineApi, id: string): Promise<string> {
   return parts.join("");
 }
 
-/** That the container lacks something, or is for another machine, is no fault of the engine. */
+/** Whether the failure is that of the program or its architecture, not of the engine. */
 function isAboutTheProgram(api: EngineApi, reason: string): boolean {
   const row = findFailure(
     START_FAILURES,

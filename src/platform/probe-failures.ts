@@ -1,4 +1,4 @@
-/** Why containers cannot reach this machine, in words that say what to change. */
+/** Explains why containers cannot reach this machine, with hints. */
 import { request } from "node:http";
 import { BoxkiteError, type ErrorCode } from "../domain/errors.ts";
 import type { EngineApi } from "../containers/api.ts";
@@ -8,7 +8,7 @@ import { type ProbeOptions, type Trial, TRIAL_TIMEOUT_MS } from "./probe-contain
 
 interface UnreachableContext {
   readonly port: number;
-  /** What the candidates ended with, each once. */
+  /** The distinct error codes of the candidates. */
   readonly codes: ReadonlySet<string | undefined>;
 }
 
@@ -73,7 +73,7 @@ export async function explainUnreachable(
   });
 }
 
-/** The same question from this machine: it tells a firewall from a server that does not listen there. */
+/** The same request from this machine, to distinguish a firewall from a server that does not listen there. */
 function asksHere(host: string, port: number, path: string): Promise<"answered" | "refused" | "other"> {
   return new Promise((resolveAsk) => {
     const sent = request({ host, port, path, timeout: TRIAL_TIMEOUT_MS }, (response) => {

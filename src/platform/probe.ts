@@ -1,4 +1,4 @@
-/** Asks from inside a real container whether this server can be reached, before a user's first run finds out. */
+/** Checks from inside a container whether this server is reachable, before a user's first run. */
 import { messageOf } from "../domain/errors.ts";
 import type { HostCandidate } from "./network.ts";
 import { CannotStart, makeEmptyImage, type ProbeOptions, runTrials, type Trial } from "./probe-container.ts";
@@ -6,10 +6,10 @@ import { explainUnreachable, startsNothing } from "./probe-failures.ts";
 
 export type ProbeResult =
   | { readonly kind: "reachable"; readonly candidate: HostCandidate }
-  /** It could not be tried; the first candidate is the best guess. */
+  /** The check could not be made; the first candidate is assumed. */
   | { readonly kind: "not_probed"; readonly why: string };
 
-/** Throws ENGINE_FAILED when no container can be started, or none reaches this machine, with the likely cause. */
+/** Throws ENGINE_FAILED, with the likely cause, if no container can be started, or none reaches this machine. */
 export async function probeFromContainer(options: ProbeOptions): Promise<ProbeResult> {
   const { api, network } = options;
   if (network.inVirtualMachine) {

@@ -1,11 +1,11 @@
-/** The machine itself as `boxkite up --engine process` uses it: tasks are programs of it, and nothing builds images. */
+/** The platform of `boxkite up --engine process`: tasks are programs of this machine, and images are not built. */
 import { join } from "node:path";
 import { createProcessExecutor } from "../executors/process/process-executor.ts";
 import { systemClock } from "../lib/clock.ts";
 import { isLoopback } from "../lib/loopback.ts";
 import type { Platform } from "./platform.ts";
 
-/** `path`: directories that are searched for an attempt's command before the server's own PATH. */
+/** `path`: directories that are searched for an attempt's command before the server's PATH. */
 export function processPlatform(path: readonly string[], env: NodeJS.ProcessEnv): Platform {
   return {
     createExecutor: async ({ dataDirectory, log }) =>

@@ -1,18 +1,18 @@
-/** Where to listen, and which connections to let in. */
+/** Where to listen, and which connections to accept. */
 
 export interface Reach {
   /** The address to listen at. */
   readonly listenAt: string;
-  /** May a connection come in that reached us at this local address, from that one? IPv4 as it is, not inside IPv6. */
+  /** Whether to accept a connection to the local `address` from the remote one. IPv4 is not given as mapped IPv6. */
   accepts(address: string, from: string): boolean;
 }
 
-/** What attempts and this machine itself need, and those who come to `host`, where it is given: an IP address. */
+/** Also accepts connections to `host`, an IP address, if it is given. */
 export function widened(needed: Reach, host: string | undefined): Reach {
   if (host === undefined) return needed;
   const any = host === "0.0.0.0" || host === "::";
   return {
-    // Listening at the one address only would leave out loopback and the containers' network.
+    // Listening only at that address would exclude loopback and the containers' network.
     listenAt: host.includes(":") ? "::" : "0.0.0.0",
     accepts: (address, from) => any || address === host || needed.accepts(address, from),
   };
