@@ -1,13 +1,13 @@
-/** Waits longer from try to try. */
+/** Waits that grow from attempt to attempt. */
 import { backoffMs, type Backoff } from "../domain/backoff.ts";
 import type { Clock } from "./clock.ts";
 
 export interface BackoffWait {
-  /** Milliseconds of the wait that comes next. */
+  /** The next wait, in milliseconds. */
   readonly nextMs: number;
   /** Waits; rejects with the signal's reason when that aborts. */
   wait(signal?: AbortSignal): Promise<void>;
-  /** The next wait is the first again. */
+  /** Starts again with the first wait. */
   reset(): void;
 }
 

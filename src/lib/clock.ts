@@ -1,24 +1,23 @@
-/** Time as an argument: to tell it, to wait for it. Tests step one of their own and never sleep. */
+/** Time as an argument: reading it, and waiting for it. Tests step a clock of their own and never sleep. */
 import { setTimeout as delay } from "node:timers/promises";
 
 export interface Clock {
   /**
-   * Milliseconds since the epoch, whole. Inside a process it never goes back, so what was put off until a
-   * time comes no later because somebody set the machine's clock; that it was set forward counts as time
-   * that has passed, as it does for a laptop that slept.
+   * Whole milliseconds since the epoch. Inside a process it never goes back, so nothing is delayed when the
+   * machine's clock is set back. When that is set forward, the time counts as passed, as after a suspend.
    */
   now(): number;
-  /** Waits. Rejects with the signal's reason when that aborts. Without `ref` it keeps no process alive. */
+  /** Waits. Rejects with the signal's reason when that aborts. With `ref: false` it does not keep the process alive. */
   sleep(
     ms: number,
     options?: { readonly signal?: AbortSignal | undefined; readonly ref?: boolean },
   ): Promise<void>;
-  /** Calls back once, after so many milliseconds, however many; never before `timer` has returned. */
-  timer(ms: number, strike: () => void): Timer;
+  /** Calls `onExpiry` once after the delay, of any length; never before `timer` has returned. */
+  timer(ms: number, onExpiry: () => void): Timer;
 }
 
 export interface Timer {
-  /** A timer that has struck, or was cancelled, stays so. */
+  /** Has no effect on a timer that has expired or was cancelled. */
   cancel(): void;
 }
 
@@ -37,11 +36,11 @@ export const systemClock: Clock = {
       );
     }
   },
-  timer: (ms, strike) => {
+  timer: (ms, onExpiry) => {
     let timeout: NodeJS.Timeout;
     const wait = (left: number) => {
       timeout = setTimeout(
-        () => (left > LONGEST_TIMEOUT_MS ? wait(left - LONGEST_TIMEOUT_MS) : strike()),
+        () => (left > LONGEST_TIMEOUT_MS ? wait(left - LONGEST_TIMEOUT_MS) : onExpiry()),
         Math.min(Math.max(0, left), LONGEST_TIMEOUT_MS),
       );
     };
@@ -50,7 +49,7 @@ export const systemClock: Clock = {
   },
 };
 
-/** The machine's clock where that goes forward, and steady time from there where it goes back. */
+/** Follows the machine's clock when that goes forward, and the monotonic clock when it goes back. */
 export function neverBack(wall: () => number, monotonic: () => number): () => number {
   let offset = Number.NEGATIVE_INFINITY;
   return () => {

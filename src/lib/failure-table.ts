@@ -1,38 +1,38 @@
-/** What the answer of another program means, as a table: the first row that fits counts. */
+/** Tables that classify the answers of other programs; the first matching row is used. */
 import type { ErrorKind } from "../domain/errors.ts";
 
-/** As much of it as there is. */
+/** An answer, as far as it is known. */
 export interface Answer {
-  /** Of HTTP. */
+  /** The HTTP status. */
   readonly status?: number | undefined;
   readonly exitCode?: number | undefined;
-  /** "ECONNREFUSED", and the names that libraries give in its place. */
+  /** "ECONNREFUSED", or a library's own name for such an error. */
   readonly errno?: string | undefined;
   readonly text?: string | undefined;
 }
 
 export interface FailureRow<Code extends string, Context> {
-  /** One of these is enough. */
+  /** The row matches if one of these does. */
   readonly answers: {
-    /** From and to, both included. */
+    /** From and to, inclusive. */
     readonly status?: readonly [number, number];
     readonly exitCode?: number;
     readonly errno?: readonly string[];
-    /** Only for what is told by nothing else. */
+    /** Only for what can be recognized by nothing else. */
     readonly text?: RegExp;
   };
-  /** Without it the row is good for all. */
+  /** An additional condition. */
   readonly when?: (context: Context) => boolean;
   readonly code: Code;
-  /** Who can mend it. */
+  /** Who can fix it. */
   readonly kind: ErrorKind;
-  /** Whether the same again may succeed: at once, some time later, or not before something is changed. */
+  /** Whether a repetition may succeed: at once, later, or not before something is changed. */
   readonly retry: "now" | "later" | "never";
-  /** What happened, where the answer's own words do not say it. */
+  /** What happened, if the answer itself does not explain it. */
   readonly what?: (context: Context) => string;
-  /** What to do about it; every row of a user's has one. */
+  /** What to do about it; every row of kind user has one. */
   readonly hint?: (context: Context) => string;
-  /** Who says so, and where it was seen. */
+  /** Where the answer is documented or was observed. */
   readonly source: string;
 }
 

@@ -1,6 +1,6 @@
 /**
  * One structured logger: a static message and fields. JSON lines, or one readable line on a terminal.
- * Everything goes to standard error; standard output belongs to the command's own result.
+ * Everything is written to standard error; standard output is for the result of a command.
  */
 export type LogLevel = "debug" | "info" | "warn" | "error";
 export type LogFields = Readonly<Record<string, unknown>>;
@@ -53,7 +53,7 @@ function textLine(level: LogLevel, message: string, fields: LogFields): string {
   return `${[time, level.padEnd(5), message, ...pairs].join(" ")}\n`;
 }
 
-/** Errors keep their message, code and cause chain; nothing else of them is printed. */
+/** Of errors the messages of the cause chain are printed, nothing else. */
 function plain(fields: LogFields): Record<string, unknown> {
   return Object.fromEntries(Object.entries(fields).map(([key, value]) => [key, readable(value)]));
 }

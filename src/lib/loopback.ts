@@ -1,4 +1,4 @@
-/** `address`: without the prefix that a socket of IPv6 gives to addresses of IPv4. */
+/** `address`: IPv4 not mapped to IPv6. */
 export function isLoopback(address: string): boolean {
   return address === "::1" || address.startsWith("127.");
 }

@@ -1,4 +1,4 @@
-/** What was started in a process group of its own: is it still ours, and how to end it with all that it started. */
+/** Processes with a process group of their own: identifies them, and stops them with all their descendants. */
 import { type Clock, systemClock } from "./clock.ts";
 import {
   argumentsOf,
@@ -10,12 +10,12 @@ import {
 } from "./process-table.ts";
 import { within } from "./wait.ts";
 
-/** How soon it is asked again whether a group has ended. */
-const ASK_AGAIN_MS = 20;
+/** The interval at which it is checked whether a group has ended. */
+const POLL_MS = 20;
 
 /**
- * Whether this is the process that we started: numbers are used again after a restart of the machine, and ours has
- * its directory among its arguments. Undefined where that cannot be told, which does not mean that it has ended.
+ * Whether this is the process that we started, which has its directory among its arguments: pids are reused.
+ * Undefined if that cannot be read, which does not mean that it has ended.
  */
 export async function isOurProcess(
   pid: number,
@@ -30,8 +30,8 @@ export function signalGroup(leader: number | undefined, signal: NodeJS.Signals):
 }
 
 /**
- * SIGTERM to the group (none without a grace period), SIGKILL once that is over and `ended` still says no. True if
- * it came to that.
+ * Sends SIGTERM to the group, unless the grace period is 0, and SIGKILL after it. True if the group had not ended by
+ * then.
  */
 export async function stopGroup(
   leader: number,
@@ -42,21 +42,21 @@ export async function stopGroup(
   const runs = async () => !(await ended()) && signalProcess(-leader, 0) !== "gone";
   if (graceMs > 0) signalGroup(leader, "SIGTERM");
   const until = clock.now() + graceMs;
-  while ((await runs()) && clock.now() < until) await clock.sleep(ASK_AGAIN_MS);
+  while ((await runs()) && clock.now() < until) await clock.sleep(POLL_MS);
   const late = await runs();
   signalGroup(leader, "SIGKILL");
   return late;
 }
 
-/** So often a builder's steps are killed, each 100 ms, before the builder itself is told to end. */
+/** How often a builder's steps are killed, every 100 ms, before the builder itself gets SIGTERM. */
 const STEP_KILLS = 100;
 const STEP_KILL_MS = 100;
 /** The grace period of a builder after that. */
 const BUILDER_GRACE_MS = 5_000;
 
 /**
- * Ends a build. A builder that is killed leaves its working containers in the engine; one whose step fails
- * removes them. So the step's processes go first, until the builder gives up by itself.
+ * Stops a build. A builder that is killed leaves its working containers in the engine; one whose step fails
+ * removes them. So the processes of its steps are killed first, until the builder exits by itself.
  */
 export async function stopBuilder(
   leader: number | undefined,
@@ -79,8 +79,8 @@ export async function stopBuilder(
 }
 
 /**
- * Ends the builds that a dead server has left running: their command lines name the folder they work in. Throws
- * where the processes cannot be read: nobody knows then whether something still builds there.
+ * Stops the builds that a dead server left running: their command lines name their working folder. Throws if the
+ * processes cannot be read, because then a builder may still be running there.
  */
 export async function stopBuildersIn(folder: string, clock: Clock = systemClock): Promise<void> {
   const leaders: number[] = [];
@@ -92,12 +92,12 @@ export async function stopBuildersIn(folder: string, clock: Clock = systemClock)
 }
 
 /**
- * What a builder has started: its group, and all that descends from it, because a step may run in a session
- * of its own. Without /proc there is no cheap way to ask: then the group is stopped as one.
+ * The processes that a builder has started: its group, and all its descendants, because a step may run in a session
+ * of its own. Without /proc they cannot be listed cheaply: then the whole group is interrupted.
  */
 async function startedBy(leader: number): Promise<number[]> {
   if (process.platform !== "linux") signalGroup(leader, "SIGINT");
-  // Unreadable now: the next time, in 100 ms, they may be read.
+  // If they cannot be read now, the next attempt is in 100 ms.
   const all = await listProcesses().catch(() => []);
   const found = new Set([leader]);
   for (let before = 0; before < found.size;) {

@@ -1,4 +1,4 @@
-/** What the system tells of processes. What cannot be read is unknown: that is never taken for ended. */
+/** Reads the system's processes. A process that cannot be read is unknown, never taken for ended. */
 import { execFile } from "node:child_process";
 import { readdir, readFile } from "node:fs/promises";
 
@@ -14,8 +14,7 @@ export type ReadProcFile = (path: string) => Promise<string>;
 const readProcFile: ReadProcFile = (path) => readFile(path, "utf8");
 
 /**
- * Whether a process runs; undefined where that cannot be told. One that has ended and that its parent has not
- * asked about yet does not run.
+ * Whether a process runs; undefined if that cannot be read. A zombie does not run.
  */
 export async function isAlive(pid: number, read = readProcFile): Promise<boolean | undefined> {
   if (signalProcess(pid, 0) === "gone") return false;
@@ -25,12 +24,12 @@ export async function isAlive(pid: number, read = readProcFile): Promise<boolean
   return stat !== "" && parseStat(pid, stat) !== undefined;
 }
 
-/** With its arguments; "" for a process that is gone, undefined where it cannot be read. */
+/** The command line; "" if the process does not exist, undefined if it cannot be read. */
 export async function commandLineOf(pid: number, read = readProcFile): Promise<string | undefined> {
-  return process.platform === "linux" ? await readOf(pid, "cmdline", read) : await askPs(pid);
+  return process.platform === "linux" ? await readOf(pid, "cmdline", read) : await runPs(pid);
 }
 
-/** Those that run, where the system has /proc; none where it has not. Throws where it cannot be read. */
+/** The running processes; none on systems without /proc. Throws if it cannot be read. */
 export async function listProcesses(read = readProcFile): Promise<ProcessEntry[]> {
   if (process.platform !== "linux") return [];
   const found: ProcessEntry[] = [];
@@ -43,12 +42,12 @@ export async function listProcesses(read = readProcFile): Promise<ProcessEntry[]
   return found;
 }
 
-/** The words of its command line. Throws where they cannot be read. */
+/** The arguments of its command line. Throws if they cannot be read. */
 export async function argumentsOf(pid: number, read = readProcFile): Promise<string[]> {
   return (await readOwn(pid, "cmdline", read)).split("\0");
 }
 
-/** `refused`: it is there, and not ours to signal. Signal 0 only asks; a negative number is a process group. */
+/** `refused`: it exists, but may not be signalled. Signal 0 only checks; a negative pid is a process group. */
 export function signalProcess(pid: number, signal: NodeJS.Signals | 0): "sent" | "gone" | "refused" {
   try {
     process.kill(pid, signal);
@@ -66,17 +65,17 @@ function parseStat(pid: number, stat: string): ProcessEntry | undefined {
 }
 
 const GONE = ["ENOENT", "ESRCH"];
-/** proc(5), hidepid: what another user's processes may answer. */
+/** proc(5), hidepid: errors for processes of other users. */
 const HIDDEN = ["EACCES", "EPERM"];
 
-/** "" for a process that is gone, undefined where it cannot be read. */
+/** "" if the process does not exist, undefined if it cannot be read. */
 async function readOf(pid: number, file: string, read: ReadProcFile): Promise<string | undefined> {
   return await read(`/proc/${pid}/${file}`).catch((error: unknown) =>
     GONE.includes(errnoOf(error)) ? "" : undefined,
   );
 }
 
-/** "" for a process that is gone by now, or is another user's and hidden: none of those is ours. */
+/** "" if the process does not exist any more, or is a hidden one of another user: neither is ours. */
 async function readOwn(pid: number, file: string, read: ReadProcFile): Promise<string> {
   return await read(`/proc/${pid}/${file}`).catch((error: unknown) => {
     if ([...GONE, ...HIDDEN].includes(errnoOf(error))) return "";
@@ -84,8 +83,8 @@ async function readOwn(pid: number, file: string, read: ReadProcFile): Promise<s
   });
 }
 
-/** ps ends with code 1 where it finds no such process. */
-function askPs(pid: number): Promise<string | undefined> {
+/** ps exits with 1 if there is no such process. */
+function runPs(pid: number): Promise<string | undefined> {
   return new Promise((resolve) => {
     execFile("ps", ["-o", "args=", "-p", String(pid)], (error, stdout) => {
       resolve(error === null || error.code === 1 ? stdout : undefined);

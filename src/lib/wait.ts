@@ -1,10 +1,10 @@
-/** Waiting for work that goes on whether or not anybody waits. */
+/** Waits for work that continues whether or not anybody waits for it. */
 import type { Clock } from "./clock.ts";
 
-/** The work's result, or a rejection with the signal's reason where that aborts first. */
+/** The work's result; rejects with the signal's reason if that aborts first. */
 export async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   if (signal.aborted) {
-    // Nobody waits for the work: that it fails is no unhandled rejection, which would end the process.
+    // Nobody waits for the work: its failure must not become an unhandled rejection, which ends the process.
     work.catch(() => {});
     throw signal.reason;
   }
@@ -18,7 +18,7 @@ export async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promi
   }
 }
 
-/** The work's result, or undefined where it takes longer. */
+/** The work's result; undefined if it takes longer than `ms` milliseconds. */
 export async function within<T>(work: Promise<T>, ms: number, clock: Clock): Promise<T | undefined> {
   const late = Promise.withResolvers<undefined>();
   const timer = clock.timer(ms, () => late.resolve(undefined));

@@ -1,22 +1,22 @@
-/** Reads XML of an S3 client or server, within bounds: whoever sends it may mean harm. */
+/** Parses XML of an S3 client or server, with limits, because it is untrusted. */
 import type { XMLParser } from "fast-xml-parser";
 
 export interface XmlElement {
   /** Without a namespace prefix. */
   readonly name: string;
   readonly children: readonly XmlElement[];
-  /** Of the element itself, not of its children; spaces stay. */
+  /** The element's own text, without that of its children; white space is kept. */
   readonly text: string;
 }
 
-/** 10,000 parts with their checksums, and 1000 of the longest keys, are below. A hostile one of this size takes 0.8 s. */
+/** More than 10,000 parts with checksums, or 1000 keys of maximum length. A malicious document of this size takes 0.8 s. */
 export const MAX_XML_BYTES = 2 * 1024 * 1024;
-/** Begin and end tags, of 100,000 elements. */
+/** Start and end tags of 100,000 elements. */
 const MAX_TAGS = 200_000;
-/** `<Delete><Object><Key>` is the deepest that is sent, `<ListBucketResult><Contents><Owner><ID>` what is answered. */
+/** `<Delete><Object><Key>` is the deepest request, `<ListBucketResult><Contents><Owner><ID>` the deepest response. */
 const MAX_DEPTH = 8;
 
-/** DOCTYPE, and with it entities of one's own, and CDATA: no S3 client sends them. Comments may be. */
+/** DOCTYPE, with its own entities, and CDATA: no S3 client sends them. Comments are allowed. */
 const DECLARATION = /<!(?!--)/;
 const ENTITIES: ReadonlyMap<string, string> = new Map([
   ["lt", "<"],
@@ -26,7 +26,7 @@ const ENTITIES: ReadonlyMap<string, string> = new Map([
   ["apos", "'"],
 ]);
 
-/** Undefined for what is not well-formed UTF-8 and XML, is beyond the bounds, or has a DOCTYPE. */
+/** Undefined for malformed UTF-8 or XML, for a document over the limits, and for one with a DOCTYPE. */
 export async function parseXml(bytes: Uint8Array, maxBytes = MAX_XML_BYTES): Promise<XmlElement | undefined> {
   if (bytes.length > maxBytes) return undefined;
   const source = decodeUtf8(bytes);
@@ -37,7 +37,7 @@ export async function parseXml(bytes: Uint8Array, maxBytes = MAX_XML_BYTES): Pro
     const elements = nodes.filter((node) => !("#text" in node)).map(elementOf);
     return elements.length === 1 ? elements[0] : undefined;
   } catch {
-    // The library throws plain errors for whatever it does not like, as we do below.
+    // The library throws plain errors for malformed input, as the code below does.
     return undefined;
   }
 }
@@ -46,12 +46,12 @@ export function childText(parent: XmlElement, name: string): string | undefined 
   return parent.children.find((child) => child.name === name)?.text;
 }
 
-/** As the library has them in the order of the document: a text, or one property named as the element. */
+/** The library's nodes in document order: a text, or an object with one property named like the element. */
 type Node = Readonly<Record<string, unknown>>;
 
 let parser: XMLParser | undefined;
 
-/** Loaded where XML is read: most tasks, and most starts of the program, read none. */
+/** Loaded at the first use: most tasks, and most commands, read no XML. */
 async function sharedParser(): Promise<XMLParser> {
   if (parser !== undefined) return parser;
   const { XMLParser: Parser } = await import("fast-xml-parser");
@@ -63,7 +63,7 @@ async function sharedParser(): Promise<XMLParser> {
     parseTagValue: false,
     trimValues: false,
     maxNestedTags: MAX_DEPTH - 1,
-    // Decoded below: the library drops control characters, and the key without one is another key.
+    // Decoded below, because the library drops control characters, which would change keys.
     processEntities: false,
   });
   return parser;
@@ -78,7 +78,7 @@ function decodeUtf8(bytes: Uint8Array): string | undefined {
 }
 
 function isHarmless(source: string): boolean {
-  // The library reads over what stands behind the last element.
+  // The library ignores text after the last element.
   if (DECLARATION.test(source) || !source.trimEnd().endsWith(">")) return false;
   let tags = 0;
   for (let at = source.indexOf("<"); at !== -1; at = source.indexOf("<", at + 1)) {
@@ -87,7 +87,7 @@ function isHarmless(source: string): boolean {
   return true;
 }
 
-/** Throws for an entity that is not XML's own. */
+/** Throws for an entity that is not predefined in XML. */
 function elementOf(node: Node): XmlElement {
   const name = Object.keys(node).find((key) => key !== ":@") ?? "";
   const content = node[name] as readonly Node[];
