@@ -1,4 +1,4 @@
-/** `boxkite images build`: a specification as the SDK uploads it, built here and now, without a run. */
+/** `boxkite images build`: builds a specification as the SDK uploads it, without a run. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { BoxkiteError, messageOf } from "../../domain/errors.ts";
@@ -12,7 +12,7 @@ import { decodeImageSpec } from "../../wire/image-spec.ts";
 import { EXIT, type CommandInput } from "../command.ts";
 import { chooseEngine } from "./engine.ts";
 
-/** Throws CONFIG_INVALID for what is missing, and what the build itself throws. */
+/** Throws CONFIG_INVALID for missing arguments, and what the build itself throws. */
 export async function buildImage(store: Store, input: CommandInput, dataDirectory: string): Promise<number> {
   const [, file] = input.positionals;
   const target = input.values["target"] as string | undefined;

@@ -1,4 +1,4 @@
-/** One build as text: what it is, from what, who uses it, its layers, the Containerfile that made it. */
+/** One build as text: its image, base, uses, layers and Containerfile. */
 import type { BuildRecord, ImageLayer } from "../../domain/build-record.ts";
 import type { ImageUses } from "../../domain/build-record.ts";
 
@@ -40,7 +40,7 @@ function describeLayer({ sizeBytes, createdBy }: ImageLayer): string {
   return `${formatBytes(sizeBytes).padStart(10)}  ${shown}`;
 }
 
-/** Engines write down a shell call, with the build's arguments and mounts in front, or a mark of theirs behind. */
+/** Engines record a shell call, with the build's arguments and mounts before it, or a suffix of their own. */
 export function instructionOf(createdBy: string): string {
   const text = createdBy
     .replaceAll(/\s+/gu, " ")

@@ -1,4 +1,4 @@
-/** The engine that a command of `boxkite images` works with. */
+/** The engine that a command of `boxkite images` uses. */
 import { BoxkiteError } from "../../domain/errors.ts";
 import type { Platform } from "../../platform/platform.ts";
 import { choosePlatform } from "../../platform/choose.ts";

@@ -27,7 +27,7 @@ export const images: Command = {
       help: "build: context.tar.gz with the files that its layers need",
     },
     "keep-days": { type: "string", value: "N", help: "prune: keep what runs of the last N days used (7)" },
-    "dry-run": { type: "boolean", help: "prune: say what would go, and remove nothing" },
+    "dry-run": { type: "boolean", help: "prune: list what would be removed, and remove nothing" },
     config: {
       type: "string",
       value: "FILE",
