@@ -13,8 +13,9 @@ import { planStages, type Job, type Stage } from "./testing/plan.ts";
 import { createReport, seconds } from "./testing/report.ts";
 import { workFromBothEnds } from "./testing/work.ts";
 
-/** A test that takes longer hangs; building the images of `page-pattern-2.test.ts` takes longest. */
-const TEST_TIMEOUT_MS = 30 * 60_000;
+/** A test that takes longer hangs. Building the images of `page-pattern-2.test.ts` takes longest. */
+const TIMEOUT_MS = 30 * 60_000;
+const UNIT_TIMEOUT_MS = 2 * 60_000;
 const ONE_PROCESS = join(import.meta.dirname, "testing/one-process.ts");
 
 const root = join(import.meta.dirname, "..");
@@ -39,8 +40,8 @@ function prepare(stage: Stage): void {
 async function runJob({ files, sharesProcess }: Job): Promise<void> {
   const paths = files.map((file) => join(root, file));
   const events = sharesProcess
-    ? run({ files: [ONE_PROCESS], argv: paths, timeout: TEST_TIMEOUT_MS })
-    : run({ files: paths, concurrency: 1, timeout: TEST_TIMEOUT_MS });
+    ? run({ files: [ONE_PROCESS], argv: paths, timeout: UNIT_TIMEOUT_MS })
+    : run({ files: paths, concurrency: 1, timeout: TIMEOUT_MS });
   // A test prints what its reader should see, such as a table of measurements.
   events.on("test:stdout", ({ message }) => process.stdout.write(message));
   events.on("test:stderr", ({ message }) => process.stderr.write(message));
