@@ -1,6 +1,6 @@
 /**
- * What is on disk, to read: all that pages, services and lists see of the store. Nothing here changes
- * anything, so that a handler that holds a reader cannot write around the orchestrator.
+ * The store, read-only: all that pages, services and lists see of it, so that a handler cannot bypass the
+ * orchestrator.
  */
 import type { ActionRecord } from "../domain/action-record.ts";
 import type { CachedResult } from "../domain/action.ts";
@@ -13,13 +13,13 @@ import type { ProjectRecord } from "../domain/project.ts";
 import type { RunRecord } from "../domain/run.ts";
 import type { StoredSpec, TaskRecord } from "../domain/task.ts";
 
-/** A change that was committed, as those hear of it who wait for one. */
+/** A committed change, as listeners get it. */
 export interface Change {
   readonly runId: number;
   readonly actionId: number;
   readonly parent?: string | undefined;
   readonly seq: number;
-  /** As the change left it. */
+  /** The action after the change. */
   readonly action: ActionRecord;
 }
 
@@ -28,7 +28,7 @@ export interface StoreReader {
   listProjects(query: ListQuery): Promise<ListResult<ProjectRecord>>;
 
   getTask(key: TaskKey): Promise<TaskRecord | undefined>;
-  /** Is this object part of a deployed task, e.g. its code bundle? */
+  /** Does a deployed task name this object, e.g. as its code bundle? */
   isNamedByDeployedTask(uri: string): Promise<boolean>;
   getSpec(digest: string): Promise<StoredSpec | undefined>;
   /** The newest version of each task. */
@@ -45,9 +45,9 @@ export interface StoreReader {
   listRuns(scope: RunScope, query: ListQuery): Promise<ListResult<ListedRun>>;
   /**
    * Runs whose root changed, oldest change first, and the cursor for the next call; `after` is the cursor of an
-   * earlier one, empty for all runs. No change is left out, also where commits become visible in another order
-   * than they were made in: the cursor stays behind what may still appear, so a run may be given again as it was
-   * (the same `root.seq`).
+   * earlier call, empty for all runs. No change is missed, even where commits become visible in another order than
+   * they were made in: the cursor never passes a change that may still appear, so an unchanged run may be returned
+   * again (the same `root.seq`).
    */
   changedRuns(
     scope: RunScope,
@@ -79,14 +79,14 @@ export interface StoreReader {
   /** Actions of a run that changed after `afterSeq`, oldest change first. */
   changedActions(run: RunRecord, afterSeq: number, limit: number): Promise<readonly ActionRecord[]>;
   /**
-   * Calls back after each commit with what changed. What this process wrote is told once, before the promise
-   * of the write resolves; of what others wrote it is a hint that may be lost. Returns the way to stop.
+   * Calls back after each commit with what changed: for a write of this process once, before its promise resolves;
+   * for writes of other processes at best effort. Returns a function that unsubscribes.
    */
   onChange(listener: (changes: readonly Change[]) => void): () => void;
 
   findBuild(target: string): Promise<BuildRecord | undefined>;
   /** Newest first; all builds without a name. */
   listBuilds(name?: string): Promise<readonly BuildRecord[]>;
-  /** Deployed tasks and runs that name this image, by whichever of its names. */
+  /** Deployed tasks and runs that name this image, by any of its names. */
   usesOfBuild(build: BuildRecord): Promise<ImageUses>;
 }

@@ -1,4 +1,4 @@
-/** Records that must be there: found, or the error that says what is missing. */
+/** Reads records that must exist; a missing one is an error that names it. */
 import type { ActionRecord } from "../domain/action-record.ts";
 import type { RunRecord } from "../domain/run.ts";
 import { BoxkiteError } from "../domain/errors.ts";
@@ -12,7 +12,7 @@ export async function requireRun(store: StoreReader, key: RunKey): Promise<RunRe
   throw new BoxkiteError("RUN_NOT_FOUND", `there is no run ${key.run} in ${key.project}/${key.domain}`);
 }
 
-/** Throws ACTION_NOT_FOUND; RUN_NOT_FOUND where there is not even the run. */
+/** Throws ACTION_NOT_FOUND, or RUN_NOT_FOUND if the run does not exist either. */
 export async function requireAction(store: StoreReader, key: ActionKey): Promise<ActionRecord> {
   const action = await store.getAction(key);
   if (action) return action;

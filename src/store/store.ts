@@ -1,10 +1,9 @@
 /**
- * What is on disk. Every method that changes something resolves after its change is durable; several
- * concurrent ones may share a commit. One method is one transaction: the state, its event, the
- * intended effects and the grants are written together or not at all.
+ * The persistent store. Every method that changes something resolves once its change is durable; concurrent
+ * calls may share a commit. One method is one transaction: the state, its event, the intended effects and the
+ * grants are written together or not at all.
  *
- * After a crash a store holds exactly the changes whose promises were resolved, and possibly some
- * whose promises were not.
+ * After a crash the store holds every change whose promise was resolved, and possibly some whose promise was not.
  */
 import type { ActionRecord, NewAction } from "../domain/action-record.ts";
 import type { ActionState, TimeMs } from "../domain/action.ts";
@@ -26,19 +25,19 @@ export interface EffectRecord {
   readonly createdAt: TimeMs;
 }
 
-/** Effects that are read apart: `webhooks` call strangers, who may hold up one another and nothing else. */
+/** Effects in a lane of their own: `webhooks` call other servers, which may delay one another and nothing else. */
 export type EffectLane = "own" | "webhooks";
 
-/** An action that wants or has an attempt, with what its slot depends on. */
+/** An action that waits for an attempt or has one, with what its admission depends on. */
 export interface Demand {
   readonly action: ActionRecord;
-  /** What it takes while it runs. */
+  /** Resources that it uses while it runs. */
   readonly takes: ResourceAmounts;
-  /** Attempts of its run that may compute at the same time; 0 = as many as the server allows. */
+  /** Limit of concurrent attempts of its run; 0 = the server's. */
   readonly maxConcurrency: number;
 }
 
-/** An action that has not ended, and the one that awaits it. */
+/** A child that has not ended. */
 export interface UnfinishedChild {
   readonly id: number;
   readonly runId: number;
@@ -51,15 +50,15 @@ export interface Advance {
   readonly effects: readonly Effect[];
   readonly attempt?: AttemptFacts | undefined;
   readonly grants?: readonly string[] | undefined;
-  /** Who asked for it, where somebody did. */
+  /** Who asked for the change; undefined: the orchestrator itself. */
   readonly by?: Principal | undefined;
-  /** The change holds only if another action computes the same cached result (true), or none does (false). */
+  /** Condition of the change: another action computes the same cached result (true), or none does (false). */
   readonly ifComputedElsewhere?: boolean | undefined;
   readonly at: TimeMs;
 }
 
 export interface Store extends StoreReader {
-  /** A value that belongs to this store for ever, made by `create` the first time. */
+  /** A value that stays the same for the life of this store, made by `create` on first use. */
   secret(name: string, create: () => string): Promise<string>;
 
   createProject(project: ProjectRecord): Promise<"created" | "exists">;
@@ -68,7 +67,7 @@ export interface Store extends StoreReader {
   /** A second deployment of the same name and version changes nothing. */
   deployTask(key: TaskKey, spec: StoredSpec, at: TimeMs, by: Principal): Promise<"created" | "exists">;
 
-  /** `seeds`: finished actions that the run starts with. */
+  /** `seeds`: ended actions that the run starts with. */
   createRun(
     run: NewRun,
     root: NewAction,
@@ -78,16 +77,16 @@ export interface Store extends StoreReader {
   /** Records the image unless the run already has one for this reference; returns the one it has. */
   pinImage(run: RunRecord, image: ResolvedImage): Promise<ResolvedImage>;
 
-  /** Read in the same transaction: is the parent there, does it still live, and may the run have another? */
+  /** Checks in the same transaction that the parent exists and has not ended, and the limit of the run. */
   createAction(
     run: RunRecord,
     action: NewAction,
     by: Principal,
     maxActions?: number,
   ): Promise<ActionRecord | "exists" | "parent_missing" | "parent_ended" | "run_full">;
-  /** Is another action at work on the same cached result? */
+  /** Does another action compute the same cached result? */
   isComputedElsewhere(action: ActionRecord): Promise<boolean>;
-  /** Actions that wait until somebody else's work on this cached result has ended; not those that await children. */
+  /** Actions that wait for another action to compute this cached result; not those that await children. */
   parkedFor(cacheKey: string): Promise<readonly ActionRecord[]>;
   /** Children that have not ended. */
   liveChildren(action: ActionRecord, limit: number): Promise<readonly ActionRecord[]>;
@@ -95,8 +94,8 @@ export interface Store extends StoreReader {
   /** Does the action have children that have not ended? */
   awaitsChildren(action: ActionRecord): Promise<boolean>;
   /**
-   * Makes `owner` the one who drives the runs, in place of whoever did before: what that one still writes
-   * is refused with LEASE_LOST.
+   * Makes `owner` the owner of the lease, which drives the runs. Later writes of the previous owner are refused
+   * with LEASE_LOST.
    */
   acquire(owner: string): Promise<Work>;
 
@@ -112,11 +111,11 @@ export interface Store extends StoreReader {
 }
 
 /**
- * What the owner of the lease has to do, and the writes by which it does it. Each write holds only while the
- * lease does: afterwards it throws LEASE_LOST and changes nothing.
+ * The pending work of the owner of the lease, and the writes by which it is done. Once the lease is lost, each
+ * write throws LEASE_LOST and changes nothing.
  */
 export interface Work {
-  /** Of this lease: higher than that of every earlier one. */
+  /** Fencing token: higher than that of every earlier lease. */
   readonly fence: number;
   /**
    * Compare-and-set on `action.version`. An end whose cache status is "populated" keeps the result for
@@ -124,16 +123,16 @@ export interface Work {
    */
   advance(change: Advance): Promise<ActionRecord | "conflict">;
   /**
-   * What became known of an attempt after its action had moved on. The state of the action stays as it is, but
-   * its `seq` grows: whoever watches it reads its attempts again.
+   * Records facts about an attempt after its action has moved on. The state of the action stays as it is, but its
+   * `seq` grows: its watchers read the attempts again.
    */
   recordAttempt(action: ActionRecord, facts: AttemptFacts, at: TimeMs): Promise<void>;
 
   /** Names of the queues in which an action waits. */
   waitingQueues(): Promise<readonly string[]>;
   /**
-   * The longest-waiting action of each run in a queue that may start now: of at most `limit` runs, those that wait
-   * the longest first, but for some by their ids.
+   * Of each run with an action in the queue that may start now, the one that waits the longest; at most `limit`
+   * runs, those that wait the longest first. `exceptRuns`: ids of runs to leave out.
    */
   queueHeads(
     queue: string,
@@ -146,27 +145,27 @@ export interface Work {
   /** Children of all parents that have not ended. */
   unfinishedChildren(): Promise<readonly UnfinishedChild[]>;
   dueTimers(now: TimeMs, limit: number): Promise<readonly ActionRecord[]>;
-  /** When the next time limit strikes. */
+  /** When the next time limit is due. */
   nextTimer(): Promise<TimeMs | undefined>;
-  /** The earliest time after this one at which something in a queue may start that may not before. */
+  /** The earliest `notBefore` after this time of an action in a queue. */
   nextDelayEnd(after: TimeMs): Promise<TimeMs | undefined>;
   /**
-   * Moves the times of unfinished actions that lie in the future, because the machine's clock was set back since,
-   * to `now`, and what is counted from them by as much. Parked ones stay so. Effects that were put off
-   * are due. Resolves with the number of actions.
+   * Corrects unfinished actions after the machine's clock was set back: times that lie in the future are moved to
+   * `now`, and delays and limits that are counted from them by as much. Parked actions stay parked. Postponed
+   * effects become due. Resolves with the number of actions that changed.
    */
   rebaseTimes(now: TimeMs): Promise<number>;
-  /** Effects of a lane that are due, those that were never put off first, but for some by their ids. */
+  /** Due effects of a lane, those that were never postponed first; `except`: ids to leave out. */
   pendingEffects(
     lane: EffectLane,
     now: TimeMs,
     limit: number,
     except?: readonly number[],
   ): Promise<readonly EffectRecord[]>;
-  /** When the next effect that was put off is due. */
+  /** When the next postponed effect is due. */
   nextEffect(now: TimeMs): Promise<TimeMs | undefined>;
-  /** Not due before then. */
+  /** The effect is not due before `until`. */
   postponeEffect(id: number, until: TimeMs): Promise<void>;
-  /** `following`: what its doing brought up, to be done from now on. */
+  /** Removes the effect, and adds the effects that follow from it. */
   effectDone(id: number, at: TimeMs, following?: readonly Effect[]): Promise<void>;
 }

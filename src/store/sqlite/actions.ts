@@ -1,4 +1,4 @@
-/** Actions and their attempts: the only place that writes a phase. */
+/** Actions and their attempts. No other module writes a phase. */
 import type { ActionRecord, NewAction } from "../../domain/action-record.ts";
 import type { AttemptFacts, AttemptRecord } from "../../domain/attempt.ts";
 import type { RunRecord } from "../../domain/run.ts";
@@ -48,7 +48,7 @@ export function changeOf(action: ActionRecord): Change {
 }
 
 export function actionStore(database: Database, notify: (changes: readonly Change[]) => void): ActionStore {
-  const tell = (record: ActionRecord) => notify([changeOf(record)]);
+  const announce = (record: ActionRecord) => notify([changeOf(record)]);
   const many = (sql: string, ...values: (string | number)[]) =>
     database.all(`SELECT ${ACTION_COLUMNS} FROM ${FROM} ${sql}`, ...values).map(toAction);
   return {
@@ -58,13 +58,13 @@ export function actionStore(database: Database, notify: (changes: readonly Chang
         if (database.get(find, run.id, action.name)) return "exists";
         const parent = database.get(find, run.id, action.parent ?? "");
         if (parent === undefined) return "parent_missing";
-        // Nobody would end a child whose parent's end has already ended its children.
+        // The end of the parent has ended its children already: nothing would end this one.
         if (parent["ended_at"] !== null) return "parent_ended";
         const count = database.get("SELECT actions FROM runs WHERE id = ?", run.id)?.["actions"];
         if ((count as number) >= maxActions) return "run_full";
         return insertAction(database, run, action, by);
       });
-      if (typeof record !== "string") tell(record);
+      if (typeof record !== "string") announce(record);
       return record;
     },
     getAction: async (key) => {
@@ -248,7 +248,7 @@ function keepResult(database: Database, action: ActionRecord, state: ActionState
   );
 }
 
-/** At work: admitted, or between two attempts; on a result that this action may use. */
+/** Does another action compute a result that this one may use? It was admitted, or waits for its next attempt. */
 function isComputedElsewhere(database: Database, { id, key, cache }: ActionRecord): boolean {
   const scope = cache?.sameProject ? [key.project, key.domain] : [];
   const row = database.get(

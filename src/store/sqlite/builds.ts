@@ -70,7 +70,7 @@ export function buildStore(database: Database): BuildStore {
   };
 }
 
-/** A task may name an image by its tag as well; one that stays in the engine also without "localhost/". */
+/** A task may also name an image by its tag, and one that stays in the engine without "localhost/". */
 function namesOf({ reference, target }: BuildRecord): string[] {
   return [reference, target, target.replace(/^localhost\//, "")];
 }

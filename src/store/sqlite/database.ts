@@ -24,7 +24,7 @@ interface Job {
   readonly reject: (error: unknown) => void;
 }
 
-/** Prepared ones that are kept: all that are written down, and the commoner lists (paging.ts). */
+/** Cached prepared statements: enough for all fixed ones and the most common lists (paging.ts). */
 const MAX_STATEMENTS = 500;
 
 /**
@@ -59,7 +59,7 @@ export function openDatabase(file: string): Database {
       for (const job of batch) settle.push(attempt(job));
       prepared("COMMIT").run();
     } catch (error) {
-      // The commit itself failed, e.g. the disk is full: nobody's change is on disk.
+      // The commit itself failed, e.g. the disk is full: no change of the batch is on disk.
       if (sqlite.isTransaction) prepared("ROLLBACK").run();
       for (const job of batch) job.reject(explained(error, file));
       return;

@@ -1,4 +1,4 @@
-/** Opens the file of a database: its settings, whether it is whole, its migrations. */
+/** Opens the file of a database: checks it, configures it and migrates it. */
 import { readFileSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -29,7 +29,7 @@ export function openFile(file: string): DatabaseSync {
   }
 }
 
-/** The smallest page. SQLite takes a file with less than one for a new one, and writes over it. */
+/** The smallest page size. SQLite treats a file that is smaller as a new one and overwrites it. */
 const SMALLEST_PAGE_BYTES = 512;
 
 function refuseScrap(file: string): void {
@@ -37,10 +37,10 @@ function refuseScrap(file: string): void {
   if (bytes > 0 && bytes < SMALLEST_PAGE_BYTES) throw damaged(file, `it has ${bytes} bytes`);
 }
 
-/** A check costs 1.2 ms per MiB and more from a cold disk: the damage of a larger file is told where it is read. */
+/** A check costs 1.2 ms per MiB, more from a cold disk. Damage in a larger file is reported when it is read. */
 const MAX_CHECKED_BYTES = 64 * 1024 * 1024;
 
-/** Throws DATA_DIRECTORY_UNUSABLE for a page that is not what SQLite writes. */
+/** Throws DATA_DIRECTORY_UNUSABLE for a malformed page. */
 function checkPages(sqlite: DatabaseSync, file: string): void {
   const { bytes } = sqlite
     .prepare("SELECT page_count * page_size AS bytes FROM pragma_page_count, pragma_page_size")

@@ -1,6 +1,6 @@
 /**
- * Lists with filters, a sort and pages: the only SQL that is put together at run time. Fields come
- * from a fixed table per list; values are always bound. Pages are cut by key, not by offset, so that
+ * Lists with filters, a sort and pages: the only SQL that is composed at run time. Fields come
+ * from a fixed table per list; values are always bound. Pages continue from a key, not from an offset, so that
  * rows added meanwhile neither repeat nor hide others.
  */
 import type { SQLInputValue } from "node:sqlite";
@@ -55,7 +55,7 @@ export function listPage<T>(
     `SELECT ${shape.columns}, ${sortSql} AS sort_value, ${shape.id} AS sort_id FROM ${shape.from}
      WHERE ${where.join(" AND ") || "TRUE"} ORDER BY ${sortSql} ${direction}, ${shape.id} ${direction} LIMIT ?`,
     ...values,
-    // One more than asked for tells whether there is a further page.
+    // One more row than requested shows whether there is a further page.
     limit + 1,
   );
   const last = rows.length > limit ? rows[limit - 1] : undefined;
@@ -135,7 +135,7 @@ function decodeToken(token: string): [SQLInputValue, number] {
       return [parsed[0] as SQLInputValue, parsed[1]];
     }
   } catch {
-    // Told below: the caller sent something that no list of ours gave.
+    // Reported below: the token is not one that a list returned.
   }
   throw new BoxkiteError("INVALID_ARGUMENT", "the page token is not one that this server gave");
 }

@@ -13,7 +13,7 @@ export const optionalText = (value: unknown): string | undefined =>
   value === null ? undefined : (value as string);
 export const optionalNumber = (value: unknown): number | undefined =>
   value === null ? undefined : (value as number);
-/** Throws DATA_DIRECTORY_UNUSABLE: what a disk changed inside a value SQLite gives out as it is. */
+/** Throws DATA_DIRECTORY_UNUSABLE: SQLite does not notice damage inside a value. */
 export const json = <T>(value: unknown): T => {
   try {
     return JSON.parse(value as string) as T;
@@ -146,7 +146,7 @@ export function toSpec(row: Row): StoredSpec {
   };
 }
 
-/** `project` and `domain` as SQL conditions, where they are given. */
+/** `project` and `domain` as SQL conditions, if they are set. */
 export function scopeConditions(
   scope: Partial<ProjectKey>,
   table: string,

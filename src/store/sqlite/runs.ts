@@ -123,7 +123,7 @@ export function runStore(database: Database, notify: (changes: readonly Change[]
         .all("SELECT image FROM run_images WHERE run_id = ? ORDER BY reference", runId)
         .map((row) => json<ResolvedImage>(row["image"])),
     isGranted: async (key, uri) => {
-      // Every `/`-ended beginning of the URI may have been granted as a prefix.
+      // Each prefix of the URI that ends in `/` may have been granted.
       const candidates = [uri];
       for (let at = uri.indexOf("/", "s3://".length); at >= 0; at = uri.indexOf("/", at + 1)) {
         candidates.push(uri.slice(0, at + 1));
@@ -141,7 +141,7 @@ export function runStore(database: Database, notify: (changes: readonly Change[]
     runsWithLogs: async (endedBefore, limit) =>
       database
         .all(
-          // A run that was accepted later has not ended before; so only old ones are read.
+          // A run that was accepted later has not ended before that, so only older ones are read.
           `SELECT ${RUN_COLUMNS} FROM runs WHERE logs_removed_at IS NULL AND accepted_at < ?
              AND NOT EXISTS (SELECT 1 FROM actions WHERE run_id = runs.id AND (ended_at IS NULL OR ended_at >= ?))
            ORDER BY accepted_at LIMIT ?`,
@@ -155,7 +155,7 @@ export function runStore(database: Database, notify: (changes: readonly Change[]
   };
 }
 
-/** The root's row is at hand; whether any action of the run is paused is another question. */
+/** Conditions on the run and its root; a paused action may be any of the run, so it takes a subquery. */
 function runConditions(scope: RunScope): { sql: string[]; values: string[] } {
   const { sql, values } = scopeConditions(scope, "runs");
   if (scope.withPausedAction) sql.push("runs.id IN (SELECT run_id FROM actions WHERE phase = 'paused')");
@@ -170,7 +170,7 @@ function runConditions(scope: RunScope): { sql: string[]; values: string[] } {
   return { sql, values };
 }
 
-/** A run that is not there reads nothing. */
+/** A run that does not exist gets no grant. */
 function grantTo(database: Database, run: RunKey, uri: string): void {
   database.run(
     `INSERT INTO grants (run_id, uri) SELECT id, ? FROM runs WHERE project = ? AND domain = ? AND name = ?

@@ -1,4 +1,4 @@
-/** What SQLite says of a file or its disk, in our words. */
+/** Errors of SQLite about a file or its disk, as errors of Boxkite. */
 import { BoxkiteError, messageOf } from "../../domain/errors.ts";
 
 /** https://www.sqlite.org/rescode.html */
@@ -6,7 +6,7 @@ const SQLITE_CORRUPT = 11;
 const SQLITE_FULL = 13;
 const SQLITE_NOTADB = 26;
 
-/** Says in words what is wrong with the file or its disk. Other errors stay as they are, unless `otherwise` says what failed. */
+/** Explains an error about the file or its disk. Others are returned unchanged, unless `otherwise` says what failed. */
 export function explained(error: unknown, file: string, otherwise?: string): unknown {
   switch (resultCodeOf(error)) {
     case SQLITE_FULL:
@@ -30,7 +30,7 @@ export function explained(error: unknown, file: string, otherwise?: string): unk
   }
 }
 
-/** Undefined for what is no error of SQLite. Extended codes have more above the lowest byte. */
+/** Undefined for an error that is not of SQLite. Extended codes use the bytes above the lowest. */
 export function resultCodeOf(error: unknown): number | undefined {
   if (!(error instanceof Error) || !("errcode" in error)) return undefined;
   return typeof error.errcode === "number" ? error.errcode & 0xff : undefined;

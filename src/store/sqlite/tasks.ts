@@ -76,7 +76,7 @@ export function taskStore(database: Database): TaskStore {
     },
     listTasks: async (scope, page) => {
       const { sql, values } = scopeConditions(scope, "tasks");
-      // The SDK asks for the newest version of a name with limit 1; people want one row per task.
+      // The SDK requests the newest version of a name with limit 1; people want one row per task.
       const newest = `tasks.id = (SELECT max(newer.id) FROM tasks AS newer WHERE newer.project = tasks.project
         AND newer.domain = tasks.domain AND newer.name = tasks.name)`;
       if (scope.isEntrypoint === undefined) return list([...sql, newest], values, page);

@@ -1,4 +1,4 @@
-/** What the owner of the lease has to do: the queue, live attempts, timers, the outbox; and what it writes. */
+/** The work of the owner of the lease: queues, live attempts, timers and the outbox, and its writes. */
 import type { TaskDefinition } from "../../domain/task.ts";
 import { BoxkiteError } from "../../domain/errors.ts";
 import { takes } from "../../domain/resources.ts";
@@ -10,10 +10,10 @@ import type { Database, Row } from "./database.ts";
 import { ACTION_COLUMNS, json, text, toAction } from "./rows.ts";
 
 const FROM = "actions JOIN runs ON runs.id = actions.run_id";
-/** Both as the partial indexes have them, or SQLite does not use those. */
+/** Both exactly as in the partial indexes, or SQLite does not use those. */
 const QUEUED = "(phase IN ('queued', 'waiting_for_resources') AND suspended IS NOT 'waiting')";
 const LIVE = "(phase IN ('initializing', 'running') OR suspended = 'waiting')";
-/** Two attempts of one action never run at once: not even while the engine cannot be asked to end the first. */
+/** Two attempts of one action never run at once, not even while the engine does not answer a request to end the first. */
 const HELD = `EXISTS (SELECT 1 FROM effects WHERE effects.action_id = actions.id
   AND effect ->> 'type' IN ('stopAttempt', 'releaseAttempt'))`;
 const DEMAND_COLUMNS = `${ACTION_COLUMNS}, runs.settings ->> 'maxConcurrency' AS max_concurrency,
@@ -76,7 +76,7 @@ function work(
            SELECT queue FROM waiting WHERE queue IS NOT NULL`,
         )
         .map((row) => text(row["queue"])),
-    // CROSS JOIN: in the order of the index, until there are enough.
+    // CROSS JOIN keeps the order of the index, so that the read ends at the limit.
     queueHeads: async (queue, now, limit, exceptRuns = []) =>
       database
         .all(
@@ -130,7 +130,7 @@ function work(
       write(() => {
         database.run("UPDATE effects SET not_before = 0 WHERE not_before > 0");
         return database.run(
-          // Of the times that have passed when they are written, the latest tells by how much the clock is behind.
+          // These times were in the past when they were written: the latest shows by how much the clock is behind.
           `UPDATE actions SET created_at = created_at - behind, queued_at = queued_at - behind,
                not_before = iif(not_before = ?1, not_before, not_before - behind),
                started_at = started_at - behind, running_at = running_at - behind,
