@@ -2,8 +2,8 @@
 import type { ErrorKind } from "./errors.ts";
 
 /**
- * By who can mend it; some are either's, by what was the cause. Of the refused calls' codes, those that an
- * executor meets while it starts an attempt are here again. docs/errors.md explains each; a test holds the two together.
+ * By who can fix it; some may be either, depending on the cause. Of the refused calls' codes, those that an
+ * executor meets while it starts an attempt are here again. docs/errors.md explains each; a test compares the two.
  */
 export const ACTION_CODES = {
   user: [

@@ -1,4 +1,4 @@
-/** What an action is (its definition, fixed when it is accepted) and where it stands (its state). */
+/** What an action is (its definition, fixed when it is accepted) and its progress (its state). */
 import type { Backoff } from "./backoff.ts";
 import { isTerminal, type Phase } from "./phase.ts";
 
@@ -7,7 +7,7 @@ export type TimeMs = number;
 
 export type ActionKind = "task" | "trace" | "condition";
 
-/** Whose fault it was, as the SDK's exceptions tell apart (flyteidl2.core.ExecutionError.ErrorKind). */
+/** Who caused it, as the SDK's exceptions distinguish (flyteidl2.core.ExecutionError.ErrorKind). */
 export type BlameKind = "user" | "system" | "unknown";
 
 export interface ActionError {
@@ -47,7 +47,7 @@ export interface CacheUse {
   readonly sameProject: boolean;
 }
 
-/** Where a result came from that was not computed here. */
+/** The action that computed a result, where it was another one. */
 export interface ResultSource {
   readonly project: string;
   readonly domain: string;
@@ -68,8 +68,9 @@ export type CacheStatus = "disabled" | "miss" | "hit" | "populated" | "skipped";
 export interface ActionState {
   readonly phase: Phase;
   /**
-   * Only where the phase is waiting_for_resources. waiting: the present attempt is made, and the executor has
-   * no free capacity for it. parked: it was given back, and a later one goes on when its children have ended.
+   * Only where the phase is waiting_for_resources. waiting: the present attempt exists, and the executor has
+   * no free capacity for it. parked: its capacity was given back, and a later attempt continues when its children
+   * have ended.
    */
   readonly suspended?: "waiting" | "parked" | undefined;
   /** The present attempt, from 1; 0 before the first was admitted. */
@@ -79,7 +80,7 @@ export interface ActionState {
   readonly createdAt: TimeMs;
   /** Since when it waits in the queue for the present attempt. */
   readonly queuedAt: TimeMs;
-  /** Stays in the queue at least until then. */
+  /** It is not admitted before this time. */
   readonly notBefore: TimeMs;
   /** When the first attempt was admitted. */
   readonly startedAt?: TimeMs | undefined;
@@ -101,7 +102,7 @@ export interface ActionState {
 
 export const NO_RETRIES: AttemptPolicy = { userRetries: 0 };
 
-/** Does an attempt of this state have something to look after at the executor? */
+/** Does this state have an attempt at the executor, which is to be supervised? */
 export function hasLiveAttempt({ phase, attempt, suspended }: ActionState): boolean {
   return phase === "initializing" || (phase === "running" && attempt > 0) || suspended === "waiting";
 }
@@ -111,7 +112,7 @@ export function isQueued({ phase, suspended }: ActionState): boolean {
   return phase === "queued" || (phase === "waiting_for_resources" && suspended !== "waiting");
 }
 
-/** Is this attempt over? One that is still to come is not. */
+/** Has this attempt ended? A future one has not. */
 export function attemptIsOver(state: ActionState, asked: number): boolean {
   if (isTerminal(state.phase) || state.attempt > asked) return true;
   return state.attempt === asked && !hasLiveAttempt(state);

@@ -1,4 +1,4 @@
-/** What is remembered of a build. Plain data: a store keeps it as it likes. */
+/** The record of a build, as plain data that any store can keep. */
 import type { TimeMs } from "./action.ts";
 import type { RunKey, TaskKey } from "./ids.ts";
 
@@ -17,7 +17,7 @@ export interface BuildRecord {
   readonly digest: string;
   readonly imageId: string;
   readonly sizeBytes: number;
-  /** How the image came to be, the base's layers included, newest first. */
+  /** The history of the image, including the layers of its base, newest first. */
   readonly layers: readonly ImageLayer[];
   readonly createdAt: number;
   readonly durationMs: number;

@@ -1,4 +1,4 @@
-/** Who can mend an error: the caller, or who runs the machinery. */
+/** Who can fix an error: the caller, or the operator of the server. */
 export type ErrorKind = "user" | "system";
 
 export interface BoxkiteErrorOptions {
@@ -11,7 +11,7 @@ const brand = Symbol.for("boxkite.BoxkiteError");
 /**
  * The one error type that Boxkite throws on purpose.
  *
- * `code` is stable and listed in docs/errors.md; `kind` says who can mend it; `message` says what
+ * `code` is stable and listed in docs/errors.md; `kind` says who can fix it; `message` says what
  * happened with the names involved; `hint` says what to do, ideally as a command to type.
  */
 export class BoxkiteError extends Error {
@@ -34,7 +34,7 @@ export class BoxkiteError extends Error {
   }
 }
 
-/** Every code, with the one who can mend it. docs/errors.md explains each; a test holds the two together. */
+/** Every code, with who can fix it. docs/errors.md explains each; a test compares the two. */
 export const ERROR_CODES = {
   /** A request breaks a rule of its own: a missing id, a name that cannot be one. */
   INVALID_ARGUMENT: "user",
@@ -85,7 +85,7 @@ export const ERROR_CODES = {
 /** docs/errors.md says of each what to do. */
 export type ErrorCode = keyof typeof ERROR_CODES;
 
-/** What happened and what to do about it, where there is room for one text only. */
+/** What happened and what to do about it, in one text. */
 export function textOf({
   message,
   hint,
@@ -96,7 +96,7 @@ export function textOf({
   return hint === undefined ? message : `${message}; hint: ${hint}`;
 }
 
-/** The text of any thrown value, for a message that quotes its cause. */
+/** The message of any thrown value, to be quoted in another message. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

@@ -1,4 +1,4 @@
-/** The states in which an action enters: what `transition` takes from there. */
+/** The initial states of actions; `transition` makes all later ones. */
 import type { ActionState, CacheUse, ResultSource, TimeMs } from "./action.ts";
 
 /** A task that was just accepted: it waits in its queue. */
@@ -30,7 +30,7 @@ export interface TraceEnd {
   readonly outputUri: string;
 }
 
-/** A trace has happened when it is told: it enters at its end. */
+/** A trace is reported after it happened: its initial state is final. */
 export function newTraceState(trace: TraceEnd, now: TimeMs): ActionState {
   const state: ActionState = {
     ...newTaskState(now),
@@ -40,7 +40,7 @@ export function newTraceState(trace: TraceEnd, now: TimeMs): ActionState {
     outputUri: trace.outputUri,
   };
   if (trace.phase === "succeeded") return state;
-  const message = `trace ${trace.name} failed; its error is at ${trace.outputUri || "no known place"}`;
+  const message = `trace ${trace.name} failed; its error is at ${trace.outputUri || "an unknown URI"}`;
   return { ...state, error: { code: "TraceFailed", message, kind: "user", recoverable: true } };
 }
 

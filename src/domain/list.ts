@@ -1,4 +1,4 @@
-/** Lists: which records, in which order, from where on. */
+/** Queries of lists: filters, order and position. */
 import type { ActionRecord } from "./action-record.ts";
 import type { ProjectKey } from "./ids.ts";
 import type { RunRecord } from "./run.ts";

@@ -1,4 +1,4 @@
-/** What a run tells others when it has ended: requests whose texts have variables, filled in at its end. */
+/** Notifications of the end of a run: HTTP requests with variables that are filled in at its end. */
 import type { RunKey } from "./ids.ts";
 import { ownValue } from "./own-value.ts";
 import type { TerminalPhase } from "./phase.ts";
@@ -33,7 +33,7 @@ const VARIABLES: Readonly<Record<string, (end: RunEnd) => string>> = {
 };
 const VARIABLE = /\{\{\s*\.([A-Za-z.]+)\s*\}\}/gu;
 
-/** Each value is written as its place wants it, so that an error with quotes in it leaves the body whole. */
+/** Each value is escaped for its position, so that quotes in an error do not break the body. */
 export function fillRequest({ method, url, headers, body }: HttpRequest, end: RunEnd): HttpRequest {
   const inHeader = (text: string) =>
     fill(text, end, (value) => value.replaceAll(/[^\t\u0020-\u007e]+/gu, " "));

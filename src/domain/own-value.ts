@@ -1,5 +1,5 @@
 /**
- * Looks a name up that somebody else chose. Plain indexing also finds what every object inherits, such as
+ * Looks up a name that a caller chose. Plain indexing would also find inherited properties such as
  * `constructor`.
  */
 export function ownValue<T>(table: Readonly<Record<string, T>>, name: string): T | undefined {

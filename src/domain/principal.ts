@@ -1,6 +1,6 @@
-/** Who calls: found once, where a request comes in, and kept with what the call makes. */
+/** Who calls: determined once per request, and stored with the records that the call makes. */
 export interface Principal {
-  /** A name that stays the same: `local` where nobody has to say who they are. */
+  /** A stable name; `local` where calls are not authenticated. */
   readonly who: string;
   /** The program that called, as it names itself: `flyte-sdk/2.12.1`, `boxkite-ts/0.1.0`; empty where it does not. */
   readonly client: string;
@@ -8,5 +8,5 @@ export interface Principal {
   readonly from: string;
 }
 
-/** The server itself, and whoever calls it on a machine where nobody has to say who they are. */
+/** The server itself, and every caller where calls are not authenticated. */
 export const LOCAL: Principal = { who: "local", client: "", from: "" };

@@ -26,7 +26,7 @@ export function requireQueue(queues: Queues, name: string): void {
   });
 }
 
-/** The queues in the order in which they are served. One that was defined once lets nothing start. */
+/** The queues in the order in which they are served. One that is no longer defined lets nothing start. */
 export function byPriority(names: readonly string[], queues: Queues): Queue[] {
   return names
     .map((name) => {
@@ -40,6 +40,6 @@ export function byPriority(names: readonly string[], queues: Queues): Queue[] {
 export function fullReason({ name, maxParallel }: Queue, computing: number): string | undefined {
   if (maxParallel === 0) return `waiting: queue ${name} is not in the server's settings any more`;
   if (computing < maxParallel) return undefined;
-  // A parent whose children ended goes on though its slot was given away; that is no news to who waits.
+  // Resumed parents may exceed the limit, since their slots were given away; the reason shows the limit only.
   return `waiting: queue ${name} is full (${maxParallel} of ${maxParallel})`;
 }

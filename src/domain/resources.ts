@@ -1,11 +1,11 @@
-/** Does a task's request fit, into the whole machine or into what is left of it? */
+/** Does a task's request fit into the capacity, or into what is free of it? */
 import { BoxkiteError } from "./errors.ts";
 import type { ResourceAmounts, TaskDefinition } from "./task.ts";
 
 const NAMES = ["cpu", "memoryBytes", "gpu"] as const;
 type Name = (typeof NAMES)[number];
 
-/** What a task takes while it runs: its request, or its limit where it names only that. */
+/** Resources that a task uses while it runs: its request, or its limit where only that is set. */
 export function takes({ requests, limits }: Pick<TaskDefinition, "requests" | "limits">): ResourceAmounts {
   return { ...limits, ...requests };
 }
@@ -37,7 +37,7 @@ export function requireFits(definition: TaskDefinition, capacity: ResourceAmount
   }
 }
 
-/** Why the request does not fit into what is left, or undefined if it does. */
+/** Why the request does not fit into what is free, or undefined if it does. */
 export function lacks(
   wanted: ResourceAmounts,
   capacity: ResourceAmounts,
@@ -59,7 +59,7 @@ export function minus(a: ResourceAmounts, b: ResourceAmounts): ResourceAmounts {
   return combine(a, b, -1);
 }
 
-/** Parts of a processor are no exact numbers: what was added and taken away again must leave nothing behind. */
+/** Rounds fractions of a processor: sums of floating-point numbers must return to exactly zero. */
 function combine(a: ResourceAmounts, b: ResourceAmounts, sign: 1 | -1): ResourceAmounts {
   return {
     cpu: Math.round(((a.cpu ?? 0) + sign * (b.cpu ?? 0)) * 1e6) / 1e6,

@@ -1,4 +1,4 @@
-/** A run: what was asked for all its actions, and what is kept of it. */
+/** A run: its settings, which apply to all of its actions, and its record. */
 import type { TimeMs } from "./action.ts";
 import type { RunKey } from "./ids.ts";
 import type { Notification } from "./notification.ts";
@@ -9,7 +9,7 @@ export interface RunSettings {
   readonly env: Readonly<Record<string, string>>;
   readonly labels: Readonly<Record<string, string>>;
   readonly annotations: Readonly<Record<string, string>>;
-  /** Where tasks put what they offload, instead of a prefix inside the run. An object URI. */
+  /** URI prefix for the data that tasks offload, instead of one inside the run. */
   readonly rawDataPrefix?: string;
   /** For every cached task of the run. */
   readonly cache: { readonly overwrite: boolean; readonly sameProject: boolean };
@@ -20,7 +20,7 @@ export interface RunSettings {
   readonly notifications?: readonly Notification[];
   /** The run a task of which started this one: it may read what this one writes. */
   readonly spawnedBy?: RunKey;
-  /** The run whose succeeded actions are taken over, but for these. */
+  /** The run whose succeeded actions are reused, except for those in `rerun`. */
   readonly recover?: { readonly run: string; readonly rerun: readonly string[] };
 }
 

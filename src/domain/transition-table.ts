@@ -5,7 +5,7 @@
 import { isTerminal, PHASES, type Phase } from "./phase.ts";
 import type { ActionEvent } from "./transition.ts";
 
-/** The phases, of which waiting_for_resources is two: in the queue, and with an attempt that is made already. */
+/** The phases, of which waiting_for_resources is two: in the queue, and with an attempt that exists already. */
 export type Standing = Phase | "attempt_waiting";
 export const STANDINGS: readonly Standing[] = [...PHASES, "attempt_waiting"];
 
@@ -20,7 +20,7 @@ const ALL_LIVE = (target: Target) => ({
   paused: target,
 });
 
-/** What is told of an attempt that gave up its slot comes too late. */
+/** Reports about an attempt that gave up its slot come too late. */
 const GIVEN_UP = { queued: "stale", waiting_for_resources: "stale" } as const;
 const LIVE_ATTEMPT = (target: Target) => ({
   ...GIVEN_UP,

@@ -1,8 +1,8 @@
 /**
  * The only place where an action's phase changes. Pure: the same state, event and time give the same
  * answer. Events say what happened; effects say what the orchestrator has to do about it. What follows from
- * the state alone is no effect: a queued action waits to be admitted, one that initializes or runs
- * has an attempt to look after, and its next time limit is `nextTimer`.
+ * the state alone is not an effect: a queued action waits to be admitted, one that initializes or runs has an
+ * attempt to supervise, and its next time limit is `nextTimer`.
  */
 import {
   hasLiveAttempt,
@@ -20,7 +20,7 @@ import { isTerminal, type Phase } from "./phase.ts";
 export type ActionEvent =
   /** The dispatcher gave it a slot. */
   | { readonly type: "admitted" }
-  /** There is no slot for it yet, and why. */
+  /** There is no slot for it yet; the reason says why. */
   | { readonly type: "waiting"; readonly reason: string }
   /** The executor is at work: "pulling image". */
   | { readonly type: "progress"; readonly attempt: number; readonly reason: string }
@@ -29,13 +29,13 @@ export type ActionEvent =
   | { readonly type: "attemptSucceeded"; readonly attempt: number; readonly outputUri: string }
   /** The task, its image or its limits made this attempt fail. */
   | { readonly type: "attemptFailed"; readonly attempt: number; readonly error: ActionError }
-  /** The machinery lost this attempt; the task is not to blame. */
+  /** The attempt was lost to a failure of the infrastructure; the task did not cause it. */
   | { readonly type: "attemptLost"; readonly attempt: number; readonly error: ActionError }
-  /** The attempt is made, but the executor has no free capacity for it yet. */
+  /** The attempt exists, but the executor has no free capacity for it yet. */
   | { readonly type: "attemptWaiting"; readonly attempt: number; readonly reason: string }
   /** The executor took its capacity back for something more urgent: another attempt starts as soon as it may. */
   | { readonly type: "attemptPreempted"; readonly attempt: number; readonly reason: string }
-  /** The attempt gave its capacity back by itself: another one goes on once none of its children is unfinished. */
+  /** The attempt gave its capacity back by itself: another one continues once all of its children have ended. */
   | { readonly type: "attemptParked"; readonly attempt: number; readonly reason: string }
   | { readonly type: "abortRequested"; readonly reason: string }
   /** `nextTimer` of the state has passed. */
@@ -44,7 +44,7 @@ export type ActionEvent =
   | { readonly type: "signalled"; readonly value: Uint8Array }
   /** The result was found in the cache. */
   | { readonly type: "cacheHit"; readonly outputUri: string; readonly source: ResultSource }
-  /** It waits in the queue for something that is told apart, and is not read before. */
+  /** It waits in the queue for an event (`unparked`), and is not a candidate for a slot before. */
   | { readonly type: "parked"; readonly reason: string }
   /** What it waited for has happened. */
   | { readonly type: "unparked" };
@@ -54,13 +54,13 @@ export type Effect =
   | { readonly type: "stopAttempt"; readonly attempt: number }
   /** Free what an ended attempt holds. */
   | { readonly type: "releaseAttempt"; readonly attempt: number }
-  /** End every unfinished child; nobody awaits them any more. */
+  /** Abort every unfinished child: nothing awaits them any more. */
   | { readonly type: "abortChildren" }
-  /** Let a parked action go on, unless it awaits something still. */
+  /** Resume a parked action, unless it still awaits children. */
   | { readonly type: "resume" }
-  /** Others may wait for this end, or have asked to be told of it. */
+  /** Other actions may wait for this end, and receivers may have to be notified of it. */
   | { readonly type: "ended" }
-  /** Tell somebody who asked for it. */
+  /** Notify a receiver. */
   | { readonly type: "sendWebhook"; readonly request: HttpRequest };
 
 export interface Transition {
@@ -76,14 +76,14 @@ export class IllegalTransition extends Error {
 }
 
 /**
- * Attempts lost to the machinery before it gives up: a broken disk or engine does not heal by itself,
- * and each try may have had side effects.
+ * Lost attempts before it gives up: a broken disk or engine does not recover by itself, and each attempt may
+ * have had side effects.
  */
 export const MAX_SYSTEM_FAILURES = 3;
-/** A time that does not come: the queue leaves alone what is parked until then. */
+/** A time that never comes: `notBefore` of parked actions, which the queue therefore skips. */
 export const NEVER: TimeMs = Number.MAX_SAFE_INTEGER;
 const SYSTEM_BACKOFF = { baseMs: 1_000, factor: 4 };
-/** A cluster that preempts at once what starts at once is not asked without a pause. */
+/** A cluster that preempts an attempt as soon as it starts is not asked again without a pause. */
 const PREEMPTED_DELAY_MS = 1_000;
 
 /** The next state, or undefined when the event is stale and changes nothing. */
@@ -120,19 +120,19 @@ export function transition(
       if (!isQueued(state)) return undefined;
       return to({ ...state, phase: "queued", suspended: undefined, reason: undefined, notBefore: now });
     case "progress":
-      // Who waited for capacity and makes progress has got it.
+      // An attempt that waited for capacity and makes progress has got it.
       if (state.phase === "running" || !hasLiveAttempt(state)) return undefined;
       if (state.phase === "initializing" && state.reason === event.reason) return undefined;
       return to({ ...state, phase: "initializing", suspended: undefined, reason: event.reason });
     case "started":
-      // The same start is told again when a restarted server takes the attempt up.
+      // The same start is reported again when a restarted server resumes the attempt.
       if (state.phase === "running") return undefined;
       requireAttempt(state, event);
       return to({
         ...state,
         phase: "running",
         suspended: undefined,
-        // Told by the clock of a machine, which may have been set: no earlier than it was queued, no later than now.
+        // By the clock of another machine, which may be wrong: no earlier than it was queued, no later than now.
         runningAt: Math.min(Math.max(event.at, state.queuedAt), now),
         reason: undefined,
       });
@@ -202,7 +202,7 @@ export interface Timer {
   readonly at: TimeMs;
 }
 
-/** The earliest time limit that can still strike in this state. */
+/** The earliest time limit that applies in this state. */
 export function nextTimer(state: ActionState, policy: AttemptPolicy): Timer | undefined {
   if (isTerminal(state.phase)) return undefined;
   const timers: Timer[] = [];
@@ -220,7 +220,7 @@ export function nextTimer(state: ActionState, policy: AttemptPolicy): Timer | un
   return timers.sort((a, b) => a.at - b.at)[0];
 }
 
-/** An attempt that gave up its slot (it ran for too long) is over, whatever is still told of its process. */
+/** An attempt that gave up its slot (it ran for too long) is over, whatever its process still reports. */
 function isPresentAttempt(state: ActionState, attempt: number): boolean {
   return attempt === state.attempt && !isQueued(state);
 }
@@ -229,7 +229,7 @@ function isWaitingAttempt({ suspended }: ActionState): boolean {
   return suspended === "waiting";
 }
 
-/** In the queue, or with an attempt for which the executor has no capacity; what is parked asks for nothing. */
+/** In the queue, or with an attempt for which the executor has no capacity; a parked action needs nothing. */
 function waitsForResources(state: ActionState): boolean {
   return (isQueued(state) || isWaitingAttempt(state)) && state.suspended !== "parked";
 }
@@ -269,7 +269,7 @@ function end(
   };
 }
 
-/** What every end brings: children are aborted, and those who asked are told. */
+/** The effects of every end: children are aborted, waiting actions and receivers are notified. */
 function ended(state: ActionState, ...first: Effect[]): Effect[] {
   // An action that never ran cannot have children.
   const children: Effect[] = state.attempt > 0 ? [{ type: "abortChildren" }] : [];
@@ -336,7 +336,7 @@ function afterTimer(
   now: TimeMs,
 ): Transition | undefined {
   const due = nextTimer(state, policy);
-  // The state moved on between the read and the strike.
+  // The state has changed since the timer was read.
   if (due === undefined || due.name !== timer || due.at > now) return undefined;
   const error: ActionError = {
     code: TIMEOUT_CODES[timer],
