@@ -6,9 +6,9 @@ import { EventEmitter } from "node:events";
 import { createReadStream, createWriteStream, type WriteStream } from "node:fs";
 import { mkdir, open, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import type { AttemptKey, LogSink } from "../domain/attempt.ts";
 import type { RunKey } from "../domain/ids.ts";
+import { systemClock, type Clock } from "../lib/clock.ts";
 
 export type LogStreamName = "stdout" | "stderr" | "system";
 
@@ -51,6 +51,7 @@ export interface ReadOptions {
 export interface AttemptLogsOptions {
   /** Kept of one attempt; what comes after is counted and dropped, and the log says so. */
   readonly maxBytes?: number | undefined;
+  readonly clock?: Clock;
 }
 
 export const DEFAULT_MAX_LOG_BYTES = 256 * 1024 * 1024;
@@ -64,7 +65,7 @@ const NAMES: Readonly<Record<string, LogStreamName>> = { o: "stdout", e: "stderr
 
 export function createAttemptLogs(
   directory: string,
-  { maxBytes = DEFAULT_MAX_LOG_BYTES }: AttemptLogsOptions = {},
+  { maxBytes = DEFAULT_MAX_LOG_BYTES, clock = systemClock }: AttemptLogsOptions = {},
 ): AttemptLogs {
   const writers = new Map<string, OpenLog>();
   const directoryOf = (run: RunKey) => join(directory, run.project, run.domain, run.run);
@@ -86,7 +87,7 @@ export function createAttemptLogs(
       return writers.has(file) || (await stat(file).catch(() => undefined)) !== undefined;
     },
     removeRun: (run) => rm(directoryOf(run), { recursive: true, force: true }),
-    read: (key, options) => readLog(fileOf(key), () => writers.get(fileOf(key)), options),
+    read: (key, options) => readLog(fileOf(key), () => writers.get(fileOf(key)), options, clock),
   };
 }
 
@@ -214,6 +215,7 @@ async function* readLog(
   file: string,
   writer: () => OpenLog | undefined,
   options: ReadOptions,
+  clock: Clock,
 ): AsyncIterable<readonly LogLine[]> {
   let skip = options.fromLine ?? 0;
   let offset = 0;
@@ -231,7 +233,7 @@ async function* readLog(
     if (!options.follow || options.signal?.aborted) return;
     // Nobody writes any more, and that was checked before the read: all of it was read.
     if (over) return;
-    await (changed ?? pause(TAKEN_UP_MS, options.signal));
+    await (changed ?? clock.sleep(TAKEN_UP_MS, { signal: options.signal }).catch(() => {}));
   }
 }
 
@@ -247,10 +249,6 @@ function nextChange(log: OpenLog, signal: AbortSignal | undefined): Promise<void
     log.changed.on("change", done);
     signal?.addEventListener("abort", done, { once: true });
   });
-}
-
-async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  await sleep(ms, undefined, { ...(signal && { signal }) }).catch(() => {});
 }
 
 /**

@@ -1,5 +1,6 @@
 /** The plain pages below /v2: which one an address means, and what is answered when it cannot be shown. */
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { isGone } from "../lib/client-gone.ts";
 import { BoxkiteError } from "../domain/errors.ts";
 import type { Principal } from "../domain/principal.ts";
 import type { PageContext } from "./page-context.ts";
@@ -64,7 +65,7 @@ export function createPages(parts: Omit<PageContext, "by">): Pages {
     send({ ...parts, by }, request, response, place).catch((error: unknown) => {
       const problem = problemOf(error, place);
       // The client is gone, or the server is about to end.
-      if (response.destroyed) return;
+      if (isGone(response)) return;
       if (problem.status === 500) parts.log.error("a page failed", { path, error });
       // In the middle of a response, a broken connection is the only sign left that it is not whole.
       if (response.headersSent) response.destroy();

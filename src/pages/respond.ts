@@ -1,6 +1,7 @@
 /** How pages are answered: their headers are what keeps hostile text from doing anything. */
 import { randomBytes } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { isGone } from "../lib/client-gone.ts";
 import type { Html } from "./html.ts";
 
 /**
@@ -57,7 +58,7 @@ export function setCommonHeaders(
 export function goneSignal(response: ServerResponse): AbortSignal {
   const gone = new AbortController();
   response.once("close", () => gone.abort());
-  if (response.destroyed) gone.abort();
+  if (isGone(response)) gone.abort();
   return gone.signal;
 }
 

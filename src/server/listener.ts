@@ -25,11 +25,6 @@ import type { Reach } from "../platform/reach.ts";
 
 export type Request = IncomingMessage | Http2ServerRequest;
 export type Response = ServerResponse | Http2ServerResponse;
-/** Responses of HTTP/2 have no `destroyed` of their own, whatever their type says (seen with Node 24). */
-export function isGone(response: Response): boolean {
-  return "stream" in response ? response.stream.destroyed : response.destroyed;
-}
-
 export type Handler = (request: Request, response: Response) => void;
 
 export interface ListenerOptions {

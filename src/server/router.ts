@@ -10,7 +10,8 @@ import { parseSignalPath, signalByPost } from "../services/signal-page.ts";
 import { readSmallBody } from "../services/small-body.ts";
 import { isOwnName } from "./host-names.ts";
 import { authenticate } from "./authenticate.ts";
-import { isGone, type Handler, type Request, type Response } from "./listener.ts";
+import { isGone } from "../lib/client-gone.ts";
+import type { Handler, Request, Response } from "./listener.ts";
 
 /** Answers a request whose caller is authenticated. */
 export type RoutedHandler = (request: Request, response: Response, by: Principal) => void;

@@ -21,7 +21,8 @@ import { errorInterceptor } from "../services/errors.ts";
 import { DIRECT_STREAM, type DirectStream } from "../services/direct-stream.ts";
 import { blamed, noteCalled } from "../services/malformed.ts";
 import { PRINCIPAL } from "../services/principal.ts";
-import { isGone, type Handler, type Request, type Response } from "./listener.ts";
+import { isGone } from "../lib/client-gone.ts";
+import type { Handler, Request, Response } from "./listener.ts";
 import type { RoutedHandler } from "./router.ts";
 
 export interface RpcOptions {

@@ -121,7 +121,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     reference: work.reference,
     executor: createInProcessExecutor(work, clock),
   });
-  const logs = createAttemptLogs(join(dataDirectory, "logs"), { maxBytes: options.maxLogBytes });
+  const logs = createAttemptLogs(join(dataDirectory, "logs"), { maxBytes: options.maxLogBytes, clock });
   const feed = createChangeFeed(store, clock);
   opened.defer(() => feed.close());
   const rights = createObjectRights(store, BUCKET);

@@ -20,6 +20,7 @@ import {
 import type { S3Principal } from "../../src/objects/s3/principal.ts";
 import { sha256Hex } from "../../src/lib/sigv4.ts";
 import { systemClock } from "../../src/lib/clock.ts";
+import { LOCAL } from "../../src/domain/principal.ts";
 
 export const BUCKET = "boxkite";
 export const ACCESS_KEY = "run/a1";
@@ -65,9 +66,8 @@ export async function startS3Server(t: TestContext, options: S3ServerOptions = {
   };
   const store = await openDirectoryStore(directory, { clock, log });
   const principals = (id: string): S3Principal | undefined => (id === ACCESS_KEY ? principal : undefined);
-  const listener = createServer(
-    createS3Handler({ store, bucket: BUCKET, log, clock, principals, ...options }),
-  );
+  const serve = createS3Handler({ store, bucket: BUCKET, log, clock, principals, ...options });
+  const listener = createServer((request, response) => serve(request, response, LOCAL));
   await new Promise<void>((resolve) => listener.listen(0, "127.0.0.1", resolve));
   t.after(async () => {
     listener.closeAllConnections();

@@ -4,8 +4,9 @@
  */
 import { randomBytes } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { isGone } from "../../lib/client-gone.ts";
 import { BoxkiteError, messageOf } from "../../domain/errors.ts";
-import { LOCAL, type Principal } from "../../domain/principal.ts";
+import type { Principal } from "../../domain/principal.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Logger } from "../../lib/log.ts";
 import { codeOf } from "../directory/io-error.ts";
@@ -33,10 +34,10 @@ export interface S3HandlerOptions {
 }
 
 /** `by`: the caller as the connection shows it; the signature is checked here. */
-export type S3Handler = (request: IncomingMessage, response: ServerResponse, by?: Principal) => void;
+export type S3Handler = (request: IncomingMessage, response: ServerResponse, by: Principal) => void;
 
 export function createS3Handler(options: S3HandlerOptions): S3Handler {
-  return (request, response, by = LOCAL) => void serve(options, request, response, by);
+  return (request, response, by) => void serve(options, request, response, by);
 }
 
 /** Never rejects. */
@@ -87,7 +88,7 @@ function fail(
   const path = (incoming.url ?? "").split("?")[0] ?? "";
   const s3Error = s3ErrorOf(error);
   if (s3Error.code === "ObjectDamaged") log.error("an object is damaged", { method, path, error });
-  if (response.destroyed || incoming.aborted) {
+  if (isGone(response) || incoming.aborted) {
     log.debug("object client went away", { method, path, error: messageOf(error) });
     return;
   }
