@@ -21,8 +21,11 @@ export function steppedClock(startMs = 1_700_000_000_000): SteppedClock {
     alarms.add(alarm);
     return alarm;
   };
-  const nextAlarm = (until: number): Alarm | undefined =>
-    [...alarms].filter(({ at }) => at <= until).toSorted((a, b) => a.at - b.at)[0];
+  const nextAlarm = (until: number): Alarm | undefined => {
+    let next: Alarm | undefined;
+    for (const alarm of alarms) if (alarm.at <= until && alarm.at < (next?.at ?? Infinity)) next = alarm;
+    return next;
+  };
   return {
     now: () => nowMs,
     timer: (ms, strike) => {

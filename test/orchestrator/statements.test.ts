@@ -32,6 +32,7 @@ async function statementsOfOneRun(t: TestContext, live: number): Promise<number>
     clock,
     written,
     logs: NO_LOGS,
+    written,
     // Nobody waits for ten thousand attempts to be ended.
     killed: () => true,
     maxParallel: 20_000,
