@@ -373,6 +373,7 @@ import sys, flyte, flow
 flyte.init_from_config(sys.argv[1])
 run = flyte.with_runcontext(name=sys.argv[2]).run(flow.parent, n=2)
 run.wait(quiet=True)
+run.raise_for_status()
 print(run.outputs()[0])
 `,
     });
