@@ -1,6 +1,6 @@
 /**
- * Mutation tests of what everything else stands on: would a test notice if this line were wrong? Outside of CI,
- * since it takes long: npm run test:mutation, with -- --mutate FILE for one of them.
+ * Mutation tests of the core: would a test fail if this line were wrong? Not part of CI, because they take long:
+ * npm run test:mutation, with -- --mutate FILE for one file.
  *
  * @type {import("@stryker-mutator/api/core").PartialStrykerOptions}
  */
@@ -31,6 +31,8 @@ export default {
     nodeArgs: ["--test-reporter=tap", "-r", "{{hookFile}}", "{{testFile}}"],
   },
   coverageAnalysis: "perTest",
+  // The first run takes a minute on an idle machine; the default of five minutes is too short on a busy one.
+  dryRunTimeoutMinutes: 20,
   concurrency: 2,
   ignorePatterns: ["/*", "!/src", "!/test", "!/docs", "!/package.json"],
   disableTypeChecks: false,
