@@ -32,7 +32,6 @@ async function statementsOfOneRun(t: TestContext, live: number): Promise<number>
     clock,
     written,
     logs: NO_LOGS,
-    written,
     // Nobody waits for ten thousand attempts to be ended.
     killed: () => true,
     maxParallel: 20_000,
@@ -47,14 +46,11 @@ async function statementsOfOneRun(t: TestContext, live: number): Promise<number>
     });
   }
   const quiet = () => settle(clock, () => statements);
-  // An attempt that is taken up is asked once for outputs written before: these have none, and go on.
+  // An attempt that is taken up is asked once, a while later, for outputs written before: these have none, and go on.
   await clock.step(2_000);
   await quiet();
   written.kind = "outputs";
   assert.equal(subject.executor.started.length, live);
-  // Attempts that are taken up are asked once, a while later, whether their outputs are there.
-  await clock.step(2_000);
-  written.kind = "outputs";
   const oneRun = async (run: string): Promise<number> => {
     const before = statements;
     await subject.createRun(run);
