@@ -103,8 +103,7 @@ export function createOrchestrator(options: OrchestratorOptions): Orchestrator {
   ) => {
     log.error("another server has taken over the store: this one stops driving runs", { error });
     unsubscribe();
-    timers.stop();
-    await Promise.allSettled([dispatcher.stop(), effects.stop(), attempts.close()]);
+    await Promise.allSettled([timers.stop(), dispatcher.stop(), effects.stop(), attempts.close()]);
     options.onLeaseLost?.(error);
   };
 
@@ -129,7 +128,7 @@ export function createOrchestrator(options: OrchestratorOptions): Orchestrator {
       if (parts === undefined || left !== undefined) return left;
       const { unsubscribe, timers, dispatcher, effects, attempts, work } = parts;
       unsubscribe();
-      timers.stop();
+      await timers.stop();
       await dispatcher.stop();
       await effects.drain(DRAIN_MS);
       if (endAttempts) await Promise.allSettled((await executor.list()).map((key) => attempts.stop(key)));

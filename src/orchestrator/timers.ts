@@ -17,7 +17,8 @@ export interface TimersOptions {
 export interface Timers {
   /** Something changed, perhaps the earliest time: requests a pass. Several requests share one. */
   wake(): void;
-  stop(): void;
+  /** Resolves when no pass is in progress any more. */
+  stop(): Promise<void>;
 }
 
 const DUE_PER_PASS = 500;
@@ -32,6 +33,7 @@ export function createTimers(options: TimersOptions): Timers {
   /** `onQueueDue` has been called for the delays that ended until then. */
   let passedAt = 0;
   let stopped = false;
+  let passing: Promise<void> = Promise.resolve();
 
   const sleepUntil = (at: number) => {
     if (stopped || at >= wakeAt) return;
@@ -42,7 +44,7 @@ export function createTimers(options: TimersOptions): Timers {
 
   const fire = () => {
     wakeAt = Number.POSITIVE_INFINITY;
-    pass().catch((error: unknown) => {
+    passing = pass().catch((error: unknown) => {
       log.error("the time limits could not be read, and will be tried again", { error });
       sleepUntil(clock.now() + RETRY_MS);
     });
@@ -52,6 +54,7 @@ export function createTimers(options: TimersOptions): Timers {
     const now = clock.now();
     const due = await work.dueTimers(now, DUE_PER_PASS);
     for (const action of due) {
+      if (stopped) return;
       const name = nextTimer(action.state, action.policy)?.name;
       if (name) await options.apply(action.key, { type: "timerFired", timer: name });
     }
@@ -66,9 +69,10 @@ export function createTimers(options: TimersOptions): Timers {
 
   return {
     wake: () => sleepUntil(clock.now() + SETTLE_MS),
-    stop: () => {
+    stop: async () => {
       stopped = true;
       timer?.cancel();
+      await passing;
     },
   };
 }

@@ -50,7 +50,7 @@ const EXITS: readonly AttemptExit[] = [
 const given = process.env["BOXKITE_TEST_SEED"];
 const first = given === undefined ? Math.trunc(Math.random() * 2 ** 31) : Number(given);
 
-for (const seed of given === undefined ? [1, 2, first] : [first]) {
+for (const seed of given === undefined ? [1, first] : [first]) {
   test(`a random history: the load that is counted is the one in the store, and all ends (seed ${seed})`, (t) =>
     history(t, randomOf(seed)));
 }
