@@ -108,6 +108,17 @@ test("a cached result is used while it is young enough, of its project where ask
   );
 });
 
+test("an action that uses no cache is admitted, and its attempt is recorded from then on", async (t) => {
+  const { clock, store, apply, createRoot } = await setUp(t);
+  const admitted = await admit({ store, apply, urisInOutputs: async () => [] }, await createRoot("r"));
+  assert.ok(admitted);
+  const attempts = await store.listAttempts(admitted);
+  assert.deepEqual(
+    attempts.map(({ attempt, createdAt }) => [attempt, createdAt]),
+    [[1, clock.now()]],
+  );
+});
+
 test("of two that compute the same result one waits, and is admitted when nobody computes it any more", async (t) => {
   const { store, apply, createRoot } = await setUp(t);
   const cache = { key: "k", serialize: true, overwrite: false, sameProject: false };
