@@ -14,7 +14,7 @@ import { createReport, seconds } from "./testing/report.ts";
 import { workFromBothEnds } from "./testing/work.ts";
 
 /** A test that takes longer hangs. Building the images of `page-pattern-2.test.ts` takes longest. */
-const TIMEOUT_MS = 30 * 60_000;
+const TIMEOUT_MS = 15 * 60_000;
 const UNIT_TIMEOUT_MS = 2 * 60_000;
 const ONE_PROCESS = join(import.meta.dirname, "testing/one-process.ts");
 
