@@ -12,7 +12,6 @@ import {
   InputsSchema,
   OutputsSchema,
   type Inputs,
-  type NamedLiteral,
   type Outputs,
 } from "../../wire/gen/flyteidl2/task/common_pb.js";
 
@@ -119,10 +118,6 @@ export function decodeOutputs(taskName: string, compiled: CompiledInterface, out
   const [first] = compiled.outputs;
   if (compiled.shape === "single" && first !== undefined) return decode(first);
   return Object.fromEntries(compiled.outputs.map((output) => [output.name, decode(output)]));
-}
-
-export function literalMap(literals: readonly NamedLiteral[]): Map<string, Literal | undefined> {
-  return new Map(literals.map((literal) => [literal.name, literal.value]));
 }
 
 /** The parsed value, or a ValueError that lists the issues by path. */
