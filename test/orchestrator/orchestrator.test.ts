@@ -192,7 +192,7 @@ test("of two who answer a condition at once, one is told that the other was firs
   const results = await Promise.allSettled(answers);
   assert.deepEqual(results.map(({ status }) => status).toSorted(), ["fulfilled", "rejected"]);
   const refused = results.find(({ status }) => status === "rejected") as PromiseRejectedResult;
-  assert.match(String(refused.reason), /answered by somebody else/u);
+  assert.match(String(refused.reason), /answered by another caller/u);
 });
 
 test("an effect that fails is tried again until it is done", async (t) => {
