@@ -87,6 +87,7 @@ test("time limits strike at their time: not earlier, and not later", async (t) =
 
 test("a limit on the wait in the queue counts each wait, and survives a restart", async (t) => {
   const { createRun, reached, restart, stepTo, action, phase } = await steppedSubject(t, {
+    written: { kind: "nothing" },
     maxParallel: 2,
     queues: new Map([["one", { name: "one", maxParallel: 1, priority: 0 }]]),
   });
