@@ -54,7 +54,7 @@ export type AttemptOutcome =
   | "preempted"
   | "parked";
 
-/** What is known of the attempt that a change is about; undefined fields keep what is stored. */
+/** What is known of an attempt. In a change, undefined fields keep what is stored. */
 export interface AttemptFacts {
   readonly attempt: number;
   readonly image?: ResolvedImage | undefined;
@@ -66,17 +66,9 @@ export interface AttemptFacts {
   readonly outputUri?: string | undefined;
 }
 
-export interface AttemptRecord {
-  readonly attempt: number;
+/** What is stored of an attempt; without an outcome while it lives. */
+export interface AttemptRecord extends AttemptFacts {
   readonly createdAt: TimeMs;
-  readonly startedAt?: TimeMs | undefined;
-  readonly endedAt?: TimeMs | undefined;
-  readonly exitCode?: number | undefined;
-  /** How it ended; undefined while it lives. */
-  readonly outcome?: AttemptOutcome | undefined;
-  readonly error?: ActionError | undefined;
-  readonly outputUri?: string | undefined;
-  readonly image?: ResolvedImage | undefined;
   readonly transitions: readonly PhaseChange[];
 }
 

@@ -1,12 +1,10 @@
-import { LOCAL } from "../domain/principal.ts";
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
-import { NO_RETRIES } from "../domain/action.ts";
-import { newTaskState } from "../domain/initial-state.ts";
 import { ROOT_ACTION } from "../domain/ids.ts";
 import { NO_SETTINGS } from "../domain/run.ts";
 import { openSqliteStore } from "../store/sqlite/sqlite-store.ts";
 import { createObjectRights } from "./object-rights.ts";
+import { newTrace, storeRun } from "../../test/helpers/stored-run.ts";
 
 const keyOf = (run: string) => ({ project: "p", domain: "d", run });
 
@@ -14,26 +12,9 @@ const keyOf = (run: string) => ({ project: "p", domain: "d", run });
 async function rightsOf(t: TestContext, grants: readonly string[], rawDataPrefix?: string) {
   const store = openSqliteStore(":memory:");
   t.after(() => store.close());
-  const run = {
-    key: keyOf("r1"),
-    spec: new Uint8Array(),
-    settings: { ...NO_SETTINGS, ...(rawDataPrefix !== undefined && { rawDataPrefix }) },
-    baseUri: "s3://b/p/d/runs/r1",
-    source: "",
-    createdAt: 1,
-    createdBy: LOCAL,
-  };
-  const root = {
-    name: ROOT_ACTION,
-    kind: "trace" as const,
-    group: "",
-    displayName: "root",
-    inputUri: "",
-    policy: NO_RETRIES,
-    state: newTaskState(1),
-    grants,
-  };
-  await store.createRun(run, root, []);
+  const settings = { ...NO_SETTINGS, ...(rawDataPrefix !== undefined && { rawDataPrefix }) };
+  const run = { key: keyOf("r1"), settings, baseUri: "s3://b/p/d/runs/r1" };
+  await storeRun(store, run, { ...newTrace(ROOT_ACTION), grants });
   return createObjectRights(store, "b");
 }
 

@@ -1,53 +1,22 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { steppedClock } from "../../test/helpers/stepped-clock.ts";
-import { NO_RETRIES } from "../domain/action.ts";
-import type { ActionRecord, NewAction } from "../domain/action-record.ts";
+import type { ActionRecord } from "../domain/action-record.ts";
 import { ROOT_ACTION } from "../domain/ids.ts";
-import { newTaskState } from "../domain/initial-state.ts";
 import { LOCAL } from "../domain/principal.ts";
-import { NO_SETTINGS } from "../domain/run.ts";
 import { silentLogger } from "../lib/log.ts";
 import { createChangeFeed } from "../services/change-feed.ts";
 import { openSqliteStore } from "../store/sqlite/sqlite-store.ts";
 import { watchRun } from "./run-watch.ts";
 import type { StreamMessage } from "./stream-message.ts";
+import { newTrace, storeRun } from "../../test/helpers/stored-run.ts";
 
 const NOW = 1_700_000_000_000;
-
-function trace(name: string, parent?: string): NewAction {
-  return {
-    name,
-    parent,
-    kind: "trace",
-    group: "",
-    detail: new Uint8Array(),
-    displayName: name,
-    inputUri: "",
-    policy: NO_RETRIES,
-    state: newTaskState(NOW),
-    grants: [],
-  };
-}
 
 /** Opens some pages of one run, changes it, and counts how often the name of its root was rendered. */
 async function rendered(pages: number): Promise<{ count: number; told: readonly string[] }> {
   const store = openSqliteStore(":memory:");
-  const key = { project: "p", domain: "d", run: "r" };
-  const created = await store.createRun(
-    {
-      key,
-      spec: new Uint8Array(),
-      settings: NO_SETTINGS,
-      baseUri: "s3://b/r",
-      source: "",
-      createdAt: NOW,
-      createdBy: LOCAL,
-    },
-    trace(ROOT_ACTION),
-    [],
-  );
-  assert.ok(created !== "exists");
+  const created = await storeRun(store);
   let count = 0;
   const counting = (record: ActionRecord): ActionRecord => ({
     ...record,
@@ -81,7 +50,7 @@ async function rendered(pages: number): Promise<{ count: number; told: readonly 
   );
   await clock.step(1_000);
   count = 0;
-  await store.createAction(created.run, trace("child", ROOT_ACTION), LOCAL);
+  await store.createAction(created.run, newTrace("child", ROOT_ACTION), LOCAL);
   const work = await store.acquire("test");
   const state = { ...created.root.state, reason: "because" };
   await work.advance({ action: created.root, state, effects: [], at: NOW });

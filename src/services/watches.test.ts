@@ -3,52 +3,24 @@ import { test } from "node:test";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { Code, createContextValues, type ConnectError } from "@connectrpc/connect";
 import { steppedClock } from "../../test/helpers/stepped-clock.ts";
-import { NO_RETRIES } from "../domain/action.ts";
-import { newTaskState } from "../domain/initial-state.ts";
 import { LOCAL } from "../domain/principal.ts";
 import type { NewAction } from "../domain/action-record.ts";
 import { ROOT_ACTION } from "../domain/ids.ts";
-import { NO_SETTINGS } from "../domain/run.ts";
 import { openSqliteStore } from "../store/sqlite/sqlite-store.ts";
 import { TraceActionSchema } from "../wire/gen/flyteidl2/workflow/run_definition_pb.js";
 import { createChangeFeed } from "./change-feed.ts";
 import { DIRECT_STREAM, MAX_WAITING_BYTES, deliver, type DirectStream } from "./direct-stream.ts";
 import { watchChildren } from "./watches.ts";
+import { newTrace, storeRun } from "../../test/helpers/stored-run.ts";
 
-const NOW = 1_700_000_000_000;
-
-function trace(name: string, parent?: string): NewAction {
-  return {
-    name,
-    parent,
-    kind: "trace",
-    group: "",
-    detail: toBinary(TraceActionSchema, create(TraceActionSchema, { name })),
-    displayName: name,
-    inputUri: "",
-    policy: NO_RETRIES,
-    state: newTaskState(NOW),
-    grants: [],
-  };
-}
+const trace = (name: string, parent?: string): NewAction => ({
+  ...newTrace(name, parent),
+  detail: toBinary(TraceActionSchema, create(TraceActionSchema, { name })),
+});
 
 async function setup() {
   const store = openSqliteStore(":memory:");
-  const key = { project: "p", domain: "d", run: "r" };
-  const created = await store.createRun(
-    {
-      key,
-      spec: new Uint8Array(),
-      settings: NO_SETTINGS,
-      baseUri: "s3://b/r",
-      source: "",
-      createdAt: NOW,
-      createdBy: LOCAL,
-    },
-    trace(ROOT_ACTION),
-    [],
-  );
-  assert.ok(created !== "exists");
+  const created = await storeRun(store, {}, trace(ROOT_ACTION));
   const { run } = created;
   let reads = 0;
   const counted = {

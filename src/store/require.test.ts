@@ -1,13 +1,10 @@
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
-import { NO_RETRIES } from "../domain/action.ts";
 import { BoxkiteError, type ErrorCode } from "../domain/errors.ts";
 import { ROOT_ACTION } from "../domain/ids.ts";
-import { newTaskState } from "../domain/initial-state.ts";
-import { LOCAL } from "../domain/principal.ts";
-import { NO_SETTINGS } from "../domain/run.ts";
 import { requireAction, requireRun } from "./require.ts";
 import { openSqliteStore } from "./sqlite/sqlite-store.ts";
+import { storeRun } from "../../test/helpers/stored-run.ts";
 
 const RUN = { project: "p", domain: "d", run: "r1" };
 const NO_RUN = { ...RUN, run: "r2" };
@@ -16,27 +13,7 @@ const NO_RUN = { ...RUN, run: "r2" };
 async function storeWithRun(t: TestContext) {
   const store = openSqliteStore(":memory:");
   t.after(() => store.close());
-  const root = {
-    name: ROOT_ACTION,
-    kind: "trace" as const,
-    group: "",
-    displayName: "root",
-    inputUri: "",
-    policy: NO_RETRIES,
-    state: newTaskState(1),
-    grants: [],
-  };
-  const settings = NO_SETTINGS;
-  const run = {
-    key: RUN,
-    spec: new Uint8Array(),
-    settings,
-    baseUri: "s3://b/r1",
-    source: "",
-    createdAt: 1,
-    createdBy: LOCAL,
-  };
-  await store.createRun(run, root, []);
+  await storeRun(store, { key: RUN });
   return store;
 }
 
