@@ -115,7 +115,6 @@ export function createEffects(options: EffectsOptions): Effects {
       const following = await perform(record);
       await work.effectDone(record.id, clock.now(), following);
       tries.delete(record.id);
-      wanted = true;
       if (record.effect.type === "stopAttempt" || record.effect.type === "releaseAttempt")
         options.onFreed(record.action.queue);
     } catch (error) {
@@ -227,8 +226,9 @@ export function createEffects(options: EffectsOptions): Effects {
       wake();
       await passing;
       const [first] = running.values();
-      if (first === undefined) return;
-      await first.done;
+      if (first !== undefined) await first.done;
+      // One that ended meanwhile has requested another pass.
+      else if (!busy) return;
     }
   };
 

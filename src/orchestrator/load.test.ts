@@ -1,32 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { actionRecord } from "../../test/helpers/action-record.ts";
 import type { ActionRecord } from "../domain/action-record.ts";
-import { NO_RETRIES, type ActionState } from "../domain/action.ts";
-import { newTaskState } from "../domain/initial-state.ts";
+import type { ActionState } from "../domain/action.ts";
 import type { ResourceAmounts } from "../domain/task.ts";
 import type { Demand } from "../store/store.ts";
 import { Load } from "./load.ts";
 
-function action(id: number, name: string, more: Partial<ActionState> = {}, parent?: string): ActionRecord {
-  return {
-    id,
-    runId: 1,
-    key: { project: "p", domain: "d", run: "r", action: name },
-    parent,
-    kind: "task",
-    group: "",
-    queue: "q",
-    displayName: name,
-    taskName: "",
-    taskVersion: "",
-    taskType: "",
-    environment: "",
-    inputUri: "",
-    policy: NO_RETRIES,
-    state: { ...newTaskState(1), ...more },
-    version: 1,
-    seq: id,
-  };
+function action(id: number, name: string, state: Partial<ActionState> = {}, parent?: string): ActionRecord {
+  return actionRecord(id, name, state, { parent });
 }
 
 const RUNNING = { phase: "running", attempt: 1 } as const;

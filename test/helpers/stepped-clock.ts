@@ -2,7 +2,7 @@
 import type { Clock } from "../../src/lib/clock.ts";
 
 export interface SteppedClock extends Clock {
-  /** Goes forward, strikes what falls due on the way, and lets what that set off run. */
+  /** Lets what was set off run, goes forward, strikes what falls due on the way, and lets what that set off run. */
   step(ms: number): Promise<void>;
   /** Timers and sleeps that have not struck. */
   readonly pending: number;
@@ -46,6 +46,7 @@ export function steppedClock(startMs = 1_700_000_000_000): SteppedClock {
         signal?.addEventListener("abort", leave, { once: true });
       }),
     step: async (ms) => {
+      await settled();
       const until = nowMs + ms;
       for (let alarm = nextAlarm(until); alarm !== undefined; alarm = nextAlarm(until)) {
         alarms.delete(alarm);
