@@ -13,6 +13,9 @@ export default {
     "src/orchestrator/object-rights.ts",
     "src/orchestrator/admission.ts",
     "src/orchestrator/apply.ts",
+    "src/orchestrator/attempt-report.ts",
+    "src/orchestrator/attempt-results.ts",
+    "src/orchestrator/attempt-watch.ts",
     "src/orchestrator/attempts.ts",
     "src/orchestrator/dispatcher.ts",
     "src/orchestrator/effects.ts",
@@ -26,9 +29,10 @@ export default {
       "src/store/**/*.test.ts",
       "src/lib/sigv4*.test.ts",
       "src/orchestrator/*.test.ts",
-      "test/orchestrator/*.test.ts",
+      "test/orchestrator/apply.test.ts",
     ],
-    nodeArgs: ["--test-reporter=tap", "-r", "{{hookFile}}", "{{testFile}}"],
+    // A mutant that makes a test wait for ever is killed by the limit, not by that of the whole file.
+    nodeArgs: ["--test-reporter=tap", "--test-timeout=10000", "-r", "{{hookFile}}", "{{testFile}}"],
   },
   coverageAnalysis: "perTest",
   // The first run takes a minute on an idle machine; the default of five minutes is too short on a busy one.

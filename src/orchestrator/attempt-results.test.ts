@@ -1,0 +1,146 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { actionRecord } from "../../test/helpers/action-record.ts";
+import { steppedClock } from "../../test/helpers/stepped-clock.ts";
+import type { AttemptFacts, AttemptRecord } from "../domain/attempt.ts";
+import type { ResolvedImage } from "../domain/image.ts";
+import type { Written } from "../domain/outcome.ts";
+import type { RunRecord } from "../domain/run.ts";
+import { createAttemptResults } from "./attempt-results.ts";
+
+const IMAGE: ResolvedImage = {
+  reference: "image:1",
+  pinned: "image@sha256:1",
+  digest: "sha256:1",
+  source: "registry",
+};
+const ACTION = actionRecord(1, "a0", { phase: "running", attempt: 2 });
+const KEY = { ...ACTION.key, attempt: 2 };
+const PREFIX = "s3://b/r/a0/2";
+
+interface SubjectOptions {
+  readonly written?: Written;
+  /** Whether the action is still about this attempt. */
+  readonly counts?: boolean;
+  readonly attempts?: readonly Partial<AttemptRecord>[];
+  readonly isGone?: boolean;
+}
+
+function subject({
+  written = { kind: "nothing" },
+  counts = true,
+  attempts = [],
+  isGone = false,
+}: SubjectOptions) {
+  const clock = steppedClock();
+  const applied: unknown[] = [];
+  const recorded: AttemptFacts[] = [];
+  const read: string[] = [];
+  const results = createAttemptResults({
+    store: {
+      getRun: async () => ({ baseUri: "s3://b/r" }) as RunRecord,
+      getAction: async () => (isGone ? undefined : ACTION),
+      listAttempts: async () => attempts as AttemptRecord[],
+    },
+    work: {
+      recordAttempt: async (action, facts, at) => {
+        assert.deepEqual([action.id, at], [1, clock.now()]);
+        recorded.push(facts);
+      },
+    },
+    apply: async (key, event, extra) => {
+      applied.push([key.action, event, extra?.attempt]);
+      return counts ? ACTION : undefined;
+    },
+    readWritten: async (prefix) => {
+      read.push(prefix);
+      return written;
+    },
+    clock,
+  });
+  return { results, clock, applied, recorded, read };
+}
+
+test("the end of a process counts with what it wrote, its exit code and its times", async () => {
+  const { results, applied, recorded, read } = subject({ written: { kind: "outputs" } });
+  const exit = { reason: "exited", exitCode: 0, outOfMemory: false, startedAt: 5, endedAt: 7 } as const;
+  assert.deepEqual(await results.ended(ACTION, exit, IMAGE), { error: undefined });
+  assert.deepEqual(read, [PREFIX]);
+  assert.deepEqual(applied, [
+    [
+      "a0",
+      { type: "attemptSucceeded", attempt: 2, outputUri: PREFIX },
+      {
+        attempt: 2,
+        image: IMAGE,
+        startedAt: 5,
+        exitCode: 0,
+        endedAt: 7,
+        outcome: "succeeded",
+        error: undefined,
+        outputUri: PREFIX,
+      },
+    ],
+  ]);
+  assert.deepEqual(recorded, []);
+});
+
+test("an end without a time is over now; an error is recorded without an address of outputs", async () => {
+  const error = { code: "E", message: "x".repeat(100_000), kind: "user", recoverable: true } as const;
+  const { results, applied, clock } = subject({ written: { kind: "error", error, whileLoading: false } });
+  const counted = await results.ended(ACTION, { reason: "exited", exitCode: 1, outOfMemory: false }, IMAGE);
+  const [[, event, facts]] = applied as [[string, { error: object }, AttemptFacts]];
+  assert.ok((counted?.error?.message.length ?? 0) < 100_000, "it is shortened");
+  assert.deepEqual(event, { type: "attemptFailed", attempt: 2, error: counted?.error });
+  assert.deepEqual(
+    [facts.outcome, facts.error, facts.outputUri, facts.endedAt],
+    ["failed", counted?.error, undefined, clock.now()],
+  );
+});
+
+test("an attempt that could not be started ends now", async () => {
+  const { results, applied, clock, read } = subject({});
+  const outcome = { kind: "preempted", reason: "taken" } as const;
+  assert.deepEqual(await results.notWatched(ACTION, outcome), { error: undefined });
+  const [[, event, facts]] = applied as [[string, object, AttemptFacts]];
+  assert.deepEqual(event, { type: "attemptPreempted", attempt: 2, reason: "taken" });
+  assert.deepEqual([facts.outcome, facts.endedAt], ["preempted", clock.now()]);
+  assert.deepEqual(read, []);
+});
+
+test("what is written counts while the process runs; nothing written does not", async () => {
+  const nothing = subject({});
+  assert.equal(await nothing.results.written(ACTION, IMAGE), undefined);
+  assert.deepEqual([nothing.applied, nothing.read], [[], [PREFIX]]);
+  const outputs = subject({ written: { kind: "outputs" } });
+  assert.deepEqual(await outputs.results.written(ACTION, IMAGE), { error: undefined });
+  const [[, event, facts]] = outputs.applied as [[string, object, AttemptFacts]];
+  assert.deepEqual(event, { type: "attemptSucceeded", attempt: 2, outputUri: PREFIX });
+  assert.deepEqual([facts.image, facts.endedAt, facts.exitCode], [IMAGE, undefined, undefined]);
+});
+
+test("an end that no longer counts adds what was not known of the process", async () => {
+  const exit = { reason: "exited", exitCode: 143, outOfMemory: false, endedAt: 9 } as const;
+  const late = async (attempts: readonly Partial<AttemptRecord>[], isGone = false) => {
+    const { results, recorded } = subject({ counts: false, attempts, isGone });
+    assert.equal(await results.ended(ACTION, exit, IMAGE), undefined);
+    return recorded;
+  };
+  const other = { attempt: 1, outcome: "failed" } as const;
+  const aborted = { attempt: 2, outcome: "aborted" } as const;
+  assert.deepEqual(await late([other, aborted]), [{ attempt: 2, exitCode: 143, endedAt: 9 }]);
+  assert.deepEqual(await late([{ ...aborted, endedAt: 4 }]), [{ attempt: 2, exitCode: 143, endedAt: 4 }]);
+  assert.deepEqual(await late([{ ...aborted, endedAt: 4, exitCode: 0 }]), [], "all is known");
+  assert.deepEqual(await late([{ attempt: 2 }]), [], "it still counts, for somebody else");
+  assert.deepEqual(await late([other]), []);
+  assert.deepEqual(await late([aborted], true), []);
+});
+
+test("an end that nobody watched is over now, with its exit code where that is known", async () => {
+  const known = subject({ attempts: [{ attempt: 2, outcome: "aborted" }] });
+  await known.results.endedUnwatched(KEY, 137);
+  assert.deepEqual(known.recorded, [{ attempt: 2, exitCode: 137, endedAt: known.clock.now() }]);
+  const unknown = subject({ attempts: [{ attempt: 2, outcome: "aborted", endedAt: 3 }] });
+  await unknown.results.endedUnwatched(KEY, undefined);
+  assert.deepEqual(unknown.recorded, []);
+});

@@ -1,0 +1,167 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { actionRecord } from "../../test/helpers/action-record.ts";
+import { recordingLogger } from "../../test/helpers/recording-logger.ts";
+import { steppedClock } from "../../test/helpers/stepped-clock.ts";
+import type { ActionError } from "../domain/action.ts";
+import type { AttemptExit } from "../domain/attempt.ts";
+import type { ResolvedImage } from "../domain/image.ts";
+import type { Counted } from "./attempt-results.ts";
+import { createAttemptWatch } from "./attempt-watch.ts";
+
+const IMAGE: ResolvedImage = {
+  reference: "image:1",
+  pinned: "image@sha256:1",
+  digest: "sha256:1",
+  source: "registry",
+};
+const ACTION = actionRecord(1, "a0", { phase: "running", attempt: 2 });
+const EXIT: AttemptExit = { reason: "exited", exitCode: 1, outOfMemory: false };
+const ERROR: ActionError = { code: "E", message: "no\nway", hint: "try", kind: "user", recoverable: false };
+const LINGER_MS = 30_000;
+
+interface SubjectOptions {
+  readonly ended?: Counted;
+  /** What each read of the written result gives. */
+  readonly written?: () => Promise<Counted | undefined>;
+  readonly closeLog?: () => Promise<void>;
+}
+
+function subject({ ended, written = async () => undefined, closeLog }: SubjectOptions = {}) {
+  const clock = steppedClock();
+  const { log, lines } = recordingLogger();
+  const done: unknown[] = [];
+  const text: string[] = [];
+  const watch = createAttemptWatch({
+    action: ACTION,
+    image: IMAGE,
+    sink: {
+      write: (stream, line) => text.push(`${stream} ${line}`),
+      flush: async () => {},
+      close: async () => {
+        await closeLog?.();
+        done.push("log closed");
+      },
+      lastAtMs: undefined,
+    },
+    apply: async (key, event, extra) => void done.push([key.action, event, extra?.attempt]),
+    results: {
+      ended: async (action, exit, image) => {
+        assert.deepEqual([action, exit, image], [ACTION, EXIT, IMAGE]);
+        done.push("ended");
+        return ended;
+      },
+      written: async (action, image) => {
+        assert.deepEqual([action, image], [ACTION, IMAGE]);
+        done.push("written");
+        return written();
+      },
+      notWatched: async () => undefined,
+      endedUnwatched: async () => {},
+    },
+    lingerMs: LINGER_MS,
+    clock,
+    log,
+    closing: new AbortController().signal,
+  });
+  return { watch, clock, lines, done, text };
+}
+
+test("what the executor reports becomes events of the action, with what is known of the attempt", async () => {
+  const { watch, clock, done, text } = subject();
+  watch.observer.progress("pulling");
+  watch.observer.waiting("no node");
+  watch.observer.started(5);
+  watch.observer.ended(EXIT);
+  await clock.step(0);
+  const facts = { attempt: 2, image: IMAGE };
+  assert.deepEqual(done, [
+    ["a0", { type: "progress", attempt: 2, reason: "pulling" }, facts],
+    ["a0", { type: "attemptWaiting", attempt: 2, reason: "no node" }, facts],
+    ["a0", { type: "started", attempt: 2, at: 5 }, { ...facts, startedAt: 5 }],
+    "ended",
+    "log closed",
+  ]);
+  assert.deepEqual(text, []);
+  await watch.closed;
+});
+
+test("the log ends with the error of an attempt that counts", async () => {
+  const failed = subject({ ended: { error: ERROR } });
+  failed.watch.observer.ended(EXIT);
+  await failed.watch.closed;
+  assert.deepEqual(failed.text, ["system E: no", "system way; hint: try"]);
+  const succeeded = subject({ ended: { error: undefined } });
+  succeeded.watch.observer.ended(EXIT);
+  await succeeded.watch.closed;
+  assert.deepEqual(succeeded.text, []);
+});
+
+test("a process that ends soon after its result was written does not linger", async () => {
+  const { watch, clock, done } = subject({ written: async () => ({ error: undefined }) });
+  watch.resultWritten();
+  await clock.step(999);
+  watch.observer.ended(EXIT);
+  await clock.step(10_000);
+  assert.deepEqual(done, ["ended", "log closed"]);
+  assert.equal(watch.lingersUntilMs, undefined);
+  assert.equal(clock.pending, 0);
+});
+
+test("a result counts when the process is still there a second later, which lingers from then on", async () => {
+  const { watch, clock, done, text } = subject({ written: async () => ({ error: ERROR }) });
+  const begin = clock.now();
+  watch.resultWritten();
+  assert.equal(watch.lingersUntilMs, undefined);
+  await clock.step(1_000);
+  assert.deepEqual(done, ["written"]);
+  assert.equal(watch.lingersUntilMs, begin + 1_000 + LINGER_MS);
+  assert.deepEqual(text, [
+    "system E: no",
+    "system way; hint: try",
+    "system the result is written, but the process still runs: it is ended in 30 s",
+  ]);
+  watch.resultWritten();
+  await clock.step(1_000);
+  assert.deepEqual(done, ["written"], "it counts once");
+  assert.equal(watch.lingersUntilMs, begin + 1_000 + LINGER_MS);
+  watch.observer.ended(EXIT);
+  await watch.closed;
+});
+
+test("a process whose result does not count does not linger", async () => {
+  let reads = 0;
+  const { watch, clock, done, text } = subject({
+    written: async () => {
+      assert.ok(watch.lingersUntilMs !== undefined, "before it counts");
+      if (++reads === 1) throw new Error("disk full");
+      return undefined;
+    },
+  });
+  watch.resultWritten();
+  await clock.step(1_000);
+  assert.equal(watch.lingersUntilMs, undefined, "after an error");
+  await clock.step(200);
+  assert.deepEqual([done, watch.lingersUntilMs, text], [["written", "written"], undefined, []]);
+  watch.resultWritten();
+  await clock.step(1_000);
+  assert.equal(done.length, 3, "it is read again");
+  await watch.close();
+  assert.deepEqual(done.at(-1), "log closed");
+});
+
+test("a log that cannot be closed is logged, and rejects whoever waits for it", async () => {
+  const { watch, clock, lines } = subject({
+    closeLog: async () => {
+      throw new Error("disk full");
+    },
+  });
+  watch.resultWritten();
+  const closed = assert.rejects(watch.closed, { message: "disk full" });
+  watch.observer.ended(EXIT);
+  await closed;
+  await clock.step(0);
+  assert.deepEqual(lines, [
+    { level: "error", message: "the log of an attempt could not be closed", error: "disk full" },
+  ]);
+});
