@@ -2,6 +2,7 @@
  * Messages of a stream that are the same for many watchers: encoded once, and written past connect-es, which
  * encodes and frames for each anew. Connect, gRPC and gRPC-Web put the same five bytes in front of a message.
  */
+import { setImmediate } from "node:timers/promises";
 import { toBinary, type DescMessage, type MessageShape } from "@bufbuild/protobuf";
 import { Code, ConnectError, createContextKey, type HandlerContext } from "@connectrpc/connect";
 
@@ -49,15 +50,17 @@ export async function* deliver<D extends DescMessage>(
   let begun = false;
   for await (const { batch, isPast } of deliveries) {
     if (batch.messages.length === 0) continue;
-    // The first messages go through connect-es, which sends the response's headers with them.
     if (direct === undefined || !begun) {
+      // The first messages go through connect-es, which sends the response's headers with them.
       yield* batch.messages;
       begun = true;
-      continue;
+    } else {
+      if (!isPast && direct.waitingBytes > MAX_WAITING_BYTES) throw tooSlow();
+      direct.write(batch.frames());
+      if (isPast) await direct.drained(signal);
     }
-    if (!isPast && direct.waitingBytes > MAX_WAITING_BYTES) throw tooSlow();
-    direct.write(batch.frames());
-    if (isPast) await direct.drained(signal);
+    // Neither the store nor a fast client makes a long past wait for anything: other calls are served in between.
+    if (isPast) await setImmediate();
   }
 }
 
