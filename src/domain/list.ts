@@ -39,10 +39,13 @@ export interface ListResult<T> {
   readonly token: string;
 }
 
-/** Which runs a list is about; fields that are not set do not narrow it. */
+/** Which runs a list or a watch is about; fields that are not set do not narrow it. */
 export interface RunScope extends Partial<ProjectKey> {
   readonly taskName?: string;
   readonly taskVersion?: string;
+}
+
+export interface RunListScope extends RunScope {
   /** Runs in which some action, not only the root, waits for a person. */
   readonly withPausedAction?: boolean;
 }

@@ -8,7 +8,7 @@ import type { AttemptRecord } from "../domain/attempt.ts";
 import type { BuildRecord, ImageUses } from "../domain/build-record.ts";
 import type { ActionKey, ProjectKey, RunKey, TaskKey } from "../domain/ids.ts";
 import type { ResolvedImage } from "../domain/image.ts";
-import type { ListedRun, ListQuery, ListResult, RunScope } from "../domain/list.ts";
+import type { ListedRun, ListQuery, ListResult, RunListScope, RunScope } from "../domain/list.ts";
 import type { ProjectRecord } from "../domain/project.ts";
 import type { RunRecord } from "../domain/run.ts";
 import type { StoredSpec, TaskRecord } from "../domain/task.ts";
@@ -42,12 +42,13 @@ export interface StoreReader {
   ): Promise<ListResult<TaskRecord>>;
 
   getRun(key: RunKey): Promise<RunRecord | undefined>;
-  listRuns(scope: RunScope, query: ListQuery): Promise<ListResult<ListedRun>>;
+  listRuns(scope: RunListScope, query: ListQuery): Promise<ListResult<ListedRun>>;
   /**
    * Runs whose root changed, oldest change first, and the cursor for the next call; `after` is the cursor of an
-   * earlier call, empty for all runs. No change is missed, even where commits become visible in another order than
-   * they were made in: the cursor never passes a change that may still appear, so an unchanged run may be returned
-   * again (the same `root.seq`).
+   * earlier call, empty for all runs. As many as the limit: there may be more. No change is missed, even where commits
+   * become visible in another order than they were made in: the cursor never passes a change that may still appear, so
+   * an unchanged run may be returned again (the same `root.seq`), and a cursor that stays means: call again after the
+   * next change.
    */
   changedRuns(
     scope: RunScope,

@@ -1,6 +1,6 @@
 /** What every store has to do, whichever database it sits on. */
 import type { ActionRecord, NewAction } from "../../src/domain/action-record.ts";
-import type { ListQuery, RunScope } from "../../src/domain/list.ts";
+import type { ListQuery, RunListScope } from "../../src/domain/list.ts";
 import { NO_SETTINGS, type NewRun, type RunRecord } from "../../src/domain/run.ts";
 import type { StoredSpec } from "../../src/domain/task.ts";
 import assert from "node:assert/strict";
@@ -126,6 +126,20 @@ export function storeConformance(name: string, open: () => Promise<StoreSubject>
       assert.deepEqual((await store.changedRuns({ project: "other" }, "", 2)).items, []);
     },
   );
+
+  check("a cursor goes past what changes elsewhere, so that nobody reads it again", async ({ store }) => {
+    const idle = async (after: string) => {
+      const { items, cursor } = await store.changedRuns({ project: "idle" }, after, 10);
+      assert.deepEqual(items, []);
+      return cursor;
+    };
+    await createRun(store, "r1");
+    const first = await idle("");
+    await createRun(store, "r2");
+    const second = await idle(first);
+    assert.equal(new Set(["", first, second]).size, 3);
+    assert.equal(await idle(second), second);
+  });
 
   check("who made a run, deployed a task, or asked for a change is kept", async ({ store, work }) => {
     const { run, root } = await createRun(store, "r1");
@@ -632,7 +646,7 @@ export function storeConformance(name: string, open: () => Promise<StoreSubject>
       state: newConditionState(NOW),
     };
     await store.createAction(run, condition, LOCAL);
-    const names = async (scope: RunScope) =>
+    const names = async (scope: RunListScope) =>
       (await store.listRuns(scope, PAGE)).items.map((listed) => listed.run.key.run);
     assert.deepEqual(await names({ withPausedAction: true }), ["r1"]);
     const { taskName, taskVersion } = (await store.getAction({ ...run.key, action: ROOT_ACTION })) ?? {};

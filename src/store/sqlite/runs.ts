@@ -1,6 +1,6 @@
 /** Runs, the images they are pinned to, and what they may read. */
 import type { ResolvedImage } from "../../domain/image.ts";
-import type { RunScope } from "../../domain/list.ts";
+import type { RunListScope } from "../../domain/list.ts";
 import type { RunKey } from "../../domain/ids.ts";
 import type { Store } from "../store.ts";
 import type { Change } from "../reader.ts";
@@ -95,18 +95,24 @@ export function runStore(database: Database, notify: (changes: readonly Change[]
       return listPage(database, shape, page, (row) => ({ run: toRun(row), root: toAction(row) }));
     },
     // One writer: commits become visible in the order of their numbers, and the last number is the cursor.
-    // CROSS JOIN: in the order of the index, not by all runs of the project.
     changedRuns: async (scope, after, limit) => {
+      const from = Number(after);
+      // Read first: what is committed after it is not passed.
+      const newest = database.get("SELECT max(seq) AS seq FROM actions WHERE name = 'a0'")?.["seq"];
       const { sql, values } = runConditions(scope);
       const rows = database.all(
+        // CROSS JOIN: in the order of the index, not by all runs of the project.
         `SELECT ${RUN_COLUMNS}, ${ACTION_COLUMNS} FROM actions CROSS JOIN runs ON runs.id = actions.run_id
          WHERE ${["actions.name = 'a0'", "actions.seq > ?", ...sql].join(" AND ")} ORDER BY actions.seq LIMIT ?`,
-        Number(after),
+        from,
         ...values,
         limit,
       );
       const items = rows.map((row) => ({ run: toRun(row), root: toAction(row) }));
-      return { items, cursor: String(items.at(-1)?.root.seq ?? Number(after)) };
+      const last = items.at(-1)?.root.seq ?? from;
+      // A page that is not full is the last: what changed in other scopes need not be read again.
+      const cursor = items.length < limit ? Math.max(last, (newest ?? 0) as number) : last;
+      return { items, cursor: String(cursor) };
     },
     pinImage: (run, image) =>
       database.write(() => {
@@ -156,7 +162,7 @@ export function runStore(database: Database, notify: (changes: readonly Change[]
 }
 
 /** Conditions on the run and its root; a paused action may be any of the run, so it takes a subquery. */
-function runConditions(scope: RunScope): { sql: string[]; values: string[] } {
+function runConditions(scope: RunListScope): { sql: string[]; values: string[] } {
   const { sql, values } = scopeConditions(scope, "runs");
   if (scope.withPausedAction) sql.push("runs.id IN (SELECT run_id FROM actions WHERE phase = 'paused')");
   if (scope.taskName !== undefined) {
