@@ -12,7 +12,7 @@ function setup(t: TestContext) {
   let listener: (changes: readonly Change[]) => void = () => {};
   const feed = createChangeFeed({ onChange: (added) => ((listener = added), () => {}) }, clock);
   t.after(() => feed.close());
-  return { clock, feed, change: () => listener([{ runId: 1, actionId: 1, seq: 1 } as Change]) };
+  return { clock, feed, change: () => listener([{ runId: 1, actionId: 1, parent: "a0", seq: 1 } as Change]) };
 }
 
 test("a watch that waits for long keeps nothing of its earlier waits", async (t) => {

@@ -3,6 +3,7 @@
  * reading again, and lets all who read the same share one answer. A wake-up may be lost or come for nothing: a watch
  * also reads now and then without one.
  */
+import type { ProjectKey } from "../domain/ids.ts";
 import type { Clock, Timer } from "../lib/clock.ts";
 import type { StoreReader } from "../store/reader.ts";
 
@@ -28,6 +29,9 @@ export const topicOf = {
   run: (runId: number) => `run:${runId}`,
   action: (actionId: number) => `action:${actionId}`,
   children: (runId: number, parent: string) => `children:${runId}:${parent}`,
+  /** The runs of a project and domain, as their roots show them; without these, all runs. */
+  runs: ({ project, domain }: Partial<ProjectKey>) =>
+    project === undefined ? "runs" : `runs:${project}:${domain}`,
 };
 
 /** Without any wake-up, a watch reads this often. */
@@ -118,9 +122,10 @@ export function createChangeFeed(store: Pick<StoreReader, "onChange">, clock: Cl
 
   const stop = store.onChange((changes) => {
     const names = new Set<string>();
-    for (const { runId, actionId, parent } of changes) {
+    for (const { runId, actionId, parent, action } of changes) {
       names.add(topicOf.run(runId)).add(topicOf.action(actionId));
-      if (parent !== undefined) names.add(topicOf.children(runId, parent));
+      if (parent === undefined) names.add(topicOf.runs({})).add(topicOf.runs(action.key));
+      else names.add(topicOf.children(runId, parent));
     }
     for (const name of names) {
       const topic = topics.get(name);

@@ -11,6 +11,8 @@ import { detailSources } from "./detail-sources.ts";
 import { deliver } from "./direct-stream.ts";
 import { principalOf } from "./principal.ts";
 import { listMethods, type ListContext } from "./run-lists.ts";
+import { readableScope } from "./run-scope.ts";
+import { watchRuns } from "./watch-runs.ts";
 import { watchActionDetails, watchRunDetails } from "./watches.ts";
 
 type Needs = Pick<ServiceContext, "access" | "orchestrator" | "store" | "feed"> &
@@ -65,6 +67,10 @@ export function registerRunService(router: ConnectRouter, context: Needs): void 
       const run = await access.run(principalOf(handler), "read", decodeRunId(runId));
       const key = { ...run.key, action: ROOT_ACTION };
       yield* deliver(watchRunDetails(context, key, handler.signal), handler);
+    },
+    watchRuns: async function* ({ target }, handler) {
+      const scope = await readableScope(access, principalOf(handler), target);
+      yield* deliver(watchRuns(context, scope, handler.signal), handler);
     },
 
     ...listMethods(context),

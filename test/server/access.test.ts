@@ -43,6 +43,7 @@ const CALLS: Readonly<Record<string, readonly [request: object, right: Right, ki
   "RunService/WatchActionDetails": [{ actionId }, "read", "action"],
   "RunService/GetActionDataURIs": [{ actionId }, "read", "action"],
   "RunService/ListRuns": [{}, "read", "project"],
+  "RunService/WatchRuns": [{}, "read", "project"],
   "RunService/ListActions": [{ runId }, "read", "run"],
   "RunService/SignalEvent": [{ actionId }, "change", "action"],
   "ActionsService/Enqueue": [enqueueRequest("r", "c", spec), "create", "action"],
