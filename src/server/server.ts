@@ -36,6 +36,7 @@ import { readWritten } from "../wire/written.ts";
 import { createBuilds } from "./builds.ts";
 import { secretsOf } from "./build-secrets.ts";
 import { listen } from "./listener.ts";
+import { logMigrations } from "./migration-log.ts";
 import type { Reach } from "../platform/reach.ts";
 import { createRouter, unknownMethod, type RoutedHandler } from "./router.ts";
 import { createRpc } from "./rpc.ts";
@@ -88,7 +89,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const clock = options.clock ?? systemClock;
   // What is open is closed when a later step fails, and at the end: the last first.
   await using opened = new AsyncDisposableStack();
-  const store = openSqliteStore(join(dataDirectory, STORE_FILE));
+  const store = openSqliteStore(join(dataDirectory, STORE_FILE), logMigrations(log, clock));
   opened.defer(() => store.close());
   const catalog = createCatalog({ store, clock, log });
   const [secret, instance] = await Promise.all([

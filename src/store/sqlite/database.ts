@@ -1,6 +1,6 @@
 /** One SQLite database: opening, prepared statements, and writes that share commits. */
 import type { SQLInputValue, StatementSync } from "node:sqlite";
-import { openFile } from "./open-file.ts";
+import { openFile, type OnMigration } from "./open-file.ts";
 import { explained } from "./sqlite-error.ts";
 
 export type Row = Record<string, SQLInputValue>;
@@ -31,8 +31,8 @@ const MAX_STATEMENTS = 500;
  * `file` may be `:memory:`. Throws DATA_DIRECTORY_UNUSABLE for a file that is damaged, cannot be opened, or was
  * written by a newer version.
  */
-export function openDatabase(file: string): Database {
-  const sqlite = openFile(file);
+export function openDatabase(file: string, onMigration?: OnMigration): Database {
+  const sqlite = openFile(file, onMigration);
 
   const statements = new Map<string, StatementSync>();
   const prepared = (sql: string): StatementSync => {

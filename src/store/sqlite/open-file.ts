@@ -6,8 +6,20 @@ import { BoxkiteError } from "../../domain/errors.ts";
 import type { Row } from "./database.ts";
 import { damaged, explained, resultCodeOf } from "./sqlite-error.ts";
 
+/** A store that an earlier version of the program wrote, about to get the present schema. */
+export interface Migration {
+  /** Versions of the schema. */
+  readonly from: number;
+  readonly to: number;
+  /** Size of the store. */
+  readonly bytes: number;
+}
+
+/** Called before a migration; what it returns is called once that is done. */
+export type OnMigration = (migration: Migration) => () => void;
+
 /** Throws DATA_DIRECTORY_UNUSABLE. `file` may be `:memory:`. */
-export function openFile(file: string): DatabaseSync {
+export function openFile(file: string, onMigration?: OnMigration): DatabaseSync {
   let sqlite: DatabaseSync | undefined;
   try {
     refuseScrap(file);
@@ -20,7 +32,7 @@ export function openFile(file: string): DatabaseSync {
       PRAGMA temp_store = MEMORY;
     `);
     checkPages(sqlite, file);
-    migrate(sqlite);
+    migrate(sqlite, onMigration);
     return sqlite;
   } catch (error) {
     sqlite?.close();
@@ -42,16 +54,20 @@ const MAX_CHECKED_BYTES = 64 * 1024 * 1024;
 
 /** Throws DATA_DIRECTORY_UNUSABLE for a malformed page. */
 function checkPages(sqlite: DatabaseSync, file: string): void {
-  const { bytes } = sqlite
-    .prepare("SELECT page_count * page_size AS bytes FROM pragma_page_count, pragma_page_size")
-    .get() as { bytes: number };
-  if (bytes > MAX_CHECKED_BYTES) return;
+  if (sizeOf(sqlite) > MAX_CHECKED_BYTES) return;
   const { quick_check: found } = sqlite.prepare("PRAGMA quick_check(1)").get() as { quick_check: string };
   if (found !== "ok") throw damaged(file, found.replaceAll(/\s+/g, " "));
 }
 
+function sizeOf(sqlite: DatabaseSync): number {
+  const { bytes } = sqlite
+    .prepare("SELECT page_count * page_size AS bytes FROM pragma_page_count, pragma_page_size")
+    .get() as { bytes: number };
+  return bytes;
+}
+
 /** Applies the numbered migrations that this database has not seen, each in a transaction of its own. */
-function migrate(sqlite: DatabaseSync): void {
+function migrate(sqlite: DatabaseSync, onMigration?: OnMigration): void {
   const directory = join(import.meta.dirname, "migrations");
   const files = readdirSync(directory)
     .filter((name) => name.endsWith(".sql"))
@@ -64,8 +80,14 @@ function migrate(sqlite: DatabaseSync): void {
       { hint: "run the newer version, or name another data directory with --data" },
     );
   }
+  // A new file has no schema yet.
+  const isOlder = version > 0 && version < files.length;
+  const done = isOlder
+    ? onMigration?.({ from: version, to: files.length, bytes: sizeOf(sqlite) })
+    : undefined;
   for (let index = version; index < files.length; index++) {
     const sql = readFileSync(join(directory, files[index] as string), "utf8");
     sqlite.exec(`BEGIN IMMEDIATE;\n${sql}\nPRAGMA user_version = ${index + 1};\nCOMMIT;`);
   }
+  done?.();
 }

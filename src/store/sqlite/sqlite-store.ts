@@ -5,14 +5,15 @@ import type { Change } from "../reader.ts";
 import { actionStore } from "./actions.ts";
 import { buildStore } from "./builds.ts";
 import { openDatabase } from "./database.ts";
+import type { OnMigration } from "./open-file.ts";
 import { projectStore } from "./projects.ts";
 import { runStore } from "./runs.ts";
 import { taskStore } from "./tasks.ts";
 import { workStore } from "./work.ts";
 
 /** `file` may be `:memory:`. Throws DATA_DIRECTORY_UNUSABLE for a store of a newer version. */
-export function openSqliteStore(file: string): Store {
-  const database = openDatabase(file);
+export function openSqliteStore(file: string, onMigration?: OnMigration): Store {
+  const database = openDatabase(file, onMigration);
   const feed = new EventEmitter<{ change: [readonly Change[]] }>();
   feed.setMaxListeners(0);
   const notify = (changes: readonly Change[]) => void feed.emit("change", changes);
