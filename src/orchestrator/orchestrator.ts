@@ -258,8 +258,8 @@ function assemble(options: OrchestratorOptions, work: Work): Parts {
     effects.wake();
     timers.wake();
   };
-  const ignoreChanges = store.onChange((changes) => {
-    for (const { action } of changes) passWanted = dispatcher.changed(action) || passWanted;
+  const ignoreChanges = store.onChange((changed) => {
+    for (const action of changed) passWanted = dispatcher.changed(action) || passWanted;
     wake();
   });
   const ignoreCapacity = executor.onCapacityChange?.(() => dispatcher.wake());

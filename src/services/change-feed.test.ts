@@ -2,17 +2,18 @@ import assert from "node:assert/strict";
 import { getEventListeners } from "node:events";
 import { test, type TestContext } from "node:test";
 import { steppedClock } from "../../test/helpers/stepped-clock.ts";
-import type { Change } from "../store/reader.ts";
+import type { OnChange } from "../store/reader.ts";
+import type { ActionRecord } from "../domain/action-record.ts";
 import { createChangeFeed, topicOf } from "./change-feed.ts";
 
 const TOPIC = topicOf.run(1);
 
 function setup(t: TestContext) {
   const clock = steppedClock();
-  let listener: (changes: readonly Change[]) => void = () => {};
+  let listener: OnChange = () => {};
   const feed = createChangeFeed({ onChange: (added) => ((listener = added), () => {}) }, clock);
   t.after(() => feed.close());
-  return { clock, feed, change: () => listener([{ runId: 1, actionId: 1, parent: "a0", seq: 1 } as Change]) };
+  return { clock, feed, change: () => listener([{ id: 1, runId: 1, parent: "a0" } as ActionRecord]) };
 }
 
 test("a watch that waits for long keeps nothing of its earlier waits", async (t) => {

@@ -120,11 +120,11 @@ export function createChangeFeed(store: Pick<StoreReader, "onChange">, clock: Cl
     return topic;
   };
 
-  const stop = store.onChange((changes) => {
+  const stop = store.onChange((actions) => {
     const names = new Set<string>();
-    for (const { runId, actionId, parent, action } of changes) {
-      names.add(topicOf.run(runId)).add(topicOf.action(actionId));
-      if (parent === undefined) names.add(topicOf.runs({})).add(topicOf.runs(action.key));
+    for (const { id, runId, parent, key } of actions) {
+      names.add(topicOf.run(runId)).add(topicOf.action(id));
+      if (parent === undefined) names.add(topicOf.runs({})).add(topicOf.runs(key));
       else names.add(topicOf.children(runId, parent));
     }
     for (const name of names) {

@@ -13,15 +13,8 @@ import type { ProjectRecord } from "../domain/project.ts";
 import type { RunRecord } from "../domain/run.ts";
 import type { StoredSpec, TaskRecord } from "../domain/task.ts";
 
-/** A committed change, as listeners get it. */
-export interface Change {
-  readonly runId: number;
-  readonly actionId: number;
-  readonly parent?: string | undefined;
-  readonly seq: number;
-  /** The action after the change. */
-  readonly action: ActionRecord;
-}
+/** Called with actions as a commit left them. */
+export type OnChange = (changed: readonly ActionRecord[]) => void;
 
 export interface StoreReader {
   getProject(id: string): Promise<ProjectRecord | undefined>;
@@ -80,10 +73,10 @@ export interface StoreReader {
   /** Actions of a run that changed after `afterSeq`, oldest change first. */
   changedActions(run: RunRecord, afterSeq: number, limit: number): Promise<readonly ActionRecord[]>;
   /**
-   * Calls back after each commit with what changed: for a write of this process once, before its promise resolves;
-   * for writes of other processes at best effort. Returns a function that unsubscribes.
+   * Calls back after each commit with the actions that it changed: for a write of this process once, before its
+   * promise resolves; for writes of other processes at best effort. Returns a function that unsubscribes.
    */
-  onChange(listener: (changes: readonly Change[]) => void): () => void;
+  onChange(listener: OnChange): () => void;
 
   findBuild(target: string): Promise<BuildRecord | undefined>;
   /** Newest first; all builds without a name. */

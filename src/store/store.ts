@@ -115,8 +115,6 @@ export interface Store extends StoreReader {
  * write throws LEASE_LOST and changes nothing.
  */
 export interface Work {
-  /** Fencing token: higher than that of every earlier lease. */
-  readonly fence: number;
   /**
    * Compare-and-set on `action.version`. An end whose cache status is "populated" keeps the result for
    * others in the same transaction.

@@ -3,23 +3,24 @@
  * database with several writers do. It keeps the promise that such a store has to keep: while a commit may still
  * appear, no cursor over many runs goes past it.
  */
-import type { Change } from "../../src/store/reader.ts";
+import type { ActionRecord } from "../../src/domain/action-record.ts";
+import type { OnChange } from "../../src/store/reader.ts";
 import type { Store } from "../../src/store/store.ts";
 
 export interface LateCommits {
   readonly store: Store;
-  /** What is written of this run from now on is seen by nobody, until the result is called. */
+  /** What is written of this run from now on is not visible until the result is called. */
   readonly late: (run: string) => () => void;
 }
 
 export function withLateCommits(inner: Store): LateCommits {
   const late = new Set<string>();
-  const listeners = new Set<(changes: readonly Change[]) => void>();
-  let unheard: Change[] = [];
-  inner.onChange((changes) => {
-    for (const change of changes) {
-      if (late.has(change.action.key.run)) unheard.push(change);
-      else for (const listener of listeners) listener([change]);
+  const listeners = new Set<OnChange>();
+  let hidden: ActionRecord[] = [];
+  inner.onChange((changed) => {
+    for (const action of changed) {
+      if (late.has(action.key.run)) hidden.push(action);
+      else for (const listener of listeners) listener([action]);
     }
   });
   const store: Store = {
@@ -41,9 +42,9 @@ export function withLateCommits(inner: Store): LateCommits {
       late.add(run);
       return () => {
         late.delete(run);
-        const told = unheard.filter(({ action }) => action.key.run === run);
-        unheard = unheard.filter((change) => !told.includes(change));
-        for (const listener of listeners) listener(told);
+        const released = hidden.filter(({ key }) => key.run === run);
+        hidden = hidden.filter((action) => !released.includes(action));
+        for (const listener of listeners) listener(released);
       };
     },
   };

@@ -7,7 +7,7 @@ import { ROOT_ACTION } from "../../domain/ids.ts";
 import type { Principal } from "../../domain/principal.ts";
 import { NEVER, nextTimer, type Effect } from "../../domain/transition.ts";
 import type { Advance, Store } from "../store.ts";
-import type { Change } from "../reader.ts";
+import type { OnChange } from "../reader.ts";
 import type { Database, Row } from "./database.ts";
 import { listPage, type ListShape } from "./paging.ts";
 import { ACTION_COLUMNS, json, optionalNumber, optionalText, text, toAction, UPDATED_AT } from "./rows.ts";
@@ -43,12 +43,7 @@ const FIELDS = {
   updated_at: UPDATED_AT,
 };
 
-export function changeOf(action: ActionRecord): Change {
-  return { runId: action.runId, actionId: action.id, parent: action.parent, seq: action.seq, action };
-}
-
-export function actionStore(database: Database, notify: (changes: readonly Change[]) => void): ActionStore {
-  const announce = (record: ActionRecord) => notify([changeOf(record)]);
+export function actionStore(database: Database, notify: OnChange): ActionStore {
   const many = (sql: string, ...values: (string | number)[]) =>
     database.all(`SELECT ${ACTION_COLUMNS} FROM ${FROM} ${sql}`, ...values).map(toAction);
   return {
@@ -64,7 +59,7 @@ export function actionStore(database: Database, notify: (changes: readonly Chang
         if ((count as number) >= maxActions) return "run_full";
         return insertAction(database, run, action, by);
       });
-      if (typeof record !== "string") announce(record);
+      if (typeof record !== "string") notify([record]);
       return record;
     },
     getAction: async (key) => {

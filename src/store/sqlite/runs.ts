@@ -3,8 +3,8 @@ import type { ResolvedImage } from "../../domain/image.ts";
 import type { RunListScope } from "../../domain/list.ts";
 import type { RunKey } from "../../domain/ids.ts";
 import type { Store } from "../store.ts";
-import type { Change } from "../reader.ts";
-import { changeOf, insertAction } from "./actions.ts";
+import type { OnChange } from "../reader.ts";
+import { insertAction } from "./actions.ts";
 import type { Database } from "./database.ts";
 import { listPage, type ListShape } from "./paging.ts";
 import { ACTION_COLUMNS, json, RUN_COLUMNS, scopeConditions, toAction, toRun, UPDATED_AT } from "./rows.ts";
@@ -35,7 +35,7 @@ const FIELDS = {
   updated_at: UPDATED_AT,
 };
 
-export function runStore(database: Database, notify: (changes: readonly Change[]) => void): RunStore {
+export function runStore(database: Database, notify: OnChange): RunStore {
   return {
     createRun: async (run, root, images, seeds = []) => {
       const created = await database.write(() => {
@@ -65,7 +65,7 @@ export function runStore(database: Database, notify: (changes: readonly Change[]
         return { run: record, root: inserted };
       });
       if (created === undefined) return "exists";
-      notify([changeOf(created.root)]);
+      notify([created.root]);
       return created;
     },
     getRun: async (key) => {

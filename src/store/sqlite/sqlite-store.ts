@@ -1,7 +1,7 @@
 /** The store on one SQLite file. */
 import { EventEmitter } from "node:events";
 import type { Store } from "../store.ts";
-import type { Change } from "../reader.ts";
+import type { OnChange } from "../reader.ts";
 import { actionStore } from "./actions.ts";
 import { buildStore } from "./builds.ts";
 import { openDatabase } from "./database.ts";
@@ -14,9 +14,9 @@ import { workStore } from "./work.ts";
 /** `file` may be `:memory:`. Throws DATA_DIRECTORY_UNUSABLE for a store of a newer version. */
 export function openSqliteStore(file: string, onMigration?: OnMigration): Store {
   const database = openDatabase(file, onMigration);
-  const feed = new EventEmitter<{ change: [readonly Change[]] }>();
+  const feed = new EventEmitter<{ change: Parameters<OnChange> }>();
   feed.setMaxListeners(0);
-  const notify = (changes: readonly Change[]) => void feed.emit("change", changes);
+  const notify: OnChange = (changed) => void feed.emit("change", changed);
 
   return {
     ...projectStore(database),

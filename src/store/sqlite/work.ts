@@ -3,9 +3,9 @@ import type { TaskDefinition } from "../../domain/task.ts";
 import { BoxkiteError } from "../../domain/errors.ts";
 import { takes } from "../../domain/resources.ts";
 import { NEVER, type Effect } from "../../domain/transition.ts";
-import type { Change } from "../reader.ts";
+import type { OnChange } from "../reader.ts";
 import type { Demand, Store, Work } from "../store.ts";
-import { advance, changeOf, recordAttempt } from "./actions.ts";
+import { advance, recordAttempt } from "./actions.ts";
 import type { Database, Row } from "./database.ts";
 import { ACTION_COLUMNS, json, text, toAction } from "./rows.ts";
 
@@ -19,10 +19,7 @@ const HELD = `EXISTS (SELECT 1 FROM effects WHERE effects.action_id = actions.id
 const DEMAND_COLUMNS = `${ACTION_COLUMNS}, runs.settings ->> 'maxConcurrency' AS max_concurrency,
   json_object('requests', definition -> 'requests', 'limits', definition -> 'limits') AS resources`;
 
-export function workStore(
-  database: Database,
-  notify: (changes: readonly Change[]) => void,
-): Pick<Store, "acquire"> {
+export function workStore(database: Database, notify: OnChange): Pick<Store, "acquire"> {
   return {
     acquire: async (owner) => {
       const fence = await database.write(() => {
@@ -38,12 +35,7 @@ export function workStore(
   };
 }
 
-function work(
-  database: Database,
-  owner: string,
-  fence: number,
-  notify: (changes: readonly Change[]) => void,
-): Work {
+function work(database: Database, owner: string, fence: number, notify: OnChange): Work {
   const write = <T>(change: () => T): Promise<T> =>
     database.write(() => {
       const lease = database.get("SELECT owner, fence FROM leases WHERE name = 'orchestrator'");
@@ -54,15 +46,14 @@ function work(
       return change();
     });
   return {
-    fence,
     advance: async (change) => {
       const record = await write(() => advance(database, change));
       if (record === undefined) return "conflict";
-      notify([changeOf(record)]);
+      notify([record]);
       return record;
     },
     recordAttempt: async (action, facts, at) =>
-      notify([changeOf(await write(() => recordAttempt(database, action, facts, at)))]),
+      notify([await write(() => recordAttempt(database, action, facts, at))]),
     // Steps from one name to the next instead of reading every run that waits.
     waitingQueues: async () =>
       database
