@@ -1,7 +1,7 @@
 /**
- * Wake-ups for watches. A watch is a cursor on sequence numbers in the store; the feed only says when it is worth
- * reading again, and lets all who read the same share one answer. A wake-up may be lost or come for nothing: a watch
- * also reads now and then without one.
+ * Wake-ups for watches. A watch is a cursor on changes in the store; the feed only says when it is worth reading again,
+ * and lets watches that read the same share one answer. A wake-up may be lost or come without a change: a watch also
+ * reads every 30 s without one.
  */
 import type { ProjectKey } from "../domain/ids.ts";
 import type { Clock, Timer } from "../lib/clock.ts";
@@ -17,8 +17,8 @@ export interface Subscription {
   /** Resolves when something changed since the last call, after 30 s, or when the signal aborts. */
   next(): Promise<void>;
   /**
-   * What `read` gives, read once for all subscribers of the topic who were woken together and ask under this key: many
-   * watchers at the same cursor cost one read and one encoding. A key stands for one kind of answer. Never older than
+   * What `read` returns, called once for all subscribers of the topic that were woken together and use this key: many
+   * watchers at the same cursor cost one read and one encoding. A key stands for one type of answer. Never older than
    * the subscription, or than its last wake-up.
    */
   shared<T>(key: string, read: () => Promise<T>): Promise<T>;
@@ -38,7 +38,7 @@ export const topicOf = {
 const READ_AGAIN_MS = 30_000;
 /** Subscribers woken in one turn of the event loop: requests are served between two turns. */
 const WOKEN_PER_TURN = 20;
-/** Pause after a wake-up, for each subscriber: the more there are, the more changes each gets at once. */
+/** Pause after a wake-up, times the number of subscribers: the more there are, the more changes each gets at once. */
 const PAUSE_MS_EACH = 0.25;
 
 interface Topic {
@@ -79,7 +79,7 @@ export function createChangeFeed(store: Pick<StoreReader, "onChange">, clock: Cl
     });
   };
 
-  /** All get the same count of changes, and so the same answers, also where more changes come in between. */
+  /** All get the same count of changes, and so the same answers, even if more changes are committed in between. */
   const wakeSome = (
     topic: Topic,
     changes: number,

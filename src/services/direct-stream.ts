@@ -1,6 +1,6 @@
 /**
  * Messages of a stream that are the same for many watchers: encoded once, and written past connect-es, which
- * encodes and frames for each anew. Connect, gRPC and gRPC-Web put the same five bytes in front of a message.
+ * would encode and frame them for each watcher. Connect, gRPC and gRPC-Web put the same five bytes in front of a message.
  */
 import { setImmediate } from "node:timers/promises";
 import { toBinary, type DescMessage, type MessageShape } from "@bufbuild/protobuf";
@@ -19,7 +19,7 @@ export const DIRECT_STREAM = createContextKey<DirectStream | undefined>(undefine
   description: "where frames are written",
 });
 
-/** A watch whose client leaves more than this unread is ended; the client opens it again and starts from what it has. */
+/** A watch whose client leaves more than this unread is ended; opened again, it begins with the present state. */
 export const MAX_WAITING_BYTES = 1024 * 1024;
 
 /** The messages of one read, shared by all watches that asked for it. */

@@ -25,7 +25,7 @@ export interface EffectRecord {
   readonly createdAt: TimeMs;
 }
 
-/** Effects in a lane of their own: `webhooks` call other servers, which may delay one another and nothing else. */
+/** Effects are read by lane: `webhooks` call other servers, and a slow one delays no effect of the other lane. */
 export type EffectLane = "own" | "webhooks";
 
 /** An action that waits for an attempt or has one, with what its admission depends on. */

@@ -9,7 +9,7 @@ import { NEVER, nextTimer, type Effect } from "../../domain/transition.ts";
 import type { Advance, Store } from "../store.ts";
 import type { OnChange } from "../reader.ts";
 import type { Database, Row } from "./database.ts";
-import { listPage, type ListShape } from "./paging.ts";
+import { readList, type ListShape } from "./lists.ts";
 import { ACTION_COLUMNS, json, optionalNumber, optionalText, text, toAction, UPDATED_AT } from "./rows.ts";
 import { insertSpec } from "./tasks.ts";
 
@@ -72,7 +72,7 @@ export function actionStore(database: Database, notify: OnChange): ActionStore {
       );
       return row && toAction(row);
     },
-    listActions: async (run, page) => {
+    listActions: async (run, query) => {
       const shape: ListShape = {
         columns: ACTION_COLUMNS,
         from: FROM,
@@ -82,7 +82,7 @@ export function actionStore(database: Database, notify: OnChange): ActionStore {
         id: "actions.id",
         defaultSort: { field: "created_at", ascending: true },
       };
-      return listPage(database, shape, page, toAction);
+      return readList(database, shape, query, toAction);
     },
     listAttempts: async (action) => listAttempts(database, action),
     changedChildren: async (run, parent, afterSeq, limit) =>

@@ -24,7 +24,7 @@ interface Job {
   readonly reject: (error: unknown) => void;
 }
 
-/** Cached prepared statements: enough for all fixed ones and the most common lists (paging.ts). */
+/** Cached prepared statements: enough for all fixed ones and the most common lists (lists.ts). */
 const MAX_STATEMENTS = 500;
 
 /**
@@ -56,7 +56,7 @@ export function openDatabase(file: string, onMigration?: OnMigration): Database 
     const settle: (() => void)[] = [];
     try {
       prepared("BEGIN IMMEDIATE").run();
-      for (const job of batch) settle.push(attempt(job));
+      for (const job of batch) settle.push(perform(job));
       prepared("COMMIT").run();
     } catch (error) {
       // The commit itself failed, e.g. the disk is full: no change of the batch is on disk.
@@ -67,7 +67,7 @@ export function openDatabase(file: string, onMigration?: OnMigration): Database 
     for (const done of settle) done();
   };
 
-  const attempt = (job: Job): (() => void) => {
+  const perform = (job: Job): (() => void) => {
     prepared("SAVEPOINT job").run();
     try {
       const result = job.work();

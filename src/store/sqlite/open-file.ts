@@ -7,7 +7,7 @@ import type { Row } from "./database.ts";
 import { damaged, explained, resultCodeOf } from "./sqlite-error.ts";
 
 /** A store that an earlier version of the program wrote, about to get the present schema. */
-export interface Migration {
+interface Migration {
   /** Versions of the schema. */
   readonly from: number;
   readonly to: number;
@@ -22,7 +22,7 @@ export type OnMigration = (migration: Migration) => () => void;
 export function openFile(file: string, onMigration?: OnMigration): DatabaseSync {
   let sqlite: DatabaseSync | undefined;
   try {
-    refuseScrap(file);
+    refuseFragment(file);
     sqlite = new DatabaseSync(file);
     sqlite.exec(`
       PRAGMA busy_timeout = 5000;
@@ -44,7 +44,7 @@ export function openFile(file: string, onMigration?: OnMigration): DatabaseSync 
 /** The smallest page size. SQLite treats a file that is smaller as a new one and overwrites it. */
 const SMALLEST_PAGE_BYTES = 512;
 
-function refuseScrap(file: string): void {
+function refuseFragment(file: string): void {
   const bytes = statSync(file, { throwIfNoEntry: false })?.size ?? 0;
   if (bytes > 0 && bytes < SMALLEST_PAGE_BYTES) throw damaged(file, `it has ${bytes} bytes`);
 }

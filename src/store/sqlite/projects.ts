@@ -1,7 +1,8 @@
+/** Projects. */
 import type { ProjectRecord } from "../../domain/project.ts";
 import type { Store } from "../store.ts";
 import type { Database } from "./database.ts";
-import { listPage, type ListShape } from "./paging.ts";
+import { readList, type ListShape } from "./lists.ts";
 import { toProject } from "./rows.ts";
 
 type ProjectStore = Pick<Store, "createProject" | "updateProject" | "getProject" | "listProjects">;
@@ -44,6 +45,6 @@ export function projectStore(database: Database): ProjectStore {
       const row = database.get("SELECT * FROM projects WHERE id = ?", id);
       return row && toProject(row);
     },
-    listProjects: async (page) => listPage(database, SHAPE, page, toProject),
+    listProjects: async (query) => readList(database, SHAPE, query, toProject),
   };
 }

@@ -20,7 +20,7 @@ export const json = <T>(value: unknown): T => {
   } catch (error) {
     throw new BoxkiteError("DATA_DIRECTORY_UNUSABLE", `a row of the store is damaged: ${messageOf(error)}`, {
       cause: error,
-      hint: "put the store back from a backup, or name another directory with --data",
+      hint: "restore the store from a backup, or name another directory with --data",
     });
   }
 };

@@ -6,7 +6,7 @@ import type { Store } from "../store.ts";
 import type { OnChange } from "../reader.ts";
 import { insertAction } from "./actions.ts";
 import type { Database } from "./database.ts";
-import { listPage, type ListShape } from "./paging.ts";
+import { readList, type ListShape } from "./lists.ts";
 import { ACTION_COLUMNS, json, RUN_COLUMNS, scopeConditions, toAction, toRun, UPDATED_AT } from "./rows.ts";
 
 type RunStore = Pick<
@@ -77,7 +77,7 @@ export function runStore(database: Database, notify: OnChange): RunStore {
       );
       return row && toRun(row);
     },
-    listRuns: async (scope, page) => {
+    listRuns: async (scope, query) => {
       const { sql, values } = runConditions(scope);
       const shape: ListShape = {
         columns: `${RUN_COLUMNS}, ${ACTION_COLUMNS}`,
@@ -92,7 +92,7 @@ export function runStore(database: Database, notify: OnChange): RunStore {
         id: "runs.id",
         defaultSort: { field: "created_at", ascending: false },
       };
-      return listPage(database, shape, page, (row) => ({ run: toRun(row), root: toAction(row) }));
+      return readList(database, shape, query, (row) => ({ run: toRun(row), root: toAction(row) }));
     },
     // One writer: commits become visible in the order of their numbers, and the last number is the cursor.
     changedRuns: async (scope, after, limit) => {
@@ -110,7 +110,7 @@ export function runStore(database: Database, notify: OnChange): RunStore {
       );
       const items = rows.map((row) => ({ run: toRun(row), root: toAction(row) }));
       const last = items.at(-1)?.root.seq ?? from;
-      // A page that is not full is the last: what changed in other scopes need not be read again.
+      // Fewer than the limit: there is no more, and what changed in other scopes need not be read again.
       const cursor = items.length < limit ? Math.max(last, (newest ?? 0) as number) : last;
       return { items, cursor: String(cursor) };
     },

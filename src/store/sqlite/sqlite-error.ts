@@ -12,7 +12,7 @@ export function explained(error: unknown, file: string, otherwise?: string): unk
     case SQLITE_FULL:
       return new BoxkiteError("DISK_FULL", `cannot write to ${file}: its disk is full`, {
         cause: error,
-        hint: `free some room: df -h ${file}`,
+        hint: `free some space: df -h ${file}`,
       });
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
@@ -39,6 +39,6 @@ export function resultCodeOf(error: unknown): number | undefined {
 export function damaged(file: string, why: string, cause?: unknown): BoxkiteError {
   return new BoxkiteError("DATA_DIRECTORY_UNUSABLE", `the store ${file} is damaged: ${why}`, {
     cause,
-    hint: `put it back from a backup; what can be read of it: sqlite3 ${file} .recover; to begin anew, name another directory with --data`,
+    hint: `restore it from a backup; to save what can still be read: sqlite3 ${file} .recover; to start empty, name another directory with --data`,
   });
 }

@@ -3,7 +3,7 @@ import type { ListQuery } from "../../domain/list.ts";
 import type { StoredSpec } from "../../domain/task.ts";
 import type { Store } from "../store.ts";
 import type { Database } from "./database.ts";
-import { listPage, type ListShape } from "./paging.ts";
+import { readList, type ListShape } from "./lists.ts";
 import { scopeConditions, toSpec, toTask } from "./rows.ts";
 
 type TaskStore = Pick<
@@ -24,7 +24,7 @@ const FIELDS = {
 };
 
 export function taskStore(database: Database): TaskStore {
-  const list = (where: string[], values: (string | number)[], page: ListQuery) => {
+  const list = (where: string[], values: (string | number)[], query: ListQuery) => {
     const shape: ListShape = {
       columns: COLUMNS,
       from: FROM,
@@ -34,7 +34,7 @@ export function taskStore(database: Database): TaskStore {
       id: "tasks.id",
       defaultSort: { field: "created_at", ascending: false },
     };
-    return listPage(database, shape, page, toTask);
+    return readList(database, shape, query, toTask);
   };
   return {
     deployTask: (key, spec, at, by) =>
@@ -74,18 +74,18 @@ export function taskStore(database: Database): TaskStore {
       const row = database.get("SELECT * FROM task_specs WHERE digest = ?", digest);
       return row && toSpec(row);
     },
-    listTasks: async (scope, page) => {
+    listTasks: async (scope, query) => {
       const { sql, values } = scopeConditions(scope, "tasks");
       // The SDK requests the newest version of a name with limit 1; people want one row per task.
       const newest = `tasks.id = (SELECT max(newer.id) FROM tasks AS newer WHERE newer.project = tasks.project
         AND newer.domain = tasks.domain AND newer.name = tasks.name)`;
-      if (scope.isEntrypoint === undefined) return list([...sql, newest], values, page);
+      if (scope.isEntrypoint === undefined) return list([...sql, newest], values, query);
       const entrypoint = "coalesce(task_specs.definition ->> 'isEntrypoint', 0) = ?";
-      return list([...sql, newest, entrypoint], [...values, Number(scope.isEntrypoint)], page);
+      return list([...sql, newest, entrypoint], [...values, Number(scope.isEntrypoint)], query);
     },
-    listTaskVersions: async (scope, page) => {
+    listTaskVersions: async (scope, query) => {
       const { sql, values } = scopeConditions(scope, "tasks");
-      return list([...sql, "tasks.name = ?"], [...values, scope.name], page);
+      return list([...sql, "tasks.name = ?"], [...values, scope.name], query);
     },
   };
 }

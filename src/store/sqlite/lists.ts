@@ -1,6 +1,6 @@
 /**
- * Lists with filters, a sort and pages: the only SQL that is composed at run time. Fields come
- * from a fixed table per list; values are always bound. Pages continue from a key, not from an offset, so that
+ * Lists with filters, a sort and a limit: the only SQL that is composed at run time. Fields come
+ * from a fixed table per list; values are always bound. A token continues from a key, not from an offset, so that
  * rows added meanwhile neither repeat nor hide others.
  */
 import type { SQLInputValue } from "node:sqlite";
@@ -26,36 +26,37 @@ export interface ListShape {
   readonly defaultSort: { readonly field: string; readonly ascending: boolean };
 }
 
-export const MAX_PAGE = 1_000;
+/** Of one answer; a token leads to the rest. */
+const MAX_ROWS = 1_000;
 
-export function listPage<T>(
+export function readList<T>(
   database: Database,
   shape: ListShape,
-  page: ListQuery,
+  query: ListQuery,
   decode: (row: Row) => T,
 ): ListResult<T> {
-  const sort = page.sort ?? shape.defaultSort;
+  const sort = query.sort ?? shape.defaultSort;
   const sortSql = ownValue(shape.fields, sort.field);
   if (sortSql === undefined) throw unknownField("sort", sort.field, shape);
   const where = [...shape.where];
   const values = [...shape.values];
-  for (const condition of page.where) {
+  for (const condition of query.where) {
     const made = conditionSql(condition, shape);
     where.push(made.sql);
     values.push(...made.values);
   }
-  if (page.token !== "") {
-    const [value, id] = decodeToken(page.token);
+  if (query.token !== "") {
+    const [value, id] = decodeToken(query.token);
     where.push(`(${sortSql}, ${shape.id}) ${sort.ascending ? ">" : "<"} (?, ?)`);
     values.push(value, id);
   }
   const direction = sort.ascending ? "ASC" : "DESC";
-  const limit = Math.min(Math.max(page.limit, 1), MAX_PAGE);
+  const limit = Math.min(Math.max(query.limit, 1), MAX_ROWS);
   const rows = database.all(
     `SELECT ${shape.columns}, ${sortSql} AS sort_value, ${shape.id} AS sort_id FROM ${shape.from}
      WHERE ${where.join(" AND ") || "TRUE"} ORDER BY ${sortSql} ${direction}, ${shape.id} ${direction} LIMIT ?`,
     ...values,
-    // One more row than requested shows whether there is a further page.
+    // One more row than requested shows whether there are further ones.
     limit + 1,
   );
   const last = rows.length > limit ? rows[limit - 1] : undefined;
