@@ -27,9 +27,10 @@ export function withLateCommits(inner: Store): LateCommits {
     ...inner,
     getRun: async (key) => (late.has(key.run) ? undefined : inner.getRun(key)),
     changedRuns: async (scope, after, limit) => {
-      const { items, cursor } = await inner.changedRuns(scope, after, limit);
-      const seen = items.filter(({ run }) => !late.has(run.key.run));
-      return { items: seen, cursor: seen.length === items.length ? cursor : after };
+      const { items } = await inner.changedRuns(scope, after, limit + late.size);
+      const visible = items.filter(({ run }) => !late.has(run.key.run));
+      if (visible.length === items.length) return inner.changedRuns(scope, after, limit);
+      return { items: visible.slice(0, limit), cursor: after };
     },
     onChange: (listener) => {
       listeners.add(listener);
