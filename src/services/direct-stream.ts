@@ -37,8 +37,8 @@ export function batchOf<D extends DescMessage>(schema: D, messages: readonly Mes
 /** A batch, as one watch sends it. */
 export interface Delivery<D extends DescMessage> {
   readonly batch: Batch<D>;
-  /** It happened before the watch began: the client sets the speed. */
-  readonly isPast: boolean;
+  /** Part of what the watch has to catch up with, at its beginning or after a burst: the client sets the speed. */
+  readonly isBacklog: boolean;
 }
 
 /** Sends what a watch yields to one client. Throws UNAVAILABLE, at which clients retry, for one that is too slow. */
@@ -48,19 +48,19 @@ export async function* deliver<D extends DescMessage>(
 ): AsyncIterable<MessageShape<D>> {
   const direct = values.get(DIRECT_STREAM);
   let begun = false;
-  for await (const { batch, isPast } of deliveries) {
+  for await (const { batch, isBacklog } of deliveries) {
     if (batch.messages.length === 0) continue;
     if (direct === undefined || !begun) {
       // The first messages go through connect-es, which sends the response's headers with them.
       yield* batch.messages;
       begun = true;
     } else {
-      if (!isPast && direct.waitingBytes > MAX_WAITING_BYTES) throw tooSlow();
+      if (!isBacklog && direct.waitingBytes > MAX_WAITING_BYTES) throw tooSlow();
       direct.write(batch.frames());
-      if (isPast) await direct.drained(signal);
+      if (isBacklog) await direct.drained(signal);
     }
-    // Neither the store nor a fast client makes a long past wait for anything: other calls are served in between.
-    if (isPast) await setImmediate();
+    // Neither the store nor a fast client makes a long backlog wait for anything: other calls are served in between.
+    if (isBacklog) await setImmediate();
   }
 }
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 import { create, toBinary } from "@bufbuild/protobuf";
+import { Code, createContextValues, type ConnectError } from "@connectrpc/connect";
 import { withLateCommits } from "../../test/conformance/late-commits.ts";
 import { steppedClock } from "../../test/helpers/stepped-clock.ts";
 import { newTrace, storeRun } from "../../test/helpers/stored-run.ts";
@@ -13,7 +14,7 @@ import { RunSpecSchema } from "../wire/gen/flyteidl2/task/run_pb.js";
 import { TraceActionSchema } from "../wire/gen/flyteidl2/workflow/run_definition_pb.js";
 import type { WatchRunsResponseSchema } from "../wire/gen/flyteidl2/workflow/run_service_pb.js";
 import { createChangeFeed } from "./change-feed.ts";
-import type { Batch } from "./direct-stream.ts";
+import { deliver, DIRECT_STREAM, MAX_WAITING_BYTES, type Batch, type DirectStream } from "./direct-stream.ts";
 import { watchRuns } from "./watch-runs.ts";
 
 const SCOPE = { project: "p", domain: "d" };
@@ -59,6 +60,12 @@ async function setup(t: TestContext) {
         },
         ROOT,
       ),
+    /** Resolves when the watch of such a client ends. */
+    deliverTo: async (direct: DirectStream) => {
+      const values = createContextValues().set(DIRECT_STREAM, direct);
+      const deliveries = watchRuns({ store: counted, feed }, SCOPE, stop.signal);
+      for await (const _ of deliver(deliveries, { values, signal: stop.signal }));
+    },
     watch: (scope: RunScope = SCOPE) => {
       const batches: Batch<typeof WatchRunsResponseSchema>[] = [];
       const watch = async () => {
@@ -173,4 +180,30 @@ test("a watcher is woken for runs of its project only, and one of all runs for e
   await settle();
   assert.deepEqual(mine.names(), [[], ["mine"]]);
   assert.deepEqual(all.names().flat(), ["r", "mine", "theirs"]);
+});
+
+test("a client that reads is not cut, however much changes at once; one that does not read is", async (t) => {
+  const { create: createRun, deliverTo, settle } = await setup(t);
+  await createRun("first");
+  let waitingBytes = 0;
+  let sentBytes = 0;
+  const reading: DirectStream = {
+    get waitingBytes() {
+      return waitingBytes;
+    },
+    write: ({ length }) => {
+      waitingBytes += length;
+      sentBytes += length;
+    },
+    drained: async () => void (waitingBytes = 0),
+  };
+  const cut: Code[] = [];
+  for (const direct of [reading, { ...reading, waitingBytes: MAX_WAITING_BYTES + 1 }])
+    deliverTo(direct).catch((error: ConnectError) => cut.push(error.code));
+  await settle();
+  const long = "x".repeat(1_000);
+  await Promise.all(Array.from({ length: 3_050 }, (_, index) => createRun(`${long}${index}`)));
+  for (let turns = 0; turns < 20; turns++) await settle();
+  assert.deepEqual(cut, [Code.Unavailable]);
+  assert.ok(sentBytes > MAX_WAITING_BYTES);
 });

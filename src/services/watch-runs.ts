@@ -29,15 +29,17 @@ export async function* watchRuns(
     let cursor = "";
     // The store may return a run again that did not change: docs/decisions/0005-change-order-is-per-run.md.
     let sent: ReadonlySet<string> = new Set();
-    for (let isPast = true, isFirst = true; !signal.aborted; isFirst = false) {
+    let isSnapshot = true;
+    for (let isFirst = true; !signal.aborted; isFirst = false) {
       const changed = await changedAfter(cursor);
       const unsent = changed.items.filter((run) => !sent.has(versionOf(run)));
       sent = new Set(changed.items.map(versionOf));
-      if (isFirst || unsent.length > 0) yield { batch: await encoded(unsent), isPast };
       const hasMore = changed.items.length === BATCH && changed.cursor !== cursor;
+      if (isFirst || unsent.length > 0)
+        yield { batch: await encoded(unsent), isBacklog: isSnapshot || hasMore };
       cursor = changed.cursor;
       if (hasMore) continue;
-      isPast = false;
+      isSnapshot = false;
       await subscription.next();
     }
   } finally {

@@ -20,8 +20,8 @@ const trace = (name: string, parent?: string): NewAction => ({
 
 async function setup() {
   const store = openSqliteStore(":memory:");
-  const created = await storeRun(store, {}, trace(ROOT_ACTION));
-  const { run } = created;
+  // Each update of a child names where its outputs will be.
+  const { run } = await storeRun(store, { baseUri: `s3://b/${"x".repeat(3_000)}` }, trace(ROOT_ACTION));
   let reads = 0;
   const counted = {
     ...store,
@@ -37,19 +37,19 @@ async function setup() {
   return {
     readCount: () => reads,
     /** Lets who is woken run to where it waits again. */
-    change: async (name: string) => {
-      await store.createAction(run, trace(name, ROOT_ACTION), LOCAL);
+    change: async (...names: string[]) => {
+      await Promise.all(names.map((name) => store.createAction(run, trace(name, ROOT_ACTION), LOCAL)));
       await clock.step(100);
     },
     /** What is written for it directly, and how its watch ends. */
-    watch: (waitingBytes = () => 0) => {
+    watch: (waitingBytes = () => 0, drained = () => {}) => {
       const frames: Uint8Array[] = [];
       const direct: DirectStream = {
         get waitingBytes() {
           return waitingBytes();
         },
         write: (bytes) => void frames.push(bytes),
-        drained: async () => {},
+        drained: async () => drained(),
       };
       const values = createContextValues().set(DIRECT_STREAM, direct);
       const deliveries = watchChildren({ store: counted, feed }, run, ROOT_ACTION, stop.signal);
@@ -121,4 +121,22 @@ test("a watcher that reads nothing is ended at 1 MiB, with a code at which clien
   await cut;
   await change("c2");
   assert.deepEqual([slow.frames.length, other.frames.length], [1, 3]);
+});
+
+test("a watcher that reads is not cut, however many children change at once", async (t) => {
+  const { watch, change, settle, close } = await setup();
+  t.after(close);
+  let read = 0;
+  const sentBytes = () => frames.reduce((sum, { length }) => sum + length, 0);
+  const { frames, done } = watch(
+    () => sentBytes() - read,
+    () => (read = sentBytes()),
+  );
+  let isCut = false;
+  done.catch(() => (isCut = true));
+  await settle();
+  await change(...Array.from({ length: 1_100 }, (_, index) => `c${index}`));
+  await settle();
+  assert.equal(isCut, false);
+  assert.ok(sentBytes() > 3 * MAX_WAITING_BYTES);
 });

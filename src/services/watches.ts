@@ -49,15 +49,15 @@ export async function* watchChildren(
   };
   const subscription = feed.subscribe(topicOf.children(run.id, parent), signal);
   try {
-    let isPast = true;
+    let isSnapshot = true;
     for (let after = 0; !signal.aborted;) {
       const from = after;
       const { batch, cursor, isAll } = await subscription.shared(`after ${from}`, () => read(from));
       after = cursor;
-      yield { batch, isPast };
+      yield { batch, isBacklog: isSnapshot || !isAll };
       if (!isAll) continue;
-      if (isPast) yield { batch: SENTINEL, isPast };
-      isPast = false;
+      if (isSnapshot) yield { batch: SENTINEL, isBacklog: true };
+      isSnapshot = false;
       await subscription.next();
     }
   } finally {
@@ -103,7 +103,7 @@ async function* watchDetails<D extends DescMessage>(
   try {
     for (let seen = -1; !signal.aborted;) {
       const { record, batch } = await subscription.shared(schema.name, read);
-      if (record.seq > seen) yield { batch, isPast: seen < 0 };
+      if (record.seq > seen) yield { batch, isBacklog: seen < 0 };
       seen = record.seq;
       if (isTerminal(record.state.phase)) return;
       await subscription.next();
