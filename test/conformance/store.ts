@@ -57,7 +57,7 @@ export function storeConformance(name: string, open: () => Promise<StoreSubject>
     assert.equal(outcomes.filter((outcome) => outcome === "exists").length, 2);
   });
 
-  check("an action is keyed by its name; a second one is told apart from a failure", async ({ store }) => {
+  check("an action is keyed by its name; a second one is distinguished from a failure", async ({ store }) => {
     const { run } = await createRun(store, "r1");
     const child = await store.createAction(run, newTask("c1", ROOT_ACTION), LOCAL);
     assert.ok(typeof child === "object");
@@ -395,8 +395,8 @@ export function storeConformance(name: string, open: () => Promise<StoreSubject>
     async ({ store, work }) => {
       const { root } = await createRun(store, "r1");
       const first = await step(work, root, { type: "admitted" });
-      const told = { attempt: 1, reason: "no node is free" };
-      const waiting = await step(work, first, { type: "attemptWaiting", ...told });
+      const report = { attempt: 1, reason: "no node is free" };
+      const waiting = await step(work, first, { type: "attemptWaiting", ...report });
       assert.deepEqual([waiting.state.phase, waiting.state.suspended], ["waiting_for_resources", "waiting"]);
       assert.deepEqual(
         (await live(work)).map(({ id }) => id),
@@ -404,7 +404,7 @@ export function storeConformance(name: string, open: () => Promise<StoreSubject>
       );
       assert.deepEqual(await work.waitingQueues(), []);
       assert.deepEqual(await heads(work, NOW, ""), []);
-      const parked = await step(work, waiting, { type: "attemptParked", ...told });
+      const parked = await step(work, waiting, { type: "attemptParked", ...report });
       assert.equal((await reload(store, root)).state.suspended, "parked");
       assert.deepEqual(await live(work), []);
       assert.deepEqual(await heads(work, NOW, ""), []);
@@ -414,7 +414,7 @@ export function storeConformance(name: string, open: () => Promise<StoreSubject>
     },
   );
 
-  check("attempts keep what was told of them", async ({ store, work }) => {
+  check("attempts keep what was reported of them", async ({ store, work }) => {
     const { root } = await createRun(store, "r1");
     const image = { reference: "a:1", pinned: "a@sha256:1", digest: "sha256:1", source: "registry" as const };
     const first = await step(work, root, { type: "admitted" }, { attempt: 1, image });
@@ -439,13 +439,13 @@ export function storeConformance(name: string, open: () => Promise<StoreSubject>
         { type: "attemptSucceeded", attempt: 1, outputUri: "s3://b/o" },
         { attempt: 1, outcome: "succeeded" },
       );
-      const told: number[] = [];
-      store.onChange((changes) => told.push(...changes.map(({ seq }) => seq)));
+      const heard: number[] = [];
+      store.onChange((changes) => heard.push(...changes.map(({ seq }) => seq)));
       await work.recordAttempt(ended, { attempt: 1, exitCode: 3, endedAt: NOW + 5 }, NOW + 5);
       const [changed] = await store.changedActions(run, ended.seq, 10);
       assert.deepEqual(changed?.state, ended.state);
       assert.equal(changed?.version, ended.version);
-      assert.deepEqual(told, [changed?.seq]);
+      assert.deepEqual(heard, [changed?.seq]);
       const [attempt] = await store.listAttempts(root);
       assert.deepEqual([attempt?.exitCode, attempt?.endedAt], [3, NOW + 5]);
       assert.deepEqual(

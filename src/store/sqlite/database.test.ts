@@ -57,7 +57,7 @@ test("a damaged file is refused, whatever is wrong with it", async (t) => {
         (bytes) => bytes.subarray(0, length),
       ],
     ),
-    ["a page of noughts", (bytes) => bytes.fill(0, bytes.length - 4096)],
+    ["a page of zeros", (bytes) => bytes.fill(0, bytes.length - 4096)],
     ["a page of the schema", (bytes) => bytes.fill(0x5a, 100, 4096)],
   ];
   for (const [what, damage] of damages) {
@@ -77,7 +77,7 @@ test("a damaged file is refused, whatever is wrong with it", async (t) => {
   }
 });
 
-test("damage that comes later is told at the first read", async (t) => {
+test("damage that comes later is reported at the first read", async (t) => {
   const directory = await temporaryDirectory(t);
   const file = join(directory, "store.sqlite");
   const database = openDatabase(file);
@@ -96,7 +96,7 @@ test("damage that comes later is told at the first read", async (t) => {
   });
 });
 
-test("damage inside a value is told at the start, and at the first read", async (t) => {
+test("damage inside a value is reported at the start, and at the first read", async (t) => {
   const file = join(await temporaryDirectory(t), "store.sqlite");
   const store = openSqliteStore(file);
   t.after(() => store.close());
@@ -120,7 +120,7 @@ test("damage inside a value is told at the start, and at the first read", async 
   assert.throws(() => openDatabase(file), { code: "DATA_DIRECTORY_UNUSABLE", message: /CHECK.*projects/u });
 });
 
-test("a file that cannot be opened is told as such", () => {
+test("a file that cannot be opened is reported as such", () => {
   assert.throws(() => openDatabase(import.meta.dirname), {
     code: "DATA_DIRECTORY_UNUSABLE",
     message: /could not be opened/u,

@@ -1,4 +1,4 @@
-/** What reading the heads of a queue costs: SQLite's own plan tells, without measuring time. */
+/** What reading the heads of a queue costs, by SQLite's query plan: no time is measured. */
 import assert from "node:assert/strict";
 import { DatabaseSync, StatementSync } from "node:sqlite";
 import { test } from "node:test";
