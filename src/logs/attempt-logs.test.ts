@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { test, type TestContext } from "node:test";
 import type { AttemptKey } from "../domain/attempt.ts";
+import { LogFileWriter } from "./log-file-writer.ts";
 import { createAttemptLogs, type AttemptLogs, type LogLine, type ReadOptions } from "./attempt-logs.ts";
 
 const KEY: AttemptKey = { project: "p", domain: "development", run: "r1", action: "a0", attempt: 1 };
@@ -40,6 +41,19 @@ test("lines come back with their time and stream, from any line", async (t) => {
   );
   await log.close();
   assert.equal(await logs.exists(KEY), true);
+});
+
+test("readers of a log that is being written leave nothing behind at the writer", async (t) => {
+  const logs = createAttemptLogs(await directoryOf(t));
+  const log = await logs.open(KEY);
+  assert.ok(log instanceof LogFileWriter);
+  log.write("stdout", "one", 1_000);
+  await log.flush();
+  await read(logs);
+  assert.equal(log.changed.listenerCount("change"), 0, "one that does not follow");
+  for await (const _ of logs.read(KEY, { follow: true })) break;
+  assert.equal(log.changed.listenerCount("change"), 0, "one that leaves in the middle");
+  await log.close();
 });
 
 test("a line ends at its line feed, whatever else is in it", async (t) => {

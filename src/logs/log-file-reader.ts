@@ -31,33 +31,42 @@ export async function* readLog(
   let offset = 0;
   for (;;) {
     const open = writer();
-    const changed = open && nextChange(open, options.signal);
-    const over = open === undefined && (options.isOver === undefined || (await options.isOver()));
-    for await (const batch of linesFrom(file, offset)) {
-      offset = batch.end;
-      const lines = batch.lines.slice(skip);
-      skip = Math.max(0, skip - batch.lines.length);
-      if (lines.length > 0) yield lines;
-      if (options.signal?.aborted) return;
+    const left = new AbortController();
+    // Listening starts before the read, so that nothing between is missed.
+    const changed = open && options.follow ? nextChange(open, left.signal) : undefined;
+    const leave = () => left.abort();
+    options.signal?.addEventListener("abort", leave, { once: true });
+    try {
+      const over = open === undefined && (options.isOver === undefined || (await options.isOver()));
+      for await (const batch of linesFrom(file, offset)) {
+        offset = batch.end;
+        const lines = batch.lines.slice(skip);
+        skip = Math.max(0, skip - batch.lines.length);
+        if (lines.length > 0) yield lines;
+        if (options.signal?.aborted) return;
+      }
+      if (!options.follow || options.signal?.aborted) return;
+      // Nobody writes any more, and that was checked before the read: all of it was read.
+      if (over) return;
+      await (changed ?? clock.sleep(TAKEN_UP_MS, { signal: left.signal }).catch(() => {}));
+    } finally {
+      options.signal?.removeEventListener("abort", leave);
+      leave();
     }
-    if (!options.follow || options.signal?.aborted) return;
-    // Nobody writes any more, and that was checked before the read: all of it was read.
-    if (over) return;
-    await (changed ?? clock.sleep(TAKEN_UP_MS, { signal: options.signal }).catch(() => {}));
   }
 }
 
-/** Resolves at the next line or at the end; listening starts now, so nothing between is missed. */
-function nextChange(log: LogFileWriter, signal: AbortSignal | undefined): Promise<void> {
+/** Resolves at the next line, at the end, or when the reader leaves. */
+function nextChange(log: LogFileWriter, left: AbortSignal): Promise<void> {
   if (log.closed) return Promise.resolve();
   return new Promise((resolve) => {
     const done = () => {
       log.changed.off("change", done);
-      signal?.removeEventListener("abort", done);
+      left.removeEventListener("abort", done);
       resolve();
     };
     log.changed.on("change", done);
-    signal?.addEventListener("abort", done, { once: true });
+    left.addEventListener("abort", done, { once: true });
   });
 }
 
