@@ -10,6 +10,7 @@
  */
 import type { LogSink } from "../../domain/attempt.ts";
 import type { LogFrame } from "../../containers/log-frames.ts";
+import { characterBoundary } from "../character-boundary.ts";
 
 /** Longer lines are split here, so that one endless line cannot fill the memory. */
 export const MAX_LINE_BYTES = 64 * 1024;
@@ -107,17 +108,4 @@ export class LogWriter {
     this.#lastMs = Math.max(risen, this.#lastMs);
     return this.#lastMs;
   }
-}
-
-/** Where to cut at the end so that no UTF-8 character is torn apart. */
-function characterBoundary(bytes: Buffer): number {
-  for (let back = 1; back <= 3; back++) {
-    const byte = bytes[bytes.length - back] ?? 0;
-    if (byte >= 0xc0) {
-      const length = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : 2;
-      return length > back ? bytes.length - back : bytes.length;
-    }
-    if (byte < 0x80) break;
-  }
-  return bytes.length;
 }

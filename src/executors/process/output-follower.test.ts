@@ -40,3 +40,32 @@ test("the offset is on disk after the lines", async (t) => {
   assert.deepEqual(seen, [false]);
   assert.deepEqual(JSON.parse(await readFile(offsets, "utf8")), { stdout: 4, stderr: 0 });
 });
+
+for (const [name, unfinished] of [
+  ["a character of which only the first byte is written", Buffer.from("caf\u00e9").subarray(0, 4)],
+  ["bytes that are not UTF-8", Buffer.from([0xff, 0xff, 0xff])],
+] as const) {
+  test(`a follower goes on at the beginning of an unfinished line: ${name}`, async (t) => {
+    const directory = await temporaryDirectory(t);
+    const file = join(directory, "stdout");
+    await writeFile(file, Buffer.concat([Buffer.from("first\n"), unfinished]));
+    const first = memorySink();
+    await (await followOutput(directory, first, systemClock)).read();
+    assert.deepEqual(first.lines, ["first"]);
+
+    await writeFile(file, Buffer.concat([Buffer.from("first\n"), unfinished, Buffer.from([0xa9, 0x0a])]));
+    const second = memorySink(1);
+    await (await followOutput(directory, second, systemClock)).read();
+    assert.deepEqual(second.lines, [Buffer.concat([unfinished, Buffer.from([0xa9])]).toString()]);
+  });
+}
+
+test("a line without end is cut between two characters", async (t) => {
+  const directory = await temporaryDirectory(t);
+  const text = "x" + "\u00e9".repeat(200_000);
+  await writeFile(join(directory, "stdout"), text);
+  const sink = memorySink();
+  await (await followOutput(directory, sink, systemClock)).finish();
+  assert.equal(sink.lines.length, 2);
+  assert.equal(sink.lines.join(""), text);
+});

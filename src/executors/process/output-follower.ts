@@ -1,10 +1,10 @@
 /** Copies what a process writes to its two files into the attempt's log, line by line. */
 import { open, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { StringDecoder } from "node:string_decoder";
 import { messageOf } from "../../domain/errors.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { LogSink } from "../../domain/attempt.ts";
+import { characterBoundary } from "../character-boundary.ts";
 import { orAbsent } from "./attempt-directory.ts";
 import { writeAtomically } from "./write-atomically.ts";
 
@@ -19,51 +19,24 @@ const STREAMS = ["stdout", "stderr"] as const;
 /** How many bytes of each are in the log. */
 type Offsets = Record<(typeof STREAMS)[number], number>;
 const CHUNK_BYTES = 64 * 1024;
+const LINE_FEED = 0x0a;
 /** A longer line is cut here, so that one without end does not fill the memory. */
-const MAX_LINE_CHARS = 256 * 1024;
+const MAX_LINE_BYTES = 256 * 1024;
 
 export async function followOutput(directory: string, logs: LogSink, clock: Clock): Promise<OutputFollower> {
   const offsetsFile = join(directory, "offsets.json");
   // After a restart everything up to these offsets is in the log already; an empty log begins at the start.
   const saved = logs.lastAtMs === undefined ? {} : await readOffsets(offsetsFile);
-  const offsets = { stdout: 0, stderr: 0, ...saved };
-  const pending = { stdout: "", stderr: "" };
-  const decoders = { stdout: new StringDecoder("utf8"), stderr: new StringDecoder("utf8") };
-  const consumed = { ...offsets };
-
-  const readStream = async (stream: (typeof STREAMS)[number]): Promise<boolean> => {
-    const file = await orAbsent(open(join(directory, stream), "r"));
-    if (file === undefined) return false;
-    let moved = false;
-    try {
-      const buffer = Buffer.alloc(CHUNK_BYTES);
-      for (;;) {
-        const { bytesRead } = await file.read(buffer, 0, buffer.length, consumed[stream]);
-        if (bytesRead === 0) break;
-        consumed[stream] += bytesRead;
-        moved = true;
-        take(stream, decoders[stream].write(buffer.subarray(0, bytesRead)));
-      }
-    } finally {
-      await file.close();
-    }
-    offsets[stream] = consumed[stream] - Buffer.byteLength(pending[stream]);
-    return moved;
-  };
-
-  const take = (stream: (typeof STREAMS)[number], text: string) => {
-    const lines = (pending[stream] + text).split("\n");
-    pending[stream] = lines.pop() ?? "";
-    for (const line of lines) logs.write(stream, line, clock.now());
-    if (pending[stream].length > MAX_LINE_CHARS) {
-      logs.write(stream, pending[stream], clock.now());
-      pending[stream] = "";
-    }
-  };
+  const fileOf = (stream: (typeof STREAMS)[number]) =>
+    new OutputFile(join(directory, stream), saved[stream] ?? 0, (line) =>
+      logs.write(stream, line, clock.now()),
+    );
+  const files = { stdout: fileOf("stdout"), stderr: fileOf("stderr") };
 
   const readBoth = async () => {
-    const moved = [await readStream("stdout"), await readStream("stderr")].some(Boolean);
-    if (!moved) return;
+    const grown = [await files.stdout.read(), await files.stderr.read()].some(Boolean);
+    if (!grown) return;
+    const offsets: Offsets = { stdout: files.stdout.offset, stderr: files.stderr.offset };
     // An offset that is on disk before its lines would lose them with the server.
     await logs.flush();
     await writeAtomically(offsetsFile, JSON.stringify(offsets)).catch(() => {});
@@ -85,12 +58,67 @@ export async function followOutput(directory: string, logs: LogSink, clock: Cloc
     read,
     finish: async () => {
       await read();
-      for (const stream of STREAMS) {
-        if (pending[stream] !== "") logs.write(stream, pending[stream], clock.now());
-        pending[stream] = "";
-      }
+      for (const stream of STREAMS) files[stream].finish();
     },
   };
+}
+
+/** One of the two files. Lines are cut out of its bytes, since a character may be written in two parts. */
+class OutputFile {
+  readonly #path: string;
+  readonly #write: (line: string) => void;
+  #consumed: number;
+  /** The line that has not ended yet. */
+  #pending: Buffer = Buffer.alloc(0);
+
+  constructor(path: string, offset: number, write: (line: string) => void) {
+    this.#path = path;
+    this.#consumed = offset;
+    this.#write = write;
+  }
+
+  /** How many of its bytes are in the log. */
+  get offset(): number {
+    return this.#consumed - this.#pending.length;
+  }
+
+  /** Whether there was something new. */
+  async read(): Promise<boolean> {
+    const file = await orAbsent(open(this.#path, "r"));
+    if (file === undefined) return false;
+    let grown = false;
+    try {
+      const buffer = Buffer.alloc(CHUNK_BYTES);
+      for (;;) {
+        const { bytesRead } = await file.read(buffer, 0, buffer.length, this.#consumed);
+        if (bytesRead === 0) return grown;
+        this.#consumed += bytesRead;
+        grown = true;
+        this.#take(buffer.subarray(0, bytesRead));
+      }
+    } finally {
+      await file.close();
+    }
+  }
+
+  finish(): void {
+    if (this.#pending.length > 0) this.#write(this.#pending.toString());
+    this.#pending = Buffer.alloc(0);
+  }
+
+  #take(chunk: Buffer): void {
+    let rest = Buffer.concat([this.#pending, chunk]);
+    for (let end = rest.indexOf(LINE_FEED); end !== -1; end = rest.indexOf(LINE_FEED)) {
+      this.#write(rest.toString("utf8", 0, end));
+      rest = rest.subarray(end + 1);
+    }
+    if (rest.length > MAX_LINE_BYTES) {
+      const end = characterBoundary(rest);
+      this.#write(rest.toString("utf8", 0, end));
+      rest = rest.subarray(end);
+    }
+    this.#pending = rest;
+  }
 }
 
 /** None where they are not there or damaged: lines that come twice are better than an attempt that is lost. */
