@@ -64,3 +64,21 @@ test("a sweep that fails is logged, and tried again", async () => {
   assert.match(lines.join(""), /the disk does not answer/u);
   await stop();
 });
+
+test("an upload that cannot be removed keeps no other", async () => {
+  const clock = steppedClock();
+  const lines: string[] = [];
+  const log = createLogger({ format: "json", write: (line) => lines.push(line) });
+  const uploads = ["first", "second"].map((key) => ({ id: key, key, createdAt: 0, attributes: {} }));
+  const removed: string[] = [];
+  const abortUpload = async ({ key }: { readonly key: string }) => {
+    if (key === "first") throw new Error("the disk does not answer");
+    removed.push(key);
+  };
+  await clock.step(UPLOAD_LIFETIME_MS);
+  const stop = expireUploads({ store: { listUploads: async () => uploads, abortUpload }, clock, log });
+  await clock.step(0);
+  assert.deepEqual(removed, ["second"]);
+  assert.match(lines.join(""), /the disk does not answer/u);
+  await stop();
+});
