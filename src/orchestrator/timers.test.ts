@@ -30,3 +30,39 @@ test("a stop waits for the pass that is in progress: nothing is read or written 
   timers.wake();
   assert.equal(clock.pending, 0);
 });
+
+test("passes follow one another, also where one takes longer than the next is away", async () => {
+  const clock = steppedClock();
+  let inProgress = 0;
+  let most = 0;
+  const passes: PromiseWithResolvers<readonly never[]>[] = [];
+  const timers = createTimers({
+    work: {
+      dueTimers: async () => {
+        most = Math.max(most, ++inProgress);
+        const due = Promise.withResolvers<readonly never[]>();
+        passes.push(due);
+        await due.promise;
+        inProgress--;
+        return [];
+      },
+      nextTimer: async () => undefined,
+      nextDelayEnd: async () => undefined,
+    },
+    apply: async () => undefined,
+    onQueueDue: () => {},
+    clock,
+    log: silentLogger,
+  });
+  timers.wake();
+  await clock.step(20);
+  timers.wake();
+  await clock.step(20);
+  assert.equal(passes.length, 1);
+  passes[0]?.resolve([]);
+  await setImmediate();
+  assert.equal(passes.length, 2, "the second wake-up is not lost");
+  passes[1]?.resolve([]);
+  await timers.stop();
+  assert.deepEqual([most, inProgress], [1, 0]);
+});

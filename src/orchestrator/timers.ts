@@ -44,13 +44,15 @@ export function createTimers(options: TimersOptions): Timers {
 
   const fire = () => {
     wakeAt = Number.POSITIVE_INFINITY;
-    passing = pass().catch((error: unknown) => {
+    // Behind one that is still in progress.
+    passing = passing.then(pass).catch((error: unknown) => {
       log.error("the time limits could not be read, and will be tried again", { error });
       sleepUntil(clock.now() + RETRY_MS);
     });
   };
 
   const pass = async () => {
+    if (stopped) return;
     const now = clock.now();
     const due = await work.dueTimers(now, DUE_PER_PASS);
     for (const action of due) {
