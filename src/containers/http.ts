@@ -48,8 +48,11 @@ export interface EngineHttp {
   readonly address: EngineAddress;
   /** Returns any status; throws ENGINE_UNREACHABLE only if there is no connection or it breaks. */
   call(method: string, path: string, options?: CallOptions): Promise<EngineResponse>;
-  /** The body of a 2xx response as a stream; other statuses throw EngineResponseError. */
-  stream(method: string, path: string, options?: CallOptions): Promise<IncomingMessage>;
+  /**
+   * The body of a 2xx response; other statuses throw EngineResponseError. Reading it fails with ENGINE_UNREACHABLE where
+   * the connection breaks.
+   */
+  stream(method: string, path: string, options?: CallOptions): Promise<AsyncIterable<Buffer>>;
   /** A hijacked connection, as attach needs it. */
   upgrade(path: string, options?: CallOptions): Promise<Duplex>;
   close(): void;
@@ -114,7 +117,8 @@ export function createEngineHttp(address: EngineAddress, clock: Clock = systemCl
     stream: async (method, path, options = {}) => {
       const response = await respond(method, path, options);
       const status = response.statusCode ?? 0;
-      if (status >= 200 && status < 300) return response;
+      if (status >= 200 && status < 300)
+        return bodyOf(response, (error) => unreachable(address, `${method} ${path}`, error, options.signal));
       throw new EngineResponseError(`${method} ${path}`, status, reasonOf(await textOf(response)));
     },
     upgrade: async (path, options = {}) => {
@@ -163,6 +167,17 @@ function upgradeOf(sent: ClientRequest, path: string): Promise<Duplex> {
       }, reject);
     });
   });
+}
+
+async function* bodyOf(
+  response: IncomingMessage,
+  explain: (error: unknown) => unknown,
+): AsyncGenerator<Buffer> {
+  try {
+    for await (const chunk of response as AsyncIterable<Buffer>) yield chunk;
+  } catch (error) {
+    throw explain(error);
+  }
 }
 
 async function textOf(response: IncomingMessage): Promise<string> {

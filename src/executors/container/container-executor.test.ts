@@ -1,4 +1,5 @@
 /** The executor against a scripted engine: what real ones do too rarely to wait for. */
+import type { AttemptKey } from "../../domain/attempt.ts";
 import type { ResolvedImage } from "../../domain/image.ts";
 import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
@@ -30,6 +31,8 @@ const image: ResolvedImage = {
   digest,
   source: "registry",
 };
+
+const KEY: AttemptKey = { project: "p", domain: "d", run: "r", action: "a0", attempt: 1 };
 
 interface Script {
   /** By verb, e.g. "POST create"; what is not scripted goes well. */
@@ -78,11 +81,10 @@ async function setUp(
     await executor.close();
     api.close();
   });
-  const run = async (more: Partial<AttemptSpec> = {}) => {
-    const key = { project: "p", domain: "d", run: "r", action: "a0", attempt: 1 };
+  const begin = async (more: Partial<AttemptSpec> = {}) => {
     const recorder = new Recorder();
     const spec = {
-      key,
+      key: KEY,
       image,
       command: [],
       args: ["a0"],
@@ -93,10 +95,14 @@ async function setUp(
       ...more,
     };
     await executor.start(spec, recorder.sink, recorder.observer);
+    return recorder;
+  };
+  const run = async (more: Partial<AttemptSpec> = {}) => {
+    const recorder = await begin(more);
     return { exit: await recorder.ended, recorder };
   };
   const count = (verb: string) => fake.calls.filter((call) => verbOf(call) === verb).length;
-  return { executor, run, count, fake };
+  return { executor, begin, run, count, fake };
 }
 
 function verbOf({ method, path }: FakeCall): string {
@@ -295,4 +301,30 @@ test("no engine for too long loses the attempt", async (t) => {
   const { exit, recorder } = await run();
   assert.deepEqual([exit.reason, exit.code], ["lost", "ENGINE_UNREACHABLE"]);
   assert.match(recorder.progress[0] ?? "", /waiting for the container engine/);
+});
+
+function logFrame(text: string): Buffer {
+  const payload = Buffer.from(`2026-01-02T03:04:05Z ${text}\n`);
+  const head = Buffer.alloc(8);
+  head[0] = 1;
+  head.writeUInt32BE(payload.length, 4);
+  return Buffer.concat([head, payload]);
+}
+
+test("a log whose connection breaks while its end is read is read again", async (t) => {
+  const { run, count } = await setUp(t, {
+    "GET logs": (_call, response) => {
+      response.write(logFrame("one"), () => {
+        if (count("GET logs") === 1) response.destroy();
+        else response.end(logFrame("two"));
+      });
+      return ANSWERED;
+    },
+  });
+  const { exit, recorder } = await run();
+  assert.equal(exit.exitCode, 5);
+  assert.deepEqual(
+    recorder.lines.map(({ line }) => line),
+    ["one", "two"],
+  );
 });
