@@ -23,7 +23,7 @@ export interface EngineResponse {
 }
 
 /** An engine answers everything but `stop` and `wait` quickly; one that hangs must not hang the server. */
-const CALL_TIMEOUT_MS = 120_000;
+export const CALL_TIMEOUT_MS = 120_000;
 /** Answers are small; a listing of thousands of containers is a few megabytes. */
 const MAX_RESPONSE_BYTES = 256 * 1024 * 1024;
 

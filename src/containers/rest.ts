@@ -15,7 +15,7 @@ import {
   type EngineVersion,
   type Raw,
 } from "./decode.ts";
-import { EngineResponseError, reasonOf, type CallOptions, type EngineHttp } from "./http.ts";
+import { CALL_TIMEOUT_MS, EngineResponseError, reasonOf, type CallOptions, type EngineHttp } from "./http.ts";
 import { decodeEvents, readPull } from "./streams.ts";
 
 /**
@@ -121,7 +121,8 @@ export function createEngineApi(
       return Number(parse(text ?? "{}").StatusCode);
     },
     stopContainer: async (id, graceSeconds) => {
-      await ask("POST", container(id, "/stop"), { query: { t: graceSeconds }, timeoutMs: 0 }, [304, 404]);
+      const timeoutMs = graceSeconds * 1000 + CALL_TIMEOUT_MS;
+      await ask("POST", container(id, "/stop"), { query: { t: graceSeconds }, timeoutMs }, [304, 404]);
     },
     killContainer: async (id, signal) => {
       await ask("POST", container(id, "/kill"), { query: { signal } }, [404, 409]);

@@ -2,6 +2,7 @@
 import { BoxkiteError, messageOf } from "../domain/errors.ts";
 import type { AttemptExit } from "../domain/attempt.ts";
 import type { Logger } from "../lib/log.ts";
+import { orAborted } from "../lib/wait.ts";
 import { isFinal, mayMove, ON_STOP, underStop } from "./attempt-chart.ts";
 import type { After, AttemptState, Ended } from "./attempt-chart.ts";
 import type { AttemptObserver } from "./executor.ts";
@@ -45,6 +46,7 @@ export class AttemptMachine<Place> {
   /** Of the present state's step. */
   #step = new AbortController();
   #stopRequested = false;
+  readonly #detached = new AbortController();
   /** Resolves once a stop can be passed on, or need not be. */
   readonly #stoppable = Promise.withResolvers<void>();
   #closing: Promise<void> | undefined;
@@ -60,13 +62,15 @@ export class AttemptMachine<Place> {
     return this.#state.name;
   }
 
-  /** Resolves when the end was reported. Rejects where the stop could not be passed on; the attempt goes on then. */
+  /** Resolves when the end was reported. Rejects where the stop could not be passed on, and at a detach. */
   async stop(graceMs: number): Promise<void> {
     this.#stopRequested = true;
     if (this.#state.name === "running") this.#enter(underStop(this.#state));
     else if (ON_STOP[this.#state.name] === "interrupt") this.#step.abort(new Error("the attempt is stopped"));
     await this.#stoppable.promise;
-    if (this.#state.name === "stopping") await this.#work.stop(this.#state.place, graceMs);
+    // A detach does not take the signal back, but nobody waits for the engine any longer.
+    if (this.#state.name === "stopping")
+      await orAborted(this.#work.stop(this.#state.place, graceMs), this.#detached.signal);
     await this.done;
   }
 
@@ -129,6 +133,7 @@ export class AttemptMachine<Place> {
     this.#step.abort(new Error(`the attempt is ${next.name}`));
     this.#step = new AbortController();
     this.#state = next;
+    if (next.name === "detached") this.#detached.abort(new Error("the attempt is detached"));
     if (next.name === "stopping" || next.name === "ending" || isFinal(next)) this.#stoppable.resolve();
     const isFirstReport = next.name === "running" || (next.name === "ending" && from.name === "finding");
     if (isFirstReport && next.startedAt !== undefined) this.#observer.started(next.startedAt);

@@ -167,7 +167,8 @@ export class ContainerAttempt implements AttemptWork<HeldContainer> {
     place.followLog();
     for (let inspections = INSPECT_AGAIN_MS.length; ; inspections++) {
       if ((await place.wakeup.next(signal, INSPECT_AGAIN_MS[inspections])) === "ended") inspections = -1;
-      const state = await this.#inspect(place.id, signal);
+      // An engine that hangs keeps neither a stop nor a detach from being carried out.
+      const state = await orAborted(this.#inspect(place.id, signal), signal);
       if (state === undefined) {
         await place.log.giveUp();
         throw new AttemptOver(removed(this.#name));
@@ -206,7 +207,7 @@ export class ContainerAttempt implements AttemptWork<HeldContainer> {
   async #isBeingRemoved(place: HeldContainer, signal: AbortSignal): Promise<boolean> {
     for (const waitMs of REMOVAL_CHECKS_MS) {
       await place.wakeup.next(signal, waitMs);
-      if ((await this.#inspect(place.id, signal)) === undefined) return true;
+      if ((await orAborted(this.#inspect(place.id, signal), signal)) === undefined) return true;
     }
     return false;
   }

@@ -328,3 +328,20 @@ test("a log whose connection breaks while its end is read is read again", async 
     ["one", "two"],
   );
 });
+
+for (const hung of ["GET json", "POST stop"]) {
+  test(`an engine that does not answer ${hung} keeps no executor from being closed`, async (t) => {
+    const asked = Promise.withResolvers<void>();
+    const { executor, begin } = await setUp(t, {
+      "GET json": () => inspected({ Status: "running", Running: true }),
+      [hung]: () => (asked.resolve(), ANSWERED),
+    });
+    const recorder = await begin();
+    await recorder.started;
+    const stopped = hung === "POST stop" ? executor.stop(KEY, 1_000) : undefined;
+    const rejected = stopped && assert.rejects(stopped, /detached/u);
+    await asked.promise;
+    await executor.close();
+    await rejected;
+  });
+}
