@@ -134,10 +134,9 @@ async function* tryInTurn(sources: readonly EngineSource[], clock: Clock): Async
   } finally {
     left.abort();
     for (const late of running.values())
-      late.then(
-        ({ discovery }) => (discovery.kind === "found" ? closeFound(discovery) : undefined),
-        () => {},
-      );
+      late
+        .then(({ discovery }) => (discovery.kind === "found" ? closeFound(discovery) : undefined))
+        .catch(() => {});
   }
 }
 
@@ -219,7 +218,7 @@ function machineSource(host: HostEnvironment): EngineSource {
   };
 }
 
-function serviceSource({ env, log }: HostEnvironment): EngineSource {
+function serviceSource({ env, log, clock }: HostEnvironment): EngineSource {
   return {
     name: "podman system service, started by boxkite",
     engine: "podman",
@@ -228,7 +227,7 @@ function serviceSource({ env, log }: HostEnvironment): EngineSource {
       const program = await findProgram("podman", env);
       if (program === undefined) return { kind: "passed", why: "podman is not installed" };
       try {
-        const { api, close } = await startPodmanService({ program, env, log });
+        const { api, close } = await startPodmanService({ program, env, log, clock });
         return { kind: "found", api, close };
       } catch (error) {
         return { kind: "passed", why: messageOf(error) };

@@ -4,7 +4,7 @@ import { constants } from "node:fs";
 import { access, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
-import { BoxkiteError } from "../domain/errors.ts";
+import { BoxkiteError, messageOf } from "../domain/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import { createBackoff } from "../lib/backoff.ts";
 import { type Clock, systemClock } from "../lib/clock.ts";
@@ -109,10 +109,9 @@ function createKeeper({
   const backoff = createBackoff({ baseMs: 200, factor: 2, capMs: 10_000 }, clock);
   let output = "";
   let exited: string | undefined;
-  let child: ChildProcess;
-  let ended: Promise<void>;
+  let child: ChildProcess | undefined;
 
-  const run = () => {
+  const run = async (): Promise<void> => {
     const started = spawn("/bin/sh", ["-c", SCRIPT, "sh", program, socketPath], {
       env,
       // The monitors of its containers leave a file named "oom" in their working directory.
@@ -126,30 +125,33 @@ function createKeeper({
       output = (output + chunk.toString()).slice(-4000);
     });
     started.stdin?.on("error", () => {});
-    ended = new Promise((resolve) => {
-      started.once("error", () => resolve());
-      started.once("close", (code, signal) => {
-        exited = signal ?? `exit code ${code}`;
-        resolve();
-      });
+    exited = await new Promise((resolve) => {
+      started.once("error", (error) => resolve(error.message));
+      started.once("close", (code, signal) => resolve(signal ?? `exit code ${code}`));
     });
-    void ended.then(async () => {
+  };
+
+  const keep = async (): Promise<void> => {
+    while (!closing.signal.aborted) {
+      // Where the old socket cannot be removed, the service fails, and says why in its output.
+      await rm(socketPath, { force: true }).catch(() => {});
+      if (closing.signal.aborted) return;
+      await run().catch((error: unknown) => void (exited = messageOf(error)));
       if (closing.signal.aborted) return;
       log.warn("podman system service ended; restarting it", { exited, output });
       await backoff.wait(closing.signal).catch(() => {});
-      if (!closing.signal.aborted) await rm(socketPath, { force: true }).then(run);
-    });
+    }
   };
-  run();
+  const kept = keep();
 
   return {
     output: () => output.trim(),
     exited: () => exited,
     close: async () => {
       closing.abort();
-      child.stdin?.end();
-      child.kill("SIGTERM");
-      await ended;
+      child?.stdin?.end();
+      child?.kill("SIGTERM");
+      await kept;
     },
   };
 }
@@ -158,7 +160,7 @@ async function waitForAnswer(socketPath: string, keeper: Keeper, clock: Clock): 
   const deadlineMs = clock.now() + START_TIMEOUT_MS;
   for (;;) {
     try {
-      return await connectEngine({ kind: "unix", socketPath });
+      return await connectEngine({ kind: "unix", socketPath }, { clock });
     } catch (error) {
       if (clock.now() < deadlineMs && keeper.exited() === undefined) {
         await clock.sleep(POLL_MS);
