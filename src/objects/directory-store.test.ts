@@ -315,6 +315,16 @@ test("the journal of an upload that cannot be read is skipped, too", async (t) =
   await assert.rejects(again.findUpload("a", "0".repeat(32)), { code: "OBJECT_DAMAGED" });
 });
 
+test("a part whose upload cannot be read leaves no file behind", async (t) => {
+  const { store, directory } = await open(t);
+  const upload = await store.createUpload({ key: "k", attributes: {} });
+  const journal = join(directory, "uploads", `${upload.id}.json`);
+  await rm(journal);
+  await mkdir(journal);
+  await assert.rejects(store.putPart(upload, 1, Buffer.from("part")), { code: "OBJECT_DAMAGED" });
+  assert.deepEqual(await readdir(join(directory, ".tmp")), []);
+});
+
 test("a full disk does not keep an object in parts from being removed", async (t) => {
   const { store, directory } = await open(t);
   const { parts, upload } = await uploadParts(store, "big", 2);

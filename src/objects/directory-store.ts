@@ -232,7 +232,8 @@ class DirectoryStore implements HostedStore {
       return description;
     });
     return this.#lockUpload(upload.id, async () => {
-      if (description === undefined || (await this.findUpload(upload.key, upload.id)) === undefined) {
+      const inProgress = await orRemove(temporary, () => this.findUpload(upload.key, upload.id));
+      if (description === undefined || inProgress === undefined) {
         await rm(temporary, { force: true });
         return undefined;
       }
@@ -297,16 +298,12 @@ class DirectoryStore implements HostedStore {
   /** Replaces the file of a key by one that was written aside, if the condition holds then. */
   async #replace(key: string, temporary: string, condition: WriteCondition | undefined): Promise<void> {
     await this.#lockKey(key, async () => {
-      let segments: Segments | undefined;
-      try {
+      const segments = await orRemove(temporary, async () => {
         if (condition !== undefined) checkCondition(key, (await this.head(key))?.etag, condition);
-        segments = await this.#segmentsBefore(key);
-        if (segments !== undefined)
-          await this.#uploads.announceRemoval(key, segments.upload, this.#clock.now());
-      } catch (error) {
-        await rm(temporary, { force: true });
-        throw error;
-      }
+        const before = await this.#segmentsBefore(key);
+        if (before !== undefined) await this.#uploads.announceRemoval(key, before.upload, this.#clock.now());
+        return before;
+      });
       await this.#files.place(temporary, this.#pathOf(key));
       if (segments !== undefined) await this.#uploads.removeParts(segments.upload);
     });
@@ -353,6 +350,16 @@ class DirectoryStore implements HostedStore {
 
   #pathOf(key: string): string {
     return objectPath(this.#root, key);
+  }
+}
+
+/** Removes the file that was written aside if the work fails that decides about it. */
+async function orRemove<T>(temporary: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
   }
 }
 
