@@ -8,6 +8,7 @@
 import type { BuildRecord } from "../domain/build-record.ts";
 import type { ImageSpec, SecretMount } from "../images/image-spec.ts";
 import type { Clock } from "../lib/clock.ts";
+import { createKeyLocks } from "../lib/key-locks.ts";
 import type { Logger } from "../lib/log.ts";
 import { BaseImages, type RegistryResolver } from "./base-image.ts";
 import {
@@ -24,7 +25,6 @@ import type { UploadedContext } from "./context.ts";
 import { digestOf, digestUpload } from "./digests.ts";
 import { SharedBuilds } from "./shared-build.ts";
 import { formatTarget, parseTarget } from "./target.ts";
-import { Turns } from "./turns.ts";
 import { createWorkFolder, removeAbandonedFolders, removeWorkFolder } from "./work-folders.ts";
 
 export interface ImageBuildService {
@@ -65,7 +65,7 @@ export function createImageBuildService(options: ImageBuildServiceOptions): Imag
   const tools: BuildTools = { builder, store, registry, bases, clock: options.clock, limits };
   const shared = new SharedBuilds<ImageBuildResult>();
   // One build per target at a time: a second one most likely finds the result of the first.
-  const turns = new Turns();
+  const lockTarget = createKeyLocks();
 
   return {
     async build(request) {
@@ -75,7 +75,7 @@ export function createImageBuildService(options: ImageBuildServiceOptions): Imag
       const contextDigest = await digestUpload(plan.context, limits, request.signal);
       const key = digestOf([target, plan.specDigest, contextDigest, plan.force]);
       return await shared.join(key, request, (onLog, signal) =>
-        turns.take(target, async () => {
+        lockTarget(target, async () => {
           signal.throwIfAborted();
           const folder = await createWorkFolder(workDir);
           try {

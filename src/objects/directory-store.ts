@@ -13,13 +13,13 @@ import type { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import { BoxkiteError } from "../domain/errors.ts";
 import { systemClock, type Clock } from "../lib/clock.ts";
+import { createKeyLocks, type Lock } from "../lib/key-locks.ts";
 import { createLogger, type Logger } from "../lib/log.ts";
 import { streamFile, streamSegments, type ByteRange } from "./directory/content.ts";
 import { mapInBatches } from "./directory/batches.ts";
 import { FileArea } from "./directory/file-area.ts";
 import { checkMd5, describe, etagOf, etagOfParts, infoOf, partOf } from "./directory/description.ts";
 import { explainOpenError, isDamage } from "./directory/io-error.ts";
-import { createKeyLocks, type Lock } from "./directory/key-locks.ts";
 import { checkKey, objectPath } from "./directory/key-path.ts";
 import {
   describeObjectFile,

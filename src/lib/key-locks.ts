@@ -1,3 +1,4 @@
+/** A mutex per key. */
 export type Lock = <T>(key: string, work: () => Promise<T>) => Promise<T>;
 
 /** Work under one key runs one after the other, in the order of the calls; different keys do not wait. */
