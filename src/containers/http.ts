@@ -3,6 +3,7 @@ import { Agent, request, type ClientRequest, type IncomingMessage } from "node:h
 import type { Duplex } from "node:stream";
 import { BoxkiteError, messageOf } from "../domain/errors.ts";
 import { type Clock, systemClock } from "../lib/clock.ts";
+import { errnoOf } from "../lib/errno.ts";
 import { findFailure } from "../lib/failure-table.ts";
 import { formatEngineAddress, type EngineAddress } from "./address.ts";
 import { CONNECTION_FAILURES } from "./failures/connection.ts";
@@ -98,7 +99,7 @@ export function createEngineHttp(address: EngineAddress, clock: Clock = systemCl
       } catch (error) {
         // The engine closed a kept-alive connection just when it was reused. Every call can be repeated:
         // create is idempotent by the container's name, the others are by nature.
-        if (first && sent.reusedSocket && codeOf(error) === "ECONNRESET") continue;
+        if (first && sent.reusedSocket && errnoOf(error) === "ECONNRESET") continue;
         throw unreachable(address, `${method} ${path}`, error, options.signal);
       }
     }
@@ -204,10 +205,6 @@ function pathWithQuery(path: string, query: CallOptions["query"] = {}): string {
   return pairs.length === 0 ? path : `${path}?${new URLSearchParams(pairs).toString()}`;
 }
 
-function codeOf(error: unknown): string | undefined {
-  return error instanceof Error && "code" in error ? String(error.code) : undefined;
-}
-
 function unreachable(
   address: EngineAddress,
   call: string,
@@ -223,7 +220,7 @@ function unreachable(
       cause: error,
       hint: findFailure(
         CONNECTION_FAILURES,
-        { errno: codeOf(error), text: messageOf(error) },
+        { errno: errnoOf(error), text: messageOf(error) },
         address,
       )?.hint?.(address),
     },

@@ -1,6 +1,7 @@
 /** Reads the system's processes. A process that cannot be read is unknown, never taken for ended. */
 import { execFile } from "node:child_process";
 import { readdir, readFile } from "node:fs/promises";
+import { errnoOf } from "./errno.ts";
 
 export interface ProcessEntry {
   readonly pid: number;
@@ -71,14 +72,14 @@ const HIDDEN = ["EACCES", "EPERM"];
 /** "" if the process does not exist, undefined if it cannot be read. */
 async function readOf(pid: number, file: string, read: ReadProcFile): Promise<string | undefined> {
   return await read(`/proc/${pid}/${file}`).catch((error: unknown) =>
-    GONE.includes(errnoOf(error)) ? "" : undefined,
+    GONE.includes(errnoOf(error) ?? "") ? "" : undefined,
   );
 }
 
 /** "" if the process does not exist any more, or is a hidden one of another user: neither is ours. */
 async function readOwn(pid: number, file: string, read: ReadProcFile): Promise<string> {
   return await read(`/proc/${pid}/${file}`).catch((error: unknown) => {
-    if ([...GONE, ...HIDDEN].includes(errnoOf(error))) return "";
+    if ([...GONE, ...HIDDEN].includes(errnoOf(error) ?? "")) return "";
     throw error;
   });
 }
@@ -90,8 +91,4 @@ function runPs(pid: number): Promise<string | undefined> {
       resolve(error === null || error.code === 1 ? stdout : undefined);
     });
   });
-}
-
-function errnoOf(error: unknown): string {
-  return error instanceof Error && "code" in error ? String(error.code) : "";
 }

@@ -4,6 +4,7 @@
  * engine's answer is not enough there. With v2 it is, and nothing here is used.
  */
 import { closeSync, constants, openSync, readSync } from "node:fs";
+import { errnoOf } from "../../lib/errno.ts";
 
 /** Whether the kernel's log has such a kill in this container; undefined where it cannot be read. */
 export function kernelKilledForMemory(containerId: string): boolean | undefined {
@@ -45,7 +46,7 @@ function readRecord(file: number, buffer: Buffer): number | Missing {
   try {
     return readSync(file, buffer) || "end";
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
+    const code = errnoOf(error);
     return code === "EAGAIN" ? "end" : code === "EPIPE" ? "overwritten" : "unreadable";
   }
 }

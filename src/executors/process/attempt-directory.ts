@@ -6,6 +6,7 @@ import { mkdir, readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { AttemptKey } from "../../domain/attempt.ts";
 import type { Clock } from "../../lib/clock.ts";
+import { errnoOf } from "../../lib/errno.ts";
 import { isOurProcess, stopGroup } from "../../lib/process-group.ts";
 import { KEY_FILE, parseAttemptKey } from "./attempt-key-file.ts";
 import { writeAtomically } from "./write-atomically.ts";
@@ -99,7 +100,7 @@ export async function orAbsent<T>(reading: Promise<T>): Promise<T | undefined> {
   try {
     return await reading;
   } catch (error) {
-    if (["ENOENT", "ENOTDIR"].includes((error as NodeJS.ErrnoException).code ?? "")) return undefined;
+    if (["ENOENT", "ENOTDIR"].includes(errnoOf(error) ?? "")) return undefined;
     throw error;
   }
 }

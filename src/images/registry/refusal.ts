@@ -1,6 +1,7 @@
 /** Errors for a registry's error response, and for one that does not answer. */
 import { BoxkiteError, messageOf } from "../../domain/errors.ts";
 import { imageRepository, type ImageReference } from "../reference.ts";
+import { errnoOf } from "../../lib/errno.ts";
 import { findFailure } from "../../lib/failure-table.ts";
 import { CONNECTION_FAILURES, REGISTRY_ANSWERS } from "./failures.ts";
 import { isInsecure, type Registries } from "./registries.ts";
@@ -51,7 +52,7 @@ export function unreachable(
   return new BoxkiteError("REGISTRY_UNREACHABLE", `registry ${host} cannot be asked: ${why}`, {
     cause,
     hint:
-      findFailure(CONNECTION_FAILURES, { errno: codeOf(cause) }, { registries, host })?.hint?.({
+      findFailure(CONNECTION_FAILURES, { errno: errnoOf(cause) }, { registries, host })?.hint?.({
         registries,
         host,
       }) ?? contactHint(registries, host),
@@ -74,9 +75,5 @@ export function causeOf(error: unknown, timeoutMs: number): string {
   if (error instanceof Error && error.name === "TimeoutError")
     return `no answer within ${timeoutMs / 1000} s`;
   const cause = error instanceof Error ? error.cause : undefined;
-  return messageOf(cause ?? error) || codeOf(error);
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && "code" in error ? String(error.code) : "";
+  return messageOf(cause ?? error) || (errnoOf(error) ?? "");
 }

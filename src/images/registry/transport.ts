@@ -7,6 +7,7 @@ import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import { Readable } from "node:stream";
 import { getCACertificates } from "node:tls";
+import { errnoOf } from "../../lib/errno.ts";
 import { isLoopbackHost } from "./registries.ts";
 
 export type Transport = (request: Request, signal: AbortSignal) => Promise<Response>;
@@ -81,8 +82,7 @@ async function exchange(target: Target, agents: Agents, signal: AbortSignal): Pr
     } catch (error) {
       if (signal.aborted) throw signal.reason;
       // The registry closed a kept-alive connection just when it was reused.
-      if (!(first && sent.reusedSocket && (error as NodeJS.ErrnoException).code === "ECONNRESET"))
-        throw error;
+      if (!(first && sent.reusedSocket && errnoOf(error) === "ECONNRESET")) throw error;
     }
   }
 }

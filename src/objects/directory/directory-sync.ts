@@ -1,5 +1,5 @@
 import { open } from "node:fs/promises";
-import { codeOf } from "./io-error.ts";
+import { errnoOf } from "../../lib/errno.ts";
 
 /** Resolves once the names in a directory are on disk. */
 export type SyncDirectory = (path: string) => Promise<void>;
@@ -41,6 +41,6 @@ async function syncDirectory(path: string): Promise<void> {
     }
   } catch (error) {
     // Removed meanwhile, with the last object in it.
-    if (codeOf(error) !== "ENOENT") throw error;
+    if (errnoOf(error) !== "ENOENT") throw error;
   }
 }

@@ -5,7 +5,8 @@ import { dirname, join } from "node:path";
 import type { ObjectBody } from "../hosted-store.ts";
 import { BlockSums } from "./block-sums.ts";
 import { createDirectorySync, type SyncDirectory } from "./directory-sync.ts";
-import { codeOf, explainWriteError } from "./io-error.ts";
+import { errnoOf } from "../../lib/errno.ts";
+import { explainWriteError } from "./io-error.ts";
 import { parentsBelow } from "./key-path.ts";
 import { encodeTrailer, type Description } from "./object-file.ts";
 
@@ -92,7 +93,7 @@ export class FileArea {
         return await rename(temporary, target);
       } catch (error) {
         // The directory is not there yet, or a delete took it, or one above it, away because it was empty.
-        if (codeOf(error) !== "ENOENT" || attempt === MOST_ATTEMPTS) throw error;
+        if (errnoOf(error) !== "ENOENT" || attempt === MOST_ATTEMPTS) throw error;
       }
     }
   }
@@ -136,7 +137,7 @@ async function removeIfEmpty(directory: string): Promise<boolean> {
     await rmdir(directory);
     return true;
   } catch (error) {
-    const code = codeOf(error);
+    const code = errnoOf(error);
     if (code === "ENOTEMPTY" || code === "EEXIST" || code === "ENOENT") return false;
     throw error;
   }

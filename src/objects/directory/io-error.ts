@@ -1,10 +1,5 @@
 import { BoxkiteError, messageOf } from "../../domain/errors.ts";
-
-/** The errno name of a system error, as `ENOENT`. */
-export function codeOf(error: unknown): string | undefined {
-  if (!(error instanceof Error) || !("code" in error)) return undefined;
-  return typeof error.code === "string" ? error.code : undefined;
-}
+import { errnoOf } from "../../lib/errno.ts";
 
 const UNWRITABLE: Readonly<Record<string, string>> = {
   ENOSPC: "its disk is full",
@@ -17,9 +12,9 @@ const DISK_IS_FULL = new Set(["ENOSPC", "EDQUOT"]);
 
 /** Says in words what stops every write. Other errors, and those of the body's source, stay as they are. */
 export function explainWriteError(error: unknown, directory: string): unknown {
-  const reason = UNWRITABLE[codeOf(error) ?? ""];
+  const reason = UNWRITABLE[errnoOf(error) ?? ""];
   if (reason === undefined || error instanceof BoxkiteError) return error;
-  const code = DISK_IS_FULL.has(codeOf(error) ?? "") ? "DISK_FULL" : "DATA_DIRECTORY_UNUSABLE";
+  const code = DISK_IS_FULL.has(errnoOf(error) ?? "") ? "DISK_FULL" : "DATA_DIRECTORY_UNUSABLE";
   return new BoxkiteError(code, `cannot write objects to ${directory}: ${reason}`, {
     cause: error,
     hint: `free some space, or make the directory writable: df -h ${directory}`,
@@ -45,7 +40,7 @@ const UNREADABLE = new Set(["EIO", "EBADMSG", "EUCLEAN", "EISDIR", "EACCES", "EP
 
 /** Other errors, such as too many open files, say nothing about the file and stay as they are. */
 export function explainReadError(error: unknown, path: string): unknown {
-  if (!UNREADABLE.has(codeOf(error) ?? "")) return error;
+  if (!UNREADABLE.has(errnoOf(error) ?? "")) return error;
   return damaged(path, `could not be read: ${messageOf(error)}`, error);
 }
 

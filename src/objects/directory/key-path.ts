@@ -10,7 +10,7 @@
 import { readdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { BoxkiteError } from "../../domain/errors.ts";
-import { codeOf } from "./io-error.ts";
+import { errnoOf } from "../../lib/errno.ts";
 
 /** As S3: https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html */
 export const MAX_KEY_BYTES = 1024;
@@ -92,7 +92,7 @@ async function readNames(directory: string): Promise<{ name: string; isDirectory
     return await readdir(directory, { withFileTypes: true });
   } catch (error) {
     // A prefix without keys, or one whose last key was deleted meanwhile.
-    if (codeOf(error) === "ENOENT" || codeOf(error) === "ENOTDIR") return [];
+    if (errnoOf(error) === "ENOENT" || errnoOf(error) === "ENOTDIR") return [];
     throw error;
   }
 }

@@ -8,7 +8,8 @@ import { open, type FileHandle } from "node:fs/promises";
 import { crc32 } from "node:zlib";
 import type { BoxkiteError } from "../../domain/errors.ts";
 import type { Checksum } from "../hosted-store.ts";
-import { codeOf, damaged, explainReadError } from "./io-error.ts";
+import { errnoOf } from "../../lib/errno.ts";
+import { damaged, explainReadError } from "./io-error.ts";
 import { readFully, type ReadableFile } from "./read-fully.ts";
 
 /** The parts of an object that was uploaded in parts; their bytes are in files of their own. */
@@ -74,7 +75,7 @@ async function openIfPresent(path: string): Promise<FileHandle | undefined> {
   try {
     return await open(path, "r");
   } catch (error) {
-    if (codeOf(error) === "ENOENT" || codeOf(error) === "ENOTDIR") return undefined;
+    if (errnoOf(error) === "ENOENT" || errnoOf(error) === "ENOTDIR") return undefined;
     throw explainReadError(error, path);
   }
 }

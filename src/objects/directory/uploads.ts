@@ -14,7 +14,8 @@ import type { Logger } from "../../lib/log.ts";
 import type { Upload } from "../hosted-store.ts";
 import { mapInBatches } from "./batches.ts";
 import type { FileArea } from "./file-area.ts";
-import { codeOf, explainReadError, isDamage } from "./io-error.ts";
+import { errnoOf } from "../../lib/errno.ts";
+import { explainReadError, isDamage } from "./io-error.ts";
 import { compareKeys } from "./key-order.ts";
 
 interface Journal extends Upload {
@@ -72,7 +73,7 @@ export class Uploads {
       const numbers = names.filter((name) => PART_NAME.test(name)).map((name) => Number.parseInt(name, 10));
       return numbers.sort((a, b) => a - b);
     } catch (error) {
-      if (codeOf(error) === "ENOENT") return [];
+      if (errnoOf(error) === "ENOENT") return [];
       throw error;
     }
   }
@@ -166,7 +167,7 @@ export class Uploads {
       if (journal === undefined) this.#reportDamaged(id);
       return journal;
     } catch (error) {
-      if (codeOf(error) === "ENOENT") return undefined;
+      if (errnoOf(error) === "ENOENT") return undefined;
       throw explainReadError(error, this.#journalPath(id));
     }
   }

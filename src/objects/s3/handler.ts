@@ -9,7 +9,6 @@ import { BoxkiteError, messageOf } from "../../domain/errors.ts";
 import type { Principal } from "../../domain/principal.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Logger } from "../../lib/log.ts";
-import { codeOf } from "../directory/io-error.ts";
 import { ConditionFailedError, type HostedStore } from "../hosted-store.ts";
 import { refuseUnknownHeaders } from "./attributes.ts";
 import { authenticate } from "./authenticate.ts";
@@ -114,8 +113,7 @@ function s3ErrorOf(error: unknown): S3Error {
   if (error instanceof BoxkiteError) {
     if (error.code === "INVALID_ARGUMENT") return new S3Error("InvalidArgument", error.message);
     if (error.code === "OBJECT_DAMAGED") return new S3Error("ObjectDamaged", error.message);
-    const errno = codeOf(error.cause);
-    if (errno === "ENOSPC" || errno === "EDQUOT") return new S3Error("InsufficientStorage", error.message);
+    if (error.code === "DISK_FULL") return new S3Error("InsufficientStorage", error.message);
   }
   return new S3Error("InternalError", "We encountered an internal error. Please try again.");
 }
