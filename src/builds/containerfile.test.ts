@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import type { BaseImageFacts } from "./base-facts.ts";
 import { renderContainerfile, type RenderOptions } from "./containerfile.ts";
-import { type ImageSpec, type Layer, NO_PIP_OPTIONS } from "../images/image-spec.ts";
+import type { ImageSpec, Layer, PipOptions } from "../images/image-spec.ts";
+
+const NO_PIP_OPTIONS: PipOptions = { indexUrl: "", extraIndexUrls: [], pre: false, extraArgs: "" };
 
 const ROOT_BASE: BaseImageFacts = {
   reference: "docker.io/team/base:1",

@@ -47,7 +47,7 @@ export interface RenderedContainerfile {
 
 /** The folder of the build context that holds the upload. */
 export const UPLOAD_FOLDER = "context";
-export const INPUTS_FOLDER = "inputs";
+const INPUTS_FOLDER = "inputs";
 
 /** The PATH that engines set if the image has none. */
 const DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";

@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, copyFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseImageReference } from "../images/reference.ts";
+import type { EngineName } from "./types.ts";
 import type { Login, Registries } from "../images/registry/registries.ts";
 
 export interface RegistryAccess {
@@ -52,14 +53,14 @@ async function makeCertificateDir(folder: string, caFile: string): Promise<strin
 }
 
 /** How to allow an engine plain HTTP to a registry. Docker's daemon reads it from its own file only. */
-export function plainHttpHint(engine: "podman" | "docker", host: string): string {
+export function plainHttpHint(engine: EngineName, host: string): string {
   return engine === "podman"
     ? `set registries: ${host}: insecure: true in the settings file`
     : `list ${host} under "insecure-registries" in /etc/docker/daemon.json and restart docker`;
 }
 
 /** How to let an engine trust a registry's certificate. */
-export function authorityHint(engine: "podman" | "docker", host: string): string {
+export function authorityHint(engine: EngineName, host: string): string {
   return engine === "podman"
     ? `set registries: ${host}: ca-file in the settings file`
     : `copy its authority to /etc/docker/certs.d/${host}/ca.crt`;

@@ -64,7 +64,7 @@ export function newRunName(): string {
   return name;
 }
 
-export function runKeyText(key: RunKey): string {
+function runKeyText(key: RunKey): string {
   return `${key.project}/${key.domain}/${key.run}`;
 }
 

@@ -13,7 +13,7 @@ export interface Queue {
 export type Queues = ReadonlyMap<string, Queue>;
 
 /** Of actions that name no queue: only the limits of the whole server hold for it. */
-export const UNNAMED_QUEUE: Queue = { name: "", maxParallel: Number.POSITIVE_INFINITY, priority: 0 };
+const UNNAMED_QUEUE: Queue = { name: "", maxParallel: Number.POSITIVE_INFINITY, priority: 0 };
 
 /** Throws INVALID_ARGUMENT for a queue that the server does not know, naming those that it knows. */
 export function requireQueue(queues: Queues, name: string): void {

@@ -1,6 +1,5 @@
 /** The part of a task's specification that Boxkite acts on; the rest is kept as the bytes it came in. */
-import type { AttemptPolicy } from "./action.ts";
-import type { TimeMs } from "./action.ts";
+import type { AttemptPolicy, TimeMs } from "./action.ts";
 import type { TaskKey } from "./ids.ts";
 import type { Principal } from "./principal.ts";
 

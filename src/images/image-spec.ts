@@ -123,5 +123,3 @@ export function secretId(secret: Pick<SecretMount, "group" | "key">): string {
     .join("_")
     .replace(/[^A-Za-z0-9_.-]/g, "_");
 }
-
-export const NO_PIP_OPTIONS: PipOptions = { indexUrl: "", extraIndexUrls: [], pre: false, extraArgs: "" };

@@ -65,7 +65,7 @@ export function canonicalQuery(query: CanonicalParts["query"]): string {
 }
 
 /** Percent-encoding as signatures want it: all but letters, digits and `-_.~`. */
-export function encodeUri(text: string): string {
+function encodeUri(text: string): string {
   return encodeURIComponent(text).replaceAll(
     /[!'()*]/g,
     (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`,

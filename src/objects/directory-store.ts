@@ -15,7 +15,7 @@ import { BoxkiteError } from "../domain/errors.ts";
 import { systemClock, type Clock } from "../lib/clock.ts";
 import { createKeyLocks, type Lock } from "../lib/key-locks.ts";
 import { createLogger, type Logger } from "../lib/log.ts";
-import { streamFile, streamSegments, type ByteRange } from "./directory/content.ts";
+import { streamFile, streamSegments } from "./directory/content.ts";
 import { mapInBatches } from "./directory/batches.ts";
 import { FileArea } from "./directory/file-area.ts";
 import { checkMd5, describe, etagOf, etagOfParts, infoOf, partOf } from "./directory/description.ts";
@@ -45,7 +45,7 @@ import type {
   Upload,
   WriteCondition,
 } from "./hosted-store.ts";
-import type { ListOptions } from "./object-store.ts";
+import type { ByteRange, ListOptions } from "./object-store.ts";
 
 export interface DirectoryStoreOptions {
   readonly clock?: Clock;

@@ -3,7 +3,7 @@
  * writes under a condition, listing by delimiter, and uploads in parts.
  */
 import type { Readable } from "node:stream";
-import type { ObjectInfo, ObjectStore, PutOptions } from "./object-store.ts";
+import type { ByteRange, ObjectInfo, ObjectStore, PutOptions } from "./object-store.ts";
 
 export type ObjectBody = Uint8Array | AsyncIterable<Uint8Array>;
 
@@ -65,10 +65,10 @@ export interface HostedPutOptions extends PutOptions, ObjectAttributes {
 export interface OpenObject {
   readonly info: StoredObject;
   /**
-   * Call one of `stream` (once) and `close`. `start` and `end` are both included and lie in the object. The stream
+   * Call one of `stream` (once) and `close`. The range lies in the object. The stream
    * fails with OBJECT_DAMAGED before it returns a byte that differs from what was written.
    */
-  stream(range?: { readonly start: number; readonly end: number }): Readable;
+  stream(range?: ByteRange): Readable;
   close(): Promise<void>;
 }
 

@@ -29,12 +29,18 @@ export interface ListOptions {
   readonly limit: number;
 }
 
+export interface ByteRange {
+  readonly start: number;
+  /** Included. */
+  readonly end: number;
+}
+
 export interface ObjectStore {
   /** Streams in bounded memory. */
   put(key: string, body: Uint8Array | Readable, options?: PutOptions): Promise<ObjectInfo>;
   head(key: string): Promise<ObjectInfo | undefined>;
-  /** Bytes `start` to `end`, both included, or all of them. Throws OBJECT_NOT_FOUND. */
-  read(key: string, range?: { readonly start: number; readonly end: number }): Promise<Readable>;
+  /** These bytes, or all of them. Throws OBJECT_NOT_FOUND. */
+  read(key: string, range?: ByteRange): Promise<Readable>;
   /** The whole object in memory: for the small ones that the server itself reads. */
   readAll(key: string): Promise<Uint8Array | undefined>;
   /** In the byte order of keys. */

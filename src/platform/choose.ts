@@ -1,5 +1,6 @@
 /** Chooses the platform of `boxkite up`: a container engine, or the machine itself. */
 import { BoxkiteError } from "../domain/errors.ts";
+import type { EnginePreference } from "../containers/find.ts";
 import type { Registries } from "../images/registry/registries.ts";
 import type { InheritedSettings } from "../executors/container/inherited.ts";
 import type { Platform } from "./platform.ts";
@@ -7,7 +8,7 @@ import { findRuntime } from "../executors/process/process-executor.ts";
 import { processPlatform } from "./process.ts";
 
 export interface PlatformOptions {
-  readonly engine: "auto" | "podman" | "docker" | "process";
+  readonly engine: EnginePreference | "process";
   readonly python: string | undefined;
   readonly registries?: Registries;
   readonly containers?: InheritedSettings;

@@ -3,6 +3,7 @@ import { BoxkiteError } from "../domain/errors.ts";
 import { hostCertificates, hostProxy } from "../builds/build-environment.ts";
 import { createDockerBuilder } from "../builds/docker.ts";
 import { createPodmanBuilder } from "../builds/podman.ts";
+import type { EngineName } from "../containers/types.ts";
 import { parseImageReference } from "../images/reference.ts";
 import { createCredentialSource } from "../images/registry/credentials.ts";
 import { NO_REGISTRIES, type Registries } from "../images/registry/registries.ts";
@@ -10,7 +11,7 @@ import { createRegistryClient } from "../images/registry/registry-client.ts";
 import type { ImageTools } from "./platform.ts";
 
 export async function createImageTools(
-  engine: "podman" | "docker",
+  engine: EngineName,
   env: NodeJS.ProcessEnv,
   registries: Registries = NO_REGISTRIES,
 ): Promise<ImageTools> {

@@ -56,7 +56,7 @@ export function createCredentialSource(options: CredentialOptions = {}): Credent
 }
 
 /** In podman's search order, then docker's own. */
-export function authFiles(env: NodeJS.ProcessEnv, home: string, uid: number): string[] {
+function authFiles(env: NodeJS.ProcessEnv, home: string, uid: number): string[] {
   const runtime = env.XDG_RUNTIME_DIR;
   return [
     ...(env.REGISTRY_AUTH_FILE ? [env.REGISTRY_AUTH_FILE] : []),

@@ -1,15 +1,10 @@
 /** Streams the content of an object, whether it is one file or many parts, and checks it block by block. */
 import { Readable } from "node:stream";
+import type { ByteRange } from "../object-store.ts";
 import { BLOCK_BYTES, blockChecker } from "./block-sums.ts";
 import { damaged } from "./io-error.ts";
 import { openObjectFile, type OpenFile, type Segments } from "./object-file.ts";
 import { readFully } from "./read-fully.ts";
-
-export interface ByteRange {
-  readonly start: number;
-  /** Included. */
-  readonly end: number;
-}
 
 /** Closes the file at the end, also if the reader stops early. Fails with OBJECT_DAMAGED. */
 export function streamFile(file: OpenFile, range: ByteRange): Readable {

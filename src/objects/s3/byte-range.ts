@@ -1,11 +1,6 @@
 /** Range requests, RFC 9110 section 14. */
+import type { ByteRange } from "../object-store.ts";
 import { S3Error } from "./s3-error.ts";
-
-export interface ByteRange {
-  readonly start: number;
-  /** Included. */
-  readonly end: number;
-}
 
 /**
  * The bytes that are asked for; undefined for all of them, as for several ranges at once and for what is

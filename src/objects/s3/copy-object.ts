@@ -1,6 +1,7 @@
 /** CopyObject and UploadPartCopy: within the one bucket. */
 import type { Readable } from "node:stream";
 import type { Checksum, ChecksumAlgorithm, ObjectAttributes, OpenObject } from "../hosted-store.ts";
+import type { ByteRange } from "../object-store.ts";
 import { attributesOf } from "./attributes.ts";
 import { authorize, type Call } from "./call.ts";
 import { checksumElement, createChecksum, parseAlgorithm } from "./checksums.ts";
@@ -94,7 +95,7 @@ function keptOf({ contentType, headers, metadata }: ObjectAttributes): ObjectAtt
   };
 }
 
-function sourceRange(header: string | undefined, size: number): { start: number; end: number } | undefined {
+function sourceRange(header: string | undefined, size: number): ByteRange | undefined {
   if (header === undefined) return undefined;
   const match = /^bytes=(\d+)-(\d+)$/.exec(header);
   const [start, end] = [Number(match?.[1]), Number(match?.[2])];

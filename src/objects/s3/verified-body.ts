@@ -14,7 +14,7 @@ import type { S3Request } from "./s3-request.ts";
 import { UNSIGNED_PAYLOAD } from "../../lib/sigv4.ts";
 
 /** As S3, for one PUT and for one part. */
-export const MAX_BODY_BYTES = 5 * 1024 ** 3;
+const MAX_BODY_BYTES = 5 * 1024 ** 3;
 
 export interface VerifiedBody {
   readonly bytes: AsyncIterable<Uint8Array>;
