@@ -48,18 +48,6 @@ test("engines of this machine: the bridge's gateway first, then the engine's nam
   );
 });
 
-test("a network of the user's own is the one that counts", async () => {
-  const networks = [bridge("bridge", "10.88.0.1"), bridge("team", "10.89.0.1")];
-  const network = await readEngineNetwork({
-    api: engine("podman", networks),
-    info: infoOf(),
-    platform: "linux",
-    interfaces,
-    network: "team",
-  });
-  assert.deepEqual(network.gateways, ["10.89.0.1"]);
-});
-
 test("without root, containers reach this machine at its own addresses", async () => {
   const api = engine("podman", [bridge("podman", "10.88.0.1")]);
   const network = await readEngineNetwork({

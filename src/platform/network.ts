@@ -29,8 +29,6 @@ export interface EngineNetwork {
 export interface NetworkOptions {
   readonly api: EngineApi;
   readonly info: EngineInfo;
-  /** The containers' network, if not the engine's default. */
-  readonly network?: string | undefined;
   readonly platform?: NodeJS.Platform;
   readonly interfaces?: typeof networkInterfaces;
 }
@@ -43,10 +41,8 @@ export async function readEngineNetwork(options: NetworkOptions): Promise<Engine
   const inVirtualMachine =
     platform !== "linux" || info.operatingSystem === "Docker Desktop" || !api.onThisMachine;
   const networks = await api.listNetworks();
-  const wanted =
-    options.network === undefined || options.network === "default" ? DEFAULT_NETWORKS : [options.network];
   const gateways = networks
-    .filter((network) => network.driver === "bridge" && wanted.includes(network.name))
+    .filter((network) => network.driver === "bridge" && DEFAULT_NETWORKS.includes(network.name))
     .flatMap((network) => network.gateways);
 
   // Without root (or in a virtual machine) the gateway is not an address of this machine.

@@ -19,12 +19,9 @@ import type { EngineNetwork } from "./network.ts";
 export interface ProbeOptions {
   readonly api: EngineApi;
   readonly network: EngineNetwork;
-  /** Name of the containers' network; the engine's default otherwise. */
-  readonly networkName?: string | undefined;
   readonly instance: string;
   readonly port: number;
   readonly log: Logger;
-  readonly path?: string;
 }
 
 /** The result for one candidate. */
@@ -52,6 +49,8 @@ const DIRECTORIES = [
   "run",
 ];
 const MOUNTED = ["/usr", "/bin", "/sbin", "/lib", "/lib64", "/nix/store"];
+/** What is asked of the server. */
+export const HEALTH_PATH = "/healthz";
 /** The time limit for one candidate. */
 export const TRIAL_TIMEOUT_MS = 3_000;
 const PROBE_TIMEOUT_MS = 60_000;
@@ -80,11 +79,11 @@ export async function makeEmptyImage(api: EngineApi): Promise<void> {
 
 /** Throws CannotStart if the engine cannot start any container. */
 export async function runTrials(options: ProbeOptions): Promise<readonly Trial[]> {
-  const { api, network, port, path = "/healthz" } = options;
+  const { api, network, port } = options;
   const name = `boxkite-probe-${options.instance.slice(0, 30)}-${process.pid}-${randomBytes(4).toString("hex")}`;
   const urls = network.candidates.map(({ host }) => [
     host,
-    `http://${host.includes(":") ? `[${host}]` : host}:${port}${path}`,
+    `http://${host.includes(":") ? `[${host}]` : host}:${port}${HEALTH_PATH}`,
   ]);
   const mounts = [...MOUNTED, dirname(resolve(process.execPath))].filter((each) => existsSync(each));
   const created = await api.createContainer(name, {
@@ -94,7 +93,7 @@ export async function runTrials(options: ProbeOptions): Promise<readonly Trial[]
     Env: ["NODE_OPTIONS="],
     Labels: { [PROBE_LABEL]: options.instance, [LABEL.instance]: options.instance },
     HostConfig: {
-      NetworkMode: options.networkName ?? "default",
+      NetworkMode: "default",
       LogConfig: { Type: api.engine === "podman" ? "k8s-file" : "json-file", Config: {} },
       Binds: [...new Set(mounts)].map((each) => `${each}:${each}:ro`),
       ExtraHosts: network.candidates.flatMap(({ extraHost }) => extraHost ?? []),

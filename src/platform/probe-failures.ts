@@ -4,7 +4,7 @@ import { BoxkiteError, type ErrorCode } from "../domain/errors.ts";
 import type { EngineApi } from "../containers/api.ts";
 import { ENGINE_START_FAILURES, type StartContext } from "../containers/failures/start.ts";
 import { type FailureRow, findFailure } from "../lib/failure-table.ts";
-import { type ProbeOptions, type Trial, TRIAL_TIMEOUT_MS } from "./probe-container.ts";
+import { HEALTH_PATH, type ProbeOptions, type Trial, TRIAL_TIMEOUT_MS } from "./probe-container.ts";
 
 interface UnreachableContext {
   readonly port: number;
@@ -45,7 +45,7 @@ export function startsNothing({ engine }: EngineApi, reason: string): BoxkiteErr
 }
 
 export async function explainUnreachable(
-  { api, port, network, path = "/healthz" }: ProbeOptions,
+  { api, port, network }: ProbeOptions,
   trials: readonly Trial[],
 ): Promise<BoxkiteError> {
   const list = trials.map(({ host, status, code }) => `${host}: ${code ?? `status ${status}`}`).join(", ");
@@ -57,7 +57,7 @@ export async function explainUnreachable(
     });
   }
   const gateway = network.gateways[0];
-  if (gateway !== undefined && (await asksHere(gateway, port, path)) === "refused") {
+  if (gateway !== undefined && (await asksHere(gateway, port)) === "refused") {
     return new BoxkiteError("ENGINE_FAILED", `${message}: the server does not listen at ${gateway}`, {
       hint: "let it listen at all addresses: --host 0.0.0.0",
     });
@@ -74,9 +74,9 @@ export async function explainUnreachable(
 }
 
 /** The same request from this machine, to distinguish a firewall from a server that does not listen there. */
-function asksHere(host: string, port: number, path: string): Promise<"answered" | "refused" | "other"> {
+function asksHere(host: string, port: number): Promise<"answered" | "refused" | "other"> {
   return new Promise((resolveAsk) => {
-    const sent = request({ host, port, path, timeout: TRIAL_TIMEOUT_MS }, (response) => {
+    const sent = request({ host, port, path: HEALTH_PATH, timeout: TRIAL_TIMEOUT_MS }, (response) => {
       response.resume();
       resolveAsk("answered");
     });

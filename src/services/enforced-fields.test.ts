@@ -65,7 +65,7 @@ function effects(task: TaskInit, run: RunInit) {
     swapLimit: true,
     operatingSystem: "",
   };
-  const engine = { instance: "i", engine: "docker" as const, info, network: "default", extraHosts: [] };
+  const engine = { instance: "i", engine: "docker" as const, info, extraHosts: [] };
   return {
     container: containerBody(attempt, engine),
     admission: takes(definition),

@@ -30,7 +30,6 @@ export interface ContainerExecutorOptions {
   readonly clock: Clock;
   /** Host (and port) at which a container reaches this machine; asked at each start. */
   readonly endpointHost: () => string;
-  readonly network?: string;
   /** Lines for the containers' /etc/hosts, `name:address`; asked at each start. */
   readonly extraHosts?: () => readonly string[];
   readonly credentials?: CredentialSource;
@@ -64,7 +63,6 @@ export function createContainerExecutor(options: ContainerExecutorOptions): Exec
       instance,
       engine: api.engine,
       info,
-      network: options.network ?? "default",
       extraHosts: options.extraHosts?.() ?? [],
     },
     inherited,

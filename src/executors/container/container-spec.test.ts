@@ -24,7 +24,6 @@ const settings: ContainerSettings = {
     swapLimit: true,
     operatingSystem: "",
   },
-  network: "default",
   extraHosts: [],
 };
 

@@ -18,8 +18,6 @@ export interface ContainerSettings {
   readonly instance: string;
   readonly engine: EngineName;
   readonly info: EngineInfo;
-  /** Network of the containers; `default` is the engine's own choice, its bridge when it runs as root. */
-  readonly network: string;
   /** Lines for /etc/hosts, `name:address`. */
   readonly extraHosts: readonly string[];
 }
@@ -50,7 +48,8 @@ export function containerBody(spec: AttemptSpec, settings: ContainerSettings): u
     Env: Object.entries(env).map(([name, value]) => `${name}=${value}`),
     Labels: { ...spec.labels, ...keyLabels(settings.instance, spec.key) },
     HostConfig: {
-      NetworkMode: settings.network,
+      // Of the engine's choice: its bridge when it runs as root.
+      NetworkMode: "default",
       // Drivers whose logs can be read back; journald is Podman's default on many systems, and not
       // readable everywhere.
       LogConfig: { Type: settings.engine === "podman" ? "k8s-file" : "json-file", Config: {} },
