@@ -5,11 +5,11 @@
 import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
 import { dirname, resolve } from "node:path";
-import { pack } from "tar-stream";
 import type { EngineApi } from "../containers/api.ts";
 import { START_FAILURES } from "../containers/failures/start.ts";
 import { EngineResponseError } from "../containers/http.ts";
 import { readLogFrames } from "../containers/log-frames.ts";
+import { rootArchive } from "../containers/root-archive.ts";
 import { BoxkiteError } from "../domain/errors.ts";
 import { LABEL } from "../executors/container/container-spec.ts";
 import { findFailure } from "../lib/failure-table.ts";
@@ -63,18 +63,8 @@ export async function removeProbes(api: EngineApi, instance: string): Promise<vo
 
 export async function makeEmptyImage(api: EngineApi): Promise<void> {
   if ((await api.inspectImage(IMAGE.repository)) !== undefined) return;
-  const tar = pack();
-  const chunks: Buffer[] = [];
-  const done = new Promise<void>((resolveDone, reject) => {
-    tar
-      .on("data", (chunk) => chunks.push(chunk as Buffer))
-      .on("end", resolveDone)
-      .on("error", reject);
-  });
-  for (const name of DIRECTORIES) tar.entry({ name, type: "directory", mode: 0o755 });
-  tar.finalize();
-  await done;
-  await api.importImage(Buffer.concat(chunks), IMAGE.repository, IMAGE.tag);
+  const tar = await rootArchive({ directories: DIRECTORIES });
+  await api.importImage(tar, IMAGE.repository, IMAGE.tag);
 }
 
 /** Throws CannotStart if the engine cannot start any container. */

@@ -1,8 +1,5 @@
 /** How what an attempt asks for beyond image and resources is asked of an engine. */
 import type { AttemptExit } from "../../domain/attempt.ts";
-import { posix } from "node:path";
-import { buffer } from "node:stream/consumers";
-import { pack } from "tar-stream";
 import type { EngineName } from "../../containers/types.ts";
 import { refuseOption, refuseOptions, type AttemptOption } from "../attempt-options.ts";
 import type { AttemptSpec } from "../executor.ts";
@@ -59,17 +56,4 @@ export function optionFields(spec: AttemptSpec): { readonly body: object; readon
       ...(spec.network !== undefined && { NetworkMode: spec.network }),
     },
   };
-}
-
-/** A tar of the root directory's new files. */
-export async function secretArchive(files: Readonly<Record<string, string>>): Promise<Buffer> {
-  const tar = pack();
-  for (const [path, content] of Object.entries(files)) {
-    const name = posix.normalize(path).slice(1);
-    // For every user of the image to read, as nobody's to write.
-    tar.entry({ name: posix.dirname(name), type: "directory", mode: 0o755 });
-    tar.entry({ name, mode: 0o444 }, content);
-  }
-  tar.finalize();
-  return buffer(tar);
 }

@@ -1,14 +1,16 @@
 /** Creates a container, with what it gets of this machine's settings. */
+import { readFile } from "node:fs/promises";
 import type { LogSink } from "../../domain/attempt.ts";
 import { EngineResponseError } from "../../containers/http.ts";
+import { rootArchive } from "../../containers/root-archive.ts";
 import type { CreateResult } from "../../containers/types.ts";
+import { CA_FILE } from "../../images/certificates.ts";
 import { AttemptOver } from "../attempt-machine.ts";
 import type { AttemptObserver, AttemptSpec } from "../executor.ts";
 import type { ContainerAttemptContext } from "./container-attempt.ts";
-import { secretArchive } from "./container-options.ts";
 import { containerBody } from "./container-spec.ts";
 import type { EnginePatience } from "./engine-patience.ts";
-import { additionsFor, certificateArchive, type Additions } from "./inherited.ts";
+import { additionsFor, type Additions } from "./inherited.ts";
 import { startFailure } from "./start-failure.ts";
 
 export interface Making extends ContainerAttemptContext {
@@ -44,7 +46,7 @@ export async function createContainer(making: Making, signal: AbortSignal): Prom
 export async function putSecretFiles(making: Making, id: string, signal: AbortSignal): Promise<void> {
   const { api, spec, patience } = making;
   if (spec.secretFiles === undefined) return;
-  const archive = await secretArchive(spec.secretFiles);
+  const archive = await rootArchive({ files: spec.secretFiles });
   await patience.ask(() => api.putArchive(id, archive), signal, "tolerate");
 }
 
@@ -54,7 +56,7 @@ export async function giveInherited(making: Making, id: string, signal: AbortSig
   const additions = await patience.ask(() => readAdditions(making), signal, "throw");
   if (additions === undefined) return;
   if (inherited.certificates !== undefined) {
-    const archive = await certificateArchive(inherited.certificates);
+    const archive = await rootArchive({ files: { [CA_FILE]: await readFile(inherited.certificates) } });
     await patience.ask(() => api.putArchive(id, archive), signal, "tolerate");
   }
   if (signal.aborted) return;

@@ -7,10 +7,6 @@
  * label on it.
  */
 import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
-import { posix } from "node:path";
-import { buffer } from "node:stream/consumers";
-import { pack } from "tar-stream";
 import { BoxkiteError } from "../../domain/errors.ts";
 import { CA_FILE, CA_VARIABLES } from "../../images/certificates.ts";
 import { isLoopbackHost } from "../../images/registry/registries.ts";
@@ -148,16 +144,4 @@ function proxyAdditions(proxy: Env, { image, task, serverHost }: AdditionsContex
     ),
     note: `the server's proxy settings (${pairs.map(([name]) => name).join(", ")})`,
   };
-}
-
-/** A tar of the root directory's new file. */
-export async function certificateArchive(file: string): Promise<Buffer> {
-  const content = await readFile(file);
-  const tar = pack();
-  const path = CA_FILE.slice(1);
-  // For every user of the image to read, as nobody's to write.
-  tar.entry({ name: posix.dirname(path), type: "directory", mode: 0o755 });
-  tar.entry({ name: path, mode: 0o444 }, content);
-  tar.finalize();
-  return await buffer(tar);
 }
