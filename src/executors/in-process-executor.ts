@@ -3,10 +3,10 @@
  * server: after a restart it starts again, so what it does must be safe to repeat.
  */
 import type { AttemptExit, AttemptKey, LogSink } from "../domain/attempt.ts";
-import type { ResolvedImage } from "../domain/image.ts";
 import { messageOf } from "../domain/errors.ts";
 import type { Clock } from "../lib/clock.ts";
 import { refuseOptions } from "./attempt-options.ts";
+import { hostImage } from "./host-image.ts";
 import { plainEnvironment } from "./plain-environment.ts";
 import type { AttemptObserver, AttemptSpec, Executor } from "./executor.ts";
 
@@ -61,13 +61,7 @@ export function createInProcessExecutor(work: InProcessWork, clock: Clock): Exec
     capacity: {},
     endpointForAttempts: () => "",
     environmentFor: plainEnvironment,
-    resolveImage: async (reference): Promise<ResolvedImage> => ({
-      reference,
-      pinned: reference,
-      digest: "none",
-      source: "host",
-      note: "the server does this itself",
-    }),
+    resolveImage: async (reference) => hostImage(reference, "the server does this itself"),
     start: async (spec, logs, observer) => {
       const refused = refuseOptions(spec, [], "work in the server");
       if (refused !== undefined) return observer.ended(refused);

@@ -10,6 +10,7 @@ import { NO_REGISTRIES, type Registries } from "../../images/registry/registries
 import { plainEnvironment } from "../plain-environment.ts";
 import type { Executor } from "../executor.ts";
 import { AttemptMachine } from "../attempt-machine.ts";
+import { WatchedAttempts } from "../watched-attempts.ts";
 import { ContainerAttempt, stopContainer, type ContainerAttemptContext } from "./container-attempt.ts";
 import type { HeldContainer } from "./held-container.ts";
 import { createContainerEvents } from "./container-events.ts";
@@ -53,7 +54,7 @@ export function createContainerExecutor(options: ContainerExecutorOptions): Exec
   const registry = options.registry ?? createRegistryClient({ credentials, platform, clock, registries });
   const puller = createImagePuller({ api, registry, credentials, registries, pullByCommand, clock });
   const events = createContainerEvents(api, `${LABEL.instance}=${instance}`, log, clock);
-  const attempts = new Map<string, AttemptMachine<HeldContainer>>();
+  const watched = new WatchedAttempts<HeldContainer>(log);
   const resolving = new Map<string, Promise<ResolvedImage>>();
 
   const nameOf = (key: AttemptKey) => containerName(instance, key);
@@ -73,15 +74,6 @@ export function createContainerExecutor(options: ContainerExecutorOptions): Exec
     log,
     lostAfterMs,
   });
-
-  const forgetWhenDone = async (name: string, attempt: AttemptMachine<HeldContainer>) => {
-    try {
-      await attempt.done;
-    } catch (error) {
-      log.error("the observer of an attempt threw", { container: name, error });
-    }
-    if (attempts.get(name) === attempt) attempts.delete(name);
-  };
 
   return {
     description: `${api.engine} ${api.version}`,
@@ -108,26 +100,12 @@ export function createContainerExecutor(options: ContainerExecutorOptions): Exec
     },
     start: async (spec, logs, observer) => {
       const name = nameOf(spec.key);
-      // A second start of the same attempt takes over: one container, one observer, no two of them racing.
-      for (let earlier = attempts.get(name); earlier !== undefined; earlier = attempts.get(name)) {
-        await earlier.detach();
-        if (attempts.get(name) === earlier) attempts.delete(name);
-      }
-      const attempt = new AttemptMachine(
-        new ContainerAttempt(context(), spec, logs, observer),
-        observer,
-        log.child({ container: name }),
-      );
-      attempts.set(name, attempt);
-      void forgetWhenDone(name, attempt);
+      const work = () => new ContainerAttempt(context(), spec, logs, observer);
+      await watched.start(name, () => new AttemptMachine(work(), observer, log.child({ container: name })));
     },
     stop: async (key, graceMs) => {
       const name = nameOf(key);
-      const watched = attempts.get(name);
-      if (watched !== undefined) {
-        await watched.stop(graceMs);
-        return undefined;
-      }
+      if (await watched.stop(name, graceMs)) return undefined;
       await stopContainer(api, name, graceMs);
       const state = await api.inspectContainer(name);
       // One that never ran, or that was running when the machine went down, has none.
@@ -136,7 +114,7 @@ export function createContainerExecutor(options: ContainerExecutorOptions): Exec
     release: async (key) => {
       const name = nameOf(key);
       // The end of one that still runs is reported first: nobody waits for it in vain.
-      await attempts.get(name)?.stop(0);
+      await watched.stop(name, 0);
       await api.removeContainer(name);
     },
     list: async () => {
@@ -145,7 +123,7 @@ export function createContainerExecutor(options: ContainerExecutorOptions): Exec
     },
     close: async () => {
       puller.close();
-      await Promise.allSettled([...attempts.values()].map((attempt) => attempt.detach()));
+      await watched.detachAll();
       await events.close();
     },
   };

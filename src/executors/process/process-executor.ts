@@ -4,7 +4,6 @@
  * holds all that is needed to take the process up again after the server was restarted.
  */
 import type { AttemptKey } from "../../domain/attempt.ts";
-import type { ResolvedImage } from "../../domain/image.ts";
 import { createHash } from "node:crypto";
 import { existsSync, statSync } from "node:fs";
 import { readdir } from "node:fs/promises";
@@ -14,9 +13,11 @@ import { BoxkiteError } from "../../domain/errors.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Logger } from "../../lib/log.ts";
 import { AttemptMachine } from "../attempt-machine.ts";
+import { hostImage } from "../host-image.ts";
 import { plainEnvironment } from "../plain-environment.ts";
 import type { AttemptSpec, Executor } from "../executor.ts";
 import { machineCapacity } from "../machine.ts";
+import { WatchedAttempts } from "../watched-attempts.ts";
 import { AttemptDirectory, orAbsent, readTextFile, type ReadText } from "./attempt-directory.ts";
 import { KEY_FILE } from "./attempt-key-file.ts";
 import { ProcessAttempt, type HeldProcess } from "./process-attempt.ts";
@@ -39,7 +40,7 @@ const INHERITED =
 
 export function createProcessExecutor(options: ProcessExecutorOptions): Executor {
   const { directory, clock, log, readText = readTextFile } = options;
-  const attempts = new Map<string, AttemptMachine<HeldProcess>>();
+  const watched = new WatchedAttempts<HeldProcess>(log);
   const directoryOf = (name: string) => new AttemptDirectory(join(directory, name), readText);
 
   /** Undefined for one without a readable key, of which the log warns. */
@@ -58,43 +59,24 @@ export function createProcessExecutor(options: ProcessExecutorOptions): Executor
     capacity: machineCapacity(),
     endpointForAttempts: (port) => `127.0.0.1:${port}`,
     environmentFor: plainEnvironment,
-    resolveImage: async (reference): Promise<ResolvedImage> => ({
-      reference,
-      pinned: reference,
-      digest: "none",
-      source: "host",
-      note: "the process executor runs no images",
-    }),
+    resolveImage: async (reference) => hostImage(reference, "the process executor runs no images"),
     start: async (spec, sink, observer) => {
       const name = attemptDirectoryName(spec.key);
-      // A second start of the same attempt takes over.
-      for (let earlier = attempts.get(name); earlier !== undefined; earlier = attempts.get(name)) {
-        await earlier.detach();
-        if (attempts.get(name) === earlier) attempts.delete(name);
-      }
       const held = directoryOf(name);
       const env = environment(options, spec, held.work);
       const context = { directory: held, spec, sink, observer, env, clock, log };
-      const attempt = new AttemptMachine(new ProcessAttempt(context), observer, log);
-      attempts.set(name, attempt);
-      void attempt.done
-        .catch((error: unknown) => log.error("the observer of an attempt threw", { error }))
-        .then(() => attempts.get(name) === attempt && attempts.delete(name));
+      await watched.start(name, () => new AttemptMachine(new ProcessAttempt(context), observer, log));
     },
     stop: async (key, graceMs) => {
       const name = attemptDirectoryName(key);
-      const watched = attempts.get(name);
-      if (watched !== undefined) {
-        await watched.stop(graceMs);
-        return undefined;
-      }
+      if (await watched.stop(name, graceMs)) return undefined;
       const held = directoryOf(name);
       await held.stop(graceMs, clock);
       return (await held.end())?.exitCode;
     },
     release: async (key) => {
       const name = attemptDirectoryName(key);
-      await attempts.get(name)?.stop(0);
+      await watched.stop(name, 0);
       const held = directoryOf(name);
       // Given up as lost or stopped before it was found, it may live nevertheless.
       await held.stop(0, clock);
@@ -106,7 +88,7 @@ export function createProcessExecutor(options: ProcessExecutorOptions): Executor
       return keys.filter((key) => key !== undefined);
     },
     close: async () => {
-      await Promise.allSettled([...attempts.values()].map((attempt) => attempt.detach()));
+      await watched.detachAll();
     },
   };
 }
