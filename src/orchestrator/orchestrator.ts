@@ -4,32 +4,30 @@
  * own pace. Only the process that has the lease of the store drives runs (store.ts, Work).
  */
 import { randomUUID } from "node:crypto";
-import type { ActionRecord, NewAction } from "../domain/action-record.ts";
-import type { NewRun, RunRecord } from "../domain/run.ts";
+import type { ActionRecord } from "../domain/action-record.ts";
 import { BoxkiteError } from "../domain/errors.ts";
 import type { ActionKey } from "../domain/ids.ts";
 import type { Written } from "../domain/outcome.ts";
 import type { Principal } from "../domain/principal.ts";
-import { requireQueue, type Queues } from "../domain/queue.ts";
-import { requireFits } from "../domain/resources.ts";
 import type { Executor } from "../executors/executor.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import type { AttemptLogs } from "../logs/attempt-logs.ts";
 import type { Store, Work } from "../store/store.ts";
 import { requireAction } from "../store/require.ts";
+import { createAcceptance, type Acceptance, type AcceptanceOptions } from "./acceptance.ts";
 import type { AdmissionOptions } from "./admission.ts";
 import { createApply, type Apply } from "./apply.ts";
 import { attemptText, createAttempts, type Attempts } from "./attempts.ts";
 import { createDispatcher, type Dispatcher } from "./dispatcher.ts";
 import { createEffects, type Effects } from "./effects.ts";
-import { resolveAll } from "./images.ts";
+import { whenLost } from "./lease-loss.ts";
 import { attemptOfResult } from "./paths.ts";
 import type { RunIdentities } from "./run-identity.ts";
 import { createTimers, type Timers } from "./timers.ts";
 import { sendRequest } from "./webhook.ts";
 
-export interface OrchestratorOptions {
+export interface OrchestratorOptions extends AcceptanceOptions {
   readonly store: Store;
   readonly executor: Executor;
   readonly logs: AttemptLogs;
@@ -44,9 +42,6 @@ export interface OrchestratorOptions {
   /** Called once when another server has taken over the store, and this one has stopped driving runs. */
   readonly onLeaseLost?: (error: BoxkiteError) => void;
   readonly maxParallel: number;
-  readonly queues: Queues;
-  /** Limit for one run, its root included. */
-  readonly maxActionsPerRun?: number;
   /** Between SIGTERM and SIGKILL. */
   readonly stopGraceMs?: number;
   /** How long the process of an attempt may go on once its result is written. */
@@ -55,7 +50,7 @@ export interface OrchestratorOptions {
   readonly log: Logger;
 }
 
-export interface Orchestrator {
+export interface Orchestrator extends Acceptance {
   /** Resumes what an earlier server left running, then drives all runs. */
   start(): Promise<void>;
   /**
@@ -63,14 +58,6 @@ export interface Orchestrator {
    * `endAttempts` ends them all and frees what they hold.
    */
   stop(options: { readonly endAttempts: boolean }): Promise<void>;
-  /** Resolves the images and accepts the run. Throws RUN_EXISTS. */
-  createRun(
-    run: NewRun,
-    root: NewAction,
-    seeds?: readonly NewAction[],
-  ): Promise<{ readonly run: RunRecord; readonly root: ActionRecord }>;
-  /** Accepts an action; "exists" when the run has one of that name already. */
-  enqueue(run: RunRecord, action: NewAction, by: Principal): Promise<ActionRecord | "exists">;
   /** Aborts an action and its descendants. One that has ended stays as it is. Throws ACTION_NOT_FOUND. */
   abort(key: ActionKey, reason: string, by: Principal): Promise<void>;
   /** Reports that an object was written; `key`: its key in the bucket. */
@@ -81,13 +68,12 @@ export interface Orchestrator {
 
 const DEFAULT_STOP_GRACE_MS = 10_000;
 export const DEFAULT_LINGER_MS = 30_000;
-/** Far above what people start on purpose: endless recursion must not fill the disk. */
-const MAX_ACTIONS_PER_RUN = 100_000;
 /** How long a stop waits for effects in progress; the next start performs the rest. */
 const DRAIN_MS = 3_000;
 
 export function createOrchestrator(options: OrchestratorOptions): Orchestrator {
-  const { store, executor, clock, log, maxActionsPerRun = MAX_ACTIONS_PER_RUN } = options;
+  const { store, executor, clock, log } = options;
+  const acceptance = createAcceptance(options);
   let parts: Parts | undefined;
   /** Set once another process has the lease. */
   let left: Promise<void> | undefined;
@@ -138,52 +124,8 @@ export function createOrchestrator(options: OrchestratorOptions): Orchestrator {
       if (live.length > 0)
         log.info("attempts continue; the next start resumes supervising them", { attempts: live.length });
     },
-    createRun: async (run, root, seeds = []) => {
-      const definition = root.spec?.definition;
-      if (definition) requireFits(definition, executor.capacity);
-      requireQueue(options.queues, root.queue ?? "");
-      const references = definition ? [definition.image, ...definition.relatedImages] : [];
-      const images = await resolveAll(executor, references);
-      const created = await store.createRun(run, root, images, seeds);
-      if (created === "exists") {
-        throw new BoxkiteError(
-          "RUN_EXISTS",
-          `run ${run.key.run} exists already in ${run.key.project}/${run.key.domain}`,
-          {
-            hint: "choose another name, or none to have one made",
-          },
-        );
-      }
-      if (definition) executor.expect?.({ images, requests: definition.requests, limits: definition.limits });
-      return created;
-    },
-    enqueue: async (run, action, by) => {
-      // A retried parent finds its child even where the settings have changed since.
-      if (await store.getAction({ ...run.key, action: action.name })) return "exists";
-      if (action.spec) requireFits(action.spec.definition, executor.capacity);
-      requireQueue(options.queues, action.queue ?? "");
-      const created = await store.createAction(run, action, by, maxActionsPerRun);
-      if (created === "run_full") {
-        throw new BoxkiteError(
-          "LIMIT_EXCEEDED",
-          `run ${run.key.run} has ${maxActionsPerRun} actions, which is the limit of a run`,
-          { hint: "start further runs, or let each action do more" },
-        );
-      }
-      if (created === "parent_missing") {
-        throw new BoxkiteError(
-          "ACTION_NOT_FOUND",
-          `parent action ${action.parent} is not in run ${run.key.run}`,
-        );
-      }
-      if (created === "parent_ended") {
-        throw new BoxkiteError(
-          "INVALID_ARGUMENT",
-          `parent action ${action.parent} of ${action.name} has ended`,
-        );
-      }
-      return created;
-    },
+    createRun: acceptance.createRun,
+    enqueue: acceptance.enqueue,
     abort: async (key, reason, by) => {
       await requireAction(store, key);
       await started().apply(key, { type: "abortRequested", reason }, { by });
@@ -272,27 +214,6 @@ function assemble(options: OrchestratorOptions, work: Work): Parts {
     pass();
   };
   return { work, apply, attempts, dispatcher, effects, timers, begin, unsubscribe };
-}
-
-/** The same work; reports when a write fails because another process has the lease. */
-function whenLost(work: Work, lost: (error: BoxkiteError) => void): Work {
-  const reporting =
-    <Values extends unknown[], Result>(write: (...values: Values) => Promise<Result>) =>
-    async (...values: Values): Promise<Result> => {
-      try {
-        return await write(...values);
-      } catch (error) {
-        if (error instanceof BoxkiteError && error.code === "LEASE_LOST") lost(error);
-        throw error;
-      }
-    };
-  return {
-    ...work,
-    advance: reporting(work.advance),
-    recordAttempt: reporting(work.recordAttempt),
-    effectDone: reporting(work.effectDone),
-    postponeEffect: reporting(work.postponeEffect),
-  };
 }
 
 /**

@@ -1,0 +1,85 @@
+/** Accepts runs and actions: what is accepted is on disk, and is driven to its end by whoever has the lease. */
+import type { ActionRecord, NewAction } from "../domain/action-record.ts";
+import { BoxkiteError } from "../domain/errors.ts";
+import type { Principal } from "../domain/principal.ts";
+import { requireQueue, type Queues } from "../domain/queue.ts";
+import { requireFits } from "../domain/resources.ts";
+import type { NewRun, RunRecord } from "../domain/run.ts";
+import type { Executor } from "../executors/executor.ts";
+import type { Store } from "../store/store.ts";
+import { resolveAll } from "./images.ts";
+
+export interface AcceptanceOptions {
+  readonly store: Pick<Store, "createRun" | "createAction" | "getAction">;
+  readonly executor: Executor;
+  readonly queues: Queues;
+  /** Limit for one run, its root included. */
+  readonly maxActionsPerRun?: number;
+}
+
+export interface Acceptance {
+  /** Resolves the images and accepts the run. Throws RUN_EXISTS. */
+  createRun(
+    run: NewRun,
+    root: NewAction,
+    seeds?: readonly NewAction[],
+  ): Promise<{ readonly run: RunRecord; readonly root: ActionRecord }>;
+  /** Accepts an action; "exists" when the run has one of that name already. */
+  enqueue(run: RunRecord, action: NewAction, by: Principal): Promise<ActionRecord | "exists">;
+}
+
+/** Far above what people start on purpose: endless recursion must not fill the disk. */
+const MAX_ACTIONS_PER_RUN = 100_000;
+
+export function createAcceptance(options: AcceptanceOptions): Acceptance {
+  const { store, executor, queues, maxActionsPerRun = MAX_ACTIONS_PER_RUN } = options;
+
+  return {
+    createRun: async (run, root, seeds = []) => {
+      const definition = root.spec?.definition;
+      if (definition) requireFits(definition, executor.capacity);
+      requireQueue(queues, root.queue ?? "");
+      const references = definition ? [definition.image, ...definition.relatedImages] : [];
+      const images = await resolveAll(executor, references);
+      const created = await store.createRun(run, root, images, seeds);
+      if (created === "exists") {
+        throw new BoxkiteError(
+          "RUN_EXISTS",
+          `run ${run.key.run} exists already in ${run.key.project}/${run.key.domain}`,
+          {
+            hint: "choose another name, or none to have one made",
+          },
+        );
+      }
+      if (definition) executor.expect?.({ images, requests: definition.requests, limits: definition.limits });
+      return created;
+    },
+    enqueue: async (run, action, by) => {
+      // A retried parent finds its child even where the settings have changed since.
+      if (await store.getAction({ ...run.key, action: action.name })) return "exists";
+      if (action.spec) requireFits(action.spec.definition, executor.capacity);
+      requireQueue(queues, action.queue ?? "");
+      const created = await store.createAction(run, action, by, maxActionsPerRun);
+      if (created === "run_full") {
+        throw new BoxkiteError(
+          "LIMIT_EXCEEDED",
+          `run ${run.key.run} has ${maxActionsPerRun} actions, which is the limit of a run`,
+          { hint: "start further runs, or let each action do more" },
+        );
+      }
+      if (created === "parent_missing") {
+        throw new BoxkiteError(
+          "ACTION_NOT_FOUND",
+          `parent action ${action.parent} is not in run ${run.key.run}`,
+        );
+      }
+      if (created === "parent_ended") {
+        throw new BoxkiteError(
+          "INVALID_ARGUMENT",
+          `parent action ${action.parent} of ${action.name} has ended`,
+        );
+      }
+      return created;
+    },
+  };
+}
