@@ -3,7 +3,7 @@ import type { AttemptExit } from "../../domain/attempt.ts";
 import type { ActionCode } from "../../domain/action-codes.ts";
 import type { AttemptSpec } from "../executor.ts";
 import type { EngineApi } from "../../containers/api.ts";
-import type { ContainerState, EngineInfo } from "../../containers/types.ts";
+import type { ContainerState, EngineInfo, EngineName } from "../../containers/types.ts";
 import { kernelKilledForMemory } from "./kernel-log.ts";
 import type { LogWriter } from "./log-writer.ts";
 import { outputFailure } from "./start-failure.ts";
@@ -40,6 +40,17 @@ export function attemptExit(state: ContainerState, context: ExitContext): Attemp
 export function removed(name: string): AttemptExit {
   const message = `the container ${name} was removed by someone else while it ran`;
   return { reason: "lost", outOfMemory: false, code: "CONTAINER_REMOVED", message };
+}
+
+/** Podman: by a container of another tool that shares its storage. */
+export function nameInUse(name: string, engine: EngineName): AttemptExit {
+  return {
+    reason: "lost",
+    outOfMemory: false,
+    code: "ENGINE_FAILED",
+    message: `the name ${name} is in use in ${engine}, although no container has it`,
+    hint: `remove what has it: ${engine} rm --force ${name}`,
+  };
 }
 
 function lostReason(

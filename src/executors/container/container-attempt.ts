@@ -15,6 +15,7 @@
  */
 import type { AttemptExit, LogSink } from "../../domain/attempt.ts";
 import { messageOf } from "../../domain/errors.ts";
+import { createBackoff } from "../../lib/backoff.ts";
 import type { EngineApi } from "../../containers/api.ts";
 import { EngineResponseError } from "../../containers/http.ts";
 import type { ContainerState } from "../../containers/types.ts";
@@ -24,7 +25,7 @@ import { orAborted } from "../../lib/wait.ts";
 import type { After, Ended } from "../attempt-chart.ts";
 import { AttemptOver, type AttemptWork } from "../attempt-machine.ts";
 import type { AttemptObserver, AttemptSpec } from "../executor.ts";
-import { attemptExit, removed, SIGKILL_CODE } from "./attempt-exit.ts";
+import { attemptExit, nameInUse, removed, SIGKILL_CODE } from "./attempt-exit.ts";
 import { createContainer, giveInherited, putSecretFiles, type Making } from "./create-container.ts";
 import type { ContainerEvents } from "./container-events.ts";
 import { containerName, refusal, type ContainerSettings } from "./container-spec.ts";
@@ -50,6 +51,9 @@ export interface ContainerAttemptContext {
   readonly lostAfterMs: number;
 }
 
+/** The pauses, and how often a container is created whose name is in use although no container has it. */
+const CREATE_AGAIN = { baseMs: 50, factor: 2 };
+const MOST_CREATIONS = 5;
 const REMOVAL_CHECKS_MS = [100, 200, 400];
 /** Pauses between inspections after a wake-up, until the engine reports the end, too; then the next wake-up is awaited. */
 const INSPECT_AGAIN_MS = [5, 10, 20, 40, 80, 160, 320];
@@ -84,7 +88,8 @@ export class ContainerAttempt implements AttemptWork<HeldContainer> {
   async find(signal: AbortSignal): Promise<After<HeldContainer, "finding">> {
     const refused = refusal(this.#spec, this.#context.settings.engine);
     if (refused !== undefined) throw new AttemptOver(refused);
-    for (;;) {
+    const backoff = createBackoff(CREATE_AGAIN, this.#context.clock);
+    for (let tries = 1; ; tries++) {
       const created = await createContainer(this.#making, signal);
       if (created.kind === "created") return { name: "created", place: this.#hold(created.id) };
       if (created.kind === "image_missing") {
@@ -93,8 +98,11 @@ export class ContainerAttempt implements AttemptWork<HeldContainer> {
         throw new AttemptOver(pullFailure(this.#spec, vanished, "lost"));
       }
       const state = await this.#inspect(this.#name, signal);
-      // Removed in between: it can be created now.
       if (state !== undefined) return this.#takeUp(state);
+      // Removed in between: it can be created now, unless something else has the name.
+      if (tries === MOST_CREATIONS)
+        throw new AttemptOver(nameInUse(this.#name, this.#context.settings.engine));
+      await backoff.wait(signal);
     }
   }
 

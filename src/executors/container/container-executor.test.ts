@@ -345,3 +345,14 @@ for (const hung of ["GET json", "POST stop"]) {
     await rejected;
   });
 }
+
+test("a name that is in use although no container has it loses the attempt, after some tries", async (t) => {
+  const { run, count } = await setUp(t, {
+    "POST create": (_call, response) => status(response, 409, "name in use by an external entity"),
+    "GET json": () => undefined,
+  });
+  const { exit } = await run();
+  assert.deepEqual([exit.reason, exit.code], ["lost", "ENGINE_FAILED"]);
+  assert.match(exit.message ?? "", /in use/u);
+  assert.ok(count("POST create") < 10);
+});
