@@ -1,8 +1,12 @@
 import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite, test } from "node:test";
+import { temporaryDirectory } from "../../test/helpers/server.ts";
+import { steppedClock } from "../../test/helpers/stepped-clock.ts";
+import { until } from "../../test/helpers/until.ts";
 import { runCommand, runLogged } from "./command.ts";
 
 suite("programs of an engine", () => {
@@ -35,4 +39,34 @@ suite("programs of an engine", () => {
       hint: /Install boxkite-no-such-engine/,
     });
   });
+});
+
+test("lines of the two outputs are not mixed", async (t) => {
+  const seen = join(await temporaryDirectory(t), "seen");
+  const script = `printf a; printf 'b\\n' >&2; until [ -e "$0" ]; do sleep 0.01; done; printf 'c\\n'`;
+  const lines: string[] = [];
+  const onLine = (line: string) => {
+    lines.push(line);
+    writeFileSync(seen, "");
+  };
+  await runCommand("/bin/sh", ["-c", script, seen], { env: process.env, onLine });
+  assert.deepEqual(lines, ["b", "ac"]);
+});
+
+test("a command that ignores SIGTERM is killed", async () => {
+  const clock = steppedClock();
+  const abort = new AbortController();
+  const ready = Promise.withResolvers<void>();
+  const running = runCommand("/bin/sh", ["-c", "trap '' TERM; echo ready; while :; do sleep 1; done"], {
+    env: process.env,
+    signal: abort.signal,
+    onLine: () => ready.resolve(),
+    clock,
+  });
+  await ready.promise;
+  abort.abort(new Error("stopped"));
+  let isOver = false;
+  const over = assert.rejects(running, /stopped/u).finally(() => (isOver = true));
+  await until(async () => (await clock.step(1_000), isOver), 10_000);
+  await over;
 });

@@ -10,7 +10,7 @@ import { open } from "node:fs/promises";
 import { constants } from "node:os";
 import { BoxkiteError, messageOf } from "../domain/errors.ts";
 import { type Clock, systemClock } from "../lib/clock.ts";
-import { signalGroup, stopBuilder } from "../lib/process-group.ts";
+import { stopBuilder, stopGroup } from "../lib/process-group.ts";
 import { within } from "../lib/wait.ts";
 
 export interface CommandResult {
@@ -24,8 +24,11 @@ export interface CommandOptions {
   readonly env: NodeJS.ProcessEnv;
   readonly signal?: AbortSignal | undefined;
   readonly onLine?: ((line: string) => void) | undefined;
+  readonly clock?: Clock;
 }
 
+/** Between SIGTERM and SIGKILL. */
+const GRACE_MS = 10_000;
 const OUTPUT_LIMIT = 16 * 1024 * 1024;
 const LINE_LIMIT = 16 * 1024;
 /** The interval at which the file is polled for new output. */
@@ -36,33 +39,40 @@ export async function runCommand(
   args: readonly string[],
   options: CommandOptions,
 ): Promise<CommandResult> {
-  options.signal?.throwIfAborted();
+  const { signal, onLine = () => {}, clock = systemClock } = options;
+  signal?.throwIfAborted();
   const child = spawn(program, args, { env: options.env, stdio: ["ignore", "pipe", "pipe"], detached: true });
   const output = { stdout: "", stderr: "" };
-  const lines = new LineSplitter(options.onLine ?? (() => {}));
+  const lines = { stdout: new LineSplitter(onLine), stderr: new LineSplitter(onLine) };
   for (const name of ["stdout", "stderr"] as const) {
     child[name].setEncoding("utf8");
     child[name].on("data", (text: string) => {
       if (output[name].length < OUTPUT_LIMIT) output[name] += text;
-      lines.push(text);
+      lines[name].push(text);
     });
   }
-  const stop = () => signalGroup(child.pid, "SIGTERM");
-  options.signal?.addEventListener("abort", stop, { once: true });
+  let isOver = false;
+  let stopping: Promise<unknown> | undefined;
+  const stop = () => {
+    if (child.pid !== undefined) stopping = stopGroup(child.pid, GRACE_MS, async () => isOver, clock);
+  };
+  signal?.addEventListener("abort", stop, { once: true });
   try {
     const exitCode = await exitOf(child, program);
-    lines.end();
-    options.signal?.throwIfAborted();
+    lines.stdout.end();
+    lines.stderr.end();
+    signal?.throwIfAborted();
     return { exitCode, ...output };
   } finally {
-    options.signal?.removeEventListener("abort", stop);
+    isOver = true;
+    signal?.removeEventListener("abort", stop);
+    await stopping;
   }
 }
 
 export interface LoggedOptions extends CommandOptions {
   readonly logFile: string;
   readonly cwd?: string;
-  readonly clock?: Clock;
 }
 
 /** Runs the program to its end and returns the exit code; passes on every line of output as it is written. */

@@ -25,7 +25,7 @@ export async function isOurProcess(
   return (await commandLineOf(pid, read))?.includes(directory);
 }
 
-export function signalGroup(leader: number | undefined, signal: NodeJS.Signals): void {
+function signalGroup(leader: number | undefined, signal: NodeJS.Signals): void {
   if (leader !== undefined) signalProcess(-leader, signal);
 }
 
