@@ -122,10 +122,8 @@ export function decodeContainer(raw: Raw): ContainerState {
     running: state.Running === true || UNENDED.has(textOf(state.Status)),
     exitCode: Number(state.ExitCode ?? 0),
     oomKilled: state.OOMKilled === true,
-    error: textOf(state.Error),
     startedAt: decodeTime(state.StartedAt),
     endedAt: decodeTime(state.FinishedAt),
-    image: textOf(raw.Image),
     labels: (config.Labels ?? {}) as Readonly<Record<string, string>>,
   };
 }
@@ -139,7 +137,6 @@ function decodeTime(value: unknown): number | undefined {
 export function decodeSummary(raw: Raw): ContainerSummary {
   return {
     id: textOf(raw.Id),
-    state: textOf(raw.State),
     labels: (raw.Labels ?? {}) as Readonly<Record<string, string>>,
   };
 }

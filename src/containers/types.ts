@@ -31,17 +31,14 @@ export interface ContainerState {
   readonly running: boolean;
   readonly exitCode: number;
   readonly oomKilled: boolean;
-  readonly error: string;
   /** Undefined where it never started / has not ended. */
   readonly startedAt: number | undefined;
   readonly endedAt: number | undefined;
-  readonly image: string;
   readonly labels: Readonly<Record<string, string>>;
 }
 
 export interface ContainerSummary {
   readonly id: string;
-  readonly state: string;
   readonly labels: Readonly<Record<string, string>>;
 }
 

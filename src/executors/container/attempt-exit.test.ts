@@ -21,10 +21,8 @@ const ended: ContainerState = {
   running: false,
   exitCode: 0,
   oomKilled: false,
-  error: "",
   startedAt: 2_000,
   endedAt: 9_000,
-  image: "",
   labels: {},
 };
 

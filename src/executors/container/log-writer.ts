@@ -24,7 +24,6 @@ export class LogWriter {
   readonly #partialBytes: Record<OutputStream, number> = { stdout: 0, stderr: 0 };
   #lastMs = 0;
   #frames = 0;
-  #bytes = 0;
   #lines = 0;
   #lastLine = "";
 
@@ -38,10 +37,6 @@ export class LogWriter {
     return this.#frames;
   }
 
-  get bytes(): number {
-    return this.#bytes;
-  }
-
   /** Lines so far, those passed over included, and the last of them. */
   get lines(): number {
     return this.#lines;
@@ -53,7 +48,6 @@ export class LogWriter {
 
   take(frame: LogFrame): void {
     this.#frames++;
-    this.#bytes += frame.payload.length;
     let start = 0;
     for (let end = frame.payload.indexOf(10); end !== -1; end = frame.payload.indexOf(10, start)) {
       this.#append(frame, frame.payload.subarray(start, end));
