@@ -4,6 +4,7 @@ import { BoxkiteError } from "../domain/errors.ts";
 import type { ImageSpec } from "../images/image-spec.ts";
 import { formatImageReference, parseImageReference, pinnedReference } from "../images/reference.ts";
 import type { Logger } from "../lib/log.ts";
+import { orAborted } from "../lib/wait.ts";
 import type { BaseImageFacts } from "./base-facts.ts";
 import type { ImageBuilder } from "./builder.ts";
 import type { EngineImage } from "../containers/types.ts";
@@ -12,7 +13,7 @@ import { readBaseFacts } from "./read-base-facts.ts";
 
 export interface RegistryResolver {
   /** The digest of a reference; undefined if the registry does not have it; rejects if the registry is unreachable. */
-  resolve(reference: string, signal?: AbortSignal): Promise<string | undefined>;
+  resolve(reference: string): Promise<string | undefined>;
 }
 
 export interface BaseImagesOptions {
@@ -39,7 +40,8 @@ export class BaseImages {
     const reference = formatImageReference(parseImageReference(text));
     let refusal: unknown;
     try {
-      const digest = await this.#options.registry.resolve(reference, signal);
+      const asked = this.#options.registry.resolve(reference);
+      const digest = await (signal === undefined ? asked : orAborted(asked, signal));
       if (digest !== undefined) return { reference, source: "registry", digest };
     } catch (error) {
       signal?.throwIfAborted();

@@ -193,6 +193,17 @@ suite("image build service", () => {
     assert.equal(jobs.length, 2);
   });
 
+  test("an abort does not wait for a registry that does not answer", async (t) => {
+    const { service, request, registry } = await setup(t);
+    const asked = Promise.withResolvers<void>();
+    registry.resolve = () => (asked.resolve(), new Promise(() => {}));
+    const controller = new AbortController();
+    const building = service.build(request({ signal: controller.signal }));
+    await asked.promise;
+    controller.abort(new Error("enough"));
+    await assert.rejects(building, /enough/);
+  });
+
   const lost =
     "Error: checking if cached image exists from a previous build: getting top layer info: layer not known";
 
