@@ -1,5 +1,6 @@
 /** The address of a container engine, as in DOCKER_HOST and CONTAINER_HOST. */
 import { BoxkiteError } from "../domain/errors.ts";
+import { hostPort } from "../lib/host-port.ts";
 
 export type EngineAddress =
   | { readonly kind: "unix"; readonly socketPath: string }
@@ -27,7 +28,7 @@ export function parseEngineAddress(text: string, source: string): EngineAddress 
 
 export function formatEngineAddress(address: EngineAddress): string {
   if (address.kind === "unix") return `unix://${address.socketPath}`;
-  return `tcp://${address.host.includes(":") ? `[${address.host}]` : address.host}:${address.port}`;
+  return `tcp://${hostPort(address.host, address.port)}`;
 }
 
 /** Whether the engine is on this machine, as far as the address shows. */

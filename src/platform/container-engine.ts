@@ -1,5 +1,6 @@
 /** The platform of a container engine: finds it, makes the server reachable from its containers, closes it. */
 import { createLogger } from "../lib/log.ts";
+import { hostPort } from "../lib/host-port.ts";
 import { systemClock } from "../lib/clock.ts";
 import { engineProgram } from "../containers/program.ts";
 import { pullImage } from "../containers/program-transfer.ts";
@@ -62,7 +63,7 @@ export async function chooseContainerPlatform(
       probe: async (port) => {
         const result = await probeFromContainer({ api, network, instance, port, log });
         if (result.kind === "reachable") chosen = result.candidate;
-        const endpoint = `${chosen?.host ?? "127.0.0.1"}:${port}`;
+        const endpoint = hostPort(chosen?.host ?? "127.0.0.1", port);
         return {
           ok: true,
           endpoint,

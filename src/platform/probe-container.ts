@@ -13,6 +13,7 @@ import { rootArchive } from "../containers/root-archive.ts";
 import { BoxkiteError } from "../domain/errors.ts";
 import { LABEL } from "../executors/container/container-spec.ts";
 import { findFailure } from "../lib/failure-table.ts";
+import { hostPort } from "../lib/host-port.ts";
 import type { Logger } from "../lib/log.ts";
 import type { EngineNetwork } from "./network.ts";
 
@@ -71,10 +72,7 @@ export async function makeEmptyImage(api: EngineApi): Promise<void> {
 export async function runTrials(options: ProbeOptions): Promise<readonly Trial[]> {
   const { api, network, port } = options;
   const name = `boxkite-probe-${options.instance.slice(0, 30)}-${process.pid}-${randomBytes(4).toString("hex")}`;
-  const urls = network.candidates.map(({ host }) => [
-    host,
-    `http://${host.includes(":") ? `[${host}]` : host}:${port}${HEALTH_PATH}`,
-  ]);
+  const urls = network.candidates.map(({ host }) => [host, `http://${hostPort(host, port)}${HEALTH_PATH}`]);
   const mounts = [...MOUNTED, dirname(resolve(process.execPath))].filter((each) => existsSync(each));
   const created = await api.createContainer(name, {
     Image: IMAGE.repository,

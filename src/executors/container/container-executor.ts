@@ -3,6 +3,7 @@ import type { AttemptKey } from "../../domain/attempt.ts";
 import type { ResolvedImage } from "../../domain/image.ts";
 import { countGpus } from "../machine.ts";
 import type { Clock } from "../../lib/clock.ts";
+import { hostPort } from "../../lib/host-port.ts";
 import type { Logger } from "../../lib/log.ts";
 import { createCredentialSource, type CredentialSource } from "../../images/registry/credentials.ts";
 import { createRegistryClient, type RegistryClient } from "../../images/registry/registry-client.ts";
@@ -83,10 +84,7 @@ export function createContainerExecutor(options: ContainerExecutorOptions): Exec
       // See refusal() in container-spec.ts.
       gpu: api.engine === "podman" ? 0 : countGpus(),
     },
-    endpointForAttempts: (port) => {
-      const host = options.endpointHost();
-      return `${host.includes(":") && !host.startsWith("[") ? `[${host}]` : host}:${port}`;
-    },
+    endpointForAttempts: (port) => hostPort(options.endpointHost(), port),
     environmentFor: plainEnvironment,
     resolveImage: (reference) => {
       // Many runs of one image may start at once; they share one request.
