@@ -1,6 +1,7 @@
 /** The working folders of builds, and the removal of those whose server died. */
 import { mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { orAbsent } from "../lib/errno.ts";
 import { stopBuildersIn } from "../lib/process-group.ts";
 import { isAlive } from "../lib/process-table.ts";
 
@@ -18,7 +19,7 @@ export async function removeWorkFolder(folder: string): Promise<void> {
 
 /** Stops builders that a dead server left running, and removes its folders. */
 export async function removeAbandonedFolders(workDir: string): Promise<void> {
-  for (const name of await readdir(workDir).catch(() => [])) {
+  for (const name of (await orAbsent(readdir(workDir))) ?? []) {
     if (!(await isAbandoned(name))) continue;
     const folder = join(workDir, name);
     await stopBuildersIn(folder);

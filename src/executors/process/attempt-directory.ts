@@ -6,7 +6,7 @@ import { mkdir, readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { AttemptKey } from "../../domain/attempt.ts";
 import type { Clock } from "../../lib/clock.ts";
-import { errnoOf } from "../../lib/errno.ts";
+import { orAbsent } from "../../lib/errno.ts";
 import { isOurProcess, stopGroup } from "../../lib/process-group.ts";
 import { KEY_FILE, parseAttemptKey } from "./attempt-key-file.ts";
 import { writeAtomically } from "./write-atomically.ts";
@@ -92,15 +92,5 @@ export class AttemptDirectory {
   async #changedAt(name: string): Promise<number | undefined> {
     const found = await orAbsent(stat(join(this.path, name)));
     return found && Math.floor(found.mtimeMs);
-  }
-}
-
-/** Undefined where it is not there. */
-export async function orAbsent<T>(reading: Promise<T>): Promise<T | undefined> {
-  try {
-    return await reading;
-  } catch (error) {
-    if (["ENOENT", "ENOTDIR"].includes(errnoOf(error) ?? "")) return undefined;
-    throw error;
   }
 }

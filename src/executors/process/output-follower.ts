@@ -2,10 +2,10 @@
 import { open, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { messageOf } from "../../domain/errors.ts";
+import { orAbsent } from "../../lib/errno.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { LogSink } from "../../domain/attempt.ts";
 import { characterBoundary } from "../character-boundary.ts";
-import { orAbsent } from "./attempt-directory.ts";
 import { writeAtomically } from "./write-atomically.ts";
 
 export interface OutputFollower {

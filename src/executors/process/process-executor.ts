@@ -11,6 +11,7 @@ import { availableParallelism } from "node:os";
 import { delimiter, join } from "node:path";
 import { BoxkiteError } from "../../domain/errors.ts";
 import type { Clock } from "../../lib/clock.ts";
+import { orAbsent } from "../../lib/errno.ts";
 import type { Logger } from "../../lib/log.ts";
 import { AttemptMachine } from "../attempt-machine.ts";
 import { hostImage } from "../host-image.ts";
@@ -18,7 +19,7 @@ import { plainEnvironment } from "../plain-environment.ts";
 import type { AttemptSpec, Executor } from "../executor.ts";
 import { machineCapacity } from "../machine.ts";
 import { WatchedAttempts } from "../watched-attempts.ts";
-import { AttemptDirectory, orAbsent, readTextFile, type ReadText } from "./attempt-directory.ts";
+import { AttemptDirectory, readTextFile, type ReadText } from "./attempt-directory.ts";
 import { KEY_FILE } from "./attempt-key-file.ts";
 import { ProcessAttempt, type HeldProcess } from "./process-attempt.ts";
 

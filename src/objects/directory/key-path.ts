@@ -10,7 +10,7 @@
 import { readdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { BoxkiteError } from "../../domain/errors.ts";
-import { errnoOf } from "../../lib/errno.ts";
+import { orAbsent } from "../../lib/errno.ts";
 
 /** As S3: https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html */
 export const MAX_KEY_BYTES = 1024;
@@ -87,14 +87,9 @@ function addEntry(found: Entry[], encoded: string, isDirectory: boolean, path: s
   if (name !== undefined) found.push({ name, isDirectory, path });
 }
 
+/** None for a prefix without keys, and for one whose last key was deleted meanwhile. */
 async function readNames(directory: string): Promise<{ name: string; isDirectory(): boolean }[]> {
-  try {
-    return await readdir(directory, { withFileTypes: true });
-  } catch (error) {
-    // A prefix without keys, or one whose last key was deleted meanwhile.
-    if (errnoOf(error) === "ENOENT" || errnoOf(error) === "ENOTDIR") return [];
-    throw error;
-  }
+  return (await orAbsent(readdir(directory, { withFileTypes: true }))) ?? [];
 }
 
 /** The directories above a file, the nearest first, without the root. */

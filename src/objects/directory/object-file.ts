@@ -8,7 +8,7 @@ import { open, type FileHandle } from "node:fs/promises";
 import { crc32 } from "node:zlib";
 import type { BoxkiteError } from "../../domain/errors.ts";
 import type { Checksum } from "../hosted-store.ts";
-import { errnoOf } from "../../lib/errno.ts";
+import { orAbsent } from "../../lib/errno.ts";
 import { damaged, explainReadError } from "./io-error.ts";
 import { readFully, type ReadableFile } from "./read-fully.ts";
 
@@ -73,9 +73,8 @@ export async function describeObjectFile(path: string, key: string): Promise<Des
 
 async function openIfPresent(path: string): Promise<FileHandle | undefined> {
   try {
-    return await open(path, "r");
+    return await orAbsent(open(path, "r"));
   } catch (error) {
-    if (errnoOf(error) === "ENOENT" || errnoOf(error) === "ENOTDIR") return undefined;
     throw explainReadError(error, path);
   }
 }

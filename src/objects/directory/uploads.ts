@@ -14,7 +14,7 @@ import type { Logger } from "../../lib/log.ts";
 import type { Upload } from "../hosted-store.ts";
 import { mapInBatches } from "./batches.ts";
 import type { FileArea } from "./file-area.ts";
-import { errnoOf } from "../../lib/errno.ts";
+import { orAbsent } from "../../lib/errno.ts";
 import { explainReadError, isDamage } from "./io-error.ts";
 import { compareKeys } from "./key-order.ts";
 
@@ -68,14 +68,9 @@ export class Uploads {
   }
 
   async partNumbers(uploadId: string): Promise<number[]> {
-    try {
-      const names = await readdir(join(this.#parts, uploadId));
-      const numbers = names.filter((name) => PART_NAME.test(name)).map((name) => Number.parseInt(name, 10));
-      return numbers.sort((a, b) => a - b);
-    } catch (error) {
-      if (errnoOf(error) === "ENOENT") return [];
-      throw error;
-    }
+    const names = (await orAbsent(readdir(join(this.#parts, uploadId)))) ?? [];
+    const numbers = names.filter((name) => PART_NAME.test(name)).map((name) => Number.parseInt(name, 10));
+    return numbers.sort((a, b) => a - b);
   }
 
   /** The object now names the parts; the upload is over. */
@@ -162,14 +157,14 @@ export class Uploads {
   async #readJournal(id: string): Promise<Journal | undefined> {
     // The id comes from a client and becomes a path.
     if (!UPLOAD_ID.test(id)) return undefined;
-    try {
-      const journal = parseJournal(await readFile(this.#journalPath(id), "utf8"), id);
-      if (journal === undefined) this.#reportDamaged(id);
-      return journal;
-    } catch (error) {
-      if (errnoOf(error) === "ENOENT") return undefined;
-      throw explainReadError(error, this.#journalPath(id));
-    }
+    const path = this.#journalPath(id);
+    const text = await orAbsent(readFile(path, "utf8")).catch((error: unknown) => {
+      throw explainReadError(error, path);
+    });
+    if (text === undefined) return undefined;
+    const journal = parseJournal(text, id);
+    if (journal === undefined) this.#reportDamaged(id);
+    return journal;
   }
 
   /** Its parts stay: whether an object is made of them is not known. */
