@@ -56,6 +56,14 @@ test("readers of a log that is being written leave nothing behind at the writer"
   await log.close();
 });
 
+test("a log that cannot be read is not taken for one that does not exist", async (t) => {
+  const directory = await directoryOf(t);
+  const file = join(directory, "p", "development", "r1", "a0", "1.log");
+  await mkdir(dirname(file), { recursive: true });
+  await symlink(file, file);
+  await assert.rejects(createAttemptLogs(directory).exists(KEY), { code: "ELOOP" });
+});
+
 test("a line ends at its line feed, whatever else is in it", async (t) => {
   const logs = createAttemptLogs(await directoryOf(t));
   const log = await logs.open(KEY);

@@ -7,6 +7,7 @@ import { dirname, join } from "node:path";
 import type { AttemptKey } from "../domain/attempt.ts";
 import type { RunKey } from "../domain/ids.ts";
 import { type Clock, systemClock } from "../lib/clock.ts";
+import { orAbsent } from "../lib/errno.ts";
 import { readLog, type ReadOptions } from "./log-file-reader.ts";
 import { endOf, LogFileWriter, type AttemptLog } from "./log-file-writer.ts";
 import type { LogLine } from "./log-line.ts";
@@ -57,7 +58,7 @@ export function createAttemptLogs(
     },
     exists: async (key) => {
       const file = fileOf(key);
-      return writers.has(file) || (await stat(file).catch(() => undefined)) !== undefined;
+      return writers.has(file) || (await orAbsent(stat(file))) !== undefined;
     },
     removeRun: (run) => rm(directoryOf(run), { recursive: true, force: true }),
     read: (key, options) => readLog(fileOf(key), () => writers.get(fileOf(key)), options, clock),
