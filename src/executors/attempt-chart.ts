@@ -1,6 +1,6 @@
 /**
  * The states of one attempt as its executor sees it, and the transitions between them: one chart for containers, for
- * processes, and for executors to come. `Place` is the executor's handle of an attempt that exists: a container, a pod.
+ * processes, and for executors to come. `Handle` is the executor's handle of an attempt that exists: a container, a pod.
  *
  *   finding ⇄ pulling
  *      ├→ created → starting → running ──┐
@@ -23,34 +23,34 @@ export interface Pulling {
 }
 
 /** It is created and its process has never run. A cluster's attempt waits here until it has a node. */
-export interface Created<Place> {
+export interface Created<Handle> {
   readonly name: "created";
-  readonly place: Place;
+  readonly handle: Handle;
 }
 
 /** The start was requested and cannot be cancelled: a stop is carried out once the process runs. */
-export interface Starting<Place> {
+export interface Starting<Handle> {
   readonly name: "starting";
-  readonly place: Place;
+  readonly handle: Handle;
 }
 
 /** The process runs. `startedAt` is unknown where an engine does not report it for a container that is taken up. */
-export interface Running<Place> {
+export interface Running<Handle> {
   readonly name: "running";
-  readonly place: Place;
+  readonly handle: Handle;
   readonly startedAt: number | undefined;
 }
 
 /** It was signalled to end, and has not ended yet. A further stop is passed on: the shortest grace period counts. */
-export interface Stopping<Place> {
+export interface Stopping<Handle> {
   readonly name: "stopping";
-  readonly place: Place;
+  readonly handle: Handle;
 }
 
 /** The process is over. What is left of its log is read, and its end is judged; a stop changes nothing. */
-export interface Ending<Place> {
+export interface Ending<Handle> {
   readonly name: "ending";
-  readonly place: Place;
+  readonly handle: Handle;
   readonly startedAt: number | undefined;
 }
 
@@ -65,14 +65,14 @@ export interface Detached {
   readonly name: "detached";
 }
 
-export type AttemptState<Place> =
+export type AttemptState<Handle> =
   | Finding
   | Pulling
-  | Created<Place>
-  | Starting<Place>
-  | Running<Place>
-  | Stopping<Place>
-  | Ending<Place>
+  | Created<Handle>
+  | Starting<Handle>
+  | Running<Handle>
+  | Stopping<Handle>
+  | Ending<Handle>
   | Ended
   | Detached;
 
@@ -107,15 +107,15 @@ export const ON_STOP = {
   detached: "nothing",
 } as const satisfies Record<StateName, "interrupt" | "wait" | "signal" | "nothing">;
 
-export type Named<Place, Name extends StateName> = Extract<AttemptState<Place>, { name: Name }>;
+export type Named<Handle, Name extends StateName> = Extract<AttemptState<Handle>, { name: Name }>;
 
 /** What a step from this state may resolve with. A detach is not the result of a step. */
-export type After<Place, Name extends StateName> = Named<
-  Place,
+export type After<Handle, Name extends StateName> = Named<
+  Handle,
   Exclude<(typeof MOVES)[Name][number], "detached" | "stopping">
 >;
 
-export function isFinal<Place>(state: AttemptState<Place>): state is Ended | Detached {
+export function isFinal<Handle>(state: AttemptState<Handle>): state is Ended | Detached {
   return MOVES[state.name].length === 0;
 }
 
@@ -124,14 +124,14 @@ export function mayMove(from: StateName, to: StateName): boolean {
 }
 
 /** Where a state leads once a stop was asked for: nothing is started any more, and what runs is ended. */
-export function underStop<Place>(state: AttemptState<Place>): AttemptState<Place> {
+export function underStop<Handle>(state: AttemptState<Handle>): AttemptState<Handle> {
   switch (state.name) {
     case "finding":
     case "pulling":
     case "created":
       return { name: "ended", exit: STOPPED_BEFORE_START };
     case "running":
-      return { name: "stopping", place: state.place };
+      return { name: "stopping", handle: state.handle };
     case "starting":
     case "stopping":
     case "ending":

@@ -4,12 +4,12 @@ import type { AttemptExit } from "../domain/attempt.ts";
 import { silentLogger } from "../lib/log.ts";
 import { orAborted } from "../lib/wait.ts";
 import { MOVES, ON_STOP, type After, type AttemptState, type StateName } from "./attempt-chart.ts";
-import { AttemptMachine, AttemptOver, type AttemptWork } from "./attempt-machine.ts";
+import { AttemptMachine, AttemptEnded, type AttemptWork } from "./attempt-machine.ts";
 
 type Live = Exclude<StateName, "ended" | "detached">;
 const LIVE = ["finding", "pulling", "created", "starting", "running", "stopping", "ending"] as const;
 const EXIT: AttemptExit = { reason: "exited", exitCode: 3, outOfMemory: false };
-const PLACE = "place";
+const HANDLE = "handle";
 
 /** Goes the usual way, and stands still in one state until it is let go or broken off. */
 function setUp(still?: Live, more: Partial<AttemptWork<string>> = {}) {
@@ -27,13 +27,15 @@ function setUp(still?: Live, more: Partial<AttemptWork<string>> = {}) {
   };
   const work: AttemptWork<string> = {
     find: (signal) => {
-      const next: After<string, "finding"> = pulled ? { name: "created", place: PLACE } : { name: "pulling" };
+      const next: After<string, "finding"> = pulled
+        ? { name: "created", handle: HANDLE }
+        : { name: "pulling" };
       return pass("finding", next, signal);
     },
     pull: (signal) => ((pulled = true), pass("pulling", { name: "finding" }, signal)),
-    prepare: (place, signal) => pass("created", { name: "starting", place }, signal),
-    launch: (place, signal) => pass("starting", { name: "running", place, startedAt: 1 }, signal),
-    watch: (place, signal) => pass("running", { name: "ending", place, startedAt: 1 }, signal),
+    prepare: (handle, signal) => pass("created", { name: "starting", handle }, signal),
+    launch: (handle, signal) => pass("starting", { name: "running", handle, startedAt: 1 }, signal),
+    watch: (handle, signal) => pass("running", { name: "ending", handle, startedAt: 1 }, signal),
     stop: async (_, graceMs) => void told.push(`stop ${graceMs}`),
     conclude: (_, stopped, signal) => {
       if (stopped) told.push("concluded as stopped");
@@ -91,13 +93,13 @@ for (const [name, expected] of Object.entries(STOPPED)) {
       state,
       state === "running"
         ? {
-            watch: async (place, signal) => {
+            watch: async (handle, signal) => {
               if (watched++ === 0)
                 await orAborted(
                   subject.entered.then(() => new Promise(() => {})),
                   signal,
                 );
-              return { name: "ending", place, startedAt: 1 };
+              return { name: "ending", handle, startedAt: 1 };
             },
           }
         : {},
@@ -127,9 +129,9 @@ test("an attempt whose stop could not be passed on goes on, and can be stopped a
   let fails = true;
   const dead = Promise.withResolvers<void>();
   const { machine, told } = setUp(undefined, {
-    watch: async (place, signal) => {
+    watch: async (handle, signal) => {
       await orAborted(dead.promise, signal);
-      return { name: "ending", place, startedAt: 1 };
+      return { name: "ending", handle, startedAt: 1 };
     },
     stop: async () => {
       if (fails) throw new Error("engine is busy");
@@ -145,7 +147,9 @@ test("an attempt whose stop could not be passed on goes on, and can be stopped a
 
 test("what is found running or ended was started before, and that is reported", async () => {
   for (const name of ["running", "ending"] as const) {
-    const { machine, told } = setUp(undefined, { find: async () => ({ name, place: PLACE, startedAt: 7 }) });
+    const { machine, told } = setUp(undefined, {
+      find: async () => ({ name, handle: HANDLE, startedAt: 7 }),
+    });
     await machine.done;
     assert.deepEqual(told, ["started", "ended 3"]);
   }
@@ -155,7 +159,7 @@ test("an error ends it as lost; what a step knows of the end is reported as it i
   const lost = setUp(undefined, { launch: () => Promise.reject(new Error("no idea")) });
   await lost.machine.done;
   assert.deepEqual(lost.told, ["ended EXECUTOR_FAILED"]);
-  const over = new AttemptOver({ reason: "start_failed", code: "GPU_NOT_SUPPORTED", outOfMemory: false });
+  const over = new AttemptEnded({ reason: "start_failed", code: "GPU_NOT_SUPPORTED", outOfMemory: false });
   const known = setUp(undefined, { find: () => Promise.reject(over) });
   await known.machine.done;
   assert.deepEqual(known.told, ["ended GPU_NOT_SUPPORTED"]);
@@ -163,7 +167,7 @@ test("an error ends it as lost; what a step knows of the end is reported as it i
 
 test("a step that leads where the chart has no way does not compile", () => {
   // @ts-expect-error: an ended process is not started again
-  const back: After<string, "ending"> = { name: "running", place: PLACE, startedAt: 1 };
+  const back: After<string, "ending"> = { name: "running", handle: HANDLE, startedAt: 1 };
   const state: AttemptState<string> = back;
   assert.equal(state.name, "running");
 });

@@ -9,40 +9,40 @@ import type { AttemptObserver } from "./executor.ts";
 
 /**
  * The work of each state. A step resolves with the state that it leads to; its signal aborts at a detach and,
- * where the chart says so, at a stop. Throws AttemptOver to end the attempt with what is known; another
+ * where the chart says so, at a stop. Throws AttemptEnded to end the attempt with what is known; another
  * error loses it.
  */
-export interface AttemptWork<Place> {
-  find(signal: AbortSignal): Promise<After<Place, "finding">>;
-  pull(signal: AbortSignal): Promise<After<Place, "pulling">>;
-  prepare(place: Place, signal: AbortSignal): Promise<After<Place, "created">>;
-  launch(place: Place, signal: AbortSignal): Promise<After<Place, "starting">>;
+export interface AttemptWork<Handle> {
+  find(signal: AbortSignal): Promise<After<Handle, "finding">>;
+  pull(signal: AbortSignal): Promise<After<Handle, "pulling">>;
+  prepare(handle: Handle, signal: AbortSignal): Promise<After<Handle, "created">>;
+  launch(handle: Handle, signal: AbortSignal): Promise<After<Handle, "starting">>;
   /** Resolves once the process is over; called again when a stop interrupted it. */
-  watch(place: Place, signal: AbortSignal): Promise<After<Place, "stopping">>;
+  watch(handle: Handle, signal: AbortSignal): Promise<After<Handle, "stopping">>;
   /** Resolves when the process was signalled to end. */
-  stop(place: Place, graceMs: number): Promise<void>;
-  conclude(place: Place, stopped: boolean, signal: AbortSignal): Promise<Ended>;
+  stop(handle: Handle, graceMs: number): Promise<void>;
+  conclude(handle: Handle, stopped: boolean, signal: AbortSignal): Promise<Ended>;
   /** Closes what was opened to watch; the log is complete. Called once, before a final state. */
   close(): Promise<void>;
 }
 
-/** Thrown by a step: the attempt ended, and so. */
-export class AttemptOver extends Error {
+/** Thrown by a step: ends the attempt with this exit. */
+export class AttemptEnded extends Error {
   readonly exit: AttemptExit;
 
   constructor(exit: AttemptExit) {
-    super("the attempt is over");
+    super("the attempt has ended");
     this.exit = exit;
   }
 }
 
-export class AttemptMachine<Place> {
+export class AttemptMachine<Handle> {
   /** Resolves in a final state, when nothing of this attempt is under way any more. */
   readonly done: Promise<void>;
-  readonly #work: AttemptWork<Place>;
+  readonly #work: AttemptWork<Handle>;
   readonly #observer: AttemptObserver;
   readonly #log: Logger;
-  #state: AttemptState<Place> = { name: "finding" };
+  #state: AttemptState<Handle> = { name: "finding" };
   /** Of the present state's step. */
   #step = new AbortController();
   #stopRequested = false;
@@ -51,14 +51,14 @@ export class AttemptMachine<Place> {
   readonly #stoppable = Promise.withResolvers<void>();
   #closing: Promise<void> | undefined;
 
-  constructor(work: AttemptWork<Place>, observer: AttemptObserver, log: Logger) {
+  constructor(work: AttemptWork<Handle>, observer: AttemptObserver, log: Logger) {
     this.#work = work;
     this.#observer = observer;
     this.#log = log;
     this.done = this.#run();
   }
 
-  get state(): AttemptState<Place>["name"] {
+  get state(): AttemptState<Handle>["name"] {
     return this.#state.name;
   }
 
@@ -70,7 +70,7 @@ export class AttemptMachine<Place> {
     await this.#stoppable.promise;
     // A detach does not take the signal back, but nobody waits for the engine any longer.
     if (this.#state.name === "stopping")
-      await orAborted(this.#work.stop(this.#state.place, graceMs), this.#detached.signal);
+      await orAborted(this.#work.stop(this.#state.handle, graceMs), this.#detached.signal);
     await this.done;
   }
 
@@ -95,11 +95,11 @@ export class AttemptMachine<Place> {
     await this.#close();
   }
 
-  #underStop(next: AttemptState<Place>): AttemptState<Place> {
+  #underStop(next: AttemptState<Handle>): AttemptState<Handle> {
     return this.#stopRequested ? underStop(next) : next;
   }
 
-  #next(state: Exclude<AttemptState<Place>, { name: "ended" | "detached" }>): Promise<AttemptState<Place>> {
+  #next(state: Exclude<AttemptState<Handle>, { name: "ended" | "detached" }>): Promise<AttemptState<Handle>> {
     const { signal } = this.#step;
     switch (state.name) {
       case "finding":
@@ -107,19 +107,19 @@ export class AttemptMachine<Place> {
       case "pulling":
         return this.#work.pull(signal);
       case "created":
-        return this.#work.prepare(state.place, signal);
+        return this.#work.prepare(state.handle, signal);
       case "starting":
-        return this.#work.launch(state.place, signal);
+        return this.#work.launch(state.handle, signal);
       case "running":
       case "stopping":
-        return this.#work.watch(state.place, signal);
+        return this.#work.watch(state.handle, signal);
       case "ending":
-        return this.#work.conclude(state.place, this.#stopRequested, signal);
+        return this.#work.conclude(state.handle, this.#stopRequested, signal);
     }
   }
 
-  #afterError(state: AttemptState<Place>, error: unknown): AttemptState<Place> {
-    if (error instanceof AttemptOver) return { name: "ended", exit: error.exit };
+  #afterError(state: AttemptState<Handle>, error: unknown): AttemptState<Handle> {
+    if (error instanceof AttemptEnded) return { name: "ended", exit: error.exit };
     if (this.#state !== state || this.#step.signal.aborted) return underStop(state);
     this.#log.error("attempt could not be watched", { state: state.name, error });
     const code = error instanceof BoxkiteError ? error.code : "EXECUTOR_FAILED";
@@ -127,7 +127,7 @@ export class AttemptMachine<Place> {
   }
 
   /** The one setter: leaves the present state, then enters the next. */
-  #enter(next: AttemptState<Place>): void {
+  #enter(next: AttemptState<Handle>): void {
     const from = this.#state;
     if (!mayMove(from.name, next.name)) throw new Error(`no attempt goes from ${from.name} to ${next.name}`);
     this.#step.abort(new Error(`the attempt is ${next.name}`));

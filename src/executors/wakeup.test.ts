@@ -7,8 +7,8 @@ const never = new AbortController().signal;
 
 test("a wake-up that comes while nobody waits is not lost, and an end is not hidden by a check", async () => {
   const wakeup = new Wakeup(steppedClock());
-  wakeup.give("ended");
-  wakeup.give("check");
+  wakeup.notify("ended");
+  wakeup.notify("check");
   assert.equal(await wakeup.next(never), "ended");
 });
 
@@ -26,7 +26,7 @@ test("who leaves, before or while waiting, takes no wake-up along", async () => 
   const leaving = new AbortController();
   const waiting = wakeup.next(leaving.signal, 1_000);
   leaving.abort(new Error("left"));
-  wakeup.give("ended");
+  wakeup.notify("ended");
   await assert.rejects(waiting, /left/u);
   assert.equal(await wakeup.next(never), "ended");
 });

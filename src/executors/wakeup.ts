@@ -13,7 +13,7 @@ export class Wakeup {
   }
 
   /** `ended`: it has ended, though the engine may not report so yet. `check`: it may have, so its state is to be read. */
-  give(kind: WakeupReason): void {
+  notify(kind: WakeupReason): void {
     if (this.#pending !== "ended") this.#pending = kind;
     this.#resolve?.();
   }

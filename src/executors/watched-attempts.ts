@@ -2,16 +2,16 @@
 import type { Logger } from "../lib/log.ts";
 import type { AttemptMachine } from "./attempt-machine.ts";
 
-export class WatchedAttempts<Place> {
+export class WatchedAttempts<Handle> {
   readonly #log: Logger;
-  readonly #machines = new Map<string, AttemptMachine<Place>>();
+  readonly #machines = new Map<string, AttemptMachine<Handle>>();
 
   constructor(log: Logger) {
     this.#log = log;
   }
 
   /** A second start of the same attempt takes over: there is one observer, and no two of them race. */
-  async start(name: string, make: () => AttemptMachine<Place>): Promise<void> {
+  async start(name: string, make: () => AttemptMachine<Handle>): Promise<void> {
     for (let earlier = this.#machines.get(name); earlier !== undefined; earlier = this.#machines.get(name)) {
       await earlier.detach();
       this.#forget(name, earlier);
@@ -36,7 +36,7 @@ export class WatchedAttempts<Place> {
     await Promise.allSettled([...this.#machines.values()].map((attempt) => attempt.detach()));
   }
 
-  #forget(name: string, attempt: AttemptMachine<Place>): void {
+  #forget(name: string, attempt: AttemptMachine<Handle>): void {
     if (this.#machines.get(name) === attempt) this.#machines.delete(name);
   }
 }

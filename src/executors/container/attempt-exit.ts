@@ -15,7 +15,7 @@ export interface ExitContext {
   readonly tail: LogWriter;
   readonly stopRequested: boolean;
   /** When the engine was first found unreachable, if ever. */
-  readonly awaySinceMs: number | undefined;
+  readonly unreachableSinceMs: number | undefined;
 }
 
 export const SIGKILL_CODE = 137;
@@ -68,9 +68,10 @@ function lostReason(
   if (state.status === "dead" || state.status === "removing") {
     return { code: "CONTAINER_REMOVED", message: "the container was being removed by someone else" };
   }
-  const { awaySinceMs, stopRequested } = context;
+  const { unreachableSinceMs, stopRequested } = context;
   // One second: clocks of the engine's and of this machine need not agree to the millisecond.
-  const endedWhileAway = awaySinceMs !== undefined && (state.endedAt ?? 0) >= awaySinceMs - 1000;
+  const endedWhileAway =
+    unreachableSinceMs !== undefined && (state.endedAt ?? 0) >= unreachableSinceMs - 1000;
   if (endedWhileAway && !stopRequested && ENGINE_STOP_CODES.includes(state.exitCode)) {
     return {
       code: "ENGINE_RESTARTED",

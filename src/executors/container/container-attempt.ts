@@ -23,13 +23,13 @@ import type { Clock } from "../../lib/clock.ts";
 import type { Logger } from "../../lib/log.ts";
 import { orAborted } from "../../lib/wait.ts";
 import type { After, Ended } from "../attempt-chart.ts";
-import { AttemptOver, type AttemptWork } from "../attempt-machine.ts";
+import { AttemptEnded, type AttemptWork } from "../attempt-machine.ts";
 import type { AttemptObserver, AttemptSpec } from "../executor.ts";
 import { attemptExit, nameInUse, removed, SIGKILL_CODE } from "./attempt-exit.ts";
-import { createContainer, giveInherited, putSecretFiles, type Making } from "./create-container.ts";
+import { createContainer, giveInherited, putSecretFiles, type CreateContext } from "./create-container.ts";
 import type { ContainerEvents } from "./container-events.ts";
 import { containerName, refusal, type ContainerSettings } from "./container-spec.ts";
-import { EnginePatience } from "./engine-patience.ts";
+import { EngineRetry } from "./engine-retry.ts";
 import { HeldContainer } from "./held-container.ts";
 import type { ImagePuller } from "./image-puller.ts";
 import type { Inherited } from "./inherited.ts";
@@ -65,8 +65,8 @@ export class ContainerAttempt implements AttemptWork<HeldContainer> {
   readonly #observer: AttemptObserver;
   readonly #name: string;
   readonly #log: Logger;
-  readonly #patience: EnginePatience;
-  readonly #making: Making;
+  readonly #retry: EngineRetry;
+  readonly #creation: CreateContext;
   #pulled = false;
   #held: HeldContainer | undefined;
 
@@ -77,43 +77,43 @@ export class ContainerAttempt implements AttemptWork<HeldContainer> {
     this.#observer = observer;
     this.#name = containerName(context.settings.instance, spec.key);
     this.#log = context.log.child({ container: this.#name });
-    this.#patience = new EnginePatience({
+    this.#retry = new EngineRetry({
       ...context,
       log: this.#log,
-      onAway: (message) => observer.progress(message),
+      onUnreachable: (message) => observer.progress(message),
     });
-    this.#making = { ...context, spec, sink, observer, name: this.#name, patience: this.#patience };
+    this.#creation = { ...context, spec, sink, observer, name: this.#name, retry: this.#retry };
   }
 
   async find(signal: AbortSignal): Promise<After<HeldContainer, "finding">> {
     const refused = refusal(this.#spec, this.#context.settings.engine);
-    if (refused !== undefined) throw new AttemptOver(refused);
+    if (refused !== undefined) throw new AttemptEnded(refused);
     const backoff = createBackoff(CREATE_AGAIN, this.#context.clock);
     for (let tries = 1; ; tries++) {
-      const created = await createContainer(this.#making, signal);
-      if (created.kind === "created") return { name: "created", place: this.#hold(created.id) };
+      const created = await createContainer(this.#creation, signal);
+      if (created.kind === "created") return { name: "created", handle: this.#hold(created.id) };
       if (created.kind === "image_missing") {
         if (!this.#pulled) return { name: "pulling" };
         const vanished = new Error("it vanished right after it was pulled");
-        throw new AttemptOver(pullFailure(this.#spec, vanished, "lost"));
+        throw new AttemptEnded(pullFailure(this.#spec, vanished, "lost"));
       }
       const state = await this.#inspect(this.#name, signal);
       if (state !== undefined) return this.#takeUp(state);
       // Removed in between: it can be created now, unless something else has the name.
       if (tries === MOST_CREATIONS)
-        throw new AttemptOver(nameInUse(this.#name, this.#context.settings.engine));
+        throw new AttemptEnded(nameInUse(this.#name, this.#context.settings.engine));
       await backoff.wait(signal);
     }
   }
 
   #takeUp(state: ContainerState): After<HeldContainer, "finding"> {
     this.#log.debug("taken up", { status: state.status });
-    const place = this.#hold(state.id);
+    const handle = this.#hold(state.id);
     const { startedAt } = state;
-    if (isNew(state)) return { name: "created", place };
-    if (state.running) return { name: "running", place, startedAt };
-    place.last = state;
-    return { name: "ending", place, startedAt };
+    if (isNew(state)) return { name: "created", handle };
+    if (state.running) return { name: "running", handle, startedAt };
+    handle.last = state;
+    return { name: "ending", handle, startedAt };
   }
 
   #hold(id: string): HeldContainer {
@@ -131,30 +131,30 @@ export class ContainerAttempt implements AttemptWork<HeldContainer> {
       await orAborted(this.#context.puller.pull(this.#spec.image, report), signal);
     } catch (error) {
       if (signal.aborted) throw error;
-      throw new AttemptOver(pullFailure(this.#spec, error));
+      throw new AttemptEnded(pullFailure(this.#spec, error));
     }
     this.#pulled = true;
     return { name: "finding" };
   }
 
-  async prepare(place: HeldContainer, signal: AbortSignal): Promise<After<HeldContainer, "created">> {
-    await giveInherited(this.#making, place.id, signal);
-    await putSecretFiles(this.#making, place.id, signal);
+  async prepare(handle: HeldContainer, signal: AbortSignal): Promise<After<HeldContainer, "created">> {
+    await giveInherited(this.#creation, handle.id, signal);
+    await putSecretFiles(this.#creation, handle.id, signal);
     signal.throwIfAborted();
-    await place.attach();
-    return { name: "starting", place };
+    await handle.attach();
+    return { name: "starting", handle };
   }
 
-  async launch(place: HeldContainer, signal: AbortSignal): Promise<After<HeldContainer, "starting">> {
+  async launch(handle: HeldContainer, signal: AbortSignal): Promise<After<HeldContainer, "starting">> {
     const { api, clock } = this.#context;
     try {
-      await this.#patience.ask(() => api.startContainer(place.id), signal, "throw");
+      await this.#retry.run(() => api.startContainer(handle.id), signal, "throw");
     } catch (error) {
       if (error instanceof EngineResponseError)
-        throw new AttemptOver(await this.#startFailure(place.id, error, signal));
+        throw new AttemptEnded(await this.#startFailure(handle.id, error, signal));
       throw error;
     }
-    return { name: "running", place, startedAt: clock.now() };
+    return { name: "running", handle, startedAt: clock.now() };
   }
 
   async #startFailure(id: string, error: EngineResponseError, signal: AbortSignal): Promise<AttemptExit> {
@@ -171,59 +171,59 @@ export class ContainerAttempt implements AttemptWork<HeldContainer> {
     });
   }
 
-  async watch(place: HeldContainer, signal: AbortSignal): Promise<After<HeldContainer, "running">> {
-    place.followLog();
+  async watch(handle: HeldContainer, signal: AbortSignal): Promise<After<HeldContainer, "running">> {
+    handle.followLog();
     for (let inspections = INSPECT_AGAIN_MS.length; ; inspections++) {
-      if ((await place.wakeup.next(signal, INSPECT_AGAIN_MS[inspections])) === "ended") inspections = -1;
+      if ((await handle.wakeup.next(signal, INSPECT_AGAIN_MS[inspections])) === "ended") inspections = -1;
       // An engine that hangs keeps neither a stop nor a detach from being carried out.
-      const state = await orAborted(this.#inspect(place.id, signal), signal);
+      const state = await orAborted(this.#inspect(handle.id, signal), signal);
       if (state === undefined) {
-        await place.log.giveUp();
-        throw new AttemptOver(removed(this.#name));
+        await handle.log.giveUp();
+        throw new AttemptEnded(removed(this.#name));
       }
       if (state.running || state.status === "initialized") continue;
-      place.last = state;
-      return { name: "ending", place, startedAt: state.startedAt };
+      handle.last = state;
+      return { name: "ending", handle, startedAt: state.startedAt };
     }
   }
 
   /** SIGTERM (or the image's own STOPSIGNAL), then SIGKILL. The engines count the time in whole seconds. */
-  async stop(place: HeldContainer, graceMs: number): Promise<void> {
+  async stop(handle: HeldContainer, graceMs: number): Promise<void> {
     await stopContainer(this.#context.api, this.#name, graceMs);
-    place.wakeup.give("ended");
+    handle.wakeup.notify("ended");
   }
 
-  async conclude(place: HeldContainer, stopped: boolean, signal: AbortSignal): Promise<Ended> {
+  async conclude(handle: HeldContainer, stopped: boolean, signal: AbortSignal): Promise<Ended> {
     const { api, settings } = this.#context;
-    const { last } = place;
+    const { last } = handle;
     if (last === undefined) throw new Error(`container ${this.#name} was not seen ended`);
-    await this.#finishLog(place, signal);
+    await this.#finishLog(handle, signal);
     const exit = attemptExit(last, {
       spec: this.#spec,
       api,
       info: settings.info,
-      tail: place.log.writer,
+      tail: handle.log.writer,
       stopRequested: stopped,
-      awaySinceMs: this.#patience.awaySinceMs,
+      unreachableSinceMs: this.#retry.unreachableSinceMs,
     });
     const isKilled = exit.exitCode === SIGKILL_CODE && !exit.outOfMemory && !stopped;
-    const isRemoved = isKilled && (await this.#isBeingRemoved(place, signal));
+    const isRemoved = isKilled && (await this.#isBeingRemoved(handle, signal));
     return { name: "ended", exit: isRemoved ? removed(this.#name) : exit };
   }
 
   /** `podman rm --force` kills first and removes then: what seems to be a kill may be the first half of that. */
-  async #isBeingRemoved(place: HeldContainer, signal: AbortSignal): Promise<boolean> {
+  async #isBeingRemoved(handle: HeldContainer, signal: AbortSignal): Promise<boolean> {
     for (const waitMs of REMOVAL_CHECKS_MS) {
-      await place.wakeup.next(signal, waitMs);
-      if ((await orAborted(this.#inspect(place.id, signal), signal)) === undefined) return true;
+      await handle.wakeup.next(signal, waitMs);
+      if ((await orAborted(this.#inspect(handle.id, signal), signal)) === undefined) return true;
     }
     return false;
   }
 
   /** A log that cannot be read does not change how the attempt ended; the log says so. */
-  async #finishLog(place: HeldContainer, signal: AbortSignal): Promise<void> {
+  async #finishLog(handle: HeldContainer, signal: AbortSignal): Promise<void> {
     try {
-      await this.#patience.ask(() => place.log.finish(signal), signal, "throw");
+      await this.#retry.run(() => handle.log.finish(signal), signal, "throw");
     } catch (error) {
       if (signal.aborted) throw error;
       this.#log.warn("the end of a log could not be read", { error });
@@ -237,7 +237,7 @@ export class ContainerAttempt implements AttemptWork<HeldContainer> {
   }
 
   #inspect(id: string, signal: AbortSignal): Promise<ContainerState | undefined> {
-    return this.#patience.ask(() => this.#context.api.inspectContainer(id), signal, "tolerate");
+    return this.#retry.run(() => this.#context.api.inspectContainer(id), signal, "tolerate");
   }
 }
 

@@ -33,7 +33,7 @@ export class HeldContainer {
     this.#context = context;
     this.wakeup = new Wakeup(context.clock);
     this.log = new LogTail(context.api, id, context.sink, context.clock, context.log);
-    this.#unsubscribe = context.events.subscribe(id, (kind) => this.wakeup.give(kind));
+    this.#unsubscribe = context.events.subscribe(id, (kind) => this.wakeup.notify(kind));
   }
 
   /** Only a wake-up is lost where this fails; why a container cannot run, its start reports. */
@@ -42,7 +42,7 @@ export class HeldContainer {
       const stream = await this.#context.api.attachContainer(this.id);
       const end = () => {
         stream.destroy();
-        this.wakeup.give("ended");
+        this.wakeup.notify("ended");
       };
       stream.on("end", end).on("error", end).on("close", end);
       this.#closed.signal.addEventListener("abort", () => stream.destroy(), { once: true });

@@ -14,8 +14,8 @@ export function watchDirectory(directory: string, wakeup: Wakeup): () => void {
   let watcher: FSWatcher;
   try {
     watcher = watch(directory, { persistent: false }, (_, name) => {
-      if (name === null || OUTPUT.has(name)) wakeup.give("check");
-      else if (name === "exit") wakeup.give("ended");
+      if (name === null || OUTPUT.has(name)) wakeup.notify("check");
+      else if (name === "exit") wakeup.notify("ended");
     });
   } catch {
     return () => {};

@@ -7,7 +7,7 @@ import type { Clock } from "../../lib/clock.ts";
 import type { Logger } from "../../lib/log.ts";
 import { isShortage } from "../../lib/shortage.ts";
 import type { After, Ended } from "../attempt-chart.ts";
-import { AttemptOver, type AttemptWork } from "../attempt-machine.ts";
+import { AttemptEnded, type AttemptWork } from "../attempt-machine.ts";
 import { refuseOptions } from "../attempt-options.ts";
 import type { AttemptObserver, AttemptSpec } from "../executor.ts";
 import { Wakeup } from "../wakeup.ts";
@@ -66,36 +66,36 @@ export class ProcessAttempt implements AttemptWork<HeldProcess> {
   async find(signal: AbortSignal): Promise<After<HeldProcess, "finding">> {
     const { directory, spec, sink, clock } = this.#context;
     const refused = refuseOptions(spec, HONOURED, "the process executor");
-    if (refused !== undefined) throw new AttemptOver(refused);
+    if (refused !== undefined) throw new AttemptEnded(refused);
     const [end, startedAt] = await this.#known(async () => {
       await directory.create(spec.key);
       return [await directory.end(), await directory.startedAt()] as const;
     }, signal);
     this.#output = await followOutput(directory.path, sink, clock);
     this.#unwatch = watchDirectory(directory.path, this.#wakeup);
-    const place = { output: this.#output };
-    if (end !== undefined) return { name: "ending", place, startedAt };
-    if (startedAt !== undefined) return { name: "running", place, startedAt };
-    return { name: "created", place };
+    const handle = { output: this.#output };
+    if (end !== undefined) return { name: "ending", handle, startedAt };
+    if (startedAt !== undefined) return { name: "running", handle, startedAt };
+    return { name: "created", handle };
   }
 
   async pull(): Promise<After<HeldProcess, "pulling">> {
     return { name: "finding" };
   }
 
-  async prepare(place: HeldProcess): Promise<After<HeldProcess, "created">> {
-    return { name: "starting", place };
+  async prepare(handle: HeldProcess): Promise<After<HeldProcess, "created">> {
+    return { name: "starting", handle };
   }
 
-  async launch(place: HeldProcess, signal: AbortSignal): Promise<After<HeldProcess, "starting">> {
+  async launch(handle: HeldProcess, signal: AbortSignal): Promise<After<HeldProcess, "starting">> {
     try {
       await this.#known(() => this.#spawn(), signal, isShortage);
     } catch (error) {
       if (signal.aborted) throw error;
       const message = `/bin/sh could not be started: ${messageOf(error)}`;
-      throw new AttemptOver({ reason: "lost", outOfMemory: false, code: "EXECUTOR_FAILED", message });
+      throw new AttemptEnded({ reason: "lost", outOfMemory: false, code: "EXECUTOR_FAILED", message });
     }
-    return { name: "running", place, startedAt: this.#context.clock.now() };
+    return { name: "running", handle, startedAt: this.#context.clock.now() };
   }
 
   #spawn(): Promise<void> {
@@ -104,22 +104,22 @@ export class ProcessAttempt implements AttemptWork<HeldProcess> {
     return new Promise((resolve, reject) => {
       const child = spawn("/bin/sh", args, { cwd: directory.work, env, detached: true, stdio: "ignore" });
       child.once("spawn", resolve).once("error", reject);
-      child.once("exit", () => this.#wakeup.give("ended"));
+      child.once("exit", () => this.#wakeup.notify("ended"));
       child.unref();
     });
   }
 
-  async watch(place: HeldProcess, signal: AbortSignal): Promise<After<HeldProcess, "running">> {
+  async watch(handle: HeldProcess, signal: AbortSignal): Promise<After<HeldProcess, "running">> {
     const { directory, clock } = this.#context;
     for (let missing = 0; ;) {
-      await place.output.read();
+      await handle.output.read();
       const [end, isAlive] = await this.#known(
         async () => [await directory.end(), await directory.isAlive()] as const,
         signal,
       );
-      if (end !== undefined) return { name: "ending", place, startedAt: undefined };
+      if (end !== undefined) return { name: "ending", handle, startedAt: undefined };
       missing = isAlive ? 0 : missing + 1;
-      if (missing > MISSING_CHECKS) return { name: "ending", place, startedAt: undefined };
+      if (missing > MISSING_CHECKS) return { name: "ending", handle, startedAt: undefined };
       const reason = await this.#wakeup.next(signal, isAlive ? SWEEP_MS : MISSING_CHECK_MS);
       if (reason === "check" && isAlive) await clock.sleep(GATHER_MS, { signal });
     }
@@ -127,12 +127,12 @@ export class ProcessAttempt implements AttemptWork<HeldProcess> {
 
   async stop(_: HeldProcess, graceMs: number): Promise<void> {
     await this.#context.directory.stop(graceMs, this.#context.clock);
-    this.#wakeup.give("ended");
+    this.#wakeup.notify("ended");
   }
 
-  async conclude(place: HeldProcess, _: boolean, signal: AbortSignal): Promise<Ended> {
+  async conclude(handle: HeldProcess, _: boolean, signal: AbortSignal): Promise<Ended> {
     const { directory, clock } = this.#context;
-    await place.output.finish();
+    await handle.output.finish();
     const [end, startedAt = clock.now()] = await this.#known(
       async () => [await directory.end(), await directory.startedAt()] as const,
       signal,

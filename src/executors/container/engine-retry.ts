@@ -4,37 +4,37 @@ import { EngineResponseError } from "../../containers/http.ts";
 import { createBackoff } from "../../lib/backoff.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Logger } from "../../lib/log.ts";
-import { AttemptOver } from "../attempt-machine.ts";
+import { AttemptEnded } from "../attempt-machine.ts";
 
-export interface EnginePatienceOptions {
+export interface EngineRetryOptions {
   readonly clock: Clock;
   readonly log: Logger;
   /** How long the engine may be unreachable before its attempts count as lost. */
   readonly lostAfterMs: number;
-  readonly onAway: (message: string) => void;
+  readonly onUnreachable: (message: string) => void;
 }
 
 /** Answers of status 500 and above that are tolerated: Podman gives some for what it is just changing. */
 const TOLERATED_FAILURES = 3;
 
-export class EnginePatience {
-  readonly #options: EnginePatienceOptions;
-  #awaySinceMs: number | undefined;
+export class EngineRetry {
+  readonly #options: EngineRetryOptions;
+  #unreachableSinceMs: number | undefined;
 
-  constructor(options: EnginePatienceOptions) {
+  constructor(options: EngineRetryOptions) {
     this.#options = options;
   }
 
   /** When the engine was first found unreachable, if ever. */
-  get awaySinceMs(): number | undefined {
-    return this.#awaySinceMs;
+  get unreachableSinceMs(): number | undefined {
+    return this.#unreachableSinceMs;
   }
 
   /**
-   * Repeats a call, which must be repeatable, until the engine answers. Throws AttemptOver where it has been
+   * Repeats a call, which must be repeatable, until the engine answers. Throws AttemptEnded where it has been
    * unreachable for too long, and what the call threw where the signal aborts.
    */
-  async ask<T>(call: () => Promise<T>, signal: AbortSignal, failures: "tolerate" | "throw"): Promise<T> {
+  async run<T>(call: () => Promise<T>, signal: AbortSignal, failures: "tolerate" | "throw"): Promise<T> {
     const { clock, log } = this.#options;
     const backoff = createBackoff({ baseMs: 100, factor: 2, capMs: 5_000 }, clock);
     const sinceMs = clock.now();
@@ -45,7 +45,7 @@ export class EnginePatience {
       } catch (error) {
         if (signal.aborted) throw error;
         if (isFailure(error) && failuresLeft > 0) failuresLeft--;
-        else if (isAway(error)) this.#stillAway(error, sinceMs);
+        else if (isUnreachable(error)) this.#stillUnreachable(error, sinceMs);
         else throw error;
         log.debug("asking the engine again", { error });
         await backoff.wait(signal);
@@ -53,14 +53,14 @@ export class EnginePatience {
     }
   }
 
-  #stillAway(error: BoxkiteError, sinceMs: number): void {
-    const { clock, lostAfterMs, onAway } = this.#options;
-    this.#awaySinceMs ??= sinceMs;
+  #stillUnreachable(error: BoxkiteError, sinceMs: number): void {
+    const { clock, lostAfterMs, onUnreachable } = this.#options;
+    this.#unreachableSinceMs ??= sinceMs;
     if (clock.now() - sinceMs <= lostAfterMs) {
-      onAway(`waiting for the container engine: ${error.message}`);
+      onUnreachable(`waiting for the container engine: ${error.message}`);
       return;
     }
-    throw new AttemptOver({
+    throw new AttemptEnded({
       reason: "lost",
       outOfMemory: false,
       code: error.code,
@@ -70,7 +70,7 @@ export class EnginePatience {
   }
 }
 
-function isAway(error: unknown): error is BoxkiteError {
+function isUnreachable(error: unknown): error is BoxkiteError {
   return error instanceof BoxkiteError && error.code === "ENGINE_UNREACHABLE";
 }
 
