@@ -31,7 +31,7 @@ function contextOf(more: Partial<ExitContext> = {}, lines: readonly string[] = [
   for (const line of lines) tail.take({ stream: "stderr", timeMs: 1, payload: Buffer.from(`${line}\n`) });
   const info = { cgroupVersion: "2" } as ExitContext["info"];
   const api = { onThisMachine: false } as ExitContext["api"];
-  return { spec, api, info, tail, stopRequested: false, unreachableSinceMs: undefined, ...more };
+  return { spec, api, info, tail, stopRequested: false, outage: undefined, ...more };
 }
 
 const exitOf = (state: Partial<ContainerState>, context = contextOf()) =>
@@ -62,10 +62,11 @@ test("what the engine or the machine took along is lost, not failed", () => {
   assert.equal(exitOf({ status: "created" }).code, "MACHINE_RESTARTED");
   assert.equal(exitOf({ exitCode: -1 }).code, "MACHINE_RESTARTED");
   assert.equal(exitOf({ status: "removing", exitCode: 137 }).code, "CONTAINER_REMOVED");
-  const away = { unreachableSinceMs: 9_500 };
+  const away = { outage: { sinceMs: 9_500, untilMs: 20_000 } };
   assert.equal(exitOf({ exitCode: 143 }, contextOf(away)).code, "ENGINE_RESTARTED");
   assert.equal(exitOf({ exitCode: 1 }, contextOf(away)).reason, "exited");
-  assert.equal(exitOf({ exitCode: 143, endedAt: 5_000 }, contextOf(away)).reason, "exited");
+  assert.equal(exitOf({ exitCode: 143, endedAt: 5_000 }, contextOf(away)).reason, "exited", "before");
+  assert.equal(exitOf({ exitCode: 143, endedAt: 60_000 }, contextOf(away)).reason, "exited", "long after");
   assert.equal(exitOf({ exitCode: 143 }, contextOf({ ...away, stopRequested: true })).reason, "exited");
 });
 

@@ -4,6 +4,7 @@ import type { ActionCode } from "../../domain/action-codes.ts";
 import type { AttemptSpec } from "../executor.ts";
 import type { EngineApi } from "../../containers/api.ts";
 import type { ContainerState, EngineInfo, EngineName } from "../../containers/types.ts";
+import type { Outage } from "./engine-retry.ts";
 import { kernelKilledForMemory } from "./kernel-log.ts";
 import type { LogWriter } from "./log-writer.ts";
 import { outputFailure } from "./start-failure.ts";
@@ -14,8 +15,8 @@ export interface ExitContext {
   readonly info: EngineInfo;
   readonly tail: LogWriter;
   readonly stopRequested: boolean;
-  /** When the engine was first found unreachable, if ever. */
-  readonly unreachableSinceMs: number | undefined;
+  /** The last time that the engine was found unreachable, if ever. */
+  readonly outage: Outage | undefined;
 }
 
 export const SIGKILL_CODE = 137;
@@ -68,17 +69,20 @@ function lostReason(
   if (state.status === "dead" || state.status === "removing") {
     return { code: "CONTAINER_REMOVED", message: "the container was being removed by someone else" };
   }
-  const { unreachableSinceMs, stopRequested } = context;
-  // One second: clocks of the engine's and of this machine need not agree to the millisecond.
-  const endedWhileAway =
-    unreachableSinceMs !== undefined && (state.endedAt ?? 0) >= unreachableSinceMs - 1000;
-  if (endedWhileAway && !stopRequested && ENGINE_STOP_CODES.includes(state.exitCode)) {
+  const { outage, stopRequested } = context;
+  const endedInOutage = outage !== undefined && isWithin(outage, state.endedAt ?? 0);
+  if (endedInOutage && !stopRequested && ENGINE_STOP_CODES.includes(state.exitCode)) {
     return {
       code: "ENGINE_RESTARTED",
       message: `the container engine was restarted and ended the container (exit code ${state.exitCode})`,
     };
   }
   return undefined;
+}
+
+/** With a second on both sides, since the clocks of the engine and of this machine need not agree to the millisecond. */
+function isWithin({ sinceMs, untilMs }: Outage, atMs: number): boolean {
+  return sinceMs - 1000 <= atMs && atMs <= untilMs + 1000;
 }
 
 /** runc reports what it cannot execute as the container's only output, after a start that succeeded. */

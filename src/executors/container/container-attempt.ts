@@ -204,7 +204,7 @@ export class ContainerAttempt implements AttemptWork<HeldContainer> {
       info: settings.info,
       tail: handle.log.writer,
       stopRequested: stopped,
-      unreachableSinceMs: this.#retry.unreachableSinceMs,
+      outage: this.#retry.outage,
     });
     const isKilled = exit.exitCode === SIGKILL_CODE && !exit.outOfMemory && !stopped;
     const isRemoved = isKilled && (await this.#isBeingRemoved(handle, signal));

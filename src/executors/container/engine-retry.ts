@@ -14,20 +14,27 @@ export interface EngineRetryOptions {
   readonly onUnreachable: (message: string) => void;
 }
 
+/** A time in which the engine could not be reached, in milliseconds since the epoch. */
+export interface Outage {
+  readonly sinceMs: number;
+  /** When it answered again; without end while it has not. */
+  readonly untilMs: number;
+}
+
 /** Answers of status 500 and above that are tolerated: Podman gives some for what it is just changing. */
 const TOLERATED_FAILURES = 3;
 
 export class EngineRetry {
   readonly #options: EngineRetryOptions;
-  #unreachableSinceMs: number | undefined;
+  #outage: Outage | undefined;
 
   constructor(options: EngineRetryOptions) {
     this.#options = options;
   }
 
-  /** When the engine was first found unreachable, if ever. */
-  get unreachableSinceMs(): number | undefined {
-    return this.#unreachableSinceMs;
+  /** The last one. */
+  get outage(): Outage | undefined {
+    return this.#outage;
   }
 
   /**
@@ -41,7 +48,9 @@ export class EngineRetry {
     let failuresLeft = failures === "tolerate" ? TOLERATED_FAILURES : 0;
     for (;;) {
       try {
-        return await call();
+        const result = await call();
+        this.#answered();
+        return result;
       } catch (error) {
         if (signal.aborted) throw error;
         if (isFailure(error) && failuresLeft > 0) failuresLeft--;
@@ -53,9 +62,14 @@ export class EngineRetry {
     }
   }
 
+  #answered(): void {
+    if (this.#outage?.untilMs !== Infinity) return;
+    this.#outage = { ...this.#outage, untilMs: this.#options.clock.now() };
+  }
+
   #stillUnreachable(error: BoxkiteError, sinceMs: number): void {
     const { clock, lostAfterMs, onUnreachable } = this.#options;
-    this.#unreachableSinceMs ??= sinceMs;
+    if (this.#outage?.untilMs !== Infinity) this.#outage = { sinceMs, untilMs: Infinity };
     if (clock.now() - sinceMs <= lostAfterMs) {
       onUnreachable(`waiting for the container engine: ${error.message}`);
       return;
