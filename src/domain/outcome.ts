@@ -37,7 +37,7 @@ export function phaseOfOutcome(outcome: AttemptOutcome): TerminalPhase {
 }
 
 /** `image`: how to call it in messages. */
-export function judge(written: Written, ending: AttemptExit, image: string): Outcome {
+export function judge(written: Written, exit: AttemptExit, image: string): Outcome {
   // What the task wrote counts first: it wrote that while it ran well.
   if (written.kind === "error") {
     if (written.error.message.includes(DISK_FULL_ANSWER)) return diskFull(written.error);
@@ -53,31 +53,31 @@ export function judge(written: Written, ending: AttemptExit, image: string): Out
     };
   }
 
-  switch (ending.reason) {
+  switch (exit.reason) {
     case "start_failed":
       return failed(
-        ending.code ?? "StartFailed",
-        ending.message ?? `image ${image} could not be started`,
-        ending.hint,
+        exit.code ?? "StartFailed",
+        exit.message ?? `image ${image} could not be started`,
+        exit.hint,
         false,
       );
     case "lost":
       return {
         kind: "lost",
         error: {
-          code: ending.code ?? "Interrupted",
-          message: ending.message ?? "the attempt vanished while it ran",
-          hint: ending.hint,
+          code: exit.code ?? "Interrupted",
+          message: exit.message ?? "the attempt vanished while it ran",
+          hint: exit.hint,
           kind: "system",
           recoverable: true,
         },
       };
     case "preempted":
-      return { kind: "preempted", reason: ending.message ?? "its capacity was taken for something else" };
+      return { kind: "preempted", reason: exit.message ?? "its capacity was taken for something else" };
     case "parked":
-      return { kind: "parked", reason: ending.message ?? "it waits for others and gave its capacity back" };
+      return { kind: "parked", reason: exit.message ?? "it waits for others and gave its capacity back" };
     case "exited":
-      return ending.outOfMemory ? outOfMemory() : exitedWithNothing(ending.exitCode, image);
+      return exit.outOfMemory ? outOfMemory() : exitedWithNothing(exit.exitCode, image);
   }
 }
 

@@ -1,4 +1,4 @@
-/** Appends to the log file of one attempt, and says so to those who follow it. */
+/** Appends to the log file of one attempt, and notifies those who follow it. */
 import { EventEmitter } from "node:events";
 import { createWriteStream, type WriteStream } from "node:fs";
 import { open } from "node:fs/promises";

@@ -57,7 +57,7 @@ export class ConditionFailedError extends Error {
 
 export interface HostedPutOptions extends PutOptions, ObjectAttributes {
   readonly condition?: WriteCondition;
-  /** Asked once the body has ended. */
+  /** Called once the body has ended. */
   readonly checksum?: () => Checksum | undefined;
 }
 

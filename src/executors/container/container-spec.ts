@@ -100,8 +100,8 @@ function sharedMemoryFields(spec: AttemptSpec, { memoryBytes }: EngineInfo): obj
 }
 
 /**
- * What would be asked for in vain. Podman's Docker-compatible API accepts a request for GPUs and starts
- * the container without them (4.3 here, 4.9 by reports), so it is refused.
+ * Refuses what the engine would accept and ignore. Podman's Docker-compatible API accepts a request for GPUs and
+ * starts the container without them (seen with 4.3, reported for 4.9).
  */
 export function refusal(spec: AttemptSpec, engine: EngineName): AttemptExit | undefined {
   if (engine !== "podman" || gpusOf(spec) === 0) return optionRefusal(spec, engine);

@@ -19,7 +19,7 @@ export interface HeldContainerContext {
 export class HeldContainer {
   readonly id: string;
   readonly log: LogTail;
-  /** Given by the attached stream and by the engine's events. */
+  /** Notified by the attached stream and by the engine's events. */
   readonly wakeup: Wakeup;
   /** As it was seen when its process was over. */
   last: ContainerState | undefined;

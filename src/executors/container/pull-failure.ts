@@ -1,9 +1,9 @@
-/** An image that did not come: whose fault that is. */
+/** What an image that cannot be pulled means for its attempt. */
 import type { AttemptExit } from "../../domain/attempt.ts";
 import { BoxkiteError, messageOf } from "../../domain/errors.ts";
 import type { AttemptSpec } from "../executor.ts";
 
-/** `reason` unless given: what the user has to mend would fail again, anything else may go better. */
+/** @default reason `start_failed` where the user has to change something, since it would fail again; else `lost` */
 export function pullFailure(spec: AttemptSpec, error: unknown, reason = reasonOf(error)): AttemptExit {
   const hint = error instanceof BoxkiteError ? error.hint : undefined;
   return {

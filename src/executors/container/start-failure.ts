@@ -1,4 +1,4 @@
-/** Why a container could not be started, as the end of its attempt, in words that say what to do. */
+/** From why a container could not be started to the exit of its attempt, with advice. */
 import type { AttemptExit } from "../../domain/attempt.ts";
 import {
   OUTPUT_FAILURES,

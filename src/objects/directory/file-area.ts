@@ -35,7 +35,7 @@ export class FileArea {
 
   /**
    * Writes and syncs a file aside and gives its path; on any failure nothing is left. `describe` is
-   * asked after the last byte and may throw to refuse the content.
+   * called after the last byte and may throw to refuse the content.
    */
   writeAside(body: ObjectBody, describe: (written: Written) => Description): Promise<string> {
     return this.#aside(async (handle) => {
@@ -55,7 +55,7 @@ export class FileArea {
     }
   }
 
-  /** A small file beside the objects, as whole. */
+  /** Writes a small file beside the objects atomically. */
   async writeSmall(target: string, content: string): Promise<void> {
     await this.place(await this.#aside((handle) => handle.writeFile(content)), target);
   }

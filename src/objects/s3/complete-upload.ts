@@ -25,7 +25,7 @@ export async function completeMultipartUpload(call: Call): Promise<void> {
   const completed =
     upload &&
     (await store.completeUpload(upload, (stored) => chooseParts(request, upload, body, stored), condition));
-  // A client that missed the first answer asks again, and is to hear that it went well.
+  // A client that missed the first answer asks again, and gets the same one.
   const object = completed ?? (await store.completedBy(request.key, id));
   if (object === undefined) throw noSuchUpload(id);
   call.onWritten(request.key);
