@@ -16,9 +16,8 @@ import { systemClock, type Clock } from "../lib/clock.ts";
 import { createKeyLocks, type Lock } from "../lib/key-locks.ts";
 import { createLogger, type Logger } from "../lib/log.ts";
 import { streamFile, streamSegments } from "./directory/content.ts";
-import { mapInBatches } from "./directory/batches.ts";
 import { FileArea } from "./directory/file-area.ts";
-import { checkMd5, describe, etagOf, etagOfParts, infoOf, partOf } from "./directory/description.ts";
+import { checkMd5, describe, etagOf, infoOf } from "./directory/description.ts";
 import { explainOpenError, isDamage } from "./directory/io-error.ts";
 import { checkKey, objectPath } from "./directory/key-path.ts";
 import {
@@ -29,6 +28,7 @@ import {
   type Segments,
 } from "./directory/object-file.ts";
 import { collectListing } from "./directory/listing.ts";
+import { Multipart } from "./directory/multipart.ts";
 import { Uploads } from "./directory/uploads.ts";
 import { walkKeys, type FoundKey } from "./directory/walk.ts";
 import { checkCondition } from "./directory/write-condition.ts";
@@ -93,8 +93,7 @@ class DirectoryStore implements HostedStore {
   readonly #uploads: Uploads;
   /** Held while a key's file is replaced or removed, not while its content arrives. */
   readonly #lockKey: Lock = createKeyLocks();
-  /** Held while the parts of one upload are moved into place, listed or removed. */
-  readonly #lockUpload: Lock = createKeyLocks();
+  readonly #multipart: Multipart;
   /** Files of damaged objects that the log has named. */
   readonly #damaged = new Set<string>();
 
@@ -104,6 +103,12 @@ class DirectoryStore implements HostedStore {
     this.#log = log;
     this.#files = new FileArea(directory, temporary);
     this.#uploads = new Uploads(directory, this.#files, log);
+    this.#multipart = new Multipart({
+      files: this.#files,
+      uploads: this.#uploads,
+      clock,
+      replace: (key, written, condition) => this.#replace(key, written, condition),
+    });
   }
 
   recover(): Promise<void> {
@@ -202,52 +207,29 @@ class DirectoryStore implements HostedStore {
     });
   }
 
-  async createUpload(upload: Omit<Upload, "id" | "createdAt">): Promise<Upload> {
-    checkKey(upload.key);
-    return this.#uploads.create({ ...upload, createdAt: this.#clock.now() });
+  createUpload(upload: Omit<Upload, "id" | "createdAt">): Promise<Upload> {
+    return this.#multipart.create(upload);
   }
 
   findUpload(key: string, id: string): Promise<Upload | undefined> {
-    return this.#uploads.find(key, id);
+    return this.#multipart.find(key, id);
   }
 
   listUploads(prefix: string): Promise<Upload[]> {
-    return this.#uploads.list(prefix);
+    return this.#multipart.list(prefix);
   }
 
-  async putPart(
+  putPart(
     upload: Upload,
     number: number,
     body: ObjectBody,
     options: Pick<HostedPutOptions, "checksum"> = {},
   ): Promise<PartInfo | undefined> {
-    let description: Description | undefined;
-    const temporary = await this.#files.writeAside(body, (written) => {
-      description = describe(String(number), {
-        ...written,
-        etag: etagOf(written),
-        modifiedAt: this.#clock.now(),
-        checksum: options.checksum?.(),
-      });
-      return description;
-    });
-    return this.#lockUpload(upload.id, async () => {
-      const inProgress = await orRemove(temporary, () => this.findUpload(upload.key, upload.id));
-      if (description === undefined || inProgress === undefined) {
-        await rm(temporary, { force: true });
-        return undefined;
-      }
-      await this.#files.place(temporary, this.#uploads.partPath(upload.id, number));
-      return partOf(description);
-    });
+    return this.#multipart.putPart(upload, number, body, options);
   }
 
-  async listParts(upload: Upload): Promise<PartInfo[]> {
-    const numbers = await this.#uploads.partNumbers(upload.id);
-    const found = await mapInBatches(numbers, (number) =>
-      describeObjectFile(this.#uploads.partPath(upload.id, number), String(number)),
-    );
-    return found.filter((description) => description !== undefined).map(partOf);
+  listParts(upload: Upload): Promise<PartInfo[]> {
+    return this.#multipart.listParts(upload);
   }
 
   completeUpload(
@@ -255,31 +237,7 @@ class DirectoryStore implements HostedStore {
     choose: (stored: readonly PartInfo[]) => Completion,
     condition?: WriteCondition,
   ): Promise<StoredObject | undefined> {
-    return this.#lockUpload(upload.id, async () => {
-      if ((await this.findUpload(upload.key, upload.id)) === undefined) return undefined;
-      const stored = await this.listParts(upload);
-      const { parts, checksum } = choose(stored);
-      const size = parts.reduce((sum, part) => sum + part.size, 0);
-      const described = describe(upload.key, {
-        size,
-        etag: etagOfParts(parts),
-        modifiedAt: this.#clock.now(),
-        attributes: upload.attributes,
-        checksum,
-      });
-      const segments = {
-        upload: upload.id,
-        parts: parts.map((part) => ({ number: part.number, size: part.size })),
-      };
-      const temporary = await this.#files.writeAside(new Uint8Array(), () => ({ ...described, segments }));
-      await this.#replace(upload.key, temporary, condition);
-      await this.#uploads.finish(upload.id);
-      const chosen = new Set(parts.map((part) => part.number));
-      for (const { number } of stored) {
-        if (!chosen.has(number)) await rm(this.#uploads.partPath(upload.id, number), { force: true });
-      }
-      return described;
-    });
+    return this.#multipart.complete(upload, choose, condition);
   }
 
   async completedBy(key: string, uploadId: string): Promise<StoredObject | undefined> {
@@ -287,18 +245,14 @@ class DirectoryStore implements HostedStore {
     return description?.segments?.upload === uploadId ? infoOf(description) : undefined;
   }
 
-  async abortUpload(upload: Upload): Promise<void> {
-    await this.#lockUpload(upload.id, async () => {
-      // Completed meanwhile: its parts belong to an object now.
-      if ((await this.findUpload(upload.key, upload.id)) === undefined) return;
-      await this.#uploads.discard(upload.id);
-    });
+  abortUpload(upload: Upload): Promise<void> {
+    return this.#multipart.abort(upload);
   }
 
   /** Replaces the file of a key by one that was written aside, if the condition holds then. */
   async #replace(key: string, temporary: string, condition: WriteCondition | undefined): Promise<void> {
     await this.#lockKey(key, async () => {
-      const segments = await orRemove(temporary, async () => {
+      const segments = await this.#files.orRemove(temporary, async () => {
         if (condition !== undefined) checkCondition(key, (await this.head(key))?.etag, condition);
         const before = await this.#segmentsBefore(key);
         if (before !== undefined) await this.#uploads.announceRemoval(key, before.upload, this.#clock.now());
@@ -350,16 +304,6 @@ class DirectoryStore implements HostedStore {
 
   #pathOf(key: string): string {
     return objectPath(this.#root, key);
-  }
-}
-
-/** Removes the file that was written aside if the work fails that decides about it. */
-async function orRemove<T>(temporary: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
   }
 }
 

@@ -55,6 +55,16 @@ export class FileArea {
     }
   }
 
+  /** Removes the file that was written aside if the work fails that decides about it. */
+  async orRemove<T>(temporary: string, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      await rm(temporary, { force: true });
+      throw error;
+    }
+  }
+
   /** Writes a small file beside the objects atomically. */
   async writeSmall(target: string, content: string): Promise<void> {
     await this.place(await this.#aside((handle) => handle.writeFile(content)), target);
