@@ -6,11 +6,11 @@ import { parseImageReference } from "../../images/reference.ts";
 import { registryAuthHeader, type CredentialSource } from "../../images/registry/credentials.ts";
 import type { RegistryClient } from "../../images/registry/registry-client.ts";
 import { STORAGE_FAILURES } from "../../containers/failures/storage.ts";
-import { authorityHint, plainHttpHint } from "../../containers/registry-access.ts";
-import { isInsecure, type Registries } from "../../images/registry/registries.ts";
+import type { Registries } from "../../images/registry/registries.ts";
 import type { ResolvedImage } from "../../domain/image.ts";
 import type { EngineApi } from "../../containers/api.ts";
 import type { PullProgress } from "../../containers/types.ts";
+import { explainPull, hasOwnAccess } from "./pull-explanation.ts";
 
 export interface ImagePullerOptions {
   readonly api: EngineApi;
@@ -40,7 +40,7 @@ interface RunningPull {
 }
 
 export function createImagePuller(options: ImagePullerOptions): ImagePuller {
-  const { api, registry, credentials, registries, pullByCommand, clock } = options;
+  const { api, credentials, registries, pullByCommand, clock } = options;
   const running = new Map<string, RunningPull>();
   const closing = new AbortController();
 
@@ -49,47 +49,19 @@ export function createImagePuller(options: ImagePullerOptions): ImagePuller {
     const progress = createProgressText(image.reference, clock, (message) => {
       for (const listener of listeners) listener(message);
     });
-    const { insecure, caFile } = registries.get(reference.host) ?? {};
     try {
-      if (pullByCommand !== undefined && (insecure === true || caFile !== undefined)) {
+      if (pullByCommand !== undefined && hasOwnAccess(registries, reference.host)) {
         await pullByCommand(image.pinned, closing.signal);
         return;
       }
       const credential = await credentials(reference.host, reference.repository);
       const auth = credential && registryAuthHeader(credential, reference.host);
-      await againIfDisturbed(() =>
+      await retryIfStorageChanged(() =>
         api.pullImage(image.pinned, { auth, signal: closing.signal, onProgress: progress }),
       );
     } catch (error) {
-      throw closing.signal.aborted ? error : await explain(image, error);
+      throw closing.signal.aborted ? error : await explainPull(options, image, error);
     }
-  };
-
-  /** The engine gives a text only; the registry itself says by status whether it was name, login or network. */
-  const explain = async (image: ResolvedImage, error: unknown): Promise<unknown> => {
-    if (error instanceof BoxkiteError && error.code === "ENGINE_UNREACHABLE") return error;
-    const reference = parseImageReference(image.pinned);
-    try {
-      await registry.resolve(reference);
-    } catch (reason) {
-      return reason;
-    }
-    return new BoxkiteError(
-      "ENGINE_FAILED",
-      `${api.engine} could not pull ${image.pinned}: ${messageOf(error)}`,
-      {
-        hint: `the registry answers Boxkite, so try: ${api.engine} pull ${image.pinned}${trustHint(reference.host)}`,
-        cause: error,
-      },
-    );
-  };
-
-  /** What Boxkite knows of a registry by its settings, or assumes of loopback, and the engine does not. */
-  const trustHint = (host: string): string => {
-    const { insecure, caFile } = registries.get(host) ?? {};
-    if (pullByCommand !== undefined && (insecure === true || caFile !== undefined)) return "";
-    if (isInsecure(registries, host)) return `; without TLS, ${plainHttpHint(api.engine, host)}`;
-    return caFile === undefined ? "" : `; ${authorityHint(api.engine, host)}`;
   };
 
   return {
@@ -123,7 +95,7 @@ export function createImagePuller(options: ImagePullerOptions): ImagePuller {
 }
 
 /** Tries once more where the engine's storage was changed meanwhile. */
-async function againIfDisturbed(pull: () => Promise<void>): Promise<void> {
+async function retryIfStorageChanged(pull: () => Promise<void>): Promise<void> {
   try {
     await pull();
   } catch (error) {
