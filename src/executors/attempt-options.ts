@@ -100,8 +100,8 @@ export function refuseOption(name: AttemptOption, where: string): AttemptExit {
   };
 }
 
-/** An empty list asks for nothing. */
-function isAsked(value: AttemptOptions[AttemptOption]): boolean {
+/** Whether the value asks for something; an empty list does not. */
+export function isAsked(value: AttemptOptions[AttemptOption]): boolean {
   if (value === undefined || value === false) return false;
   return typeof value !== "object" || Object.keys(value).length > 0;
 }

@@ -86,7 +86,8 @@ export class ContainerAttempt implements AttemptWork<HeldContainer> {
   }
 
   async find(signal: AbortSignal): Promise<After<HeldContainer, "finding">> {
-    const refused = refusal(this.#spec, this.#context.settings.engine);
+    const { settings, inherited } = this.#context;
+    const refused = refusal(this.#spec, settings.engine, inherited);
     if (refused !== undefined) throw new AttemptEnded(refused);
     const backoff = createBackoff(CREATE_AGAIN, this.#context.clock);
     for (let tries = 1; ; tries++) {
@@ -100,8 +101,7 @@ export class ContainerAttempt implements AttemptWork<HeldContainer> {
       const state = await this.#inspect(this.#name, signal);
       if (state !== undefined) return this.#takeUp(state);
       // Removed in between: it can be created now, unless something else has the name.
-      if (tries === MOST_CREATIONS)
-        throw new AttemptEnded(nameInUse(this.#name, this.#context.settings.engine));
+      if (tries === MOST_CREATIONS) throw new AttemptEnded(nameInUse(this.#name, settings.engine));
       await backoff.wait(signal);
     }
   }

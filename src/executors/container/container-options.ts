@@ -1,8 +1,9 @@
 /** How what an attempt asks for beyond image and resources is asked of an engine. */
 import type { AttemptExit } from "../../domain/attempt.ts";
 import type { EngineName } from "../../containers/types.ts";
-import { refuseOption, refuseOptions, type AttemptOption } from "../attempt-options.ts";
+import { isAsked, refuseOption, refuseOptions, type AttemptOption } from "../attempt-options.ts";
 import type { AttemptSpec } from "../executor.ts";
+import type { Inherited } from "./inherited.ts";
 
 const HONOURED: readonly AttemptOption[] = [
   "readOnlyMounts",
@@ -22,10 +23,17 @@ const HONOURED_BY: Readonly<Record<EngineName, readonly AttemptOption[]>> = {
   docker: [...HONOURED, "ociRuntime"],
 };
 
-export function optionRefusal(spec: AttemptSpec, engine: EngineName): AttemptExit | undefined {
-  // Files are put into the root, which is closed by then.
-  if (spec.readOnlyRoot === true && spec.secretFiles !== undefined)
-    return refuseOption("secretFiles", `${engine} beside readOnlyRoot`);
+export function optionRefusal(
+  spec: AttemptSpec,
+  engine: EngineName,
+  { certificates }: Inherited,
+): AttemptExit | undefined {
+  // Files are put into the root after it became read-only.
+  if (spec.readOnlyRoot === true) {
+    if (isAsked(spec.secretFiles)) return refuseOption("secretFiles", `${engine} beside readOnlyRoot`);
+    if (certificates !== undefined)
+      return refuseOption("readOnlyRoot", `${engine} beside this machine's certificates`);
+  }
   return refuseOptions(spec, HONOURED_BY[engine], engine);
 }
 

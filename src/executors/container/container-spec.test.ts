@@ -98,6 +98,23 @@ test("podman would ignore a request for GPUs, so it is refused", () => {
   );
 });
 
+test("files cannot be put into a root that is read-only, so the combination is refused", () => {
+  const closed = { ...spec, readOnlyRoot: true };
+  const secret = { ...closed, secretFiles: { "/run/key": "k" } };
+  const messages = [
+    refusal(closed, "docker"),
+    refusal({ ...closed, secretFiles: {} }, "docker"),
+    refusal(secret, "docker"),
+    refusal(closed, "docker", { certificates: "/etc/ssl/cert.pem" }),
+  ].map((exit) => exit?.message);
+  assert.deepEqual(messages, [
+    undefined,
+    undefined,
+    "the attempt asks for secretFiles, which docker beside readOnlyRoot cannot give",
+    "the attempt asks for readOnlyRoot, which docker beside this machine's certificates cannot give",
+  ]);
+});
+
 test("names are the same for the same attempt only", () => {
   const name = containerName("i", spec.key);
   assert.match(name, /^boxkite-r1-a0-2-[0-9a-f]{16}$/);

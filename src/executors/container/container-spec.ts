@@ -3,6 +3,7 @@ import type { AttemptExit, AttemptKey } from "../../domain/attempt.ts";
 import { createHash } from "node:crypto";
 import type { AttemptSpec } from "../executor.ts";
 import { optionFields, optionRefusal } from "./container-options.ts";
+import type { Inherited } from "./inherited.ts";
 import type { EngineInfo, EngineName } from "../../containers/types.ts";
 
 export const LABEL = {
@@ -103,8 +104,12 @@ function sharedMemoryFields(spec: AttemptSpec, { memoryBytes }: EngineInfo): obj
  * Refuses what the engine would accept and ignore. Podman's Docker-compatible API accepts a request for GPUs and
  * starts the container without them (seen with 4.3, reported for 4.9).
  */
-export function refusal(spec: AttemptSpec, engine: EngineName): AttemptExit | undefined {
-  if (engine !== "podman" || gpusOf(spec) === 0) return optionRefusal(spec, engine);
+export function refusal(
+  spec: AttemptSpec,
+  engine: EngineName,
+  inherited: Inherited = {},
+): AttemptExit | undefined {
+  if (engine !== "podman" || gpusOf(spec) === 0) return optionRefusal(spec, engine, inherited);
   return {
     reason: "start_failed",
     outOfMemory: false,
