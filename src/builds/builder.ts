@@ -3,7 +3,7 @@
  * Implementations know nothing of Flyte, callers nothing of Podman.
  */
 import type { PushOptions } from "../containers/program-transfer.ts";
-import type { RunOptions } from "../containers/program.ts";
+import type { EngineRunOptions } from "../containers/program.ts";
 import type { EngineImage } from "../containers/types.ts";
 import type { ImageLayer } from "../domain/build-record.ts";
 
@@ -22,7 +22,7 @@ export interface ImageBuilder {
   /** Builds from images that the engine has; layers of earlier builds are reused. Rejects with BuildFailed. */
   build(job: BuildJob): Promise<BuiltImage>;
   /** Fetches an image into the engine. */
-  pull(reference: string, options: RunOptions): Promise<void>;
+  pull(reference: string, options: EngineRunOptions): Promise<void>;
   /** What the engine has under this name or id, without asking any registry. */
   inspect(reference: string): Promise<EngineImage | undefined>;
   tag(imageId: string, reference: string): Promise<void>;

@@ -40,10 +40,10 @@ export function decodeVersion(text: string): EngineVersion | undefined {
   }
   if (typeof raw.ApiVersion !== "string") return undefined;
   const components = (raw.Components ?? []) as readonly Raw[];
-  const podman = components.some((component) => textOf(component.Name).startsWith("Podman"));
+  const podman = components.some((component) => stringOf(component.Name).startsWith("Podman"));
   return {
     engine: podman ? "podman" : "docker",
-    version: textOf(raw.Version, "unknown"),
+    version: stringOf(raw.Version, "unknown"),
     apiVersion: compareVersions(raw.ApiVersion, MAX_API_VERSION) > 0 ? MAX_API_VERSION : raw.ApiVersion,
   };
 }
@@ -58,19 +58,19 @@ function compareVersions(a: string, b: string): number {
 const ARCHITECTURES: Readonly<Record<string, string>> = { x86_64: "amd64", aarch64: "arm64", armv7l: "arm" };
 
 export function decodeInfo(raw: Raw): EngineInfo {
-  const architecture = textOf(raw.Architecture);
+  const architecture = stringOf(raw.Architecture);
   const options = (raw.SecurityOptions ?? []) as readonly string[];
   return {
     architecture: ARCHITECTURES[architecture] ?? architecture,
-    os: textOf(raw.OSType, "linux"),
+    os: stringOf(raw.OSType, "linux"),
     cpus: Number(raw.NCPU ?? 0),
     memoryBytes: Number(raw.MemTotal ?? 0),
     rootless: raw.Rootless === true || options.some((option) => option.startsWith("name=rootless")),
     cgroupVersion: raw.CgroupVersion === "1" || raw.CgroupVersion === "2" ? raw.CgroupVersion : undefined,
     limits: { cpu: raw.CpuCfsQuota !== false, memory: raw.MemoryLimit !== false },
-    storageDriver: textOf(raw.Driver),
+    storageDriver: stringOf(raw.Driver),
     swapLimit: raw.SwapLimit === true,
-    operatingSystem: textOf(raw.OperatingSystem),
+    operatingSystem: stringOf(raw.OperatingSystem),
   };
 }
 
@@ -93,14 +93,14 @@ export function decodeImage(raw: Raw): EngineImage {
   const config = (raw.Config ?? {}) as Raw;
   return {
     // Podman's command line omits the algorithm.
-    id: textOf(raw.Id).replace(/^(?!sha256:)(?=.)/, "sha256:"),
+    id: stringOf(raw.Id).replace(/^(?!sha256:)(?=.)/, "sha256:"),
     digests: (raw.RepoDigests ?? []) as readonly string[],
     names: (raw.RepoTags ?? []) as readonly string[],
-    architecture: textOf(raw.Architecture),
-    os: textOf(raw.Os, "linux"),
+    architecture: stringOf(raw.Architecture),
+    os: stringOf(raw.Os, "linux"),
     sizeBytes: Number(raw.Size ?? 0),
-    user: textOf(config.User),
-    workdir: textOf(config.WorkingDir),
+    user: stringOf(config.User),
+    workdir: stringOf(config.WorkingDir),
     env: Object.fromEntries(((config.Env ?? []) as readonly string[]).map(splitVariable)),
   };
 }
@@ -117,9 +117,9 @@ export function decodeContainer(raw: Raw): ContainerState {
   const state = (raw.State ?? {}) as Raw;
   const config = (raw.Config ?? {}) as Raw;
   return {
-    id: textOf(raw.Id),
-    status: textOf(state.Status),
-    running: state.Running === true || UNENDED.has(textOf(state.Status)),
+    id: stringOf(raw.Id),
+    status: stringOf(state.Status),
+    running: state.Running === true || UNENDED.has(stringOf(state.Status)),
     exitCode: Number(state.ExitCode ?? 0),
     oomKilled: state.OOMKilled === true,
     startedAt: decodeTime(state.StartedAt),
@@ -136,7 +136,7 @@ function decodeTime(value: unknown): number | undefined {
 
 export function decodeSummary(raw: Raw): ContainerSummary {
   return {
-    id: textOf(raw.Id),
+    id: stringOf(raw.Id),
     labels: (raw.Labels ?? {}) as Readonly<Record<string, string>>,
   };
 }
@@ -145,14 +145,14 @@ export function decodeNetwork(raw: Raw): NetworkDetails {
   const ipam = (raw.IPAM ?? {}) as Raw;
   const configs = (ipam.Config ?? []) as readonly Raw[];
   return {
-    name: textOf(raw.Name),
-    driver: textOf(raw.Driver),
+    name: stringOf(raw.Name),
+    driver: stringOf(raw.Driver),
     gateways: configs.flatMap((config) =>
       typeof config.Gateway === "string" && config.Gateway ? [config.Gateway] : [],
     ),
   };
 }
 
-export function textOf(value: unknown, otherwise = ""): string {
+export function stringOf(value: unknown, otherwise = ""): string {
   return typeof value === "string" ? value : otherwise;
 }

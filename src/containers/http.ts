@@ -6,7 +6,7 @@ import { type Clock, systemClock } from "../lib/clock.ts";
 import { errnoOf } from "../lib/errno.ts";
 import { findFailure } from "../lib/failure-table.ts";
 import { formatEngineAddress, type EngineAddress } from "./address.ts";
-import { CONNECTION_FAILURES } from "./failures/connection.ts";
+import { ENGINE_CONNECTION_FAILURES } from "./failures/connection.ts";
 
 export interface CallOptions {
   readonly query?: Readonly<Record<string, string | number | boolean | undefined>>;
@@ -110,7 +110,7 @@ export function createEngineHttp(address: EngineAddress, clock: Clock = systemCl
     call: async (method, path, options = {}) => {
       const response = await respond(method, path, options);
       try {
-        return { status: response.statusCode ?? 0, text: await textOf(response) };
+        return { status: response.statusCode ?? 0, text: await readText(response) };
       } catch (error) {
         throw unreachable(address, `${method} ${path}`, error, options.signal);
       }
@@ -120,7 +120,7 @@ export function createEngineHttp(address: EngineAddress, clock: Clock = systemCl
       const status = response.statusCode ?? 0;
       if (status >= 200 && status < 300)
         return bodyOf(response, (error) => unreachable(address, `${method} ${path}`, error, options.signal));
-      throw new EngineResponseError(`${method} ${path}`, status, reasonOf(await textOf(response)));
+      throw new EngineResponseError(`${method} ${path}`, status, reasonOf(await readText(response)));
     },
     upgrade: async (path, options = {}) => {
       const sent = open("POST", path, options, true);
@@ -163,7 +163,7 @@ function upgradeOf(sent: ClientRequest, path: string): Promise<Duplex> {
       resolve(socket);
     });
     sent.once("response", (response) => {
-      textOf(response).then((text) => {
+      readText(response).then((text) => {
         reject(new EngineResponseError(`POST ${path}`, response.statusCode ?? 0, reasonOf(text)));
       }, reject);
     });
@@ -181,7 +181,7 @@ async function* bodyOf(
   }
 }
 
-async function textOf(response: IncomingMessage): Promise<string> {
+async function readText(response: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of response as AsyncIterable<Buffer>) {
@@ -219,7 +219,7 @@ function unreachable(
     {
       cause: error,
       hint: findFailure(
-        CONNECTION_FAILURES,
+        ENGINE_CONNECTION_FAILURES,
         { errno: errnoOf(error), text: messageOf(error) },
         address,
       )?.hint?.(address),

@@ -7,11 +7,11 @@ import type { Registries } from "../images/registry/registries.ts";
 import { findFailure } from "../lib/failure-table.ts";
 import type { CommandResult } from "./command.ts";
 import { TRANSFER_FAILURES } from "./failures/transfer.ts";
-import { type EngineProgram, lastLines, mustRunEngine, runEngine, type RunOptions } from "./program.ts";
+import { type EngineProgram, lastLines, mustRunEngine, runEngine, type EngineRunOptions } from "./program.ts";
 import { removeImage } from "./program-images.ts";
 import { type RegistryAccess, withRegistryAccess } from "./registry-access.ts";
 
-export interface PushOptions extends RunOptions {
+export interface PushOptions extends EngineRunOptions {
   /** A folder for this push only. */
   readonly scratchDir: string;
 }
@@ -21,7 +21,7 @@ export async function pullImage(
   engine: EngineProgram,
   registries: Registries,
   reference: string,
-  options: RunOptions = {},
+  options: EngineRunOptions = {},
 ): Promise<void> {
   await run({ engine, registries, verb: "pull", reference, options }, [reference]);
 }
@@ -45,7 +45,7 @@ interface Transfer {
   readonly registries: Registries;
   readonly verb: "pull" | "push";
   readonly reference: string;
-  readonly options: RunOptions;
+  readonly options: EngineRunOptions;
 }
 
 /** By id, so that the image gets its name only after the registry has the image. */

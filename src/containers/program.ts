@@ -20,7 +20,7 @@ export interface EngineProgramOptions {
   readonly env?: NodeJS.ProcessEnv;
 }
 
-export interface RunOptions {
+export interface EngineRunOptions {
   readonly onLog?: (line: string) => void;
   readonly signal?: AbortSignal | undefined;
 }
@@ -34,7 +34,7 @@ export function engineProgram(name: EngineName, options: EngineProgramOptions = 
 export async function runEngine(
   engine: EngineProgram,
   args: readonly string[],
-  { onLog, signal }: RunOptions = {},
+  { onLog, signal }: EngineRunOptions = {},
 ): Promise<CommandResult> {
   return await runCommand(engine.program, [...engine.globalArgs, ...args], {
     env: engine.env,
@@ -47,7 +47,7 @@ export async function runEngine(
 export async function mustRunEngine(
   engine: EngineProgram,
   args: readonly string[],
-  options: RunOptions = {},
+  options: EngineRunOptions = {},
 ): Promise<string> {
   const result = await runEngine(engine, args, options);
   if (result.exitCode === 0) return result.stdout;

@@ -11,7 +11,7 @@ import {
   decodeRootlessPodman,
   decodeSummary,
   parse,
-  textOf,
+  stringOf,
   type EngineVersion,
   type Raw,
 } from "./decode.ts";
@@ -91,7 +91,7 @@ export function createEngineApi(
     createContainer: async (name, body) => {
       const path = `${prefix}/containers/create`;
       const { status, text } = await http.call("POST", path, { query: { name }, body });
-      if (status === 201) return { kind: "created", id: textOf(parse(text).Id) };
+      if (status === 201) return { kind: "created", id: stringOf(parse(text).Id) };
       if (status === 409) return { kind: "exists" };
       // The engines use 404 here for a missing image only.
       if (status === 404) return { kind: "image_missing" };

@@ -1,6 +1,6 @@
 /** Responses that are streamed line by line: pulls and events. */
 import { BoxkiteError } from "../domain/errors.ts";
-import { type Raw, textOf } from "./decode.ts";
+import { type Raw, stringOf } from "./decode.ts";
 import { readJsonLines } from "./json-lines.ts";
 import type { EngineEvent, PullOptions } from "./types.ts";
 
@@ -13,7 +13,7 @@ export async function readPull(
   for await (const raw of readJsonLines(response)) {
     const line = raw as Raw;
     if (line.error !== undefined || line.errorDetail !== undefined) {
-      failure = textOf(
+      failure = stringOf(
         (line.errorDetail as Raw | undefined)?.message ?? line.error,
         "the engine gave no reason",
       );
@@ -21,8 +21,8 @@ export async function readPull(
     }
     const detail = line.progressDetail as Raw | undefined;
     onProgress?.({
-      id: textOf(line.id),
-      status: textOf(line.status),
+      id: stringOf(line.id),
+      status: stringOf(line.status),
       ...(typeof detail?.current === "number" && { current: detail.current }),
       ...(typeof detail?.total === "number" && { total: detail.total }),
     });
@@ -35,8 +35,8 @@ export async function* decodeEvents(response: AsyncIterable<Buffer>): AsyncGener
     const line = raw as Raw;
     const actor = line.Actor as Raw | undefined;
     yield {
-      action: textOf(line.Action ?? line.status),
-      containerId: textOf(actor?.ID ?? line.id),
+      action: stringOf(line.Action ?? line.status),
+      containerId: stringOf(actor?.ID ?? line.id),
     };
   }
 }

@@ -49,7 +49,7 @@ export interface ServerAccess {
   readonly secretAccessKey: string;
 }
 
-export interface Demand {
+export interface ExpectedAttempts {
   readonly images: readonly ResolvedImage[];
   readonly requests: ResourceAmounts;
   readonly limits: ResourceAmounts;
@@ -70,7 +70,7 @@ export interface Executor {
   /** Variables by which an attempt reaches the server from where it runs, and proves whose it is. */
   environmentFor(access: ServerAccess): Promise<Readonly<Record<string, string>>>;
   /** Attempts like this will be asked for soon: a pool may warm up. A hint, which may be ignored. */
-  expect?(demand: Demand): void;
+  expect?(expected: ExpectedAttempts): void;
   /** Pins a reference. Throws BoxkiteError IMAGE_* or REGISTRY_UNREACHABLE. */
   resolveImage(reference: string): Promise<ResolvedImage>;
   /**

@@ -26,7 +26,7 @@ export interface EngineNetwork {
   readonly isAllowedLocalAddress: (address: string, from: string) => boolean;
 }
 
-export interface NetworkOptions {
+export interface EngineNetworkOptions {
   readonly api: EngineApi;
   readonly info: EngineInfo;
   readonly platform?: NodeJS.Platform;
@@ -36,7 +36,7 @@ export interface NetworkOptions {
 /** The default networks, whose gateway is this machine. */
 const DEFAULT_NETWORKS = ["bridge", "podman"];
 
-export async function readEngineNetwork(options: NetworkOptions): Promise<EngineNetwork> {
+export async function readEngineNetwork(options: EngineNetworkOptions): Promise<EngineNetwork> {
   const { api, info, platform = process.platform, interfaces = networkInterfaces } = options;
   const inVirtualMachine =
     platform !== "linux" || info.operatingSystem === "Docker Desktop" || !api.onThisMachine;

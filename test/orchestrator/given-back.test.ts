@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { judge } from "../../src/domain/outcome.ts";
-import type { Demand } from "../../src/executors/executor.ts";
+import type { ExpectedAttempts } from "../../src/executors/executor.ts";
 import { createFakeExecutor } from "../helpers/fake-executor.ts";
 import { until } from "../helpers/until.ts";
 import { orchestratorSubject } from "./subject.ts";
@@ -50,12 +50,12 @@ test("an executor whose capacity grows gets attempts at once, and hears beforeha
   const fake = createFakeExecutor();
   let cpu = 1;
   let grown = () => {};
-  const expected: Demand[] = [];
+  const expected: ExpectedAttempts[] = [];
   const executor = Object.defineProperty(
     {
       ...fake,
       onCapacityChange: (listener: () => void) => ((grown = listener), () => {}),
-      expect: (demand: Demand) => void expected.push(demand),
+      expect: (demand: ExpectedAttempts) => void expected.push(demand),
     },
     "capacity",
     { get: () => ({ cpu }) },

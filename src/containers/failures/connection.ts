@@ -2,7 +2,7 @@
 import type { FailureRow } from "../../lib/failure-table.ts";
 import type { EngineAddress } from "../address.ts";
 
-export const CONNECTION_FAILURES: readonly FailureRow<"ENGINE_UNREACHABLE", EngineAddress>[] = [
+export const ENGINE_CONNECTION_FAILURES: readonly FailureRow<"ENGINE_UNREACHABLE", EngineAddress>[] = [
   {
     answers: { errno: ["EACCES"] },
     when: ({ kind }) => kind === "unix",

@@ -4,15 +4,12 @@ import { suite, test } from "node:test";
 import { STEP_FAILURES } from "../../builds/step-failures.ts";
 import { ACTION_CODES } from "../../domain/action-codes.ts";
 import { ERROR_CODES } from "../../domain/errors.ts";
-import {
-  CONNECTION_FAILURES as REGISTRY_CONNECTION,
-  REGISTRY_ANSWERS,
-} from "../../images/registry/failures.ts";
+import { REGISTRY_CONNECTION_FAILURES, REGISTRY_ANSWERS } from "../../images/registry/failures.ts";
 import { NO_REGISTRIES } from "../../images/registry/registries.ts";
 import { UNREACHABLE } from "../../platform/probe-failures.ts";
 import { type FailureRow, findFailure } from "../../lib/failure-table.ts";
 import { COMMAND_FAILURES } from "./command.ts";
-import { CONNECTION_FAILURES } from "./connection.ts";
+import { ENGINE_CONNECTION_FAILURES } from "./connection.ts";
 import { ENGINE_START_FAILURES, OUTPUT_FAILURES, START_FAILURES } from "./start.ts";
 import { STORAGE_FAILURES } from "./storage.ts";
 import { TRANSFER_FAILURES } from "./transfer.ts";
@@ -36,11 +33,11 @@ const TABLES: Readonly<Record<string, readonly FailureRow<string, never>[]>> = {
   transfer: TRANSFER_FAILURES,
   storage: STORAGE_FAILURES,
   command: COMMAND_FAILURES,
-  connection: CONNECTION_FAILURES,
+  connection: ENGINE_CONNECTION_FAILURES,
   step: STEP_FAILURES,
   unreachable: UNREACHABLE,
   "registry answer": REGISTRY_ANSWERS,
-  "registry connection": REGISTRY_CONNECTION,
+  "registry connection": REGISTRY_CONNECTION_FAILURES,
 };
 
 function hasKind(code: string, kind: "user" | "system"): boolean {

@@ -7,7 +7,7 @@ import {
   pinnedReference,
   type ImageReference,
 } from "../../images/reference.ts";
-import { formatPlatform, type Platform } from "../../images/registry/platform.ts";
+import { formatPlatform, type ImagePlatform } from "../../images/registry/platform.ts";
 import type { RegistryClient } from "../../images/registry/registry-client.ts";
 import type { ResolvedImage } from "../../domain/image.ts";
 import type { EngineApi } from "../../containers/api.ts";
@@ -17,7 +17,7 @@ export interface ImageSources {
   readonly api: EngineApi;
   readonly registry: RegistryClient;
   /** What the engine runs. */
-  readonly platform: Platform;
+  readonly platform: ImagePlatform;
 }
 
 /** The registry's answers after which the engine's own copy is good enough, with a note. */
@@ -68,7 +68,7 @@ async function engineImage(
   return undefined;
 }
 
-function checkPlatform(text: string, image: EngineImage, platform: Platform): void {
+function checkPlatform(text: string, image: EngineImage, platform: ImagePlatform): void {
   if (image.architecture === "" || image.architecture === platform.architecture) return;
   throw new BoxkiteError(
     "IMAGE_WRONG_PLATFORM",

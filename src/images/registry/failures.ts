@@ -38,7 +38,7 @@ export const REGISTRY_ANSWERS: readonly RegistryRow[] = [
   },
 ];
 
-export const CONNECTION_FAILURES: readonly RegistryRow[] = [
+export const REGISTRY_CONNECTION_FAILURES: readonly RegistryRow[] = [
   {
     answers: {
       errno: [

@@ -1,5 +1,5 @@
 /** Manifests and configurations of images, as far as Boxkite reads them. OCI and Docker share the fields. */
-import type { Platform } from "./platform.ts";
+import type { ImagePlatform } from "./platform.ts";
 
 export const ACCEPTED_MANIFESTS = [
   "application/vnd.oci.image.index.v1+json",
@@ -10,7 +10,7 @@ export const ACCEPTED_MANIFESTS = [
 
 export type Manifest =
   /** One image for several platforms. */
-  | { readonly kind: "index"; readonly platforms: readonly Platform[] }
+  | { readonly kind: "index"; readonly platforms: readonly ImagePlatform[] }
   | { readonly kind: "image"; readonly configDigest: string };
 
 type Raw = Readonly<Record<string, unknown>>;
@@ -28,11 +28,11 @@ export function decodeManifest(text: string): Manifest | undefined {
 }
 
 /** The platform in an image's configuration. */
-export function decodeConfigPlatform(text: string): Platform {
+export function decodeConfigPlatform(text: string): ImagePlatform {
   return decodePlatform(object(parse(text)));
 }
 
-function decodePlatform(raw: Raw): Platform {
+function decodePlatform(raw: Raw): ImagePlatform {
   return {
     os: string(raw.os) || "linux",
     architecture: string(raw.architecture),

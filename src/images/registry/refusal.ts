@@ -3,11 +3,11 @@ import { BoxkiteError, messageOf } from "../../domain/errors.ts";
 import { imageRepository, type ImageReference } from "../reference.ts";
 import { errnoOf } from "../../lib/errno.ts";
 import { findFailure } from "../../lib/failure-table.ts";
-import { CONNECTION_FAILURES, REGISTRY_ANSWERS } from "./failures.ts";
+import { REGISTRY_CONNECTION_FAILURES, REGISTRY_ANSWERS } from "./failures.ts";
 import { isInsecure, type Registries } from "./registries.ts";
 
 /** For a status other than success. */
-export function refusal(
+export function registryRefusal(
   image: ImageReference,
   status: number,
   answer: string,
@@ -52,7 +52,7 @@ export function unreachable(
   return new BoxkiteError("REGISTRY_UNREACHABLE", `registry ${host} cannot be asked: ${why}`, {
     cause,
     hint:
-      findFailure(CONNECTION_FAILURES, { errno: errnoOf(cause) }, { registries, host })?.hint?.({
+      findFailure(REGISTRY_CONNECTION_FAILURES, { errno: errnoOf(cause) }, { registries, host })?.hint?.({
         registries,
         host,
       }) ?? contactHint(registries, host),

@@ -5,7 +5,7 @@ import { systemClock, type Clock } from "../../lib/clock.ts";
 import { formatImageReference, type ImageReference } from "../reference.ts";
 import type { CredentialSource } from "./credentials.ts";
 import { ACCEPTED_MANIFESTS, decodeConfigPlatform, decodeManifest } from "./manifest.ts";
-import { formatPlatform, machinePlatform, runsOn, type Platform } from "./platform.ts";
+import { formatPlatform, machinePlatform, runsOn, type ImagePlatform } from "./platform.ts";
 import { NO_REGISTRIES, type Registries } from "./registries.ts";
 import { RegistryHttp } from "./registry-http.ts";
 
@@ -15,7 +15,7 @@ export interface RegistryClientOptions {
   /** The environment with the proxy variables. */
   readonly env?: NodeJS.ProcessEnv;
   /** The platform that images must support. @default this machine's */
-  readonly platform?: Platform;
+  readonly platform?: ImagePlatform;
   readonly clock?: Clock;
 }
 
@@ -23,7 +23,7 @@ export interface RegistryImage {
   /** Of the manifest as it was pushed: of the index, for an image of several platforms. */
   readonly digest: string;
   readonly mediaType: string;
-  readonly platforms: readonly Platform[];
+  readonly platforms: readonly ImagePlatform[];
 }
 
 export interface RegistryClient {
@@ -63,7 +63,7 @@ export function createRegistryClient(options: RegistryClientOptions = {}): Regis
     return decodeConfigPlatform(bytes.toString());
   };
 
-  const check = (reference: ImageReference, offered: readonly Platform[]) => {
+  const check = (reference: ImageReference, offered: readonly ImagePlatform[]) => {
     if (!offered.some((each) => runsOn(each, platform))) throw wrongPlatform(reference, offered, platform);
   };
 
@@ -95,8 +95,8 @@ function checkDigest(reference: ImageReference, bytes: Buffer, expected: string 
 
 function wrongPlatform(
   reference: ImageReference,
-  offered: readonly Platform[],
-  wanted: Platform,
+  offered: readonly ImagePlatform[],
+  wanted: ImagePlatform,
 ): BoxkiteError {
   const list = [...new Set(offered.map(formatPlatform))].join(", ") || "none";
   const name = formatImageReference(reference);

@@ -11,7 +11,7 @@ import {
   type Token,
 } from "./authorization.ts";
 import type { Credential, CredentialSource } from "./credentials.ts";
-import { causeOf, refusal, unreachable } from "./refusal.ts";
+import { causeOf, registryRefusal, unreachable } from "./refusal.ts";
 import { isInsecure, type Registries } from "./registries.ts";
 import { createTransport, type Transport } from "./transport.ts";
 
@@ -69,7 +69,7 @@ export class RegistryHttp {
         authorization = await this.#authorization(image, challenge);
         continue;
       }
-      throw refusal(image, response.status, answer, this.#options.registries);
+      throw registryRefusal(image, response.status, answer, this.#options.registries);
     }
   }
 
@@ -127,7 +127,7 @@ export class RegistryHttp {
     const response = await this.#send(image.host, request, REQUEST_TIMEOUT_MS);
     const text = (await this.#bytesOf(image.host, response)).toString();
     if (response.status === 401 || response.status === 403)
-      throw refusal(image, response.status, text, this.#options.registries);
+      throw registryRefusal(image, response.status, text, this.#options.registries);
     if (!response.ok)
       throw this.#unreachable(image.host, `its token service answered with status ${response.status}`);
     return decodeToken(text, this.#options.clock.now());

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { BoxkiteError } from "../../domain/errors.ts";
 import type { Checksum, ObjectAttributes, PartInfo, StoredObject } from "../hosted-store.ts";
 import type { PutOptions } from "../object-store.ts";
-import type { Written } from "./file-area.ts";
+import type { WrittenContent } from "./file-area.ts";
 import type { Description } from "./object-file.ts";
 
 export interface DescribedContent {
@@ -40,7 +40,7 @@ export function partOf({ key, size, etag, modifiedAt, checksum }: Description): 
   return { number: Number(key), size, etag, modifiedAt, ...(checksum === undefined ? {} : { checksum }) };
 }
 
-export function etagOf({ md5 }: Written): string {
+export function etagOf({ md5 }: WrittenContent): string {
   return `"${md5.toString("hex")}"`;
 }
 
@@ -52,7 +52,7 @@ export function etagOfParts(parts: readonly PartInfo[]): string {
 }
 
 /** Throws INVALID_ARGUMENT for content with another MD5 than `options` says. */
-export function checkMd5(key: string, { md5 }: Written, options: PutOptions): void {
+export function checkMd5(key: string, { md5 }: WrittenContent, options: PutOptions): void {
   if (options.md5 === undefined || md5.equals(options.md5)) return;
   const wanted = Buffer.from(options.md5).toString("hex");
   throw new BoxkiteError(

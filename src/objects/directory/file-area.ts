@@ -15,7 +15,7 @@ const WRITE_BYTES = 1 << 20;
 /** Deletes that empty a directory and writes that need it alternate; each round is one that lost to a delete. */
 const MOST_ATTEMPTS = 1_000;
 
-export interface Written {
+export interface WrittenContent {
   readonly size: number;
   readonly md5: Buffer;
   /** Checksums of the content (block-sums.ts). */
@@ -37,7 +37,7 @@ export class FileArea {
    * Writes and syncs a file aside and gives its path; on any failure nothing is left. `describe` is
    * called after the last byte and may throw to refuse the content.
    */
-  writeAside(body: ObjectBody, describe: (written: Written) => Description): Promise<string> {
+  writeAside(body: ObjectBody, describe: (written: WrittenContent) => Description): Promise<string> {
     return this.#aside(async (handle) => {
       const written = await writeBody(handle, body);
       await handle.appendFile(encodeTrailer({ ...describe(written), blocks: written.blocks }));
@@ -117,7 +117,7 @@ export class FileArea {
   }
 }
 
-async function writeBody(handle: FileHandle, body: ObjectBody): Promise<Written> {
+async function writeBody(handle: FileHandle, body: ObjectBody): Promise<WrittenContent> {
   const hash = createHash("md5");
   const sums = new BlockSums();
   let size = 0;
