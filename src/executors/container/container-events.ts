@@ -7,6 +7,7 @@ import { createBackoff } from "../../lib/backoff.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { EngineApi } from "../../containers/api.ts";
 import type { WakeupReason } from "../wakeup.ts";
+import { RETRY_BACKOFF } from "../retry-backoff.ts";
 
 export interface ContainerEvents {
   /** Calls `wake` when this container ended or may have. Returns a function that ends the subscription. */
@@ -41,7 +42,7 @@ export function createContainerEvents(
   sweep().catch(() => {});
 
   const listen = async () => {
-    const backoff = createBackoff({ baseMs: 100, factor: 2, capMs: 5_000 }, clock);
+    const backoff = createBackoff(RETRY_BACKOFF, clock);
     while (!closing.signal.aborted) {
       try {
         const events = await api.events([label], closing.signal);

@@ -5,6 +5,7 @@ import { createBackoff } from "../../lib/backoff.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Logger } from "../../lib/log.ts";
 import { AttemptEnded } from "../attempt-machine.ts";
+import { RETRY_BACKOFF } from "../retry-backoff.ts";
 
 export interface EngineRetryOptions {
   readonly clock: Clock;
@@ -43,7 +44,7 @@ export class EngineRetry {
    */
   async run<T>(call: () => Promise<T>, signal: AbortSignal, failures: "tolerate" | "throw"): Promise<T> {
     const { clock, log } = this.#options;
-    const backoff = createBackoff({ baseMs: 100, factor: 2, capMs: 5_000 }, clock);
+    const backoff = createBackoff(RETRY_BACKOFF, clock);
     const sinceMs = clock.now();
     let failuresLeft = failures === "tolerate" ? TOLERATED_FAILURES : 0;
     for (;;) {

@@ -6,6 +6,7 @@ import type { Clock } from "../../lib/clock.ts";
 import type { EngineApi } from "../../containers/api.ts";
 import { readLogFrames } from "../../containers/log-frames.ts";
 import { LogWriter } from "./log-writer.ts";
+import { RETRY_BACKOFF } from "../retry-backoff.ts";
 
 /** Shorter lives are read once, at their end. */
 const FOLLOW_AFTER_MS = 50;
@@ -54,7 +55,7 @@ export class LogTail {
   }
 
   async #follow(signal: AbortSignal): Promise<void> {
-    const backoff = createBackoff({ baseMs: 100, factor: 2, capMs: 5_000 }, this.#clock);
+    const backoff = createBackoff(RETRY_BACKOFF, this.#clock);
     try {
       await this.#clock.sleep(FOLLOW_AFTER_MS, { signal });
       while (!signal.aborted) {

@@ -14,6 +14,7 @@ import { Wakeup } from "../wakeup.ts";
 import type { AttemptDirectory } from "./attempt-directory.ts";
 import { watchDirectory } from "./directory-watch.ts";
 import { followOutput, type OutputFollower } from "./output-follower.ts";
+import { RETRY_BACKOFF } from "../retry-backoff.ts";
 
 export interface ProcessAttemptContext {
   readonly directory: AttemptDirectory;
@@ -160,7 +161,7 @@ export class ProcessAttempt implements AttemptWork<HeldProcess> {
     isPassing: (error: unknown) => boolean = () => true,
   ): Promise<T> {
     const { clock, observer, log } = this.#context;
-    const backoff = createBackoff({ baseMs: 100, factor: 2, capMs: 5_000 }, clock);
+    const backoff = createBackoff(RETRY_BACKOFF, clock);
     for (;;) {
       try {
         return await ask();
