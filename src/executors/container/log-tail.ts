@@ -2,7 +2,7 @@
 import type { Logger } from "../../lib/log.ts";
 import type { LogSink } from "../../domain/attempt.ts";
 import { createBackoff } from "../../lib/backoff.ts";
-import type { Clock } from "../../lib/clock.ts";
+import type { Clock, Timer } from "../../lib/clock.ts";
 import type { EngineApi } from "../../containers/api.ts";
 import { readLogFrames } from "../../containers/log-frames.ts";
 import { LogWriter } from "./log-writer.ts";
@@ -10,17 +10,27 @@ import { RETRY_BACKOFF } from "../retry-backoff.ts";
 
 /** Shorter lives are read once, at their end. */
 const FOLLOW_AFTER_MS = 50;
+/** The rest of a log is given up when nothing of it has come for so long. */
+const STALLED_MS = 60_000;
 
 export class LogTail {
   readonly writer: LogWriter;
-  readonly #api: EngineApi;
+  readonly #api: Pick<EngineApi, "containerLogs">;
   readonly #id: string;
   readonly #clock: Clock;
   readonly #log: Logger;
   readonly #stopping = new AbortController();
+  /** Also those that were passed over. */
+  #framesRead = 0;
   #following: Promise<void> = Promise.resolve();
 
-  constructor(api: EngineApi, containerId: string, sink: LogSink, clock: Clock, log: Logger) {
+  constructor(
+    api: Pick<EngineApi, "containerLogs">,
+    containerId: string,
+    sink: LogSink,
+    clock: Clock,
+    log: Logger,
+  ) {
     this.#api = api;
     this.#id = containerId;
     this.#clock = clock;
@@ -44,7 +54,7 @@ export class LogTail {
    */
   async finish(signal: AbortSignal): Promise<void> {
     await this.stop();
-    await this.#read(false, signal);
+    await this.#readRest(signal);
     this.writer.end();
   }
 
@@ -74,12 +84,29 @@ export class LogTail {
     }
   }
 
+  /** Docker may hang in a damaged log file: that must not keep the end of the attempt from being reported. */
+  async #readRest(signal: AbortSignal): Promise<void> {
+    const stalled = new AbortController();
+    const check = (before: number): Timer =>
+      this.#clock.timer(STALLED_MS, () => {
+        if (this.#framesRead > before) timer = check(this.#framesRead);
+        else stalled.abort(new Error(`the engine sent nothing for ${STALLED_MS / 1000} s`));
+      });
+    let timer = check(this.#framesRead);
+    try {
+      await this.#read(false, AbortSignal.any([signal, stalled.signal]));
+    } finally {
+      timer.cancel();
+    }
+  }
+
   /** From the beginning, passing over the frames that were taken already. */
   async #read(follow: boolean, signal: AbortSignal): Promise<void> {
     const chunks = await this.#api.containerLogs(this.#id, { follow, signal });
     if (chunks === undefined) return;
     let skip = this.writer.frames;
     for await (const frame of readLogFrames(chunks)) {
+      this.#framesRead++;
       if (skip > 0) skip--;
       else if (signal.aborted) return;
       else this.writer.take(frame);
