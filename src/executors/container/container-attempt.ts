@@ -227,6 +227,7 @@ export class ContainerAttempt implements AttemptWork<HeldContainer> {
     } catch (error) {
       if (signal.aborted) throw error;
       this.#log.warn("the end of a log could not be read", { error });
+      await handle.log.giveUp();
       const message = `the end of the log could not be read: ${messageOf(error)}`;
       this.#sink.write("system", message, this.#context.clock.now());
     }

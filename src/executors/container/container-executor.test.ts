@@ -303,8 +303,8 @@ test("no engine for too long loses the attempt", async (t) => {
   assert.match(recorder.progress[0] ?? "", /waiting for the container engine/);
 });
 
-function logFrame(text: string): Buffer {
-  const payload = Buffer.from(`2026-01-02T03:04:05Z ${text}\n`);
+function logFrame(text: string, end = "\n"): Buffer {
+  const payload = Buffer.from(`2026-01-02T03:04:05Z ${text}${end}`);
   const head = Buffer.alloc(8);
   head[0] = 1;
   head.writeUInt32BE(payload.length, 4);
@@ -355,4 +355,21 @@ test("a name that is in use although no container has it loses the attempt, afte
   assert.deepEqual([exit.reason, exit.code], ["lost", "ENGINE_FAILED"]);
   assert.match(exit.message ?? "", /in use/u);
   assert.ok(count("POST create") < 10);
+});
+
+test("the unfinished line of a log whose end cannot be read is kept", async (t) => {
+  const { run, count } = await setUp(t, {
+    "GET logs": (_call, response) => {
+      if (count("GET logs") > 1) return status(response, 500, "the log is damaged");
+      response.write(logFrame("part", ""), () => response.destroy());
+      return ANSWERED;
+    },
+  });
+  const { exit, recorder } = await run();
+  assert.equal(exit.exitCode, 5);
+  assert.deepEqual(
+    recorder.lines.map(({ stream }) => stream),
+    ["stdout", "system"],
+  );
+  assert.match(recorder.lines[1]?.line ?? "", /could not be read: .*the log is damaged/u);
 });

@@ -58,7 +58,7 @@ export class LogTail {
     this.writer.end();
   }
 
-  /** The container is gone, and with it what was not read yet. */
+  /** Nothing more can be read: what was begun is written. */
   async giveUp(): Promise<void> {
     await this.stop();
     this.writer.end();
