@@ -31,7 +31,7 @@ export class AttemptEnded extends Error {
   readonly exit: AttemptExit;
 
   constructor(exit: AttemptExit) {
-    super("the attempt has ended");
+    super(exit.message ?? "the attempt has ended");
     this.exit = exit;
   }
 }

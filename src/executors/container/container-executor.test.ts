@@ -373,3 +373,13 @@ test("the unfinished line of a log whose end cannot be read is kept", async (t) 
   );
   assert.match(recorder.lines[1]?.line ?? "", /could not be read: .*the log is damaged/u);
 });
+
+test("a log says why its end is missing where the engine does not answer any more", async (t) => {
+  const { run } = await setUp(t, { "GET logs": (_call, response) => (response.destroy(), ANSWERED) });
+  const { exit, recorder } = await run();
+  assert.equal(exit.exitCode, 5);
+  assert.match(
+    recorder.lines.at(-1)?.line ?? "",
+    /could not be read: the container engine has not answered/u,
+  );
+});
