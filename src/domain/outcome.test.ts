@@ -12,7 +12,8 @@ import {
   type Written,
 } from "./outcome.ts";
 
-const IMAGE = "registry.example.com/team:1";
+const IMAGE = { reference: "registry.example.com/team:1", source: "registry" } as const;
+const HOST = { reference: "auto", source: "host" } as const;
 const NOTHING: Written = { kind: "nothing" };
 
 function exited(exitCode: number, more: Partial<AttemptExit> = {}): AttemptExit {
@@ -27,8 +28,12 @@ function written(code: string, message: string, whileLoading: boolean) {
   } satisfies Written;
 }
 
-function errorOf(what: Written, ending: AttemptExit): ActionError {
-  const outcome = judge(what, ending, IMAGE);
+function errorOf(
+  what: Written,
+  ending: AttemptExit,
+  image: Parameters<typeof judge>[2] = IMAGE,
+): ActionError {
+  const outcome = judge(what, ending, image);
   assert.equal(outcome.kind, ending.reason === "lost" ? "lost" : "failed");
   return (outcome as { error: ActionError }).error;
 }
@@ -96,6 +101,24 @@ test("a process that ended without a word is explained by its exit code", () => 
   assert.match(textOf(killed), /more memory than its limit.*Resources\(memory=/su);
 });
 
+test("nothing that is said of a process of this machine speaks of a container or an image", () => {
+  const rows: readonly [Written, AttemptExit, RegExp][] = [
+    [NOTHING, { reason: "start_failed", outOfMemory: false }, /^the process could not be started$/u],
+    [NOTHING, exited(0), /^the process ended with code 0 but wrote neither/u],
+    [NOTHING, exited(126), /^the process ended with code 126: .* not executable by the server's user;/u],
+    [NOTHING, exited(127), /^the process ended with code 127: .* not found; .*interpreter of .*--python/u],
+    [NOTHING, exited(3), /^the process ended with code 3/u],
+    [written("ModuleNotFoundError", "No module named 'x'", true), exited(1), /environment of .*--python/u],
+    [written("AttributeError", "no attribute 'work'", true), exited(1), /the module on this machine/u],
+    [written("PermissionError", "Permission denied: '/x'", true), exited(1), /^Permission denied: '\/x'$/u],
+  ];
+  for (const [what, ending, text] of rows) {
+    const said = textOf(errorOf(what, ending, HOST));
+    assert.match(said, text);
+    assert.doesNotMatch(said, /container|image|ENTRYPOINT|WORKDIR/u);
+  }
+});
+
 test("a lost attempt is the machinery's, a start that failed the image's", () => {
   assert.deepEqual(judge(NOTHING, { reason: "lost", outOfMemory: false }, IMAGE), {
     kind: "lost",
@@ -111,7 +134,10 @@ test("a lost attempt is the machinery's, a start that failed the image's", () =>
   const lost = errorOf(NOTHING, { reason: "lost", outOfMemory: false, ...told });
   assert.deepEqual(lost, { ...told, kind: "system", recoverable: true });
   const silent = errorOf(NOTHING, { reason: "start_failed", outOfMemory: false });
-  assert.deepEqual([silent.code, silent.message], ["StartFailed", `image ${IMAGE} could not be started`]);
+  assert.deepEqual(
+    [silent.code, silent.message],
+    ["StartFailed", "image registry.example.com/team:1 could not be started"],
+  );
   const start = errorOf(NOTHING, {
     reason: "start_failed",
     outOfMemory: false,

@@ -3,6 +3,8 @@ import type { ActionCode } from "./action-codes.ts";
 import type { ActionError } from "./action.ts";
 import type { AttemptExit, AttemptOutcome } from "./attempt.ts";
 import type { ErrorCode } from "./errors.ts";
+import type { ResolvedImage } from "./image.ts";
+import { textsOf, type OutcomeTexts } from "./outcome-texts.ts";
 import { ownValue } from "./own-value.ts";
 import type { TerminalPhase } from "./phase.ts";
 
@@ -36,12 +38,17 @@ export function phaseOfOutcome(outcome: AttemptOutcome): TerminalPhase {
   }
 }
 
-/** `image`: how to call it in messages. */
-export function judge(written: Written, exit: AttemptExit, image: string): Outcome {
+/** `image`: what the attempt ran; messages name it, or this machine where there is none. */
+export function judge(
+  written: Written,
+  exit: AttemptExit,
+  image: Pick<ResolvedImage, "reference" | "source">,
+): Outcome {
+  const texts = textsOf(image);
   // What the task wrote counts first: it wrote that while it ran well.
   if (written.kind === "error") {
     if (written.error.message.includes(DISK_FULL_ANSWER)) return diskFull(written.error);
-    return { kind: "failed", error: written.whileLoading ? explained(written.error, image) : written.error };
+    return { kind: "failed", error: written.whileLoading ? explained(written.error, texts) : written.error };
   }
   // An action that completed is not failed for a crash on the way out.
   if (written.kind === "outputs") return { kind: "succeeded" };
@@ -55,12 +62,7 @@ export function judge(written: Written, exit: AttemptExit, image: string): Outco
 
   switch (exit.reason) {
     case "start_failed":
-      return failed(
-        exit.code ?? "StartFailed",
-        exit.message ?? `image ${image} could not be started`,
-        exit.hint,
-        false,
-      );
+      return failed(exit.code ?? "StartFailed", exit.message ?? texts.notStarted, exit.hint, false);
     case "lost":
       return {
         kind: "lost",
@@ -77,7 +79,7 @@ export function judge(written: Written, exit: AttemptExit, image: string): Outco
     case "parked":
       return { kind: "parked", reason: exit.message ?? "it waits for others and gave its capacity back" };
     case "exited":
-      return exit.outOfMemory ? outOfMemory() : exitedWithNothing(exit.exitCode, image);
+      return exit.outOfMemory ? outOfMemory() : exitedWithNothing(exit.exitCode, texts);
   }
 }
 
@@ -93,18 +95,8 @@ function diskFull({ message }: ActionError): Outcome {
   return { kind: "failed", error: { code: "DISK_FULL", message, hint, kind: "system", recoverable: false } };
 }
 
-/** What to do about a task that could not be loaded, by the class of Python's exception. */
-const LOADING_HINTS: Readonly<Record<string, (image: string) => string>> = {
-  ModuleNotFoundError: (image) =>
-    `is the task's module in ${image}, below its WORKDIR or on its PYTHONPATH, and is what it imports installed there? Without copy_style="none" the code would be sent along`,
-  AttributeError: (image) =>
-    `the module in ${image} is not the one that this run was made from: rebuild and push the image, or run without copy_style="none"`,
-  PermissionError: (image) =>
-    `the USER of ${image} may not write to its WORKDIR, where sent code is unpacked: give it a WORKDIR of its own, or bake the code in and run with copy_style="none"`,
-};
-
-function explained(error: ActionError, image: string): ActionError {
-  const hint = ownValue(LOADING_HINTS, error.code)?.(image);
+function explained(error: ActionError, texts: OutcomeTexts): ActionError {
+  const hint = ownValue(texts.loadingHints, error.code);
   return hint === undefined ? error : { ...error, hint };
 }
 
@@ -119,28 +111,12 @@ function outOfMemory(): Outcome {
   );
 }
 
-function exitedWithNothing(exitCode: number | undefined, image: string): Outcome {
-  if (exitCode === 0) {
-    return failed(
-      "NoOutputs",
-      "the container ended with code 0 but wrote neither outputs nor an error",
-      `does the ENTRYPOINT of ${image} swallow its arguments? It must run them, as in ENTRYPOINT ["/entrypoint.sh"] ending with exec "$@"`,
-      false,
-    );
-  }
-  // How an ENTRYPOINT script says that it could not run its arguments.
-  if (exitCode === 127 || exitCode === 126) {
-    const [code, what]: [ActionCode, string] =
-      exitCode === 127
-        ? ["ENTRYPOINT_NOT_FOUND", "found"]
-        : ["ENTRYPOINT_NOT_EXECUTABLE", "executable by the image's user"];
-    return failed(
-      code,
-      `the container ended with code ${exitCode}: its command was not ${what}`,
-      `is flyte installed in ${image}, and is the directory of a0 on its PATH?`,
-      false,
-    );
-  }
+function exitedWithNothing(exitCode: number | undefined, texts: OutcomeTexts): Outcome {
+  if (exitCode === 0) return failed("NoOutputs", texts.noOutputs, texts.noOutputsHint, false);
+  // How a shell, such as that of an ENTRYPOINT script, says that it could not run a command.
+  if (exitCode === 127) return failed("ENTRYPOINT_NOT_FOUND", texts.notFound, texts.commandHint, false);
+  if (exitCode === 126)
+    return failed("ENTRYPOINT_NOT_EXECUTABLE", texts.notExecutable, texts.commandHint, false);
   if (exitCode !== undefined && exitCode > 128) {
     return failed(
       "Killed",

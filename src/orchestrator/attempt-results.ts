@@ -82,7 +82,7 @@ export function createAttemptResults(options: AttemptResultsOptions): AttemptRes
   return {
     ended: async (action, exit, image) => {
       const prefix = await prefixOf(action);
-      const outcome = judge(await readWritten(prefix), exit, image.reference);
+      const outcome = judge(await readWritten(prefix), exit, image);
       const { startedAt, exitCode, endedAt = clock.now() } = exit;
       const counted = await count(action, outcome, prefix, { image, startedAt, exitCode, endedAt });
       if (counted === undefined)
@@ -94,7 +94,7 @@ export function createAttemptResults(options: AttemptResultsOptions): AttemptRes
       const prefix = await prefixOf(action);
       const written = await readWritten(prefix);
       if (written.kind === "nothing") return undefined;
-      return count(action, judge(written, NO_EXIT, image.reference), prefix, { image });
+      return count(action, judge(written, NO_EXIT, image), prefix, { image });
     },
     endedUnwatched: (key, exitCode) => recordLate(key, { exitCode, endedAt: clock.now() }),
   };

@@ -30,8 +30,9 @@ test("an attempt that is preempted starts again as often as it takes, and no fai
 
 test("an attempt that gave its capacity back has not failed, and what it wrote counts first", () => {
   const exit = { reason: "parked", outOfMemory: false, message: "its children run" } as const;
-  assert.deepEqual(judge({ kind: "nothing" }, exit, "i"), { kind: "parked", reason: "its children run" });
-  assert.deepEqual(judge({ kind: "outputs" }, exit, "i"), { kind: "succeeded" });
+  const image = { reference: "i", source: "registry" } as const;
+  assert.deepEqual(judge({ kind: "nothing" }, exit, image), { kind: "parked", reason: "its children run" });
+  assert.deepEqual(judge({ kind: "outputs" }, exit, image), { kind: "succeeded" });
 });
 
 test("why an attempt has no capacity yet is shown while it waits", async (t) => {
