@@ -6,11 +6,11 @@ import { hasStore, STORE_FILE } from "../server/store-file.ts";
 import { openSqliteStore } from "../store/sqlite/sqlite-store.ts";
 import type { Store } from "../store/store.ts";
 import type { CommandInput } from "./command.ts";
-import { findSetting, type SettingsFile } from "./settings-file.ts";
+import { findPath, type SettingsFile } from "./settings-file.ts";
 
-/** The setting `data`, else the user's own. */
+/** The setting `data`, else the user's own. Throws CONFIG_INVALID for an empty one. */
 export function dataDirectory(input: CommandInput, file: SettingsFile): string {
-  return findSetting("data", input, file)?.value ?? defaultDataDirectory(input.env);
+  return findPath("data", input, file)?.value ?? defaultDataDirectory(input.env);
 }
 
 /** Beside a running server: SQLite lets several processes look at one file. */

@@ -1,8 +1,8 @@
 /** `boxkite doctor`: what was found, what cannot work, and the command that helps. */
 import { statfs } from "node:fs/promises";
-import type { BoxkiteError } from "../domain/errors.ts";
+import { messageOf, type BoxkiteError } from "../domain/errors.ts";
 import type { Advice } from "../platform/platform.ts";
-import { findRuntime } from "../executors/process/process-executor.ts";
+import { findRuntime } from "../executors/process/find-runtime.ts";
 import { defaultDataDirectory } from "../server/data-directory.ts";
 import { holderOfPort } from "../server/port-holder.ts";
 import { checkEngine } from "./engine-check.ts";
@@ -95,12 +95,12 @@ async function engine({ env }: CommandInput, name: "podman" | "docker"): Promise
 
 async function runtime({ env }: CommandInput): Promise<CheckResult> {
   try {
-    return { name: "a0", ok: true, text: `${findRuntime(undefined, env)[0]}/a0: --engine process works` };
+    return { name: "a0", ok: true, text: `found in ${findRuntime(undefined, env)}: --engine process works` };
   } catch (error) {
     return {
       name: "a0",
       ok: false,
-      text: "not on PATH: --engine process needs it",
+      text: messageOf(error),
       hint: (error as BoxkiteError).hint,
     };
   }

@@ -23,6 +23,8 @@ export const SETTING_NAMES = [
   "keep-logs-days",
 ] as const;
 export type SettingName = (typeof SETTING_NAMES)[number];
+const PATH_NAMES = ["data", "python"] as const satisfies readonly SettingName[];
+type PathName = (typeof PATH_NAMES)[number];
 const SECTIONS = ["registries", "containers", "queues"] as const;
 
 export interface SettingsFile {
@@ -49,10 +51,16 @@ const NO_FILE: SettingsFile = {
 export async function readSettingsFile({ values, env }: CommandInput): Promise<SettingsFile> {
   const path = (values["config"] as string | undefined) ?? env["BOXKITE_CONFIG"];
   if (path === undefined) return NO_FILE;
+  if (path === "")
+    throw new BoxkiteError(
+      "CONFIG_INVALID",
+      "the name of the settings file is empty: --config or BOXKITE_CONFIG",
+    );
   const { registries, containers, queues, ...flags } = await parseFile(path);
+  const directory = dirname(resolve(path));
   return {
-    values: flags as SettingsFile["values"],
-    registries: await readRegistries(registries, { directory: dirname(resolve(path)), env }),
+    values: withPaths(flags, directory),
+    registries: await readRegistries(registries, { directory, env }),
     containers: readContainers(containers),
     queues: readQueues(queues),
   };
@@ -74,6 +82,23 @@ export function findSetting(
     value: typeof fromFile === "string" ? fromFile : JSON.stringify(fromFile),
     origin: `${name} in the file`,
   };
+}
+
+/** As `findSetting`, of a path: it is absolute. Throws CONFIG_INVALID for an empty one. */
+export function findPath(name: PathName, input: CommandInput, file: SettingsFile): Setting | undefined {
+  const found = findSetting(name, input, file);
+  if (found?.value === "")
+    throw new BoxkiteError("CONFIG_INVALID", `${found.origin} is empty; it must be a path`);
+  return found && { ...found, value: resolve(found.value) };
+}
+
+/** Relative paths in the file begin at its directory, those of options and variables at the working directory. */
+function withPaths(values: Readonly<Record<string, unknown>>, directory: string): SettingsFile["values"] {
+  const paths = PATH_NAMES.flatMap((name) => {
+    const value = values[name];
+    return typeof value === "string" && value !== "" ? [[name, resolve(directory, value)] as const] : [];
+  });
+  return { ...values, ...Object.fromEntries(paths) };
 }
 
 async function parseFile(path: string): Promise<Readonly<Record<string, unknown>>> {

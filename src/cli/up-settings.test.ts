@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { test } from "node:test";
+import { temporaryDirectory } from "../../test/helpers/server.ts";
 import { readUpSettings } from "./up-settings.ts";
 
 type Values = Readonly<Record<string, string | boolean>>;
@@ -20,6 +23,30 @@ test("a value that would do nothing is refused, with its origin", async () => {
   ];
   for (const [values, env, message] of rows)
     await assert.rejects(read(values, env), { code: "CONFIG_INVALID", message });
-  assert.equal((await read({ python: "python3", engine: "process" })).python, "python3");
   assert.equal((await read({}, { BOXKITE_EPHEMERAL: "false" })).ephemeral, false);
+});
+
+test("a path begins where it was given: in the working directory, or at the settings file", async (t) => {
+  const directory = await temporaryDirectory(t);
+  const config = join(directory, "boxkite.yaml");
+  await writeFile(config, "engine: process\npython: venv/bin/python\ndata: ../data\n");
+  const paths = async (values: Values, env?: NodeJS.ProcessEnv) => {
+    const { python, data } = await read({ config, ...values }, env);
+    return [python, data];
+  };
+  assert.deepEqual(await paths({}), [join(directory, "venv/bin/python"), join(directory, "../data")]);
+  const here = [join(process.cwd(), "venv/python"), join(process.cwd(), "state")];
+  assert.deepEqual(await paths({ python: "venv/python", data: "state" }), here);
+  assert.deepEqual(await paths({}, { BOXKITE_PYTHON: "venv/python", BOXKITE_DATA: "./state" }), here);
+});
+
+test("an empty path is refused, and is not the working directory", async () => {
+  const rows: readonly [Values, NodeJS.ProcessEnv, RegExp][] = [
+    [{ data: "" }, {}, /^--data is empty/u],
+    [{}, { BOXKITE_DATA: "" }, /^BOXKITE_DATA is empty/u],
+    [{ engine: "process", python: "" }, {}, /^--python is empty/u],
+    [{ config: "" }, {}, /^the name of the settings file is empty/u],
+  ];
+  for (const [values, env, message] of rows)
+    await assert.rejects(read(values, env), { code: "CONFIG_INVALID", message });
 });

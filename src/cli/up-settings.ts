@@ -9,7 +9,7 @@ import { DEFAULT_MAX_LOG_BYTES } from "../logs/attempt-logs.ts";
 import { DEFAULT_LINGER_MS } from "../orchestrator/orchestrator.ts";
 import type { CommandInput } from "./command.ts";
 import { dataDirectory } from "./data-directory.ts";
-import { findSetting, readSettingsFile, type Setting, type SettingName } from "./settings-file.ts";
+import { findPath, findSetting, readSettingsFile, type Setting, type SettingName } from "./settings-file.ts";
 
 export type EngineName = "auto" | "podman" | "docker" | "process";
 
@@ -61,7 +61,7 @@ export async function readUpSettings(input: CommandInput): Promise<UpSettings> {
   const engine = lookUp("engine") ?? { value: "auto", origin: "" };
   if (!(ENGINES as readonly string[]).includes(engine.value))
     throw invalid(engine, `one of ${ENGINES.join(", ")}`);
-  const python = lookUp("python");
+  const python = findPath("python", input, file);
   if (python !== undefined && engine.value !== "process") {
     throw new BoxkiteError("CONFIG_INVALID", `${python.origin} is for --engine process only`, {
       hint: "add --engine process; in containers, the image has the interpreter",

@@ -4,7 +4,7 @@ import type { EnginePreference } from "../containers/find.ts";
 import type { Registries } from "../images/registry/registries.ts";
 import type { InheritedSettings } from "../executors/container/inherited.ts";
 import type { Platform } from "./platform.ts";
-import { findRuntime } from "../executors/process/process-executor.ts";
+import { findRuntime } from "../executors/process/find-runtime.ts";
 import { processPlatform } from "./process.ts";
 
 export interface PlatformOptions {
@@ -19,7 +19,7 @@ export async function choosePlatform(options: PlatformOptions, env: NodeJS.Proce
   const { engine, python, containers } = options;
   if (engine === "process") {
     refuseInherited(containers);
-    return processPlatform(findRuntime(python, env), env);
+    return processPlatform([findRuntime(python, env)], env);
   }
   const { chooseContainerPlatform } = await import("./container-engine.ts");
   return chooseContainerPlatform({ ...options, engine }, env);

@@ -5,11 +5,9 @@
  */
 import type { AttemptKey } from "../../domain/attempt.ts";
 import { createHash } from "node:crypto";
-import { existsSync, statSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { delimiter, join } from "node:path";
-import { BoxkiteError } from "../../domain/errors.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { orAbsent } from "../../lib/errno.ts";
 import type { Logger } from "../../lib/log.ts";
@@ -92,34 +90,6 @@ export function createProcessExecutor(options: ProcessExecutorOptions): Executor
       await watched.detachAll();
     },
   };
-}
-
-const RUNTIMES = ["a0", "a0-ts"];
-
-/**
- * The directory in which a task runtime is found (`a0` for Python, `a0-ts` for TypeScript), from the
- * interpreter given with --python or from PATH. Throws CONFIG_INVALID where there is none.
- */
-export function findRuntime(python: string | undefined, env: NodeJS.ProcessEnv): readonly string[] {
-  const candidates =
-    python === undefined
-      ? (env["PATH"] ?? "").split(delimiter)
-      : [
-          statSync(python, { throwIfNoEntry: false })?.isDirectory()
-            ? join(python, "bin")
-            : join(python, ".."),
-        ];
-  const has = (directory: string) => RUNTIMES.some((name) => existsSync(join(directory, name)));
-  const found = candidates.find((candidate) => candidate !== "" && has(candidate));
-  if (found !== undefined) return [found];
-  const where = python === undefined ? "on PATH" : `beside ${python}`;
-  throw new BoxkiteError(
-    "CONFIG_INVALID",
-    `the process executor needs the program a0, and there is none ${where}`,
-    {
-      hint: "python3 -m venv .venv && .venv/bin/pip install flyte, then --python .venv/bin/python",
-    },
-  );
 }
 
 /** How many attempts a machine of this size runs at the same time. */
