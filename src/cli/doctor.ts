@@ -6,6 +6,7 @@ import { findRuntime } from "../executors/process/find-runtime.ts";
 import { defaultDataDirectory } from "../server/data-directory.ts";
 import { holderOfPort } from "../server/port-holder.ts";
 import { checkEngine } from "./engine-check.ts";
+import { optionOf, wholeNumber } from "./check-setting.ts";
 import { EXIT, type Command, type CommandInput } from "./command.ts";
 
 interface CheckResult {
@@ -28,9 +29,10 @@ export const doctor: Command = {
     json: { type: "boolean", help: "one JSON object a line" },
   },
   run: async (input) => {
+    const wanted = wholeNumber(optionOf(input, "port"), 30_080, 0, 65_535);
     const results = await Promise.all([
       node(),
-      port(input),
+      port(wanted),
       disk(input),
       engine(input, "podman"),
       engine(input, "docker"),
@@ -60,8 +62,7 @@ async function node(): Promise<CheckResult> {
   return { name: "node", ok, text: process.version, ...(ok ? {} : { hint: "npm install --global node@24" }) };
 }
 
-async function port({ values }: CommandInput): Promise<CheckResult> {
-  const wanted = Number(values["port"] ?? 30080);
+async function port(wanted: number): Promise<CheckResult> {
   const holder = await holderOfPort(wanted);
   if (holder === undefined) return { name: "port", ok: true, text: `${wanted} is free` };
   if (await isBoxkite(wanted))

@@ -3,8 +3,10 @@
 import { enableCompileCache } from "node:module";
 import { BoxkiteError, messageOf } from "../domain/errors.ts";
 import { ownValue } from "../domain/own-value.ts";
-import { EXIT, helpOf, parseCommandLine } from "./command.ts";
+import { parseCommandLine } from "./command-line.ts";
+import { EXIT, helpOf } from "./command.ts";
 import { COMMANDS } from "./commands.ts";
+import { nearest } from "./nearest.ts";
 
 enableCompileCache();
 
@@ -16,7 +18,9 @@ export async function main(args: readonly string[], env: NodeJS.ProcessEnv): Pro
   }
   const load = ownValue(COMMANDS, name === "--version" ? "version" : name);
   if (load === undefined) {
-    process.stderr.write(`error: there is no command ${JSON.stringify(name)}\ntry: boxkite --help\n`);
+    const near = nearest(name, Object.keys(COMMANDS));
+    const meant = near === undefined ? "" : `; did you mean ${near}?`;
+    process.stderr.write(`error: there is no command ${JSON.stringify(name)}${meant}\ntry: boxkite --help\n`);
     return EXIT.usage;
   }
   const command = await load();

@@ -7,9 +7,10 @@ import type { Queues } from "../domain/queue.ts";
 import type { Registries } from "../images/registry/registries.ts";
 import { DEFAULT_MAX_LOG_BYTES } from "../logs/attempt-logs.ts";
 import { DEFAULT_LINGER_MS } from "../orchestrator/orchestrator.ts";
+import { invalidSetting, wholeNumber } from "./check-setting.ts";
 import type { CommandInput } from "./command.ts";
 import { dataDirectory } from "./data-directory.ts";
-import { findPath, findSetting, readSettingsFile, type Setting, type SettingName } from "./settings-file.ts";
+import { findPath, findSetting, readSettingsFile, type SettingName } from "./settings-file.ts";
 
 export type EngineName = "auto" | "podman" | "docker" | "process";
 
@@ -40,27 +41,22 @@ export async function readUpSettings(input: CommandInput): Promise<UpSettings> {
   const { values } = input;
   const file = await readSettingsFile(input);
   const lookUp = (name: SettingName) => findSetting(name, input, file);
-  const whole = (name: SettingName, fallback: number, min: number, max: number) => {
-    const found = lookUp(name);
-    if (found === undefined) return fallback;
-    const number = Number(found.value);
-    if (Number.isInteger(number) && number >= min && number <= max) return number;
-    throw invalid(found, `a whole number from ${min} to ${max}`);
-  };
+  const whole = (name: SettingName, fallback: number, min: number, max: number) =>
+    wholeNumber(lookUp(name), fallback, min, max);
   const yes = (name: SettingName) => {
     const found = lookUp(name);
     if (found === undefined || found.value === "false") return false;
     if (found.value === "true") return true;
-    throw invalid(found, "true or false");
+    throw invalidSetting(found, "true or false");
   };
   const address = (name: SettingName) => {
     const found = lookUp(name);
     if (found === undefined || isIP(found.value) !== 0) return found?.value;
-    throw invalid(found, "an IP address of this machine, or 0.0.0.0 for all of them");
+    throw invalidSetting(found, "an IP address of this machine, or 0.0.0.0 for all of them");
   };
   const engine = lookUp("engine") ?? { value: "auto", origin: "" };
   if (!(ENGINES as readonly string[]).includes(engine.value))
-    throw invalid(engine, `one of ${ENGINES.join(", ")}`);
+    throw invalidSetting(engine, `one of ${ENGINES.join(", ")}`);
   const python = findPath("python", input, file);
   if (python !== undefined && engine.value !== "process") {
     throw new BoxkiteError("CONFIG_INVALID", `${python.origin} is for --engine process only`, {
@@ -88,11 +84,4 @@ export async function readUpSettings(input: CommandInput): Promise<UpSettings> {
     registries: file.registries,
     containers: file.containers,
   };
-}
-
-function invalid(found: Setting, wanted: string): BoxkiteError {
-  return new BoxkiteError(
-    "CONFIG_INVALID",
-    `${found.origin} is ${JSON.stringify(found.value)}; it must be ${wanted}`,
-  );
 }

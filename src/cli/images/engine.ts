@@ -1,7 +1,7 @@
 /** The engine that a command of `boxkite images` uses. */
-import { BoxkiteError } from "../../domain/errors.ts";
 import type { Platform } from "../../platform/platform.ts";
 import { choosePlatform } from "../../platform/choose.ts";
+import { invalidSetting } from "../check-setting.ts";
 import type { CommandInput } from "../command.ts";
 import { findSetting, readSettingsFile } from "../settings-file.ts";
 
@@ -14,8 +14,5 @@ export async function chooseEngine(input: CommandInput): Promise<Platform> {
   const engine = ENGINES.find((name) => name === asked.value);
   if (engine !== undefined)
     return choosePlatform({ engine, python: undefined, registries: file.registries }, input.env);
-  throw new BoxkiteError(
-    "CONFIG_INVALID",
-    `${asked.origin} is ${JSON.stringify(asked.value)}; it must be one of ${ENGINES.join(", ")}`,
-  );
+  throw invalidSetting(asked, `one of ${ENGINES.join(", ")}`);
 }

@@ -1,14 +1,16 @@
 /** Removes built images from the engine; never what a deployment, a live or a young run needs. */
 import type { ImageUses } from "../../domain/build-record.ts";
-import { BoxkiteError } from "../../domain/errors.ts";
 import type { ImageBuilder } from "../../builds/builder.ts";
 import type { BuildRecord } from "../../domain/build-record.ts";
 import type { Store } from "../../store/store.ts";
 import { systemClock } from "../../lib/clock.ts";
+import { optionOf, wholeNumber } from "../check-setting.ts";
 import { EXIT, type CommandInput } from "../command.ts";
 import { chooseEngine } from "./engine.ts";
 
 const DAY_MS = 24 * 3_600_000;
+const DEFAULT_KEEP_DAYS = 7;
+const MAX_KEEP_DAYS = 36_500;
 
 /** Why an image stays, or undefined if nothing needs it. */
 export function reasonToKeep(uses: ImageUses, keepMs: number, now: number): string | undefined {
@@ -20,12 +22,7 @@ export function reasonToKeep(uses: ImageUses, keepMs: number, now: number): stri
 
 export async function pruneImages(store: Store, input: CommandInput): Promise<number> {
   const { values } = input;
-  const days = Number(values["keep-days"] ?? 7);
-  if (!(days >= 0))
-    throw new BoxkiteError(
-      "CONFIG_INVALID",
-      `--keep-days is ${String(values["keep-days"])}; it must be a number of days`,
-    );
+  const days = wholeNumber(optionOf(input, "keep-days"), DEFAULT_KEEP_DAYS, 0, MAX_KEEP_DAYS);
   const dryRun = values["dry-run"] === true;
   const choice = dryRun ? undefined : await chooseEngine(input);
   try {
