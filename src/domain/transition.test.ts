@@ -281,6 +281,18 @@ test("a retry without a backoff comes at once", () => {
   assert.equal(next?.state.runningAt, undefined);
 });
 
+test("a process that goes on after an error is stopped before another attempt, and lingers at the end", () => {
+  for (const type of ["attemptFailed", "attemptLost"] as const) {
+    const effectOf = (recoverable: boolean, isRunning: boolean) => {
+      const event: ActionEvent = { type, attempt: 1, error: { ...userError, recoverable }, isRunning };
+      return transition(stateIn("running"), { userRetries: 1 }, event, NOW)?.effects[0];
+    };
+    assert.deepEqual(effectOf(true, true), { type: "stopAttempt", attempt: 1 });
+    assert.deepEqual(effectOf(true, false), { type: "releaseAttempt", attempt: 1 });
+    assert.deepEqual(effectOf(false, true), { type: "releaseAttempt", attempt: 1 });
+  }
+});
+
 test("only what initializes, or runs in an attempt, has a process to look after", () => {
   assert.ok(hasLiveAttempt(stateIn("initializing")));
   assert.ok(hasLiveAttempt(stateIn("running")));

@@ -28,9 +28,9 @@ export type ActionEvent =
   | { readonly type: "started"; readonly attempt: number; readonly at: TimeMs }
   | { readonly type: "attemptSucceeded"; readonly attempt: number; readonly outputUri: string }
   /** The task, its image or its limits made this attempt fail. */
-  | { readonly type: "attemptFailed"; readonly attempt: number; readonly error: ActionError }
+  | ({ readonly type: "attemptFailed" } & Failure)
   /** The attempt was lost to a failure of the infrastructure; the task did not cause it. */
-  | { readonly type: "attemptLost"; readonly attempt: number; readonly error: ActionError }
+  | ({ readonly type: "attemptLost" } & Failure)
   /** The attempt exists, but the executor has no free capacity for it yet. */
   | { readonly type: "attemptWaiting"; readonly attempt: number; readonly reason: string }
   /** The executor took its capacity back for something more urgent: another attempt starts as soon as it may. */
@@ -48,6 +48,13 @@ export type ActionEvent =
   | { readonly type: "parked"; readonly reason: string }
   /** What it waited for has happened. */
   | { readonly type: "unparked" };
+
+interface Failure {
+  readonly attempt: number;
+  readonly error: ActionError;
+  /** Its process goes on after it has written the error. */
+  readonly isRunning?: boolean;
+}
 
 export type Effect =
   /** End the attempt's process, then free what it holds. */
@@ -144,13 +151,13 @@ export function transition(
       );
     case "attemptFailed":
       requireAttempt(state, event);
-      return afterFailure(state, policy, event.error, now, {
-        type: "releaseAttempt",
-        attempt: event.attempt,
-      });
+      return endedBeforeRetry(
+        event,
+        afterFailure(state, policy, event.error, now, { type: "releaseAttempt", attempt: event.attempt }),
+      );
     case "attemptLost":
       requireAttempt(state, event);
-      return afterLoss(state, event.error, event.attempt, now);
+      return endedBeforeRetry(event, afterLoss(state, event.error, event.attempt, now));
     case "attemptWaiting":
       if (state.phase === "running" || (isWaitingAttempt(state) && state.reason === event.reason))
         return undefined;
@@ -278,6 +285,12 @@ function ended(state: ActionState, ...first: Effect[]): Effect[] {
 
 function stopOf(state: ActionState): Effect[] {
   return hasLiveAttempt(state) ? [{ type: "stopAttempt", attempt: state.attempt }] : [];
+}
+
+/** A process that goes on after its error may linger where that is the end; another attempt does not wait for it. */
+function endedBeforeRetry({ attempt, isRunning }: Failure, next: Transition): Transition {
+  if (isRunning !== true || isTerminal(next.state.phase)) return next;
+  return to(next.state, [{ type: "stopAttempt", attempt }]);
 }
 
 /** A failure of the task: another attempt if its retries allow, else the end. */

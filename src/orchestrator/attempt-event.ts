@@ -4,15 +4,15 @@ import { messageOf } from "../domain/errors.ts";
 import { shorten, type Outcome } from "../domain/outcome.ts";
 import type { ActionEvent } from "../domain/transition.ts";
 
-/** `outputUri`: the prefix under which its outputs are, if it has any. */
-export function eventOf(outcome: Outcome, attempt: number, outputUri = ""): ActionEvent {
+/** `outputUri`: the prefix under which its outputs are, if it has any; `isRunning`: its process still goes on. */
+export function eventOf(outcome: Outcome, attempt: number, outputUri = "", isRunning = false): ActionEvent {
   switch (outcome.kind) {
     case "succeeded":
       return { type: "attemptSucceeded", attempt, outputUri };
     case "failed":
-      return { type: "attemptFailed", attempt, error: shortened(outcome.error) };
+      return { type: "attemptFailed", attempt, error: shortened(outcome.error), isRunning };
     case "lost":
-      return { type: "attemptLost", attempt, error: shortened(outcome.error) };
+      return { type: "attemptLost", attempt, error: shortened(outcome.error), isRunning };
     case "preempted":
       return { type: "attemptPreempted", attempt, reason: outcome.reason };
     case "parked":

@@ -4,6 +4,7 @@ import type { ActionRecord } from "../domain/action-record.ts";
 import type { AttemptExit, AttemptFacts, AttemptKey } from "../domain/attempt.ts";
 import type { ResolvedImage } from "../domain/image.ts";
 import { judge, type Outcome, type Written } from "../domain/outcome.ts";
+import { isTerminal } from "../domain/phase.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Store, Work } from "../store/store.ts";
 import type { Apply } from "./apply.ts";
@@ -22,6 +23,8 @@ export interface AttemptResultsOptions {
 /** What the action made of a result: it counts, with the error if it is a failure. */
 export interface Counted {
   readonly error: ActionError | undefined;
+  /** Another attempt follows. */
+  readonly isRetried: boolean;
 }
 
 /** Each resolves with undefined where the result does not count: the action had moved on before. */
@@ -50,6 +53,7 @@ export function createAttemptResults(options: AttemptResultsOptions): AttemptRes
     outcome: Outcome,
     prefix: string | undefined,
     known: Partial<AttemptFacts>,
+    isRunning = false,
   ): Promise<Counted | undefined> => {
     const { attempt } = action.state;
     const error = "error" in outcome ? shortened(outcome.error) : undefined;
@@ -60,8 +64,9 @@ export function createAttemptResults(options: AttemptResultsOptions): AttemptRes
       error,
       outputUri: outcome.kind === "succeeded" ? prefix : undefined,
     };
-    const applied = await apply(action.key, eventOf(outcome, attempt, prefix), { attempt: facts });
-    return applied && { error };
+    const event = eventOf(outcome, attempt, prefix, isRunning);
+    const applied = await apply(action.key, event, { attempt: facts });
+    return applied && { error, isRetried: !isTerminal(applied.state.phase) };
   };
 
   /** After an abort, a time limit or the attempt's own result: all that is new is how its process ended. */
@@ -94,7 +99,7 @@ export function createAttemptResults(options: AttemptResultsOptions): AttemptRes
       const prefix = await prefixOf(action);
       const written = await readWritten(prefix);
       if (written.kind === "nothing") return undefined;
-      return count(action, judge(written, NO_EXIT, image), prefix, { image });
+      return count(action, judge(written, NO_EXIT, image), prefix, { image }, true);
     },
     endedUnwatched: (key, exitCode) => recordLate(key, { exitCode, endedAt: clock.now() }),
   };

@@ -1,6 +1,7 @@
 /**
  * One attempt that is watched: what its executor reports becomes events of its action. Its result counts when its
- * process ends, or when it is written and the process goes on: then the process lingers, and is ended after a while.
+ * process ends, or when it is written and the process goes on: then the process lingers, and is ended after a while;
+ * where another attempt follows, it is ended at once.
  */
 import type { ActionRecord } from "../domain/action-record.ts";
 import type { AttemptFacts } from "../domain/attempt.ts";
@@ -68,8 +69,8 @@ export function createAttemptWatch(options: AttemptWatchOptions): AttemptWatch {
     }
     if (counted === undefined) return;
     writeFailure(counted);
-    const seconds = Math.round(lingerMs / 1000);
-    write(`the result is written, but the process still runs: it is ended in ${seconds} s`);
+    const end = counted.isRetried ? "before the next attempt" : `in ${Math.round(lingerMs / 1000)} s`;
+    write(`the result is written, but the process still runs: it is ended ${end}`);
   };
 
   return {

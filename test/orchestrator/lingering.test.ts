@@ -4,6 +4,7 @@ import { test, type TestContext } from "node:test";
 import { NO_RETRIES, type AttemptPolicy } from "../../src/domain/action.ts";
 import type { Written } from "../../src/domain/outcome.ts";
 import { createAttemptLogs } from "../../src/logs/attempt-logs.ts";
+import { createFakeExecutor, type FakeExecutor } from "../helpers/fake-executor.ts";
 import { temporaryDirectory } from "../helpers/server.ts";
 import { steppedClock } from "../helpers/stepped-clock.ts";
 import { until } from "../helpers/until.ts";
@@ -106,16 +107,62 @@ test("an action fails when its error is there, and its log says so; the process 
   assert.equal(lines.length, 2);
 });
 
-test("a retry of a failure starts when the process behind it has ended, and not before", async (t) => {
+test("a process behind an error that is tried again is ended at once, and the retry starts after that", async (t) => {
+  const fake = createFakeExecutor();
+  let isStopping = false;
+  const isEnded = Promise.withResolvers<void>();
+  const executor: FakeExecutor = {
+    ...fake,
+    stop: async (...args) => {
+      isStopping = true;
+      // It takes some of its grace period.
+      await isEnded.promise;
+      return fake.stop(...args);
+    },
+  };
+  const logs = createAttemptLogs(await temporaryDirectory(t));
   const policy = { ...NO_RETRIES, userRetries: 1 };
-  const { objectWritten, executor, clock, reached, started } = await setUp(t, { written: FAILED }, policy);
+  const options = { written: FAILED, executor, logs };
+  const { objectWritten, clock, reached, attempt, started } = await setUp(t, options, policy);
   await objectWritten(ERROR);
   await clock.step(1_000);
   await reached("r", "queued");
-  await clock.step(25_000);
-  assert.equal(executor.started.length, 1);
+  await until(async () => isStopping);
+  await clock.step(9_000);
+  assert.deepEqual([started.released, executor.started.length], [false, 1]);
+  isEnded.resolve();
+  await until(async () => (await clock.step(10), executor.started.length === 2));
+  assert.deepEqual([started.stopped, started.released], [true, true]);
+  const first = await attempt();
+  assert.deepEqual([first?.outcome, first?.exitCode], ["failed", 143]);
+  const lines = (await Array.fromAsync(logs.read(started.spec.key, {}))).flat().map(({ text }) => text);
+  assert.match(lines[1] ?? "", /the process still runs: it is ended before the next attempt$/u);
+});
+
+test("the error of the last attempt leaves its process the time that outputs do", async (t) => {
+  const policy = { ...NO_RETRIES, userRetries: 1 };
+  const { objectWritten, executor, clock, reached } = await setUp(t, { written: FAILED }, policy);
+  await objectWritten(ERROR);
   await until(async () => (await clock.step(100), executor.started.length === 2));
-  assert.equal(started.released, true);
+  await reached("r", "running");
+  await objectWritten(ERROR.replace("/1/", "/2/"));
+  await clock.step(1_000);
+  await reached("r", "failed");
+  await clock.step(25_000);
+  assert.equal(executor.started[1]?.stopped, false);
+  await until(async () => (await clock.step(100), executor.started[1]?.released === true));
+  assert.equal(executor.started[1]?.stopped, true);
+});
+
+test("what the disk lost of a process that still runs is computed again at once", async (t) => {
+  const damaged: Written = { kind: "damaged", message: "a file is damaged" };
+  const { objectWritten, executor, clock, started } = await setUp(t, { written: damaged });
+  await objectWritten(OUTPUTS);
+  let steps = 0;
+  await until(async () => (steps++, await clock.step(100), executor.started.length === 2));
+  assert.deepEqual([started.stopped, started.released], [true, true]);
+  // A second for an ordinary end, and one of backoff.
+  assert.ok(steps < 100, `${steps / 10} s`);
 });
 
 test("a result counts also where the store cannot write at first", async (t) => {
