@@ -10,8 +10,10 @@ export interface ConnectionLimits {
   readonly firstBytesMs: number;
   /** From the first byte of a request to the end of its headers; then 408. HTTP/1.1 only: see `endIdle`. */
   readonly headersMs: number;
-  /** Without a byte of a body that has begun. */
-  readonly bodyIdleMs: number;
+  /** In each period of so long that a body goes on … */
+  readonly bodyPeriodMs: number;
+  /** … so much of it must arrive at least. */
+  readonly minBodyBytes: number;
   /** Without a request. */
   readonly idleMs: number;
 }
@@ -20,42 +22,66 @@ export const DEFAULT_LIMITS: ConnectionLimits = {
   maxConnections: 4_000,
   firstBytesMs: 10_000,
   headersMs: 20_000,
-  bodyIdleMs: 120_000,
+  bodyPeriodMs: 120_000,
+  // 1 KiB/s: slower than any link that a task's files could come by.
+  minBodyBytes: 120 * 1024,
   idleMs: 60_000,
 };
 
 /** Streams of one HTTP/2 connection at a time: each takes memory. */
 export const MAX_STREAMS = 1_000;
 
-/** Ends a request whose body stops arriving; what has arrived and is not read yet is the server's own delay. */
-export function limitBody(
+/**
+ * Ends a request whose body arrives too slowly, or no longer. A message is bounded, and so is the time that it may
+ * take; an object may be large, and takes as long as its bytes keep coming. What has arrived and is not read yet is
+ * the server's own delay.
+ */
+export function limitBody(request: IncomingMessage | Http2ServerRequest, limits: ConnectionLimits): void {
+  if ("stream" in request) {
+    const { stream } = request;
+    const isWhole = () => stream.state.state !== constants.NGHTTP2_STREAM_STATE_OPEN;
+    limitRate(request, limits, countBytes(request), isWhole, () => stream.close(constants.NGHTTP2_CANCEL));
+  } else if ("transfer-encoding" in request.headers || "content-length" in request.headers) {
+    const { socket } = request;
+    limitRate(
+      request,
+      limits,
+      () => socket.bytesRead,
+      () => request.complete || socket.destroyed,
+      // Not by the time-out of the socket: that one is for the time between requests.
+      () => socket.destroy(),
+    );
+  }
+}
+
+function limitRate(
   request: IncomingMessage | Http2ServerRequest,
-  { bodyIdleMs }: ConnectionLimits,
+  { bodyPeriodMs, minBodyBytes }: ConnectionLimits,
+  arrived: () => number,
+  isWhole: () => boolean,
+  end: () => void,
 ): void {
-  if ("stream" in request) limitStream(request, bodyIdleMs);
-  else if ("transfer-encoding" in request.headers || "content-length" in request.headers)
-    limitMessage(request, bodyIdleMs);
-}
-
-function limitStream(request: Http2ServerRequest, idleMs: number): void {
-  const { stream } = request;
-  stream.setTimeout(idleMs, () => {
-    const isWhole = stream.state.state !== constants.NGHTTP2_STREAM_STATE_OPEN;
-    if (!isWhole && request.readableLength === 0) stream.close(constants.NGHTTP2_CANCEL);
-  });
-}
-
-/** Not by the time-out of the socket: that one is for the time between requests. */
-function limitMessage(request: IncomingMessage, idleMs: number): void {
-  const { socket } = request;
-  let bytes = socket.bytesRead;
+  let before = arrived();
   const check = setInterval(() => {
-    if (request.complete || socket.destroyed) clearInterval(check);
-    else if (socket.bytesRead === bytes && request.readableLength === 0) socket.destroy();
-    bytes = socket.bytesRead;
-  }, idleMs);
+    const now = arrived();
+    if (isWhole()) clearInterval(check);
+    else if (now - before < minBodyBytes && request.readableLength === 0) end();
+    before = now;
+  }, bodyPeriodMs);
   check.unref();
   request.once("close", () => clearInterval(check));
+}
+
+/** Of the body of one stream. To listen for its data before somebody else does would take it away from them. */
+function countBytes({ stream }: Http2ServerRequest): () => number {
+  let bytes = 0;
+  const follow = (event: string | symbol) => {
+    if (event !== "data") return;
+    stream.off("newListener", follow);
+    stream.on("data", (chunk: Buffer) => (bytes += chunk.length));
+  };
+  stream.on("newListener", follow);
+  return () => bytes;
 }
 
 /** Ends a session without streams after a while, also one whose first request's headers never end. */

@@ -4,6 +4,7 @@ import { once } from "node:events";
 import type { ServerResponse } from "node:http";
 import { connect as connectHttp2, type ClientHttp2Session } from "node:http2";
 import { connect, type Socket } from "node:net";
+import type { Writable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { test, type TestContext } from "node:test";
 import type { ConnectionLimits } from "../../src/server/connection-limits.ts";
@@ -12,7 +13,7 @@ import { listen, type Handler } from "../../src/server/listener.ts";
 const GET = "GET / HTTP/1.1\r\nhost: localhost\r\n";
 const POST = "POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: 10\r\n\r\n";
 const PREFACE = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-const SHORT = { firstBytesMs: 30, headersMs: 30, bodyIdleMs: 30, idleMs: 30 };
+const SHORT = { firstBytesMs: 30, headersMs: 30, bodyPeriodMs: 30, minBodyBytes: 1, idleMs: 30 };
 
 const answerOk: Handler = (_request, response) => void response.end("ok");
 
@@ -28,9 +29,15 @@ async function untilClosed(port: number, ...parts: readonly string[]): Promise<s
   const socket = connect({ port, host: "127.0.0.1", noDelay: true });
   const chunks: Buffer[] = [];
   socket.on("data", (chunk: Buffer) => chunks.push(chunk));
+  const end = closed(socket);
   for (const part of parts) await written(socket, part);
-  await once(socket, "close");
+  await end;
   return Buffer.concat(chunks).toString("latin1");
+}
+
+/** Also by a reset: the server has not read what was sent last. */
+function closed(stream: Writable): Promise<void> {
+  return new Promise((resolve) => stream.on("error", () => {}).once("close", resolve));
 }
 
 function openHttp2(t: TestContext, port: number): ClientHttp2Session {
@@ -57,18 +64,81 @@ test("headers that do not end are answered 408, also of a second request", async
   assert.match(await untilClosed(port, `${GET}\r\n${GET}`), /^HTTP\/1\.1 200 .*HTTP\/1\.1 408 /su);
 });
 
+/** Reads the body to its end. */
+const answerRead: Handler = (request, response) => {
+  request.resume();
+  request.once("end", () => response.end("ok"));
+};
+const LONG = { headersMs: 60_000, idleMs: 60_000 };
+
 test("a body that stays away is not waited for", async (t) => {
-  const handler: Handler = (request, response) => {
-    request.resume();
-    request.once("end", () => response.end("ok"));
-  };
-  const port = await start(t, { ...SHORT, headersMs: 60_000, idleMs: 60_000 }, handler);
+  const port = await start(t, { ...SHORT, ...LONG }, answerRead);
   assert.equal(await untilClosed(port, POST, "12345"), "");
   const session = openHttp2(t, port);
   const stream = session.request({ ":method": "POST" });
   stream.write("12345");
-  await once(stream, "close");
+  await closed(stream);
   assert.equal(stream.rstCode, 8);
+});
+
+/** Writes this much every 10 ms, until the other side ends it. */
+function drip(t: TestContext, stream: Writable, part: string): void {
+  const dripping = setInterval(() => stream.write(part), 10);
+  t.after(() => clearInterval(dripping));
+  stream.once("close", () => clearInterval(dripping));
+}
+
+test("a body that arrives byte by byte is ended; one that arrives at the least rate, or faster, is not", async (t) => {
+  const port = await start(t, { ...SHORT, ...LONG, bodyPeriodMs: 1_000, minBodyBytes: 1_000 }, answerRead);
+  const open = () => {
+    const socket = connect({ port, host: "127.0.0.1", noDelay: true });
+    t.after(() => socket.destroy());
+    socket.on("error", () => {}).resume();
+    socket.write(POST.replace("length: 10", "length: 1000000"));
+    return socket;
+  };
+  const session = openHttp2(t, port);
+  const [fast, fastStream] = [open(), session.request({ ":method": "POST" })];
+  for (const stream of [fast, fastStream]) drip(t, stream, "x".repeat(1_000));
+  // They end with their first period, after those of the fast ones.
+  const [slow, slowStream] = [open(), session.request({ ":method": "POST" })];
+  const ended = [closed(slow), closed(slowStream)];
+  for (const stream of [slow, slowStream]) drip(t, stream, "x");
+  await Promise.all(ended);
+  assert.equal(slowStream.rstCode, 8);
+  assert.deepEqual([fast.closed, fastStream.closed], [false, false]);
+});
+
+test("a body that goes on after its answer is ended too", async (t) => {
+  const port = await start(t, { ...SHORT, ...LONG, bodyPeriodMs: 100, minBodyBytes: 1_000 });
+  const socket = connect({ port, host: "127.0.0.1", noDelay: true });
+  t.after(() => socket.destroy());
+  const ended = closed(socket);
+  socket.write(POST.replace("length: 10", "length: 1000000"));
+  drip(t, socket, "x");
+  assert.match((await once(socket, "data")).toString(), /^HTTP\/1\.1 200 /u);
+  await ended;
+});
+
+test("a body that the server does not read yet is not too slow", async (t) => {
+  const go = Promise.withResolvers<void>();
+  const port = await start(t, { ...SHORT, ...LONG, minBodyBytes: 1_000 }, (request, response) => {
+    request.once("readable", () => void go.promise.then(() => answerRead(request, response)));
+  });
+  const session = openHttp2(t, port);
+  const stream = session.request({ ":method": "POST" });
+  const socket = connect({ port, host: "127.0.0.1", noDelay: true });
+  const answers = [text(socket), text(stream)];
+  socket.write(`${POST.replace("\r\n\r\n", "\r\nconnection: close\r\n\r\n")}12345`);
+  stream.write("12345");
+  await untilClosed(await start(t, { ...SHORT, ...LONG, bodyPeriodMs: 200 }, answerRead), POST);
+  go.resolve();
+  socket.write("67890");
+  stream.end("67890");
+  assert.deepEqual(
+    (await Promise.all(answers)).map((answer) => answer.slice(-2)),
+    ["ok", "ok"],
+  );
 });
 
 test("a connection without a request is closed after a while", async (t) => {
@@ -80,7 +150,9 @@ test("a connection without a request is closed after a while", async (t) => {
 
 test("an answer that is waited for stays, whichever HTTP", async (t) => {
   const go = Promise.withResolvers<void>();
-  const port = await start(t, SHORT, (_request, response) => {
+  // Long enough for what is not to be ended to arrive on a busy machine.
+  const limits = { firstBytesMs: 200, headersMs: 200, bodyPeriodMs: 200, minBodyBytes: 1, idleMs: 200 };
+  const port = await start(t, limits, (_request, response) => {
     (response as ServerResponse).write("so far");
     void go.promise.then(() => response.end(", and on"));
   });
