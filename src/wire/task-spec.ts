@@ -59,7 +59,7 @@ function definitionOf(spec: TaskSpec): TaskDefinition {
     requests: decodeResources(container.resources?.requests ?? [], "Container.resources.requests"),
     limits: decodeResources(container.resources?.limits ?? [], "Container.resources.limits"),
     ...(sharedMemoryBytes === undefined ? {} : { sharedMemoryBytes }),
-    policy: policyOf(template.metadata),
+    policy: decodeAttemptPolicy(template.metadata),
     ...cacheOf(template),
     reads: bundleUris(template, container.args),
   };
@@ -76,7 +76,10 @@ function decodeSharedMemory({ sizeLimit }: SharedMemory): SharedMemoryBytes {
   });
 }
 
-function policyOf(metadata: TaskMetadata | undefined): AttemptPolicy {
+/** Retries and time limits. Throws INVALID_ARGUMENT naming the field. */
+export function decodeAttemptPolicy(
+  metadata: Pick<TaskMetadata, "retries" | "timeout" | "timeouts"> | undefined,
+): AttemptPolicy {
   const { retries, timeout, timeouts } = metadata ?? {};
   const queuedTimeoutMs = decodeLimit(timeouts?.queuedTimeout, "TaskMetadata.timeouts.queued_timeout");
   const maxRuntimeMs = decodeLimit(timeout, "TaskMetadata.timeout");

@@ -291,6 +291,11 @@ test("a condition is answered through the run's handle, by type, in time", async
   await assert.rejects(over.outputs(), { name: "ActionAbortedError", message: /enough/ });
 });
 
+test("a run that exceeds its time limit has the phase of that", async () => {
+  const slow = env.task({ name: "too-slow", timeout: "5ms" }, () => new Promise<void>(() => undefined));
+  assert.equal(await (await local.run(slow)).wait(), "timed_out");
+});
+
 test("a run inside a local run is local, too, whatever server is configured", async () => {
   await flyte.init({ endpoint: "127.0.0.1:9", insecure: true, project: "p", domain: "d" });
   const starts = env.task({ name: "starts", output: z.string() }, async () => {
@@ -356,4 +361,8 @@ test("mistakes in definitions are found when they are made", () => {
     /toStandardJsonSchema/,
   );
   assert.throws(() => env.task({ name: "t", timeout: "soon" }, async () => undefined), /not a duration/);
+  const badly = (backoff: { base: string; factor?: number; cap?: string }) => () =>
+    env.task({ name: "t", retries: { count: 1, backoff } }, async () => undefined);
+  assert.throws(badly({ base: "1s", factor: 0.5 }), /factor of a backoff/);
+  assert.throws(badly({ base: "1s", cap: "soon" }), /not a duration/);
 });

@@ -2,7 +2,10 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { encodeDuration } from "./duration.ts";
 import {
+  retryPolicyOf,
   secretVariable,
+  timeoutsOf,
+  type ExecutionOptions,
   type Resources,
   type RetryPolicy,
   type ReusePolicy,
@@ -18,6 +21,13 @@ import {
   type TaskTemplateSchema,
   type Resources_ResourceEntry,
 } from "../../wire/gen/flyteidl2/core/tasks_pb.js";
+
+/** Retries and time limits of a task. */
+export function encodeAttemptPolicy(
+  options: Pick<ExecutionOptions, "retries" | "timeout">,
+): Pick<MessageInitShape<typeof TaskMetadataSchema>, "retries" | "timeout" | "timeouts"> {
+  return { retries: encodeRetries(retryPolicyOf(options)), ...encodeTimeouts(timeoutsOf(options)) };
+}
 
 export function encodeRetries({ count, backoff }: RetryPolicy): MessageInitShape<typeof RetryStrategySchema> {
   if (backoff === undefined) return { retries: count };

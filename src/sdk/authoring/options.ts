@@ -111,16 +111,19 @@ export function mergeOptions(...layers: readonly ExecutionOptions[]): ExecutionO
   return { ...merged, ...(Object.keys(env).length > 0 ? { env } : {}) };
 }
 
-export function retryPolicyOf(options: ExecutionOptions): RetryPolicy {
+export function retryPolicyOf(options: Pick<ExecutionOptions, "retries">): RetryPolicy {
   const { retries } = options;
   const policy = typeof retries === "number" ? { count: retries } : (retries ?? { count: 0 });
   if (!Number.isInteger(policy.count) || policy.count < 0) {
     throw new RangeError(`retries must be a whole number that is not negative, got ${policy.count}`);
   }
+  const { factor = 1 } = policy.backoff ?? {};
+  if (!(factor >= 1 && Number.isFinite(factor)))
+    throw new RangeError(`the factor of a backoff must be 1 or more, got ${factor}`);
   return policy;
 }
 
-export function timeoutsOf(options: ExecutionOptions): Timeouts {
+export function timeoutsOf(options: Pick<ExecutionOptions, "timeout">): Timeouts {
   const { timeout } = options;
   if (timeout === undefined) return {};
   return typeof timeout === "object" ? timeout : { maxRuntime: timeout };

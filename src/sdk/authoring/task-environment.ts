@@ -141,10 +141,10 @@ export class TaskEnvironment {
 
 /** Finds mistakes where they are made rather than at the first run. */
 function checkOptions(options: ExecutionOptions): void {
-  const retries = retryPolicyOf(options);
-  if (retries.backoff !== undefined) durationMs(retries.backoff.base);
-  for (const bound of Object.values(timeoutsOf(options)))
-    if (bound !== undefined) durationMs(bound as string | number);
+  const { backoff } = retryPolicyOf(options);
+  const { maxRuntime, maxQueuedTime, deadline } = timeoutsOf(options);
+  for (const duration of [backoff?.base, backoff?.cap, maxRuntime, maxQueuedTime, deadline])
+    if (duration !== undefined) durationMs(duration);
   for (const secret of secretsOf(options)) secretVariable(secret);
 }
 

@@ -4,15 +4,14 @@ import { cacheOf } from "./cache.ts";
 import { containerArgs } from "./container-args.ts";
 import { encodeDuration } from "./duration.ts";
 import {
+  encodeAttemptPolicy,
   encodeExtended,
   encodeResources,
-  encodeRetries,
   encodeReuse,
   encodeSecrets,
-  encodeTimeouts,
 } from "./encode-options.ts";
 import { encodeInterface } from "./interface.ts";
-import { retryPolicyOf, secretsOf, timeoutsOf, type ExecutionOptions } from "./options.ts";
+import { secretsOf, type ExecutionOptions } from "./options.ts";
 import type { TaskDefinition } from "./task.ts";
 import { encodeLiteral } from "../../wire/literals/encode.ts";
 import { encodeLiteralType } from "../../wire/literals/literal-type.ts";
@@ -121,8 +120,7 @@ function encodeMetadata(definition: TaskDefinition, settings: SpecSettings): Met
     cacheSerializable: cache.serialize,
     cacheIgnoreInputVars: [...cache.ignoredInputs],
     ...(cache.maxAge === undefined ? {} : { cacheMaxAge: encodeDuration(cache.maxAge) }),
-    retries: encodeRetries(retryPolicyOf(options)),
-    ...encodeTimeouts(timeoutsOf(options)),
+    ...encodeAttemptPolicy(options),
     ...(options.interruptible === undefined
       ? {}
       : { interruptibleValue: { case: "interruptible" as const, value: options.interruptible } }),

@@ -1,6 +1,7 @@
 /** Calls from inside a task of a local run: each runs in this process, under the name that its action would have. */
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { notice } from "./notice.ts";
 import type { LocalOrchestrator } from "./orchestrator.ts";
 import type { ActiveContext, BlobStore, CheckpointStore, Controller } from "../authoring/active-context.ts";
 import { CallCounter } from "../authoring/call-counter.ts";
@@ -8,30 +9,36 @@ import { cacheOf } from "../authoring/cache.ts";
 import type { ConditionRequest } from "../authoring/condition.ts";
 import { TaskError } from "../authoring/errors.ts";
 import { encodeInterface } from "../authoring/interface.ts";
+import { EXECUTION_OPTIONS } from "../authoring/options.ts";
 import { identifyTaskCall, identifyTraceCall, nextActionName } from "../authoring/naming.ts";
 import { sharedState } from "../authoring/state.ts";
 import type { TaskDefinition, TaskReference } from "../authoring/task.ts";
 import type { TraceDefinition } from "../authoring/trace.ts";
 import { decodeInputs, decodeOutputs, encodeInputs, encodeOutputs } from "../authoring/values.ts";
 import { scopedBlobStore } from "../../client/storage/blob-store.ts";
-import { openStorage } from "../../client/storage/storage.ts";
+import { joinUri, openStorage } from "../../client/storage/storage.ts";
 
 export class LocalController implements Controller {
   readonly #orchestrator: LocalOrchestrator;
   readonly #action: string;
+  readonly #attempt: number;
   readonly checkpoints: CheckpointStore;
 
   constructor(orchestrator: LocalOrchestrator, action: string, attempt: number) {
     this.#orchestrator = orchestrator;
     this.#action = action;
+    this.#attempt = attempt;
     this.checkpoints = localCheckpoints(orchestrator, action, attempt);
   }
 
   get blobs(): BlobStore {
-    return scopedBlobStore(
-      openStorage(process.env),
-      join(this.#orchestrator.directory, "data", this.#action),
-    );
+    const { run, directory, options } = this.#orchestrator;
+    const { rawDataPath } = options;
+    const prefix =
+      rawDataPath === undefined
+        ? join(directory, "data", this.#action)
+        : joinUri(rawDataPath, run, this.#action, String(this.#attempt));
+    return scopedBlobStore(openStorage(process.env), prefix);
   }
 
   async call(
@@ -59,7 +66,13 @@ export class LocalController implements Controller {
         { code: "RemoteTaskNotAvailable", kind: "user" },
       );
     }
-    return standIn({ ...inputs });
+    const { name, declared, options } = reference;
+    const ignored = EXECUTION_OPTIONS.filter((option) => options[option] !== undefined);
+    notice.notApplied(ignored.map((option) => `${option} of a deployed task`));
+    if (declared === undefined) return standIn({ ...inputs });
+    const message = await encodeInputs(name, declared, inputs);
+    const returned = await standIn(await decodeInputs(name, declared, message));
+    return decodeOutputs(name, declared, await encodeOutputs(name, declared, returned));
   }
 
   async trace(
@@ -80,6 +93,7 @@ export class LocalController implements Controller {
   }
 
   async condition(request: ConditionRequest, context: ActiveContext): Promise<() => Promise<unknown>> {
+    if (request.webhook !== undefined) notice.notApplied(["webhook of a condition"]);
     const answer = this.#orchestrator.conditions.wait(request, context.signal);
     // A task that never waits for the answer must not fail because there is none.
     answer.catch(() => undefined);

@@ -2,9 +2,11 @@
 import { format } from "node:util";
 import { encodeInputs } from "../authoring/values.ts";
 import { LocalConditions } from "./conditions.ts";
+import { notice } from "./notice.ts";
+import { ignoredRunOptions } from "./option-table.ts";
 import type { LocalActionEvent } from "./options.ts";
 import { runInProcess, type LocalResult } from "./run.ts";
-import { newLocalRunName } from "./orchestrator.ts";
+import { localRunName } from "./orchestrator.ts";
 import type { RunOptions } from "../authoring/run.ts";
 import type { LogLine, PhaseChange, Run } from "../authoring/run-handle.ts";
 import type { TaskDefinition } from "../authoring/task.ts";
@@ -30,16 +32,17 @@ class LocalRun implements Run<unknown> {
   readonly #conditions: LocalConditions;
   #wake = Promise.withResolvers<void>();
   #directory: string | undefined;
+  #failure: "failed" | "timed_out" = "failed";
 
   constructor(definition: TaskDefinition, inputs: Readonly<Record<string, unknown>>, options: RunOptions) {
-    this.name = options.name ?? newLocalRunName();
+    this.name = localRunName(options.name);
+    notice.notApplied(ignoredRunOptions(options));
     for (const [key, value] of Object.entries(options.env ?? {})) process.env[key] = value;
     this.#conditions = new LocalConditions({ answers: options.signals, held: true });
     this.#result = runInProcess(definition, inputs, {
+      ...options,
       name: this.name,
-      customContext: options.customContext,
       conditions: this.#conditions,
-      remoteTasks: options.remoteTasks,
       signal: this.#abort.signal,
       onAction: (event) => this.#note(event),
     });
@@ -48,7 +51,7 @@ class LocalRun implements Run<unknown> {
         this.#directory = result.directory();
         this.#change("succeeded");
       },
-      () => this.#change(this.#abort.signal.aborted ? "aborted" : "failed"),
+      () => this.#change(this.#abort.signal.aborted ? "aborted" : this.#failure),
     );
   }
 
@@ -96,7 +99,9 @@ class LocalRun implements Run<unknown> {
   }
 
   #note(event: LocalActionEvent): void {
-    if (event.action === ROOT_ACTION && event.phase === "running") this.#change("running", event.attempt);
+    if (event.action !== ROOT_ACTION) return;
+    if (event.phase === "running") this.#change("running", event.attempt);
+    else if (event.phase !== "succeeded") this.#failure = event.phase;
   }
 
   #change(phase: Phase, attempt?: number): void {

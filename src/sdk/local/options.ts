@@ -4,6 +4,14 @@ import type { Clock } from "../../lib/clock.ts";
 /** Replacements for what a server and other containers do. */
 export interface LocalOptions {
   readonly name?: string | undefined;
+  /** Of the action that tasks find in their context. @default "local" */
+  readonly project?: string | undefined;
+  /** @default "local" */
+  readonly domain?: string | undefined;
+  /** @default "local" */
+  readonly version?: string | undefined;
+  /** The URI prefix for the contents of File and Dir outputs. @default the folder of the run */
+  readonly rawDataPath?: string | undefined;
   readonly customContext?: Readonly<Record<string, string>> | undefined;
   /** Answers to conditions, by name. For others the terminal is asked, if there is one. */
   readonly signals?: Readonly<Record<string, Answer>> | undefined;
@@ -19,6 +27,7 @@ export interface LocalOptions {
 export interface LocalActionEvent {
   readonly action: string;
   readonly taskName: string;
-  readonly phase: "running" | "succeeded" | "failed";
+  /** `timed_out`: the attempt exceeded a limit, or the action its deadline. */
+  readonly phase: "running" | "succeeded" | "failed" | "timed_out";
   readonly attempt: number;
 }

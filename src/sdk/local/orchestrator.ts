@@ -1,29 +1,30 @@
-/** Drives a local run instead of a server and its containers: attempts, retries and time limits. */
+/** Drives a local run instead of a server and its containers. */
 import { randomBytes } from "node:crypto";
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fromBinary, toBinary } from "@bufbuild/protobuf";
+import { LocalAction } from "./action.ts";
 import { LocalConditions } from "./conditions.ts";
 import { LocalController } from "./controller.ts";
-import type { LocalOptions } from "./options.ts";
+import { notice } from "./notice.ts";
+import { ignoredTaskOptions } from "./option-table.ts";
+import type { LocalActionEvent, LocalOptions } from "./options.ts";
 import type { ActiveContext } from "../authoring/active-context.ts";
 import { CallCounter } from "../authoring/call-counter.ts";
 import { publicContext } from "../authoring/context.ts";
-import { durationMs } from "../authoring/duration.ts";
 import { decodeError, encodeError } from "../authoring/error-record.ts";
-import { ActionAbortedError, TaskTimeoutError } from "../authoring/errors.ts";
-import { retryPolicyOf, timeoutsOf } from "../authoring/options.ts";
 import { publishReport } from "../authoring/report.ts";
 import { sharedState } from "../authoring/state.ts";
 import type { TaskDefinition } from "../authoring/task.ts";
 import { decodeInputs, decodeOutputs, encodeInputs, encodeOutputs } from "../authoring/values.ts";
+import { checkRunName } from "../../domain/ids.ts";
 import { systemClock, type Clock } from "../../lib/clock.ts";
-import { within } from "../../lib/wait.ts";
 import { InputsSchema, OutputsSchema } from "../../wire/gen/flyteidl2/task/common_pb.js";
 
-export function newLocalRunName(): string {
-  return `local-${randomBytes(5).toString("hex")}`;
+/** The name of a local run: the chosen one, which must be one that a server accepts, or a new one. */
+export function localRunName(chosen: string | undefined): string {
+  return chosen === undefined ? `local-${randomBytes(5).toString("hex")}` : checkRunName(chosen);
 }
 
 export class LocalOrchestrator {
@@ -37,7 +38,7 @@ export class LocalOrchestrator {
 
   constructor(options: LocalOptions) {
     this.options = options;
-    this.run = options.name ?? newLocalRunName();
+    this.run = localRunName(options.name);
     this.#clock = options.clock ?? systemClock;
     this.started = new Date(this.#clock.now());
     this.signal = options.signal ?? new AbortController().signal;
@@ -60,32 +61,49 @@ export class LocalOrchestrator {
     const { fullName } = definition;
     const message = await encodeInputs(fullName, definition.interface, inputs, customContext);
     const bytes = toBinary(InputsSchema, message);
-    const retries = retryPolicyOf(definition.options);
-    for (let attempt = 1; ; attempt++) {
-      this.options.onAction?.({ action: name, taskName: fullName, phase: "running", attempt });
+    notice.notApplied(ignoredTaskOptions(definition));
+    const action = new LocalAction(definition.options, this.#clock);
+    let reported: LocalActionEvent["phase"] | undefined;
+    const report = (phase: LocalActionEvent["phase"]): void => {
+      reported = phase;
+      this.options.onAction?.({ action: name, taskName: fullName, phase, attempt: action.state.attempt });
+    };
+    let cause: unknown;
+    while (await action.start(this.signal)) {
+      report("running");
+      const { attempt } = action.state;
       try {
-        const outputs = await this.#attempt(definition, bytes, name, attempt, customContext);
-        this.options.onAction?.({ action: name, taskName: fullName, phase: "succeeded", attempt });
+        const outputs = await this.#attempt(definition, bytes, name, action, customContext);
+        if (outputs === undefined) {
+          report("timed_out");
+          continue;
+        }
+        report("succeeded");
         return decodeOutputs(fullName, definition.interface, fromBinary(OutputsSchema, outputs));
       } catch (error) {
-        this.options.onAction?.({ action: name, taskName: fullName, phase: "failed", attempt });
-        const record = encodeError(error);
-        if (attempt > retries.count || !record.recoverable || this.signal.aborted) {
-          if (error instanceof ActionAbortedError || error instanceof TaskTimeoutError) throw error;
-          throw Object.assign(decodeError(record, `${fullName} (${name})`), { cause: error });
-        }
+        report("failed");
+        this.signal.throwIfAborted();
+        action.apply({ type: "attemptFailed", attempt, error: encodeError(error) });
+        cause = error;
       }
     }
+    // By its deadline, while it waited for its next attempt.
+    if (action.state.phase === "timed_out" && reported !== "timed_out") report("timed_out");
+    const failure = action.state.error ?? encodeError(cause);
+    const error = decodeError(failure, `${fullName} (${name})`);
+    throw cause === undefined ? error : Object.assign(error, { cause });
   }
 
+  /** Resolves to undefined if a time limit of the action has passed. */
   async #attempt(
     definition: TaskDefinition,
     bytes: Uint8Array,
     name: string,
-    attempt: number,
+    action: LocalAction,
     customContext: Readonly<Record<string, string>>,
-  ): Promise<Uint8Array> {
-    this.signal.throwIfAborted();
+  ): Promise<Uint8Array | undefined> {
+    const { attempt } = action.state;
+    const { project = "local", domain = "local", version = "local" } = this.options;
     const inputs = await decodeInputs(
       definition.fullName,
       definition.interface,
@@ -94,10 +112,10 @@ export class LocalOrchestrator {
     const abort = new AbortController();
     const context: ActiveContext = {
       mode: "local",
-      action: { project: "local", domain: "local", org: "local", run: this.run, name },
+      action: { project, domain, org: "local", run: this.run, name },
       attempt,
       taskName: definition.fullName,
-      version: "local",
+      version,
       runStartTime: this.started,
       customContext,
       scope: { name, calls: new CallCounter() },
@@ -107,40 +125,25 @@ export class LocalOrchestrator {
       controller: new LocalController(this, name, attempt),
       report: { tabs: new Map() },
     };
-    const body = sharedState().storage.run(context, async () =>
-      definition.fn(inputs as never, publicContext(context)),
-    );
-    let returned: unknown;
+    const body = sharedState().storage.run(context, async () => ({
+      returned: await definition.fn(inputs as never, publicContext(context)),
+    }));
+    let result: { readonly returned: unknown } | undefined;
     try {
-      returned = await this.#inTime(definition, body, abort);
+      result = await action.inTime(body);
     } catch (error) {
       // The report so far helps to find out why the task failed; a failure to publish it must not hide that error.
       await publishReport(context).catch(() => undefined);
       throw error;
     }
+    if (result === undefined) {
+      // The function cannot be stopped: its signal is aborted, and nobody waits for it any more.
+      abort.abort();
+      await publishReport(context).catch(() => undefined);
+      return undefined;
+    }
     await publishReport(context);
-    return toBinary(OutputsSchema, await encodeOutputs(definition.fullName, definition.interface, returned));
-  }
-
-  /** The function cannot be stopped: its signal is aborted, and nobody waits for it any more. */
-  async #inTime(
-    definition: TaskDefinition,
-    body: Promise<unknown>,
-    abort: AbortController,
-  ): Promise<unknown> {
-    const { maxRuntime } = timeoutsOf(definition.options);
-    if (maxRuntime === undefined) return body;
-    const limit = durationMs(maxRuntime);
-    const ended = await within(
-      body.then((returned) => ({ returned })),
-      limit,
-      this.#clock,
-    );
-    if (ended !== undefined) return ended.returned;
-    abort.abort();
-    throw new TaskTimeoutError(`${definition.fullName} ran longer than ${limit} ms`, {
-      code: "MAX_RUNTIME_EXCEEDED",
-      kind: "user",
-    });
+    const outputs = await encodeOutputs(definition.fullName, definition.interface, result.returned);
+    return toBinary(OutputsSchema, outputs);
   }
 }

@@ -30,6 +30,7 @@ export async function startRemoteRun(
   options: RunOptions,
   config: InitializedConfig,
 ): Promise<RemoteRun> {
+  refuseLocalOptions(options);
   const scope = targetOfRun(config, options);
   const controlPlane = await controlPlaneOf(config);
   const found = await targetOf(task, options, config, scope);
@@ -43,6 +44,21 @@ export async function startRemoteRun(
     inputs: await encodeInputs(taskName, found.interface, inputs, options.customContext),
     spec: encodeRunSpec(withQueueOf(task, options), spawnedIn(config, scope)),
   });
+}
+
+/** Throws INVALID_ARGUMENT for what only a local run can do. */
+function refuseLocalOptions({ signals, remoteTasks }: RunOptions): void {
+  const refuse = (name: string, hint: string): never => {
+    throw new BoxkiteError(
+      "INVALID_ARGUMENT",
+      `${name} is an option of local runs, and this one is on a server`,
+      {
+        hint,
+      },
+    );
+  };
+  if (signals !== undefined) refuse("signals", 'answer with run.signal(name, value), or pass mode: "local"');
+  if (remoteTasks !== undefined) refuse("remoteTasks", 'deploy the tasks, or pass mode: "local"');
 }
 
 /** The queue of the root action is the run's, otherwise the task's. */

@@ -103,7 +103,7 @@ export interface InProcessResult<Out> {
 export async function runInProcess<In, Out>(
   task: Task<In, Out>,
   inputs: CallArguments<In>[0],
-  options: Omit<LocalOptions, "onAction" | "clock"> = {},
+  options: Omit<LocalOptions, "onAction" | "clock" | "conditions"> = {},
 ): Promise<InProcessResult<Out>> {
   const definition = task[TASK];
   if (definition.defined !== "here")
