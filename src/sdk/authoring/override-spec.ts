@@ -3,6 +3,7 @@ import { clone, create } from "@bufbuild/protobuf";
 import { encodeDuration } from "./duration.ts";
 import { retryPolicyOf, secretsOf, timeoutsOf, type CachePolicy, type ExecutionOptions } from "./options.ts";
 import type { TaskOverride } from "./task.ts";
+import { SHORT_NAME_LENGTH } from "./task-spec.ts";
 import {
   encodeExtended,
   encodeResources,
@@ -26,17 +27,18 @@ export function overrideSpec(deployed: TaskSpec, options: TaskOverride): TaskSpe
   const spec = clone(TaskSpecSchema, deployed);
   const template = spec.taskTemplate;
   if (template === undefined) return spec;
-  if (options.shortName !== undefined) spec.shortName = options.shortName;
+  if (options.shortName !== undefined) spec.shortName = options.shortName.slice(0, SHORT_NAME_LENGTH);
   template.metadata ??= create(TaskMetadataSchema);
   overrideMetadata(template.metadata, options);
-  const secrets = secretsOf(options);
-  if (secrets.length > 0) {
+  if (options.secrets !== undefined) {
+    const secrets = encodeSecrets(secretsOf(options)).map((secret) => create(SecretSchema, secret));
     template.securityContext ??= create(SecurityContextSchema);
-    template.securityContext.secrets = encodeSecrets(secrets).map((secret) => create(SecretSchema, secret));
+    template.securityContext.secrets = secrets;
   }
-  const { extendedResources } = encodeExtended(options.resources);
-  if (extendedResources !== undefined)
-    template.extendedResources = create(ExtendedResourcesSchema, extendedResources);
+  if (options.resources !== undefined) {
+    const { extendedResources } = encodeExtended(options.resources);
+    template.extendedResources = extendedResources && create(ExtendedResourcesSchema, extendedResources);
+  }
   if (template.target.case === "container") overrideContainer(template.target.value, options);
   return spec;
 }

@@ -41,7 +41,7 @@ export interface SpecSettings {
 
 export const SDK_VERSION = "0.1.0";
 
-const SHORT_NAME_LENGTH = 63;
+export const SHORT_NAME_LENGTH = 63;
 
 export function encodeTaskSpec(definition: TaskDefinition, settings: SpecSettings): TaskSpec {
   return create(TaskSpecSchema, {

@@ -126,6 +126,13 @@ function overridden(): TaskSpec {
   return overrideSpec(create(TaskSpecSchema, bare()), taskOptions);
 }
 
+test("an override replaces resources and secrets as a whole", () => {
+  const before = overridden();
+  const after = overrideSpec(before, { resources: { cpu: 1 }, secrets: [] }).taskTemplate;
+  assert.equal(after?.extendedResources, undefined);
+  assert.deepEqual(after?.securityContext?.secrets, []);
+});
+
 const runSettings: Required<RunSettings> = {
   name: "n",
   project: "p",
