@@ -2,11 +2,11 @@
 import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { promisify } from "node:util";
-import { Code, ConnectError, type Interceptor, type Transport } from "@connectrpc/connect";
+import type { Interceptor, Transport } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-node";
+import { retryInterceptor } from "./retry.ts";
 import { withServerErrors } from "./server-error.ts";
 import { BoxkiteError } from "../domain/errors.ts";
-import { createBackoff } from "../lib/backoff.ts";
 import { systemClock, type Clock } from "../lib/clock.ts";
 
 export interface ConnectionOptions {
@@ -42,26 +42,6 @@ export function createTransport(options: ConnectionOptions, clock: Clock = syste
       : {}),
   });
   return withServerErrors(transport);
-}
-
-const RETRIES = 3;
-const RETRY_BACKOFF = { baseMs: 500, factor: 2, capMs: 10_000 };
-
-/** Repeats unary calls after transient failures. */
-function retryInterceptor(clock: Clock): Interceptor {
-  return (next) => async (request) => {
-    const backoff = createBackoff(RETRY_BACKOFF, clock);
-    for (let retries = 0; ; retries++) {
-      try {
-        return await next(request);
-      } catch (error) {
-        const { code } = ConnectError.from(error);
-        const transient = code === Code.Unavailable || code === Code.Internal;
-        if (request.stream || !transient || retries === RETRIES || request.signal.aborted) throw error;
-        await backoff.wait(request.signal);
-      }
-    }
-  };
 }
 
 /** Over plain HTTP no token is sent, as in Python. */

@@ -7,7 +7,7 @@ import { TASK } from "./task.ts";
 
 /** Settings of a whole run. */
 export interface RunSettings {
-  /** The name of the run; starting another by that name is an error. @default the server's choice */
+  /** The name of the run; starting another by that name is an error. @default a new one */
   readonly name?: string;
   readonly project?: string;
   readonly domain?: string;

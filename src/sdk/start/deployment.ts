@@ -3,10 +3,12 @@ import { currentConfig } from "../authoring/config.ts";
 import { controlPlaneOf } from "./control-plane.ts";
 import type { DeployedTask, DeployOptions } from "../authoring/deploy.ts";
 import { prepare } from "./prepare.ts";
-import { definitionOf } from "../authoring/task.ts";
+import { definitionOf, type TaskDefinition } from "../authoring/task.ts";
 import { environmentClosure, type TaskEnvironment } from "../authoring/task-environment.ts";
-import { encodeTaskSpec } from "../authoring/task-spec.ts";
+import { encodeTaskSpec, type SpecSettings } from "../authoring/task-spec.ts";
+import type { ControlPlane } from "../../client/control-plane.ts";
 import { connectCodeOf } from "../../client/server-error.ts";
+import type { TaskIdentifier } from "../../wire/gen/flyteidl2/task/task_definition_pb.js";
 
 export async function deployEnvironments(
   environments: readonly TaskEnvironment[],
@@ -21,22 +23,38 @@ export async function deployEnvironments(
     throw new TypeError(`${names}: no task is defined; import the modules that define them before deploying`);
   }
   const settings = await prepare(environments, options, config);
-  return Promise.all(
-    tasks.map(async (task): Promise<DeployedTask> => {
-      const definition = definitionOf(task);
-      const { org, project, domain, version } = settings;
-      const taskId = { org, project, domain, name: definition.fullName, version };
-      const created = await controlPlane.tasks
-        .deployTask({ taskId, spec: encodeTaskSpec(definition, settings) })
-        .then(
-          () => true,
-          (error: unknown) => {
-            if (connectCodeOf(error) === Code.AlreadyExists) return false;
-            throw error;
-          },
-        );
-      const url = `${controlPlane.origin}/v2/domain/${domain}/project/${project}/tasks/${definition.fullName}`;
-      return { name: definition.fullName, version, created, url };
-    }),
+  return Promise.all(tasks.map((task) => deployTask(controlPlane, definitionOf(task), settings)));
+}
+
+/** Leaves a version alone that exists. */
+export async function deployTask(
+  controlPlane: ControlPlane,
+  definition: TaskDefinition,
+  settings: SpecSettings,
+): Promise<DeployedTask> {
+  const { fullName } = definition;
+  const { org, project, domain, version } = settings;
+  const taskId = { org, project, domain, name: fullName, version };
+  const existed = await isDeployed(controlPlane, taskId);
+  if (!existed) {
+    const spec = encodeTaskSpec(definition, settings);
+    await controlPlane.tasks.deployTask({ taskId, spec }).catch((error: unknown) => {
+      // The call was repeated because the answer to an earlier one was lost, or someone else was faster.
+      if (connectCodeOf(error) !== Code.AlreadyExists) throw error;
+    });
+  }
+  const url = `${controlPlane.origin}/v2/domain/${domain}/project/${project}/tasks/${fullName}`;
+  return { name: fullName, version, created: !existed, url };
+}
+
+type TaskId = Omit<TaskIdentifier, "$typeName" | "$unknown">;
+
+async function isDeployed({ tasks }: ControlPlane, taskId: TaskId): Promise<boolean> {
+  return tasks.getTaskDetails({ taskId }).then(
+    () => true,
+    (error: unknown) => {
+      if (connectCodeOf(error) === Code.NotFound) return false;
+      throw error;
+    },
   );
 }

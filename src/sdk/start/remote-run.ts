@@ -1,27 +1,18 @@
 /** Runs on a server. */
-import { Code } from "@connectrpc/connect";
 import { targetOfRun, type InitializedConfig, type RunScope } from "../authoring/config.ts";
 import { controlPlaneOf } from "./control-plane.ts";
 import { findDeployedTask } from "../authoring/deployed-task.ts";
 import type { CompiledInterface } from "../authoring/interface.ts";
 import { overrideSpec } from "../authoring/override-spec.ts";
 import { prepare } from "./prepare.ts";
-import { RemoteRun } from "./remote-handle.ts";
+import type { RemoteRun } from "./remote-handle.ts";
 import type { RunOptions } from "../authoring/run.ts";
 import { encodeRunSpec, type Origin } from "./run-spec.ts";
+import { submitRun, type RunTarget } from "./submit-run.ts";
 import type { TaskDefinition, TaskReference } from "../authoring/task.ts";
 import { encodeTaskSpec } from "../authoring/task-spec.ts";
 import { encodeInputs } from "../authoring/values.ts";
-import type { ControlPlane } from "../../client/control-plane.ts";
-import { connectCodeOf } from "../../client/server-error.ts";
 import { BoxkiteError } from "../../domain/errors.ts";
-import type { Inputs } from "../../wire/gen/flyteidl2/task/common_pb.js";
-import type { RunSpec } from "../../wire/gen/flyteidl2/task/run_pb.js";
-import type { TaskIdentifier, TaskSpec } from "../../wire/gen/flyteidl2/task/task_definition_pb.js";
-
-type Target =
-  | { readonly case: "taskSpec"; readonly value: TaskSpec }
-  | { readonly case: "taskId"; readonly value: TaskIdentifier };
 
 /** Resolves once the server has stored the run. Throws RUN_EXISTS if the chosen name is taken. */
 export async function startRemoteRun(
@@ -69,59 +60,17 @@ function withQueueOf(
   return queue === undefined ? options : { queue, ...options };
 }
 
-export interface Submission {
-  readonly scope: RunScope;
-  /** Undefined: the server chooses one. */
-  readonly name: string | undefined;
-  readonly taskName: string;
-  readonly target: Target;
-  readonly interface: CompiledInterface;
-  readonly inputs: Inputs;
-  readonly spec: RunSpec;
-}
-
-export async function submitRun(controlPlane: ControlPlane, submission: Submission): Promise<RemoteRun> {
-  const { scope, name, target, inputs } = submission;
-  const { org, project, domain } = scope;
-  const id =
-    name === undefined
-      ? { case: "projectId" as const, value: { organization: org, name: project, domain } }
-      : { case: "runId" as const, value: { org, project, domain, name } };
-  const uploaded = await controlPlane.data.uploadInputs({ id, task: target, inputs });
-  const created = await controlPlane.runs
-    .createRun({
-      id,
-      task: target,
-      inputWrapper:
-        uploaded.offloadedInputData === undefined
-          ? { case: "inputs", value: inputs }
-          : { case: "offloadedInputData", value: uploaded.offloadedInputData },
-      runSpec: submission.spec,
-    })
-    .catch((cause: unknown) => {
-      if (connectCodeOf(cause) === Code.AlreadyExists && !(cause instanceof BoxkiteError)) {
-        throw new BoxkiteError("RUN_EXISTS", `a run named ${name} exists already in ${project}/${domain}`, {
-          cause,
-        });
-      }
-      throw cause;
-    });
-  const run = created.run?.action?.id?.run;
-  if (run === undefined) throw new Error("the server accepted the run but did not return its name");
-  return new RemoteRun(controlPlane, run, submission.taskName, submission.interface);
-}
-
 async function targetOf(
   task: TaskDefinition | TaskReference,
   options: RunOptions,
   config: InitializedConfig,
   scope: RunScope,
-): Promise<{ target: Target; interface: CompiledInterface }> {
+): Promise<{ target: RunTarget; interface: CompiledInterface }> {
   if (task.defined === "elsewhere") {
     const controlPlane = await controlPlaneOf(config);
     const currentVersion = config.parentRun?.settings.version;
     const details = await findDeployedTask(controlPlane.tasks, task, { ...scope, currentVersion });
-    const target: Target =
+    const target: RunTarget =
       Object.keys(task.options).length === 0
         ? { case: "taskId", value: details.id }
         : { case: "taskSpec", value: overrideSpec(details.spec, task.options) };

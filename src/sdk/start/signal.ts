@@ -29,7 +29,12 @@ export async function signalCondition(
       const { details: asked } = await runs.getActionDetails({ actionId });
       const type = asked?.spec.case === "condition" ? asked.spec.value.type : undefined;
       const parentActionName = asked?.metadata?.parent ?? "";
-      await runs.signalEvent({ actionId, parentActionName, payload: encodeAnswer(answer, type) });
+      await runs
+        .signalEvent({ actionId, parentActionName, payload: encodeAnswer(answer, type) })
+        .catch(async (error: unknown) => {
+          // The call is repeated if its answer was lost, and the server refuses to answer a condition again.
+          if (!(await isAnswered(runs, actionId, answer))) throw error;
+        });
       return;
     }
     if (isTerminal(phaseOf(details?.action?.status?.phase)))
@@ -53,6 +58,19 @@ async function findWaiting(
     if (page.token === "") return undefined;
     token = page.token;
   }
+}
+
+/** Whether the condition has this answer. */
+async function isAnswered(
+  runs: ControlPlane["runs"],
+  actionId: ActionIdentifier,
+  answer: Answer,
+): Promise<boolean> {
+  const { details } = await runs.getActionDetails({ actionId });
+  const output = details?.result.case === "signalInfo" ? details.result.value.output : undefined;
+  const scalar = output?.value.case === "scalar" ? output.value.value.value : undefined;
+  const given = scalar?.case === "primitive" ? scalar.value.value.value : undefined;
+  return given === answer || (typeof given === "bigint" && Number(given) === answer);
 }
 
 /** The condition's type decides whether a number is sent as an integer; the server rejects what does not fit. */
