@@ -13,11 +13,14 @@ const HINT_HEADER = "boxkite-error-hint";
 const HINT_SEPARATOR = textOf({ message: "", hint: "" });
 
 /**
- * The BoxkiteError that the server threw, with Connect's error as its cause. Errors without a code, and those
+ * The BoxkiteError that the server threw, with Connect's error as its cause, or that this client threw before it sent
+ * the call. Errors without a code, and those
  * with a code that only a newer version knows, are returned unchanged.
  */
 export function decodeServerError(error: unknown): unknown {
   if (!(error instanceof ConnectError)) return error;
+  // Of an interceptor: Connect wraps what it throws.
+  if (error.cause instanceof BoxkiteError) return error.cause;
   const code = error.metadata.get(CODE_HEADER);
   if (code === null || !isErrorCode(code)) return error;
   const { message, hint } = splitHint(error.rawMessage);

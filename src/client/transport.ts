@@ -1,11 +1,10 @@
 /** The connection to a server: the Connect protocol over HTTP/1.1, with retries and, where needed, a token. */
-import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { promisify } from "node:util";
 import type { Interceptor, Transport } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-node";
 import { retryInterceptor } from "./retry.ts";
 import { withServerErrors } from "./server-error.ts";
+import { runTokenCommand, tokenInterceptor } from "./token.ts";
 import { BoxkiteError } from "../domain/errors.ts";
 import { systemClock, type Clock } from "../lib/clock.ts";
 
@@ -25,8 +24,8 @@ export function createTransport(options: ConnectionOptions, clock: Clock = syste
   const secure = origin.startsWith("https:");
   const interceptors: Interceptor[] = [];
   if (options.retry !== false) interceptors.push(retryInterceptor(clock));
-  const token = tokenSource(options, secure);
-  if (token !== undefined) interceptors.push(tokenInterceptor(token));
+  const command = tokenCommand(options, secure);
+  if (command !== undefined) interceptors.push(tokenInterceptor(() => runTokenCommand(command)));
   const transport = createConnectTransport({
     baseUrl: origin,
     httpVersion: "1.1",
@@ -44,31 +43,20 @@ export function createTransport(options: ConnectionOptions, clock: Clock = syste
   return withServerErrors(transport);
 }
 
-/** Over plain HTTP no token is sent, as in Python. */
-function tokenSource(options: ConnectionOptions, secure: boolean): (() => Promise<string>) | undefined {
-  if (!secure || options.authType === undefined) return undefined;
-  if (options.authType.toLowerCase() !== "externalcommand") {
+/** The command that prints the token. Over plain HTTP no token is sent, as in Python. */
+function tokenCommand(options: ConnectionOptions, secure: boolean): readonly string[] | undefined {
+  const { authType, command = [] } = options;
+  if (!secure || authType === undefined) return undefined;
+  if (authType.toLowerCase() !== "externalcommand") {
     throw new BoxkiteError(
       "CONFIG_INVALID",
-      `admin.authType ${options.authType} is not supported by the TypeScript SDK`,
+      `admin.authType ${authType} is not supported by the TypeScript SDK`,
       {
         hint: "set authType: ExternalCommand and a command that prints a token",
       },
     );
   }
-  const [program, ...parameters] = options.command ?? [];
-  if (program === undefined)
+  if (command.length === 0)
     throw new BoxkiteError("CONFIG_INVALID", "authType ExternalCommand needs admin.command");
-  let cached: Promise<string> | undefined;
-  return () => {
-    cached ??= promisify(execFile)(program, parameters).then(({ stdout }) => stdout.trim());
-    return cached;
-  };
-}
-
-function tokenInterceptor(token: () => Promise<string>): Interceptor {
-  return (next) => async (request) => {
-    request.header.set("authorization", `Bearer ${await token()}`);
-    return next(request);
-  };
+  return command;
 }

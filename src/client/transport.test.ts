@@ -1,0 +1,81 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { createServer as createPlainServer, type RequestListener, type Server } from "node:http";
+import { createServer } from "node:https";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test, type TestContext } from "node:test";
+import { createClient } from "@connectrpc/connect";
+import { connectNodeAdapter } from "@connectrpc/connect-node";
+import { createTransport } from "./transport.ts";
+import { RunService } from "../wire/gen/flyteidl2/workflow/run_service_pb.js";
+import { makeAuthority } from "../../test/helpers/private-authority.ts";
+
+async function listen(t: TestContext, server: Server): Promise<number> {
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  t.after(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  return (server.address() as AddressInfo).port;
+}
+
+test("a gateway that refuses an expired token gets the next one, over TLS", async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), "boxkite-transport-"));
+  t.after(() => rm(folder, { recursive: true, force: true }));
+  const tokens = join(folder, "token");
+  await writeFile(tokens, "old\n");
+  const { caFile, certificate, key } = await makeAuthority(join(folder, "authority"));
+  const seen: (string | undefined)[] = [];
+  const service = connectNodeAdapter({
+    routes: (router) =>
+      router.service(RunService, {
+        abortRun: () => ({}),
+        watchRuns: async function* () {
+          yield {};
+        },
+      }),
+  });
+  const gateway: RequestListener = (request, response) => {
+    seen.push(request.headers.authorization);
+    if (request.headers.authorization === "Bearer new") service(request, response);
+    else response.writeHead(401, { "content-type": "text/html" }).end("<h1>sign in</h1>");
+  };
+  const secure = createServer({ cert: await readFile(certificate), key: await readFile(key) }, gateway);
+  const options = {
+    origin: `https://127.0.0.1:${await listen(t, secure)}`,
+    caCertFilePath: caFile,
+    authType: "ExternalCommand",
+    command: ["cat", tokens],
+  };
+  const client = createClient(RunService, createTransport(options));
+  await assert.rejects(client.abortRun({}), /unauthenticated/);
+  await writeFile(tokens, "new\n");
+  // A stream is repeated, too.
+  assert.equal((await Array.fromAsync(client.watchRuns({}))).length, 1);
+  await client.abortRun({});
+  assert.deepEqual(
+    seen,
+    ["old", "old", "old", "new", "new"].map((token) => `Bearer ${token}`),
+  );
+});
+
+test("over plain HTTP no token is sent", async (t) => {
+  const headers: (string | undefined)[] = [];
+  const plain = createPlainServer((request, response) => {
+    headers.push(request.headers.authorization);
+    response.writeHead(404).end();
+  });
+  const origin = `http://127.0.0.1:${await listen(t, plain)}`;
+  const transport = createTransport({ origin, authType: "ExternalCommand", command: ["cat", "/not/there"] });
+  await assert.rejects(createClient(RunService, transport).abortRun({}), /unimplemented/);
+  assert.deepEqual(headers, [undefined]);
+  const secure = { origin: "https://127.0.0.1:1" };
+  assert.throws(() => createTransport({ ...secure, authType: "Pkce" }), { code: "CONFIG_INVALID" });
+  assert.throws(() => createTransport({ ...secure, authType: "ExternalCommand" }), {
+    code: "CONFIG_INVALID",
+  });
+});
