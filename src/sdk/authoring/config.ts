@@ -1,4 +1,4 @@
-/** `initFromConfig`: where runs go, and as what. */
+/** The configuration of this process: the server, project and domain of the runs that it starts. */
 import { resolve } from "node:path";
 import { BoxkiteError } from "../../domain/errors.ts";
 import type { ClientConfig } from "../../client/config-file.ts";
@@ -38,9 +38,23 @@ export interface InitializedConfig extends ClientConfig {
  */
 export async function initFromConfig(options: InitOptions = {}): Promise<void> {
   refuseInContainer("initFromConfig");
-  const { findConfigFile, loadConfig } = await import("../../client/config-file.ts");
-  const path =
-    options.config === undefined ? findConfigFile(process.cwd(), process.env) : resolve(options.config);
+  const { findConfigFile } = await import("../../client/config-file.ts");
+  await configure(
+    options.config === undefined ? findConfigFile(process.cwd(), process.env) : resolve(options.config),
+    options,
+  );
+}
+
+/** The same without a configuration file: only the options and the environment count. */
+export async function init(
+  options: Omit<InitOptions, "config"> & { readonly endpoint: string },
+): Promise<void> {
+  refuseInContainer("init");
+  await configure(undefined, options);
+}
+
+async function configure(path: string | undefined, options: InitOptions): Promise<void> {
+  const { loadConfig } = await import("../../client/config-file.ts");
   const loaded = await loadConfig(path, process.env);
   sharedState().config = {
     ...loaded,
@@ -53,11 +67,6 @@ export async function initFromConfig(options: InitOptions = {}): Promise<void> {
     imageRefs: { ...loaded.imageRefs, ...options.images },
     rootDir: resolve(options.rootDir ?? process.cwd()),
   };
-}
-
-/** The same without a configuration file: what is not given is not set. */
-export async function init(options: InitOptions & { readonly endpoint: string }): Promise<void> {
-  await initFromConfig(options);
 }
 
 /** The configuration; read now if initFromConfig has not been called. */
