@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { findConfigFile, loadConfig } from "./config-file.ts";
-import { orgOf, originOf, runUrl } from "./endpoint.ts";
+import { originOf, runUrl, taskUrl } from "./endpoint.ts";
 
 function makeFolder(t: TestContext, files: readonly string[]): string {
   const folder = mkdtempSync(join(tmpdir(), "boxkite-config-"));
@@ -72,6 +72,6 @@ test("addresses", () => {
   }
   const run = { project: "p", domain: "d", name: "r" };
   assert.equal(runUrl("http://localhost:8090", run), "http://localhost:8080/v2/domain/d/project/p/runs/r");
+  assert.equal(taskUrl("http://localhost:8090", run), "http://localhost:8080/v2/domain/d/project/p/tasks/r");
   assert.equal(runUrl("http://h:1", run, "a0"), "http://h:1/v2/domain/d/project/p/runs/r?i=a0");
-  assert.deepEqual([orgOf("dns:///a.b.c"), orgOf("localhost:1"), orgOf("10.0.0.1:1")], ["a", "", ""]);
 });

@@ -1,6 +1,6 @@
 /**
- * The client's configuration: the same YAML file, found in the same places, with the same
- * environment overrides, as the Python SDK reads. Unlike there, the environment alone is enough.
+ * The client's configuration: the YAML file that the Python SDK reads, from the same folders, with the same
+ * overrides from the environment. Unlike there, the environment alone is enough.
  */
 import { existsSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";

@@ -15,15 +15,23 @@ export function runUrl(
   run: { readonly project: string; readonly domain: string; readonly name: string },
   action?: string,
 ): string {
-  // Flyte's development server has its console on another port than its API.
-  const console = origin.replace("localhost:8090", "localhost:8080");
   const query = action === undefined ? "" : `?i=${encodeURIComponent(action)}`;
-  return `${console}/v2/domain/${run.domain}/project/${run.project}/runs/${run.name}${query}`;
+  return `${projectUrl(origin, run)}/runs/${run.name}${query}`;
 }
 
-/** The organisation that Flyte reads from a host name of three labels or more; otherwise none. */
-export function orgOf(endpoint: string): string {
-  const host = new URL(originOf(endpoint, false)).hostname;
-  const labels = host.split(".");
-  return labels.length > 2 && !/^[\d.]+$/.test(host) ? (labels[0] ?? "") : "";
+/** The URL of a deployed task's page. */
+export function taskUrl(
+  origin: string,
+  task: { readonly project: string; readonly domain: string; readonly name: string },
+): string {
+  return `${projectUrl(origin, task)}/tasks/${task.name}`;
+}
+
+function projectUrl(
+  origin: string,
+  { project, domain }: { readonly project: string; readonly domain: string },
+): string {
+  // Flyte's development server has its console on another port than its API.
+  const console = origin.replace("localhost:8090", "localhost:8080");
+  return `${console}/v2/domain/${domain}/project/${project}`;
 }

@@ -17,7 +17,7 @@ const HINT_SEPARATOR = textOf({ message: "", hint: "" });
  * the call. Errors without a code, and those
  * with a code that only a newer version knows, are returned unchanged.
  */
-export function decodeServerError(error: unknown): unknown {
+function decodeServerError(error: unknown): unknown {
   if (!(error instanceof ConnectError)) return error;
   // Of an interceptor: Connect wraps what it throws.
   if (error.cause instanceof BoxkiteError) return error.cause;

@@ -24,9 +24,11 @@ const BACKOFF = { baseMs: 1000, factor: 2, capMs: 30_000 };
 /** For servers that send no end-of-snapshot message: after this time the snapshot is taken to be complete. */
 const SNAPSHOT_WAIT_MS = 5000;
 
+type ParentId = Pick<ActionIdentifier, "name"> & { readonly run: NonNullable<ActionIdentifier["run"]> };
+
 export class ChildWatch {
   readonly #client: Client<typeof ActionsService>;
-  readonly #parent: Pick<ActionIdentifier, "name"> & { readonly run: NonNullable<ActionIdentifier["run"]> };
+  readonly #parent: ParentId;
   readonly #headers: Record<string, string>;
   readonly #clock: Clock;
   readonly #states = new Map<string, ActionUpdate>();
@@ -38,7 +40,7 @@ export class ChildWatch {
 
   constructor(
     client: Client<typeof ActionsService>,
-    parent: Pick<ActionIdentifier, "name"> & { readonly run: NonNullable<ActionIdentifier["run"]> },
+    parent: ParentId,
     headers: Record<string, string>,
     clock: Clock,
   ) {

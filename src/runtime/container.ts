@@ -17,7 +17,7 @@ export interface Container {
 }
 
 /** The server's origin, as seen from this container. */
-export function serverOrigin(env: Environment): string {
+function serverOrigin(env: Environment): string {
   const endpoint = env["_U_EP_OVERRIDE"] ?? "host.docker.internal:8090";
   const host = endpoint.replace(/^dns:\/\/\//, "").replace(/^https?:\/\//, "");
   const insecure =

@@ -7,7 +7,7 @@ import { sharedState } from "../sdk/authoring/state.ts";
 import { definitionOf, isTask, TASK, type TaskDefinition } from "../sdk/authoring/task.ts";
 
 /** The module, or the task in it, does not exist. The message lists what does. */
-export class TaskLoadError extends Error {
+class TaskLoadError extends Error {
   override readonly name = "TaskLoadError";
 }
 

@@ -26,12 +26,17 @@ import { decodeOutputs, encodeInputs } from "../sdk/authoring/values.ts";
 import { hashCacheKey } from "../wire/literals/hash.ts";
 import type { Action } from "../wire/gen/flyteidl2/actions/actions_service_pb.js";
 import { ActionPhase } from "../wire/gen/flyteidl2/common/phase_pb.js";
-import { OutputsSchema, type Inputs } from "../wire/gen/flyteidl2/task/common_pb.js";
-import type { TaskIdentifier, TaskSpec } from "../wire/gen/flyteidl2/task/task_definition_pb.js";
+import { OutputsSchema } from "../wire/gen/flyteidl2/task/common_pb.js";
+import type { TaskIdentifier } from "../wire/gen/flyteidl2/task/task_definition_pb.js";
 import { TaskService } from "../wire/gen/flyteidl2/task/task_service_pb.js";
 import type { ActionUpdate } from "../wire/gen/flyteidl2/workflow/state_service_pb.js";
 
 const DEFAULT_PARENT_CONCURRENCY = 1000;
+
+interface CalledTask extends DeployedTaskDetails {
+  readonly name: string;
+  readonly queue: string | undefined;
+}
 
 export class RemoteController {
   readonly #connection: RunConnection;
@@ -64,18 +69,17 @@ export class RemoteController {
     values: Readonly<Record<string, unknown>>,
     context: ActiveContext,
   ): Promise<unknown> {
-    const { fullName } = definition;
-    const inputs = await encodeInputs(fullName, definition.interface, values, context.customContext);
-    const spec = encodeTaskSpec(definition, this.#settings);
+    const { fullName, options } = definition;
     const { org, project, domain, version } = this.#settings;
-    const id = { org, project, domain, name: fullName, version } as TaskIdentifier;
     return this.#callTask(
-      fullName,
-      id,
-      spec,
-      definition.interface,
-      inputs,
-      definition.options.queue,
+      {
+        name: fullName,
+        id: { org, project, domain, name: fullName, version } as TaskIdentifier,
+        spec: encodeTaskSpec(definition, this.#settings),
+        interface: definition.interface,
+        queue: options.queue,
+      },
+      values,
       context,
     );
   }
@@ -85,16 +89,11 @@ export class RemoteController {
     values: Readonly<Record<string, unknown>>,
     context: ActiveContext,
   ): Promise<unknown> {
+    const { name, options } = reference;
     const details = await this.#findDeployed(reference);
-    const inputs = await encodeInputs(reference.name, details.interface, values, context.customContext);
-    const spec = overrideSpec(details.spec, reference.options);
     return this.#callTask(
-      reference.name,
-      details.id,
-      spec,
-      details.interface,
-      inputs,
-      reference.options.queue,
+      { ...details, name, spec: overrideSpec(details.spec, options), queue: options.queue },
+      values,
       context,
     );
   }
@@ -119,14 +118,12 @@ export class RemoteController {
   }
 
   async #callTask(
-    taskName: string,
-    id: TaskIdentifier,
-    spec: TaskSpec,
-    compiled: CompiledInterface,
-    inputs: Inputs,
-    queue: string | undefined,
+    task: CalledTask,
+    values: Readonly<Record<string, unknown>>,
     context: ActiveContext,
   ): Promise<unknown> {
+    const { name: taskName, id, spec, queue = "", interface: compiled } = task;
+    const inputs = await encodeInputs(taskName, compiled, values, context.customContext);
     const metadata = spec.taskTemplate?.metadata;
     const cacheVersion = metadata?.discoveryVersion ?? "";
     const called = identifyTaskCall(
@@ -145,8 +142,8 @@ export class RemoteController {
       await watch.ready();
       if (watch.state(name) === undefined) {
         const inputUri = await this.#connection.writeInputs(name, inputs);
-        const task = { id, spec, queue: queue ?? "", ...(cacheKey === undefined ? {} : { cacheKey }) };
-        const action = { name, inputUri, spec: { case: "task", value: task } as Action["spec"] };
+        const value = { id, spec, queue, ...(cacheKey === undefined ? {} : { cacheKey }) };
+        const action = { name, inputUri, spec: { case: "task", value } as Action["spec"] };
         await this.#connection.enqueue(action, context);
       }
       return watch.ended(name);

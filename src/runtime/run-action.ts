@@ -20,8 +20,7 @@ import { publishReport } from "../sdk/authoring/report.ts";
 import { sharedState } from "../sdk/authoring/state.ts";
 import type { TaskDefinition } from "../sdk/authoring/task.ts";
 import { decodeInputs, encodeOutputs } from "../sdk/authoring/values.ts";
-import { timestampFromDate } from "../wire/literals/time.ts";
-import { LiteralSchema } from "../wire/gen/flyteidl2/core/literals_pb.js";
+import { encodeLiteral } from "../wire/literals/encode.ts";
 import {
   InputsSchema,
   NamedLiteralSchema,
@@ -97,17 +96,7 @@ async function readInputs(storage: Storage, given: RuntimeArguments): Promise<In
   const kickoff = inputs.context.find((pair) => pair.key === KICKOFF_TIME_INPUT)?.value;
   if (kickoff === undefined) return inputs;
   // A schedule names the input that receives the time of the run; its value is not in the inputs.
-  const value = create(LiteralSchema, {
-    value: {
-      case: "scalar",
-      value: {
-        value: {
-          case: "primitive",
-          value: { value: { case: "datetime", value: timestampFromDate(given.runStartTime) } },
-        },
-      },
-    },
-  });
+  const value = encodeLiteral(given.runStartTime, { kind: "datetime", asDate: true, date: false }, kickoff);
   inputs.literals = inputs.literals.filter((literal) => literal.name !== kickoff);
   inputs.literals.push(create(NamedLiteralSchema, { name: kickoff, value }));
   return inputs;

@@ -144,7 +144,7 @@ test("against a server", async (t) => {
     assert.equal(result.outputs, 23);
   });
 
-  await t.test("context, environment variables, and what is handed on", async () => {
+  await t.test("context, environment variables, and what children inherit", async () => {
     const options = { customContext: { tenant: "a" }, env: { MY_VARIABLE: "x" }, version: "v7" };
     assert.deepEqual((await start("context", {}, options)).outputs, {
       attempt: 1,

@@ -254,13 +254,16 @@ test("runs", async (t) => {
     assert.match(late, /has ended; no condition amount waits/);
   });
 
-  await t.test("abort: the task is told, and the run's outputs say why there are none", async () => {
-    const mark = join(directory, "told");
-    const [phase, error] = await program<[string, string]>("abort", mark);
-    assert.equal(phase, "aborted");
-    assert.match(error, /^ActionAbortedError: .*enough/);
-    assert.ok(existsSync(mark));
-  });
+  await t.test(
+    "abort: the signal of the task is aborted, and the run's outputs say why there are none",
+    async () => {
+      const mark = join(directory, "told");
+      const [phase, error] = await program<[string, string]>("abort", mark);
+      assert.equal(phase, "aborted");
+      assert.match(error, /^ActionAbortedError: .*enough/);
+      assert.ok(existsSync(mark));
+    },
+  );
 
   await t.test("folders, groups, overrides and settled failures, between processes", async () => {
     const [run, outputs] = await program<[string, string[]]>("mixed");

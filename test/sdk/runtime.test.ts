@@ -191,7 +191,7 @@ test("a report is published when the task ends, however it ends", async (t) => {
   assert.equal((await start(folder, { export: "hidden" })).report, undefined);
 });
 
-test("a secret is read from its variable; where there is none the error says where it was looked for", async (t) => {
+test("a secret is read from its variable; without one the error names where it was searched", async (t) => {
   const folder = makeFolder(t, { "tasks.ts": TASKS, "package.json": '{"type":"module"}' });
   assert.equal((await start(folder, { export: "knows", env: { API_KEY: "s3cret" } })).outputs, "s3cret");
   const without = await start(folder, { export: "knows" });
@@ -227,7 +227,7 @@ test("an error that nobody awaits is on record", async (t) => {
   assert.match(ended.error?.message ?? "", /nobody waits/);
 });
 
-test("SIGTERM tells the task, and then ends the process", async (t) => {
+test("SIGTERM aborts the signal of the task, and then ends the process", async (t) => {
   const folder = makeFolder(t, { "tasks.ts": TASKS, "package.json": '{"type":"module"}' });
   const ended = await start(folder, {
     export: "waits",

@@ -58,7 +58,7 @@ test("a user's own tests", async (t) => {
   assert.match(succeeded(result).stdout, /pass 2/);
 });
 
-test("a server that does not start is told at once, with what it wrote", async () => {
+test("a server that does not start is reported at once, with what it wrote", async () => {
   await assert.rejects(
     startServer({ args: ["--no-such-option"] }),
     /did not start: .*boxkite up has no option --no-such-option/s,

@@ -9,6 +9,9 @@ interface ConditionTypes {
   string: string;
 }
 
+/** The answer to a condition, of any type. */
+export type Answer = ConditionTypes[keyof ConditionTypes];
+
 export interface ConditionOptions<T extends keyof ConditionTypes = "boolean"> {
   /** The type of the answer. @default "boolean" */
   readonly type?: T;

@@ -41,7 +41,7 @@ export function containerArgs(definition: TaskDefinition, settings: SpecSettings
 }
 
 /** Relative, with slashes: the same in every container. */
-export function modulePathIn(definition: TaskDefinition, rootDir: string): string {
+function modulePathIn(definition: TaskDefinition, rootDir: string): string {
   const path = relative(resolve(rootDir), definition.modulePath);
   if (path.startsWith("..") || resolve(path) === path) {
     throw new Error(

@@ -79,17 +79,14 @@ function stackFrames(error: Error): string {
   return `${kept}${cause}`;
 }
 
-const STANDARD_FIELDS = new Set(["name", "message", "stack", "cause", "code", "kind", "remoteStack"]);
+/** Sent as such, or not at all: the fields of every error, and those of a TaskError. */
+const OF_ERROR = new Set(["name", "message", "stack", "cause"]);
+const OF_TASK_ERROR = new Set(["code", "kind", "remoteStack"]);
 
 function serialisableFields(error: Error): Record<string, unknown> {
   const fields: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(error)) {
-    // `code`, `kind` and `remoteStack` of a TaskError are sent as such; of an author's error they are fields.
-    if (
-      STANDARD_FIELDS.has(key) &&
-      (error instanceof TaskError || ["name", "message", "stack", "cause"].includes(key))
-    )
-      continue;
+    if (OF_ERROR.has(key) || (error instanceof TaskError && OF_TASK_ERROR.has(key))) continue;
     try {
       const text = JSON.stringify(value);
       if (text !== undefined) fields[key] = JSON.parse(text);
@@ -114,7 +111,7 @@ export function decodeError(record: Omit<ErrorRecord, "recoverable">, where: str
   const error =
     registered === undefined
       ? makeTaskError(message, { code, kind: record.kind, remoteStack }, record.code)
-      : (Object.assign(Object.create(registered.prototype as object) as Error, {}) satisfies Error);
+      : (Object.create(registered.prototype as object) as Error);
   if (registered !== undefined) {
     Object.defineProperty(error, "message", { value: message, configurable: true, writable: true });
     Object.defineProperty(error, "name", { value: code, configurable: true, writable: true });
@@ -129,9 +126,6 @@ export function decodeError(record: Omit<ErrorRecord, "recoverable">, where: str
 function makeTaskError(message: string, options: TaskErrorOptions, serverCode: string): TaskError {
   if (Object.hasOwn(TIMEOUT_BOUNDS, options.code)) return new TaskTimeoutError(message, options);
   if (serverCode.toUpperCase().includes("OOM")) return new OutOfMemoryError(message, options);
-  if (options.code === "NonRecoverableError") {
-    return Object.assign(new TaskError(message, options), { name: options.code });
-  }
   const error = new TaskError(message, options);
   error.name = options.code === "" ? "TaskError" : options.code;
   return error;

@@ -7,7 +7,7 @@ export class ImageBuildError extends BoxkiteError {
   override readonly name = "ImageBuildError";
   /** The name that the image was to get, with its tag. */
   readonly image: string;
-  /** The instruction that failed, such as `RUN npm ci`; undefined where the builder does not tell. */
+  /** The instruction that failed, such as `RUN npm ci`; undefined if the builder does not report it. */
   readonly step: string | undefined;
   /** The last lines that the build wrote, oldest first; empty where it wrote none. */
   readonly log: readonly string[];

@@ -43,7 +43,7 @@ export interface InterfaceDeclaration {
 }
 
 /** The name Flyte gives to the only output of a task. */
-export const SINGLE_OUTPUT = "o0";
+const SINGLE_OUTPUT = "o0";
 
 /** Throws TypeError naming the task and the input if a schema has no Flyte type. */
 export function compileInterface(taskName: string, declaration: InterfaceDeclaration): CompiledInterface {
@@ -62,7 +62,7 @@ export function compileInterface(taskName: string, declaration: InterfaceDeclara
       const jsonSchema = jsonSchemaOf(schema, "output");
       const titleHint = name === SINGLE_OUTPUT ? `${lastPart(taskName)} output` : name;
       const compiled = compileWireType(jsonSchema, titleHint);
-      const type = acceptsUndefined(schema).accepts ? unionOf([compiled, { kind: "none" }]) : compiled;
+      const type = acceptsUndefined(schema) ? unionOf([compiled, { kind: "none" }]) : compiled;
       return { name, type, schema, description: jsonSchema.description ?? "" };
     }),
   );
@@ -77,20 +77,19 @@ function compileInput(taskName: string, name: string, schema: Schema): CompiledI
   if (declaredDefault !== undefined) {
     return { name, type, schema, description, defaultValue: { value: declaredDefault }, optional: false };
   }
-  const absent = acceptsUndefined(schema);
-  if (!absent.accepts) return { name, type, schema, description, optional: false };
+  if (!acceptsUndefined(schema)) return { name, type, schema, description, optional: false };
   const nullable = unionOf([type, { kind: "none" }]);
   return { name, type: nullable, schema, description, defaultValue: { value: null }, optional: true };
 }
 
 /** Whether the schema accepts `undefined`, as an optional or a defaulted one does. Asynchronous schemas are taken not to. */
-function acceptsUndefined(schema: Schema): { accepts: boolean } {
+function acceptsUndefined(schema: Schema): boolean {
   const result = schema["~standard"].validate(undefined);
   if (result instanceof Promise) {
     result.catch(() => undefined);
-    return { accepts: false };
+    return false;
   }
-  return { accepts: result.issues === undefined };
+  return result.issues === undefined;
 }
 
 function lastPart(taskName: string): string {

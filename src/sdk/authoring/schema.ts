@@ -40,10 +40,7 @@ export type ReturnedOutputsOf<S extends Schemas> = { -readonly [K in keyof S]: I
 export type OutputsOf<S extends Schemas> = { -readonly [K in keyof S]: InferOutput<S[K]> };
 
 /** Makes a schema from a check and its JSON Schema. */
-export function defineSchema<T>(
-  jsonSchema: JsonSchema,
-  check: (value: unknown) => string | undefined,
-): Schema<T> {
+function defineSchema<T>(jsonSchema: JsonSchema, check: (value: unknown) => string | undefined): Schema<T> {
   return {
     "~standard": {
       version: 1,

@@ -108,7 +108,7 @@ function encodeTemplate(definition: TaskDefinition, settings: SpecSettings): Tas
 }
 
 /** Python's tasks are of the type "python"; the type says nothing about how the container is run. */
-export const TASK_TYPE = "typescript";
+const TASK_TYPE = "typescript";
 
 function encodeMetadata(definition: TaskDefinition, settings: SpecSettings): MetadataInit {
   const { options } = definition;

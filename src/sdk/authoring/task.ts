@@ -12,7 +12,8 @@ import { TaskInTraceError } from "./errors.ts";
 /** An argument that may be left out when every input may. */
 export type CallArguments<In> = Record<never, never> extends In ? [inputs?: In] : [inputs: In];
 
-const brand = Symbol.for("boxkite.task");
+/** The key of what is behind a task; the same in two copies of the package. */
+export const TASK: unique symbol = Symbol.for("boxkite.task");
 
 /** A function: inside a running task a call is an action of its own; elsewhere it runs in this process, in local mode. */
 export interface Task<In, Out> {
@@ -23,15 +24,13 @@ export interface Task<In, Out> {
   override(options: TaskOverride): Task<In, Out>;
   /** Calls the function itself: no action, no validation, no record. */
   forward(...call: CallArguments<In>): Promise<Out>;
-  readonly [brand]: TaskDefinition | TaskReference;
+  readonly [TASK]: TaskDefinition | TaskReference;
 }
 
 export interface TaskOverride extends ExecutionOptions {
   /** Shown in the console instead of the task's name. */
   readonly shortName?: string;
 }
-
-export const TASK: typeof brand = brand;
 
 /** A task whose code is here. */
 export interface TaskDefinition {
@@ -65,12 +64,12 @@ export interface TaskReference {
 }
 
 export function isTask(value: unknown): value is Task<never, unknown> {
-  return typeof value === "function" && brand in value;
+  return typeof value === "function" && TASK in value;
 }
 
 /** The definition behind a task whose code is here; throws TypeError for a remote reference. */
 export function definitionOf(task: Task<never, unknown> | Task<never, never>): TaskDefinition {
-  const definition = (task as Task<never, unknown>)[brand];
+  const definition = (task as Task<never, unknown>)[TASK];
   if (definition.defined !== "here")
     throw new TypeError(`${definition.name} is a reference to a deployed task`);
   return definition;
@@ -110,7 +109,7 @@ export function assemble<In, Out>(
     override,
     forward: (...[inputs]: CallArguments<In>): Promise<Out> =>
       forward((inputs ?? {}) as Readonly<Record<string, unknown>>),
-    [brand]: definition,
+    [TASK]: definition,
   });
 }
 
@@ -131,9 +130,9 @@ async function callDefinition(
  * The version of a function's code. White space counts as one blank, so that the same source has
  * the same version with its types (blanked out by Node) and reformatted within a line.
  */
-export function codeVersionOf(fn: (...parameters: never[]) => unknown, salt = ""): string {
+export function codeVersionOf(fn: (...parameters: never[]) => unknown): string {
   const source = fn.toString().replaceAll(/\s+/g, " ");
-  return createHash("sha256").update(source).update(salt).digest("hex");
+  return createHash("sha256").update(source).digest("hex");
 }
 
 /** The file of the nearest caller outside this package's own folder. */

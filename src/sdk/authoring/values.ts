@@ -26,13 +26,7 @@ export async function encodeInputs(
   context: Readonly<Record<string, string>> = {},
 ): Promise<Inputs> {
   const given = values ?? {};
-  const known = new Set(compiled.inputs.map((input) => input.name));
-  const unknown = Object.keys(given).filter((name) => !known.has(name));
-  if (unknown.length > 0) {
-    throw new ValueError(
-      `${taskName} has no input ${unknown.join(", ")}; its inputs are ${[...known].join(", ") || "none"}`,
-    );
-  }
+  refuseUnknownInputs(taskName, compiled, given);
   const literals = await Promise.all(
     compiled.inputs.map(async (input) => ({
       name: input.name,
@@ -43,6 +37,20 @@ export async function encodeInputs(
     literals,
     context: Object.entries(context).map(([key, value]) => ({ key, value })),
   });
+}
+
+/** Throws ValueError for values that are no inputs of the task. */
+export function refuseUnknownInputs(
+  taskName: string,
+  { inputs }: CompiledInterface,
+  values: Readonly<Record<string, unknown>>,
+): void {
+  const names = inputs.map(({ name }) => name);
+  const unknown = Object.keys(values).filter((name) => !names.includes(name));
+  if (unknown.length === 0) return;
+  throw new ValueError(
+    `${taskName} has no input ${unknown.join(", ")}; its inputs are ${names.join(", ") || "none"}`,
+  );
 }
 
 async function encodeInput(taskName: string, input: CompiledInput, value: unknown): Promise<Literal> {

@@ -7,7 +7,7 @@ import { steppedClock } from "../../../test/helpers/stepped-clock.ts";
 
 const FOREVER = new AbortController().signal;
 
-test("who asks after the run was stopped is told so at once", async () => {
+test("a condition after the end of the run rejects at once", async () => {
   const conditions = new LocalConditions({ held: true });
   const stopped = AbortSignal.abort(new Error("stopped by its author"));
   await assert.rejects(conditions.wait({ name: "go" }, stopped), /stopped by its author/);

@@ -1,12 +1,10 @@
 /** Conditions of a local run: answered in advance, through the run's handle, or on the terminal. */
-import type { ConditionRequest } from "../authoring/condition.ts";
+import type { Answer, ConditionRequest } from "../authoring/condition.ts";
 import { durationMs } from "../authoring/duration.ts";
 import { ConditionTimeoutError } from "../authoring/errors.ts";
 import { askOnTerminal } from "./terminal.ts";
 import { systemClock, type Clock } from "../../lib/clock.ts";
 import { orAborted, within } from "../../lib/wait.ts";
-
-export type Answer = boolean | number | string;
 
 interface Waiting {
   readonly request: ConditionRequest;

@@ -1,5 +1,4 @@
 /** The handle of a local run: its phases are those of the root action. */
-import { format } from "node:util";
 import { encodeInputs } from "../authoring/values.ts";
 import { LocalConditions } from "./conditions.ts";
 import { notice } from "./notice.ts";
@@ -71,11 +70,7 @@ class LocalRun implements Run<unknown> {
 
   async *logs(): AsyncIterable<LogLine> {
     await this.wait();
-    yield {
-      message: format("a local run writes to this process's own output"),
-      at: undefined,
-      source: "system",
-    };
+    yield { message: "a local run writes to this process's own output", at: undefined, source: "system" };
   }
 
   async signal(condition: string, answer: boolean | number | string): Promise<void> {

@@ -150,7 +150,7 @@ test("each option that a local run applies has its effect", async (t) => {
   for (const [name, check] of Object.entries({ ...taskChecks, ...runChecks })) await t.test(name, check);
 });
 
-test("each option that a local run ignores is said once", () => {
+test("each option that a local run ignores is reported once", () => {
   const env = new flyte.TaskEnvironment({ name: "options", image: "options:1", reusable: { replicas: 1 } });
   const task = definitionOf(env.task({ name: "every", ...everyTaskOption }, async () => undefined));
   const ignored = [...ignoredTaskOptions(task), ...ignoredRunOptions(everyRunOption)];

@@ -9,7 +9,7 @@ import type { TaskDefinition } from "../authoring/task.ts";
 
 /**
  * `applied`: it has its effect here, too. `moot`: what it is about does not exist here, such as containers, or
- * nothing that it permits is done. `ignored`: a run behaves differently on a server, and the user is told.
+ * nothing that it permits is done. `ignored`: a run behaves differently on a server, and standard error says so.
  */
 export type Treatment = "applied" | "moot" | "ignored";
 
@@ -24,7 +24,7 @@ export const TASK_OPTIONS = {
   queue: "ignored",
 } as const satisfies Record<keyof ExecutionOptions, Treatment>;
 
-export const ENVIRONMENT_OPTIONS = {
+const ENVIRONMENT_OPTIONS = {
   ...TASK_OPTIONS,
   name: "applied",
   image: "moot",

@@ -1,4 +1,5 @@
-import type { Answer, LocalConditions } from "./conditions.ts";
+import type { LocalConditions } from "./conditions.ts";
+import type { Answer } from "../authoring/condition.ts";
 import type { Clock } from "../../lib/clock.ts";
 
 /** Replacements for what a server and other containers do. */

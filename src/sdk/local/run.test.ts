@@ -7,7 +7,7 @@ import { definitionOf } from "../authoring/task.ts";
 import * as flyte from "../index.ts";
 import { steppedClock } from "../../../test/helpers/stepped-clock.ts";
 
-test("an attempt that runs longer than it may is told so, and its run ends", async () => {
+test("the signal of an attempt that runs too long is aborted, and its run ends", async () => {
   const clock = steppedClock();
   const env = new flyte.TaskEnvironment({ name: "limits", image: "limits:1" });
   const begun = Promise.withResolvers<AbortSignal>();

@@ -9,7 +9,7 @@ import { ImageSpecSchema, type ImageSpec } from "../../wire/gen/flyteidl2/imageb
 /** Copies the files of the layers into the context folder; returns the specification, with their paths in it. */
 export function writeContext(image: Image, context: string): ImageSpec {
   let copies = 0;
-  const layers = image.layers.map((layer): ImageSpec["layers"][number]["layer"] | LayerInit => {
+  const layers = image.layers.map((layer): LayerInit => {
     if (layer.kind !== "copy") return encodeLayer(layer);
     const src = join(`copy${copies++}`, basename(layer.from));
     mkdirSync(dirname(join(context, src)), { recursive: true });
@@ -20,7 +20,7 @@ export function writeContext(image: Image, context: string): ImageSpec {
   return create(ImageSpecSchema, {
     baseImage: image.base ?? "",
     platform: [...image.platforms],
-    layers: layers.map((layer) => ({ layer: layer as LayerInit })),
+    layers: layers.map((layer) => ({ layer })),
   });
 }
 

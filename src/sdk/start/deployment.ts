@@ -7,6 +7,7 @@ import { definitionOf, type TaskDefinition } from "../authoring/task.ts";
 import { environmentClosure, type TaskEnvironment } from "../authoring/task-environment.ts";
 import { encodeTaskSpec, type SpecSettings } from "../authoring/task-spec.ts";
 import type { ControlPlane } from "../../client/control-plane.ts";
+import { taskUrl } from "../../client/endpoint.ts";
 import { connectCodeOf } from "../../client/server-error.ts";
 import type { TaskIdentifier } from "../../wire/gen/flyteidl2/task/task_definition_pb.js";
 
@@ -43,8 +44,7 @@ export async function deployTask(
       if (connectCodeOf(error) !== Code.AlreadyExists) throw error;
     });
   }
-  const url = `${controlPlane.origin}/v2/domain/${domain}/project/${project}/tasks/${fullName}`;
-  return { name: fullName, version, created: !existed, url };
+  return { name: fullName, version, created: !existed, url: taskUrl(controlPlane.origin, taskId) };
 }
 
 type TaskId = Omit<TaskIdentifier, "$typeName" | "$unknown">;

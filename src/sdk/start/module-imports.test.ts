@@ -6,7 +6,7 @@ function assertFinds(source: string, ...specifiers: readonly string[]): void {
   assert.deepEqual(specifiersIn(source, "x.ts"), specifiers, source);
 }
 
-test("every way to import a module or to name a file beside it", () => {
+test("every form of import, and of a reference to a file beside the module", () => {
   assertFinds(
     `import "./a.ts"; import b, { c } from './b.ts'; import * as d from "./d.ts"`,
     "./a.ts",
@@ -59,7 +59,7 @@ import z from "./last.ts"`,
   );
 });
 
-test("text that is no module is refused by its name, with another way", () => {
+test("text that is no module is refused by its name, with an alternative", () => {
   assert.throws(() => specifiersIn(`import { a from "./a.ts"`, "src/x.ts"), {
     code: "INVALID_ARGUMENT",
     message: /^the imports of src\/x\.ts cannot be read: /,

@@ -1,22 +1,16 @@
 /** Prepares a run or a deployment: images, code bundle, version. */
 import type { CodeBundle } from "./bundle.ts";
 import { targetOfRun, type InitializedConfig, type RunScope } from "../authoring/config.ts";
+import type { DeployOptions } from "../authoring/deploy.ts";
 import { controlPlaneOf } from "./control-plane.ts";
 import { encodeImageCache } from "../authoring/image-cache.ts";
 import { environmentClosure, type TaskEnvironment } from "../authoring/task-environment.ts";
 import type { SpecSettings } from "../authoring/task-spec.ts";
 import { BoxkiteError } from "../../domain/errors.ts";
 
-export interface PrepareOptions {
-  readonly copyStyle?: "none" | "loaded_modules" | "all";
-  readonly version?: string;
-  readonly project?: string;
-  readonly domain?: string;
-}
-
 export async function prepare(
   environments: readonly TaskEnvironment[],
-  options: PrepareOptions,
+  options: DeployOptions,
   config: InitializedConfig,
 ): Promise<SpecSettings> {
   const target = targetOfRun(config, options);
@@ -58,7 +52,7 @@ export async function prepare(
 }
 
 /** Inside a task the run has the images and the code of that task. */
-function settingsInside(settings: SpecSettings, options: PrepareOptions, target: RunScope): SpecSettings {
+function settingsInside(settings: SpecSettings, options: DeployOptions, target: RunScope): SpecSettings {
   if (options.copyStyle !== undefined) {
     throw new BoxkiteError(
       "INVALID_ARGUMENT",

@@ -9,10 +9,9 @@ import type { RerunOptions } from "../authoring/rerun.ts";
 import type { Run } from "../authoring/run-handle.ts";
 import { encodeRunSpec } from "./run-spec.ts";
 import { submitRun } from "./submit-run.ts";
-import { encodeInputs } from "../authoring/values.ts";
+import { encodeInputs, refuseUnknownInputs } from "../authoring/values.ts";
 import type { ControlPlane } from "../../client/control-plane.ts";
 import { ROOT_ACTION } from "../../domain/ids.ts";
-import { ValueError } from "../../wire/literals/errors.ts";
 import { InputsSchema, type Inputs } from "../../wire/gen/flyteidl2/task/common_pb.js";
 
 export async function startRerun(
@@ -90,20 +89,14 @@ async function changeInputs(
   { inputs = {}, customContext }: RerunOptions,
   kept: Inputs,
 ): Promise<Inputs> {
-  const names = compiled.inputs.map((input) => input.name);
-  const unknown = Object.keys(inputs).filter((name) => !names.includes(name));
-  if (unknown.length > 0) {
-    throw new ValueError(
-      `${taskName} has no input ${unknown.join(", ")}; its inputs are ${names.join(", ") || "none"}`,
-    );
-  }
+  refuseUnknownInputs(taskName, compiled, inputs);
   const differing = new Set(Object.keys(inputs).filter((name) => inputs[name] !== undefined));
   const given = compiled.inputs.filter(({ name }) => differing.has(name));
   const changed = await encodeInputs(taskName, { ...compiled, inputs: given }, inputs, customContext);
   const literals = [...changed.literals, ...kept.literals.filter(({ name }) => !differing.has(name))];
   return create(InputsSchema, {
     // In the order of the interface.
-    literals: names.flatMap((name) => literals.filter((literal) => literal.name === name)),
+    literals: compiled.inputs.flatMap(({ name }) => literals.filter((literal) => literal.name === name)),
     context: customContext === undefined ? kept.context : changed.context,
   });
 }

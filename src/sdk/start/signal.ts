@@ -1,6 +1,7 @@
 /** The answer to a condition of a run on a server. */
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { phaseOf } from "./phases.ts";
+import type { Answer } from "../authoring/condition.ts";
 import type { ControlPlane } from "../../client/control-plane.ts";
 import { isTerminal } from "../../domain/phase.ts";
 import type { Clock } from "../../lib/clock.ts";
@@ -11,8 +12,6 @@ import { SimpleType, type LiteralType } from "../../wire/gen/flyteidl2/core/type
 import type { EventPayloadSchema } from "../../wire/gen/flyteidl2/workflow/run_service_pb.js";
 
 const POLL_MS = 500;
-
-type Answer = boolean | number | string;
 
 export async function signalCondition(
   { runs }: ControlPlane,

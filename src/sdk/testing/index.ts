@@ -149,9 +149,9 @@ function programPath(): string {
 
 /** The folder of `a0-ts`: the server's task processes search for it on PATH. */
 function runtimeFolder(): string {
-  const package_ = join(import.meta.dirname, "../../..");
-  const installed = join(package_, "../.bin");
-  return existsSync(join(installed, "a0-ts")) ? installed : checkoutFolder(package_);
+  const packageFolder = join(import.meta.dirname, "../../..");
+  const installed = join(packageFolder, "../.bin");
+  return existsSync(join(installed, "a0-ts")) ? installed : checkoutFolder(packageFolder);
 }
 
 /** Makes a folder with only `a0-ts`, for a checkout, where npm has linked no programs. */
