@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { mkdtemp, readFile, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -289,6 +289,22 @@ test("a condition is answered through the run's handle, by type, in time", async
   const over = await local.run(stubborn);
   await over.abort("enough");
   await assert.rejects(over.outputs(), { name: "ActionAbortedError", message: /enough/ });
+});
+
+test("the folder of a run has the report of one that failed, too; without files there is none", async () => {
+  const fails = env.task({ name: "fails-with-report", report: true }, async () => {
+    flyte.report.log("<p>so far</p>");
+    throw new Error("no use");
+  });
+  const run = await local.run(fails);
+  const url = run.url;
+  assert.equal(await run.wait(), "failed");
+  assert.equal(run.url, url);
+  assert.match(await readFile(new URL(`${url}/a0/report.html`), "utf8"), /so far/);
+  const named = flyte.withRunContext({ mode: "local", name: "without-files" });
+  await (await named.run(train, { processed: "a" })).outputs();
+  const left = (await readdir(tmpdir())).filter((name) => name.startsWith("boxkite-without-files-"));
+  assert.deepEqual(left, []);
 });
 
 test("a run that exceeds its time limit has the phase of that", async () => {

@@ -1,11 +1,11 @@
 /** The handle of a local run: its phases are those of the root action. */
+import { pathToFileURL } from "node:url";
 import { encodeInputs } from "../authoring/values.ts";
 import { LocalConditions } from "./conditions.ts";
 import { notice } from "./notice.ts";
 import { ignoredRunOptions } from "./option-table.ts";
 import type { LocalActionEvent } from "./options.ts";
-import { runInProcess, type LocalResult } from "./run.ts";
-import { localRunName } from "./orchestrator.ts";
+import { LocalOrchestrator } from "./orchestrator.ts";
 import type { RunOptions } from "../authoring/run.ts";
 import type { LogLine, PhaseChange, Run } from "../authoring/run-handle.ts";
 import type { TaskDefinition } from "../authoring/task.ts";
@@ -24,38 +24,37 @@ export async function startLocalRun(
 }
 
 class LocalRun implements Run<unknown> {
-  readonly name: string;
+  readonly #orchestrator: LocalOrchestrator;
   readonly #abort = new AbortController();
   readonly #changes: PhaseChange[] = [{ phase: "queued", attempt: 0, at: new Date(systemClock.now()) }];
-  readonly #result: Promise<LocalResult>;
+  readonly #outputs: Promise<unknown>;
   readonly #conditions: LocalConditions;
   #wake = Promise.withResolvers<void>();
-  #directory: string | undefined;
   #failure: "failed" | "timed_out" = "failed";
 
   constructor(definition: TaskDefinition, inputs: Readonly<Record<string, unknown>>, options: RunOptions) {
-    this.name = localRunName(options.name);
-    notice.notApplied(ignoredRunOptions(options));
-    for (const [key, value] of Object.entries(options.env ?? {})) process.env[key] = value;
     this.#conditions = new LocalConditions({ answers: options.signals, held: true });
-    this.#result = runInProcess(definition, inputs, {
+    this.#orchestrator = new LocalOrchestrator({
       ...options,
-      name: this.name,
       conditions: this.#conditions,
       signal: this.#abort.signal,
       onAction: (event) => this.#note(event),
     });
-    this.#result.then(
-      (result) => {
-        this.#directory = result.directory();
-        this.#change("succeeded");
-      },
+    notice.notApplied(ignoredRunOptions(options));
+    for (const [key, value] of Object.entries(options.env ?? {})) process.env[key] = value;
+    this.#outputs = this.#orchestrator.start(definition, inputs);
+    this.#outputs.then(
+      () => this.#change("succeeded"),
       () => this.#change(this.#abort.signal.aborted ? "aborted" : this.#failure),
     );
   }
 
+  get name(): string {
+    return this.#orchestrator.run;
+  }
+
   get url(): string {
-    return this.#directory === undefined ? `local run ${this.name}` : `file://${this.#directory}`;
+    return pathToFileURL(this.#orchestrator.directory).href;
   }
 
   async wait(): Promise<Phase> {
@@ -65,7 +64,7 @@ class LocalRun implements Run<unknown> {
   }
 
   async outputs(): Promise<unknown> {
-    return (await this.#result).outputs;
+    return this.#outputs;
   }
 
   async *logs(): AsyncIterable<LogLine> {

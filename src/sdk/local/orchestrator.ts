@@ -18,12 +18,12 @@ import { publishReport } from "../authoring/report.ts";
 import { sharedState } from "../authoring/state.ts";
 import type { TaskDefinition } from "../authoring/task.ts";
 import { decodeInputs, decodeOutputs, encodeInputs, encodeOutputs } from "../authoring/values.ts";
-import { checkRunName } from "../../domain/ids.ts";
+import { checkRunName, ROOT_ACTION } from "../../domain/ids.ts";
 import { systemClock, type Clock } from "../../lib/clock.ts";
 import { InputsSchema, OutputsSchema } from "../../wire/gen/flyteidl2/task/common_pb.js";
 
 /** The name of a local run: the chosen one, which must be one that a server accepts, or a new one. */
-export function localRunName(chosen: string | undefined): string {
+function localRunName(chosen: string | undefined): string {
   return chosen === undefined ? `local-${randomBytes(5).toString("hex")}` : checkRunName(chosen);
 }
 
@@ -50,6 +50,15 @@ export class LocalOrchestrator {
   get directory(): string {
     this.#directory ??= mkdtempSync(join(tmpdir(), `boxkite-${this.run}-`));
     return this.#directory;
+  }
+
+  /** Runs the root action, to the end of the run. */
+  async start(definition: TaskDefinition, inputs: Readonly<Record<string, unknown>>): Promise<unknown> {
+    try {
+      return await this.execute(definition, inputs, ROOT_ACTION, this.options.customContext ?? {});
+    } finally {
+      this.conditions.close();
+    }
   }
 
   async execute(

@@ -5,11 +5,9 @@
 import type { LocalOptions } from "./options.ts";
 import { LocalOrchestrator } from "./orchestrator.ts";
 import type { TaskDefinition } from "../authoring/task.ts";
-import { ROOT_ACTION } from "../../domain/ids.ts";
 
 export interface LocalResult {
   readonly outputs: unknown;
-  readonly run: string;
   /** Holds reports, checkpoints and files of the run; created at the first use. */
   readonly directory: () => string;
 }
@@ -21,10 +19,6 @@ export async function runInProcess(
   options: LocalOptions,
 ): Promise<LocalResult> {
   const orchestrator = new LocalOrchestrator(options);
-  try {
-    const outputs = await orchestrator.execute(definition, inputs, ROOT_ACTION, options.customContext ?? {});
-    return { outputs, run: orchestrator.run, directory: () => orchestrator.directory };
-  } finally {
-    orchestrator.conditions.close();
-  }
+  const outputs = await orchestrator.start(definition, inputs);
+  return { outputs, directory: () => orchestrator.directory };
 }
