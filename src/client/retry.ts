@@ -26,7 +26,7 @@ const REPEATABLE: ReadonlySet<string> = new Set([
   "AbortRun",
   // The client recognises its own run by the name or by a mark (sdk/start/submit-run.ts).
   "CreateRun",
-  // A version that is deployed does not change; sdk/start/deployment.ts asks before whether it exists.
+  // A version that is deployed does not change; sdk/start/deployment.ts checks first whether it exists.
   "DeployTask",
   // An answer does not change; sdk/start/signal.ts compares it.
   "SignalEvent",

@@ -41,7 +41,8 @@ export class LocalAction {
     const { notBefore } = this.#state;
     const limit = nextTimer(this.#state, this.#policy);
     const until = Math.min(notBefore, limit?.at ?? notBefore);
-    if (until > this.#clock.now()) await this.#clock.sleep(until - this.#clock.now(), { signal });
+    // More than once, because timers may fire a millisecond early.
+    while (this.#clock.now() < until) await this.#clock.sleep(until - this.#clock.now(), { signal });
     if (limit !== undefined && limit.at <= this.#clock.now()) {
       this.apply({ type: "timerFired", timer: limit.name });
       return false;
@@ -55,9 +56,12 @@ export class LocalAction {
   async inTime<T extends object>(work: Promise<T>): Promise<T | undefined> {
     const limit = nextTimer(this.#state, this.#policy);
     if (limit === undefined) return work;
-    const result = await within(work, limit.at - this.#clock.now(), this.#clock);
-    if (result === undefined) this.apply({ type: "timerFired", timer: limit.name });
-    return result;
+    do {
+      const result = await within(work, limit.at - this.#clock.now(), this.#clock);
+      if (result !== undefined) return result;
+    } while (this.#clock.now() < limit.at);
+    this.apply({ type: "timerFired", timer: limit.name });
+    return undefined;
   }
 }
 

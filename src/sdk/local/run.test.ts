@@ -5,6 +5,7 @@ import type { LocalActionEvent } from "./options.ts";
 import { runInProcess } from "./run.ts";
 import { definitionOf } from "../authoring/task.ts";
 import * as flyte from "../index.ts";
+import type { Clock } from "../../lib/clock.ts";
 import { steppedClock } from "../../../test/helpers/stepped-clock.ts";
 
 test("the signal of an attempt that runs too long is aborted, and its run ends", async () => {
@@ -117,4 +118,28 @@ test("who aborts a run that waits for its next attempt does not wait for that", 
   abort.abort(new Error("stopped by its author"));
   await stopped;
   assert.equal(clock.pending, 0);
+});
+
+test("a timer that fires a little early changes nothing", async () => {
+  const stepped = steppedClock();
+  const early = (ms: number): number => (ms > 1 ? ms - 1 : ms);
+  const clock: Clock = {
+    ...stepped,
+    sleep: (ms, options) => stepped.sleep(early(ms), options),
+    timer: (ms, onExpiry) => stepped.timer(early(ms), onExpiry),
+  };
+  const env = new flyte.TaskEnvironment({ name: "limits", image: "limits:1" });
+  const begun: number[] = [];
+  const started = clock.now();
+  const retries = { count: 9, backoff: { base: "1m" } };
+  const timeout = { maxRuntime: "1s", deadline: "90s" };
+  const slow = env.task({ name: "slow", retries, timeout }, () => {
+    begun.push(clock.now() - started);
+    return new Promise<void>(() => undefined);
+  });
+  const late = assert.rejects(runInProcess(definitionOf(slow), {}, { clock }), { bound: "deadline" });
+  await stepped.step(0);
+  await stepped.step(90_000);
+  await late;
+  assert.deepEqual(begun, [0, 61_000]);
 });
