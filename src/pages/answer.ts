@@ -35,7 +35,7 @@ export async function answerByPost(
   } catch (error) {
     const refusal = refusalOf(error);
     if (refusal === undefined) throw error;
-    sendProblem(response, { status: 400, title: "The answer was not taken", text: refusal });
+    sendProblem(response, { ...refusal, title: "The answer was not taken" });
     return;
   }
   redirect(response, 303, actionPath(key, condition.key.action));

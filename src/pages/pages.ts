@@ -1,8 +1,9 @@
 /** The plain pages below /v2: which one an address means, and what is answered when it cannot be shown. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { isGone } from "../lib/client-gone.ts";
-import { BoxkiteError } from "../domain/errors.ts";
+import { BoxkiteError, type ErrorCode } from "../domain/errors.ts";
 import type { Principal } from "../domain/principal.ts";
+import { refusalOf } from "../services/errors.ts";
 import type { PageContext } from "./page-context.ts";
 import { abortByPost } from "./abort.ts";
 import { answerByPost } from "./answer.ts";
@@ -10,12 +11,12 @@ import { readAssets } from "./assets.ts";
 import { sendLog } from "./log-download.ts";
 import { sendProblem, type Problem } from "./not-found.ts";
 import { parsePath, runsPath, type Place } from "./paths.ts";
-import { redirect } from "./respond.ts";
+import { hasMethod, READ, redirect } from "./respond.ts";
 import { crumbsOf, sendRunPage } from "./run-page.ts";
 import { streamRun } from "./run-stream.ts";
 import { sendRunsPage } from "./runs-page.ts";
 
-/** Answers a request for a page; `path` is without the query. False where it is not one. */
+/** Answers a request for a page; `path` is without the query. False for a path that is not below /v2. */
 export type Pages = (
   request: IncomingMessage,
   response: ServerResponse,
@@ -59,9 +60,8 @@ export function createPages(parts: Omit<PageContext, "by">): Pages {
   return (request, response, path, by) => {
     const place = parsePath(path);
     if (place === undefined) return false;
-    const isRead = request.method === "GET" || request.method === "HEAD";
-    const changes = place.page === "abort" || place.page === "answer";
-    if (changes ? request.method !== "POST" : !isRead) return false;
+    const methods = place.page === "abort" || place.page === "answer" ? ["POST"] : READ;
+    if (place.page !== "unknown" && !hasMethod(request, response, methods)) return true;
     send({ ...parts, by }, request, response, place).catch((error: unknown) => {
       const problem = problemOf(error, place);
       // The client is gone, or the server is about to end.
@@ -81,35 +81,30 @@ const NO_PAGE: Problem = {
   text: "The address is not one of this server's pages.",
 };
 
+const TITLES: Partial<Record<ErrorCode, string>> = {
+  PROJECT_NOT_FOUND: "There is no such project",
+  RUN_NOT_FOUND: "There is no such run",
+  ACTION_NOT_FOUND: "There is no such action",
+  LOGS_NOT_FOUND: "There is no such log",
+  NO_LOGS: "There is no such log",
+  LIMIT_EXCEEDED: "That is too much",
+  INVALID_ARGUMENT: "The request is not valid",
+};
+const FAILED = "Something went wrong";
+
 function problemOf(error: unknown, place: Place): Problem {
   if (!(error instanceof BoxkiteError)) {
     return {
       status: 500,
-      title: "Something went wrong",
+      title: FAILED,
       text: "The page could not be made; the server's log has the cause.",
     };
   }
-  const text = error.hint === undefined ? error.message : `${error.message}. What to do: ${error.hint}.`;
-  switch (error.code) {
-    case "RUN_NOT_FOUND":
-      return {
-        status: 404,
-        title: "There is no such run",
-        text,
-        crumbs: "key" in place && "run" in place.key ? crumbsOf(place.key) : [],
-      };
-    case "ACTION_NOT_FOUND":
-      return { status: 404, title: "There is no such action", text };
-    case "PROJECT_NOT_FOUND":
-      return { status: 404, title: "There is no such project", text };
-    case "LOGS_NOT_FOUND":
-    case "NO_LOGS":
-      return { status: 404, title: "There is no such log", text };
-    case "LIMIT_EXCEEDED":
-      return { status: 413, title: "That is too much", text };
-    case "INVALID_ARGUMENT":
-      return { status: 404, title: "There is nothing here", text };
-    default:
-      return { status: 500, title: "Something went wrong", text };
-  }
+  const { code, message, hint } = error;
+  return {
+    status: refusalOf(error)?.status ?? 500,
+    title: TITLES[code] ?? FAILED,
+    text: hint === undefined ? message : `${message}. What to do: ${hint}.`,
+    crumbs: code === "RUN_NOT_FOUND" && "key" in place && "run" in place.key ? crumbsOf(place.key) : [],
+  };
 }

@@ -1,6 +1,7 @@
 /** How pages are answered: their headers are what keeps hostile text from doing anything. */
 import { randomBytes } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
 import { isGone } from "../lib/client-gone.ts";
 import type { Html } from "./html.ts";
 
@@ -31,22 +32,35 @@ export function sendPage(response: ServerResponse, status: number, page: (nonce:
   response.end(body);
 }
 
-export function sendText(response: ServerResponse, status: number, text: string): void {
+type Response = ServerResponse | Http2ServerResponse;
+
+export function sendText(response: Response, status: number, text: string): void {
   response.statusCode = status;
   setCommonHeaders(response, "text/plain; charset=utf-8");
   response.end(text);
 }
 
-export function redirect(response: ServerResponse, status: 302 | 303, location: string): void {
+/** The methods of a path that changes nothing. */
+export const READ: readonly string[] = ["GET", "HEAD"];
+
+/** Whether the request has one of a path's methods; any other is refused. */
+export function hasMethod(
+  { method = "" }: IncomingMessage | Http2ServerRequest,
+  response: Response,
+  methods: readonly string[],
+): boolean {
+  if (methods.includes(method)) return true;
+  response.setHeader("allow", methods.join(", "));
+  sendText(response, 405, `this path takes ${methods.join(" and ")} only\n`);
+  return false;
+}
+
+export function redirect(response: Response, status: 302 | 303, location: string): void {
   response.setHeader("location", location);
   sendText(response, status, `see ${location}\n`);
 }
 
-export function setCommonHeaders(
-  response: ServerResponse,
-  contentType: string,
-  cacheControl = "no-store",
-): void {
+export function setCommonHeaders(response: Response, contentType: string, cacheControl = "no-store"): void {
   response.setHeader("content-type", contentType);
   response.setHeader("cache-control", cacheControl);
   response.setHeader("x-content-type-options", "nosniff");

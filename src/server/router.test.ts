@@ -45,11 +45,12 @@ async function start(t: TestContext, options: StartOptions = {}) {
     await store.close();
   });
   const { port } = server.address() as AddressInfo;
-  return async (method: string, path: string, headers: Record<string, string> = {}) => {
-    const outgoing = httpRequest({ host: "127.0.0.1", port, method, path, headers, agent: false }).end("{}");
+  return async (method: string, path: string, headers: Record<string, string> = {}, sent = "{}") => {
+    const outgoing = httpRequest({ host: "127.0.0.1", port, method, path, headers, agent: false }).end(sent);
     const [response] = await once(outgoing, "response");
     const { statusCode, headers: answered } = response as IncomingMessage;
-    return { status: statusCode as number, location: answered.location, body: await text(response), port };
+    const { location, allow } = answered;
+    return { status: statusCode as number, location, allow, body: await text(response), port };
   };
 }
 
@@ -71,10 +72,34 @@ test("a condition is not answered for a page of another origin", async (t) => {
   assert.equal((await ask("POST", CONDITION, { origin: "http://elsewhere.example" })).status, 403);
   assert.equal((await ask("POST", CONDITION, { origin: "null" })).status, 403);
   const { status, body, port } = await ask("POST", CONDITION);
-  assert.equal(status, 400);
+  assert.equal(status, 404);
   assert.match(body, /no .*run|no .*action/u);
   const own = await ask("POST", CONDITION, { origin: `http://127.0.0.1:${port}` });
-  assert.equal(own.status, 400);
+  assert.equal(own.status, 404);
+});
+
+test("an answer that is too long is refused as such", async (t) => {
+  const ask = await start(t);
+  const { status, body } = await ask("POST", CONDITION, {}, "x".repeat(1024 * 1024 + 1));
+  assert.deepEqual([status, body], [413, "the body is longer than the limit of 1 MiB\n"]);
+});
+
+test("a method that a path does not have is refused with those that it has", async (t) => {
+  const ask = await start(t);
+  const run = "/v2/domain/d/project/p/runs/r";
+  const reads = ["/", "/healthz", "/v2", "/v2/assets/run.js", run, `${run}/stream`, `${run}/log`];
+  for (const path of reads)
+    for (const method of ["POST", "PUT", "DELETE", "OPTIONS", "PROPFIND"]) {
+      const { status, allow } = await ask(method, path);
+      assert.deepEqual([status, allow], [405, "GET, HEAD"], `${method} ${path}`);
+    }
+  for (const path of [CONDITION, `${run}/abort`, `${run}/answer`])
+    for (const method of ["GET", "HEAD", "PUT"]) {
+      const { status, allow } = await ask(method, path);
+      assert.deepEqual([status, allow], [405, "POST"], `${method} ${path}`);
+    }
+  for (const path of ["/v2/nothing", "/nothing", "//v2"])
+    assert.equal((await ask("PUT", path)).status, 404, path);
 });
 
 test("an answer that the server fails to take is its own fault, and logged", async (t) => {

@@ -3,6 +3,8 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { ActionKey } from "../domain/ids.ts";
 import type { Principal } from "../domain/principal.ts";
 import { createPages } from "../pages/pages.ts";
+import { HOME_PATH } from "../pages/paths.ts";
+import { hasMethod, READ, redirect, sendText } from "../pages/respond.ts";
 import { isFromElsewhere } from "../pages/same-origin.ts";
 import type { PageContext } from "../pages/page-context.ts";
 import { refusalOf } from "../services/errors.ts";
@@ -33,25 +35,29 @@ export function createRouter({ rpc, objects, bucket, context, anyHostName }: Rou
     const by = authenticate(request);
     if (path.startsWith("/flyteidl2.")) return rpc(request, response, by);
     if (path === `/${bucket}` || path.startsWith(`/${bucket}/`)) return objects(request, response, by);
-    if (path === "/healthz" || path === "/v2/healthz") return answer(response, 200, "ok\n");
-    const condition = request.method === "POST" ? parseSignalPath(path) : undefined;
-    if (condition !== undefined) return signal(request, response, by, condition);
-    if (path === "/") return redirect(response, "/v2");
-    if (pages(request as IncomingMessage, response as ServerResponse, path, by)) return undefined;
-    return answer(response, 404, `nothing is served at ${path}\n`);
+    const condition = parseSignalPath(path);
+    if (condition !== undefined) {
+      if (hasMethod(request, response, ["POST"])) signal(request, response, by, condition);
+    } else if (path === "/healthz" || path === "/v2/healthz") {
+      if (hasMethod(request, response, READ)) sendText(response, 200, "ok\n");
+    } else if (path === "/") {
+      if (hasMethod(request, response, READ)) redirect(response, 302, HOME_PATH);
+    } else if (!pages(request as IncomingMessage, response as ServerResponse, path, by)) {
+      sendText(response, 404, `nothing is served at ${path}\n`);
+    }
   };
 
   const signal = (request: Request, response: Response, by: Principal, condition: ActionKey): void => {
     readSmallBody(request)
       .then(async (body) => {
-        if (isFromElsewhere(request)) return answer(response, 403, "a page of another origin sent this\n");
+        if (isFromElsewhere(request)) return sendText(response, 403, "a page of another origin sent this\n");
         await signalByPost(context, by, condition, body);
-        return answer(response, 200, "ok\n");
+        return sendText(response, 200, "ok\n");
       })
       .catch((error: unknown) => {
         const refusal = refusalOf(error);
         if (refusal === undefined) return fail(request, response, error);
-        return answer(response, 400, `${refusal}\n`);
+        return sendText(response, refusal.status, `${refusal.text}\n`);
       });
   };
 
@@ -60,7 +66,7 @@ export function createRouter({ rpc, objects, bucket, context, anyHostName }: Rou
     if (isGone(response)) return;
     context.log.error("a request failed", { path: request.url, error });
     if (response.headersSent) response.destroy();
-    else answer(response, 500, "internal error; the server's log has the cause\n");
+    else sendText(response, 500, "internal error; the server's log has the cause\n");
   };
 
   return (request, response) => {
@@ -71,18 +77,6 @@ export function createRouter({ rpc, objects, bucket, context, anyHostName }: Rou
       fail(request, response, error);
     }
   };
-}
-
-function redirect(response: Response, to: string): void {
-  response.statusCode = 302;
-  response.setHeader("location", to);
-  response.end();
-}
-
-function answer(response: Response, status: number, body: string): void {
-  response.statusCode = status;
-  response.setHeader("content-type", "text/plain; charset=utf-8");
-  response.end(body);
 }
 
 /** A method that this version of the protocol does not have: an image may carry a newer SDK. */

@@ -66,9 +66,26 @@ function hintHeader(hint: string | undefined): Record<string, string> {
   return encoded.length > MAX_HINT_BYTES ? {} : { [HINT_HEADER]: encoded };
 }
 
-/** Why a request was refused, as text for people; undefined where the server failed. */
-export function refusalOf(error: unknown): string | undefined {
-  return error instanceof BoxkiteError && error.kind === "user" ? textOf(error) : undefined;
+/** Of an answer in plain HTTP; 400 for the other codes of users' errors. Not from CODES, which has regard to clients. */
+const STATUSES: Partial<Record<ErrorCode, number>> = {
+  PROJECT_NOT_FOUND: 404,
+  RUN_NOT_FOUND: 404,
+  ACTION_NOT_FOUND: 404,
+  LOGS_NOT_FOUND: 404,
+  NO_LOGS: 404,
+  LIMIT_EXCEEDED: 413,
+};
+
+export interface Refusal {
+  readonly status: number;
+  /** For people. */
+  readonly text: string;
+}
+
+/** Why a request in plain HTTP was refused; undefined where the server failed. */
+export function refusalOf(error: unknown): Refusal | undefined {
+  if (!(error instanceof BoxkiteError) || error.kind !== "user") return undefined;
+  return { status: STATUSES[error.code] ?? 400, text: textOf(error) };
 }
 
 /** Encodes what handlers throw; an unexpected error is logged with its cause and not shown to the client. */

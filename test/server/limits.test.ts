@@ -40,7 +40,7 @@ test("limits of calls", async (t) => {
   await t.test("the answer to a condition beyond 1 MiB", async () => {
     const address = `${url}/v2/domain/development/project/flytesnacks/runs/r/conditions/c`;
     const response = await fetch(address, { method: "POST", body: "x".repeat(2 * 2 ** 20) });
-    assert.equal(response.status, 400);
+    assert.equal(response.status, 413);
     assert.match(await response.text(), /limit of 1 MiB/u);
   });
 });
