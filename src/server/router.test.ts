@@ -54,6 +54,20 @@ async function start(t: TestContext, options: StartOptions = {}) {
   };
 }
 
+async function startHttp2(t: TestContext, options: StartOptions = {}) {
+  const store = openSqliteStore(":memory:");
+  const server = createHttp2Server(routerFor(store, options));
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const session = connect(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  t.after(async () => {
+    session.destroy();
+    await new Promise((done) => server.close(done));
+    await store.close();
+  });
+  return { server, session };
+}
+
 test("an exception of a handler, or a path that is no encoding, does not end the server", async (t) => {
   const ask = await start(t);
   assert.equal((await ask("POST", "/flyteidl2.x/Y")).status, 500);
@@ -82,6 +96,15 @@ test("an answer that is too long is refused as such", async (t) => {
   const ask = await start(t);
   const { status, body } = await ask("POST", CONDITION, {}, "x".repeat(1024 * 1024 + 1));
   assert.deepEqual([status, body], [413, "the body is longer than the limit of 1 MiB\n"]);
+});
+
+test("a client of HTTP/2 sees the refusal of an answer that is too long, and its stream ends", async (t) => {
+  const { session } = await startHttp2(t);
+  const stream = session.request({ ":method": "POST", ":path": CONDITION });
+  stream.resume().end("x".repeat(4 * 1024 * 1024));
+  const [headers] = (await once(stream, "response")) as [Record<string, unknown>];
+  assert.equal(headers[":status"], 413);
+  await once(stream, "close");
 });
 
 test("a method that a path does not have is refused with those that it has", async (t) => {
@@ -129,14 +152,10 @@ test("only the machine's own names are answered, unless the server is open to a 
   assert.equal((await askOpen("GET", "/healthz", { host: "boxkite.example" })).status, 200);
 });
 
-test("a client of HTTP/2 that goes away in the middle of its answer is no failure of the server", async () => {
+test("a client of HTTP/2 that goes away in the middle of its answer is no failure of the server", async (t) => {
   const lines: string[] = [];
-  const store = openSqliteStore(":memory:");
   const log = createLogger({ write: (line) => void lines.push(line) });
-  const server = createHttp2Server(routerFor(store, { log }));
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const session = connect(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  const { server, session } = await startHttp2(t, { log });
   const arrived = once(server, "request");
   const stream = session.request({ ":method": "POST", ":path": CONDITION });
   stream.on("error", () => {});
@@ -148,6 +167,4 @@ test("a client of HTTP/2 that goes away in the middle of its answer is no failur
   // What the end of the body set off has run.
   await new Promise((resolve) => setImmediate(resolve));
   assert.deepEqual(lines, []);
-  await new Promise((done) => server.close(done));
-  await store.close();
 });
