@@ -50,7 +50,16 @@ function textLine(level: LogLevel, message: string, fields: LogFields): string {
     ([key, value]) => `${key}=${typeof value === "string" ? value : JSON.stringify(value)}`,
   );
   const time = new Date().toISOString().slice(11, 23);
-  return `${[time, level.padEnd(5), message, ...pairs].join(" ")}\n`;
+  return `${withoutControls([time, level.padEnd(5), message, ...pairs].join(" "))}\n`;
+}
+
+/** Names and errors may come from callers: written as they are, they could pretend to be lines of the log. */
+function withoutControls(text: string): string {
+  return text.replaceAll(/\p{Cc}/gu, (character) =>
+    character < " "
+      ? JSON.stringify(character).slice(1, -1)
+      : `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
 }
 
 /** Of errors the messages of the cause chain are printed, nothing else. */
