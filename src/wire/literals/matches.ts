@@ -2,6 +2,7 @@
  * A shallow-enough test of whether a value fits a JSON Schema, used only to pick the member of a
  * union. It is not validation: the author's own schema has done that.
  */
+import { ownValue } from "../../domain/own-value.ts";
 import { JS_TYPE, resolveReference, type JsonSchema } from "./json-schema.ts";
 
 export function matchesSchema(value: unknown, node: JsonSchema, root: JsonSchema): boolean {
@@ -44,12 +45,17 @@ function matchesType(value: unknown, type: string, schema: JsonSchema, root: Jso
   }
 }
 
+/** A property of an object, or of its class; not one that every object has, such as `constructor`. */
+export function propertyOf(record: Readonly<Record<string, unknown>>, key: string): unknown {
+  return key in Object.prototype ? ownValue(record, key) : record[key];
+}
+
 function matchesObject(value: object, schema: JsonSchema, root: JsonSchema): boolean {
   const record = value as Record<string, unknown>;
-  if ((schema.required ?? []).some((key) => record[key] === undefined)) return false;
+  if ((schema.required ?? []).some((key) => propertyOf(record, key) === undefined)) return false;
   const properties = schema.properties ?? {};
   for (const [key, entry] of Object.entries(record)) {
-    const property = properties[key];
+    const property = ownValue(properties, key);
     if (property !== undefined) {
       if (entry !== undefined && !matchesSchema(entry, property, root)) return false;
     } else if (schema.additionalProperties === false) {

@@ -6,9 +6,10 @@
  * writes the same bytes for the same object, which is what makes hashes of inputs agree.
  */
 import { decode } from "@msgpack/msgpack";
+import { ownValue } from "../../domain/own-value.ts";
 import { describeValue, ValueError } from "./errors.ts";
 import { JS_TYPE, resolveReference, type JsonSchema } from "./json-schema.ts";
-import { matchesSchema } from "./matches.ts";
+import { matchesSchema, propertyOf } from "./matches.ts";
 
 /** Encodes a value by its schema; where the schema is silent, whole numbers are integers. */
 export function encodeMsgpack(
@@ -102,13 +103,13 @@ function writeObject(
   // In the order of the schema, then of the object: two objects that are equal have the same bytes.
   const keys = Object.keys(record).filter((key) => record[key] !== undefined);
   const ordered = [
-    ...Object.keys(properties).filter((key) => record[key] !== undefined),
+    ...Object.keys(properties).filter((key) => propertyOf(record, key) !== undefined),
     ...keys.filter((key) => !Object.hasOwn(properties, key)),
   ];
   writer.mapHeader(ordered.length);
   for (const key of ordered) {
     writer.string(key);
-    write(writer, record[key], properties[key] ?? rest, root, `${path}.${key}`);
+    write(writer, record[key], ownValue(properties, key) ?? rest, root, `${path}.${key}`);
   }
 }
 
@@ -124,12 +125,11 @@ function shape(
   root: JsonSchema | undefined,
   path: string,
 ): unknown {
-  let schema = node === undefined || root === undefined ? undefined : resolveReference(node, root);
+  const schema = node === undefined || root === undefined ? undefined : resolveReference(node, root);
   if (schema !== undefined && root !== undefined) {
-    const whole = root;
     const alternatives = schema.anyOf ?? schema.oneOf;
     if (alternatives !== undefined) {
-      const chosen = alternatives.find((variant) => matchesSchema(value, variant, whole));
+      const chosen = alternatives.find((variant) => matchesSchema(value, variant, root));
       return shape(value, chosen, root, path);
     }
   }
@@ -150,11 +150,10 @@ function shape(
   if (typeof value === "object" && value !== null && !(value instanceof Uint8Array)) {
     const properties = schema?.properties ?? {};
     const rest = typeof schema?.additionalProperties === "object" ? schema.additionalProperties : undefined;
-    schema = undefined;
     return Object.fromEntries(
       Object.entries(value).map(([key, entry]) => [
         key,
-        shape(entry, properties[key] ?? rest, root, `${path}.${key}`),
+        shape(entry, ownValue(properties, key) ?? rest, root, `${path}.${key}`),
       ]),
     );
   }
