@@ -36,10 +36,7 @@ const TIMES = new Set(["created_at", "updated_at", "deployed_at", "start_time", 
 const PEOPLE = new Set(["created_by", "deployed_by", "owner"]);
 
 /** Throws INVALID_ARGUMENT or FIELD_NOT_SUPPORTED. */
-export function decodeListRequest(
-  request: ListRequest | undefined,
-  extra: readonly ListFilter[] = [],
-): ListQuery {
+export function decodeListRequest(request: ListRequest | undefined): ListQuery {
   if (request && request.rawFilters.length > 0) {
     throw new BoxkiteError("FIELD_NOT_SUPPORTED", "ListRequest.raw_filters is set; use filters");
   }
@@ -50,7 +47,7 @@ export function decodeListRequest(
   return {
     limit: request?.limit || DEFAULT_LIMIT,
     token: request?.token ?? "",
-    where: [...(request?.filters ?? []).map(decodeFilter), ...extra],
+    where: (request?.filters ?? []).map(decodeFilter),
     ...decodeSort(sort),
   };
 }
@@ -60,7 +57,7 @@ export function decodeSort(sort: Sort | undefined): Pick<ListQuery, "sort"> {
   return { sort: { field: sort.key, ascending: sort.direction === Sort_Direction.ASCENDING } };
 }
 
-export function decodeFilter(filter: Filter): ListFilter {
+function decodeFilter(filter: Filter): ListFilter {
   if (PEOPLE.has(filter.field)) throw noUsers(filter.field);
   const comparison = COMPARISONS[filter.function];
   if (comparison === undefined) {
