@@ -1,6 +1,6 @@
 /** What is read to show one action. */
 import type { ActionRecord } from "../domain/action-record.ts";
-import { ROOT_ACTION, type RunKey } from "../domain/ids.ts";
+import { ROOT_ACTION } from "../domain/ids.ts";
 import type { PageContext } from "./page-context.ts";
 import { detailSources } from "../services/detail-sources.ts";
 import type { ResolvedImage } from "../domain/image.ts";
@@ -20,16 +20,6 @@ export function hasLog({ record, run }: Pick<ActionView, "record" | "run">): boo
 }
 
 type ViewContext = Pick<PageContext, "store" | "clock" | "objects" | "bucket" | "log">;
-
-/** Undefined where the run has no such action. */
-export async function readAction(
-  context: ViewContext,
-  key: RunKey,
-  action: string,
-): Promise<ActionView | undefined> {
-  const record = await context.store.getAction({ ...key, action });
-  return record && viewAction(context, record);
-}
 
 export async function viewAction(context: ViewContext, record: ActionRecord): Promise<ActionView> {
   const { store, clock } = context;

@@ -8,9 +8,10 @@ import type { PageContext } from "./page-context.ts";
 import { abortByPost } from "./abort.ts";
 import { answerByPost } from "./answer.ts";
 import { readAssets } from "./assets.ts";
+import type { Crumb } from "./layout.ts";
 import { sendLog } from "./log-download.ts";
 import { sendProblem, type Problem } from "./not-found.ts";
-import { parsePath, runsPath, type Place } from "./paths.ts";
+import { parsePath, runPath, runsPath, type Place } from "./paths.ts";
 import { hasMethod, READ, redirect } from "./respond.ts";
 import { crumbsOf, sendRunPage } from "./run-page.ts";
 import { streamRun } from "./run-stream.ts";
@@ -105,6 +106,14 @@ function problemOf(error: unknown, place: Place): Problem {
     status: refusalOf(error)?.status ?? 500,
     title: TITLES[code] ?? FAILED,
     text: hint === undefined ? message : `${message}. What to do: ${hint}.`,
-    crumbs: code === "RUN_NOT_FOUND" && "key" in place && "run" in place.key ? crumbsOf(place.key) : [],
+    crumbs: crumbsFrom(code, place),
   };
+}
+
+/** The links up from what is wrong: to the run, or to the project where it has no such run. */
+function crumbsFrom(code: ErrorCode, place: Place): Crumb[] {
+  if (!("key" in place && "run" in place.key)) return [];
+  const { key } = place;
+  const project = crumbsOf(key);
+  return code === "RUN_NOT_FOUND" ? project : [...project, { text: key.run, path: runPath(key) }];
 }

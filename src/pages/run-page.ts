@@ -3,16 +3,15 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { ROOT_ACTION, type RunKey } from "../domain/ids.ts";
 import type { PageContext } from "./page-context.ts";
 import { requireAction } from "../store/require.ts";
-import { chosenAction, hasLog, readAction, type ActionView } from "./action-view.ts";
+import { chosenAction, hasLog, viewAction, type ActionView } from "./action-view.ts";
 import { html, type Html } from "./html.ts";
 import { layout, type Crumb } from "./layout.ts";
-import { sendProblem } from "./not-found.ts";
 import { actionPath, runPath, runsPath } from "./paths.ts";
 import { numberIn, queryOf, sendPage } from "./respond.ts";
 import { runHead } from "./run-section.ts";
 import { actionSections, sectionHtml, SECTION_NAMES } from "./sections.ts";
 
-/** Throws RUN_NOT_FOUND. */
+/** Throws RUN_NOT_FOUND or ACTION_NOT_FOUND. */
 export async function sendRunPage(
   context: PageContext,
   request: IncomingMessage,
@@ -21,20 +20,11 @@ export async function sendRunPage(
 ): Promise<void> {
   const query = queryOf(request);
   const run = await context.access.run(context.by, "read", key);
-  const name = chosenAction(query);
+  const record = await context.access.action(context.by, "read", { ...key, action: chosenAction(query) });
   const [root, view] = await Promise.all([
     requireAction(context.store, { ...key, action: ROOT_ACTION }),
-    readAction(context, key, name),
+    viewAction(context, record),
   ]);
-  if (view === undefined) {
-    sendProblem(response, {
-      status: 404,
-      title: "There is no such action",
-      text: `Run ${key.run} has no action ${name}.`,
-      crumbs: [...crumbsOf(key), { text: key.run, path: runPath(key) }],
-    });
-    return;
-  }
   const main = html`<section id="run" class="run-head">${runHead(run, root, context.clock.now())}</section>
     <div class="panes">${treePane(view)}${detailPane(view, numberIn(query, "attempt"))}</div>`;
   const title = `${root.displayName || key.run} · ${key.run}`;
