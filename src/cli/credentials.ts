@@ -1,6 +1,6 @@
 /** `boxkite credentials`: keys with which a person's own programs reach the server's objects. */
 import { BoxkiteError } from "../domain/errors.ts";
-import { checkProjectName, DOMAINS } from "../domain/ids.ts";
+import { checkProjectName, DOMAINS, isDomain } from "../domain/ids.ts";
 import { createRunIdentities, type Credentials } from "../orchestrator/run-identity.ts";
 import { BUCKET, SIGNING_SECRET } from "../server/server.ts";
 import { userCredentials } from "../server/user-credentials.ts";
@@ -85,7 +85,7 @@ function prefixOf(input: CommandInput): string {
   }
   checkProjectName(project, "--project");
   if (domain === undefined) return `${project}/`;
-  if ((DOMAINS as readonly string[]).includes(domain)) return `${project}/${domain}/`;
+  if (isDomain(domain)) return `${project}/${domain}/`;
   throw new BoxkiteError("CONFIG_INVALID", `there is no domain ${JSON.stringify(domain)}`, {
     hint: `use one of: ${DOMAINS.join(", ")}`,
   });

@@ -30,6 +30,10 @@ export const ROOT_ACTION = "a0";
 /** The domains that every project has, in the order in which they are listed. */
 export const DOMAINS = ["development", "staging", "production"] as const;
 
+export function isDomain(text: string): boolean {
+  return (DOMAINS as readonly string[]).includes(text);
+}
+
 /** A run's name becomes part of URLs, labels and object keys: a DNS label. */
 const RUN_NAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 /** An action's name is made by the SDK (base 36 of a hash), or is a trace's or condition's. */

@@ -1,7 +1,7 @@
 /** The list of runs, of one project or of all: newest first, by phase, page by page. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { BoxkiteError } from "../domain/errors.ts";
-import { DOMAINS, type ProjectKey } from "../domain/ids.ts";
+import { DOMAINS, isDomain, type ProjectKey } from "../domain/ids.ts";
 import { PHASES, TERMINAL_PHASES, type Phase } from "../domain/phase.ts";
 import type { PageContext } from "./page-context.ts";
 import type { ListFilter, ListedRun } from "../domain/list.ts";
@@ -36,8 +36,7 @@ export async function sendRunsPage(
   response: ServerResponse,
   scope: ProjectKey | undefined,
 ): Promise<void> {
-  await context.access.authorise(context.by, "read", { kind: "project", project: scope?.project });
-  if (scope !== undefined) await checkScope(context, scope);
+  await requireScope(context, scope);
   const query = queryOf(request);
   const filter = FILTERS.find(({ status }) => status === (query.get("status") ?? "")) ?? FILTERS[0];
   const where: ListFilter[] = filter?.phases.length
@@ -78,12 +77,13 @@ export async function sendRunsPage(
   sendPage(response, 200, layout({ title: `${title} · Boxkite`, crumbs: [], main, script: "times.js" }));
 }
 
-/** An archived project takes no new runs; those it has can be read. */
-async function checkScope({ store }: PageContext, { project, domain }: ProjectKey): Promise<void> {
-  const isKnown =
-    (DOMAINS as readonly string[]).includes(domain) && (await store.getProject(project)) !== undefined;
-  if (!isKnown)
-    throw new BoxkiteError("PROJECT_NOT_FOUND", `there is no project ${project} with a domain ${domain}`);
+async function requireScope({ access, by }: PageContext, scope: ProjectKey | undefined): Promise<void> {
+  if (scope === undefined) return access.authorise(by, "read", { kind: "project", project: undefined });
+  await access.project(by, "read", scope.project);
+  if (!isDomain(scope.domain))
+    throw new BoxkiteError("PROJECT_NOT_FOUND", `project ${scope.project} has no domain ${scope.domain}`, {
+      hint: `use one of: ${DOMAINS.join(", ")}`,
+    });
 }
 
 const CURRENT = html` aria-current="true"`;

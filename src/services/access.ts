@@ -4,7 +4,14 @@
  */
 import type { ActionRecord } from "../domain/action-record.ts";
 import { BoxkiteError } from "../domain/errors.ts";
-import { DOMAINS, type ActionKey, type ProjectKey, type RunKey, type TaskKey } from "../domain/ids.ts";
+import {
+  DOMAINS,
+  isDomain,
+  type ActionKey,
+  type ProjectKey,
+  type RunKey,
+  type TaskKey,
+} from "../domain/ids.ts";
 import type { Principal } from "../domain/principal.ts";
 import type { ProjectRecord } from "../domain/project.ts";
 import type { RunRecord } from "../domain/run.ts";
@@ -84,7 +91,7 @@ export function createAccess(store: StoreReader, authorise: Authorise = everybod
           hint: `activate it with flyte update project ${key.project} --unarchive`,
         });
       }
-      if (!(DOMAINS as readonly string[]).includes(key.domain)) {
+      if (!isDomain(key.domain)) {
         throw new BoxkiteError("INVALID_ARGUMENT", `there is no domain ${JSON.stringify(key.domain)}`, {
           hint: `use one of: ${DOMAINS.join(", ")}`,
         });
