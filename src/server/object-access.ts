@@ -11,7 +11,6 @@ export const OPERATOR = "operator";
 export interface ObjectAccessOptions {
   readonly rights: ObjectRights;
   readonly identities: RunIdentities;
-  readonly operatorSecret: string;
   readonly authorise: Authorise;
 }
 
@@ -20,7 +19,6 @@ type Allows = S3Principal["allows"];
 export function createPrincipals({
   rights,
   identities,
-  operatorSecret,
   authorise,
 }: ObjectAccessOptions): (accessKeyId: string, by: Principal) => S3Principal | undefined {
   /** What an access key opens; undefined for an unknown one. */
@@ -43,7 +41,7 @@ export function createPrincipals({
     const { name, allows } = rules;
     return {
       name,
-      secretAccessKey: accessKeyId === OPERATOR ? operatorSecret : identities.secretOf(accessKeyId),
+      secretAccessKey: identities.secretOf(accessKeyId),
       allows: async (operation, key) => {
         if (!(await allows(operation, key))) return false;
         await authorise({ ...by, who: name }, RIGHTS[operation], { kind: "object", key });

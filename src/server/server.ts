@@ -7,7 +7,6 @@ import { LOCAL } from "../domain/principal.ts";
 import { DOMAINS } from "../domain/ids.ts";
 import type { Queues } from "../domain/queue.ts";
 import { createCatalog, type Catalog } from "../orchestrator/catalog.ts";
-import { outputsUri } from "../domain/outputs.ts";
 import { createOrchestrator } from "../orchestrator/orchestrator.ts";
 import { createLogRetention } from "../orchestrator/log-retention.ts";
 import { createObjectRights } from "../orchestrator/object-rights.ts";
@@ -21,26 +20,18 @@ import type { Logger } from "../lib/log.ts";
 import { createAttemptLogs } from "../logs/attempt-logs.ts";
 import { openDirectoryStore } from "../objects/directory-store.ts";
 import { expireUploads } from "../objects/upload-expiry.ts";
-import { createS3Handler } from "../objects/s3/handler.ts";
-import { createAccess, type Authorise } from "../services/access.ts";
-import { presign } from "../lib/sigv4-signer.ts";
+import type { Authorise } from "../services/access.ts";
 import { buildImageWork, deployBuildTask } from "../services/build-task.ts";
 import { createChangeFeed } from "../services/change-feed.ts";
-import type { ServiceContext } from "../services/context.ts";
-import { keyOfUri } from "../services/object-keys.ts";
-import { registerServices } from "../services/routes.ts";
 import { createUnusedImages } from "../services/unused-images.ts";
 import { openSqliteStore } from "../store/sqlite/sqlite-store.ts";
-import { objectUrisInOutputs } from "../wire/literals.ts";
-import { readWritten } from "../wire/written.ts";
 import { createBuilds } from "./builds.ts";
 import { secretsOf } from "./build-secrets.ts";
+import { createHandler } from "./handler.ts";
 import { listen } from "./listener.ts";
 import { logMigrations } from "./migration-log.ts";
 import type { Reach } from "../platform/reach.ts";
-import { createRouter, unknownMethod, type RoutedHandler } from "./router.ts";
-import { createRpc } from "./rpc.ts";
-import { createPrincipals, OPERATOR } from "./object-access.ts";
+import { createResults } from "./results.ts";
 import { OBJECTS_DIRECTORY, STORE_FILE } from "./store-file.ts";
 
 export interface ServerOptions {
@@ -98,7 +89,6 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     seedProject(catalog),
   ]);
   const identities = createRunIdentities(secret);
-  const operatorSecret = identities.secretOf(OPERATOR);
   const [objects, usualExecutor] = await Promise.all([
     openDirectoryStore(join(dataDirectory, OBJECTS_DIRECTORY), { clock, log }),
     options.createExecutor({ instance, dataDirectory, log }),
@@ -141,72 +131,25 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     queues: options.queues,
     ...(options.lingerMs !== undefined && { lingerMs: options.lingerMs }),
     endpoint: () => executor.endpointForAttempts(port),
-    urisInOutputs: async ({ outputUri, source }) => {
-      let outputs: Uint8Array | undefined;
-      try {
-        outputs = await objects.readAll(keyOfUri(outputsUri("task", outputUri), BUCKET));
-      } catch (error) {
-        if (!(error instanceof BoxkiteError && error.code === "OBJECT_DAMAGED")) throw error;
-        log.error("a cached result is damaged, and is computed anew", { error });
-        return undefined;
-      }
-      return outputs === undefined ? [] : rights.readable(source, objectUrisInOutputs(outputs));
+    ...createResults({ objects, rights, bucket: BUCKET, log }),
+  });
+  const handler = createHandler({
+    parts: {
+      store,
+      catalog,
+      rights,
+      orchestrator,
+      objects,
+      logs,
+      feed,
+      clock,
+      log,
+      bucket: BUCKET,
+      builds,
+      unusedImages,
     },
-    readWritten: (prefix) =>
-      readWritten(
-        {
-          size: async (uri) => (await objects.head(keyOfUri(uri, BUCKET)))?.size,
-          read: (uri) => objects.readAll(keyOfUri(uri, BUCKET)),
-        },
-        prefix,
-      ),
-  });
-
-  const access = createAccess(store, options.authorise);
-  const context: ServiceContext = {
-    access,
-    store,
-    catalog,
-    rights,
-    orchestrator,
-    objects,
-    logs,
-    feed,
-    clock,
-    log,
-    bucket: BUCKET,
-    builds,
-    unusedImages,
-    presign: ({ method, origin, uri, expiresInSeconds }) =>
-      presign({
-        method,
-        origin,
-        bucket: BUCKET,
-        key: keyOfUri(uri, BUCKET),
-        accessKeyId: OPERATOR,
-        secretAccessKey: operatorSecret,
-        expiresInSeconds,
-        nowMs: clock.now(),
-      }),
-  };
-  const rpc = createRpc({
-    register: (router) => registerServices(router, context),
-    unknown: unknownMethod,
-    log,
-  });
-  const s3 = createS3Handler({
-    store: objects,
-    bucket: BUCKET,
-    clock,
-    log,
-    onWritten: (key) => orchestrator.objectWritten(key),
-    principals: createPrincipals({ rights, identities, operatorSecret, authorise: access.authorise }),
-  });
-  const handler = createRouter({
-    rpc,
-    objects: s3 as RoutedHandler,
-    bucket: BUCKET,
-    context,
+    identities,
+    authorise: options.authorise,
     anyHostName: options.anyHostName ?? false,
   });
   const listener = await listen({ ...options, handler });

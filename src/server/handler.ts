@@ -1,0 +1,54 @@
+/** Everything that answers requests, put together: calls of the protocol, objects, pages. */
+import { presign } from "../lib/sigv4-signer.ts";
+import type { HostedStore } from "../objects/hosted-store.ts";
+import { createS3Handler } from "../objects/s3/handler.ts";
+import type { RunIdentities } from "../orchestrator/run-identity.ts";
+import { createAccess, type Authorise } from "../services/access.ts";
+import type { ServiceContext } from "../services/context.ts";
+import { keyOfUri } from "../services/object-keys.ts";
+import { registerServices } from "../services/routes.ts";
+import type { Handler } from "./listener.ts";
+import { createPrincipals, OPERATOR } from "./object-access.ts";
+import { createRouter, unknownMethod, type RoutedHandler } from "./router.ts";
+import { createRpc } from "./rpc.ts";
+
+export interface HandlerOptions {
+  readonly parts: Omit<ServiceContext, "access" | "presign"> & { readonly objects: HostedStore };
+  readonly identities: RunIdentities;
+  readonly authorise: Authorise | undefined;
+  readonly anyHostName: boolean;
+}
+
+export function createHandler({ parts, identities, authorise, anyHostName }: HandlerOptions): Handler {
+  const { store, objects, rights, orchestrator, bucket, clock, log } = parts;
+  const access = createAccess(store, authorise);
+  const context: ServiceContext = {
+    ...parts,
+    access,
+    presign: ({ method, origin, uri, expiresInSeconds }) =>
+      presign({
+        method,
+        origin,
+        bucket,
+        key: keyOfUri(uri, bucket),
+        accessKeyId: OPERATOR,
+        secretAccessKey: identities.secretOf(OPERATOR),
+        expiresInSeconds,
+        nowMs: clock.now(),
+      }),
+  };
+  const rpc = createRpc({
+    register: (router) => registerServices(router, context),
+    unknown: unknownMethod,
+    log,
+  });
+  const s3 = createS3Handler({
+    store: objects,
+    bucket,
+    clock,
+    log,
+    onWritten: (key) => orchestrator.objectWritten(key),
+    principals: createPrincipals({ rights, identities, authorise: access.authorise }),
+  });
+  return createRouter({ rpc, objects: s3 as RoutedHandler, bucket, context, anyHostName });
+}
