@@ -3,7 +3,7 @@
  *
  * The npm package of the same name is older than the wheel that the stock SDK pins, and ships `.ts`
  * files with enums, which Node's type stripping refuses; the wheel carries no .proto files. So the
- * descriptors are read out of the wheel's Python modules and handed to `protoc-gen-es`, which asks
+ * descriptors are read out of the wheel's Python modules and passed to `protoc-gen-es`, which asks
  * for nothing but a CodeGeneratorRequest on its standard input.
  *
  *   node scripts/gen-wire.ts           rewrite src/wire/gen

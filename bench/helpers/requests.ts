@@ -26,7 +26,7 @@ export function taskSpec({ command, image = "bench", name = "bench.task" }: Task
       interface: {},
       target: {
         case: "container",
-        // Taken for the arguments of /bin/sh -c, which does not look at them.
+        // Taken for the arguments of /bin/sh -c, which ignores them.
         value: {
           image,
           command: [...command],

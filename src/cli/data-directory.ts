@@ -13,7 +13,7 @@ export function dataDirectory(input: CommandInput, file: SettingsFile): string {
   return findPath("data", input, file)?.value ?? defaultDataDirectory(input.env);
 }
 
-/** Beside a running server: SQLite lets several processes look at one file. */
+/** Beside a running server: several processes may open one SQLite file. */
 export async function openStoreIn(directory: string): Promise<Store> {
   if (await hasStore(directory)) return openSqliteStore(join(directory, STORE_FILE));
   throw new BoxkiteError("CONFIG_INVALID", `${directory} is no data directory of a server`, {

@@ -1,23 +1,23 @@
-/** A clock that stands still until a test steps it: timers strike in order, within the step. */
+/** A clock that stands still until a test steps it: timers fire in order, within the step. */
 import type { Clock } from "../../src/lib/clock.ts";
 
 export interface SteppedClock extends Clock {
-  /** Lets what was set off run, goes forward, strikes what falls due on the way, and lets what that set off run. */
+  /** Lets what was set off run, goes forward, fires what falls due on the way, and lets what that set off run. */
   step(ms: number): Promise<void>;
-  /** Timers and sleeps that have not struck. */
+  /** Timers and sleeps that have not fired. */
   readonly pending: number;
 }
 
 interface Alarm {
   readonly at: number;
-  readonly strike: () => void;
+  readonly fire: () => void;
 }
 
 export function steppedClock(startMs = 1_700_000_000_000): SteppedClock {
   let nowMs = startMs;
   const alarms = new Set<Alarm>();
-  const set = (ms: number, strike: () => void): Alarm => {
-    const alarm = { at: nowMs + Math.max(0, ms), strike };
+  const set = (ms: number, fire: () => void): Alarm => {
+    const alarm = { at: nowMs + Math.max(0, ms), fire };
     alarms.add(alarm);
     return alarm;
   };
@@ -28,8 +28,8 @@ export function steppedClock(startMs = 1_700_000_000_000): SteppedClock {
   };
   return {
     now: () => nowMs,
-    timer: (ms, strike) => {
-      const alarm = set(ms, strike);
+    timer: (ms, fire) => {
+      const alarm = set(ms, fire);
       return { cancel: () => void alarms.delete(alarm) };
     },
     sleep: (ms, { signal } = {}) =>
@@ -51,7 +51,7 @@ export function steppedClock(startMs = 1_700_000_000_000): SteppedClock {
       for (let alarm = nextAlarm(until); alarm !== undefined; alarm = nextAlarm(until)) {
         alarms.delete(alarm);
         nowMs = Math.max(nowMs, alarm.at);
-        alarm.strike();
+        alarm.fire();
         await settled();
       }
       nowMs = until;

@@ -72,7 +72,7 @@ test("failures of the task and losses of the machinery are counted apart", async
   assert.deepEqual([state?.userFailures, state?.systemFailures], [1, 2]);
 });
 
-test("time limits strike at their time: not earlier, and not later", async (t) => {
+test("time limits take effect at their time: not earlier, and not later", async (t) => {
   const { createRun, reached, stepTo, action, phase } = await steppedSubject(t);
   await createRun("deadline", {}, { userRetries: 5, deadlineMs: 5_000 });
   await createRun("runtime", {}, { userRetries: 0, maxRuntimeMs: 6_000 });
