@@ -8,7 +8,7 @@ import { RunService } from "../../src/wire/gen/flyteidl2/workflow/run_service_pb
 import type { BenchContext } from "./measure.ts";
 import { speak, type Spoken } from "./process.ts";
 
-export const MAIN = join(import.meta.dirname, "../../src/cli/main.ts");
+const MAIN = join(import.meta.dirname, "../../src/cli/main.ts");
 
 /** The interpreter whose environment has `flyte`: the tests' own. */
 export const PYTHON =

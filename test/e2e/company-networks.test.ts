@@ -24,7 +24,7 @@ import {
 } from "../helpers/engine.ts";
 import { makeAuthority, type PrivateAuthority } from "../helpers/private-authority.ts";
 import { LOGIN, missingRegistry, startRegistry, type TestRegistry } from "../helpers/registry.ts";
-import { startServer, type TestServer } from "../helpers/server.ts";
+import { BOXKITE, startServer, type TestServer } from "../helpers/server.ts";
 import { runProgram, stockPython, succeeded, writeProgram } from "../helpers/stock-sdk.ts";
 
 const ENGINE = "podman";
@@ -364,8 +364,7 @@ async function openExecutor(
 }
 
 function boxkite(args: readonly string[], cwd: string, env: NodeJS.ProcessEnv) {
-  const main = join(import.meta.dirname, "../../src/cli/main.ts");
-  return runProgram(process.execPath, [main, ...args], { cwd, env });
+  return runProgram(process.execPath, [BOXKITE, ...args], { cwd, env });
 }
 
 /** The image's own values of the variables that the task returns. */

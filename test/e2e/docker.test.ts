@@ -10,7 +10,7 @@ import { after, before, suite, test, type TestContext } from "node:test";
 import { startDocker } from "../helpers/dockerd.ts";
 import { engineCommand, engineOutput, watchContainers, type SeenContainer } from "../helpers/engine.ts";
 import { missingRegistry, startRegistry, type TestRegistry } from "../helpers/registry.ts";
-import { clientConfig, startServer, type TestServer } from "../helpers/server.ts";
+import { BOXKITE, clientConfig, startServer, type TestServer } from "../helpers/server.ts";
 import { FLYTE, runProgram, stockPython, succeeded, writeProgram } from "../helpers/stock-sdk.ts";
 
 /** With the stock runtime in it. */
@@ -164,7 +164,6 @@ suite("two teams' images on docker", { skip, timeout: 900_000 }, () => {
   });
 
   test("doctor starts a container, and says what to do without BuildKit", async () => {
-    const main = join(import.meta.dirname, "../../src/cli/main.ts");
     interface Found {
       readonly name: string;
       readonly ok: boolean;
@@ -172,7 +171,7 @@ suite("two teams' images on docker", { skip, timeout: 900_000 }, () => {
       readonly advice: readonly { readonly what: string; readonly hint: string }[];
     }
     const check = async (env: NodeJS.ProcessEnv): Promise<Found> => {
-      const { stdout } = await runProgram(process.execPath, [main, "doctor", "--json"], {
+      const { stdout } = await runProgram(process.execPath, [BOXKITE, "doctor", "--json"], {
         cwd: scratch,
         env: { ...docker.env, ...env },
       });

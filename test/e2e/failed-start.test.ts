@@ -2,13 +2,10 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer, type AddressInfo } from "node:net";
-import { join } from "node:path";
 import { test } from "node:test";
 import { missingEngine } from "../helpers/engine.ts";
-import { temporaryDirectory } from "../helpers/server.ts";
+import { BOXKITE, temporaryDirectory } from "../helpers/server.ts";
 import { runProgram } from "../helpers/stock-sdk.ts";
-
-const MAIN = join(import.meta.dirname, "../../src/cli/main.ts");
 
 test(
   "boxkite up on a port that is taken says so and ends",
@@ -18,7 +15,7 @@ test(
     t.after(() => void holder.close());
     await once(holder, "listening");
     const { port } = holder.address() as AddressInfo;
-    const args = [MAIN, "up", "--engine", "podman", "--ephemeral", "--port", String(port)];
+    const args = [BOXKITE, "up", "--engine", "podman", "--ephemeral", "--port", String(port)];
     const { code, stderr } = await runProgram(process.execPath, args, { cwd: await temporaryDirectory(t) });
     assert.equal(code, 1, stderr);
     assert.match(stderr, /PORT_IN_USE/u);

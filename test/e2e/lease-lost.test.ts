@@ -9,11 +9,9 @@ import { LOCAL } from "../../src/domain/principal.ts";
 import { NO_SETTINGS } from "../../src/domain/run.ts";
 import { STORE_FILE } from "../../src/server/store-file.ts";
 import { openSqliteStore } from "../../src/store/sqlite/sqlite-store.ts";
-import { temporaryDirectory } from "../helpers/server.ts";
+import { BOXKITE, temporaryDirectory } from "../helpers/server.ts";
 import { stockPython } from "../helpers/stock-sdk.ts";
 import { newTask } from "../orchestrator/subject.ts";
-
-const MAIN = join(import.meta.dirname, "../../src/cli/main.ts");
 
 test("boxkite up whose store was taken over says so and ends with a failure", async (t) => {
   const data = await temporaryDirectory(t);
@@ -28,7 +26,7 @@ test("boxkite up whose store was taken over says so and ends with a failure", as
   await store.createRun({ ...run, createdAt: now, createdBy: LOCAL }, later, []);
 
   const place = ["--engine", "process", "--python", stockPython(), "--data", data, "--port", "0", "--json"];
-  const child = spawn(process.execPath, [MAIN, "up", ...place], { stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(process.execPath, [BOXKITE, "up", ...place], { stdio: ["ignore", "pipe", "pipe"] });
   t.after(() => void child.kill());
   let log = "";
   child.stderr.on("data", (bytes: Buffer) => (log += bytes.toString()));

@@ -28,13 +28,12 @@ import {
   missingEngine,
 } from "../helpers/engine.ts";
 import { missingRegistry, startRegistry } from "../helpers/registry.ts";
-import { startServer, type TestServer } from "../helpers/server.ts";
+import { BOXKITE, startServer, type TestServer } from "../helpers/server.ts";
 import { runProgram, succeeded } from "../helpers/stock-sdk.ts";
 import { until } from "../helpers/until.ts";
 import { removeImagesOf } from "../images/engine.ts";
 
 const ENGINE = "podman";
-const MAIN = join(import.meta.dirname, "../../src/cli/main.ts");
 const skip = missingRegistry() ?? missingEngine(ENGINE);
 const SCOPE = { org: "", project: "flytesnacks", domain: "development" } as const;
 
@@ -250,7 +249,7 @@ suite("builds as runs, on podman", { skip: skip ?? false }, () => {
       String(await (await startBuild(config, target, [commands(`echo ${content} > /content`)])).outputs());
     const images = async (...args: string[]) =>
       succeeded(
-        await runProgram(process.execPath, [MAIN, "images", ...args, "--data", server.ready.data], {
+        await runProgram(process.execPath, [BOXKITE, "images", ...args, "--data", server.ready.data], {
           cwd: scratch,
           env,
         }),

@@ -1,5 +1,6 @@
 /** A run's resources: what exceeds the machine is refused at once, what is in use is waited for. */
 import assert from "node:assert/strict";
+import { availableParallelism } from "node:os";
 import { before, test } from "node:test";
 import { processSubject, usePython } from "../helpers/process-subject.ts";
 import { stockPython } from "../helpers/stock-sdk.ts";
@@ -35,7 +36,6 @@ async def overlaps(n: int) -> int:
 `;
 
 test("a request beyond the machine's resources is refused at once, by name", async (t) => {
-  const { availableParallelism } = await import("node:os");
   const { run } = await processSubject(t, FLOW.replace("CPU_COUNT", String(availableParallelism())), [
     "--max-parallel",
     "8",

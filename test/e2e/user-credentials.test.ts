@@ -5,12 +5,10 @@ import { join } from "node:path";
 import { before, test, type TestContext } from "node:test";
 import { processSubject, usePython, type Subject } from "../helpers/process-subject.ts";
 import { s3Python } from "../helpers/s3-python.ts";
-import { temporaryDirectory } from "../helpers/server.ts";
+import { BOXKITE, temporaryDirectory } from "../helpers/server.ts";
 import { runProgram, stockPython, succeeded, writeProgram } from "../helpers/stock-sdk.ts";
 
 before(() => usePython(stockPython()));
-
-const MAIN = join(import.meta.dirname, "../../src/cli/main.ts");
 
 const FLOW = `
 import flyte
@@ -36,7 +34,7 @@ async def reads(file: File) -> str:
 `;
 
 async function boxkite(t: TestContext, ...args: string[]) {
-  return runProgram(process.execPath, [MAIN, ...args], { cwd: await temporaryDirectory(t) });
+  return runProgram(process.execPath, [BOXKITE, ...args], { cwd: await temporaryDirectory(t) });
 }
 
 /** The variables of a shell after eval "$(boxkite credentials …)". */

@@ -27,7 +27,8 @@ export interface TestServer {
   kill(signal: NodeJS.Signals): Promise<void>;
 }
 
-const MAIN = join(import.meta.dirname, "../../src/cli/main.ts");
+/** The `boxkite` command, from source. */
+export const BOXKITE = join(import.meta.dirname, "../../src/cli/main.ts");
 
 export interface StartOptions {
   readonly args: readonly string[];
@@ -37,7 +38,7 @@ export interface StartOptions {
 /** Starts `boxkite up --json` on a free port and waits until it is ready. It is stopped after the test. */
 export async function startServer(t: TestContext, options: StartOptions): Promise<TestServer> {
   const port = options.args.includes("--port") ? [] : ["--port", "0"];
-  const child = spawn(process.execPath, [MAIN, "up", "--json", ...port, ...options.args], {
+  const child = spawn(process.execPath, [BOXKITE, "up", "--json", ...port, ...options.args], {
     env: { ...process.env, ...options.env },
     stdio: ["ignore", "pipe", "pipe"],
   });
