@@ -2,10 +2,10 @@
 import type { ConnectRouter, ServiceImpl } from "@connectrpc/connect";
 import { BoxkiteError } from "../domain/errors.ts";
 import type { ProjectKey } from "../domain/ids.ts";
-import { encodeTask, encodeTaskDetails } from "../wire/details.ts";
 import { TaskService, type ListTasksRequest } from "../wire/gen/flyteidl2/task/task_service_pb.js";
 import { decodeProjectId, decodeTaskId } from "../wire/identifiers.ts";
 import { decodeListRequest, noUsers } from "../wire/list-request.ts";
+import { encodeTask, encodeTaskDetails } from "../wire/task-details.ts";
 import { decodeTaskSpec } from "../wire/task-spec.ts";
 import { encodeTime } from "../wire/time.ts";
 import type { ServiceContext } from "./context.ts";

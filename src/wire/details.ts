@@ -1,67 +1,37 @@
-/** Records to the messages that clients read: actions, their details, runs, updates, tasks. */
+/** Actions and runs as clients read them: in lists, in details, in the updates that a parent watches. */
 import { create, fromBinary } from "@bufbuild/protobuf";
-import type { ActionError, ResultSource } from "../domain/action.ts";
-import { textOf } from "../domain/errors.ts";
-import { phaseOfOutcome } from "../domain/outcome.ts";
 import { isTerminal } from "../domain/phase.ts";
 import type { ActionRecord } from "../domain/action-record.ts";
 import type { AttemptRecord } from "../domain/attempt.ts";
 import type { ListedRun } from "../domain/list.ts";
 import type { RunRecord } from "../domain/run.ts";
-import type { StoredSpec, TaskRecord } from "../domain/task.ts";
-import { EnrichedIdentitySchema } from "./gen/flyteidl2/common/identity_pb.js";
-import {
-  ContainerError_Kind,
-  ExecutionErrorSchema,
-  type ExecutionError,
-} from "./gen/flyteidl2/core/execution_pb.js";
+import type { StoredSpec } from "../domain/task.ts";
+import { encodeErrorInfo, encodeExecutionError } from "./action-error.ts";
+import { ANONYMOUS } from "./anonymous.ts";
+import { encodeAttempt, encodeTakenOver } from "./attempt-details.ts";
 import { LiteralSchema } from "./gen/flyteidl2/core/literals_pb.js";
-import { OutputReferencesSchema } from "./gen/flyteidl2/task/common_pb.js";
 import { RunSpecSchema } from "./gen/flyteidl2/task/run_pb.js";
 import {
-  TaskDetailsSchema,
-  TaskSchema,
-  type Task,
-  type TaskDetails,
-} from "./gen/flyteidl2/task/task_definition_pb.js";
-import {
-  ActionAttemptSchema,
   ActionDetailsSchema,
   ActionMetadataSchema,
   ActionSchema,
   ActionStatusSchema,
-  ClusterEvent_Type,
-  ClusterEventSchema,
   ConditionActionSchema,
-  ErrorInfoSchema,
-  PhaseTransitionSchema,
   RunDetailsSchema,
   RunSchema,
   TraceActionSchema,
   type Action,
-  type ActionAttempt,
   type ActionDetails,
   type ActionMetadata,
   type ActionStatus,
-  type ErrorInfo,
   type Run,
   type RunDetails,
 } from "./gen/flyteidl2/workflow/run_definition_pb.js";
 import { ActionUpdateSchema, type ActionUpdate } from "./gen/flyteidl2/workflow/state_service_pb.js";
 import { encodeActionId, encodeTaskId } from "./identifiers.ts";
-import {
-  encodeActionType,
-  encodeBlame,
-  encodeCacheStatus,
-  encodeExecutionBlame,
-  encodePhase,
-  encodeSource,
-} from "./phase.ts";
+import { encodeActionType, encodeCacheStatus, encodePhase, encodeSource } from "./phase.ts";
 import { encodeTaskSpec } from "./task-spec.ts";
 import { encodeTime } from "./time.ts";
-
-/** There are no users yet: the message has an identity without a name. */
-const ANONYMOUS = create(EnrichedIdentitySchema, {});
 
 export function encodeAction(record: ActionRecord, run: RunRecord): Action {
   return create(ActionSchema, {
@@ -161,7 +131,8 @@ function encodeResult({ state }: ActionRecord): ActionDetails["result"] {
     });
   }
   // The error of an attempt that is followed by another one belongs to that attempt only.
-  if (state.error && isTerminal(state.phase)) return { case: "errorInfo", value: encodeError(state.error) };
+  if (state.error && isTerminal(state.phase))
+    return { case: "errorInfo", value: encodeErrorInfo(state.error) };
   return { case: undefined };
 }
 
@@ -177,87 +148,6 @@ function encodeDetailSpec(record: ActionRecord, spec: StoredSpec | undefined): A
     case "condition":
       return { case: "condition", value: fromBinary(ConditionActionSchema, detail) };
   }
-}
-
-function encodeError(error: ActionError): ErrorInfo {
-  return create(ErrorInfoSchema, { message: textOf(error), code: error.code, kind: encodeBlame(error.kind) });
-}
-
-function encodeAttempt(attempt: AttemptRecord, isLast: boolean): ActionAttempt {
-  const last = attempt.transitions.at(-1);
-  return create(ActionAttemptSchema, {
-    attempt: attempt.attempt,
-    phase: encodePhase(attemptPhase(attempt, isLast)),
-    startTime: encodeTime(attempt.createdAt),
-    ...(attempt.endedAt === undefined ? {} : { endTime: encodeTime(attempt.endedAt) }),
-    ...(attempt.error === undefined ? {} : { errorInfo: encodeError(attempt.error) }),
-    // The log exists from the moment the attempt is supervised.
-    logsAvailable: attempt.image !== undefined || last !== undefined,
-    outputs: create(OutputReferencesSchema, {
-      outputUri: attempt.outputUri ?? "",
-      reportUri: attempt.outputUri === undefined ? "" : `${attempt.outputUri}/report.html`,
-    }),
-    phaseTransitions: attempt.transitions.map((change, index) => {
-      const next = attempt.transitions[index + 1];
-      return create(PhaseTransitionSchema, {
-        phase: encodePhase(change.phase),
-        startTime: encodeTime(change.at),
-        ...(next === undefined ? {} : { endTime: encodeTime(next.at) }),
-      });
-    }),
-    clusterEvents: clusterEvents(attempt),
-  });
-}
-
-/** A result that was computed elsewhere is shown as an attempt that names the action it is from. */
-function encodeTakenOver({ state }: ActionRecord, source: ResultSource): ActionAttempt {
-  return create(ActionAttemptSchema, {
-    attempt: 1,
-    phase: encodePhase(state.phase),
-    startTime: encodeTime(state.createdAt),
-    endTime: encodeTime(state.endedAt ?? state.createdAt),
-    outputs: create(OutputReferencesSchema, { outputUri: state.outputUri ?? "" }),
-    cacheStatus: encodeCacheStatus(state.cacheStatus),
-    cacheMetadata: { sourceActionAttempt: { actionId: encodeActionId(source), attempt: source.attempt } },
-  });
-}
-
-/** An attempt that another one followed has failed, whatever the action went on to. */
-function attemptPhase(
-  attempt: AttemptRecord,
-  isLast: boolean,
-): AttemptRecord["transitions"][number]["phase"] {
-  if (attempt.outcome !== undefined) return phaseOfOutcome(attempt.outcome);
-  if (!isLast) return "failed";
-  return attempt.transitions.at(-1)?.phase ?? "initializing";
-}
-
-/** What happened around the attempt, for people: why it waited, and which image it ran. */
-function clusterEvents(attempt: AttemptRecord) {
-  const reasons = attempt.transitions
-    .filter((change) => change.reason !== undefined)
-    .map((change) => event(change.at, "Progress", change.reason ?? ""));
-  const { image } = attempt;
-  if (image === undefined) return reasons;
-  const note = image.note ? ` (${image.note})` : "";
-  return [
-    event(
-      attempt.createdAt,
-      "ImagePinned",
-      `${image.reference} is ${image.digest}, from the ${image.source}${note}`,
-    ),
-    ...reasons,
-  ];
-}
-
-function event(at: number, reason: string, message: string) {
-  return create(ClusterEventSchema, {
-    occurredAt: encodeTime(at),
-    reason,
-    message,
-    type: ClusterEvent_Type.NORMAL,
-    count: 1,
-  });
 }
 
 export function encodeRun({ run, root }: ListedRun): Run {
@@ -283,34 +173,4 @@ export function encodeUpdate({ key, state }: ActionRecord, expectedOutputUri: st
     ...(state.error && isTerminal(state.phase) ? { error: encodeExecutionError(state.error) } : {}),
     ...(state.value ? { value: fromBinary(LiteralSchema, state.value) } : {}),
   });
-}
-
-function encodeExecutionError(error: ActionError): ExecutionError {
-  return create(ExecutionErrorSchema, {
-    code: error.code,
-    message: textOf(error),
-    kind: encodeExecutionBlame(error.kind),
-    recoverability: error.recoverable ? ContainerError_Kind.RECOVERABLE : ContainerError_Kind.NON_RECOVERABLE,
-  });
-}
-
-export function encodeTask(record: TaskRecord): Task {
-  return create(TaskSchema, { taskId: encodeTaskId(record.key), metadata: taskMetadata(record) });
-}
-
-export function encodeTaskDetails(record: TaskRecord, spec: StoredSpec): TaskDetails {
-  return create(TaskDetailsSchema, {
-    taskId: encodeTaskId(record.key),
-    metadata: taskMetadata(record),
-    spec: encodeTaskSpec(spec),
-  });
-}
-
-function taskMetadata({ definition, deployedAt }: TaskRecord) {
-  return {
-    deployedBy: ANONYMOUS,
-    shortName: definition.shortName,
-    environmentName: definition.environment,
-    deployedAt: encodeTime(deployedAt),
-  };
 }
