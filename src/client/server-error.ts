@@ -4,10 +4,7 @@
  */
 import { ConnectError, type Code, type Transport } from "@connectrpc/connect";
 import { BoxkiteError, ERROR_CODES, textOf, type ErrorCode } from "../domain/errors.ts";
-
-/** The server sets them in services/errors.ts; the hint is percent-encoded UTF-8. */
-const CODE_HEADER = "boxkite-error-code";
-const HINT_HEADER = "boxkite-error-hint";
+import { CODE_HEADER, HINT_HEADER } from "../wire/error-headers.ts";
 
 /** What separates message and hint where one text has both. */
 const HINT_SEPARATOR = textOf({ message: "", hint: "" });

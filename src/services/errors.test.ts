@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { BoxkiteError } from "../domain/errors.ts";
-import { CODE_HEADER, HINT_HEADER, toConnectError } from "./errors.ts";
+import { CODE_HEADER, HINT_HEADER } from "../wire/error-headers.ts";
+import { toConnectError } from "./errors.ts";
 
 test("code and hint cross as headers, whatever the hint has in it; the message has the hint, too", () => {
   const hint = "type: boxkite up --engine podman\n100 % »sicher« \u{1F4A1}";

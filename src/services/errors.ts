@@ -2,6 +2,7 @@
 import { Code, ConnectError, type Interceptor } from "@connectrpc/connect";
 import { BoxkiteError, textOf, type ErrorCode } from "../domain/errors.ts";
 import type { Logger } from "../lib/log.ts";
+import { CODE_HEADER, HINT_HEADER } from "../wire/error-headers.ts";
 
 const CODES = {
   INVALID_ARGUMENT: Code.InvalidArgument,
@@ -35,11 +36,6 @@ const CODES = {
   PORT_IN_USE: Code.FailedPrecondition,
   DATA_DIRECTORY_UNUSABLE: Code.FailedPrecondition,
 } as const satisfies Record<ErrorCode, Code>;
-
-/** Headers that carry what ConnectError has no field for: our client makes a BoxkiteError of them again. */
-export const CODE_HEADER = "boxkite-error-code";
-/** UTF-8, percent-encoded as by encodeURIComponent. The message ends with the hint all the same, for other clients. */
-export const HINT_HEADER = "boxkite-error-hint";
 
 export function toConnectError(error: unknown): ConnectError {
   if (error instanceof ConnectError) return error;
