@@ -1,12 +1,13 @@
 /** The messages that benchmarks send: tasks that are nothing but a command, as large as the SDK's. */
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { ROOT_ACTION } from "../../src/domain/ids.ts";
 import { ActionPhase } from "../../src/wire/gen/flyteidl2/common/phase_pb.js";
 import { TaskSpecSchema } from "../../src/wire/gen/flyteidl2/task/task_definition_pb.js";
 import type { EnqueueRequestSchema } from "../../src/wire/gen/flyteidl2/actions/actions_service_pb.js";
 import type { Clients } from "./server.ts";
 
 export const SCOPE = { project: "flytesnacks", domain: "development" } as const;
-export const ROOT = "a0";
+export const ROOT = ROOT_ACTION;
 
 export interface TaskOptions {
   readonly command: readonly string[];

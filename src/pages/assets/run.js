@@ -3,10 +3,9 @@ import { createLogView } from "./log.js";
 import { replaceSection } from "./sections.js";
 import { openStream } from "./stream.js";
 import { localise, setServerTime } from "./times.js";
-import { createTreeModel } from "./tree-model.js";
+import { createTreeModel, ROOT } from "./tree-model.js";
 import { createTreeView } from "./tree.js";
 
-const ROOT = "a0";
 const runPath = document.body.dataset.run;
 const byId = (id) => document.getElementById(id);
 

@@ -6,7 +6,8 @@ const LIVE = ["queued", "waiting_for_resources", "initializing", "running", "pau
 const BAD = ["failed", "timed_out", "aborted"];
 /** Beyond this, what is below a row is shown only when it is asked for. */
 const MANY = 100;
-const ROOT = "a0";
+/** The action that stands for the run itself; domain/ids.ts has it, too. */
+export const ROOT = "a0";
 
 export function createTreeModel() {
   const actions = new Map();
