@@ -1,16 +1,17 @@
 /** `boxkite credentials`: keys with which a person's own programs reach the server's objects. */
 import { BoxkiteError } from "../domain/errors.ts";
 import { checkProjectName, DOMAINS, isDomain } from "../domain/ids.ts";
+import { DEFAULT_REGION } from "../lib/sigv4-signer.ts";
 import { createRunIdentities, type Credentials } from "../orchestrator/run-identity.ts";
 import { BUCKET, SIGNING_SECRET } from "../server/server.ts";
 import { userCredentials } from "../server/user-credentials.ts";
 import { EXIT, type Command, type CommandInput } from "./command.ts";
 import { dataDirectory, openStoreIn } from "./data-directory.ts";
+import { DEFAULT_PORT } from "./default-port.ts";
 import { readSettingsFile } from "./settings-file.ts";
 
 /** An address, not a name: many S3 clients put the bucket in front of a name. */
-const DEFAULT_ENDPOINT = "http://127.0.0.1:30080";
-const REGION = "us-east-1";
+const DEFAULT_ENDPOINT = `http://127.0.0.1:${DEFAULT_PORT}`;
 
 type Format = (endpoint: string, key: Credentials, prefix: string) => string;
 
@@ -29,7 +30,7 @@ const FORMATS: ReadonlyMap<string, Format> = new Map<string, Format>([
     (endpoint, { accessKeyId, secretAccessKey }) =>
       exports({
         AWS_ENDPOINT_URL_S3: endpoint,
-        AWS_REGION: REGION,
+        AWS_REGION: DEFAULT_REGION,
         AWS_ACCESS_KEY_ID: accessKeyId,
         AWS_SECRET_ACCESS_KEY: secretAccessKey,
       }),
@@ -37,7 +38,7 @@ const FORMATS: ReadonlyMap<string, Format> = new Map<string, Format>([
   [
     "json",
     (endpoint, key, prefix) =>
-      `${JSON.stringify({ endpoint, region: REGION, bucket: BUCKET, prefix, ...key })}\n`,
+      `${JSON.stringify({ endpoint, region: DEFAULT_REGION, bucket: BUCKET, prefix, ...key })}\n`,
   ],
 ]);
 

@@ -5,6 +5,7 @@ import type { Advice } from "../platform/platform.ts";
 import { findRuntime } from "../executors/process/find-runtime.ts";
 import { defaultDataDirectory } from "../server/data-directory.ts";
 import { holderOfPort } from "../server/port-holder.ts";
+import { DEFAULT_PORT } from "./default-port.ts";
 import { checkEngine } from "./engine-check.ts";
 import { optionOf, wholeNumber } from "./check-setting.ts";
 import { EXIT, type Command, type CommandInput } from "./command.ts";
@@ -25,11 +26,11 @@ export const doctor: Command = {
   name: "doctor",
   summary: "check this machine and say what will not work, and how to mend it",
   options: {
-    port: { type: "string", value: "N", help: "the port that the server will want (30080)" },
+    port: { type: "string", value: "N", help: `the port that the server will want (${DEFAULT_PORT})` },
     json: { type: "boolean", help: "one JSON object a line" },
   },
   run: async (input) => {
-    const wanted = wholeNumber(optionOf(input, "port"), 30_080, 0, 65_535);
+    const wanted = wholeNumber(optionOf(input, "port"), DEFAULT_PORT, 0, 65_535);
     const results = await Promise.all([
       node(),
       port(wanted),

@@ -10,6 +10,7 @@ import { DEFAULT_LINGER_MS } from "../orchestrator/orchestrator.ts";
 import { invalidSetting, wholeNumber } from "./check-setting.ts";
 import type { CommandInput } from "./command.ts";
 import { dataDirectory } from "./data-directory.ts";
+import { DEFAULT_PORT } from "./default-port.ts";
 import { findPath, findSetting, readSettingsFile, type SettingName } from "./settings-file.ts";
 
 export type EngineName = "auto" | "podman" | "docker" | "process";
@@ -68,7 +69,7 @@ export async function readUpSettings(input: CommandInput): Promise<UpSettings> {
     throw new BoxkiteError("CONFIG_INVALID", "--ephemeral and --data exclude each other");
   }
   return {
-    port: whole("port", 30080, 0, 65_535),
+    port: whole("port", DEFAULT_PORT, 0, 65_535),
     host: address("host"),
     data: dataDirectory(input, file),
     ephemeral,

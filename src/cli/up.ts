@@ -7,6 +7,7 @@ import { openDataDirectory, type DataDirectory } from "../server/data-directory.
 import { widened } from "../platform/reach.ts";
 import { startServer, type Server } from "../server/server.ts";
 import { EXIT, type Command, type CommandInput } from "./command.ts";
+import { DEFAULT_PORT } from "./default-port.ts";
 import { packageVersion } from "./version.ts";
 import { readUpSettings, type UpSettings } from "./up-settings.ts";
 
@@ -14,7 +15,7 @@ export const up: Command = {
   name: "up",
   summary: "start the server in the foreground",
   options: {
-    port: { type: "string", value: "N", help: "port to listen on; 0 takes a free one (30080)" },
+    port: { type: "string", value: "N", help: `port to listen on; 0 takes a free one (${DEFAULT_PORT})` },
     host: {
       type: "string",
       value: "ADDRESS",
@@ -138,7 +139,7 @@ function announce(settings: UpSettings, server: Server, platform: Platform, data
     return;
   }
   const next =
-    server.port === 30080
+    server.port === DEFAULT_PORT
       ? "flyte create config --devbox  &&  flyte run hello.py main"
       : `flyte create config --endpoint localhost:${server.port} --insecure --project flytesnacks --domain development  &&  flyte run hello.py main`;
   process.stdout.write(

@@ -1,0 +1,2 @@
+/** Where `flyte create config --devbox` expects the server. */
+export const DEFAULT_PORT = 30_080;
