@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { actionRecord } from "../../test/helpers/action-record.ts";
 import { steppedClock } from "../../test/helpers/stepped-clock.ts";
+import type { ActionRecord } from "../domain/action-record.ts";
 import type { AttemptFacts, AttemptRecord } from "../domain/attempt.ts";
 import type { ResolvedImage } from "../domain/image.ts";
 import type { Written } from "../domain/outcome.ts";
@@ -15,20 +16,22 @@ const IMAGE: ResolvedImage = {
   source: "registry",
 };
 const ACTION = actionRecord(1, "a0", { phase: "running", attempt: 2 });
+const ENDED = actionRecord(1, "a0", { phase: "succeeded", attempt: 2 });
+const QUEUED = actionRecord(1, "a0", { phase: "queued", attempt: 2 });
 const KEY = { ...ACTION.key, attempt: 2 };
 const PREFIX = "s3://b/r/a0/2";
 
 interface SubjectOptions {
   readonly written?: Written;
-  /** Whether the action is still about this attempt. */
-  readonly counts?: boolean;
+  /** The action after the event; null: the event is stale. */
+  readonly after?: ActionRecord | null;
   readonly attempts?: readonly Partial<AttemptRecord>[];
   readonly isGone?: boolean;
 }
 
 function subject({
   written = { kind: "nothing" },
-  counts = true,
+  after = ENDED,
   attempts = [],
   isGone = false,
 }: SubjectOptions) {
@@ -50,7 +53,7 @@ function subject({
     },
     apply: async (key, event, extra) => {
       applied.push([key.action, event, extra?.attempt]);
-      return counts ? ACTION : undefined;
+      return after ?? undefined;
     },
     readWritten: async (prefix) => {
       read.push(prefix);
@@ -64,7 +67,7 @@ function subject({
 test("the end of a process counts with what it wrote, its exit code and its times", async () => {
   const { results, applied, recorded, read } = subject({ written: { kind: "outputs" } });
   const exit = { reason: "exited", exitCode: 0, outOfMemory: false, startedAt: 5, endedAt: 7 } as const;
-  assert.deepEqual(await results.ended(ACTION, exit, IMAGE), { error: undefined });
+  assert.deepEqual(await results.ended(ACTION, exit, IMAGE), { error: undefined, isRetried: false });
   assert.deepEqual(read, [PREFIX]);
   assert.deepEqual(applied, [
     [
@@ -91,7 +94,7 @@ test("an end without a time is over now; an error is recorded without an address
   const counted = await results.ended(ACTION, { reason: "exited", exitCode: 1, outOfMemory: false }, IMAGE);
   const [[, event, facts]] = applied as [[string, { error: object }, AttemptFacts]];
   assert.ok((counted?.error?.message.length ?? 0) < 100_000, "it is shortened");
-  assert.deepEqual(event, { type: "attemptFailed", attempt: 2, error: counted?.error });
+  assert.deepEqual(event, { type: "attemptFailed", attempt: 2, error: counted?.error, isRunning: false });
   assert.deepEqual(
     [facts.outcome, facts.error, facts.outputUri, facts.endedAt],
     ["failed", counted?.error, undefined, clock.now()],
@@ -101,7 +104,7 @@ test("an end without a time is over now; an error is recorded without an address
 test("an attempt that could not be started ends now", async () => {
   const { results, applied, clock, read } = subject({});
   const outcome = { kind: "preempted", reason: "taken" } as const;
-  assert.deepEqual(await results.notWatched(ACTION, outcome), { error: undefined });
+  assert.deepEqual(await results.notWatched(ACTION, outcome), { error: undefined, isRetried: false });
   const [[, event, facts]] = applied as [[string, object, AttemptFacts]];
   assert.deepEqual(event, { type: "attemptPreempted", attempt: 2, reason: "taken" });
   assert.deepEqual([facts.outcome, facts.endedAt], ["preempted", clock.now()]);
@@ -113,16 +116,30 @@ test("what is written counts while the process runs; nothing written does not", 
   assert.equal(await nothing.results.written(ACTION, IMAGE), undefined);
   assert.deepEqual([nothing.applied, nothing.read], [[], [PREFIX]]);
   const outputs = subject({ written: { kind: "outputs" } });
-  assert.deepEqual(await outputs.results.written(ACTION, IMAGE), { error: undefined });
+  assert.deepEqual(await outputs.results.written(ACTION, IMAGE), { error: undefined, isRetried: false });
   const [[, event, facts]] = outputs.applied as [[string, object, AttemptFacts]];
   assert.deepEqual(event, { type: "attemptSucceeded", attempt: 2, outputUri: PREFIX });
   assert.deepEqual([facts.image, facts.endedAt, facts.exitCode], [IMAGE, undefined, undefined]);
 });
 
+test("an error that is written while the process runs says whether another attempt follows", async () => {
+  const error = { code: "E", message: "no", kind: "user", recoverable: true } as const;
+  const written = { kind: "error", error, whileLoading: false } as const;
+  const retried = subject({ written, after: QUEUED });
+  assert.deepEqual(await retried.results.written(ACTION, IMAGE), { error, isRetried: true });
+  assert.deepEqual(retried.applied[0], [
+    "a0",
+    { type: "attemptFailed", attempt: 2, error, isRunning: true },
+    { attempt: 2, image: IMAGE, outcome: "failed", error, outputUri: undefined },
+  ]);
+  const failed = subject({ written });
+  assert.deepEqual(await failed.results.written(ACTION, IMAGE), { error, isRetried: false });
+});
+
 test("an end that no longer counts adds what was not known of the process", async () => {
   const exit = { reason: "exited", exitCode: 143, outOfMemory: false, endedAt: 9 } as const;
   const late = async (attempts: readonly Partial<AttemptRecord>[], isGone = false) => {
-    const { results, recorded } = subject({ counts: false, attempts, isGone });
+    const { results, recorded } = subject({ after: null, attempts, isGone });
     assert.equal(await results.ended(ACTION, exit, IMAGE), undefined);
     return recorded;
   };

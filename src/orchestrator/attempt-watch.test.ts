@@ -87,18 +87,18 @@ test("what the executor reports becomes events of the action, with what is known
 });
 
 test("the log ends with the error of an attempt that counts", async () => {
-  const failed = subject({ ended: { error: ERROR } });
+  const failed = subject({ ended: { error: ERROR, isRetried: false } });
   failed.watch.observer.ended(EXIT);
   await failed.watch.closed;
   assert.deepEqual(failed.text, ["system E: no", "system way; hint: try"]);
-  const succeeded = subject({ ended: { error: undefined } });
+  const succeeded = subject({ ended: { error: undefined, isRetried: false } });
   succeeded.watch.observer.ended(EXIT);
   await succeeded.watch.closed;
   assert.deepEqual(succeeded.text, []);
 });
 
 test("a process that ends soon after its result was written does not linger", async () => {
-  const { watch, clock, done } = subject({ written: async () => ({ error: undefined }) });
+  const { watch, clock, done } = subject({ written: async () => ({ error: undefined, isRetried: false }) });
   watch.resultWritten();
   await clock.step(999);
   watch.observer.ended(EXIT);
@@ -109,7 +109,7 @@ test("a process that ends soon after its result was written does not linger", as
 });
 
 test("a result counts when the process is still there a second later, which lingers from then on", async () => {
-  const { watch, clock, done, text } = subject({ written: async () => ({ error: ERROR }) });
+  const { watch, clock, done, text } = subject({ written: async () => ({ error: ERROR, isRetried: false }) });
   const begin = clock.now();
   watch.resultWritten();
   assert.equal(watch.lingersUntilMs, undefined);
@@ -127,6 +127,17 @@ test("a result counts when the process is still there a second later, which ling
   assert.equal(watch.lingersUntilMs, begin + 1_000 + LINGER_MS);
   watch.observer.ended(EXIT);
   await watch.closed;
+});
+
+test("the log says that a process behind an error that is tried again is ended soon", async () => {
+  const { watch, clock, text } = subject({ written: async () => ({ error: ERROR, isRetried: true }) });
+  watch.resultWritten();
+  await clock.step(1_000);
+  assert.equal(
+    text.at(-1),
+    "system the result is written, but the process still runs: it is ended before the next attempt",
+  );
+  await watch.close();
 });
 
 test("a process whose result does not count does not linger", async () => {

@@ -101,6 +101,7 @@ function subject(options: SubjectOptions = {}) {
     type: "attemptLost",
     attempt: 1,
     error: { code: "Interrupted", message, kind: "system", recoverable: true },
+    isRunning: false,
   });
   return { attempts, clock, lines, calls, events, facts, observers, lost };
 }
@@ -162,7 +163,7 @@ test("an image that is not there fails the attempt, which never starts", async (
     kind: "user",
     recoverable: false,
   };
-  assert.deepEqual(events, [{ type: "attemptFailed", attempt: 1, error }]);
+  assert.deepEqual(events, [{ type: "attemptFailed", attempt: 1, error, isRunning: false }]);
   assert.deepEqual([calls, lines], [[], []]);
   attempts.supervise(ACTION);
   await clock.step(0);
