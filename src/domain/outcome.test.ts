@@ -197,3 +197,24 @@ test("an attempt that was lost is shown as failed, any other by its outcome", ()
   for (const outcome of ["succeeded", "failed", "aborted", "timed_out"] as const)
     assert.equal(phaseOfOutcome(outcome), outcome);
 });
+
+test("capacity that was taken or given back is nobody's failure, with the executor's reason or a plain one", () => {
+  const given = { outOfMemory: false, message: "spot instance" } as const;
+  assert.deepEqual(judge(NOTHING, { ...given, reason: "preempted" }, IMAGE), {
+    kind: "preempted",
+    reason: "spot instance",
+  });
+  assert.deepEqual(judge(NOTHING, { ...given, reason: "parked" }, IMAGE), {
+    kind: "parked",
+    reason: "spot instance",
+  });
+  const plain = (reason: "preempted" | "parked") =>
+    judge(NOTHING, { outOfMemory: false, reason }, IMAGE) as { readonly reason: string };
+  assert.equal(plain("preempted").reason, "its capacity was taken for something else");
+  assert.equal(plain("parked").reason, "it waits for others and gave its capacity back");
+});
+
+test("people see an attempt that was preempted or parked as aborted, and a lost one as failed", () => {
+  const shown = (["preempted", "parked", "lost", "timed_out", "succeeded"] as const).map(phaseOfOutcome);
+  assert.deepEqual(shown, ["aborted", "aborted", "failed", "timed_out", "succeeded"]);
+});
