@@ -45,6 +45,8 @@ export function runProgram(
     // pip and uv share their download caches; only the client's state is private.
     XDG_CACHE_HOME: process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"),
     NO_COLOR: "1",
+    // On a dumb terminal the client ignores COLUMNS and wraps its tables at 80.
+    TERM: "xterm",
     COLUMNS: "200",
     ...options.env,
     PYTHONPATH: [CLIENT_EXIT, options.env?.["PYTHONPATH"] ?? ""].filter(Boolean).join(delimiter),
