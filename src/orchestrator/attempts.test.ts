@@ -301,7 +301,8 @@ test("what an earlier server's attempt wrote counts when it is taken up", async 
 });
 
 test("a server that stops leaves its attempts alone: what waits for one rejects, and none is started", async () => {
-  const { attempts, clock, calls, observers } = subject({ executor: { stop: async () => undefined } });
+  let stops = 0;
+  const { attempts, clock, calls, observers } = subject({ executor: { stop: async () => void stops++ } });
   const message = "the attempts are left to whoever drives the runs next";
   attempts.supervise(ACTION);
   await clock.step(0);
@@ -312,6 +313,7 @@ test("a server that stops leaves its attempts alone: what waits for one rejects,
   assert.deepEqual(calls.slice(1), [["close"], ["log closed"]]);
   await assert.rejects(attempts.stop(KEY), { message });
   await assert.rejects(attempts.release(KEY), { message });
+  assert.equal(stops, 1, "that of before");
   attempts.supervise(
     actionRecord(2, "other", { phase: "initializing", attempt: 1 }, { specDigest: "digest" }),
   );
