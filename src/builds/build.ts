@@ -5,6 +5,7 @@ import type { BaseRecord, BuildRecord } from "../domain/build-record.ts";
 import { BoxkiteError } from "../domain/errors.ts";
 import { type ImageSpec, type SecretMount, secretId } from "../images/image-spec.ts";
 import type { Clock } from "../lib/clock.ts";
+import { retryIfStorageChanged } from "../containers/storage-retry.ts";
 import type { BaseImages, RegistryResolver } from "./base-image.ts";
 import { imageExists, publishImage } from "./build-result.ts";
 import { BuildFailed, type BuildJob, type BuiltImage, type ImageBuilder } from "./builder.ts";
@@ -91,7 +92,7 @@ export async function buildImage(
     mounts: builder.mounts,
     certificates: builder.certificates,
   });
-  const { imageId } = await runSteps(plan, rendered, context, builder, run);
+  const { imageId } = await runSteps(plan, rendered, context, tools, run);
   await bases.requireUnmoved(base);
   const published = await publishImage(imageId, plan.target, builder, {
     scratchDir: run.folder,
@@ -129,7 +130,7 @@ async function runSteps(
   { spec, force, readSecret }: BuildPlan,
   rendered: RenderedContainerfile,
   context: UnpackedContext,
-  builder: ImageBuilder,
+  { builder, clock }: BuildTools,
   run: BuildRun,
 ): Promise<BuiltImage> {
   const containerfile = await prepareContext(run.folder, spec, rendered, context);
@@ -152,20 +153,15 @@ async function runSteps(
     signal: run.signal,
   };
   try {
-    return await buildWithRetry(builder, job);
+    // It then uses another cached image.
+    return await retryIfStorageChanged(async () => builder.build(job), {
+      isDisturbed: (error) => error instanceof BuildFailed && engineFailureOf(error) !== undefined,
+      onRetry: () => job.onLog("The engine's images were changed while it built; building again"),
+      signal: run.signal,
+      clock,
+    });
   } catch (error) {
     throw error instanceof BuildFailed ? explainFailure(error, rendered.steps) : error;
-  }
-}
-
-/** Repeats the build once if the engine's storage was changed during it: it then uses another cached image. */
-async function buildWithRetry(builder: ImageBuilder, job: BuildJob): Promise<BuiltImage> {
-  try {
-    return await builder.build(job);
-  } catch (error) {
-    if (!(error instanceof BuildFailed) || engineFailureOf(error)?.retry !== "now") throw error;
-    job.onLog("The engine's images were changed while it built; building again");
-    return await builder.build(job);
   }
 }
 

@@ -85,7 +85,7 @@ async function setup(t: TestContext, options: { readonly fromId?: boolean } = {}
     builder,
     store,
     registry,
-    clock: { ...systemClock, now: () => now++ },
+    clock: { ...systemClock, now: () => now++, sleep: async () => {} },
     log: silentLogger,
     workDir,
   });
@@ -207,14 +207,15 @@ suite("image build service", () => {
   const lost =
     "Error: checking if cached image exists from a previous build: getting top layer info: layer not known";
 
-  test("a build that another image's removal disturbs is built again, once", async (t) => {
+  test("a build that the removal of another image disturbs is built again", async (t) => {
     const { service, request, jobs, during } = await setup(t);
     during.build = async () => {
-      during.build = async () => {};
-      throw new BuildFailed(125, { step: 1 }, [lost]);
+      if (jobs.length < 3) throw new BuildFailed(125, { step: 1 }, [lost]);
     };
-    assert.equal((await service.build(request())).built, true);
-    assert.equal(jobs.length, 2);
+    const lines: string[] = [];
+    assert.equal((await service.build(request({ onLog: (line) => lines.push(line) }))).built, true);
+    assert.equal(jobs.length, 3);
+    assert.equal(lines.filter((line) => line.endsWith("building again")).length, 2);
 
     during.build = () => Promise.reject(new BuildFailed(125, { step: 1 }, [lost]));
     await assert.rejects(service.build(request({ force: true })), {
@@ -222,7 +223,6 @@ suite("image build service", () => {
       message: /layer not known/,
       hint: /Run again/,
     });
-    assert.equal(jobs.length, 4);
   });
 
   test("what a step prints is not taken for the engine's word", async (t) => {

@@ -9,6 +9,7 @@ import type { CommandResult } from "./command.ts";
 import { TRANSFER_FAILURES } from "./failures/transfer.ts";
 import { type EngineProgram, lastLines, mustRunEngine, runEngine, type EngineRunOptions } from "./program.ts";
 import { removeImage } from "./program-images.ts";
+import { retryIfStorageChanged } from "./storage-retry.ts";
 import { type RegistryAccess, withRegistryAccess } from "./registry-access.ts";
 
 export interface PushOptions extends EngineRunOptions {
@@ -70,18 +71,20 @@ async function pushByName(push: Transfer, imageId: string): Promise<string> {
   }
 }
 
-/** Runs the command with these arguments; repeats it once if the engine's storage was changed during it. */
+/** Runs the command with these arguments, again if the engine's storage was changed during it. */
 async function run(transfer: Transfer, words: readonly string[]): Promise<CommandResult> {
   const { engine, registries, verb, reference, options } = transfer;
   return await withRegistryAccess(registries, reference, async (access) => {
     const program = withConfig(engine, access);
     const args = [verb, ...flagsFor(engine, access), ...words];
-    let result = await runEngine(program, args, options);
-    if (result.exitCode !== 0 && meaning(transfer, result)?.retry === "now") {
-      result = await runEngine(program, args, options);
-    }
-    if (result.exitCode !== 0) throw transferFailure(transfer, result);
-    return result;
+    return await retryIfStorageChanged(
+      async () => {
+        const result = await runEngine(program, args, options);
+        if (result.exitCode !== 0) throw transferFailure(transfer, result);
+        return result;
+      },
+      { signal: options.signal },
+    );
   });
 }
 
@@ -105,16 +108,13 @@ function flagsFor({ name }: EngineProgram, { authFile, certificateDir, insecure 
 
 function transferFailure(transfer: Transfer, result: CommandResult): BoxkiteError {
   const { verb, reference } = transfer;
-  const row = meaning(transfer, result);
+  const context = contextOf(transfer);
+  const row = findFailure(TRANSFER_FAILURES, { text: outputOf(result) }, context);
   return new BoxkiteError(
     row?.code ?? "ENGINE_FAILED",
     `cannot ${verb} ${reference}: ${lastLines(outputOf(result), 2)}`,
-    { hint: row?.hint?.(contextOf(transfer)) },
+    { hint: row?.hint?.(context) },
   );
-}
-
-function meaning(transfer: Transfer, result: CommandResult) {
-  return findFailure(TRANSFER_FAILURES, { text: outputOf(result) }, contextOf(transfer));
 }
 
 function contextOf({ engine: { name, program }, reference }: Transfer) {

@@ -1,11 +1,10 @@
 /** Pulls pinned images into the engine; concurrent pulls of one image are one. */
-import { BoxkiteError, messageOf } from "../../domain/errors.ts";
+import { BoxkiteError } from "../../domain/errors.ts";
 import type { Clock } from "../../lib/clock.ts";
-import { findFailure } from "../../lib/failure-table.ts";
 import { parseImageReference } from "../../images/reference.ts";
 import { registryAuthHeader, type CredentialSource } from "../../images/registry/credentials.ts";
 import type { RegistryClient } from "../../images/registry/registry-client.ts";
-import { STORAGE_FAILURES } from "../../containers/failures/storage.ts";
+import { retryIfStorageChanged } from "../../containers/storage-retry.ts";
 import type { Registries } from "../../images/registry/registries.ts";
 import type { ResolvedImage } from "../../domain/image.ts";
 import type { EngineApi } from "../../containers/api.ts";
@@ -56,8 +55,9 @@ export function createImagePuller(options: ImagePullerOptions): ImagePuller {
       }
       const credential = await credentials(reference.host, reference.repository);
       const auth = credential && registryAuthHeader(credential, reference.host);
-      await retryIfStorageChanged(() =>
-        api.pullImage(image.pinned, { auth, signal: closing.signal, onProgress: progress }),
+      await retryIfStorageChanged(
+        () => api.pullImage(image.pinned, { auth, signal: closing.signal, onProgress: progress }),
+        { signal: closing.signal, clock },
       );
     } catch (error) {
       throw closing.signal.aborted ? error : await explainPull(options, image, error);
@@ -95,15 +95,6 @@ export function createImagePuller(options: ImagePullerOptions): ImagePuller {
 }
 
 /** Tries once more where the engine's storage was changed meanwhile. */
-async function retryIfStorageChanged(pull: () => Promise<void>): Promise<void> {
-  try {
-    await pull();
-  } catch (error) {
-    if (findFailure(STORAGE_FAILURES, { text: messageOf(error) }, undefined)?.retry !== "now") throw error;
-    await pull();
-  }
-}
-
 const DONE = /^(already exists|download complete|pull complete)$/i;
 
 /** "pulling image NAME: 3 of 7 layers, 120 MB" */
