@@ -1,20 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { actionRecord } from "../../test/helpers/action-record.ts";
+import { IMAGE } from "../../test/helpers/resolved-image.ts";
 import { steppedClock } from "../../test/helpers/stepped-clock.ts";
 import type { ActionRecord } from "../domain/action-record.ts";
 import type { AttemptFacts, AttemptRecord } from "../domain/attempt.ts";
-import type { ResolvedImage } from "../domain/image.ts";
 import type { Written } from "../domain/outcome.ts";
 import type { RunRecord } from "../domain/run.ts";
 import { createAttemptResults } from "./attempt-results.ts";
 
-const IMAGE: ResolvedImage = {
-  reference: "image:1",
-  pinned: "image@sha256:1",
-  digest: "sha256:1",
-  source: "registry",
-};
 const ACTION = actionRecord(1, "a0", { phase: "running", attempt: 2 });
 const ENDED = actionRecord(1, "a0", { phase: "succeeded", attempt: 2 });
 const QUEUED = actionRecord(1, "a0", { phase: "queued", attempt: 2 });

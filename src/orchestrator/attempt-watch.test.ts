@@ -2,19 +2,13 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { actionRecord } from "../../test/helpers/action-record.ts";
 import { recordingLogger } from "../../test/helpers/recording-logger.ts";
+import { IMAGE } from "../../test/helpers/resolved-image.ts";
 import { steppedClock } from "../../test/helpers/stepped-clock.ts";
 import type { ActionError } from "../domain/action.ts";
 import type { AttemptExit } from "../domain/attempt.ts";
-import type { ResolvedImage } from "../domain/image.ts";
 import type { Counted } from "./attempt-results.ts";
 import { createAttemptWatch } from "./attempt-watch.ts";
 
-const IMAGE: ResolvedImage = {
-  reference: "image:1",
-  pinned: "image@sha256:1",
-  digest: "sha256:1",
-  source: "registry",
-};
 const ACTION = actionRecord(1, "a0", { phase: "running", attempt: 2 });
 const EXIT: AttemptExit = { reason: "exited", exitCode: 1, outOfMemory: false };
 const ERROR: ActionError = { code: "E", message: "no\nway", hint: "try", kind: "user", recoverable: false };

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { actionRecord } from "../../test/helpers/action-record.ts";
 import { recordingLogger } from "../../test/helpers/recording-logger.ts";
+import { IMAGE } from "../../test/helpers/resolved-image.ts";
 import { steppedClock } from "../../test/helpers/stepped-clock.ts";
 import type { AttemptFacts, AttemptRecord } from "../domain/attempt.ts";
 import { BoxkiteError } from "../domain/errors.ts";
@@ -16,12 +17,6 @@ import { createRunIdentities } from "./run-identity.ts";
 const ACTION = actionRecord(1, "a0", { phase: "initializing", attempt: 1 }, { specDigest: "digest" });
 const KEY = { ...ACTION.key, attempt: 1 };
 const STARTED = { reason: "exited", exitCode: 0, outOfMemory: false } as const;
-const IMAGE = {
-  reference: "image:1",
-  pinned: "image@sha256:1",
-  digest: "sha256:1",
-  source: "registry",
-} as const;
 
 interface SubjectOptions {
   readonly store?: Partial<Store>;
