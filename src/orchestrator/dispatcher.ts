@@ -10,8 +10,9 @@ import type { ActionRecord } from "../domain/action-record.ts";
 import { byPriority, fullReason, type Queue, type Queues } from "../domain/queue.ts";
 import { lacks } from "../domain/resources.ts";
 import type { ResourceAmounts } from "../domain/task.ts";
-import type { Clock, Timer } from "../lib/clock.ts";
+import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
+import { createPasses } from "../lib/passes.ts";
 import type { Demand, Work } from "../store/store.ts";
 import { admit, type AdmissionOptions } from "./admission.ts";
 import type { Attempts } from "./attempts.ts";
@@ -49,32 +50,6 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   let meanwhile: ActionRecord[] | undefined;
   /** The reason that the heads of a full queue already show; removed when something in the queue changes. */
   const shown = new Map<string, string>();
-  let wanted = false;
-  let stopped = false;
-  let passing: Promise<void> = Promise.resolve();
-  let busy = false;
-  let retry: Timer | undefined;
-
-  const wake = () => {
-    wanted = true;
-    if (busy || stopped) return;
-    busy = true;
-    passing = (async () => {
-      while (wanted && !stopped) {
-        wanted = false;
-        await pass().catch(failed);
-      }
-      busy = false;
-    })();
-  };
-
-  const failed = (error: unknown) => {
-    log.error("the queue could not be read, and will be tried again", { error });
-    load = undefined;
-    shown.clear();
-    retry?.cancel();
-    if (!stopped) retry = clock.timer(RETRY_MS, wake);
-  };
 
   const pass = async (): Promise<void> => {
     load ??= await readLoad();
@@ -133,7 +108,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     /** Runs of which nothing more may start in this pass: they must not hide the runs that wait after them. */
     const blocked = new Set<number>();
     for (;;) {
-      if (stopped || counted.computing >= options.maxParallel) return "stop";
+      if (passes.isStopped || counted.computing >= options.maxParallel) return "stop";
       const full = fullReason(queue, counted.computingInQueue(queue.name));
       if (full !== undefined) shown.set(queue.name, full);
       const heads = await work.queueHeads(queue.name, clock.now(), RUNS_PER_READ, [...blocked]);
@@ -190,6 +165,17 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     // A run whose slots all belong to parents that await their children would deadlock.
     counted.computingOfRun(action.runId) === 0;
 
+  const passes = createPasses({
+    pass,
+    onFailure: (error) => {
+      log.error("the queue could not be read, and will be tried again", { error });
+      load = undefined;
+      shown.clear();
+    },
+    retryMs: RETRY_MS,
+    clock,
+  });
+
   return {
     changed: (action) => {
       meanwhile?.push(action);
@@ -201,12 +187,8 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     wake: (queue) => {
       if (queue === undefined) shown.clear();
       else shown.delete(queue);
-      wake();
+      passes.request();
     },
-    stop: async () => {
-      stopped = true;
-      retry?.cancel();
-      await passing;
-    },
+    stop: () => passes.stop(),
   };
 }

@@ -7,8 +7,9 @@ import { ROOT_ACTION } from "../domain/ids.ts";
 import { fillRequest, type HttpRequest } from "../domain/notification.ts";
 import type { Phase } from "../domain/phase.ts";
 import type { Effect } from "../domain/transition.ts";
-import type { Clock, Timer } from "../lib/clock.ts";
+import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
+import { createPasses } from "../lib/passes.ts";
 import { within } from "../lib/wait.ts";
 import type { EffectLane, EffectRecord, Store, Work } from "../store/store.ts";
 import type { Apply } from "./apply.ts";
@@ -58,31 +59,6 @@ export function createEffects(options: EffectsOptions): Effects {
   const running = new Map<number, Running>();
   const tries = new Map<number, number>();
   const stopping = new AbortController();
-  let retry: Timer | undefined;
-  let wanted = false;
-  let busy = false;
-  let passing: Promise<void> = Promise.resolve();
-
-  const wake = () => {
-    wanted = true;
-    if (busy || stopping.signal.aborted) return;
-    busy = true;
-    passing = (async () => {
-      while (wanted && !stopping.signal.aborted) {
-        wanted = false;
-        await pass().catch((error: unknown) => {
-          log.error("the outbox could not be read, and will be tried again", { error });
-          wakeIn(FIRST_PAUSE_MS);
-        });
-      }
-      busy = false;
-    })();
-  };
-
-  const wakeIn = (ms: number) => {
-    retry?.cancel();
-    if (!stopping.signal.aborted) retry = clock.timer(ms, wake);
-  };
 
   const pass = async () => {
     // One time for both reads: a postponed effect could otherwise become due between them and be missed.
@@ -94,7 +70,7 @@ export function createEffects(options: EffectsOptions): Effects {
     }
     if (tries.size === 0) return;
     const next = await work.nextEffect(now);
-    if (next !== undefined) wakeIn(next - clock.now());
+    if (next !== undefined) passes.requestIn(next - clock.now());
   };
 
   /** Due effects, as many as there are free slots. */
@@ -122,7 +98,7 @@ export function createEffects(options: EffectsOptions): Effects {
     } finally {
       // A full lane may wait for this slot.
       running.delete(record.id);
-      wake();
+      passes.request();
     }
   };
 
@@ -220,25 +196,31 @@ export function createEffects(options: EffectsOptions): Effects {
     }
   };
 
+  const passes = createPasses({
+    pass,
+    onFailure: (error) => log.error("the outbox could not be read, and will be tried again", { error }),
+    retryMs: FIRST_PAUSE_MS,
+    clock,
+  });
+
   /** Resolves when nothing is due or in progress. */
   const idle = async (): Promise<void> => {
     for (;;) {
-      wake();
-      await passing;
+      passes.request();
+      await passes.current;
       const [first] = running.values();
       if (first !== undefined) await first.done;
       // One that ended meanwhile has requested another pass.
-      else if (!busy) return;
+      else if (!passes.isBusy) return;
     }
   };
 
   return {
-    wake,
+    wake: () => passes.request(),
     drain: (timeoutMs) => within(idle(), timeoutMs, clock),
     stop: async () => {
       stopping.abort();
-      retry?.cancel();
-      await passing;
+      await passes.stop();
       await Promise.allSettled([...running.values()].map(({ done }) => done));
     },
   };

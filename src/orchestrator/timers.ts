@@ -2,6 +2,7 @@
 import { nextTimer } from "../domain/transition.ts";
 import type { Clock, Timer } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
+import { createPasses } from "../lib/passes.ts";
 import type { Work } from "../store/store.ts";
 import type { Apply } from "./apply.ts";
 
@@ -32,11 +33,9 @@ export function createTimers(options: TimersOptions): Timers {
   let wakeAt = Number.POSITIVE_INFINITY;
   /** `onQueueDue` has been called for the delays that ended until then. */
   let passedAt = 0;
-  let stopped = false;
-  let passing: Promise<void> = Promise.resolve();
 
   const sleepUntil = (at: number) => {
-    if (stopped || at >= wakeAt) return;
+    if (passes.isStopped || at >= wakeAt) return;
     timer?.cancel();
     wakeAt = at;
     timer = clock.timer(at - clock.now(), fire);
@@ -44,19 +43,14 @@ export function createTimers(options: TimersOptions): Timers {
 
   const fire = () => {
     wakeAt = Number.POSITIVE_INFINITY;
-    // Behind one that is still in progress.
-    passing = passing.then(pass).catch((error: unknown) => {
-      log.error("the time limits could not be read, and will be tried again", { error });
-      sleepUntil(clock.now() + RETRY_MS);
-    });
+    passes.request();
   };
 
   const pass = async () => {
-    if (stopped) return;
     const now = clock.now();
     const due = await work.dueTimers(now, DUE_PER_PASS);
     for (const action of due) {
-      if (stopped) return;
+      if (passes.isStopped) return;
       const name = nextTimer(action.state, action.policy)?.name;
       if (name) await options.apply(action.key, { type: "timerFired", timer: name });
     }
@@ -69,12 +63,18 @@ export function createTimers(options: TimersOptions): Timers {
     sleepUntil(limit ?? Number.POSITIVE_INFINITY);
   };
 
+  const passes = createPasses({
+    pass,
+    onFailure: (error) => log.error("the time limits could not be read, and will be tried again", { error }),
+    retryMs: RETRY_MS,
+    clock,
+  });
+
   return {
     wake: () => sleepUntil(clock.now() + SETTLE_MS),
-    stop: async () => {
-      stopped = true;
+    stop: () => {
       timer?.cancel();
-      await passing;
+      return passes.stop();
     },
   };
 }
