@@ -2,23 +2,25 @@ import assert from "node:assert/strict";
 import { setImmediate } from "node:timers/promises";
 import { test } from "node:test";
 import { steppedClock } from "../../test/helpers/stepped-clock.ts";
+import type { Clock } from "../lib/clock.ts";
 import { silentLogger } from "../lib/log.ts";
-import { createTimers } from "./timers.ts";
+import { createTimers, type Timers, type TimersOptions } from "./timers.ts";
 
-test("a stop waits for the pass that is in progress: nothing is read or written behind it", async () => {
-  const clock = steppedClock();
-  const due = Promise.withResolvers<readonly never[]>();
-  const timers = createTimers({
-    work: {
-      dueTimers: () => due.promise,
-      nextTimer: async () => undefined,
-      nextDelayEnd: async () => undefined,
-    },
+/** Timers without any that are due but for those of `dueTimers`. */
+function timersWith(clock: Clock, dueTimers: TimersOptions["work"]["dueTimers"]): Timers {
+  return createTimers({
+    work: { dueTimers, nextTimer: async () => undefined, nextDelayEnd: async () => undefined },
     apply: async () => undefined,
     onQueueDue: () => {},
     clock,
     log: silentLogger,
   });
+}
+
+test("a stop waits for the pass that is in progress: nothing is read or written behind it", async () => {
+  const clock = steppedClock();
+  const due = Promise.withResolvers<readonly never[]>();
+  const timers = timersWith(clock, () => due.promise);
   timers.wake();
   await clock.step(20);
   let isStopped = false;
@@ -36,23 +38,13 @@ test("passes follow one another, also where one takes longer than the next is aw
   let inProgress = 0;
   let most = 0;
   const passes: PromiseWithResolvers<readonly never[]>[] = [];
-  const timers = createTimers({
-    work: {
-      dueTimers: async () => {
-        most = Math.max(most, ++inProgress);
-        const due = Promise.withResolvers<readonly never[]>();
-        passes.push(due);
-        await due.promise;
-        inProgress--;
-        return [];
-      },
-      nextTimer: async () => undefined,
-      nextDelayEnd: async () => undefined,
-    },
-    apply: async () => undefined,
-    onQueueDue: () => {},
-    clock,
-    log: silentLogger,
+  const timers = timersWith(clock, async () => {
+    most = Math.max(most, ++inProgress);
+    const due = Promise.withResolvers<readonly never[]>();
+    passes.push(due);
+    await due.promise;
+    inProgress--;
+    return [];
   });
   timers.wake();
   await clock.step(20);
