@@ -155,7 +155,7 @@ async function runSteps(
   try {
     // It then uses another cached image.
     return await retryIfStorageChanged(async () => builder.build(job), {
-      isDisturbed: (error) => error instanceof BuildFailed && engineFailureOf(error) !== undefined,
+      isDisturbed: (error) => error instanceof BuildFailed && engineFailureOf(error)?.retry === "now",
       onRetry: () => job.onLog("The engine's images were changed while it built; building again"),
       signal: run.signal,
       clock,

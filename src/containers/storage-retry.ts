@@ -38,5 +38,5 @@ export async function retryIfStorageChanged<T>(
 
 /** `text`: the engine's own words, not those of a program that it runs. */
 export function isStorageChange(text: string): boolean {
-  return findFailure(STORAGE_FAILURES, { text }, undefined) !== undefined;
+  return findFailure(STORAGE_FAILURES, { text }, undefined)?.retry === "now";
 }
