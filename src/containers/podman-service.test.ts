@@ -9,9 +9,12 @@ import { until } from "../../test/helpers/until.ts";
 import { createLogger } from "../lib/log.ts";
 import { startPodmanService } from "./podman-service.ts";
 
+/** A script of Node by way of the shell: the path of an interpreter in a first line must not have a blank. */
+const PODMAN = `#!/bin/sh
+exec "${process.execPath}" "$0.cjs" "$@"
+`;
 /** Serves until it is asked to end, and leaves a directory where its socket was: that cannot be removed as a file. */
-const PODMAN = `#!${process.execPath}
-const { appendFileSync, mkdirSync, unlinkSync } = require("node:fs");
+const SERVICE = `const { appendFileSync, mkdirSync, unlinkSync } = require("node:fs");
 const socket = process.argv.at(-1).slice("unix://".length);
 appendFileSync(process.env.XDG_RUNTIME_DIR + "/starts", "x");
 require("node:http").createServer((request, response) => {
@@ -26,6 +29,7 @@ test("a service that ended is started again, also after something went wrong wit
   const home = await temporaryDirectory(t);
   const program = join(home, "podman");
   await writeFile(program, PODMAN, { mode: 0o755 });
+  await writeFile(`${program}.cjs`, SERVICE);
   const clock = steppedClock();
   let ends = 0;
   const log = createLogger({ write: () => void ends++ });
