@@ -9,6 +9,7 @@ export default {
     "src/domain/transition.ts",
     "src/domain/outcome.ts",
     "src/store/require.ts",
+    "src/lib/passes.ts",
     "src/lib/sigv4.ts",
     "src/orchestrator/object-rights.ts",
     "src/orchestrator/admission.ts",
@@ -27,6 +28,7 @@ export default {
     testFiles: [
       "src/domain/*.test.ts",
       "src/store/**/*.test.ts",
+      "src/lib/passes.test.ts",
       "src/lib/sigv4*.test.ts",
       "src/orchestrator/*.test.ts",
       "test/orchestrator/apply.test.ts",
