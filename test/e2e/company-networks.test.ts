@@ -20,7 +20,7 @@ import {
   engineOutput,
   insecureRegistryEnv,
   missingEngine,
-  removeRegistryImages,
+  removeImagesNamed,
 } from "../helpers/engine.ts";
 import { makeAuthority, type PrivateAuthority } from "../helpers/private-authority.ts";
 import { LOGIN, missingRegistry, startRegistry, type TestRegistry } from "../helpers/registry.ts";
@@ -139,7 +139,10 @@ suite("company networks on podman", { skip: skip ?? false }, () => {
   after(async () => {
     for (const end of cleanups.toReversed()) await end();
     const hosts = Object.values(registries ?? {}).map(({ host }) => host);
-    for (const host of hosts) await removeRegistryImages(ENGINE, host);
+    await removeImagesNamed(
+      ENGINE,
+      hosts.map((host) => `${host}/`),
+    );
     await rm(scratch, { recursive: true, force: true });
   });
 

@@ -5,12 +5,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite, test } from "node:test";
-import {
-  insecureRegistryEnv,
-  missingEngine,
-  watchContainers,
-  removeRegistryImages,
-} from "../helpers/engine.ts";
+import { insecureRegistryEnv, missingEngine, watchContainers, removeImagesNamed } from "../helpers/engine.ts";
 import { missingRegistry, startRegistry } from "../helpers/registry.ts";
 import { clientConfig, startServer } from "../helpers/server.ts";
 import { runProgram, stockPython, succeeded, writeProgram } from "../helpers/stock-sdk.ts";
@@ -31,7 +26,7 @@ suite("the SDK's local builders", { skip: skip ?? false }, () => {
       const registry = await startRegistry(join(scratch, "registry"));
       t.after(async () => {
         await registry.stop();
-        await removeRegistryImages("podman", registry.host);
+        await removeImagesNamed("podman", [`${registry.host}/`]);
         await rm(scratch, { recursive: true, force: true });
       });
       const env = await insecureRegistryEnv(scratch, registry.host);

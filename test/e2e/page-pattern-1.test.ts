@@ -14,7 +14,7 @@ import {
   missingEngine,
   watchContainers,
   type SeenContainer,
-  removeRegistryImages,
+  removeImagesNamed,
 } from "../helpers/engine.ts";
 import { missingPage, pageFiles } from "../helpers/page.ts";
 import { missingRegistry, startRegistry, type TestRegistry } from "../helpers/registry.ts";
@@ -52,7 +52,7 @@ suite("the page's pure BYOI on podman", { skip: skip ?? false }, () => {
 
   after(async () => {
     await registry?.stop();
-    if (registry) await removeRegistryImages(ENGINE, registry.host);
+    if (registry) await removeImagesNamed(ENGINE, [`${registry.host}/`]);
     await rm(scratch, { recursive: true, force: true });
   });
 

@@ -10,7 +10,10 @@ import { after, before, suite, test, type TestContext } from "node:test";
 import {
   engineOutput,
   insecureRegistryEnv,
+  listImages,
   missingEngine,
+  removeImagesNamed,
+  removeImagesOf,
   watchContainers,
   type SeenContainer,
 } from "../helpers/engine.ts";
@@ -19,7 +22,6 @@ import { missingRegistry, startRegistry, type TestRegistry } from "../helpers/re
 import { clientConfig, startServer, type TestServer } from "../helpers/server.ts";
 import { runProgram, stockPython, succeeded, writeProgram } from "../helpers/stock-sdk.ts";
 import { until } from "../helpers/until.ts";
-import { removeImagesOf } from "../images/engine.ts";
 import { writeStandInWheel } from "../helpers/wheels.ts";
 
 const ENGINE = "podman";
@@ -83,7 +85,7 @@ suite("the page's remote builder on podman", { skip: skip ?? false }, () => {
   after(async () => {
     for (const end of cleanups.toReversed()) await end();
     await registry?.stop();
-    await removeImagesOf(LABEL);
+    await removeImagesOf(ENGINE, LABEL);
     await rm(scratch, { recursive: true, force: true });
   });
 
@@ -121,8 +123,7 @@ suite("the page's remote builder on podman", { skip: skip ?? false }, () => {
   }
 
   /** All images of this test in the engine, with the unnamed layers of its cache. */
-  const imagesHere = () =>
-    engineOutput(ENGINE, ["images", "--all", "--quiet", "--no-trunc", "--filter", `label=${LABEL}`]);
+  const imagesHere = () => listImages(ENGINE, ["--all", "--quiet", "--filter", `label=${LABEL}`]);
 
   const client = (command: string, args: readonly string[], cwd = program) =>
     runProgram(command, args, { cwd, env: { FLYTECTL_CONFIG: server.config, ...env }, timeoutMs: 500_000 });
@@ -240,7 +241,7 @@ print(Run.get(sys.argv[2]).details().action_details.error_info.message)
     const second = await run({ "main.py": development(), "tasks/tasks.py": changed });
     assert.deepEqual(await outputs(second.name), [42]);
     assert.equal(of(second.seen, "train").imageId, adapted.imageId);
-    assert.equal(await imagesHere(), before);
+    assert.deepEqual(await imagesHere(), before);
   });
 
   test("decision matrix, Python in an unusual location: .with_commands() puts it on PATH before Flyte uses it", async () => {
@@ -310,14 +311,7 @@ if __name__ == "__main__":
     const listed = succeeded(await client(join(python, "../flyte"), ["-c", server.config, "get", "task"]));
     assert.match(listed.stdout, /data-prep\.prepare/u);
     // Now only the registry has the images.
-    const list = await engineOutput(ENGINE, [
-      "images",
-      "--quiet",
-      "--filter",
-      `reference=${registry.host}/acme/adapted`,
-    ]);
-    for (const id of new Set(list.split("\n").filter(Boolean)))
-      await engineOutput(ENGINE, ["rmi", "--force", id]);
+    await removeImagesNamed(ENGINE, [`${registry.host}/acme/adapted`]);
     await rm(program, { recursive: true, force: true });
     await writeProgram(program, {
       "remote.py": `

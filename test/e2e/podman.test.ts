@@ -14,7 +14,7 @@ import {
   listContainers,
   missingEngine,
   watchContainers,
-  removeRegistryImages,
+  removeImagesNamed,
 } from "../helpers/engine.ts";
 import { missingRegistry, startRegistry, type TestRegistry } from "../helpers/registry.ts";
 import { startServer, type TestServer } from "../helpers/server.ts";
@@ -266,7 +266,7 @@ suite("errors on podman", { skip: skip ?? false }, () => {
   after(async () => {
     for (const end of cleanups.toReversed()) await end();
     await registry?.stop();
-    if (registry) await removeRegistryImages(ENGINE, registry.host);
+    if (registry) await removeImagesNamed(ENGINE, [`${registry.host}/`]);
     await rm(scratch, { recursive: true, force: true });
     console.log(["what happened | phase | code | kind | seconds", ...table].join("\n"));
   });

@@ -26,12 +26,12 @@ import {
   insecureRegistryEnv,
   listContainers,
   missingEngine,
+  removeImagesOf,
 } from "../helpers/engine.ts";
 import { missingRegistry, startRegistry } from "../helpers/registry.ts";
 import { BOXKITE, startServer, type TestServer } from "../helpers/server.ts";
 import { runProgram, succeeded } from "../helpers/stock-sdk.ts";
 import { until } from "../helpers/until.ts";
-import { removeImagesOf } from "../images/engine.ts";
 
 const ENGINE = "podman";
 const skip = missingRegistry() ?? missingEngine(ENGINE);
@@ -54,7 +54,7 @@ suite("builds as runs, on podman", { skip: skip ?? false }, () => {
   });
 
   after(async () => {
-    await removeImagesOf(label);
+    await removeImagesOf(ENGINE, label);
     await rm(scratch, { recursive: true, force: true });
   });
 

@@ -3,6 +3,7 @@ import { execFile, spawnSync } from "node:child_process";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { retryIfStorageChanged } from "../../src/containers/storage-retry.ts";
 
 export type EngineCommand = "podman" | "docker";
 
@@ -49,18 +50,22 @@ export function engineCommand(
   });
 }
 
-/** The command's output; throws where it fails. */
+/**
+ * The command's output; throws where it fails. Other tests remove their images from the same engine meanwhile: where
+ * that disturbs the command, as it does even a list of images, it is run again.
+ */
 export async function engineOutput(
   engine: EngineCommand,
   args: readonly string[],
   env: NodeJS.ProcessEnv = {},
 ): Promise<string> {
-  const { code, stdout, stderr } = await engineCommand(engine, args, env);
-  if (code !== 0)
+  return await retryIfStorageChanged(async () => {
+    const { code, stdout, stderr } = await engineCommand(engine, args, env);
+    if (code === 0) return stdout.trim();
     throw new Error(
       `${engine} ${args.join(" ")} ended with code ${code}\n${stdout.slice(-2_000)}\n${stderr.slice(-4_000)}`,
     );
-  return stdout.trim();
+  });
 }
 
 /**
@@ -79,17 +84,43 @@ export async function listContainers(
   }
 }
 
-/** Removes the engine's images of a test's registry: those whose names begin with its host. */
-export async function removeRegistryImages(engine: EngineCommand, host: string): Promise<void> {
-  const { stdout } = await engineCommand(engine, [
-    "images",
-    "--no-trunc",
-    "--format",
-    "{{.ID}} {{.Repository}}",
-  ]);
-  const rows = stdout.split("\n").map((line) => line.split(" "));
-  const ids = rows.filter(([, repository]) => repository?.startsWith(`${host}/`)).map(([id = ""]) => id);
-  for (const id of new Set(ids)) await engineCommand(engine, ["rmi", "--force", id]);
+/** Removes the engine's images whose names begin with one of these, such as `127.0.0.1:41234/`. */
+export async function removeImagesNamed(engine: EngineCommand, prefixes: readonly string[]): Promise<void> {
+  await removeImages(engine, async () => {
+    const rows = await listImages(engine, ["--format", "{{.ID}} {{.Repository}}"]);
+    return rows
+      .map((row) => row.split(" "))
+      .filter(([, name = ""]) => prefixes.some((prefix) => name.startsWith(prefix)))
+      .map(([id = ""]) => id);
+  });
+}
+
+/** Removes what was built on bases with this label: images inherit it, the nameless ones of the layer cache too. */
+export async function removeImagesOf(engine: EngineCommand, label: string): Promise<void> {
+  await removeImages(engine, () => listImages(engine, ["--all", "--quiet", "--filter", `label=${label}`]));
+}
+
+/** What `images` prints with these options, each line a string. */
+export async function listImages(engine: EngineCommand, args: readonly string[]): Promise<string[]> {
+  const text = await engineOutput(engine, ["images", "--no-trunc", ...args]);
+  return text.split("\n").filter(Boolean);
+}
+
+/** Until none is left: the engine keeps an image with children until these are removed. */
+async function removeImages(engine: EngineCommand, list: () => Promise<string[]>): Promise<void> {
+  for (;;) {
+    const rest = await retryIfStorageChanged(async () => {
+      const ids = [...new Set(await list())];
+      if (ids.length > 0) await removeAll(engine, ids);
+      return ids;
+    });
+    if (rest.length === 0) return;
+  }
+}
+
+async function removeAll(engine: EngineCommand, ids: readonly string[]): Promise<void> {
+  const { code, stderr } = await engineCommand(engine, ["image", "rm", "--force", ...ids]);
+  if (code !== 0) throw new Error(`${engine} image rm ended with code ${code}: ${stderr}`);
 }
 
 /** A configuration that lets podman talk to a registry without TLS; docker allows that on loopback anyway. */

@@ -16,6 +16,7 @@ import type { ImageBuilder } from "../../src/builds/builder.ts";
 import { contextOfFile } from "../../src/builds/context.ts";
 import { createImageBuildService, type ImageBuildService } from "../../src/builds/service.ts";
 import { createMemoryBuildStore } from "../helpers/build-store.ts";
+import { removeImagesOf } from "../helpers/engine.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import { silentLogger } from "../../src/lib/log.ts";
 import { ImageSpecSchema } from "../../src/wire/gen/flyteidl2/imagebuilder/definition_pb.js";
@@ -26,7 +27,6 @@ import {
   noEngine,
   podman,
   REGISTRY_USER,
-  removeImagesOf,
   startRegistry,
   type TestRegistry,
 } from "./engine.ts";
@@ -110,7 +110,7 @@ suite("bad input to a build", { skip }, () => {
 
   after(async () => {
     await Promise.all([open?.stop(), locked?.stop()]);
-    await removeImagesOf(label);
+    await removeImagesOf("podman", label);
     for (const [name, value] of Object.entries(before_)) {
       if (value === undefined) delete process.env[name];
       else process.env[name] = value;

@@ -15,7 +15,7 @@ import {
   type ImageBuildService,
 } from "../../src/builds/service.ts";
 import { createMemoryBuildStore } from "../helpers/build-store.ts";
-import { listContainers } from "../helpers/engine.ts";
+import { listContainers, removeImagesNamed } from "../helpers/engine.ts";
 import { decodeImageSpec } from "../../src/wire/image-spec.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import { silentLogger } from "../../src/lib/log.ts";
@@ -77,14 +77,11 @@ suite("the build service with a real engine", { skip, timeout: 300_000 }, () => 
   after(async () => {
     index?.stop();
     await registry?.stop();
-    const images = await podman("images", "--format", "{{.ID}} {{.Repository}}");
-    const own = [`${registry?.host}/`, "localhost/boxkite-service/", "localhost/org/debian"];
-    const ids = images
-      .split("\n")
-      .map((line) => line.split(" "))
-      .filter(([, name = ""]) => own.some((prefix) => name.startsWith(prefix)))
-      .map(([id = ""]) => id);
-    if (ids.length > 0) await podman("image", "rm", "--force", ...new Set(ids));
+    await removeImagesNamed("podman", [
+      `${registry?.host}/`,
+      "localhost/boxkite-service/",
+      "localhost/org/debian",
+    ]);
     // Last, because the engine reads its registries.conf from here.
     await rm(folder, { recursive: true, force: true });
   });

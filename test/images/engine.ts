@@ -1,23 +1,20 @@
 /** Podman for tests: there, or a skip with its reason; REQUIRE_ENGINES=podman makes the skip a failure. */
-import { execFile, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { promisify } from "node:util";
 import { createPodmanBuilder } from "../../src/builds/podman.ts";
 import { hostCertificates, hostProxy } from "../../src/builds/build-environment.ts";
 import type { ImageBuilder } from "../../src/builds/builder.ts";
 import { parseImageReference } from "../../src/images/reference.ts";
 import { messageOf } from "../../src/domain/errors.ts";
-
-const execFileAsync = promisify(execFile);
+import { engineOutput } from "../helpers/engine.ts";
 
 export async function podman(...args: string[]): Promise<string> {
-  const { stdout } = await execFileAsync("podman", args, { maxBuffer: 64 * 1024 * 1024 });
-  return stdout.trimEnd();
+  return await engineOutput("podman", args);
 }
 
 /** The bases that the tests stand on; scripts/base-images makes stand-ins where no registry has them. */
@@ -149,14 +146,4 @@ export async function freePort(): Promise<number> {
   server.close();
   await once(server, "close");
   return port;
-}
-
-/** Removes what was built on bases with this label: images inherit it, the nameless ones of the layer cache too. */
-export async function removeImagesOf(label: string): Promise<void> {
-  for (;;) {
-    const ids = (await podman("images", "--all", "--quiet", "--filter", `label=${label}`)).split("\n");
-    const distinct = [...new Set(ids.filter(Boolean))];
-    if (distinct.length === 0) return;
-    await podman("image", "rm", "--force", ...distinct);
-  }
 }

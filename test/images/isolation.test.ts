@@ -17,7 +17,8 @@ import { ImageSpecSchema } from "../../src/wire/gen/flyteidl2/imagebuilder/defin
 import { decodeImageSpec } from "../../src/wire/image-spec.ts";
 import { stockPython } from "../helpers/stock-sdk.ts";
 import { writeStandInWheel } from "../helpers/wheels.ts";
-import { BASES, noEngine, podman, removeImagesOf } from "./engine.ts";
+import { removeImagesOf } from "../helpers/engine.ts";
+import { BASES, noEngine, podman } from "./engine.ts";
 
 const skip = await noEngine();
 
@@ -42,7 +43,7 @@ suite("what reaches a build, and what stays", { skip }, () => {
   });
 
   after(async () => {
-    await removeImagesOf(label);
+    await removeImagesOf("podman", label);
     await rm(folder, { recursive: true, force: true });
   });
 

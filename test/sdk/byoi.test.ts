@@ -19,7 +19,7 @@ import {
   insecureRegistryEnv,
   listContainers,
   missingEngine,
-  removeRegistryImages,
+  removeImagesNamed,
 } from "../helpers/engine.ts";
 import { missingRegistry, startRegistry, type TestRegistry } from "../helpers/registry.ts";
 import { clientConfig, startServer, type TestServer } from "../helpers/server.ts";
@@ -79,7 +79,7 @@ suite("both patterns in TypeScript, on podman", { skip: skip ?? false }, () => {
 
   after(async () => {
     await registry?.stop();
-    if (registry) await removeRegistryImages(ENGINE, registry.host);
+    if (registry) await removeImagesNamed(ENGINE, [`${registry.host}/`]);
     rmSync(scratch, { recursive: true, force: true });
   });
 
