@@ -4,11 +4,14 @@ import { once } from "node:events";
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { connect, createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
+import { parseImageReference } from "../../src/images/reference.ts";
 import { until } from "./until.ts";
 
 export interface TestRegistry {
   /** `localhost:PORT`, or `ADDRESS:PORT` with another address. */
   readonly host: string;
+  /** The digest that this registry has under a name, as the build service asks for it. */
+  resolve(reference: string): Promise<string | undefined>;
   stop(): Promise<void>;
 }
 
@@ -31,6 +34,15 @@ export interface RegistryOptions {
 export const LOGIN = { username: "team", password: "correct horse" };
 /** LOGIN for the registry, which supports bcrypt only: `htpasswd -nbB team "correct horse"`. */
 const HTPASSWD = "team:$2y$05$boxkitetestregistry00uH5Z4kpuDpKVZec56fsbmNUxVwwPEdje\n";
+
+const AUTHORIZATION = `Basic ${btoa(`${LOGIN.username}:${LOGIN.password}`)}`;
+
+const MANIFESTS = [
+  "application/vnd.oci.image.index.v1+json",
+  "application/vnd.oci.image.manifest.v1+json",
+  "application/vnd.docker.distribution.manifest.list.v2+json",
+  "application/vnd.docker.distribution.manifest.v2+json",
+];
 
 export async function startRegistry(directory: string, options: RegistryOptions = {}): Promise<TestRegistry> {
   const { address = "127.0.0.1", login = false, tls } = options;
@@ -56,8 +68,19 @@ ${tls === undefined ? "" : `  tls:\n    certificate: ${tls.certificate}\n    key
   );
   const child = spawn(PROGRAM, ["serve", config], { stdio: "ignore" });
   await until(() => isListening(address, port), 10_000);
+  const host = `${address === "127.0.0.1" ? "localhost" : address}:${port}`;
   return {
-    host: `${address === "127.0.0.1" ? "localhost" : address}:${port}`,
+    host,
+    resolve: async (reference) => {
+      const { repository, tag, digest, ...parsed } = parseImageReference(reference);
+      if (parsed.host !== host) return undefined;
+      const scheme = tls === undefined ? "http" : "https";
+      const response = await fetch(`${scheme}://${host}/v2/${repository}/manifests/${digest ?? tag}`, {
+        method: "HEAD",
+        headers: { accept: MANIFESTS.join(", "), authorization: AUTHORIZATION },
+      });
+      return response.ok ? (response.headers.get("docker-content-digest") ?? undefined) : undefined;
+    },
     stop: async () => {
       if (child.exitCode === null) {
         const exited = once(child, "exit");
@@ -81,7 +104,8 @@ async function isListening(host: string, port: number): Promise<boolean> {
   }
 }
 
-async function freePort(address: string): Promise<number> {
+/** A port that nothing listens on. */
+export async function freePort(address = "127.0.0.1"): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, address, resolve));
   const { port } = server.address() as AddressInfo;

@@ -17,19 +17,12 @@ import { contextOfFile } from "../../src/builds/context.ts";
 import { createImageBuildService, type ImageBuildService } from "../../src/builds/service.ts";
 import { createMemoryBuildStore } from "../helpers/build-store.ts";
 import { removeImagesOf } from "../helpers/engine.ts";
+import { freePort, LOGIN, missingRegistry, startRegistry, type TestRegistry } from "../helpers/registry.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import { silentLogger } from "../../src/lib/log.ts";
 import { ImageSpecSchema } from "../../src/wire/gen/flyteidl2/imagebuilder/definition_pb.js";
 import { decodeImageSpec } from "../../src/wire/image-spec.ts";
-import {
-  BASES,
-  freePort,
-  noEngine,
-  podman,
-  REGISTRY_USER,
-  startRegistry,
-  type TestRegistry,
-} from "./engine.ts";
+import { BASES, noEngine, podman } from "./engine.ts";
 
 const skip = await noEngine();
 const GIB = 1024 ** 3;
@@ -75,14 +68,9 @@ suite("bad input to a build", { skip }, () => {
     folder = await mkdtemp(join(tmpdir(), "boxkite-bad-input-"));
     temporary = join(folder, "tmp");
     await mkdir(temporary);
-    const registries = [
-      await startRegistry(join(folder, "open")),
-      await startRegistry(join(folder, "locked"), { locked: true }),
-    ];
-    [open, locked] = registries.map((one) => one ?? assert.fail("docker-registry is not installed")) as [
-      TestRegistry,
-      TestRegistry,
-    ];
+    assert.equal(missingRegistry(), undefined);
+    open = await startRegistry(join(folder, "open"));
+    locked = await startRegistry(join(folder, "locked"), { login: true });
     places = { open: open.host, locked: locked.host, dead: `127.0.0.1:${await freePort()}` };
     own.CONTAINERS_REGISTRIES_CONF = join(folder, "registries.conf");
     own.REGISTRY_AUTH_FILE = join(folder, "auth.json");
@@ -120,7 +108,7 @@ suite("bad input to a build", { skip }, () => {
 
   /** As `podman login` and `podman logout` leave it. */
   async function logIn(yes: boolean): Promise<void> {
-    const auth = btoa(`${REGISTRY_USER.name}:${REGISTRY_USER.password}`);
+    const auth = btoa(`${LOGIN.username}:${LOGIN.password}`);
     const content = { auths: yes ? { [locked.host]: { auth } } : {} };
     await writeFile(own.REGISTRY_AUTH_FILE, JSON.stringify(content), { mode: 0o600 });
   }

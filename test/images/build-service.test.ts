@@ -16,20 +16,12 @@ import {
 } from "../../src/builds/service.ts";
 import { createMemoryBuildStore } from "../helpers/build-store.ts";
 import { listContainers, removeImagesNamed } from "../helpers/engine.ts";
+import { freePort, missingRegistry, startRegistry, type TestRegistry } from "../helpers/registry.ts";
 import { decodeImageSpec } from "../../src/wire/image-spec.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import { silentLogger } from "../../src/lib/log.ts";
 import { ImageSpecSchema } from "../../src/wire/gen/flyteidl2/imagebuilder/definition_pb.js";
-import {
-  BASES,
-  freePort,
-  noEngine,
-  podman,
-  startIndex,
-  startRegistry,
-  testBuilder,
-  type TestRegistry,
-} from "./engine.ts";
+import { BASES, noEngine, podman, startIndex, testBuilder } from "./engine.ts";
 import { makeSdkSpecs, type SdkSpec, type SdkSpecs } from "./sdk-specs.ts";
 
 const skip = await noEngine();
@@ -47,8 +39,8 @@ suite("the build service with a real engine", { skip, timeout: 300_000 }, () => 
 
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), "boxkite-builds-"));
+    assert.equal(missingRegistry(), undefined);
     registry = await startRegistry(folder);
-    assert.ok(registry, "docker-registry is not installed");
     const registries = join(folder, "registries.conf");
     await writeFile(registries, `[[registry]]\nlocation = "${registry.host}"\ninsecure = true\n`);
     process.env["CONTAINERS_REGISTRIES_CONF"] = registries;

@@ -17,7 +17,8 @@ import { ImageSpecSchema } from "../../src/wire/gen/flyteidl2/imagebuilder/defin
 import { decodeImageSpec } from "../../src/wire/image-spec.ts";
 import { startDocker } from "../helpers/dockerd.ts";
 import { engineOutput } from "../helpers/engine.ts";
-import { BASES, startRegistry, type TestRegistry } from "./engine.ts";
+import { missingRegistry, startRegistry, type TestRegistry } from "../helpers/registry.ts";
+import { BASES } from "./engine.ts";
 import { layerSuite } from "./layer-suite.ts";
 
 /** For what needs no Python; it is pushed, which takes its time. */
@@ -65,9 +66,8 @@ suite("the build service on docker", { skip, timeout: 300_000 }, () => {
   let base = "";
 
   before(async () => {
-    const started = await startRegistry(programs);
-    assert.ok(started, "docker-registry is not installed");
-    registry = started;
+    assert.equal(missingRegistry(), undefined);
+    registry = await startRegistry(programs);
     base = `${registry.host}/team/base:latest`;
     await cli("tag", SMALL_BASE, base);
     await cli("push", "--quiet", base);
