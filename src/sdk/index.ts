@@ -49,7 +49,10 @@ export {
   list,
   type InferInput,
   type InferOutput,
+  type InputsOf,
+  type OutputsOf,
   type Schema,
+  type Schemas,
 } from "./authoring/schema.ts";
 export { secret } from "./authoring/secret.ts";
 export type { Task, TaskOverride } from "./authoring/task.ts";

@@ -88,6 +88,19 @@ suite("installed into an empty project", () => {
     run("tsc", "--exactOptionalPropertyTypes", "--noUncheckedIndexedAccess");
   });
 
+  test("a module that exports every documented shape compiles with its declarations", () => {
+    const shapes = readFileSync(join(import.meta.dirname, "fixtures/exported-shapes.ts"), "utf8");
+    writeFileSync(join(folder, "shapes.ts"), shapes.replace("../../../src/sdk/index.ts", "boxkite"));
+    run("tsc", "--noEmit", "false", "--declaration", "--emitDeclarationOnly", "--outDir", "declared");
+    const declared = readFileSync(join(folder, "declared/shapes.d.ts"), "utf8");
+    // What a reader of the declaration sees: names of the package, or the members themselves.
+    assert.match(
+      declared,
+      /named: flyte\.Task<\{\s*rows: number\[\];\s*\}, \{\s*loss: number;\s*at: Date;\s*\}>/,
+    );
+    assert.doesNotMatch(declared, /import\("/);
+  });
+
   test("the testing guide's programs pass, with node:test and with vitest", () => {
     const [inProcess = "", nodeTest = "", vitest = ""] = blocksOf("testing.md");
     writeFileSync(

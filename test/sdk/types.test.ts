@@ -129,6 +129,21 @@ async function references(): Promise<void> {
   await known({ text: 1 });
 }
 
+function literals(): void {
+  env.task({ name: "enum", output: z.enum(["a", "b"]) }, () => "a");
+  env.task(
+    { name: "object", output: z.object({ kind: z.literal("a"), pair: z.tuple([z.int(), z.string()]) }) },
+    async () => ({
+      kind: "a",
+      pair: [1, "x"],
+    }),
+  );
+  env.task(
+    { name: "named", inputs: { n: z.int() }, outputs: { kind: z.literal("a"), size: z.enum(["s", "l"]) } },
+    async ({ n }) => ({ kind: "a", size: n > 1 ? "l" : "s" }),
+  );
+}
+
 function definitions(): void {
   // @ts-expect-error -- the function returns a string, the output is a number
   env.task({ name: "wrong-output", output: z.number() }, async () => "text");
@@ -172,5 +187,6 @@ function definitions(): void {
 test("types are checked by the compiler", () => {
   assert.equal(typeof calls, "function");
   assert.equal(typeof references, "function");
+  assert.equal(typeof literals, "function");
   assert.equal(typeof definitions, "function");
 });

@@ -16,12 +16,14 @@ export type InferInput<S> = S extends StandardTypedV1 ? StandardTypedV1.InferInp
 /** What the function gets for this schema. */
 export type InferOutput<S> = S extends StandardTypedV1 ? StandardTypedV1.InferOutput<S> : never;
 
+/** Schemas by the names of inputs or outputs. */
 export type Schemas = Readonly<Record<string, Schema>>;
 
 type OptionalKeys<S extends Schemas> = {
   [K in keyof S]: undefined extends InferInput<S[K]> ? K : never;
 }[keyof S];
 
+/** Written out, so that editors and declaration files show its members. */
 type Flatten<T> = { [K in keyof T]: T[K] };
 
 /** The argument a caller passes: inputs that accept `undefined`, by default or as optional, may be left out. */
@@ -35,9 +37,9 @@ export type InputsOf<S extends Schemas> = Flatten<
 export type ParsedInputsOf<S extends Schemas> = { -readonly [K in keyof S]: InferOutput<S[K]> };
 
 /** What the function returns for named outputs, before validation. */
-export type ReturnedOutputsOf<S extends Schemas> = { -readonly [K in keyof S]: InferInput<S[K]> };
+export type ReturnedOutputsOf<S extends Schemas> = Flatten<{ -readonly [K in keyof S]: InferInput<S[K]> }>;
 /** What callers get for named outputs. */
-export type OutputsOf<S extends Schemas> = { -readonly [K in keyof S]: InferOutput<S[K]> };
+export type OutputsOf<S extends Schemas> = Flatten<{ -readonly [K in keyof S]: InferOutput<S[K]> }>;
 
 /** Makes a schema from a check and its JSON Schema. */
 function defineSchema<T>(jsonSchema: JsonSchema, check: (value: unknown) => string | undefined): Schema<T> {

@@ -53,7 +53,40 @@ interface BaseTaskOptions<I extends Schemas> extends ExecutionOptions {
   readonly module?: string;
 }
 
-type TaskFunction<I extends Schemas, R> = (inputs: ParsedInputsOf<I>, context: TaskContext) => R | Promise<R>;
+/** One of `output` and `outputs`, or neither. */
+type TaskOptions<
+  I extends Schemas,
+  O extends Schema | undefined,
+  N extends Schemas | undefined,
+> = BaseTaskOptions<I> & { readonly output?: O; readonly outputs?: N } & (O extends Schema
+    ? { readonly outputs?: never }
+    : unknown);
+
+/**
+ * What runs. The condition is the whole type, and not only that of the result: so the compiler knows the
+ * result's type before it reads the function, and `() => "a"` is good for an output of `z.enum(["a", "b"])`.
+ */
+type TaskFunction<
+  I extends Schemas,
+  O extends Schema | undefined,
+  N extends Schemas | undefined,
+> = O extends Schema
+  ? FunctionReturning<I, InferInput<O>>
+  : N extends Schemas
+    ? FunctionReturning<I, ReturnedOutputsOf<N>>
+    : FunctionReturning<I, void>;
+
+/** What callers get. */
+type Received<O extends Schema | undefined, N extends Schemas | undefined> = O extends Schema
+  ? InferOutput<O>
+  : N extends Schemas
+    ? OutputsOf<N>
+    : void;
+
+type FunctionReturning<I extends Schemas, R> = (
+  inputs: ParsedInputsOf<I>,
+  context: TaskContext,
+) => R | Promise<R>;
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/;
 
@@ -90,25 +123,16 @@ export class TaskEnvironment {
     return [...this.#tasks.values()];
   }
 
-  /** A task with one output, whose value callers get. */
-  task<const I extends Schemas = Record<never, never>, const O extends Schema = Schema>(
-    options: BaseTaskOptions<I> & { readonly output: O; readonly outputs?: never },
-    fn: TaskFunction<I, InferInput<O>>,
-  ): Task<InputsOf<I>, InferOutput<O>>;
-  /** A task with named outputs, which callers get as an object. */
-  task<const I extends Schemas = Record<never, never>, const O extends Schemas = Schemas>(
-    options: BaseTaskOptions<I> & { readonly outputs: O; readonly output?: never },
-    fn: TaskFunction<I, ReturnedOutputsOf<O>>,
-  ): Task<InputsOf<I>, OutputsOf<O>>;
-  /** A task without outputs. */
-  task<const I extends Schemas = Record<never, never>>(
-    options: BaseTaskOptions<I> & { readonly output?: never; readonly outputs?: never },
-    fn: TaskFunction<I, void>,
-  ): Task<InputsOf<I>, void>;
-  task(
-    options: BaseTaskOptions<Schemas> & { readonly output?: Schema; readonly outputs?: Schemas },
-    fn: (inputs: never, context: TaskContext) => unknown,
-  ): Task<never, unknown> {
+  /**
+   * Defines a task. With `output` callers get its value, with `outputs` an object of the named values,
+   * with neither nothing. Throws TypeError for a name that is taken or cannot be one, and for a schema without
+   * a Flyte type.
+   */
+  task<
+    const I extends Schemas = Record<never, never>,
+    const O extends Schema | undefined = undefined,
+    const N extends Schemas | undefined = undefined,
+  >(options: TaskOptions<I, O, N>, fn: TaskFunction<I, O, N>): Task<InputsOf<I>, Received<O, N>> {
     const { name } = options;
     const fullName = `${this.name}.${name}`;
     if (!NAME.test(name)) {
@@ -119,7 +143,7 @@ export class TaskEnvironment {
     if (this.#tasks.has(name)) throw new TypeError(`the environment ${this.name} has a task ${name} already`);
     const merged = mergeOptions(this.options, options);
     checkOptions(merged);
-    const task = createTask<never, unknown>({
+    const task = createTask<InputsOf<I>, Received<O, N>>({
       defined: "here",
       environment: this,
       name,
@@ -133,8 +157,8 @@ export class TaskEnvironment {
       modulePath: options.module ?? callerPath(),
       codeVersion: codeVersionOf(fn),
     });
-    this.#tasks.set(name, task);
-    sharedState().tasks.set(fullName, task);
+    this.#tasks.set(name, task as Task<never, unknown>);
+    sharedState().tasks.set(fullName, task as Task<never, unknown>);
     return task;
   }
 }
