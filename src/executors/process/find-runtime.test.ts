@@ -35,11 +35,8 @@ test("an interpreter that is not there, or has no flyte, is refused", async (t) 
   assert.throws(() => findRuntime(python, {}), invalid(/^the Python interpreter .* cannot be executed$/u));
   const without = join(environment, "python");
   await writeFile(without, "", { mode: 0o755 });
-  assert.throws(
-    () => findRuntime(without, {}),
-    invalid(/needs the program a0 of flyte, .* beside .*python$/u),
-  );
-  assert.throws(() => findRuntime(undefined, { PATH: "" }), invalid(/there is none on PATH$/u));
+  assert.throws(() => findRuntime(without, {}), invalid(/needs a0 of .* or a0-ts of .* beside .*python$/u));
+  assert.throws(() => findRuntime(undefined, { PATH: "" }), invalid(/there is neither on PATH$/u));
 });
 
 test("a program that cannot be executed is refused, such as that of an environment that was moved", async (t) => {

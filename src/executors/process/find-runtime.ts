@@ -4,7 +4,8 @@ import { delimiter, dirname, join, resolve } from "node:path";
 import { BoxkiteError } from "../../domain/errors.ts";
 
 const RUNTIMES = ["a0", "a0-ts"];
-const INSTALL = "python3 -m venv .venv && .venv/bin/pip install flyte, then --python .venv/bin/python";
+const INSTALL =
+  "for Python, python3 -m venv .venv && .venv/bin/pip install flyte, then --python .venv/bin/python; for TypeScript, npm install boxkite in the project, then npx boxkite up";
 /** Of a script's first line; the kernel reads no more of it. */
 const FIRST_LINE_BYTES = 256;
 
@@ -22,7 +23,10 @@ export function findRuntime(python: string | undefined, env: NodeJS.ProcessEnv):
   const program = programs.find((file) => statSync(file, { throwIfNoEntry: false })?.isFile());
   if (program === undefined) {
     const where = python === undefined ? "on PATH" : `beside ${resolve(python)}`;
-    throw invalid(`the process executor needs the program a0 of flyte, and there is none ${where}`, INSTALL);
+    throw invalid(
+      `the process executor needs a0 of the Python package flyte or a0-ts of the npm package boxkite, and there is neither ${where}`,
+      INSTALL,
+    );
   }
   checkExecutable(program);
   return dirname(program);

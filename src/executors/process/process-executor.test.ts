@@ -14,7 +14,7 @@ import { createLogger, silentLogger, type Logger } from "../../lib/log.ts";
 import { readTextFile } from "./attempt-directory.ts";
 import { createProcessExecutor } from "./process-executor.ts";
 
-async function setUp(t: TestContext, clock: Clock, log: Logger = silentLogger) {
+async function setUp(t: TestContext, clock: Clock, log: Logger = silentLogger, env = process.env) {
   const directory = await temporaryDirectory(t);
   const files = { isUnreadable: false, reads: 0 };
   const readText = async (file: string): Promise<string> => {
@@ -23,7 +23,7 @@ async function setUp(t: TestContext, clock: Clock, log: Logger = silentLogger) {
     if (files.isUnreadable) throw Object.assign(new Error("too many open files"), { code: "EMFILE" });
     return readTextFile(file);
   };
-  const open = () => createProcessExecutor({ directory, path: [], env: process.env, clock, log, readText });
+  const open = () => createProcessExecutor({ directory, path: [], env, clock, log, readText });
   const executor = open();
   const spec = (script: string): AttemptSpec => ({
     key: { project: "p", domain: "d", run: "r", action: "a0", attempt: 1 },
@@ -120,4 +120,14 @@ test("an attempt whose key file is damaged is skipped and named", async (t) => {
   await writeFile(file, "{");
   assert.deepEqual(await executor.list(), []);
   assert.equal(lines.filter((line) => line.includes(file)).length, 1);
+});
+
+test("a relative entry of PATH, such as that of pnpm exec, means the directory that the server was started in", async (t) => {
+  const env = { PATH: `./node_modules/.bin::${process.env["PATH"]}` };
+  const { executor, spec } = await setUp(t, systemClock, silentLogger, env);
+  const recorder = new Recorder();
+  await executor.start(spec('echo "$PATH"'), recorder.sink, recorder.observer);
+  await recorder.ended;
+  assert.equal(recorder.lines[0]?.line.split(":")[0], join(process.cwd(), "node_modules/.bin"));
+  assert.doesNotMatch(recorder.lines[0]?.line ?? "", /::|:\./u);
 });

@@ -7,7 +7,7 @@ import type { AttemptKey } from "../../domain/attempt.ts";
 import { createHash } from "node:crypto";
 import { readdir } from "node:fs/promises";
 import { availableParallelism } from "node:os";
-import { delimiter, join } from "node:path";
+import { delimiter, join, resolve } from "node:path";
 import type { Clock } from "../../lib/clock.ts";
 import { orAbsent } from "../../lib/errno.ts";
 import type { Logger } from "../../lib/log.ts";
@@ -106,8 +106,14 @@ function environment(
     ([name, value]) => INHERITED.test(name) && value !== undefined,
   );
   const env = Object.fromEntries(inherited) as Record<string, string>;
-  const path = [...options.path, env["PATH"] ?? "/usr/local/bin:/usr/bin:/bin"].join(delimiter);
+  const path = [...options.path, absolutePath(env["PATH"] ?? "/usr/local/bin:/usr/bin:/bin")].join(delimiter);
   return { ...env, PATH: path, HOME: home, ...spec.env, ...spec.secretVariables };
+}
+
+/** `pnpm exec` puts `./node_modules/.bin` first; in an attempt's working directory that would be another one. */
+function absolutePath(path: string): string {
+  const directories = path.split(delimiter).filter((directory) => directory !== "");
+  return directories.map((directory) => resolve(directory)).join(delimiter);
 }
 
 export function attemptDirectoryName(key: AttemptKey): string {
