@@ -2,12 +2,14 @@
 import { BoxkiteError } from "../domain/errors.ts";
 import type { Platform } from "../platform/platform.ts";
 import { choosePlatform } from "../platform/choose.ts";
+import { systemClock } from "../lib/clock.ts";
 import { createLogger, type Logger } from "../lib/log.ts";
 import { openDataDirectory, type DataDirectory } from "../server/data-directory.ts";
 import { widened } from "../platform/reach.ts";
 import { startServer, type Server } from "../server/server.ts";
 import { EXIT, type Command, type CommandInput } from "./command.ts";
 import { DEFAULT_PORT } from "./default-port.ts";
+import { untilShellEnds } from "./npx-shell.ts";
 import { packageVersion } from "./version.ts";
 import { readUpSettings, type UpSettings } from "./up-settings.ts";
 
@@ -95,7 +97,7 @@ async function run(input: CommandInput): Promise<number> {
   const probing = probe(platform, server, settings, log);
   opened.defer(() => probing);
   opened.defer(() => server.close());
-  const end = await Promise.race([untilSignal(), server.leaseLost]);
+  const end = await Promise.race([untilSignal(), untilShellEnds(input.env, systemClock), server.leaseLost]);
   if (end instanceof BoxkiteError) throw end;
   log.debug("stopping", { signal: end });
   return EXIT.ok;

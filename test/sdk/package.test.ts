@@ -1,7 +1,8 @@
 /** The tarball in an empty project, installed as a user installs it, with the programs of the documentation. */
 import assert from "node:assert/strict";
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { cpSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { once } from "node:events";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { after, before, suite, test } from "node:test";
@@ -134,5 +135,15 @@ suite("installed into an empty project", () => {
     const runtime = spawnSync(join(folder, "node_modules/.bin/a0-ts"), [], { env, encoding: "utf8" });
     assert.deepEqual([runtime.status, runtime.stderr.split(":")[0]], [2, "a0-ts"]);
     assert.match(run("boxkite", "--help"), /^  up  /m);
+  });
+
+  test("SIGTERM to npx ends the server", async () => {
+    const parameters = ["boxkite", "up", "--engine", "process", "--ephemeral", "--port", "0", "--json"];
+    const npx = spawn("npx", parameters, { cwd: folder, env, stdio: ["ignore", "pipe", "inherit"] });
+    const { url } = JSON.parse((await once(npx.stdout, "data"))[0]) as { url: string };
+    npx.kill("SIGTERM");
+    // It closes when the last process that holds it has ended: the server.
+    await once(npx.stdout.resume(), "close");
+    await assert.rejects(fetch(url), TypeError);
   });
 });
