@@ -5,7 +5,7 @@
  */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { appendFileSync, cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -193,6 +193,12 @@ suite("both patterns in TypeScript, on podman", { skip: skip ?? false }, () => {
 
   test("pattern 2: bases that know nothing of Boxkite, adapted by the server's builder", async (t) => {
     const directory = copyExample(t, "byoi-remote-builder-ts");
+    // A script of the project that needs its development dependencies: it must not run in the image.
+    for (const team of ["data-prep", "training"]) {
+      const manifest = join(directory, team, "package.json");
+      const project = JSON.parse(readFileSync(manifest, "utf8")) as Record<string, unknown>;
+      writeFileSync(manifest, JSON.stringify({ ...project, scripts: { prepare: "husky" } }));
+    }
     await Promise.all(
       ["data-prep", "training"].map((team) =>
         buildAndPush(join(directory, team, "Dockerfile"), join(directory, team), `${team}-ts-base`),

@@ -12,6 +12,8 @@ export type Layer =
   | { readonly kind: "pip"; readonly packages: readonly string[] }
   /** A file or folder of this machine; `to` is relative to the working directory of the image. */
   | { readonly kind: "copy"; readonly from: string; readonly to: string }
+  /** A file that was made here, put into the folder `to`. */
+  | { readonly kind: "text"; readonly name: string; readonly text: string; readonly to: string }
   /** The modules of the tasks, at the working directory of the image, where they are baked in. */
   | { readonly kind: "codeBundle"; readonly copyStyle: "loaded_modules" | "all" };
 
@@ -167,14 +169,19 @@ export class Image {
 
   /**
    * The dependencies of a project, exactly as its lockfile has them, in the image's working
-   * directory. Throws if there is no lockfile. pnpm is of the version in `packageManager`.
+   * directory. Scripts of the dependencies run, the project's own (`prepare`, `postinstall`) do not: what
+   * they need is not there. Throws if there is no lockfile. pnpm is of the version in `packageManager`.
    */
   withNodeProject(options: NodeProjectOptions): Image {
     // The module is also loaded inside the image, where the project's folder does not exist.
     if (sharedState().inContainer) return this;
-    const { directory, files, commands } = readNodeProject(options);
+    const { directory, manifest, files, commands } = readNodeProject(options);
+    const manifested = this.#with({ kind: "text", name: "package.json", text: manifest, to: "./" });
     return files
-      .reduce<Image>((image, file) => image.withSource(join(directory, file), `${dirname(file)}/`), this)
+      .reduce<Image>(
+        (image, file) => image.withSource(join(directory, file), `${dirname(file)}/`),
+        manifested,
+      )
       .withCommands(commands);
   }
 

@@ -13,7 +13,9 @@ export interface NodeProjectOptions {
 
 export interface NodeProject {
   readonly directory: string;
-  /** Relative to it: what the installation reads. */
+  /** package.json for the image. */
+  readonly manifest: string;
+  /** Relative to the directory: what the installation reads besides. */
   readonly files: readonly string[];
   /** The commands that install, to be run in the folder of the files. */
   readonly commands: readonly string[];
@@ -28,10 +30,11 @@ export function readNodeProject(options: NodeProjectOptions): NodeProject {
   if (!has(lockfile))
     throw new Error(`${join(directory, lockfile)} is not there; the layer installs from a lockfile only`);
   const manifest = readManifest(directory);
+  const image = { directory, manifest: withoutScripts(manifest) };
   const files = filesOfProject(manifest, directory, lockfile);
   if (manager === "npm") {
     return {
-      directory,
+      ...image,
       files,
       commands: [`npm ci --no-audit --no-fund${options.includeDev ? "" : " --omit=dev"}`],
     };
@@ -40,7 +43,15 @@ export function readNodeProject(options: NodeProjectOptions): NodeProject {
     `npm install --global --no-audit --no-fund ${pnpmOf(manifest)}`,
     `pnpm install --frozen-lockfile${options.includeDev ? "" : " --prod"}`,
   ];
-  return { directory, files, commands };
+  return { ...image, files, commands };
+}
+
+/**
+ * Without the project's own scripts. npm and pnpm would run `prepare` and the like, made for a checkout: neither the
+ * tools among the development dependencies (husky) nor the files that they read are in the image.
+ */
+function withoutScripts(manifest: Manifest): string {
+  return JSON.stringify({ ...manifest, scripts: undefined }, undefined, 2);
 }
 
 interface Manifest {
@@ -62,7 +73,7 @@ function pnpmOf({ packageManager }: Manifest): string {
   return packageManager?.startsWith("pnpm@") ? (packageManager.split("+")[0] ?? PNPM) : PNPM;
 }
 
-/** What an installation reads: the manifest, the lockfile, pnpm's settings, and tarballs that it names. */
+/** What an installation reads besides the manifest: the lockfile, pnpm's settings, and tarballs that it names. */
 function filesOfProject(manifest: Manifest, directory: string, lockfile: string): readonly string[] {
   const settings = ["pnpm-workspace.yaml"].filter(
     (file) => lockfile === "pnpm-lock.yaml" && existsSync(join(directory, file)),
@@ -80,5 +91,5 @@ function filesOfProject(manifest: Manifest, directory: string, lockfile: string)
       return [file];
     },
   );
-  return ["package.json", lockfile, ...settings, ...tarballs];
+  return [lockfile, ...settings, ...tarballs];
 }

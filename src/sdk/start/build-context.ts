@@ -1,5 +1,5 @@
 /** The build context: the files that layers copy, in one folder, and the specification that refers to them. */
-import { cpSync, mkdirSync, readdirSync } from "node:fs";
+import { cpSync, mkdirSync, readdirSync, utimesSync, writeFileSync } from "node:fs";
 import { basename, dirname, join, relative } from "node:path";
 import { create } from "@bufbuild/protobuf";
 import { tarGzip } from "./tar-gzip.ts";
@@ -10,11 +10,13 @@ import { ImageSpecSchema, type ImageSpec } from "../../wire/gen/flyteidl2/imageb
 export function writeContext(image: Image, context: string): ImageSpec {
   let copies = 0;
   const layers = image.layers.map((layer): LayerInit => {
-    if (layer.kind !== "copy") return encodeLayer(layer);
-    const src = join(`copy${copies++}`, basename(layer.from));
-    mkdirSync(dirname(join(context, src)), { recursive: true });
-    // With its times: engines use them to decide whether a cached layer can be reused.
-    cpSync(layer.from, join(context, src), { recursive: true, preserveTimestamps: true });
+    if (layer.kind !== "copy" && layer.kind !== "text") return encodeLayer(layer);
+    const src = join(`copy${copies++}`, layer.kind === "copy" ? basename(layer.from) : layer.name);
+    const target = join(context, src);
+    mkdirSync(dirname(target), { recursive: true });
+    // With fixed times: engines use them to decide whether a cached layer can be reused.
+    if (layer.kind === "copy") cpSync(layer.from, target, { recursive: true, preserveTimestamps: true });
+    else writeDated(target, layer.text);
     return { case: "copyConfig", value: { src, dst: layer.to } };
   });
   return create(ImageSpecSchema, {
@@ -22,6 +24,11 @@ export function writeContext(image: Image, context: string): ImageSpec {
     platform: [...image.platforms],
     layers: layers.map((layer) => ({ layer })),
   });
+}
+
+function writeDated(file: string, text: string): void {
+  writeFileSync(file, text);
+  utimesSync(file, 0, 0);
 }
 
 type LayerInit =
@@ -32,7 +39,7 @@ type LayerInit =
   | { readonly case: "aptPackages"; readonly value: { readonly packages: string[] } }
   | { readonly case: "pipPackages"; readonly value: { readonly packages: string[] } };
 
-function encodeLayer(layer: Exclude<Layer, { kind: "copy" }>): LayerInit {
+function encodeLayer(layer: Exclude<Layer, { kind: "copy" | "text" }>): LayerInit {
   switch (layer.kind) {
     case "commands":
       return { case: "commands", value: { cmd: [...layer.commands] } };

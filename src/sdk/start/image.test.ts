@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { writeContext } from "./build-context.ts";
 import { containerfile } from "./containerfile.ts";
 import { Image } from "../authoring/image.ts";
 import { decodeImageCache, encodeImageCache } from "../authoring/image-cache.ts";
@@ -86,6 +87,27 @@ RUN pnpm install --frozen-lockfile --prod
       () => project({ own: version }),
       new RegExp(`own is ${version.replace("*", ".")}, which is not in`),
     );
+});
+
+test("the project's own scripts are not in the image", (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "boxkite-image-test-"));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const imageOf = (scripts: Record<string, string>): Image => {
+    const manifest = { type: "module", scripts, dependencies: { zod: "^4.2.0" } };
+    writeFileSync(join(folder, "package.json"), JSON.stringify(manifest));
+    writeFileSync(join(folder, "package-lock.json"), "{}");
+    return Image.fromDebianBase().withNodeProject({ directory: folder });
+  };
+  const context = mkdtempSync(join(folder, "context-"));
+  const image = imageOf({ prepare: "husky", postinstall: "patch-package" });
+  writeContext(image, context);
+  const written = join(context, "copy0/package.json");
+  assert.deepEqual(JSON.parse(readFileSync(written, "utf8")), {
+    type: "module",
+    dependencies: { zod: "^4.2.0" },
+  });
+  assert.equal(statSync(written).mtimeMs, 0, "its time does not keep an engine from reusing the layer");
+  assert.equal(imageOf({ prepare: "husky || true" }).tag, image.tag);
 });
 
 test("mistakes", () => {
