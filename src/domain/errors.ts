@@ -26,12 +26,26 @@ export class BoxkiteError extends Error {
     this.code = code;
     this.kind = ERROR_CODES[code];
     this.hint = options.hint;
+    // Node prints the stack of an error that nobody catches, then its enumerable properties as an object.
+    this.stack = printed(new.target.name, this);
+    hideProperties(this, ["kind", "hint", "name", brand]);
   }
 
   /** By brand, so that two installed copies of the package recognise each other's errors. */
   static override [Symbol.hasInstance](value: unknown): boolean {
     return typeof value === "object" && value !== null && brand in value;
   }
+}
+
+/** The stack, with the hint after the message. */
+function printed(name: string, { message, hint, stack = message }: BoxkiteError): string {
+  const frames = stack.slice(stack.indexOf(message) + message.length);
+  return `${name}: ${message}${hint === undefined ? "" : `\nhint: ${hint}`}${frames}`;
+}
+
+/** Keeps them out of what Node prints of an error that nobody catches; the message and the hint say it all. */
+export function hideProperties(error: Error, names: readonly (string | symbol)[]): void {
+  for (const name of names) Object.defineProperty(error, name, { enumerable: false });
 }
 
 /** Every code, with who can fix it. docs/errors.md explains each; a test compares the two. */

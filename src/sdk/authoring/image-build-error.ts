@@ -1,4 +1,4 @@
-import { BoxkiteError, type BoxkiteErrorOptions } from "../../domain/errors.ts";
+import { BoxkiteError, hideProperties, type BoxkiteErrorOptions } from "../../domain/errors.ts";
 
 const brand = Symbol.for("boxkite.ImageBuildError");
 
@@ -18,6 +18,7 @@ export class ImageBuildError extends BoxkiteError {
     this.image = image;
     this.step = options.step;
     this.log = options.log ?? [];
+    hideProperties(this, ["name", "image", "step", "log", brand]);
   }
 
   static override [Symbol.hasInstance](value: unknown): boolean {
