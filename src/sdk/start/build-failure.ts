@@ -37,13 +37,17 @@ function parseStep(lines: readonly string[]): {
 
 const STEP = "step: ";
 
+/** `engine`: what was searched for. */
+export function engineMissing(engine: string): BoxkiteError {
+  return new BoxkiteError("ENGINE_UNREACHABLE", `${engine} was not found on this machine`, {
+    hint: 'install it, or let the server build: image.builder: remote in the configuration, or initFromConfig({ imageBuilder: "remote" }); "none" for a server whose tasks are processes',
+  });
+}
+
 /** For an engine's command on this machine. */
 export function failedLocally(image: string, engine: Engine, cause: unknown): BoxkiteError {
   if ((cause as NodeJS.ErrnoException).code === "ENOENT") {
-    return new BoxkiteError("ENGINE_UNREACHABLE", `${engine} was not found on this machine`, {
-      hint: 'install it, or pass initFromConfig({ imageBuilder: "remote" })',
-      cause,
-    });
+    return engineMissing(engine);
   }
   const log = logOf(cause);
   const step = stepOf(outputOf(cause as Output));

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
-import { failedLocally, logOf, type Engine } from "./build-failure.ts";
+import { engineMissing, failedLocally, logOf, type Engine } from "./build-failure.ts";
 import { containerfile } from "./containerfile.ts";
 import type { InitializedConfig } from "../authoring/config.ts";
 import type { Image } from "../authoring/image.ts";
@@ -13,6 +13,20 @@ import { ImageBuildError } from "../authoring/image-build-error.ts";
 const MAX_OUTPUT_BYTES = 64 << 20;
 
 const run = promisify(execFile);
+
+const ENGINES = ["docker", "podman"] as const;
+
+/** The first that answers. Python's configuration says `local` on every machine, also where only Podman is. */
+export async function findEngine(): Promise<Engine> {
+  for (const engine of ENGINES) {
+    const answers = await run(engine, ["version"]).then(
+      () => true,
+      () => false,
+    );
+    if (answers) return engine;
+  }
+  throw engineMissing("a working docker or podman");
+}
 
 export async function buildLocally(image: Image, config: InitializedConfig, engine: Engine): Promise<string> {
   const registry = image.registry ?? config.imageRegistry;

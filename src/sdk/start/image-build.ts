@@ -21,8 +21,8 @@ export async function buildImage(
     }
     case "local":
     case "local-podman": {
-      const { buildLocally } = await import("./build-locally.ts");
-      return buildLocally(image, config, builder === "local" ? "docker" : "podman");
+      const { buildLocally, findEngine } = await import("./build-locally.ts");
+      return buildLocally(image, config, builder === "local" ? await findEngine() : "podman");
     }
     default:
       throw new BoxkiteError("CONFIG_INVALID", `there is no image builder ${builder}`, {
