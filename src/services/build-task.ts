@@ -119,7 +119,7 @@ async function build(
       "ENGINE_UNREACHABLE",
       "this server cannot build images: it runs without a container engine",
       {
-        hint: "start it with --engine podman or --engine docker, or build with image.builder: local",
+        hint: 'its tasks are processes and need no image: name any, as in image="none" (TypeScript: image.builder: none in the configuration); or start the server with --engine podman or --engine docker',
       },
     );
   }
