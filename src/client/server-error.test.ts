@@ -17,7 +17,7 @@ function clientThatGets(error: ConnectError) {
       },
     });
   });
-  return createClient(RunService, withServerErrors(transport));
+  return createClient(RunService, withServerErrors(transport, "http://localhost:30080"));
 }
 
 async function thrownBy(error: ConnectError): Promise<unknown[]> {
@@ -43,7 +43,6 @@ test("the server's code and hint arrive, in single answers and in streams", asyn
         [error.code, error.kind, error.message, error.hint],
         ["RUN_NOT_FOUND", "user", text, "`flyte get run` lists them – all"],
       );
-      assert.ok(error.cause instanceof ConnectError);
       assert.equal(connectCodeOf(error), Code.NotFound);
     }
   }

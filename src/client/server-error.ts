@@ -4,24 +4,33 @@
  */
 import { ConnectError, type Code, type Transport } from "@connectrpc/connect";
 import { BoxkiteError, ERROR_CODES, textOf, type ErrorCode } from "../domain/errors.ts";
+import { unreachable } from "./unreachable.ts";
 import { CODE_HEADER, HINT_HEADER } from "../wire/error-headers.ts";
 
 /** What separates message and hint where one text has both. */
 const HINT_SEPARATOR = textOf({ message: "", hint: "" });
 
+/** Connect's codes of the errors made here. Not their cause: it would be printed with all that Connect keeps in it. */
+const connectCodes = new WeakMap<object, Code>();
+
 /**
- * The BoxkiteError that the server threw, with Connect's error as its cause, or that this client threw before it sent
- * the call. Errors without a code, and those
- * with a code that only a newer version knows, are returned unchanged.
+ * The BoxkiteError that the server threw, or that this client threw before it sent the call, or SERVER_UNREACHABLE.
+ * Other errors without a code, and those with a code that only a newer version knows, are returned unchanged.
  */
-function decodeServerError(error: unknown): unknown {
+function decodeServerError(error: unknown, origin: string): unknown {
   if (!(error instanceof ConnectError)) return error;
   // Of an interceptor: Connect wraps what it throws.
   if (error.cause instanceof BoxkiteError) return error.cause;
   const code = error.metadata.get(CODE_HEADER);
-  if (code === null || !isErrorCode(code)) return error;
+  const decoded = isErrorCode(code) ? thrownByServer(code, error) : unreachable(error, origin);
+  if (decoded === undefined) return error;
+  connectCodes.set(decoded, error.code);
+  return decoded;
+}
+
+function thrownByServer(code: ErrorCode, error: ConnectError): BoxkiteError {
   const { message, hint } = splitHint(error.rawMessage);
-  return new BoxkiteError(code, message, { hint: decodeHint(error) ?? hint, cause: error });
+  return new BoxkiteError(code, message, { hint: decodeHint(error) ?? hint });
 }
 
 /** Splits a text of `textOf`. */
@@ -33,8 +42,8 @@ export function splitHint(text: string): { readonly message: string; readonly hi
 
 /** Connect's code of a failed call's error, whether or not it is a BoxkiteError. */
 export function connectCodeOf(error: unknown): Code {
-  const sent = error instanceof BoxkiteError && error.cause instanceof ConnectError ? error.cause : error;
-  return ConnectError.from(sent).code;
+  const known = error instanceof BoxkiteError ? connectCodes.get(error) : undefined;
+  return known ?? ConnectError.from(error).code;
 }
 
 /** The text of a failed call's error, for a message that quotes it; includes the hint. */
@@ -46,17 +55,23 @@ export function quoteServerError(error: unknown): string {
  * The same transport, whose calls reject with `decodeServerError`. It is no interceptor, because Connect
  * wraps whatever those throw.
  */
-export function withServerErrors(transport: Transport): Transport {
+export function withServerErrors(transport: Transport, origin: string): Transport {
+  const rethrow = (error: unknown): never => {
+    throw decodeServerError(error, origin);
+  };
   return {
     unary: (...call) => transport.unary(...call).catch(rethrow),
     stream: async (...call) => {
       const response = await transport.stream(...call).catch(rethrow);
-      return { ...response, message: decoded(response.message) };
+      return { ...response, message: decoded(response.message, rethrow) };
     },
   };
 }
 
-async function* decoded<T>(messages: AsyncIterable<T>): AsyncGenerator<T> {
+async function* decoded<T>(
+  messages: AsyncIterable<T>,
+  rethrow: (error: unknown) => never,
+): AsyncGenerator<T> {
   try {
     yield* messages;
   } catch (error) {
@@ -64,12 +79,8 @@ async function* decoded<T>(messages: AsyncIterable<T>): AsyncGenerator<T> {
   }
 }
 
-function rethrow(error: unknown): never {
-  throw decodeServerError(error);
-}
-
-function isErrorCode(code: string): code is ErrorCode {
-  return Object.hasOwn(ERROR_CODES, code);
+function isErrorCode(code: string | null): code is ErrorCode {
+  return code !== null && Object.hasOwn(ERROR_CODES, code);
 }
 
 function decodeHint({ metadata }: ConnectError): string | undefined {

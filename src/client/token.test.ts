@@ -31,7 +31,7 @@ function setUp(newToken?: () => Promise<string>) {
     },
     { transport: { interceptors: [tokenInterceptor(newToken ?? command)] } },
   );
-  return { state, client: createClient(RunService, withServerErrors(transport)) };
+  return { state, client: createClient(RunService, withServerErrors(transport, "http://localhost:30080")) };
 }
 
 const WATCHED = { target: { case: "org", value: "o" } } as const;

@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { createClient } from "@connectrpc/connect";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
+import type { BoxkiteError } from "../domain/errors.ts";
 import { createTransport } from "./transport.ts";
 import { RunService } from "../wire/gen/flyteidl2/workflow/run_service_pb.js";
 import { makeAuthority } from "../../test/helpers/private-authority.ts";
@@ -78,4 +79,29 @@ test("over plain HTTP no token is sent", async (t) => {
   assert.throws(() => createTransport({ ...secure, authType: "ExternalCommand" }), {
     code: "CONFIG_INVALID",
   });
+});
+
+test("a server that cannot be reached is named, with what to do", async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), "boxkite-transport-"));
+  t.after(() => rm(folder, { recursive: true, force: true }));
+  const { certificate, key } = await makeAuthority(join(folder, "authority"));
+  const secure = await listen(
+    t,
+    createServer({ cert: await readFile(certificate), key: await readFile(key) }),
+  );
+  const plain = await listen(t, createPlainServer());
+  const hasHint = async (origin: string, hint: RegExp) => {
+    const client = createClient(RunService, createTransport({ origin, retry: false }));
+    for (const call of [client.abortRun({}), Array.fromAsync(client.watchRuns({}))]) {
+      await assert.rejects(call, (error: BoxkiteError) => {
+        assert.deepEqual([error.code, error.cause], ["SERVER_UNREACHABLE", undefined]);
+        assert.ok(error.message.startsWith(`${origin} could not be reached: `), error.message);
+        assert.match(error.hint ?? "", hint);
+        return true;
+      });
+    }
+  };
+  await hasHint("http://127.0.0.1:1", /boxkite up.*admin\.endpoint/u);
+  await hasHint(`https://127.0.0.1:${secure}`, /caCertFilePath/u);
+  await hasHint(`https://127.0.0.1:${plain}`, /admin\.insecure: true/u);
 });

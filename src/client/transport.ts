@@ -18,7 +18,7 @@ export interface ConnectionOptions {
   readonly retry?: boolean;
 }
 
-/** Calls reject with a BoxkiteError if the server threw one, otherwise with a ConnectError. */
+/** Calls reject with a BoxkiteError if the server threw one or could not be reached, otherwise with a ConnectError. */
 export function createTransport(options: ConnectionOptions, clock: Clock = systemClock): Transport {
   const { origin } = options;
   const secure = origin.startsWith("https:");
@@ -40,7 +40,7 @@ export function createTransport(options: ConnectionOptions, clock: Clock = syste
         }
       : {}),
   });
-  return withServerErrors(transport);
+  return withServerErrors(transport, origin);
 }
 
 /** The command that prints the token. Over plain HTTP no token is sent, as in Python. */

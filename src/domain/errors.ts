@@ -84,6 +84,8 @@ export const ERROR_CODES = {
   IMAGE_BUILD_FAILED: "user",
   /** The builder cannot do what the image needs. */
   IMAGE_BUILDER_TOO_OLD: "user",
+  /** A client could not connect to the server. */
+  SERVER_UNREACHABLE: "system",
   REGISTRY_UNREACHABLE: "system",
   /** No container engine answers where one was asked for. */
   ENGINE_UNREACHABLE: "system",

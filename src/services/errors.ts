@@ -29,6 +29,7 @@ const CODES = {
   IMAGE_WRONG_PLATFORM: Code.FailedPrecondition,
   IMAGE_BUILD_FAILED: Code.FailedPrecondition,
   IMAGE_BUILDER_TOO_OLD: Code.FailedPrecondition,
+  SERVER_UNREACHABLE: Code.Unavailable,
   REGISTRY_UNREACHABLE: Code.Unavailable,
   ENGINE_UNREACHABLE: Code.Unavailable,
   ENGINE_FAILED: Code.Internal,

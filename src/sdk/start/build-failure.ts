@@ -8,7 +8,7 @@ export type Engine = "docker" | "podman";
 
 const SHOWN_LINES = 15;
 
-/** For a run of the server's builder, whose message has the step and its last lines (src/builds/failure.ts). */
+/** For a run of the server's builder (its error is quoted whole, and so no cause), whose message has the step and its last lines (src/builds/failure.ts). */
 export function failedRemotely(image: string, url: string, cause: unknown): ImageBuildError {
   // decodeError takes a line of the log that looks like a stack frame for the start of a stack.
   const stack = cause instanceof TaskError ? cause.remoteStack : undefined;
@@ -19,7 +19,6 @@ export function failedRemotely(image: string, url: string, cause: unknown): Imag
     step,
     log,
     hint,
-    cause,
   });
 }
 
