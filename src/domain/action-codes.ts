@@ -31,6 +31,7 @@ export const ACTION_CODES = {
   system: [
     "ImagePullBackOff",
     "REGISTRY_UNREACHABLE",
+    "REGISTRY_RATE_LIMITED",
     "CONFIG_INVALID",
     "DISK_FULL",
     "OBJECT_DAMAGED",

@@ -4,6 +4,7 @@ export type ErrorKind = "user" | "system";
 export interface BoxkiteErrorOptions {
   readonly hint?: string | undefined;
   readonly cause?: unknown;
+  readonly recoverable?: boolean | undefined;
 }
 
 const brand = Symbol.for("boxkite.BoxkiteError");
@@ -18,6 +19,8 @@ export class BoxkiteError extends Error {
   readonly code: ErrorCode;
   readonly kind: ErrorKind;
   readonly hint: string | undefined;
+  /** Whether trying again soon may help, with nothing changed. @default true for kind `system` */
+  readonly recoverable: boolean;
   readonly [brand] = true;
 
   constructor(code: ErrorCode, message: string, options: BoxkiteErrorOptions = {}) {
@@ -26,9 +29,10 @@ export class BoxkiteError extends Error {
     this.code = code;
     this.kind = ERROR_CODES[code];
     this.hint = options.hint;
+    this.recoverable = options.recoverable ?? this.kind === "system";
     // Node prints the stack of an error that nobody catches, then its enumerable properties as an object.
     this.stack = printed(new.target.name, this);
-    hideProperties(this, ["kind", "hint", "name", brand]);
+    hideProperties(this, ["kind", "hint", "recoverable", "name", brand]);
   }
 
   /** By brand, so that two installed copies of the package recognise each other's errors. */
@@ -86,7 +90,10 @@ export const ERROR_CODES = {
   IMAGE_BUILDER_TOO_OLD: "user",
   /** A client could not connect to the server. */
   SERVER_UNREACHABLE: "system",
+  /** The registry has no answer, or none that a registry gives. */
   REGISTRY_UNREACHABLE: "system",
+  /** The registry limits its requests, and the limit is reached. */
+  REGISTRY_RATE_LIMITED: "system",
   /** No container engine answers where one was asked for. */
   ENGINE_UNREACHABLE: "system",
   /** The container engine refused a call. */

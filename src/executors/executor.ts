@@ -71,7 +71,7 @@ export interface Executor {
   environmentFor(access: ServerAccess): Promise<Readonly<Record<string, string>>>;
   /** Attempts like this will be asked for soon: a pool may warm up. A hint, which may be ignored. */
   expect?(expected: ExpectedAttempts): void;
-  /** Pins a reference. Throws BoxkiteError IMAGE_* or REGISTRY_UNREACHABLE. */
+  /** Pins a reference. Throws BoxkiteError IMAGE_* or REGISTRY_*. */
   resolveImage(reference: string): Promise<ResolvedImage>;
   /**
    * Starts the attempt, or takes up the one that already runs (or has ended) under this key: calling

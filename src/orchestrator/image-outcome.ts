@@ -9,7 +9,7 @@ import type { Outcome } from "../domain/outcome.ts";
  */
 export function imageOutcome(error: unknown, image: string): Outcome {
   if (!(error instanceof BoxkiteError)) throw error;
-  const { message, hint } = error;
+  const { message, hint, recoverable } = error;
   const user = (code: string): Outcome => {
     const failure: ActionError = { code, message, hint, kind: "user", recoverable: false };
     return { kind: "failed", error: failure };
@@ -25,7 +25,7 @@ export function imageOutcome(error: unknown, image: string): Outcome {
       const text = `image ${image}: ${message}`;
       return {
         kind: "lost",
-        error: { code: error.code, message: text, hint, kind: "system", recoverable: true },
+        error: { code: error.code, message: text, hint, kind: "system", recoverable },
       };
     }
   }

@@ -31,6 +31,8 @@ const CODES = {
   IMAGE_BUILDER_TOO_OLD: Code.FailedPrecondition,
   SERVER_UNREACHABLE: Code.Unavailable,
   REGISTRY_UNREACHABLE: Code.Unavailable,
+  // Not ResourceExhausted, as for LIMIT_EXCEEDED.
+  REGISTRY_RATE_LIMITED: Code.Unavailable,
   ENGINE_UNREACHABLE: Code.Unavailable,
   ENGINE_FAILED: Code.Internal,
   CONFIG_INVALID: Code.FailedPrecondition,

@@ -21,7 +21,12 @@ export interface ImageSources {
 }
 
 /** The registry's answers after which the engine's own copy is good enough, with a note. */
-const FALLBACK_CODES: readonly string[] = ["REGISTRY_UNREACHABLE", "IMAGE_NOT_FOUND", "IMAGE_UNAUTHORIZED"];
+const FALLBACK_CODES: readonly string[] = [
+  "REGISTRY_UNREACHABLE",
+  "REGISTRY_RATE_LIMITED",
+  "IMAGE_NOT_FOUND",
+  "IMAGE_UNAUTHORIZED",
+];
 
 export async function resolveImage(text: string, sources: ImageSources): Promise<ResolvedImage> {
   const reference = parseImageReference(text);
@@ -82,6 +87,7 @@ function checkPlatform(text: string, image: EngineImage, platform: ImagePlatform
 function withoutOwnCopy(error: BoxkiteError, api: EngineApi): BoxkiteError {
   return new BoxkiteError(error.code, `${error.message}; ${api.engine} has no copy of it either`, {
     hint: error.hint,
+    recoverable: error.recoverable,
     cause: error,
   });
 }

@@ -11,20 +11,36 @@ export const ACCEPTED_MANIFESTS = [
 export type Manifest =
   /** One image for several platforms. */
   | { readonly kind: "index"; readonly platforms: readonly ImagePlatform[] }
-  | { readonly kind: "image"; readonly configDigest: string };
+  | { readonly kind: "image"; readonly configDigest: string }
+  /** Another kind of artifact, or the first version of the format. `type`: what it says it is. */
+  | { readonly kind: "other"; readonly type: string }
+  /** No JSON object, as every manifest is. */
+  | { readonly kind: "unreadable" };
 
 type Raw = Readonly<Record<string, unknown>>;
 
-/** Undefined for what is no image: another kind of artifact, or the first version of the format. */
-export function decodeManifest(text: string): Manifest | undefined {
-  const raw = object(parse(text));
+/** Of images; engines take the last one, too, which some early registries wrote. */
+const CONFIG_TYPES = [
+  "application/vnd.oci.image.config.v1+json",
+  "application/vnd.docker.container.image.v1+json",
+  "application/octet-stream",
+];
+
+export function decodeManifest(text: string): Manifest {
+  const parsed = parse(text);
+  if (typeof parsed !== "object" || parsed === null) return { kind: "unreadable" };
+  const raw = object(parsed);
   if (Array.isArray(raw.manifests)) {
     const platforms = raw.manifests.map((entry: unknown) => decodePlatform(object(object(entry).platform)));
     // Attestations are listed with the platform unknown/unknown.
     return { kind: "index", platforms: platforms.filter(({ os }) => os !== "unknown") };
   }
-  if (typeof raw.config !== "object" || raw.config === null) return undefined;
-  return { kind: "image", configDigest: string(object(raw.config).digest) };
+  const { digest, mediaType } = object(raw.config);
+  const configType = string(mediaType);
+  const isImage = configType === "" || CONFIG_TYPES.includes(configType);
+  if (typeof digest === "string" && isImage) return { kind: "image", configDigest: digest };
+  const stated = string(raw.artifactType) || configType || string(raw.mediaType);
+  return { kind: "other", type: stated || (raw.schemaVersion === 1 ? "version 1 of the format" : "no type") };
 }
 
 /** The platform in an image's configuration. */

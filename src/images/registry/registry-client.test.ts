@@ -166,7 +166,7 @@ test("a missing image tells the registry's answer", async (t) => {
 
 test("an artifact that is no image is not taken for one", async (t) => {
   const fake = await startFake(t, { latest: stored("application/json", { schemaVersion: 1, name: "old" }) });
-  await rejects("IMAGE_NOT_FOUND", client().resolve(fake.reference("")), /no container image/);
+  await rejects("IMAGE_NOT_FOUND", client().resolve(fake.reference("")), /is not a container image/);
 });
 
 test("bytes that do not have the digest asked for are refused", async (t) => {
@@ -255,7 +255,7 @@ test("basic authorization is answered, and refused credentials say how to log in
   );
 });
 
-test("a registry that is not there, fails or is too busy is unreachable, and not asked again at once", async (t) => {
+test("a registry that is not there or fails is unreachable, and not asked again at once", async (t) => {
   let nowMs = 1_000_000;
   const registry = client({ clock: { ...systemClock, now: () => nowMs } });
   const away = parseImageReference("127.0.0.1:1/x");
@@ -278,6 +278,4 @@ test("a registry that is not there, fails or is too busy is unreachable, and not
   assert.equal(fake.asked.length, 1);
   nowMs += 60_000;
   assert.equal((await registry.resolve(fake.reference(""))).digest, manifest.digest);
-  status = 429;
-  await rejects("REGISTRY_UNREACHABLE", registry.resolve(fake.reference("")), /too many requests/);
 });

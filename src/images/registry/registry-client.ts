@@ -7,6 +7,7 @@ import type { CredentialSource } from "./credentials.ts";
 import { ACCEPTED_MANIFESTS, decodeConfigPlatform, decodeManifest } from "./manifest.ts";
 import { formatPlatform, machinePlatform, runsOn, type ImagePlatform } from "./platform.ts";
 import { NO_REGISTRIES, type Registries } from "./registries.ts";
+import { notFromRegistry } from "./refusal.ts";
 import { RegistryHttp } from "./registry-http.ts";
 
 export interface RegistryClientOptions {
@@ -27,7 +28,7 @@ export interface RegistryImage {
 }
 
 export interface RegistryClient {
-  /** Throws IMAGE_NOT_FOUND, IMAGE_UNAUTHORIZED, IMAGE_WRONG_PLATFORM or REGISTRY_UNREACHABLE. */
+  /** Throws IMAGE_NOT_FOUND, IMAGE_UNAUTHORIZED, IMAGE_WRONG_PLATFORM, REGISTRY_RATE_LIMITED or REGISTRY_UNREACHABLE. */
   resolve(reference: ImageReference): Promise<RegistryImage>;
 }
 
@@ -41,26 +42,24 @@ export function createRegistryClient(options: RegistryClientOptions = {}): Regis
   });
 
   const readManifest = async (reference: ImageReference) => {
-    const name = reference.digest ?? reference.tag ?? "latest";
-    const { bytes, headers } = await http.get(reference, `manifests/${name}`, ACCEPTED_MANIFESTS);
-    const digest = checkDigest(reference, bytes, reference.digest);
-    const manifest = decodeManifest(bytes.toString());
-    if (manifest === undefined) {
-      throw new BoxkiteError(
-        "IMAGE_NOT_FOUND",
-        `${formatImageReference(reference)} is no container image (${headers.get("content-type") ?? "no type"})`,
-        {
-          hint: "is it another kind of artifact, such as a chart? Or an image pushed by a docker older than 1.10: push it again",
-        },
-      );
-    }
-    return { digest, manifest, mediaType: headers.get("content-type")?.split(";")[0] ?? "" };
+    const path = `manifests/${reference.digest ?? reference.tag ?? "latest"}`;
+    const reply = await http.get(reference, path, ACCEPTED_MANIFESTS);
+    const manifest = decodeManifest(reply.text);
+    // Before the digest, which a page for people does not have either.
+    if (manifest.kind === "unreadable") throw notFromRegistry(http.requested(reference, path), reply);
+    const digest = checkDigest(reference, reply.bytes, reference.digest);
+    if (manifest.kind === "other") throw noImage(reference, manifest.type);
+    return { digest, manifest, mediaType: reply.headers.get("content-type")?.split(";")[0] ?? "" };
   };
 
   const readPlatform = async (reference: ImageReference, configDigest: string) => {
-    const { bytes } = await http.get(reference, `blobs/${configDigest}`, "*/*");
+    const { bytes, text } = await http
+      .get(reference, `blobs/${configDigest}`, "*/*")
+      .catch((error: unknown) => {
+        throw isMissing(error) ? incomplete(reference, configDigest, error) : error;
+      });
     checkDigest(reference, bytes, configDigest);
-    return decodeConfigPlatform(bytes.toString());
+    return decodeConfigPlatform(text);
   };
 
   const check = (reference: ImageReference, offered: readonly ImagePlatform[]) => {
@@ -86,9 +85,35 @@ function checkDigest(reference: ImageReference, bytes: Buffer, expected: string 
   if (expected === undefined || expected === digest) return digest;
   throw new BoxkiteError(
     "REGISTRY_UNREACHABLE",
-    `registry ${reference.host} returned other content than requested: ${digest} instead of ${expected}`,
+    `registry ${reference.host} returned other content than requested for ${formatImageReference(reference)}: ${digest} instead of ${expected}`,
     {
-      hint: "is there a proxy in between that changes content?",
+      hint: "its storage is damaged, or a proxy in between changes content: push the image again, or ask without the proxy (NO_PROXY)",
+      recoverable: false,
+    },
+  );
+}
+
+function isMissing(error: unknown): error is BoxkiteError {
+  return error instanceof BoxkiteError && error.code === "IMAGE_NOT_FOUND";
+}
+
+function incomplete(reference: ImageReference, blob: string, cause: BoxkiteError): BoxkiteError {
+  return new BoxkiteError(
+    "IMAGE_NOT_FOUND",
+    `registry ${reference.host} has ${formatImageReference(reference)} only in part: its configuration ${blob} is missing`,
+    {
+      hint: "its push was not completed, or the registry has lost a part of it: push the image again",
+      cause,
+    },
+  );
+}
+
+function noImage(reference: ImageReference, type: string): BoxkiteError {
+  return new BoxkiteError(
+    "IMAGE_NOT_FOUND",
+    `${formatImageReference(reference)} is not a container image (${type})`,
+    {
+      hint: "it is another kind of artifact, such as a chart, or an image pushed by a docker older than 1.10: name an image, or push it again",
     },
   );
 }

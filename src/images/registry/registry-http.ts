@@ -1,180 +1,124 @@
-/** Requests to a registry: scheme, authorization, limits, and errors. */
-import type { BoxkiteError } from "../../domain/errors.ts";
-import type { Clock } from "../../lib/clock.ts";
+/** Requests to a registry: first contact, authorization, limits, and errors. */
+import { BoxkiteError } from "../../domain/errors.ts";
 import { imageRepository, type ImageReference } from "../reference.ts";
-import {
-  basicAuthorization,
-  decodeToken,
-  parseChallenge,
-  tokenRequest,
-  type Challenge,
-  type Token,
-} from "./authorization.ts";
-import type { Credential, CredentialSource } from "./credentials.ts";
-import { causeOf, registryRefusal, unreachable } from "./refusal.ts";
-import { isInsecure, type Registries } from "./registries.ts";
-import { createTransport, type Transport } from "./transport.ts";
+import { parseChallenge, type Challenge } from "./authorization.ts";
+import { Connections, type ConnectionsOptions } from "./connections.ts";
+import type { CredentialSource } from "./credentials.ts";
+import { contactUrl, originOf } from "./hints.ts";
+import { RegistryRefusal, registryRefusal, type Requested } from "./refusal.ts";
+import { RememberedFailures } from "./remembered-failures.ts";
+import type { Reply } from "./reply.ts";
+import { accessKey, Tokens, type Access } from "./tokens.ts";
 
-export interface RegistryHttpOptions {
+export interface RegistryHttpOptions extends ConnectionsOptions {
   readonly credentials: CredentialSource;
-  readonly registries: Registries;
-  /** The environment with the proxy variables. */
-  readonly env: NodeJS.ProcessEnv;
-  readonly clock: Clock;
 }
 
-export interface RegistryResponse {
-  readonly bytes: Buffer;
-  readonly headers: Headers;
-}
-
-/** The time limit for the first contact with a host, after which it is reported as unreachable. */
+/** For the first contact with a host, each of two tries. */
 const CONTACT_TIMEOUT_MS = 5_000;
-/** A registry that proxies another one may have to fetch the content first. */
-const REQUEST_TIMEOUT_MS = 30_000;
-/** How long an unreachable host is not asked again, so that not every run waits for it. */
+/** For every other request, each of two tries: a registry that proxies another one may have to fetch the content first. */
+const REQUEST_TIMEOUT_MS = 10_000;
+/** How long a host that cannot be reached is not asked again, so that not every run waits for it. */
 const UNREACHABLE_FOR_MS = 15_000;
-/** Registries limit manifests to 4 MiB; configurations are smaller. */
-const MAX_BYTES = 8 * 1024 * 1024;
+/** The same after an error response: shorter, because attempts are repeated after 1, 4 and 16 s. */
+const FAILED_FOR_MS = 3_000;
+/** Retry-After counts up to this. */
+const LONGEST_RETRY_AFTER_MS = 600_000;
 
 export class RegistryHttp {
   readonly #options: RegistryHttpOptions;
+  readonly #connections: Connections;
+  readonly #tokens: Tokens;
+  readonly #failures: RememberedFailures;
   readonly #contacted = new Map<string, Promise<void>>();
-  readonly #failed = new Map<string, { readonly error: unknown; readonly untilMs: number }>();
+  /** Of the first contact by host, of other requests by repository: each may have a token service of its own. */
   readonly #challenges = new Map<string, Challenge>();
-  readonly #tokens = new Map<string, Token>();
-  readonly #transports = new Map<string, Transport>();
 
   constructor(options: RegistryHttpOptions) {
     this.#options = options;
+    this.#connections = new Connections(options);
+    this.#tokens = new Tokens(this.#connections, options.clock, REQUEST_TIMEOUT_MS);
+    this.#failures = new RememberedFailures(options.clock);
   }
 
-  /** GET of `/v2/<repository>/<path>`. Throws IMAGE_* or REGISTRY_UNREACHABLE for everything but success. */
-  async get(image: ImageReference, path: string, accept: string): Promise<RegistryResponse> {
+  /** GET of `/v2/<repository>/<path>`. Throws IMAGE_* or REGISTRY_* for everything but success. */
+  async get(image: ImageReference, path: string, accept: string): Promise<Reply> {
     await this.#contact(image.host);
-    const url = `${this.#origin(image.host)}/v2/${image.repository}/${path}`;
-    let authorization = await this.#authorization(image, this.#challenges.get(image.host));
+    const credential = await this.#options.credentials(image.host, image.repository);
+    const access: Access = { name: imageRepository(image), repository: image.repository, credential };
+    return await this.#remembering(accessKey(access), () =>
+      this.#request(this.requested(image, path, credential !== undefined), access, accept),
+    );
+  }
+
+  /** For messages about a request of `get`. */
+  requested(image: ImageReference, path: string, isLoggedIn = false): Requested {
+    const { registries } = this.#options;
+    const version = image.digest === undefined ? `:${image.tag ?? "latest"}` : `@${image.digest}`;
+    const url = `${originOf(registries, image.host)}/v2/${image.repository}/${path}`;
+    return { registries, host: image.host, url, name: `${imageRepository(image)}${version}`, isLoggedIn };
+  }
+
+  async #request(requested: Requested, access: Access, accept: string): Promise<Reply> {
+    const challenge = this.#challenges.get(access.name) ?? this.#challenges.get(requested.host);
+    let authorization = await this.#tokens.authorization(requested, access, challenge);
     for (let first = true; ; first = false) {
       const headers = {
         Accept: accept,
         ...(authorization !== undefined && { Authorization: authorization }),
       };
-      const response = await this.#send(image.host, new Request(url, { headers }), REQUEST_TIMEOUT_MS);
-      if (response.ok) return { bytes: await this.#bytesOf(image.host, response), headers: response.headers };
-      const answer = (await this.#bytesOf(image.host, response)).toString();
-      const challenge = parseChallenge(response.headers.get("www-authenticate"));
-      if (response.status === 401 && first && challenge !== undefined) {
-        this.#challenges.set(image.host, challenge);
-        this.#tokens.delete(imageRepository(image));
-        authorization = await this.#authorization(image, challenge);
-        continue;
-      }
-      throw registryRefusal(image, response.status, answer, this.#options.registries);
+      const request = new Request(requested.url, { headers });
+      const reply = await this.#connections.send(requested.host, request, REQUEST_TIMEOUT_MS);
+      if (isSuccess(reply)) return reply;
+      const answered = parseChallenge(reply.headers.get("www-authenticate"));
+      if (reply.status !== 401 || !first || answered === undefined)
+        throw registryRefusal(requested, reply, this.#options.clock.now());
+      this.#challenges.set(access.name, answered);
+      this.#tokens.forget(access);
+      authorization = await this.#tokens.authorization(requested, access, answered);
     }
   }
 
-  /** Concurrent first requests to a host share one attempt, whose failure is cached for some time. */
+  /** Concurrent first requests to a host share one attempt. */
   async #contact(host: string): Promise<void> {
-    const failed = this.#failed.get(host);
-    if (failed && this.#options.clock.now() < failed.untilMs) throw failed.error;
-    const known = this.#contacted.get(host);
-    if (known) return known;
-    const contact = this.#ping(host);
+    const contact = this.#contacted.get(host) ?? this.#remembering(host, () => this.#ping(host));
     this.#contacted.set(host, contact);
     try {
       await contact;
-      this.#failed.delete(host);
     } catch (error) {
       this.#contacted.delete(host);
-      this.#failed.set(host, { error, untilMs: this.#options.clock.now() + UNREACHABLE_FOR_MS });
       throw error;
     }
   }
 
   async #ping(host: string): Promise<void> {
-    const response = await this.#send(host, new Request(`${this.#origin(host)}/v2/`), CONTACT_TIMEOUT_MS);
-    await response.body?.cancel();
-    if (response.status >= 500) throw this.#unreachable(host, `it answered with status ${response.status}`);
-    const challenge = parseChallenge(response.headers.get("www-authenticate"));
-    if (response.status === 401 && challenge !== undefined) this.#challenges.set(host, challenge);
+    const { registries, clock } = this.#options;
+    const url = contactUrl(registries, host);
+    const reply = await this.#connections.send(host, new Request(url), CONTACT_TIMEOUT_MS);
+    if (reply.status >= 500 || reply.status === 429)
+      throw registryRefusal({ registries, host, url, name: url, isLoggedIn: false }, reply, clock.now());
+    const challenge = parseChallenge(reply.headers.get("www-authenticate"));
+    if (reply.status === 401 && challenge !== undefined) this.#challenges.set(host, challenge);
   }
 
-  async #authorization(image: ImageReference, challenge: Challenge | undefined): Promise<string | undefined> {
-    if (challenge === undefined) return undefined;
-    const credential = await this.#options.credentials(image.host, image.repository);
-    if (challenge.scheme === "basic") return basicAuthorization(credential);
-    const name = imageRepository(image);
-    const known = this.#tokens.get(name);
-    if (known && this.#options.clock.now() < known.expiresAtMs) return `Bearer ${known.value}`;
-    const token = await this.#fetchToken(image, challenge, credential);
-    if (token) this.#tokens.set(name, token);
-    return token && `Bearer ${token.value}`;
-  }
-
-  async #fetchToken(
-    image: ImageReference,
-    challenge: Challenge,
-    credential: Credential | undefined,
-  ): Promise<Token | undefined> {
-    // The challenge of the first contact has no scope, that of another repository has the wrong one.
-    const { scope: _scope, ...parameters } = challenge.parameters;
-    const request = tokenRequest({ ...challenge, parameters }, image.repository, credential);
-    if (request === undefined) return undefined;
-    // A registry must not be able to make us send a password without TLS.
-    if (request.url.startsWith("http:") && !isInsecure(this.#options.registries, image.host)) {
-      throw this.#unreachable(image.host, `its token service ${request.url.split("?")[0]} has no TLS`);
-    }
-    const response = await this.#send(image.host, request, REQUEST_TIMEOUT_MS);
-    const text = (await this.#bytesOf(image.host, response)).toString();
-    if (response.status === 401 || response.status === 403)
-      throw registryRefusal(image, response.status, text, this.#options.registries);
-    if (!response.ok)
-      throw this.#unreachable(image.host, `its token service answered with status ${response.status}`);
-    return decodeToken(text, this.#options.clock.now());
-  }
-
-  /** The certificate authority of a registry is also trusted for its token service. */
-  async #send(registry: string, request: Request, timeoutMs: number): Promise<Response> {
+  /** Fails at once where the same has just failed. What a user mends, such as a missing image, may be mended by now. */
+  async #remembering<T>(key: string, work: () => Promise<T>): Promise<T> {
+    this.#failures.throwIfFailed(key);
     try {
-      return await this.#transport(registry)(request, AbortSignal.timeout(timeoutMs));
+      return await work();
     } catch (error) {
-      const { host, origin } = new URL(request.url);
-      const service = origin === this.#origin(registry) ? "" : `its token service ${host}: `;
-      throw this.#unreachable(registry, `${service}${causeOf(error, timeoutMs)}`, error);
+      if (error instanceof BoxkiteError && error.kind === "system")
+        this.#failures.remember(key, error, rememberedMs(error));
+      throw error;
     }
   }
+}
 
-  #transport(registry: string): Transport {
-    let transport = this.#transports.get(registry);
-    if (transport === undefined) {
-      const { env, registries } = this.#options;
-      transport = createTransport({ env, caFile: registries.get(registry)?.caFile });
-      this.#transports.set(registry, transport);
-    }
-    return transport;
-  }
+function rememberedMs(error: BoxkiteError): number {
+  if (!(error instanceof RegistryRefusal)) return UNREACHABLE_FOR_MS;
+  return Math.max(FAILED_FOR_MS, Math.min(error.retryAfterMs ?? 0, LONGEST_RETRY_AFTER_MS));
+}
 
-  async #bytesOf(host: string, response: Response): Promise<Buffer> {
-    const chunks: Uint8Array[] = [];
-    let size = 0;
-    try {
-      for await (const chunk of response.body ?? []) {
-        size += chunk.length;
-        if (size > MAX_BYTES) throw new Error(`the answer is larger than ${MAX_BYTES} bytes`);
-        chunks.push(chunk);
-      }
-    } catch (error) {
-      throw this.#unreachable(host, causeOf(error, REQUEST_TIMEOUT_MS), error);
-    }
-    return Buffer.concat(chunks);
-  }
-
-  #unreachable(host: string, why: string, cause?: unknown): BoxkiteError {
-    return unreachable(this.#options.registries, host, why, cause);
-  }
-
-  #origin(host: string): string {
-    const scheme = isInsecure(this.#options.registries, host) ? "http" : "https";
-    return `${scheme}://${host === "docker.io" ? "registry-1.docker.io" : host}`;
-  }
+function isSuccess({ status }: Reply): boolean {
+  return status >= 200 && status <= 299;
 }
