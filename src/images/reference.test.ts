@@ -20,7 +20,6 @@ test("references are completed as docker and podman do", () => {
     "localhost:5000/a/b/c": "localhost:5000/a/b/c:latest",
     "registry.example.com/x:y_Z": "registry.example.com/x:y_Z",
     "127.0.0.1:5000/x": "127.0.0.1:5000/x:latest",
-    "[::1]:5000/x": "[::1]:5000/x:latest",
     [`host:1/x@${DIGEST}`]: `host:1/x@${DIGEST}`,
     [`host.io/x:tag@${DIGEST}`]: `host.io/x:tag@${DIGEST}`,
     "ghcr.io/flyteorg/flyte:py3.11-v2.12.1": "ghcr.io/flyteorg/flyte:py3.11-v2.12.1",
@@ -54,7 +53,16 @@ test("each mistake has a message of its own and a hint", () => {
     "https://host.io/app": /no scheme/,
     "host.io/Team/App:1": /upper-case/,
     App: /upper-case/,
-    "host.io/app:": /not a tag/,
+    "Team/App:1": /upper-case/,
+    "Team/app:1": /upper-case/,
+    "host.io/app:": /tag after the colon is missing/,
+    [`app:@${DIGEST}`]: /tag after the colon is missing/,
+    "[::1]:5000/x": /no IPv6 address/,
+    "[fd00::7]/x:1": /no IPv6 address/,
+    "[::1": /not a tag/,
+    "::1/x": /not a registry host/,
+    "localhost:5000": /names a registry, but no repository/,
+    "192.0.2.1:5000": /names a registry, but no repository/,
     "host.io/app:a:b": /not a tag/,
     "app@sha256:123": /not a digest/,
     "app@md5:00": /not a digest/,
@@ -74,6 +82,27 @@ test("each mistake has a message of its own and a hint", () => {
         pattern.test(error.message) &&
         error.hint !== undefined,
       JSON.stringify(text),
+    );
+  }
+});
+
+test("the hint has what to write instead", () => {
+  const instead: Record<string, string> = {
+    "https://host.io/app": '"host.io/app"',
+    "host.io/Team/App:Tag": '"host.io/team/app:Tag"',
+    "Team/App:Tag": '"team/app:Tag"',
+    App: '"app"',
+    "host.io/app:": "host.io/app:TAG, or host.io/app",
+    "[::1]:5000/x:1": '"localhost:5000/x:1"',
+    "[0:0:0:0:0:0:0:1]/x": '"localhost/x"',
+    "[fd00::7]:5000/x": '"NAME:5000/x"',
+    "localhost:5000": "localhost:5000/NAME:TAG",
+  };
+  for (const [text, hint] of Object.entries(instead)) {
+    assert.throws(
+      () => parseImageReference(text),
+      (error: unknown) => error instanceof BoxkiteError && (error.hint ?? "").includes(`write ${hint}`),
+      text,
     );
   }
 });

@@ -21,7 +21,9 @@ const COMPONENT = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*$/;
 const TAG = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/;
 const DIGEST = /^sha256:[0-9a-f]{64}$/;
 const HOST =
-  /^(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*|\[[0-9a-fA-F:]+\])(?::[0-9]{1,5})?$/;
+  /^[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*(?::[0-9]{1,5})?$/;
+/** A host that nobody means as the name of an image. */
+const LOOPBACK = /^(?:localhost|[0-9]+(?:\.[0-9]+){3}):[0-9]+$/;
 
 /** Throws IMAGE_REFERENCE_INVALID, which names the violated rule and what to write instead. */
 export function parseImageReference(text: string): ImageReference {
@@ -53,6 +55,7 @@ export function parseImageReference(text: string): ImageReference {
   const [beforeDigest, digest] = splitDigest(text);
   const { host, rest } = splitHost(beforeDigest, text);
   const [path, tag] = splitTag(rest, text);
+  if (path !== path.toLowerCase()) throw upperCase(text, path);
   const repository = host === DEFAULT_HOST && !path.includes("/") ? `library/${path}` : path;
   checkRepository(repository, text);
   return {
@@ -104,8 +107,14 @@ function splitDigest(text: string): [string, string | undefined] {
 function splitHost(text: string, whole: string): { host: string; rest: string } {
   const slash = text.indexOf("/");
   const first = slash === -1 ? "" : text.slice(0, slash);
-  const isHost = first === "localhost" || /[.:[]/.test(first) || first !== first.toLowerCase();
-  if (!isHost) return { host: DEFAULT_HOST, rest: text };
+  if (slash === -1 && LOOPBACK.test(text))
+    throw invalid(whole, "it names a registry, but no repository in it", `write ${text}/NAME:TAG`);
+  if (first !== "localhost" && !/[.:[]/.test(first)) {
+    // Engines take upper case for that of a host, which then does not exist.
+    if (first !== first.toLowerCase()) throw upperCase(whole, text.split(":")[0] ?? text);
+    return { host: DEFAULT_HOST, rest: text };
+  }
+  if (first.startsWith("[")) throw ipv6(whole, first);
   if (!HOST.test(first))
     throw invalid(whole, `${JSON.stringify(first)} is not a registry host`, "write HOST or HOST:PORT");
   const port = /:([0-9]+)$/.exec(first)?.[1];
@@ -120,6 +129,14 @@ function splitTag(text: string, whole: string): [string, string | undefined] {
   const colon = text.indexOf(":");
   if (colon === -1) return [text, undefined];
   const tag = text.slice(colon + 1);
+  if (tag === "") {
+    const without = whole.replace(/:(?=@|$)/, "");
+    throw invalid(
+      whole,
+      "the tag after the colon is missing",
+      `write ${without}:TAG, or ${without} for :latest`,
+    );
+  }
   if (!TAG.test(tag)) {
     throw invalid(
       whole,
@@ -131,10 +148,6 @@ function splitTag(text: string, whole: string): [string, string | undefined] {
 }
 
 function checkRepository(repository: string, whole: string): void {
-  if (repository !== repository.toLowerCase()) {
-    const hint = `repository names are lower case: write ${JSON.stringify(whole.replace(repository, repository.toLowerCase()))}`;
-    throw invalid(whole, "the repository has upper-case letters", hint);
-  }
   const rule = "each part between slashes is a-z and 0-9, joined by '.', '_', '__' or '-'";
   for (const part of repository.split("/")) {
     if (part === "") throw invalid(whole, "a part of the repository is empty", rule);
@@ -143,6 +156,26 @@ function checkRepository(repository: string, whole: string): void {
   }
   if (repository.length > 255)
     throw invalid(whole, "the repository is longer than 255 characters", "shorten it");
+}
+
+/** `path`: the repository as it was written. */
+function upperCase(whole: string, path: string): BoxkiteError {
+  const hint = `repository names are lower case: write ${JSON.stringify(whole.replace(path, path.toLowerCase()))}`;
+  return invalid(whole, "the repository has upper-case letters", hint);
+}
+
+/** Podman and Docker before 23 do not take such a reference at all. */
+function ipv6(whole: string, host: string): BoxkiteError {
+  const [, address = "", port = ""] = /^\[(.*)\](:[0-9]+)?$/.exec(host) ?? [];
+  const isLoopback = /^(0*:)*0*1$/.test(address);
+  const named = whole.replace(host, `${isLoopback ? "localhost" : "NAME"}${port}`);
+  return invalid(
+    whole,
+    "container engines take no IPv6 address as a registry's host",
+    isLoopback
+      ? `write ${JSON.stringify(named)}`
+      : `give the registry a name, in DNS or in /etc/hosts, and write ${JSON.stringify(named)}`,
+  );
 }
 
 function invalid(text: string, why: string, hint: string): BoxkiteError {
