@@ -77,11 +77,11 @@ function fieldTables(): string {
 }
 
 function describe(support: Support): string {
-  if (typeof support === "object")
-    return `only ${support.only.map((value) => `\`${String(value)}\``).join(", ")}: ${support.why}`;
-  return { enforced: "enforced", kept: "kept as it came", inside: "see its own table", refused: "refused" }[
-    support
-  ];
+  if (typeof support === "string")
+    return { enforced: "enforced", kept: "kept as it came", inside: "see its own table" }[support];
+  if ("only" in support)
+    return `only ${support.only.map((value) => `\`${String(value)}\``).join(", ")}: otherwise it ${support.refuse("…").why}`;
+  return `refused: it ${support.why}`;
 }
 
 function folderTable(): string {

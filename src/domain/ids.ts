@@ -5,6 +5,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { BoxkiteError } from "./errors.ts";
+import { quoted } from "./text.ts";
 
 export interface ProjectKey {
   readonly project: string;
@@ -54,10 +55,9 @@ export function checkActionName(text: string): string {
 
 function check(pattern: RegExp, text: string, field: string, rule: string): string {
   if (pattern.test(text)) return text;
-  throw new BoxkiteError(
-    "INVALID_ARGUMENT",
-    `${field} ${JSON.stringify(text)} is not valid: it must be ${rule}`,
-  );
+  throw new BoxkiteError("INVALID_ARGUMENT", `${field} ${quoted(text)} is not valid: it must be ${rule}`, {
+    hint: "choose another name",
+  });
 }
 
 /** A new run name: `r` and 19 characters of base 32 without look-alikes, 95 random bits. */

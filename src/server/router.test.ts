@@ -95,7 +95,8 @@ test("a condition is not answered for a page of another origin", async (t) => {
 test("an answer that is too long is refused as such", async (t) => {
   const ask = await start(t);
   const { status, body } = await ask("POST", CONDITION, {}, "x".repeat(1024 * 1024 + 1));
-  assert.deepEqual([status, body], [413, "the body is longer than the limit of 1 MiB\n"]);
+  assert.equal(status, 413);
+  assert.match(body, /^the body is longer than the limit of 1 MiB; hint: /u);
 });
 
 test("a client of HTTP/2 sees the refusal of an answer that is too long, and its stream ends", async (t) => {

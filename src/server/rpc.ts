@@ -19,7 +19,7 @@ import type { Principal } from "../domain/principal.ts";
 import type { Logger } from "../lib/log.ts";
 import { errorInterceptor } from "../services/errors.ts";
 import { DIRECT_STREAM, type DirectStream } from "../services/direct-stream.ts";
-import { blamed, noteCalled } from "../services/malformed.ts";
+import { blamed, MAX_MESSAGE_BYTES, noteCalled } from "../services/malformed.ts";
 import { PRINCIPAL } from "../services/principal.ts";
 import { isGone } from "../lib/client-gone.ts";
 import type { Handler, Request, Response } from "./listener.ts";
@@ -31,9 +31,6 @@ export interface RpcOptions {
   readonly unknown: Handler;
   readonly log: Logger;
 }
-
-/** One message in memory; inputs and specifications are far smaller. */
-const MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
 
 export function createRpc({ register, unknown, log }: RpcOptions): RoutedHandler {
   const router = createConnectRouter({

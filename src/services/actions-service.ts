@@ -11,6 +11,7 @@ import type { ActionKey, RunKey } from "../domain/ids.ts";
 import type { NewAction } from "../domain/action-record.ts";
 import type { RunSettings } from "../domain/run.ts";
 import type { Effect } from "../domain/transition.ts";
+import { incomplete } from "../wire/incomplete.ts";
 import {
   ActionsService,
   EnqueueRequestSchema,
@@ -25,18 +26,23 @@ import {
 import { requireAnswerable } from "../wire/condition.ts";
 import { decodeActionId } from "../wire/identifiers.ts";
 import { decodePhase } from "../wire/phase.ts";
+import { requireStartable } from "../wire/program-start.ts";
 import { requireSendable } from "../wire/sendable.ts";
 import { requireSupported } from "../wire/support.ts";
 import { cacheUseOf, decodeTaskSpec } from "../wire/task-spec.ts";
 import { decodeLimit, decodeMoment } from "../wire/time.ts";
 import type { ServiceContext } from "./context.ts";
 import { deliver } from "./direct-stream.ts";
+import { requireInlineInputs } from "./inputs.ts";
 import { requestOrigin } from "./origin.ts";
 import { principalOf } from "./principal.ts";
 import { signalPath } from "./signal-page.ts";
 import { watchChildren } from "./watches.ts";
 
-type Needs = Pick<ServiceContext, "access" | "orchestrator" | "store" | "feed" | "rights" | "clock">;
+type Needs = Pick<
+  ServiceContext,
+  "access" | "orchestrator" | "store" | "feed" | "rights" | "objects" | "bucket" | "clock"
+>;
 
 export function registerActionsService(router: ConnectRouter, context: Needs): void {
   const { access, orchestrator, clock } = context;
@@ -45,13 +51,14 @@ export function registerActionsService(router: ConnectRouter, context: Needs): v
     enqueue: async (request, handler) => {
       requireSupported(EnqueueRequestSchema, request);
       const { action } = request;
-      if (action === undefined) throw new BoxkiteError("INVALID_ARGUMENT", "action is not set");
+      if (action === undefined) throw incomplete("an action");
       const key = decodeActionId(action.actionId);
       const by = principalOf(handler);
       await access.authorise(by, "create", { kind: "action", key });
       const run = await access.run(by, "change", key);
       const decoded = decodeAction(action, key, run.settings, requestOrigin(handler), clock.now());
       await requireReadable(context, run.key, decoded);
+      if (decoded.kind === "task") await requireInlineInputs(context, decoded);
       const created = await orchestrator.enqueue(run, decoded, by);
       // The SDK takes this for "fine": it enqueues again after a lost answer or a restart.
       if (created === "exists")
@@ -60,8 +67,7 @@ export function registerActionsService(router: ConnectRouter, context: Needs): v
     },
 
     watchForUpdates: async function* ({ filter }, handler) {
-      if (filter.case !== "parentActionId")
-        throw new BoxkiteError("INVALID_ARGUMENT", "parent_action_id is not set");
+      if (filter.case !== "parentActionId") throw incomplete("the parent of the actions to watch");
       const by = principalOf(handler);
       const parent = await access.action(by, "read", decodeActionId(filter.value));
       const run = await access.run(by, "read", parent.key);
@@ -93,6 +99,7 @@ async function requireReadable(
     throw new BoxkiteError(
       "INVALID_ARGUMENT",
       `action ${name} names ${uri}, which its run may not read, and no deployed task names it`,
+      { hint: "pass the object to the task as an input, or deploy the task whose code it is" },
     );
   }
 }
@@ -113,9 +120,10 @@ function decodeAction(
   switch (action.spec.case) {
     case "task": {
       if (action.spec.value.spec === undefined)
-        throw new BoxkiteError("INVALID_ARGUMENT", "task.spec is not set");
+        throw incomplete(`the specification of task action ${key.action}`);
       const spec = decodeTaskSpec(action.spec.value.spec);
       const { definition } = spec;
+      requireStartable(definition, settings.env);
       const cache = cacheUseOf(definition, settings, action.spec.value.cacheKey);
       return {
         ...common,
@@ -141,7 +149,10 @@ function decodeAction(
       };
     case "condition": {
       requireAnswerable(action.spec.value);
-      const timeoutMs = decodeLimit(action.spec.value.timeout, "ConditionAction.timeout");
+      const timeoutMs = decodeLimit(
+        action.spec.value.timeout,
+        `the timeout of condition ${action.spec.value.name}`,
+      );
       return {
         ...common,
         kind: "condition",
@@ -154,15 +165,12 @@ function decodeAction(
       };
     }
     default:
-      throw new BoxkiteError(
-        "INVALID_ARGUMENT",
-        "Action.spec is not set: it is neither task, trace nor condition",
-      );
+      throw incomplete(`what action ${common.name} is: a task, a trace or a condition`);
   }
 }
 
 /** Sent once the condition waits. `{callback_uri}` in it stands for where to answer (flyte/_condition.py). */
-function webhookOf({ webhook }: ConditionAction, key: ActionKey, origin: string): Effect[] {
+function webhookOf({ name, webhook }: ConditionAction, key: ActionKey, origin: string): Effect[] {
   if (webhook === undefined || webhook.url === "") return [];
   const callback = `${origin}${signalPath(key)}`;
   const body = JSON.stringify(webhook.payload ?? {}).replaceAll(
@@ -171,7 +179,7 @@ function webhookOf({ webhook }: ConditionAction, key: ActionKey, origin: string)
   );
   const headers = { "content-type": "application/json" };
   const request = { method: "POST", url: webhook.url, headers, body };
-  requireSendable(request, "ConditionAction.webhook");
+  requireSendable(request, `the webhook of condition ${name}`);
   return [{ type: "sendWebhook", request }];
 }
 
@@ -179,12 +187,14 @@ function webhookOf({ webhook }: ConditionAction, key: ActionKey, origin: string)
 function decodeTraceEnd({ name, phase: sent, startTime, endTime, outputs }: TraceAction): TraceEnd {
   const phase = decodePhase(sent);
   if (phase !== "succeeded" && phase !== "failed")
-    throw new BoxkiteError("INVALID_ARGUMENT", `trace ${name} is neither succeeded nor failed`);
+    throw new BoxkiteError("INVALID_ARGUMENT", `trace ${name} is neither succeeded nor failed`, {
+      hint: "report a trace when it has ended",
+    });
   return {
     name,
     phase,
-    startedAt: startTime && decodeMoment(startTime, "TraceAction.start_time"),
-    endedAt: endTime && decodeMoment(endTime, "TraceAction.end_time"),
+    startedAt: startTime && decodeMoment(startTime, `the start of trace ${name}`),
+    endedAt: endTime && decodeMoment(endTime, `the end of trace ${name}`),
     outputUri: outputs?.outputUri ?? "",
   };
 }

@@ -1,12 +1,12 @@
 /** RunService.CreateRun: everything that a new run is made of. */
 import type { ServiceImpl } from "@connectrpc/connect";
 import { create, toBinary } from "@bufbuild/protobuf";
-import { BoxkiteError } from "../domain/errors.ts";
 import { newRunName, ROOT_ACTION, type ProjectKey, type RunKey } from "../domain/ids.ts";
 import { newTaskState } from "../domain/initial-state.ts";
 import type { Principal } from "../domain/principal.ts";
 import type { StoredSpec } from "../domain/task.ts";
 import { runBaseUri } from "../orchestrator/paths.ts";
+import { incomplete } from "../wire/incomplete.ts";
 import { encodeRun } from "../wire/details.ts";
 import { RunSpecSchema } from "../wire/gen/flyteidl2/task/run_pb.js";
 import {
@@ -18,6 +18,7 @@ import { decodeProjectId, decodeRunId, decodeTaskId } from "../wire/identifiers.
 import { hashInputs } from "../wire/literals/hash.ts";
 import { objectUrisIn } from "../wire/literals.ts";
 import { decodeSource } from "../wire/phase.ts";
+import { requireStartable } from "../wire/program-start.ts";
 import { requireSupported } from "../wire/support.ts";
 import { cacheUseOf, decodeRunSpec, decodeTaskSpec, rootCacheKey } from "../wire/task-spec.ts";
 import { decodeMoment } from "../wire/time.ts";
@@ -50,6 +51,7 @@ export function createRunMethod(context: CreateRunContext): Method {
       spec.definition.cache?.ignoredInputs ?? [],
     );
     const settings = decodeRunSpec(request.runSpec, key);
+    requireStartable(spec.definition, settings.env);
     if (settings.rawDataPrefix !== undefined) {
       const prefix = keyOfUri(`${settings.rawDataPrefix}/`, context.bucket);
       await access.authorise(by, "change", { kind: "object", key: prefix });
@@ -66,7 +68,7 @@ export function createRunMethod(context: CreateRunContext): Method {
         settings,
         baseUri: runBaseUri(context.bucket, key),
         source: decodeSource(request.source),
-        createdAt: startTime === undefined ? now : decodeMoment(startTime, "run_start_time"),
+        createdAt: startTime === undefined ? now : decodeMoment(startTime, "the start time of the run"),
         createdBy: by,
       },
       {
@@ -95,7 +97,7 @@ function runKeyOf({ id }: CreateRunRequest): RunKey {
     case "projectId":
       return { ...decodeProjectId(id.value), run: newRunName() };
     default:
-      throw new BoxkiteError("INVALID_ARGUMENT", "neither run_id nor project_id is set");
+      throw incomplete("a run or a project");
   }
 }
 
@@ -113,7 +115,7 @@ async function specOf(
     case "taskId":
       return (await context.access.task(by, decodeTaskId(task.value))).spec;
     default:
-      throw new BoxkiteError("INVALID_ARGUMENT", "neither task_spec nor task_id is set");
+      throw incomplete("a task");
   }
 }
 

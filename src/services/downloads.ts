@@ -7,11 +7,7 @@ import { outputsUri } from "../domain/outputs.ts";
 import { attemptPrefix } from "../orchestrator/paths.ts";
 import { requireRun } from "../store/require.ts";
 import { decodeMessage } from "../wire/decode-message.ts";
-import {
-  ArtifactType,
-  CreateDownloadLinkRequestSchema,
-  type DataProxyService,
-} from "../wire/gen/flyteidl2/dataproxy/dataproxy_service_pb.js";
+import { ArtifactType, type DataProxyService } from "../wire/gen/flyteidl2/dataproxy/dataproxy_service_pb.js";
 import { InputsSchema, OutputsSchema } from "../wire/gen/flyteidl2/task/common_pb.js";
 import { decodeActionId } from "../wire/identifiers.ts";
 import { encodeTime } from "../wire/time.ts";
@@ -43,7 +39,8 @@ export function downloadMethods({
       if (source.case !== "actionAttemptId") {
         throw new BoxkiteError(
           "FIELD_NOT_SUPPORTED",
-          `${CreateDownloadLinkRequestSchema.name}.${source.case ?? "source"}: only action_attempt_id is supported`,
+          "a download link is asked for something else than an attempt of an action, and this server has no other",
+          { hint: "name the action and its attempt" },
         );
       }
       const record = await access.action(principalOf(handler), "read", decodeActionId(source.value.actionId));

@@ -7,6 +7,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { assertAuthorsWords } from "../../test/helpers/authors-words.ts";
 import { newTaskState } from "../domain/initial-state.ts";
 import type { ActionRecord } from "../domain/action-record.ts";
 import { takes } from "../domain/resources.ts";
@@ -340,29 +341,47 @@ function bigints(_: string, value: unknown): unknown {
   return typeof value === "bigint" ? Number(value) : value;
 }
 
-test("what is out of range is refused by its field", () => {
+test("what is out of range is refused in the author's words", () => {
   const refused: readonly (readonly [TaskInit, RunInit, RegExp])[] = [
-    [metadata({ timeout: seconds(-1) }), {}, /TaskMetadata\.timeout is -1 s/u],
-    [metadata({ timeouts: { deadline: { seconds: 2n ** 62n } } }), {}, /timeouts\.deadline is/u],
-    [withRetries({ factor: 2 }), {}, /backoff\.base is not set/u],
-    [withRetries({ base: seconds(1), factor: 0 }), {}, /factor is 0/u],
-    [withRetries({ base: seconds(1), factor: Number.NaN }), {}, /factor is NaN/u],
-    [container({ env: [{ key: "A=B", value: "" }] }), {}, /Container\.env has "A=B"/u],
-    [container({ env: [{ key: "", value: "" }] }), {}, /Container\.env has ""/u],
-    [PLAIN, { envs: { values: [{ key: "A", value: "\0" }] } }, /RunSpec\.envs has "A"/u],
-    [container({ args: ["a", "\0"] }), {}, /Container\.args\[1\] has a NUL/u],
-    [container({ image: "" }), {}, /Container\.image is empty/u],
-    [shared({ mountPath: "/dev/shm", sizeLimit: "0" }), {}, /size_limit is 0/u],
-    [shared({ mountPath: "/shm" }), {}, /mount_path is \/shm/u],
-    [PLAIN, webhook({}, []), /on_phases is empty/u],
-    [PLAIN, { cacheConfig: { cacheLookupScope: 9 as CacheLookupScope } }, /cache_lookup_scope is 9/u],
-    [PLAIN, { relation: { relationType: RelationType.RECOVER } }, /run_id is not set/u],
+    [metadata({ timeout: seconds(-1) }), {}, /the longest run \(timeout\) of task env\.task is -1 s/u],
+    [
+      metadata({ timeouts: { deadline: { seconds: 2n ** 62n } } }),
+      {},
+      /the deadline \(timeout\) of task env\.task is/u,
+    ],
+    [withRetries({ factor: 2 }), {}, /the base of the backoff .* is missing/u],
+    [withRetries({ base: seconds(1), factor: 0 }), {}, /factor of the backoff .* is 0/u],
+    [withRetries({ base: seconds(1), factor: Number.NaN }), {}, /factor of the backoff .* is NaN/u],
+    [
+      container({ env: [{ key: "A=B", value: "" }] }),
+      {},
+      /task env\.task has an environment variable of the name "A=B"/u,
+    ],
+    [container({ env: [{ key: "", value: "" }] }), {}, /environment variable of the name ""/u],
+    [PLAIN, { envs: { values: [{ key: "A", value: "\0" }] } }, /"A" of the run has a NUL/u],
+    [container({ args: ["a", "\0"] }), {}, /argument 2 of task env\.task has a NUL/u],
+    [container({ image: "" }), {}, /task env\.task names no image/u],
+    [shared({ mountPath: "/dev/shm", sizeLimit: "0" }), {}, /shared memory of task env\.task, is 0/u],
+    [shared({ mountPath: "/shm" }), {}, /shared memory elsewhere/u],
+    [PLAIN, webhook({}, []), /notification 1 of the run has an empty on_phase/u],
+    [
+      PLAIN,
+      { cacheConfig: { cacheLookupScope: 9 as CacheLookupScope } },
+      /the run sets cache lookup scope to 9/u,
+    ],
+    [PLAIN, { relation: { relationType: RelationType.RECOVER } }, /does not name a run/u],
     [
       PLAIN,
       { relation: { relationType: RelationType.RECOVER, relatedTo: { ...SCOPE, project: "q", name: "r" } } },
-      /related_to is run r of q\/development/u,
+      /the run to recover is r of q\/development/u,
     ],
-    [PLAIN, { recover: { forceRerunActions: ["a"] } }, /recover is set without/u],
+    [PLAIN, { recover: { forceRerunActions: ["a"] } }, /no run that it recovers/u],
   ];
-  for (const [of, run, message] of refused) assert.throws(() => effects(of, run), message);
+  for (const [of, run, message] of refused) {
+    assert.throws(() => effects(of, run), message);
+    assert.throws(
+      () => effects(of, run),
+      (error) => (assertAuthorsWords(error), true),
+    );
+  }
 });

@@ -3,6 +3,7 @@ import { Code, ConnectError, type Interceptor } from "@connectrpc/connect";
 import { BoxkiteError, textOf, type ErrorCode } from "../domain/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import { CODE_HEADER, HINT_HEADER } from "../wire/error-headers.ts";
+import { notBuilt } from "./not-built.ts";
 
 const CODES = {
   INVALID_ARGUMENT: Code.InvalidArgument,
@@ -89,23 +90,32 @@ export function refusalOf(error: unknown): Refusal | undefined {
 
 /** Encodes what handlers throw; an unexpected error is logged with its cause and not shown to the client. */
 export function errorInterceptor(log: Logger): Interceptor {
-  const encode = (method: string, error: unknown): ConnectError => {
-    const encoded = toConnectError(error);
+  const encode = (service: string, name: string, error: unknown): ConnectError => {
+    const method = `${service}/${name}`;
+    const encoded = isUnimplemented(error) ? notBuilt(service, name) : toConnectError(error);
     if (encoded.code === Code.Internal)
       log.error("a request failed", { method, error: encoded.cause ?? error });
     else log.debug("a request was refused", { method, code: Code[encoded.code], error: encoded });
     return encoded;
   };
   return (next) => async (request) => {
-    const method = `${request.service.typeName}/${request.method.name}`;
+    const { service, method } = request;
     try {
       const response = await next(request);
       if (!response.stream) return response;
-      return { ...response, message: guarded(response.message, (error) => encode(method, error)) };
+      return {
+        ...response,
+        message: guarded(response.message, (error) => encode(service.typeName, method.name, error)),
+      };
     } catch (error) {
-      throw encode(method, error);
+      throw encode(service.typeName, method.name, error);
     }
   };
+}
+
+/** Of a method without a handler: Connect's own answer has the method's name only. */
+function isUnimplemented(error: unknown): boolean {
+  return error instanceof ConnectError && error.code === Code.Unimplemented;
 }
 
 async function* guarded<T>(

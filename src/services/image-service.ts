@@ -1,6 +1,7 @@
 /** flyteidl2.imagebuilder.ImageService: is there a build of this name that is still good? */
 import type { ConnectRouter, ServiceImpl } from "@connectrpc/connect";
 import { BoxkiteError } from "../domain/errors.ts";
+import { incomplete } from "../wire/incomplete.ts";
 import { ImageService } from "../wire/gen/flyteidl2/imagebuilder/service_pb.js";
 import type { ServiceContext } from "./context.ts";
 import { principalOf } from "./principal.ts";
@@ -11,7 +12,7 @@ export function registerImageService(router: ConnectRouter, { access, builds, un
   const service: Partial<ServiceImpl<typeof ImageService>> = {
     getImage: async ({ id }, handler) => {
       const name = id?.name ?? "";
-      if (name === "") throw new BoxkiteError("INVALID_ARGUMENT", "id.name is not set");
+      if (name === "") throw incomplete("an image");
       await access.authorise(principalOf(handler), "read", { kind: "image", name });
       const record = await builds?.lookup(name);
       // The SDK takes any error for "not there" and has it built (seen with flyte 2.12.1).

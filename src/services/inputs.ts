@@ -2,18 +2,22 @@
 import { createHash } from "node:crypto";
 import { create, toBinary } from "@bufbuild/protobuf";
 import type { ProjectKey } from "../domain/ids.ts";
+import type { NewAction } from "../domain/action-record.ts";
 import { BoxkiteError } from "../domain/errors.ts";
+import { parseObjectUri } from "../objects/uri.ts";
 import { offloadedInputsUri } from "../orchestrator/paths.ts";
 import { keyOfUri } from "./object-keys.ts";
 import { decodeMessage } from "../wire/decode-message.ts";
 import { InputsSchema, type Inputs } from "../wire/gen/flyteidl2/task/common_pb.js";
 import { OffloadedInputDataSchema, type OffloadedInputData } from "../wire/gen/flyteidl2/common/run_pb.js";
 import { hashInputs } from "../wire/literals/hash.ts";
+import { requireInlineSize } from "../wire/inline-size.ts";
+import { taskSubject } from "../wire/support.ts";
 import type { ServiceContext } from "./context.ts";
 
 type Needs = Pick<ServiceContext, "objects" | "bucket">;
 
-/** Stores the inputs and says where; the same inputs are stored once. */
+/** Stores the inputs and says where; the same inputs are stored once. Throws LIMIT_EXCEEDED. */
 export async function storeInputs(
   { objects, bucket }: Needs,
   scope: ProjectKey,
@@ -21,6 +25,7 @@ export async function storeInputs(
   ignored: readonly string[],
 ): Promise<OffloadedInputData> {
   const bytes = toBinary(InputsSchema, inputs);
+  requireInlineSize(bytes.length, "the run", inputs.literals);
   // The name follows from everything in the message; the hash that caching uses leaves some of it out.
   const name = createHash("sha256").update(bytes).digest("hex");
   const uri = offloadedInputsUri(bucket, scope, name);
@@ -28,11 +33,28 @@ export async function storeInputs(
   return create(OffloadedInputDataSchema, { uri, inputsHash: hashInputs(inputs.literals, ignored) });
 }
 
-/** Reads them back. Throws INVALID_ARGUMENT where the object is not there or is no inputs. */
+/** Reads them back. Throws INVALID_ARGUMENT where the object is not there or is no inputs, or LIMIT_EXCEEDED. */
 export async function readInputs({ objects, bucket }: Needs, uri: string): Promise<Inputs> {
+  const info = await objects.head(keyOfUri(uri, bucket));
+  requireInlineSize(info?.size ?? 0, "the run");
   const bytes = await objects.readAll(keyOfUri(uri, bucket));
-  if (bytes === undefined) throw new BoxkiteError("INVALID_ARGUMENT", `there are no inputs at ${uri}`);
+  if (bytes === undefined)
+    throw new BoxkiteError("INVALID_ARGUMENT", `there are no inputs at ${uri}`, {
+      hint: "start the run again: its inputs are uploaded with it",
+    });
   return decodeMessage(InputsSchema, bytes, uri);
+}
+
+/** Throws LIMIT_EXCEEDED for an action with more inputs than are passed by value, which its parent has stored itself. */
+export async function requireInlineInputs(
+  { objects, bucket }: Needs,
+  { spec, inputUri }: Pick<NewAction, "spec" | "inputUri">,
+): Promise<void> {
+  const object = parseObjectUri(inputUri);
+  if (object?.bucket !== bucket) return;
+  // Inputs that cannot be read are reported by the task that reads them.
+  const info = await objects.head(object.key).catch(() => undefined);
+  requireInlineSize(info?.size ?? 0, taskSubject(spec?.definition.name));
 }
 
 export function emptyInputs(): Inputs {

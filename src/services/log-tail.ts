@@ -28,13 +28,15 @@ export function logMethods({ access, store, logs, feed, clock }: LogContext): Me
       if (request.podSelector.case === "podName") {
         throw new BoxkiteError(
           "FIELD_NOT_SUPPORTED",
-          "TailLogsRequest.pod_name is set, and an attempt of this server has one log",
+          "the log of a pod is asked for, and an attempt of this server has one log and no pods",
+          { hint: "name the action and its attempt" },
         );
       }
       if (request.connectorEndpoint !== undefined && request.connectorEndpoint !== "") {
         throw new BoxkiteError(
           "FIELD_NOT_SUPPORTED",
-          "TailLogsRequest.connector_endpoint is set, and there are no connectors",
+          "the log of a connector is asked for, and this server has none",
+          { hint: "name the action and its attempt" },
         );
       }
       const record = await access.action(principalOf(handler), "read", decodeActionId(request.actionId));

@@ -1,9 +1,9 @@
 /** flyteidl2.project.ProjectService. */
 import type { ConnectRouter, ServiceImpl } from "@connectrpc/connect";
 import { create } from "@bufbuild/protobuf";
-import { BoxkiteError } from "../domain/errors.ts";
 import { checkProjectName, DOMAINS } from "../domain/ids.ts";
 import type { ProjectRecord } from "../domain/project.ts";
+import { incomplete } from "../wire/incomplete.ts";
 import {
   ProjectSchema,
   ProjectService,
@@ -54,7 +54,7 @@ export function registerProjectService(router: ConnectRouter, { access, store, c
 }
 
 function decode(project: Project | undefined): Omit<ProjectRecord, "createdAt"> {
-  if (project === undefined) throw new BoxkiteError("INVALID_ARGUMENT", "project is not set");
+  if (project === undefined) throw incomplete("a project");
   return {
     id: checkProjectName(project.id, "project id"),
     name: project.name || project.id,

@@ -38,12 +38,13 @@ function decodeScope(scope: RequestedScope): RunScope {
     case "triggerName":
       throw new BoxkiteError(
         "FIELD_NOT_SUPPORTED",
-        "ListRunsRequest.trigger_name is set, and there are no triggers yet",
+        "runs cannot be listed by trigger: this server has no triggers yet",
+        { hint: "list the runs of a project or of a task" },
       );
     case "clusterId":
       throw new BoxkiteError(
         "FIELD_NOT_SUPPORTED",
-        "WatchRunsRequest.cluster_id is set, and this server has no clusters",
+        "runs cannot be watched by cluster: this server has no clusters",
         { hint: "name a project or a task; with neither, all runs are watched" },
       );
     // The organisation is ignored (domain/ids.ts).

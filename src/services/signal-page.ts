@@ -42,8 +42,9 @@ function payloadOf(body: string, condition: ActionRecord): EventPayload {
   try {
     ({ value } = JSON.parse(body) as { value?: unknown });
   } catch (error) {
-    throw new BoxkiteError("INVALID_ARGUMENT", 'the body is not JSON; send {"value": true}', {
+    throw new BoxkiteError("INVALID_ARGUMENT", "the body is not JSON", {
       cause: error,
+      hint: 'send {"value": true}',
     });
   }
   switch (typeof value) {
@@ -57,6 +58,6 @@ function payloadOf(body: string, condition: ActionRecord): EventPayload {
         ? create(EventPayloadSchema, { value: { case: "intValue", value: BigInt(value) } })
         : create(EventPayloadSchema, { value: { case: "floatValue", value } });
     default:
-      throw new BoxkiteError("INVALID_ARGUMENT", 'the body has no value; send {"value": true}');
+      throw new BoxkiteError("INVALID_ARGUMENT", "the body has no value", { hint: 'send {"value": true}' });
   }
 }

@@ -17,5 +17,11 @@ export async function readSmallBody(request: Readable): Promise<string> {
   }
   if (bytes <= MAX_BYTES) return Buffer.concat(chunks).toString("utf8");
   request.resume();
-  throw new BoxkiteError("LIMIT_EXCEEDED", `the body is longer than the limit of ${MAX_BYTES / 2 ** 20} MiB`);
+  throw new BoxkiteError(
+    "LIMIT_EXCEEDED",
+    `the body is longer than the limit of ${MAX_BYTES / 2 ** 20} MiB`,
+    {
+      hint: "write large data into the object store, and answer with its address",
+    },
+  );
 }

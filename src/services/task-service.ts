@@ -1,10 +1,11 @@
 /** flyteidl2.task.TaskService: deployed tasks. */
 import type { ConnectRouter, ServiceImpl } from "@connectrpc/connect";
-import { BoxkiteError } from "../domain/errors.ts";
 import type { ProjectKey } from "../domain/ids.ts";
+import { incomplete } from "../wire/incomplete.ts";
 import { TaskService, type ListTasksRequest } from "../wire/gen/flyteidl2/task/task_service_pb.js";
 import { decodeProjectId, decodeTaskId } from "../wire/identifiers.ts";
 import { decodeListRequest, noUsers } from "../wire/list-request.ts";
+import { NO_TRIGGERS, refused } from "../wire/refusals.ts";
 import { encodeTask, encodeTaskDetails } from "../wire/task-details.ts";
 import { decodeTaskSpec } from "../wire/task-spec.ts";
 import { encodeTime } from "../wire/time.ts";
@@ -21,15 +22,12 @@ export function registerTaskService(router: ConnectRouter, context: Needs): void
     deployTask: async (request, handler) => {
       const by = principalOf(handler);
       const key = decodeTaskId(request.taskId);
-      if (key.version === "") throw new BoxkiteError("INVALID_ARGUMENT", "task_id.version is empty");
+      if (key.version === "") throw incomplete("a version of the task");
       if (request.triggers.length > 0) {
-        throw new BoxkiteError(
-          "FIELD_NOT_SUPPORTED",
-          `DeployTaskRequest.triggers is set (${request.triggers.map((trigger) => trigger.name).join(", ")}), and this server has no triggers yet`,
-          { hint: "deploy the task without triggers=" },
-        );
+        const names = request.triggers.map((trigger) => trigger.name).join(", ");
+        throw refused(`task ${key.name} (${names})`, NO_TRIGGERS);
       }
-      if (request.spec === undefined) throw new BoxkiteError("INVALID_ARGUMENT", "spec is not set");
+      if (request.spec === undefined) throw incomplete("the specification of the task");
       await access.place(by, key);
       await access.authorise(by, "create", { kind: "task", key });
       const spec = decodeTaskSpec(request.spec);
@@ -57,7 +55,7 @@ export function registerTaskService(router: ConnectRouter, context: Needs): void
       return { tasks: items.map(encodeTask), token };
     },
     listVersions: async ({ request, taskName }, handler) => {
-      if (taskName === undefined) throw new BoxkiteError("INVALID_ARGUMENT", "task_name is not set");
+      if (taskName === undefined) throw incomplete("a task");
       const key = { ...taskName, version: "" };
       await access.authorise(principalOf(handler), "read", { kind: "task", key });
       const { items, token } = await store.listTaskVersions(taskName, decodeListRequest(request));
@@ -76,8 +74,7 @@ export function registerTaskService(router: ConnectRouter, context: Needs): void
 function knownFilter(filters: ListTasksRequest["knownFilters"]): { isEntrypoint?: boolean } {
   let isEntrypoint: boolean | undefined;
   for (const { filterBy } of filters) {
-    if (filterBy.case !== "isEntrypoint")
-      throw noUsers(`ListTasksRequest.known_filters.${filterBy.case ?? ""}`);
+    if (filterBy.case !== "isEntrypoint") throw noUsers("the one who deployed a task");
     isEntrypoint = filterBy.value;
   }
   return isEntrypoint === undefined ? {} : { isEntrypoint };

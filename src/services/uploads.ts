@@ -1,15 +1,16 @@
 /** Where clients upload code and inputs to. */
 import type { ServiceImpl } from "@connectrpc/connect";
-import { BoxkiteError } from "../domain/errors.ts";
 import { checkProjectName, type ProjectKey } from "../domain/ids.ts";
 import type { Principal } from "../domain/principal.ts";
 import { uploadUri } from "../orchestrator/paths.ts";
+import { incomplete } from "../wire/incomplete.ts";
 import type {
   CreateUploadLocationRequest,
   DataProxyService,
   UploadInputsRequest,
 } from "../wire/gen/flyteidl2/dataproxy/dataproxy_service_pb.js";
 import { decodeProjectId, decodeRunId, decodeTaskId } from "../wire/identifiers.ts";
+import { NO_RUN_BASE, refused } from "../wire/refusals.ts";
 import { encodeTime } from "../wire/time.ts";
 import type { ServiceContext } from "./context.ts";
 import { emptyInputs, storeInputs } from "./inputs.ts";
@@ -42,10 +43,7 @@ export function uploadMethods(context: UploadContext): Methods {
     uploadInputs: async (request, handler) => {
       const by = principalOf(handler);
       if (request.baseDir !== "") {
-        throw new BoxkiteError(
-          "FIELD_NOT_SUPPORTED",
-          "UploadInputsRequest.base_dir is set; inputs go into this server's own store",
-        );
+        throw refused("the run", NO_RUN_BASE);
       }
       const scope = scopeOf(request);
       await access.place(by, scope);
@@ -71,7 +69,7 @@ function scopeOf({ id }: UploadInputsRequest): ProjectKey {
   if (id.case === "projectId") return decodeProjectId(id.value);
   if (id.case === "runId")
     return decodeRunId(id.value.name === "" ? { ...id.value, name: "unnamed" } : id.value);
-  throw new BoxkiteError("INVALID_ARGUMENT", "neither run_id nor project_id is set");
+  throw incomplete("a run or a project");
 }
 
 /**
@@ -81,10 +79,10 @@ function scopeOf({ id }: UploadInputsRequest): ProjectKey {
 function uploadRoot(request: CreateUploadLocationRequest): string {
   if (request.filenameRoot !== "") return request.filenameRoot;
   if (request.contentMd5.length > 0) return Buffer.from(request.contentMd5).toString("hex");
-  throw new BoxkiteError("INVALID_ARGUMENT", "neither filename_root nor content_md5 is set");
+  throw incomplete("where to upload to: a folder, or the MD5 of the content");
 }
 
 function fileName({ filename }: CreateUploadLocationRequest): string {
   if (filename !== "") return filename;
-  throw new BoxkiteError("INVALID_ARGUMENT", "filename is empty");
+  throw incomplete("the file to upload");
 }

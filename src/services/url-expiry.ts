@@ -13,6 +13,7 @@ export function expiryOf({ expiresIn }: { readonly expiresIn?: Duration | undefi
   if (seconds <= LONGEST_EXPIRY_SECONDS) return seconds;
   throw new BoxkiteError(
     "LIMIT_EXCEEDED",
-    `expires_in is ${seconds} s; a URL is valid for at most ${LONGEST_EXPIRY_SECONDS} s`,
+    `a URL is asked for that is valid for ${seconds} s, and at most ${LONGEST_EXPIRY_SECONDS} s are possible`,
+    { hint: "ask for a shorter time, and for another URL when it is over" },
   );
 }

@@ -1,6 +1,7 @@
 /** Conditions: what they ask, and their answers, checked against the type they asked for. */
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { BoxkiteError } from "../domain/errors.ts";
+import { quoted } from "../domain/text.ts";
 import type { ActionRecord } from "../domain/action-record.ts";
 import { LiteralSchema, type Primitive } from "./gen/flyteidl2/core/literals_pb.js";
 import { SimpleType } from "./gen/flyteidl2/core/types_pb.js";
@@ -17,6 +18,14 @@ const TYPES = {
 
 export type ConditionType = (typeof TYPES)[keyof typeof TYPES]["name"];
 
+/** What to answer, by the type that is asked for. */
+const EXAMPLES: Readonly<Record<ConditionType, string>> = {
+  bool: "answer true or false",
+  int: "answer a whole number of at most 64 bits, such as 3",
+  float: "answer a number, such as 0.5",
+  str: "answer a text",
+};
+
 export interface Question {
   readonly prompt: string;
   readonly description: string;
@@ -31,8 +40,8 @@ export function requireAnswerable({ name, type: wanted }: ConditionAction): void
   if (type.case === "simple" && Object.values(TYPES).some(({ simple }) => simple === type.value)) return;
   throw new BoxkiteError(
     "FIELD_NOT_SUPPORTED",
-    `ConditionAction.type of condition ${name} is a type that no answer has`,
-    { hint: "use data_type=bool, int, float or str" },
+    `condition ${name} asks for a value of a type that no answer has`,
+    { hint: "use bool, int, float or str as its data_type" },
   );
 }
 
@@ -62,7 +71,8 @@ export function payloadFromText(condition: ActionRecord, text: string): EventPay
   }
   throw new BoxkiteError(
     "INVALID_ARGUMENT",
-    `condition ${condition.displayName} wants a value of type ${type}, not ${JSON.stringify(text)}`,
+    `condition ${condition.displayName} wants a value of type ${type}, not ${quoted(text)}`,
+    { hint: EXAMPLES[type] },
   );
 }
 
@@ -73,17 +83,21 @@ export function decodeSignal(condition: ActionRecord, payload: EventPayload | un
     throw new BoxkiteError(
       "INVALID_ARGUMENT",
       `action ${condition.key.action} is a ${condition.kind}, not a condition`,
+      { hint: "name the condition of the run that waits: flyte get action RUN lists them" },
     );
   }
   const given = payload?.value;
   if (given?.case === undefined)
-    throw new BoxkiteError("INVALID_ARGUMENT", `the signal for condition ${name} has no value`);
+    throw new BoxkiteError("INVALID_ARGUMENT", `the answer to condition ${name} has no value`, {
+      hint: "send a bool, int, float or str",
+    });
   const { type } = conditionOf(condition);
   const actual = TYPES[given.case];
   if (type !== undefined && type !== actual.name) {
     throw new BoxkiteError(
       "INVALID_ARGUMENT",
       `condition ${name} wants a value of type ${type}, not ${actual.name}`,
+      { hint: EXAMPLES[type] },
     );
   }
   const primitive = { case: actual.field, value: given.value } as Primitive["value"];

@@ -11,6 +11,9 @@ export function decodeMessage<T extends DescMessage>(
   try {
     return fromBinary(schema, bytes);
   } catch (cause) {
-    throw new BoxkiteError("INVALID_ARGUMENT", `${what} is not a valid ${schema.name} message`, { cause });
+    throw new BoxkiteError("INVALID_ARGUMENT", `${what} is not a valid ${schema.name} message`, {
+      cause,
+      hint: "upload it again, with an SDK of the version that docs/protocol.md names",
+    });
   }
 }

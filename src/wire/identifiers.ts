@@ -1,6 +1,5 @@
 /** Identifiers to and from keys. Every key is checked here, where it enters. */
 import { create } from "@bufbuild/protobuf";
-import { BoxkiteError } from "../domain/errors.ts";
 import {
   checkActionName,
   checkProjectName,
@@ -10,6 +9,7 @@ import {
   type RunKey,
   type TaskKey,
 } from "../domain/ids.ts";
+import { incomplete } from "./incomplete.ts";
 import {
   ActionIdentifierSchema,
   RunIdentifierSchema,
@@ -19,18 +19,18 @@ import {
 } from "./gen/flyteidl2/common/identifier_pb.js";
 import { TaskIdentifierSchema, type TaskIdentifier } from "./gen/flyteidl2/task/task_definition_pb.js";
 
-function required<T>(value: T | undefined, field: string): T {
+function required<T>(value: T | undefined, what: string): T {
   if (value !== undefined) return value;
-  throw new BoxkiteError("INVALID_ARGUMENT", `${field} is not set`);
+  throw incomplete(what);
 }
 
 export function decodeProjectId(id: ProjectIdentifier | undefined): ProjectKey {
-  const { name, domain } = required(id, "project_id");
+  const { name, domain } = required(id, "a project");
   return { project: checkProjectName(name, "project"), domain: checkProjectName(domain, "domain") };
 }
 
 export function decodeRunId(id: RunIdentifier | undefined): RunKey {
-  const { project, domain, name } = required(id, "run_id");
+  const { project, domain, name } = required(id, "a run");
   return {
     project: checkProjectName(project, "project"),
     domain: checkProjectName(domain, "domain"),
@@ -39,13 +39,13 @@ export function decodeRunId(id: RunIdentifier | undefined): RunKey {
 }
 
 export function decodeActionId(id: ActionIdentifier | undefined): ActionKey {
-  const { run, name } = required(id, "action_id");
+  const { run, name } = required(id, "an action");
   return { ...decodeRunId(run), action: checkActionName(name) };
 }
 
 export function decodeTaskId(id: TaskIdentifier | undefined): TaskKey {
-  const { project, domain, name, version } = required(id, "task_id");
-  if (name === "") throw new BoxkiteError("INVALID_ARGUMENT", "task_id.name is empty");
+  const { project, domain, name, version } = required(id, "a task");
+  if (name === "") throw incomplete("a task");
   return {
     project: checkProjectName(project, "project"),
     domain: checkProjectName(domain, "domain"),

@@ -65,15 +65,14 @@ suite("decodeImageSpec", () => {
     assert.throws(() => decodeImageSpec(Buffer.concat([base, unknown])), {
       code: "FIELD_NOT_SUPPORTED",
       message:
-        "image specification: field 99 of flyteidl2.imagebuilder.ImageSpec is not known to this version of Boxkite",
+        "image specification: it uses what this version of Boxkite does not know (field 99 of ImageSpec)",
     });
     const options = [0x12, unknown.length, ...unknown]; // PipPackages.options
     const pip = [0x12, options.length, ...options]; // Layer.pip_packages
     const layer = [0x1a, pip.length, ...pip]; // ImageSpec.layers
     assert.throws(() => decodeImageSpec(Buffer.concat([base, Buffer.from(layer)])), {
       code: "FIELD_NOT_SUPPORTED",
-      message:
-        /^image specification: layer 1: pipPackages: options: field 99 of flyteidl2\.imagebuilder\.PipOptions/,
+      message: /^image specification: layer 1: pipPackages: options: .* \(field 99 of PipOptions\)/,
     });
   });
 
@@ -81,7 +80,7 @@ suite("decodeImageSpec", () => {
     const layer = [0x1a, 3, 0xfa, 0x01, 0x00]; // Layer with field 31
     assert.throws(() => decodeImageSpec(Buffer.concat([bytesOf({ baseImage: "b" }), Buffer.from(layer)])), {
       code: "FIELD_NOT_SUPPORTED",
-      message: /layer 1: field 31 of flyteidl2\.imagebuilder\.Layer/,
+      message: /layer 1: .* \(field 31 of Layer\)/,
     });
   });
 
@@ -89,11 +88,11 @@ suite("decodeImageSpec", () => {
     const copy = (src: string) =>
       bytesOf({ baseImage: "b", layers: [{ layer: { case: "copyConfig", value: { src, dst: "." } } }] });
     const code = "INVALID_ARGUMENT";
-    assert.throws(() => decodeImageSpec(bytesOf({})), { code, message: /base_image is empty/ });
-    assert.throws(() => decodeImageSpec(copy("")), { code, message: /layer 1: copy_config\.src is empty/ });
+    assert.throws(() => decodeImageSpec(bytesOf({})), { code, message: /names no base/ });
+    assert.throws(() => decodeImageSpec(copy("")), { code, message: /layer 1: the source to copy is empty/ });
     assert.throws(() => decodeImageSpec(copy("a/../../etc")), {
       code,
-      message: /layer 1: copy_config\.src "a\/\.\.\/\.\.\/etc" leads out/,
+      message: /layer 1: the source to copy, "a\/\.\.\/\.\.\/etc", leads out/,
     });
     assert.throws(() => decodeImageSpec(copy("/etc/passwd")), { code, message: /leads out/ });
     assert.throws(() => decodeImageSpec(Uint8Array.of(0xff)), { code, message: /not a valid ImageSpec/ });

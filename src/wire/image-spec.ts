@@ -19,7 +19,7 @@ export function decodeImageSpec(bytes: Uint8Array): ImageSpec {
   const wire = decodeMessage(ImageSpecSchema, bytes, "the image specification");
   refuseUnknownFields(wire, "image specification");
   if (wire.baseImage === "") {
-    throw new BoxkiteError("INVALID_ARGUMENT", "image specification: base_image is empty", {
+    throw new BoxkiteError("INVALID_ARGUMENT", "the image specification names no base", {
       hint: "Start the image with flyte.Image.from_base(...) or flyte.Image.from_debian_base().",
     });
   }
@@ -49,14 +49,14 @@ function decodeLayer({ layer }: WireLayer, where: string): Layer {
     case "requirements":
       return {
         kind: "requirements",
-        file: contextPath(layer.value.file, "requirements.file", where),
+        file: contextPath(layer.value.file, "the requirements file", where),
         options: decodePipOptions(layer.value.options),
         secrets: decodeSecrets(layer.value.secretMounts, where),
       };
     case "pythonWheels":
       return {
         kind: "wheels",
-        directory: contextPath(layer.value.dir, "python_wheels.dir", where),
+        directory: contextPath(layer.value.dir, "the folder of wheels", where),
         packageName: layer.value.packageName,
         options: decodePipOptions(layer.value.options),
         secrets: decodeSecrets(layer.value.secretMounts, where),
@@ -68,29 +68,29 @@ function decodeLayer({ layer }: WireLayer, where: string): Layer {
         secrets: decodeSecrets(layer.value.secretMounts, where),
       };
     case "workdir":
-      return { kind: "workdir", path: required(layer.value.workdir, "workdir", where) };
+      return { kind: "workdir", path: required(layer.value.workdir, "the working directory", where) };
     case "copyConfig":
       return {
         kind: "copy",
-        source: contextPath(layer.value.src, "copy_config.src", where),
-        destination: required(layer.value.dst, "copy_config.dst", where),
+        source: contextPath(layer.value.src, "the source to copy", where),
+        destination: required(layer.value.dst, "the destination to copy to", where),
       };
     case "env":
       return { kind: "env", variables: { ...layer.value.envVariables } };
     case "uvProject":
       return {
         kind: "uv-project",
-        directory: contextPath(layer.value.pyproject, "uv_project.pyproject", where),
-        lockFile: optionalPath(layer.value.uvlock, "uv_project.uvlock", where),
-        sourceDirectory: optionalPath(layer.value.sourceDir, "uv_project.source_dir", where),
+        directory: contextPath(layer.value.pyproject, "the project of uv", where),
+        lockFile: optionalPath(layer.value.uvlock, "the lock file of uv", where),
+        sourceDirectory: optionalPath(layer.value.sourceDir, "the source folder of uv", where),
         options: decodePipOptions(layer.value.options),
         secrets: decodeSecrets(layer.value.secretMounts, where),
       };
     case "poetryProject":
       return {
         kind: "poetry",
-        pyproject: contextPath(layer.value.pyproject, "poetry_project.pyproject", where),
-        lockFile: contextPath(layer.value.poetryLock, "poetry_project.poetry_lock", where),
+        pyproject: contextPath(layer.value.pyproject, "the project of Poetry", where),
+        lockFile: contextPath(layer.value.poetryLock, "the lock file of Poetry", where),
         extraArgs: layer.value.extraArgs,
         secrets: decodeSecrets(layer.value.secretMounts, where),
       };
@@ -115,34 +115,38 @@ function decodeSecrets(secrets: readonly Secret[], where: string): SecretMount[]
     if (secret.groupVersion !== "") {
       throw new BoxkiteError(
         "FIELD_NOT_SUPPORTED",
-        `image specification: ${where} pins a version of secret group ${secret.group}: group_version is not supported`,
+        `image specification: ${where} asks for one version of the secrets ${secret.group}, and this server has one of each`,
+        { hint: "leave group_version out of flyte.Secret(…)" },
       );
     }
     return {
-      key: required(secret.key, "secret_mounts.key", where),
+      key: required(secret.key, "the key of a secret", where),
       group: secret.group,
       variable: secret.envVar || undefined,
     };
   });
 }
 
-function required(value: string, field: string, where: string): string {
+function required(value: string, what: string, where: string): string {
   if (value !== "") return value;
-  throw new BoxkiteError("INVALID_ARGUMENT", `image specification: ${where}: ${field} is empty`);
+  throw new BoxkiteError("INVALID_ARGUMENT", `image specification: ${where}: ${what} is empty`, {
+    hint: "name it in the layer of flyte.Image",
+  });
 }
 
 /** Paths of files are relative to the uploaded context; no other file can be named. */
-function contextPath(value: string, field: string, where: string): string {
-  const path = posix.normalize(required(value, field, where));
+function contextPath(value: string, what: string, where: string): string {
+  const path = posix.normalize(required(value, what, where));
   if (!path.startsWith("/") && path !== ".." && !path.startsWith("../")) return path;
   throw new BoxkiteError(
     "INVALID_ARGUMENT",
-    `image specification: ${where}: ${field} ${JSON.stringify(value)} leads out of the build context`,
+    `image specification: ${where}: ${what}, ${JSON.stringify(value)}, leads out of the build context`,
+    { hint: "use files below the folder of your program" },
   );
 }
 
-function optionalPath(value: string, field: string, where: string): string | undefined {
-  return value === "" ? undefined : contextPath(value, field, where);
+function optionalPath(value: string, what: string, where: string): string | undefined {
+  return value === "" ? undefined : contextPath(value, what, where);
 }
 
 /** Walks the message; the generated classes keep what they do not know in `$unknown`. */
@@ -151,7 +155,7 @@ function refuseUnknownFields(message: Message, where: string): void {
   if (unknown !== undefined) {
     throw new BoxkiteError(
       "FIELD_NOT_SUPPORTED",
-      `${where}: field ${unknown.no} of ${message.$typeName} is not known to this version of Boxkite`,
+      `${where}: it uses what this version of Boxkite does not know (field ${unknown.no} of ${message.$typeName.split(".").at(-1)})`,
       { hint: "Upgrade Boxkite, or use an older version of the SDK for this image." },
     );
   }

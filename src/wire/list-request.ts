@@ -1,6 +1,7 @@
 /** List requests to queries: filters, sort, token. */
 import { BoxkiteError } from "../domain/errors.ts";
 import type { Comparison, ListFilter, ListQuery } from "../domain/list.ts";
+import { quoted } from "../domain/text.ts";
 import {
   Filter_Function,
   Sort_Direction,
@@ -38,11 +39,19 @@ const PEOPLE = new Set(["created_by", "deployed_by", "owner"]);
 /** Throws INVALID_ARGUMENT or FIELD_NOT_SUPPORTED. */
 export function decodeListRequest(request: ListRequest | undefined): ListQuery {
   if (request && request.rawFilters.length > 0) {
-    throw new BoxkiteError("FIELD_NOT_SUPPORTED", "ListRequest.raw_filters is set; use filters");
+    throw new BoxkiteError(
+      "FIELD_NOT_SUPPORTED",
+      "the list is filtered by an expression, which this server does not evaluate",
+      {
+        hint: "use filters of one field each",
+      },
+    );
   }
   const sort = request?.sortBy ?? request?.sortByFields[0];
   if (request && request.sortByFields.length + (request.sortBy ? 1 : 0) > 1) {
-    throw new BoxkiteError("FIELD_NOT_SUPPORTED", "ListRequest asks for more than one order");
+    throw new BoxkiteError("FIELD_NOT_SUPPORTED", "the list is to be in more than one order", {
+      hint: "sort by one field",
+    });
   }
   return {
     limit: request?.limit || DEFAULT_LIMIT,
@@ -64,7 +73,8 @@ function decodeFilter(filter: Filter): ListFilter {
     const name = Filter_Function[filter.function] ?? filter.function;
     throw new BoxkiteError(
       "FIELD_NOT_SUPPORTED",
-      `the filter on ${filter.field} uses ${name}, which is not supported`,
+      `the filter on ${filter.field} uses ${name}, which this server does not know`,
+      { hint: "compare with another function, EQUAL or CONTAINS for one" },
     );
   }
   return { field: filter.field, comparison, values: valuesOf(filter) };
@@ -96,7 +106,9 @@ function phasesOf(filter: Filter): string[] {
   return (single ? [filter.values.join("")] : filter.values).map((text) => {
     const phase = decodePhase(Number(text));
     if (phase === undefined)
-      throw new BoxkiteError("INVALID_ARGUMENT", `there is no phase ${JSON.stringify(text)}`);
+      throw new BoxkiteError("INVALID_ARGUMENT", `there is no phase ${quoted(text)}`, {
+        hint: "use one of the phases of the SDK: queued, running, succeeded, failed, aborted, …",
+      });
     return phase;
   });
 }
@@ -105,7 +117,9 @@ function phasesOf(filter: Filter): string[] {
 function timeOf(field: string, text: string): number {
   const ms = Date.parse(text);
   if (Number.isNaN(ms))
-    throw new BoxkiteError("INVALID_ARGUMENT", `the filter on ${field} has no time: ${JSON.stringify(text)}`);
+    throw new BoxkiteError("INVALID_ARGUMENT", `the filter on ${field} has no time: ${quoted(text)}`, {
+      hint: "write it as 2026-01-31T12:00:00Z",
+    });
   const beyond = /\.\d{3}(\d+)/u.exec(text)?.[1];
   return beyond === undefined ? ms : ms + Number(`0.${beyond}`);
 }

@@ -64,6 +64,6 @@ test("an amount that no container could be given is refused with what it means",
   assert.throws(() => decoded([MEMORY, "500m"]), /memory "500m" is 1 byte, too few/u);
   assert.throws(() => decoded([MEMORY, "512"]), /memory "512" is 512 bytes, too few/u);
   assert.throws(() => decoded([GPU, "1.5"]), /gpu "1.5" is no whole number/u);
-  assert.throws(() => decoded([CPU, "1"], [CPU, "2"]), /requests cpu is set twice/u);
-  assert.throws(() => decoded([EPHEMERAL_STORAGE, "1Gi"]), /sets EPHEMERAL_STORAGE/u);
+  assert.throws(() => decoded([CPU, "1"], [CPU, "2"]), /requests cpu is made twice/u);
+  assert.throws(() => decoded([EPHEMERAL_STORAGE, "1Gi"]), /requests disk cannot be met/u);
 });

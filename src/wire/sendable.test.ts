@@ -4,18 +4,18 @@ import { requireSendable } from "./sendable.ts";
 
 const REQUEST = { method: "POST", url: "https://example.org/hook", headers: { "x-run": "r" }, body: "{}" };
 
-test("a request that could never be sent is refused, with the path of what is wrong", () => {
-  requireSendable(REQUEST, "here");
+test("a request that could never be sent is refused, with what is wrong", () => {
+  requireSendable(REQUEST, "webhook w");
   const refused: readonly [object, RegExp][] = [
-    [{ url: "example.org" }, /^here\.url is no http/u],
-    [{ url: "http://" }, /^here\.url is no http/u],
-    [{ url: "https://me:secret@example.org/" }, /^here\.url has credentials/u],
-    [{ headers: { "Content-Length": "1" } }, /^here\.headers has Content-Length, which/u],
-    [{ headers: { "transfer-encoding": "chunked" } }, /^here\.headers has transfer-encoding, which/u],
-    [{ headers: { "x y": "1" } }, /^here\.headers has one that HTTP does not allow/u],
+    [{ url: "example.org" }, /^the URL of webhook w is no http/u],
+    [{ url: "http://" }, /^the URL of webhook w is no http/u],
+    [{ url: "https://me:secret@example.org/" }, /^the URL of webhook w has credentials/u],
+    [{ headers: { "Content-Length": "1" } }, /^webhook w has the header Content-Length, which/u],
+    [{ headers: { "transfer-encoding": "chunked" } }, /^webhook w has the header transfer-encoding, which/u],
+    [{ headers: { "x y": "1" } }, /^webhook w has a header that HTTP does not allow/u],
   ];
   for (const [change, message] of refused)
-    assert.throws(() => requireSendable({ ...REQUEST, ...change }, "here"), {
+    assert.throws(() => requireSendable({ ...REQUEST, ...change }, "webhook w"), {
       code: "INVALID_ARGUMENT",
       message,
     });

@@ -14,14 +14,19 @@ const FRAMING = new Set([
   "upgrade",
 ]);
 
-/** Throws INVALID_ARGUMENT for a request that HTTP does not allow, naming what is wrong below `path`. */
-export function requireSendable({ method, url, headers, body }: HttpRequest, path: string): void {
+/**
+ * Throws INVALID_ARGUMENT for a request that HTTP does not allow. `what`: the request in messages, for example
+ * "notification 1 of the run".
+ */
+export function requireSendable({ method, url, headers, body }: HttpRequest, what: string): void {
   const parsed = URL.parse(url);
   if (!/^https?:$/u.test(parsed?.protocol ?? "")) {
-    throw new BoxkiteError("INVALID_ARGUMENT", `${path}.url is no http or https URL`);
+    throw new BoxkiteError("INVALID_ARGUMENT", `the URL of ${what} is no http or https URL`, {
+      hint: "write it in full: https://host/path",
+    });
   }
   if (parsed?.username || parsed?.password) {
-    throw new BoxkiteError("INVALID_ARGUMENT", `${path}.url has credentials in it`, {
+    throw new BoxkiteError("INVALID_ARGUMENT", `the URL of ${what} has credentials in it`, {
       hint: "send them in a header, Authorization for one",
     });
   }
@@ -29,14 +34,16 @@ export function requireSendable({ method, url, headers, body }: HttpRequest, pat
   if (framing !== undefined) {
     throw new BoxkiteError(
       "INVALID_ARGUMENT",
-      `${path}.headers has ${framing}, which the server sets itself`,
+      `${what} has the header ${framing}, which the server sets itself`,
+      { hint: `leave ${framing} out of the headers` },
     );
   }
   try {
     void new Request(url, { method, headers, body });
   } catch (error) {
-    throw new BoxkiteError("INVALID_ARGUMENT", `${path}.headers has one that HTTP does not allow`, {
+    throw new BoxkiteError("INVALID_ARGUMENT", `${what} has a header that HTTP does not allow`, {
       cause: error,
+      hint: "names of headers are letters, digits and -; their values have no line breaks",
     });
   }
 }

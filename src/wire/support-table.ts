@@ -3,20 +3,22 @@
  * this table, and tests hold it to the generated messages (no field is missing) and to the code (each enforced
  * field makes a difference: services/enforced-fields.test.ts).
  */
+import * as no from "./refusals.ts";
+import type { Refusal } from "./refusals.ts";
 
 /**
  * - enforced: it does what its documentation says.
  * - kept: it describes; it is stored and given back as it came.
  * - inside: its own fields are listed in a table of their own.
- * - refused: a call that sets it fails.
- * A list names the only values that are accepted.
+ * - a refusal: a call that sets it fails, in these words.
+ * - only: a call that sets another value fails, in the words for that value.
  */
-export type Support =
-  | "enforced"
-  | "kept"
-  | "inside"
-  | "refused"
-  | { readonly only: readonly unknown[]; readonly why: string };
+export type Support = "enforced" | "kept" | "inside" | Refusal | OnlyValues;
+
+export interface OnlyValues {
+  readonly only: readonly unknown[];
+  readonly refuse: (value: unknown) => Refusal;
+}
 
 type FieldTable = Readonly<Record<string, Support>>;
 
@@ -26,7 +28,7 @@ export const SUPPORT: Readonly<Record<string, FieldTable>> = {
     project_id: "enforced",
     task_id: "enforced",
     task_spec: "inside",
-    trigger_name: "refused",
+    trigger_name: no.NO_TRIGGERED_RUNS,
     inputs: "inside",
     offloaded_input_data: "inside",
     run_spec: "inside",
@@ -36,7 +38,7 @@ export const SUPPORT: Readonly<Record<string, FieldTable>> = {
   "flyteidl2.actions.EnqueueRequest": {
     action: "inside",
     // The run's own specification applies to all its actions.
-    run_spec: "refused",
+    run_spec: no.NO_SETTINGS_OF_ACTIONS,
   },
   "flyteidl2.actions.Action": {
     action_id: "enforced",
@@ -49,7 +51,7 @@ export const SUPPORT: Readonly<Record<string, FieldTable>> = {
     task: "inside",
     trace: "inside",
     condition: "inside",
-    recovered_from: "refused",
+    recovered_from: no.NO_SINGLE_RECOVERY,
   },
   "flyteidl2.workflow.TaskAction": {
     id: "kept",
@@ -67,7 +69,7 @@ export const SUPPORT: Readonly<Record<string, FieldTable>> = {
   },
   "flyteidl2.task.OutputReferences": {
     output_uri: "enforced",
-    report_uri: "refused",
+    report_uri: no.NO_TRACE_REPORTS,
   },
   "flyteidl2.workflow.ConditionAction": {
     name: "enforced",
@@ -95,23 +97,23 @@ export const SUPPORT: Readonly<Record<string, FieldTable>> = {
     labels: "inside",
     annotations: "kept",
     envs: "inside",
-    interruptible: { only: [false], why: "no machine of this server is interruptible" },
+    interruptible: { only: [false], refuse: () => no.NOT_INTERRUPTIBLE },
     overwrite_cache: "enforced",
     queue: "enforced",
     raw_data_storage: "inside",
-    security_context: "refused",
+    security_context: "inside",
     cache_config: "inside",
-    notification_rule_name: "refused",
+    notification_rule_name: no.NO_NAMED_RULES,
     notification_rules: "inside",
     run_start_time: "enforced",
     max_action_concurrency: "enforced",
-    run_base_dir: "refused",
+    run_base_dir: no.NO_RUN_BASE,
     related_to: "kept",
-    cluster_pool: "refused",
+    cluster_pool: no.NO_CLUSTERS,
     task_spec_source: "kept",
     relation: "inside",
     recover: "inside",
-    default_settings: "refused",
+    default_settings: no.NO_DEFAULT_SETTINGS,
   },
   "flyteidl2.task.Labels": {
     values: "enforced",
@@ -134,12 +136,12 @@ export const SUPPORT: Readonly<Record<string, FieldTable>> = {
   },
   "flyteidl2.task.InlineRule": {
     on_phases: "enforced",
-    delivery_config_name: "refused",
+    delivery_config_name: no.NO_NAMED_DELIVERIES,
     delivery_template: "inside",
   },
   "flyteidl2.notification.DeliveryConfigTemplate": {
     webhook: "inside",
-    email: "refused",
+    email: no.NO_EMAIL,
   },
   "flyteidl2.notification.WebhookDeliveryTemplate": {
     url: "enforced",
@@ -162,20 +164,25 @@ export const SUPPORT: Readonly<Record<string, FieldTable>> = {
     id: "inside",
     type: {
       only: ["python", "raw-container", "typescript"],
-      why: "the others need a plugin, and actor, which a ReusePolicy makes of a task, containers that are kept",
+      refuse: (type) => no.taskType(String(type)),
     },
     metadata: "inside",
     interface: "kept",
     custom: "kept",
     container: "inside",
-    k8s_pod: "refused",
-    sql: "refused",
+    k8s_pod: no.NO_PODS,
+    sql: no.NO_SQL,
     task_type_version: "kept",
-    security_context: "refused",
+    security_context: "inside",
     extended_resources: "inside",
     config: "kept",
-    reuse_policy: "refused",
-    worker_kind: "refused",
+    reuse_policy: no.NO_REUSE,
+    worker_kind: no.NO_WORKER_KINDS,
+  },
+  "flyteidl2.core.SecurityContext": {
+    run_as: no.NO_SERVICE_ACCOUNTS,
+    secrets: no.NO_SECRETS,
+    tokens: no.NO_OAUTH_TOKENS,
   },
   "flyteidl2.core.Identifier": {
     resource_type: "kept",
@@ -192,10 +199,10 @@ export const SUPPORT: Readonly<Record<string, FieldTable>> = {
     retries: "inside",
     discovery_version: "enforced",
     deprecated_error_message: "kept",
-    interruptible: { only: [false], why: "no machine of this server is interruptible" },
+    interruptible: { only: [false], refuse: () => no.NOT_INTERRUPTIBLE },
     cache_serializable: "enforced",
     tags: "kept",
-    pod_template_name: "refused",
+    pod_template_name: no.NO_PODS,
     cache_ignore_input_vars: "enforced",
     is_eager: "kept",
     generates_deck: "kept",
@@ -206,7 +213,7 @@ export const SUPPORT: Readonly<Record<string, FieldTable>> = {
     is_entrypoint: "enforced",
     code_bundle_uri: "enforced",
     timeouts: "inside",
-    produces_artifacts: "refused",
+    produces_artifacts: no.NO_ARTIFACTS,
     cache_max_age: "enforced",
   },
   "flyteidl2.core.RetryStrategy": {
@@ -228,21 +235,21 @@ export const SUPPORT: Readonly<Record<string, FieldTable>> = {
     args: "enforced",
     resources: "inside",
     env: "enforced",
-    config: "refused",
-    ports: "refused",
-    data_config: "refused",
-    architecture: "refused",
+    config: no.NO_CONTAINER_CONFIG,
+    ports: no.NO_PORTS,
+    data_config: no.NO_RAW_CONTAINERS,
+    architecture: no.NO_ARCHITECTURES,
   },
   "flyteidl2.core.Resources": {
     requests: "enforced",
     limits: "enforced",
   },
   "flyteidl2.core.ExtendedResources": {
-    gpu_accelerator: "refused",
+    gpu_accelerator: no.NO_GPU_MODELS,
     shared_memory: "inside",
   },
   "flyteidl2.core.SharedMemory": {
-    mount_path: { only: ["/dev/shm"], why: "shared memory is nowhere else" },
+    mount_path: { only: ["/dev/shm"], refuse: () => no.SHM_ELSEWHERE },
     mount_name: "kept",
     size_limit: "enforced",
   },

@@ -1,51 +1,79 @@
 /** A field that Boxkite does not act on is refused with its name; nothing is accepted and ignored. */
 import { isMessage, type DescField, type DescMessage, type Message } from "@bufbuild/protobuf";
 import { reflect, type ReflectList } from "@bufbuild/protobuf/reflect";
-import { BoxkiteError } from "../domain/errors.ts";
+import { EnqueueRequestSchema } from "./gen/flyteidl2/actions/actions_service_pb.js";
+import { TaskTemplateSchema } from "./gen/flyteidl2/core/tasks_pb.js";
+import { RunSpecSchema } from "./gen/flyteidl2/task/run_pb.js";
+import { ConditionActionSchema, TraceActionSchema } from "./gen/flyteidl2/workflow/run_definition_pb.js";
+import { CreateRunRequestSchema } from "./gen/flyteidl2/workflow/run_service_pb.js";
+import { NOT_KNOWN, refused } from "./refusals.ts";
 import { SUPPORT, type Support } from "./support-table.ts";
 
-/** Throws FIELD_NOT_SUPPORTED naming the first field that is set and not acted on. */
-export function requireSupported(schema: DescMessage, message: Message, path: string = schema.name): void {
+/**
+ * Throws FIELD_NOT_SUPPORTED for the first field that is set and not acted on, in the author's words. `subject`: what
+ * the message is of, for people; some messages name themselves.
+ */
+export function requireSupported(schema: DescMessage, message: Message, subject = "the call"): void {
   const table = SUPPORT[schema.typeName];
   if (table === undefined) return;
+  const own = nameOf(message) ?? subject;
   const values = reflect(schema, message);
   for (const field of schema.fields) {
     if (!values.isSet(field) || isDefault(field, values.get(field))) continue;
-    checkField(table[field.name] ?? "refused", field, values.get(field), `${path}.${field.name}`);
+    checkField(table[field.name] ?? NOT_KNOWN, field, values.get(field), own);
   }
 }
 
-function checkField(support: Support, field: DescField, value: unknown, path: string): void {
-  if (support === "refused") {
-    throw new BoxkiteError("FIELD_NOT_SUPPORTED", `${path} is set, and this server does not act on it`, {
-      hint: "leave it unset; docs/protocol.md lists what is supported",
-    });
-  }
-  requireKnownValue(support, field, value, path);
-  const { message } = field;
-  if (support === "inside" && message !== undefined) {
-    if (field.fieldKind !== "list") return requireSupported(message, unwrap(value), path);
-    const items = [...(value as ReflectList)];
-    items.forEach((item, index) => requireSupported(message, unwrap(item), `${path}[${index}]`));
-    return;
-  }
-  if (typeof support === "object" && !support.only.includes(plain(value))) {
-    throw new BoxkiteError("FIELD_NOT_SUPPORTED", `${path} is ${String(plain(value))}: ${support.why}`, {
-      hint: `leave it unset, or use one of: ${support.only.join(", ")}`,
-    });
-  }
+function checkField(support: Support, field: DescField, value: unknown, subject: string): void {
+  if (support === "enforced") return requireKnownValue(field, value, subject);
+  if (support === "inside") return checkInside(field, value, subject);
+  if (support === "kept") return;
+  if ("why" in support) throw refused(subject, support);
+  if (!support.only.includes(plain(value))) throw refused(subject, support.refuse(plain(value)));
+}
+
+function checkInside({ message, fieldKind }: DescField, value: unknown, subject: string): void {
+  if (message === undefined) return;
+  if (fieldKind !== "list") return requireSupported(message, unwrap(value), subject);
+  const items = [...(value as ReflectList)];
+  items.forEach((item, index) => {
+    const name = ITEMS[message.typeName];
+    requireSupported(
+      message,
+      unwrap(item),
+      name === undefined ? subject : `${name} ${index + 1} of ${subject}`,
+    );
+  });
 }
 
 /** A number that only a newer protocol knows: treating it as another value would be worse than refusing it. */
-function requireKnownValue(support: Support, { enum: known }: DescField, value: unknown, path: string): void {
-  if (support !== "enforced" || known === undefined) return;
+function requireKnownValue({ enum: known, name }: DescField, value: unknown, subject: string): void {
+  if (known === undefined) return;
   const numbers = typeof value === "number" ? [value] : [...(value as ReflectList)].map(Number);
   const unknown = numbers.find((number) => known.value[number] === undefined);
   if (unknown === undefined) return;
-  const text = `${path} is ${unknown}, which is not in the protocol that this server knows`;
-  throw new BoxkiteError("FIELD_NOT_SUPPORTED", text, {
-    hint: `use one of: ${known.values.map(({ name }) => name).join(", ")}`,
+  throw refused(subject, {
+    why: `sets ${name.replaceAll("_", " ")} to ${unknown}, which this version of Boxkite does not know`,
+    instead: `upgrade Boxkite, or use one of: ${known.values.map((each) => each.name).join(", ")}`,
   });
+}
+
+/** Items of a list, which are counted from 1. */
+const ITEMS: Readonly<Record<string, string>> = { "flyteidl2.task.InlineRule": "notification" };
+
+/** Messages that people know by a name. */
+function nameOf(message: Message): string | undefined {
+  if (isMessage(message, TaskTemplateSchema)) return taskSubject(message.id?.name);
+  if (isMessage(message, RunSpecSchema) || isMessage(message, CreateRunRequestSchema)) return "the run";
+  if (isMessage(message, TraceActionSchema)) return `trace ${message.name}`;
+  if (isMessage(message, ConditionActionSchema)) return `condition ${message.name}`;
+  if (isMessage(message, EnqueueRequestSchema)) return `action ${message.action?.actionId?.name ?? ""}`;
+  return undefined;
+}
+
+/** A task in messages for people. */
+export function taskSubject(name: string | undefined): string {
+  return name ? `task ${name}` : "the task";
 }
 
 /** Clients always send some empty messages and zero values; they ask for nothing. */

@@ -8,7 +8,7 @@ import type { SharedMemoryBytes, StoredSpec, TaskDefinition } from "../domain/ta
 import { NO_SETTINGS, type RunSettings } from "../domain/run.ts";
 import type { Backoff } from "../domain/backoff.ts";
 import type { ProjectKey } from "../domain/ids.ts";
-import type { Backoff as WireBackoff, KeyValuePair } from "./gen/flyteidl2/core/literals_pb.js";
+import type { Backoff as WireBackoff } from "./gen/flyteidl2/core/literals_pb.js";
 import type { SharedMemory, TaskMetadata, TaskTemplate } from "./gen/flyteidl2/core/tasks_pb.js";
 import { RelationType } from "./gen/flyteidl2/common/run_pb.js";
 import { CacheLookupScope, RunSpecSchema, type RunSpec } from "./gen/flyteidl2/task/run_pb.js";
@@ -18,10 +18,12 @@ import { hashCacheKey, hashInterface } from "./literals/hash.ts";
 import { namesObject } from "./literals.ts";
 import { decodeNotifications } from "./notifications.ts";
 import { decodeResources, parseQuantity } from "./resources.ts";
-import { requireSupported } from "./support.ts";
+import { decodeVariables, decodeWords, requireStartable } from "./program-start.ts";
+import { requireShortTexts } from "./short-texts.ts";
+import { requireSupported, taskSubject } from "./support.ts";
 import { decodeDelay, decodeLimit } from "./time.ts";
 
-/** Throws FIELD_NOT_SUPPORTED or INVALID_ARGUMENT, each naming the field. */
+/** Throws FIELD_NOT_SUPPORTED, INVALID_ARGUMENT or LIMIT_EXCEEDED, each in the author's words. */
 export function decodeTaskSpec(spec: TaskSpec): StoredSpec {
   requireSupported(TaskSpecSchema, spec);
   const bytes = toBinary(TaskSpecSchema, spec);
@@ -34,17 +36,16 @@ export function encodeTaskSpec(stored: StoredSpec): TaskSpec {
 
 function definitionOf(spec: TaskSpec): TaskDefinition {
   const template = spec.taskTemplate;
-  if (template?.target.case !== "container") {
-    throw new BoxkiteError(
-      "INVALID_ARGUMENT",
-      "TaskSpec.task_template.container is not set: a task needs an image and arguments",
-    );
+  const subject = taskSubject(template?.id?.name);
+  if (template?.target.case !== "container" || template.target.value.image === "") {
+    throw new BoxkiteError("INVALID_ARGUMENT", `${subject} names no image to run in`, {
+      hint: "set image= of its flyte.TaskEnvironment (TypeScript: image)",
+    });
   }
   const container = template.target.value;
-  if (container.image === "") throw new BoxkiteError("INVALID_ARGUMENT", "Container.image is empty");
   const shared = template.extendedResources?.sharedMemory;
-  const sharedMemoryBytes = shared && decodeSharedMemory(shared);
-  return {
+  const sharedMemoryBytes = shared && decodeSharedMemory(shared, subject);
+  const definition: TaskDefinition = {
     name: template.id?.name ?? "",
     version: template.id?.version ?? "",
     shortName: spec.shortName,
@@ -53,40 +54,46 @@ function definitionOf(spec: TaskSpec): TaskDefinition {
     ...(template.metadata?.isEntrypoint && { isEntrypoint: true }),
     image: container.image,
     relatedImages: imagesInArguments(container.args),
-    command: decodeWords(container.command, "Container.command"),
-    args: decodeWords(container.args, "Container.args"),
-    env: decodeVariables(container.env, "Container.env"),
-    requests: decodeResources(container.resources?.requests ?? [], "Container.resources.requests"),
-    limits: decodeResources(container.resources?.limits ?? [], "Container.resources.limits"),
+    command: decodeWords(container.command, "command", subject),
+    args: decodeWords(container.args, "argument", subject),
+    env: decodeVariables(container.env, subject),
+    requests: decodeResources(container.resources?.requests ?? [], `the request of ${subject} for`),
+    limits: decodeResources(container.resources?.limits ?? [], `the limit of ${subject} for`),
     ...(sharedMemoryBytes === undefined ? {} : { sharedMemoryBytes }),
-    policy: decodeAttemptPolicy(template.metadata),
-    ...cacheOf(template),
+    policy: decodeAttemptPolicy(template.metadata, subject),
+    ...cacheOf(template, subject),
     reads: bundleUris(template, container.args),
   };
+  requireStartable(definition, {});
+  return definition;
 }
 
 /** An empty size is what the SDK sends for "auto": "the maximum shared memory available on the node". */
-function decodeSharedMemory({ sizeLimit }: SharedMemory): SharedMemoryBytes {
+function decodeSharedMemory({ sizeLimit }: SharedMemory, subject: string): SharedMemoryBytes {
   if (sizeLimit === "") return "auto";
-  const field = "ExtendedResources.shared_memory.size_limit";
-  const bytes = Math.ceil(parseQuantity(sizeLimit, field));
+  const what = `the shared memory of ${subject},`;
+  const bytes = Math.ceil(parseQuantity(sizeLimit, what));
   if (bytes > 0) return bytes;
-  throw new BoxkiteError("INVALID_ARGUMENT", `${field} is ${sizeLimit}`, {
+  throw new BoxkiteError("INVALID_ARGUMENT", `${what} is ${sizeLimit}`, {
     hint: 'leave shm= out of flyte.Resources(…), or use shm="auto"',
   });
 }
 
-/** Retries and time limits. Throws INVALID_ARGUMENT naming the field. */
+/** Retries and time limits. Throws INVALID_ARGUMENT in the author's words. `subject`: for example "task team.main". */
 export function decodeAttemptPolicy(
   metadata: Pick<TaskMetadata, "retries" | "timeout" | "timeouts"> | undefined,
+  subject: string,
 ): AttemptPolicy {
   const { retries, timeout, timeouts } = metadata ?? {};
-  const queuedTimeoutMs = decodeLimit(timeouts?.queuedTimeout, "TaskMetadata.timeouts.queued_timeout");
-  const maxRuntimeMs = decodeLimit(timeout, "TaskMetadata.timeout");
-  const deadlineMs = decodeLimit(timeouts?.deadline, "TaskMetadata.timeouts.deadline");
+  const queuedTimeoutMs = decodeLimit(
+    timeouts?.queuedTimeout,
+    `the longest wait in the queue (timeout) of ${subject}`,
+  );
+  const maxRuntimeMs = decodeLimit(timeout, `the longest run (timeout) of ${subject}`);
+  const deadlineMs = decodeLimit(timeouts?.deadline, `the deadline (timeout) of ${subject}`);
   return {
     userRetries: retries?.retries ?? 0,
-    ...(retries?.backoff && { backoff: decodeBackoff(retries.backoff) }),
+    ...(retries?.backoff && { backoff: decodeBackoff(retries.backoff, subject) }),
     ...(queuedTimeoutMs === undefined ? {} : { queuedTimeoutMs }),
     ...(maxRuntimeMs === undefined ? {} : { maxRuntimeMs }),
     ...(deadlineMs === undefined ? {} : { deadlineMs }),
@@ -94,21 +101,27 @@ export function decodeAttemptPolicy(
 }
 
 /** What flyte.Backoff allows (flyte/_retry.py). */
-function decodeBackoff({ base, factor = 1, cap }: WireBackoff): Backoff {
-  const field = "TaskMetadata.retries.backoff";
-  if (base === undefined) throw new BoxkiteError("INVALID_ARGUMENT", `${field}.base is not set`);
+function decodeBackoff({ base, factor = 1, cap }: WireBackoff, subject: string): Backoff {
+  const of = (part: string) => `the ${part} of the backoff between retries of ${subject}`;
+  const hint = "write it as flyte.Backoff(base=timedelta(seconds=10), factor=2, cap=timedelta(minutes=5))";
+  if (base === undefined) throw new BoxkiteError("INVALID_ARGUMENT", `${of("base")} is missing`, { hint });
   if (!(factor >= 1 && Number.isFinite(factor)))
-    throw new BoxkiteError("INVALID_ARGUMENT", `${field}.factor is ${factor}: it is 1 or more`);
+    throw new BoxkiteError("INVALID_ARGUMENT", `${of("factor")} is ${factor}, and it must be 1 or more`, {
+      hint,
+    });
   return {
-    baseMs: decodeDelay(base, `${field}.base`),
+    baseMs: decodeDelay(base, of("base")),
     factor,
-    ...(cap && { capMs: decodeDelay(cap, `${field}.cap`) }),
+    ...(cap && { capMs: decodeDelay(cap, of("cap")) }),
   };
 }
 
-function cacheOf({ metadata, interface: types }: TaskTemplate): Pick<TaskDefinition, "cache"> {
+function cacheOf(
+  { metadata, interface: types }: TaskTemplate,
+  subject: string,
+): Pick<TaskDefinition, "cache"> {
   if (!metadata?.discoverable) return {};
-  const maxAgeMs = decodeLimit(metadata.cacheMaxAge, "TaskMetadata.cache_max_age");
+  const maxAgeMs = decodeLimit(metadata.cacheMaxAge, `the longest age of cached results of ${subject}`);
   return {
     cache: {
       version: metadata.discoveryVersion,
@@ -171,15 +184,15 @@ function bundleUris(template: TaskTemplate, args: readonly string[]): string[] {
   return [...new Set(all)].filter(namesObject);
 }
 
-/** Throws FIELD_NOT_SUPPORTED or INVALID_ARGUMENT, each naming the field. `scope`: where the run will be. */
+/** Throws as `decodeTaskSpec` does. `scope`: where the run will be. */
 export function decodeRunSpec(spec: RunSpec | undefined, scope: ProjectKey): RunSettings {
   if (spec === undefined) return NO_SETTINGS;
   requireSupported(RunSpecSchema, spec);
   const prefix = spec.rawDataStorage?.rawDataPrefix ?? "";
   return {
-    env: decodeVariables(spec.envs?.values ?? [], "RunSpec.envs"),
-    labels: spec.labels?.values ?? {},
-    annotations: spec.annotations?.values ?? {},
+    env: decodeVariables(spec.envs?.values ?? [], "the run"),
+    labels: requireShortTexts(spec.labels?.values ?? {}, "labels"),
+    annotations: requireShortTexts(spec.annotations?.values ?? {}, "annotations"),
     cache: {
       overwrite: spec.overwriteCache || (spec.cacheConfig?.overwriteCache ?? false),
       sameProject: spec.cacheConfig?.cacheLookupScope === CacheLookupScope.PROJECT_DOMAIN,
@@ -207,7 +220,8 @@ function relationOf(
   if (rerun.length > 0 && type !== RelationType.RECOVER) {
     throw new BoxkiteError(
       "INVALID_ARGUMENT",
-      "RunSpec.recover is set without a relation that says which run to recover",
+      "the run names actions to run again, and no run that it recovers",
+      { hint: "name that run: flyte.rerun(NAME, recover=True, force_rerun_actions=[…])" },
     );
   }
   if (type !== RelationType.RECOVER && type !== RelationType.SPAWN) return {};
@@ -216,27 +230,9 @@ function relationOf(
   if (source.project !== scope.project || source.domain !== scope.domain) {
     throw new BoxkiteError(
       "INVALID_ARGUMENT",
-      `RunSpec.relation.related_to is run ${source.run} of ${source.project}/${source.domain}, and this run is of ${scope.project}/${scope.domain}`,
+      `the run to recover is ${source.run} of ${source.project}/${source.domain}, and this run is of ${scope.project}/${scope.domain}`,
+      { hint: "recover it in its own project and domain" },
     );
   }
   return { recover: { run: source.run, rerun } };
-}
-
-/** What the kernel takes as a name and a value; the last of a name counts, as in Kubernetes. */
-function decodeVariables(list: readonly KeyValuePair[], field: string): Record<string, string> {
-  for (const { key, value } of list) {
-    if (key !== "" && !/[=\0]/u.test(key) && !value.includes("\0")) continue;
-    const name = JSON.stringify(key);
-    throw new BoxkiteError("INVALID_ARGUMENT", `${field} has ${name}, which is no environment variable`, {
-      hint: 'a name is not empty and has no "="; neither name nor value has a NUL',
-    });
-  }
-  return Object.fromEntries(list.map(({ key, value }) => [key, value]));
-}
-
-/** Words of a command line, which cannot carry a NUL. */
-function decodeWords(words: readonly string[], field: string): string[] {
-  const index = words.findIndex((word) => word.includes("\0"));
-  if (index === -1) return [...words];
-  throw new BoxkiteError("INVALID_ARGUMENT", `${field}[${index}] has a NUL, which no command line can carry`);
 }

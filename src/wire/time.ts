@@ -18,22 +18,24 @@ const LAST_MS = Date.parse("9999-12-31T23:59:59.999Z");
 const LONGEST_MS = 315_576_000_000_000;
 
 /** Milliseconds since the epoch. Throws INVALID_ARGUMENT for what is no time of the protocol. */
-export function decodeMoment(time: Timestamp, field: string): number {
+export function decodeMoment(time: Timestamp, what: string): number {
   const ms = decodeTime(time);
   if (ms >= FIRST_MS && ms <= LAST_MS) return ms;
-  throw new BoxkiteError("INVALID_ARGUMENT", `${field} is not between the years 1 and 9999`);
+  throw new BoxkiteError("INVALID_ARGUMENT", `${what} is not between the years 1 and 9999`, {
+    hint: "send a time of these years, or none",
+  });
 }
 
 /** Undefined where a client says "no limit": absent or zero. Throws INVALID_ARGUMENT as `decodeDelay` does. */
-export function decodeLimit(duration: Duration | undefined, field: string): number | undefined {
-  return duration === undefined ? undefined : decodeDelay(duration, field) || undefined;
+export function decodeLimit(duration: Duration | undefined, what: string): number | undefined {
+  return duration === undefined ? undefined : decodeDelay(duration, what) || undefined;
 }
 
 /** Milliseconds, 0 or more. Throws INVALID_ARGUMENT for a negative duration, or one of more than 10,000 years. */
-export function decodeDelay(duration: Duration, field: string): number {
+export function decodeDelay(duration: Duration, what: string): number {
   const ms = decodeDuration(duration);
   if (ms >= 0 && ms <= LONGEST_MS && duration.nanos >= 0) return ms;
-  throw new BoxkiteError("INVALID_ARGUMENT", `${field} is ${Number(duration.seconds)} s`, {
+  throw new BoxkiteError("INVALID_ARGUMENT", `${what} is ${Number(duration.seconds)} s`, {
     hint: "a time limit or delay is at least 0, and at most 10,000 years; leave it out for none",
   });
 }

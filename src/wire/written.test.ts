@@ -7,7 +7,8 @@ import {
   ExecutionError_ErrorKind,
 } from "./gen/flyteidl2/core/execution_pb.js";
 import { BoxkiteError } from "../domain/errors.ts";
-import { MAX_DOCUMENT_BYTES, readWritten, type WrittenObjects } from "./written.ts";
+import { MAX_INLINE_BYTES } from "./inline-size.ts";
+import { readWritten, type WrittenObjects } from "./written.ts";
 
 /** Objects by URI; a number stands for an object of that size that is never read. */
 function objects(found: Readonly<Record<string, Uint8Array | number>>): WrittenObjects {
@@ -50,8 +51,8 @@ test("an error wins over outputs; whose fault it is and when it came are read fr
 test("what cannot be read is the task's own failure, and what is too large is not read", async () => {
   const rows: [Record<string, Uint8Array | number>, string][] = [
     [{ "p/error.pb": new Uint8Array([0xff, 0xff, 0xff]) }, "UnreadableError"],
-    [{ "p/error.pb": MAX_DOCUMENT_BYTES + 1 }, "UnreadableError"],
-    [{ "p/outputs.pb": MAX_DOCUMENT_BYTES + 1 }, "OutputsTooLarge"],
+    [{ "p/error.pb": MAX_INLINE_BYTES + 1 }, "UnreadableError"],
+    [{ "p/outputs.pb": MAX_INLINE_BYTES + 1 }, "OutputsTooLarge"],
   ];
   for (const [found, code] of rows) {
     const written = await readWritten(objects(found), "p");

@@ -10,6 +10,7 @@ import {
   type ErrorDocument,
   ExecutionError_ErrorKind,
 } from "./gen/flyteidl2/core/execution_pb.js";
+import { MAX_INLINE_BYTES, MAX_INLINE_TEXT } from "./inline-size.ts";
 
 /** The objects of an attempt, by URI. */
 export interface WrittenObjects {
@@ -17,9 +18,6 @@ export interface WrittenObjects {
   size(uri: string): Promise<number | undefined>;
   read(uri: string): Promise<Uint8Array | undefined>;
 }
-
-/** What a task returns or raises inline is read into memory, here and by its parent. */
-export const MAX_DOCUMENT_BYTES = 64 * 1024 * 1024;
 
 /** The error wins over the outputs, as in Flyte. */
 export async function readWritten(objects: WrittenObjects, prefix: string): Promise<Written> {
@@ -37,16 +35,16 @@ async function read(objects: WrittenObjects, prefix: string): Promise<Written> {
     objects.size(outputsUri("task", prefix)),
   ]);
   if (errorBytes !== undefined) {
-    if (errorBytes > MAX_DOCUMENT_BYTES) return unreadable(ERROR_FILE, `it has ${errorBytes} bytes`);
+    if (errorBytes > MAX_INLINE_BYTES) return unreadable(ERROR_FILE, `it has ${errorBytes} bytes`);
     return decodeError((await objects.read(`${prefix}/${ERROR_FILE}`)) ?? new Uint8Array());
   }
   if (outputBytes === undefined) return { kind: "nothing" };
-  return outputBytes > MAX_DOCUMENT_BYTES ? outputsTooLarge(outputBytes) : { kind: "outputs" };
+  return outputBytes > MAX_INLINE_BYTES ? outputsTooLarge(outputBytes) : { kind: "outputs" };
 }
 
 function outputsTooLarge(bytes: number): Written {
-  const message = `the outputs have ${bytes} bytes, and ${MAX_DOCUMENT_BYTES} may be returned inline`;
-  const hint = "return large data as flyte.io.File, Dir or DataFrame";
+  const message = `the outputs have ${bytes.toLocaleString("en-US")} bytes, and ${MAX_INLINE_TEXT} may be returned by value`;
+  const hint = "return large data as a File, Dir or DataFrame (flyte.io)";
   return {
     kind: "error",
     whileLoading: false,

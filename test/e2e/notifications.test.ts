@@ -59,9 +59,9 @@ test("the end of a run is notified as it asked, also after a restart; unsupporte
   const told = await python("notify.py", program(receiver.url));
   const refusals = JSON.parse(told.stdout.trim().split("\n").at(-1) ?? "") as string[];
   const places = [
-    /rules\[0\]\.delivery_template\.email is set/u,
-    /notification_rule_name is set/u,
-    /rules\[0\]\.delivery_config_name is set/u,
+    /notification 1 of the run is an e-mail/u,
+    /names a notification rule/u,
+    /notification 1 of the run names a delivery/u,
     /webhook\.method is GET/u,
     /webhook\.url is no http/u,
   ];

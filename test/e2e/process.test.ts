@@ -304,7 +304,7 @@ async def parent(x: int) -> str:
   assert.deepEqual(outcome.outputs, ["data data"]);
   await assert.rejects(
     run("parent", { x: 1 }, { service_account: "me" }),
-    /run_spec\.security_context is set/u,
+    /the run asks for a service_account/u,
   );
 });
 

@@ -1,7 +1,5 @@
 /** Requests that cannot be understood: each refusal blames the request, none the server. */
 import assert from "node:assert/strict";
-import { once } from "node:events";
-import { connect, type IncomingHttpHeaders } from "node:http2";
 import { test } from "node:test";
 import { Code, ConnectError, createClient, type Client } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
@@ -14,6 +12,7 @@ import { TaskService } from "../../src/wire/gen/flyteidl2/task/task_service_pb.j
 import { RunService } from "../../src/wire/gen/flyteidl2/workflow/run_service_pb.js";
 import { actionId, ROOT, taskSpec } from "../../bench/helpers/requests.ts";
 import { createFakeExecutor } from "../helpers/fake-executor.ts";
+import { grpcTrailers } from "../helpers/grpc.ts";
 import { startInProcess } from "../helpers/in-process-server.ts";
 
 const project = { organization: "", name: "flytesnacks", domain: "development" };
@@ -64,8 +63,13 @@ test("bytes that are no message", async (t) => {
     assert.match(await response.text(), /"code":"invalid_argument"/u);
   });
   await t.test("over gRPC", async () => {
-    for (const method of ["GetRunDetails", "WatchRunDetails"])
-      assert.equal(await grpcStatus(`${url}/flyteidl2.workflow.RunService/${method}`), "3", method);
+    for (const method of ["GetRunDetails", "WatchRunDetails"]) {
+      const trailers = await grpcTrailers(
+        `${url}/flyteidl2.workflow.RunService/${method}`,
+        enveloped(MALFORMED),
+      );
+      assert.equal(trailers["grpc-status"], "3", method);
+    }
     // The server's own failures stay its own.
     const grpc = createClient(RunService, createGrpcTransport({ baseUrl: url }));
     const missing = grpc.getRunDetails({ runId: { ...actionId("none", ROOT).run } });
@@ -118,24 +122,6 @@ test("bytes that are no message", async (t) => {
 /** One message of a stream: flags, length, bytes. */
 function enveloped(message: Buffer): Buffer {
   return Buffer.concat([Buffer.from([0, 0, 0, 0, message.length]), message]);
-}
-
-async function grpcStatus(url: string): Promise<unknown> {
-  const { origin, pathname } = new URL(url);
-  const session = connect(origin);
-  try {
-    const stream = session.request({
-      ":method": "POST",
-      ":path": pathname,
-      "content-type": "application/grpc+proto",
-      te: "trailers",
-    });
-    stream.end(enveloped(MALFORMED)).resume();
-    const [trailers] = (await once(stream, "trailers")) as [IncomingHttpHeaders];
-    return trailers["grpc-status"];
-  } finally {
-    session.close();
-  }
 }
 
 async function upload(data: Client<typeof DataProxyService>, bytes: Uint8Array): Promise<string> {

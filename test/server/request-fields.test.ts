@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
-import { ConnectError, createClient } from "@connectrpc/connect";
+import { createClient } from "@connectrpc/connect";
 import {
   ActionsService,
   type ActionSchema,
@@ -108,7 +108,7 @@ test("fields of a run", async (t) => {
     assert.equal(await startOf(ofRequest), "1970-01-01T00:00:01.000Z");
     const ofSpec = await run({ runSpec: { runStartTime: at(2) }, task: UNCACHED });
     assert.equal(await startOf(ofSpec), "1970-01-01T00:00:02.000Z");
-    await assert.rejects(run({ runStartTime: at(1e15) }), /run_start_time is not between/u);
+    await assert.rejects(run({ runStartTime: at(1e15) }), /start time of the run is not between/u);
   });
 
   await t.test(`"Inputs.literals", "Inputs.context"`, async () => {
@@ -202,7 +202,7 @@ test("fields of an action", async (t) => {
       const shown = await (await fetch(`${page}?i=${actionId.name}`)).text();
       for (const text of ["approve", "Go on?", "for the test", "Whole number"])
         assert.ok(shown.includes(text), text);
-      await assert.rejects(ask(SimpleType.DATETIME), refusedField("ConditionAction.type"));
+      await assert.rejects(ask(SimpleType.DATETIME), /condition approve asks for a value of a type/u);
     },
   );
 
@@ -216,10 +216,3 @@ test("fields of an action", async (t) => {
     assert.equal(receiver.received[0]?.body, '{"a":"b"}');
   });
 });
-
-function refusedField(field: string): (error: unknown) => boolean {
-  return (error) => {
-    const { rawMessage, metadata } = ConnectError.from(error);
-    return rawMessage.includes(field) && metadata.get("boxkite-error-code") === "FIELD_NOT_SUPPORTED";
-  };
-}

@@ -142,11 +142,7 @@ test("what a watch cannot do is refused by name", async (t) => {
   const { transport } = await startInProcess(t, createFakeExecutor());
   const runs = createClient(RunService, transport);
   const refused: readonly (readonly [Target, Code, RegExp])[] = [
-    [
-      { case: "clusterId", value: { name: "c" } },
-      Code.InvalidArgument,
-      /WatchRunsRequest\.cluster_id is set/u,
-    ],
+    [{ case: "clusterId", value: { name: "c" } }, Code.InvalidArgument, /cannot be watched by cluster/u],
     [{ case: "projectId", value: { ...projectId, name: "nope" } }, Code.NotFound, /no project "nope"/u],
     [{ case: "projectId", value: { name: SCOPE.project } }, Code.InvalidArgument, /domain ""/u],
     [

@@ -35,7 +35,7 @@ test("a condition whose webhook could never be sent is refused", async (t) => {
     const [result] = await Promise.allSettled([enqueue("c1", url)]);
     assert.equal(result.status, "rejected", url);
     const { rawMessage, metadata } = ConnectError.from((result as PromiseRejectedResult).reason);
-    assert.match(rawMessage, /ConditionAction\.webhook\.url/u);
+    assert.match(rawMessage, /URL of the webhook of condition/u);
     assert.equal(metadata.get("boxkite-error-code"), "INVALID_ARGUMENT");
   }
   await enqueue("c2", "http://127.0.0.1:1/");

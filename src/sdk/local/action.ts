@@ -68,6 +68,6 @@ export class LocalAction {
 /** As the server decodes it. There is no queue here, so nothing waits in one for too long. */
 function policyOf(options: ExecutionOptions): AttemptPolicy {
   const metadata = create(TaskMetadataSchema, encodeAttemptPolicy(options));
-  const { queuedTimeoutMs: _, ...policy } = decodeAttemptPolicy(metadata);
+  const { queuedTimeoutMs: _, ...policy } = decodeAttemptPolicy(metadata, "the task");
   return policy;
 }

@@ -1,0 +1,24 @@
+/** Labels and annotations of a run: they are shown and listed, and no place for data. */
+import { BoxkiteError } from "../domain/errors.ts";
+import { quoted } from "../domain/text.ts";
+
+/** Of all together, as Kubernetes has it for the annotations of an object. */
+const MAX_BYTES = 256 * 1024;
+
+/** Returns them. Throws LIMIT_EXCEEDED. `what`: "labels" or "annotations". */
+export function requireShortTexts(
+  values: Readonly<Record<string, string>>,
+  what: string,
+): Readonly<Record<string, string>> {
+  const sizes = Object.entries(values).map(
+    ([name, value]) => [name, Buffer.byteLength(name) + Buffer.byteLength(value)] as const,
+  );
+  const bytes = sizes.reduce((sum, [, size]) => sum + size, 0);
+  if (bytes <= MAX_BYTES) return values;
+  const [largest] = sizes.reduce((a, b) => (b[1] > a[1] ? b : a));
+  throw new BoxkiteError(
+    "LIMIT_EXCEEDED",
+    `the ${what} of the run have ${bytes.toLocaleString("en-US")} bytes together, and may have ${MAX_BYTES.toLocaleString("en-US")} (256 KiB); the largest is ${quoted(largest)}`,
+    { hint: "pass data as an input of the task, as a File where it is large" },
+  );
+}
