@@ -7,7 +7,7 @@
  *
  * What was answered is on disk: files are synced before they are renamed, and directories after.
  */
-import { mkdir, rm } from "node:fs/promises";
+import { mkdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
@@ -193,6 +193,10 @@ class DirectoryStore implements HostedStore {
   listing(options: ListingOptions): Promise<Listing> {
     const walk = { prefix: options.prefix, after: options.after };
     return collectListing(walkKeys(this.#root, walk), walk, options, (found) => this.#listed(found));
+  }
+
+  async createdAt(): Promise<number> {
+    return (await stat(this.#root)).birthtimeMs;
   }
 
   async delete(key: string): Promise<void> {

@@ -124,6 +124,8 @@ export interface HostedStore extends ObjectStore {
   head(key: string): Promise<StoredObject | undefined>;
   open(key: string): Promise<OpenObject | undefined>;
   listing(options: ListingOptions): Promise<Listing>;
+  /** When the store was made; milliseconds since the epoch. */
+  createdAt(): Promise<number>;
 
   createUpload(upload: Omit<Upload, "id" | "createdAt">): Promise<Upload>;
   /** Undefined for one that is unknown, completed, aborted or expired. */

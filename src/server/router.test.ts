@@ -81,6 +81,20 @@ test("the root leads to the pages", async (t) => {
   assert.deepEqual([status, location], [302, "/v2"]);
 });
 
+test("what is signed for S3 belongs to the objects, whatever its path and its host name", async (t) => {
+  const ask = await start(t);
+  const header = { authorization: "AWS4-HMAC-SHA256 Credential=a" };
+  for (const path of ["/", "/other", "/other/key", "/v2", "/healthz", "/flyteidl2.x/Y"]) {
+    assert.equal((await ask("GET", path, header)).body, "objects", path);
+    assert.equal((await ask("HEAD", path, { authorization: "AWS a:b" })).status, 200, path);
+    assert.equal((await ask("GET", `${path}?list-type=2&X-Amz-Signature=a`)).body, "objects", path);
+    assert.equal((await ask("GET", `${path}?AWSAccessKeyId=a&Signature=b&Expires=1`)).body, "objects", path);
+  }
+  assert.equal((await ask("GET", "/", { ...header, host: "elsewhere.example" })).body, "objects");
+  const { status, location } = await ask("GET", "/?Signature=b", { authorization: "Bearer AWS" });
+  assert.deepEqual([status, location], [302, "/v2"]);
+});
+
 test("a condition is not answered for a page of another origin", async (t) => {
   const ask = await start(t);
   assert.equal((await ask("POST", CONDITION, { origin: "http://elsewhere.example" })).status, 403);

@@ -2,6 +2,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { ActionKey } from "../domain/ids.ts";
 import type { Principal } from "../domain/principal.ts";
+import { isSigned } from "../objects/s3/is-signed.ts";
 import { createPages } from "../pages/pages.ts";
 import { HOME_PATH } from "../pages/paths.ts";
 import { hasMethod, READ, redirect, sendText } from "../pages/respond.ts";
@@ -31,8 +32,10 @@ export function createRouter({ rpc, objects, bucket, context, anyHostName }: Rou
   const pages = createPages(context);
   const route: Handler = (request, response) => {
     const path = (request.url ?? "/").split("?")[0] ?? "/";
-    if (!anyHostName && !isOwnName(request)) return refuseName(request, response);
     const by = authenticate(request);
+    // Whatever its path, and by any name: a page that "DNS rebinding" brought here has no key to sign with.
+    if (isSigned(request)) return objects(request, response, by);
+    if (!anyHostName && !isOwnName(request)) return refuseName(request, response);
     if (path.startsWith("/flyteidl2.")) return rpc(request, response, by);
     if (path === `/${bucket}` || path.startsWith(`/${bucket}/`)) return objects(request, response, by);
     const condition = parseSignalPath(path);

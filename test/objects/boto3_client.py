@@ -15,14 +15,14 @@ BUCKET = os.environ["S3_BUCKET"]
 IN_PARTS = TransferConfig(multipart_threshold=5 * MIB, multipart_chunksize=5 * MIB)
 
 
-def open_client(secret: str = os.environ["S3_SECRET_KEY"], **config):
+def open_client(secret: str = os.environ["S3_SECRET_KEY"], signature_version: str | None = "s3v4", **config):
     return boto3.client(
         "s3",
         endpoint_url=os.environ["S3_ENDPOINT"],
         aws_access_key_id=os.environ["S3_ACCESS_KEY"],
         aws_secret_access_key=secret,
         region_name="us-east-1",
-        config=Config(s3={"addressing_style": "path"}, retries={"max_attempts": 1}, signature_version="s3v4", **config),
+        config=Config(s3={"addressing_style": "path"}, retries={"max_attempts": 1}, signature_version=signature_version, **config),
     )
 
 
@@ -58,11 +58,16 @@ def objects() -> None:
 
 def buckets() -> None:
     s3 = open_client()
-    fails("NotImplemented", lambda: s3.list_buckets())
+    (bucket,) = s3.list_buckets()["Buckets"]
+    assert bucket["Name"] == BUCKET and bucket["CreationDate"], bucket
     assert s3.get_bucket_location(Bucket=BUCKET)["LocationConstraint"] is None
     s3.head_bucket(Bucket=BUCKET)
     fails("404", lambda: s3.head_bucket(Bucket="another"))
     fails("NoSuchBucket", lambda: s3.list_objects_v2(Bucket="another"))
+    fails("NoSuchBucket", lambda: s3.get_bucket_location(Bucket="another"))
+    fails("NotImplemented", lambda: s3.create_bucket(Bucket="another"))
+    fails("BucketAlreadyOwnedByYou", lambda: s3.create_bucket(Bucket=BUCKET))
+    fails("NotImplemented", lambda: s3.list_object_versions(Bucket=BUCKET))
     fails("NotImplemented", lambda: s3.get_bucket_versioning(Bucket=BUCKET))
 
 
@@ -119,13 +124,38 @@ def listing() -> None:
     assert after["Contents"][0]["Owner"]["ID"]
 
 
-def presigned() -> None:
-    s3 = open_client()
-    url = s3.generate_presigned_url("put_object", Params={"Bucket": BUCKET, "Key": "a b/é"}, ExpiresIn=60)
-    request = urllib.request.Request(url, data=b"content", method="PUT", headers={"Content-Type": ""})
-    assert urllib.request.urlopen(request).status == 200
-    url = s3.generate_presigned_url("get_object", Params={"Bucket": BUCKET, "Key": "a b/é"}, ExpiresIn=60)
-    assert urllib.request.urlopen(url).read() == b"content"
+def presigned(signature_version: str = "s3v4") -> None:
+    s3 = open_client(signature_version=signature_version)
+    sign = lambda name, **params: s3.generate_presigned_url(name, Params={"Bucket": BUCKET, **params}, ExpiresIn=60)
+    ask = lambda url, method="GET", data=None, **headers: urllib.request.urlopen(
+        urllib.request.Request(url, data, headers={"Content-Type": "", **headers} if data else headers, method=method)
+    )
+    key = "a b/é+%(1)~"
+    assert ask(sign("put_object", Key=key), "PUT", b"content").status == 200
+    assert ask(sign("get_object", Key=key)).read() == b"content"
+    assert ask(sign("head_object", Key=key), "HEAD").status == 200
+    disposition = 'attachment; filename="x y+z.csv"'
+    named = ask(sign("get_object", Key=key, ResponseContentDisposition=disposition, ResponseContentType="text/csv"))
+    assert (named.headers["Content-Disposition"], named.headers["Content-Type"]) == (disposition, "text/csv")
+    assert b"<Key>" in ask(sign("list_objects_v2", Prefix="a b/")).read()
+    assert b"LocationConstraint" in ask(sign("get_bucket_location")).read()
+    upload = s3.create_multipart_upload(Bucket=BUCKET, Key=key)["UploadId"]
+    part = ask(sign("upload_part", Key=key, UploadId=upload, PartNumber=1), "PUT", b"parts")
+    parts = {"Parts": [{"PartNumber": 1, "ETag": part.headers["ETag"]}]}
+    s3.complete_multipart_upload(Bucket=BUCKET, Key=key, UploadId=upload, MultipartUpload=parts)
+    assert ask(sign("get_object", Key=key)).read() == b"parts"
+    typed = sign("put_object", Key=key, ContentType="text/csv", Metadata={"colour": "red"})
+    sent = {"Content-Type": "text/csv", "x-amz-meta-colour": "red"}
+    assert ask(typed, "PUT", b"x,y", **sent).status == 200
+    head = s3.head_object(Bucket=BUCKET, Key=key)
+    assert (head["ContentType"], head["Metadata"]) == ("text/csv", {"colour": "red"})
+    assert ask(sign("delete_object", Key=key), "DELETE").status == 204
+
+
+def defaults() -> None:
+    """As boto3 signs where nothing says otherwise: URLs by version 2."""
+    assert "Signature=" in open_client(signature_version=None).generate_presigned_url("list_buckets")
+    presigned(None)
 
 
 globals()[sys.argv[1]]()

@@ -1,8 +1,54 @@
 /** There is one bucket, and it is always there. */
 import type { Call } from "./call.ts";
-import { sendEmpty, sendXml } from "./respond.ts";
+import { maxOf, OWNER } from "./list-objects.ts";
+import { sendEmpty, sendXml, xmlDate } from "./respond.ts";
 import { S3Error } from "./s3-error.ts";
-import { document } from "./xml.ts";
+import type { S3Request } from "./s3-request.ts";
+import { document, element, text } from "./xml.ts";
+
+/** Throws NoSuchBucket for a request to another one, and NotImplemented for one that is to make it. */
+export function checkBucket(request: S3Request, bucket: string): void {
+  if (request.bucket === "" || request.bucket === bucket) return;
+  if (request.method === "PUT" && request.key === "" && request.query.length === 0) {
+    throw new S3Error(
+      "NotImplemented",
+      `CreateBucket is not implemented; the bucket ${bucket} is there already.`,
+    );
+  }
+  throw new S3Error(
+    "NoSuchBucket",
+    `The specified bucket does not exist; the only one is ${bucket}, as the first part of the path.`,
+    { BucketName: request.bucket },
+  );
+}
+
+/** Every key is a key to this bucket: it may know its name. */
+export async function listBuckets({ request, response, bucket, region, store }: Call): Promise<void> {
+  const wantedRegion = request.parameter("bucket-region") ?? region;
+  const prefix = request.parameter("prefix");
+  const limit = maxOf(request, "max-buckets");
+  if (request.parameter("continuation-token") !== undefined) {
+    throw new S3Error("InvalidArgument", "The continuation token provided is incorrect", {
+      ArgumentName: "continuation-token",
+    });
+  }
+  const isListed = bucket.startsWith(prefix ?? "") && wantedRegion === region && limit > 0;
+  const listed = element(
+    "Bucket",
+    text("Name", bucket),
+    text("CreationDate", xmlDate(await store.createdAt())),
+    text("BucketRegion", region),
+  );
+  sendXml(
+    response,
+    document(
+      "ListAllMyBucketsResult",
+      OWNER,
+      element("Buckets", isListed ? listed : ""),
+      text("Prefix", prefix),
+    ),
+  );
+}
 
 export async function headBucket({ response, region }: Call): Promise<void> {
   sendEmpty(response, 200, { "x-amz-bucket-region": region });

@@ -40,7 +40,8 @@ const TRAILER_SIGNATURE = "x-amz-trailer-signature";
 
 export interface ChunkedSource {
   readonly format: ChunkedFormat;
-  readonly signing: SigningContext;
+  /** Needed if the chunks are signed. */
+  readonly signing: SigningContext | undefined;
   /** The request's; each chunk signs the one before it. */
   readonly signature: string;
   readonly onTrailer: (name: string, value: string) => void;
@@ -110,11 +111,13 @@ function parseChunkHeader(line: string): { size: number; signature: string } {
 }
 
 function checkSignature(
-  signing: SigningContext,
+  signing: SigningContext | undefined,
   algorithm: string,
   signature: string,
   lines: readonly string[],
 ): void {
+  if (signing === undefined)
+    throw new S3Error("InvalidRequest", "Chunks are signed with version 4, and the request with version 2.");
   if (sameSignature(sign(signing, stringToSign(signing, algorithm, lines)), signature)) return;
   throw new S3Error("SignatureDoesNotMatch", "The signature of a part of the body does not match.");
 }

@@ -413,17 +413,47 @@ test("what is not implemented says what it is", async (t) => {
     ["GET", `/${BUCKET}/a?partNumber=1`, /GetObject with the parameter partNumber is not/],
     ["DELETE", `/${BUCKET}`, /DeleteBucket is not/],
     ["GET", `/${BUCKET}?list-type=2&surprise=1`, /ListObjectsV2 with the parameter surprise is not/],
+    ["GET", `/${BUCKET}?versions=`, /ListObjectVersions is not/],
+    ["GET", `/${BUCKET}?object-lock=`, /GetObjectLockConfiguration is not/],
+    ["GET", `/${BUCKET}/a?uploadId=1`, /ListParts is not/],
+    ["POST", `/${BUCKET}/a?restore=`, /RestoreObject is not/],
+    ["PUT", "/another", /CreateBucket is not/],
+    ["POST", "/", /POST of the service is not/],
   ];
   for (const [method, path, message] of cases) {
     const answer = await sendSigned(server, { method, path });
     assert.deepEqual([answer.status, answer.code], [501, "NotImplemented"], path);
     assert.match(String(answer.body), message);
   }
-  assert.equal((await sendSigned(server, { method: "GET", path: "/other/a" })).code, "NoSuchBucket");
+  const form = { "content-type": "multipart/form-data; boundary=x" };
+  const posted = await send(server, { method: "POST", path: `/${BUCKET}`, headers: form, body: "--x--" });
+  assert.deepEqual([posted.status, posted.code], [501, "NotImplemented"]);
+  for (const [method, path] of [
+    ["GET", "/other"],
+    ["GET", "/other/a"],
+    ["PUT", "/other/a"],
+    ["GET", "/other?location="],
+    ["DELETE", "/other"],
+  ] as const)
+    assert.equal((await sendSigned(server, { method, path })).code, "NoSuchBucket", `${method} ${path}`);
+  const head = await sendSigned(server, { method: "HEAD", path: "/other" });
+  assert.deepEqual([head.status, head.body.length], [404, 0]);
   assert.equal(
     (await sendSigned(server, { method: "PUT", path: `/${BUCKET}` })).code,
     "BucketAlreadyOwnedByYou",
   );
+});
+
+test("the one bucket is listed where it fits what was asked for", async (t) => {
+  const server = await startS3Server(t);
+  const list = async (query: string) => sendSigned(server, { method: "GET", path: `/${query}` });
+  const listed = /<Buckets><Bucket><Name>boxkite<\/Name><CreationDate>\d{4}-[\dT:.-]+Z<\/CreationDate>/u;
+  for (const query of ["", "?x-id=ListBuckets", "?prefix=box&max-buckets=1", "?bucket-region=us-east-1"])
+    assert.match(String((await list(query)).body), listed, query);
+  for (const query of ["?prefix=other", "?bucket-region=eu-central-1"])
+    assert.match(String((await list(query)).body), /<Buckets><\/Buckets>/u, query);
+  assert.equal((await list("?continuation-token=x")).code, "InvalidArgument");
+  assert.equal((await send(server, { method: "GET", path: "/" })).code, "AccessDenied");
 });
 
 test("keys that XML cannot hold come encoded, and odd tokens are refused", async (t) => {

@@ -12,13 +12,14 @@ import type { Logger } from "../../lib/log.ts";
 import { ConditionFailedError, type HostedStore } from "../hosted-store.ts";
 import { refuseUnknownHeaders } from "./attributes.ts";
 import { authenticate } from "./authenticate.ts";
+import { checkBucket } from "./buckets.ts";
 import { noSuchKey } from "./get-object.ts";
 import { operationOf } from "./operations.ts";
 import { DEFAULT_REGION } from "../../lib/sigv4-signer.ts";
 import type { FindPrincipal } from "./principal.ts";
 import { sendError } from "./respond.ts";
 import { S3Error } from "./s3-error.ts";
-import { parseRequest } from "./s3-request.ts";
+import { parseRequest, withQueryHeaders, type S3Request } from "./s3-request.ts";
 
 export interface S3HandlerOptions {
   readonly store: HostedStore;
@@ -64,16 +65,21 @@ async function answer(
   by: Principal,
 ): Promise<void> {
   const { bucket, region = DEFAULT_REGION, store, clock, onWritten = () => {} } = options;
-  const request = parseRequest(incoming);
-  const authenticated = await authenticate(request, options, by);
-  if (request.bucket !== "" && request.bucket !== bucket) {
-    throw new S3Error("NoSuchBucket", `The specified bucket does not exist; the only one is ${bucket}.`, {
-      BucketName: request.bucket,
-    });
-  }
+  const received = parseRequest(incoming);
+  refuseForm(received);
+  const authenticated = await authenticate(received, options, by);
+  const request = withQueryHeaders(received);
+  checkBucket(request, bucket);
   refuseUnknownHeaders(request);
   const operation = operationOf(request);
   await operation.run({ request, response, authenticated, store, bucket, region, clock, log, onWritten });
+}
+
+/** The signature of a form is one of its fields. */
+function refuseForm(request: S3Request): void {
+  if (request.method !== "POST" || request.header("content-type")?.startsWith("multipart/form-data") !== true)
+    return;
+  throw new S3Error("NotImplemented", "PostObject is not implemented: sign a URL for a PUT instead.");
 }
 
 function fail(

@@ -8,6 +8,9 @@ import { encodeUriPath } from "../../lib/sigv4.ts";
 import { document, element, text } from "./xml.ts";
 
 const MAX_KEYS = 1000;
+/** Of the bucket and of every object. */
+export const OWNER_ID = "boxkite";
+export const OWNER = element("Owner", text("ID", OWNER_ID), text("DisplayName", OWNER_ID));
 
 export async function listObjectsV2(call: Call): Promise<void> {
   const { request, response } = call;
@@ -115,7 +118,7 @@ function contents(object: StoredObject, name: Namer, withOwner: boolean): string
     text("ChecksumAlgorithm", checksum?.algorithm),
     text("ChecksumType", checksum?.type),
     text("Size", object.size),
-    withOwner ? element("Owner", text("ID", "boxkite"), text("DisplayName", "boxkite")) : "",
+    withOwner ? OWNER : "",
     text("StorageClass", "STANDARD"),
   );
 }

@@ -1,7 +1,6 @@
 /** Which operation a request asks for, by its method, its key and its parameters. */
-import { ownValue } from "../../domain/own-value.ts";
 import { RESPONSE_OVERRIDES } from "./attributes.ts";
-import { createBucket, getBucketLocation, headBucket } from "./buckets.ts";
+import { createBucket, getBucketLocation, headBucket, listBuckets } from "./buckets.ts";
 import type { Call } from "./call.ts";
 import { completeMultipartUpload } from "./complete-upload.ts";
 import { copyObject, uploadPartCopy } from "./copy-object.ts";
@@ -17,11 +16,13 @@ import {
 import { putObject } from "./put-object.ts";
 import { S3Error } from "./s3-error.ts";
 import type { S3Request } from "./s3-request.ts";
+import { notImplementedName, type Target } from "./operation-names.ts";
+import { VERSION_2_PARAMETERS } from "./signature-v2.ts";
 
 interface Operation {
   readonly name: string;
   readonly method: string;
-  readonly target: "service" | "bucket" | "object";
+  readonly target: Target;
   /** Parameters that make a request this operation. */
   readonly needs?: readonly string[];
   readonly needsHeader?: string;
@@ -34,6 +35,13 @@ const LISTING = ["prefix", "delimiter", "encoding-type", "max-keys"];
 
 /** The first that fits is taken. */
 const OPERATIONS: readonly Operation[] = [
+  {
+    name: "ListBuckets",
+    method: "GET",
+    target: "service",
+    takes: ["bucket-region", "continuation-token", "max-buckets", "prefix"],
+    run: listBuckets,
+  },
   { name: "HeadBucket", method: "HEAD", target: "bucket", run: headBucket },
   { name: "GetBucketLocation", method: "GET", target: "bucket", needs: ["location"], run: getBucketLocation },
   {
@@ -120,75 +128,16 @@ export function operationOf(request: S3Request): Operation {
     .map(([name]) => name)
     .filter((name) => !known.has(name) && !isForEveryone(name));
   if (operation !== undefined && unknown.length === 0) return operation;
-  throw new S3Error("NotImplemented", `${describe(request, target, operation, unknown)} is not implemented.`);
+  const name = notImplementedName({ method: request.method, target, operation: operation?.name, unknown });
+  throw new S3Error("NotImplemented", `${name} is not implemented.`);
 }
 
-/** Parameters that make a request another operation, and what it is about. */
-const SUBRESOURCES: Readonly<Record<string, string>> = {
-  accelerate: "AccelerateConfiguration",
-  acl: "Acl",
-  attributes: "Attributes",
-  cors: "Cors",
-  encryption: "Encryption",
-  "legal-hold": "LegalHold",
-  lifecycle: "LifecycleConfiguration",
-  logging: "Logging",
-  notification: "NotificationConfiguration",
-  "object-lock": "LockConfiguration",
-  ownershipControls: "OwnershipControls",
-  policy: "Policy",
-  policyStatus: "PolicyStatus",
-  publicAccessBlock: "PublicAccessBlock",
-  replication: "Replication",
-  requestPayment: "RequestPayment",
-  restore: "Restore",
-  retention: "Retention",
-  select: "SelectContent",
-  tagging: "Tagging",
-  torrent: "Torrent",
-  versioning: "Versioning",
-  versions: "Versions",
-  website: "Website",
-};
-const VERBS: Readonly<Record<string, string>> = {
-  GET: "Get",
-  HEAD: "Get",
-  PUT: "Put",
-  POST: "",
-  DELETE: "Delete",
-};
-
-/** `GetBucketVersioning`, `ListObjects with the parameter foo`, `PATCH of an object`. */
-function describe(
-  request: S3Request,
-  target: Operation["target"],
-  operation: Operation | undefined,
-  unknown: readonly string[],
-): string {
-  const subresource = unknown
-    .map((name) => ownValue(SUBRESOURCES, name))
-    .find((found) => found !== undefined);
-  const verb = VERBS[request.method];
-  if (subresource !== undefined && verb !== undefined) {
-    return `${verb}${target === "bucket" ? "Bucket" : "Object"}${subresource}`;
-  }
-  const base =
-    operation?.name ?? (unknown.length === 0 ? plainName(request, target) : `${request.method} request`);
-  return unknown.length === 0 ? base : `${base} with the parameter ${unknown.join(", ")}`;
-}
-
-function plainName({ method }: S3Request, target: Operation["target"]): string {
-  if (target === "bucket" && method === "DELETE") return "DeleteBucket";
-  if (target === "bucket" && method === "POST") return "PostObject";
-  return `${method} of ${target === "object" ? "an object" : `a ${target}`}`;
-}
-
-function targetOf({ bucket, key }: S3Request): Operation["target"] {
+function targetOf({ bucket, key }: S3Request): Target {
   if (bucket === "") return "service";
   return key === "" ? "bucket" : "object";
 }
 
 /** The signature's own parameters, and the name of the operation that some clients add for their logs. */
 function isForEveryone(parameter: string): boolean {
-  return parameter === "x-id" || parameter.startsWith("X-Amz-");
+  return parameter === "x-id" || parameter.startsWith("X-Amz-") || VERSION_2_PARAMETERS.includes(parameter);
 }

@@ -30,21 +30,38 @@ export function parseRequest(incoming: IncomingMessage): S3Request {
   const bucket = slash === -1 ? path.slice(1) : path.slice(1, slash);
   const key = slash === -1 ? "" : path.slice(slash + 1);
   checkKeyOfUrl(key);
-  const { headers } = incoming;
+  const method = incoming.method ?? "GET";
+  return requestOf({ method, path, bucket, key, query, headers: incoming.headers, incoming });
+}
+
+/** Parameters other than `x-amz-…` that stand for a header. */
+const QUERY_HEADERS = ["content-md5", "content-type"];
+
+/**
+ * The same request with the headers that its URL has as parameters: who signs a URL writes them there for those who use
+ * it. A header that is sent counts more.
+ */
+export function withQueryHeaders(request: S3Request): S3Request {
+  const isHeader = (name: string): boolean => name.startsWith("x-amz-") || QUERY_HEADERS.includes(name);
+  const moved = request.query.filter(([name]) => isHeader(name));
+  if (moved.length === 0) return request;
+  return requestOf({
+    ...request,
+    query: request.query.filter(([name]) => !isHeader(name)),
+    headers: { ...Object.fromEntries(moved), ...request.headers },
+  });
+}
+
+function requestOf(parts: Omit<S3Request, "parameter" | "header">): S3Request {
+  const { query, headers } = parts;
   return {
-    method: incoming.method ?? "GET",
-    path,
-    bucket,
-    key,
-    query,
+    ...parts,
     parameter: (name) => query.find(([candidate]) => candidate === name)?.[1],
-    headers,
     header: (name) => {
       // HTTP/2 has no Host header.
       const value = name === "host" ? (headers.host ?? headers[":authority"]) : headers[name];
       return Array.isArray(value) ? value.join(",") : value;
     },
-    incoming,
   };
 }
 
