@@ -1,16 +1,18 @@
 /** What an action is and its state, with the reason first where something is wrong. */
 import { isTerminal } from "../domain/phase.ts";
 import { ROOT_ACTION } from "../domain/ids.ts";
+import { actionTimes } from "./action-times.ts";
 import type { ActionView } from "./action-view.ts";
 import { conditionForm } from "./condition-form.ts";
 import { errorBox, noteBox } from "./error-box.ts";
 import { html, type Html } from "./html.ts";
 import { abortPath, actionPath } from "./paths.ts";
-import { durationText, facts, phaseBadge, timeText } from "./parts.ts";
+import { facts, phaseBadge } from "./parts.ts";
 
 export function summarySection({ record, nowMs, attempts }: ActionView): Html {
   const { key, state } = record;
   const isRoot = key.action === ROOT_ACTION;
+  const times = actionTimes(record, nowMs);
   return html`<div class="head">
       <h2>${record.displayName || key.action}</h2>
       ${phaseBadge(state.phase)}
@@ -18,10 +20,11 @@ export function summarySection({ record, nowMs, attempts }: ActionView): Html {
     </div>
     ${facts([
       ["Action", html`<code>${key.action}</code>${record.kind !== "task" && ` · ${record.kind}`}`],
-      ["Duration", durationText(state.startedAt ?? state.createdAt, state.endedAt, nowMs)],
-      ["Queued for", state.startedAt !== undefined && durationText(state.createdAt, state.startedAt, nowMs)],
-      ["Started", timeText(state.startedAt)],
-      ["Ended", state.endedAt !== undefined && timeText(state.endedAt)],
+      ["Created", times.created],
+      ["Queued for", times.queuedFor],
+      ["Started", times.started],
+      ["Ended", times.ended],
+      ["Duration", times.duration],
       ["Attempts", attempts.length > 1 && `${attempts.length} of at most ${record.policy.userRetries + 1}`],
       ["Group", record.group],
       ["Queue", record.queue],

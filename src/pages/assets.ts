@@ -13,6 +13,7 @@ const TYPES = {
   "log.js": "text/javascript; charset=utf-8",
   "sections.js": "text/javascript; charset=utf-8",
   "times.js": "text/javascript; charset=utf-8",
+  "time-format.js": "text/javascript; charset=utf-8",
   "duration.js": "text/javascript; charset=utf-8",
   "icon.svg": "image/svg+xml",
 } as const;

@@ -34,8 +34,9 @@ function attemptHtml({ record, nowMs }: AttemptsView, attempt: AttemptRecord, is
       Attempt ${attempt.attempt} ${phaseBadge(own)} ${durationText(attempt.createdAt, endedAt, nowMs)}
     </summary>
     ${facts([
-      ["Began", timeText(attempt.createdAt)],
-      ["Ran from", attempt.startedAt !== undefined && timeText(attempt.startedAt)],
+      ["Started", timeText(attempt.createdAt)],
+      ["Process started", attempt.startedAt !== undefined && timeText(attempt.startedAt)],
+      ["Ended", attempt.endedAt !== undefined && timeText(attempt.endedAt)],
       ["Exit code", attempt.exitCode !== undefined && html`<code>${attempt.exitCode}</code>`],
       ["Ended as", attempt.outcome],
       ["Process", stillRuns(attempt) && "its result is written; the process still runs"],

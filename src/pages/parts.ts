@@ -1,6 +1,7 @@
 /** The small pieces that all pages are made of: phases, times, durations, lists of facts. */
 import type { Phase } from "../domain/phase.ts";
 import { formatDuration } from "./assets/duration.js";
+import { formatTime } from "./assets/time-format.js";
 import { html, NOTHING, type Child, type Html } from "./html.ts";
 
 export function phaseBadge(phase: Phase): Html {
@@ -12,7 +13,7 @@ export function timeText(atMs: number | undefined): Html {
   if (atMs === undefined) return html`<span class="quiet">–</span>`;
   const iso = isoTime(atMs);
   if (iso === undefined) return html`<span class="quiet">out of range</span>`;
-  return html`<time datetime="${iso}">${iso.slice(0, 19).replace("T", " ")} UTC</time>`;
+  return html`<time datetime="${iso}">${formatTime(atMs)}</time>`;
 }
 
 /** Undefined for what is further from 1970 than a Date reaches: what a task returns need not be near. */

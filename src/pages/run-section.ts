@@ -4,23 +4,24 @@ import { isTerminal } from "../domain/phase.ts";
 import type { ActionRecord } from "../domain/action-record.ts";
 import type { RunRecord } from "../domain/run.ts";
 import { abortButton } from "./action-summary.ts";
+import { actionTimes } from "./action-times.ts";
 import type { ActionView } from "./action-view.ts";
 import { html, NOTHING, type Html } from "./html.ts";
 import { abortPath, runPath } from "./paths.ts";
-import { code, durationText, facts, phaseBadge, timeText } from "./parts.ts";
+import { code, facts, phaseBadge, timeText } from "./parts.ts";
 import { pairs } from "./task-section.ts";
 
 export function runHead(run: RunRecord, root: ActionRecord, nowMs: number): Html {
   const { state } = root;
+  const times = actionTimes(root, nowMs);
   return html`<div class="head">
       <h1>${run.key.run}</h1>
       ${phaseBadge(state.phase)}
       ${!isTerminal(state.phase) && abortButton("Abort run", abortPath(run.key, ROOT_ACTION))}
     </div>
     <p class="sub">
-      <span class="strong">${root.taskName || root.displayName}</span> ·
-      ${durationText(state.createdAt, state.endedAt, nowMs)} ·
-      ${timeText(run.createdAt)}${run.source !== "" && ` · started by ${run.source}`}
+      <span class="strong">${root.taskName || root.displayName}</span> · ${times.duration} · created
+      ${times.created}${run.source !== "" && ` by ${run.source}`}
     </p>`;
 }
 
@@ -33,6 +34,7 @@ export function settingsSection({ run, record }: ActionView): Html {
     ${facts([
       ["Project", run.key.project],
       ["Domain", run.key.domain],
+      ["Run start time", run.createdAt !== record.state.createdAt && timeText(run.createdAt)],
       ["Recovers", before && html`<a href="${runPath(before)}"><code>${before.run}</code></a>`],
       ["At the same time", maxConcurrency > 0 && `at most ${maxConcurrency}`],
       ["Cache", cache.overwrite && "computed anew"],

@@ -5,10 +5,11 @@ import { DOMAINS, isDomain, type ProjectKey } from "../domain/ids.ts";
 import { PHASES, TERMINAL_PHASES, type Phase } from "../domain/phase.ts";
 import type { PageContext } from "./page-context.ts";
 import type { ListFilter, ListedRun } from "../domain/list.ts";
+import { actionTimes } from "./action-times.ts";
 import { html, NOTHING, type Html } from "./html.ts";
 import { layout } from "./layout.ts";
 import { HOME_PATH, runPath, runsPath } from "./paths.ts";
-import { durationText, phaseBadge, timeText } from "./parts.ts";
+import { phaseBadge } from "./parts.ts";
 import { queryOf, sendPage } from "./respond.ts";
 
 const PAGE_RUNS = 50;
@@ -96,6 +97,7 @@ function runsTable(items: readonly ListedRun[], withProject: boolean, nowMs: num
         <th scope="col">Task</th>
         ${withProject && html`<th scope="col">Project</th>`}
         <th scope="col">Phase</th>
+        <th scope="col">Created</th>
         <th scope="col">Started</th>
         <th scope="col">Duration</th>
       </tr>
@@ -107,13 +109,15 @@ function runsTable(items: readonly ListedRun[], withProject: boolean, nowMs: num
           html`<td data-label="Project">
             <a href="${runsPath(run.key)}">${run.key.project} / ${run.key.domain}</a>
           </td>`;
+        const times = actionTimes(root, nowMs);
         return html`<tr>
           <th scope="row"><a href="${runPath(run.key)}">${run.key.run}</a></th>
           <td data-label="Task">${root.taskName}</td>
           ${project}
           <td data-label="Phase">${phaseBadge(root.state.phase)}</td>
-          <td data-label="Started">${timeText(run.createdAt)}</td>
-          <td data-label="Duration">${durationText(root.state.createdAt, root.state.endedAt, nowMs)}</td>
+          <td data-label="Created">${times.created}</td>
+          <td data-label="Started">${times.started}</td>
+          <td data-label="Duration">${times.duration}</td>
         </tr>`;
       })}
     </tbody>

@@ -1,20 +1,21 @@
 /** One build as text: its image, base, uses, layers and Containerfile. */
 import type { BuildRecord, ImageLayer } from "../../domain/build-record.ts";
 import type { ImageUses } from "../../domain/build-record.ts";
+import { formatDuration } from "../../pages/assets/duration.js";
+import { formatTime } from "../../pages/assets/time-format.js";
 
 const SHOWN_RUNS = 10;
 const SHOWN_COLUMNS = 100;
 
 export function describeBuild(build: BuildRecord, uses: ImageUses): string {
   const { base } = build;
-  const seconds = (build.durationMs / 1000).toFixed(1);
   const older = uses.runs.length - SHOWN_RUNS;
   const lines = [
     `image       ${build.target}`,
     `reference   ${build.reference}`,
     `base        ${base.reference} (${base.digest}, from the ${base.source})`,
     `size        ${formatBytes(build.sizeBytes)}`,
-    `built       ${new Date(build.createdAt).toISOString()} in ${seconds} s, ${build.pushed ? "pushed" : "kept in the engine"}`,
+    `built       ${formatTime(build.createdAt)} in ${formatDuration(build.durationMs)}, ${build.pushed ? "pushed" : "kept in the engine"}`,
     ...uses.deployments.map(
       (task) => `deployed    ${task.project}/${task.domain}/${task.name} ${task.version}`,
     ),

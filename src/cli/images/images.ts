@@ -1,6 +1,7 @@
 /** `boxkite images`: what the server's builder built, from what, and who uses it. */
 import { BoxkiteError } from "../../domain/errors.ts";
 import { ownValue } from "../../domain/own-value.ts";
+import { formatTime } from "../../pages/assets/time-format.js";
 import type { Store } from "../../store/store.ts";
 import { EXIT, type Command, type CommandInput } from "../command.ts";
 import { dataDirectory, openStoreIn } from "../data-directory.ts";
@@ -97,7 +98,7 @@ async function list(store: Store, json: boolean): Promise<number> {
       build.digest.slice(0, 19),
       build.base.reference,
       formatBytes(build.sizeBytes),
-      new Date(build.createdAt).toISOString().slice(0, 16).replace("T", " "),
+      formatTime(build.createdAt),
       String(uses.deployments.length),
       String(uses.runs.length),
     ]),

@@ -1,7 +1,7 @@
 /** Times in the reader's own zone, and durations that go on counting. */
 import { formatDuration } from "./duration.js";
+import { formatTime } from "./time-format.js";
 
-const dates = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
 /** The reader's clock may be wrong by more than a task takes. */
 let serverAheadMs = 0;
 
@@ -17,8 +17,14 @@ export function localise(root) {
   for (const time of root.querySelectorAll("time[datetime]")) {
     if (time.title !== "") continue;
     time.title = time.dateTime;
-    time.textContent = dates.format(new Date(time.dateTime));
+    const at = new Date(time.dateTime);
+    time.textContent = formatTime(at.getTime(), zoneOffset(at));
   }
+}
+
+/** How far the reader's zone is ahead of UTC, in minutes: it depends on the date. */
+export function zoneOffset(at) {
+  return -at.getTimezoneOffset();
 }
 
 function count() {
