@@ -6,7 +6,13 @@ import { dirname, join } from "node:path";
 import { test, type TestContext } from "node:test";
 import type { AttemptKey } from "../domain/attempt.ts";
 import { LogFileWriter } from "./log-file-writer.ts";
-import { createAttemptLogs, type AttemptLogs, type LogLine, type ReadOptions } from "./attempt-logs.ts";
+import {
+  createAttemptLogs,
+  type AttemptLogs,
+  type LogLine,
+  type LogPart,
+  type ReadOptions,
+} from "./attempt-logs.ts";
 
 const KEY: AttemptKey = { project: "p", domain: "development", run: "r1", action: "a0", attempt: 1 };
 
@@ -175,4 +181,25 @@ test("beyond its limit a log drops lines, and its last line counts them", async 
   assert.match(lines.at(-1)?.text ?? "", /^14 more lines were dropped: a log keeps 100 bytes$/u);
   assert.equal(lines.length, 7);
   assert.ok((await readFile(join(directory, "p/development/r1/a0/1.log"))).length < 200);
+});
+
+test("who follows the end slower than the log grows gets its end, and is shown the gap", async (t) => {
+  const logs = createAttemptLogs(await directoryOf(t));
+  const log = await logs.open(KEY);
+  log.write("stdout", "first", 0);
+  await log.flush();
+  const parts: LogPart[] = [];
+  for await (const part of logs.followEnd(KEY, 0, {})) {
+    parts.push(part);
+    if (parts.length > 1) continue;
+    for (let n = 0; n < 10_000; n++) log.write("stdout", `line ${n}`, n);
+    await log.close();
+  }
+  const [first, last] = parts;
+  assert.deepEqual([parts.length, first?.start, first?.lines.length], [2, 0, 1]);
+  assert.ok((last?.start ?? 0) > (first?.end ?? 0));
+  assert.deepEqual(
+    last?.lines.map(({ text }) => text),
+    Array.from({ length: 1_000 }, (_, n) => `line ${9_000 + n}`),
+  );
 });

@@ -8,13 +8,17 @@ import type { AttemptKey } from "../domain/attempt.ts";
 import type { RunKey } from "../domain/ids.ts";
 import { type Clock, systemClock } from "../lib/clock.ts";
 import { orAbsent } from "../lib/errno.ts";
+import { followEnd } from "./log-end.ts";
 import { readLog, type ReadOptions } from "./log-file-reader.ts";
 import { endOf, LogFileWriter, type AttemptLog } from "./log-file-writer.ts";
 import type { LogLine } from "./log-line.ts";
+import { readPart, type LogPart, type LogRange } from "./log-part.ts";
+import type { FollowOptions } from "./log-turns.ts";
 
 export type { AttemptLog } from "./log-file-writer.ts";
 export type { ReadOptions } from "./log-file-reader.ts";
 export type { LogLine } from "./log-line.ts";
+export { LOG_END, type LogPart, type LogRange, type PositionedLine } from "./log-part.ts";
 
 export interface AttemptLogs {
   /** Opens the log of an attempt for writing; an existing one is continued. */
@@ -25,6 +29,13 @@ export interface AttemptLogs {
    * closed and the attempt over, or the signal aborts.
    */
   read(key: AttemptKey, options: ReadOptions): AsyncIterable<readonly LogLine[]>;
+  /** A contiguous part, at a cost that does not depend on the log's length; undefined where there is no log. */
+  readPart(key: AttemptKey, range: LogRange): Promise<LogPart | undefined>;
+  /**
+   * The lines behind a position, and those that come later, until the log is closed and the attempt over, or the
+   * signal aborts. Who is slower than the log gets its end: then a part does not begin where the one before it ended.
+   */
+  followEnd(key: AttemptKey, after: number, options: FollowOptions): AsyncIterable<LogPart>;
   /** Of a run whose attempts have ended. */
   removeRun(run: RunKey): Promise<void>;
 }
@@ -61,6 +72,9 @@ export function createAttemptLogs(
       return writers.has(file) || (await orAbsent(stat(file))) !== undefined;
     },
     removeRun: (run) => rm(directoryOf(run), { recursive: true, force: true }),
+    readPart: (key, range) => readPart(fileOf(key), range),
+    followEnd: (key, after, options) =>
+      followEnd(fileOf(key), () => writers.get(fileOf(key)), after, options, clock),
     read: (key, options) => readLog(fileOf(key), () => writers.get(fileOf(key)), options, clock),
   };
 }

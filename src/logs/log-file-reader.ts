@@ -1,25 +1,18 @@
-/** Reads the log file of one attempt, and follows it while it grows. */
+/** Reads the log file of one attempt, whole or from a line on, and follows it while it grows. */
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import type { Clock } from "../lib/clock.ts";
 import type { LogFileWriter } from "./log-file-writer.ts";
 import { parseLine, type LogLine } from "./log-line.ts";
+import { logTurns, type FollowOptions } from "./log-turns.ts";
 
-export interface ReadOptions {
+export interface ReadOptions extends FollowOptions {
   readonly fromLine?: number;
   readonly follow?: boolean;
-  /**
-   * Asked where nobody writes the log. An attempt that is not over will soon be watched by a server that has
-   * just started, or is just starting it. Unset: it is over.
-   */
-  readonly isOver?: () => Promise<boolean>;
-  readonly signal?: AbortSignal;
 }
 
 const BATCH_LINES = 500;
 const LINE_FEED = 0x0a;
-/** Between two checks whether the log of an attempt that is not over is written again. */
-const TAKEN_UP_MS = 100;
 
 export async function* readLog(
   file: string,
@@ -29,45 +22,15 @@ export async function* readLog(
 ): AsyncIterable<readonly LogLine[]> {
   let skip = options.fromLine ?? 0;
   let offset = 0;
-  for (;;) {
-    const open = writer();
-    const left = new AbortController();
-    // Listening starts before the read, so that nothing between is missed.
-    const changed = open && options.follow ? nextChange(open, left.signal) : undefined;
-    const leave = () => left.abort();
-    options.signal?.addEventListener("abort", leave, { once: true });
-    try {
-      const over = open === undefined && (options.isOver === undefined || (await options.isOver()));
-      for await (const batch of linesFrom(file, offset)) {
-        offset = batch.end;
-        const lines = batch.lines.slice(skip);
-        skip = Math.max(0, skip - batch.lines.length);
-        if (lines.length > 0) yield lines;
-        if (options.signal?.aborted) return;
-      }
-      if (!options.follow || options.signal?.aborted) return;
-      // Nobody writes any more, and that was checked before the read: all of it was read.
-      if (over) return;
-      await (changed ?? clock.sleep(TAKEN_UP_MS, { signal: left.signal }).catch(() => {}));
-    } finally {
-      options.signal?.removeEventListener("abort", leave);
-      leave();
+  for await (const _ of options.follow ? logTurns(writer, options, clock) : [undefined]) {
+    for await (const batch of linesFrom(file, offset)) {
+      offset = batch.end;
+      const lines = batch.lines.slice(skip);
+      skip = Math.max(0, skip - batch.lines.length);
+      if (lines.length > 0) yield lines;
+      if (options.signal?.aborted) return;
     }
   }
-}
-
-/** Resolves at the next line, at the end, or when the reader leaves. */
-function nextChange(log: LogFileWriter, left: AbortSignal): Promise<void> {
-  if (log.closed) return Promise.resolve();
-  return new Promise((resolve) => {
-    const done = () => {
-      log.changed.off("change", done);
-      left.removeEventListener("abort", done);
-      resolve();
-    };
-    log.changed.on("change", done);
-    left.addEventListener("abort", done, { once: true });
-  });
 }
 
 /**

@@ -14,9 +14,9 @@ export function formatLine({ atMs, stream, text }: LogLine): string {
   return `${Math.trunc(atMs)} ${CODES[stream]} ${text.replaceAll("\n", "\\n")}\n`;
 }
 
-/** Of a line without its line feed. Undefined for one that a crash cut off, or that is empty. */
+/** Of a line without its line feed. Undefined for one that a crash cut off, that is empty, or that no Date can be of. */
 export function parseLine(text: string): LogLine | undefined {
-  const match = /^(\d+) ([oes]) (.*)$/su.exec(text);
+  const match = /^(\d{1,15}) ([oes]) (.*)$/su.exec(text);
   if (!match) return undefined;
   return {
     atMs: Number(match[1]),

@@ -6,11 +6,13 @@ import { detailSources } from "../services/detail-sources.ts";
 import type { ResolvedImage } from "../domain/image.ts";
 import type { DetailSources } from "../wire/details.ts";
 import { readValues, type ActionValues } from "./action-values.ts";
+import { readLogStatus, type ShownLog } from "./log-status.ts";
 
 export interface ActionView extends DetailSources {
   /** The image that the run pinned for this action's task, once it is resolved. */
   readonly image: ResolvedImage | undefined;
   readonly values: ActionValues;
+  readonly log: ShownLog;
   readonly nowMs: number;
 }
 
@@ -19,18 +21,31 @@ export function hasLog({ record, run }: Pick<ActionView, "record" | "run">): boo
   return record.kind === "task" && run.logsRemovedAt === undefined;
 }
 
-type ViewContext = Pick<PageContext, "store" | "clock" | "objects" | "bucket" | "log">;
+type ViewContext = Pick<PageContext, "store" | "clock" | "objects" | "bucket" | "logs" | "log">;
 
-export async function viewAction(context: ViewContext, record: ActionRecord): Promise<ActionView> {
+/** `wantedAttempt`: whose log was asked for; the latest one otherwise. */
+export async function viewAction(
+  context: ViewContext,
+  record: ActionRecord,
+  wantedAttempt: number | undefined,
+): Promise<ActionView> {
   const { store, clock } = context;
-  const [sources, images, values] = await Promise.all([
+  const attempt = wantedAttempt ?? record.state.attempt;
+  const [sources, images, values, status] = await Promise.all([
     detailSources(store, record),
     store.runImages(record.runId),
     readValues(context, record),
+    readLogStatus(context, { ...record.key, attempt }),
   ]);
   const wanted = sources.spec?.definition.image;
   const pinned = images.find((image) => image.reference === wanted);
-  return { ...sources, image: sources.attempts.at(-1)?.image ?? pinned, values, nowMs: clock.now() };
+  return {
+    ...sources,
+    image: sources.attempts.at(-1)?.image ?? pinned,
+    values,
+    log: { attempt, status },
+    nowMs: clock.now(),
+  };
 }
 
 /** The action that `?i=` names; names with `::` are groups of other consoles, shown as the whole run. */

@@ -10,6 +10,7 @@ const TYPES = {
   "stream.js": "text/javascript; charset=utf-8",
   "tree.js": "text/javascript; charset=utf-8",
   "tree-model.js": "text/javascript; charset=utf-8",
+  "log-note.js": "text/javascript; charset=utf-8",
   "log.js": "text/javascript; charset=utf-8",
   "sections.js": "text/javascript; charset=utf-8",
   "times.js": "text/javascript; charset=utf-8",

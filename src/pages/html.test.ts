@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { html } from "./html.ts";
 
-const HOSTILE = `</p><script>"x" & 'y'</script>`;
-const ESCAPED = "&lt;/p&gt;&lt;script&gt;&quot;x&quot; &amp; &#39;y&#39;&lt;/script&gt;";
+const HOSTILE = `</p><script>"x" & 'y'</script>\r`;
+const ESCAPED = "&lt;/p&gt;&lt;script&gt;&quot;x&quot; &amp; &#39;y&#39;&lt;/script&gt;&#13;";
 
 test("values are escaped, in text and in attributes", () => {
   assert.equal(html`<p title="${HOSTILE}">${HOSTILE}</p>`.toString(), `<p title="${ESCAPED}">${ESCAPED}</p>`);

@@ -38,9 +38,11 @@ const ESCAPES: Readonly<Record<string, string>> = {
   ">": "&gt;",
   '"': "&quot;",
   "'": "&#39;",
+  // Of a bare one a parser makes a line feed.
+  "\r": "&#13;",
 };
 
 function escape(text: string): string {
   // HTML allows no NUL.
-  return text.replaceAll("\0", "\u2400").replaceAll(/[&<>"']/gu, (character) => ESCAPES[character] ?? "");
+  return text.replaceAll("\0", "\u2400").replaceAll(/[&<>"'\r]/gu, (character) => ESCAPES[character] ?? "");
 }

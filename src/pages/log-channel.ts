@@ -5,8 +5,11 @@
 import type { ActionKey } from "../domain/ids.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
-import type { AttemptLogs } from "../logs/attempt-logs.ts";
-import { followLog, type LogBatch } from "./log-follower.ts";
+import type { AttemptLogs, LogPart } from "../logs/attempt-logs.ts";
+import { unreadable, type Unreadable } from "./log-status.ts";
+
+/** Lines within this time are delivered together. */
+const PAUSE_MS = 100;
 
 export interface LogChannelOptions {
   readonly logs: AttemptLogs;
@@ -14,10 +17,14 @@ export interface LogChannelOptions {
   readonly log: Logger;
   readonly action: ActionKey;
   /** What the page has already: it goes on there. */
-  readonly seen: { readonly attempt: number; readonly line: number };
+  readonly seen: { readonly attempt: number; readonly position: number };
   readonly signal: AbortSignal;
-  readonly deliver: (attempt: number, batch: LogBatch) => Promise<void>;
+  /** Resolves when the client takes more. */
+  readonly deliver: (attempt: number, part: LogPart) => Promise<void>;
+  readonly failed: (status: Unreadable) => Promise<void>;
 }
+
+export type ShownLogChannel = Pick<LogChannel, "show" | "isComplete" | "following">;
 
 export class LogChannel {
   readonly #options: LogChannelOptions;
@@ -31,7 +38,7 @@ export class LogChannel {
   constructor(options: LogChannelOptions) {
     this.#options = options;
     this.#attempt = options.seen.attempt;
-    this.#next = options.seen.line;
+    this.#next = options.seen.position;
   }
 
   /** `isOver`: nothing more is written to the attempt's log once it is closed. */
@@ -62,22 +69,21 @@ export class LogChannel {
   }
 
   async #follow(attempt: number, isOver: boolean): Promise<void> {
-    const { logs, clock, log, action, signal, deliver } = this.#options;
+    const { logs, clock, log, action, signal, deliver, failed } = this.#options;
     const stop = new AbortController();
     this.#stop = stop;
+    const key = { ...action, attempt };
+    const left = AbortSignal.any([signal, stop.signal]);
     let next = this.#next;
     try {
-      const key = { ...action, attempt };
-      if (await logs.exists(key)) {
-        next = await followLog(logs, key, {
-          fromLine: next,
-          clock,
-          signal: AbortSignal.any([signal, stop.signal]),
-          deliver: (batch) => (stop.signal.aborted ? Promise.resolve() : deliver(attempt, batch)),
-        });
+      for await (const part of logs.followEnd(key, next, { signal: left })) {
+        if (left.aborted) break;
+        await deliver(attempt, part);
+        next = part.end;
+        await clock.sleep(PAUSE_MS, { signal: left }).catch(() => {});
       }
     } catch (error) {
-      log.warn("a log could not be shown", { ...action, attempt, error });
+      await failed(unreadable(log, key, error));
     }
     if (stop.signal.aborted) return;
     this.#next = next;

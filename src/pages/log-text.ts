@@ -1,20 +1,22 @@
 /** A line of a log as the page shows it. */
-import type { LogLine } from "../logs/attempt-logs.ts";
+import type { LogLine, PositionedLine } from "../logs/attempt-logs.ts";
 
 /** Longer lines are cut; the whole log as text has all of them. */
 const MAX_LINE = 8_000;
 
 const CODES = { stdout: "o", stderr: "e", system: "s" } as const;
 
-export type ShownLine = readonly [atMs: number, stream: "o" | "e" | "s", text: string];
+export type ShownLine = readonly [at: number, atMs: number, stream: "o" | "e" | "s", text: string];
 
-export function shownLine({ atMs, stream, text }: LogLine): ShownLine {
+export function shownLine({ at, atMs, stream, text }: PositionedLine): ShownLine {
+  return [at, atMs, CODES[stream], shownText(text)];
+}
+
+/** Without what is for terminals only. */
+export function shownText(text: string): string {
   const plain = withoutEscapes(text);
-  const cut =
-    plain.length > MAX_LINE
-      ? `${plain.slice(0, MAX_LINE)} … ${plain.length - MAX_LINE} more characters`
-      : plain;
-  return [atMs, CODES[stream], cut];
+  if (plain.length <= MAX_LINE) return plain;
+  return `${plain.slice(0, MAX_LINE)} … ${plain.length - MAX_LINE} more characters`;
 }
 
 export function textLine({ atMs, stream, text }: LogLine): string {

@@ -1,5 +1,5 @@
 /** The addresses of the pages, and which page an address names. Clients print them: `run.url` of the SDK. */
-import { ROOT_ACTION, type ProjectKey, type RunKey } from "../domain/ids.ts";
+import { ROOT_ACTION, type ActionKey, type ProjectKey, type RunKey } from "../domain/ids.ts";
 
 export const HOME_PATH = "/v2";
 export const ASSETS_PATH = "/v2/assets/";
@@ -36,6 +36,11 @@ export function abortPath(key: RunKey, action: string): string {
 
 export function answerPath(key: RunKey, action: string): string {
   return `${runPath(key)}/answer?i=${encodeURIComponent(action)}`;
+}
+
+/** The run's page with a part of an attempt's log, `from=start`, `from=BYTE` or `until=BYTE`. */
+export function logPartPath(key: ActionKey, attempt: number, part: string): string {
+  return `${runPath(key)}?i=${encodeURIComponent(key.action)}&attempt=${attempt}&${part}#log-head`;
 }
 
 export function logPath(key: RunKey, action: string, attempt: number): string {

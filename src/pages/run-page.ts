@@ -4,12 +4,15 @@ import { ROOT_ACTION, type RunKey } from "../domain/ids.ts";
 import type { PageContext } from "./page-context.ts";
 import { requireAction } from "../store/require.ts";
 import { chosenAction, hasLog, viewAction, type ActionView } from "./action-view.ts";
+import type { LogRange } from "../logs/attempt-logs.ts";
 import { html, type Html } from "./html.ts";
 import { layout, type Crumb } from "./layout.ts";
+import { logPane, logRange } from "./log-pane.ts";
+import { readShownLog } from "./log-status.ts";
 import { actionPath, runPath, runsPath } from "./paths.ts";
 import { numberIn, queryOf, sendPage } from "./respond.ts";
 import { runHead } from "./run-section.ts";
-import { actionSections, sectionHtml, SECTION_NAMES } from "./sections.ts";
+import { actionSections, sectionHtml, SECTION_NAMES, type SectionName } from "./sections.ts";
 
 /** Throws RUN_NOT_FOUND or ACTION_NOT_FOUND. */
 export async function sendRunPage(
@@ -23,10 +26,11 @@ export async function sendRunPage(
   const record = await context.access.action(context.by, "read", { ...key, action: chosenAction(query) });
   const [root, view] = await Promise.all([
     requireAction(context.store, { ...key, action: ROOT_ACTION }),
-    viewAction(context, record),
+    viewAction(context, record, numberIn(query, "attempt")),
   ]);
+  const detail = await detailPane(context, view, logRange(query));
   const main = html`<section id="run" class="run-head">${runHead(run, root, context.clock.now())}</section>
-    <div class="panes">${treePane(view)}${detailPane(view, numberIn(query, "attempt"))}</div>`;
+    <div class="panes">${treePane(view)}${detail}</div>`;
   const title = `${root.displayName || key.run} · ${key.run}`;
   sendPage(
     response,
@@ -66,26 +70,14 @@ function treePane({ record }: ActionView): Html {
   </section>`;
 }
 
-function detailPane(view: ActionView, wantedAttempt: number | undefined): Html {
-  const { record } = view;
-  const attempt = wantedAttempt ?? record.state.attempt;
-  const sections = actionSections(view, attempt);
-  const parts = SECTION_NAMES.map((name) => [
-    sectionHtml(name, sections[name]),
-    name === "log-head" && logPane(hasLog(view)),
-  ]);
+async function detailPane(context: PageContext, view: ActionView, range: LogRange): Promise<Html> {
+  const key = { ...view.record.key, attempt: view.log.attempt };
+  const read = await readShownLog(context, key, range);
+  const shown = read.status === undefined ? view : { ...view, log: { ...view.log, status: read.status } };
+  const sections = actionSections(shown);
+  const section = (name: SectionName) => sectionHtml(name, sections[name]);
+  const log = () =>
+    logPane({ view: shown, range, part: read.part, state: section("log-state"), isHidden: !hasLog(view) });
+  const parts = SECTION_NAMES.map((name) => (name === "log-state" ? log() : section(name)));
   return html`<article id="detail" class="detail" aria-label="The chosen action">${parts}</article>`;
-}
-
-function logPane(hasLog: boolean): Html {
-  const stream = (name: string, label: string) =>
-    html`<label><input type="checkbox" checked data-stream="${name}" /> ${label}</label>`;
-  return html`<div id="log-pane" class="part log-pane" ${!hasLog && html` hidden`}>
-    <div class="log-tools" role="group" aria-label="Show lines of">
-      ${stream("stdout", "stdout")}${stream("stderr", "stderr")}${stream("system", "system")}
-      <label class="follow"><input type="checkbox" checked id="log-follow" /> follow</label>
-    </div>
-    <div id="log" class="log" role="region" tabindex="0" aria-label="Log"></div>
-    <p id="log-note" class="quiet"></p>
-  </div>`;
 }

@@ -8,12 +8,14 @@ import type { RunKey } from "../domain/ids.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { PageContext } from "./page-context.ts";
 import { chosenAction } from "./action-view.ts";
-import { LogChannel } from "./log-channel.ts";
+import { LogChannel, type ShownLogChannel } from "./log-channel.ts";
+import { logUnreadable } from "./log-state.ts";
 import { shownLine } from "./log-text.ts";
 import { drained, goneSignal, numberIn, queryOf, setCommonHeaders } from "./respond.ts";
 import { watchRun } from "./run-watch.ts";
 import { encodeLine } from "./stream-message.ts";
 
+const NO_LOG: ShownLogChannel = { show: () => {}, isComplete: true, following: undefined };
 /** An empty line now and then shows the client that a silent connection is alive. */
 const HEARTBEAT_MS = 10_000;
 
@@ -41,15 +43,17 @@ export async function streamRun(
     if (!signal.aborted) response.write(line);
     return drained(response, signal);
   };
-  const log = new LogChannel({
+  const followed = new LogChannel({
     logs: context.logs,
     clock: context.clock,
     log: context.log,
     action,
-    seen: { attempt: numberIn(query, "log") ?? 0, line: numberIn(query, "line") ?? 0 },
+    seen: { attempt: numberIn(query, "log") ?? 0, position: numberIn(query, "at") ?? 0 },
     signal,
-    deliver: (attempt, { from, lines }) =>
-      send(encodeLine({ type: "log", attempt, from, lines: lines.map(shownLine) })),
+    deliver: (attempt, { start, end, lines }) =>
+      send(encodeLine({ type: "log", attempt, start, end, lines: lines.map(shownLine) })),
+    failed: (reason) =>
+      send(encodeLine({ type: "section", id: "log-state", html: logUnreadable(reason).toString() })),
   });
   const heartbeat = sendHeartbeats(response, context.clock, signal);
   try {
@@ -59,7 +63,8 @@ export async function streamRun(
       wantedAttempt: numberIn(query, "attempt"),
       after: numberIn(query, "after") ?? 0,
     };
-    await watchRun(context, watch, log, send, signal);
+    // A page that shows another part of the log than its end does not follow it.
+    await watchRun(context, watch, query.get("log") === "none" ? NO_LOG : followed, send, signal);
   } finally {
     over.abort();
     await heartbeat;

@@ -39,6 +39,7 @@ async function rendered(pages: number): Promise<{ count: number; told: readonly 
     clock,
     bucket: "b",
     objects: {} as never,
+    logs: { readPart: async () => undefined } as never,
     log: silentLogger,
   };
   const stop = new AbortController();

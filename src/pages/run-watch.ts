@@ -8,7 +8,7 @@ import type { RunRecord } from "../domain/run.ts";
 import { topicOf, type Subscription } from "../services/change-feed.ts";
 import { requireAction } from "../store/require.ts";
 import { hasLog, viewAction } from "./action-view.ts";
-import type { LogChannel } from "./log-channel.ts";
+import type { ShownLogChannel } from "./log-channel.ts";
 import type { PageContext } from "./page-context.ts";
 import { runHead } from "./run-section.ts";
 import { actionSections, SECTION_NAMES } from "./sections.ts";
@@ -31,7 +31,7 @@ export interface Watch {
   readonly after: number;
 }
 
-type WatchContext = Pick<PageContext, "store" | "feed" | "clock" | "objects" | "bucket" | "log">;
+type WatchContext = Pick<PageContext, "store" | "feed" | "clock" | "objects" | "bucket" | "logs" | "log">;
 /** Sends lines as they are; resolves when the client takes more. */
 type Send = (lines: string) => Promise<void>;
 
@@ -39,7 +39,7 @@ type Send = (lines: string) => Promise<void>;
 export async function watchRun(
   context: WatchContext,
   { run, action, wantedAttempt, after }: Watch,
-  log: Pick<LogChannel, "show" | "isComplete" | "following">,
+  log: ShownLogChannel,
   send: Send,
   signal: AbortSignal,
 ): Promise<void> {
@@ -129,8 +129,12 @@ function sharedReads(context: WatchContext, run: RunRecord, { shared }: Subscrip
       shared(`action ${action}`, () => requireAction(store, { ...run.key, action })),
     sections: (action: string, logAttempt: number) =>
       shared(`sections ${logAttempt} ${action}`, async () => {
-        const view = await viewAction(context, await requireAction(store, { ...run.key, action }));
-        const html = actionSections(view, logAttempt);
+        const view = await viewAction(
+          context,
+          await requireAction(store, { ...run.key, action }),
+          logAttempt,
+        );
+        const html = actionSections(view);
         return {
           seq: view.record.seq,
           hasLog: hasLog(view),

@@ -12,7 +12,9 @@ export type StreamMessage =
   | {
       readonly type: "log";
       readonly attempt: number;
-      readonly from: number;
+      /** Bytes of the log; where `start` is not the `end` before it, what was shown before is not next to it. */
+      readonly start: number;
+      readonly end: number;
       readonly lines: readonly ShownLine[];
     }
   /** Nothing changes any more. */

@@ -37,6 +37,8 @@ export type MoreOfTask = Partial<Pick<NewAction, "queue" | "cache" | "policy">> 
 /** For tests that start many attempts, or step a clock that no disk waits for. */
 export const NO_LOGS: AttemptLogs = {
   open: async () => ({ write: () => {}, flush: async () => {}, close: async () => {}, lastAtMs: undefined }),
+  readPart: async () => undefined,
+  followEnd: async function* () {},
   exists: async () => false,
   read: async function* () {},
   removeRun: async () => {},

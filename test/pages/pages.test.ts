@@ -176,7 +176,7 @@ test("pages", { skip: missingBrowser() ?? false }, async (t) => {
   await t.test("a long log: its end is shown, and the page says where the whole of it is", async (t) => {
     const { page, faults } = await openPage(t, browser, (await run("prints", { count: 5_000 })).url);
     await connection(page, "ended");
-    await page.locator("#log-note", { hasText: /of 5,\d+ lines; “Whole log as text” has all\./u }).waitFor();
+    await page.locator("#log-note", { hasText: /^The last [\d,]+ lines$/u }).waitFor();
     assert.ok((await page.locator(".line").count()) <= 3_000);
     const whole = await page.getByRole("link", { name: "Whole log as text" }).getAttribute("href");
     const text = await (await fetch(new URL(whole ?? "", origin))).text();

@@ -1,18 +1,51 @@
-/** The log on the page: the newest lines, each with its time and stream. Text only ever goes in as text. */
+/**
+ * The log on the page: its end, without gaps, each line with its time and stream. Text only ever goes in as text.
+ * The page comes with the lines that there were; other parts of the log than its end stay as they came.
+ */
+import { logNote } from "./log-note.js";
+import { localise } from "./times.js";
+
 const MOST_LINES = 3_000;
 const NAMES = { o: "stdout", e: "stderr", s: "system" };
+const byId = (id) => document.getElementById(id);
 
-export function createLogView(log, note, follow) {
-  let attempt = 0;
-  let next = 0;
+/** `addressOf({ attempt, part })`: of a page with another part of the log. */
+export function createLogView(addressOf) {
+  const log = byId("log");
+  const lines = byId("log-lines");
+  const note = byId("log-note");
+  const follow = byId("log-follow");
+  let attempt = Number(log.dataset.attempt);
+  let next = Number(log.dataset.end);
+  let isPart = log.dataset.part !== undefined;
 
   const isAtEnd = () => log.scrollHeight - log.scrollTop - log.clientHeight < 40;
+  const toEnd = () => (log.scrollTop = log.scrollHeight);
 
   function clear() {
-    log.replaceChildren();
+    lines.replaceChildren();
     attempt = 0;
     next = 0;
-    note.textContent = "";
+    isPart = false;
+    showAround();
+  }
+
+  /** What is said of the lines, and the links to those that are not here. */
+  function showAround() {
+    byId("log-following").hidden = isPart;
+    if (isPart) return;
+    const start = Number(lines.firstElementChild?.dataset.at ?? 0);
+    const isStart = start === 0;
+    note.textContent = logNote({ count: lines.childElementCount, isStart, isEnd: true, percent: 0 });
+    for (const [id, part] of [
+      ["log-first", "from=start"],
+      ["log-before", `until=${start}`],
+    ]) {
+      byId(id).hidden = isStart;
+      byId(id).href = addressOf({ attempt, part });
+    }
+    byId("log-after").hidden = true;
+    byId("log-last").hidden = true;
   }
 
   // Scrolling away stops following, scrolling back takes it up.
@@ -20,48 +53,45 @@ export function createLogView(log, note, follow) {
     follow.checked = isAtEnd();
   });
   follow.addEventListener("change", () => {
-    if (follow.checked) log.scrollTop = log.scrollHeight;
+    if (follow.checked) toEnd();
   });
   for (const box of document.querySelectorAll("[data-stream]")) {
     box.addEventListener("change", () => log.classList.toggle(`without-${box.dataset.stream}`, !box.checked));
   }
+  byId("log-filters").hidden = false;
+  if (log.classList.contains("at-end")) {
+    // Without a script it is the order of the boxes that begins at the end.
+    log.classList.remove("at-end");
+    toEnd();
+  }
+  showAround();
 
   return {
-    /** What a new connection has to know to go on. */
+    /** What a new connection has to know to go on; undefined where the end is not shown. */
     get seen() {
-      return { attempt, next };
+      return isPart ? undefined : { attempt, next };
     },
     clear,
     append(batch) {
-      if (batch.attempt !== attempt) {
-        clear();
-        attempt = batch.attempt;
-      }
-      const fresh = batch.lines.slice(Math.max(0, next - batch.from));
-      if (fresh.length === 0) return;
-      const parts = fresh.map(lineElement);
-      if (batch.from > next) parts.unshift(gapElement(batch.from - next));
-      next = batch.from + batch.lines.length;
-      log.append(...parts);
-      while (log.childElementCount > MOST_LINES) log.firstElementChild.remove();
-      const left = next - log.querySelectorAll(".line").length;
-      note.textContent =
-        left > 0
-          ? `The last ${(next - left).toLocaleString()} of ${next.toLocaleString()} lines; “Whole log as text” has all.`
-          : "";
-      if (follow.checked) log.scrollTop = log.scrollHeight;
+      // Lines are shown only next to those before them: what was left out between would not be seen to be missing.
+      if (batch.attempt !== attempt || batch.start !== next) lines.replaceChildren();
+      attempt = batch.attempt;
+      next = batch.end;
+      lines.append(...batch.lines.map(lineElement));
+      while (lines.childElementCount > MOST_LINES) lines.firstElementChild.remove();
+      showAround();
+      if (follow.checked) toEnd();
     },
   };
 }
 
-function lineElement([atMs, stream, text]) {
+function lineElement([at, atMs, stream, text]) {
   const line = document.createElement("div");
   line.className = `line ${NAMES[stream]}`;
+  line.dataset.at = at;
   const time = document.createElement("time");
-  const at = new Date(atMs);
-  time.dateTime = at.toISOString();
-  time.title = time.dateTime;
-  time.textContent = `${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}.${String(at.getMilliseconds()).padStart(3, "0")}`;
+  time.className = "clock";
+  time.dateTime = new Date(atMs).toISOString();
   const source = document.createElement("span");
   source.className = "source";
   source.textContent = NAMES[stream];
@@ -69,16 +99,6 @@ function lineElement([atMs, stream, text]) {
   content.className = "content";
   content.textContent = text;
   line.append(time, " ", source, " ", content);
+  localise(line);
   return line;
-}
-
-function gapElement(count) {
-  const gap = document.createElement("div");
-  gap.className = "gap";
-  gap.textContent = `… ${count.toLocaleString()} lines are not shown here`;
-  return gap;
-}
-
-function two(number) {
-  return String(number).padStart(2, "0");
 }

@@ -11,7 +11,11 @@ const byId = (id) => document.getElementById(id);
 
 const detail = byId("detail");
 const connection = byId("connection");
-const log = createLogView(byId("log"), byId("log-note"), byId("log-follow"));
+let chosen = placeOfAddress();
+const log = createLogView(({ attempt, part }) => {
+  const query = new URLSearchParams({ i: chosen.action, attempt });
+  return `${runPath}?${query}&${part}#log-head`;
+});
 const model = createTreeModel();
 const filter = { search: "", phases: new Set() };
 const tree = createTreeView(byId("tree"), {
@@ -22,7 +26,6 @@ const tree = createTreeView(byId("tree"), {
   },
 });
 
-let chosen = placeOfAddress();
 let cursor = 0;
 let stopStream;
 let isEnded = false;
@@ -52,6 +55,7 @@ function goTo(action, attempt = null) {
 function show() {
   chosen = placeOfAddress();
   log.clear();
+  replaceSection("log-state", '<p class="quiet">The log is being loaded.</p>');
   detail.setAttribute("aria-busy", "true");
   tree.select(chosen.action);
   connect();
@@ -61,8 +65,9 @@ function connect() {
   stopStream?.();
   isEnded = false;
   const address = () => {
-    const { attempt, next } = log.seen;
-    return `${runPath}/stream${addressOf(chosen, { after: cursor, log: attempt, line: next })}`;
+    const { seen } = log;
+    const logSeen = seen === undefined ? { log: "none" } : { log: seen.attempt, at: seen.next };
+    return `${runPath}/stream${addressOf(chosen, { after: cursor, ...logSeen })}`;
   };
   stopStream = openStream(address, { message, state });
 }
@@ -172,7 +177,10 @@ document.addEventListener("submit", (event) => {
     event.preventDefault();
 });
 
-addEventListener("popstate", show);
+// A part of the log comes with its page only.
+addEventListener("popstate", () =>
+  /[?&](?:from|until)=/u.test(location.search) ? location.reload() : show(),
+);
 
 // A browser allows few connections to one server: hidden tabs close theirs.
 document.addEventListener("visibilitychange", () => {

@@ -1,6 +1,6 @@
 /** Times in the reader's own zone, and durations that go on counting. */
 import { formatDuration } from "./duration.js";
-import { formatTime } from "./time-format.js";
+import { formatTime, formatTimeOfDay, formatZone } from "./time-format.js";
 
 /** The reader's clock may be wrong by more than a task takes. */
 let serverAheadMs = 0;
@@ -18,8 +18,10 @@ export function localise(root) {
     if (time.title !== "") continue;
     time.title = time.dateTime;
     const at = new Date(time.dateTime);
-    time.textContent = formatTime(at.getTime(), zoneOffset(at));
+    const format = time.classList.contains("clock") ? formatTimeOfDay : formatTime;
+    time.textContent = format(at.getTime(), zoneOffset(at));
   }
+  for (const zone of root.querySelectorAll(".zone")) zone.textContent = formatZone(zoneOffset(new Date()));
 }
 
 /** How far the reader's zone is ahead of UTC, in minutes: it depends on the date. */
