@@ -13,7 +13,7 @@ export interface BuildRecord {
   readonly base: BaseRecord;
   readonly reference: string;
   readonly pushed: boolean;
-  /** The digest in the registry, or the engine's. */
+  /** The manifest's digest where `reference` ends in it; else the id of the image in the engine. */
   readonly digest: string;
   readonly imageId: string;
   readonly sizeBytes: number;
@@ -27,6 +27,7 @@ export interface BaseRecord {
   readonly reference: string;
   /** Who said so: the registry, or the engine where no registry has the image. */
   readonly source: "registry" | "engine";
+  /** Of the manifest; the engine's id where the engine is the source. */
   readonly digest: string;
 }
 

@@ -40,7 +40,7 @@ function attemptHtml({ record, nowMs }: AttemptsView, attempt: AttemptRecord, is
       ["Exit code", attempt.exitCode !== undefined && html`<code>${attempt.exitCode}</code>`],
       ["Ended as", attempt.outcome],
       ["Process", stillRuns(attempt) && "its result is written; the process still runs"],
-      ["Image", code(attempt.image?.pinned)],
+      [attempt.image?.source === "engine" ? "Image ID" : "Image", code(attempt.image?.pinned)],
       ["Results in", code(attempt.outputUri)],
     ])}
     ${timeline(transitions, endedAt, nowMs)}

@@ -1,24 +1,34 @@
 /** What the action runs: its image down to the digest, its task, and what it asks for. */
 import type { ResourceAmounts } from "../domain/task.ts";
-import type { ResolvedImage } from "../domain/image.ts";
+import { pinOf, type ResolvedImage } from "../domain/image.ts";
 import type { ActionView } from "./action-view.ts";
 import { formatDuration } from "./assets/duration.js";
 import { html, NOTHING, type Html } from "./html.ts";
-import { bytesText, code, facts } from "./parts.ts";
+import { bytesText, code, facts, type Fact } from "./parts.ts";
 
 export function imageSection({ image, spec }: ActionView): Html {
   const reference = image?.reference ?? spec?.definition.image;
   if (reference === undefined || reference === "") return NOTHING;
+  const pin = image && pinOf(image);
   return html`<h3>Image</h3>
     ${facts([
       ["Reference", code(reference)],
+      pinFact(image),
       [
-        "Digest",
-        image === undefined ? html`<span class="quiet">not resolved yet</span>` : code(image.digest),
+        "Runs as",
+        image !== undefined && ![reference, pin?.value].includes(image.pinned) && code(image.pinned),
       ],
-      ["Runs as", image !== undefined && image.pinned !== reference && code(image.pinned)],
       ["Found in", image && whereFound(image)],
     ])}`;
+}
+
+const PIN_NAMES = { digest: "Digest", "image ID": "Image ID" } as const;
+
+/** Before it is resolved nobody knows what will pin it. */
+function pinFact(image: ResolvedImage | undefined): Fact {
+  if (image === undefined) return ["Pinned to", html`<span class="quiet">not resolved yet</span>`];
+  const pin = pinOf(image);
+  return pin === undefined ? ["Digest", undefined] : [PIN_NAMES[pin.kind], code(pin.value)];
 }
 
 function whereFound({ source, note }: ResolvedImage): string {

@@ -3,6 +3,7 @@ import { create } from "@bufbuild/protobuf";
 import type { ActionRecord } from "../domain/action-record.ts";
 import type { ResultSource } from "../domain/action.ts";
 import type { AttemptRecord } from "../domain/attempt.ts";
+import { pinOf, type ResolvedImage } from "../domain/image.ts";
 import { phaseOfOutcome } from "../domain/outcome.ts";
 import type { Phase } from "../domain/phase.ts";
 import { encodeErrorInfo } from "./action-error.ts";
@@ -71,15 +72,14 @@ function clusterEvents(attempt: AttemptRecord) {
     .map((change) => event(change.at, "Progress", change.reason ?? ""));
   const { image } = attempt;
   if (image === undefined) return reasons;
+  return [event(attempt.createdAt, "ImagePinned", pinText(image)), ...reasons];
+}
+
+function pinText(image: ResolvedImage): string {
+  const pin = pinOf(image);
   const note = image.note ? ` (${image.note})` : "";
-  return [
-    event(
-      attempt.createdAt,
-      "ImagePinned",
-      `${image.reference} is ${image.digest}, from the ${image.source}${note}`,
-    ),
-    ...reasons,
-  ];
+  if (pin === undefined) return `${image.reference} is not used${note}`;
+  return `${image.reference} is pinned to ${pin.kind} ${pin.value}, from the ${image.source}${note}`;
 }
 
 function event(at: number, reason: string, message: string) {

@@ -293,7 +293,7 @@ suite("builds as runs, on podman", { skip: skip ?? false }, () => {
     );
     const shown = await images("inspect", "deployed:1");
     assert.match(shown, /^reference +localhost\/\S+@sha256:/mu);
-    assert.match(shown, new RegExp(`^base +${base} \\(sha256:\\w+, from the engine\\)$`, "mu"));
+    assert.match(shown, new RegExp(`^base +${base} \\(image ID sha256:\\w+, from the engine\\)$`, "mu"));
     assert.match(shown, /^size +\d+ MB$/mu);
     assert.match(shown, /^deployed +flytesnacks\/development\/by-digest 7$/mu);
     assert.match(shown, /^layers, the base's first:\n(.*\n)*? +\d+ k?B {2}RUN echo deployed > \/content$/mu);

@@ -76,7 +76,7 @@ test("pages", { skip: missingBrowser() ?? false }, async (t) => {
       await text(page, "#attempts"),
       /Attempt 1.*Exit code.*0.*initializing.*running.*succeeded/su,
     );
-    assert.match(await text(page, "#image"), /Reference.*flyte.*Digest/su);
+    assert.match(await text(page, "#image"), /Reference.*flyte.*Found in.*host/su);
     assert.ok((await text(page, "#settings")).includes(HOSTILE));
 
     await page.getByRole("treeitem", { name: "child" }).click();

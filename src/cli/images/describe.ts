@@ -1,11 +1,23 @@
 /** One build as text: its image, base, uses, layers and Containerfile. */
 import type { BuildRecord, ImageLayer } from "../../domain/build-record.ts";
 import type { ImageUses } from "../../domain/build-record.ts";
+import { pinKind } from "../../domain/image.ts";
 import { formatDuration } from "../../pages/assets/duration.js";
 import { formatTime } from "../../pages/assets/time-format.js";
 
 const SHOWN_RUNS = 10;
 const SHOWN_COLUMNS = 100;
+
+/** For programs. What is called a digest is one: an id that only the engine knows has a field of its own. */
+export function buildJson({ base, ...build }: BuildRecord, uses: ImageUses): unknown {
+  const { digest, ...named } = base;
+  return {
+    ...build,
+    digest: pinKind(build.reference) === "digest" ? build.digest : null,
+    base: base.source === "engine" ? { ...named, imageId: digest } : base,
+    uses,
+  };
+}
 
 export function describeBuild(build: BuildRecord, uses: ImageUses): string {
   const { base } = build;
@@ -13,7 +25,9 @@ export function describeBuild(build: BuildRecord, uses: ImageUses): string {
   const lines = [
     `image       ${build.target}`,
     `reference   ${build.reference}`,
-    `base        ${base.reference} (${base.digest}, from the ${base.source})`,
+    ...(pinKind(build.reference) === "digest" ? [`digest      ${build.digest}`] : []),
+    `image id    ${build.imageId}`,
+    `base        ${base.reference} (${base.source === "engine" ? "image ID" : "digest"} ${base.digest}, from the ${base.source})`,
     `size        ${formatBytes(build.sizeBytes)}`,
     `built       ${formatTime(build.createdAt)} in ${formatDuration(build.durationMs)}, ${build.pushed ? "pushed" : "kept in the engine"}`,
     ...uses.deployments.map(

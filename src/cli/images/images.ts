@@ -1,5 +1,6 @@
 /** `boxkite images`: what the server's builder built, from what, and who uses it. */
 import { BoxkiteError } from "../../domain/errors.ts";
+import { pinKind } from "../../domain/image.ts";
 import { ownValue } from "../../domain/own-value.ts";
 import { formatTime } from "../../pages/assets/time-format.js";
 import type { Store } from "../../store/store.ts";
@@ -7,7 +8,7 @@ import { EXIT, type Command, type CommandInput } from "../command.ts";
 import { dataDirectory, openStoreIn } from "../data-directory.ts";
 import { readSettingsFile } from "../settings-file.ts";
 import { buildImage } from "./build.ts";
-import { describeBuild, formatBytes, formatTable } from "./describe.ts";
+import { buildJson, describeBuild, formatBytes, formatTable } from "./describe.ts";
 import { pruneImages } from "./prune.ts";
 
 export const images: Command = {
@@ -88,14 +89,15 @@ async function list(store: Store, json: boolean): Promise<number> {
     builds.map(async (build) => ({ build, uses: await store.usesOfBuild(build) })),
   );
   if (json) {
-    for (const { build, uses } of rows) process.stdout.write(`${JSON.stringify({ ...build, uses })}\n`);
+    for (const { build, uses } of rows) process.stdout.write(`${JSON.stringify(buildJson(build, uses))}\n`);
     return EXIT.ok;
   }
   const table = [
-    ["IMAGE", "DIGEST", "BASE", "SIZE", "BUILT", "DEPLOYED", "RUNS"],
+    ["IMAGE", "DIGEST", "IMAGE ID", "BASE", "SIZE", "BUILT", "DEPLOYED", "RUNS"],
     ...rows.map(({ build, uses }) => [
       build.target,
-      build.digest.slice(0, 19),
+      pinKind(build.reference) === "digest" ? build.digest.slice(0, 19) : "-",
+      build.imageId.slice(0, 19),
       build.base.reference,
       formatBytes(build.sizeBytes),
       formatTime(build.createdAt),
@@ -109,13 +111,15 @@ async function list(store: Store, json: boolean): Promise<number> {
 
 async function inspect(store: Store, name: string | undefined, json: boolean): Promise<number> {
   const builds = await store.listBuilds();
-  const build = builds.find((one) => [one.target, one.reference, one.name, one.digest].includes(name ?? ""));
+  const build = builds.find((one) =>
+    [one.target, one.reference, one.name, one.digest, one.imageId].includes(name ?? ""),
+  );
   if (build === undefined) {
     throw new BoxkiteError("IMAGE_NOT_FOUND", `no build is called ${JSON.stringify(name ?? "")}`, {
       hint: "boxkite images ls",
     });
   }
   const uses = await store.usesOfBuild(build);
-  process.stdout.write(json ? `${JSON.stringify({ ...build, uses })}\n` : describeBuild(build, uses));
+  process.stdout.write(json ? `${JSON.stringify(buildJson(build, uses))}\n` : describeBuild(build, uses));
   return EXIT.ok;
 }
