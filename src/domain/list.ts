@@ -45,11 +45,6 @@ export interface RunScope extends Partial<ProjectKey> {
   readonly taskVersion?: string;
 }
 
-export interface RunListScope extends RunScope {
-  /** Runs in which some action, not only the root, waits for a person. */
-  readonly withPausedAction?: boolean;
-}
-
 export interface ListedRun {
   readonly run: RunRecord;
   readonly root: ActionRecord;

@@ -3,6 +3,7 @@ import type { TimeMs } from "./action.ts";
 import type { RunKey } from "./ids.ts";
 import type { Notification } from "./notification.ts";
 import type { Principal } from "./principal.ts";
+import type { RunStatus } from "./run-status.ts";
 
 /** What was asked for a whole run; applies to each of its actions. */
 export interface RunSettings {
@@ -46,5 +47,6 @@ export interface NewRun {
 
 export interface RunRecord extends NewRun {
   readonly id: number;
+  readonly status: RunStatus;
   readonly logsRemovedAt?: TimeMs | undefined;
 }

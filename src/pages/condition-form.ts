@@ -5,12 +5,19 @@ import { html, NOTHING, type Html } from "./html.ts";
 import { answerPath } from "./paths.ts";
 
 export function conditionForm(record: ActionRecord): Html {
-  const { prompt, description, type } = conditionOf(record);
-  return html`<form class="box note" method="post" action="${answerPath(record.key, record.key.action)}">
-    <p class="box-title" id="prompt">${prompt || "Waits for a signal"}</p>
+  const { action } = record.key;
+  const { description, type } = conditionOf(record);
+  const id = `prompt-${action}`;
+  return html`<form class="box note" method="post" action="${answerPath(record.key, action)}">
+    <p class="box-title" id="${id}">${questionText(record)}</p>
     ${description !== "" && html`<p class="text">${description}</p>`}
-    <p class="answer" role="group" aria-labelledby="prompt">${type === undefined ? NOTHING : FIELDS[type]}</p>
+    <p class="answer" role="group" aria-labelledby="${id}">${type === undefined ? NOTHING : FIELDS[type]}</p>
   </form>`;
+}
+
+/** What a condition asks; its name where its author wrote no prompt. */
+export function questionText(record: ActionRecord): string {
+  return conditionOf(record).prompt || `${record.displayName} waits for a signal`;
 }
 
 const SEND = html`<button type="submit">Send</button>`;

@@ -16,7 +16,7 @@ export function runHead(run: RunRecord, root: ActionRecord, nowMs: number): Html
   const times = actionTimes(root, nowMs);
   return html`<div class="head">
       <h1>${run.key.run}</h1>
-      ${phaseBadge(state.phase)}
+      ${phaseBadge(run.status)}
       ${!isTerminal(state.phase) && abortButton("Abort run", abortPath(run.key, ROOT_ACTION))}
     </div>
     <p class="sub">

@@ -6,7 +6,7 @@ import { ROOT_ACTION } from "../domain/ids.ts";
 import { isTerminal } from "../domain/phase.ts";
 import type { RunRecord } from "../domain/run.ts";
 import { topicOf, type Subscription } from "../services/change-feed.ts";
-import { requireAction } from "../store/require.ts";
+import { requireAction, requireRun } from "../store/require.ts";
 import { hasLog, viewAction } from "./action-view.ts";
 import type { ShownLogChannel } from "./log-channel.ts";
 import type { PageContext } from "./page-context.ts";
@@ -111,8 +111,11 @@ function sharedReads(context: WatchContext, run: RunRecord, { shared }: Subscrip
   return {
     root: () =>
       shared("root", async () => {
-        const root = await requireAction(store, { ...run.key, action: ROOT_ACTION });
-        const head = sectionOf("run", runHead(run, root, clock.now()));
+        const [present, root] = await Promise.all([
+          requireRun(store, run.key),
+          requireAction(store, { ...run.key, action: ROOT_ACTION }),
+        ]);
+        const head = sectionOf("run", runHead(present, root, clock.now()));
         return { seq: root.seq, isOver: isTerminal(root.state.phase), head };
       }),
     rows: (after: number) =>

@@ -1,34 +1,22 @@
-/** The list of runs, of one project or of all: newest first, by phase, page by page. */
+/** The list of runs, of one project or of all: newest first, by status, page by page. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { BoxkiteError } from "../domain/errors.ts";
 import { DOMAINS, isDomain, type ProjectKey } from "../domain/ids.ts";
-import { PHASES, TERMINAL_PHASES, type Phase } from "../domain/phase.ts";
+import { isTerminal, PHASES } from "../domain/phase.ts";
+import { RUN_STATUSES, statusOfPhase, type RunStatus } from "../domain/run-status.ts";
 import type { PageContext } from "./page-context.ts";
+import type { ActionRecord } from "../domain/action-record.ts";
 import type { ListFilter, ListedRun } from "../domain/list.ts";
 import { actionTimes } from "./action-times.ts";
+import { questionText } from "./condition-form.ts";
 import { html, NOTHING, type Html } from "./html.ts";
 import { layout } from "./layout.ts";
 import { HOME_PATH, runPath, runsPath } from "./paths.ts";
 import { phaseBadge } from "./parts.ts";
 import { queryOf, sendPage } from "./respond.ts";
+import { errorLine, firstLine, waitingText } from "./waiting.ts";
 
 const PAGE_RUNS = 50;
-const LIVE_PHASES = PHASES.filter((phase) => !(TERMINAL_PHASES as readonly Phase[]).includes(phase));
-
-/** What the filter offers: the value in the address, what it is called, which phases it means. */
-const FILTERS: readonly {
-  readonly status: string;
-  readonly text: string;
-  readonly phases: readonly Phase[];
-}[] = [
-  { status: "", text: "All", phases: [] },
-  { status: "live", text: "Not ended", phases: LIVE_PHASES },
-  ...(["running", "queued", "paused", ...TERMINAL_PHASES] as const).map((phase) => ({
-    status: phase,
-    text: phase.replaceAll("_", " "),
-    phases: [phase],
-  })),
-];
 
 /** `scope`: undefined for all projects. Throws PROJECT_NOT_FOUND, and INVALID_ARGUMENT for a page that is none. */
 export async function sendRunsPage(
@@ -39,41 +27,29 @@ export async function sendRunsPage(
 ): Promise<void> {
   await requireScope(context, scope);
   const query = queryOf(request);
-  const filter = FILTERS.find(({ status }) => status === (query.get("status") ?? "")) ?? FILTERS[0];
-  const where: ListFilter[] = filter?.phases.length
-    ? [{ field: "phase", comparison: "in", values: filter.phases }]
-    : [];
+  const status = statusIn(query);
+  const where: ListFilter[] =
+    status === undefined ? [] : [{ field: "status", comparison: "=", values: [status] }];
   const token = query.get("page") ?? "";
   const path = scope === undefined ? HOME_PATH : runsPath(scope);
-  const { items, token: next } = await context.store.listRuns(scope ?? {}, {
-    limit: PAGE_RUNS,
-    token,
-    where,
-  });
+  const [{ items, token: next }, counts] = await Promise.all([
+    context.store.listRuns(scope ?? {}, { limit: PAGE_RUNS, token, where }),
+    context.store.countRuns(scope ?? {}),
+  ]);
   const here = (more: Readonly<Record<string, string>>) => {
-    const text = new URLSearchParams(Object.entries(more).filter(([, value]) => value !== "")).toString();
+    const text = new URLSearchParams(
+      Object.entries({ status: status ?? "", ...more }).filter(([, value]) => value !== ""),
+    ).toString();
     return text === "" ? path : `${path}?${text}`;
   };
-  const status = filter?.status ?? "";
   const title = scope === undefined ? "Runs" : `Runs of ${scope.project} / ${scope.domain}`;
   const main = html`<div class="head"><h1>${title}</h1></div>
     ${scope === undefined ? await projectLinks(context) : domainLinks(scope)}
-    <nav aria-label="Phase">
-      <ul class="chips">
-        ${FILTERS.map(
-          (entry) =>
-            html`<li>
-              <a href="${here({ status: entry.status })}" ${entry.status === status && CURRENT}
-                >${entry.text}</a
-              >
-            </li>`,
-        )}
-      </ul>
-    </nav>
-    ${items.length === 0 ? emptyText(status) : runsTable(items, scope === undefined, context.clock.now())}
+    ${statusChips(counts, status, here)}
+    ${items.length === 0 ? emptyText(status) : await runsTable(context, items, scope === undefined)}
     <nav class="pages" aria-label="Pages">
-      ${token !== "" && html`<a href="${here({ status })}">Newest</a>`}
-      ${next !== "" && html`<a href="${here({ status, page: next })}" rel="next">Older</a>`}
+      ${token !== "" && html`<a href="${here({})}">Newest</a>`}
+      ${next !== "" && html`<a href="${here({ page: next })}" rel="next">Older</a>`}
     </nav>`;
   sendPage(response, 200, layout({ title: `${title} · Boxkite`, crumbs: [], main, script: "times.js" }));
 }
@@ -89,21 +65,55 @@ async function requireScope({ access, by }: PageContext, scope: ProjectKey | und
 
 const CURRENT = html` aria-current="true"`;
 
-function runsTable(items: readonly ListedRun[], withProject: boolean, nowMs: number): Html {
+/** Undefined for all runs. A phase that no run shows means the status that it is part of. */
+function statusIn(query: URLSearchParams): RunStatus | undefined {
+  const phase = PHASES.find((known) => known === query.get("status"));
+  return phase && statusOfPhase(phase);
+}
+
+/** Each run is in one of them: all, and one per status. */
+function statusChips(
+  counts: ReadonlyMap<RunStatus, number>,
+  current: RunStatus | undefined,
+  here: (more: { readonly status: string }) => string,
+): Html {
+  const all = [...counts.values()].reduce((sum, count) => sum + count, 0);
+  const chip = (status: RunStatus | undefined, count: number) =>
+    html`<li>
+      <a href="${here({ status: status ?? "" })}" ${status === current && CURRENT}
+        >${status?.replaceAll("_", " ") ?? "All"} <span class="quiet">${count.toLocaleString("en")}</span></a
+      >
+    </li>`;
+  return html`<nav aria-label="Status">
+    <ul class="chips">
+      ${chip(undefined, all)}${RUN_STATUSES.map((status) => chip(status, counts.get(status) ?? 0))}
+    </ul>
+  </nav>`;
+}
+
+async function runsTable(
+  { store, clock }: PageContext,
+  items: readonly ListedRun[],
+  withProject: boolean,
+): Promise<Html> {
+  const questions = await Promise.all(
+    items.map(async ({ run }) => (run.status === "paused" ? store.pausedActions(run.id, 1) : [])),
+  );
+  const nowMs = clock.now();
   return html`<table class="runs">
     <thead>
       <tr>
         <th scope="col">Run</th>
         <th scope="col">Task</th>
         ${withProject && html`<th scope="col">Project</th>`}
-        <th scope="col">Phase</th>
+        <th scope="col">Status</th>
         <th scope="col">Created</th>
         <th scope="col">Started</th>
         <th scope="col">Duration</th>
       </tr>
     </thead>
     <tbody>
-      ${items.map(({ run, root }) => {
+      ${items.map(({ run, root }, index) => {
         const project =
           withProject &&
           html`<td data-label="Project">
@@ -114,7 +124,9 @@ function runsTable(items: readonly ListedRun[], withProject: boolean, nowMs: num
           <th scope="row"><a href="${runPath(run.key)}">${run.key.run}</a></th>
           <td data-label="Task">${root.taskName}</td>
           ${project}
-          <td data-label="Phase">${phaseBadge(root.state.phase)}</td>
+          <td data-label="Status">
+            ${phaseBadge(run.status)}${statusLine({ run, root }, questions[index]?.[0], nowMs)}
+          </td>
           <td data-label="Created">${times.created}</td>
           <td data-label="Started">${times.started}</td>
           <td data-label="Duration">${times.duration}</td>
@@ -124,8 +136,22 @@ function runsTable(items: readonly ListedRun[], withProject: boolean, nowMs: num
   </table>`;
 }
 
-function emptyText(status: string): Html {
-  if (status !== "") return html`<p class="empty">No run is ${status.replaceAll("_", " ")} here.</p>`;
+/** What is asked, why it waits, or why it ended as it did. */
+function statusLine({ run, root }: ListedRun, question: ActionRecord | undefined, nowMs: number): Html {
+  const { state } = root;
+  if (question !== undefined)
+    return html`<p class="why">
+      <a href="${runPath(run.key)}">${firstLine(questionText(question))}</a>
+    </p>`;
+  const line = (text: string) => html`<p class="why quiet">${text}</p>`;
+  if (run.status === "queued") return line(waitingText(state, nowMs));
+  if (run.status === "running") return state.reason === undefined ? NOTHING : line(firstLine(state.reason));
+  if (run.status === "aborted") return line(firstLine(state.abortReason ?? ""));
+  return state.error && isTerminal(state.phase) ? line(errorLine(state.error)) : NOTHING;
+}
+
+function emptyText(status: RunStatus | undefined): Html {
+  if (status !== undefined) return html`<p class="empty">No run is ${status.replaceAll("_", " ")} here.</p>`;
   return html`<p class="empty">No runs yet. Start one with <code>flyte run</code>, and it appears here.</p>`;
 }
 

@@ -8,9 +8,10 @@ import type { AttemptRecord } from "../domain/attempt.ts";
 import type { BuildRecord, ImageUses } from "../domain/build-record.ts";
 import type { ActionKey, ProjectKey, RunKey, TaskKey } from "../domain/ids.ts";
 import type { ResolvedImage } from "../domain/image.ts";
-import type { ListedRun, ListQuery, ListResult, RunListScope, RunScope } from "../domain/list.ts";
+import type { ListedRun, ListQuery, ListResult, RunScope } from "../domain/list.ts";
 import type { ProjectRecord } from "../domain/project.ts";
 import type { RunRecord } from "../domain/run.ts";
+import type { RunStatus } from "../domain/run-status.ts";
 import type { StoredSpec, TaskRecord } from "../domain/task.ts";
 
 /** Called with actions as a commit left them. */
@@ -35,7 +36,10 @@ export interface StoreReader {
   ): Promise<ListResult<TaskRecord>>;
 
   getRun(key: RunKey): Promise<RunRecord | undefined>;
-  listRuns(scope: RunListScope, query: ListQuery): Promise<ListResult<ListedRun>>;
+  /** Fields are those of the root; `status` is the run's, and `phase` what clients get (domain/run-status.ts). */
+  listRuns(scope: RunScope, query: ListQuery): Promise<ListResult<ListedRun>>;
+  /** How many runs have each status; one that no run has is left out. */
+  countRuns(scope: Partial<ProjectKey>): Promise<ReadonlyMap<RunStatus, number>>;
   /**
    * Runs whose root changed, oldest change first, and the cursor for the next call; `after` is the cursor of an
    * earlier call, empty for all runs. As many as the limit: there may be more. No change is missed, even where commits
@@ -55,6 +59,16 @@ export interface StoreReader {
   getAction(key: ActionKey): Promise<ActionRecord | undefined>;
   listActions(run: RunKey, query: ListQuery): Promise<ListResult<ActionRecord>>;
   listAttempts(action: ActionRecord): Promise<readonly AttemptRecord[]>;
+  /** Children in the order in which they were accepted; `after`: the id of the last one that is known, or 0. */
+  children(action: ActionRecord, after: number, limit: number): Promise<readonly ActionRecord[]>;
+  /** Children that failed or timed out, the one that ended first before the others. */
+  failedChildren(action: ActionRecord, limit: number): Promise<readonly ActionRecord[]>;
+  /** Actions of a run that wait for a person, oldest first. */
+  pausedActions(runId: number, limit: number): Promise<readonly ActionRecord[]>;
+  /** Of each queue in which the run waits, its action that waits the longest. */
+  waitingActions(runId: number): Promise<readonly ActionRecord[]>;
+  /** How many other runs wait in the action's queue, and for longer than it; no more than the limit are counted. */
+  runsAhead(action: ActionRecord, limit: number): Promise<number>;
   /** Tasks, traces and conditions of a run that have a result. */
   succeededActions(run: RunRecord): Promise<readonly ActionRecord[]>;
   /** The newest result under this key, of one project and domain or of any. */

@@ -1,6 +1,7 @@
 /** Actions and runs as clients read them: in lists, in details, in the updates that a parent watches. */
 import { create, fromBinary } from "@bufbuild/protobuf";
 import { isTerminal } from "../domain/phase.ts";
+import { runPhase } from "../domain/run-status.ts";
 import type { ActionRecord } from "../domain/action-record.ts";
 import type { AttemptRecord } from "../domain/attempt.ts";
 import type { ListedRun } from "../domain/list.ts";
@@ -151,14 +152,23 @@ function encodeDetailSpec(record: ActionRecord, spec: StoredSpec | undefined): A
 }
 
 export function encodeRun({ run, root }: ListedRun): Run {
-  return create(RunSchema, { action: encodeAction(root, run), labels: run.settings.labels });
+  return create(RunSchema, {
+    action: asRun(encodeAction(root, run), root, run),
+    labels: run.settings.labels,
+  });
 }
 
 export function encodeRunDetails(sources: DetailSources): RunDetails {
   return create(RunDetailsSchema, {
     runSpec: fromBinary(RunSpecSchema, sources.run.spec),
-    action: encodeActionDetails(sources),
+    action: asRun(encodeActionDetails(sources), sources.record, sources.run),
   });
+}
+
+/** The root stands for its run, and shows the run's phase; as an action, asked by its name, it shows its own. */
+function asRun<T extends Action | ActionDetails>(message: T, root: ActionRecord, run: RunRecord): T {
+  if (message.status !== undefined) message.status.phase = encodePhase(runPhase(root.state, run.status));
+  return message;
 }
 
 /**

@@ -1,6 +1,6 @@
 /** What every store has to do, whichever database it sits on. */
 import type { ActionRecord, NewAction } from "../../src/domain/action-record.ts";
-import type { ListQuery, RunListScope } from "../../src/domain/list.ts";
+import type { ListQuery, RunScope } from "../../src/domain/list.ts";
 import { NO_SETTINGS, type NewRun, type RunRecord } from "../../src/domain/run.ts";
 import type { StoredSpec } from "../../src/domain/task.ts";
 import assert from "node:assert/strict";
@@ -10,6 +10,7 @@ import { newConditionState, newTaskState } from "../../src/domain/initial-state.
 import { ROOT_ACTION, type RunKey } from "../../src/domain/ids.ts";
 import { LOCAL, type Principal } from "../../src/domain/principal.ts";
 import { type TaskDefinition } from "../../src/domain/task.ts";
+import { RUN_STATUSES, type RunStatus } from "../../src/domain/run-status.ts";
 import { transition, type ActionEvent } from "../../src/domain/transition.ts";
 import type { EffectRecord, Store, Work } from "../../src/store/store.ts";
 
@@ -634,20 +635,11 @@ export function storeConformance(name: string, open: () => Promise<StoreSubject>
     assert.deepEqual([first.items[0]?.run.key.run, ...rest], ["r2", "r1"]);
   });
 
-  check("runs of a task, of one version of it, and those in which something is paused", async ({ store }) => {
+  check("runs of a task, of one version of it", async ({ store }) => {
     const { run } = await createRun(store, "r1");
     await createRun(store, "r2");
-    const condition: NewAction = {
-      ...newTask("ask", ROOT_ACTION),
-      kind: "condition",
-      spec: undefined,
-      detail: new Uint8Array(),
-      state: newConditionState(NOW),
-    };
-    await store.createAction(run, condition, LOCAL);
-    const names = async (scope: RunListScope) =>
+    const names = async (scope: RunScope) =>
       (await store.listRuns(scope, PAGE)).items.map((listed) => listed.run.key.run);
-    assert.deepEqual(await names({ withPausedAction: true }), ["r1"]);
     const { taskName, taskVersion } = (await store.getAction({ ...run.key, action: ROOT_ACTION })) ?? {};
     assert.ok(taskName && taskVersion);
     assert.deepEqual(await names({ taskName, taskVersion }), ["r2", "r1"]);
@@ -671,6 +663,83 @@ export function storeConformance(name: string, open: () => Promise<StoreSubject>
       assert.equal((await store.getRun(two.run.key))?.logsRemovedAt, undefined);
     },
   );
+
+  check(
+    "a run's status: with each change of it, in lists, in counts, to its watchers",
+    async ({ store, work }) => {
+      const { run, root } = await createRun(store, "r1");
+      await createRun(store, "r2");
+      const shown = async (expected: RunStatus) => {
+        const record = await store.getRun(run.key);
+        assert.equal(record?.status, expected);
+        for (const status of RUN_STATUSES) {
+          const where = [{ field: "status", comparison: "=" as const, values: [status] }];
+          const { items } = await store.listRuns({ project: "p", domain: "development" }, { ...PAGE, where });
+          assert.equal(
+            items.some((listed) => listed.run.key.run === "r1"),
+            status === expected,
+            status,
+          );
+          assert.ok(items.every((listed) => listed.run.status === status));
+          assert.equal((await store.countRuns({})).get(status) ?? 0, items.length);
+        }
+        assert.deepEqual(await store.countRuns({ project: "other", domain: "development" }), new Map());
+      };
+      await shown("queued");
+      await step(work, root, { type: "waiting", reason: "waiting: needs 4 CPU, 2 free" });
+      await shown("queued");
+      const begun = await step(work, await reload(store, root), { type: "admitted" });
+      await shown("running");
+      const asks = await store.createAction(run, newCondition("ask"), LOCAL);
+      const also = await store.createAction(run, newCondition("also"), LOCAL);
+      assert.ok(typeof asks === "object" && typeof also === "object");
+      await shown("paused");
+      // Those who watch the run read it again.
+      const touched = await reload(store, root);
+      assert.ok(touched.seq > also.seq && touched.version === begun.version);
+      assert.equal((await store.changedRuns({}, String(also.seq), 10)).items[0]?.run.status, "paused");
+      const answer = { type: "signalled", value: new Uint8Array([1]) } as const;
+      const answered = await step(work, asks, answer);
+      await shown("paused");
+      assert.deepEqual(
+        (await store.pausedActions(run.id, 10)).map(({ key }) => key.action),
+        ["also"],
+      );
+      await step(work, also, answer);
+      await shown("running");
+      assert.ok((await reload(store, root)).seq > answered.seq);
+      await step(work, touched, { type: "attemptParked", attempt: 1, reason: "awaits its children" });
+      await shown("running");
+      await step(work, await reload(store, root), { type: "unparked" });
+      await shown("queued");
+      await store.createAction(run, newCondition("last"), LOCAL);
+      await shown("paused");
+      await step(work, await reload(store, root), { type: "abortRequested", reason: "enough" });
+      await shown("aborted");
+    },
+  );
+
+  check("what a run's page shows first", async ({ store, work }) => {
+    const { run, root } = await createRun(store, "r1");
+    const begun = await step(work, root, { type: "admitted" });
+    const [first, second, third] = await addChildren(store, run, 3);
+    assert.ok(first && second && third);
+    const names = (actions: readonly ActionRecord[]) => actions.map(({ key }) => key.action);
+    assert.deepEqual(names(await store.children(begun, 0, 2)), ["c0", "c1"]);
+    assert.deepEqual(names(await store.children(begun, second.id, 2)), ["c2"]);
+    assert.deepEqual(names(await store.waitingActions(run.id)), ["c0"]);
+    const later = await createRun(store, "r2");
+    assert.equal(await store.runsAhead(later.root, 10), 1);
+    assert.equal(await store.runsAhead(first, 10), 0);
+    for (const child of [third, first]) {
+      const admitted = await step(work, child, { type: "admitted" });
+      const error = { code: "Broken", message: "it broke", kind: "user", recoverable: true } as const;
+      await step(work, admitted, { type: "attemptFailed", attempt: 1, error });
+    }
+    assert.deepEqual(names(await store.failedChildren(begun, 10)), ["c0", "c2"]);
+    assert.deepEqual(names(await store.failedChildren(begun, 1)), ["c0"]);
+    assert.deepEqual(await store.failedChildren(first, 10), []);
+  });
 
   check("projects", async ({ store }) => {
     const project = {
@@ -729,6 +798,16 @@ function newTask(name: string, parent?: string): NewAction {
     policy: NO_RETRIES,
     state: newTaskState(NOW),
     grants: [],
+  };
+}
+
+function newCondition(name: string): NewAction {
+  return {
+    ...newTask(name, ROOT_ACTION),
+    kind: "condition",
+    spec: undefined,
+    detail: new Uint8Array(),
+    state: newConditionState(NOW),
   };
 }
 

@@ -367,6 +367,8 @@ async def asks(x: int) -> str:
   const waiting = subject.run("asks", { x: 1 }, { name: "one" });
   const paused = async () => (await flyteCli(subject, "get", "run", "--paused-only")).rows();
   await until(async () => (await paused()).length === 1, 120_000);
+  const inPhase = await flyteCli(subject, "get", "run", "--in-phase", "paused");
+  assert.deepEqual(inPhase.rows(), await paused());
   const listed = await flyteCli(subject, "-of", "json-raw", "get", "condition", "one");
   const [condition] = listed.json() as ActionJson[];
   const name = condition?.id.name ?? "";

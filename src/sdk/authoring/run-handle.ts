@@ -2,6 +2,7 @@
 import type { Phase } from "../../domain/phase.ts";
 
 export interface PhaseChange {
+  /** What the run shows as a whole; `paused` while one of its actions, however deep, waits for a person. */
   readonly phase: Phase;
   /** Attempts so far. */
   readonly attempt: number;

@@ -132,21 +132,21 @@ export class RemoteRun implements Run<unknown> {
     }
   }
 
-  /** The states of the root action until it has ended; a lost stream is reopened. */
+  /** The root action with the status of the run, until it has ended; a lost stream is reopened. */
   async *#watch(): AsyncIterable<ActionDetails> {
     const backoff = createBackoff(WATCH_BACKOFF, this.#clock);
     for (let failures = 0; ;) {
       const stop = new AbortController();
       try {
-        for await (const answer of this.#controlPlane.runs.watchActionDetails(
-          { actionId: this.#action },
+        for await (const { details } of this.#controlPlane.runs.watchRunDetails(
+          { runId: this.#id },
           { signal: stop.signal },
         )) {
           failures = 0;
           backoff.reset();
-          if (answer.details === undefined) continue;
-          yield answer.details;
-          if (isTerminal(phaseOf(answer.details.status?.phase))) return;
+          if (details?.action === undefined) continue;
+          yield details.action;
+          if (isTerminal(phaseOf(details.action.status?.phase))) return;
         }
         // Ended without an error: some proxies end every stream after a while.
         backoff.reset();

@@ -8,7 +8,8 @@ import type { Principal } from "../../domain/principal.ts";
 import { NEVER, nextTimer, type Effect } from "../../domain/transition.ts";
 import type { Advance, Store } from "../store.ts";
 import type { OnChange } from "../reader.ts";
-import type { Database, Row } from "./database.ts";
+import type { Database } from "./database.ts";
+import { NO_ATTEMPT, readAction, recordEvent, touchRoot } from "./events.ts";
 import { readList, type ListShape } from "./lists.ts";
 import { ACTION_COLUMNS, json, optionalNumber, optionalText, text, toAction, UPDATED_AT } from "./rows.ts";
 import { insertSpec } from "./tasks.ts";
@@ -57,10 +58,12 @@ export function actionStore(database: Database, notify: OnChange): ActionStore {
         if (parent["ended_at"] !== null) return "parent_ended";
         const count = database.get("SELECT actions FROM runs WHERE id = ?", run.id)?.["actions"];
         if ((count as number) >= maxActions) return "run_full";
-        return insertAction(database, run, action, by);
+        const inserted = insertAction(database, run, action, by);
+        return [inserted, ...touchRoot(database, undefined, inserted, action.state.createdAt)] as const;
       });
-      if (typeof record !== "string") notify([record]);
-      return record;
+      if (typeof record === "string") return record;
+      notify(record);
+      return record[0];
     },
     getAction: async (key) => {
       const row = database.get(
@@ -179,7 +182,11 @@ export function insertAction(
   return readAction(database, lastId);
 }
 
-export function advance(database: Database, change: Advance): ActionRecord | undefined {
+/** Returns the action and whatever else changed with it; undefined where it had changed already. */
+export function advance(
+  database: Database,
+  change: Advance,
+): readonly [ActionRecord, ...ActionRecord[]] | undefined {
   const { action, state } = change;
   if (
     change.ifComputedElsewhere !== undefined &&
@@ -204,7 +211,8 @@ export function advance(database: Database, change: Advance): ActionRecord | und
   for (const uri of change.grants ?? []) insertGrant(database, action.runId, uri);
   if (change.attempt) writeAttempt(database, action.id, change.attempt, change.at);
   recordEvent(database, action.id, { ...state, at: change.at, by: change.by });
-  return readAction(database, action.id);
+  const advanced = readAction(database, action.id);
+  return [advanced, ...touchRoot(database, action.state.phase, advanced, change.at)];
 }
 
 /** The action stays as it is, but those who watch it are to read its attempts again. */
@@ -219,9 +227,6 @@ export function recordAttempt(
   recordEvent(database, action.id, { phase: state.phase, attempt: NO_ATTEMPT, at });
   return readAction(database, action.id);
 }
-
-/** Attempts count from 1. An event of none is no phase in the history of one. */
-const NO_ATTEMPT = 0;
 
 function insertEffect(database: Database, id: number, effect: Effect, at: number): void {
   const sql = "INSERT INTO effects (action_id, effect, created_at) VALUES (?, ?, ?)";
@@ -278,25 +283,6 @@ function stateValues(state: ActionState) {
   ] as const;
 }
 
-interface ActionEventRow extends Pick<ActionState, "phase" | "attempt" | "reason"> {
-  readonly at: number;
-  readonly by?: Principal | undefined;
-}
-
-/** Appends the event and stamps the action with its sequence number. */
-function recordEvent(database: Database, id: number, event: ActionEventRow): void {
-  const { lastId } = database.run(
-    "INSERT INTO events (action_id, attempt, phase, reason, at, asked_by) VALUES (?, ?, ?, ?, ?, ?)",
-    id,
-    event.attempt,
-    event.phase,
-    event.reason ?? null,
-    event.at,
-    event.by?.who ?? null,
-  );
-  database.run("UPDATE actions SET seq = ? WHERE id = ?", lastId, id);
-}
-
 function writeAttempt(database: Database, id: number, facts: AttemptFacts, at: number): void {
   database.run(
     `INSERT INTO attempts (action_id, attempt, created_at, started_at, ended_at, exit_code, outcome, error, output_uri, image)
@@ -321,10 +307,6 @@ function writeAttempt(database: Database, id: number, facts: AttemptFacts, at: n
 
 function insertGrant(database: Database, runId: number, uri: string): void {
   database.run("INSERT INTO grants (run_id, uri) VALUES (?, ?) ON CONFLICT DO NOTHING", runId, uri);
-}
-
-function readAction(database: Database, id: number): ActionRecord {
-  return toAction(database.get(`SELECT ${ACTION_COLUMNS} FROM ${FROM} WHERE actions.id = ?`, id) as Row);
 }
 
 function listAttempts(database: Database, action: ActionRecord): AttemptRecord[] {

@@ -67,6 +67,7 @@ test("a store of the first schema is migrated with its rows, and its runs go on"
   const run = await store.getRun({ project: "p", domain: "development", run: "r1" });
   assert.ok(run);
   assert.deepEqual(run.createdBy, LOCAL);
+  assert.equal(run.status, "paused");
   const key = { project: "p", domain: "development", name: "env.task", version: "1" };
   assert.deepEqual((await store.getTask(key))?.deployedBy, LOCAL);
 

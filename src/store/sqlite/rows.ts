@@ -30,7 +30,7 @@ const optionalJson = <T>(value: unknown): T | undefined => (value === null ? und
 export const RUN_COLUMNS = `
   runs.id AS r_id, runs.project, runs.domain, runs.name AS r_name, runs.spec, runs.settings, runs.base_uri,
   runs.source, runs.created_at AS r_created_at, runs.logs_removed_at, runs.created_by, runs.created_client,
-  runs.created_from`;
+  runs.created_from, runs.status AS r_status`;
 
 export function toRun(row: Row): RunRecord {
   return {
@@ -46,6 +46,7 @@ export function toRun(row: Row): RunRecord {
       client: text(row["created_client"]),
       from: text(row["created_from"]),
     },
+    status: text(row["r_status"]) as RunRecord["status"],
     logsRemovedAt: optionalNumber(row["logs_removed_at"]),
   };
 }

@@ -1,19 +1,30 @@
 /** Runs, the images they are pinned to, and what they may read. */
 import type { ResolvedImage } from "../../domain/image.ts";
-import type { RunListScope } from "../../domain/list.ts";
+import type { RunScope } from "../../domain/list.ts";
 import type { RunKey } from "../../domain/ids.ts";
+import { runStatus, type RunStatus } from "../../domain/run-status.ts";
 import type { Store } from "../store.ts";
 import type { OnChange } from "../reader.ts";
 import { insertAction } from "./actions.ts";
 import type { Database } from "./database.ts";
 import { readList, type ListShape } from "./lists.ts";
-import { ACTION_COLUMNS, json, RUN_COLUMNS, scopeConditions, toAction, toRun, UPDATED_AT } from "./rows.ts";
+import {
+  ACTION_COLUMNS,
+  json,
+  RUN_COLUMNS,
+  scopeConditions,
+  text,
+  toAction,
+  toRun,
+  UPDATED_AT,
+} from "./rows.ts";
 
 type RunStore = Pick<
   Store,
   | "createRun"
   | "getRun"
   | "listRuns"
+  | "countRuns"
   | "changedRuns"
   | "pinImage"
   | "runImages"
@@ -25,7 +36,10 @@ type RunStore = Pick<
 const FIELDS = {
   name: "runs.name",
   run_name: "runs.name",
-  phase: "actions.phase",
+  status: "runs.status",
+  // As clients get it: domain/run-status.ts, runPhase.
+  phase:
+    "CASE WHEN runs.status = 'paused' OR actions.suspended = 'parked' THEN runs.status ELSE actions.phase END",
   task_name: "actions.task_name",
   task_version: "actions.task_version",
   environment_name: "actions.environment",
@@ -57,7 +71,8 @@ export function runStore(database: Database, notify: OnChange): RunStore {
           run.createdBy.from,
         );
         if (changes === 0) return undefined;
-        const record = { ...run, id: lastId };
+        const waitsForPerson = seeds.some(({ state }) => state.phase === "paused");
+        const record = { ...run, id: lastId, status: runStatus(root.state, waitsForPerson) };
         for (const image of images) insertImage(database, lastId, image);
         const inserted = insertAction(database, record, root, run.createdBy);
         if (run.settings.spawnedBy) grantTo(database, run.settings.spawnedBy, `${run.baseUri}/`);
@@ -81,7 +96,8 @@ export function runStore(database: Database, notify: OnChange): RunStore {
       const { sql, values } = runConditions(scope);
       const shape: ListShape = {
         columns: `${RUN_COLUMNS}, ${ACTION_COLUMNS}`,
-        from: "runs JOIN actions ON actions.run_id = runs.id",
+        // CROSS JOIN: from the runs to their roots, so that a list in the order of an index ends at its limit.
+        from: "runs CROSS JOIN actions ON actions.run_id = runs.id",
         where: ["actions.name = 'a0'", ...sql],
         values,
         fields: FIELDS,
@@ -93,6 +109,14 @@ export function runStore(database: Database, notify: OnChange): RunStore {
         defaultSort: { field: "created_at", ascending: false },
       };
       return readList(database, shape, query, (row) => ({ run: toRun(row), root: toAction(row) }));
+    },
+    countRuns: async (scope) => {
+      const { sql, values } = scopeConditions(scope, "runs");
+      const rows = database.all(
+        `SELECT status, count(*) AS count FROM runs WHERE ${sql.join(" AND ") || "TRUE"} GROUP BY status`,
+        ...values,
+      );
+      return new Map(rows.map((row) => [text(row["status"]) as RunStatus, row["count"] as number]));
     },
     // One writer: commits become visible in the order of their numbers, and the last number is the cursor.
     changedRuns: async (scope, after, limit) => {
@@ -161,10 +185,8 @@ export function runStore(database: Database, notify: OnChange): RunStore {
   };
 }
 
-/** Conditions on the run and its root; a paused action may be any of the run, so it takes a subquery. */
-function runConditions(scope: RunListScope): { sql: string[]; values: string[] } {
+function runConditions(scope: RunScope): { sql: string[]; values: string[] } {
   const { sql, values } = scopeConditions(scope, "runs");
-  if (scope.withPausedAction) sql.push("runs.id IN (SELECT run_id FROM actions WHERE phase = 'paused')");
   if (scope.taskName !== undefined) {
     sql.push("actions.task_name = ?");
     values.push(scope.taskName);

@@ -5,6 +5,7 @@ import type { OnChange } from "../reader.ts";
 import { actionStore } from "./actions.ts";
 import { buildStore } from "./builds.ts";
 import { openDatabase } from "./database.ts";
+import { firstShown } from "./first-shown.ts";
 import type { OnMigration } from "./open-file.ts";
 import { projectStore } from "./projects.ts";
 import { runStore } from "./runs.ts";
@@ -23,6 +24,7 @@ export function openSqliteStore(file: string, onMigration?: OnMigration): Store 
     ...taskStore(database),
     ...runStore(database, notify),
     ...actionStore(database, notify),
+    ...firstShown(database),
     ...workStore(database, notify),
     ...buildStore(database),
     onChange: (listener) => {

@@ -47,10 +47,10 @@ function work(database: Database, owner: string, fence: number, notify: OnChange
     });
   return {
     advance: async (change) => {
-      const record = await write(() => advance(database, change));
-      if (record === undefined) return "conflict";
-      notify([record]);
-      return record;
+      const changed = await write(() => advance(database, change));
+      if (changed === undefined) return "conflict";
+      notify(changed);
+      return changed[0];
     },
     recordAttempt: async (action, facts, at) =>
       notify([await write(() => recordAttempt(database, action, facts, at))]),

@@ -1,0 +1,36 @@
+/** How SQLite reads what a store is asked for, by its query plans: no time is measured. */
+import { DatabaseSync, StatementSync } from "node:sqlite";
+import type { TestContext } from "node:test";
+import { openSqliteStore } from "../../src/store/sqlite/sqlite-store.ts";
+import type { Store } from "../../src/store/store.ts";
+
+/** The plans of the lists that `read` asks an empty store for, a line per step. */
+export async function queryPlans(
+  t: TestContext,
+  read: (store: Store) => Promise<unknown>,
+): Promise<string[][]> {
+  const databases: DatabaseSync[] = [];
+  const statements: string[] = [];
+  const prepare = DatabaseSync.prototype.prepare;
+  t.mock.method(DatabaseSync.prototype, "prepare", function (this: DatabaseSync, sql: string) {
+    databases.push(this);
+    return prepare.call(this, sql);
+  });
+  const all = StatementSync.prototype.all as (...values: unknown[]) => unknown;
+  t.mock.method(StatementSync.prototype, "all", function (this: StatementSync, ...values: unknown[]) {
+    statements.push(this.expandedSQL);
+    return all.apply(this, values);
+  });
+  const store = openSqliteStore(":memory:");
+  t.after(() => store.close());
+  await read(store);
+  t.mock.restoreAll();
+  const [database] = databases;
+  if (database === undefined) throw new Error("nothing was read");
+  return statements.map((sql) =>
+    database
+      .prepare(`EXPLAIN QUERY PLAN ${sql}`)
+      .all()
+      .map((row) => String(row["detail"])),
+  );
+}
