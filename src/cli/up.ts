@@ -67,10 +67,11 @@ async function run(input: CommandInput): Promise<number> {
   });
   // Closed in any case, the last opened first.
   await using opened = new AsyncDisposableStack();
-  const platform = await choosePlatform(settings, input.env);
-  opened.defer(() => platform.close());
+  // First what takes no time: finding an engine may take seconds.
   const data = await openDataDirectory(settings.ephemeral ? undefined : settings.data);
   opened.defer(() => data.close());
+  const platform = await choosePlatform(settings, input.env);
+  opened.defer(() => platform.close());
   const server = await startServer({
     dataDirectory: data.path,
     ephemeral: data.ephemeral,

@@ -1,11 +1,14 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { chmod, mkdir, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { temporaryDirectory } from "../../test/helpers/server.ts";
 import { openDataDirectory } from "./data-directory.ts";
+
+/** A directory that cannot be used is reported before anybody wonders. */
+const SOON = { timeout: 10_000 };
 
 const HOLDER = `
   import { openDataDirectory } from ${JSON.stringify(join(import.meta.dirname, "data-directory.ts"))};
@@ -60,4 +63,48 @@ test("other users cannot read it, and one that holds something else is left as i
   await chmod(shared, 0o755);
   await assert.rejects(openDataDirectory(shared), /other files/u);
   assert.equal(await modeOf(shared), 0o755);
+});
+
+test("a directory that cannot be used is reported with the reason", SOON, async (t) => {
+  const parent = await temporaryDirectory(t);
+  await writeFile(join(parent, "file"), "");
+  await symlink(join(parent, "nowhere/data"), join(parent, "dangling"));
+  await symlink(join(parent, "loop"), join(parent, "loop"));
+  const rows: [string, RegExp][] = [
+    [join(parent, "file"), /: it is a file, not a directory$/u],
+    [join(parent, "file/data"), /a part of its path, is a file/u],
+    [join(parent, "dangling"), /a symbolic link in its path points at nothing/u],
+    [join(parent, "loop"), /symbolic links form a loop/u],
+    [join(parent, "x".repeat(300)), /its name is too long/u],
+    [join(parent, "long/".repeat(2_000)), /^.{0,300}its name is too long/u],
+  ];
+  if (process.platform === "linux") {
+    rows.push(["/proc/boxkite", /takes no new directories/u]);
+    rows.push(["/proc/boxkite/data", /takes no new directories/u]);
+    rows.push(["/dev/null", /: it is a file, not a directory$/u]);
+  }
+  for (const [path, message] of rows) {
+    await assert.rejects(openDataDirectory(path), (error: Error) => {
+      assert.match(error.message, message, path);
+      return true;
+    });
+  }
+});
+
+test("neither a read-only file system nor a full disk hangs or gives an error of SQLite", SOON, async (t) => {
+  const disk = await temporaryDirectory(t);
+  const mount = (options: string) =>
+    spawnSync("mount", ["-t", "tmpfs", "-o", options, "tmpfs", disk]).status === 0;
+  const unmount = () => spawnSync("umount", [disk]);
+  if (!mount("size=64k")) return t.skip("no file system can be mounted here");
+  try {
+    const inIt = join(disk, "data");
+    await assert.rejects(openDataDirectory(inIt), { code: "DISK_FULL", message: /its disk is full/u });
+    unmount();
+    assert.ok(mount("ro"));
+    await assert.rejects(openDataDirectory(inIt), /its file system is read-only/u);
+    await assert.rejects(openDataDirectory(disk), /its file system is read-only/u);
+  } finally {
+    unmount();
+  }
 });

@@ -1,10 +1,14 @@
 /** The directory that holds all state: only its owner may read it, and one server at a time uses it. */
-import { chmod, mkdir, mkdtemp, readdir, rm, stat } from "node:fs/promises";
+import { chmod, mkdtemp, readdir, rm, stat, statfs } from "node:fs/promises";
 import { homedir, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { BoxkiteError, messageOf } from "../domain/errors.ts";
+import { BoxkiteError } from "../domain/errors.ts";
+import { createDirectory, explainDirectory } from "./create-directory.ts";
 import { lockDirectory } from "./directory-lock.ts";
 import { hasStore, STORE_FILE } from "./store-file.ts";
+
+/** What a new store takes at least, with its write-ahead log. */
+const NEW_STORE_BYTES = 2 * 1024 * 1024;
 
 export interface DataDirectory {
   readonly path: string;
@@ -19,21 +23,16 @@ export function defaultDataDirectory(env: NodeJS.ProcessEnv): string {
 
 /**
  * Throws DATA_DIRECTORY_UNUSABLE when it cannot be made, others could read it, another server uses it, or its
- * store is missing.
+ * store is missing; DISK_FULL when there is no space for a new store.
  */
 export async function openDataDirectory(path: string | undefined): Promise<DataDirectory> {
-  const directory = path === undefined ? await mkdtemp(join(tmpdir(), "boxkite-")) : resolve(path);
+  const directory = path === undefined ? await temporaryDirectory() : resolve(path);
   await makePrivate(directory).catch((error: unknown) => {
-    if (error instanceof BoxkiteError) throw error;
-    throw new BoxkiteError(
-      "DATA_DIRECTORY_UNUSABLE",
-      `cannot make the data directory ${directory}: ${messageOf(error)}`,
-      { hint: "name another one with --data", cause: error },
-    );
+    throw explainDirectory(error, directory);
   });
   const unlock = await lockDirectory(directory);
   try {
-    await hasStore(directory);
+    if (!(await hasStore(directory))) await checkSpace(directory);
   } catch (error) {
     await unlock();
     throw error;
@@ -48,9 +47,17 @@ export async function openDataDirectory(path: string | undefined): Promise<DataD
   };
 }
 
+async function temporaryDirectory(): Promise<string> {
+  try {
+    return await mkdtemp(join(tmpdir(), "boxkite-"));
+  } catch (error) {
+    throw explainDirectory(error, tmpdir(), "name another temporary directory in the variable TMPDIR");
+  }
+}
+
 /** Whoever reads it can sign requests for every object. */
 async function makePrivate(directory: string): Promise<void> {
-  await mkdir(directory, { recursive: true, mode: 0o700 });
+  await createDirectory(directory, 0o700);
   if (((await stat(directory)).mode & 0o077) === 0) return;
   const inside = await readdir(directory);
   // Not if other programs use it, too, such as /tmp.
@@ -58,6 +65,15 @@ async function makePrivate(directory: string): Promise<void> {
   throw new BoxkiteError(
     "DATA_DIRECTORY_UNUSABLE",
     `the directory ${directory} has other files in it, and other users can read it`,
-    { hint: `name another one with --data, or chmod 700 ${directory}` },
+    { hint: "name a directory of its own with --data" },
   );
+}
+
+/** SQLite on a disk that is nearly full gives errors that do not name the cause. */
+async function checkSpace(directory: string): Promise<void> {
+  const { bavail, bsize } = await statfs(directory);
+  if (bavail * bsize >= NEW_STORE_BYTES) return;
+  throw new BoxkiteError("DISK_FULL", `the data directory ${directory} cannot be used: its disk is full`, {
+    hint: `free some space (df -h ${directory}), or name another directory with --data`,
+  });
 }

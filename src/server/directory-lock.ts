@@ -2,10 +2,11 @@
  * The lock that keeps a second server out of a directory. The kernel releases it when its holder dies, however
  * that happens, and it belongs to the directory itself, not to its name. Node has no file locks; SQLite does.
  */
-import { readFile, rm, writeFile } from "node:fs/promises";
+import { open, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { BoxkiteError, messageOf } from "../domain/errors.ts";
+import { BoxkiteError } from "../domain/errors.ts";
+import { explainDirectory } from "./create-directory.ts";
 
 /** https://www.sqlite.org/rescode.html */
 const SQLITE_BUSY = 5;
@@ -15,7 +16,7 @@ const SQLITE_NOTADB = 26;
 /** Throws DATA_DIRECTORY_UNUSABLE, naming the holder. The result unlocks. */
 export async function lockDirectory(directory: string): Promise<() => Promise<void>> {
   const holderFile = join(directory, "lock.pid");
-  const lock = takeLock(join(directory, "lock.sqlite"));
+  const lock = await takeLock(directory);
   if (lock === undefined) {
     const holder = await readFile(holderFile, "utf8").catch(() => "");
     throw new BoxkiteError(
@@ -28,7 +29,7 @@ export async function lockDirectory(directory: string): Promise<() => Promise<vo
     await writeFile(holderFile, String(process.pid));
   } catch (error) {
     lock.close();
-    throw unusable(directory, error);
+    throw explainDirectory(error, directory);
   }
   return async () => {
     await rm(holderFile, { force: true });
@@ -37,7 +38,8 @@ export async function lockDirectory(directory: string): Promise<() => Promise<vo
 }
 
 /** Undefined: another process has it. */
-function takeLock(file: string): DatabaseSync | undefined {
+async function takeLock(directory: string): Promise<DatabaseSync | undefined> {
+  const file = join(directory, "lock.sqlite");
   let lock: DatabaseSync | undefined;
   try {
     lock = new DatabaseSync(file);
@@ -48,7 +50,8 @@ function takeLock(file: string): DatabaseSync | undefined {
     lock?.close();
     const code = error instanceof Error && "errcode" in error ? error.errcode : undefined;
     if (code === SQLITE_BUSY) return undefined;
-    if (code !== SQLITE_NOTADB && code !== SQLITE_CORRUPT) throw unusable(file, error);
+    if (code !== SQLITE_NOTADB && code !== SQLITE_CORRUPT)
+      throw explainDirectory((await writeErrorOf(file)) ?? error, directory);
     throw new BoxkiteError("DATA_DIRECTORY_UNUSABLE", `the lock ${file} is damaged`, {
       hint: `remove it, it holds no data: rm ${file}`,
       cause: error,
@@ -56,9 +59,19 @@ function takeLock(file: string): DatabaseSync | undefined {
   }
 }
 
-function unusable(path: string, error: unknown): BoxkiteError {
-  return new BoxkiteError("DATA_DIRECTORY_UNUSABLE", `cannot lock ${path}: ${messageOf(error)}`, {
-    hint: "name another data directory with --data",
-    cause: error,
-  });
+/** SQLite says that it cannot open a file; what the system says has the reason. */
+async function writeErrorOf(file: string): Promise<unknown> {
+  try {
+    const handle = await open(file, "a");
+    try {
+      await handle.write("\0");
+      // A lock has no content.
+      await handle.truncate(0);
+    } finally {
+      await handle.close();
+    }
+    return undefined;
+  } catch (error) {
+    return error;
+  }
 }
