@@ -62,6 +62,8 @@ export const ERROR_CODES = {
   PROJECT_EXISTS: "user",
   RUN_NOT_FOUND: "user",
   RUN_EXISTS: "user",
+  /** A run or an action was to be aborted that had ended by itself. */
+  ALREADY_ENDED: "user",
   LEASE_LOST: "system",
   ACTION_NOT_FOUND: "user",
   TASK_NOT_FOUND: "user",

@@ -58,8 +58,11 @@ export interface Orchestrator extends Acceptance {
    * `endAttempts` ends them all and frees what they hold.
    */
   stop(options: { readonly endAttempts: boolean }): Promise<void>;
-  /** Aborts an action and its descendants. One that has ended stays as it is. Throws ACTION_NOT_FOUND. */
-  abort(key: ActionKey, reason: string, by: Principal): Promise<void>;
+  /**
+   * Aborts an action and its descendants. One that has ended stays as it is. Resolves with the action, ended.
+   * Throws ACTION_NOT_FOUND.
+   */
+  abort(key: ActionKey, reason: string, by: Principal): Promise<ActionRecord>;
   /** Reports that an object was written; `key`: its key in the bucket. */
   objectWritten(key: string): void;
   /** Answers a condition. Throws ACTION_NOT_FOUND, or INVALID_ARGUMENT if it does not wait for an answer. */
@@ -128,7 +131,8 @@ export function createOrchestrator(options: OrchestratorOptions): Orchestrator {
     enqueue: acceptance.enqueue,
     abort: async (key, reason, by) => {
       await requireAction(store, key);
-      await started().apply(key, { type: "abortRequested", reason }, { by });
+      const aborted = await started().apply(key, { type: "abortRequested", reason }, { by });
+      return aborted ?? requireAction(store, key);
     },
     objectWritten: (key) => {
       const attempt = attemptOfResult(key);

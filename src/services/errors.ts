@@ -12,6 +12,7 @@ const CODES = {
   PROJECT_EXISTS: Code.AlreadyExists,
   RUN_NOT_FOUND: Code.NotFound,
   RUN_EXISTS: Code.AlreadyExists,
+  ALREADY_ENDED: Code.FailedPrecondition,
   ACTION_NOT_FOUND: Code.NotFound,
   TASK_NOT_FOUND: Code.NotFound,
   TASK_EXISTS: Code.AlreadyExists,

@@ -5,6 +5,7 @@ import { decodeSignal } from "../wire/condition.ts";
 import { encodeActionDetails, encodeRunDetails } from "../wire/details.ts";
 import { RunService } from "../wire/gen/flyteidl2/workflow/run_service_pb.js";
 import { decodeActionId, decodeRunId } from "../wire/identifiers.ts";
+import { requireAborted } from "./abort.ts";
 import type { ServiceContext } from "./context.ts";
 import { createRunMethod, type CreateRunContext } from "./create-run.ts";
 import { detailSources } from "./detail-sources.ts";
@@ -28,13 +29,14 @@ export function registerRunService(router: ConnectRouter, context: Needs): void 
     abortRun: async ({ runId, reason }, handler) => {
       const by = principalOf(handler);
       const { key } = await access.run(by, "change", decodeRunId(runId));
-      await orchestrator.abort({ ...key, action: ROOT_ACTION }, reason || "aborted by a client", by);
+      const root = { ...key, action: ROOT_ACTION };
+      requireAborted(await orchestrator.abort(root, reason || "aborted by a client", by));
       return {};
     },
     abortAction: async ({ actionId, reason }, handler) => {
       const by = principalOf(handler);
       const { key } = await access.action(by, "change", decodeActionId(actionId));
-      await orchestrator.abort(key, reason || "aborted by a client", by);
+      requireAborted(await orchestrator.abort(key, reason || "aborted by a client", by));
       return {};
     },
 

@@ -180,7 +180,13 @@ test("abort run and abort action, with a reason; ended runs stay as they are", a
     flyteCli(subject, "abort", "run", "waits"),
   ]);
   assert.match(shown.text, /'abortInfo': \{'reason': 'lunch time'/);
-  assert.equal(again.code, 0);
+  assert.notEqual(again.code, 0);
+  assert.match(again.text, /run waits was not aborted: it has already ended \(succeeded\)/);
+  assert.doesNotMatch(again.text, /has been aborted|Traceback/);
+  const repeated = await flyteCli(subject, "abort", "run", "sleeps");
+  assert.equal(repeated.code, 0, "what is aborted already, by an answer that was lost");
+  const late = await flyteCli(subject, "abort", "action", "waits", "a0");
+  assert.match(late.text, /run waits was not aborted/);
   const [ended] = (
     await flyteCli(subject, "-of", "json-raw", "get", "action", "waits")
   ).json() as ActionJson[];

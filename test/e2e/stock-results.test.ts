@@ -101,6 +101,7 @@ print(json.dumps({
     "inputs": dict(found["good"].inputs()),
     "no_outputs": {name: raised(found[name].outputs) for name in ("bad", "aborted", "late")},
     "first_failure": bad.first_failure().error_message,
+    "too_late": {name: raised(found[name].abort) for name in runs},
 }))
 `,
   );
@@ -124,6 +125,9 @@ print(json.dumps({
     aborted: [true, true, "ActionPhase.ABORTED"],
     late: [true, true, "ActionPhase.TIMED_OUT"],
   });
+  const late = told["too_late"] as Record<string, [string, string]>;
+  for (const name of ["good", "bad", "late"]) assert.match(late[name]?.[1] ?? "", /has already ended/u, name);
+  assert.deepEqual(late["aborted"], ["returned", "None"]);
   assert.deepEqual(told["outputs"], [2, "two"]);
   assert.deepEqual(told["typed"], { o0: 2, o1: "two" });
   assert.deepEqual(told["inputs"], { x: 1 });

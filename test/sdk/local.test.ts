@@ -282,6 +282,8 @@ test("a condition is answered through the run's handle, by type, in time", async
   const aborted = await local.run(asks);
   await aborted.abort("not needed");
   assert.equal(await aborted.wait(), "aborted");
+  await aborted.abort("repeated");
+  await assert.rejects(run.abort(), { code: "ALREADY_ENDED", message: /not aborted.*\(succeeded\)/u });
   const stubborn = env.task({ name: "stubborn" }, async (_, { signal }) => {
     await once(signal, "abort");
     await (await flyte.condition("too-late")).wait();

@@ -31,5 +31,6 @@ export interface Run<Out> extends AsyncIterable<PhaseChange> {
    * not of the type that is asked for, or if the run ends without asking.
    */
   signal(condition: string, answer: boolean | number | string): Promise<void>;
+  /** Ends the run. Rejects with ALREADY_ENDED if it has ended in another way. */
   abort(reason?: string): Promise<void>;
 }

@@ -9,6 +9,7 @@ import { LocalOrchestrator } from "./orchestrator.ts";
 import type { RunOptions } from "../authoring/run.ts";
 import type { LogLine, PhaseChange, Run } from "../authoring/run-handle.ts";
 import type { TaskDefinition } from "../authoring/task.ts";
+import { BoxkiteError } from "../../domain/errors.ts";
 import { ROOT_ACTION } from "../../domain/ids.ts";
 import { isTerminal, type Phase } from "../../domain/phase.ts";
 import { systemClock } from "../../lib/clock.ts";
@@ -78,6 +79,11 @@ class LocalRun implements Run<unknown> {
   }
 
   async abort(reason = "aborted"): Promise<void> {
+    const phase = this.#changes.at(-1)?.phase;
+    if (phase !== undefined && phase !== "aborted" && isTerminal(phase)) {
+      const message = `run ${this.name} was not aborted: it has already ended (${phase.replace("_", " ")})`;
+      throw new BoxkiteError("ALREADY_ENDED", message);
+    }
     const { ActionAbortedError } = await import("../authoring/errors.ts");
     this.#abort.abort(new ActionAbortedError(reason));
   }
