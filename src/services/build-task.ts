@@ -89,6 +89,7 @@ export function buildImageWork(options: BuildWorkOptions): InProcessWork {
       } catch (error) {
         // Not a failure of the build: its action has ended, or the server stops and will build again.
         if (signal.aborted) throw error;
+        options.unusedImages.refused();
         const message = error instanceof BoxkiteError ? textOf(error) : messageOf(error);
         for (const line of message.split("\n")) logs.write("stderr", line, clock.now());
         await objects.put(keyOfUri(`${outputPrefix}/${ERROR_FILE}`, bucket), encodeError(error, message));

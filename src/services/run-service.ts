@@ -13,10 +13,11 @@ import { deliver } from "./direct-stream.ts";
 import { principalOf } from "./principal.ts";
 import { listMethods, type ListContext } from "./run-lists.ts";
 import { readableScope } from "./run-scope.ts";
+import { reportingRefusals } from "./unused-images.ts";
 import { watchRuns } from "./watch-runs.ts";
 import { watchActionDetails, watchRunDetails } from "./watches.ts";
 
-type Needs = Pick<ServiceContext, "access" | "orchestrator" | "store" | "feed"> &
+type Needs = Pick<ServiceContext, "access" | "orchestrator" | "store" | "feed" | "unusedImages"> &
   CreateRunContext &
   ListContext;
 
@@ -24,7 +25,7 @@ export function registerRunService(router: ConnectRouter, context: Needs): void 
   const { access, store, orchestrator } = context;
 
   const service: Partial<ServiceImpl<typeof RunService>> = {
-    createRun: createRunMethod(context),
+    createRun: reportingRefusals(context.unusedImages, createRunMethod(context)),
 
     abortRun: async ({ runId, reason }, handler) => {
       const by = principalOf(handler);

@@ -13,13 +13,14 @@ import type { ServiceContext } from "./context.ts";
 import { BUILD_TASK } from "./build-task.ts";
 import { authoriseReads } from "./object-keys.ts";
 import { principalOf } from "./principal.ts";
+import { reportingRefusals } from "./unused-images.ts";
 
-type Needs = Pick<ServiceContext, "access" | "store" | "catalog" | "bucket">;
+type Needs = Pick<ServiceContext, "access" | "store" | "catalog" | "bucket" | "unusedImages">;
 
 export function registerTaskService(router: ConnectRouter, context: Needs): void {
-  const { access, store, catalog } = context;
+  const { access, store, catalog, unusedImages } = context;
   const service: Partial<ServiceImpl<typeof TaskService>> = {
-    deployTask: async (request, handler) => {
+    deployTask: reportingRefusals(unusedImages, async (request, handler) => {
       const by = principalOf(handler);
       const key = decodeTaskId(request.taskId);
       if (key.version === "") throw incomplete("a version of the task");
@@ -35,7 +36,7 @@ export function registerTaskService(router: ConnectRouter, context: Needs): void
       await authoriseReads(context, by, spec.definition.reads);
       await catalog.deployTask(key, spec, by);
       return {};
-    },
+    }),
     getTaskDetails: async ({ taskId }, handler) => {
       const { record, spec } = await access.task(principalOf(handler), decodeTaskId(taskId));
       return { details: encodeTaskDetails(record, spec) };

@@ -1,9 +1,14 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
+import { createClient, createRouterTransport } from "@connectrpc/connect";
 import type { BuildRecord } from "../domain/build-record.ts";
 import { steppedClock } from "../../test/helpers/stepped-clock.ts";
 import { createLogger } from "../lib/log.ts";
 import type { ImageUses } from "../domain/build-record.ts";
+import { TaskService } from "../wire/gen/flyteidl2/task/task_service_pb.js";
+import { RunService } from "../wire/gen/flyteidl2/workflow/run_service_pb.js";
+import { registerRunService } from "./run-service.ts";
+import { registerTaskService } from "./task-service.ts";
 import { createUnusedImages } from "./unused-images.ts";
 
 const NOBODY: ImageUses = { deployments: [], runs: [] };
@@ -62,6 +67,25 @@ suite("unused images", () => {
     ended();
     await later();
     assert.equal(lines.length, 1);
+  });
+
+  test("no warning where the run or the deployment was refused: its client knows why nothing uses the image", async () => {
+    const { images, lines, later } = setup();
+    const context = { unusedImages: images } as never;
+    const transport = createRouterTransport((router) => {
+      registerRunService(router, context);
+      registerTaskService(router, context);
+    });
+    const refused = [
+      () => createClient(RunService, transport).createRun({}),
+      () => createClient(TaskService, transport).deployTask({}),
+    ];
+    for (const call of refused) {
+      images.handedOut(buildOf("one"));
+      await assert.rejects(call());
+      await later();
+      assert.deepEqual(lines, []);
+    }
   });
 
   test("nothing is asked of the store after the end", async () => {

@@ -16,7 +16,27 @@ export interface UnusedImages {
   building(): () => void;
   /** A client was given this image. */
   handedOut(build: BuildRecord): void;
+  /**
+   * A run, a deployment or a build was refused or has failed: its client knows why nothing uses its images. Which
+   * images are that client's is not known, so none of those so far is warned of.
+   */
+  refused(): void;
   close(): void;
+}
+
+/** Calls `method`; when it is refused, `unusedImages` learns of it. */
+export function reportingRefusals<Args extends unknown[], Result>(
+  unusedImages: Pick<UnusedImages, "refused">,
+  method: (...args: Args) => Promise<Result> | Result,
+): (...args: Args) => Promise<Result> {
+  return async (...args) => {
+    try {
+      return await method(...args);
+    } catch (error) {
+      unusedImages.refused();
+      throw error;
+    }
+  };
 }
 
 export interface UnusedImagesOptions {
@@ -62,6 +82,7 @@ export function createUnusedImages({ store, clock, log }: UnusedImagesOptions): 
       watched.set(build.target, build);
       wait();
     },
+    refused: () => watched.clear(),
     close: () => timer?.cancel(),
   };
 }
