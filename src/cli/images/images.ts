@@ -9,6 +9,7 @@ import { dataDirectory, openStoreIn } from "../data-directory.ts";
 import { readSettingsFile } from "../settings-file.ts";
 import { buildImage } from "./build.ts";
 import { buildJson, describeBuild, formatBytes, formatTable } from "./describe.ts";
+import { findBuild } from "./find-build.ts";
 import { pruneImages } from "./prune.ts";
 
 export const images: Command = {
@@ -110,15 +111,7 @@ async function list(store: Store, json: boolean): Promise<number> {
 }
 
 async function inspect(store: Store, name: string | undefined, json: boolean): Promise<number> {
-  const builds = await store.listBuilds();
-  const build = builds.find((one) =>
-    [one.target, one.reference, one.name, one.digest, one.imageId].includes(name ?? ""),
-  );
-  if (build === undefined) {
-    throw new BoxkiteError("IMAGE_NOT_FOUND", `no build is called ${JSON.stringify(name ?? "")}`, {
-      hint: "boxkite images ls",
-    });
-  }
+  const build = findBuild(await store.listBuilds(), name);
   const uses = await store.usesOfBuild(build);
   process.stdout.write(json ? `${JSON.stringify(buildJson(build, uses))}\n` : describeBuild(build, uses));
   return EXIT.ok;
