@@ -28,6 +28,7 @@ export interface UpSettings {
   readonly maxLogBytes: number;
   readonly keepLogsDays: number;
   readonly json: boolean;
+  readonly quiet: boolean;
   readonly verbose: boolean;
   readonly registries: Registries;
   readonly containers: InheritedSettings;
@@ -68,6 +69,9 @@ export async function readUpSettings(input: CommandInput): Promise<UpSettings> {
   if (ephemeral && values["data"] !== undefined) {
     throw new BoxkiteError("CONFIG_INVALID", "--ephemeral and --data exclude each other");
   }
+  if (values["quiet"] === true && values["verbose"] === true) {
+    throw new BoxkiteError("CONFIG_INVALID", "--quiet and --verbose exclude each other");
+  }
   return {
     port: whole("port", DEFAULT_PORT, 0, 65_535),
     host: address("host"),
@@ -81,6 +85,7 @@ export async function readUpSettings(input: CommandInput): Promise<UpSettings> {
     maxLogBytes: whole("max-log-mib", DEFAULT_MAX_LOG_BYTES / MIB, 1, 1_048_576) * MIB,
     keepLogsDays: whole("keep-logs-days", DEFAULT_KEEP_LOGS_DAYS, 0, 36_500),
     json: values["json"] === true,
+    quiet: values["quiet"] === true,
     verbose: values["verbose"] === true,
     registries: file.registries,
     containers: file.containers,

@@ -4,13 +4,15 @@ import type { Platform } from "../platform/platform.ts";
 import { choosePlatform } from "../platform/choose.ts";
 import { systemClock } from "../lib/clock.ts";
 import { createLogger, type Logger } from "../lib/log.ts";
-import { openDataDirectory, type DataDirectory } from "../server/data-directory.ts";
+import { openDataDirectory } from "../server/data-directory.ts";
 import { widened } from "../platform/reach.ts";
 import { startServer, type Server } from "../server/server.ts";
+import { banner, readyEvent, unusableHost } from "./announce.ts";
 import { EXIT, type Command, type CommandInput } from "./command.ts";
 import { DEFAULT_PORT } from "./default-port.ts";
 import { untilShellEnds } from "./npx-shell.ts";
 import { packageVersion } from "./version.ts";
+import { announceStop, untilSignal } from "./stopping.ts";
 import { readUpSettings, type UpSettings } from "./up-settings.ts";
 
 export const up: Command = {
@@ -53,6 +55,7 @@ export const up: Command = {
       help: "settings in YAML: the same names as these options, and more (docs/configuration.md)",
     },
     json: { type: "boolean", help: "one JSON object a line; the first says that the server is ready" },
+    quiet: { type: "boolean", short: "q", help: "log warnings and errors only, no line for each run" },
     verbose: { type: "boolean", short: "v", help: "log debug messages too" },
   },
   run,
@@ -63,7 +66,7 @@ async function run(input: CommandInput): Promise<number> {
   const settings = await readUpSettings(input);
   const log = createLogger({
     format: settings.json ? "json" : "text",
-    level: settings.verbose ? "debug" : "info",
+    level: settings.verbose ? "debug" : settings.quiet ? "warn" : "info",
   });
   // Closed in any case, the last opened first.
   await using opened = new AsyncDisposableStack();
@@ -88,82 +91,59 @@ async function run(input: CommandInput): Promise<number> {
     keepLogsDays: settings.keepLogsDays,
     log,
   });
-  announce(settings, server, platform, data);
+  const signalled = untilSignal();
+  const announcement = {
+    version: packageVersion(),
+    port: server.port,
+    readyMs: Math.round(performance.now()),
+    engine: { description: server.executor.description, summary: platform.engineReport.summary },
+    hasContainers: platform.hasContainers,
+    data,
+    host: settings.host,
+  };
+  process.stdout.write(
+    settings.json ? `${JSON.stringify(readyEvent(announcement))}\n` : banner(announcement),
+  );
+  const unusable = unusableHost(settings.host);
+  if (unusable !== undefined) log.warn("--host opens the server to nobody", { why: unusable });
   // What the engine cannot do is reported now, not by the first run that needs it.
   for (const { what, hint } of platform.engineReport.advice) log.warn(what, { hint });
   const given = Object.entries(settings.containers).filter(([, isGiven]) => isGiven === true);
   if (given.length > 0)
     log.info("task containers are given of this machine", { given: given.map(([name]) => name) });
   // Reported after "ready": it starts a container, which takes longer than everything else.
-  const probing = probe(platform, server, settings, log);
+  const stopping = new AbortController();
+  const probing = probe(platform, server, settings, log, stopping.signal);
   opened.defer(() => probing);
   opened.defer(() => server.close());
-  const end = await Promise.race([untilSignal(), untilShellEnds(input.env, systemClock), server.leaseLost]);
+  opened.defer(() => stopping.abort());
+  const end = await Promise.race([signalled, untilShellEnds(input.env, systemClock), server.leaseLost]);
   if (end instanceof BoxkiteError) throw end;
-  log.debug("stopping", { signal: end });
+  await announceStop(server, { ephemeral: data.ephemeral, log });
+  await opened.disposeAsync();
+  log.info("stopped", { signal: end });
   return EXIT.ok;
 }
 
-async function probe(platform: Platform, server: Server, settings: UpSettings, log: Logger): Promise<void> {
+async function probe(
+  platform: Platform,
+  server: Server,
+  settings: UpSettings,
+  log: Logger,
+  signal: AbortSignal,
+): Promise<void> {
   try {
-    const result = await platform.probe(server.port);
-    if (result === undefined) return;
+    const result = await platform.probe(server.port, signal);
+    if (result === undefined || signal.aborted) return;
     if (settings.json) process.stdout.write(`${JSON.stringify({ event: "probe", ...result })}\n`);
     else if (result.note !== undefined)
       log.warn("whether containers reach the server was not tried", { why: result.note });
     else log.info("containers reach the server", { endpoint: result.endpoint });
   } catch (error) {
+    if (signal.aborted) return;
     const { message, hint } = error as BoxkiteError;
     if (settings.json)
       process.stdout.write(`${JSON.stringify({ event: "probe", ok: false, message, hint })}\n`);
     else log.error("a container was tried: no run will work", { error, hint });
   }
-}
-
-function announce(settings: UpSettings, server: Server, platform: Platform, data: DataDirectory): void {
-  const url = `http://localhost:${server.port}`;
-  const readyMs = Math.round(performance.now());
-  const keeps = data.ephemeral
-    ? "forgotten when the server ends"
-    : "SQLite and files; survives restarts; --ephemeral to forget";
-  if (settings.json) {
-    const ready = {
-      event: "ready",
-      pid: process.pid,
-      url,
-      endpoint: `dns:///localhost:${server.port}`,
-      engine: server.executor.description,
-      data: data.path,
-      ephemeral: data.ephemeral,
-      version: packageVersion(),
-      readyMs,
-    };
-    process.stdout.write(`${JSON.stringify(ready)}\n`);
-    return;
-  }
-  const next =
-    server.port === DEFAULT_PORT
-      ? "flyte create config --devbox  &&  flyte run hello.py main"
-      : `flyte create config --endpoint localhost:${server.port} --insecure --project flytesnacks --domain development  &&  flyte run hello.py main`;
-  process.stdout.write(
-    [
-      "",
-      `  boxkite ${packageVersion()}  ready in ${readyMs} ms`,
-      "",
-      `  ➜  Console   ${url}/v2`,
-      `  ➜  Endpoint  dns:///localhost:${server.port} (insecure)`,
-      `  ➜  Engine    ${platform.engineReport.summary}`,
-      `  ➜  Data      ${data.path}  (${keeps})`,
-      "",
-      `  Next   ${next}`,
-      "",
-      "",
-    ].join("\n"),
-  );
-}
-
-function untilSignal(): Promise<string> {
-  return new Promise((resolve) => {
-    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve(signal));
-  });
 }

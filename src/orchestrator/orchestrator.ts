@@ -58,6 +58,8 @@ export interface Orchestrator extends Acceptance {
    * `endAttempts` ends them all and frees what they hold.
    */
   stop(options: { readonly endAttempts: boolean }): Promise<void>;
+  /** How many attempts this process supervises. */
+  liveAttempts(): Promise<number>;
   /**
    * Aborts an action and its descendants. One that has ended stays as it is. Resolves with the action, ended.
    * Throws ACTION_NOT_FOUND.
@@ -127,6 +129,7 @@ export function createOrchestrator(options: OrchestratorOptions): Orchestrator {
       if (live.length > 0)
         log.info("attempts continue; the next start resumes supervising them", { attempts: live.length });
     },
+    liveAttempts: async () => (await parts?.work.liveAttempts())?.length ?? 0,
     createRun: acceptance.createRun,
     enqueue: acceptance.enqueue,
     abort: async (key, reason, by) => {

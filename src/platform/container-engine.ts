@@ -57,11 +57,12 @@ export async function chooseContainerPlatform(
       },
       createImageTools: () => createImageTools(api.engine, commandLineEnv(api, env), registries),
       engineReport: examineEngine(found, info),
+      hasContainers: true,
       // The bridge exists only while a container runs, so the server cannot listen at its address alone.
       listenAt: network.inVirtualMachine ? "127.0.0.1" : "0.0.0.0",
       accepts: network.isAllowedLocalAddress,
-      probe: async (port) => {
-        const result = await probeFromContainer({ api, network, instance, port, log });
+      probe: async (port, signal) => {
+        const result = await probeFromContainer({ api, network, instance, port, log, signal });
         if (result.kind === "reachable") chosen = result.candidate;
         const endpoint = hostPort(chosen?.host ?? "127.0.0.1", port);
         return {

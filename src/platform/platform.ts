@@ -37,9 +37,12 @@ export interface Platform extends Reach {
   /** Creates the image builder; undefined if the platform has none. */
   readonly createImageTools: (() => Promise<ImageTools>) | undefined;
   readonly engineReport: EngineReport;
+  /** Whether attempts run in containers. */
+  readonly hasContainers: boolean;
   /** Checks whether attempts can reach the server. Undefined: there is nothing to check. */
   probe(
     port: number,
+    signal?: AbortSignal,
   ): Promise<{ readonly ok: true; readonly endpoint: string; readonly note?: string } | undefined>;
   close(): Promise<void>;
 }

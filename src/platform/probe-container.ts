@@ -23,6 +23,8 @@ export interface ProbeOptions {
   readonly instance: string;
   readonly port: number;
   readonly log: Logger;
+  /** Ends the probe early. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** The result for one candidate. */
@@ -93,7 +95,9 @@ export async function runTrials(options: ProbeOptions): Promise<readonly Trial[]
     throw new BoxkiteError("ENGINE_FAILED", `the probe's container could not be created (${created.kind})`);
   try {
     await start(api, created.id);
-    const exitCode = await api.waitContainer(created.id, AbortSignal.timeout(PROBE_TIMEOUT_MS));
+    const timeout = AbortSignal.timeout(PROBE_TIMEOUT_MS);
+    const waiting = options.signal === undefined ? timeout : AbortSignal.any([timeout, options.signal]);
+    const exitCode = await api.waitContainer(created.id, waiting);
     const output = await outputOf(api, created.id);
     const last = output.trim().split("\n").at(-1) ?? "";
     if (exitCode !== 0 || !last.startsWith("[")) {

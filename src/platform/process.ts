@@ -18,6 +18,7 @@ export function processPlatform(path: readonly string[], env: NodeJS.ProcessEnv)
       }),
     createImageTools: undefined,
     engineReport: { summary: "process: tasks are programs of this machine", advice: [] },
+    hasContainers: false,
     listenAt: "127.0.0.1",
     accepts: isLoopback,
     probe: async () => undefined,

@@ -31,6 +31,7 @@ import { createHandler } from "./handler.ts";
 import { listen } from "./listener.ts";
 import { logMigrations } from "./migration-log.ts";
 import type { Reach } from "../platform/reach.ts";
+import { logRuns } from "./run-log.ts";
 import { createResults } from "./results.ts";
 import { OBJECTS_DIRECTORY, STORE_FILE } from "./store-file.ts";
 
@@ -68,6 +69,8 @@ export interface Server {
   readonly executor: Executor;
   /** Resolves when another server has taken over the store: nothing that is accepted here is driven any more. */
   readonly leaseLost: Promise<BoxkiteError>;
+  /** How many attempts run or are about to. */
+  liveAttempts(): Promise<number>;
   close(): Promise<void>;
 }
 
@@ -158,13 +161,20 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   opened.defer(() => orchestrator.stop({ endAttempts: options.ephemeral }));
   await orchestrator.start();
   opened.defer(expireUploads({ store: objects, clock, log }));
+  opened.defer(logRuns({ store, origin: () => `http://localhost:${port}`, clock, log }));
   const { keepLogsDays: keepDays = 0 } = options;
   const retention = keepDays > 0 ? createLogRetention({ store, logs, keepDays, clock, log }) : undefined;
   opened.defer(() => retention?.stop());
   retention?.start();
 
   const running = opened.move();
-  return { port, executor, leaseLost: leaseLost.promise, close: () => running.disposeAsync() };
+  return {
+    port,
+    executor,
+    leaseLost: leaseLost.promise,
+    liveAttempts: () => orchestrator.liveAttempts(),
+    close: () => running.disposeAsync(),
+  };
 }
 
 /** The project that `flyte create config --devbox` names exists from the start. */
