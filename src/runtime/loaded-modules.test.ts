@@ -58,7 +58,7 @@ suite("modules that are loaded", { concurrency: true }, () => {
     );
   });
 
-  test("the runtime loads no library but those of the protocol", async () => {
+  test("the runtime loads no library but those of the protocol, and for calls the tokenizer of code versions", async () => {
     const { folders, packages } = await loadedBy([
       "src/runtime/run-action.ts",
       "src/runtime/remote-controller.ts",
@@ -68,12 +68,12 @@ suite("modules that are loaded", { concurrency: true }, () => {
       [...folders].filter((name) => /^sdk\/(start|local|testing)$/.test(name)),
       [],
     );
-    assert.deepEqual([...packages].filter(isNotOfTheProtocol), []);
+    assert.deepEqual([...packages].filter(isNotOfTheProtocol), ["js-tokens"]);
   });
 
   test("a task that starts a run loads nothing that reads the author's files", async () => {
     const { packages } = await loadedBy(["src/sdk/start/start-run.ts", "src/sdk/start/remote-run.ts"]);
-    assert.deepEqual([...packages].filter(isNotOfTheProtocol), []);
+    assert.deepEqual([...packages].filter(isNotOfTheProtocol), ["js-tokens"]);
   });
 
   test("a task that calls nobody loads little", async () => {

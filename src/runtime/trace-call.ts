@@ -34,7 +34,7 @@ export async function callTrace(
     container: { storage },
   } = connection;
   const inputs = await encodeInputs(definition.name, definition.interface, values, context.customContext);
-  const name = nextActionName(context, identifyTraceCall(definition.identity, inputs));
+  const name = nextActionName(context, identifyTraceCall(definition, inputs));
   await watch.ready();
   const recorded = watch.state(name);
   if (recorded !== undefined) {

@@ -1,3 +1,4 @@
+import { codeVersionOf } from "./code-version.ts";
 import type { Duration } from "./duration.ts";
 import type { TaskDefinition } from "./task.ts";
 
@@ -12,14 +13,15 @@ export interface CompiledCache {
 }
 
 /** What an author's `cache` setting means for a task. */
-export function cacheOf(definition: Pick<TaskDefinition, "options" | "codeVersion">): CompiledCache {
+export function cacheOf(definition: Pick<TaskDefinition, "options" | "fn">): CompiledCache {
   const { cache } = definition.options;
   const policy = typeof cache === "object" ? cache : {};
   const enabled = cache !== undefined && cache !== "disable";
   return {
     enabled,
     version:
-      policy.version ?? `${definition.codeVersion}${policy.salt === undefined ? "" : `-${policy.salt}`}`,
+      policy.version ??
+      `${codeVersionOf(definition.fn)}${policy.salt === undefined ? "" : `-${policy.salt}`}`,
     serialize: policy.serialize ?? false,
     ignoredInputs: enabled ? (policy.ignoredInputs ?? []) : [],
     maxAge: policy.maxAge,

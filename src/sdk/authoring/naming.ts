@@ -2,8 +2,17 @@
  * Names of the actions that calls become: the Python SDK's, byte for byte, and the same in local mode and
  * in containers. docs/typescript/action-names.md says what they are made of.
  */
+import { codeVersionOf } from "./code-version.ts";
+import { encodeInterface } from "./interface.ts";
+import type { TraceDefinition } from "./trace.ts";
 import type { NamingScope } from "./call-counter.ts";
-import { childActionName, hashInputs, hashInterface, hashTaskIdentity } from "../../wire/literals/hash.ts";
+import {
+  childActionName,
+  hashData,
+  hashInputs,
+  hashInterface,
+  hashTaskIdentity,
+} from "../../wire/literals/hash.ts";
 import type { TypedInterface } from "../../wire/gen/flyteidl2/core/interface_pb.js";
 import type { Inputs } from "../../wire/gen/flyteidl2/task/common_pb.js";
 
@@ -33,8 +42,12 @@ export function identifyTaskCall(task: CalledTask, { literals }: Inputs): TaskCa
   };
 }
 
-export function identifyTraceCall(identity: string, { literals }: Inputs): CallIdentity {
-  return { identity, inputsHash: hashInputs(literals) };
+export function identifyTraceCall(
+  { name, interface: compiled, source }: Pick<TraceDefinition, "name" | "interface" | "source">,
+  { literals }: Inputs,
+): CallIdentity {
+  const version = hashData(`${hashInterface(encodeInterface(compiled))}-${codeVersionOf(source)}`);
+  return { identity: `${name}-${version}`, inputsHash: hashInputs(literals) };
 }
 
 /** A condition has neither inputs nor code: only its name identifies it. */

@@ -79,7 +79,7 @@ export interface ExecutionOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Keys, or requests that also say how the secret is passed to the task. */
   readonly secrets?: readonly (string | SecretRequest)[];
-  /** "auto": reuse results of equal inputs and equal code. @default "disable" */
+  /** "auto": reuse results of equal inputs and an equal function; what it calls or imports does not count. @default "disable" */
   readonly cache?: "auto" | "disable" | CachePolicy;
   /** A count, or a policy. @default 0 */
   readonly retries?: number | RetryPolicy;

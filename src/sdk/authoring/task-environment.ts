@@ -1,4 +1,5 @@
 /** An environment: the image, and the settings that its tasks share. */
+import { refuseHiddenSource } from "./author-function.ts";
 import { compileInterface } from "./interface.ts";
 import type { Image } from "./image.ts";
 import {
@@ -22,7 +23,7 @@ import type {
   Schemas,
 } from "./schema.ts";
 import { sharedState } from "./state.ts";
-import { callerPath, codeVersionOf, createTask, type Task } from "./task.ts";
+import { callerPath, createTask, type Task } from "./task.ts";
 import type { TaskContext } from "./task-context.ts";
 
 export interface EnvironmentOptions extends ExecutionOptions {
@@ -143,6 +144,13 @@ export class TaskEnvironment {
     if (this.#tasks.has(name)) throw new TypeError(`the environment ${this.name} has a task ${name} already`);
     const merged = mergeOptions(this.options, options);
     checkOptions(merged);
+    if (typeof merged.cache !== "object" || merged.cache.version === undefined) {
+      refuseHiddenSource(
+        `task ${fullName}`,
+        fn,
+        "wrap it: (inputs) => bound(inputs), or set cache: { version: … }",
+      );
+    }
     const task = createTask<InputsOf<I>, Received<O, N>>({
       defined: "here",
       environment: this,
@@ -155,7 +163,6 @@ export class TaskEnvironment {
       report: options.report ?? false,
       fn,
       modulePath: options.module ?? callerPath(),
-      codeVersion: codeVersionOf(fn),
     });
     this.#tasks.set(name, task as Task<never, unknown>);
     sharedState().tasks.set(fullName, task as Task<never, unknown>);

@@ -1,5 +1,4 @@
 /** A task: a function that runs in its environment's container, wherever it is called from. */
-import { createHash } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import type { CompiledInterface } from "./interface.ts";
 import type { ExecutionOptions } from "./options.ts";
@@ -47,8 +46,6 @@ export interface TaskDefinition {
   readonly fn: (inputs: never, context: TaskContext) => unknown;
   /** The file that defines the task. */
   readonly modulePath: string;
-  /** SHA-256 of the function's source: part of action names and of cache keys. */
-  readonly codeVersion: string;
 }
 
 /** A deployed task, of any language. */
@@ -124,15 +121,6 @@ async function callDefinition(
   }
   if (active.inTrace) throw new TaskInTraceError(definition.fullName, active.scope.name);
   return active.controller.call(definition, inputs, active);
-}
-
-/**
- * The version of a function's code. White space counts as one blank, so that the same source has
- * the same version with its types (blanked out by Node) and reformatted within a line.
- */
-export function codeVersionOf(fn: (...parameters: never[]) => unknown): string {
-  const source = fn.toString().replaceAll(/\s+/g, " ");
-  return createHash("sha256").update(source).digest("hex");
 }
 
 /** The file of the nearest caller outside this package's own folder. */

@@ -2,6 +2,7 @@
  * Traces: steps inside a task whose results are recorded. The next attempt of the task reads the record
  * instead of running the step again.
  */
+import { refuseHiddenSource, type AuthorFunction } from "./author-function.ts";
 import { compileInterface, type CompiledInterface } from "./interface.ts";
 import {
   json,
@@ -13,14 +14,14 @@ import {
   type Schemas,
 } from "./schema.ts";
 import { sharedState } from "./state.ts";
-import { codeVersionOf, type CallArguments } from "./task.ts";
+import type { CallArguments } from "./task.ts";
 
 export interface TraceDefinition {
   readonly name: string;
   readonly interface: CompiledInterface;
   readonly fn: (inputs: never) => unknown;
-  /** Name and hash of the source: an edited step runs again. */
-  readonly identity: string;
+  /** The author's function: an edited one runs again. */
+  readonly source: AuthorFunction;
 }
 
 /**
@@ -73,9 +74,10 @@ function define(
   name: string,
   compiled: CompiledInterface,
   fn: (inputs: never) => unknown,
-  source: (...parameters: never[]) => unknown,
+  source: AuthorFunction,
 ): TraceDefinition {
-  return { name, interface: compiled, fn, identity: `${name}-${codeVersionOf(source)}` };
+  refuseHiddenSource(`trace ${name}`, source, "wrap it: (…inputs) => bound(…inputs)");
+  return { name, interface: compiled, fn, source };
 }
 
 async function run(definition: TraceDefinition, inputs: Readonly<Record<string, unknown>>): Promise<unknown> {

@@ -81,7 +81,7 @@ export class LocalController implements Controller {
     context: ActiveContext,
   ): Promise<unknown> {
     const message = await encodeInputs(definition.name, definition.interface, inputs);
-    const name = nextActionName(context, identifyTraceCall(definition.identity, message));
+    const name = nextActionName(context, identifyTraceCall(definition, message));
     const parsed = await decodeInputs(definition.name, definition.interface, message);
     const inner = { ...context, inTrace: true, scope: { name, calls: new CallCounter() } };
     const returned = await sharedState().storage.run(inner, async () => definition.fn(parsed as never));
