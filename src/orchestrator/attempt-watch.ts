@@ -6,7 +6,7 @@
 import type { ActionRecord } from "../domain/action-record.ts";
 import type { AttemptFacts } from "../domain/attempt.ts";
 import type { ResolvedImage } from "../domain/image.ts";
-import { textOf } from "../domain/errors.ts";
+import { textForPeople } from "../domain/error-trailer.ts";
 import type { ActionEvent } from "../domain/transition.ts";
 import type { AttemptObserver } from "../executors/executor.ts";
 import { within } from "../lib/wait.ts";
@@ -54,7 +54,7 @@ export function createAttemptWatch(options: AttemptWatchOptions): AttemptWatch {
   };
   /** Who follows a log learns here why it ends: the task itself may have been unable to say it. */
   const writeFailure = (counted: Counted | undefined) => {
-    if (counted?.error) write(`${counted.error.code}: ${textOf(counted.error)}`);
+    if (counted?.error) write(`${counted.error.code}: ${textForPeople(counted.error)}`);
   };
 
   const countWritten = async (): Promise<void> => {

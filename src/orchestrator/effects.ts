@@ -2,7 +2,7 @@
 import type { ActionRecord } from "../domain/action-record.ts";
 import type { TimeMs } from "../domain/action.ts";
 import { backoffMs, type Backoff } from "../domain/backoff.ts";
-import { textOf } from "../domain/errors.ts";
+import { textForPeople } from "../domain/error-trailer.ts";
 import { ROOT_ACTION } from "../domain/ids.ts";
 import { fillRequest, type HttpRequest } from "../domain/notification.ts";
 import type { Phase } from "../domain/phase.ts";
@@ -148,7 +148,7 @@ export function createEffects(options: EffectsOptions): Effects {
   const notifications = async ({ key, state }: ActionRecord): Promise<Effect[]> => {
     if (key.action !== ROOT_ACTION) return [];
     const rules = (await store.getRun(key))?.settings.notifications ?? [];
-    const error = state.error === undefined ? (state.abortReason ?? "") : textOf(state.error);
+    const error = state.error === undefined ? (state.abortReason ?? "") : textForPeople(state.error);
     return rules
       .filter(({ phases }) => (phases as readonly Phase[]).includes(state.phase))
       .map(({ request }) => ({

@@ -1,5 +1,6 @@
 /** An error: what happened, who is to blame, and, set apart, what to do about it. */
 import type { ActionError } from "../domain/action.ts";
+import { withoutErrorTrailer } from "../domain/error-trailer.ts";
 import { html, type Html } from "./html.ts";
 
 const BLAME = {
@@ -15,7 +16,8 @@ export function errorBox(title: string, error: ActionError): Html {
     <p class="box-title">
       ${title} <code>${error.code}</code>${blame !== "" && html` <span class="quiet">${blame}</span>`}
     </p>
-    <pre class="message" tabindex="0" role="group" aria-label="Error message">${message}</pre>
+    <pre class="message" tabindex="0" role="group" aria-label="Error message">
+${withoutErrorTrailer(message)}</pre>
     ${hint !== undefined && html`<p class="hint"><strong>What to do</strong> <span>${hint}</span></p>`}
   </div>`;
 }

@@ -1,10 +1,9 @@
 /** `a0-ts`: the program that a task container runs. */
 import { parseArguments, UsageError, type RuntimeArguments } from "./arguments.ts";
-import { recordFailure, runAction, type Outcome } from "./run-action.ts";
+import { runAction, type Outcome } from "./run-action.ts";
 import { openStorage } from "../client/storage/storage.ts";
 import { systemClock } from "../lib/clock.ts";
 import { orAborted } from "../lib/wait.ts";
-import { encodeError } from "../sdk/authoring/error-record.ts";
 import { ActionAbortedError } from "../sdk/authoring/errors.ts";
 
 /** As in Python's `a0`: an error of the task is none of the process; the platform reads error.pb. */
@@ -28,10 +27,12 @@ async function main(): Promise<number> {
   process.setSourceMapsEnabled(true);
   const crash = (error: unknown): void => {
     // An error that nobody handled: the process cannot go on, but the error is recorded.
-    recordFailure(openStorage(process.env), given, encodeError(error)).then(
-      () => exit(EXIT_CRASH),
-      () => exit(EXIT_CRASH),
-    );
+    import("./record-failure.ts")
+      .then(({ recordFailure }) => recordFailure(openStorage(process.env), given, error))
+      .then(
+        () => exit(EXIT_CRASH),
+        () => exit(EXIT_CRASH),
+      );
   };
   process.on("uncaughtException", crash);
   process.on("unhandledRejection", crash);

@@ -3,19 +3,17 @@ import { resolve } from "node:path";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import type { RuntimeArguments } from "./arguments.ts";
 import type { Container } from "./container.ts";
-import { encodeErrorDocument } from "./error-document.ts";
 import { extractBundle } from "./extract-bundle.ts";
 import { loadTask } from "./load-task.ts";
 import type { RemoteController } from "./remote-controller.ts";
 import type { Environment } from "../client/config-file.ts";
 import { scopedBlobStore } from "../client/storage/blob-store.ts";
 import { BlobNotFoundError, joinUri, openStorage, type Storage } from "../client/storage/storage.ts";
-import { ERROR_FILE, outputsUri } from "../domain/outputs.ts";
+import { outputsUri } from "../domain/outputs.ts";
 import type { ActiveContext, CheckpointStore, Controller } from "../sdk/authoring/active-context.ts";
 import { CallCounter } from "../sdk/authoring/call-counter.ts";
 import type { InitializedConfig } from "../sdk/authoring/config.ts";
 import { publicContext } from "../sdk/authoring/context.ts";
-import { encodeError, type ErrorRecord } from "../sdk/authoring/error-record.ts";
 import { publishReport } from "../sdk/authoring/report.ts";
 import { sharedState } from "../sdk/authoring/state.ts";
 import type { TaskDefinition } from "../sdk/authoring/task.ts";
@@ -55,7 +53,7 @@ export async function runAction(
     if (given.bundle !== undefined) await extractBundle(storage, given.bundle);
     definition = await loadTask(given.modulePath, given.exportName, folder);
   } catch (error) {
-    await recordFailure(storage, given, encodeError(error));
+    await recordFailure(storage, given, error);
     return "unloadable";
   }
   const container: Container = { arguments: given, env, storage, rootDir: folder };
@@ -74,21 +72,17 @@ export async function runAction(
   } catch (error) {
     // The report so far helps to find out why the task failed; a failure to publish it must not hide that error.
     if (context !== undefined) await publishReport(context).catch(() => undefined);
-    await recordFailure(storage, given, encodeError(error));
+    await recordFailure(storage, given, error);
     return "failed";
   } finally {
     controller.close();
   }
 }
 
-/** Writes error.pb, and the error to standard error for the log. */
-export async function recordFailure(
-  storage: Storage,
-  given: RuntimeArguments,
-  record: ErrorRecord,
-): Promise<void> {
-  process.stderr.write(`${record.code}: ${record.message}\n`);
-  await storage.write(joinUri(given.outputsPath, ERROR_FILE), encodeErrorDocument(record));
+/** Most actions do not fail, and do without the modules of this. */
+async function recordFailure(storage: Storage, given: RuntimeArguments, error: unknown): Promise<void> {
+  const { recordFailure: record } = await import("./record-failure.ts");
+  await record(storage, given, error);
 }
 
 async function readInputs(storage: Storage, given: RuntimeArguments): Promise<Inputs> {

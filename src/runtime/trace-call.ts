@@ -43,6 +43,7 @@ export async function callTrace(
       throw decodeError(
         { code: failure.code, message: failure.message, kind: decodeErrorKind(failure.kind) },
         definition.name,
+        { forGood: true },
       );
     }
     if (recorded.phase !== ActionPhase.FAILED && recorded.outputUri !== "") {

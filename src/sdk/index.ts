@@ -10,7 +10,6 @@ export { init, initFromConfig, type InitOptions } from "./authoring/config.ts";
 export { currentContext as context } from "./authoring/context.ts";
 export { deploy, type DeployedTask, type DeployOptions } from "./authoring/deploy.ts";
 export type { Duration } from "./authoring/duration.ts";
-export { registerError } from "./authoring/error-record.ts";
 export {
   ActionAbortedError,
   ConditionTimeoutError,
@@ -37,6 +36,7 @@ export type {
   Timeouts,
 } from "./authoring/options.ts";
 export type { NodeProjectOptions } from "./authoring/node-project.ts";
+export { registerError } from "./authoring/register-error.ts";
 export { remoteTask, type RemoteTaskOptions, type RemoteTasks } from "./authoring/remote-task.ts";
 export { report } from "./authoring/report.ts";
 export { rerun, type RerunOptions } from "./authoring/rerun.ts";

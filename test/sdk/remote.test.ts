@@ -116,6 +116,19 @@ test("against a server", async (t) => {
     );
   });
 
+  await t.test("causes, several errors and values of fields, through a parent and its retry", async () => {
+    const expected = ["AggregateError", "the rows\n  at 3 are wrong", "1970-01-01T00:00:00.005Z"];
+    assert.deepEqual((await start("catchesDeeply")).outputs, [...expected, "true", "RangeError", "why", "9"]);
+    const failed = await start("failsDeeply");
+    assert.deepEqual([failed.error?.name, failed.error?.message], expected.slice(0, 2));
+    const page = await (await fetch(failed.url)).text();
+    assert.match(
+      page,
+      /the rows\n {2}at 3 are wrong[^]*Caused by: TypeError: why[^]*Error 1 of 2: QuotaError: first/,
+    );
+    assert.doesNotMatch(page, /#boxkite-error/);
+  });
+
   await t.test("a fan-out", async () => {
     const result = await start("fan", { n: 12 });
     assert.deepEqual(

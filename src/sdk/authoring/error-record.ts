@@ -1,24 +1,21 @@
 /**
  * How errors are sent between containers. Flyte's message for an error has a code, a text and a kind. The class
- * name is the code; further fields are the last line of the text, as JSON, from which a TypeScript caller
- * restores them.
+ * name is the code; the text is the message and the stack, with those of the causes; what else belongs to it is the
+ * last line of the text, as JSON, from which a TypeScript caller restores it.
  */
 import {
+  NonRecoverableError,
   OutOfMemoryError,
   TaskError,
   TaskTimeoutError,
   TIMEOUT_BOUNDS,
   type TaskErrorOptions,
 } from "./errors.ts";
-import { sharedState, type ErrorClass } from "./state.ts";
-
-/**
- * Registers error classes, so that callers in other containers get instances of them, with their fields. The
- * constructor is not called. Errors of other classes arrive as TaskError with the same name and fields.
- */
-export function registerError(...classes: readonly ErrorClass[]): void {
-  for (const errorClass of classes) sharedState().errorClasses.set(errorClass.name, errorClass);
-}
+import { sharedState } from "./state.ts";
+import { readErrorText, writeErrorText, type ReadText } from "./error-text.ts";
+import { isError, nameOf, printed, readError, type Detail, type OtherValue } from "./thrown-value.ts";
+import { shorten } from "../../domain/outcome.ts";
+import { untagValue } from "../../wire/literals/tagged.ts";
 
 /** An error as it is sent: Flyte's code, message and kind. */
 export interface ErrorRecord {
@@ -28,99 +25,138 @@ export interface ErrorRecord {
   readonly recoverable: boolean;
 }
 
-const FIELDS = "\n#boxkite-error ";
-const FIELDS_LIMIT = 64 * 1024;
+/** In characters. The server keeps no more of a message, and would cut out the middle. */
+export const MAX_RECORD_LENGTH = 16_000;
 
+/** From the most that is kept of an error to the least, which always fits. */
+const DETAILS: readonly Detail[] = [
+  {
+    message: 10_000,
+    innerMessage: 2_000,
+    frames: 20,
+    levels: 8,
+    errors: 20,
+    text: 4_000,
+    entries: 100,
+    depth: 6,
+  },
+  {
+    message: 10_000,
+    innerMessage: 1_000,
+    frames: 10,
+    levels: 4,
+    errors: 8,
+    text: 500,
+    entries: 20,
+    depth: 4,
+  },
+  { message: 8_000, innerMessage: 300, frames: 5, levels: 2, errors: 4, text: 100, entries: 8, depth: 2 },
+  { message: 8_000, innerMessage: 100, frames: 3, levels: 1, errors: 2, text: 100, entries: 4, depth: 1 },
+];
+
+/** Anything may be thrown; this never throws. */
 export function encodeError(error: unknown): ErrorRecord {
-  if (!(error instanceof Error)) {
-    return {
-      code: "ThrownValue",
-      message: `a value that is no Error was thrown: ${describe(error)}`,
-      kind: "user",
-      recoverable: true,
-    };
+  if (!isError(error)) {
+    const value = shorten(printed(error), MAX_RECORD_LENGTH / 2);
+    const message = `a value that is no Error was thrown: ${value}`;
+    return { code: "ThrownValue", message, kind: "user", recoverable: true };
   }
-  const code = error instanceof TaskError ? error.code : className(error);
-  const stack = stackFrames(error);
-  const fields = serialisableFields(error);
-  const trailer = Object.keys(fields).length === 0 ? "" : `${FIELDS}${JSON.stringify(fields)}`;
+  let message = "";
+  for (const detail of DETAILS) {
+    message = writeErrorText(readError(error, detail));
+    if (message.length <= MAX_RECORD_LENGTH) break;
+  }
+  const isTaskError = error instanceof TaskError;
   return {
-    code,
-    message: `${error.message}${stack === "" ? "" : `\n${stack}`}${trailer.length > FIELDS_LIMIT ? "" : trailer}`,
-    kind: error instanceof TaskError && error.kind === "system" ? "system" : "user",
+    code: isTaskError ? error.code : nameOf(error),
+    message,
+    kind: isTaskError && error.kind === "system" ? "system" : "user",
     recoverable: !isNonRecoverable(error),
   };
 }
 
-/** The error's `name` where the author set it, otherwise the name of its class. */
-function className(error: Error): string {
-  return error.name !== "Error" ? error.name : error.constructor.name || "Error";
-}
-
 /** By the class names on the prototype chain, which also works between two copies of the package. */
 function isNonRecoverable(error: Error): boolean {
-  for (
-    let prototype = Object.getPrototypeOf(error) as object | null;
-    prototype;
-    prototype = Object.getPrototypeOf(prototype) as object | null
-  ) {
-    if (prototype.constructor.name === "NonRecoverableError") return true;
+  try {
+    let prototype: unknown = Object.getPrototypeOf(error);
+    while (typeof prototype === "object" && prototype !== null) {
+      if (prototype.constructor?.name === "NonRecoverableError") return true;
+      prototype = Object.getPrototypeOf(prototype);
+    }
+  } catch {
+    // A proxy that cannot be read.
   }
   return false;
 }
 
-function stackFrames(error: Error): string {
-  const lines = (error.stack ?? "").split("\n").filter((line) => /^\s+at /.test(line));
-  // Frames inside Node do not help the author.
-  const own = lines.filter((line) => !line.includes("node:internal"));
-  const kept = own.slice(0, 20).join("\n");
-  const cause =
-    error.cause instanceof Error ? `\nCaused by: ${error.cause.name}: ${error.cause.message}` : "";
-  return `${kept}${cause}`;
-}
-
-/** Sent as such, or not at all: the fields of every error, and those of a TaskError. */
-const OF_ERROR = new Set(["name", "message", "stack", "cause"]);
-const OF_TASK_ERROR = new Set(["code", "kind", "remoteStack"]);
-
-function serialisableFields(error: Error): Record<string, unknown> {
-  const fields: Record<string, unknown> = {};
-  for (const [key, value] of Object.entries(error)) {
-    if (OF_ERROR.has(key) || (error instanceof TaskError && OF_TASK_ERROR.has(key))) continue;
-    try {
-      const text = JSON.stringify(value);
-      if (text !== undefined) fields[key] = JSON.parse(text);
-    } catch {
-      // A field that JSON cannot represent (a cycle, a bigint) is left out; the error itself must arrive.
-    }
-  }
-  return fields;
-}
-
-/** The error that a caller throws for a failed child. `where` names the child, for errors without a message. */
-export function decodeError(record: Omit<ErrorRecord, "recoverable">, where: string): Error {
+/**
+ * The error that a caller throws for a failed child. `where` names the child, for errors without a message.
+ * `forGood`: whoever throws it on fails for good, too.
+ */
+export function decodeError(
+  record: Omit<ErrorRecord, "recoverable">,
+  where: string,
+  { forGood = false }: { readonly forGood?: boolean } = {},
+): Error {
   // The server may put its own code before the author's: `RetriesExhausted|QuotaError`.
   const code = record.code.slice(record.code.indexOf("|") + 1).trim();
-  const at = record.message.lastIndexOf(FIELDS);
-  const fields = at < 0 ? {} : parseFields(record.message.slice(at + FIELDS.length));
-  const text = at < 0 ? record.message : record.message.slice(0, at);
-  const framesAt = text.search(/\n\s+at /);
-  const message = (framesAt < 0 ? text : text.slice(0, framesAt)) || `${where} failed`;
-  const remoteStack = framesAt < 0 ? undefined : text.slice(framesAt + 1);
-  const registered = sharedState().errorClasses.get(code);
+  const read = readErrorText(record.message);
+  const message = read.message || `${where} failed`;
+  const remoteStack = read.stack === "" ? undefined : read.stack;
   const error =
-    registered === undefined
-      ? makeTaskError(message, { code, kind: record.kind, remoteStack }, record.code)
-      : (Object.create(registered.prototype as object) as Error);
-  if (registered !== undefined) {
-    Object.defineProperty(error, "message", { value: message, configurable: true, writable: true });
-    Object.defineProperty(error, "name", { value: code, configurable: true, writable: true });
-  }
-  Object.assign(error, fields);
+    restoreRegistered(code, message) ??
+    (forGood
+      ? named(new NonRecoverableError(message), code)
+      : makeTaskError(message, { code, kind: record.kind, remoteStack }, record.code));
+  restoreParts(error, read);
   const here = new Error(message).stack?.split("\n").slice(2).join("\n") ?? "";
-  const stack = `${error.name}: ${message}\n${remoteStack === undefined ? "" : `${remoteStack}\n    --- ${where}\n`}${here}`;
-  Object.defineProperty(error, "stack", { value: stack, configurable: true, writable: true });
+  define(
+    error,
+    "stack",
+    `${error.name}: ${message}\n${remoteStack === undefined ? "" : `${remoteStack}\n    --- ${where}\n`}${here}`,
+  );
   return error;
+}
+
+/** Without its constructor, which may want anything. Undefined if no class of that name is registered. */
+function restoreRegistered(name: string, message: string): Error | undefined {
+  const registered = sharedState().errorClasses.get(name);
+  if (registered === undefined) return undefined;
+  const error = new Error(message);
+  Object.setPrototypeOf(error, registered.prototype as object);
+  return named(error, name);
+}
+
+function named<E extends Error>(error: E, name: string): E {
+  define(error, "name", name);
+  return error;
+}
+
+/** A cause, or one of several errors. */
+function restoreInner(read: ReadText | OtherValue): unknown {
+  if ("other" in read) return untagValue(read.other);
+  const { name, message, stack } = read;
+  const error =
+    restoreRegistered(name, message) ??
+    named(new TaskError(message, { code: name, kind: "user", remoteStack: stack }), name);
+  restoreParts(error, read);
+  define(error, "stack", `${name}: ${message}${stack === "" ? "" : `\n${stack}`}`);
+  return error;
+}
+
+function restoreParts(error: Error, { fields, cause, errors }: ReadText): void {
+  // Defined, not assigned: the class may have an accessor of that name.
+  for (const [name, value] of Object.entries(fields)) {
+    if (name === "__proto__") continue;
+    const field = { value: untagValue(value), enumerable: true, configurable: true, writable: true };
+    Object.defineProperty(error, name, field);
+  }
+  if (cause !== undefined) define(error, "cause", restoreInner(cause));
+  if (errors !== undefined) define(error, "errors", errors.map(restoreInner));
+}
+
+function define(error: Error, name: string, value: unknown): void {
+  Object.defineProperty(error, name, { value, configurable: true, writable: true });
 }
 
 function makeTaskError(message: string, options: TaskErrorOptions, serverCode: string): TaskError {
@@ -129,25 +165,4 @@ function makeTaskError(message: string, options: TaskErrorOptions, serverCode: s
   const error = new TaskError(message, options);
   error.name = options.code === "" ? "TaskError" : options.code;
   return error;
-}
-
-function parseFields(text: string): Record<string, unknown> {
-  try {
-    const fields: unknown = JSON.parse(text.split("\n", 1)[0] ?? "");
-    if (typeof fields !== "object" || fields === null) return {};
-    // An assignment to `__proto__` would replace the error's class.
-    return Object.fromEntries(Object.entries(fields).filter(([name]) => name !== "__proto__"));
-  } catch (error) {
-    // The text was truncated: report the error without its fields.
-    if (error instanceof SyntaxError) return {};
-    throw error;
-  }
-}
-
-function describe(value: unknown): string {
-  try {
-    return JSON.stringify(value) ?? String(value);
-  } catch {
-    return String(value);
-  }
 }

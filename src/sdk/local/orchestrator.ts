@@ -77,7 +77,6 @@ export class LocalOrchestrator {
       reported = phase;
       this.options.onAction?.({ action: name, taskName: fullName, phase, attempt: action.state.attempt });
     };
-    let cause: unknown;
     while (await action.start(this.signal)) {
       report("running");
       const { attempt } = action.state;
@@ -93,14 +92,12 @@ export class LocalOrchestrator {
         report("failed");
         this.signal.throwIfAborted();
         action.apply({ type: "attemptFailed", attempt, error: encodeError(error) });
-        cause = error;
       }
     }
     // By its deadline, while it waited for its next attempt.
     if (action.state.phase === "timed_out" && reported !== "timed_out") report("timed_out");
-    const failure = action.state.error ?? encodeError(cause);
-    const error = decodeError(failure, `${fullName} (${name})`);
-    throw cause === undefined ? error : Object.assign(error, { cause });
+    const failure = action.state.error ?? { code: action.state.phase, message: "", kind: "unknown" };
+    throw decodeError(failure, `${fullName} (${name})`);
   }
 
   /** Resolves to undefined if a time limit of the action has passed. */

@@ -12,5 +12,6 @@ export function describeValue(value: unknown): string {
     return String(value);
   if (Array.isArray(value)) return `an array of ${value.length}`;
   if (typeof value === "function") return "a function";
+  if (typeof value === "symbol") return "a symbol";
   return `an object of class ${(value as object).constructor?.name ?? "Object"}`;
 }

@@ -49,6 +49,19 @@ export const catches = envData.task({ name: "catches", output: z.string() }, asy
   return "nothing was thrown";
 });
 
+export const failsDeeply = envTrain.task({ name: "fails-deeply" }, async () => {
+  const errors = [new QuotaError("first", 1), new RangeError("second")];
+  const cause = new TypeError("why", { cause: new QuotaError("root", 9) });
+  throw Object.assign(new AggregateError(errors, "the rows\\n  at 3 are wrong", { cause }), { at: new Date(5) });
+});
+
+export const catchesDeeply = envData.task({ name: "catches-deeply", output: z.array(z.string()), retries: 1 }, async (_, { attempt }) => {
+  const error = await failsDeeply().catch((error) => error);
+  if (attempt === 1) throw error;
+  const { name, message, at, errors, cause } = error;
+  return [name, message, at.toISOString(), errors[0] instanceof QuotaError, errors[1].name, cause.message, cause.cause.limit].map(String);
+});
+
 export const square = envTrain.task({ name: "square", inputs: { n: z.int() }, output: z.int() }, async ({ n }) => n * n);
 
 export const fan = envData.task({ name: "fan", inputs: { n: z.int() }, output: z.array(z.int()) }, async ({ n }) =>

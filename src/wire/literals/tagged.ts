@@ -1,0 +1,193 @@
+/**
+ * JavaScript values as JSON values and bytes, and back: exactly, or not at all. What JSON has no form for is an object
+ * with the key `$boxkite`, which names its type: `{ "$boxkite": "Date", "value": "2026-01-02T03:04:05.678Z" }`.
+ * For what only TypeScript reads again: traces and the fields of errors.
+ */
+import { types } from "node:util";
+import { BLOB, isBlobValue, makeBlob, type BlobReference } from "./blob.ts";
+import { describeValue, ValueError } from "./errors.ts";
+import { isPlainObject } from "./plain-object.ts";
+
+const TAG = "$boxkite";
+
+interface Tagged {
+  readonly [TAG]: string;
+  readonly value: unknown;
+}
+
+/** What takes the place of a value that cannot be carried; it may throw instead. */
+export type Refusal = (path: string, problem: string, value: unknown) => unknown;
+
+const refuse: Refusal = (path, problem) => {
+  throw new ValueError(`${path}: ${problem}`);
+};
+
+/** Throws ValueError, naming the path, for what would not be the same afterwards: functions, objects of classes, cycles. */
+export function tagValue(value: unknown, path: string, refusal: Refusal = refuse): unknown {
+  return new Tagger(refusal).tag(value, path);
+}
+
+class Tagger {
+  readonly #refuse: Refusal;
+  /** The objects that contain the present one. */
+  readonly #around = new Set<object>();
+
+  constructor(refusal: Refusal) {
+    this.#refuse = refusal;
+  }
+
+  tag(value: unknown, path: string): unknown {
+    switch (typeof value) {
+      case "boolean":
+        return value;
+      case "string":
+        return value.isWellFormed()
+          ? value
+          : tagged("string", Buffer.from(value, "utf16le").toString("base64"));
+      case "number":
+        return Number.isFinite(value) && !Object.is(value, -0)
+          ? value
+          : tagged("number", Object.is(value, -0) ? "-0" : String(value));
+      case "bigint":
+        return tagged("bigint", String(value));
+      case "undefined":
+        return tagged("undefined", null);
+      case "object":
+        return value === null ? null : this.#object(value, path);
+      default:
+        return this.#refuse(path, `${describeValue(value)} cannot be kept`, value);
+    }
+  }
+
+  #object(value: object, path: string): unknown {
+    if (this.#around.has(value)) return this.#refuse(path, "it contains itself", value);
+    this.#around.add(value);
+    try {
+      return Array.isArray(value) ? this.#array(value, path) : this.#other(value, path);
+    } finally {
+      this.#around.delete(value);
+    }
+  }
+
+  #array(value: readonly unknown[], path: string): unknown {
+    const further = Object.keys(value).find((key) => !/^\d+$/.test(key));
+    if (further !== undefined)
+      return this.#refuse(
+        `${path}.${further}`,
+        "an array keeps its elements only; make an object of it",
+        value,
+      );
+    const hole = value.findIndex((_, index) => !(index in value));
+    if (hole >= 0)
+      return this.#refuse(`${path}[${hole}]`, "the array has a hole here; give the element a value", value);
+    return Array.from(value, (item, index) => this.tag(item, `${path}[${index}]`));
+  }
+
+  #other(value: object, path: string): unknown {
+    if (types.isDate(value))
+      return tagged("Date", Number.isNaN(value.getTime()) ? null : value.toISOString());
+    if (types.isMap(value)) return tagged("Map", this.#pairs([...value], path));
+    if (types.isSet(value))
+      return tagged(
+        "Set",
+        Array.from(value, (item, at) => this.tag(item, `${path}[${at}]`)),
+      );
+    if (ArrayBuffer.isView(value)) return this.#bytes(value, path);
+    if (isBlobValue(value)) return tagged("File", value[BLOB]());
+    if (!isPlainObject(value)) return this.#refuse(path, classProblem(value), value);
+    if (Object.getOwnPropertySymbols(value).length > 0)
+      return this.#refuse(path, "a property whose key is a symbol cannot be kept", value);
+    const entries = Object.entries(value);
+    // `__proto__` is no key that every reader accepts.
+    if (Object.hasOwn(value, TAG) || Object.hasOwn(value, "__proto__"))
+      return tagged("object", this.#pairs(entries, path));
+    return Object.fromEntries(entries.map(([key, entry]) => [key, this.tag(entry, `${path}.${key}`)]));
+  }
+
+  #pairs(pairs: readonly (readonly [unknown, unknown])[], path: string): unknown[] {
+    return pairs.map(([key, entry]) => {
+      const name = typeof key === "string" ? `${path}.${key}` : `${path}[${describeValue(key)}]`;
+      return [this.tag(key, `${path}, a key`), this.tag(entry, name)];
+    });
+  }
+
+  #bytes(view: ArrayBufferView, path: string): unknown {
+    const bytes = new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+    if (Buffer.isBuffer(view)) return tagged("Buffer", bytes);
+    const name = view.constructor.name;
+    if (name === "Uint8Array") return view;
+    return Object.hasOwn(TYPED_ARRAYS, name)
+      ? tagged(name, bytes)
+      : this.#refuse(path, classProblem(view), view);
+  }
+}
+
+function tagged(type: string, value: unknown): Tagged {
+  return { [TAG]: type, value };
+}
+
+/** Why an object of a class cannot be carried, and what can. */
+export function classProblem(value: object): string {
+  return `${describeValue(value)} cannot be carried, because its methods and private fields would be lost; pass a plain object with what is needed`;
+}
+
+const TYPED_ARRAYS: Readonly<Record<string, new (buffer: ArrayBuffer) => ArrayBufferView>> = {
+  BigInt64Array,
+  BigUint64Array,
+  Float32Array,
+  Float64Array,
+  Int16Array,
+  Int32Array,
+  Int8Array,
+  Uint16Array,
+  Uint32Array,
+  Uint8ClampedArray,
+};
+
+/** The value that was tagged. What is no valid tagged value is returned as it is. */
+export function untagValue(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(untagValue);
+  if (typeof value !== "object" || value === null || value instanceof Uint8Array) return value;
+  if (Object.hasOwn(value, TAG)) return untag(value as Tagged);
+  return Object.fromEntries(Object.entries(value).map(([key, entry]) => [key, untagValue(entry)]));
+}
+
+function untag(whole: Tagged): unknown {
+  const { [TAG]: type, value } = whole;
+  switch (type) {
+    case "undefined":
+      return undefined;
+    case "number":
+      return Number(value);
+    case "bigint":
+      return typeof value === "string" && /^-?\d+$/.test(value) ? BigInt(value) : whole;
+    case "string":
+      return Buffer.from(String(value), "base64").toString("utf16le");
+    case "Date":
+      return new Date(typeof value === "string" ? value : Number.NaN);
+    case "Map":
+      return isPairs(value)
+        ? new Map(value.map(([key, entry]) => [untagValue(key), untagValue(entry)]))
+        : whole;
+    case "Set":
+      return Array.isArray(value) ? new Set(value.map(untagValue)) : whole;
+    case "object":
+      return isPairs(value)
+        ? Object.fromEntries(value.map(([key, entry]) => [String(key), untagValue(entry)]))
+        : whole;
+    case "File":
+      return makeBlob(value as BlobReference);
+    default:
+      return value instanceof Uint8Array ? bytesOf(type, value) : whole;
+  }
+}
+
+function isPairs(value: unknown): value is readonly (readonly [unknown, unknown])[] {
+  return Array.isArray(value) && value.every((pair) => Array.isArray(pair) && pair.length === 2);
+}
+
+function bytesOf(type: string, bytes: Uint8Array): unknown {
+  if (type === "Buffer") return Buffer.from(bytes);
+  const TypedArray = Object.hasOwn(TYPED_ARRAYS, type) ? TYPED_ARRAYS[type] : undefined;
+  return TypedArray === undefined ? bytes : new TypedArray(new Uint8Array(bytes).buffer);
+}
