@@ -127,7 +127,7 @@ async function unpack(plan: BuildPlan, { limits }: BuildTools, run: BuildRun): P
 }
 
 async function runSteps(
-  { spec, force, readSecret }: BuildPlan,
+  { spec, force, readSecret, target }: BuildPlan,
   rendered: RenderedContainerfile,
   context: UnpackedContext,
   { builder, clock }: BuildTools,
@@ -145,6 +145,7 @@ async function runSteps(
   });
   const job: BuildJob = {
     containerfile,
+    steps: rendered.steps,
     contextDir: contextFolder(run),
     scratchDir: run.folder,
     secrets,
@@ -161,7 +162,7 @@ async function runSteps(
       clock,
     });
   } catch (error) {
-    throw error instanceof BuildFailed ? explainFailure(error, rendered.steps) : error;
+    throw error instanceof BuildFailed ? explainFailure(error, rendered.steps, formatTarget(target)) : error;
   }
 }
 

@@ -6,6 +6,7 @@ import type { PushOptions } from "../containers/program-transfer.ts";
 import type { EngineRunOptions } from "../containers/program.ts";
 import type { EngineImage } from "../containers/types.ts";
 import type { ImageLayer } from "../domain/build-record.ts";
+import type { ContainerfileStep } from "./instructions.ts";
 
 export interface ImageBuilder {
   /** "podman 4.3.1", for logs and error messages. */
@@ -40,6 +41,8 @@ export interface ImageBuilder {
 
 export interface BuildJob {
   readonly containerfile: string;
+  /** Its instructions, for what is shown of them. */
+  readonly steps: readonly ContainerfileStep[];
   readonly contextDir: string;
   /** A folder for this build only, for files that the builder writes. */
   readonly scratchDir: string;
@@ -63,7 +66,7 @@ export interface BuiltImage {
 export class BuildFailed extends Error {
   readonly exitCode: number;
   readonly at: FailedAt | undefined;
-  /** The output of the step, oldest line first. */
+  /** The output of the step, oldest line first; the last may be the builder's own message. */
   readonly lines: readonly string[];
 
   constructor(exitCode: number, at: FailedAt | undefined, lines: readonly string[]) {

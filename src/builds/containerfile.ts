@@ -22,7 +22,7 @@ import type {
   WorkdirLayer,
 } from "../images/image-spec.ts";
 import { secretId } from "../images/image-spec.ts";
-import { type ContainerfileStep, Instructions } from "./instructions.ts";
+import { type ContainerfileStep, Instructions, summaryOf } from "./instructions.ts";
 import { type Inputs, type StagedInput, createInputs } from "./inputs.ts";
 import { aptScript } from "./apt-step.ts";
 import { type PythonLayer, pythonStep } from "./python-layers.ts";
@@ -118,7 +118,11 @@ class Renderer {
     switch (layer.kind) {
       case "apt":
         requireApt(this.#spec, number, this.#base, this.#out.title);
-        return this.#run(aptScript(layer.packages, this.#options.certificates), { secrets: layer.secrets });
+        return this.#run(
+          aptScript(layer.packages, this.#options.certificates),
+          { secrets: layer.secrets },
+          `apt-get install ${layer.packages.join(" ")}`,
+        );
       case "commands":
         return this.#commands(layer.commands, layer.secrets);
       case "workdir":
@@ -155,7 +159,7 @@ class Renderer {
 
   #commands(commands: readonly string[], secrets: readonly SecretMount[]): void {
     for (const command of commands) {
-      this.#run(command, { secrets });
+      this.#run(command, { secrets }, `RUN ${summaryOf(command)}`);
       // The SDK's Debian images create a user in a command, which the image is meant to run as.
       if (/\buseradd\b[^;&|]*\sflyte\b/.test(command)) this.#createdUser = "flyte";
     }
@@ -167,7 +171,7 @@ class Renderer {
     const owner = this.#owner();
     if (owner !== undefined) {
       const path = shellWord(layer.path);
-      this.#run(`test -d ${path} || { mkdir -p ${path} && chown ${owner} ${path}; }`, {});
+      this.#run(`test -d ${path} || { mkdir -p ${path} && chown ${owner} ${path}; }`, {}, `mkdir ${path}`);
     }
     this.#out.add(`WORKDIR ${layer.path}`);
   }
@@ -176,7 +180,10 @@ class Renderer {
     const owner = this.#owner();
     const source = copyPattern(posix.join(UPLOAD_FOLDER, layer.source));
     const chown = owner === undefined ? "" : `--chown=${owner} `;
-    this.#out.add(`COPY ${chown}${copyArguments(source, layer.destination)}`);
+    this.#out.add(
+      `COPY ${chown}${copyArguments(source, layer.destination)}`,
+      `COPY ${layer.source} ${layer.destination}`,
+    );
   }
 
   #env(layer: EnvLayer): void {
@@ -198,6 +205,7 @@ class Renderer {
           `  python="$(command -v python || command -v python3)" && "$python" -m venv "$VIRTUAL_ENV"; }`,
         ],
         {},
+        `python -m venv ${layer.variables["VIRTUAL_ENV"] ?? ""}`,
       );
     }
   }
@@ -206,7 +214,7 @@ class Renderer {
     const step = pythonStep(layer, this.#inputs);
     if (step === undefined) return;
     requirePython(this.#spec, number, this.#base, this.#out.title);
-    this.#run(step.script, { secrets: layer.secrets, input: step.input, cache: true });
+    this.#run(step.script, { secrets: layer.secrets, input: step.input, cache: true }, step.summary);
   }
 
   /** The owner of copied files; undefined for root, the default. */
@@ -216,9 +224,9 @@ class Renderer {
     return isRoot(owner) ? undefined : `${owner.uid}:${owner.gid}`;
   }
 
-  #run(script: string | readonly string[], needs: RunNeeds): void {
+  #run(script: string | readonly string[], needs: RunNeeds, summary: string): void {
     for (const secret of needs.secrets ?? []) this.#secrets.set(secretId(secret), secret);
-    this.#out.add(runInstruction(script, needs, this.#options, this.#out.title));
+    this.#out.add(runInstruction(script, needs, this.#options, this.#out.title), summary);
   }
 }
 

@@ -29,7 +29,7 @@ export async function createDockerBuilder(options: BuilderOptions = {}): Promise
     certificates: flavour !== "classic" && options.certificates !== undefined,
     architecture,
     build: (job) =>
-      runBuilder(engine, options, job, new DockerProgress(), {
+      runBuilder(engine, options, job, new DockerProgress(job.steps), {
         args: buildArgs(flavour, options, job),
         env: { DOCKER_BUILDKIT: flavour === "classic" ? "0" : "1" },
       }),

@@ -1,37 +1,45 @@
-/** Explains a failed build: which step failed, its last output, and a hint. */
+/** Explains a failed build: which step of which image, its last output, and a hint. */
 import { BoxkiteError } from "../domain/errors.ts";
-import type { BuildFailed } from "./builder.ts";
-import { STORAGE_FAILURES } from "../containers/failures/storage.ts";
 import { findFailure } from "../lib/failure-table.ts";
-import type { ContainerfileStep } from "./instructions.ts";
+import type { BuildFailed } from "./builder.ts";
+import { ENGINE_BUILD_FAILURES } from "./engine-failures.ts";
+import { type ContainerfileStep, layerSteps } from "./instructions.ts";
 import { STEP_FAILURES } from "./step-failures.ts";
 
 const SHOWN_LINES = 20;
 
-export function explainFailure(failed: BuildFailed, steps: readonly ContainerfileStep[]): BoxkiteError {
+/** `image`: the name it was to get. */
+export function explainFailure(
+  failed: BuildFailed,
+  steps: readonly ContainerfileStep[],
+  image: string,
+): BoxkiteError {
   const engine = engineFailureOf(failed);
   if (engine !== undefined) {
-    return new BoxkiteError(engine.code, `the engine could not finish the build: ${lastLine(failed)}`, {
-      hint: engine.hint?.(undefined),
-      cause: failed,
-    });
+    return new BoxkiteError(
+      engine.code,
+      `image ${image} was not built: the engine could not finish the build: ${lastLine(failed)}`,
+      { hint: engine.hint?.(undefined), recoverable: engine.retry !== "never", cause: failed },
+    );
   }
   const step = failedStep(failed, steps);
   const output = failed.lines.map((line) => line.trimEnd()).filter((line) => line !== "");
   const message = [
-    `${step?.title ?? "the build"} failed`,
-    ...(step === undefined ? [] : [`step: ${step.text}`]),
+    `image ${image} was not built: ${step?.title ?? "the build"} failed`,
+    ...(step === undefined ? [] : [`step: ${step.summary}`]),
     ...output.slice(-SHOWN_LINES),
   ].join("\n");
-  return new BoxkiteError("IMAGE_BUILD_FAILED", message, {
-    hint: hintFor(output.join("\n"), step),
+  const known = findFailure(STEP_FAILURES, { text: output.join("\n") }, undefined);
+  return new BoxkiteError(known?.code ?? "IMAGE_BUILD_FAILED", message, {
+    hint: known?.hint?.(undefined) ?? changeHint(step),
+    recoverable: false,
     cause: failed,
   });
 }
 
-/** The engine's own message is the last line, after the output of the steps. */
+/** By the last line, which is the engine's own message: a step may print the same. */
 export function engineFailureOf(failed: BuildFailed) {
-  return findFailure(STORAGE_FAILURES, { text: lastLine(failed) }, undefined);
+  return findFailure(ENGINE_BUILD_FAILURES, { text: lastLine(failed) }, undefined);
 }
 
 function lastLine({ lines }: BuildFailed): string {
@@ -41,13 +49,11 @@ function lastLine({ lines }: BuildFailed): string {
 function failedStep({ at }: BuildFailed, steps: readonly ContainerfileStep[]): ContainerfileStep | undefined {
   if (at === undefined) return undefined;
   if ("step" in at) return steps[at.step];
-  if ("layer" in at) return steps.filter(({ text }) => /^(FROM|RUN|COPY|WORKDIR) /.test(text))[at.layer];
+  if ("layer" in at) return layerSteps(steps)[at.layer];
   return steps.find((step) => step.firstLine <= at.line && at.line <= step.lastLine);
 }
 
-function hintFor(output: string, step: ContainerfileStep | undefined): string {
-  const known = findFailure(STEP_FAILURES, { text: output }, undefined);
-  if (known?.hint !== undefined) return known.hint(undefined);
+function changeHint(step: ContainerfileStep | undefined): string {
   return step?.layer === undefined
     ? "See the build's log for its whole output."
     : `Change layer ${step.layer} of the image and run again; the layers before it are kept.`;

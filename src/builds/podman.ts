@@ -1,14 +1,8 @@
 /** Builds with the podman command line, which is Buildah inside. */
 import { engineProgram, mustRunEngine } from "../containers/program.ts";
 import type { BuildJob, ImageBuilder } from "./builder.ts";
-import {
-  type BuilderOptions,
-  imageOperations,
-  KEPT_LINES,
-  type ProgressReader,
-  runBuilder,
-  secretArgs,
-} from "./program-builder.ts";
+import { PodmanProgress } from "./podman-progress.ts";
+import { type BuilderOptions, imageOperations, runBuilder, secretArgs } from "./program-builder.ts";
 
 export interface PodmanOptions extends BuilderOptions {
   /** `--isolation` of build steps. @default BUILDAH_ISOLATION of the environment, otherwise Podman's choice */
@@ -26,7 +20,8 @@ export async function createPodmanBuilder(options: PodmanOptions = {}): Promise<
     certificates: options.certificates !== undefined,
     architecture,
     // Podman passes the proxy variables of its own environment to the steps, and keeps them out of the image.
-    build: (job) => runBuilder(engine, options, job, new PodmanProgress(), { args: buildArgs(options, job) }),
+    build: (job) =>
+      runBuilder(engine, options, job, new PodmanProgress(job.steps), { args: buildArgs(options, job) }),
     ...imageOperations(engine, options.registries),
   };
 }
@@ -42,29 +37,4 @@ function buildArgs(options: PodmanOptions, job: BuildJob): string[] {
     ...(options.isolation === undefined ? [] : [`--isolation=${options.isolation}`]),
     ...secretArgs(options, job),
   ];
-}
-
-/** The number of the current step, and its last output. */
-class PodmanProgress implements ProgressReader {
-  #step: number | undefined;
-  #lines: string[] = [];
-
-  push(line: string): void {
-    const step = /^STEP (\d+)\/\d+: /.exec(line);
-    if (step !== null) {
-      this.#step = Number(step[1]) - 1;
-      this.#lines = [];
-    } else {
-      this.#lines.push(line);
-      if (this.#lines.length > KEPT_LINES) this.#lines.shift();
-    }
-  }
-
-  at(): { step: number } | undefined {
-    return this.#step === undefined ? undefined : { step: this.#step };
-  }
-
-  lines(): readonly string[] {
-    return this.#lines;
-  }
 }

@@ -44,7 +44,8 @@ export function imageOperations(
 
 /** Reads a build's progress from the builder's output. */
 export interface ProgressReader {
-  push(line: string): void;
+  /** Returns the line as it is shown, without our own scripts; undefined for one that is not. */
+  push(line: string): string | undefined;
   /** Where the build failed, if it has. */
   at(): FailedAt | undefined;
   /** The output since the step began. */
@@ -78,8 +79,8 @@ export async function runBuilder(
     logFile: join(job.scratchDir, "build.log"),
     signal: job.signal,
     onLine: (line) => {
-      progress.push(line);
-      job.onLog(line);
+      const shown = progress.push(line);
+      if (shown !== undefined) job.onLog(shown);
     },
   });
   if (exitCode !== 0) throw new BuildFailed(exitCode, progress.at(), progress.lines());

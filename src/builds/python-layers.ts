@@ -3,6 +3,8 @@ import { posix } from "node:path";
 import type { Layer, UvProjectLayer } from "../images/image-spec.ts";
 import type { Inputs } from "./inputs.ts";
 import {
+  pipCommand,
+  pipOptions,
   pipScript,
   poetryScript,
   requirementsScript,
@@ -15,6 +17,8 @@ export type PythonLayer = Extract<Layer, { readonly kind: PythonKind }>;
 
 export interface PythonStep {
   readonly script: readonly string[];
+  /** The command in the author's terms. */
+  readonly summary: string;
   /** A path of the build context for a mount. */
   readonly input?: string;
 }
@@ -23,12 +27,22 @@ export interface PythonStep {
 export function pythonStep(layer: PythonLayer, inputs: Inputs): PythonStep | undefined {
   switch (layer.kind) {
     case "pip":
-      return layer.packages.length === 0 ? undefined : { script: pipScript(layer) };
+      return layer.packages.length === 0
+        ? undefined
+        : { script: pipScript(layer), summary: pipCommand(layer, layer.packages) };
     case "requirements":
-      return { script: requirementsScript(layer), input: inputs.file(layer.file, "requirements") };
+      return {
+        script: requirementsScript(layer),
+        summary: pipCommand(layer, ["--requirement", layer.file]),
+        input: inputs.file(layer.file, "requirements"),
+      };
     case "wheels": {
       const input = inputs.folder("wheels", [{ from: layer.directory, to: "" }]);
-      return { script: wheelsScript(layer), input };
+      return {
+        script: wheelsScript(layer),
+        summary: pipCommand(layer, [layer.packageName || "*.whl"]),
+        input,
+      };
     }
     case "uv-project":
       return uvProjectStep(layer, inputs);
@@ -38,7 +52,7 @@ export function pythonStep(layer: PythonLayer, inputs: Inputs): PythonStep | und
         { from: layer.pyproject, to: alone ? "pyproject.toml" : "" },
         { from: layer.lockFile, to: "poetry.lock" },
       ]);
-      return { script: poetryScript(layer), input };
+      return { script: poetryScript(layer), summary: `poetry install ${layer.extraArgs}`.trim(), input };
     }
   }
 }
@@ -52,5 +66,6 @@ function uvProjectStep(layer: UvProjectLayer, inputs: Inputs): PythonStep {
   const lock =
     layer.lockFile === undefined ? [] : [{ from: layer.lockFile, to: posix.join(project, "uv.lock") }];
   const input = inputs.folder("uv-project", [{ from: outside ? layer.directory : root, to: "" }, ...lock]);
-  return { script: uvProjectScript(layer, project), input };
+  const summary = `uv sync ${pipOptions(layer).join(" ")}`.trim();
+  return { script: uvProjectScript(layer, project), summary, input };
 }

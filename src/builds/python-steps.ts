@@ -125,12 +125,20 @@ function install(options: readonly string[], targets: readonly string[]): string
   return [...FIND_PYTHON, ...FETCH_UV, `${UV_RUN} pip install --python "$python"`, ...words, `&& ${DROP_UV}`];
 }
 
+/** Without our own part of the script. */
+export function pipCommand(layer: Configured, targets: readonly string[]): string {
+  const options = pipOptions(layer);
+  return [UV_ONLY.test(options.join(" ")) ? "uv pip install" : "pip install", ...options, ...targets].join(
+    " ",
+  );
+}
+
 interface Configured {
   readonly options: PipOptions;
   readonly secrets: readonly SecretMount[];
 }
 
-function pipOptions({ options, secrets }: Configured): string[] {
+export function pipOptions({ options, secrets }: Configured): string[] {
   const { indexUrl, extraIndexUrls, pre, extraArgs } = options;
   const word = (text: string) => shellWordWith(text, secretVariables(secrets));
   return [

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { Recorder } from "../../test/executors/recorder.ts";
 import { steppedClock } from "../../test/helpers/stepped-clock.ts";
 import type { AttemptSpec } from "./executor.ts";
+import { BoxkiteError } from "../domain/errors.ts";
 import { createInProcessExecutor } from "./in-process-executor.ts";
 
 const SPEC: AttemptSpec = {
@@ -64,4 +65,13 @@ test("an executor that was closed reports nothing more", async () => {
   const recorder = await start();
   await executor.close();
   assert.deepEqual(recorder.told, ["started"]);
+});
+
+test("work that throws is lost, with the error's code and hint", async () => {
+  const { executor, end, start } = setUp();
+  const recorder = await start();
+  end.reject(new BoxkiteError("ENGINE_FAILED", "layer not known", { hint: "run again" }));
+  const { reason, code, message, hint } = await recorder.ended;
+  assert.deepEqual([reason, code, message, hint], ["lost", "ENGINE_FAILED", "layer not known", "run again"]);
+  await executor.close();
 });

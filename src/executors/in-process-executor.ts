@@ -3,7 +3,7 @@
  * server: after a restart it starts again, so what it does must be safe to repeat.
  */
 import type { AttemptExit, AttemptKey, LogSink } from "../domain/attempt.ts";
-import { messageOf } from "../domain/errors.ts";
+import { BoxkiteError, messageOf } from "../domain/errors.ts";
 import type { Clock } from "../lib/clock.ts";
 import { refuseOptions } from "./attempt-options.ts";
 import { hostImage } from "./host-image.ts";
@@ -13,7 +13,7 @@ import type { AttemptObserver, AttemptSpec, Executor } from "./executor.ts";
 export interface InProcessWork {
   /** Stands for the work where tasks name their image. */
   readonly reference: string;
-  /** Writes its own result; throws where it could not even do that. */
+  /** Writes its own result; throws where another attempt may succeed, or where it could not even do that. */
   run(spec: AttemptSpec, logs: LogSink, signal: AbortSignal): Promise<void>;
 }
 
@@ -37,7 +37,7 @@ export function createInProcessExecutor(work: InProcessWork, clock: Clock): Exec
     const exit = work
       .run(spec, logs, abort.signal)
       .then(() => ({ reason: "exited", exitCode: 0 }) as const)
-      .catch((error: unknown) => ({ reason: "lost", message: messageOf(error) }) as const)
+      .catch(lostBy)
       .then((end) => ({ ...end, outOfMemory: false, startedAt, endedAt: clock.now() }));
     return { key: spec.key, startedAt, abort, exit, observer: undefined, reported: Promise.resolve() };
   };
@@ -86,6 +86,16 @@ export function createInProcessExecutor(work: InProcessWork, clock: Clock): Exec
       }
       await Promise.all(all.map(({ exit }) => exit));
     },
+  };
+}
+
+function lostBy(error: unknown): Pick<AttemptExit, "reason" | "code" | "message" | "hint"> {
+  const { code, hint } = error instanceof BoxkiteError ? error : {};
+  return {
+    reason: "lost",
+    message: messageOf(error),
+    ...(code !== undefined && { code }),
+    ...(hint !== undefined && { hint }),
   };
 }
 

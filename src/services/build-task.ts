@@ -76,7 +76,7 @@ export interface BuildWorkOptions {
 }
 
 export function buildImageWork(options: BuildWorkOptions): InProcessWork {
-  const { objects, bucket, clock } = options;
+  const { objects, bucket } = options;
   return {
     reference: REFERENCE,
     run: async (spec, logs, signal) => {
@@ -89,9 +89,11 @@ export function buildImageWork(options: BuildWorkOptions): InProcessWork {
       } catch (error) {
         // Not a failure of the build: its action has ended, or the server stops and will build again.
         if (signal.aborted) throw error;
+        // The attempt is lost, and another one builds again: nothing is wrong with the image.
+        if (error instanceof BoxkiteError && error.recoverable) throw error;
         options.unusedImages.refused();
+        // The orchestrator writes it to the log.
         const message = error instanceof BoxkiteError ? textOf(error) : messageOf(error);
-        for (const line of message.split("\n")) logs.write("stderr", line, clock.now());
         await objects.put(keyOfUri(`${outputPrefix}/${ERROR_FILE}`, bucket), encodeError(error, message));
       } finally {
         ended();
@@ -121,6 +123,7 @@ async function build(
       "this server cannot build images: it runs without a container engine",
       {
         hint: 'its tasks are processes and need no image: name any, as in image="none" (TypeScript: image.builder: none in the configuration); or start the server with --engine podman or --engine docker',
+        recoverable: false,
       },
     );
   }

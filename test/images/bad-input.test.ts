@@ -191,7 +191,8 @@ suite("bad input to a build", { skip }, () => {
       name: "a command fails",
       layers: [command("true"), command("echo what it said; exit 3")],
       code: "IMAGE_BUILD_FAILED",
-      message: /^layer 2 \(commands\) failed\nstep: RUN [^]*echo what it said; exit 3\nwhat it said\n/,
+      message:
+        /^image \S+\/org\/image:bad\d+ was not built: layer 2 \(commands\) failed\nstep: RUN echo what it said; exit 3\nwhat it said\nexit status 3$/,
       hint: /layer 2/,
     },
     {

@@ -1,6 +1,7 @@
 /** Walks every table of failures: what another program answers has a known code, and advice for those who can mend it. */
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
+import { ENGINE_BUILD_FAILURES } from "../../builds/engine-failures.ts";
 import { STEP_FAILURES } from "../../builds/step-failures.ts";
 import { ACTION_CODES } from "../../domain/action-codes.ts";
 import { ERROR_CODES } from "../../domain/errors.ts";
@@ -35,6 +36,7 @@ const TABLES: Readonly<Record<string, readonly FailureRow<string, never>[]>> = {
   command: COMMAND_FAILURES,
   connection: ENGINE_CONNECTION_FAILURES,
   step: STEP_FAILURES,
+  "engine build": ENGINE_BUILD_FAILURES,
   unreachable: UNREACHABLE,
   "registry answer": REGISTRY_ANSWERS,
   "registry connection": REGISTRY_CONNECTION_FAILURES,
