@@ -18,6 +18,7 @@ export const SETTING_NAMES = [
   "engine",
   "python",
   "max-parallel",
+  "cap-cpu",
   "linger-seconds",
   "max-log-mib",
   "keep-logs-days",

@@ -26,6 +26,15 @@ test("a value that would do nothing is refused, with its origin", async () => {
   assert.equal((await read({}, { BOXKITE_EPHEMERAL: "false" })).ephemeral, false);
 });
 
+test("a request for too many processors is capped where a flag, a variable or the file says so", async (t) => {
+  assert.equal((await read({})).capCpu, false);
+  assert.equal((await read({ "cap-cpu": true })).capCpu, true);
+  assert.equal((await read({}, { BOXKITE_CAP_CPU: "true" })).capCpu, true);
+  const config = join(await temporaryDirectory(t), "boxkite.yaml");
+  await writeFile(config, "cap-cpu: true\n");
+  assert.equal((await read({ config })).capCpu, true);
+});
+
 test("a path begins where it was given: in the working directory, or at the settings file", async (t) => {
   const directory = await temporaryDirectory(t);
   const config = join(directory, "boxkite.yaml");

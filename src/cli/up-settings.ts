@@ -24,6 +24,7 @@ export interface UpSettings {
   readonly python: string | undefined;
   readonly maxParallel: number;
   readonly queues: Queues;
+  readonly capCpu: boolean;
   readonly lingerMs: number;
   readonly maxLogBytes: number;
   readonly keepLogsDays: number;
@@ -81,6 +82,7 @@ export async function readUpSettings(input: CommandInput): Promise<UpSettings> {
     python: python?.value,
     maxParallel: whole("max-parallel", defaultParallelism(), 1, 10_000),
     queues: file.queues,
+    capCpu: yes("cap-cpu"),
     lingerMs: whole("linger-seconds", DEFAULT_LINGER_MS / 1000, 0, 86_400) * 1000,
     maxLogBytes: whole("max-log-mib", DEFAULT_MAX_LOG_BYTES / MIB, 1, 1_048_576) * MIB,
     keepLogsDays: whole("keep-logs-days", DEFAULT_KEEP_LOGS_DAYS, 0, 36_500),

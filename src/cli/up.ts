@@ -38,6 +38,10 @@ export const up: Command = {
       value: "N",
       help: "attempts that compute at the same time (2 per processor)",
     },
+    "cap-cpu": {
+      type: "boolean",
+      help: "run a task that asks for more processors than there are with those; without it it is refused",
+    },
     "linger-seconds": {
       type: "string",
       value: "N",
@@ -86,6 +90,7 @@ async function run(input: CommandInput): Promise<number> {
     version: packageVersion(),
     maxParallel: settings.maxParallel,
     queues: settings.queues,
+    capCpu: settings.capCpu,
     lingerMs: settings.lingerMs,
     maxLogBytes: settings.maxLogBytes,
     keepLogsDays: settings.keepLogsDays,

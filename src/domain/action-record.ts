@@ -1,6 +1,7 @@
 /** An action as it is accepted, and as it is kept. */
 import type { ActionKind, ActionState, AttemptPolicy, CacheUse } from "./action.ts";
 import type { ActionKey } from "./ids.ts";
+import type { CpuCap } from "./resources.ts";
 import type { StoredSpec } from "./task.ts";
 import type { Effect } from "./transition.ts";
 
@@ -21,6 +22,8 @@ export interface NewAction {
   readonly policy: AttemptPolicy;
   readonly cache?: CacheUse | undefined;
   readonly state: ActionState;
+  /** Of a task that asked for more processors than there are. */
+  readonly cpuCap?: CpuCap | undefined;
   /** What has to be done outside because it was accepted. */
   readonly effects?: readonly Effect[];
   /** Object URIs or prefixes that the run may read from now on. */
@@ -46,6 +49,8 @@ export interface ActionRecord {
   readonly inputUri: string;
   readonly policy: AttemptPolicy;
   readonly cache?: CacheUse | undefined;
+  /** Of a task that asked for more processors than there were when it was accepted. */
+  readonly cpuCap?: CpuCap | undefined;
   readonly state: ActionState;
   /** Grows with every change: the expected value of a compare-and-set. */
   readonly version: number;

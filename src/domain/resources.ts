@@ -18,24 +18,51 @@ export function limitsOf({ requests, limits }: Pick<TaskDefinition, "requests" |
   return { ...requests, ...limits };
 }
 
-/** Throws INVALID_ARGUMENT for a task that this machine could never run. */
-export function requireFits(definition: TaskDefinition, capacity: ResourceAmounts): void {
-  const wanted = takes(definition);
+/** A task asked for more processors than the machine has, and gets those that there are. */
+export interface CpuCap {
+  readonly asked: number;
+  readonly given: number;
+}
+
+/** Undefined where the processors suffice. Memory and devices are never capped: with less of them a task fails. */
+export function cpuCapOf(definition: TaskDefinition, capacity: ResourceAmounts): CpuCap | undefined {
+  const asked = takes(definition).cpu ?? 0;
+  const given = capacity.cpu ?? Number.POSITIVE_INFINITY;
+  return asked > given ? { asked, given } : undefined;
+}
+
+/** The amounts with no more processors than the cap gives. */
+export function capped(amounts: ResourceAmounts, cap: CpuCap | undefined): ResourceAmounts {
+  if (cap === undefined || amounts.cpu === undefined) return amounts;
+  return { ...amounts, cpu: Math.min(amounts.cpu, cap.given) };
+}
+
+/** What was asked and what was given, for the reader of the run. */
+export function capText({ asked, given }: CpuCap): string {
+  return `asked for ${amount("cpu", asked)}, and is given ${amount("cpu", given)}, all that the machine has (--cap-cpu)`;
+}
+
+/** Throws INVALID_ARGUMENT for a task that this machine could never run. `cap`: of its processors, where it has one. */
+export function requireFits(definition: TaskDefinition, capacity: ResourceAmounts, cap?: CpuCap): void {
+  const wanted = capped(takes(definition), cap);
   for (const name of NAMES) {
     const [want, have] = [wanted[name] ?? 0, capacity[name] ?? Number.POSITIVE_INFINITY];
     if (want <= have) continue;
     throw new BoxkiteError(
       "INVALID_ARGUMENT",
       `task ${definition.name} asks for ${amount(name, want)}, and this machine has ${amount(name, have)}`,
-      {
-        hint:
-          name === "gpu"
-            ? "run the server on a machine with a GPU (for containers: with Docker and the NVIDIA container toolkit), or leave gpu= out of flyte.Resources(…)"
-            : "ask for less with resources=flyte.Resources(…)",
-      },
+      { hint: BEYOND[name] },
     );
   }
 }
+
+/** What to do about a request beyond the machine. */
+const BEYOND: Readonly<Record<Name, string>> = {
+  cpu: "ask for less with resources=flyte.Resources(…), or start the server with --cap-cpu (cap-cpu: true in its settings file): such a task then runs with the processors that there are",
+  memoryBytes:
+    "ask for less with resources=flyte.Resources(…), or run the server on a machine with more memory",
+  gpu: "run the server on a machine with a GPU (for containers: with Docker and the NVIDIA container toolkit), or leave gpu out of flyte.Resources(…)",
+};
 
 /** Why the request does not fit into what is free, or undefined if it does. */
 export function lacks(

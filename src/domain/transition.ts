@@ -18,8 +18,8 @@ import type { HttpRequest } from "./notification.ts";
 import { isTerminal, type Phase } from "./phase.ts";
 
 export type ActionEvent =
-  /** The dispatcher gave it a slot. */
-  | { readonly type: "admitted" }
+  /** The dispatcher gave it a slot. The reason says what else there is to know of that. */
+  | { readonly type: "admitted"; readonly reason?: string | undefined }
   /** There is no slot for it yet; the reason says why. */
   | { readonly type: "waiting"; readonly reason: string }
   /** The executor is at work: "pulling image". */
@@ -114,7 +114,7 @@ export function transition(
         attempt: state.attempt + 1,
         startedAt: state.startedAt ?? now,
         runningAt: undefined,
-        reason: undefined,
+        reason: event.reason,
       });
     case "waiting":
       requireQueued(state, event);

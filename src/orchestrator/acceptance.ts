@@ -3,7 +3,7 @@ import type { ActionRecord, NewAction } from "../domain/action-record.ts";
 import { BoxkiteError } from "../domain/errors.ts";
 import type { Principal } from "../domain/principal.ts";
 import { requireQueue, type Queues } from "../domain/queue.ts";
-import { requireFits } from "../domain/resources.ts";
+import { capped, cpuCapOf, requireFits } from "../domain/resources.ts";
 import type { NewRun, RunRecord } from "../domain/run.ts";
 import type { Executor } from "../executors/executor.ts";
 import type { Store } from "../store/store.ts";
@@ -13,6 +13,8 @@ export interface AcceptanceOptions {
   readonly store: Pick<Store, "createRun" | "createAction" | "getAction">;
   readonly executor: Executor;
   readonly queues: Queues;
+  /** Lets a task that asks for more processors than there are run with those. @default it is refused */
+  readonly capCpu?: boolean;
   /** Limit for one run, its root included. */
   readonly maxActionsPerRun?: number;
 }
@@ -34,14 +36,23 @@ const MAX_ACTIONS_PER_RUN = 100_000;
 export function createAcceptance(options: AcceptanceOptions): Acceptance {
   const { store, executor, queues, maxActionsPerRun = MAX_ACTIONS_PER_RUN } = options;
 
+  /** Recorded with the action, since another machine may drive it later. Throws INVALID_ARGUMENT. */
+  const fitting = (action: NewAction): NewAction => {
+    const definition = action.spec?.definition;
+    if (definition === undefined) return action;
+    const cpuCap = options.capCpu === true ? cpuCapOf(definition, executor.capacity) : undefined;
+    requireFits(definition, executor.capacity, cpuCap);
+    return cpuCap === undefined ? action : { ...action, cpuCap };
+  };
+
   return {
     createRun: async (run, root, seeds = []) => {
       const definition = root.spec?.definition;
-      if (definition) requireFits(definition, executor.capacity);
+      const fitted = fitting(root);
       requireQueue(queues, root.queue ?? "");
       const references = definition ? [definition.image, ...definition.relatedImages] : [];
       const images = await resolveAll(executor, references);
-      const created = await store.createRun(run, root, images, seeds);
+      const created = await store.createRun(run, fitted, images, seeds);
       if (created === "exists") {
         throw new BoxkiteError(
           "RUN_EXISTS",
@@ -51,15 +62,19 @@ export function createAcceptance(options: AcceptanceOptions): Acceptance {
           },
         );
       }
-      if (definition) executor.expect?.({ images, requests: definition.requests, limits: definition.limits });
+      if (definition) {
+        const requests = capped(definition.requests, fitted.cpuCap);
+        const limits = capped(definition.limits, fitted.cpuCap);
+        executor.expect?.({ images, requests, limits });
+      }
       return created;
     },
     enqueue: async (run, action, by) => {
       // A retried parent finds its child even where the settings have changed since.
       if (await store.getAction({ ...run.key, action: action.name })) return "exists";
-      if (action.spec) requireFits(action.spec.definition, executor.capacity);
+      const fitted = fitting(action);
       requireQueue(queues, action.queue ?? "");
-      const created = await store.createAction(run, action, by, maxActionsPerRun);
+      const created = await store.createAction(run, fitted, by, maxActionsPerRun);
       if (created === "run_full") {
         throw new BoxkiteError(
           "LIMIT_EXCEEDED",

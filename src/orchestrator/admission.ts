@@ -4,6 +4,7 @@
  */
 import { hasLiveAttempt, isQueued, type CachedResult } from "../domain/action.ts";
 import type { ActionRecord } from "../domain/action-record.ts";
+import { capText } from "../domain/resources.ts";
 import type { ActionEvent } from "../domain/transition.ts";
 import type { Store } from "../store/store.ts";
 import type { Apply, Choose } from "./apply.ts";
@@ -36,11 +37,12 @@ export async function admit(
       const { outputUri, source } = known;
       return { event: { type: "cacheHit", outputUri, source }, extra: { grants } };
     }
-    if (action.cache?.serialize !== true) return { event: { type: "admitted" }, extra: {} };
+    const admitted: ActionEvent = { type: "admitted", reason: action.cpuCap && capText(action.cpuCap) };
+    if (action.cache?.serialize !== true) return { event: admitted, extra: {} };
     const ifComputedElsewhere = await store.isComputedElsewhere(action);
     const event: ActionEvent = ifComputedElsewhere
       ? { type: "parked", reason: "another action computes the same result" }
-      : { type: "admitted" };
+      : admitted;
     return { event, extra: { ifComputedElsewhere } };
   };
   const stored = await options.apply(queued.key, choose);

@@ -6,7 +6,7 @@ import type { AttemptSpec } from "../executors/executor.ts";
 import type { ActionRecord } from "../domain/action-record.ts";
 import type { AttemptKey } from "../domain/attempt.ts";
 import type { ResolvedImage } from "../domain/image.ts";
-import { limitsOf } from "../domain/resources.ts";
+import { capped, limitsOf } from "../domain/resources.ts";
 import type { RunRecord } from "../domain/run.ts";
 import type { TaskDefinition } from "../domain/task.ts";
 import { attemptPrefix, rawDataPrefix } from "./paths.ts";
@@ -35,8 +35,8 @@ export function makeAttemptSpec(context: AttemptContext): AttemptSpec {
     args: definition.args.map((text) => fillTemplate(text, values)),
     // The run's variables reach every action; a task's own win over them, ours over both.
     env: { ...run.settings.env, ...definition.env, ...runtimeEnv(context, key) },
-    requests: definition.requests,
-    limits: limitsOf(definition),
+    requests: capped(definition.requests, action.cpuCap),
+    limits: capped(limitsOf(definition), action.cpuCap),
     ...(definition.sharedMemoryBytes === undefined
       ? {}
       : { sharedMemoryBytes: definition.sharedMemoryBytes }),

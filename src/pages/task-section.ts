@@ -49,6 +49,7 @@ export function taskSection({ spec, record }: ActionView): Html {
       ["Environment", code(definition.environment)],
       ["Requests", amounts(definition.requests)],
       ["Limits", amounts(definition.limits)],
+      ["Given", record.cpuCap && `${record.cpuCap.given} CPU, all that the machine has (--cap-cpu)`],
       [
         "Shared memory",
         typeof definition.sharedMemoryBytes === "number"

@@ -49,6 +49,8 @@ export interface ServerOptions {
   readonly createImageTools: (() => Promise<ImageTools>) | undefined;
   readonly maxParallel: number;
   readonly queues: Queues;
+  /** Lets a task that asks for more processors than there are run with those. */
+  readonly capCpu?: boolean;
   /** How long the process of an attempt may go on once its outputs or error are written. */
   readonly lingerMs?: number;
   /** Kept of one attempt's log. */
@@ -132,6 +134,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     log,
     maxParallel: options.maxParallel,
     queues: options.queues,
+    ...(options.capCpu === true && { capCpu: true }),
     ...(options.lingerMs !== undefined && { lingerMs: options.lingerMs }),
     endpoint: () => executor.endpointForAttempts(port),
     ...createResults({ objects, rights, bucket: BUCKET, log }),

@@ -335,6 +335,17 @@ export function storeConformance(name: string, open: () => Promise<StoreSubject>
     },
   );
 
+  check("a cap of processors is kept, and an action takes no more than it gives", async ({ store, work }) => {
+    const definition = { ...spec("large").definition, requests: { cpu: 64, memoryBytes: 1 } };
+    const cpuCap = { asked: 64, given: 2 };
+    const root = { ...newTask(ROOT_ACTION), spec: { ...spec("large"), definition }, cpuCap };
+    const created = await store.createRun(newRun("r"), root, []);
+    assert.ok(created !== "exists");
+    assert.deepEqual(created.root.cpuCap, cpuCap);
+    const [head] = await work.queueHeads("", NOW, 1);
+    assert.deepEqual([head?.action.cpuCap, head?.takes], [cpuCap, { cpu: 2, memoryBytes: 1 }]);
+  });
+
   check("a page has at most 1,000 rows, and its token leads to the rest", async ({ store }) => {
     const ids = Array.from({ length: 1_001 }, (_, n) => `p${n}`);
     const project = { description: "", labels: {}, state: "active", createdAt: NOW } as const;

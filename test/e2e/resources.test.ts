@@ -40,8 +40,26 @@ test("a request beyond the machine's resources is refused at once, by name", asy
     "--max-parallel",
     "8",
   ]);
-  await assert.rejects(run("too_large", { x: 1 }), /cpu/iu);
+  await assert.rejects(run("too_large", { x: 1 }), /asks for 100000 CPU.*--cap-cpu/su);
   await assert.rejects(run("accelerated", { x: 1 }), /gpu/iu);
   // Each takes all processors: they run one after another although there are slots for more.
   assert.deepEqual((await run("overlaps", { n: 3 })).outputs, [0]);
+});
+
+test("with --cap-cpu a request for more processors runs with those of the machine, and says so", async (t) => {
+  const flow = FLOW.replace("CPU_COUNT", String(availableParallelism()));
+  const { run, python } = await processSubject(t, flow, ["--cap-cpu"]);
+  const outcome = await run("too_large", { x: 7 });
+  assert.deepEqual(outcome.outputs, [7]);
+  const text = `asked for 100000 CPU, and is given ${availableParallelism()} CPU`;
+  assert.ok((await (await fetch(outcome.url)).text()).includes(text), "the run's page");
+  const details = `
+import sys, flyte
+from flyte.remote import Run
+flyte.init_from_config(sys.argv[1])
+print(Run.get("${outcome.name}").details().action_details.pb2.attempts[0].cluster_events)
+`;
+  const { stdout } = await python("details.py", details);
+  assert.ok(stdout.includes(text), "the details of its attempt");
+  await assert.rejects(run("accelerated", { x: 1 }), /gpu/iu);
 });

@@ -57,6 +57,7 @@ export interface OrchestratorSubjectOptions {
   readonly killed?: () => boolean;
   readonly clock?: Clock;
   readonly maxActionsPerRun?: number;
+  readonly capCpu?: boolean;
   readonly onLeaseLost?: OrchestratorOptions["onLeaseLost"];
 }
 
@@ -183,6 +184,7 @@ export function makeOrchestrator(
     maxParallel: options.maxParallel ?? 4,
     queues: options.queues ?? new Map(),
     ...(options.maxActionsPerRun === undefined ? {} : { maxActionsPerRun: options.maxActionsPerRun }),
+    ...(options.capCpu === undefined ? {} : { capCpu: options.capCpu }),
     ...(options.onLeaseLost === undefined ? {} : { onLeaseLost: options.onLeaseLost }),
     stopGraceMs: 10,
     clock: options.clock ?? systemClock,

@@ -153,8 +153,8 @@ export function insertAction(
     `INSERT INTO actions (run_id, name, parent, kind, group_name, queue, spec_digest, detail, display_name, task_name,
        task_version, task_type, environment, input_uri, policy, created_at, phase, suspended, attempt, user_failures,
        system_failures, queued_at, not_before, started_at, running_at, ended_at, reason, error, output_uri, value, abort_reason,
-       cache_status, source, timer_at, cache, version, seq)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, 0)`,
+       cache_status, source, timer_at, cache, cpu_cap, version, seq)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, 0)`,
     run.id,
     action.name,
     action.name === ROOT_ACTION ? null : (action.parent ?? ROOT_ACTION),
@@ -174,6 +174,7 @@ export function insertAction(
     ...stateValues(action.state),
     nextTimer(action.state, action.policy)?.at ?? null,
     action.cache === undefined ? null : JSON.stringify(action.cache),
+    action.cpuCap === undefined ? null : JSON.stringify(action.cpuCap),
   );
   database.run("UPDATE runs SET actions = actions + 1 WHERE id = ?", run.id);
   for (const effect of action.effects ?? []) insertEffect(database, lastId, effect, action.state.createdAt);

@@ -80,6 +80,7 @@ export function toAction(row: Row): ActionRecord {
     inputUri: text(row["input_uri"]),
     policy: json(row["policy"]),
     cache: optionalJson(row["cache"]),
+    cpuCap: optionalJson(row["cpu_cap"]),
     state: toState(row),
     version: row["version"] as number,
     seq: row["seq"] as number,

@@ -1,7 +1,7 @@
 /** The work of the owner of the lease: queues, live attempts, timers and the outbox, and its writes. */
 import type { TaskDefinition } from "../../domain/task.ts";
 import { BoxkiteError } from "../../domain/errors.ts";
-import { takes } from "../../domain/resources.ts";
+import { capped, takes } from "../../domain/resources.ts";
 import { NEVER, type Effect } from "../../domain/transition.ts";
 import type { OnChange } from "../reader.ts";
 import type { Demand, Store, Work } from "../store.ts";
@@ -181,9 +181,10 @@ function earliest(database: Database, sql: string, ...values: number[]): number 
 
 function toDemand(row: Row): Demand {
   const { requests, limits } = json<Partial<Pick<TaskDefinition, "requests" | "limits">>>(row["resources"]);
+  const action = toAction(row);
   return {
-    action: toAction(row),
-    takes: takes({ requests: requests ?? {}, limits: limits ?? {} }),
+    action,
+    takes: capped(takes({ requests: requests ?? {}, limits: limits ?? {} }), action.cpuCap),
     maxConcurrency: (row["max_concurrency"] ?? 0) as number,
   };
 }
