@@ -141,7 +141,7 @@ export class RemoteController {
     const ended = await this.#calls.run(async () => {
       await watch.ready();
       if (watch.state(name) === undefined) {
-        const inputUri = await this.#connection.writeInputs(name, inputs);
+        const inputUri = await this.#connection.writeInputs(name, inputs, `task ${taskName}`);
         const value = { id, spec, queue, ...(cacheKey === undefined ? {} : { cacheKey }) };
         const action = { name, inputUri, spec: { case: "task", value } as Action["spec"] };
         await this.#connection.enqueue(action, context);

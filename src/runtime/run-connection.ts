@@ -8,6 +8,7 @@ import { connectCodeOf, quoteServerError } from "../client/server-error.ts";
 import { joinUri } from "../client/storage/storage.ts";
 import { createBackoff } from "../lib/backoff.ts";
 import type { Clock } from "../lib/clock.ts";
+import { BoxkiteError } from "../domain/errors.ts";
 import type { ActiveContext } from "../sdk/authoring/active-context.ts";
 import { TaskError } from "../sdk/authoring/errors.ts";
 import {
@@ -16,6 +17,7 @@ import {
   type Action,
 } from "../wire/gen/flyteidl2/actions/actions_service_pb.js";
 import { InputsSchema, type Inputs } from "../wire/gen/flyteidl2/task/common_pb.js";
+import { requireInlineSize } from "../wire/inline-size.ts";
 
 const ENQUEUE_TIMEOUT_MS = 5000;
 /** About a quarter of an hour, with the waits between them. */
@@ -53,14 +55,20 @@ export class RunConnection {
     return joinUri(this.folderOf(name), "inputs.pb");
   }
 
-  /** Resolves to their URI. */
-  async writeInputs(name: string, inputs: Inputs): Promise<string> {
+  /** Resolves to their URI. `whose`: in messages. Rejects with a TaskError for inputs that are too large. */
+  async writeInputs(name: string, inputs: Inputs, whose: string): Promise<string> {
     const uri = this.inputUriOf(name);
-    await this.#uploads.run(() => this.container.storage.write(uri, toBinary(InputsSchema, inputs)));
+    const bytes = toBinary(InputsSchema, inputs);
+    try {
+      requireInlineSize(bytes.length, whose, inputs.literals);
+    } catch (error) {
+      throw refusal("the call is refused", error);
+    }
+    await this.#uploads.run(() => this.container.storage.write(uri, bytes));
     return uri;
   }
 
-  /** Resolves once the server has stored the action. Rejects with a system TaskError if it is refused. */
+  /** Resolves once the server has stored the action. Rejects with a TaskError if it is refused. */
   async enqueue(submission: Submission, context: ActiveContext): Promise<void> {
     const action = create(ActionSchema, {
       actionId: this.#actionId(submission.name),
@@ -79,11 +87,7 @@ export class RunConnection {
         const code = connectCodeOf(error);
         // The action exists: from the previous attempt, or from a call whose response was lost.
         if (code === Code.AlreadyExists) return;
-        if (REFUSALS.has(code))
-          throw systemError(
-            `the server refused the action ${submission.name}: ${quoteServerError(error)}`,
-            error,
-          );
+        if (REFUSALS.has(code)) throw refusal(`the server refused the action ${submission.name}`, error);
         if (attempt >= ENQUEUE_ATTEMPTS && code !== Code.ResourceExhausted) {
           throw systemError(`the server cannot be reached: ${quoteServerError(error)}`, error);
         }
@@ -119,6 +123,13 @@ const REFUSALS: ReadonlySet<Code> = new Set([
   Code.Unauthenticated,
   Code.Unimplemented,
 ]);
+
+/** Who asks for what the server does not do, or for too much, can change that: the error is not the system's. */
+function refusal(what: string, error: unknown): TaskError {
+  const message = `${what}: ${quoteServerError(error)}`;
+  if (!(error instanceof BoxkiteError)) return systemError(message, error);
+  return new TaskError(message, { code: error.code, kind: error.kind, cause: error });
+}
 
 /** For failures that are not the task's: of the server, or of the connection to it. */
 export function systemError(message: string, cause?: unknown): TaskError {

@@ -52,7 +52,7 @@ export async function callTrace(
     }
   }
   const folder = connection.folderOf(name);
-  const inputUri = await connection.writeInputs(name, inputs);
+  const inputUri = await connection.writeInputs(name, inputs, `trace ${definition.name}`);
   const startTime = timestampFromDate(new Date(clock.now()));
   const inner: ActiveContext = { ...context, inTrace: true, scope: { name, calls: new CallCounter() } };
   const parsed = await decodeInputs(definition.name, definition.interface, inputs);

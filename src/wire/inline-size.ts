@@ -11,7 +11,7 @@ export const MAX_INLINE_BYTES = 64 * 1024 * 1024;
 export const MAX_INLINE_TEXT = `${MAX_INLINE_BYTES.toLocaleString("en-US")} (64 MiB)`;
 
 export const INSTEAD_OF_INLINE =
-  "pass large data as a File, Dir or DataFrame (flyte.io), which tasks read from the object store";
+  "pass large data as a File or Dir, in Python also as a DataFrame: their contents stay in the object store";
 
 /** Throws LIMIT_EXCEEDED for inputs of so many bytes, naming the largest of `literals`, where they are known. */
 export function requireInlineSize(

@@ -48,6 +48,18 @@ test("an error wins over outputs; whose fault it is and when it came are read fr
   assert.deepEqual(await readWritten(objects({}), "p"), { kind: "nothing" });
 });
 
+test("an error of the SDK that does not say what to do gets a hint", async () => {
+  const bytes = toBinary(
+    ErrorDocumentSchema,
+    create(ErrorDocumentSchema, {
+      error: { code: "InlineIOMaxBytesBreached", origin: ExecutionError_ErrorKind.USER },
+    }),
+  );
+  const written = await readWritten(objects({ "p/error.pb": bytes }), "p");
+  assert.ok(written.kind === "error");
+  assert.match(written.error.hint ?? "", /max_inline_io_bytes=.*64 MiB.*File/u);
+});
+
 test("what cannot be read is the task's own failure, and what is too large is not read", async () => {
   const rows: [Record<string, Uint8Array | number>, string][] = [
     [{ "p/error.pb": new Uint8Array([0xff, 0xff, 0xff]) }, "UnreadableError"],

@@ -2,6 +2,7 @@
 import { fromBinary } from "@bufbuild/protobuf";
 import type { BlameKind } from "../domain/action.ts";
 import { BoxkiteError, messageOf } from "../domain/errors.ts";
+import { ownValue } from "../domain/own-value.ts";
 import type { Written } from "../domain/outcome.ts";
 import { ERROR_FILE, outputsUri } from "../domain/outputs.ts";
 import {
@@ -44,7 +45,8 @@ async function read(objects: WrittenObjects, prefix: string): Promise<Written> {
 
 function outputsTooLarge(bytes: number): Written {
   const message = `the outputs have ${bytes.toLocaleString("en-US")} bytes, and ${MAX_INLINE_TEXT} may be returned by value`;
-  const hint = "return large data as a File, Dir or DataFrame (flyte.io)";
+  const hint =
+    "return large data as a File or Dir, in Python also as a DataFrame: their contents stay in the object store";
   return {
     kind: "error",
     whileLoading: false,
@@ -70,17 +72,25 @@ function decodeError(bytes: Uint8Array): Written {
     return unreadable(ERROR_FILE, messageOf(error));
   }
   const { error } = document;
+  const hint = ownValue(HINTS, error?.code ?? "");
   return {
     kind: "error",
     whileLoading: error?.origin === undefined || error.origin === ExecutionError_ErrorKind.UNKNOWN,
     error: {
       code: error?.code || "UnknownError",
       message: error?.message ?? "",
+      ...(hint === undefined ? {} : { hint }),
       kind: blame(error?.origin),
       recoverable: error?.kind === ContainerError_Kind.RECOVERABLE,
     },
   };
 }
+
+/** What to do about errors of the Python SDK whose messages do not say it (flyte/errors.py). */
+const HINTS: Readonly<Record<string, string>> = {
+  InlineIOMaxBytesBreached:
+    "this limit is the SDK's: max_inline_io_bytes= of the task that gets or returns the value, 10 MiB unless set, at most 64 MiB; or pass the value as a File, Dir or DataFrame (flyte.io)",
+};
 
 /**
  * The runtime leaves the origin open when it could not load the task: a module that is missing, a

@@ -80,6 +80,19 @@ export const versions = env.task({ name: "versions", output: z.array(z.string())
   return [await of("current"), await of("latest")];
 });
 
+export const measures = env.task({ name: "measures", inputs: { text: z.string() }, output: z.int() }, async ({ text }) => text.length);
+const large = "x".repeat(65 * 2 ** 20);
+export const exceeds = env.task({ name: "exceeds", output: z.array(z.string()) }, async () => {
+  const calls = [
+    () => measures({ text: large }),
+    () => measures.override({ secrets: ["key"] })({ text: "" }),
+    () => measures.override({ env: { BIG: "x".repeat(200_000) } })({ text: "" }),
+    () => measures.override({ resources: { gpu: "A100:1" } })({ text: "" }),
+  ];
+  const refusal = (error: flyte.TaskError) => error.kind + " " + error.code + " " + error.message;
+  return Promise.all(calls.map((call) => call().then(() => "accepted", refusal)));
+});
+
 export const sleeps = env.task({ name: "sleeps", inputs: { mark: z.string() } }, async ({ mark }, { signal }) => {
   console.log("sleeping");
   await new Promise((resolve) => signal.addEventListener("abort", resolve));
@@ -97,6 +110,10 @@ await flyte.init({ endpoint, insecure: true, project: "flytesnacks", domain: "de
 const message = (error: Error): string => error.name + ": " + error.message;
 
 const programs: Record<string, () => Promise<unknown>> = {
+  async exceeds() {
+    const own = await flyte.run(tasks.measures, { text: "x".repeat(65 * 2 ** 20) }).catch((error) => error.code + " " + error.message);
+    return [own, ...(await (await flyte.run(tasks.exceeds)).outputs())];
+  },
   async logs() {
     const run = await flyte.run(tasks.double, { n: 21 });
     const lines: string[] = [];
@@ -275,6 +292,18 @@ test("runs", async (t) => {
       "e.shows e.shows_map",
       "e.shows shown",
     ]);
+  });
+
+  await t.test("what a call may not carry is refused with what it is, here and in a task", async () => {
+    const [own = "", ...inTask] = await program<string[]>("exceeds");
+    assert.match(own, /^LIMIT_EXCEEDED the inputs of task e\.measures have 68,157,.*the largest is "text"/u);
+    const rows: readonly RegExp[] = [
+      /^user LIMIT_EXCEEDED .*inputs of task e\.measures have 68,157,.*"text"; hint: .*File/u,
+      /^user FIELD_NOT_SUPPORTED .*task e\.measures asks for secrets.*hint: leave secrets out/u,
+      /^user LIMIT_EXCEEDED .*"BIG" of task e\.measures has 200,004 bytes/u,
+      /^user FIELD_NOT_SUPPORTED .*one model of GPU.*gpu: 1/u,
+    ];
+    for (const [index, row] of rows.entries()) assert.match(inTask[index] ?? "", row);
   });
 
   await t.test("autoVersion: current is the caller's, latest what was deployed last", async () => {

@@ -1,6 +1,6 @@
 /** Creates a run on a server, once: also where the call is repeated because its answer was lost. */
 import { randomUUID } from "node:crypto";
-import { clone, create } from "@bufbuild/protobuf";
+import { clone, create, toBinary } from "@bufbuild/protobuf";
 import { Code } from "@connectrpc/connect";
 import { RemoteRun } from "./remote-handle.ts";
 import type { RunScope } from "../authoring/config.ts";
@@ -10,9 +10,10 @@ import { connectCodeOf } from "../../client/server-error.ts";
 import { BoxkiteError } from "../../domain/errors.ts";
 import { newRunName } from "../../domain/ids.ts";
 import { RunIdentifierSchema, type RunIdentifier } from "../../wire/gen/flyteidl2/common/identifier_pb.js";
-import type { Inputs } from "../../wire/gen/flyteidl2/task/common_pb.js";
+import { InputsSchema, type Inputs } from "../../wire/gen/flyteidl2/task/common_pb.js";
 import { AnnotationsSchema, RunSpecSchema, type RunSpec } from "../../wire/gen/flyteidl2/task/run_pb.js";
 import type { TaskIdentifier, TaskSpec } from "../../wire/gen/flyteidl2/task/task_definition_pb.js";
+import { requireInlineSize } from "../../wire/inline-size.ts";
 
 export type RunTarget =
   | { readonly case: "taskSpec"; readonly value: TaskSpec }
@@ -35,9 +36,13 @@ export interface Submission {
  */
 const MARK = "boxkite/submission";
 
-/** Resolves once the server has stored the run. Throws RUN_EXISTS if the chosen name is taken. */
+/**
+ * Resolves once the server has stored the run. Throws RUN_EXISTS if the chosen name is taken, and LIMIT_EXCEEDED before
+ * anything is sent for inputs that are too large.
+ */
 export async function submitRun(controlPlane: ControlPlane, submission: Submission): Promise<RemoteRun> {
   const { scope, name, target, inputs, taskName, interface: compiled } = submission;
+  requireInlineSize(toBinary(InputsSchema, inputs).length, `task ${taskName}`, inputs.literals);
   const run = create(RunIdentifierSchema, { ...scope, name: name ?? newRunName() });
   // Nobody else makes a run of a name that was made here; one that an author chose may be taken.
   const mark = name === undefined ? undefined : randomUUID();
