@@ -29,6 +29,7 @@ import {
 } from "./directory/object-file.ts";
 import { collectListing } from "./directory/listing.ts";
 import { Multipart } from "./directory/multipart.ts";
+import { createPresence, withPresence } from "./directory/presence.ts";
 import { Uploads } from "./directory/uploads.ts";
 import { walkKeys, type FoundKey } from "./directory/walk.ts";
 import { checkCondition } from "./directory/write-condition.ts";
@@ -47,6 +48,8 @@ import type {
 } from "./hosted-store.ts";
 import type { ByteRange, ListOptions } from "./object-store.ts";
 
+const SUBDIRECTORIES = ["objects", "uploads", "parts", ".tmp"];
+
 export interface DirectoryStoreOptions {
   readonly clock?: Clock;
   /** Gets a line for what is damaged and skipped. */
@@ -64,11 +67,11 @@ export async function openDirectoryStore(
   const temporary = join(directory, ".tmp");
   try {
     await rm(temporary, { recursive: true, force: true });
-    for (const name of ["objects", "uploads", "parts", ".tmp"])
-      await mkdir(join(directory, name), { recursive: true });
-    const store = new DirectoryStore(directory, temporary, clock, log);
+    for (const name of SUBDIRECTORIES) await mkdir(join(directory, name), { recursive: true });
+    const checkPresence = createPresence(directory, SUBDIRECTORIES);
+    const store = new DirectoryStore({ directory, temporary, checkPresence, clock, log });
     await store.recover();
-    return store;
+    return withPresence(store, checkPresence);
   } catch (error) {
     throw explainOpenError(error, directory);
   }
@@ -85,6 +88,12 @@ export async function countObjects(directory: string): Promise<number> {
   return count;
 }
 
+interface DirectoryStoreParts extends Required<DirectoryStoreOptions> {
+  readonly directory: string;
+  readonly temporary: string;
+  readonly checkPresence: () => Promise<void>;
+}
+
 class DirectoryStore implements HostedStore {
   readonly #root: string;
   readonly #clock: Clock;
@@ -97,11 +106,11 @@ class DirectoryStore implements HostedStore {
   /** Files of damaged objects that the log has named. */
   readonly #damaged = new Set<string>();
 
-  constructor(directory: string, temporary: string, clock: Clock, log: Logger) {
+  constructor({ directory, temporary, checkPresence, clock, log }: DirectoryStoreParts) {
     this.#root = join(directory, "objects");
     this.#clock = clock;
     this.#log = log;
-    this.#files = new FileArea(directory, temporary);
+    this.#files = new FileArea(directory, temporary, checkPresence);
     this.#uploads = new Uploads(directory, this.#files, log);
     this.#multipart = new Multipart({
       files: this.#files,
@@ -197,6 +206,10 @@ class DirectoryStore implements HostedStore {
 
   async createdAt(): Promise<number> {
     return (await stat(this.#root)).birthtimeMs;
+  }
+
+  check(): Promise<void> {
+    return this.#files.probe();
   }
 
   async delete(key: string): Promise<void> {

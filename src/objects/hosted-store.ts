@@ -126,6 +126,8 @@ export interface HostedStore extends ObjectStore {
   listing(options: ListingOptions): Promise<Listing>;
   /** When the store was made; milliseconds since the epoch. */
   createdAt(): Promise<number>;
+  /** Throws DATA_DIRECTORY_UNUSABLE or DISK_FULL where nothing can be written at the moment. */
+  check(): Promise<void>;
 
   createUpload(upload: Omit<Upload, "id" | "createdAt">): Promise<Upload>;
   /** Undefined for one that is unknown, completed, aborted or expired. */

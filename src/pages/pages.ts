@@ -67,7 +67,7 @@ export function createPages(parts: Omit<PageContext, "by">): Pages {
       const problem = problemOf(error, place);
       // The client is gone, or the server is about to end.
       if (isGone(response)) return;
-      if (problem.status === 500) parts.log.error("a page failed", { path, error });
+      if (problem.status >= 500) parts.log.error("a page failed", { path, error });
       // In the middle of a response, a broken connection is the only sign left that it is not whole.
       if (response.headersSent) response.destroy();
       else sendProblem(response, problem);
@@ -90,6 +90,8 @@ const TITLES: Partial<Record<ErrorCode, string>> = {
   NO_LOGS: "There is no such log",
   LIMIT_EXCEEDED: "That is too much",
   INVALID_ARGUMENT: "The request is not valid",
+  DATA_DIRECTORY_UNUSABLE: "The server's data directory cannot be used",
+  DISK_FULL: "The server's disk is full",
 };
 const FAILED = "Something went wrong";
 

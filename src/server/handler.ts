@@ -7,6 +7,7 @@ import { createAccess, type Authorise } from "../services/access.ts";
 import type { ServiceContext } from "../services/context.ts";
 import { keyOfUri } from "../services/object-keys.ts";
 import { registerServices } from "../services/routes.ts";
+import type { CheckHealth } from "./health.ts";
 import type { Handler } from "./listener.ts";
 import { createPrincipals, OPERATOR } from "./object-access.ts";
 import { createRouter, unknownMethod, type RoutedHandler } from "./router.ts";
@@ -14,12 +15,19 @@ import { createRpc } from "./rpc.ts";
 
 export interface HandlerOptions {
   readonly parts: Omit<ServiceContext, "access" | "presign"> & { readonly objects: HostedStore };
+  readonly health: CheckHealth;
   readonly identities: RunIdentities;
   readonly authorise: Authorise | undefined;
   readonly anyHostName: boolean;
 }
 
-export function createHandler({ parts, identities, authorise, anyHostName }: HandlerOptions): Handler {
+export function createHandler({
+  parts,
+  health,
+  identities,
+  authorise,
+  anyHostName,
+}: HandlerOptions): Handler {
   const { store, objects, rights, orchestrator, bucket, clock, log } = parts;
   const access = createAccess(store, authorise);
   const context: ServiceContext = {
@@ -50,5 +58,5 @@ export function createHandler({ parts, identities, authorise, anyHostName }: Han
     onWritten: (key) => orchestrator.objectWritten(key),
     principals: createPrincipals({ rights, identities, authorise: access.authorise }),
   });
-  return createRouter({ rpc, objects: s3 as RoutedHandler, bucket, context, anyHostName });
+  return createRouter({ rpc, objects: s3 as RoutedHandler, bucket, health, context, anyHostName });
 }

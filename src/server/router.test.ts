@@ -5,28 +5,32 @@ import { createServer, request as httpRequest, type IncomingMessage } from "node
 import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 import { test, type TestContext } from "node:test";
+import { BoxkiteError } from "../domain/errors.ts";
 import { createLogger, silentLogger, type Logger } from "../lib/log.ts";
 import { createAccess } from "../services/access.ts";
 import type { StoreReader } from "../store/reader.ts";
 import { openSqliteStore } from "../store/sqlite/sqlite-store.ts";
+import type { CheckHealth } from "./health.ts";
 import { createRouter } from "./router.ts";
 
 const CONDITION = "/v2/domain/d/project/p/runs/r/conditions/c";
 
 interface StartOptions {
+  readonly health?: CheckHealth;
   readonly anyHostName?: boolean;
   readonly log?: Logger;
   readonly getAction?: StoreReader["getAction"];
 }
 
 function routerFor(store: StoreReader, options: StartOptions): ReturnType<typeof createRouter> {
-  const { anyHostName = false, log = silentLogger, ...overrides } = options;
+  const { anyHostName = false, log = silentLogger, health = async () => undefined, ...overrides } = options;
   return createRouter({
     rpc: () => {
       throw new Error("a mistake in the program");
     },
     objects: (_, response) => void response.end("objects"),
     bucket: "boxkite",
+    health,
     context: { access: createAccess({ ...store, ...overrides }), log } as unknown as Parameters<
       typeof createRouter
     >[0]["context"],
@@ -45,13 +49,23 @@ async function start(t: TestContext, options: StartOptions = {}) {
     await store.close();
   });
   const { port } = server.address() as AddressInfo;
-  return async (method: string, path: string, headers: Record<string, string> = {}, sent = "{}") => {
+  return async (
+    method: string,
+    path: string,
+    headers: Record<string, string> = {},
+    sent = bodyOf(method),
+  ) => {
     const outgoing = httpRequest({ host: "127.0.0.1", port, method, path, headers, agent: false }).end(sent);
     const [response] = await once(outgoing, "response");
     const { statusCode, headers: answered } = response as IncomingMessage;
     const { location, allow } = answered;
     return { status: statusCode as number, location, allow, body: await text(response), port };
   };
+}
+
+/** A GET whose body is not announced would be two requests. */
+function bodyOf(method: string): string {
+  return method === "POST" ? "{}" : "";
 }
 
 async function startHttp2(t: TestContext, options: StartOptions = {}) {
@@ -73,6 +87,22 @@ test("an exception of a handler, or a path that is no encoding, does not end the
   assert.equal((await ask("POST", "/flyteidl2.x/Y")).status, 500);
   assert.equal((await ask("POST", "/v2/domain/d/project/p/runs/r/conditions/%E0%A4%A")).status, 404);
   assert.equal((await ask("GET", "/healthz")).status, 200);
+});
+
+test("the health of the server is 503 with what is wrong and what to do", async (t) => {
+  const problem = new BoxkiteError("DISK_FULL", "the disk is full", { hint: "free some space" });
+  const answers: readonly (readonly [CheckHealth, number, string])[] = [
+    [async () => undefined, 200, "ok\n"],
+    [async () => problem, 503, "the disk is full; hint: free some space\n"],
+    [() => Promise.reject(new Error("a mistake")), 500, "internal error; the server's log has the cause\n"],
+  ];
+  for (const [health, ...wanted] of answers) {
+    const ask = await start(t, { health });
+    for (const path of ["/healthz", "/v2/healthz"]) {
+      const { status, body } = await ask("GET", path);
+      assert.deepEqual([status, body], wanted, path);
+    }
+  }
 });
 
 test("the root leads to the pages", async (t) => {

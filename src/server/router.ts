@@ -1,5 +1,6 @@
 /** Which part of the server answers a path. */
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { textOf, type BoxkiteError } from "../domain/errors.ts";
 import type { ActionKey } from "../domain/ids.ts";
 import type { Principal } from "../domain/principal.ts";
 import { isSigned } from "../objects/s3/is-signed.ts";
@@ -11,6 +12,7 @@ import type { PageContext } from "../pages/page-context.ts";
 import { refusalOf } from "../services/errors.ts";
 import { parseSignalPath, signalByPost } from "../services/signal-page.ts";
 import { readSmallBody } from "../services/small-body.ts";
+import type { CheckHealth } from "./health.ts";
 import { isOwnName } from "./host-names.ts";
 import { authenticate } from "./authenticate.ts";
 import { isGone } from "../lib/client-gone.ts";
@@ -23,12 +25,13 @@ export interface Routes {
   readonly rpc: RoutedHandler;
   readonly objects: RoutedHandler;
   readonly bucket: string;
+  readonly health: CheckHealth;
   readonly context: Omit<PageContext, "by">;
   /** Whether requests for a host name that is not this machine's own are answered. */
   readonly anyHostName: boolean;
 }
 
-export function createRouter({ rpc, objects, bucket, context, anyHostName }: Routes): Handler {
+export function createRouter({ rpc, objects, bucket, health, context, anyHostName }: Routes): Handler {
   const pages = createPages(context);
   const route: Handler = (request, response) => {
     const path = (request.url ?? "/").split("?")[0] ?? "/";
@@ -42,12 +45,18 @@ export function createRouter({ rpc, objects, bucket, context, anyHostName }: Rou
     if (condition !== undefined) {
       if (hasMethod(request, response, ["POST"])) signal(request, response, by, condition);
     } else if (path === "/healthz" || path === "/v2/healthz") {
-      if (hasMethod(request, response, READ)) sendText(response, 200, "ok\n");
+      if (hasMethod(request, response, READ)) sendHealth(request, response);
     } else if (path === "/") {
       if (hasMethod(request, response, READ)) redirect(response, 302, HOME_PATH);
     } else if (!pages(request as IncomingMessage, response as ServerResponse, path, by)) {
       sendText(response, 404, `nothing is served at ${path}\n`);
     }
+  };
+
+  const sendHealth = (request: Request, response: Response): void => {
+    health()
+      .then((problem) => sendText(response, problem === undefined ? 200 : 503, healthText(problem)))
+      .catch((error: unknown) => fail(request, response, error));
   };
 
   const signal = (request: Request, response: Response, by: Principal, condition: ActionKey): void => {
@@ -60,6 +69,7 @@ export function createRouter({ rpc, objects, bucket, context, anyHostName }: Rou
       .catch((error: unknown) => {
         const refusal = refusalOf(error);
         if (refusal === undefined) return fail(request, response, error);
+        if (refusal.status >= 500) context.log.error("a request failed", { path: request.url, error });
         return sendText(response, refusal.status, `${refusal.text}\n`);
       });
   };
@@ -80,6 +90,10 @@ export function createRouter({ rpc, objects, bucket, context, anyHostName }: Rou
       fail(request, response, error);
     }
   };
+}
+
+function healthText(problem: BoxkiteError | undefined): string {
+  return problem === undefined ? "ok\n" : `${textOf(problem)}\n`;
 }
 
 /** A method that this version of the protocol does not have: an image may carry a newer SDK. */

@@ -28,6 +28,7 @@ import { openSqliteStore } from "../store/sqlite/sqlite-store.ts";
 import { createBuilds } from "./builds.ts";
 import { secretsOf } from "./build-secrets.ts";
 import { createHandler } from "./handler.ts";
+import { createHealth } from "./health.ts";
 import { listen } from "./listener.ts";
 import { logMigrations } from "./migration-log.ts";
 import type { Reach } from "../platform/reach.ts";
@@ -154,6 +155,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       builds,
       unusedImages,
     },
+    health: createHealth(store, objects),
     identities,
     authorise: options.authorise,
     anyHostName: options.anyHostName ?? false,

@@ -75,7 +75,16 @@ const STATUSES: Partial<Record<ErrorCode, number>> = {
   LOGS_NOT_FOUND: 404,
   NO_LOGS: 404,
   LIMIT_EXCEEDED: 413,
+  DATA_DIRECTORY_UNUSABLE: 503,
+  DISK_FULL: 507,
 };
+
+/** What only the operator can mend, and everybody should know: the server cannot store anything. */
+export function isStorageError(error: unknown): error is BoxkiteError {
+  return (
+    error instanceof BoxkiteError && (error.code === "DATA_DIRECTORY_UNUSABLE" || error.code === "DISK_FULL")
+  );
+}
 
 export interface Refusal {
   readonly status: number;
@@ -83,9 +92,10 @@ export interface Refusal {
   readonly text: string;
 }
 
-/** Why a request in plain HTTP was refused; undefined where the server failed. */
+/** Why a request in plain HTTP was refused; undefined where the server failed and the caller cannot know more. */
 export function refusalOf(error: unknown): Refusal | undefined {
-  if (!(error instanceof BoxkiteError) || error.kind !== "user") return undefined;
+  if (!(error instanceof BoxkiteError)) return undefined;
+  if (error.kind !== "user" && !isStorageError(error)) return undefined;
   return { status: STATUSES[error.code] ?? 400, text: textOf(error) };
 }
 
@@ -94,7 +104,7 @@ export function errorInterceptor(log: Logger): Interceptor {
   const encode = (service: string, name: string, error: unknown): ConnectError => {
     const method = `${service}/${name}`;
     const encoded = isUnimplemented(error) ? notBuilt(service, name) : toConnectError(error);
-    if (encoded.code === Code.Internal)
+    if (encoded.code === Code.Internal || isStorageError(error))
       log.error("a request failed", { method, error: encoded.cause ?? error });
     else log.debug("a request was refused", { method, code: Code[encoded.code], error: encoded });
     return encoded;

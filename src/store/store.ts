@@ -107,6 +107,8 @@ export interface Store extends StoreReader {
   recordBuild(build: BuildRecord): Promise<void>;
   removeBuild(target: string): Promise<void>;
 
+  /** Throws DATA_DIRECTORY_UNUSABLE where what is read and written would not last. */
+  check(): Promise<void>;
   close(): Promise<void>;
 }
 

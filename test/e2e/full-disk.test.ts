@@ -82,6 +82,9 @@ test("an end that cannot be stored is stored when there is space again; calls in
   await until(async () => existsSync(`${marker}.begun`));
   const free = fill(disk);
   await assert.rejects(run("write", { size: 10 }), /disk is full/u);
+  const health = await fetch(new URL("/healthz", server.ready.url));
+  assert.equal(health.status, 503);
+  assert.match(await health.text(), /its disk is full; hint: free some space/u);
   const before = server.log().length;
   await writeFile(marker, "");
   // The SDK's runtime retries writing its outputs for about 20 s; there is space again before it gives up.

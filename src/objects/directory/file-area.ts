@@ -12,6 +12,8 @@ import { encodeTrailer, type Description } from "./object-file.ts";
 
 /** Chunks are gathered to this size, so that small ones do not cost a system call each. */
 const WRITE_BYTES = 1 << 20;
+/** A block of most file systems: an empty file needs no space. */
+const PROBE_BYTES = 4096;
 /** Deletes that empty a directory and writes that need it alternate; each round is one that lost to a delete. */
 const MOST_ATTEMPTS = 1_000;
 
@@ -25,12 +27,14 @@ export interface WrittenContent {
 export class FileArea {
   readonly #root: string;
   readonly #temporary: string;
+  readonly #checkPresence: () => Promise<void>;
   readonly #sync: SyncDirectory = createDirectorySync();
 
-  /** Both directories exist and are in one file system. */
-  constructor(root: string, temporary: string) {
+  /** Both directories exist and are in one file system. `checkPresence` fails where one that should be there is not. */
+  constructor(root: string, temporary: string, checkPresence: () => Promise<void>) {
     this.#root = root;
     this.#temporary = temporary;
+    this.#checkPresence = checkPresence;
   }
 
   /**
@@ -70,10 +74,19 @@ export class FileArea {
     await this.place(await this.#aside((handle) => handle.writeFile(content)), target);
   }
 
+  /** Fails as a write does that is impossible at the moment. */
+  async probe(): Promise<void> {
+    await rm(await this.#aside((handle) => handle.writeFile(Buffer.alloc(PROBE_BYTES))));
+  }
+
   /** Also removes the directories that become empty below `top`. */
   async remove(path: string, top: string): Promise<void> {
-    await rm(path, { force: true });
-    await this.#sync(dirname(path));
+    try {
+      await rm(path, { force: true });
+      await this.#sync(dirname(path));
+    } catch (error) {
+      throw explainWriteError(error, this.#root);
+    }
     for (const parent of parentsBelow(top, path)) {
       if (!(await removeIfEmpty(parent))) return;
     }
@@ -99,7 +112,11 @@ export class FileArea {
   async #renameInto(temporary: string, target: string): Promise<void> {
     for (let attempt = 1; ; attempt++) {
       try {
-        if (attempt > 1) await this.#makeDirectory(dirname(target));
+        if (attempt > 1) {
+          // Making a directory makes those above it, too: not the ones that were removed with all that they held.
+          await this.#checkPresence();
+          await this.#makeDirectory(dirname(target));
+        }
         return await rename(temporary, target);
       } catch (error) {
         // The directory is not there yet, or a delete took it, or one above it, away because it was empty.

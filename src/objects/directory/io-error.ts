@@ -6,6 +6,8 @@ const UNWRITABLE: Readonly<Record<string, string>> = {
   EDQUOT: "its disk quota is used up",
   EROFS: "its file system is read-only",
   EACCES: "this process may not write there",
+  EPERM: "this process may not write there",
+  EIO: "its disk reports an error",
 };
 
 const DISK_IS_FULL = new Set(["ENOSPC", "EDQUOT"]);
@@ -14,10 +16,13 @@ const DISK_IS_FULL = new Set(["ENOSPC", "EDQUOT"]);
 export function explainWriteError(error: unknown, directory: string): unknown {
   const reason = UNWRITABLE[errnoOf(error) ?? ""];
   if (reason === undefined || error instanceof BoxkiteError) return error;
-  const code = DISK_IS_FULL.has(errnoOf(error) ?? "") ? "DISK_FULL" : "DATA_DIRECTORY_UNUSABLE";
-  return new BoxkiteError(code, `cannot write objects to ${directory}: ${reason}`, {
+  const isFull = DISK_IS_FULL.has(errnoOf(error) ?? "");
+  const message = `cannot write objects to ${directory}: ${reason}`;
+  return new BoxkiteError(isFull ? "DISK_FULL" : "DATA_DIRECTORY_UNUSABLE", message, {
     cause: error,
-    hint: `free some space, or make the directory writable: df -h ${directory}`,
+    hint: isFull
+      ? `free some space: df -h ${directory}`
+      : `let the user of this program write there, and check how the disk is mounted: findmnt -T ${directory}`,
   });
 }
 

@@ -1,6 +1,7 @@
 /** DeleteObject and DeleteObjects. Deleting what is not there succeeds, as in S3. */
 import { childText } from "../../lib/xml.ts";
 import { mapInBatches } from "../directory/batches.ts";
+import { s3ErrorOf } from "./error-answer.ts";
 import { accessDenied, authorize, type Call } from "./call.ts";
 import { readXml } from "./read-xml.ts";
 import { sendEmpty, sendXml } from "./respond.ts";
@@ -48,9 +49,8 @@ async function deleteOne(call: Call, key: string, quiet: boolean): Promise<strin
     await call.store.delete(key);
     return quiet ? "" : element("Deleted", text("Key", key));
   } catch (error) {
-    const { code, message } =
-      error instanceof S3Error ? error : new S3Error("InternalError", "It was not deleted.");
-    if (code === "InternalError") call.log.error("object not deleted", { key, error });
+    const { code, message, status } = s3ErrorOf(error);
+    if (status >= 500) call.log.error("object not deleted", { key, error });
     return element("Error", text("Key", key), text("Code", code), text("Message", message));
   }
 }

@@ -5,15 +5,15 @@
 import { randomBytes } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { isGone } from "../../lib/client-gone.ts";
-import { BoxkiteError, messageOf } from "../../domain/errors.ts";
+import { messageOf } from "../../domain/errors.ts";
 import type { Principal } from "../../domain/principal.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Logger } from "../../lib/log.ts";
-import { ConditionFailedError, type HostedStore } from "../hosted-store.ts";
+import type { HostedStore } from "../hosted-store.ts";
 import { refuseUnknownHeaders } from "./attributes.ts";
 import { authenticate } from "./authenticate.ts";
 import { checkBucket } from "./buckets.ts";
-import { noSuchKey } from "./get-object.ts";
+import { s3ErrorOf } from "./error-answer.ts";
 import { operationOf } from "./operations.ts";
 import { DEFAULT_REGION } from "../../lib/sigv4-signer.ts";
 import type { FindPrincipal } from "./principal.ts";
@@ -99,6 +99,7 @@ function fail(
   }
   if (s3Error.code === "InternalError") log.error("object request failed", { method, path, error });
   if (s3Error.code === "InsufficientStorage") log.error("objects cannot be written", { method, path, error });
+  if (s3Error.code === "ServiceUnavailable") log.error("objects cannot be used", { method, path, error });
   if (response.headersSent) {
     // The status is sent already: only closing the connection shows that the body is incomplete.
     response.destroy();
@@ -108,18 +109,4 @@ function fail(
   sendError(response, s3Error, requestId, path);
   // What is left of the body is read and dropped: many clients read the answer only after sending all of it.
   incoming.resume();
-}
-
-function s3ErrorOf(error: unknown): S3Error {
-  if (error instanceof S3Error) return error;
-  if (error instanceof ConditionFailedError) {
-    if (!error.exists) return noSuchKey(error.key);
-    return new S3Error("PreconditionFailed", "At least one of the pre-conditions you specified did not hold");
-  }
-  if (error instanceof BoxkiteError) {
-    if (error.code === "INVALID_ARGUMENT") return new S3Error("InvalidArgument", error.message);
-    if (error.code === "OBJECT_DAMAGED") return new S3Error("ObjectDamaged", error.message);
-    if (error.code === "DISK_FULL") return new S3Error("InsufficientStorage", error.message);
-  }
-  return new S3Error("InternalError", "We encountered an internal error. Please try again.");
 }

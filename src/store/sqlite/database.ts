@@ -1,5 +1,6 @@
 /** One SQLite database: opening, prepared statements, and writes that share commits. */
 import type { SQLInputValue, StatementSync } from "node:sqlite";
+import { createFileGuard } from "./file-guard.ts";
 import { openFile, type OnMigration } from "./open-file.ts";
 import { explained } from "./sqlite-error.ts";
 
@@ -15,6 +16,8 @@ export interface Database {
    * undone.
    */
   write<T>(work: () => T): Promise<T>;
+  /** Throws DATA_DIRECTORY_UNUSABLE where the file was removed, moved or replaced since it was opened. */
+  check(): void;
   close(): void;
 }
 
@@ -33,6 +36,7 @@ const MAX_STATEMENTS = 500;
  */
 export function openDatabase(file: string, onMigration?: OnMigration): Database {
   const sqlite = openFile(file, onMigration);
+  const check = createFileGuard(file);
 
   const statements = new Map<string, StatementSync>();
   const prepared = (sql: string): StatementSync => {
@@ -55,6 +59,7 @@ export function openDatabase(file: string, onMigration?: OnMigration): Database 
     if (batch.length === 0) return;
     const settle: (() => void)[] = [];
     try {
+      check();
       prepared("BEGIN IMMEDIATE").run();
       for (const job of batch) settle.push(perform(job));
       prepared("COMMIT").run();
@@ -82,6 +87,7 @@ export function openDatabase(file: string, onMigration?: OnMigration): Database 
 
   const read = <T>(work: () => T): T => {
     try {
+      check();
       return work();
     } catch (error) {
       throw explained(error, file);
@@ -104,6 +110,7 @@ export function openDatabase(file: string, onMigration?: OnMigration): Database 
         if (jobs.length === 0) setImmediate(flush);
         jobs.push({ work, resolve: resolve as (value: unknown) => void, reject });
       }),
+    check,
     close: () => {
       if (closed) return;
       flush();

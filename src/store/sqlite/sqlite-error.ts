@@ -2,8 +2,12 @@
 import { BoxkiteError, messageOf } from "../../domain/errors.ts";
 
 /** https://www.sqlite.org/rescode.html */
+const SQLITE_PERM = 3;
+const SQLITE_READONLY = 8;
+const SQLITE_IOERR = 10;
 const SQLITE_CORRUPT = 11;
 const SQLITE_FULL = 13;
+const SQLITE_CANTOPEN = 14;
 const SQLITE_NOTADB = 26;
 
 /** Explains an error about the file or its disk. Others are returned unchanged, unless `otherwise` says what failed. */
@@ -17,17 +21,21 @@ export function explained(error: unknown, file: string, otherwise?: string): unk
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
       return damaged(file, messageOf(error), error);
+    case SQLITE_PERM:
+    case SQLITE_READONLY:
+    case SQLITE_IOERR:
+    case SQLITE_CANTOPEN:
+      return unusable(error, file, otherwise ?? "can no longer be used");
     default:
-      if (otherwise === undefined) return error;
-      return new BoxkiteError(
-        "DATA_DIRECTORY_UNUSABLE",
-        `the store ${file} ${otherwise}: ${messageOf(error)}`,
-        {
-          cause: error,
-          hint: "let the user of this program read and write it, or name another directory with --data",
-        },
-      );
+      return otherwise === undefined ? error : unusable(error, file, otherwise);
   }
+}
+
+function unusable(error: unknown, file: string, what: string): BoxkiteError {
+  return new BoxkiteError("DATA_DIRECTORY_UNUSABLE", `the store ${file} ${what}: ${messageOf(error)}`, {
+    cause: error,
+    hint: "let the user of this program read and write it, check the disk and how it is mounted, or name another directory with --data",
+  });
 }
 
 /** Undefined for an error that is not of SQLite. Extended codes use the bytes above the lowest. */

@@ -39,6 +39,7 @@ export function openSqliteStore(file: string, onMigration?: OnMigration): Store 
         database.run("INSERT INTO secrets (name, value) VALUES (?, ?)", name, value);
         return value;
       }),
+    check: async () => database.check(),
     close: async () => database.close(),
   };
 }
