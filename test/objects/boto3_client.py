@@ -48,6 +48,9 @@ def objects() -> None:
     assert s3.head_object(Bucket=BUCKET, Key=key, ChecksumMode="ENABLED")["ChecksumCRC32"] == put["ChecksumCRC32"]
     assert [entry["Key"] for entry in s3.list_objects_v2(Bucket=BUCKET)["Contents"]] == [key]
     assert [entry["Key"] for entry in s3.list_objects(Bucket=BUCKET)["Contents"]] == [key]
+    s3.put_object(Bucket=BUCKET, Key="tagged", Body=b"", Tagging="team=red&b=")
+    tags = [{"Key": "team", "Value": "red"}, {"Key": "b", "Value": ""}]
+    assert s3.get_object_tagging(Bucket=BUCKET, Key="tagged")["TagSet"] == tags
     s3.copy_object(Bucket=BUCKET, Key="copy", CopySource={"Bucket": BUCKET, "Key": key})
     assert s3.get_object(Bucket=BUCKET, Key="copy")["Body"].read() == b"hello"
     gone = s3.delete_objects(Bucket=BUCKET, Delete={"Objects": [{"Key": key}, {"Key": "copy"}, {"Key": "none"}]})
@@ -76,7 +79,8 @@ def errors() -> None:
     fails("SignatureDoesNotMatch", lambda: open_client("wrong").list_objects_v2(Bucket=BUCKET))
     fails("AccessDenied", lambda: s3.put_object(Bucket=BUCKET, Key="denied/a", Body=b"x" * MIB))
     fails("AccessDenied", lambda: s3.list_objects_v2(Bucket=BUCKET, Prefix="denied/"))
-    fails("NotImplemented", lambda: s3.put_object(Bucket=BUCKET, Key="a", Body=b"", Tagging="a=b"))
+    fails("NotImplemented", lambda: s3.put_object(Bucket=BUCKET, Key="a", Body=b"", ACL="public-read"))
+    fails("NotImplemented", lambda: s3.put_object_tagging(Bucket=BUCKET, Key="a", Tagging={"TagSet": []}))
     s3.put_object(Bucket=BUCKET, Key="a", Body=b"1", IfNoneMatch="*")
     fails("PreconditionFailed", lambda: s3.put_object(Bucket=BUCKET, Key="a", Body=b"2", IfNoneMatch="*"))
     fails("InvalidRange", lambda: s3.get_object(Bucket=BUCKET, Key="a", Range="bytes=5-"))

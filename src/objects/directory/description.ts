@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { BoxkiteError } from "../../domain/errors.ts";
 import type { Checksum, ObjectAttributes, PartInfo, StoredObject } from "../hosted-store.ts";
+import { pickAttributes } from "../object-attributes.ts";
 import type { PutOptions } from "../object-store.ts";
 import type { WrittenContent } from "./file-area.ts";
 import type { Description } from "./object-file.ts";
@@ -19,15 +20,12 @@ export function describe(
   key: string,
   { size, etag, modifiedAt, attributes = {}, checksum }: DescribedContent,
 ): Description {
-  const { contentType, headers, metadata } = attributes;
   return {
     key,
     size,
     etag,
     modifiedAt,
-    ...(contentType === undefined ? {} : { contentType }),
-    ...(headers === undefined ? {} : { headers }),
-    ...(metadata === undefined ? {} : { metadata }),
+    ...pickAttributes(attributes),
     ...(checksum === undefined ? {} : { checksum }),
   };
 }

@@ -27,6 +27,7 @@ export interface Description {
   readonly contentType?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly metadata?: Readonly<Record<string, string>>;
+  readonly tags?: Readonly<Record<string, string>>;
   readonly checksum?: Checksum;
   readonly segments?: Segments;
   /** Checksums of the content (block-sums.ts). */

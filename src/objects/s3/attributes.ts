@@ -1,9 +1,11 @@
 /** The headers that an object keeps, and those that would change what a request means. */
 import type { ObjectAttributes, StoredObject } from "../hosted-store.ts";
+import { pickAttributes } from "../object-attributes.ts";
 import { checksumHeader } from "./checksums.ts";
 import { httpDate, type ResponseHeaders } from "./respond.ts";
 import { S3Error } from "./s3-error.ts";
 import type { S3Request } from "./s3-request.ts";
+import { tagsOf } from "./tagging.ts";
 
 const KEPT_HEADERS = [
   "cache-control",
@@ -44,11 +46,16 @@ export function attributesOf(request: S3Request): ObjectAttributes {
   if (bytes > MAX_METADATA_BYTES) {
     throw new S3Error("MetadataTooLarge", `The user metadata is larger than ${MAX_METADATA_BYTES} bytes.`);
   }
-  return {
-    ...(contentType === undefined ? {} : { contentType }),
-    ...(Object.keys(headers).length === 0 ? {} : { headers }),
-    ...(Object.keys(metadata).length === 0 ? {} : { metadata }),
-  };
+  return pickAttributes({
+    contentType,
+    headers: unlessEmpty(headers),
+    metadata: unlessEmpty(metadata),
+    tags: tagsOf(request),
+  });
+}
+
+function unlessEmpty(values: Readonly<Record<string, string>>): typeof values | undefined {
+  return Object.keys(values).length === 0 ? undefined : values;
 }
 
 export function headersOf(object: StoredObject): ResponseHeaders {
@@ -60,6 +67,7 @@ export function headersOf(object: StoredObject): ResponseHeaders {
     ...object.headers,
     ...Object.fromEntries(metadata),
     "content-type": object.contentType ?? DEFAULT_CONTENT_TYPE,
+    "x-amz-tagging-count": object.tags && Object.keys(object.tags).length,
     "accept-ranges": "bytes",
     etag: object.etag,
     "last-modified": httpDate(object.modifiedAt),
@@ -99,12 +107,13 @@ const KNOWN_HEADERS = new Set([
   "x-amz-copy-source-if-unmodified-since",
   "x-amz-copy-source-range",
   "x-amz-date",
+  "x-amz-expected-bucket-owner",
   "x-amz-decoded-content-length",
   "x-amz-metadata-directive",
   "x-amz-mp-object-size",
-  "x-amz-request-payer",
   "x-amz-sdk-checksum-algorithm",
   "x-amz-security-token",
+  "x-amz-source-expected-bucket-owner",
   "x-amz-trailer",
   "x-amz-user-agent",
 ]);
@@ -112,14 +121,18 @@ const KNOWN_HEADERS = new Set([
 /** Values that ask for what the store does in any case. */
 const ONLY_VALUES: Readonly<Record<string, readonly string[]>> = {
   "x-amz-acl": ["private", "bucket-owner-full-control"],
+  "x-amz-request-payer": ["requester"],
   "x-amz-storage-class": ["STANDARD"],
-  "x-amz-tagging-directive": ["COPY"],
 };
 
-/** A header that asks for something else is refused, not dropped. Throws NotImplemented. */
-export function refuseUnknownHeaders(request: S3Request): void {
+/**
+ * A header that asks for something else is refused, not dropped. `taken`: those that the operation acts on, besides.
+ * Throws NotImplemented.
+ */
+export function refuseUnknownHeaders(request: S3Request, taken: readonly string[] = []): void {
   for (const name of Object.keys(request.headers)) {
-    if (!name.startsWith("x-amz-") || name.startsWith(METADATA_PREFIX) || KNOWN_HEADERS.has(name)) continue;
+    if (!name.startsWith("x-amz-") || name.startsWith(METADATA_PREFIX)) continue;
+    if (KNOWN_HEADERS.has(name) || taken.includes(name)) continue;
     const value = request.header(name) ?? "";
     if (ONLY_VALUES[name]?.includes(value) === true) continue;
     throw new S3Error("NotImplemented", `The header ${name}: ${value} is not implemented.`, { Header: name });

@@ -1,13 +1,23 @@
 /** There is one bucket, and it is always there. */
 import type { Call } from "./call.ts";
-import { maxOf, OWNER } from "./list-objects.ts";
+import { maxOf, OWNER, OWNER_ID } from "./list-objects.ts";
 import { sendEmpty, sendXml, xmlDate } from "./respond.ts";
 import { S3Error } from "./s3-error.ts";
 import type { S3Request } from "./s3-request.ts";
 import { document, element, text } from "./xml.ts";
 
-/** Throws NoSuchBucket for a request to another one, and NotImplemented for one that is to make it. */
+const OWNER_HEADERS = ["x-amz-expected-bucket-owner", "x-amz-source-expected-bucket-owner"];
+
+/**
+ * Throws NoSuchBucket for a request to another one, NotImplemented for one that is to make it, and AccessDenied for one
+ * that expects another owner.
+ */
 export function checkBucket(request: S3Request, bucket: string): void {
+  for (const name of OWNER_HEADERS) {
+    const expected = request.header(name);
+    if (expected === undefined || expected === OWNER_ID) continue;
+    throw new S3Error("AccessDenied", `The owner of the bucket is ${OWNER_ID}, not ${expected} (${name}).`);
+  }
   if (request.bucket === "" || request.bucket === bucket) return;
   if (request.method === "PUT" && request.key === "" && request.query.length === 0) {
     throw new S3Error(

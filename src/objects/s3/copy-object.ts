@@ -1,6 +1,7 @@
 /** CopyObject and UploadPartCopy: within the one bucket. */
 import type { Readable } from "node:stream";
-import type { Checksum, ChecksumAlgorithm, ObjectAttributes, OpenObject } from "../hosted-store.ts";
+import type { Checksum, ChecksumAlgorithm, OpenObject } from "../hosted-store.ts";
+import { pickAttributes } from "../object-attributes.ts";
 import type { ByteRange } from "../object-store.ts";
 import { attributesOf } from "./attributes.ts";
 import { authorize, type Call } from "./call.ts";
@@ -10,19 +11,19 @@ import { noSuchKey } from "./get-object.ts";
 import { findUpload, noSuchUpload, partNumberOf } from "./multipart.ts";
 import { sendXml, xmlDate } from "./respond.ts";
 import { S3Error } from "./s3-error.ts";
-import { checkKeyOfUrl, decode } from "./s3-request.ts";
+import { checkKeyOfUrl, decode, type S3Request } from "./s3-request.ts";
 import { document, text } from "./xml.ts";
 
 export async function copyObject(call: Call): Promise<void> {
   const { request, response, store } = call;
   await authorize(call, "write", request.key);
   const condition = writeConditionOf(request);
-  const directive = request.header("x-amz-metadata-directive") ?? "COPY";
-  if (directive !== "COPY" && directive !== "REPLACE") {
-    throw new S3Error("InvalidArgument", `x-amz-metadata-directive is COPY or REPLACE, not ${directive}.`);
-  }
+  const directives = directivesOf(request);
+  const asked = attributesOf(request);
+  if (asked.tags !== undefined && directives.tags === "COPY")
+    throw new S3Error("InvalidArgument", "x-amz-tagging needs x-amz-tagging-directive: REPLACE.");
   const sourceKey = await authorizedSource(call);
-  if (sourceKey === request.key && directive === "COPY") {
+  if (sourceKey === request.key && directives.metadata === "COPY" && directives.tags === "COPY") {
     throw new S3Error(
       "InvalidRequest",
       "A copy of an object to itself has to change something, such as its metadata.",
@@ -30,8 +31,11 @@ export async function copyObject(call: Call): Promise<void> {
   }
   const chosen = request.header("x-amz-checksum-algorithm");
   const stored = await withSource(call, sourceKey, async (source) => {
-    const attributes: ObjectAttributes =
-      directive === "REPLACE" ? attributesOf(request) : keptOf(source.info);
+    const { info } = source;
+    const attributes = pickAttributes({
+      ...(directives.metadata === "REPLACE" ? asked : info),
+      tags: (directives.tags === "REPLACE" ? asked : info).tags,
+    });
     const algorithm = chosen === undefined ? source.info.checksum?.algorithm : parseAlgorithm(chosen);
     const { bytes, checksum } = summed(source.stream(), algorithm);
     return store.put(request.key, bytes, {
@@ -87,12 +91,16 @@ async function withSource<T>(call: Call, key: string, work: (source: OpenObject)
   }
 }
 
-function keptOf({ contentType, headers, metadata }: ObjectAttributes): ObjectAttributes {
-  return {
-    ...(contentType === undefined ? {} : { contentType }),
-    ...(headers === undefined ? {} : { headers }),
-    ...(metadata === undefined ? {} : { metadata }),
+type Directive = "COPY" | "REPLACE";
+
+/** Whether the copy gets what the source has or what the request says. Throws InvalidArgument. */
+function directivesOf(request: S3Request): Readonly<Record<"metadata" | "tags", Directive>> {
+  const read = (name: string): Directive => {
+    const directive = request.header(name) ?? "COPY";
+    if (directive === "COPY" || directive === "REPLACE") return directive;
+    throw new S3Error("InvalidArgument", `${name} is COPY or REPLACE, not ${directive}.`);
   };
+  return { metadata: read("x-amz-metadata-directive"), tags: read("x-amz-tagging-directive") };
 }
 
 function sourceRange(header: string | undefined, size: number): ByteRange | undefined {

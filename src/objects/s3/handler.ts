@@ -70,8 +70,8 @@ async function answer(
   const authenticated = await authenticate(received, options, by);
   const request = withQueryHeaders(received);
   checkBucket(request, bucket);
-  refuseUnknownHeaders(request);
   const operation = operationOf(request);
+  refuseUnknownHeaders(request, operation.headers);
   await operation.run({ request, response, authenticated, store, bucket, region, clock, log, onWritten });
 }
 

@@ -6,6 +6,7 @@ import { completeMultipartUpload } from "./complete-upload.ts";
 import { copyObject, uploadPartCopy } from "./copy-object.ts";
 import { deleteObject, deleteObjects } from "./delete-objects.ts";
 import { getObject, headObject } from "./get-object.ts";
+import { getObjectTagging } from "./get-object-tagging.ts";
 import { listObjectsV1, listObjectsV2 } from "./list-objects.ts";
 import {
   abortMultipartUpload,
@@ -17,6 +18,7 @@ import { putObject } from "./put-object.ts";
 import { S3Error } from "./s3-error.ts";
 import type { S3Request } from "./s3-request.ts";
 import { notImplementedName, type Target } from "./operation-names.ts";
+import { TAGGING_HEADER } from "./tagging.ts";
 import { VERSION_2_PARAMETERS } from "./signature-v2.ts";
 
 interface Operation {
@@ -28,9 +30,13 @@ interface Operation {
   readonly needsHeader?: string;
   /** Parameters that it understands besides. */
   readonly takes?: readonly string[];
+  /** Headers that only some operations act on. */
+  readonly headers?: readonly string[];
   readonly run: (call: Call) => Promise<void>;
 }
 
+/** What an object that is made may be given. */
+const ATTRIBUTES = [TAGGING_HEADER];
 const LISTING = ["prefix", "delimiter", "encoding-type", "max-keys"];
 
 /** The first that fits is taken. */
@@ -64,6 +70,13 @@ const OPERATIONS: readonly Operation[] = [
   { name: "CreateBucket", method: "PUT", target: "bucket", run: createBucket },
   { name: "DeleteObjects", method: "POST", target: "bucket", needs: ["delete"], run: deleteObjects },
   {
+    name: "GetObjectTagging",
+    method: "GET",
+    target: "object",
+    needs: ["tagging"],
+    run: getObjectTagging,
+  },
+  {
     name: "GetObject",
     method: "GET",
     target: "object",
@@ -86,13 +99,21 @@ const OPERATIONS: readonly Operation[] = [
     run: uploadPartCopy,
   },
   { name: "UploadPart", method: "PUT", target: "object", needs: ["partNumber", "uploadId"], run: uploadPart },
-  { name: "CopyObject", method: "PUT", target: "object", needsHeader: "x-amz-copy-source", run: copyObject },
-  { name: "PutObject", method: "PUT", target: "object", run: putObject },
+  {
+    name: "CopyObject",
+    method: "PUT",
+    target: "object",
+    needsHeader: "x-amz-copy-source",
+    headers: [...ATTRIBUTES, "x-amz-tagging-directive"],
+    run: copyObject,
+  },
+  { name: "PutObject", method: "PUT", target: "object", headers: ATTRIBUTES, run: putObject },
   {
     name: "CreateMultipartUpload",
     method: "POST",
     target: "object",
     needs: ["uploads"],
+    headers: ATTRIBUTES,
     run: createMultipartUpload,
   },
   {

@@ -84,7 +84,8 @@ export function decode(text: string): string {
   }
 }
 
-function parseQuery(text: string): [string, string][] {
+/** Names and values in their order; throws InvalidURI. */
+export function parseQuery(text: string): [string, string][] {
   return text
     .split("&")
     .filter((pair) => pair !== "")
