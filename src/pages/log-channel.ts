@@ -11,6 +11,10 @@ import { unreadable, type Unreadable } from "./log-status.ts";
 /** Lines within this time are delivered together. */
 const PAUSE_MS = 100;
 
+export type DeliveredPart = Pick<LogPart, "lines" | "start" | "end">;
+
+const NO_LINES: DeliveredPart = { lines: [], start: 0, end: 0 };
+
 export interface LogChannelOptions {
   readonly logs: AttemptLogs;
   readonly clock: Clock;
@@ -20,7 +24,7 @@ export interface LogChannelOptions {
   readonly seen: { readonly attempt: number; readonly position: number };
   readonly signal: AbortSignal;
   /** Resolves when the client takes more. */
-  readonly deliver: (attempt: number, part: LogPart) => Promise<void>;
+  readonly deliver: (attempt: number, part: DeliveredPart) => Promise<void>;
   readonly failed: (status: Unreadable) => Promise<void>;
 }
 
@@ -76,6 +80,8 @@ export class LogChannel {
     const left = AbortSignal.any([signal, stop.signal]);
     let next = this.#next;
     try {
+      // The lines of the attempt before must not stand for those of this one.
+      if (next === 0) await deliver(attempt, NO_LINES);
       for await (const part of logs.followEnd(key, next, { signal: left })) {
         if (left.aborted) break;
         await deliver(attempt, part);

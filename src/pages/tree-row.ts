@@ -1,5 +1,6 @@
 /** What the tree knows of an action. Short, because a run may have thousands of them. */
 import type { ActionRecord } from "../domain/action-record.ts";
+import { startedAt } from "./action-times.ts";
 
 export interface TreeRow {
   /** In the order in which they were accepted. */
@@ -11,10 +12,13 @@ export interface TreeRow {
   readonly kind: string;
   readonly phase: string;
   readonly from: number;
+  /** It has not started, or never did: it has no duration. */
+  readonly waits?: true | undefined;
   readonly to?: number | undefined;
 }
 
 export function treeRow({ id, key, parent, group, displayName, kind, state }: ActionRecord): TreeRow {
+  const started = startedAt({ kind, state });
   return {
     id,
     name: key.action,
@@ -23,7 +27,8 @@ export function treeRow({ id, key, parent, group, displayName, kind, state }: Ac
     label: displayName || key.action,
     kind,
     phase: state.phase,
-    from: state.startedAt ?? state.createdAt,
+    from: started ?? state.createdAt,
+    waits: started === undefined || undefined,
     to: state.endedAt,
   };
 }

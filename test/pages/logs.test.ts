@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { appendFile, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
+import { AxeBuilder } from "@axe-core/playwright";
 import { create } from "@bufbuild/protobuf";
 import { createClient } from "@connectrpc/connect";
 import type { Browser, Page } from "playwright-core";
@@ -44,11 +45,12 @@ async function subject(t: TestContext) {
     page,
     logOf: (name: string) => logs.get(name) ?? assert.fail(`${name} has not started`),
     fileOf: (name: string) => join(server.directory, "logs/flytesnacks/development", name, "a0/1.log"),
-    run: async (name: string, image = "fake:1"): Promise<void> => {
+    run: async (name: string, { image = "fake:1", retries = 0 } = {}): Promise<void> => {
       const taskSpec = create(TaskSpecSchema, {
         taskTemplate: {
           id: { name: "env.task", version: "1" },
           type: "python",
+          metadata: { retries: { retries } },
           target: { case: "container", value: { image, args: ["a0"] } },
         },
       });
@@ -99,7 +101,7 @@ test("logs on the run page", { skip: missingBrowser() ?? false }, async (t) => {
         await page.getByRole("link", { name: "Earlier lines" }).click();
         await page.waitForURL(/until=\d+/u);
         assert.deepEqual(await numbers(page), range(98_000, 99_000));
-        assert.match(await text(page, "#log-note"), /^1,000 lines, after 98 % of the log$/u);
+        assert.match(await text(page, "#log-note"), /^1,000 lines, after 97 % of the log$/u);
         await page.getByRole("link", { name: "Beginning" }).click();
         await page.waitForURL(/from=start/u);
         assert.deepEqual(await numbers(page), range(0, 1_000));
@@ -164,6 +166,8 @@ test("logs on the run page", { skip: missingBrowser() ?? false }, async (t) => {
       const { page } = await openPage(t, browser, pageOf("odd"), { ...options, timezoneId: "UTC" });
       return page.locator(".line").allTextContents();
     };
+    const part = await openPage(t, browser, `${pageOf("odd")}?until=100`);
+    assert.deepEqual((await new AxeBuilder(part).analyze()).violations, []);
     const [plain, scripted] = [await shown(NO_SCRIPT), await shown({})];
     assert.deepEqual(plain, scripted);
     assert.deepEqual(
@@ -179,6 +183,38 @@ test("logs on the run page", { skip: missingBrowser() ?? false }, async (t) => {
     );
   });
 
+  await t.test(
+    "a retry begins an empty log; that of the attempt before stays at its own address",
+    async (t) => {
+      await run("again", { retries: 1 });
+      await started("again");
+      logOf("again").write("stdout", "line 0", 1);
+      await logOf("again").flush();
+      const { page, faults } = await openPage(t, browser, pageOf("again"));
+      await page.locator("#connection[data-state]").waitFor({ state: "attached" });
+      assert.deepEqual(await numbers(page), [0]);
+      fake.end("a0", { exitCode: 1 });
+      await page.getByText("Running. Nothing has been written yet.").waitFor();
+      assert.equal(await page.locator("#log").isVisible(), false);
+      logOf("again").write("stdout", "line 1", 2);
+      await page.locator(".content", { hasText: "line 1" }).waitFor();
+      assert.deepEqual(await numbers(page), [1]);
+      for (const [attempt, lines] of [
+        [1, [0]],
+        [2, [1]],
+      ] as const) {
+        const chosen = await openPage(t, browser, `${pageOf("again")}?attempt=${attempt}`, NO_SCRIPT);
+        assert.deepEqual(await numbers(chosen.page), lines);
+      }
+      // While nothing has come yet, nothing is said of the log.
+      await page.route("**/stream*", () => {});
+      await page.getByRole("link", { name: "Attempt 1", exact: true }).click();
+      await page.getByText("The log is being loaded.").waitFor();
+      await page.unroute("**/stream*");
+      assert.deepEqual(faults, []);
+    },
+  );
+
   await t.test("a log without lines says what is so, and has no dead link", async (t) => {
     await run("silent");
     await started("silent");
@@ -190,7 +226,7 @@ test("logs on the run page", { skip: missingBrowser() ?? false }, async (t) => {
     await writeFile(fileOf("silent"), "");
     await says(t, browser, pageOf("silent"), "Ended without output.");
     await says(t, browser, `${pageOf("silent")}?attempt=9`, "There is no attempt 9: the last one is 1.");
-    await run("never", "missing:1");
+    await run("never", { image: "missing:1" });
     await shows("never", "failed");
     await says(t, browser, pageOf("never"), /^Never started: \S+ .*missing:1/su);
     await run("unreadable");

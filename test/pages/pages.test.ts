@@ -4,7 +4,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { AxeBuilder } from "@axe-core/playwright";
-import type { Page } from "playwright-core";
+import type { Locator, Page } from "playwright-core";
 import { processSubject, usePython } from "../helpers/process-subject.ts";
 import { startServer, temporaryDirectory } from "../helpers/server.ts";
 import { stockPython } from "../helpers/stock-sdk.ts";
@@ -157,8 +157,15 @@ test("pages", { skip: missingBrowser() ?? false }, async (t) => {
     const { page } = await openPage(t, browser, `${origin}/v2/`);
     await page.getByRole("link", { name: "failed" }).click();
     assert.deepEqual(await page.locator("tbody th").allTextContents(), ["broken"]);
+    const listed = await timesOf(
+      page.getByRole("row", { name: "broken" }).locator("td[data-label]"),
+      "data-label",
+    );
     await page.getByRole("link", { name: "broken" }).click();
     assert.equal(page.url(), broken.url);
+    const shown = await timesOf(page.locator("#summary dd"));
+    for (const name of ["Created", "Started", "Duration"]) assert.equal(listed[name], shown[name], name);
+    assert.match(shown["Started"] ?? "", /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d (?:UTC|[+-]\d\d:\d\d)$/u);
     await page.getByRole("link", { name: "flytesnacks / development" }).click();
     assert.equal(page.url(), runs);
     const missing = await page.goto(`${runs}/no-such-run`);
@@ -236,6 +243,19 @@ test("pages", { skip: missingBrowser() ?? false }, async (t) => {
     },
   );
 });
+
+/** What a list of facts, or a row of a table, says of each name. */
+async function timesOf(values: Locator, attribute?: string): Promise<Record<string, string>> {
+  const pairs: [string, string][] = [];
+  for (const value of await values.all()) {
+    const name =
+      attribute === undefined
+        ? await value.locator("xpath=preceding-sibling::dt").textContent()
+        : await value.getAttribute(attribute);
+    pairs.push([name ?? "", ((await value.textContent()) ?? "").trim()]);
+  }
+  return Object.fromEntries(pairs);
+}
 
 async function connection(page: Page, state: "live" | "lost" | "ended"): Promise<void> {
   await page.locator(`#connection[data-state="${state}"]`).waitFor({ state: "attached" });

@@ -184,8 +184,9 @@ function fill(element, { node, level, position, size, open }, span, state) {
   setText(phase, node.phase.replaceAll("_", " "));
   setText(label, node.label);
   setText(tag, action === undefined ? `${node.below.length}` : action.kind === "task" ? "" : action.kind);
-  setText(duration, formatDuration((to ?? serverNow()) - from));
-  if (to === undefined) duration.dataset.from = from;
+  const waits = action?.waits === true;
+  setText(duration, waits ? "" : formatDuration((to ?? serverNow()) - from));
+  if (to === undefined && !waits) duration.dataset.from = from;
   else delete duration.dataset.from;
   const length = Math.max(1, (span.to ?? serverNow()) - span.from);
   bar.firstChild.style.left = `${percent((from - span.from) / length)}%`;
