@@ -65,6 +65,7 @@ test("the documentation's example has every setting, and is one", async (t) => {
   const settings = await read(/```yaml\n([^]*?)```/u.exec(text)?.[1] ?? "");
   assert.deepEqual([...Object.keys(settings.values), "python"].toSorted(), [...SETTING_NAMES].toSorted());
   assert.deepEqual(settings.containers, { certificates: true, proxy: true });
+  assert.deepEqual([...settings.sharedPorts], [[15_432, 5_432]]);
   const [first, second] = settings.registries.values();
   assert.ok(first?.login !== undefined && first.caFile !== undefined && second?.insecure === true);
 });

@@ -6,6 +6,8 @@ import type { Queues } from "../domain/queue.ts";
 import type { InheritedSettings } from "../executors/container/inherited.ts";
 import { NO_REGISTRIES, type Registries } from "../images/registry/registries.ts";
 import type { CommandInput } from "./command.ts";
+import type { SharedPorts } from "../server/shared-ports.ts";
+import { readSharedPorts } from "./port-settings.ts";
 import { readQueues } from "./queue-settings.ts";
 import { readRegistries } from "./registry-settings.ts";
 import { booleanOf, mappingOf, refuseUnknown } from "./setting-values.ts";
@@ -26,13 +28,14 @@ export const SETTING_NAMES = [
 export type SettingName = (typeof SETTING_NAMES)[number];
 const PATH_NAMES = ["data", "python"] as const satisfies readonly SettingName[];
 type PathName = (typeof PATH_NAMES)[number];
-const SECTIONS = ["registries", "containers", "queues"] as const;
+const SECTIONS = ["registries", "containers", "queues", "share-ports"] as const;
 
 export interface SettingsFile {
   readonly values: Partial<Record<SettingName, unknown>>;
   readonly registries: Registries;
   readonly containers: InheritedSettings;
   readonly queues: Queues;
+  readonly sharedPorts: SharedPorts;
 }
 
 export interface Setting {
@@ -46,6 +49,7 @@ const NO_FILE: SettingsFile = {
   registries: NO_REGISTRIES,
   containers: { certificates: false, proxy: false },
   queues: new Map(),
+  sharedPorts: new Map(),
 };
 
 /** Throws CONFIG_INVALID naming the setting. */
@@ -57,13 +61,14 @@ export async function readSettingsFile({ values, env }: CommandInput): Promise<S
       "CONFIG_INVALID",
       "the name of the settings file is empty: --config or BOXKITE_CONFIG",
     );
-  const { registries, containers, queues, ...flags } = await parseFile(path);
+  const { registries, containers, queues, "share-ports": sharedPorts, ...flags } = await parseFile(path);
   const directory = dirname(resolve(path));
   return {
     values: withPaths(flags, directory),
     registries: await readRegistries(registries, { directory, env }),
     containers: readContainers(containers),
     queues: readQueues(queues),
+    sharedPorts: readSharedPorts(sharedPorts),
   };
 }
 

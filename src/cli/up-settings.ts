@@ -7,6 +7,7 @@ import type { Queues } from "../domain/queue.ts";
 import type { Registries } from "../images/registry/registries.ts";
 import { DEFAULT_MAX_LOG_BYTES } from "../logs/attempt-logs.ts";
 import { DEFAULT_LINGER_MS } from "../orchestrator/orchestrator.ts";
+import type { SharedPorts } from "../server/shared-ports.ts";
 import { invalidSetting, wholeNumber } from "./check-setting.ts";
 import type { CommandInput } from "./command.ts";
 import { dataDirectory } from "./data-directory.ts";
@@ -33,6 +34,7 @@ export interface UpSettings {
   readonly verbose: boolean;
   readonly registries: Registries;
   readonly containers: InheritedSettings;
+  readonly sharedPorts: SharedPorts;
 }
 
 const ENGINES: readonly EngineName[] = ["auto", "podman", "docker", "process"];
@@ -66,6 +68,11 @@ export async function readUpSettings(input: CommandInput): Promise<UpSettings> {
       hint: "add --engine process; in containers, the image has the interpreter",
     });
   }
+  if (engine.value === "process" && file.sharedPorts.size > 0) {
+    throw new BoxkiteError("CONFIG_INVALID", "share-ports is for containers, and --engine process has none", {
+      hint: "leave it out: tasks reach this machine's services at localhost",
+    });
+  }
   const ephemeral = yes("ephemeral");
   if (ephemeral && values["data"] !== undefined) {
     throw new BoxkiteError("CONFIG_INVALID", "--ephemeral and --data exclude each other");
@@ -91,5 +98,6 @@ export async function readUpSettings(input: CommandInput): Promise<UpSettings> {
     verbose: values["verbose"] === true,
     registries: file.registries,
     containers: file.containers,
+    sharedPorts: file.sharedPorts,
   };
 }

@@ -6,6 +6,7 @@ import { systemClock } from "../lib/clock.ts";
 import { createLogger, type Logger } from "../lib/log.ts";
 import { openDataDirectory } from "../server/data-directory.ts";
 import { widened } from "../platform/reach.ts";
+import { sharePorts } from "../server/shared-ports.ts";
 import { startServer, type Server } from "../server/server.ts";
 import { banner, readyEvent, unusableHost } from "./announce.ts";
 import { EXIT, type Command, type CommandInput } from "./command.ts";
@@ -96,6 +97,7 @@ async function run(input: CommandInput): Promise<number> {
     keepLogsDays: settings.keepLogsDays,
     log,
   });
+  opened.defer(await sharePorts({ ports: settings.sharedPorts, reach: platform, log }));
   const signalled = untilSignal();
   const announcement = {
     version: packageVersion(),

@@ -52,7 +52,7 @@ export async function chooseContainerPlatform(
           pullByCommand: api.engine === "podman" ? pullByPodman(env, registries) : undefined,
           inherited,
           endpointHost: () => chosen?.host ?? "127.0.0.1",
-          extraHosts: () => (chosen?.extraHost === undefined ? [] : [chosen.extraHost]),
+          extraHosts: network.hostEntries,
         });
       },
       createImageTools: () => createImageTools(api.engine, commandLineEnv(api, env), registries),

@@ -9,8 +9,12 @@ const bridge = (name: string, gateway: string): NetworkDetails => ({
   driver: "bridge",
   gateways: [gateway],
 });
-const engine = (name: "podman" | "docker", networks: NetworkDetails[], onThisMachine = true) =>
-  ({ engine: name, onThisMachine, listNetworks: async () => networks }) as unknown as EngineApi;
+const engine = (
+  name: "podman" | "docker",
+  networks: NetworkDetails[],
+  onThisMachine = true,
+  version = "4.3.1",
+) => ({ engine: name, version, onThisMachine, listNetworks: async () => networks }) as unknown as EngineApi;
 const infoOf = (more: Partial<EngineInfo> = {}) =>
   ({ rootless: false, operatingSystem: "debian", ...more }) as EngineInfo;
 const address = { address: "192.0.2.7", family: "IPv4", internal: false };
@@ -77,4 +81,20 @@ test("from a virtual machine connections arrive at loopback", async () => {
       [true, "host.docker.internal", []],
     );
   }
+});
+
+test("one name leads to this machine with every engine", async () => {
+  const networks = [bridge("bridge", "10.88.0.1")];
+  const entriesOf = async (api: EngineApi, more: Partial<EngineInfo> = {}) =>
+    (await readEngineNetwork({ api, info: infoOf(more), platform: "linux", interfaces })).hostEntries;
+  assert.deepEqual(await entriesOf(engine("docker", networks)), [
+    "host.docker.internal:host-gateway",
+    "host.containers.internal:host-gateway",
+  ]);
+  assert.deepEqual(await entriesOf(engine("podman", networks)), ["host.docker.internal:10.88.0.1"]);
+  assert.deepEqual(await entriesOf(engine("podman", networks), { rootless: true }), [
+    "host.docker.internal:192.0.2.7",
+  ]);
+  for (const version of ["4.7.0", "5.3.1"])
+    assert.deepEqual(await entriesOf(engine("podman", networks, true, version)), [], "it knows both names");
 });

@@ -15,6 +15,8 @@ export interface HostCandidate {
 export interface EngineNetwork {
   /** In order of preference. */
   readonly candidates: readonly HostCandidate[];
+  /** Entries for a container's /etc/hosts, so that HOST_NAMES lead to this machine with every engine. */
+  readonly hostEntries: readonly string[];
   /** This machine's addresses on the engine's bridges. */
   readonly gateways: readonly string[];
   /** Whether engine and containers run in a virtual machine, whose connections arrive at loopback. */
@@ -33,6 +35,10 @@ export interface EngineNetworkOptions {
   readonly interfaces?: typeof networkInterfaces;
 }
 
+/** The names of this machine in containers; docs/images.md promises the first. */
+const DOCKER_NAME = "host.docker.internal";
+const PODMAN_NAME = "host.containers.internal";
+
 /** The default networks, whose gateway is this machine. */
 const DEFAULT_NETWORKS = ["bridge", "podman"];
 
@@ -49,10 +55,10 @@ export async function readEngineNetwork(options: EngineNetworkOptions): Promise<
   const direct = info.rootless || inVirtualMachine ? [] : gateways;
   const name: HostCandidate =
     api.engine === "podman"
-      ? { host: "host.containers.internal", why: "podman's name for this machine" }
+      ? { host: PODMAN_NAME, why: "podman's name for this machine" }
       : {
-          host: "host.docker.internal",
-          extraHost: "host.docker.internal:host-gateway",
+          host: DOCKER_NAME,
+          extraHost: `${DOCKER_NAME}:host-gateway`,
           why: "docker's name for this machine",
         };
   const own = info.rootless && !inVirtualMachine ? externalAddresses(interfaces()) : [];
@@ -62,6 +68,7 @@ export async function readEngineNetwork(options: EngineNetworkOptions): Promise<
       name,
       ...own.map((host) => ({ host, why: "this machine's own address" })),
     ],
+    hostEntries: hostEntries(api, direct[0] ?? own[0]),
     gateways: direct,
     inVirtualMachine,
     isAllowedLocalAddress: (address, from) => {
@@ -70,6 +77,14 @@ export async function readEngineNetwork(options: EngineNetworkOptions): Promise<
       return own.includes(address) && own.includes(from);
     },
   };
+}
+
+/** Podman knows its own name, and from 4.7 on Docker's too; before that it does not know "host-gateway". */
+function hostEntries({ engine, version }: EngineApi, address: string | undefined): string[] {
+  if (engine === "docker") return [DOCKER_NAME, PODMAN_NAME].map((name) => `${name}:host-gateway`);
+  const [major = 0, minor = 0] = version.split(".").map(Number);
+  const knowsBoth = major > 4 || (major === 4 && minor >= 7);
+  return knowsBoth || address === undefined ? [] : [`${DOCKER_NAME}:${address}`];
 }
 
 function externalAddresses(all: ReturnType<typeof networkInterfaces>): string[] {

@@ -10,6 +10,7 @@ import { probeFromContainer } from "./probe.ts";
 
 const network: EngineNetwork = {
   candidates: [{ host: "10.88.0.1", why: "" }],
+  hostEntries: [],
   gateways: ["10.88.0.1"],
   inVirtualMachine: false,
   isAllowedLocalAddress: () => true,

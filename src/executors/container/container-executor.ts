@@ -32,8 +32,8 @@ export interface ContainerExecutorOptions {
   readonly clock: Clock;
   /** Host (and port) at which a container reaches this machine; asked at each start. */
   readonly endpointHost: () => string;
-  /** Lines for the containers' /etc/hosts, `name:address`; asked at each start. */
-  readonly extraHosts?: () => readonly string[];
+  /** Lines for the containers' /etc/hosts, `name:address`. */
+  readonly extraHosts?: readonly string[];
   readonly credentials?: CredentialSource;
   readonly registry?: RegistryClient;
   readonly registries?: Registries;
@@ -65,7 +65,7 @@ export function createContainerExecutor(options: ContainerExecutorOptions): Exec
       instance,
       engine: api.engine,
       info,
-      extraHosts: options.extraHosts?.() ?? [],
+      extraHosts: options.extraHosts ?? [],
     },
     inherited,
     serverHost: options.endpointHost(),
