@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { parse } from "yaml";
+import { fencesRunBy } from "../../test/helpers/documents.ts";
 import { readQueues } from "./queue-settings.ts";
 
 test("queues have a limit, and a priority if they want one", () => {
@@ -12,6 +14,18 @@ test("queues have a limit, and a priority if they want one", () => {
     ],
   );
   assert.equal(readQueues(undefined).size, 0);
+});
+
+test("the guide's example is one", () => {
+  const [fence] = fencesRunBy("src/cli/queue-settings.test.ts", "docs/queues.md");
+  const { queues } = parse(fence?.text ?? "") as { queues: unknown };
+  assert.deepEqual(
+    [...readQueues(queues).values()].map(({ name, maxParallel, priority }) => [name, maxParallel, priority]),
+    [
+      ["gpu", 2, 0],
+      ["urgent", 4, 10],
+    ],
+  );
 });
 
 test("an error names the setting", () => {

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
+import { fencesRunBy } from "../helpers/documents.ts";
 import { engineCommand, engineOutput, missingEngine } from "../helpers/engine.ts";
 import { startServer, temporaryDirectory } from "../helpers/server.ts";
 import { runProgram, stockPython, succeeded, writeProgram } from "../helpers/stock-sdk.ts";
@@ -43,6 +44,11 @@ test("the quick start", { skip: missingEngine("podman") ?? false }, async (t) =>
   const ran = succeeded(await runProgram(python, ["hello.py"], options));
   assert.match(ran.stdout, /\/v2\/domain\/development\/project\/flytesnacks\/runs\/\S+\n[^]*hello you\n$/u);
 
+  const readme = fencesRunBy("test/e2e/quick-start.test.ts", "README.md").map(({ text }) =>
+    text.replaceAll("YOUR/IMAGE", IMAGE),
+  );
+  const runs = (lines: readonly string[]) => lines.filter((line) => line.startsWith("flyte run"));
+  assert.deepEqual(runs(readme.join("").split("\n")), runs(commands), "README.md has the guide's command");
   const [flyte, ...args] = commands.find((command) => command.startsWith("flyte run"))?.split(" ") ?? [];
   assert.equal(flyte, "flyte");
   succeeded(await runProgram(join(python, "../flyte"), args, options));
