@@ -251,6 +251,52 @@ test("groups, traces, conditions, reports and context", async () => {
   await assert.rejects(nested(), /inside the trace/);
 });
 
+test("a checkpoint keeps what was saved exactly", async () => {
+  const saved = { at: new Date(5), seen: new Set([1n]), rest: [undefined, Buffer.from("x")] };
+  const saves = env.task({ name: "saves", retries: 1 }, async (_, { attempt }) => {
+    if (attempt === 2) return assert.deepStrictEqual(await flyte.checkpoint.loadJson(), saved);
+    await assert.rejects(flyte.checkpoint.save({ fn: () => 1 }), {
+      message: /^the checkpoint\.fn: a function/,
+    });
+    await flyte.checkpoint.save(saved);
+    throw new Error("again");
+  });
+  await (await local.run(saves)).outputs();
+});
+
+test("a trace keeps its arguments and its result exactly, or refuses them by their path", async () => {
+  class Counter {
+    #count = 1;
+    next = (): number => this.#count++;
+  }
+  const echo = flyte.trace("echo", async (...values: unknown[]) => values);
+  const values = [
+    new Date(5),
+    5n,
+    -0,
+    Number.NaN,
+    undefined,
+    { a: undefined },
+    new Map([["k", new Set([1])]]),
+    new Uint8Array([1]),
+  ];
+  const file = new flyte.File("s3://bucket/key", "hash");
+  const keeps = env.task({ name: "keeps" }, async () => {
+    assert.deepStrictEqual(await echo(...values), values);
+    const [kept] = (await echo(file)) as [flyte.File];
+    assert.ok(kept instanceof flyte.File && kept.uri === file.uri && kept.hash === "hash");
+    const counts = flyte.trace("counts", async () => ({ counters: [new Counter()] }));
+    await assert.rejects(counts(), {
+      name: "ValueError",
+      message: /^counts, result\.counters\[0\]: an object of class Counter/,
+    });
+    await assert.rejects(echo(1, new Counter()), {
+      message: /^echo, argument 2: an object of class Counter/,
+    });
+  });
+  await (await local.run(keeps)).outputs();
+});
+
 test("a report that cannot be written does not hide why the task failed", async (t) => {
   const fails = env.task({ name: "fails", report: true }, async () => {
     flyte.report.log("<p>so far</p>");

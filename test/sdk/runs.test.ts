@@ -41,6 +41,20 @@ export const starts = env.task(
   },
 );
 
+const keep = flyte.trace("keep", async (at: Date, attempt: number) => ({ at, big: 2n ** 70n, map: new Map([[at, undefined]]), zero: -0, attempt }));
+const fatal = flyte.trace("fatal", async () => { throw new flyte.NonRecoverableError("for good"); });
+
+/** What each attempt gets from its traces: the second reads the records. */
+export const keeps = env.task({ name: "keeps", output: z.array(z.string()), retries: 1 }, async (_, { attempt }) => {
+  const { at, big, map, zero, attempt: of } = await keep(new Date(5), 1);
+  const error = await fatal().catch((error) => error);
+  const seen = [at.toISOString(), typeof big, String([...map.keys()][0] instanceof Date), String(Object.is(zero, -0)), String(of),
+    String(error instanceof flyte.NonRecoverableError), error.message];
+  console.log(seen.join(" "));
+  if (attempt === 1) throw new Error("again");
+  return seen;
+});
+
 /** Fails until the mark is there; one child is done by then, and says when it ran. */
 export const stops = env.task({ name: "stops", inputs: { mark: z.string() }, output: z.int() }, async ({ mark }) => {
   const n = await marked({ mark });
@@ -168,6 +182,9 @@ const programs: Record<string, () => Promise<unknown>> = {
   async mixed() {
     const run = await flyte.run(tasks.mixed);
     return [run.name, await run.outputs()];
+  },
+  async keeps() {
+    return (await flyte.run(tasks.keeps)).outputs();
   },
   async versions() {
     for (const version of ["v1", "v2"]) await flyte.deploy(tasks.env, { version });
@@ -304,6 +321,11 @@ test("runs", async (t) => {
       /^user FIELD_NOT_SUPPORTED .*one model of GPU.*gpu: 1/u,
     ];
     for (const [index, row] of rows.entries()) assert.match(inTask[index] ?? "", row);
+  });
+
+  await t.test("what a trace returns and throws is the same from its record", async () => {
+    const same = ["1970-01-01T00:00:00.005Z", "bigint", "true", "true", "1", "true", "for good"];
+    assert.deepEqual(await program("keeps"), same);
   });
 
   await t.test("autoVersion: current is the caller's, latest what was deployed last", async () => {

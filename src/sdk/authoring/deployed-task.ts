@@ -113,6 +113,7 @@ export function compileDeployed(name: string, spec: TaskSpec): CompiledInterface
     type: typeOf(name, variable.key, variable.value?.type),
     schema: undefined,
     description: variable.value?.description ?? "",
+    optional: false,
   }));
   return {
     inputs,

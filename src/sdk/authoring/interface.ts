@@ -27,6 +27,8 @@ export interface CompiledOutput {
   readonly type: WireType;
   readonly schema: Schema | undefined;
   readonly description: string;
+  /** May be `undefined` and not null: the null that stands for it on the wire is `undefined` again. */
+  readonly optional: boolean;
 }
 
 export interface CompiledInterface {
@@ -62,8 +64,10 @@ export function compileInterface(taskName: string, declaration: InterfaceDeclara
       const jsonSchema = jsonSchemaOf(schema, "output");
       const titleHint = name === SINGLE_OUTPUT ? `${lastPart(taskName)} output` : name;
       const compiled = compileWireType(jsonSchema, titleHint);
-      const type = acceptsUndefined(schema) ? unionOf([compiled, { kind: "none" }]) : compiled;
-      return { name, type, schema, description: jsonSchema.description ?? "" };
+      const mayBeAbsent = accepts(schema, undefined);
+      const type = mayBeAbsent ? unionOf([compiled, { kind: "none" }]) : compiled;
+      const optional = mayBeAbsent && !accepts(schema, null);
+      return { name, type, schema, description: jsonSchema.description ?? "", optional };
     }),
   );
   return { inputs, outputs, shape };
@@ -77,14 +81,14 @@ function compileInput(taskName: string, name: string, schema: Schema): CompiledI
   if (declaredDefault !== undefined) {
     return { name, type, schema, description, defaultValue: { value: declaredDefault }, optional: false };
   }
-  if (!acceptsUndefined(schema)) return { name, type, schema, description, optional: false };
+  if (!accepts(schema, undefined)) return { name, type, schema, description, optional: false };
   const nullable = unionOf([type, { kind: "none" }]);
   return { name, type: nullable, schema, description, defaultValue: { value: null }, optional: true };
 }
 
-/** Whether the schema accepts `undefined`, as an optional or a defaulted one does. Asynchronous schemas are taken not to. */
-function acceptsUndefined(schema: Schema): boolean {
-  const result = schema["~standard"].validate(undefined);
+/** Whether the schema accepts `undefined`, as an optional or a defaulted one does, or null. Asynchronous ones are taken not to. */
+function accepts(schema: Schema, absent: undefined | null): boolean {
+  const result = schema["~standard"].validate(absent);
   if (result instanceof Promise) {
     result.catch(() => undefined);
     return false;

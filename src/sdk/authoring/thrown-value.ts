@@ -123,7 +123,7 @@ class Reader {
   #value(value: unknown): unknown {
     const tag = (): unknown =>
       bounded(
-        tagValue(value, "", (_path, _problem, refused) => markOf(refused)),
+        tagValue(value, "", (_problem, refused) => markOf(refused)),
         this.#detail,
       );
     return attempt(tag) ?? "[it cannot be read]";
@@ -197,9 +197,7 @@ function markOf(value: unknown, conversions = 0): unknown {
   if (conversions === MOST_CONVERSIONS) return mark;
   const json = attempt(() => (value as { toJSON?: () => unknown }).toJSON?.());
   if (json === undefined) return mark;
-  return (
-    attempt(() => tagValue(json, "", (_path, _problem, refused) => markOf(refused, conversions + 1))) ?? mark
-  );
+  return attempt(() => tagValue(json, "", (_problem, refused) => markOf(refused, conversions + 1))) ?? mark;
 }
 
 function bounded(value: unknown, detail: Detail, depth = 0): unknown {

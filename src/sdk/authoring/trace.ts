@@ -14,6 +14,7 @@ import {
   type Schemas,
 } from "./schema.ts";
 import { sharedState } from "./state.ts";
+import { tagValue, untagValue } from "../../wire/literals/tagged.ts";
 import type { CallArguments } from "./task.ts";
 
 export interface TraceDefinition {
@@ -25,7 +26,9 @@ export interface TraceDefinition {
 }
 
 /**
- * With a name alone, arguments and result are carried as JSON values, positions kept:
+ * With a name alone, arguments and result are kept exactly: JSON values, `undefined`, dates, bigints, maps, sets, bytes,
+ * files and folders. Whatever would not be the same in the next attempt is refused by its path, such as an object of a
+ * class:
  *
  *     const search = flyte.trace("search", async (query: string) => …);
  *
@@ -64,10 +67,16 @@ function positionalTrace(
   fn: (...args: unknown[]) => unknown,
 ): (...args: unknown[]) => Promise<unknown> {
   const compiled = compileInterface(name, { inputs: { args: json<unknown[]>() }, output: json() });
-  // An absent result is null on the wire; the caller gets undefined back, as from the function itself.
-  const wrapped = async ({ args }: { args: unknown[] }): Promise<unknown> => ({ result: await fn(...args) });
+  const wrapped = async ({ args }: { args: readonly unknown[] }): Promise<unknown> => ({
+    result: tagValue(await fn(...args.map(untagValue)), `${name}, result`),
+  });
   const definition = define(name, compiled, wrapped as (inputs: never) => unknown, fn);
-  return async (...args) => ((await run(definition, { args })) as { result: unknown }).result;
+  return async (...args) => {
+    if (sharedState().storage.getStore() === undefined) return fn(...args);
+    const tagged = args.map((argument, index) => tagValue(argument, `${name}, argument ${index + 1}`));
+    const { result } = (await run(definition, { args: tagged })) as { result: unknown };
+    return untagValue(result);
+  };
 }
 
 function define(

@@ -121,7 +121,8 @@ export function decodeOutputs(taskName: string, compiled: CompiledInterface, out
   const decode = (output: CompiledOutput): unknown => {
     const literal = byName.get(output.name);
     if (literal === undefined) throw new ValueError(`${taskName} wrote no output ${output.name}`);
-    return decodeLiteral(literal, output.type, `${taskName}, output ${output.name}`);
+    const value = decodeLiteral(literal, output.type, `${taskName}, output ${output.name}`);
+    return value === null && output.optional ? undefined : value;
   };
   const [first] = compiled.outputs;
   if (compiled.shape === "single" && first !== undefined) return decode(first);

@@ -46,3 +46,35 @@ test("an accessor of a class is a property", () => {
   const schema: JsonSchema = { type: "object", properties: { side: integer, area: integer } };
   assert.deepEqual(decodeMsgpack(encodeMsgpack(new Square(), schema), schema), { side: 2, area: 4 });
 });
+
+test("what would arrive as another value is refused by its path where no schema says what it is", () => {
+  class Counter {
+    #count = 1;
+    get count(): number {
+      return this.#count;
+    }
+  }
+  const circular: { list: unknown[] } = { list: [] };
+  circular.list.push(circular);
+  const refused: readonly (readonly [unknown, RegExp])[] = [
+    [{ at: [new Date(0)] }, /^value\.at\[0\]: a Date would arrive as a string; declare it with z\.date\(\)/],
+    [{ big: 5n }, /^value\.big: a bigint would arrive as a number/],
+    [[new Counter()], /^value\[0\]: an object of class Counter cannot be carried: .*private fields/],
+    [{ late: Promise.resolve(1) }, /^value\.late: an object of class Promise/],
+    [{ tags: new Set() }, /^value\.tags: an object of class Set/],
+    [{ weights: new Float32Array(2) }, /^value\.weights: an object of class Float32Array/],
+    [[1, undefined], /^value\[1\]: undefined would arrive as null/],
+    [circular, /^value\.list\[0\]: it contains itself/],
+    ["ab".match(/b/), /^value\.index: an array is carried without further properties/],
+    [JSON.parse('{"__proto__": 1}'), /^value: an object cannot have the key __proto__/],
+  ];
+  for (const [value, message] of refused) {
+    assert.throws(() => encodeMsgpack(value, undefined), { name: "ValueError", message });
+    const open: JsonSchema = { type: "object", properties: { any: {} } };
+    const inside = new RegExp(message.source.replace("^value", "^value\\.any"));
+    assert.throws(() => encodeMsgpack({ any: value }, open), { message: inside });
+  }
+  const carried = { a: [1, null, "x", { b: undefined, c: -0.5 }], bytes: new Uint8Array([1]) };
+  const arrived = decodeMsgpack(encodeMsgpack(carried, undefined), undefined);
+  assert.deepEqual(arrived, { a: [1, null, "x", { c: -0.5 }], bytes: new Uint8Array([1]) });
+});

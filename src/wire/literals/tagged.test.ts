@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { createContext, runInContext } from "node:vm";
 import { randomOf, type Random } from "../../../test/helpers/random.ts";
 import { decodeMsgpack, encodeMsgpack } from "./msgpack.ts";
-import { tagValue, untagValue } from "./tagged.ts";
+import { fromJsonText, tagValue, toJsonText, untagValue } from "./tagged.ts";
 
 function carried(value: unknown): unknown {
   return untagValue(decodeMsgpack(encodeMsgpack(tagValue(value, "value"), undefined), undefined));
@@ -56,6 +56,7 @@ test("a value is afterwards what it was before, in every bit", () => {
   for (let seed = 1; seed <= 2000; seed++) {
     const value = randomValue(randomOf(seed), 4);
     assert.deepStrictEqual(carried(value), value, `seed ${seed}`);
+    assert.deepStrictEqual(fromJsonText(toJsonText(value, "value")), value, `seed ${seed}, as text`);
   }
 });
 
@@ -74,16 +75,21 @@ test("what would be another value afterwards is refused by its path", () => {
   const circular: { self?: unknown } = {};
   circular.self = { inner: [circular] };
   const refused: readonly (readonly [unknown, RegExp])[] = [
-    [{ a: [new Counter()] }, /^value\.a\[0\]: an object of class Counter cannot be carried.*private fields/],
+    [
+      { a: [new Counter()] },
+      /^value\.a\[0\]: an object of class Counter cannot be carried: .*private fields/,
+    ],
     [{ f: () => 1 }, /^value\.f: a function/],
     [circular, /^value\.self\.inner\[0\]: it contains itself/],
     [new Map([["k", Symbol("s")]]), /^value\.k: /],
     [{ [Symbol("s")]: 1 }, /^value: a property whose key is a symbol/],
-    ["ab".match(/b/), /^value\.index: an array keeps its elements only/],
+    ["ab".match(/b/), /^value\.index: an array is carried without/],
     [{ late: Promise.resolve(1) }, /^value\.late: an object of class Promise/],
     [[new Error("e")], /^value\[0\]: an object of class Error/],
     // oxlint-disable-next-line no-sparse-arrays -- it is what is tested
     [[1, , 3], /^value\[1\]: the array has a hole/],
+    [new (class Registry extends Map {})(), /^value: an object of class Registry/],
+    [Object.assign(new Date(0), { zone: "UTC" }), /^value: an object of class Date/],
     [{ re: /x/ }, /^value\.re: an object of class RegExp/],
   ];
   for (const [value, message] of refused)

@@ -6,7 +6,7 @@
 import { types } from "node:util";
 import { BLOB, isBlobValue, makeBlob, type BlobReference } from "./blob.ts";
 import { describeValue, ValueError } from "./errors.ts";
-import { isPlainObject } from "./plain-object.ts";
+import { lossOfArray, lossOfObject } from "./lossless.ts";
 
 const TAG = "$boxkite";
 
@@ -15,11 +15,11 @@ interface Tagged {
   readonly value: unknown;
 }
 
-/** What takes the place of a value that cannot be carried; it may throw instead. */
-export type Refusal = (path: string, problem: string, value: unknown) => unknown;
+/** What takes the place of a value that cannot be carried; it may throw instead. The problem begins with the path. */
+export type Refusal = (problem: string, value: unknown) => unknown;
 
-const refuse: Refusal = (path, problem) => {
-  throw new ValueError(`${path}: ${problem}`);
+const refuse: Refusal = (problem) => {
+  throw new ValueError(problem);
 };
 
 /** Throws ValueError, naming the path, for what would not be the same afterwards: functions, objects of classes, cycles. */
@@ -55,12 +55,12 @@ class Tagger {
       case "object":
         return value === null ? null : this.#object(value, path);
       default:
-        return this.#refuse(path, `${describeValue(value)} cannot be kept`, value);
+        return this.#refuse(`${path}: ${describeValue(value)} cannot be carried`, value);
     }
   }
 
   #object(value: object, path: string): unknown {
-    if (this.#around.has(value)) return this.#refuse(path, "it contains itself", value);
+    if (this.#around.has(value)) return this.#refuse(`${path}: it contains itself`, value);
     this.#around.add(value);
     try {
       return Array.isArray(value) ? this.#array(value, path) : this.#other(value, path);
@@ -70,33 +70,24 @@ class Tagger {
   }
 
   #array(value: readonly unknown[], path: string): unknown {
-    const further = Object.keys(value).find((key) => !/^\d+$/.test(key));
-    if (further !== undefined)
-      return this.#refuse(
-        `${path}.${further}`,
-        "an array keeps its elements only; make an object of it",
-        value,
-      );
-    const hole = value.findIndex((_, index) => !(index in value));
-    if (hole >= 0)
-      return this.#refuse(`${path}[${hole}]`, "the array has a hole here; give the element a value", value);
+    const problem = lossOfArray(value);
+    if (problem !== undefined) return this.#refuse(`${path}${problem}`, value);
     return Array.from(value, (item, index) => this.tag(item, `${path}[${index}]`));
   }
 
   #other(value: object, path: string): unknown {
-    if (types.isDate(value))
+    if (isBlobValue(value)) return tagged("File", value[BLOB]());
+    if (ArrayBuffer.isView(value)) return this.#bytes(value, path);
+    if (isOnly(value, types.isDate, "Date"))
       return tagged("Date", Number.isNaN(value.getTime()) ? null : value.toISOString());
-    if (types.isMap(value)) return tagged("Map", this.#pairs([...value], path));
-    if (types.isSet(value))
+    if (isOnly(value, types.isMap, "Map")) return tagged("Map", this.#pairs([...value], path));
+    if (isOnly(value, types.isSet, "Set"))
       return tagged(
         "Set",
         Array.from(value, (item, at) => this.tag(item, `${path}[${at}]`)),
       );
-    if (ArrayBuffer.isView(value)) return this.#bytes(value, path);
-    if (isBlobValue(value)) return tagged("File", value[BLOB]());
-    if (!isPlainObject(value)) return this.#refuse(path, classProblem(value), value);
-    if (Object.getOwnPropertySymbols(value).length > 0)
-      return this.#refuse(path, "a property whose key is a symbol cannot be kept", value);
+    const problem = lossOfObject(value);
+    if (problem !== undefined) return this.#refuse(`${path}: ${problem}`, value);
     const entries = Object.entries(value);
     // `__proto__` is no key that every reader accepts.
     if (Object.hasOwn(value, TAG) || Object.hasOwn(value, "__proto__"))
@@ -118,7 +109,7 @@ class Tagger {
     if (name === "Uint8Array") return view;
     return Object.hasOwn(TYPED_ARRAYS, name)
       ? tagged(name, bytes)
-      : this.#refuse(path, classProblem(view), view);
+      : this.#refuse(`${path}: ${lossOfObject(view) ?? ""}`, view);
   }
 }
 
@@ -126,9 +117,13 @@ function tagged(type: string, value: unknown): Tagged {
   return { [TAG]: type, value };
 }
 
-/** Why an object of a class cannot be carried, and what can. */
-export function classProblem(value: object): string {
-  return `${describeValue(value)} cannot be carried, because its methods and private fields would be lost; pass a plain object with what is needed`;
+/** Whether it is an object of that very class, without properties of its own. */
+function isOnly<T extends object>(
+  value: object,
+  isOne: (value: unknown) => value is T,
+  name: string,
+): value is T {
+  return isOne(value) && value.constructor.name === name && Object.keys(value).length === 0;
 }
 
 const TYPED_ARRAYS: Readonly<Record<string, new (buffer: ArrayBuffer) => ArrayBufferView>> = {
@@ -143,6 +138,17 @@ const TYPED_ARRAYS: Readonly<Record<string, new (buffer: ArrayBuffer) => ArrayBu
   Uint32Array,
   Uint8ClampedArray,
 };
+
+/** A value as JSON text. Throws ValueError as `tagValue` does. */
+export function toJsonText(value: unknown, path: string): string {
+  return JSON.stringify(tagValue(value, path), (_key, entry: unknown) =>
+    entry instanceof Uint8Array ? tagged("bytes", Buffer.from(entry).toString("base64")) : entry,
+  );
+}
+
+export function fromJsonText(text: string): unknown {
+  return untagValue(JSON.parse(text));
+}
 
 /** The value that was tagged. What is no valid tagged value is returned as it is. */
 export function untagValue(value: unknown): unknown {
@@ -177,8 +183,12 @@ function untag(whole: Tagged): unknown {
         : whole;
     case "File":
       return makeBlob(value as BlobReference);
-    default:
-      return value instanceof Uint8Array ? bytesOf(type, value) : whole;
+    case "bytes":
+      return new Uint8Array(Buffer.from(String(value), "base64"));
+    default: {
+      const bytes = untagValue(value);
+      return bytes instanceof Uint8Array ? bytesOf(type, bytes) : whole;
+    }
   }
 }
 
