@@ -7,7 +7,8 @@
 export default {
   mutate: [
     "src/domain/transition.ts",
-    "src/domain/outcome.ts",
+    "src/domain/outcome/*.ts",
+    "!src/domain/outcome/*.test.ts",
     "src/store/require.ts",
     "src/lib/passes.ts",
     "src/lib/sigv4.ts",
@@ -26,7 +27,7 @@ export default {
   tap: {
     // Of these, each mutant meets those that reach it.
     testFiles: [
-      "src/domain/*.test.ts",
+      "src/domain/**/*.test.ts",
       "src/store/**/*.test.ts",
       "src/lib/passes.test.ts",
       "src/lib/sigv4*.test.ts",

@@ -8,6 +8,8 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { createRouterTransport } from "@connectrpc/connect";
 import type { ConnectRouter } from "@connectrpc/connect";
+import { EXIT_CODES } from "../src/domain/outcome/exit-codes.ts";
+import { SIGNALS } from "../src/domain/outcome/signals.ts";
 import { chartOf } from "../src/domain/transition-table.ts";
 import type { ServiceContext } from "../src/services/context.ts";
 import { registerServices, SERVICES } from "../src/services/routes.ts";
@@ -92,9 +94,45 @@ function folderTable(): string {
   return ["| folder | what it is | may import |", "| --- | --- | --- |", ...rows].join("\n");
 }
 
+/** A cell of a table ends at a bar, also inside of code. */
+function rowOf(cells: readonly string[]): string {
+  return `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
+}
+
+function exitCodeTable(): string {
+  const rows = EXIT_CODES.map(({ codes: [from, to], code, means, cause, cure }) => {
+    const label = from === to ? String(from) : `${from}–${to}`;
+    return rowOf([label, `\`${code}\``, means, cause, cure]);
+  });
+  return [
+    "| exit code | error | meaning | usual cause | cure |",
+    "| --- | --- | --- | --- | --- |",
+    ...rows,
+  ].join("\n");
+}
+
+function signalTable(): string {
+  const rows = SIGNALS.map(({ number, name, means, cause, inContainer, cure, process: own, typescript }) => {
+    const causes = [cause, inContainer].filter((text) => text !== undefined).join("; ");
+    const cures = [
+      cure,
+      ...(own === undefined ? [] : [`with \`--engine process\`: ${own}`]),
+      ...(typescript === undefined ? [] : [`TypeScript: ${typescript}`]),
+    ].join(". ");
+    return rowOf([String(128 + number), `${name} (${number})`, means, causes, cures]);
+  });
+  return [
+    "| exit code | signal | meaning | usual cause | cure |",
+    "| --- | --- | --- | --- | --- |",
+    ...rows,
+  ].join("\n");
+}
+
 const PARTS: readonly { readonly file: string; readonly name: string; readonly text: () => string }[] = [
   { file: "ARCHITECTURE.md", name: "folders", text: folderTable },
   { file: "ARCHITECTURE.md", name: "phases", text: () => `\`\`\`mermaid\n${chartOf()}\n\`\`\`` },
+  { file: "docs/exit-codes.md", name: "exit-codes", text: exitCodeTable },
+  { file: "docs/exit-codes.md", name: "signals", text: signalTable },
   { file: "docs/protocol.md", name: "rpcs", text: rpcTable },
   { file: "docs/protocol.md", name: "fields", text: fieldTables },
 ];

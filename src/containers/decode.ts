@@ -124,8 +124,14 @@ export function decodeContainer(raw: Raw): ContainerState {
     oomKilled: state.OOMKilled === true,
     startedAt: decodeTime(state.StartedAt),
     endedAt: decodeTime(state.FinishedAt),
+    commandLine: commandLineOf(raw),
     labels: (config.Labels ?? {}) as Readonly<Record<string, string>>,
   };
+}
+
+function commandLineOf({ Path: path, Args: args }: Raw): readonly string[] {
+  // Arguments may be empty.
+  return stringOf(path) === "" ? [] : [stringOf(path), ...((args ?? []) as readonly string[])];
 }
 
 /** The engines write the year 1 for "never". */

@@ -34,6 +34,8 @@ export interface ContainerState {
   /** Undefined where it never started / has not ended. */
   readonly startedAt: number | undefined;
   readonly endedAt: number | undefined;
+  /** What runs in it: the ENTRYPOINT and its arguments. */
+  readonly commandLine: readonly string[];
   readonly labels: Readonly<Record<string, string>>;
 }
 

@@ -21,12 +21,26 @@ export interface LogSink {
   readonly lastAtMs: number | undefined;
 }
 
+/** A process that the kernel killed for lack of memory. */
+export interface MemoryKill {
+  /** Its name, as `ps` shows it. */
+  readonly process: string;
+  /** Bytes that it had in use; undefined where the kernel does not say. */
+  readonly bytes?: number;
+  /** Whose memory ran out: that of the attempt's limit, or that of the whole machine. */
+  readonly of: "limit" | "machine";
+}
+
 /** What an executor knows of an attempt that has ended. */
 export interface AttemptExit {
   /** Exit code of the process; undefined if it never started or is not known any more. */
   readonly exitCode?: number;
-  /** Killed for using more memory than its limit. */
+  /** It, or a process that it started, was killed for using more memory than its limit. */
   readonly outOfMemory: boolean;
+  /** Processes of the attempt that the kernel killed for lack of memory, as far as its log can be read. */
+  readonly memoryKills?: readonly MemoryKill[];
+  /** The ENTRYPOINT of its image, where that ran in front of the attempt's arguments. */
+  readonly entrypoint?: readonly string[];
   /**
    * - exited: the process ran and ended.
    * - start_failed: it could not be started, and would not start again: the fault of image or task.

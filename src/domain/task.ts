@@ -28,6 +28,8 @@ export interface TaskDefinition {
   readonly image: string;
   /** Images of the other environments of the same program, named in its arguments: pinned with this one. */
   readonly relatedImages: readonly string[];
+  /** Names of its inputs; absent in what an earlier version stored. */
+  readonly inputs?: readonly string[];
   readonly command: readonly string[];
   /** With `{{.input}}`-style variables, filled in for each attempt. */
   readonly args: readonly string[];

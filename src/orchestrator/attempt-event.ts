@@ -1,7 +1,8 @@
 /** From the outcome of an attempt to the event of its action. */
 import type { ActionError } from "../domain/action.ts";
 import { messageOf } from "../domain/errors.ts";
-import { shorten, type Outcome } from "../domain/outcome.ts";
+import type { Outcome } from "../domain/outcome/judge.ts";
+import { shorten } from "../domain/text.ts";
 import type { ActionEvent } from "../domain/transition.ts";
 
 /** `outputUri`: the prefix under which its outputs are, if it has any; `isRunning`: its process still goes on. */

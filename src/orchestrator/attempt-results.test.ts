@@ -4,8 +4,8 @@ import { actionRecord } from "../../test/helpers/action-record.ts";
 import { IMAGE } from "../../test/helpers/resolved-image.ts";
 import { steppedClock } from "../../test/helpers/stepped-clock.ts";
 import type { ActionRecord } from "../domain/action-record.ts";
-import type { AttemptFacts, AttemptRecord } from "../domain/attempt.ts";
-import type { Written } from "../domain/outcome.ts";
+import type { AttemptExit, AttemptFacts, AttemptRecord } from "../domain/attempt.ts";
+import { NO_PROGRAM, type Written } from "../domain/outcome/evidence.ts";
 import type { RunRecord } from "../domain/run.ts";
 import { createAttemptResults } from "./attempt-results.ts";
 
@@ -13,6 +13,18 @@ const ACTION = actionRecord(1, "a0", { phase: "running", attempt: 2 });
 const ENDED = actionRecord(1, "a0", { phase: "succeeded", attempt: 2 });
 const QUEUED = actionRecord(1, "a0", { phase: "queued", attempt: 2 });
 const KEY = { ...ACTION.key, attempt: 2 };
+const EVIDENCE = {
+  image: IMAGE,
+  collect: async (written: Written, exit: AttemptExit) => ({
+    written,
+    exit,
+    image: IMAGE,
+    program: NO_PROGRAM,
+    hasBegun: true,
+    log: [],
+    uploadRefused: false,
+  }),
+};
 const PREFIX = "s3://b/r/a0/2";
 
 interface SubjectOptions {
@@ -61,7 +73,7 @@ function subject({
 test("the end of a process counts with what it wrote, its exit code and its times", async () => {
   const { results, applied, recorded, read } = subject({ written: { kind: "outputs" } });
   const exit = { reason: "exited", exitCode: 0, outOfMemory: false, startedAt: 5, endedAt: 7 } as const;
-  assert.deepEqual(await results.ended(ACTION, exit, IMAGE), { error: undefined, isRetried: false });
+  assert.deepEqual(await results.ended(ACTION, exit, EVIDENCE), { error: undefined, isRetried: false });
   assert.deepEqual(read, [PREFIX]);
   assert.deepEqual(applied, [
     [
@@ -85,7 +97,11 @@ test("the end of a process counts with what it wrote, its exit code and its time
 test("an end without a time is over now; an error is recorded without an address of outputs", async () => {
   const error = { code: "E", message: "x".repeat(100_000), kind: "user", recoverable: true } as const;
   const { results, applied, clock } = subject({ written: { kind: "error", error, whileLoading: false } });
-  const counted = await results.ended(ACTION, { reason: "exited", exitCode: 1, outOfMemory: false }, IMAGE);
+  const counted = await results.ended(
+    ACTION,
+    { reason: "exited", exitCode: 1, outOfMemory: false },
+    EVIDENCE,
+  );
   const [[, event, facts]] = applied as [[string, { error: object }, AttemptFacts]];
   assert.ok((counted?.error?.message.length ?? 0) < 100_000, "it is shortened");
   assert.deepEqual(event, { type: "attemptFailed", attempt: 2, error: counted?.error, isRunning: false });
@@ -107,10 +123,10 @@ test("an attempt that could not be started ends now", async () => {
 
 test("what is written counts while the process runs; nothing written does not", async () => {
   const nothing = subject({});
-  assert.equal(await nothing.results.written(ACTION, IMAGE), undefined);
+  assert.equal(await nothing.results.written(ACTION, EVIDENCE), undefined);
   assert.deepEqual([nothing.applied, nothing.read], [[], [PREFIX]]);
   const outputs = subject({ written: { kind: "outputs" } });
-  assert.deepEqual(await outputs.results.written(ACTION, IMAGE), { error: undefined, isRetried: false });
+  assert.deepEqual(await outputs.results.written(ACTION, EVIDENCE), { error: undefined, isRetried: false });
   const [[, event, facts]] = outputs.applied as [[string, object, AttemptFacts]];
   assert.deepEqual(event, { type: "attemptSucceeded", attempt: 2, outputUri: PREFIX });
   assert.deepEqual([facts.image, facts.endedAt, facts.exitCode], [IMAGE, undefined, undefined]);
@@ -120,21 +136,21 @@ test("an error that is written while the process runs says whether another attem
   const error = { code: "E", message: "no", kind: "user", recoverable: true } as const;
   const written = { kind: "error", error, whileLoading: false } as const;
   const retried = subject({ written, after: QUEUED });
-  assert.deepEqual(await retried.results.written(ACTION, IMAGE), { error, isRetried: true });
+  assert.deepEqual(await retried.results.written(ACTION, EVIDENCE), { error, isRetried: true });
   assert.deepEqual(retried.applied[0], [
     "a0",
     { type: "attemptFailed", attempt: 2, error, isRunning: true },
     { attempt: 2, image: IMAGE, outcome: "failed", error, outputUri: undefined },
   ]);
   const failed = subject({ written });
-  assert.deepEqual(await failed.results.written(ACTION, IMAGE), { error, isRetried: false });
+  assert.deepEqual(await failed.results.written(ACTION, EVIDENCE), { error, isRetried: false });
 });
 
 test("an end that no longer counts adds what was not known of the process", async () => {
   const exit = { reason: "exited", exitCode: 143, outOfMemory: false, endedAt: 9 } as const;
   const late = async (attempts: readonly Partial<AttemptRecord>[], isGone = false) => {
     const { results, recorded } = subject({ after: null, attempts, isGone });
-    assert.equal(await results.ended(ACTION, exit, IMAGE), undefined);
+    assert.equal(await results.ended(ACTION, exit, EVIDENCE), undefined);
     return recorded;
   };
   const other = { attempt: 1, outcome: "failed" } as const;

@@ -2,13 +2,14 @@
 import type { ActionError } from "../domain/action.ts";
 import type { ActionRecord } from "../domain/action-record.ts";
 import type { AttemptExit, AttemptFacts, AttemptKey } from "../domain/attempt.ts";
-import type { ResolvedImage } from "../domain/image.ts";
-import { judge, type Outcome, type Written } from "../domain/outcome.ts";
+import type { Written } from "../domain/outcome/evidence.ts";
+import { judge, type Outcome } from "../domain/outcome/judge.ts";
 import { isTerminal } from "../domain/phase.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Store, Work } from "../store/store.ts";
 import type { Apply } from "./apply.ts";
 import { eventOf, shortened } from "./attempt-event.ts";
+import type { AttemptEvidence } from "./attempt-evidence.ts";
 import { attemptPrefix } from "./paths.ts";
 
 export interface AttemptResultsOptions {
@@ -20,6 +21,8 @@ export interface AttemptResultsOptions {
   readonly clock: Clock;
 }
 
+type CollectedEvidence = Pick<AttemptEvidence, "image" | "collect">;
+
 /** What the action made of a result: it counts, with the error if it is a failure. */
 export interface Counted {
   readonly error: ActionError | undefined;
@@ -30,11 +33,11 @@ export interface Counted {
 /** Each resolves with undefined where the result does not count: the action had moved on before. */
 export interface AttemptResults {
   /** Its process is over. */
-  ended(action: ActionRecord, exit: AttemptExit, image: ResolvedImage): Promise<Counted | undefined>;
+  ended(action: ActionRecord, exit: AttemptExit, evidence: CollectedEvidence): Promise<Counted | undefined>;
   /** It could not be started or watched. */
   notWatched(action: ActionRecord, outcome: Outcome): Promise<Counted | undefined>;
   /** Its process still runs: it counts nevertheless once it has written outputs or an error. */
-  written(action: ActionRecord, image: ResolvedImage): Promise<Counted | undefined>;
+  written(action: ActionRecord, evidence: CollectedEvidence): Promise<Counted | undefined>;
   /** Its process ended while nobody watched it. */
   endedUnwatched(key: AttemptKey, exitCode: number | undefined): Promise<void>;
 }
@@ -85,9 +88,10 @@ export function createAttemptResults(options: AttemptResultsOptions): AttemptRes
   };
 
   return {
-    ended: async (action, exit, image) => {
+    ended: async (action, exit, evidence) => {
       const prefix = await prefixOf(action);
-      const outcome = judge(await readWritten(prefix), exit, image);
+      const outcome = judge(await evidence.collect(await readWritten(prefix), exit));
+      const { image } = evidence;
       const { startedAt, exitCode, endedAt = clock.now() } = exit;
       const counted = await count(action, outcome, prefix, { image, startedAt, exitCode, endedAt });
       if (counted === undefined)
@@ -95,11 +99,12 @@ export function createAttemptResults(options: AttemptResultsOptions): AttemptRes
       return counted;
     },
     notWatched: (action, outcome) => count(action, outcome, undefined, { endedAt: clock.now() }),
-    written: async (action, image) => {
+    written: async (action, evidence) => {
       const prefix = await prefixOf(action);
       const written = await readWritten(prefix);
       if (written.kind === "nothing") return undefined;
-      return count(action, judge(written, NO_EXIT, image), prefix, { image }, true);
+      const outcome = judge(await evidence.collect(written, NO_EXIT));
+      return count(action, outcome, prefix, { image: evidence.image }, true);
     },
     endedUnwatched: (key, exitCode) => recordLate(key, { exitCode, endedAt: clock.now() }),
   };

@@ -13,6 +13,7 @@ const ACTION = actionRecord(1, "a0", { phase: "running", attempt: 2 });
 const EXIT: AttemptExit = { reason: "exited", exitCode: 1, outOfMemory: false };
 const ERROR: ActionError = { code: "E", message: "no\nway", hint: "try", kind: "user", recoverable: false };
 const LINGER_MS = 30_000;
+const EVIDENCE = { image: IMAGE, collect: () => assert.fail("the results collect it"), close: () => {} };
 
 interface SubjectOptions {
   readonly ended?: Counted;
@@ -28,7 +29,7 @@ function subject({ ended, written = async () => undefined, closeLog }: SubjectOp
   const text: string[] = [];
   const watch = createAttemptWatch({
     action: ACTION,
-    image: IMAGE,
+    evidence: EVIDENCE,
     sink: {
       write: (stream, line) => text.push(`${stream} ${line}`),
       flush: async () => {},
@@ -40,13 +41,13 @@ function subject({ ended, written = async () => undefined, closeLog }: SubjectOp
     },
     apply: async (key, event, extra) => void done.push([key.action, event, extra?.attempt]),
     results: {
-      ended: async (action, exit, image) => {
-        assert.deepEqual([action, exit, image], [ACTION, EXIT, IMAGE]);
+      ended: async (action, exit, evidence) => {
+        assert.deepEqual([action, exit, evidence], [ACTION, EXIT, EVIDENCE]);
         done.push("ended");
         return ended;
       },
-      written: async (action, image) => {
-        assert.deepEqual([action, image], [ACTION, IMAGE]);
+      written: async (action, evidence) => {
+        assert.deepEqual([action, evidence], [ACTION, EVIDENCE]);
         done.push("written");
         return written();
       },

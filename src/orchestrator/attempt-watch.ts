@@ -5,19 +5,19 @@
  */
 import type { ActionRecord } from "../domain/action-record.ts";
 import type { AttemptFacts } from "../domain/attempt.ts";
-import type { ResolvedImage } from "../domain/image.ts";
 import { textForPeople } from "../domain/error-trailer.ts";
 import type { ActionEvent } from "../domain/transition.ts";
 import type { AttemptObserver } from "../executors/executor.ts";
 import { within } from "../lib/wait.ts";
 import type { AttemptLog } from "../logs/attempt-logs.ts";
 import type { Apply } from "./apply.ts";
+import type { AttemptEvidence } from "./attempt-evidence.ts";
 import { createReport, type ReportOptions } from "./attempt-report.ts";
 import type { AttemptResults, Counted } from "./attempt-results.ts";
 
 export interface AttemptWatchOptions extends ReportOptions {
   readonly action: ActionRecord;
-  readonly image: ResolvedImage;
+  readonly evidence: AttemptEvidence;
   readonly sink: AttemptLog;
   readonly apply: Apply;
   readonly results: AttemptResults;
@@ -41,9 +41,12 @@ export interface AttemptWatch {
 const ORDINARY_END_MS = 1_000;
 
 export function createAttemptWatch(options: AttemptWatchOptions): AttemptWatch {
-  const { action, image, sink, apply, results, lingerMs, clock, log } = options;
+  const { action, evidence, sink, apply, results, lingerMs, clock, log } = options;
+  const { image } = evidence;
   const { attempt } = action.state;
   const report = createReport(sink, options);
+  const forget = () => evidence.close();
+  void report.closed.then(forget, forget);
   let lingersUntilMs: number | undefined;
 
   const record = (event: ActionEvent, facts: Partial<AttemptFacts> = {}) =>
@@ -63,7 +66,7 @@ export function createAttemptWatch(options: AttemptWatchOptions): AttemptWatch {
     lingersUntilMs = clock.now() + lingerMs;
     let counted: Counted | undefined;
     try {
-      counted = await results.written(action, image);
+      counted = await results.written(action, evidence);
     } finally {
       if (counted === undefined) lingersUntilMs = undefined;
     }
@@ -79,7 +82,7 @@ export function createAttemptWatch(options: AttemptWatchOptions): AttemptWatch {
       waiting: (reason) => record({ type: "attemptWaiting", attempt, reason }),
       started: (at) => record({ type: "started", attempt, at }, { startedAt: at }),
       ended: (exit) => {
-        report.add(async () => writeFailure(await results.ended(action, exit, image)));
+        report.add(async () => writeFailure(await results.ended(action, exit, evidence)));
         void report.close();
       },
     },

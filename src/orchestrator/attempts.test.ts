@@ -12,6 +12,7 @@ import type { AttemptObserver, Executor } from "../executors/executor.ts";
 import type { AttemptLogs } from "../logs/attempt-logs.ts";
 import type { Store } from "../store/store.ts";
 import { attemptText, createAttempts } from "./attempts.ts";
+import { createObjectTraffic } from "./object-traffic.ts";
 import { createRunIdentities } from "./run-identity.ts";
 
 const ACTION = actionRecord(1, "a0", { phase: "initializing", attempt: 1 }, { specDigest: "digest" });
@@ -84,7 +85,9 @@ function subject(options: SubjectOptions = {}) {
           lastAtMs: undefined,
         };
       },
+      tail: async () => [],
     } as unknown as AttemptLogs,
+    traffic: createObjectTraffic(),
     identities: createRunIdentities("secret"),
     endpoint: () => "127.0.0.1:1",
     stopGraceMs: 10,

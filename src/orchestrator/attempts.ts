@@ -5,26 +5,29 @@
 import type { ActionRecord } from "../domain/action-record.ts";
 import type { AttemptKey } from "../domain/attempt.ts";
 import type { ResolvedImage } from "../domain/image.ts";
-import type { Outcome } from "../domain/outcome.ts";
-import type { AttemptSpec, Executor } from "../executors/executor.ts";
+import type { Outcome } from "../domain/outcome/judge.ts";
+import type { Executor } from "../executors/executor.ts";
 import type { Logger } from "../lib/log.ts";
 import { isShortage } from "../lib/shortage.ts";
 import { orAborted, within } from "../lib/wait.ts";
 import type { AttemptLogs } from "../logs/attempt-logs.ts";
 import type { Store } from "../store/store.ts";
 import { lostBy } from "./attempt-event.ts";
+import { createAttemptEvidence, evidenceSubject, type EvidenceSubject } from "./attempt-evidence.ts";
 import { persist, type ReportOptions } from "./attempt-report.ts";
 import { createAttemptResults, type AttemptResultsOptions } from "./attempt-results.ts";
 import { makeAttemptSpec } from "./attempt-spec.ts";
 import { createAttemptWatch, type AttemptWatch } from "./attempt-watch.ts";
 import { imageOutcome } from "./image-outcome.ts";
 import { imageOfRun } from "./images.ts";
+import type { ObjectTraffic } from "./object-traffic.ts";
 import type { RunIdentities } from "./run-identity.ts";
 
 export interface AttemptsOptions extends AttemptResultsOptions {
   readonly store: Store;
   readonly executor: Executor;
   readonly logs: AttemptLogs;
+  readonly traffic: ObjectTraffic;
   readonly identities: RunIdentities;
   /** host:port at which attempts reach the server. */
   readonly endpoint: () => string;
@@ -56,6 +59,8 @@ export interface Attempts {
 interface Supervised {
   /** Resolves when the start is done. */
   started: Promise<void>;
+  /** An earlier server may have started it. */
+  readonly isTakenUp: boolean;
   watch?: AttemptWatch;
 }
 
@@ -73,11 +78,11 @@ export function createAttempts(options: AttemptsOptions): Attempts {
     log: log.child({ attempt: attemptText(key) }),
   });
 
-  const supervise = (action: ActionRecord): void => {
+  const supervise = (action: ActionRecord, isTakenUp: boolean): void => {
     const key = keyOf(action);
     const name = attemptText(key);
     if (closing.signal.aborted || supervised.has(name)) return;
-    const attempt: Supervised = { started: Promise.resolve() };
+    const attempt: Supervised = { started: Promise.resolve(), isTakenUp };
     supervised.set(name, attempt);
     attempt.started = begin(action, key, attempt).catch(async (error: unknown) => {
       log.error("an attempt could not be started or watched", { attempt: name, error });
@@ -86,7 +91,7 @@ export function createAttempts(options: AttemptsOptions): Attempts {
   };
 
   const begin = async (action: ActionRecord, key: AttemptKey, attempt: Supervised): Promise<void> => {
-    const { run, definition } = await describe(action);
+    const { run, definition } = await describe(store, action);
     let image: ResolvedImage;
     try {
       image = await imageOfRun(store, executor, run, definition.image);
@@ -100,22 +105,29 @@ export function createAttempts(options: AttemptsOptions): Attempts {
       ...options.identities.credentialsOf(run.key),
     });
     const spec = makeAttemptSpec({ run, action, definition, image, access });
-    await watch(spec, action, attempt);
+    await watch(evidenceSubject({ run, action, definition, spec }), action, attempt);
   };
 
-  const describe = async (action: ActionRecord) => {
-    const [run, spec] = await Promise.all([store.getRun(action.key), store.getSpec(action.specDigest ?? "")]);
-    if (run === undefined || spec === undefined)
-      throw new Error(`action ${action.id} has lost its run or task`);
-    return { run, definition: spec.definition };
-  };
-
-  const watch = async (spec: AttemptSpec, action: ActionRecord, attempt: Supervised): Promise<void> => {
-    const { key, image } = spec;
+  const watch = async (
+    subject: EvidenceSubject,
+    action: ActionRecord,
+    attempt: Supervised,
+  ): Promise<void> => {
+    const { spec } = subject;
+    const { key } = spec;
     // What runs already is not lost because its log cannot be opened now.
     const sink = await persist(() => logs.open(key), reportOptions(key), isShortage);
     if (sink === undefined) return;
-    const watching = createAttemptWatch({ ...options, ...reportOptions(key), action, image, sink, results });
+    const { isTakenUp } = attempt;
+    const evidence = createAttemptEvidence({ ...options, ...subject, isTakenUp, sink });
+    const watching = createAttemptWatch({
+      ...options,
+      ...reportOptions(key),
+      action,
+      evidence,
+      sink,
+      results,
+    });
     attempt.watch = watching;
     void watching.closed.then(() => forget(key, attempt));
     try {
@@ -176,9 +188,9 @@ export function createAttempts(options: AttemptsOptions): Attempts {
   };
 
   return {
-    supervise,
+    supervise: (action) => supervise(action, false),
     takeUp: (action) => {
-      supervise(action);
+      supervise(action, true);
       // What it wrote before may have been reported to an earlier server only.
       resultWritten(keyOf(action));
     },
@@ -194,6 +206,13 @@ export function createAttempts(options: AttemptsOptions): Attempts {
       await Promise.allSettled(all.map(async ({ watch: watching }) => watching?.close()));
     },
   };
+}
+
+async function describe(store: Store, action: ActionRecord) {
+  const [run, spec] = await Promise.all([store.getRun(action.key), store.getSpec(action.specDigest ?? "")]);
+  if (run === undefined || spec === undefined)
+    throw new Error(`action ${action.id} has lost its run or task`);
+  return { run, definition: spec.definition };
 }
 
 function keyOf(action: ActionRecord): AttemptKey {

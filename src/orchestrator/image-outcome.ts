@@ -1,7 +1,7 @@
 /** What an image that cannot be resolved means for the attempt that needs it. */
 import type { ActionError } from "../domain/action.ts";
 import { BoxkiteError } from "../domain/errors.ts";
-import type { Outcome } from "../domain/outcome.ts";
+import type { Outcome } from "../domain/outcome/judge.ts";
 
 /**
  * The codes that the SDK maps to ImagePullBackOffError and InvalidImageNameError (flyte 2.12.1,

@@ -7,7 +7,7 @@ import { randomUUID } from "node:crypto";
 import type { ActionRecord } from "../domain/action-record.ts";
 import { BoxkiteError } from "../domain/errors.ts";
 import type { ActionKey } from "../domain/ids.ts";
-import type { Written } from "../domain/outcome.ts";
+import type { Written } from "../domain/outcome/evidence.ts";
 import type { Principal } from "../domain/principal.ts";
 import type { Executor } from "../executors/executor.ts";
 import type { Clock } from "../lib/clock.ts";
@@ -23,6 +23,7 @@ import { createDispatcher, type Dispatcher } from "./dispatcher.ts";
 import { createEffects, type Effects } from "./effects.ts";
 import { whenLost } from "./lease-loss.ts";
 import { attemptOfResult } from "./paths.ts";
+import type { ObjectTraffic } from "./object-traffic.ts";
 import type { RunIdentities } from "./run-identity.ts";
 import { createTimers, type Timers } from "./timers.ts";
 import { sendRequest } from "./webhook.ts";
@@ -31,6 +32,7 @@ export interface OrchestratorOptions extends AcceptanceOptions {
   readonly store: Store;
   readonly executor: Executor;
   readonly logs: AttemptLogs;
+  readonly traffic: ObjectTraffic;
   readonly identities: RunIdentities;
   readonly readWritten: (prefix: string) => Promise<Written>;
   /** See admission.ts. */

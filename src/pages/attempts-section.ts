@@ -1,5 +1,5 @@
 /** Each attempt with what happened to it, phase by phase. */
-import { phaseOfOutcome } from "../domain/outcome.ts";
+import { phaseOfOutcome } from "../domain/outcome/judge.ts";
 import { isTerminal } from "../domain/phase.ts";
 import type { AttemptRecord, PhaseChange } from "../domain/attempt.ts";
 import type { ActionView } from "./action-view.ts";

@@ -2,6 +2,7 @@
 import { presign } from "../lib/sigv4-signer.ts";
 import type { HostedStore } from "../objects/hosted-store.ts";
 import { createS3Handler } from "../objects/s3/handler.ts";
+import type { ObjectTraffic } from "../orchestrator/object-traffic.ts";
 import type { RunIdentities } from "../orchestrator/run-identity.ts";
 import { createAccess, type Authorise } from "../services/access.ts";
 import type { ServiceContext } from "../services/context.ts";
@@ -17,17 +18,13 @@ export interface HandlerOptions {
   readonly parts: Omit<ServiceContext, "access" | "presign"> & { readonly objects: HostedStore };
   readonly health: CheckHealth;
   readonly identities: RunIdentities;
+  readonly traffic: ObjectTraffic;
   readonly authorise: Authorise | undefined;
   readonly anyHostName: boolean;
 }
 
-export function createHandler({
-  parts,
-  health,
-  identities,
-  authorise,
-  anyHostName,
-}: HandlerOptions): Handler {
+export function createHandler(options: HandlerOptions): Handler {
+  const { parts, health, identities, traffic, authorise, anyHostName } = options;
   const { store, objects, rights, orchestrator, bucket, clock, log } = parts;
   const access = createAccess(store, authorise);
   const context: ServiceContext = {
@@ -55,8 +52,17 @@ export function createHandler({
     bucket,
     clock,
     log,
-    onWritten: (key) => orchestrator.objectWritten(key),
-    principals: createPrincipals({ rights, identities, authorise: access.authorise }),
+    onWritten: (key) => {
+      traffic.written(key);
+      orchestrator.objectWritten(key);
+    },
+    onDiskFull: traffic.refused,
+    principals: createPrincipals({
+      rights,
+      identities,
+      authorise: access.authorise,
+      onRead: traffic.read,
+    }),
   });
   return createRouter({ rpc, objects: s3 as RoutedHandler, bucket, health, context, anyHostName });
 }

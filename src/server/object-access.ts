@@ -1,5 +1,6 @@
 /** Who may access which object: the operator all, a person a prefix, a run what orchestrator/object-rights.ts says. */
 import type { ObjectRights } from "../orchestrator/object-rights.ts";
+import type { RunKey } from "../domain/ids.ts";
 import type { RunIdentities } from "../orchestrator/run-identity.ts";
 import type { Principal } from "../domain/principal.ts";
 import type { S3Operation, S3Principal } from "../objects/s3/principal.ts";
@@ -12,6 +13,8 @@ export interface ObjectAccessOptions {
   readonly rights: ObjectRights;
   readonly identities: RunIdentities;
   readonly authorise: Authorise;
+  /** Called for each object that a run's credentials open for reading, before it is read. */
+  readonly onRead?: (run: RunKey, key: string) => void;
 }
 
 type Allows = S3Principal["allows"];
@@ -20,6 +23,7 @@ export function createPrincipals({
   rights,
   identities,
   authorise,
+  onRead,
 }: ObjectAccessOptions): (accessKeyId: string, by: Principal) => S3Principal | undefined {
   /** What an access key opens; undefined for an unknown one. */
   const rulesOf = (accessKeyId: string): { name: string; allows: Allows } | undefined => {
@@ -31,8 +35,12 @@ export function createPrincipals({
     if (run === undefined) return undefined;
     return {
       name: `run ${run.run}`,
-      allows: (operation, key) =>
-        operation === "read" || operation === "list" ? rights.mayRead(run, key) : rights.owns(run, key),
+      allows: (operation, key) => {
+        if (operation === "read") onRead?.(run, key);
+        return operation === "read" || operation === "list"
+          ? rights.mayRead(run, key)
+          : rights.owns(run, key);
+      },
     };
   };
   return (accessKeyId, by) => {

@@ -9,6 +9,7 @@ import type { Queues } from "../domain/queue.ts";
 import { createCatalog, type Catalog } from "../orchestrator/catalog.ts";
 import { createOrchestrator } from "../orchestrator/orchestrator.ts";
 import { createLogRetention } from "../orchestrator/log-retention.ts";
+import { createObjectTraffic } from "../orchestrator/object-traffic.ts";
 import { createObjectRights } from "../orchestrator/object-rights.ts";
 import { createRunIdentities } from "../orchestrator/run-identity.ts";
 import type { ExecutorContext, ImageTools } from "../platform/platform.ts";
@@ -122,6 +123,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const feed = createChangeFeed(store, clock);
   opened.defer(() => feed.close());
   const rights = createObjectRights(store, BUCKET);
+  const traffic = createObjectTraffic();
   let port = options.port;
   const leaseLost = Promise.withResolvers<BoxkiteError>();
   const orchestrator = createOrchestrator({
@@ -130,6 +132,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     store,
     executor,
     logs,
+    traffic,
     identities,
     clock,
     log,
@@ -157,6 +160,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     },
     health: createHealth(store, objects),
     identities,
+    traffic,
     authorise: options.authorise,
     anyHostName: options.anyHostName ?? false,
   });

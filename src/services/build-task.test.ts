@@ -42,7 +42,7 @@ async function failingWith(error: BoxkiteError) {
     } as unknown as ObjectStore,
     bucket: "bucket",
     builds: { build: () => Promise.reject(error) } as unknown as ImageBuildService,
-    unusedImages: { building: () => () => {} },
+    unusedImages: { building: () => () => {}, refused: () => {} },
     readSecret: () => undefined,
     clock: steppedClock(),
   } as unknown as BuildWorkOptions;

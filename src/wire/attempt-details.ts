@@ -4,7 +4,7 @@ import type { ActionRecord } from "../domain/action-record.ts";
 import type { ResultSource } from "../domain/action.ts";
 import type { AttemptRecord } from "../domain/attempt.ts";
 import { pinOf, type ResolvedImage } from "../domain/image.ts";
-import { phaseOfOutcome } from "../domain/outcome.ts";
+import { phaseOfOutcome } from "../domain/outcome/judge.ts";
 import type { Phase } from "../domain/phase.ts";
 import { encodeErrorInfo } from "./action-error.ts";
 import { OutputReferencesSchema } from "./gen/flyteidl2/task/common_pb.js";

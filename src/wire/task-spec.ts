@@ -54,6 +54,7 @@ function definitionOf(spec: TaskSpec): TaskDefinition {
     ...(template.metadata?.isEntrypoint && { isEntrypoint: true }),
     image: container.image,
     relatedImages: imagesInArguments(container.args),
+    inputs: (template.interface?.inputs?.variables ?? []).map(({ key }) => key),
     command: decodeWords(container.command, "command", subject),
     args: decodeWords(container.args, "argument", subject),
     env: decodeVariables(container.env, subject),

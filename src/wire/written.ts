@@ -3,7 +3,7 @@ import { fromBinary } from "@bufbuild/protobuf";
 import type { BlameKind } from "../domain/action.ts";
 import { BoxkiteError, messageOf } from "../domain/errors.ts";
 import { ownValue } from "../domain/own-value.ts";
-import type { Written } from "../domain/outcome.ts";
+import type { Written } from "../domain/outcome/evidence.ts";
 import { ERROR_FILE, outputsUri } from "../domain/outputs.ts";
 import {
   ContainerError_Kind,

@@ -43,6 +43,7 @@ export interface S3Server {
 export interface S3ServerOptions {
   readonly region?: string;
   readonly onWritten?: (key: string) => void;
+  readonly onDiskFull?: (key: string) => void;
 }
 
 export async function startS3Server(t: TestContext, options: S3ServerOptions = {}): Promise<S3Server> {

@@ -1,7 +1,8 @@
 /** What an executor can say beside start and end: no capacity yet, capacity taken back, more capacity than before. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { judge } from "../../src/domain/outcome.ts";
+import { NO_PROGRAM } from "../../src/domain/outcome/evidence.ts";
+import { judge } from "../../src/domain/outcome/judge.ts";
 import type { ExpectedAttempts } from "../../src/executors/executor.ts";
 import { createFakeExecutor } from "../helpers/fake-executor.ts";
 import { until } from "../helpers/until.ts";
@@ -31,8 +32,10 @@ test("an attempt that is preempted starts again as often as it takes, and no fai
 test("an attempt that gave its capacity back has not failed, and what it wrote counts first", () => {
   const exit = { reason: "parked", outOfMemory: false, message: "its children run" } as const;
   const image = { reference: "i", source: "registry" } as const;
-  assert.deepEqual(judge({ kind: "nothing" }, exit, image), { kind: "parked", reason: "its children run" });
-  assert.deepEqual(judge({ kind: "outputs" }, exit, image), { kind: "succeeded" });
+  const evidence = { exit, image, program: NO_PROGRAM, hasBegun: true, log: [], uploadRefused: false };
+  const judged = (kind: "nothing" | "outputs") => judge({ ...evidence, written: { kind } });
+  assert.deepEqual(judged("nothing"), { kind: "parked", reason: "its children run" });
+  assert.deepEqual(judged("outputs"), { kind: "succeeded" });
 });
 
 test("why an attempt has no capacity yet is shown while it waits", async (t) => {

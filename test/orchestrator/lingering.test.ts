@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 import { NO_RETRIES, type AttemptPolicy } from "../../src/domain/action.ts";
-import type { Written } from "../../src/domain/outcome.ts";
+import type { Written } from "../../src/domain/outcome/evidence.ts";
 import { createAttemptLogs } from "../../src/logs/attempt-logs.ts";
 import { createFakeExecutor, type FakeExecutor } from "../helpers/fake-executor.ts";
 import { temporaryDirectory } from "../helpers/server.ts";

@@ -10,7 +10,7 @@ import type { TestContext } from "node:test";
 import { NO_RETRIES, type AttemptPolicy } from "../../src/domain/action.ts";
 import { newTaskState } from "../../src/domain/initial-state.ts";
 import { ROOT_ACTION } from "../../src/domain/ids.ts";
-import type { Written } from "../../src/domain/outcome.ts";
+import type { Written } from "../../src/domain/outcome/evidence.ts";
 import type { Queues } from "../../src/domain/queue.ts";
 import { type ResourceAmounts, type TaskDefinition } from "../../src/domain/task.ts";
 import {
@@ -18,6 +18,7 @@ import {
   type Orchestrator,
   type OrchestratorOptions,
 } from "../../src/orchestrator/orchestrator.ts";
+import { createObjectTraffic } from "../../src/orchestrator/object-traffic.ts";
 import { createRunIdentities } from "../../src/orchestrator/run-identity.ts";
 import { systemClock, type Clock } from "../../src/lib/clock.ts";
 import { silentLogger } from "../../src/lib/log.ts";
@@ -177,6 +178,7 @@ export function makeOrchestrator(
     store,
     executor,
     logs: options.logs ?? createAttemptLogs(logs),
+    traffic: createObjectTraffic(),
     identities: createRunIdentities("secret"),
     readWritten: async () => options.written ?? { kind: "outputs" },
     urisInOutputs: async () => [],

@@ -11,8 +11,12 @@ export interface StartContext {
   readonly engine: EngineName;
   /** The program, for a message: "its entrypoint", or "`a0`". */
   readonly program: string;
+  /** The file that could not be executed, where the OCI runtime names it. */
+  readonly script?: string | undefined;
   /** The engine's own message. */
   readonly reason: string;
+  /** The largest environment variable that the attempt gets. */
+  readonly largest?: { readonly name: string; readonly bytes: number } | undefined;
   /** The image's platform, such as `linux/arm64`, if it is not the engine's own. */
   readonly foreignPlatform: string | undefined;
 }
@@ -72,8 +76,22 @@ const NOT_EXECUTABLE = {
   source: "execve(2), ENOEXEC",
 } satisfies Omit<StartRow, "answers">;
 
+/** A limit of the kernel, whatever the image is. */
+const TOO_LONG = {
+  answers: { text: /argument list too long/i },
+  code: "ARGUMENTS_TOO_LONG",
+  kind: "user",
+  retry: "never",
+  what: ({ program, largest }) =>
+    `${program} was given more arguments and environment variables than Linux allows${largest === undefined ? "" : `; the largest variable is ${largest.name}, of ${largest.bytes} bytes`}`,
+  hint: () =>
+    "one variable or argument may have 128 KiB, all together 2 MiB: give the task large values as inputs or as flyte.io.File, not in env_vars",
+  source: "execve(2), E2BIG",
+} satisfies StartRow;
+
 /** Failures of the image or the program. They come after the engine's, whose texts may also end in "permission denied". */
 const IMAGE_START_FAILURES: readonly StartRow[] = [
+  TOO_LONG,
   { answers: { text: /exec format error/i }, ...NOT_EXECUTABLE },
   {
     answers: { text: /could not select device driver .*gpu/i },
@@ -135,6 +153,28 @@ export const OUTPUT_FAILURES: readonly StartRow[] = [
     answers: { text: /^exec .*: exec format error$/ },
     source: "runc, where execve(2) fails with ENOEXEC after the start was reported",
   },
+  { ...TOO_LONG, answers: { text: /^exec .*: argument list too long$/ } },
+  {
+    answers: { text: /^exec .*: no such file or directory$/ },
+    code: "ENTRYPOINT_NOT_FOUND",
+    kind: "user",
+    retry: "never",
+    what: ({ program, script }) =>
+      `the interpreter that the first line of ${script ?? program} names was not found in it`,
+    hint: ({ script }) =>
+      `does ${script ?? "the script"} have Windows line ends, so that its first line names "/bin/sh\\r"? In the Dockerfile: RUN sed -i 's/\\r$//' ${script ?? "SCRIPT"}. Or install the interpreter that it names (bash, python)`,
+    source: "runc, where execve(2) of a file that exists fails with ENOENT after the start was reported",
+  },
+  {
+    answers: { text: /^exec .*: permission denied$/ },
+    code: "ENTRYPOINT_NOT_EXECUTABLE",
+    kind: "user",
+    retry: "never",
+    what: ({ program, script }) => `${script ?? program} may not be executed by the image's user`,
+    hint: () =>
+      "set its execute bit (chmod 755) in the Dockerfile, for every user that the image runs as; the interpreter of a script needs it, too",
+    source: "runc, where execve(2) fails with EACCES after the start was reported",
+  },
 ];
 
 export const START_FAILURES: readonly StartRow[] = [...ENGINE_START_FAILURES, ...IMAGE_START_FAILURES];
@@ -142,4 +182,9 @@ export const START_FAILURES: readonly StartRow[] = [...ENGINE_START_FAILURES, ..
 /** The program that was not found, if the OCI runtime names it: `exec: "a0": executable file not found`. */
 export function programNamedIn(reason: string): string | undefined {
   return /exec: "([^"]+)"/.exec(reason)?.[1];
+}
+
+/** The file of `exec /entrypoint.sh: no such file or directory`. */
+export function scriptNamedIn(reason: string): string | undefined {
+  return /^exec (.+): [^:]+$/.exec(reason)?.[1];
 }

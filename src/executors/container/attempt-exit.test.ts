@@ -23,6 +23,7 @@ const ended: ContainerState = {
   oomKilled: false,
   startedAt: 2_000,
   endedAt: 9_000,
+  commandLine: ["a0"],
   labels: {},
 };
 
@@ -42,9 +43,18 @@ test("an exit has its code and times; no end precedes its start", () => {
     reason: "exited",
     exitCode: 3,
     outOfMemory: false,
+    entrypoint: [],
     startedAt: 2_000,
     endedAt: 2_000,
   });
+});
+
+test("an exit has the image's ENTRYPOINT, unless the task replaced it", () => {
+  const state = { commandLine: ["/bin/bash", "-c", "a0"] };
+  assert.deepEqual(exitOf(state).entrypoint, ["/bin/bash", "-c"]);
+  const replaced = { ...spec, command: ["sh"] };
+  assert.equal(exitOf(state, contextOf({ spec: replaced })).entrypoint, undefined);
+  assert.equal(exitOf({ commandLine: [] }).entrypoint, undefined);
 });
 
 test("memory: the engine's yes counts; its no counts unless it is known to be blind", () => {
@@ -68,6 +78,20 @@ test("what the engine or the machine took along is lost, not failed", () => {
   assert.equal(exitOf({ exitCode: 143, endedAt: 5_000 }, contextOf(away)).reason, "exited", "before");
   assert.equal(exitOf({ exitCode: 143, endedAt: 60_000 }, contextOf(away)).reason, "exited", "long after");
   assert.equal(exitOf({ exitCode: 143 }, contextOf({ ...away, stopRequested: true })).reason, "exited");
+});
+
+test("what runc could not execute for another reason is a failed start, with the file and its cure", () => {
+  const env = { SMALL: "x", BIG: "y".repeat(200_000) };
+  const context = (line: string) => contextOf({ spec: { ...spec, env } }, [line]);
+  const startOf = (line: string) => exitOf({ exitCode: 1 }, context(line));
+  const long = startOf("exec /opt/venv/bin/a0: argument list too long");
+  assert.deepEqual([long.reason, long.code], ["start_failed", "ARGUMENTS_TOO_LONG"]);
+  assert.match(long.message ?? "", /largest variable is BIG, of 200000 bytes$/u);
+  const script = startOf("exec /entrypoint.sh: no such file or directory");
+  assert.deepEqual([script.reason, script.code], ["start_failed", "ENTRYPOINT_NOT_FOUND"]);
+  assert.match(script.message ?? "", /the interpreter that the first line of \/entrypoint\.sh names/u);
+  assert.match(script.hint ?? "", /Windows line ends.*sed -i 's\/\\r\$\/\/' \/entrypoint\.sh/u);
+  assert.equal(startOf("exec /entrypoint.sh: permission denied").code, "ENTRYPOINT_NOT_EXECUTABLE");
 });
 
 test("what runc could not execute is a failed start, the same words among others are output", () => {

@@ -1,11 +1,11 @@
 /** What an ended container means for its attempt. */
-import type { AttemptExit } from "../../domain/attempt.ts";
+import type { AttemptExit, MemoryKill } from "../../domain/attempt.ts";
 import type { ActionCode } from "../../domain/action-codes.ts";
 import type { AttemptSpec } from "../executor.ts";
 import type { EngineApi } from "../../containers/api.ts";
 import type { ContainerState, EngineInfo, EngineName } from "../../containers/types.ts";
 import type { Outage } from "./engine-retry.ts";
-import { kernelKilledForMemory } from "./kernel-log.ts";
+import { kernelMemoryKills } from "./kernel-log.ts";
 import type { LogWriter } from "./log-writer.ts";
 import { outputFailure } from "./start-failure.ts";
 
@@ -32,7 +32,8 @@ export function attemptExit(state: ContainerState, context: ExitContext): Attemp
   return {
     reason: "exited",
     exitCode: state.exitCode,
-    outOfMemory: killedForMemory(state, context),
+    ...memoryOf(state, context),
+    ...entrypointOf(state, context.spec),
     ...times,
   };
 }
@@ -97,13 +98,31 @@ function couldNotExecute({ exitCode }: ContainerState, context: ExitContext): At
   });
 }
 
-function killedForMemory(state: ContainerState, { spec, api, info, stopRequested }: ExitContext): boolean {
-  if (state.oomKilled) return true;
+type MemoryFacts = Pick<AttemptExit, "outOfMemory" | "memoryKills">;
+
+/** The kernel's log is read where a process may have been killed: of the whole machine it takes some milliseconds. */
+function memoryOf(state: ContainerState, { spec, api, info, stopRequested }: ExitContext): MemoryFacts {
+  const isLimited = spec.limits.memoryBytes !== undefined;
   // See kernel-log.ts: only there is the engine's "no" not to be trusted.
-  if (state.exitCode === 0 || spec.limits.memoryBytes === undefined || info.cgroupVersion !== "1")
-    return false;
-  const known = api.onThisMachine ? kernelKilledForMemory(state.id) : undefined;
-  return known ?? (state.exitCode === SIGKILL_CODE && !stopRequested);
+  const isBlind = isLimited && info.cgroupVersion === "1";
+  const isKilled = state.exitCode === SIGKILL_CODE && !stopRequested;
+  if (!state.oomKilled && !isBlind && !isKilled) return { outOfMemory: false };
+  const kills = api.onThisMachine ? kernelMemoryKills(state.id) : undefined;
+  const outOfMemory = state.oomKilled || (kills === undefined ? isBlind && isKilled : hasLimitKill(kills));
+  return { outOfMemory, ...(kills !== undefined && kills.length > 0 && { memoryKills: kills }) };
+}
+
+function hasLimitKill(kills: readonly MemoryKill[]): boolean {
+  return kills.some((kill) => kill.of === "limit");
+}
+
+/** What ran in front of the attempt's own arguments. */
+function entrypointOf(
+  { commandLine }: ContainerState,
+  { command, args }: AttemptSpec,
+): Pick<AttemptExit, "entrypoint"> {
+  const entrypoint = commandLine.slice(0, commandLine.length - args.length);
+  return command.length > 0 || commandLine.length < args.length ? {} : { entrypoint };
 }
 
 /** The engines' clocks are coarse: an end may seem to precede its start by some milliseconds. */

@@ -1,17 +1,37 @@
 /**
  * Who was killed for memory, read from the kernel's log. With cgroup v1, conmon misses that the first process
- * of a container was killed for memory (Podman 4.3: `OOMKilled` stayed false in 7 of 7 trials), so the
- * engine's answer is not enough there. With v2 it is, and nothing here is used.
+ * of a container was killed for memory (Podman 4.3: `OOMKilled` stayed false in 7 of 7 trials), and no engine
+ * reports which process it was, or that the machine's memory ran out instead of the container's.
  */
 import { closeSync, constants, openSync, readSync } from "node:fs";
+import type { MemoryKill } from "../../domain/attempt.ts";
 import { errnoOf } from "../../lib/errno.ts";
 
-/** Whether the kernel's log has such a kill in this container; undefined where it cannot be read. */
-export function kernelKilledForMemory(containerId: string): boolean | undefined {
+/** The kills in this container; undefined where the kernel's log cannot be read. */
+export function kernelMemoryKills(containerId: string): readonly MemoryKill[] | undefined {
   const text = readKernelLog();
-  if (text === undefined) return undefined;
-  // oom-kill:constraint=CONSTRAINT_MEMCG,…,oom_memcg=/…/libpod-ID,task_memcg=…,task=python,pid=…
-  return text.split("\n").some((line) => line.includes("oom-kill:") && line.includes(containerId));
+  return text === undefined ? undefined : memoryKillsIn(text, containerId);
+}
+
+/** `text`: of /dev/kmsg, a record per line. */
+export function memoryKillsIn(text: string, containerId: string): readonly MemoryKill[] {
+  const lines = text.split("\n");
+  return lines.flatMap((line, index) => {
+    // oom-kill:constraint=CONSTRAINT_MEMCG,…,oom_memcg=/…/libpod-ID,task_memcg=…/libpod-ID,task=python,pid=…
+    const [, constraint, victim, process, pid] =
+      /oom-kill:constraint=(\w+),.*task_memcg=([^,]*),task=(.*),pid=(\d+)/u.exec(line) ?? [];
+    if (process === undefined || victim?.includes(containerId) !== true) return [];
+    const killed = lines.slice(index + 1).find((next) => next.includes(`Killed process ${pid} (`));
+    const [, kilobytes] = /anon-rss:(\d+)kB/u.exec(killed ?? "") ?? [];
+    return [
+      {
+        process,
+        // The limit may also be that of a group above the container, such as a user's slice: still a limit.
+        of: constraint === "CONSTRAINT_MEMCG" ? "limit" : "machine",
+        ...(kilobytes !== undefined && { bytes: Number(kilobytes) * 1024 }),
+      },
+    ];
+  });
 }
 
 const MAX_RECORDS = 200_000;

@@ -3,6 +3,7 @@ import type { AttemptExit } from "../../domain/attempt.ts";
 import {
   OUTPUT_FAILURES,
   programNamedIn,
+  scriptNamedIn,
   START_FAILURES,
   type StartContext,
 } from "../../containers/failures/start.ts";
@@ -41,8 +42,15 @@ function startContext(reason: string, { spec, engine, foreignPlatform }: StartFa
     engine,
     program: named === undefined ? "its entrypoint" : `\`${named}\``,
     reason: reason.slice(0, QUOTED_CHARACTERS),
+    script: scriptNamedIn(reason),
+    largest: largestVariable(spec),
     foreignPlatform,
   };
+}
+
+function largestVariable({ env }: AttemptSpec): StartContext["largest"] {
+  const sizes = Object.entries(env ?? {}).map(([name, value]) => ({ name, bytes: Buffer.byteLength(value) }));
+  return sizes.toSorted((a, b) => b.bytes - a.bytes)[0];
 }
 
 function exitOf(
@@ -60,7 +68,10 @@ function exitOf(
     const hint = row?.hint?.(context);
     return { ...exit, reason: "lost", message, ...(hint !== undefined && { hint }) };
   }
-  const missing = row.code === "ENTRYPOINT_NOT_FOUND" ? missingProgram(reason, spec) : undefined;
+  const missing =
+    row.code === "ENTRYPOINT_NOT_FOUND" && context.script === undefined
+      ? missingProgram(reason, spec)
+      : undefined;
   const described = missing === undefined ? context : { ...context, program: missing.program };
   const hint = missing?.hint ?? row.hint?.(described);
   return {

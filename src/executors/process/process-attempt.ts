@@ -1,10 +1,11 @@
 /** The states of an attempt that is a process of this machine with a directory. There is nothing to pull. */
 import { spawn } from "node:child_process";
-import type { LogSink } from "../../domain/attempt.ts";
+import type { AttemptExit, LogSink } from "../../domain/attempt.ts";
 import { messageOf } from "../../domain/errors.ts";
 import { createBackoff } from "../../lib/backoff.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Logger } from "../../lib/log.ts";
+import { errnoOf } from "../../lib/errno.ts";
 import { isShortage } from "../../lib/shortage.ts";
 import type { After, Ended } from "../attempt-chart.ts";
 import { AttemptEnded, type AttemptWork } from "../attempt-machine.ts";
@@ -43,6 +44,16 @@ trap : TERM INT
 "$@" >"$dir/stdout" 2>"$dir/stderr"
 echo $? >"$dir/exit.tmp" && mv "$dir/exit.tmp" "$dir/exit"
 `;
+
+/** It would not start a second time either. */
+const TOO_LONG: AttemptExit = {
+  reason: "start_failed",
+  outOfMemory: false,
+  code: "ARGUMENTS_TOO_LONG",
+  message:
+    "the process could not be started: it was given more arguments and environment variables than the system allows",
+  hint: "one variable or argument may have 128 KiB, all together 2 MiB: give the task large values as inputs or as flyte.io.File, not in env_vars",
+};
 
 const HONOURED = ["secretVariables"] as const;
 /** For changes of which the system gave no notice. */
@@ -93,6 +104,7 @@ export class ProcessAttempt implements AttemptWork<HeldProcess> {
       await this.#known(() => this.#spawn(), signal, isShortage);
     } catch (error) {
       if (signal.aborted) throw error;
+      if (errnoOf(error) === "E2BIG") throw new AttemptEnded(TOO_LONG);
       const message = `/bin/sh could not be started: ${messageOf(error)}`;
       throw new AttemptEnded({ reason: "lost", outOfMemory: false, code: "EXECUTOR_FAILED", message });
     }

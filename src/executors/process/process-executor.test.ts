@@ -68,6 +68,16 @@ test("an attempt whose files cannot be read is not lost, and its end is found on
   assert.equal((await stepUntil(clock, recorder.ended)).exitCode, 6);
 });
 
+test("variables that are larger than the system allows are the task's fault, and not tried again", async (t) => {
+  const { executor, spec } = await setUp(t, systemClock);
+  const recorder = new Recorder();
+  const large = { ...spec("true"), env: { BIG: "x".repeat(200_000) } };
+  await executor.start(large, recorder.sink, recorder.observer);
+  const exit = await recorder.ended;
+  assert.deepEqual([exit.reason, exit.code], ["start_failed", "ARGUMENTS_TOO_LONG"]);
+  assert.match(exit.hint ?? "", /128 KiB.*flyte\.io\.File/u);
+});
+
 test("a start that cannot read what is there starts nothing, and a release that cannot frees nothing", async (t) => {
   const { directory, files, executor, open, spec } = await setUp(t, systemClock);
   const [first, second] = [new Recorder(), new Recorder()];

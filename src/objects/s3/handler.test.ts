@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { readdir, readlink } from "node:fs/promises";
 import { connect } from "node:net";
-import { test } from "node:test";
+import { mock, test } from "node:test";
 import {
   BUCKET,
   filesOf,
@@ -14,6 +14,7 @@ import {
   type S3Server,
   type SignedRequest,
 } from "../../../test/helpers/s3-server.ts";
+import { BoxkiteError } from "../../domain/errors.ts";
 import { sha256Hex, sign, signingContext, stringToSign, timestampOf, EMPTY_SHA256 } from "../../lib/sigv4.ts";
 
 const put = (server: S3Server, key: string, body: string, headers: Record<string, string> = {}) =>
@@ -87,6 +88,16 @@ test("a signed URL works until it expires, and for what it was signed for only",
   server.clock.time -= 61_000 + 16 * 60_000;
   assert.match(await (await fetch(url, { method: "PUT", body: "early" })).text(), /not valid yet/);
   assert.equal(String(await server.store.readAll(key)), "content");
+});
+
+test("a write that the disk has no space for is reported with its key", async (t) => {
+  const refused: string[] = [];
+  const server = await startS3Server(t, { onDiskFull: (key) => void refused.push(key) });
+  mock.method(server.store, "put", async () => {
+    throw new BoxkiteError("DISK_FULL", "its disk is full");
+  });
+  assert.equal((await put(server, "large", "content")).status, 507);
+  assert.deepEqual(refused, ["large"]);
 });
 
 test("an object that was written completely is reported; one that was refused is not", async (t) => {

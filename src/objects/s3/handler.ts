@@ -5,7 +5,7 @@
 import { randomBytes } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { isGone } from "../../lib/client-gone.ts";
-import { messageOf } from "../../domain/errors.ts";
+import { BoxkiteError, messageOf } from "../../domain/errors.ts";
 import type { Principal } from "../../domain/principal.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Logger } from "../../lib/log.ts";
@@ -31,6 +31,8 @@ export interface S3HandlerOptions {
   readonly principals: FindPrincipal;
   /** Called for each object that a client has written completely, before the client is answered. Must not throw. */
   readonly onWritten?: (key: string) => void;
+  /** Called for each object that a client could not write because the disk is full. Must not throw. */
+  readonly onDiskFull?: (key: string) => void;
 }
 
 /** `by`: the caller as the connection shows it; the signature is checked here. */
@@ -72,7 +74,12 @@ async function answer(
   checkBucket(request, bucket);
   const operation = operationOf(request);
   refuseUnknownHeaders(request, operation.headers);
-  await operation.run({ request, response, authenticated, store, bucket, region, clock, log, onWritten });
+  try {
+    await operation.run({ request, response, authenticated, store, bucket, region, clock, log, onWritten });
+  } catch (error) {
+    if (error instanceof BoxkiteError && error.code === "DISK_FULL") options.onDiskFull?.(request.key);
+    throw error;
+  }
 }
 
 /** The signature of a form is one of its fields. */

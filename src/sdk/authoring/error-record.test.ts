@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createContext, runInContext } from "node:vm";
 import { withoutErrorTrailer } from "../../domain/error-trailer.ts";
-import { MAX_ERROR_CHARS } from "../../domain/outcome.ts";
+import { MAX_ERROR_CHARS } from "../../domain/text.ts";
 import { decodeError, encodeError, MAX_RECORD_LENGTH } from "./error-record.ts";
 import { registerError } from "./register-error.ts";
 import { NonRecoverableError, OutOfMemoryError, TaskError, TaskTimeoutError } from "./errors.ts";

@@ -14,7 +14,7 @@ import {
 import { sharedState } from "./state.ts";
 import { readErrorText, writeErrorText, type ReadText } from "./error-text.ts";
 import { isError, nameOf, printed, readError, type Detail, type OtherValue } from "./thrown-value.ts";
-import { shorten } from "../../domain/outcome.ts";
+import { shorten } from "../../domain/text.ts";
 import { untagValue } from "../../wire/literals/tagged.ts";
 
 /** An error as it is sent: Flyte's code, message and kind. */

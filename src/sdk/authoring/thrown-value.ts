@@ -4,7 +4,7 @@
  */
 import { inspect, types } from "node:util";
 import { TaskError } from "./errors.ts";
-import { shorten } from "../../domain/outcome.ts";
+import { shorten } from "../../domain/text.ts";
 import { describeValue } from "../../wire/literals/errors.ts";
 import { tagValue } from "../../wire/literals/tagged.ts";
 

@@ -1,20 +1,19 @@
-import type { AttemptExit } from "./attempt.ts";
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { ActionError } from "./action.ts";
-import { textOf } from "./errors.ts";
-import {
-  DISK_FULL_ANSWER,
-  judge,
-  MAX_ERROR_CHARS,
-  phaseOfOutcome,
-  shorten,
-  type Written,
-} from "./outcome.ts";
+import type { ActionError } from "../action.ts";
+import type { AttemptExit } from "../attempt.ts";
+import { textOf } from "../errors.ts";
+import { NO_PROGRAM, type Evidence, type Written } from "./evidence.ts";
+import { judge as judgeEvidence, phaseOfOutcome } from "./judge.ts";
 
 const IMAGE = { reference: "registry.example.com/team:1", source: "registry" } as const;
 const HOST = { reference: "auto", source: "host" } as const;
 const NOTHING: Written = { kind: "nothing" };
+
+function judge(written: Written, exit: AttemptExit, image: Evidence["image"], more: Partial<Evidence> = {}) {
+  const known = { program: NO_PROGRAM, hasBegun: undefined, log: [], uploadRefused: false };
+  return judgeEvidence({ ...known, ...more, written, exit, image });
+}
 
 function exited(exitCode: number, more: Partial<AttemptExit> = {}): AttemptExit {
   return { reason: "exited", exitCode, outOfMemory: false, ...more };
@@ -28,11 +27,7 @@ function written(code: string, message: string, whileLoading: boolean) {
   } satisfies Written;
 }
 
-function errorOf(
-  what: Written,
-  ending: AttemptExit,
-  image: Parameters<typeof judge>[2] = IMAGE,
-): ActionError {
+function errorOf(what: Written, ending: AttemptExit, image: Evidence["image"] = IMAGE): ActionError {
   const outcome = judge(what, ending, image);
   assert.equal(outcome.kind, ending.reason === "lost" ? "lost" : "failed");
   return (outcome as { error: ActionError }).error;
@@ -61,44 +56,6 @@ test("what the task wrote counts before how its process ended", () => {
     errorOf(written("ValueError", "no", false), exited(137, { outOfMemory: true })).code,
     "ValueError",
   );
-});
-
-test("a process that ended without a word is explained by its exit code", () => {
-  const rows: readonly [number | undefined, string, RegExp, RegExp, boolean][] = [
-    [
-      0,
-      "NoOutputs",
-      /code 0 but wrote neither/u,
-      /^does the ENTRYPOINT of registry\.example\.com\/team:1 /u,
-      false,
-    ],
-    [
-      126,
-      "ENTRYPOINT_NOT_EXECUTABLE",
-      /code 126.* not executable by/u,
-      /^is flyte installed in registry/u,
-      false,
-    ],
-    [127, "ENTRYPOINT_NOT_FOUND", /code 127.* not found$/u, /^is flyte installed in registry/u, false],
-    [128, "ExitCode", /ended with code 128 before/u, /^see the end of its log$/u, true],
-    [129, "Killed", /signal 1 \(exit code 129\)/u, /^see the end of its log$/u, true],
-    [137, "Killed", /signal 9 \(exit code 137\)/u, /^see the end of its log$/u, true],
-    [3, "ExitCode", /ended with code 3 before/u, /^see the end of its log$/u, true],
-    [undefined, "ExitCode", /ended with code unknown before/u, /^see the end of its log$/u, true],
-  ];
-  for (const [exitCode, code, message, hint, recoverable] of rows) {
-    const error = errorOf(NOTHING, {
-      reason: "exited",
-      outOfMemory: false,
-      ...(exitCode !== undefined && { exitCode }),
-    });
-    assert.deepEqual([error.code, error.kind, error.recoverable], [code, "user", recoverable]);
-    assert.match(error.message, message);
-    assert.match(error.hint ?? "", hint);
-  }
-  const killed = errorOf(NOTHING, exited(137, { outOfMemory: true }));
-  assert.deepEqual([killed.code, killed.kind, killed.recoverable], ["OOMKilled", "user", true]);
-  assert.match(textOf(killed), /more memory than its limit.*Resources\(memory=/su);
 });
 
 test("nothing that is said of a process of this machine speaks of a container or an image", () => {
@@ -174,22 +131,33 @@ test("an error code that every object has as a property gets no hint", () => {
 });
 
 test("a task whose result was not taken for lack of room is not to blame", () => {
-  const quoted = `Generic S3 error: 507: <Error>${DISK_FULL_ANSWER}<Message>its disk is full</Message></Error>`;
+  const quoted =
+    "Generic S3 error: 507: <Error><Code>InsufficientStorage</Code><Message>its disk is full</Message></Error>";
   const error = errorOf(written("GenericError", quoted, false), exited(0));
   assert.deepEqual([error.code, error.kind, error.recoverable], ["DISK_FULL", "system", false]);
   assert.match(textOf(error), /its disk is full.*hint: .*free some space/su);
 });
 
-test("a huge message keeps its head and its tail", () => {
-  const huge = `head${"x".repeat(1_400_000)}tail`;
-  const kept = shorten(huge);
-  assert.ok(kept.length <= MAX_ERROR_CHARS);
-  assert.match(kept, /^head.*\[… \d+ characters left out …\].*tail$/su);
-  const left = Number(/… (\d+) characters/u.exec(kept)?.[1]);
-  assert.ok(left > 1_380_000 && left < huge.length);
-  assert.equal(shorten("x".repeat(100), 100), "x".repeat(100));
-  const cut = shorten(`${"a".repeat(61)}${"b".repeat(40)}`, 100);
-  assert.equal(cut, `${"a".repeat(20)}\n[… 61 characters left out …]\n${"b".repeat(20)}`);
+test("an upload that the server refused for lack of space makes it the system's fault, whatever the task made of it", () => {
+  const refused = { uploadRefused: true };
+  const errors = [
+    judge(written("ModelNotSaved", "could not save the model", false), exited(0), IMAGE, refused),
+    judge(NOTHING, exited(1), IMAGE, refused),
+  ].map((outcome) => (outcome as { error: ActionError }).error);
+  for (const error of errors)
+    assert.deepEqual([error.code, error.kind, error.recoverable], ["DISK_FULL", "system", false]);
+  assert.deepEqual(errors[0]?.message, "could not save the model");
+  assert.match(
+    errors[1]?.message ?? "",
+    /could not be stored, because the server's disk is full \(.*code 1/u,
+  );
+  assert.deepEqual(judge({ kind: "outputs" }, exited(0), IMAGE, refused), { kind: "succeeded" });
+});
+
+test("boto3 quotes the refusal of a full disk in its own way", () => {
+  const quoted =
+    "An error occurred (InsufficientStorage) when calling the PutObject operation: its disk is full";
+  assert.equal(errorOf(written("ClientError", quoted, false), exited(0)).code, "DISK_FULL");
 });
 
 test("an attempt that was lost is shown as failed, any other by its outcome", () => {

@@ -1,0 +1,108 @@
+/** From the evidence of an attempt to its outcome: who is to blame is decided here. */
+import type { ActionCode } from "../action-codes.ts";
+import type { ActionError } from "../action.ts";
+import type { AttemptOutcome } from "../attempt.ts";
+import type { ErrorCode } from "../errors.ts";
+import type { TerminalPhase } from "../phase.ts";
+import { hintFor } from "./error-hints.ts";
+import type { Evidence, Written } from "./evidence.ts";
+import { factsOf, type Facts } from "./facts.ts";
+import { judgeSilence } from "./silence.ts";
+
+export type Outcome =
+  | { readonly kind: "succeeded" }
+  | { readonly kind: "failed"; readonly error: ActionError }
+  | { readonly kind: "lost"; readonly error: ActionError }
+  /** Its capacity was taken, or given back: nobody's failure, and another attempt follows. */
+  | { readonly kind: "preempted" | "parked"; readonly reason: string };
+
+/** What people are shown of an attempt that ended so. */
+export function phaseOfOutcome(outcome: AttemptOutcome): TerminalPhase {
+  switch (outcome) {
+    case "lost":
+      return "failed";
+    // Ended from outside, without a fault of its own.
+    case "preempted":
+    case "parked":
+      return "aborted";
+    default:
+      return outcome;
+  }
+}
+
+type WrittenError = Extract<Written, { kind: "error" }>;
+
+export function judge(evidence: Evidence): Outcome {
+  const { written, exit } = evidence;
+  // An action that completed is not failed for a crash on the way out.
+  if (written.kind === "outputs") return { kind: "succeeded" };
+  if (written.kind === "damaged") {
+    const { message, hint } = written;
+    return {
+      kind: "lost",
+      error: { code: "OBJECT_DAMAGED", message, hint, kind: "system", recoverable: true },
+    };
+  }
+  const facts = factsOf(evidence);
+  // What the task wrote counts before how it ended: it wrote that while it ran well.
+  if (written.kind === "error") return ofError(written, facts);
+  switch (exit.reason) {
+    case "start_failed":
+      return failed(exit.code ?? "StartFailed", exit.message ?? notStarted(facts), exit.hint, false);
+    case "lost":
+      return {
+        kind: "lost",
+        error: {
+          code: exit.code ?? "Interrupted",
+          message: exit.message ?? "the attempt vanished while it ran",
+          hint: exit.hint,
+          kind: "system",
+          recoverable: true,
+        },
+      };
+    case "preempted":
+      return { kind: "preempted", reason: exit.message ?? "its capacity was taken for something else" };
+    case "parked":
+      return { kind: "parked", reason: exit.message ?? "it waits for others and gave its capacity back" };
+    case "exited":
+      return ofSilence(facts);
+  }
+}
+
+function ofError({ error, whileLoading }: WrittenError, facts: Facts): Outcome {
+  if (facts.uploadRefused || DISK_FULL_ANSWER.test(error.message)) return diskFull(error.message);
+  const hint = error.hint ?? hintFor({ ...error, whileLoading }, facts);
+  return { kind: "failed", error: hint === undefined ? error : { ...error, hint } };
+}
+
+function ofSilence(facts: Facts): Outcome {
+  const { code, message, hint, recoverable } = judgeSilence(facts);
+  if (facts.uploadRefused)
+    return diskFull(`the result could not be stored, because the server's disk is full (${message})`);
+  return failed(code, message, hint, recoverable);
+}
+
+function notStarted({ isContainer, image }: Facts): string {
+  return isContainer ? `image ${image.reference} could not be started` : "the process could not be started";
+}
+
+/**
+ * What the object store answers when the server's disk is full (objects/s3), as clients quote it: obstore the whole
+ * answer, boto3 and s3fs the code in parentheses. A task that fails because its result was not taken quotes it.
+ */
+const DISK_FULL_ANSWER = /<Code>InsufficientStorage<\/Code>|\(InsufficientStorage\)/u;
+
+function diskFull(message: string): Outcome {
+  const hint = "the server's disk is full: free some space in its data directory, then rerun";
+  // Not tried again: space does not come by itself, and the SDK's runtime has tried for some time already.
+  return { kind: "failed", error: { code: "DISK_FULL", message, hint, kind: "system", recoverable: false } };
+}
+
+function failed(
+  code: ActionCode | ErrorCode,
+  message: string,
+  hint: string | undefined,
+  recoverable: boolean,
+): Outcome {
+  return { kind: "failed", error: { code, message, hint, kind: "user", recoverable } };
+}

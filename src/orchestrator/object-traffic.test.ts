@@ -1,0 +1,61 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { createObjectTraffic, type TrafficOf } from "./object-traffic.ts";
+
+const RUN = { project: "p", domain: "d", run: "r" };
+const attempt = (action: string, more: Partial<TrafficOf> = {}): TrafficOf => ({
+  key: { ...RUN, action, attempt: 1 },
+  inputUri: `s3://b/p/d/runs/r/${action}/inputs.pb`,
+  prefixes: [`s3://b/p/d/runs/r/${action}/1`],
+  isTakenUp: false,
+  ...more,
+});
+
+test("an attempt has begun when its inputs, or what is below its prefix, are asked for with its run's credentials", () => {
+  const traffic = createObjectTraffic();
+  const [a0, a1] = [traffic.follow(attempt("a0")), traffic.follow(attempt("a1"))];
+  assert.deepEqual([a0.hasBegun, a1.hasBegun], [false, false]);
+  traffic.read({ ...RUN, run: "other" }, "p/d/runs/r/a0/inputs.pb");
+  assert.equal(a0.hasBegun, false, "another run with the same inputs");
+  traffic.read(RUN, "p/d/runs/r/a0/inputs.pb");
+  traffic.read(RUN, "p/d/runs/r/a1/1/checkpoints/x");
+  assert.deepEqual([a0.hasBegun, a1.hasBegun], [true, true]);
+});
+
+test("code that several attempts share tells only of the only one", () => {
+  const traffic = createObjectTraffic();
+  const a0 = traffic.follow(attempt("a0"));
+  const a1 = traffic.follow(attempt("a1"));
+  traffic.read(RUN, "p/d/uploads/code.tgz");
+  assert.deepEqual([a0.hasBegun, a1.hasBegun], [false, false]);
+  a1.close();
+  traffic.read(RUN, "p/d/uploads/code.tgz");
+  assert.equal(a0.hasBegun, true);
+});
+
+test("of an attempt that an earlier server started it is not known", () => {
+  assert.equal(createObjectTraffic().follow(attempt("a0", { isTakenUp: true })).hasBegun, undefined);
+});
+
+test("an upload that was refused counts until the object is written", () => {
+  const traffic = createObjectTraffic();
+  const a0 = traffic.follow(attempt("a0"));
+  const a1 = traffic.follow(attempt("a10"));
+  traffic.refused("p/d/runs/r/a0/1/outputs.pb");
+  traffic.refused("p/d/runs/r/a0/1/raw/x");
+  assert.deepEqual([a0.uploadRefused, a1.uploadRefused], [true, false]);
+  traffic.written("p/d/runs/r/a0/1/raw/x");
+  assert.equal(a0.uploadRefused, true);
+  traffic.written("p/d/runs/r/a0/1/outputs.pb");
+  assert.equal(a0.uploadRefused, false);
+});
+
+test("nothing is kept of an attempt that is over", () => {
+  const traffic = createObjectTraffic();
+  const first = traffic.follow(attempt("a0"));
+  first.close();
+  const second = traffic.follow(attempt("a0"));
+  first.close();
+  traffic.read(RUN, "p/d/runs/r/a0/inputs.pb");
+  assert.deepEqual([first.hasBegun, second.hasBegun], [false, true]);
+});
