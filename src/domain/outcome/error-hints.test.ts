@@ -226,3 +226,13 @@ test("an error's own hint stands", () => {
   const error = { ...written.error, hint: "its own" };
   assert.equal(failureOf(evidenceOf(0, { written: { ...written, error } })).hint, "its own");
 });
+
+test("a long message or line that nearly matches every pattern is judged at once", () => {
+  // Without a bound each of these takes minutes.
+  for (const piece of ["x", "worker ", "/dev/shm ", "a.", "Assertion ", ": a", "No module named 'a.b' "]) {
+    const text = piece.repeat(1_000_000 / piece.length);
+    const written = errorWritten("E", text, true);
+    assert.equal(failureOf(evidenceOf(0, { written })).message, text);
+    assert.equal(failureOf(evidenceOf(134, { log: [text, text], hasBegun: true })).code, "Killed");
+  }
+});

@@ -18,13 +18,17 @@ const BEGIN_LINE = /Flyte runtime started for action/u;
 const RUNTIME_FRAME = /[/\\]flyte[/\\]_(?:internal|bin)[/\\]/u;
 
 const MAX_LINE_CHARS = 300;
+/** Of each line; see error-hints.ts. */
+const READ_CHARS = 4_096;
 
 export function factsOf(evidence: Evidence): Facts {
-  const { image, log, hasBegun } = evidence;
+  const { image, hasBegun } = evidence;
+  const log = evidence.log.map((line) => line.slice(0, READ_CHARS));
   const isContainer = image.source !== "host";
   const hasLogged = log.some((line) => BEGIN_LINE.test(line) || RUNTIME_FRAME.test(line));
   return {
     ...evidence,
+    log,
     isContainer,
     where: isContainer ? `image ${image.reference}` : "this machine",
     raised: raisedIn(log),

@@ -29,11 +29,11 @@ function unknownInput({ code, message }: ErrorText, program: Facts["program"]): 
   if (code === "KeyError" && named !== undefined && inputs.includes(named))
     return `the task as it was loaded has no input ${named}`;
   const [, called, unexpected] =
-    /(\w+)\(\) got an unexpected keyword argument '([^']+)'/u.exec(message) ?? [];
+    /\b(\w+)\(\) got an unexpected keyword argument '([^']+)'/u.exec(message) ?? [];
   if (unexpected !== undefined && called === entity && inputs.includes(unexpected))
     return `the task as it was loaded has no input ${unexpected}`;
   const [, wanting, missing] =
-    /(\w+)\(\) missing \d+ required (?:positional|keyword-only) arguments?: (.+)/u.exec(message) ?? [];
+    /\b(\w+)\(\) missing \d+ required (?:positional|keyword-only) arguments?: (.+)/u.exec(message) ?? [];
   if (missing !== undefined && wanting === entity)
     return `the task as it was loaded also wants the input ${missing.replaceAll("'", "")}`;
   return undefined;
