@@ -31,14 +31,18 @@ export interface MemoryKill {
   readonly of: "limit" | "machine";
 }
 
-/** What an executor knows of an attempt that has ended. */
-export interface AttemptExit {
-  /** Exit code of the process; undefined if it never started or is not known any more. */
-  readonly exitCode?: number;
+/** Of an attempt, whether it still runs or not. */
+export interface MemoryFacts {
   /** It, or a process that it started, was killed for using more memory than its limit. */
   readonly outOfMemory: boolean;
   /** Processes of the attempt that the kernel killed for lack of memory, as far as its log can be read. */
   readonly memoryKills?: readonly MemoryKill[];
+}
+
+/** What an executor knows of an attempt that has ended. */
+export interface AttemptExit extends MemoryFacts {
+  /** Exit code of the process; undefined if it never started or is not known any more. */
+  readonly exitCode?: number;
   /** The ENTRYPOINT of its image, where that ran in front of the attempt's arguments. */
   readonly entrypoint?: readonly string[];
   /**

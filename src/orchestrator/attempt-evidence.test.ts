@@ -4,7 +4,8 @@ import { actionRecord } from "../../test/helpers/action-record.ts";
 import { IMAGE } from "../../test/helpers/resolved-image.ts";
 import { NO_SETTINGS, type RunRecord } from "../domain/run.ts";
 import type { TaskDefinition } from "../domain/task.ts";
-import type { AttemptSpec } from "../executors/executor.ts";
+import type { AttemptSpec, Executor } from "../executors/executor.ts";
+import { systemClock } from "../lib/clock.ts";
 import { LOG_END, type PositionedLine } from "../logs/attempt-logs.ts";
 import { createAttemptEvidence, evidenceSubject } from "./attempt-evidence.ts";
 import { createObjectTraffic } from "./object-traffic.ts";
@@ -17,7 +18,7 @@ const LINES: readonly PositionedLine[] = [
   { at: 4, atMs: 2, stream: "system", text: "the server's" },
 ];
 
-function subject(rawDataPrefix?: string) {
+function subject(rawDataPrefix?: string, executor: Pick<Executor, "memoryOf"> = {}) {
   const calls: string[] = [];
   const traffic = createObjectTraffic();
   const evidence = createAttemptEvidence({
@@ -29,6 +30,8 @@ function subject(rawDataPrefix?: string) {
     }),
     traffic,
     isTakenUp: false,
+    executor,
+    clock: systemClock,
     sink: { flush: async () => void calls.push("flushed") },
     logs: {
       readPart: async (key, range) => {
@@ -72,4 +75,18 @@ test("uploads count below the attempt's prefix and below that of its raw data, u
   evidence.close();
   traffic.refused("r/a0/2/outputs.pb");
   assert.equal(await isRefused(), false);
+});
+
+test("of a process that still runs the executor is asked for kills; an engine that does not answer changes nothing", async () => {
+  const error = { code: "E", message: "no", kind: "user", recoverable: true } as const;
+  const written = { kind: "error", error, whileLoading: false } as const;
+  const killed = { outOfMemory: true, memoryKills: [{ process: "a0", of: "limit" }] } as const;
+  const exitWith = async (executor: Pick<Executor, "memoryOf">) =>
+    (await subject(undefined, executor).evidence.collect(written, undefined)).exit;
+  assert.deepEqual(await exitWith({ memoryOf: async () => killed }), { reason: "exited", ...killed });
+  assert.equal((await exitWith({})).outOfMemory, false);
+  assert.equal(
+    (await exitWith({ memoryOf: () => Promise.reject(new Error("no engine")) })).outOfMemory,
+    false,
+  );
 });

@@ -6,7 +6,9 @@ import type { Evidence, Program, Written } from "../domain/outcome/evidence.ts";
 import { programOf } from "../domain/outcome/program.ts";
 import type { RunRecord } from "../domain/run.ts";
 import type { TaskDefinition } from "../domain/task.ts";
-import type { AttemptSpec } from "../executors/executor.ts";
+import type { AttemptSpec, Executor } from "../executors/executor.ts";
+import type { Clock } from "../lib/clock.ts";
+import { within } from "../lib/wait.ts";
 import { LOG_END, type AttemptLogs } from "../logs/attempt-logs.ts";
 import type { ObjectTraffic } from "./object-traffic.ts";
 import { attemptPrefix, rawDataPrefix } from "./paths.ts";
@@ -22,6 +24,8 @@ export interface EvidenceSubject {
 
 export interface AttemptEvidenceOptions extends EvidenceSubject {
   readonly logs: Pick<AttemptLogs, "readPart">;
+  readonly executor: Pick<Executor, "memoryOf">;
+  readonly clock: Clock;
   readonly traffic: ObjectTraffic;
   /** An earlier server may have started it. */
   readonly isTakenUp: boolean;
@@ -30,7 +34,8 @@ export interface AttemptEvidenceOptions extends EvidenceSubject {
 
 export interface AttemptEvidence {
   readonly image: ResolvedImage;
-  collect(written: Written, exit: AttemptExit): Promise<Evidence>;
+  /** `exit`: undefined where its process still runs. */
+  collect(written: Written, exit: AttemptExit | undefined): Promise<Evidence>;
   /** The attempt is over: nothing of it is noted any more. */
   close(): void;
 }
@@ -55,19 +60,28 @@ export function evidenceSubject(of: {
   };
 }
 
+const MEMORY_ANSWER_MS = 2_000;
+
 export function createAttemptEvidence(options: AttemptEvidenceOptions): AttemptEvidence {
-  const { logs, spec, program, sink } = options;
+  const { logs, executor, clock, spec, program, sink } = options;
   const traffic = options.traffic.follow({ ...options, key: spec.key });
   const ownLines = async (): Promise<readonly string[]> => {
     await sink.flush();
     const { lines = [] } = (await logs.readPart(spec.key, LOG_END)) ?? {};
     return lines.filter(({ stream }) => stream !== "system").map(({ text }) => text);
   };
+  /** What an error that was written means depends on whether a process was killed for memory. */
+  const endOfRunning = async (written: Written): Promise<AttemptExit> => {
+    // An engine that fails, or does not answer, must not keep the error from being counted.
+    const asked = written.kind === "error" ? executor.memoryOf?.(spec).catch(() => undefined) : undefined;
+    const memory = asked && (await within(asked, MEMORY_ANSWER_MS, clock));
+    return { reason: "exited", outOfMemory: false, ...memory };
+  };
   return {
     image: spec.image,
     collect: async (written, exit) => ({
       written,
-      exit,
+      exit: exit ?? (await endOfRunning(written)),
       image: spec.image,
       program,
       hasBegun: traffic.hasBegun,

@@ -15,9 +15,9 @@ const QUEUED = actionRecord(1, "a0", { phase: "queued", attempt: 2 });
 const KEY = { ...ACTION.key, attempt: 2 };
 const EVIDENCE = {
   image: IMAGE,
-  collect: async (written: Written, exit: AttemptExit) => ({
+  collect: async (written: Written, exit: AttemptExit | undefined) => ({
     written,
-    exit,
+    exit: exit ?? { reason: "exited" as const, outOfMemory: false },
     image: IMAGE,
     program: NO_PROGRAM,
     hasBegun: true,

@@ -42,9 +42,6 @@ export interface AttemptResults {
   endedUnwatched(key: AttemptKey, exitCode: number | undefined): Promise<void>;
 }
 
-/** Of a process that still runs; what it wrote is judged without it. */
-const NO_EXIT: AttemptExit = { reason: "exited", outOfMemory: false };
-
 export function createAttemptResults(options: AttemptResultsOptions): AttemptResults {
   const { store, work, apply, readWritten, clock } = options;
 
@@ -103,7 +100,7 @@ export function createAttemptResults(options: AttemptResultsOptions): AttemptRes
       const prefix = await prefixOf(action);
       const written = await readWritten(prefix);
       if (written.kind === "nothing") return undefined;
-      const outcome = judge(await evidence.collect(written, NO_EXIT));
+      const outcome = judge(await evidence.collect(written, undefined));
       return count(action, outcome, prefix, { image: evidence.image }, true);
     },
     endedUnwatched: (key, exitCode) => recordLate(key, { exitCode, endedAt: clock.now() }),

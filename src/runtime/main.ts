@@ -1,4 +1,5 @@
 /** `a0-ts`: the program that a task container runs. */
+import { writeSync } from "node:fs";
 import { parseArguments, UsageError, type RuntimeArguments } from "./arguments.ts";
 import { runAction, type Outcome } from "./run-action.ts";
 import { openStorage } from "../client/storage/storage.ts";
@@ -15,6 +16,9 @@ const EXIT_TERMINATED = 143;
 /** How long a task may take to end after SIGTERM. */
 const GRACE_MS = 10_000;
 
+/** Whether the process ends by `exit` below, and not by a call of the task's own. */
+const ending = { isOurs: false };
+
 async function main(): Promise<number> {
   let given: RuntimeArguments;
   try {
@@ -25,6 +29,9 @@ async function main(): Promise<number> {
     return EXIT_USAGE;
   }
   process.setSourceMapsEnabled(true);
+  process.once("exit", (code) => {
+    if (!ending.isOurs) reportForeignExit(code);
+  });
   const crash = (error: unknown): void => {
     // An error that nobody handled: the process cannot go on, but the error is recorded.
     import("./record-failure.ts")
@@ -55,7 +62,16 @@ async function main(): Promise<number> {
 
 /** Ends the process regardless of timers and connections that the task left, once its output is flushed. */
 function exit(code: number): void {
+  ending.isOurs = true;
   process.stdout.write("", () => process.stderr.write("", () => process.exit(code)));
+}
+
+/** Nothing can be recorded any more: the log has to say what happened. The caller is in the stack of the event. */
+function reportForeignExit(code: number): void {
+  const frames = (new Error("exit").stack ?? "").split("\n").map((line) => line.trim());
+  const call = frames.findIndex((line) => line.startsWith("at process.exit "));
+  const caller = call === -1 ? "" : (frames[call + 1] ?? "");
+  writeSync(2, `a0-ts: process.exit(${code}) was called before the task had ended ${caller}\n`);
 }
 
 main().then(exit, (error: unknown) => {

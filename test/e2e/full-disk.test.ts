@@ -26,6 +26,19 @@ async def write(size: int) -> File:
     return await File.from_local(path)
 
 @env.task
+async def hides(size: int) -> File:
+    try:
+        path = tempfile.mktemp()
+        pathlib.Path(path).write_bytes(os.urandom(size))
+        return await File.from_local(path)
+    except Exception:
+        raise RuntimeError("the model was not saved") from None
+
+@env.task
+async def inline(size: int) -> str:
+    return "x" * size
+
+@env.task
 async def wait(marker: str) -> int:
     pathlib.Path(marker + ".begun").touch()
     while not os.path.exists(marker):
@@ -61,15 +74,21 @@ function fill(directory: string): () => Promise<void> {
   return () => rm(filler);
 }
 
-test("a result that does not fit on the disk fails its action with a system error, and the next run succeeds", async (t) => {
+test("an upload that the full disk refused is the system's failure, whatever the task makes of it, and the next run succeeds", async (t) => {
   const subject = await onSmallDisk(t);
   if (subject === undefined) return;
   const { run } = subject;
-  const failed = await run("write", { size: 80_000_000 });
-  assert.match(failed.phase.toLowerCase(), /failed/u);
-  assert.equal(failed.code, "DISK_FULL");
-  assert.equal(failed.kind, 2, "the system's fault");
-  assert.match(failed.error ?? "", /its disk is full.*free some space/su);
+  const [plain, hidden, inline] = await Promise.all([
+    run("write", { size: 80_000_000 }),
+    run("hides", { size: 80_000_000 }),
+    run("inline", { size: 60_000_000 }),
+  ]);
+  for (const outcome of [plain, hidden, inline]) {
+    assert.match(outcome.phase.toLowerCase(), /failed/u);
+    assert.deepEqual([outcome.code, outcome.kind], ["DISK_FULL", 2], "the system's fault");
+    assert.match(outcome.error ?? "", /disk is full.*free some space/su);
+  }
+  assert.match(hidden.error ?? "", /^the model was not saved; hint: /u);
   assert.match((await run("write", { size: 1_000 })).phase.toLowerCase(), /succeeded/u);
 });
 

@@ -46,6 +46,10 @@ export const leaves = env.task({ name: "leaves", output: z.string() }, async () 
   setInterval(() => undefined, 1000);
   return "done";
 });
+export const exits = env.task({ name: "exits" }, async () => {
+  await new Promise((resolve) => setTimeout(resolve, 1));
+  process.exit(4);
+});
 export const when = env.task({ name: "when", inputs: { at: z.date() }, output: z.date() }, async ({ at }) => at);
 export const reports = env.task({ name: "reports", inputs: { n: z.int() }, report: true }, async ({ n }) => {
   flyte.report.log("<b>so far</b>");
@@ -225,6 +229,16 @@ test("an error that nobody awaits is on record", async (t) => {
   const ended = await start(folder, { export: "floats" });
   assert.equal(ended.code, 1);
   assert.match(ended.error?.message ?? "", /nobody waits/);
+});
+
+test("a call of process.exit in a task is in the log, with where it is", async (t) => {
+  const folder = makeFolder(t, { "tasks.ts": TASKS, "package.json": '{"type":"module"}' });
+  const ended = await start(folder, { export: "exits" });
+  assert.deepEqual([ended.code, ended.error], [4, undefined]);
+  assert.match(
+    ended.stderr,
+    /^a0-ts: process\.exit\(4\) was called before the task had ended at .*tasks\.ts:\d+:\d+\)?$/mu,
+  );
 });
 
 test("SIGTERM aborts the signal of the task, and then ends the process", async (t) => {

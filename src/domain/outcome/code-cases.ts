@@ -4,11 +4,12 @@ import { textOfEntrypoint } from "./entrypoint.ts";
 import { hintFor } from "./error-hints.ts";
 import { exitCodeRow } from "./exit-codes.ts";
 import type { Facts } from "./facts.ts";
-import { textOfRaised, type Raised } from "./raised.ts";
+import { locationOfFrame, textOfRaised, type Raised } from "./raised.ts";
 import { codeText, lastWords, UNWRITTEN, type SilenceCase, type Verdict } from "./silence-case.ts";
 import { signalOf } from "./signals.ts";
 
 export const CODE_CASES = {
+  nodeExit: { name: "process.exit in a TypeScript task's code", verdict: leftNode },
   exit: { name: "SystemExit or KeyboardInterrupt in the task's code", verdict: leftByException },
   version: { name: "a runtime of another version", verdict: unknownOption },
   raised: { name: "an exception at the end of the log", verdict: raisedUncaught },
@@ -36,6 +37,26 @@ function leftByException(facts: Facts): Verdict | undefined {
     hint: isSuccess
       ? 'return the result instead; code at the top of a script that ends by sys.exit() belongs below if __name__ == "__main__"'
       : `raise an exception instead: its message is the error of the action, and a parent can catch it${program.entity === undefined ? "" : `; sys.exit belongs into a script, not into ${program.entity} or what it calls`}`,
+    recoverable: !isSuccess,
+  };
+}
+
+/** What our own runtime writes (src/runtime/main.ts). */
+const NODE_EXIT = /^a0-ts: process\.exit\((\d+)\) was called before the task had ended(?: (at .+))?$/u;
+
+function leftNode(facts: Facts): Verdict | undefined {
+  const { exit, log } = facts;
+  const [line, given, frame] =
+    log.map((text) => NODE_EXIT.exec(text.trim())).findLast((match) => match !== null) ?? [];
+  if (line === undefined || given !== codeText(facts)) return undefined;
+  const at = locationOfFrame(frame ?? "");
+  const isSuccess = exit.exitCode === 0;
+  return {
+    code: isSuccess ? "NoOutputs" : "ExitCode",
+    message: `the task's own code, or a library, called process.exit(${given})${at === undefined ? "" : ` (${at})`} ${UNWRITTEN}`,
+    hint: isSuccess
+      ? "return the result instead of ending the process"
+      : "throw an error instead: its message is the error of the action, and a parent can catch it",
     recoverable: !isSuccess,
   };
 }

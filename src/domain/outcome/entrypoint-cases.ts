@@ -38,7 +38,10 @@ function notExecuted(facts: Facts): Verdict | undefined {
   const subject = isContainer ? "the container" : "the process";
   const who = isContainer ? "the image's user" : "the server's user";
   const what = isMissing ? "was not found" : `was not executable by ${who}`;
-  const isRuntime = named === undefined || named === program.command || named.endsWith(`/${program.command}`);
+  const isRuntime =
+    named === undefined
+      ? (exit.entrypoint ?? []).length === 0
+      : named === program.command || named.endsWith(`/${program.command}`);
   return {
     code: isMissing ? "ENTRYPOINT_NOT_FOUND" : "ENTRYPOINT_NOT_EXECUTABLE",
     message: `${subject} ended with code ${exit.exitCode}: ${named === undefined ? "its command" : `\`${named}\``} ${what}`,

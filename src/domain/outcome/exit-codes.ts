@@ -38,12 +38,27 @@ export const EXIT_CODES: readonly ExitCodeRow[] = [
     cure: "let the ENTRYPOINT run its arguments; install the same version of flyte in the image",
   },
   {
-    codes: [3, 125],
+    codes: [3, 123],
     code: "ExitCode",
     means: "a code of the program's own",
     cause:
       "`sys.exit(n)`, `os._exit(n)` or `process.exit(n)` in the task's code or in a library; or a script",
     cure: "raise an exception instead, so that the parent gets its message",
+  },
+  {
+    codes: [124, 124],
+    code: "ExitCode",
+    means: "a program ran out of the time that timeout(1) gave it",
+    cause:
+      "`timeout` in the ENTRYPOINT, in a script in front of the task, or of a program that the task starts",
+    cure: "raise that limit, or use the task's own timeout",
+  },
+  {
+    codes: [125, 125],
+    code: "ExitCode",
+    means: "timeout, env, nohup or docker itself failed",
+    cause: "such a program in front of the task does not know its options, or could not start the next one",
+    cure: "see the end of the log",
   },
   {
     codes: [126, 126],

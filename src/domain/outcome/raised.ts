@@ -19,7 +19,7 @@ const FRAME = /^\s+File "([^"]+)", line (\d+)(?:, in (\S+))?/u;
 const EXCEPTION = /^((?:[\p{L}_][\p{L}\p{N}_]*\.)*[\p{L}_][\p{L}\p{N}_]*)(?:: (.*))?$/su;
 /** Of Node, which prints the source line before it and the frames behind it. */
 const NODE_ERROR = /^(?:Uncaught )?((?:[\w$]+\.)*[\w$]*(?:Error|Exception))(?: \[\w+\])?(?:: (.*))?$/u;
-const NODE_FRAME = /^\s+at (?:(?:async )?(\S+) \()?(?:file:\/\/)?([^()\s]+?):(\d+):\d+\)?$/u;
+const NODE_FRAME = /^\s*at (?:(?:async )?(\S+) \()?(?:file:\/\/)?([^()\s]+?):(\d+):\d+\)?$/u;
 
 /** Undefined where the log has no traceback. */
 export function raisedIn(log: readonly string[]): Raised | undefined {
@@ -47,12 +47,17 @@ function raisedInNode(log: readonly string[]): Raised | undefined {
   );
   const [, qualified, message = ""] = NODE_ERROR.exec(log[first] ?? "") ?? [];
   if (qualified === undefined || log.length - first > MOST_LINES_AFTER) return undefined;
-  const [, inside, file, line] = NODE_FRAME.exec(log[first + 1] ?? "") ?? [];
   return {
     name: qualified.split(".").at(-1) ?? qualified,
     message: message.slice(0, MAX_MESSAGE_CHARS),
-    at: file === undefined ? undefined : locationOf(file, line, inside),
+    at: locationOfFrame(log[first + 1] ?? ""),
   };
+}
+
+/** `flow.ts:3, in main`, of a line of a stack of Node. */
+export function locationOfFrame(frame: string): string | undefined {
+  const [, inside, file, line] = NODE_FRAME.exec(frame) ?? [];
+  return file === undefined ? undefined : locationOf(file, line, inside);
 }
 
 function locationOf(file: string, line: string | undefined, inside: string | undefined): string {

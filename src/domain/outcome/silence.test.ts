@@ -121,6 +121,29 @@ const ROWS: readonly Row[] = [
     not: /os\._exit|sys\.exit/u,
   },
   {
+    name: "process.exit(0) in TypeScript, where the runtime names the caller",
+    exitCode: 0,
+    more: {
+      hasBegun: true,
+      program: TYPESCRIPT,
+      log: [
+        "a0-ts: process.exit(0) was called before the task had ended at leave (file:///app/flow.ts:9:11)",
+      ],
+    },
+    code: "NoOutputs",
+    text: /called process\.exit\(0\) \(flow\.ts:9, in leave\)/u,
+    not: /ENTRYPOINT/u,
+    recoverable: false,
+  },
+  {
+    name: "127 of an ENTRYPOINT that names nothing",
+    exitCode: 127,
+    more: entrypoint("/e.sh"),
+    code: "ENTRYPOINT_NOT_FOUND",
+    text: /its command was not found.*the ENTRYPOINT \["\/e\.sh"\] .* calls it/su,
+    recoverable: false,
+  },
+  {
     name: "an await in TypeScript that nothing settles",
     exitCode: 13,
     more: { hasBegun: true, program: TYPESCRIPT },

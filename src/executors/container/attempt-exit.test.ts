@@ -66,6 +66,7 @@ test("memory: the engine's yes counts; its no counts unless it is known to be bl
   assert.equal(exitOf({ exitCode: 1 }, contextOf(blind)).outOfMemory, false);
   assert.equal(exitOf({ exitCode: 137 }, contextOf({ ...blind, stopRequested: true })).outOfMemory, false);
   assert.equal(exitOf({ exitCode: 137 }, contextOf({ ...blind, spec })).outOfMemory, false);
+  assert.equal(exitOf({ exitCode: 0, oomKilled: true }).outOfMemory, true, "a process of the container's");
 });
 
 test("what the engine or the machine took along is lost, not failed", () => {

@@ -1,11 +1,11 @@
 /** What an ended container means for its attempt. */
-import type { AttemptExit, MemoryKill } from "../../domain/attempt.ts";
+import type { AttemptExit } from "../../domain/attempt.ts";
 import type { ActionCode } from "../../domain/action-codes.ts";
 import type { AttemptSpec } from "../executor.ts";
 import type { EngineApi } from "../../containers/api.ts";
 import type { ContainerState, EngineInfo, EngineName } from "../../containers/types.ts";
 import type { Outage } from "./engine-retry.ts";
-import { kernelMemoryKills } from "./kernel-log.ts";
+import { memoryOf } from "./memory-facts.ts";
 import type { LogWriter } from "./log-writer.ts";
 import { outputFailure } from "./start-failure.ts";
 
@@ -19,7 +19,6 @@ export interface ExitContext {
   readonly outage: Outage | undefined;
 }
 
-export const SIGKILL_CODE = 137;
 /** Exit codes of processes that an engine ends when it is stopped. */
 const ENGINE_STOP_CODES: readonly number[] = [137, 143, 255];
 
@@ -96,24 +95,6 @@ function couldNotExecute({ exitCode }: ContainerState, context: ExitContext): At
     notedExitCode: exitCode,
     foreignPlatform: undefined,
   });
-}
-
-type MemoryFacts = Pick<AttemptExit, "outOfMemory" | "memoryKills">;
-
-/** The kernel's log is read where a process may have been killed: of the whole machine it takes some milliseconds. */
-function memoryOf(state: ContainerState, { spec, api, info, stopRequested }: ExitContext): MemoryFacts {
-  const isLimited = spec.limits.memoryBytes !== undefined;
-  // See kernel-log.ts: only there is the engine's "no" not to be trusted.
-  const isBlind = isLimited && info.cgroupVersion === "1";
-  const isKilled = state.exitCode === SIGKILL_CODE && !stopRequested;
-  if (!state.oomKilled && !isBlind && !isKilled) return { outOfMemory: false };
-  const kills = api.onThisMachine ? kernelMemoryKills(state.id) : undefined;
-  const outOfMemory = state.oomKilled || (kills === undefined ? isBlind && isKilled : hasLimitKill(kills));
-  return { outOfMemory, ...(kills !== undefined && kills.length > 0 && { memoryKills: kills }) };
-}
-
-function hasLimitKill(kills: readonly MemoryKill[]): boolean {
-  return kills.some((kill) => kill.of === "limit");
 }
 
 /** What ran in front of the attempt's own arguments. */

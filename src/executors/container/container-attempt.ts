@@ -25,7 +25,7 @@ import { orAborted } from "../../lib/wait.ts";
 import type { After, Ended } from "../attempt-chart.ts";
 import { AttemptEnded, type AttemptWork } from "../attempt-machine.ts";
 import type { AttemptObserver, AttemptSpec } from "../executor.ts";
-import { attemptExit, nameInUse, removed, SIGKILL_CODE } from "./attempt-exit.ts";
+import { attemptExit, nameInUse, removed } from "./attempt-exit.ts";
 import { createContainer, giveInherited, putSecretFiles, type CreateContext } from "./create-container.ts";
 import type { ContainerEvents } from "./container-events.ts";
 import { containerName, refusal, type ContainerSettings } from "./container-spec.ts";
@@ -33,6 +33,7 @@ import { EngineRetry } from "./engine-retry.ts";
 import { HeldContainer } from "./held-container.ts";
 import type { ImagePuller } from "./image-puller.ts";
 import type { Inherited } from "./inherited.ts";
+import { SIGKILL_CODE } from "./memory-facts.ts";
 import { pullFailure } from "./pull-failure.ts";
 import { startFailure } from "./start-failure.ts";
 

@@ -20,6 +20,7 @@ import type { EngineApi } from "../../containers/api.ts";
 import type { EngineInfo } from "../../containers/types.ts";
 import { createImagePuller, type PullByCommand } from "./image-puller.ts";
 import type { Inherited } from "./inherited.ts";
+import { memoryOf } from "./memory-facts.ts";
 import { resolveImage } from "./resolve-image.ts";
 
 export interface ContainerExecutorOptions {
@@ -114,6 +115,11 @@ export function createContainerExecutor(options: ContainerExecutorOptions): Exec
       // The end of one that still runs is reported first: nobody waits for it in vain.
       await watched.stop(name, 0);
       await api.removeContainer(name);
+    },
+    memoryOf: async (spec) => {
+      const state = await api.inspectContainer(nameOf(spec.key));
+      const known = { spec, api, info, stopRequested: false };
+      return state === undefined ? { outOfMemory: false } : memoryOf(state, known);
     },
     list: async () => {
       const containers = await api.listContainers([`${LABEL.instance}=${instance}`]);
