@@ -28,6 +28,7 @@ import { decodeActionId } from "../wire/identifiers.ts";
 import { decodePhase } from "../wire/phase.ts";
 import { requireStartable } from "../wire/program-start.ts";
 import { requireSendable } from "../wire/sendable.ts";
+import { requireShortName } from "../wire/short-texts.ts";
 import { requireSupported } from "../wire/support.ts";
 import { cacheUseOf, decodeTaskSpec } from "../wire/task-spec.ts";
 import { decodeLimit, decodeMoment } from "../wire/time.ts";
@@ -114,7 +115,7 @@ function decodeAction(
   const common = {
     name: key.action,
     parent: action.parentActionName ?? "",
-    group: action.group,
+    group: requireShortName(action.group, "the name of the group"),
     inputUri: action.inputUri,
   };
   switch (action.spec.case) {

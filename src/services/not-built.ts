@@ -38,10 +38,12 @@ const NOT_BUILT: Readonly<Record<string, NotBuilt>> = {
   "flyteidl2.workflow.TrackedRunService": TRACKED_RUNS,
 };
 
-/** `service`, `method`: their names in the protocol, which the answer has for those who speak it. */
+/** `service`, `method`: their names in the protocol. The answer has the method's, for those who speak it. */
 export function notBuilt(service: string, method: string): ConnectError {
-  const call = `${service}/${method}`;
-  const { what = "this call", instead = "docs/protocol.md lists what is served" } = NOT_BUILT[service] ?? {};
-  const text = textOf({ message: `this server does not have ${what} yet (${call})`, hint: instead });
+  const { what, instead } = NOT_BUILT[service] ?? {
+    what: `the call ${service}/${method}`,
+    instead: "docs/protocol.md lists the calls that it has",
+  };
+  const text = textOf({ message: `this server does not have ${what} yet (${method})`, hint: instead });
   return new ConnectError(text, Code.Unimplemented);
 }

@@ -2,14 +2,14 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { create, toBinary } from "@bufbuild/protobuf";
 import type { ActionRecord } from "../domain/action-record.ts";
-import { payloadFromText } from "./condition.ts";
+import { decodeSignal, payloadFromText } from "./condition.ts";
 import { SimpleType } from "./gen/flyteidl2/core/types_pb.js";
 import { ConditionActionSchema } from "./gen/flyteidl2/workflow/run_definition_pb.js";
 
 function wants(simple: SimpleType): ActionRecord {
   const message = create(ConditionActionSchema, { type: { type: { case: "simple", value: simple } } });
   const detail = toBinary(ConditionActionSchema, message);
-  return { detail, displayName: "c" } as Partial<ActionRecord> as ActionRecord;
+  return { detail, displayName: "c", kind: "condition" } as Partial<ActionRecord> as ActionRecord;
 }
 
 test("a form's text is read as the type that the condition wants", () => {
@@ -31,4 +31,11 @@ test("text that is no value of the type is refused", () => {
       assert.throws(() => payloadFromText(wants(simple), text), { code: "INVALID_ARGUMENT" }, text);
     }
   }
+});
+
+test("an answer has at most 1 MiB", () => {
+  const asked = wants(SimpleType.STRING);
+  const answer = (length: number) => decodeSignal(asked, payloadFromText(asked, "x".repeat(length)));
+  assert.ok(answer(2 ** 20 - 100).length > 2 ** 20 - 100);
+  assert.throws(() => answer(2 ** 20), { code: "LIMIT_EXCEEDED", message: /answer to condition c has/u });
 });

@@ -18,6 +18,9 @@ const TYPES = {
 
 export type ConditionType = (typeof TYPES)[keyof typeof TYPES]["name"];
 
+/** Kept in the store with the action. */
+const MAX_ANSWER_BYTES = 1024 * 1024;
+
 /** What to answer, by the type that is asked for. */
 const EXAMPLES: Readonly<Record<ConditionType, string>> = {
   bool: "answer true or false",
@@ -76,7 +79,7 @@ export function payloadFromText(condition: ActionRecord, text: string): EventPay
   );
 }
 
-/** A serialized Literal. Throws INVALID_ARGUMENT for a value of another type than the condition's. */
+/** A serialized Literal. Throws INVALID_ARGUMENT for a value of another type than the condition's, or LIMIT_EXCEEDED. */
 export function decodeSignal(condition: ActionRecord, payload: EventPayload | undefined): Uint8Array {
   const name = condition.displayName;
   if (condition.kind !== "condition") {
@@ -104,5 +107,11 @@ export function decodeSignal(condition: ActionRecord, payload: EventPayload | un
   const literal = create(LiteralSchema, {
     value: { case: "scalar", value: { value: { case: "primitive", value: { value: primitive } } } },
   });
-  return toBinary(LiteralSchema, literal);
+  const bytes = toBinary(LiteralSchema, literal);
+  if (bytes.length <= MAX_ANSWER_BYTES) return bytes;
+  throw new BoxkiteError(
+    "LIMIT_EXCEEDED",
+    `the answer to condition ${name} has ${bytes.length.toLocaleString("en-US")} bytes, and may have ${MAX_ANSWER_BYTES.toLocaleString("en-US")} (1 MiB)`,
+    { hint: "write large data into the object store, and answer with its address" },
+  );
 }

@@ -10,6 +10,7 @@ import {
   type TaskKey,
 } from "../domain/ids.ts";
 import { incomplete } from "./incomplete.ts";
+import { requireShortName } from "./short-texts.ts";
 import {
   ActionIdentifierSchema,
   RunIdentifierSchema,
@@ -49,8 +50,8 @@ export function decodeTaskId(id: TaskIdentifier | undefined): TaskKey {
   return {
     project: checkProjectName(project, "project"),
     domain: checkProjectName(domain, "domain"),
-    name,
-    version,
+    name: requireShortName(name, "the name of the task"),
+    version: requireShortName(version, "the version of the task"),
   };
 }
 

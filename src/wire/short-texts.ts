@@ -1,4 +1,4 @@
-/** Labels and annotations of a run: they are shown and listed, and no place for data. */
+/** Names, labels and annotations: they are shown and listed, and no place for data. */
 import { BoxkiteError } from "../domain/errors.ts";
 import { quoted } from "../domain/text.ts";
 
@@ -21,4 +21,15 @@ export function requireShortTexts(
     `the ${what} of the run have ${bytes.toLocaleString("en-US")} bytes together, and may have ${MAX_BYTES.toLocaleString("en-US")} (256 KiB); the largest is ${quoted(largest)}`,
     { hint: "pass data as an input of the task, as a File where it is large" },
   );
+}
+
+/** Of a name, in UTF-16 code units: longer than any that people write. */
+export const MAX_NAME_LENGTH = 512;
+
+/** Returns it. Throws LIMIT_EXCEEDED. `what`: for example "the name of the task". */
+export function requireShortName(name: string, what: string): string {
+  if (name.length <= MAX_NAME_LENGTH) return name;
+  throw new BoxkiteError("LIMIT_EXCEEDED", `${what} is too long: ${quoted(name)}`, {
+    hint: `choose one of at most ${MAX_NAME_LENGTH} characters`,
+  });
 }

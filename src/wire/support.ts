@@ -1,11 +1,13 @@
 /** A field that Boxkite does not act on is refused with its name; nothing is accepted and ignored. */
 import { isMessage, type DescField, type DescMessage, type Message } from "@bufbuild/protobuf";
 import { reflect, type ReflectList } from "@bufbuild/protobuf/reflect";
+import { quoted } from "../domain/text.ts";
 import { EnqueueRequestSchema } from "./gen/flyteidl2/actions/actions_service_pb.js";
 import { TaskTemplateSchema } from "./gen/flyteidl2/core/tasks_pb.js";
 import { RunSpecSchema } from "./gen/flyteidl2/task/run_pb.js";
 import { ConditionActionSchema, TraceActionSchema } from "./gen/flyteidl2/workflow/run_definition_pb.js";
 import { CreateRunRequestSchema } from "./gen/flyteidl2/workflow/run_service_pb.js";
+import { MAX_NAME_LENGTH } from "./short-texts.ts";
 import { NOT_KNOWN, refused } from "./refusals.ts";
 import { SUPPORT, type Support } from "./support-table.ts";
 
@@ -73,7 +75,8 @@ function nameOf(message: Message): string | undefined {
 
 /** A task in messages for people. */
 export function taskSubject(name: string | undefined): string {
-  return name ? `task ${name}` : "the task";
+  if (!name) return "the task";
+  return `task ${name.length > MAX_NAME_LENGTH ? quoted(name) : name}`;
 }
 
 /** Clients always send some empty messages and zero values; they ask for nothing. */

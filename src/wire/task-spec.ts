@@ -19,7 +19,7 @@ import { namesObject } from "./literals.ts";
 import { decodeNotifications } from "./notifications.ts";
 import { decodeResources, parseQuantity } from "./resources.ts";
 import { decodeVariables, decodeWords, requireStartable } from "./program-start.ts";
-import { requireShortTexts } from "./short-texts.ts";
+import { requireShortName, requireShortTexts } from "./short-texts.ts";
 import { requireSupported, taskSubject } from "./support.ts";
 import { decodeDelay, decodeLimit } from "./time.ts";
 
@@ -46,8 +46,8 @@ function definitionOf(spec: TaskSpec): TaskDefinition {
   const shared = template.extendedResources?.sharedMemory;
   const sharedMemoryBytes = shared && decodeSharedMemory(shared, subject);
   const definition: TaskDefinition = {
-    name: template.id?.name ?? "",
-    version: template.id?.version ?? "",
+    name: requireShortName(template.id?.name ?? "", "the name of the task"),
+    version: requireShortName(template.id?.version ?? "", "the version of the task"),
     shortName: spec.shortName,
     type: template.type,
     environment: spec.environment?.name ?? "",

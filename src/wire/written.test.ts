@@ -48,16 +48,21 @@ test("an error wins over outputs; whose fault it is and when it came are read fr
   assert.deepEqual(await readWritten(objects({}), "p"), { kind: "nothing" });
 });
 
-test("an error of the SDK that does not say what to do gets a hint", async () => {
-  const bytes = toBinary(
-    ErrorDocumentSchema,
-    create(ErrorDocumentSchema, {
-      error: { code: "InlineIOMaxBytesBreached", origin: ExecutionError_ErrorKind.USER },
-    }),
-  );
-  const written = await readWritten(objects({ "p/error.pb": bytes }), "p");
-  assert.ok(written.kind === "error");
-  assert.match(written.error.hint ?? "", /max_inline_io_bytes=.*64 MiB.*File/u);
+test("an error of the SDK that does not say what to do gets a hint, and a refused child blames its author", async () => {
+  const errorOf = async (code: string, message: string) => {
+    const error = { code, message, origin: ExecutionError_ErrorKind.SYSTEM };
+    const bytes = toBinary(ErrorDocumentSchema, create(ErrorDocumentSchema, { error }));
+    const written = await readWritten(objects({ "p/error.pb": bytes }), "p");
+    assert.ok(written.kind === "error");
+    return written.error;
+  };
+  const inline = await errorOf("InlineIOMaxBytesBreached", "Inputs exceed max_bytes limit of 10.0 MB");
+  assert.match(inline.hint ?? "", /max_inline_io_bytes=.*64 MiB.*File/u);
+  const launch = (status: string) =>
+    `Controller failed for action a1 (non-retryable RuntimeSystemError): Action launch failed (${status}): no`;
+  assert.equal((await errorOf("RuntimeSystemError", launch("INVALID_ARGUMENT"))).kind, "user");
+  assert.equal((await errorOf("RuntimeSystemError", launch("UNAVAILABLE"))).kind, "system");
+  assert.equal((await errorOf("constructor", "")).hint, undefined);
 });
 
 test("what cannot be read is the task's own failure, and what is too large is not read", async () => {

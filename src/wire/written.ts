@@ -2,7 +2,6 @@
 import { fromBinary } from "@bufbuild/protobuf";
 import type { BlameKind } from "../domain/action.ts";
 import { BoxkiteError, messageOf } from "../domain/errors.ts";
-import { ownValue } from "../domain/own-value.ts";
 import type { Written } from "../domain/outcome/evidence.ts";
 import { ERROR_FILE, outputsUri } from "../domain/outputs.ts";
 import {
@@ -12,6 +11,7 @@ import {
   ExecutionError_ErrorKind,
 } from "./gen/flyteidl2/core/execution_pb.js";
 import { MAX_INLINE_BYTES, MAX_INLINE_TEXT } from "./inline-size.ts";
+import { knownSdkError } from "./sdk-errors.ts";
 
 /** The objects of an attempt, by URI. */
 export interface WrittenObjects {
@@ -72,25 +72,19 @@ function decodeError(bytes: Uint8Array): Written {
     return unreadable(ERROR_FILE, messageOf(error));
   }
   const { error } = document;
-  const hint = ownValue(HINTS, error?.code ?? "");
+  const known = knownSdkError(error?.code ?? "", error?.message ?? "");
   return {
     kind: "error",
     whileLoading: error?.origin === undefined || error.origin === ExecutionError_ErrorKind.UNKNOWN,
     error: {
       code: error?.code || "UnknownError",
       message: error?.message ?? "",
-      ...(hint === undefined ? {} : { hint }),
-      kind: blame(error?.origin),
+      ...(known.hint === undefined ? {} : { hint: known.hint }),
+      kind: known.kind ?? blame(error?.origin),
       recoverable: error?.kind === ContainerError_Kind.RECOVERABLE,
     },
   };
 }
-
-/** What to do about errors of the Python SDK whose messages do not say it (flyte/errors.py). */
-const HINTS: Readonly<Record<string, string>> = {
-  InlineIOMaxBytesBreached:
-    "this limit is the SDK's: max_inline_io_bytes= of the task that gets or returns the value, 10 MiB unless set, at most 64 MiB; or pass the value as a File, Dir or DataFrame (flyte.io)",
-};
 
 /**
  * The runtime leaves the origin open when it could not load the task: a module that is missing, a

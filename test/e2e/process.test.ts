@@ -284,12 +284,14 @@ test("two clients create the same run name: one succeeds, the other is refused",
   assert.match(String((refused as PromiseRejectedResult).reason), /already exists|exists already/);
 });
 
-test("variables and labels of a run reach every action; an unsupported field is refused by name", async (t) => {
+test("variables and labels of a run reach every action; what is not supported is refused in words", async (t) => {
   const { run } = await processSubject(
     t,
     `
 import os, flyte
 env = flyte.TaskEnvironment(name="e")
+secretive = flyte.TaskEnvironment(name="secretive", secrets="key")
+big = flyte.TaskEnvironment(name="big", env_vars={"BIG": "x" * (129 * 1024)})
 
 @env.task
 async def child(x: int) -> str:
@@ -298,6 +300,26 @@ async def child(x: int) -> str:
 @env.task
 async def parent(x: int) -> str:
     return os.environ.get("TEAM", "none") + " " + await child(x)
+
+@big.task
+async def burdened(x: int) -> int:
+    return x
+
+@secretive.task
+async def knows(x: int) -> int:
+    return x
+
+@env.task(max_inline_io_bytes=2**30)
+async def measure(text: str) -> int:
+    return len(text)
+
+@env.task
+async def asks(x: int) -> int:
+    return await knows(x)
+
+@env.task
+async def passes(mib: int) -> int:
+    return await measure("x" * (mib << 20))
 `,
   );
   const outcome = await run("parent", { x: 1 }, { env_vars: { TEAM: "data" }, labels: { team: "data" } });
@@ -306,6 +328,14 @@ async def parent(x: int) -> str:
     run("parent", { x: 1 }, { service_account: "me" }),
     /the run asks for a service_account/u,
   );
+  await assert.rejects(run("burdened", { x: 1 }), /variable "BIG" of task big\.burdened has 132,100 bytes/u);
+  // Of a child, the refusal is the error of the task that called it, and its author's.
+  const secretive = await run("asks", { x: 1 });
+  assert.match(secretive.error ?? "", /task secretive\.knows asks for secrets.*hint: leave secrets out/su);
+  assert.equal(secretive.kind, 1);
+  const large = await run("passes", { mib: 65 });
+  assert.match(large.error ?? "", /inputs of task e\.measure have 68,157,\d{3} bytes.*hint: .*File/su);
+  assert.equal(large.kind, 1);
 });
 
 test("the answer to an unknown RPC names it", async (t) => {
@@ -320,7 +350,7 @@ test("the answer to an unknown RPC names it", async (t) => {
   };
   const known = await call("flyteidl2.trigger.TriggerService/ListTriggers");
   assert.equal(known.body.code, "unimplemented");
-  assert.match(known.body.message, /TriggerService.*ListTriggers/);
+  assert.match(known.body.message, /does not have triggers yet \(ListTriggers\); hint: /u);
   const unknown = await call("flyteidl2.workflow.RunService/Nonsense");
   assert.equal(unknown.body.code, "unimplemented");
   assert.match(unknown.body.message, /RunService\/Nonsense/);

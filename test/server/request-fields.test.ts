@@ -98,6 +98,11 @@ test("fields of a run", async (t) => {
       taskTemplate: { id: { name: "env.deployed" }, type: "python", target },
     });
     await createClient(TaskService, transport).deployTask({ taskId, spec });
+    const triggers = [{ name: "hourly" }];
+    await assert.rejects(
+      createClient(TaskService, transport).deployTask({ taskId, spec, triggers }),
+      /task env\.deployed \(hourly\) has triggers, and this server has none yet; hint: /u,
+    );
     const name = await run({ task: { case: "taskId", value: taskId } });
     assert.equal((await started(name))?.image.reference, "deployed:7");
   });
