@@ -136,14 +136,24 @@ test("logs on the run page", { skip: missingBrowser() ?? false }, async (t) => {
     assert.deepEqual(shown, range(50_000 - shown.length, 50_000));
     assert.ok(await isInView(page));
     assert.match(await text(page, "#log-note"), /^The last [\d,]+ lines$/u);
+    // Who has scrolled away keeps what is there, and has the newest lines when he comes back.
+    await page.locator("#log").evaluate((log: { scrollTop: number }) => void (log.scrollTop = 0));
+    await page.locator("#log-follow:not(:checked)").waitFor();
+    for (let n = 50_000; n < 60_000; n++) log.write("stdout", `line ${n}`, Date.now());
+    await page.locator("#log-note", { hasText: "There are newer lines" }).waitFor();
+    assert.deepEqual(await numbers(page), shown);
+    await page.getByLabel("follow").check();
+    await page.locator(".content", { hasText: /^line 59999$/u }).waitFor();
+    const newest = await numbers(page);
+    assert.deepEqual(newest, range(60_000 - newest.length, 60_000));
     const earlier = await page.getByRole("link", { name: "Earlier lines" }).getAttribute("href");
     const part = await openPage(t, browser, new URL(earlier ?? "", pageOf("live")).href, NO_SCRIPT);
-    assert.equal((await numbers(part.page)).at(-1), 50_000 - shown.length - 1);
+    assert.equal((await numbers(part.page)).at(-1), 60_000 - newest.length - 1);
     // A part that is not the end stays as it is.
     const first = await openPage(t, browser, `${pageOf("live")}?from=start`);
     await first.page.locator('#connection[data-state="live"]').waitFor({ state: "attached" });
-    log.write("stdout", "line 50000", Date.now());
-    await page.locator(".content", { hasText: /^line 50000$/u }).waitFor();
+    log.write("stdout", "line 60000", Date.now());
+    await page.locator(".content", { hasText: /^line 60000$/u }).waitFor();
     assert.deepEqual(await numbers(first.page), range(0, 1_000));
     assert.deepEqual(faults, []);
   });

@@ -9,8 +9,8 @@ const MOST_LINES = 3_000;
 const NAMES = { o: "stdout", e: "stderr", s: "system" };
 const byId = (id) => document.getElementById(id);
 
-/** `addressOf({ attempt, part })`: of a page with another part of the log. */
-export function createLogView(addressOf) {
+/** `addressOf({ attempt, part })`: of a page with another part of the log. `catchUp()`: asks again for what is newer. */
+export function createLogView({ addressOf, catchUp }) {
   const log = byId("log");
   const lines = byId("log-lines");
   const note = byId("log-note");
@@ -18,15 +18,28 @@ export function createLogView(addressOf) {
   let attempt = Number(log.dataset.attempt);
   let next = Number(log.dataset.end);
   let isPart = log.dataset.part !== undefined;
+  // Newer lines were left out, because the reader is at others that would have had to go.
+  let isBehind = false;
 
   const isAtEnd = () => log.scrollHeight - log.scrollTop - log.clientHeight < 40;
   const toEnd = () => (log.scrollTop = log.scrollHeight);
+
+  function catchUpIfFollowed() {
+    if (!isBehind || !follow.checked) return;
+    isBehind = false;
+    catchUp();
+  }
+
+  /** Must lines go for these? */
+  const replaces = ({ start, lines: more }) =>
+    start !== next || lines.childElementCount + more.length > MOST_LINES;
 
   function clear() {
     lines.replaceChildren();
     attempt = 0;
     next = 0;
     isPart = false;
+    isBehind = false;
     showAround();
   }
 
@@ -36,7 +49,10 @@ export function createLogView(addressOf) {
     if (isPart) return;
     const start = Number(lines.firstElementChild?.dataset.at ?? 0);
     const isStart = start === 0;
-    note.textContent = logNote({ count: lines.childElementCount, isStart, isEnd: true, percent: 0 });
+    const said = logNote({ count: lines.childElementCount, isStart, isEnd: true, percent: 0 });
+    note.textContent = isBehind
+      ? "There are newer lines; they come when these are scrolled to their end"
+      : said;
     for (const [id, part] of [
       ["log-first", "from=start"],
       ["log-before", `until=${start}`],
@@ -51,9 +67,11 @@ export function createLogView(addressOf) {
   // Scrolling away stops following, scrolling back takes it up.
   log.addEventListener("scroll", () => {
     follow.checked = isAtEnd();
+    catchUpIfFollowed();
   });
   follow.addEventListener("change", () => {
     if (follow.checked) toEnd();
+    catchUpIfFollowed();
   });
   for (const box of document.querySelectorAll("[data-stream]")) {
     box.addEventListener("change", () => log.classList.toggle(`without-${box.dataset.stream}`, !box.checked));
@@ -73,6 +91,10 @@ export function createLogView(addressOf) {
     },
     clear,
     append(batch) {
+      if (batch.attempt === attempt && !follow.checked && (isBehind || replaces(batch))) {
+        isBehind = true;
+        return showAround();
+      }
       // Lines are shown only next to those before them: what was left out between would not be seen to be missing.
       if (batch.attempt !== attempt || batch.start !== next) lines.replaceChildren();
       attempt = batch.attempt;
@@ -81,6 +103,7 @@ export function createLogView(addressOf) {
       while (lines.childElementCount > MOST_LINES) lines.firstElementChild.remove();
       showAround();
       if (follow.checked) toEnd();
+      return undefined;
     },
   };
 }

@@ -12,9 +12,12 @@ const byId = (id) => document.getElementById(id);
 const detail = byId("detail");
 const connection = byId("connection");
 let chosen = placeOfAddress();
-const log = createLogView(({ attempt, part }) => {
-  const query = new URLSearchParams({ i: chosen.action, attempt });
-  return `${runPath}?${query}&${part}#log-head`;
+const log = createLogView({
+  addressOf({ attempt, part }) {
+    const query = new URLSearchParams({ i: chosen.action, attempt });
+    return `${runPath}?${query}&${part}#log-head`;
+  },
+  catchUp: () => connect(),
 });
 const model = createTreeModel();
 const filter = { search: "", phases: new Set() };
