@@ -35,7 +35,7 @@ export const LOG_END = { until: Number.MAX_SAFE_INTEGER } as const satisfies Log
 /** The most lines of one part. */
 export const PART_LINES = 1_000;
 /** A part with a whole line has no more bytes than this and the rest of one line. */
-export const PART_BYTES = 256 * 1024;
+export const PART_BYTES = 1024 * 1024;
 const CHUNK_BYTES = 64 * 1024;
 const LINE_FEED = 0x0a;
 
