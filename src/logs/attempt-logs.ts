@@ -32,7 +32,7 @@ export interface AttemptLogs {
   /** A contiguous part, at a cost that does not depend on the log's length; undefined where there is no log. */
   readPart(key: AttemptKey, range: LogRange): Promise<LogPart | undefined>;
   /**
-   * The lines behind a position, and those that come later, until the log is closed and the attempt over, or the
+   * The lines after a position, and those that come later, until the log is closed and the attempt over, or the
    * signal aborts. Who is slower than the log gets its end: then a part does not begin where the one before it ended.
    */
   followEnd(key: AttemptKey, after: number, options: FollowOptions): AsyncIterable<LogPart>;

@@ -5,7 +5,7 @@ import { LOG_END, readPart, type LogPart } from "./log-part.ts";
 import { logTurns, type FollowOptions } from "./log-turns.ts";
 
 /**
- * The lines behind a position, and then those that are written later. Where a turn would bring more than a part has, it
+ * The lines after a position, and then those that are written later. Where a turn would bring more than a part has, it
  * brings the last part: then `start` of the part is not where the one before it ended.
  */
 export async function* followEnd(

@@ -53,7 +53,7 @@ test("parts from the beginning on, and from the end back, are the log", async (t
   assert.deepEqual(backwards, TEXTS);
 });
 
-test("a position within a line means the line behind it, or before it", async (t) => {
+test("a position within a line means the line after it, or before it", async (t) => {
   const file = await fileOf(t, "1 o one\n2 o two\n3 o three\n");
   assert.deepEqual(textsOf(await part(file, { from: 3 })), ["two", "three"]);
   assert.deepEqual(textsOf(await part(file, { from: 8 })), ["two", "three"]);

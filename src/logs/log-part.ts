@@ -14,17 +14,17 @@ export interface PositionedLine extends LogLine {
 export interface LogPart {
   /** With none left out between them. */
   readonly lines: readonly PositionedLine[];
-  /** The part before this one ends at `start`, the one behind it begins at `end`. */
+  /** The part before this one ends at `start`, the one after it begins at `end`. */
   readonly start: number;
   readonly end: number;
-  /** No whole line was behind it when it was read. */
+  /** No whole line came after it when it was read. */
   readonly isEnd: boolean;
   /** Bytes of the whole log. */
   readonly size: number;
 }
 
 /**
- * Which part: the first lines that begin at a position or behind it, or the last ones that end at a position or before
+ * Which part: the first lines that begin at a position or after it, or the last ones that end at a position or before
  * it. `notBefore` must be where a line begins.
  */
 export type LogRange = { readonly from: number } | { readonly until: number; readonly notBefore?: number };

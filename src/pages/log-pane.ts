@@ -22,7 +22,7 @@ export interface LogPane {
   readonly range: LogRange;
   /** Undefined where there is no log, or none that can be read. */
   readonly part: LogPart | undefined;
-  /** What is so where there are no lines. */
+  /** The text in place of the lines where there are none. */
   readonly state: Html;
   readonly isHidden: boolean;
 }

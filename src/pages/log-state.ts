@@ -1,4 +1,4 @@
-/** What is so where the log has no line to show. */
+/** The text in place of a log that has no lines: whether they can still come, and why there are none. */
 import { attemptIsOver } from "../domain/action.ts";
 import type { ActionView } from "./action-view.ts";
 import { html, NOTHING, type Html } from "./html.ts";

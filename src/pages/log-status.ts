@@ -51,9 +51,9 @@ export async function readShownLog(
 ): Promise<{ readonly part: LogPart | undefined; readonly status?: LogStatus }> {
   try {
     const part = await logs.readPart(key, range);
-    // Behind the last line there is nothing to show.
-    const isBehind = part !== undefined && part.lines.length === 0 && part.size > 0;
-    return { part: isBehind && range !== LOG_END ? await logs.readPart(key, LOG_END) : part };
+    // A position after the last line has nothing to show.
+    const isAfter = part !== undefined && part.lines.length === 0 && part.size > 0;
+    return { part: isAfter && range !== LOG_END ? await logs.readPart(key, LOG_END) : part };
   } catch (error) {
     return { part: undefined, status: unreadable(log, key, error) };
   }

@@ -176,6 +176,9 @@ test("logs on the run page", { skip: missingBrowser() ?? false }, async (t) => {
       const { page } = await openPage(t, browser, pageOf("odd"), { ...options, timezoneId: "UTC" });
       return page.locator(".line").allTextContents();
     };
+    const elsewhere = await openPage(t, browser, pageOf("odd"), { timezoneId: "Asia/Kolkata" });
+    assert.match(await text(elsewhere.page, ".log-note"), /times in \+05:30$/u);
+    assert.equal(await text(elsewhere.page, ".line time"), "05:30:00.000");
     const part = await openPage(t, browser, `${pageOf("odd")}?until=100`);
     assert.deepEqual((await new AxeBuilder(part).analyze()).violations, []);
     const [plain, scripted] = [await shown(NO_SCRIPT), await shown({})];
