@@ -3,6 +3,7 @@ import { isTerminal } from "../domain/phase.ts";
 import { ROOT_ACTION } from "../domain/ids.ts";
 import { actionTimes } from "./action-times.ts";
 import type { ActionView } from "./action-view.ts";
+import { causeLine } from "./cause-box.ts";
 import { conditionForm } from "./condition-form.ts";
 import { errorBox, noteBox } from "./error-box.ts";
 import { html, type Html } from "./html.ts";
@@ -51,13 +52,14 @@ function actionLink({ key }: ActionView["record"], action: string): Html {
 }
 
 /** Empty where there is nothing to explain. */
-export function reasonSection({ record }: ActionView): Html {
+export function reasonSection({ record, cause }: ActionView): Html {
   const { state } = record;
   const boxes: Html[] = [];
   if (record.kind === "condition" && state.phase === "paused") boxes.push(conditionForm(record));
   if (state.phase === "aborted") boxes.push(noteBox("Aborted", state.abortReason ?? "no reason was given"));
   if (state.error && isTerminal(state.phase)) {
-    boxes.push(errorBox(state.phase === "timed_out" ? "Timed out" : "Failed", state.error));
+    const where = cause && causeLine(cause);
+    boxes.push(errorBox(state.phase === "timed_out" ? "Timed out" : "Failed", state.error, where));
   }
   if (!isTerminal(state.phase)) {
     if (state.reason) boxes.push(noteBox(state.phase.replaceAll("_", " "), state.reason));

@@ -19,7 +19,7 @@ type Values =
   | { readonly kind: "unreadable"; readonly uri: string }
   | { readonly kind: "absent" };
 
-type ValuesContext = Pick<PageContext, "objects" | "bucket" | "log">;
+export type ValuesContext = Pick<PageContext, "objects" | "bucket" | "log">;
 
 export interface ActionValues {
   readonly inputs: Values;
@@ -43,17 +43,19 @@ export async function readValues(
   };
 }
 
-async function readLiterals(
+/** `maxBytes`: of larger ones only the size is read. */
+export async function readLiterals(
   { objects, bucket, log }: ValuesContext,
   uri: string | undefined,
   decode: (bytes: Uint8Array) => readonly NamedLiteral[],
+  maxBytes = MAX_BYTES,
 ): Promise<Values> {
   if (uri === undefined || uri === "") return { kind: "absent" };
   try {
     const key = keyOfUri(uri, bucket);
     const found = await objects.head(key);
     if (found === undefined) return { kind: "absent" };
-    if (found.size > MAX_BYTES) return { kind: "too_large", uri, bytes: found.size };
+    if (found.size > maxBytes) return { kind: "too_large", uri, bytes: found.size };
     const bytes = await objects.readAll(key);
     return bytes === undefined ? { kind: "absent" } : { kind: "read", literals: decode(bytes) };
   } catch (error) {

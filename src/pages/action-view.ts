@@ -5,6 +5,7 @@ import type { PageContext } from "./page-context.ts";
 import { detailSources } from "../services/detail-sources.ts";
 import type { ResolvedImage } from "../domain/image.ts";
 import type { DetailSources } from "../wire/details.ts";
+import { readCause, type Cause } from "./cause-box.ts";
 import { readValues, type ActionValues } from "./action-values.ts";
 import { readLogStatus, type ShownLog } from "./log-status.ts";
 
@@ -13,6 +14,8 @@ export interface ActionView extends DetailSources {
   readonly image: ResolvedImage | undefined;
   readonly values: ActionValues;
   readonly log: ShownLog;
+  /** Of an action that failed, but for the root: its run's page says it above. */
+  readonly cause: Cause | undefined;
   readonly nowMs: number;
 }
 
@@ -21,7 +24,7 @@ export function hasLog({ record, run }: Pick<ActionView, "record" | "run">): boo
   return record.kind === "task" && run.logsRemovedAt === undefined;
 }
 
-type ViewContext = Pick<PageContext, "store" | "clock" | "objects" | "bucket" | "logs" | "log">;
+type ViewContext = Pick<PageContext, "store" | "clock" | "objects" | "bucket" | "logs" | "log" | "inputs">;
 
 /** `wantedAttempt`: whose log was asked for; the latest one otherwise. */
 export async function viewAction(
@@ -37,12 +40,16 @@ export async function viewAction(
     readValues(context, record),
     readLogStatus(context, { ...record.key, attempt }),
   ]);
+  const isFailed = record.state.phase === "failed" || record.state.phase === "timed_out";
+  const cause =
+    isFailed && record.parent !== undefined ? await readCause(context, sources.run, record) : undefined;
   const wanted = sources.spec?.definition.image;
   const pinned = images.find((image) => image.reference === wanted);
   return {
     ...sources,
     image: sources.attempts.at(-1)?.image ?? pinned,
     values,
+    cause,
     log: { attempt, status },
     nowMs: clock.now(),
   };

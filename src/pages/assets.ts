@@ -6,6 +6,7 @@ import { sendText, setCommonHeaders } from "./respond.ts";
 
 const TYPES = {
   "pages.css": "text/css; charset=utf-8",
+  "runs.js": "text/javascript; charset=utf-8",
   "run.js": "text/javascript; charset=utf-8",
   "stream.js": "text/javascript; charset=utf-8",
   "tree.js": "text/javascript; charset=utf-8",
@@ -15,6 +16,7 @@ const TYPES = {
   "sections.js": "text/javascript; charset=utf-8",
   "times.js": "text/javascript; charset=utf-8",
   "time-format.js": "text/javascript; charset=utf-8",
+  "inputs.js": "text/javascript; charset=utf-8",
   "duration.js": "text/javascript; charset=utf-8",
   "icon.svg": "image/svg+xml",
 } as const;

@@ -1,17 +1,17 @@
 /** The question of a condition that waits, and the form that answers it. */
 import type { ActionRecord } from "../domain/action-record.ts";
 import { conditionOf, type ConditionType } from "../wire/condition.ts";
-import { html, NOTHING, type Html } from "./html.ts";
+import { html, type Html } from "./html.ts";
 import { answerPath } from "./paths.ts";
 
 export function conditionForm(record: ActionRecord): Html {
   const { action } = record.key;
   const { description, type } = conditionOf(record);
-  const id = `prompt-${action}`;
+  const id = `prompt-${record.id}`;
   return html`<form class="box note" method="post" action="${answerPath(record.key, action)}">
     <p class="box-title" id="${id}">${questionText(record)}</p>
     ${description !== "" && html`<p class="text">${description}</p>`}
-    <p class="answer" role="group" aria-labelledby="${id}">${type === undefined ? NOTHING : FIELDS[type]}</p>
+    <p class="answer" role="group" aria-labelledby="${id}">${FIELDS[type ?? "str"]}</p>
   </form>`;
 }
 

@@ -3,13 +3,14 @@ import type { ActionError } from "../domain/action.ts";
 import { withoutErrorTrailer } from "../domain/error-trailer.ts";
 import { html, type Html } from "./html.ts";
 
-const BLAME = {
+export const BLAME = {
   user: "blamed on the task or its image",
   system: "blamed on the machinery, not on the task",
   unknown: "",
 } as const satisfies Record<ActionError["kind"], string>;
 
-export function errorBox(title: string, error: ActionError): Html {
+/** `where`: what leads to its origin. */
+export function errorBox(title: string, error: ActionError, where?: Html): Html {
   const { message, hint } = error;
   const blame = BLAME[error.kind];
   return html`<div class="box error">
@@ -18,6 +19,7 @@ export function errorBox(title: string, error: ActionError): Html {
     </p>
     <pre class="message" tabindex="0" role="group" aria-label="Error message">
 ${withoutErrorTrailer(message)}</pre>
+    ${where}
     ${hint !== undefined && html`<p class="hint"><strong>What to do</strong> <span>${hint}</span></p>`}
   </div>`;
 }

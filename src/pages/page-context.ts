@@ -1,11 +1,17 @@
-/** What one page is made with. */
+/** What the pages are made with. */
 import type { Principal } from "../domain/principal.ts";
 import type { ServiceContext } from "../services/context.ts";
+import type { ShortInputs } from "./short-inputs.ts";
 
-export interface PageContext extends Pick<
+/** Of the server. */
+export type PagesContext = Pick<
   ServiceContext,
   "access" | "orchestrator" | "store" | "feed" | "objects" | "bucket" | "logs" | "clock" | "log"
-> {
+>;
+
+/** Of one page. */
+export interface PageContext extends PagesContext {
+  readonly inputs: ShortInputs;
   /** Who asks for the page. */
   readonly by: Principal;
 }

@@ -4,7 +4,7 @@ import { isGone } from "../lib/client-gone.ts";
 import { BoxkiteError, type ErrorCode } from "../domain/errors.ts";
 import type { Principal } from "../domain/principal.ts";
 import { refusalOf } from "../services/errors.ts";
-import type { PageContext } from "./page-context.ts";
+import type { PageContext, PagesContext } from "./page-context.ts";
 import { abortByPost } from "./abort.ts";
 import { answerByPost } from "./answer.ts";
 import { readAssets } from "./assets.ts";
@@ -14,7 +14,9 @@ import { sendProblem, type Problem } from "./not-found.ts";
 import { parsePath, runPath, runsPath, type Place } from "./paths.ts";
 import { hasMethod, READ, redirect } from "./respond.ts";
 import { crumbsOf, sendRunPage } from "./run-page.ts";
+import { sendInputs } from "./row-inputs.ts";
 import { streamRun } from "./run-stream.ts";
+import { createShortInputs } from "./short-inputs.ts";
 import { sendRunsPage } from "./runs-page.ts";
 
 /** Answers a request for a page; `path` is without the query. False for a path that is not below /v2. */
@@ -25,8 +27,9 @@ export type Pages = (
   by: Principal,
 ) => boolean;
 
-export function createPages(parts: Omit<PageContext, "by">): Pages {
+export function createPages(context: PagesContext): Pages {
   const assets = readAssets();
+  const parts = { ...context, inputs: createShortInputs(context) };
 
   const send = async (
     context: PageContext,
@@ -47,6 +50,8 @@ export function createPages(parts: Omit<PageContext, "by">): Pages {
         return sendRunPage(context, request, response, place.key);
       case "stream":
         return streamRun(context, request, response, place.key);
+      case "inputs":
+        return sendInputs(context, request, response, place.key);
       case "log":
         return sendLog(context, request, response, place.key);
       case "abort":

@@ -4,7 +4,7 @@ import { ROOT_ACTION, type ActionKey, type ProjectKey, type RunKey } from "../do
 export const HOME_PATH = "/v2";
 export const ASSETS_PATH = "/v2/assets/";
 
-type RunPart = "stream" | "log" | "abort" | "answer";
+type RunPart = "stream" | "inputs" | "log" | "abort" | "answer";
 
 export type Place =
   | { readonly page: "home" }
@@ -48,7 +48,7 @@ export function logPath(key: RunKey, action: string, attempt: number): string {
 }
 
 const PROJECT = /^\/v2\/domain\/([^/]+)\/project\/([^/]+)(?:\/(.*))?$/u;
-const RUN = /^runs\/([^/]+)(?:\/(stream|log|abort|answer))?$/u;
+const RUN = /^runs\/([^/]+)(?:\/(stream|inputs|log|abort|answer))?$/u;
 
 /** Undefined for what is not below /v2. */
 export function parsePath(path: string): Place | undefined {

@@ -6,10 +6,12 @@ import { requireAction } from "../store/require.ts";
 import { chosenAction, hasLog, viewAction, type ActionView } from "./action-view.ts";
 import type { LogRange } from "../logs/attempt-logs.ts";
 import { html, type Html } from "./html.ts";
+import { childrenTable, readChildren } from "./children-table.ts";
+import { firstHtml, firstSection, readFirst } from "./first-section.ts";
 import { layout, type Crumb } from "./layout.ts";
 import { logPane, logRange } from "./log-pane.ts";
 import { readShownLog } from "./log-status.ts";
-import { actionPath, runPath, runsPath } from "./paths.ts";
+import { runPath, runsPath } from "./paths.ts";
 import { numberIn, queryOf, sendPage } from "./respond.ts";
 import { runHead } from "./run-section.ts";
 import { actionSections, sectionHtml, SECTION_NAMES, type SectionName } from "./sections.ts";
@@ -24,13 +26,16 @@ export async function sendRunPage(
   const query = queryOf(request);
   const run = await context.access.run(context.by, "read", key);
   const record = await context.access.action(context.by, "read", { ...key, action: chosenAction(query) });
-  const [root, view] = await Promise.all([
-    requireAction(context.store, { ...key, action: ROOT_ACTION }),
+  const root = await requireAction(context.store, { ...key, action: ROOT_ACTION });
+  const [first, view, children] = await Promise.all([
+    readFirst(context, run, root),
     viewAction(context, record, numberIn(query, "attempt")),
+    readChildren(context, record, numberIn(query, "children") ?? 0),
   ]);
   const detail = await detailPane(context, view, logRange(query));
   const main = html`<section id="run" class="run-head">${runHead(run, root, context.clock.now())}</section>
-    <div class="panes">${treePane(view)}${detail}</div>`;
+    ${firstHtml(firstSection(first, record.key.action))}
+    <div class="panes">${treePane(childrenTable(children, view.nowMs))}${detail}</div>`;
   const title = `${root.displayName || key.run} · ${key.run}`;
   sendPage(
     response,
@@ -44,18 +49,13 @@ export function crumbsOf(key: RunKey): Crumb[] {
 }
 
 /** Filled by the script, which keeps only the rows in view: a run may have thousands of actions. */
-function treePane({ record }: ActionView): Html {
+function treePane(withoutScript: Html): Html {
   return html`<section class="tree-pane" aria-labelledby="tree-title">
     <div class="pane-head">
       <h2 id="tree-title">Actions</h2>
       <span id="action-count" class="quiet"></span>
     </div>
-    <noscript
-      ><p>
-        This list is live and needs JavaScript.
-        <a href="${actionPath(record.key, ROOT_ACTION)}">The run's own action</a> is shown without.
-      </p></noscript
-    >
+    <noscript><div class="without-script">${withoutScript}</div></noscript>
     <div class="tree-tools">
       <input
         id="tree-search"

@@ -40,6 +40,7 @@ async function rendered(pages: number): Promise<{ count: number; told: readonly 
     bucket: "b",
     objects: {} as never,
     logs: { readPart: async () => undefined } as never,
+    inputs: { of: async () => [] },
     log: silentLogger,
   };
   const stop = new AbortController();

@@ -10,6 +10,7 @@ import { requireAction, requireRun } from "../store/require.ts";
 import { hasLog, viewAction } from "./action-view.ts";
 import type { ShownLogChannel } from "./log-channel.ts";
 import type { PageContext } from "./page-context.ts";
+import { firstSection, readFirst } from "./first-section.ts";
 import { runHead } from "./run-section.ts";
 import { actionSections, SECTION_NAMES } from "./sections.ts";
 import { encodeLine } from "./stream-message.ts";
@@ -31,7 +32,10 @@ export interface Watch {
   readonly after: number;
 }
 
-type WatchContext = Pick<PageContext, "store" | "feed" | "clock" | "objects" | "bucket" | "logs" | "log">;
+type WatchContext = Pick<
+  PageContext,
+  "store" | "feed" | "clock" | "objects" | "bucket" | "logs" | "log" | "inputs"
+>;
 /** Sends lines as they are; resolves when the client takes more. */
 type Send = (lines: string) => Promise<void>;
 
@@ -63,6 +67,7 @@ export async function watchRun(
     while (!signal.aborted) {
       const root = await shared.root();
       if (root.seq > rootSeen) await sendSection(root.head);
+      await sendSection(await shared.first(action));
       rootSeen = Math.max(rootSeen, root.seq);
       for (let isAll = false; !isAll;) {
         const rows = await shared.rows(cursor);
@@ -108,16 +113,24 @@ function sectionOf(id: string, content: { toString(): string }): Section {
 /** Each is read and rendered once for all pages that ask for it between two changes. */
 function sharedReads(context: WatchContext, run: RunRecord, { shared }: Subscription) {
   const { store, clock } = context;
+  const root = () =>
+    shared("root", async () => {
+      const [present, root] = await Promise.all([
+        requireRun(store, run.key),
+        requireAction(store, { ...run.key, action: ROOT_ACTION }),
+      ]);
+      const head = sectionOf("run", runHead(present, root, clock.now()));
+      return { seq: root.seq, isOver: isTerminal(root.state.phase), head, run: present, record: root };
+    });
+  const first = () =>
+    shared("first", async () => {
+      const present = await root();
+      return readFirst(context, present.run, present.record);
+    });
   return {
-    root: () =>
-      shared("root", async () => {
-        const [present, root] = await Promise.all([
-          requireRun(store, run.key),
-          requireAction(store, { ...run.key, action: ROOT_ACTION }),
-        ]);
-        const head = sectionOf("run", runHead(present, root, clock.now()));
-        return { seq: root.seq, isOver: isTerminal(root.state.phase), head };
-      }),
+    root,
+    first: (action: string) =>
+      shared(`first ${action}`, async () => sectionOf("first", firstSection(await first(), action))),
     rows: (after: number) =>
       shared(`rows after ${after}`, async () => {
         const changed = await store.changedActions(run, after, BATCH);

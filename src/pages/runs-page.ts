@@ -9,12 +9,12 @@ import type { ActionRecord } from "../domain/action-record.ts";
 import type { ListFilter, ListedRun } from "../domain/list.ts";
 import { actionTimes } from "./action-times.ts";
 import { questionText } from "./condition-form.ts";
-import { html, NOTHING, type Html } from "./html.ts";
+import { html, NOTHING, type Child, type Html } from "./html.ts";
 import { layout } from "./layout.ts";
 import { HOME_PATH, runPath, runsPath } from "./paths.ts";
 import { phaseBadge } from "./parts.ts";
 import { queryOf, sendPage } from "./respond.ts";
-import { errorLine, firstLine, waitingText } from "./waiting.ts";
+import { errorLine, firstLine, waitingLine } from "./waiting.ts";
 
 const PAGE_RUNS = 50;
 
@@ -45,13 +45,15 @@ export async function sendRunsPage(
   const title = scope === undefined ? "Runs" : `Runs of ${scope.project} / ${scope.domain}`;
   const main = html`<div class="head"><h1>${title}</h1></div>
     ${scope === undefined ? await projectLinks(context) : domainLinks(scope)}
-    ${statusChips(counts, status, here)}
-    ${items.length === 0 ? emptyText(status) : await runsTable(context, items, scope === undefined)}
-    <nav class="pages" aria-label="Pages">
-      ${token !== "" && html`<a href="${here({})}">Newest</a>`}
-      ${next !== "" && html`<a href="${here({ page: next })}" rel="next">Older</a>`}
-    </nav>`;
-  sendPage(response, 200, layout({ title: `${title} · Boxkite`, crumbs: [], main, script: "times.js" }));
+    <div id="runs">
+      ${statusChips(counts, status, here)}
+      ${items.length === 0 ? emptyText(status) : await runsTable(context, items, scope === undefined)}
+      <nav class="pages" aria-label="Pages">
+        ${token !== "" && html`<a href="${here({})}">Newest</a>`}
+        ${next !== "" && html`<a href="${here({ page: next })}" rel="next">Older</a>`}
+      </nav>
+    </div>`;
+  sendPage(response, 200, layout({ title: `${title} · Boxkite`, crumbs: [], main, script: "runs.js" }));
 }
 
 async function requireScope({ access, by }: PageContext, scope: ProjectKey | undefined): Promise<void> {
@@ -143,8 +145,8 @@ function statusLine({ run, root }: ListedRun, question: ActionRecord | undefined
     return html`<p class="why">
       <a href="${runPath(run.key)}">${firstLine(questionText(question))}</a>
     </p>`;
-  const line = (text: string) => html`<p class="why quiet">${text}</p>`;
-  if (run.status === "queued") return line(waitingText(state, nowMs));
+  const line = (text: Child) => html`<p class="why quiet">${text}</p>`;
+  if (run.status === "queued") return line(waitingLine(state, nowMs));
   if (run.status === "running") return state.reason === undefined ? NOTHING : line(firstLine(state.reason));
   if (run.status === "aborted") return line(firstLine(state.abortReason ?? ""));
   return state.error && isTerminal(state.phase) ? line(errorLine(state.error)) : NOTHING;

@@ -47,8 +47,8 @@ export function taskSection({ spec, record }: ActionView): Html {
       ["Name", code(definition.name)],
       ["Version", code(definition.version)],
       ["Environment", code(definition.environment)],
-      ["Requests", amounts(definition.requests)],
-      ["Limits", amounts(definition.limits)],
+      ["Requests", amountsText(definition.requests)],
+      ["Limits", amountsText(definition.limits)],
       ["Given", record.cpuCap && `${record.cpuCap.given} CPU, all that the machine has (--cap-cpu)`],
       [
         "Shared memory",
@@ -71,7 +71,7 @@ export function taskSection({ spec, record }: ActionView): Html {
   </details>`;
 }
 
-function amounts({ cpu, memoryBytes, gpu }: ResourceAmounts): string {
+export function amountsText({ cpu, memoryBytes, gpu }: ResourceAmounts): string {
   return [
     cpu !== undefined && `${cpu} CPU`,
     memoryBytes !== undefined && bytesText(memoryBytes),

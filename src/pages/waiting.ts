@@ -1,17 +1,18 @@
 /** Why something does not go on, in a line. */
 import type { ActionError, ActionState } from "../domain/action.ts";
 import { NEVER } from "../domain/transition.ts";
-import { formatDuration } from "./assets/duration.js";
+import { html, type Html } from "./html.ts";
+import { timeText } from "./parts.ts";
 
 type Waiting = Pick<ActionState, "reason" | "notBefore" | "attempt">;
 
 /** Of an action that waits in its queue. */
-export function waitingText({ reason, notBefore, attempt }: Waiting, nowMs: number): string {
-  if (notBefore !== NEVER && notBefore > nowMs) {
-    const pause = formatDuration(notBefore - nowMs);
-    return `attempt ${attempt} did not succeed; attempt ${attempt + 1} may start in ${pause}`;
-  }
-  return reason ?? "waiting: every slot of the server is in use";
+export function waitingLine({ reason, notBefore, attempt }: Waiting, nowMs: number): Html {
+  if (reason !== undefined) return html`${firstLine(reason)}`;
+  if (notBefore !== NEVER && notBefore > nowMs)
+    return html`waiting: attempt ${attempt} did not succeed, and attempt ${attempt + 1} may start at
+    ${timeText(notBefore)}`;
+  return html`waiting: every slot of the server is in use`;
 }
 
 const MAX_LINE = 160;
@@ -26,7 +27,6 @@ export function firstLine(text: string): string {
   return line.length <= MAX_LINE ? line : `${line.slice(0, MAX_LINE)}…`;
 }
 
-/** The part before a bar is the server's: that all attempts failed, which the number of attempts shows. */
 export function errorLine({ code, message }: Pick<ActionError, "code" | "message">): string {
   const line = firstLine(message);
   return line === "" ? code : `${code}: ${line}`;

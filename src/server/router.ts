@@ -8,7 +8,7 @@ import { createPages } from "../pages/pages.ts";
 import { HOME_PATH } from "../pages/paths.ts";
 import { hasMethod, READ, redirect, sendText } from "../pages/respond.ts";
 import { isFromElsewhere } from "../pages/same-origin.ts";
-import type { PageContext } from "../pages/page-context.ts";
+import type { PagesContext } from "../pages/page-context.ts";
 import { refusalOf } from "../services/errors.ts";
 import { parseSignalPath, signalByPost } from "../services/signal-page.ts";
 import { readSmallBody } from "../services/small-body.ts";
@@ -26,7 +26,7 @@ export interface Routes {
   readonly objects: RoutedHandler;
   readonly bucket: string;
   readonly health: CheckHealth;
-  readonly context: Omit<PageContext, "by">;
+  readonly context: PagesContext;
   /** Whether requests for a host name that is not this machine's own are answered. */
   readonly anyHostName: boolean;
 }

@@ -60,7 +60,7 @@ export interface StoreReader {
   listActions(run: RunKey, query: ListQuery): Promise<ListResult<ActionRecord>>;
   listAttempts(action: ActionRecord): Promise<readonly AttemptRecord[]>;
   /** Children in the order in which they were accepted; `after`: the id of the last one that is known, or 0. */
-  children(action: ActionRecord, after: number, limit: number): Promise<readonly ActionRecord[]>;
+  children(runId: number, parent: string, after: number, limit: number): Promise<readonly ActionRecord[]>;
   /** Children that failed or timed out, the one that ended first before the others. */
   failedChildren(action: ActionRecord, limit: number): Promise<readonly ActionRecord[]>;
   /** Actions of a run that wait for a person, oldest first. */

@@ -736,8 +736,8 @@ export function storeConformance(name: string, open: () => Promise<StoreSubject>
     const [first, second, third] = await addChildren(store, run, 3);
     assert.ok(first && second && third);
     const names = (actions: readonly ActionRecord[]) => actions.map(({ key }) => key.action);
-    assert.deepEqual(names(await store.children(begun, 0, 2)), ["c0", "c1"]);
-    assert.deepEqual(names(await store.children(begun, second.id, 2)), ["c2"]);
+    assert.deepEqual(names(await store.children(run.id, ROOT_ACTION, 0, 2)), ["c0", "c1"]);
+    assert.deepEqual(names(await store.children(run.id, ROOT_ACTION, second.id, 2)), ["c2"]);
     assert.deepEqual(names(await store.waitingActions(run.id)), ["c0"]);
     const later = await createRun(store, "r2");
     assert.equal(await store.runsAhead(later.root, 10), 1);

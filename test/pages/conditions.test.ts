@@ -35,7 +35,16 @@ test(
     const browser = await launchBrowser(t);
     const client = run("main", {}, { name: "asks" });
     await until(async () => (await fetch(url)).ok);
+    await until(async () => (await (await fetch(url)).text()).includes("Go &lt;b&gt;on"));
+    const list = await openPage(t, browser, `${server.ready.url}/v2?status=paused`);
+    assert.match(
+      (await list.page.locator("tbody tr").textContent()) ?? "",
+      /asks.*paused.*Go <b>on<\/b>\?/su,
+    );
     const { page, faults } = await openPage(t, browser, url);
+    assert.equal(await page.locator("#run .phase").textContent(), "paused");
+    assert.match((await page.locator("#first form").textContent()) ?? "", /Go <b>on<\/b>\?.*Approve/su);
+    await noViolations(page);
 
     await choose(page, "yes-or-no");
     const reason = page.locator("#reason");
@@ -53,6 +62,8 @@ test(
     await page.getByRole("button", { name: "Approve" }).click();
     await page.locator('#summary [data-phase="succeeded"]').waitFor();
     assert.equal((await post({ origin: server.ready.url }, "true")).status, 400);
+    // The next one comes by itself.
+    await page.locator("#first form", { hasText: "How many?" }).waitFor();
 
     await answerWith(page, "how-many", "Whole number", "-9007199254740993");
     await answerWith(page, "how-much", "Number", "3");
@@ -75,7 +86,9 @@ test(
       "'more'",
       "4.0",
     ]);
-    assert.deepEqual(faults, []);
+    assert.deepEqual([...faults, ...list.faults], []);
+    // The list is read again by itself.
+    await list.page.getByText("No run is paused here.").waitFor();
   },
 );
 

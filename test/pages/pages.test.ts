@@ -35,6 +35,17 @@ async def main(text: str, counts: dict[str, list[int]]) -> tuple[str, float]:
 async def breaks(x: int) -> int:
     os._exit(3)
 
+@env.task(retries=1)
+async def leaf(data: str, x: int) -> int:
+    if x == 3:
+        raise ValueError(f"{x} is one too many" + HOSTILE + chr(10) + "and more")
+    return x
+
+@env.task
+async def fans(n: int) -> list[int]:
+    data = "s3://bucket/" + "long/" * 20
+    return list(await asyncio.gather(*[leaf(data, x) for x in range(n)]))
+
 @env.task
 async def prints(count: int) -> int:
     for i in range(count):
@@ -104,6 +115,40 @@ test("pages", { skip: missingBrowser() ?? false }, async (t) => {
     assert.deepEqual(faults, []);
   });
 
+  await t.test(
+    "a parent that failed leads to the child that did; rows show the inputs by which they differ",
+    async (t) => {
+      const { url } = await run("fans", { n: 4 }, { name: "fanned" });
+      const { page, faults } = await openPage(t, browser, url);
+      await connection(page, "ended");
+      const cause =
+        /Failed:\s+leaf\(x=3, data="s3:.*\).*ValueError.*3 is one too many<.*In fans\(n=4\).*Attempt 2 of 2/su;
+      assert.match(await text(page, "#first"), cause);
+      const inputs = page.locator("[role=treeitem] .inputs");
+      await until(async () =>
+        (await inputs.allTextContents()).every((each, row) => each.startsWith(row === 0 ? "(n=4)" : "(x=")),
+      );
+      const failed = page.getByRole("treeitem", { name: /failed.*leaf.*\(x=3, data=.*2 attempts/u });
+      assert.equal(await failed.count(), 1);
+      await noViolations(page);
+      await page.locator("#first").getByRole("link", { name: "leaf(x=3" }).click();
+      await chosen(page, "leaf");
+      assert.match(await text(page, "#attempts"), /Attempt 2.*Attempt 1/su);
+      await page.getByLabel("Find an action").fill("x=3");
+      await rowCount(page, 2);
+      assert.deepEqual(faults, []);
+
+      const plain = await openPage(t, browser, url, { javaScriptEnabled: false });
+      assert.match(await text(plain.page, "#first"), cause);
+      const rows = plain.page.locator(".children tbody tr");
+      assert.equal(await rows.count(), 4);
+      assert.match((await rows.first().textContent()) ?? "", /leaf\(x=3.*2 attempts.*failed/su);
+      await rows.first().getByRole("link").click();
+      assert.match(await text(plain.page, "#summary"), /leaf.*failed/su);
+      assert.match(await text(plain.page, ".without-script"), /leaf has no children/u);
+    },
+  );
+
   await t.test("320 px: nothing is cut off sideways", async (t) => {
     for (const url of [fine.url, broken.url, runs, `${origin}/v2`, `${runs}/no-such-run`]) {
       const { page } = await openPage(t, browser, url, { viewport: { width: 320, height: 640 } });
@@ -156,7 +201,7 @@ test("pages", { skip: missingBrowser() ?? false }, async (t) => {
   await t.test("lists: all runs, one project's, by phase; and what is not there", async (t) => {
     const { page } = await openPage(t, browser, `${origin}/v2/`);
     await page.getByRole("link", { name: "failed" }).click();
-    assert.deepEqual(await page.locator("tbody th").allTextContents(), ["broken"]);
+    assert.deepEqual(await page.locator("tbody th").allTextContents(), ["fanned", "broken"]);
     const listed = await timesOf(
       page.getByRole("row", { name: "broken" }).locator("td[data-label]"),
       "data-label",

@@ -139,13 +139,26 @@ test("a run's status: queued, running, paused or ended, and the same wherever it
   assert.match(await page(`${RUNS}?status=waiting_for_resources`), />waits<.*>retries</su);
   assert.match(all, /Ship &lt;b&gt;it&lt;\/b&gt;\?/u);
   assert.match(all, /waiting: needs 4 CPU/u);
-  assert.match(all, /attempt 1 did not succeed; attempt 2 may start in/u);
+  assert.match(all, /attempt 1 did not succeed, and attempt 2 may start at/u);
   const scopeBy = { case: "projectId" as const, value: projectId };
   const { runs: paused } = await runs.listRuns({ scopeBy, pausedActionsOnly: true });
   assert.deepEqual(
     paused.map(({ action }) => action?.id?.run?.name),
     ["asks"],
   );
+  // First of all on its page: what is asked, why it waits, or what failed.
+  const first = async (run: string) =>
+    /<section id="first"[^>]*>(.*?)<\/section>/su
+      .exec(await page(`${RUNS}/${run}`))?.[1]
+      ?.replaceAll(/\s+/gu, " ");
+  assert.match(
+    (await first("asks")) ?? "",
+    /<form [^>]*answer\?i=approve".*Ship &lt;b&gt;it.*of <a .*>main<\/a/u,
+  );
+  assert.match((await first("waits")) ?? "", /Queued: .*>main<.*needs 4 CPU.*Requests<\/dt> <dd>4 CPU/u);
+  assert.match((await first("retries")) ?? "", /attempt 2 may start at.*Attempt 1 failed: ExitCode/u);
+  assert.match((await first("fails")) ?? "", /Failed: .*>main<.*ExitCode.*Attempt 1 of 1.*Log of attempt 1/u);
+  assert.equal((await first("runs"))?.trim(), "");
   // As an action it has its own phase.
   const { details } = await runs.getActionDetails({ actionId: actionId("asks") });
   assert.equal(details?.status?.phase, ActionPhase.RUNNING);

@@ -1,4 +1,5 @@
 /** The run page alive: one connection feeds the heading, the tree, the chosen action and its log. */
+import { createInputsReader } from "./inputs.js";
 import { createLogView } from "./log.js";
 import { replaceSection } from "./sections.js";
 import { openStream } from "./stream.js";
@@ -27,7 +28,13 @@ const tree = createTreeView(byId("tree"), {
     model.setOpen(key, open);
     showTree();
   },
+  onView: (actions) => readInputs(actions.filter(({ hasInputs }) => hasInputs).map(({ name }) => name)),
+  inputsOf: (action) => model.inputsOf(action),
 });
+const readInputs = createInputsReader(
+  (names) => `${runPath}/inputs?${new URLSearchParams(names.map((name) => ["i", name]))}`,
+  { received: model.addInputs, done: () => tree.refresh() },
+);
 
 let cursor = 0;
 let stopStream;
@@ -172,6 +179,7 @@ document.addEventListener("click", (event) => {
   model.reveal(link.dataset.action);
   showTree();
   tree.reveal(link.dataset.action);
+  if (link.hash !== "") byId(link.hash.slice(1))?.scrollIntoView();
 });
 
 document.addEventListener("submit", (event) => {

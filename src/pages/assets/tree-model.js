@@ -2,6 +2,8 @@
  * The actions of a run as a tree: what belongs below what, and which rows are shown. Groups are rows of
  * their own between a parent and those of its children that carry their name.
  */
+import { createVarying, inputsText } from "./inputs.js";
+
 const LIVE = ["queued", "waiting_for_resources", "initializing", "running", "paused"];
 const BAD = ["failed", "timed_out", "aborted"];
 /** Beyond this, what is below a row is shown only when it is asked for. */
@@ -11,6 +13,9 @@ export const ROOT = "a0";
 
 export function createTreeModel() {
   const actions = new Map();
+  const inputs = new Map();
+  const varying = createVarying();
+  const inputsOf = ({ name, label }) => inputsText(inputs.get(name) ?? [], varying.of(label));
   /** The reader's choice by row; without one, see `isOpen`. */
   const chosen = new Map();
   let nodes;
@@ -20,6 +25,12 @@ export function createTreeModel() {
     add(rows) {
       for (const row of rows) actions.set(row.name, row);
       nodes = undefined;
+    },
+    /** What is shown beside the name of an action; empty until its inputs were read. */
+    inputsOf,
+    addInputs(name, read) {
+      inputs.set(name, read);
+      varying.add(actions.get(name)?.label, read);
     },
     setOpen: (key, open) => chosen.set(key, open),
     /** Opens what is above an action. */
@@ -35,7 +46,7 @@ export function createTreeModel() {
     },
     rows(filter) {
       nodes ??= nodesOf(actions);
-      return visibleRows(nodes, chosen, filter);
+      return visibleRows(nodes, chosen, filter, inputsOf);
     },
   };
 }
@@ -88,9 +99,9 @@ function worse(a, b) {
   return b;
 }
 
-function visibleRows(nodes, chosen, { search, phases }) {
+function visibleRows(nodes, chosen, { search, phases }, inputsOf) {
   const isFiltered = search !== "" || phases.size > 0;
-  const shown = isFiltered ? matching(nodes, search, phases) : undefined;
+  const shown = isFiltered ? matching(nodes, search, phases, inputsOf) : undefined;
   const rows = [];
   // A stack instead of recursion: how deep actions nest is up to the program.
   const stack = [{ keys: nodes.tops, level: 1, at: 0 }];
@@ -121,12 +132,13 @@ function isOpen(node, chosen) {
 }
 
 /** What matches, and what is above it. */
-function matching(nodes, search, phases) {
+function matching(nodes, search, phases, inputsOf) {
   const wanted = search.toLowerCase();
   const found = new Set();
   for (const { key, action } of nodes.values()) {
     if (action === undefined || (phases.size > 0 && !phases.has(action.phase))) continue;
-    if (!`${action.label} ${action.name} ${action.group ?? ""}`.toLowerCase().includes(wanted)) continue;
+    const text = `${action.label}${inputsOf(action)} ${action.name} ${action.group ?? ""} ${action.asks ?? ""}`;
+    if (!text.toLowerCase().includes(wanted)) continue;
     for (let one = key; one !== undefined && !found.has(one); one = nodes.get(one).above) found.add(one);
   }
   return found;

@@ -8,8 +8,11 @@ import { serverNow } from "./times.js";
 /** Rows kept above and below the view. */
 const MARGIN_ROWS = 8;
 
-/** `onChoose(name)` for an action, `onToggle(key, open)` for a row with something below it. */
-export function createTreeView(tree, { onChoose, onToggle }) {
+/**
+ * `onChoose(name)` for an action, `onToggle(key, open)` for a row with something below it, `onView(actions)` with the
+ * actions in view, `inputsOf(action)` for the text beside its name.
+ */
+export function createTreeView(tree, { onChoose, onToggle, onView, inputsOf }) {
   const space = document.createElement("div");
   space.className = "tree-space";
   space.setAttribute("role", "none");
@@ -42,7 +45,7 @@ export function createTreeView(tree, { onChoose, onToggle }) {
         element = newRow();
         elements.set(key, element);
       }
-      fill(element, row, span, { active: key === active, selected: key === selected });
+      fill(element, row, span, { active: key === active, selected: key === selected }, inputsOf);
       element.style.top = `${(first + offset) * height}px`;
       // In the order of the tree for those who read the document.
       const there = space.children[offset];
@@ -52,6 +55,7 @@ export function createTreeView(tree, { onChoose, onToggle }) {
       elements.get(key).remove();
       elements.delete(key);
     }
+    onView(rows.slice(first, last).flatMap(({ node }) => node.action ?? []));
     const element = elements.get(active);
     if (element === undefined) tree.removeAttribute("aria-activedescendant");
     else tree.setAttribute("aria-activedescendant", element.id);
@@ -154,7 +158,7 @@ function newRow() {
   row.className = "row";
   row.id = `row-${rowNumber++}`;
   row.setAttribute("role", "treeitem");
-  for (const name of ["twist", "phase bare", "label", "tag", "duration", "bar"]) {
+  for (const name of ["twist", "phase bare", "label", "inputs", "tag", "duration", "bar"]) {
     const part = document.createElement("span");
     part.className = name;
     row.append(part);
@@ -163,11 +167,12 @@ function newRow() {
   return row;
 }
 
-function fill(element, { node, level, position, size, open }, span, state) {
+function fill(element, { node, level, position, size, open }, span, state, inputsOf) {
   const { action } = node;
   const from = action?.from ?? node.from;
   const to = action === undefined ? (node.to ?? undefined) : action.to;
-  const [twist, phase, label, tag, duration, bar] = element.children;
+  const [twist, phase, label, inputs, tag, duration, bar] = element.children;
+  const beside = action === undefined ? "" : (action.asks ?? inputsOf(action));
   setAttributes(element, {
     "aria-level": level,
     "aria-posinset": position,
@@ -175,7 +180,7 @@ function fill(element, { node, level, position, size, open }, span, state) {
     "aria-expanded": open,
     "aria-selected": action === undefined ? undefined : state.selected,
     "data-active": state.active || undefined,
-    title: action === undefined ? node.label : `${node.label} (${node.key})`,
+    title: action === undefined ? node.label : `${node.label}${beside}\n${node.key}`,
   });
   element.style.setProperty("--level", Math.min(level, 12));
   setText(twist, open === undefined ? "" : open ? "▾" : "▸");
@@ -183,7 +188,8 @@ function fill(element, { node, level, position, size, open }, span, state) {
   phase.dataset.phase = node.phase;
   setText(phase, node.phase.replaceAll("_", " "));
   setText(label, node.label);
-  setText(tag, action === undefined ? `${node.below.length}` : action.kind === "task" ? "" : action.kind);
+  setText(inputs, beside);
+  setText(tag, action === undefined ? `${node.below.length}` : (action.tags ?? []).join(" · "));
   const waits = action?.waits === true;
   setText(duration, waits ? "" : formatDuration((to ?? serverNow()) - from));
   if (to === undefined && !waits) duration.dataset.from = from;

@@ -14,11 +14,11 @@ export function firstShown(database: Database): FirstShown {
   const many = (sql: string, ...values: (string | number)[]) =>
     database.all(`${SELECT} ${sql}`, ...values).map(toAction);
   return {
-    children: async (action, after, limit) =>
+    children: async (runId, parent, after, limit) =>
       many(
         "WHERE run_id = ? AND parent = ? AND actions.id > ? ORDER BY actions.id LIMIT ?",
-        action.runId,
-        action.key.action,
+        runId,
+        parent,
         after,
         limit,
       ),

@@ -55,7 +55,7 @@ test("lists of runs are read in the order of an index, by each status and in all
 test("what a run's page shows first is read by indexes, however many actions there are", async (t) => {
   const plans = await queryPlans(t, async (store) => {
     const record = actionRecord(1, "a0");
-    await store.children(record, 7, 10);
+    await store.children(1, "a0", 7, 10);
     await store.failedChildren(record, 10);
     await store.pausedActions(1, 10);
     await store.waitingActions(1);
