@@ -14,7 +14,7 @@ export function readSharedPorts(value: unknown): SharedPorts {
         "CONFIG_INVALID",
         `share-ports: ${JSON.stringify(name)} is not a port from 1 to ${MAX_PORT}`,
         {
-          hint: "share-ports: {15432: 5432} lets containers use port 15432 for this machine's 127.0.0.1:5432",
+          hint: "share-ports: {15432: 5432} lets containers use port 15432 for this machine's localhost:5432",
         },
       );
     }

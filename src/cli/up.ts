@@ -4,7 +4,7 @@ import type { Platform } from "../platform/platform.ts";
 import { choosePlatform } from "../platform/choose.ts";
 import { systemClock } from "../lib/clock.ts";
 import { createLogger, type Logger } from "../lib/log.ts";
-import { openDataDirectory } from "../server/data-directory.ts";
+import { openDataDirectory, type DataDirectory } from "../server/data-directory.ts";
 import { widened } from "../platform/reach.ts";
 import { sharePorts } from "../server/shared-ports.ts";
 import { startServer, type Server } from "../server/server.ts";
@@ -80,7 +80,27 @@ async function run(input: CommandInput): Promise<number> {
   opened.defer(() => data.close());
   const platform = await choosePlatform(settings, input.env);
   opened.defer(() => platform.close());
-  const server = await startServer({
+  opened.defer(await sharePorts({ ports: settings.sharedPorts, reach: platform, log }));
+  const server = await start(settings, platform, data, log);
+  const signalled = untilSignal();
+  announce(settings, platform, data, server);
+  report(settings, platform, log);
+  // Reported after "ready": it starts a container, which takes longer than everything else.
+  const stopping = new AbortController();
+  const probing = probe(platform, server, settings, log, stopping.signal);
+  opened.defer(() => probing);
+  opened.defer(() => server.close());
+  opened.defer(() => stopping.abort());
+  const end = await Promise.race([signalled, untilShellEnds(input.env, systemClock), server.leaseLost]);
+  if (end instanceof BoxkiteError) throw end;
+  await announceStop(server, { ephemeral: data.ephemeral, log });
+  await opened.disposeAsync();
+  log.info("stopped", { signal: end });
+  return EXIT.ok;
+}
+
+function start(settings: UpSettings, platform: Platform, data: DataDirectory, log: Logger): Promise<Server> {
+  return startServer({
     dataDirectory: data.path,
     ephemeral: data.ephemeral,
     reach: widened(platform, settings.host),
@@ -97,8 +117,9 @@ async function run(input: CommandInput): Promise<number> {
     keepLogsDays: settings.keepLogsDays,
     log,
   });
-  opened.defer(await sharePorts({ ports: settings.sharedPorts, reach: platform, log }));
-  const signalled = untilSignal();
+}
+
+function announce(settings: UpSettings, platform: Platform, data: DataDirectory, server: Server): void {
   const announcement = {
     version: packageVersion(),
     port: server.port,
@@ -111,25 +132,16 @@ async function run(input: CommandInput): Promise<number> {
   process.stdout.write(
     settings.json ? `${JSON.stringify(readyEvent(announcement))}\n` : banner(announcement),
   );
+}
+
+/** What will not work is reported now, not by the first run that needs it. */
+function report(settings: UpSettings, platform: Platform, log: Logger): void {
   const unusable = unusableHost(settings.host);
   if (unusable !== undefined) log.warn("--host opens the server to nobody", { why: unusable });
-  // What the engine cannot do is reported now, not by the first run that needs it.
   for (const { what, hint } of platform.engineReport.advice) log.warn(what, { hint });
   const given = Object.entries(settings.containers).filter(([, isGiven]) => isGiven === true);
   if (given.length > 0)
     log.info("task containers are given of this machine", { given: given.map(([name]) => name) });
-  // Reported after "ready": it starts a container, which takes longer than everything else.
-  const stopping = new AbortController();
-  const probing = probe(platform, server, settings, log, stopping.signal);
-  opened.defer(() => probing);
-  opened.defer(() => server.close());
-  opened.defer(() => stopping.abort());
-  const end = await Promise.race([signalled, untilShellEnds(input.env, systemClock), server.leaseLost]);
-  if (end instanceof BoxkiteError) throw end;
-  await announceStop(server, { ephemeral: data.ephemeral, log });
-  await opened.disposeAsync();
-  log.info("stopped", { signal: end });
-  return EXIT.ok;
 }
 
 async function probe(

@@ -56,6 +56,16 @@ test("the line of a failed run has the error's first line, that of an aborted on
   );
 });
 
+test("a condition that waits for somebody is a line, with the page of its form", () => {
+  const { change, lines } = setup();
+  change(1, 1, { phase: "paused" }, "a0");
+  change(1, 2, { phase: "succeeded" }, "a0");
+  assert.deepEqual(
+    lines.map(({ message, url: page }) => [message, page]),
+    [["a condition waits for an answer", `${url("r1")}?i=child`]],
+  );
+});
+
 test("many runs are counted", async () => {
   const { change, clock, lines, stop } = setup();
   for (let id = 1; id <= 1_000; id++) change(id, 1);

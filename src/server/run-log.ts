@@ -1,9 +1,12 @@
-/** One line in the server's log when a run starts and one when it ends. Under load they are counted instead. */
+/**
+ * One line in the server's log when a run starts, one when it ends, and one when it asks somebody. Under load they are
+ * counted instead.
+ */
 import type { ActionRecord } from "../domain/action-record.ts";
 import { isTerminal } from "../domain/phase.ts";
 import type { Clock, Timer } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
-import { runPath } from "../pages/paths.ts";
+import { actionPath, runPath } from "../pages/paths.ts";
 import type { StoreReader } from "../store/reader.ts";
 
 /** Lines in a period; what happens beyond is counted, and the counts are one line at the period's end. */
@@ -60,9 +63,20 @@ export function logRuns({ store, origin, clock, log }: RunLogOptions): () => voi
       write("started", "run started", () => ({ run: key.run, task: root.taskName, url: url() }));
     }
   };
+  const asked = ({ key, displayName }: ActionRecord) => {
+    const url = `${origin()}${actionPath(key, key.action)}`;
+    write("waiting", "a condition waits for an answer", () => ({
+      run: key.run,
+      condition: displayName,
+      url,
+    }));
+  };
 
   const stop = store.onChange((actions) => {
-    for (const action of actions) if (action.parent === undefined) changed(action);
+    for (const action of actions) {
+      if (action.parent === undefined) changed(action);
+      else if (action.version === 1 && action.state.phase === "paused") asked(action);
+    }
   });
   return () => {
     stop();

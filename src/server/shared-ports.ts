@@ -31,7 +31,7 @@ export async function sharePorts({ ports, reach, log }: SharePortsOptions): Prom
         socket.destroy();
         return;
       }
-      const target = connect({ host: "127.0.0.1", port: service, allowHalfOpen: true });
+      const target = connect({ host: "localhost", port: service, allowHalfOpen: true });
       for (const each of [socket, target]) sockets.add(each.once("close", () => sockets.delete(each)));
       const ended = (error: unknown) => {
         if (error) log.debug("a connection to a shared port ended", { port, service, error });
@@ -40,6 +40,7 @@ export async function sharePorts({ ports, reach, log }: SharePortsOptions): Prom
       pipeline(target, socket, ended);
     });
     await listen(server, port, reach.listenAt);
+    log.info("a port is shared with containers", { port, service: `localhost:${service}` });
     opened.defer(() => new Promise((resolve) => server.close(() => resolve())));
   }
   opened.defer(() => {
