@@ -3,6 +3,7 @@
  * and leaves the program behind; so the end of the shell counts as the signal.
  */
 import type { Clock } from "../lib/clock.ts";
+import type { StopRequest } from "./stopping.ts";
 
 const CHECK_MS = 500;
 
@@ -11,10 +12,10 @@ export async function untilShellEnds(
   env: NodeJS.ProcessEnv,
   clock: Clock,
   parent: () => number = () => process.ppid,
-): Promise<string> {
+): Promise<StopRequest> {
   // A script of package.json may put the server in the background and end; what npx starts is the command itself.
   if (env["npm_command"] !== "exec") return new Promise(() => {});
   const shell = parent();
   while (parent() === shell) await clock.sleep(CHECK_MS, { ref: false });
-  return "the shell of npx ended";
+  return { signal: "SIGTERM", at: clock.now() };
 }

@@ -82,7 +82,7 @@ async function run(input: CommandInput): Promise<number> {
   opened.defer(() => platform.close());
   opened.defer(await sharePorts({ ports: settings.sharedPorts, reach: platform, log }));
   const server = await start(settings, platform, data, log);
-  const signalled = untilSignal();
+  const signalled = untilSignal(systemClock);
   announce(settings, platform, data, server);
   report(settings, platform, log);
   // Reported after "ready": it starts a container, which takes longer than everything else.
@@ -93,9 +93,9 @@ async function run(input: CommandInput): Promise<number> {
   opened.defer(() => stopping.abort());
   const end = await Promise.race([signalled, untilShellEnds(input.env, systemClock), server.leaseLost]);
   if (end instanceof BoxkiteError) throw end;
-  await announceStop(server, { ephemeral: data.ephemeral, log });
+  await announceStop(server, end, { ephemeral: data.ephemeral, clock: systemClock, log });
   await opened.disposeAsync();
-  log.info("stopped", { signal: end });
+  log.info("stopped", { signal: end.signal });
   return EXIT.ok;
 }
 
