@@ -113,7 +113,7 @@ function transferFailure(transfer: Transfer, result: CommandResult): BoxkiteErro
   return new BoxkiteError(
     row?.code ?? "ENGINE_FAILED",
     `cannot ${verb} ${reference}: ${lastLines(outputOf(result), 2)}`,
-    { hint: row?.hint?.(context) },
+    { hint: row?.hint?.(context), recoverable: row?.kind !== "user" && row?.retry !== "never" },
   );
 }
 

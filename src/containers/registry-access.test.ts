@@ -45,6 +45,17 @@ test("what the settings do not name is left to the engine", async () => {
   assert.deepEqual(access, { insecure: false });
 });
 
+test("a registry on localhost speaks plain HTTP, unless the settings say otherwise", async () => {
+  const insecure = async (host: string, settings: RegistrySettings = {}) =>
+    (await withRegistryAccess(registriesOf(host, settings), `${host}/team/app:1`, async (given) => given))
+      .insecure;
+  for (const host of ["localhost:5000", "127.0.0.1:5000"]) {
+    assert.equal(await insecure(host), true, host);
+    assert.equal(await insecure(host, { insecure: false }), false, host);
+  }
+  assert.equal(await insecure("registry.example.com:5000"), false);
+});
+
 test("docker is given credentials as its configuration, and its daemon's part is told", async (t) => {
   const program = join(await temporaryDirectory(t), "docker");
   const said = "Get https://r.io/v2/: http: server gave HTTP response to HTTPS client";

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseImageReference } from "../images/reference.ts";
 import type { EngineName } from "./types.ts";
-import type { Login, Registries } from "../images/registry/registries.ts";
+import { isInsecure, type Login, type Registries } from "../images/registry/registries.ts";
 
 export interface RegistryAccess {
   /** Credentials in the format of Docker's config.json; undefined: the engine's own. */
@@ -21,7 +21,8 @@ export async function withRegistryAccess<T>(
   use: (access: RegistryAccess) => Promise<T>,
 ): Promise<T> {
   const { host } = parseImageReference(reference);
-  const { login, caFile, insecure = false } = registries.get(host) ?? {};
+  const { login, caFile } = registries.get(host) ?? {};
+  const insecure = isInsecure(registries, host);
   if (login === undefined && caFile === undefined) return await use({ insecure });
   const folder = await mkdtemp(join(tmpdir(), "boxkite-registry-"));
   try {

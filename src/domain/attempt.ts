@@ -57,6 +57,8 @@ export interface AttemptExit extends MemoryFacts {
   readonly code?: ActionCode | ErrorCode;
   readonly message?: string;
   readonly hint?: string;
+  /** Of a lost attempt: whether another one may succeed. @default true */
+  readonly recoverable?: boolean;
   /** Milliseconds since the epoch. */
   readonly startedAt?: number;
   readonly endedAt?: number;

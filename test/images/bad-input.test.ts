@@ -76,10 +76,8 @@ suite("bad input to a build", { skip }, () => {
     own.REGISTRY_AUTH_FILE = join(folder, "auth.json");
     own.TMPDIR = temporary;
     Object.assign(process.env, own);
-    const insecure = Object.values(places).map(
-      (host) => `[[registry]]\nlocation = "${host}"\ninsecure = true\n`,
-    );
-    await writeFile(own.CONTAINERS_REGISTRIES_CONF, insecure.join("\n"));
+    // Nothing of it says that the registries speak plain HTTP: on localhost that is taken for granted.
+    await writeFile(own.CONTAINERS_REGISTRIES_CONF, "");
     await logIn(true);
     await pushBase(`${open.host}/team/base:1`);
     await pushBase(`${locked.host}/team/base:1`);
@@ -119,7 +117,7 @@ suite("bad input to a build", { skip }, () => {
     const from = args.length === 0 ? BASES.python311 : "scratch";
     await writeFile(file, `FROM ${from}\nLABEL ${label}\nCOPY Containerfile /${name.length}\n`);
     await podman("build", "--pull=never", ...args, "--tag", name, "--file", file, folder);
-    await podman("push", name);
+    await podman("push", "--tls-verify=false", name);
     await podman("image", "rm", name);
   }
 

@@ -85,6 +85,20 @@ suite("tables of failures", () => {
     assert.equal(transfer("denied: requested access to the resource is denied")?.code, "IMAGE_UNAUTHORIZED");
     assert.equal(transfer("manifest unknown")?.code, "IMAGE_NOT_FOUND");
     assert.equal(transfer("dial tcp 10.0.0.1:443: connect: connection refused")?.retry, "later");
+    assert.equal(
+      transfer("toomanyrequests: You have reached your pull rate limit")?.code,
+      "REGISTRY_RATE_LIMITED",
+    );
+    assert.equal(transfer("reading blob sha256:1: blob unknown to registry")?.code, "IMAGE_NOT_FOUND");
+    const missing = "Error fetching blob: invalid status code from registry 404 (Not Found)";
+    assert.equal(
+      transfer(missing)?.hint?.(CONTEXT),
+      "The registry has the image only in part: push it again.",
+    );
+    assert.equal(transfer("invalid status code from registry 503 (Service Unavailable)")?.retry, "later");
+    assert.equal(transfer("Digest did not match, expected a, got b")?.code, "REGISTRY_UNREACHABLE");
+    assert.equal(transfer("received unexpected HTTP status: 503 Service Unavailable")?.retry, "later");
+    assert.equal(transfer("writing blob: no space left on device")?.retry, "never");
     assert.equal(transfer("checking if cached image exists: layer not known")?.retry, "now");
   });
 });

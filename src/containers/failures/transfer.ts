@@ -13,8 +13,61 @@ export interface TransferContext {
   readonly host: string;
 }
 
-export const TRANSFER_FAILURES: readonly FailureRow<ErrorCode, TransferContext>[] = [
+type TransferRow = FailureRow<ErrorCode, TransferContext>;
+
+/** Of an image that is there and may be read: these count even where the registry answers Boxkite. */
+export const CONTENT_FAILURES: readonly TransferRow[] = [
+  {
+    answers: { text: /no space left on device|disk quota exceeded/i },
+    code: "ENGINE_FAILED",
+    kind: "system",
+    retry: "never",
+    hint: () =>
+      "The engine's disk is full. Free space: boxkite images prune, or the engine's own image prune.",
+    source: "ENOSPC, EDQUOT",
+  },
+  {
+    answers: { text: /toomanyrequests|too many requests|\b429\b/i },
+    code: "REGISTRY_RATE_LIMITED",
+    kind: "system",
+    retry: "later",
+    hint: ({ program, host }) =>
+      `Registries allow more with a login: ${program} login ${host}; or wait and run again.`,
+    source: "OCI distribution specification, error code TOOMANYREQUESTS; RFC 6585",
+  },
+  {
+    answers: { text: /blob unknown|unknown blob|blob not found|fetching blob: .*\b404\b/i },
+    code: "IMAGE_NOT_FOUND",
+    kind: "user",
+    retry: "never",
+    hint: () => "The registry has the image only in part: push it again.",
+    source: "OCI distribution specification, error code BLOB_UNKNOWN",
+  },
+  {
+    answers: {
+      text: /digest did not match|digest mismatch|verification failed for digest|invalid checksum|gzip: invalid|unexpected EOF/i,
+    },
+    code: "REGISTRY_UNREACHABLE",
+    kind: "system",
+    retry: "later",
+    hint: () =>
+      "A part of the image arrived damaged: the registry's storage is, or a proxy in between changes or cuts responses. Push the image again if it stays.",
+    source: "containers/image of Podman; moby/distribution",
+  },
+  {
+    answers: { text: /unexpected HTTP status: 5\d\d|status code (?:from registry )?5\d\d/i },
+    code: "REGISTRY_UNREACHABLE",
+    kind: "system",
+    retry: "later",
+    hint: ({ host }) =>
+      `${host} can be reached, but it or a gateway in front of it fails: see its log or its status page.`,
+    source: "containers/image of Podman; moby/distribution",
+  },
+];
+
+export const TRANSFER_FAILURES: readonly TransferRow[] = [
   ...STORAGE_FAILURES,
+  ...CONTENT_FAILURES,
   {
     answers: {
       text: /unauthorized|authentication required|access denied|denied:|no basic auth|forbidden/i,

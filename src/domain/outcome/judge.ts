@@ -57,7 +57,7 @@ export function judge(evidence: Evidence): Outcome {
           message: exit.message ?? "the attempt vanished while it ran",
           hint: exit.hint,
           kind: "system",
-          recoverable: true,
+          recoverable: exit.recoverable ?? true,
         },
       };
     case "preempted":

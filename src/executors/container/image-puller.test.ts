@@ -62,6 +62,23 @@ suite("image puller", () => {
     assert.equal(pulls(), 1);
   });
 
+  test("an image that the registry has only in part is the user's, a damaged one is tried again", async () => {
+    for (const [text, code, recoverable] of [
+      ["reading blob sha256:1: blob unknown to registry", "IMAGE_NOT_FOUND", false],
+      ["Digest did not match, expected sha256:1, got sha256:2", "REGISTRY_UNREACHABLE", true],
+      ["toomanyrequests: slow down", "REGISTRY_RATE_LIMITED", true],
+      ["writing blob: no space left on device", "ENGINE_FAILED", false],
+    ] as const) {
+      const { puller } = pullerWith(async () => {
+        throw new BoxkiteError("ENGINE_FAILED", text);
+      });
+      await assert.rejects(
+        puller.pull(IMAGE, () => {}),
+        { code, recoverable, message: `podman could not pull ${IMAGE.pinned}: ${text}` },
+      );
+    }
+  });
+
   test("progress is reported twice a second at most", async () => {
     const { puller } = pullerWith(async ({ onProgress }, clock) => {
       for (let layer = 0; layer < 100; layer++) {

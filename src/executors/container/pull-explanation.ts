@@ -1,10 +1,12 @@
-/** Why the engine could not pull an image. It gives only a text; the registry itself says by status what is wrong. */
+/** Why the engine could not pull an image. It gives only a text, which counts where the registry itself finds nothing wrong. */
 import type { EngineApi } from "../../containers/api.ts";
+import { CONTENT_FAILURES } from "../../containers/failures/transfer.ts";
 import { authorityHint, plainHttpHint } from "../../containers/registry-access.ts";
 import { BoxkiteError, messageOf } from "../../domain/errors.ts";
 import type { ResolvedImage } from "../../domain/image.ts";
 import { parseImageReference } from "../../images/reference.ts";
 import { isInsecure, type Registries } from "../../images/registry/registries.ts";
+import { findFailure } from "../../lib/failure-table.ts";
 import type { RegistryClient } from "../../images/registry/registry-client.ts";
 import type { PullByCommand } from "./image-puller.ts";
 
@@ -15,13 +17,12 @@ export interface PullContext {
   readonly pullByCommand: PullByCommand | undefined;
 }
 
-/** Whether the settings say how to reach this registry, which the engine's API cannot be told. */
+/** Whether it is known how to reach this registry, by the settings or as for loopback; the engine's API takes neither. */
 export function hasOwnAccess(registries: Registries, host: string): boolean {
-  const { insecure, caFile } = registries.get(host) ?? {};
-  return insecure === true || caFile !== undefined;
+  return isInsecure(registries, host) || registries.get(host)?.caFile !== undefined;
 }
 
-/** The registry's error, if it has one; otherwise ENGINE_UNREACHABLE or ENGINE_FAILED. */
+/** The registry's error, if it has one; otherwise what the engine's text means, or ENGINE_FAILED. */
 export async function explainPull(
   context: PullContext,
   image: ResolvedImage,
@@ -35,12 +36,21 @@ export async function explainPull(
   } catch (reason) {
     return reason;
   }
+  const text = messageOf(error);
+  const transfer = { engine: api.engine, program: api.engine, host: reference.host };
+  const row = findFailure(CONTENT_FAILURES, { text }, transfer);
+  if (row !== undefined) {
+    return new BoxkiteError(row.code, `${api.engine} could not pull ${image.pinned}: ${text}`, {
+      hint: row.hint?.(transfer),
+      recoverable: row.retry !== "never",
+      cause: error,
+    });
+  }
   const command = `${api.engine} pull ${image.pinned}${trustHint(context, reference.host)}`;
-  return new BoxkiteError(
-    "ENGINE_FAILED",
-    `${api.engine} could not pull ${image.pinned}: ${messageOf(error)}`,
-    { hint: `the registry answers Boxkite, so try: ${command}`, cause: error },
-  );
+  return new BoxkiteError("ENGINE_FAILED", `${api.engine} could not pull ${image.pinned}: ${text}`, {
+    hint: `the registry answers Boxkite, so try: ${command}`,
+    cause: error,
+  });
 }
 
 /** What Boxkite knows of a registry by its settings, or assumes of loopback, and the engine does not. */

@@ -5,7 +5,7 @@ import type { AttemptSpec } from "../executor.ts";
 
 /** @default reason `start_failed` where the user has to change something, since it would fail again; else `lost` */
 export function pullFailure(spec: AttemptSpec, error: unknown, reason = reasonOf(error)): AttemptExit {
-  const hint = error instanceof BoxkiteError ? error.hint : undefined;
+  const { hint, recoverable } = error instanceof BoxkiteError ? error : {};
   return {
     reason,
     outOfMemory: false,
@@ -13,6 +13,7 @@ export function pullFailure(spec: AttemptSpec, error: unknown, reason = reasonOf
     code: "ImagePullBackOff",
     message: `image ${spec.image.reference} could not be pulled: ${messageOf(error)}`,
     ...(hint !== undefined && { hint }),
+    ...(recoverable !== undefined && { recoverable }),
   };
 }
 
