@@ -79,7 +79,9 @@ function lineOf(error: ActionError | undefined): string {
   return error === undefined ? "" : errorLine(error);
 }
 
-function attemptText({ action: { state, policy } }: Call): string {
+/** A trace has no attempts: it is a part of its parent's. */
+function attemptText({ action: { kind, state, policy } }: Call): string {
+  if (kind === "trace") return "Traced in the attempt of its parent";
   if (state.attempt === 0) return "It never started";
   const most = policy.userRetries + 1;
   return state.attempt < most

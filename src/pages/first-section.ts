@@ -1,4 +1,5 @@
 /** What to know first of a run, above everything else: what failed, what is asked, or why it waits. */
+import { isQueued } from "../domain/action.ts";
 import type { ActionRecord } from "../domain/action-record.ts";
 import type { RunRecord } from "../domain/run.ts";
 import type { TaskDefinition } from "../domain/task.ts";
@@ -70,14 +71,16 @@ async function readWaits(
   { store, inputs, clock }: FirstContext,
   actions: readonly ActionRecord[],
 ): Promise<First> {
+  const nowMs = clock.now();
   const waits = await Promise.all(
     (await callsOf(inputs, actions)).map(async (call): Promise<Wait> => {
-      const isParked = call.action.state.notBefore === NEVER;
-      const ahead = isParked ? 0 : await store.runsAhead(call.action, MAX_AHEAD);
+      const { state } = call.action;
+      const mayStart = isQueued(state) && state.notBefore <= nowMs;
+      const ahead = mayStart ? await store.runsAhead(call.action, MAX_AHEAD) : 0;
       return { ...call, ahead, isMore: ahead === MAX_AHEAD, definition: await definitionOf(store, call) };
     }),
   );
-  return { kind: "waits", waits, nowMs: clock.now() };
+  return { kind: "waits", waits, nowMs };
 }
 
 async function definitionOf(

@@ -38,6 +38,11 @@ test("a parent that wraps the message of its child passes it on; the server's pa
   const leaf = { message: "no such table: users", code: "RetriesExhausted|DbError" };
   const wrapped = { message: "step 3 failed: no such table: users", children: { leaf } };
   assert.deepEqual(await causeOf(wrapped), [["a0", "leaf"], undefined]);
+  const framed = (line: number) => ({ message: `no rows\n    at file.ts:${line}`, code: "E" });
+  assert.deepEqual(await causeOf({ ...framed(1), children: { leaf: framed(2) } }), [
+    ["a0", "leaf"],
+    undefined,
+  ]);
   const silent = {
     message: "",
     code: "ValueError",

@@ -2,6 +2,7 @@
 import type { ActionError } from "../domain/action.ts";
 import type { ActionRecord } from "../domain/action-record.ts";
 import type { StoreReader } from "../store/reader.ts";
+import { fullLine } from "./waiting.ts";
 
 export interface RootCause {
   /** From the root; the last one is the cause. */
@@ -30,13 +31,15 @@ export async function rootCause(
   }
 }
 
-/** Is the error of a parent that of its child? The SDKs raise it in the parent with the child's message. */
+/**
+ * Is the error of a parent that of its child? The SDKs raise it in the parent with the child's message, and an author
+ * may wrap it; below the first line there may be stack frames, which differ.
+ */
 function isPassedOn(child: ActionError | undefined, parent: ActionError | undefined): boolean {
   if (child === undefined || parent === undefined) return false;
-  const inner = child.message.trim();
-  const outer = parent.message.trim();
-  if (inner === outer) return inner !== "" || ownCode(child) === ownCode(parent);
-  return inner.length >= MIN_PART && outer.includes(inner);
+  const line = fullLine(child.message);
+  if (line === fullLine(parent.message) && ownCode(child) === ownCode(parent)) return true;
+  return line.length >= MIN_PART && parent.message.includes(line);
 }
 
 /** The part after the last bar is the task's own. */

@@ -22,7 +22,7 @@ export function waitBox(wait: Wait, nowMs: number): Html {
     ${state.error !== undefined && html`<p class="where">Attempt ${state.attempt} failed: ${errorLine(state.error)}</p>`}
     ${facts([
       ["Queue", queue],
-      ["Runs ahead of it", ahead > 0 && `${ahead}${isMore ? " or more" : ""}`],
+      ["Runs that wait longer", ahead > 0 && `${ahead}${isMore ? " or more" : ""}`],
       ["Requests", definition && amountsText(definition.requests)],
     ])}
   </div>`;

@@ -12,19 +12,20 @@ export function waitingLine({ reason, notBefore, attempt }: Waiting, nowMs: numb
   if (notBefore !== NEVER && notBefore > nowMs)
     return html`waiting: attempt ${attempt} did not succeed, and attempt ${attempt + 1} may start at
     ${timeText(notBefore)}`;
-  return html`waiting: every slot of the server is in use`;
+  return html`waiting for its turn: every slot is in use, or what waits longer goes first`;
 }
 
 const MAX_LINE = 160;
 
-/** The first line with something in it, cut where it is long. */
+/** The first line with something in it. */
+export function fullLine(text: string): string {
+  return /\S.*/u.exec(text)?.[0].trimEnd() ?? "";
+}
+
+/** Cut where it is long. */
 export function firstLine(text: string): string {
-  const line =
-    text
-      .split("\n", 20)
-      .find((one) => one.trim() !== "")
-      ?.trim() ?? "";
-  return line.length <= MAX_LINE ? line : `${line.slice(0, MAX_LINE)}…`;
+  const line = fullLine(text);
+  return line.length <= MAX_LINE ? line : `${line.slice(0, MAX_LINE).toWellFormed()}…`;
 }
 
 export function errorLine({ code, message }: Pick<ActionError, "code" | "message">): string {

@@ -317,9 +317,15 @@ test("a condition is answered through the run's handle, by type, in time", async
     return amount.wait();
   });
   const run = await local.run(asks);
+  const phases: string[] = [];
+  for await (const { phase } of run) if (phases.push(phase) && phase === "paused") break;
+  assert.deepEqual(phases, ["queued", "running", "paused"]);
   await assert.rejects(run.signal("amount", "three"), /amount wants a value of type integer/);
   await run.signal("amount", 3);
   assert.equal(await run.outputs(), 3);
+  const all: string[] = [];
+  for await (const { phase } of run) all.push(phase);
+  assert.deepEqual(all, [...phases, "running", "succeeded"]);
   await assert.rejects(run.signal("amount", 3), /has ended; no condition amount waits/);
   const late = env.task({ name: "late" }, async () => {
     await (await flyte.condition("never", { timeout: "10ms" })).wait();

@@ -166,6 +166,7 @@ const programs: Record<string, () => Promise<unknown>> = {
   },
   async signal() {
     const run = await flyte.run(tasks.asks);
+    for await (const { phase } of run) if (phase === "paused") break;
     const wrong = await run.signal("amount", "much").catch((error: Error) => error.message);
     await run.signal("amount", 2);
     const outputs = await run.outputs();

@@ -174,4 +174,12 @@ test("a run's status: queued, running, paused or ended, and the same wherever it
   );
   stop.abort();
   await watching;
+
+  // Below a root that runs, what is held up is shown with its reason.
+  await runs.abortRun({ runId: { ...SCOPE, name: "waits" } });
+  const large = { case: "task" as const, value: { spec: task("4") } };
+  await actions.enqueue({
+    action: { actionId: actionId("runs", "large"), parentActionName: "a0", spec: large },
+  });
+  await until(async () => /Queued: .*i=large".*needs 4 CPU/u.test((await first("runs")) ?? ""));
 });

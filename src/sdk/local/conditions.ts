@@ -17,20 +17,29 @@ export interface LocalConditionsOptions {
   /** Whether the run's handle may answer later. @default false */
   readonly held?: boolean;
   readonly clock?: Clock | undefined;
+  /** Called when a first condition begins to wait, and when the last one ends to. */
+  readonly onWaiting?: (isWaiting: boolean) => void;
 }
 
 export class LocalConditions {
   readonly #answers: ReadonlyMap<string, Answer>;
   readonly #held: boolean;
   readonly #clock: Clock;
+  readonly #onWaiting: (isWaiting: boolean) => void;
   readonly #waiting: Waiting[] = [];
   readonly #closed = new AbortController();
   #asked = Promise.withResolvers<void>();
 
-  constructor({ answers = {}, held = false, clock = systemClock }: LocalConditionsOptions = {}) {
+  constructor({
+    answers = {},
+    held = false,
+    clock = systemClock,
+    onWaiting = ignore,
+  }: LocalConditionsOptions = {}) {
     this.#answers = new Map(Object.entries(answers));
     this.#held = held;
     this.#clock = clock;
+    this.#onWaiting = onWaiting;
   }
 
   /** The answer. Rejects when the time limit has passed, with the signal's reason, or if nobody can answer. */
@@ -50,7 +59,7 @@ export class LocalConditions {
     const done = new AbortController();
     const { promise, resolve } = Promise.withResolvers<Answer>();
     const waiting = { request, answer: resolve };
-    this.#waiting.push(waiting);
+    if (this.#waiting.push(waiting) === 1) this.#onWaiting(true);
     this.#asked.resolve();
     this.#asked = Promise.withResolvers();
     if (terminal) typedAnswer(request, done.signal).then(resolve, ignore);
@@ -63,6 +72,7 @@ export class LocalConditions {
     } finally {
       done.abort();
       this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
+      if (this.#waiting.length === 0) this.#onWaiting(false);
     }
   }
 

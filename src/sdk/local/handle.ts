@@ -1,4 +1,4 @@
-/** The handle of a local run: its phases are those of the root action. */
+/** The handle of a local run: its phases are those of the root action, and paused while a condition waits. */
 import { pathToFileURL } from "node:url";
 import { encodeInputs } from "../authoring/values.ts";
 import { LocalConditions } from "./conditions.ts";
@@ -34,7 +34,11 @@ class LocalRun implements Run<unknown> {
   #failure: "failed" | "timed_out" = "failed";
 
   constructor(definition: TaskDefinition, inputs: Readonly<Record<string, unknown>>, options: RunOptions) {
-    this.#conditions = new LocalConditions({ answers: options.signals, held: true });
+    this.#conditions = new LocalConditions({
+      answers: options.signals,
+      held: true,
+      onWaiting: (isWaiting) => this.#change(isWaiting ? "paused" : "running"),
+    });
     this.#orchestrator = new LocalOrchestrator({
       ...options,
       conditions: this.#conditions,
