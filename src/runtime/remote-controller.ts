@@ -43,7 +43,8 @@ export class RemoteController {
   readonly #transport: Transport;
   readonly #settings: SpecSettings;
   readonly #calls: Limiter;
-  readonly #deployed = new Map<string, Promise<DeployedTaskDetails>>();
+  /** By what was declared, and by the name and version of the task. */
+  readonly #deployed = new Map<CompiledInterface | undefined, Map<string, Promise<DeployedTaskDetails>>>();
 
   constructor(container: Container, transport: Transport, clock: Clock = systemClock) {
     this.#connection = new RunConnection(container, transport, clock);
@@ -98,21 +99,18 @@ export class RemoteController {
     );
   }
 
-  /** Resolved once per reference, so that all calls in this action use the same version. */
+  /** Resolved and compared once per reference, so that all calls in this action use the same version. */
   #findDeployed(reference: TaskReference): Promise<DeployedTaskDetails> {
-    const key = JSON.stringify([
-      reference.name,
-      reference.project,
-      reference.domain,
-      reference.version,
-      reference.declared,
-    ]);
-    let found = this.#deployed.get(key);
+    const { name, declared } = reference;
+    const key = JSON.stringify([name, reference.project, reference.domain, reference.version]);
+    const known = this.#deployed.get(declared) ?? new Map<string, Promise<DeployedTaskDetails>>();
+    this.#deployed.set(declared, known);
+    let found = known.get(key);
     if (found === undefined) {
       const { org, project, domain, version } = this.#settings;
       const tasks = createClient(TaskService, this.#transport);
       found = findDeployedTask(tasks, reference, { org, project, domain, currentVersion: version });
-      this.#deployed.set(key, found);
+      known.set(key, found);
     }
     return found;
   }

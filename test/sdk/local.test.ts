@@ -419,6 +419,23 @@ test("a deployed task needs a stand-in in a local run", async () => {
   await assert.rejects((await local.run(caller)).outputs(), /needs a stand-in/);
 });
 
+test("what a stand-in returns is validated as what arrives from a server is", async () => {
+  const output = z.object({ loss: z.number().max(1) });
+  const python = flyte.remoteTask("training.train", { inputs: { rows: z.int() }, output });
+  const caller = env.task(
+    { name: "caller-of-two", output: z.number() },
+    async () => (await python({ rows: 2 })).loss,
+  );
+  const runWith = async (loss: number): Promise<number> => {
+    const remoteTasks = { "training.train": () => ({ loss }) };
+    return (await flyte.withRunContext({ mode: "local", remoteTasks }).run(caller)).outputs();
+  };
+  assert.equal(await runWith(0.5), 0.5);
+  await assert.rejects(runWith(7), {
+    message: /^training\.train, output o0 is not what was declared: loss: Too big[^;]*; it is 7$/,
+  });
+});
+
 test("mistakes in definitions are found when they are made", () => {
   assert.throws(() => env.task({ name: "train" }, async () => undefined), /has a task train already/);
   assert.throws(() => env.task({ name: "no good" }, async () => undefined), /cannot be the name/);

@@ -28,8 +28,25 @@ interface ListedAction {
 }
 
 const PYTHON_TASKS = `
+from dataclasses import dataclass, field
+from datetime import datetime
 import flyte
 env = flyte.TaskEnvironment(name="py")
+
+@dataclass
+class Config:
+    n: int
+    at: datetime
+
+@dataclass
+class Report:
+    loss: float
+    at: datetime
+    tags: list[str] = field(default_factory=list)
+
+@env.task
+async def report(config: Config) -> Report:
+    return Report(loss=float(config.n), at=config.at)
 
 @env.task
 async def measure(text: str, times: int = 5) -> float:
@@ -201,6 +218,19 @@ test("against a server", async (t) => {
     const result = await start("callsPython");
     assert.equal(result.error, null);
     assert.match(String(result.outputs), /^6 \| 10 \| .*input text is string, declared as integer/);
+    const [good, onArrival, declared, undeclared] = (await start("readsReports")).outputs as string[];
+    assert.equal(good, "3 5 0");
+    assert.match(
+      onArrival ?? "",
+      /^ValueError: py\.report, output o0 is not what was declared: loss: Too big.*; it is 3$/,
+    );
+    assert.equal(
+      declared,
+      "RemoteTaskError: the deployed task py.report, version p1, is not what was declared: " +
+        "input config.at is string (date-time), and not declared; input config.n is integer, declared as string; " +
+        "output o0.tags is list of string, declared as integer",
+    );
+    assert.equal(undeclared, "ValueError: py.report, input config.n: expected integer, got 3.5");
     const back = succeeded(await runProgram(python, ["main.py", server.config, "run"], { cwd: directory }));
     assert.match(back.stdout, /11\.0 float QuotaError/);
   });

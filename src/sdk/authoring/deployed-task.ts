@@ -1,12 +1,13 @@
 /** Finds a deployed task on the server, and checks its interface against the declared one. */
 import { Code, type Client } from "@connectrpc/connect";
 import type { CompiledInput, CompiledInterface, CompiledOutput } from "./interface.ts";
+import { declaredOver, differencesOf } from "./declared-interface.ts";
 import { RemoteTaskError } from "./errors.ts";
 import type { TaskReference } from "./task.ts";
 import { connectCodeOf } from "../../client/server-error.ts";
 import { decodeLiteral } from "../../wire/literals/decode.ts";
-import { decodeLiteralType, describeWireType, isAssignable } from "../../wire/literals/literal-type.ts";
-import { unionOf, type WireType } from "../../wire/literals/wire-type.ts";
+import { decodeLiteralType } from "../../wire/literals/literal-type.ts";
+import type { WireType } from "../../wire/literals/wire-type.ts";
 import { Filter_Function } from "../../wire/gen/flyteidl2/common/list_pb.js";
 import { Sort_Direction } from "../../wire/gen/flyteidl2/common/list_pb.js";
 import type { TaskIdentifier, TaskSpec } from "../../wire/gen/flyteidl2/task/task_definition_pb.js";
@@ -46,8 +47,14 @@ export async function findDeployedTask(
     throw new RemoteTaskError(`the server has no specification of ${reference.name} ${version}`);
   }
   const deployed = compileDeployed(reference.name, spec);
-  if (reference.declared !== undefined) checkDeclared(reference.name, reference.declared, deployed);
-  return { id, spec, interface: reference.declared ?? deployed };
+  const { declared } = reference;
+  if (declared === undefined) return { id, spec, interface: deployed };
+  const problems = differencesOf(declared, deployed, spec);
+  if (problems.length > 0) {
+    const named = `the deployed task ${reference.name}, version ${version},`;
+    throw new RemoteTaskError(`${named} is not what was declared: ${problems.join("; ")}`);
+  }
+  return { id, spec, interface: declaredOver(declared, deployed) };
 }
 
 async function versionOf(
@@ -119,6 +126,7 @@ export function compileDeployed(name: string, spec: TaskSpec): CompiledInterface
     inputs,
     outputs,
     shape: outputs.length === 0 ? "none" : outputs.length === 1 ? "single" : "named",
+    isElsewhere: true,
   };
 }
 
@@ -129,46 +137,4 @@ function typeOf(
 ): WireType {
   if (type === undefined) throw new RemoteTaskError(`${task}: ${variable} has no type`);
   return decodeLiteralType(type);
-}
-
-/** Declared inputs may be narrower than deployed and outputs wider; inputs with a default may be omitted. */
-function checkDeclared(name: string, declared: CompiledInterface, deployed: CompiledInterface): void {
-  const problems: string[] = [];
-  const byName = new Map(deployed.inputs.map((input) => [input.name, input]));
-  for (const input of declared.inputs) {
-    const target = byName.get(input.name);
-    byName.delete(input.name);
-    if (target === undefined) problems.push(`it has no input ${input.name}`);
-    else if (!isAssignable(withoutNone(input.type, input.optional), target.type)) {
-      problems.push(
-        `input ${input.name} is ${describeWireType(target.type)}, declared as ${describeWireType(input.type)}`,
-      );
-    }
-  }
-  for (const input of byName.values()) {
-    if (input.defaultValue === undefined) problems.push(`its input ${input.name} is not declared`);
-  }
-  if (declared.shape === "none" && deployed.shape !== "none") return report(name, problems);
-  const outputs = new Map(deployed.outputs.map((output) => [output.name, output]));
-  for (const output of declared.outputs) {
-    const source = outputs.get(output.name);
-    if (source === undefined) problems.push(`it has no output ${output.name}`);
-    else if (!isAssignable(source.type, output.type)) {
-      problems.push(
-        `output ${output.name} is ${describeWireType(source.type)}, declared as ${describeWireType(output.type)}`,
-      );
-    }
-  }
-  report(name, problems);
-}
-
-function report(name: string, problems: readonly string[]): void {
-  if (problems.length === 0) return;
-  throw new RemoteTaskError(`the deployed task ${name} is not what was declared: ${problems.join("; ")}`);
-}
-
-/** An optional input is a union with none here; without a value the deployed default applies. */
-function withoutNone(type: WireType, optional: boolean): WireType {
-  if (!optional || type.kind !== "union") return type;
-  return unionOf(type.variants.filter((variant) => variant.kind !== "none"));
 }

@@ -36,6 +36,8 @@ export interface CompiledInterface {
   readonly outputs: readonly CompiledOutput[];
   /** Whether callers get an object of named outputs, the single output itself, or nothing. */
   readonly shape: "none" | "single" | "named";
+  /** The task is another's: its outputs are validated when they arrive, not where they are made. */
+  readonly isElsewhere?: boolean;
 }
 
 export interface InterfaceDeclaration {
@@ -49,6 +51,19 @@ const SINGLE_OUTPUT = "o0";
 
 /** Throws TypeError naming the task and the input if a schema has no Flyte type. */
 export function compileInterface(taskName: string, declaration: InterfaceDeclaration): CompiledInterface {
+  return compile(taskName, declaration, "output");
+}
+
+/** Of a task that is deployed elsewhere: its outputs are what their schemas take, not what they make. */
+export function compileReference(taskName: string, declaration: InterfaceDeclaration): CompiledInterface {
+  return { ...compile(taskName, declaration, "input"), isElsewhere: true };
+}
+
+function compile(
+  taskName: string,
+  declaration: InterfaceDeclaration,
+  outputSide: "input" | "output",
+): CompiledInterface {
   if (declaration.output !== undefined && declaration.outputs !== undefined) {
     throw new TypeError(`task ${taskName}: give either output or outputs, not both`);
   }
@@ -61,7 +76,7 @@ export function compileInterface(taskName: string, declaration: InterfaceDeclara
     declaration.output === undefined ? (declaration.outputs ?? {}) : { [SINGLE_OUTPUT]: declaration.output };
   const outputs = Object.entries(declared).map(([name, schema]) =>
     located(`task ${taskName}, output ${name}`, (): CompiledOutput => {
-      const jsonSchema = jsonSchemaOf(schema, "output");
+      const jsonSchema = jsonSchemaOf(schema, outputSide);
       const titleHint = name === SINGLE_OUTPUT ? `${lastPart(taskName)} output` : name;
       const compiled = compileWireType(jsonSchema, titleHint);
       const mayBeAbsent = accepts(schema, undefined);

@@ -1,5 +1,5 @@
 /** References to deployed tasks of any language, called like own tasks. */
-import { compileInterface } from "./interface.ts";
+import { compileReference } from "./interface.ts";
 import { mergeOptions } from "./options.ts";
 import type { InferOutput, InputsOf, OutputsOf, Schema, Schemas } from "./schema.ts";
 import { sharedState } from "./state.ts";
@@ -64,7 +64,7 @@ export function remoteTask(name: string, options: RemoteTaskOptions = {}): Task<
     domain: options.domain,
     version:
       options.version === undefined ? { auto: options.autoVersion ?? "latest" } : { exact: options.version },
-    declared: declared ? compileInterface(name, options) : undefined,
+    declared: declared ? compileReference(name, options) : undefined,
     options: {},
   });
 }

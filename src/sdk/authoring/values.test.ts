@@ -24,7 +24,7 @@ test("an output that may be absent is absent, and one that may be null is null",
   const compiled = compileInterface("env.task", { outputs });
   const returned = { absent: undefined, nothing: null, either: null };
   const encoded = await encodeOutputs("env.task", compiled, returned);
-  assert.deepStrictEqual(decodeOutputs("env.task", compiled, encoded), returned);
+  assert.deepStrictEqual(await decodeOutputs("env.task", compiled, encoded), returned);
 });
 
 test("a value without a schema is refused by its path if it would not arrive as it is", async () => {

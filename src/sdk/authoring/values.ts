@@ -4,9 +4,10 @@ import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { ownValue } from "../../domain/own-value.ts";
 import type { CompiledInput, CompiledInterface, CompiledOutput } from "./interface.ts";
 import type { Schema } from "./schema.ts";
+import { checkValue } from "../../wire/literals/check-value.ts";
 import { decodeLiteral } from "../../wire/literals/decode.ts";
 import { encodeLiteral } from "../../wire/literals/encode.ts";
-import { ValueError } from "../../wire/literals/errors.ts";
+import { describeValue, ValueError } from "../../wire/literals/errors.ts";
 import type { Literal } from "../../wire/gen/flyteidl2/core/literals_pb.js";
 import {
   InputsSchema,
@@ -61,7 +62,9 @@ async function encodeInput(taskName: string, input: CompiledInput, value: unknow
   }
   // Validated here to fail early; sent as given, because the task's container validates and transforms it.
   if (input.schema !== undefined) await validate(input.schema, value, path);
-  return encodeLiteral(value, input.type, path);
+  const literal = encodeLiteral(value, input.type, path);
+  if (input.schema === undefined) checkValue(value, input.type, path);
+  return literal;
 }
 
 /** Decodes and validates the inputs of a task; the result is the argument of its function. */
@@ -107,26 +110,66 @@ export async function encodeOutputs(
       const path = compiled.shape === "single" ? `${taskName}, output` : `${taskName}, output ${output.name}`;
       const value =
         compiled.shape === "single" ? returned : (returned as Record<string, unknown>)[output.name];
-      const parsed = output.schema === undefined ? value : await validate(output.schema, value, path);
+      // The stand-in of another's task returns what arrives from it, which is validated then.
+      const isChecked = output.schema !== undefined && compiled.isElsewhere !== true;
+      const parsed = isChecked ? await validate(output.schema, value, path) : value;
       return { name: output.name, value: encodeLiteral(parsed, output.type, path) };
     }),
   );
   return create(OutputsSchema, { literals });
 }
 
-/** Decodes what a task returned: the value, an object of named values, or undefined. */
-export function decodeOutputs(taskName: string, compiled: CompiledInterface, outputs: Outputs): unknown {
+/**
+ * Decodes what a task returned: the value, an object of named values, or undefined. Those of a task that is deployed
+ * elsewhere are validated. Throws ValueError.
+ */
+export async function decodeOutputs(
+  taskName: string,
+  compiled: CompiledInterface,
+  outputs: Outputs,
+): Promise<unknown> {
   if (compiled.shape === "none") return undefined;
   const byName = new Map(outputs.literals.map((literal) => [literal.name, literal.value]));
-  const decode = (output: CompiledOutput): unknown => {
+  const decode = async (output: CompiledOutput): Promise<unknown> => {
     const literal = byName.get(output.name);
+    const path = `${taskName}, output ${output.name}`;
     if (literal === undefined) throw new ValueError(`${taskName} wrote no output ${output.name}`);
-    const value = decodeLiteral(literal, output.type, `${taskName}, output ${output.name}`);
-    return value === null && output.optional ? undefined : value;
+    const decoded = decodeLiteral(literal, output.type, path);
+    const value = decoded === null && output.optional ? undefined : decoded;
+    return compiled.isElsewhere === true ? checkArrived(output, value, path) : value;
   };
   const [first] = compiled.outputs;
   if (compiled.shape === "single" && first !== undefined) return decode(first);
-  return Object.fromEntries(compiled.outputs.map((output) => [output.name, decode(output)]));
+  const entries = compiled.outputs.map(async (output) => [output.name, await decode(output)] as const);
+  return Object.fromEntries(await Promise.all(entries));
+}
+
+/** What another's task returned: by the declared schema, else by the deployed type. */
+async function checkArrived(
+  { schema, type }: CompiledOutput,
+  value: unknown,
+  path: string,
+): Promise<unknown> {
+  if (schema === undefined) {
+    checkValue(value, type, path);
+    return value;
+  }
+  const result = await schema["~standard"].validate(value);
+  if (result.issues === undefined) return result.value;
+  const issues = result.issues.map(
+    (issue) => `${describeIssue(issue)}; it is ${describeValue(valueAt(value, issue))}`,
+  );
+  throw new ValueError(`${path} is not what was declared: ${issues.join("; ")}`);
+}
+
+/** The part of the value that the issue is about. */
+function valueAt(value: unknown, { path = [] }: StandardSchemaV1.Issue): unknown {
+  let part = value;
+  for (const step of path) {
+    if (typeof part !== "object" || part === null) return undefined;
+    part = (part as Record<PropertyKey, unknown>)[typeof step === "object" ? step.key : step];
+  }
+  return part;
 }
 
 /** The parsed value, or a ValueError that lists the issues by path. */

@@ -1,5 +1,7 @@
 /** flyteidl2.core.Literal → JavaScript values, by the declared type. */
 import { makeBlob } from "./blob.ts";
+import { fitsSchema } from "./check-value.ts";
+import { compareTypes } from "./compare-types.ts";
 import { ValueError } from "./errors.ts";
 import { decodeLiteralType, describeWireType, isAssignable } from "./literal-type.ts";
 import { decodeMsgpack, safeNumber } from "./msgpack.ts";
@@ -118,8 +120,7 @@ function decodeUnion(literal: Literal, type: Extract<WireType, { kind: "union" }
   if (scalar?.case === "union" && scalar.value.value !== undefined) {
     const inner = scalar.value.value;
     const sent = scalar.value.type === undefined ? undefined : decodeLiteralType(scalar.value.type);
-    const candidates =
-      sent === undefined ? type.variants : type.variants.filter((variant) => isAssignable(sent, variant));
+    const candidates = sent === undefined ? type.variants : candidatesFor(sent, type.variants);
     return firstThatDecodes(inner, candidates, type, path);
   }
   return firstThatDecodes(literal, type.variants, type, path);
@@ -131,14 +132,27 @@ function firstThatDecodes(
   type: WireType,
   path: string,
 ): unknown {
+  let found: { readonly value: unknown } | undefined;
   for (const variant of candidates) {
     try {
-      return decodeLiteral(literal, variant, path);
+      const value = decodeLiteral(literal, variant, path);
+      const fits =
+        variant.kind !== "struct" || variant.schema === undefined || fitsSchema(value, variant.schema);
+      if (fits) return value;
+      found ??= { value };
     } catch (error) {
       if (!(error instanceof ValueError)) throw error;
     }
   }
-  throw mismatch(literal, type, path);
+  if (found === undefined) throw mismatch(literal, type, path);
+  return found.value;
+}
+
+/** The members that may hold what was sent, those first that hold all that such a type can be. */
+function candidatesFor(sent: WireType, variants: readonly WireType[]): WireType[] {
+  const possible = variants.filter((variant) => isAssignable(sent, variant));
+  const exact = possible.filter((variant) => compareTypes(sent, variant).length === 0);
+  return [...exact, ...possible.filter((variant) => !exact.includes(variant))];
 }
 
 function mismatch(literal: Literal, type: WireType, path: string): ValueError {

@@ -97,12 +97,21 @@ function encodePrimitive(
     case "integer":
       return { case: "integer", value: encodeInteger(value, type, path) };
     case "datetime":
-      if (value instanceof Date) return { case: "datetime", value: timestampFromDate(value) };
+      if (value instanceof Date) return { case: "datetime", value: at(path, () => timestampFromDate(value)) };
       if (typeof value !== "string") throw mismatch(value, type, path);
-      return { case: "datetime", value: parseTimestamp(value) };
+      return { case: "datetime", value: at(path, () => parseTimestamp(value)) };
     case "duration":
       if (typeof value !== "string") throw mismatch(value, type, path);
-      return { case: "duration", value: parseDuration(value) };
+      return { case: "duration", value: at(path, () => parseDuration(value)) };
+  }
+}
+
+/** With the path in front of what is wrong. */
+function at<T>(path: string, convert: () => T): T {
+  try {
+    return convert();
+  } catch (error) {
+    throw error instanceof ValueError ? new ValueError(`${path}: ${error.message}`) : error;
   }
 }
 

@@ -53,6 +53,8 @@ class Encoder {
       }
       if (schema.type === "number" && typeof value === "number") return writer.float(value);
       if (schema.type === "integer") {
+        if (typeof value === "number" && !Number.isInteger(value))
+          throw new ValueError(`${path}: expected integer, got ${value}`);
         if (typeof value === "number" && !Number.isSafeInteger(value)) {
           throw new ValueError(
             `${path}: ${value} is not an integer that a number holds exactly; use a bigint`,
@@ -172,7 +174,7 @@ function shape(
     if (schema?.[JS_TYPE] === "bigint") return value;
     return safeNumber(value, path);
   }
-  if (typeof value === "number" && schema?.[JS_TYPE] === "bigint") return BigInt(value);
+  if (Number.isInteger(value) && schema?.[JS_TYPE] === "bigint") return BigInt(value as number);
   if (typeof value === "string" && schema?.[JS_TYPE] === "Date") return new Date(value);
   if (Array.isArray(value)) {
     const places = schema?.prefixItems ?? [];

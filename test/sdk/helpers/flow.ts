@@ -171,6 +171,23 @@ const python = flyte.remoteTask("py.measure", { inputs: { text: z.string(), time
 const untyped = flyte.remoteTask("py.measure");
 const wrong = flyte.remoteTask("py.measure", { inputs: { text: z.int() }, output: z.number() });
 
+const Report = z.object({ loss: z.number(), at: z.date(), tags: z.array(z.string()) });
+const report = flyte.remoteTask("py.report", { inputs: { config: z.object({ n: z.int(), at: z.date() }) }, output: Report });
+const config = { n: 3, at: new Date(5) };
+const stricter = flyte.remoteTask("py.report", { inputs: { config: z.object({ n: z.int(), at: z.date() }) }, output: Report.extend({ loss: z.number().max(1) }) });
+const different = flyte.remoteTask("py.report", { inputs: { config: z.object({ n: z.string() }) }, output: Report.extend({ tags: z.int() }) });
+
+export const readsReports = envData.task({ name: "reads-reports", output: z.array(z.string()) }, async () => {
+  const { loss, at, tags } = await report({ config });
+  const message = (error: Error) => error.name + ": " + error.message;
+  return [
+    [loss, at.getTime(), tags.length].join(" "),
+    String(await stricter({ config }).catch(message)),
+    String(await different({ config: { n: "3" } }).catch(message)),
+    String(await flyte.remoteTask("py.report")({ config: { n: 3.5, at: config.at } }).catch(message)),
+  ];
+});
+
 export const callsPython = envData.task({ name: "calls-python", output: z.string() }, async () => {
   const a = await python({ text: "abc", times: 2 });
   const b = await untyped({ text: "ab" });
