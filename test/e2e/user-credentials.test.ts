@@ -124,7 +124,7 @@ test("boto3 with keys of one domain; other prefixes, a changed secret and an inv
     subject,
     env,
     `
-import json, os, boto3, botocore.exceptions
+import json, os, urllib.request, boto3, botocore.exceptions
 
 def refused(ask, **changed):
     try:
@@ -144,7 +144,10 @@ key = dict(aws_access_key_id=os.environ["AWS_ACCESS_KEY_ID"], aws_secret_access_
 stranger = dict(key, aws_access_key_id="somebody")
 # The key of everything, with the secret of a part.
 wider = dict(aws_access_key_id="user", aws_secret_access_key=os.environ["AWS_SECRET_ACCESS_KEY"])
+url = s3.generate_presigned_url("get_object", Params={"Bucket": "boxkite", "Key": "flytesnacks/development/mine/x"})
 print(json.dumps({
+    "buckets": [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]],
+    "by_url": urllib.request.urlopen(url).read().decode(),
     "outputs": any(key.endswith("/outputs.pb") for key in keys),
     "mine": s3.get_object(Bucket="boxkite", Key="flytesnacks/development/mine/x")["Body"].read().decode(),
     "other_domain": refused(put("flytesnacks/staging/x")),
@@ -156,6 +159,8 @@ print(json.dumps({
 `,
   );
   assert.deepEqual(told, {
+    buckets: ["boxkite"],
+    by_url: "mine",
     outputs: true,
     mine: "mine",
     other_domain: "AccessDenied",

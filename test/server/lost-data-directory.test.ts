@@ -50,7 +50,7 @@ test("health, calls, pages and objects say that the data directory is gone, unti
   await assert.rejects(projects.listProjects({}), LOST);
   const refused = await fetch(await object("PUT"), { method: "PUT", body: "content" });
   assert.equal(refused.status, 503);
-  assert.match(await refused.text(), /<Code>ServiceUnavailable<.*was removed or moved/su);
+  assert.match(await refused.text(), /<Code>StorageUnavailable<.*was removed or moved/su);
   assert.equal((await fetch(await object("GET"))).status, 503);
 
   await rename(elsewhere, directory);

@@ -106,7 +106,7 @@ function fail(
   }
   if (s3Error.code === "InternalError") log.error("object request failed", { method, path, error });
   if (s3Error.code === "InsufficientStorage") log.error("objects cannot be written", { method, path, error });
-  if (s3Error.code === "ServiceUnavailable") log.error("objects cannot be used", { method, path, error });
+  if (s3Error.code === "StorageUnavailable") log.error("objects cannot be used", { method, path, error });
   if (response.headersSent) {
     // The status is sent already: only closing the connection shows that the body is incomplete.
     response.destroy();

@@ -82,6 +82,15 @@ test("a header that asks for what is true in any case is taken", async (t) => {
   for (const [name, value] of headers) assert.equal((await put("a", { [name]: value })).status, 200, name);
 });
 
+test("a header that the URL of a signed request has as a parameter counts as if it were sent", async (t) => {
+  const { server, tags } = await subject(t);
+  const write = async (query: Headers): Promise<number> =>
+    (await fetch(server.presign({ method: "PUT", key: "a", query }), { method: "PUT", body: "x" })).status;
+  assert.equal(await write({ "x-amz-tagging": "a=b", "x-amz-acl": "private" }), 200);
+  assert.equal(await tags("a"), tag("a", "b"));
+  assert.equal(await write({ "x-amz-acl": "public-read" }), 501);
+});
+
 test("every other header is refused by its name, and nothing is stored", async (t) => {
   const { put, ask, server } = await subject(t);
   const headers: readonly (readonly [name: string, value: string])[] = [

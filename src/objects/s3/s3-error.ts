@@ -35,9 +35,9 @@ const STATUS = {
   ObjectDamaged: 422,
   PreconditionFailed: 412,
   RequestTimeTooSkewed: 403,
-  /** Objects can be neither read nor written: their directory is gone or read-only. */
-  ServiceUnavailable: 503,
   SignatureDoesNotMatch: 403,
+  /** Objects can be neither read nor written: their directory is gone, or cannot be written to. */
+  StorageUnavailable: 503,
   XAmzContentSHA256Mismatch: 400,
 } as const satisfies Record<string, number>;
 
