@@ -1,4 +1,6 @@
 /** A registry's response, read to its end, and what it says. */
+import { shorten } from "../../domain/text.ts";
+
 export interface Reply {
   readonly status: number;
   readonly headers: Headers;
@@ -20,10 +22,16 @@ export function describeReply(reply: Reply): string {
   return detail === undefined ? `status ${reply.status}` : `${detail} (status ${reply.status})`;
 }
 
+const TITLE = /<(?:title|h1)[^>]*>([^<]{1,200})</i;
+/** A title comes first; a page of megabytes must not be searched by a pattern. */
+const PAGE_CHARS = 16_384;
+/** Of a message, which anybody's registry may write. */
+const MESSAGE_CHARS = 1_000;
+
 /** What the response says of itself, without its status. */
 export function replyDetail(reply: Reply): string | undefined {
   if (isPage(reply)) {
-    const title = /<(?:title|h1)[^>]*>([^<]{1,200})</i.exec(reply.text)?.[1]?.replace(/\s+/g, " ").trim();
+    const title = TITLE.exec(reply.text.slice(0, PAGE_CHARS))?.[1]?.replace(/\s+/g, " ").trim();
     return title ? `a page titled ${JSON.stringify(title)}` : "a page without a title";
   }
   const plain = /^text\/plain/i.test(reply.headers.get("content-type") ?? "");
@@ -40,7 +48,7 @@ function errorMessage(text: string): string | undefined {
     };
     const first = parsed.errors?.[0];
     const message = first === undefined ? (parsed.details ?? parsed.message) : first.message || first.code;
-    return typeof message === "string" && message !== "" ? message : undefined;
+    return typeof message === "string" && message !== "" ? shorten(message, MESSAGE_CHARS) : undefined;
   } catch {
     return undefined;
   }
