@@ -1,6 +1,7 @@
 /** Calls of the protocol: Connect, gRPC and gRPC-Web over the one listener. */
 import { once } from "node:events";
-import type { Writable } from "node:stream";
+import type { Readable, Writable } from "node:stream";
+import { finished } from "node:stream/promises";
 import {
   Code,
   ConnectError,
@@ -60,8 +61,34 @@ async function serve(
   const values = createContextValues();
   values.set(PRINCIPAL, by);
   values.set(DIRECT_STREAM, directStream(request, response));
-  const answered = await handler(universalRequestFromNodeRequest(request, response, undefined, values));
+  const call = universalRequestFromNodeRequest(request, response, undefined, values);
+  const body = bodyOf(request);
+  const answered = await handler({ ...call, body });
+  await body.dropRest();
   await universalResponseToNodeResponse(await blamed(answered, values), response);
+}
+
+/**
+ * A body that may be refused in the middle. Over HTTP/2 the answer closes the stream, and the frames that still come for
+ * it end the whole connection (ENHANCE_YOUR_CALM): the rest is read first, unless the client is gone.
+ */
+function bodyOf(request: Request): AsyncIterable<Uint8Array> & { dropRest(): Promise<void> } {
+  const readable: Readable = request;
+  let isLeft = false;
+  return {
+    async *[Symbol.asyncIterator]() {
+      try {
+        yield* readable.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>;
+      } finally {
+        isLeft = true;
+      }
+    },
+    dropRest: async () => {
+      if (!isLeft || readable.readableEnded || request.httpVersionMajor < 2) return;
+      readable.resume();
+      await finished(readable, { writable: false }).catch(() => {});
+    },
+  };
 }
 
 /** Of the kinds of a stream's content, those whose messages are protobuf. */

@@ -43,6 +43,12 @@ test("limits of calls", async (t) => {
     assert.equal(grpc["grpc-status"], "3");
     assert.match(decodeURIComponent(String(grpc["grpc-message"])), TOO_LARGE);
     assert.equal(grpc["boxkite-error-code"], "LIMIT_EXCEEDED");
+    // A client that sends all of it reads the answer, too.
+    const whole = await grpcTrailers(
+      `${url}/flyteidl2.dataproxy.DataProxyService/UploadInputs`,
+      Buffer.concat([head, body]),
+    );
+    assert.match(decodeURIComponent(String(whole["grpc-message"])), TOO_LARGE);
   });
 
   await t.test("inputs beyond 64 MiB by value, of a run and of its children", async () => {
