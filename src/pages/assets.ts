@@ -16,6 +16,7 @@ const TYPES = {
   "sections.js": "text/javascript; charset=utf-8",
   "times.js": "text/javascript; charset=utf-8",
   "time-format.js": "text/javascript; charset=utf-8",
+  "inputs-reader.js": "text/javascript; charset=utf-8",
   "inputs.js": "text/javascript; charset=utf-8",
   "duration.js": "text/javascript; charset=utf-8",
   "icon.svg": "image/svg+xml",

@@ -131,7 +131,7 @@ function questionHtml({ condition, asker }: Question): Html {
 
 export function firstHtml(content: Html): Html {
   const isEmpty = content.toString() === "";
-  return html`<section id="first" class="first" aria-label="First of all" ${isEmpty && html` hidden`}>
+  return html`<section id="first" class="first" aria-label="What to know first" ${isEmpty && html` hidden`}>
     ${content}
   </section>`;
 }

@@ -5,7 +5,7 @@ import type { ShortInput } from "./assets/inputs.js";
 import type { PageContext } from "./page-context.ts";
 import { queryOf, setCommonHeaders } from "./respond.ts";
 
-/** Of one request; assets/inputs.js asks for fewer. */
+/** Of one request; assets/inputs-reader.js asks for fewer. */
 const MAX_ROWS = 100;
 
 /** By action, for as many as one request may name; those that are not there are left out. Throws RUN_NOT_FOUND. */

@@ -17,52 +17,16 @@ export function createVarying() {
   const first = new Map();
   const varying = new Map();
   return {
-    /** Whether the order of the inputs of this task has changed. */
     add(task, inputs) {
-      if (!first.has(task)) {
+      const known = first.get(task);
+      if (known === undefined) {
         first.set(task, new Map(inputs));
         varying.set(task, new Set());
-        return true;
+        return;
       }
-      const { size } = varying.get(task);
-      for (const [name, value] of inputs)
-        if (first.get(task).get(name) !== value) varying.get(task).add(name);
-      return varying.get(task).size > size;
+      for (const [name, value] of inputs) if (known.get(name) !== value) varying.get(task).add(name);
     },
+    /** Their names. */
     of: (task) => varying.get(task) ?? new Set(),
-  };
-}
-
-/** Rows asked for in one request. */
-const MAX_ROWS = 50;
-const PAUSE_MS = 80;
-const RETRY_MS = 5_000;
-
-/**
- * Reads the inputs of rows when they are shown. `address(names)` is where they are; `received(name, inputs)` is called
- * for each, `done()` after each answer. Returns what to call with the rows in view.
- */
-export function createInputsReader(address, { received, done }) {
-  const asked = new Set();
-  let wanted = [];
-  let timer;
-  const read = async () => {
-    const names = wanted.filter((name) => !asked.has(name)).slice(0, MAX_ROWS);
-    timer = undefined;
-    if (names.length === 0) return;
-    for (const name of names) asked.add(name);
-    try {
-      const response = await fetch(address(names));
-      if (!response.ok) throw new Error(`status ${response.status}`);
-      for (const [name, inputs] of Object.entries(await response.json())) received(name, inputs);
-      done();
-    } catch {
-      // Shown without until then.
-      setTimeout(() => names.forEach((name) => asked.delete(name)), RETRY_MS);
-    }
-  };
-  return (names) => {
-    wanted = names;
-    if (names.some((name) => !asked.has(name))) timer ??= setTimeout(read, PAUSE_MS);
   };
 }

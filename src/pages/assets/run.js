@@ -1,5 +1,5 @@
 /** The run page alive: one connection feeds the heading, the tree, the chosen action and its log. */
-import { createInputsReader } from "./inputs.js";
+import { createInputsReader } from "./inputs-reader.js";
 import { createLogView } from "./log.js";
 import { replaceSection } from "./sections.js";
 import { openStream } from "./stream.js";
