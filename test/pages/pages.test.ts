@@ -109,7 +109,7 @@ test("pages", { skip: missingBrowser() ?? false }, async (t) => {
     assert.ok(await reason.isVisible());
     assert.match(
       await text(page, "#reason"),
-      /Failed.*ExitCode.*blamed on the task.*ended with code 3.*What to do.*log/su,
+      /Failed.*ExitCode.*blamed on the task.*ended the process with code 3.*result\s.*What to do.*raise an exception/su,
     );
     await noViolations(page);
     assert.deepEqual(faults, []);

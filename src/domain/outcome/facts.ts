@@ -8,7 +8,7 @@ export interface Facts extends Evidence {
   readonly where: string;
   /** The exception at the end of its log. */
   readonly raised: Raised | undefined;
-  /** The last line of its log that is not empty; "" without one. */
+  /** The last line of its log that is not empty and not the runtime's own first one; "" without one. */
   readonly lastLine: string;
 }
 
@@ -32,7 +32,11 @@ export function factsOf(evidence: Evidence): Facts {
     isContainer,
     where: isContainer ? `image ${image.reference}` : "this machine",
     raised: raisedIn(log),
-    lastLine: (log.findLast((line) => line.trim() !== "") ?? "").trim().slice(0, MAX_LINE_CHARS),
+    lastLine: (log.findLast(isOfTheTask) ?? "").trim().slice(0, MAX_LINE_CHARS),
     hasBegun: hasLogged || hasBegun,
   };
+}
+
+function isOfTheTask(line: string): boolean {
+  return line.trim() !== "" && !BEGIN_LINE.test(line);
 }

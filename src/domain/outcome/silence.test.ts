@@ -449,3 +449,12 @@ test("what is said of a process of this machine speaks of no container and no im
       );
     }
 });
+
+test("the runtime's own first line is not quoted as the last words of the task", () => {
+  const begin = "[flyte] WARNING Flyte runtime started for action a0 with run name r";
+  assert.doesNotMatch(failureOf(evidenceOf(3, { log: [begin] })).message, /log ends with/u);
+  assert.match(
+    failureOf(evidenceOf(3, { log: ["its own", begin, ""] })).message,
+    /log ends with: "its own"$/u,
+  );
+});
