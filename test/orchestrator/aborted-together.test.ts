@@ -58,7 +58,7 @@ test("six attempts aborted together: each log ends, each exit code is kept, no f
     log: silentLogger,
     clock: systemClock,
     endpointHost: () => "h",
-    registry: { resolve: () => Promise.reject(new Error("not asked")) },
+    registry: { resolve: () => Promise.reject(new Error("not asked")), requireLayers: async () => {} },
     credentials: async () => undefined,
   });
   const directory = await temporaryDirectory(t);

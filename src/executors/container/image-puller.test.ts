@@ -16,7 +16,11 @@ const IMAGE: ResolvedImage = {
   source: "registry",
 };
 
-function pullerWith(pull: (options: PullOptions, clock: SteppedClock) => Promise<void>) {
+/** `missing`: why the registry does not return the layers. */
+function pullerWith(
+  pull: (options: PullOptions, clock: SteppedClock) => Promise<void>,
+  missing?: BoxkiteError,
+) {
   const clock = steppedClock();
   let pulls = 0;
   const api = {
@@ -26,7 +30,12 @@ function pullerWith(pull: (options: PullOptions, clock: SteppedClock) => Promise
       await pull(options, clock);
     },
   } as unknown as EngineApi;
-  const registry = { resolve: async () => ({}) } as unknown as RegistryClient;
+  const registry = {
+    resolve: async () => ({}),
+    requireLayers: async () => {
+      if (missing !== undefined) throw missing;
+    },
+  } as unknown as RegistryClient;
   const puller = createImagePuller({
     api,
     registry,
@@ -77,6 +86,21 @@ suite("image puller", () => {
         { code, recoverable, message: `podman could not pull ${IMAGE.pinned}: ${text}` },
       );
     }
+  });
+
+  test("a pull that the registry keeps waiting ends with what the registry does", async () => {
+    const silent = new BoxkiteError("REGISTRY_UNREACHABLE", "no answer", { recoverable: false });
+    const { puller, clock } = pullerWith(
+      ({ signal }) =>
+        new Promise((_resolve, reject) => {
+          signal?.addEventListener("abort", () => reject(signal.reason as Error));
+        }),
+      silent,
+    );
+    const pulled = puller.pull(IMAGE, () => {});
+    pulled.catch(() => {});
+    await clock.step(20_000);
+    await assert.rejects(pulled, silent);
   });
 
   test("progress is reported twice a second at most", async () => {

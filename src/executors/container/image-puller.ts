@@ -4,6 +4,7 @@ import type { Clock } from "../../lib/clock.ts";
 import { parseImageReference } from "../../images/reference.ts";
 import { registryAuthHeader, type CredentialSource } from "../../images/registry/credentials.ts";
 import type { RegistryClient } from "../../images/registry/registry-client.ts";
+import { watchPull } from "../../containers/pull-watch.ts";
 import { retryIfStorageChanged } from "../../containers/storage-retry.ts";
 import type { Registries } from "../../images/registry/registries.ts";
 import type { ResolvedImage } from "../../domain/image.ts";
@@ -39,7 +40,7 @@ interface RunningPull {
 }
 
 export function createImagePuller(options: ImagePullerOptions): ImagePuller {
-  const { api, credentials, registries, pullByCommand, clock } = options;
+  const { api, registry, credentials, registries, pullByCommand, clock } = options;
   const running = new Map<string, RunningPull>();
   const closing = new AbortController();
 
@@ -48,20 +49,41 @@ export function createImagePuller(options: ImagePullerOptions): ImagePuller {
     const progress = createProgressText(image.reference, clock, (message) => {
       for (const listener of listeners) listener(message);
     });
+    let refusal: unknown;
     try {
-      if (pullByCommand !== undefined && hasOwnAccess(registries, reference.host)) {
-        await pullByCommand(image.pinned, closing.signal);
-        return;
-      }
-      const credential = await credentials(reference.host, reference.repository);
-      const auth = credential && registryAuthHeader(credential, reference.host);
-      await retryIfStorageChanged(
-        () => api.pullImage(image.pinned, { auth, signal: closing.signal, onProgress: progress }),
-        { signal: closing.signal, clock },
-      );
+      await watchPull({
+        pull: (signal, onProgress) =>
+          pullOnce(image, signal, (line) => {
+            onProgress();
+            progress(line);
+          }),
+        check: () =>
+          registry.requireLayers(reference).catch((error: unknown) => {
+            refusal = error;
+            throw error;
+          }),
+        signal: closing.signal,
+        clock,
+      });
     } catch (error) {
-      throw closing.signal.aborted ? error : await explainPull(options, image, error);
+      throw closing.signal.aborted || error === refusal ? error : await explainPull(options, image, error);
     }
+  };
+
+  const pullOnce = async (
+    image: ResolvedImage,
+    signal: AbortSignal,
+    onProgress: (line: PullProgress) => void,
+  ): Promise<void> => {
+    const reference = parseImageReference(image.pinned);
+    if (pullByCommand !== undefined && hasOwnAccess(registries, reference.host))
+      return pullByCommand(image.pinned, signal);
+    const credential = await credentials(reference.host, reference.repository);
+    const auth = credential && registryAuthHeader(credential, reference.host);
+    await retryIfStorageChanged(() => api.pullImage(image.pinned, { auth, signal, onProgress }), {
+      signal,
+      clock,
+    });
   };
 
   return {
@@ -94,7 +116,6 @@ export function createImagePuller(options: ImagePullerOptions): ImagePuller {
   };
 }
 
-/** Tries once more where the engine's storage was changed meanwhile. */
 const DONE = /^(already exists|download complete|pull complete)$/i;
 
 /** "pulling image NAME: 3 of 7 layers, 120 MB" */

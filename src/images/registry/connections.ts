@@ -52,7 +52,9 @@ export class Connections {
     const timer = this.#options.clock.timer(limitMs, () => limit.abort(silence(limitMs)));
     try {
       const { status, headers, body } = await this.#transport(registry)(request, limit.signal);
-      const bytes = await readAll(body);
+      // A registry may return the whole of what it was asked for the first byte of.
+      const isWanted = !request.headers.has("range") || status >= 300;
+      const bytes = isWanted ? await readAll(body) : await discard(body);
       return { status, headers, bytes, text: bytes.toString() };
     } catch (error) {
       throw limit.signal.aborted ? limit.signal.reason : error;
@@ -75,6 +77,11 @@ export class Connections {
 function silence(limitMs: number): Error {
   const message = `no answer within ${limitMs / 1000} s, and none to a second request`;
   return Object.assign(new Error(message), { code: "ETIMEDOUT" });
+}
+
+async function discard(body: Response["body"]): Promise<Buffer> {
+  await body?.cancel();
+  return Buffer.alloc(0);
 }
 
 async function readAll(body: Response["body"]): Promise<Buffer> {

@@ -10,12 +10,17 @@ export const ACCEPTED_MANIFESTS = [
 
 export type Manifest =
   /** One image for several platforms. */
-  | { readonly kind: "index"; readonly platforms: readonly ImagePlatform[] }
-  | { readonly kind: "image"; readonly configDigest: string }
+  | { readonly kind: "index"; readonly images: readonly IndexEntry[] }
+  | { readonly kind: "image"; readonly configDigest: string; readonly layers: readonly string[] }
   /** Another kind of artifact, or the first version of the format. `type`: what it says it is. */
   | { readonly kind: "other"; readonly type: string }
   /** No JSON object, as every manifest is. */
   | { readonly kind: "unreadable" };
+
+export interface IndexEntry {
+  readonly digest: string;
+  readonly platform: ImagePlatform;
+}
 
 type Raw = Readonly<Record<string, unknown>>;
 
@@ -31,16 +36,26 @@ export function decodeManifest(text: string): Manifest {
   if (typeof parsed !== "object" || parsed === null) return { kind: "unreadable" };
   const raw = object(parsed);
   if (Array.isArray(raw.manifests)) {
-    const platforms = raw.manifests.map((entry: unknown) => decodePlatform(object(object(entry).platform)));
+    const images = raw.manifests.map((entry: unknown) => ({
+      digest: string(object(entry).digest),
+      platform: decodePlatform(object(object(entry).platform)),
+    }));
     // Attestations are listed with the platform unknown/unknown.
-    return { kind: "index", platforms: platforms.filter(({ os }) => os !== "unknown") };
+    return { kind: "index", images: images.filter(({ platform }) => platform.os !== "unknown") };
   }
   const { digest, mediaType } = object(raw.config);
   const configType = string(mediaType);
   const isImage = configType === "" || CONFIG_TYPES.includes(configType);
-  if (typeof digest === "string" && isImage) return { kind: "image", configDigest: digest };
+  if (typeof digest === "string" && isImage)
+    return { kind: "image", configDigest: digest, layers: layersOf(raw) };
   const stated = string(raw.artifactType) || configType || string(raw.mediaType);
   return { kind: "other", type: stated || (raw.schemaVersion === 1 ? "version 1 of the format" : "no type") };
+}
+
+/** Those that the registry itself has: layers with URLs come from elsewhere. */
+function layersOf({ layers }: Raw): string[] {
+  const all: unknown[] = Array.isArray(layers) ? layers : [];
+  return all.map(object).flatMap(({ digest, urls }) => (urls === undefined ? string(digest) : []));
 }
 
 /** The platform in an image's configuration. */

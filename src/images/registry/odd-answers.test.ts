@@ -280,6 +280,54 @@ const ROWS: readonly Row[] = [
   },
 ];
 
+const LAYER = `sha256:${"1".repeat(64)}`;
+const LAYERED = JSON.stringify({
+  schemaVersion: 2,
+  config: { digest: digestOf(CONFIG) },
+  layers: [
+    { digest: LAYER },
+    { digest: `sha256:${"2".repeat(64)}`, urls: ["https://elsewhere.example.com"] },
+  ],
+});
+const INDEX = JSON.stringify({
+  manifests: [
+    { digest: `sha256:${"3".repeat(64)}`, platform: { os: "linux", architecture: "arm64" } },
+    { digest: digestOf(LAYERED), platform: AMD64 },
+  ],
+});
+
+suite("the layers of an image", () => {
+  const serve = (t: TestContext, layer: Handler) =>
+    startRegistry(t, (request, path) => {
+      if (path.endsWith(LAYER)) return layer(request, path);
+      return { body: path.endsWith(digestOf(LAYERED)) ? LAYERED : INDEX };
+    });
+
+  test("are asked for their first byte, those of this platform that the registry has", async (t) => {
+    const ranges: (string | undefined)[] = [];
+    const registry = await serve(t, (request) => {
+      ranges.push(request.headers.range);
+      // Without regard to the range, and more than would be read.
+      return { body: "x".repeat(9 * 1024 * 1024) };
+    });
+    await clientOf().requireLayers(registry.image);
+    assert.deepEqual(ranges, ["bytes=0-0"]);
+    assert.deepEqual(
+      registry.asked.filter((path) => path.includes("/blobs/")),
+      [`/v2/team/app/blobs/${LAYER}`],
+    );
+  });
+
+  test("may be missing, or limited", async (t) => {
+    const missing = await serve(t, () => ({ status: 404, body: errorBody("BLOB_UNKNOWN", "blob unknown") }));
+    const error = await refusal(clientOf().requireLayers(missing.image));
+    assert.equal(error.code, "IMAGE_NOT_FOUND");
+    assert.match(error.message, /only in part: its layer sha256:1+ is missing$/);
+    const limited = await serve(t, () => ({ status: 429, headers: { "Retry-After": "3600" } }));
+    assert.equal((await refusal(clientOf().requireLayers(limited.image))).code, "REGISTRY_RATE_LIMITED");
+  });
+});
+
 suite("odd answers of registries", () => {
   for (const row of ROWS) {
     test(row.name, async (t) => {

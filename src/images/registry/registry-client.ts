@@ -4,7 +4,7 @@ import { BoxkiteError } from "../../domain/errors.ts";
 import { systemClock, type Clock } from "../../lib/clock.ts";
 import { formatImageReference, type ImageReference } from "../reference.ts";
 import type { CredentialSource } from "./credentials.ts";
-import { ACCEPTED_MANIFESTS, decodeConfigPlatform, decodeManifest } from "./manifest.ts";
+import { ACCEPTED_MANIFESTS, decodeConfigPlatform, decodeManifest, type Manifest } from "./manifest.ts";
 import { formatPlatform, machinePlatform, runsOn, type ImagePlatform } from "./platform.ts";
 import { NO_REGISTRIES, type Registries } from "./registries.ts";
 import { notFromRegistry } from "./refusal.ts";
@@ -30,6 +30,8 @@ export interface RegistryImage {
 export interface RegistryClient {
   /** Throws IMAGE_NOT_FOUND, IMAGE_UNAUTHORIZED, IMAGE_WRONG_PLATFORM, REGISTRY_RATE_LIMITED or REGISTRY_UNREACHABLE. */
   resolve(reference: ImageReference): Promise<RegistryImage>;
+  /** Requests the first byte of each layer for this platform. Throws like `resolve`. */
+  requireLayers(reference: ImageReference): Promise<void>;
 }
 
 export function createRegistryClient(options: RegistryClientOptions = {}): RegistryClient {
@@ -56,10 +58,18 @@ export function createRegistryClient(options: RegistryClientOptions = {}): Regis
     const { bytes, text } = await http
       .get(reference, `blobs/${configDigest}`, "*/*")
       .catch((error: unknown) => {
-        throw isMissing(error) ? incomplete(reference, configDigest, error) : error;
+        throw isMissing(error) ? incomplete(reference, `configuration ${configDigest}`, error) : error;
       });
     checkDigest(reference, bytes, configDigest);
     return decodeConfigPlatform(text);
+  };
+
+  const layersOf = async (reference: ImageReference, manifest: Manifest): Promise<readonly string[]> => {
+    if (manifest.kind === "image") return manifest.layers;
+    const own = manifest.kind === "index" && manifest.images.find((each) => runsOn(each.platform, platform));
+    if (!own) return [];
+    const image = await readManifest({ ...reference, digest: own.digest });
+    return image.manifest.kind === "image" ? image.manifest.layers : [];
   };
 
   const check = (reference: ImageReference, offered: readonly ImagePlatform[]) => {
@@ -71,10 +81,18 @@ export function createRegistryClient(options: RegistryClientOptions = {}): Regis
       const { digest, manifest, mediaType } = await readManifest(reference);
       const platforms =
         manifest.kind === "index"
-          ? manifest.platforms
+          ? manifest.images.map((each) => each.platform)
           : [await readPlatform(reference, manifest.configDigest)];
       check(reference, platforms);
       return { digest, mediaType, platforms };
+    },
+    requireLayers: async (reference) => {
+      const { manifest } = await readManifest(reference);
+      for (const digest of await layersOf(reference, manifest)) {
+        await http.get(reference, `blobs/${digest}`, "*/*", "first byte").catch((error: unknown) => {
+          throw isMissing(error) ? incomplete(reference, `layer ${digest}`, error) : error;
+        });
+      }
     },
   };
 }
@@ -97,10 +115,10 @@ function isMissing(error: unknown): error is BoxkiteError {
   return error instanceof BoxkiteError && error.code === "IMAGE_NOT_FOUND";
 }
 
-function incomplete(reference: ImageReference, blob: string, cause: BoxkiteError): BoxkiteError {
+function incomplete(reference: ImageReference, part: string, cause: BoxkiteError): BoxkiteError {
   return new BoxkiteError(
     "IMAGE_NOT_FOUND",
-    `registry ${reference.host} has ${formatImageReference(reference)} only in part: its configuration ${blob} is missing`,
+    `registry ${reference.host} has ${formatImageReference(reference)} only in part: its ${part} is missing`,
     {
       hint: "its push was not completed, or the registry has lost a part of it: push the image again",
       cause,

@@ -42,12 +42,20 @@ export class RegistryHttp {
   }
 
   /** GET of `/v2/<repository>/<path>`. Throws IMAGE_* or REGISTRY_* for everything but success. */
-  async get(image: ImageReference, path: string, accept: string): Promise<Reply> {
+  async get(
+    image: ImageReference,
+    path: string,
+    accept: string,
+    part: "whole" | "first byte" = "whole",
+  ): Promise<Reply> {
     await this.#contact(image.host);
     const credential = await this.#options.credentials(image.host, image.repository);
     const access: Access = { name: imageRepository(image), repository: image.repository, credential };
     return await this.#remembering(accessKey(access), () =>
-      this.#request(this.requested(image, path, credential !== undefined), access, accept),
+      this.#request(this.requested(image, path, credential !== undefined), access, {
+        Accept: accept,
+        ...(part === "first byte" && { Range: "bytes=0-0" }),
+      }),
     );
   }
 
@@ -59,12 +67,16 @@ export class RegistryHttp {
     return { registries, host: image.host, url, name: `${imageRepository(image)}${version}`, isLoggedIn };
   }
 
-  async #request(requested: Requested, access: Access, accept: string): Promise<Reply> {
+  async #request(
+    requested: Requested,
+    access: Access,
+    asked: Readonly<Record<string, string>>,
+  ): Promise<Reply> {
     const challenge = this.#challenges.get(access.name) ?? this.#challenges.get(requested.host);
     let authorization = await this.#tokens.authorization(requested, access, challenge);
     for (let first = true; ; first = false) {
       const headers = {
-        Accept: accept,
+        ...asked,
         ...(authorization !== undefined && { Authorization: authorization }),
       };
       const request = new Request(requested.url, { headers });
