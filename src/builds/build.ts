@@ -127,7 +127,7 @@ async function unpack(plan: BuildPlan, { limits }: BuildTools, run: BuildRun): P
 }
 
 async function runSteps(
-  { spec, force, readSecret, target }: BuildPlan,
+  { spec, force, readSecret }: BuildPlan,
   rendered: RenderedContainerfile,
   context: UnpackedContext,
   { builder, clock }: BuildTools,
@@ -162,7 +162,7 @@ async function runSteps(
       clock,
     });
   } catch (error) {
-    throw error instanceof BuildFailed ? explainFailure(error, rendered.steps, formatTarget(target)) : error;
+    throw error instanceof BuildFailed ? explainFailure(error, rendered.steps) : error;
   }
 }
 

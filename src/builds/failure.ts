@@ -1,4 +1,4 @@
-/** Explains a failed build: which step of which image, its last output, and a hint. */
+/** Explains a failed build: which image, which step, its last output, and a hint. */
 import { BoxkiteError } from "../domain/errors.ts";
 import { findFailure } from "../lib/failure-table.ts";
 import type { BuildFailed } from "./builder.ts";
@@ -8,24 +8,30 @@ import { STEP_FAILURES } from "./step-failures.ts";
 
 const SHOWN_LINES = 20;
 
-/** `image`: the name it was to get. */
-export function explainFailure(
-  failed: BuildFailed,
-  steps: readonly ContainerfileStep[],
-  image: string,
-): BoxkiteError {
+/** Puts the image in front of whatever a build failed for. */
+export function namingImage(error: unknown, image: string): unknown {
+  if (!(error instanceof BoxkiteError)) return error;
+  const { code, message, hint, recoverable } = error;
+  return new BoxkiteError(code, `image ${image} was not built: ${message}`, {
+    hint,
+    recoverable,
+    cause: error,
+  });
+}
+
+export function explainFailure(failed: BuildFailed, steps: readonly ContainerfileStep[]): BoxkiteError {
   const engine = engineFailureOf(failed);
   if (engine !== undefined) {
-    return new BoxkiteError(
-      engine.code,
-      `image ${image} was not built: the engine could not finish the build: ${lastLine(failed)}`,
-      { hint: engine.hint?.(undefined), recoverable: engine.retry !== "never", cause: failed },
-    );
+    return new BoxkiteError(engine.code, `the engine could not finish the build: ${lastLine(failed)}`, {
+      hint: engine.hint?.(undefined),
+      recoverable: engine.retry !== "never",
+      cause: failed,
+    });
   }
   const step = failedStep(failed, steps);
   const output = failed.lines.map((line) => line.trimEnd()).filter((line) => line !== "");
   const message = [
-    `image ${image} was not built: ${step?.title ?? "the build"} failed`,
+    `${step?.title ?? "the build"} failed`,
     ...(step === undefined ? [] : [`step: ${step.summary}`]),
     ...output.slice(-SHOWN_LINES),
   ].join("\n");

@@ -147,7 +147,8 @@ suite("image build service", () => {
     const spec = (...platforms: string[]) => ({ ...specWith([]), platforms });
     await assert.rejects(service.build(request({ spec: spec("linux/arm64") })), {
       code: "IMAGE_WRONG_PLATFORM",
-      message: "platform linux/arm64 is asked for; the builder makes linux/amd64",
+      message:
+        "image r.invalid/org/x:1 was not built: platform linux/arm64 is asked for; the builder makes linux/amd64",
       hint: /platform=/,
     });
     const lines: string[] = [];

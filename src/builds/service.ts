@@ -20,6 +20,7 @@ import {
 } from "./build.ts";
 import { imageExists } from "./build-result.ts";
 import type { ImageBuilder } from "./builder.ts";
+import { namingImage } from "./failure.ts";
 import { CONTEXT_LIMITS, type ContextLimits } from "./context-limits.ts";
 import type { UploadedContext } from "./context.ts";
 import { digestOf, digestUpload } from "./digests.ts";
@@ -67,24 +68,30 @@ export function createImageBuildService(options: ImageBuildServiceOptions): Imag
   // One build per target at a time: a second one most likely finds the result of the first.
   const lockTarget = createKeyLocks();
 
+  const buildInFolder = async (plan: BuildPlan, onLog: (line: string) => void, signal: AbortSignal) => {
+    signal.throwIfAborted();
+    const folder = await createWorkFolder(workDir);
+    try {
+      return await buildImage(plan, tools, { folder, onLog, signal });
+    } finally {
+      await removeWorkFolder(folder);
+    }
+  };
+
   return {
     async build(request) {
       request.signal.throwIfAborted();
       const plan = planOf(request);
       const target = formatTarget(plan.target);
-      const contextDigest = await digestUpload(plan.context, limits, request.signal);
-      const key = digestOf([target, plan.specDigest, contextDigest, plan.force]);
-      return await shared.join(key, request, (onLog, signal) =>
-        lockTarget(target, async () => {
-          signal.throwIfAborted();
-          const folder = await createWorkFolder(workDir);
-          try {
-            return await buildImage(plan, tools, { folder, onLog, signal });
-          } finally {
-            await removeWorkFolder(folder);
-          }
-        }),
-      );
+      try {
+        const contextDigest = await digestUpload(plan.context, limits, request.signal);
+        const key = digestOf([target, plan.specDigest, contextDigest, plan.force]);
+        return await shared.join(key, request, (onLog, signal) =>
+          lockTarget(target, () => buildInFolder(plan, onLog, signal)),
+        );
+      } catch (error) {
+        throw request.signal.aborted ? error : namingImage(error, target);
+      }
     },
 
     async lookup(name) {

@@ -283,7 +283,10 @@ if __name__ == "__main__":
     const refused = await client(python, ["odd.py", server.config], folder);
     assert.notEqual(refused.code, 0);
     const error = await errorOf(/runs\/(\w+)/u.exec(refused.stdout + refused.stderr)?.[1] ?? "");
-    assert.match(error, /^layer 1 \(pip packages\): \S+odd-base:latest has no python on its PATH/u);
+    assert.match(
+      error,
+      /^image \S+odd:\S+ was not built: layer 1 \(pip packages\): \S+odd-base:latest has no python on its PATH/u,
+    );
     assert.match(error, /hint: .*with_env_vars/u);
     const { stdout } = succeeded(await client(python, ["odd.py", server.config, "mended"], folder));
     assert.match(

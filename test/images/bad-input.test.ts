@@ -175,14 +175,14 @@ suite("bad input to a build", { skip }, () => {
       layers: RUN_NOTHING,
       registry: ({ dead }) => dead,
       code: "REGISTRY_UNREACHABLE",
-      message: /^cannot push 127\.0\.0\.1:\d+\/org\/image:/,
+      message: /^image \S+ was not built: cannot push 127\.0\.0\.1:\d+\/org\/image:/,
     },
     {
       name: "the registry of the image wants a password",
       layers: RUN_NOTHING,
       registry: ({ locked: host }) => host,
       code: "IMAGE_UNAUTHORIZED",
-      message: /^cannot push .*\/org\/image:/,
+      message: /^image \S+ was not built: cannot push .*\/org\/image:/,
       hint: /podman login/,
     },
     {
@@ -201,14 +201,15 @@ suite("bad input to a build", { skip }, () => {
         return file;
       },
       code: "LIMIT_EXCEEDED",
-      message: /^the uploaded build context is larger than 2048 MiB$/,
+      message: /^image \S+ was not built: the uploaded build context is larger than 2048 MiB$/,
       hint: /dockerignore/,
     },
     {
       name: "a small archive of a file of 5 GiB",
       context: () => header({ name: "weights.bin", size: 5 * GIB }),
       code: "LIMIT_EXCEEDED",
-      message: /^the unpacked build context \(at weights\.bin\) is larger than 4096 MiB$/,
+      message:
+        /^image \S+ was not built: the unpacked build context \(at weights\.bin\) is larger than 4096 MiB$/,
       hint: /dockerignore/,
     },
     {
@@ -233,7 +234,8 @@ suite("bad input to a build", { skip }, () => {
       name: "a layer names a file that was not sent",
       layers: [{ layer: { case: "requirements", value: { file: "requirements.txt" } } }],
       code: "INVALID_ARGUMENT",
-      message: /^layer 1 \(requirements file\): requirements\.txt is not in the uploaded build context$/,
+      message:
+        /^image \S+ was not built: layer 1 \(requirements file\): requirements\.txt is not in the uploaded build context$/,
     },
     {
       name: "a specification with a field that is not known",
