@@ -62,8 +62,8 @@ test("the end of a run is notified as it asked, also after a restart; unsupporte
     /notification 1 of the run is an e-mail/u,
     /names a notification rule/u,
     /notification 1 of the run names a delivery/u,
-    /webhook\.method is GET/u,
-    /webhook\.url is no http/u,
+    /notification 1 of the run is sent by GET/u,
+    /the URL of notification 1 of the run is no http/u,
   ];
   places.forEach((place, index) => assert.match(refusals[index] ?? "", place));
 

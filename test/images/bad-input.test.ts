@@ -241,7 +241,7 @@ suite("bad input to a build", { skip }, () => {
       name: "a specification with a field that is not known",
       unknown: Uint8Array.of(0x98, 0x06, 0x01),
       code: "FIELD_NOT_SUPPORTED",
-      message: /image specification: field 99 of .*ImageSpec is not known/,
+      message: /image specification: .*does not know \(field 99 of ImageSpec\)/,
       hint: /Upgrade/,
     },
   ];
