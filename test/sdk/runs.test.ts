@@ -117,6 +117,7 @@ export const sleeps = env.task({ name: "sleeps", inputs: { mark: z.string() } },
 const MAIN = `
 import { writeFileSync } from "node:fs";
 import * as flyte from "boxkite";
+import { z } from "zod";
 import * as tasks from "./tasks.ts";
 
 const [endpoint = "", what = "", mark = ""] = process.argv.slice(2);
@@ -189,7 +190,12 @@ const programs: Record<string, () => Promise<unknown>> = {
   },
   async versions() {
     for (const version of ["v1", "v2"]) await flyte.deploy(tasks.env, { version });
-    return flyte.remoteTask("e.versions", { version: "v1" })({});
+    const declared = (output: z.ZodType) => flyte.remoteTask("e.versions", { version: "v1", output })().catch(message);
+    return [
+      await flyte.remoteTask("e.versions", { version: "v1" })({}),
+      await declared(z.array(z.int())),
+      await declared(z.array(z.string().max(1))),
+    ];
   },
   async starts() {
     const run = await flyte.withRunContext({ name: "outermost" }).run(tasks.starts);
@@ -330,7 +336,16 @@ test("runs", async (t) => {
   });
 
   await t.test("autoVersion: current is the caller's, latest what was deployed last", async () => {
-    assert.deepEqual(await program("versions"), ["v1", "v2"]);
+    const [versions, wrong, onArrival] = await program<[string[], string, string]>("versions");
+    assert.deepEqual(versions, ["v1", "v2"]);
+    assert.match(
+      wrong,
+      /^RemoteTaskError: .*e\.versions, version v1, .*: output o0\[\] is string, declared as integer$/,
+    );
+    assert.match(
+      onArrival,
+      /^ValueError: e\.versions, output o0 is not what was declared: 0: Too big[^;]*; it is "v1"/,
+    );
   });
 
   await t.test(

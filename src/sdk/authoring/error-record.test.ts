@@ -156,6 +156,20 @@ test("a chain without end, or a very long one, is bounded", () => {
   assert.match(String((many["errors"] as unknown[]).at(-1)), /^\[\d+ more\]$/);
 });
 
+test("whatever is in it, an error fits, and its message begins as it did", () => {
+  const escaped = "\u0000\u0001".repeat(3_000);
+  const fields = Object.fromEntries(
+    Array.from({ length: 300 }, (_, at) => [escaped.slice(0, 150) + at, escaped]),
+  );
+  const make = (level: number): Error => {
+    const errors = level === 0 ? [] : Array.from({ length: 30 }, () => make(level - 1));
+    const cause = level === 0 ? escaped : make(level - 1);
+    return Object.assign(new AggregateError(errors, `level ${level}${escaped}`, { cause }), fields);
+  };
+  const { message } = carried(make(2));
+  assert.ok(message.startsWith("level 2\u0000\u0001"));
+});
+
 test("fields are carried exactly, and large ones say how much of them is missing", () => {
   const at = new Date(5);
   const exact = {
@@ -169,9 +183,14 @@ test("fields are carried exactly, and large ones say how much of them is missing
   const error = carried(Object.assign(new Error("x"), exact));
   for (const [name, value] of Object.entries(exact)) assert.deepStrictEqual(error[name], value, name);
   const large = carried(
-    Object.assign(new Error("x"), { small: 1, body: "b".repeat(100_000), rows: Array(10_000).fill(1) }),
+    Object.assign(new Error("x"), {
+      small: 1,
+      body: "b".repeat(100_000),
+      rows: Array(10_000).fill(1),
+      after: 2,
+    }),
   );
-  assert.equal(large["small"], 1);
+  assert.deepEqual([large["small"], large["after"]], [1, 2]);
   assert.match(String(large["body"]), /^b+\n\[… \d+ characters left out …\]\nb+$/);
   assert.match(String((large["rows"] as unknown[]).at(-1)), /^\[\d+ more\]$/);
 });

@@ -52,6 +52,7 @@ const DETAILS: readonly Detail[] = [
   },
   { message: 8_000, innerMessage: 300, frames: 5, levels: 2, errors: 4, text: 100, entries: 8, depth: 2 },
   { message: 8_000, innerMessage: 100, frames: 3, levels: 1, errors: 2, text: 100, entries: 4, depth: 1 },
+  { message: 6_000, innerMessage: 100, frames: 0, levels: 0, errors: 0, text: 100, entries: 0, depth: 0 },
 ];
 
 /** Anything may be thrown; this never throws. */
@@ -61,11 +62,7 @@ export function encodeError(error: unknown): ErrorRecord {
     const message = `a value that is no Error was thrown: ${value}`;
     return { code: "ThrownValue", message, kind: "user", recoverable: true };
   }
-  let message = "";
-  for (const detail of DETAILS) {
-    message = writeErrorText(readError(error, detail));
-    if (message.length <= MAX_RECORD_LENGTH) break;
-  }
+  const message = firstThatFits(error);
   const isTaskError = error instanceof TaskError;
   return {
     code: isTaskError ? error.code : nameOf(error),
@@ -73,6 +70,19 @@ export function encodeError(error: unknown): ErrorRecord {
     kind: isTaskError && error.kind === "system" ? "system" : "user",
     recoverable: !isNonRecoverable(error),
   };
+}
+
+function firstThatFits(error: Error): string {
+  for (const detail of DETAILS) {
+    try {
+      const text = writeErrorText(readError(error, detail));
+      if (text.length <= MAX_RECORD_LENGTH) return text;
+    } catch (problem) {
+      // The text would be longer than any can be.
+      if (!(problem instanceof RangeError)) throw problem;
+    }
+  }
+  return "";
 }
 
 /** By the class names on the prototype chain, which also works between two copies of the package. */

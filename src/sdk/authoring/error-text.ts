@@ -2,9 +2,8 @@
  * The text of an error: its message, its stack, and those of its causes, for people; and in a last line of JSON what a
  * TypeScript caller restores the error from. The line is left out where there is nothing to restore.
  */
-import type { OtherValue, ThrownError } from "./thrown-value.ts";
+import { printed, type OtherValue, type ThrownError } from "./thrown-value.ts";
 import { ERROR_TRAILER } from "../../domain/error-trailer.ts";
-import { printed } from "./thrown-value.ts";
 import { untagValue } from "../../wire/literals/tagged.ts";
 
 /** A piece of the text: its distance from the end of the text, and its length, both in characters. */

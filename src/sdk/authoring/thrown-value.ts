@@ -33,12 +33,16 @@ export interface Detail {
   readonly frames: number;
   /** Of causes, and of errors inside of errors. */
   readonly levels: number;
+  /** In all, besides the one that was thrown. */
   readonly errors: number;
   readonly text: number;
   /** Of an object or an array. */
   readonly entries: number;
   readonly depth: number;
 }
+
+/** In one field: more than are kept of any. */
+const MOST_VALUES = 1_000;
 
 export function isError(value: unknown): value is Error {
   return attempt(() => value instanceof Error || types.isNativeError(value)) ?? false;
@@ -48,7 +52,8 @@ export function isError(value: unknown): value is Error {
 export function nameOf(error: Error): string {
   const own = textOf(error, "name") ?? "";
   if (own !== "" && own !== "Error") return shorten(own, 200);
-  return attempt(() => error.constructor.name) || "Error";
+  const ofClass: unknown = attempt(() => error.constructor.name);
+  return typeof ofClass === "string" && ofClass !== "" ? shorten(ofClass, 200) : "Error";
 }
 
 /** A value for a message: a text in quotes, anything else as Node prints it. */
@@ -65,9 +70,11 @@ class Reader {
   readonly #detail: Detail;
   /** The errors that contain the present one. */
   readonly #around = new Set<unknown>();
+  #errorsLeft: number;
 
   constructor(detail: Detail) {
     this.#detail = detail;
+    this.#errorsLeft = detail.errors;
   }
 
   read(error: Error, level: number): ThrownError {
@@ -92,8 +99,7 @@ class Reader {
   }
 
   #all(errors: readonly unknown[], level: number): (ThrownError | OtherValue)[] {
-    const { errors: most, levels } = this.#detail;
-    const kept = level === levels ? [] : errors.slice(0, most);
+    const kept = level === this.#detail.levels ? [] : errors.slice(0, this.#errorsLeft);
     const read = kept.map((error) => this.#inner(error, level) ?? { other: this.#value(error) });
     const left = errors.length - read.length;
     return left === 0 ? read : [...read, { other: `[${left} more]` }];
@@ -103,7 +109,9 @@ class Reader {
     if (value === undefined) return undefined;
     if (!isError(value)) return { other: this.#value(value) };
     if (this.#around.has(value)) return { other: "[an error above]" };
-    return level === this.#detail.levels ? { other: markOf(value) } : this.read(value, level + 1);
+    if (level === this.#detail.levels || this.#errorsLeft <= 0) return { other: markOf(value) };
+    this.#errorsLeft -= 1;
+    return this.read(value, level + 1);
   }
 
   #fields(error: Error): Record<string, unknown> {
@@ -123,7 +131,7 @@ class Reader {
   #value(value: unknown): unknown {
     const tag = (): unknown =>
       bounded(
-        tagValue(value, "", (_problem, refused) => markOf(refused)),
+        tagValue(value, "", (_problem, refused) => markOf(refused), { left: MOST_VALUES }),
         this.#detail,
       );
     return attempt(tag) ?? "[it cannot be read]";
@@ -197,7 +205,8 @@ function markOf(value: unknown, conversions = 0): unknown {
   if (conversions === MOST_CONVERSIONS) return mark;
   const json = attempt(() => (value as { toJSON?: () => unknown }).toJSON?.());
   if (json === undefined) return mark;
-  return attempt(() => tagValue(json, "", (_problem, refused) => markOf(refused, conversions + 1))) ?? mark;
+  const refusal = (_problem: string, refused: unknown): unknown => markOf(refused, conversions + 1);
+  return attempt(() => tagValue(json, "", refusal, { left: MOST_VALUES })) ?? mark;
 }
 
 function bounded(value: unknown, detail: Detail, depth = 0): unknown {

@@ -85,7 +85,7 @@ function define(
   fn: (inputs: never) => unknown,
   source: AuthorFunction,
 ): TraceDefinition {
-  refuseHiddenSource(`trace ${name}`, source, "wrap it: (…inputs) => bound(…inputs)");
+  refuseHiddenSource(`trace ${name}`, source, "wrap it: (...inputs) => bound(...inputs)");
   return { name, interface: compiled, fn, source };
 }
 

@@ -22,21 +22,34 @@ const refuse: Refusal = (problem) => {
   throw new ValueError(problem);
 };
 
+/** How many more values are taken; a value that many others refer to is taken again each time. */
+export interface Budget {
+  left: number;
+}
+
 /** Throws ValueError, naming the path, for what would not be the same afterwards: functions, objects of classes, cycles. */
-export function tagValue(value: unknown, path: string, refusal: Refusal = refuse): unknown {
-  return new Tagger(refusal).tag(value, path);
+export function tagValue(
+  value: unknown,
+  path: string,
+  refusal: Refusal = refuse,
+  budget: Budget = { left: Number.POSITIVE_INFINITY },
+): unknown {
+  return new Tagger(refusal, budget).tag(value, path);
 }
 
 class Tagger {
   readonly #refuse: Refusal;
+  readonly #budget: Budget;
   /** The objects that contain the present one. */
   readonly #around = new Set<object>();
 
-  constructor(refusal: Refusal) {
+  constructor(refusal: Refusal, budget: Budget) {
     this.#refuse = refusal;
+    this.#budget = budget;
   }
 
   tag(value: unknown, path: string): unknown {
+    if (--this.#budget.left < 0) return this.#refuse(`${path}: there are too many values`, "…");
     switch (typeof value) {
       case "boolean":
         return value;
