@@ -1,6 +1,7 @@
 /** `boxkite doctor`: what was found, what cannot work, and the command that helps. */
 import { statfs } from "node:fs/promises";
 import { messageOf, type BoxkiteError } from "../domain/errors.ts";
+import { LIVE_PATH } from "../platform/probe-container.ts";
 import type { Advice } from "../platform/platform.ts";
 import { findRuntime } from "../executors/process/find-runtime.ts";
 import { defaultDataDirectory } from "../server/data-directory.ts";
@@ -73,7 +74,7 @@ async function port(wanted: number): Promise<CheckResult> {
 
 async function isBoxkite(port: number): Promise<boolean> {
   const signal = AbortSignal.timeout(2_000);
-  const answer = await fetch(`http://127.0.0.1:${port}/v2/healthz`, { signal }).catch(() => undefined);
+  const answer = await fetch(`http://127.0.0.1:${port}${LIVE_PATH}`, { signal }).catch(() => undefined);
   return answer?.ok === true && (await answer.text()) === "ok\n";
 }
 

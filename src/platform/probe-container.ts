@@ -52,8 +52,8 @@ const DIRECTORIES = [
   "run",
 ];
 const MOUNTED = ["/usr", "/bin", "/sbin", "/lib", "/lib64", "/nix/store"];
-/** What is asked of the server. */
-export const HEALTH_PATH = "/healthz";
+/** Answered by every server that runs, whether it is healthy or not. */
+export const LIVE_PATH = "/livez";
 /** The time limit for one candidate. */
 export const TRIAL_TIMEOUT_MS = 3_000;
 const PROBE_TIMEOUT_MS = 60_000;
@@ -74,7 +74,7 @@ export async function makeEmptyImage(api: EngineApi): Promise<void> {
 export async function runTrials(options: ProbeOptions): Promise<readonly Trial[]> {
   const { api, network, port } = options;
   const name = `boxkite-probe-${options.instance.slice(0, 30)}-${process.pid}-${randomBytes(4).toString("hex")}`;
-  const urls = network.candidates.map(({ host }) => [host, `http://${hostPort(host, port)}${HEALTH_PATH}`]);
+  const urls = network.candidates.map(({ host }) => [host, `http://${hostPort(host, port)}${LIVE_PATH}`]);
   const mounts = [...MOUNTED, dirname(resolve(process.execPath))].filter((each) => existsSync(each));
   const created = await api.createContainer(name, {
     Image: IMAGE.repository,

@@ -4,7 +4,7 @@ import { BoxkiteError, type ErrorCode } from "../domain/errors.ts";
 import type { EngineApi } from "../containers/api.ts";
 import { ENGINE_START_FAILURES, type StartContext } from "../containers/failures/start.ts";
 import { type FailureRow, findFailure } from "../lib/failure-table.ts";
-import { HEALTH_PATH, type ProbeOptions, type Trial, TRIAL_TIMEOUT_MS } from "./probe-container.ts";
+import { LIVE_PATH, type ProbeOptions, type Trial, TRIAL_TIMEOUT_MS } from "./probe-container.ts";
 
 interface UnreachableContext {
   readonly port: number;
@@ -76,7 +76,7 @@ export async function explainUnreachable(
 /** The same request from this machine, to distinguish a firewall from a server that does not listen there. */
 function asksHere(host: string, port: number): Promise<"answered" | "refused" | "other"> {
   return new Promise((resolveAsk) => {
-    const sent = request({ host, port, path: HEALTH_PATH, timeout: TRIAL_TIMEOUT_MS }, (response) => {
+    const sent = request({ host, port, path: LIVE_PATH, timeout: TRIAL_TIMEOUT_MS }, (response) => {
       response.resume();
       resolveAsk("answered");
     });

@@ -98,6 +98,7 @@ test("the health of the server is 503 with what is wrong and what to do", async 
   ];
   for (const [health, ...wanted] of answers) {
     const ask = await start(t, { health });
+    assert.equal((await ask("GET", "/livez")).body, "ok\n");
     for (const path of ["/healthz", "/v2/healthz"]) {
       const { status, body } = await ask("GET", path);
       assert.deepEqual([status, body], wanted, path);
@@ -155,7 +156,7 @@ test("a client of HTTP/2 sees the refusal of an answer that is too long, and its
 test("a method that a path does not have is refused with those that it has", async (t) => {
   const ask = await start(t);
   const run = "/v2/domain/d/project/p/runs/r";
-  const reads = ["/", "/healthz", "/v2", "/v2/assets/run.js", run, `${run}/stream`, `${run}/log`];
+  const reads = ["/", "/healthz", "/livez", "/v2", "/v2/assets/run.js", run, `${run}/stream`, `${run}/log`];
   for (const path of reads)
     for (const method of ["POST", "PUT", "DELETE", "OPTIONS", "PROPFIND"]) {
       const { status, allow } = await ask(method, path);

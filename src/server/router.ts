@@ -6,6 +6,7 @@ import type { Principal } from "../domain/principal.ts";
 import { isSigned } from "../objects/s3/is-signed.ts";
 import { createPages } from "../pages/pages.ts";
 import { HOME_PATH } from "../pages/paths.ts";
+import { LIVE_PATH } from "../platform/probe-container.ts";
 import { hasMethod, READ, redirect, sendText } from "../pages/respond.ts";
 import { isFromElsewhere } from "../pages/same-origin.ts";
 import type { PagesContext } from "../pages/page-context.ts";
@@ -46,6 +47,8 @@ export function createRouter({ rpc, objects, bucket, health, context, anyHostNam
       if (hasMethod(request, response, ["POST"])) signal(request, response, by, condition);
     } else if (path === "/healthz" || path === "/v2/healthz") {
       if (hasMethod(request, response, READ)) sendHealth(request, response);
+    } else if (path === LIVE_PATH) {
+      if (hasMethod(request, response, READ)) sendText(response, 200, "ok\n");
     } else if (path === "/") {
       if (hasMethod(request, response, READ)) redirect(response, 302, HOME_PATH);
     } else if (!pages(request as IncomingMessage, response as ServerResponse, path, by)) {
