@@ -71,3 +71,15 @@ test("a file that is moved back is used again, with what was written to it", asy
   assert.equal(database.get("SELECT value FROM secrets")?.["value"], "b");
   assert.ok((await readdir(directory)).includes("store.sqlite-wal"));
 });
+
+test("a file that can no longer be written to is reported as such", async (t) => {
+  const { database } = await subject(t);
+  database.get("PRAGMA query_only = 1");
+  await assert.rejects(
+    database.write(() => database.run(WRITE)),
+    {
+      code: "DATA_DIRECTORY_UNUSABLE",
+      message: /can no longer be used: attempt to write a readonly database$/u,
+    },
+  );
+});
