@@ -1,6 +1,6 @@
 /** A store that an earlier version wrote is migrated with all that is in it, and works. */
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -100,5 +100,14 @@ test("a store of the first schema is migrated with its rows, and its runs go on"
   assert.deepEqual(
     changed.map(({ key: { action } }) => action),
     ["a0", "ask", "queued"],
+  );
+});
+
+test("migrations are numbered without a gap and without a number twice: a database keeps how many it has seen", () => {
+  const names = readdirSync(join(import.meta.dirname, "migrations")).toSorted();
+  const numbers = names.map((name) => name.slice(0, 5));
+  assert.deepEqual(
+    numbers,
+    names.map((_, index) => `${String(index + 1).padStart(4, "0")}_`),
   );
 });
