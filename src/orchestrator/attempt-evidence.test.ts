@@ -55,6 +55,13 @@ test("evidence has the program, and its own last lines once they are in the file
   assert.deepEqual([known.hasBegun, known.uploadRefused], [false, false]);
 });
 
+test("a runtime is awaited until it asks for something, and only in an image that was to start one", async () => {
+  const { evidence, traffic } = subject();
+  assert.equal(evidence.awaitsRuntime, true);
+  traffic.read(KEY, "r/a0/2/x");
+  assert.equal(evidence.awaitsRuntime, false);
+});
+
 test("the log of an attempt that succeeded is not read", async () => {
   const { evidence, calls } = subject();
   await evidence.collect({ kind: "outputs" }, EXIT);

@@ -34,6 +34,8 @@ export interface AttemptEvidenceOptions extends EvidenceSubject {
 
 export interface AttemptEvidence {
   readonly image: ResolvedImage;
+  /** Its image was to start a runtime, and that has not asked for its inputs so far. */
+  readonly awaitsRuntime: boolean;
   /** `exit`: undefined where its process still runs. */
   collect(written: Written, exit: AttemptExit | undefined): Promise<Evidence>;
   /** The attempt is over: nothing of it is noted any more. */
@@ -79,6 +81,9 @@ export function createAttemptEvidence(options: AttemptEvidenceOptions): AttemptE
   };
   return {
     image: spec.image,
+    get awaitsRuntime() {
+      return spec.image.source !== "host" && program.language !== undefined && traffic.hasBegun === false;
+    },
     collect: async (written, exit) => ({
       written,
       exit: exit ?? (await endOfRunning(written)),

@@ -6,6 +6,7 @@ import { IMAGE } from "../../test/helpers/resolved-image.ts";
 import { steppedClock } from "../../test/helpers/stepped-clock.ts";
 import type { ActionError } from "../domain/action.ts";
 import type { AttemptExit } from "../domain/attempt.ts";
+import type { AttemptEvidence } from "./attempt-evidence.ts";
 import type { Counted } from "./attempt-results.ts";
 import { createAttemptWatch } from "./attempt-watch.ts";
 
@@ -13,23 +14,30 @@ const ACTION = actionRecord(1, "a0", { phase: "running", attempt: 2 });
 const EXIT: AttemptExit = { reason: "exited", exitCode: 1, outOfMemory: false };
 const ERROR: ActionError = { code: "E", message: "no\nway", hint: "try", kind: "user", recoverable: false };
 const LINGER_MS = 30_000;
-const EVIDENCE = { image: IMAGE, collect: () => assert.fail("the results collect it"), close: () => {} };
+const EVIDENCE = {
+  image: IMAGE,
+  awaitsRuntime: false,
+  collect: () => assert.fail("the results collect it"),
+  close: () => {},
+};
 
 interface SubjectOptions {
   readonly ended?: Counted;
   /** What each read of the written result gives. */
   readonly written?: () => Promise<Counted | undefined>;
   readonly closeLog?: () => Promise<void>;
+  readonly evidence?: AttemptEvidence;
 }
 
-function subject({ ended, written = async () => undefined, closeLog }: SubjectOptions = {}) {
+function subject(options: SubjectOptions = {}) {
+  const { ended, written = async () => undefined, closeLog, evidence = EVIDENCE } = options;
   const clock = steppedClock();
   const { log, lines } = recordingLogger();
   const done: unknown[] = [];
   const text: string[] = [];
   const watch = createAttemptWatch({
     action: ACTION,
-    evidence: EVIDENCE,
+    evidence,
     sink: {
       write: (stream, line) => text.push(`${stream} ${line}`),
       flush: async () => {},
@@ -61,6 +69,34 @@ function subject({ ended, written = async () => undefined, closeLog }: SubjectOp
   });
   return { watch, clock, lines, done, text };
 }
+
+test("a runtime that does not begin is mentioned once in the log, after a minute", async () => {
+  const state = { awaitsRuntime: true };
+  const silent = subject({ evidence: { ...EVIDENCE, awaitsRuntime: true } });
+  silent.watch.observer.started(5);
+  await silent.clock.step(59_999);
+  assert.deepEqual(silent.text, []);
+  await silent.clock.step(1);
+  assert.match(
+    silent.text.join(),
+    /^system the task's runtime has not asked for its inputs after 60 s: .*ENTRYPOINT/u,
+  );
+  const evidence = {
+    ...EVIDENCE,
+    get awaitsRuntime() {
+      return state.awaitsRuntime;
+    },
+  };
+  const begins = subject({ evidence });
+  begins.watch.observer.started(5);
+  state.awaitsRuntime = false;
+  await begins.clock.step(60_000);
+  assert.deepEqual(begins.text, []);
+  const ends = subject({ evidence: { ...EVIDENCE, awaitsRuntime: true } });
+  ends.watch.observer.started(5);
+  await ends.watch.close();
+  assert.equal(ends.clock.pending, 0);
+});
 
 test("what the executor reports becomes events of the action, with what is known of the attempt", async () => {
   const { watch, clock, done, text } = subject();

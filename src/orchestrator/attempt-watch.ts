@@ -8,6 +8,7 @@ import type { AttemptFacts } from "../domain/attempt.ts";
 import { textForPeople } from "../domain/error-trailer.ts";
 import type { ActionEvent } from "../domain/transition.ts";
 import type { AttemptObserver } from "../executors/executor.ts";
+import type { Timer } from "../lib/clock.ts";
 import { within } from "../lib/wait.ts";
 import type { AttemptLog } from "../logs/attempt-logs.ts";
 import type { Apply } from "./apply.ts";
@@ -40,12 +41,21 @@ export interface AttemptWatch {
 /** An ordinary attempt ends so soon after it has written its result, and its exit code and log stay in order. */
 const ORDINARY_END_MS = 1_000;
 
+/** A service as ENTRYPOINT would run for ever, and nothing would say why. */
+const SILENCE_MS = 60_000;
+const SILENT =
+  "the task's runtime has not asked for its inputs after 60 s: its code is still being loaded, or the image's ENTRYPOINT starts another program and does not run its arguments (docs/exit-codes.md)";
+
 export function createAttemptWatch(options: AttemptWatchOptions): AttemptWatch {
   const { action, evidence, sink, apply, results, lingerMs, clock, log } = options;
   const { image } = evidence;
   const { attempt } = action.state;
   const report = createReport(sink, options);
-  const forget = () => evidence.close();
+  let silence: Timer | undefined;
+  const forget = () => {
+    silence?.cancel();
+    evidence.close();
+  };
   void report.closed.then(forget, forget);
   let lingersUntilMs: number | undefined;
 
@@ -80,7 +90,13 @@ export function createAttemptWatch(options: AttemptWatchOptions): AttemptWatch {
     observer: {
       progress: (reason) => record({ type: "progress", attempt, reason }),
       waiting: (reason) => record({ type: "attemptWaiting", attempt, reason }),
-      started: (at) => record({ type: "started", attempt, at }, { startedAt: at }),
+      started: (at) => {
+        record({ type: "started", attempt, at }, { startedAt: at });
+        if (!evidence.awaitsRuntime) return;
+        silence = clock.timer(SILENCE_MS, () => {
+          if (evidence.awaitsRuntime) write(SILENT);
+        });
+      },
       ended: (exit) => {
         report.add(async () => writeFailure(await results.ended(action, exit, evidence)));
         void report.close();
