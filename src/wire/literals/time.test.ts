@@ -11,7 +11,9 @@ test("timestamps keep nanoseconds, and offsets become UTC", () => {
     ["2026-01-02", "2026-01-02T00:00:00Z"],
   ];
   for (const [text = "", expected] of cases) assert.equal(formatTimestamp(parseTimestamp(text)), expected);
-  assert.throws(() => parseTimestamp("yesterday"), /not an ISO 8601 date/);
+  for (const text of ["yesterday", "Jan 2 2026", "2026-13-01", "2026-01-02T25:00Z", "2026"])
+    assert.throws(() => parseTimestamp(text), /not an ISO 8601 date/);
+  assert.throws(() => parseTimestamp("2026-01-02T03:04:05"), /has no time zone; end it with Z/);
 });
 
 test("durations of fixed length", () => {

@@ -5,11 +5,19 @@ import { ValueError } from "./errors.ts";
 
 const NANOS = 1_000_000_000;
 
+const ISO_DATE = /^(?:[+-]\d{2})?\d{4}-\d\d-\d\d(T\d\d:\d\d(?::\d\d(?:\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?$/i;
+
 /** `2026-01-02T03:04:05.678Z`, with any offset and up to nine decimals; or a date alone, meant in UTC. */
 export function parseTimestamp(text: string): Timestamp {
+  const [whole, time, zone] = ISO_DATE.exec(text) ?? [];
   const milliseconds = Date.parse(text);
-  if (Number.isNaN(milliseconds))
+  if (whole === undefined || Number.isNaN(milliseconds))
     throw new ValueError(`${JSON.stringify(text)} is not an ISO 8601 date and time`);
+  // It would be another point in time on each machine.
+  if (time !== undefined && zone === undefined)
+    throw new ValueError(
+      `${JSON.stringify(text)} has no time zone; end it with Z or an offset such as +02:00`,
+    );
   // Date keeps milliseconds only; the decimals are read from the text.
   const decimals = /T[^.,]*[.,](\d+)/.exec(text)?.[1] ?? "";
   const seconds = Math.floor(milliseconds / 1000);
