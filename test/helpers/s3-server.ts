@@ -117,6 +117,8 @@ export interface SignedRequest {
   readonly accessKeyId?: string;
   readonly secretAccessKey?: string;
   readonly region?: string;
+  /** In the Host header; the server's address unless given. */
+  readonly host?: string;
   readonly signedAt?: number;
   /** Headers that are sent and not signed. */
   readonly unsigned?: Readonly<Record<string, string>>;
@@ -138,7 +140,7 @@ export function signHeaders(server: S3Server, request: SignedRequest): SignedHea
       method: request.method,
       path: decodeURIComponent(path),
       query: [...new URLSearchParams(search)],
-      host: `127.0.0.1:${server.port}`,
+      host: request.host ?? `127.0.0.1:${server.port}`,
       headers: request.headers ?? {},
       payloadHash: request.payloadHash ?? sha256Hex(request.body ?? ""),
     },

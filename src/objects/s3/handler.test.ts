@@ -454,6 +454,19 @@ test("what is not implemented says what it is", async (t) => {
   );
 });
 
+test("the bucket may be in the name of the host", async (t) => {
+  const server = await startS3Server(t);
+  const host = `${BUCKET}.localhost`;
+  const ask = (method: string, path: string, body = "") =>
+    sendSigned(server, { method, path, host, ...(body !== "" && { body }) });
+  assert.equal((await ask("PUT", "/a/b%20c", "content")).status, 200);
+  assert.equal(String((await ask("GET", "/a/b%20c")).body), "content");
+  assert.match(String((await ask("GET", "/?list-type=2")).body), /<Key>a\/b c<\/Key>/u);
+  assert.equal(String((await ask("GET", `/${BUCKET}/a/b%20c`)).body), "content");
+  assert.equal((await ask("HEAD", "/")).status, 200);
+  assert.equal((await ask("GET", "//a/b%20c")).code, "NoSuchKey");
+});
+
 test("the one bucket is listed where it fits what was asked for", async (t) => {
   const server = await startS3Server(t);
   const list = async (query: string) => sendSigned(server, { method: "GET", path: `/${query}` });

@@ -1,5 +1,6 @@
 /**
- * The part of S3's REST API that object clients use, path-style (`/<bucket>/<key>`), over one bucket.
+ * The part of S3's REST API that object clients use, over one bucket: path-style (`/<bucket>/<key>`), and
+ * virtual-hosted at `<bucket>.localhost`.
  * https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations_Amazon_Simple_Storage_Service.html
  */
 import { randomBytes } from "node:crypto";
@@ -67,7 +68,7 @@ async function answer(
   by: Principal,
 ): Promise<void> {
   const { bucket, region = DEFAULT_REGION, store, clock, onWritten = () => {} } = options;
-  const received = parseRequest(incoming);
+  const received = parseRequest(incoming, bucket);
   refuseForm(received);
   const authenticated = await authenticate(received, options, by);
   const request = withQueryHeaders(received);

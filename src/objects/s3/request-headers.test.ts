@@ -101,6 +101,7 @@ test("every other header is refused by its name, and nothing is stored", async (
     ["x-amz-object-lock-mode", "GOVERNANCE"],
     ["x-amz-object-lock-legal-hold", "ON"],
     ["x-amz-object-lock-retain-until-date", "2030-01-01T00:00:00Z"],
+    ["x-amz-server-side-encryption", "AES256"],
     ["x-amz-server-side-encryption", "aws:kms"],
     ["x-amz-server-side-encryption-aws-kms-key-id", "key"],
     ["x-amz-server-side-encryption-customer-algorithm", "AES256"],

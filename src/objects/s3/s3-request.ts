@@ -7,6 +7,8 @@ export interface S3Request {
   readonly method: string;
   /** Decoded, with its leading slash. */
   readonly path: string;
+  /** The path as it is in the URL, escapes and all, and the bucket before it where that is in the host's name. */
+  readonly resource: string;
   readonly bucket: string;
   /** Empty for a request to the bucket. */
   readonly key: string;
@@ -20,18 +22,25 @@ export interface S3Request {
   readonly incoming: IncomingMessage;
 }
 
-/** Throws InvalidURI, InvalidArgument, KeyTooLongError. */
-export function parseRequest(incoming: IncomingMessage): S3Request {
-  const url = incoming.url ?? "/";
-  const mark = url.indexOf("?");
-  const path = decode(mark === -1 ? url : url.slice(0, mark));
-  const query = mark === -1 ? [] : parseQuery(url.slice(mark + 1));
-  const slash = path.indexOf("/", 1);
-  const bucket = slash === -1 ? path.slice(1) : path.slice(1, slash);
-  const key = slash === -1 ? "" : path.slice(slash + 1);
+/** `hosted`: the bucket that there is. Throws InvalidURI, InvalidArgument, KeyTooLongError. */
+export function parseRequest(incoming: IncomingMessage, hosted: string): S3Request {
+  const { method = "GET", url = "/", headers } = incoming;
+  const [raw = "", search = ""] = url.split(/\?(.*)/s, 2);
+  const prefix = isInHost(headers, raw, hosted) ? `/${hosted}` : "";
+  const resource = prefix + raw;
+  const [, bucket = "", key = ""] = decode(resource).split(/^\/([^/]*)\/?/s);
   checkKeyOfUrl(key);
-  const method = incoming.method ?? "GET";
-  return requestOf({ method, path, bucket, key, query, headers: incoming.headers, incoming });
+  const query = parseQuery(search);
+  return requestOf({ method, path: decode(raw), resource, bucket, key, query, headers, incoming });
+}
+
+/**
+ * Whether the bucket is in the name of the host and not in the path, as clients write it that know the server as
+ * `localhost`. Under another name the server itself may be called like the bucket.
+ */
+function isInHost(headers: IncomingHttpHeaders, path: string, bucket: string): boolean {
+  const host = String(headers[":authority"] ?? headers.host ?? "").replace(/:\d+$/, "");
+  return host === `${bucket}.localhost` && path !== `/${bucket}` && !path.startsWith(`/${bucket}/`);
 }
 
 /** Parameters other than `x-amz-…` that stand for a header. */

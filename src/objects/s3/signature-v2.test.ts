@@ -8,7 +8,7 @@ const SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
 const SIGNED_AT_MS = 1_796_000_000_000;
 
 function request(method: string, url: string, headers: Record<string, string> = {}) {
-  return parseRequest({ method, url, headers } as unknown as IncomingMessage);
+  return parseRequest({ method, url, headers } as unknown as IncomingMessage, "boxkite");
 }
 
 /** Undefined for a good signature, else the code of the error. */
@@ -39,6 +39,13 @@ test("a URL that a client signed by version 2 is good", () => {
   for (const url of [PUT, PART]) assert.equal(verify("PUT", url), undefined, url);
   assert.equal(verify("POST", UPLOADS), undefined);
   assert.equal(verify("PUT", PUT, { "content-type": "text/csv", "x-amz-meta-a": "1" }), undefined);
+});
+
+test("the bucket is signed also where it is in the name of the host", () => {
+  const headers = { host: "boxkite.localhost:30080" };
+  assert.equal(verify("GET", GET.replace("/boxkite/", "/"), headers), undefined);
+  assert.equal(verify("GET", LOCATION.replace("/boxkite?", "/?"), headers), undefined);
+  assert.equal(verify("GET", GET.replace("/boxkite/", "/"), { host: "localhost" }), "SignatureDoesNotMatch");
 });
 
 test("it is good for nothing else than what was signed", () => {

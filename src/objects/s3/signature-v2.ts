@@ -111,10 +111,9 @@ function stringToSign(request: S3Request, expires: string, path: string): string
   ].join("\n");
 }
 
-/** As it is in the URL, escapes and all. Clients sign the path of a bucket with a slash at its end and send none. */
-function pathsOf({ incoming, key }: S3Request): readonly string[] {
-  const path = (incoming.url ?? "/").split("?", 1)[0] ?? "";
-  return key === "" && !path.endsWith("/") ? [path, `${path}/`] : [path];
+/** Clients sign the path of a bucket with a slash at its end and send none. */
+function pathsOf({ resource, key }: S3Request): readonly string[] {
+  return key === "" && !resource.endsWith("/") ? [resource, `${resource}/`] : [resource];
 }
 
 /** The values of parameters are decoded. */
