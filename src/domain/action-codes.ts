@@ -36,6 +36,7 @@ export const ACTION_CODES = {
     "REGISTRY_RATE_LIMITED",
     "CONFIG_INVALID",
     "DISK_FULL",
+    "DATA_DIRECTORY_UNUSABLE",
     "OBJECT_DAMAGED",
     "Interrupted",
     "CONTAINER_REMOVED",

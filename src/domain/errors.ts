@@ -110,6 +110,15 @@ export const ERROR_CODES = {
 /** docs/errors.md says of each what to do. */
 export type ErrorCode = keyof typeof ERROR_CODES;
 
+/** The server cannot store anything: what only its operator can mend, and everybody should know. */
+export type StorageCode = "DISK_FULL" | "DATA_DIRECTORY_UNUSABLE";
+
+export function isStorageError(error: unknown): error is BoxkiteError & { readonly code: StorageCode } {
+  return (
+    error instanceof BoxkiteError && (error.code === "DATA_DIRECTORY_UNUSABLE" || error.code === "DISK_FULL")
+  );
+}
+
 /** What happened and what to do about it, in one text. */
 export function textOf({
   message,

@@ -52,7 +52,7 @@ test("evidence has the program, and its own last lines once they are in the file
     [known.log, known.exit, known.image, known.program.code, known.program.memoryLimitBytes],
     [["own"], EXIT, IMAGE, "sent", 9],
   );
-  assert.deepEqual([known.hasBegun, known.uploadRefused], [false, false]);
+  assert.deepEqual([known.hasBegun, known.uploadRefused], [false, undefined]);
 });
 
 test("a runtime is awaited until it asks for something, and only in an image that was to start one", async () => {
@@ -70,17 +70,18 @@ test("the log of an attempt that succeeded is not read", async () => {
 
 test("uploads count below the attempt's prefix and below that of its raw data, until it is over", async () => {
   const { evidence, traffic } = subject("s3://b/raw");
-  const isRefused = async () => (await evidence.collect({ kind: "outputs" }, EXIT)).uploadRefused;
-  traffic.refused("r/a0/1/outputs.pb");
+  const isRefused = async () =>
+    (await evidence.collect({ kind: "outputs" }, EXIT)).uploadRefused !== undefined;
+  traffic.refused("r/a0/1/outputs.pb", "DISK_FULL");
   assert.equal(await isRefused(), false, "another attempt's");
   for (const key of ["r/a0/2/outputs.pb", "raw/r/a0/2/part"]) {
-    traffic.refused(key);
+    traffic.refused(key, "DISK_FULL");
     assert.equal(await isRefused(), true, key);
     traffic.written(key);
     assert.equal(await isRefused(), false, key);
   }
   evidence.close();
-  traffic.refused("r/a0/2/outputs.pb");
+  traffic.refused("r/a0/2/outputs.pb", "DISK_FULL");
   assert.equal(await isRefused(), false);
 });
 

@@ -22,7 +22,7 @@ const EVIDENCE = {
     program: NO_PROGRAM,
     hasBegun: true,
     log: [],
-    uploadRefused: false,
+    uploadRefused: undefined,
   }),
 };
 const PREFIX = "s3://b/r/a0/2";

@@ -41,13 +41,13 @@ test("an upload that was refused counts until the object is written", () => {
   const traffic = createObjectTraffic();
   const a0 = traffic.follow(attempt("a0"));
   const a1 = traffic.follow(attempt("a10"));
-  traffic.refused("p/d/runs/r/a0/1/outputs.pb");
-  traffic.refused("p/d/runs/r/a0/1/raw/x");
-  assert.deepEqual([a0.uploadRefused, a1.uploadRefused], [true, false]);
-  traffic.written("p/d/runs/r/a0/1/raw/x");
-  assert.equal(a0.uploadRefused, true);
+  traffic.refused("p/d/runs/r/a0/1/outputs.pb", "DATA_DIRECTORY_UNUSABLE");
+  traffic.refused("p/d/runs/r/a0/1/raw/x", "DISK_FULL");
+  assert.deepEqual([a0.uploadRefused, a1.uploadRefused], ["DATA_DIRECTORY_UNUSABLE", undefined]);
   traffic.written("p/d/runs/r/a0/1/outputs.pb");
-  assert.equal(a0.uploadRefused, false);
+  assert.equal(a0.uploadRefused, "DISK_FULL");
+  traffic.written("p/d/runs/r/a0/1/raw/x");
+  assert.equal(a0.uploadRefused, undefined);
 });
 
 test("nothing is kept of an attempt that is over", () => {

@@ -1,9 +1,10 @@
 /**
  * What the object endpoint sees of attempts that run: which have asked for their inputs, so that their runtime began,
- * and which had an upload refused because the disk was full. Kept in memory: after a restart of the server it is not
- * known what an attempt asked for before.
+ * and which had an upload refused because the server could not store it. Kept in memory: after a restart of the server
+ * it is not known what an attempt asked for before.
  */
 import type { AttemptKey } from "../domain/attempt.ts";
+import type { StorageCode } from "../domain/errors.ts";
 import type { RunKey } from "../domain/ids.ts";
 import { parseObjectUri } from "../objects/uri.ts";
 
@@ -19,7 +20,7 @@ export interface TrafficOf {
 /** Of one attempt. */
 export interface Traffic {
   readonly hasBegun: boolean | undefined;
-  readonly uploadRefused: boolean;
+  readonly uploadRefused: StorageCode | undefined;
   close(): void;
 }
 
@@ -30,28 +31,35 @@ export interface ObjectTraffic {
   read(run: RunKey, key: string): void;
   /** An object was written completely. */
   written(key: string): void;
-  /** A write was refused because the disk was full. */
-  refused(key: string): void;
+  /** A write was refused because the server could not store it. */
+  refused(key: string, why: StorageCode): void;
 }
 
 interface Entry {
   readonly key: AttemptKey;
   readonly inputKey: string | undefined;
   readonly prefixes: readonly string[];
-  readonly refusedKeys: Set<string>;
+  readonly refused: Map<string, StorageCode>;
   hasBegun: boolean | undefined;
 }
 
 export function createObjectTraffic(): ObjectTraffic {
   const live = new Map<string, Set<Entry>>();
-  const all = () => [...live.values()].flatMap((entries) => [...entries]);
+  /** By key, whose uploads were refused: usually empty, so that a write costs nothing, however many attempts run. */
+  const refusedBy = new Map<string, Set<Entry>>();
+  const forget = (key: string, entry: Entry) => {
+    entry.refused.delete(key);
+    const others = refusedBy.get(key);
+    others?.delete(entry);
+    if (others?.size === 0) refusedBy.delete(key);
+  };
   return {
     follow: ({ key, inputUri, prefixes, isTakenUp }) => {
       const entry: Entry = {
         key,
         inputKey: keyOf(inputUri),
         prefixes: prefixes.map((prefix) => `${keyOf(prefix)}/`),
-        refusedKeys: new Set(),
+        refused: new Map(),
         hasBegun: isTakenUp ? undefined : false,
       };
       const run = runText(key);
@@ -62,9 +70,10 @@ export function createObjectTraffic(): ObjectTraffic {
           return entry.hasBegun;
         },
         get uploadRefused() {
-          return entry.refusedKeys.size > 0;
+          return entry.refused.values().next().value;
         },
         close: () => {
+          for (const refused of entry.refused.keys()) forget(refused, entry);
           entries.delete(entry);
           if (entries.size === 0 && live.get(run) === entries) live.delete(run);
         },
@@ -78,10 +87,14 @@ export function createObjectTraffic(): ObjectTraffic {
       for (const entry of readers) entry.hasBegun = true;
     },
     written: (key) => {
-      for (const { refusedKeys } of all()) refusedKeys.delete(key);
+      for (const entry of refusedBy.get(key) ?? []) forget(key, entry);
     },
-    refused: (key) => {
-      for (const { prefixes, refusedKeys } of all()) if (isBelow(key, prefixes)) refusedKeys.add(key);
+    refused: (key, why) => {
+      for (const entry of [...live.values()].flatMap((entries) => [...entries])) {
+        if (!isBelow(key, entry.prefixes)) continue;
+        entry.refused.set(key, why);
+        refusedBy.set(key, (refusedBy.get(key) ?? new Set()).add(entry));
+      }
     },
   };
 }

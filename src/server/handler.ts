@@ -56,7 +56,7 @@ export function createHandler(options: HandlerOptions): Handler {
       traffic.written(key);
       orchestrator.objectWritten(key);
     },
-    onDiskFull: traffic.refused,
+    onUnstorable: traffic.refused,
     principals: createPrincipals({
       rights,
       identities,

@@ -1,6 +1,6 @@
 /** Whether the server can do its work: what it stores lasts, and its disk takes more. */
 import type { BoxkiteError } from "../domain/errors.ts";
-import { isStorageError } from "../services/errors.ts";
+import { isStorageError } from "../domain/errors.ts";
 import type { HostedStore } from "../objects/hosted-store.ts";
 import type { Store } from "../store/store.ts";
 

@@ -1,6 +1,6 @@
 /** BoxkiteError to Connect's codes, and nowhere else. */
 import { Code, ConnectError, type Interceptor } from "@connectrpc/connect";
-import { BoxkiteError, textOf, type ErrorCode } from "../domain/errors.ts";
+import { BoxkiteError, textOf, type ErrorCode, isStorageError } from "../domain/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import { CODE_HEADER, HINT_HEADER } from "../wire/error-headers.ts";
 import { notBuilt } from "./not-built.ts";
@@ -78,13 +78,6 @@ const STATUSES: Partial<Record<ErrorCode, number>> = {
   DATA_DIRECTORY_UNUSABLE: 503,
   DISK_FULL: 507,
 };
-
-/** What only the operator can mend, and everybody should know: the server cannot store anything. */
-export function isStorageError(error: unknown): error is BoxkiteError {
-  return (
-    error instanceof BoxkiteError && (error.code === "DATA_DIRECTORY_UNUSABLE" || error.code === "DISK_FULL")
-  );
-}
 
 export interface Refusal {
   readonly status: number;

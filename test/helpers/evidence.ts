@@ -31,7 +31,7 @@ export function evidenceOf(exitCode: number | undefined, more: MoreEvidence = {}
     program: PYTHON,
     hasBegun: undefined,
     log: [],
-    uploadRefused: false,
+    uploadRefused: undefined,
     ...more,
     exit: exitOf(exitCode, more.exit),
   };

@@ -1,6 +1,7 @@
 /** The S3 endpoint over a directory of its own, and requests to it that are signed by hand. */
 import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { createServer, request as httpRequest, type IncomingHttpHeaders } from "node:http";
+import type { StorageCode } from "../../src/domain/errors.ts";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -43,7 +44,7 @@ export interface S3Server {
 export interface S3ServerOptions {
   readonly region?: string;
   readonly onWritten?: (key: string) => void;
-  readonly onDiskFull?: (key: string) => void;
+  readonly onUnstorable?: (key: string, why: StorageCode) => void;
 }
 
 export async function startS3Server(t: TestContext, options: S3ServerOptions = {}): Promise<S3Server> {

@@ -32,7 +32,7 @@ test("an attempt that is preempted starts again as often as it takes, and no fai
 test("an attempt that gave its capacity back has not failed, and what it wrote counts first", () => {
   const exit = { reason: "parked", outOfMemory: false, message: "its children run" } as const;
   const image = { reference: "i", source: "registry" } as const;
-  const evidence = { exit, image, program: NO_PROGRAM, hasBegun: true, log: [], uploadRefused: false };
+  const evidence = { exit, image, program: NO_PROGRAM, hasBegun: true, log: [], uploadRefused: undefined };
   const judged = (kind: "nothing" | "outputs") => judge({ ...evidence, written: { kind } });
   assert.deepEqual(judged("nothing"), { kind: "parked", reason: "its children run" });
   assert.deepEqual(judged("outputs"), { kind: "succeeded" });

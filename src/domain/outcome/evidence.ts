@@ -1,6 +1,7 @@
 /** What is known of an attempt that has ended: `judge` decides from nothing else. */
 import type { ActionError } from "../action.ts";
 import type { AttemptExit } from "../attempt.ts";
+import type { StorageCode } from "../errors.ts";
 import type { ResolvedImage } from "../image.ts";
 
 /** What the task's runtime wrote under the attempt's output prefix. */
@@ -37,8 +38,8 @@ export interface Evidence {
   readonly hasBegun: boolean | undefined;
   /** The last lines of its own output, the oldest first. */
   readonly log: readonly string[];
-  /** The server has refused an upload of this attempt because its disk was full, and took no later one of it. */
-  readonly uploadRefused: boolean;
+  /** Why the server has refused an upload of this attempt, and took no later one of it. */
+  readonly uploadRefused: StorageCode | undefined;
 }
 
 export const NO_PROGRAM: Program = {

@@ -11,7 +11,7 @@ const HOST = { reference: "auto", source: "host" } as const;
 const NOTHING: Written = { kind: "nothing" };
 
 function judge(written: Written, exit: AttemptExit, image: Evidence["image"], more: Partial<Evidence> = {}) {
-  const known = { program: NO_PROGRAM, hasBegun: undefined, log: [], uploadRefused: false };
+  const known = { program: NO_PROGRAM, hasBegun: undefined, log: [], uploadRefused: undefined };
   return judgeEvidence({ ...known, ...more, written, exit, image });
 }
 
@@ -138,8 +138,8 @@ test("a task whose result was not taken for lack of room is not to blame", () =>
   assert.match(textOf(error), /its disk is full.*hint: .*free some space/su);
 });
 
-test("an upload that the server refused for lack of space makes it the system's fault, whatever the task made of it", () => {
-  const refused = { uploadRefused: true };
+test("an upload that the server could not store makes it the system's fault, whatever the task made of it", () => {
+  const refused = { uploadRefused: "DISK_FULL" } as const;
   const errors = [
     judge(written("ModelNotSaved", "could not save the model", false), exited(0), IMAGE, refused),
     judge(NOTHING, exited(1), IMAGE, refused),
@@ -147,17 +147,17 @@ test("an upload that the server refused for lack of space makes it the system's 
   for (const error of errors)
     assert.deepEqual([error.code, error.kind, error.recoverable], ["DISK_FULL", "system", false]);
   assert.deepEqual(errors[0]?.message, "could not save the model");
-  assert.match(
-    errors[1]?.message ?? "",
-    /could not be stored, because the server's disk is full \(.*code 1/u,
-  );
+  assert.match(errors[1]?.message ?? "", /the server could not store the result \(.*code 1/u);
   assert.deepEqual(judge({ kind: "outputs" }, exited(0), IMAGE, refused), { kind: "succeeded" });
 });
 
-test("boto3 quotes the refusal of a full disk in its own way", () => {
+test("boto3 quotes the refusal in its own way", () => {
   const quoted =
     "An error occurred (InsufficientStorage) when calling the PutObject operation: its disk is full";
   assert.equal(errorOf(written("ClientError", quoted, false), exited(0)).code, "DISK_FULL");
+  const unusable = quoted.replace("InsufficientStorage", "StorageUnavailable");
+  const error = errorOf(written("ClientError", unusable, false), exited(0));
+  assert.deepEqual([error.code, error.kind], ["DATA_DIRECTORY_UNUSABLE", "system"]);
 });
 
 test("an attempt that was lost is shown as failed, any other by its outcome", () => {

@@ -2,7 +2,7 @@
 import type { ActionCode } from "../action-codes.ts";
 import type { ActionError } from "../action.ts";
 import type { AttemptOutcome } from "../attempt.ts";
-import type { ErrorCode } from "../errors.ts";
+import type { ErrorCode, StorageCode } from "../errors.ts";
 import type { TerminalPhase } from "../phase.ts";
 import { hintFor } from "./error-hints.ts";
 import type { Evidence, Written } from "./evidence.ts";
@@ -70,15 +70,16 @@ export function judge(evidence: Evidence): Outcome {
 }
 
 function ofError({ error, whileLoading }: WrittenError, facts: Facts): Outcome {
-  if (facts.uploadRefused || DISK_FULL_ANSWER.test(error.message)) return diskFull(error.message);
+  const refusal = facts.uploadRefused ?? refusalIn(error.message);
+  if (refusal !== undefined) return unstorable(refusal, error.message);
   const hint = error.hint ?? hintFor({ ...error, whileLoading }, facts);
   return { kind: "failed", error: hint === undefined ? error : { ...error, hint } };
 }
 
 function ofSilence(facts: Facts): Outcome {
   const { code, message, hint, recoverable } = judgeSilence(facts);
-  if (facts.uploadRefused)
-    return diskFull(`the result could not be stored, because the server's disk is full (${message})`);
+  if (facts.uploadRefused !== undefined)
+    return unstorable(facts.uploadRefused, `the server could not store the result (${message})`);
   return failed(code, message, hint, recoverable);
 }
 
@@ -87,15 +88,29 @@ function notStarted({ isContainer, image }: Facts): string {
 }
 
 /**
- * What the object store answers when the server's disk is full (objects/s3), as clients quote it: obstore the whole
- * answer, boto3 and s3fs the code in parentheses. A task that fails because its result was not taken quotes it.
+ * What the object store answers when it cannot store (objects/s3), as clients quote it: obstore the whole answer, boto3
+ * and s3fs the code in parentheses. A task that fails because its result was not taken quotes it.
  */
-const DISK_FULL_ANSWER = /<Code>InsufficientStorage<\/Code>|\(InsufficientStorage\)/u;
+const STORAGE_ANSWER =
+  /<Code>(InsufficientStorage|StorageUnavailable)<\/Code>|\((InsufficientStorage|StorageUnavailable)\)/u;
 
-function diskFull(message: string): Outcome {
-  const hint = "the server's disk is full: free some space in its data directory, then rerun";
-  // Not tried again: space does not come by itself, and the SDK's runtime has tried for some time already.
-  return { kind: "failed", error: { code: "DISK_FULL", message, hint, kind: "system", recoverable: false } };
+function refusalIn(message: string): StorageCode | undefined {
+  const [, whole, quoted] = STORAGE_ANSWER.exec(message) ?? [];
+  const answer = whole ?? quoted;
+  if (answer === undefined) return undefined;
+  return answer === "InsufficientStorage" ? "DISK_FULL" : "DATA_DIRECTORY_UNUSABLE";
+}
+
+const STORAGE_HINTS: Readonly<Record<StorageCode, string>> = {
+  DISK_FULL: "the server's disk is full: free some space in its data directory, then rerun",
+  DATA_DIRECTORY_UNUSABLE:
+    "the server's data directory, or its disk, cannot be used: /healthz and the server's log say why; rerun when that is mended",
+};
+
+function unstorable(code: StorageCode, message: string): Outcome {
+  const hint = STORAGE_HINTS[code];
+  // Not tried again: it does not mend itself, and the SDK's runtime has tried for some time already.
+  return { kind: "failed", error: { code, message, hint, kind: "system", recoverable: false } };
 }
 
 function failed(

@@ -90,14 +90,19 @@ test("a signed URL works until it expires, and for what it was signed for only",
   assert.equal(String(await server.store.readAll(key)), "content");
 });
 
-test("a write that the disk has no space for is reported with its key", async (t) => {
+test("a write that the server cannot store is reported with its key and the reason", async (t) => {
   const refused: string[] = [];
-  const server = await startS3Server(t, { onDiskFull: (key) => void refused.push(key) });
-  mock.method(server.store, "put", async () => {
-    throw new BoxkiteError("DISK_FULL", "its disk is full");
-  });
-  assert.equal((await put(server, "large", "content")).status, 507);
-  assert.deepEqual(refused, ["large"]);
+  const server = await startS3Server(t, { onUnstorable: (key, why) => void refused.push(`${why} ${key}`) });
+  const statuses = [];
+  for (const code of ["DISK_FULL", "DATA_DIRECTORY_UNUSABLE"] as const) {
+    const fail = mock.method(server.store, "put", async () => {
+      throw new BoxkiteError(code, "no");
+    });
+    statuses.push((await put(server, "large", "content")).status);
+    fail.mock.restore();
+  }
+  assert.deepEqual(statuses, [507, 503]);
+  assert.deepEqual(refused, ["DISK_FULL large", "DATA_DIRECTORY_UNUSABLE large"]);
 });
 
 test("an object that was written completely is reported; one that was refused is not", async (t) => {

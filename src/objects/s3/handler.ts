@@ -6,7 +6,7 @@
 import { randomBytes } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { isGone } from "../../lib/client-gone.ts";
-import { BoxkiteError, messageOf } from "../../domain/errors.ts";
+import { isStorageError, messageOf, type StorageCode } from "../../domain/errors.ts";
 import type { Principal } from "../../domain/principal.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Logger } from "../../lib/log.ts";
@@ -32,8 +32,8 @@ export interface S3HandlerOptions {
   readonly principals: FindPrincipal;
   /** Called for each object that a client has written completely, before the client is answered. Must not throw. */
   readonly onWritten?: (key: string) => void;
-  /** Called for each object that a client could not write because the disk is full. Must not throw. */
-  readonly onDiskFull?: (key: string) => void;
+  /** Called for each object that could not be stored for a client. Must not throw. */
+  readonly onUnstorable?: (key: string, why: StorageCode) => void;
 }
 
 /** `by`: the caller as the connection shows it; the signature is checked here. */
@@ -78,7 +78,8 @@ async function answer(
   try {
     await operation.run({ request, response, authenticated, store, bucket, region, clock, log, onWritten });
   } catch (error) {
-    if (error instanceof BoxkiteError && error.code === "DISK_FULL") options.onDiskFull?.(request.key);
+    const isWrite = request.method !== "GET" && request.method !== "HEAD";
+    if (isWrite && isStorageError(error)) options.onUnstorable?.(request.key, error.code);
     throw error;
   }
 }
