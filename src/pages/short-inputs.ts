@@ -14,7 +14,7 @@ import { shortened, shortValue } from "./short-value.ts";
 /** Actions whose inputs are kept in memory. */
 const KEPT = 5_000;
 /** Of larger inputs nothing is shown. */
-const MAX_BYTES = 64 * 1024;
+const MAX_BYTES = 256 * 1024;
 const MAX_INPUTS = 12;
 
 export interface ShortInputs {
