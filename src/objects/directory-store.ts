@@ -15,8 +15,8 @@ import { BoxkiteError } from "../domain/errors.ts";
 import { systemClock, type Clock } from "../lib/clock.ts";
 import { createKeyLocks, type Lock } from "../lib/key-locks.ts";
 import { createLogger, type Logger } from "../lib/log.ts";
-import { streamFile, streamSegments } from "./directory/content.ts";
-import { FileArea } from "./directory/file-area.ts";
+import { createEncryption, type Encryption } from "./directory/encryption.ts";
+import { FileArea, type WrittenContent } from "./directory/file-area.ts";
 import { checkMd5, describe, etagOf, infoOf } from "./directory/description.ts";
 import { explainOpenError, isDamage } from "./directory/io-error.ts";
 import { checkKey, objectPath } from "./directory/key-path.ts";
@@ -24,11 +24,11 @@ import {
   describeObjectFile,
   openObjectFile,
   type Description,
-  type OpenFile,
   type Segments,
 } from "./directory/object-file.ts";
 import { collectListing } from "./directory/listing.ts";
 import { Multipart } from "./directory/multipart.ts";
+import { openSegments, openSingle } from "./directory/open-object.ts";
 import { createPresence, withPresence } from "./directory/presence.ts";
 import { Uploads } from "./directory/uploads.ts";
 import { walkKeys, type FoundKey } from "./directory/walk.ts";
@@ -54,6 +54,8 @@ export interface DirectoryStoreOptions {
   readonly clock?: Clock;
   /** Gets a line for what is damaged and skipped. */
   readonly log?: Logger;
+  /** From which the keys of encrypted objects are derived; without it none can be written or read. */
+  readonly secret?: string | undefined;
 }
 
 /**
@@ -62,14 +64,21 @@ export interface DirectoryStoreOptions {
  */
 export async function openDirectoryStore(
   directory: string,
-  { clock = systemClock, log = createLogger() }: DirectoryStoreOptions = {},
+  { clock = systemClock, log = createLogger(), secret }: DirectoryStoreOptions = {},
 ): Promise<HostedStore> {
   const temporary = join(directory, ".tmp");
   try {
     await rm(temporary, { recursive: true, force: true });
     for (const name of SUBDIRECTORIES) await mkdir(join(directory, name), { recursive: true });
     const checkPresence = createPresence(directory, SUBDIRECTORIES);
-    const store = new DirectoryStore({ directory, temporary, checkPresence, clock, log });
+    const store = new DirectoryStore({
+      directory,
+      temporary,
+      checkPresence,
+      encryption: createEncryption(secret),
+      clock,
+      log,
+    });
     await store.recover();
     return withPresence(store, checkPresence);
   } catch (error) {
@@ -88,7 +97,10 @@ export async function countObjects(directory: string): Promise<number> {
   return count;
 }
 
-interface DirectoryStoreParts extends Required<DirectoryStoreOptions> {
+interface DirectoryStoreParts {
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly encryption: Encryption;
   readonly directory: string;
   readonly temporary: string;
   readonly checkPresence: () => Promise<void>;
@@ -98,6 +110,7 @@ class DirectoryStore implements HostedStore {
   readonly #root: string;
   readonly #clock: Clock;
   readonly #log: Logger;
+  readonly #encryption: Encryption;
   readonly #files: FileArea;
   readonly #uploads: Uploads;
   /** Held while a key's file is replaced or removed, not while its content arrives. */
@@ -106,16 +119,18 @@ class DirectoryStore implements HostedStore {
   /** Files of damaged objects that the log has named. */
   readonly #damaged = new Set<string>();
 
-  constructor({ directory, temporary, checkPresence, clock, log }: DirectoryStoreParts) {
+  constructor({ directory, temporary, checkPresence, encryption, clock, log }: DirectoryStoreParts) {
     this.#root = join(directory, "objects");
     this.#clock = clock;
     this.#log = log;
+    this.#encryption = encryption;
     this.#files = new FileArea(directory, temporary, checkPresence);
     this.#uploads = new Uploads(directory, this.#files, log);
     this.#multipart = new Multipart({
       files: this.#files,
       uploads: this.#uploads,
       clock,
+      encryption,
       replace: (key, written, condition) => this.#replace(key, written, condition),
     });
   }
@@ -129,17 +144,18 @@ class DirectoryStore implements HostedStore {
   async put(key: string, body: ObjectBody, options: HostedPutOptions = {}): Promise<StoredObject> {
     checkKey(key);
     let description: Description | undefined;
-    const temporary = await this.#files.writeAside(body, (written) => {
+    const describeWritten = (written: WrittenContent): Description => {
       checkMd5(key, written, options);
-      description = describe(key, {
+      return (description = describe(key, {
         ...written,
         etag: etagOf(written),
         modifiedAt: this.#clock.now(),
         attributes: options,
         checksum: options.checksum?.(),
-      });
-      return description;
-    });
+      }));
+    };
+    const sealing = options.encryption && this.#encryption.seal();
+    const temporary = await this.#files.writeAside(body, describeWritten, sealing);
     if (description === undefined) throw new Error(`${key} was written without a description`);
     await this.#replace(key, temporary, options.condition);
     return infoOf(description);
@@ -157,14 +173,17 @@ class DirectoryStore implements HostedStore {
       const file = await openObjectFile(this.#pathOf(key), key);
       if (file === undefined) return undefined;
       const { segments } = file.description;
-      if (segments === undefined) return openSingle(file);
+      if (segments === undefined) return openSingle(file, this.#encryption);
       await file.handle.close();
       const release = this.#uploads.hold(segments.upload);
       let object: OpenObject | undefined;
       try {
         // Before they were held, another write may have replaced the object and removed the parts.
         const now = await describeObjectFile(this.#pathOf(key), key);
-        if (now?.segments?.upload === segments.upload) object = this.#openSegments(now, segments, release);
+        if (now?.segments?.upload === segments.upload) {
+          const pathOf = (part: number) => this.#uploads.partPath(segments.upload, part);
+          object = openSegments(now, { segments, pathOf, release }, this.#encryption);
+        }
       } finally {
         if (object === undefined) await release();
       }
@@ -304,35 +323,7 @@ class DirectoryStore implements HostedStore {
     }
   }
 
-  #openSegments(description: Description, segments: Segments, release: () => Promise<void>): OpenObject {
-    return {
-      info: infoOf(description),
-      stream: (range = { start: 0, end: description.size - 1 }) => {
-        const stream = streamSegments(segments, range, (part) =>
-          this.#uploads.partPath(segments.upload, part),
-        );
-        // If the removal that waited for this reader fails, the next open does it.
-        stream.once("close", () => void release().catch(() => {}));
-        return stream;
-      },
-      close: release,
-    };
-  }
-
   #pathOf(key: string): string {
     return objectPath(this.#root, key);
   }
-}
-
-function openSingle(file: OpenFile): OpenObject {
-  let stream: Readable | undefined;
-  return {
-    info: infoOf(file.description),
-    stream: (range = { start: 0, end: file.description.size - 1 }) => (stream = streamFile(file, range)),
-    close: async () => {
-      // A stream closes the file itself, after the current read.
-      if (stream === undefined) await file.handle.close();
-      else stream.destroy();
-    },
-  };
 }

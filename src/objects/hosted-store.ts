@@ -26,6 +26,8 @@ export interface ObjectAttributes {
   readonly headers?: Readonly<Record<string, string>>;
   /** User metadata; names in lower case without `x-amz-meta-`. */
   readonly metadata?: Readonly<Record<string, string>>;
+  /** The content is encrypted on the disk. */
+  readonly encryption?: "AES256";
   /** As S3 names them; values may be empty. */
   readonly tags?: Readonly<Record<string, string>>;
 }

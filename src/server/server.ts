@@ -97,7 +97,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   ]);
   const identities = createRunIdentities(secret);
   const [objects, usualExecutor] = await Promise.all([
-    openDirectoryStore(join(dataDirectory, OBJECTS_DIRECTORY), { clock, log }),
+    openDirectoryStore(join(dataDirectory, OBJECTS_DIRECTORY), { clock, log, secret }),
     options.createExecutor({ instance, dataDirectory, log }),
     deployBuildTask(catalog, options.version),
   ]);

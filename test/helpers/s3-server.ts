@@ -66,7 +66,7 @@ export async function startS3Server(t: TestContext, options: S3ServerOptions = {
     secretAccessKey: SECRET_KEY,
     allows: async (_, key) => !key.startsWith(DENIED_PREFIX),
   };
-  const store = await openDirectoryStore(directory, { clock, log });
+  const store = await openDirectoryStore(directory, { clock, log, secret: "of the store" });
   const principals = (id: string): S3Principal | undefined => (id === ACCESS_KEY ? principal : undefined);
   const serve = createS3Handler({ store, bucket: BUCKET, log, clock, principals, ...options });
   const listener = createServer((request, response) => serve(request, response, LOCAL));

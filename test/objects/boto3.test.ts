@@ -7,7 +7,7 @@ import { startS3Server } from "../helpers/s3-server.ts";
 const python = s3Python();
 const program = join(import.meta.dirname, "boto3_client.py");
 
-for (const name of ["objects", "buckets", "errors", "multipart", "presigned", "defaults"]) {
+for (const name of ["objects", "buckets", "errors", "multipart", "presigned", "defaults", "odd_keys"]) {
   test(`boto3: ${name}`, async (t) => {
     await runPython(await startS3Server(t), python, program, name);
   });

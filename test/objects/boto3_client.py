@@ -100,6 +100,7 @@ def multipart() -> None:
             s3.download_fileobj(BUCKET, "big", received, Config=IN_PARTS)
             assert received.getvalue() == content
             assert s3.get_object(Bucket=BUCKET, Key="big")["Body"].read() == content
+    s3.upload_fileobj(io.BytesIO(content), BUCKET, "big", ExtraArgs={"ServerSideEncryption": "AES256"}, Config=IN_PARTS)
     s3.copy({"Bucket": BUCKET, "Key": "big"}, BUCKET, "copy", Config=IN_PARTS)
     assert s3.get_object(Bucket=BUCKET, Key="copy")["Body"].read() == content
     upload = s3.create_multipart_upload(Bucket=BUCKET, Key="given/up")["UploadId"]
@@ -108,6 +109,36 @@ def multipart() -> None:
     s3.abort_multipart_upload(Bucket=BUCKET, Key="given/up", UploadId=upload)
     fails("NoSuchUpload", lambda: s3.abort_multipart_upload(Bucket=BUCKET, Key="given/up", UploadId=upload))
     assert "Uploads" not in s3.list_multipart_uploads(Bucket=BUCKET)
+
+
+ODD_KEYS = [
+    *("Größe ☃.csv", "a+b&c=d.txt", "50%25 & 50%.txt", "x#1?y.txt", 'it\'s "q".txt', "line\nbreak", "tab\tkey", "back\\slash"),
+    *("both", "both/inner.txt", "p2/inner.txt", "p2", "a//b.txt", "/lead.txt", "folder/", "folder/x"),
+    *("a/./b.txt", "a/../b.txt", "...", "e\u0301", "\u00e9", "😀/🎉.bin", "Readme.MD", "readme.md", "*.parquet", "CON/aux.txt"),
+    *("dt=2026-01-01 00%3A00/part-0.parquet", "dot. /x . ", "長" * 100 + ".txt", "k" * 700, "/".join("d" * 150) + "/f"),
+]
+
+
+def odd_keys() -> None:
+    s3 = open_client()
+    for prefix in ("", "p/"):
+        for key in ODD_KEYS:
+            s3.put_object(Bucket=BUCKET, Key=prefix + key, Body=key.encode(), ServerSideEncryption="AES256")
+        for key in ODD_KEYS:
+            assert s3.get_object(Bucket=BUCKET, Key=prefix + key)["Body"].read() == key.encode(), key
+    listed = [entry["Key"] for entry in s3.list_objects_v2(Bucket=BUCKET, Prefix="p/")["Contents"]]
+    assert listed == sorted((f"p/{key}" for key in ODD_KEYS), key=str.encode)
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix="p/", PaginationConfig={"PageSize": 3})
+    assert [entry["Key"] for page in pages for entry in page["Contents"]] == listed
+    folder = s3.list_objects_v2(Bucket=BUCKET, Prefix="p/", Delimiter="/")
+    assert "p/both" in [entry["Key"] for entry in folder["Contents"]]
+    assert {"p/both/", "p//", "p/folder/"} <= {entry["Prefix"] for entry in folder["CommonPrefixes"]}
+    for key in ODD_KEYS:
+        s3.copy_object(Bucket=BUCKET, Key=f"copy/{key}", CopySource={"Bucket": BUCKET, "Key": f"p/{key}"})
+        url = s3.generate_presigned_url("get_object", Params={"Bucket": BUCKET, "Key": f"copy/{key}"})
+        assert urllib.request.urlopen(url).read() == key.encode(), key
+    gone = s3.delete_objects(Bucket=BUCKET, Delete={"Objects": [{"Key": f"p/{key}"} for key in ODD_KEYS]})
+    assert "Errors" not in gone and s3.list_objects_v2(Bucket=BUCKET, Prefix="p/")["KeyCount"] == 0
 
 
 def listing() -> None:

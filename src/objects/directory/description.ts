@@ -30,7 +30,12 @@ export function describe(
   };
 }
 
-export function infoOf({ segments: _segments, blocks: _blocks, ...info }: Description): StoredObject {
+export function infoOf({
+  segments: _segments,
+  blocks: _blocks,
+  salt: _salt,
+  ...info
+}: Description): StoredObject {
   return info;
 }
 

@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import type { ObjectBody } from "../hosted-store.ts";
 import { BlockSums } from "./block-sums.ts";
 import { createDirectorySync, type SyncDirectory } from "./directory-sync.ts";
+import type { Sealing } from "./encryption.ts";
 import { errnoOf } from "../../lib/errno.ts";
 import { explainWriteError } from "./io-error.ts";
 import { parentsBelow } from "./key-path.ts";
@@ -20,7 +21,7 @@ const MOST_ATTEMPTS = 1_000;
 export interface WrittenContent {
   readonly size: number;
   readonly md5: Buffer;
-  /** Checksums of the content (block-sums.ts). */
+  /** Checksums of what is on the disk (block-sums.ts). */
   readonly blocks: string;
 }
 
@@ -39,12 +40,19 @@ export class FileArea {
 
   /**
    * Writes and syncs a file aside and gives its path; on any failure nothing is left. `describe` is
-   * called after the last byte and may throw to refuse the content.
+   * called after the last byte and may throw to refuse the content. `sealing` encrypts it.
    */
-  writeAside(body: ObjectBody, describe: (written: WrittenContent) => Description): Promise<string> {
+  writeAside(
+    body: ObjectBody,
+    describe: (written: WrittenContent) => Description,
+    sealing?: Sealing,
+  ): Promise<string> {
     return this.#aside(async (handle) => {
-      const written = await writeBody(handle, body);
-      await handle.appendFile(encodeTrailer({ ...describe(written), blocks: written.blocks }));
+      const written = await writeBody(handle, body, sealing);
+      const { blocks } = written;
+      await handle.appendFile(
+        encodeTrailer({ ...describe(written), blocks, ...(sealing && { salt: sealing.salt }) }),
+      );
     });
   }
 
@@ -134,7 +142,11 @@ export class FileArea {
   }
 }
 
-async function writeBody(handle: FileHandle, body: ObjectBody): Promise<WrittenContent> {
+async function writeBody(
+  handle: FileHandle,
+  body: ObjectBody,
+  sealing: Sealing | undefined,
+): Promise<WrittenContent> {
   const hash = createHash("md5");
   const sums = new BlockSums();
   let size = 0;
@@ -148,10 +160,11 @@ async function writeBody(handle: FileHandle, body: ObjectBody): Promise<WrittenC
       await handle.appendFile(chunks.length === 1 ? (chunks[0] ?? "") : Buffer.concat(chunks));
   };
   for await (const chunk of body instanceof Uint8Array ? [body] : body) {
+    const stored = sealing === undefined ? chunk : sealing.encrypt(chunk);
     hash.update(chunk);
-    sums.update(chunk);
+    sums.update(stored);
     size += chunk.length;
-    pending.push(chunk);
+    pending.push(stored);
     pendingBytes += chunk.length;
     if (pendingBytes >= WRITE_BYTES) await flush();
   }

@@ -13,7 +13,8 @@ import type {
 } from "../hosted-store.ts";
 import { mapInBatches } from "./batches.ts";
 import { describe, etagOf, etagOfParts, partOf } from "./description.ts";
-import type { FileArea } from "./file-area.ts";
+import type { Encryption } from "./encryption.ts";
+import type { FileArea, WrittenContent } from "./file-area.ts";
 import { checkKey } from "./key-path.ts";
 import { describeObjectFile, type Description } from "./object-file.ts";
 import type { Uploads } from "./uploads.ts";
@@ -22,6 +23,7 @@ export interface MultipartOptions {
   readonly files: FileArea;
   readonly uploads: Uploads;
   readonly clock: Clock;
+  readonly encryption: Encryption;
   /** Replaces the file of a key by one that was written aside, if the condition holds then. */
   readonly replace: (key: string, temporary: string, condition: WriteCondition | undefined) => Promise<void>;
 }
@@ -31,14 +33,16 @@ export class Multipart {
   readonly #files: FileArea;
   readonly #uploads: Uploads;
   readonly #clock: Clock;
+  readonly #encryption: Encryption;
   readonly #replace: MultipartOptions["replace"];
   /** Held while the parts of one upload are moved into place, listed or removed. */
   readonly #lock: Lock = createKeyLocks();
 
-  constructor({ files, uploads, clock, replace }: MultipartOptions) {
+  constructor({ files, uploads, clock, encryption, replace }: MultipartOptions) {
     this.#files = files;
     this.#uploads = uploads;
     this.#clock = clock;
+    this.#encryption = encryption;
     this.#replace = replace;
   }
 
@@ -62,15 +66,15 @@ export class Multipart {
     options: Pick<HostedPutOptions, "checksum"> = {},
   ): Promise<PartInfo | undefined> {
     let description: Description | undefined;
-    const temporary = await this.#files.writeAside(body, (written) => {
-      description = describe(String(number), {
+    const sealing = upload.attributes.encryption && this.#encryption.seal();
+    const describePart = (written: WrittenContent): Description =>
+      (description = describe(String(number), {
         ...written,
         etag: etagOf(written),
         modifiedAt: this.#clock.now(),
         checksum: options.checksum?.(),
-      });
-      return description;
-    });
+      }));
+    const temporary = await this.#files.writeAside(body, describePart, sealing);
     return this.#lock(upload.id, async () => {
       const inProgress = await this.#files.orRemove(temporary, () => this.find(upload.key, upload.id));
       if (description === undefined || inProgress === undefined) {

@@ -28,6 +28,9 @@ export interface Description {
   readonly headers?: Readonly<Record<string, string>>;
   readonly metadata?: Readonly<Record<string, string>>;
   readonly tags?: Readonly<Record<string, string>>;
+  readonly encryption?: "AES256";
+  /** Of the key with which the content of this file is encrypted (encryption.ts). */
+  readonly salt?: string;
   readonly checksum?: Checksum;
   readonly segments?: Segments;
   /** Checksums of the content (block-sums.ts). */
@@ -35,6 +38,8 @@ export interface Description {
 }
 
 const MAGIC = Buffer.from("boxkobj2");
+/** Of encrypted content: a server that does not know how to decrypt it reads nothing. */
+const MAGIC_ENCRYPTED = Buffer.from("boxkobj3");
 const MAGIC_UNCHECKED = Buffer.from("boxkobj1");
 const CRC_BYTES = 4;
 const FOOTER_BYTES = 4 + MAGIC.length;
@@ -46,7 +51,7 @@ export function encodeTrailer(description: Description): Buffer {
   const numbers = Buffer.alloc(8);
   numbers.writeUInt32BE(crc32(json), 0);
   numbers.writeUInt32BE(json.length, CRC_BYTES);
-  return Buffer.concat([json, numbers, MAGIC]);
+  return Buffer.concat([json, numbers, description.salt === undefined ? MAGIC : MAGIC_ENCRYPTED]);
 }
 
 export interface OpenFile extends ReadableFile {
@@ -84,7 +89,7 @@ async function readDescription(handle: FileHandle, path: string, key: string): P
   const { size } = await handle.stat();
   const tail = await readTail({ handle, path }, size, TAIL_BYTES);
   const magic = tail.subarray(-MAGIC.length);
-  const isChecked = magic.equals(MAGIC);
+  const isChecked = magic.equals(MAGIC) || magic.equals(MAGIC_ENCRYPTED);
   if (tail.length < FOOTER_BYTES || (!isChecked && !magic.equals(MAGIC_UNCHECKED))) throw notOurs(path);
   const length = tail.readUInt32BE(tail.length - FOOTER_BYTES);
   const footerBytes = FOOTER_BYTES + (isChecked ? CRC_BYTES : 0);

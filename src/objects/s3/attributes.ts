@@ -14,6 +14,7 @@ const KEPT_HEADERS = [
   "content-language",
   "expires",
 ];
+export const ENCRYPTION_HEADER = "x-amz-server-side-encryption";
 const METADATA_PREFIX = "x-amz-meta-";
 /** As S3. */
 const MAX_METADATA_BYTES = 2048;
@@ -51,6 +52,7 @@ export function attributesOf(request: S3Request): ObjectAttributes {
     headers: unlessEmpty(headers),
     metadata: unlessEmpty(metadata),
     tags: tagsOf(request),
+    encryption: encryptionOf(request),
   });
 }
 
@@ -70,8 +72,30 @@ export function headersOf(object: StoredObject): ResponseHeaders {
     "x-amz-tagging-count": object.tags && Object.keys(object.tags).length,
     "accept-ranges": "bytes",
     etag: object.etag,
+    ...encryptionHeadersOf(object),
     "last-modified": httpDate(object.modifiedAt),
   };
+}
+
+export function encryptionHeadersOf({ encryption }: ObjectAttributes): ResponseHeaders {
+  return encryption === undefined ? {} : { [ENCRYPTION_HEADER]: encryption };
+}
+
+/** Throws NotImplemented for keys of a key management service, and InvalidArgument. */
+function encryptionOf(request: S3Request): ObjectAttributes["encryption"] {
+  const value = request.header(ENCRYPTION_HEADER);
+  if (value === undefined || value === "AES256") return value;
+  if (!value.startsWith("aws:")) {
+    throw new S3Error("InvalidArgument", `${ENCRYPTION_HEADER} is AES256, not ${value}.`, {
+      ArgumentName: ENCRYPTION_HEADER,
+      ArgumentValue: value,
+    });
+  }
+  throw new S3Error(
+    "NotImplemented",
+    `The header ${ENCRYPTION_HEADER}: ${value} is not implemented: there is no key management service; AES256 is.`,
+    { Header: ENCRYPTION_HEADER },
+  );
 }
 
 export function checksumHeadersOf(object: Pick<StoredObject, "checksum">): ResponseHeaders {
@@ -122,6 +146,7 @@ const KNOWN_HEADERS = new Set([
 const ONLY_VALUES: Readonly<Record<string, readonly string[]>> = {
   "x-amz-acl": ["private", "bucket-owner-full-control"],
   "x-amz-request-payer": ["requester"],
+  "x-amz-server-side-encryption-bucket-key-enabled": ["false"],
   "x-amz-storage-class": ["STANDARD"],
 };
 

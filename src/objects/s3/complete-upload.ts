@@ -1,5 +1,6 @@
 import { childText, type XmlElement } from "../../lib/xml.ts";
 import type { Completion, PartInfo, StoredObject, Upload } from "../hosted-store.ts";
+import { encryptionHeadersOf } from "./attributes.ts";
 import { authorize, type Call } from "./call.ts";
 import { checksumElement, checksumOfParts } from "./checksums.ts";
 import { quoted, writeConditionOf } from "./conditions.ts";
@@ -29,7 +30,7 @@ export async function completeMultipartUpload(call: Call): Promise<void> {
   const object = completed ?? (await store.completedBy(request.key, id));
   if (object === undefined) throw noSuchUpload(id);
   call.onWritten(request.key);
-  sendXml(call.response, resultOf(call, object));
+  sendXml(call.response, resultOf(call, object), encryptionHeadersOf(object));
 }
 
 function chooseParts(

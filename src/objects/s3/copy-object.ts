@@ -3,7 +3,7 @@ import type { Readable } from "node:stream";
 import type { Checksum, ChecksumAlgorithm, OpenObject } from "../hosted-store.ts";
 import { pickAttributes } from "../object-attributes.ts";
 import type { ByteRange } from "../object-store.ts";
-import { attributesOf } from "./attributes.ts";
+import { attributesOf, encryptionHeadersOf } from "./attributes.ts";
 import { authorize, type Call } from "./call.ts";
 import { checksumElement, createChecksum, parseAlgorithm } from "./checksums.ts";
 import { checkReadConditions, writeConditionOf } from "./conditions.ts";
@@ -23,7 +23,9 @@ export async function copyObject(call: Call): Promise<void> {
   if (asked.tags !== undefined && directives.tags === "COPY")
     throw new S3Error("InvalidArgument", "x-amz-tagging needs x-amz-tagging-directive: REPLACE.");
   const sourceKey = await authorizedSource(call);
-  if (sourceKey === request.key && directives.metadata === "COPY" && directives.tags === "COPY") {
+  const isChange =
+    directives.metadata === "REPLACE" || directives.tags === "REPLACE" || asked.encryption !== undefined;
+  if (sourceKey === request.key && !isChange) {
     throw new S3Error(
       "InvalidRequest",
       "A copy of an object to itself has to change something, such as its metadata.",
@@ -35,6 +37,7 @@ export async function copyObject(call: Call): Promise<void> {
     const attributes = pickAttributes({
       ...(directives.metadata === "REPLACE" ? asked : info),
       tags: (directives.tags === "REPLACE" ? asked : info).tags,
+      encryption: asked.encryption ?? info.encryption,
     });
     const algorithm = chosen === undefined ? source.info.checksum?.algorithm : parseAlgorithm(chosen);
     const { bytes, checksum } = summed(source.stream(), algorithm);
@@ -45,7 +48,7 @@ export async function copyObject(call: Call): Promise<void> {
     });
   });
   call.onWritten(request.key);
-  sendXml(response, resultOf("CopyObjectResult", stored));
+  sendXml(response, resultOf("CopyObjectResult", stored), encryptionHeadersOf(stored));
 }
 
 export async function uploadPartCopy(call: Call): Promise<void> {

@@ -1,7 +1,7 @@
 /** Uploads in parts: begin, parts, abort and the listing. How they are completed is in complete-upload.ts. */
 import type { ChecksumAlgorithm, ChecksumType, Upload } from "../hosted-store.ts";
 import { compareKeys } from "../directory/key-order.ts";
-import { attributesOf } from "./attributes.ts";
+import { attributesOf, encryptionHeadersOf } from "./attributes.ts";
 import { authorize, type Call } from "./call.ts";
 import { checksumHeader, parseAlgorithm } from "./checksums.ts";
 import { maxOf, namer } from "./list-objects.ts";
@@ -34,6 +34,7 @@ export async function createMultipartUpload(call: Call): Promise<void> {
     {
       "x-amz-checksum-algorithm": checksum?.algorithm,
       "x-amz-checksum-type": checksum?.type,
+      ...encryptionHeadersOf(upload.attributes),
     },
   );
 }
@@ -51,6 +52,7 @@ export async function uploadPart(call: Call): Promise<void> {
   sendEmpty(response, 200, {
     etag: part.etag,
     ...(checksum && { [checksumHeader(checksum.algorithm)]: checksum.value }),
+    ...encryptionHeadersOf(upload.attributes),
   });
 }
 

@@ -1,5 +1,5 @@
 /** Which operation a request asks for, by its method, its key and its parameters. */
-import { RESPONSE_OVERRIDES } from "./attributes.ts";
+import { ENCRYPTION_HEADER, RESPONSE_OVERRIDES } from "./attributes.ts";
 import { createBucket, getBucketLocation, headBucket, listBuckets } from "./buckets.ts";
 import type { Call } from "./call.ts";
 import { completeMultipartUpload } from "./complete-upload.ts";
@@ -36,7 +36,7 @@ interface Operation {
 }
 
 /** What an object that is made may be given. */
-const ATTRIBUTES = [TAGGING_HEADER];
+const ATTRIBUTES = [TAGGING_HEADER, ENCRYPTION_HEADER];
 const LISTING = ["prefix", "delimiter", "encoding-type", "max-keys"];
 
 /** The first that fits is taken. */

@@ -1,4 +1,4 @@
-import { attributesOf, checksumHeadersOf } from "./attributes.ts";
+import { attributesOf, checksumHeadersOf, encryptionHeadersOf } from "./attributes.ts";
 import { authorize, type Call } from "./call.ts";
 import { writeConditionOf } from "./conditions.ts";
 import { sendEmpty } from "./respond.ts";
@@ -15,5 +15,9 @@ export async function putObject(call: Call): Promise<void> {
     checksum: body.checksum,
   });
   onWritten(request.key);
-  sendEmpty(response, 200, { etag: stored.etag, ...checksumHeadersOf(stored) });
+  sendEmpty(response, 200, {
+    etag: stored.etag,
+    ...checksumHeadersOf(stored),
+    ...encryptionHeadersOf(stored),
+  });
 }

@@ -1,7 +1,8 @@
 /** Headers that clients and companies' templates add to every request: acted on where they hold, else refused by name. */
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import { test, type TestContext } from "node:test";
-import { BUCKET, sendSigned, startS3Server, type Answer } from "../../../test/helpers/s3-server.ts";
+import { BUCKET, filesOf, sendSigned, startS3Server, type Answer } from "../../../test/helpers/s3-server.ts";
 
 type Headers = Readonly<Record<string, string>>;
 
@@ -69,6 +70,34 @@ test("tags that S3 would not take are refused", async (t) => {
   assert.equal((await copy("b", "a", { "x-amz-tagging-directive": "x" })).code, "InvalidArgument");
 });
 
+test("AES256 encrypts an object on the disk, and every answer about it says so", async (t) => {
+  const { ask, put, copy, upload, server } = await subject(t);
+  const name = "x-amz-server-side-encryption";
+  const headers = { [name]: "AES256" };
+  assert.equal((await put("a", headers)).headers[name], "AES256");
+  for (const [method, range] of [
+    ["GET", "bytes=2-4"],
+    ["GET", ""],
+    ["HEAD", ""],
+  ] as const) {
+    const answer = await ask(method, "a", range === "" ? {} : { range });
+    assert.equal(answer.headers[name], "AES256", method);
+    if (method === "GET") assert.equal(String(answer.body), range === "" ? "content" : "nte");
+  }
+  for (const answer of await upload("big", headers)) assert.equal(answer.headers[name], "AES256");
+  assert.equal(String((await ask("GET", "big")).body), "content");
+  assert.equal((await copy("copy", "big")).headers[name], "AES256");
+  assert.equal((await put("plain")).headers[name], undefined);
+  assert.equal((await copy("plain", "plain", headers)).headers[name], "AES256");
+  const files = await Promise.all((await filesOf(server)).map((file) => readFile(file, "latin1")));
+  assert.deepEqual(
+    files.filter((file) => file.startsWith("content")),
+    [],
+  );
+  assert.equal((await put("b", { [name]: "AES128" })).code, "InvalidArgument");
+  assert.equal((await ask("GET", "a", headers)).code, "NotImplemented");
+});
+
 test("a header that asks for what is true in any case is taken", async (t) => {
   const { put } = await subject(t);
   const headers: readonly (readonly [name: string, value: string])[] = [
@@ -77,6 +106,7 @@ test("a header that asks for what is true in any case is taken", async (t) => {
     ["x-amz-storage-class", "STANDARD"],
     ["x-amz-request-payer", "requester"],
     ["x-amz-expected-bucket-owner", "boxkite"],
+    ["x-amz-server-side-encryption-bucket-key-enabled", "false"],
     ["x-amz-tagging", ""],
   ];
   for (const [name, value] of headers) assert.equal((await put("a", { [name]: value })).status, 200, name);
@@ -101,8 +131,9 @@ test("every other header is refused by its name, and nothing is stored", async (
     ["x-amz-object-lock-mode", "GOVERNANCE"],
     ["x-amz-object-lock-legal-hold", "ON"],
     ["x-amz-object-lock-retain-until-date", "2030-01-01T00:00:00Z"],
-    ["x-amz-server-side-encryption", "AES256"],
     ["x-amz-server-side-encryption", "aws:kms"],
+    ["x-amz-server-side-encryption", "aws:kms:dsse"],
+    ["x-amz-server-side-encryption-bucket-key-enabled", "true"],
     ["x-amz-server-side-encryption-aws-kms-key-id", "key"],
     ["x-amz-server-side-encryption-customer-algorithm", "AES256"],
     ["x-amz-website-redirect-location", "/b"],
