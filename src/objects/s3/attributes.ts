@@ -2,6 +2,7 @@
 import type { ObjectAttributes, StoredObject } from "../hosted-store.ts";
 import { pickAttributes } from "../object-attributes.ts";
 import { checksumHeader } from "./checksums.ts";
+import { encryptionHeadersOf, encryptionOf } from "./encryption-header.ts";
 import { httpDate, type ResponseHeaders } from "./respond.ts";
 import { S3Error } from "./s3-error.ts";
 import type { S3Request } from "./s3-request.ts";
@@ -14,7 +15,6 @@ const KEPT_HEADERS = [
   "content-language",
   "expires",
 ];
-export const ENCRYPTION_HEADER = "x-amz-server-side-encryption";
 const METADATA_PREFIX = "x-amz-meta-";
 /** As S3. */
 const MAX_METADATA_BYTES = 2048;
@@ -75,27 +75,6 @@ export function headersOf(object: StoredObject): ResponseHeaders {
     ...encryptionHeadersOf(object),
     "last-modified": httpDate(object.modifiedAt),
   };
-}
-
-export function encryptionHeadersOf({ encryption }: ObjectAttributes): ResponseHeaders {
-  return encryption === undefined ? {} : { [ENCRYPTION_HEADER]: encryption };
-}
-
-/** Throws NotImplemented for keys of a key management service, and InvalidArgument. */
-function encryptionOf(request: S3Request): ObjectAttributes["encryption"] {
-  const value = request.header(ENCRYPTION_HEADER);
-  if (value === undefined || value === "AES256") return value;
-  if (!value.startsWith("aws:")) {
-    throw new S3Error("InvalidArgument", `${ENCRYPTION_HEADER} is AES256, not ${value}.`, {
-      ArgumentName: ENCRYPTION_HEADER,
-      ArgumentValue: value,
-    });
-  }
-  throw new S3Error(
-    "NotImplemented",
-    `The header ${ENCRYPTION_HEADER}: ${value} is not implemented: there is no key management service; AES256 is.`,
-    { Header: ENCRYPTION_HEADER },
-  );
 }
 
 export function checksumHeadersOf(object: Pick<StoredObject, "checksum">): ResponseHeaders {

@@ -1,12 +1,12 @@
 import { childText, type XmlElement } from "../../lib/xml.ts";
 import type { Completion, PartInfo, StoredObject, Upload } from "../hosted-store.ts";
-import { encryptionHeadersOf } from "./attributes.ts";
 import { authorize, type Call } from "./call.ts";
 import { checksumElement, checksumOfParts } from "./checksums.ts";
 import { quoted, writeConditionOf } from "./conditions.ts";
 import { noSuchUpload } from "./multipart.ts";
 import { readXml } from "./read-xml.ts";
 import { sendXml } from "./respond.ts";
+import { encryptionHeadersOf } from "./encryption-header.ts";
 import { S3Error } from "./s3-error.ts";
 import type { S3Request } from "./s3-request.ts";
 import { encodeUriPath } from "../../lib/sigv4.ts";

@@ -1,11 +1,12 @@
 /** Uploads in parts: begin, parts, abort and the listing. How they are completed is in complete-upload.ts. */
 import type { ChecksumAlgorithm, ChecksumType, Upload } from "../hosted-store.ts";
 import { compareKeys } from "../directory/key-order.ts";
-import { attributesOf, encryptionHeadersOf } from "./attributes.ts";
+import { attributesOf } from "./attributes.ts";
 import { authorize, type Call } from "./call.ts";
 import { checksumHeader, parseAlgorithm } from "./checksums.ts";
 import { maxOf, namer } from "./list-objects.ts";
 import { sendEmpty, sendXml, xmlDate } from "./respond.ts";
+import { encryptionHeadersOf } from "./encryption-header.ts";
 import { S3Error } from "./s3-error.ts";
 import type { S3Request } from "./s3-request.ts";
 import { claimedChecksum, verifyBody } from "./verified-body.ts";

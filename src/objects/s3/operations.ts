@@ -1,5 +1,5 @@
 /** Which operation a request asks for, by its method, its key and its parameters. */
-import { ENCRYPTION_HEADER, RESPONSE_OVERRIDES } from "./attributes.ts";
+import { RESPONSE_OVERRIDES } from "./attributes.ts";
 import { createBucket, getBucketLocation, headBucket, listBuckets } from "./buckets.ts";
 import type { Call } from "./call.ts";
 import { completeMultipartUpload } from "./complete-upload.ts";
@@ -15,6 +15,7 @@ import {
   uploadPart,
 } from "./multipart.ts";
 import { putObject } from "./put-object.ts";
+import { ENCRYPTION_HEADER } from "./encryption-header.ts";
 import { S3Error } from "./s3-error.ts";
 import type { S3Request } from "./s3-request.ts";
 import { notImplementedName, type Target } from "./operation-names.ts";

@@ -1,6 +1,7 @@
-import { attributesOf, checksumHeadersOf, encryptionHeadersOf } from "./attributes.ts";
+import { attributesOf, checksumHeadersOf } from "./attributes.ts";
 import { authorize, type Call } from "./call.ts";
 import { writeConditionOf } from "./conditions.ts";
+import { encryptionHeadersOf } from "./encryption-header.ts";
 import { sendEmpty } from "./respond.ts";
 import { verifyBody } from "./verified-body.ts";
 
