@@ -9,6 +9,7 @@ import {
 } from "../../containers/failures/start.ts";
 import type { EngineResponseError } from "../../containers/http.ts";
 import type { EngineName } from "../../containers/types.ts";
+import { ownValue } from "../../domain/own-value.ts";
 import { type Answer, findFailure } from "../../lib/failure-table.ts";
 import type { AttemptSpec } from "../executor.ts";
 
@@ -88,10 +89,13 @@ function missingProgram(
   { command, args }: AttemptSpec,
 ): { readonly program: string; readonly hint?: string } {
   const name = programNamedIn(reason) ?? command[0] ?? args[0] ?? "the ENTRYPOINT";
-  const program = `\`${name}\``;
-  if (name !== "a0") return { program };
-  return {
-    program,
-    hint: "is `flyte` installed in it, and is its directory of programs on PATH? In the Dockerfile: RUN pip install flyte, and ENV PATH=/path/to/venv/bin:$PATH",
-  };
+  const hint = ownValue(INSTALL, name);
+  return { program: `\`${name}\``, ...(hint !== undefined && { hint }) };
 }
+
+/** By runtime. */
+const INSTALL: Readonly<Record<string, string>> = {
+  a0: "is `flyte` installed in it, and is its directory of programs on PATH? In the Dockerfile: RUN pip install flyte, and ENV PATH=/path/to/venv/bin:$PATH",
+  "a0-ts":
+    "is `boxkite` installed in it, and is its directory of programs on PATH? In the Dockerfile: RUN npm install --global boxkite, or ENV PATH=/app/node_modules/.bin:$PATH",
+};
