@@ -103,7 +103,7 @@ interface DirectoryStoreParts {
   readonly encryption: Encryption;
   readonly directory: string;
   readonly temporary: string;
-  readonly checkPresence: () => Promise<void>;
+  readonly checkPresence: () => void;
 }
 
 class DirectoryStore implements HostedStore {

@@ -5,6 +5,7 @@ import { createS3Handler } from "../objects/s3/handler.ts";
 import type { ObjectTraffic } from "../orchestrator/object-traffic.ts";
 import type { RunIdentities } from "../orchestrator/run-identity.ts";
 import { createAccess, type Authorise } from "../services/access.ts";
+import { createLargeObjects } from "../services/large-objects.ts";
 import type { ServiceContext } from "../services/context.ts";
 import { keyOfUri } from "../services/object-keys.ts";
 import { registerServices } from "../services/routes.ts";
@@ -15,7 +16,9 @@ import { createRouter, unknownMethod, type RoutedHandler } from "./router.ts";
 import { createRpc } from "./rpc.ts";
 
 export interface HandlerOptions {
-  readonly parts: Omit<ServiceContext, "access" | "presign"> & { readonly objects: HostedStore };
+  readonly parts: Omit<ServiceContext, "access" | "largeObjects" | "presign"> & {
+    readonly objects: HostedStore;
+  };
   readonly health: CheckHealth;
   readonly identities: RunIdentities;
   readonly traffic: ObjectTraffic;
@@ -27,9 +30,11 @@ export function createHandler(options: HandlerOptions): Handler {
   const { parts, health, identities, traffic, authorise, anyHostName } = options;
   const { store, objects, rights, orchestrator, bucket, clock, log } = parts;
   const access = createAccess(store, authorise);
+  const largeObjects = createLargeObjects();
   const context: ServiceContext = {
     ...parts,
     access,
+    largeObjects,
     presign: ({ method, origin, uri, expiresInSeconds }) =>
       presign({
         method,
@@ -52,7 +57,8 @@ export function createHandler(options: HandlerOptions): Handler {
     bucket,
     clock,
     log,
-    onWritten: (key) => {
+    onWritten: (key, bytes) => {
+      largeObjects.written(key, bytes);
       traffic.written(key);
       orchestrator.objectWritten(key);
     },

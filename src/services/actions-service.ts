@@ -42,7 +42,7 @@ import { watchChildren } from "./watches.ts";
 
 type Needs = Pick<
   ServiceContext,
-  "access" | "orchestrator" | "store" | "feed" | "rights" | "objects" | "bucket" | "clock"
+  "access" | "orchestrator" | "store" | "feed" | "rights" | "largeObjects" | "bucket" | "clock"
 >;
 
 export function registerActionsService(router: ConnectRouter, context: Needs): void {
@@ -59,7 +59,7 @@ export function registerActionsService(router: ConnectRouter, context: Needs): v
       const run = await access.run(by, "change", key);
       const decoded = decodeAction(action, key, run.settings, requestOrigin(handler), clock.now());
       await requireReadable(context, run.key, decoded);
-      if (decoded.kind === "task") await requireInlineInputs(context, decoded);
+      if (decoded.kind === "task") requireInlineInputs(context, decoded);
       const created = await orchestrator.enqueue(run, decoded, by);
       // The SDK takes this for "fine": it enqueues again after a lost answer or a restart.
       if (created === "exists")

@@ -10,6 +10,7 @@ import type { Logger } from "../lib/log.ts";
 import type { StoreReader } from "../store/reader.ts";
 import type { Access } from "./access.ts";
 import type { ChangeFeed } from "./change-feed.ts";
+import type { LargeObjects } from "./large-objects.ts";
 import type { UnusedImages } from "./unused-images.ts";
 
 export interface ServiceContext {
@@ -19,6 +20,7 @@ export interface ServiceContext {
   readonly orchestrator: Orchestrator;
   readonly rights: ObjectRights;
   readonly objects: ObjectStore;
+  readonly largeObjects: LargeObjects;
   readonly logs: AttemptLogs;
   readonly feed: ChangeFeed;
   readonly clock: Clock;

@@ -46,15 +46,13 @@ export async function readInputs({ objects, bucket }: Needs, uri: string): Promi
 }
 
 /** Throws LIMIT_EXCEEDED for an action with more inputs than are passed by value, which its parent has stored itself. */
-export async function requireInlineInputs(
-  { objects, bucket }: Needs,
+export function requireInlineInputs(
+  { largeObjects, bucket }: Pick<ServiceContext, "largeObjects" | "bucket">,
   { spec, inputUri }: Pick<NewAction, "spec" | "inputUri">,
-): Promise<void> {
+): void {
   const object = parseObjectUri(inputUri);
-  if (object?.bucket !== bucket) return;
-  // Inputs that cannot be read are reported by the task that reads them.
-  const info = await objects.head(object.key).catch(() => undefined);
-  requireInlineSize(info?.size ?? 0, taskSubject(spec?.definition.name));
+  const bytes = object?.bucket === bucket ? largeObjects.sizeOf(object.key) : undefined;
+  requireInlineSize(bytes ?? 0, taskSubject(spec?.definition.name));
 }
 
 export function emptyInputs(): Inputs {

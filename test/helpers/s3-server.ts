@@ -43,7 +43,7 @@ export interface S3Server {
 
 export interface S3ServerOptions {
   readonly region?: string;
-  readonly onWritten?: (key: string) => void;
+  readonly onWritten?: (key: string, bytes: number) => void;
   readonly onUnstorable?: (key: string, why: StorageCode) => void;
 }
 

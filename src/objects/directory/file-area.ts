@@ -28,11 +28,11 @@ export interface WrittenContent {
 export class FileArea {
   readonly #root: string;
   readonly #temporary: string;
-  readonly #checkPresence: () => Promise<void>;
+  readonly #checkPresence: () => void;
   readonly #sync: SyncDirectory = createDirectorySync();
 
   /** Both directories exist and are in one file system. `checkPresence` fails where one that should be there is not. */
-  constructor(root: string, temporary: string, checkPresence: () => Promise<void>) {
+  constructor(root: string, temporary: string, checkPresence: () => void) {
     this.#root = root;
     this.#temporary = temporary;
     this.#checkPresence = checkPresence;
@@ -122,7 +122,7 @@ export class FileArea {
       try {
         if (attempt > 1) {
           // Making a directory makes those above it, too: not the ones that were removed with all that they held.
-          await this.#checkPresence();
+          this.#checkPresence();
           await this.#makeDirectory(dirname(target));
         }
         return await rename(temporary, target);

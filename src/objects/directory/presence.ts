@@ -2,19 +2,19 @@
  * Notices that the directories of a store were removed or moved away beneath it. Without that an object would seem never
  * to have been written, and the next write would make the directories again, without what they held.
  */
-import { stat } from "node:fs/promises";
+import { statSync } from "node:fs";
 import { join } from "node:path";
 import { BoxkiteError } from "../../domain/errors.ts";
-import { orAbsent } from "../../lib/errno.ts";
 import type { HostedStore } from "../hosted-store.ts";
 
-type CheckPresence = () => Promise<void>;
+type CheckPresence = () => void;
 
 /** What it returns throws DATA_DIRECTORY_UNUSABLE where the directory or one of the named ones in it is not there. */
 export function createPresence(directory: string, names: readonly string[]): CheckPresence {
   const paths = [directory, ...names.map((name) => join(directory, name))];
-  return async () => {
-    for (const path of paths) if ((await orAbsent(stat(path))) === undefined) throw lost(path);
+  return () => {
+    // Each takes about 3 µs, and twenty times as long where it does not hold up the process.
+    for (const path of paths) if (statSync(path, { throwIfNoEntry: false }) === undefined) throw lost(path);
   };
 }
 
@@ -35,10 +35,10 @@ export function withPresence(store: HostedStore, check: CheckPresence): HostedSt
     async (...values: Values): Promise<Result> => {
       try {
         const result = await work.apply(store, values);
-        if (result === undefined) await check();
+        if (result === undefined) check();
         return result;
       } catch (error) {
-        await check();
+        check();
         throw error;
       }
     };
@@ -46,7 +46,7 @@ export function withPresence(store: HostedStore, check: CheckPresence): HostedSt
   const checkedBefore =
     <Values extends unknown[], Result>(work: (...values: Values) => Promise<Result>) =>
     async (...values: Values): Promise<Result> => {
-      await check();
+      check();
       return work.apply(store, values);
     };
   return {

@@ -31,7 +31,7 @@ export interface S3HandlerOptions {
   readonly clock: Clock;
   readonly principals: FindPrincipal;
   /** Called for each object that a client has written completely, before the client is answered. Must not throw. */
-  readonly onWritten?: (key: string) => void;
+  readonly onWritten?: (key: string, bytes: number) => void;
   /** Called for each object that could not be stored for a client. Must not throw. */
   readonly onUnstorable?: (key: string, why: StorageCode) => void;
 }

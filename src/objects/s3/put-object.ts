@@ -15,7 +15,7 @@ export async function putObject(call: Call): Promise<void> {
     ...(condition === undefined ? {} : { condition }),
     checksum: body.checksum,
   });
-  onWritten(request.key);
+  onWritten(request.key, stored.size);
   sendEmpty(response, 200, {
     etag: stored.etag,
     ...checksumHeadersOf(stored),
