@@ -1,9 +1,10 @@
 /** The children of an action as a table, for readers without the tree's script: failed ones first, cut into pages. */
 import type { ActionRecord } from "../domain/action-record.ts";
+import { actionTimes } from "./action-times.ts";
 import { callLink, linkTo, type Call } from "./call.ts";
 import { html, NOTHING, type Html } from "./html.ts";
 import type { PageContext } from "./page-context.ts";
-import { durationText, phaseBadge } from "./parts.ts";
+import { phaseBadge } from "./parts.ts";
 import { actionPath } from "./paths.ts";
 import { callsOf } from "./short-inputs.ts";
 import { treeRow } from "./tree-row.ts";
@@ -64,14 +65,13 @@ export function childrenTable({ parent, calls, next }: Children, nowMs: number):
 }
 
 function row(call: Call, nowMs: number): Html {
-  const { state } = call.action;
   const { tags = [], asks } = treeRow(call.action);
   return html`<tr>
     <th scope="row">
       ${callLink(call)} ${tags.length > 0 ? html`<span class="tag">${tags.join(" · ")}</span>` : NOTHING}
       ${asks !== undefined && html`<p class="quiet">${asks}</p>`}
     </th>
-    <td>${phaseBadge(state.phase)}</td>
-    <td>${durationText(state.startedAt ?? state.createdAt, state.endedAt, nowMs)}</td>
+    <td>${phaseBadge(call.action.state.phase)}</td>
+    <td>${actionTimes(call.action, nowMs).duration}</td>
   </tr>`;
 }
