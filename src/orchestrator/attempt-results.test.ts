@@ -5,7 +5,8 @@ import { IMAGE } from "../../test/helpers/resolved-image.ts";
 import { steppedClock } from "../../test/helpers/stepped-clock.ts";
 import type { ActionRecord } from "../domain/action-record.ts";
 import type { AttemptExit, AttemptFacts, AttemptRecord } from "../domain/attempt.ts";
-import { NO_PROGRAM, type Written } from "../domain/outcome/evidence.ts";
+import { NO_PROGRAM } from "../../test/helpers/evidence.ts";
+import type { Written } from "../domain/outcome/evidence.ts";
 import type { RunRecord } from "../domain/run.ts";
 import { createAttemptResults } from "./attempt-results.ts";
 

@@ -1,8 +1,19 @@
 /** Evidence of an attempt for tests of how it is judged. */
 import type { ActionError } from "../../src/domain/action.ts";
 import type { AttemptExit } from "../../src/domain/attempt.ts";
-import { NO_PROGRAM, type Evidence, type Program, type Written } from "../../src/domain/outcome/evidence.ts";
+import type { Evidence, Program, Written } from "../../src/domain/outcome/evidence.ts";
 import { judge } from "../../src/domain/outcome/judge.ts";
+
+/** Nothing is known of it. */
+export const NO_PROGRAM: Program = {
+  language: undefined,
+  code: "baked",
+  command: undefined,
+  module: undefined,
+  entity: undefined,
+  inputs: [],
+  memoryLimitBytes: undefined,
+};
 
 export const TEAM = { reference: "registry.example.com/team:1", source: "registry" } as const;
 export const HOST = { reference: "auto", source: "host" } as const;

@@ -1,7 +1,7 @@
 /** What an executor can say beside start and end: no capacity yet, capacity taken back, more capacity than before. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { NO_PROGRAM } from "../../src/domain/outcome/evidence.ts";
+import { NO_PROGRAM } from "../helpers/evidence.ts";
 import { judge } from "../../src/domain/outcome/judge.ts";
 import type { ExpectedAttempts } from "../../src/executors/executor.ts";
 import { createFakeExecutor } from "../helpers/fake-executor.ts";

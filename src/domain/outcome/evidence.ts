@@ -41,13 +41,3 @@ export interface Evidence {
   /** Why the server has refused an upload of this attempt, and took no later one of it. */
   readonly uploadRefused: StorageCode | undefined;
 }
-
-export const NO_PROGRAM: Program = {
-  language: undefined,
-  code: "baked",
-  command: undefined,
-  module: undefined,
-  entity: undefined,
-  inputs: [],
-  memoryLimitBytes: undefined,
-};

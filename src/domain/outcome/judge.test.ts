@@ -3,7 +3,8 @@ import { test } from "node:test";
 import type { ActionError } from "../action.ts";
 import type { AttemptExit } from "../attempt.ts";
 import { textOf } from "../errors.ts";
-import { NO_PROGRAM, type Evidence, type Written } from "./evidence.ts";
+import { NO_PROGRAM } from "../../../test/helpers/evidence.ts";
+import type { Evidence, Written } from "./evidence.ts";
 import { judge as judgeEvidence, phaseOfOutcome } from "./judge.ts";
 
 const IMAGE = { reference: "registry.example.com/team:1", source: "registry" } as const;
