@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createContext, runInContext } from "node:vm";
+import { BoxkiteError } from "../../domain/errors.ts";
 import { withoutErrorTrailer } from "../../domain/error-trailer.ts";
 import { MAX_ERROR_CHARS } from "../../domain/text.ts";
 import { decodeError, encodeError, MAX_RECORD_LENGTH } from "./error-record.ts";
+import { ImageBuildError } from "./image-build-error.ts";
 import { registerError } from "./register-error.ts";
 import { NonRecoverableError, OutOfMemoryError, TaskError, TaskTimeoutError } from "./errors.ts";
 
@@ -266,4 +268,13 @@ test("a failure for good stays one where it is read from a record", () => {
   const error = decodeError(encodeError(new Fatal("over")), "x", { forGood: true });
   assert.ok(error instanceof NonRecoverableError);
   assert.equal(encodeError(error).recoverable, false);
+});
+
+test("what Node does not print of an error of Boxkite is carried all the same", () => {
+  const refused = new BoxkiteError("LIMIT_EXCEEDED", "too much", { hint: "use a File" });
+  const { code, hint } = decodeError(encodeError(refused), "x") as unknown as BoxkiteError;
+  assert.deepEqual([code, hint], ["LIMIT_EXCEEDED", "use a File"]);
+  const failed = new ImageBuildError("team:1", "no", { step: "RUN x", log: ["y"] });
+  const { image, step, log } = decodeError(encodeError(failed), "x") as unknown as ImageBuildError;
+  assert.deepEqual([image, step, log], ["team:1", "RUN x", ["y"]]);
 });

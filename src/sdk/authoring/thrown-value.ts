@@ -4,6 +4,7 @@
  */
 import { inspect, types } from "node:util";
 import { TaskError } from "./errors.ts";
+import { BoxkiteError } from "../../domain/errors.ts";
 import { shorten } from "../../domain/text.ts";
 import { describeValue } from "../../wire/literals/errors.ts";
 import { tagValue } from "../../wire/literals/tagged.ts";
@@ -168,7 +169,7 @@ const OF_TASK_ERROR = new Set(["code", "kind", "remoteStack"]);
 
 /** Of its own properties, and of the accessors of its classes, through which private fields are read. */
 function fieldNames(error: Error): string[] {
-  const names = new Set(attempt(() => Object.keys(error)) ?? []);
+  const names = new Set(attempt(() => ownNames(error)) ?? []);
   for (const prototype of ownClasses(error))
     for (const [name, property] of Object.entries(Object.getOwnPropertyDescriptors(prototype)))
       if (property.get !== undefined) names.add(name);
@@ -176,6 +177,11 @@ function fieldNames(error: Error): string[] {
     if (name === "errors") return !Array.isArray(attempt(() => (error as { errors?: unknown }).errors));
     return !OF_EVERY_ERROR.has(name) && !(error instanceof TaskError && OF_TASK_ERROR.has(name));
   });
+}
+
+/** A BoxkiteError hides its fields from what Node prints of it, and not from callers. */
+function ownNames(error: Error): string[] {
+  return error instanceof BoxkiteError ? Object.getOwnPropertyNames(error) : Object.keys(error);
 }
 
 /** The prototypes of classes that an author, or a library, wrote. */
