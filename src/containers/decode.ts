@@ -150,12 +150,13 @@ export function decodeSummary(raw: Raw): ContainerSummary {
 export function decodeNetwork(raw: Raw): NetworkDetails {
   const ipam = (raw.IPAM ?? {}) as Raw;
   const configs = (ipam.Config ?? []) as readonly Raw[];
+  const each = (name: "Subnet" | "Gateway") =>
+    configs.map((config) => stringOf(config[name])).filter(Boolean);
   return {
     name: stringOf(raw.Name),
     driver: stringOf(raw.Driver),
-    gateways: configs.flatMap((config) =>
-      typeof config.Gateway === "string" && config.Gateway ? [config.Gateway] : [],
-    ),
+    subnets: each("Subnet"),
+    gateways: each("Gateway"),
   };
 }
 

@@ -61,6 +61,8 @@ export interface EngineImage {
 export interface NetworkDetails {
   readonly name: string;
   readonly driver: string;
+  /** As `address/prefix length`. */
+  readonly subnets: readonly string[];
   readonly gateways: readonly string[];
 }
 

@@ -61,6 +61,7 @@ export async function chooseContainerPlatform(
       // The bridge exists only while a container runs, so the server cannot listen at its address alone.
       listenAt: network.inVirtualMachine ? "127.0.0.1" : "0.0.0.0",
       accepts: network.isAllowedLocalAddress,
+      classOf: network.classOf,
       probe: async (port, signal) => {
         const result = await probeFromContainer({ api, network, instance, port, log, signal });
         if (result.kind === "reachable") chosen = result.candidate;

@@ -7,6 +7,7 @@ import { readEngineNetwork } from "./network.ts";
 const bridge = (name: string, gateway: string): NetworkDetails => ({
   name,
   driver: "bridge",
+  subnets: [gateway.replace(/\.1$/u, ".0/16")],
   gateways: [gateway],
 });
 const engine = (
@@ -81,6 +82,35 @@ test("from a virtual machine connections arrive at loopback", async () => {
       [true, "host.docker.internal", []],
     );
   }
+});
+
+test("a connection is this machine's own, a container's or another machine's", async () => {
+  const networks = [bridge("podman", "10.88.0.1"), bridge("other", "10.89.0.1")];
+  const api = engine("podman", networks);
+  const { classOf } = await readEngineNetwork({ api, info: infoOf(), platform: "linux", interfaces });
+  const classes = [
+    ["127.0.0.1", "127.0.0.1", "loopback"],
+    ["::1", "::1", "loopback"],
+    ["192.0.2.7", "192.0.2.7", "loopback"],
+    ["10.88.0.1", "10.88.0.1", "loopback"],
+    ["10.88.0.1", "10.88.0.2", "bridge"],
+    ["10.89.0.1", "10.89.3.2", "bridge"],
+    // A container that uses this machine's outer address, and one that claims to come from elsewhere.
+    ["192.0.2.7", "10.88.0.2", "bridge"],
+    ["10.88.0.1", "192.0.2.8", "bridge"],
+    ["192.0.2.7", "192.0.2.8", "outer"],
+    ["2001:db8::7", "2001:db8::8", "outer"],
+  ] as const;
+  for (const [address, from, expected] of classes)
+    assert.equal(classOf(address, from), expected, `${from} to ${address}`);
+  const rootless = await readEngineNetwork({
+    api,
+    info: infoOf({ rootless: true }),
+    platform: "linux",
+    interfaces,
+  });
+  assert.equal(rootless.classOf("192.0.2.7", "192.0.2.7"), "loopback");
+  assert.equal(rootless.classOf("192.0.2.7", "10.88.0.2"), "outer", "its bridges are not on this machine");
 });
 
 test("one name leads to this machine with every engine", async () => {

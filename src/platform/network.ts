@@ -3,6 +3,8 @@ import { networkInterfaces } from "node:os";
 import { isLoopback } from "../lib/loopback.ts";
 import type { EngineApi } from "../containers/api.ts";
 import type { EngineInfo } from "../containers/types.ts";
+import { Bridges } from "./bridges.ts";
+import { classWithoutBridges, type ConnectionClass } from "./reach.ts";
 
 /** A host by which a container may reach this machine. */
 export interface HostCandidate {
@@ -26,6 +28,8 @@ export interface EngineNetwork {
    * this machine itself: loopback and the bridges' gateways. Other addresses are those of the outer network.
    */
   readonly isAllowedLocalAddress: (address: string, from: string) => boolean;
+  /** The class of a connection to the local `address` from the remote one. */
+  readonly classOf: (address: string, from: string) => ConnectionClass;
 }
 
 export interface EngineNetworkOptions {
@@ -47,12 +51,13 @@ export async function readEngineNetwork(options: EngineNetworkOptions): Promise<
   const inVirtualMachine =
     platform !== "linux" || info.operatingSystem === "Docker Desktop" || !api.onThisMachine;
   const networks = await api.listNetworks();
-  const gateways = networks
-    .filter((network) => network.driver === "bridge" && DEFAULT_NETWORKS.includes(network.name))
-    .flatMap((network) => network.gateways);
-
+  const bridges = new Bridges();
   // Without root (or in a virtual machine) the gateway is not an address of this machine.
-  const direct = info.rootless || inVirtualMachine ? [] : gateways;
+  if (!info.rootless && !inVirtualMachine)
+    for (const network of networks) if (network.driver === "bridge") bridges.add(network);
+  const direct = networks
+    .filter(({ name }) => DEFAULT_NETWORKS.includes(name))
+    .flatMap(({ gateways }) => gateways.filter((gateway) => bridges.isGateway(gateway)));
   const name: HostCandidate =
     api.engine === "podman"
       ? { host: PODMAN_NAME, why: "podman's name for this machine" }
@@ -75,6 +80,10 @@ export async function readEngineNetwork(options: EngineNetworkOptions): Promise<
       if (isLoopback(address) || direct.includes(address)) return true;
       // Rootless containers' connections are made by a process of this machine, between its own addresses.
       return own.includes(address) && own.includes(from);
+    },
+    classOf: (address, from) => {
+      const other = classWithoutBridges(address, from);
+      return other === "outer" && (bridges.isGateway(address) || bridges.contains(from)) ? "bridge" : other;
     },
   };
 }

@@ -14,6 +14,7 @@ const network: EngineNetwork = {
   gateways: ["10.88.0.1"],
   inVirtualMachine: false,
   isAllowedLocalAddress: () => true,
+  classOf: () => "bridge",
 };
 
 async function probe(t: TestContext, engine: "podman" | "docker", refusal: string) {

@@ -4,6 +4,7 @@ import { createProcessExecutor } from "../executors/process/process-executor.ts"
 import { systemClock } from "../lib/clock.ts";
 import { isLoopback } from "../lib/loopback.ts";
 import type { Platform } from "./platform.ts";
+import { classWithoutBridges } from "./reach.ts";
 
 /** `path`: directories that are searched for an attempt's command before the server's PATH. */
 export function processPlatform(path: readonly string[], env: NodeJS.ProcessEnv): Platform {
@@ -21,6 +22,7 @@ export function processPlatform(path: readonly string[], env: NodeJS.ProcessEnv)
     hasContainers: false,
     listenAt: "127.0.0.1",
     accepts: isLoopback,
+    classOf: classWithoutBridges,
     probe: async () => undefined,
     close: async () => {},
   };

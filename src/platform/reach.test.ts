@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { isLoopback } from "../lib/loopback.ts";
 import { plainAddress } from "../server/listener.ts";
-import { widened, type Reach } from "./reach.ts";
+import { classWithoutBridges, widened, type Reach } from "./reach.ts";
 
-const needed: Reach = { listenAt: "127.0.0.1", accepts: isLoopback };
+const needed: Reach = { listenAt: "127.0.0.1", accepts: isLoopback, classOf: classWithoutBridges };
 
 test("addresses of IPv4 are told without the prefix that a socket of IPv6 gives them", () => {
   assert.equal(plainAddress("::ffff:10.88.0.1"), "10.88.0.1");
@@ -23,4 +23,11 @@ test("a host lets others in at its address, and loopback stays: tasks come that 
   assert.ok(!reach.accepts("198.51.100.1", "192.0.2.8"));
   assert.ok(widened(needed, "0.0.0.0").accepts("198.51.100.1", "192.0.2.8"));
   assert.equal(widened(needed, "2001:db8::7").listenAt, "::");
+});
+
+test("a host does not change from where a connection came", () => {
+  const { classOf } = widened(needed, "0.0.0.0");
+  assert.equal(classOf("127.0.0.1", "127.0.0.1"), "loopback");
+  assert.equal(classOf("192.0.2.7", "192.0.2.7"), "loopback", "from this machine");
+  assert.equal(classOf("192.0.2.7", "192.0.2.8"), "outer");
 });

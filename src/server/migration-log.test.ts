@@ -18,7 +18,7 @@ async function saidOfMigration(dataDirectory: string): Promise<Record<string, un
     dataDirectory,
     ephemeral: false,
     port: 0,
-    reach: { listenAt: "127.0.0.1", accepts: () => true },
+    reach: { listenAt: "127.0.0.1", accepts: () => true, classOf: () => "loopback" },
     createExecutor: async () => createFakeExecutor(),
     createImageTools: undefined,
     maxParallel: 1,

@@ -29,7 +29,7 @@ async function refuses(t: TestContext, executor: Executor, port: number, why: Re
     dataDirectory,
     ephemeral: false,
     port,
-    reach: { listenAt: "127.0.0.1", accepts: () => true },
+    reach: { listenAt: "127.0.0.1", accepts: () => true, classOf: () => "loopback" },
     createExecutor: async () => executor,
     createImageTools: undefined,
     maxParallel: 1,

@@ -37,7 +37,7 @@ test("a connection from where the reach allows is passed on; others and dead ser
     await freePort(),
   ];
   let isAllowed = true;
-  const reach = { listenAt: "127.0.0.1", accepts: () => isAllowed };
+  const reach = { listenAt: "127.0.0.1", accepts: () => isAllowed, classOf: () => "loopback" as const };
   const ports = new Map([
     [port, target],
     [closed, nothing],
@@ -53,7 +53,7 @@ test("a connection from where the reach allows is passed on; others and dead ser
 
 test("a port that is in use is named, and those before it are closed again", async (t) => {
   const [port, used] = [await freePort(), await service(t)];
-  const reach = { listenAt: "127.0.0.1", accepts: () => true };
+  const reach = { listenAt: "127.0.0.1", accepts: () => true, classOf: () => "loopback" as const };
   const ports = new Map([
     [port, 1],
     [used, 1],

@@ -47,7 +47,7 @@ test("the logs of a run are removed 30 days after its end, its results stay, and
       dataDirectory: data,
       ephemeral: false,
       port: 0,
-      reach: { listenAt: "127.0.0.1", accepts: () => true },
+      reach: { listenAt: "127.0.0.1", accepts: () => true, classOf: () => "loopback" },
       createExecutor: (context) => platform.createExecutor(context),
       createImageTools: undefined,
       version: "0",

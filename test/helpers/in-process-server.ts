@@ -29,7 +29,7 @@ export async function startInProcess(
     dataDirectory: directory,
     ephemeral: true,
     port: 0,
-    reach: { listenAt: "127.0.0.1", accepts: () => true },
+    reach: { listenAt: "127.0.0.1", accepts: () => true, classOf: () => "loopback" },
     createExecutor: async () => executor,
     createImageTools: undefined,
     version: "0.0.0",

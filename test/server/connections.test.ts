@@ -18,7 +18,7 @@ const SHORT = { firstBytesMs: 30, headersMs: 30, bodyPeriodMs: 30, minBodyBytes:
 const answerOk: Handler = (_request, response) => void response.end("ok");
 
 async function start(t: TestContext, limits: Partial<ConnectionLimits>, handler = answerOk): Promise<number> {
-  const reach = { listenAt: "127.0.0.1", accepts: () => true };
+  const reach = { listenAt: "127.0.0.1", accepts: () => true, classOf: () => "loopback" as const };
   const listener = await listen({ port: 0, reach, handler, limits });
   t.after(() => listener.close());
   return listener.port;
