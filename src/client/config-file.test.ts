@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { findConfigFile, loadConfig } from "./config-file.ts";
-import { originOf, runUrl, taskUrl } from "./endpoint.ts";
+import { baseUrlOf, runUrl, taskUrl } from "./endpoint.ts";
 
 function makeFolder(t: TestContext, files: readonly string[]): string {
   const folder = mkdtempSync(join(tmpdir(), "boxkite-config-"));
@@ -67,9 +67,14 @@ image: { builder: local, image_refs: { training: "reg/training:1" } }
 
 test("addresses", () => {
   for (const text of ["dns:///host:1", "host:1", "http://host:1", "https://host:1/"]) {
-    assert.equal(originOf(text, true), "http://host:1");
-    assert.equal(originOf(text, false), "https://host:1");
+    assert.equal(baseUrlOf(text, true), "http://host:1");
+    assert.equal(baseUrlOf(text, false), "https://host:1");
   }
+  assert.equal(
+    baseUrlOf("dns:///host:1/t/token", true),
+    "http://host:1/t/token",
+    "a token in the path is kept",
+  );
   const run = { project: "p", domain: "d", name: "r" };
   assert.equal(runUrl("http://localhost:8090", run), "http://localhost:8080/v2/domain/d/project/p/runs/r");
   assert.equal(taskUrl("http://localhost:8090", run), "http://localhost:8080/v2/domain/d/project/p/tasks/r");

@@ -1,11 +1,14 @@
 /** The server's origin, and URLs of its pages. */
 
-/** `dns:///host:port`, `host:port` or a URL → an origin. As in Python, only `insecure` decides the scheme. */
-export function originOf(endpoint: string, insecure: boolean): string {
+/**
+ * `dns:///host:port`, `host:port` or a URL → where calls go to: an origin, and a path where the endpoint has one, which
+ * may hold a token. As in Python, only `insecure` decides the scheme.
+ */
+export function baseUrlOf(endpoint: string, insecure: boolean): string {
   const host = endpoint
     .replace(/^dns:\/\/\//, "")
     .replace(/^https?:\/\//, "")
-    .replace(/\/.*$/, "");
+    .replace(/\/+$/, "");
   return `${insecure ? "http" : "https"}://${host}`;
 }
 

@@ -47,7 +47,7 @@ test("a gateway that refuses an expired token gets the next one, over TLS", asyn
   };
   const secure = createServer({ cert: await readFile(certificate), key: await readFile(key) }, gateway);
   const options = {
-    origin: `https://127.0.0.1:${await listen(t, secure)}`,
+    baseUrl: `https://127.0.0.1:${await listen(t, secure)}`,
     caCertFilePath: caFile,
     authType: "ExternalCommand",
     command: ["cat", tokens],
@@ -71,10 +71,14 @@ test("over plain HTTP no token is sent", async (t) => {
     response.writeHead(404).end();
   });
   const origin = `http://127.0.0.1:${await listen(t, plain)}`;
-  const transport = createTransport({ origin, authType: "ExternalCommand", command: ["cat", "/not/there"] });
+  const transport = createTransport({
+    baseUrl: origin,
+    authType: "ExternalCommand",
+    command: ["cat", "/not/there"],
+  });
   await assert.rejects(createClient(RunService, transport).abortRun({}), /unimplemented/);
   assert.deepEqual(headers, [undefined]);
-  const secure = { origin: "https://127.0.0.1:1" };
+  const secure = { baseUrl: "https://127.0.0.1:1" };
   assert.throws(() => createTransport({ ...secure, authType: "Pkce" }), { code: "CONFIG_INVALID" });
   assert.throws(() => createTransport({ ...secure, authType: "ExternalCommand" }), {
     code: "CONFIG_INVALID",
@@ -91,7 +95,7 @@ test("a server that cannot be reached is named, with what to do", async (t) => {
   );
   const plain = await listen(t, createPlainServer());
   const hasHint = async (origin: string, hint: RegExp) => {
-    const client = createClient(RunService, createTransport({ origin, retry: false }));
+    const client = createClient(RunService, createTransport({ baseUrl: origin, retry: false }));
     for (const call of [client.abortRun({}), Array.fromAsync(client.watchRuns({}))]) {
       await assert.rejects(call, (error: BoxkiteError) => {
         assert.deepEqual([error.code, error.cause], ["SERVER_UNREACHABLE", undefined]);

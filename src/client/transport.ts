@@ -9,7 +9,8 @@ import { BoxkiteError } from "../domain/errors.ts";
 import { systemClock, type Clock } from "../lib/clock.ts";
 
 export interface ConnectionOptions {
-  readonly origin: string;
+  /** The server's origin, and the path before that of each call, if there is one: it may hold a token. */
+  readonly baseUrl: string;
   readonly caCertFilePath?: string | undefined;
   readonly insecureSkipVerify?: boolean | undefined;
   readonly authType?: string | undefined;
@@ -20,14 +21,14 @@ export interface ConnectionOptions {
 
 /** Calls reject with a BoxkiteError if the server threw one or could not be reached, otherwise with a ConnectError. */
 export function createTransport(options: ConnectionOptions, clock: Clock = systemClock): Transport {
-  const { origin } = options;
-  const secure = origin.startsWith("https:");
+  const { baseUrl } = options;
+  const secure = baseUrl.startsWith("https:");
   const interceptors: Interceptor[] = [];
   if (options.retry !== false) interceptors.push(retryInterceptor(clock));
   const command = tokenCommand(options, secure);
   if (command !== undefined) interceptors.push(tokenInterceptor(() => runTokenCommand(command)));
   const transport = createConnectTransport({
-    baseUrl: origin,
+    baseUrl,
     httpVersion: "1.1",
     useBinaryFormat: true,
     interceptors,
@@ -40,7 +41,7 @@ export function createTransport(options: ConnectionOptions, clock: Clock = syste
         }
       : {}),
   });
-  return withServerErrors(transport, origin);
+  return withServerErrors(transport, new URL(baseUrl).origin);
 }
 
 /** The command that prints the token. Over plain HTTP no token is sent, as in Python. */

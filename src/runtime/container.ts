@@ -2,6 +2,7 @@
 import type { RuntimeArguments } from "./arguments.ts";
 import { parseCommand } from "../client/command-line.ts";
 import type { Environment } from "../client/config-file.ts";
+import { baseUrlOf } from "../client/endpoint.ts";
 import type { Storage } from "../client/storage/storage.ts";
 import type { ConnectionOptions } from "../client/transport.ts";
 import type { InitializedConfig } from "../sdk/authoring/config.ts";
@@ -16,18 +17,19 @@ export interface Container {
   readonly rootDir: string;
 }
 
-/** The server's origin, as seen from this container. */
-function serverOrigin(env: Environment): string {
+/** Where calls go to: the server's origin as seen from this container, and the path with the attempt's token. */
+function serverUrl(env: Environment): string {
   const endpoint = env["_U_EP_OVERRIDE"] ?? "host.docker.internal:8090";
-  const host = endpoint.replace(/^dns:\/\/\//, "").replace(/^https?:\/\//, "");
   const insecure =
-    /^(true|t|1)$/i.test(env["_U_INSECURE"] ?? "") || host.includes("localhost") || host.includes("docker");
-  return `${insecure ? "http" : "https"}://${host}`;
+    /^(true|t|1)$/i.test(env["_U_INSECURE"] ?? "") ||
+    endpoint.includes("localhost") ||
+    endpoint.includes("docker");
+  return baseUrlOf(endpoint, insecure);
 }
 
 export async function connectionOf(env: Environment): Promise<ConnectionOptions> {
   return {
-    origin: serverOrigin(env),
+    baseUrl: serverUrl(env),
     insecureSkipVerify: /^(true|t|1)$/i.test(env["_U_INSECURE_SKIP_VERIFY"] ?? ""),
     authType: env["FLYTE_AUTH_TYPE"],
     command: await parseCommand(env["FLYTE_AUTH_COMMAND"]),
@@ -44,10 +46,10 @@ export function settingsOf({ arguments: given, rootDir }: Container): SpecSettin
 /** The configuration of runs that the task starts: on the server of its own run. */
 export async function runConfigOf(container: Container): Promise<InitializedConfig> {
   const { arguments: given, env, rootDir } = container;
-  const { origin, insecureSkipVerify, authType, command } = await connectionOf(env);
+  const { baseUrl, insecureSkipVerify, authType, command } = await connectionOf(env);
   return {
-    endpoint: origin,
-    insecure: origin.startsWith("http:"),
+    endpoint: baseUrl,
+    insecure: baseUrl.startsWith("http:"),
     insecureSkipVerify: insecureSkipVerify ?? false,
     caCertFilePath: undefined,
     authType,

@@ -36,7 +36,7 @@ interface Connection {
 async function connect(t: TestContext): Promise<Connection> {
   const { url } = await startInProcess(t, createFakeExecutor());
   const proxy = await startLossyProxy(t, url);
-  const transport = createTransport({ origin: proxy.url }, clock);
+  const transport = createTransport({ baseUrl: proxy.url }, clock);
   return { proxy, transport, controlPlane: createControlPlane(proxy.url, transport) };
 }
 

@@ -9,7 +9,7 @@ import { startInProcess } from "../helpers/in-process-server.ts";
 
 test("a refusal has the server's code and hint, in single answers and in streams", async (t) => {
   const { url } = await startInProcess(t, createFakeExecutor());
-  const { runs } = createControlPlane(url, createTransport({ origin: url }));
+  const { runs } = createControlPlane(url, createTransport({ baseUrl: url }));
   const refused = async (call: Promise<unknown>): Promise<BoxkiteError> => {
     const error = await call.then(
       () => assert.fail("the call succeeded"),

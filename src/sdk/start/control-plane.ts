@@ -14,11 +14,11 @@ export function controlPlaneOf(config: InitializedConfig): Promise<ControlPlane>
 }
 
 async function open(config: InitializedConfig): Promise<ControlPlane> {
-  const [{ createTransport }, { createControlPlane }, { originOf }] = await Promise.all([
+  const [{ createTransport }, { createControlPlane }, { baseUrlOf }] = await Promise.all([
     import("../../client/transport.ts"),
     import("../../client/control-plane.ts"),
     import("../../client/endpoint.ts"),
   ]);
-  const origin = originOf(requireTarget(config).endpoint, config.insecure);
-  return createControlPlane(origin, createTransport({ ...config, origin }));
+  const baseUrl = baseUrlOf(requireTarget(config).endpoint, config.insecure);
+  return createControlPlane(new URL(baseUrl).origin, createTransport({ ...config, baseUrl }));
 }
