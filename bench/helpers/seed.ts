@@ -1,5 +1,5 @@
 /** Fills a store with what would take hours to run, through the store itself. */
-import { LOCAL } from "../../src/domain/principal.ts";
+import { EVERYONE, LOCAL } from "../../src/domain/principal.ts";
 import { join } from "node:path";
 import { NO_RETRIES, type ActionState } from "../../src/domain/action.ts";
 import { newConditionState, newTaskState } from "../../src/domain/initial-state.ts";
@@ -81,6 +81,7 @@ function newRun(name: string, createdAt: number): NewRun {
     source: "cli",
     createdAt,
     createdBy: LOCAL,
+    authority: EVERYONE,
   };
 }
 

@@ -77,6 +77,10 @@ export const ERROR_CODES = {
   LOGS_NOT_FOUND: "user",
   /** Logs were asked for that will never be there, or are no longer. */
   NO_LOGS: "user",
+  /** The call does not prove whose it is, where it has to. */
+  UNAUTHENTICATED: "user",
+  /** The caller is known, and does not have the right. */
+  PERMISSION_DENIED: "user",
   /** A limit that docs/limits.md states. */
   LIMIT_EXCEEDED: "user",
   /** The text is not an image reference. */

@@ -2,7 +2,7 @@
 import type { TimeMs } from "./action.ts";
 import type { RunKey } from "./ids.ts";
 import type { Notification } from "./notification.ts";
-import type { Principal } from "./principal.ts";
+import type { Authority, CallerRecord } from "./principal.ts";
 import type { RunStatus } from "./run-status.ts";
 
 /** What was asked for a whole run; applies to each of its actions. */
@@ -19,7 +19,7 @@ export interface RunSettings {
   /** Of the actions that name none themselves. */
   readonly queue?: string;
   readonly notifications?: readonly Notification[];
-  /** The run a task of which started this one: it may read what this one writes. */
+  /** The run a task of which started this one: its tasks may read what this one writes, watch it and end it. */
   readonly spawnedBy?: RunKey;
   /** The run whose succeeded actions are reused, except for those in `rerun`. */
   readonly recover?: { readonly run: string; readonly rerun: readonly string[] };
@@ -42,7 +42,8 @@ export interface NewRun {
   readonly baseUri: string;
   readonly source: string;
   readonly createdAt: TimeMs;
-  readonly createdBy: Principal;
+  readonly createdBy: CallerRecord;
+  readonly authority: Authority;
 }
 
 export interface RunRecord extends NewRun {

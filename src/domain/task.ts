@@ -1,7 +1,7 @@
 /** The part of a task's specification that Boxkite acts on; the rest is kept as the bytes it came in. */
 import type { AttemptPolicy, TimeMs } from "./action.ts";
 import type { TaskKey } from "./ids.ts";
-import type { Principal } from "./principal.ts";
+import type { CallerRecord } from "./principal.ts";
 
 export interface ResourceAmounts {
   /** Processors, e.g. 0.5. */
@@ -66,5 +66,5 @@ export interface TaskRecord {
   readonly definition: TaskDefinition;
   readonly specDigest: string;
   readonly deployedAt: TimeMs;
-  readonly deployedBy: Principal;
+  readonly deployedBy: CallerRecord;
 }

@@ -44,6 +44,8 @@ export interface ServerAccess {
   readonly image: ResolvedImage;
   /** host:port of the server as the attempt sees it. */
   readonly endpoint: string;
+  /** By which its calls prove whose they are: in the path, before that of the call. */
+  readonly token: string;
   /** Of the attempt's run, for the object store. */
   readonly accessKeyId: string;
   readonly secretAccessKey: string;

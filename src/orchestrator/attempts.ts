@@ -17,11 +17,13 @@ import { createAttemptEvidence, evidenceSubject, type EvidenceSubject } from "./
 import { persist, type ReportOptions } from "./attempt-report.ts";
 import { createAttemptResults, type AttemptResultsOptions } from "./attempt-results.ts";
 import { makeAttemptSpec } from "./attempt-spec.ts";
+import { tokenOf } from "./attempt-token.ts";
 import { createAttemptWatch, type AttemptWatch } from "./attempt-watch.ts";
 import { imageOutcome } from "./image-outcome.ts";
 import { imageOfRun } from "./images.ts";
 import type { ObjectTraffic } from "./object-traffic.ts";
 import type { RunIdentities } from "./run-identity.ts";
+import type { SigningKeys } from "./signing-keys.ts";
 
 export interface AttemptsOptions extends AttemptResultsOptions {
   readonly store: Store;
@@ -29,6 +31,7 @@ export interface AttemptsOptions extends AttemptResultsOptions {
   readonly logs: AttemptLogs;
   readonly traffic: ObjectTraffic;
   readonly identities: RunIdentities;
+  readonly signingKeys: SigningKeys;
   /** host:port at which attempts reach the server. */
   readonly endpoint: () => string;
   readonly stopGraceMs: number;
@@ -102,6 +105,7 @@ export function createAttempts(options: AttemptsOptions): Attempts {
       key,
       image,
       endpoint: options.endpoint(),
+      token: tokenOf(options.signingKeys, key),
       ...options.identities.credentialsOf(run.key),
     });
     const spec = makeAttemptSpec({ run, action, definition, image, access });

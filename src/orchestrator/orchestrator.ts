@@ -25,6 +25,7 @@ import { whenLost } from "./lease-loss.ts";
 import { attemptOfResult } from "./paths.ts";
 import type { ObjectTraffic } from "./object-traffic.ts";
 import type { RunIdentities } from "./run-identity.ts";
+import type { SigningKeys } from "./signing-keys.ts";
 import { createTimers, type Timers } from "./timers.ts";
 import { sendRequest } from "./webhook.ts";
 
@@ -34,6 +35,7 @@ export interface OrchestratorOptions extends AcceptanceOptions {
   readonly logs: AttemptLogs;
   readonly traffic: ObjectTraffic;
   readonly identities: RunIdentities;
+  readonly signingKeys: SigningKeys;
   readonly readWritten: (prefix: string) => Promise<Written>;
   /** See admission.ts. */
   readonly urisInOutputs: AdmissionOptions["urisInOutputs"];

@@ -5,10 +5,12 @@ import { createS3Handler } from "../objects/s3/handler.ts";
 import type { ObjectTraffic } from "../orchestrator/object-traffic.ts";
 import type { RunIdentities } from "../orchestrator/run-identity.ts";
 import { createAccess, type Authorise } from "../services/access.ts";
+import { createAuthorise } from "../services/authorise/authorise.ts";
 import { createLargeObjects } from "../services/large-objects.ts";
 import type { ServiceContext } from "../services/context.ts";
 import { keyOfUri } from "../services/object-keys.ts";
 import { registerServices } from "../services/routes.ts";
+import type { Authenticate } from "./authenticate.ts";
 import type { CheckHealth } from "./health.ts";
 import type { Handler } from "./listener.ts";
 import { createPrincipals, OPERATOR } from "./object-access.ts";
@@ -21,15 +23,16 @@ export interface HandlerOptions {
   };
   readonly health: CheckHealth;
   readonly identities: RunIdentities;
+  readonly authenticate: Authenticate;
   readonly traffic: ObjectTraffic;
   readonly authorise: Authorise | undefined;
   readonly anyHostName: boolean;
 }
 
 export function createHandler(options: HandlerOptions): Handler {
-  const { parts, health, identities, traffic, authorise, anyHostName } = options;
+  const { parts, health, identities, authenticate, traffic, anyHostName } = options;
   const { store, objects, rights, orchestrator, bucket, clock, log } = parts;
-  const access = createAccess(store, authorise);
+  const access = createAccess(store, both(createAuthorise({ store, rights }), options.authorise));
   const largeObjects = createLargeObjects();
   const context: ServiceContext = {
     ...parts,
@@ -70,5 +73,21 @@ export function createHandler(options: HandlerOptions): Handler {
       onRead: traffic.read,
     }),
   });
-  return createRouter({ rpc, objects: s3 as RoutedHandler, bucket, health, context, anyHostName });
+  return createRouter({
+    authenticate,
+    rpc,
+    objects: s3 as RoutedHandler,
+    bucket,
+    health,
+    context,
+    anyHostName,
+  });
+}
+
+function both(first: Authorise, second: Authorise | undefined): Authorise {
+  if (second === undefined) return first;
+  return async (...asked) => {
+    await first(...asked);
+    await second(...asked);
+  };
 }

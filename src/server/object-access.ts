@@ -2,7 +2,7 @@
 import type { ObjectRights } from "../orchestrator/object-rights.ts";
 import type { RunKey } from "../domain/ids.ts";
 import type { RunIdentities } from "../orchestrator/run-identity.ts";
-import type { Principal } from "../domain/principal.ts";
+import { EVERYONE, type Principal } from "../domain/principal.ts";
 import type { S3Operation, S3Principal } from "../objects/s3/principal.ts";
 import type { Authorise, Right } from "../services/access.ts";
 import { userPrefixOf } from "./user-credentials.ts";
@@ -52,7 +52,7 @@ export function createPrincipals({
       secretAccessKey: identities.secretOf(accessKeyId),
       allows: async (operation, key) => {
         if (!(await allows(operation, key))) return false;
-        await authorise({ ...by, who: name }, RIGHTS[operation], { kind: "object", key });
+        await authorise({ ...by, who: name, identity: EVERYONE }, RIGHTS[operation], { kind: "object", key });
         return true;
       },
     };

@@ -6,6 +6,7 @@ import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 import { test, type TestContext } from "node:test";
 import { BoxkiteError } from "../domain/errors.ts";
+import { LOCAL } from "../domain/principal.ts";
 import { createLogger, silentLogger, type Logger } from "../lib/log.ts";
 import { createAccess } from "../services/access.ts";
 import type { StoreReader } from "../store/reader.ts";
@@ -25,13 +26,14 @@ interface StartOptions {
 function routerFor(store: StoreReader, options: StartOptions): ReturnType<typeof createRouter> {
   const { anyHostName = false, log = silentLogger, health = async () => undefined, ...overrides } = options;
   return createRouter({
+    authenticate: ({ url = "/" }) => ({ by: LOCAL, url }),
     rpc: () => {
       throw new Error("a mistake in the program");
     },
     objects: (_, response) => void response.end("objects"),
     bucket: "boxkite",
     health,
-    context: { access: createAccess({ ...store, ...overrides }), log } as unknown as Parameters<
+    context: { access: createAccess({ ...store, ...overrides }, () => {}), log } as unknown as Parameters<
       typeof createRouter
     >[0]["context"],
     anyHostName,

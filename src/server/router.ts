@@ -15,7 +15,7 @@ import { parseSignalPath, signalByPost } from "../services/signal-page.ts";
 import { readSmallBody } from "../services/small-body.ts";
 import type { CheckHealth } from "./health.ts";
 import { isOwnName } from "./host-names.ts";
-import { authenticate } from "./authenticate.ts";
+import type { Authenticate } from "./authenticate.ts";
 import { isGone } from "../lib/client-gone.ts";
 import type { Handler, Request, Response } from "./listener.ts";
 
@@ -23,6 +23,7 @@ import type { Handler, Request, Response } from "./listener.ts";
 export type RoutedHandler = (request: Request, response: Response, by: Principal) => void;
 
 export interface Routes {
+  readonly authenticate: Authenticate;
   readonly rpc: RoutedHandler;
   readonly objects: RoutedHandler;
   readonly bucket: string;
@@ -32,13 +33,22 @@ export interface Routes {
   readonly anyHostName: boolean;
 }
 
-export function createRouter({ rpc, objects, bucket, health, context, anyHostName }: Routes): Handler {
+export function createRouter({
+  authenticate,
+  rpc,
+  objects,
+  bucket,
+  health,
+  context,
+  anyHostName,
+}: Routes): Handler {
   const pages = createPages(context);
   const route: Handler = (request, response) => {
-    const path = (request.url ?? "/").split("?")[0] ?? "/";
-    const by = authenticate(request);
+    const { by, url } = authenticate(request);
     // Whatever its path, and by any name: a page that "DNS rebinding" brought here has no key to sign with.
     if (isSigned(request)) return objects(request, response, by);
+    request.url = url;
+    const path = url.split("?")[0] ?? "/";
     if (!anyHostName && !isOwnName(request)) return refuseName(request, response);
     if (path.startsWith("/flyteidl2.")) return rpc(request, response, by);
     if (path === `/${bucket}` || path.startsWith(`/${bucket}/`)) return objects(request, response, by);

@@ -12,6 +12,7 @@ import { createLogRetention } from "../orchestrator/log-retention.ts";
 import { createObjectTraffic } from "../orchestrator/object-traffic.ts";
 import { createObjectRights } from "../orchestrator/object-rights.ts";
 import { createRunIdentities } from "../orchestrator/run-identity.ts";
+import { createSigningKeys } from "../orchestrator/signing-keys.ts";
 import type { ExecutorContext, ImageTools } from "../platform/platform.ts";
 import type { Executor } from "../executors/executor.ts";
 import { createInProcessExecutor } from "../executors/in-process-executor.ts";
@@ -26,6 +27,7 @@ import { buildImageWork, deployBuildTask } from "../services/build-task.ts";
 import { createChangeFeed } from "../services/change-feed.ts";
 import { createUnusedImages } from "../services/unused-images.ts";
 import { openSqliteStore } from "../store/sqlite/sqlite-store.ts";
+import { createAuthenticate } from "./authenticate.ts";
 import { createBuilds } from "./builds.ts";
 import { secretsOf } from "./build-secrets.ts";
 import { createHandler } from "./handler.ts";
@@ -62,7 +64,7 @@ export interface ServerOptions {
   /** Version of the program, and of the task that the server deploys itself. */
   readonly version: string;
   readonly log: Logger;
-  /** Rules besides those of services/access.ts. @default everybody may do everything */
+  /** Asked besides the rules of services/authorise. */
   readonly authorise?: Authorise;
   /** Stepped by tests. */
   readonly clock?: Clock;
@@ -96,6 +98,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     seedProject(catalog),
   ]);
   const identities = createRunIdentities(secret);
+  const signingKeys = createSigningKeys(secret);
   const [objects, usualExecutor] = await Promise.all([
     openDirectoryStore(join(dataDirectory, OBJECTS_DIRECTORY), { clock, log, secret }),
     options.createExecutor({ instance, dataDirectory, log }),
@@ -134,6 +137,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     logs,
     traffic,
     identities,
+    signingKeys,
     clock,
     log,
     maxParallel: options.maxParallel,
@@ -160,6 +164,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     },
     health: createHealth(store, objects),
     identities,
+    authenticate: createAuthenticate(signingKeys, options.reach),
     traffic,
     authorise: options.authorise,
     anyHostName: options.anyHostName ?? false,

@@ -55,8 +55,7 @@ export function registerActionsService(router: ConnectRouter, context: Needs): v
       if (action === undefined) throw incomplete("an action");
       const key = decodeActionId(action.actionId);
       const by = principalOf(handler);
-      await access.authorise(by, "create", { kind: "action", key });
-      const run = await access.run(by, "change", key);
+      const run = await access.child(by, key, action.parentActionName ?? "");
       const decoded = decodeAction(action, key, run.settings, requestOrigin(handler), clock.now());
       await requireReadable(context, run.key, decoded);
       if (decoded.kind === "task") requireInlineInputs(context, decoded);

@@ -29,10 +29,11 @@ import { InputsSchema, OutputsSchema, type Inputs } from "../wire/gen/flyteidl2/
 import { TaskSpecSchema } from "../wire/gen/flyteidl2/task/task_definition_pb.js";
 import { decodeImageSpec } from "../wire/image-spec.ts";
 import { decodeTaskSpec } from "../wire/task-spec.ts";
+import { OWN_PROJECT } from "./access.ts";
 import { keyOfUri } from "./object-keys.ts";
 import type { UnusedImages } from "./unused-images.ts";
 
-export const BUILD_TASK = { project: "system", domain: "production", name: "build-image" } as const;
+export const BUILD_TASK = { project: OWN_PROJECT, domain: "production", name: "build-image" } as const;
 
 /** No registry has a name like this: it stands for the server itself. */
 const REFERENCE = "boxkite.internal/build-image";

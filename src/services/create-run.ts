@@ -4,6 +4,7 @@ import { create, toBinary } from "@bufbuild/protobuf";
 import { newRunName, ROOT_ACTION, type ProjectKey, type RunKey } from "../domain/ids.ts";
 import { newTaskState } from "../domain/initial-state.ts";
 import type { Principal } from "../domain/principal.ts";
+import type { RunSettings } from "../domain/run.ts";
 import type { StoredSpec } from "../domain/task.ts";
 import { runBaseUri } from "../orchestrator/paths.ts";
 import { incomplete } from "../wire/incomplete.ts";
@@ -50,7 +51,7 @@ export function createRunMethod(context: CreateRunContext): Method {
       key,
       spec.definition.cache?.ignoredInputs ?? [],
     );
-    const settings = decodeRunSpec(request.runSpec, key);
+    const settings = settingsOf(request, key, by);
     requireStartable(spec.definition, settings.env);
     if (settings.rawDataPrefix !== undefined) {
       const prefix = keyOfUri(`${settings.rawDataPrefix}/`, context.bucket);
@@ -70,6 +71,7 @@ export function createRunMethod(context: CreateRunContext): Method {
         source: decodeSource(request.source),
         createdAt: startTime === undefined ? now : decodeMoment(startTime, "the start time of the run"),
         createdBy: by,
+        authority: await access.authorityOf(by),
       },
       {
         name: ROOT_ACTION,
@@ -99,6 +101,14 @@ function runKeyOf({ id }: CreateRunRequest): RunKey {
     default:
       throw incomplete("a run or a project");
   }
+}
+
+/** Whatever a task says, the run is started by its own. */
+function settingsOf({ runSpec }: CreateRunRequest, key: RunKey, { identity }: Principal): RunSettings {
+  const settings = decodeRunSpec(runSpec, key);
+  if (identity.kind !== "attempt") return settings;
+  const { project, domain, run } = identity.key;
+  return { ...settings, spawnedBy: { project, domain, run } };
 }
 
 async function specOf(

@@ -23,6 +23,8 @@ const CODES = {
   LOGS_NOT_FOUND: Code.NotFound,
   // Not NotFound, at which clients wait for a log to appear (seen with flyte 2.12.1).
   NO_LOGS: Code.FailedPrecondition,
+  UNAUTHENTICATED: Code.Unauthenticated,
+  PERMISSION_DENIED: Code.PermissionDenied,
   // Not ResourceExhausted: the SDK would try a refused child again for ever (seen with flyte 2.12.1).
   LIMIT_EXCEEDED: Code.InvalidArgument,
   IMAGE_REFERENCE_INVALID: Code.InvalidArgument,
@@ -74,6 +76,8 @@ const STATUSES: Partial<Record<ErrorCode, number>> = {
   ACTION_NOT_FOUND: 404,
   LOGS_NOT_FOUND: 404,
   NO_LOGS: 404,
+  UNAUTHENTICATED: 401,
+  PERMISSION_DENIED: 403,
   LIMIT_EXCEEDED: 413,
   DATA_DIRECTORY_UNUSABLE: 503,
   DISK_FULL: 507,

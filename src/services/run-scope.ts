@@ -19,9 +19,7 @@ export async function readableScope(
   requested: RequestedScope,
 ): Promise<RunScope> {
   const scope = decodeScope(requested);
-  if (scope.project === undefined)
-    await access.authorise(by, "read", { kind: "project", project: undefined });
-  else await access.project(by, "read", scope.project);
+  await access.list(by, "runs", scope);
   return scope;
 }
 

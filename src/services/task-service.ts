@@ -10,7 +10,6 @@ import { encodeTask, encodeTaskDetails } from "../wire/task-details.ts";
 import { decodeTaskSpec } from "../wire/task-spec.ts";
 import { encodeTime } from "../wire/time.ts";
 import type { ServiceContext } from "./context.ts";
-import { BUILD_TASK } from "./build-task.ts";
 import { authoriseReads } from "./object-keys.ts";
 import { principalOf } from "./principal.ts";
 import { reportingRefusals } from "./unused-images.ts";
@@ -45,10 +44,7 @@ export function registerTaskService(router: ConnectRouter, context: Needs): void
       const by = principalOf(handler);
       const scope: Partial<ProjectKey> =
         request.scopeBy.case === "projectId" ? decodeProjectId(request.scopeBy.value) : {};
-      // The project of the server's own task has no record.
-      if (scope.project !== undefined && scope.project !== BUILD_TASK.project)
-        await access.project(by, "read", scope.project);
-      else await access.authorise(by, "read", { kind: "project", project: scope.project });
+      await access.list(by, "tasks", scope);
       const { items, token } = await store.listTasks(
         { ...scope, ...knownFilter(request.knownFilters) },
         decodeListRequest(request.request),

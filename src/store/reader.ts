@@ -4,7 +4,7 @@
  */
 import type { ActionRecord } from "../domain/action-record.ts";
 import type { CachedResult } from "../domain/action.ts";
-import type { AttemptRecord } from "../domain/attempt.ts";
+import type { AttemptKey, AttemptRecord } from "../domain/attempt.ts";
 import type { BuildRecord, ImageUses } from "../domain/build-record.ts";
 import type { ActionKey, ProjectKey, RunKey, TaskKey } from "../domain/ids.ts";
 import type { ResolvedImage } from "../domain/image.ts";
@@ -56,6 +56,11 @@ export interface StoreReader {
   /** May the run read this object, beyond what it wrote itself? */
   isGranted(run: RunKey, uri: string): Promise<boolean>;
 
+  /** Did a task of `starter` start the run, directly or by runs in between? */
+  isStartedBy(run: RunKey, starter: RunKey): Promise<boolean>;
+
+  /** Is it the present attempt of its action, and has not ended? */
+  isLive(attempt: AttemptKey): Promise<boolean>;
   getAction(key: ActionKey): Promise<ActionRecord | undefined>;
   listActions(run: RunKey, query: ListQuery): Promise<ListResult<ActionRecord>>;
   listAttempts(action: ActionRecord): Promise<readonly AttemptRecord[]>;

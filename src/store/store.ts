@@ -9,9 +9,9 @@ import type { ActionRecord, NewAction } from "../domain/action-record.ts";
 import type { ActionState, TimeMs } from "../domain/action.ts";
 import type { AttemptFacts } from "../domain/attempt.ts";
 import type { BuildRecord } from "../domain/build-record.ts";
-import type { TaskKey } from "../domain/ids.ts";
+import type { RunKey, TaskKey } from "../domain/ids.ts";
 import type { ResolvedImage } from "../domain/image.ts";
-import type { Principal } from "../domain/principal.ts";
+import type { CallerRecord } from "../domain/principal.ts";
 import type { ProjectRecord } from "../domain/project.ts";
 import type { NewRun, RunRecord } from "../domain/run.ts";
 import type { ResourceAmounts, StoredSpec } from "../domain/task.ts";
@@ -51,7 +51,7 @@ export interface Advance {
   readonly attempt?: AttemptFacts | undefined;
   readonly grants?: readonly string[] | undefined;
   /** Who asked for the change; undefined: the orchestrator itself. */
-  readonly by?: Principal | undefined;
+  readonly by?: CallerRecord | undefined;
   /** Condition of the change: another action computes the same cached result (true), or none does (false). */
   readonly ifComputedElsewhere?: boolean | undefined;
   readonly at: TimeMs;
@@ -65,7 +65,7 @@ export interface Store extends StoreReader {
   updateProject(project: ProjectRecord): Promise<"updated" | "missing">;
 
   /** A second deployment of the same name and version changes nothing. */
-  deployTask(key: TaskKey, spec: StoredSpec, at: TimeMs, by: Principal): Promise<"created" | "exists">;
+  deployTask(key: TaskKey, spec: StoredSpec, at: TimeMs, by: CallerRecord): Promise<"created" | "exists">;
 
   /** `seeds`: ended actions that the run starts with. */
   createRun(
@@ -74,6 +74,8 @@ export interface Store extends StoreReader {
     images: readonly ResolvedImage[],
     seeds?: readonly NewAction[],
   ): Promise<{ readonly run: RunRecord; readonly root: ActionRecord } | "exists">;
+  /** Lets the run read these objects; a URI that ends in `/` is a prefix. */
+  grant(run: RunKey, uris: readonly string[]): Promise<void>;
   /** Records the image unless the run already has one for this reference; returns the one it has. */
   pinImage(run: RunRecord, image: ResolvedImage): Promise<ResolvedImage>;
 
@@ -81,7 +83,7 @@ export interface Store extends StoreReader {
   createAction(
     run: RunRecord,
     action: NewAction,
-    by: Principal,
+    by: CallerRecord,
     maxActions?: number,
   ): Promise<ActionRecord | "exists" | "parent_missing" | "parent_ended" | "run_full">;
   /** Does another action compute the same cached result? */

@@ -8,7 +8,7 @@ import { test } from "node:test";
 import { NO_RETRIES, type ActionState } from "../../src/domain/action.ts";
 import { newConditionState, newTaskState } from "../../src/domain/initial-state.ts";
 import { ROOT_ACTION, type RunKey } from "../../src/domain/ids.ts";
-import { LOCAL, type Principal } from "../../src/domain/principal.ts";
+import { EVERYONE, LOCAL, type CallerRecord } from "../../src/domain/principal.ts";
 import { type TaskDefinition } from "../../src/domain/task.ts";
 import { RUN_STATUSES, type RunStatus } from "../../src/domain/run-status.ts";
 import { transition, type ActionEvent } from "../../src/domain/transition.ts";
@@ -28,7 +28,7 @@ interface Owned extends StoreSubject {
 }
 
 const NOW = 1_700_000_000_000;
-const ALICE: Principal = { who: "alice", client: "flyte-sdk/2.12.1", from: "192.0.2.7" };
+const ALICE: CallerRecord = { who: "alice", client: "flyte-sdk/2.12.1", from: "192.0.2.7" };
 const PAGE: ListQuery = { limit: 100, token: "", where: [] };
 
 export function storeConformance(name: string, open: () => Promise<StoreSubject>): void {
@@ -570,6 +570,45 @@ export function storeConformance(name: string, open: () => Promise<StoreSubject>
     assert.equal(await store.isGranted(run.key, `${starter.run.baseUri}/a0/1/raw/file`), false);
   });
 
+  check("a run is started by the task of another, also by runs in between", async ({ store }) => {
+    const first = newRun("first");
+    await store.createRun(first, newTask(ROOT_ACTION), []);
+    const started = async (name: string, spawnedBy: RunKey) => {
+      const run = newRun(name);
+      const authority = { kind: "token", id: "t1" } as const;
+      const settings = { ...run.settings, spawnedBy };
+      const created = await store.createRun({ ...run, settings, authority }, newTask(ROOT_ACTION), []);
+      assert.ok(created !== "exists");
+      return created.run;
+    };
+    const second = await started("second", first.key);
+    const third = await started("third", second.key);
+    assert.equal(await store.isStartedBy(third.key, first.key), true);
+    assert.equal(await store.isStartedBy(third.key, second.key), true);
+    assert.equal(await store.isStartedBy(first.key, third.key), false);
+    assert.equal(await store.isStartedBy(first.key, first.key), false);
+    assert.deepEqual((await store.getRun(third.key))?.authority, { kind: "token", id: "t1" });
+    assert.deepEqual((await store.getRun(first.key))?.authority, EVERYONE);
+    await store.grant(first.key, ["s3://b/later.txt"]);
+    assert.equal(await store.isGranted(first.key, "s3://b/later.txt"), true);
+  });
+
+  check("only the present attempt of an action is live, until it ends", async ({ store, work }) => {
+    const { root } = await createRun(store, "r1");
+    const key = { ...root.key, attempt: 1 };
+    assert.equal(await store.isLive(key), false);
+    const state = { ...root.state, phase: "initializing", attempt: 1, startedAt: NOW } as const;
+    const admitted = await work.advance({ action: root, state, effects: [], at: NOW });
+    assert.ok(admitted !== "conflict");
+    assert.equal(await store.isLive(key), true);
+    assert.equal(await store.isLive({ ...key, attempt: 2 }), false);
+    assert.equal(await store.isLive({ ...key, action: "other" }), false);
+    const again = { ...state, phase: "queued" } as const;
+    const queued = await work.advance({ action: admitted, state: again, effects: [], at: NOW });
+    assert.ok(queued !== "conflict");
+    assert.equal(await store.isLive(key), false, "it has ended, and the next is not made");
+  });
+
   check("tasks: deployed once per version, listed by their newest", async ({ store }) => {
     const key = { project: "p", domain: "development", name: "env.train", version: "1" };
     assert.equal(await store.deployTask(key, spec("1"), NOW, LOCAL), "created");
@@ -794,6 +833,7 @@ function newRun(name: string): NewRun {
     source: "cli",
     createdAt: NOW,
     createdBy: ALICE,
+    authority: EVERYONE,
   };
 }
 

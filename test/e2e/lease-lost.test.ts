@@ -5,7 +5,7 @@ import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { join } from "node:path";
 import { test } from "node:test";
-import { LOCAL } from "../../src/domain/principal.ts";
+import { EVERYONE, LOCAL } from "../../src/domain/principal.ts";
 import { NO_SETTINGS } from "../../src/domain/run.ts";
 import { STORE_FILE } from "../../src/server/store-file.ts";
 import { openSqliteStore } from "../../src/store/sqlite/sqlite-store.ts";
@@ -23,7 +23,7 @@ test("boxkite up whose store was taken over says so and ends with a failure", as
   const later = { ...root, state: { ...root.state, notBefore: now + 60_000 } };
   const key = { project: "flytesnacks", domain: "development", run: "r1" };
   const run = { key, spec: new Uint8Array(), settings: NO_SETTINGS, baseUri: "s3://boxkite/r1", source: "" };
-  await store.createRun({ ...run, createdAt: now, createdBy: LOCAL }, later, []);
+  await store.createRun({ ...run, createdAt: now, createdBy: LOCAL, authority: EVERYONE }, later, []);
 
   const place = ["--engine", "process", "--python", stockPython(), "--data", data, "--port", "0", "--json"];
   const child = spawn(process.execPath, [BOXKITE, "up", ...place], { stdio: ["ignore", "pipe", "pipe"] });

@@ -4,7 +4,7 @@ import type { ActionRecord, NewAction } from "../../src/domain/action-record.ts"
 import { NO_RETRIES } from "../../src/domain/action.ts";
 import { ROOT_ACTION } from "../../src/domain/ids.ts";
 import { newTaskState } from "../../src/domain/initial-state.ts";
-import { LOCAL } from "../../src/domain/principal.ts";
+import { EVERYONE, LOCAL } from "../../src/domain/principal.ts";
 import { NO_SETTINGS, type NewRun, type RunRecord } from "../../src/domain/run.ts";
 import type { Store } from "../../src/store/store.ts";
 
@@ -41,6 +41,7 @@ export async function storeRun(
       source: "",
       createdAt: NOW,
       createdBy: LOCAL,
+      authority: EVERYONE,
       ...run,
     },
     root,

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { connectEngine } from "../../src/containers/api.ts";
 import { NO_RETRIES } from "../../src/domain/action.ts";
-import { LOCAL } from "../../src/domain/principal.ts";
+import { EVERYONE, LOCAL } from "../../src/domain/principal.ts";
 import { NO_SETTINGS } from "../../src/domain/run.ts";
 import { createContainerExecutor } from "../../src/executors/container/container-executor.ts";
 import { systemClock } from "../../src/lib/clock.ts";
@@ -86,7 +86,7 @@ test("six attempts aborted together: each log ends, each exit code is kept, no f
   for (const key of keys) {
     const run = { key, spec: new Uint8Array(), settings: NO_SETTINGS, baseUri: "s3://b/r", source: "" };
     await orchestrator.createRun(
-      { ...run, createdAt: systemClock.now(), createdBy: LOCAL },
+      { ...run, createdAt: systemClock.now(), createdBy: LOCAL, authority: EVERYONE },
       newTask("a0", undefined, { policy: NO_RETRIES }, systemClock.now()),
     );
   }

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 import { NO_SETTINGS } from "../../src/domain/run.ts";
-import { LOCAL } from "../../src/domain/principal.ts";
+import { EVERYONE, LOCAL } from "../../src/domain/principal.ts";
 import type { ActionEvent } from "../../src/domain/transition.ts";
 import { admit } from "../../src/orchestrator/admission.ts";
 import { createApply } from "../../src/orchestrator/apply.ts";
@@ -26,7 +26,11 @@ async function setUp(t: TestContext) {
       source: "",
     };
     const root = newTask("a0", undefined, more, clock.now());
-    const created = await store.createRun({ ...record, createdAt: clock.now(), createdBy: LOCAL }, root, []);
+    const created = await store.createRun(
+      { ...record, createdAt: clock.now(), createdBy: LOCAL, authority: EVERYONE },
+      root,
+      [],
+    );
     assert.ok(created !== "exists");
     return created.root;
   };

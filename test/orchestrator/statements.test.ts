@@ -5,7 +5,7 @@ import { test, type TestContext } from "node:test";
 import { NO_RETRIES } from "../../src/domain/action.ts";
 import { ROOT_ACTION } from "../../src/domain/ids.ts";
 import { newConditionState, newTaskState } from "../../src/domain/initial-state.ts";
-import { LOCAL } from "../../src/domain/principal.ts";
+import { EVERYONE, LOCAL } from "../../src/domain/principal.ts";
 import { NO_SETTINGS } from "../../src/domain/run.ts";
 import type { Store } from "../../src/store/store.ts";
 import { steppedClock } from "../helpers/stepped-clock.ts";
@@ -95,6 +95,7 @@ async function seedLive(store: Store, count: number, now: number): Promise<void>
         source: "",
         createdAt: now,
         createdBy: LOCAL,
+        authority: EVERYONE,
       },
       { ...newTask(ROOT_ACTION, undefined, {}, now), state },
       [{ reference: "image:1", pinned: "image:1", digest: "none", source: "host" }],

@@ -1,5 +1,5 @@
 /** An orchestrator on a real store, with attempts that do what the test says. */
-import { LOCAL } from "../../src/domain/principal.ts";
+import { EVERYONE, LOCAL } from "../../src/domain/principal.ts";
 import type { ActionRecord, NewAction } from "../../src/domain/action-record.ts";
 import { NO_SETTINGS, type RunSettings } from "../../src/domain/run.ts";
 import assert from "node:assert/strict";
@@ -20,6 +20,7 @@ import {
 } from "../../src/orchestrator/orchestrator.ts";
 import { createObjectTraffic } from "../../src/orchestrator/object-traffic.ts";
 import { createRunIdentities } from "../../src/orchestrator/run-identity.ts";
+import { createSigningKeys } from "../../src/orchestrator/signing-keys.ts";
 import { systemClock, type Clock } from "../../src/lib/clock.ts";
 import { silentLogger } from "../../src/lib/log.ts";
 import { createAttemptLogs, type AttemptLogs } from "../../src/logs/attempt-logs.ts";
@@ -130,6 +131,7 @@ export async function orchestratorSubject(
           source: "",
           createdAt: clock.now(),
           createdBy: LOCAL,
+          authority: EVERYONE,
         },
         newTask(ROOT_ACTION, undefined, { policy, ...more }, clock.now()),
       );
@@ -180,6 +182,7 @@ export function makeOrchestrator(
     logs: options.logs ?? createAttemptLogs(logs),
     traffic: createObjectTraffic(),
     identities: createRunIdentities("secret"),
+    signingKeys: createSigningKeys("secret"),
     readWritten: async () => options.written ?? { kind: "outputs" },
     urisInOutputs: async () => [],
     endpoint: () => "127.0.0.1:1",

@@ -1,5 +1,5 @@
 /** A run of thousands of actions, put into a store as an earlier server would have left it. */
-import { LOCAL } from "../../src/domain/principal.ts";
+import { EVERYONE, LOCAL } from "../../src/domain/principal.ts";
 import { join } from "node:path";
 import { NO_RETRIES, type ActionState } from "../../src/domain/action.ts";
 import { newTaskState } from "../../src/domain/initial-state.ts";
@@ -50,6 +50,7 @@ export async function seedBigRun(dataDirectory: string, run: string, children: n
       source: "",
       createdAt: BEGAN,
       createdBy: LOCAL,
+      authority: EVERYONE,
     },
     root,
     [],

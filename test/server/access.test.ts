@@ -30,7 +30,7 @@ const CALLS: Readonly<Record<string, readonly [request: object, right: Right, ki
   "ProjectService/ListProjects": [{}, "read", "project"],
   "TaskService/DeployTask": [{ taskId, spec }, "create", "task"],
   "TaskService/GetTaskDetails": [{ taskId }, "read", "task"],
-  "TaskService/ListTasks": [{ scopeBy: byProject }, "read", "project"],
+  "TaskService/ListTasks": [{ scopeBy: byProject }, "read", "tasks"],
   "TaskService/ListVersions": [{ taskName: taskId }, "read", "task"],
   "RunService/CreateRun": [
     { id: { case: "runId", value: runId }, task: { case: "taskId", value: taskId } },
@@ -42,11 +42,11 @@ const CALLS: Readonly<Record<string, readonly [request: object, right: Right, ki
   "RunService/GetActionDetails": [{ actionId }, "read", "action"],
   "RunService/WatchActionDetails": [{ actionId }, "read", "action"],
   "RunService/GetActionDataURIs": [{ actionId }, "read", "action"],
-  "RunService/ListRuns": [{}, "read", "project"],
-  "RunService/WatchRuns": [{}, "read", "project"],
+  "RunService/ListRuns": [{}, "read", "runs"],
+  "RunService/WatchRuns": [{}, "read", "runs"],
   "RunService/ListActions": [{ runId }, "read", "run"],
   "RunService/SignalEvent": [{ actionId }, "change", "action"],
-  "ActionsService/Enqueue": [enqueueRequest("r", "c", spec), "create", "action"],
+  "ActionsService/Enqueue": [enqueueRequest("r", "c", spec), "create", "child"],
   "ActionsService/WatchForUpdates": [
     { filter: { case: "parentActionId", value: actionId } },
     "read",
@@ -56,9 +56,9 @@ const CALLS: Readonly<Record<string, readonly [request: object, right: Right, ki
   "DataProxyService/CreateUploadLocation": [
     { ...scope, filename: "f", filenameRoot: "root" },
     "create",
-    "project",
+    "place",
   ],
-  "DataProxyService/UploadInputs": [{ id: byProject }, "create", "project"],
+  "DataProxyService/UploadInputs": [{ id: byProject }, "create", "place"],
   "DataProxyService/CreateDownloadLink": [
     { source: { case: "actionAttemptId", value: { actionId, attempt: 1 } } },
     "read",
@@ -74,8 +74,8 @@ const CALLS: Readonly<Record<string, readonly [request: object, right: Right, ki
 };
 
 const PAGES: readonly (readonly [method: string, path: string, right: Right, kind: Resource["kind"]])[] = [
-  ["GET", "/v2", "read", "project"],
-  ["GET", "/v2/domain/development/project/flytesnacks/runs", "read", "project"],
+  ["GET", "/v2", "read", "runs"],
+  ["GET", "/v2/domain/development/project/flytesnacks/runs", "read", "runs"],
   ["GET", "/v2/domain/development/project/flytesnacks/runs/r", "read", "run"],
   ["GET", "/v2/domain/development/project/flytesnacks/runs/r?i=c", "read", "action"],
   ["HEAD", "/v2/domain/development/project/flytesnacks/runs/r/stream", "read", "run"],

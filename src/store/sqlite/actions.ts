@@ -4,7 +4,7 @@ import type { AttemptFacts, AttemptRecord } from "../../domain/attempt.ts";
 import type { RunRecord } from "../../domain/run.ts";
 import type { ActionState } from "../../domain/action.ts";
 import { ROOT_ACTION } from "../../domain/ids.ts";
-import type { Principal } from "../../domain/principal.ts";
+import type { CallerRecord } from "../../domain/principal.ts";
 import { NEVER, nextTimer, type Effect } from "../../domain/transition.ts";
 import type { Advance, Store } from "../store.ts";
 import type { OnChange } from "../reader.ts";
@@ -18,6 +18,7 @@ type ActionStore = Pick<
   Store,
   | "createAction"
   | "getAction"
+  | "isLive"
   | "listActions"
   | "listAttempts"
   | "changedChildren"
@@ -65,6 +66,17 @@ export function actionStore(database: Database, notify: OnChange): ActionStore {
       notify(record);
       return record[0];
     },
+    isLive: async (key) =>
+      database.get(
+        `SELECT 1 FROM actions JOIN runs ON runs.id = actions.run_id
+         WHERE project = ? AND domain = ? AND runs.name = ? AND actions.name = ? AND attempt = ?
+           AND (phase IN ('initializing', 'running') OR suspended = 'waiting')`,
+        key.project,
+        key.domain,
+        key.run,
+        key.action,
+        key.attempt,
+      ) !== undefined,
     getAction: async (key) => {
       const row = database.get(
         `SELECT ${ACTION_COLUMNS} FROM ${FROM} WHERE project = ? AND domain = ? AND runs.name = ? AND actions.name = ?`,
@@ -145,7 +157,7 @@ export function insertAction(
   database: Database,
   run: RunRecord,
   action: NewAction,
-  by: Principal,
+  by: CallerRecord,
 ): ActionRecord {
   const definition = action.spec?.definition;
   if (action.spec) insertSpec(database, action.spec);

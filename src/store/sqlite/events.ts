@@ -3,7 +3,7 @@ import type { ActionRecord } from "../../domain/action-record.ts";
 import type { ActionState } from "../../domain/action.ts";
 import { ROOT_ACTION } from "../../domain/ids.ts";
 import { isTerminal, type Phase } from "../../domain/phase.ts";
-import type { Principal } from "../../domain/principal.ts";
+import type { CallerRecord } from "../../domain/principal.ts";
 import type { Database, Row } from "./database.ts";
 import { ACTION_COLUMNS, toAction } from "./rows.ts";
 
@@ -12,7 +12,7 @@ export const NO_ATTEMPT = 0;
 
 interface ActionEventRow extends Pick<ActionState, "phase" | "attempt" | "reason"> {
   readonly at: number;
-  readonly by?: Principal | undefined;
+  readonly by?: CallerRecord | undefined;
 }
 
 /** Appends the event and stamps the action with its sequence number. */

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
-import { LOCAL } from "../../domain/principal.ts";
+import { EVERYONE, LOCAL } from "../../domain/principal.ts";
 import { NO_SETTINGS } from "../../domain/run.ts";
 import { openSqliteStore } from "./sqlite-store.ts";
 
@@ -55,6 +55,9 @@ function writeFirstStore(file: string): void {
   sqlite.close();
 }
 
+/** As callers were recorded before they had names. */
+const NOBODY = { who: "local", client: "", from: "" };
+
 test("a store of the first schema is migrated with its rows, and its runs go on", async (t) => {
   const directory = mkdtempSync(join(tmpdir(), "boxkite-migrations-"));
   const file = join(directory, "store.sqlite");
@@ -66,10 +69,11 @@ test("a store of the first schema is migrated with its rows, and its runs go on"
   });
   const run = await store.getRun({ project: "p", domain: "development", run: "r1" });
   assert.ok(run);
-  assert.deepEqual(run.createdBy, LOCAL);
+  assert.deepEqual(run.createdBy, NOBODY);
+  assert.deepEqual(run.authority, EVERYONE);
   assert.equal(run.status, "paused");
   const key = { project: "p", domain: "development", name: "env.task", version: "1" };
-  assert.deepEqual((await store.getTask(key))?.deployedBy, LOCAL);
+  assert.deepEqual((await store.getTask(key))?.deployedBy, NOBODY);
 
   const work = await store.acquire("second");
   const [live] = await work.liveAttempts();

@@ -3,6 +3,7 @@ import { BoxkiteError, messageOf } from "../../domain/errors.ts";
 import type { ActionState } from "../../domain/action.ts";
 import type { ProjectKey } from "../../domain/ids.ts";
 import type { ActionRecord } from "../../domain/action-record.ts";
+import { EVERYONE, type Authority } from "../../domain/principal.ts";
 import type { ProjectRecord } from "../../domain/project.ts";
 import type { RunRecord } from "../../domain/run.ts";
 import type { StoredSpec, TaskRecord } from "../../domain/task.ts";
@@ -30,7 +31,7 @@ const optionalJson = <T>(value: unknown): T | undefined => (value === null ? und
 export const RUN_COLUMNS = `
   runs.id AS r_id, runs.project, runs.domain, runs.name AS r_name, runs.spec, runs.settings, runs.base_uri,
   runs.source, runs.created_at AS r_created_at, runs.logs_removed_at, runs.created_by, runs.created_client,
-  runs.created_from, runs.status AS r_status`;
+  runs.created_from, runs.authority, runs.status AS r_status`;
 
 export function toRun(row: Row): RunRecord {
   return {
@@ -46,9 +47,15 @@ export function toRun(row: Row): RunRecord {
       client: text(row["created_client"]),
       from: text(row["created_from"]),
     },
+    authority: toAuthority(row["authority"]),
     status: text(row["r_status"]) as RunRecord["status"],
     logsRemovedAt: optionalNumber(row["logs_removed_at"]),
   };
+}
+
+function toAuthority(tokenId: unknown): Authority {
+  const id = optionalText(tokenId);
+  return id === undefined ? EVERYONE : { kind: "token", id };
 }
 
 /** When the action last changed: the time of the event that stamped it. */

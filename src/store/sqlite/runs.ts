@@ -29,6 +29,8 @@ type RunStore = Pick<
   | "pinImage"
   | "runImages"
   | "isGranted"
+  | "grant"
+  | "isStartedBy"
   | "runsWithLogs"
   | "logsRemoved"
 >;
@@ -55,8 +57,8 @@ export function runStore(database: Database, notify: OnChange): RunStore {
       const created = await database.write(() => {
         const { changes, lastId } = database.run(
           `INSERT INTO runs (project, domain, name, spec, settings, base_uri, source, created_at, accepted_at,
-             created_by, created_client, created_from)
-           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+             created_by, created_client, created_from, authority, started_by)
+           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
           run.key.project,
           run.key.domain,
           run.key.run,
@@ -69,6 +71,8 @@ export function runStore(database: Database, notify: OnChange): RunStore {
           run.createdBy.who,
           run.createdBy.client,
           run.createdBy.from,
+          run.authority.kind === "token" ? run.authority.id : null,
+          run.settings.spawnedBy ? idOf(database, run.settings.spawnedBy) : null,
         );
         if (changes === 0) return undefined;
         const waitsForPerson = seeds.some(({ state }) => state.phase === "paused");
@@ -168,6 +172,26 @@ export function runStore(database: Database, notify: OnChange): RunStore {
       );
       return row !== undefined;
     },
+    grant: (key, uris) =>
+      database.write(() => {
+        for (const uri of uris) grantTo(database, key, uri);
+      }),
+    isStartedBy: async (key, starter) => {
+      const row = database.get(
+        `WITH RECURSIVE starters (id) AS (
+           SELECT started_by FROM runs WHERE project = ? AND domain = ? AND name = ?
+           UNION SELECT runs.started_by FROM runs JOIN starters ON runs.id = starters.id)
+         SELECT 1 FROM starters JOIN runs ON runs.id = starters.id
+         WHERE project = ? AND domain = ? AND name = ? LIMIT 1`,
+        key.project,
+        key.domain,
+        key.run,
+        starter.project,
+        starter.domain,
+        starter.run,
+      );
+      return row !== undefined;
+    },
     runsWithLogs: async (endedBefore, limit) =>
       database
         .all(
@@ -208,6 +232,16 @@ function grantTo(database: Database, run: RunKey, uri: string): void {
     run.domain,
     run.run,
   );
+}
+
+function idOf(database: Database, { project, domain, run }: RunKey): number | null {
+  const row = database.get(
+    "SELECT id FROM runs WHERE project = ? AND domain = ? AND name = ?",
+    project,
+    domain,
+    run,
+  );
+  return (row?.["id"] ?? null) as number | null;
 }
 
 function insertImage(database: Database, runId: number, image: ResolvedImage): void {

@@ -1,0 +1,30 @@
+/**
+ * By which a task proves who it is when it calls: a signed name of its attempt, in the path of the endpoint that its
+ * container is given. Nothing is stored; whether the attempt still lives is asked of the store at each call.
+ */
+import type { AttemptKey } from "../domain/attempt.ts";
+import type { SigningKeys } from "./signing-keys.ts";
+
+const PREFIX = "bka.";
+const PURPOSE = "attempt-token";
+
+/** Only of characters that a path holds as they are. */
+export function tokenOf(keys: SigningKeys, { project, domain, run, action, attempt }: AttemptKey): string {
+  const name = Buffer.from([project, domain, run, action, attempt].join("/")).toString("base64url");
+  return `${PREFIX}${name}.${keys.sign(PURPOSE, name)}`;
+}
+
+/** The attempt that the token was made for; undefined for one that this server did not make. */
+export function attemptOfToken(keys: SigningKeys, token: string): AttemptKey | undefined {
+  if (!isAttemptToken(token)) return undefined;
+  const [name = "", signature = ""] = token.slice(PREFIX.length).split(".");
+  if (!keys.verify(PURPOSE, name, signature)) return undefined;
+  const [project = "", domain = "", run = "", action = "", attempt] = Buffer.from(name, "base64url")
+    .toString()
+    .split("/");
+  return { project, domain, run, action, attempt: Number(attempt) };
+}
+
+export function isAttemptToken(token: string): boolean {
+  return token.startsWith(PREFIX);
+}

@@ -1,0 +1,31 @@
+/** The rules of who may do what, by the kind of the caller's identity. */
+import type { ObjectRights } from "../../orchestrator/object-rights.ts";
+import type { StoreReader } from "../../store/reader.ts";
+import type { Authorise } from "../access.ts";
+import { createAttemptRules } from "./attempt.ts";
+import { unauthenticated } from "./refusals.ts";
+
+export interface AuthoriseOptions {
+  readonly store: StoreReader;
+  readonly rights: ObjectRights;
+}
+
+export function createAuthorise(options: AuthoriseOptions): Authorise {
+  const authorise: Authorise = (by, right, resource) => {
+    const { identity } = by;
+    switch (identity.kind) {
+      case "everyone":
+        return undefined;
+      case "attempt":
+        return ofAttempt(by, identity.key, right, resource);
+      case "token":
+        throw unauthenticated({ why: `token ${identity.id} is not known`, hint: NO_TOKENS });
+      case "stranger":
+        throw unauthenticated(identity);
+    }
+  };
+  const ofAttempt = createAttemptRules({ ...options, authorise });
+  return authorise;
+}
+
+const NO_TOKENS = "call without a token from this machine itself";
