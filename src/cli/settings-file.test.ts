@@ -65,6 +65,19 @@ test("the documentation's example has every setting, and is one", async (t) => {
   const settings = await read(/```yaml\n([^]*?)```/u.exec(text)?.[1] ?? "");
   assert.deepEqual([...Object.keys(settings.values), "python"].toSorted(), [...SETTING_NAMES].toSorted());
   assert.deepEqual(settings.containers, { certificates: true, proxy: true });
+  assert.deepEqual(settings.policy.settings, {
+    noNewPrivileges: true,
+    addCapabilities: [],
+    dropCapabilities: [],
+    maxProcesses: 4096,
+    memoryLimit: true,
+    readOnlyRoot: false,
+    isolation: "runsc",
+  });
+  assert.deepEqual(Object.fromEntries(settings.policy.templates), {
+    debug: { noNewPrivileges: false, addCapabilities: ["SYS_PTRACE"] },
+    closed: { readOnlyRoot: true, writable: ["/app"], dropCapabilities: ["ALL"] },
+  });
   assert.deepEqual([...settings.sharedPorts], [[15_432, 5_432]]);
   const [first, second] = settings.registries.values();
   assert.ok(first?.login !== undefined && first.caFile !== undefined && second?.insecure === true);
@@ -128,4 +141,27 @@ test("what is wrong is refused by name", async (t) => {
       return true;
     });
   }
+});
+
+test("what holds containers in is checked when the file is read, by the name of the setting", async (t) => {
+  const { read } = await setUp(t);
+  const wrong: readonly (readonly [string, RegExp])[] = [
+    ["containers: {privileged: true}", /containers has unknown settings: privileged/u],
+    ["containers: {seccomp: unconfined}", /unknown settings: seccomp/u],
+    ["containers: {add-capabilities: SYS_PTRACE}", /containers: add-capabilities is not a list/u],
+    ["containers: {add-capabilities: [CAP_SYS_PTRACE]}", /add-capabilities has "CAP_SYS_PTRACE"/u],
+    ["containers: {max-processes: 0}", /containers: max-processes is 0/u],
+    ["containers: {isolation: /usr/bin/runc}", /must be the name of an OCI runtime/u],
+    ["pod-templates: {a: {writable: [app]}}", /pod-templates: a: writable has "app"/u],
+    ['pod-templates: {a: {writable: ["/a/../b"]}}', /writable has "\/a\/\.\.\/b"/u],
+    ["pod-templates: {a b: {}}", /pod-templates: a b is no name of a template/u],
+    ["pod-templates: {a: {certificates: true}}", /pod-templates: a has unknown settings: certificates/u],
+  ];
+  for (const [text, message] of wrong)
+    await assert.rejects(
+      read(text),
+      (error) =>
+        error instanceof BoxkiteError && error.code === "CONFIG_INVALID" && message.test(error.message),
+      text,
+    );
 });

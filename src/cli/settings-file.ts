@@ -3,9 +3,15 @@ import { readFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { BoxkiteError, messageOf } from "../domain/errors.ts";
 import type { Queues } from "../domain/queue.ts";
+import {
+  NO_POLICY,
+  type ConfinementPolicy,
+  type ConfinementSettings,
+} from "../executors/container/confinement.ts";
 import type { InheritedSettings } from "../executors/container/inherited.ts";
 import { NO_REGISTRIES, type Registries } from "../images/registry/registries.ts";
 import type { CommandInput } from "./command.ts";
+import { CONFINEMENT_NAMES, readConfinement, readPodTemplates } from "./confinement-settings.ts";
 import type { SharedPorts } from "../server/shared-ports.ts";
 import { readSharedPorts } from "./port-settings.ts";
 import { readQueues } from "./queue-settings.ts";
@@ -28,12 +34,13 @@ export const SETTING_NAMES = [
 export type SettingName = (typeof SETTING_NAMES)[number];
 const PATH_NAMES = ["data", "python"] as const satisfies readonly SettingName[];
 type PathName = (typeof PATH_NAMES)[number];
-const SECTIONS = ["registries", "containers", "queues", "share-ports"] as const;
+const SECTIONS = ["registries", "containers", "pod-templates", "queues", "share-ports"] as const;
 
 export interface SettingsFile {
   readonly values: Partial<Record<SettingName, unknown>>;
   readonly registries: Registries;
   readonly containers: InheritedSettings;
+  readonly policy: ConfinementPolicy;
   readonly queues: Queues;
   readonly sharedPorts: SharedPorts;
 }
@@ -48,6 +55,7 @@ const NO_FILE: SettingsFile = {
   values: {},
   registries: NO_REGISTRIES,
   containers: { certificates: false, proxy: false },
+  policy: NO_POLICY,
   queues: new Map(),
   sharedPorts: new Map(),
 };
@@ -61,12 +69,21 @@ export async function readSettingsFile({ values, env }: CommandInput): Promise<S
       "CONFIG_INVALID",
       "the name of the settings file is empty: --config or BOXKITE_CONFIG",
     );
-  const { registries, containers, queues, "share-ports": sharedPorts, ...flags } = await parseFile(path);
+  const {
+    registries,
+    containers,
+    "pod-templates": templates,
+    queues,
+    "share-ports": sharedPorts,
+    ...flags
+  } = await parseFile(path);
   const directory = dirname(resolve(path));
+  const { containers: inherited, settings } = readContainers(containers);
   return {
     values: withPaths(flags, directory),
     registries: await readRegistries(registries, { directory, env }),
-    containers: readContainers(containers),
+    containers: inherited,
+    policy: { settings, templates: readPodTemplates(templates) },
     queues: readQueues(queues),
     sharedPorts: readSharedPorts(sharedPorts),
   };
@@ -126,11 +143,17 @@ async function parseFile(path: string): Promise<Readonly<Record<string, unknown>
   return mapping;
 }
 
-function readContainers(value: unknown): InheritedSettings {
-  const containers = mappingOf(value, "containers");
-  refuseUnknown(containers, ["certificates", "proxy"], "containers");
+function readContainers(value: unknown): Pick<SettingsFile, "containers"> & {
+  readonly settings: ConfinementSettings;
+} {
+  const what = "containers";
+  const containers = mappingOf(value, what);
+  refuseUnknown(containers, ["certificates", "proxy", ...CONFINEMENT_NAMES], what);
   return {
-    certificates: booleanOf(containers["certificates"], "containers: certificates") ?? false,
-    proxy: booleanOf(containers["proxy"], "containers: proxy") ?? false,
+    containers: {
+      certificates: booleanOf(containers["certificates"], "containers: certificates") ?? false,
+      proxy: booleanOf(containers["proxy"], "containers: proxy") ?? false,
+    },
+    settings: readConfinement(containers, what),
   };
 }

@@ -1,6 +1,7 @@
 /** Settings of `boxkite up`: flag, else BOXKITE_* variable, else file, else default. */
 import { isIP } from "node:net";
 import { BoxkiteError } from "../domain/errors.ts";
+import type { ConfinementPolicy } from "../executors/container/confinement.ts";
 import type { InheritedSettings } from "../executors/container/inherited.ts";
 import { defaultParallelism } from "../executors/process/process-executor.ts";
 import type { Queues } from "../domain/queue.ts";
@@ -34,6 +35,7 @@ export interface UpSettings {
   readonly verbose: boolean;
   readonly registries: Registries;
   readonly containers: InheritedSettings;
+  readonly policy: ConfinementPolicy;
   readonly sharedPorts: SharedPorts;
 }
 
@@ -98,6 +100,7 @@ export async function readUpSettings(input: CommandInput): Promise<UpSettings> {
     verbose: values["verbose"] === true,
     registries: file.registries,
     containers: file.containers,
+    policy: file.policy,
     sharedPorts: file.sharedPorts,
   };
 }

@@ -28,10 +28,10 @@ test("a user's own podman tells which limits it was given, and how many ids", as
   const answer: FakeAnswer = ({ path }) => (path.endsWith("/libpod/info") ? own : compatible);
   const { api } = await connected(t, answer, "podman");
   const { rootless, limits, userIds } = await api.info();
-  assert.deepEqual([rootless, limits, userIds], [true, { cpu: false, memory: true }, 65_537]);
+  assert.deepEqual([rootless, limits, userIds], [true, { cpu: false, memory: true, pids: true }, 65_537]);
 
   const docker = await connected(t, () => ({ MemoryLimit: false, CpuCfsQuota: true }));
-  assert.deepEqual((await docker.api.info()).limits, { cpu: true, memory: false });
+  assert.deepEqual((await docker.api.info()).limits, { cpu: true, memory: false, pids: true });
 });
 
 test("a missing socket is ENGINE_UNREACHABLE with a hint, an aborted call is the abort", async (t) => {

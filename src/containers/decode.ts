@@ -67,9 +67,14 @@ export function decodeInfo(raw: Raw): EngineInfo {
     memoryBytes: Number(raw.MemTotal ?? 0),
     rootless: raw.Rootless === true || options.some((option) => option.startsWith("name=rootless")),
     cgroupVersion: raw.CgroupVersion === "1" || raw.CgroupVersion === "2" ? raw.CgroupVersion : undefined,
-    limits: { cpu: raw.CpuCfsQuota !== false, memory: raw.MemoryLimit !== false },
+    limits: {
+      cpu: raw.CpuCfsQuota !== false,
+      memory: raw.MemoryLimit !== false,
+      pids: raw.PidsLimit !== false,
+    },
     storageDriver: stringOf(raw.Driver),
     swapLimit: raw.SwapLimit === true,
+    ociRuntimes: Object.keys((raw.Runtimes ?? {}) as Raw),
     operatingSystem: stringOf(raw.OperatingSystem),
   };
 }
@@ -81,7 +86,11 @@ export function decodeRootlessPodman(raw: Raw): Partial<EngineInfo> {
   const users = (host.idMappings as Raw | undefined)?.uidmap;
   return {
     ...(Array.isArray(controllers) && {
-      limits: { cpu: controllers.includes("cpu"), memory: controllers.includes("memory") },
+      limits: {
+        cpu: controllers.includes("cpu"),
+        memory: controllers.includes("memory"),
+        pids: controllers.includes("pids"),
+      },
     }),
     ...(Array.isArray(users) && {
       userIds: (users as readonly Raw[]).reduce((sum, { size }) => sum + Number(size), 0),

@@ -29,8 +29,9 @@ const MAX_DIRECTORY_BYTES = 80;
  * service.
  */
 const SCRIPT = `exec 3<&0
-"$1" system service --time=0 "unix://$2" </dev/null 3<&- & service=$!
-{ while read -r _; do :; done; rm -rf "\${2%/*}"; kill "$service"; } <&3 2>/dev/null & watcher=$!
+socket=$1; shift
+"$@" system service --time=0 "unix://$socket" </dev/null 3<&- & service=$!
+{ while read -r _; do :; done; rm -rf "\${socket%/*}"; kill "$service"; } <&3 2>/dev/null & watcher=$!
 trap 'kill "$service" 2>/dev/null' TERM INT
 while kill -0 "$service" 2>/dev/null; do wait "$service"; code=$?; done
 kill "$watcher" 2>/dev/null
@@ -38,6 +39,8 @@ exit "$code"`;
 
 export interface PodmanServiceOptions {
   readonly program: string;
+  /** Of the program, in front of its command: `["--runtime", "runsc"]`. */
+  readonly options?: readonly string[];
   readonly env: NodeJS.ProcessEnv;
   readonly log: Logger;
   readonly clock?: Clock;
@@ -100,6 +103,7 @@ interface Keeper {
 /** Restarts the service when it ends by itself; attempts wait for their engine for some time. */
 function createKeeper({
   program,
+  options = [],
   env,
   log,
   socketPath,
@@ -112,7 +116,7 @@ function createKeeper({
   let child: ChildProcess | undefined;
 
   const run = async (): Promise<void> => {
-    const started = spawn("/bin/sh", ["-c", SCRIPT, "sh", program, socketPath], {
+    const started = spawn("/bin/sh", ["-c", SCRIPT, "sh", socketPath, program, ...options], {
       env,
       // The monitors of its containers leave a file named "oom" in their working directory.
       cwd: dirname(socketPath),

@@ -16,6 +16,8 @@ export interface EngineInfo {
   readonly storageDriver: string;
   /** Whether memory limits can include swap. */
   readonly swapLimit: boolean;
+  /** Names of the OCI runtimes in its configuration; their programs need not be installed. */
+  readonly ociRuntimes: readonly string[];
   /** E.g. "debian", "Docker Desktop". */
   readonly operatingSystem: string;
 }
@@ -23,6 +25,8 @@ export interface EngineInfo {
 export interface EngineLimits {
   readonly cpu: boolean;
   readonly memory: boolean;
+  /** Of the number of processes. */
+  readonly pids: boolean;
 }
 
 export interface ContainerState {

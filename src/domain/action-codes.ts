@@ -20,6 +20,8 @@ export const ACTION_CODES = {
     "CONTAINER_REFUSED",
     "GPU_NOT_SUPPORTED",
     "ATTEMPT_OPTION_UNSUPPORTED",
+    "POD_TEMPLATE_UNKNOWN",
+    "OCI_RUNTIME_UNAVAILABLE",
     "NoOutputs",
     "OutputsTooLarge",
     "UnreadableError",

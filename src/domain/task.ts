@@ -38,6 +38,8 @@ export interface TaskDefinition {
   readonly requests: ResourceAmounts;
   readonly limits: ResourceAmounts;
   readonly sharedMemoryBytes?: SharedMemoryBytes;
+  /** The template of the server's settings that says what else its container may do. */
+  readonly podTemplate?: string;
   readonly policy: AttemptPolicy;
   readonly cache?: TaskCachePolicy;
   /** Object URIs named in the task itself (its code bundle): readable by every action that runs it. */

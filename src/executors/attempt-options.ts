@@ -22,6 +22,8 @@ export interface SecurityOptions {
   readonly droppedCapabilities?: readonly string[];
   /** The program that makes the container, by the engine's name for it: `runc`, `runsc`. */
   readonly ociRuntime?: string;
+  /** A template of the server's settings, by name, which says what else the attempt may do. */
+  readonly podTemplate?: string;
 }
 
 export interface NetworkOptions {
@@ -67,6 +69,7 @@ const NAMES: Readonly<Record<AttemptOption, true>> = {
   noNewPrivileges: true,
   droppedCapabilities: true,
   ociRuntime: true,
+  podTemplate: true,
   network: true,
   egress: true,
   secretVariables: true,

@@ -40,6 +40,7 @@ export function makeAttemptSpec(context: AttemptContext): AttemptSpec {
     ...(definition.sharedMemoryBytes === undefined
       ? {}
       : { sharedMemoryBytes: definition.sharedMemoryBytes }),
+    ...(definition.podTemplate === undefined ? {} : { podTemplate: definition.podTemplate }),
     labels: run.settings.labels,
   };
 }

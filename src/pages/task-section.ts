@@ -56,6 +56,7 @@ export function taskSection({ spec, record }: ActionView): Html {
           ? bytesText(definition.sharedMemoryBytes)
           : definition.sharedMemoryBytes,
       ],
+      ["Pod template", code(definition.podTemplate)],
       ["Retries", policy.userRetries > 0 && policy.userRetries],
       ["Longest wait", duration(policy.queuedTimeoutMs)],
       ["Longest run", duration(policy.maxRuntimeMs)],

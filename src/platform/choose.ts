@@ -2,6 +2,7 @@
 import { BoxkiteError } from "../domain/errors.ts";
 import type { EnginePreference } from "../containers/find.ts";
 import type { Registries } from "../images/registry/registries.ts";
+import { NO_POLICY, type ConfinementPolicy } from "../executors/container/confinement.ts";
 import type { InheritedSettings } from "../executors/container/inherited.ts";
 import type { Platform } from "./platform.ts";
 import { findRuntime } from "../executors/process/find-runtime.ts";
@@ -12,13 +13,16 @@ export interface PlatformOptions {
   readonly python: string | undefined;
   readonly registries?: Registries;
   readonly containers?: InheritedSettings;
+  /** What holds containers in beside the defaults. */
+  readonly policy?: ConfinementPolicy;
 }
 
 /** Throws CONFIG_INVALID, or ENGINE_UNREACHABLE, which lists what was tried. */
 export async function choosePlatform(options: PlatformOptions, env: NodeJS.ProcessEnv): Promise<Platform> {
-  const { engine, python, containers } = options;
+  const { engine, python, containers, policy } = options;
   if (engine === "process") {
     refuseInherited(containers);
+    refuseConfinement(policy);
     return processPlatform([findRuntime(python, env)], env);
   }
   const { chooseContainerPlatform } = await import("./container-engine.ts");
@@ -31,4 +35,16 @@ function refuseInherited(containers: InheritedSettings | undefined): void {
   throw new BoxkiteError("CONFIG_INVALID", `containers: ${asked[0]} is true, but --engine process has none`, {
     hint: "give tasks what they need with env_vars=, or use a container engine",
   });
+}
+
+function refuseConfinement({ settings, templates }: ConfinementPolicy = NO_POLICY): void {
+  if (Object.keys(settings).length === 0 && templates.size === 0) return;
+  const section = templates.size > 0 ? "pod-templates" : "containers";
+  throw new BoxkiteError(
+    "CONFIG_INVALID",
+    `${section}: says what containers may do, and --engine process has none`,
+    {
+      hint: `leave ${section} out of the settings file, or use a container engine`,
+    },
+  );
 }

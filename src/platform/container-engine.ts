@@ -3,6 +3,7 @@ import { createLogger } from "../lib/log.ts";
 import { hostPort } from "../lib/host-port.ts";
 import { systemClock } from "../lib/clock.ts";
 import { engineProgram } from "../containers/program.ts";
+import { createPodmanRuntimes } from "../containers/podman-runtimes.ts";
 import { pullImage } from "../containers/program-transfer.ts";
 import { NO_REGISTRIES, type Registries } from "../images/registry/registries.ts";
 import type { Platform } from "./platform.ts";
@@ -51,6 +52,11 @@ export async function chooseContainerPlatform(
           registries,
           pullByCommand: api.engine === "podman" ? pullByPodman(env, registries) : undefined,
           inherited,
+          ...(options.policy && { policy: options.policy }),
+          podmanRuntimes:
+            api.engine === "podman" && !network.inVirtualMachine
+              ? createPodmanRuntimes({ env, log })
+              : undefined,
           endpointHost: () => chosen?.host ?? "127.0.0.1",
           extraHosts: network.hostEntries,
         });

@@ -11,9 +11,10 @@ const INFO: EngineInfo = {
   memoryBytes: 1e9,
   rootless: false,
   cgroupVersion: "2",
-  limits: { cpu: true, memory: true },
+  limits: { cpu: true, memory: true, pids: true },
   storageDriver: "overlay",
   swapLimit: true,
+  ociRuntimes: [],
   operatingSystem: "",
 };
 
@@ -32,16 +33,21 @@ test("an engine that lacks nothing is described, with how it was found", () => {
 
 test("what cannot work is told with the fix that fits the engine", () => {
   const cases: [EngineName, Partial<EngineInfo>, what: RegExp, hint: RegExp][] = [
-    ["docker", { limits: { cpu: true, memory: false } }, /of memory are not/, /cgroup_enable=memory/],
+    [
+      "docker",
+      { limits: { cpu: true, memory: false, pids: true } },
+      /of memory are not/,
+      /cgroup_enable=memory/,
+    ],
     [
       "podman",
-      { rootless: true, limits: { cpu: false, memory: true } },
+      { rootless: true, limits: { cpu: false, memory: true, pids: true } },
       /of cpu are not/,
       /Delegate=cpu cpuset io memory pids/,
     ],
     [
       "podman",
-      { rootless: true, cgroupVersion: "1", limits: { cpu: false, memory: false } },
+      { rootless: true, cgroupVersion: "1", limits: { cpu: false, memory: false, pids: false } },
       /of memory and cpu/,
       /unified_cgroup_hierarchy/,
     ],

@@ -30,7 +30,7 @@ function idsAdvice({ userIds }: EngineInfo): Advice[] {
 }
 
 function limitsAdvice({ limits, rootless, cgroupVersion }: EngineInfo): Advice[] {
-  const missing = (["memory", "cpu"] as const).filter((name) => !limits[name]);
+  const missing = (["memory", "cpu", "pids"] as const).filter((name) => !limits[name]);
   if (missing.length === 0) return [];
   const what = `limits of ${missing.join(" and ")} are not enforced`;
   if (!rootless) {

@@ -61,12 +61,14 @@ function effects(task: TaskInit, run: RunInit) {
     memoryBytes: 2 ** 40,
     rootless: false,
     cgroupVersion: "2" as const,
-    limits: { cpu: true, memory: true },
+    limits: { cpu: true, memory: true, pids: true },
     storageDriver: "overlay",
     swapLimit: true,
+    ociRuntimes: [],
     operatingSystem: "",
   };
-  const engine = { instance: "i", engine: "docker" as const, info, extraHosts: [] };
+  const policy = { settings: {}, templates: new Map([["debug", { addCapabilities: ["SYS_PTRACE"] }]]) };
+  const engine = { instance: "i", engine: "docker" as const, info, extraHosts: [], policy };
   return {
     container: containerBody(attempt, engine),
     admission: takes(definition),
@@ -225,6 +227,7 @@ const SEEN: Readonly<Record<string, Case>> = {
     [metadata({ ...CACHED, cacheIgnoreInputVars: ["x"] })],
     CACHED_TASK,
   ),
+  "TaskMetadata.pod_template_name": ofTask("container", [metadata({ podTemplateName: "debug" })]),
   "TaskMetadata.is_entrypoint": ofTask("listed", [metadata({ isEntrypoint: true })]),
   "TaskMetadata.code_bundle_uri": ofTask("reads", [
     metadata({ codeBundleUri: "s3://boxkite/p/development/c.tgz" }),

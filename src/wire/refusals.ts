@@ -37,9 +37,9 @@ export const NO_REUSE: Refusal = {
 };
 
 export const NO_PODS: Refusal = {
-  why: "has a pod_template, and this server runs containers, not pods",
+  why: "has a pod_template of its own (flyte.PodTemplate), and this server runs containers, not pods",
   instead:
-    "leave pod_template out, and set what the task needs with image, resources and env_vars; there are no sidecars and no volumes",
+    'name a template of the server\'s settings instead: pod_template="NAME"; it says what the container may do. What else the task needs is set with image, resources and env_vars; there are no sidecars and no volumes',
 };
 
 export const NO_RAW_CONTAINERS: Refusal = {

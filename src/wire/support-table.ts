@@ -202,7 +202,7 @@ export const SUPPORT: Readonly<Record<string, FieldTable>> = {
     interruptible: { only: [false], refuse: () => no.NOT_INTERRUPTIBLE },
     cache_serializable: "enforced",
     tags: "kept",
-    pod_template_name: no.NO_PODS,
+    pod_template_name: "enforced",
     cache_ignore_input_vars: "enforced",
     is_eager: "kept",
     generates_deck: "kept",

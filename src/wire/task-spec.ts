@@ -61,12 +61,18 @@ function definitionOf(spec: TaskSpec): TaskDefinition {
     requests: decodeResources(container.resources?.requests ?? [], `the request of ${subject} for`),
     limits: decodeResources(container.resources?.limits ?? [], `the limit of ${subject} for`),
     ...(sharedMemoryBytes === undefined ? {} : { sharedMemoryBytes }),
+    ...podTemplateOf(template),
     policy: decodeAttemptPolicy(template.metadata, subject),
     ...cacheOf(template, subject),
     reads: bundleUris(template, container.args),
   };
   requireStartable(definition, {});
   return definition;
+}
+
+function podTemplateOf({ metadata }: TaskTemplate): Pick<TaskDefinition, "podTemplate"> {
+  const name = metadata?.podTemplateName ?? "";
+  return name === "" ? {} : { podTemplate: requireShortName(name, "the name of the pod template") };
 }
 
 /** An empty size is what the SDK sends for "auto": "the maximum shared memory available on the node". */

@@ -28,6 +28,7 @@ import { KEEP_RUNNING } from "../helpers/shell.ts";
 import { until } from "../helpers/until.ts";
 import { executorConformance } from "./conformance.ts";
 import { engineForTests, TEST_IMAGE, type TestEngine } from "./engine-for-tests.ts";
+import { TEMPLATES } from "./option-probes.ts";
 import { Recorder } from "./recorder.ts";
 
 const HONOURED: readonly AttemptOption[] = [
@@ -37,6 +38,8 @@ const HONOURED: readonly AttemptOption[] = [
   "readOnlyRoot",
   "noNewPrivileges",
   "droppedCapabilities",
+  "ociRuntime",
+  "podTemplate",
   "network",
   "secretVariables",
   "secretFiles",
@@ -59,7 +62,7 @@ for (const name of ["podman", "docker"] as const) {
         reopen: async () => open(),
         ended: (key) =>
           until(async () => (await api.inspectContainer(containerName(instance, key)))?.running === false),
-        honours: [...HONOURED, ...(name === "docker" ? (["ociRuntime"] as const) : [])],
+        honours: HONOURED,
         shell: (script) => ({ image, command: ["sh", "-c"], args: [script] }),
         close: () => found.close(),
       };
@@ -385,7 +388,8 @@ function newInstance(): string {
 }
 
 function options(api: EngineApi, info: EngineInfo, instance: string) {
-  return { api, info, instance, log: silentLogger, clock: systemClock, endpointHost: () => "unused" };
+  const policy = { settings: {}, templates: TEMPLATES };
+  return { api, info, instance, log: silentLogger, clock: systemClock, endpointHost: () => "unused", policy };
 }
 
 function newExecutor(api: EngineApi, info: EngineInfo, instance: string): Executor {

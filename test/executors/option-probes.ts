@@ -12,6 +12,9 @@ interface Probe {
 /** For what can only be refused so far: an executor that starts it has to bring its own proof. */
 const UNPROVEN = "exit 9";
 
+/** Whoever honours pod templates is given this one. */
+export const TEMPLATES = new Map([["closed", { dropCapabilities: ["ALL"] }]]);
+
 /** The caller removes `directory`. */
 export function optionProbes(directory = mkdtempSync(join(tmpdir(), "boxkite-options-"))): {
   readonly directory: string;
@@ -41,6 +44,11 @@ export function optionProbes(directory = mkdtempSync(join(tmpdir(), "boxkite-opt
       },
       droppedCapabilities: {
         options: { droppedCapabilities: ["ALL"] },
+        script: "grep -q '^CapEff:[[:space:]]*0000000000000000' /proc/self/status",
+      },
+      // Of a policy that drops all capabilities: see TEMPLATES.
+      podTemplate: {
+        options: { podTemplate: "closed" },
         script: "grep -q '^CapEff:[[:space:]]*0000000000000000' /proc/self/status",
       },
       // What no engine has: honoured is a start that fails.

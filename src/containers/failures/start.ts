@@ -89,8 +89,34 @@ const TOO_LONG = {
   source: "execve(2), E2BIG",
 } satisfies StartRow;
 
+const RUNTIME_FAILURE = {
+  code: "OCI_RUNTIME_UNAVAILABLE",
+  kind: "user",
+  retry: "never",
+  what: ({ reason }) => `the OCI runtime that is to isolate it cannot be used: ${reason}`,
+  hint: (context) => runtimeHint(context),
+} satisfies Omit<StartRow, "answers" | "source">;
+
+/** An OCI runtime that the engine has registered, but cannot run. */
+export const RUNTIME_FAILURES: readonly StartRow[] = [
+  { ...RUNTIME_FAILURE, answers: { text: /OCI runtime "[^"]*" not found/ }, source: "podman --runtime" },
+  {
+    ...RUNTIME_FAILURE,
+    answers: { text: /unable to retrieve OCI runtime error/ },
+    source: "containerd, where the runtime's program does not exist or writes no error",
+  },
+];
+
+/** How an OCI runtime is registered. */
+export function runtimeHint({ engine }: Pick<StartContext, "engine">): string {
+  return engine === "podman"
+    ? `install it and register it in ${PODMAN_FILE}: [engine.runtimes] NAME = ["/path/to/program"]`
+    : 'install it and register it in /etc/docker/daemon.json: "runtimes": {"NAME": {"path": "/path/to/program"}}, then restart Docker';
+}
+
 /** Failures of the image or the program. They come after the engine's, whose texts may also end in "permission denied". */
 const IMAGE_START_FAILURES: readonly StartRow[] = [
+  ...RUNTIME_FAILURES,
   TOO_LONG,
   { answers: { text: /exec format error/i }, ...NOT_EXECUTABLE },
   {

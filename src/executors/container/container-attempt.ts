@@ -26,19 +26,25 @@ import type { After, Ended } from "../attempt-chart.ts";
 import { AttemptEnded, type AttemptWork } from "../attempt-machine.ts";
 import type { AttemptObserver, AttemptSpec } from "../executor.ts";
 import { attemptExit, nameInUse, removed } from "./attempt-exit.ts";
-import { createContainer, giveInherited, putSecretFiles, type CreateContext } from "./create-container.ts";
+import {
+  createContainer,
+  giveInherited,
+  putSecretFiles,
+  reportConfinement,
+  type CreateContext,
+} from "./create-container.ts";
 import type { ContainerEvents } from "./container-events.ts";
 import { containerName, refusal, type ContainerSettings } from "./container-spec.ts";
 import { EngineRetry } from "./engine-retry.ts";
 import { HeldContainer } from "./held-container.ts";
 import type { ImagePuller } from "./image-puller.ts";
 import type { Inherited } from "./inherited.ts";
+import type { ContainerMakers } from "./oci-runtime.ts";
 import { SIGKILL_CODE } from "./memory-facts.ts";
 import { pullFailure } from "./pull-failure.ts";
 import { startFailure } from "./start-failure.ts";
 
-export interface ContainerAttemptContext {
-  readonly api: EngineApi;
+export interface ContainerAttemptContext extends ContainerMakers {
   readonly settings: ContainerSettings;
   /** What of this machine's settings the container gets. */
   readonly inherited: Inherited;
@@ -88,7 +94,7 @@ export class ContainerAttempt implements AttemptWork<HeldContainer> {
 
   async find(signal: AbortSignal): Promise<After<HeldContainer, "finding">> {
     const { settings, inherited } = this.#context;
-    const refused = refusal(this.#spec, settings.engine, inherited);
+    const refused = refusal(this.#spec, { ...settings, inherited });
     if (refused !== undefined) throw new AttemptEnded(refused);
     const backoff = createBackoff(CREATE_AGAIN, this.#context.clock);
     for (let tries = 1; ; tries++) {
@@ -139,6 +145,7 @@ export class ContainerAttempt implements AttemptWork<HeldContainer> {
   }
 
   async prepare(handle: HeldContainer, signal: AbortSignal): Promise<After<HeldContainer, "created">> {
+    reportConfinement(this.#creation);
     await giveInherited(this.#creation, handle.id, signal);
     await putSecretFiles(this.#creation, handle.id, signal);
     signal.throwIfAborted();

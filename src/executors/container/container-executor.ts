@@ -15,8 +15,10 @@ import { WatchedAttempts } from "../watched-attempts.ts";
 import { ContainerAttempt, stopContainer, type ContainerAttemptContext } from "./container-attempt.ts";
 import type { HeldContainer } from "./held-container.ts";
 import { createContainerEvents } from "./container-events.ts";
+import { NO_POLICY, type ConfinementPolicy } from "./confinement.ts";
 import { containerName, keyOfLabels, LABEL } from "./container-spec.ts";
 import type { EngineApi } from "../../containers/api.ts";
+import type { PodmanRuntimes } from "../../containers/podman-runtimes.ts";
 import type { EngineInfo } from "../../containers/types.ts";
 import { createImagePuller, type PullByCommand } from "./image-puller.ts";
 import type { Inherited } from "./inherited.ts";
@@ -42,6 +44,10 @@ export interface ContainerExecutorOptions {
   readonly pullByCommand?: PullByCommand | undefined;
   /** What of this machine's settings containers get; nothing without it. */
   readonly inherited?: Inherited;
+  /** What holds containers in beside the defaults. */
+  readonly policy?: ConfinementPolicy;
+  /** How podman on this machine makes containers with another OCI runtime; closed with the executor. */
+  readonly podmanRuntimes?: PodmanRuntimes | undefined;
   /** How long the engine may be unreachable before its attempts count as lost. */
   readonly lostAfterMs?: number;
 }
@@ -51,6 +57,7 @@ const LOST_AFTER_MS = 120_000;
 export function createContainerExecutor(options: ContainerExecutorOptions): Executor {
   const { api, info, instance, log, clock, lostAfterMs = LOST_AFTER_MS } = options;
   const { registries = NO_REGISTRIES, pullByCommand, inherited = {} } = options;
+  const { policy = NO_POLICY, podmanRuntimes } = options;
   const credentials = options.credentials ?? createCredentialSource({ registries });
   const platform = { os: info.os, architecture: info.architecture };
   const registry = options.registry ?? createRegistryClient({ credentials, platform, clock, registries });
@@ -67,7 +74,9 @@ export function createContainerExecutor(options: ContainerExecutorOptions): Exec
       engine: api.engine,
       info,
       extraHosts: options.extraHosts ?? [],
+      policy,
     },
+    podmanRuntimes,
     inherited,
     serverHost: options.endpointHost(),
     puller,
@@ -129,6 +138,7 @@ export function createContainerExecutor(options: ContainerExecutorOptions): Exec
       puller.close();
       await watched.detachAll();
       await events.close();
+      await podmanRuntimes?.close();
     },
   };
 }

@@ -1,9 +1,18 @@
 /** How what an attempt asks for beyond image and resources is asked of an engine. */
 import type { AttemptExit } from "../../domain/attempt.ts";
-import type { EngineName } from "../../containers/types.ts";
+import type { EngineInfo, EngineName } from "../../containers/types.ts";
 import { isAsked, refuseOption, refuseOptions, type AttemptOption } from "../attempt-options.ts";
 import type { AttemptSpec } from "../executor.ts";
+import {
+  capabilitiesOf,
+  confine,
+  memoryLimitOfMachine,
+  unknownTemplate,
+  type Confinement,
+  type ConfinementPolicy,
+} from "./confinement.ts";
 import type { Inherited } from "./inherited.ts";
+import { unknownRuntime } from "./oci-runtime.ts";
 
 const HONOURED: readonly AttemptOption[] = [
   "readOnlyMounts",
@@ -12,34 +21,43 @@ const HONOURED: readonly AttemptOption[] = [
   "readOnlyRoot",
   "noNewPrivileges",
   "droppedCapabilities",
+  "ociRuntime",
+  "podTemplate",
   "network",
   "secretVariables",
   "secretFiles",
 ];
 
-/** Podman's Docker-compatible API accepts another runtime and uses its own (seen with 4.3). */
-const HONOURED_BY: Readonly<Record<EngineName, readonly AttemptOption[]>> = {
-  podman: HONOURED,
-  docker: [...HONOURED, "ociRuntime"],
-};
+export interface RefusalContext {
+  readonly engine: EngineName;
+  readonly info: EngineInfo;
+  readonly inherited: Inherited;
+  readonly policy: ConfinementPolicy;
+}
 
 export function optionRefusal(
   spec: AttemptSpec,
-  engine: EngineName,
-  { certificates }: Inherited,
+  { engine, info, inherited, policy }: RefusalContext,
 ): AttemptExit | undefined {
+  const { readOnlyRoot, isolation } = confine(spec, policy);
+  const unknown = unknownTemplate(spec, policy) ?? unknownRuntime(isolation, engine, info);
+  if (unknown !== undefined) return unknown;
   // Files are put into the root after it became read-only.
-  if (spec.readOnlyRoot === true) {
+  if (readOnlyRoot) {
     if (isAsked(spec.secretFiles)) return refuseOption("secretFiles", `${engine} beside readOnlyRoot`);
-    if (certificates !== undefined)
+    if (inherited.certificates !== undefined)
       return refuseOption("readOnlyRoot", `${engine} beside this machine's certificates`);
   }
-  return refuseOptions(spec, HONOURED_BY[engine], engine);
+  return refuseOptions(spec, HONOURED, engine);
 }
 
-/** Fields beside `HostConfig`, and those in it. `network`: where the attempt names none. */
-export function optionFields(spec: AttemptSpec): { readonly body: object; readonly host: object } {
-  const { readOnlyMounts = [], scratch = [], tmpfs = [], droppedCapabilities = [], ociRuntime } = spec;
+/** Fields beside `HostConfig`, and those in it. */
+export function optionFields(
+  spec: AttemptSpec,
+  confinement: Confinement,
+): { readonly body: object; readonly host: object } {
+  const { readOnlyMounts = [], tmpfs = [] } = spec;
+  const scratch = [...(spec.scratch ?? []).map(({ target }) => target), ...writableOf(confinement)];
   const binds = readOnlyMounts.map(({ source, target }) => ({
     Type: "bind",
     Source: source,
@@ -48,7 +66,7 @@ export function optionFields(spec: AttemptSpec): { readonly body: object; readon
   }));
   return {
     body: {
-      ...(scratch.length > 0 && { Volumes: Object.fromEntries(scratch.map(({ target }) => [target, {}])) }),
+      ...(scratch.length > 0 && { Volumes: Object.fromEntries(scratch.map((target) => [target, {}])) }),
     },
     host: {
       ...(binds.length > 0 && { Mounts: binds }),
@@ -57,11 +75,39 @@ export function optionFields(spec: AttemptSpec): { readonly body: object; readon
           tmpfs.map(({ target, sizeBytes }) => [target, `rw,mode=1777,size=${sizeBytes}`]),
         ),
       }),
-      ...(spec.readOnlyRoot === true && { ReadonlyRootfs: true }),
-      ...(spec.noNewPrivileges === true && { SecurityOpt: ["no-new-privileges"] }),
-      ...(droppedCapabilities.length > 0 && { CapDrop: droppedCapabilities }),
-      ...(ociRuntime !== undefined && { Runtime: ociRuntime }),
       ...(spec.network !== undefined && { NetworkMode: spec.network }),
     },
   };
+}
+
+/** Volumes that go with the container, owned as the image's directories of that name. */
+function writableOf({ readOnlyRoot, writable }: Confinement): readonly string[] {
+  return readOnlyRoot ? [...new Set(["/tmp", ...writable])] : [];
+}
+
+/** Of `HostConfig`. Podman's Docker-compatible API ignores `Runtime`: see podman-runtimes.ts. */
+export function confinementFields(confinement: Confinement, info: EngineInfo): object {
+  const { isolation } = confinement;
+  return {
+    CapDrop: ["ALL"],
+    CapAdd: capabilitiesOf(confinement),
+    ...(confinement.noNewPrivileges && { SecurityOpt: ["no-new-privileges"] }),
+    ...(confinement.readOnlyRoot && { ReadonlyRootfs: true }),
+    ...(info.limits.pids && { PidsLimit: confinement.maxProcesses }),
+    ...(isolation !== undefined && { Runtime: isolation }),
+  };
+}
+
+/**
+ * Bytes that the container may use; undefined where the engine cannot enforce a limit, or there is none. An engine
+ * that does not report the machine's memory says 0.
+ */
+export function memoryLimitOf(
+  { limits }: AttemptSpec,
+  { memoryLimit }: Confinement,
+  info: EngineInfo,
+): number | undefined {
+  if (!info.limits.memory) return undefined;
+  if (limits.memoryBytes !== undefined) return limits.memoryBytes;
+  return memoryLimit && info.memoryBytes > 0 ? Math.floor(memoryLimitOfMachine(info.memoryBytes)) : undefined;
 }

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { AttemptSpec } from "../executor.ts";
+import type { Inherited } from "./inherited.ts";
+import { NO_POLICY } from "./confinement.ts";
 import {
   containerBody,
   containerName,
@@ -19,12 +21,14 @@ const settings: ContainerSettings = {
     memoryBytes: 1e9,
     rootless: false,
     cgroupVersion: "2",
-    limits: { cpu: true, memory: true },
+    limits: { cpu: true, memory: true, pids: true },
     storageDriver: "overlay",
     swapLimit: true,
+    ociRuntimes: [],
     operatingSystem: "",
   },
   extraHosts: [],
+  policy: NO_POLICY,
 };
 
 const spec: AttemptSpec = {
@@ -45,14 +49,32 @@ interface Body {
   readonly HostConfig: Record<string, unknown>;
 }
 
+/** Of every container. */
+const HOST_FIELDS = [
+  "CapAdd",
+  "CapDrop",
+  "LogConfig",
+  "Memory",
+  "MemorySwap",
+  "NetworkMode",
+  "PidsLimit",
+  "SecurityOpt",
+];
+
 const bodyOf = (more: Partial<AttemptSpec> = {}, with_: Partial<ContainerSettings> = {}) =>
   containerBody({ ...spec, ...more }, { ...settings, ...with_ }) as Body;
+
+const refusalOf = (
+  asked: AttemptSpec,
+  engine: ContainerSettings["engine"] = "docker",
+  inherited: Inherited = {},
+) => refusal(asked, { ...settings, engine, inherited });
 
 test("nothing of the image is replaced, and nothing is mounted", () => {
   const body = bodyOf();
   assert.deepEqual(Object.keys(body).sort(), ["Cmd", "Env", "HostConfig", "Image", "Labels"]);
   assert.deepEqual(body.Env, ["A=1=2"]);
-  assert.deepEqual(Object.keys(body.HostConfig).sort(), ["LogConfig", "NetworkMode"]);
+  assert.deepEqual(Object.keys(body.HostConfig).sort(), HOST_FIELDS);
   assert.deepEqual(bodyOf({ command: ["sh"] }).Entrypoint, ["sh"]);
 });
 
@@ -86,14 +108,15 @@ test("shared memory of any size is as large as the limit, or the machine", () =>
 
 test("a limit that the engine cannot enforce is not asked for", () => {
   const wish = { limits: { cpu: 0.5, memoryBytes: 1000 }, requests: { cpu: 0.25 } };
-  const info = { ...settings.info, limits: { cpu: false, memory: false } };
-  assert.deepEqual(Object.keys(bodyOf(wish, { info }).HostConfig).sort(), ["LogConfig", "NetworkMode"]);
+  const info = { ...settings.info, limits: { cpu: false, memory: false, pids: false } };
+  const unlimited = HOST_FIELDS.filter((name) => !["Memory", "MemorySwap", "PidsLimit"].includes(name));
+  assert.deepEqual(Object.keys(bodyOf(wish, { info }).HostConfig).sort(), unlimited);
 });
 
 test("podman would ignore a request for GPUs, so it is refused", () => {
   const wish = { ...spec, requests: { gpu: 1 } };
   assert.deepEqual(
-    [refusal(wish, "podman")?.code, refusal(wish, "docker"), refusal(spec, "podman")],
+    [refusalOf(wish, "podman")?.code, refusalOf(wish), refusalOf(spec, "podman")],
     ["GPU_NOT_SUPPORTED", undefined, undefined],
   );
 });
@@ -102,10 +125,10 @@ test("files cannot be put into a root that is read-only, so the combination is r
   const closed = { ...spec, readOnlyRoot: true };
   const secret = { ...closed, secretFiles: { "/run/key": "k" } };
   const messages = [
-    refusal(closed, "docker"),
-    refusal({ ...closed, secretFiles: {} }, "docker"),
-    refusal(secret, "docker"),
-    refusal(closed, "docker", { certificates: "/etc/ssl/cert.pem" }),
+    refusalOf(closed),
+    refusalOf({ ...closed, secretFiles: {} }),
+    refusalOf(secret),
+    refusalOf(closed, "docker", { certificates: "/etc/ssl/cert.pem" }),
   ].map((exit) => exit?.message);
   assert.deepEqual(messages, [
     undefined,

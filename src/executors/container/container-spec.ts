@@ -2,8 +2,14 @@
 import type { AttemptExit, AttemptKey } from "../../domain/attempt.ts";
 import { createHash } from "node:crypto";
 import type { AttemptSpec } from "../executor.ts";
-import { optionFields, optionRefusal } from "./container-options.ts";
-import type { Inherited } from "./inherited.ts";
+import { confine, type ConfinementPolicy } from "./confinement.ts";
+import {
+  confinementFields,
+  memoryLimitOf,
+  optionFields,
+  optionRefusal,
+  type RefusalContext,
+} from "./container-options.ts";
 import type { EngineInfo, EngineName } from "../../containers/types.ts";
 
 export const LABEL = {
@@ -21,6 +27,7 @@ export interface ContainerSettings {
   readonly info: EngineInfo;
   /** Lines for /etc/hosts, `name:address`. */
   readonly extraHosts: readonly string[];
+  readonly policy: ConfinementPolicy;
 }
 
 /**
@@ -39,7 +46,10 @@ export function containerName(instance: string, key: AttemptKey): string {
  */
 export function containerBody(spec: AttemptSpec, settings: ContainerSettings): unknown {
   const gpus = gpusOf(spec);
-  const options = optionFields(spec);
+  const { info } = settings;
+  const confinement = confine(spec, settings.policy);
+  const memoryBytes = memoryLimitOf(spec, confinement, info);
+  const options = optionFields(spec, confinement);
   const env = { ...spec.env, ...spec.secretVariables };
   return {
     ...options.body,
@@ -54,9 +64,10 @@ export function containerBody(spec: AttemptSpec, settings: ContainerSettings): u
       // Drivers whose logs can be read back; journald is Podman's default on many systems, and not
       // readable everywhere.
       LogConfig: { Type: settings.engine === "podman" ? "k8s-file" : "json-file", Config: {} },
-      ...cpuFields(spec, settings.info),
-      ...memoryFields(spec, settings.info),
-      ...sharedMemoryFields(spec, settings.info),
+      ...confinementFields(confinement, info),
+      ...cpuFields(spec, info),
+      ...memoryFields(memoryBytes, info),
+      ...sharedMemoryFields(spec, info),
       ...(gpus > 0 && { DeviceRequests: [{ Driver: "", Count: gpus, Capabilities: [["gpu"]] }] }),
       ...(settings.extraHosts.length > 0 && spec.network !== "none" && { ExtraHosts: settings.extraHosts }),
       ...options.host,
@@ -81,9 +92,8 @@ function cpuFields({ limits, requests }: AttemptSpec, info: EngineInfo): object 
 }
 
 /** Without the second field an attempt could use as much swap on top. */
-function memoryFields({ limits }: AttemptSpec, info: EngineInfo): object {
-  if (limits.memoryBytes === undefined || !info.limits.memory) return {};
-  return { Memory: limits.memoryBytes, ...(info.swapLimit && { MemorySwap: limits.memoryBytes }) };
+function memoryFields(bytes: number | undefined, { swapLimit }: EngineInfo): object {
+  return bytes === undefined ? {} : { Memory: bytes, ...(swapLimit && { MemorySwap: bytes }) };
 }
 
 /**
@@ -91,8 +101,7 @@ function memoryFields({ limits }: AttemptSpec, info: EngineInfo): object {
  * size that Kubernetes gives a volume in memory without a size of its own. Without the field an engine
  * gives 64 MB.
  */
-function sharedMemoryFields(spec: AttemptSpec, { memoryBytes }: EngineInfo): object {
-  const { sharedMemoryBytes, limits } = spec;
+function sharedMemoryFields({ sharedMemoryBytes, limits }: AttemptSpec, { memoryBytes }: EngineInfo): object {
   if (sharedMemoryBytes === undefined) return {};
   if (sharedMemoryBytes !== "auto") return { ShmSize: sharedMemoryBytes };
   // An engine that does not report its memory says 0.
@@ -104,12 +113,8 @@ function sharedMemoryFields(spec: AttemptSpec, { memoryBytes }: EngineInfo): obj
  * Refuses what the engine would accept and ignore. Podman's Docker-compatible API accepts a request for GPUs and
  * starts the container without them (seen with 4.3, reported for 4.9).
  */
-export function refusal(
-  spec: AttemptSpec,
-  engine: EngineName,
-  inherited: Inherited = {},
-): AttemptExit | undefined {
-  if (engine !== "podman" || gpusOf(spec) === 0) return optionRefusal(spec, engine, inherited);
+export function refusal(spec: AttemptSpec, context: RefusalContext): AttemptExit | undefined {
+  if (context.engine !== "podman" || gpusOf(spec) === 0) return optionRefusal(spec, context);
   return {
     reason: "start_failed",
     outOfMemory: false,

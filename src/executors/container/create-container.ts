@@ -8,9 +8,11 @@ import { CA_FILE } from "../../images/certificates.ts";
 import { AttemptEnded } from "../attempt-machine.ts";
 import type { AttemptObserver, AttemptSpec } from "../executor.ts";
 import type { ContainerAttemptContext } from "./container-attempt.ts";
+import { confine, confinementNote } from "./confinement.ts";
 import { containerBody } from "./container-spec.ts";
 import type { EngineRetry } from "./engine-retry.ts";
 import { additionsFor, type Additions } from "./inherited.ts";
+import { createIsolated } from "./oci-runtime.ts";
 import { startFailure } from "./start-failure.ts";
 
 export interface CreateContext extends ContainerAttemptContext {
@@ -22,13 +24,12 @@ export interface CreateContext extends ContainerAttemptContext {
 }
 
 export async function createContainer(context: CreateContext, signal: AbortSignal): Promise<CreateResult> {
-  const { api, settings, spec, name, retry } = context;
+  const { settings, spec, name, retry } = context;
+  const { isolation } = confine(spec, settings.policy);
   const create = async () => {
     const additions = await readAdditions(context);
-    return api.createContainer(
-      name,
-      containerBody({ ...spec, env: { ...spec.env, ...additions?.env } }, settings),
-    );
+    const body = containerBody({ ...spec, env: { ...spec.env, ...additions?.env } }, settings);
+    return createIsolated(context, isolation, name, body);
   };
   try {
     return await retry.run(create, signal, "tolerate");
@@ -48,6 +49,14 @@ export async function putSecretFiles(context: CreateContext, id: string, signal:
   if (spec.secretFiles === undefined) return;
   const archive = await rootArchive({ files: spec.secretFiles });
   await retry.run(() => api.putArchive(id, archive), signal, "tolerate");
+}
+
+/** What the container may do beyond or below the defaults; reported again for one that was made before the server ended. */
+export function reportConfinement({ settings, spec, observer, sink, clock }: CreateContext): void {
+  const note = confinementNote(spec, settings.policy);
+  if (note === undefined) return;
+  observer.progress(note);
+  sink.write("system", note, clock.now());
 }
 
 /** Also for a container that was made before the server ended: what was reported then may not have been recorded. */

@@ -88,6 +88,8 @@ export interface ExecutionOptions {
   /** May run on machines that can be preempted. */
   readonly interruptible?: boolean;
   readonly queue?: string;
+  /** A template of the server's settings, by name, that says what else the container may do. */
+  readonly podTemplate?: string;
 }
 
 export const EXECUTION_OPTIONS = [
@@ -99,6 +101,7 @@ export const EXECUTION_OPTIONS = [
   "timeout",
   "interruptible",
   "queue",
+  "podTemplate",
 ] as const satisfies readonly (keyof ExecutionOptions)[];
 
 /** Later options win; environment variables are merged. */

@@ -22,6 +22,7 @@ const changes: Required<ExecutionOptions> = {
   timeout: { maxQueuedTime: "1m" },
   interruptible: true,
   queue: "q",
+  podTemplate: "debug",
 };
 
 test("every setting is taken over, the queue by the call; what is deployed stays as it is", () => {

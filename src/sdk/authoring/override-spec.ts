@@ -52,6 +52,7 @@ function overrideMetadata(metadata: TaskMetadata, options: ExecutionOptions): vo
   }
   if (options.interruptible !== undefined)
     metadata.interruptibleValue = { case: "interruptible", value: options.interruptible };
+  if (options.podTemplate !== undefined) metadata.podTemplateName = options.podTemplate;
   if (options.cache !== undefined) overrideCache(metadata, options.cache);
 }
 

@@ -124,6 +124,7 @@ function encodeMetadata(definition: TaskDefinition, settings: SpecSettings): Met
     ...(options.interruptible === undefined
       ? {}
       : { interruptibleValue: { case: "interruptible" as const, value: options.interruptible } }),
+    podTemplateName: options.podTemplate ?? "",
     generatesDeck: definition.report,
     codeBundleUri: settings.bundle?.uri ?? "",
   };

@@ -27,6 +27,7 @@ const everyTaskOption: Required<ExecutionOptions> = {
   timeout: "1h",
   interruptible: true,
   queue: "q",
+  podTemplate: "debug",
 };
 
 const everyRunOption: Required<RunOptions> = {

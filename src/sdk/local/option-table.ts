@@ -22,6 +22,7 @@ export const TASK_OPTIONS = {
   timeout: "applied",
   interruptible: "moot",
   queue: "ignored",
+  podTemplate: "moot",
 } as const satisfies Record<keyof ExecutionOptions, Treatment>;
 
 const ENVIRONMENT_OPTIONS = {

@@ -45,6 +45,7 @@ const taskOptions = {
   timeout: { maxRuntime: "1s", maxQueuedTime: "2s", deadline: "3s" } satisfies Required<Timeouts>,
   interruptible: true,
   queue: "q",
+  podTemplate: "debug",
 } satisfies Required<ExecutionOptions>;
 
 const reusable: Required<ReusePolicy> = {
