@@ -31,16 +31,18 @@ export interface MemoryKill {
   readonly of: "limit" | "machine";
 }
 
-/** Of an attempt, whether it still runs or not. */
-export interface MemoryFacts {
+/** Which limits an attempt met, whether it still runs or not. */
+export interface LimitFacts {
   /** It, or a process that it started, was killed for using more memory than its limit. */
   readonly outOfMemory: boolean;
   /** Processes of the attempt that the kernel killed for lack of memory, as far as its log can be read. */
   readonly memoryKills?: readonly MemoryKill[];
+  /** Processes and threads that it may have, where the kernel's log says that it was refused more. */
+  readonly processLimit?: number;
 }
 
 /** What an executor knows of an attempt that has ended. */
-export interface AttemptExit extends MemoryFacts {
+export interface AttemptExit extends LimitFacts {
   /** Exit code of the process; undefined if it never started or is not known any more. */
   readonly exitCode?: number;
   /** The ENTRYPOINT of its image, where that ran in front of the attempt's arguments. */

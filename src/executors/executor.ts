@@ -6,7 +6,7 @@
  * An attempt is the one kind of workload so far: it ends. A service with a port will be a second one, with a
  * specification and an observer of its own (ready, not ready) beside these, in the same executors.
  */
-import type { AttemptExit, AttemptKey, LogSink, MemoryFacts } from "../domain/attempt.ts";
+import type { AttemptExit, AttemptKey, LogSink, LimitFacts } from "../domain/attempt.ts";
 import type { ResolvedImage } from "../domain/image.ts";
 import type { ResourceAmounts, SharedMemoryBytes } from "../domain/task.ts";
 import type { AttemptOptions } from "./attempt-options.ts";
@@ -88,8 +88,8 @@ export interface Executor {
   stop(key: AttemptKey, graceMs: number): Promise<number | undefined>;
   /** Frees all that an attempt held. One that still runs is ended, and its end reported, first. Idempotent. */
   release(key: AttemptKey): Promise<void>;
-  /** Were processes of this attempt, which may still run, killed for lack of memory? Absent: never known. */
-  memoryOf?(spec: AttemptSpec): Promise<MemoryFacts>;
+  /** Which limits did this attempt, which may still run, meet? Absent: never known. */
+  limitFactsOf?(spec: AttemptSpec): Promise<LimitFacts>;
   /** Every attempt of this server instance that the executor still holds, running or ended. */
   list(): Promise<AttemptKey[]>;
   /** Stops watching; running attempts go on and can be taken up again. */

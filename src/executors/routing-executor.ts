@@ -1,5 +1,5 @@
 /** One executor in front of two: an attempt whose image has a reserved name goes to the second. */
-import type { MemoryFacts } from "../domain/attempt.ts";
+import type { LimitFacts } from "../domain/attempt.ts";
 import type { AttemptSpec, Executor } from "./executor.ts";
 
 export function routeByImage(
@@ -25,12 +25,12 @@ export function routeByImage(
       return exitCodes.find((exitCode) => exitCode !== undefined);
     },
     release: async (key) => void (await Promise.all(both.map((executor) => executor.release(key)))),
-    ...(usual.memoryOf && { memoryOf: (spec) => memoryOf(of(spec.image.reference), spec) }),
+    ...(usual.limitFactsOf && { limitFactsOf: (spec) => limitFactsOf(of(spec.image.reference), spec) }),
     list: async () => (await Promise.all(both.map((executor) => executor.list()))).flat(),
     close: async () => void (await Promise.all(both.map((executor) => executor.close()))),
   };
 }
 
-async function memoryOf(executor: Executor, spec: AttemptSpec): Promise<MemoryFacts> {
-  return (await executor.memoryOf?.(spec)) ?? { outOfMemory: false };
+async function limitFactsOf(executor: Executor, spec: AttemptSpec): Promise<LimitFacts> {
+  return (await executor.limitFactsOf?.(spec)) ?? { outOfMemory: false };
 }

@@ -18,7 +18,7 @@ const LINES: readonly PositionedLine[] = [
   { at: 4, atMs: 2, stream: "system", text: "the server's" },
 ];
 
-function subject(rawDataPrefix?: string, executor: Pick<Executor, "memoryOf"> = {}) {
+function subject(rawDataPrefix?: string, executor: Pick<Executor, "limitFactsOf"> = {}) {
   const calls: string[] = [];
   const traffic = createObjectTraffic();
   const evidence = createAttemptEvidence({
@@ -89,12 +89,12 @@ test("of a process that still runs the executor is asked for kills; an engine th
   const error = { code: "E", message: "no", kind: "user", recoverable: true } as const;
   const written = { kind: "error", error, whileLoading: false } as const;
   const killed = { outOfMemory: true, memoryKills: [{ process: "a0", of: "limit" }] } as const;
-  const exitWith = async (executor: Pick<Executor, "memoryOf">) =>
+  const exitWith = async (executor: Pick<Executor, "limitFactsOf">) =>
     (await subject(undefined, executor).evidence.collect(written, undefined)).exit;
-  assert.deepEqual(await exitWith({ memoryOf: async () => killed }), { reason: "exited", ...killed });
+  assert.deepEqual(await exitWith({ limitFactsOf: async () => killed }), { reason: "exited", ...killed });
   assert.equal((await exitWith({})).outOfMemory, false);
   assert.equal(
-    (await exitWith({ memoryOf: () => Promise.reject(new Error("no engine")) })).outOfMemory,
+    (await exitWith({ limitFactsOf: () => Promise.reject(new Error("no engine")) })).outOfMemory,
     false,
   );
 });

@@ -24,7 +24,7 @@ export interface EvidenceSubject {
 
 export interface AttemptEvidenceOptions extends EvidenceSubject {
   readonly logs: Pick<AttemptLogs, "readPart">;
-  readonly executor: Pick<Executor, "memoryOf">;
+  readonly executor: Pick<Executor, "limitFactsOf">;
   readonly clock: Clock;
   readonly traffic: ObjectTraffic;
   /** An earlier server may have started it. */
@@ -75,7 +75,7 @@ export function createAttemptEvidence(options: AttemptEvidenceOptions): AttemptE
   /** What an error that was written means depends on whether a process was killed for memory. */
   const endOfRunning = async (written: Written): Promise<AttemptExit> => {
     // An engine that fails, or does not answer, must not keep the error from being counted.
-    const asked = written.kind === "error" ? executor.memoryOf?.(spec).catch(() => undefined) : undefined;
+    const asked = written.kind === "error" ? executor.limitFactsOf?.(spec).catch(() => undefined) : undefined;
     const memory = asked && (await within(asked, MEMORY_ANSWER_MS, clock));
     return { reason: "exited", outOfMemory: false, ...memory };
   };

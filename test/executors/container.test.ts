@@ -28,6 +28,7 @@ import { KEEP_RUNNING } from "../helpers/shell.ts";
 import { until } from "../helpers/until.ts";
 import { executorConformance } from "./conformance.ts";
 import { engineForTests, TEST_IMAGE, type TestEngine } from "./engine-for-tests.ts";
+import { escapeTests } from "./escapes.ts";
 import { TEMPLATES } from "./option-probes.ts";
 import { Recorder } from "./recorder.ts";
 
@@ -157,6 +158,11 @@ function containerTests(engine: TestEngine): void {
       "yes ours /opt/x:/usr/bin:/bin",
       "a 1 b",
     ]);
+  });
+
+  escapeTests({
+    info: () => info,
+    run: (t, script, more) => run(t, executorOf(t), { command: ["sh", "-c", script], ...more }),
   });
 
   test("limits are the kernel's, and labels say whose the container is", async (t) => {

@@ -4,11 +4,13 @@ import { textOfEntrypoint } from "./entrypoint.ts";
 import { hintFor } from "./error-hints.ts";
 import { exitCodeRow } from "./exit-codes.ts";
 import type { Facts } from "./facts.ts";
+import { processLimitText } from "./process-hints.ts";
 import { locationOfFrame, textOfRaised, type Raised } from "./raised.ts";
 import { codeText, lastWords, UNWRITTEN, type SilenceCase, type Verdict } from "./silence-case.ts";
 import { signalOf } from "./signals.ts";
 
 export const CODE_CASES = {
+  processes: { name: "a limit of processes that was reached", verdict: outOfProcesses },
   nodeExit: { name: "process.exit in a TypeScript task's code", verdict: leftNode },
   exit: { name: "SystemExit or KeyboardInterrupt in the task's code", verdict: leftByException },
   version: { name: "a runtime of another version", verdict: unknownOption },
@@ -16,6 +18,13 @@ export const CODE_CASES = {
   unsettled: { name: "a TypeScript task that waits for nothing any more", verdict: unsettled },
   silent: { name: "ended by the task's own code, without a traceback", verdict: leftSilently },
 } satisfies Record<string, SilenceCase>;
+
+function outOfProcesses(facts: Facts): Verdict | undefined {
+  const { processLimit } = facts.exit;
+  if (processLimit === undefined) return undefined;
+  const message = `the process ended with code ${codeText(facts)} ${UNWRITTEN}, after it had reached its limit of processes${lastWords(facts)}`;
+  return { code: "ExitCode", message, hint: processLimitText(processLimit), recoverable: true };
+}
 
 /** `sys.exit` and Ctrl-C leave through asyncio, past the runtime, which catches only subclasses of Exception. */
 function leftByException(facts: Facts): Verdict | undefined {

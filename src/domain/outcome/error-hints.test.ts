@@ -46,6 +46,22 @@ const ROWS: readonly Row[] = [
     hint: /resources: \{ memory: "4Gi" \}/u,
   },
   {
+    name: "a process that the kernel refused",
+    error: ["BlockingIOError", "[Errno 11] Resource temporarily unavailable", false],
+    more: { exit: { processLimit: 4096 } },
+    hint: /^the kernel refused it more than 4,096 processes and threads, .*max-processes/u,
+  },
+  ...[
+    "[Errno 11] Resource temporarily unavailable",
+    "can't start new thread",
+    "spawn /bin/sh EAGAIN",
+    "/bin/sh: fork: retry: Resource temporarily unavailable",
+  ].map((message) => ({
+    name: `a process that could not be started: ${message}`,
+    error: ["Error", message, false] as const,
+    hint: /^if it starts processes or threads, it may have more/u,
+  })),
+  {
     name: "a worker that died of something else",
     error: ["BrokenProcessPool", "A process in the process pool was terminated abruptly", false],
     hint: /^the worker was killed or crashed.*faulthandler/u,

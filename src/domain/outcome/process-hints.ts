@@ -3,6 +3,17 @@ import { explainSignal, signalNamed } from "./signals.ts";
 import type { HintRow } from "./hint-row.ts";
 import { killedText, limitText, moreMemory } from "./memory.ts";
 
+/** EAGAIN of fork(2) and clone(2), in the words of Python, shells, and C. */
+const NO_MORE_PROCESSES =
+  /\[Errno 11\]|can't start new thread|cannot fork|pthread_create|(?:fork|spawn)\b.*(?:EAGAIN|temporarily unavailable)/iu;
+const FEWER_PROCESSES =
+  "start fewer at a time; who runs the server can raise max-processes in its settings file, for all or in a pod template";
+
+/** The kernel's own word. */
+export function processLimitText(limit: number): string {
+  return `the kernel refused it more than ${limit.toLocaleString("en-US")} processes and threads, the limit of its container: ${FEWER_PROCESSES}`;
+}
+
 export const PROCESS_HINTS: readonly HintRow[] = [
   {
     name: "a process of the container was killed for memory",
@@ -12,6 +23,15 @@ export const PROCESS_HINTS: readonly HintRow[] = [
       const which = killedText(memoryKills);
       const who = which === undefined ? "a process of the task" : `a process of the task, ${which},`;
       return `${who} was killed for using more memory than the limit${limitText(facts)}: ${moreMemory(facts)}`;
+    },
+  },
+  {
+    name: "a process or thread that could not be started",
+    hint: ({ message }, { exit, isContainer }) => {
+      if (exit.processLimit !== undefined) return processLimitText(exit.processLimit);
+      return isContainer && NO_MORE_PROCESSES.test(message)
+        ? `if it starts processes or threads, it may have more than its container is allowed: ${FEWER_PROCESSES}`
+        : undefined;
     },
   },
   {

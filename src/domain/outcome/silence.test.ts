@@ -36,6 +36,13 @@ interface Row {
 
 const ROWS: readonly Row[] = [
   {
+    name: "a fork bomb",
+    exitCode: 2,
+    more: { exit: { processLimit: 4096 }, log: ["sh: 0: Cannot fork"] },
+    code: "ExitCode",
+    text: /ended with code 2 before .* limit of processes; its log ends with: "sh: 0: Cannot fork".*4,096 processes/su,
+  },
+  {
     name: "sys.exit(0) in the task",
     exitCode: 0,
     more: { log: traceback("SystemExit: 0") },

@@ -8,6 +8,7 @@ import { SIGNAL_CASES } from "./signal-cases.ts";
 
 export const SILENCE_CASES: readonly SilenceCase[] = [
   SIGNAL_CASES.memory,
+  CODE_CASES.processes,
   CODE_CASES.nodeExit,
   CODE_CASES.exit,
   ENTRYPOINT_CASES.droppedArguments,

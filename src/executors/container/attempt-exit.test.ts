@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { AttemptSpec } from "../executor.ts";
+import { NO_POLICY } from "./confinement.ts";
 import { attemptExit, type ExitContext } from "./attempt-exit.ts";
 import type { ContainerState } from "../../containers/types.ts";
 import { EngineResponseError } from "../../containers/http.ts";
@@ -32,7 +33,7 @@ function contextOf(more: Partial<ExitContext> = {}, lines: readonly string[] = [
   for (const line of lines) tail.take({ stream: "stderr", timeMs: 1, payload: Buffer.from(`${line}\n`) });
   const info = { cgroupVersion: "2" } as ExitContext["info"];
   const api = { onThisMachine: false } as ExitContext["api"];
-  return { spec, api, info, tail, stopRequested: false, outage: undefined, ...more };
+  return { spec, api, info, tail, stopRequested: false, outage: undefined, policy: NO_POLICY, ...more };
 }
 
 const exitOf = (state: Partial<ContainerState>, context = contextOf()) =>

@@ -4,13 +4,15 @@ import type { ActionCode } from "../../domain/action-codes.ts";
 import type { AttemptSpec } from "../executor.ts";
 import type { EngineApi } from "../../containers/api.ts";
 import type { ContainerState, EngineInfo, EngineName } from "../../containers/types.ts";
+import type { ConfinementPolicy } from "./confinement.ts";
 import type { Outage } from "./engine-retry.ts";
-import { memoryOf } from "./memory-facts.ts";
+import { limitFactsOf } from "./limit-facts.ts";
 import type { LogWriter } from "./log-writer.ts";
 import { outputFailure } from "./start-failure.ts";
 
 export interface ExitContext {
   readonly spec: AttemptSpec;
+  readonly policy: ConfinementPolicy;
   readonly api: EngineApi;
   readonly info: EngineInfo;
   readonly tail: LogWriter;
@@ -31,7 +33,7 @@ export function attemptExit(state: ContainerState, context: ExitContext): Attemp
   return {
     reason: "exited",
     exitCode: state.exitCode,
-    ...memoryOf(state, context),
+    ...limitFactsOf(state, context),
     ...entrypointOf(state, context.spec),
     ...times,
   };

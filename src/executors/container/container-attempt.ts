@@ -40,7 +40,7 @@ import { HeldContainer } from "./held-container.ts";
 import type { ImagePuller } from "./image-puller.ts";
 import type { Inherited } from "./inherited.ts";
 import type { ContainerMakers } from "./oci-runtime.ts";
-import { SIGKILL_CODE } from "./memory-facts.ts";
+import { SIGKILL_CODE } from "./limit-facts.ts";
 import { pullFailure } from "./pull-failure.ts";
 import { startFailure } from "./start-failure.ts";
 
@@ -210,6 +210,7 @@ export class ContainerAttempt implements AttemptWork<HeldContainer> {
       spec: this.#spec,
       api,
       info: settings.info,
+      policy: settings.policy,
       tail: handle.log.writer,
       stopRequested: stopped,
       outage: this.#retry.outage,

@@ -22,7 +22,7 @@ import type { PodmanRuntimes } from "../../containers/podman-runtimes.ts";
 import type { EngineInfo } from "../../containers/types.ts";
 import { createImagePuller, type PullByCommand } from "./image-puller.ts";
 import type { Inherited } from "./inherited.ts";
-import { memoryOf } from "./memory-facts.ts";
+import { limitFactsOf } from "./limit-facts.ts";
 import { resolveImage } from "./resolve-image.ts";
 
 export interface ContainerExecutorOptions {
@@ -125,10 +125,10 @@ export function createContainerExecutor(options: ContainerExecutorOptions): Exec
       await watched.stop(name, 0);
       await api.removeContainer(name);
     },
-    memoryOf: async (spec) => {
+    limitFactsOf: async (spec) => {
       const state = await api.inspectContainer(nameOf(spec.key));
-      const known = { spec, api, info, stopRequested: false };
-      return state === undefined ? { outOfMemory: false } : memoryOf(state, known);
+      const known = { spec, policy, api, info, stopRequested: false };
+      return state === undefined ? { outOfMemory: false } : limitFactsOf(state, known);
     },
     list: async () => {
       const containers = await api.listContainers([`${LABEL.instance}=${instance}`]);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { memoryKillsIn } from "./kernel-log.ts";
+import { isForkRefusedIn, memoryKillsIn } from "./kernel-log.ts";
 
 /** As /dev/kmsg has it (Linux 5.10, cgroup v1), shortened. */
 const LOG = `4,61007,27608088888,-;python3 invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0
@@ -8,6 +8,7 @@ const LOG = `4,61007,27608088888,-;python3 invoked oom-killer: gfp_mask=0xcc0(GF
 3,61085,27608089151,-;Memory cgroup out of memory: Killed process 14326 (python3) total-vm:1241320kB, anon-rss:457984kB, file-rss:5932kB
 6,61090,27608099138,-;oom-kill:constraint=CONSTRAINT_NONE,nodemask=(null),cpuset=/,mems_allowed=0,global_oom,task_memcg=/libpod_parent/libpod-bb22,task=node (work, er),pid=15,uid=0
 3,61091,27608099151,-;Out of memory: Killed process 15 (node (work, er)) total-vm:9kB, anon-rss:8kB
+6,61092,42446842360,-;cgroup: fork rejected by pids controller in /libpod_parent/libpod-dd44
 `;
 
 test("a kill for the container's limit names the process and what it used", () => {
@@ -20,4 +21,11 @@ test("a kill because the machine's memory ran out is another one", () => {
 
 test("kills in other containers are not this one's", () => {
   assert.deepEqual(memoryKillsIn(LOG, "cc33"), []);
+});
+
+test("a container that was refused a process is told by its id", () => {
+  assert.deepEqual(
+    ["dd44", "aa11"].map((id) => isForkRefusedIn(LOG, id)),
+    [true, false],
+  );
 });

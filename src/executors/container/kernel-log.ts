@@ -1,17 +1,12 @@
 /**
- * Who was killed for memory, read from the kernel's log. With cgroup v1, conmon misses that the first process
+ * Who was killed for memory, and who was refused processes, read from the kernel's log. With cgroup v1, conmon misses that the first process
  * of a container was killed for memory (Podman 4.3: `OOMKilled` stayed false in 7 of 7 trials), and no engine
- * reports which process it was, or that the machine's memory ran out instead of the container's.
+ * reports which process it was, or that the machine's memory ran out instead of the container's. That a limit of
+ * processes was reached no engine reports at all.
  */
 import { closeSync, constants, openSync, readSync } from "node:fs";
 import type { MemoryKill } from "../../domain/attempt.ts";
 import { errnoOf } from "../../lib/errno.ts";
-
-/** The kills in this container; undefined where the kernel's log cannot be read. */
-export function kernelMemoryKills(containerId: string): readonly MemoryKill[] | undefined {
-  const text = readKernelLog();
-  return text === undefined ? undefined : memoryKillsIn(text, containerId);
-}
 
 /** `text`: of /dev/kmsg, a record per line. */
 export function memoryKillsIn(text: string, containerId: string): readonly MemoryKill[] {
@@ -34,9 +29,17 @@ export function memoryKillsIn(text: string, containerId: string): readonly Memor
   });
 }
 
+/** The kernel notes it once for each control group (kernel/cgroup/pids.c), with the group's path. */
+export function isForkRefusedIn(text: string, containerId: string): boolean {
+  return text
+    .split("\n")
+    .some((line) => line.includes("fork rejected by pids controller in ") && line.includes(containerId));
+}
+
 const MAX_RECORDS = 200_000;
 
-function readKernelLog(): string | undefined {
+/** A record per line; undefined where it cannot be read. */
+export function readKernelLog(): string | undefined {
   let file: number;
   try {
     file = openSync("/dev/kmsg", constants.O_RDONLY | constants.O_NONBLOCK);
