@@ -1,8 +1,11 @@
 /** A sample of the orchestrator's semantics in real containers; the rest is tested on the process executor. */
 import assert from "node:assert/strict";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { before, suite, test } from "node:test";
 import { listContainers, missingEngine } from "../helpers/engine.ts";
 import { processSubject, usePython } from "../helpers/process-subject.ts";
+import { temporaryDirectory } from "../helpers/server.ts";
 import { stockPython, succeeded } from "../helpers/stock-sdk.ts";
 import { until } from "../helpers/until.ts";
 
@@ -88,6 +91,70 @@ async def sizes(x: int) -> list[str]:
     return [raised, str(await limited(x)), str(shared_memory() // 2**20), str(machine() // 2**20)]
 `;
 
+const TEMPLATES = `
+import os, flyte
+image = "ghcr.io/flyteorg/flyte:py3.11-v2.12.1"
+held = flyte.TaskEnvironment(name="held", image=image)
+debug = flyte.TaskEnvironment(name="debug", image=image, pod_template="debug")
+closed = flyte.TaskEnvironment(name="closed", image=image, pod_template="closed")
+outer = flyte.TaskEnvironment(name="outer", image=image, depends_on=[held, debug, closed])
+
+def confinement() -> str:
+    lines = open("/proc/self/status").read().splitlines()
+    return " ".join(line.split()[1] for line in lines if line.startswith(("CapBnd", "NoNewPrivs")))
+
+@held.task
+async def by_default(x: int) -> str:
+    return confinement()
+
+@debug.task
+async def debugged(x: int) -> str:
+    return confinement()
+
+@closed.task
+async def in_closed_root(x: int) -> str:
+    try:
+        open("/opt/file", "w")
+        return "the root was written"
+    except OSError as error:
+        return os.strerror(error.errno)
+
+@held.task
+async def bomb(x: int) -> int:
+    children = []
+    try:
+        while True:
+            child = os.fork()
+            if child == 0:
+                import time
+                time.sleep(600)
+            children.append(child)
+    finally:
+        for child in children:
+            os.kill(child, 9)
+
+@outer.task
+async def all_three(x: int) -> list[str]:
+    try:
+        await by_default.override(pod_template="absent")(x)
+        refused = "nothing"
+    except Exception as error:
+        refused = str(error)
+    return [await by_default(x), await debugged(x), await in_closed_root(x), refused]
+`;
+
+const TEMPLATE_SETTINGS = `
+containers:
+  max-processes: 300
+pod-templates:
+  debug:
+    no-new-privileges: false
+    add-capabilities: [SYS_PTRACE]
+  closed:
+    read-only-root: true
+    writable: [/home/flyte]
+`;
+
 suite("semantics on podman", { skip: skip ?? false }, () => {
   before(() => usePython(stockPython()));
 
@@ -148,5 +215,28 @@ print(json.dumps([[one.error_info.message for one in attempts], child.pb2.status
     assert.equal(error, null);
     const [raised, limited, unlimited, machine] = (outputs?.[0] ?? []) as string[];
     assert.deepEqual([raised, limited, unlimited], ["OOMError", String(250 * 2 ** 20), machine]);
+  });
+
+  test("a pod template says what else a container may do, and its attempt shows it", async (t) => {
+    const settings = join(await temporaryDirectory(t), "boxkite.yaml");
+    await writeFile(settings, TEMPLATE_SETTINGS);
+    const { run } = await processSubject(t, TEMPLATES, ["--engine", "podman", "--config", settings]);
+    const outcome = await run("all_three", { x: 1 });
+    assert.equal(outcome.error, null);
+    const [held, debugged, closed, refused] = (outcome.outputs?.[0] ?? []) as string[];
+    // With SYS_PTRACE, the bit 19.
+    assert.deepEqual([held, debugged], ["00000000000004fb 1", "00000000000804fb 0"]);
+    assert.equal(closed, "Read-only file system");
+    assert.match(refused ?? "", /pod template absent, which the settings of this server do not have/u);
+
+    const single = await run("debugged", { x: 1 });
+    const page = await (await fetch(single.url)).text();
+    const note =
+      "by the pod template debug: programs may gain privileges (setuid); capabilities added: SYS_PTRACE; at most 300 processes";
+    assert.ok(page.includes(note), "the run's page");
+
+    const bombed = await run("bomb", { x: 1 });
+    assert.match(bombed.error ?? "", /Resource temporarily unavailable/u);
+    assert.match(bombed.error ?? "", /refused it more than 300 processes and threads/u);
   });
 });

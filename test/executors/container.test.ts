@@ -10,6 +10,7 @@ import { join } from "node:path";
 import { after, before, describe, test, type TestContext } from "node:test";
 import { createContainerExecutor } from "../../src/executors/container/container-executor.ts";
 import { containerName, LABEL } from "../../src/executors/container/container-spec.ts";
+import { createPodmanRuntimes } from "../../src/containers/podman-runtimes.ts";
 import { connectEngine, type EngineApi } from "../../src/containers/api.ts";
 import type { EngineInfo } from "../../src/containers/types.ts";
 import type { FoundEngine } from "../../src/containers/find.ts";
@@ -23,6 +24,7 @@ import { BoxkiteError } from "../../src/domain/errors.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import { silentLogger } from "../../src/lib/log.ts";
 import { engineOutput, insecureRegistryEnv } from "../helpers/engine.ts";
+import { LOGGED_RUNTIME } from "../helpers/logged-runtime.ts";
 import { missingRegistry, startRegistry, type TestRegistry } from "../helpers/registry.ts";
 import { KEEP_RUNNING } from "../helpers/shell.ts";
 import { until } from "../helpers/until.ts";
@@ -163,6 +165,54 @@ function containerTests(engine: TestEngine): void {
   escapeTests({
     info: () => info,
     run: (t, script, more) => run(t, executorOf(t), { command: ["sh", "-c", script], ...more }),
+  });
+
+  test("a container is isolated by the OCI runtime that a template names, and by no other", async (t) => {
+    const { env: more, runtime } = await engine.registerRuntime(directory);
+    const { api: registered, close } = await engine.open(more);
+    const podmanRuntimes =
+      engine.name === "podman"
+        ? createPodmanRuntimes({ env: { ...process.env, ...more }, log: silentLogger })
+        : undefined;
+    const known = await registered.info();
+    const templates = new Map(
+      [LOGGED_RUNTIME, "missing", "runsc"].map((isolation) => [isolation, { isolation }]),
+    );
+    const executor = createContainerExecutor({
+      ...options(registered, known, instance),
+      policy: { settings: {}, templates },
+      podmanRuntimes,
+    });
+    const result = (podTemplate?: string) =>
+      run(t, executor, {
+        command: ["sh", "-c", "echo in"],
+        ...(podTemplate !== undefined && { podTemplate }),
+      });
+    try {
+      assert.deepEqual((await result()).recorder.textOf("stdout"), ["in"]);
+      assert.deepEqual(await runtime.calls(), []);
+      const isolated = await result(LOGGED_RUNTIME);
+      assert.deepEqual(isolated.recorder.textOf("stdout"), ["in"], JSON.stringify(isolated.exit));
+      const note = `by the pod template ${LOGGED_RUNTIME}: OCI runtime ${LOGGED_RUNTIME}`;
+      assert.deepEqual(isolated.recorder.textOf("system"), [note]);
+      assert.ok(isolated.recorder.progress.includes(note));
+      const state = await registered.inspectContainer(containerName(instance, isolated.spec.key));
+      const calls = (await runtime.calls()).filter((call) => call.includes(state?.id ?? "none"));
+      assert.ok(
+        calls.some((call) => /\bcreate\b/u.test(call)),
+        calls.join("\n"),
+      );
+      // Podman has a list of runtimes that need not be installed.
+      for (const name of ["missing", "runsc"]) {
+        const { exit } = await result(name);
+        assert.deepEqual([exit.reason, exit.code], ["start_failed", "OCI_RUNTIME_UNAVAILABLE"], exit.message);
+        assert.match(exit.message ?? "", new RegExp(name, "u"));
+        assert.match(exit.hint ?? "", /register it in/u);
+      }
+    } finally {
+      await executor.close();
+      await close();
+    }
   });
 
   test("limits are the kernel's, and labels say whose the container is", async (t) => {

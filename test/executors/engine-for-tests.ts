@@ -1,9 +1,12 @@
 /** A real engine for tests, or the reason why there is none. REQUIRE_ENGINES=podman,docker makes that a failure. */
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { findEngine, type FoundEngine } from "../../src/containers/find.ts";
 import type { EngineName } from "../../src/containers/types.ts";
 import { messageOf } from "../../src/domain/errors.ts";
 import { silentLogger } from "../../src/lib/log.ts";
 import { startDocker } from "../helpers/dockerd.ts";
+import { LOGGED_RUNTIME, writeLoggedRuntime, type LoggedRuntime } from "../helpers/logged-runtime.ts";
 
 /** Small, and with a shell; it must be there already, tests pull nothing from afar. */
 export const TEST_IMAGE = process.env.BOXKITE_TEST_IMAGE ?? "docker.io/library/debian:12-slim";
@@ -16,6 +19,10 @@ export interface TestEngine {
   readonly env: NodeJS.ProcessEnv;
   /** A connection of its own; podman's service reads `env` when it starts. */
   open(env?: NodeJS.ProcessEnv): Promise<FoundEngine>;
+  /** Registers LOGGED_RUNTIME, for connections with these variables; its files are in `directory`. */
+  registerRuntime(
+    directory: string,
+  ): Promise<{ readonly env: NodeJS.ProcessEnv; readonly runtime: LoggedRuntime }>;
   close(): Promise<void>;
 }
 
@@ -26,7 +33,15 @@ export function engineForTests(name: EngineName): Promise<TestEngine> {
 async function podmanForTests(): Promise<TestEngine> {
   const open = (env: NodeJS.ProcessEnv = {}) =>
     findEngine({ preference: "podman", env: { ...process.env, ...env }, log: silentLogger });
-  const engine = { name: "podman", env: {}, open, close: async () => {} } as const;
+  const registerRuntime = async (directory: string) => {
+    const runtime = await writeLoggedRuntime(directory, `${process.env.PATH}:/usr/sbin`);
+    const { CONTAINERS_CONF } = process.env;
+    const own = CONTAINERS_CONF ? await readFile(CONTAINERS_CONF, "utf8") : "";
+    const file = join(directory, "containers.conf");
+    await writeFile(file, `${own}\n[engine.runtimes]\n${LOGGED_RUNTIME} = ["${runtime.program}"]\n`);
+    return { env: { CONTAINERS_CONF: file }, runtime };
+  };
+  const engine = { name: "podman", env: {}, open, registerRuntime, close: async () => {} } as const;
   try {
     const found = await open();
     const image = await found.api.inspectImage(TEST_IMAGE);
@@ -48,6 +63,7 @@ async function dockerForTests(): Promise<TestEngine> {
     env: docker.env,
     open: (env = {}) =>
       findEngine({ preference: "docker", env: { ...process.env, ...docker.env, ...env }, log: silentLogger }),
+    registerRuntime: async () => ({ env: {}, runtime: docker.runtime }),
     close: docker.stop,
   };
 }

@@ -13,6 +13,7 @@ import { networkInterfaces, tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { connectEngine } from "../../src/containers/api.ts";
 import { messageOf } from "../../src/domain/errors.ts";
+import { LOGGED_RUNTIME, writeLoggedRuntime, type LoggedRuntime } from "./logged-runtime.ts";
 import { until } from "./until.ts";
 
 export interface TestDocker {
@@ -22,6 +23,8 @@ export interface TestDocker {
   readonly env: NodeJS.ProcessEnv;
   /** This machine's address on the containers' network. */
   readonly gateway: string;
+  /** Registered by the name LOGGED_RUNTIME. */
+  readonly runtime: LoggedRuntime;
   stop(): Promise<void>;
 }
 
@@ -76,7 +79,8 @@ export async function startDocker(images: readonly string[] = []): Promise<TestD
     if ((process.env["REQUIRE_ENGINES"] ?? "").split(",").includes("docker")) {
       throw new Error(`REQUIRE_ENGINES names docker: ${missing}`, { cause: error });
     }
-    return { missing, env: {}, gateway: "", stop: async () => {} };
+    const runtime = { program: "", calls: async () => [] };
+    return { missing, env: {}, gateway: "", runtime, stop: async () => {} };
   }
 }
 
@@ -87,7 +91,9 @@ async function startDaemon(): Promise<Omit<TestDocker, "missing">> {
   const gateway = freeGateway();
   const env = { PATH, DOCKER_HOST: `unix://${join(directory, "docker.sock")}` };
   // The machine's own settings belong to another daemon.
-  await writeFile(join(directory, "daemon.json"), "{}");
+  const runtime = await writeLoggedRuntime(directory, PATH);
+  const settings = { runtimes: { [LOGGED_RUNTIME]: { path: runtime.program } } };
+  await writeFile(join(directory, "daemon.json"), JSON.stringify(settings));
   const bridge = `docker${randomBytes(4).toString("hex")}`;
   const keeper = spawn("/bin/sh", ["-c", KEEPER, "sh", directory, bridge, gateway], {
     env: { ...process.env, ...env },
@@ -110,7 +116,7 @@ async function startDaemon(): Promise<Omit<TestDocker, "missing">> {
     await stop();
   }
   if (hasEnded(keeper)) throw new Error(`dockerd did not start: ${stderr.trim().split("\n").at(-1)}`);
-  return { env, gateway, stop };
+  return { env, gateway, runtime, stop };
 }
 
 function cannotStart(): string | undefined {
