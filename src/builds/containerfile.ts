@@ -86,6 +86,9 @@ class Renderer {
       throw new BoxkiteError(
         "INVALID_ARGUMENT",
         `${this.#out.title}: ${path} is not in the uploaded build context`,
+        {
+          hint: "see that the file exists below the folder of your program, and that no ignore file leaves it out",
+        },
       );
     });
     this.#pathIsSet = "PATH" in base.env;

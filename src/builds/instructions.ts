@@ -1,4 +1,5 @@
 /** The lines of a Containerfile, and the position of each instruction. */
+import { BoxkiteError } from "../domain/errors.ts";
 
 /** One instruction: builders report progress and failures by its number or by its line. */
 export interface ContainerfileStep {
@@ -37,6 +38,14 @@ export class Instructions {
     this.#layer = layer;
   }
 
+  #notOneInstruction(): BoxkiteError {
+    return new BoxkiteError(
+      "INVALID_ARGUMENT",
+      `${this.#title}: a name or a value of it holds a line break or another control character, or ends with a backslash`,
+      { hint: "Only commands may have several lines: .with_commands([...])." },
+    );
+  }
+
   get title(): string {
     return this.#title;
   }
@@ -59,8 +68,10 @@ export class Instructions {
     this.#lines.push(`# ${text.replace(/[\r\n]/g, " ")}`);
   }
 
+  /** Throws INVALID_ARGUMENT for a text that a builder would read as more than one instruction, or as a part of one. */
   add(text: string, summary = summaryOf(text)): void {
     const lines = text.split("\n");
+    if (!isOneInstruction(lines)) throw this.#notOneInstruction();
     const firstLine = this.#lines.length + 1;
     this.#lines.push(...lines);
     this.#steps.push({
@@ -72,6 +83,16 @@ export class Instructions {
       title: this.#title,
     });
   }
+}
+
+/**
+ * Whether a builder reads these lines as one instruction. Text of users is quoted for the shell, where a line break
+ * inside quotes is text; for a builder it ends the instruction, and what follows it would be the next one.
+ */
+function isOneInstruction(lines: readonly string[]): boolean {
+  // eslint-disable-next-line no-control-regex -- They are what is searched.
+  if (lines.some((line) => /[\0-\x08\x0A-\x1F\x7F]/.test(line))) return false;
+  return lines.every((line, index) => /\\[ \t]*$/.test(line) === index < lines.length - 1);
 }
 
 /** Those that make a layer, as BuildKit counts them. */

@@ -15,7 +15,7 @@ import type {
   UvProjectLayer,
   WheelsLayer,
 } from "../images/image-spec.ts";
-import { shellWord, shellWordWith } from "./quoting.ts";
+import { shellArguments, shellWord, shellWordWith } from "./quoting.ts";
 
 /** The version that flyte 2.12 itself builds with. */
 const UV = "uv==0.13.4";
@@ -100,7 +100,7 @@ export function uvProjectScript(layer: UvProjectLayer, project: string): string[
  */
 export function poetryScript(layer: PoetryLayer): string[] {
   const dependenciesOnly = /(^|\s)--no-root\b/.test(layer.extraArgs);
-  const extra = layer.extraArgs.trim();
+  const extra = shellArguments(layer.extraArgs);
   const poetry = [
     `${UV_RUN} tool run --quiet --python "$python" --from ${shellWord(POETRY)}`,
     `poetry install --no-interaction --directory "$tools/project"`,
@@ -145,7 +145,7 @@ export function pipOptions({ options, secrets }: Configured): string[] {
     ...(indexUrl === "" ? [] : [`--index-url ${word(indexUrl)}`]),
     ...extraIndexUrls.map((url) => `--extra-index-url ${word(url)}`),
     ...(pre ? ["--pre"] : []),
-    ...(extraArgs.trim() === "" ? [] : [extraArgs.trim().replace(/\s*[\r\n]+\s*/g, " ")]),
+    ...(extraArgs.trim() === "" ? [] : [shellArguments(extraArgs)]),
   ];
 }
 

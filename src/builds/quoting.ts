@@ -18,6 +18,16 @@ export function shellWordWith(text: string, variables: readonly string[]): strin
   return `"${text.replace(/[\\"`]/g, "\\$&").replace(kept, "\\$$")}"`;
 }
 
+/** Shell text of the user, in one line. Throws INVALID_ARGUMENT for a here-document, which a builder would read itself. */
+export function shellArguments(text: string): string {
+  if (text.includes("<<")) {
+    throw new BoxkiteError("INVALID_ARGUMENT", `the arguments ${JSON.stringify(text)} hold a here-document`, {
+      hint: "Put the text into a file and add it with .with_source_file(...).",
+    });
+  }
+  return text.trim().replace(/\s*[\r\n]+\s*/g, " ");
+}
+
 /** A value of ENV. `$NAME` expands and `\$` is a dollar sign, as in any Containerfile; the rest is literal. */
 export function envValue(name: string, value: string): string {
   refuseLineBreak(value, `environment variable ${name}`);
@@ -49,5 +59,6 @@ export function envName(name: string): string {
   throw new BoxkiteError(
     "INVALID_ARGUMENT",
     `${JSON.stringify(name)} is not a name of an environment variable`,
+    { hint: "write letters, digits and '_', with no digit first" },
   );
 }

@@ -54,6 +54,12 @@ export function runInstruction(
 
 function secretMount(secret: SecretMount): string {
   const id = secretId(secret);
+  // The first is ours, the others are no names of files.
+  if ([CA_SECRET_ID, ".", ".."].includes(id)) {
+    throw new BoxkiteError("INVALID_ARGUMENT", `a secret cannot have the name ${id}`, {
+      hint: "name it otherwise in flyte.Secret(...)",
+    });
+  }
   const file = secret.variable === undefined ? `/etc/flyte/secrets/${id}` : `/run/boxkite/secret-${id}`;
   return `--mount=type=secret,id=${id},target=${file},mode=0444`;
 }
