@@ -5,8 +5,8 @@
  * written, for the cache and to find out whether two requests ask for the same build.
  */
 import { createHash } from "node:crypto";
-import { createReadStream, statSync } from "node:fs";
-import { copyFile, mkdir, open, readdir, rm, symlink, utimes } from "node:fs/promises";
+import { constants, createReadStream, statSync } from "node:fs";
+import { copyFile, mkdir, open, readdir, symlink, utimes } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
@@ -15,7 +15,7 @@ import { type Extract, extract, type Header } from "tar-stream";
 import { BoxkiteError, messageOf } from "../domain/errors.ts";
 import { describeContext, type UnpackedContext } from "./context-digest.ts";
 import { bounded, CONTEXT_LIMITS, type ContextLimits, IGNORE_HINT, refuseAbove } from "./context-limits.ts";
-import { insideLink, insidePath, refuseEscapingLinks } from "./context-paths.ts";
+import { type ContextLink, insideLink, insidePath, refuseEscapingLinks } from "./context-paths.ts";
 
 /** context.tar.gz in its uploaded form. */
 export interface UploadedContext {
@@ -55,7 +55,9 @@ export async function unpackContext(
   } catch (error) {
     signal?.throwIfAborted();
     if (error instanceof BoxkiteError) throw error;
-    throw new BoxkiteError("INVALID_ARGUMENT", `the build context cannot be unpacked: ${messageOf(error)}`, {
+    // Where the server keeps it concerns nobody.
+    const why = messageOf(error).replaceAll(`${directory}/`, "").replaceAll(directory, ".");
+    throw new BoxkiteError("INVALID_ARGUMENT", `the build context cannot be unpacked: ${why}`, {
       hint: "It must be a gzip-compressed tar archive, as the SDK uploads it.",
       cause: error,
     });
@@ -68,18 +70,25 @@ async function unpackEntries(
   limits: ContextLimits,
 ): Promise<UnpackedContext> {
   const digests = new Map<string, string>();
-  const links: { path: string; target: string }[] = [];
+  const sizes = new Map<string, number>();
+  const links: ContextLink[] = [];
   let bytes = 0;
   let entries = 0;
   for await (const entry of tar) {
     const { header } = entry;
     const path = insidePath(header.name);
-    bytes += header.size ?? 0;
+    // A hard link becomes a copy.
+    const size = header.type === "link" ? sizes.get(insidePath(header.linkname ?? "")) : header.size;
+    bytes += size ?? 0;
     refuseAbove(bytes, limits.unpackedBytes, `the unpacked build context (at ${path})`);
     if (++entries > limits.entries) {
       throw new BoxkiteError("LIMIT_EXCEEDED", `the build context has more than ${limits.entries} entries`, {
         hint: IGNORE_HINT,
       });
+    }
+    if (header.type !== "directory") {
+      if (sizes.has(path)) throw duplicate(path);
+      sizes.set(path, size ?? 0);
     }
     const target = join(directory, path);
     switch (header.type) {
@@ -93,7 +102,7 @@ async function unpackEntries(
       case "link": {
         const original = insidePath(header.linkname ?? "");
         await mkdir(dirname(target), { recursive: true, mode: 0o755 });
-        await copyFile(join(directory, original), target);
+        await copyFile(join(directory, original), target, constants.COPYFILE_EXCL);
         digests.set(path, digests.get(original) ?? "");
         break;
       }
@@ -102,7 +111,7 @@ async function unpackEntries(
         break;
       default:
         throw new BoxkiteError("INVALID_ARGUMENT", `the build context holds ${path}, a ${header.type}`, {
-          hint: "Only files, folders and symbolic links can be part of a build.",
+          hint: "Only files, folders and links can be part of a build.",
         });
     }
     entry.resume();
@@ -111,7 +120,6 @@ async function unpackEntries(
   for (const { path, target } of links) {
     const location = join(directory, path);
     await mkdir(dirname(location), { recursive: true, mode: 0o755 });
-    await rm(location, { force: true });
     await symlink(target, location);
     digests.set(path, createHash("sha256").update(`link\0${target}`).digest("hex"));
   }
@@ -120,11 +128,17 @@ async function unpackEntries(
   return describeContext(digests);
 }
 
+function duplicate(path: string): BoxkiteError {
+  return new BoxkiteError("INVALID_ARGUMENT", `the build context holds ${path} twice`, {
+    hint: "Which of them is meant cannot be known: create the archive anew.",
+  });
+}
+
 async function writeFile(entry: Entry, target: string, header: Header): Promise<string> {
   const mode = ((header.mode ?? 0o644) & 0o777) | 0o600;
   const hash = createHash("sha256").update(`file ${mode & 0o111 ? "x" : "-"}\0`);
   await mkdir(dirname(target), { recursive: true, mode: 0o755 });
-  const file = await open(target, "w", mode);
+  const file = await open(target, "wx", mode);
   try {
     for await (const chunk of entry as AsyncIterable<Buffer>) {
       hash.update(chunk);
