@@ -1,19 +1,22 @@
 /** The base image of a build: resolves its name, and reads what a build needs to know of it. */
 import type { BaseRecord } from "../domain/build-record.ts";
 import { BoxkiteError } from "../domain/errors.ts";
-import type { ImageSpec } from "../images/image-spec.ts";
 import { formatImageReference, parseImageReference, pinnedReference } from "../images/reference.ts";
 import type { Logger } from "../lib/log.ts";
 import { orAborted } from "../lib/wait.ts";
 import type { BaseImageFacts } from "./base-facts.ts";
-import type { ImageBuilder } from "./builder.ts";
+import type { BuildPlan } from "./build.ts";
+import type { ImageBuilder, PullOptions } from "./builder.ts";
 import type { EngineImage } from "../containers/types.ts";
 import { notesOnPlatforms, requirePlatform } from "./build-platform.ts";
 import { readBaseFacts } from "./read-base-facts.ts";
 
 export interface RegistryResolver {
-  /** The digest of a reference; undefined if the registry does not have it; rejects if the registry is unreachable. */
-  resolve(reference: string): Promise<string | undefined>;
+  /**
+   * The digest of a reference; undefined if the registry does not have it; rejects if the registry is unreachable.
+   * `isTrusted`: whether any host may be asked (lib/egress.ts); throws EGRESS_DENIED for a host that may not.
+   */
+  resolve(reference: string, isTrusted: boolean): Promise<string | undefined>;
 }
 
 export interface BaseImagesOptions {
@@ -36,11 +39,16 @@ export class BaseImages {
   }
 
   /** Asks the registry first; uses the engine's own image if the registry does not have it or is unreachable. */
-  async resolve(text: string, onLog: WriteLine, signal?: AbortSignal): Promise<BaseRecord> {
+  async resolve(
+    text: string,
+    isTrusted: boolean,
+    onLog: WriteLine,
+    signal?: AbortSignal,
+  ): Promise<BaseRecord> {
     const reference = formatImageReference(parseImageReference(text));
     let refusal: unknown;
     try {
-      const asked = this.#options.registry.resolve(reference);
+      const asked = this.#options.registry.resolve(reference, isTrusted);
       const digest = await (signal === undefined ? asked : orAborted(asked, signal));
       if (digest !== undefined) return { reference, source: "registry", digest };
     } catch (error) {
@@ -64,7 +72,7 @@ export class BaseImages {
 
   /** Pulls the base into the engine if needed. Throws IMAGE_WRONG_PLATFORM, and what the pull throws. */
   async prepare(
-    spec: ImageSpec,
+    { spec, isTrusted }: Pick<BuildPlan, "spec" | "isTrusted">,
     base: BaseRecord,
     onLog: WriteLine,
     signal: AbortSignal,
@@ -74,7 +82,7 @@ export class BaseImages {
       base.source === "engine"
         ? base.digest
         : pinnedReference(parseImageReference(base.reference), base.digest);
-    const image = await this.#inEngine(base, pinned, onLog, signal);
+    const image = await this.#inEngine(base, pinned, { isTrusted, onLog, signal });
     requirePlatform(builder.architecture, spec, base.reference, image.architecture);
     for (const note of notesOnPlatforms(builder.architecture, spec)) onLog(note);
     const from = base.source === "engine" ? this.#ownName(base, image) : pinned;
@@ -82,9 +90,9 @@ export class BaseImages {
   }
 
   /** Whether the name still refers to the same image. */
-  async isUnchanged(base: BaseRecord): Promise<boolean> {
+  async isUnchanged(base: BaseRecord, isTrusted: boolean): Promise<boolean> {
     try {
-      const now = await this.resolve(base.reference, () => {});
+      const now = await this.resolve(base.reference, isTrusted, () => {});
       if (now.source === base.source) return now.digest === base.digest;
       // The registry was reachable then and is not now, or the reverse: the engine knows the image by both names.
       const [registry, engine] = now.source === "registry" ? [now, base] : [base, now];
@@ -118,14 +126,13 @@ export class BaseImages {
   async #inEngine(
     base: BaseRecord,
     pinned: string,
-    onLog: WriteLine,
-    signal: AbortSignal,
+    options: PullOptions & { readonly onLog: WriteLine },
   ): Promise<EngineImage> {
     const { builder } = this.#options;
     const there = await builder.inspect(pinned);
     if (there !== undefined) return there;
-    onLog(`Pulling ${base.reference} (${base.digest})`);
-    await builder.pull(pinned, { onLog, signal });
+    options.onLog(`Pulling ${base.reference} (${base.digest})`);
+    await builder.pull(pinned, options);
     const pulled = await builder.inspect(pinned);
     if (pulled !== undefined) return pulled;
     throw new BoxkiteError("ENGINE_FAILED", `${builder.description} pulled ${pinned}, but does not have it`);

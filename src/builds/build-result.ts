@@ -1,8 +1,7 @@
 /** Publishes the image of a build in its registry, or under its name in the engine, and finds it again. */
 import type { BuildRecord } from "../domain/build-record.ts";
 import type { RegistryResolver } from "./base-image.ts";
-import type { PushOptions } from "../containers/program-transfer.ts";
-import type { ImageBuilder } from "./builder.ts";
+import type { ImageBuilder, PublishOptions } from "./builder.ts";
 import { type BuildTarget, formatTarget, targetRepository } from "./target.ts";
 
 /** The fields of a record that locate the image. */
@@ -13,10 +12,11 @@ export async function imageExists(
   record: BuildRecord,
   builder: ImageBuilder,
   registry: RegistryResolver,
+  isTrusted: boolean,
 ): Promise<boolean> {
   if (!record.pushed) return (await builder.inspect(record.reference)) !== undefined;
   try {
-    return (await registry.resolve(record.reference)) !== undefined;
+    return (await registry.resolve(record.reference, isTrusted)) !== undefined;
   } catch {
     // The registry is unreachable: a run would use the engine's own copy.
     return (await builder.inspect(record.imageId)) !== undefined;
@@ -28,7 +28,7 @@ export async function publishImage(
   imageId: string,
   target: BuildTarget,
   builder: ImageBuilder,
-  options: PushOptions,
+  options: PublishOptions,
 ): Promise<PublishedImage> {
   options.signal?.throwIfAborted();
   const name = formatTarget(target);

@@ -44,6 +44,8 @@ export interface BuildPlan {
   readonly target: BuildTarget;
   /** Builds even if the image exists, and runs every step. */
   readonly force: boolean;
+  /** Whether base and image may be at any host: see lib/egress.ts. */
+  readonly isTrusted: boolean;
   readonly readSecret: ((secret: SecretMount) => Promise<string | undefined>) | undefined;
 }
 
@@ -74,19 +76,19 @@ export async function buildImage(
   const startedAt = clock.now();
   const target = formatTarget(plan.target);
   const context = await unpack(plan, tools, run);
-  const base = await bases.resolve(plan.spec.baseImage, onLog, signal);
+  const base = await bases.resolve(plan.spec.baseImage, plan.isTrusted, onLog, signal);
 
   const known = plan.force ? undefined : await store.findByTarget(target);
   if (
     known !== undefined &&
     isSameBuild(known, plan, context, base) &&
-    (await imageExists(known, builder, registry))
+    (await imageExists(known, builder, registry, plan.isTrusted))
   ) {
     onLog(`${known.reference} was built before from the same base: nothing to do`);
     return { reference: known.reference, record: known, built: false };
   }
 
-  const facts = await bases.prepare(plan.spec, base, onLog, signal);
+  const facts = await bases.prepare(plan, base, onLog, signal);
   const rendered = renderContainerfile(plan.spec, facts, {
     digestOf: context.digestOf,
     mounts: builder.mounts,
@@ -96,6 +98,7 @@ export async function buildImage(
   await bases.requireUnmoved(base);
   const published = await publishImage(imageId, plan.target, builder, {
     scratchDir: run.folder,
+    isTrusted: plan.isTrusted,
     onLog,
     signal,
   });

@@ -23,12 +23,12 @@ export interface ImageBuilder {
   /** Builds from images that the engine has; layers of earlier builds are reused. Rejects with BuildFailed. */
   build(job: BuildJob): Promise<BuiltImage>;
   /** Fetches an image into the engine. */
-  pull(reference: string, options: EngineRunOptions): Promise<void>;
+  pull(reference: string, options: PullOptions): Promise<void>;
   /** What the engine has under this name or id, without asking any registry. */
   inspect(reference: string): Promise<EngineImage | undefined>;
   tag(imageId: string, reference: string): Promise<void>;
   /** Pushes an image of the engine under this name and returns the digest that the registry gave it. */
-  push(imageId: string, reference: string, options: PushOptions): Promise<string>;
+  push(imageId: string, reference: string, options: PublishOptions): Promise<string>;
   /** Removes the name, and with its last name the image. An absent one is no error. */
   remove(reference: string): Promise<void>;
   /** The image's history, newest layer first. */
@@ -38,6 +38,14 @@ export interface ImageBuilder {
   /** A small text file of the image; undefined where there is none. */
   readFile(imageId: string, path: string): Promise<string | undefined>;
 }
+
+/** Whether the registry may be at any host: see lib/egress.ts. @default false */
+interface Trust {
+  readonly isTrusted?: boolean;
+}
+
+export type PullOptions = EngineRunOptions & Trust;
+export type PublishOptions = PushOptions & Trust;
 
 export interface BuildJob {
   readonly containerfile: string;

@@ -31,7 +31,7 @@ import { createWorkFolder, removeAbandonedFolders, removeWorkFolder } from "./wo
 export interface ImageBuildService {
   build(request: ImageBuildRequest): Promise<ImageBuildResult>;
   /** The answer to GetImage: the newest build named `name:hash` whose base is unchanged and whose image exists. */
-  lookup(name: string): Promise<BuildRecord | undefined>;
+  lookup(name: string, isTrusted?: boolean): Promise<BuildRecord | undefined>;
   /** Stops and removes what builds of a dead server left behind. To be called before the first build. */
   sweep(): Promise<void>;
 }
@@ -43,6 +43,8 @@ export interface ImageBuildRequest {
   readonly target: string;
   /** Builds even if the image exists, and runs every step. */
   readonly force: boolean;
+  /** Whether the server may connect to any host for this caller: see lib/egress.ts. @default false */
+  readonly isTrusted?: boolean;
   /** Returns the value of a secret that a layer mounts; undefined if it does not exist. */
   readonly readSecret?: (secret: SecretMount) => Promise<string | undefined>;
   readonly onLog: (line: string) => void;
@@ -85,7 +87,7 @@ export function createImageBuildService(options: ImageBuildServiceOptions): Imag
       const target = formatTarget(plan.target);
       try {
         const contextDigest = await digestUpload(plan.context, limits, request.signal);
-        const key = digestOf([target, plan.specDigest, contextDigest, plan.force]);
+        const key = digestOf([target, plan.specDigest, contextDigest, plan.force, plan.isTrusted]);
         return await shared.join(key, request, (onLog, signal) =>
           lockTarget(target, () => buildInFolder(plan, onLog, signal)),
         );
@@ -94,11 +96,11 @@ export function createImageBuildService(options: ImageBuildServiceOptions): Imag
       }
     },
 
-    async lookup(name) {
+    async lookup(name, isTrusted = false) {
       for (const record of await store.findByName(name)) {
         const good = await Promise.all([
-          bases.isUnchanged(record.base),
-          imageExists(record, builder, registry),
+          bases.isUnchanged(record.base, isTrusted),
+          imageExists(record, builder, registry, isTrusted),
         ]);
         if (good.every(Boolean)) return record;
       }
@@ -109,6 +111,14 @@ export function createImageBuildService(options: ImageBuildServiceOptions): Imag
   };
 }
 
-function planOf({ spec, context, target, force, readSecret }: ImageBuildRequest): BuildPlan {
-  return { spec, specDigest: digestOf(spec), context, target: parseTarget(target), force, readSecret };
+function planOf({
+  spec,
+  context,
+  target,
+  force,
+  isTrusted = false,
+  readSecret,
+}: ImageBuildRequest): BuildPlan {
+  const specDigest = digestOf(spec);
+  return { spec, specDigest, context, target: parseTarget(target), force, isTrusted, readSecret };
 }

@@ -79,6 +79,8 @@ test("the documentation's example has every setting, and is one", async (t) => {
     closed: { readOnlyRoot: true, writable: ["/app"], dropCapabilities: ["ALL"] },
   });
   assert.deepEqual([...settings.sharedPorts], [[15_432, 5_432]]);
+  assert.ok(settings.egress.allowsAddress("10.20.1.1"));
+  assert.ok(settings.egress.allowsHost(new URL("http://localhost:8080/")));
   const [first, second] = settings.registries.values();
   assert.ok(first?.login !== undefined && first.caFile !== undefined && second?.insecure === true);
 });

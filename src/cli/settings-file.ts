@@ -10,9 +10,11 @@ import {
 } from "../executors/container/confinement.ts";
 import type { InheritedSettings } from "../executors/container/inherited.ts";
 import { NO_REGISTRIES, type Registries } from "../images/registry/registries.ts";
+import { NOTHING_ALLOWED, type EgressAllowance } from "../lib/egress-allowance.ts";
 import type { CommandInput } from "./command.ts";
 import { CONFINEMENT_NAMES, readConfinement, readPodTemplates } from "./confinement-settings.ts";
 import type { SharedPorts } from "../server/shared-ports.ts";
+import { readEgress } from "./egress-settings.ts";
 import { readSharedPorts } from "./port-settings.ts";
 import { readQueues } from "./queue-settings.ts";
 import { readRegistries } from "./registry-settings.ts";
@@ -34,11 +36,12 @@ export const SETTING_NAMES = [
 export type SettingName = (typeof SETTING_NAMES)[number];
 const PATH_NAMES = ["data", "python"] as const satisfies readonly SettingName[];
 type PathName = (typeof PATH_NAMES)[number];
-const SECTIONS = ["registries", "containers", "pod-templates", "queues", "share-ports"] as const;
+const SECTIONS = ["registries", "egress", "containers", "pod-templates", "queues", "share-ports"] as const;
 
 export interface SettingsFile {
   readonly values: Partial<Record<SettingName, unknown>>;
   readonly registries: Registries;
+  readonly egress: EgressAllowance;
   readonly containers: InheritedSettings;
   readonly policy: ConfinementPolicy;
   readonly queues: Queues;
@@ -54,6 +57,7 @@ export interface Setting {
 const NO_FILE: SettingsFile = {
   values: {},
   registries: NO_REGISTRIES,
+  egress: NOTHING_ALLOWED,
   containers: { certificates: false, proxy: false },
   policy: NO_POLICY,
   queues: new Map(),
@@ -70,22 +74,25 @@ export async function readSettingsFile({ values, env }: CommandInput): Promise<S
       "the name of the settings file is empty: --config or BOXKITE_CONFIG",
     );
   const {
-    registries,
+    registries: named,
+    egress,
     containers,
     "pod-templates": templates,
     queues,
-    "share-ports": sharedPorts,
+    "share-ports": ports,
     ...flags
   } = await parseFile(path);
   const directory = dirname(resolve(path));
+  const registries = await readRegistries(named, { directory, env });
   const { containers: inherited, settings } = readContainers(containers);
   return {
     values: withPaths(flags, directory),
-    registries: await readRegistries(registries, { directory, env }),
+    registries,
+    egress: readEgress(egress, registries),
     containers: inherited,
     policy: { settings, templates: readPodTemplates(templates) },
     queues: readQueues(queues),
-    sharedPorts: readSharedPorts(sharedPorts),
+    sharedPorts: readSharedPorts(ports),
   };
 }
 

@@ -6,6 +6,7 @@ import type { InheritedSettings } from "../executors/container/inherited.ts";
 import { defaultParallelism } from "../executors/process/process-executor.ts";
 import type { Queues } from "../domain/queue.ts";
 import type { Registries } from "../images/registry/registries.ts";
+import { createEgressRule, type EgressRule } from "../lib/egress.ts";
 import { DEFAULT_MAX_LOG_BYTES } from "../logs/attempt-logs.ts";
 import { DEFAULT_LINGER_MS } from "../orchestrator/orchestrator.ts";
 import type { SharedPorts } from "../server/shared-ports.ts";
@@ -34,6 +35,7 @@ export interface UpSettings {
   readonly quiet: boolean;
   readonly verbose: boolean;
   readonly registries: Registries;
+  readonly egress: EgressRule;
   readonly containers: InheritedSettings;
   readonly policy: ConfinementPolicy;
   readonly sharedPorts: SharedPorts;
@@ -99,6 +101,7 @@ export async function readUpSettings(input: CommandInput): Promise<UpSettings> {
     quiet: values["quiet"] === true,
     verbose: values["verbose"] === true,
     registries: file.registries,
+    egress: createEgressRule({ allowance: file.egress }),
     containers: file.containers,
     policy: file.policy,
     sharedPorts: file.sharedPorts,

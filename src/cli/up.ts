@@ -109,6 +109,7 @@ function start(settings: UpSettings, platform: Platform, data: DataDirectory, lo
     createExecutor: (context) => platform.createExecutor(context),
     createImageTools: platform.createImageTools,
     version: packageVersion(),
+    egress: settings.egress,
     maxParallel: settings.maxParallel,
     queues: settings.queues,
     capCpu: settings.capCpu,

@@ -100,6 +100,8 @@ export const ERROR_CODES = {
   REGISTRY_UNREACHABLE: "system",
   /** The registry limits its requests, and the limit is reached. */
   REGISTRY_RATE_LIMITED: "system",
+  /** The server does not connect to this host for this caller (lib/egress.ts). */
+  EGRESS_DENIED: "user",
   /** No container engine answers where one was asked for. */
   ENGINE_UNREACHABLE: "system",
   /** The container engine refused a call. */

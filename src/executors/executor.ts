@@ -25,6 +25,8 @@ export interface AttemptSpec extends AttemptOptions {
   readonly limits: ResourceAmounts;
   readonly sharedMemoryBytes?: SharedMemoryBytes;
   readonly labels: Readonly<Record<string, string>>;
+  /** Whether its image may be pulled from any host: see lib/egress.ts. @default false */
+  readonly isTrusted?: boolean;
 }
 
 export interface AttemptObserver {
@@ -73,8 +75,11 @@ export interface Executor {
   environmentFor(access: ServerAccess): Promise<Readonly<Record<string, string>>>;
   /** Attempts like this will be asked for soon: a pool may warm up. A hint, which may be ignored. */
   expect?(expected: ExpectedAttempts): void;
-  /** Pins a reference. Throws BoxkiteError IMAGE_* or REGISTRY_*. */
-  resolveImage(reference: string): Promise<ResolvedImage>;
+  /**
+   * Pins a reference. `isTrusted`: whether any host may be asked for it (lib/egress.ts), by default not. Throws BoxkiteError IMAGE_*,
+   * REGISTRY_* or EGRESS_DENIED.
+   */
+  resolveImage(reference: string, isTrusted?: boolean): Promise<ResolvedImage>;
   /**
    * Starts the attempt, or takes up the one that already runs (or has ended) under this key: calling
    * it again, also from a restarted server, never starts a second one. Resolves when the observer is

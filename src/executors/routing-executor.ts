@@ -17,7 +17,7 @@ export function routeByImage(
     ...(usual.expect && { expect: usual.expect }),
     endpointForAttempts: usual.endpointForAttempts,
     environmentFor: (access) => of(access.image.reference).environmentFor(access),
-    resolveImage: (reference) => of(reference).resolveImage(reference),
+    resolveImage: (reference, isTrusted) => of(reference).resolveImage(reference, isTrusted),
     start: (spec, logs, observer) => of(spec.image.reference).start(spec, logs, observer),
     // Whose attempt a key is, only the one that started it knows; for the other there is nothing to do.
     stop: async (key, graceMs) => {

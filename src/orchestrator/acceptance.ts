@@ -51,7 +51,7 @@ export function createAcceptance(options: AcceptanceOptions): Acceptance {
       const fitted = fitting(root);
       requireQueue(queues, root.queue ?? "");
       const references = definition ? [definition.image, ...definition.relatedImages] : [];
-      const images = await resolveAll(executor, references);
+      const images = await resolveAll(executor, references, run);
       const created = await store.createRun(run, fitted, images, seeds);
       if (created === "exists") {
         throw new BoxkiteError(

@@ -9,6 +9,7 @@ import type { ResolvedImage } from "../domain/image.ts";
 import { capped, limitsOf } from "../domain/resources.ts";
 import type { RunRecord } from "../domain/run.ts";
 import type { TaskDefinition } from "../domain/task.ts";
+import { isTrustedRun } from "../domain/trust.ts";
 import { attemptPrefix, rawDataPrefix } from "./paths.ts";
 import { fillTemplate, type TemplateValues } from "./template.ts";
 
@@ -42,6 +43,7 @@ export function makeAttemptSpec(context: AttemptContext): AttemptSpec {
       : { sharedMemoryBytes: definition.sharedMemoryBytes }),
     ...(definition.podTemplate === undefined ? {} : { podTemplate: definition.podTemplate }),
     labels: run.settings.labels,
+    isTrusted: isTrustedRun(run),
   };
 }
 

@@ -6,6 +6,7 @@ import { IMAGE } from "../../test/helpers/resolved-image.ts";
 import { steppedClock } from "../../test/helpers/stepped-clock.ts";
 import type { AttemptFacts, AttemptRecord } from "../domain/attempt.ts";
 import { BoxkiteError } from "../domain/errors.ts";
+import { EVERYONE } from "../domain/principal.ts";
 import { NO_SETTINGS } from "../domain/run.ts";
 import type { ActionEvent } from "../domain/transition.ts";
 import type { AttemptObserver, Executor } from "../executors/executor.ts";
@@ -58,7 +59,14 @@ function subject(options: SubjectOptions = {}) {
   } as Executor;
   const attempts = createAttempts({
     store: {
-      getRun: async () => ({ id: 1, key: KEY, baseUri: "s3://b/r", settings: NO_SETTINGS, createdAt: 1 }),
+      getRun: async () => ({
+        id: 1,
+        key: KEY,
+        baseUri: "s3://b/r",
+        settings: NO_SETTINGS,
+        createdAt: 1,
+        authority: EVERYONE,
+      }),
       getAction: async () => ACTION,
       getSpec: async (digest: string) => {
         assert.equal(digest, "digest");

@@ -4,11 +4,13 @@ import { actionRecord } from "../../test/helpers/action-record.ts";
 import { recordingLogger } from "../../test/helpers/recording-logger.ts";
 import { steppedClock } from "../../test/helpers/stepped-clock.ts";
 import type { ActionRecord } from "../domain/action-record.ts";
+import { BoxkiteError } from "../domain/errors.ts";
 import type { HttpRequest, Notification } from "../domain/notification.ts";
 import { NO_SETTINGS, type RunRecord } from "../domain/run.ts";
 import type { Effect } from "../domain/transition.ts";
 import type { EffectLane, EffectRecord, Store } from "../store/store.ts";
-import { createEffects, type EffectsOptions } from "./effects.ts";
+import { createEffects } from "./effects.ts";
+import { createWebhooks, type WebhooksOptions } from "./webhooks.ts";
 
 const HOOK: HttpRequest = {
   method: "POST",
@@ -23,7 +25,7 @@ interface SubjectOptions {
   /** Performs an effect of an attempt: by default at once. */
   readonly perform?: (what: "stop" | "release", attempt: number, action: string) => Promise<void>;
   readonly isLingering?: (attempt: number) => boolean;
-  readonly send?: EffectsOptions["send"];
+  readonly send?: WebhooksOptions["send"];
 }
 
 /** Effects on an outbox in memory. `calls`: all that was done outside, in order. */
@@ -50,15 +52,16 @@ function subject(options: SubjectOptions = {}) {
       calls.push([what, key]);
       await perform(what, key.attempt, key.action);
     };
+  const store = {
+    getRun: async () => undefined,
+    getAction: async () => undefined,
+    parkedFor: async () => [],
+    liveChildren: async () => [],
+    awaitsChildren: async () => false,
+    ...options.stored,
+  } as Partial<Store> as Store;
   const effects = createEffects({
-    store: {
-      getRun: async () => undefined,
-      getAction: async () => undefined,
-      parkedFor: async () => [],
-      liveChildren: async () => [],
-      awaitsChildren: async () => false,
-      ...options.stored,
-    } as Store,
+    store,
     work: {
       pendingEffects: async (lane, now, limit, except = []) => {
         fail("pendingEffects");
@@ -91,10 +94,15 @@ function subject(options: SubjectOptions = {}) {
       isLingering: (key) => options.isLingering?.(key.attempt) ?? false,
     },
     onFreed: (queue) => calls.push(["freed", queue]),
-    send: async (request) => {
-      calls.push(["send", request]);
-      await options.send?.(request);
-    },
+    webhooks: createWebhooks({
+      store,
+      send: async (request, run) => {
+        calls.push(["send", request]);
+        await options.send?.(request, run);
+      },
+      clock,
+      log,
+    }),
     clock,
     log,
   });
@@ -333,6 +341,17 @@ test("a webhook is given up when its receiver has not accepted it for a day", as
   });
   assert.equal(lines.filter(({ level }) => level === "error").length, 1);
   await effects.stop();
+});
+
+test("a webhook that the server may not send is given up at once", async () => {
+  const { lines, pending, perform, performed } = subject({
+    send: async () => {
+      throw new BoxkiteError("EGRESS_DENIED", "the server does not connect to h");
+    },
+  });
+  await perform({ type: "sendWebhook", request: HOOK });
+  assert.deepEqual([performed("send").length, pending.size], [1, 0]);
+  assert.equal(lines.at(-1)?.["message"], "a webhook was denied and is given up");
 });
 
 function runWith(notifications: readonly Notification[]): Partial<Store> {

@@ -2,10 +2,6 @@
 import type { ActionRecord } from "../domain/action-record.ts";
 import type { TimeMs } from "../domain/action.ts";
 import { backoffMs, type Backoff } from "../domain/backoff.ts";
-import { textForPeople } from "../domain/error-trailer.ts";
-import { ROOT_ACTION } from "../domain/ids.ts";
-import { fillRequest, type HttpRequest } from "../domain/notification.ts";
-import type { Phase } from "../domain/phase.ts";
 import type { Effect } from "../domain/transition.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
@@ -14,6 +10,7 @@ import { within } from "../lib/wait.ts";
 import type { EffectLane, EffectRecord, Store, Work } from "../store/store.ts";
 import type { Apply } from "./apply.ts";
 import type { Attempts } from "./attempts.ts";
+import type { Webhooks } from "./webhooks.ts";
 
 export interface EffectsOptions {
   readonly store: Store;
@@ -22,8 +19,7 @@ export interface EffectsOptions {
   readonly attempts: Pick<Attempts, "stop" | "release" | "isLingering">;
   /** Called when what an attempt held was freed: the next attempt of its action may start. */
   readonly onFreed: (queue: string) => void;
-  /** Throws unless the receiver accepted it. */
-  readonly send: (request: HttpRequest) => Promise<void>;
+  readonly webhooks: Webhooks;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -44,8 +40,6 @@ const CHILDREN_PER_STEP = 200;
 const FIRST_PAUSE_MS = 500;
 /** Backoff after failures of one effect. */
 const RETRY: Backoff = { baseMs: FIRST_PAUSE_MS, factor: 2, capMs: 60_000 };
-/** A webhook that its receiver has not accepted for so long is given up. */
-const WEBHOOK_LIFETIME_MS = 24 * 60 * 60_000;
 
 interface Running {
   readonly lane: EffectLane;
@@ -120,7 +114,8 @@ export function createEffects(options: EffectsOptions): Effects {
   };
 
   /** Resolves with the effects that follow from it. */
-  const perform = async ({ action, effect, createdAt }: EffectRecord): Promise<readonly Effect[]> => {
+  const perform = async (record: EffectRecord): Promise<readonly Effect[]> => {
+    const { action, effect } = record;
     switch (effect.type) {
       case "stopAttempt":
         await options.attempts.stop({ ...action.key, attempt: effect.attempt });
@@ -137,32 +132,10 @@ export function createEffects(options: EffectsOptions): Effects {
       case "ended":
         await unpark(action);
         await resumeParent(action);
-        return notifications(action);
+        return options.webhooks.atEndOf(action);
       case "sendWebhook":
-        await sendWhileItMatters(effect.request, createdAt);
+        await options.webhooks.deliver(effect.request, record);
         return [];
-    }
-  };
-
-  /** Each receiver has an effect of its own, so that one that fails is retried alone. */
-  const notifications = async ({ key, state }: ActionRecord): Promise<Effect[]> => {
-    if (key.action !== ROOT_ACTION) return [];
-    const rules = (await store.getRun(key))?.settings.notifications ?? [];
-    const error = state.error === undefined ? (state.abortReason ?? "") : textForPeople(state.error);
-    return rules
-      .filter(({ phases }) => (phases as readonly Phase[]).includes(state.phase))
-      .map(({ request }) => ({
-        type: "sendWebhook",
-        request: fillRequest(request, { run: key, phase: state.phase, error }),
-      }));
-  };
-
-  const sendWhileItMatters = async (request: HttpRequest, since: TimeMs): Promise<void> => {
-    try {
-      await options.send(request);
-    } catch (error) {
-      if (clock.now() - since < WEBHOOK_LIFETIME_MS) throw error;
-      log.error("a webhook was not accepted for a day and is given up", { error });
     }
   };
 

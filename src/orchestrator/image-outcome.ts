@@ -20,6 +20,7 @@ export function imageOutcome(error: unknown, image: string): Outcome {
     case "IMAGE_NOT_FOUND":
     case "IMAGE_UNAUTHORIZED":
     case "IMAGE_WRONG_PLATFORM":
+    case "EGRESS_DENIED":
       return user("ImagePullBackOff");
     default: {
       const text = `image ${image}: ${message}`;

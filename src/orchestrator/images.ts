@@ -1,6 +1,7 @@
 /** Images of a run: each reference is resolved once and pinned for all its actions. */
 import type { ResolvedImage } from "../domain/image.ts";
-import type { RunRecord } from "../domain/run.ts";
+import type { NewRun, RunRecord } from "../domain/run.ts";
+import { isTrustedRun } from "../domain/trust.ts";
 import { BoxkiteError } from "../domain/errors.ts";
 import type { Executor } from "../executors/executor.ts";
 import type { Store } from "../store/store.ts";
@@ -13,7 +14,7 @@ export async function imageOfRun(
   reference: string,
 ): Promise<ResolvedImage> {
   const known = (await store.runImages(run.id)).find((image) => image.reference === reference);
-  return known ?? store.pinImage(run, await executor.resolveImage(reference));
+  return known ?? store.pinImage(run, await executor.resolveImage(reference, isTrustedRun(run)));
 }
 
 /**
@@ -23,11 +24,12 @@ export async function imageOfRun(
 export async function resolveAll(
   executor: Executor,
   references: readonly string[],
+  run: NewRun,
 ): Promise<ResolvedImage[]> {
   const distinct = [...new Set(references)];
   const results = await Promise.all(
     distinct.map((reference) =>
-      executor.resolveImage(reference).catch((error: unknown) => {
+      executor.resolveImage(reference, isTrustedRun(run)).catch((error: unknown) => {
         if (error instanceof BoxkiteError) return undefined;
         throw error;
       }),

@@ -11,6 +11,8 @@ import type { Written } from "../domain/outcome/evidence.ts";
 import type { Principal } from "../domain/principal.ts";
 import type { Executor } from "../executors/executor.ts";
 import type { Clock } from "../lib/clock.ts";
+import { isTrustedRun } from "../domain/trust.ts";
+import type { EgressRule } from "../lib/egress.ts";
 import type { Logger } from "../lib/log.ts";
 import type { AttemptLogs } from "../logs/attempt-logs.ts";
 import type { Store, Work } from "../store/store.ts";
@@ -28,6 +30,7 @@ import type { RunIdentities } from "./run-identity.ts";
 import type { SigningKeys } from "./signing-keys.ts";
 import { createTimers, type Timers } from "./timers.ts";
 import { sendRequest } from "./webhook.ts";
+import { createWebhooks } from "./webhooks.ts";
 
 export interface OrchestratorOptions extends AcceptanceOptions {
   readonly store: Store;
@@ -45,6 +48,8 @@ export interface OrchestratorOptions extends AcceptanceOptions {
   readonly owner?: string;
   /** Called once when another server has taken over the store, and this one has stopped driving runs. */
   readonly onLeaseLost?: (error: BoxkiteError) => void;
+  /** Hosts to which webhooks are sent for callers that are not trusted. */
+  readonly egress: EgressRule;
   readonly maxParallel: number;
   /** Between SIGTERM and SIGKILL. */
   readonly stopGraceMs?: number;
@@ -192,7 +197,11 @@ function assemble(options: OrchestratorOptions, work: Work): Parts {
     },
   });
   const onFreed = (queue: string) => dispatcher.wake(queue);
-  const effects = createEffects({ ...options, work, apply, attempts, send: sendRequest, onFreed });
+  const webhooks = createWebhooks({
+    ...options,
+    send: (request, run) => sendRequest(request, run && isTrustedRun(run) ? undefined : options.egress),
+  });
+  const effects = createEffects({ ...options, work, apply, attempts, webhooks, onFreed });
   const timers = createTimers({ ...options, work, apply, onQueueDue: () => dispatcher.wake() });
   // After the callers of a commit were answered: they should not wait for the passes of the orchestrator.
   let waking = false;

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { test, type TestContext } from "node:test";
+import { createEgressRule } from "../lib/egress.ts";
 import { sendRequest } from "./webhook.ts";
 
 const request = (url: string) => ({ method: "POST", url, headers: {}, body: "{}" });
@@ -23,8 +24,8 @@ async function startReceiver(t: TestContext): Promise<string> {
 
 test("what was redirected was not taken", async (t) => {
   const receiver = await startReceiver(t);
-  await sendRequest(request(`${receiver}/hook`));
-  await assert.rejects(sendRequest(request(`${receiver}/secret`)), {
+  await sendRequest(request(`${receiver}/hook`), undefined);
+  await assert.rejects(sendRequest(request(`${receiver}/secret`), undefined), {
     message: `${receiver} answered 302`,
   });
 });
@@ -32,13 +33,13 @@ test("what was redirected was not taken", async (t) => {
 test("an error names the receiver and the reason, and nothing that may be secret", async (t) => {
   const receiver = await startReceiver(t);
   const failure = async (url: string, headers: Record<string, string> = {}) => {
-    const [result] = await Promise.allSettled([sendRequest({ ...request(url), headers })]);
+    const [result] = await Promise.allSettled([sendRequest({ ...request(url), headers }, undefined)]);
     assert.equal(result.status, "rejected");
     return String((result as PromiseRejectedResult).reason);
   };
   assert.equal(
     await failure(`${receiver}/closes/secret`),
-    `Error: ${receiver} did not take it: other side closed`,
+    `Error: ${receiver} did not take it: socket hang up`,
   );
   // Of an older server, which accepted them.
   for (const told of [
@@ -47,4 +48,12 @@ test("an error names the receiver and the reason, and nothing that may be secret
     await failure(receiver, { "x-key": "secret\n\u0001" }),
   ])
     assert.doesNotMatch(told, /secret/u);
+});
+
+test("with a rule, a receiver at a denied address gets nothing, whether by address or by name", async (t) => {
+  const receiver = await startReceiver(t);
+  const named = receiver.replace("127.0.0.1", "localhost");
+  for (const url of [receiver, named, receiver.replace("127.0.0.1", "0x7f.1")])
+    await assert.rejects(sendRequest(request(`${url}/hook`), createEgressRule()), { code: "EGRESS_DENIED" });
+  await sendRequest(request(`${named}/hook`), undefined);
 });

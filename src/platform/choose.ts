@@ -4,6 +4,7 @@ import type { EnginePreference } from "../containers/find.ts";
 import type { Registries } from "../images/registry/registries.ts";
 import { NO_POLICY, type ConfinementPolicy } from "../executors/container/confinement.ts";
 import type { InheritedSettings } from "../executors/container/inherited.ts";
+import type { EgressRule } from "../lib/egress.ts";
 import type { Platform } from "./platform.ts";
 import { findRuntime } from "../executors/process/find-runtime.ts";
 import { processPlatform } from "./process.ts";
@@ -12,6 +13,8 @@ export interface PlatformOptions {
   readonly engine: EnginePreference | "process";
   readonly python: string | undefined;
   readonly registries?: Registries;
+  /** Hosts that are asked for the images of callers that are not trusted. @default public ones */
+  readonly egress?: EgressRule;
   readonly containers?: InheritedSettings;
   /** What holds containers in beside the defaults. */
   readonly policy?: ConfinementPolicy;

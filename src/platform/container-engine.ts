@@ -1,4 +1,5 @@
 /** The platform of a container engine: finds it, makes the server reachable from its containers, closes it. */
+import { createEgressRule } from "../lib/egress.ts";
 import { createLogger } from "../lib/log.ts";
 import { hostPort } from "../lib/host-port.ts";
 import { systemClock } from "../lib/clock.ts";
@@ -27,7 +28,7 @@ export async function chooseContainerPlatform(
   options: ContainerPlatformOptions,
   env: NodeJS.ProcessEnv,
 ): Promise<Platform> {
-  const { registries = NO_REGISTRIES } = options;
+  const { registries = NO_REGISTRIES, egress = createEgressRule() } = options;
   const inherited = readInherited(options.containers, env);
   const found = await findEngine({ preference: options.engine, env, log: createLogger({ level: "warn" }) });
   const { api } = found;
@@ -50,6 +51,7 @@ export async function chooseContainerPlatform(
           log,
           clock: systemClock,
           registries,
+          egress,
           pullByCommand: api.engine === "podman" ? pullByPodman(env, registries) : undefined,
           inherited,
           ...(options.policy && { policy: options.policy }),
@@ -61,7 +63,7 @@ export async function chooseContainerPlatform(
           extraHosts: network.hostEntries,
         });
       },
-      createImageTools: () => createImageTools(api.engine, commandLineEnv(api, env), registries),
+      createImageTools: () => createImageTools(api.engine, commandLineEnv(api, env), { registries, egress }),
       engineReport: examineEngine(found, info),
       hasContainers: true,
       // The bridge exists only while a container runs, so the server cannot listen at its address alone.

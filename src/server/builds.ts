@@ -21,7 +21,7 @@ export function createBuilds(options: BuildsOptions): ImageBuildService {
     (made ??= make(options).catch((error: unknown) => ((made = undefined), Promise.reject(error))));
   return {
     build: async (request) => (await service()).build(request),
-    lookup: async (name) => (await service()).lookup(name),
+    lookup: async (name, isTrusted) => (await service()).lookup(name, isTrusted),
     sweep: async () => (await service()).sweep(),
   };
 }

@@ -18,6 +18,7 @@ import type { Executor } from "../executors/executor.ts";
 import { createInProcessExecutor } from "../executors/in-process-executor.ts";
 import { routeByImage } from "../executors/routing-executor.ts";
 import { systemClock, type Clock } from "../lib/clock.ts";
+import { createEgressRule, type EgressRule } from "../lib/egress.ts";
 import type { Logger } from "../lib/log.ts";
 import { createAttemptLogs } from "../logs/attempt-logs.ts";
 import { openDirectoryStore } from "../objects/directory-store.ts";
@@ -51,6 +52,8 @@ export interface ServerOptions {
   readonly createExecutor: (context: ExecutorContext) => Promise<Executor>;
   /** What builds images; undefined where nothing can. */
   readonly createImageTools: (() => Promise<ImageTools>) | undefined;
+  /** Hosts that the server contacts for callers that are not trusted. @default public ones */
+  readonly egress?: EgressRule;
   readonly maxParallel: number;
   readonly queues: Queues;
   /** Lets a task that asks for more processors than there are run with those. */
@@ -140,6 +143,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     signingKeys,
     clock,
     log,
+    egress: options.egress ?? createEgressRule(),
     maxParallel: options.maxParallel,
     queues: options.queues,
     ...(options.capCpu === true && { capCpu: true }),

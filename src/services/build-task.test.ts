@@ -3,6 +3,7 @@ import { suite, test } from "node:test";
 import { create, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { steppedClock } from "../../test/helpers/stepped-clock.ts";
 import type { ImageBuildService } from "../builds/service.ts";
+import { EVERYONE } from "../domain/principal.ts";
 import type { LogSink } from "../domain/attempt.ts";
 import { BoxkiteError } from "../domain/errors.ts";
 import type { AttemptSpec } from "../executors/executor.ts";
@@ -33,7 +34,12 @@ async function failingWith(error: BoxkiteError) {
   const image = toBinary(ImageSpecSchema, create(ImageSpecSchema, { baseImage: "h.io/base:1" }));
   const options = {
     store: {
-      getRun: async () => ({ key: KEY, baseUri: "s3://bucket/base", settings: { cache: {} } }),
+      getRun: async () => ({
+        key: KEY,
+        baseUri: "s3://bucket/base",
+        authority: EVERYONE,
+        settings: { cache: {} },
+      }),
       getAction: async () => ({ key: KEY, inputUri: "s3://bucket/inputs" }),
     } as unknown as StoreReader,
     objects: {

@@ -6,6 +6,7 @@ import type { AttemptKey, LogSink } from "../domain/attempt.ts";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { BoxkiteError, messageOf, textOf } from "../domain/errors.ts";
 import { LOCAL } from "../domain/principal.ts";
+import { isTrustedRun } from "../domain/trust.ts";
 import type { Catalog } from "../orchestrator/catalog.ts";
 import { ERROR_FILE, outputsUri } from "../domain/outputs.ts";
 import { attemptPrefix } from "../orchestrator/paths.ts";
@@ -137,6 +138,7 @@ async function build(
     target: stringInput(inputs, "target_image"),
     // What the SDK sends for `force`: the result of an earlier build is not to be used.
     force: run?.settings.cache.overwrite ?? false,
+    isTrusted: run !== undefined && isTrustedRun(run),
     readSecret: async (secret) => readSecret(secret),
     onLog: (line) => logs.write("stdout", line, clock.now()),
     signal,

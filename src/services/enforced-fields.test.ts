@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { assertAuthorsWords } from "../../test/helpers/authors-words.ts";
+import { EVERYONE } from "../domain/principal.ts";
 import { newTaskState } from "../domain/initial-state.ts";
 import type { ActionRecord } from "../domain/action-record.ts";
 import { takes } from "../domain/resources.ts";
@@ -48,6 +49,7 @@ function effects(task: TaskInit, run: RunInit) {
       settings,
       baseUri: "s3://boxkite/p/development/runs/r",
       createdAt: 0,
+      authority: EVERYONE,
     } as unknown as RunRecord,
     action: { key, inputUri: "s3://i", state: { ...newTaskState(0), attempt: 1 } } as unknown as ActionRecord,
     definition,

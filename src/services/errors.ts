@@ -37,6 +37,7 @@ const CODES = {
   REGISTRY_UNREACHABLE: Code.Unavailable,
   // Not ResourceExhausted, as for LIMIT_EXCEEDED.
   REGISTRY_RATE_LIMITED: Code.Unavailable,
+  EGRESS_DENIED: Code.PermissionDenied,
   ENGINE_UNREACHABLE: Code.Unavailable,
   ENGINE_FAILED: Code.Internal,
   CONFIG_INVALID: Code.FailedPrecondition,

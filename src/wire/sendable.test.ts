@@ -12,6 +12,8 @@ test("a request that could never be sent is refused, with what is wrong", () => 
     [{ url: "https://me:secret@example.org/" }, /^the URL of webhook w has credentials/u],
     [{ headers: { "Content-Length": "1" } }, /^webhook w has the header Content-Length, which/u],
     [{ headers: { "transfer-encoding": "chunked" } }, /^webhook w has the header transfer-encoding, which/u],
+    [{ headers: { Host: "inside.example" } }, /^webhook w has the header Host, which/u],
+    [{ headers: { "Proxy-Authorization": "x" } }, /^webhook w has the header Proxy-Authorization, which/u],
     [{ headers: { "x y": "1" } }, /^webhook w has a header that HTTP does not allow/u],
   ];
   for (const [change, message] of refused)

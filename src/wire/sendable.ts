@@ -2,12 +2,17 @@
 import { BoxkiteError } from "../domain/errors.ts";
 import type { HttpRequest } from "../domain/notification.ts";
 
-/** Headers of the connection and of the body's length, which the sender sets. */
+/** Headers of the connection, of proxies, of the receiver's name and of the body's length, which the sender sets. */
 const FRAMING = new Set([
   "connection",
   "content-length",
   "expect",
+  "host",
+  "http2-settings",
   "keep-alive",
+  "proxy-authenticate",
+  "proxy-authorization",
+  "proxy-connection",
   "te",
   "trailer",
   "transfer-encoding",

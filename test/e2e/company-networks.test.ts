@@ -184,7 +184,7 @@ suite("company networks on podman", { skip: skip ?? false }, () => {
       registries: new Map([[secure.host, { insecure: false }]]),
     });
     const refusal = async (host: string) => {
-      const error = await executor.resolveImage(`${host}/team/nowhere:1`).then(
+      const error = await executor.resolveImage(`${host}/team/nowhere:1`, true).then(
         () => assert.fail("it was resolved"),
         (reason: unknown) => reason,
       );
@@ -208,7 +208,7 @@ suite("company networks on podman", { skip: skip ?? false }, () => {
     const { host } = registries.guarded;
     const login = { username: LOGIN.username, password: async () => "wrong" };
     const executor = await openExecutor(cleanups, { registries: new Map([[host, { login }]]) });
-    await assert.rejects(executor.resolveImage(`${host}/team/nowhere:1`), {
+    await assert.rejects(executor.resolveImage(`${host}/team/nowhere:1`, true), {
       code: "IMAGE_UNAUTHORIZED",
       hint: new RegExp(`^the credentials are those of registries: ${host}`, "u"),
     });

@@ -348,14 +348,14 @@ function containerTests(engine: TestEngine): void {
     await build("LABEL version=1\n", name);
     await cli(["push", "-q", name]);
     const executor = executorOf(t);
-    const pinned = await executor.resolveImage(name);
+    const pinned = await executor.resolveImage(name, true);
     assert.equal(pinned.source, "registry");
     assert.equal(pinned.pinned, `${registry.host}/team/app@${pinned.digest}`);
 
     // The tag moves on; the pinned image stays what it was.
     await build("LABEL version=2\n", name);
     await cli(["push", "-q", name]);
-    assert.notEqual((await executor.resolveImage(name)).digest, pinned.digest);
+    assert.notEqual((await executor.resolveImage(name, true)).digest, pinned.digest);
     await cli(["image", "rm", "--force", name]);
     // Docker keeps the name by digest beside the tag.
     await api.removeImage(pinned.pinned);
@@ -380,22 +380,22 @@ function containerTests(engine: TestEngine): void {
   test("references are resolved by the registry first, then by the engine, with a note", async (t) => {
     const executor = executorOf(t);
     const local = await build("LABEL local=1\n");
-    const resolved = await executor.resolveImage(local.reference);
+    const resolved = await executor.resolveImage(local.reference, true);
     assert.deepEqual([resolved.source, resolved.pinned], ["engine", local.pinned]);
     assert.match(resolved.note ?? "", new RegExp(`only ${engine.name}`));
 
     const away = `127.0.0.1:1/team/${newInstance()}:1`;
     await cli(["tag", local.pinned, away]);
     built.push(away);
-    const fallback = await executor.resolveImage(away);
+    const fallback = await executor.resolveImage(away, true);
     assert.deepEqual([fallback.source, fallback.pinned], ["engine", local.pinned]);
     assert.match(fallback.note ?? "", /127\.0\.0\.1:1 cannot be asked/);
 
-    await rejectsWith("IMAGE_NOT_FOUND", executor.resolveImage("localhost/nothing-here:1"));
-    await rejectsWith("REGISTRY_UNREACHABLE", executor.resolveImage("127.0.0.1:1/nothing-here:1"));
-    await rejectsWith("IMAGE_REFERENCE_INVALID", executor.resolveImage("<your-registry>/x"));
+    await rejectsWith("IMAGE_NOT_FOUND", executor.resolveImage("localhost/nothing-here:1", true));
+    await rejectsWith("REGISTRY_UNREACHABLE", executor.resolveImage("127.0.0.1:1/nothing-here:1", true));
+    await rejectsWith("IMAGE_REFERENCE_INVALID", executor.resolveImage("<your-registry>/x", true));
     if (registry)
-      await rejectsWith("IMAGE_NOT_FOUND", executor.resolveImage(`${registry.host}/nothing-here:1`));
+      await rejectsWith("IMAGE_NOT_FOUND", executor.resolveImage(`${registry.host}/nothing-here:1`, true));
   });
 
   test("a pull that the registry refuses fails the start with the registry's words", async (t) => {
@@ -454,7 +454,17 @@ function newExecutor(api: EngineApi, info: EngineInfo, instance: string): Execut
 
 function newSpec(more: Partial<AttemptSpec> & { image: ResolvedImage }): AttemptSpec {
   const key = { project: "p", domain: "development", run: newInstance(), action: "a0", attempt: 1 };
-  return { key, command: [], args: [], env: {}, requests: {}, limits: {}, labels: {}, ...more };
+  return {
+    key,
+    command: [],
+    args: [],
+    env: {},
+    requests: {},
+    limits: {},
+    labels: {},
+    isTrusted: true,
+    ...more,
+  };
 }
 
 async function engineImage(api: EngineApi, name: string): Promise<ResolvedImage> {

@@ -274,6 +274,8 @@ suite("bad input to a build", { skip }, () => {
         context,
         target,
         force: false,
+        // Its registries are on loopback.
+        isTrusted: true,
         onLog: () => {},
         signal: new AbortController().signal,
       });

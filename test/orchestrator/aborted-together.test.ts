@@ -58,7 +58,11 @@ test("six attempts aborted together: each log ends, each exit code is kept, no f
     log: silentLogger,
     clock: systemClock,
     endpointHost: () => "h",
-    registry: { resolve: () => Promise.reject(new Error("not asked")), requireLayers: async () => {} },
+    registry: {
+      resolve: () => Promise.reject(new Error("not asked")),
+      requireLayers: async () => {},
+      requireAllowed: async () => {},
+    },
     credentials: async () => undefined,
   });
   const directory = await temporaryDirectory(t);

@@ -41,6 +41,7 @@ export async function buildImage(store: Store, input: CommandInput, dataDirector
       context,
       target,
       force: false,
+      isTrusted: true,
       readSecret: async (secret) => readSecret(secret),
       onLog: (line) => void process.stderr.write(`${line}\n`),
       signal: interrupted.signal,

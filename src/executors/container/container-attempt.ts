@@ -135,7 +135,10 @@ export class ContainerAttempt implements AttemptWork<HeldContainer> {
     };
     try {
       // The pull goes on for other attempts.
-      await orAborted(this.#context.puller.pull(this.#spec.image, report), signal);
+      await orAborted(
+        this.#context.puller.pull(this.#spec.image, this.#spec.isTrusted ?? false, report),
+        signal,
+      );
     } catch (error) {
       if (signal.aborted) throw error;
       throw new AttemptEnded(pullFailure(this.#spec, error));

@@ -75,6 +75,7 @@ async function setUp(
     registry: {
       resolve: () => Promise.reject(new Error("not scripted")),
       requireLayers: async () => {},
+      requireAllowed: async () => {},
       ...registry,
     },
   });

@@ -3,10 +3,12 @@ import type { AttemptKey } from "../../domain/attempt.ts";
 import type { ResolvedImage } from "../../domain/image.ts";
 import { countGpus } from "../machine.ts";
 import type { Clock } from "../../lib/clock.ts";
+import { createEgressRule, type EgressRule } from "../../lib/egress.ts";
 import { hostPort } from "../../lib/host-port.ts";
 import type { Logger } from "../../lib/log.ts";
 import { createCredentialSource, type CredentialSource } from "../../images/registry/credentials.ts";
-import { createRegistryClient, type RegistryClient } from "../../images/registry/registry-client.ts";
+import type { RegistryClient } from "../../images/registry/registry-client.ts";
+import { createRegistryClients, type RegistryClients } from "../../images/registry/registry-clients.ts";
 import { NO_REGISTRIES, type Registries } from "../../images/registry/registries.ts";
 import { plainEnvironment } from "../plain-environment.ts";
 import type { Executor } from "../executor.ts";
@@ -40,6 +42,8 @@ export interface ContainerExecutorOptions {
   readonly credentials?: CredentialSource;
   readonly registry?: RegistryClient;
   readonly registries?: Registries;
+  /** Hosts that may be asked for the images of callers that are not trusted. @default public ones */
+  readonly egress?: EgressRule | undefined;
   /** How the engine pulls from registries whose settings its API does not take. */
   readonly pullByCommand?: PullByCommand | undefined;
   /** What of this machine's settings containers get; nothing without it. */
@@ -56,12 +60,16 @@ const LOST_AFTER_MS = 120_000;
 
 export function createContainerExecutor(options: ContainerExecutorOptions): Executor {
   const { api, info, instance, log, clock, lostAfterMs = LOST_AFTER_MS } = options;
-  const { registries = NO_REGISTRIES, pullByCommand, inherited = {} } = options;
+  const { registries = NO_REGISTRIES, pullByCommand, inherited = {}, egress = createEgressRule() } = options;
   const { policy = NO_POLICY, podmanRuntimes } = options;
   const credentials = options.credentials ?? createCredentialSource({ registries });
   const platform = { os: info.os, architecture: info.architecture };
-  const registry = options.registry ?? createRegistryClient({ credentials, platform, clock, registries });
-  const puller = createImagePuller({ api, registry, credentials, registries, pullByCommand, clock });
+  const { registry } = options;
+  const registryFor: RegistryClients =
+    registry === undefined
+      ? createRegistryClients({ credentials, platform, clock, registries }, egress)
+      : () => registry;
+  const puller = createImagePuller({ api, registryFor, credentials, registries, pullByCommand, clock });
   const events = createContainerEvents(api, `${LABEL.instance}=${instance}`, log, clock);
   const watched = new WatchedAttempts<HeldContainer>(log);
   const resolving = new Map<string, Promise<ResolvedImage>>();
@@ -96,14 +104,14 @@ export function createContainerExecutor(options: ContainerExecutorOptions): Exec
     },
     endpointForAttempts: (port) => hostPort(options.endpointHost(), port),
     environmentFor: plainEnvironment,
-    resolveImage: (reference) => {
+    resolveImage: (reference, isTrusted = false) => {
       // Many runs of one image may start at once; they share one request.
-      const known = resolving.get(reference);
+      const key = `${isTrusted} ${reference}`;
+      const known = resolving.get(key);
       if (known) return known;
-      const asked = resolveImage(reference, { api, registry, platform }).finally(() =>
-        resolving.delete(reference),
-      );
-      resolving.set(reference, asked);
+      const sources = { api, registry: registryFor(isTrusted), platform };
+      const asked = resolveImage(reference, sources).finally(() => resolving.delete(key));
+      resolving.set(key, asked);
       return asked;
     },
     start: async (spec, logs, observer) => {

@@ -32,13 +32,14 @@ function pullerWith(
   } as unknown as EngineApi;
   const registry = {
     resolve: async () => ({}),
+    requireAllowed: async () => {},
     requireLayers: async () => {
       if (missing !== undefined) throw missing;
     },
   } as unknown as RegistryClient;
   const puller = createImagePuller({
     api,
-    registry,
+    registryFor: () => registry,
     credentials: async () => undefined,
     registries: NO_REGISTRIES,
     pullByCommand: undefined,
@@ -54,7 +55,7 @@ suite("image puller", () => {
       if (disturbed-- > 0)
         throw new BoxkiteError("ENGINE_FAILED", "checking if layer exists: layer not known");
     });
-    const pulled = puller.pull(IMAGE, () => {});
+    const pulled = puller.pull(IMAGE, true, () => {});
     await clock.step(1_000);
     await pulled;
     assert.equal(pulls(), 3);
@@ -65,7 +66,7 @@ suite("image puller", () => {
       throw new BoxkiteError("ENGINE_FAILED", "manifest unknown");
     });
     await assert.rejects(
-      puller.pull(IMAGE, () => {}),
+      puller.pull(IMAGE, true, () => {}),
       { code: "ENGINE_FAILED" },
     );
     assert.equal(pulls(), 1);
@@ -82,7 +83,7 @@ suite("image puller", () => {
         throw new BoxkiteError("ENGINE_FAILED", text);
       });
       await assert.rejects(
-        puller.pull(IMAGE, () => {}),
+        puller.pull(IMAGE, true, () => {}),
         { code, recoverable, message: `podman could not pull ${IMAGE.pinned}: ${text}` },
       );
     }
@@ -97,7 +98,7 @@ suite("image puller", () => {
         }),
       silent,
     );
-    const pulled = puller.pull(IMAGE, () => {});
+    const pulled = puller.pull(IMAGE, true, () => {});
     pulled.catch(() => {});
     await clock.step(20_000);
     await assert.rejects(pulled, silent);
@@ -111,7 +112,7 @@ suite("image puller", () => {
       }
     });
     const messages: string[] = [];
-    await puller.pull(IMAGE, (message) => messages.push(message));
+    await puller.pull(IMAGE, true, (message) => messages.push(message));
     assert.deepEqual(messages, [
       "pulling image registry.example.com/team/train:1",
       "pulling image registry.example.com/team/train:1: 51 of 51 layers",

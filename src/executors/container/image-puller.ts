@@ -3,7 +3,7 @@ import { BoxkiteError } from "../../domain/errors.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { parseImageReference } from "../../images/reference.ts";
 import { registryAuthHeader, type CredentialSource } from "../../images/registry/credentials.ts";
-import type { RegistryClient } from "../../images/registry/registry-client.ts";
+import type { RegistryClients } from "../../images/registry/registry-clients.ts";
 import { watchPull } from "../../containers/pull-watch.ts";
 import { retryIfStorageChanged } from "../../containers/storage-retry.ts";
 import type { Registries } from "../../images/registry/registries.ts";
@@ -14,7 +14,7 @@ import { explainPull, hasOwnAccess } from "./pull-explanation.ts";
 
 export interface ImagePullerOptions {
   readonly api: EngineApi;
-  readonly registry: RegistryClient;
+  readonly registryFor: RegistryClients;
   readonly credentials: CredentialSource;
   readonly registries: Registries;
   /** The engine's command line, for settings of a registry that its API does not take. Docker's takes none either. */
@@ -25,8 +25,11 @@ export interface ImagePullerOptions {
 export type PullByCommand = (reference: string, signal: AbortSignal) => Promise<void>;
 
 export interface ImagePuller {
-  /** Resolves when the engine has the image. Throws BoxkiteError; IMAGE_* where the registry is the reason. */
-  pull(image: ResolvedImage, onProgress: (message: string) => void): Promise<void>;
+  /**
+   * Resolves when the engine has the image. `isTrusted`: whether it may come from any host (lib/egress.ts). Throws
+   * BoxkiteError; IMAGE_* where the registry is the reason.
+   */
+  pull(image: ResolvedImage, isTrusted: boolean, onProgress: (message: string) => void): Promise<void>;
   /** Cancels what is being pulled. */
   close(): void;
 }
@@ -40,12 +43,18 @@ interface RunningPull {
 }
 
 export function createImagePuller(options: ImagePullerOptions): ImagePuller {
-  const { api, registry, credentials, registries, pullByCommand, clock } = options;
+  const { api, registryFor, credentials, registries, pullByCommand, clock } = options;
   const running = new Map<string, RunningPull>();
   const closing = new AbortController();
 
-  const pullNow = async (image: ResolvedImage, listeners: ReadonlySet<(message: string) => void>) => {
+  const pullNow = async (
+    image: ResolvedImage,
+    isTrusted: boolean,
+    listeners: ReadonlySet<(message: string) => void>,
+  ) => {
     const reference = parseImageReference(image.pinned);
+    const registry = registryFor(isTrusted);
+    await registry.requireAllowed(reference);
     const progress = createProgressText(image.reference, clock, (message) => {
       for (const listener of listeners) listener(message);
     });
@@ -66,7 +75,9 @@ export function createImagePuller(options: ImagePullerOptions): ImagePuller {
         clock,
       });
     } catch (error) {
-      throw closing.signal.aborted || error === refusal ? error : await explainPull(options, image, error);
+      throw closing.signal.aborted || error === refusal
+        ? error
+        : await explainPull(options, registry, image, error);
     }
   };
 
@@ -87,7 +98,7 @@ export function createImagePuller(options: ImagePullerOptions): ImagePuller {
   };
 
   return {
-    pull: async (image, onProgress) => {
+    pull: async (image, isTrusted, onProgress) => {
       if (image.source !== "registry") {
         throw new BoxkiteError(
           "IMAGE_NOT_FOUND",
@@ -97,12 +108,13 @@ export function createImagePuller(options: ImagePullerOptions): ImagePuller {
           },
         );
       }
-      let pull = running.get(image.pinned);
+      const key = `${isTrusted} ${image.pinned}`;
+      let pull = running.get(key);
       if (pull === undefined) {
         const listeners = new Set<(message: string) => void>();
-        const done = pullNow(image, listeners).finally(() => running.delete(image.pinned));
+        const done = pullNow(image, isTrusted, listeners).finally(() => running.delete(key));
         pull = { done, listeners };
-        running.set(image.pinned, pull);
+        running.set(key, pull);
       }
       pull.listeners.add(onProgress);
       onProgress(`pulling image ${image.reference}`);

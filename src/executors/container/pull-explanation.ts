@@ -12,7 +12,6 @@ import type { PullByCommand } from "./image-puller.ts";
 
 export interface PullContext {
   readonly api: EngineApi;
-  readonly registry: RegistryClient;
   readonly registries: Registries;
   readonly pullByCommand: PullByCommand | undefined;
 }
@@ -25,11 +24,12 @@ export function hasOwnAccess(registries: Registries, host: string): boolean {
 /** The registry's error, if it has one; otherwise what the engine's text means, or ENGINE_FAILED. */
 export async function explainPull(
   context: PullContext,
+  registry: RegistryClient,
   image: ResolvedImage,
   error: unknown,
 ): Promise<unknown> {
   if (error instanceof BoxkiteError && error.code === "ENGINE_UNREACHABLE") return error;
-  const { api, registry } = context;
+  const { api } = context;
   const reference = parseImageReference(image.pinned);
   try {
     await registry.resolve(reference);

@@ -26,6 +26,7 @@ const FALLBACK_CODES: readonly string[] = [
   "REGISTRY_RATE_LIMITED",
   "IMAGE_NOT_FOUND",
   "IMAGE_UNAUTHORIZED",
+  "EGRESS_DENIED",
 ];
 
 export async function resolveImage(text: string, sources: ImageSources): Promise<ResolvedImage> {

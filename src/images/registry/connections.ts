@@ -1,6 +1,7 @@
 /** Sends requests to registries and to their token services, within a time limit. */
 import { BoxkiteError } from "../../domain/errors.ts";
 import type { Clock } from "../../lib/clock.ts";
+import type { EgressRule } from "../../lib/egress.ts";
 import { errnoOf } from "../../lib/errno.ts";
 import { causeOf, unreachable } from "./refusal.ts";
 import type { Registries } from "./registries.ts";
@@ -11,6 +12,8 @@ export interface ConnectionsOptions {
   readonly registries: Registries;
   /** The environment with the proxy variables. */
   readonly env: NodeJS.ProcessEnv;
+  /** @default every host is allowed */
+  readonly egress?: EgressRule | undefined;
   readonly clock: Clock;
 }
 
@@ -28,7 +31,7 @@ export class Connections {
   }
 
   /**
-   * The whole response. `limitMs` is for each of two tries. Throws REGISTRY_UNREACHABLE. The certificate authority of
+   * The whole response. `limitMs` is for each of two tries. Throws REGISTRY_UNREACHABLE or EGRESS_DENIED. The certificate authority of
    * `registry` is also trusted for its token service.
    */
   async send(registry: string, request: Request, limitMs: number): Promise<Reply> {
@@ -66,8 +69,8 @@ export class Connections {
   #transport(registry: string): Transport {
     let transport = this.#transports.get(registry);
     if (transport === undefined) {
-      const { env, registries } = this.#options;
-      transport = createTransport({ env, caFile: registries.get(registry)?.caFile });
+      const { env, registries, egress } = this.#options;
+      transport = createTransport({ env, egress, caFile: registries.get(registry)?.caFile });
       this.#transports.set(registry, transport);
     }
     return transport;

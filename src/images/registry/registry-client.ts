@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { BoxkiteError } from "../../domain/errors.ts";
 import { systemClock, type Clock } from "../../lib/clock.ts";
+import type { EgressRule } from "../../lib/egress.ts";
 import { formatImageReference, type ImageReference } from "../reference.ts";
 import type { CredentialSource } from "./credentials.ts";
 import { ACCEPTED_MANIFESTS, decodeConfigPlatform, decodeManifest, type Manifest } from "./manifest.ts";
@@ -17,6 +18,8 @@ export interface RegistryClientOptions {
   readonly env?: NodeJS.ProcessEnv;
   /** The platform that images must support. @default this machine's */
   readonly platform?: ImagePlatform;
+  /** Which hosts are contacted: the registry, its token service, and what both redirect to. @default every host */
+  readonly egress?: EgressRule | undefined;
   readonly clock?: Clock;
 }
 
@@ -28,10 +31,12 @@ export interface RegistryImage {
 }
 
 export interface RegistryClient {
-  /** Throws IMAGE_NOT_FOUND, IMAGE_UNAUTHORIZED, IMAGE_WRONG_PLATFORM, REGISTRY_RATE_LIMITED or REGISTRY_UNREACHABLE. */
+  /** Throws IMAGE_NOT_FOUND, IMAGE_UNAUTHORIZED, IMAGE_WRONG_PLATFORM, REGISTRY_RATE_LIMITED, REGISTRY_UNREACHABLE or EGRESS_DENIED. */
   resolve(reference: ImageReference): Promise<RegistryImage>;
   /** Requests the first byte of each layer for this platform. Throws like `resolve`. */
   requireLayers(reference: ImageReference): Promise<void>;
+  /** For requests that a container engine will send itself. Throws EGRESS_DENIED where the registry's host is denied. */
+  requireAllowed(reference: ImageReference): Promise<void>;
 }
 
 export function createRegistryClient(options: RegistryClientOptions = {}): RegistryClient {
@@ -40,6 +45,7 @@ export function createRegistryClient(options: RegistryClientOptions = {}): Regis
     credentials: options.credentials ?? (async () => undefined),
     registries: options.registries ?? NO_REGISTRIES,
     env: options.env ?? process.env,
+    egress: options.egress,
     clock: options.clock ?? systemClock,
   });
 
@@ -77,6 +83,7 @@ export function createRegistryClient(options: RegistryClientOptions = {}): Regis
   };
 
   return {
+    requireAllowed: async ({ host }) => options.egress?.checkName(new URL(http.originOf(host))),
     resolve: async (reference) => {
       const { digest, manifest, mediaType } = await readManifest(reference);
       const platforms =

@@ -59,6 +59,11 @@ export class RegistryHttp {
     );
   }
 
+  /** Scheme, host and port at which the registry of this name is. */
+  originOf(host: string): string {
+    return originOf(this.#options.registries, host);
+  }
+
   /** For messages about a request of `get`. */
   requested(image: ImageReference, path: string, isLoggedIn = false): Requested {
     const { registries } = this.#options;

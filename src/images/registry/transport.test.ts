@@ -6,6 +6,8 @@ import type { AddressInfo } from "node:net";
 import { test, type TestContext } from "node:test";
 import { makeAuthority } from "../../../test/helpers/private-authority.ts";
 import { temporaryDirectory } from "../../../test/helpers/server.ts";
+import { createEgressAllowance } from "../../lib/egress-allowance.ts";
+import { createEgressRule } from "../../lib/egress.ts";
 import { createTransport } from "./transport.ts";
 
 const ENV: NodeJS.ProcessEnv = {};
@@ -90,4 +92,34 @@ test("silence ends with the reason of the signal", async (t) => {
   await assert.rejects(transport(new Request(`http://127.0.0.1:${port}/`), AbortSignal.timeout(100)), {
     name: "TimeoutError",
   });
+});
+
+test("a rule holds for every host that is redirected to, and behind a proxy too", async (t) => {
+  const seen: string[] = [];
+  const inside = await listen(
+    t,
+    createServer((request, response) => {
+      seen.push(request.url ?? "");
+      response.end("secret");
+    }),
+  );
+  const registry = await listen(
+    t,
+    createServer((request, response) => {
+      response.writeHead(307, { Location: `http://${request.url?.slice(1)}:${inside}/blob` }).end();
+    }),
+  );
+  const egress = createEgressRule({ allowance: createEgressAllowance([`localhost:${registry}`]) });
+  const denied = { code: "EGRESS_DENIED" };
+  const direct = createTransport({ env: ENV, egress });
+  for (const host of ["127.0.0.1", "localhost", "2130706433", "[::ffff:127.0.0.1]"]) {
+    const request = new Request(`http://localhost:${registry}/${host}`);
+    await assert.rejects(direct(request, signal()), denied, host);
+  }
+  const proxied = createTransport({ env: { HTTP_PROXY: `http://127.0.0.1:${inside}` }, egress });
+  for (const host of ["10.0.0.1", "[fd00::1]", "169.254.169.254"])
+    await assert.rejects(proxied(new Request(`http://${host}/v2/`), signal()), denied, host);
+  assert.deepEqual(seen, []);
+  await proxied(new Request("http://unknown.invalid/v2/"), signal());
+  assert.deepEqual(seen, ["http://unknown.invalid/v2/"]);
 });

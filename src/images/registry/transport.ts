@@ -1,12 +1,13 @@
 /**
  * Requests to one registry, through the proxy of the environment, trusting the certificate authority of the
- * settings. The built-in fetch supports neither for a single host.
+ * settings, to the hosts that the egress rule allows. The built-in fetch supports none of these for a single host.
  */
 import { readFile } from "node:fs/promises";
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import { Readable } from "node:stream";
 import { getCACertificates } from "node:tls";
+import type { EgressRule } from "../../lib/egress.ts";
 import { errnoOf } from "../../lib/errno.ts";
 import { isLoopbackHost } from "./registries.ts";
 
@@ -16,13 +17,17 @@ export interface TransportOptions {
   readonly caFile?: string | undefined;
   /** The environment with HTTPS_PROXY, HTTP_PROXY and NO_PROXY. */
   readonly env: NodeJS.ProcessEnv;
+  /** Applied to each request, redirected ones too. @default every host is allowed */
+  readonly egress?: EgressRule | undefined;
 }
 
+const PROXY_VARIABLES = ["http_proxy", "https_proxy"];
 const MAX_REDIRECTS = 5;
 /** Statuses whose response has no body, by the Fetch standard. */
 const WITHOUT_BODY = [204, 205, 304];
 
-export function createTransport({ caFile, env }: TransportOptions): Transport {
+export function createTransport({ caFile, env, egress }: TransportOptions): Transport {
+  const isProxied = PROXY_VARIABLES.some((name) => env[name] ?? env[name.toUpperCase()]);
   let agents: Promise<Agents> | undefined;
   return async (request, signal) => {
     const made = await (agents ??= createAgents(caFile, env).catch((error: unknown) => {
@@ -37,7 +42,9 @@ export function createTransport({ caFile, env }: TransportOptions): Transport {
       body,
     };
     for (let redirects = 0; ; redirects++) {
-      const response = await exchange(target, made, signal);
+      if (isProxied) await egress?.checkName(target.url);
+      else egress?.check(target.url);
+      const response = await exchange(target, made, signal, egress);
       const next = redirectOf(target, response);
       if (next === undefined || redirects === MAX_REDIRECTS) return responseOf(response);
       response.resume();
@@ -71,9 +78,14 @@ interface Target {
   readonly body: Buffer | undefined;
 }
 
-async function exchange(target: Target, agents: Agents, signal: AbortSignal): Promise<IncomingMessage> {
+async function exchange(
+  target: Target,
+  agents: Agents,
+  signal: AbortSignal,
+  egress: EgressRule | undefined,
+): Promise<IncomingMessage> {
   for (let first = true; ; first = false) {
-    const sent = open(target, agents, signal);
+    const sent = open(target, agents, signal, egress);
     try {
       return await new Promise<IncomingMessage>((resolve, reject) => {
         sent.once("response", resolve).once("error", reject);
@@ -87,9 +99,15 @@ async function exchange(target: Target, agents: Agents, signal: AbortSignal): Pr
   }
 }
 
-function open({ method, url, headers }: Target, agents: Agents, signal: AbortSignal) {
+function open(
+  { method, url, headers }: Target,
+  agents: Agents,
+  signal: AbortSignal,
+  egress: EgressRule | undefined,
+) {
   const { http, https } = isLoopbackHost(url.host) ? agents.direct : agents;
-  const options = { method, headers, signal };
+  // Node does not use `lookup` for a connection to a proxy.
+  const options = { method, headers, signal, ...(egress && { lookup: egress.lookup(url) }) };
   return url.protocol === "http:"
     ? httpRequest(url, { ...options, agent: http })
     : httpsRequest(url, { ...options, agent: https });
