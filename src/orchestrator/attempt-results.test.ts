@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
 import { test } from "node:test";
 import { actionRecord } from "../../test/helpers/action-record.ts";
 import { IMAGE } from "../../test/helpers/resolved-image.ts";
@@ -8,6 +9,7 @@ import type { AttemptExit, AttemptFacts, AttemptRecord } from "../domain/attempt
 import { NO_PROGRAM } from "../../test/helpers/evidence.ts";
 import type { Written } from "../domain/outcome/evidence.ts";
 import type { RunRecord } from "../domain/run.ts";
+import { createRedactor } from "../lib/redact.ts";
 import { createAttemptResults } from "./attempt-results.ts";
 
 const ACTION = actionRecord(1, "a0", { phase: "running", attempt: 2 });
@@ -26,6 +28,7 @@ const EVIDENCE = {
     uploadRefused: undefined,
   }),
 };
+const SECRET = randomBytes(32).toString("base64url");
 const PREFIX = "s3://b/r/a0/2";
 
 interface SubjectOptions {
@@ -66,6 +69,7 @@ function subject({
       read.push(prefix);
       return written;
     },
+    redactorOf: () => createRedactor([SECRET]),
     clock,
   });
   return { results, clock, applied, recorded, read };
@@ -171,4 +175,16 @@ test("an end that nobody watched is over now, with its exit code where that is k
   const unknown = subject({ attempts: [{ attempt: 2, outcome: "aborted", endedAt: 3 }] });
   await unknown.results.endedUnwatched(KEY, undefined);
   assert.deepEqual(unknown.recorded, []);
+});
+
+test("an error that was written, or says why there is none, is kept without the attempt's secrets", async () => {
+  const error = { code: "E", message: `at /t/${SECRET}/x`, kind: "user", recoverable: false } as const;
+  const redacted = { ...error, message: "at /t/***/x" };
+  const { results } = subject({ written: { kind: "error", error, whileLoading: false } });
+  assert.deepEqual((await results.written(ACTION, EVIDENCE))?.error?.message, redacted.message);
+  const { results: others, applied } = subject({});
+  const hint = `unset ${SECRET}`;
+  const counted = await others.notWatched(ACTION, { kind: "lost", error: { ...error, hint } });
+  assert.deepEqual(counted?.error, { ...redacted, hint: "unset ***" });
+  assert.doesNotMatch(JSON.stringify(applied), new RegExp(SECRET, "u"));
 });

@@ -6,18 +6,21 @@ import type { Written } from "../domain/outcome/evidence.ts";
 import { judge, type Outcome } from "../domain/outcome/judge.ts";
 import { isTerminal } from "../domain/phase.ts";
 import type { Clock } from "../lib/clock.ts";
+import type { Redactor } from "../lib/redact.ts";
 import type { Store, Work } from "../store/store.ts";
 import type { Apply } from "./apply.ts";
 import { eventOf, shortened } from "./attempt-event.ts";
 import type { AttemptEvidence } from "./attempt-evidence.ts";
 import { attemptPrefix } from "./paths.ts";
+import { redactedOutcome, type RedactorOf } from "./redaction.ts";
 
 export interface AttemptResultsOptions {
   readonly store: Pick<Store, "getRun" | "getAction" | "listAttempts">;
   readonly work: Pick<Work, "recordAttempt">;
   readonly apply: Apply;
-  /** What the task wrote under an output prefix. */
-  readonly readWritten: (prefix: string) => Promise<Written>;
+  /** What the task wrote under an output prefix, from which the redactor removes its secrets. */
+  readonly readWritten: (prefix: string, redactor: Redactor) => Promise<Written>;
+  readonly redactorOf: RedactorOf;
   readonly clock: Clock;
 }
 
@@ -45,17 +48,21 @@ export interface AttemptResults {
 export function createAttemptResults(options: AttemptResultsOptions): AttemptResults {
   const { store, work, apply, readWritten, clock } = options;
 
+  const redactorOf = ({ key, state }: ActionRecord): Redactor =>
+    options.redactorOf({ ...key, attempt: state.attempt });
+
   const prefixOf = async ({ key, state }: ActionRecord): Promise<string> =>
     attemptPrefix((await store.getRun(key))?.baseUri ?? "", key, state.attempt);
 
   const count = async (
     action: ActionRecord,
-    outcome: Outcome,
+    judged: Outcome,
     prefix: string | undefined,
     known: Partial<AttemptFacts>,
     isRunning = false,
   ): Promise<Counted | undefined> => {
     const { attempt } = action.state;
+    const outcome = judged.kind === "succeeded" ? judged : redactedOutcome(judged, redactorOf(action));
     const error = "error" in outcome ? shortened(outcome.error) : undefined;
     const facts: AttemptFacts = {
       ...known,
@@ -87,7 +94,7 @@ export function createAttemptResults(options: AttemptResultsOptions): AttemptRes
   return {
     ended: async (action, exit, evidence) => {
       const prefix = await prefixOf(action);
-      const outcome = judge(await evidence.collect(await readWritten(prefix), exit));
+      const outcome = judge(await evidence.collect(await readWritten(prefix, redactorOf(action)), exit));
       const { image } = evidence;
       const { startedAt, exitCode, endedAt = clock.now() } = exit;
       const counted = await count(action, outcome, prefix, { image, startedAt, exitCode, endedAt });
@@ -98,7 +105,7 @@ export function createAttemptResults(options: AttemptResultsOptions): AttemptRes
     notWatched: (action, outcome) => count(action, outcome, undefined, { endedAt: clock.now() }),
     written: async (action, evidence) => {
       const prefix = await prefixOf(action);
-      const written = await readWritten(prefix);
+      const written = await readWritten(prefix, redactorOf(action));
       if (written.kind === "nothing") return undefined;
       const outcome = judge(await evidence.collect(written, undefined));
       return count(action, outcome, prefix, { image: evidence.image }, true);

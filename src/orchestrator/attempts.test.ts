@@ -14,6 +14,7 @@ import type { AttemptLogs } from "../logs/attempt-logs.ts";
 import type { Store } from "../store/store.ts";
 import { attemptText, createAttempts } from "./attempts.ts";
 import { createObjectTraffic } from "./object-traffic.ts";
+import { createRedactor } from "../lib/redact.ts";
 import { createRunIdentities } from "./run-identity.ts";
 import { createSigningKeys } from "./signing-keys.ts";
 
@@ -82,6 +83,7 @@ function subject(options: SubjectOptions = {}) {
       events.push(event);
       return ACTION;
     },
+    redactorOf: () => createRedactor([]),
     readWritten: async () => ({ kind: (options.isWritten?.() ?? true) ? "outputs" : "nothing" }),
     executor,
     logs: {

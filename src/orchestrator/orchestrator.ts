@@ -14,12 +14,14 @@ import type { Clock } from "../lib/clock.ts";
 import { isTrustedRun } from "../domain/trust.ts";
 import type { EgressRule } from "../lib/egress.ts";
 import type { Logger } from "../lib/log.ts";
+import { createRedactor, type Redactor } from "../lib/redact.ts";
 import type { AttemptLogs } from "../logs/attempt-logs.ts";
 import type { Store, Work } from "../store/store.ts";
 import { requireAction } from "../store/require.ts";
 import { createAcceptance, type Acceptance, type AcceptanceOptions } from "./acceptance.ts";
 import type { AdmissionOptions } from "./admission.ts";
 import { createApply, type Apply } from "./apply.ts";
+import { tokenOf } from "./attempt-token.ts";
 import { attemptText, createAttempts, type Attempts } from "./attempts.ts";
 import { createDispatcher, type Dispatcher } from "./dispatcher.ts";
 import { createEffects, type Effects } from "./effects.ts";
@@ -29,6 +31,7 @@ import type { ObjectTraffic } from "./object-traffic.ts";
 import type { RunIdentities } from "./run-identity.ts";
 import type { SigningKeys } from "./signing-keys.ts";
 import { createTimers, type Timers } from "./timers.ts";
+import { redactingExecutor, type RedactorOf } from "./redaction.ts";
 import { sendRequest } from "./webhook.ts";
 import { createWebhooks } from "./webhooks.ts";
 
@@ -39,7 +42,7 @@ export interface OrchestratorOptions extends AcceptanceOptions {
   readonly traffic: ObjectTraffic;
   readonly identities: RunIdentities;
   readonly signingKeys: SigningKeys;
-  readonly readWritten: (prefix: string) => Promise<Written>;
+  readonly readWritten: (prefix: string, redactor: Redactor) => Promise<Written>;
   /** See admission.ts. */
   readonly urisInOutputs: AdmissionOptions["urisInOutputs"];
   /** host:port at which attempts reach the server; asked at each start of an attempt. */
@@ -182,11 +185,14 @@ interface Parts {
 }
 
 function assemble(options: OrchestratorOptions, work: Work): Parts {
-  const { store, executor, clock } = options;
+  const { store, identities, signingKeys, clock } = options;
+  const redactorOf: RedactorOf = (key) =>
+    createRedactor([tokenOf(signingKeys, key), identities.credentialsOf(key).secretAccessKey]);
+  const executor = redactingExecutor(options.executor, redactorOf);
   const apply = createApply(store, work, clock);
   const stopGraceMs = options.stopGraceMs ?? DEFAULT_STOP_GRACE_MS;
   const lingerMs = options.lingerMs ?? DEFAULT_LINGER_MS;
-  const attempts = createAttempts({ ...options, work, apply, stopGraceMs, lingerMs });
+  const attempts = createAttempts({ ...options, executor, redactorOf, work, apply, stopGraceMs, lingerMs });
   const dispatcher = createDispatcher({
     ...options,
     work,
