@@ -68,6 +68,9 @@ test("literal addresses are denied in every notation", () => {
     "１２７.0.0.1",
     "0",
     "0.0.0.0",
+    "localhost",
+    "LocalHost.",
+    "a.localhost",
     "10.1.2.3",
     "169.254.169.254",
     "[::1]",
@@ -80,7 +83,7 @@ test("literal addresses are denied in every notation", () => {
     "[2002:7f00:1::]",
   ])
     assert.throws(() => rule.check(new URL(`http://${host}/`)), DENIED, host);
-  for (const host of ["1.1.1.1", "[2606:4700::1111]", "example.com", "localhost"])
+  for (const host of ["1.1.1.1", "[2606:4700::1111]", "example.com", "notlocalhost"])
     rule.check(new URL(`http://${host}/`));
 });
 
@@ -120,7 +123,7 @@ test("the machine's own addresses are denied although they are public", () => {
   rule.check(new URL("http://8.8.8.8/"));
 });
 
-test("localhost is denied by its address, and what the settings allow is reached", async (t) => {
+test("a name of this machine is denied by its address, and what the settings allow is reached", async (t) => {
   const { port, asked } = await startServer(t);
   await assert.rejects(get(createEgressRule(), `http://localhost:${port}/`), DENIED);
   const allowed = (...entries: string[]) => createEgressRule({ allowance: createEgressAllowance(entries) });

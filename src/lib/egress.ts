@@ -14,7 +14,7 @@ import { addressClass } from "./address-class.ts";
 import { NOTHING_ALLOWED, portOf, type EgressAllowance } from "./egress-allowance.ts";
 
 export interface EgressRule {
-  /** To be called before each request: throws EGRESS_DENIED where the host is a denied address in any notation. */
+  /** To be called before each request: throws EGRESS_DENIED where the host is a denied address, in any notation. */
   check(url: URL): void;
   /** Resolves the name of this URL for a connection; EGRESS_DENIED where all of its addresses are denied. */
   lookup(url: URL): LookupFunction;
@@ -124,8 +124,9 @@ function denied(url: URL, why: string): BoxkiteError {
   );
 }
 
-/** Of a URL whose host is an address. The URL parser has brought notations such as 0x7f.1 into the usual one. */
+/** Of a URL whose host is an address, or is one by definition (RFC 6761). The URL parser has brought notations such as 0x7f.1 into the usual one. */
 function literalOf({ hostname }: URL): string | undefined {
+  if (/(^|\.)localhost\.?$/u.test(hostname)) return "127.0.0.1";
   const address = hostname.startsWith("[") ? hostname.slice(1, -1) : hostname;
   return isIP(address) === 0 ? undefined : address;
 }

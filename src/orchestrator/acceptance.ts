@@ -6,13 +6,17 @@ import { requireQueue, type Queues } from "../domain/queue.ts";
 import { capped, cpuCapOf, requireFits } from "../domain/resources.ts";
 import type { NewRun, RunRecord } from "../domain/run.ts";
 import type { Executor } from "../executors/executor.ts";
+import type { EgressRule } from "../lib/egress.ts";
 import type { Store } from "../store/store.ts";
 import { resolveAll } from "./images.ts";
+import { requireAllowed, webhooksOfAction, webhooksOfRun } from "./webhook-egress.ts";
 
 export interface AcceptanceOptions {
   readonly store: Pick<Store, "createRun" | "createAction" | "getAction">;
   readonly executor: Executor;
   readonly queues: Queues;
+  /** Hosts that the server contacts for callers that are not trusted. */
+  readonly egress: EgressRule;
   /** Lets a task that asks for more processors than there are run with those. @default it is refused */
   readonly capCpu?: boolean;
   /** Limit for one run, its root included. */
@@ -20,7 +24,7 @@ export interface AcceptanceOptions {
 }
 
 export interface Acceptance {
-  /** Resolves the images and accepts the run. Throws RUN_EXISTS. */
+  /** Resolves the images and accepts the run. Throws RUN_EXISTS, or EGRESS_DENIED for a webhook to a denied address. */
   createRun(
     run: NewRun,
     root: NewAction,
@@ -47,6 +51,7 @@ export function createAcceptance(options: AcceptanceOptions): Acceptance {
 
   return {
     createRun: async (run, root, seeds = []) => {
+      requireAllowed(webhooksOfRun(run), run, options.egress);
       const definition = root.spec?.definition;
       const fitted = fitting(root);
       requireQueue(queues, root.queue ?? "");
@@ -73,6 +78,7 @@ export function createAcceptance(options: AcceptanceOptions): Acceptance {
       // A retried parent finds its child even where the settings have changed since.
       if (await store.getAction({ ...run.key, action: action.name })) return "exists";
       const fitted = fitting(action);
+      requireAllowed(webhooksOfAction(action), run, options.egress);
       requireQueue(queues, action.queue ?? "");
       const created = await store.createAction(run, fitted, by, maxActionsPerRun);
       if (created === "run_full") {

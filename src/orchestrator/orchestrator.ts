@@ -12,7 +12,6 @@ import type { Principal } from "../domain/principal.ts";
 import type { Executor } from "../executors/executor.ts";
 import type { Clock } from "../lib/clock.ts";
 import { isTrustedRun } from "../domain/trust.ts";
-import type { EgressRule } from "../lib/egress.ts";
 import type { Logger } from "../lib/log.ts";
 import { createRedactor, type Redactor } from "../lib/redact.ts";
 import type { AttemptLogs } from "../logs/attempt-logs.ts";
@@ -51,8 +50,6 @@ export interface OrchestratorOptions extends AcceptanceOptions {
   readonly owner?: string;
   /** Called once when another server has taken over the store, and this one has stopped driving runs. */
   readonly onLeaseLost?: (error: BoxkiteError) => void;
-  /** Hosts to which webhooks are sent for callers that are not trusted. */
-  readonly egress: EgressRule;
   readonly maxParallel: number;
   /** Between SIGTERM and SIGKILL. */
   readonly stopGraceMs?: number;

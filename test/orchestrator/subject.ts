@@ -1,5 +1,5 @@
 /** An orchestrator on a real store, with attempts that do what the test says. */
-import { createEgressRule } from "../../src/lib/egress.ts";
+import { createEgressRule, type EgressRule } from "../../src/lib/egress.ts";
 import { EVERYONE, LOCAL } from "../../src/domain/principal.ts";
 import type { ActionRecord, NewAction } from "../../src/domain/action-record.ts";
 import { NO_SETTINGS, type RunSettings } from "../../src/domain/run.ts";
@@ -48,6 +48,7 @@ export const NO_LOGS: AttemptLogs = {
 };
 
 export interface OrchestratorSubjectOptions {
+  readonly egress?: EgressRule;
   readonly maxParallel?: number;
   readonly queues?: Queues;
   readonly written?: Written;
@@ -186,7 +187,7 @@ export function makeOrchestrator(
     signingKeys: createSigningKeys("secret"),
     readWritten: async () => options.written ?? { kind: "outputs" },
     urisInOutputs: async () => [],
-    egress: createEgressRule(),
+    egress: options.egress ?? createEgressRule(),
     endpoint: () => "127.0.0.1:1",
     maxParallel: options.maxParallel ?? 4,
     queues: options.queues ?? new Map(),
