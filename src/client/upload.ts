@@ -37,8 +37,9 @@ export async function uploadFile(
     expiresIn: { seconds: EXPIRES_SECONDS, nanos: 0 },
     addContentMd5Metadata: true,
   });
+  // By lower-case names, so that one that the server sends as well is sent once.
   const headers = {
-    ...location.headers,
+    ...inLowerCase(location.headers),
     "content-length": String(content.length),
     "content-md5": digest.toString("base64"),
   };
@@ -51,6 +52,10 @@ export async function uploadFile(
       throw new Error(`the upload of ${filename} failed: ${reason}`, cause === undefined ? {} : { cause });
     await backoff.wait();
   }
+}
+
+function inLowerCase(headers: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
 }
 
 interface UploadFailure {

@@ -33,6 +33,7 @@ import { createPresence, withPresence } from "./directory/presence.ts";
 import { Uploads } from "./directory/uploads.ts";
 import { walkKeys, type FoundKey } from "./directory/walk.ts";
 import { checkCondition } from "./directory/write-condition.ts";
+import { findWritten } from "./directory/write-once.ts";
 import type {
   Completion,
   HostedPutOptions,
@@ -157,8 +158,8 @@ class DirectoryStore implements HostedStore {
     const sealing = options.encryption && this.#encryption.seal();
     const temporary = await this.#files.writeAside(body, describeWritten, sealing);
     if (description === undefined) throw new Error(`${key} was written without a description`);
-    await this.#replace(key, temporary, options.condition);
-    return infoOf(description);
+    const info = infoOf(description);
+    return (await this.#replace(key, temporary, options.condition, options.once ? info : undefined)) ?? info;
   }
 
   async head(key: string): Promise<StoredObject | undefined> {
@@ -285,9 +286,23 @@ class DirectoryStore implements HostedStore {
     return this.#multipart.abort(upload);
   }
 
-  /** Replaces the file of a key by one that was written aside, if the condition holds then. */
-  async #replace(key: string, temporary: string, condition: WriteCondition | undefined): Promise<void> {
-    await this.#lockKey(key, async () => {
+  /**
+   * Replaces the file of a key by one that was written aside, if the condition holds then. `once`: what was written, if it
+   * is to replace nothing; returns the object that is kept instead.
+   */
+  async #replace(
+    key: string,
+    temporary: string,
+    condition: WriteCondition | undefined,
+    once?: StoredObject,
+  ): Promise<StoredObject | undefined> {
+    return this.#lockKey(key, async () => {
+      const kept =
+        once && (await this.#files.orRemove(temporary, () => findWritten(key, once, (of) => this.open(of))));
+      if (kept !== undefined) {
+        await rm(temporary, { force: true });
+        return kept;
+      }
       const segments = await this.#files.orRemove(temporary, async () => {
         if (condition !== undefined) checkCondition(key, (await this.head(key))?.etag, condition);
         const before = await this.#segmentsBefore(key);
@@ -296,6 +311,7 @@ class DirectoryStore implements HostedStore {
       });
       await this.#files.place(temporary, this.#pathOf(key));
       if (segments !== undefined) await this.#uploads.removeParts(segments.upload);
+      return undefined;
     });
   }
 

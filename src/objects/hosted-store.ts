@@ -61,6 +61,11 @@ export class ConditionFailedError extends Error {
 
 export interface HostedPutOptions extends PutOptions, ObjectAttributes {
   readonly condition?: WriteCondition;
+  /**
+   * An object that is there already is kept: the write succeeds where it has the same content, else it fails with
+   * ConditionFailedError.
+   */
+  readonly once?: boolean;
   /** Called once the body has ended. */
   readonly checksum?: () => Checksum | undefined;
 }

@@ -13,8 +13,8 @@ export function offloadedInputsUri(bucket: string, key: ProjectKey, hash: string
   return `s3://${bucket}/${key.project}/${key.domain}/inputs/${hash}/inputs.pb`;
 }
 
-export function uploadUri(bucket: string, key: ProjectKey, root: string, fileName: string): string {
-  return `s3://${bucket}/${key.project}/${key.domain}/uploads/${root}/${fileName}`;
+export function uploadUri(bucket: string, key: ProjectKey, folder: string, fileName: string): string {
+  return `s3://${bucket}/${key.project}/${key.domain}/uploads/${folder}/${fileName}`;
 }
 
 /**

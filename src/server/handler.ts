@@ -2,6 +2,7 @@
 import { presign } from "../lib/sigv4-signer.ts";
 import type { HostedStore } from "../objects/hosted-store.ts";
 import { createS3Handler } from "../objects/s3/handler.ts";
+import { WRITE_ONCE_PARAMETER } from "../objects/s3/put-object.ts";
 import type { ObjectTraffic } from "../orchestrator/object-traffic.ts";
 import type { RunIdentities } from "../orchestrator/run-identity.ts";
 import { createAccess, type Authorise } from "../services/access.ts";
@@ -38,7 +39,7 @@ export function createHandler(options: HandlerOptions): Handler {
     ...parts,
     access,
     largeObjects,
-    presign: ({ method, origin, uri, expiresInSeconds }) =>
+    presign: ({ method, origin, uri, expiresInSeconds, writeOnce }) =>
       presign({
         method,
         origin,
@@ -48,6 +49,8 @@ export function createHandler(options: HandlerOptions): Handler {
         secretAccessKey: identities.secretOf(OPERATOR),
         expiresInSeconds,
         nowMs: clock.now(),
+        ...(writeOnce && { query: { [WRITE_ONCE_PARAMETER]: "" } }),
+        ...(writeOnce?.md5 && { headers: { "content-md5": Buffer.from(writeOnce.md5).toString("base64") } }),
       }),
   };
   const rpc = createRpc({

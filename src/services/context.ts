@@ -38,4 +38,9 @@ export interface PresignRequest {
   readonly origin: string;
   readonly uri: string;
   readonly expiresInSeconds: number;
+  /**
+   * For a PUT that makes an object and replaces none. With `md5` (16 bytes) the URL is good for this content only, and its
+   * bearer sends it as Content-MD5.
+   */
+  readonly writeOnce?: { readonly md5: Uint8Array | undefined };
 }

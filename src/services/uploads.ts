@@ -2,10 +2,8 @@
 import type { ServiceImpl } from "@connectrpc/connect";
 import { checkProjectName, type ProjectKey } from "../domain/ids.ts";
 import type { Principal } from "../domain/principal.ts";
-import { uploadUri } from "../orchestrator/paths.ts";
 import { incomplete } from "../wire/incomplete.ts";
 import type {
-  CreateUploadLocationRequest,
   DataProxyService,
   UploadInputsRequest,
 } from "../wire/gen/flyteidl2/dataproxy/dataproxy_service_pb.js";
@@ -16,6 +14,7 @@ import type { ServiceContext } from "./context.ts";
 import { emptyInputs, storeInputs } from "./inputs.ts";
 import { requestOrigin } from "./origin.ts";
 import { principalOf } from "./principal.ts";
+import { uploadLocation } from "./upload-location.ts";
 import { expiryOf } from "./url-expiry.ts";
 
 export type UploadContext = Pick<ServiceContext, "access" | "objects" | "bucket" | "clock" | "presign">;
@@ -30,13 +29,15 @@ export function uploadMethods(context: UploadContext): Methods {
         domain: checkProjectName(request.domain, "domain"),
       };
       await access.place(principalOf(handler), scope);
-      const uri = uploadUri(bucket, scope, uploadRoot(request), fileName(request));
+      const { uri, md5 } = uploadLocation(bucket, scope, request);
       const expiresInSeconds = expiryOf(request);
+      const origin = requestOrigin(handler);
       return {
-        signedUrl: presign({ method: "PUT", origin: requestOrigin(handler), uri, expiresInSeconds }),
+        signedUrl: presign({ method: "PUT", origin, uri, expiresInSeconds, writeOnce: { md5 } }),
         nativeUrl: uri,
         expiresAt: encodeTime(clock.now() + expiresInSeconds * 1_000),
-        headers: {},
+        // Signed with the URL.
+        headers: md5 === undefined ? {} : { "Content-MD5": Buffer.from(md5).toString("base64") },
       };
     },
 
@@ -70,19 +71,4 @@ function scopeOf({ id }: UploadInputsRequest): ProjectKey {
   if (id.case === "runId")
     return decodeRunId(id.value.name === "" ? { ...id.value, name: "unnamed" } : id.value);
   throw incomplete("a run or a project");
-}
-
-/**
- * Where an upload goes follows from its content, so that a client that remembers an upload (the SDK
- * does, for a day) still finds it, also after it was uploaded again.
- */
-function uploadRoot(request: CreateUploadLocationRequest): string {
-  if (request.filenameRoot !== "") return request.filenameRoot;
-  if (request.contentMd5.length > 0) return Buffer.from(request.contentMd5).toString("hex");
-  throw incomplete("where to upload to: a folder, or the MD5 of the content");
-}
-
-function fileName({ filename }: CreateUploadLocationRequest): string {
-  if (filename !== "") return filename;
-  throw incomplete("the file to upload");
 }

@@ -25,7 +25,11 @@ export interface MultipartOptions {
   readonly clock: Clock;
   readonly encryption: Encryption;
   /** Replaces the file of a key by one that was written aside, if the condition holds then. */
-  readonly replace: (key: string, temporary: string, condition: WriteCondition | undefined) => Promise<void>;
+  readonly replace: (
+    key: string,
+    temporary: string,
+    condition: WriteCondition | undefined,
+  ) => Promise<unknown>;
 }
 
 /** As HostedStore describes the methods. */

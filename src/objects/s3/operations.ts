@@ -14,7 +14,7 @@ import {
   listMultipartUploads,
   uploadPart,
 } from "./multipart.ts";
-import { putObject } from "./put-object.ts";
+import { putObject, WRITE_ONCE_PARAMETER } from "./put-object.ts";
 import { ENCRYPTION_HEADER } from "./encryption-header.ts";
 import { S3Error } from "./s3-error.ts";
 import type { S3Request } from "./s3-request.ts";
@@ -108,7 +108,14 @@ const OPERATIONS: readonly Operation[] = [
     headers: [...ATTRIBUTES, "x-amz-tagging-directive"],
     run: copyObject,
   },
-  { name: "PutObject", method: "PUT", target: "object", headers: ATTRIBUTES, run: putObject },
+  {
+    name: "PutObject",
+    method: "PUT",
+    target: "object",
+    takes: [WRITE_ONCE_PARAMETER],
+    headers: ATTRIBUTES,
+    run: putObject,
+  },
   {
     name: "CreateMultipartUpload",
     method: "POST",

@@ -5,6 +5,11 @@ import { encryptionHeadersOf } from "./encryption-header.ts";
 import { sendEmpty } from "./respond.ts";
 import { verifyBody } from "./verified-body.ts";
 
+/**
+ * Ours: a signed URL with it makes an object and replaces none. The signature covers it, so its bearer cannot leave it out.
+ */
+export const WRITE_ONCE_PARAMETER = "boxkite-write-once";
+
 export async function putObject(call: Call): Promise<void> {
   const { request, response, store, onWritten } = call;
   await authorize(call, "write", request.key);
@@ -13,6 +18,7 @@ export async function putObject(call: Call): Promise<void> {
   const stored = await store.put(request.key, body.bytes, {
     ...attributesOf(request),
     ...(condition === undefined ? {} : { condition }),
+    ...(request.parameter(WRITE_ONCE_PARAMETER) !== undefined && { once: true }),
     checksum: body.checksum,
   });
   onWritten(request.key, stored.size);
