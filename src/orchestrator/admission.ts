@@ -4,6 +4,7 @@
  */
 import { hasLiveAttempt, isQueued, type CachedResult } from "../domain/action.ts";
 import type { ActionRecord } from "../domain/action-record.ts";
+import type { RunKey } from "../domain/ids.ts";
 import { capText } from "../domain/resources.ts";
 import type { ActionEvent } from "../domain/transition.ts";
 import type { Store } from "../store/store.ts";
@@ -14,10 +15,12 @@ export interface AdmissionOptions {
   readonly apply: Apply;
   /**
    * URIs of objects that the outputs of a result refer to, as far as the run that made it may read them:
-   * the run that gets the outputs may read those too. Undefined where the outputs are damaged.
+   * the run that gets the outputs may read those too. Undefined where that run's caller may not read the result, or
+   * where the outputs are damaged.
    */
   readonly urisInOutputs: (
     result: Pick<CachedResult, "outputUri" | "source">,
+    reader: RunKey,
   ) => Promise<readonly string[] | undefined>;
 }
 
@@ -29,14 +32,8 @@ export async function admit(
   const { store } = options;
   const choose: Choose = async (action, now) => {
     if (!isQueued(action.state)) return undefined;
-    const known = await findResult(store, action, now);
-    const uris = known && (await options.urisInOutputs(known));
-    // A damaged result is computed anew.
-    if (known && uris) {
-      const grants = [`${known.outputUri}/`, ...uris];
-      const { outputUri, source } = known;
-      return { event: { type: "cacheHit", outputUri, source }, extra: { grants } };
-    }
+    const hit = await findResult(options, action, now);
+    if (hit !== undefined) return hit;
     const admitted: ActionEvent = { type: "admitted", reason: action.cpuCap && capText(action.cpuCap) };
     if (action.cache?.serialize !== true) return { event: admitted, extra: {} };
     const ifComputedElsewhere = await store.isComputedElsewhere(action);
@@ -49,13 +46,24 @@ export async function admit(
   return stored && hasLiveAttempt(stored.state) ? stored : undefined;
 }
 
+/** The newest result that there is, or else the newest of the action's own project and domain. */
 async function findResult(
-  store: Store,
+  { store, urisInOutputs }: Pick<AdmissionOptions, "store" | "urisInOutputs">,
   { cache, key }: ActionRecord,
   now: number,
-): Promise<CachedResult | undefined> {
+): Promise<Awaited<ReturnType<Choose>>> {
   if (cache === undefined || cache.overwrite) return undefined;
-  const found = await store.findCached(cache.key, cache.sameProject ? key : undefined);
-  if (found === undefined) return undefined;
-  return cache.maxAgeMs === undefined || now - found.createdAt <= cache.maxAgeMs ? found : undefined;
+  for (const scope of cache.sameProject ? [key] : [undefined, key]) {
+    const found = await store.findCached(cache.key, scope);
+    if (found === undefined) return undefined;
+    const { outputUri, source, createdAt } = found;
+    if (cache.maxAgeMs !== undefined && now - createdAt > cache.maxAgeMs) return undefined;
+    const uris = await urisInOutputs(found, key);
+    if (uris === undefined) continue;
+    return {
+      event: { type: "cacheHit", outputUri, source },
+      extra: { grants: [`${outputUri}/`, ...uris] },
+    };
+  }
+  return undefined;
 }

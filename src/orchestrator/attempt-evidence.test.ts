@@ -74,7 +74,7 @@ test("uploads count below the attempt's prefix and below that of its raw data, u
     (await evidence.collect({ kind: "outputs" }, EXIT)).uploadRefused !== undefined;
   traffic.refused("r/a0/1/outputs.pb", "DISK_FULL");
   assert.equal(await isRefused(), false, "another attempt's");
-  for (const key of ["r/a0/2/outputs.pb", "raw/r/a0/2/part"]) {
+  for (const key of ["r/a0/2/outputs.pb", "raw/runs/r/a0/2/part"]) {
     traffic.refused(key, "DISK_FULL");
     assert.equal(await isRefused(), true, key);
     traffic.written(key);

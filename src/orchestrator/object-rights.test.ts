@@ -18,13 +18,30 @@ async function rightsOf(t: TestContext, grants: readonly string[], rawDataPrefix
   return createObjectRights(store, "b");
 }
 
-test("a run owns its own prefix and its part of the raw-data place, and nothing that only begins alike", async (t) => {
-  const rights = await rightsOf(t, [], "s3://b/lake");
-  assert.ok(await rights.owns(keyOf("r1"), "p/d/runs/r1/a0/1/outputs.pb"));
-  assert.ok(await rights.owns(keyOf("r1"), "lake/r1/a0/1/file"));
-  for (const key of ["p/d/runs/r10/a0/1/outputs.pb", "p/d/runs/r1", "lake/r2/a0/1/file", "lake", ""])
-    assert.ok(!(await rights.owns(keyOf("r1"), key)), key);
-  assert.ok(!(await rights.owns(keyOf("nobody"), "lake/nobody/x")), "of a run that is not there");
+test("a run owns its own prefix and its folder for raw data, and nothing that only begins alike", async (t) => {
+  const rights = await rightsOf(t, [], "s3://b/p/d/lake");
+  for (const key of ["p/d/runs/r1/a0/1/outputs.pb", "p/d/runs/r1/", "p/d/lake/runs/r1/a0/1/file"])
+    assert.ok(await rights.owns(keyOf("r1"), key), key);
+  const others = [
+    "p/d/runs/r10/a0/1/outputs.pb",
+    "p/d/runs/r1",
+    "p/d/runs/",
+    "p/d/lake/runs/r2/a0/1/file",
+    "p/d/lake/runs/r1",
+    "p/d/lake/runs/",
+    "p/d/lake/r1/file",
+    "p/d/lakes/runs/r1/file",
+    "p/d/other/runs/r1/file",
+    "p/d/runs/r2/lake/runs/r1/file",
+    "p/d/lake/runs/r2/runs/r1/file",
+    "p/production/runs/r1/file",
+    "q/d/lake/runs/r1/file",
+    "runs/r1/file",
+    "lake",
+    "",
+  ];
+  for (const key of others) assert.ok(!(await rights.owns(keyOf("r1"), key)), key);
+  assert.ok(!(await rights.owns(keyOf("nobody"), "p/d/lake/runs/nobody/x")), "of a run that is not there");
 });
 
 test("it reads what it was handed: an object, or all below a prefix", async (t) => {

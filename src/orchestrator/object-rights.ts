@@ -2,7 +2,7 @@
 import type { RunKey } from "../domain/ids.ts";
 import { objectUri, parseObjectUri } from "../objects/uri.ts";
 import type { Store } from "../store/store.ts";
-import { isRunRawDataKey, runBaseUri } from "./paths.ts";
+import { runFolderOf } from "./paths.ts";
 
 export interface ObjectRights {
   /** Did, or will, the run itself write it? */
@@ -15,9 +15,11 @@ export interface ObjectRights {
 /** A key or URI that ends in '/' is a prefix. */
 export function createObjectRights(store: Store, bucket: string): ObjectRights {
   const owns = async (run: RunKey, key: string) => {
-    if (objectUri(bucket, key).startsWith(`${runBaseUri(bucket, run)}/`)) return true;
+    const folder = runFolderOf(key);
+    if (folder === undefined || !isSameRun(folder.run, run)) return false;
+    if (folder.parent === `${run.project}/${run.domain}`) return true;
     const record = await store.getRun(run);
-    return record !== undefined && isRunRawDataKey(record, bucket, key);
+    return record?.settings.rawDataPrefix === objectUri(bucket, folder.parent);
   };
   const mayRead = async (run: RunKey, key: string) =>
     (await owns(run, key)) || (await store.isGranted(run, objectUri(bucket, key)));
@@ -34,4 +36,8 @@ export function createObjectRights(store: Store, bucket: string): ObjectRights {
       return uris.filter((_, index) => allowed[index]);
     },
   };
+}
+
+function isSameRun(a: RunKey, b: RunKey): boolean {
+  return a.run === b.run && a.project === b.project && a.domain === b.domain;
 }

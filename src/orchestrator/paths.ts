@@ -2,19 +2,27 @@
 import { ERROR_FILE, OUTPUTS_FILE } from "../domain/outputs.ts";
 import type { AttemptKey } from "../domain/attempt.ts";
 import type { ActionKey, ProjectKey, RunKey } from "../domain/ids.ts";
-import type { RunRecord } from "../domain/run.ts";
+
+const RUNS = "runs";
+const UPLOADS = "uploads";
+const INPUTS = "inputs";
+/** The folders of a project and domain that the server has filled. */
+export const SERVER_FOLDERS: readonly string[] = [RUNS, UPLOADS, INPUTS];
+
+/** Of what is uploaded to folders that clients name, apart from what is named by its content. */
+export const NAMED_UPLOADS = "named";
 
 export function runBaseUri(bucket: string, key: RunKey): string {
-  return `s3://${bucket}/${key.project}/${key.domain}/runs/${key.run}`;
+  return `s3://${bucket}/${key.project}/${key.domain}/${RUNS}/${key.run}`;
 }
 
 /** Inputs are uploaded before their run exists; the name is made of their content. */
 export function offloadedInputsUri(bucket: string, key: ProjectKey, hash: string): string {
-  return `s3://${bucket}/${key.project}/${key.domain}/inputs/${hash}/inputs.pb`;
+  return `s3://${bucket}/${key.project}/${key.domain}/${INPUTS}/${hash}/inputs.pb`;
 }
 
 export function uploadUri(bucket: string, key: ProjectKey, folder: string, fileName: string): string {
-  return `s3://${bucket}/${key.project}/${key.domain}/uploads/${folder}/${fileName}`;
+  return `s3://${bucket}/${key.project}/${key.domain}/${UPLOADS}/${folder}/${fileName}`;
 }
 
 /**
@@ -31,22 +39,31 @@ const RESULTS = [OUTPUTS_FILE, ERROR_FILE];
 export function attemptOfResult(key: string): AttemptKey | undefined {
   const [project, domain, runs, run, action, number, file, ...more] = key.split("/");
   const attempt = Number(number);
-  if (runs !== "runs" || !RESULTS.includes(file ?? "") || more.length > 0) return undefined;
+  if (runs !== RUNS || !RESULTS.includes(file ?? "") || more.length > 0) return undefined;
   if (!project || !domain || !run || !action || !Number.isInteger(attempt)) return undefined;
   return { project, domain, run, action, attempt };
 }
 
 /** Where an attempt offloads data when the run names a prefix for it. */
 export function rawDataPrefix(prefix: string, key: ActionKey, attempt: number): string {
-  return `${runRawDataPrefix(prefix, key)}${key.action}/${attempt}`;
+  return `${prefix}/${RUNS}/${key.run}/${key.action}/${attempt}`;
 }
 
-function runRawDataPrefix(prefix: string, key: RunKey): string {
-  return `${prefix.replace(/\/+$/u, "")}/${key.run}/`;
+export interface RunFolder {
+  readonly run: RunKey;
+  /** The key of the folder in which the runs are, without a slash at its end. */
+  readonly parent: string;
 }
 
-/** Is the key below the run's own part of its raw-data prefix? */
-export function isRunRawDataKey(run: RunRecord, bucket: string, key: string): boolean {
-  const prefix = run.settings.rawDataPrefix;
-  return prefix !== undefined && `s3://${bucket}/${key}`.startsWith(runRawDataPrefix(prefix, run.key));
+/**
+ * The run that a key or a prefix lies in, by `<project>/<domain>/…/runs/<run>/…`. The first `runs` counts, and no prefix
+ * for raw data has such a segment, so a key lies in one run at most. Whether that run has the folder is in its record.
+ */
+export function runFolderOf(key: string): RunFolder | undefined {
+  const segments = key.split("/");
+  const at = segments.indexOf(RUNS, 2);
+  const [project, domain] = segments;
+  const run = segments[at + 1];
+  if (at === -1 || !project || !domain || !run || segments.length < at + 3) return undefined;
+  return { run: { project, domain, run }, parent: segments.slice(0, at).join("/") };
 }

@@ -6,7 +6,6 @@ import { WRITE_ONCE_PARAMETER } from "../objects/s3/put-object.ts";
 import type { ObjectTraffic } from "../orchestrator/object-traffic.ts";
 import type { RunIdentities } from "../orchestrator/run-identity.ts";
 import { createAccess, type Authorise } from "../services/access.ts";
-import { createAuthorise } from "../services/authorise/authorise.ts";
 import { createLargeObjects } from "../services/large-objects.ts";
 import type { ServiceContext } from "../services/context.ts";
 import { keyOfUri } from "../services/object-keys.ts";
@@ -26,14 +25,14 @@ export interface HandlerOptions {
   readonly identities: RunIdentities;
   readonly authenticate: Authenticate;
   readonly traffic: ObjectTraffic;
-  readonly authorise: Authorise | undefined;
+  readonly authorise: Authorise;
   readonly anyHostName: boolean;
 }
 
 export function createHandler(options: HandlerOptions): Handler {
-  const { parts, health, identities, authenticate, traffic, anyHostName } = options;
+  const { parts, health, identities, authenticate, traffic, authorise, anyHostName } = options;
   const { store, objects, rights, orchestrator, bucket, clock, log } = parts;
-  const access = createAccess(store, both(createAuthorise({ store, rights }), options.authorise));
+  const access = createAccess(store, authorise);
   const largeObjects = createLargeObjects();
   const context: ServiceContext = {
     ...parts,
@@ -85,12 +84,4 @@ export function createHandler(options: HandlerOptions): Handler {
     context,
     anyHostName,
   });
-}
-
-function both(first: Authorise, second: Authorise | undefined): Authorise {
-  if (second === undefined) return first;
-  return async (...asked) => {
-    await first(...asked);
-    await second(...asked);
-  };
 }

@@ -10,6 +10,7 @@ import { silentLogger } from "../lib/log.ts";
 import { createRedactor } from "../lib/redact.ts";
 import { openDirectoryStore } from "../objects/directory-store.ts";
 import type { ObjectRights } from "../orchestrator/object-rights.ts";
+import type { StoreReader } from "../store/reader.ts";
 import { ErrorDocumentSchema } from "../wire/gen/flyteidl2/core/execution_pb.js";
 import { createResults } from "./results.ts";
 
@@ -19,6 +20,8 @@ test("an error document is read, and kept, without the secrets of its attempt", 
   const options = { clock: systemClock, log: silentLogger, secret: "0".repeat(64) };
   const objects = await openDirectoryStore(directory, options);
   const { readWritten } = createResults({
+    store: {} as StoreReader,
+    authorise: () => {},
     objects,
     rights: {} as ObjectRights,
     bucket: "boxkite",

@@ -1,16 +1,21 @@
 /** What the orchestrator reads of the results that tasks wrote. */
 import { BoxkiteError } from "../domain/errors.ts";
+import type { RunKey } from "../domain/ids.ts";
 import { outputsUri } from "../domain/outputs.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Redactor } from "../lib/redact.ts";
 import type { ObjectStore } from "../objects/object-store.ts";
 import type { ObjectRights } from "../orchestrator/object-rights.ts";
 import type { OrchestratorOptions } from "../orchestrator/orchestrator.ts";
+import type { Authorise } from "../services/access.ts";
 import { keyOfUri } from "../services/object-keys.ts";
+import type { StoreReader } from "../store/reader.ts";
 import { objectUrisInOutputs } from "../wire/literals.ts";
 import { readWritten } from "../wire/written.ts";
 
 export interface ResultsOptions {
+  readonly store: StoreReader;
+  readonly authorise: Authorise;
   readonly objects: ObjectStore;
   readonly rights: ObjectRights;
   readonly bucket: string;
@@ -18,14 +23,30 @@ export interface ResultsOptions {
 }
 
 export function createResults({
+  store,
+  authorise,
   objects,
   rights,
   bucket,
   log,
 }: ResultsOptions): Pick<OrchestratorOptions, "urisInOutputs" | "readWritten"> {
   const keyOf = (uri: string) => keyOfUri(uri, bucket);
+  /** Within one project and domain always; else where the caller of the run that is to get it may read its source. */
+  const mayReuse = async (source: RunKey, reader: RunKey): Promise<boolean> => {
+    if (source.project === reader.project && source.domain === reader.domain) return true;
+    const run = await store.getRun(reader);
+    if (run === undefined) return false;
+    try {
+      await authorise({ ...run.createdBy, identity: run.authority }, "read", { kind: "run", key: source });
+      return true;
+    } catch (error) {
+      if (error instanceof BoxkiteError && error.kind === "user") return false;
+      throw error;
+    }
+  };
   return {
-    urisInOutputs: async ({ outputUri, source }) => {
+    urisInOutputs: async ({ outputUri, source }, reader) => {
+      if (!(await mayReuse(source, reader))) return undefined;
       let outputs: Uint8Array | undefined;
       try {
         outputs = await objects.readAll(keyOf(outputsUri("task", outputUri)));

@@ -24,6 +24,7 @@ import { createAttemptLogs } from "../logs/attempt-logs.ts";
 import { openDirectoryStore } from "../objects/directory-store.ts";
 import { expireUploads } from "../objects/upload-expiry.ts";
 import type { Authorise } from "../services/access.ts";
+import { createAuthorise } from "../services/authorise/authorise.ts";
 import { buildImageWork, deployBuildTask } from "../services/build-task.ts";
 import { createChangeFeed } from "../services/change-feed.ts";
 import { createUnusedImages } from "../services/unused-images.ts";
@@ -129,6 +130,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const feed = createChangeFeed(store, clock);
   opened.defer(() => feed.close());
   const rights = createObjectRights(store, BUCKET);
+  const authorise = createAuthorise({ store, rights, also: options.authorise });
   const traffic = createObjectTraffic();
   let port = options.port;
   const leaseLost = Promise.withResolvers<BoxkiteError>();
@@ -149,7 +151,14 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     ...(options.capCpu === true && { capCpu: true }),
     ...(options.lingerMs !== undefined && { lingerMs: options.lingerMs }),
     endpoint: () => executor.endpointForAttempts(port),
-    ...createResults({ objects, rights, bucket: BUCKET, log }),
+    ...createResults({
+      store,
+      authorise,
+      objects,
+      rights,
+      bucket: BUCKET,
+      log,
+    }),
   });
   const handler = createHandler({
     parts: {
@@ -170,7 +179,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     identities,
     authenticate: createAuthenticate(signingKeys, options.reach),
     traffic,
-    authorise: options.authorise,
+    authorise,
     anyHostName: options.anyHostName ?? false,
   });
   const listener = await listen({ ...options, handler });

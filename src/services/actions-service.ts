@@ -7,7 +7,7 @@ import { toBinary } from "@bufbuild/protobuf";
 import { NO_RETRIES } from "../domain/action.ts";
 import { newConditionState, newTaskState, newTraceState, type TraceEnd } from "../domain/initial-state.ts";
 import { BoxkiteError } from "../domain/errors.ts";
-import type { ActionKey, RunKey } from "../domain/ids.ts";
+import type { ActionKey } from "../domain/ids.ts";
 import type { NewAction } from "../domain/action-record.ts";
 import type { RunSettings } from "../domain/run.ts";
 import type { Effect } from "../domain/transition.ts";
@@ -36,6 +36,7 @@ import type { ServiceContext } from "./context.ts";
 import { deliver } from "./direct-stream.ts";
 import { requireInlineInputs } from "./inputs.ts";
 import { requestOrigin } from "./origin.ts";
+import { requireOwnUris } from "./own-uris.ts";
 import { principalOf } from "./principal.ts";
 import { signalPath } from "./signal-page.ts";
 import { watchChildren } from "./watches.ts";
@@ -57,7 +58,7 @@ export function registerActionsService(router: ConnectRouter, context: Needs): v
       const by = principalOf(handler);
       const run = await access.child(by, key, action.parentActionName ?? "");
       const decoded = decodeAction(action, key, run.settings, requestOrigin(handler), clock.now());
-      await requireReadable(context, run.key, decoded);
+      await requireOwnUris(context, run.key, decoded);
       if (decoded.kind === "task") requireInlineInputs(context, decoded);
       const created = await orchestrator.enqueue(run, decoded, by);
       // The SDK takes this for "fine": it enqueues again after a lost answer or a restart.
@@ -82,26 +83,6 @@ export function registerActionsService(router: ConnectRouter, context: Needs): v
     },
   };
   router.service(ActionsService, service);
-}
-
-/**
- * A child names its code itself: only what its run may read already, or what a deployed task names (a task
- * that is called by reference). Throws INVALID_ARGUMENT.
- */
-async function requireReadable(
-  { store, rights }: Needs,
-  run: RunKey,
-  { name, grants }: NewAction,
-): Promise<void> {
-  const readable = await rights.readable(run, grants);
-  for (const uri of grants) {
-    if (readable.includes(uri) || (await store.isNamedByDeployedTask(uri))) continue;
-    throw new BoxkiteError(
-      "INVALID_ARGUMENT",
-      `action ${name} names ${uri}, which its run may not read, and no deployed task names it`,
-      { hint: "pass the object to the task as an input, or deploy the task whose code it is" },
-    );
-  }
 }
 
 function decodeAction(

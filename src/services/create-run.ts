@@ -25,8 +25,9 @@ import { cacheUseOf, decodeRunSpec, decodeTaskSpec, rootCacheKey } from "../wire
 import { decodeMoment } from "../wire/time.ts";
 import type { ServiceContext } from "./context.ts";
 import { emptyInputs, readInputs, storeInputs } from "./inputs.ts";
-import { authoriseReads, keyOfUri } from "./object-keys.ts";
+import { authoriseCode, authoriseReads, grantable, keyOfUri } from "./object-keys.ts";
 import { principalOf } from "./principal.ts";
+import { checkRawDataPrefix } from "./raw-data-prefix.ts";
 import { seedsFrom } from "./recover.ts";
 
 export type CreateRunContext = Pick<
@@ -43,7 +44,7 @@ export function createRunMethod(context: CreateRunContext): Method {
     const key = runKeyOf(request);
     await access.place(by, key);
     await access.authorise(by, "create", { kind: "run", key });
-    const spec = await specOf(context, by, request);
+    const spec = await specOf(context, by, key, request);
     const { uri, hash, grants } = await inputsOf(
       context,
       by,
@@ -51,12 +52,8 @@ export function createRunMethod(context: CreateRunContext): Method {
       key,
       spec.definition.cache?.ignoredInputs ?? [],
     );
-    const settings = settingsOf(request, key, by);
+    const settings = await settingsOf(context, by, request, key);
     requireStartable(spec.definition, settings.env);
-    if (settings.rawDataPrefix !== undefined) {
-      const prefix = keyOfUri(`${settings.rawDataPrefix}/`, context.bucket);
-      await access.authorise(by, "change", { kind: "object", key: prefix });
-    }
     const cache = cacheUseOf(spec.definition, settings, rootCacheKey(spec.definition, hash));
     if (settings.recover) await access.run(by, "read", { ...key, run: settings.recover.run });
     const seeds = settings.recover ? await seedsFrom(context, key, settings.recover) : [];
@@ -103,9 +100,21 @@ function runKeyOf({ id }: CreateRunRequest): RunKey {
   }
 }
 
+async function settingsOf(
+  { access, bucket }: CreateRunContext,
+  by: Principal,
+  { runSpec }: CreateRunRequest,
+  key: RunKey,
+): Promise<RunSettings> {
+  const settings = startedBy(decodeRunSpec(runSpec, key), by);
+  if (settings.rawDataPrefix === undefined) return settings;
+  const rawDataPrefix = checkRawDataPrefix(bucket, key, settings.rawDataPrefix);
+  await access.authorise(by, "change", { kind: "object", key: keyOfUri(`${rawDataPrefix}/`, bucket) });
+  return { ...settings, rawDataPrefix };
+}
+
 /** Whatever a task says, the run is started by its own. */
-function settingsOf({ runSpec }: CreateRunRequest, key: RunKey, { identity }: Principal): RunSettings {
-  const settings = decodeRunSpec(runSpec, key);
+function startedBy(settings: RunSettings, { identity }: Principal): RunSettings {
   if (identity.kind !== "attempt") return settings;
   const { project, domain, run } = identity.key;
   return { ...settings, spawnedBy: { project, domain, run } };
@@ -114,12 +123,13 @@ function settingsOf({ runSpec }: CreateRunRequest, key: RunKey, { identity }: Pr
 async function specOf(
   context: CreateRunContext,
   by: Principal,
+  scope: ProjectKey,
   { task }: CreateRunRequest,
 ): Promise<StoredSpec> {
   switch (task.case) {
     case "taskSpec": {
       const spec = decodeTaskSpec(task.value);
-      await authoriseReads(context, by, spec.definition.reads);
+      await authoriseCode(context, by, scope, spec.definition.reads);
       return spec;
     }
     case "taskId":
@@ -141,12 +151,12 @@ async function inputsOf(
     const { uri, inputsHash } = inputWrapper.value;
     await authoriseReads(context, by, [uri]);
     const { literals } = await readInputs(context, uri);
-    const grants = objectUrisIn(literals);
+    const grants = await grantable(context, objectUrisIn(literals));
     await authoriseReads(context, by, grants);
     return { uri, hash: inputsHash || hashInputs(literals, ignored), grants };
   }
   const inputs = inputWrapper.case === "inputs" ? inputWrapper.value : emptyInputs();
-  const grants = objectUrisIn(inputs.literals);
+  const grants = await grantable(context, objectUrisIn(inputs.literals));
   await authoriseReads(context, by, grants);
   const { uri, inputsHash } = await storeInputs(context, scope, inputs, ignored);
   return { uri, hash: inputsHash, grants };

@@ -6,7 +6,7 @@ import type { NewAction } from "../domain/action-record.ts";
 import { BoxkiteError } from "../domain/errors.ts";
 import { parseObjectUri } from "../objects/uri.ts";
 import { offloadedInputsUri } from "../orchestrator/paths.ts";
-import { keyOfUri } from "./object-keys.ts";
+import { keyOfUri, objectKeyOf } from "./object-keys.ts";
 import { decodeMessage } from "../wire/decode-message.ts";
 import { InputsSchema, type Inputs } from "../wire/gen/flyteidl2/task/common_pb.js";
 import { OffloadedInputDataSchema, type OffloadedInputData } from "../wire/gen/flyteidl2/common/run_pb.js";
@@ -35,9 +35,10 @@ export async function storeInputs(
 
 /** Reads them back. Throws INVALID_ARGUMENT where the object is not there or is no inputs, or LIMIT_EXCEEDED. */
 export async function readInputs({ objects, bucket }: Needs, uri: string): Promise<Inputs> {
-  const info = await objects.head(keyOfUri(uri, bucket));
+  const key = objectKeyOf(uri, bucket);
+  const info = await objects.head(key);
   requireInlineSize(info?.size ?? 0, "the run");
-  const bytes = await objects.readAll(keyOfUri(uri, bucket));
+  const bytes = await objects.readAll(key);
   if (bytes === undefined)
     throw new BoxkiteError("INVALID_ARGUMENT", `there are no inputs at ${uri}`, {
       hint: "start the run again: its inputs are uploaded with it",

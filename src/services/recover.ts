@@ -48,13 +48,12 @@ async function seedOf(context: Needs, record: ActionRecord): Promise<NewAction> 
 async function grantsFor(
   { objects, rights, bucket }: Needs,
   { key, kind, state }: ActionRecord,
-): Promise<string[]> {
+): Promise<readonly string[]> {
   const { outputUri } = state;
   if (outputUri === undefined || outputUri === "") return [];
   const file = outputsUri(kind, outputUri);
   const bytes = await objects.readAll(keyOfUri(file, bucket));
-  return [
-    kind === "trace" ? outputUri : `${outputUri}/`,
-    ...(bytes === undefined ? [] : await rights.readable(key, objectUrisInOutputs(bytes))),
-  ];
+  const uris = bytes === undefined ? [] : objectUrisInOutputs(bytes);
+  // Of the source run, which had the result itself.
+  return rights.readable(key, [kind === "trace" ? outputUri : `${outputUri}/`, ...uris]);
 }

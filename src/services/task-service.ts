@@ -10,7 +10,7 @@ import { encodeTask, encodeTaskDetails } from "../wire/task-details.ts";
 import { decodeTaskSpec } from "../wire/task-spec.ts";
 import { encodeTime } from "../wire/time.ts";
 import type { ServiceContext } from "./context.ts";
-import { authoriseReads } from "./object-keys.ts";
+import { authoriseCode } from "./object-keys.ts";
 import { principalOf } from "./principal.ts";
 import { reportingRefusals } from "./unused-images.ts";
 
@@ -32,7 +32,7 @@ export function registerTaskService(router: ConnectRouter, context: Needs): void
       await access.authorise(by, "create", { kind: "task", key });
       const spec = decodeTaskSpec(request.spec);
       // Whoever runs the task later may read its code.
-      await authoriseReads(context, by, spec.definition.reads);
+      await authoriseCode(context, by, key, spec.definition.reads);
       await catalog.deployTask(key, spec, by);
       return {};
     }),

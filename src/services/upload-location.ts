@@ -7,7 +7,7 @@ import { randomBytes } from "node:crypto";
 import { BoxkiteError } from "../domain/errors.ts";
 import type { ProjectKey } from "../domain/ids.ts";
 import { quoted } from "../domain/text.ts";
-import { uploadUri } from "../orchestrator/paths.ts";
+import { NAMED_UPLOADS, uploadUri } from "../orchestrator/paths.ts";
 import { incomplete } from "../wire/incomplete.ts";
 import type { CreateUploadLocationRequest } from "../wire/gen/flyteidl2/dataproxy/dataproxy_service_pb.js";
 
@@ -18,7 +18,6 @@ export interface UploadLocation {
 }
 
 const MD5_BYTES = 16;
-const NAMED = "named";
 
 /** Throws INVALID_ARGUMENT. */
 export function uploadLocation(
@@ -34,7 +33,8 @@ export function uploadLocation(
     return { uri: uploadUri(bucket, scope, fresh, filename), md5: undefined };
   }
   if (contentMd5.length !== MD5_BYTES) throw incomplete("an MD5 of 16 bytes");
-  const folder = filenameRoot === "" ? Buffer.from(contentMd5).toString("hex") : `${NAMED}/${filenameRoot}`;
+  const folder =
+    filenameRoot === "" ? Buffer.from(contentMd5).toString("hex") : `${NAMED_UPLOADS}/${filenameRoot}`;
   return { uri: uploadUri(bucket, scope, folder, filename), md5: contentMd5 };
 }
 

@@ -64,7 +64,7 @@ test("50,000 actions in one run", { timeout: 900_000 }, async (t) => {
           action: {
             actionId: { run: runId, name },
             parentActionName: "a0",
-            inputUri: "s3://boxkite/inputs.pb",
+            inputUri: `s3://boxkite/${runId.project}/${runId.domain}/runs/${runId.name}/inputs.pb`,
             spec: { case: "task", value: { spec } },
           },
         });

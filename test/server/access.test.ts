@@ -147,7 +147,7 @@ test("every RPC, page and object asks who may", async (t) => {
 
 test("nobody gives a run, or deploys with a task, an object that they may not read or change", async (t) => {
   const { transport } = await startInProcess(t, createFakeExecutor(), 4, (_, right, resource) => {
-    if (resource.kind === "object" && resource.key.startsWith("other/"))
+    if (resource.kind === "object" && resource.key.includes("other/"))
       throw new BoxkiteError("INVALID_ARGUMENT", `no ${right}: ${resource.key}`);
   });
   const runs = createClient(RunService, transport);
@@ -169,8 +169,11 @@ test("nobody gives a run, or deploys with a task, an object that they may not re
         ...common,
         inputWrapper: { case: "inputs", value: { literals: [{ name: "x", value: literal }] } },
       }),
-    "change: other/raw/": () =>
-      runs.createRun({ ...common, runSpec: { rawDataStorage: { rawDataPrefix: "s3://boxkite/other/raw" } } }),
+    "change: flytesnacks/development/other/": () =>
+      runs.createRun({
+        ...common,
+        runSpec: { rawDataStorage: { rawDataPrefix: "s3://boxkite/flytesnacks/development/other" } },
+      }),
     "read: other/code.tgz ": () => createClient(TaskService, transport).deployTask({ taskId, spec: bundled }),
   };
   for (const [what, attempt] of Object.entries(refused))

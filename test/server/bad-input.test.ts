@@ -11,9 +11,11 @@ import { ProjectService } from "../../src/wire/gen/flyteidl2/project/project_ser
 import { TaskService } from "../../src/wire/gen/flyteidl2/task/task_service_pb.js";
 import { RunService } from "../../src/wire/gen/flyteidl2/workflow/run_service_pb.js";
 import { actionId, ROOT, taskSpec } from "../../bench/helpers/requests.ts";
+import { asAttempt } from "../helpers/attempt-objects.ts";
 import { createFakeExecutor } from "../helpers/fake-executor.ts";
 import { grpcTrailers } from "../helpers/grpc.ts";
 import { startInProcess } from "../helpers/in-process-server.ts";
+import { until } from "../helpers/until.ts";
 
 const project = { organization: "", name: "flytesnacks", domain: "development" };
 /** A field of length 127 of which there is nothing. */
@@ -42,7 +44,8 @@ test("names that every object has are no fields of a list", async (t) => {
 });
 
 test("bytes that are no message", async (t) => {
-  const { transport, url } = await startInProcess(t, createFakeExecutor());
+  const executor = createFakeExecutor();
+  const { transport, url } = await startInProcess(t, executor);
   await t.test("as the body of a call", async () => {
     for (const type of ["application/proto", "application/json"]) {
       const response = await fetch(`${url}/flyteidl2.workflow.RunService/GetRunDetails`, {
@@ -100,11 +103,15 @@ test("bytes that are no message", async (t) => {
     assert.equal(error.metadata.get("boxkite-error-code"), "INVALID_ARGUMENT");
   });
   await t.test("as the outputs of a trace", async () => {
-    const uri = await upload(data, MALFORMED);
+    const uri = "s3://boxkite/flytesnacks/development/runs/r/t/outputs.pb";
     await runs.createRun({
       id: { case: "runId", value: actionId("r", ROOT).run },
       task: { case: "taskSpec", value: taskSpec({ command: ["true"] }) },
     });
+    await until(async () => executor.started.length > 0, 5_000);
+    const [attempt] = executor.started;
+    assert.ok(attempt);
+    assert.equal(await asAttempt(url, attempt, "PUT", uri, MALFORMED), 200);
     await createClient(ActionsService, transport).enqueue({
       action: {
         actionId: actionId("r", "t"),

@@ -71,7 +71,11 @@ test("limits of calls", async (t) => {
     const inputWrapperUri = { case: "offloadedInputData" as const, value: { uri: nativeUrl } };
     const stored = await refusal(runs.createRun({ id, task, inputWrapper: inputWrapperUri }));
     assert.match(stored.rawMessage, /inputs of the run have 67,108,865 bytes/u);
-    await runs.createRun({ id, task });
+    // Of which its run reads the object.
+    const blob = { case: "blob" as const, value: { uri: nativeUrl } };
+    const literal = { value: { case: "scalar" as const, value: { value: blob } } };
+    const named = { case: "inputs" as const, value: { literals: [{ name: "file", value: literal }] } };
+    await runs.createRun({ id, task, inputWrapper: named });
     const child = createClient(ActionsService, transport).enqueue({
       action: {
         actionId: { run: { ...PROJECT, name: "parent" }, name: "child" },

@@ -144,6 +144,9 @@ test("fields of a run", async (t) => {
   });
 });
 
+/** Of the run of the next test, which its actions' inputs and outputs are in. */
+const FOLDER = "s3://boxkite/flytesnacks/development/runs/parent";
+
 test("fields of an action", async (t) => {
   const { url, run, enqueue, started, detailsOf } = await subject(t);
   await run({ id: { case: "runId", value: runId("parent") } });
@@ -155,12 +158,12 @@ test("fields of an action", async (t) => {
     async () => {
       const { actionId, details, uris } = await enqueue({
         spec: task,
-        inputUri: "s3://boxkite/i",
+        inputUri: `${FOLDER}/i`,
         group: "g",
       });
       assert.equal(details?.id?.name, actionId.name);
       assert.deepEqual([details?.metadata?.parent, details?.metadata?.group], ["a0", "g"]);
-      assert.equal(uris.inputsUri, "s3://boxkite/i");
+      assert.equal(uris.inputsUri, `${FOLDER}/i`);
       await assert.rejects(enqueue({ spec: task, parentActionName: "none" }), /parent action none/u);
     },
   );
@@ -178,7 +181,7 @@ test("fields of an action", async (t) => {
   await t.test(
     `"TraceAction.name", "TraceAction.phase", "TraceAction.start_time", "TraceAction.end_time", "OutputReferences.output_uri"`,
     async () => {
-      const outputs = { outputUri: "s3://boxkite/o" };
+      const outputs = { outputUri: `${FOLDER}/o` };
       const trace = (phase: ActionPhase) =>
         enqueue({
           spec: { case: "trace", value: { name: "step", phase, startTime: at(1), endTime: at(3), outputs } },
@@ -188,7 +191,7 @@ test("fields of an action", async (t) => {
       assert.equal(details?.metadata?.funtionName, "step");
       assert.deepEqual([status?.phase, status?.durationMs], [ActionPhase.SUCCEEDED, 2000n]);
       assert.deepEqual([status?.startTime?.seconds, status?.endTime?.seconds], [1n, 3n]);
-      assert.equal(uris.outputsUri, "s3://boxkite/o");
+      assert.equal(uris.outputsUri, `${FOLDER}/o`);
       assert.equal((await trace(ActionPhase.FAILED)).details?.status?.phase, ActionPhase.FAILED);
       await assert.rejects(trace(ActionPhase.RUNNING), /neither succeeded nor failed/u);
     },

@@ -21,6 +21,8 @@ import { createFakeExecutor } from "../helpers/fake-executor.ts";
 import { startInProcess } from "../helpers/in-process-server.ts";
 
 const RUN = "r";
+/** Of traces, which have their outputs in the folder of the run. */
+const FOLDER = `s3://boxkite/flytesnacks/development/runs/${RUN}`;
 const filter = { case: "parentActionId", value: actionId(RUN, ROOT) } as const;
 
 async function createRun(transport: Transport): Promise<Client<typeof ActionsService>> {
@@ -31,7 +33,7 @@ async function createRun(transport: Transport): Promise<Client<typeof ActionsSer
   return createClient(ActionsService, transport);
 }
 
-function enqueueTrace(actions: Client<typeof ActionsService>, name: string, outputUri = "s3://boxkite/x") {
+function enqueueTrace(actions: Client<typeof ActionsService>, name: string, outputUri = `${FOLDER}/x`) {
   return actions.enqueue({
     action: {
       actionId: actionId(RUN, name),
@@ -91,7 +93,7 @@ test("a watcher that does not read is cut off, and gets all when it watches agai
   const told = namesTold(actions, names.length, begun.resolve);
   await begun.promise;
   // More than sockets hold, and a MiB on top.
-  for (const name of names) await enqueueTrace(actions, name, `s3://boxkite/${"x".repeat(64 * 1024)}`);
+  for (const name of names) await enqueueTrace(actions, name, `${FOLDER}/${"x".repeat(64 * 1024)}`);
   assert.deepEqual(await told, names);
   const chunks: Buffer[] = [];
   for await (const chunk of deaf as AsyncIterable<Buffer>) chunks.push(chunk);

@@ -24,7 +24,7 @@ export interface RunSettings {
   /** Ignore cached results, and replace them by the new ones. */
   readonly overwriteCache?: boolean;
   readonly cacheLookupScope?: "global" | "project-domain";
-  /** The URI prefix for the contents of File and Dir outputs. */
+  /** The URI prefix for the contents of File and Dir outputs; on a server, a folder of the own project and domain. */
   readonly rawDataPath?: string;
 }
 

@@ -8,9 +8,12 @@ import { unauthenticated } from "./refusals.ts";
 export interface AuthoriseOptions {
   readonly store: StoreReader;
   readonly rights: ObjectRights;
+  /** Asked besides. */
+  readonly also?: Authorise | undefined;
 }
 
 export function createAuthorise(options: AuthoriseOptions): Authorise {
+  const { also } = options;
   const authorise: Authorise = (by, right, resource) => {
     const { identity } = by;
     switch (identity.kind) {
@@ -25,7 +28,11 @@ export function createAuthorise(options: AuthoriseOptions): Authorise {
     }
   };
   const ofAttempt = createAttemptRules({ ...options, authorise });
-  return authorise;
+  if (also === undefined) return authorise;
+  return async (...asked) => {
+    await authorise(...asked);
+    await also(...asked);
+  };
 }
 
 const NO_TOKENS = "call without a token from this machine itself";
