@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { BoxkiteError, messageOf } from "../domain/errors.ts";
 import type { Queues } from "../domain/queue.ts";
+import { DEFAULT_QUOTAS, type Quotas } from "../domain/quotas.ts";
 import {
   NO_POLICY,
   type ConfinementPolicy,
@@ -16,6 +17,7 @@ import { CONFINEMENT_NAMES, readConfinement, readPodTemplates } from "./confinem
 import type { SharedPorts } from "../server/shared-ports.ts";
 import { readEgress } from "./egress-settings.ts";
 import { readSharedPorts } from "./port-settings.ts";
+import { readQuotas } from "./quota-settings.ts";
 import { readQueues } from "./queue-settings.ts";
 import { readRegistries } from "./registry-settings.ts";
 import { booleanOf, mappingOf, refuseUnknown } from "./setting-values.ts";
@@ -36,7 +38,15 @@ export const SETTING_NAMES = [
 export type SettingName = (typeof SETTING_NAMES)[number];
 const PATH_NAMES = ["data", "python"] as const satisfies readonly SettingName[];
 type PathName = (typeof PATH_NAMES)[number];
-const SECTIONS = ["registries", "egress", "containers", "pod-templates", "queues", "share-ports"] as const;
+const SECTIONS = [
+  "registries",
+  "egress",
+  "containers",
+  "pod-templates",
+  "queues",
+  "quotas",
+  "share-ports",
+] as const;
 
 export interface SettingsFile {
   readonly values: Partial<Record<SettingName, unknown>>;
@@ -45,6 +55,7 @@ export interface SettingsFile {
   readonly containers: InheritedSettings;
   readonly policy: ConfinementPolicy;
   readonly queues: Queues;
+  readonly quotas: Quotas;
   readonly sharedPorts: SharedPorts;
 }
 
@@ -61,6 +72,7 @@ const NO_FILE: SettingsFile = {
   containers: { certificates: false, proxy: false },
   policy: NO_POLICY,
   queues: new Map(),
+  quotas: DEFAULT_QUOTAS,
   sharedPorts: new Map(),
 };
 
@@ -79,6 +91,7 @@ export async function readSettingsFile({ values, env }: CommandInput): Promise<S
     containers,
     "pod-templates": templates,
     queues,
+    quotas,
     "share-ports": ports,
     ...flags
   } = await parseFile(path);
@@ -92,6 +105,7 @@ export async function readSettingsFile({ values, env }: CommandInput): Promise<S
     containers: inherited,
     policy: { settings, templates: readPodTemplates(templates) },
     queues: readQueues(queues),
+    quotas: readQuotas(quotas),
     sharedPorts: readSharedPorts(ports),
   };
 }

@@ -5,6 +5,7 @@ import type { ConfinementPolicy } from "../executors/container/confinement.ts";
 import type { InheritedSettings } from "../executors/container/inherited.ts";
 import { defaultParallelism } from "../executors/process/process-executor.ts";
 import type { Queues } from "../domain/queue.ts";
+import type { Quotas } from "../domain/quotas.ts";
 import type { Registries } from "../images/registry/registries.ts";
 import { createEgressRule, type EgressRule } from "../lib/egress.ts";
 import { DEFAULT_MAX_LOG_BYTES } from "../logs/attempt-logs.ts";
@@ -27,6 +28,7 @@ export interface UpSettings {
   readonly python: string | undefined;
   readonly maxParallel: number;
   readonly queues: Queues;
+  readonly quotas: Quotas;
   readonly capCpu: boolean;
   readonly lingerMs: number;
   readonly maxLogBytes: number;
@@ -93,6 +95,7 @@ export async function readUpSettings(input: CommandInput): Promise<UpSettings> {
     python: python?.value,
     maxParallel: whole("max-parallel", defaultParallelism(), 1, 10_000),
     queues: file.queues,
+    quotas: file.quotas,
     capCpu: yes("cap-cpu"),
     lingerMs: whole("linger-seconds", DEFAULT_LINGER_MS / 1000, 0, 86_400) * 1000,
     maxLogBytes: whole("max-log-mib", DEFAULT_MAX_LOG_BYTES / MIB, 1, 1_048_576) * MIB,

@@ -112,6 +112,7 @@ function start(settings: UpSettings, platform: Platform, data: DataDirectory, lo
     egress: settings.egress,
     maxParallel: settings.maxParallel,
     queues: settings.queues,
+    quotas: settings.quotas,
     capCpu: settings.capCpu,
     lingerMs: settings.lingerMs,
     maxLogBytes: settings.maxLogBytes,

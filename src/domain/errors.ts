@@ -83,6 +83,8 @@ export const ERROR_CODES = {
   PERMISSION_DENIED: "user",
   /** A limit that docs/limits.md states. */
   LIMIT_EXCEEDED: "user",
+  /** A project has taken all that its quota allows. */
+  QUOTA_EXCEEDED: "user",
   /** The text is not an image reference. */
   IMAGE_REFERENCE_INVALID: "user",
   IMAGE_NOT_FOUND: "user",

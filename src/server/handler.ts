@@ -1,14 +1,17 @@
 /** Everything that answers requests, put together: calls of the protocol, objects, pages. */
 import { presign } from "../lib/sigv4-signer.ts";
+import type { Quotas } from "../domain/quotas.ts";
 import type { HostedStore } from "../objects/hosted-store.ts";
 import { createS3Handler } from "../objects/s3/handler.ts";
 import { WRITE_ONCE_PARAMETER } from "../objects/s3/put-object.ts";
 import type { ObjectTraffic } from "../orchestrator/object-traffic.ts";
 import type { RunIdentities } from "../orchestrator/run-identity.ts";
 import { createAccess, type Authorise } from "../services/access.ts";
+import { limitCalls } from "../services/call-quota.ts";
 import { createLargeObjects } from "../services/large-objects.ts";
 import type { ServiceContext } from "../services/context.ts";
 import { keyOfUri } from "../services/object-keys.ts";
+import { createRunQuota } from "../services/run-quota.ts";
 import { registerServices } from "../services/routes.ts";
 import type { Authenticate } from "./authenticate.ts";
 import type { CheckHealth } from "./health.ts";
@@ -18,7 +21,7 @@ import { createRouter, unknownMethod, type RoutedHandler } from "./router.ts";
 import { createRpc } from "./rpc.ts";
 
 export interface HandlerOptions {
-  readonly parts: Omit<ServiceContext, "access" | "largeObjects" | "presign"> & {
+  readonly parts: Omit<ServiceContext, "access" | "largeObjects" | "presign" | "runQuota"> & {
     readonly objects: HostedStore;
   };
   readonly health: CheckHealth;
@@ -26,18 +29,20 @@ export interface HandlerOptions {
   readonly authenticate: Authenticate;
   readonly traffic: ObjectTraffic;
   readonly authorise: Authorise;
+  readonly quotas: Quotas;
   readonly anyHostName: boolean;
 }
 
 export function createHandler(options: HandlerOptions): Handler {
-  const { parts, health, identities, authenticate, traffic, authorise, anyHostName } = options;
+  const { parts, health, identities, authenticate, traffic, authorise, quotas, anyHostName } = options;
   const { store, objects, rights, orchestrator, bucket, clock, log } = parts;
-  const access = createAccess(store, authorise);
+  const access = createAccess(store, limitCalls(authorise, { callsPerSecond: quotas.callsPerSecond, clock }));
   const largeObjects = createLargeObjects();
   const context: ServiceContext = {
     ...parts,
     access,
     largeObjects,
+    runQuota: createRunQuota(store, quotas),
     presign: ({ method, origin, uri, expiresInSeconds, writeOnce }) =>
       presign({
         method,

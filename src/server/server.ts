@@ -6,6 +6,7 @@ import { BoxkiteError } from "../domain/errors.ts";
 import { LOCAL } from "../domain/principal.ts";
 import { DOMAINS } from "../domain/ids.ts";
 import type { Queues } from "../domain/queue.ts";
+import { DEFAULT_QUOTAS, type Quotas } from "../domain/quotas.ts";
 import { createCatalog, type Catalog } from "../orchestrator/catalog.ts";
 import { createOrchestrator } from "../orchestrator/orchestrator.ts";
 import { createLogRetention } from "../orchestrator/log-retention.ts";
@@ -57,6 +58,8 @@ export interface ServerOptions {
   readonly egress?: EgressRule;
   readonly maxParallel: number;
   readonly queues: Queues;
+  /** Of each project. @default DEFAULT_QUOTAS */
+  readonly quotas?: Quotas;
   /** Lets a task that asks for more processors than there are run with those. */
   readonly capCpu?: boolean;
   /** How long the process of an attempt may go on once its outputs or error are written. */
@@ -180,6 +183,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     authenticate: createAuthenticate(signingKeys, options.reach),
     traffic,
     authorise,
+    quotas: options.quotas ?? DEFAULT_QUOTAS,
     anyHostName: options.anyHostName ?? false,
   });
   const listener = await listen({ ...options, handler });

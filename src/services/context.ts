@@ -11,6 +11,7 @@ import type { StoreReader } from "../store/reader.ts";
 import type { Access } from "./access.ts";
 import type { ChangeFeed } from "./change-feed.ts";
 import type { LargeObjects } from "./large-objects.ts";
+import type { RunQuota } from "./run-quota.ts";
 import type { UnusedImages } from "./unused-images.ts";
 
 export interface ServiceContext {
@@ -21,6 +22,7 @@ export interface ServiceContext {
   readonly rights: ObjectRights;
   readonly objects: ObjectStore;
   readonly largeObjects: LargeObjects;
+  readonly runQuota: RunQuota;
   readonly logs: AttemptLogs;
   readonly feed: ChangeFeed;
   readonly clock: Clock;

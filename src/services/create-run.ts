@@ -32,7 +32,7 @@ import { seedsFrom } from "./recover.ts";
 
 export type CreateRunContext = Pick<
   ServiceContext,
-  "access" | "orchestrator" | "store" | "objects" | "rights" | "bucket" | "clock"
+  "access" | "orchestrator" | "store" | "objects" | "rights" | "bucket" | "clock" | "runQuota"
 >;
 type Method = ServiceImpl<typeof RunService>["createRun"];
 
@@ -57,6 +57,7 @@ export function createRunMethod(context: CreateRunContext): Method {
     const cache = cacheUseOf(spec.definition, settings, rootCacheKey(spec.definition, hash));
     if (settings.recover) await access.run(by, "read", { ...key, run: settings.recover.run });
     const seeds = settings.recover ? await seedsFrom(context, key, settings.recover) : [];
+    await context.runQuota.count(key, settings.spawnedBy);
     const now = clock.now();
     const startTime = request.runStartTime ?? request.runSpec?.runStartTime;
     const { run, root } = await orchestrator.createRun(

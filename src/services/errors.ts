@@ -27,6 +27,7 @@ const CODES = {
   PERMISSION_DENIED: Code.PermissionDenied,
   // Not ResourceExhausted: the SDK would try a refused child again for ever (seen with flyte 2.12.1).
   LIMIT_EXCEEDED: Code.InvalidArgument,
+  QUOTA_EXCEEDED: Code.ResourceExhausted,
   IMAGE_REFERENCE_INVALID: Code.InvalidArgument,
   IMAGE_NOT_FOUND: Code.NotFound,
   IMAGE_UNAUTHORIZED: Code.PermissionDenied,
@@ -80,6 +81,7 @@ const STATUSES: Partial<Record<ErrorCode, number>> = {
   UNAUTHENTICATED: 401,
   PERMISSION_DENIED: 403,
   LIMIT_EXCEEDED: 413,
+  QUOTA_EXCEEDED: 429,
   DATA_DIRECTORY_UNUSABLE: 503,
   DISK_FULL: 507,
 };

@@ -40,6 +40,8 @@ export interface StoreReader {
   listRuns(scope: RunScope, query: ListQuery): Promise<ListResult<ListedRun>>;
   /** How many runs have each status; one that no run has is left out. */
   countRuns(scope: Partial<ProjectKey>): Promise<ReadonlyMap<RunStatus, number>>;
+  /** How many runs of a project have not ended, in all domains; counted up to `most`. */
+  liveRuns(project: string, most: number): Promise<number>;
   /**
    * Runs whose root changed, oldest change first, and the cursor for the next call; `after` is the cursor of an
    * earlier call, empty for all runs. As many as the limit: there may be more. No change is missed, even where commits

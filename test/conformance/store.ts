@@ -734,6 +734,10 @@ export function storeConformance(name: string, open: () => Promise<StoreSubject>
           assert.equal((await store.countRuns({})).get(status) ?? 0, items.length);
         }
         assert.deepEqual(await store.countRuns({ project: "other", domain: "development" }), new Map());
+        const live = expected === "aborted" ? 1 : 2;
+        assert.equal(await store.liveRuns("p", 10), live);
+        assert.equal(await store.liveRuns("p", 1), 1, "no more are counted");
+        assert.equal(await store.liveRuns("other", 10), 0);
       };
       await shown("queued");
       await step(work, root, { type: "waiting", reason: "waiting: needs 4 CPU, 2 free" });

@@ -6,6 +6,7 @@ import type { TestContext } from "node:test";
 import { createConnectTransport } from "@connectrpc/connect-node";
 import type { Transport } from "@connectrpc/connect";
 import { silentLogger } from "../../src/lib/log.ts";
+import type { Quotas } from "../../src/domain/quotas.ts";
 import type { Authorise } from "../../src/services/access.ts";
 import { startServer } from "../../src/server/server.ts";
 import type { FakeExecutor } from "./fake-executor.ts";
@@ -23,6 +24,7 @@ export async function startInProcess(
   executor: FakeExecutor,
   maxParallel = 4,
   authorise?: Authorise,
+  quotas?: Quotas,
 ): Promise<InProcessServer> {
   const directory = await mkdtemp(join(tmpdir(), "boxkite-test-"));
   const server = await startServer({
@@ -37,6 +39,7 @@ export async function startInProcess(
     maxParallel,
     log: silentLogger,
     ...(authorise && { authorise }),
+    ...(quotas && { quotas }),
   });
   t.after(async () => {
     await server.close();

@@ -1,7 +1,7 @@
 /** Runs, the images they are pinned to, and what they may read. */
 import type { ResolvedImage } from "../../domain/image.ts";
 import type { RunScope } from "../../domain/list.ts";
-import type { RunKey } from "../../domain/ids.ts";
+import { DOMAINS, type RunKey } from "../../domain/ids.ts";
 import { runStatus, type RunStatus } from "../../domain/run-status.ts";
 import type { Store } from "../store.ts";
 import type { OnChange } from "../reader.ts";
@@ -19,12 +19,16 @@ import {
   UPDATED_AT,
 } from "./rows.ts";
 
+/** With each domain named, the index by status counts without reading the runs that have ended. */
+const LISTED_DOMAINS = DOMAINS.map((domain) => `'${domain}'`).join(", ");
+
 type RunStore = Pick<
   Store,
   | "createRun"
   | "getRun"
   | "listRuns"
   | "countRuns"
+  | "liveRuns"
   | "changedRuns"
   | "pinImage"
   | "runImages"
@@ -121,6 +125,15 @@ export function runStore(database: Database, notify: OnChange): RunStore {
         ...values,
       );
       return new Map(rows.map((row) => [text(row["status"]) as RunStatus, row["count"] as number]));
+    },
+    liveRuns: async (project, most) => {
+      const row = database.get(
+        `SELECT count(*) AS count FROM (SELECT 1 FROM runs WHERE project = ? AND domain IN (${LISTED_DOMAINS})
+           AND status IN ('queued', 'running', 'paused') LIMIT ?)`,
+        project,
+        most,
+      );
+      return row?.["count"] as number;
     },
     // One writer: commits become visible in the order of their numbers, and the last number is the cursor.
     changedRuns: async (scope, after, limit) => {
