@@ -5,10 +5,11 @@ import { readQuotas } from "./quota-settings.ts";
 
 test("quotas that are not set have their defaults", () => {
   assert.deepEqual(readQuotas(undefined), DEFAULT_QUOTAS);
-  assert.deepEqual(readQuotas({ "live-runs": 5, "calls-per-second": 100 }), {
+  assert.deepEqual(readQuotas({ "live-runs": 5, "calls-per-second": 100, "stored-gib": 2 }), {
     ...DEFAULT_QUOTAS,
     liveRuns: 5,
     callsPerSecond: 100,
+    storedBytes: 2 * 1024 ** 3,
   });
 });
 

@@ -81,7 +81,13 @@ test("the documentation's example has every setting, and is one", async (t) => {
   assert.deepEqual([...settings.sharedPorts], [[15_432, 5_432]]);
   assert.ok(settings.egress.allowsAddress("10.20.1.1"));
   assert.ok(settings.egress.allowsHost(new URL("http://localhost:8080/")));
-  assert.deepEqual(settings.quotas, { liveRuns: 10_000, startedRuns: 1_000, depth: 20, callsPerSecond: 500 });
+  assert.deepEqual(settings.quotas, {
+    liveRuns: 10_000,
+    startedRuns: 1_000,
+    depth: 20,
+    callsPerSecond: 500,
+    storedBytes: 2 ** 39,
+  });
   const [first, second] = settings.registries.values();
   assert.ok(first?.login !== undefined && first.caFile !== undefined && second?.insecure === true);
 });

@@ -8,6 +8,8 @@ export interface Quotas {
   readonly depth: number;
   /** Unlimited where undefined. */
   readonly callsPerSecond: number | undefined;
+  /** Of all objects together; unlimited where undefined. */
+  readonly storedBytes: number | undefined;
 }
 
 /** Beyond what one person starts on purpose; a task that starts runs for ever is stopped. */
@@ -16,4 +18,5 @@ export const DEFAULT_QUOTAS: Quotas = {
   startedRuns: 1_000,
   depth: 20,
   callsPerSecond: undefined,
+  storedBytes: undefined,
 };

@@ -4,6 +4,7 @@ import type { Quotas } from "../domain/quotas.ts";
 import type { HostedStore } from "../objects/hosted-store.ts";
 import { createS3Handler } from "../objects/s3/handler.ts";
 import { WRITE_ONCE_PARAMETER } from "../objects/s3/put-object.ts";
+import type { StoredBytes } from "../objects/stored-bytes.ts";
 import type { ObjectTraffic } from "../orchestrator/object-traffic.ts";
 import type { RunIdentities } from "../orchestrator/run-identity.ts";
 import { createAccess, type Authorise } from "../services/access.ts";
@@ -14,6 +15,7 @@ import { keyOfUri } from "../services/object-keys.ts";
 import { createRunQuota } from "../services/run-quota.ts";
 import { registerServices } from "../services/routes.ts";
 import type { Authenticate } from "./authenticate.ts";
+import { limitStorage } from "../services/storage-quota.ts";
 import type { CheckHealth } from "./health.ts";
 import type { Handler } from "./listener.ts";
 import { createPrincipals, OPERATOR } from "./object-access.ts";
@@ -30,13 +32,15 @@ export interface HandlerOptions {
   readonly traffic: ObjectTraffic;
   readonly authorise: Authorise;
   readonly quotas: Quotas;
+  /** Where the quotas limit them. */
+  readonly storedBytes: StoredBytes | undefined;
   readonly anyHostName: boolean;
 }
 
 export function createHandler(options: HandlerOptions): Handler {
   const { parts, health, identities, authenticate, traffic, authorise, quotas, anyHostName } = options;
   const { store, objects, rights, orchestrator, bucket, clock, log } = parts;
-  const access = createAccess(store, limitCalls(authorise, { callsPerSecond: quotas.callsPerSecond, clock }));
+  const access = createAccess(store, withQuotas(authorise, options));
   const largeObjects = createLargeObjects();
   const context: ServiceContext = {
     ...parts,
@@ -68,6 +72,7 @@ export function createHandler(options: HandlerOptions): Handler {
     clock,
     log,
     onWritten: (key, bytes) => {
+      storedBytes?.written(key, bytes);
       largeObjects.written(key, bytes);
       traffic.written(key);
       orchestrator.objectWritten(key);
@@ -89,4 +94,10 @@ export function createHandler(options: HandlerOptions): Handler {
     context,
     anyHostName,
   });
+}
+
+function withQuotas(authorise: Authorise, { quotas, storedBytes, parts }: HandlerOptions): Authorise {
+  const limited = limitCalls(authorise, { callsPerSecond: quotas.callsPerSecond, clock: parts.clock });
+  if (storedBytes === undefined || quotas.storedBytes === undefined) return limited;
+  return limitStorage(limited, storedBytes, quotas.storedBytes);
 }

@@ -23,6 +23,7 @@ import { createEgressRule, type EgressRule } from "../lib/egress.ts";
 import type { Logger } from "../lib/log.ts";
 import { createAttemptLogs } from "../logs/attempt-logs.ts";
 import { openDirectoryStore } from "../objects/directory-store.ts";
+import { countStoredBytes } from "../objects/stored-bytes.ts";
 import { expireUploads } from "../objects/upload-expiry.ts";
 import type { Authorise } from "../services/access.ts";
 import { createAuthorise } from "../services/authorise/authorise.ts";
@@ -163,6 +164,10 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       log,
     }),
   });
+  const { quotas = DEFAULT_QUOTAS } = options;
+  const storedBytes =
+    quotas.storedBytes === undefined ? undefined : countStoredBytes({ store: objects, clock, log });
+  opened.defer(() => storedBytes?.stop());
   const handler = createHandler({
     parts: {
       store,
@@ -183,7 +188,8 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     authenticate: createAuthenticate(signingKeys, options.reach),
     traffic,
     authorise,
-    quotas: options.quotas ?? DEFAULT_QUOTAS,
+    quotas,
+    storedBytes,
     anyHostName: options.anyHostName ?? false,
   });
   const listener = await listen({ ...options, handler });

@@ -4,15 +4,18 @@ import { test, type TestContext } from "node:test";
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { DEFAULT_QUOTAS, type Quotas } from "../../src/domain/quotas.ts";
 import { RelationType } from "../../src/wire/gen/flyteidl2/common/run_pb.js";
+import { DataProxyService } from "../../src/wire/gen/flyteidl2/dataproxy/dataproxy_service_pb.js";
 import { ProjectService } from "../../src/wire/gen/flyteidl2/project/project_service_pb.js";
 import { RunService } from "../../src/wire/gen/flyteidl2/workflow/run_service_pb.js";
 import { SCOPE, taskSpec } from "../../bench/helpers/requests.ts";
+import { asAttempt } from "../helpers/attempt-objects.ts";
 import { createFakeExecutor } from "../helpers/fake-executor.ts";
 import { startInProcess } from "../helpers/in-process-server.ts";
 import { until } from "../helpers/until.ts";
 
 async function subject(t: TestContext, quotas: Partial<Quotas>) {
-  const { transport, url } = await startInProcess(t, createFakeExecutor(), 4, undefined, {
+  const executor = createFakeExecutor();
+  const { transport, url } = await startInProcess(t, executor, 4, undefined, {
     ...DEFAULT_QUOTAS,
     ...quotas,
   });
@@ -28,7 +31,7 @@ async function subject(t: TestContext, quotas: Partial<Quotas>) {
         },
       }),
     });
-  return { runs, start, url };
+  return { runs, start, url, executor, data: createClient(DataProxyService, transport) };
 }
 
 async function exceeded(call: Promise<unknown>, quota: string): Promise<void> {
@@ -91,4 +94,23 @@ test("calls per second, of the protocol and of pages", async (t) => {
   );
   assert.ok(pages.some(({ status }) => status === 429));
   for (const page of pages) await page.body?.cancel();
+});
+
+test("stored bytes: what is uploaded, and what a task stores", async (t) => {
+  const { start, data, executor, url } = await subject(t, { storedBytes: 1_000 });
+  await start("r");
+  await until(async () => executor.started.length > 0, 5_000);
+  const [attempt] = executor.started;
+  assert.ok(attempt);
+  const uri = "s3://boxkite/flytesnacks/development/runs/r/a0/1/raw/file";
+  const locate = () => data.createUploadLocation({ ...SCOPE, filename: "f" });
+  const early = await locate();
+  assert.equal(await asAttempt(url, attempt, "PUT", uri, "x".repeat(1_000)), 200);
+  assert.equal(await asAttempt(url, attempt, "PUT", `${uri}2`), 403);
+  assert.equal(await asAttempt(url, attempt, "GET", uri), 200);
+  await exceeded(locate(), "stored-gib");
+  await exceeded(start("other"), "stored-gib");
+  const late = await fetch(early.signedUrl, { method: "PUT", body: "x" });
+  assert.match(await late.text(), /<Code>QuotaExceeded<.*project flytesnacks stores/su);
+  await start("elsewhere", undefined, { ...SCOPE, project: "other" });
 });

@@ -13,6 +13,7 @@ export function s3ErrorOf(error: unknown): S3Error {
   if (error instanceof BoxkiteError) {
     if (error.code === "INVALID_ARGUMENT") return new S3Error("InvalidArgument", error.message);
     if (error.code === "OBJECT_DAMAGED") return new S3Error("ObjectDamaged", error.message);
+    if (error.code === "QUOTA_EXCEEDED") return new S3Error("QuotaExceeded", textOf(error));
     if (error.code === "DISK_FULL") return new S3Error("InsufficientStorage", error.message);
     if (error.code === "DATA_DIRECTORY_UNUSABLE") return new S3Error("StorageUnavailable", textOf(error));
   }

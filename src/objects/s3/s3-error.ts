@@ -34,6 +34,8 @@ const STATUS = {
   /** The disk lost what was written. No 5xx: clients would try again for minutes, and the disk says the same. */
   ObjectDamaged: 422,
   PreconditionFailed: 412,
+  /** The project stores as much as it may. Clients do not try again. */
+  QuotaExceeded: 403,
   RequestTimeTooSkewed: 403,
   SignatureDoesNotMatch: 403,
   /** Objects can be neither read nor written: their directory is gone, or cannot be written to. */
