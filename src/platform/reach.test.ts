@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { isLoopback } from "../lib/loopback.ts";
-import { plainAddress } from "../server/listener.ts";
+import { plainAddress } from "../server/arrival.ts";
 import { classWithoutBridges, widened, type Reach } from "./reach.ts";
 
 const needed: Reach = { listenAt: "127.0.0.1", accepts: isLoopback, classOf: classWithoutBridges };

@@ -5,7 +5,9 @@ import { splitTokenPath } from "../executors/plain-environment.ts";
 import { attemptOfToken } from "../orchestrator/attempt-token.ts";
 import type { SigningKeys } from "../orchestrator/signing-keys.ts";
 import type { Reach } from "../platform/reach.ts";
-import { plainAddress, type Request } from "./listener.ts";
+import { CLIENT_HEADER } from "../services/origin.ts";
+import { plainAddress } from "./arrival.ts";
+import type { Request } from "./listener.ts";
 
 export interface Authenticated {
   readonly by: Principal;
@@ -17,11 +19,13 @@ export type Authenticate = (request: Pick<Request, "headers" | "socket" | "url">
 
 export function createAuthenticate(keys: SigningKeys, reach: Pick<Reach, "classOf">): Authenticate {
   return ({ headers, socket, url = "/" }) => {
-    const from = plainAddress(socket.remoteAddress);
+    const peer = plainAddress(socket.remoteAddress);
+    // Another one where a trusted proxy speaks for its client.
+    const from = String(headers[CLIENT_HEADER] ?? peer);
     const path = splitTokenPath(url);
     const identity =
       path === undefined
-        ? reach.classOf(plainAddress(socket.localAddress), from) === "bridge"
+        ? from === peer && reach.classOf(plainAddress(socket.localAddress), peer) === "bridge"
           ? CONTAINER
           : EVERYONE
         : identityOfToken(keys, path.token);

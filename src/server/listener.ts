@@ -1,6 +1,6 @@
 /**
- * One port for everything: Connect over HTTP/1.1, gRPC over HTTP/2 without TLS, the object store, the
- * pages. The first bytes of a connection determine the version of HTTP.
+ * One port for everything: Connect over HTTP/1.1, gRPC over HTTP/2, the object store, the pages, each with TLS and
+ * without. The first bytes of a connection determine whether it has TLS, and else the version of HTTP.
  */
 import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from "node:http";
 import {
@@ -10,7 +10,7 @@ import {
 } from "node:http2";
 import { createServer as createTcpServer, type AddressInfo, type Socket } from "node:net";
 import { BoxkiteError } from "../domain/errors.ts";
-import { ORIGIN_HEADER } from "../services/origin.ts";
+import { plainAddress, receive } from "./arrival.ts";
 import {
   DEFAULT_LIMITS,
   endIdle,
@@ -21,6 +21,9 @@ import {
 } from "./connection-limits.ts";
 import { onFirstBytes } from "./first-bytes.ts";
 import { holderOfPort } from "./port-holder.ts";
+import type { Proxies } from "./proxies.ts";
+import type { Certificates } from "./tls/certificates.ts";
+import { createTlsLayer } from "./tls/layer.ts";
 import type { Reach } from "../platform/reach.ts";
 
 export type Request = IncomingMessage | Http2ServerRequest;
@@ -33,6 +36,10 @@ export interface ListenerOptions {
   /** Connections that reached us at another local address, or from elsewhere, are dropped without a word. */
   readonly reach: Reach;
   readonly handler: Handler;
+  /** Of the server's own TLS. @default the server speaks plain HTTP only */
+  readonly certificates?: Certificates | undefined;
+  /** Whose word on their clients is believed. @default nobody's */
+  readonly proxies?: Proxies | undefined;
   /** See connection-limits.ts. */
   readonly limits?: Partial<ConnectionLimits> | undefined;
 }
@@ -47,11 +54,11 @@ const KEEP_ALIVE_MS = 60_000;
 /** Throws PORT_IN_USE naming the holder. */
 export async function listen(options: ListenerOptions): Promise<Listener> {
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
+  const { reach, certificates, proxies } = options;
+  const received = receive({ reach, hasTls: certificates !== undefined, proxies }, options.handler);
   const handler = (request: Request, response: Response) => {
-    const host = request.headers[":authority"] ?? request.headers.host ?? "";
-    request.headers[ORIGIN_HEADER] = `http://${String(host)}`;
     limitBody(request, limits);
-    options.handler(request, response);
+    received(request, response);
   };
   const http1 = createHttpServer(
     {
@@ -70,12 +77,14 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
     handler as (request: Http2ServerRequest, response: Http2ServerResponse) => void,
   );
   http2.on("session", (session) => endIdle(session, limits));
+  const pass = (socket: Socket, isHttp2: boolean) => (isHttp2 ? http2 : http1).emit("connection", socket);
+  const tls = certificates && createTlsLayer(certificates, limits, pass);
 
   const sockets = new Set<Socket>();
   // A peer that vanished without a word is detected by the kernel's keep-alive only.
   const tcp = createTcpServer({ keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS }, (socket) => {
     const { localAddress, remoteAddress } = socket;
-    if (!options.reach.accepts(plainAddress(localAddress), plainAddress(remoteAddress))) {
+    if (!reach.accepts(plainAddress(localAddress), plainAddress(remoteAddress))) {
       socket.destroy();
       return;
     }
@@ -86,8 +95,9 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
     sockets.add(socket);
     socket.once("close", () => sockets.delete(socket));
     socket.on("error", () => socket.destroy());
-    onFirstBytes(socket, limits.firstBytesMs, (isHttp2) => {
-      (isHttp2 ? http2 : http1).emit("connection", socket);
+    onFirstBytes(socket, limits.firstBytesMs, (protocol) => {
+      if (protocol === "tls" && tls !== undefined) tls(socket);
+      else pass(socket, protocol === "http2");
     });
   });
 
@@ -95,7 +105,7 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
     tcp.once("error", (error: NodeJS.ErrnoException) => {
       listenError(error, options).then(reject, reject);
     });
-    tcp.listen(options.port, options.reach.listenAt, resolve);
+    tcp.listen(options.port, reach.listenAt, resolve);
   });
 
   return {
@@ -128,9 +138,4 @@ async function listenError(error: NodeJS.ErrnoException, { reach, port }: Listen
     );
   }
   return error;
-}
-
-/** IPv4 addresses of an IPv6 socket are written `::ffff:127.0.0.1`. */
-export function plainAddress(address: string | undefined): string {
-  return (address ?? "").replace(/^::ffff:/u, "");
 }

@@ -15,6 +15,7 @@ import { parseSignalPath, signalByPost } from "../services/signal-page.ts";
 import { readSmallBody } from "../services/small-body.ts";
 import type { CheckHealth } from "./health.ts";
 import { isOwnName } from "./host-names.ts";
+import { refuse } from "./arrival.ts";
 import type { Authenticate } from "./authenticate.ts";
 import { isGone } from "../lib/client-gone.ts";
 import type { Handler, Request, Response } from "./listener.ts";
@@ -112,18 +113,11 @@ function healthText(problem: BoxkiteError | undefined): string {
 /** A method that this version of the protocol does not have: an image may carry a newer SDK. */
 export function unknownMethod(request: Request, response: Response): void {
   const method = (request.url ?? "").slice(1);
-  refuseCall(response, 404, "unimplemented", `${method} is not implemented by this server`);
+  refuse(response, 404, "unimplemented", `${method} is not implemented by this server`);
 }
 
 function refuseName({ headers }: Request, response: Response): void {
   const name = String(headers[":authority"] ?? headers.host);
   const message = `${name} is no name of this machine; where it is meant to be, start the server with --host ADDRESS`;
-  refuseCall(response, 421, "permission_denied", message);
-}
-
-/** As Connect writes an error, so that its clients show the message. */
-function refuseCall(response: Response, status: number, code: string, message: string): void {
-  response.statusCode = status;
-  response.setHeader("content-type", "application/json");
-  response.end(JSON.stringify({ code, message }));
+  refuse(response, 421, "permission_denied", message);
 }

@@ -7,7 +7,7 @@ import { pipeline } from "node:stream";
 import { BoxkiteError, messageOf } from "../domain/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Reach } from "../platform/reach.ts";
-import { plainAddress } from "./listener.ts";
+import { plainAddress } from "./arrival.ts";
 import { holderOfPort } from "./port-holder.ts";
 
 /** From the port that containers use to the service's. */
