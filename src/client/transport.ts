@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import type { Interceptor, Transport } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-node";
+import type { Trust } from "./control-plane.ts";
 import { retryInterceptor } from "./retry.ts";
 import { withServerErrors } from "./server-error.ts";
 import { runTokenCommand, tokenInterceptor } from "./token.ts";
@@ -32,16 +33,20 @@ export function createTransport(options: ConnectionOptions, clock: Clock = syste
     httpVersion: "1.1",
     useBinaryFormat: true,
     interceptors,
-    ...(secure
-      ? {
-          nodeOptions: {
-            ...(options.caCertFilePath === undefined ? {} : { ca: readFileSync(options.caCertFilePath) }),
-            ...(options.insecureSkipVerify ? { rejectUnauthorized: false } : {}),
-          },
-        }
-      : {}),
+    ...(secure && { nodeOptions: trustOf(options) }),
   });
   return withServerErrors(transport, new URL(baseUrl).origin);
+}
+
+/** How a server with TLS is verified. */
+export function trustOf({
+  caCertFilePath,
+  insecureSkipVerify,
+}: Pick<ConnectionOptions, "caCertFilePath" | "insecureSkipVerify">): Trust {
+  return {
+    ...(caCertFilePath !== undefined && { ca: readFileSync(caCertFilePath) }),
+    ...(insecureSkipVerify === true && { rejectUnauthorized: false }),
+  };
 }
 
 /** The command that prints the token. Over plain HTTP no token is sent, as in Python. */

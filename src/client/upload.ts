@@ -1,6 +1,10 @@
 /** Uploads files to the server: asks for a signed URL, then sends one PUT. */
 import { createHash } from "node:crypto";
-import type { ControlPlane } from "./control-plane.ts";
+import { once } from "node:events";
+import { request as httpRequest, type IncomingMessage } from "node:http";
+import { request as httpsRequest } from "node:https";
+import { text } from "node:stream/consumers";
+import type { ControlPlane, Trust } from "./control-plane.ts";
 import { messageOf } from "../domain/errors.ts";
 import { createBackoff } from "../lib/backoff.ts";
 import { systemClock, type Clock } from "../lib/clock.ts";
@@ -43,9 +47,12 @@ export async function uploadFile(
     "content-length": String(content.length),
     "content-md5": digest.toString("base64"),
   };
+  // Another origin, such as that of a cloud's storage, has another authority.
+  const isOwn = new URL(location.signedUrl).origin === controlPlane.origin;
+  const trust = isOwn ? controlPlane.trust : {};
   const backoff = createBackoff(BACKOFF, clock);
   for (let attempt = 1; ; attempt++) {
-    const failure = await put(location.signedUrl, headers, content);
+    const failure = await put(location.signedUrl, headers, content, trust);
     if (failure === undefined) return { uri: location.nativeUrl, md5: digest.toString("hex") };
     const { reason, transient, cause } = failure;
     if (!transient || attempt === ATTEMPTS)
@@ -69,18 +76,23 @@ interface UploadFailure {
 async function put(
   url: string,
   headers: Readonly<Record<string, string>>,
-  body: Uint8Array<ArrayBuffer>,
+  body: Uint8Array,
+  trust: Trust,
 ): Promise<UploadFailure | undefined> {
+  // Not fetch, which cannot be given an authority.
+  const request = url.startsWith("https:") ? httpsRequest : httpRequest;
   try {
-    const answer = await fetch(url, { method: "PUT", headers, body });
-    if (answer.ok) return undefined;
-    const { status } = answer;
-    const text = await answer.text();
+    const sent = request(url, { method: "PUT", headers, ...trust });
+    const answered = once(sent, "response") as Promise<[IncomingMessage]>;
+    // An answer may come before the body is sent, and then the connection may end.
+    sent.on("error", () => {}).end(body);
+    const [answer] = await answered;
+    const said = await text(answer);
+    const { statusCode: status = 0 } = answer;
+    if (status >= 200 && status < 300) return undefined;
     const transient = status === 408 || status === 429 || status >= 500;
-    return { reason: `HTTP ${status} ${text.slice(0, 200)}`, transient };
+    return { reason: `HTTP ${status} ${said.slice(0, 200)}`, transient };
   } catch (cause) {
-    // The message of fetch's own error is no more than "fetch failed".
-    const reason = messageOf(cause instanceof Error ? (cause.cause ?? cause) : cause);
-    return { reason, transient: true, cause };
+    return { reason: messageOf(cause), transient: true, cause };
   }
 }

@@ -14,11 +14,13 @@ export function controlPlaneOf(config: InitializedConfig): Promise<ControlPlane>
 }
 
 async function open(config: InitializedConfig): Promise<ControlPlane> {
-  const [{ createTransport }, { createControlPlane }, { baseUrlOf }] = await Promise.all([
+  const [{ createTransport, trustOf }, { createControlPlane }, { baseUrlOf }] = await Promise.all([
     import("../../client/transport.ts"),
     import("../../client/control-plane.ts"),
     import("../../client/endpoint.ts"),
   ]);
   const baseUrl = baseUrlOf(requireTarget(config).endpoint, config.insecure);
-  return createControlPlane(new URL(baseUrl).origin, createTransport({ ...config, baseUrl }));
+  const { origin } = new URL(baseUrl);
+  const trust = origin.startsWith("https:") ? trustOf(config) : {};
+  return createControlPlane(origin, createTransport({ ...config, baseUrl }), trust);
 }
