@@ -2,8 +2,20 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { banner, firstCommand, readyEvent, unusableHost, type Announcement } from "./announce.ts";
+import type { AccessSettings } from "./access-settings.ts";
+import { banner, firstCommand, readyEvent, type Announcement } from "./announce.ts";
 import { DEFAULT_PORT } from "./default-port.ts";
+import { unusableHost } from "./own-addresses.ts";
+
+const LOCAL: AccessSettings = {
+  host: undefined,
+  auth: "off",
+  insecureNoAuth: false,
+  tls: undefined,
+  proxies: undefined,
+  proxyRanges: [],
+  serverNames: [],
+};
 
 const READY: Announcement = {
   version: "1.2.3",
@@ -12,24 +24,48 @@ const READY: Announcement = {
   engine: { description: "podman 5", summary: "podman 5, rootless" },
   hasContainers: true,
   data: { path: "/data", ephemeral: false },
-  host: undefined,
+  access: LOCAL,
+  certificateUntilMs: undefined,
 };
 
-test("the banner says to whom the server is open", () => {
-  const rows: readonly [Partial<Announcement>, RegExp][] = [
-    [{}, /Open to {3}this machine and its containers\n/u],
+const withAccess = (more: Partial<AccessSettings>): Partial<Announcement> => ({
+  access: { ...LOCAL, ...more },
+});
+
+test("the banner says to whom the server is open, what they have to prove, and whose TLS it is", () => {
+  const files = { kind: "files", files: { certificate: "/etc/tls.crt", key: "/etc/tls.key" } } as const;
+  const rows: readonly [Partial<Announcement>, ...RegExp[]][] = [
+    [{}, /Open to {3}this machine and its containers\n/u, /Login {5}none: whoever connects .*--auth off/u],
     [{ hasContainers: false }, /Open to {3}this machine\n/u],
     [
-      { host: "0.0.0.0" },
-      /its containers, and whoever reaches any address of this machine, port 30080: without a login/u,
+      withAccess({ host: "0.0.0.0", insecureNoAuth: true }),
+      /its containers, and whoever reaches any address of this machine, port 30080\n/u,
+      /Login {5}NONE, FOR OTHER MACHINES EITHER \(--insecure-no-auth\): whoever connects may do everything\n/u,
+      /TLS {7}none: what is sent can be read/u,
     ],
     [
-      { host: "192.0.2.10", port: 1 },
-      /whoever reaches 192\.0\.2\.10:1: without a login, with every right\n/u,
+      { ...withAccess({ host: "192.0.2.10", auth: "tokens", tls: files }), port: 1, certificateUntilMs: 0 },
+      /whoever reaches 192\.0\.2\.10:1\n/u,
+      /Login {5}with a token/u,
+      /TLS {7}by the server, with \/etc\/tls\.crt, valid until 1970-01-01\n/u,
+    ],
+    [
+      withAccess({ host: "192.0.2.10", auth: "tokens", tls: { kind: "self-signed" } }),
+      /TLS {7}.*for clients: caCertFilePath: \/data\/tls\/ca\.crt\n/u,
+    ],
+    [
+      withAccess({ auth: "tokens", proxyRanges: ["10.0.0.0/8"] }),
+      /and whoever the proxy at 10\.0\.0\.0\/8 lets in\n/u,
+      /TLS {7}by the proxy\n/u,
     ],
   ];
-  for (const [more, expected] of rows) assert.match(banner({ ...READY, ...more }), expected);
-  assert.match(JSON.stringify(readyEvent(READY)), /"openTo":"this machine and its containers"/u);
+  for (const [more, ...expected] of rows)
+    for (const each of expected) assert.match(banner({ ...READY, ...more }), each);
+  assert.doesNotMatch(banner(READY), /TLS/u);
+  assert.match(
+    JSON.stringify(readyEvent(READY)),
+    /"openTo":"this machine and its containers","login":"none/u,
+  );
 });
 
 test("the first command is that of the quick start, whose port it fits", () => {

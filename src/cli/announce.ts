@@ -1,19 +1,12 @@
 /** What `boxkite up` prints when it is ready: the banner, or with --json one object. */
-import { networkInterfaces } from "node:os";
-import { hostPort } from "../lib/host-port.ts";
 import { DEFAULT_PORT } from "./default-port.ts";
+import { accessLines, loginText, openTo, type DescribedAccess } from "./access-text.ts";
 
-export interface Announcement {
+export interface Announcement extends DescribedAccess {
   readonly version: string;
-  /** That the server listens on. */
-  readonly port: number;
   readonly readyMs: number;
   readonly engine: { readonly description: string; readonly summary: string };
-  /** Whether attempts run in containers. */
-  readonly hasContainers: boolean;
   readonly data: { readonly path: string; readonly ephemeral: boolean };
-  /** The setting `host`. */
-  readonly host: string | undefined;
 }
 
 const urlOf = (port: number) => `http://localhost:${port}`;
@@ -29,6 +22,7 @@ export function readyEvent(from: Announcement): object {
     data: data.path,
     ephemeral: data.ephemeral,
     openTo: openTo(from),
+    login: loginText(from),
     version,
     readyMs,
   };
@@ -45,7 +39,7 @@ export function banner(from: Announcement): string {
     "",
     `  ➜  Console   ${urlOf(port)}/v2`,
     `  ➜  Endpoint  dns:///localhost:${port} (insecure)`,
-    `  ➜  Open to   ${openTo(from)}`,
+    ...accessLines(from).map(([name, text]) => `  ➜  ${name.padEnd(10)}${text}`),
     `  ➜  Engine    ${engine.summary}`,
     `  ➜  Data      ${data.path}  (${keeps})`,
     "",
@@ -63,24 +57,4 @@ export function firstCommand(port: number): string {
       ? "--devbox"
       : `--endpoint localhost:${port} --insecure --project flytesnacks --domain development`;
   return `flyte create config ${settings}  &&  flyte get project`;
-}
-
-/** Calls of the protocol carry no identity, so whoever can connect may do everything. */
-function openTo({ host, port, hasContainers }: Announcement): string {
-  const own = hasContainers ? "this machine and its containers" : "this machine";
-  if (host === undefined) return own;
-  const where = isEveryAddress(host) ? `any address of this machine, port ${port}` : hostPort(host, port);
-  return `${own}, and whoever reaches ${where}: without a login, with every right`;
-}
-
-/** Why nobody will connect at that address, or undefined. */
-export function unusableHost(host: string | undefined, interfaces = networkInterfaces): string | undefined {
-  if (host === undefined || isEveryAddress(host)) return undefined;
-  const own = Object.values(interfaces()).flatMap((all) => (all ?? []).map(({ address }) => address));
-  if (own.includes(host)) return undefined;
-  return `no network interface of this machine has the address ${host}`;
-}
-
-function isEveryAddress(host: string): boolean {
-  return host === "0.0.0.0" || host === "::";
 }

@@ -22,6 +22,13 @@ export function wholeNumber(
   throw invalidSetting(setting, `a whole number from ${min} to ${max}`);
 }
 
+/** False where it is not set. Throws CONFIG_INVALID naming the setting. */
+export function yesOrNo(setting: Setting | undefined): boolean {
+  if (setting === undefined || setting.value === "false") return false;
+  if (setting.value === "true") return true;
+  throw invalidSetting(setting, "true or false");
+}
+
 export function invalidSetting({ origin, value }: Setting, wanted: string): BoxkiteError {
   return new BoxkiteError("CONFIG_INVALID", `${origin} is ${JSON.stringify(value)}; it must be ${wanted}`);
 }

@@ -2,24 +2,19 @@
 import { statfs } from "node:fs/promises";
 import { messageOf, type BoxkiteError } from "../domain/errors.ts";
 import { LIVE_PATH } from "../platform/probe-container.ts";
-import type { Advice } from "../platform/platform.ts";
 import { findRuntime } from "../executors/process/find-runtime.ts";
 import { defaultDataDirectory } from "../server/data-directory.ts";
 import { holderOfPort } from "../server/port-holder.ts";
+import { systemClock } from "../lib/clock.ts";
+import { checkAccess } from "./access-check.ts";
+import type { CheckResult } from "./check-result.ts";
 import { DEFAULT_PORT } from "./default-port.ts";
 import { checkEngine } from "./engine-check.ts";
 import { optionOf, wholeNumber } from "./check-setting.ts";
 import { EXIT, type Command, type CommandInput } from "./command.ts";
 
-interface CheckResult {
-  readonly name: string;
-  readonly ok: boolean;
-  readonly text: string;
-  readonly hint?: string | undefined;
-  /** What will not work although the rest does. */
-  readonly advice?: readonly Advice[];
-}
-
+/** What runs tasks. */
+const RUNNERS = ["podman", "docker", "a0"];
 const INDENT = " ".repeat(12);
 const LITTLE_DISK_BYTES = 5_000_000_000;
 
@@ -28,10 +23,13 @@ export const doctor: Command = {
   summary: "check this machine and say what will not work, and how to mend it",
   options: {
     port: { type: "string", value: "N", help: `the port that the server will want (${DEFAULT_PORT})` },
+    data: { type: "string", value: "DIR", help: "the server's data directory (~/.local/share/boxkite)" },
+    config: { type: "string", value: "FILE", help: "the server's settings file: who may connect, and TLS" },
     json: { type: "boolean", help: "one JSON object a line" },
   },
   run: async (input) => {
     const wanted = wholeNumber(optionOf(input, "port"), DEFAULT_PORT, 0, 65_535);
+    const access = checkAccess(input, wanted, systemClock);
     const results = await Promise.all([
       node(),
       port(wanted),
@@ -40,11 +38,12 @@ export const doctor: Command = {
       engine(input, "docker"),
       runtime(input),
     ]);
+    results.push(...(await access));
     for (const finding of results)
       process.stdout.write(input.values["json"] === true ? `${JSON.stringify(finding)}\n` : line(finding));
     // One engine is enough, and without any the process executor will do.
-    const usable = results.some(({ name, ok }) => ok && ["podman", "docker", "a0"].includes(name));
-    const broken = results.some(({ name, ok }) => !ok && ["node", "port", "disk"].includes(name));
+    const usable = results.some(({ name, ok }) => ok && RUNNERS.includes(name));
+    const broken = results.some(({ name, ok }) => !ok && !RUNNERS.includes(name));
     return usable && !broken ? EXIT.ok : EXIT.failed;
   },
 };

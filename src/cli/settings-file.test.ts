@@ -63,7 +63,10 @@ test("the documentation's example has every setting, and is one", async (t) => {
   await copyFile(caFile, join(directory, "company-ca.pem"));
   const text = await readFile(join(import.meta.dirname, "../../docs/configuration.md"), "utf8");
   const settings = await read(/```yaml\n([^]*?)```/u.exec(text)?.[1] ?? "");
-  assert.deepEqual([...Object.keys(settings.values), "python"].toSorted(), [...SETTING_NAMES].toSorted());
+  assert.deepEqual(
+    [...Object.keys(settings.values), "python", "tls-self-signed", "insecure-no-auth"].toSorted(),
+    [...SETTING_NAMES].toSorted(),
+  );
   assert.deepEqual(settings.containers, { certificates: true, proxy: true });
   assert.deepEqual(settings.policy.settings, {
     noNewPrivileges: true,

@@ -25,6 +25,13 @@ import { booleanOf, mappingOf, refuseUnknown } from "./setting-values.ts";
 export const SETTING_NAMES = [
   "port",
   "host",
+  "server-name",
+  "auth",
+  "insecure-no-auth",
+  "tls-cert",
+  "tls-key",
+  "tls-self-signed",
+  "behind-proxy",
   "data",
   "ephemeral",
   "engine",
@@ -36,7 +43,7 @@ export const SETTING_NAMES = [
   "keep-logs-days",
 ] as const;
 export type SettingName = (typeof SETTING_NAMES)[number];
-const PATH_NAMES = ["data", "python"] as const satisfies readonly SettingName[];
+const PATH_NAMES = ["data", "python", "tls-cert", "tls-key"] as const satisfies readonly SettingName[];
 type PathName = (typeof PATH_NAMES)[number];
 const SECTIONS = [
   "registries",

@@ -1,5 +1,4 @@
 /** Settings of `boxkite up`: flag, else BOXKITE_* variable, else file, else default. */
-import { isIP } from "node:net";
 import { BoxkiteError } from "../domain/errors.ts";
 import type { ConfinementPolicy } from "../executors/container/confinement.ts";
 import type { InheritedSettings } from "../executors/container/inherited.ts";
@@ -11,7 +10,8 @@ import { createEgressRule, type EgressRule } from "../lib/egress.ts";
 import { DEFAULT_MAX_LOG_BYTES } from "../logs/attempt-logs.ts";
 import { DEFAULT_LINGER_MS } from "../orchestrator/orchestrator.ts";
 import type { SharedPorts } from "../server/shared-ports.ts";
-import { invalidSetting, wholeNumber } from "./check-setting.ts";
+import { readAccess, type AccessSettings } from "./access-settings.ts";
+import { invalidSetting, wholeNumber, yesOrNo } from "./check-setting.ts";
 import type { CommandInput } from "./command.ts";
 import { dataDirectory } from "./data-directory.ts";
 import { DEFAULT_PORT } from "./default-port.ts";
@@ -21,7 +21,7 @@ export type EngineName = "auto" | "podman" | "docker" | "process";
 
 export interface UpSettings {
   readonly port: number;
-  readonly host: string | undefined;
+  readonly access: AccessSettings;
   readonly data: string;
   readonly ephemeral: boolean;
   readonly engine: EngineName;
@@ -54,17 +54,7 @@ export async function readUpSettings(input: CommandInput): Promise<UpSettings> {
   const lookUp = (name: SettingName) => findSetting(name, input, file);
   const whole = (name: SettingName, fallback: number, min: number, max: number) =>
     wholeNumber(lookUp(name), fallback, min, max);
-  const yes = (name: SettingName) => {
-    const found = lookUp(name);
-    if (found === undefined || found.value === "false") return false;
-    if (found.value === "true") return true;
-    throw invalidSetting(found, "true or false");
-  };
-  const address = (name: SettingName) => {
-    const found = lookUp(name);
-    if (found === undefined || isIP(found.value) !== 0) return found?.value;
-    throw invalidSetting(found, "an IP address of this machine, or 0.0.0.0 for all of them");
-  };
+  const yes = (name: SettingName) => yesOrNo(lookUp(name));
   const engine = lookUp("engine") ?? { value: "auto", origin: "" };
   if (!(ENGINES as readonly string[]).includes(engine.value))
     throw invalidSetting(engine, `one of ${ENGINES.join(", ")}`);
@@ -88,7 +78,7 @@ export async function readUpSettings(input: CommandInput): Promise<UpSettings> {
   }
   return {
     port: whole("port", DEFAULT_PORT, 0, 65_535),
-    host: address("host"),
+    access: readAccess(input, file),
     data: dataDirectory(input, file),
     ephemeral,
     engine: engine.value as EngineName,

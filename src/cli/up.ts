@@ -8,10 +8,14 @@ import { openDataDirectory, type DataDirectory } from "../server/data-directory.
 import { widened } from "../platform/reach.ts";
 import { sharePorts } from "../server/shared-ports.ts";
 import { startServer, type Server } from "../server/server.ts";
-import { banner, readyEvent, unusableHost } from "./announce.ts";
+import type { Certificates } from "../server/tls/certificates.ts";
+import { isOpen } from "./access-settings.ts";
+import { banner, readyEvent } from "./announce.ts";
 import { EXIT, type Command, type CommandInput } from "./command.ts";
 import { DEFAULT_PORT } from "./default-port.ts";
 import { untilShellEnds } from "./npx-shell.ts";
+import { unusableHost } from "./own-addresses.ts";
+import { openTls, reloadOnHangup } from "./tls.ts";
 import { packageVersion } from "./version.ts";
 import { announceStop, untilSignal } from "./stopping.ts";
 import { readUpSettings, type UpSettings } from "./up-settings.ts";
@@ -25,6 +29,24 @@ export const up: Command = {
       type: "string",
       value: "ADDRESS",
       help: "accept connections at this address too (loopback and the engine's bridge)",
+    },
+    "server-name": {
+      type: "string",
+      value: "NAMES",
+      help: "DNS names by which clients know the server, with commas between them",
+    },
+    auth: { type: "string", value: "MODE", help: "who may do what: off, everybody everything; tokens (off)" },
+    "insecure-no-auth": {
+      type: "boolean",
+      help: "let other machines connect with --auth off: whoever does may do everything",
+    },
+    "tls-cert": { type: "string", value: "FILE", help: "the server's certificate and its chain, in PEM" },
+    "tls-key": { type: "string", value: "FILE", help: "the key of the certificate, in PEM" },
+    "tls-self-signed": { type: "boolean", help: "make a certificate, and an authority for clients to trust" },
+    "behind-proxy": {
+      type: "string",
+      value: "ADDRESSES",
+      help: "proxies whose X-Forwarded-* headers are believed, with commas between them",
     },
     data: { type: "string", value: "DIR", help: "where all state is kept (~/.local/share/boxkite)" },
     ephemeral: { type: "boolean", help: "keep state in a temporary directory and forget it at the end" },
@@ -81,9 +103,12 @@ async function run(input: CommandInput): Promise<number> {
   const platform = await choosePlatform(settings, input.env);
   opened.defer(() => platform.close());
   opened.defer(await sharePorts({ ports: settings.sharedPorts, reach: platform, log }));
-  const server = await start(settings, platform, data, log);
+  const certificates = await openTls(settings.access, data.path, { clock: systemClock, log });
+  opened.defer(() => certificates?.close());
+  opened.defer(reloadOnHangup(certificates));
+  const server = await start(settings, platform, data, certificates, log);
   const signalled = untilSignal(systemClock);
-  announce(settings, platform, data, server);
+  announce(settings, platform, data, server, certificates);
   report(settings, platform, log);
   // Reported after "ready": it starts a container, which takes longer than everything else.
   const stopping = new AbortController();
@@ -99,13 +124,24 @@ async function run(input: CommandInput): Promise<number> {
   return EXIT.ok;
 }
 
-function start(settings: UpSettings, platform: Platform, data: DataDirectory, log: Logger): Promise<Server> {
+function start(
+  settings: UpSettings,
+  platform: Platform,
+  data: DataDirectory,
+  certificates: Certificates | undefined,
+  log: Logger,
+): Promise<Server> {
+  const { access } = settings;
   return startServer({
     dataDirectory: data.path,
     ephemeral: data.ephemeral,
-    reach: widened(platform, settings.host),
+    reach: widened(platform, access.host),
     port: settings.port,
-    anyHostName: settings.host !== undefined,
+    certificates,
+    proxies: access.proxies,
+    auth: access.auth,
+    hostNames: isOpen(access) ? "any" : access.serverNames,
+    isOpenToAnyone: access.insecureNoAuth,
     createExecutor: (context) => platform.createExecutor(context),
     createImageTools: platform.createImageTools,
     version: packageVersion(),
@@ -121,7 +157,13 @@ function start(settings: UpSettings, platform: Platform, data: DataDirectory, lo
   });
 }
 
-function announce(settings: UpSettings, platform: Platform, data: DataDirectory, server: Server): void {
+function announce(
+  settings: UpSettings,
+  platform: Platform,
+  data: DataDirectory,
+  server: Server,
+  certificates: Certificates | undefined,
+): void {
   const announcement = {
     version: packageVersion(),
     port: server.port,
@@ -129,7 +171,8 @@ function announce(settings: UpSettings, platform: Platform, data: DataDirectory,
     engine: { description: server.executor.description, summary: platform.engineReport.summary },
     hasContainers: platform.hasContainers,
     data,
-    host: settings.host,
+    access: settings.access,
+    certificateUntilMs: certificates?.current.notAfterMs,
   };
   process.stdout.write(
     settings.json ? `${JSON.stringify(readyEvent(announcement))}\n` : banner(announcement),
@@ -138,8 +181,13 @@ function announce(settings: UpSettings, platform: Platform, data: DataDirectory,
 
 /** What will not work is reported now, not by the first run that needs it. */
 function report(settings: UpSettings, platform: Platform, log: Logger): void {
-  const unusable = unusableHost(settings.host);
+  const { host, insecureNoAuth } = settings.access;
+  const unusable = unusableHost(host);
   if (unusable !== undefined) log.warn("--host opens the server to nobody", { why: unusable });
+  if (insecureNoAuth) {
+    const hint = "use --auth tokens and --tls-self-signed instead of --insecure-no-auth";
+    log.warn("other machines can connect without a login: whoever does may do everything", { hint });
+  }
   for (const { what, hint } of platform.engineReport.advice) log.warn(what, { hint });
   const given = Object.entries(settings.containers).filter(([, isGiven]) => isGiven === true);
   if (given.length > 0)

@@ -18,7 +18,7 @@ export async function abortByPost(
   request.resume();
   if (!isSameOrigin(request)) {
     const text = "Runs can be aborted from their own page only: this request came from somewhere else.";
-    sendProblem(response, { status: 403, title: "Refused", text });
+    sendProblem(context, response, { status: 403, title: "Refused", text });
     return;
   }
   const { key: action } = await context.access.action(context.by, "change", {

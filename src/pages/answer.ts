@@ -22,7 +22,7 @@ export async function answerByPost(
   if (!isSameOrigin(request)) {
     const text =
       "Conditions can be answered here from their own page only: this request came from elsewhere.";
-    sendProblem(response, { status: 403, title: "Refused", text });
+    sendProblem(context, response, { status: 403, title: "Refused", text });
     return;
   }
   const condition = await context.access.action(context.by, "change", {
@@ -35,7 +35,7 @@ export async function answerByPost(
   } catch (error) {
     const refusal = refusalOf(error);
     if (refusal === undefined) throw error;
-    sendProblem(response, { ...refusal, title: "The answer was not taken" });
+    sendProblem(context, response, { ...refusal, title: "The answer was not taken" });
     return;
   }
   redirect(response, 303, actionPath(key, condition.key.action));

@@ -12,12 +12,26 @@ export interface PageParts {
   /** Links up, from the outermost; the page itself is not among them. */
   readonly crumbs: readonly Crumb[];
   readonly main: Child;
+  /** Whether other machines may connect although nobody proves who they are. */
+  readonly isOpenToAnyone: boolean;
   readonly script?: string;
   /** What the script has to know, as data attributes of the body. */
   readonly data?: Readonly<Record<string, string>>;
 }
 
-export function layout({ title, crumbs, main, script, data = {} }: PageParts): (nonce: string) => Html {
+const OPEN_TO_ANYONE = html`<p class="open-to-anyone" role="note">
+  <strong>This server is open to anyone</strong> who can connect to it: it was started with
+  <code>--insecure-no-auth</code>, so everybody on the network may read, change and start everything.
+</p>`;
+
+export function layout({
+  title,
+  crumbs,
+  main,
+  isOpenToAnyone,
+  script,
+  data = {},
+}: PageParts): (nonce: string) => Html {
   const attributes = Object.entries(data).map(([name, value]) => html` data-${name}="${value}"`);
   return (nonce) =>
     html`<html lang="en">
@@ -39,6 +53,7 @@ ${crumbs.map((crumb) => html`<li><a href="${crumb.path}">${crumb.text}</a></li>`
 </ol></nav>
 <p id="connection" class="connection" role="status"></p>
 </header>
+${isOpenToAnyone && OPEN_TO_ANYONE}
 <main id="main" tabindex="-1">
 ${main}
 </main>

@@ -2,6 +2,7 @@
 import type { ServerResponse } from "node:http";
 import { html } from "./html.ts";
 import { layout, type Crumb } from "./layout.ts";
+import type { PagesContext } from "./page-context.ts";
 import { HOME_PATH } from "./paths.ts";
 import { sendPage } from "./respond.ts";
 
@@ -12,7 +13,11 @@ export interface Problem {
   readonly crumbs?: readonly Crumb[];
 }
 
-export function sendProblem(response: ServerResponse, { status, title, text, crumbs = [] }: Problem): void {
+export function sendProblem(
+  { isOpenToAnyone }: Pick<PagesContext, "isOpenToAnyone">,
+  response: ServerResponse,
+  { status, title, text, crumbs = [] }: Problem,
+): void {
   const up = crumbs.at(-1) ?? { text: "all runs", path: HOME_PATH };
   const main = html`<div class="problem">
     <p class="status">${status}</p>
@@ -20,5 +25,5 @@ export function sendProblem(response: ServerResponse, { status, title, text, cru
     <p>${text}</p>
     <p><a href="${up.path}">Go to ${up.text}</a></p>
   </div>`;
-  sendPage(response, status, layout({ title: `${title} · Boxkite`, crumbs, main }));
+  sendPage(response, status, layout({ title: `${title} · Boxkite`, crumbs, main, isOpenToAnyone }));
 }

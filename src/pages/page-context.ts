@@ -6,7 +6,16 @@ import type { ShortInputs } from "./short-inputs.ts";
 /** Of the server. */
 export type PagesContext = Pick<
   ServiceContext,
-  "access" | "orchestrator" | "store" | "feed" | "objects" | "bucket" | "logs" | "clock" | "log"
+  | "access"
+  | "isOpenToAnyone"
+  | "orchestrator"
+  | "store"
+  | "feed"
+  | "objects"
+  | "bucket"
+  | "logs"
+  | "clock"
+  | "log"
 >;
 
 /** Of one page. */

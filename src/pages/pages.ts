@@ -59,7 +59,7 @@ export function createPages(context: PagesContext): Pages {
       case "answer":
         return answerByPost(context, request, response, place.key);
       case "unknown":
-        return sendProblem(response, NO_PAGE);
+        return sendProblem(context, response, NO_PAGE);
     }
   };
 
@@ -75,7 +75,7 @@ export function createPages(context: PagesContext): Pages {
       if (problem.status >= 500) parts.log.error("a page failed", { path, error });
       // In the middle of a response, a broken connection is the only sign left that it is not whole.
       if (response.headersSent) response.destroy();
-      else sendProblem(response, problem);
+      else sendProblem(parts, response, problem);
     });
     return true;
   };

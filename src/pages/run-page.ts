@@ -40,7 +40,14 @@ export async function sendRunPage(
   sendPage(
     response,
     200,
-    layout({ title, crumbs: crumbsOf(key), main, script: "run.js", data: { run: runPath(key) } }),
+    layout({
+      title,
+      crumbs: crumbsOf(key),
+      main,
+      isOpenToAnyone: context.isOpenToAnyone,
+      script: "run.js",
+      data: { run: runPath(key) },
+    }),
   );
 }
 

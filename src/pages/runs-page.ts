@@ -53,7 +53,9 @@ export async function sendRunsPage(
         ${next !== "" && html`<a href="${here({ page: next })}" rel="next">Older</a>`}
       </nav>
     </div>`;
-  sendPage(response, 200, layout({ title: `${title} · Boxkite`, crumbs: [], main, script: "runs.js" }));
+  const { isOpenToAnyone } = context;
+  const page = layout({ title: `${title} · Boxkite`, crumbs: [], main, isOpenToAnyone, script: "runs.js" });
+  sendPage(response, 200, page);
 }
 
 async function requireScope({ access, by }: PageContext, scope: ProjectKey | undefined): Promise<void> {

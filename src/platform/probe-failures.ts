@@ -59,7 +59,7 @@ export async function explainUnreachable(
   const gateway = network.gateways[0];
   if (gateway !== undefined && (await asksHere(gateway, port)) === "refused") {
     return new BoxkiteError("ENGINE_FAILED", `${message}: the server does not listen at ${gateway}`, {
-      hint: "let it listen at all addresses: --host 0.0.0.0",
+      hint: "on a network where everybody may do everything, let it listen everywhere: --host 0.0.0.0 --insecure-no-auth",
     });
   }
   const context = { port, codes };
@@ -69,7 +69,7 @@ export async function explainUnreachable(
     return new BoxkiteError(row.code, `${message}: ${row.what?.(context)}`, { hint: row.hint?.(context) });
   }
   return new BoxkiteError("ENGINE_FAILED", message, {
-    hint: "is the server's port right, and does it listen beyond loopback? Try --host 0.0.0.0",
+    hint: "is the server's port right? On a network where everybody may do everything, try --host 0.0.0.0 --insecure-no-auth",
   });
 }
 

@@ -1,4 +1,5 @@
 /** Who sent a request, determined here only. Requests for objects are signed as well (objects/s3/authenticate.ts). */
+import type { AuthMode } from "../domain/auth-mode.ts";
 import { EVERYONE, LOCAL, type Identity, type Principal } from "../domain/principal.ts";
 import { actionKeyText } from "../domain/ids.ts";
 import { splitTokenPath } from "../executors/plain-environment.ts";
@@ -17,7 +18,12 @@ export interface Authenticated {
 
 export type Authenticate = (request: Pick<Request, "headers" | "socket" | "url">) => Authenticated;
 
-export function createAuthenticate(keys: SigningKeys, reach: Pick<Reach, "classOf">): Authenticate {
+export function createAuthenticate(
+  keys: SigningKeys,
+  reach: Pick<Reach, "classOf">,
+  auth: AuthMode,
+): Authenticate {
+  const withoutToken = auth === "off" ? EVERYONE : NO_TOKEN;
   return ({ headers, socket, url = "/" }) => {
     const peer = plainAddress(socket.remoteAddress);
     // Another one where a trusted proxy speaks for its client.
@@ -27,7 +33,7 @@ export function createAuthenticate(keys: SigningKeys, reach: Pick<Reach, "classO
       path === undefined
         ? from === peer && reach.classOf(plainAddress(socket.localAddress), peer) === "bridge"
           ? CONTAINER
-          : EVERYONE
+          : withoutToken
         : identityOfToken(keys, path.token);
     return {
       by: { who: nameOf(identity), client: headers["user-agent"] ?? "", from, identity },
@@ -61,6 +67,12 @@ const CONTAINER: Identity = {
   hint:
     "in a task, call flyte.init_in_cluster() or leave flyte to connect by itself; images with flyte before 2.2 do not " +
     "send the token: install a newer one",
+};
+
+const NO_TOKEN: Identity = {
+  kind: "stranger",
+  why: "this server wants a token (--auth tokens), and the call has none",
+  hint: "ask the server's operator for one",
 };
 
 const UNKNOWN_TOKEN: Identity = {

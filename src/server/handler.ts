@@ -17,6 +17,7 @@ import { registerServices } from "../services/routes.ts";
 import type { Authenticate } from "./authenticate.ts";
 import { limitStorage } from "../services/storage-quota.ts";
 import type { CheckHealth } from "./health.ts";
+import type { HostNames } from "./host-names.ts";
 import type { Handler } from "./listener.ts";
 import { createPrincipals, OPERATOR } from "./object-access.ts";
 import { createRouter, unknownMethod, type RoutedHandler } from "./router.ts";
@@ -34,11 +35,12 @@ export interface HandlerOptions {
   readonly quotas: Quotas;
   /** Where the quotas limit them. */
   readonly storedBytes: StoredBytes | undefined;
-  readonly anyHostName: boolean;
+  readonly hostNames: HostNames;
 }
 
 export function createHandler(options: HandlerOptions): Handler {
-  const { parts, health, identities, authenticate, traffic, authorise, quotas, anyHostName } = options;
+  const { parts, health, identities, authenticate, traffic, authorise, quotas, storedBytes, hostNames } =
+    options;
   const { store, objects, rights, orchestrator, bucket, clock, log } = parts;
   const access = createAccess(store, withQuotas(authorise, options));
   const largeObjects = createLargeObjects();
@@ -92,7 +94,7 @@ export function createHandler(options: HandlerOptions): Handler {
     bucket,
     health,
     context,
-    anyHostName,
+    hostNames,
   });
 }
 

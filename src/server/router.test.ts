@@ -12,19 +12,20 @@ import { createAccess } from "../services/access.ts";
 import type { StoreReader } from "../store/reader.ts";
 import { openSqliteStore } from "../store/sqlite/sqlite-store.ts";
 import type { CheckHealth } from "./health.ts";
+import type { HostNames } from "./host-names.ts";
 import { createRouter } from "./router.ts";
 
 const CONDITION = "/v2/domain/d/project/p/runs/r/conditions/c";
 
 interface StartOptions {
   readonly health?: CheckHealth;
-  readonly anyHostName?: boolean;
+  readonly hostNames?: HostNames;
   readonly log?: Logger;
   readonly getAction?: StoreReader["getAction"];
 }
 
 function routerFor(store: StoreReader, options: StartOptions): ReturnType<typeof createRouter> {
-  const { anyHostName = false, log = silentLogger, health = async () => undefined, ...overrides } = options;
+  const { hostNames = [], log = silentLogger, health = async () => undefined, ...overrides } = options;
   return createRouter({
     authenticate: ({ url = "/" }) => ({ by: LOCAL, url }),
     rpc: () => {
@@ -36,7 +37,7 @@ function routerFor(store: StoreReader, options: StartOptions): ReturnType<typeof
     context: { access: createAccess({ ...store, ...overrides }, () => {}), log } as unknown as Parameters<
       typeof createRouter
     >[0]["context"],
-    anyHostName,
+    hostNames,
   });
 }
 
@@ -194,10 +195,14 @@ test("only the machine's own names are answered, unless the server is open to a 
   for (const host of ["elsewhere.example:1", "localhost.elsewhere.example", "%"]) {
     const refused = await ask("GET", "/healthz", { host });
     assert.equal(refused.status, 421, host);
-    assert.match(refused.body, /--host/u);
+    assert.match(refused.body, /--server-name/u);
   }
-  const askOpen = await start(t, { anyHostName: true });
-  assert.equal((await askOpen("GET", "/healthz", { host: "boxkite.example" })).status, 200);
+  for (const hostNames of ["any", ["boxkite.example"]] as const) {
+    const askOpen = await start(t, { hostNames });
+    assert.equal((await askOpen("GET", "/healthz", { host: "boxkite.example:1" })).status, 200);
+    const other = await askOpen("GET", "/healthz", { host: "evil.boxkite.example" });
+    assert.equal(other.status, hostNames === "any" ? 200 : 421);
+  }
 });
 
 test("a client of HTTP/2 that goes away in the middle of its answer is no failure of the server", async (t) => {

@@ -14,7 +14,7 @@ import { refusalOf } from "../services/errors.ts";
 import { parseSignalPath, signalByPost } from "../services/signal-page.ts";
 import { readSmallBody } from "../services/small-body.ts";
 import type { CheckHealth } from "./health.ts";
-import { isOwnName } from "./host-names.ts";
+import { isKnownName, type HostNames } from "./host-names.ts";
 import { refuse } from "./arrival.ts";
 import type { Authenticate } from "./authenticate.ts";
 import { isGone } from "../lib/client-gone.ts";
@@ -30,8 +30,8 @@ export interface Routes {
   readonly bucket: string;
   readonly health: CheckHealth;
   readonly context: PagesContext;
-  /** Whether requests for a host name that is not this machine's own are answered. */
-  readonly anyHostName: boolean;
+  /** Those besides the machine's own for which requests are answered. */
+  readonly hostNames: HostNames;
 }
 
 export function createRouter({
@@ -41,7 +41,7 @@ export function createRouter({
   bucket,
   health,
   context,
-  anyHostName,
+  hostNames,
 }: Routes): Handler {
   const pages = createPages(context);
   const route: Handler = (request, response) => {
@@ -50,7 +50,7 @@ export function createRouter({
     if (isSigned(request)) return objects(request, response, by);
     request.url = url;
     const path = url.split("?")[0] ?? "/";
-    if (!anyHostName && !isOwnName(request)) return refuseName(request, response);
+    if (!isKnownName(request, hostNames)) return refuseName(request, response);
     if (path.startsWith("/flyteidl2.")) return rpc(request, response, by);
     if (path === `/${bucket}` || path.startsWith(`/${bucket}/`)) return objects(request, response, by);
     const condition = parseSignalPath(path);
@@ -118,6 +118,6 @@ export function unknownMethod(request: Request, response: Response): void {
 
 function refuseName({ headers }: Request, response: Response): void {
   const name = String(headers[":authority"] ?? headers.host);
-  const message = `${name} is no name of this machine; where it is meant to be, start the server with --host ADDRESS`;
+  const message = `${name} is no name of this machine; where it is meant to be, start the server with --server-name NAME`;
   refuse(response, 421, "permission_denied", message);
 }

@@ -2,6 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 import { join } from "node:path";
+import type { AuthMode } from "../domain/auth-mode.ts";
 import { BoxkiteError } from "../domain/errors.ts";
 import { LOCAL } from "../domain/principal.ts";
 import { DOMAINS } from "../domain/ids.ts";
@@ -36,8 +37,11 @@ import { createBuilds } from "./builds.ts";
 import { secretsOf } from "./build-secrets.ts";
 import { createHandler } from "./handler.ts";
 import { createHealth } from "./health.ts";
+import type { HostNames } from "./host-names.ts";
 import { listen } from "./listener.ts";
 import { logMigrations } from "./migration-log.ts";
+import type { Proxies } from "./proxies.ts";
+import type { Certificates } from "./tls/certificates.ts";
 import type { Reach } from "../platform/reach.ts";
 import { logRuns } from "./run-log.ts";
 import { createResults } from "./results.ts";
@@ -49,8 +53,16 @@ export interface ServerOptions {
   readonly ephemeral: boolean;
   readonly port: number;
   readonly reach: Reach;
-  /** Whether clients may know the server by any name, as one that is open to a network is; otherwise not. */
-  readonly anyHostName?: boolean;
+  /** Of the server's own TLS. @default it speaks plain HTTP only */
+  readonly certificates?: Certificates | undefined;
+  /** Whose word on their clients is believed. @default nobody's */
+  readonly proxies?: Proxies | undefined;
+  /** @default off */
+  readonly auth?: AuthMode;
+  /** Names by which clients may know the server. @default this machine's own */
+  readonly hostNames?: HostNames;
+  /** Whether other machines may connect although nobody proves who they are: each page says so. @default false */
+  readonly isOpenToAnyone?: boolean;
   /** Makes the executor, once the instance is known from the store. */
   readonly createExecutor: (context: ExecutorContext) => Promise<Executor>;
   /** What builds images; undefined where nothing can. */
@@ -182,15 +194,16 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       bucket: BUCKET,
       builds,
       unusedImages,
+      isOpenToAnyone: options.isOpenToAnyone ?? false,
     },
     health: createHealth(store, objects),
     identities,
-    authenticate: createAuthenticate(signingKeys, options.reach),
+    authenticate: createAuthenticate(signingKeys, options.reach, options.auth ?? "off"),
     traffic,
     authorise,
     quotas,
     storedBytes,
-    anyHostName: options.anyHostName ?? false,
+    hostNames: options.hostNames ?? [],
   });
   const listener = await listen({ ...options, handler });
   opened.defer(() => listener.close());

@@ -31,6 +31,8 @@ export interface ServiceContext {
   /** Undefined where nothing can build images. */
   readonly builds: ImageBuildService | undefined;
   readonly unusedImages: UnusedImages;
+  /** Whether other machines may connect although nobody proves who they are. */
+  readonly isOpenToAnyone: boolean;
   /** A URL that lets its bearer PUT or GET one object for a while. `origin`: as the client sees us. */
   readonly presign: (request: PresignRequest) => string;
 }

@@ -23,6 +23,6 @@ export function limitStorage(authorise: Authorise, bytes: Pick<StoredBytes, "of"
 }
 
 function projectOf(resource: Resource): string | undefined {
-  if (resource.kind === "project") return resource.project;
+  if (resource.kind === "place") return resource.key.project;
   return resource.kind === "object" ? resource.key.split("/", 1)[0] : undefined;
 }

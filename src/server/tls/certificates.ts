@@ -87,7 +87,7 @@ export async function openCertificates(options: CertificatesOptions): Promise<Ce
       followers.push(use);
       use(current);
     },
-    reload: () => passes.request(),
+    reload: passes.request,
     close: () => passes.stop(),
   };
 }
