@@ -61,7 +61,8 @@ async function services(t: TestContext, engine: EngineCommand): Promise<void> {
   ];
   const free = await freePort();
   const config = join(await temporaryDirectory(t), "boxkite.yaml");
-  await writeFile(config, `share-ports:\n  ${free}: ${shared}\n`);
+  // With TLS for others, containers go on to speak plain HTTP with the server: the task would not run otherwise.
+  await writeFile(config, `tls-self-signed: true\nshare-ports:\n  ${free}: ${shared}\n`);
   const { run } = await processSubject(t, FLOW, ["--engine", engine, "--config", config]);
   const addresses = [
     `host.docker.internal:${everywhere}`,

@@ -2,13 +2,18 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { once } from "node:events";
-import { chmod, writeFile } from "node:fs/promises";
+import { chmod, readFile, writeFile } from "node:fs/promises";
+import { connect as connectHttp2 } from "node:http2";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { before, test, type TestContext } from "node:test";
 import { connect } from "node:tls";
+import { createClient } from "@connectrpc/connect";
+import { createGrpcTransport } from "@connectrpc/connect-node";
 import { createControlPlane } from "../../src/client/control-plane.ts";
 import { createTransport, trustOf } from "../../src/client/transport.ts";
 import { uploadFile } from "../../src/client/upload.ts";
+import { ProjectService } from "../../src/wire/gen/flyteidl2/project/project_service_pb.js";
 import { makeAuthority } from "../helpers/private-authority.ts";
 import { fencesRunBy } from "../helpers/documents.ts";
 import { MAIN, outcomeOf } from "../helpers/process-subject.ts";
@@ -65,6 +70,11 @@ test("over TLS with the server's own authority", async (t) => {
     const outcome = outcomeOf(succeeded(ran));
     assert.deepEqual(outcome.outputs, [2]);
     assert.ok(outcome.url.startsWith(`${origin}/v2/`), outcome.url);
+    // As browsers do over TLS.
+    const session = connectHttp2(origin, { ca: await readFile(ca) });
+    t.after(() => session.destroy());
+    const page = session.request({ ":path": new URL(outcome.url).pathname }).end();
+    assert.match(await text(page), /data-phase="succeeded"/u);
   });
 
   await t.test("who does not know the authority gets nothing", async (t) => {
@@ -78,12 +88,18 @@ test("over TLS with the server's own authority", async (t) => {
     assert.match(succeeded(known).stdout, /flytesnacks/u);
   });
 
-  await t.test("the TypeScript client calls and uploads", async () => {
+  await t.test("the TypeScript client calls and uploads; gRPC works, too", async () => {
     const options = { baseUrl: origin, caCertFilePath: ca };
     const controlPlane = createControlPlane(origin, createTransport(options), trustOf(options));
     const target = { org: "", project: "flytesnacks", domain: "development" };
     const { uri } = await uploadFile(controlPlane, target, "file", new Uint8Array([1, 2, 3]));
     assert.match(uri, /^s3:/u);
+    const grpc = createGrpcTransport({ baseUrl: origin, nodeOptions: trustOf(options) });
+    const { projects } = await createClient(ProjectService, grpc).listProjects({});
+    assert.deepEqual(
+      projects?.projects.map(({ id }) => id),
+      ["flytesnacks"],
+    );
     const stranger = createControlPlane(origin, createTransport({ baseUrl: origin }));
     await assert.rejects(
       uploadFile(stranger, target, "file", new Uint8Array([1])),

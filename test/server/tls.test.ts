@@ -1,13 +1,19 @@
 /** TLS and plain HTTP on one port, with real sockets; and what is believed of a proxy. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
 import { request as httpRequest, type IncomingMessage } from "node:http";
 import { connect as connectHttp2 } from "node:http2";
 import { request as httpsRequest } from "node:https";
 import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { test, type TestContext } from "node:test";
 import { connect as connectTls, type TLSSocket } from "node:tls";
+import { createFakeExecutor } from "../helpers/fake-executor.ts";
+import { silentLogger } from "../../src/lib/log.ts";
+import { startServer } from "../../src/server/server.ts";
 import { isLoopback } from "../../src/lib/loopback.ts";
 import type { Reach } from "../../src/platform/reach.ts";
 import { CLIENT_HEADER, ORIGIN_HEADER } from "../../src/services/origin.ts";
@@ -178,6 +184,53 @@ test("only a trusted proxy is believed, by either HTTP; from others it takes not
   assert.equal(both.status, 400);
   const http2 = await start(t, { proxies: parseProxies(["127.0.0.0/8"]) });
   assert.equal(await askHttp2(t, `http://127.0.0.1:${http2}`, forged), believed);
+});
+
+test("behind a proxy that has another name for the server, links are signed for the client's", async (t) => {
+  const dataDirectory = await mkdtemp(join(tmpdir(), "boxkite-test-"));
+  const server = await startServer({
+    dataDirectory,
+    ephemeral: false,
+    port: 0,
+    reach,
+    proxies: parseProxies(["127.0.0.9"]),
+    createExecutor: async () => createFakeExecutor(),
+    createImageTools: undefined,
+    maxParallel: 1,
+    queues: new Map(),
+    version: "0.0.0",
+    hostNames: "any",
+    log: silentLogger,
+  });
+  t.after(async () => {
+    await server.close();
+    await rm(dataDirectory, { recursive: true });
+  });
+  const send = async (method: string, path: string, type: string, body: string) => {
+    const headers = {
+      "content-type": type,
+      "x-forwarded-host": "boxkite.example",
+      "x-forwarded-proto": "https",
+      "content-length": String(body.length),
+    };
+    const url = `http://127.0.0.1:${server.port}${path}`;
+    const sent = httpRequest(url, { method, headers, agent: false, localAddress: "127.0.0.9" }).end(body);
+    const [response] = (await once(sent, "response")) as [IncomingMessage];
+    return { status: response.statusCode, body: await text(response) };
+  };
+  const asked = JSON.stringify({
+    project: "flytesnacks",
+    domain: "development",
+    filename: "f",
+    filenameRoot: "r",
+  });
+  const call = "/flyteidl2.dataproxy.DataProxyService/CreateUploadLocation";
+  const answer = await send("POST", call, "application/json", asked);
+  const { signedUrl } = JSON.parse(answer.body) as { signedUrl: string };
+  const { origin, pathname, search } = new URL(signedUrl);
+  assert.equal(origin, "https://boxkite.example");
+  const put = await send("PUT", `${pathname}${search}`, "application/octet-stream", "content");
+  assert.equal(put.status, 200, put.body);
 });
 
 const SHORT: Partial<ConnectionLimits> = { firstBytesMs: 50, headersMs: 50, idleMs: 50 };
