@@ -6,6 +6,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   up: async () => (await import("./up.ts")).up,
   images: async () => (await import("./images/images.ts")).images,
   credentials: async () => (await import("./credentials.ts")).credentials,
+  token: async () => (await import("./token/token.ts")).token,
   doctor: async () => (await import("./doctor.ts")).doctor,
   version: async () => (await import("./version.ts")).version,
 };

@@ -2,6 +2,7 @@
  * The store, read-only: all that pages, services and lists see of it, so that a handler cannot bypass the
  * orchestrator.
  */
+import type { AccessToken } from "../domain/access-token.ts";
 import type { ActionRecord } from "../domain/action-record.ts";
 import type { CachedResult } from "../domain/action.ts";
 import type { AttemptKey, AttemptRecord } from "../domain/attempt.ts";
@@ -104,4 +105,8 @@ export interface StoreReader {
   listBuilds(name?: string): Promise<readonly BuildRecord[]>;
   /** Deployed tasks and runs that name this image, by any of its names. */
   usesOfBuild(build: BuildRecord): Promise<ImageUses>;
+
+  getToken(id: string): Promise<AccessToken | undefined>;
+  /** All of them, those that are revoked or have expired too; the oldest first. */
+  listTokens(): Promise<readonly AccessToken[]>;
 }

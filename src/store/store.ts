@@ -5,6 +5,7 @@
  *
  * After a crash the store holds every change whose promise was resolved, and possibly some whose promise was not.
  */
+import type { AccessToken, Grant } from "../domain/access-token.ts";
 import type { ActionRecord, NewAction } from "../domain/action-record.ts";
 import type { ActionState, TimeMs } from "../domain/action.ts";
 import type { AttemptFacts } from "../domain/attempt.ts";
@@ -108,6 +109,14 @@ export interface Store extends StoreReader {
   /** Records a build of an image; a later one of the same target replaces it. */
   recordBuild(build: BuildRecord): Promise<void>;
   removeBuild(target: string): Promise<void>;
+
+  /** `exists`: a token that is not revoked has the name, or any has the id. */
+  createToken(token: AccessToken): Promise<"created" | "exists">;
+  /** Replaces all of them. `missing` also for a token that is revoked. */
+  setTokenGrants(id: string, grants: readonly Grant[]): Promise<"updated" | "missing">;
+  /** For ever. `missing` also for a token that is revoked already. */
+  revokeToken(id: string, at: TimeMs): Promise<"revoked" | "missing">;
+  tokenUsed(id: string, at: TimeMs): Promise<void>;
 
   /** Throws DATA_DIRECTORY_UNUSABLE where what is read and written would not last. */
   check(): Promise<void>;

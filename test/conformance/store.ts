@@ -1,4 +1,5 @@
 /** What every store has to do, whichever database it sits on. */
+import type { AccessToken, Grant } from "../../src/domain/access-token.ts";
 import type { ActionRecord, NewAction } from "../../src/domain/action-record.ts";
 import type { ListQuery, RunScope } from "../../src/domain/list.ts";
 import { NO_SETTINGS, type NewRun, type RunRecord } from "../../src/domain/run.ts";
@@ -825,6 +826,37 @@ export function storeConformance(name: string, open: () => Promise<StoreSubject>
     const next = await again.createRun(newRun("r2"), newTask(ROOT_ACTION), []);
     assert.ok(typeof next === "object" && next.root.seq > (record?.seq ?? 0));
   });
+
+  check("of tokens that are not revoked, each has a name of its own", async ({ store }) => {
+    assert.equal(await store.createToken(token("t1", "ci")), "created");
+    assert.equal(await store.createToken(token("t2", "ci")), "exists");
+    assert.equal(await store.createToken(token("t1", "other")), "exists");
+    assert.equal(await store.revokeToken("t1", NOW + 1), "revoked");
+    assert.equal(await store.revokeToken("t1", NOW + 2), "missing");
+    assert.equal(await store.createToken({ ...token("t2", "ci"), createdAt: NOW + 3 }), "created");
+    assert.deepEqual(
+      (await store.listTokens()).map(({ id, name, revokedAt }) => [id, name, revokedAt]),
+      [
+        ["t1", "ci", NOW + 1],
+        ["t2", "ci", undefined],
+      ],
+    );
+  });
+
+  check("a token keeps what it is made with, and its grants are replaced", async ({ store, reopen }) => {
+    const made = { ...token("t1", "ci"), expiresAt: NOW + 10 };
+    await store.createToken(made);
+    await store.tokenUsed("t1", NOW + 1);
+    assert.deepEqual(await store.getToken("t1"), { ...made, revokedAt: undefined, usedAt: NOW + 1 });
+    const grants = [{ role: "viewer", project: "p" }] as const;
+    assert.equal(await store.setTokenGrants("t1", grants), "updated");
+    assert.equal(await store.setTokenGrants("nobody", grants), "missing");
+    const later = (await reopen?.()) ?? store;
+    assert.deepEqual((await later.getToken("t1"))?.grants, grants);
+    await later.revokeToken("t1", NOW);
+    assert.equal(await later.setTokenGrants("t1", []), "missing");
+    assert.equal(await later.getToken("nobody"), undefined);
+  });
 }
 
 function newRun(name: string): NewRun {
@@ -884,6 +916,11 @@ function spec(digest: string): StoredSpec {
     reads: [`s3://b/bundle-of-${digest}`],
   };
   return { digest, bytes: new Uint8Array([7]), definition };
+}
+
+function token(id: string, name: string): AccessToken {
+  const grants: Grant[] = [{ role: "runner", project: "p", domain: "development" }];
+  return { id, name, hash: `hash of ${id}`, grants, createdAt: NOW, createdBy: "alice" };
 }
 
 async function createRun(store: Store, name: string, grants: readonly string[] = []) {

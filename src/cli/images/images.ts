@@ -1,12 +1,11 @@
 /** `boxkite images`: what the server's builder built, from what, and who uses it. */
-import { BoxkiteError } from "../../domain/errors.ts";
 import { pinKind } from "../../domain/image.ts";
-import { ownValue } from "../../domain/own-value.ts";
 import { formatTime } from "../../pages/assets/time-format.js";
 import type { Store } from "../../store/store.ts";
 import { EXIT, type Command, type CommandInput } from "../command.ts";
 import { dataDirectory, openStoreIn } from "../data-directory.ts";
 import { readSettingsFile } from "../settings-file.ts";
+import { verbOf } from "../verbs.ts";
 import { buildImage } from "./build.ts";
 import { buildJson, describeBuild, formatBytes, formatTable } from "./describe.ts";
 import { findBuild } from "./find-build.ts";
@@ -41,18 +40,16 @@ export const images: Command = {
   run,
 };
 
-const COMMON: readonly string[] = ["data", "config"];
-/** The options that each verb acts on, beside the common ones. */
-const VERBS: Readonly<Record<string, readonly string[]>> = {
+/** The options that each verb acts on, beside `data` and `config`. */
+const VERBS = {
   ls: ["json"],
   inspect: ["json"],
   build: ["engine", "target", "context"],
   prune: ["engine", "keep-days", "dry-run"],
-};
+} as const;
 
 async function run(input: CommandInput): Promise<number> {
-  const [verb = "ls", name] = input.positionals;
-  checkOptions(verb, Object.keys(input.values));
+  const { verb, name } = verbOf(input, "images", VERBS, "ls");
   const directory = dataDirectory(input, await readSettingsFile(input));
   const store = await openStoreIn(directory);
   try {
@@ -63,25 +60,12 @@ async function run(input: CommandInput): Promise<number> {
         return await inspect(store, name, input.values["json"] === true);
       case "build":
         return await buildImage(store, input, directory);
-      default:
+      case "prune":
         return await pruneImages(store, input);
     }
   } finally {
     await store.close();
   }
-}
-
-function checkOptions(verb: string, given: readonly string[]): void {
-  const known = ownValue(VERBS, verb);
-  const stray = given.find((option) => !COMMON.includes(option) && !known?.includes(option));
-  if (known !== undefined && stray === undefined) return;
-  throw new BoxkiteError(
-    "CONFIG_INVALID",
-    known === undefined
-      ? `there is no verb ${JSON.stringify(verb)}`
-      : `--${stray} means nothing to images ${verb}`,
-    { hint: "boxkite images --help" },
-  );
 }
 
 async function list(store: Store, json: boolean): Promise<number> {

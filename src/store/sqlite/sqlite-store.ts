@@ -10,6 +10,7 @@ import type { OnMigration } from "./open-file.ts";
 import { projectStore } from "./projects.ts";
 import { runStore } from "./runs.ts";
 import { taskStore } from "./tasks.ts";
+import { tokenStore } from "./tokens.ts";
 import { workStore } from "./work.ts";
 
 /** `file` may be `:memory:`. Throws DATA_DIRECTORY_UNUSABLE for a store of a newer version. */
@@ -27,6 +28,7 @@ export function openSqliteStore(file: string, onMigration?: OnMigration): Store 
     ...firstShown(database),
     ...workStore(database, notify),
     ...buildStore(database),
+    ...tokenStore(database),
     onChange: (listener) => {
       feed.on("change", listener);
       return () => void feed.off("change", listener);

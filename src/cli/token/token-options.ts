@@ -1,0 +1,66 @@
+/** What the options of `boxkite token` mean. */
+import type { Grant, Scope } from "../../domain/access-token.ts";
+import { BoxkiteError } from "../../domain/errors.ts";
+import { DOMAINS, isDomain } from "../../domain/ids.ts";
+import { isRole, ROLES, type Role } from "../../domain/roles.ts";
+import type { StoreReader } from "../../store/reader.ts";
+import type { CommandInput } from "../command.ts";
+
+export function text({ values }: CommandInput, name: string): string | undefined {
+  return values[name] as string | undefined;
+}
+
+/** Throws CONFIG_INVALID. */
+export async function grantOf(store: StoreReader, input: CommandInput): Promise<Grant> {
+  const role = roleOf(input);
+  return { role, ...(await scopeOf(store, input, role)) };
+}
+
+/** Throws CONFIG_INVALID. */
+export function roleOf(input: CommandInput): Role {
+  const role = text(input, "role");
+  if (role !== undefined && isRole(role)) return role;
+  throw new BoxkiteError(
+    "CONFIG_INVALID",
+    role === undefined ? "the token has no role" : `there is no role ${JSON.stringify(role)}`,
+    { hint: `add --role with one of: ${ROLES.join(", ")}` },
+  );
+}
+
+/** Throws CONFIG_INVALID, too for a role that is not granted everywhere. */
+export async function scopeOf(store: StoreReader, input: CommandInput, role: Role): Promise<Scope> {
+  const [project, domain] = [text(input, "project"), text(input, "domain")];
+  if (project === undefined) {
+    if (domain !== undefined)
+      throw new BoxkiteError("CONFIG_INVALID", "--domain is set and --project is not", {
+        hint: "add --project NAME",
+      });
+    if (role === "admin") return {};
+    throw new BoxkiteError("CONFIG_INVALID", `the role ${role} is granted in a project only`, {
+      hint: "add --project NAME",
+    });
+  }
+  if ((await store.getProject(project)) === undefined)
+    throw new BoxkiteError("CONFIG_INVALID", `there is no project ${JSON.stringify(project)}`, {
+      hint: `create it with flyte create project --id ${project} --name ${project}`,
+    });
+  if (domain === undefined) return { project };
+  if (isDomain(domain)) return { project, domain };
+  throw new BoxkiteError("CONFIG_INVALID", `there is no domain ${JSON.stringify(domain)}`, {
+    hint: `use one of: ${DOMAINS.join(", ")}`,
+  });
+}
+
+const UNITS_MS: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** The time from `--expires 90d`; undefined without it. Throws CONFIG_INVALID. */
+export function expiryOf(input: CommandInput, now: number): number | undefined {
+  const given = text(input, "expires");
+  if (given === undefined) return undefined;
+  const [, count = "", unit = ""] = /^([1-9]\d{0,4})([mhd])$/u.exec(given) ?? [];
+  const unitMs = UNITS_MS[unit];
+  if (unitMs !== undefined) return now + Number(count) * unitMs;
+  throw new BoxkiteError("CONFIG_INVALID", `--expires is ${JSON.stringify(given)}, which is no time`, {
+    hint: "write it like 90d, 12h or 30m",
+  });
+}

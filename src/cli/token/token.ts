@@ -1,0 +1,137 @@
+/** `boxkite token`: who may use the server, and as what. Works beside a running server. */
+import { userInfo } from "node:os";
+import { describeGrant, isValid, replaceGrant, type AccessToken } from "../../domain/access-token.ts";
+import { BoxkiteError } from "../../domain/errors.ts";
+import { systemClock } from "../../lib/clock.ts";
+import { formatTime } from "../../pages/assets/time-format.js";
+import type { Store } from "../../store/store.ts";
+import { createToken } from "../../server/create-token.ts";
+import { EXIT, type Command, type CommandInput } from "../command.ts";
+import { dataDirectory, openStoreIn } from "../data-directory.ts";
+import { formatTable } from "../images/describe.ts";
+import { readSettingsFile } from "../settings-file.ts";
+import { verbOf } from "../verbs.ts";
+import { findToken } from "./find-token.ts";
+import { expiryOf, grantOf, roleOf, scopeOf, text } from "./token-options.ts";
+
+export const token: Command = {
+  name: "token",
+  summary: "create, list, change or revoke the tokens by which people and machines sign in",
+  positionals: ["create|list|grant|revoke", "[NAME]"],
+  options: {
+    name: { type: "string", value: "NAME", help: "create: what it is listed as; or the argument" },
+    role: {
+      type: "string",
+      value: "ROLE",
+      help: "create, grant: viewer, runner, deployer or admin; grant: none takes it away",
+    },
+    project: {
+      type: "string",
+      value: "NAME",
+      help: "create, grant: where; without it everywhere, for the role admin only",
+    },
+    domain: { type: "string", value: "NAME", help: "create, grant: this domain of the project only" },
+    expires: { type: "string", value: "TIME", help: "create: for how long, such as 90d or 12h (for ever)" },
+    all: { type: "boolean", help: "list: those that are revoked or have expired too" },
+    data: { type: "string", value: "DIR", help: "the server's data directory (~/.local/share/boxkite)" },
+    config: { type: "string", value: "FILE", help: "the server's settings file, for its data directory" },
+    json: { type: "boolean", help: "create, list: one JSON object a line" },
+  },
+  run,
+};
+
+const VERBS = {
+  create: ["name", "role", "project", "domain", "expires", "json"],
+  list: ["all", "json"],
+  grant: ["role", "project", "domain"],
+  revoke: [],
+} as const;
+
+async function run(input: CommandInput): Promise<number> {
+  const { verb, name } = verbOf(input, "token", VERBS, "list");
+  const store = await openStoreIn(dataDirectory(input, await readSettingsFile(input)));
+  try {
+    switch (verb) {
+      case "create":
+        return await create(store, input, name);
+      case "list":
+        return await list(store, input);
+      case "grant":
+        return await grant(store, input, name);
+      case "revoke":
+        return await revoke(store, name);
+    }
+  } finally {
+    await store.close();
+  }
+}
+
+/** The token alone on standard output: `TOKEN=$(boxkite token create …)`. */
+async function create(store: Store, input: CommandInput, argument: string | undefined): Promise<number> {
+  const now = systemClock.now();
+  const name = text(input, "name") ?? argument;
+  if (name === undefined)
+    throw new BoxkiteError("CONFIG_INVALID", "the token has no name", { hint: "add --name NAME" });
+  const made = await createToken(store, {
+    name,
+    grants: [await grantOf(store, input)],
+    expiresAt: expiryOf(input, now),
+    createdBy: userInfo().username,
+    at: now,
+  });
+  const { id, grants, expiresAt } = made.token;
+  if (input.values["json"] === true) {
+    process.stdout.write(`${JSON.stringify({ id, name, grants, expiresAt, token: made.text })}\n`);
+    return EXIT.ok;
+  }
+  process.stdout.write(`${made.text}\n`);
+  process.stderr.write(
+    `${name}: ${grants.map(describeGrant).join(", ")}; ${expiresAt === undefined ? "does not expire" : `until ${formatTime(expiresAt)}`}. It is not shown again.\n`,
+  );
+  return EXIT.ok;
+}
+
+async function list(store: Store, { values }: CommandInput): Promise<number> {
+  const now = systemClock.now();
+  const tokens = (await store.listTokens()).filter((each) => values["all"] === true || isValid(each, now));
+  if (values["json"] === true) {
+    for (const { hash: _, ...shown } of tokens) process.stdout.write(`${JSON.stringify(shown)}\n`);
+    return EXIT.ok;
+  }
+  const rows = tokens.map((each) => [
+    each.name,
+    each.id,
+    each.grants.map(describeGrant).join(", ") || "nothing",
+    formatTime(each.createdAt),
+    each.createdBy,
+    validityOf(each, now),
+    each.usedAt === undefined ? "never" : formatTime(each.usedAt),
+  ]);
+  process.stdout.write(
+    formatTable([["NAME", "ID", "MAY BE", "CREATED", "BY", "VALID", "LAST USED"], ...rows]),
+  );
+  return EXIT.ok;
+}
+
+function validityOf(token: AccessToken, now: number): string {
+  if (token.revokedAt !== undefined) return `revoked ${formatTime(token.revokedAt)}`;
+  if (token.expiresAt === undefined) return "for ever";
+  return `${isValid(token, now) ? "until" : "expired"} ${formatTime(token.expiresAt)}`;
+}
+
+async function grant(store: Store, input: CommandInput, name: string | undefined): Promise<number> {
+  const found = await findToken(store, name);
+  const role = text(input, "role") === "none" ? undefined : roleOf(input);
+  const scope = await scopeOf(store, input, role ?? "admin");
+  const grants = replaceGrant(found.grants, scope, role);
+  await store.setTokenGrants(found.id, grants);
+  process.stdout.write(`${found.name}: ${grants.map(describeGrant).join(", ") || "nothing"}\n`);
+  return EXIT.ok;
+}
+
+async function revoke(store: Store, name: string | undefined): Promise<number> {
+  const found = await findToken(store, name);
+  await store.revokeToken(found.id, systemClock.now());
+  process.stdout.write(`${found.name} (${found.id}) is revoked\n`);
+  return EXIT.ok;
+}
