@@ -18,6 +18,8 @@ export interface ClientConfig {
   readonly authType: string | undefined;
   /** Its standard output is the bearer token, for authType ExternalCommand. */
   readonly command: readonly string[];
+  /** Sent as it is, instead of what a command prints: the variable BOXKITE_TOKEN. */
+  readonly token: string | undefined;
   readonly org: string;
   readonly project: string | undefined;
   readonly domain: string | undefined;
@@ -84,6 +86,7 @@ export async function loadConfig(path: string | undefined, env: Environment): Pr
     caCertFilePath: text("admin", "caCertFilePath"),
     authType: text("admin", "authType", "FLYTE_AUTH_TYPE"),
     command: await parseCommand(read("admin", "command", "FLYTE_AUTH_COMMAND")),
+    token: env["BOXKITE_TOKEN"] || undefined,
     org: text("task", "org") ?? "",
     project: text("task", "project"),
     domain: text("task", "domain"),

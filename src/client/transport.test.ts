@@ -10,6 +10,7 @@ import { test, type TestContext } from "node:test";
 import { createClient } from "@connectrpc/connect";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
 import type { BoxkiteError } from "../domain/errors.ts";
+import { loadConfig } from "./config-file.ts";
 import { createTransport } from "./transport.ts";
 import { RunService } from "../wire/gen/flyteidl2/workflow/run_service_pb.js";
 import { makeAuthority } from "../../test/helpers/private-authority.ts";
@@ -108,4 +109,21 @@ test("a server that cannot be reached is named, with what to do", async (t) => {
   await hasHint("http://127.0.0.1:1", /boxkite up.*admin\.endpoint/u);
   await hasHint(`https://127.0.0.1:${secure}`, /caCertFilePath/u);
   await hasHint(`https://127.0.0.1:${plain}`, /admin\.insecure: true/u);
+});
+
+test("the token of BOXKITE_TOKEN is sent over TLS and to this machine, and not over a network in plain text", async (t) => {
+  const headers: (string | undefined)[] = [];
+  const plain = createPlainServer((request, response) => {
+    headers.push(request.headers.authorization);
+    response.writeHead(404).end();
+  });
+  const baseUrl = `http://127.0.0.1:${await listen(t, plain)}`;
+  const config = await loadConfig(undefined, { BOXKITE_TOKEN: "bkt_x" });
+  const transport = createTransport({ ...config, baseUrl });
+  await assert.rejects(createClient(RunService, transport).abortRun({}), /unimplemented/);
+  assert.deepEqual(headers, ["Bearer bkt_x"]);
+  createTransport({ ...config, baseUrl: "https://example.com" });
+  assert.throws(() => createTransport({ ...config, baseUrl: "http://example.com" }), {
+    code: "CONFIG_INVALID",
+  });
 });

@@ -8,12 +8,15 @@ import { withServerErrors } from "./server-error.ts";
 import { runTokenCommand, tokenInterceptor } from "./token.ts";
 import { BoxkiteError } from "../domain/errors.ts";
 import { systemClock, type Clock } from "../lib/clock.ts";
+import { isLoopback } from "../lib/loopback.ts";
 
 export interface ConnectionOptions {
   /** The server's origin, and the path before that of each call, if there is one: it may hold a token. */
   readonly baseUrl: string;
   readonly caCertFilePath?: string | undefined;
   readonly insecureSkipVerify?: boolean | undefined;
+  /** A token to send; otherwise `authType` says where one comes from. */
+  readonly token?: string | undefined;
   readonly authType?: string | undefined;
   readonly command?: readonly string[] | undefined;
   /** Whether to repeat calls after transient failures. The runtime does that itself. @default true */
@@ -26,8 +29,8 @@ export function createTransport(options: ConnectionOptions, clock: Clock = syste
   const secure = baseUrl.startsWith("https:");
   const interceptors: Interceptor[] = [];
   if (options.retry !== false) interceptors.push(retryInterceptor(clock));
-  const command = tokenCommand(options, secure);
-  if (command !== undefined) interceptors.push(tokenInterceptor(() => runTokenCommand(command)));
+  const newToken = tokenSource(options, secure);
+  if (newToken !== undefined) interceptors.push(tokenInterceptor(newToken));
   const transport = createConnectTransport({
     baseUrl,
     httpVersion: "1.1",
@@ -47,6 +50,27 @@ export function trustOf({
     ...(caCertFilePath !== undefined && { ca: readFileSync(caCertFilePath) }),
     ...(insecureSkipVerify === true && { rejectUnauthorized: false }),
   };
+}
+
+function tokenSource(options: ConnectionOptions, secure: boolean): (() => Promise<string>) | undefined {
+  const { token, baseUrl } = options;
+  if (token !== undefined) {
+    const { hostname, origin } = new URL(baseUrl);
+    if (!secure && !isOwnMachine(hostname))
+      throw new BoxkiteError(
+        "CONFIG_INVALID",
+        `the token of BOXKITE_TOKEN is not sent to ${origin}: over plain HTTP others can read it`,
+        { hint: "connect over TLS: leave admin.insecure out of the configuration" },
+      );
+    return async () => token;
+  }
+  const command = tokenCommand(options, secure);
+  return command && (() => runTokenCommand(command));
+}
+
+function isOwnMachine(host: string): boolean {
+  const name = host.replace(/^\[|\]$/gu, "");
+  return name === "localhost" || name.endsWith(".localhost") || isLoopback(name);
 }
 
 /** The command that prints the token. Over plain HTTP no token is sent, as in Python. */

@@ -54,6 +54,7 @@ export async function runConfigOf(container: Container): Promise<InitializedConf
     caCertFilePath: undefined,
     authType,
     command: command ?? [],
+    token: undefined,
     org: given.org,
     project: given.project,
     domain: given.domain,
