@@ -1,10 +1,11 @@
 /** flyteidl2.task.TaskService: deployed tasks. */
 import type { ConnectRouter, ServiceImpl } from "@connectrpc/connect";
 import type { ProjectKey } from "../domain/ids.ts";
+import type { ListFilter } from "../domain/list.ts";
 import { incomplete } from "../wire/incomplete.ts";
 import { TaskService, type ListTasksRequest } from "../wire/gen/flyteidl2/task/task_service_pb.js";
 import { decodeProjectId, decodeTaskId } from "../wire/identifiers.ts";
-import { decodeListRequest, noUsers } from "../wire/list-request.ts";
+import { decodeListRequest } from "../wire/list-request.ts";
 import { NO_TRIGGERS, refused } from "../wire/refusals.ts";
 import { encodeTask, encodeTaskDetails } from "../wire/task-details.ts";
 import { decodeTaskSpec } from "../wire/task-spec.ts";
@@ -45,9 +46,11 @@ export function registerTaskService(router: ConnectRouter, context: Needs): void
       const scope: Partial<ProjectKey> =
         request.scopeBy.case === "projectId" ? decodeProjectId(request.scopeBy.value) : {};
       await access.list(by, "tasks", scope);
+      const { where, ...known } = knownFilter(request.knownFilters);
+      const query = decodeListRequest(request.request);
       const { items, token } = await store.listTasks(
-        { ...scope, ...knownFilter(request.knownFilters) },
-        decodeListRequest(request.request),
+        { ...scope, ...known },
+        { ...query, where: [...query.where, ...where] },
       );
       return { tasks: items.map(encodeTask), token };
     },
@@ -68,11 +71,17 @@ export function registerTaskService(router: ConnectRouter, context: Needs): void
   router.service(TaskService, service);
 }
 
-function knownFilter(filters: ListTasksRequest["knownFilters"]): { isEntrypoint?: boolean } {
+/** Filters that have a field of their own in the request. */
+function knownFilter(filters: ListTasksRequest["knownFilters"]): {
+  readonly isEntrypoint?: boolean;
+  readonly where: readonly ListFilter[];
+} {
+  const where: ListFilter[] = [];
   let isEntrypoint: boolean | undefined;
   for (const { filterBy } of filters) {
-    if (filterBy.case !== "isEntrypoint") throw noUsers("the one who deployed a task");
-    isEntrypoint = filterBy.value;
+    if (filterBy.case === "isEntrypoint") isEntrypoint = filterBy.value;
+    if (filterBy.case === "deployedBy")
+      where.push({ field: "deployed_by", comparison: "=", values: [filterBy.value] });
   }
-  return isEntrypoint === undefined ? {} : { isEntrypoint };
+  return { ...(isEntrypoint !== undefined && { isEntrypoint }), where };
 }

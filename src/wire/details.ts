@@ -8,7 +8,7 @@ import type { ListedRun } from "../domain/list.ts";
 import type { RunRecord } from "../domain/run.ts";
 import type { StoredSpec } from "../domain/task.ts";
 import { encodeErrorInfo, encodeExecutionError } from "./action-error.ts";
-import { ANONYMOUS } from "./anonymous.ts";
+import { encodeCaller } from "./caller.ts";
 import { encodeAttempt, encodeTakenOver } from "./attempt-details.ts";
 import { LiteralSchema } from "./gen/flyteidl2/core/literals_pb.js";
 import { RunSpecSchema } from "./gen/flyteidl2/task/run_pb.js";
@@ -46,7 +46,7 @@ function encodeMetadata(record: ActionRecord, run: RunRecord): ActionMetadata {
   return create(ActionMetadataSchema, {
     parent: record.parent ?? "",
     group: record.group,
-    executedBy: ANONYMOUS,
+    executedBy: encodeCaller(run.createdBy.who),
     actionType: encodeActionType(record.kind),
     environmentName: record.environment,
     funtionName: record.displayName,
@@ -128,7 +128,10 @@ function encodeResult({ state }: ActionRecord): ActionDetails["result"] {
     return of({ result: { case: "signalInfo", value: { output: fromBinary(LiteralSchema, state.value) } } });
   if (state.phase === "aborted") {
     return of({
-      result: { case: "abortInfo", value: { reason: state.abortReason ?? "", abortedBy: ANONYMOUS } },
+      result: {
+        case: "abortInfo",
+        value: { reason: state.abortReason ?? "", abortedBy: encodeCaller(undefined) },
+      },
     });
   }
   // The error of an attempt that is followed by another one belongs to that attempt only.

@@ -33,9 +33,6 @@ const COMPARISONS: Readonly<Record<Filter_Function, Comparison | undefined>> = {
 /** Fields that hold milliseconds since the epoch; clients send RFC 3339. */
 const TIMES = new Set(["created_at", "updated_at", "deployed_at", "start_time", "end_time"]);
 
-/** Fields that name a person. */
-const PEOPLE = new Set(["created_by", "deployed_by", "owner"]);
-
 /** Throws INVALID_ARGUMENT or FIELD_NOT_SUPPORTED. */
 export function decodeListRequest(request: ListRequest | undefined): ListQuery {
   if (request && request.rawFilters.length > 0) {
@@ -67,7 +64,6 @@ export function decodeSort(sort: Sort | undefined): Pick<ListQuery, "sort"> {
 }
 
 function decodeFilter(filter: Filter): ListFilter {
-  if (PEOPLE.has(filter.field)) throw noUsers(filter.field);
   const comparison = COMPARISONS[filter.function];
   if (comparison === undefined) {
     const name = Filter_Function[filter.function] ?? filter.function;
@@ -78,15 +74,6 @@ function decodeFilter(filter: Filter): ListFilter {
     );
   }
   return { field: filter.field, comparison, values: valuesOf(filter) };
-}
-
-/** The server does not distinguish its callers. */
-export function noUsers(field: string): BoxkiteError {
-  return new BoxkiteError(
-    "FIELD_NOT_SUPPORTED",
-    `a list cannot be filtered by ${field}: this server has no users, so it records no identities`,
-    { hint: "leave the filter out, or label your runs and filter by the label" },
-  );
 }
 
 function valuesOf(filter: Filter): (string | number)[] {

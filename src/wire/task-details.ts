@@ -7,7 +7,7 @@ import {
   type Task,
   type TaskDetails,
 } from "./gen/flyteidl2/task/task_definition_pb.js";
-import { ANONYMOUS } from "./anonymous.ts";
+import { encodeCaller } from "./caller.ts";
 import { encodeTaskId } from "./identifiers.ts";
 import { encodeTaskSpec } from "./task-spec.ts";
 import { encodeTime } from "./time.ts";
@@ -24,9 +24,9 @@ export function encodeTaskDetails(record: TaskRecord, spec: StoredSpec): TaskDet
   });
 }
 
-function taskMetadata({ definition, deployedAt }: TaskRecord) {
+function taskMetadata({ definition, deployedAt, deployedBy }: TaskRecord) {
   return {
-    deployedBy: ANONYMOUS,
+    deployedBy: encodeCaller(deployedBy.who),
     shortName: definition.shortName,
     environmentName: definition.environment,
     deployedAt: encodeTime(deployedAt),

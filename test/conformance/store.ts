@@ -661,6 +661,8 @@ export function storeConformance(name: string, open: () => Promise<StoreSubject>
     assert.equal((await where("phase", "in", "aborted", "queued")).items.length, 2);
     assert.equal((await where("labels.team", "=", "data")).items.length, 2);
     assert.equal((await where("labels.nope", "exists")).items.length, 0);
+    assert.equal((await where("created_by", "=", newRun("r1").createdBy.who)).items.length, 2);
+    assert.equal((await where("created_by", "=", "somebody")).items.length, 0);
     await assert.rejects(where("colour", "=", "red"), /no field "colour"/);
     await assert.rejects(store.listRuns({}, { ...PAGE, token: "rubbish" }), /page token/);
   });

@@ -50,6 +50,7 @@ const FIELDS = {
   task_version: "actions.task_version",
   environment_name: "actions.environment",
   created_at: "runs.accepted_at",
+  created_by: "runs.created_by",
   start_time: "coalesce(actions.started_at, actions.created_at)",
   end_time: "coalesce(actions.ended_at, 0)",
   updated_at: UPDATED_AT,

@@ -19,6 +19,7 @@ const FIELDS = {
   version: "tasks.version",
   created_at: "tasks.deployed_at",
   deployed_at: "tasks.deployed_at",
+  deployed_by: "tasks.deployed_by",
   short_name: "task_specs.definition ->> 'shortName'",
   environment_name: "task_specs.definition ->> 'environment'",
 };
