@@ -11,8 +11,10 @@ import type { ConnectRouter } from "@connectrpc/connect";
 import { EXIT_CODES } from "../src/domain/outcome/exit-codes.ts";
 import { SIGNALS } from "../src/domain/outcome/signals.ts";
 import { chartOf } from "../src/domain/transition-table.ts";
+import { includes, leastRole, ROLES } from "../src/domain/roles.ts";
 import type { ServiceContext } from "../src/services/context.ts";
 import { registerServices, SERVICES } from "../src/services/routes.ts";
+import { RPC_RIGHTS } from "../src/services/rpc-rights.ts";
 import { SUPPORT, type Support } from "../src/wire/support-table.ts";
 import { LAYERS } from "./layers.ts";
 
@@ -128,12 +130,24 @@ function signalTable(): string {
   ].join("\n");
 }
 
+function roleTable(): string {
+  const rows = Object.entries(RPC_RIGHTS).map(([rpc, asked]) => {
+    const may = ROLES.map((role) =>
+      asked === "anyone" || includes(role, leastRole(...asked)) ? "yes" : "–",
+    );
+    const what = asked === "anyone" ? "nothing: before signing in, too" : `${asked[0]} ${asked[1]}`;
+    return rowOf([`\`${rpc}\``, what, ...may]);
+  });
+  return [rowOf(["RPC", "asks for", ...ROLES]), `|${" --- |".repeat(ROLES.length + 2)}`, ...rows].join("\n");
+}
+
 const PARTS: readonly { readonly file: string; readonly name: string; readonly text: () => string }[] = [
   { file: "ARCHITECTURE.md", name: "folders", text: folderTable },
   { file: "ARCHITECTURE.md", name: "phases", text: () => `\`\`\`mermaid\n${chartOf()}\n\`\`\`` },
   { file: "docs/exit-codes.md", name: "exit-codes", text: exitCodeTable },
   { file: "docs/exit-codes.md", name: "signals", text: signalTable },
   { file: "docs/protocol.md", name: "rpcs", text: rpcTable },
+  { file: "docs/roles.md", name: "role-rpcs", text: roleTable },
   { file: "docs/protocol.md", name: "fields", text: fieldTables },
 ];
 

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import type { AccessSettings } from "./access-settings.ts";
-import { banner, firstCommand, readyEvent, type Announcement } from "./announce.ts";
+import { banner, firstCommand, firstTokenText, readyEvent, type Announcement } from "./announce.ts";
 import { DEFAULT_PORT } from "./default-port.ts";
 import { unusableHost } from "./own-addresses.ts";
 
@@ -85,4 +85,16 @@ test("an address that this machine does not have is named", () => {
   assert.equal(unusableHost("0.0.0.0", interfaces), undefined);
   assert.equal(unusableHost("192.0.2.10", interfaces), undefined);
   assert.match(unusableHost("192.0.2.11", interfaces) ?? "", /no network interface .* 192\.0\.2\.11$/u);
+});
+
+test("the first admin's token is printed with what it is, for people and for programs", () => {
+  assert.match(
+    firstTokenText("bkt_x", false),
+    /admin's.*not shown again[^]* bkt_x\n[^]*boxkite token create/u,
+  );
+  assert.deepEqual(JSON.parse(firstTokenText("bkt_x", true)), {
+    event: "first-token",
+    role: "admin",
+    token: "bkt_x",
+  });
 });

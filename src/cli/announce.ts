@@ -50,6 +50,20 @@ export function banner(from: Announcement): string {
   ].join("\n");
 }
 
+/** Printed once: only its hash is kept. */
+export function firstTokenText(token: string, json: boolean): string {
+  if (json) return `${JSON.stringify({ event: "first-token", role: "admin", token })}\n`;
+  return [
+    "  There is no token yet. This one is an admin's, and is not shown again:",
+    "",
+    `      ${token}`,
+    "",
+    "  Others: boxkite token create --name NAME --role ROLE --project PROJECT",
+    "",
+    "",
+  ].join("\n");
+}
+
 /** Needs the stock client and nothing else: no program and no image. The project that it lists shows that it works. */
 export function firstCommand(port: number): string {
   const settings =

@@ -4,11 +4,13 @@ import { checkProjectName, DOMAINS, isDomain } from "../domain/ids.ts";
 import { DEFAULT_REGION } from "../lib/sigv4-signer.ts";
 import { createRunIdentities, type Credentials } from "../orchestrator/run-identity.ts";
 import { BUCKET, SIGNING_SECRET } from "../server/server.ts";
-import { userCredentials } from "../server/user-credentials.ts";
+import { tokenCredentials, userCredentials } from "../server/user-credentials.ts";
+import type { Store } from "../store/store.ts";
 import { EXIT, type Command, type CommandInput } from "./command.ts";
 import { dataDirectory, openStoreIn } from "./data-directory.ts";
 import { DEFAULT_PORT } from "./default-port.ts";
 import { readSettingsFile } from "./settings-file.ts";
+import { findToken } from "./token/find-token.ts";
 
 /** An address, not a name: many S3 clients put the bucket in front of a name. */
 const DEFAULT_ENDPOINT = `http://127.0.0.1:${DEFAULT_PORT}`;
@@ -49,6 +51,7 @@ export const credentials: Command = {
     data: { type: "string", value: "DIR", help: "the server's data directory (~/.local/share/boxkite)" },
     project: { type: "string", value: "NAME", help: "objects of this project only" },
     domain: { type: "string", value: "NAME", help: "with --project: objects of this domain only" },
+    token: { type: "string", value: "NAME", help: "what this token may read and write, while it is valid" },
     endpoint: { type: "string", value: "URL", help: `where the server is reached (${DEFAULT_ENDPOINT})` },
     format: {
       type: "string",
@@ -66,9 +69,18 @@ export const credentials: Command = {
     }
     const prefix = prefixOf(input);
     const endpoint = endpointOf(input);
-    const directory = dataDirectory(input, await readSettingsFile(input));
-    const identities = createRunIdentities(await signingSecret(directory));
-    process.stdout.write(format(endpoint, userCredentials(identities, prefix), prefix));
+    const store = await openStoreIn(dataDirectory(input, await readSettingsFile(input)));
+    try {
+      const identities = createRunIdentities(await signingSecret(store));
+      const name = text(input, "token");
+      const key =
+        name === undefined
+          ? userCredentials(identities, prefix)
+          : tokenCredentials(identities, (await findToken(store, name)).id);
+      process.stdout.write(format(endpoint, key, prefix));
+    } finally {
+      await store.close();
+    }
     return EXIT.ok;
   },
 };
@@ -80,6 +92,11 @@ function text({ values }: CommandInput, name: string): string | undefined {
 function prefixOf(input: CommandInput): string {
   const project = text(input, "project");
   const domain = text(input, "domain");
+  if (text(input, "token") !== undefined && (project ?? domain) !== undefined) {
+    throw new BoxkiteError("CONFIG_INVALID", "--token excludes --project and --domain", {
+      hint: "the token says in which projects and domains the keys are valid: boxkite token list",
+    });
+  }
   if (project === undefined) {
     if (domain === undefined) return "";
     throw new BoxkiteError("CONFIG_INVALID", "--domain is set and --project is not");
@@ -101,17 +118,12 @@ function endpointOf(input: CommandInput): string {
 }
 
 /** Of the server that owns the data directory, whether it runs or not. */
-async function signingSecret(directory: string): Promise<string> {
-  const store = await openStoreIn(directory);
-  try {
-    return await store.secret(SIGNING_SECRET, () => {
-      throw new BoxkiteError("CONFIG_INVALID", `the store in ${directory} has no signing key yet`, {
-        hint: "it is made by the first start of boxkite up",
-      });
+function signingSecret(store: Store): Promise<string> {
+  return store.secret(SIGNING_SECRET, () => {
+    throw new BoxkiteError("CONFIG_INVALID", "the store of the data directory has no signing key yet", {
+      hint: "it is made by the first start of boxkite up",
     });
-  } finally {
-    await store.close();
-  }
+  });
 }
 
 function exports(variables: Readonly<Record<string, string>>): string {

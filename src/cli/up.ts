@@ -10,7 +10,7 @@ import { sharePorts } from "../server/shared-ports.ts";
 import { startServer, type Server } from "../server/server.ts";
 import type { Certificates } from "../server/tls/certificates.ts";
 import { isOpen } from "./access-settings.ts";
-import { banner, readyEvent } from "./announce.ts";
+import { banner, firstTokenText, readyEvent } from "./announce.ts";
 import { EXIT, type Command, type CommandInput } from "./command.ts";
 import { DEFAULT_PORT } from "./default-port.ts";
 import { untilShellEnds } from "./npx-shell.ts";
@@ -177,6 +177,7 @@ function announce(
   process.stdout.write(
     settings.json ? `${JSON.stringify(readyEvent(announcement))}\n` : banner(announcement),
   );
+  if (server.firstToken !== undefined) process.stdout.write(firstTokenText(server.firstToken, settings.json));
 }
 
 /** What will not work is reported now, not by the first run that needs it. */

@@ -1,7 +1,6 @@
 /** Access tokens: by which people and machines say who they are, and what each may do where. */
 import type { TimeMs } from "./action.ts";
-import type { ProjectKey } from "./ids.ts";
-import type { Role } from "./roles.ts";
+import { includes, type Role } from "./roles.ts";
 
 /** A role in a part of the server. */
 export interface Grant {
@@ -33,7 +32,10 @@ export function isValid({ revokedAt, expiresAt }: AccessToken, now: TimeMs): boo
 }
 
 /** A part of the server: all of it, a project, or one domain of a project. */
-export type Scope = Partial<ProjectKey>;
+export interface Scope {
+  readonly project?: string | undefined;
+  readonly domain?: string | undefined;
+}
 
 /** Whether the grant covers all of this scope. */
 export function covers(grant: Grant, scope: Scope): boolean {
@@ -55,4 +57,11 @@ export function replaceGrant(
 ): readonly Grant[] {
   const others = grants.filter(({ project, domain }) => project !== scope.project || domain !== scope.domain);
   return role === undefined ? others : [...others, { role, ...scope }];
+}
+
+/** Whether something that was granted before is not granted now. */
+export function isLowered(before: readonly Grant[], now: readonly Grant[]): boolean {
+  return before.some(
+    (grant) => !now.some((other) => covers(other, grant) && includes(other.role, grant.role)),
+  );
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { covers, describeGrant, isValid, replaceGrant, type AccessToken } from "./access-token.ts";
+import { covers, describeGrant, isLowered, isValid, replaceGrant, type AccessToken } from "./access-token.ts";
 import { includes, leastRole, ROLES } from "./roles.ts";
 
 test("each role has the rights of those before it, and some more", () => {
@@ -10,7 +10,7 @@ test("each role has the rights of those before it, and some more", () => {
   );
   assert.equal(leastRole("read", "object"), "viewer");
   assert.equal(leastRole("change", "action"), "runner");
-  assert.equal(leastRole("create", "upload"), "runner");
+  assert.equal(leastRole("create", "place"), "runner");
   assert.equal(leastRole("create", "task"), "deployer");
   assert.equal(leastRole("create", "image"), "deployer");
   assert.equal(leastRole("create", "project"), "admin");
@@ -45,4 +45,14 @@ test("a token is valid until it expires or is revoked", () => {
   assert.ok(isValid({ ...token, expiresAt: 101 }, 100));
   assert.ok(!isValid({ ...token, expiresAt: 100 }, 100));
   assert.ok(!isValid({ ...token, revokedAt: 50 }, 100));
+});
+
+test("grants are lowered where one is missing, narrower or of a lesser role", () => {
+  const p = { role: "runner", project: "p" } as const;
+  assert.ok(!isLowered([p], [p]));
+  assert.ok(!isLowered([p], [{ role: "admin" }]));
+  assert.ok(!isLowered([p], [{ role: "viewer", project: "q" }, p]));
+  assert.ok(isLowered([p], []));
+  assert.ok(isLowered([p], [{ ...p, role: "viewer" }]));
+  assert.ok(isLowered([p], [{ ...p, domain: "staging" }]));
 });

@@ -6,7 +6,7 @@ import { chosenAction } from "./action-view.ts";
 import { sendProblem } from "./not-found.ts";
 import { actionPath } from "./paths.ts";
 import { queryOf, redirect } from "./respond.ts";
-import { isSameOrigin } from "./same-origin.ts";
+import { postedForm } from "./viewer.ts";
 
 /** Throws ACTION_NOT_FOUND. */
 export async function abortByPost(
@@ -15,9 +15,9 @@ export async function abortByPost(
   response: ServerResponse,
   key: RunKey,
 ): Promise<void> {
-  request.resume();
-  if (!isSameOrigin(request)) {
-    const text = "Runs can be aborted from their own page only: this request came from somewhere else.";
+  if ((await postedForm(request, context.viewer)) === undefined) {
+    const text =
+      "Runs can be aborted from their own page only, and this request did not come from it as it is now. Load the page again.";
     sendProblem(context, response, { status: 403, title: "Refused", text });
     return;
   }

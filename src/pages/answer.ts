@@ -3,13 +3,12 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { RunKey } from "../domain/ids.ts";
 import type { PageContext } from "./page-context.ts";
 import { refusalOf } from "../services/errors.ts";
-import { readSmallBody } from "../services/small-body.ts";
 import { decodeSignal, payloadFromText } from "../wire/condition.ts";
 import { chosenAction } from "./action-view.ts";
 import { sendProblem } from "./not-found.ts";
 import { actionPath } from "./paths.ts";
 import { queryOf, redirect } from "./respond.ts";
-import { isSameOrigin } from "./same-origin.ts";
+import { postedForm } from "./viewer.ts";
 
 /** Throws ACTION_NOT_FOUND. */
 export async function answerByPost(
@@ -18,10 +17,10 @@ export async function answerByPost(
   response: ServerResponse,
   key: RunKey,
 ): Promise<void> {
-  const body = await readSmallBody(request);
-  if (!isSameOrigin(request)) {
+  const fields = await postedForm(request, context.viewer);
+  if (fields === undefined) {
     const text =
-      "Conditions can be answered here from their own page only: this request came from elsewhere.";
+      "Conditions can be answered from their own page only, and this request did not come from it as it is now. Load the page again.";
     sendProblem(context, response, { status: 403, title: "Refused", text });
     return;
   }
@@ -30,7 +29,7 @@ export async function answerByPost(
     action: chosenAction(queryOf(request)),
   });
   try {
-    const payload = payloadFromText(condition, new URLSearchParams(body).get("value") ?? "");
+    const payload = payloadFromText(condition, fields.get("value") ?? "");
     await context.orchestrator.signal(condition.key, decodeSignal(condition, payload), context.by);
   } catch (error) {
     const refusal = refusalOf(error);

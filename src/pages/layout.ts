@@ -1,6 +1,7 @@
 /** What every page has around its content. */
-import { html, type Child, type Html } from "./html.ts";
-import { ASSETS_PATH, HOME_PATH } from "./paths.ts";
+import { html, type Html } from "./html.ts";
+import { ASSETS_PATH, HOME_PATH, LOGOUT_PATH } from "./paths.ts";
+import { withFormToken, type Viewer } from "./viewer.ts";
 
 export interface Crumb {
   readonly text: string;
@@ -11,7 +12,8 @@ export interface PageParts {
   readonly title: string;
   /** Links up, from the outermost; the page itself is not among them. */
   readonly crumbs: readonly Crumb[];
-  readonly main: Child;
+  readonly main: Html;
+  readonly viewer?: Viewer | undefined;
   /** Whether other machines may connect although nobody proves who they are. */
   readonly isOpenToAnyone: boolean;
   readonly script?: string;
@@ -24,15 +26,10 @@ const OPEN_TO_ANYONE = html`<p class="open-to-anyone" role="note">
   <code>--insecure-no-auth</code>, so everybody on the network may read, change and start everything.
 </p>`;
 
-export function layout({
-  title,
-  crumbs,
-  main,
-  isOpenToAnyone,
-  script,
-  data = {},
-}: PageParts): (nonce: string) => Html {
-  const attributes = Object.entries(data).map(([name, value]) => html` data-${name}="${value}"`);
+export function layout(parts: PageParts): (nonce: string) => Html {
+  const { title, crumbs, main, viewer, isOpenToAnyone, script } = parts;
+  const data = { ...parts.data, ...(viewer && { formToken: viewer.formToken }) };
+  const attributes = Object.entries(data).map(([name, value]) => html` data-${dashed(name)}="${value}"`);
   return (nonce) =>
     html`<html lang="en">
 <head>
@@ -52,11 +49,23 @@ ${script !== undefined && html`<script type="module" src="${ASSETS_PATH}${script
 ${crumbs.map((crumb) => html`<li><a href="${crumb.path}">${crumb.text}</a></li>`)}
 </ol></nav>
 <p id="connection" class="connection" role="status"></p>
+${viewer !== undefined && withFormToken(signOut(viewer), viewer)}
 </header>
 ${isOpenToAnyone && OPEN_TO_ANYONE}
 <main id="main" tabindex="-1">
-${main}
+${withFormToken(main, viewer)}
 </main>
 </body>
 </html>`;
+}
+
+function signOut({ name }: Viewer): Html {
+  return html`<form class="viewer" method="post" action="${LOGOUT_PATH}">
+    <span class="quiet">${name}</span> <button type="submit">Sign out</button>
+  </form>`;
+}
+
+/** `formToken` is the attribute `data-form-token`. */
+function dashed(name: string): string {
+  return name.replaceAll(/[A-Z]/gu, (letter) => `-${letter.toLowerCase()}`);
 }

@@ -2,7 +2,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { isGone } from "../lib/client-gone.ts";
 import { BoxkiteError, type ErrorCode } from "../domain/errors.ts";
-import type { Principal } from "../domain/principal.ts";
 import { refusalOf } from "../services/errors.ts";
 import type { PageContext, PagesContext } from "./page-context.ts";
 import { abortByPost } from "./abort.ts";
@@ -11,7 +10,8 @@ import { readAssets } from "./assets.ts";
 import type { Crumb } from "./layout.ts";
 import { sendLog } from "./log-download.ts";
 import { sendProblem, type Problem } from "./not-found.ts";
-import { parsePath, runPath, runsPath, type Place } from "./paths.ts";
+import { loginPath } from "./login-page.ts";
+import { HOME_PATH, parsePath, runPath, runsPath, type Place } from "./paths.ts";
 import { hasMethod, READ, redirect } from "./respond.ts";
 import { crumbsOf, sendRunPage } from "./run-page.ts";
 import { sendInputs } from "./row-inputs.ts";
@@ -24,8 +24,10 @@ export type Pages = (
   request: IncomingMessage,
   response: ServerResponse,
   path: string,
-  by: Principal,
+  caller: PageCaller,
 ) => boolean;
+
+export type PageCaller = Pick<PageContext, "by" | "viewer" | "hasLogin">;
 
 export function createPages(context: PagesContext): Pages {
   const assets = readAssets();
@@ -63,22 +65,33 @@ export function createPages(context: PagesContext): Pages {
     }
   };
 
-  return (request, response, path, by) => {
+  return (request, response, path, caller) => {
     const place = parsePath(path);
     if (place === undefined) return false;
     const methods = place.page === "abort" || place.page === "answer" ? ["POST"] : READ;
     if (place.page !== "unknown" && !hasMethod(request, response, methods)) return true;
-    send({ ...parts, by }, request, response, place).catch((error: unknown) => {
+    send({ ...parts, ...caller }, request, response, place).catch((error: unknown) => {
       const problem = problemOf(error, place);
       // The client is gone, or the server is about to end.
       if (isGone(response)) return;
       if (problem.status >= 500) parts.log.error("a page failed", { path, error });
+      if (caller.hasLogin && isStranger(error) && isShown(place) && !response.headersSent)
+        return redirect(response, 303, loginPath(request.url ?? HOME_PATH));
       // In the middle of a response, a broken connection is the only sign left that it is not whole.
       if (response.headersSent) response.destroy();
       else sendProblem(parts, response, problem);
     });
     return true;
   };
+}
+
+/** Pages that a browser shows, other than those that scripts read. */
+function isShown({ page }: Place): boolean {
+  return page === "home" || page === "runs" || page === "run";
+}
+
+function isStranger(error: unknown): boolean {
+  return error instanceof BoxkiteError && error.code === "UNAUTHENTICATED";
 }
 
 const NO_PAGE: Problem = {
@@ -93,6 +106,8 @@ const TITLES: Partial<Record<ErrorCode, string>> = {
   ACTION_NOT_FOUND: "There is no such action",
   LOGS_NOT_FOUND: "There is no such log",
   NO_LOGS: "There is no such log",
+  UNAUTHENTICATED: "You are not signed in",
+  PERMISSION_DENIED: "You may not do that",
   LIMIT_EXCEEDED: "That is too much",
   INVALID_ARGUMENT: "The request is not valid",
   DATA_DIRECTORY_UNUSABLE: "The server's data directory cannot be used",

@@ -3,6 +3,8 @@ import { ROOT_ACTION, type ActionKey, type ProjectKey, type RunKey } from "../do
 
 export const HOME_PATH = "/v2";
 export const ASSETS_PATH = "/v2/assets/";
+export const LOGIN_PATH = "/login";
+export const LOGOUT_PATH = "/logout";
 
 type RunPart = "stream" | "inputs" | "log" | "abort" | "answer";
 
@@ -16,6 +18,11 @@ export type Place =
 
 export function runsPath(key: ProjectKey): string {
   return `/v2/domain/${encodeURIComponent(key.domain)}/project/${encodeURIComponent(key.project)}/runs`;
+}
+
+/** The runs that one person or machine started. */
+export function startedByPath(key: ProjectKey, who: string): string {
+  return `${runsPath(key)}?by=${encodeURIComponent(who)}`;
 }
 
 export function runPath(key: RunKey): string {

@@ -45,6 +45,7 @@ export async function sendRunPage(
       crumbs: crumbsOf(key),
       main,
       isOpenToAnyone: context.isOpenToAnyone,
+      viewer: context.viewer,
       script: "run.js",
       data: { run: runPath(key) },
     }),

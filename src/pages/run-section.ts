@@ -2,12 +2,13 @@
 import { ROOT_ACTION } from "../domain/ids.ts";
 import { isTerminal } from "../domain/phase.ts";
 import type { ActionRecord } from "../domain/action-record.ts";
+import { LOCAL } from "../domain/principal.ts";
 import type { RunRecord } from "../domain/run.ts";
 import { abortButton } from "./action-summary.ts";
 import { actionTimes } from "./action-times.ts";
 import type { ActionView } from "./action-view.ts";
 import { html, NOTHING, type Html } from "./html.ts";
-import { abortPath, runPath } from "./paths.ts";
+import { abortPath, runPath, startedByPath } from "./paths.ts";
 import { code, facts, phaseBadge, timeText } from "./parts.ts";
 import { pairs } from "./task-section.ts";
 
@@ -34,6 +35,9 @@ export function settingsSection({ run, record }: ActionView): Html {
     ${facts([
       ["Project", run.key.project],
       ["Domain", run.key.domain],
+      ["Started by", run.createdBy.who !== LOCAL.who && startedBy(run)],
+      ["Started from", run.createdBy.from],
+      ["Client", code(run.createdBy.client || undefined)],
       ["Run start time", run.createdAt !== record.state.createdAt && timeText(run.createdAt)],
       ["Recovers", before && html`<a href="${runPath(before)}"><code>${before.run}</code></a>`],
       ["At the same time", maxConcurrency > 0 && `at most ${maxConcurrency}`],
@@ -42,4 +46,8 @@ export function settingsSection({ run, record }: ActionView): Html {
       ["Raw data in", code(rawDataPrefix)],
     ])}
     ${pairs("Labels", labels)}${pairs("Annotations", annotations)}${pairs("Environment variables", env)}`;
+}
+
+function startedBy({ key, createdBy: { who } }: RunRecord): Html {
+  return html`<a href="${startedByPath(key, who)}">${who}</a>`;
 }

@@ -11,8 +11,11 @@ import { actionTimes } from "./action-times.ts";
 import { questionText } from "./condition-form.ts";
 import { html, NOTHING, type Child, type Html } from "./html.ts";
 import { layout } from "./layout.ts";
+import { LOCAL } from "../domain/principal.ts";
 import { HOME_PATH, runPath, runsPath } from "./paths.ts";
 import { phaseBadge } from "./parts.ts";
+import { visibleProjects } from "../services/authorise/token.ts";
+import { only } from "../services/project-service.ts";
 import { queryOf, sendPage } from "./respond.ts";
 import { errorLine, firstLine, waitingLine } from "./waiting.ts";
 
@@ -25,20 +28,22 @@ export async function sendRunsPage(
   response: ServerResponse,
   scope: ProjectKey | undefined,
 ): Promise<void> {
+  if (scope === undefined && (await visibleProjects(context.tokens, context.by)) !== undefined)
+    return sendProjects(context, response);
   await requireScope(context, scope);
   const query = queryOf(request);
   const status = statusIn(query);
-  const where: ListFilter[] =
-    status === undefined ? [] : [{ field: "status", comparison: "=", values: [status] }];
+  const startedBy = query.get("by") ?? "";
+  const where: ListFilter[] = [...filterBy("status", status ?? ""), ...filterBy("created_by", startedBy)];
   const token = query.get("page") ?? "";
   const path = scope === undefined ? HOME_PATH : runsPath(scope);
   const [{ items, token: next }, counts] = await Promise.all([
     context.store.listRuns(scope ?? {}, { limit: PAGE_RUNS, token, where }),
     context.store.countRuns(scope ?? {}),
   ]);
-  const here = (more: Readonly<Record<string, string>>) => {
+  const here: Here = (more) => {
     const text = new URLSearchParams(
-      Object.entries({ status: status ?? "", ...more }).filter(([, value]) => value !== ""),
+      Object.entries({ status: status ?? "", by: startedBy, ...more }).filter(([, value]) => value !== ""),
     ).toString();
     return text === "" ? path : `${path}?${text}`;
   };
@@ -46,16 +51,42 @@ export async function sendRunsPage(
   const main = html`<div class="head"><h1>${title}</h1></div>
     ${scope === undefined ? await projectLinks(context) : domainLinks(scope)}
     <div id="runs">
-      ${statusChips(counts, status, here)}
+      ${starterLine(context, startedBy, here)}${statusChips(startedBy === "" ? counts : undefined, status, here)}
       ${items.length === 0 ? emptyText(status) : await runsTable(context, items, scope === undefined)}
       <nav class="pages" aria-label="Pages">
         ${token !== "" && html`<a href="${here({})}">Newest</a>`}
         ${next !== "" && html`<a href="${here({ page: next })}" rel="next">Older</a>`}
       </nav>
     </div>`;
-  const { isOpenToAnyone } = context;
-  const page = layout({ title: `${title} · Boxkite`, crumbs: [], main, isOpenToAnyone, script: "runs.js" });
-  sendPage(response, 200, page);
+  sendPage(
+    response,
+    200,
+    layout({
+      title: `${title} · Boxkite`,
+      crumbs: [],
+      main,
+      viewer: context.viewer,
+      isOpenToAnyone: context.isOpenToAnyone,
+      script: "runs.js",
+    }),
+  );
+}
+
+/** Of one who may not read the runs of every project: the way to those that they may read. */
+async function sendProjects(context: PageContext, response: ServerResponse): Promise<void> {
+  const main = html`<div class="head"><h1>Projects</h1></div>
+    ${await projectLinks(context)}`;
+  sendPage(
+    response,
+    200,
+    layout({
+      title: "Projects · Boxkite",
+      crumbs: [],
+      main,
+      viewer: context.viewer,
+      isOpenToAnyone: context.isOpenToAnyone,
+    }),
+  );
 }
 
 async function requireScope({ access, by }: PageContext, scope: ProjectKey | undefined): Promise<void> {
@@ -74,22 +105,40 @@ function statusIn(query: URLSearchParams): RunStatus | undefined {
   return phase && statusOfPhase(phase);
 }
 
-/** Each run is in one of them: all, and one per status. */
+function filterBy(field: string, value: string): ListFilter[] {
+  return value === "" ? [] : [{ field, comparison: "=", values: [value] }];
+}
+
+/** Whose runs are shown, and the way to one's own. */
+function starterLine({ viewer }: PageContext, startedBy: string, here: Here): Html {
+  if (startedBy !== "")
+    return html`<p>
+      Started by <strong>${startedBy}</strong> · <a href="${here({ by: "" })}">by anyone</a>
+    </p>`;
+  return viewer === undefined
+    ? NOTHING
+    : html`<p><a href="${here({ by: viewer.name })}">Started by me</a></p>`;
+}
+
+/** The address of the page with some of its query changed. */
+type Here = (more: Readonly<Record<string, string>>) => string;
+
+/** Each run is in one of them: all, and one per status. `counts`: undefined where they are not known. */
 function statusChips(
-  counts: ReadonlyMap<RunStatus, number>,
+  counts: ReadonlyMap<RunStatus, number> | undefined,
   current: RunStatus | undefined,
-  here: (more: { readonly status: string }) => string,
+  here: Here,
 ): Html {
-  const all = [...counts.values()].reduce((sum, count) => sum + count, 0);
-  const chip = (status: RunStatus | undefined, count: number) =>
+  const all = counts && [...counts.values()].reduce((sum, count) => sum + count, 0);
+  const chip = (status: RunStatus | undefined, count: number | undefined) =>
     html`<li>
       <a href="${here({ status: status ?? "" })}" ${status === current && CURRENT}
-        >${status?.replaceAll("_", " ") ?? "All"} <span class="quiet">${count.toLocaleString("en")}</span></a
+        >${status?.replaceAll("_", " ") ?? "All"} <span class="quiet">${count?.toLocaleString("en")}</span></a
       >
     </li>`;
   return html`<nav aria-label="Status">
     <ul class="chips">
-      ${chip(undefined, all)}${RUN_STATUSES.map((status) => chip(status, counts.get(status) ?? 0))}
+      ${chip(undefined, all)}${RUN_STATUSES.map((status) => chip(status, counts && (counts.get(status) ?? 0)))}
     </ul>
   </nav>`;
 }
@@ -103,12 +152,14 @@ async function runsTable(
     items.map(async ({ run }) => (run.status === "paused" ? store.pausedActions(run.id, 1) : [])),
   );
   const nowMs = clock.now();
+  const withStarter = items.some(({ run }) => run.createdBy.who !== LOCAL.who);
   return html`<table class="runs">
     <thead>
       <tr>
         <th scope="col">Run</th>
         <th scope="col">Task</th>
         ${withProject && html`<th scope="col">Project</th>`}
+        ${withStarter && html`<th scope="col">Started by</th>`}
         <th scope="col">Status</th>
         <th scope="col">Created</th>
         <th scope="col">Started</th>
@@ -126,7 +177,7 @@ async function runsTable(
         return html`<tr>
           <th scope="row"><a href="${runPath(run.key)}">${run.key.run}</a></th>
           <td data-label="Task">${root.taskName}</td>
-          ${project}
+          ${project} ${withStarter && html`<td data-label="Started by">${run.createdBy.who}</td>`}
           <td data-label="Status">
             ${phaseBadge(run.status)}${statusLine({ run, root }, questions[index]?.[0], nowMs)}
           </td>
@@ -159,8 +210,10 @@ function emptyText(status: RunStatus | undefined): Html {
 }
 
 /** Every project with its domains; more of them than fit on a page have their runs in the list all the same. */
-async function projectLinks({ store }: PageContext): Promise<Html> {
-  const { items } = await store.listProjects({ limit: 100, token: "", where: [] });
+async function projectLinks({ access, by, store, tokens }: PageContext): Promise<Html> {
+  await access.authorise(by, "read", { kind: "project", project: undefined });
+  const where = only(await visibleProjects(tokens, by));
+  const { items } = await store.listProjects({ limit: 100, token: "", where });
   const rows = items.map(
     ({ id }) =>
       html`<li>

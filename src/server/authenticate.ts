@@ -1,5 +1,4 @@
 /** Who sent a request, determined here only. Requests for objects are signed as well (objects/s3/authenticate.ts). */
-import type { AuthMode } from "../domain/auth-mode.ts";
 import { EVERYONE, LOCAL, type Identity, type Principal } from "../domain/principal.ts";
 import { actionKeyText } from "../domain/ids.ts";
 import { splitTokenPath } from "../executors/plain-environment.ts";
@@ -9,42 +8,46 @@ import type { Reach } from "../platform/reach.ts";
 import { CLIENT_HEADER } from "../services/origin.ts";
 import { plainAddress } from "./arrival.ts";
 import type { Request } from "./listener.ts";
+import { NO_TOKEN, type Identified, type People } from "./people.ts";
 
-export interface Authenticated {
+export interface Authenticated extends Omit<Identified, "identity" | "who"> {
   readonly by: Principal;
   /** The request's path and query, without the token that stands before them. */
   readonly url: string;
 }
 
-export type Authenticate = (request: Pick<Request, "headers" | "socket" | "url">) => Authenticated;
+export type Authenticate = (
+  request: Pick<Request, "headers" | "socket" | "url" | "method">,
+) => Authenticated | Promise<Authenticated>;
 
+/** `people`: undefined where nobody has to prove who they are. */
 export function createAuthenticate(
   keys: SigningKeys,
   reach: Pick<Reach, "classOf">,
-  auth: AuthMode,
+  people?: People,
 ): Authenticate {
-  const withoutToken = auth === "off" ? EVERYONE : NO_TOKEN;
-  return ({ headers, socket, url = "/" }) => {
+  return (request) => {
+    const { headers, socket, url: full = "/" } = request;
     const peer = plainAddress(socket.remoteAddress);
     // Another one where a trusted proxy speaks for its client.
     const from = String(headers[CLIENT_HEADER] ?? peer);
-    const path = splitTokenPath(url);
-    const identity =
-      path === undefined
-        ? from === peer && reach.classOf(plainAddress(socket.localAddress), peer) === "bridge"
-          ? CONTAINER
-          : withoutToken
-        : identityOfToken(keys, path.token);
-    return {
-      by: { who: nameOf(identity), client: headers["user-agent"] ?? "", from, identity },
-      url: path?.rest ?? url,
-    };
+    const inPath = splitTokenPath(full);
+    const url = inPath?.rest ?? full;
+    const authenticated = ({ identity, who = nameOf(identity), ...rest }: Identified): Authenticated => ({
+      by: { who, client: headers["user-agent"] ?? "", from, identity },
+      url,
+      ...rest,
+    });
+    const attempt = inPath && attemptOfToken(keys, inPath.token);
+    if (attempt !== undefined) return authenticated({ identity: { kind: "attempt", key: attempt } });
+    const path = url.split("?", 1)[0] ?? "";
+    const person = people?.identify(request, { path, pathToken: inPath?.token, from });
+    if (person !== undefined) return person.then(authenticated);
+    if (inPath !== undefined) return authenticated({ identity: UNKNOWN_TOKEN });
+    if (from === peer && reach.classOf(plainAddress(socket.localAddress), peer) === "bridge")
+      return authenticated({ identity: CONTAINER });
+    return authenticated({ identity: people === undefined ? EVERYONE : NO_TOKEN });
   };
-}
-
-function identityOfToken(keys: SigningKeys, token: string): Identity {
-  const key = attemptOfToken(keys, token);
-  return key === undefined ? UNKNOWN_TOKEN : { kind: "attempt", key };
 }
 
 /** As it is recorded. */
@@ -67,12 +70,6 @@ const CONTAINER: Identity = {
   hint:
     "in a task, call flyte.init_in_cluster() or leave flyte to connect by itself; images with flyte before 2.2 do not " +
     "send the token: install a newer one",
-};
-
-const NO_TOKEN: Identity = {
-  kind: "stranger",
-  why: "this server wants a token (--auth tokens), and the call has none",
-  hint: "ask the server's operator for one",
 };
 
 const UNKNOWN_TOKEN: Identity = {

@@ -1,7 +1,9 @@
 /** A new access token: its text exists only here, and is given out once. */
-import type { AccessToken, Grant } from "../domain/access-token.ts";
+import { isValid, type AccessToken, type Grant } from "../domain/access-token.ts";
 import type { TimeMs } from "../domain/action.ts";
 import { BoxkiteError } from "../domain/errors.ts";
+import { LOCAL } from "../domain/principal.ts";
+import type { Clock } from "../lib/clock.ts";
 import { hashOfToken, newTokenText } from "../lib/token-text.ts";
 import type { Store } from "../store/store.ts";
 
@@ -32,3 +34,25 @@ export async function createToken(
     hint: `choose another name, or revoke that one: boxkite token revoke ${name}`,
   });
 }
+
+/** The token of a first admin, where there is no valid token at all: nobody else could create one. */
+export async function createFirstToken(
+  store: Pick<Store, "createToken" | "listTokens">,
+  clock: Clock,
+): Promise<string | undefined> {
+  const at = clock.now();
+  const tokens = await store.listTokens();
+  if (tokens.some((token) => isValid(token, at))) return undefined;
+  const taken = tokens.filter(({ revokedAt }) => revokedAt === undefined).map(({ name }) => name);
+  const name = taken.includes(FIRST) ? `${FIRST}-${at}` : FIRST;
+  const made = await createToken(store, {
+    name,
+    grants: [{ role: "admin" }],
+    expiresAt: undefined,
+    createdBy: LOCAL.who,
+    at,
+  });
+  return made.text;
+}
+
+const FIRST = "admin";

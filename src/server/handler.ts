@@ -9,6 +9,7 @@ import type { ObjectTraffic } from "../orchestrator/object-traffic.ts";
 import type { RunIdentities } from "../orchestrator/run-identity.ts";
 import { createAccess, type Authorise } from "../services/access.ts";
 import { limitCalls } from "../services/call-quota.ts";
+import { NO_TOKENS } from "../services/authorise/token.ts";
 import { createLargeObjects } from "../services/large-objects.ts";
 import type { ServiceContext } from "../services/context.ts";
 import { keyOfUri } from "../services/object-keys.ts";
@@ -20,16 +21,18 @@ import type { CheckHealth } from "./health.ts";
 import type { HostNames } from "./host-names.ts";
 import type { Handler } from "./listener.ts";
 import { createPrincipals, OPERATOR } from "./object-access.ts";
+import type { People } from "./people.ts";
 import { createRouter, unknownMethod, type RoutedHandler } from "./router.ts";
 import { createRpc } from "./rpc.ts";
 
 export interface HandlerOptions {
-  readonly parts: Omit<ServiceContext, "access" | "largeObjects" | "presign" | "runQuota"> & {
+  readonly parts: Omit<ServiceContext, "access" | "tokens" | "largeObjects" | "presign" | "runQuota"> & {
     readonly objects: HostedStore;
   };
   readonly health: CheckHealth;
   readonly identities: RunIdentities;
   readonly authenticate: Authenticate;
+  readonly people: People | undefined;
   readonly traffic: ObjectTraffic;
   readonly authorise: Authorise;
   readonly quotas: Quotas;
@@ -39,14 +42,26 @@ export interface HandlerOptions {
 }
 
 export function createHandler(options: HandlerOptions): Handler {
-  const { parts, health, identities, authenticate, traffic, authorise, quotas, storedBytes, hostNames } =
-    options;
+  const {
+    parts,
+    health,
+    identities,
+    authenticate,
+    people,
+    traffic,
+    authorise,
+    quotas,
+    storedBytes,
+    hostNames,
+  } = options;
   const { store, objects, rights, orchestrator, bucket, clock, log } = parts;
+  const tokens = people?.tokens ?? NO_TOKENS;
   const access = createAccess(store, withQuotas(authorise, options));
   const largeObjects = createLargeObjects();
   const context: ServiceContext = {
     ...parts,
     access,
+    tokens,
     largeObjects,
     runQuota: createRunQuota(store, quotas),
     presign: ({ method, origin, uri, expiresInSeconds, writeOnce }) =>
@@ -89,6 +104,7 @@ export function createHandler(options: HandlerOptions): Handler {
   });
   return createRouter({
     authenticate,
+    people,
     rpc,
     objects: s3 as RoutedHandler,
     bucket,

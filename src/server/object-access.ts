@@ -1,11 +1,12 @@
 /** Who may access which object: the operator all, a person a prefix, a run what orchestrator/object-rights.ts says. */
+import { BoxkiteError } from "../domain/errors.ts";
 import type { ObjectRights } from "../orchestrator/object-rights.ts";
 import type { RunKey } from "../domain/ids.ts";
 import type { RunIdentities } from "../orchestrator/run-identity.ts";
-import { EVERYONE, type Principal } from "../domain/principal.ts";
+import { EVERYONE, type Identity, type Principal } from "../domain/principal.ts";
 import type { S3Operation, S3Principal } from "../objects/s3/principal.ts";
 import type { Authorise, Right } from "../services/access.ts";
-import { userPrefixOf } from "./user-credentials.ts";
+import { tokenIdOf, userPrefixOf } from "./user-credentials.ts";
 
 export const OPERATOR = "operator";
 
@@ -26,7 +27,12 @@ export function createPrincipals({
   onRead,
 }: ObjectAccessOptions): (accessKeyId: string, by: Principal) => S3Principal | undefined {
   /** What an access key opens; undefined for an unknown one. */
-  const rulesOf = (accessKeyId: string): { name: string; allows: Allows } | undefined => {
+  const rulesOf = (
+    accessKeyId: string,
+  ): { readonly name: string; readonly allows: Allows; readonly identity?: Identity } | undefined => {
+    const tokenId = tokenIdOf(accessKeyId);
+    if (tokenId !== undefined)
+      return { name: accessKeyId, allows: () => true, identity: { kind: "token", id: tokenId } };
     if (accessKeyId === OPERATOR) return { name: OPERATOR, allows: () => true };
     const userPrefix = userPrefixOf(accessKeyId);
     if (userPrefix !== undefined)
@@ -46,14 +52,19 @@ export function createPrincipals({
   return (accessKeyId, by) => {
     const rules = rulesOf(accessKeyId);
     if (rules === undefined) return undefined;
-    const { name, allows } = rules;
+    const { name, allows, identity = EVERYONE } = rules;
     return {
       name,
       secretAccessKey: identities.secretOf(accessKeyId),
       allows: async (operation, key) => {
         if (!(await allows(operation, key))) return false;
-        await authorise({ ...by, who: name, identity: EVERYONE }, RIGHTS[operation], { kind: "object", key });
-        return true;
+        try {
+          await authorise({ ...by, who: name, identity }, RIGHTS[operation], { kind: "object", key });
+          return true;
+        } catch (error) {
+          if (isRefusal(error)) return false;
+          throw error;
+        }
       },
     };
   };
@@ -65,3 +76,9 @@ const RIGHTS = {
   write: "create",
   delete: "change",
 } as const satisfies Record<S3Operation, Right>;
+
+function isRefusal(error: unknown): boolean {
+  return (
+    error instanceof BoxkiteError && (error.code === "PERMISSION_DENIED" || error.code === "UNAUTHENTICATED")
+  );
+}

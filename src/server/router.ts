@@ -16,15 +16,19 @@ import { readSmallBody } from "../services/small-body.ts";
 import type { CheckHealth } from "./health.ts";
 import { isKnownName, type HostNames } from "./host-names.ts";
 import { refuse } from "./arrival.ts";
-import type { Authenticate } from "./authenticate.ts";
+import type { Authenticate, Authenticated } from "./authenticate.ts";
 import { isGone } from "../lib/client-gone.ts";
 import type { Handler, Request, Response } from "./listener.ts";
+import type { People } from "./people.ts";
+import { answerSignIn } from "./sign-in-routes.ts";
 
 /** Answers a request whose caller is authenticated. */
 export type RoutedHandler = (request: Request, response: Response, by: Principal) => void;
 
 export interface Routes {
   readonly authenticate: Authenticate;
+  /** Undefined where nobody signs in. */
+  readonly people?: People | undefined;
   readonly rpc: RoutedHandler;
   readonly objects: RoutedHandler;
   readonly bucket: string;
@@ -36,6 +40,7 @@ export interface Routes {
 
 export function createRouter({
   authenticate,
+  people,
   rpc,
   objects,
   bucket,
@@ -44,13 +49,16 @@ export function createRouter({
   hostNames,
 }: Routes): Handler {
   const pages = createPages(context);
-  const route: Handler = (request, response) => {
-    const { by, url } = authenticate(request);
+  const route = (request: Request, response: Response, caller: Authenticated): void => {
+    const { by, url } = caller;
+    if (caller.signal !== undefined) endWith(caller.signal, response);
     // Whatever its path, and by any name: a page that "DNS rebinding" brought here has no key to sign with.
     if (isSigned(request)) return objects(request, response, by);
     request.url = url;
     const path = url.split("?")[0] ?? "/";
     if (!isKnownName(request, hostNames)) return refuseName(request, response);
+    if (caller.waitSeconds !== undefined) return refuseGuesses(response, caller.waitSeconds);
+    if (people !== undefined && signIn(people, request, response, path, by)) return;
     if (path.startsWith("/flyteidl2.")) return rpc(request, response, by);
     if (path === `/${bucket}` || path.startsWith(`/${bucket}/`)) return objects(request, response, by);
     const condition = parseSignalPath(path);
@@ -62,9 +70,27 @@ export function createRouter({
       if (hasMethod(request, response, READ)) sendText(response, 200, "ok\n");
     } else if (path === "/") {
       if (hasMethod(request, response, READ)) redirect(response, 302, HOME_PATH);
-    } else if (!pages(request as IncomingMessage, response as ServerResponse, path, by)) {
+    } else if (!pages(request as IncomingMessage, response as ServerResponse, path, pageCaller(caller))) {
       sendText(response, 404, `nothing is served at ${path}\n`);
     }
+  };
+
+  const pageCaller = ({ by, viewer }: Authenticated) => ({ by, viewer, hasLogin: people !== undefined });
+
+  const signIn = (
+    people: People,
+    request: Request,
+    response: Response,
+    path: string,
+    by: Principal,
+  ): boolean => {
+    const answered = answerSignIn(people, request, response, path, by);
+    answered?.catch((error: unknown) => {
+      const refusal = refusalOf(error);
+      if (refusal === undefined) fail(request, response, error);
+      else sendText(response, refusal.status, `${refusal.text}\n`);
+    });
+    return answered !== undefined;
   };
 
   const sendHealth = (request: Request, response: Response): void => {
@@ -98,12 +124,24 @@ export function createRouter({
 
   return (request, response) => {
     try {
-      route(request, response);
+      const caller = authenticate(request);
+      if (!(caller instanceof Promise)) return route(request, response, caller);
+      caller
+        .then((known) => route(request, response, known))
+        .catch((error: unknown) => fail(request, response, error));
     } catch (error) {
       // An uncaught error would end the server.
       fail(request, response, error);
     }
   };
+}
+
+/** What was opened with a token ends with it: clients that watch connect again, and are refused. */
+function endWith(signal: AbortSignal, response: Response): void {
+  const end = () => void response.destroy();
+  if (signal.aborted) return end();
+  signal.addEventListener("abort", end, { once: true });
+  response.once("close", () => signal.removeEventListener("abort", end));
 }
 
 function healthText(problem: BoxkiteError | undefined): string {
@@ -114,6 +152,12 @@ function healthText(problem: BoxkiteError | undefined): string {
 export function unknownMethod(request: Request, response: Response): void {
   const method = (request.url ?? "").slice(1);
   refuse(response, 404, "unimplemented", `${method} is not implemented by this server`);
+}
+
+function refuseGuesses(response: Response, seconds: number): void {
+  response.setHeader("retry-after", String(seconds));
+  const message = `there were too many wrong tokens from this address; try again in ${seconds} s`;
+  refuse(response, 429, "resource_exhausted", message);
 }
 
 function refuseName({ headers }: Request, response: Response): void {

@@ -28,12 +28,14 @@ import { countStoredBytes } from "../objects/stored-bytes.ts";
 import { expireUploads } from "../objects/upload-expiry.ts";
 import type { Authorise } from "../services/access.ts";
 import { createAuthorise } from "../services/authorise/authorise.ts";
+import { NO_TOKENS } from "../services/authorise/token.ts";
 import { buildImageWork, deployBuildTask } from "../services/build-task.ts";
 import { createChangeFeed } from "../services/change-feed.ts";
 import { createUnusedImages } from "../services/unused-images.ts";
 import { openSqliteStore } from "../store/sqlite/sqlite-store.ts";
 import { createAuthenticate } from "./authenticate.ts";
 import { createBuilds } from "./builds.ts";
+import { createFirstToken } from "./create-token.ts";
 import { secretsOf } from "./build-secrets.ts";
 import { createHandler } from "./handler.ts";
 import { createHealth } from "./health.ts";
@@ -42,6 +44,7 @@ import { listen } from "./listener.ts";
 import { logMigrations } from "./migration-log.ts";
 import type { Proxies } from "./proxies.ts";
 import type { Certificates } from "./tls/certificates.ts";
+import { createPeople } from "./people.ts";
 import type { Reach } from "../platform/reach.ts";
 import { logRuns } from "./run-log.ts";
 import { createResults } from "./results.ts";
@@ -93,6 +96,8 @@ export interface ServerOptions {
 export interface Server {
   readonly port: number;
   readonly executor: Executor;
+  /** Of an admin, where the server asks for tokens and there was none: shown to whoever started it. */
+  readonly firstToken: string | undefined;
   /** Resolves when another server has taken over the store: nothing that is accepted here is driven any more. */
   readonly leaseLost: Promise<BoxkiteError>;
   /** How many attempts run or are about to. */
@@ -119,6 +124,9 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   ]);
   const identities = createRunIdentities(secret);
   const signingKeys = createSigningKeys(secret);
+  const people = options.auth === "tokens" ? createPeople({ store, clock, log }) : undefined;
+  opened.defer(() => people?.stop());
+  const firstToken = people && (await createFirstToken(store, clock));
   const [objects, usualExecutor] = await Promise.all([
     openDirectoryStore(join(dataDirectory, OBJECTS_DIRECTORY), { clock, log, secret }),
     options.createExecutor({ instance, dataDirectory, log }),
@@ -146,7 +154,12 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const feed = createChangeFeed(store, clock);
   opened.defer(() => feed.close());
   const rights = createObjectRights(store, BUCKET);
-  const authorise = createAuthorise({ store, rights, also: options.authorise });
+  const authorise = createAuthorise({
+    store,
+    rights,
+    tokens: people?.tokens ?? NO_TOKENS,
+    also: options.authorise,
+  });
   const traffic = createObjectTraffic();
   let port = options.port;
   const leaseLost = Promise.withResolvers<BoxkiteError>();
@@ -198,7 +211,8 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     },
     health: createHealth(store, objects),
     identities,
-    authenticate: createAuthenticate(signingKeys, options.reach, options.auth ?? "off"),
+    authenticate: createAuthenticate(signingKeys, options.reach, people),
+    people,
     traffic,
     authorise,
     quotas,
@@ -221,6 +235,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   return {
     port,
     executor,
+    firstToken,
     leaseLost: leaseLost.promise,
     liveAttempts: () => orchestrator.liveAttempts(),
     close: () => running.disposeAsync(),

@@ -14,6 +14,19 @@ export function userCredentials(identities: RunIdentities, prefix: string): Cred
   return { accessKeyId, secretAccessKey: identities.secretOf(accessKeyId) };
 }
 
+const TOKEN = "token-";
+
+/** Keys that open what the token with this id may read or write, as long as it is valid. */
+export function tokenCredentials(identities: RunIdentities, tokenId: string): Credentials {
+  const accessKeyId = `${TOKEN}${tokenId}`;
+  return { accessKeyId, secretAccessKey: identities.secretOf(accessKeyId) };
+}
+
+/** The id of the token that this access key is bound to; undefined for one of another kind. */
+export function tokenIdOf(accessKeyId: string): string | undefined {
+  return accessKeyId.startsWith(TOKEN) ? accessKeyId.slice(TOKEN.length) : undefined;
+}
+
 /** The prefix of the keys that this access key opens; undefined for one of another kind. */
 export function userPrefixOf(accessKeyId: string): string | undefined {
   if (accessKeyId === EVERYTHING) return "";

@@ -9,6 +9,7 @@ import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import type { StoreReader } from "../store/reader.ts";
 import type { Access } from "./access.ts";
+import type { TokenReader } from "./authorise/token.ts";
 import type { ChangeFeed } from "./change-feed.ts";
 import type { LargeObjects } from "./large-objects.ts";
 import type { RunQuota } from "./run-quota.ts";
@@ -16,6 +17,7 @@ import type { UnusedImages } from "./unused-images.ts";
 
 export interface ServiceContext {
   readonly access: Access;
+  readonly tokens: TokenReader;
   readonly store: StoreReader;
   readonly catalog: Catalog;
   readonly orchestrator: Orchestrator;

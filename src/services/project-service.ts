@@ -2,6 +2,7 @@
 import type { ConnectRouter, ServiceImpl } from "@connectrpc/connect";
 import { create } from "@bufbuild/protobuf";
 import { checkProjectName, DOMAINS } from "../domain/ids.ts";
+import type { ListFilter } from "../domain/list.ts";
 import type { ProjectRecord } from "../domain/project.ts";
 import { incomplete } from "../wire/incomplete.ts";
 import {
@@ -12,14 +13,18 @@ import {
 } from "../wire/gen/flyteidl2/project/project_service_pb.js";
 import { decodeSort } from "../wire/list-request.ts";
 import { decodeTextFilters } from "../wire/text-filters.ts";
+import { visibleProjects } from "./authorise/token.ts";
 import type { ServiceContext } from "./context.ts";
 import { principalOf } from "./principal.ts";
 
 const MAX_PROJECTS = 1_000;
 
-type Needs = Pick<ServiceContext, "access" | "store" | "catalog">;
+type Needs = Pick<ServiceContext, "access" | "tokens" | "store" | "catalog">;
 
-export function registerProjectService(router: ConnectRouter, { access, store, catalog }: Needs): void {
+export function registerProjectService(
+  router: ConnectRouter,
+  { access, tokens, store, catalog }: Needs,
+): void {
   const service: Partial<ServiceImpl<typeof ProjectService>> = {
     createProject: async ({ project }, handler) => {
       const by = principalOf(handler);
@@ -39,11 +44,12 @@ export function registerProjectService(router: ConnectRouter, { access, store, c
       project: encode(await access.project(principalOf(handler), "read", id)),
     }),
     listProjects: async ({ filters, limit, token, sortBy }, handler) => {
-      await access.authorise(principalOf(handler), "read", { kind: "project", project: undefined });
+      const by = principalOf(handler);
+      await access.authorise(by, "read", { kind: "project", project: undefined });
       const page = {
         limit: limit || MAX_PROJECTS,
         token,
-        where: decodeTextFilters(filters),
+        where: [...decodeTextFilters(filters), ...only(await visibleProjects(tokens, by))],
         ...decodeSort(sortBy),
       };
       const { items, token: next } = await store.listProjects(page);
@@ -51,6 +57,11 @@ export function registerProjectService(router: ConnectRouter, { access, store, c
     },
   };
   router.service(ProjectService, service);
+}
+
+/** Of the projects that the caller sees: undefined for all. */
+export function only(projects: readonly string[] | undefined): ListFilter[] {
+  return projects === undefined ? [] : [{ field: "id", comparison: "in", values: projects }];
 }
 
 function decode(project: Project | undefined): Omit<ProjectRecord, "createdAt"> {

@@ -31,6 +31,7 @@ import * as state from "../wire/gen/flyteidl2/workflow/state_service_pb.js";
 import * as trackedRun from "../wire/gen/flyteidl2/workflow/tracked_run_service_pb.js";
 import * as translator from "../wire/gen/flyteidl2/workflow/translator_service_pb.js";
 import { registerActionsService } from "./actions-service.ts";
+import { registerAuthMetadataService } from "./auth-metadata-service.ts";
 import { registerClusterService } from "./cluster-service.ts";
 import type { ServiceContext } from "./context.ts";
 import { registerDataProxyService } from "./dataproxy-service.ts";
@@ -76,6 +77,7 @@ export const SERVICES: readonly DescService[] = [
 export function registerServices(router: ConnectRouter, context: ServiceContext): void {
   for (const service of SERVICES) router.service(service, {});
   registerActionsService(router, context);
+  registerAuthMetadataService(router);
   registerClusterService(router, context);
   registerDataProxyService(router, context);
   registerIdentityService(router, context);

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { createConnectTransport } from "@connectrpc/connect-node";
 import type { Transport } from "@connectrpc/connect";
+import type { AuthMode } from "../../src/domain/auth-mode.ts";
 import { silentLogger } from "../../src/lib/log.ts";
 import type { Quotas } from "../../src/domain/quotas.ts";
 import type { Authorise } from "../../src/services/access.ts";
@@ -17,6 +18,8 @@ export interface InProcessServer {
   readonly transport: Transport;
   /** Its data directory. */
   readonly directory: string;
+  /** Of an admin, where the server asks for tokens. */
+  readonly firstToken: string;
 }
 
 export async function startInProcess(
@@ -25,6 +28,7 @@ export async function startInProcess(
   maxParallel = 4,
   authorise?: Authorise,
   quotas?: Quotas,
+  auth: AuthMode = "off",
 ): Promise<InProcessServer> {
   const directory = await mkdtemp(join(tmpdir(), "boxkite-test-"));
   const server = await startServer({
@@ -38,6 +42,7 @@ export async function startInProcess(
     queues: new Map(),
     maxParallel,
     log: silentLogger,
+    auth,
     ...(authorise && { authorise }),
     ...(quotas && { quotas }),
   });
@@ -46,5 +51,11 @@ export async function startInProcess(
     await rm(directory, { recursive: true, force: true });
   });
   const url = `http://127.0.0.1:${server.port}`;
-  return { url, directory, transport: createConnectTransport({ baseUrl: url, httpVersion: "1.1" }) };
+  const firstToken = server.firstToken ?? "";
+  return {
+    url,
+    directory,
+    firstToken,
+    transport: createConnectTransport({ baseUrl: url, httpVersion: "1.1" }),
+  };
 }

@@ -7,6 +7,7 @@ import { BoxkiteError } from "../../src/domain/errors.ts";
 import type { Principal } from "../../src/domain/principal.ts";
 import type { Resource, Right } from "../../src/services/access.ts";
 import { SERVICES } from "../../src/services/routes.ts";
+import { RPC_RIGHTS } from "../../src/services/rpc-rights.ts";
 import { DataProxyService } from "../../src/wire/gen/flyteidl2/dataproxy/dataproxy_service_pb.js";
 import { TaskService } from "../../src/wire/gen/flyteidl2/task/task_service_pb.js";
 import { RunService } from "../../src/wire/gen/flyteidl2/workflow/run_service_pb.js";
@@ -22,55 +23,41 @@ const taskId = { ...scope, name: "bench.task", version: "1" };
 const spec = taskSpec({ command: ["true"] });
 const byProject = { case: "projectId", value: projectId } as const;
 
-/** One request for each RPC that is implemented, and what it has to ask for, in the order of calling. */
-const CALLS: Readonly<Record<string, readonly [request: object, right: Right, kind: Resource["kind"]]>> = {
-  "ProjectService/CreateProject": [{ project: { id: "other" } }, "create", "project"],
-  "ProjectService/UpdateProject": [{ project: { id: "other", name: "x" } }, "change", "project"],
-  "ProjectService/GetProject": [{ id: "other" }, "read", "project"],
-  "ProjectService/ListProjects": [{}, "read", "project"],
-  "TaskService/DeployTask": [{ taskId, spec }, "create", "task"],
-  "TaskService/GetTaskDetails": [{ taskId }, "read", "task"],
-  "TaskService/ListTasks": [{ scopeBy: byProject }, "read", "tasks"],
-  "TaskService/ListVersions": [{ taskName: taskId }, "read", "task"],
-  "RunService/CreateRun": [
-    { id: { case: "runId", value: runId }, task: { case: "taskId", value: taskId } },
-    "create",
-    "run",
-  ],
-  "RunService/GetRunDetails": [{ runId }, "read", "action"],
-  "RunService/WatchRunDetails": [{ runId }, "read", "run"],
-  "RunService/GetActionDetails": [{ actionId }, "read", "action"],
-  "RunService/WatchActionDetails": [{ actionId }, "read", "action"],
-  "RunService/GetActionDataURIs": [{ actionId }, "read", "action"],
-  "RunService/ListRuns": [{}, "read", "runs"],
-  "RunService/WatchRuns": [{}, "read", "runs"],
-  "RunService/ListActions": [{ runId }, "read", "run"],
-  "RunService/SignalEvent": [{ actionId }, "change", "action"],
-  "ActionsService/Enqueue": [enqueueRequest("r", "c", spec), "create", "child"],
-  "ActionsService/WatchForUpdates": [
-    { filter: { case: "parentActionId", value: actionId } },
-    "read",
-    "action",
-  ],
-  "ActionsService/Abort": [{ actionId: { run: runId, name: "c" } }, "change", "action"],
-  "DataProxyService/CreateUploadLocation": [
-    { ...scope, filename: "f", filenameRoot: "root" },
-    "create",
-    "place",
-  ],
-  "DataProxyService/UploadInputs": [{ id: byProject }, "create", "place"],
-  "DataProxyService/CreateDownloadLink": [
-    { source: { case: "actionAttemptId", value: { actionId, attempt: 1 } } },
-    "read",
-    "action",
-  ],
-  "DataProxyService/GetActionData": [{ actionId }, "read", "action"],
-  "DataProxyService/TailLogs": [{ actionId, attempt: 9 }, "read", "action"],
-  "ImageService/GetImage": [{ id: { name: "i" } }, "read", "image"],
-  "ClusterService/SelectCluster": [{}, "read", "server"],
-  "IdentityService/UserInfo": [{}, "read", "server"],
-  "RunService/AbortAction": [{ actionId }, "change", "action"],
-  "RunService/AbortRun": [{ runId }, "change", "run"],
+/** One request for each RPC that asks for a right, in the order of calling. */
+const REQUESTS: Readonly<Record<string, object>> = {
+  "ProjectService/CreateProject": { project: { id: "other" } },
+  "ProjectService/UpdateProject": { project: { id: "other", name: "x" } },
+  "ProjectService/GetProject": { id: "other" },
+  "ProjectService/ListProjects": {},
+  "TaskService/DeployTask": { taskId, spec },
+  "TaskService/GetTaskDetails": { taskId },
+  "TaskService/ListTasks": { scopeBy: byProject },
+  "TaskService/ListVersions": { taskName: taskId },
+  "RunService/CreateRun": { id: { case: "runId", value: runId }, task: { case: "taskId", value: taskId } },
+  "RunService/GetRunDetails": { runId },
+  "RunService/WatchRunDetails": { runId },
+  "RunService/GetActionDetails": { actionId },
+  "RunService/WatchActionDetails": { actionId },
+  "RunService/GetActionDataURIs": { actionId },
+  "RunService/ListRuns": {},
+  "RunService/WatchRuns": {},
+  "RunService/ListActions": { runId },
+  "RunService/SignalEvent": { actionId },
+  "ActionsService/Enqueue": enqueueRequest("r", "c", spec),
+  "ActionsService/WatchForUpdates": { filter: { case: "parentActionId", value: actionId } },
+  "ActionsService/Abort": { actionId: { run: runId, name: "c" } },
+  "DataProxyService/CreateUploadLocation": { ...scope, filename: "f", filenameRoot: "root" },
+  "DataProxyService/UploadInputs": { id: byProject },
+  "DataProxyService/CreateDownloadLink": {
+    source: { case: "actionAttemptId", value: { actionId, attempt: 1 } },
+  },
+  "DataProxyService/GetActionData": { actionId },
+  "DataProxyService/TailLogs": { actionId, attempt: 9 },
+  "ImageService/GetImage": { id: { name: "i" } },
+  "ClusterService/SelectCluster": {},
+  "IdentityService/UserInfo": {},
+  "RunService/AbortAction": { actionId },
+  "RunService/AbortRun": { runId },
 };
 
 const PAGES: readonly (readonly [method: string, path: string, right: Right, kind: Resource["kind"]])[] = [
@@ -104,17 +91,25 @@ test("every RPC, page and object asks who may", async (t) => {
         service.methods.map((method) => [`${service.typeName.split(".").at(-1)}/${method.name}`, method]),
       ),
     );
-    for (const [name, [request, right, kind]] of Object.entries(CALLS)) {
+    for (const [name, request] of Object.entries(REQUESTS)) {
       const method = methods.get(name);
-      assert.ok(method, name);
+      const asks = RPC_RIGHTS[name];
+      assert.ok(method && asks !== undefined && asks !== "anyone", `${name} is not in rpc-rights.ts`);
       await call(transport, method, request);
-      check(name, right, kind);
+      check(name, ...asks);
     }
-    // The table above has every one that does anything.
+    // The table has every one that does anything.
     for (const [name, method] of methods) {
-      if (CALLS[name] !== undefined || method.methodKind === "client_streaming") continue;
+      const asks = RPC_RIGHTS[name];
+      if (asks === "anyone") {
+        assert.equal(await call(transport, method, {}), undefined, name);
+        assert.deepEqual(asked, [], name);
+      }
+      if (asks !== undefined)
+        assert.equal(asks !== "anyone", name in REQUESTS, `${name} is not in this test`);
+      if (asks !== undefined || method.methodKind === "client_streaming") continue;
       if (method.methodKind === "bidi_streaming") continue;
-      assert.equal(await call(transport, method, {}), Code.Unimplemented, `${name} is not in this test`);
+      assert.equal(await call(transport, method, {}), Code.Unimplemented, `${name} is not in rpc-rights.ts`);
     }
   });
 

@@ -183,10 +183,20 @@ document.addEventListener("click", (event) => {
 });
 
 document.addEventListener("submit", (event) => {
+  addFormToken(event.target);
   if (!event.target.matches("form.abort")) return;
   if (!confirm(`${event.target.textContent.trim()}? What it has done stays; what it is doing is ended.`))
     event.preventDefault();
 });
+
+/** Forms that came after the page have no field of this page's session yet: src/pages/viewer.ts. */
+function addFormToken(form) {
+  const { formToken } = document.body.dataset;
+  if (formToken === undefined || form.elements.namedItem("form-token") !== null) return;
+  const field = document.createElement("input");
+  Object.assign(field, { type: "hidden", name: "form-token", value: formToken });
+  form.append(field);
+}
 
 // A part of the log comes with its page only.
 addEventListener("popstate", () =>

@@ -4,10 +4,12 @@ import type { StoreReader } from "../../store/reader.ts";
 import type { Authorise } from "../access.ts";
 import { createAttemptRules } from "./attempt.ts";
 import { unauthenticated } from "./refusals.ts";
+import { authoriseToken, type TokenReader } from "./token.ts";
 
 export interface AuthoriseOptions {
   readonly store: StoreReader;
   readonly rights: ObjectRights;
+  readonly tokens: TokenReader;
   /** Asked besides. */
   readonly also?: Authorise | undefined;
 }
@@ -22,7 +24,7 @@ export function createAuthorise(options: AuthoriseOptions): Authorise {
       case "attempt":
         return ofAttempt(by, identity.key, right, resource);
       case "token":
-        throw unauthenticated({ why: `token ${identity.id} is not known`, hint: NO_TOKENS });
+        return authoriseToken(options.tokens, identity.id, right, resource);
       case "stranger":
         throw unauthenticated(identity);
     }
@@ -34,5 +36,3 @@ export function createAuthorise(options: AuthoriseOptions): Authorise {
     await also(...asked);
   };
 }
-
-const NO_TOKENS = "call without a token from this machine itself";

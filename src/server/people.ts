@@ -1,0 +1,109 @@
+/** People and machines with tokens: who they are by what a request shows, and how they sign in and out. */
+import type { Identity } from "../domain/principal.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { Logger } from "../lib/log.ts";
+import type { Viewer } from "../pages/viewer.ts";
+import type { TokenReader } from "../services/authorise/token.ts";
+import { parseSignalPath } from "../services/signal-page.ts";
+import type { Store } from "../store/store.ts";
+import { createFailedSignIns } from "./failed-sign-ins.ts";
+import type { Request } from "./listener.ts";
+import { createSessions, formTokenOf } from "./sessions.ts";
+import { COOKIE_LIFETIME_MS, createSignIn, sessionOf, type SignIn } from "./sign-in.ts";
+import { ACCESS_TOKEN_LIFETIME_MS, createTokenEndpoint, type TokenEndpoint } from "./token-endpoint.ts";
+import { createTokenRegistry, type ValidToken } from "./token-registry.ts";
+
+/** Who shows a token. */
+export interface Identified {
+  readonly identity: Identity;
+  /** The token's name. */
+  readonly who?: string;
+  readonly viewer?: Viewer | undefined;
+  /** Aborts when the token ends or may do less. */
+  readonly signal?: AbortSignal;
+  /** Of an address that showed too many wrong tokens: the seconds that it has to wait. */
+  readonly waitSeconds?: number;
+}
+
+export interface People {
+  readonly tokens: TokenReader;
+  readonly signIn: SignIn;
+  readonly tokenEndpoint: TokenEndpoint;
+  /** `pathToken`: from the request's path; `path`: without it. Undefined where the request shows nothing. */
+  identify(
+    request: Pick<Request, "headers" | "method">,
+    caller: { readonly path: string; readonly pathToken: string | undefined; readonly from: string },
+  ): Promise<Identified> | undefined;
+  stop(): Promise<void>;
+}
+
+export interface PeopleOptions {
+  readonly store: Pick<Store, "getToken" | "listTokens" | "tokenUsed">;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+export function createPeople(options: PeopleOptions): People {
+  const tokens = createTokenRegistry(options);
+  const failed = createFailedSignIns(options.clock);
+  const cookies = createSessions(options.clock, COOKIE_LIFETIME_MS);
+  const accessTokens = createSessions(options.clock, ACCESS_TOKEN_LIFETIME_MS);
+
+  const ofText = async (text: string, from: string): Promise<Identified> => {
+    const session = accessTokens.find(text);
+    const found = session === undefined ? await tokens.find(text) : await tokens.byId(session);
+    if (found !== undefined) return identified(found);
+    // An access token that has ended is no guess.
+    if (!text.startsWith("bkt_")) return { identity: WRONG_TOKEN };
+    const waitSeconds = failed.secondsToWait(from);
+    failed.note(from);
+    return { identity: WRONG_TOKEN, ...(waitSeconds > 0 && { waitSeconds }) };
+  };
+
+  const ofCookie = async (session: string): Promise<Identified> => {
+    const id = cookies.find(session);
+    const found = id === undefined ? undefined : await tokens.byId(id);
+    if (found === undefined) return { identity: NO_TOKEN };
+    return {
+      ...identified(found),
+      viewer: { name: found.token.name, formToken: formTokenOf(session) },
+    };
+  };
+
+  return {
+    tokens: { find: async (id) => (await tokens.byId(id))?.token },
+    signIn: createSignIn({ tokens, sessions: cookies, failed }),
+    tokenEndpoint: createTokenEndpoint({ tokens, sessions: accessTokens, failed }),
+    identify: (request, { path, pathToken, from }) => {
+      const text = pathToken ?? /^bearer +(\S+)$/iu.exec(request.headers.authorization ?? "")?.[1];
+      if (text !== undefined) return ofText(text, from);
+      const session = takesCookie(path) ? sessionOf(request) : undefined;
+      return session === undefined ? undefined : ofCookie(session);
+    },
+    stop: () => tokens.stop(),
+  };
+}
+
+function identified({ token, signal }: ValidToken): Identified {
+  return { identity: { kind: "token", id: token.id }, who: token.name, signal };
+}
+
+/** Pages only, whose forms are protected: a page of another origin can make a browser call anything else, too. */
+function takesCookie(path: string): boolean {
+  return (path === "/" || path.startsWith("/v2")) && parseSignalPath(path) === undefined;
+}
+
+/** A call that shows no token, where one is needed. */
+export const NO_TOKEN: Identity = {
+  kind: "stranger",
+  why: "this server asks for a token, and the call has none",
+  hint:
+    "ask its operator for one (boxkite token create), and connect with it: over TLS by authType ExternalCommand or " +
+    "ClientSecret, on the server's own machine by the endpoint HOST:PORT/t/TOKEN, in a browser at /login",
+};
+
+const WRONG_TOKEN: Identity = {
+  kind: "stranger",
+  why: "the token of the call is not valid: it was mistyped, it has expired, or it was revoked",
+  hint: "ask the operator of the server for another one: boxkite token create",
+};

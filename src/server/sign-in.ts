@@ -1,0 +1,85 @@
+/** Signing in and out of the pages: a token for a cookie, which ends with the token. */
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { safeNext, sendLoginPage } from "../pages/login-page.ts";
+import { LOGIN_PATH } from "../pages/paths.ts";
+import { sendProblem } from "../pages/not-found.ts";
+import { queryOf, redirect } from "../pages/respond.ts";
+import { isSameOrigin } from "../pages/same-origin.ts";
+import { FORM_TOKEN } from "../pages/viewer.ts";
+import { ORIGIN_HEADER } from "../services/origin.ts";
+import { readSmallBody } from "../services/small-body.ts";
+import type { FailedSignIns } from "./failed-sign-ins.ts";
+import { formTokenOf, type Sessions } from "./sessions.ts";
+import type { TokenRegistry } from "./token-registry.ts";
+
+export const COOKIE_LIFETIME_MS = 12 * 3_600_000;
+
+export interface SignInOptions {
+  readonly tokens: TokenRegistry;
+  readonly sessions: Sessions;
+  readonly failed: FailedSignIns;
+}
+
+export interface SignIn {
+  showForm(request: IncomingMessage, response: ServerResponse): void;
+  /** `from`: the address of the browser. */
+  signIn(request: IncomingMessage, response: ServerResponse, from: string): Promise<void>;
+  signOut(request: IncomingMessage, response: ServerResponse): Promise<void>;
+}
+
+export function createSignIn({ tokens, sessions, failed }: SignInOptions): SignIn {
+  return {
+    showForm: (request, response) =>
+      sendLoginPage(response, { status: 200, next: safeNext(queryOf(request).get("next")) }),
+    signIn: async (request, response, from) => {
+      const body = new URLSearchParams(await readSmallBody(request));
+      if (!isSameOrigin(request)) return refuseOrigin(response);
+      const next = safeNext(body.get("next"));
+      const wait = failed.secondsToWait(from);
+      if (wait > 0) {
+        response.setHeader("retry-after", String(wait));
+        const problem = `There were too many wrong tokens from your address. Try again in ${wait} seconds.`;
+        return sendLoginPage(response, { status: 429, next, problem });
+      }
+      const found = await tokens.find((body.get("token") ?? "").trim());
+      if (found === undefined) {
+        failed.note(from);
+        const problem = "This token is not valid: it was mistyped, it has expired, or it was revoked.";
+        return sendLoginPage(response, { status: 401, next, problem });
+      }
+      setCookie(request, response, sessions.begin(found.token.id), COOKIE_LIFETIME_MS / 1_000);
+      return redirect(response, 303, next);
+    },
+    signOut: async (request, response) => {
+      const body = new URLSearchParams(await readSmallBody(request));
+      const session = sessionOf(request);
+      if (session !== undefined && (!isSameOrigin(request) || body.get(FORM_TOKEN) !== formTokenOf(session)))
+        return refuseOrigin(response);
+      if (session !== undefined) sessions.end(session);
+      setCookie(request, response, "", 0);
+      return redirect(response, 303, LOGIN_PATH);
+    },
+  };
+}
+
+const COOKIE = "boxkite_session";
+
+/** The session of the request's cookie. */
+export function sessionOf({ headers }: Pick<IncomingMessage, "headers">): string | undefined {
+  return new RegExp(`(?:^|;\\s*)${COOKIE}=([\\w-]+)(?:;|$)`, "u").exec(headers.cookie ?? "")?.[1];
+}
+
+/** Lax, not Strict: a link from elsewhere to a run's page shows it. Nothing changes by a GET. */
+function setCookie({ headers }: IncomingMessage, response: ServerResponse, value: string, seconds: number) {
+  const secure = String(headers[ORIGIN_HEADER]).startsWith("https:") ? "; Secure" : "";
+  response.setHeader(
+    "set-cookie",
+    `${COOKIE}=${value}; Path=/; Max-Age=${seconds}; HttpOnly; SameSite=Lax${secure}`,
+  );
+}
+
+function refuseOrigin(response: ServerResponse): void {
+  const text =
+    "People sign in and out on this server's own pages only: this request came from somewhere else.";
+  sendProblem({ isOpenToAnyone: false }, response, { status: 403, title: "Refused", text });
+}
