@@ -1,6 +1,6 @@
 /**
  * Podman with another OCI runtime than its own. Neither of its APIs has a field for one that it honours (the
- * Docker-compatible one ignores `Runtime`; libpod's `oci_runtime` is ignored up to 5.8, seen with 4.3), but a service
+ * Docker-compatible one ignores `Runtime`; libpod's `oci_runtime` is ignored, too: seen with 4.3, issue 28429 of podman), but a service
  * that was started with `--runtime` makes its containers with that, and every service of the same storage then starts
  * them with what they were made with. So containers are made by a service per runtime, and all else is done by the
  * ordinary one.
