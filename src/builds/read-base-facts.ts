@@ -1,5 +1,6 @@
 /** Reads from a container of a base image the numeric ids of its USER, and which Python is first on its PATH. */
 import { BoxkiteError } from "../domain/errors.ts";
+import { refuseReachingTriggers } from "./base-triggers.ts";
 import type { BaseImageFacts, NumericOwner } from "./base-facts.ts";
 import type { ImageBuilder } from "./builder.ts";
 import type { EngineImage } from "../containers/types.ts";
@@ -21,6 +22,7 @@ export async function readBaseFacts(
   from: string,
   image: EngineImage,
 ): Promise<BaseImageFacts> {
+  refuseReachingTriggers(reference, await builder.history(image.id));
   const answer = await builder.runScript(image.id, SCRIPT);
   const { facts, passwd, group } =
     answer === undefined ? await readFiles(builder, image) : parseAnswer(answer);
