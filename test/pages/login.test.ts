@@ -1,0 +1,102 @@
+/** Signing in, acting and signing out in a real browser, with scripts and without, and what another site may not do. */
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { test, type TestContext } from "node:test";
+import { AxeBuilder } from "@axe-core/playwright";
+import type { Page } from "playwright-core";
+import { createClient, type Interceptor } from "@connectrpc/connect";
+import { createConnectTransport } from "@connectrpc/connect-node";
+import { createToken } from "../../src/server/create-token.ts";
+import { STORE_FILE } from "../../src/server/store-file.ts";
+import { openSqliteStore } from "../../src/store/sqlite/sqlite-store.ts";
+import { RunService } from "../../src/wire/gen/flyteidl2/workflow/run_service_pb.js";
+import { taskSpec } from "../../bench/helpers/requests.ts";
+import { createFakeExecutor } from "../helpers/fake-executor.ts";
+import { startInProcess } from "../helpers/in-process-server.ts";
+import { launchBrowser, missingBrowser, openPage } from "./browser.ts";
+
+const PROJECT = { project: "flytesnacks", domain: "development" };
+const RUNS = "/v2/domain/development/project/flytesnacks/runs";
+
+test("people sign in, end a run and sign out", { skip: missingBrowser() ?? false }, async (t) => {
+  const { url, directory } = await startInProcess(t, createFakeExecutor(), 4, undefined, undefined, "tokens");
+  const store = openSqliteStore(join(directory, STORE_FILE));
+  t.after(() => store.close());
+  const { text } = await createToken(store, {
+    name: "alice",
+    grants: [{ role: "runner", ...PROJECT }],
+    expiresAt: undefined,
+    createdBy: "me",
+    at: Date.parse("2026-01-01"),
+  });
+  const show: Interceptor = (next) => (request) => {
+    request.header.set("authorization", `Bearer ${text}`);
+    return next(request);
+  };
+  const runs = createClient(
+    RunService,
+    createConnectTransport({ baseUrl: url, httpVersion: "1.1", interceptors: [show] }),
+  );
+  const browser = await launchBrowser(t);
+
+  for (const javaScriptEnabled of [true, false]) {
+    const name = `scripts-${String(javaScriptEnabled)}`;
+    await runs.createRun({
+      id: { case: "runId", value: { ...PROJECT, name } },
+      task: { case: "taskSpec", value: taskSpec({ command: ["true"] }) },
+    });
+    const { page, faults } = await openPage(t, browser, `${url}${RUNS}/${name}`, { javaScriptEnabled });
+    assert.match(page.url(), /\/login\?next=/u);
+    if (javaScriptEnabled) assert.deepEqual((await new AxeBuilder({ page }).analyze()).violations, []);
+    await page.getByLabel("Token").fill("bkt_wrong");
+    await page.getByRole("button", { name: "Sign in" }).click();
+    assert.match((await page.getByRole("alert").textContent()) ?? "", /not valid/u);
+    await page.getByLabel("Token").fill(text);
+    await page.getByRole("button", { name: "Sign in" }).click();
+    await page.waitForURL(`${url}${RUNS}/${name}`);
+    assert.deepEqual(
+      (await page.context().cookies()).map(({ httpOnly, sameSite }) => [httpOnly, sameSite]),
+      [[true, "Lax"]],
+    );
+
+    // The cookie goes along from a page of another origin on the same machine; the form's value does not.
+    const refused = await postFromElsewhere(t, page, `${url}${RUNS}/${name}/abort?i=a0`);
+    assert.equal(refused, 403);
+    await page.goto(`${url}${RUNS}/${name}`);
+    if (javaScriptEnabled) await page.locator("#connection").getByText(/live/iu).waitFor();
+    page.once("dialog", (dialog) => dialog.accept());
+    await page.getByRole("button", { name: "Abort run" }).click();
+    await page.locator("#run .phase").getByText("aborted").waitFor();
+    assert.match((await page.locator("#detail").textContent()) ?? "", /Started by\s*alice/u);
+
+    await page.goto(url + RUNS);
+    await page.getByRole("link", { name: "Started by me" }).click();
+    await page.getByRole("link", { name }).waitFor();
+    await page.getByRole("button", { name: "Sign out" }).click();
+    await page.waitForURL(`${url}/login`);
+    await page.goto(url + RUNS);
+    assert.match(page.url(), /\/login\?next=/u);
+    assert.deepEqual(
+      faults.filter((fault) => !fault.includes("127.0.0.1")),
+      [],
+    );
+  }
+});
+
+/** The status with which the server answers a form that another origin made the browser send. */
+async function postFromElsewhere(t: TestContext, page: Page, action: string): Promise<number | undefined> {
+  const other = createServer((_, response) => {
+    response.setHeader("content-type", "text/html");
+    response.end(`<form method="post" action="${action}"><button>Win a prize</button></form>`);
+  });
+  other.listen(0, "127.0.0.1");
+  await once(other, "listening");
+  t.after(() => other.close());
+  await page.goto(`http://127.0.0.1:${(other.address() as AddressInfo).port}/`);
+  const answered = page.waitForResponse((response) => response.url() === action);
+  await page.getByRole("button").click();
+  return (await answered).status();
+}
