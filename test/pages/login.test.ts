@@ -25,7 +25,7 @@ test("people sign in, end a run and sign out", { skip: missingBrowser() ?? false
   const { url, directory } = await startInProcess(t, createFakeExecutor(), 4, undefined, undefined, "tokens");
   const store = openSqliteStore(join(directory, STORE_FILE));
   t.after(() => store.close());
-  const { text } = await createToken(store, {
+  const { text, token } = await createToken(store, {
     name: "alice",
     grants: [{ role: "runner", ...PROJECT }],
     expiresAt: undefined,
@@ -84,6 +84,19 @@ test("people sign in, end a run and sign out", { skip: missingBrowser() ?? false
       [],
     );
   }
+
+  // A live page ends with the token.
+  const { page } = await openPage(t, browser, `${url}${RUNS}/scripts-true`);
+  await page.getByLabel("Token").fill(text);
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await runs.createRun({
+    id: { case: "runId", value: { ...PROJECT, name: "live" } },
+    task: { case: "taskSpec", value: taskSpec({ command: ["true"] }) },
+  });
+  await page.goto(`${url}${RUNS}/live`);
+  await page.locator("#connection").getByText("Live").waitFor();
+  await store.revokeToken(token.id, 1);
+  await page.waitForURL(/\/login\?next=/u);
 });
 
 /** The status with which the server answers a form that another origin made the browser send. */

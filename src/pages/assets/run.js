@@ -83,6 +83,8 @@ function connect() {
 }
 
 function state(name) {
+  // Leads to where people sign in, and back from there.
+  if (name === "signed-out") return location.reload();
   isEnded = name === "ended";
   connection.dataset.state = name;
   const texts = {

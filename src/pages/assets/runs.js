@@ -6,6 +6,8 @@ const PAUSE_MS = 3_000;
 async function read() {
   try {
     const response = await fetch(location.href);
+    // To where people sign in.
+    if (response.redirected) return location.reload();
     if (!response.ok) return;
     const page = new DOMParser().parseFromString(await response.text(), "text/html");
     const content = page.getElementById("runs")?.innerHTML;

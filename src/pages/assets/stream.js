@@ -7,7 +7,7 @@ const LONGEST_WAIT_MS = 5_000;
 /** The server sends something at least every ten seconds. */
 const SILENCE_MS = 25_000;
 
-/** `address()` is called before each try. `on.state` gets "live", "lost", "gone" or "ended". Returns a function that stops. */
+/** `address()` is called before each try. `on.state` gets "live", "lost", "gone", "signed-out" or "ended". Returns a function that stops. */
 export function openStream(address, on) {
   const stop = new AbortController();
   connect(address, on, stop.signal).catch((error) => {
@@ -23,6 +23,7 @@ async function connect(address, on, stopped) {
     const signal = AbortSignal.any([stopped, attempt.signal]);
     try {
       const response = await fetch(address(), { signal });
+      if (response.status === 401) return on.state("signed-out");
       if (response.status === 404) return on.state("gone");
       if (!response.ok) throw new Error(`status ${response.status}`);
       for await (const message of messages(response.body, () => attempt.abort())) {
