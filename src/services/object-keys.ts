@@ -37,7 +37,8 @@ export async function authoriseReads(
 
 /**
  * The same for the code that a task names, which is an object of the project and domain in which the task is or runs.
- * What lies elsewhere has to be the very object that a deployed task names. Throws INVALID_ARGUMENT.
+ * What lies elsewhere has to be the very object that a task names which is deployed there, or has run: it may be run again
+ * here. Throws INVALID_ARGUMENT.
  */
 export async function authoriseCode(
   context: Needs,
@@ -49,12 +50,12 @@ export async function authoriseCode(
   for (const uri of uris) {
     const object = parseObjectUri(uri);
     if (object?.bucket !== context.bucket || isObjectIn(scope, object.key)) continue;
-    if (!uri.endsWith("/") && (await context.store.isNamedByDeployedTask(uri))) continue;
+    if (!uri.endsWith("/") && (await context.store.isNamedByTask(uri))) continue;
     throw new BoxkiteError(
       "INVALID_ARGUMENT",
-      `the task names ${quoted(uri)} as its code, which is no object of ${scope.project}/${scope.domain}, and no deployed task names it`,
+      `the task names ${quoted(uri)} as its code, which is no object of ${scope.project}/${scope.domain}, and no other task has it`,
       {
-        hint: `upload the code to ${scope.project}/${scope.domain}, or deploy the task whose code it is there`,
+        hint: `upload the code to ${scope.project}/${scope.domain}, or deploy or run the task whose code it is where it is`,
       },
     );
   }

@@ -25,6 +25,8 @@ export interface StoreReader {
   getTask(key: TaskKey): Promise<TaskRecord | undefined>;
   /** Does a deployed task name this object, e.g. as its code bundle? */
   isNamedByDeployedTask(uri: string): Promise<boolean>;
+  /** The same of a task that was deployed or has run. */
+  isNamedByTask(uri: string): Promise<boolean>;
   getSpec(digest: string): Promise<StoredSpec | undefined>;
   /** The newest version of each task. */
   listTasks(

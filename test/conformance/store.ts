@@ -616,6 +616,8 @@ export function storeConformance(name: string, open: () => Promise<StoreSubject>
     assert.equal(await store.deployTask(key, spec("1"), NOW + 9, LOCAL), "exists");
     assert.equal(await store.isNamedByDeployedTask("s3://b/bundle-of-1"), true);
     assert.equal(await store.isNamedByDeployedTask("s3://b/bundle"), false);
+    assert.equal(await store.isNamedByTask("s3://b/bundle-of-1"), true);
+    assert.equal(await store.isNamedByTask("s3://b/bundle"), false);
     await store.deployTask({ ...key, version: "2" }, spec("2"), NOW + 1, LOCAL);
     await store.deployTask({ ...key, name: "env.other", version: "1" }, spec("3"), NOW + 2, LOCAL);
     const { items } = await store.listTasks({ project: "p" }, PAGE);

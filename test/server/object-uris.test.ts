@@ -179,7 +179,7 @@ test("the server reads no inputs or outputs for an action whose run may not read
   assert.equal(answer.outputsUri, `${OWN}/runs/r/t/outputs.pb`);
 });
 
-test("code of a task is an object of its own project and domain, or exactly what a deployed task names", async (t) => {
+test("code of a task is an object of its own project and domain, or exactly what another task names", async (t) => {
   const { runs, tasks, plant } = await subject(t);
   const foreign = "s3://boxkite/other/production/uploads/0123/code.tgz";
   await plant();
@@ -204,6 +204,14 @@ test("code of a task is an object of its own project and domain, or exactly what
   await run(`${OWN}/uploads/0123/code.tgz`);
   await deploy(foreign, "other", "production");
   await run(foreign);
+  // That of a run, too: it may be run again in another domain.
+  const staged = "s3://boxkite/flytesnacks/staging/uploads/4567/code.tgz";
+  await refused(run(staged), /as its code/u);
+  await runs.createRun({
+    id: { case: "runId", value: { ...SCOPE, domain: "staging", name: "staged" } },
+    task: { case: "taskSpec", value: specOf(staged) },
+  });
+  await run(staged);
   for (const uri of [...folders, `${foreign}/`, `${foreign}x`, foreign.slice(0, -1)])
     await refused(run(uri), /as its code/u);
 });

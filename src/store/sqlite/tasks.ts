@@ -8,7 +8,13 @@ import { scopeConditions, toSpec, toTask } from "./rows.ts";
 
 type TaskStore = Pick<
   Store,
-  "deployTask" | "getTask" | "isNamedByDeployedTask" | "getSpec" | "listTasks" | "listTaskVersions"
+  | "deployTask"
+  | "getTask"
+  | "isNamedByDeployedTask"
+  | "isNamedByTask"
+  | "getSpec"
+  | "listTasks"
+  | "listTaskVersions"
 >;
 
 const COLUMNS = "tasks.*, task_specs.definition";
@@ -69,6 +75,11 @@ export function taskStore(database: Database): TaskStore {
     },
     isNamedByDeployedTask: async (uri) => {
       const sql = `SELECT 1 FROM ${FROM}, json_each(task_specs.definition, '$.reads') AS named WHERE named.value = ? LIMIT 1`;
+      return database.get(sql, uri) !== undefined;
+    },
+    isNamedByTask: async (uri) => {
+      const sql =
+        "SELECT 1 FROM task_specs, json_each(definition, '$.reads') AS named WHERE named.value = ? LIMIT 1";
       return database.get(sql, uri) !== undefined;
     },
     getSpec: async (digest) => {
