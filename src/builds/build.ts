@@ -15,6 +15,8 @@ import type { ContextLimits } from "./context-limits.ts";
 import { unpackContext, type UploadedContext } from "./context.ts";
 import { engineFailureOf, explainFailure } from "./failure.ts";
 import { secretVariable } from "./secret-variable.ts";
+import { digestOf } from "./digests.ts";
+import { type BuildOwner, ownershipAfter, requireReplaceable, requireUsable } from "./ownership.ts";
 import { type BuildTarget, formatTarget, lookupName } from "./target.ts";
 import { prepareContext, writeSecrets } from "./workspace.ts";
 
@@ -31,6 +33,8 @@ export interface BuildStore {
   findByTarget(target: string): MaybePromise<BuildRecord | undefined>;
   /** Newest first. */
   findByName(name: string): MaybePromise<readonly BuildRecord[]>;
+  /** By the name that tasks use, which may end in a digest. */
+  findByReference(reference: string): MaybePromise<BuildRecord | undefined>;
   record(build: BuildRecord): MaybePromise<void>;
 }
 
@@ -42,6 +46,11 @@ export interface BuildPlan {
   readonly specDigest: string;
   readonly context: UploadedContext | undefined;
   readonly target: BuildTarget;
+  readonly owner: BuildOwner;
+  /** Whether projects are separated: calls are authenticated. */
+  readonly separated: boolean;
+  /** Whether steps may use the cache of downloads, which they can also change. */
+  readonly downloadCache: boolean;
   /** Builds even if the image exists, and runs every step. */
   readonly force: boolean;
   /** Whether base and image may be at any host: see lib/egress.ts. */
@@ -75,23 +84,38 @@ export async function buildImage(
   const { onLog, signal } = run;
   const startedAt = clock.now();
   const target = formatTarget(plan.target);
+  await requireSecrets(plan);
   const context = await unpack(plan, tools, run);
+  const recipeDigest = digestOf([plan.spec.baseImage, plan.spec.layers, context.digest]);
+  const known = await store.findByTarget(target);
+  requireReplaceable(known, plan.owner, recipeDigest);
+  if (known === undefined && plan.separated) await requireFree(target, plan, tools);
   const base = await bases.resolve(plan.spec.baseImage, plan.isTrusted, onLog, signal);
+  if (plan.separated) {
+    const { reference } = base;
+    requireUsable(
+      (await store.findByTarget(reference)) ?? (await store.findByReference(reference)),
+      plan.owner,
+    );
+  }
 
-  const known = plan.force ? undefined : await store.findByTarget(target);
   if (
     known !== undefined &&
+    !plan.force &&
     isSameBuild(known, plan, context, base) &&
     (await imageExists(known, builder, registry, plan.isTrusted))
   ) {
     onLog(`${known.reference} was built before from the same base: nothing to do`);
-    return { reference: known.reference, record: known, built: false };
+    const record = { ...known, ...ownershipAfter(known, plan.owner), recipeDigest };
+    await store.record(record);
+    return { reference: known.reference, record, built: false };
   }
 
   const facts = await bases.prepare(plan, base, onLog, signal);
   const rendered = renderContainerfile(plan.spec, facts, {
     digestOf: context.digestOf,
     mounts: builder.mounts,
+    downloadCache: plan.downloadCache,
     certificates: builder.certificates,
   });
   const { imageId } = await runSteps(plan, rendered, context, tools, run);
@@ -106,6 +130,8 @@ export async function buildImage(
   const record: BuildRecord = {
     target,
     name: lookupName(plan.target),
+    ...ownershipAfter(known, plan.owner),
+    recipeDigest,
     specDigest: plan.specDigest,
     contextDigest: context.digest,
     containerfile: rendered.text,
@@ -120,6 +146,26 @@ export async function buildImage(
   await store.record(record);
   onLog(`Built ${record.reference}`);
   return { reference: record.reference, record, built: true };
+}
+
+/** Throws where a secret may not be used: an image that exists and was built with it is not given out either. */
+async function requireSecrets({ spec, readSecret }: BuildPlan): Promise<void> {
+  const mounts = spec.layers.flatMap((layer) => ("secrets" in layer ? layer.secrets : []));
+  for (const secret of mounts) await readSecret?.(secret);
+}
+
+/** An image that the registry or the engine has under this name, and that no build made, is not replaced either. */
+async function requireFree(
+  name: string,
+  { target, isTrusted }: BuildPlan,
+  { builder, registry }: BuildTools,
+): Promise<void> {
+  const image =
+    target.registry === undefined ? await builder.inspect(name) : await registry.resolve(name, isTrusted);
+  if (image === undefined) return;
+  throw new BoxkiteError("PERMISSION_DENIED", `${name} exists, and no build of this server made it`, {
+    hint: "give your image another name, or have the operator remove the old one",
+  });
 }
 
 async function unpack(plan: BuildPlan, { limits }: BuildTools, run: BuildRun): Promise<UnpackedContext> {

@@ -196,7 +196,7 @@ ${FETCH_UV}
     assert.equal(
       render([layer]),
       `# Layer 1: pip packages
-RUN ${cacheOf("boxkite-python-git_pat-other")} \\
+RUN ${cacheOf("boxkite-python+git_pat+other")} \\
     --mount=type=secret,id=git_pat,target=/run/boxkite/secret-git_pat,mode=0444 \\
     --mount=type=secret,id=other,target=/etc/flyte/secrets/other,mode=0444 \\
     export GIT_PAT="$(cat /run/boxkite/secret-git_pat)"; \\

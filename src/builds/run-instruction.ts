@@ -18,6 +18,8 @@ export interface RunNeeds {
 export interface RunSupport {
   /** Whether the builder supports `RUN --mount`. */
   readonly mounts: boolean;
+  /** Whether steps may use the cache of downloads. @default true */
+  readonly downloadCache?: boolean;
   /** Whether the builder passes certificate authorities to the steps, as the secret `CA_SECRET_ID`. */
   readonly certificates: boolean;
 }
@@ -26,7 +28,7 @@ export interface RunSupport {
 export function runInstruction(
   script: string | readonly string[],
   { secrets = [], input, cache = false }: RunNeeds,
-  { mounts, certificates }: RunSupport,
+  { mounts, downloadCache = true, certificates }: RunSupport,
   title: string,
 ): string {
   if (!mounts && (secrets.length > 0 || input !== undefined)) {
@@ -38,7 +40,9 @@ export function runInstruction(
   }
   const flags = [
     ...(certificates ? [`--mount=type=secret,id=${CA_SECRET_ID},target=${CA_FILE},mode=0444`] : []),
-    ...(mounts && cache ? [`--mount=type=cache,id=${cacheId(secrets)},target=/run/boxkite/cache`] : []),
+    ...(mounts && cache && downloadCache
+      ? [`--mount=type=cache,id=${cacheId(secrets)},target=/run/boxkite/cache`]
+      : []),
     ...(input === undefined ? [] : [`--mount=type=bind,source=${input},target=/run/boxkite/input`]),
     ...secrets.map(secretMount),
   ];
@@ -79,5 +83,5 @@ function userScript(exports: readonly string[], command: string): string {
  * available to a step without it.
  */
 function cacheId(secrets: readonly SecretMount[]): string {
-  return ["boxkite-python", ...new Set(secrets.map(secretId).toSorted())].join("-");
+  return ["boxkite-python", ...new Set(secrets.map(secretId).toSorted())].join("+");
 }

@@ -11,6 +11,7 @@ import { silentLogger } from "../lib/log.ts";
 import { BuildFailed, type BuildJob, type ImageBuilder } from "./builder.ts";
 import type { EngineImage } from "../containers/types.ts";
 import type { ImageSpec, SecretMount } from "../images/image-spec.ts";
+import { mayUse } from "./ownership.ts";
 import { createImageBuildService, type ImageBuildRequest } from "./service.ts";
 import { createMemoryBuildStore } from "../../test/helpers/build-store.ts";
 import { systemClock } from "../lib/clock.ts";
@@ -173,6 +174,106 @@ suite("image build service", () => {
     await service.build(request({ spec, readSecret: async () => "s3cret" }));
     assert.equal(value, "s3cret");
     assert.deepEqual(await readdir(workDir), []);
+  });
+
+  const A = { project: "a", domain: "development" };
+  const B = { project: "b", domain: "development" };
+  const local = "localhost/team/x:1";
+  const otherSpec = {
+    ...specWith([]),
+    layers: [{ kind: "commands" as const, commands: ["evil"], secrets: [] }],
+  };
+
+  test("a name belongs to its first builder; equal content is shared without a build", async (t) => {
+    const { service, request, jobs, store } = await setup(t);
+    const first = await service.build(request({ target: local, owner: A }));
+    assert.equal(await service.lookup("x:1", { isUsable: (record) => mayUse(record, B) }), undefined);
+    // Another Python of the client is another specification, and the same image.
+    const spec = { ...specWith([]), pythonVersion: "3.12" };
+    assert.equal((await service.build(request({ target: local, owner: B }))).built, false);
+    assert.ok(await service.lookup("x:1", { isUsable: (record) => mayUse(record, B) }));
+    await service.build(request({ target: local, owner: B, spec }));
+    assert.deepEqual([store.records[0]?.owner, store.records[0]?.users], [A, [B]]);
+    const built = jobs.length;
+
+    await assert.rejects(service.build(request({ target: local, owner: B, spec: otherSpec, force: true })), {
+      code: "PERMISSION_DENIED",
+      message: /localhost\/team\/x:1 belongs to a\/development/,
+      hint: /another name.*build it in a\/development/,
+    });
+    assert.equal(jobs.length, built);
+    assert.equal((await store.findByTarget(local))?.containerfile, first.record.containerfile);
+    // Its owner may, and so may the operator.
+    assert.equal((await service.build(request({ target: local, owner: A, spec: otherSpec }))).built, true);
+    assert.equal((await service.build(request({ target: local }))).built, true);
+  });
+
+  test("a name without an owner is claimed by the first that builds it", async (t) => {
+    const { service, request, store } = await setup(t);
+    await service.build(request({ target: local }));
+    await service.build(request({ target: local, owner: A, spec: otherSpec }));
+    assert.deepEqual(store.records[0]?.owner, A);
+    await assert.rejects(service.build(request({ target: local, owner: B })), { code: "PERMISSION_DENIED" });
+  });
+
+  test("where projects are separated, bases and images of others are not free to take", async (t) => {
+    const { service, request, images, remote } = await setup(t);
+    const { record } = await service.build(request({ target: local, owner: A, separated: true }));
+    for (const baseImage of [local, record.reference]) {
+      const spec = { ...otherSpec, baseImage };
+      const on = (owner: typeof A, tag: string) =>
+        service.build(
+          request({ target: `localhost/on/${owner.project}:${tag}`, owner, spec, separated: true }),
+        );
+      await assert.rejects(on(B, "1"), {
+        code: "PERMISSION_DENIED",
+        message: /base image .* belongs to a\//,
+      });
+      assert.ok((await on(A, "1")).reference);
+    }
+
+    images.set("localhost/by/hand:1", images.get(local) ?? assert.fail());
+    remote.set("r.invalid/by/ci:1", DIGEST);
+    for (const target of ["localhost/by/hand:1", "r.invalid/by/ci:1"]) {
+      await assert.rejects(service.build(request({ target, owner: A, separated: true })), {
+        code: "PERMISSION_DENIED",
+        message: /exists, and no build of this server made it/,
+      });
+      assert.ok(await service.build(request({ target, owner: A })));
+    }
+  });
+
+  test("an image that was built with a secret is not given to who may not use the secret", async (t) => {
+    const { service, request } = await setup(t);
+    const spec = specWith([{ key: "pat", group: "git", variable: "PAT" }]);
+    await service.build(request({ target: local, owner: A, spec, readSecret: async () => "s3cret" }));
+    const readSecret = async () => {
+      throw new BoxkiteError("PERMISSION_DENIED", "not yours");
+    };
+    await assert.rejects(service.build(request({ target: local, owner: B, spec, readSecret })), {
+      code: "PERMISSION_DENIED",
+    });
+  });
+
+  test("a build that is not trusted with the cache of downloads does not get it", async (t) => {
+    const { service, request } = await setup(t);
+    const layers = [
+      {
+        kind: "pip" as const,
+        packages: ["x"],
+        options: { indexUrl: "", extraIndexUrls: [], pre: false, extraArgs: "" },
+        secrets: [],
+      },
+    ];
+    // The base of this fake has no Python; a variable could bring one.
+    const spec = {
+      ...specWith([]),
+      layers: [{ kind: "env" as const, variables: { PATH: "/x" } }, ...layers],
+    };
+    const text = async (tag: string, downloadCache: boolean) =>
+      (await service.build(request({ target: `${local}${tag}`, spec, downloadCache }))).record.containerfile;
+    assert.match(await text("1", true), /type=cache/);
+    assert.doesNotMatch(await text("2", false), /type=cache/);
   });
 
   test("a request that comes after an abort starts a build of its own", async (t) => {

@@ -24,14 +24,22 @@ import { namingImage } from "./failure.ts";
 import { CONTEXT_LIMITS, type ContextLimits } from "./context-limits.ts";
 import type { UploadedContext } from "./context.ts";
 import { digestOf, digestUpload } from "./digests.ts";
+import type { BuildOwner } from "./ownership.ts";
 import { SharedBuilds } from "./shared-build.ts";
 import { formatTarget, parseTarget } from "./target.ts";
 import { createWorkFolder, removeAbandonedFolders, removeWorkFolder } from "./work-folders.ts";
 
+export interface LookupOptions {
+  /** Whether the server may connect to any host for this caller: see lib/egress.ts. @default false */
+  readonly isTrusted?: boolean;
+  /** Whether the caller may use this build. @default all */
+  readonly isUsable?: ((record: BuildRecord) => boolean) | undefined;
+}
+
 export interface ImageBuildService {
   build(request: ImageBuildRequest): Promise<ImageBuildResult>;
   /** The answer to GetImage: the newest build named `name:hash` whose base is unchanged and whose image exists. */
-  lookup(name: string, isTrusted?: boolean): Promise<BuildRecord | undefined>;
+  lookup(name: string, options?: LookupOptions): Promise<BuildRecord | undefined>;
   /** Stops and removes what builds of a dead server left behind. To be called before the first build. */
   sweep(): Promise<void>;
 }
@@ -41,11 +49,17 @@ export interface ImageBuildRequest {
   /** context.tar.gz, or nothing where no layer needs files. */
   readonly context: UploadedContext | undefined;
   readonly target: string;
+  /** The project and domain whose run asks; undefined: the operator of the server. */
+  readonly owner?: BuildOwner;
+  /** Whether projects are separated: neither bases nor names that no build made are everybody's. @default false */
+  readonly separated?: boolean;
+  /** Whether steps may use, and so change, the cache of downloads. @default true */
+  readonly downloadCache?: boolean;
   /** Builds even if the image exists, and runs every step. */
   readonly force: boolean;
   /** Whether the server may connect to any host for this caller: see lib/egress.ts. @default false */
   readonly isTrusted?: boolean;
-  /** Returns the value of a secret that a layer mounts; undefined if it does not exist. */
+  /** Returns the value of a secret that a layer mounts; undefined if it does not exist. Throws where it may not be used. */
   readonly readSecret?: (secret: SecretMount) => Promise<string | undefined>;
   readonly onLog: (line: string) => void;
   readonly signal: AbortSignal;
@@ -87,7 +101,9 @@ export function createImageBuildService(options: ImageBuildServiceOptions): Imag
       const target = formatTarget(plan.target);
       try {
         const contextDigest = await digestUpload(plan.context, limits, request.signal);
-        const key = digestOf([target, plan.specDigest, contextDigest, plan.force, plan.isTrusted]);
+        const { specDigest, force, owner, separated, downloadCache, isTrusted } = plan;
+        const options = [force, owner, separated, downloadCache, isTrusted];
+        const key = digestOf([target, specDigest, contextDigest, ...options]);
         return await shared.join(key, request, (onLog, signal) =>
           lockTarget(target, () => buildInFolder(plan, onLog, signal)),
         );
@@ -96,8 +112,8 @@ export function createImageBuildService(options: ImageBuildServiceOptions): Imag
       }
     },
 
-    async lookup(name, isTrusted = false) {
-      for (const record of await store.findByName(name)) {
+    async lookup(name, { isTrusted = false, isUsable = () => true } = {}) {
+      for (const record of (await store.findByName(name)).filter(isUsable)) {
         const good = await Promise.all([
           bases.isUnchanged(record.base, isTrusted),
           imageExists(record, builder, registry, isTrusted),
@@ -111,14 +127,20 @@ export function createImageBuildService(options: ImageBuildServiceOptions): Imag
   };
 }
 
-function planOf({
-  spec,
-  context,
-  target,
-  force,
-  isTrusted = false,
-  readSecret,
-}: ImageBuildRequest): BuildPlan {
+function planOf(request: ImageBuildRequest): BuildPlan {
+  const { spec, context, target, force, readSecret, owner } = request;
+  const { separated = false, downloadCache = true, isTrusted = false } = request;
   const specDigest = digestOf(spec);
-  return { spec, specDigest, context, target: parseTarget(target), force, isTrusted, readSecret };
+  return {
+    spec,
+    specDigest,
+    context,
+    target: parseTarget(target),
+    owner,
+    separated,
+    downloadCache,
+    force,
+    isTrusted,
+    readSecret,
+  };
 }

@@ -5,6 +5,7 @@ import { resolve } from "node:path";
 import { BoxkiteError, messageOf } from "../domain/errors.ts";
 import { parseImageReference } from "../images/reference.ts";
 import type { Login, Registries, RegistrySettings } from "../images/registry/registries.ts";
+import { readScope } from "./scope-settings.ts";
 import { booleanOf, mappingOf, refuseUnknown, stringOf } from "./setting-values.ts";
 
 export interface RegistriesContext {
@@ -13,7 +14,7 @@ export interface RegistriesContext {
   readonly env: NodeJS.ProcessEnv;
 }
 
-const KNOWN = ["username", "password-file", "password-env", "insecure", "ca-file"];
+const KNOWN = ["username", "password-file", "password-env", "insecure", "ca-file", "projects"];
 
 /** Throws CONFIG_INVALID naming the setting. The files that it names are read here, before a run needs them. */
 export async function readRegistries(value: unknown, context: RegistriesContext): Promise<Registries> {
@@ -56,6 +57,9 @@ async function readRegistry(
     throw invalid(`${what} is insecure, so its ca-file has no use: leave one out`);
   return {
     insecure,
+    ...(settings["projects"] !== undefined && {
+      projects: readScope(settings["projects"], `${what}: projects`),
+    }),
     caFile: caFile && (await checkAuthority(resolve(context.directory, caFile), `${what}: ca-file`)),
     login: await readLogin(text, what, context),
   };

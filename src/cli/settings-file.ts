@@ -20,6 +20,7 @@ import { readSharedPorts } from "./port-settings.ts";
 import { readQuotas } from "./quota-settings.ts";
 import { readQueues } from "./queue-settings.ts";
 import { readRegistries } from "./registry-settings.ts";
+import { readSecrets, type SecretScopes } from "./scope-settings.ts";
 import { booleanOf, mappingOf, refuseUnknown } from "./setting-values.ts";
 
 export const SETTING_NAMES = [
@@ -48,6 +49,7 @@ type PathName = (typeof PATH_NAMES)[number];
 const SECTIONS = [
   "registries",
   "egress",
+  "secrets",
   "containers",
   "pod-templates",
   "queues",
@@ -59,6 +61,7 @@ export interface SettingsFile {
   readonly values: Partial<Record<SettingName, unknown>>;
   readonly registries: Registries;
   readonly egress: EgressAllowance;
+  readonly secrets: SecretScopes;
   readonly containers: InheritedSettings;
   readonly policy: ConfinementPolicy;
   readonly queues: Queues;
@@ -76,6 +79,7 @@ const NO_FILE: SettingsFile = {
   values: {},
   registries: NO_REGISTRIES,
   egress: NOTHING_ALLOWED,
+  secrets: new Map(),
   containers: { certificates: false, proxy: false },
   policy: NO_POLICY,
   queues: new Map(),
@@ -95,6 +99,7 @@ export async function readSettingsFile({ values, env }: CommandInput): Promise<S
   const {
     registries: named,
     egress,
+    secrets,
     containers,
     "pod-templates": templates,
     queues,
@@ -109,6 +114,7 @@ export async function readSettingsFile({ values, env }: CommandInput): Promise<S
     values: withPaths(flags, directory),
     registries,
     egress: readEgress(egress, registries),
+    secrets: readSecrets(secrets),
     containers: inherited,
     policy: { settings, templates: readPodTemplates(templates) },
     queues: readQueues(queues),

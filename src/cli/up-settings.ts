@@ -15,6 +15,7 @@ import { invalidSetting, wholeNumber, yesOrNo } from "./check-setting.ts";
 import type { CommandInput } from "./command.ts";
 import { dataDirectory } from "./data-directory.ts";
 import { DEFAULT_PORT } from "./default-port.ts";
+import type { SecretScopes } from "./scope-settings.ts";
 import { findPath, findSetting, readSettingsFile, type SettingName } from "./settings-file.ts";
 
 export type EngineName = "auto" | "podman" | "docker" | "process";
@@ -38,6 +39,7 @@ export interface UpSettings {
   readonly verbose: boolean;
   readonly registries: Registries;
   readonly egress: EgressRule;
+  readonly secrets: SecretScopes;
   readonly containers: InheritedSettings;
   readonly policy: ConfinementPolicy;
   readonly sharedPorts: SharedPorts;
@@ -95,6 +97,7 @@ export async function readUpSettings(input: CommandInput): Promise<UpSettings> {
     verbose: values["verbose"] === true,
     registries: file.registries,
     egress: createEgressRule({ allowance: file.egress }),
+    secrets: file.secrets,
     containers: file.containers,
     policy: file.policy,
     sharedPorts: file.sharedPorts,

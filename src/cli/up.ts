@@ -144,6 +144,7 @@ function start(
     isOpenToAnyone: access.insecureNoAuth,
     createExecutor: (context) => platform.createExecutor(context),
     createImageTools: platform.createImageTools,
+    buildScopes: settings,
     version: packageVersion(),
     egress: settings.egress,
     maxParallel: settings.maxParallel,

@@ -1,12 +1,18 @@
 /** The record of a build, as plain data that any store can keep. */
 import type { TimeMs } from "./action.ts";
-import type { RunKey, TaskKey } from "./ids.ts";
+import type { ProjectKey, RunKey, TaskKey } from "./ids.ts";
 
 export interface BuildRecord {
   /** "registry/team/train:hash", or "localhost/…" for an image that stays in the engine. */
   readonly target: string;
   /** "train:hash", what GetImage asks for. */
   readonly name: string;
+  /** Whose run asked for it first; undefined for one that the operator built, and in records of older versions. */
+  readonly owner?: ProjectKey;
+  /** The others that asked for the same content. */
+  readonly users?: readonly ProjectKey[];
+  /** Of what was built from: base, layers and files, without what depends on the client's machine. */
+  readonly recipeDigest?: string;
   readonly specDigest: string;
   readonly contextDigest: string;
   readonly containerfile: string;

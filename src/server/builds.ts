@@ -21,7 +21,7 @@ export function createBuilds(options: BuildsOptions): ImageBuildService {
     (made ??= make(options).catch((error: unknown) => ((made = undefined), Promise.reject(error))));
   return {
     build: async (request) => (await service()).build(request),
-    lookup: async (name, isTrusted) => (await service()).lookup(name, isTrusted),
+    lookup: async (name, options) => (await service()).lookup(name, options),
     sweep: async () => (await service()).sweep(),
   };
 }
@@ -32,6 +32,8 @@ async function make({ createTools, store, workDir, clock, log }: BuildsOptions):
     store: {
       findByTarget: (target) => store.findBuild(target),
       findByName: (name) => store.listBuilds(name),
+      findByReference: async (reference) =>
+        (await store.listBuilds()).find((build) => build.reference === reference),
       record: (build) => store.recordBuild(build),
     },
     clock,

@@ -19,6 +19,7 @@ import type { ExecutorContext, ImageTools } from "../platform/platform.ts";
 import type { Executor } from "../executors/executor.ts";
 import { createInProcessExecutor } from "../executors/in-process-executor.ts";
 import { routeByImage } from "../executors/routing-executor.ts";
+import { NO_REGISTRIES } from "../images/registry/registries.ts";
 import { systemClock, type Clock } from "../lib/clock.ts";
 import { createEgressRule, type EgressRule } from "../lib/egress.ts";
 import type { Logger } from "../lib/log.ts";
@@ -29,6 +30,7 @@ import { expireUploads } from "../objects/upload-expiry.ts";
 import type { Authorise } from "../services/access.ts";
 import { createAuthorise } from "../services/authorise/authorise.ts";
 import { NO_TOKENS } from "../services/authorise/token.ts";
+import type { BuildScopes } from "../services/build-rules.ts";
 import { buildImageWork, deployBuildTask } from "../services/build-task.ts";
 import { createChangeFeed } from "../services/change-feed.ts";
 import { createUnusedImages } from "../services/unused-images.ts";
@@ -72,6 +74,8 @@ export interface ServerOptions {
   readonly createImageTools: (() => Promise<ImageTools>) | undefined;
   /** Hosts that the server contacts for callers that are not trusted. @default public ones */
   readonly egress?: EgressRule;
+  /** Which projects may use which build secret and push to which registry; without: all, where nobody logs in. */
+  readonly buildScopes?: BuildScopes;
   readonly maxParallel: number;
   readonly queues: Queues;
   /** Of each project. @default DEFAULT_QUOTAS */
@@ -135,6 +139,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const { createImageTools: createTools } = options;
   const builds =
     createTools && createBuilds({ createTools, store, workDir: join(dataDirectory, "builds"), clock, log });
+  const rights = createObjectRights(store, BUCKET);
   const unusedImages = createUnusedImages({ store, clock, log });
   opened.defer(() => unusedImages.close());
   const work = buildImageWork({
@@ -143,7 +148,9 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     bucket: BUCKET,
     builds,
     unusedImages,
+    rights,
     readSecret: secretsOf(process.env),
+    scopes: options.buildScopes ?? { secrets: new Map(), registries: NO_REGISTRIES },
     clock,
   });
   const executor = routeByImage(usualExecutor, {
@@ -153,7 +160,6 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const logs = createAttemptLogs(join(dataDirectory, "logs"), { maxBytes: options.maxLogBytes, clock });
   const feed = createChangeFeed(store, clock);
   opened.defer(() => feed.close());
-  const rights = createObjectRights(store, BUCKET);
   const authorise = createAuthorise({
     store,
     rights,

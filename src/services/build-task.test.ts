@@ -25,11 +25,14 @@ function stringLiteral(text: string): MessageInitShape<typeof LiteralSchema> {
 }
 
 /** A build that ends with this error: what was written, and to the log. */
-async function failingWith(error: BoxkiteError) {
+async function failingWith(error: BoxkiteError, specUri = "s3://bucket/p/d/uploads/spec") {
   const written = new Map<string, Uint8Array>();
   const logged: string[] = [];
   const inputs = create(InputsSchema, {
-    literals: ["spec", "target_image"].map((name) => ({ name, value: stringLiteral("s3://bucket/spec") })),
+    literals: ["spec", "target_image"].map((name) => ({
+      name,
+      value: stringLiteral(name === "spec" ? specUri : "team/image:1"),
+    })),
   });
   const image = toBinary(ImageSpecSchema, create(ImageSpecSchema, { baseImage: "h.io/base:1" }));
   const options = {
@@ -43,13 +46,16 @@ async function failingWith(error: BoxkiteError) {
       getAction: async () => ({ key: KEY, inputUri: "s3://bucket/inputs" }),
     } as unknown as StoreReader,
     objects: {
+      head: async () => ({ size: image.length }),
       readAll: async (key: string) => (key === "inputs" ? toBinary(InputsSchema, inputs) : image),
       put: async (key: string, bytes: Uint8Array) => void written.set(key, bytes),
     } as unknown as ObjectStore,
     bucket: "bucket",
     builds: { build: () => Promise.reject(error) } as unknown as ImageBuildService,
     unusedImages: { building: () => () => {}, refused: () => {} },
+    rights: { mayRead: async () => false },
     readSecret: () => undefined,
+    scopes: { secrets: new Map(), registries: new Map() },
     clock: steppedClock(),
   } as unknown as BuildWorkOptions;
   const logs: LogSink = {
@@ -63,6 +69,15 @@ async function failingWith(error: BoxkiteError) {
     .catch((reason: unknown) => reason);
   return { thrown, written, logged };
 }
+
+test("a build reads only what was uploaded to its own project, or what its run may read", async () => {
+  for (const spec of ["s3://bucket/other/d/uploads/spec", "s3://bucket/p/d/runs/r2/a0/1/outputs.pb"]) {
+    const error = new BoxkiteError("IMAGE_BUILD_FAILED", "it was built");
+    const { written } = await failingWith(error, spec);
+    const document = fromBinary(ErrorDocumentSchema, [...written.values()][0] ?? assert.fail());
+    assert.equal(document.error?.code, "PERMISSION_DENIED");
+  }
+});
 
 suite("a build that fails", () => {
   test("for the engine's own reasons, is left to the next attempt", async () => {

@@ -31,6 +31,9 @@ import { TaskSpecSchema } from "../wire/gen/flyteidl2/task/task_definition_pb.js
 import { decodeImageSpec } from "../wire/image-spec.ts";
 import { decodeTaskSpec } from "../wire/task-spec.ts";
 import { OWN_PROJECT } from "./access.ts";
+import type { RunKey } from "../domain/ids.ts";
+import type { ObjectRights } from "../orchestrator/object-rights.ts";
+import { type BuildScopes, isSeparated, requirePushFor, requireSecretFor } from "./build-rules.ts";
 import { keyOfUri } from "./object-keys.ts";
 import type { UnusedImages } from "./unused-images.ts";
 
@@ -39,6 +42,7 @@ export const BUILD_TASK = { project: OWN_PROJECT, domain: "production", name: "b
 /** No registry has a name like this: it stands for the server itself. */
 const REFERENCE = "boxkite.internal/build-image";
 const INPUTS = ["spec", "context", "target_image"] as const;
+const MAX_SPEC_BYTES = 4 * 1024 ** 2;
 
 /** Deployed at start, under the version of the program, so that the SDK finds it like any other task. */
 export async function deployBuildTask(catalog: Catalog, version: string): Promise<void> {
@@ -72,6 +76,9 @@ export interface BuildWorkOptions {
   /** Undefined where nothing can build images. */
   readonly builds: ImageBuildService | undefined;
   readonly unusedImages: UnusedImages;
+  readonly rights: Pick<ObjectRights, "mayRead">;
+  /** Which projects may use what of the server. */
+  readonly scopes: BuildScopes;
   /** The value of a secret that a layer mounts; undefined where there is none. */
   readonly readSecret: (secret: SecretMount) => string | undefined;
   readonly clock: Clock;
@@ -113,12 +120,13 @@ async function placesOf(
 }
 
 async function build(
-  { store, objects, bucket, builds, unusedImages, readSecret, clock }: BuildWorkOptions,
+  options: BuildWorkOptions,
   spec: AttemptSpec,
   inputUri: string,
   logs: LogSink,
   signal: AbortSignal,
 ): Promise<string> {
+  const { store, objects, bucket, builds, unusedImages, readSecret, scopes, clock } = options;
   if (builds === undefined) {
     throw new BoxkiteError(
       "ENGINE_UNREACHABLE",
@@ -130,22 +138,59 @@ async function build(
     );
   }
   const inputs = decodeMessage(InputsSchema, await required(objects, bucket, inputUri), inputUri);
+  const image = stringInput(inputs, "spec");
   const context = stringInput(inputs, "context");
-  const run = await store.getRun(spec.key);
+  const target = stringInput(inputs, "target_image");
+  const run = await requireRun(store, spec.key);
+  requirePushFor(run, target, scopes);
+  for (const uri of [image, context]) if (uri !== "") await requireReadable(options, run.key, uri);
+  const separated = isSeparated(run);
   const result = await builds.build({
-    spec: decodeImageSpec(await required(objects, bucket, stringInput(inputs, "spec"))),
+    spec: decodeImageSpec(await specification(objects, bucket, image)),
     context: context === "" ? undefined : await uploadedContext(objects, bucket, context),
-    target: stringInput(inputs, "target_image"),
+    target,
+    owner: { project: run.key.project, domain: run.key.domain },
+    separated,
+    // Steps can put packages into it: those of another project, and of a task, are not trusted with that.
+    downloadCache: !separated && run.settings.spawnedBy === undefined,
     // What the SDK sends for `force`: the result of an earlier build is not to be used.
-    force: run?.settings.cache.overwrite ?? false,
-    isTrusted: run !== undefined && isTrustedRun(run),
-    readSecret: async (secret) => readSecret(secret),
+    force: run.settings.cache.overwrite,
+    isTrusted: isTrustedRun(run),
+    readSecret: async (secret) => {
+      requireSecretFor(run, secret, scopes);
+      return readSecret(secret);
+    },
     onLog: (line) => logs.write("stdout", line, clock.now()),
     signal,
   });
   unusedImages.handedOut(result.record);
   logs.write("system", `${result.built ? "built" : "found"} ${result.reference}`, clock.now());
   return result.reference;
+}
+
+/** Strings grant nothing: what they name was uploaded to the run's own project, or the run may read it. */
+async function requireReadable(
+  { bucket, rights }: BuildWorkOptions,
+  run: RunKey,
+  uri: string,
+): Promise<void> {
+  const key = keyOfUri(uri, bucket);
+  const isOwnUpload = key.startsWith(`${run.project}/${run.domain}/uploads/`);
+  if (isOwnUpload || (await rights.mayRead(run, key))) return;
+  throw new BoxkiteError("PERMISSION_DENIED", `run ${run.run} may not read ${uri}`, {
+    hint: `upload it to the project and domain of the build, ${run.project}/${run.domain}`,
+  });
+}
+
+async function specification(objects: ObjectStore, bucket: string, uri: string): Promise<Uint8Array> {
+  const info = await objects.head(keyOfUri(uri, bucket));
+  if (info === undefined) throw missingObject(uri);
+  if (info.size > MAX_SPEC_BYTES) {
+    throw new BoxkiteError("LIMIT_EXCEEDED", `the image specification has ${info.size} bytes`, {
+      hint: `it has at most ${MAX_SPEC_BYTES}; files belong into its context`,
+    });
+  }
+  return await required(objects, bucket, uri);
 }
 
 async function uploadedContext(objects: ObjectStore, bucket: string, uri: string): Promise<UploadedContext> {
@@ -162,7 +207,9 @@ async function required(objects: ObjectStore, bucket: string, uri: string): Prom
 }
 
 function missingObject(uri: string): BoxkiteError {
-  return new BoxkiteError("OBJECT_NOT_FOUND", `there is nothing at ${uri}: was it uploaded?`);
+  return new BoxkiteError("OBJECT_NOT_FOUND", `there is nothing at ${uri}: was it uploaded?`, {
+    hint: "upload it again, and start another build",
+  });
 }
 
 function stringInput(inputs: Inputs, name: (typeof INPUTS)[number]): string {

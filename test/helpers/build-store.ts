@@ -8,6 +8,7 @@ export function createMemoryBuildStore(): BuildStore & { readonly records: reado
     records,
     findByTarget: (target) => records.findLast((record) => record.target === target),
     findByName: (name) => records.filter((record) => record.name === name).toReversed(),
+    findByReference: (reference) => records.find((record) => record.reference === reference),
     record: (build) => {
       const old = records.findIndex((record) => record.target === build.target);
       if (old !== -1) records.splice(old, 1);

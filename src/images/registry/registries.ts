@@ -1,5 +1,9 @@
+import type { ProjectScope } from "../../domain/project-scope.ts";
+
 /** Settings of registries, from the settings file; those that are missing are the engine's own. */
 export interface RegistrySettings {
+  /** Whose builds may push to it. */
+  readonly projects?: ProjectScope | undefined;
   readonly login?: Login | undefined;
   /** Plain HTTP. @default true for a registry on this machine's loopback without `caFile` */
   readonly insecure?: boolean | undefined;
