@@ -51,6 +51,8 @@ suite("what reaches a build, and what stays", { skip }, () => {
     layers: Layers,
     options: Parameters<typeof createPodmanBuilder>[0] = {},
     secret?: string,
+    onLog: (line: string) => void = () => {},
+    baseImage = base,
   ) {
     const service = createImageBuildService({
       builder: await createPodmanBuilder(options),
@@ -60,14 +62,14 @@ suite("what reaches a build, and what stays", { skip }, () => {
       log: silentLogger,
       workDir: join(folder, "work"),
     });
-    const spec = toBinary(ImageSpecSchema, create(ImageSpecSchema, { baseImage: base, layers }));
+    const spec = toBinary(ImageSpecSchema, create(ImageSpecSchema, { baseImage, layers }));
     return await service.build({
       spec: decodeImageSpec(spec),
       context: undefined,
       target: `boxkite-isolation-${process.pid}/image:${++builds}`,
       force: false,
       readSecret: async () => secret,
-      onLog: () => {},
+      onLog,
       signal: AbortSignal.timeout(240_000),
     });
   }
@@ -108,6 +110,66 @@ suite("what reaches a build, and what stays", { skip }, () => {
     // With chroot isolation the list is that of the machine; the paths are then under the step's own root.
     const foreign = mounts.filter((path) => path.startsWith(folder) || path.startsWith("/home"));
     assert.deepEqual(foreign, []);
+  });
+
+  test("neither the server's secrets nor its credentials reach a step, a layer, the log, the record or an error", async () => {
+    const auth = Buffer.from(`ci:${marker}`).toString("base64");
+    const authFile = join(folder, "auth.json");
+    await writeFile(authFile, JSON.stringify({ auths: { "registry.invalid": { auth } } }));
+    const env = {
+      ...process.env,
+      REGISTRY_AUTH_FILE: authFile,
+      BOXKITE_BUILD_SECRET_OTHER: marker,
+      REGISTRY_PASSWORD: marker,
+    };
+    const login = { username: "ci", password: async () => marker };
+    const registries = new Map([["registry.invalid", { login }]]);
+    // In pieces, or the specification itself would hold what is searched.
+    const [head, tail] = [marker.slice(0, 12), marker.slice(12)];
+    const [authHead, authTail] = [auth.slice(0, 10), auth.slice(10)];
+    const search = [
+      `for p in "${head}""${tail}" "${authHead}""${authTail}"; do`,
+      // Also the variables, and the open files, of every process that the step can see.
+      `  grep -sla "$p" /proc/[0-9]*/environ /proc/[0-9]*/cmdline && echo found a process;`,
+      `  env | grep -q "$p" && echo found a variable;`,
+      `  grep -slra "$p" /run /etc /root /tmp /var/run /home && echo found a file; done; true`,
+    ].join(" ");
+    const lines: string[] = [];
+    const layers = [
+      {
+        layer: {
+          case: "commands",
+          value: { cmd: [search], secretMounts: [{ key: "mine", envVar: "MINE" }] },
+        },
+      },
+      commands(`test -z "$MINE" && test ! -e /run/boxkite/secret-mine && echo not there > /seen`),
+    ] satisfies Layers;
+    const own = "the secret that the layer mounts";
+    const { reference, record } = await build(layers, { env, registries }, own, (line) => lines.push(line));
+    const said = lines.join("\n");
+    assert.doesNotMatch(said, /^found /m);
+    for (const text of [said, JSON.stringify(record), await everythingOf(reference)]) {
+      assert.ok(![marker, auth, own].some((secret) => text.includes(secret)));
+    }
+    assert.equal(await podman("run", "--rm", reference, "cat", "/seen"), "not there");
+
+    const failing = [commands("exit 3")];
+    await assert.rejects(build(failing, { env, registries }, own), (error: Error) =>
+      [marker, auth, own].every((secret) => !`${error.message}${error.stack}`.includes(secret)),
+    );
+  });
+
+  test("a base cannot bring instructions that mount another image", async (t) => {
+    const name = `localhost/boxkite-isolation-${process.pid}/triggers:1`;
+    const file = join(folder, "Triggers");
+    const trigger = `ONBUILD RUN --mount=type=bind,from=${BASES.python310},target=/x ls /x > /stolen`;
+    await writeFile(file, `FROM ${BASES.python311}\nLABEL ${label}\n${trigger}\n`);
+    await podman("build", "--pull=never", "--format=docker", "--tag", name, "--file", file, folder);
+    t.after(() => podman("image", "rm", name));
+    await assert.rejects(build([commands("true")], {}, undefined, undefined, name), {
+      code: "IMAGE_BUILD_FAILED",
+      message: /ONBUILD/,
+    });
   });
 
   test("proxy and certificates of the machine reach the steps and do not stay", async () => {
