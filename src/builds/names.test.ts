@@ -9,6 +9,9 @@ suite("parseTarget", () => {
   const named: [string, string | undefined, string, string][] = [
     ["localhost:5000/team/train:abc", "localhost:5000", "localhost:5000/team/train:abc", "train:abc"],
     ["ghcr.io/org/train:abc", "ghcr.io", "ghcr.io/org/train:abc", "train:abc"],
+    ["GHCR.io/org/train:abc", "ghcr.io", "ghcr.io/org/train:abc", "train:abc"],
+    ["index.docker.io/org/train:abc", "docker.io", "docker.io/org/train:abc", "train:abc"],
+    ["localhost/org/train:abc", undefined, "localhost/org/train:abc", "train:abc"],
     ["docker.io/org/train:abc", "docker.io", "docker.io/org/train:abc", "train:abc"],
     ["org/train:abc", undefined, "localhost/org/train:abc", "train:abc"],
     ["train:abc", undefined, "localhost/train:abc", "train:abc"],

@@ -19,7 +19,8 @@ export function parseTarget(text: string): BuildTarget {
     );
   }
   if (namesRegistry(text, reference)) {
-    return { registry: reference.host, repository: reference.repository, tag: reference.tag };
+    // Host names have no case: another spelling is no other image.
+    return { registry: reference.host.toLowerCase(), repository: reference.repository, tag: reference.tag };
   }
   // Without a registry the name does not mean Docker Hub: the image is not to be pushed there.
   const repository = text.slice(0, text.lastIndexOf(":")).replace(/^localhost\//, "");

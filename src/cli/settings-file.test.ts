@@ -91,6 +91,9 @@ test("the documentation's example has every setting, and is one", async (t) => {
     callsPerSecond: 500,
     storedBytes: 2 ** 39,
   });
+  const scope = ["team-a", "team-b/production"];
+  assert.deepEqual([...settings.secrets], [["BOXKITE_BUILD_SECRET_INDEX_TOKEN", scope]]);
+  assert.deepEqual(settings.registries.get("registry.example.com")?.projects, scope);
   const [first, second] = settings.registries.values();
   assert.ok(first?.login !== undefined && first.caFile !== undefined && second?.insecure === true);
 });
@@ -111,6 +114,13 @@ test("what is wrong is refused by name", async (t) => {
   const { read } = await setUp(t, { empty: "", text: "hello" });
   const rows: readonly [string, RegExp][] = [
     ["registry: {}", /unknown settings: registry$/u],
+    ["secrets: [a]", /^secrets is not a mapping/u],
+    ["secrets: {a: {}}", /^secrets: a: projects is not set/u],
+    ["secrets: {a: {projects: []}}", /^secrets: a: projects is \[\]/u],
+    ["secrets: {a: {value: x}}", /^secrets: a has unknown settings: value/u],
+    ["secrets: {a: {projects: [p/qa]}}", /^secrets: a: projects is \["p\/qa"\]/u],
+    ["secrets: {a-b: {projects: [p]}, A_B: {projects: [p]}}", /^secrets names A_B twice/u],
+    ["registries: {a.io: {projects: team}}", /^registries: a\.io: projects is "team"/u],
     ["registries: [a.io]", /^registries is not a mapping/u],
     ["registries: {a.io: yes}", /^registries: a\.io is not a mapping/u],
     ["registries: {team: {}}", /^registries: team is no registry host/u],

@@ -9,6 +9,16 @@ function bytesOf(spec: MessageInitShape<typeof ImageSpecSchema>): Uint8Array {
 }
 
 suite("decodeImageSpec", () => {
+  test("more layers than an image can have are refused", () => {
+    const layers = Array.from({ length: 201 }, () => ({
+      layer: { case: "workdir" as const, value: { workdir: "/x" } },
+    }));
+    assert.throws(() => decodeImageSpec(bytesOf({ baseImage: "x", layers })), {
+      code: "LIMIT_EXCEEDED",
+      message: /201 layers/,
+    });
+  });
+
   test("layers in order, with options and secrets", () => {
     const spec = decodeImageSpec(
       bytesOf({

@@ -11,6 +11,8 @@ import {
   type PipOptions as WirePipOptions,
 } from "./gen/flyteidl2/imagebuilder/definition_pb.js";
 
+const MAX_LAYERS = 200;
+
 /**
  * The specification in these bytes. A field that this version does not know is refused: an image built
  * without it would not be the image that was asked for.
@@ -21,6 +23,11 @@ export function decodeImageSpec(bytes: Uint8Array): ImageSpec {
   if (wire.baseImage === "") {
     throw new BoxkiteError("INVALID_ARGUMENT", "the image specification names no base", {
       hint: "Start the image with flyte.Image.from_base(...) or flyte.Image.from_debian_base().",
+    });
+  }
+  if (wire.layers.length > MAX_LAYERS) {
+    throw new BoxkiteError("LIMIT_EXCEEDED", `the image specification has ${wire.layers.length} layers`, {
+      hint: `it has at most ${MAX_LAYERS}, and engines take 127: put several commands into one layer`,
     });
   }
   return {

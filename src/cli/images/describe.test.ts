@@ -50,7 +50,10 @@ suite("a digest is called one, and an id of the engine is not", () => {
     assert.match(text, new RegExp(`^image id +${sha("1")}$`, "mu"));
     assert.match(text, new RegExp(`^base +x \\(image ID ${sha("b")}, from the engine\\)$`, "mu"));
     assert.match(text, /^built +2026-01-02 03:04:05 UTC in 1 m 1 s, kept/mu);
-    assert.doesNotMatch(text, /digest/u);
+    assert.doesNotMatch(text, /digest|built for/u);
+    const owner = { project: "p", domain: "staging" };
+    const users = [{ project: "q", domain: "production" }];
+    assert.match(describeBuild({ ...build, owner, users }, uses), /^built for +p\/staging, q\/production$/mu);
     assert.match(describeBuild(pushed, uses), new RegExp(`^digest +${sha("2")}$`, "mu"));
   });
 

@@ -19,6 +19,13 @@ export function buildJson({ base, ...build }: BuildRecord, uses: ImageUses): unk
   };
 }
 
+/** None of a build by the operator, or by an older version. */
+function ownersOf({ owner, users = [] }: BuildRecord): string[] {
+  const places = [...(owner === undefined ? [] : [owner]), ...users];
+  if (places.length === 0) return [];
+  return [`built for   ${places.map(({ project, domain }) => `${project}/${domain}`).join(", ")}`];
+}
+
 export function describeBuild(build: BuildRecord, uses: ImageUses): string {
   const { base } = build;
   const older = uses.runs.length - SHOWN_RUNS;
@@ -30,6 +37,7 @@ export function describeBuild(build: BuildRecord, uses: ImageUses): string {
     `base        ${base.reference} (${base.source === "engine" ? "image ID" : "digest"} ${base.digest}, from the ${base.source})`,
     `size        ${formatBytes(build.sizeBytes)}`,
     `built       ${formatTime(build.createdAt)} in ${formatDuration(build.durationMs)}, ${build.pushed ? "pushed" : "kept in the engine"}`,
+    ...ownersOf(build),
     ...uses.deployments.map(
       (task) => `deployed    ${task.project}/${task.domain}/${task.name} ${task.version}`,
     ),
