@@ -11,6 +11,7 @@ export const CONFINEMENT_NAMES = [
   "memory-limit",
   "read-only-root",
   "writable",
+  "egress",
   "isolation",
 ] as const;
 
@@ -60,6 +61,12 @@ export function readConfinement(mapping: Mapping, what: string): ConfinementSett
       "CONFIG_INVALID",
       `${what}: isolation is ${JSON.stringify(isolation)}; it must be the name of an OCI runtime in the engine`,
     );
+  const [egress, egressName] = of("egress");
+  if (egress !== undefined && egress !== "all" && egress !== "none")
+    throw new BoxkiteError(
+      "CONFIG_INVALID",
+      `${egressName} is ${JSON.stringify(egress)}; it must be all or none`,
+    );
   return {
     ...(noNewPrivileges !== undefined && { noNewPrivileges }),
     ...(addCapabilities !== undefined && { addCapabilities }),
@@ -68,6 +75,7 @@ export function readConfinement(mapping: Mapping, what: string): ConfinementSett
     ...(memoryLimit !== undefined && { memoryLimit }),
     ...(readOnlyRoot !== undefined && { readOnlyRoot }),
     ...(writable !== undefined && { writable }),
+    ...(egress !== undefined && { egress }),
     ...(isolation !== undefined && { isolation }),
   };
 }

@@ -75,11 +75,12 @@ test("the documentation's example has every setting, and is one", async (t) => {
     maxProcesses: 4096,
     memoryLimit: true,
     readOnlyRoot: false,
+    egress: "all",
     isolation: "runsc",
   });
   assert.deepEqual(Object.fromEntries(settings.policy.templates), {
     debug: { noNewPrivileges: false, addCapabilities: ["SYS_PTRACE"] },
-    closed: { readOnlyRoot: true, writable: ["/app"], dropCapabilities: ["ALL"] },
+    closed: { readOnlyRoot: true, writable: ["/app"], dropCapabilities: ["ALL"], egress: "none" },
   });
   assert.deepEqual([...settings.sharedPorts], [[15_432, 5_432]]);
   assert.ok(settings.egress.allowsAddress("10.20.1.1"));

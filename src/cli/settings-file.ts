@@ -9,6 +9,7 @@ import {
   type ConfinementPolicy,
   type ConfinementSettings,
 } from "../executors/container/confinement.ts";
+import type { NetworkSettings } from "../executors/container/join-network.ts";
 import type { InheritedSettings } from "../executors/container/inherited.ts";
 import { NO_REGISTRIES, type Registries } from "../images/registry/registries.ts";
 import { NOTHING_ALLOWED, type EgressAllowance } from "../lib/egress-allowance.ts";
@@ -64,6 +65,7 @@ export interface SettingsFile {
   readonly secrets: SecretScopes;
   readonly containers: InheritedSettings;
   readonly policy: ConfinementPolicy;
+  readonly networks: NetworkSettings;
   readonly queues: Queues;
   readonly quotas: Quotas;
   readonly sharedPorts: SharedPorts;
@@ -82,6 +84,7 @@ const NO_FILE: SettingsFile = {
   secrets: new Map(),
   containers: { certificates: false, proxy: false },
   policy: NO_POLICY,
+  networks: {},
   queues: new Map(),
   quotas: DEFAULT_QUOTAS,
   sharedPorts: new Map(),
@@ -109,13 +112,14 @@ export async function readSettingsFile({ values, env }: CommandInput): Promise<S
   } = await parseFile(path);
   const directory = dirname(resolve(path));
   const registries = await readRegistries(named, { directory, env });
-  const { containers: inherited, settings } = readContainers(containers);
+  const { containers: inherited, networks, settings } = readContainers(containers);
   return {
     values: withPaths(flags, directory),
     registries,
     egress: readEgress(egress, registries),
     secrets: readSecrets(secrets),
     containers: inherited,
+    networks,
     policy: { settings, templates: readPodTemplates(templates) },
     queues: readQueues(queues),
     quotas: readQuotas(quotas),
@@ -177,17 +181,19 @@ async function parseFile(path: string): Promise<Readonly<Record<string, unknown>
   return mapping;
 }
 
-function readContainers(value: unknown): Pick<SettingsFile, "containers"> & {
+function readContainers(value: unknown): Pick<SettingsFile, "containers" | "networks"> & {
   readonly settings: ConfinementSettings;
 } {
   const what = "containers";
   const containers = mappingOf(value, what);
-  refuseUnknown(containers, ["certificates", "proxy", ...CONFINEMENT_NAMES], what);
+  refuseUnknown(containers, ["certificates", "proxy", "shared-network", ...CONFINEMENT_NAMES], what);
+  const shared = booleanOf(containers["shared-network"], "containers: shared-network");
   return {
     containers: {
       certificates: booleanOf(containers["certificates"], "containers: certificates") ?? false,
       proxy: booleanOf(containers["proxy"], "containers: proxy") ?? false,
     },
     settings: readConfinement(containers, what),
+    networks: { ...(shared === true && { shared }) },
   };
 }

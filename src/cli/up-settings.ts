@@ -1,6 +1,7 @@
 /** Settings of `boxkite up`: flag, else BOXKITE_* variable, else file, else default. */
 import { BoxkiteError } from "../domain/errors.ts";
 import type { ConfinementPolicy } from "../executors/container/confinement.ts";
+import type { NetworkSettings } from "../executors/container/join-network.ts";
 import type { InheritedSettings } from "../executors/container/inherited.ts";
 import { defaultParallelism } from "../executors/process/process-executor.ts";
 import type { Queues } from "../domain/queue.ts";
@@ -42,6 +43,7 @@ export interface UpSettings {
   readonly secrets: SecretScopes;
   readonly containers: InheritedSettings;
   readonly policy: ConfinementPolicy;
+  readonly networks: NetworkSettings;
   readonly sharedPorts: SharedPorts;
 }
 
@@ -100,6 +102,7 @@ export async function readUpSettings(input: CommandInput): Promise<UpSettings> {
     secrets: file.secrets,
     containers: file.containers,
     policy: file.policy,
+    networks: file.networks,
     sharedPorts: file.sharedPorts,
   };
 }

@@ -9,6 +9,7 @@ import { within } from "../lib/wait.ts";
 import { formatEngineAddress, type EngineAddress } from "./address.ts";
 import { decodeVersion } from "./decode.ts";
 import { createEngineHttp } from "./http.ts";
+import type { EngineNetworks } from "./networks.ts";
 import { createEngineApi } from "./rest.ts";
 import type {
   ContainerState,
@@ -18,7 +19,6 @@ import type {
   EngineImage,
   EngineInfo,
   EngineName,
-  NetworkDetails,
   PullOptions,
 } from "./types.ts";
 
@@ -61,7 +61,7 @@ export interface EngineApi {
   listContainers(labels: readonly string[]): Promise<ContainerSummary[]>;
   /** Of containers with these labels. Ends when the connection does. */
   events(labels: readonly string[], signal: AbortSignal): Promise<AsyncIterable<EngineEvent>>;
-  listNetworks(): Promise<NetworkDetails[]>;
+  readonly networks: EngineNetworks;
   close(): void;
 }
 

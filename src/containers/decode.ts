@@ -166,6 +166,23 @@ export function decodeNetwork(raw: Raw): NetworkDetails {
     driver: stringOf(raw.Driver),
     subnets: each("Subnet"),
     gateways: each("Gateway"),
+    labels: (raw.Labels ?? {}) as Readonly<Record<string, string>>,
+    internal: raw.Internal === true,
+  };
+}
+
+/** Of Podman's own API. */
+export function decodePodmanNetwork(raw: Raw): NetworkDetails {
+  const configs = (raw.subnets ?? []) as readonly Raw[];
+  const each = (name: "subnet" | "gateway") =>
+    configs.map((config) => stringOf(config[name])).filter(Boolean);
+  return {
+    name: stringOf(raw.name),
+    driver: stringOf(raw.driver),
+    subnets: each("subnet"),
+    gateways: each("gateway"),
+    labels: (raw.labels ?? {}) as Readonly<Record<string, string>>,
+    internal: raw.internal === true,
   };
 }
 

@@ -7,7 +7,6 @@ import {
   decodeContainer,
   decodeImage,
   decodeInfo,
-  decodeNetwork,
   decodeRootlessPodman,
   decodeSummary,
   parse,
@@ -16,6 +15,7 @@ import {
   type Raw,
 } from "./decode.ts";
 import { CALL_TIMEOUT_MS, EngineResponseError, reasonOf, type CallOptions, type EngineHttp } from "./http.ts";
+import { createEngineNetworks } from "./networks.ts";
 import { decodeEvents, readPull } from "./streams.ts";
 
 /**
@@ -156,10 +156,7 @@ export function createEngineApi(
       });
       return decodeEvents(response);
     },
-    listNetworks: async () => {
-      const text = await ask("GET", `${prefix}/networks`);
-      return (parse(text ?? "[]") as unknown as Raw[]).map(decodeNetwork);
-    },
+    networks: createEngineNetworks(http, engine, prefix),
     close: () => http.close(),
   };
 }

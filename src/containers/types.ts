@@ -68,6 +68,9 @@ export interface NetworkDetails {
   /** As `address/prefix length`. */
   readonly subnets: readonly string[];
   readonly gateways: readonly string[];
+  readonly labels: Readonly<Record<string, string>>;
+  /** Whether its containers have no route but to this machine. */
+  readonly internal: boolean;
 }
 
 export interface EngineEvent {

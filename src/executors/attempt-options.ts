@@ -29,8 +29,8 @@ export interface SecurityOptions {
 export interface NetworkOptions {
   /** By the executor's name for it; `none` for no network, with which an attempt does not reach the server either. */
   readonly network?: string;
-  /** Hosts that may be reached beside the server. */
-  readonly egress?: readonly string[];
+  /** `none`: the server is reached, and no other machine. */
+  readonly egress?: "none";
 }
 
 /** What must not be seen where an attempt's environment is shown. */

@@ -3,6 +3,7 @@ import { BoxkiteError } from "../domain/errors.ts";
 import type { EnginePreference } from "../containers/find.ts";
 import type { Registries } from "../images/registry/registries.ts";
 import { NO_POLICY, type ConfinementPolicy } from "../executors/container/confinement.ts";
+import type { NetworkSettings } from "../executors/container/join-network.ts";
 import type { InheritedSettings } from "../executors/container/inherited.ts";
 import type { EgressRule } from "../lib/egress.ts";
 import type { Platform } from "./platform.ts";
@@ -18,18 +19,29 @@ export interface PlatformOptions {
   readonly containers?: InheritedSettings;
   /** What holds containers in beside the defaults. */
   readonly policy?: ConfinementPolicy;
+  readonly networks?: NetworkSettings;
 }
 
 /** Throws CONFIG_INVALID, or ENGINE_UNREACHABLE, which lists what was tried. */
 export async function choosePlatform(options: PlatformOptions, env: NodeJS.ProcessEnv): Promise<Platform> {
-  const { engine, python, containers, policy } = options;
+  const { engine, python, containers, networks, policy } = options;
   if (engine === "process") {
     refuseInherited(containers);
     refuseConfinement(policy);
+    refuseNetworks(networks);
     return processPlatform([findRuntime(python, env)], env);
   }
   const { chooseContainerPlatform } = await import("./container-engine.ts");
   return chooseContainerPlatform({ ...options, engine }, env);
+}
+
+function refuseNetworks({ shared }: NetworkSettings = {}): void {
+  if (shared !== true) return;
+  throw new BoxkiteError(
+    "CONFIG_INVALID",
+    "containers: shared-network is true, but --engine process has no containers",
+    { hint: "leave it out of the settings file, or use a container engine" },
+  );
 }
 
 function refuseInherited(containers: InheritedSettings | undefined): void {

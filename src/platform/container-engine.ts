@@ -1,8 +1,10 @@
 /** The platform of a container engine: finds it, makes the server reachable from its containers, closes it. */
 import { createEgressRule } from "../lib/egress.ts";
+import { BoxkiteError } from "../domain/errors.ts";
 import { createLogger } from "../lib/log.ts";
 import { hostPort } from "../lib/host-port.ts";
 import { systemClock } from "../lib/clock.ts";
+import { createForwardGuard, programsOf } from "../containers/forward-guard.ts";
 import { engineProgram } from "../containers/program.ts";
 import { createPodmanRuntimes } from "../containers/podman-runtimes.ts";
 import { pullImage } from "../containers/program-transfer.ts";
@@ -16,10 +18,16 @@ import { examineEngine } from "./examine.ts";
 import { findEngine, type EnginePreference } from "../containers/find.ts";
 import type { PullByCommand } from "../executors/container/image-puller.ts";
 import { readInherited } from "../executors/container/inherited.ts";
-import { readEngineNetwork, type HostCandidate } from "./network.ts";
+import { NO_POLICY, type ConfinementPolicy } from "../executors/container/confinement.ts";
+import { gatewayOf, HOST_NAMES } from "../executors/container/network-fields.ts";
+import { RunNetworks, type RunNetworksOptions } from "../executors/container/run-networks.ts";
+import { readEngineNetwork, type EngineNetwork, type HostCandidate } from "./network.ts";
 import { createImageTools } from "./image-tools.ts";
-import { removeProbes } from "./probe-container.ts";
-import { probeFromContainer } from "./probe.ts";
+import { removeProbes, type ProbeOptions } from "./probe-container.ts";
+import { probeFromContainer, type ProbeResult } from "./probe.ts";
+
+/** The probe's container is of no run. */
+const PROBE_KEY = { project: "", domain: "", run: "probe", action: "probe", attempt: 1 };
 
 type ContainerPlatformOptions = Omit<PlatformOptions, "engine"> & { readonly engine: EnginePreference };
 
@@ -35,7 +43,11 @@ export async function chooseContainerPlatform(
   try {
     const info = await api.info();
     const network = await readEngineNetwork({ api, info });
+    // Rootless Podman gives each container a network stack of its own, which reaches no other container.
+    const isShared = options.networks?.shared === true || (api.engine === "podman" && info.rootless);
+    refuseEgress(options.policy, network, isShared);
     let chosen: HostCandidate | undefined = network.candidates[0];
+    let networks: RunNetworks | undefined;
     let instance = "boxkite";
     let log = createLogger({ level: "warn" });
 
@@ -44,6 +56,9 @@ export async function chooseContainerPlatform(
         instance = context.instance;
         log = context.log;
         await removeProbes(api, instance);
+        networks = isShared
+          ? undefined
+          : await openRunNetworks({ api, instance, log, bridges: network.runBridges }, env);
         return createContainerExecutor({
           api,
           info,
@@ -59,8 +74,10 @@ export async function chooseContainerPlatform(
             api.engine === "podman" && !network.inVirtualMachine
               ? createPodmanRuntimes({ env, log })
               : undefined,
-          endpointHost: () => chosen?.host ?? "127.0.0.1",
+          endpointHost: () =>
+            networks?.isDirect === true ? HOST_NAMES.docker : (chosen?.host ?? "127.0.0.1"),
           extraHosts: network.hostEntries,
+          networks,
         });
       },
       createImageTools: () => createImageTools(api.engine, commandLineEnv(api, env), { registries, egress }),
@@ -71,7 +88,7 @@ export async function chooseContainerPlatform(
       accepts: network.isAllowedLocalAddress,
       classOf: network.classOf,
       probe: async (port, signal) => {
-        const result = await probeFromContainer({ api, network, instance, port, log, signal });
+        const result = await probeOn(networks, { api, network, instance, port, log, signal });
         if (result.kind === "reachable") chosen = result.candidate;
         const endpoint = hostPort(chosen?.host ?? "127.0.0.1", port);
         return {
@@ -80,11 +97,73 @@ export async function chooseContainerPlatform(
           ...(result.kind === "not_probed" && { note: result.why }),
         };
       },
-      close: () => found.close(),
+      close: async () => {
+        await networks?.close();
+        await found.close();
+      },
     };
   } catch (error) {
     await found.close();
     throw error;
+  }
+}
+
+/** A check that cannot be carried out later would let tasks out. */
+function refuseEgress(
+  { settings, templates }: ConfinementPolicy = NO_POLICY,
+  network: EngineNetwork,
+  isShared: boolean,
+): void {
+  const isAsked = [settings, ...templates.values()].some(({ egress }) => egress === "none");
+  if (!isAsked || (network.runBridges !== undefined && !isShared)) return;
+  throw new BoxkiteError(
+    "CONFIG_INVALID",
+    "egress: none is asked for, and this engine cannot keep tasks in",
+    {
+      hint: "use an engine of this machine that runs as root, and leave shared-network out",
+    },
+  );
+}
+
+async function openRunNetworks(
+  options: Omit<RunNetworksOptions, "guard">,
+  env: NodeJS.ProcessEnv,
+): Promise<RunNetworks> {
+  const { api, bridges, log } = options;
+  // A rule of this machine does not act in a virtual machine.
+  let guard = bridges && createForwardGuard(programsOf(env));
+  try {
+    await guard?.ensure();
+  } catch (error) {
+    guard = undefined;
+    // Docker keeps its networks apart unless it is told to leave the firewall alone.
+    if (api.engine === "podman")
+      log.warn("containers of different runs may reach each other", {
+        error,
+        hint: error instanceof BoxkiteError ? error.hint : undefined,
+      });
+    else log.debug("docker alone keeps containers of different runs apart", { error });
+  }
+  return await RunNetworks.open({ ...options, guard });
+}
+
+/** On a network as runs have it, since what holds there need not hold on the engine's own. */
+async function probeOn(networks: RunNetworks | undefined, options: ProbeOptions): Promise<ProbeResult> {
+  if (networks === undefined || options.network.inVirtualMachine) return await probeFromContainer(options);
+  const joined = await networks.join(PROBE_KEY, false);
+  try {
+    const gateway = gatewayOf(joined);
+    const network =
+      gateway === undefined
+        ? options.network
+        : {
+            ...options.network,
+            candidates: [{ host: gateway, why: "gateway of a run's network" }],
+            gateways: [gateway],
+          };
+    return await probeFromContainer({ ...options, network, networkMode: joined.name });
+  } finally {
+    networks.leave(PROBE_KEY);
   }
 }
 

@@ -9,13 +9,21 @@ const bridge = (name: string, gateway: string): NetworkDetails => ({
   driver: "bridge",
   subnets: [gateway.replace(/\.1$/u, ".0/16")],
   gateways: [gateway],
+  labels: {},
+  internal: false,
 });
 const engine = (
   name: "podman" | "docker",
   networks: NetworkDetails[],
   onThisMachine = true,
   version = "4.3.1",
-) => ({ engine: name, version, onThisMachine, listNetworks: async () => networks }) as unknown as EngineApi;
+) =>
+  ({
+    engine: name,
+    version,
+    onThisMachine,
+    networks: { list: async () => networks },
+  }) as unknown as EngineApi;
 const infoOf = (more: Partial<EngineInfo> = {}) =>
   ({ rootless: false, operatingSystem: "debian", ...more }) as EngineInfo;
 const address = { address: "192.0.2.7", family: "IPv4", internal: false };

@@ -3,6 +3,7 @@ import { networkInterfaces } from "node:os";
 import { isLoopback } from "../lib/loopback.ts";
 import type { EngineApi } from "../containers/api.ts";
 import type { EngineInfo } from "../containers/types.ts";
+import { HOST_NAMES } from "../executors/container/network-fields.ts";
 import { Bridges } from "./bridges.ts";
 import { classWithoutBridges, type ConnectionClass } from "./reach.ts";
 
@@ -19,8 +20,10 @@ export interface EngineNetwork {
   readonly candidates: readonly HostCandidate[];
   /** Entries for a container's /etc/hosts, so that HOST_NAMES lead to this machine with every engine. */
   readonly hostEntries: readonly string[];
-  /** This machine's addresses on the engine's bridges. */
+  /** This machine's addresses on the engine's default bridge. */
   readonly gateways: readonly string[];
+  /** Where networks of runs are registered; undefined where their gateways are no addresses of this machine. */
+  readonly runBridges: Bridges | undefined;
   /** Whether engine and containers run in a virtual machine, whose connections arrive at loopback. */
   readonly inVirtualMachine: boolean;
   /**
@@ -39,9 +42,7 @@ export interface EngineNetworkOptions {
   readonly interfaces?: typeof networkInterfaces;
 }
 
-/** The names of this machine in containers; docs/images.md promises the first. */
-const DOCKER_NAME = "host.docker.internal";
-const PODMAN_NAME = "host.containers.internal";
+const { docker: DOCKER_NAME, podman: PODMAN_NAME } = HOST_NAMES;
 
 /** The default networks, whose gateway is this machine. */
 const DEFAULT_NETWORKS = ["bridge", "podman"];
@@ -50,11 +51,12 @@ export async function readEngineNetwork(options: EngineNetworkOptions): Promise<
   const { api, info, platform = process.platform, interfaces = networkInterfaces } = options;
   const inVirtualMachine =
     platform !== "linux" || info.operatingSystem === "Docker Desktop" || !api.onThisMachine;
-  const networks = await api.listNetworks();
+  const networks = await api.networks.list();
   const bridges = new Bridges();
+  const runBridges = new Bridges();
   // Without root (or in a virtual machine) the gateway is not an address of this machine.
-  if (!info.rootless && !inVirtualMachine)
-    for (const network of networks) if (network.driver === "bridge") bridges.add(network);
+  const isDirect = !info.rootless && !inVirtualMachine;
+  if (isDirect) for (const network of networks) if (network.driver === "bridge") bridges.add(network);
   const direct = networks
     .filter(({ name }) => DEFAULT_NETWORKS.includes(name))
     .flatMap(({ gateways }) => gateways.filter((gateway) => bridges.isGateway(gateway)));
@@ -75,15 +77,17 @@ export async function readEngineNetwork(options: EngineNetworkOptions): Promise<
     ],
     hostEntries: hostEntries(api, direct[0] ?? own[0]),
     gateways: direct,
+    runBridges: isDirect ? runBridges : undefined,
     inVirtualMachine,
     isAllowedLocalAddress: (address, from) => {
-      if (isLoopback(address) || direct.includes(address)) return true;
+      if (isLoopback(address) || direct.includes(address) || runBridges.isGateway(address)) return true;
       // Rootless containers' connections are made by a process of this machine, between its own addresses.
       return own.includes(address) && own.includes(from);
     },
     classOf: (address, from) => {
       const other = classWithoutBridges(address, from);
-      return other === "outer" && (bridges.isGateway(address) || bridges.contains(from)) ? "bridge" : other;
+      const isBridge = [bridges, runBridges].some((each) => each.isGateway(address) || each.contains(from));
+      return other === "outer" && isBridge ? "bridge" : other;
     },
   };
 }

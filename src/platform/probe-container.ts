@@ -22,6 +22,8 @@ export interface ProbeOptions {
   readonly network: EngineNetwork;
   readonly instance: string;
   readonly port: number;
+  /** The name of the network to try it on. @default the engine's own */
+  readonly networkMode?: string | undefined;
   readonly log: Logger;
   /** Ends the probe early. */
   readonly signal?: AbortSignal | undefined;
@@ -83,7 +85,7 @@ export async function runTrials(options: ProbeOptions): Promise<readonly Trial[]
     Env: ["NODE_OPTIONS="],
     Labels: { [PROBE_LABEL]: options.instance, [LABEL.instance]: options.instance },
     HostConfig: {
-      NetworkMode: "default",
+      NetworkMode: options.networkMode ?? "default",
       LogConfig: { Type: api.engine === "podman" ? "k8s-file" : "json-file", Config: {} },
       Binds: [...new Set(mounts)].map((each) => `${each}:${each}:ro`),
       ExtraHosts: network.candidates.flatMap(({ extraHost }) => extraHost ?? []),

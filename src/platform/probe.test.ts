@@ -12,6 +12,7 @@ const network: EngineNetwork = {
   candidates: [{ host: "10.88.0.1", why: "" }],
   hostEntries: [],
   gateways: ["10.88.0.1"],
+  runBridges: undefined,
   inVirtualMachine: false,
   isAllowedLocalAddress: () => true,
   classOf: () => "bridge",

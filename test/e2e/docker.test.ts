@@ -184,7 +184,7 @@ suite("two teams' images on docker", { skip, timeout: 900_000 }, () => {
     const found = await check({});
     assert.ok(found.ok, found.text);
     assert.match(found.text, /^docker \S+ \(DOCKER_HOST\): cgroups v[12], storage \w+;/u);
-    assert.ok(found.text.includes(`a container reached this machine at ${docker.gateway};`), found.text);
+    assert.match(found.text, /a container reached this machine at \d+\.\d+\.\d+\.1;/u);
     assert.match(found.text, /builds with docker \S+ \((buildkit|buildx)\)$/u);
 
     const classic = await check({ DOCKER_BUILDKIT: "0" });
@@ -196,7 +196,10 @@ suite("two teams' images on docker", { skip, timeout: 900_000 }, () => {
   test("the server is reached through the bridge, not at this machine's other addresses", async (t) => {
     const server = await up(t);
     const { value: probe } = await server.events[Symbol.asyncIterator]().next();
-    assert.deepEqual(probe, { event: "probe", ok: true, endpoint: `${docker.gateway}:${server.port}` });
+    const { endpoint, ...rest } = probe as { readonly endpoint: string };
+    assert.deepEqual(rest, { event: "probe", ok: true });
+    // Of a network of the server's own.
+    assert.match(endpoint, new RegExp(`^\\d+\\.\\d+\\.\\d+\\.1:${server.port}$`, "u"));
     const fromContainer = (host: string) => {
       const ask = `import urllib.request; print(urllib.request.urlopen("http://${host}:${server.port}/healthz", timeout=5).read().decode())`;
       return engineCommand(

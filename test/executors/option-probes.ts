@@ -57,7 +57,10 @@ export function optionProbes(directory = mkdtempSync(join(tmpdir(), "boxkite-opt
         options: { network: "none" },
         script: "! grep -v ' lo:' /proc/net/dev | grep ':'",
       },
-      egress: { options: { egress: ["example.org"] }, script: UNPROVEN },
+      egress: {
+        options: { egress: "none" },
+        script: "! grep -q '[[:space:]]00000000[[:space:]]' /proc/net/route",
+      },
       secretVariables: { options: { secretVariables: { TOKEN: "t" } }, script: '[ "$TOKEN" = t ]' },
       secretFiles: {
         options: { secretFiles: { "/run/secrets/token": "t" } },

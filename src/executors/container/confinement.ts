@@ -21,6 +21,8 @@ export interface ConfinementSettings {
   readonly readOnlyRoot?: boolean;
   /** Absolute paths of directories that stay writable beside `readOnlyRoot`. */
   readonly writable?: readonly string[];
+  /** Which machines beside the server's its processes may connect to. @default all */
+  readonly egress?: "all" | "none";
   /** The OCI runtime, by its name in the engine: `runsc`, `kata`. @default the engine's own */
   readonly isolation?: string;
 }
@@ -61,6 +63,7 @@ const DEFAULTS: Confinement = {
   memoryLimit: true,
   readOnlyRoot: false,
   writable: [],
+  egress: "all",
   isolation: undefined,
 };
 
@@ -73,6 +76,7 @@ export function confine(spec: AttemptSpec, { settings, templates }: ConfinementP
     noNewPrivileges: merged.noNewPrivileges || spec.noNewPrivileges === true,
     dropCapabilities: [...merged.dropCapabilities, ...(spec.droppedCapabilities ?? [])],
     readOnlyRoot: merged.readOnlyRoot || spec.readOnlyRoot === true,
+    egress: spec.egress ?? merged.egress,
     isolation: spec.ociRuntime ?? merged.isolation,
   };
 }
@@ -114,6 +118,7 @@ function differencesOf(confinement: Confinement): string[] {
     maxProcesses !== MAX_PROCESSES && `at most ${maxProcesses} processes`,
     !confinement.memoryLimit && "no memory limit unless the task asks for one",
     readOnlyRoot && `only ${["/tmp", ...writable].join(", ")} can be written`,
+    confinement.egress === "none" && "no connection to other machines",
     isolation !== undefined && `OCI runtime ${isolation}`,
   ].filter((text) => text !== false);
 }

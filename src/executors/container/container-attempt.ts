@@ -41,7 +41,9 @@ import type { ImagePuller } from "./image-puller.ts";
 import type { Inherited } from "./inherited.ts";
 import type { ContainerMakers } from "./oci-runtime.ts";
 import { SIGKILL_CODE } from "./limit-facts.ts";
+import { reportEgress } from "./join-network.ts";
 import { pullFailure } from "./pull-failure.ts";
+import type { RunNetworks } from "./run-networks.ts";
 import { startFailure } from "./start-failure.ts";
 
 export interface ContainerAttemptContext extends ContainerMakers {
@@ -50,6 +52,8 @@ export interface ContainerAttemptContext extends ContainerMakers {
   readonly inherited: Inherited;
   /** By which name or address it reaches the server. */
   readonly serverHost: string;
+  /** Undefined: the engine keeps containers apart by itself, or they share its network. */
+  readonly networks: RunNetworks | undefined;
   readonly puller: ImagePuller;
   readonly events: ContainerEvents;
   readonly clock: Clock;
@@ -149,6 +153,7 @@ export class ContainerAttempt implements AttemptWork<HeldContainer> {
 
   async prepare(handle: HeldContainer, signal: AbortSignal): Promise<After<HeldContainer, "created">> {
     reportConfinement(this.#creation);
+    reportEgress(this.#creation);
     await giveInherited(this.#creation, handle.id, signal);
     await putSecretFiles(this.#creation, handle.id, signal);
     signal.throwIfAborted();

@@ -25,6 +25,7 @@ import type { EngineInfo } from "../../containers/types.ts";
 import { createImagePuller, type PullByCommand } from "./image-puller.ts";
 import type { Inherited } from "./inherited.ts";
 import { limitFactsOf } from "./limit-facts.ts";
+import type { RunNetworks } from "./run-networks.ts";
 import { resolveImage } from "./resolve-image.ts";
 
 export interface ContainerExecutorOptions {
@@ -39,6 +40,8 @@ export interface ContainerExecutorOptions {
   readonly endpointHost: () => string;
   /** Lines for the containers' /etc/hosts, `name:address`. */
   readonly extraHosts?: readonly string[];
+  /** Networks for runs, closed with the executor; without them containers are where the engine puts them. */
+  readonly networks?: RunNetworks | undefined;
   readonly credentials?: CredentialSource;
   readonly registry?: RegistryClient;
   readonly registries?: Registries;
@@ -59,7 +62,7 @@ export interface ContainerExecutorOptions {
 const LOST_AFTER_MS = 120_000;
 
 export function createContainerExecutor(options: ContainerExecutorOptions): Executor {
-  const { api, info, instance, log, clock, lostAfterMs = LOST_AFTER_MS } = options;
+  const { api, info, instance, log, clock, networks, lostAfterMs = LOST_AFTER_MS } = options;
   const { registries = NO_REGISTRIES, pullByCommand, inherited = {}, egress = createEgressRule() } = options;
   const { policy = NO_POLICY, podmanRuntimes } = options;
   const credentials = options.credentials ?? createCredentialSource({ registries });
@@ -85,6 +88,7 @@ export function createContainerExecutor(options: ContainerExecutorOptions): Exec
       policy,
     },
     podmanRuntimes,
+    networks,
     inherited,
     serverHost: options.endpointHost(),
     puller,
@@ -132,6 +136,7 @@ export function createContainerExecutor(options: ContainerExecutorOptions): Exec
       // The end of one that still runs is reported first: nobody waits for it in vain.
       await watched.stop(name, 0);
       await api.removeContainer(name);
+      networks?.leave(key);
     },
     limitFactsOf: async (spec) => {
       const state = await api.inspectContainer(nameOf(spec.key));
@@ -145,8 +150,7 @@ export function createContainerExecutor(options: ContainerExecutorOptions): Exec
     close: async () => {
       puller.close();
       await watched.detachAll();
-      await events.close();
-      await podmanRuntimes?.close();
+      await Promise.all([events.close(), networks?.close(), podmanRuntimes?.close()]);
     },
   };
 }

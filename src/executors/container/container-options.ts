@@ -24,6 +24,7 @@ const HONOURED: readonly AttemptOption[] = [
   "ociRuntime",
   "podTemplate",
   "network",
+  "egress",
   "secretVariables",
   "secretFiles",
 ];

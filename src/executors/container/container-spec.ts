@@ -10,6 +10,7 @@ import {
   optionRefusal,
   type RefusalContext,
 } from "./container-options.ts";
+import { networkFields, type NetworkUse } from "./network-fields.ts";
 import type { EngineInfo, EngineName } from "../../containers/types.ts";
 
 export const LABEL = {
@@ -19,14 +20,13 @@ export const LABEL = {
   run: "dev.boxkite.run",
   action: "dev.boxkite.action",
   attempt: "dev.boxkite.attempt",
+  network: "dev.boxkite.network",
 } as const;
 
-export interface ContainerSettings {
+export interface ContainerSettings extends NetworkUse {
   readonly instance: string;
   readonly engine: EngineName;
   readonly info: EngineInfo;
-  /** Lines for /etc/hosts, `name:address`. */
-  readonly extraHosts: readonly string[];
   readonly policy: ConfinementPolicy;
 }
 
@@ -57,10 +57,9 @@ export function containerBody(spec: AttemptSpec, settings: ContainerSettings): u
     Cmd: spec.args,
     ...(spec.command.length > 0 && { Entrypoint: spec.command }),
     Env: Object.entries(env).map(([name, value]) => `${name}=${value}`),
-    Labels: { ...spec.labels, ...keyLabels(settings.instance, spec.key) },
+    Labels: { ...spec.labels, ...keyLabels(settings.instance, spec.key), ...networkLabel(settings) },
     HostConfig: {
-      // Of the engine's choice: its bridge when it runs as root.
-      NetworkMode: "default",
+      ...networkFields(spec, settings),
       // Drivers whose logs can be read back; journald is Podman's default on many systems, and not
       // readable everywhere.
       LogConfig: { Type: settings.engine === "podman" ? "k8s-file" : "json-file", Config: {} },
@@ -69,7 +68,6 @@ export function containerBody(spec: AttemptSpec, settings: ContainerSettings): u
       ...memoryFields(memoryBytes, info),
       ...sharedMemoryFields(spec, info),
       ...(gpus > 0 && { DeviceRequests: [{ Driver: "", Count: gpus, Capabilities: [["gpu"]] }] }),
-      ...(settings.extraHosts.length > 0 && spec.network !== "none" && { ExtraHosts: settings.extraHosts }),
       ...options.host,
     },
   };
@@ -137,6 +135,10 @@ function keyLabels(instance: string, key: AttemptKey): Record<string, string> {
     [LABEL.action]: key.action,
     [LABEL.attempt]: String(key.attempt),
   };
+}
+
+function networkLabel({ network }: NetworkUse): Record<string, string> {
+  return network === undefined ? {} : { [LABEL.network]: network.name };
 }
 
 /** Undefined for a container that carries the instance's label but is no attempt. */

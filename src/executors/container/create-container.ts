@@ -13,6 +13,8 @@ import { containerBody } from "./container-spec.ts";
 import type { EngineRetry } from "./engine-retry.ts";
 import { additionsFor, type Additions } from "./inherited.ts";
 import { createIsolated } from "./oci-runtime.ts";
+import { joinNetwork } from "./join-network.ts";
+import { gatewayOf, withGateway } from "./network-fields.ts";
 import { startFailure } from "./start-failure.ts";
 
 export interface CreateContext extends ContainerAttemptContext {
@@ -24,12 +26,19 @@ export interface CreateContext extends ContainerAttemptContext {
 }
 
 export async function createContainer(context: CreateContext, signal: AbortSignal): Promise<CreateResult> {
-  const { settings, spec, name, retry } = context;
+  const { settings, spec, name, networks, retry } = context;
   const { isolation } = confine(spec, settings.policy);
   const create = async () => {
+    const network = await joinNetwork(context);
     const additions = await readAdditions(context);
-    const body = containerBody({ ...spec, env: { ...spec.env, ...additions?.env } }, settings);
-    return createIsolated(context, isolation, name, body);
+    const env = withGateway({ ...spec.env, ...additions?.env }, network);
+    const body = containerBody({ ...spec, env }, { ...settings, network });
+    const [created] = await Promise.all([
+      createIsolated(context, isolation, name, body),
+      // The firewall's rules may have been removed since the last one.
+      network && networks?.guard(),
+    ]);
+    return created;
   };
   try {
     return await retry.run(create, signal, "tolerate");
@@ -75,8 +84,9 @@ export async function giveInherited(context: CreateContext, id: string, signal: 
 
 /** An image that is not there has no variables; the container is not made without it anyway. */
 async function readAdditions(context: CreateContext): Promise<Additions | undefined> {
-  const { api, inherited, serverHost, spec } = context;
+  const { api, inherited, networks, spec } = context;
   if (Object.keys(inherited).length === 0) return undefined;
   const image = await api.inspectImage(spec.image.pinned);
+  const serverHost = gatewayOf(networks?.of(spec.key)) ?? context.serverHost;
   return additionsFor(inherited, { image: image?.env ?? {}, task: spec.env, serverHost });
 }

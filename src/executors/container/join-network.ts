@@ -1,0 +1,34 @@
+/** Puts an attempt's container on a network of its run, with or without a route out. */
+import { AttemptEnded } from "../attempt-machine.ts";
+import { refuseOption } from "../attempt-options.ts";
+import { confine } from "./confinement.ts";
+import type { CreateContext } from "./create-container.ts";
+import type { RunNetwork } from "./run-networks.ts";
+
+export interface NetworkSettings {
+  /** All containers are on the engine's own network, where they reach each other. @default false */
+  readonly shared?: boolean;
+}
+
+/** Undefined: it is on a network that the engine chooses or the attempt names. */
+export async function joinNetwork(context: CreateContext): Promise<RunNetwork | undefined> {
+  const { networks, spec, settings } = context;
+  if (spec.network !== undefined) return undefined;
+  const internal = hasNoEgress(context);
+  if (internal && networks?.isDirect !== true)
+    throw new AttemptEnded(refuseOption("egress", `${settings.engine} as it is run here`));
+  return await networks?.join(spec.key, internal);
+}
+
+/** Also of a container that was made before the server ended: what was reported then may not have been recorded. */
+export function reportEgress(context: CreateContext): void {
+  if (!hasNoEgress(context)) return;
+  const { observer, sink, clock } = context;
+  const note = "egress is none: the container reaches the server on this machine, and no other machine";
+  observer.progress(note);
+  sink.write("system", note, clock.now());
+}
+
+function hasNoEgress({ spec, settings }: CreateContext): boolean {
+  return confine(spec, settings.policy).egress === "none";
+}

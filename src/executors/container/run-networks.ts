@@ -1,0 +1,238 @@
+/**
+ * Networks for the containers of runs. A network belongs to one run at a time, so that containers of different runs
+ * cannot reach each other; one with no container left is given to the next run. A run whose containers do not fit into
+ * one network gets another.
+ *
+ * What belongs to whom follows from the engine: networks carry the instance's label, containers the name of their
+ * network. So a restarted server goes on with what is there.
+ */
+import { randomBytes } from "node:crypto";
+import type { EngineApi } from "../../containers/api.ts";
+import { containersIn } from "../../containers/subnets.ts";
+import { BRIDGE_PREFIX, type ForwardGuard } from "../../containers/forward-guard.ts";
+import { EngineResponseError } from "../../containers/http.ts";
+import type { NetworkDetails } from "../../containers/types.ts";
+import { BoxkiteError } from "../../domain/errors.ts";
+import type { AttemptKey } from "../../domain/attempt.ts";
+import type { Logger } from "../../lib/log.ts";
+import { containerName, keyOfLabels, LABEL } from "./container-spec.ts";
+
+/** Where connections of containers arrive at this machine. */
+export interface KnownBridges {
+  add(network: NetworkDetails): void;
+  remove(name: string): void;
+}
+
+export interface RunNetworksOptions {
+  readonly api: EngineApi;
+  readonly instance: string;
+  readonly log: Logger;
+  /** Undefined where gateways are no addresses of this machine: the engine runs without root, or in a virtual machine. */
+  readonly bridges: KnownBridges | undefined;
+  /** Undefined: the engine itself has to keep networks apart. */
+  readonly guard: ForwardGuard | undefined;
+}
+
+/** A container's network. `internal`: it reaches this machine and nothing else. */
+export interface RunNetwork extends Pick<NetworkDetails, "name" | "gateways" | "internal"> {
+  /** Whether its gateway is an address of this machine. */
+  readonly isDirect: boolean;
+}
+
+interface Held extends RunNetwork {
+  readonly capacity: number;
+  /** Names of containers. */
+  readonly members: Set<string>;
+  /** Undefined: free for any. */
+  run: string | undefined;
+}
+
+/** Free networks that are kept, of each kind: to make and remove one costs an engine more than to keep it. */
+const MOST_FREE = 16;
+
+export class RunNetworks {
+  readonly #api: EngineApi;
+  readonly #instance: string;
+  readonly #log: Logger;
+  readonly #bridges: KnownBridges | undefined;
+  readonly #guard: ForwardGuard | undefined;
+  readonly #networks = new Map<string, Held>();
+  /** By the container's name. */
+  readonly #networkOf = new Map<string, Held>();
+  /** By run and kind: containers of a run that start together wait for one network. */
+  readonly #making = new Map<string, Promise<void>>();
+  readonly #removing = new Set<Promise<void>>();
+  #closed = false;
+
+  private constructor({ api, instance, log, bridges, guard }: RunNetworksOptions) {
+    this.#api = api;
+    this.#instance = instance;
+    this.#log = log;
+    this.#bridges = bridges;
+    this.#guard = guard;
+  }
+
+  /** Takes over the networks that an earlier server of this instance has left. */
+  static async open(options: RunNetworksOptions): Promise<RunNetworks> {
+    const networks = new RunNetworks(options);
+    const { api, instance } = options;
+    const label = `${LABEL.instance}=${instance}`;
+    const [existing, containers] = await Promise.all([api.networks.list(), api.listContainers([label])]);
+    for (const network of existing) if (network.labels[LABEL.instance] === instance) networks.#add(network);
+    for (const { labels } of containers) {
+      const key = keyOfLabels(labels);
+      const network = networks.#networks.get(labels[LABEL.network] ?? "");
+      if (key !== undefined && network !== undefined)
+        networks.#join(network, containerName(instance, key), runOf(key));
+    }
+    return networks;
+  }
+
+  /** Whether containers reach this machine at their network's gateway. */
+  get isDirect(): boolean {
+    return this.#bridges !== undefined;
+  }
+
+  /** The network for this container, the same until its release. Throws ENGINE_FAILED or ENGINE_UNREACHABLE. */
+  async join(key: AttemptKey, internal: boolean): Promise<RunNetwork> {
+    const [member, run] = [containerName(this.#instance, key), runOf(key)];
+    for (;;) {
+      if (this.#networkOf.get(member)?.internal === !internal) this.leave(key);
+      const network = this.#networkOf.get(member) ?? this.#find(run, internal);
+      if (network === undefined) {
+        await this.#make(run, internal);
+        continue;
+      }
+      this.#join(network, member, run);
+      // `docker network prune` removes those that no container uses.
+      if ((await this.#api.networks.inspect(network.name)) !== undefined) return network;
+      this.#forget(network);
+    }
+  }
+
+  of(key: AttemptKey): RunNetwork | undefined {
+    return this.#networkOf.get(containerName(this.#instance, key));
+  }
+
+  /** Others are kept out of the networks: to be called before a container is started. Throws ENGINE_FAILED. */
+  async guard(): Promise<void> {
+    await this.#guard?.ensure();
+  }
+
+  /** The container is gone, or never was. */
+  leave(key: AttemptKey): void {
+    const member = containerName(this.#instance, key);
+    const network = this.#networkOf.get(member);
+    if (network === undefined) return;
+    this.#networkOf.delete(member);
+    network.members.delete(member);
+    if (network.members.size > 0) return;
+    network.run = undefined;
+    const free = this.#networks.values().filter((each) => isFree(each, network.internal));
+    if (this.#closed || free.toArray().length > MOST_FREE) this.#remove(network);
+  }
+
+  /** Removes what no container uses: the next server makes networks when it needs them. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await Promise.allSettled(this.#making.values());
+    for (const network of this.#networks.values()) if (network.run === undefined) this.#remove(network);
+    await Promise.all(this.#removing);
+    await this.#removeGuard();
+  }
+
+  /** The last server of this machine that has networks removes the rule for all. */
+  async #removeGuard(): Promise<void> {
+    if (this.#guard === undefined) return;
+    const left = await this.#api.networks.list();
+    if (!left.some(({ labels }) => labels[LABEL.instance] !== undefined)) await this.#guard.remove();
+  }
+
+  #find(run: string, internal: boolean): Held | undefined {
+    const networks = this.#networks.values().toArray();
+    const own = networks.find(
+      (each) => each.run === run && each.internal === internal && each.members.size < each.capacity,
+    );
+    return own ?? networks.find((each) => isFree(each, internal));
+  }
+
+  #make(run: string, internal: boolean): Promise<void> {
+    const id = `${run}\n${internal}`;
+    const making =
+      this.#making.get(id) ??
+      this.#create(internal)
+        .then((network) => void this.#add(network))
+        .finally(() => this.#making.delete(id));
+    this.#making.set(id, making);
+    return making;
+  }
+
+  async #create(internal: boolean): Promise<NetworkDetails> {
+    const id = randomBytes(6).toString("hex");
+    try {
+      return await this.#api.networks.create({
+        name: `boxkite-${this.#instance.slice(0, 30)}-${id}`,
+        internal,
+        labels: { [LABEL.instance]: this.#instance },
+        bridge: `${BRIDGE_PREFIX}${id}`,
+        isolate: this.#guard === undefined,
+      });
+    } catch (error) {
+      if (!(error instanceof EngineResponseError)) throw error;
+      const { engine } = this.#api;
+      throw new BoxkiteError("ENGINE_FAILED", `${engine} makes no network for the run: ${error.reason}`, {
+        hint: `this must work: ${engine} network create boxkite-trial && ${engine} network rm boxkite-trial`,
+        cause: error,
+      });
+    }
+  }
+
+  #add(network: NetworkDetails): Held {
+    const subnet = network.subnets.find((each) => !each.includes(":")) ?? "";
+    const held: Held = {
+      ...network,
+      isDirect: this.isDirect,
+      capacity: containersIn(subnet),
+      members: new Set(),
+      run: undefined,
+    };
+    this.#networks.set(network.name, held);
+    this.#bridges?.add(network);
+    return held;
+  }
+
+  #join(network: Held, member: string, run: string): void {
+    network.members.add(member);
+    network.run = run;
+    this.#networkOf.set(member, network);
+  }
+
+  #forget(network: Held): void {
+    this.#networks.delete(network.name);
+    this.#bridges?.remove(network.name);
+    for (const member of network.members) this.#networkOf.delete(member);
+  }
+
+  #remove(network: Held): void {
+    this.#forget(network);
+    const removing = this.#api.networks
+      .remove(network.name)
+      .then(
+        (isGone) => {
+          if (!isGone) this.#log.debug("a network is still in use", { network: network.name });
+        },
+        (error: unknown) =>
+          this.#log.warn("a network could not be removed", { network: network.name, error }),
+      )
+      .finally(() => this.#removing.delete(removing));
+    this.#removing.add(removing);
+  }
+}
+
+function isFree(network: Held, internal: boolean): boolean {
+  return network.run === undefined && network.internal === internal;
+}
+
+function runOf({ project, domain, run }: AttemptKey): string {
+  return JSON.stringify([project, domain, run]);
+}

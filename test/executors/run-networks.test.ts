@@ -1,0 +1,245 @@
+/** Whom a task's container reaches, tried from inside, with Podman and with Docker. */
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { createServer, type AddressInfo } from "node:net";
+import { networkInterfaces } from "node:os";
+import { after, afterEach, before, describe, test, type TestContext } from "node:test";
+import type { AttemptKey } from "../../src/domain/attempt.ts";
+import type { EngineApi } from "../../src/containers/api.ts";
+import type { FoundEngine } from "../../src/containers/find.ts";
+import { createForwardGuard, programsOf } from "../../src/containers/forward-guard.ts";
+import type { EngineInfo } from "../../src/containers/types.ts";
+import type { AttemptSpec, Executor } from "../../src/executors/executor.ts";
+import { createContainerExecutor } from "../../src/executors/container/container-executor.ts";
+import { containerName, LABEL } from "../../src/executors/container/container-spec.ts";
+import { RunNetworks } from "../../src/executors/container/run-networks.ts";
+import { systemClock } from "../../src/lib/clock.ts";
+import { silentLogger } from "../../src/lib/log.ts";
+import { readEngineNetwork, type EngineNetwork } from "../../src/platform/network.ts";
+import { engineCommand, engineOutput } from "../helpers/engine.ts";
+import { until } from "../helpers/until.ts";
+import { engineForTests, TEST_IMAGE, type TestEngine } from "./engine-for-tests.ts";
+import { Recorder } from "./recorder.ts";
+
+/** Answers at TCP port 7001, and writes what arrives at UDP port 7000 into /udp. */
+const LISTEN = `use IO::Socket::INET;
+my $tcp = IO::Socket::INET->new(LocalPort => 7001, Listen => 5) or die;
+my $udp = IO::Socket::INET->new(LocalPort => 7000, Proto => "udp") or die;
+if (fork == 0) { while (my $c = $tcp->accept) { close $c } }
+$| = 1; print "ready\\n";
+while (1) { $udp->recv(my $text, 100); open my $f, ">>", "/udp"; print $f "$text\\n"; close $f }`;
+
+/** Arguments: own name, address, TCP port. Prints what it reaches: tcp, and ping by a socket that needs no right. */
+const TRY = `use IO::Socket::INET; use Socket;
+my ($name, $address, $port) = @ARGV;
+my $udp = IO::Socket::INET->new(PeerAddr => $address, PeerPort => 7000, Proto => "udp");
+$udp->send("from $name") if $udp;
+print "tcp " if IO::Socket::INET->new(PeerAddr => $address, PeerPort => $port, Timeout => 1);
+if (socket(my $icmp, PF_INET, SOCK_DGRAM, 1)) {
+  send($icmp, pack("C C n n n", 8, 0, 0, 1, 1), 0, sockaddr_in(0, inet_aton($address)));
+  my $set = ""; vec($set, fileno($icmp), 1) = 1;
+  print "ping " if select($set, undef, undef, 1);
+}`;
+
+for (const name of ["podman", "docker"] as const) {
+  const engine = await engineForTests(name);
+  after(() => engine.close());
+  describe(`networks of runs with ${name}`, { skip: engine.missing ?? false, timeout: 300_000 }, () =>
+    networkTests(engine),
+  );
+}
+
+function networkTests(engine: TestEngine): void {
+  let found: FoundEngine;
+  let api: EngineApi;
+  let info: EngineInfo;
+  let network: EngineNetwork;
+  const instance = `test-${randomBytes(4).toString("hex")}`;
+  const guard = createForwardGuard(programsOf(process.env));
+
+  before(async () => {
+    found = await engine.open();
+    ({ api } = found);
+    info = await api.info();
+    network = await readEngineNetwork({ api, info });
+  });
+  // Of tests that failed.
+  afterEach(async () => {
+    const left = await api.listContainers([`${LABEL.instance}=${instance}`]);
+    await Promise.all(left.map(({ id }) => api.removeContainer(id)));
+    await Promise.all((await ownNetworks()).map(({ name }) => api.networks.remove(name)));
+  });
+  after(() => found?.close());
+
+  const openNetworks = () =>
+    RunNetworks.open({ api, instance, log: silentLogger, bridges: network.runBridges, guard });
+  const executorOn = (networks: RunNetworks): Executor =>
+    createContainerExecutor({
+      api,
+      info,
+      instance,
+      networks,
+      log: silentLogger,
+      clock: systemClock,
+      endpointHost: () => "host.docker.internal",
+    });
+  const ownNetworks = async () =>
+    (await api.networks.list()).filter(({ labels }) => labels[LABEL.instance] === instance);
+  const nameOf = (key: AttemptKey) => containerName(instance, key);
+  const exec = (key: AttemptKey, ...command: string[]) =>
+    engineOutput(engine.name, ["exec", nameOf(key), ...command], engine.env);
+  const attempt = (from: AttemptKey, address: string, port = 7001) =>
+    exec(from, "perl", "-e", TRY, from.run, address, String(port));
+
+  /** A container that listens, and its address. */
+  async function start(executor: Executor, run: string, more: Partial<AttemptSpec> = {}) {
+    const image = await api.inspectImage(TEST_IMAGE);
+    assert.ok(image);
+    const spec: AttemptSpec = {
+      key: { project: "p", domain: "development", run, action: "a0", attempt: 1 },
+      image: { reference: TEST_IMAGE, pinned: image.id, digest: image.id, source: "engine" },
+      command: ["perl"],
+      args: ["-e", LISTEN],
+      env: { _U_EP_OVERRIDE: "host.docker.internal:1", FLYTE_AWS_ENDPOINT: "http://host.docker.internal:1" },
+      requests: {},
+      limits: {},
+      labels: {},
+      ...more,
+    };
+    const recorder = new Recorder();
+    await executor.start(spec, recorder.sink, recorder.observer);
+    await recorder.line("ready");
+    const address = (await exec(spec.key, "hostname", "-I")).split(" ")[0] ?? "";
+    return { key: spec.key, address, recorder };
+  }
+
+  /** A listener on all addresses, and from where its last connection came. */
+  async function listen(t: TestContext) {
+    const seen: { at: string; from: string }[] = [];
+    const server = createServer((socket) => {
+      seen.push({ at: socket.localAddress ?? "", from: socket.remoteAddress ?? "" });
+      // The other side does not wait for the answer.
+      socket.on("error", () => {}).end("ok");
+    });
+    await once(server.listen(0, "0.0.0.0"), "listening");
+    t.after(() => server.close());
+    return { port: (server.address() as AddressInfo).port, seen };
+  }
+
+  test("containers of different runs do not reach each other, and none is reached from elsewhere", async (t) => {
+    const networks = await openNetworks();
+    const executor = executorOn(networks);
+    t.after(() => executor.close());
+    const runs = await Promise.all([
+      start(executor, "r1"),
+      start(executor, "r2"),
+      start(executor, "r3"),
+      start(executor, "closed", { egress: "none" }),
+    ]);
+    // One that has ended takes no rule of the others with it.
+    const gone = await start(executor, "gone");
+    await executor.release(gone.key);
+    // What others reach: a container on the engine's own network, as build steps are.
+    const outsider = `${instance}-outsider`;
+    t.after(() => engineCommand(engine.name, ["rm", "--force", outsider], engine.env));
+    await engineOutput(
+      engine.name,
+      ["run", "--detach", "--name", outsider, TEST_IMAGE, "sleep", "300"],
+      engine.env,
+    );
+
+    const pairs = runs.flatMap((from) => runs.map((to) => ({ from, to })));
+    await Promise.all(
+      pairs.map(async ({ from, to }) => {
+        const reached = await attempt(from.key, to.address);
+        // Whether a container may send a ping is the engine's setting.
+        if (from === to) assert.match(reached, /^tcp/u, "the method works");
+        else assert.equal(reached, "", `${from.key.run} reached ${to.key.run}`);
+      }),
+    );
+    for (const to of runs) {
+      const args = ["exec", outsider, "perl", "-e", TRY, "outsider", to.address, "7001"];
+      assert.equal(await engineOutput(engine.name, args, engine.env), "", `it reached ${to.key.run}`);
+      assert.equal(await exec(to.key, "cat", "/udp"), `from ${to.key.run}`);
+    }
+    await Promise.all(runs.map(({ key }) => executor.release(key)));
+  });
+
+  test("each reaches this machine, by both names and as its variables say", async (t) => {
+    const executor = executorOn(await openNetworks());
+    t.after(() => executor.close());
+    const { port, seen } = await listen(t);
+    for (const egress of ["all", "none"] as const) {
+      const { key } = await start(executor, egress, egress === "none" ? { egress } : {});
+      const endpoint = await exec(key, "printenv", "_U_EP_OVERRIDE");
+      const gateway = endpoint.replace(/:1$/u, "");
+      assert.match(gateway, /^[0-9.]+$/u);
+      assert.equal(await exec(key, "printenv", "FLYTE_AWS_ENDPOINT"), `http://${endpoint}`);
+      for (const host of [gateway, "host.docker.internal", "host.containers.internal"]) {
+        assert.match(await attempt(key, host, port), /tcp/u, host);
+        const { at, from } = seen.pop() ?? { at: "", from: "" };
+        assert.equal(at, gateway);
+        assert.ok(network.isAllowedLocalAddress(at, from), "the server accepts it");
+        assert.equal(network.classOf(at, from), "bridge");
+      }
+      await executor.release(key);
+    }
+  });
+
+  test("without egress no other address of this machine is reached, and no name server", async (t) => {
+    const executor = executorOn(await openNetworks());
+    t.after(() => executor.close());
+    const { port, seen } = await listen(t);
+    const outer = Object.values(networkInterfaces())
+      .flatMap((each) => each ?? [])
+      .find(({ internal, family }) => !internal && family === "IPv4")?.address;
+    assert.ok(outer);
+    const open = await start(executor, "open");
+    assert.match(await attempt(open.key, outer, port), /tcp/u, "it is there");
+    assert.equal(network.classOf(seen.at(-1)?.at ?? "", seen.at(-1)?.from ?? ""), "bridge");
+    const closed = await start(executor, "closed", { egress: "none" });
+    assert.equal(await attempt(closed.key, outer, port), "");
+    assert.equal(await exec(closed.key, "sh", "-c", "getent ahosts example.org || echo none"), "none");
+    assert.match(closed.recorder.progress.join("\n"), /egress is none/u);
+    assert.match(closed.recorder.textOf("system").join("\n"), /egress is none/u);
+    await Promise.all([open, closed].map(({ key }) => executor.release(key)));
+  });
+
+  test("a restarted server goes on with the networks that are there, and the last one leaves none", async (t) => {
+    const first = executorOn(await openNetworks());
+    const { key } = await start(first, "r1");
+    await first.close();
+    const [used] = await ownNetworks();
+    assert.ok(used, "its container is on it");
+    const networks = await openNetworks();
+    assert.equal(networks.of(key)?.name, used.name);
+    const second = executorOn(networks);
+    t.after(() => second.close());
+    const other = await start(second, "r2");
+    assert.notEqual(networks.of(other.key)?.name, used.name, "a run has it");
+    await Promise.all([second.release(key), second.release(other.key)]);
+    const third = await start(second, "r3");
+    assert.ok(
+      [used.name, (await ownNetworks())[1]?.name].includes(networks.of(third.key)?.name),
+      "a free one is used again",
+    );
+    await second.release(third.key);
+    assert.equal((await ownNetworks()).length, 2);
+    await second.close();
+    await until(async () => (await ownNetworks()).length === 0);
+  });
+
+  test("a network that somebody has removed is made again", async (t) => {
+    const networks = await openNetworks();
+    const executor = executorOn(networks);
+    t.after(() => executor.close());
+    const { key } = await start(executor, "r1");
+    const { name } = networks.of(key) ?? { name: "" };
+    await executor.release(key);
+    await engineOutput(engine.name, ["network", "rm", name], engine.env);
+    const next = await start(executor, "r2");
+    assert.notEqual(networks.of(next.key)?.name, name);
+    await executor.release(next.key);
+  });
+}
