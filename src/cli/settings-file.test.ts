@@ -174,6 +174,7 @@ test("what holds containers in is checked when the file is read, by the name of 
     ["containers: {add-capabilities: SYS_PTRACE}", /containers: add-capabilities is not a list/u],
     ["containers: {add-capabilities: [CAP_SYS_PTRACE]}", /add-capabilities has "CAP_SYS_PTRACE"/u],
     ["containers: {max-processes: 0}", /containers: max-processes is 0/u],
+    ["containers: {egress: some}", /egress is "some"; it must be all or none/u],
     ["containers: {isolation: /usr/bin/runc}", /must be the name of an OCI runtime/u],
     ["pod-templates: {a: {writable: [app]}}", /pod-templates: a: writable has "app"/u],
     ['pod-templates: {a: {writable: ["/a/../b"]}}', /writable has "\/a\/\.\.\/b"/u],
@@ -187,4 +188,11 @@ test("what holds containers in is checked when the file is read, by the name of 
         error instanceof BoxkiteError && error.code === "CONFIG_INVALID" && message.test(error.message),
       text,
     );
+});
+
+test("networks and egress of containers", async (t) => {
+  const { read } = await setUp(t);
+  const closed = await read("containers: {egress: none, shared-network: false}");
+  assert.deepEqual([closed.policy.settings, closed.networks], [{ egress: "none" }, {}]);
+  assert.deepEqual((await read("containers: {shared-network: true}")).networks, { shared: true });
 });
