@@ -1,10 +1,13 @@
 /** The object store, against a plain file server of Node that is as durable. */
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
-import { createRunIdentities } from "../../src/orchestrator/run-identity.ts";
+import { systemClock } from "../../src/lib/clock.ts";
 import { presign } from "../../src/lib/sigv4-signer.ts";
-import { OPERATOR } from "../../src/server/object-access.ts";
+import type { Credentials } from "../../src/orchestrator/access-keys.ts";
+import { createSigningKeys } from "../../src/orchestrator/signing-keys.ts";
+import { rotateSigningKeys } from "../../src/orchestrator/stored-signing-keys.ts";
 import { BUCKET } from "../../src/server/server.ts";
+import { userCredentials } from "../../src/server/user-credentials.ts";
 import { openSqliteStore } from "../../src/store/sqlite/sqlite-store.ts";
 import { openHttpClient } from "../helpers/http.ts";
 import { atLeast, atMost, type Benchmark, type Row } from "../helpers/measure.ts";
@@ -24,7 +27,7 @@ export const objects: Benchmark = {
   limitSeconds: 90,
   run: async (context) => {
     const data = await context.directory();
-    const secret = await signingSecret(data);
+    const credentials = await credentialsFor(data);
     const server = await startServer(context, { data });
     const peer = await startPeer(context, "file-server.ts", await context.directory());
     const http = openHttpClient(context);
@@ -35,8 +38,7 @@ export const objects: Benchmark = {
           origin: `http://127.0.0.1:${server.port}`,
           bucket: BUCKET,
           key,
-          accessKeyId: OPERATOR,
-          secretAccessKey: secret,
+          ...credentials,
           expiresInSeconds: 3_600,
           nowMs: Date.now(),
         }),
@@ -140,12 +142,15 @@ export const objects: Benchmark = {
   },
 };
 
-/** Of the operator, as the server that will open this directory derives it. */
-async function signingSecret(data: string): Promise<string> {
+/** For all objects, of the server that will open this directory. */
+async function credentialsFor(data: string): Promise<Credentials> {
   const store = openSqliteStore(join(data, "store.sqlite"));
   try {
-    const secret = await store.secret("signing", () => randomBytes(32).toString("hex"));
-    return createRunIdentities(secret).secretOf(OPERATOR);
+    const ring = await rotateSigningKeys(store, systemClock, 0);
+    return userCredentials(
+      createSigningKeys(() => ring, systemClock),
+      "",
+    );
   } finally {
     await store.close();
   }

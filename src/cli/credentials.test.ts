@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { runProgram, succeeded } from "../../test/helpers/stock-sdk.ts";
 import { STORE_FILE } from "../server/store-file.ts";
-import { SIGNING_SECRET } from "../server/server.ts";
+import { systemClock } from "../lib/clock.ts";
+import { rotateSigningKeys } from "../orchestrator/stored-signing-keys.ts";
 import { openSqliteStore } from "../store/sqlite/sqlite-store.ts";
 
 const MAIN = join(import.meta.dirname, "main.ts");
@@ -16,7 +17,7 @@ test("the server's directory is found as the server finds it: by flag, variable 
   const [data, config] = [join(directory, "data"), join(directory, "boxkite.yaml")];
   await mkdir(data);
   const store = openSqliteStore(join(data, STORE_FILE));
-  await store.secret(SIGNING_SECRET, () => "a secret");
+  await rotateSigningKeys(store, systemClock, 0);
   await store.close();
   await writeFile(config, `data: ${data}\n`);
   const ways: readonly [args: string[], env: NodeJS.ProcessEnv][] = [

@@ -2,8 +2,11 @@
 import { BoxkiteError } from "../domain/errors.ts";
 import { checkProjectName, DOMAINS, isDomain } from "../domain/ids.ts";
 import { DEFAULT_REGION } from "../lib/sigv4-signer.ts";
-import { createRunIdentities, type Credentials } from "../orchestrator/run-identity.ts";
-import { BUCKET, SIGNING_SECRET } from "../server/server.ts";
+import { systemClock } from "../lib/clock.ts";
+import type { Credentials } from "../orchestrator/access-keys.ts";
+import { createSigningKeys, type SigningKeys } from "../orchestrator/signing-keys.ts";
+import { findSigningKeys } from "../orchestrator/stored-signing-keys.ts";
+import { BUCKET } from "../server/server.ts";
 import { tokenCredentials, userCredentials } from "../server/user-credentials.ts";
 import type { Store } from "../store/store.ts";
 import { EXIT, type Command, type CommandInput } from "./command.ts";
@@ -71,12 +74,12 @@ export const credentials: Command = {
     const endpoint = endpointOf(input);
     const store = await openStoreIn(dataDirectory(input, await readSettingsFile(input)));
     try {
-      const identities = createRunIdentities(await signingSecret(store));
+      const keys = await signingKeys(store);
       const name = text(input, "token");
       const key =
         name === undefined
-          ? userCredentials(identities, prefix)
-          : tokenCredentials(identities, (await findToken(store, name)).id);
+          ? userCredentials(keys, prefix)
+          : tokenCredentials(keys, (await findToken(store, name)).id);
       process.stdout.write(format(endpoint, key, prefix));
     } finally {
       await store.close();
@@ -118,11 +121,11 @@ function endpointOf(input: CommandInput): string {
 }
 
 /** Of the server that owns the data directory, whether it runs or not. */
-function signingSecret(store: Store): Promise<string> {
-  return store.secret(SIGNING_SECRET, () => {
-    throw new BoxkiteError("CONFIG_INVALID", "the store of the data directory has no signing key yet", {
-      hint: "it is made by the first start of boxkite up",
-    });
+async function signingKeys(store: Store): Promise<SigningKeys> {
+  const ring = await findSigningKeys(store);
+  if (ring !== undefined) return createSigningKeys(() => ring, systemClock);
+  throw new BoxkiteError("CONFIG_INVALID", "the store of the data directory has no signing key yet", {
+    hint: "it is made by the first start of boxkite up",
   });
 }
 

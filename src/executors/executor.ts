@@ -48,7 +48,7 @@ export interface ServerAccess {
   readonly endpoint: string;
   /** By which its calls prove whose they are: in the path, before that of the call. */
   readonly token: string;
-  /** Of the attempt's run, for the object store. */
+  /** Of the attempt, for the object store. */
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
 }

@@ -1,4 +1,4 @@
-/** The variables of an attempt that reaches the server over plain HTTP and reads objects with its run's keys. */
+/** The variables of an attempt that reaches the server over plain HTTP and reads objects with its keys. */
 import type { ServerAccess } from "./executor.ts";
 
 /**

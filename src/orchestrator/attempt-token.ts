@@ -3,14 +3,15 @@
  * container is given. Nothing is stored; whether the attempt still lives is asked of the store at each call.
  */
 import type { AttemptKey } from "../domain/attempt.ts";
+import { attemptOfName, nameOfAttempt } from "./attempt-name.ts";
 import type { SigningKeys } from "./signing-keys.ts";
 
 const PREFIX = "bka.";
 const PURPOSE = "attempt-token";
 
 /** Only of characters that a path holds as they are. */
-export function tokenOf(keys: SigningKeys, { project, domain, run, action, attempt }: AttemptKey): string {
-  const name = Buffer.from([project, domain, run, action, attempt].join("/")).toString("base64url");
+export function tokenOf(keys: SigningKeys, attempt: AttemptKey): string {
+  const name = Buffer.from(nameOfAttempt(attempt)).toString("base64url");
   return `${PREFIX}${name}.${keys.sign(PURPOSE, name)}`;
 }
 
@@ -19,10 +20,7 @@ export function attemptOfToken(keys: SigningKeys, token: string): AttemptKey | u
   if (!isAttemptToken(token)) return undefined;
   const [name = "", signature = ""] = token.slice(PREFIX.length).split(".");
   if (!keys.verify(PURPOSE, name, signature)) return undefined;
-  const [project = "", domain = "", run = "", action = "", attempt] = Buffer.from(name, "base64url")
-    .toString()
-    .split("/");
-  return { project, domain, run, action, attempt: Number(attempt) };
+  return attemptOfName(Buffer.from(name, "base64url").toString());
 }
 
 export function isAttemptToken(token: string): boolean {

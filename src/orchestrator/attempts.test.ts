@@ -15,8 +15,7 @@ import type { Store } from "../store/store.ts";
 import { attemptText, createAttempts } from "./attempts.ts";
 import { createObjectTraffic } from "./object-traffic.ts";
 import { createRedactor } from "../lib/redact.ts";
-import { createRunIdentities } from "./run-identity.ts";
-import { createSigningKeys } from "./signing-keys.ts";
+import { signingKeysOf } from "../../test/helpers/signing-keys.ts";
 
 const ACTION = actionRecord(1, "a0", { phase: "initializing", attempt: 1 }, { specDigest: "digest" });
 const KEY = { ...ACTION.key, attempt: 1 };
@@ -99,8 +98,7 @@ function subject(options: SubjectOptions = {}) {
       tail: async () => [],
     } as unknown as AttemptLogs,
     traffic: createObjectTraffic(),
-    identities: createRunIdentities("secret"),
-    signingKeys: createSigningKeys("secret"),
+    signingKeys: signingKeysOf("secret"),
     endpoint: () => "127.0.0.1:1",
     stopGraceMs: 10,
     lingerMs: 30_000,

@@ -17,12 +17,12 @@ import { createAttemptEvidence, evidenceSubject, type EvidenceSubject } from "./
 import { persist, type ReportOptions } from "./attempt-report.ts";
 import { createAttemptResults, type AttemptResultsOptions } from "./attempt-results.ts";
 import { makeAttemptSpec } from "./attempt-spec.ts";
+import { credentialsOf } from "./access-keys.ts";
 import { tokenOf } from "./attempt-token.ts";
 import { createAttemptWatch, type AttemptWatch } from "./attempt-watch.ts";
 import { imageOutcome } from "./image-outcome.ts";
 import { imageOfRun } from "./images.ts";
 import type { ObjectTraffic } from "./object-traffic.ts";
-import type { RunIdentities } from "./run-identity.ts";
 import type { SigningKeys } from "./signing-keys.ts";
 
 export interface AttemptsOptions extends AttemptResultsOptions {
@@ -30,7 +30,6 @@ export interface AttemptsOptions extends AttemptResultsOptions {
   readonly executor: Executor;
   readonly logs: AttemptLogs;
   readonly traffic: ObjectTraffic;
-  readonly identities: RunIdentities;
   readonly signingKeys: SigningKeys;
   /** host:port at which attempts reach the server. */
   readonly endpoint: () => string;
@@ -106,7 +105,7 @@ export function createAttempts(options: AttemptsOptions): Attempts {
       image,
       endpoint: options.endpoint(),
       token: tokenOf(options.signingKeys, key),
-      ...options.identities.credentialsOf(run.key),
+      ...credentialsOf(options.signingKeys, key),
     });
     const spec = makeAttemptSpec({ run, action, definition, image, access });
     await watch(evidenceSubject({ run, action, definition, spec }), action, attempt);

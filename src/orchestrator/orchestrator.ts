@@ -6,7 +6,7 @@
 import { randomUUID } from "node:crypto";
 import type { ActionRecord } from "../domain/action-record.ts";
 import { BoxkiteError } from "../domain/errors.ts";
-import type { ActionKey } from "../domain/ids.ts";
+import type { ActionKey, RunKey } from "../domain/ids.ts";
 import type { Written } from "../domain/outcome/evidence.ts";
 import type { Principal } from "../domain/principal.ts";
 import type { Executor } from "../executors/executor.ts";
@@ -20,6 +20,7 @@ import { requireAction } from "../store/require.ts";
 import { createAcceptance, type Acceptance, type AcceptanceOptions } from "./acceptance.ts";
 import type { AdmissionOptions } from "./admission.ts";
 import { createApply, type Apply } from "./apply.ts";
+import { credentialsOf } from "./access-keys.ts";
 import { tokenOf } from "./attempt-token.ts";
 import { attemptText, createAttempts, type Attempts } from "./attempts.ts";
 import { createDispatcher, type Dispatcher } from "./dispatcher.ts";
@@ -27,7 +28,6 @@ import { createEffects, type Effects } from "./effects.ts";
 import { whenLost } from "./lease-loss.ts";
 import { attemptOfResult } from "./paths.ts";
 import type { ObjectTraffic } from "./object-traffic.ts";
-import type { RunIdentities } from "./run-identity.ts";
 import type { SigningKeys } from "./signing-keys.ts";
 import { createTimers, type Timers } from "./timers.ts";
 import { redactingExecutor, type RedactorOf } from "./redaction.ts";
@@ -39,7 +39,6 @@ export interface OrchestratorOptions extends AcceptanceOptions {
   readonly executor: Executor;
   readonly logs: AttemptLogs;
   readonly traffic: ObjectTraffic;
-  readonly identities: RunIdentities;
   readonly signingKeys: SigningKeys;
   readonly readWritten: (prefix: string, redactor: Redactor) => Promise<Written>;
   /** See admission.ts. */
@@ -74,6 +73,8 @@ export interface Orchestrator extends Acceptance {
    * Throws ACTION_NOT_FOUND.
    */
   abort(key: ActionKey, reason: string, by: Principal): Promise<ActionRecord>;
+  /** Lets a run read these objects; a URI that ends in `/` is a prefix. */
+  grant(run: RunKey, uris: readonly string[]): Promise<void>;
   /** Reports that an object was written; `key`: its key in the bucket. */
   objectWritten(key: string): void;
   /** Answers a condition. Throws ACTION_NOT_FOUND, or INVALID_ARGUMENT if it does not wait for an answer. */
@@ -146,6 +147,7 @@ export function createOrchestrator(options: OrchestratorOptions): Orchestrator {
       const aborted = await started().apply(key, { type: "abortRequested", reason }, { by });
       return aborted ?? requireAction(store, key);
     },
+    grant: (run, uris) => store.grant(run, uris),
     objectWritten: (key) => {
       const attempt = attemptOfResult(key);
       if (attempt !== undefined) parts?.attempts.resultWritten(attempt);
@@ -182,9 +184,9 @@ interface Parts {
 }
 
 function assemble(options: OrchestratorOptions, work: Work): Parts {
-  const { store, identities, signingKeys, clock } = options;
+  const { store, signingKeys, clock } = options;
   const redactorOf: RedactorOf = (key) =>
-    createRedactor([tokenOf(signingKeys, key), identities.credentialsOf(key).secretAccessKey]);
+    createRedactor([tokenOf(signingKeys, key), credentialsOf(signingKeys, key).secretAccessKey]);
   const executor = redactingExecutor(options.executor, redactorOf);
   const apply = createApply(store, work, clock);
   const stopGraceMs = options.stopGraceMs ?? DEFAULT_STOP_GRACE_MS;

@@ -51,7 +51,7 @@ export function createAuthenticate(
 }
 
 /** As it is recorded. */
-function nameOf(identity: Identity): string {
+export function nameOf(identity: Identity): string {
   switch (identity.kind) {
     case "everyone":
       return LOCAL.who;

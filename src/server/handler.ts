@@ -1,18 +1,16 @@
 /** Everything that answers requests, put together: calls of the protocol, objects, pages. */
-import { presign } from "../lib/sigv4-signer.ts";
 import type { Quotas } from "../domain/quotas.ts";
 import type { HostedStore } from "../objects/hosted-store.ts";
 import { createS3Handler } from "../objects/s3/handler.ts";
-import { WRITE_ONCE_PARAMETER } from "../objects/s3/put-object.ts";
 import type { StoredBytes } from "../objects/stored-bytes.ts";
 import type { ObjectTraffic } from "../orchestrator/object-traffic.ts";
-import type { RunIdentities } from "../orchestrator/run-identity.ts";
+import { createAttemptWrites } from "../orchestrator/attempt-writes.ts";
+import type { SigningKeys } from "../orchestrator/signing-keys.ts";
 import { createAccess, type Authorise } from "../services/access.ts";
 import { limitCalls } from "../services/call-quota.ts";
 import { NO_TOKENS } from "../services/authorise/token.ts";
 import { createLargeObjects } from "../services/large-objects.ts";
 import type { ServiceContext } from "../services/context.ts";
-import { keyOfUri } from "../services/object-keys.ts";
 import { createRunQuota } from "../services/run-quota.ts";
 import { registerServices } from "../services/routes.ts";
 import type { Authenticate } from "./authenticate.ts";
@@ -20,7 +18,8 @@ import { limitStorage } from "../services/storage-quota.ts";
 import type { CheckHealth } from "./health.ts";
 import type { HostNames } from "./host-names.ts";
 import type { Handler } from "./listener.ts";
-import { createPrincipals, OPERATOR } from "./object-access.ts";
+import { createPresign } from "./links.ts";
+import { createPrincipals } from "./object-access.ts";
 import type { People } from "./people.ts";
 import { createRouter, unknownMethod, type RoutedHandler } from "./router.ts";
 import { createRpc } from "./rpc.ts";
@@ -30,7 +29,7 @@ export interface HandlerOptions {
     readonly objects: HostedStore;
   };
   readonly health: CheckHealth;
-  readonly identities: RunIdentities;
+  readonly signingKeys: SigningKeys;
   readonly authenticate: Authenticate;
   readonly people: People | undefined;
   readonly traffic: ObjectTraffic;
@@ -45,7 +44,7 @@ export function createHandler(options: HandlerOptions): Handler {
   const {
     parts,
     health,
-    identities,
+    signingKeys,
     authenticate,
     people,
     traffic,
@@ -54,7 +53,7 @@ export function createHandler(options: HandlerOptions): Handler {
     storedBytes,
     hostNames,
   } = options;
-  const { store, objects, rights, orchestrator, bucket, clock, log } = parts;
+  const { store, objects, orchestrator, bucket, clock, log } = parts;
   const tokens = people?.tokens ?? NO_TOKENS;
   const access = createAccess(store, withQuotas(authorise, options));
   const largeObjects = createLargeObjects();
@@ -64,19 +63,7 @@ export function createHandler(options: HandlerOptions): Handler {
     tokens,
     largeObjects,
     runQuota: createRunQuota(store, quotas),
-    presign: ({ method, origin, uri, expiresInSeconds, writeOnce }) =>
-      presign({
-        method,
-        origin,
-        bucket,
-        key: keyOfUri(uri, bucket),
-        accessKeyId: OPERATOR,
-        secretAccessKey: identities.secretOf(OPERATOR),
-        expiresInSeconds,
-        nowMs: clock.now(),
-        ...(writeOnce && { query: { [WRITE_ONCE_PARAMETER]: "" } }),
-        ...(writeOnce?.md5 && { headers: { "content-md5": Buffer.from(writeOnce.md5).toString("base64") } }),
-      }),
+    presign: createPresign({ signingKeys, bucket, clock }),
   };
   const rpc = createRpc({
     register: (router) => registerServices(router, context),
@@ -96,9 +83,11 @@ export function createHandler(options: HandlerOptions): Handler {
     },
     onUnstorable: traffic.refused,
     principals: createPrincipals({
-      rights,
-      identities,
+      signingKeys,
+      bucket,
       authorise: access.authorise,
+      mayWrite: createAttemptWrites(store, bucket),
+      grant: orchestrator.grant,
       onRead: traffic.read,
     }),
   });

@@ -1,72 +1,114 @@
-/** Who may access which object: the operator all, a person a prefix, a run what orchestrator/object-rights.ts says. */
-import { BoxkiteError } from "../domain/errors.ts";
-import type { ObjectRights } from "../orchestrator/object-rights.ts";
+/** Who may access which object: the rules of services/authorise/, asked in the name of whoever signed the request. */
+import type { AttemptKey } from "../domain/attempt.ts";
 import type { RunKey } from "../domain/ids.ts";
-import type { RunIdentities } from "../orchestrator/run-identity.ts";
 import { EVERYONE, type Identity, type Principal } from "../domain/principal.ts";
 import type { S3Operation, S3Principal } from "../objects/s3/principal.ts";
-import type { Authorise, Right } from "../services/access.ts";
-import { tokenIdOf, userPrefixOf } from "./user-credentials.ts";
-
-export const OPERATOR = "operator";
+import { objectUri } from "../objects/uri.ts";
+import { readAccessKey, type AccessKey } from "../orchestrator/access-keys.ts";
+import { attemptOfName } from "../orchestrator/attempt-name.ts";
+import type { MayWrite } from "../orchestrator/attempt-writes.ts";
+import type { SigningKeys } from "../orchestrator/signing-keys.ts";
+import type { Authorise, Resource, Right } from "../services/access.ts";
+import { longestUrlSeconds } from "../services/url-expiry.ts";
+import { nameOf } from "./authenticate.ts";
+import { signerOfLink } from "./links.ts";
+import { userPrefixOf } from "./user-credentials.ts";
 
 export interface ObjectAccessOptions {
-  readonly rights: ObjectRights;
-  readonly identities: RunIdentities;
+  readonly signingKeys: SigningKeys;
+  readonly bucket: string;
   readonly authorise: Authorise;
-  /** Called for each object that a run's credentials open for reading, before it is read. */
+  readonly mayWrite: MayWrite;
+  /** Lets a run read objects. */
+  readonly grant: (run: RunKey, uris: readonly string[]) => Promise<void>;
+  /** Called for each object that an attempt's credentials open for reading, before it is read. */
   readonly onRead?: (run: RunKey, key: string) => void;
 }
 
-type Allows = S3Principal["allows"];
+/** What a key opens, besides the rules of who may do what. */
+interface Rules extends Pick<S3Principal, "written"> {
+  readonly name: string;
+  readonly identity: Identity;
+  /** Undefined where the key does not open the object at all. */
+  resource(operation: S3Operation, key: string): Promise<Resource | undefined>;
+  readonly onRead?: (key: string) => void;
+}
 
-export function createPrincipals({
-  rights,
-  identities,
-  authorise,
-  onRead,
-}: ObjectAccessOptions): (accessKeyId: string, by: Principal) => S3Principal | undefined {
-  /** What an access key opens; undefined for an unknown one. */
-  const rulesOf = (
-    accessKeyId: string,
-  ): { readonly name: string; readonly allows: Allows; readonly identity?: Identity } | undefined => {
-    const tokenId = tokenIdOf(accessKeyId);
-    if (tokenId !== undefined)
-      return { name: accessKeyId, allows: () => true, identity: { kind: "token", id: tokenId } };
-    if (accessKeyId === OPERATOR) return { name: OPERATOR, allows: () => true };
-    const userPrefix = userPrefixOf(accessKeyId);
-    if (userPrefix !== undefined)
-      return { name: accessKeyId, allows: (_, key) => key.startsWith(userPrefix) };
-    const run = identities.runOf(accessKeyId);
-    if (run === undefined) return undefined;
-    return {
-      name: `run ${run.run}`,
-      allows: (operation, key) => {
-        if (operation === "read") onRead?.(run, key);
-        return operation === "read" || operation === "list"
-          ? rights.mayRead(run, key)
-          : rights.owns(run, key);
-      },
-    };
+export function createPrincipals(
+  options: ObjectAccessOptions,
+): (accessKeyId: string, by: Principal) => S3Principal | undefined {
+  const rulesOf = (accessKey: AccessKey): Rules => {
+    switch (accessKey.kind) {
+      case "user":
+        return rulesOfUser(userPrefixOf(accessKey));
+      case "token":
+        return rulesOfToken(accessKey.subject);
+      case "attempt":
+        return rulesOfAttempt(attemptOfName(accessKey.subject), options);
+      case "link":
+        return rulesOfLink(signerOfLink(accessKey.subject), options);
+    }
   };
   return (accessKeyId, by) => {
-    const rules = rulesOf(accessKeyId);
-    if (rules === undefined) return undefined;
-    const { name, allows, identity = EVERYONE } = rules;
+    const accessKey = readAccessKey(options.signingKeys, accessKeyId);
+    if (accessKey === undefined) return undefined;
+    const { name, identity, resource, onRead, written } = rulesOf(accessKey);
     return {
       name,
-      secretAccessKey: identities.secretOf(accessKeyId),
+      secretAccessKey: accessKey.secretAccessKey,
+      longestUrlSeconds: longestUrlSeconds(identity),
       allows: async (operation, key) => {
-        if (!(await allows(operation, key))) return false;
-        try {
-          await authorise({ ...by, who: name, identity }, RIGHTS[operation], { kind: "object", key });
-          return true;
-        } catch (error) {
-          if (isRefusal(error)) return false;
-          throw error;
-        }
+        const asked = await resource(operation, key);
+        if (asked === undefined) return false;
+        await options.authorise({ ...by, who: name, identity }, RIGHTS[operation], asked);
+        if (operation === "read") onRead?.(key);
+        return true;
       },
+      ...(written && { written }),
     };
+  };
+}
+
+function rulesOfUser(prefix: string): Rules {
+  return {
+    name: `user of ${prefix === "" ? "all objects" : prefix}`,
+    identity: EVERYONE,
+    resource: async (_, key) => (key.startsWith(prefix) ? { kind: "object", key } : undefined),
+  };
+}
+
+function rulesOfToken(id: string): Rules {
+  const identity = { kind: "token", id } as const;
+  return { name: nameOf(identity), identity, resource: async (_, key) => ({ kind: "object", key }) };
+}
+
+function rulesOfAttempt(attempt: AttemptKey, { mayWrite, onRead }: ObjectAccessOptions): Rules {
+  const identity = { kind: "attempt", key: attempt } as const;
+  return {
+    name: nameOf(identity),
+    identity,
+    resource: async (operation, key) => {
+      const isWrite = operation === "write" || operation === "delete";
+      return isWrite && !(await mayWrite(attempt, key)) ? undefined : { kind: "object", key };
+    },
+    ...(onRead && { onRead: (key) => onRead(attempt, key) }),
+  };
+}
+
+/** The server has chosen the object; what remains to ask is whether the signer may still do such a thing. */
+function rulesOfLink(identity: Identity, { bucket, grant }: ObjectAccessOptions): Rules {
+  return {
+    name: nameOf(identity),
+    identity,
+    resource: async (operation, key) => {
+      if (operation === "read") return { kind: "object", key };
+      const [project = "", domain = ""] = key.split("/");
+      return { kind: "place", key: { project, domain } };
+    },
+    ...(identity.kind === "attempt" && {
+      // Only who has sent the content may read it: the name alone, which is made of the content's hash, opens nothing.
+      written: (key) => grant(identity.key, [objectUri(bucket, key)]),
+    }),
   };
 }
 
@@ -76,9 +118,3 @@ const RIGHTS = {
   write: "create",
   delete: "change",
 } as const satisfies Record<S3Operation, Right>;
-
-function isRefusal(error: unknown): boolean {
-  return (
-    error instanceof BoxkiteError && (error.code === "PERMISSION_DENIED" || error.code === "UNAUTHENTICATED")
-  );
-}

@@ -13,8 +13,7 @@ import { createOrchestrator } from "../orchestrator/orchestrator.ts";
 import { createLogRetention } from "../orchestrator/log-retention.ts";
 import { createObjectTraffic } from "../orchestrator/object-traffic.ts";
 import { createObjectRights } from "../orchestrator/object-rights.ts";
-import { createRunIdentities } from "../orchestrator/run-identity.ts";
-import { createSigningKeys } from "../orchestrator/signing-keys.ts";
+import { openSigningKeys } from "../orchestrator/stored-signing-keys.ts";
 import type { ExecutorContext, ImageTools } from "../platform/platform.ts";
 import type { Executor } from "../executors/executor.ts";
 import { createInProcessExecutor } from "../executors/in-process-executor.ts";
@@ -110,8 +109,8 @@ export interface Server {
 }
 
 export const BUCKET = "boxkite";
-/** From which the credentials of runs and of people are derived. */
-export const SIGNING_SECRET = "signing";
+/** From which the keys of encrypted objects are derived, for the life of the store: it is never rotated. */
+const ENCRYPTION_SECRET = "signing";
 
 export async function startServer(options: ServerOptions): Promise<Server> {
   const { dataDirectory, log } = options;
@@ -122,12 +121,13 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   opened.defer(() => store.close());
   const catalog = createCatalog({ store, clock, log });
   const [secret, instance] = await Promise.all([
-    store.secret(SIGNING_SECRET, () => randomBytes(32).toString("hex")),
+    store.secret(ENCRYPTION_SECRET, () => randomBytes(32).toString("hex")),
     store.secret("instance", () => randomBytes(8).toString("hex")),
     seedProject(catalog),
   ]);
-  const identities = createRunIdentities(secret);
-  const signingKeys = createSigningKeys(secret);
+  const signing = await openSigningKeys({ store, clock, log });
+  opened.defer(() => signing.close());
+  const signingKeys = signing.keys;
   const people = options.auth === "tokens" ? createPeople({ store, clock, log }) : undefined;
   opened.defer(() => people?.stop());
   const firstToken = people && (await createFirstToken(store, clock));
@@ -176,7 +176,6 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     executor,
     logs,
     traffic,
-    identities,
     signingKeys,
     clock,
     log,
@@ -216,7 +215,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       isOpenToAnyone: options.isOpenToAnyone ?? false,
     },
     health: createHealth(store, objects),
-    identities,
+    signingKeys,
     authenticate: createAuthenticate(signingKeys, options.reach, people),
     people,
     traffic,

@@ -7,6 +7,7 @@ import type { AttemptLogs } from "../logs/attempt-logs.ts";
 import type { ObjectStore } from "../objects/object-store.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
+import type { Principal } from "../domain/principal.ts";
 import type { StoreReader } from "../store/reader.ts";
 import type { Access } from "./access.ts";
 import type { TokenReader } from "./authorise/token.ts";
@@ -35,7 +36,7 @@ export interface ServiceContext {
   readonly unusedImages: UnusedImages;
   /** Whether other machines may connect although nobody proves who they are. */
   readonly isOpenToAnyone: boolean;
-  /** A URL that lets its bearer PUT or GET one object for a while. `origin`: as the client sees us. */
+  /** A URL that lets its bearer PUT or GET one object for a while, as long as `by` may. `origin`: as the client sees us. */
   readonly presign: (request: PresignRequest) => string;
 }
 
@@ -49,4 +50,6 @@ export interface PresignRequest {
    * bearer sends it as Content-MD5.
    */
   readonly writeOnce?: { readonly md5: Uint8Array | undefined };
+  /** In whose name it is signed. */
+  readonly by: Principal;
 }

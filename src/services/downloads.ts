@@ -43,7 +43,8 @@ export function downloadMethods({
           { hint: "name the action and its attempt" },
         );
       }
-      const record = await access.action(principalOf(handler), "read", decodeActionId(source.value.actionId));
+      const by = principalOf(handler);
+      const record = await access.action(by, "read", decodeActionId(source.value.actionId));
       const uri = await artifactUri(
         store,
         record,
@@ -56,10 +57,10 @@ export function downloadMethods({
           "OBJECT_NOT_FOUND",
           `action ${record.key.action} has no ${ArtifactType[artifactType]} yet`,
         );
-      const expiresInSeconds = expiryOf(request);
+      const expiresInSeconds = expiryOf(request, by.identity);
       return {
         preSignedUrls: {
-          signedUrl: [presign({ method: "GET", origin: requestOrigin(handler), uri, expiresInSeconds })],
+          signedUrl: [presign({ method: "GET", origin: requestOrigin(handler), uri, expiresInSeconds, by })],
           expiresAt: encodeTime(clock.now() + expiresInSeconds * 1_000),
         },
       };

@@ -17,23 +17,27 @@ import { principalOf } from "./principal.ts";
 import { uploadLocation } from "./upload-location.ts";
 import { expiryOf } from "./url-expiry.ts";
 
-export type UploadContext = Pick<ServiceContext, "access" | "objects" | "bucket" | "clock" | "presign">;
+export type UploadContext = Pick<
+  ServiceContext,
+  "access" | "objects" | "orchestrator" | "bucket" | "clock" | "presign"
+>;
 type Methods = Pick<ServiceImpl<typeof DataProxyService>, "createUploadLocation" | "uploadInputs">;
 
 export function uploadMethods(context: UploadContext): Methods {
-  const { access, bucket, clock, presign } = context;
+  const { access, orchestrator, bucket, clock, presign } = context;
   return {
     createUploadLocation: async (request, handler) => {
       const scope = {
         project: checkProjectName(request.project, "project"),
         domain: checkProjectName(request.domain, "domain"),
       };
-      await access.place(principalOf(handler), scope);
+      const by = principalOf(handler);
+      await access.place(by, scope);
       const { uri, md5 } = uploadLocation(bucket, scope, request);
-      const expiresInSeconds = expiryOf(request);
+      const expiresInSeconds = expiryOf(request, by.identity);
       const origin = requestOrigin(handler);
       return {
-        signedUrl: presign({ method: "PUT", origin, uri, expiresInSeconds, writeOnce: { md5 } }),
+        signedUrl: presign({ method: "PUT", origin, uri, expiresInSeconds, writeOnce: { md5 }, by }),
         nativeUrl: uri,
         expiresAt: encodeTime(clock.now() + expiresInSeconds * 1_000),
         // Signed with the URL.
@@ -49,9 +53,9 @@ export function uploadMethods(context: UploadContext): Methods {
       const scope = scopeOf(request);
       await access.place(by, scope);
       const ignored = await ignoredInputs(access, by, request);
-      return {
-        offloadedInputData: await storeInputs(context, scope, request.inputs ?? emptyInputs(), ignored),
-      };
+      const stored = await storeInputs(context, scope, request.inputs ?? emptyInputs(), ignored);
+      if (by.identity.kind === "attempt") await orchestrator.grant(by.identity.key, [stored.uri]);
+      return { offloadedInputData: stored };
     },
   };
 }

@@ -1,19 +1,22 @@
-/** How long a signed URL is valid. */
-import { BoxkiteError } from "../domain/errors.ts";
+/** How long a signed URL is valid: a longer time that is asked for is shortened. */
 import type { Duration } from "@bufbuild/protobuf/wkt";
+import type { Identity } from "../domain/principal.ts";
 import { decodeDuration } from "../wire/time.ts";
 
-const DEFAULT_EXPIRY_SECONDS = 3_600;
-const LONGEST_EXPIRY_SECONDS = 7 * 24 * 3_600;
+const OF_A_TASK_SECONDS = 15 * 60;
+const LONGEST_SECONDS = 3_600;
 
-/** In seconds. Throws LIMIT_EXCEEDED. */
-export function expiryOf({ expiresIn }: { readonly expiresIn?: Duration | undefined }): number {
+/** Of URLs that the caller signs, or has signed. */
+export function longestUrlSeconds({ kind }: Identity): number {
+  return kind === "attempt" ? OF_A_TASK_SECONDS : LONGEST_SECONDS;
+}
+
+/** In seconds. */
+export function expiryOf(
+  { expiresIn }: { readonly expiresIn?: Duration | undefined },
+  identity: Identity,
+): number {
+  const longest = longestUrlSeconds(identity);
   const asked = expiresIn && decodeDuration(expiresIn) / 1_000;
-  const seconds = asked && asked > 0 ? Math.ceil(asked) : DEFAULT_EXPIRY_SECONDS;
-  if (seconds <= LONGEST_EXPIRY_SECONDS) return seconds;
-  throw new BoxkiteError(
-    "LIMIT_EXCEEDED",
-    `a URL is asked for that is valid for ${seconds} s, and at most ${LONGEST_EXPIRY_SECONDS} s are possible`,
-    { hint: "ask for a shorter time, and for another URL when it is over" },
-  );
+  return asked && asked > 0 ? Math.min(Math.ceil(asked), longest) : longest;
 }

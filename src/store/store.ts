@@ -61,6 +61,9 @@ export interface Advance {
 export interface Store extends StoreReader {
   /** A value that stays the same for the life of this store, made by `create` on first use. */
   secret(name: string, create: () => string): Promise<string>;
+  findSecret(name: string): Promise<string | undefined>;
+  /** Replaces a secret, or makes it, and resolves with the new value. `next` must not throw. */
+  changeSecret(name: string, next: (known: string | undefined) => string): Promise<string>;
 
   createProject(project: ProjectRecord): Promise<"created" | "exists">;
   updateProject(project: ProjectRecord): Promise<"updated" | "missing">;

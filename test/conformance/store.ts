@@ -816,6 +816,15 @@ export function storeConformance(name: string, open: () => Promise<StoreSubject>
     assert.equal(await store.updateProject({ ...project, id: "q" }), "missing");
   });
 
+  check("a secret stays as it was made, until it is changed", async ({ store }) => {
+    assert.equal(await store.findSecret("s"), undefined);
+    assert.equal(await store.secret("s", () => "one"), "one");
+    assert.equal(await store.secret("s", () => "two"), "one");
+    assert.equal(await store.changeSecret("s", (known) => `${known} more`), "one more");
+    assert.equal(await store.changeSecret("new", (known) => String(known)), "undefined");
+    assert.deepEqual([await store.findSecret("s"), await store.findSecret("new")], ["one more", "undefined"]);
+  });
+
   check("what was answered is there after a restart", async ({ store, work, reopen }) => {
     if (reopen === undefined) return;
     const secret = await store.secret("s", () => "one");

@@ -143,7 +143,8 @@ s3.put_object(Bucket="boxkite", Key="flytesnacks/development/mine/x", Body=b"min
 key = dict(aws_access_key_id=os.environ["AWS_ACCESS_KEY_ID"], aws_secret_access_key="no" + os.environ["AWS_SECRET_ACCESS_KEY"])
 stranger = dict(key, aws_access_key_id="somebody")
 # The key of everything, with the secret of a part.
-wider = dict(aws_access_key_id="user", aws_secret_access_key=os.environ["AWS_SECRET_ACCESS_KEY"])
+everything = "-".join(os.environ["AWS_ACCESS_KEY_ID"].split("-")[:2]) + "-"
+wider = dict(aws_access_key_id=everything, aws_secret_access_key=os.environ["AWS_SECRET_ACCESS_KEY"])
 url = s3.generate_presigned_url("get_object", Params={"Bucket": "boxkite", "Key": "flytesnacks/development/mine/x"})
 print(json.dumps({
     "buckets": [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]],

@@ -20,8 +20,7 @@ import {
   type OrchestratorOptions,
 } from "../../src/orchestrator/orchestrator.ts";
 import { createObjectTraffic } from "../../src/orchestrator/object-traffic.ts";
-import { createRunIdentities } from "../../src/orchestrator/run-identity.ts";
-import { createSigningKeys } from "../../src/orchestrator/signing-keys.ts";
+import { signingKeysOf } from "../helpers/signing-keys.ts";
 import { systemClock, type Clock } from "../../src/lib/clock.ts";
 import { silentLogger } from "../../src/lib/log.ts";
 import { createAttemptLogs, type AttemptLogs } from "../../src/logs/attempt-logs.ts";
@@ -183,8 +182,7 @@ export function makeOrchestrator(
     executor,
     logs: options.logs ?? createAttemptLogs(logs),
     traffic: createObjectTraffic(),
-    identities: createRunIdentities("secret"),
-    signingKeys: createSigningKeys("secret"),
+    signingKeys: signingKeysOf("secret"),
     readWritten: async () => options.written ?? { kind: "outputs" },
     urisInOutputs: async () => [],
     egress: options.egress ?? createEgressRule(),

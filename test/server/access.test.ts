@@ -135,7 +135,7 @@ test("every RPC, page and object asks who may", async (t) => {
     assert.equal((await fetch(place.signedUrl, { method: "PUT", body: "x" })).status, 200);
     assert.deepEqual(
       asked.map(({ by, right, resource }) => [by.who, by.from, right, resource.kind]),
-      [["operator", "127.0.0.1", "create", "object"]],
+      [["local", "127.0.0.1", "create", "place"]],
     );
   });
 });

@@ -121,7 +121,7 @@ test("limits of calls", async (t) => {
     }
   });
 
-  await t.test("a URL for longer than seven days", async () => {
+  await t.test("a URL for longer than an hour", async () => {
     const ask = (seconds: number) =>
       data.createUploadLocation({
         ...project,
@@ -129,11 +129,9 @@ test("limits of calls", async (t) => {
         filenameRoot: "root",
         expiresIn: { seconds: BigInt(seconds), nanos: 0 },
       });
-    const week = 7 * 24 * 3_600;
-    assert.notEqual((await ask(week)).signedUrl, "");
-    const refused = await refusal(ask(week + 1));
-    assert.equal(refused.metadata.get("boxkite-error-code"), "LIMIT_EXCEEDED");
-    assert.match(refused.rawMessage, /at most 604800 s/u);
+    const seconds = async (asked: number) =>
+      new URL((await ask(asked)).signedUrl).searchParams.get("X-Amz-Expires");
+    assert.deepEqual([await seconds(60), await seconds(7 * 24 * 3_600)], ["60", "3600"]);
   });
 
   await t.test("the answer to a condition beyond 1 MiB", async () => {

@@ -4,13 +4,12 @@ import { rename, rm } from "node:fs/promises";
 import { test } from "node:test";
 import { createClient } from "@connectrpc/connect";
 import { presign } from "../../src/lib/sigv4-signer.ts";
-import { createRunIdentities } from "../../src/orchestrator/run-identity.ts";
-import { OPERATOR } from "../../src/server/object-access.ts";
-import { BUCKET, SIGNING_SECRET } from "../../src/server/server.ts";
-import { openSqliteStore } from "../../src/store/sqlite/sqlite-store.ts";
+import { BUCKET } from "../../src/server/server.ts";
+import { userCredentials } from "../../src/server/user-credentials.ts";
 import { ProjectService } from "../../src/wire/gen/flyteidl2/project/project_service_pb.js";
 import { createFakeExecutor } from "../helpers/fake-executor.ts";
 import { startInProcess } from "../helpers/in-process-server.ts";
+import { signingKeysIn } from "../helpers/signing-keys.ts";
 
 const LOST = /data.* was removed or moved while the server was running.*move it back.*restore/su;
 
@@ -27,14 +26,11 @@ test("health, calls, pages and objects say that the data directory is gone, unti
       origin: url,
       bucket: BUCKET,
       key: "p/d/x",
-      accessKeyId: OPERATOR,
-      secretAccessKey: createRunIdentities(secret).secretOf(OPERATOR),
+      ...credentials,
       expiresInSeconds: 60,
       nowMs: Date.now(),
     });
-  const store = openSqliteStore(`${directory}/store.sqlite`);
-  const secret = await store.secret(SIGNING_SECRET, () => "");
-  await store.close();
+  const credentials = userCredentials(await signingKeysIn(directory), "");
   const create = (id: string) => projects.createProject({ project: { id, name: id } });
   assert.deepEqual(await ask("/healthz"), [200, "ok\n"]);
   const elsewhere = `${directory}.moved`;

@@ -10,7 +10,7 @@ import type { Grant } from "../../src/domain/access-token.ts";
 import { createToken } from "../../src/server/create-token.ts";
 import { STORE_FILE } from "../../src/server/store-file.ts";
 import { presign } from "../../src/lib/sigv4-signer.ts";
-import type { Credentials } from "../../src/orchestrator/run-identity.ts";
+import type { Credentials } from "../../src/orchestrator/access-keys.ts";
 import { openSqliteStore } from "../../src/store/sqlite/sqlite-store.ts";
 import { AuthMetadataService } from "../../src/wire/gen/flyteidl2/auth/auth_service_pb.js";
 import { IdentityService } from "../../src/wire/gen/flyteidl2/auth/identity_pb.js";

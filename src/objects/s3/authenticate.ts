@@ -5,6 +5,7 @@ import type { SigningContext } from "../../lib/sigv4.ts";
 import type { FindPrincipal, S3Principal } from "./principal.ts";
 import { S3Error } from "./s3-error.ts";
 import type { S3Request } from "./s3-request.ts";
+import { checkAge, checkTimeLeft } from "./url-age.ts";
 import { ACCESS_KEY_PARAMETER, readClaimOfUrl, verifyVersion2 } from "./signature-v2.ts";
 import { readClaim, verifyVersion4 } from "./signature-v4.ts";
 
@@ -38,11 +39,15 @@ export async function authenticate(
   ) {
     const claim = readClaimOfUrl(request, now);
     const principal = await findPrincipal(claim.accessKeyId, options, by);
-    return { principal, ...verifyVersion2(request, claim, principal.secretAccessKey) };
+    const verified = verifyVersion2(request, claim, principal.secretAccessKey);
+    checkTimeLeft(principal, Number(claim.expires) * 1_000, now);
+    return { principal, ...verified };
   }
   const claim = readClaim(request, now, options.region);
   const principal = await findPrincipal(claim.accessKeyId, options, by);
-  return { principal, ...verifyVersion4(request, claim, principal.secretAccessKey) };
+  const verified = verifyVersion4(request, claim, principal.secretAccessKey);
+  if (claim.urlSignedAt !== undefined) checkAge(principal, claim.urlSignedAt, now);
+  return { principal, ...verified };
 }
 
 async function findPrincipal(

@@ -16,7 +16,7 @@ export interface Call {
   readonly bucket: string;
   readonly region: string;
   /** Called for each object that was written completely. */
-  readonly onWritten: (key: string, bytes: number) => void;
+  readonly onWritten: (key: string, bytes: number) => Promise<void>;
   readonly clock: Clock;
   readonly log: Logger;
 }

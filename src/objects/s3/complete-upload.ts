@@ -29,7 +29,7 @@ export async function completeMultipartUpload(call: Call): Promise<void> {
   // A client that missed the first answer asks again, and gets the same one.
   const object = completed ?? (await store.completedBy(request.key, id));
   if (object === undefined) throw noSuchUpload(id);
-  call.onWritten(request.key, object.size);
+  await call.onWritten(request.key, object.size);
   sendXml(call.response, resultOf(call, object), encryptionHeadersOf(object));
 }
 

@@ -48,7 +48,7 @@ export async function copyObject(call: Call): Promise<void> {
       checksum,
     });
   });
-  call.onWritten(request.key, stored.size);
+  await call.onWritten(request.key, stored.size);
   sendXml(response, resultOf("CopyObjectResult", stored), encryptionHeadersOf(stored));
 }
 

@@ -12,6 +12,8 @@ export function s3ErrorOf(error: unknown): S3Error {
   }
   if (error instanceof BoxkiteError) {
     if (error.code === "INVALID_ARGUMENT") return new S3Error("InvalidArgument", error.message);
+    if (error.code === "PERMISSION_DENIED" || error.code === "UNAUTHENTICATED")
+      return new S3Error("AccessDenied", textOf(error));
     if (error.code === "OBJECT_DAMAGED") return new S3Error("ObjectDamaged", error.message);
     if (error.code === "QUOTA_EXCEEDED") return new S3Error("QuotaExceeded", textOf(error));
     if (error.code === "DISK_FULL") return new S3Error("InsufficientStorage", error.message);

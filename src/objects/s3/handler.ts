@@ -67,13 +67,17 @@ async function answer(
   response: ServerResponse,
   by: Principal,
 ): Promise<void> {
-  const { bucket, region = DEFAULT_REGION, store, clock, onWritten = () => {} } = options;
+  const { bucket, region = DEFAULT_REGION, store, clock } = options;
   const received = parseRequest(incoming, bucket);
   refuseForm(received);
   const authenticated = await authenticate(received, options, by);
   const request = withQueryHeaders(received);
   checkBucket(request, bucket);
   const operation = operationOf(request);
+  const onWritten = async (key: string, bytes: number) => {
+    options.onWritten?.(key, bytes);
+    await authenticated.principal.written?.(key);
+  };
   refuseUnknownHeaders(request, operation.headers);
   try {
     await operation.run({ request, response, authenticated, store, bucket, region, clock, log, onWritten });

@@ -7,8 +7,12 @@ export interface S3Principal {
   /** For the log. */
   readonly name: string;
   readonly secretAccessKey: string;
-  /** For `list` the key is the prefix that was asked for. */
+  /** How long a URL that this key signs is valid at most, whatever it says. @default seven days, as S3 */
+  readonly longestUrlSeconds?: number;
+  /** May throw why not. For `list` the key is the prefix that was asked for. */
   allows(operation: S3Operation, key: string): boolean | Promise<boolean>;
+  /** Called once the principal has written an object completely, before it is answered. */
+  written?(key: string): Promise<void>;
 }
 
 /** `by`: the connection of the request. Undefined for an unknown access key. */

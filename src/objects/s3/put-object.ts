@@ -21,7 +21,7 @@ export async function putObject(call: Call): Promise<void> {
     ...(request.parameter(WRITE_ONCE_PARAMETER) !== undefined && { once: true }),
     checksum: body.checksum,
   });
-  onWritten(request.key, stored.size);
+  await onWritten(request.key, stored.size);
   sendEmpty(response, 200, {
     etag: stored.etag,
     ...checksumHeadersOf(stored),

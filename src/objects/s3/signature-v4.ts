@@ -31,6 +31,8 @@ export interface Claim {
   readonly signedHeaders: readonly string[];
   readonly signature: string;
   readonly payloadHash: string;
+  /** When it was signed, of a URL only. In ms since the epoch. */
+  readonly urlSignedAt?: number;
 }
 
 /** Throws SignatureDoesNotMatch. */
@@ -157,7 +159,15 @@ function claimOfQuery(request: S3Request, algorithm: string, now: number): Claim
   }
   // The one who signed the URL did not know the body, unless a signed header says so.
   const payloadHash = request.header("x-amz-content-sha256") ?? UNSIGNED_PAYLOAD;
-  return { accessKeyId, scope, timestamp, signedHeaders: signedHeaders.split(";"), signature, payloadHash };
+  return {
+    accessKeyId,
+    scope,
+    timestamp,
+    signedHeaders: signedHeaders.split(";"),
+    signature,
+    payloadHash,
+    urlSignedAt: signedAt,
+  };
 }
 
 type MalformedCode = "AuthorizationHeaderMalformed" | "AuthorizationQueryParametersError";

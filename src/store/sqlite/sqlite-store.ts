@@ -9,6 +9,7 @@ import { firstShown } from "./first-shown.ts";
 import type { OnMigration } from "./open-file.ts";
 import { projectStore } from "./projects.ts";
 import { runStore } from "./runs.ts";
+import { secretStore } from "./secrets.ts";
 import { taskStore } from "./tasks.ts";
 import { tokenStore } from "./tokens.ts";
 import { workStore } from "./work.ts";
@@ -33,14 +34,7 @@ export function openSqliteStore(file: string, onMigration?: OnMigration): Store 
       feed.on("change", listener);
       return () => void feed.off("change", listener);
     },
-    secret: (name, create) =>
-      database.write(() => {
-        const known = database.get("SELECT value FROM secrets WHERE name = ?", name)?.["value"];
-        if (known !== undefined) return known as string;
-        const value = create();
-        database.run("INSERT INTO secrets (name, value) VALUES (?, ?)", name, value);
-        return value;
-      }),
+    ...secretStore(database),
     check: async () => database.check(),
     close: async () => database.close(),
   };

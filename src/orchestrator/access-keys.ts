@@ -1,0 +1,48 @@
+/**
+ * Keys for the object endpoint. The access key id says what the key is of and which signing key its secret is derived
+ * with, so there is nothing to store, and it ends with that signing key.
+ */
+import type { AttemptKey } from "../domain/attempt.ts";
+import { nameOfAttempt } from "./attempt-name.ts";
+import type { SigningKeys } from "./signing-keys.ts";
+
+export interface Credentials {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+}
+
+/** A link's secret leaves the server in no other form than the signature of the link. */
+export type AccessKeyKind = "attempt" | "user" | "token" | "link";
+
+export interface AccessKey {
+  readonly kind: AccessKeyKind;
+  /** What the key is of, in the form of its kind. */
+  readonly subject: string;
+  readonly secretAccessKey: string;
+}
+
+const PURPOSE = "access-key";
+/** The id stands between slashes in a signature's scope, so it must not hold any itself. */
+const ID = /^(attempt|user|token|link)-([0-9a-f]+)-([\w-]*)$/u;
+
+export function issueAccessKey(keys: SigningKeys, kind: AccessKeyKind, subject: string): Credentials {
+  const accessKeyId = `${kind}-${keys.currentId()}-${Buffer.from(subject).toString("base64url")}`;
+  return { accessKeyId, secretAccessKey: keys.sign(PURPOSE, accessKeyId) };
+}
+
+/** Undefined for an id of no such form, and for one whose signing key is not valid any more. */
+export function readAccessKey(keys: SigningKeys, accessKeyId: string): AccessKey | undefined {
+  const [, kind, signingKey = "", subject = ""] = ID.exec(accessKeyId) ?? [];
+  const secretAccessKey = keys.signWith(signingKey, PURPOSE, accessKeyId);
+  if (kind === undefined || secretAccessKey === undefined) return undefined;
+  return {
+    kind: kind as AccessKeyKind,
+    subject: Buffer.from(subject, "base64url").toString(),
+    secretAccessKey,
+  };
+}
+
+/** Of an attempt; it opens nothing once that has ended. */
+export function credentialsOf(keys: SigningKeys, attempt: AttemptKey): Credentials {
+  return issueAccessKey(keys, "attempt", nameOfAttempt(attempt));
+}
