@@ -7,6 +7,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   images: async () => (await import("./images/images.ts")).images,
   credentials: async () => (await import("./credentials.ts")).credentials,
   token: async () => (await import("./token/token.ts")).token,
+  keys: async () => (await import("./keys.ts")).keys,
   doctor: async () => (await import("./doctor.ts")).doctor,
   version: async () => (await import("./version.ts")).version,
 };

@@ -1,0 +1,52 @@
+import assert from "node:assert/strict";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { runProgram, succeeded } from "../../test/helpers/stock-sdk.ts";
+import { findSigningKeys } from "../orchestrator/stored-signing-keys.ts";
+import { STORE_FILE } from "../server/store-file.ts";
+import { openSqliteStore } from "../store/sqlite/sqlite-store.ts";
+
+const MAIN = join(import.meta.dirname, "main.ts");
+const HOUR_MS = 3_600_000;
+
+test("a rotation makes a key and says how long the one before is valid; no secret is shown", async (t) => {
+  const directory = await mkdtemp(join(tmpdir(), "boxkite-keys-"));
+  t.after(() => rm(directory, { recursive: true, force: true }));
+  const store = openSqliteStore(join(directory, STORE_FILE));
+  t.after(() => store.close());
+  const keys = (...args: string[]) =>
+    runProgram(process.execPath, [MAIN, "keys", ...args, "--data", directory], { cwd: directory, env: {} });
+
+  succeeded(await keys("rotate"));
+  const started = Date.now();
+  const lines = succeeded(await keys("rotate", "--valid-for", "2h", "--json"))
+    .stdout.trim()
+    .split("\n");
+  const [current, previous, ...more] = lines.map(
+    (line) => JSON.parse(line) as { id: string; validUntil?: number },
+  );
+  assert.deepEqual(more, []);
+  assert.equal(current?.validUntil, undefined);
+  const lasts = (previous?.validUntil ?? 0) - started;
+  assert.ok(lasts > HOUR_MS && lasts < 3 * HOUR_MS, String(lasts));
+  const ring = await findSigningKeys(store);
+  assert.deepEqual(
+    ring?.map(({ id }) => id),
+    [current?.id, previous?.id],
+  );
+
+  const listed = succeeded(await keys("list")).stdout;
+  assert.match(listed, new RegExp(`^${current?.id} .*signs now\n${previous?.id} .*until 2\\d{3}-`, "mu"));
+  for (const { secret } of ring ?? []) assert.ok(!listed.includes(secret) && !lines.join().includes(secret));
+
+  const [verb, time, stray] = await Promise.all([
+    keys("remove"),
+    keys("rotate", "--valid-for", "2"),
+    keys("list", "--valid-for", "2h"),
+  ]);
+  assert.match(verb.stderr, /there is no verb "remove"/u);
+  assert.match(time.stderr, /--valid-for is "2"; it must be a time like 90m, 24h or 7d/u);
+  assert.match(stray.stderr, /--valid-for means nothing to keys list/u);
+});

@@ -1,0 +1,82 @@
+/** `boxkite keys`: the keys that sign tokens, links and keys to the object store; beside a server that runs or not. */
+import { BoxkiteError } from "../domain/errors.ts";
+import { ownValue } from "../domain/own-value.ts";
+import { systemClock } from "../lib/clock.ts";
+import { findSigningKeys, rotateSigningKeys, type KeyRing } from "../orchestrator/stored-signing-keys.ts";
+import { formatTime } from "../pages/assets/time-format.js";
+import type { Store } from "../store/store.ts";
+import { invalidSetting, optionOf } from "./check-setting.ts";
+import { EXIT, type Command, type CommandInput } from "./command.ts";
+import { dataDirectory, openStoreIn } from "./data-directory.ts";
+import { formatTable } from "./images/describe.ts";
+import { readSettingsFile, type Setting } from "./settings-file.ts";
+
+export const keys: Command = {
+  name: "keys",
+  summary: "list or rotate the keys that the server signs with",
+  positionals: ["list|rotate"],
+  options: {
+    "valid-for": {
+      type: "string",
+      value: "TIME",
+      help: "rotate: so long the key before stays valid, like 90m, 24h or 7d (24h)",
+    },
+    data: { type: "string", value: "DIR", help: "the server's data directory (~/.local/share/boxkite)" },
+    config: { type: "string", value: "FILE", help: "the server's settings file, for where its data is" },
+    json: { type: "boolean", help: "one JSON object a line" },
+  },
+  run: async (input) => {
+    const [verb = "list"] = input.positionals;
+    const act = ownValue(VERBS, verb);
+    if (act === undefined)
+      throw new BoxkiteError("CONFIG_INVALID", `there is no verb ${JSON.stringify(verb)}`, {
+        hint: "boxkite keys --help",
+      });
+    const directory = dataDirectory(input, await readSettingsFile(input));
+    const store = await openStoreIn(directory);
+    try {
+      process.stdout.write(format(await act(store, input), input.values["json"] === true));
+      return EXIT.ok;
+    } finally {
+      await store.close();
+    }
+  },
+};
+
+type Verb = (store: Store, input: CommandInput) => Promise<KeyRing | undefined>;
+
+const VERBS: Readonly<Record<string, Verb>> = {
+  list: (store, { values }) => {
+    if (values["valid-for"] === undefined) return findSigningKeys(store);
+    throw new BoxkiteError("CONFIG_INVALID", "--valid-for means nothing to keys list", {
+      hint: "boxkite keys --help",
+    });
+  },
+  rotate: (store, input) => rotateSigningKeys(store, systemClock, validForMs(optionOf(input, "valid-for"))),
+};
+
+const HOUR_MS = 3_600_000;
+const DEFAULT_VALID_FOR_MS = 24 * HOUR_MS;
+const UNITS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: HOUR_MS, d: 24 * HOUR_MS };
+
+function validForMs(setting: Setting | undefined): number {
+  if (setting === undefined) return DEFAULT_VALID_FOR_MS;
+  const [, number, unit = ""] = /^(\d{1,6})([smhd])$/u.exec(setting.value) ?? [];
+  const factor = UNITS[unit];
+  if (number !== undefined && factor !== undefined) return Number(number) * factor;
+  throw invalidSetting(setting, "a time like 90m, 24h or 7d; 0s ends the key at once");
+}
+
+/** Secrets are not shown. */
+function format(ring: KeyRing | undefined, json: boolean): string {
+  const rows = (ring ?? []).map(({ id, createdAt, validUntil }) => ({ id, createdAt, validUntil }));
+  if (json) return rows.map((row) => `${JSON.stringify(row)}\n`).join("");
+  return formatTable([
+    ["KEY", "MADE", "VALID"],
+    ...rows.map(({ id, createdAt, validUntil }) => [
+      id,
+      formatTime(createdAt),
+      validUntil === undefined ? "signs now" : `until ${formatTime(validUntil)}`,
+    ]),
+  ]);
+}
