@@ -58,7 +58,7 @@ test("evidence has the program, and its own last lines once they are in the file
 test("a runtime is awaited until it asks for something, and only in an image that was to start one", async () => {
   const { evidence, traffic } = subject();
   assert.equal(evidence.awaitsRuntime, true);
-  traffic.read(KEY, "r/a0/2/x");
+  traffic.read(KEY);
   assert.equal(evidence.awaitsRuntime, false);
 });
 

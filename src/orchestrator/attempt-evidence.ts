@@ -17,7 +17,6 @@ import { attemptPrefix, rawDataPrefix } from "./paths.ts";
 export interface EvidenceSubject {
   readonly spec: AttemptSpec;
   readonly program: Program;
-  readonly inputUri: string;
   /** URI prefixes of what the attempt writes. */
   readonly prefixes: readonly string[];
 }
@@ -54,7 +53,6 @@ export function evidenceSubject(of: {
   return {
     spec,
     program: programOf(definition, spec.limits.memoryBytes),
-    inputUri: action.inputUri,
     prefixes: [
       attemptPrefix(run.baseUri, action.key, attempt),
       ...(raw === undefined ? [] : [rawDataPrefix(raw, action.key, attempt)]),

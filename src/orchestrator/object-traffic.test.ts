@@ -5,32 +5,20 @@ import { createObjectTraffic, type TrafficOf } from "./object-traffic.ts";
 const RUN = { project: "p", domain: "d", run: "r" };
 const attempt = (action: string, more: Partial<TrafficOf> = {}): TrafficOf => ({
   key: { ...RUN, action, attempt: 1 },
-  inputUri: `s3://b/p/d/runs/r/${action}/inputs.pb`,
   prefixes: [`s3://b/p/d/runs/r/${action}/1`],
   isTakenUp: false,
   ...more,
 });
 
-test("an attempt has begun when its inputs, or what is below its prefix, are asked for with its run's credentials", () => {
+test("an attempt has begun when its own key has read an object", () => {
   const traffic = createObjectTraffic();
   const [a0, a1] = [traffic.follow(attempt("a0")), traffic.follow(attempt("a1"))];
   assert.deepEqual([a0.hasBegun, a1.hasBegun], [false, false]);
-  traffic.read({ ...RUN, run: "other" }, "p/d/runs/r/a0/inputs.pb");
-  assert.equal(a0.hasBegun, false, "another run with the same inputs");
-  traffic.read(RUN, "p/d/runs/r/a0/inputs.pb");
-  traffic.read(RUN, "p/d/runs/r/a1/1/checkpoints/x");
-  assert.deepEqual([a0.hasBegun, a1.hasBegun], [true, true]);
-});
-
-test("code that several attempts share tells only of the only one", () => {
-  const traffic = createObjectTraffic();
-  const a0 = traffic.follow(attempt("a0"));
-  const a1 = traffic.follow(attempt("a1"));
-  traffic.read(RUN, "p/d/uploads/code.tgz");
-  assert.deepEqual([a0.hasBegun, a1.hasBegun], [false, false]);
-  a1.close();
-  traffic.read(RUN, "p/d/uploads/code.tgz");
-  assert.equal(a0.hasBegun, true);
+  traffic.read({ ...attempt("a0").key, run: "other" });
+  traffic.read({ ...attempt("a0").key, attempt: 2 });
+  assert.equal(a0.hasBegun, false, "another attempt");
+  traffic.read(attempt("a0").key);
+  assert.deepEqual([a0.hasBegun, a1.hasBegun], [true, false]);
 });
 
 test("of an attempt that an earlier server started it is not known", () => {
@@ -56,6 +44,6 @@ test("nothing is kept of an attempt that is over", () => {
   first.close();
   const second = traffic.follow(attempt("a0"));
   first.close();
-  traffic.read(RUN, "p/d/runs/r/a0/inputs.pb");
+  traffic.read(attempt("a0").key);
   assert.deepEqual([first.hasBegun, second.hasBegun], [false, true]);
 });

@@ -27,7 +27,7 @@ function subject(authorise: Authorise = async () => {}) {
     authorise,
     mayWrite: async (_, key) => key !== "other/outputs.pb",
     grant: async (run, uris) => void granted.push([run, uris]),
-    onRead: (run, key) => read.push([run, key]),
+    onRead: (attempt) => read.push(attempt),
   });
   return { signingKeys, find, read, granted };
 }
@@ -40,7 +40,7 @@ test("what an attempt's key reads is reported; what it writes, and what others r
   assert.ok(!(await attempt?.allows("write", "other/outputs.pb")));
   await attempt?.allows("list", "");
   await find(userCredentials(signingKeys, "").accessKeyId, CALLER)?.allows("read", "inputs.pb");
-  assert.deepEqual(read, [[ATTEMPT, "inputs.pb"]]);
+  assert.deepEqual(read, [ATTEMPT]);
 });
 
 test("an attempt's key asks in the name of the attempt, and a person's in that of nobody in particular", async () => {

@@ -21,8 +21,8 @@ export interface ObjectAccessOptions {
   readonly mayWrite: MayWrite;
   /** Lets a run read objects. */
   readonly grant: (run: RunKey, uris: readonly string[]) => Promise<void>;
-  /** Called for each object that an attempt's credentials open for reading, before it is read. */
-  readonly onRead?: (run: RunKey, key: string) => void;
+  /** Called before an attempt reads an object. */
+  readonly onRead?: (attempt: AttemptKey) => void;
 }
 
 /** What a key opens, besides the rules of who may do what. */
@@ -31,7 +31,7 @@ interface Rules extends Pick<S3Principal, "written"> {
   readonly identity: Identity;
   /** Undefined where the key does not open the object at all. */
   resource(operation: S3Operation, key: string): Promise<Resource | undefined>;
-  readonly onRead?: (key: string) => void;
+  readonly onRead?: () => void;
 }
 
 export function createPrincipals(
@@ -61,7 +61,7 @@ export function createPrincipals(
         const asked = await resource(operation, key);
         if (asked === undefined) return false;
         await options.authorise({ ...by, who: name, identity }, RIGHTS[operation], asked);
-        if (operation === "read") onRead?.(key);
+        if (operation === "read") onRead?.();
         return true;
       },
       ...(written && { written }),
@@ -91,7 +91,7 @@ function rulesOfAttempt(attempt: AttemptKey, { mayWrite, onRead }: ObjectAccessO
       const isWrite = operation === "write" || operation === "delete";
       return isWrite && !(await mayWrite(attempt, key)) ? undefined : { kind: "object", key };
     },
-    ...(onRead && { onRead: (key) => onRead(attempt, key) }),
+    ...(onRead && { onRead: () => onRead(attempt) }),
   };
 }
 
