@@ -1,6 +1,8 @@
 /** Which objects a task opens, by its own key and by links that it asks for: its own, and only while it runs. */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
+import { once } from "node:events";
+import { request, type IncomingMessage } from "node:http";
 import { test, type TestContext } from "node:test";
 import { Code, ConnectError, createClient, type Transport } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-node";
@@ -105,7 +107,17 @@ test("a task's key opens its run's objects for as long as it runs, and no result
     });
   assert.deepEqual([await statusOf(minutesAgo(14)), await statusOf(minutesAgo(16))], [200, 403]);
 
+  const late = request(task.sign({ method: "PUT", key: `${base("r")}/a0/1/outputs.pb` }), {
+    method: "PUT",
+    headers: { "content-length": 2 },
+  });
+  const lateStatus = once(late, "response").then(([response]) => (response as IncomingMessage).statusCode);
+  late.write("x");
+  assert.equal(await get("a0/1/raw/x"), 200);
+
   await people.abortRun({ runId: runOf("r") });
+  late.end("x");
+  assert.equal(await lateStatus, 403, "an upload that began before the end, and replaces nothing after it");
   assert.deepEqual(
     [await get("a0/1/raw/x"), await put("a0/1/raw/x"), await put("a0/1/outputs.pb")],
     [403, 403, 403],

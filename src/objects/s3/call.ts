@@ -29,6 +29,18 @@ export async function authorize(call: Call, operation: S3Operation, key: string)
   throw accessDenied(principal.name, operation, key);
 }
 
+/**
+ * The content, and at its end the question again whether it may be written: the right may have ended while it came. What
+ * fails there is thrown before the store replaces anything.
+ */
+export async function* whileAuthorized(
+  call: Call,
+  content: AsyncIterable<Uint8Array>,
+): AsyncIterable<Uint8Array> {
+  yield* content;
+  await authorize(call, "write", call.request.key);
+}
+
 export function accessDenied(principal: string, operation: S3Operation, key: string): S3Error {
   return new S3Error("AccessDenied", `${principal} may not ${operation} ${JSON.stringify(key)}.`);
 }

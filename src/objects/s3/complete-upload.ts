@@ -22,6 +22,8 @@ export async function completeMultipartUpload(call: Call): Promise<void> {
   const id = request.parameter("uploadId") ?? "";
   const condition = writeConditionOf(request);
   const body = await readXml(call, "CompleteMultipartUpload", { checksumOfObject: true });
+  // The right may have ended while the body came.
+  await authorize(call, "write", request.key);
   const upload = await store.findUpload(request.key, id);
   const completed =
     upload &&

@@ -4,7 +4,7 @@ import type { Checksum, ChecksumAlgorithm, OpenObject } from "../hosted-store.ts
 import { pickAttributes } from "../object-attributes.ts";
 import type { ByteRange } from "../object-store.ts";
 import { attributesOf } from "./attributes.ts";
-import { authorize, type Call } from "./call.ts";
+import { authorize, whileAuthorized, type Call } from "./call.ts";
 import { checksumElement, createChecksum, parseAlgorithm } from "./checksums.ts";
 import { checkReadConditions, writeConditionOf } from "./conditions.ts";
 import { noSuchKey } from "./get-object.ts";
@@ -42,7 +42,7 @@ export async function copyObject(call: Call): Promise<void> {
     });
     const algorithm = chosen === undefined ? source.info.checksum?.algorithm : parseAlgorithm(chosen);
     const { bytes, checksum } = summed(source.stream(), algorithm);
-    return store.put(request.key, bytes, {
+    return store.put(request.key, whileAuthorized(call, bytes), {
       ...attributes,
       ...(condition === undefined ? {} : { condition }),
       checksum,

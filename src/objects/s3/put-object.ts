@@ -1,5 +1,5 @@
 import { attributesOf, checksumHeadersOf } from "./attributes.ts";
-import { authorize, type Call } from "./call.ts";
+import { authorize, whileAuthorized, type Call } from "./call.ts";
 import { writeConditionOf } from "./conditions.ts";
 import { encryptionHeadersOf } from "./encryption-header.ts";
 import { sendEmpty } from "./respond.ts";
@@ -15,7 +15,7 @@ export async function putObject(call: Call): Promise<void> {
   await authorize(call, "write", request.key);
   const condition = writeConditionOf(request);
   const body = verifyBody(request, call.authenticated);
-  const stored = await store.put(request.key, body.bytes, {
+  const stored = await store.put(request.key, whileAuthorized(call, body.bytes), {
     ...attributesOf(request),
     ...(condition === undefined ? {} : { condition }),
     ...(request.parameter(WRITE_ONCE_PARAMETER) !== undefined && { once: true }),
