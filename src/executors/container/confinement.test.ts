@@ -10,6 +10,7 @@ import {
   memoryLimitOfMachine,
   NO_POLICY,
   unknownTemplate,
+  type Confinement,
   type ConfinementPolicy,
   type ConfinementSettings,
 } from "./confinement.ts";
@@ -47,7 +48,7 @@ const withTemplate = (template: ConfinementSettings, settings: ConfinementSettin
 };
 
 test("without settings a container has eight capabilities, no new privileges, and limits", () => {
-  const fields = confinementFields(confine(SPEC, NO_POLICY), INFO);
+  const fields = confinementFields(confine(SPEC, NO_POLICY), "docker", INFO);
   assert.deepEqual(fields, {
     CapDrop: ["ALL"],
     CapAdd: [...CAPABILITIES],
@@ -63,7 +64,7 @@ test("a template goes before the settings, and the attempt can only ask for more
     { maxProcesses: 50, readOnlyRoot: true, isolation: "runsc" },
   );
   const confinement = confine(spec, policy);
-  assert.deepEqual(confinementFields(confinement, INFO), {
+  assert.deepEqual(confinementFields(confinement, "docker", INFO), {
     CapDrop: ["ALL"],
     CapAdd: [...CAPABILITIES, "SYS_PTRACE"],
     ReadonlyRootfs: true,
@@ -80,6 +81,24 @@ test("a template goes before the settings, and the attempt can only ask for more
     CAPABILITIES.filter((name) => name !== "CHOWN"),
   );
   assert.deepEqual(capabilitiesOf(confine({ ...spec, droppedCapabilities: ["ALL"] }, policy)), []);
+});
+
+test("on podman nothing is added by default, since that would reach processes of every user", () => {
+  const { policy, spec } = withTemplate({ addCapabilities: ["SYS_PTRACE"], dropCapabilities: ["CHOWN"] });
+  const fieldsOf = (confinement: Confinement) =>
+    confinementFields(confinement, "podman", INFO) as {
+      readonly CapDrop: string[];
+      readonly CapAdd: string[];
+    };
+  const usual = fieldsOf(confine(SPEC, NO_POLICY));
+  assert.deepEqual(usual.CapAdd, []);
+  for (const name of ["MKNOD", "NET_RAW", "SYS_ADMIN", "SETFCAP"])
+    assert.ok(usual.CapDrop.includes(name), name);
+  for (const name of CAPABILITIES) assert.ok(!usual.CapDrop.includes(name), name);
+  const changed = fieldsOf(confine(spec, policy));
+  assert.deepEqual(changed.CapAdd, ["SYS_PTRACE"]);
+  assert.ok(changed.CapDrop.includes("CHOWN") && !changed.CapDrop.includes("SYS_PTRACE"));
+  assert.deepEqual(fieldsOf(confine({ ...SPEC, droppedCapabilities: ["ALL"] }, NO_POLICY)).CapDrop, ["ALL"]);
 });
 
 test("beside a root that is read-only, /tmp and what the template names can be written", () => {

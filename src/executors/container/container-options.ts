@@ -1,10 +1,10 @@
 /** How what an attempt asks for beyond image and resources is asked of an engine. */
 import type { AttemptExit } from "../../domain/attempt.ts";
 import type { EngineInfo, EngineName } from "../../containers/types.ts";
+import { capabilityFields } from "./capabilities.ts";
 import { isAsked, refuseOption, refuseOptions, type AttemptOption } from "../attempt-options.ts";
 import type { AttemptSpec } from "../executor.ts";
 import {
-  capabilitiesOf,
   confine,
   memoryLimitOfMachine,
   unknownTemplate,
@@ -87,11 +87,10 @@ function writableOf({ readOnlyRoot, writable }: Confinement): readonly string[] 
 }
 
 /** Of `HostConfig`. Podman's Docker-compatible API ignores `Runtime`: see podman-runtimes.ts. */
-export function confinementFields(confinement: Confinement, info: EngineInfo): object {
+export function confinementFields(confinement: Confinement, engine: EngineName, info: EngineInfo): object {
   const { isolation } = confinement;
   return {
-    CapDrop: ["ALL"],
-    CapAdd: capabilitiesOf(confinement),
+    ...capabilityFields(confinement, engine),
     ...(confinement.noNewPrivileges && { SecurityOpt: ["no-new-privileges"] }),
     ...(confinement.readOnlyRoot && { ReadonlyRootfs: true }),
     ...(info.limits.pids && { PidsLimit: confinement.maxProcesses }),

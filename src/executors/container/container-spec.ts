@@ -63,7 +63,7 @@ export function containerBody(spec: AttemptSpec, settings: ContainerSettings): u
       // Drivers whose logs can be read back; journald is Podman's default on many systems, and not
       // readable everywhere.
       LogConfig: { Type: settings.engine === "podman" ? "k8s-file" : "json-file", Config: {} },
-      ...confinementFields(confinement, info),
+      ...confinementFields(confinement, settings.engine, info),
       ...cpuFields(spec, info),
       ...memoryFields(memoryBytes, info),
       ...sharedMemoryFields(spec, info),
