@@ -9,7 +9,7 @@
 import { randomBytes } from "node:crypto";
 import type { EngineApi } from "../../containers/api.ts";
 import { containersIn } from "../../containers/subnets.ts";
-import { BRIDGE_PREFIX, type ForwardGuard } from "../../containers/forward-guard.ts";
+import { bridgeName, type ForwardGuard } from "../../containers/forward-guard.ts";
 import { EngineResponseError } from "../../containers/http.ts";
 import type { NetworkDetails } from "../../containers/types.ts";
 import { BoxkiteError } from "../../domain/errors.ts";
@@ -168,13 +168,13 @@ export class RunNetworks {
   }
 
   async #create(internal: boolean): Promise<NetworkDetails> {
-    const id = randomBytes(6).toString("hex");
+    const id = randomBytes(5).toString("hex");
     try {
       return await this.#api.networks.create({
         name: `boxkite-${this.#instance.slice(0, 30)}-${id}`,
         internal,
         labels: { [LABEL.instance]: this.#instance },
-        bridge: `${BRIDGE_PREFIX}${id}`,
+        bridge: bridgeName(id, internal),
         isolate: this.#guard === undefined,
       });
     } catch (error) {
