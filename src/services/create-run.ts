@@ -108,6 +108,9 @@ async function settingsOf(
   key: RunKey,
 ): Promise<RunSettings> {
   const settings = startedBy(decodeRunSpec(runSpec, key), by);
+  // That run's tasks may end the new one, and its quota is used.
+  if (settings.spawnedBy !== undefined)
+    await access.authorise(by, "change", { kind: "run", key: settings.spawnedBy });
   if (settings.rawDataPrefix === undefined) return settings;
   const rawDataPrefix = checkRawDataPrefix(bucket, key, settings.rawDataPrefix);
   await access.authorise(by, "change", { kind: "object", key: keyOfUri(`${rawDataPrefix}/`, bucket) });
