@@ -26,8 +26,12 @@ const PURPOSE = "access-key";
 const ID = /^(attempt|user|token|link)-([0-9a-f]+)-([\w-]*)$/u;
 
 export function issueAccessKey(keys: SigningKeys, kind: AccessKeyKind, subject: string): Credentials {
-  const accessKeyId = `${kind}-${keys.currentId()}-${Buffer.from(subject).toString("base64url")}`;
+  const accessKeyId = idOf(kind, keys.currentId(), subject);
   return { accessKeyId, secretAccessKey: keys.sign(PURPOSE, accessKeyId) };
+}
+
+function idOf(kind: AccessKeyKind, signingKey: string, subject: string): string {
+  return `${kind}-${signingKey}-${Buffer.from(subject).toString("base64url")}`;
 }
 
 /** Undefined for an id of no such form, and for one whose signing key is not valid any more. */
@@ -45,4 +49,12 @@ export function readAccessKey(keys: SigningKeys, accessKeyId: string): AccessKey
 /** Of an attempt; it opens nothing once that has ended. */
 export function credentialsOf(keys: SigningKeys, attempt: AttemptKey): Credentials {
   return issueAccessKey(keys, "attempt", nameOfAttempt(attempt));
+}
+
+/** The secrets of all credentials that the attempt may have been given: see `tokensOf`. */
+export function secretsOf(keys: SigningKeys, attempt: AttemptKey): readonly string[] {
+  return keys
+    .validIds()
+    .map((id) => keys.signWith(id, PURPOSE, idOf("attempt", id, nameOfAttempt(attempt))))
+    .filter((secret) => secret !== undefined);
 }

@@ -11,8 +11,26 @@ const PURPOSE = "attempt-token";
 
 /** Only of characters that a path holds as they are. */
 export function tokenOf(keys: SigningKeys, attempt: AttemptKey): string {
-  const name = Buffer.from(nameOfAttempt(attempt)).toString("base64url");
-  return `${PREFIX}${name}.${keys.sign(PURPOSE, name)}`;
+  const name = encoded(attempt);
+  return tokenFrom(name, keys.sign(PURPOSE, name));
+}
+
+/** All that the attempt may have been given: its signing key may not be the current one any more. */
+export function tokensOf(keys: SigningKeys, attempt: AttemptKey): readonly string[] {
+  const name = encoded(attempt);
+  return keys
+    .validIds()
+    .map((id) => keys.signWith(id, PURPOSE, name))
+    .filter((signature) => signature !== undefined)
+    .map((signature) => tokenFrom(name, signature));
+}
+
+function encoded(attempt: AttemptKey): string {
+  return Buffer.from(nameOfAttempt(attempt)).toString("base64url");
+}
+
+function tokenFrom(name: string, signature: string): string {
+  return `${PREFIX}${name}.${signature}`;
 }
 
 /** The attempt that the token was made for; undefined for one that this server did not make. */

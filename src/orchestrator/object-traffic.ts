@@ -1,6 +1,7 @@
 /**
- * What the object endpoint sees of attempts that run: which have read an object, so that their runtime began, and which had an upload refused because the server could not store it. Kept in memory: after a restart of the server
- * it is not known what an attempt asked for before.
+ * What the object endpoint sees of attempts that run: which have read an object, so that their runtime began, and which
+ * had an upload refused because the server could not store it. Kept in memory: after a restart of the server it is not
+ * known what an attempt asked for before.
  */
 import type { AttemptKey } from "../domain/attempt.ts";
 import type { StorageCode } from "../domain/errors.ts";

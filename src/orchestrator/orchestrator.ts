@@ -20,8 +20,8 @@ import { requireAction } from "../store/require.ts";
 import { createAcceptance, type Acceptance, type AcceptanceOptions } from "./acceptance.ts";
 import type { AdmissionOptions } from "./admission.ts";
 import { createApply, type Apply } from "./apply.ts";
-import { credentialsOf } from "./access-keys.ts";
-import { tokenOf } from "./attempt-token.ts";
+import { secretsOf } from "./access-keys.ts";
+import { tokensOf } from "./attempt-token.ts";
 import { attemptText, createAttempts, type Attempts } from "./attempts.ts";
 import { createDispatcher, type Dispatcher } from "./dispatcher.ts";
 import { createEffects, type Effects } from "./effects.ts";
@@ -186,7 +186,7 @@ interface Parts {
 function assemble(options: OrchestratorOptions, work: Work): Parts {
   const { store, signingKeys, clock } = options;
   const redactorOf: RedactorOf = (key) =>
-    createRedactor([tokenOf(signingKeys, key), credentialsOf(signingKeys, key).secretAccessKey]);
+    createRedactor([...tokensOf(signingKeys, key), ...secretsOf(signingKeys, key)]);
   const executor = redactingExecutor(options.executor, redactorOf);
   const apply = createApply(store, work, clock);
   const stopGraceMs = options.stopGraceMs ?? DEFAULT_STOP_GRACE_MS;

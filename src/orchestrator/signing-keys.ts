@@ -22,6 +22,8 @@ export interface SigningKeys {
   verify(purpose: string, text: string, signature: string): boolean;
   /** Of the key that signs now. */
   currentId(): string;
+  /** Of all keys that are valid now. */
+  validIds(): readonly string[];
   /** As `sign`, with the key of this id; undefined where that is unknown or no longer valid. */
   signWith(id: string, purpose: string, text: string): string | undefined;
 }
@@ -37,6 +39,10 @@ export function createSigningKeys(
     verify: (purpose, text, given) =>
       all().some((key) => isValid(key) && isSame(signature(key, purpose, text), given)),
     currentId: () => all()[0].id,
+    validIds: () =>
+      all()
+        .filter(isValid)
+        .map(({ id }) => id),
     signWith: (id, purpose, text) => {
       const key = all().find((each) => each.id === id && isValid(each));
       return key && signature(key, purpose, text);
