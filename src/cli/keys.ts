@@ -1,6 +1,4 @@
 /** `boxkite keys`: the keys that sign tokens, links and keys to the object store; beside a server that runs or not. */
-import { BoxkiteError } from "../domain/errors.ts";
-import { ownValue } from "../domain/own-value.ts";
 import { systemClock } from "../lib/clock.ts";
 import { findSigningKeys, rotateSigningKeys, type KeyRing } from "../orchestrator/stored-signing-keys.ts";
 import { formatTime } from "../pages/assets/time-format.js";
@@ -10,6 +8,7 @@ import { EXIT, type Command, type CommandInput } from "./command.ts";
 import { dataDirectory, openStoreIn } from "./data-directory.ts";
 import { formatTable } from "./images/describe.ts";
 import { readSettingsFile, type Setting } from "./settings-file.ts";
+import { verbOf } from "./verbs.ts";
 
 export const keys: Command = {
   name: "keys",
@@ -26,16 +25,11 @@ export const keys: Command = {
     json: { type: "boolean", help: "one JSON object a line" },
   },
   run: async (input) => {
-    const [verb = "list"] = input.positionals;
-    const act = ownValue(VERBS, verb);
-    if (act === undefined)
-      throw new BoxkiteError("CONFIG_INVALID", `there is no verb ${JSON.stringify(verb)}`, {
-        hint: "boxkite keys --help",
-      });
+    const { verb } = verbOf(input, "keys", VERBS, "list");
     const directory = dataDirectory(input, await readSettingsFile(input));
     const store = await openStoreIn(directory);
     try {
-      process.stdout.write(format(await act(store, input), input.values["json"] === true));
+      process.stdout.write(format(await ringAfter(verb, store, input), input.values["json"] === true));
       return EXIT.ok;
     } finally {
       await store.close();
@@ -43,17 +37,16 @@ export const keys: Command = {
   },
 };
 
-type Verb = (store: Store, input: CommandInput) => Promise<KeyRing | undefined>;
+const VERBS = { list: ["json"], rotate: ["json", "valid-for"] } as const;
 
-const VERBS: Readonly<Record<string, Verb>> = {
-  list: (store, { values }) => {
-    if (values["valid-for"] === undefined) return findSigningKeys(store);
-    throw new BoxkiteError("CONFIG_INVALID", "--valid-for means nothing to keys list", {
-      hint: "boxkite keys --help",
-    });
-  },
-  rotate: (store, input) => rotateSigningKeys(store, systemClock, validForMs(optionOf(input, "valid-for"))),
-};
+async function ringAfter(
+  verb: keyof typeof VERBS,
+  store: Store,
+  input: CommandInput,
+): Promise<KeyRing | undefined> {
+  if (verb === "list") return findSigningKeys(store);
+  return rotateSigningKeys(store, systemClock, validForMs(optionOf(input, "valid-for")));
+}
 
 const HOUR_MS = 3_600_000;
 const DEFAULT_VALID_FOR_MS = 24 * HOUR_MS;
