@@ -6,6 +6,7 @@ import type { Store } from "../store/store.ts";
 import { invalidSetting, optionOf } from "./check-setting.ts";
 import { EXIT, type Command, type CommandInput } from "./command.ts";
 import { dataDirectory, openStoreIn } from "./data-directory.ts";
+import { parseDuration } from "./duration.ts";
 import { formatTable } from "./images/describe.ts";
 import { readSettingsFile, type Setting } from "./settings-file.ts";
 import { verbOf } from "./verbs.ts";
@@ -48,15 +49,12 @@ async function ringAfter(
   return rotateSigningKeys(store, systemClock, validForMs(optionOf(input, "valid-for")));
 }
 
-const HOUR_MS = 3_600_000;
-const DEFAULT_VALID_FOR_MS = 24 * HOUR_MS;
-const UNITS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: HOUR_MS, d: 24 * HOUR_MS };
+const DEFAULT_VALID_FOR_MS = 24 * 3_600_000;
 
 function validForMs(setting: Setting | undefined): number {
   if (setting === undefined) return DEFAULT_VALID_FOR_MS;
-  const [, number, unit = ""] = /^(\d{1,6})([smhd])$/u.exec(setting.value) ?? [];
-  const factor = UNITS[unit];
-  if (number !== undefined && factor !== undefined) return Number(number) * factor;
+  const duration = parseDuration(setting.value);
+  if (duration !== undefined) return duration;
   throw invalidSetting(setting, "a time like 90m, 24h or 7d; 0s ends the key at once");
 }
 

@@ -4,7 +4,9 @@ import { BoxkiteError } from "../../domain/errors.ts";
 import { DOMAINS, isDomain } from "../../domain/ids.ts";
 import { isRole, ROLES, type Role } from "../../domain/roles.ts";
 import type { StoreReader } from "../../store/reader.ts";
+import { invalidSetting, optionOf } from "../check-setting.ts";
 import type { CommandInput } from "../command.ts";
+import { parseDuration } from "../duration.ts";
 
 export function text({ values }: CommandInput, name: string): string | undefined {
   return values[name] as string | undefined;
@@ -51,16 +53,11 @@ export async function scopeOf(store: StoreReader, input: CommandInput, role: Rol
   });
 }
 
-const UNITS_MS: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000 };
-
-/** The time from `--expires 90d`; undefined without it. Throws CONFIG_INVALID. */
+/** The time from `--expires 90d`; undefined without it. Throws CONFIG_INVALID, too for a token that would never be valid. */
 export function expiryOf(input: CommandInput, now: number): number | undefined {
-  const given = text(input, "expires");
-  if (given === undefined) return undefined;
-  const [, count = "", unit = ""] = /^([1-9]\d{0,4})([mhd])$/u.exec(given) ?? [];
-  const unitMs = UNITS_MS[unit];
-  if (unitMs !== undefined) return now + Number(count) * unitMs;
-  throw new BoxkiteError("CONFIG_INVALID", `--expires is ${JSON.stringify(given)}, which is no time`, {
-    hint: "write it like 90d, 12h or 30m",
-  });
+  const expires = optionOf(input, "expires");
+  if (expires === undefined) return undefined;
+  const duration = parseDuration(expires.value);
+  if (duration !== undefined && duration > 0) return now + duration;
+  throw invalidSetting(expires, "a time like 90d, 12h or 30m");
 }

@@ -62,7 +62,11 @@ test("what cannot be granted is refused with what to type", async (t) => {
     [["create", "ci", "--role", "root"], /no role "root"/u],
     [["create", "ci", "--role", "runner"], /in a project only[^]*--project/u],
     [["create", "ci", "--role", "runner", "--project", "q"], /no project "q"/u],
-    [["create", "ci", "--role", "admin", "--expires", "soon"], /is no time[^]*90d/u],
+    [
+      ["create", "ci", "--role", "admin", "--expires", "soon"],
+      /"soon"; it must be a time like 90d, 12h or 30m/u,
+    ],
+    [["create", "ci", "--role", "admin", "--expires", "0d"], /"0d"; it must be a time like/u],
     [["revoke", "ci"], /no token "ci"[^]*boxkite token list/u],
     [["revoke"], /no token is named/u],
     [["rename", "ci"], /no verb "rename"/u],
