@@ -12,7 +12,7 @@ test("each role has the rights of those before it, and some more", () => {
   assert.equal(leastRole("change", "action"), "runner");
   assert.equal(leastRole("create", "place"), "runner");
   assert.equal(leastRole("create", "task"), "deployer");
-  assert.equal(leastRole("create", "image"), "deployer");
+  assert.equal(leastRole("create", "image"), "runner");
   assert.equal(leastRole("create", "project"), "admin");
   assert.equal(leastRole("change", "server"), "admin");
 });

@@ -37,7 +37,7 @@ const LEAST_ROLES: Readonly<Record<ResourceKind, Role>> = {
   run: "runner",
   action: "runner",
   child: "runner",
-  image: "deployer",
+  image: "runner",
   object: "runner",
 };
 

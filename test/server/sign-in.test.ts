@@ -7,6 +7,7 @@ import { test, type TestContext } from "node:test";
 import { Code, ConnectError, createClient, type Interceptor } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-node";
 import type { Grant } from "../../src/domain/access-token.ts";
+import { BUILD_TASK } from "../../src/services/build-task.ts";
 import { createToken } from "../../src/server/create-token.ts";
 import { STORE_FILE } from "../../src/server/store-file.ts";
 import { presign } from "../../src/lib/sigv4-signer.ts";
@@ -145,6 +146,45 @@ test("a role may do what its table says, in its project and domain", async (t) =
   const [only] = mine.runs;
   const by = only?.action?.metadata?.executedBy?.principal;
   assert.equal(by?.case === "user" && by.value.id?.subject, "runner");
+});
+
+test("an image build is read by those of its project; of the server's own, everybody reads the build task only", async (t) => {
+  const { url, clientsOf, create, firstToken } = await start(t);
+  const admin = clientsOf(firstToken);
+  for (const id of ["other", BUILD_TASK.project]) await admin.projects.createProject({ project: { id } });
+  const runner = clientsOf((await create("runner", { role: "runner", project: PROJECT.project })).text);
+  const { text: otherToken } = await create("elsewhere", { role: "admin", project: "other" });
+  const other = clientsOf(otherToken);
+  const taskId = { ...BUILD_TASK, version: "0.0.0" };
+  for (const each of [runner, other]) assert.ok((await each.tasks.getTaskDetails({ taskId })).details);
+
+  const system = { project: BUILD_TASK.project, domain: BUILD_TASK.domain };
+  const build = { ...PROJECT, name: "build" };
+  const inSystem = { ...system, name: "build" };
+  for (const [{ runs }, runId] of [
+    [runner, build],
+    [admin, inSystem],
+  ] as const)
+    await runs.createRun({
+      id: { case: "runId", value: runId },
+      task: { case: "taskId", value: taskId },
+    });
+  assert.ok((await runner.runs.getRunDetails({ runId: build })).details);
+  const denied = isCode(Code.PermissionDenied);
+  for (const runId of [build, inSystem]) {
+    const actionId = { run: runId, name: "a0" };
+    await assert.rejects(other.runs.getRunDetails({ runId }), denied);
+    await assert.rejects(other.data.getActionData({ actionId }), denied);
+    await assert.rejects(Array.fromAsync(other.data.tailLogs({ actionId, attempt: 1 })), denied);
+    await assert.rejects(other.runs.abortRun({ runId }), denied);
+    const page = `${url}/v2/domain/${runId.domain}/project/${runId.project}/runs/${runId.name}`;
+    const headers = { authorization: `Bearer ${otherToken}` };
+    for (const path of [page, `${page}/log`])
+      assert.equal((await fetch(path, { headers })).status, 403, path);
+  }
+  const projectId = { name: system.project, domain: system.domain };
+  await assert.rejects(other.runs.listRuns({ scopeBy: { case: "projectId", value: projectId } }), denied);
+  await assert.rejects(other.tasks.deployTask({ taskId: { ...taskId, version: "mine" }, spec }), denied);
 });
 
 test("an access token is given for a token by OAuth's client credentials, and ends with it", async (t) => {

@@ -92,10 +92,21 @@ test("what belongs to no project is for an admin of everything", async () => {
   assert.equal(await may(all, "change", { kind: "server" }), "yes");
 });
 
-test("whoever may deploy somewhere may have images built by the server's own task", async () => {
-  const build = { kind: "run", key: { project: OWN_PROJECT, domain: "production", run: "b" } } as const;
-  assert.equal(await may([{ role: "deployer", ...PLACE }], "create", build), "yes");
-  assert.equal(await may([{ role: "runner", project: "p" }], "create", build), "PERMISSION_DENIED");
+test("of the server's own project everybody reads the task that builds images, and nothing else", async () => {
+  const grants = [{ role: "admin", project: "p" }] as const;
+  const place = { project: OWN_PROJECT, domain: "production" };
+  for (const kind of ["task", "tasks"] as const) {
+    assert.equal(await may(grants, "read", resourceOf(kind, place)), "yes", kind);
+    assert.equal(await may(grants, "create", resourceOf(kind, place)), "PERMISSION_DENIED", kind);
+  }
+  for (const kind of ["project", "place", "runs", "run", "action", "child", "object"] as const)
+    for (const right of ["read", "create", "change"] as const)
+      assert.equal(
+        await may(grants, right, resourceOf(kind, place)),
+        "PERMISSION_DENIED",
+        `${right} ${kind}`,
+      );
+  assert.equal(await may([{ role: "viewer", ...place }], "read", resourceOf("run", place)), "yes");
 });
 
 test("a token that is no longer valid proves nothing", async () => {

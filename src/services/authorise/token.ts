@@ -44,12 +44,17 @@ export async function authoriseToken(
 /** Whether the grant is for the part of the server that the resource is in. */
 function reaches(grant: Grant, right: Right, resource: Resource): boolean {
   const scope = scopeOf(right, resource);
-  if (scope === undefined) return true;
-  // The task that builds images is everybody's, and whoever may deploy may have images built.
-  if (scope.project === OWN_PROJECT) return right === "read" || includes(grant.role, "deployer");
+  if (scope === undefined || isBuildTask(right, resource)) return true;
   // A project's record is read with a role in one of its domains.
   if (resource.kind === "project" && right === "read") return covers({ ...grant, domain: undefined }, scope);
   return covers(grant, scope);
+}
+
+/** Everybody may read the task that builds images, to run it in a project of their own; only the task. */
+function isBuildTask(right: Right, resource: Resource): boolean {
+  if (right !== "read") return false;
+  if (resource.kind === "tasks") return resource.scope.project === OWN_PROJECT;
+  return resource.kind === "task" && resource.key.project === OWN_PROJECT;
 }
 
 /** Undefined: in no project. */
