@@ -3,6 +3,7 @@
  * honours a field that is set, or refuses the attempt by the field's name: none is ignored.
  */
 import type { AttemptExit } from "../domain/attempt.ts";
+import type { ResourceAmounts } from "../domain/task.ts";
 
 export interface MountOptions {
   /** Files and directories of the machine where the attempt runs, which it can only read. */
@@ -60,6 +61,15 @@ export interface AttemptOptions
 
 export type AttemptOption = keyof AttemptOptions;
 
+/** What is known of a task's attempts before there is one. */
+export interface AttemptDemands extends AttemptOptions {
+  readonly requests: ResourceAmounts;
+  readonly limits: ResourceAmounts;
+}
+
+/** The end of an attempt that asks for what it cannot get, before it starts. */
+export type Refusal = AttemptExit & Required<Pick<AttemptExit, "code" | "message" | "hint">>;
+
 /** Each once: a field that is added to the types above does not compile before it stands here. */
 const NAMES: Readonly<Record<AttemptOption, true>> = {
   readOnlyMounts: true,
@@ -88,12 +98,12 @@ export function refuseOptions(
   options: AttemptOptions,
   honoured: readonly AttemptOption[],
   where: string,
-): AttemptExit | undefined {
+): Refusal | undefined {
   const refused = ATTEMPT_OPTIONS.find((name) => isAsked(options[name]) && !honoured.includes(name));
   return refused && refuseOption(refused, where);
 }
 
-export function refuseOption(name: AttemptOption, where: string): AttemptExit {
+export function refuseOption(name: AttemptOption, where: string): Refusal {
   return {
     reason: "start_failed",
     outOfMemory: false,

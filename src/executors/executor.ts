@@ -9,9 +9,9 @@
 import type { AttemptExit, AttemptKey, LogSink, LimitFacts } from "../domain/attempt.ts";
 import type { ResolvedImage } from "../domain/image.ts";
 import type { ResourceAmounts, SharedMemoryBytes } from "../domain/task.ts";
-import type { AttemptOptions } from "./attempt-options.ts";
+import type { AttemptDemands, Refusal } from "./attempt-options.ts";
 
-export interface AttemptSpec extends AttemptOptions {
+export interface AttemptSpec extends AttemptDemands {
   readonly key: AttemptKey;
   /** What to run, resolved: the image is started by its digest or id, never by a tag. */
   readonly image: ResolvedImage;
@@ -21,8 +21,6 @@ export interface AttemptSpec extends AttemptOptions {
   readonly args: readonly string[];
   /** Added to the image's own environment. */
   readonly env: Readonly<Record<string, string>>;
-  readonly requests: ResourceAmounts;
-  readonly limits: ResourceAmounts;
   readonly sharedMemoryBytes?: SharedMemoryBytes;
   readonly labels: Readonly<Record<string, string>>;
   /** Whether its image may be pulled from any host: see lib/egress.ts. @default false */
@@ -80,6 +78,11 @@ export interface Executor {
    * REGISTRY_* or EGRESS_DENIED.
    */
   resolveImage(reference: string, isTrusted?: boolean): Promise<ResolvedImage>;
+  /**
+   * Why no attempt that names this image and asks for this can start, as `start` would report it; undefined where that is
+   * not known. So a task is refused when it is sent.
+   */
+  refusal(reference: string, demands: AttemptDemands): Refusal | undefined;
   /**
    * Starts the attempt, or takes up the one that already runs (or has ended) under this key: calling
    * it again, also from a restarted server, never starts a second one. Resolves when the observer is

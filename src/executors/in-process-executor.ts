@@ -5,7 +5,7 @@
 import type { AttemptExit, AttemptKey, LogSink } from "../domain/attempt.ts";
 import { BoxkiteError, messageOf } from "../domain/errors.ts";
 import type { Clock } from "../lib/clock.ts";
-import { refuseOptions } from "./attempt-options.ts";
+import { refuseOptions, type AttemptDemands } from "./attempt-options.ts";
 import { hostImage } from "./host-image.ts";
 import { plainEnvironment } from "./plain-environment.ts";
 import type { AttemptObserver, AttemptSpec, Executor } from "./executor.ts";
@@ -56,14 +56,17 @@ export function createInProcessExecutor(work: InProcessWork, clock: Clock): Exec
     await held?.reported;
   };
 
+  const refusal = (demands: AttemptDemands) => refuseOptions(demands, [], "work in the server");
+
   return {
     description: `${work.reference} (in the server)`,
     capacity: {},
     endpointForAttempts: () => "",
     environmentFor: plainEnvironment,
     resolveImage: async (reference) => hostImage(reference, "the server does this itself"),
+    refusal: (_, demands) => refusal(demands),
     start: async (spec, logs, observer) => {
-      const refused = refuseOptions(spec, [], "work in the server");
+      const refused = refusal(spec);
       if (refused !== undefined) return observer.ended(refused);
       const held = attempts.get(nameOf(spec.key)) ?? begin(spec, logs);
       attempts.set(nameOf(spec.key), held);

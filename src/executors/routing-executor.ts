@@ -18,6 +18,7 @@ export function routeByImage(
     endpointForAttempts: usual.endpointForAttempts,
     environmentFor: (access) => of(access.image.reference).environmentFor(access),
     resolveImage: (reference, isTrusted) => of(reference).resolveImage(reference, isTrusted),
+    refusal: (reference, demands) => of(reference).refusal(reference, demands),
     start: (spec, logs, observer) => of(spec.image.reference).start(spec, logs, observer),
     // Whose attempt a key is, only the one that started it knows; for the other there is nothing to do.
     stop: async (key, graceMs) => {

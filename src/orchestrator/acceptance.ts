@@ -5,9 +5,11 @@ import type { Principal } from "../domain/principal.ts";
 import { requireQueue, type Queues } from "../domain/queue.ts";
 import { capped, cpuCapOf, requireFits } from "../domain/resources.ts";
 import type { NewRun, RunRecord } from "../domain/run.ts";
+import type { TaskDefinition } from "../domain/task.ts";
 import type { Executor } from "../executors/executor.ts";
 import type { EgressRule } from "../lib/egress.ts";
 import type { Store } from "../store/store.ts";
+import { optionsOf } from "./attempt-spec.ts";
 import { resolveAll } from "./images.ts";
 import { requireAllowed, webhooksOfAction, webhooksOfRun } from "./webhook-egress.ts";
 
@@ -24,6 +26,8 @@ export interface AcceptanceOptions {
 }
 
 export interface Acceptance {
+  /** Throws INVALID_ARGUMENT for a task whose attempts this server could never start. */
+  requireRunnable(definition: TaskDefinition): void;
   /** Resolves the images and accepts the run. Throws RUN_EXISTS, or EGRESS_DENIED for a webhook to a denied address. */
   createRun(
     run: NewRun,
@@ -40,16 +44,27 @@ const MAX_ACTIONS_PER_RUN = 100_000;
 export function createAcceptance(options: AcceptanceOptions): Acceptance {
   const { store, executor, queues, maxActionsPerRun = MAX_ACTIONS_PER_RUN } = options;
 
+  const requireRunnable = (definition: TaskDefinition): void => {
+    const { name, image, requests, limits } = definition;
+    const refused = executor.refusal(image, { ...optionsOf(definition), requests, limits });
+    if (refused === undefined) return;
+    throw new BoxkiteError("INVALID_ARGUMENT", `task ${name} cannot run here: ${refused.message}`, {
+      hint: refused.hint,
+    });
+  };
+
   /** Recorded with the action, since another machine may drive it later. Throws INVALID_ARGUMENT. */
   const fitting = (action: NewAction): NewAction => {
     const definition = action.spec?.definition;
     if (definition === undefined) return action;
     const cpuCap = options.capCpu === true ? cpuCapOf(definition, executor.capacity) : undefined;
     requireFits(definition, executor.capacity, cpuCap);
+    requireRunnable(definition);
     return cpuCap === undefined ? action : { ...action, cpuCap };
   };
 
   return {
+    requireRunnable,
     createRun: async (run, root, seeds = []) => {
       requireAllowed(webhooksOfRun(run), run, options.egress);
       const definition = root.spec?.definition;

@@ -2,6 +2,7 @@
  * What a task container is started with: its arguments filled in, and the environment that the stock SDK's
  * runtime `a0` needs (each variable seen in use with flyte 2.12.1).
  */
+import type { AttemptOptions } from "../executors/attempt-options.ts";
 import type { AttemptSpec } from "../executors/executor.ts";
 import type { ActionRecord } from "../domain/action-record.ts";
 import type { AttemptKey } from "../domain/attempt.ts";
@@ -41,10 +42,15 @@ export function makeAttemptSpec(context: AttemptContext): AttemptSpec {
     ...(definition.sharedMemoryBytes === undefined
       ? {}
       : { sharedMemoryBytes: definition.sharedMemoryBytes }),
-    ...(definition.podTemplate === undefined ? {} : { podTemplate: definition.podTemplate }),
+    ...optionsOf(definition),
     labels: run.settings.labels,
     isTrusted: isTrustedRun(run),
   };
+}
+
+/** What the task says of where and how it runs. */
+export function optionsOf({ podTemplate }: TaskDefinition): AttemptOptions {
+  return podTemplate === undefined ? {} : { podTemplate };
 }
 
 function templateValues(run: RunRecord, action: ActionRecord, key: AttemptKey): TemplateValues {

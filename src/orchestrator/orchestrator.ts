@@ -140,8 +140,7 @@ export function createOrchestrator(options: OrchestratorOptions): Orchestrator {
         log.info("attempts continue; the next start resumes supervising them", { attempts: live.length });
     },
     liveAttempts: async () => (await parts?.work.liveAttempts())?.length ?? 0,
-    createRun: acceptance.createRun,
-    enqueue: acceptance.enqueue,
+    ...acceptance,
     abort: async (key, reason, by) => {
       await requireAction(store, key);
       const aborted = await started().apply(key, { type: "abortRequested", reason }, { by });

@@ -15,10 +15,13 @@ import { authoriseCode } from "./object-keys.ts";
 import { principalOf } from "./principal.ts";
 import { reportingRefusals } from "./unused-images.ts";
 
-type Needs = Pick<ServiceContext, "access" | "store" | "catalog" | "bucket" | "unusedImages">;
+type Needs = Pick<
+  ServiceContext,
+  "access" | "store" | "catalog" | "orchestrator" | "bucket" | "unusedImages"
+>;
 
 export function registerTaskService(router: ConnectRouter, context: Needs): void {
-  const { access, store, catalog, unusedImages } = context;
+  const { access, store, catalog, orchestrator, unusedImages } = context;
   const service: Partial<ServiceImpl<typeof TaskService>> = {
     deployTask: reportingRefusals(unusedImages, async (request, handler) => {
       const by = principalOf(handler);
@@ -32,6 +35,7 @@ export function registerTaskService(router: ConnectRouter, context: Needs): void
       await access.place(by, key);
       await access.authorise(by, "create", { kind: "task", key });
       const spec = decodeTaskSpec(request.spec);
+      orchestrator.requireRunnable(spec.definition);
       // Whoever runs the task later may read its code.
       await authoriseCode(context, by, key, spec.definition.reads);
       await catalog.deployTask(key, spec, by);

@@ -227,7 +227,7 @@ print(json.dumps([[one.error_info.message for one in attempts], child.pb2.status
     // With SYS_PTRACE, the bit 19.
     assert.deepEqual([held, debugged], ["00000000000004fb 1", "00000000000804fb 0"]);
     assert.equal(closed, "Read-only file system");
-    assert.match(refused ?? "", /pod template absent, which the settings of this server do not have/u);
+    assert.match(refused ?? "", /the settings of this server have no pod template absent/u);
 
     const single = await run("debugged", { x: 1 });
     const page = await (await fetch(single.url)).text();

@@ -50,6 +50,7 @@ export function createFakeExecutor(
     endpointForAttempts: () => "127.0.0.1:1",
     environmentFor: plainEnvironment,
     resolveImage: async (reference) => ({ reference, pinned: reference, digest: "none", source: "host" }),
+    refusal: (_, demands) => refuseOptions(demands, [], "the fake"),
     start: async (spec, _logs, observer) => {
       const refused = refuseOptions(spec, [], "the fake");
       if (refused !== undefined) return observer.ended(refused);

@@ -144,6 +144,23 @@ test("fields of a run", async (t) => {
   });
 });
 
+test("a task whose attempts could never start is refused as the root of a run, as a child and when it is deployed", async (t) => {
+  const { run, enqueue, started, transport, runs } = await subject(t);
+  await run({ id: { case: "runId", value: runId("parent") } });
+  await started("parent");
+  const task = taskOf({ podTemplateName: "absent" });
+  const refused =
+    /task env\.task cannot run here: the attempt asks for podTemplate, which the fake .*hint: /u;
+  await assert.rejects(run({ id: { case: "runId", value: runId("refused") }, task }), refused);
+  await assert.rejects(runs.getRunDetails({ runId: runId("refused") }), /no run "?refused/u);
+  await assert.rejects(enqueue({ spec: { case: "task", value: { spec: task.value } } }), refused);
+  const taskId = { project: PROJECT.name, domain: PROJECT.domain, name: "env.task", version: "1" };
+  await assert.rejects(
+    createClient(TaskService, transport).deployTask({ taskId, spec: task.value }),
+    refused,
+  );
+});
+
 /** Of the run of the next test, which its actions' inputs and outputs are in. */
 const FOLDER = "s3://boxkite/flytesnacks/development/runs/parent";
 

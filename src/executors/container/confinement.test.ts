@@ -9,13 +9,11 @@ import {
   confinementNote,
   memoryLimitOfMachine,
   NO_POLICY,
-  unknownTemplate,
   type Confinement,
   type ConfinementPolicy,
   type ConfinementSettings,
 } from "./confinement.ts";
 import { confinementFields, memoryLimitOf, optionFields } from "./container-options.ts";
-import { unknownRuntime } from "./oci-runtime.ts";
 
 const SPEC: AttemptSpec = {
   key: { project: "p", domain: "d", run: "r1", action: "a0", attempt: 1 },
@@ -139,26 +137,4 @@ test("what differs from the defaults is told with who said so", () => {
   assert.equal(confinementNote(SPEC, settings), "by the server's settings: OCI runtime runsc");
   const same = withTemplate({});
   assert.match(confinementNote(same.spec, same.policy) ?? "", /debug: nothing differs/u);
-});
-
-test("a template or a runtime that there is not is refused by name, with what there is", () => {
-  const { policy, spec } = withTemplate({});
-  assert.equal(unknownTemplate(spec, policy), undefined);
-  const wrong = unknownTemplate({ ...spec, podTemplate: "debag" }, policy);
-  assert.equal(wrong?.code, "POD_TEMPLATE_UNKNOWN");
-  assert.match(wrong.message ?? "", /pod template debag/u);
-  assert.match(wrong.hint ?? "", /use one of debug, .*podTemplate.*pod-templates/u);
-  assert.match(unknownTemplate(spec, NO_POLICY)?.hint ?? "", /^leave pod_template/u);
-
-  assert.equal(unknownRuntime("runsc", "docker", INFO), undefined);
-  assert.equal(unknownRuntime(undefined, "docker", INFO), undefined);
-  for (const [engine, hint] of [
-    ["docker", /daemon\.json: "runtimes"/u],
-    ["podman", /\[engine\.runtimes\]/u],
-  ] as const) {
-    const refused = unknownRuntime("kata", engine, INFO);
-    assert.equal(refused?.code, "OCI_RUNTIME_UNAVAILABLE");
-    assert.match(refused.message ?? "", /kata, which is not registered in .*; it has runc, runsc$/u);
-    assert.match(refused.hint ?? "", hint);
-  }
 });

@@ -2,8 +2,7 @@
  * What holds a task's container in: the defaults, what the server's settings and a pod template of them say instead,
  * and what the attempt itself asks for. The engine's own seccomp profile always stays.
  */
-import type { AttemptExit } from "../../domain/attempt.ts";
-import type { AttemptSpec } from "../executor.ts";
+import type { AttemptOptions, Refusal } from "../attempt-options.ts";
 
 /** Each may be left out: then what comes before it holds, in the end the default. */
 export interface ConfinementSettings {
@@ -68,7 +67,7 @@ const DEFAULTS: Confinement = {
 };
 
 /** The attempt itself can only ask for more confinement. Of a template that there is not, the defaults and settings hold. */
-export function confine(spec: AttemptSpec, { settings, templates }: ConfinementPolicy): Confinement {
+export function confine(spec: AttemptOptions, { settings, templates }: ConfinementPolicy): Confinement {
   const template = templates.get(spec.podTemplate ?? "");
   const merged: Confinement = { ...DEFAULTS, ...settings, ...template };
   return {
@@ -98,7 +97,7 @@ export function memoryLimitOfMachine(machineBytes: number): number {
 }
 
 /** What differs from the defaults and who said so, for the reader of the run; undefined where nothing does. */
-export function confinementNote(spec: AttemptSpec, policy: ConfinementPolicy): string | undefined {
+export function confinementNote(spec: AttemptOptions, policy: ConfinementPolicy): string | undefined {
   const { podTemplate } = spec;
   const differences = differencesOf(confine(spec, policy));
   if (podTemplate === undefined && differences.length === 0) return undefined;
@@ -125,16 +124,16 @@ function differencesOf(confinement: Confinement): string[] {
 
 /** The end of an attempt whose task asks for a template that the server's settings do not have. */
 export function unknownTemplate(
-  { podTemplate }: AttemptSpec,
+  { podTemplate }: AttemptOptions,
   { templates }: ConfinementPolicy,
-): AttemptExit | undefined {
+): Refusal | undefined {
   if (podTemplate === undefined || templates.has(podTemplate)) return undefined;
   const known = [...templates.keys()].join(", ");
   return {
     reason: "start_failed",
     outOfMemory: false,
     code: "POD_TEMPLATE_UNKNOWN",
-    message: `the task asks for the pod template ${podTemplate}, which the settings of this server do not have`,
+    message: `the settings of this server have no pod template ${podTemplate}`,
     hint: known
       ? `use one of ${known}, or leave pod_template (TypeScript: podTemplate) out; who runs the server can add it under pod-templates in its settings file`
       : "leave pod_template (TypeScript: podTemplate) out; who runs the server can add it under pod-templates in its settings file",

@@ -34,7 +34,7 @@ import {
   type CreateContext,
 } from "./create-container.ts";
 import type { ContainerEvents } from "./container-events.ts";
-import { containerName, refusal, type ContainerSettings } from "./container-spec.ts";
+import { containerName, type ContainerSettings } from "./container-spec.ts";
 import { EngineRetry } from "./engine-retry.ts";
 import { HeldContainer } from "./held-container.ts";
 import type { ImagePuller } from "./image-puller.ts";
@@ -43,6 +43,7 @@ import type { ContainerMakers } from "./oci-runtime.ts";
 import { SIGKILL_CODE } from "./limit-facts.ts";
 import { reportEgress } from "./join-network.ts";
 import { pullFailure } from "./pull-failure.ts";
+import { refusal, type RefusalContext } from "./refusal.ts";
 import type { RunNetworks } from "./run-networks.ts";
 import { startFailure } from "./start-failure.ts";
 
@@ -60,6 +61,17 @@ export interface ContainerAttemptContext extends ContainerMakers {
   readonly log: Logger;
   /** How long the engine may be unreachable before its attempts count as lost. */
   readonly lostAfterMs: number;
+}
+
+/** What an attempt may ask of this engine. */
+export function refusalContext(context: ContainerAttemptContext): RefusalContext {
+  const { settings, inherited, api, podmanRuntimes, networks } = context;
+  return {
+    ...settings,
+    inherited,
+    choosesRuntime: api.engine === "docker" || podmanRuntimes !== undefined,
+    closesNetworks: networks?.isDirect === true,
+  };
 }
 
 /** The pauses, and how often a container is created whose name is in use although no container has it. */
@@ -97,8 +109,8 @@ export class ContainerAttempt implements AttemptWork<HeldContainer> {
   }
 
   async find(signal: AbortSignal): Promise<After<HeldContainer, "finding">> {
-    const { settings, inherited } = this.#context;
-    const refused = refusal(this.#spec, { ...settings, inherited });
+    const { settings } = this.#context;
+    const refused = refusal(this.#spec, refusalContext(this.#context));
     if (refused !== undefined) throw new AttemptEnded(refused);
     const backoff = createBackoff(CREATE_AGAIN, this.#context.clock);
     for (let tries = 1; ; tries++) {

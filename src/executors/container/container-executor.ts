@@ -14,7 +14,12 @@ import { plainEnvironment } from "../plain-environment.ts";
 import type { Executor } from "../executor.ts";
 import { AttemptMachine } from "../attempt-machine.ts";
 import { WatchedAttempts } from "../watched-attempts.ts";
-import { ContainerAttempt, stopContainer, type ContainerAttemptContext } from "./container-attempt.ts";
+import {
+  ContainerAttempt,
+  refusalContext,
+  stopContainer,
+  type ContainerAttemptContext,
+} from "./container-attempt.ts";
 import type { HeldContainer } from "./held-container.ts";
 import { createContainerEvents } from "./container-events.ts";
 import { NO_POLICY, type ConfinementPolicy } from "./confinement.ts";
@@ -26,6 +31,7 @@ import { createImagePuller, type PullByCommand } from "./image-puller.ts";
 import type { Inherited } from "./inherited.ts";
 import { limitFactsOf } from "./limit-facts.ts";
 import type { RunNetworks } from "./run-networks.ts";
+import { refusal } from "./refusal.ts";
 import { resolveImage } from "./resolve-image.ts";
 
 export interface ContainerExecutorOptions {
@@ -103,7 +109,7 @@ export function createContainerExecutor(options: ContainerExecutorOptions): Exec
     capacity: {
       ...(options.info.cpus > 0 && { cpu: options.info.cpus }),
       ...(options.info.memoryBytes > 0 && { memoryBytes: options.info.memoryBytes }),
-      // See refusal() in container-spec.ts.
+      // See refuseGpus() in refusal.ts.
       gpu: api.engine === "podman" ? 0 : countGpus(),
     },
     endpointForAttempts: (port) => hostPort(options.endpointHost(), port),
@@ -118,6 +124,7 @@ export function createContainerExecutor(options: ContainerExecutorOptions): Exec
       resolving.set(key, asked);
       return asked;
     },
+    refusal: (_, demands) => refusal(demands, refusalContext(context())),
     start: async (spec, logs, observer) => {
       const name = nameOf(spec.key);
       const work = () => new ContainerAttempt(context(), spec, logs, observer);

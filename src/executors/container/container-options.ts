@@ -1,56 +1,9 @@
 /** How what an attempt asks for beyond image and resources is asked of an engine. */
-import type { AttemptExit } from "../../domain/attempt.ts";
 import type { EngineInfo, EngineName } from "../../containers/types.ts";
-import { capabilityFields } from "./capabilities.ts";
-import { isAsked, refuseOption, refuseOptions, type AttemptOption } from "../attempt-options.ts";
+import type { AttemptDemands } from "../attempt-options.ts";
 import type { AttemptSpec } from "../executor.ts";
-import {
-  confine,
-  memoryLimitOfMachine,
-  unknownTemplate,
-  type Confinement,
-  type ConfinementPolicy,
-} from "./confinement.ts";
-import type { Inherited } from "./inherited.ts";
-import { unknownRuntime } from "./oci-runtime.ts";
-
-const HONOURED: readonly AttemptOption[] = [
-  "readOnlyMounts",
-  "scratch",
-  "tmpfs",
-  "readOnlyRoot",
-  "noNewPrivileges",
-  "droppedCapabilities",
-  "ociRuntime",
-  "podTemplate",
-  "network",
-  "egress",
-  "secretVariables",
-  "secretFiles",
-];
-
-export interface RefusalContext {
-  readonly engine: EngineName;
-  readonly info: EngineInfo;
-  readonly inherited: Inherited;
-  readonly policy: ConfinementPolicy;
-}
-
-export function optionRefusal(
-  spec: AttemptSpec,
-  { engine, info, inherited, policy }: RefusalContext,
-): AttemptExit | undefined {
-  const { readOnlyRoot, isolation } = confine(spec, policy);
-  const unknown = unknownTemplate(spec, policy) ?? unknownRuntime(isolation, engine, info);
-  if (unknown !== undefined) return unknown;
-  // Files are put into the root after it became read-only.
-  if (readOnlyRoot) {
-    if (isAsked(spec.secretFiles)) return refuseOption("secretFiles", `${engine} beside readOnlyRoot`);
-    if (inherited.certificates !== undefined)
-      return refuseOption("readOnlyRoot", `${engine} beside this machine's certificates`);
-  }
-  return refuseOptions(spec, HONOURED, engine);
-}
+import { capabilityFields } from "./capabilities.ts";
+import { memoryLimitOfMachine, type Confinement } from "./confinement.ts";
 
 /** Fields beside `HostConfig`, and those in it. */
 export function optionFields(
@@ -110,4 +63,8 @@ export function memoryLimitOf(
   if (!info.limits.memory) return undefined;
   if (limits.memoryBytes !== undefined) return limits.memoryBytes;
   return memoryLimit && info.memoryBytes > 0 ? Math.floor(memoryLimitOfMachine(info.memoryBytes)) : undefined;
+}
+
+export function gpusOf({ limits, requests }: Pick<AttemptDemands, "limits" | "requests">): number {
+  return limits.gpu ?? requests.gpu ?? 0;
 }

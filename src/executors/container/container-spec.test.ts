@@ -1,15 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { AttemptSpec } from "../executor.ts";
-import type { Inherited } from "./inherited.ts";
 import { NO_POLICY } from "./confinement.ts";
-import {
-  containerBody,
-  containerName,
-  keyOfLabels,
-  refusal,
-  type ContainerSettings,
-} from "./container-spec.ts";
+import { containerBody, containerName, keyOfLabels, type ContainerSettings } from "./container-spec.ts";
 
 const settings: ContainerSettings = {
   instance: "i",
@@ -64,12 +57,6 @@ const HOST_FIELDS = [
 const bodyOf = (more: Partial<AttemptSpec> = {}, with_: Partial<ContainerSettings> = {}) =>
   containerBody({ ...spec, ...more }, { ...settings, ...with_ }) as Body;
 
-const refusalOf = (
-  asked: AttemptSpec,
-  engine: ContainerSettings["engine"] = "docker",
-  inherited: Inherited = {},
-) => refusal(asked, { ...settings, engine, inherited });
-
 test("nothing of the image is replaced, and nothing is mounted", () => {
   const body = bodyOf();
   assert.deepEqual(Object.keys(body).sort(), ["Cmd", "Env", "HostConfig", "Image", "Labels"]);
@@ -111,31 +98,6 @@ test("a limit that the engine cannot enforce is not asked for", () => {
   const info = { ...settings.info, limits: { cpu: false, memory: false, pids: false } };
   const unlimited = HOST_FIELDS.filter((name) => !["Memory", "MemorySwap", "PidsLimit"].includes(name));
   assert.deepEqual(Object.keys(bodyOf(wish, { info }).HostConfig).sort(), unlimited);
-});
-
-test("podman would ignore a request for GPUs, so it is refused", () => {
-  const wish = { ...spec, requests: { gpu: 1 } };
-  assert.deepEqual(
-    [refusalOf(wish, "podman")?.code, refusalOf(wish), refusalOf(spec, "podman")],
-    ["GPU_NOT_SUPPORTED", undefined, undefined],
-  );
-});
-
-test("files cannot be put into a root that is read-only, so the combination is refused", () => {
-  const closed = { ...spec, readOnlyRoot: true };
-  const secret = { ...closed, secretFiles: { "/run/key": "k" } };
-  const messages = [
-    refusalOf(closed),
-    refusalOf({ ...closed, secretFiles: {} }),
-    refusalOf(secret),
-    refusalOf(closed, "docker", { certificates: "/etc/ssl/cert.pem" }),
-  ].map((exit) => exit?.message);
-  assert.deepEqual(messages, [
-    undefined,
-    undefined,
-    "the attempt asks for secretFiles, which docker beside readOnlyRoot cannot give",
-    "the attempt asks for readOnlyRoot, which docker beside this machine's certificates cannot give",
-  ]);
 });
 
 test("names are the same for the same attempt only", () => {

@@ -1,15 +1,9 @@
 /** From an attempt to what the engine is asked to create, and back from labels to the attempt. */
-import type { AttemptExit, AttemptKey } from "../../domain/attempt.ts";
+import type { AttemptKey } from "../../domain/attempt.ts";
 import { createHash } from "node:crypto";
 import type { AttemptSpec } from "../executor.ts";
 import { confine, type ConfinementPolicy } from "./confinement.ts";
-import {
-  confinementFields,
-  memoryLimitOf,
-  optionFields,
-  optionRefusal,
-  type RefusalContext,
-} from "./container-options.ts";
+import { confinementFields, gpusOf, memoryLimitOf, optionFields } from "./container-options.ts";
 import { networkFields, type NetworkUse } from "./network-fields.ts";
 import type { EngineInfo, EngineName } from "../../containers/types.ts";
 
@@ -105,25 +99,6 @@ function sharedMemoryFields({ sharedMemoryBytes, limits }: AttemptSpec, { memory
   // An engine that does not report its memory says 0.
   const bytes = Math.min(limits.memoryBytes ?? Infinity, memoryBytes || Infinity);
   return Number.isFinite(bytes) ? { ShmSize: bytes } : {};
-}
-
-/**
- * Refuses what the engine would accept and ignore. Podman's Docker-compatible API accepts a request for GPUs and
- * starts the container without them (seen with 4.3, reported for 4.9).
- */
-export function refusal(spec: AttemptSpec, context: RefusalContext): AttemptExit | undefined {
-  if (context.engine !== "podman" || gpusOf(spec) === 0) return optionRefusal(spec, context);
-  return {
-    reason: "start_failed",
-    outOfMemory: false,
-    code: "GPU_NOT_SUPPORTED",
-    message: `the task asks for ${gpusOf(spec)} GPU, which podman does not pass to containers through its API`,
-    hint: "use Docker with the NVIDIA container toolkit: boxkite up --engine docker; or remove gpu from the task's resources",
-  };
-}
-
-function gpusOf({ limits, requests }: AttemptSpec): number {
-  return limits.gpu ?? requests.gpu ?? 0;
 }
 
 function keyLabels(instance: string, key: AttemptKey): Record<string, string> {

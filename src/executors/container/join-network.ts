@@ -1,6 +1,4 @@
 /** Puts an attempt's container on a network of its run, with or without a route out. */
-import { AttemptEnded } from "../attempt-machine.ts";
-import { refuseOption } from "../attempt-options.ts";
 import { confine } from "./confinement.ts";
 import type { CreateContext } from "./create-container.ts";
 import type { RunNetwork } from "./run-networks.ts";
@@ -12,12 +10,9 @@ export interface NetworkSettings {
 
 /** Undefined: it is on a network that the engine chooses or the attempt names. */
 export async function joinNetwork(context: CreateContext): Promise<RunNetwork | undefined> {
-  const { networks, spec, settings } = context;
+  const { networks, spec } = context;
   if (spec.network !== undefined) return undefined;
-  const internal = hasNoEgress(context);
-  if (internal && networks?.isDirect !== true)
-    throw new AttemptEnded(refuseOption("egress", `${settings.engine} as it is run here`));
-  return await networks?.join(spec.key, internal);
+  return await networks?.join(spec.key, hasNoEgress(context));
 }
 
 /** Also of a container that was made before the server ended: what was reported then may not have been recorded. */

@@ -1,17 +1,17 @@
 /** The OCI runtime of a container, where it is not the engine's own. */
-import type { AttemptExit } from "../../domain/attempt.ts";
 import type { EngineApi } from "../../containers/api.ts";
 import { EngineResponseError } from "../../containers/http.ts";
 import type { PodmanRuntimes } from "../../containers/podman-runtimes.ts";
 import { runtimeHint } from "../../containers/failures/start.ts";
 import type { CreateResult, EngineInfo, EngineName } from "../../containers/types.ts";
+import type { Refusal } from "../attempt-options.ts";
 
 /** The end of an attempt for a runtime that is not in the engine's configuration. */
 export function unknownRuntime(
   isolation: string | undefined,
   engine: EngineName,
   { ociRuntimes }: EngineInfo,
-): AttemptExit | undefined {
+): Refusal | undefined {
   if (isolation === undefined || ociRuntimes.includes(isolation)) return undefined;
   return {
     reason: "start_failed",
@@ -22,9 +22,21 @@ export function unknownRuntime(
   };
 }
 
+/** Where podman is on another machine: only its own program can choose one. */
+export function unchoosableRuntime(isolation: string | undefined): Refusal | undefined {
+  if (isolation === undefined) return undefined;
+  return {
+    reason: "start_failed",
+    outOfMemory: false,
+    code: "OCI_RUNTIME_UNAVAILABLE",
+    message: `the container is to be isolated by the OCI runtime ${isolation}, and podman, whose program alone can choose one, is on another machine`,
+    hint: "run the server on the machine of podman, or use Docker: boxkite up --engine docker",
+  };
+}
+
 export interface ContainerMakers {
   readonly api: EngineApi;
-  /** Absent where podman, or its program, is on another machine, and with Docker, which has a field for the runtime. */
+  /** Absent with Docker, which has a field for the runtime, and where podman is on another machine: `unchoosableRuntime`. */
   readonly podmanRuntimes?: PodmanRuntimes | undefined;
 }
 
@@ -35,13 +47,7 @@ export async function createIsolated(
   name: string,
   body: unknown,
 ): Promise<CreateResult> {
-  if (isolation === undefined || api.engine === "docker") return api.createContainer(name, body);
-  if (podmanRuntimes === undefined)
-    throw new EngineResponseError(
-      "POST /containers/create",
-      400,
-      `OCI runtime "${isolation}" not found: podman is on another machine, and only its own program can choose one`,
-    );
+  if (isolation === undefined || podmanRuntimes === undefined) return api.createContainer(name, body);
   const service = await podmanRuntimes.serviceOf(isolation);
   const created = await service.createContainer(name, body);
   if (created.kind !== "created" || (await api.inspectContainer(created.id)) !== undefined) return created;

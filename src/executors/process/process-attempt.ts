@@ -9,7 +9,7 @@ import { errnoOf } from "../../lib/errno.ts";
 import { isShortage } from "../../lib/shortage.ts";
 import type { After, Ended } from "../attempt-chart.ts";
 import { AttemptEnded, type AttemptWork } from "../attempt-machine.ts";
-import { refuseOptions } from "../attempt-options.ts";
+import { refuseOptions, type AttemptDemands, type Refusal } from "../attempt-options.ts";
 import type { AttemptObserver, AttemptSpec } from "../executor.ts";
 import { Wakeup } from "../wakeup.ts";
 import type { AttemptDirectory } from "./attempt-directory.ts";
@@ -64,6 +64,10 @@ const GATHER_MS = 20;
 const MISSING_CHECKS = 8;
 const MISSING_CHECK_MS = 250;
 
+export function refusal(demands: AttemptDemands): Refusal | undefined {
+  return refuseOptions(demands, HONOURED, "the process executor");
+}
+
 export class ProcessAttempt implements AttemptWork<HeldProcess> {
   readonly #context: ProcessAttemptContext;
   readonly #wakeup: Wakeup;
@@ -77,7 +81,7 @@ export class ProcessAttempt implements AttemptWork<HeldProcess> {
 
   async find(signal: AbortSignal): Promise<After<HeldProcess, "finding">> {
     const { directory, spec, sink, clock } = this.#context;
-    const refused = refuseOptions(spec, HONOURED, "the process executor");
+    const refused = refusal(spec);
     if (refused !== undefined) throw new AttemptEnded(refused);
     const [end, startedAt] = await this.#known(async () => {
       await directory.create(spec.key);

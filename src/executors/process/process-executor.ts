@@ -19,7 +19,7 @@ import { machineCapacity } from "../machine.ts";
 import { WatchedAttempts } from "../watched-attempts.ts";
 import { AttemptDirectory, readTextFile, type ReadText } from "./attempt-directory.ts";
 import { KEY_FILE } from "./attempt-key-file.ts";
-import { ProcessAttempt, type HeldProcess } from "./process-attempt.ts";
+import { ProcessAttempt, refusal, type HeldProcess } from "./process-attempt.ts";
 
 export interface ProcessExecutorOptions {
   /** Where attempts keep their directories; private to one server instance. */
@@ -59,6 +59,7 @@ export function createProcessExecutor(options: ProcessExecutorOptions): Executor
     endpointForAttempts: (port) => `127.0.0.1:${port}`,
     environmentFor: plainEnvironment,
     resolveImage: async (reference) => hostImage(reference, "the process executor runs no images"),
+    refusal: (_, demands) => refusal(demands),
     start: async (spec, sink, observer) => {
       const name = attemptDirectoryName(spec.key);
       const held = directoryOf(name);
