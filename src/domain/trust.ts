@@ -7,7 +7,12 @@ export function isTrustedCaller({ identity }: Pick<Principal, "identity">): bool
   return identity.kind === "everyone";
 }
 
-/** Its root and all of its actions; what a task has started is not. */
+/**
+ * Its images, also those of its children, and the notifications of its end. What a task has started is not trusted, nor
+ * are the webhooks that its tasks ask for: those send what a task likes to an address that it makes up. An image is only
+ * asked for by its name, as a registry is asked, and most are named in the program that the run was started with; a
+ * registry on localhost is usual there.
+ */
 export function isTrustedRun({ authority, settings }: Pick<NewRun, "authority" | "settings">): boolean {
   return authority.kind === "everyone" && settings.spawnedBy === undefined;
 }

@@ -11,7 +11,7 @@ import type { EgressRule } from "../lib/egress.ts";
 import type { Store } from "../store/store.ts";
 import { optionsOf } from "./attempt-spec.ts";
 import { resolveAll } from "./images.ts";
-import { requireAllowed, webhooksOfAction, webhooksOfRun } from "./webhook-egress.ts";
+import { requireNotifications, requireWebhooks } from "./webhook-egress.ts";
 
 export interface AcceptanceOptions {
   readonly store: Pick<Store, "createRun" | "createAction" | "getAction">;
@@ -34,7 +34,7 @@ export interface Acceptance {
     root: NewAction,
     seeds?: readonly NewAction[],
   ): Promise<{ readonly run: RunRecord; readonly root: ActionRecord }>;
-  /** Accepts an action; "exists" when the run has one of that name already. */
+  /** Accepts an action; "exists" when the run has one of that name already. Throws EGRESS_DENIED as above. */
   enqueue(run: RunRecord, action: NewAction, by: Principal): Promise<ActionRecord | "exists">;
 }
 
@@ -66,7 +66,7 @@ export function createAcceptance(options: AcceptanceOptions): Acceptance {
   return {
     requireRunnable,
     createRun: async (run, root, seeds = []) => {
-      requireAllowed(webhooksOfRun(run), run, options.egress);
+      requireNotifications(run, options.egress);
       const definition = root.spec?.definition;
       const fitted = fitting(root);
       requireQueue(queues, root.queue ?? "");
@@ -93,7 +93,7 @@ export function createAcceptance(options: AcceptanceOptions): Acceptance {
       // A retried parent finds its child even where the settings have changed since.
       if (await store.getAction({ ...run.key, action: action.name })) return "exists";
       const fitted = fitting(action);
-      requireAllowed(webhooksOfAction(action), run, options.egress);
+      requireWebhooks(action, options.egress);
       requireQueue(queues, action.queue ?? "");
       const created = await store.createAction(run, fitted, by, maxActionsPerRun);
       if (created === "run_full") {

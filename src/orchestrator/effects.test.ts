@@ -6,6 +6,7 @@ import { steppedClock } from "../../test/helpers/stepped-clock.ts";
 import type { ActionRecord } from "../domain/action-record.ts";
 import { BoxkiteError } from "../domain/errors.ts";
 import type { HttpRequest, Notification } from "../domain/notification.ts";
+import { EVERYONE } from "../domain/principal.ts";
 import { NO_SETTINGS, type RunRecord } from "../domain/run.ts";
 import type { Effect } from "../domain/transition.ts";
 import type { EffectLane, EffectRecord, Store } from "../store/store.ts";
@@ -96,9 +97,9 @@ function subject(options: SubjectOptions = {}) {
     onFreed: (queue) => calls.push(["freed", queue]),
     webhooks: createWebhooks({
       store,
-      send: async (request, run) => {
+      send: async (request, isTrusted) => {
         calls.push(["send", request]);
-        await options.send?.(request, run);
+        await options.send?.(request, isTrusted);
       },
       clock,
       log,
@@ -355,7 +356,7 @@ test("a webhook that the server may not send is given up at once", async () => {
 });
 
 function runWith(notifications: readonly Notification[]): Partial<Store> {
-  const run = { settings: { ...NO_SETTINGS, notifications } } as unknown as RunRecord;
+  const run = { authority: EVERYONE, settings: { ...NO_SETTINGS, notifications } } as unknown as RunRecord;
   return { getRun: async () => run };
 }
 

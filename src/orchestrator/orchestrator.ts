@@ -11,7 +11,6 @@ import type { Written } from "../domain/outcome/evidence.ts";
 import type { Principal } from "../domain/principal.ts";
 import type { Executor } from "../executors/executor.ts";
 import type { Clock } from "../lib/clock.ts";
-import { isTrustedRun } from "../domain/trust.ts";
 import type { Logger } from "../lib/log.ts";
 import { createRedactor, type Redactor } from "../lib/redact.ts";
 import type { AttemptLogs } from "../logs/attempt-logs.ts";
@@ -203,7 +202,7 @@ function assemble(options: OrchestratorOptions, work: Work): Parts {
   const onFreed = (queue: string) => dispatcher.wake(queue);
   const webhooks = createWebhooks({
     ...options,
-    send: (request, run) => sendRequest(request, run && isTrustedRun(run) ? undefined : options.egress),
+    send: (request, isTrusted) => sendRequest(request, isTrusted ? undefined : options.egress),
   });
   const effects = createEffects({ ...options, work, apply, attempts, webhooks, onFreed });
   const timers = createTimers({ ...options, work, apply, onQueueDue: () => dispatcher.wake() });

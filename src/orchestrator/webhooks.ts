@@ -5,16 +5,16 @@ import { BoxkiteError } from "../domain/errors.ts";
 import { ROOT_ACTION } from "../domain/ids.ts";
 import { fillRequest, type HttpRequest } from "../domain/notification.ts";
 import type { Phase } from "../domain/phase.ts";
-import type { RunRecord } from "../domain/run.ts";
 import type { Effect } from "../domain/transition.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import type { EffectRecord, Store } from "../store/store.ts";
+import { isTrustedWebhook } from "./webhook-egress.ts";
 
 export interface WebhooksOptions {
   readonly store: Pick<Store, "getRun">;
-  /** Throws unless the receiver accepted it; EGRESS_DENIED where the server may not send it for this run. */
-  readonly send: (request: HttpRequest, run: RunRecord | undefined) => Promise<void>;
+  /** Throws unless the receiver accepted it; EGRESS_DENIED where the server does not connect to it, unless `isTrusted`. */
+  readonly send: (request: HttpRequest, isTrusted: boolean) => Promise<void>;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -44,7 +44,8 @@ export function createWebhooks({ store, send, clock, log }: WebhooksOptions): We
     },
     deliver: async (request, { action: { key }, createdAt }) => {
       try {
-        await send(request, await store.getRun(key));
+        const run = await store.getRun(key);
+        await send(request, run !== undefined && isTrustedWebhook(run, key));
       } catch (error) {
         // Trying again would let callers find out for a day which hosts there are.
         if (error instanceof BoxkiteError && error.code === "EGRESS_DENIED")

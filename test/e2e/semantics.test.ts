@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { before, test } from "node:test";
 import { processSubject, usePython } from "../helpers/process-subject.ts";
 import { startReceiver } from "../helpers/receiver.ts";
+import { temporaryDirectory } from "../helpers/server.ts";
 import { stockPython } from "../helpers/stock-sdk.ts";
 import { until } from "../helpers/until.ts";
 
@@ -162,7 +163,9 @@ test("a condition that is not answered times out", async (t) => {
 
 test("a condition's webhook is sent, and an answer at its address resumes the run", async (t) => {
   const receiver = await startReceiver(t);
-  const { run } = await processSubject(t, CONDITIONS);
+  const settings = join(await temporaryDirectory(t), "settings.yaml");
+  await writeFile(settings, `egress: {allow: ["${new URL(receiver.url).host}"]}\n`);
+  const { run } = await processSubject(t, CONDITIONS, ["--config", settings]);
   const waiting = run("approve", { hook: receiver.url });
   await until(async () => receiver.received.length > 0);
   const { answer_at: address } = JSON.parse(receiver.received[0]?.body ?? "") as { answer_at: string };

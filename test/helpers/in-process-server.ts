@@ -8,6 +8,7 @@ import type { Transport } from "@connectrpc/connect";
 import type { AuthMode } from "../../src/domain/auth-mode.ts";
 import { silentLogger } from "../../src/lib/log.ts";
 import type { Quotas } from "../../src/domain/quotas.ts";
+import type { EgressRule } from "../../src/lib/egress.ts";
 import type { Authorise } from "../../src/services/access.ts";
 import { startServer } from "../../src/server/server.ts";
 import type { FakeExecutor } from "./fake-executor.ts";
@@ -29,6 +30,7 @@ export async function startInProcess(
   authorise?: Authorise,
   quotas?: Quotas,
   auth: AuthMode = "off",
+  egress?: EgressRule,
 ): Promise<InProcessServer> {
   const directory = await mkdtemp(join(tmpdir(), "boxkite-test-"));
   const server = await startServer({
@@ -45,6 +47,7 @@ export async function startInProcess(
     auth,
     ...(authorise && { authorise }),
     ...(quotas && { quotas }),
+    ...(egress && { egress }),
   });
   t.after(async () => {
     await server.close();

@@ -1,10 +1,11 @@
-/** Requests for a run depend on who started it: this machine's addresses are for whoever works at it. */
+/** Requests for a run depend on who asked for them: this machine's addresses are for whoever works at it, and no task does. */
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 import { NO_RETRIES } from "../../src/domain/action.ts";
 import { ROOT_ACTION } from "../../src/domain/ids.ts";
 import { EVERYONE, LOCAL, type Authority } from "../../src/domain/principal.ts";
 import { NO_SETTINGS, type RunSettings } from "../../src/domain/run.ts";
+import { createEgressAllowance, NOTHING_ALLOWED } from "../../src/lib/egress-allowance.ts";
 import { createEgressRule } from "../../src/lib/egress.ts";
 import { startReceiver } from "../helpers/receiver.ts";
 import { until } from "../helpers/until.ts";
@@ -12,10 +13,11 @@ import { newTask, orchestratorSubject } from "./subject.ts";
 
 const CI: Authority = { kind: "token", id: "ci" };
 
-async function started(t: TestContext) {
+async function started(t: TestContext, allowance = NOTHING_ALLOWED) {
   const receiver = await startReceiver(t);
   const asked: [reference: string, isTrusted: boolean | undefined][] = [];
   const egress = createEgressRule({
+    allowance,
     resolve: (_name, _options, callback) => callback(null, [{ address: "127.0.0.1", family: 4 }]),
   });
   const subject = await orchestratorSubject(t, { egress });
@@ -74,17 +76,38 @@ test("a webhook to this machine is for a run of this machine's user: another's i
   ]);
 });
 
-test("so is the webhook of a condition, by the caller of its run", async (t) => {
-  const { receiver, create, orchestrator, reached } = await started(t);
-  const effects = [
-    { type: "sendWebhook", request: { method: "POST", url: `${receiver.url}/c`, headers: {}, body: "" } },
-  ] as const;
-  const condition = { ...newTask("c", ROOT_ACTION, {}, Date.now()), effects };
-  const { run: theirs } = await create("theirs", CI, "http://public.example/");
-  await reached("theirs", "running");
-  await assert.rejects(orchestrator.enqueue(theirs, condition, LOCAL), { code: "EGRESS_DENIED" });
-  const { run: own } = await create("own", EVERYONE, "http://public.example/");
+const conditionWith = (name: string, url: string) => ({
+  ...newTask(name, ROOT_ACTION, {}, Date.now()),
+  effects: [{ type: "sendWebhook", request: { method: "POST", url, headers: {}, body: "" } }] as const,
+});
+
+test("the webhook of a condition is a task's, also in a run of this machine's user", async (t) => {
+  const { receiver, create, orchestrator, reached, outbox } = await started(t);
+  const { host, port } = new URL(receiver.url);
+  for (const [name, authority] of [
+    ["theirs", CI],
+    ["own", EVERYONE],
+  ] as const) {
+    const { run } = await create(name, authority, "http://public.example/");
+    await reached(name, "running");
+    await assert.rejects(orchestrator.enqueue(run, conditionWith("c", receiver.url), LOCAL), {
+      code: "EGRESS_DENIED",
+      hint: `the server's operator can allow it in the settings file: egress: {allow: ["${host}"]}`,
+    });
+    await orchestrator.enqueue(run, conditionWith("d", `http://inside.example:${port}/`), LOCAL);
+    await until(async () => (await outbox()) === 0);
+  }
+  assert.deepEqual(receiver.received, []);
+});
+
+test("the settings allow a receiver for the webhooks of tasks, by its name or its address", async (t) => {
+  const receiver = await startReceiver(t);
+  const { port, host } = new URL(receiver.url);
+  const allowed = createEgressAllowance([host, `inside.example:${port}`]);
+  const { create, orchestrator, reached } = await started(t, allowed);
+  const { run } = await create("own", EVERYONE, "http://public.example/");
   await reached("own", "running");
-  await orchestrator.enqueue(own, condition, LOCAL);
-  await until(async () => receiver.received.length === 1);
+  await orchestrator.enqueue(run, conditionWith("c", receiver.url), LOCAL);
+  await orchestrator.enqueue(run, conditionWith("d", `http://inside.example:${port}/`), LOCAL);
+  await until(async () => receiver.received.length === 2);
 });

@@ -19,6 +19,8 @@ import {
   RunService,
   type CreateRunRequestSchema,
 } from "../../src/wire/gen/flyteidl2/workflow/run_service_pb.js";
+import { createEgressAllowance } from "../../src/lib/egress-allowance.ts";
+import { createEgressRule } from "../../src/lib/egress.ts";
 import { createFakeExecutor } from "../helpers/fake-executor.ts";
 import { startInProcess } from "../helpers/in-process-server.ts";
 import { startReceiver } from "../helpers/receiver.ts";
@@ -45,7 +47,9 @@ const UNCACHED = taskOf({});
 
 async function subject(t: TestContext) {
   const executor = createFakeExecutor();
-  const { transport, url } = await startInProcess(t, executor, 100);
+  const receiver = await startReceiver(t);
+  const egress = createEgressRule({ allowance: createEgressAllowance([new URL(receiver.url).host]) });
+  const { transport, url } = await startInProcess(t, executor, 100, undefined, undefined, "off", egress);
   const runs = createClient(RunService, transport);
   const actions = createClient(ActionsService, transport);
   const data = createClient(DataProxyService, transport);
@@ -57,6 +61,7 @@ async function subject(t: TestContext) {
   let count = 0;
   return {
     url,
+    receiver,
     runs,
     started,
     transport,
@@ -165,7 +170,7 @@ test("a task whose attempts could never start is refused as the root of a run, a
 const FOLDER = "s3://boxkite/flytesnacks/development/runs/parent";
 
 test("fields of an action", async (t) => {
-  const { url, run, enqueue, started, detailsOf } = await subject(t);
+  const { url, receiver, run, enqueue, started, detailsOf } = await subject(t);
   await run({ id: { case: "runId", value: runId("parent") } });
   await started("parent");
   const task = { case: "task" as const, value: { spec: TASK.value } };
@@ -232,7 +237,6 @@ test("fields of an action", async (t) => {
   );
 
   await t.test(`"ConditionAction.timeout", "ConditionWebhook.url", "ConditionWebhook.payload"`, async () => {
-    const receiver = await startReceiver(t);
     const webhook = { url: receiver.url, payload: { a: "b" } };
     const value = { name: "soon", timeout: { nanos: 1_000_000 }, webhook };
     const { actionId } = await enqueue({ spec: { case: "condition", value } });
