@@ -44,6 +44,10 @@ export function covers(grant: Grant, scope: Scope): boolean {
   return grant.domain === undefined || grant.domain === scope.domain;
 }
 
+export function isAdminOfAll({ role, project }: Grant): boolean {
+  return role === "admin" && project === undefined;
+}
+
 export function describeGrant({ role, project, domain }: Grant): string {
   if (project === undefined) return `${role} of everything`;
   return `${role} of ${project}${domain === undefined ? "" : `/${domain}`}`;

@@ -1,9 +1,10 @@
 /** The rules of who may do what, by the kind of the caller's identity. */
 import type { ObjectRights } from "../../orchestrator/object-rights.ts";
 import type { StoreReader } from "../../store/reader.ts";
-import type { Authorise } from "../access.ts";
+import type { Authorise, Resource, Right } from "../access.ts";
 import { createAttemptRules } from "./attempt.ts";
 import { unauthenticated } from "./refusals.ts";
+import { requireStarter } from "./starter.ts";
 import { authoriseToken, type TokenReader } from "./token.ts";
 
 export interface AuthoriseOptions {
@@ -24,10 +25,14 @@ export function createAuthorise(options: AuthoriseOptions): Authorise {
       case "attempt":
         return ofAttempt(by, identity.key, right, resource);
       case "token":
-        return authoriseToken(options.tokens, identity.id, right, resource);
+        return ofToken(identity.id, right, resource);
       case "stranger":
         throw unauthenticated(identity);
     }
+  };
+  const ofToken = async (id: string, right: Right, resource: Resource) => {
+    await authoriseToken(options.tokens, id, right, resource);
+    if (resource.kind === "child") await requireStarter(options, id, resource);
   };
   const ofAttempt = createAttemptRules({ ...options, authorise });
   if (also === undefined) return authorise;
