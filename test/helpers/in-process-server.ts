@@ -8,9 +8,8 @@ import type { Transport } from "@connectrpc/connect";
 import type { AuthMode } from "../../src/domain/auth-mode.ts";
 import { silentLogger } from "../../src/lib/log.ts";
 import type { Quotas } from "../../src/domain/quotas.ts";
-import type { EgressRule } from "../../src/lib/egress.ts";
 import type { Authorise } from "../../src/services/access.ts";
-import { startServer } from "../../src/server/server.ts";
+import { startServer, type ServerOptions } from "../../src/server/server.ts";
 import type { FakeExecutor } from "./fake-executor.ts";
 
 export interface InProcessServer {
@@ -30,7 +29,7 @@ export async function startInProcess(
   authorise?: Authorise,
   quotas?: Quotas,
   auth: AuthMode = "off",
-  egress?: EgressRule,
+  options: Partial<ServerOptions> = {},
 ): Promise<InProcessServer> {
   const directory = await mkdtemp(join(tmpdir(), "boxkite-test-"));
   const server = await startServer({
@@ -47,7 +46,7 @@ export async function startInProcess(
     auth,
     ...(authorise && { authorise }),
     ...(quotas && { quotas }),
-    ...(egress && { egress }),
+    ...options,
   });
   t.after(async () => {
     await server.close();
