@@ -7,7 +7,7 @@ import { credentialsOf } from "../orchestrator/access-keys.ts";
 import type { Authorise } from "../services/access.ts";
 import { createPresign } from "./links.ts";
 import { createPrincipals } from "./object-access.ts";
-import { userCredentials } from "./user-credentials.ts";
+import { tokenCredentials, userCredentials } from "./user-credentials.ts";
 
 const ATTEMPT = { project: "p", domain: "d", run: "r", action: "a0", attempt: 1 };
 const CALLER: Principal = {
@@ -54,6 +54,29 @@ test("an attempt's key asks in the name of the attempt, and a person's in that o
     ["task p/d/r/a0", "change", { kind: "object", key: "x" }],
     ["user of p/", "create", { kind: "object", key: "p/x" }],
   ]);
+});
+
+test("who lists asks for the folder: names that begin alike may be those of others", async () => {
+  const asked: unknown[] = [];
+  const { signingKeys, find } = subject((_, right, resource) => void asked.push([right, resource]));
+  const token = find(tokenCredentials(signingKeys, "id").accessKeyId, CALLER);
+  for (const prefix of ["team", "team/", "team/dev", "team/development/runs/r/"])
+    await token?.allows("list", prefix);
+  assert.deepEqual(
+    asked,
+    ["", "team/", "team/", "team/development/runs/r/"].map((key) => ["read", { kind: "object", key }]),
+  );
+});
+
+test("an attempt that has ended is refused as that, also where it could not write before", async () => {
+  const { signingKeys, find } = subject(() => {
+    throw new BoxkiteError("UNAUTHENTICATED", "over");
+  });
+  const attempt = find(credentialsOf(signingKeys, ATTEMPT).accessKeyId, CALLER);
+  for (const operation of ["write", "know"] as const)
+    await assert.rejects(async () => attempt?.allows(operation, "other/outputs.pb"), {
+      code: "UNAUTHENTICATED",
+    });
 });
 
 test("a link ends with its signer's right, and grants a run what a task has sent through it", async () => {

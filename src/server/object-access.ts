@@ -29,8 +29,10 @@ export interface ObjectAccessOptions {
 interface Rules extends Pick<S3Principal, "written"> {
   readonly name: string;
   readonly identity: Identity;
-  /** Undefined where the key does not open the object at all. */
-  resource(operation: S3Operation, key: string): Promise<Resource | undefined>;
+  /** What the identity needs a right to; undefined where the key does not open the object at all. @default the object */
+  resource?(operation: S3Operation, key: string): Resource | undefined;
+  /** Whether the key is for writing the object; asked where the identity may write it. @default it is */
+  mayWrite?(key: string): Promise<boolean>;
   readonly onRead?: () => void;
 }
 
@@ -52,15 +54,17 @@ export function createPrincipals(
   return (accessKeyId, by) => {
     const accessKey = readAccessKey(options.signingKeys, accessKeyId);
     if (accessKey === undefined) return undefined;
-    const { name, identity, resource, onRead, written } = rulesOf(accessKey);
+    const { name, identity, resource = objectFor, mayWrite, onRead, written } = rulesOf(accessKey);
     return {
       name,
       secretAccessKey: accessKey.secretAccessKey,
       longestUrlSeconds: longestUrlSeconds(identity),
       allows: async (operation, key) => {
-        const asked = await resource(operation, key);
+        const asked = operation === "know" ? SERVER : resource(operation, key);
         if (asked === undefined) return false;
         await options.authorise({ ...by, who: name, identity }, RIGHTS[operation], asked);
+        const isWrite = operation === "write" || operation === "delete";
+        if (isWrite && mayWrite !== undefined && !(await mayWrite(key))) return false;
         if (operation === "read") onRead?.();
         return true;
       },
@@ -69,17 +73,23 @@ export function createPrincipals(
   };
 }
 
+/** Of what a prefix begins, all is in the folder that it names or lies in; its end may be the beginning of other names. */
+function objectFor(operation: S3Operation, key: string): Resource {
+  const isPrefix = operation === "list";
+  return { kind: "object", key: isPrefix ? key.slice(0, key.lastIndexOf("/") + 1) : key };
+}
+
 function rulesOfUser(prefix: string): Rules {
   return {
     name: `user of ${prefix === "" ? "all objects" : prefix}`,
     identity: EVERYONE,
-    resource: async (_, key) => (key.startsWith(prefix) ? { kind: "object", key } : undefined),
+    resource: (operation, key) => (key.startsWith(prefix) ? objectFor(operation, key) : undefined),
   };
 }
 
 function rulesOfToken(id: string): Rules {
   const identity = { kind: "token", id } as const;
-  return { name: nameOf(identity), identity, resource: async (_, key) => ({ kind: "object", key }) };
+  return { name: nameOf(identity), identity };
 }
 
 function rulesOfAttempt(attempt: AttemptKey, { mayWrite, onRead }: ObjectAccessOptions): Rules {
@@ -87,10 +97,7 @@ function rulesOfAttempt(attempt: AttemptKey, { mayWrite, onRead }: ObjectAccessO
   return {
     name: nameOf(identity),
     identity,
-    resource: async (operation, key) => {
-      const isWrite = operation === "write" || operation === "delete";
-      return isWrite && !(await mayWrite(attempt, key)) ? undefined : { kind: "object", key };
-    },
+    mayWrite: (key) => mayWrite(attempt, key),
     ...(onRead && { onRead: () => onRead(attempt) }),
   };
 }
@@ -100,7 +107,7 @@ function rulesOfLink(identity: Identity, { bucket, grant }: ObjectAccessOptions)
   return {
     name: nameOf(identity),
     identity,
-    resource: async (operation, key) => {
+    resource: (operation, key) => {
       if (operation === "read") return { kind: "object", key };
       const [project = "", domain = ""] = key.split("/");
       return { kind: "place", key: { project, domain } };
@@ -112,7 +119,11 @@ function rulesOfLink(identity: Identity, { bucket, grant }: ObjectAccessOptions)
   };
 }
 
+/** Whoever may call the server at all. */
+const SERVER: Resource = { kind: "server" };
+
 const RIGHTS = {
+  know: "read",
   read: "read",
   list: "read",
   write: "create",

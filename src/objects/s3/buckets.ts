@@ -1,5 +1,5 @@
 /** There is one bucket, and it is always there. */
-import type { Call } from "./call.ts";
+import { authorize, type Call } from "./call.ts";
 import { maxOf, OWNER, OWNER_ID } from "./list-objects.ts";
 import { sendEmpty, sendXml, xmlDate } from "./respond.ts";
 import { S3Error } from "./s3-error.ts";
@@ -32,8 +32,10 @@ export function checkBucket(request: S3Request, bucket: string): void {
   );
 }
 
-/** Every key is a key to this bucket: it may know its name. */
-export async function listBuckets({ request, response, bucket, region, store }: Call): Promise<void> {
+/** Every key that still opens something is a key to this bucket: it may know its name. */
+export async function listBuckets(call: Call): Promise<void> {
+  const { request, response, bucket, region, store } = call;
+  await authorize(call, "know", "");
   const wantedRegion = request.parameter("bucket-region") ?? region;
   const prefix = request.parameter("prefix");
   const limit = maxOf(request, "max-buckets");
@@ -60,16 +62,21 @@ export async function listBuckets({ request, response, bucket, region, store }: 
   );
 }
 
-export async function headBucket({ response, region }: Call): Promise<void> {
-  sendEmpty(response, 200, { "x-amz-bucket-region": region });
+export async function headBucket(call: Call): Promise<void> {
+  await authorize(call, "know", "");
+  sendEmpty(call.response, 200, { "x-amz-bucket-region": call.region });
 }
 
-export async function getBucketLocation({ response, region }: Call): Promise<void> {
+export async function getBucketLocation(call: Call): Promise<void> {
+  const { response, region } = call;
+  await authorize(call, "know", "");
   // The first region has no name here.
   sendXml(response, document("LocationConstraint", region === "us-east-1" ? "" : region));
 }
 
-export async function createBucket({ bucket }: Call): Promise<void> {
+export async function createBucket(call: Call): Promise<void> {
+  const { bucket } = call;
+  await authorize(call, "know", "");
   throw new S3Error("BucketAlreadyOwnedByYou", `The bucket ${bucket} is there already; it is the only one.`, {
     BucketName: bucket,
   });

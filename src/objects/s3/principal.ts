@@ -1,7 +1,8 @@
 /** Who signs a request, and what they may touch. */
 import type { Principal } from "../../domain/principal.ts";
 
-export type S3Operation = "read" | "write" | "delete" | "list";
+/** `know`: that there is a bucket, and what it is called. */
+export type S3Operation = "read" | "write" | "delete" | "list" | "know";
 
 export interface S3Principal {
   /** For the log. */
@@ -9,7 +10,7 @@ export interface S3Principal {
   readonly secretAccessKey: string;
   /** How long a URL that this key signs is valid at most, whatever it says. @default seven days, as S3 */
   readonly longestUrlSeconds?: number;
-  /** May throw why not. For `list` the key is the prefix that was asked for. */
+  /** May throw why not. For `list` the key is the prefix that was asked for, for `know` it is empty. */
   allows(operation: S3Operation, key: string): boolean | Promise<boolean>;
   /** Called once the principal has written an object completely, before it is answered. */
   written?(key: string): Promise<void>;
