@@ -22,7 +22,7 @@ import { notImplementedName, type Target } from "./operation-names.ts";
 import { TAGGING_HEADER } from "./tagging.ts";
 import { VERSION_2_PARAMETERS } from "./signature-v2.ts";
 
-interface Operation {
+export interface Operation {
   readonly name: string;
   readonly method: string;
   readonly target: Target;
@@ -41,7 +41,7 @@ const ATTRIBUTES = [TAGGING_HEADER, ENCRYPTION_HEADER];
 const LISTING = ["prefix", "delimiter", "encoding-type", "max-keys"];
 
 /** The first that fits is taken. */
-const OPERATIONS: readonly Operation[] = [
+export const OPERATIONS: readonly Operation[] = [
   {
     name: "ListBuckets",
     method: "GET",

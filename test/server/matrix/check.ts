@@ -1,7 +1,7 @@
 /** Compares an answer with what the table expects, and with the answer about something that does not exist. */
 import assert from "node:assert/strict";
 import type { Caller } from "./callers.ts";
-import { expected, type Asked, type Outcome } from "./expected.ts";
+import { expected, type Asked, type Outcome, type Target } from "./expected.ts";
 import { PLACES, RUNS, SERVER, withoutNames, type Cell } from "./targets.ts";
 import { ELSEWHERE, NOWHERE, secretOf } from "./world.ts";
 
@@ -42,7 +42,7 @@ export function createMatrix() {
     take: (
       operation: string,
       caller: Caller,
-      asked: readonly Asked[],
+      asked: readonly (Asked | readonly [Asked, Target])[],
       cell: Cell,
       answer: Answer,
       ends: readonly string[],
@@ -50,7 +50,12 @@ export function createMatrix() {
       cells++;
       const what = `${operation} about ${cell.about}, by ${caller.name}`;
       const differs = (how: string) => void differences.push(`${what}: ${how}`);
-      const wanted = worst(asked.map((each) => expected(caller.rights, each, targetOf(cell))));
+      const wanted = worst(
+        asked.map((each) => {
+          const [right, target] = typeof each === "string" ? ([each, targetOf(cell)] as const) : each;
+          return expected(caller.rights, right, target);
+        }),
+      );
       if (answer.outcome !== wanted)
         return differs(`${answer.outcome}, not ${wanted}: ${answer.text.slice(0, 200)}`);
       if (
@@ -80,7 +85,7 @@ export function createMatrix() {
   };
 }
 
-function targetOf(cell: Cell) {
+function targetOf(cell: Cell): Target {
   return { ...cell, run: cell.exists ? cell.run : undefined };
 }
 

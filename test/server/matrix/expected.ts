@@ -63,7 +63,7 @@ const RULES: Readonly<Record<Asked, Rule>> = {
   "read run": { role: "viewer", task: "own and started runs" },
   "change run": { role: "runner", task: "own and started runs" },
   "create child": { role: "runner", ofStarter: true, task: "own run" },
-  "read object": { role: "viewer", task: "own run" },
+  "read object": { role: "viewer", task: "own and started runs" },
   "change object": { role: "runner", task: "own run" },
 };
 

@@ -5,13 +5,17 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Code } from "@connectrpc/connect";
+import { OPERATIONS } from "../../../src/objects/s3/operations.ts";
 import { SERVICES } from "../../../src/services/routes.ts";
 import { RPC_RIGHTS } from "../../../src/services/rpc-rights.ts";
 import { callersWithLogin, callersWithoutLogin, type Caller } from "./callers.ts";
 import { callRpc } from "./call-rpc.ts";
+import { expected, type Asked } from "./expected.ts";
+import { fillObjects, homeOf, listed, OBJECTS, PREFIXES, touch } from "./objects.ts";
+import { PAGES, visit } from "./pages.ts";
 import { createMatrix, type Matrix } from "./check.ts";
 import { RPCS, type Rpc } from "./rpcs.ts";
-import type { Cell } from "./targets.ts";
+import { SERVER, type Cell } from "./targets.ts";
 import { furnish, startWorld, type Protocol, type World } from "./world.ts";
 
 const METHODS = new Map(
@@ -36,6 +40,41 @@ for (const auth of ["tokens", "off"] as const)
         await callAll(world, matrix, callers, (_, name) => ALSO_BY_GRPC.includes(name), protocol);
       matrix.close();
     });
+    await t.test("pages", async () => {
+      const matrix = createMatrix();
+      for (const [name, page] of Object.entries(PAGES))
+        await eachCell(callers, page.cells, async (caller, cell) => {
+          const answer = await visit(world.url, caller, page, cell);
+          matrix.take(name, caller, askedOf(page), cell, answer, page.ends ?? []);
+        });
+      matrix.close();
+    });
+    await t.test("objects", async () => {
+      assert.deepEqual(Object.keys(OBJECTS).toSorted(), OPERATIONS.map(({ name }) => name).toSorted());
+      await fillObjects(world);
+      const matrix = createMatrix();
+      for (const [name, operations] of Object.entries(OBJECTS))
+        for (const [row, operation] of [operations].flat().entries())
+          await eachCell(callers, operation.cells, async (caller, cell) => {
+            const answer = await touch(world.url, caller, operation, cell);
+            const { asks, asksAtHome } = operation;
+            const asked = [...asks, ...(asksAtHome ? [[asksAtHome, homeOf(caller)] as const] : [])];
+            matrix.take(`${name} (${row + 1})`, caller, asked, cell, answer, operation.ends ?? []);
+          });
+      matrix.close();
+    });
+    await t.test("lists of objects whose names begin like others", async () => {
+      const matrix = createMatrix();
+      await eachCell(callers, SERVER, async (caller) => {
+        for (const prefix of PREFIXES)
+          for (const key of await listed(world.url, caller, prefix)) {
+            const [project = "", domain = ""] = key.split("/");
+            const rights = expected(caller.rights, "read object", { project, domain });
+            if (rights !== "allowed") matrix.differs(`${caller.name} sees ${key} in a list of "${prefix}"`);
+          }
+      });
+      matrix.close();
+    });
     await t.test("what ends a run", async () => {
       const matrix = createMatrix();
       // Tasks first: they call while their runs go on.
@@ -57,15 +96,14 @@ async function callAll(
     const method = METHODS.get(name);
     assert.ok(method, name);
     for (const rpc of [rows].flat().filter((each) => isWanted(each, name))) {
-      const { asks, cells, request, ends = [] } = rpc;
-      const asked = asks === "nothing" ? [] : [asks];
+      const { cells, request, ends = [] } = rpc;
       const callBy = async (caller: Caller) => {
         for (const cell of ownLast(caller, cells)) {
           const answer = await callRpc(world.transport(caller.shows(), protocol), method, request(cell));
           matrix.take(
             `${name} (${protocol})`,
             caller,
-            asked,
+            askedOf(rpc),
             cell,
             answer,
             ends.map((code) => Code[code]),
@@ -76,6 +114,23 @@ async function callAll(
       else await Promise.all(callers.map(callBy));
     }
   }
+}
+
+function askedOf({ asks }: Pick<Rpc, "asks">): readonly Asked[] {
+  return asks === "nothing" ? [] : [asks];
+}
+
+/** All callers at the same time. */
+async function eachCell(
+  callers: readonly Caller[],
+  cells: readonly Cell[],
+  take: (caller: Caller, cell: Cell) => Promise<void>,
+): Promise<void> {
+  await Promise.all(
+    callers.map(async (caller) => {
+      for (const cell of cells) await take(caller, cell);
+    }),
+  );
 }
 
 function ownLast({ rights }: Caller, cells: readonly Cell[]): readonly Cell[] {
