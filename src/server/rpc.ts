@@ -23,8 +23,10 @@ import { DIRECT_STREAM, type DirectStream } from "../services/direct-stream.ts";
 import { blamed, MAX_MESSAGE_BYTES, noteCalled } from "../services/malformed.ts";
 import { PRINCIPAL } from "../services/principal.ts";
 import { isGone } from "../lib/client-gone.ts";
+import { dropEndlessTimeout } from "./endless-timeout.ts";
 import type { Handler, Request, Response } from "./listener.ts";
 import type { RoutedHandler } from "./router.ts";
+import { answerCall, unansweredBecause } from "./unanswered-call.ts";
 
 export interface RpcOptions {
   readonly register: (router: ConnectRouter) => void;
@@ -47,7 +49,10 @@ export function createRpc({ register, unknown, log }: RpcOptions): RoutedHandler
     serve(handler, request, response, by).catch((error: unknown) => {
       // The client went away.
       if (ConnectError.from(error).code === Code.Aborted) return;
-      log.error("a call could not be answered", { method: handler.requestPath, error });
+      const answer = unansweredBecause(error);
+      if (answer.code === Code.Internal)
+        log.error("a call could not be answered", { method: handler.requestPath, error });
+      answerCall(request, response, answer);
     });
   };
 }
@@ -62,6 +67,7 @@ async function serve(
   values.set(PRINCIPAL, by);
   values.set(DIRECT_STREAM, directStream(request, response));
   const call = universalRequestFromNodeRequest(request, response, undefined, values);
+  dropEndlessTimeout(call.header);
   const body = bodyOf(request);
   const answered = await handler({ ...call, body });
   await body.dropRest();
@@ -79,6 +85,8 @@ function bodyOf(request: Request): AsyncIterable<Uint8Array> & { dropRest(): Pro
     async *[Symbol.asyncIterator]() {
       try {
         yield* readable.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>;
+      } catch (error) {
+        throw new ConnectError("the client went away", Code.Canceled, undefined, undefined, error);
       } finally {
         isLeft = true;
       }

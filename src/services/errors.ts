@@ -50,15 +50,16 @@ export function toConnectError(error: unknown): ConnectError {
   if (error instanceof ConnectError) return error;
   if (error instanceof BoxkiteError) {
     const headers = { [CODE_HEADER]: error.code, ...hintHeader(error.hint) };
-    return new ConnectError(textOf(error), CODES[error.code], headers, undefined, error);
+    // gRPC has no encoding for a lone half of a surrogate pair, as a cut text or a value of JSON may have.
+    return new ConnectError(textOf(error).toWellFormed(), CODES[error.code], headers, undefined, error);
   }
-  return new ConnectError(
-    "internal error; the server's log has the cause",
-    Code.Internal,
-    undefined,
-    undefined,
-    error,
-  );
+  return internalError(error);
+}
+
+/** Of what is not an error of Boxkite: the caller learns nothing of it. */
+export function internalError(cause: unknown): ConnectError {
+  const message = "internal error; the server's log has the cause";
+  return new ConnectError(message, Code.Internal, undefined, undefined, cause);
 }
 
 /** Clients refuse a response whose headers are too long: 16 KiB is common. The message has the hint in any case. */
@@ -66,7 +67,6 @@ const MAX_HINT_BYTES = 4_096;
 
 function hintHeader(hint: string | undefined): Record<string, string> {
   if (hint === undefined) return {};
-  // A lone half of a surrogate pair, as a cut text may end with, has no encoding.
   const encoded = encodeURIComponent(hint.toWellFormed());
   return encoded.length > MAX_HINT_BYTES ? {} : { [HINT_HEADER]: encoded };
 }

@@ -1,0 +1,104 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { connect as connectHttp2, type IncomingHttpHeaders } from "node:http2";
+import { connect } from "node:net";
+import { test, type TestContext } from "node:test";
+import { create } from "@bufbuild/protobuf";
+import { LOCAL } from "../domain/principal.ts";
+import { ProjectService } from "../wire/gen/flyteidl2/project/project_service_pb.js";
+import { GetProjectResponseSchema } from "../wire/gen/flyteidl2/project/project_service_pb.js";
+import { RunService } from "../wire/gen/flyteidl2/workflow/run_service_pb.js";
+import { recordingLogger } from "../../test/helpers/recording-logger.ts";
+import { dropEndlessTimeout } from "./endless-timeout.ts";
+import { listen } from "./listener.ts";
+import { unknownMethod } from "./router.ts";
+import { createRpc } from "./rpc.ts";
+
+const GET_PROJECT = "/flyteidl2.project.ProjectService/GetProject";
+const WATCH_RUNS = "/flyteidl2.workflow.RunService/WatchRuns";
+
+async function start(t: TestContext) {
+  const { log, lines } = recordingLogger();
+  const rpc = createRpc({
+    register: (router) => {
+      router.service(ProjectService, { getProject: async () => create(GetProjectResponseSchema) });
+      router.service(RunService, { watchRuns: async function* () {} });
+    },
+    unknown: unknownMethod,
+    log,
+  });
+  const reach = { listenAt: "127.0.0.1", accepts: () => true, classOf: () => "loopback" as const };
+  const ended = Promise.withResolvers<void>();
+  const listener = await listen({
+    port: 0,
+    reach,
+    handler: (request, response) => {
+      response.once("close", () => setImmediate(ended.resolve));
+      rpc(request, response, LOCAL);
+    },
+  });
+  t.after(() => listener.close());
+  return { port: listener.port, lines, ended: ended.promise };
+}
+
+/** A message of JSON that is a lone half of a surrogate pair, which Connect quotes in its error. */
+const LONE = Buffer.from('"\\ud800"');
+const ENVELOPED = Buffer.concat([Buffer.from([0, 0, 0, 0, LONE.length]), LONE]);
+
+test("a call of gRPC whose error cannot be encoded is answered: it blames the call", async (t) => {
+  const { port, lines } = await start(t);
+  const url = `http://127.0.0.1:${port}`;
+  const web = await fetch(url + GET_PROJECT, {
+    method: "POST",
+    headers: { "content-type": "application/grpc-web+json" },
+    body: ENVELOPED,
+  });
+  assert.deepEqual([web.status, web.headers.get("grpc-status")], [200, "3"]);
+  const session = connectHttp2(url);
+  t.after(() => session.destroy());
+  const stream = session.request({
+    ":method": "POST",
+    ":path": GET_PROJECT,
+    "content-type": "application/grpc+json",
+  });
+  stream.end(ENVELOPED).resume();
+  const [headers] = (await once(stream, "response")) as [IncomingHttpHeaders];
+  assert.equal(headers["grpc-status"], "3");
+  assert.match(decodeURIComponent(String(headers["grpc-message"])), /not valid Unicode/u);
+  assert.deepEqual(lines, []);
+});
+
+test("a client that goes away in the middle of a stream's body is no failure of the server", async (t) => {
+  const { port, lines, ended } = await start(t);
+  const socket = connect(port, "127.0.0.1");
+  const head = `POST ${WATCH_RUNS} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/connect+json\r\n`;
+  socket.write(`${head}content-length: 100\r\n\r\n123`, () => setImmediate(() => socket.resetAndDestroy()));
+  await ended;
+  assert.deepEqual(
+    lines.filter(({ level }) => level === "error"),
+    [],
+  );
+});
+
+test("a timeout that is longer than any timer is none", async (t) => {
+  const { port } = await start(t);
+  const answer = await fetch(`http://127.0.0.1:${port}${GET_PROJECT}`, {
+    method: "POST",
+    headers: { "content-type": "application/json", "connect-timeout-ms": "9999999999" },
+    body: "{}",
+  });
+  assert.equal(answer.status, 200);
+  for (const [name, value, isKept] of [
+    ["grpc-timeout", "99999999H", false],
+    ["grpc-timeout", "99999999S", false],
+    ["grpc-timeout", "99999999m", true],
+    ["grpc-timeout", "10S", true],
+    ["grpc-timeout", "x", true],
+    ["connect-timeout-ms", "2147483647", true],
+    ["connect-timeout-ms", "2147483648", false],
+  ] as const) {
+    const headers = new Headers({ [name]: value });
+    dropEndlessTimeout(headers);
+    assert.equal(headers.has(name), isKept, value);
+  }
+});
