@@ -2,6 +2,8 @@
 export interface Random {
   pick<T>(from: readonly T[]): T;
   chance(probability: number): boolean;
+  /** A whole number from 0, less than `bound`. */
+  below(bound: number): number;
 }
 
 /** The generator is mulberry32 (Tommy Ettinger, public domain). */
@@ -16,5 +18,6 @@ export function randomOf(seed: number): Random {
   return {
     pick: (from) => from[Math.floor(next() * from.length)] as (typeof from)[number],
     chance: (probability) => next() < probability,
+    below: (bound) => Math.floor(next() * bound),
   };
 }
