@@ -8,7 +8,7 @@ import { parseSignalPath } from "../services/signal-page.ts";
 import type { Store } from "../store/store.ts";
 import { createFailedSignIns } from "./failed-sign-ins.ts";
 import type { Request } from "./listener.ts";
-import { createSessions, formTokenOf } from "./sessions.ts";
+import { createSessions, formTokenOf, type Sessions } from "./sessions.ts";
 import { COOKIE_LIFETIME_MS, createSignIn, sessionOf, type SignIn } from "./sign-in.ts";
 import { ACCESS_TOKEN_LIFETIME_MS, createTokenEndpoint, type TokenEndpoint } from "./token-endpoint.ts";
 import { createTokenRegistry, type ValidToken } from "./token-registry.ts";
@@ -38,7 +38,10 @@ export interface People {
 }
 
 export interface PeopleOptions {
-  readonly store: Pick<Store, "getToken" | "listTokens" | "tokenUsed">;
+  readonly store: Pick<
+    Store,
+    "getToken" | "listTokens" | "tokenUsed" | "beginSession" | "findSession" | "endSession"
+  >;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -46,23 +49,31 @@ export interface PeopleOptions {
 export function createPeople(options: PeopleOptions): People {
   const tokens = createTokenRegistry(options);
   const failed = createFailedSignIns(options.clock);
-  const cookies = createSessions(options.clock, COOKIE_LIFETIME_MS);
-  const accessTokens = createSessions(options.clock, ACCESS_TOKEN_LIFETIME_MS);
+  const cookies = createSessions({ ...options, kind: "cookie", lifetimeMs: COOKIE_LIFETIME_MS });
+  const accessTokens = createSessions({
+    ...options,
+    kind: "access_token",
+    lifetimeMs: ACCESS_TOKEN_LIFETIME_MS,
+  });
+
+  const ofSession = async (sessions: Sessions, secret: string): Promise<ValidToken | undefined> => {
+    const id = await sessions.find(secret);
+    return id === undefined ? undefined : tokens.byId(id);
+  };
 
   const ofText = async (text: string, from: string): Promise<Identified> => {
-    const session = accessTokens.find(text);
-    const found = session === undefined ? await tokens.find(text) : await tokens.byId(session);
+    const isToken = text.startsWith("bkt_");
+    const found = isToken ? await tokens.find(text) : await ofSession(accessTokens, text);
     if (found !== undefined) return identified(found);
     // An access token that has ended is no guess.
-    if (!text.startsWith("bkt_")) return { identity: WRONG_TOKEN };
+    if (!isToken) return { identity: WRONG_TOKEN };
     const waitSeconds = failed.secondsToWait(from);
     failed.note(from);
     return { identity: WRONG_TOKEN, ...(waitSeconds > 0 && { waitSeconds }) };
   };
 
   const ofCookie = async (session: string): Promise<Identified> => {
-    const id = cookies.find(session);
-    const found = id === undefined ? undefined : await tokens.byId(id);
+    const found = await ofSession(cookies, session);
     if (found === undefined) return { identity: NO_TOKEN };
     return {
       ...identified(found),

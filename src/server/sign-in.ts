@@ -47,7 +47,7 @@ export function createSignIn({ tokens, sessions, failed }: SignInOptions): SignI
         const problem = "This token is not valid: it was mistyped, it has expired, or it was revoked.";
         return sendLoginPage(response, { status: 401, next, problem });
       }
-      setCookie(request, response, sessions.begin(found.token.id), COOKIE_LIFETIME_MS / 1_000);
+      setCookie(request, response, await sessions.begin(found.token.id), COOKIE_LIFETIME_MS / 1_000);
       return redirect(response, 303, next);
     },
     signOut: async (request, response) => {
@@ -55,7 +55,7 @@ export function createSignIn({ tokens, sessions, failed }: SignInOptions): SignI
       const session = sessionOf(request);
       if (session !== undefined && (!isSameOrigin(request) || body.get(FORM_TOKEN) !== formTokenOf(session)))
         return refuseOrigin(response);
-      if (session !== undefined) sessions.end(session);
+      if (session !== undefined) await sessions.end(session);
       setCookie(request, response, "", 0);
       return redirect(response, 303, LOGIN_PATH);
     },

@@ -53,7 +53,7 @@ export function createTokenEndpoint({ tokens, sessions, failed }: TokenEndpointO
       });
     }
     return answer(response, 200, {
-      access_token: sessions.begin(found.token.id),
+      access_token: await sessions.begin(found.token.id),
       token_type: "Bearer",
       expires_in: ACCESS_TOKEN_LIFETIME_MS / 1_000,
     });

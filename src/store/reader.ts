@@ -12,6 +12,7 @@ import type { ResolvedImage } from "../domain/image.ts";
 import type { ListedRun, ListQuery, ListResult, RunScope } from "../domain/list.ts";
 import type { ProjectRecord } from "../domain/project.ts";
 import type { RunRecord } from "../domain/run.ts";
+import type { Session, SessionKind } from "../domain/session.ts";
 import type { RunStatus } from "../domain/run-status.ts";
 import type { StoredSpec, TaskRecord } from "../domain/task.ts";
 
@@ -111,4 +112,6 @@ export interface StoreReader {
   getToken(id: string): Promise<AccessToken | undefined>;
   /** All of them, those that are revoked or have expired too; the oldest first. */
   listTokens(): Promise<readonly AccessToken[]>;
+  /** Also one that has expired, for as long as it is stored. */
+  findSession(kind: SessionKind, hash: string): Promise<Session | undefined>;
 }

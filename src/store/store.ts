@@ -15,6 +15,7 @@ import type { ResolvedImage } from "../domain/image.ts";
 import type { CallerRecord } from "../domain/principal.ts";
 import type { ProjectRecord } from "../domain/project.ts";
 import type { NewRun, RunRecord } from "../domain/run.ts";
+import type { Session, SessionKind } from "../domain/session.ts";
 import type { ResourceAmounts, StoredSpec } from "../domain/task.ts";
 import type { Effect } from "../domain/transition.ts";
 import type { StoreReader } from "./reader.ts";
@@ -120,6 +121,10 @@ export interface Store extends StoreReader {
   /** For ever. `missing` also for a token that is revoked already. */
   revokeToken(id: string, at: TimeMs): Promise<"revoked" | "missing">;
   tokenUsed(id: string, at: TimeMs): Promise<void>;
+
+  /** Ends those that have expired at this time, and of `most` or more of its kind and token the oldest. */
+  beginSession(session: Session, limits: { readonly at: TimeMs; readonly most: number }): Promise<void>;
+  endSession(kind: SessionKind, hash: string): Promise<void>;
 
   /** Throws DATA_DIRECTORY_UNUSABLE where what is read and written would not last. */
   check(): Promise<void>;

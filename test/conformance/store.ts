@@ -2,6 +2,7 @@
 import type { AccessToken, Grant } from "../../src/domain/access-token.ts";
 import type { ActionRecord, NewAction } from "../../src/domain/action-record.ts";
 import type { ListQuery, RunScope } from "../../src/domain/list.ts";
+import type { Session } from "../../src/domain/session.ts";
 import { NO_SETTINGS, type NewRun, type RunRecord } from "../../src/domain/run.ts";
 import type { StoredSpec } from "../../src/domain/task.ts";
 import assert from "node:assert/strict";
@@ -869,6 +870,39 @@ export function storeConformance(name: string, open: () => Promise<StoreSubject>
     await later.revokeToken("t1", NOW);
     assert.equal(await later.setTokenGrants("t1", []), "missing");
     assert.equal(await later.getToken("nobody"), undefined);
+  });
+
+  check("a session stays until it is ended, has expired, or is one too many", async ({ store, reopen }) => {
+    await store.createToken(token("t1", "ci"));
+    await store.createToken(token("t2", "other"));
+    const session = (hash: string, until: number, more: Partial<Session> = {}): Session => ({
+      kind: "cookie",
+      hash,
+      token: "t1",
+      until,
+      ...more,
+    });
+    const limits = { at: NOW, most: 2 };
+    const all = [
+      session("a", NOW + 1),
+      session("b", NOW + 2),
+      session("a", NOW + 2, { kind: "access_token" }),
+      session("c", NOW + 2, { token: "t2" }),
+    ];
+    for (const each of all) await store.beginSession(each, limits);
+    const later = (await reopen?.()) ?? store;
+    const found = () => Promise.all(all.map(({ kind, hash }) => later.findSession(kind, hash)));
+    assert.deepEqual(await found(), all);
+    await later.beginSession(session("d", NOW + 3), limits);
+    assert.deepEqual(await found(), [undefined, ...all.slice(1)]);
+    await later.endSession("cookie", "c");
+    assert.deepEqual(await found(), [undefined, all[1], all[2], undefined]);
+    await later.beginSession(session("e", NOW + 4), { at: NOW + 2, most: 2 });
+    assert.deepEqual(
+      await found(),
+      all.map(() => undefined),
+    );
+    assert.equal((await later.findSession("cookie", "d"))?.until, NOW + 3);
   });
 }
 

@@ -10,6 +10,7 @@ import type { OnMigration } from "./open-file.ts";
 import { projectStore } from "./projects.ts";
 import { runStore } from "./runs.ts";
 import { secretStore } from "./secrets.ts";
+import { sessionStore } from "./sessions.ts";
 import { taskStore } from "./tasks.ts";
 import { tokenStore } from "./tokens.ts";
 import { workStore } from "./work.ts";
@@ -30,6 +31,7 @@ export function openSqliteStore(file: string, onMigration?: OnMigration): Store 
     ...workStore(database, notify),
     ...buildStore(database),
     ...tokenStore(database),
+    ...sessionStore(database),
     onChange: (listener) => {
       feed.on("change", listener);
       return () => void feed.off("change", listener);
