@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { temporaryDirectory } from "../../test/helpers/server.ts";
 import { steppedClock } from "../../test/helpers/stepped-clock.ts";
+import type { ContainerConnections } from "../domain/auth-mode.ts";
 import { silentLogger } from "../lib/log.ts";
 import { ensureSelfSigned, selfSignedFiles } from "../server/tls/self-signed.ts";
 import { checkAccess } from "./access-check.ts";
@@ -14,13 +15,26 @@ test("doctor says who may connect and until when the certificate is valid", asyn
   const directory = await temporaryDirectory(t);
   const config = join(directory, "boxkite.yaml");
   const clock = steppedClock();
+  const engines: Readonly<Record<string, ContainerConnections>> = { auto: "bridge", docker: "loopback" };
   const check = async (text: string) => {
     await writeFile(config, text);
-    return checkAccess({ values: { config, data: directory }, positionals: [], env: {} }, 30_080, clock);
+    return checkAccess(
+      { values: { config, data: directory }, positionals: [], env: {} },
+      30_080,
+      (engine) => engines[engine],
+      clock,
+    );
   };
   const [local, ...none] = await check("");
   assert.match(local?.text ?? "", /^Open to: this machine and its containers\nLogin: none/u);
   assert.deepEqual(none, []);
+  const [rootless] = await check("engine: docker");
+  assert.match(
+    rootless?.text ?? "",
+    /Tasks: .* over loopback: they use a port of their own, and people need the local/u,
+  );
+  const [programs] = await check("engine: process");
+  assert.match(programs?.text ?? "", /^Open to: this machine\nLogin: none[^\n]*$/u);
   const [refused] = await check("host: 192.0.2.10");
   assert.equal(refused?.ok, false);
   assert.match(refused?.hint ?? "", /--auth tokens/u);

@@ -1,4 +1,5 @@
 /** What `boxkite doctor` says of the settings of access: who may connect, with what, and whether TLS will work. */
+import type { ContainerConnections } from "../domain/auth-mode.ts";
 import { messageOf, type BoxkiteError } from "../domain/errors.ts";
 import type { Clock } from "../lib/clock.ts";
 import { dayOf, SOON_MS } from "../server/tls/certificates.ts";
@@ -9,16 +10,31 @@ import { accessLines } from "./access-text.ts";
 import type { CheckResult } from "./check-result.ts";
 import type { CommandInput } from "./command.ts";
 import { dataDirectory } from "./data-directory.ts";
-import { readSettingsFile } from "./settings-file.ts";
+import { findSetting, readSettingsFile } from "./settings-file.ts";
 import { tlsDirectory } from "./tls.ts";
 
-/** Of the settings file and the variables that `boxkite up` would read here. */
-export async function checkAccess(input: CommandInput, port: number, clock: Clock): Promise<CheckResult[]> {
+/**
+ * Of the settings file and the variables that `boxkite up` would read here, with the engine that it would use.
+ * `connectionsOf`: how connections of containers arrive, by the setting `engine`.
+ */
+export async function checkAccess(
+  input: CommandInput,
+  port: number,
+  connectionsOf: (engine: string) => ContainerConnections | undefined,
+  clock: Clock,
+): Promise<CheckResult[]> {
   try {
     const file = await readSettingsFile(input);
     const access = readAccess(input, file);
     const data = { path: dataDirectory(input, file) };
-    const lines = accessLines({ access, port, hasContainers: true, data, certificateUntilMs: undefined });
+    const containerConnections = connectionsOf(findSetting("engine", input, file)?.value ?? "auto");
+    const lines = accessLines({
+      access,
+      port,
+      containerConnections,
+      data,
+      certificateUntilMs: undefined,
+    });
     const text = lines.map(([name, line]) => `${name}: ${line}`).join("\n");
     return [{ name: "access", ok: true, text }, ...(await checkTls(access, data.path, clock))];
   } catch (error) {

@@ -22,10 +22,11 @@ const READY: Announcement = {
   port: DEFAULT_PORT,
   readyMs: 12,
   engine: { description: "podman 5", summary: "podman 5, rootless" },
-  hasContainers: true,
+  containerConnections: "bridge",
   data: { path: "/data", ephemeral: false },
   access: LOCAL,
   certificateUntilMs: undefined,
+  localSecret: undefined,
 };
 
 const withAccess = (more: Partial<AccessSettings>): Partial<Announcement> => ({
@@ -36,7 +37,8 @@ test("the banner says to whom the server is open, what they have to prove, and w
   const files = { kind: "files", files: { certificate: "/etc/tls.crt", key: "/etc/tls.key" } } as const;
   const rows: readonly [Partial<Announcement>, ...RegExp[]][] = [
     [{}, /Open to {3}this machine and its containers\n/u, /Login {5}none: whoever connects .*--auth off/u],
-    [{ hasContainers: false }, /Open to {3}this machine\n/u],
+    [{ containerConnections: undefined }, /Open to {3}this machine\n/u],
+    [{}, /Tasks {5}containers come over the engine's bridge, where a call needs the token of its task\n/u],
     [
       withAccess({ host: "0.0.0.0", insecureNoAuth: true }),
       /its containers, and whoever reaches any address of this machine, port 30080\n/u,
@@ -66,6 +68,27 @@ test("the banner says to whom the server is open, what they have to prove, and w
     JSON.stringify(readyEvent(READY)),
     /"openTo":"this machine and its containers","login":"none/u,
   );
+});
+
+test("where containers come over loopback the banner says so, with a link and a command for people", () => {
+  const loopback = { ...READY, containerConnections: "loopback", taskPort: 30_081 } as const;
+  const text = banner({ ...loopback, localSecret: "bkl.x" });
+  assert.match(text, /Console {3}http:\/\/localhost:30080\/t\/bkl\.x\/v2 {2}\(signs a browser in\)\n/u);
+  assert.match(text, /Login {5}with the local login secret, which boxkite config create writes/u);
+  assert.match(
+    text,
+    /Tasks {5}containers come over loopback: they use port 30081, and people need the local login secret: boxkite config create\n/u,
+  );
+  assert.match(text, /Next {3}boxkite config create --data \/data {2}&& {2}flyte get project\n/u);
+  const event = JSON.stringify(readyEvent({ ...loopback, localSecret: "bkl.x" }));
+  assert.match(event, /"taskPort":30081.*"login":"with the local login secret/u);
+  assert.doesNotMatch(event, /bkl/u);
+  assert.match(
+    banner({ ...loopback, ...withAccess({ auth: "tokens" }) }),
+    /port 30081, and people need a token\n/u,
+  );
+  const opened = withAccess({ host: "0.0.0.0", insecureNoAuth: true });
+  assert.match(banner({ ...loopback, ...opened }), /they may do what whoever connects may do\n/u);
 });
 
 test("the first command is that of the quick start, whose port it fits", () => {

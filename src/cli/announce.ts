@@ -1,4 +1,6 @@
 /** What `boxkite up` prints when it is ready: the banner, or with --json one object. */
+import { tokenPath } from "../executors/plain-environment.ts";
+import { defaultDataDirectory } from "../server/data-directory.ts";
 import { DEFAULT_PORT } from "./default-port.ts";
 import { accessLines, loginText, openTo, type DescribedAccess } from "./access-text.ts";
 
@@ -7,17 +9,20 @@ export interface Announcement extends DescribedAccess {
   readonly readyMs: number;
   readonly engine: { readonly description: string; readonly summary: string };
   readonly data: { readonly path: string; readonly ephemeral: boolean };
+  /** Where people need it. */
+  readonly localSecret: string | undefined;
 }
 
 const urlOf = (port: number) => `http://localhost:${port}`;
 
 export function readyEvent(from: Announcement): object {
-  const { version, port, readyMs, engine, data } = from;
+  const { version, port, taskPort, readyMs, engine, data } = from;
   return {
     event: "ready",
     pid: process.pid,
     url: urlOf(port),
     endpoint: `dns:///localhost:${port}`,
+    ...(taskPort !== undefined && { taskPort }),
     engine: engine.description,
     data: data.path,
     ephemeral: data.ephemeral,
@@ -29,7 +34,7 @@ export function readyEvent(from: Announcement): object {
 }
 
 export function banner(from: Announcement): string {
-  const { version, port, readyMs, engine, data } = from;
+  const { version, port, readyMs, engine, data, localSecret } = from;
   const keeps = data.ephemeral
     ? "forgotten when the server ends"
     : "SQLite and files; survives restarts; --ephemeral to forget";
@@ -37,17 +42,25 @@ export function banner(from: Announcement): string {
     "",
     `  boxkite ${version}  ready in ${readyMs} ms`,
     "",
-    `  ➜  Console   ${urlOf(port)}/v2`,
+    localSecret === undefined
+      ? `  ➜  Console   ${urlOf(port)}/v2`
+      : `  ➜  Console   ${urlOf(port)}${tokenPath(localSecret)}/v2  (signs a browser in)`,
     `  ➜  Endpoint  dns:///localhost:${port} (insecure)`,
     ...accessLines(from).map(([name, text]) => `  ➜  ${name.padEnd(10)}${text}`),
     `  ➜  Engine    ${engine.summary}`,
     `  ➜  Data      ${data.path}  (${keeps})`,
     "",
-    `  Next   ${firstCommand(port)}`,
+    `  Next   ${localSecret === undefined ? firstCommand(port) : createConfig(data.path)}`,
     "         and then a workflow and its image: docs/quick-start.md",
     "",
     "",
   ].join("\n");
+}
+
+/** Where the stock client has to show the local login secret, which it cannot know. */
+function createConfig(data: string): string {
+  const where = data === defaultDataDirectory(process.env) ? "" : ` --data ${data}`;
+  return `boxkite config create${where}  &&  flyte get project`;
 }
 
 /** Printed once: only its hash is kept. */

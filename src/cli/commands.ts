@@ -4,6 +4,7 @@ import type { Command } from "./command.ts";
 /** Loaded when used: the server's code is not read for `boxkite version`. */
 export const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   up: async () => (await import("./up.ts")).up,
+  config: async () => (await import("./config/config.ts")).config,
   images: async () => (await import("./images/images.ts")).images,
   credentials: async () => (await import("./credentials.ts")).credentials,
   token: async () => (await import("./token/token.ts")).token,

@@ -2,17 +2,14 @@
 import { BoxkiteError } from "../domain/errors.ts";
 import { checkProjectName, DOMAINS, isDomain } from "../domain/ids.ts";
 import { DEFAULT_REGION } from "../lib/sigv4-signer.ts";
-import { systemClock } from "../lib/clock.ts";
 import type { Credentials } from "../orchestrator/access-keys.ts";
-import { createSigningKeys, type SigningKeys } from "../orchestrator/signing-keys.ts";
-import { findSigningKeys } from "../orchestrator/stored-signing-keys.ts";
 import { BUCKET } from "../server/server.ts";
 import { tokenCredentials, userCredentials } from "../server/user-credentials.ts";
-import type { Store } from "../store/store.ts";
 import { EXIT, type Command, type CommandInput } from "./command.ts";
 import { dataDirectory, openStoreIn } from "./data-directory.ts";
 import { DEFAULT_PORT } from "./default-port.ts";
 import { readSettingsFile } from "./settings-file.ts";
+import { readSigningKeys } from "./signing-keys.ts";
 import { findToken } from "./token/find-token.ts";
 
 /** An address, not a name: many S3 clients put the bucket in front of a name. */
@@ -74,7 +71,7 @@ export const credentials: Command = {
     const endpoint = endpointOf(input);
     const store = await openStoreIn(dataDirectory(input, await readSettingsFile(input)));
     try {
-      const keys = await signingKeys(store);
+      const keys = await readSigningKeys(store);
       const name = text(input, "token");
       const key =
         name === undefined
@@ -117,15 +114,6 @@ function endpointOf(input: CommandInput): string {
   if (URL.canParse(given) && /^https?:/u.test(given)) return given.replace(/\/+$/u, "");
   throw new BoxkiteError("CONFIG_INVALID", `--endpoint is ${JSON.stringify(given)}, which is no http URL`, {
     hint: `write it like ${DEFAULT_ENDPOINT}`,
-  });
-}
-
-/** Of the server that owns the data directory, whether it runs or not. */
-async function signingKeys(store: Store): Promise<SigningKeys> {
-  const ring = await findSigningKeys(store);
-  if (ring !== undefined) return createSigningKeys(() => ring, systemClock);
-  throw new BoxkiteError("CONFIG_INVALID", "the store of the data directory has no signing key yet", {
-    hint: "it is made by the first start of boxkite up",
   });
 }
 

@@ -29,7 +29,6 @@ export const doctor: Command = {
   },
   run: async (input) => {
     const wanted = wholeNumber(optionOf(input, "port"), DEFAULT_PORT, 0, 65_535);
-    const access = checkAccess(input, wanted, systemClock);
     const results = await Promise.all([
       node(),
       port(wanted),
@@ -38,7 +37,12 @@ export const doctor: Command = {
       engine(input, "docker"),
       runtime(input),
     ]);
-    results.push(...(await access));
+    const connectionsOf = (engine: string) =>
+      results.find(
+        ({ name, ok, containerConnections }) =>
+          ok && containerConnections !== undefined && (engine === "auto" || name === engine),
+      )?.containerConnections;
+    results.push(...(await checkAccess(input, wanted, connectionsOf, systemClock)));
     for (const finding of results)
       process.stdout.write(input.values["json"] === true ? `${JSON.stringify(finding)}\n` : line(finding));
     // One engine is enough, and without any the process executor will do.

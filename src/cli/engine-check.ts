@@ -2,6 +2,7 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { BoxkiteError, messageOf } from "../domain/errors.ts";
+import type { ContainerConnections } from "../domain/auth-mode.ts";
 import type { Advice, Platform } from "../platform/platform.ts";
 import { choosePlatform } from "../platform/choose.ts";
 import { silentLogger } from "../lib/log.ts";
@@ -12,6 +13,8 @@ export interface EngineCheck {
   readonly text: string;
   readonly hint?: string | undefined;
   readonly advice: readonly Advice[];
+  /** How connections of its containers arrive, where that is known. */
+  readonly containerConnections?: ContainerConnections | undefined;
 }
 
 export async function checkEngine(name: "podman" | "docker", env: NodeJS.ProcessEnv): Promise<EngineCheck> {
@@ -32,6 +35,7 @@ export async function checkEngine(name: "podman" | "docker", env: NodeJS.Process
     const [reached, builder] = await Promise.all([tryContainer(platform), checkBuilder(platform)]);
     return {
       ...reached,
+      containerConnections: platform.containerConnections,
       text: [summary, reached.text, ...builder.facts].join("; "),
       advice: [...advice, ...builder.advice],
     };

@@ -12,6 +12,7 @@ import type { Certificates } from "../server/tls/certificates.ts";
 import { isOpen } from "./access-settings.ts";
 import { banner, firstTokenText, readyEvent } from "./announce.ts";
 import { EXIT, type Command, type CommandInput } from "./command.ts";
+import { connectionOf, noteConnection } from "./config/connection.ts";
 import { DEFAULT_PORT } from "./default-port.ts";
 import { untilShellEnds } from "./npx-shell.ts";
 import { unusableHost } from "./own-addresses.ts";
@@ -108,6 +109,7 @@ async function run(input: CommandInput): Promise<number> {
   opened.defer(reloadOnHangup(certificates));
   const server = await start(settings, platform, data, certificates, log);
   const signalled = untilSignal(systemClock);
+  await noteConnection(data.path, connectionOf(settings.access, server, data.path));
   announce(settings, platform, data, server, certificates);
   report(settings, platform, log);
   // Reported after "ready": it starts a container, which takes longer than everything else.
@@ -136,6 +138,7 @@ function start(
     dataDirectory: data.path,
     ephemeral: data.ephemeral,
     reach: widened(platform, access.host),
+    taskReach: platform.containerConnections === "loopback" ? platform : undefined,
     port: settings.port,
     certificates,
     proxies: access.proxies,
@@ -170,7 +173,9 @@ function announce(
     port: server.port,
     readyMs: Math.round(performance.now()),
     engine: { description: server.executor.description, summary: platform.engineReport.summary },
-    hasContainers: platform.hasContainers,
+    containerConnections: platform.containerConnections,
+    taskPort: server.taskPort,
+    localSecret: server.localSecret,
     data,
     access: settings.access,
     certificateUntilMs: certificates?.current.notAfterMs,
@@ -204,7 +209,7 @@ async function probe(
   signal: AbortSignal,
 ): Promise<void> {
   try {
-    const result = await platform.probe(server.port, signal);
+    const result = await platform.probe(server.taskPort ?? server.port, signal);
     if (result === undefined || signal.aborted) return;
     if (settings.json) process.stdout.write(`${JSON.stringify({ event: "probe", ...result })}\n`);
     else if (result.note !== undefined)

@@ -26,8 +26,14 @@ export type Identity =
   | Authority
   /** A task: what it calls from its container. */
   | { readonly kind: "attempt"; readonly key: AttemptKey }
-  /** One that would have to prove who it is, and does not. */
-  | { readonly kind: "stranger"; readonly why: string; readonly hint: string };
+  | Stranger;
+
+/** One that would have to prove who it is, and does not. */
+export interface Stranger {
+  readonly kind: "stranger";
+  readonly why: string;
+  readonly hint: string;
+}
 
 export const EVERYONE: Authority = { kind: "everyone" };
 

@@ -17,7 +17,8 @@ export async function plainEnvironment(access: ServerAccess): Promise<Readonly<R
 
 const TOKEN_PATH = "/t/";
 
-function tokenPath(token: string): string {
+/** What stands between the host and the path of a call. */
+export function tokenPath(token: string): string {
   return `${TOKEN_PATH}${token}`;
 }
 

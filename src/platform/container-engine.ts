@@ -82,7 +82,7 @@ export async function chooseContainerPlatform(
       },
       createImageTools: () => createImageTools(api.engine, commandLineEnv(api, env), { registries, egress }),
       engineReport: examineEngine(found, info),
-      hasContainers: true,
+      containerConnections: network.containerConnections,
       // The bridge exists only while a container runs, so the server cannot listen at its address alone.
       listenAt: network.inVirtualMachine ? "127.0.0.1" : "0.0.0.0",
       accepts: network.isAllowedLocalAddress,

@@ -41,6 +41,7 @@ test("engines of this machine: the bridge's gateway first, then the engine's nam
     podman.candidates.map(({ host }) => host),
     ["10.88.0.1", "host.containers.internal"],
   );
+  assert.equal(podman.containerConnections, "bridge");
   for (const allowed of ["127.0.0.1", "::1", "10.88.0.1"])
     assert.ok(podman.isAllowedLocalAddress(allowed, "10.88.0.2"), allowed);
   for (const outer of ["192.0.2.7", "10.89.0.1"])
@@ -73,6 +74,7 @@ test("without root, containers reach this machine at its own addresses", async (
     network.candidates.map(({ host }) => host),
     ["host.containers.internal", "192.0.2.7"],
   );
+  assert.equal(network.containerConnections, "loopback");
   assert.ok(network.isAllowedLocalAddress("192.0.2.7", "192.0.2.7"));
   assert.ok(!network.isAllowedLocalAddress("192.0.2.7", "192.0.2.8"), "from another machine");
   assert.ok(!network.isAllowedLocalAddress("10.88.0.1", "10.88.0.2"));
@@ -86,8 +88,8 @@ test("from a virtual machine connections arrive at loopback", async () => {
   ] as const) {
     const network = await readEngineNetwork({ api, interfaces, ...more });
     assert.deepEqual(
-      [network.inVirtualMachine, network.candidates[0]?.host, network.gateways],
-      [true, "host.docker.internal", []],
+      [network.inVirtualMachine, network.containerConnections, network.candidates[0]?.host, network.gateways],
+      [true, "loopback", "host.docker.internal", []],
     );
   }
 });

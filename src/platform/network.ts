@@ -1,5 +1,6 @@
 /** How containers reach this machine, and which connections may come from them. */
 import { networkInterfaces } from "node:os";
+import type { ContainerConnections } from "../domain/auth-mode.ts";
 import { isLoopback } from "../lib/loopback.ts";
 import type { EngineApi } from "../containers/api.ts";
 import type { EngineInfo } from "../containers/types.ts";
@@ -24,6 +25,7 @@ export interface EngineNetwork {
   readonly gateways: readonly string[];
   /** Where networks of runs are registered; undefined where their gateways are no addresses of this machine. */
   readonly runBridges: Bridges | undefined;
+  readonly containerConnections: ContainerConnections;
   /** Whether engine and containers run in a virtual machine, whose connections arrive at loopback. */
   readonly inVirtualMachine: boolean;
   /**
@@ -78,6 +80,7 @@ export async function readEngineNetwork(options: EngineNetworkOptions): Promise<
     hostEntries: hostEntries(api, direct[0] ?? own[0]),
     gateways: direct,
     runBridges: isDirect ? runBridges : undefined,
+    containerConnections: isDirect ? "bridge" : "loopback",
     inVirtualMachine,
     isAllowedLocalAddress: (address, from) => {
       if (isLoopback(address) || direct.includes(address) || runBridges.isGateway(address)) return true;

@@ -1,4 +1,5 @@
 /** The interface of a platform: what runs attempts, what builds images, and how both reach the server. */
+import type { ContainerConnections } from "../domain/auth-mode.ts";
 import type { ImageBuilder } from "../builds/builder.ts";
 import type { RegistryResolver } from "../builds/base-image.ts";
 import type { Executor } from "../executors/executor.ts";
@@ -37,8 +38,8 @@ export interface Platform extends Reach {
   /** Creates the image builder; undefined if the platform has none. */
   readonly createImageTools: (() => Promise<ImageTools>) | undefined;
   readonly engineReport: EngineReport;
-  /** Whether attempts run in containers. */
-  readonly hasContainers: boolean;
+  /** Undefined where attempts run in no containers. */
+  readonly containerConnections: ContainerConnections | undefined;
   /** Checks whether attempts can reach the server. Undefined: there is nothing to check. */
   probe(
     port: number,

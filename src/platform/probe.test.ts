@@ -13,6 +13,7 @@ const network: EngineNetwork = {
   hostEntries: [],
   gateways: ["10.88.0.1"],
   runBridges: undefined,
+  containerConnections: "bridge",
   inVirtualMachine: false,
   isAllowedLocalAddress: () => true,
   classOf: () => "bridge",

@@ -19,7 +19,7 @@ export function processPlatform(path: readonly string[], env: NodeJS.ProcessEnv)
       }),
     createImageTools: undefined,
     engineReport: { summary: "process: tasks are programs of this machine", advice: [] },
-    hasContainers: false,
+    containerConnections: undefined,
     listenAt: "127.0.0.1",
     accepts: isLoopback,
     classOf: classWithoutBridges,

@@ -9,7 +9,10 @@ const CONTAINER = "10.88.0.7";
 const reach = { classOf: (_: string, from: string) => (from === CONTAINER ? "bridge" : "loopback") } as const;
 
 /** Knows nobody. */
-const people = { identify: () => undefined } as unknown as People;
+const people: Pick<People, "identify" | "nobody"> = {
+  identify: () => undefined,
+  nobody: { kind: "stranger", why: "this server asks for a token", hint: "" },
+};
 
 async function callOf(auth: "off" | "tokens", peer: string, client = peer) {
   const socket = { localAddress: "10.88.0.1", remoteAddress: peer };

@@ -8,7 +8,7 @@ import type { Reach } from "../platform/reach.ts";
 import { CLIENT_HEADER } from "../services/origin.ts";
 import { plainAddress } from "./arrival.ts";
 import type { Request } from "./listener.ts";
-import { NO_TOKEN, type Identified, type People } from "./people.ts";
+import type { Identified, People } from "./people.ts";
 
 export interface Authenticated extends Omit<Identified, "identity" | "who"> {
   readonly by: Principal;
@@ -24,7 +24,7 @@ export type Authenticate = (
 export function createAuthenticate(
   keys: SigningKeys,
   reach: Pick<Reach, "classOf">,
-  people?: People,
+  people?: Pick<People, "identify" | "nobody">,
 ): Authenticate {
   return (request) => {
     const { headers, socket, url: full = "/" } = request;
@@ -46,7 +46,7 @@ export function createAuthenticate(
     if (inPath !== undefined) return authenticated({ identity: UNKNOWN_TOKEN });
     if (from === peer && reach.classOf(plainAddress(socket.localAddress), peer) === "bridge")
       return authenticated({ identity: CONTAINER });
-    return authenticated({ identity: people === undefined ? EVERYONE : NO_TOKEN });
+    return authenticated({ identity: people?.nobody ?? EVERYONE });
   };
 }
 

@@ -4,8 +4,10 @@ import type { HostedStore } from "../objects/hosted-store.ts";
 import { createS3Handler } from "../objects/s3/handler.ts";
 import type { StoredBytes } from "../objects/stored-bytes.ts";
 import type { ObjectTraffic } from "../orchestrator/object-traffic.ts";
+import type { AccessKeyKind } from "../orchestrator/access-keys.ts";
 import { createAttemptWrites } from "../orchestrator/attempt-writes.ts";
 import type { SigningKeys } from "../orchestrator/signing-keys.ts";
+import type { Reach } from "../platform/reach.ts";
 import { createAccess, type Authorise } from "../services/access.ts";
 import { limitCalls } from "../services/call-quota.ts";
 import { NO_TOKENS } from "../services/authorise/token.ts";
@@ -13,7 +15,7 @@ import { createLargeObjects } from "../services/large-objects.ts";
 import type { ServiceContext } from "../services/context.ts";
 import { createRunQuota } from "../services/run-quota.ts";
 import { registerServices } from "../services/routes.ts";
-import type { Authenticate } from "./authenticate.ts";
+import { createAuthenticate } from "./authenticate.ts";
 import { limitStorage } from "../services/storage-quota.ts";
 import type { CheckHealth } from "./health.ts";
 import type { HostNames } from "./host-names.ts";
@@ -23,6 +25,7 @@ import { createPrincipals } from "./object-access.ts";
 import type { People } from "./people.ts";
 import { createRouter, unknownMethod, type RoutedHandler } from "./router.ts";
 import { createRpc } from "./rpc.ts";
+import { KEYS_OF_TASKS, TASKS_ONLY } from "./task-callers.ts";
 
 export interface HandlerOptions {
   readonly parts: Omit<ServiceContext, "access" | "tokens" | "largeObjects" | "presign" | "runQuota"> & {
@@ -30,7 +33,7 @@ export interface HandlerOptions {
   };
   readonly health: CheckHealth;
   readonly signingKeys: SigningKeys;
-  readonly authenticate: Authenticate;
+  readonly reach: Pick<Reach, "classOf">;
   readonly people: People | undefined;
   readonly traffic: ObjectTraffic;
   readonly authorise: Authorise;
@@ -40,19 +43,15 @@ export interface HandlerOptions {
   readonly hostNames: HostNames;
 }
 
-export function createHandler(options: HandlerOptions): Handler {
-  const {
-    parts,
-    health,
-    signingKeys,
-    authenticate,
-    people,
-    traffic,
-    authorise,
-    quotas,
-    storedBytes,
-    hostNames,
-  } = options;
+export interface Handlers {
+  readonly everybody: Handler;
+  /** Of the listener that takes calls of tasks only. */
+  tasks(): Handler;
+}
+
+export function createHandlers(options: HandlerOptions): Handlers {
+  const { parts, health, signingKeys, reach, people, traffic, authorise, quotas, storedBytes, hostNames } =
+    options;
   const { store, objects, orchestrator, bucket, clock, log } = parts;
   const tokens = people?.tokens ?? NO_TOKENS;
   const access = createAccess(store, withQuotas(authorise, options));
@@ -70,37 +69,45 @@ export function createHandler(options: HandlerOptions): Handler {
     unknown: unknownMethod,
     log,
   });
-  const s3 = createS3Handler({
-    store: objects,
-    bucket,
-    clock,
-    log,
-    onWritten: (key, bytes) => {
-      storedBytes?.written(key, bytes);
-      largeObjects.written(key, bytes);
-      traffic.written(key);
-      orchestrator.objectWritten(key);
-    },
-    onUnstorable: traffic.refused,
-    principals: createPrincipals({
-      signingKeys,
+  const s3 = (kinds?: readonly AccessKeyKind[]): RoutedHandler =>
+    createS3Handler({
+      store: objects,
       bucket,
-      authorise: access.authorise,
-      mayWrite: createAttemptWrites(store, bucket),
-      grant: orchestrator.grant,
-      onRead: traffic.read,
+      clock,
+      log,
+      onWritten: (key, bytes) => {
+        storedBytes?.written(key, bytes);
+        largeObjects.written(key, bytes);
+        traffic.written(key);
+        orchestrator.objectWritten(key);
+      },
+      onUnstorable: traffic.refused,
+      principals: createPrincipals({
+        signingKeys,
+        bucket,
+        authorise: access.authorise,
+        mayWrite: createAttemptWrites(store, bucket),
+        grant: orchestrator.grant,
+        onRead: traffic.read,
+        ...(kinds && { kinds }),
+      }),
+    }) as RoutedHandler;
+  const routes = { rpc, bucket, health, context, hostNames };
+  return {
+    everybody: createRouter({
+      ...routes,
+      authenticate: createAuthenticate(signingKeys, reach, people),
+      people,
+      objects: s3(),
     }),
-  });
-  return createRouter({
-    authenticate,
-    people,
-    rpc,
-    objects: s3 as RoutedHandler,
-    bucket,
-    health,
-    context,
-    hostNames,
-  });
+    tasks: () =>
+      createRouter({
+        ...routes,
+        authenticate: createAuthenticate(signingKeys, reach, TASKS_ONLY),
+        objects: s3(KEYS_OF_TASKS),
+        refusesStrangers: true,
+      }),
+  };
 }
 
 function withQuotas(authorise: Authorise, { quotas, storedBytes, parts }: HandlerOptions): Authorise {

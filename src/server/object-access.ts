@@ -4,7 +4,7 @@ import type { RunKey } from "../domain/ids.ts";
 import { EVERYONE, type Identity, type Principal } from "../domain/principal.ts";
 import type { S3Operation, S3Principal } from "../objects/s3/principal.ts";
 import { objectUri } from "../objects/uri.ts";
-import { readAccessKey, type AccessKey } from "../orchestrator/access-keys.ts";
+import { readAccessKey, type AccessKey, type AccessKeyKind } from "../orchestrator/access-keys.ts";
 import { attemptOfName } from "../orchestrator/attempt-name.ts";
 import type { MayWrite } from "../orchestrator/attempt-writes.ts";
 import type { SigningKeys } from "../orchestrator/signing-keys.ts";
@@ -19,6 +19,8 @@ export interface ObjectAccessOptions {
   readonly bucket: string;
   readonly authorise: Authorise;
   readonly mayWrite: MayWrite;
+  /** Keys of other kinds are not known. @default all */
+  readonly kinds?: readonly AccessKeyKind[];
   /** Lets a run read objects. */
   readonly grant: (run: RunKey, uris: readonly string[]) => Promise<void>;
   /** Called before an attempt reads an object. */
@@ -53,7 +55,7 @@ export function createPrincipals(
   };
   return (accessKeyId, by) => {
     const accessKey = readAccessKey(options.signingKeys, accessKeyId);
-    if (accessKey === undefined) return undefined;
+    if (accessKey === undefined || options.kinds?.includes(accessKey.kind) === false) return undefined;
     const { name, identity, resource = objectFor, mayWrite, onRead, written } = rulesOf(accessKey);
     return {
       name,

@@ -23,12 +23,17 @@ export interface Identified {
   readonly signal?: AbortSignal;
   /** Of an address that showed too many wrong tokens: the seconds that it has to wait. */
   readonly waitSeconds?: number;
+  /** The secret in the link that a browser followed: a cookie takes its place. */
+  readonly followedLink?: string;
 }
 
 export interface People {
   readonly tokens: TokenReader;
   readonly signIn: SignIn;
-  readonly tokenEndpoint: TokenEndpoint;
+  /** Undefined where no tokens are given out. */
+  readonly tokenEndpoint: TokenEndpoint | undefined;
+  /** Who calls without showing anything. */
+  readonly nobody: Identity;
   /** `pathToken`: from the request's path; `path`: without it. Undefined where the request shows nothing. */
   identify(
     request: Pick<Request, "headers" | "method">,
@@ -83,10 +88,19 @@ export function createPeople(options: PeopleOptions): People {
 
   return {
     tokens: { find: async (id) => (await tokens.byId(id))?.token },
-    signIn: createSignIn({ tokens, sessions: cookies, failed }),
+    signIn: createSignIn({
+      login: "token",
+      begin: async (token) => {
+        const found = await tokens.find(token);
+        return found && cookies.begin(found.token.id);
+      },
+      end: (session) => cookies.end(session),
+      failed,
+    }),
     tokenEndpoint: createTokenEndpoint({ tokens, sessions: accessTokens, failed }),
+    nobody: NO_TOKEN,
     identify: (request, { path, pathToken, from }) => {
-      const text = pathToken ?? /^bearer +(\S+)$/iu.exec(request.headers.authorization ?? "")?.[1];
+      const text = pathToken ?? bearerOf(request);
       if (text !== undefined) return ofText(text, from);
       const session = takesCookie(path) ? sessionOf(request) : undefined;
       return session === undefined ? undefined : ofCookie(session);
@@ -99,13 +113,17 @@ function identified({ token, signal }: ValidToken): Identified {
   return { identity: { kind: "token", id: token.id }, who: token.name, signal };
 }
 
+export function bearerOf({ headers }: Pick<Request, "headers">): string | undefined {
+  return /^bearer +(\S+)$/iu.exec(headers.authorization ?? "")?.[1];
+}
+
 /** Pages only, whose forms are protected: a page of another origin can make a browser call anything else, too. */
-function takesCookie(path: string): boolean {
+export function takesCookie(path: string): boolean {
   return (path === "/" || path.startsWith("/v2")) && parseSignalPath(path) === undefined;
 }
 
 /** A call that shows no token, where one is needed. */
-export const NO_TOKEN: Identity = {
+const NO_TOKEN: Identity = {
   kind: "stranger",
   why: "this server asks for a token, and the call has none",
   hint:

@@ -2,7 +2,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { textOf, type BoxkiteError } from "../domain/errors.ts";
 import type { ActionKey } from "../domain/ids.ts";
-import type { Principal } from "../domain/principal.ts";
+import type { Principal, Stranger } from "../domain/principal.ts";
 import { isSigned } from "../objects/s3/is-signed.ts";
 import { createPages } from "../pages/pages.ts";
 import { HOME_PATH } from "../pages/paths.ts";
@@ -36,6 +36,8 @@ export interface Routes {
   readonly context: PagesContext;
   /** Those besides the machine's own for which requests are answered. */
   readonly hostNames: HostNames;
+  /** Refuses whoever is not known before anything else is asked, but tells whether the server lives. @default false */
+  readonly refusesStrangers?: boolean;
 }
 
 export function createRouter({
@@ -47,6 +49,7 @@ export function createRouter({
   health,
   context,
   hostNames,
+  refusesStrangers = false,
 }: Routes): Handler {
   const pages = createPages(context);
   const route = (request: Request, response: Response, caller: Authenticated): void => {
@@ -58,16 +61,18 @@ export function createRouter({
     const path = url.split("?")[0] ?? "/";
     if (!isKnownName(request, hostNames)) return refuseName(request, response);
     if (caller.waitSeconds !== undefined) return refuseGuesses(response, caller.waitSeconds);
-    if (people !== undefined && signIn(people, request, response, path, by)) return;
+    if (refusesStrangers && by.identity.kind === "stranger" && !HEALTH_PATHS.includes(path))
+      return refuseStranger(response, by.identity);
+    if (people !== undefined && signIn(people, request, response, path, caller)) return;
     if (path.startsWith("/flyteidl2.")) return rpc(request, response, by);
     if (path === `/${bucket}` || path.startsWith(`/${bucket}/`)) return objects(request, response, by);
     const condition = parseSignalPath(path);
     if (condition !== undefined) {
       if (hasMethod(request, response, ["POST"])) signal(request, response, by, condition);
-    } else if (path === "/healthz" || path === "/v2/healthz") {
-      if (hasMethod(request, response, READ)) sendHealth(request, response);
     } else if (path === LIVE_PATH) {
       if (hasMethod(request, response, READ)) sendText(response, 200, "ok\n");
+    } else if (HEALTH_PATHS.includes(path)) {
+      if (hasMethod(request, response, READ)) sendHealth(request, response);
     } else if (path === "/") {
       if (hasMethod(request, response, READ)) redirect(response, 302, HOME_PATH);
     } else if (!pages(request as IncomingMessage, response as ServerResponse, path, pageCaller(caller))) {
@@ -82,9 +87,9 @@ export function createRouter({
     request: Request,
     response: Response,
     path: string,
-    by: Principal,
+    caller: Authenticated,
   ): boolean => {
-    const answered = answerSignIn(people, request, response, path, by);
+    const answered = answerSignIn(people, request, response, path, caller);
     answered?.catch((error: unknown) => {
       const refusal = refusalOf(error);
       if (refusal === undefined) fail(request, response, error);
@@ -136,6 +141,8 @@ export function createRouter({
   };
 }
 
+const HEALTH_PATHS: readonly string[] = [LIVE_PATH, "/healthz", "/v2/healthz"];
+
 /** What was opened with a token ends with it: clients that watch connect again, and are refused. */
 function endWith(signal: AbortSignal, response: Response): void {
   const end = () => void response.destroy();
@@ -158,6 +165,10 @@ function refuseGuesses(response: Response, seconds: number): void {
   response.setHeader("retry-after", String(seconds));
   const message = `there were too many wrong tokens from this address; try again in ${seconds} s`;
   refuse(response, 429, "resource_exhausted", message);
+}
+
+function refuseStranger(response: Response, { why, hint }: Stranger): void {
+  refuse(response, 401, "unauthenticated", textOf({ message: why, hint }));
 }
 
 function refuseName({ headers }: Request, response: Response): void {

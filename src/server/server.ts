@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 import { join } from "node:path";
-import type { AuthMode } from "../domain/auth-mode.ts";
+import { loginOf, type AuthMode, type Login } from "../domain/auth-mode.ts";
 import { BoxkiteError } from "../domain/errors.ts";
 import { LOCAL } from "../domain/principal.ts";
 import { DOMAINS } from "../domain/ids.ts";
@@ -13,6 +13,7 @@ import { createOrchestrator } from "../orchestrator/orchestrator.ts";
 import { createLogRetention } from "../orchestrator/log-retention.ts";
 import { createObjectTraffic } from "../orchestrator/object-traffic.ts";
 import { createObjectRights } from "../orchestrator/object-rights.ts";
+import type { SigningKeys } from "../orchestrator/signing-keys.ts";
 import { openSigningKeys } from "../orchestrator/stored-signing-keys.ts";
 import type { ExecutorContext, ImageTools } from "../platform/platform.ts";
 import type { Executor } from "../executors/executor.ts";
@@ -34,18 +35,18 @@ import { buildImageWork, deployBuildTask } from "../services/build-task.ts";
 import { createChangeFeed } from "../services/change-feed.ts";
 import { createUnusedImages } from "../services/unused-images.ts";
 import { openSqliteStore } from "../store/sqlite/sqlite-store.ts";
-import { createAuthenticate } from "./authenticate.ts";
 import { createBuilds } from "./builds.ts";
 import { createFirstToken } from "./create-token.ts";
 import { secretsOf } from "./build-secrets.ts";
-import { createHandler } from "./handler.ts";
+import { createHandlers } from "./handler.ts";
 import { createHealth } from "./health.ts";
 import type { HostNames } from "./host-names.ts";
-import { listen } from "./listener.ts";
+import { openListeners } from "./listeners.ts";
+import { createLocalLogin, localSecretOf } from "./local-login.ts";
 import { logMigrations } from "./migration-log.ts";
 import type { Proxies } from "./proxies.ts";
 import type { Certificates } from "./tls/certificates.ts";
-import { createPeople } from "./people.ts";
+import { createPeople, type People, type PeopleOptions } from "./people.ts";
 import type { Reach } from "../platform/reach.ts";
 import { logRuns } from "./run-log.ts";
 import { createResults } from "./results.ts";
@@ -57,6 +58,11 @@ export interface ServerOptions {
   readonly ephemeral: boolean;
   readonly port: number;
   readonly reach: Reach;
+  /**
+   * Where containers come over loopback: which connections the listener takes that they have to themselves. There people
+   * show the local login secret, unless they have tokens. @default they use the server's own, as the connections of people
+   */
+  readonly taskReach?: Reach | undefined;
   /** Of the server's own TLS. @default it speaks plain HTTP only */
   readonly certificates?: Certificates | undefined;
   /** Whose word on their clients is believed. @default nobody's */
@@ -98,7 +104,13 @@ export interface ServerOptions {
 
 export interface Server {
   readonly port: number;
+  /** Of the listener that task containers have to themselves. */
+  readonly taskPort: number | undefined;
   readonly executor: Executor;
+  /** What people have to show. */
+  readonly login: Login;
+  /** Undefined where people need none. */
+  readonly localSecret: string | undefined;
   /** Of an admin, where the server asks for tokens and there was none: shown to whoever started it. */
   readonly firstToken: string | undefined;
   /** Resolves when another server has taken over the store: nothing that is accepted here is driven any more. */
@@ -128,9 +140,14 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const signing = await openSigningKeys({ store, clock, log });
   opened.defer(() => signing.close());
   const signingKeys = signing.keys;
-  const people = options.auth === "tokens" ? createPeople({ store, clock, log }) : undefined;
+  const login = loginOf(
+    options.auth ?? "off",
+    options.taskReach && "loopback",
+    options.isOpenToAnyone === true,
+  );
+  const people = peopleOf(login, signingKeys, { store, clock, log });
   opened.defer(() => people?.stop());
-  const firstToken = people && (await createFirstToken(store, clock));
+  const firstToken = login === "token" ? await createFirstToken(store, clock) : undefined;
   const [objects, usualExecutor] = await Promise.all([
     openDirectoryStore(join(dataDirectory, OBJECTS_DIRECTORY), { clock, log, secret }),
     options.createExecutor({ instance, dataDirectory, log }),
@@ -167,7 +184,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     also: options.authorise,
   });
   const traffic = createObjectTraffic();
-  let port = options.port;
+  let portOfAttempts = options.port;
   const leaseLost = Promise.withResolvers<BoxkiteError>();
   const orchestrator = createOrchestrator({
     owner: `process ${process.pid} of ${hostname()}`,
@@ -184,7 +201,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     queues: options.queues,
     ...(options.capCpu === true && { capCpu: true }),
     ...(options.lingerMs !== undefined && { lingerMs: options.lingerMs }),
-    endpoint: () => executor.endpointForAttempts(port),
+    endpoint: () => executor.endpointForAttempts(portOfAttempts),
     ...createResults({
       store,
       authorise,
@@ -198,7 +215,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const storedBytes =
     quotas.storedBytes === undefined ? undefined : countStoredBytes({ store: objects, clock, log });
   opened.defer(() => storedBytes?.stop());
-  const handler = createHandler({
+  const handlers = createHandlers({
     parts: {
       store,
       catalog,
@@ -216,7 +233,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     },
     health: createHealth(store, objects),
     signingKeys,
-    authenticate: createAuthenticate(signingKeys, options.reach, people),
+    reach: options.reach,
     people,
     traffic,
     authorise,
@@ -224,9 +241,10 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     storedBytes,
     hostNames: options.hostNames ?? [],
   });
-  const listener = await listen({ ...options, handler });
-  opened.defer(() => listener.close());
-  port = listener.port;
+  const listeners = await openListeners({ ...options, handlers });
+  opened.defer(() => listeners.close());
+  const { port, taskPort } = listeners;
+  portOfAttempts = taskPort ?? port;
   opened.defer(() => orchestrator.stop({ endAttempts: options.ephemeral }));
   await orchestrator.start();
   opened.defer(expireUploads({ store: objects, clock, log }));
@@ -239,12 +257,21 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const running = opened.move();
   return {
     port,
+    taskPort,
     executor,
+    login,
+    localSecret: login === "local-secret" ? localSecretOf(signingKeys) : undefined,
     firstToken,
     leaseLost: leaseLost.promise,
     liveAttempts: () => orchestrator.liveAttempts(),
     close: () => running.disposeAsync(),
   };
+}
+
+/** Undefined where nobody has to show anything. */
+function peopleOf(login: Login, signingKeys: SigningKeys, options: PeopleOptions): People | undefined {
+  if (login === "token") return createPeople(options);
+  return login === "local-secret" ? createLocalLogin(signingKeys, options.clock) : undefined;
 }
 
 /** The project that `flyte create config --devbox` names exists from the start. */

@@ -1,21 +1,22 @@
 /** The addresses at which people and programs sign in. */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Principal } from "../domain/principal.ts";
 import { LOGIN_PATH, LOGOUT_PATH } from "../pages/paths.ts";
 import { hasMethod, READ } from "../pages/respond.ts";
 import { TOKEN_ENDPOINT } from "../services/auth-metadata-service.ts";
+import type { Authenticated } from "./authenticate.ts";
 import type { Request, Response } from "./listener.ts";
 import type { People } from "./people.ts";
 
-/** Undefined for a path that is none of them. */
+/** Undefined for a path that is none of them, unless a link to it signs in. */
 export function answerSignIn(
   { signIn, tokenEndpoint }: People,
   request: Request,
   response: Response,
   path: string,
-  { from }: Principal,
+  { by: { from }, url, followedLink }: Authenticated,
 ): Promise<void> | undefined {
   const [asked, answer] = [request as IncomingMessage, response as ServerResponse];
+  if (followedLink !== undefined) return signIn.follow(asked, answer, followedLink, url);
   const allowed = async (methods: readonly string[], act: () => void | Promise<void>) => {
     if (hasMethod(request, response, methods)) await act();
   };
@@ -26,7 +27,7 @@ export function answerSignIn(
     case LOGOUT_PATH:
       return allowed(["POST"], () => signIn.signOut(asked, answer));
     case TOKEN_ENDPOINT:
-      return allowed(["POST"], () => tokenEndpoint(request, response, from));
+      return tokenEndpoint && allowed(["POST"], () => tokenEndpoint(request, response, from));
     default:
       return undefined;
   }

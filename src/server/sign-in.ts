@@ -1,5 +1,6 @@
-/** Signing in and out of the pages: a token for a cookie, which ends with the token. */
+/** Signing in and out of the pages: a token or the local login secret for a cookie. */
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Login } from "../domain/auth-mode.ts";
 import { safeNext, sendLoginPage } from "../pages/login-page.ts";
 import { LOGIN_PATH } from "../pages/paths.ts";
 import { sendProblem } from "../pages/not-found.ts";
@@ -9,58 +10,72 @@ import { FORM_TOKEN } from "../pages/viewer.ts";
 import { ORIGIN_HEADER } from "../services/origin.ts";
 import { readSmallBody } from "../services/small-body.ts";
 import type { FailedSignIns } from "./failed-sign-ins.ts";
-import { formTokenOf, type Sessions } from "./sessions.ts";
-import type { TokenRegistry } from "./token-registry.ts";
+import { formTokenOf } from "./sessions.ts";
 
 export const COOKIE_LIFETIME_MS = 12 * 3_600_000;
 
 export interface SignInOptions {
-  readonly tokens: TokenRegistry;
-  readonly sessions: Sessions;
-  readonly failed: FailedSignIns;
+  /** What people show. */
+  readonly login: Exclude<Login, "none">;
+  /** A session for whoever shows this; undefined where it is not valid. */
+  readonly begin: (shown: string) => Promise<string | undefined>;
+  readonly end: (session: string) => Promise<void>;
+  /** Slows whoever guesses. @default nobody, since what people show cannot be guessed */
+  readonly failed?: FailedSignIns;
 }
 
 export interface SignIn {
   showForm(request: IncomingMessage, response: ServerResponse): void;
   /** `from`: the address of the browser. */
   signIn(request: IncomingMessage, response: ServerResponse, from: string): Promise<void>;
+  /** Signs in with what a link showed, and goes on to the page that it led to. */
+  follow(request: IncomingMessage, response: ServerResponse, shown: string, page: string): Promise<void>;
   signOut(request: IncomingMessage, response: ServerResponse): Promise<void>;
 }
 
-export function createSignIn({ tokens, sessions, failed }: SignInOptions): SignIn {
+export function createSignIn({ login, begin, end, failed }: SignInOptions): SignIn {
   return {
     showForm: (request, response) =>
-      sendLoginPage(response, { status: 200, next: safeNext(queryOf(request).get("next")) }),
+      sendLoginPage(response, { login, status: 200, next: safeNext(queryOf(request).get("next")) }),
     signIn: async (request, response, from) => {
       const body = new URLSearchParams(await readSmallBody(request));
       if (!isSameOrigin(request)) return refuseOrigin(response);
       const next = safeNext(body.get("next"));
-      const wait = failed.secondsToWait(from);
+      const wait = failed?.secondsToWait(from) ?? 0;
       if (wait > 0) {
         response.setHeader("retry-after", String(wait));
         const problem = `There were too many wrong tokens from your address. Try again in ${wait} seconds.`;
-        return sendLoginPage(response, { status: 429, next, problem });
+        return sendLoginPage(response, { login, status: 429, next, problem });
       }
-      const found = await tokens.find((body.get("token") ?? "").trim());
-      if (found === undefined) {
-        failed.note(from);
-        const problem = "This token is not valid: it was mistyped, it has expired, or it was revoked.";
-        return sendLoginPage(response, { status: 401, next, problem });
+      const session = await begin((body.get("token") ?? "").trim());
+      if (session === undefined) {
+        failed?.note(from);
+        return sendLoginPage(response, { login, status: 401, next, problem: NOT_VALID[login] });
       }
-      setCookie(request, response, await sessions.begin(found.token.id), COOKIE_LIFETIME_MS / 1_000);
+      setCookie(request, response, session);
       return redirect(response, 303, next);
+    },
+    follow: async (request, response, shown, page) => {
+      const session = await begin(shown);
+      if (session !== undefined) setCookie(request, response, session);
+      return redirect(response, 303, safeNext(page));
     },
     signOut: async (request, response) => {
       const body = new URLSearchParams(await readSmallBody(request));
       const session = sessionOf(request);
       if (session !== undefined && (!isSameOrigin(request) || body.get(FORM_TOKEN) !== formTokenOf(session)))
         return refuseOrigin(response);
-      if (session !== undefined) await sessions.end(session);
+      if (session !== undefined) await end(session);
       setCookie(request, response, "", 0);
       return redirect(response, 303, LOGIN_PATH);
     },
   };
 }
+
+const NOT_VALID = {
+  token: "This token is not valid: it was mistyped, it has expired, or it was revoked.",
+  "local-secret": "This secret is not valid: it was mistyped, or boxkite keys rotate has replaced it.",
+} as const;
 
 const COOKIE = "boxkite_session";
 
@@ -70,7 +85,12 @@ export function sessionOf({ headers }: Pick<IncomingMessage, "headers">): string
 }
 
 /** Lax, not Strict: a link from elsewhere to a run's page shows it. Nothing changes by a GET. */
-function setCookie({ headers }: IncomingMessage, response: ServerResponse, value: string, seconds: number) {
+function setCookie(
+  { headers }: IncomingMessage,
+  response: ServerResponse,
+  value: string,
+  seconds = COOKIE_LIFETIME_MS / 1_000,
+): void {
   const secure = String(headers[ORIGIN_HEADER]).startsWith("https:") ? "; Secure" : "";
   response.setHeader(
     "set-cookie",

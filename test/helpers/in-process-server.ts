@@ -20,6 +20,9 @@ export interface InProcessServer {
   readonly directory: string;
   /** Of an admin, where the server asks for tokens. */
   readonly firstToken: string;
+  /** Where containers come over loopback: the URL of their own listener, and the local login secret. */
+  readonly taskUrl: string;
+  readonly localSecret: string;
 }
 
 export async function startInProcess(
@@ -58,6 +61,8 @@ export async function startInProcess(
     url,
     directory,
     firstToken,
+    taskUrl: `http://127.0.0.1:${server.taskPort}`,
+    localSecret: server.localSecret ?? "",
     transport: createConnectTransport({ baseUrl: url, httpVersion: "1.1" }),
   };
 }
