@@ -11,6 +11,8 @@ import type { Reach } from "../platform/reach.ts";
 import { createAccess, type Authorise } from "../services/access.ts";
 import { limitCalls } from "../services/call-quota.ts";
 import { NO_TOKENS } from "../services/authorise/token.ts";
+import { createAttemptEnds } from "./attempt-ends.ts";
+import { createEnds } from "./ends.ts";
 import { createLargeObjects } from "../services/large-objects.ts";
 import type { ServiceContext } from "../services/context.ts";
 import { createRunQuota } from "../services/run-quota.ts";
@@ -55,6 +57,7 @@ export function createHandlers(options: HandlerOptions): Handlers {
   const { store, objects, orchestrator, bucket, clock, log } = parts;
   const tokens = people?.tokens ?? NO_TOKENS;
   const access = createAccess(store, withQuotas(authorise, options));
+  const ends = createEnds(createAttemptEnds(store, clock), people);
   const largeObjects = createLargeObjects();
   const context: ServiceContext = {
     ...parts,
@@ -88,11 +91,12 @@ export function createHandlers(options: HandlerOptions): Handlers {
         authorise: access.authorise,
         mayWrite: createAttemptWrites(store, bucket),
         grant: orchestrator.grant,
+        onEnd: ends.onEnd,
         onRead: traffic.read,
         ...(kinds && { kinds }),
       }),
     }) as RoutedHandler;
-  const routes = { rpc, bucket, health, context, hostNames };
+  const routes = { ends, rpc, bucket, health, context, hostNames };
   return {
     everybody: createRouter({
       ...routes,

@@ -35,6 +35,7 @@ export function createLocalLogin(keys: SigningKeys, clock: Clock): People {
 
   return {
     tokens: NO_TOKENS,
+    signalOf: async () => undefined,
     tokenEndpoint: undefined,
     nobody: NO_SECRET,
     signIn: createSignIn({

@@ -27,6 +27,7 @@ function subject(authorise: Authorise = async () => {}) {
     authorise,
     mayWrite: async (_, key) => key !== "other/outputs.pb",
     grant: async (run, uris) => void granted.push([run, uris]),
+    onEnd: async () => () => {},
     onRead: (attempt) => read.push(attempt),
   });
   return { signingKeys, find, read, granted };

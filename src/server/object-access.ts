@@ -23,6 +23,8 @@ export interface ObjectAccessOptions {
   readonly kinds?: readonly AccessKeyKind[];
   /** Lets a run read objects. */
   readonly grant: (run: RunKey, uris: readonly string[]) => Promise<void>;
+  /** Calls back when the identity ends or may do less; never for one that does not end. Returns a function that stops that. */
+  readonly onEnd: (identity: Identity, end: () => void) => Promise<() => void>;
   /** Called before an attempt reads an object. */
   readonly onRead?: (attempt: AttemptKey) => void;
 }
@@ -61,6 +63,7 @@ export function createPrincipals(
       name,
       secretAccessKey: accessKey.secretAccessKey,
       longestUrlSeconds: longestUrlSeconds(identity),
+      onEnd: (end) => options.onEnd(identity, end),
       allows: async (operation, key) => {
         const asked = operation === "know" ? SERVER : resource(operation, key);
         if (asked === undefined) return false;

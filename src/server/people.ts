@@ -29,6 +29,8 @@ export interface Identified {
 
 export interface People {
   readonly tokens: TokenReader;
+  /** Aborts when the token with this id ends or may do less; undefined for one that is not valid. */
+  signalOf(tokenId: string): Promise<AbortSignal | undefined>;
   readonly signIn: SignIn;
   /** Undefined where no tokens are given out. */
   readonly tokenEndpoint: TokenEndpoint | undefined;
@@ -88,6 +90,7 @@ export function createPeople(options: PeopleOptions): People {
 
   return {
     tokens: { find: async (id) => (await tokens.byId(id))?.token },
+    signalOf: async (id) => (await tokens.byId(id))?.signal,
     signIn: createSignIn({
       login: "token",
       begin: async (token) => {

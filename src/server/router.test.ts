@@ -27,6 +27,7 @@ interface StartOptions {
 function routerFor(store: StoreReader, options: StartOptions): ReturnType<typeof createRouter> {
   const { hostNames = [], log = silentLogger, health = async () => undefined, ...overrides } = options;
   return createRouter({
+    ends: { endWithCaller: () => {} },
     authenticate: ({ url = "/" }) => ({ by: LOCAL, url }),
     rpc: () => {
       throw new Error("a mistake in the program");

@@ -18,6 +18,7 @@ import { isKnownName, type HostNames } from "./host-names.ts";
 import { refuse } from "./arrival.ts";
 import type { Authenticate, Authenticated } from "./authenticate.ts";
 import { isGone } from "../lib/client-gone.ts";
+import type { Ends } from "./ends.ts";
 import type { Handler, Request, Response } from "./listener.ts";
 import type { People } from "./people.ts";
 import { answerSignIn } from "./sign-in-routes.ts";
@@ -27,6 +28,7 @@ export type RoutedHandler = (request: Request, response: Response, by: Principal
 
 export interface Routes {
   readonly authenticate: Authenticate;
+  readonly ends: Pick<Ends, "endWithCaller">;
   /** Undefined where nobody signs in. */
   readonly people?: People | undefined;
   readonly rpc: RoutedHandler;
@@ -42,6 +44,7 @@ export interface Routes {
 
 export function createRouter({
   authenticate,
+  ends,
   people,
   rpc,
   objects,
@@ -54,7 +57,7 @@ export function createRouter({
   const pages = createPages(context);
   const route = (request: Request, response: Response, caller: Authenticated): void => {
     const { by, url } = caller;
-    if (caller.signal !== undefined) endWith(caller.signal, response);
+    ends.endWithCaller(caller, response);
     // Whatever its path, and by any name: a page that "DNS rebinding" brought here has no key to sign with.
     if (isSigned(request)) return objects(request, response, by);
     request.url = url;
@@ -142,14 +145,6 @@ export function createRouter({
 }
 
 const HEALTH_PATHS: readonly string[] = [LIVE_PATH, "/healthz", "/v2/healthz"];
-
-/** What was opened with a token ends with it: clients that watch connect again, and are refused. */
-function endWith(signal: AbortSignal, response: Response): void {
-  const end = () => void response.destroy();
-  if (signal.aborted) return end();
-  signal.addEventListener("abort", end, { once: true });
-  response.once("close", () => signal.removeEventListener("abort", end));
-}
 
 function healthText(problem: BoxkiteError | undefined): string {
   return problem === undefined ? "ok\n" : `${textOf(problem)}\n`;

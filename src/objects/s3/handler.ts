@@ -17,7 +17,7 @@ import { checkBucket } from "./buckets.ts";
 import { s3ErrorOf } from "./error-answer.ts";
 import { operationOf } from "./operations.ts";
 import { DEFAULT_REGION } from "../../lib/sigv4-signer.ts";
-import type { FindPrincipal } from "./principal.ts";
+import type { FindPrincipal, S3Principal } from "./principal.ts";
 import { sendError } from "./respond.ts";
 import { S3Error } from "./s3-error.ts";
 import { parseRequest, withQueryHeaders, type S3Request } from "./s3-request.ts";
@@ -71,6 +71,7 @@ async function answer(
   const received = parseRequest(incoming, bucket);
   refuseForm(received);
   const authenticated = await authenticate(received, options, by);
+  await endWithKey(authenticated.principal, response);
   const request = withQueryHeaders(received);
   checkBucket(request, bucket);
   const operation = operationOf(request);
@@ -86,6 +87,14 @@ async function answer(
     if (isWrite && isStorageError(error)) options.onUnstorable?.(request.key, error.code);
     throw error;
   }
+}
+
+/** Before anything is authorised, so that nothing ends unnoticed in between. */
+async function endWithKey({ onEnd }: S3Principal, response: ServerResponse): Promise<void> {
+  if (onEnd === undefined) return;
+  const stop = await onEnd(() => void response.destroy());
+  if (isGone(response)) stop();
+  else response.once("close", stop);
 }
 
 /** The signature of a form is one of its fields. */

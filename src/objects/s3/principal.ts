@@ -12,6 +12,8 @@ export interface S3Principal {
   readonly longestUrlSeconds?: number;
   /** May throw why not. For `list` the key is the prefix that was asked for, for `know` it is empty. */
   allows(operation: S3Operation, key: string): boolean | Promise<boolean>;
+  /** Calls back when the key ends: what was opened with it must end, too. Returns a function that stops that. */
+  onEnd?(end: () => void): Promise<() => void>;
   /** Called once the principal has written an object completely, before it is answered. */
   written?(key: string): Promise<void>;
 }
