@@ -11,6 +11,7 @@ import { createLogger, silentLogger, type Logger } from "../lib/log.ts";
 import { createAccess } from "../services/access.ts";
 import type { StoreReader } from "../store/reader.ts";
 import { openSqliteStore } from "../store/sqlite/sqlite-store.ts";
+import type { Authenticate } from "./authenticate.ts";
 import type { CheckHealth } from "./health.ts";
 import type { HostNames } from "./host-names.ts";
 import { createRouter } from "./router.ts";
@@ -22,13 +23,15 @@ interface StartOptions {
   readonly hostNames?: HostNames;
   readonly log?: Logger;
   readonly getAction?: StoreReader["getAction"];
+  readonly authenticate?: Authenticate;
 }
 
 function routerFor(store: StoreReader, options: StartOptions): ReturnType<typeof createRouter> {
-  const { hostNames = [], log = silentLogger, health = async () => undefined, ...overrides } = options;
+  const { hostNames = [], log = silentLogger, health = async () => undefined, ...others } = options;
+  const { authenticate = ({ url = "/" }) => ({ by: LOCAL, url }), ...overrides } = others;
   return createRouter({
     ends: { endWithCaller: () => {} },
-    authenticate: ({ url = "/" }) => ({ by: LOCAL, url }),
+    authenticate,
     rpc: () => {
       throw new Error("a mistake in the program");
     },
@@ -91,6 +94,18 @@ test("an exception of a handler, or a path that is no encoding, does not end the
   assert.equal((await ask("POST", "/flyteidl2.x/Y")).status, 500);
   assert.equal((await ask("POST", "/v2/domain/d/project/p/runs/r/conditions/%E0%A4%A")).status, 404);
   assert.equal((await ask("GET", "/healthz")).status, 200);
+});
+
+test("the log of a failure has neither the token before the path nor the signature behind it", async (t) => {
+  const lines: string[] = [];
+  const log = createLogger({ level: "info", format: "json", write: (line) => lines.push(line) });
+  const authenticate = async () => {
+    throw new Error("the store cannot be read");
+  };
+  const send = await start(t, { log, authenticate });
+  assert.equal((await send("GET", "/t/bkt_secret/v2/x?X-Amz-Signature=secret")).status, 500);
+  assert.match(lines.join(""), /"path":"\/v2\/x"/u);
+  assert.doesNotMatch(lines.join(""), /secret/u);
 });
 
 test("the health of the server is 503 with what is wrong and what to do", async (t) => {

@@ -5,6 +5,7 @@ import type { ActionKey } from "../domain/ids.ts";
 import type { Principal, Stranger } from "../domain/principal.ts";
 import { isSigned } from "../objects/s3/is-signed.ts";
 import { createPages } from "../pages/pages.ts";
+import { splitTokenPath } from "../executors/plain-environment.ts";
 import { HOME_PATH } from "../pages/paths.ts";
 import { LIVE_PATH } from "../platform/probe-container.ts";
 import { hasMethod, READ, redirect, sendText } from "../pages/respond.ts";
@@ -117,15 +118,21 @@ export function createRouter({
       .catch((error: unknown) => {
         const refusal = refusalOf(error);
         if (refusal === undefined) return fail(request, response, error);
-        if (refusal.status >= 500) context.log.error("a request failed", { path: request.url, error });
+        if (refusal.status >= 500) logFailure(request, error);
         return sendText(response, refusal.status, `${refusal.text}\n`);
       });
+  };
+
+  /** Without the token before the path, which is still there where its owner could not be found, and a URL's signature. */
+  const logFailure = ({ url = "/" }: Request, error: unknown): void => {
+    const [path] = (splitTokenPath(url)?.rest ?? url).split("?", 1);
+    context.log.error("a request failed", { path, error });
   };
 
   const fail = (request: Request, response: Response, error: unknown): void => {
     // The client is gone.
     if (isGone(response)) return;
-    context.log.error("a request failed", { path: request.url, error });
+    logFailure(request, error);
     if (response.headersSent) response.destroy();
     else sendText(response, 500, "internal error; the server's log has the cause\n");
   };

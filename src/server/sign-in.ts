@@ -63,8 +63,9 @@ export function createSignIn({ login, begin, end, failed }: SignInOptions): Sign
     signOut: async (request, response) => {
       const body = new URLSearchParams(await readSmallBody(request));
       const session = sessionOf(request);
-      if (session !== undefined && (!isSameOrigin(request) || body.get(FORM_TOKEN) !== formTokenOf(session)))
-        return refuseOrigin(response);
+      const isOwnForm = session === undefined || body.get(FORM_TOKEN) === formTokenOf(session);
+      // Also without the cookie, which a browser does not send for a form of another origin: the answer removes it.
+      if (!isSameOrigin(request) || !isOwnForm) return refuseOrigin(response);
       if (session !== undefined) await end(session);
       setCookie(request, response, "", 0);
       return redirect(response, 303, LOGIN_PATH);

@@ -282,6 +282,9 @@ test("people sign in and out on a page without scripts; every form has a token o
     assert.equal((await post(url, `${path}/abort`, fields, { cookie })).status, 403);
     assert.equal((await post(url, "/logout", fields, { cookie })).status, 403);
   }
+  // A browser sends no cookie with a form of another site, and would forget it by an answer that clears it.
+  const bySite = await post(url, "/logout", {}, { origin: "http://evil.example" });
+  assert.deepEqual([bySite.status, bySite.headers.get("set-cookie")], [403, null]);
   assert.equal((await post(url, `${path}/abort`, { "form-token": token }, { cookie })).status, 303);
   const left = await post(url, "/logout", { "form-token": token }, { cookie });
   assert.equal(left.headers.get("location"), "/login");
