@@ -4,6 +4,9 @@ import { isStorageError } from "../domain/errors.ts";
 import type { HostedStore } from "../objects/hosted-store.ts";
 import type { Store } from "../store/store.ts";
 
+/** Where it is asked. */
+export const HEALTH_PATHS: readonly string[] = ["/healthz", "/v2/healthz"];
+
 /** What is wrong; undefined if nothing is. Throws what is no trouble with storage. */
 export type CheckHealth = () => Promise<BoxkiteError | undefined>;
 

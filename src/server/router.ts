@@ -14,7 +14,7 @@ import type { PagesContext } from "../pages/page-context.ts";
 import { refusalOf } from "../services/errors.ts";
 import { parseSignalPath, signalByPost } from "../services/signal-page.ts";
 import { readSmallBody } from "../services/small-body.ts";
-import type { CheckHealth } from "./health.ts";
+import { HEALTH_PATHS, type CheckHealth } from "./health.ts";
 import { isKnownName, type HostNames } from "./host-names.ts";
 import { refuse } from "./arrival.ts";
 import type { Authenticate, Authenticated } from "./authenticate.ts";
@@ -65,7 +65,12 @@ export function createRouter({
     const path = url.split("?")[0] ?? "/";
     if (!isKnownName(request, hostNames)) return refuseName(request, response);
     if (caller.waitSeconds !== undefined) return refuseGuesses(response, caller.waitSeconds);
-    if (refusesStrangers && by.identity.kind === "stranger" && !HEALTH_PATHS.includes(path))
+    if (
+      refusesStrangers &&
+      by.identity.kind === "stranger" &&
+      path !== LIVE_PATH &&
+      !HEALTH_PATHS.includes(path)
+    )
       return refuseStranger(response, by.identity);
     if (people !== undefined && signIn(people, request, response, path, caller)) return;
     if (path.startsWith("/flyteidl2.")) return rpc(request, response, by);
@@ -150,8 +155,6 @@ export function createRouter({
     }
   };
 }
-
-const HEALTH_PATHS: readonly string[] = [LIVE_PATH, "/healthz", "/v2/healthz"];
 
 function healthText(problem: BoxkiteError | undefined): string {
   return problem === undefined ? "ok\n" : `${textOf(problem)}\n`;

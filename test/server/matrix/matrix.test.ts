@@ -12,8 +12,9 @@ import { callersWithLogin, callersWithoutLogin, type Caller } from "./callers.ts
 import { callRpc } from "./call-rpc.ts";
 import { expected, type Asked } from "./expected.ts";
 import { fillObjects, homeOf, listed, OBJECTS, PREFIXES, touch } from "./objects.ts";
-import { PAGES, visit } from "./pages.ts";
+import { OPEN, PAGES, routedPaths, visit } from "./pages.ts";
 import { createMatrix, type Matrix } from "./check.ts";
+import { send } from "./send.ts";
 import { RPCS, type Rpc } from "./rpcs.ts";
 import { SERVER, type Cell } from "./targets.ts";
 import { furnish, startWorld, type Protocol, type World } from "./world.ts";
@@ -48,6 +49,21 @@ for (const auth of ["tokens", "off"] as const)
           matrix.take(name, caller, askedOf(page), cell, answer, page.ends ?? []);
         });
       matrix.close();
+    });
+    await t.test("addresses that are open to everybody", async () => {
+      const paths = Object.keys(OPEN).map((row) => row.split(" ")[1]);
+      assert.deepEqual(new Set(routedPaths()), new Set(paths));
+      for (const [row, statuses] of Object.entries(OPEN))
+        for (const caller of callers) {
+          const [method = "", path = ""] = row.split(" ");
+          const { status } = await send(world.url, {
+            method,
+            path: (caller.shows().path ?? "") + path,
+            headers: { origin: world.url },
+            from: caller.shows().from,
+          });
+          assert.equal(status, statuses[auth], `${row} by ${caller.name}`);
+        }
     });
     await t.test("objects", async () => {
       assert.deepEqual(Object.keys(OBJECTS).toSorted(), OPERATIONS.map(({ name }) => name).toSorted());

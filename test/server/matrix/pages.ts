@@ -1,7 +1,12 @@
 /** Every page, download, stream and form: what it asks for, and its address. */
 import { ROOT } from "../../../bench/helpers/requests.ts";
+import { readFileSync } from "node:fs";
+import { LIVE_PATH } from "../../../src/platform/probe-container.ts";
+import { TOKEN_ENDPOINT } from "../../../src/services/auth-metadata-service.ts";
 import {
   actionPath,
+  LOGIN_PATH,
+  LOGOUT_PATH,
   answerPath,
   abortPath,
   logPath,
@@ -10,6 +15,7 @@ import {
   type Place,
 } from "../../../src/pages/paths.ts";
 import { signalPath } from "../../../src/services/signal-page.ts";
+import { HEALTH_PATHS } from "../../../src/server/health.ts";
 import { formTokenOf } from "../../../src/server/sessions.ts";
 import type { Answer } from "./check.ts";
 import type { Caller } from "./callers.ts";
@@ -67,6 +73,32 @@ export const PAGES: Readonly<Record<PageName, Page>> = {
   }),
   unknown: { asks: "nothing", cells: SERVER, path: () => "/v2/nothing", ends: NOT_FOUND },
 };
+
+/**
+ * What the router itself answers to everybody, before anybody has proved who they are: statuses by method and path, with
+ * and without login. A comparison with a path that is added to the router without a row here fails the test.
+ */
+export const OPEN: Readonly<Record<string, Readonly<Record<"tokens" | "off", number>>>> = {
+  "GET /": { tokens: 302, off: 302 },
+  "GET /healthz": { tokens: 200, off: 200 },
+  "GET /v2/healthz": { tokens: 200, off: 200 },
+  "GET /livez": { tokens: 200, off: 200 },
+  "GET /login": { tokens: 200, off: 404 },
+  "POST /logout": { tokens: 303, off: 404 },
+  "POST /oauth2/token": { tokens: 400, off: 404 },
+};
+
+/** The paths that the router and the sign-in compare with, as their source has them. */
+export function routedPaths(): readonly string[] {
+  const constants: Readonly<Record<string, string>> = { LOGIN_PATH, LOGOUT_PATH, LIVE_PATH, TOKEN_ENDPOINT };
+  const compared = ["router.ts", "sign-in-routes.ts"].flatMap((name) => {
+    const source = readFileSync(new URL(`../../../src/server/${name}`, import.meta.url), "utf8");
+    return [...source.matchAll(/(?:path === |case )(?:"([^"]*)"|([A-Z_]+))/gu)].map(
+      ([, text, constant = ""]) => text ?? constants[constant] ?? constant,
+    );
+  });
+  return [...compared, ...HEALTH_PATHS];
+}
 
 export async function visit(url: string, caller: Caller, page: Page, cell: Cell): Promise<Answer> {
   const { bearer, path = "", from } = caller.shows();
