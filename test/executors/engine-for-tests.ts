@@ -11,6 +11,11 @@ import { LOGGED_RUNTIME, writeLoggedRuntime, type LoggedRuntime } from "../helpe
 /** Small, and with a shell; it must be there already, tests pull nothing from afar. */
 export const TEST_IMAGE = process.env.BOXKITE_TEST_IMAGE ?? "docker.io/library/debian:12-slim";
 
+/** Those that a file tests; `BOXKITE_TEST_ENGINE` leaves the other out. */
+export const TEST_ENGINES: readonly EngineName[] = (["podman", "docker"] as const).filter(
+  (name) => (process.env.BOXKITE_TEST_ENGINE ?? name) === name,
+);
+
 export interface TestEngine {
   readonly name: EngineName;
   /** Undefined: tests with this engine can run. */

@@ -19,30 +19,14 @@ import { silentLogger } from "../../src/lib/log.ts";
 import { readEngineNetwork, type EngineNetwork } from "../../src/platform/network.ts";
 import { engineCommand, engineOutput } from "../helpers/engine.ts";
 import { until } from "../helpers/until.ts";
-import { engineForTests, TEST_IMAGE, type TestEngine } from "./engine-for-tests.ts";
+import { engineForTests, TEST_ENGINES, TEST_IMAGE, type TestEngine } from "./engine-for-tests.ts";
+import { LISTEN, TRY } from "./network-probes.ts";
 import { Recorder } from "./recorder.ts";
 
-/** Answers at TCP port 7001, and writes what arrives at UDP port 7000 into /udp. */
-const LISTEN = `use IO::Socket::INET;
-my $tcp = IO::Socket::INET->new(LocalPort => 7001, Listen => 5) or die;
-my $udp = IO::Socket::INET->new(LocalPort => 7000, Proto => "udp") or die;
-if (fork == 0) { while (my $c = $tcp->accept) { close $c } }
-$| = 1; print "ready\\n";
-while (1) { $udp->recv(my $text, 100); open my $f, ">>", "/udp"; print $f "$text\\n"; close $f }`;
+/** Another machine, which listens as LISTEN does; a container on the engine's own network, where a test has none. */
+const OUTSIDE = process.env["BOXKITE_TEST_OUTSIDE"];
 
-/** Arguments: own name, address, TCP port. Prints what it reaches: tcp, and ping by a socket that needs no right. */
-const TRY = `use IO::Socket::INET; use Socket;
-my ($name, $address, $port) = @ARGV;
-my $udp = IO::Socket::INET->new(PeerAddr => $address, PeerPort => 7000, Proto => "udp");
-$udp->send("from $name") if $udp;
-print "tcp " if IO::Socket::INET->new(PeerAddr => $address, PeerPort => $port, Timeout => 1);
-if (socket(my $icmp, PF_INET, SOCK_DGRAM, 1)) {
-  send($icmp, pack("C C n n n", 8, 0, 0, 1, 1), 0, sockaddr_in(0, inet_aton($address)));
-  my $set = ""; vec($set, fileno($icmp), 1) = 1;
-  print "ping " if select($set, undef, undef, 1);
-}`;
-
-for (const name of ["podman", "docker"] as const) {
+for (const name of TEST_ENGINES) {
   const engine = await engineForTests(name);
   after(() => engine.close());
   describe(`networks of runs with ${name}`, { skip: engine.missing ?? false, timeout: 300_000 }, () =>
@@ -158,10 +142,10 @@ function networkTests(engine: TestEngine): void {
         else assert.equal(reached, "", `${from.key.run} reached ${to.key.run}`);
       }),
     );
-    // The outer network, as far as a test has one.
-    const [outside = ""] = (
+    const [address = ""] = (
       await engineOutput(engine.name, ["exec", outsider, "hostname", "-I"], engine.env)
     ).split(" ");
+    const outside = OUTSIDE ?? address;
     assert.match(await attempt(runs[0].key, outside), /^tcp/u, "egress is all");
     assert.equal(await attempt(runs[3].key, outside), "", "egress is none");
     for (const to of runs) {

@@ -48,7 +48,7 @@ interface Held extends RunNetwork {
 }
 
 /** Free networks that are kept, of each kind: to make and remove one costs an engine more than to keep it. */
-const MOST_FREE = 16;
+export const MOST_FREE = 16;
 
 export class RunNetworks {
   readonly #api: EngineApi;
