@@ -4,6 +4,9 @@
  * however that ends.
  *
  * Without firewall rules containers reach only this machine, so builds that download need `--network=host`.
+ *
+ * `BOXKITE_TEST_DOCKERD_OPTIONS` replaces the options by which it leaves the firewall alone: see
+ * test/executors/docker-firewall.test.ts, which runs tests in a network namespace.
  */
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { randomBytes, randomInt } from "node:crypto";
@@ -39,12 +42,16 @@ const PATH = [
   "/usr/sbin",
 ].join(delimiter);
 
-/** Ends the daemon at the end of standard input, and then removes the bridge and the directory. */
+/**
+ * Ends the daemon at the end of standard input, and then removes the bridges and the directory. Bridges of its networks
+ * outlive a daemon; its own database has their names.
+ */
 const KEEPER = `exec 3<&0
-directory=$1 bridge=$2 address=$3
+directory=$1 bridge=$2 address=$3; shift 3
 [ -e /etc/docker ] || new=yes
 clean_up() {
-  ip link delete "$bridge" 2>/dev/null
+  networks=$(grep -aohE '"BridgeName":"[^"]+"' "$directory/data/network/files/local-kv.db" 2>/dev/null)
+  for each in "$bridge" $(echo "$networks" | cut -d '"' -f 4); do ip link delete "$each" 2>/dev/null; done
   # The network namespace of this machine, mounted there for containers that share it.
   umount "$directory"/exec/netns/* 2>/dev/null
   rm -rf "$directory"
@@ -56,12 +63,15 @@ ip link add name "$bridge" type bridge && ip address add "$address/24" dev "$bri
 dockerd --log-level=error --config-file="$directory/daemon.json" --host="unix://$directory/docker.sock" \
   --data-root="$directory/data" --exec-root="$directory/exec" --pidfile="$directory/pid" \
   --containerd-namespace="$bridge" --containerd-plugins-namespace="$bridge-plugins" \
-  --bridge="$bridge" --iptables=false --ip6tables=false --ip-forward=false --ip-masq=false \
-  --userland-proxy=false --shutdown-timeout=1 3<&- & daemon=$!
+  --bridge="$bridge" --shutdown-timeout=1 "$@" 3<&- & daemon=$!
 { read -r _; kill "$daemon"; } <&3 2>/dev/null & watcher=$!
 wait "$daemon"
 kill "$watcher" 2>/dev/null
 clean_up`;
+
+const OPTIONS =
+  process.env["BOXKITE_TEST_DOCKERD_OPTIONS"] ??
+  "--iptables=false --ip6tables=false --ip-forward=false --ip-masq=false --userland-proxy=false";
 
 /** Starts a daemon and copies these images into it from podman, where the set-up has created them. */
 export async function startDocker(images: readonly string[] = []): Promise<TestDocker> {
@@ -95,7 +105,7 @@ async function startDaemon(): Promise<Omit<TestDocker, "missing">> {
   const settings = { runtimes: { [LOGGED_RUNTIME]: { path: runtime.program } } };
   await writeFile(join(directory, "daemon.json"), JSON.stringify(settings));
   const bridge = `docker${randomBytes(4).toString("hex")}`;
-  const keeper = spawn("/bin/sh", ["-c", KEEPER, "sh", directory, bridge, gateway], {
+  const keeper = spawn("/bin/sh", ["-c", KEEPER, "sh", directory, bridge, gateway, ...OPTIONS.split(" ")], {
     env: { ...process.env, ...env },
     stdio: ["pipe", "ignore", "pipe"],
     // Ctrl-C in the terminal goes to the tests, which then end the daemon.
