@@ -19,7 +19,7 @@ export const keys: Command = {
     "valid-for": {
       type: "string",
       value: "TIME",
-      help: "rotate: so long the key before stays valid, like 90m, 24h or 7d (24h)",
+      help: "rotate: so long the key before stays valid, like 90m, 24h or 7d (24h); 0s where it was stolen",
     },
     data: { type: "string", value: "DIR", help: "the server's data directory (~/.local/share/boxkite)" },
     config: { type: "string", value: "FILE", help: "the server's settings file, for where its data is" },
@@ -46,7 +46,22 @@ async function ringAfter(
   input: CommandInput,
 ): Promise<KeyRing | undefined> {
   if (verb === "list") return findSigningKeys(store);
-  return rotateSigningKeys(store, systemClock, validForMs(optionOf(input, "valid-for")));
+  const validFor = validForMs(optionOf(input, "valid-for"));
+  const ring = await rotateSigningKeys(store, systemClock, validFor);
+  const { length: running } = await store.liveAttemptsBefore(systemClock.now());
+  if (running > 0)
+    process.stderr.write(`${attemptsText(running)} ${EFFECT[validFor === 0 ? "ended" : "kept"]}\n`);
+  return ring;
+}
+
+/** Of a rotation on the attempts that run. */
+const EFFECT = {
+  kept: "The tokens and keys of running attempts stay valid until each ends, longer than --valid-for if need be.",
+  ended: "Calls with their tokens and requests with their keys are refused within 5 seconds.",
+};
+
+function attemptsText(count: number): string {
+  return count === 1 ? "1 task attempt is running." : `${count} task attempts are running.`;
 }
 
 const DEFAULT_VALID_FOR_MS = 24 * 3_600_000;
@@ -55,19 +70,30 @@ function validForMs(setting: Setting | undefined): number {
   if (setting === undefined) return DEFAULT_VALID_FOR_MS;
   const duration = parseDuration(setting.value);
   if (duration !== undefined) return duration;
-  throw invalidSetting(setting, "a time like 90m, 24h or 7d; 0s ends the key at once");
+  throw invalidSetting(setting, "a time like 90m, 24h or 7d; 0s ends all keys before at once");
 }
 
-/** Secrets are not shown. */
+/** Secrets are not shown. `attempts`: how many still use it. */
 function format(ring: KeyRing | undefined, json: boolean): string {
-  const rows = (ring ?? []).map(({ id, createdAt, validUntil }) => ({ id, createdAt, validUntil }));
+  const rows = (ring ?? []).map(({ id, createdAt, validUntil, attempts }) => ({
+    id,
+    createdAt,
+    validUntil,
+    ...(attempts && { attempts: attempts.size }),
+  }));
   if (json) return rows.map((row) => `${JSON.stringify(row)}\n`).join("");
   return formatTable([
     ["KEY", "MADE", "VALID"],
-    ...rows.map(({ id, createdAt, validUntil }) => [
+    ...rows.map(({ id, createdAt, validUntil, attempts = 0 }) => [
       id,
       formatTime(createdAt),
-      validUntil === undefined ? "signs now" : `until ${formatTime(validUntil)}`,
+      validUntil === undefined ? "signs now" : `until ${formatTime(validUntil)}${keptFor(attempts)}`,
     ]),
   ]);
+}
+
+function keptFor(attempts: number): string {
+  return attempts === 0
+    ? ""
+    : `, and for ${attempts} running attempt${attempts === 1 ? "" : "s"} until the end`;
 }

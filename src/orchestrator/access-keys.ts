@@ -36,12 +36,14 @@ function idOf(kind: AccessKeyKind, signingKey: string, subject: string): string 
 
 /** Undefined for an id of no such form, and for one whose signing key is not valid any more. */
 export function readAccessKey(keys: SigningKeys, accessKeyId: string): AccessKey | undefined {
-  const [, kind, signingKey = "", subject = ""] = ID.exec(accessKeyId) ?? [];
-  const secretAccessKey = keys.signWith(signingKey, PURPOSE, accessKeyId);
+  const [, kind, signingKey = "", encoded = ""] = ID.exec(accessKeyId) ?? [];
+  const subject = Buffer.from(encoded, "base64url").toString();
+  const attempt = kind === "attempt" ? subject : undefined;
+  const secretAccessKey = keys.signWith(signingKey, PURPOSE, accessKeyId, attempt);
   if (kind === undefined || secretAccessKey === undefined) return undefined;
   return {
     kind: kind as AccessKeyKind,
-    subject: Buffer.from(subject, "base64url").toString(),
+    subject,
     secretAccessKey,
   };
 }
@@ -53,8 +55,9 @@ export function credentialsOf(keys: SigningKeys, attempt: AttemptKey): Credentia
 
 /** The secrets of all credentials that the attempt may have been given: see `tokensOf`. */
 export function secretsOf(keys: SigningKeys, attempt: AttemptKey): readonly string[] {
+  const name = nameOfAttempt(attempt);
   return keys
-    .validIds()
-    .map((id) => keys.signWith(id, PURPOSE, idOf("attempt", id, nameOfAttempt(attempt))))
+    .validIds(name)
+    .map((id) => keys.signWith(id, PURPOSE, idOf("attempt", id, name), name))
     .filter((secret) => secret !== undefined);
 }

@@ -17,12 +17,12 @@ export function tokenOf(keys: SigningKeys, attempt: AttemptKey): string {
 
 /** All that the attempt may have been given: its signing key may not be the current one any more. */
 export function tokensOf(keys: SigningKeys, attempt: AttemptKey): readonly string[] {
-  const name = encoded(attempt);
+  const [name, text] = [nameOfAttempt(attempt), encoded(attempt)];
   return keys
-    .validIds()
-    .map((id) => keys.signWith(id, PURPOSE, name))
+    .validIds(name)
+    .map((id) => keys.signWith(id, PURPOSE, text, name))
     .filter((signature) => signature !== undefined)
-    .map((signature) => tokenFrom(name, signature));
+    .map((signature) => tokenFrom(text, signature));
 }
 
 function encoded(attempt: AttemptKey): string {
@@ -36,9 +36,9 @@ function tokenFrom(name: string, signature: string): string {
 /** The attempt that the token was made for; undefined for one that this server did not make. */
 export function attemptOfToken(keys: SigningKeys, token: string): AttemptKey | undefined {
   if (!isAttemptToken(token)) return undefined;
-  const [name = "", signature = ""] = token.slice(PREFIX.length).split(".");
-  if (!keys.verify(PURPOSE, name, signature)) return undefined;
-  return attemptOfName(Buffer.from(name, "base64url").toString());
+  const [text = "", signature = ""] = token.slice(PREFIX.length).split(".");
+  const name = Buffer.from(text, "base64url").toString();
+  return keys.verify(PURPOSE, text, signature, name) ? attemptOfName(name) : undefined;
 }
 
 export function isAttemptToken(token: string): boolean {

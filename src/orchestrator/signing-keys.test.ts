@@ -1,16 +1,18 @@
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 import { steppedClock } from "../../test/helpers/stepped-clock.ts";
+import type { AttemptKey } from "../domain/attempt.ts";
 import { silentLogger } from "../lib/log.ts";
 import { openSqliteStore } from "../store/sqlite/sqlite-store.ts";
-import { credentialsOf, readAccessKey, secretsOf } from "./access-keys.ts";
-import { tokenOf, tokensOf } from "./attempt-token.ts";
+import type { Store } from "../store/store.ts";
+import { credentialsOf, issueAccessKey, readAccessKey, secretsOf } from "./access-keys.ts";
+import { attemptOfToken, tokenOf, tokensOf } from "./attempt-token.ts";
 import { findSigningKeys, openSigningKeys, rotateSigningKeys } from "./stored-signing-keys.ts";
 
 const ATTEMPT = { project: "p", domain: "d", run: "r", action: "a0", attempt: 1 };
 
-async function subject(t: TestContext) {
-  const store = openSqliteStore(":memory:");
+async function subject(t: TestContext, liveAttemptsBefore: Store["liveAttemptsBefore"] = async () => []) {
+  const store = { ...openSqliteStore(":memory:"), liveAttemptsBefore };
   const clock = steppedClock();
   const { keys, close } = await openSigningKeys({ store, clock, log: silentLogger });
   t.after(async () => {
@@ -56,16 +58,58 @@ test("after a rotation the key before verifies for the stated time, and is remov
   );
 });
 
-test("each of several rotations keeps the time that was stated for it", async (t) => {
+test("each of several rotations keeps the time that was stated for it; one without any ends all keys", async (t) => {
   const { store, clock, keys } = await subject(t);
   const signatures: string[] = [];
-  for (const validForMs of [60_000, 0, 10_000]) {
+  const rotate = async (validForMs: number) => {
     signatures.push(keys.sign("purpose", "text"));
     await rotateSigningKeys(store, clock, validForMs);
     await clock.step(2_000);
-  }
+  };
   const valid = () => signatures.map((signature) => keys.verify("purpose", "text", signature));
-  assert.deepEqual(valid(), [true, false, true]);
+  await rotate(60_000);
+  await rotate(10_000);
+  assert.deepEqual(valid(), [true, true]);
   await clock.step(10_000);
-  assert.deepEqual(valid(), [true, false, false]);
+  assert.deepEqual(valid(), [true, false]);
+  await rotate(0);
+  assert.deepEqual(valid(), [false, false, false]);
+});
+
+test("an attempt that began before keeps its token and its key until it ends; others get nothing by that key", async (t) => {
+  let live: readonly AttemptKey[] = [ATTEMPT];
+  const asked: number[] = [];
+  const { store, clock, keys } = await subject(t, async (before) => {
+    asked.push(before);
+    return live;
+  });
+  const other = { ...ATTEMPT, action: "of-later" };
+  const given = { token: tokenOf(keys, ATTEMPT), key: credentialsOf(keys, ATTEMPT) };
+  const forged = { token: tokenOf(keys, other), key: credentialsOf(keys, other) };
+  const person = issueAccessKey(keys, "user", "p/d/r/a0/1");
+  const rotatedAt = clock.now();
+  await rotateSigningKeys(store, clock, 10_000);
+  await clock.step(12_000);
+  assert.equal(Math.max(...asked), rotatedAt + 5_000, "in which a server may still have used the key");
+  const opens = ({ token, key }: typeof given) => [
+    attemptOfToken(keys, token)?.action,
+    readAccessKey(keys, key.accessKeyId)?.secretAccessKey === key.secretAccessKey,
+  ];
+  assert.deepEqual(opens(given), ["a0", true]);
+  assert.deepEqual(opens(forged), [undefined, false]);
+  assert.equal(readAccessKey(keys, person.accessKeyId), undefined);
+  assert.ok(tokensOf(keys, ATTEMPT).includes(given.token), "it is still redacted");
+  assert.ok(secretsOf(keys, ATTEMPT).includes(given.key.secretAccessKey));
+  assert.equal((await findSigningKeys(store))?.length, 2);
+
+  live = [];
+  await clock.step(4_000);
+  assert.deepEqual(opens(given), [undefined, false]);
+  assert.equal((await findSigningKeys(store))?.length, 1);
+
+  live = [ATTEMPT];
+  const now = { token: tokenOf(keys, ATTEMPT), key: credentialsOf(keys, ATTEMPT) };
+  await rotateSigningKeys(store, clock, 0);
+  await clock.step(2_000);
+  assert.deepEqual(opens(now), [undefined, false], "one without any time ends them");
 });

@@ -1,6 +1,6 @@
 /**
  * Signs what the server gives to its callers, so that it recognises it again without storing it. The current key signs;
- * those before it verify until their time is over (stored-signing-keys.ts).
+ * those before it verify until their time is over, and longer what was given to attempts that began before (stored-signing-keys.ts).
  */
 import { createHmac, timingSafeEqual } from "node:crypto";
 import type { TimeMs } from "../domain/action.ts";
@@ -13,38 +13,49 @@ export interface SigningKey {
   readonly createdAt: TimeMs;
   /** Undefined for the current key. */
   readonly validUntil?: TimeMs;
+  /** When another key became the current one. */
+  readonly replacedAt?: TimeMs;
 }
 
+export interface VerifyingKey extends SigningKey {
+  /** Names of attempts that began before it was replaced, and have not ended. */
+  readonly attempts?: ReadonlySet<string>;
+}
+
+/** `attempt`: the name of the attempt to which it was given, where it was given to one. */
 export interface SigningKeys {
   /** What is signed for one purpose is not valid for another. In base64url. */
   sign(purpose: string, text: string): string;
   /** Did a key sign it that is still valid? */
-  verify(purpose: string, text: string, signature: string): boolean;
+  verify(purpose: string, text: string, signature: string, attempt?: string): boolean;
   /** Of the key that signs now. */
   currentId(): string;
   /** Of all keys that are valid now. */
-  validIds(): readonly string[];
+  validIds(attempt?: string): readonly string[];
   /** As `sign`, with the key of this id; undefined where that is unknown or no longer valid. */
-  signWith(id: string, purpose: string, text: string): string | undefined;
+  signWith(id: string, purpose: string, text: string, attempt?: string): string | undefined;
 }
 
 /** `all`: the keys as they are now, the current one first. */
 export function createSigningKeys(
-  all: () => readonly [SigningKey, ...SigningKey[]],
+  all: () => readonly [VerifyingKey, ...VerifyingKey[]],
   clock: Pick<Clock, "now">,
 ): SigningKeys {
-  const isValid = ({ validUntil }: SigningKey) => validUntil === undefined || clock.now() < validUntil;
+  const isValid = ({ validUntil, attempts }: VerifyingKey, attempt: string | undefined) =>
+    validUntil === undefined ||
+    clock.now() < validUntil ||
+    (attempt !== undefined && attempts?.has(attempt) === true);
   return {
     sign: (purpose, text) => signature(all()[0], purpose, text),
-    verify: (purpose, text, given) =>
-      all().some((key) => isValid(key) && isSame(signature(key, purpose, text), given)),
+    verify: (purpose, text, given, attempt) =>
+      all().some((key) => isValid(key, attempt) && isSame(signature(key, purpose, text), given)),
     currentId: () => all()[0].id,
-    validIds: () =>
+    validIds: (attempt) =>
       all()
-        .filter(isValid)
+        .filter((key) => isValid(key, attempt))
         .map(({ id }) => id),
-    signWith: (id, purpose, text) => {
-      const key = all().find((each) => each.id === id && isValid(each));
+    signWith: (id, purpose, text, attempt) => {
+      const key = all().find((each) => each.id === id && isValid(each, attempt));
       return key && signature(key, purpose, text);
     },
   };

@@ -4,6 +4,7 @@
  */
 import type { AccessToken } from "../domain/access-token.ts";
 import type { ActionRecord } from "../domain/action-record.ts";
+import type { TimeMs } from "../domain/action.ts";
 import type { CachedResult } from "../domain/action.ts";
 import type { AttemptKey, AttemptRecord } from "../domain/attempt.ts";
 import type { BuildRecord, ImageUses } from "../domain/build-record.ts";
@@ -67,6 +68,8 @@ export interface StoreReader {
 
   /** Is it the present attempt of its action, and has not ended? */
   isLive(attempt: AttemptKey): Promise<boolean>;
+  /** The attempts that have not ended, of those that were made before this time. */
+  liveAttemptsBefore(at: TimeMs): Promise<readonly AttemptKey[]>;
   getAction(key: ActionKey): Promise<ActionRecord | undefined>;
   listActions(run: RunKey, query: ListQuery): Promise<ListResult<ActionRecord>>;
   listAttempts(action: ActionRecord): Promise<readonly AttemptRecord[]>;

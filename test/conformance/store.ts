@@ -600,15 +600,24 @@ export function storeConformance(name: string, open: () => Promise<StoreSubject>
     const key = { ...root.key, attempt: 1 };
     assert.equal(await store.isLive(key), false);
     const state = { ...root.state, phase: "initializing", attempt: 1, startedAt: NOW } as const;
-    const admitted = await work.advance({ action: root, state, effects: [], at: NOW });
+    const admitted = await work.advance({
+      action: root,
+      state,
+      effects: [],
+      attempt: { attempt: 1 },
+      at: NOW,
+    });
     assert.ok(admitted !== "conflict");
     assert.equal(await store.isLive(key), true);
     assert.equal(await store.isLive({ ...key, attempt: 2 }), false);
     assert.equal(await store.isLive({ ...key, action: "other" }), false);
+    assert.deepEqual(await store.liveAttemptsBefore(NOW + 1), [key]);
+    assert.deepEqual(await store.liveAttemptsBefore(NOW), []);
     const again = { ...state, phase: "queued" } as const;
     const queued = await work.advance({ action: admitted, state: again, effects: [], at: NOW });
     assert.ok(queued !== "conflict");
     assert.equal(await store.isLive(key), false, "it has ended, and the next is not made");
+    assert.deepEqual(await store.liveAttemptsBefore(NOW + 1), []);
   });
 
   check("tasks: deployed once per version, listed by their newest", async ({ store }) => {

@@ -168,7 +168,7 @@ test("a task uploads code and inputs and starts a run with them; what others upl
   assert.equal(await statusOf(uploaded.signedUrl, "x"), 403, "its link ends with it");
 });
 
-test("keys and tokens of before a rotation end at the stated time, and new ones are valid at once", async (t) => {
+test("keys of before a rotation end at the stated time, those of a task that runs with it, and new ones are valid at once", async (t) => {
   const { url, directory, transport, start } = await subject(t);
   const task = await start("r");
   const link = await createClient(DataProxyService, transport).createUploadLocation({
@@ -176,36 +176,36 @@ test("keys and tokens of before a rotation end at the stated time, and new ones 
     filename: "f",
     filenameRoot: "root",
   });
+  const signed = (person: ReturnType<typeof userCredentials>) =>
+    presign({
+      method: "GET",
+      origin: url,
+      bucket: BUCKET,
+      key: "none",
+      ...person,
+      expiresInSeconds: 60,
+      nowMs: Date.now(),
+    });
   const rotate = async (validForMs: number) => {
     const store = openSqliteStore(`${directory}/store.sqlite`);
     await rotateSigningKeys(store, systemClock, validForMs);
     await store.close();
     const person = userCredentials(await signingKeysIn(directory), "");
-    const signed = () =>
-      presign({
-        method: "GET",
-        origin: url,
-        bucket: BUCKET,
-        key: "none",
-        ...person,
-        expiresInSeconds: 60,
-        nowMs: Date.now(),
-      });
-    await until(async () => (await statusOf(signed())) === 404);
+    await until(async () => (await statusOf(signed(person))) === 404);
   };
-  const call = () => createClient(RunService, task.transport).getRunDetails({ runId: runOf("r") });
+  const calls = ({ transport }: typeof task, run: string) =>
+    createClient(RunService, transport).getRunDetails({ runId: runOf(run) });
   const own = () => statusOf(task.sign({ method: "GET", key: `${base("r")}/none` }));
   await rotate(60_000);
-  await assert.doesNotReject(call());
+  await assert.doesNotReject(calls(task, "r"));
   assert.deepEqual([await own(), await statusOf(link.signedUrl, "x")], [404, 200]);
-  await rotate(0);
-  // The first key still has its minute.
-  await assert.doesNotReject(call());
+  const person = userCredentials(await signingKeysIn(directory), "");
   const next = await start("next");
+  await rotate(1);
+  assert.equal(await statusOf(signed(person)), 403);
+  assert.equal(await statusOf(next.sign({ method: "GET", key: `${base("next")}/none` })), 404);
   await rotate(0);
   assert.equal(await statusOf(next.sign({ method: "GET", key: `${base("next")}/none` })), 403);
-  await assert.rejects(
-    createClient(RunService, next.transport).getRunDetails({ runId: runOf("next") }),
-    (error) => ConnectError.from(error).code === Code.Unauthenticated,
-  );
+  for (const call of [calls(task, "r"), calls(next, "next")])
+    await assert.rejects(call, (error) => ConnectError.from(error).code === Code.Unauthenticated);
 });

@@ -18,7 +18,6 @@ type ActionStore = Pick<
   Store,
   | "createAction"
   | "getAction"
-  | "isLive"
   | "listActions"
   | "listAttempts"
   | "changedChildren"
@@ -66,17 +65,6 @@ export function actionStore(database: Database, notify: OnChange): ActionStore {
       notify(record);
       return record[0];
     },
-    isLive: async (key) =>
-      database.get(
-        `SELECT 1 FROM actions JOIN runs ON runs.id = actions.run_id
-         WHERE project = ? AND domain = ? AND runs.name = ? AND actions.name = ? AND attempt = ?
-           AND (phase IN ('initializing', 'running') OR suspended = 'waiting')`,
-        key.project,
-        key.domain,
-        key.run,
-        key.action,
-        key.attempt,
-      ) !== undefined,
     getAction: async (key) => {
       const row = database.get(
         `SELECT ${ACTION_COLUMNS} FROM ${FROM} WHERE project = ? AND domain = ? AND runs.name = ? AND actions.name = ?`,

@@ -6,6 +6,7 @@ import { actionStore } from "./actions.ts";
 import { buildStore } from "./builds.ts";
 import { openDatabase } from "./database.ts";
 import { firstShown } from "./first-shown.ts";
+import { liveAttempts } from "./live-attempts.ts";
 import type { OnMigration } from "./open-file.ts";
 import { projectStore } from "./projects.ts";
 import { runStore } from "./runs.ts";
@@ -28,6 +29,7 @@ export function openSqliteStore(file: string, onMigration?: OnMigration): Store 
     ...runStore(database, notify),
     ...actionStore(database, notify),
     ...firstShown(database),
+    ...liveAttempts(database),
     ...workStore(database, notify),
     ...buildStore(database),
     ...tokenStore(database),
