@@ -20,6 +20,7 @@ const LOCAL: AccessSettings = {
 const READY: Announcement = {
   version: "1.2.3",
   port: DEFAULT_PORT,
+  url: `http://localhost:${DEFAULT_PORT}`,
   readyMs: 12,
   engine: { description: "podman 5", summary: "podman 5, rootless" },
   containerConnections: "bridge",
@@ -89,6 +90,19 @@ test("where containers come over loopback the banner says so, with a link and a 
   );
   const opened = withAccess({ host: "0.0.0.0", insecureNoAuth: true });
   assert.match(banner({ ...loopback, ...opened }), /they may do what whoever connects may do\n/u);
+});
+
+test("URL and endpoint are those by which the server is known", () => {
+  const here = banner(READY);
+  assert.match(here, /Console {3}http:\/\/localhost:30080\/v2\n/u);
+  assert.match(here, /Endpoint {2}dns:\/\/\/localhost:30080 \(insecure\)\n/u);
+  const known = { ...READY, url: "https://boxkite.example" };
+  assert.match(banner(known), /Console {3}https:\/\/boxkite\.example\/v2\n/u);
+  assert.match(banner(known), /Endpoint {2}dns:\/\/\/boxkite\.example:443\n/u);
+  assert.match(
+    JSON.stringify(readyEvent(known)),
+    /"url":"https:\/\/boxkite\.example","port":30080,"endpoint":"dns:\/\/\/boxkite\.example:443"/u,
+  );
 });
 
 test("the first command is that of the quick start, whose port it fits", () => {

@@ -2,9 +2,12 @@
 import { tokenPath } from "../executors/plain-environment.ts";
 import { defaultDataDirectory } from "../server/data-directory.ts";
 import { DEFAULT_PORT } from "./default-port.ts";
+import { endpointOf } from "./public-url.ts";
 import { accessLines, loginText, openTo, type DescribedAccess } from "./access-text.ts";
 
 export interface Announcement extends DescribedAccess {
+  /** See public-url.ts. */
+  readonly url: string;
   readonly version: string;
   readonly readyMs: number;
   readonly engine: { readonly description: string; readonly summary: string };
@@ -13,16 +16,15 @@ export interface Announcement extends DescribedAccess {
   readonly localSecret: string | undefined;
 }
 
-const urlOf = (port: number) => `http://localhost:${port}`;
-
 export function readyEvent(from: Announcement): object {
-  const { version, port, taskPort, readyMs, engine, data } = from;
+  const { version, url, port, taskPort, readyMs, engine, data } = from;
   return {
     event: "ready",
     pid: process.pid,
-    url: urlOf(port),
-    endpoint: `dns:///localhost:${port}`,
+    url,
+    port,
     ...(taskPort !== undefined && { taskPort }),
+    endpoint: endpointOf(url),
     engine: engine.description,
     data: data.path,
     ephemeral: data.ephemeral,
@@ -34,7 +36,7 @@ export function readyEvent(from: Announcement): object {
 }
 
 export function banner(from: Announcement): string {
-  const { version, port, readyMs, engine, data, localSecret } = from;
+  const { version, url, port, readyMs, engine, data, localSecret } = from;
   const keeps = data.ephemeral
     ? "forgotten when the server ends"
     : "SQLite and files; survives restarts; --ephemeral to forget";
@@ -43,9 +45,9 @@ export function banner(from: Announcement): string {
     `  boxkite ${version}  ready in ${readyMs} ms`,
     "",
     localSecret === undefined
-      ? `  ➜  Console   ${urlOf(port)}/v2`
-      : `  ➜  Console   ${urlOf(port)}${tokenPath(localSecret)}/v2  (signs a browser in)`,
-    `  ➜  Endpoint  dns:///localhost:${port} (insecure)`,
+      ? `  ➜  Console   ${url}/v2`
+      : `  ➜  Console   ${url}${tokenPath(localSecret)}/v2  (signs a browser in)`,
+    `  ➜  Endpoint  ${endpointOf(url)}${url.startsWith("https:") ? "" : " (insecure)"}`,
     ...accessLines(from).map(([name, text]) => `  ➜  ${name.padEnd(10)}${text}`),
     `  ➜  Engine    ${engine.summary}`,
     `  ➜  Data      ${data.path}  (${keeps})`,

@@ -18,6 +18,7 @@ import { untilShellEnds } from "./npx-shell.ts";
 import { unusableHost } from "./own-addresses.ts";
 import { openTls, reloadOnHangup } from "./tls.ts";
 import { packageVersion } from "./version.ts";
+import { publicUrl } from "./public-url.ts";
 import { announceStop, untilSignal } from "./stopping.ts";
 import { readUpSettings, type UpSettings } from "./up-settings.ts";
 
@@ -144,6 +145,7 @@ function start(
     proxies: access.proxies,
     auth: access.auth,
     hostNames: isOpen(access) ? "any" : access.serverNames,
+    publicUrl: (port) => publicUrl({ access, port, certificate: certificates?.current.certificate }),
     isOpenToAnyone: access.insecureNoAuth,
     createExecutor: (context) => platform.createExecutor(context),
     createImageTools: platform.createImageTools,
@@ -171,6 +173,7 @@ function announce(
   const announcement = {
     version: packageVersion(),
     port: server.port,
+    url: server.url,
     readyMs: Math.round(performance.now()),
     engine: { description: server.executor.description, summary: platform.engineReport.summary },
     containerConnections: platform.containerConnections,

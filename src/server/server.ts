@@ -41,7 +41,7 @@ import { secretsOf } from "./build-secrets.ts";
 import { createHandlers } from "./handler.ts";
 import { createHealth } from "./health.ts";
 import type { HostNames } from "./host-names.ts";
-import { openListeners } from "./listeners.ts";
+import { openListeners, type Listeners } from "./listeners.ts";
 import { createLocalLogin, localSecretOf } from "./local-login.ts";
 import { logMigrations } from "./migration-log.ts";
 import type { Proxies } from "./proxies.ts";
@@ -71,6 +71,8 @@ export interface ServerOptions {
   readonly auth?: AuthMode;
   /** Names by which clients may know the server. @default this machine's own */
   readonly hostNames?: HostNames;
+  /** Of a server at this port, for people: without a path. @default `http://localhost:PORT` */
+  readonly publicUrl?: (port: number) => string;
   /** Whether other machines may connect although nobody proves who they are: each page says so. @default false */
   readonly isOpenToAnyone?: boolean;
   /** Makes the executor, once the instance is known from the store. */
@@ -104,6 +106,8 @@ export interface ServerOptions {
 
 export interface Server {
   readonly port: number;
+  /** For people, without a path. */
+  readonly url: string;
   /** Of the listener that task containers have to themselves. */
   readonly taskPort: number | undefined;
   readonly executor: Executor;
@@ -184,7 +188,8 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     also: options.authorise,
   });
   const traffic = createObjectTraffic();
-  let portOfAttempts = options.port;
+  let ports: Pick<Listeners, "port" | "taskPort"> = { port: options.port, taskPort: undefined };
+  const url = () => options.publicUrl?.(ports.port) ?? `http://localhost:${ports.port}`;
   const leaseLost = Promise.withResolvers<BoxkiteError>();
   const orchestrator = createOrchestrator({
     owner: `process ${process.pid} of ${hostname()}`,
@@ -201,7 +206,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     queues: options.queues,
     ...(options.capCpu === true && { capCpu: true }),
     ...(options.lingerMs !== undefined && { lingerMs: options.lingerMs }),
-    endpoint: () => executor.endpointForAttempts(portOfAttempts),
+    endpoint: () => executor.endpointForAttempts(ports.taskPort ?? ports.port),
     ...createResults({
       store,
       authorise,
@@ -230,6 +235,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       builds,
       unusedImages,
       isOpenToAnyone: options.isOpenToAnyone ?? false,
+      publicUrl: url,
     },
     health: createHealth(store, objects),
     signingKeys,
@@ -243,12 +249,11 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   });
   const listeners = await openListeners({ ...options, handlers });
   opened.defer(() => listeners.close());
-  const { port, taskPort } = listeners;
-  portOfAttempts = taskPort ?? port;
+  ports = listeners;
   opened.defer(() => orchestrator.stop({ endAttempts: options.ephemeral }));
   await orchestrator.start();
   opened.defer(expireUploads({ store: objects, clock, log }));
-  opened.defer(logRuns({ store, origin: () => `http://localhost:${port}`, clock, log }));
+  opened.defer(logRuns({ store, origin: url, clock, log }));
   const { keepLogsDays: keepDays = 0 } = options;
   const retention = keepDays > 0 ? createLogRetention({ store, logs, keepDays, clock, log }) : undefined;
   opened.defer(() => retention?.stop());
@@ -256,8 +261,9 @@ export async function startServer(options: ServerOptions): Promise<Server> {
 
   const running = opened.move();
   return {
-    port,
-    taskPort,
+    port: ports.port,
+    url: url(),
+    taskPort: ports.taskPort,
     executor,
     login,
     localSecret: login === "local-secret" ? localSecretOf(signingKeys) : undefined,

@@ -35,7 +35,6 @@ import { decodeLimit, decodeMoment } from "../wire/time.ts";
 import type { ServiceContext } from "./context.ts";
 import { deliver } from "./direct-stream.ts";
 import { requireInlineInputs } from "./inputs.ts";
-import { requestOrigin } from "./origin.ts";
 import { requireOwnUris } from "./own-uris.ts";
 import { principalOf } from "./principal.ts";
 import { signalPath } from "./signal-page.ts";
@@ -43,7 +42,7 @@ import { watchChildren } from "./watches.ts";
 
 type Needs = Pick<
   ServiceContext,
-  "access" | "orchestrator" | "store" | "feed" | "rights" | "largeObjects" | "bucket" | "clock"
+  "access" | "orchestrator" | "store" | "feed" | "rights" | "largeObjects" | "bucket" | "clock" | "publicUrl"
 >;
 
 export function registerActionsService(router: ConnectRouter, context: Needs): void {
@@ -57,7 +56,7 @@ export function registerActionsService(router: ConnectRouter, context: Needs): v
       const key = decodeActionId(action.actionId);
       const by = principalOf(handler);
       const run = await access.child(by, key, action.parentActionName ?? "");
-      const decoded = decodeAction(action, key, run.settings, requestOrigin(handler), clock.now());
+      const decoded = decodeAction(action, key, run.settings, context.publicUrl(), clock.now());
       await requireOwnUris(context, run.key, decoded);
       if (decoded.kind === "task") requireInlineInputs(context, decoded);
       const created = await orchestrator.enqueue(run, decoded, by);
@@ -89,7 +88,7 @@ function decodeAction(
   action: Action,
   key: ActionKey,
   settings: RunSettings,
-  origin: string,
+  publicUrl: string,
   now: number,
 ): NewAction {
   const common = {
@@ -141,7 +140,7 @@ function decodeAction(
         displayName: action.spec.value.name,
         policy: timeoutMs === undefined ? NO_RETRIES : { ...NO_RETRIES, deadlineMs: timeoutMs },
         state: newConditionState(now),
-        effects: webhookOf(action.spec.value, key, origin),
+        effects: webhookOf(action.spec.value, key, publicUrl),
         grants: [],
       };
     }
@@ -151,9 +150,9 @@ function decodeAction(
 }
 
 /** Sent once the condition waits. `{callback_uri}` in it stands for where to answer (flyte/_condition.py). */
-function webhookOf({ name, webhook }: ConditionAction, key: ActionKey, origin: string): Effect[] {
+function webhookOf({ name, webhook }: ConditionAction, key: ActionKey, publicUrl: string): Effect[] {
   if (webhook === undefined || webhook.url === "") return [];
-  const callback = `${origin}${signalPath(key)}`;
+  const callback = `${publicUrl}${signalPath(key)}`;
   const body = JSON.stringify(webhook.payload ?? {}).replaceAll(
     "{callback_uri}",
     JSON.stringify(callback).slice(1, -1),

@@ -61,6 +61,7 @@ test("over TLS with the server's own authority", async (t) => {
   const ca = join(server.ready.data, "tls/ca.crt");
   const config = await configOver(t, server, ca);
   const origin = `https://localhost:${server.port}`;
+  assert.equal(server.ready.url, origin);
 
   await t.test("the stock SDK runs a workflow, whose links are https", async (t) => {
     const directory = await temporaryDirectory(t);
@@ -70,6 +71,7 @@ test("over TLS with the server's own authority", async (t) => {
     const outcome = outcomeOf(succeeded(ran));
     assert.deepEqual(outcome.outputs, [2]);
     assert.ok(outcome.url.startsWith(`${origin}/v2/`), outcome.url);
+    assert.ok(server.log().includes(`url=${outcome.url}`) || server.log().includes(`"url":"${outcome.url}"`));
     // As browsers do over TLS.
     const session = connectHttp2(origin, { ca: await readFile(ca) });
     t.after(() => session.destroy());

@@ -11,6 +11,7 @@ export interface ReadyEvent {
   readonly event: "ready";
   readonly pid: number;
   readonly url: string;
+  readonly port: number;
   readonly engine: string;
   readonly data: string;
   readonly readyMs: number;
@@ -51,7 +52,7 @@ export async function startServer(t: TestContext, options: StartOptions): Promis
   const ready = text === undefined ? undefined : (JSON.parse(text) as ReadyEvent);
   if (ready?.event !== "ready") throw new Error(`the server did not start: ${text ?? ""}\n${log}`);
   const config = join(await temporaryDirectory(t), "config.yaml");
-  const listening = Number(new URL(ready.url).port);
+  const listening = ready.port;
   await writeFile(config, clientConfig(listening));
   return {
     ready,

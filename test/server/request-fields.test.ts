@@ -237,11 +237,15 @@ test("fields of an action", async (t) => {
   );
 
   await t.test(`"ConditionAction.timeout", "ConditionWebhook.url", "ConditionWebhook.payload"`, async () => {
-    const webhook = { url: receiver.url, payload: { a: "b" } };
+    const webhook = { url: receiver.url, payload: { a: "b", answerAt: "{callback_uri}" } };
     const value = { name: "soon", timeout: { nanos: 1_000_000 }, webhook };
     const { actionId } = await enqueue({ spec: { case: "condition", value } });
     await until(async () => (await detailsOf(actionId))?.status?.phase === ActionPhase.TIMED_OUT);
     await until(async () => receiver.received.length > 0);
-    assert.equal(receiver.received[0]?.body, '{"a":"b"}');
+    const sent = JSON.parse(receiver.received[0]?.body ?? "") as { a: string; answerAt: string };
+    assert.equal(sent.a, "b");
+    // Not the address of the task's own call, which may be one that only containers know.
+    assert.ok(sent.answerAt.startsWith(`http://localhost:${new URL(url).port}/v2/`), sent.answerAt);
+    assert.ok([400, 409].includes((await fetch(sent.answerAt, { method: "POST", body: "{}" })).status));
   });
 });
