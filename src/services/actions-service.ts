@@ -57,7 +57,7 @@ export function registerActionsService(router: ConnectRouter, context: Needs): v
       const by = principalOf(handler);
       const run = await access.child(by, key, action.parentActionName ?? "");
       const decoded = decodeAction(action, key, run.settings, context.publicUrl(), clock.now());
-      await requireOwnUris(context, run.key, decoded);
+      await requireOwnUris(context, run, decoded);
       if (decoded.kind === "task") requireInlineInputs(context, decoded);
       const created = await orchestrator.enqueue(run, decoded, by);
       // The SDK takes this for "fine": it enqueues again after a lost answer or a restart.

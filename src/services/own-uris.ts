@@ -5,17 +5,21 @@
 import type { NewAction } from "../domain/action-record.ts";
 import { BoxkiteError } from "../domain/errors.ts";
 import type { RunKey } from "../domain/ids.ts";
+import type { RunRecord } from "../domain/run.ts";
 import { quoted } from "../domain/text.ts";
 import { parseObjectUri } from "../objects/uri.ts";
 import type { ServiceContext } from "./context.ts";
+import { authoriseReads } from "./object-keys.ts";
 
-type Needs = Pick<ServiceContext, "store" | "rights" | "bucket">;
+type Needs = Pick<ServiceContext, "access" | "store" | "rights" | "bucket">;
+/** The run in which the action is made. */
+type Run = Pick<RunRecord, "key" | "createdBy" | "authority">;
 
 /** Throws INVALID_ARGUMENT. */
-export async function requireOwnUris(context: Needs, run: RunKey, action: NewAction): Promise<void> {
-  await requireReadableInputs(context, run, action);
+export async function requireOwnUris(context: Needs, run: Run, action: NewAction): Promise<void> {
+  await requireReadableInputs(context, run.key, action);
   await requireReadableCode(context, run, action);
-  if (action.kind === "trace") await requireOwnOutputs(context, run, action);
+  if (action.kind === "trace") await requireOwnOutputs(context, run.key, action);
 }
 
 async function requireReadableInputs(
@@ -33,22 +37,30 @@ async function requireReadableInputs(
 
 /**
  * A child names its code itself: only what its run may read already, or what a deployed task names (a task that is called
- * by reference).
+ * by reference), where the one who started the run may read that.
  */
-async function requireReadableCode(
-  { store, rights }: Needs,
-  run: RunKey,
-  { name, grants }: NewAction,
-): Promise<void> {
-  const readable = await rights.readable(run, grants);
+async function requireReadableCode(context: Needs, run: Run, { name, grants }: NewAction): Promise<void> {
+  const { store, rights } = context;
+  const readable = await rights.readable(run.key, grants);
   for (const uri of grants) {
     if (readable.includes(uri)) continue;
-    if (!uri.endsWith("/") && (await store.isNamedByDeployedTask(uri))) continue;
+    const isNamed = !uri.endsWith("/") && (await store.isNamedByDeployedTask(uri));
+    if (isNamed && (await mayStarterRead(context, run, uri))) continue;
     throw new BoxkiteError(
       "INVALID_ARGUMENT",
-      `action ${name} names ${uri}, which its run may not read, and no deployed task names it`,
+      `action ${name} names ${uri}, which its run may not read, and no deployed task that it may use names it`,
       { hint: "pass the object to the task as an input, or deploy the task whose code it is" },
     );
+  }
+}
+
+async function mayStarterRead(context: Needs, { createdBy, authority }: Run, uri: string): Promise<boolean> {
+  try {
+    await authoriseReads(context, { ...createdBy, identity: authority }, [uri]);
+    return true;
+  } catch (error) {
+    if (error instanceof BoxkiteError && error.kind === "user") return false;
+    throw error;
   }
 }
 
