@@ -32,7 +32,7 @@ export function createAuthorise(options: AuthoriseOptions): Authorise {
   };
   const ofToken = async (id: string, right: Right, resource: Resource) => {
     await authoriseToken(options.tokens, id, right, resource);
-    if (resource.kind === "child") await requireStarter(options, id, resource);
+    await requireStarter(options, id, right, resource);
   };
   const ofAttempt = createAttemptRules({ ...options, authorise });
   if (also === undefined) return authorise;

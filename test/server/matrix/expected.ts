@@ -37,8 +37,8 @@ export type Role = (typeof ROLES)[number];
 interface Rule {
   /** The least role that a person's token needs, in the project and domain of the target. */
   readonly role: Role;
-  /** Also asked of a person: that they started the run. An owner may always. */
-  readonly ofStarter?: true;
+  /** Also asked of a person: that they started the run; where there is no such run, too. An owner may always. */
+  readonly ofStarter?: "where it exists" | "always";
   /** A role in any project will do, or one in any domain of the project. */
   readonly anywhere?: "any project" | "any domain";
   /** For which targets a live task may: those in its own run; also those in runs that it started; what the one may who started its run. */
@@ -62,9 +62,10 @@ const RULES: Readonly<Record<Asked, Rule>> = {
   "create run": { role: "runner", task: "as its starter" },
   "read run": { role: "viewer", task: "own and started runs" },
   "change run": { role: "runner", task: "own and started runs" },
-  "create child": { role: "runner", ofStarter: true, task: "own run" },
+  "create child": { role: "runner", ofStarter: "where it exists", task: "own run" },
   "read object": { role: "viewer", task: "own and started runs" },
-  "change object": { role: "runner", task: "own run" },
+  // Of a run.
+  "change object": { role: "runner", ofStarter: "always", task: "own run" },
 };
 
 export type Outcome = "allowed" | "denied" | "unauthenticated";
@@ -117,7 +118,9 @@ function personMay(
 ): boolean {
   if (person.role === "owner") return true;
   if (ROLES.indexOf(person.role) < ROLES.indexOf(rule.role)) return false;
-  if (rule.ofStarter && target.run !== undefined && !person.started.includes(target.run)) return false;
+  const { run } = target;
+  const isStarted = run === undefined ? rule.ofStarter !== "always" : person.started.includes(run);
+  if (rule.ofStarter !== undefined && !isStarted) return false;
   if (rule.anywhere === "any project") return true;
   if (person.project !== target.project) return false;
   if (asked === "change project") return person.domain === undefined;

@@ -3,7 +3,7 @@ import { signHeaders, presign, type PresignOptions } from "../../../src/lib/sigv
 import { canonicalQuery, encodeUriPath, sha256Hex } from "../../../src/lib/sigv4.ts";
 import { userCredentials } from "../../../src/server/user-credentials.ts";
 import type { Answer } from "./check.ts";
-import { NEIGHBOUR, type Caller } from "./callers.ts";
+import { OWN, type Caller } from "./callers.ts";
 import type { Asked } from "./expected.ts";
 import { send, type Received } from "./send.ts";
 import { RUNS, SERVER, type Cell } from "./targets.ts";
@@ -151,7 +151,7 @@ export async function listed(url: string, caller: Caller, prefix: string): Promi
 
 /** Where the caller may write, if anywhere. */
 export function homeOf({ rights }: Caller): RunKey {
-  return rights.kind === "task" ? { ...NEIGHBOUR, run: rights.run } : NEIGHBOUR;
+  return rights.kind === "task" ? { ...OWN, run: rights.run } : OWN;
 }
 
 export async function touch(url: string, caller: Caller, operation: Operation, cell: Cell): Promise<Answer> {

@@ -127,7 +127,7 @@ async function openAll(world: World, who: Who): Promise<Opened> {
       assert.ok(await ended, name);
     });
   };
-  await upload("an upload", signed("PUT", `${PREFIX}/${who.folder}/late`));
+  await upload("an upload", signed("PUT", `${who.folder}/late`));
   const place = await data.createUploadLocation({ ...HOME, filename: "late" });
   await upload("an upload by a link", place.signedUrl);
   return { cuts, transfers };
@@ -172,7 +172,7 @@ test("what was opened ends when a token is revoked or may do less, and when an a
       keys: tokenCredentials(world.signingKeys, token.id),
       cookie: await signedIn(world.url, text),
       watchesRuns: true,
-      folder: "a0/1",
+      folder: `${HOME.project}/${HOME.domain}/lake`,
     };
     return { id: token.id, who };
   };
@@ -194,7 +194,7 @@ test("what was opened ends when a token is revoked or may do less, and when an a
     shown: { path: pathOf(child) },
     keys: keysOf(child),
     watchesRuns: false,
-    folder: "child/1",
+    folder: `${PREFIX}/child/1`,
   };
   const ofTask = await openAll(world, task);
   world.executor.end("child");
