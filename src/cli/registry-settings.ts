@@ -3,6 +3,7 @@ import { X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { BoxkiteError, messageOf } from "../domain/errors.ts";
+import type { ProjectScope } from "../domain/project-scope.ts";
 import { parseImageReference } from "../images/reference.ts";
 import type { Login, Registries, RegistrySettings } from "../images/registry/registries.ts";
 import { readScope } from "./scope-settings.ts";
@@ -19,22 +20,47 @@ const KNOWN = ["username", "password-file", "password-env", "insecure", "ca-file
 /** Throws CONFIG_INVALID naming the setting. The files that it names are read here, before a run needs them. */
 export async function readRegistries(value: unknown, context: RegistriesContext): Promise<Registries> {
   const registries = new Map<string, RegistrySettings>();
+  const named = new Set<string>();
   for (const [name, settings] of Object.entries(mappingOf(value, "registries"))) {
-    const host = hostOf(name);
-    if (registries.has(host)) throw invalid(`registries names ${host} twice`);
-    registries.set(host, await readRegistry(settings, `registries: ${name}`, context));
+    const { host, repositories } = parseName(name);
+    const known = registries.get(host);
+    const full = repositories === undefined ? host : `${host}/${repositories}`;
+    if (named.has(full)) throw invalid(`registries names ${full} twice`);
+    named.add(full);
+    const what = `registries: ${name}`;
+    registries.set(
+      host,
+      repositories === undefined
+        ? { ...known, ...(await readRegistry(settings, what, context)) }
+        : { ...known, repositories: withScope(known?.repositories, repositories, settings, what) },
+    );
   }
   return registries;
 }
 
-function hostOf(name: string): string {
+function withScope(
+  known: RegistrySettings["repositories"],
+  repositories: string,
+  value: unknown,
+  what: string,
+): ReadonlyMap<string, ProjectScope> {
+  const settings = mappingOf(value, what);
+  // How a registry is reached is said of the whole of it.
+  refuseUnknown(settings, ["projects"], what);
+  return new Map([...(known ?? []), [repositories, readScope(settings["projects"], `${what}: projects`)]]);
+}
+
+/** `HOST`, or `HOST/NAME` for the repositories whose names begin so. */
+function parseName(name: string): { readonly host: string; readonly repositories: string | undefined } {
+  if (!/^([^/]*[.:][^/]*|localhost)(\/|$)/iu.test(name))
+    throw invalid(`registries: ${name} is no registry host; write HOST, HOST:PORT, or HOST/NAME`);
   try {
     const { host, repository } = parseImageReference(`${name}/image`);
-    if (["image", "library/image"].includes(repository)) return host;
+    const isHost = ["image", "library/image"].includes(repository);
+    return { host, repositories: isHost ? undefined : repository.slice(0, -"/image".length) };
   } catch (error) {
     throw invalid(`registries: ${name} is no registry host: ${messageOf(error)}`);
   }
-  throw invalid(`registries: ${name} is no registry host; write HOST or HOST:PORT`);
 }
 
 async function readRegistry(

@@ -57,6 +57,27 @@ containers:
   assert.equal(await second?.login?.password(), "x y");
 });
 
+test("a part of a registry may be named before the registry, and has no settings of its own but projects", async (t) => {
+  const { read } = await setUp(t);
+  const { registries } = await read(
+    "registries: {a.io/t/x: {projects: [p]}, a.io: {insecure: true}, a.io/t: {projects: [q]}, docker.io/t: {projects: [r]}}",
+  );
+  assert.deepEqual(
+    [...registries].map(([host, { insecure, repositories }]) => [host, insecure, [...(repositories ?? [])]]),
+    [
+      [
+        "a.io",
+        true,
+        [
+          ["t/x", ["p"]],
+          ["t", ["q"]],
+        ],
+      ],
+      ["docker.io", undefined, [["t", ["r"]]]],
+    ],
+  );
+});
+
 test("the documentation's example has every setting, and is one", async (t) => {
   const { directory, read } = await setUp(t, { "registry-password": "x" });
   const { caFile } = await makeAuthority(directory);
@@ -95,6 +116,10 @@ test("the documentation's example has every setting, and is one", async (t) => {
   const scope = ["team-a", "team-b/production"];
   assert.deepEqual([...settings.secrets], [["BOXKITE_BUILD_SECRET_INDEX_TOKEN", scope]]);
   assert.deepEqual(settings.registries.get("registry.example.com")?.projects, scope);
+  assert.deepEqual(
+    [...(settings.registries.get("registry.example.com")?.repositories ?? [])],
+    [["team-c", ["team-c"]]],
+  );
   const [first, second] = settings.registries.values();
   assert.ok(first?.login !== undefined && first.caFile !== undefined && second?.insecure === true);
 });
@@ -125,7 +150,10 @@ test("what is wrong is refused by name", async (t) => {
     ["registries: [a.io]", /^registries is not a mapping/u],
     ["registries: {a.io: yes}", /^registries: a\.io is not a mapping/u],
     ["registries: {team: {}}", /^registries: team is no registry host/u],
-    ["registries: {a.io/team: {}}", /^registries: a\.io\/team is no registry host/u],
+    ["registries: {a.io/team: {}}", /^registries: a\.io\/team: projects is not set/u],
+    ["registries: {a.io/t: {projects: ['*']}, a.io/t/: {}}", /^registries: a\.io\/t\/ is no registry host/u],
+    ["registries: {a.io/t: {username: u}}", /^registries: a\.io\/t has unknown settings: username$/u],
+    ["registries: {a.io/T: {projects: ['*']}}", /^registries: a\.io\/T is no registry host/u],
     ["registries: {'https://a.io': {}}", /^registries: https:\/\/a\.io is no registry host/u],
     ["registries: {docker.io: {}, index.docker.io: {}}", /names docker\.io twice/u],
     ["registries: {a.io: {user: x}}", /^registries: a\.io has unknown settings: user$/u],

@@ -19,6 +19,16 @@ const scopes = {
   registries: new Map([
     ["r.example.com", { projects: ["team-a"] }],
     ["other.example.com", {}],
+    [
+      "shared.example.com",
+      {
+        projects: ["team-c"],
+        repositories: new Map([
+          ["team-a", ["team-a"]],
+          ["team-a/common", ["*"]],
+        ]),
+      },
+    ],
   ]),
 };
 
@@ -56,6 +66,14 @@ suite("who may use what in a build", () => {
     ["team-a/production", TOKEN, "other.example.com/x:1", false],
     ["team-a/production", TOKEN, "docker.io/x/y:1", false],
     ["team-a/production", OPEN, "other.example.com/x:1", true],
+    ["team-a/production", TOKEN, "shared.example.com/team-a/x:1", true],
+    ["team-a/production", TOKEN, "shared.example.com/team-a:1", true],
+    ["team-a/production", TOKEN, "shared.example.com/team-ab/x:1", false],
+    ["team-a/production", TOKEN, "shared.example.com/x:1", false],
+    ["team-b/production", TOKEN, "shared.example.com/team-a/x:1", false],
+    ["team-b/production", TOKEN, "shared.example.com/team-a/common/x:1", true],
+    ["team-c/production", TOKEN, "shared.example.com/team-a/x:1", false],
+    ["team-c/production", TOKEN, "shared.example.com/x/y:1", true],
     // It is pushed nowhere.
     ["team-b/production", TOKEN, "localhost/x:1", true],
   ];

@@ -29,9 +29,20 @@ export function requireSecretFor(run: Asking, secret: SecretMount, { secrets }: 
 
 /** Of the image's name, as it was asked for. Throws PERMISSION_DENIED. */
 export function requirePushFor(run: Asking, target: string, { registries }: BuildScopes): void {
-  const { registry } = parseTarget(target);
-  if (registry === undefined || isOpen(run, registries.get(registry)?.projects)) return;
-  throw denied(run, `may not push ${target} with the server's credentials`, `registries: ${registry}`);
+  const { registry, repository } = parseTarget(target);
+  if (registry === undefined) return;
+  const { projects, repositories = new Map() } = registries.get(registry) ?? {};
+  const named = longestOf(repositories.keys(), repository);
+  if (isOpen(run, named === undefined ? projects : repositories.get(named))) return;
+  const setting = named === undefined ? registry : `${registry}/${named}`;
+  throw denied(run, `may not push ${target} with the server's credentials`, `registries: ${setting}`);
+}
+
+/** The longest name that is the repository's, or a folder that it is in. */
+function longestOf(names: Iterable<string>, repository: string): string | undefined {
+  return [...names]
+    .filter((name) => `${repository}/`.startsWith(`${name}/`))
+    .toSorted((a, b) => b.length - a.length)[0];
 }
 
 /** What the settings say holds for everybody; what they do not mention is open where callers are not told apart. */

@@ -4,6 +4,8 @@ import type { ProjectScope } from "../../domain/project-scope.ts";
 export interface RegistrySettings {
   /** Whose builds may push to it. */
   readonly projects?: ProjectScope | undefined;
+  /** The same by the beginning of a repository's name, `team` or `team/app`; the longest one goes before `projects`. */
+  readonly repositories?: ReadonlyMap<string, ProjectScope>;
   readonly login?: Login | undefined;
   /** Plain HTTP. @default true for a registry on this machine's loopback without `caFile` */
   readonly insecure?: boolean | undefined;
