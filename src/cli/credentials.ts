@@ -76,7 +76,7 @@ export const credentials: Command = {
       const key =
         name === undefined
           ? userCredentials(keys, prefix)
-          : tokenCredentials(keys, (await findToken(store, name)).id);
+          : tokenCredentials(keys, (await findToken(store, name, "boxkite credentials --token NAME")).id);
       process.stdout.write(format(endpoint, key, prefix));
     } finally {
       await store.close();

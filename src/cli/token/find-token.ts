@@ -3,14 +3,27 @@ import type { AccessToken } from "../../domain/access-token.ts";
 import { BoxkiteError } from "../../domain/errors.ts";
 import type { StoreReader } from "../../store/reader.ts";
 
-/** Throws CONFIG_INVALID; a revoked token is not found. */
-export async function findToken(store: StoreReader, name: string | undefined): Promise<AccessToken> {
+/** Throws CONFIG_INVALID, also for a token that was revoked. */
+export async function findToken(
+  store: StoreReader,
+  name: string | undefined,
+  /** How to name one. */
+  usage: string,
+): Promise<AccessToken> {
   if (name === undefined)
-    throw new BoxkiteError("CONFIG_INVALID", "no token is named", { hint: "boxkite token list" });
-  const valid = (await store.listTokens()).filter(({ revokedAt }) => revokedAt === undefined);
+    throw new BoxkiteError("CONFIG_INVALID", "no token is named", {
+      hint: `${usage}, with a name or an id of boxkite token list`,
+    });
+  const tokens = await store.listTokens();
+  const valid = tokens.filter(({ revokedAt }) => revokedAt === undefined);
   const found = valid.find((token) => token.name === name) ?? valid.find(({ id }) => id === name);
   if (found !== undefined) return found;
-  throw new BoxkiteError("CONFIG_INVALID", `there is no token ${JSON.stringify(name)}`, {
-    hint: "boxkite token list",
-  });
+  const wasRevoked = tokens.some((token) => token.name === name || token.id === name);
+  throw new BoxkiteError(
+    "CONFIG_INVALID",
+    wasRevoked
+      ? `the token ${name} is revoked, which is for ever`
+      : `there is no token ${JSON.stringify(name)}`,
+    { hint: wasRevoked ? "boxkite token list --all" : "boxkite token list" },
+  );
 }

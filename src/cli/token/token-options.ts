@@ -1,5 +1,11 @@
 /** What the options of `boxkite token` mean. */
-import type { Grant, Scope } from "../../domain/access-token.ts";
+import {
+  describeGrant,
+  replaceGrant,
+  type AccessToken,
+  type Grant,
+  type Scope,
+} from "../../domain/access-token.ts";
 import { BoxkiteError } from "../../domain/errors.ts";
 import { DOMAINS, isDomain } from "../../domain/ids.ts";
 import { isRole, ROLES, type Role } from "../../domain/roles.ts";
@@ -19,18 +25,38 @@ export async function grantOf(store: StoreReader, input: CommandInput): Promise<
 }
 
 /** Throws CONFIG_INVALID. */
-export function roleOf(input: CommandInput): Role {
+function roleOf(input: CommandInput, others: readonly string[] = []): Role {
   const role = text(input, "role");
   if (role !== undefined && isRole(role)) return role;
   throw new BoxkiteError(
     "CONFIG_INVALID",
-    role === undefined ? "the token has no role" : `there is no role ${JSON.stringify(role)}`,
-    { hint: `add --role with one of: ${ROLES.join(", ")}` },
+    role === undefined ? "no role is named" : `there is no role ${JSON.stringify(role)}`,
+    { hint: `add --role with one of: ${[...ROLES, ...others].join(", ")}` },
   );
 }
 
+/** What `grant` leaves of a token's roles. Throws CONFIG_INVALID, too for a role to take away that the token does not have. */
+export async function grantsAfter(
+  store: StoreReader,
+  { name, grants }: AccessToken,
+  input: CommandInput,
+): Promise<readonly Grant[]> {
+  if (text(input, "role") !== NO_ROLE) {
+    const role = roleOf(input, [NO_ROLE]);
+    return replaceGrant(grants, await scopeOf(store, input, role), role);
+  }
+  const left = replaceGrant(grants, await scopeOf(store, input, "admin"), undefined);
+  if (left.length < grants.length) return left;
+  const has = grants.map(describeGrant).join(", ") || "nothing";
+  throw new BoxkiteError("CONFIG_INVALID", `token ${name} has no role in exactly this scope: it is ${has}`, {
+    hint: "give the --project and --domain of a role that it has, and neither for a role in everything",
+  });
+}
+
+const NO_ROLE = "none";
+
 /** Throws CONFIG_INVALID, too for a role that is not granted everywhere. */
-export async function scopeOf(store: StoreReader, input: CommandInput, role: Role): Promise<Scope> {
+async function scopeOf(store: StoreReader, input: CommandInput, role: Role): Promise<Scope> {
   const [project, domain] = [text(input, "project"), text(input, "domain")];
   if (project === undefined) {
     if (domain !== undefined)

@@ -45,7 +45,22 @@ test("a token is created, listed, given other rights and revoked while the store
     { role: "viewer", project: "p" },
     { role: "deployer", project: "p", domain: "staging" },
   ]);
+  const everywhere = await run("grant", "ci", "--role", "none");
+  assert.equal(everywhere.code, 2, "nothing was taken away");
+  assert.match(
+    everywhere.stderr,
+    /no role in exactly this scope: it is viewer of p, deployer of p\/staging/u,
+  );
+  assert.equal(
+    (await run("grant", "ci", "--role", "none", "--project", "p", "--domain", "production")).code,
+    2,
+  );
+  assert.match(
+    succeeded(await run("grant", "ci", "--role", "none", "--project", "p")).stdout,
+    /^ci: deployer of p\/staging\n$/u,
+  );
   succeeded(await run("revoke", id));
+  assert.match((await run("revoke", "ci")).stderr, /token ci is revoked, [^]*boxkite token list --all/u);
   assert.ok((await store.getToken(id))?.revokedAt !== undefined);
   assert.doesNotMatch(succeeded(await run("list")).stdout, /ci/u);
   assert.match(succeeded(await run("list", "--all")).stdout, /ci .*revoked/u);
@@ -58,7 +73,8 @@ test("what cannot be granted is refused with what to type", async (t) => {
   const refusals: readonly (readonly [args: string[], message: RegExp])[] = [
     [["create", "--role", "admin"], /has no name[^]*try: add --name/u],
     [["create", "a b", "--role", "admin"], /cannot be named/u],
-    [["create", "ci"], /has no role[^]*viewer, runner, deployer, admin/u],
+    [["create", "ci"], /no role is named[^]*viewer, runner, deployer, admin\n/u],
+    [["create", "ci", "--role", "none"], /no role "none"/u],
     [["create", "ci", "--role", "root"], /no role "root"/u],
     [["create", "ci", "--role", "runner"], /in a project only[^]*--project/u],
     [["create", "ci", "--role", "runner", "--project", "q"], /no project "q"/u],
@@ -68,7 +84,7 @@ test("what cannot be granted is refused with what to type", async (t) => {
     ],
     [["create", "ci", "--role", "admin", "--expires", "0d"], /"0d"; it must be a time like/u],
     [["revoke", "ci"], /no token "ci"[^]*boxkite token list/u],
-    [["revoke"], /no token is named/u],
+    [["revoke"], /no token is named[^]*boxkite token revoke NAME/u],
     [["rename", "ci"], /no verb "rename"/u],
     [["revoke", "ci", "--role", "admin"], /--role means nothing to token revoke/u],
   ];

@@ -1,6 +1,6 @@
 /** `boxkite token`: who may use the server, and as what. Works beside a running server. */
 import { userInfo } from "node:os";
-import { describeGrant, isValid, replaceGrant, type AccessToken } from "../../domain/access-token.ts";
+import { describeGrant, isValid, type AccessToken } from "../../domain/access-token.ts";
 import { BoxkiteError } from "../../domain/errors.ts";
 import { systemClock } from "../../lib/clock.ts";
 import { formatTime } from "../../pages/assets/time-format.js";
@@ -12,7 +12,7 @@ import { formatTable } from "../images/describe.ts";
 import { readSettingsFile } from "../settings-file.ts";
 import { verbOf } from "../verbs.ts";
 import { findToken } from "./find-token.ts";
-import { expiryOf, grantOf, roleOf, scopeOf, text } from "./token-options.ts";
+import { expiryOf, grantOf, grantsAfter, text } from "./token-options.ts";
 
 export const token: Command = {
   name: "token",
@@ -120,17 +120,15 @@ function validityOf(token: AccessToken, now: number): string {
 }
 
 async function grant(store: Store, input: CommandInput, name: string | undefined): Promise<number> {
-  const found = await findToken(store, name);
-  const role = text(input, "role") === "none" ? undefined : roleOf(input);
-  const scope = await scopeOf(store, input, role ?? "admin");
-  const grants = replaceGrant(found.grants, scope, role);
+  const found = await findToken(store, name, "boxkite token grant NAME");
+  const grants = await grantsAfter(store, found, input);
   await store.setTokenGrants(found.id, grants);
   process.stdout.write(`${found.name}: ${grants.map(describeGrant).join(", ") || "nothing"}\n`);
   return EXIT.ok;
 }
 
 async function revoke(store: Store, name: string | undefined): Promise<number> {
-  const found = await findToken(store, name);
+  const found = await findToken(store, name, "boxkite token revoke NAME");
   await store.revokeToken(found.id, systemClock.now());
   process.stdout.write(`${found.name} (${found.id}) is revoked\n`);
   return EXIT.ok;
