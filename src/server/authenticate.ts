@@ -69,7 +69,7 @@ const CONTAINER: Identity = {
   why: "a call from a container needs the token of its task, and this one has none",
   hint:
     "in a task, call flyte.init_in_cluster() or leave flyte to connect by itself; images with flyte before 2.2 do not " +
-    "send the token: install a newer one",
+    "send the token: install flyte 2.2 or newer in the image",
 };
 
 const UNKNOWN_TOKEN: Identity = {

@@ -164,6 +164,14 @@ export function taskType(type: string): Refusal {
   };
 }
 
+/** `version`: of the Python package flyte. */
+export function sdkWithoutTokens(version: string): Refusal {
+  return {
+    why: `was made with flyte ${version}, whose containers cannot send the token by which a task calls this server: a call would wait for ever`,
+    instead: "install flyte 2.2 or newer, on your machine and in the image of the task",
+  };
+}
+
 /** A field that the table does not have. */
 export const NOT_KNOWN: Refusal = {
   why: "uses an option that this version of Boxkite does not know",

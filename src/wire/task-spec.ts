@@ -19,6 +19,7 @@ import { namesObject } from "./literals.ts";
 import { decodeNotifications } from "./notifications.ts";
 import { decodeResources, parseQuantity } from "./resources.ts";
 import { decodeVariables, decodeWords, requireStartable } from "./program-start.ts";
+import { refused, sdkWithoutTokens } from "./refusals.ts";
 import { requireShortName, requireShortTexts } from "./short-texts.ts";
 import { requireSupported, taskSubject } from "./support.ts";
 import { decodeDelay, decodeLimit } from "./time.ts";
@@ -42,6 +43,7 @@ function definitionOf(spec: TaskSpec): TaskDefinition {
       hint: "set image= of its flyte.TaskEnvironment (TypeScript: image)",
     });
   }
+  requireTokens(template, subject);
   const container = template.target.value;
   const shared = template.extendedResources?.sharedMemory;
   const sharedMemoryBytes = shared && decodeSharedMemory(shared, subject);
@@ -68,6 +70,12 @@ function definitionOf(spec: TaskSpec): TaskDefinition {
   };
   requireStartable(definition, {});
   return definition;
+}
+
+/** The package 2.0 speaks gRPC, which has no place for a path in its endpoint (seen with flyte 2.0.12). */
+function requireTokens({ metadata }: TaskTemplate, subject: string): void {
+  const { flavor = "", version = "" } = metadata?.runtime ?? {};
+  if (flavor === "python" && /^2\.0(?!\d)/u.test(version)) throw refused(subject, sdkWithoutTokens(version));
 }
 
 function podTemplateOf({ metadata }: TaskTemplate): Pick<TaskDefinition, "podTemplate"> {
