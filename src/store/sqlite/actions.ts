@@ -11,7 +11,16 @@ import type { OnChange } from "../reader.ts";
 import type { Database } from "./database.ts";
 import { NO_ATTEMPT, readAction, recordEvent, touchRoot } from "./events.ts";
 import { readList, type ListShape } from "./lists.ts";
-import { ACTION_COLUMNS, json, optionalNumber, optionalText, text, toAction, UPDATED_AT } from "./rows.ts";
+import {
+  ACTION_COLUMNS,
+  IS_NAMED,
+  json,
+  optionalNumber,
+  optionalText,
+  text,
+  toAction,
+  UPDATED_AT,
+} from "./rows.ts";
 import { insertSpec } from "./tasks.ts";
 
 type ActionStore = Pick<
@@ -50,7 +59,7 @@ export function actionStore(database: Database, notify: OnChange): ActionStore {
   return {
     createAction: async (run, action, by, maxActions = Number.POSITIVE_INFINITY) => {
       const record = await database.write(() => {
-        const find = "SELECT ended_at FROM actions WHERE run_id = ? AND name = ?";
+        const find = `SELECT ended_at FROM actions WHERE run_id = ? AND ${IS_NAMED}`;
         if (database.get(find, run.id, action.name)) return "exists";
         const parent = database.get(find, run.id, action.parent ?? "");
         if (parent === undefined) return "parent_missing";
@@ -67,7 +76,7 @@ export function actionStore(database: Database, notify: OnChange): ActionStore {
     },
     getAction: async (key) => {
       const row = database.get(
-        `SELECT ${ACTION_COLUMNS} FROM ${FROM} WHERE project = ? AND domain = ? AND runs.name = ? AND actions.name = ?`,
+        `SELECT ${ACTION_COLUMNS} FROM ${FROM} WHERE project = ? AND domain = ? AND runs.name = ? AND ${IS_NAMED}`,
         key.project,
         key.domain,
         key.run,

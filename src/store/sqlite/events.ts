@@ -5,7 +5,7 @@ import { ROOT_ACTION } from "../../domain/ids.ts";
 import { isTerminal, type Phase } from "../../domain/phase.ts";
 import type { CallerRecord } from "../../domain/principal.ts";
 import type { Database, Row } from "./database.ts";
-import { ACTION_COLUMNS, toAction } from "./rows.ts";
+import { ACTION_COLUMNS, IS_NAMED, toAction } from "./rows.ts";
 
 /** Attempts count from 1. An event of none is no phase in the history of one. */
 export const NO_ATTEMPT = 0;
@@ -41,7 +41,9 @@ export function touchRoot(
   at: number,
 ): ActionRecord[] {
   if ((before === "paused") === (state.phase === "paused")) return [];
-  const id = database.get("SELECT id FROM actions WHERE run_id = ? AND name = ?", runId, ROOT_ACTION)?.["id"];
+  const id = database.get(`SELECT id FROM actions WHERE run_id = ? AND ${IS_NAMED}`, runId, ROOT_ACTION)?.[
+    "id"
+  ];
   const root = readAction(database, id as number);
   if (isTerminal(root.state.phase)) return [];
   recordEvent(database, root.id, { phase: root.state.phase, attempt: NO_ATTEMPT, at });

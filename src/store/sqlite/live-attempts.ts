@@ -1,7 +1,7 @@
 /** Attempts that have not ended. */
 import type { Store } from "../store.ts";
 import type { Database } from "./database.ts";
-import { text } from "./rows.ts";
+import { IS_NAMED, text } from "./rows.ts";
 
 const LIVE = "(phase IN ('initializing', 'running') OR suspended = 'waiting')";
 
@@ -10,7 +10,7 @@ export function liveAttempts(database: Database): Pick<Store, "isLive" | "liveAt
     isLive: async (key) =>
       database.get(
         `SELECT 1 FROM actions JOIN runs ON runs.id = actions.run_id
-         WHERE project = ? AND domain = ? AND runs.name = ? AND actions.name = ? AND attempt = ? AND ${LIVE}`,
+         WHERE project = ? AND domain = ? AND runs.name = ? AND ${IS_NAMED} AND attempt = ? AND ${LIVE}`,
         key.project,
         key.domain,
         key.run,

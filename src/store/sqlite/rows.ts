@@ -61,6 +61,12 @@ function toAuthority(tokenId: unknown): Authority {
 /** When the action last changed: the time of the event that stamped it. */
 export const UPDATED_AT = "(SELECT events.at FROM events WHERE events.seq = actions.seq)";
 
+/**
+ * Finds an action in a run. The sign keeps SQLite from comparing each new value with `'a0'`, the condition of an index: it
+ * would compile the statement again at each call (15 µs instead of 2).
+ */
+export const IS_NAMED = "actions.name = +?";
+
 export const ACTION_COLUMNS = "actions.*, runs.project, runs.domain, runs.name AS r_name";
 
 export function toAction(row: Row): ActionRecord {
