@@ -58,7 +58,10 @@ export async function chooseContainerPlatform(
         await removeProbes(api, instance);
         networks = isShared
           ? undefined
-          : await openRunNetworks({ api, instance, log, bridges: network.runBridges }, env);
+          : await openRunNetworks(
+              { api, instance, log, clock: systemClock, bridges: network.runBridges },
+              env,
+            );
         return createContainerExecutor({
           api,
           info,

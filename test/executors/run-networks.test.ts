@@ -57,7 +57,14 @@ function networkTests(engine: TestEngine): void {
   after(() => found?.close());
 
   const openNetworks = () =>
-    RunNetworks.open({ api, instance, log: silentLogger, bridges: network.runBridges, guard });
+    RunNetworks.open({
+      api,
+      instance,
+      log: silentLogger,
+      clock: systemClock,
+      bridges: network.runBridges,
+      guard,
+    });
   const executorOn = (networks: RunNetworks): Executor =>
     createContainerExecutor({
       api,

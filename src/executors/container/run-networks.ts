@@ -14,8 +14,10 @@ import { EngineResponseError } from "../../containers/http.ts";
 import type { NetworkDetails } from "../../containers/types.ts";
 import { BoxkiteError } from "../../domain/errors.ts";
 import type { AttemptKey } from "../../domain/attempt.ts";
+import type { Clock } from "../../lib/clock.ts";
 import type { Logger } from "../../lib/log.ts";
 import { containerName, keyOfLabels, LABEL } from "./container-spec.ts";
+import { keepGuard } from "./keep-guard.ts";
 
 /** Where connections of containers arrive at this machine. */
 export interface KnownBridges {
@@ -27,6 +29,7 @@ export interface RunNetworksOptions {
   readonly api: EngineApi;
   readonly instance: string;
   readonly log: Logger;
+  readonly clock: Clock;
   /** Undefined where gateways are no addresses of this machine: the engine runs without root, or in a virtual machine. */
   readonly bridges: KnownBridges | undefined;
   /** Undefined: the engine itself has to keep networks apart. */
@@ -56,6 +59,7 @@ export class RunNetworks {
   readonly #log: Logger;
   readonly #bridges: KnownBridges | undefined;
   readonly #guard: ForwardGuard | undefined;
+  readonly #stopGuard: (() => Promise<void>) | undefined;
   readonly #networks = new Map<string, Held>();
   /** By the container's name. */
   readonly #networkOf = new Map<string, Held>();
@@ -64,12 +68,13 @@ export class RunNetworks {
   readonly #removing = new Set<Promise<void>>();
   #closed = false;
 
-  private constructor({ api, instance, log, bridges, guard }: RunNetworksOptions) {
+  private constructor({ api, instance, log, clock, bridges, guard }: RunNetworksOptions) {
     this.#api = api;
     this.#instance = instance;
     this.#log = log;
     this.#bridges = bridges;
     this.#guard = guard;
+    this.#stopGuard = guard && keepGuard({ guard, isNeeded: () => this.#networkOf.size > 0, clock, log });
   }
 
   /** Takes over the networks that an earlier server of this instance has left. */
@@ -135,6 +140,7 @@ export class RunNetworks {
   /** Removes what no container uses: the next server makes networks when it needs them. */
   async close(): Promise<void> {
     this.#closed = true;
+    await this.#stopGuard?.();
     await Promise.allSettled(this.#making.values());
     for (const network of this.#networks.values()) if (network.run === undefined) this.#remove(network);
     await Promise.all(this.#removing);
