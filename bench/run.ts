@@ -8,12 +8,14 @@ import type { Benchmark, BenchContext, Row } from "./helpers/measure.ts";
 import { quantile } from "./helpers/stats.ts";
 import { formatTable } from "./helpers/table.ts";
 import { builds } from "./measures/builds.ts";
+import { callers } from "./measures/callers.ts";
 import { codeChange } from "./measures/code-change.ts";
 import { container } from "./measures/container.ts";
 import { enqueue } from "./measures/enqueue.ts";
 import { fanout } from "./measures/fanout.ts";
 import { list } from "./measures/list.ts";
 import { logs } from "./measures/logs.ts";
+import { networks } from "./measures/networks.ts";
 import { objects } from "./measures/objects.ts";
 import { runs } from "./measures/runs.ts";
 import { start } from "./measures/start.ts";
@@ -25,9 +27,11 @@ import { watchers } from "./measures/watchers.ts";
 const BENCHMARKS: readonly Benchmark[] = [
   start,
   enqueue,
+  callers,
   watch,
   watchers,
   container,
+  networks,
   builds,
   codeChange,
   fanout,

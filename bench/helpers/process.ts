@@ -1,7 +1,7 @@
 /** Processes of a benchmark: started with one JSON line as their first word, looked at, ended by their id. */
 import { execFile, spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { BenchContext } from "./measure.ts";
@@ -97,11 +97,12 @@ function memoryOf(pid: number): Memory {
   return { rssMb: read("VmRSS"), peakMb: read("VmHWM") };
 }
 
-/** Processor time used so far, user and system, in milliseconds. */
+/** Processor time used so far by all threads that live, user and system, in milliseconds. */
 function cpuMsOf(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-  // The name in parentheses may hold blanks; the times are fields 14 and 15 of the whole line.
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  // In ticks of 10 ms on every Linux that Node runs on.
-  return (Number(fields[11]) + Number(fields[12])) * 10;
+  const tasks = `/proc/${pid}/task`;
+  const nanoseconds = readdirSync(tasks).map((task) => {
+    const [onCpu] = readFileSync(`${tasks}/${task}/schedstat`, "utf8").split(" ");
+    return Number(onCpu);
+  });
+  return nanoseconds.reduce((sum, each) => sum + each, 0) / 1e6;
 }

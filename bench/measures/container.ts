@@ -17,6 +17,7 @@ import {
   untilPhase,
 } from "../helpers/requests.ts";
 import { startServer, type Clients } from "../helpers/server.ts";
+import { stampIn } from "../helpers/stamp.ts";
 import { median, takeTurns } from "../helpers/stats.ts";
 
 /** Small, with a shell and a `date` that knows nanoseconds; it must be there already. */
@@ -122,7 +123,7 @@ async function createStartWait({ api }: FoundEngine): Promise<Times> {
     let output = "";
     for await (const chunk of (await api.containerLogs(created.id, { follow: false })) ?? [])
       output += chunk.toString("latin1");
-    const stamp = stampIn(output);
+    const stamp = requireStamp(output);
     return { before: stamp - asked, after: told - stamp };
   } finally {
     await api.removeContainer(created.id);
@@ -152,15 +153,14 @@ async function firstInstruction(clients: Clients, name: string): Promise<number>
   for await (const { logs } of clients.data.tailLogs({ actionId: actionId(RUN, name), attempt: 1 })) {
     for (const { lines } of logs) for (const { message } of lines) output += message;
   }
-  return stampIn(output);
+  return requireStamp(output);
 }
 
-/** Milliseconds since the epoch, out of the nanoseconds that the container printed. */
-function stampIn(output: string): number {
-  const [digits] = /\d{19}/u.exec(output) ?? [];
-  if (digits === undefined)
+function requireStamp(output: string): number {
+  const stamp = stampIn(output);
+  if (stamp === undefined)
     throw new Error(`the container did not say when it started: ${output.slice(0, 500)}`);
-  return Number(BigInt(digits) / 1_000n) / 1_000;
+  return stamp;
 }
 
 async function untilRemoved({ api }: FoundEngine, action: string): Promise<void> {
