@@ -29,7 +29,7 @@ import { missingRegistry, startRegistry, type TestRegistry } from "../helpers/re
 import { KEEP_RUNNING } from "../helpers/shell.ts";
 import { until } from "../helpers/until.ts";
 import { executorConformance } from "./conformance.ts";
-import { engineForTests, TEST_IMAGE, type TestEngine } from "./engine-for-tests.ts";
+import { engineForTests, TEST_ENGINES, TEST_IMAGE, type TestEngine } from "./engine-for-tests.ts";
 import { escapeTests } from "./escapes.ts";
 import { TEMPLATES } from "./option-probes.ts";
 import { Recorder } from "./recorder.ts";
@@ -48,7 +48,7 @@ const HONOURED: readonly AttemptOption[] = [
   "secretFiles",
 ];
 
-for (const name of ["podman", "docker"] as const) {
+for (const name of TEST_ENGINES) {
   const engine = await engineForTests(name);
   after(() => engine.close());
   executorConformance(
