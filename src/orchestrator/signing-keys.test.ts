@@ -113,3 +113,16 @@ test("an attempt that began before keeps its token and its key until it ends; ot
   await clock.step(2_000);
   assert.deepEqual(opens(now), [undefined, false], "one without any time ends them");
 });
+
+test("what was verified once is verified again, beyond what is remembered too, and a changed text never", async (t) => {
+  const { keys } = await subject(t);
+  const texts = Array.from({ length: 1_100 }, (_, index) => `text ${index}`);
+  for (let times = 0; times < 2; times++)
+    for (const text of texts) assert.ok(keys.verify("purpose", text, keys.sign("purpose", text)));
+  const signature = keys.sign("purpose", "text 1");
+  for (let times = 0; times < 2; times++) {
+    assert.ok(!keys.verify("purpose", "text 2", signature));
+    assert.ok(!keys.verify("other", "text 1", signature));
+    assert.ok(!keys.verify("purpose", "text 1", `${signature}x`));
+  }
+});
