@@ -45,7 +45,7 @@ export interface FuzzOptions {
 export async function fuzz(t: TestContext, { forMs }: FuzzOptions): Promise<void> {
   const given = process.env["BOXKITE_TEST_SEED"];
   const seed = given === undefined ? Math.trunc(Math.random() * 2 ** 31) : Number(given);
-  t.diagnostic(`BOXKITE_TEST_SEED=${seed}`);
+
   const target = await startTarget(t);
   const { world, faults } = target;
   const sender = createSender(world.port);
@@ -79,7 +79,7 @@ export async function fuzz(t: TestContext, { forMs }: FuzzOptions): Promise<void
   await target.prove("end");
   sender.close();
   const after = await target.measure();
-  t.diagnostic(summaryOf(next, counts, before, after));
+  console.log(`BOXKITE_TEST_SEED=${seed}: ${summaryOf(next, counts, before, after)}`);
   const none = () => assert.equal(faults.length, 0, `BOXKITE_TEST_SEED=${seed}\n${faults.join("\n")}`);
   none();
   assert.ok(
