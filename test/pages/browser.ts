@@ -4,7 +4,10 @@ import type { TestContext } from "node:test";
 import { chromium, type Browser, type BrowserContextOptions, type Page } from "playwright-core";
 
 const EXECUTABLE = process.env["BOXKITE_TEST_CHROMIUM"] ?? "/usr/bin/chromium";
+/** Of a site whose name leads to this machine. */
+export const EVIL_NAME = "evil.test";
 const ARGS = [
+  `--host-resolver-rules=MAP ${EVIL_NAME} 127.0.0.1`,
   "--no-sandbox",
   "--disable-gpu",
   "--disable-dev-shm-usage",

@@ -6,8 +6,8 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { AxeBuilder } from "@axe-core/playwright";
-import type { Page } from "playwright-core";
-import { createClient, type Interceptor } from "@connectrpc/connect";
+import type { Browser, Page } from "playwright-core";
+import { createClient, type Interceptor, type Transport } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-node";
 import { createToken } from "../../src/server/create-token.ts";
 import { STORE_FILE } from "../../src/server/store-file.ts";
@@ -17,11 +17,16 @@ import { taskSpec } from "../../bench/helpers/requests.ts";
 import { createFakeExecutor } from "../helpers/fake-executor.ts";
 import { startInProcess } from "../helpers/in-process-server.ts";
 import { launchBrowser, missingBrowser, openPage } from "./browser.ts";
+import { attackByRebinding, attackFromElsewhere, createVictim, injectInto, RUNS } from "./other-sites.ts";
 
 const PROJECT = { project: "flytesnacks", domain: "development" };
-const RUNS = "/v2/domain/development/project/flytesnacks/runs";
+test("a server in a browser", { skip: missingBrowser() ?? false }, async (t) => {
+  const browser = await launchBrowser(t);
+  await t.test("people sign in, end a run and sign out", (t) => signInAndOut(t, browser));
+  await t.test("pages of other sites change nothing and see nothing", (t) => otherSites(t, browser));
+});
 
-test("people sign in, end a run and sign out", { skip: missingBrowser() ?? false }, async (t) => {
+async function signInAndOut(t: TestContext, browser: Browser): Promise<void> {
   const { url, directory } = await startInProcess(t, createFakeExecutor(), 4, undefined, undefined, "tokens");
   const store = openSqliteStore(join(directory, STORE_FILE));
   t.after(() => store.close());
@@ -32,15 +37,7 @@ test("people sign in, end a run and sign out", { skip: missingBrowser() ?? false
     createdBy: "me",
     at: Date.parse("2026-01-01"),
   });
-  const show: Interceptor = (next) => (request) => {
-    request.header.set("authorization", `Bearer ${text}`);
-    return next(request);
-  };
-  const runs = createClient(
-    RunService,
-    createConnectTransport({ baseUrl: url, httpVersion: "1.1", interceptors: [show] }),
-  );
-  const browser = await launchBrowser(t);
+  const runs = createClient(RunService, transportOf(url, text));
 
   for (const javaScriptEnabled of [true, false]) {
     const name = `scripts-${String(javaScriptEnabled)}`;
@@ -97,7 +94,48 @@ test("people sign in, end a run and sign out", { skip: missingBrowser() ?? false
   await page.locator("#connection").getByText("Live").waitFor();
   await store.revokeToken(token.id, 1);
   await page.waitForURL(/\/login\?next=/u);
-});
+}
+
+async function otherSites(t: TestContext, browser: Browser): Promise<void> {
+  const open = await startInProcess(t, createFakeExecutor());
+  const closed = await startInProcess(t, createFakeExecutor(), 4, undefined, undefined, "tokens");
+  for (const { url, firstToken } of [open, closed]) {
+    const victim = await createVictim(url, transportOf(url, firstToken), "victim");
+    const { page } = await openPage(t, browser, `${url}${RUNS}/victim`);
+    if (firstToken !== "") {
+      await injectInto(page, `${url}/login`);
+      await page.goto(`${url}/login`);
+      await page.getByLabel("Token").fill(firstToken);
+      await page.getByRole("button", { name: "Sign in" }).click();
+      await page.waitForURL(`${url}/v2`);
+    }
+    await attackFromElsewhere(t, page, victim);
+    // The session has not ended, and no other one began.
+    await page.goto(`${url}${RUNS}/victim`);
+    await page.locator("#run .phase").getByText("paused").waitFor();
+    // Of the same origin, and without what the forms have.
+    if (firstToken !== "")
+      for (const body of ["", "form-token=wrong"]) {
+        const status = await page.evaluate(
+          async ([path, body]) =>
+            (await fetch(path ?? "", { method: "POST", body: new URLSearchParams(body) })).status,
+          [`${RUNS}/victim/abort?i=a0`, body],
+        );
+        assert.equal(status, 403);
+      }
+    await injectInto(page, `${url}${RUNS}/victim`);
+    await attackByRebinding(browser, victim);
+    await victim.isUnharmed();
+  }
+}
+
+function transportOf(url: string, token: string): Transport {
+  const show: Interceptor = (next) => (request) => {
+    if (token !== "") request.header.set("authorization", `Bearer ${token}`);
+    return next(request);
+  };
+  return createConnectTransport({ baseUrl: url, httpVersion: "1.1", interceptors: [show] });
+}
 
 /** The status with which the server answers a form that another origin made the browser send. */
 async function postFromElsewhere(t: TestContext, page: Page, action: string): Promise<number | undefined> {
