@@ -1,5 +1,11 @@
 /** BoxkiteError to Connect's codes, and nowhere else. */
-import { Code, ConnectError, type Interceptor } from "@connectrpc/connect";
+import {
+  Code,
+  ConnectError,
+  type Interceptor,
+  type StreamRequest,
+  type UnaryRequest,
+} from "@connectrpc/connect";
 import { BoxkiteError, textOf, type ErrorCode, isStorageError } from "../domain/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import { CODE_HEADER, HINT_HEADER } from "../wire/error-headers.ts";
@@ -99,27 +105,29 @@ export function refusalOf(error: unknown): Refusal | undefined {
   return { status: STATUSES[error.code] ?? 400, text: textOf(error) };
 }
 
+type Asked = Pick<UnaryRequest | StreamRequest, "service" | "method">;
+
 /** Encodes what handlers throw; an unexpected error is logged with its cause and not shown to the client. */
 export function errorInterceptor(log: Logger): Interceptor {
-  const encode = (service: string, name: string, error: unknown): ConnectError => {
-    const method = `${service}/${name}`;
-    const encoded = isUnimplemented(error) ? notBuilt(service, name) : toConnectError(error);
-    if (encoded.code === Code.Internal || isStorageError(error))
+  const encode = ({ service, method: { name } }: Asked, error: unknown, isLeft = false): ConnectError => {
+    const method = `${service.typeName}/${name}`;
+    const encoded = isUnimplemented(error) ? notBuilt(service.typeName, name) : toConnectError(error);
+    // A stream that nobody reads any more fails where it is written: that is no failure of the server.
+    if ((encoded.code === Code.Internal && !isLeft) || isStorageError(error))
       log.error("a request failed", { method, error: encoded.cause ?? error });
     else log.debug("a request was refused", { method, code: Code[encoded.code], error: encoded });
     return encoded;
   };
   return (next) => async (request) => {
-    const { service, method } = request;
     try {
       const response = await next(request);
       if (!response.stream) return response;
       return {
         ...response,
-        message: guarded(response.message, (error) => encode(service.typeName, method.name, error)),
+        message: guarded(response.message, (error) => encode(request, error, request.signal.aborted)),
       };
     } catch (error) {
-      throw encode(service.typeName, method.name, error);
+      throw encode(request, error);
     }
   };
 }
@@ -134,7 +142,8 @@ async function* guarded<T>(
   encode: (error: unknown) => ConnectError,
 ): AsyncIterable<T> {
   try {
-    yield* messages;
+    // Not `yield*`: it fails where the iterator of the messages has no `throw`, which a broken connection calls.
+    for await (const message of messages) yield message;
   } catch (error) {
     throw encode(error);
   }
