@@ -102,3 +102,18 @@ test("a timeout that is longer than any timer is none", async (t) => {
     assert.equal(headers.has(name), isKept, value);
   }
 });
+
+test("a long refusal of a call that cannot be decoded is answered, compressed or not", async (t) => {
+  const { port, lines } = await start(t);
+  const query = `connect=v1&encoding=json&message=${encodeURIComponent("{}")}&compression=${"x".repeat(2_000)}`;
+  for (const encoding of ["gzip", "br", "identity"]) {
+    const headers = { "accept-encoding": encoding };
+    const answer = await fetch(`http://127.0.0.1:${port}${GET_PROJECT}?${query}`, { headers });
+    const { code } = (await answer.json()) as { code: string };
+    assert.deepEqual([answer.status, code], [501, "unimplemented"], encoding);
+  }
+  assert.deepEqual(
+    lines.filter(({ level }) => level === "error"),
+    [],
+  );
+});

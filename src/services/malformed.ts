@@ -4,6 +4,7 @@
  * the names of its own settings (protocol/limit-io.js). Before a handler is called, only the request can be the cause
  * of an `internal`, and only its size of a `resource_exhausted`.
  */
+import { brotliDecompressSync, gunzipSync } from "node:zlib";
 import {
   Code,
   ConnectError,
@@ -73,16 +74,24 @@ export async function blamed(
 }
 
 function ofConnect(response: UniversalServerResponse, body: Buffer): UniversalServerResponse {
-  const sent = JSON.parse(body.toString()) as { readonly code: string; readonly message?: string };
+  const header = new Headers(response.header);
+  const plain = decompressed(body, header.get("content-encoding"));
+  const sent = JSON.parse(plain.toString()) as { readonly code: string; readonly message?: string };
   const error = blaming({ code: CODES[sent.code] ?? Code.Unknown, rawMessage: sent.message ?? "" });
   if (error === undefined) return { ...response, body: once(body) };
   const changed = Buffer.from(
     JSON.stringify({ ...sent, code: "invalid_argument", message: error.rawMessage }),
   );
-  const header = new Headers(response.header);
+  header.delete("content-encoding");
   for (const [name, value] of error.metadata) header.set(name, value);
   header.set("content-length", String(changed.length));
   return { ...response, status: 400, header, body: once(changed) };
+}
+
+/** An error of 1 KiB or more is compressed like any other answer. */
+function decompressed(body: Buffer, encoding: string | null): Buffer {
+  if (encoding === "gzip") return gunzipSync(body);
+  return encoding === "br" ? brotliDecompressSync(body) : body;
 }
 
 /** As Connect's bodies have them. */
