@@ -6,14 +6,16 @@ import { connect, createServer, type AddressInfo, type Socket } from "node:net";
 import { join } from "node:path";
 import { createSecureContext, TLSSocket } from "node:tls";
 import { test, type TestContext } from "node:test";
+import { noteConnection } from "../../src/cli/config/connection.ts";
+import { classWithoutBridges } from "../../src/platform/reach.ts";
 import { createToken } from "../../src/server/create-token.ts";
 import { STORE_FILE } from "../../src/server/store-file.ts";
 import { openSqliteStore } from "../../src/store/sqlite/sqlite-store.ts";
 import { createFakeExecutor } from "../helpers/fake-executor.ts";
 import { startInProcess } from "../helpers/in-process-server.ts";
 import { makeAuthority, type PrivateAuthority } from "../helpers/private-authority.ts";
-import { temporaryDirectory } from "../helpers/server.ts";
-import { runProgram, stockPython } from "../helpers/stock-sdk.ts";
+import { BOXKITE, temporaryDirectory } from "../helpers/server.ts";
+import { runProgram, stockPython, succeeded } from "../helpers/stock-sdk.ts";
 
 const FLOW = `
 import flyte
@@ -78,6 +80,37 @@ test("flyte signs in by the path of its endpoint on loopback, by a command and b
   assert.match(stranger.text, /asks for a token/u);
   const denied = await flyte(ways.path, ["create", "project", "--id", "p", "--name", "p"]);
   assert.match(denied.text, /token ci may not create project p/u);
+});
+
+test("where containers come over loopback flyte is let in by the file of boxkite config create", async (t) => {
+  const reach = { listenAt: "127.0.0.1", accepts: () => true, classOf: classWithoutBridges };
+  const server = await startInProcess(t, createFakeExecutor(), 4, undefined, undefined, "off", {
+    reach,
+    taskReach: reach,
+  });
+  const port = Number(new URL(server.url).port);
+  await noteConnection(server.directory, { host: "127.0.0.1", port, login: "local-secret" });
+  const directory = await temporaryDirectory(t);
+  await writeFile(join(directory, "flow.py"), FLOW);
+  const flyte = async (...args: readonly string[]) => {
+    const { code, stdout, stderr } = await runProgram(join(stockPython(), "../flyte"), args, {
+      cwd: directory,
+      env: { COLUMNS: "1000" },
+    });
+    return { code, text: stdout + stderr };
+  };
+  const endpoint = ["--endpoint", `127.0.0.1:${port}`, "--insecure", "--domain", "development"];
+  await flyte("create", "config", ...endpoint, "--project", "flytesnacks");
+  const refused = await flyte("get", "project");
+  assert.notEqual(refused.code, 0);
+  assert.match(refused.text, /asks for the local login secret[^]*boxkite config create/u);
+
+  const create = ["config", "create", "--force", "--data", server.directory];
+  succeeded(await runProgram(process.execPath, [BOXKITE, ...create], { cwd: directory, env: {} }));
+  assert.match((await flyte("get", "project")).text, /flytesnacks/u);
+  const run = await flyte("run", "--name", "r", "flow.py", "parent", "--x", "1");
+  assert.match(run.text, /Created Run: r/u);
+  assert.ok(!run.text.includes(server.localSecret), "the address of the run's page is without the secret");
 });
 
 /** Takes TLS and, where the server gives its own origin, plain HTTP at the same port. */

@@ -9,6 +9,8 @@ import { AxeBuilder } from "@axe-core/playwright";
 import type { Browser, Page } from "playwright-core";
 import { createClient, type Interceptor, type Transport } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-node";
+import { tokenPath } from "../../src/executors/plain-environment.ts";
+import { classWithoutBridges } from "../../src/platform/reach.ts";
 import { createToken } from "../../src/server/create-token.ts";
 import { STORE_FILE } from "../../src/server/store-file.ts";
 import { openSqliteStore } from "../../src/store/sqlite/sqlite-store.ts";
@@ -136,6 +138,63 @@ function transportOf(url: string, token: string): Transport {
   };
   return createConnectTransport({ baseUrl: url, httpVersion: "1.1", interceptors: [show] });
 }
+
+test(
+  "the link of the banner signs a browser in, and the secret leaves the address bar",
+  {
+    skip: missingBrowser() ?? false,
+  },
+  async (t) => {
+    const reach = { listenAt: "127.0.0.1", accepts: () => true, classOf: classWithoutBridges };
+    const { url, localSecret } = await startInProcess(
+      t,
+      createFakeExecutor(),
+      4,
+      undefined,
+      undefined,
+      "off",
+      {
+        reach,
+        taskReach: reach,
+      },
+    );
+    const runs = createClient(
+      RunService,
+      createConnectTransport({ baseUrl: url + tokenPath(localSecret), httpVersion: "1.1" }),
+    );
+    await runs.createRun({
+      id: { case: "runId", value: { ...PROJECT, name: "r" } },
+      task: { case: "taskSpec", value: taskSpec({ command: ["true"] }) },
+    });
+    const browser = await launchBrowser(t);
+    for (const javaScriptEnabled of [true, false]) {
+      const link = `${url}${tokenPath(localSecret)}/v2`;
+      const { page, faults } = await openPage(t, browser, link, { javaScriptEnabled });
+      assert.equal(page.url(), `${url}/v2`);
+      assert.equal(await page.evaluate("document.referrer"), "");
+      assert.deepEqual(
+        (await page.context().cookies()).map(({ httpOnly, sameSite }) => [httpOnly, sameSite]),
+        [[true, "Lax"]],
+      );
+      await page.goto(`${url}${RUNS}/r`);
+      if (javaScriptEnabled) await page.locator("#connection").getByText("Live").waitFor();
+      assert.equal(await postFromElsewhere(t, page, `${url}${RUNS}/r/abort?i=a0`), 403);
+      await page.goto(`${url}${RUNS}/r`);
+      await page.getByRole("button", { name: "Sign out" }).click();
+      await page.waitForURL(`${url}/login`);
+      if (javaScriptEnabled) assert.deepEqual((await new AxeBuilder({ page }).analyze()).violations, []);
+      await page.goto(`${url}${RUNS}/r`);
+      assert.match(page.url(), /\/login\?next=/u);
+      await page.getByLabel("Local login secret").fill(localSecret);
+      await page.getByRole("button", { name: "Sign in" }).click();
+      await page.waitForURL(`${url}${RUNS}/r`);
+      assert.deepEqual(
+        faults.filter((fault) => !fault.includes("127.0.0.1")),
+        [],
+      );
+    }
+  },
+);
 
 /** The status with which the server answers a form that another origin made the browser send. */
 async function postFromElsewhere(t: TestContext, page: Page, action: string): Promise<number | undefined> {
