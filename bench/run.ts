@@ -7,6 +7,7 @@ import { fdatasyncMs } from "./helpers/disk.ts";
 import type { Benchmark, BenchContext, Row } from "./helpers/measure.ts";
 import { quantile } from "./helpers/stats.ts";
 import { formatTable } from "./helpers/table.ts";
+import { audit } from "./measures/audit.ts";
 import { builds } from "./measures/builds.ts";
 import { callers } from "./measures/callers.ts";
 import { codeChange } from "./measures/code-change.ts";
@@ -28,6 +29,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   start,
   enqueue,
   callers,
+  audit,
   watch,
   watchers,
   container,

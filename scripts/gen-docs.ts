@@ -14,7 +14,7 @@ import { chartOf } from "../src/domain/transition-table.ts";
 import { includes, leastRole, ROLES } from "../src/domain/roles.ts";
 import type { ServiceContext } from "../src/services/context.ts";
 import { registerServices, SERVICES } from "../src/services/routes.ts";
-import { RPC_RIGHTS } from "../src/services/rpc-rights.ts";
+import { auditedAs, RPC_RIGHTS } from "../src/services/rpc-rights.ts";
 import { SUPPORT, type Support } from "../src/wire/support-table.ts";
 import { LAYERS } from "./layers.ts";
 
@@ -133,12 +133,14 @@ function signalTable(): string {
 function roleTable(): string {
   const rows = Object.entries(RPC_RIGHTS).map(([rpc, asked]) => {
     const may = ROLES.map((role) =>
-      asked === "anyone" || includes(role, leastRole(...asked)) ? "yes" : "–",
+      asked === "anyone" || includes(role, leastRole(asked[0], asked[1])) ? "yes" : "–",
     );
     const what = asked === "anyone" ? "nothing: before signing in, too" : `${asked[0]} ${asked[1]}`;
-    return rowOf([`\`${rpc}\``, what, ...may]);
+    const audited = auditedAs(asked) === undefined ? "denied calls" : "every call";
+    return rowOf([`\`${rpc}\``, what, ...may, audited]);
   });
-  return [rowOf(["RPC", "asks for", ...ROLES]), `|${" --- |".repeat(ROLES.length + 2)}`, ...rows].join("\n");
+  const head = ["RPC", "asks for", ...ROLES, "in the audit log"];
+  return [rowOf(head), `|${" --- |".repeat(head.length)}`, ...rows].join("\n");
 }
 
 const PARTS: readonly { readonly file: string; readonly name: string; readonly text: () => string }[] = [

@@ -18,6 +18,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
     what: "blobs by key, and the S3 endpoint in front of them",
     imports: ["domain", "lib"],
   },
+  audit: { what: "the audit log: its lines, its files, reading it", imports: ["domain", "lib"] },
   logs: { what: "the output of attempts", imports: ["domain", "lib"] },
   images: {
     what: "what an image is: references, specifications, registries, certificates",
@@ -85,6 +86,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
       "lib",
       "store",
       "objects",
+      "audit",
       "logs",
       "images",
       "builds",

@@ -18,6 +18,7 @@ test("a number out of its range, or written in another way, is refused", async (
     ["max-parallel", 1, 10_000],
     ["linger-seconds", 0, 86_400],
     ["keep-logs-days", 0, 36_500],
+    ["keep-audit-days", 0, 36_500],
     ["max-log-mib", 1, 1_048_576],
   ];
   for (const [name, min, max] of ranges) {

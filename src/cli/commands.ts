@@ -9,6 +9,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   credentials: async () => (await import("./credentials.ts")).credentials,
   token: async () => (await import("./token/token.ts")).token,
   keys: async () => (await import("./keys.ts")).keys,
+  audit: async () => (await import("./audit.ts")).audit,
   doctor: async () => (await import("./doctor.ts")).doctor,
   version: async () => (await import("./version.ts")).version,
 };

@@ -5,6 +5,7 @@ import { DEFAULT_REGION } from "../lib/sigv4-signer.ts";
 import type { Credentials } from "../orchestrator/access-keys.ts";
 import { BUCKET } from "../server/server.ts";
 import { tokenCredentials, userCredentials } from "../server/user-credentials.ts";
+import { recordedIn } from "./audit-entry.ts";
 import { EXIT, type Command, type CommandInput } from "./command.ts";
 import { dataDirectory, openStoreIn } from "./data-directory.ts";
 import { DEFAULT_PORT } from "./default-port.ts";
@@ -69,14 +70,17 @@ export const credentials: Command = {
     }
     const prefix = prefixOf(input);
     const endpoint = endpointOf(input);
-    const store = await openStoreIn(dataDirectory(input, await readSettingsFile(input)));
+    const directory = dataDirectory(input, await readSettingsFile(input));
+    const store = await openStoreIn(directory);
     try {
       const keys = await readSigningKeys(store);
       const name = text(input, "token");
-      const key =
+      const on = name === undefined ? { kind: "objects", key: prefix } : { kind: "token", key: name };
+      const key = await recordedIn(directory, "credentials", on, async () =>
         name === undefined
           ? userCredentials(keys, prefix)
-          : tokenCredentials(keys, (await findToken(store, name, "boxkite credentials --token NAME")).id);
+          : tokenCredentials(keys, (await findToken(store, name, "boxkite credentials --token NAME")).id),
+      );
       process.stdout.write(format(endpoint, key, prefix));
     } finally {
       await store.close();

@@ -16,7 +16,11 @@ export function dataDirectory(input: CommandInput, file: SettingsFile): string {
 /** Beside a running server: several processes may open one SQLite file. */
 export async function openStoreIn(directory: string): Promise<Store> {
   if (await hasStore(directory)) return openSqliteStore(join(directory, STORE_FILE));
-  throw new BoxkiteError("CONFIG_INVALID", `${directory} is no data directory of a server`, {
+  throw noDataDirectory(directory);
+}
+
+export function noDataDirectory(directory: string): BoxkiteError {
+  return new BoxkiteError("CONFIG_INVALID", `${directory} is no data directory of a server`, {
     hint: "name it with --data; it is made by boxkite up",
   });
 }

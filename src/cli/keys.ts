@@ -3,6 +3,7 @@ import { systemClock } from "../lib/clock.ts";
 import { findSigningKeys, rotateSigningKeys, type KeyRing } from "../orchestrator/stored-signing-keys.ts";
 import { formatTime } from "../pages/assets/time-format.js";
 import type { Store } from "../store/store.ts";
+import { recordedIn } from "./audit-entry.ts";
 import { invalidSetting, optionOf } from "./check-setting.ts";
 import { EXIT, type Command, type CommandInput } from "./command.ts";
 import { dataDirectory, openStoreIn } from "./data-directory.ts";
@@ -30,7 +31,8 @@ export const keys: Command = {
     const directory = dataDirectory(input, await readSettingsFile(input));
     const store = await openStoreIn(directory);
     try {
-      process.stdout.write(format(await ringAfter(verb, store, input), input.values["json"] === true));
+      const ring = verb === "list" ? await findSigningKeys(store) : await rotated(directory, store, input);
+      process.stdout.write(format(ring, input.values["json"] === true));
       return EXIT.ok;
     } finally {
       await store.close();
@@ -40,14 +42,11 @@ export const keys: Command = {
 
 const VERBS = { list: ["json"], rotate: ["json", "valid-for"] } as const;
 
-async function ringAfter(
-  verb: keyof typeof VERBS,
-  store: Store,
-  input: CommandInput,
-): Promise<KeyRing | undefined> {
-  if (verb === "list") return findSigningKeys(store);
+async function rotated(directory: string, store: Store, input: CommandInput): Promise<KeyRing> {
   const validFor = validForMs(optionOf(input, "valid-for"));
-  const ring = await rotateSigningKeys(store, systemClock, validFor);
+  const ring = await recordedIn(directory, "keys rotate", { kind: "server", key: "" }, () =>
+    rotateSigningKeys(store, systemClock, validFor),
+  );
   const { length: running } = await store.liveAttemptsBefore(systemClock.now());
   if (running > 0)
     process.stderr.write(`${attemptsText(running)} ${EFFECT[validFor === 0 ? "ended" : "kept"]}\n`);

@@ -43,6 +43,7 @@ export const SETTING_NAMES = [
   "linger-seconds",
   "max-log-mib",
   "keep-logs-days",
+  "keep-audit-days",
 ] as const;
 export type SettingName = (typeof SETTING_NAMES)[number];
 const PATH_NAMES = ["data", "python", "tls-cert", "tls-key"] as const satisfies readonly SettingName[];

@@ -35,6 +35,7 @@ export interface UpSettings {
   readonly lingerMs: number;
   readonly maxLogBytes: number;
   readonly keepLogsDays: number;
+  readonly keepAuditDays: number;
   readonly json: boolean;
   readonly quiet: boolean;
   readonly verbose: boolean;
@@ -50,6 +51,7 @@ export interface UpSettings {
 const ENGINES: readonly EngineName[] = ["auto", "podman", "docker", "process"];
 const MIB = 1024 * 1024;
 const DEFAULT_KEEP_LOGS_DAYS = 30;
+const DEFAULT_KEEP_AUDIT_DAYS = 90;
 
 /** Throws CONFIG_INVALID naming the setting and where it came from. */
 export async function readUpSettings(input: CommandInput): Promise<UpSettings> {
@@ -94,6 +96,7 @@ export async function readUpSettings(input: CommandInput): Promise<UpSettings> {
     lingerMs: whole("linger-seconds", DEFAULT_LINGER_MS / 1000, 0, 86_400) * 1000,
     maxLogBytes: whole("max-log-mib", DEFAULT_MAX_LOG_BYTES / MIB, 1, 1_048_576) * MIB,
     keepLogsDays: whole("keep-logs-days", DEFAULT_KEEP_LOGS_DAYS, 0, 36_500),
+    keepAuditDays: whole("keep-audit-days", DEFAULT_KEEP_AUDIT_DAYS, 0, 36_500),
     json: values["json"] === true,
     quiet: values["quiet"] === true,
     verbose: values["verbose"] === true,

@@ -77,6 +77,11 @@ export const up: Command = {
       value: "N",
       help: "days that logs stay after the end of their run; 0: for ever (30)",
     },
+    "keep-audit-days": {
+      type: "string",
+      value: "N",
+      help: "days that the audit log stays; 0: for ever (90)",
+    },
     "max-log-mib": { type: "string", value: "N", help: "MiB kept of one attempt's log (256)" },
     config: {
       type: "string",
@@ -159,6 +164,7 @@ function start(
     lingerMs: settings.lingerMs,
     maxLogBytes: settings.maxLogBytes,
     keepLogsDays: settings.keepLogsDays,
+    keepAuditDays: settings.keepAuditDays,
     log,
   });
 }

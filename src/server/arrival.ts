@@ -11,13 +11,15 @@ export interface Arrivals {
   readonly hasTls: boolean;
   /** @default none */
   readonly proxies?: Proxies | undefined;
+  /** Called before a request is refused here. `from`: the address that it came from. */
+  readonly onRefused?: ((request: Request, response: Response, from: string) => void) | undefined;
 }
 
 /**
  * Notes origin and client in headers of the server's own, and refuses what comes from another machine without TLS and
  * not from a trusted proxy. A server that has neither was opened so on purpose.
  */
-export function receive({ reach, hasTls, proxies }: Arrivals, handler: Handler): Handler {
+export function receive({ reach, hasTls, proxies, onRefused }: Arrivals, handler: Handler): Handler {
   return (request, response) => {
     const { headers } = request;
     const socket = socketOf(request);
@@ -26,8 +28,10 @@ export function receive({ reach, hasTls, proxies }: Arrivals, handler: Handler):
     const isSecure = socket.encrypted === true;
     if (isTrusted && isAmbiguous(headers)) return refuse(response, 400, "invalid_argument", AMBIGUOUS);
     if (!isSecure && !isTrusted && (hasTls || proxies !== undefined)) {
-      if (reach.classOf(plainAddress(socket.localAddress), from) === "outer")
+      if (reach.classOf(plainAddress(socket.localAddress), from) === "outer") {
+        onRefused?.(request, response, from);
         return refusePlain(request, response, hasTls);
+      }
     }
     const forwarded = isTrusted ? readForwarded(headers, proxies ?? NO_PROXIES) : undefined;
     // Also for the check of an object's signature, which has the name that the client used.

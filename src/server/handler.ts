@@ -18,6 +18,9 @@ import type { ServiceContext } from "../services/context.ts";
 import { createRunQuota } from "../services/run-quota.ts";
 import { registerServices } from "../services/routes.ts";
 import { createAuthenticate } from "./authenticate.ts";
+import type { AuditedCalls } from "./audit/audited-calls.ts";
+import { createObjectAudit } from "./audit/object-audit.ts";
+import { auditInterceptor } from "./audit/rpc-audit.ts";
 import { limitStorage } from "../services/storage-quota.ts";
 import type { CheckHealth } from "./health.ts";
 import type { HostNames } from "./host-names.ts";
@@ -39,6 +42,7 @@ export interface HandlerOptions {
   readonly people: People | undefined;
   readonly traffic: ObjectTraffic;
   readonly authorise: Authorise;
+  readonly audited: AuditedCalls;
   readonly quotas: Quotas;
   /** Where the quotas limit them. */
   readonly storedBytes: StoredBytes | undefined;
@@ -52,11 +56,23 @@ export interface Handlers {
 }
 
 export function createHandlers(options: HandlerOptions): Handlers {
-  const { parts, health, signingKeys, reach, people, traffic, authorise, quotas, storedBytes, hostNames } =
-    options;
+  const {
+    parts,
+    health,
+    signingKeys,
+    reach,
+    people,
+    traffic,
+    authorise,
+    audited,
+    quotas,
+    storedBytes,
+    hostNames,
+  } = options;
   const { store, objects, orchestrator, bucket, clock, log } = parts;
   const tokens = people?.tokens ?? NO_TOKENS;
-  const access = createAccess(store, withQuotas(authorise, options));
+  const access = createAccess(store, audited.noting(withQuotas(authorise, options)));
+  const objectAudit = createObjectAudit(audited, tokens);
   const ends = createEnds(createAttemptEnds(store, clock), people);
   const largeObjects = createLargeObjects();
   const context: ServiceContext = {
@@ -70,6 +86,7 @@ export function createHandlers(options: HandlerOptions): Handlers {
   const rpc = createRpc({
     register: (router) => registerServices(router, context),
     unknown: unknownMethod,
+    audit: auditInterceptor(audited),
     log,
   });
   const s3 = (kinds?: readonly AccessKeyKind[]): RoutedHandler =>
@@ -85,6 +102,8 @@ export function createHandlers(options: HandlerOptions): Handlers {
         orchestrator.objectWritten(key);
       },
       onUnstorable: traffic.refused,
+      onOperation: objectAudit.operation,
+      onRefused: objectAudit.refused,
       principals: createPrincipals({
         signingKeys,
         bucket,
@@ -93,10 +112,11 @@ export function createHandlers(options: HandlerOptions): Handlers {
         grant: orchestrator.grant,
         onEnd: ends.onEnd,
         onRead: traffic.read,
+        audit: objectAudit,
         ...(kinds && { kinds }),
       }),
     }) as RoutedHandler;
-  const routes = { ends, rpc, bucket, health, context, hostNames };
+  const routes = { ends, audited, rpc, bucket, health, context, hostNames };
   return {
     everybody: createRouter({
       ...routes,

@@ -10,7 +10,7 @@ import {
 } from "node:http2";
 import { createServer as createTcpServer, type AddressInfo, type Socket } from "node:net";
 import { BoxkiteError } from "../domain/errors.ts";
-import { plainAddress, receive } from "./arrival.ts";
+import { plainAddress, receive, type Arrivals } from "./arrival.ts";
 import {
   DEFAULT_LIMITS,
   endIdle,
@@ -40,6 +40,8 @@ export interface ListenerOptions {
   readonly certificates?: Certificates | undefined;
   /** Whose word on their clients is believed. @default nobody's */
   readonly proxies?: Proxies | undefined;
+  /** Called before a request is refused because of how it came (arrival.ts). */
+  readonly onRefused?: Arrivals["onRefused"];
   /** See connection-limits.ts. */
   readonly limits?: Partial<ConnectionLimits> | undefined;
 }
@@ -54,8 +56,9 @@ const KEEP_ALIVE_MS = 60_000;
 /** Throws PORT_IN_USE naming the holder. */
 export async function listen(options: ListenerOptions): Promise<Listener> {
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
-  const { reach, certificates, proxies } = options;
-  const received = receive({ reach, hasTls: certificates !== undefined, proxies }, options.handler);
+  const { reach, certificates, proxies, onRefused } = options;
+  const hasTls = certificates !== undefined;
+  const received = receive({ reach, hasTls, proxies, onRefused }, options.handler);
   const handler = (request: Request, response: Response) => {
     limitBody(request, limits);
     received(request, response);

@@ -40,7 +40,9 @@ export function createLocalLogin(keys: SigningKeys, clock: Clock): People {
     nobody: NO_SECRET,
     signIn: createSignIn({
       login: "local-secret",
-      begin: async (shown) => (isLocalSecret(keys, shown) ? beginSession(keys, clock) : undefined),
+      begin: async (shown) =>
+        isLocalSecret(keys, shown) ? { session: beginSession(keys, clock), by: LOCAL } : undefined,
+      signedInBy: async (session) => (isValidSession(session, keys, clock) ? LOCAL : undefined),
       // What is signed cannot be taken back: the browser forgets it, and it ends after its time.
       end: async () => {},
     }),

@@ -1,10 +1,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { NO_AUDIT } from "../../test/helpers/no-audit.ts";
 import { signingKeysOf } from "../../test/helpers/signing-keys.ts";
 import { BoxkiteError } from "../domain/errors.ts";
 import type { Principal } from "../domain/principal.ts";
+import { systemClock } from "../lib/clock.ts";
 import { credentialsOf } from "../orchestrator/access-keys.ts";
 import type { Authorise } from "../services/access.ts";
+import { NO_TOKENS } from "../services/authorise/token.ts";
+import { createAuditedCalls } from "./audit/audited-calls.ts";
+import { createObjectAudit } from "./audit/object-audit.ts";
 import { createPresign } from "./links.ts";
 import { createPrincipals } from "./object-access.ts";
 import { tokenCredentials, userCredentials } from "./user-credentials.ts";
@@ -29,6 +34,7 @@ function subject(authorise: Authorise = async () => {}) {
     grant: async (run, uris) => void granted.push([run, uris]),
     onEnd: async () => () => {},
     onRead: (attempt) => read.push(attempt),
+    audit: createObjectAudit(createAuditedCalls(NO_AUDIT, systemClock), NO_TOKENS),
   });
   return { signingKeys, find, read, granted };
 }

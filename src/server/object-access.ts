@@ -10,6 +10,7 @@ import type { MayWrite } from "../orchestrator/attempt-writes.ts";
 import type { SigningKeys } from "../orchestrator/signing-keys.ts";
 import type { Authorise, Resource, Right } from "../services/access.ts";
 import { longestUrlSeconds } from "../services/url-expiry.ts";
+import type { ObjectAudit } from "./audit/object-audit.ts";
 import { nameOf } from "./authenticate.ts";
 import { signerOfLink } from "./links.ts";
 import { userPrefixOf } from "./user-credentials.ts";
@@ -27,6 +28,7 @@ export interface ObjectAccessOptions {
   readonly onEnd: (identity: Identity, end: () => void) => Promise<() => void>;
   /** Called before an attempt reads an object. */
   readonly onRead?: (attempt: AttemptKey) => void;
+  readonly audit: Pick<ObjectAudit, "decide">;
 }
 
 /** What a key opens, besides the rules of who may do what. */
@@ -58,20 +60,24 @@ export function createPrincipals(
   return (accessKeyId, by) => {
     const accessKey = readAccessKey(options.signingKeys, accessKeyId);
     if (accessKey === undefined || options.kinds?.includes(accessKey.kind) === false) return undefined;
-    const { name, identity, resource = objectFor, mayWrite, onRead, written } = rulesOf(accessKey);
+    const rules = rulesOf(accessKey);
+    const { name, identity, resource = objectFor, mayWrite, onRead, written } = rules;
     return {
       name,
       secretAccessKey: accessKey.secretAccessKey,
       longestUrlSeconds: longestUrlSeconds(identity),
       onEnd: (end) => options.onEnd(identity, end),
-      allows: async (operation, key) => {
-        const asked = operation === "know" ? SERVER : resource(operation, key);
-        if (asked === undefined) return false;
-        await options.authorise({ ...by, who: name, identity }, RIGHTS[operation], asked);
-        const isWrite = operation === "write" || operation === "delete";
-        if (isWrite && mayWrite !== undefined && !(await mayWrite(key))) return false;
-        if (operation === "read") onRead?.();
-        return true;
+      allows: (operation, key) => {
+        const right = RIGHTS[operation];
+        return options.audit.decide(by, rules, { right, key, isPrefix: operation === "list" }, async () => {
+          const asked = operation === "know" ? SERVER : resource(operation, key);
+          if (asked === undefined) return false;
+          await options.authorise({ ...by, who: name, identity }, right, asked);
+          const isWrite = operation === "write" || operation === "delete";
+          if (isWrite && mayWrite !== undefined && !(await mayWrite(key))) return false;
+          if (operation === "read") onRead?.();
+          return true;
+        });
       },
       ...(written && { written }),
     };

@@ -9,7 +9,7 @@ import type { Store } from "../store/store.ts";
 import { createFailedSignIns } from "./failed-sign-ins.ts";
 import type { Request } from "./listener.ts";
 import { createSessions, formTokenOf, type Sessions } from "./sessions.ts";
-import { COOKIE_LIFETIME_MS, createSignIn, sessionOf, type SignIn } from "./sign-in.ts";
+import { COOKIE_LIFETIME_MS, createSignIn, sessionOf, type SignedIn, type SignIn } from "./sign-in.ts";
 import { ACCESS_TOKEN_LIFETIME_MS, createTokenEndpoint, type TokenEndpoint } from "./token-endpoint.ts";
 import { createTokenRegistry, type ValidToken } from "./token-registry.ts";
 
@@ -95,7 +95,11 @@ export function createPeople(options: PeopleOptions): People {
       login: "token",
       begin: async (token) => {
         const found = await tokens.find(token);
-        return found && cookies.begin(found.token.id);
+        return found && { session: await cookies.begin(found.token.id), by: identified(found) };
+      },
+      signedInBy: async (session) => {
+        const found = await ofSession(cookies, session);
+        return found && identified(found);
       },
       end: (session) => cookies.end(session),
       failed,
@@ -112,7 +116,7 @@ export function createPeople(options: PeopleOptions): People {
   };
 }
 
-function identified({ token, signal }: ValidToken): Identified {
+function identified({ token, signal }: ValidToken): Identified & SignedIn {
   return { identity: { kind: "token", id: token.id }, who: token.name, signal };
 }
 

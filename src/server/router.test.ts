@@ -7,12 +7,15 @@ import { text } from "node:stream/consumers";
 import { test, type TestContext } from "node:test";
 import { BoxkiteError } from "../domain/errors.ts";
 import { LOCAL } from "../domain/principal.ts";
+import { NO_AUDIT } from "../../test/helpers/no-audit.ts";
+import { systemClock } from "../lib/clock.ts";
 import { createLogger, silentLogger, type Logger } from "../lib/log.ts";
 import { createAccess } from "../services/access.ts";
 import type { StoreReader } from "../store/reader.ts";
 import { openSqliteStore } from "../store/sqlite/sqlite-store.ts";
 import type { Authenticate } from "./authenticate.ts";
 import type { CheckHealth } from "./health.ts";
+import { createAuditedCalls } from "./audit/audited-calls.ts";
 import type { HostNames } from "./host-names.ts";
 import { createRouter } from "./router.ts";
 
@@ -36,6 +39,7 @@ function routerFor(store: StoreReader, options: StartOptions): ReturnType<typeof
       throw new Error("a mistake in the program");
     },
     objects: (_, response) => void response.end("objects"),
+    audited: createAuditedCalls(NO_AUDIT, systemClock),
     bucket: "boxkite",
     health,
     context: { access: createAccess({ ...store, ...overrides }, () => {}), log } as unknown as Parameters<

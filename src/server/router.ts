@@ -6,7 +6,7 @@ import type { Principal, Stranger } from "../domain/principal.ts";
 import { isSigned } from "../objects/s3/is-signed.ts";
 import { createPages } from "../pages/pages.ts";
 import { splitTokenPath } from "../executors/plain-environment.ts";
-import { HOME_PATH } from "../pages/paths.ts";
+import { HOME_PATH, parsePath } from "../pages/paths.ts";
 import { LIVE_PATH } from "../platform/probe-container.ts";
 import { hasMethod, READ, redirect, sendText } from "../pages/respond.ts";
 import { isFromElsewhere } from "../pages/same-origin.ts";
@@ -17,6 +17,8 @@ import { readSmallBody } from "../services/small-body.ts";
 import { HEALTH_PATHS, type CheckHealth } from "./health.ts";
 import { isKnownName, type HostNames } from "./host-names.ts";
 import { refuse } from "./arrival.ts";
+import type { AuditedCalls } from "./audit/audited-calls.ts";
+import { auditHttp, auditPage } from "./audit/http-audit.ts";
 import type { Authenticate, Authenticated } from "./authenticate.ts";
 import { isGone } from "../lib/client-gone.ts";
 import type { Ends } from "./ends.ts";
@@ -32,6 +34,7 @@ export interface Routes {
   readonly ends: Pick<Ends, "endWithCaller">;
   /** Undefined where nobody signs in. */
   readonly people?: People | undefined;
+  readonly audited: AuditedCalls;
   readonly rpc: RoutedHandler;
   readonly objects: RoutedHandler;
   readonly bucket: string;
@@ -47,8 +50,9 @@ export function createRouter({
   authenticate,
   ends,
   people,
+  audited,
   rpc,
-  objects,
+  objects: answerObjects,
   bucket,
   health,
   context,
@@ -56,6 +60,12 @@ export function createRouter({
   refusesStrangers = false,
 }: Routes): Handler {
   const pages = createPages(context);
+
+  const objects: RoutedHandler = (request, response, by) => {
+    auditHttp(audited, response, by, `S3/${request.method ?? ""}`);
+    answerObjects(request, response, by);
+  };
+
   const route = (request: Request, response: Response, caller: Authenticated): void => {
     const { by, url } = caller;
     ends.endWithCaller(caller, response);
@@ -63,20 +73,17 @@ export function createRouter({
     if (isSigned(request)) return objects(request, response, by);
     request.url = url;
     const path = url.split("?")[0] ?? "/";
-    if (!isKnownName(request, hostNames)) return refuseName(request, response);
-    if (caller.waitSeconds !== undefined) return refuseGuesses(response, caller.waitSeconds);
-    if (
-      refusesStrangers &&
-      by.identity.kind === "stranger" &&
-      path !== LIVE_PATH &&
-      !HEALTH_PATHS.includes(path)
-    )
-      return refuseStranger(response, by.identity);
+    const refused = refusalFor(request, response, caller, path);
+    if (refused !== undefined) {
+      auditHttp(audited, response, by, "request");
+      return refused();
+    }
     if (people !== undefined && signIn(people, request, response, path, caller)) return;
     if (path.startsWith("/flyteidl2.")) return rpc(request, response, by);
     if (path === `/${bucket}` || path.startsWith(`/${bucket}/`)) return objects(request, response, by);
     const condition = parseSignalPath(path);
     if (condition !== undefined) {
+      auditHttp(audited, response, by, "page/signal", "change");
       if (hasMethod(request, response, ["POST"])) signal(request, response, by, condition);
     } else if (path === LIVE_PATH) {
       if (hasMethod(request, response, READ)) sendText(response, 200, "ok\n");
@@ -84,9 +91,26 @@ export function createRouter({
       if (hasMethod(request, response, READ)) sendHealth(request, response);
     } else if (path === "/") {
       if (hasMethod(request, response, READ)) redirect(response, 302, HOME_PATH);
-    } else if (!pages(request as IncomingMessage, response as ServerResponse, path, pageCaller(caller))) {
-      sendText(response, 404, `nothing is served at ${path}\n`);
+    } else {
+      const place = parsePath(path);
+      if (place === undefined) return sendText(response, 404, `nothing is served at ${path}\n`);
+      auditPage(audited, response, by, place);
+      pages(request as IncomingMessage, response as ServerResponse, path, pageCaller(caller));
     }
+  };
+
+  /** Of what is refused whatever it asks for. */
+  const refusalFor = (
+    request: Request,
+    response: Response,
+    { by: { identity }, waitSeconds }: Authenticated,
+    path: string,
+  ): (() => void) | undefined => {
+    if (!isKnownName(request, hostNames)) return () => refuseName(request, response);
+    if (waitSeconds !== undefined) return () => refuseGuesses(response, waitSeconds);
+    const isOpen = path === LIVE_PATH || HEALTH_PATHS.includes(path);
+    if (!refusesStrangers || identity.kind !== "stranger" || isOpen) return undefined;
+    return () => refuseStranger(response, identity);
   };
 
   const pageCaller = ({ by, viewer }: Authenticated) => ({ by, viewer, hasLogin: people !== undefined });
@@ -98,7 +122,9 @@ export function createRouter({
     path: string,
     caller: Authenticated,
   ): boolean => {
-    const answered = answerSignIn(people, request, response, path, caller);
+    const answered = answerSignIn(people, request, response, path, caller, (name) =>
+      auditHttp(audited, response, caller.by, name, "change"),
+    );
     answered?.catch((error: unknown) => {
       const refusal = refusalOf(error);
       if (refusal === undefined) fail(request, response, error);

@@ -5,10 +5,14 @@ import { connect } from "node:net";
 import { test, type TestContext } from "node:test";
 import { create } from "@bufbuild/protobuf";
 import { LOCAL } from "../domain/principal.ts";
+import { systemClock } from "../lib/clock.ts";
 import { ProjectService } from "../wire/gen/flyteidl2/project/project_service_pb.js";
 import { GetProjectResponseSchema } from "../wire/gen/flyteidl2/project/project_service_pb.js";
 import { RunService } from "../wire/gen/flyteidl2/workflow/run_service_pb.js";
+import { NO_AUDIT } from "../../test/helpers/no-audit.ts";
 import { recordingLogger } from "../../test/helpers/recording-logger.ts";
+import { createAuditedCalls } from "./audit/audited-calls.ts";
+import { auditInterceptor } from "./audit/rpc-audit.ts";
 import { dropEndlessTimeout } from "./endless-timeout.ts";
 import { listen } from "./listener.ts";
 import { unknownMethod } from "./router.ts";
@@ -25,6 +29,7 @@ async function start(t: TestContext) {
       router.service(RunService, { watchRuns: async function* () {} });
     },
     unknown: unknownMethod,
+    audit: auditInterceptor(createAuditedCalls(NO_AUDIT, systemClock)),
     log,
   });
   const reach = { listenAt: "127.0.0.1", accepts: () => true, classOf: () => "loopback" as const };

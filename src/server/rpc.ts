@@ -8,6 +8,7 @@ import {
   createConnectRouter,
   createContextValues,
   type ConnectRouter,
+  type Interceptor,
 } from "@connectrpc/connect";
 import {
   compressionBrotli,
@@ -32,12 +33,14 @@ export interface RpcOptions {
   readonly register: (router: ConnectRouter) => void;
   /** Answers a method that no service has. */
   readonly unknown: Handler;
+  /** Sees each call with its errors as services throw them. */
+  readonly audit: Interceptor;
   readonly log: Logger;
 }
 
-export function createRpc({ register, unknown, log }: RpcOptions): RoutedHandler {
+export function createRpc({ register, unknown, audit, log }: RpcOptions): RoutedHandler {
   const router = createConnectRouter({
-    interceptors: [errorInterceptor(log), noteCalled],
+    interceptors: [errorInterceptor(log), audit, noteCalled],
     readMaxBytes: MAX_MESSAGE_BYTES,
     acceptCompression: [compressionGzip, compressionBrotli],
   });

@@ -2,6 +2,10 @@
 import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 import { join } from "node:path";
+import { openAuditLog, type AuditLog } from "../audit/audit-log.ts";
+import { AUDIT_DIRECTORY } from "../audit/day-file.ts";
+import { operatorEntry } from "../audit/operator-entry.ts";
+import { expireAudit } from "../audit/retention.ts";
 import { loginOf, type AuthMode, type Login } from "../domain/auth-mode.ts";
 import { BoxkiteError } from "../domain/errors.ts";
 import { LOCAL } from "../domain/principal.ts";
@@ -23,6 +27,7 @@ import { NO_REGISTRIES } from "../images/registry/registries.ts";
 import { systemClock, type Clock } from "../lib/clock.ts";
 import { createEgressRule, type EgressRule } from "../lib/egress.ts";
 import type { Logger } from "../lib/log.ts";
+import { idOfToken } from "../lib/token-text.ts";
 import { createAttemptLogs } from "../logs/attempt-logs.ts";
 import { openDirectoryStore } from "../objects/directory-store.ts";
 import { countStoredBytes } from "../objects/stored-bytes.ts";
@@ -35,6 +40,9 @@ import { buildImageWork, deployBuildTask } from "../services/build-task.ts";
 import { createChangeFeed } from "../services/change-feed.ts";
 import { createUnusedImages } from "../services/unused-images.ts";
 import { openSqliteStore } from "../store/sqlite/sqlite-store.ts";
+import { createAuditedCalls } from "./audit/audited-calls.ts";
+import { auditBuilds } from "./audit/build-audit.ts";
+import { auditArrival } from "./audit/http-audit.ts";
 import { createBuilds } from "./builds.ts";
 import { createFirstToken } from "./create-token.ts";
 import { secretsOf } from "./build-secrets.ts";
@@ -95,6 +103,10 @@ export interface ServerOptions {
   readonly maxLogBytes?: number;
   /** Days that logs stay after the end of their run; unset or 0: for ever. */
   readonly keepLogsDays?: number;
+  /** Days that the audit log stays; unset or 0: for ever. */
+  readonly keepAuditDays?: number;
+  /** @default the one in the data directory */
+  readonly audit?: AuditLog;
   /** Version of the program, and of the task that the server deploys itself. */
   readonly version: string;
   readonly log: Logger;
@@ -151,7 +163,15 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   );
   const people = peopleOf(login, signingKeys, { store, clock, log });
   opened.defer(() => people?.stop());
+  const auditDirectory = join(dataDirectory, AUDIT_DIRECTORY);
+  const audit = options.audit ?? openAuditLog(auditDirectory, { clock, log });
+  opened.defer(() => audit.close());
+  const audited = createAuditedCalls(audit, clock);
   const firstToken = login === "token" ? await createFirstToken(store, clock) : undefined;
+  if (firstToken !== undefined) {
+    const on = [{ kind: "token", key: idOfToken(firstToken) ?? "" }];
+    audit.write(operatorEntry({ call: "boxkite up", on, at: clock.now() }));
+  }
   const [objects, usualExecutor] = await Promise.all([
     openDirectoryStore(join(dataDirectory, OBJECTS_DIRECTORY), { clock, log, secret }),
     options.createExecutor({ instance, dataDirectory, log }),
@@ -171,6 +191,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     unusedImages,
     rights,
     readSecret: secretsOf(process.env),
+    onEnded: auditBuilds(audited),
     scopes: options.buildScopes ?? { secrets: new Map(), registries: NO_REGISTRIES },
     clock,
   });
@@ -237,7 +258,8 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       isOpenToAnyone: options.isOpenToAnyone ?? false,
       publicUrl: url,
     },
-    health: createHealth(store, objects),
+    health: createHealth(store, objects, audit),
+    audited,
     signingKeys,
     reach: options.reach,
     people,
@@ -247,7 +269,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     storedBytes,
     hostNames: options.hostNames ?? [],
   });
-  const listeners = await openListeners({ ...options, handlers });
+  const listeners = await openListeners({ ...options, handlers, onRefused: auditArrival(audited) });
   opened.defer(() => listeners.close());
   ports = listeners;
   opened.defer(() => orchestrator.stop({ endAttempts: options.ephemeral }));
@@ -258,6 +280,9 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const retention = keepDays > 0 ? createLogRetention({ store, logs, keepDays, clock, log }) : undefined;
   opened.defer(() => retention?.stop());
   retention?.start();
+  const { keepAuditDays = 0 } = options;
+  if (keepAuditDays > 0)
+    opened.defer(expireAudit({ directory: auditDirectory, keepDays: keepAuditDays, clock, log }));
 
   const running = opened.move();
   return {

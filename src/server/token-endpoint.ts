@@ -9,6 +9,7 @@ import { readSmallBody } from "../services/small-body.ts";
 import type { FailedSignIns } from "./failed-sign-ins.ts";
 import type { Response } from "./listener.ts";
 import type { Sessions } from "./sessions.ts";
+import type { SignedInAs } from "./sign-in.ts";
 import type { TokenRegistry } from "./token-registry.ts";
 
 export const ACCESS_TOKEN_LIFETIME_MS = 3_600_000;
@@ -24,10 +25,11 @@ export type TokenEndpoint = (
   request: IncomingMessage | Http2ServerRequest,
   response: Response,
   from: string,
+  as: SignedInAs,
 ) => Promise<void>;
 
 export function createTokenEndpoint({ tokens, sessions, failed }: TokenEndpointOptions): TokenEndpoint {
-  return async (request, response, from) => {
+  return async (request, response, from, as) => {
     const body = new URLSearchParams(await readSmallBody(request));
     const wait = failed.secondsToWait(from);
     if (wait > 0) {
@@ -52,6 +54,7 @@ export function createTokenEndpoint({ tokens, sessions, failed }: TokenEndpointO
         error_description: "the client's id must be the name or id of a token, and its secret the token",
       });
     }
+    as({ who: found.token.name, identity: { kind: "token", id: found.token.id } });
     return answer(response, 200, {
       access_token: await sessions.begin(found.token.id),
       token_type: "Bearer",

@@ -6,6 +6,7 @@ import type { ImageBuildService } from "../builds/service.ts";
 import { EVERYONE } from "../domain/principal.ts";
 import type { LogSink } from "../domain/attempt.ts";
 import { BoxkiteError } from "../domain/errors.ts";
+import type { RunRecord } from "../domain/run.ts";
 import type { AttemptSpec } from "../executors/executor.ts";
 import type { ObjectStore } from "../objects/object-store.ts";
 import type { StoreReader } from "../store/reader.ts";
@@ -28,6 +29,7 @@ function stringLiteral(text: string): MessageInitShape<typeof LiteralSchema> {
 async function failingWith(error: BoxkiteError, specUri = "s3://bucket/p/d/uploads/spec") {
   const written = new Map<string, Uint8Array>();
   const logged: string[] = [];
+  const ended: unknown[] = [];
   const inputs = create(InputsSchema, {
     literals: ["spec", "target_image"].map((name) => ({
       name,
@@ -56,6 +58,8 @@ async function failingWith(error: BoxkiteError, specUri = "s3://bucket/p/d/uploa
     rights: { mayRead: async () => false },
     readSecret: () => undefined,
     scopes: { secrets: new Map(), registries: new Map() },
+    onEnded: (run: RunRecord, target: string, failure?: unknown) =>
+      ended.push([run.key.run, target, failure instanceof BoxkiteError && failure.code]),
     clock: steppedClock(),
   } as unknown as BuildWorkOptions;
   const logs: LogSink = {
@@ -67,13 +71,14 @@ async function failingWith(error: BoxkiteError, specUri = "s3://bucket/p/d/uploa
   const thrown = await buildImageWork(options)
     .run(spec, logs, new AbortController().signal)
     .catch((reason: unknown) => reason);
-  return { thrown, written, logged };
+  return { thrown, written, logged, ended };
 }
 
 test("a build reads only what was uploaded to its own project, or what its run may read", async () => {
   for (const spec of ["s3://bucket/other/d/uploads/spec", "s3://bucket/p/d/runs/r2/a0/1/outputs.pb"]) {
     const error = new BoxkiteError("IMAGE_BUILD_FAILED", "it was built");
-    const { written } = await failingWith(error, spec);
+    const { written, ended } = await failingWith(error, spec);
+    assert.deepEqual(ended, [["r", "team/image:1", "PERMISSION_DENIED"]]);
     const document = fromBinary(ErrorDocumentSchema, [...written.values()][0] ?? assert.fail());
     assert.equal(document.error?.code, "PERMISSION_DENIED");
   }

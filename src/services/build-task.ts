@@ -6,6 +6,7 @@ import type { AttemptKey, LogSink } from "../domain/attempt.ts";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { BoxkiteError, messageOf, textOf } from "../domain/errors.ts";
 import { LOCAL } from "../domain/principal.ts";
+import type { RunRecord } from "../domain/run.ts";
 import { isTrustedRun } from "../domain/trust.ts";
 import type { Catalog } from "../orchestrator/catalog.ts";
 import { ERROR_FILE, outputsUri } from "../domain/outputs.ts";
@@ -81,6 +82,8 @@ export interface BuildWorkOptions {
   readonly scopes: BuildScopes;
   /** The value of a secret that a layer mounts; undefined where there is none. */
   readonly readSecret: (secret: SecretMount) => string | undefined;
+  /** Records a build that has ended, with what it failed of. */
+  readonly onEnded?: (run: RunRecord, target: string, error?: unknown) => void;
   readonly clock: Clock;
 }
 
@@ -126,7 +129,7 @@ async function build(
   logs: LogSink,
   signal: AbortSignal,
 ): Promise<string> {
-  const { store, objects, bucket, builds, unusedImages, readSecret, scopes, clock } = options;
+  const { store, objects, bucket, builds } = options;
   if (builds === undefined) {
     throw new BoxkiteError(
       "ENGINE_UNREACHABLE",
@@ -138,10 +141,28 @@ async function build(
     );
   }
   const inputs = decodeMessage(InputsSchema, await required(objects, bucket, inputUri), inputUri);
-  const image = stringInput(inputs, "spec");
-  const context = stringInput(inputs, "context");
   const target = stringInput(inputs, "target_image");
   const run = await requireRun(store, spec.key);
+  const reference = await buildFor(run, { ...options, builds }, { inputs, target }, logs, signal).catch(
+    (error: unknown) => {
+      if (!signal.aborted) options.onEnded?.(run, target, error);
+      throw error;
+    },
+  );
+  options.onEnded?.(run, target);
+  return reference;
+}
+
+async function buildFor(
+  run: RunRecord,
+  options: BuildWorkOptions & { readonly builds: ImageBuildService },
+  { inputs, target }: { readonly inputs: Inputs; readonly target: string },
+  logs: LogSink,
+  signal: AbortSignal,
+): Promise<string> {
+  const { objects, bucket, builds, unusedImages, readSecret, scopes, clock } = options;
+  const image = stringInput(inputs, "spec");
+  const context = stringInput(inputs, "context");
   requirePushFor(run, target, scopes);
   for (const uri of [image, context]) if (uri !== "") await requireReadable(options, run.key, uri);
   const separated = isSeparated(run);

@@ -4,8 +4,19 @@
  */
 import type { ResourceKind, Right } from "../domain/roles.ts";
 
-/** `anyone`: also before they have proved who they are. */
-export type RpcRight = readonly [right: Right, kind: ResourceKind] | "anyone";
+/**
+ * `anyone`: also before they have proved who they are. `data`: the answer has inputs, outputs or logs of tasks, or where
+ * they are.
+ */
+export type RpcRight = readonly [right: Right, kind: ResourceKind, what?: "data"] | "anyone";
+
+/** As what each call is in the audit log; undefined for those that are there only where they are denied. */
+export function auditedAs(asked: RpcRight | undefined): "change" | "read" | undefined {
+  if (asked === undefined || asked === "anyone") return undefined;
+  const [right, , what] = asked;
+  if (right !== "read") return "change";
+  return what === "data" ? "read" : undefined;
+}
 
 /** Every RPC that is implemented, by the names of its service and method. */
 export const RPC_RIGHTS: Readonly<Record<string, RpcRight>> = {
@@ -15,10 +26,10 @@ export const RPC_RIGHTS: Readonly<Record<string, RpcRight>> = {
   "AuthMetadataService/GetOAuth2Metadata": "anyone",
   "AuthMetadataService/GetPublicClientConfig": "anyone",
   "ClusterService/SelectCluster": ["read", "server"],
-  "DataProxyService/CreateDownloadLink": ["read", "action"],
+  "DataProxyService/CreateDownloadLink": ["read", "action", "data"],
   "DataProxyService/CreateUploadLocation": ["create", "place"],
-  "DataProxyService/GetActionData": ["read", "action"],
-  "DataProxyService/TailLogs": ["read", "action"],
+  "DataProxyService/GetActionData": ["read", "action", "data"],
+  "DataProxyService/TailLogs": ["read", "action", "data"],
   "DataProxyService/UploadInputs": ["create", "place"],
   "IdentityService/UserInfo": ["read", "server"],
   "ImageService/GetImage": ["read", "image"],
@@ -29,7 +40,7 @@ export const RPC_RIGHTS: Readonly<Record<string, RpcRight>> = {
   "RunService/AbortAction": ["change", "action"],
   "RunService/AbortRun": ["change", "run"],
   "RunService/CreateRun": ["create", "run"],
-  "RunService/GetActionDataURIs": ["read", "action"],
+  "RunService/GetActionDataURIs": ["read", "action", "data"],
   "RunService/GetActionDetails": ["read", "action"],
   "RunService/GetRunDetails": ["read", "action"],
   "RunService/ListActions": ["read", "run"],

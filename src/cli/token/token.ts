@@ -6,6 +6,7 @@ import { systemClock } from "../../lib/clock.ts";
 import { formatTime } from "../../pages/assets/time-format.js";
 import type { Store } from "../../store/store.ts";
 import { createToken } from "../../server/create-token.ts";
+import { recordedIn } from "../audit-entry.ts";
 import { EXIT, type Command, type CommandInput } from "../command.ts";
 import { dataDirectory, openStoreIn } from "../data-directory.ts";
 import { formatTable } from "../images/describe.ts";
@@ -49,17 +50,20 @@ const VERBS = {
 
 async function run(input: CommandInput): Promise<number> {
   const { verb, name } = verbOf(input, "token", VERBS, "list");
-  const store = await openStoreIn(dataDirectory(input, await readSettingsFile(input)));
+  const directory = dataDirectory(input, await readSettingsFile(input));
+  const store = await openStoreIn(directory);
+  const recorded = (token: string | undefined, work: () => Promise<number>) =>
+    recordedIn(directory, `token ${verb}`, { kind: "token", key: token ?? "" }, work);
   try {
     switch (verb) {
       case "create":
-        return await create(store, input, name);
+        return await recorded(text(input, "name") ?? name, () => create(store, input, name));
       case "list":
         return await list(store, input);
       case "grant":
-        return await grant(store, input, name);
+        return await recorded(name, () => grant(store, input, name));
       case "revoke":
-        return await revoke(store, name);
+        return await recorded(name, () => revoke(store, name));
     }
   } finally {
     await store.close();

@@ -34,6 +34,10 @@ export interface S3HandlerOptions {
   readonly onWritten?: (key: string, bytes: number) => void;
   /** Called for each object that could not be stored for a client. Must not throw. */
   readonly onUnstorable?: (key: string, why: StorageCode) => void;
+  /** Called with the name of the operation that a caller asks for. Must not throw. */
+  readonly onOperation?: (by: Principal, name: string) => void;
+  /** Called before a caller is answered with an error. Must not throw. */
+  readonly onRefused?: (by: Principal, error: S3Error) => void;
 }
 
 /** `by`: the caller as the connection shows it; the signature is checked here. */
@@ -56,7 +60,9 @@ async function serve(
   try {
     await answer(options, log, incoming, response, by);
   } catch (error) {
-    fail(error, log, requestId, incoming, response);
+    const s3Error = s3ErrorOf(error);
+    options.onRefused?.(by, s3Error);
+    fail(error, s3Error, log, requestId, incoming, response);
   }
 }
 
@@ -75,6 +81,7 @@ async function answer(
   const request = withQueryHeaders(received);
   checkBucket(request, bucket);
   const operation = operationOf(request);
+  options.onOperation?.(by, operation.name);
   const onWritten = async (key: string, bytes: number) => {
     options.onWritten?.(key, bytes);
     await authenticated.principal.written?.(key);
@@ -106,6 +113,7 @@ function refuseForm(request: S3Request): void {
 
 function fail(
   error: unknown,
+  s3Error: S3Error,
   log: Logger,
   requestId: string,
   incoming: IncomingMessage,
@@ -113,7 +121,6 @@ function fail(
 ): void {
   const method = incoming.method ?? "";
   const path = (incoming.url ?? "").split("?")[0] ?? "";
-  const s3Error = s3ErrorOf(error);
   if (s3Error.code === "ObjectDamaged") log.error("an object is damaged", { method, path, error });
   if (isGone(response) || incoming.aborted) {
     log.debug("object client went away", { method, path, error: messageOf(error) });

@@ -1,0 +1,57 @@
+/** The audit of what S3 clients and signed links do with objects. */
+import type { Identity, Principal } from "../../domain/principal.ts";
+import type { S3Error } from "../../objects/s3/s3-error.ts";
+import type { Right } from "../../services/access.ts";
+import type { TokenReader } from "../../services/authorise/token.ts";
+import type { AuditedCalls } from "./audited-calls.ts";
+import { failureOf } from "./call-record.ts";
+
+/** Who signed a request. */
+export interface Signer {
+  readonly name: string;
+  readonly identity: Identity;
+}
+
+export interface ObjectAudit {
+  /**
+   * What `decide` gives, or throws, recorded for this object. Throws DISK_FULL or DATA_DIRECTORY_UNUSABLE where it could not
+   * be recorded.
+   */
+  decide(
+    by: Principal,
+    signer: Signer,
+    asked: { readonly right: Right; readonly key: string; readonly isPrefix: boolean },
+    decide: () => Promise<boolean>,
+  ): Promise<boolean>;
+  operation(by: Principal, name: string): void;
+  refused(by: Principal, error: S3Error): void;
+}
+
+/** `tokens`: for their names, which access keys do not have. */
+export function createObjectAudit(audited: AuditedCalls, tokens: TokenReader): ObjectAudit {
+  return {
+    decide: async (by, { name, identity }, { right, key, isPrefix }, decide) => {
+      const call = audited.of(by);
+      if (call === undefined) return decide();
+      audited.requireWritable();
+      const token = identity.kind === "token" ? await tokens.find(identity.id) : undefined;
+      call.identify(token?.name ?? name, identity);
+      const on = { kind: isPrefix ? "objects" : "object", key };
+      const recordedAs = right === "read" ? "read" : "change";
+      try {
+        const isAllowed = await decide();
+        call.decided(recordedAs, on, isAllowed ? undefined : { code: "PERMISSION_DENIED", isDenial: true });
+        return isAllowed;
+      } catch (error) {
+        call.decided(recordedAs, on, failureOf(error));
+        throw error;
+      }
+    },
+    operation: (by, name) => {
+      const call = audited.of(by);
+      if (call !== undefined) call.call = `S3/${name}`;
+    },
+    refused: (by, { code, message, status }) =>
+      audited.of(by)?.fail({ code, message, isDenial: status === 401 || status === 403 }),
+  };
+}
