@@ -42,7 +42,7 @@ export function createFailedSignIns(clock: Clock): FailedSignIns {
 }
 
 /** One machine has as many IPv6 addresses as it likes, all in one network of 64 bits. */
-function networkOf(address: string): string {
+export function networkOf(address: string): string {
   if (!isIPv6(address)) return address;
   const [before = "", after] = address.split("::");
   const head = before === "" ? [] : before.split(":");

@@ -7,6 +7,7 @@ import type { Principal } from "../../domain/principal.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Authorise } from "../../services/access.ts";
 import { CallRecord, type RecordedAs } from "./call-record.ts";
+import { limitStrangers } from "./stranger-limit.ts";
 import { keyOfResource } from "./resource-key.ts";
 
 export interface AuditedCalls {
@@ -24,6 +25,7 @@ export interface AuditedCalls {
 export function createAuditedCalls(audit: AuditLog, clock: Clock): AuditedCalls {
   // A principal is made for each request.
   const calls = new WeakMap<Principal, CallRecord>();
+  const limited = limitStrangers(clock);
   return {
     begin: (by, name, recordedAs) => {
       const call = new CallRecord(by, name, recordedAs);
@@ -40,7 +42,7 @@ export function createAuditedCalls(audit: AuditLog, clock: Clock): AuditedCalls 
       return notingDenials(call, () => authorise(by, right, resource));
     },
     end: (call) => {
-      for (const entry of call.entries(clock.now())) audit.write(entry);
+      for (const entry of call.entries(clock.now()).flatMap(limited)) audit.write(entry);
     },
   };
 }
