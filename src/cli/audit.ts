@@ -1,11 +1,13 @@
 /** `boxkite audit`: who did what to what, from the audit log of a server that runs or not. */
 import { once } from "node:events";
+import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { AUDIT_DIRECTORY } from "../audit/day-file.ts";
 import type { AuditLine } from "../audit/entry.ts";
 import { readAuditLines } from "../audit/read-lines.ts";
 import type { TimeMs } from "../domain/action.ts";
 import { systemClock } from "../lib/clock.ts";
+import { orAbsent } from "../lib/errno.ts";
 import { hasStore } from "../server/store-file.ts";
 import { invalidSetting, optionOf } from "./check-setting.ts";
 import { EXIT, type Command, type CommandInput } from "./command.ts";
@@ -38,14 +40,17 @@ async function run(input: CommandInput): Promise<number> {
   const [since, until] = [timeOf(input, "since", now), timeOf(input, "until", now)];
   const isWanted = filterOf(input);
   const directory = dataDirectory(input, await readSettingsFile(input));
-  if (!(await hasStore(directory))) throw noDataDirectory(directory);
+  const log = join(directory, AUDIT_DIRECTORY);
+  // It can be read without a store, too: that may be what was lost.
+  if ((await orAbsent(stat(log))) === undefined && !(await hasStore(directory)))
+    throw noDataDirectory(directory);
   const stopping = new AbortController();
   const { signal } = stopping;
   const stop = () => stopping.abort();
   // A reader such as `head` that has enough is no failure.
   process.stdout.on("error", stop);
   if (input.values["follow"] === true) for (const name of ["SIGINT", "SIGTERM"]) process.once(name, stop);
-  const lines = readAuditLines(join(directory, AUDIT_DIRECTORY), {
+  const lines = readAuditLines(log, {
     since,
     until,
     ...(input.values["follow"] === true && { follow: { clock: systemClock, signal } }),

@@ -11,7 +11,7 @@ import type { Crumb } from "./layout.ts";
 import { sendLog } from "./log-download.ts";
 import { sendProblem, type Problem } from "./not-found.ts";
 import { loginPath } from "./login-page.ts";
-import { HOME_PATH, parsePath, runPath, runsPath, type Place } from "./paths.ts";
+import { HOME_PATH, runPath, runsPath, type Place } from "./paths.ts";
 import { hasMethod, READ, redirect } from "./respond.ts";
 import { crumbsOf, sendRunPage } from "./run-page.ts";
 import { sendInputs } from "./row-inputs.ts";
@@ -19,13 +19,13 @@ import { streamRun } from "./run-stream.ts";
 import { createShortInputs } from "./short-inputs.ts";
 import { sendRunsPage } from "./runs-page.ts";
 
-/** Answers a request for a page; `path` is without the query. False for a path that is not below /v2. */
+/** Answers a request for the page that its path means. */
 export type Pages = (
   request: IncomingMessage,
   response: ServerResponse,
-  path: string,
+  place: Place,
   caller: PageCaller,
-) => boolean;
+) => void;
 
 export type PageCaller = Pick<PageContext, "by" | "viewer" | "hasLogin">;
 
@@ -65,23 +65,21 @@ export function createPages(context: PagesContext): Pages {
     }
   };
 
-  return (request, response, path, caller) => {
-    const place = parsePath(path);
-    if (place === undefined) return false;
+  return (request, response, place, caller) => {
     const methods = place.page === "abort" || place.page === "answer" ? ["POST"] : READ;
-    if (place.page !== "unknown" && !hasMethod(request, response, methods)) return true;
+    if (place.page !== "unknown" && !hasMethod(request, response, methods)) return;
     send({ ...parts, ...caller }, request, response, place).catch((error: unknown) => {
       const problem = problemOf(error, place);
       // The client is gone, or the server is about to end.
       if (isGone(response)) return;
-      if (problem.status >= 500) parts.log.error("a page failed", { path, error });
+      if (problem.status >= 500)
+        parts.log.error("a page failed", { path: request.url?.split("?")[0], error });
       if (caller.hasLogin && isStranger(error) && isShown(place) && !response.headersSent)
         return redirect(response, 303, loginPath(request.url ?? HOME_PATH));
       // In the middle of a response, a broken connection is the only sign left that it is not whole.
       if (response.headersSent) response.destroy();
       else sendProblem(parts, response, problem);
     });
-    return true;
   };
 }
 

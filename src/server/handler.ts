@@ -102,7 +102,7 @@ export function createHandlers(options: HandlerOptions): Handlers {
         orchestrator.objectWritten(key);
       },
       onUnstorable: traffic.refused,
-      onOperation: objectAudit.operation,
+      onAsked: objectAudit.asked,
       onRefused: objectAudit.refused,
       principals: createPrincipals({
         signingKeys,

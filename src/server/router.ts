@@ -95,7 +95,7 @@ export function createRouter({
       const place = parsePath(path);
       if (place === undefined) return sendText(response, 404, `nothing is served at ${path}\n`);
       auditPage(audited, response, by, place);
-      pages(request as IncomingMessage, response as ServerResponse, path, pageCaller(caller));
+      pages(request as IncomingMessage, response as ServerResponse, place, pageCaller(caller));
     }
   };
 

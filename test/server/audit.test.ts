@@ -209,7 +209,7 @@ test("each kind of caller leaves its lines, and no secret is among them", async 
       [
         `read ann S3/GetObject NoSuchKey object ${key}`,
         `denied ann S3/DeleteObject AccessDenied object ${key}`,
-        "denied nobody S3/GET SignatureDoesNotMatch",
+        `denied nobody S3/GET SignatureDoesNotMatch object ${key}`,
         `change ci DataProxyService/CreateUploadLocation ok place ${scope}`,
         `change ci S3/PutObject ok object ${scope}/uploads/${uploaded}`,
       ],
@@ -355,13 +355,18 @@ test("after a kill, what was answered is in the log", async (t) => {
   t.after(() => rm(data, { recursive: true, force: true }));
   const { projects } = clientsOf(`http://127.0.0.1:${port}`, token);
   const answered: string[] = [];
-  const create = async (id: string): Promise<void> => {
-    await projects.createProject({ project: { id } });
-    answered.push(id);
-    if (answered.length === 40) child.kill("SIGKILL");
+  let asked = 0;
+  /** Until the server is gone. */
+  const createMany = async (): Promise<void> => {
+    for (;;) {
+      const id = `p${asked++}`;
+      await projects.createProject({ project: { id } });
+      answered.push(id);
+      if (answered.length === 40) child.kill("SIGKILL");
+    }
   };
-  await Promise.allSettled(Array.from({ length: 200 }, (_, n) => create(`p${n}`)));
-  assert.ok(answered.length >= 40 && answered.length < 200, String(answered.length));
+  await Promise.allSettled(Array.from({ length: 16 }, createMany));
+  assert.ok(answered.length >= 40, String(answered.length));
   const recorded = new Set(
     linesOf(join(data, AUDIT_DIRECTORY)).flatMap(({ on }) => on.map(({ key }) => key)),
   );

@@ -34,8 +34,8 @@ export interface S3HandlerOptions {
   readonly onWritten?: (key: string, bytes: number) => void;
   /** Called for each object that could not be stored for a client. Must not throw. */
   readonly onUnstorable?: (key: string, why: StorageCode) => void;
-  /** Called with the name of the operation that a caller asks for. Must not throw. */
-  readonly onOperation?: (by: Principal, name: string) => void;
+  /** Called with what a request asks for: first its method, and once it is authenticated its operation. Must not throw. */
+  readonly onAsked?: (by: Principal, name: string, key: string) => void;
   /** Called before a caller is answered with an error. Must not throw. */
   readonly onRefused?: (by: Principal, error: S3Error) => void;
 }
@@ -75,13 +75,14 @@ async function answer(
 ): Promise<void> {
   const { bucket, region = DEFAULT_REGION, store, clock } = options;
   const received = parseRequest(incoming, bucket);
+  options.onAsked?.(by, received.method, received.key);
   refuseForm(received);
   const authenticated = await authenticate(received, options, by);
   await endWithKey(authenticated.principal, response);
   const request = withQueryHeaders(received);
   checkBucket(request, bucket);
   const operation = operationOf(request);
-  options.onOperation?.(by, operation.name);
+  options.onAsked?.(by, operation.name, request.key);
   const onWritten = async (key: string, bytes: number) => {
     options.onWritten?.(key, bytes);
     await authenticated.principal.written?.(key);

@@ -96,7 +96,7 @@ export class CallRecord {
       more: more + Math.max(0, on.length - MAX_RESOURCES),
       result: resultOf(failure),
     });
-    const all = [...this.#asked, ...decided.map(({ on }) => on)];
+    const all = decided.length > 0 ? decided.map(({ on }) => on) : this.#asked;
     if (this.#failure?.isDenial === true) return [entry("denied", all, this.#more, this.#failure)];
     const refused = decided.filter(({ failure }) => failure !== undefined);
     const denied = partsOf(refused).map((part) =>

@@ -23,7 +23,8 @@ export interface ObjectAudit {
     asked: { readonly right: Right; readonly key: string; readonly isPrefix: boolean },
     decide: () => Promise<boolean>,
   ): Promise<boolean>;
-  operation(by: Principal, name: string): void;
+  /** `name`: of the operation; `key`: empty for the bucket. */
+  asked(by: Principal, name: string, key: string): void;
   refused(by: Principal, error: S3Error): void;
 }
 
@@ -47,9 +48,11 @@ export function createObjectAudit(audited: AuditedCalls, tokens: TokenReader): O
         throw error;
       }
     },
-    operation: (by, name) => {
+    asked: (by, name, key) => {
       const call = audited.of(by);
-      if (call !== undefined) call.call = `S3/${name}`;
+      if (call === undefined) return;
+      call.call = `S3/${name}`;
+      if (key !== "") call.asks({ kind: "object", key });
     },
     refused: (by, { code, message, status }) =>
       audited.of(by)?.fail({ code, message, isDenial: status === 401 || status === 403 }),
