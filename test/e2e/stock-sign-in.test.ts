@@ -27,7 +27,7 @@ def parent(x: int) -> int:
 `;
 
 test("flyte signs in by the path of its endpoint on loopback, by a command and by a secret over TLS", async (t) => {
-  const server = await startInProcess(t, createFakeExecutor(), 4, undefined, undefined, "tokens");
+  const server = await startInProcess(t, createFakeExecutor(), { auth: "tokens" });
   const directory = await temporaryDirectory(t);
   const store = openSqliteStore(join(server.directory, STORE_FILE));
   t.after(() => store.close());
@@ -84,7 +84,7 @@ test("flyte signs in by the path of its endpoint on loopback, by a command and b
 
 test("where containers come over loopback flyte is let in by the file of boxkite config create", async (t) => {
   const reach = { listenAt: "127.0.0.1", accepts: () => true, classOf: classWithoutBridges };
-  const server = await startInProcess(t, createFakeExecutor(), 4, undefined, undefined, "off", {
+  const server = await startInProcess(t, createFakeExecutor(), {
     reach,
     taskReach: reach,
   });

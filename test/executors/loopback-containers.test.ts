@@ -60,7 +60,7 @@ test(
       classOf: classWithoutBridges,
     };
     const executor = createFakeExecutor();
-    const server = await startInProcess(t, executor, 4, undefined, undefined, "off", {
+    const server = await startInProcess(t, executor, {
       reach,
       taskReach: reach,
     });

@@ -5,10 +5,7 @@ import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { createConnectTransport } from "@connectrpc/connect-node";
 import type { Transport } from "@connectrpc/connect";
-import type { AuthMode } from "../../src/domain/auth-mode.ts";
 import { silentLogger } from "../../src/lib/log.ts";
-import type { Quotas } from "../../src/domain/quotas.ts";
-import type { Authorise } from "../../src/services/access.ts";
 import { startServer, type ServerOptions } from "../../src/server/server.ts";
 import type { FakeExecutor } from "./fake-executor.ts";
 
@@ -28,10 +25,6 @@ export interface InProcessServer {
 export async function startInProcess(
   t: TestContext,
   executor: FakeExecutor,
-  maxParallel = 4,
-  authorise?: Authorise,
-  quotas?: Quotas,
-  auth: AuthMode = "off",
   options: Partial<ServerOptions> = {},
 ): Promise<InProcessServer> {
   const directory = await mkdtemp(join(tmpdir(), "boxkite-test-"));
@@ -44,11 +37,8 @@ export async function startInProcess(
     createImageTools: undefined,
     version: "0.0.0",
     queues: new Map(),
-    maxParallel,
+    maxParallel: 4,
     log: silentLogger,
-    auth,
-    ...(authorise && { authorise }),
-    ...(quotas && { quotas }),
     ...options,
   });
   t.after(async () => {

@@ -25,7 +25,7 @@ test("50,000 actions in one run", { timeout: 900_000 }, async (t) => {
       );
     }
   });
-  const { transport } = await startInProcess(t, executor, 64);
+  const { transport } = await startInProcess(t, executor, { maxParallel: 64 });
   const runs = createClient(RunService, transport);
   const actions = createClient(ActionsService, transport);
   const spec = create(TaskSpecSchema, {

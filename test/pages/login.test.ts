@@ -29,7 +29,7 @@ test("a server in a browser", { skip: missingBrowser() ?? false }, async (t) => 
 });
 
 async function signInAndOut(t: TestContext, browser: Browser): Promise<void> {
-  const { url, directory } = await startInProcess(t, createFakeExecutor(), 4, undefined, undefined, "tokens");
+  const { url, directory } = await startInProcess(t, createFakeExecutor(), { auth: "tokens" });
   const store = openSqliteStore(join(directory, STORE_FILE));
   t.after(() => store.close());
   const { text, token } = await createToken(store, {
@@ -100,7 +100,7 @@ async function signInAndOut(t: TestContext, browser: Browser): Promise<void> {
 
 async function otherSites(t: TestContext, browser: Browser): Promise<void> {
   const open = await startInProcess(t, createFakeExecutor());
-  const closed = await startInProcess(t, createFakeExecutor(), 4, undefined, undefined, "tokens");
+  const closed = await startInProcess(t, createFakeExecutor(), { auth: "tokens" });
   for (const { url, firstToken } of [open, closed]) {
     const victim = await createVictim(url, transportOf(url, firstToken), "victim");
     const { page } = await openPage(t, browser, `${url}${RUNS}/victim`);
@@ -146,18 +146,10 @@ test(
   },
   async (t) => {
     const reach = { listenAt: "127.0.0.1", accepts: () => true, classOf: classWithoutBridges };
-    const { url, localSecret } = await startInProcess(
-      t,
-      createFakeExecutor(),
-      4,
-      undefined,
-      undefined,
-      "off",
-      {
-        reach,
-        taskReach: reach,
-      },
-    );
+    const { url, localSecret } = await startInProcess(t, createFakeExecutor(), {
+      reach,
+      taskReach: reach,
+    });
     const runs = createClient(
       RunService,
       createConnectTransport({ baseUrl: url + tokenPath(localSecret), httpVersion: "1.1" }),

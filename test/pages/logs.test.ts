@@ -36,7 +36,7 @@ async function subject(t: TestContext) {
         await fake.start(spec, log, observer);
       },
     },
-    100,
+    { maxParallel: 100 },
   );
   const client = createClient(RunService, server.transport);
   const page = (name: string) => `${server.url}/v2/domain/development/project/flytesnacks/runs/${name}`;

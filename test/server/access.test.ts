@@ -75,8 +75,10 @@ const PAGES: readonly (readonly [method: string, path: string, right: Right, kin
 
 test("every RPC, page and object asks who may", async (t) => {
   let asked: { readonly by: Principal; readonly right: Right; readonly resource: Resource }[] = [];
-  const { url, transport } = await startInProcess(t, createFakeExecutor(), 4, (by, right, resource) => {
-    asked.push({ by, right, resource });
+  const { url, transport } = await startInProcess(t, createFakeExecutor(), {
+    authorise: (by, right, resource) => {
+      asked.push({ by, right, resource });
+    },
   });
   const check = (what: string, right: Right, kind: Resource["kind"]) => {
     const found = asked.find((each) => each.right === right && each.resource.kind === kind);
@@ -142,9 +144,11 @@ test("every RPC, page and object asks who may", async (t) => {
 });
 
 test("nobody gives a run, or deploys with a task, an object that they may not read or change", async (t) => {
-  const { transport } = await startInProcess(t, createFakeExecutor(), 4, (_, right, resource) => {
-    if (resource.kind === "object" && resource.key.includes("other/"))
-      throw new BoxkiteError("INVALID_ARGUMENT", `no ${right}: ${resource.key}`);
+  const { transport } = await startInProcess(t, createFakeExecutor(), {
+    authorise: (_, right, resource) => {
+      if (resource.kind === "object" && resource.key.includes("other/"))
+        throw new BoxkiteError("INVALID_ARGUMENT", `no ${right}: ${resource.key}`);
+    },
   });
   const runs = createClient(RunService, transport);
   const bundled = taskSpec({ command: ["true"] });

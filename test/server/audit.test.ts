@@ -57,7 +57,7 @@ function clientsOf(baseUrl: string, token?: string) {
 
 async function start(t: TestContext) {
   const executor = createFakeExecutor();
-  const server = await startInProcess(t, executor, 4, undefined, undefined, "tokens");
+  const server = await startInProcess(t, executor, { auth: "tokens" });
   const store = openSqliteStore(join(server.directory, STORE_FILE));
   t.after(() => store.close());
   const create = (name: string, ...grants: Grant[]) =>

@@ -36,7 +36,8 @@ const reach: Reach = { listenAt: "127.0.0.1", accepts: () => true, classOf: clas
 
 async function start(t: TestContext, auth: "off" | "tokens" = "off") {
   const executor = createFakeExecutor();
-  const server = await startInProcess(t, executor, 4, undefined, undefined, auth, {
+  const server = await startInProcess(t, executor, {
+    auth,
     reach,
     taskReach: reach,
   });

@@ -31,7 +31,10 @@ const task = { case: "taskSpec", value: taskSpec({ command: ["true"] }) } as con
 
 async function subject(t: TestContext, authorise?: Authorise) {
   const executor = createFakeExecutor();
-  const { transport, url } = await startInProcess(t, executor, 100_000, authorise);
+  const { transport, url } = await startInProcess(t, executor, {
+    maxParallel: 100_000,
+    ...(authorise && { authorise }),
+  });
   const runs = createClient(RunService, transport);
   const data = createClient(DataProxyService, transport);
   const actions = createClient(ActionsService, transport);

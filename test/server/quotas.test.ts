@@ -15,9 +15,8 @@ import { until } from "../helpers/until.ts";
 
 async function subject(t: TestContext, quotas: Partial<Quotas>) {
   const executor = createFakeExecutor();
-  const { transport, url } = await startInProcess(t, executor, 4, undefined, {
-    ...DEFAULT_QUOTAS,
-    ...quotas,
+  const { transport, url } = await startInProcess(t, executor, {
+    quotas: { ...DEFAULT_QUOTAS, ...quotas },
   });
   const runs = createClient(RunService, transport);
   await createClient(ProjectService, transport).createProject({ project: { id: "other", name: "other" } });

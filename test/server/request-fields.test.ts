@@ -49,7 +49,7 @@ async function subject(t: TestContext) {
   const executor = createFakeExecutor();
   const receiver = await startReceiver(t);
   const egress = createEgressRule({ allowance: createEgressAllowance([new URL(receiver.url).host]) });
-  const { transport, url } = await startInProcess(t, executor, 100, undefined, undefined, "off", { egress });
+  const { transport, url } = await startInProcess(t, executor, { maxParallel: 100, egress });
   const runs = createClient(RunService, transport);
   const actions = createClient(ActionsService, transport);
   const data = createClient(DataProxyService, transport);

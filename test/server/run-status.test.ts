@@ -36,7 +36,7 @@ function task(cpu: string, retries = 0) {
 
 test("a run's status: queued, running, paused or ended, and the same wherever it is shown", async (t) => {
   const executor = createFakeExecutor(() => {}, { cpu: 4 });
-  const { transport, url } = await startInProcess(t, executor, 100);
+  const { transport, url } = await startInProcess(t, executor, { maxParallel: 100 });
   const runs = createClient(RunService, transport);
   const actions = createClient(ActionsService, transport);
   const started = (run: string, action = "a0") =>

@@ -30,7 +30,7 @@ const byProject = { case: "projectId", value: { name: PROJECT.project, domain: P
 const spec = taskSpec({ command: ["true"] });
 
 async function start(t: TestContext) {
-  const server = await startInProcess(t, createFakeExecutor(), 4, undefined, undefined, "tokens");
+  const server = await startInProcess(t, createFakeExecutor(), { auth: "tokens" });
   // As boxkite token does: beside the server, by a connection of its own.
   const store = openSqliteStore(`${server.directory}/${STORE_FILE}`);
   t.after(() => store.close());

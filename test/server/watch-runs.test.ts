@@ -110,7 +110,7 @@ test("a watcher that comes late first gets the runs that there are, as they are"
 });
 
 test("a watch shows the runs of its project and domain, or of its task, and no others", async (t) => {
-  const { transport } = await startInProcess(t, createFakeExecutor(), 100);
+  const { transport } = await startInProcess(t, createFakeExecutor(), { maxParallel: 100 });
   const runs = createClient(RunService, transport);
   const other = { project: "other", domain: "development" };
   await createClient(ProjectService, transport).createProject({ project: { id: "other", name: "other" } });

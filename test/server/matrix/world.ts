@@ -71,7 +71,9 @@ export interface Shown {
 
 export async function startWorld(t: TestContext, auth: AuthMode): Promise<World> {
   const executor = createFakeExecutor();
-  const server = await startInProcess(t, executor, 100_000, undefined, undefined, auth, {
+  const server = await startInProcess(t, executor, {
+    maxParallel: 100_000,
+    auth,
     reach: {
       listenAt: "127.0.0.1",
       accepts: () => true,
