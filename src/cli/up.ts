@@ -114,16 +114,17 @@ async function run(input: CommandInput): Promise<number> {
   opened.defer(() => certificates?.close());
   opened.defer(reloadOnHangup(certificates));
   const server = await start(settings, platform, data, certificates, log);
+  const stopping = new AbortController();
+  let probing: Promise<void> | undefined;
+  opened.defer(() => probing);
+  opened.defer(() => server.close());
+  opened.defer(() => stopping.abort());
   const signalled = untilSignal(systemClock);
   await noteConnection(data.path, connectionOf(settings.access, server, data.path));
   announce(settings, platform, data, server, certificates);
   report(settings, platform, log);
   // Reported after "ready": it starts a container, which takes longer than everything else.
-  const stopping = new AbortController();
-  const probing = probe(platform, server, settings, log, stopping.signal);
-  opened.defer(() => probing);
-  opened.defer(() => server.close());
-  opened.defer(() => stopping.abort());
+  probing = probe(platform, server, settings, log, stopping.signal);
   const end = await Promise.race([signalled, untilShellEnds(input.env, systemClock), server.leaseLost]);
   if (end instanceof BoxkiteError) throw end;
   await announceStop(server, end, { ephemeral: data.ephemeral, clock: systemClock, log });
