@@ -1,9 +1,7 @@
 /** A new access token: its text exists only here, and is given out once. */
-import { isValid, type AccessToken, type Grant } from "../domain/access-token.ts";
+import type { AccessToken, Grant } from "../domain/access-token.ts";
 import type { TimeMs } from "../domain/action.ts";
 import { BoxkiteError } from "../domain/errors.ts";
-import { LOCAL } from "../domain/principal.ts";
-import type { Clock } from "../lib/clock.ts";
 import { hashOfToken, newTokenText } from "../lib/token-text.ts";
 import type { Store } from "../store/store.ts";
 
@@ -15,6 +13,11 @@ export interface NewToken {
   readonly at: TimeMs;
 }
 
+export interface CreatedToken {
+  readonly token: AccessToken;
+  readonly text: string;
+}
+
 /** Its name is shown beside runs, and is a part of a header: of plain characters. */
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._@-]{0,62}$/u;
 
@@ -22,7 +25,7 @@ const NAME = /^[A-Za-z0-9][A-Za-z0-9._@-]{0,62}$/u;
 export async function createToken(
   store: Pick<Store, "createToken">,
   { name, grants, expiresAt, createdBy, at }: NewToken,
-): Promise<{ readonly token: AccessToken; readonly text: string }> {
+): Promise<CreatedToken> {
   if (!NAME.test(name))
     throw new BoxkiteError("CONFIG_INVALID", `a token cannot be named ${JSON.stringify(name)}`, {
       hint: "use 1 to 63 letters, digits, '.', '_', '@' and '-', a letter or digit first",
@@ -34,25 +37,3 @@ export async function createToken(
     hint: `choose another name, or revoke that one: boxkite token revoke ${name}`,
   });
 }
-
-/** The token of a first admin, where there is no valid token at all: nobody else could create one. */
-export async function createFirstToken(
-  store: Pick<Store, "createToken" | "listTokens">,
-  clock: Clock,
-): Promise<string | undefined> {
-  const at = clock.now();
-  const tokens = await store.listTokens();
-  if (tokens.some((token) => isValid(token, at))) return undefined;
-  const taken = tokens.filter(({ revokedAt }) => revokedAt === undefined).map(({ name }) => name);
-  const name = taken.includes(FIRST) ? `${FIRST}-${at}` : FIRST;
-  const made = await createToken(store, {
-    name,
-    grants: [{ role: "admin" }],
-    expiresAt: undefined,
-    createdBy: LOCAL.who,
-    at,
-  });
-  return made.text;
-}
-
-const FIRST = "admin";

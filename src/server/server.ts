@@ -4,7 +4,6 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { openAuditLog, type AuditLog } from "../audit/audit-log.ts";
 import { AUDIT_DIRECTORY } from "../audit/day-file.ts";
-import { operatorEntry } from "../audit/operator-entry.ts";
 import { expireAudit } from "../audit/retention.ts";
 import { loginOf, type AuthMode, type Login } from "../domain/auth-mode.ts";
 import { BoxkiteError } from "../domain/errors.ts";
@@ -27,7 +26,6 @@ import { NO_REGISTRIES } from "../images/registry/registries.ts";
 import { systemClock, type Clock } from "../lib/clock.ts";
 import { createEgressRule, type EgressRule } from "../lib/egress.ts";
 import type { Logger } from "../lib/log.ts";
-import { idOfToken } from "../lib/token-text.ts";
 import { createAttemptLogs } from "../logs/attempt-logs.ts";
 import { openDirectoryStore } from "../objects/directory-store.ts";
 import { countStoredBytes } from "../objects/stored-bytes.ts";
@@ -44,7 +42,7 @@ import { createAuditedCalls } from "./audit/audited-calls.ts";
 import { auditBuilds } from "./audit/build-audit.ts";
 import { auditArrival } from "./audit/http-audit.ts";
 import { createBuilds } from "./builds.ts";
-import { createFirstToken } from "./create-token.ts";
+import { createFirstToken } from "./first-token.ts";
 import { secretsOf } from "./build-secrets.ts";
 import { createHandlers } from "./handler.ts";
 import { createHealth } from "./health.ts";
@@ -167,11 +165,6 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const audit = options.audit ?? openAuditLog(auditDirectory, { clock, log });
   opened.defer(() => audit.close());
   const audited = createAuditedCalls(audit, clock);
-  const firstToken = login === "token" ? await createFirstToken(store, clock) : undefined;
-  if (firstToken !== undefined) {
-    const on = [{ kind: "token", key: idOfToken(firstToken) ?? "" }];
-    audit.write(operatorEntry({ call: "boxkite up", on, at: clock.now() }));
-  }
   const [objects, usualExecutor] = await Promise.all([
     openDirectoryStore(join(dataDirectory, OBJECTS_DIRECTORY), { clock, log, secret }),
     options.createExecutor({ instance, dataDirectory, log }),
@@ -283,6 +276,9 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const { keepAuditDays = 0 } = options;
   if (keepAuditDays > 0)
     opened.defer(expireAudit({ directory: auditDirectory, keepDays: keepAuditDays, clock, log }));
+
+  // The last that can fail: it is shown once, by whoever started the server.
+  const firstToken = login === "token" ? await createFirstToken({ store, audit, clock }) : undefined;
 
   const running = opened.move();
   return {

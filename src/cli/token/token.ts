@@ -5,7 +5,7 @@ import { BoxkiteError } from "../../domain/errors.ts";
 import { systemClock } from "../../lib/clock.ts";
 import { formatTime } from "../../pages/assets/time-format.js";
 import type { Store } from "../../store/store.ts";
-import { createToken } from "../../server/create-token.ts";
+import { createToken, type CreatedToken } from "../../server/create-token.ts";
 import { recordedIn } from "../audit-entry.ts";
 import { EXIT, type Command, type CommandInput } from "../command.ts";
 import { dataDirectory, openStoreIn } from "../data-directory.ts";
@@ -52,12 +52,12 @@ async function run(input: CommandInput): Promise<number> {
   const { verb, name } = verbOf(input, "token", VERBS, "list");
   const directory = dataDirectory(input, await readSettingsFile(input));
   const store = await openStoreIn(directory);
-  const recorded = (token: string | undefined, work: () => Promise<number>) =>
+  const recorded = <T>(token: string | undefined, work: () => Promise<T>): Promise<T> =>
     recordedIn(directory, `token ${verb}`, { kind: "token", key: token ?? "" }, work);
   try {
     switch (verb) {
       case "create":
-        return await recorded(text(input, "name") ?? name, () => create(store, input, name));
+        return printNew(await recorded(text(input, "name") ?? name, () => create(store, input, name)), input);
       case "list":
         return await list(store, input);
       case "grant":
@@ -70,25 +70,34 @@ async function run(input: CommandInput): Promise<number> {
   }
 }
 
-/** The token alone on standard output: `TOKEN=$(boxkite token create …)`. */
-async function create(store: Store, input: CommandInput, argument: string | undefined): Promise<number> {
+async function create(
+  store: Store,
+  input: CommandInput,
+  argument: string | undefined,
+): Promise<CreatedToken> {
   const now = systemClock.now();
   const name = text(input, "name") ?? argument;
   if (name === undefined)
     throw new BoxkiteError("CONFIG_INVALID", "the token has no name", { hint: "add --name NAME" });
-  const made = await createToken(store, {
+  return createToken(store, {
     name,
     grants: [await grantOf(store, input)],
     expiresAt: expiryOf(input, now),
     createdBy: userInfo().username,
     at: now,
   });
-  const { id, grants, expiresAt } = made.token;
+}
+
+/** The token alone on standard output: `TOKEN=$(boxkite token create …)`. */
+function printNew(
+  { token: { id, name, grants, expiresAt }, text: shown }: CreatedToken,
+  input: CommandInput,
+): number {
   if (input.values["json"] === true) {
-    process.stdout.write(`${JSON.stringify({ id, name, grants, expiresAt, token: made.text })}\n`);
+    process.stdout.write(`${JSON.stringify({ id, name, grants, expiresAt, token: shown })}\n`);
     return EXIT.ok;
   }
-  process.stdout.write(`${made.text}\n`);
+  process.stdout.write(`${shown}\n`);
   process.stderr.write(
     `${name}: ${grants.map(describeGrant).join(", ")}; ${expiresAt === undefined ? "does not expire" : `until ${formatTime(expiresAt)}`}. It is not shown again.\n`,
   );
