@@ -3,6 +3,7 @@ import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { parse } from "yaml";
+import { auditLines } from "../../../test/helpers/audit-lines.ts";
 import { runProgram, succeeded } from "../../../test/helpers/stock-sdk.ts";
 import { temporaryDirectory } from "../../../test/helpers/server.ts";
 import { loadConfig } from "../../client/config-file.ts";
@@ -61,13 +62,17 @@ test("where nobody has to log in the file is that of flyte create config --devbo
 
 test("the local login secret is in the path of the endpoint, in a file that only its owner may read", async (t) => {
   const connection = { host: "localhost", port: 1234, login: "local-secret" } as const;
-  const { directory, secret, create, file } = await subject(t, connection);
+  const { directory, data, secret, create, file } = await subject(t, connection);
   await mkdir(join(directory, ".flyte"));
   await writeFile(file, "old", { mode: 0o644 });
   const { stdout, stderr } = succeeded(await create("--force"));
   assert.equal((await stat(file)).mode & 0o777, 0o600);
   assert.match(stderr, /out of version control/u);
   assert.ok(!(stdout + stderr).includes(secret));
+  assert.deepEqual(
+    auditLines(data).map(({ kind, call, result }) => [kind, call, result]),
+    [["change", "boxkite config create", "ok"]],
+  );
   // The TypeScript SDK reads the same file.
   const { endpoint = "", insecure } = await loadConfig(file, {});
   assert.equal(baseUrlOf(endpoint, insecure), `http://localhost:1234/t/${secret}`);

@@ -5,6 +5,7 @@ import { BoxkiteError, messageOf } from "../../domain/errors.ts";
 import { checkProjectName, DOMAINS, isDomain } from "../../domain/ids.ts";
 import { hostPort } from "../../lib/host-port.ts";
 import { localSecretOf } from "../../server/local-login.ts";
+import { recordedIn } from "../audit-entry.ts";
 import { invalidSetting, optionOf } from "../check-setting.ts";
 import { EXIT, type Command, type CommandInput } from "../command.ts";
 import { dataDirectory, openStoreIn } from "../data-directory.ts";
@@ -69,7 +70,9 @@ function readChoices(input: CommandInput): ClientChoices {
 async function readSecret(data: string): Promise<string> {
   const store = await openStoreIn(data);
   try {
-    return localSecretOf(await readSigningKeys(store));
+    return await recordedIn(data, "config create", { kind: "server", key: "" }, async () =>
+      localSecretOf(await readSigningKeys(store)),
+    );
   } finally {
     await store.close();
   }
