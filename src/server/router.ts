@@ -2,7 +2,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { textOf, type BoxkiteError } from "../domain/errors.ts";
 import type { ActionKey } from "../domain/ids.ts";
-import type { Principal, Stranger } from "../domain/principal.ts";
+import type { Principal } from "../domain/principal.ts";
 import { isSigned } from "../objects/s3/is-signed.ts";
 import { createPages } from "../pages/pages.ts";
 import { splitTokenPath } from "../executors/plain-environment.ts";
@@ -24,6 +24,14 @@ import { isGone } from "../lib/client-gone.ts";
 import type { Ends } from "./ends.ts";
 import type { Handler, Request, Response } from "./listener.ts";
 import type { People } from "./people.ts";
+import {
+  answerRefusal,
+  callNameOf,
+  refusedStranger,
+  tooManyGuesses,
+  unknownName,
+  type Refusal,
+} from "./refusal.ts";
 import { answerSignIn } from "./sign-in-routes.ts";
 
 /** Answers a request whose caller is authenticated. */
@@ -73,11 +81,9 @@ export function createRouter({
     if (isSigned(request)) return objects(request, response, by);
     request.url = url;
     const path = url.split("?")[0] ?? "/";
-    const refused = refusalFor(request, response, caller, path);
-    if (refused !== undefined) {
-      auditHttp(audited, response, by, "request");
-      return refused();
-    }
+    const refusal = refusalFor(request, caller, path);
+    if (refusal !== undefined)
+      return answerRefusal(response, refusal, auditHttp(audited, response, by, callNameOf(path)));
     if (people !== undefined && signIn(people, request, response, path, caller)) return;
     if (path.startsWith("/flyteidl2.")) return rpc(request, response, by);
     if (path === `/${bucket}` || path.startsWith(`/${bucket}/`)) return objects(request, response, by);
@@ -99,18 +105,17 @@ export function createRouter({
     }
   };
 
-  /** Of what is refused whatever it asks for. */
   const refusalFor = (
     request: Request,
-    response: Response,
     { by: { identity }, waitSeconds }: Authenticated,
     path: string,
-  ): (() => void) | undefined => {
-    if (!isKnownName(request, hostNames)) return () => refuseName(request, response);
-    if (waitSeconds !== undefined) return () => refuseGuesses(response, waitSeconds);
+  ): Refusal | undefined => {
+    if (!isKnownName(request, hostNames)) return unknownName(request);
+    if (waitSeconds !== undefined) return tooManyGuesses(waitSeconds);
     const isOpen = path === LIVE_PATH || HEALTH_PATHS.includes(path);
-    if (!refusesStrangers || identity.kind !== "stranger" || isOpen) return undefined;
-    return () => refuseStranger(response, identity);
+    return refusesStrangers && identity.kind === "stranger" && !isOpen
+      ? refusedStranger(identity)
+      : undefined;
   };
 
   const pageCaller = ({ by, viewer }: Authenticated) => ({ by, viewer, hasLogin: people !== undefined });
@@ -122,9 +127,10 @@ export function createRouter({
     path: string,
     caller: Authenticated,
   ): boolean => {
-    const answered = answerSignIn(people, request, response, path, caller, (name) =>
-      auditHttp(audited, response, caller.by, name, "change"),
-    );
+    const answered = answerSignIn(people, request, response, path, caller, (name) => {
+      audited.requireWritable();
+      return auditHttp(audited, response, caller.by, name, "change");
+    });
     answered?.catch((error: unknown) => {
       const refusal = refusalOf(error);
       if (refusal === undefined) fail(request, response, error);
@@ -190,20 +196,4 @@ function healthText(problem: BoxkiteError | undefined): string {
 export function unknownMethod(request: Request, response: Response): void {
   const method = (request.url ?? "").slice(1);
   refuse(response, 404, "unimplemented", `${method} is not implemented by this server`);
-}
-
-function refuseGuesses(response: Response, seconds: number): void {
-  response.setHeader("retry-after", String(seconds));
-  const message = `there were too many wrong tokens from this address; try again in ${seconds} s`;
-  refuse(response, 429, "resource_exhausted", message);
-}
-
-function refuseStranger(response: Response, { why, hint }: Stranger): void {
-  refuse(response, 401, "unauthenticated", textOf({ message: why, hint }));
-}
-
-function refuseName({ headers }: Request, response: Response): void {
-  const name = String(headers[":authority"] ?? headers.host);
-  const message = `${name} is no name of this machine; where it is meant to be, start the server with --server-name NAME`;
-  refuse(response, 421, "permission_denied", message);
 }

@@ -27,7 +27,8 @@ export function answerSignIn(
     const call = begin(name);
     return ({ who, identity }) => call.identify(who, identity);
   };
-  if (followedLink !== undefined) return signIn.follow(asked, answer, followedLink, url, begun("sign-in"));
+  if (followedLink !== undefined)
+    return allowed(["GET"], () => signIn.follow(asked, answer, followedLink, url, begun("sign-in")));
   switch (path) {
     case LOGIN_PATH:
       if (READ.includes(request.method ?? "")) return allowed(READ, () => signIn.showForm(asked, answer));

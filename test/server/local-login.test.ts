@@ -20,6 +20,7 @@ import { ActionPhase } from "../../src/wire/gen/flyteidl2/common/phase_pb.js";
 import { RunService } from "../../src/wire/gen/flyteidl2/workflow/run_service_pb.js";
 import { taskSpec } from "../../bench/helpers/requests.ts";
 import { asAttempt } from "../helpers/attempt-objects.ts";
+import { auditLines } from "../helpers/audit-lines.ts";
 import { createFakeExecutor, type FakeAttempt } from "../helpers/fake-executor.ts";
 import { startInProcess } from "../helpers/in-process-server.ts";
 import { signingKeysIn } from "../helpers/signing-keys.ts";
@@ -101,6 +102,9 @@ test("the listener of tasks takes their tokens, their keys and links, and health
     assert.match(refused.text, /"unauthenticated".*for task containers.*; hint: .*init_in_cluster/u, path);
   }
   for (const path of [RUNS, secret + RUNS, "/login"]) assert.equal((await read(taskUrl + path)).status, 401);
+  const refusal = auditLines(directory).find(({ call }) => call === "ProjectService/ListProjects");
+  assert.equal(refusal?.result, "UNAUTHENTICATED");
+  assert.match(refusal.message ?? "", /this port is for task containers/u);
 
   // Objects: with the attempt's keys and with links; a person's keys are for the port of people.
   const own = "s3://boxkite/flytesnacks/development/runs/r/a0/1/x";
@@ -131,7 +135,7 @@ test("the listener of tasks takes their tokens, their keys and links, and health
 });
 
 test("people show the local login secret: in the path, as a bearer, by a cookie; a task's token is a task's anywhere", async (t) => {
-  const { url, attempt, localSecret } = await start(t);
+  const { directory, url, attempt, localSecret } = await start(t);
   const nobody = await call(url + LIST);
   assert.equal(nobody.status, 401);
   assert.match(nobody.text, /asks for the local login secret.*; hint: run boxkite config create/u);
@@ -160,6 +164,8 @@ test("people show the local login secret: in the path, as a bearer, by a cookie;
   );
   const followed = await read(`${url}${tokenPath(localSecret)}${RUNS}?by=local`);
   assert.deepEqual([followed.status, followed.headers.get("location")], [303, `${RUNS}?by=local`]);
+  const signedIn = auditLines(directory).findLast(({ call }) => call === "sign-in");
+  assert.deepEqual([signedIn?.kind, signedIn?.who, signedIn?.result], ["change", "local", "ok"]);
   const set = followed.headers.get("set-cookie") ?? "";
   assert.match(set, /^boxkite_session=[\w-]+; Path=\/; Max-Age=43200; HttpOnly; SameSite=Lax$/u);
   assert.ok(!set.includes(localSecret.slice(4)));
