@@ -1,7 +1,9 @@
 /** Which ports the server has: that of task containers must be the same when it starts again. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import { writeFile } from "node:fs/promises";
 import { createServer, type AddressInfo } from "node:net";
+import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { recordingLogger } from "../../test/helpers/recording-logger.ts";
 import { temporaryDirectory } from "../../test/helpers/server.ts";
@@ -71,6 +73,16 @@ test("a stored port that another program has is given up, with a warning", async
   await second.close();
   const third = await open(t, directory, 0, reach);
   assert.equal(third.taskPort, second.taskPort);
+});
+
+test("a file that holds no port is as none", async (t) => {
+  for (const text of ["-1", "99999", "30081x", ""]) {
+    const directory = await temporaryDirectory(t);
+    await writeFile(join(directory, "task-port"), text);
+    const listeners = await open(t, directory, 0, reach);
+    assert.equal(await said(listeners.taskPort), "tasks", text);
+    assert.deepEqual(listeners.lines, []);
+  }
 });
 
 test("where containers are told from people there is one port", async (t) => {

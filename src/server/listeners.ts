@@ -4,7 +4,7 @@
  */
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { BoxkiteError } from "../domain/errors.ts";
+import { BoxkiteError, type ErrorCode } from "../domain/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Reach } from "../platform/reach.ts";
 import { explainDirectory } from "./create-directory.ts";
@@ -52,6 +52,8 @@ export async function openListeners({
 /** In the data directory: containers that outlive the server call its next one at the same port. */
 const TASK_PORT_FILE = "task-port";
 const MAX_PORT = 65_535;
+/** Where another port is as good. */
+const OTHER_PORT: ReadonlySet<ErrorCode> = new Set(["PORT_IN_USE", "CONFIG_INVALID"]);
 
 /** At the port that was used before; at first the one after the port for everybody, or any that is free. */
 async function listenForTasks(
@@ -61,14 +63,14 @@ async function listenForTasks(
   log: Logger,
 ): Promise<Listener> {
   const file = join(dataDirectory, TASK_PORT_FILE);
-  const stored = Number(await readFile(file, "utf8").catch(() => "")) || undefined;
+  const stored = portIn(await readFile(file, "utf8").catch(() => ""));
   const listener =
     (await listenAt(stored, options)) ??
     (await listenAt(port < MAX_PORT ? port + 1 : undefined, options)) ??
     (await listen({ ...options, port: 0 }));
   if (listener.port === stored) return listener;
   if (stored !== undefined)
-    log.warn("the port of task containers is in use by another program: tasks that still run cannot call", {
+    log.warn("the port of task containers is not free any more: tasks that still run cannot call", {
       port: stored,
       now: listener.port,
     });
@@ -81,7 +83,13 @@ async function listenForTasks(
   return listener;
 }
 
-/** Undefined where another program has the port. */
+/** Undefined for what is no port. */
+function portIn(text: string): number | undefined {
+  const port = Number(text);
+  return Number.isInteger(port) && port > 0 && port <= MAX_PORT ? port : undefined;
+}
+
+/** Undefined where the port is in use, or may not be used. */
 async function listenAt(
   port: number | undefined,
   options: Omit<ListenerOptions, "port">,
@@ -90,7 +98,7 @@ async function listenAt(
   try {
     return await listen({ ...options, port });
   } catch (error) {
-    if (error instanceof BoxkiteError && error.code === "PORT_IN_USE") return undefined;
+    if (error instanceof BoxkiteError && OTHER_PORT.has(error.code)) return undefined;
     throw error;
   }
 }
