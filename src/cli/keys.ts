@@ -72,7 +72,7 @@ function validForMs(setting: Setting | undefined): number {
   throw invalidSetting(setting, "a time like 90m, 24h or 7d; 0s ends all keys before at once");
 }
 
-/** Secrets are not shown. `attempts`: how many still use it. */
+/** Secrets are not shown. `attempts`: how many may still use it. */
 function format(ring: KeyRing | undefined, json: boolean): string {
   const rows = (ring ?? []).map(({ id, createdAt, validUntil, attempts }) => ({
     id,

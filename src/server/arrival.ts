@@ -11,7 +11,7 @@ export interface Arrivals {
   readonly hasTls: boolean;
   /** @default none */
   readonly proxies?: Proxies | undefined;
-  /** Called before a request is refused here. `from`: the address that it came from. */
+  /** Called before a request of another machine is refused. `from`: the address that it came from. */
   readonly onRefused?: ((request: Request, response: Response, from: string) => void) | undefined;
 }
 

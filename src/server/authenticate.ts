@@ -2,7 +2,7 @@
 import { EVERYONE, LOCAL, type Identity, type Principal } from "../domain/principal.ts";
 import { actionKeyText } from "../domain/ids.ts";
 import { splitTokenPath } from "../executors/plain-environment.ts";
-import { attemptOfToken } from "../orchestrator/attempt-token.ts";
+import { attemptOfToken, isAttemptToken } from "../orchestrator/attempt-token.ts";
 import type { SigningKeys } from "../orchestrator/signing-keys.ts";
 import type { Reach } from "../platform/reach.ts";
 import { CLIENT_HEADER } from "../services/origin.ts";
@@ -40,6 +40,9 @@ export function createAuthenticate(
     });
     const attempt = inPath && attemptOfToken(keys, inPath.token);
     if (attempt !== undefined) return authenticated({ identity: { kind: "attempt", key: attempt } });
+    // Neither a person's token nor their secret: it was of a task, whose key has ended.
+    if (inPath !== undefined && isAttemptToken(inPath.token))
+      return authenticated({ identity: UNKNOWN_TOKEN });
     const path = url.split("?", 1)[0] ?? "";
     const person = people?.identify(request, { path, pathToken: inPath?.token, from });
     if (person !== undefined) return person.then(authenticated);
@@ -64,16 +67,18 @@ export function nameOf(identity: Identity): string {
   }
 }
 
+export const CONNECT_IN_TASK =
+  "in a task, call flyte.init_in_cluster() or leave flyte to connect by itself; images with flyte before 2.2 do not " +
+  "send the token: install flyte 2.2 or newer in the image";
+
 const CONTAINER: Identity = {
   kind: "stranger",
   why: "a call from a container needs the token of its task, and this one has none",
-  hint:
-    "in a task, call flyte.init_in_cluster() or leave flyte to connect by itself; images with flyte before 2.2 do not " +
-    "send the token: install flyte 2.2 or newer in the image",
+  hint: CONNECT_IN_TASK,
 };
 
 const UNKNOWN_TOKEN: Identity = {
   kind: "stranger",
-  why: "the token in the path of the call was not made by this server",
+  why: "the token in the path of the call is not valid: this server did not make it, or the key that signed it was replaced",
   hint: "use the endpoint as this server gave it, from the variable _U_EP_OVERRIDE of the task",
 };

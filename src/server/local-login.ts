@@ -1,7 +1,8 @@
 /**
  * The local login: where containers of tasks come over loopback, people on this machine show a secret by which they are
  * told from them. Like tokens of tasks it is signed, not stored: whoever may read the data directory may make it
- * (`boxkite config create`), and `boxkite keys rotate` replaces it.
+ * (`boxkite config create`), and `boxkite keys rotate` replaces it: the one before is valid as long as its key, at most
+ * `--valid-for`.
  */
 import { randomBytes } from "node:crypto";
 import { EVERYONE, LOCAL, type Identity } from "../domain/principal.ts";
@@ -28,8 +29,8 @@ function isLocalSecret(keys: SigningKeys, text: string): boolean {
 
 /** No limit for wrong secrets: nobody guesses 256 bits, and a container that tried would lock out the machine's people. */
 export function createLocalLogin(keys: SigningKeys, clock: Clock): People {
-  const ofCookie = (session: string | undefined): Identified => {
-    if (session === undefined || !isValidSession(session, keys, clock)) return { identity: NO_SECRET };
+  const ofCookie = (session: string): Identified => {
+    if (!isValidSession(session, keys, clock)) return { identity: NO_SECRET };
     return { identity: EVERYONE, viewer: { name: LOCAL.who, formToken: formTokenOf(session) } };
   };
 
@@ -46,13 +47,16 @@ export function createLocalLogin(keys: SigningKeys, clock: Clock): People {
       // What is signed cannot be taken back: the browser forgets it, and it ends after its time.
       end: async () => {},
     }),
-    identify: async (request, { path, pathToken }) => {
+    identify: (request, { path, pathToken }) => {
       const isPage = takesCookie(path);
       const text = pathToken ?? bearerOf(request);
-      if (text === undefined) return ofCookie(isPage ? sessionOf(request) : undefined);
-      if (!isLocalSecret(keys, text)) return { identity: WRONG_SECRET };
-      const isLink = pathToken !== undefined && isPage && isBrowser(request);
-      return { identity: EVERYONE, ...(isLink && { followedLink: text }) };
+      if (text !== undefined) {
+        if (!isLocalSecret(keys, text)) return Promise.resolve({ identity: WRONG_SECRET });
+        const isLink = pathToken !== undefined && isPage && isBrowser(request);
+        return Promise.resolve({ identity: EVERYONE, ...(isLink && { followedLink: text }) });
+      }
+      const session = isPage ? sessionOf(request) : undefined;
+      return session === undefined ? undefined : Promise.resolve(ofCookie(session));
     },
     stop: async () => {},
   };

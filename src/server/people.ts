@@ -1,4 +1,4 @@
-/** People and machines with tokens: who they are by what a request shows, and how they sign in and out. */
+/** People and machines: who they are by what a request shows, and how they sign in and out; here by tokens. */
 import type { Identity } from "../domain/principal.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
@@ -13,7 +13,7 @@ import { COOKIE_LIFETIME_MS, createSignIn, sessionOf, type SignedIn, type SignIn
 import { ACCESS_TOKEN_LIFETIME_MS, createTokenEndpoint, type TokenEndpoint } from "./token-endpoint.ts";
 import { createTokenRegistry, type ValidToken } from "./token-registry.ts";
 
-/** Who shows a token. */
+/** Who shows something by which they are known. */
 export interface Identified {
   readonly identity: Identity;
   /** The token's name. */

@@ -206,7 +206,7 @@ test("with tokens people show theirs, and there is no local secret", async (t) =
 });
 
 test("a rotation of the signing keys ends the local secret and the sessions of it", async (t) => {
-  const { url, directory, localSecret } = await start(t);
+  const { url, taskUrl, directory, localSecret, attempt } = await start(t);
   const followed = await read(url + tokenPath(localSecret) + RUNS);
   const cookie = followed.headers.get("set-cookie")?.split(";")[0] ?? "";
   const store = openSqliteStore(join(directory, STORE_FILE));
@@ -214,4 +214,6 @@ test("a rotation of the signing keys ends the local secret and the sessions of i
   await rotateSigningKeys(store, systemClock, 0);
   await until(async () => (await call(url + tokenPath(localSecret) + LIST)).status === 401);
   assert.equal((await read(url + RUNS, { cookie })).status, 303);
+  for (const port of [url, taskUrl])
+    assert.match((await call(port + pathOf(attempt) + WHO)).text, /token in the path .* is not valid/u);
 });
