@@ -43,4 +43,6 @@ const CLIENT_IS_GONE = 499;
 function refuse(response: Response, error: unknown): void {
   for (const name of response.getHeaderNames()) response.removeHeader(name);
   sendText(response, 503, `${isStorageError(error) ? textOf(error) : "the call could not be recorded"}\n`);
+  // Whoever answers in pieces writes on until the response has closed: for Node that is an error, which ends the process.
+  Object.assign(response, { write: () => false, end: () => response });
 }
