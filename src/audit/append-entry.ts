@@ -1,9 +1,23 @@
 /** Entries of commands beside the server, or without one: several processes may add lines to one file. */
 import { systemClock, type Clock } from "../lib/clock.ts";
 import { unwritable } from "./audit-log.ts";
-import { createAuditDirectory, dayOf, openDayFile, type DayFile } from "./day-file.ts";
+import {
+  createAuditDirectory,
+  dayOf,
+  openDayFile,
+  writeWhole,
+  type DayFile,
+  type OpenDayFile,
+} from "./day-file.ts";
 import { lineOf, type AuditedResource } from "./entry.ts";
 import { operatorEntry } from "./operator-entry.ts";
+
+export interface EntryOptions {
+  /** @default the system's */
+  readonly clock?: Clock;
+  /** Replaced by tests. */
+  readonly openFile?: OpenDayFile;
+}
 
 /**
  * Does the operator's work and writes its entry, also where it fails. Throws DISK_FULL or DATA_DIRECTORY_UNUSABLE, before the
@@ -14,12 +28,12 @@ export async function withEntry<T>(
   call: string,
   on: readonly AuditedResource[],
   work: () => Promise<T>,
-  clock: Clock = systemClock,
+  { clock = systemClock, openFile = openDayFile }: EntryOptions = {},
 ): Promise<T> {
-  const file = openToday(directory, clock);
+  const file = openToday(directory, clock, openFile);
   const write = async (failure?: { readonly error: unknown }): Promise<void> => {
     try {
-      file.write(Buffer.from(lineOf(operatorEntry({ call, on, at: clock.now(), ...failure }))));
+      writeWhole(file, Buffer.from(lineOf(operatorEntry({ call, on, at: clock.now(), ...failure }))));
       await file.sync();
     } catch (error) {
       throw unwritable(directory, error);
@@ -37,10 +51,11 @@ export async function withEntry<T>(
   }
 }
 
-function openToday(directory: string, clock: Clock): DayFile {
+/** A server that runs does not make a directory that is gone again; this does, and the server goes on in it. */
+function openToday(directory: string, clock: Clock, openFile: OpenDayFile): DayFile {
   try {
     createAuditDirectory(directory);
-    return openDayFile(directory, dayOf(clock.now()));
+    return openFile(directory, dayOf(clock.now()));
   } catch (error) {
     throw unwritable(directory, error);
   }

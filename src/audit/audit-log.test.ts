@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { appendFile, mkdtemp, readFile, rename, rm, stat } from "node:fs/promises";
+import { appendFile, chown, mkdtemp, readFile, rename, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { recordingLogger } from "../../test/helpers/recording-logger.ts";
 import { steppedClock } from "../../test/helpers/stepped-clock.ts";
@@ -10,7 +10,7 @@ import { LOCAL } from "../domain/principal.ts";
 import { until } from "../../test/helpers/until.ts";
 import { openAuditLog } from "./audit-log.ts";
 import { withEntry } from "./append-entry.ts";
-import { dayOf, fileOfDay, openDayFile, type DayFile, type OpenDayFile } from "./day-file.ts";
+import { dayOf, fileOfDay, openDayFile, type DayFile } from "./day-file.ts";
 import type { AuditEntry, AuditLine } from "./entry.ts";
 import { readAuditLines } from "./read-lines.ts";
 
@@ -81,21 +81,24 @@ test("a last line that a crash cut is ended, and reading leaves it out and names
   assert.deepEqual(await callsIn(directory, damaged), ["whole"]);
   const after = openAuditLog(directory, options);
   after.write(entry("next"));
-  await withEntry(directory, "boxkite keys rotate", [], async () => {}, options.clock);
+  await withEntry(directory, "boxkite keys rotate", [], async () => {}, options);
   await after.close();
   assert.deepEqual(await callsIn(directory, damaged), ["whole", "next", "boxkite keys rotate"]);
   assert.deepEqual(damaged, [`${file}:2`, `${file}:2`]);
 });
 
-/** A disk that takes so many more bytes. */
-function fullDisk(): { readonly open: OpenDayFile; space: number } {
+/** A disk that takes so many more bytes, and syncs when it is let. */
+function fullDisk() {
   const disk = {
     space: Infinity,
+    mayEnd: Promise.resolve(),
+    opened: 0,
     open: (directory: string, day: string): DayFile => {
       const file = openDayFile(directory, day);
+      disk.opened++;
       return {
         ...file,
-        sync: async () => {},
+        sync: () => disk.mayEnd,
         write: (bytes) => {
           if (disk.space === 0) throw Object.assign(new Error("no space left"), { code: "ENOSPC" });
           const written = file.write(bytes.subarray(0, Math.min(bytes.length, disk.space)));
@@ -108,12 +111,107 @@ function fullDisk(): { readonly open: OpenDayFile; space: number } {
   return disk;
 }
 
-test("on a full disk nothing is accepted, until there is space: then what was under way is written whole", async (t) => {
+async function onFullDisk(t: TestContext) {
   const directory = await directoryOf(t);
   const clock = steppedClock(Date.parse("2026-03-01T12:00:00Z"));
   const disk = fullDisk();
   const { log, lines } = recordingLogger();
   const audit = openAuditLog(directory, { clock, log, openFile: disk.open });
+  const failing = (entry: AuditEntry) => assert.throws(() => audit.write(entry), isRefused("DISK_FULL"));
+  const logged = (message: string) => lines.filter((line) => line.message === message);
+  return { directory, clock, disk, audit, failing, lines, logged };
+}
+
+test("what is written while the log recovers is in it once it has recovered", async (t) => {
+  const { directory, clock, disk, audit, failing } = await onFullDisk(t);
+  disk.space = 0;
+  failing(entry("first"));
+  disk.space = Infinity;
+  const syncing = Promise.withResolvers<void>();
+  disk.mayEnd = syncing.promise;
+  await clock.step(1_000);
+  failing(entry("meanwhile"));
+  assert.deepEqual(await callsIn(directory), ["first"]);
+  syncing.resolve();
+  await clock.step(0);
+  audit.requireWritable();
+  assert.deepEqual(await callsIn(directory), ["first", "meanwhile"]);
+  await audit.close();
+});
+
+test("closing writes what is left, or logs how much is lost, and nothing is written later", async (t) => {
+  const saved = await onFullDisk(t);
+  saved.disk.space = 0;
+  saved.failing(entry("saved"));
+  saved.disk.space = Infinity;
+  await saved.audit.close();
+  assert.deepEqual(await callsIn(saved.directory), ["saved"]);
+
+  const { directory, disk, audit, failing, logged } = await onFullDisk(t);
+  disk.space = 0;
+  failing(entry("lost"));
+  failing({ ...entry("denied"), kind: "denied" });
+  await audit.close();
+  const [incomplete] = logged("the audit log is not complete");
+  assert.deepEqual([incomplete?.["lostLines"], incomplete?.["deniedWithoutLine"]], [1, 1]);
+  disk.space = Infinity;
+  const { opened } = disk;
+  assert.throws(() => audit.write(entry("late")), isRefused("DATA_DIRECTORY_UNUSABLE"));
+  assert.equal(disk.opened, opened);
+  assert.match(String(logged("an entry of the audit log is lost")[0]?.["entry"]), /"call":"late"/u);
+  assert.deepEqual(await callsIn(directory), []);
+});
+
+test("while the log cannot be written, denied calls do not displace changes; what does not fit is in the server's log", async (t) => {
+  const { directory, clock, disk, audit, failing, logged } = await onFullDisk(t);
+  const long = Array.from({ length: 20 }, (_, index) => ({ kind: "object", key: `${index}`.padEnd(1_000) }));
+  const [denials, changes] = [200, 250];
+  disk.space = 0;
+  failing(entry("first"));
+  for (let each = 0; each < denials; each++) failing({ ...entry("denied"), kind: "denied", on: long });
+  for (let each = 0; each < changes; each++) failing({ ...entry(`change ${each}`), on: long });
+  disk.space = Infinity;
+  await clock.step(1_000);
+  const calls = await callsIn(directory);
+  const lost = logged("an entry of the audit log is lost");
+  assert.deepEqual(calls.slice(0, 2), ["first", "change 0"]);
+  assert.ok(calls.length > 200 && lost.length > 0, `${calls.length} and ${lost.length}`);
+  assert.equal(calls.length + lost.length, 1 + changes);
+  const [recovered] = logged("the audit log can be written again");
+  assert.equal(recovered?.["deniedWithoutLine"], denials);
+  await audit.close();
+});
+
+test("a command whose entry does not fit on the disk says so", async (t) => {
+  const directory = await directoryOf(t);
+  const disk = fullDisk();
+  const options = { clock: steppedClock(START), openFile: disk.open };
+  const call = (name: string) => withEntry(directory, name, [], async () => {}, options);
+  await call("first");
+  disk.space = 20;
+  await assert.rejects(call("cut"), isRefused("DISK_FULL"));
+  disk.space = Infinity;
+  await call("next");
+  assert.deepEqual(await callsIn(directory), ["first", "next"]);
+});
+
+const notRoot = process.getuid?.() !== 0 && "only root can give a directory to another user";
+test(
+  "what a command of root makes is its owner's whose data directory it is",
+  { skip: notRoot },
+  async (t) => {
+    const directory = await directoryOf(t);
+    await chown(dirname(directory), 12_345, 12_346);
+    await withEntry(directory, "boxkite keys rotate", [], async () => {}, { clock: steppedClock(START) });
+    for (const path of [directory, fileOfDay(directory, DAY)]) {
+      const { uid, gid } = await stat(path);
+      assert.deepEqual([uid, gid], [12_345, 12_346], path);
+    }
+  },
+);
+
+test("on a full disk nothing is accepted, until there is space: then what was under way is written whole", async (t) => {
+  const { directory, clock, disk, audit, lines } = await onFullDisk(t);
   audit.write(entry("before"));
   disk.space = 20;
   assert.throws(() => audit.write(entry("cut")), isRefused("DISK_FULL"));
@@ -183,12 +281,12 @@ test("work of a command is not begun where it cannot be recorded, and is recorde
     throw new BoxkiteError("CONFIG_INVALID", "no such token", { hint: "boxkite token list" });
   };
   await assert.rejects(
-    withEntry(join(directory, "missing"), "boxkite token revoke", [], work, clock),
+    withEntry(join(directory, "missing"), "boxkite token revoke", [], work, { clock }),
     isRefused("DATA_DIRECTORY_UNUSABLE"),
   );
   assert.equal(begun, 0);
   await assert.rejects(
-    withEntry(directory, "boxkite token revoke", [{ kind: "token", key: "ci" }], work, clock),
+    withEntry(directory, "boxkite token revoke", [{ kind: "token", key: "ci" }], work, { clock }),
     /no such token/u,
   );
   const [line] = await Array.fromAsync(readAuditLines(directory, { onDamaged: () => assert.fail() }));

@@ -8,6 +8,7 @@ import { errnoOf } from "../lib/errno.ts";
 import type { Logger } from "../lib/log.ts";
 import { createAuditDirectory, dayOf, openDayFile, type DayFile, type OpenDayFile } from "./day-file.ts";
 import { lineOf, type AuditEntry } from "./entry.ts";
+import { UnwrittenLines } from "./unwritten-lines.ts";
 
 export interface AuditLog {
   /**
@@ -31,10 +32,11 @@ export interface AuditLogOptions {
 
 const SYNC_EVERY_MS = 1_000;
 const RETRY_EVERY_MS = 1_000;
-/** Kept of what cannot be written: what was under way when it began to fail, for nothing else is accepted then. */
+/**
+ * Kept of what cannot be written: of calls that were under way when it began to fail. Later ones are refused before they begin,
+ * or are denied: of those nothing is kept, for anybody can make them.
+ */
 const MAX_UNWRITTEN_BYTES = 4 * 1024 * 1024;
-const LINE_BREAK = 10;
-const NOTHING: Uint8Array = new Uint8Array();
 
 /** Makes the directory. Throws DISK_FULL or DATA_DIRECTORY_UNUSABLE where it cannot be used. */
 export function openAuditLog(
@@ -44,7 +46,8 @@ export function openAuditLog(
   const closing = new AbortController();
   const pause = (ms: number) => clock.sleep(ms, { signal: closing.signal, ref: false }).catch(() => {});
   /** Of entries whose callers were answered with the failure: they have happened, and are written before any other. */
-  let unwritten = NOTHING;
+  const unwritten = new UnwrittenLines(MAX_UNWRITTEN_BYTES);
+  let deniedWithoutLine = 0;
   let file: DayFile | undefined;
   let failure: BoxkiteError | undefined;
   let isSyncDue = false;
@@ -66,17 +69,15 @@ export function openAuditLog(
     before?.close().catch((error: unknown) => log.warn("a day of the audit log was not closed", { error }));
   };
 
-  const writeAll = (): void => {
-    let written = 0;
-    try {
-      const to = opened();
-      while (written < unwritten.length) written += to.write(unwritten.subarray(written));
-      unwritten = NOTHING;
-    } catch (error) {
-      // A line of which a part was written is written again as a whole.
-      unwritten = unwritten.subarray(unwritten.subarray(0, written).lastIndexOf(LINE_BREAK) + 1);
-      throw error;
+  const keep = (entry: AuditEntry): void => {
+    const isClosed = closing.signal.aborted;
+    if (failure !== undefined && !isClosed && entry.kind === "denied") {
+      deniedWithoutLine++;
+      return;
     }
+    const line = lineOf(entry);
+    if (isClosed || !unwritten.add(Buffer.from(line)))
+      log.error("an entry of the audit log is lost", { entry: line.trimEnd() });
   };
 
   const fail = (error: unknown): BoxkiteError => {
@@ -94,10 +95,14 @@ export function openAuditLog(
       if (closing.signal.aborted) return;
       try {
         closeFile();
-        writeAll();
-        await file?.sync();
+        do {
+          unwritten.writeTo(opened());
+          await file?.sync();
+          if (closing.signal.aborted) return;
+        } while (unwritten.count > 0);
         failure = undefined;
-        log.info("the audit log can be written again");
+        log.info("the audit log can be written again", { deniedWithoutLine });
+        deniedWithoutLine = 0;
       } catch (error) {
         failure = unwritable(directory, error);
       }
@@ -118,10 +123,20 @@ export function openAuditLog(
     isSyncDue = true;
     await pause(SYNC_EVERY_MS);
     isSyncDue = false;
+    if (closing.signal.aborted) return;
     const syncing = file;
     try {
       await syncing?.sync();
       if (syncing === file) check();
+    } catch (error) {
+      fail(error);
+    }
+  };
+
+  const writeLast = (): void => {
+    try {
+      closeFile();
+      unwritten.writeTo(opened());
     } catch (error) {
       fail(error);
     }
@@ -137,19 +152,22 @@ export function openAuditLog(
     requireWritable,
     check,
     write: (entry) => {
-      const line = Buffer.from(lineOf(entry));
-      if (unwritten.length + line.length <= MAX_UNWRITTEN_BYTES)
-        unwritten = unwritten.length === 0 ? line : Buffer.concat([unwritten, line]);
+      keep(entry);
       requireWritable();
       try {
-        writeAll();
+        unwritten.writeTo(opened());
       } catch (error) {
         throw fail(error);
       }
       void syncSoon();
     },
     close: async () => {
+      if (closing.signal.aborted) return;
       closing.abort();
+      if (unwritten.count > 0) writeLast();
+      if (unwritten.count > 0 || deniedWithoutLine > 0)
+        log.error("the audit log is not complete", { lostLines: unwritten.count, deniedWithoutLine });
+      failure = unwritable(directory, new Error("it is closed"));
       await file?.close().catch((error: unknown) => log.error("the audit log was not closed", { error }));
       file = undefined;
     },

@@ -1,5 +1,6 @@
 /** The files of the audit log: one for each day in UTC, to which lines are added and nothing else happens. */
 import {
+  chownSync,
   closeSync,
   constants,
   fchownSync,
@@ -11,7 +12,7 @@ import {
   statSync,
   writeSync,
 } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import type { TimeMs } from "../domain/action.ts";
 import { errnoOf } from "../lib/errno.ts";
@@ -36,13 +37,17 @@ export function dayOfFile(name: string): string | undefined {
   return day !== undefined && !Number.isNaN(Date.parse(day)) ? day : undefined;
 }
 
-/** Once, at the start: a directory that vanishes later is not made again, so that nobody misses what was in it. */
+/** Has no effect where it exists. */
 export function createAuditDirectory(directory: string): void {
   try {
     mkdirSync(directory, { mode: 0o700 });
   } catch (error) {
-    if (errnoOf(error) !== "EEXIST") throw error;
+    if (errnoOf(error) === "EEXIST") return;
+    throw error;
   }
+  // A command that root runs on the data directory must not lock the server's user out.
+  const [{ uid }, owner] = [statSync(directory), statSync(dirname(directory))];
+  if (uid !== owner.uid) chownSync(directory, owner.uid, owner.gid);
 }
 
 export interface DayFile {
@@ -58,6 +63,11 @@ export interface DayFile {
   check(): void;
   /** Syncs before. */
   close(): Promise<void>;
+}
+
+/** Throws what `write` throws, also after a part was written. */
+export function writeWhole(file: DayFile, bytes: Uint8Array): void {
+  for (let written = 0; written < bytes.length;) written += file.write(bytes.subarray(written));
 }
 
 export type OpenDayFile = (directory: string, day: string) => DayFile;
