@@ -143,9 +143,10 @@ test("closing writes what is left, or logs how much is lost, and nothing is writ
   const saved = await onFullDisk(t);
   saved.disk.space = 0;
   saved.failing(entry("saved"));
+  saved.audit.beforeClose(() => saved.failing(entry("at the end")));
   saved.disk.space = Infinity;
   await saved.audit.close();
-  assert.deepEqual(await callsIn(saved.directory), ["saved"]);
+  assert.deepEqual(await callsIn(saved.directory), ["saved", "at the end"]);
 
   const { directory, disk, audit, failing, logged } = await onFullDisk(t);
   disk.space = 0;

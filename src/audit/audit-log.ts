@@ -20,6 +20,8 @@ export interface AuditLog {
   requireWritable(): void;
   /** As `requireWritable`, and finds out whether the file is still there. */
   check(): void;
+  /** Calls back when the log is about to close, for what is yet to be written. */
+  beforeClose(callback: () => void): void;
   close(): Promise<void>;
 }
 
@@ -48,6 +50,7 @@ export function openAuditLog(
   /** Of entries whose callers were answered with the failure: they have happened, and are written before any other. */
   const unwritten = new UnwrittenLines(MAX_UNWRITTEN_BYTES);
   let deniedWithoutLine = 0;
+  const beforeClose: (() => void)[] = [];
   let file: DayFile | undefined;
   let failure: BoxkiteError | undefined;
   let isSyncDue = false;
@@ -161,8 +164,10 @@ export function openAuditLog(
       }
       void syncSoon();
     },
+    beforeClose: (callback) => void beforeClose.push(callback),
     close: async () => {
       if (closing.signal.aborted) return;
+      for (const callback of beforeClose) callback();
       closing.abort();
       if (unwritten.count > 0) writeLast();
       if (unwritten.count > 0 || deniedWithoutLine > 0)

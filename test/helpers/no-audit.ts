@@ -5,5 +5,6 @@ export const NO_AUDIT: AuditLog = {
   write: () => {},
   requireWritable: () => {},
   check: () => {},
+  beforeClose: () => {},
   close: async () => {},
 };

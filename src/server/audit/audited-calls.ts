@@ -25,7 +25,7 @@ export interface AuditedCalls {
 export function createAuditedCalls(audit: AuditLog, clock: Clock): AuditedCalls {
   // A principal is made for each request.
   const calls = new WeakMap<Principal, CallRecord>();
-  const limited = limitStrangers(clock);
+  const write = limitStrangers(audit, clock);
   return {
     begin: (by, name, recordedAs) => {
       const call = new CallRecord(by, name, recordedAs);
@@ -42,7 +42,7 @@ export function createAuditedCalls(audit: AuditLog, clock: Clock): AuditedCalls 
       return notingDenials(call, () => authorise(by, right, resource));
     },
     end: (call) => {
-      for (const entry of call.entries(clock.now()).flatMap(limited)) audit.write(entry);
+      for (const entry of call.entries(clock.now())) write(entry);
     },
   };
 }

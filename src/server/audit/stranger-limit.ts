@@ -2,6 +2,7 @@
  * Keeps callers who prove nothing from filling the disk with lines: of each address, so many denied calls a minute are
  * recorded one by one, and the rest is counted.
  */
+import type { AuditLog } from "../../audit/audit-log.ts";
 import type { AuditEntry } from "../../audit/entry.ts";
 import type { TimeMs } from "../../domain/action.ts";
 import type { Clock } from "../../lib/clock.ts";
@@ -18,36 +19,67 @@ interface Period {
   left: number;
 }
 
-/** Gives the entries to write for this one: itself or none, and before it the counts of periods that are over. */
-export function limitStrangers(clock: Clock): (entry: AuditEntry) => readonly AuditEntry[] {
+/**
+ * Writes the entry, or counts it; the count is written when the minute ends, or the log closes. Throws DISK_FULL or
+ * DATA_DIRECTORY_UNUSABLE.
+ */
+export function limitStrangers(
+  audit: Pick<AuditLog, "write" | "beforeClose">,
+  clock: Clock,
+): (entry: AuditEntry) => void {
   // In the order in which they began, and so in that of their ends.
   const periods = new Map<string, Period>();
+  const closing = new AbortController();
 
-  const ended = (now: TimeMs): AuditEntry[] => {
-    const counts: AuditEntry[] = [];
-    for (const [network, { until, last, left }] of periods) {
-      if (now < until) break;
-      periods.delete(network);
-      if (last !== undefined) counts.push(countOf(last, left, now));
+  const writeCount = (period: Period): void => {
+    const { last, left, until } = period;
+    if (last === undefined) return;
+    delete period.last;
+    try {
+      audit.write(countOf(last, left, Math.min(until, clock.now())));
+    } catch {
+      // It was counted as one that has no line, and the server's log has why nothing can be written.
     }
-    return counts;
+  };
+
+  const writeCountAtEnd = async (period: Period): Promise<void> => {
+    const options = { signal: closing.signal, ref: false };
+    await clock.sleep(period.until - clock.now(), options).catch(() => {});
+    writeCount(period);
+  };
+
+  audit.beforeClose(() => {
+    closing.abort();
+    for (const period of periods.values()) writeCount(period);
+  });
+
+  const currentPeriod = (network: string): Period => {
+    const now = clock.now();
+    for (const [each, period] of periods) {
+      if (now < period.until) break;
+      periods.delete(each);
+      writeCount(period);
+    }
+    const period = periods.get(network) ?? { until: now + PERIOD_MS, lines: 0, left: 0 };
+    periods.set(network, period);
+    return period;
   };
 
   return (entry) => {
-    if (entry.identity.kind !== "stranger") return [entry];
-    const now = clock.now();
-    const counts = ended(now);
-    const network = networkOf(entry.from);
-    const period = periods.get(network) ?? { until: now + PERIOD_MS, lines: 0, left: 0 };
-    periods.set(network, period);
+    if (!isLimited(entry)) return audit.write(entry);
+    const period = currentPeriod(networkOf(entry.from));
     if (period.lines < MAX_LINES) {
       period.lines++;
-      return [...counts, entry];
+      return audit.write(entry);
     }
     period.last = entry;
-    period.left++;
-    return counts;
+    if (++period.left === 1) void writeCountAtEnd(period);
   };
+}
+
+/** Where nobody logs in, everybody may call; denied are those who come by a wrong name, or sign wrongly. */
+function isLimited({ identity, kind }: AuditEntry): boolean {
+  return identity.kind === "stranger" || (identity.kind === "everyone" && kind === "denied");
 }
 
 function countOf(last: AuditEntry, left: number, at: TimeMs): AuditEntry {
