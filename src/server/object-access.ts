@@ -68,11 +68,10 @@ export function createPrincipals(
       longestUrlSeconds: longestUrlSeconds(identity),
       onEnd: (end) => options.onEnd(identity, end),
       allows: (operation, key) => {
-        const right = RIGHTS[operation];
-        return options.audit.decide(by, rules, { right, key, isPrefix: operation === "list" }, async () => {
+        return options.audit.decide(by, rules, { operation, key }, async () => {
           const asked = operation === "know" ? SERVER : resource(operation, key);
           if (asked === undefined) return false;
-          await options.authorise({ ...by, who: name, identity }, right, asked);
+          await options.authorise({ ...by, who: name, identity }, RIGHTS[operation], asked);
           const isWrite = operation === "write" || operation === "delete";
           if (isWrite && mayWrite !== undefined && !(await mayWrite(key))) return false;
           if (operation === "read") onRead?.();

@@ -60,8 +60,8 @@ export class CallRecord {
   }
 
   /** What was decided for one resource. A change is one for the whole call. */
-  decided(recordedAs: "change" | "read", on: AuditedResource, failure?: Failure): void {
-    if (this.#recordedAs !== "change") this.#recordedAs = recordedAs;
+  decided(recordedAs: RecordedAs, on: AuditedResource, failure?: Failure): void {
+    if (this.#recordedAs !== "change") this.#recordedAs = recordedAs ?? this.#recordedAs;
     this.#decided.set(on.key, { on, ...(failure && { failure }) });
   }
 

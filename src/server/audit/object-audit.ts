@@ -1,10 +1,10 @@
 /** The audit of what S3 clients and signed links do with objects. */
 import type { Identity, Principal } from "../../domain/principal.ts";
+import type { S3Operation } from "../../objects/s3/principal.ts";
 import type { S3Error } from "../../objects/s3/s3-error.ts";
-import type { Right } from "../../services/access.ts";
 import type { TokenReader } from "../../services/authorise/token.ts";
 import type { AuditedCalls } from "./audited-calls.ts";
-import { failureOf } from "./call-record.ts";
+import { failureOf, type RecordedAs } from "./call-record.ts";
 
 /** Who signed a request. */
 export interface Signer {
@@ -20,7 +20,7 @@ export interface ObjectAudit {
   decide(
     by: Principal,
     signer: Signer,
-    asked: { readonly right: Right; readonly key: string; readonly isPrefix: boolean },
+    asked: { readonly operation: S3Operation; readonly key: string },
     decide: () => Promise<boolean>,
   ): Promise<boolean>;
   /** `name`: of the operation; `key`: empty for the bucket. */
@@ -28,17 +28,34 @@ export interface ObjectAudit {
   refused(by: Principal, error: S3Error): void;
 }
 
+/** That there is a bucket is no data. */
+const RECORDED_AS: Readonly<Record<S3Operation, RecordedAs>> = {
+  know: undefined,
+  read: "read",
+  list: "read",
+  write: "change",
+  delete: "change",
+};
+
+const KINDS: Readonly<Record<S3Operation, string>> = {
+  know: "server",
+  read: "object",
+  list: "objects",
+  write: "object",
+  delete: "object",
+};
+
 /** `tokens`: for their names, which access keys do not have. */
 export function createObjectAudit(audited: AuditedCalls, tokens: TokenReader): ObjectAudit {
   return {
-    decide: async (by, { name, identity }, { right, key, isPrefix }, decide) => {
+    decide: async (by, { name, identity }, { operation, key }, decide) => {
       const call = audited.of(by);
       if (call === undefined) return decide();
-      audited.requireWritable();
+      const recordedAs = RECORDED_AS[operation];
+      if (recordedAs !== undefined) audited.requireWritable();
       const token = identity.kind === "token" ? await tokens.find(identity.id) : undefined;
       call.identify(token?.name ?? name, identity);
-      const on = { kind: isPrefix ? "objects" : "object", key };
-      const recordedAs = right === "read" ? "read" : "change";
+      const on = { kind: KINDS[operation], key };
       try {
         const isAllowed = await decide();
         call.decided(recordedAs, on, isAllowed ? undefined : { code: "PERMISSION_DENIED", isDenial: true });
