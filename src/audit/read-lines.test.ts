@@ -73,6 +73,38 @@ test("following goes on with what is added, in this day and the next", async (t)
   ]);
 });
 
+test("following ends once no line can come that is wanted", async (t) => {
+  const directory = await withDays(t, { "2026-03-01": ["2026-03-01T10:00:00.000Z"] });
+  const late = "2026-03-01T23:59:59.999Z";
+  const until = Date.parse("2026-03-02T00:00:00Z");
+  const endless = new AbortController();
+  const { signal } = endless;
+  let now = until - 1_000;
+  let sleeps = 0;
+  const clock = {
+    ...systemClock,
+    now: () => now,
+    sleep: async () => {
+      if (++sleeps === 100) endless.abort();
+      now += 1_000;
+      if (now === until + 1_000) appendFileSync(fileOfDay(directory, "2026-03-02"), line(late));
+    },
+  };
+  const followed = () => timesOf(directory, { until, follow: { clock, signal } });
+  assert.deepEqual(await followed(), ["2026-03-01T10:00:00.000Z", late]);
+  now += 86_400_000;
+  sleeps = 0;
+  assert.deepEqual(await followed(), ["2026-03-01T10:00:00.000Z", late]);
+  // Also where there is no day that is wanted.
+  const since = until - 1;
+  assert.deepEqual(
+    await timesOf(join(directory, "missing"), { since, until, follow: { clock, signal } }),
+    [],
+  );
+  assert.equal(sleeps, 0);
+  assert.ok(!signal.aborted);
+});
+
 test("days are removed when they are old enough; never the present one, and nothing else", async (t) => {
   const directory = await withDays(t, DAYS);
   await writeFile(join(directory, "2020-01-01.txt"), "");

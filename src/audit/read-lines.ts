@@ -11,7 +11,7 @@ export interface ReadOptions {
   readonly since?: TimeMs | undefined;
   /** @default up to the last */
   readonly until?: TimeMs | undefined;
-  /** Waits for further lines, until it aborts. */
+  /** Waits for further lines, until it aborts or none can come that is before `until`. */
   readonly follow?: { readonly clock: Clock; readonly signal: AbortSignal } | undefined;
   /** Called for each line that is none of the log's, as a crash or an edit leaves it. */
   readonly onDamaged: (file: string, line: number) => void;
@@ -35,7 +35,7 @@ export async function* readAuditLines(directory: string, options: ReadOptions): 
   while (true) {
     const day = (await daysOf(directory)).find((each) => isWanted(each, last, options));
     if (day === undefined) {
-      if (follow === undefined || !(await waited(follow))) return;
+      if (follow === undefined || isOver(follow, until) || !(await waited(follow))) return;
       continue;
     }
     for await (const { text, number } of linesOf(directory, day, options)) {
@@ -76,14 +76,14 @@ async function daysOf(directory: string): Promise<string[]> {
 async function* linesOf(
   directory: string,
   day: string,
-  { follow, onDamaged }: ReadOptions,
+  options: ReadOptions,
 ): AsyncGenerator<{ readonly text: string; readonly number: number }> {
   const path = fileOfDay(directory, day);
   const file = await open(path, "r");
   try {
     let rest: Buffer = Buffer.alloc(0);
     let number = 0;
-    for await (const chunk of chunksOf(file, follow, directory, day)) {
+    for await (const chunk of chunksOf(file, options, directory, day)) {
       rest = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
       let from = 0;
       for (let to = rest.indexOf(10); to >= 0; to = rest.indexOf(10, from)) {
@@ -92,7 +92,7 @@ async function* linesOf(
       }
       rest = rest.length - from > MAX_LINE_BYTES ? Buffer.alloc(0) : rest.subarray(from);
     }
-    if (rest.length > 0) onDamaged(path, number + 1);
+    if (rest.length > 0) options.onDamaged(path, number + 1);
   } finally {
     await file.close();
   }
@@ -101,7 +101,7 @@ async function* linesOf(
 /** Up to the end of the file; while it is the newest, and where asked, also what is added. */
 async function* chunksOf(
   file: FileHandle,
-  follow: ReadOptions["follow"],
+  { follow, until = Infinity }: ReadOptions,
   directory: string,
   day: string,
 ): AsyncGenerator<Buffer> {
@@ -113,10 +113,18 @@ async function* chunksOf(
       continue;
     }
     if (isPast || follow === undefined) return;
-    // Once there is a newer day, one more read finds what came before it.
-    isPast = dayOf(follow.clock.now()) > day && (await daysOf(directory)).some((each) => each > day);
+    // Once there is a newer day, or no line is wanted any more, one more read finds what came before.
+    const hasNewer = dayOf(follow.clock.now()) > day && (await daysOf(directory)).some((each) => each > day);
+    isPast = hasNewer || isOver(follow, until);
     if (!isPast && !(await waited(follow))) return;
   }
+}
+
+/** A line is written a moment after its own time. */
+const MAX_DELAY_MS = 5_000;
+
+function isOver({ clock }: NonNullable<ReadOptions["follow"]>, until: TimeMs): boolean {
+  return clock.now() >= until + MAX_DELAY_MS;
 }
 
 async function waited({ clock, signal }: NonNullable<ReadOptions["follow"]>): Promise<boolean> {
