@@ -61,7 +61,7 @@ test("each RPC is recorded as its right says: changes and reads of data always, 
   assert.ok(always.change >= 10 && always.read >= 4, JSON.stringify(always));
 });
 
-test("a stream has one line, when its first message leaves, when it is denied, or when the client leaves", async () => {
+test("a stream has one line, when its first message leaves or when the client leaves, and one when it is denied", async () => {
   const { call, recorded } = subject();
   const rpc = "DataProxyService/TailLogs";
   const streamOf = async (messages: AsyncIterable<number>) => {
@@ -87,6 +87,21 @@ test("a stream has one line, when its first message leaves, when it is denied, o
   };
   await assert.rejects(async () => (await streamOf(refusing())).next());
   assert.deepEqual(recorded(), [["denied", rpc, { code: "PERMISSION_DENIED", message: "may not" }]]);
+  for (const [error, lines] of [
+    [denied, [["denied", rpc, { code: "PERMISSION_DENIED", message: "may not" }]]],
+    [wrong, []],
+  ] as const) {
+    const ending = await streamOf(
+      (async function* () {
+        yield 1;
+        throw error;
+      })(),
+    );
+    await ending.next();
+    assert.deepEqual(recorded(), [["read", rpc, "ok"]]);
+    await assert.rejects(async () => ending.next(), error);
+    assert.deepEqual(recorded(), lines);
+  }
   await (await streamOf(two())).return?.();
   assert.deepEqual(recorded(), [["read", rpc, "ok"]]);
 });

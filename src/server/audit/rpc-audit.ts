@@ -24,7 +24,10 @@ export function auditInterceptor(audited: AuditedCalls): Interceptor {
       end(error);
       throw error;
     }
-    if (response.stream) return { ...response, message: endedByFirst(response.message, end) };
+    const endDenied = (error: unknown): void => {
+      if (failureOfCall(error).isDenial) end(error);
+    };
+    if (response.stream) return { ...response, message: endedByFirst(response.message, end, endDenied) };
     end();
     return response;
   };
@@ -37,7 +40,12 @@ function failureOfCall(error: unknown): Failure {
   return { code, message: error.rawMessage, isDenial: false };
 }
 
-function endedByFirst<T>(messages: AsyncIterable<T>, end: (error?: unknown) => void): AsyncIterable<T> {
+/** `failLater`: called where the stream fails after its first message. */
+function endedByFirst<T>(
+  messages: AsyncIterable<T>,
+  end: (error?: unknown) => void,
+  failLater: (error: unknown) => void,
+): AsyncIterable<T> {
   return {
     [Symbol.asyncIterator]: () => {
       const iterator = messages[Symbol.asyncIterator]();
@@ -57,8 +65,16 @@ function endedByFirst<T>(messages: AsyncIterable<T>, end: (error?: unknown) => v
           throw error;
         }
       };
+      const later = async (): Promise<IteratorResult<T>> => {
+        try {
+          return await iterator.next();
+        } catch (error) {
+          failLater(error);
+          throw error;
+        }
+      };
       return {
-        next: () => (hasEnded ? iterator.next() : first()),
+        next: () => (hasEnded ? later() : first()),
         // The client has left before there was anything for it.
         return: async () => {
           endOnce();
