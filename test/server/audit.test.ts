@@ -270,6 +270,16 @@ test("each kind of caller leaves its lines, and no secret is among them", async 
     assert.deepEqual(lines, ["denied nobody request PERMISSION_DENIED"]);
   });
 
+  await t.test("too many wrong tokens", async () => {
+    const wrong = clientsOf(url, `${viewer.text.slice(0, -1)}_`);
+    const lines = await added(audit, async () => {
+      for (let tries = 0; tries < 12; tries++) await failing(wrong.runs.listRuns({}));
+    });
+    assert.equal(lines.length, 12);
+    assert.match(lines[0] ?? "", /^denied nobody RunService\/ListRuns UNAUTHENTICATED/u);
+    assert.equal(lines.at(-1), "denied nobody RunService/ListRuns QUOTA_EXCEEDED");
+  });
+
   await t.test("commands beside the server", async () => {
     const boxkite = async (...args: string[]) =>
       succeeded(
