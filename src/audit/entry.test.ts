@@ -45,9 +45,10 @@ test("what comes from outside is one line of bounded length", () => {
 test("a token that somebody put where none belongs is not written", () => {
   const { text: token } = newTokenText();
   const attempt = "bka.cC9kL3IvYS8x.Zm9vYmFyZm9vYmFy";
-  const client = `curl ${token}`;
+  const login = "bkl.bG9jYWxTZWNyZXRPZlRlc3Rz";
+  const client = `curl ${token} ${login}`;
   const message = `there is no task x/t/${attempt}/y and no ${token}`;
   const line = lineOf({ ...entry, client, call: attempt, result: { code: "TASK_NOT_FOUND", message } });
-  for (const secret of [token, attempt, "Zm9vYmFyZm9vYmFy"]) assert.ok(!line.includes(secret), line);
-  assert.match(line, /curl \*\*\*.*x\/t\/\*\*\*\/y and no \*\*\*/u);
+  for (const secret of [token, attempt, login, "Zm9vYmFyZm9vYmFy"]) assert.ok(!line.includes(secret), line);
+  assert.match(line, /curl \*\*\* \*\*\*.*x\/t\/\*\*\*\/y and no \*\*\*/u);
 });

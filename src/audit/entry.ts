@@ -89,9 +89,9 @@ export function lineOf(entry: AuditEntry): string {
 
 /** Of bounded length, and without a token that somebody put where none belongs. */
 function text(full: string, max = MAX_TEXT): string {
-  const safe = /bk[ta]/u.test(full) ? full.replace(TOKEN_PATTERN, "***").replace(ATTEMPT_TOKEN, "***") : full;
+  const safe = /bk[tal]/u.test(full) ? full.replace(TOKEN_PATTERN, "***").replace(SIGNED_TOKEN, "***") : full;
   return safe.length > max ? `${safe.slice(0, max)}…`.toWellFormed() : safe;
 }
 
-/** orchestrator/attempt-token.ts */
-const ATTEMPT_TOKEN = /\bbka\.[\w-]{8,}(?:\.[\w-]+)?/gu;
+/** orchestrator/attempt-token.ts, server/local-login.ts */
+const SIGNED_TOKEN = /\bbk[al]\.[\w-]{8,}(?:\.[\w-]+)?/gu;
