@@ -3,7 +3,7 @@ import type { TimeMs } from "../domain/action.ts";
 import { actionKeyText } from "../domain/ids.ts";
 import { BoxkiteError } from "../domain/errors.ts";
 import type { CallerRecord, Identity } from "../domain/principal.ts";
-import { TOKEN_PATTERN } from "../lib/token-text.ts";
+import { SIGNED_TOKEN_PATTERN, TOKEN_PATTERN } from "../lib/token-text.ts";
 
 /** `change`: also one that failed. `read`: of inputs, outputs, logs and objects. `denied`: whatever it asked for. */
 export type AuditKind = "change" | "read" | "denied";
@@ -89,9 +89,8 @@ export function lineOf(entry: AuditEntry): string {
 
 /** Of bounded length, and without a token that somebody put where none belongs. */
 function text(full: string, max = MAX_TEXT): string {
-  const safe = /bk[tal]/u.test(full) ? full.replace(TOKEN_PATTERN, "***").replace(SIGNED_TOKEN, "***") : full;
+  const safe = /bk[tal]/u.test(full)
+    ? full.replace(TOKEN_PATTERN, "***").replace(SIGNED_TOKEN_PATTERN, "***")
+    : full;
   return safe.length > max ? `${safe.slice(0, max)}…`.toWellFormed() : safe;
 }
-
-/** orchestrator/attempt-token.ts, server/local-login.ts */
-const SIGNED_TOKEN = /\bbk[al]\.[\w-]{8,}(?:\.[\w-]+)?/gu;

@@ -22,6 +22,13 @@ export const TOKEN_PATTERN = new RegExp(
   "gu",
 );
 
+/** Of what the server signs and does not store: the tokens of tasks, and the local login secret. */
+export const ATTEMPT_TOKEN_PREFIX = "bka.";
+export const LOCAL_SECRET_PREFIX = "bkl.";
+
+/** Every one of these in a text. */
+export const SIGNED_TOKEN_PATTERN = /\bbk[al]\.[\w-]{8,}(?:\.[\w-]+)?/gu;
+
 export interface NewTokenText {
   readonly id: string;
   readonly text: string;
@@ -34,9 +41,14 @@ export function newTokenText(): NewTokenText {
   return { id, text: body + checksum(body) };
 }
 
+/** Whether it is meant as a token. */
+export function isTokenText(text: string): boolean {
+  return text.startsWith(PREFIX);
+}
+
 /** The id of the token that has this text; undefined where the text is not that of a token. */
 export function idOfToken(text: string): string | undefined {
-  if (text.length !== LENGTH || !text.startsWith(PREFIX)) return undefined;
+  if (text.length !== LENGTH || !isTokenText(text)) return undefined;
   const body = text.slice(0, -CHECKSUM_LENGTH);
   if (checksum(body) !== text.slice(-CHECKSUM_LENGTH)) return undefined;
   return body.slice(PREFIX.length, PREFIX.length + ID_LENGTH);

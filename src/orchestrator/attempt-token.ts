@@ -3,10 +3,10 @@
  * container is given. Nothing is stored; whether the attempt still lives is asked of the store at each call.
  */
 import type { AttemptKey } from "../domain/attempt.ts";
+import { ATTEMPT_TOKEN_PREFIX } from "../lib/token-text.ts";
 import { attemptOfName, nameOfAttempt } from "./attempt-name.ts";
 import type { SigningKeys } from "./signing-keys.ts";
 
-const PREFIX = "bka.";
 const PURPOSE = "attempt-token";
 
 /** Only of characters that a path holds as they are. */
@@ -30,17 +30,17 @@ function encoded(attempt: AttemptKey): string {
 }
 
 function tokenFrom(name: string, signature: string): string {
-  return `${PREFIX}${name}.${signature}`;
+  return `${ATTEMPT_TOKEN_PREFIX}${name}.${signature}`;
 }
 
 /** The attempt that the token was made for; undefined for one that this server did not make. */
 export function attemptOfToken(keys: SigningKeys, token: string): AttemptKey | undefined {
   if (!isAttemptToken(token)) return undefined;
-  const [text = "", signature = ""] = token.slice(PREFIX.length).split(".");
+  const [text = "", signature = ""] = token.slice(ATTEMPT_TOKEN_PREFIX.length).split(".");
   const name = Buffer.from(text, "base64url").toString();
   return keys.verify(PURPOSE, text, signature, name) ? attemptOfName(name) : undefined;
 }
 
 export function isAttemptToken(token: string): boolean {
-  return token.startsWith(PREFIX);
+  return token.startsWith(ATTEMPT_TOKEN_PREFIX);
 }

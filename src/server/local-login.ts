@@ -7,6 +7,7 @@
 import { randomBytes } from "node:crypto";
 import { EVERYONE, LOCAL, type Identity } from "../domain/principal.ts";
 import type { Clock } from "../lib/clock.ts";
+import { LOCAL_SECRET_PREFIX } from "../lib/token-text.ts";
 import type { SigningKeys } from "../orchestrator/signing-keys.ts";
 import { NO_TOKENS } from "../services/authorise/token.ts";
 import type { Request } from "./listener.ts";
@@ -15,16 +16,17 @@ import { formTokenOf } from "./sessions.ts";
 import { COOKIE_LIFETIME_MS, createSignIn, sessionOf } from "./sign-in.ts";
 
 const PURPOSE = "local-login";
-const PREFIX = "bkl.";
 const SESSION_PURPOSE = "local-session";
 
 /** Only of characters that a path, a header and a shell's word hold as they are. */
 export function localSecretOf(keys: SigningKeys): string {
-  return PREFIX + keys.sign(PURPOSE, "");
+  return LOCAL_SECRET_PREFIX + keys.sign(PURPOSE, "");
 }
 
 function isLocalSecret(keys: SigningKeys, text: string): boolean {
-  return text.startsWith(PREFIX) && keys.verify(PURPOSE, "", text.slice(PREFIX.length));
+  return (
+    text.startsWith(LOCAL_SECRET_PREFIX) && keys.verify(PURPOSE, "", text.slice(LOCAL_SECRET_PREFIX.length))
+  );
 }
 
 /** No limit for wrong secrets: nobody guesses 256 bits, and a container that tried would lock out the machine's people. */

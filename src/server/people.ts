@@ -2,6 +2,7 @@
 import type { Identity } from "../domain/principal.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
+import { isTokenText } from "../lib/token-text.ts";
 import type { Viewer } from "../pages/viewer.ts";
 import type { TokenReader } from "../services/authorise/token.ts";
 import { parseSignalPath } from "../services/signal-page.ts";
@@ -69,7 +70,7 @@ export function createPeople(options: PeopleOptions): People {
   };
 
   const ofText = async (text: string, from: string): Promise<Identified> => {
-    const isToken = text.startsWith("bkt_");
+    const isToken = isTokenText(text);
     const found = isToken ? await tokens.find(text) : await ofSession(accessTokens, text);
     if (found !== undefined) return identified(found);
     // An access token that has ended is no guess.
