@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { test } from "node:test";
+import { test, type TestContext } from "node:test";
 import { runProgram, succeeded } from "../../test/helpers/stock-sdk.ts";
 import { newTask } from "../../test/orchestrator/subject.ts";
 import { storeRun } from "../../test/helpers/stored-run.ts";
@@ -14,13 +14,18 @@ import { openSqliteStore } from "../store/sqlite/sqlite-store.ts";
 const MAIN = join(import.meta.dirname, "main.ts");
 const HOUR_MS = 3_600_000;
 
-test("a rotation makes a key and says how long the one before is valid; no secret is shown", async (t) => {
+async function subject(t: TestContext) {
   const directory = await mkdtemp(join(tmpdir(), "boxkite-keys-"));
   t.after(() => rm(directory, { recursive: true, force: true }));
   const store = openSqliteStore(join(directory, STORE_FILE));
   t.after(() => store.close());
   const keys = (...args: string[]) =>
     runProgram(process.execPath, [MAIN, "keys", ...args, "--data", directory], { cwd: directory, env: {} });
+  return { store, keys };
+}
+
+test("a rotation makes a key and says how long the one before is valid; no secret is shown", async (t) => {
+  const { store, keys } = await subject(t);
 
   succeeded(await keys("rotate"));
   const started = Date.now();
@@ -55,12 +60,7 @@ test("a rotation makes a key and says how long the one before is valid; no secre
 });
 
 test("a rotation says what becomes of the attempts that run", async (t) => {
-  const directory = await mkdtemp(join(tmpdir(), "boxkite-keys-"));
-  t.after(() => rm(directory, { recursive: true, force: true }));
-  const store = openSqliteStore(join(directory, STORE_FILE));
-  t.after(() => store.close());
-  const keys = (...args: string[]) =>
-    runProgram(process.execPath, [MAIN, "keys", ...args, "--data", directory], { cwd: directory, env: {} });
+  const { store, keys } = await subject(t);
 
   assert.equal(succeeded(await keys("rotate")).stderr, "");
   const { root } = await storeRun(store, {}, newTask(ROOT_ACTION, undefined, {}, 1));

@@ -1,22 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { ENGINE_INFO } from "../../test/helpers/engine-info.ts";
 import type { EngineApi } from "../containers/api.ts";
 import type { EngineInfo, EngineName } from "../containers/types.ts";
 import { examineEngine } from "./examine.ts";
 
-const INFO: EngineInfo = {
-  architecture: "amd64",
-  os: "linux",
-  cpus: 2,
-  memoryBytes: 1e9,
-  rootless: false,
-  cgroupVersion: "2",
-  limits: { cpu: true, memory: true, pids: true },
-  storageDriver: "overlay",
-  swapLimit: true,
-  ociRuntimes: [],
-  operatingSystem: "",
-};
+const INFO: EngineInfo = { ...ENGINE_INFO, cpus: 2, memoryBytes: 1e9, ociRuntimes: [] };
 
 function examine(engine: EngineName, more: Partial<EngineInfo> = {}) {
   const api = { engine, version: "9.9" } as EngineApi;

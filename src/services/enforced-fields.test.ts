@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { ENGINE_INFO } from "../../test/helpers/engine-info.ts";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { assertAuthorsWords } from "../../test/helpers/authors-words.ts";
 import { EVERYONE } from "../domain/principal.ts";
@@ -56,19 +57,7 @@ function effects(task: TaskInit, run: RunInit) {
     image: { reference: definition.image, pinned: definition.image, digest: "", source: "engine" },
     access: {},
   });
-  const info = {
-    architecture: "amd64",
-    os: "linux",
-    cpus: 64,
-    memoryBytes: 2 ** 40,
-    rootless: false,
-    cgroupVersion: "2" as const,
-    limits: { cpu: true, memory: true, pids: true },
-    storageDriver: "overlay",
-    swapLimit: true,
-    ociRuntimes: [],
-    operatingSystem: "",
-  };
+  const info = { ...ENGINE_INFO, cpus: 64, memoryBytes: 2 ** 40, ociRuntimes: [] };
   const policy = { settings: {}, templates: new Map([["debug", { addCapabilities: ["SYS_PTRACE"] }]]) };
   const engine = { instance: "i", engine: "docker" as const, info, extraHosts: [], policy };
   return {

@@ -6,19 +6,14 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { test } from "node:test";
-import { createClient } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-node";
 import { tokenPath } from "../../src/executors/plain-environment.ts";
 import { classWithoutBridges, type Reach } from "../../src/platform/reach.ts";
-import { ActionPhase } from "../../src/wire/gen/flyteidl2/common/phase_pb.js";
-import { RunService } from "../../src/wire/gen/flyteidl2/workflow/run_service_pb.js";
-import { taskSpec } from "../../bench/helpers/requests.ts";
 import { missingEngine, engineOutput } from "../helpers/engine.ts";
 import { createFakeExecutor } from "../helpers/fake-executor.ts";
 import { startInProcess } from "../helpers/in-process-server.ts";
-import { until } from "../helpers/until.ts";
+import { startTask } from "../helpers/running-task.ts";
 
-const PROJECT = { project: "flytesnacks", domain: "development" };
 const IMAGE = "ghcr.io/flyteorg/flyte:py3.11-v2.12.1";
 /** This machine's loopback, as slirp4netns lets a container reach it. */
 const MACHINE = "10.0.2.2";
@@ -65,17 +60,9 @@ test(
       taskReach: reach,
     });
     const baseUrl = server.url + tokenPath(server.localSecret);
-    const runs = createClient(RunService, createConnectTransport({ baseUrl, httpVersion: "1.1" }));
-    await runs.createRun({
-      id: { case: "runId", value: { ...PROJECT, name: "r" } },
-      task: { case: "taskSpec", value: taskSpec({ command: ["true"] }) },
-    });
-    // Recorded after it has started.
-    await until(async () => {
-      const { details } = await runs.getRunDetails({ runId: { ...PROJECT, name: "r" } });
-      return details?.action?.status?.phase === ActionPhase.RUNNING;
-    });
-    const endpoint = executor.started[0]?.spec.env["_U_EP_OVERRIDE"] ?? "";
+    const transport = createConnectTransport({ baseUrl, httpVersion: "1.1" });
+    const { spec } = await startTask(transport, executor, "r");
+    const endpoint = spec.env["_U_EP_OVERRIDE"] ?? "";
     const token = endpoint.slice(endpoint.indexOf("/"));
     const [people, tasks] = [server.url, server.taskUrl].map((url) => url.replace("127.0.0.1", MACHINE));
 

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Code, ConnectError, createClient, type Transport } from "@connectrpc/connect";
-import type { DescMethod, DescService } from "@bufbuild/protobuf";
+import type { DescMethod } from "@bufbuild/protobuf";
 import { BoxkiteError } from "../../src/domain/errors.ts";
 import type { Principal } from "../../src/domain/principal.ts";
 import type { Resource, Right } from "../../src/services/access.ts";
@@ -12,6 +12,7 @@ import { DataProxyService } from "../../src/wire/gen/flyteidl2/dataproxy/datapro
 import { TaskService } from "../../src/wire/gen/flyteidl2/task/task_service_pb.js";
 import { RunService } from "../../src/wire/gen/flyteidl2/workflow/run_service_pb.js";
 import { enqueueRequest, ROOT, taskSpec } from "../../bench/helpers/requests.ts";
+import { callMethod } from "../helpers/call-method.ts";
 import { createFakeExecutor } from "../helpers/fake-executor.ts";
 import { startInProcess } from "../helpers/in-process-server.ts";
 
@@ -180,21 +181,12 @@ test("nobody gives a run, or deploys with a task, an object that they may not re
     await assert.rejects(attempt(), { rawMessage: `no ${what.trim()}` });
 });
 
-/** Calls it, up to its first message; gives the code where it fails. */
+/** The code with which it fails. */
 async function call(transport: Transport, method: DescMethod, request: object): Promise<Code | undefined> {
-  const client = createClient(method.parent as DescService, transport) as Record<
-    string,
-    (request: object, options: object) => unknown
-  >;
-  const stop = new AbortController();
   try {
-    const answer = client[method.localName]?.(request, { signal: stop.signal });
-    if (method.methodKind !== "server_streaming") await (answer as Promise<unknown>);
-    else for await (const _ of answer as AsyncIterable<unknown>) break;
+    await callMethod(transport, method, request);
     return undefined;
   } catch (error) {
     return ConnectError.from(error).code;
-  } finally {
-    stop.abort();
   }
 }

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readdirSync, readFileSync, renameSync } from "node:fs";
+import { renameSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { request as httpRequest } from "node:http";
 import { join } from "node:path";
@@ -25,6 +25,7 @@ import { ProjectService } from "../../src/wire/gen/flyteidl2/project/project_ser
 import { TaskService } from "../../src/wire/gen/flyteidl2/task/task_service_pb.js";
 import { RunService } from "../../src/wire/gen/flyteidl2/workflow/run_service_pb.js";
 import { enqueueRequest, taskSpec } from "../../bench/helpers/requests.ts";
+import { auditLines, auditText } from "../helpers/audit-lines.ts";
 import { asAttempt } from "../helpers/attempt-objects.ts";
 import { createFakeExecutor } from "../helpers/fake-executor.ts";
 import { startInProcess } from "../helpers/in-process-server.ts";
@@ -66,20 +67,6 @@ async function start(t: TestContext) {
   return { ...server, executor, store, create, audit };
 }
 
-function textOf(audit: string): string {
-  return readdirSync(audit)
-    .toSorted()
-    .map((name) => readFileSync(join(audit, name), "utf8"))
-    .join("");
-}
-
-function linesOf(audit: string): AuditLine[] {
-  return textOf(audit)
-    .split("\n")
-    .filter((line) => line !== "")
-    .map((line) => JSON.parse(line) as AuditLine);
-}
-
 /** As `change ci RunService/CreateRun ok run flytesnacks/development/r`. */
 function short({ kind, who, call, result, on }: AuditLine): string {
   const what = on.map((each) => `${each.kind} ${each.key}`).join(", ");
@@ -87,25 +74,25 @@ function short({ kind, who, call, result, on }: AuditLine): string {
 }
 
 /** The lines that the work adds. */
-async function added(audit: string, work: () => Promise<unknown>): Promise<string[]> {
-  const before = linesOf(audit).length;
+async function added(directory: string, work: () => Promise<unknown>): Promise<string[]> {
+  const before = auditLines(directory).length;
   await work();
-  return linesOf(audit).slice(before).map(short);
+  return auditLines(directory).slice(before).map(short);
 }
 
 const failing = (work: Promise<unknown>) => assert.rejects(work, (error) => error instanceof ConnectError);
 
 test("each kind of caller leaves its lines, and no secret is among them", async (t) => {
-  const { url, directory, audit, executor, create, firstToken } = await start(t);
+  const { url, directory, executor, create, firstToken } = await start(t);
   const ci = await create("ci", { role: "deployer", ...PLACE });
   const viewer = await create("ann", { role: "viewer", ...PLACE });
   const people = clientsOf(url, ci.text);
   const stranger = clientsOf(url);
   const secrets = [ci.text, viewer.text, firstToken];
 
-  assert.match(short(linesOf(audit)[0] ?? assert.fail()), /^change \S+ boxkite up ok token admin$/u);
+  assert.match(short(auditLines(directory)[0] ?? assert.fail()), /^change \S+ boxkite up ok token admin$/u);
   assert.deepEqual(
-    await added(audit, async () => {
+    await added(directory, async () => {
       await people.runs.createRun({
         id: { case: "runId", value: runId },
         task: { case: "taskSpec", value: spec },
@@ -127,7 +114,7 @@ test("each kind of caller leaves its lines, and no secret is among them", async 
   );
   const viewing = clientsOf(url, viewer.text);
   assert.deepEqual(
-    await added(audit, async () => {
+    await added(directory, async () => {
       await failing(viewing.runs.abortRun({ runId }));
       await failing(viewing.runs.listRuns({}));
       await failing(stranger.runs.abortRun({ runId }));
@@ -142,7 +129,7 @@ test("each kind of caller leaves its lines, and no secret is among them", async 
       `change ci RunService/AbortRun RUN_NOT_FOUND run ${scope}/missing`,
     ],
   );
-  const denied = linesOf(audit).find(({ who }) => who === "ann");
+  const denied = auditLines(directory).find(({ who }) => who === "ann");
   assert.equal(denied?.identity, "token");
   assert.equal(denied?.token, viewer.token.id);
   assert.equal(denied?.from, "127.0.0.1");
@@ -163,7 +150,7 @@ test("each kind of caller leaves its lines, and no secret is among them", async 
     const who = `task ${scope}/r/a0`;
     const [own, other] = [`${scope}/runs/r/c1/inputs.pb`, `${scope}/runs/other/a0/1/outputs.pb`];
     assert.deepEqual(
-      await added(audit, async () => {
+      await added(directory, async () => {
         assert.equal(await asAttempt(url, attempt, "PUT", `s3://boxkite/${own}`), 200);
         await task.actions.enqueue(enqueueRequest("r", "c1", spec));
         await failing(task.actions.enqueue(enqueueRequest("other", "c1", spec)));
@@ -178,7 +165,7 @@ test("each kind of caller leaves its lines, and no secret is among them", async 
         `denied ${who} S3/PutObject AccessDenied object ${other}`,
       ],
     );
-    const line = linesOf(audit).find(({ call }) => call === "ActionsService/Enqueue");
+    const line = auditLines(directory).find(({ call }) => call === "ActionsService/Enqueue");
     assert.deepEqual([line?.identity, line?.attempt], ["attempt", `${scope}/r/a0/1`]);
   });
 
@@ -196,7 +183,7 @@ test("each kind of caller leaves its lines, and no secret is among them", async 
     const key = `${scope}/file`;
     let uploaded = "";
     assert.deepEqual(
-      await added(audit, async () => {
+      await added(directory, async () => {
         assert.equal(await send("GET", key), 404);
         assert.equal(await send("DELETE", key), 403);
         assert.equal(await send("GET", key, "wrong"), 403);
@@ -229,7 +216,7 @@ test("each kind of caller leaves its lines, and no secret is among them", async 
     const page = `/v2/domain/${PLACE.domain}/project/${PLACE.project}/runs/r`;
     let cookie = "";
     assert.deepEqual(
-      await added(audit, async () => {
+      await added(directory, async () => {
         await post("/login", { token: `${viewer.text.slice(0, -1)}_` });
         cookie =
           (await post("/login", { token: viewer.text })).headers.get("set-cookie")?.split(";")[0] ?? "";
@@ -261,7 +248,7 @@ test("each kind of caller leaves its lines, and no secret is among them", async 
   });
 
   await t.test("a name that is none of the server's", async () => {
-    const lines = await added(audit, async () => {
+    const lines = await added(directory, async () => {
       const asked = httpRequest(`${url}/v2`, { headers: { host: "evil.example" } }).end();
       const [answer] = (await once(asked, "response")) as [{ statusCode: number; resume(): void }];
       answer.resume();
@@ -272,7 +259,7 @@ test("each kind of caller leaves its lines, and no secret is among them", async 
 
   await t.test("too many wrong tokens", async () => {
     const wrong = clientsOf(url, `${viewer.text.slice(0, -1)}_`);
-    const lines = await added(audit, async () => {
+    const lines = await added(directory, async () => {
       for (let tries = 0; tries < 12; tries++) await failing(wrong.runs.listRuns({}));
     });
     assert.equal(lines.length, 12);
@@ -288,7 +275,7 @@ test("each kind of caller leaves its lines, and no secret is among them", async 
           env: {},
         }),
       ).stdout;
-    const lines = await added(audit, async () => {
+    const lines = await added(directory, async () => {
       secrets.push((await boxkite("token", "create", "new", "--role", "admin")).trim());
       await boxkite("token", "revoke", "new");
       await boxkite("keys", "rotate");
@@ -308,7 +295,7 @@ test("each kind of caller leaves its lines, and no secret is among them", async 
         .split("\n")
         .filter((line) => line !== "")
         .map((line) => JSON.parse(line) as AuditLine);
-    assert.equal(await boxkite("audit"), textOf(audit));
+    assert.equal(await boxkite("audit"), auditText(directory));
     const ofAnn = await printed("--who", viewer.token.id, "--denied", "--project", PLACE.project);
     assert.deepEqual(ofAnn.map(short), [
       `denied ann RunService/AbortRun PERMISSION_DENIED run ${scope}/r`,
@@ -319,14 +306,14 @@ test("each kind of caller leaves its lines, and no secret is among them", async 
     assert.deepEqual(await printed("--until", "1d"), []);
   });
 
-  const text = textOf(audit);
+  const text = auditText(directory);
   for (const secret of secrets) assert.ok(secret.length >= 8 && !text.includes(secret), secret);
   for (const content of ["secret content", "X-Amz", "BENCH_PADDING"])
     assert.ok(!text.includes(content), content);
 });
 
 test("where the log cannot be written, nothing is changed and no data is read, and everybody is told why", async (t) => {
-  const { url, audit, firstToken } = await start(t);
+  const { url, directory, audit, firstToken } = await start(t);
   const { projects, runs, data } = clientsOf(url, firstToken);
   await projects.createProject({ project: { id: "before" } });
   renameSync(audit, `${audit}-moved`);
@@ -346,7 +333,9 @@ test("where the log cannot be written, nothing is changed and no data is read, a
   renameSync(`${audit}-moved`, audit);
   await until(async () => (await fetch(`${url}/healthz`)).status === 200);
   await projects.createProject({ project: { id: "p" } });
-  const made = linesOf(audit).filter(({ call, result }) => call.endsWith("CreateProject") && result === "ok");
+  const made = auditLines(directory).filter(
+    ({ call, result }) => call.endsWith("CreateProject") && result === "ok",
+  );
   assert.deepEqual(
     made.flatMap(({ on }) => on.map(({ key }) => key)),
     ["before", "p"],
@@ -377,9 +366,7 @@ test("after a kill, what was answered is in the log", async (t) => {
   };
   await Promise.allSettled(Array.from({ length: 16 }, createMany));
   assert.ok(answered.length >= 40, String(answered.length));
-  const recorded = new Set(
-    linesOf(join(data, AUDIT_DIRECTORY)).flatMap(({ on }) => on.map(({ key }) => key)),
-  );
+  const recorded = new Set(auditLines(data).flatMap(({ on }) => on.map(({ key }) => key)));
   assert.deepEqual(
     answered.filter((id) => !recorded.has(id)),
     [],

@@ -16,13 +16,11 @@ import { STORE_FILE } from "../../src/server/store-file.ts";
 import { userCredentials } from "../../src/server/user-credentials.ts";
 import { openSqliteStore } from "../../src/store/sqlite/sqlite-store.ts";
 import { DataProxyService } from "../../src/wire/gen/flyteidl2/dataproxy/dataproxy_service_pb.js";
-import { ActionPhase } from "../../src/wire/gen/flyteidl2/common/phase_pb.js";
-import { RunService } from "../../src/wire/gen/flyteidl2/workflow/run_service_pb.js";
-import { taskSpec } from "../../bench/helpers/requests.ts";
 import { asAttempt } from "../helpers/attempt-objects.ts";
 import { auditLines } from "../helpers/audit-lines.ts";
 import { createFakeExecutor, type FakeAttempt } from "../helpers/fake-executor.ts";
 import { startInProcess } from "../helpers/in-process-server.ts";
+import { startTask } from "../helpers/running-task.ts";
 import { signingKeysIn } from "../helpers/signing-keys.ts";
 import { until } from "../helpers/until.ts";
 
@@ -47,18 +45,7 @@ async function start(t: TestContext, auth: "off" | "tokens" = "off") {
     baseUrl: server.url + tokenPath(secret),
     httpVersion: "1.1",
   });
-  const runs = createClient(RunService, transport);
-  await runs.createRun({
-    id: { case: "runId", value: { ...PROJECT, name: "r" } },
-    task: { case: "taskSpec", value: taskSpec({ command: ["true"] }) },
-  });
-  // Recorded after it has started.
-  await until(async () => {
-    const { details } = await runs.getRunDetails({ runId: { ...PROJECT, name: "r" } });
-    return details?.action?.status?.phase === ActionPhase.RUNNING;
-  });
-  const [attempt] = executor.started;
-  assert.ok(attempt !== undefined);
+  const attempt = await startTask(transport, executor, "r");
   return { ...server, attempt };
 }
 

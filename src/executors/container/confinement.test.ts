@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { EngineInfo } from "../../containers/types.ts";
+import { ENGINE_INFO } from "../../../test/helpers/engine-info.ts";
 import type { AttemptSpec } from "../executor.ts";
 import {
   capabilitiesOf,
@@ -26,19 +26,6 @@ const SPEC: AttemptSpec = {
   labels: {},
 };
 const GIB = 2 ** 30;
-const INFO: EngineInfo = {
-  architecture: "amd64",
-  os: "linux",
-  cpus: 4,
-  memoryBytes: 64 * GIB,
-  rootless: false,
-  cgroupVersion: "2",
-  limits: { cpu: true, memory: true, pids: true },
-  storageDriver: "overlay",
-  swapLimit: true,
-  ociRuntimes: ["runc", "runsc"],
-  operatingSystem: "",
-};
 
 const withTemplate = (template: ConfinementSettings, settings: ConfinementSettings = {}) => {
   const policy: ConfinementPolicy = { settings, templates: new Map([["debug", template]]) };
@@ -46,7 +33,7 @@ const withTemplate = (template: ConfinementSettings, settings: ConfinementSettin
 };
 
 test("without settings a container has eight capabilities, no new privileges, and limits", () => {
-  const fields = confinementFields(confine(SPEC, NO_POLICY), "docker", INFO);
+  const fields = confinementFields(confine(SPEC, NO_POLICY), "docker", ENGINE_INFO);
   assert.deepEqual(fields, {
     CapDrop: ["ALL"],
     CapAdd: [...CAPABILITIES],
@@ -62,7 +49,7 @@ test("a template goes before the settings, and the attempt can only ask for more
     { maxProcesses: 50, readOnlyRoot: true, isolation: "runsc" },
   );
   const confinement = confine(spec, policy);
-  assert.deepEqual(confinementFields(confinement, "docker", INFO), {
+  assert.deepEqual(confinementFields(confinement, "docker", ENGINE_INFO), {
     CapDrop: ["ALL"],
     CapAdd: [...CAPABILITIES, "SYS_PTRACE"],
     ReadonlyRootfs: true,
@@ -84,7 +71,7 @@ test("a template goes before the settings, and the attempt can only ask for more
 test("on podman nothing is added by default, since that would reach processes of every user", () => {
   const { policy, spec } = withTemplate({ addCapabilities: ["SYS_PTRACE"], dropCapabilities: ["CHOWN"] });
   const fieldsOf = (confinement: Confinement) =>
-    confinementFields(confinement, "podman", INFO) as {
+    confinementFields(confinement, "podman", ENGINE_INFO) as {
       readonly CapDrop: string[];
       readonly CapAdd: string[];
     };
@@ -109,13 +96,13 @@ test("a task that asks for no memory may use the machine's less 1 GiB or 10 %", 
   assert.equal(memoryLimitOfMachine(64 * GIB), 57.6 * GIB);
   assert.equal(memoryLimitOfMachine(4 * GIB), 3 * GIB);
   assert.equal(memoryLimitOfMachine(GIB), GIB / 2);
-  const of = (spec: AttemptSpec, settings: ConfinementSettings = {}, info = INFO) =>
+  const of = (spec: AttemptSpec, settings: ConfinementSettings = {}, info = ENGINE_INFO) =>
     memoryLimitOf(spec, confine(spec, { settings, templates: new Map() }), info);
   assert.equal(of(SPEC), Math.floor(57.6 * GIB));
   assert.equal(of({ ...SPEC, limits: { memoryBytes: 5e6 } }, { memoryLimit: false }), 5e6);
   assert.equal(of(SPEC, { memoryLimit: false }), undefined);
-  assert.equal(of(SPEC, {}, { ...INFO, memoryBytes: 0 }), undefined);
-  assert.equal(of(SPEC, {}, { ...INFO, limits: { cpu: true, memory: false, pids: true } }), undefined);
+  assert.equal(of(SPEC, {}, { ...ENGINE_INFO, memoryBytes: 0 }), undefined);
+  assert.equal(of(SPEC, {}, { ...ENGINE_INFO, limits: { cpu: true, memory: false, pids: true } }), undefined);
 });
 
 test("what differs from the defaults is told with who said so", () => {

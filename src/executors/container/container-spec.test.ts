@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { ENGINE_INFO } from "../../../test/helpers/engine-info.ts";
 import type { AttemptSpec } from "../executor.ts";
 import { NO_POLICY } from "./confinement.ts";
 import { containerBody, containerName, keyOfLabels, type ContainerSettings } from "./container-spec.ts";
@@ -7,19 +8,7 @@ import { containerBody, containerName, keyOfLabels, type ContainerSettings } fro
 const settings: ContainerSettings = {
   instance: "i",
   engine: "docker",
-  info: {
-    architecture: "amd64",
-    os: "linux",
-    cpus: 4,
-    memoryBytes: 1e9,
-    rootless: false,
-    cgroupVersion: "2",
-    limits: { cpu: true, memory: true, pids: true },
-    storageDriver: "overlay",
-    swapLimit: true,
-    ociRuntimes: [],
-    operatingSystem: "",
-  },
+  info: { ...ENGINE_INFO, memoryBytes: 1e9, ociRuntimes: [] },
   extraHosts: [],
   policy: NO_POLICY,
 };

@@ -1,26 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { EngineInfo } from "../../containers/types.ts";
+import { ENGINE_INFO } from "../../../test/helpers/engine-info.ts";
 import type { AttemptDemands } from "../attempt-options.ts";
 import { NO_POLICY, type ConfinementSettings } from "./confinement.ts";
 import { refusal, type RefusalContext } from "./refusal.ts";
 
-const INFO: EngineInfo = {
-  architecture: "amd64",
-  os: "linux",
-  cpus: 4,
-  memoryBytes: 2 ** 30,
-  rootless: false,
-  cgroupVersion: "2",
-  limits: { cpu: true, memory: true, pids: true },
-  storageDriver: "overlay",
-  swapLimit: true,
-  ociRuntimes: ["runc", "runsc"],
-  operatingSystem: "",
-};
 const CONTEXT: RefusalContext = {
   engine: "docker",
-  info: INFO,
+  info: ENGINE_INFO,
   inherited: {},
   policy: NO_POLICY,
   choosesRuntime: true,
