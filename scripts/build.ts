@@ -12,7 +12,7 @@ const { status } = spawnSync(join(root, "node_modules/.bin/tsc"), ["-p", "tsconf
   stdio: "inherit",
 });
 if (status !== 0) process.exit(1);
-for (const file of globSync("src/**/*.{js,d.ts,sql,css,svg,html}", { cwd: root })) {
+for (const file of globSync("src/**/*.{js,d.ts,sql,css,svg,html,json,py}", { cwd: root })) {
   const target = join(dist, file.slice("src/".length));
   mkdirSync(dirname(target), { recursive: true });
   cpSync(join(root, file), target);

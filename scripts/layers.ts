@@ -28,6 +28,10 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
     what: "the client of a container engine, REST and command line; what its failures mean",
     imports: ["domain", "lib", "images"],
   },
+  "python-runtime": {
+    what: "the `flyte` that is brought into images without it: locked, fetched, checked against an image",
+    imports: ["domain", "lib", "images", "containers"],
+  },
   builds: {
     what: "from an image specification to an image",
     imports: ["domain", "lib", "images", "containers"],
