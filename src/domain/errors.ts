@@ -108,6 +108,8 @@ export const ERROR_CODES = {
   ENGINE_UNREACHABLE: "system",
   /** The container engine refused a call. */
   ENGINE_FAILED: "system",
+  /** A package of the Python runtime could not be fetched from the index. */
+  RUNTIME_FETCH_FAILED: "system",
   /** The configuration file, a flag or an environment variable is wrong. */
   CONFIG_INVALID: "user",
   PORT_IN_USE: "user",

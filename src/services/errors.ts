@@ -47,6 +47,7 @@ const CODES = {
   EGRESS_DENIED: Code.PermissionDenied,
   ENGINE_UNREACHABLE: Code.Unavailable,
   ENGINE_FAILED: Code.Internal,
+  RUNTIME_FETCH_FAILED: Code.Unavailable,
   CONFIG_INVALID: Code.FailedPrecondition,
   PORT_IN_USE: Code.FailedPrecondition,
   DATA_DIRECTORY_UNUSABLE: Code.FailedPrecondition,
