@@ -7,7 +7,7 @@ import type { Clock } from "../lib/clock.ts";
 import { errnoOf, orAbsent } from "../lib/errno.ts";
 import type { FetchWheel } from "./fetch-wheel.ts";
 import type { Lock, LockedWheel } from "./lock.ts";
-import { completeSize, PACKAGES_DIRECTORY, writeManifest, type RuntimePackage } from "./manifest.ts";
+import { readManifest, PACKAGES_DIRECTORY, writeManifest, type RuntimePackage } from "./manifest.ts";
 import { modulesOf } from "./modules.ts";
 import { unpackWheel } from "./unpack-wheel.ts";
 
@@ -92,7 +92,7 @@ async function unpack(wheel: LockedWheel, content: Buffer, directory: string): P
 async function moveTo(target: string, unfinished: string): Promise<void> {
   if (await renamed(unfinished, target)) return;
   // Another process was faster, or it is one that a power failure damaged.
-  if ((await completeSize(target)) !== undefined) return;
+  if ((await readManifest(target)) !== undefined) return;
   const damaged = `${unfinished}-damaged`;
   await rename(target, damaged);
   await rm(damaged, { recursive: true, force: true });

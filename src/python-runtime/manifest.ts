@@ -17,7 +17,7 @@ interface Size {
   readonly bytes: number;
 }
 
-interface Manifest extends Size {
+export interface Manifest extends Size {
   readonly packages: RuntimePackages;
 }
 
@@ -33,15 +33,15 @@ export async function writeManifest(runtime: string, packages: RuntimePackages):
 }
 
 /**
- * The size of a runtime in bytes; undefined where it is not there or not complete. Its files are counted: after a power
- * failure a directory may have the names of files without their content.
+ * Undefined where the runtime is not there or not complete. Its files are counted: after a power failure a directory
+ * may have the names of files without their content.
  */
-export async function completeSize(runtime: string): Promise<number | undefined> {
+export async function readManifest(runtime: string): Promise<Manifest | undefined> {
   const text = await orAbsent(readFile(join(runtime, MANIFEST), "utf8"));
   if (text === undefined || text === "") return undefined;
-  const { files, bytes } = JSON.parse(text) as Manifest;
+  const manifest = JSON.parse(text) as Manifest;
   const found = await measure(join(runtime, PACKAGES_DIRECTORY));
-  return found.files === files && found.bytes === bytes ? bytes : undefined;
+  return found.files === manifest.files && found.bytes === manifest.bytes ? manifest : undefined;
 }
 
 async function measure(directory: string): Promise<Size> {

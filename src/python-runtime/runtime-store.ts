@@ -11,9 +11,12 @@ import { explainDirectory } from "./directory-failures.ts";
 import type { FetchWheel } from "./fetch-wheel.ts";
 import { lockHash, readLock, type Lock } from "./lock.ts";
 import { makeRuntime, type FetchOptions } from "./make-runtime.ts";
-import { completeSize } from "./manifest.ts";
+import { readManifest } from "./manifest.ts";
 import { variantName, type Variant } from "./variant.ts";
 import { cachedWheels } from "./wheel-cache.ts";
+
+/** Their directory, below the data directory. */
+export const RUNTIMES_DIRECTORY = "python-runtimes";
 
 /** A runtime that is complete. */
 export interface PythonRuntime {
@@ -23,6 +26,8 @@ export interface PythonRuntime {
   readonly directory: string;
   /** The version. */
   readonly flyte: string;
+  /** The names of all. */
+  readonly packages: readonly string[];
   /** Without the wheels. */
   readonly bytes: number;
 }
@@ -75,9 +80,17 @@ export class RuntimeStore {
     const directory = this.#directoryOf(lock);
     const known = this.#complete.get(directory);
     if (known !== undefined && existsSync(directory)) return known;
-    const bytes = await completeSize(directory);
-    if (bytes === undefined) return undefined;
-    const runtime = { variant, name: nameOf(lock), directory, flyte: lock.flyte, bytes };
+    const manifest = await readManifest(directory);
+    if (manifest === undefined) return undefined;
+    const { bytes, packages } = manifest;
+    const runtime: PythonRuntime = {
+      variant,
+      name: nameOf(lock),
+      directory,
+      flyte: lock.flyte,
+      packages: Object.keys(packages),
+      bytes,
+    };
     this.#complete.set(directory, runtime);
     return runtime;
   }

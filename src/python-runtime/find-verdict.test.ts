@@ -1,0 +1,137 @@
+import assert from "node:assert/strict";
+import { suite, test } from "node:test";
+import { findVerdict } from "./find-verdict.ts";
+import type { ImageProgram, ImageProgramEnd, RunInImage } from "./run-in-image.ts";
+
+const DIRECTORIES = { runtime: "/data/runtime", programs: "/data/programs" };
+const PACKAGES = ["flyte", "protobuf", "pydantic", "rich"];
+const OLD_PROTOBUF = { package: "protobuf", version: "3.20.3", wanted: "protobuf>=6", by: "flyte" };
+const NEEDS_OLD = { package: "protobuf", version: "7.36", wanted: "protobuf<4", by: "tensorflow" };
+const NEEDS_OLD_RICH = { package: "rich", version: "15", wanted: "rich<11", by: "typer" };
+
+interface Behaviour {
+  /** What check.py finds; undefined where it prints nothing. */
+  readonly check?: unknown;
+  /** The error of probe.py by mode, null for success; undefined where it prints nothing. */
+  readonly probe: Readonly<Record<string, string | null | undefined>>;
+}
+
+function image({ check, probe }: Behaviour): { readonly run: RunInImage; readonly programs: ImageProgram[] } {
+  const programs: ImageProgram[] = [];
+  const run: RunInImage = async (program) => {
+    programs.push(program);
+    const [path = "", mode = ""] = program.arguments;
+    const nonce = program.arguments.at(-1) ?? "";
+    const print = (name: string, value: string) =>
+      `${nonce}:${name}:${Buffer.from(value).toString("base64")}\n`;
+    const end = (stdout: string): ImageProgramEnd => ({ exitCode: 0, stdout, stderr: "" });
+    if (path.endsWith("check.py"))
+      return end(check === undefined ? "" : print("result", JSON.stringify(check)));
+    const error = probe[mode];
+    if (error === undefined) return { exitCode: 139, stdout: "", stderr: "Segmentation fault\n" };
+    return end(print("bytecode", error === null ? "zip" : "") + print("result", JSON.stringify({ error })));
+  };
+  return { run, programs };
+}
+
+async function verdictOf(behaviour: Behaviour) {
+  const { run, programs } = image(behaviour);
+  const { verdict, bytecode } = await findVerdict({ run, directories: DIRECTORIES, packages: PACKAGES });
+  const modes = programs.slice(1).map((program) => program.arguments[1]);
+  return { verdict, bytecode: bytecode?.toString(), modes, programs };
+}
+
+suite("how an image can use the runtime", () => {
+  test("without conflicts its own packages count", async () => {
+    const { verdict, bytecode, modes, programs } = await verdictOf({
+      check: { flyte: null, conflicts: [], reverse: [NEEDS_OLD] },
+      probe: { append: null },
+    });
+    assert.deepEqual(verdict, { kind: "append" });
+    assert.equal(bytecode, "zip");
+    assert.deepEqual(modes, ["append"]);
+    for (const {
+      mounts,
+      arguments: [path = ""],
+    } of programs) {
+      assert.deepEqual(
+        mounts.map(({ source }) => source),
+        ["/data/runtime", "/data/programs"],
+      );
+      assert.match(path, /^\/run\/boxkite\/python-programs\/\w+\.py$/u);
+    }
+  });
+
+  test("one with flyte of its own is left alone", async () => {
+    const { verdict, modes } = await verdictOf({ check: { flyte: "2.0.0" }, probe: {} });
+    assert.deepEqual(verdict, { kind: "has_flyte", version: "2.0.0" });
+    assert.deepEqual(modes, []);
+  });
+
+  test("what conflicts comes from the runtime, and what that breaks is listed", async () => {
+    const { verdict } = await verdictOf({
+      check: { flyte: null, conflicts: [OLD_PROTOBUF], reverse: [NEEDS_OLD, NEEDS_OLD_RICH] },
+      probe: { "route=protobuf": null },
+    });
+    assert.deepEqual(verdict, {
+      kind: "route",
+      packages: ["protobuf"],
+      conflicts: [OLD_PROTOBUF],
+      broken: [NEEDS_OLD],
+    });
+  });
+
+  test("a conflict that nobody declares shows in the probe, and then all of the runtime counts", async () => {
+    const { verdict, modes } = await verdictOf({
+      check: { flyte: null, conflicts: [OLD_PROTOBUF], reverse: [NEEDS_OLD, NEEDS_OLD_RICH] },
+      probe: { "route=protobuf": "TypeError: RichHandler", prepend: null },
+    });
+    assert.deepEqual(modes, ["route=protobuf", "prepend"]);
+    assert.deepEqual(verdict, {
+      kind: "prepend",
+      because: "TypeError: RichHandler",
+      conflicts: [OLD_PROTOBUF],
+      broken: [NEEDS_OLD, NEEDS_OLD_RICH],
+    });
+  });
+
+  test("where that fails too, it is refused with the conflicts", async () => {
+    const { verdict, bytecode } = await verdictOf({
+      check: { flyte: null, conflicts: [OLD_PROTOBUF], reverse: [NEEDS_OLD] },
+      probe: { "route=protobuf": "ImportError: a", prepend: "ImportError: b" },
+    });
+    assert.deepEqual(verdict, {
+      kind: "refuse",
+      because: "ImportError: b",
+      conflicts: [OLD_PROTOBUF],
+      broken: [NEEDS_OLD],
+    });
+    assert.equal(bytecode, undefined);
+  });
+
+  test("a check without an answer leaves it to the probe", async () => {
+    assert.deepEqual((await verdictOf({ probe: { append: null } })).verdict, { kind: "append" });
+  });
+
+  test("an interpreter that crashes is refused with what it printed", async () => {
+    const { verdict, modes } = await verdictOf({ probe: {} });
+    assert.deepEqual(modes, ["append", "prepend"]);
+    assert.equal(
+      verdict.kind === "refuse" && verdict.because,
+      "the interpreter ended with code 139: Segmentation fault",
+    );
+  });
+
+  test("packages that the runtime does not have are not asked for", async () => {
+    const { verdict } = await verdictOf({
+      check: { flyte: null, conflicts: [{ ...OLD_PROTOBUF, package: "evil" }], reverse: [] },
+      probe: { append: null },
+    });
+    assert.deepEqual(verdict, { kind: "append" });
+  });
+
+  test("an engine that fails is no verdict", async () => {
+    const run: RunInImage = async () => Promise.reject(new Error("engine gone"));
+    await assert.rejects(findVerdict({ run, directories: DIRECTORIES, packages: PACKAGES }), /engine gone/u);
+  });
+});

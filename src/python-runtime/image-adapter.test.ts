@@ -1,0 +1,90 @@
+import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { suite, test, type TestContext } from "node:test";
+import { lockOf, makeWheel } from "../../test/helpers/package-index.ts";
+import { temporaryDirectory } from "../../test/helpers/server.ts";
+import { writeZip } from "../../test/helpers/zip.ts";
+import { systemClock } from "../lib/clock.ts";
+import { silentLogger } from "../lib/log.ts";
+import { ImageAdapter, verdictsInMemory, type AdaptableImage } from "./image-adapter.ts";
+import type { RunInImage } from "./run-in-image.ts";
+import { RuntimeStore } from "./runtime-store.ts";
+import type { Interpreter } from "./variant.ts";
+
+const FLYTE = makeWheel("flyte", [{ name: "flyte/__init__.py", content: "" }]);
+const INTERPRETER: Interpreter = {
+  path: "/opt/venv/bin/python",
+  version: "3.11.7",
+  libc: "glibc",
+  arch: "amd64",
+};
+const COMPILED = writeZip([{ name: "flyte/__pycache__/__init__.cpython-311.pyc", content: "bytecode" }]);
+
+async function setUp(t: TestContext) {
+  const directory = await temporaryDirectory(t);
+  const ran: string[] = [];
+  const run: RunInImage = async ({ arguments: words }) => {
+    ran.push(words.join(" "));
+    const nonce = words.at(-1) ?? "";
+    const line = (name: string, value: Buffer | string) =>
+      `${nonce}:${name}:${Buffer.from(value).toString("base64")}\n`;
+    const isCheck = words[0]?.endsWith("check.py") === true;
+    const stdout = isCheck
+      ? line("result", "{}")
+      : line("bytecode", COMPILED) + line("result", '{"error":null}');
+    return { exitCode: 0, stdout, stderr: "" };
+  };
+  const store = new RuntimeStore({
+    directory,
+    fetchWheel: async () => FLYTE.content,
+    clock: systemClock,
+    readLock: async () => lockOf([FLYTE]),
+  });
+  const image: AdaptableImage = { id: "sha256:a", interpreter: INTERPRETER, run };
+  const records = verdictsInMemory();
+  return { ran, image, open: () => new ImageAdapter({ store, directory, records, log: silentLogger }) };
+}
+
+suite("the adaptation of an image", () => {
+  test("has its interpreter, the programs, and the runtime with the modules that it compiled", async (t) => {
+    const { image, open } = await setUp(t);
+    const adapted = await open().adapt(image);
+    assert.deepEqual(adapted?.verdict, { kind: "append" });
+    assert.match(adapted.runtime, /^cp311-glibc-amd64-/u);
+    const { interpreter, mounts, arguments: words } = adapted.adaptation ?? {};
+    assert.equal(interpreter, INTERPRETER.path);
+    assert.deepEqual(words?.slice(1), ["append", "/run/boxkite/python-runtime"]);
+    const [runtime = "", programs = ""] = mounts?.map(({ source }) => source) ?? [];
+    assert.ok(existsSync(join(runtime, "packages/flyte/__pycache__/__init__.cpython-311.pyc")));
+    assert.ok(existsSync(join(programs, "boot.py")));
+  });
+
+  test("is found out once, for actions that start at once and for those of a later process", async (t) => {
+    const { ran, image, open } = await setUp(t);
+    const adapter = open();
+    const adapted = await Promise.all([1, 2, 3].map(() => adapter.adapt(image)));
+    assert.deepEqual(await open().adapt(image), adapted[0]);
+    assert.equal(ran.length, 2);
+    await adapter.adapt({ ...image, id: "sha256:b" });
+    assert.equal(ran.length, 4);
+    await adapter.adapt({ ...image, interpreter: { ...INTERPRETER, path: "/usr/bin/python3" } });
+    assert.equal(ran.length, 6);
+  });
+
+  test("is none where there is no runtime for the interpreter", async (t) => {
+    const { ran, image, open } = await setUp(t);
+    const interpreter = { ...INTERPRETER, version: "3.9.18" };
+    assert.equal(await open().adapt({ ...image, interpreter }), undefined);
+    assert.deepEqual(ran, []);
+  });
+
+  test("is not remembered where the engine failed", async (t) => {
+    const { ran, image, open } = await setUp(t);
+    const adapter = open();
+    const run: RunInImage = async () => Promise.reject(new Error("engine gone"));
+    await assert.rejects(adapter.adapt({ ...image, run }), /engine gone/u);
+    assert.deepEqual((await adapter.adapt(image))?.verdict, { kind: "append" });
+    assert.equal(ran.length, 2);
+  });
+});

@@ -1,0 +1,19 @@
+import assert from "node:assert/strict";
+import { readdir, readFile, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { test } from "node:test";
+import { temporaryDirectory } from "../../test/helpers/server.ts";
+import { placePrograms } from "./programs.ts";
+
+test("the programs are copied once, for every user to read", async (t) => {
+  const directory = join(await temporaryDirectory(t), "python-runtimes");
+  const placed = await Promise.all([1, 2, 3].map(() => placePrograms(directory)));
+  assert.equal(new Set(placed).size, 1);
+  const [target = ""] = placed;
+  assert.deepEqual(await readdir(directory), [target.slice(directory.length + 1)]);
+  assert.deepEqual((await readdir(target)).toSorted(), ["boot.py", "check.py", "probe.py"]);
+  const source = await readFile(join(import.meta.dirname, "programs/boot.py"), "utf8");
+  assert.equal(await readFile(join(target, "boot.py"), "utf8"), source);
+  assert.equal((await stat(target)).mode & 0o777, 0o755);
+  assert.equal((await stat(join(target, "boot.py"))).mode & 0o777, 0o644);
+});
