@@ -6,6 +6,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   up: async () => (await import("./up.ts")).up,
   config: async () => (await import("./config/config.ts")).config,
   images: async () => (await import("./images/images.ts")).images,
+  runtime: async () => (await import("./runtime/runtime.ts")).runtime,
   credentials: async () => (await import("./credentials.ts")).credentials,
   token: async () => (await import("./token/token.ts")).token,
   keys: async () => (await import("./keys.ts")).keys,
