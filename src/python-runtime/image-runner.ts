@@ -47,7 +47,14 @@ export function createImageRunner({
       : new BoxkiteError("ENGINE_FAILED", "the container of the check exists already");
   };
 
+  const start = async (id: string, signal: AbortSignal | undefined): Promise<void> => {
+    // Nothing can be killed before.
+    signal?.throwIfAborted();
+    await api.startContainer(id);
+  };
+
   return async (program) => {
+    program.signal?.throwIfAborted();
     const id = await create(program);
     let isLate = false;
     const kill = () => void api.killContainer(id, "KILL").catch(() => {});
@@ -59,7 +66,7 @@ export function createImageRunner({
     try {
       const output = await api.attachContainer(id);
       const reading = readOutput(readLogFrames(output), program.maxOutputBytes);
-      await api.startContainer(id).catch(async (error: unknown) => {
+      await start(id, program.signal).catch(async (error: unknown) => {
         output.destroy();
         await reading.catch(() => {});
         throw error;

@@ -1,7 +1,6 @@
 /** Images without flyte: the verdict, and then an action that is run as the verdict says, locked down. */
 import assert from "node:assert/strict";
 import { chmod, mkdir, readFile, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, suite, test } from "node:test";
 import { findEngine, type FoundEngine } from "../../src/containers/find.ts";
@@ -9,20 +8,18 @@ import { systemClock } from "../../src/lib/clock.ts";
 import { silentLogger } from "../../src/lib/log.ts";
 import { adaptationOf } from "../../src/python-runtime/adaptation.ts";
 import { addBytecode } from "../../src/python-runtime/bytecode.ts";
-import { createFetchWheel } from "../../src/python-runtime/fetch-wheel.ts";
 import { findVerdict } from "../../src/python-runtime/find-verdict.ts";
 import { createImageRunner } from "../../src/python-runtime/image-runner.ts";
 import { placePrograms } from "../../src/python-runtime/programs.ts";
-import { RuntimeStore, type PythonRuntime } from "../../src/python-runtime/runtime-store.ts";
+import type { PythonRuntime } from "../../src/python-runtime/runtime-store.ts";
 import { readZip } from "../../src/python-runtime/zip.ts";
 import { engineCommand, engineOutput, missingEngine, removeImagesNamed } from "../helpers/engine.ts";
 import { temporaryDirectory } from "../helpers/server.ts";
+import { ARCH, STORE_DIRECTORY, testStore } from "./test-store.ts";
 
 const BASE = "docker.io/library/python:3.11-slim";
 const PREFIX = "localhost/boxkite-python-runtime";
 const LABELS = { "dev.boxkite.test": "python-runtime" };
-/** Kept for the next run: what is fetched is 32 MB. */
-const DIRECTORY = join(tmpdir(), "boxkite-test-python-runtimes");
 
 interface Case {
   readonly what: string;
@@ -94,11 +91,8 @@ suite("images without flyte", { skip: missingEngine("podman") }, () => {
 
   before(async () => {
     engine = await findEngine({ preference: "podman", log: silentLogger });
-    const fetchWheel = createFetchWheel(process.env, systemClock);
-    const store = new RuntimeStore({ directory: DIRECTORY, fetchWheel, clock: systemClock });
-    const arch = process.arch === "arm64" ? "arm64" : "amd64";
-    runtime = await store.fetch({ python: "3.11", libc: "glibc", arch });
-    programs = await placePrograms(DIRECTORY);
+    runtime = await testStore().fetch({ python: "3.11", libc: "glibc", arch: ARCH });
+    programs = await placePrograms(STORE_DIRECTORY);
   });
 
   after(async () => {

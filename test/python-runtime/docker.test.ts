@@ -1,0 +1,43 @@
+/** The verdict on an image without flyte, by Docker. */
+import assert from "node:assert/strict";
+import { after, test } from "node:test";
+import { findEngine } from "../../src/containers/find.ts";
+import { systemClock } from "../../src/lib/clock.ts";
+import { silentLogger } from "../../src/lib/log.ts";
+import { ImageAdapter, verdictsInMemory } from "../../src/python-runtime/image-adapter.ts";
+import { createImageRunner } from "../../src/python-runtime/image-runner.ts";
+import { startDocker } from "../helpers/dockerd.ts";
+import { ARCH, STORE_DIRECTORY, testStore } from "./test-store.ts";
+
+const IMAGE = "docker.io/library/python:3.10-slim";
+
+const docker = await startDocker([IMAGE]);
+after(() => docker.stop());
+
+test("an image without flyte can use the runtime", { skip: docker.missing ?? false }, async (t) => {
+  const engine = await findEngine({ preference: "docker", env: docker.env, log: silentLogger });
+  t.after(() => engine.close());
+  const path = "/usr/local/bin/python3";
+  const run = createImageRunner({
+    api: engine.api,
+    image: IMAGE,
+    interpreter: path,
+    labels: { "dev.boxkite.test": "python-runtime" },
+    clock: systemClock,
+  });
+  const adapter = new ImageAdapter({
+    store: testStore(),
+    directory: STORE_DIRECTORY,
+    records: verdictsInMemory(),
+    log: silentLogger,
+  });
+  const interpreter = { path, version: "3.10.13", libc: "glibc", arch: ARCH };
+  const adapted = await adapter.adapt({
+    id: (await engine.api.inspectImage(IMAGE))?.id ?? "",
+    interpreter,
+    run,
+  });
+  assert.deepEqual(adapted?.verdict, { kind: "append" });
+  assert.match(adapted.adaptation?.mounts[0]?.source ?? "", /\/compiled\//u);
+  assert.deepEqual(await engine.api.listContainers(["dev.boxkite.test=python-runtime"]), []);
+});
