@@ -7,8 +7,10 @@ import { existsSync } from "node:fs";
 import { chmod, link, mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { errnoOf } from "../lib/errno.ts";
-import type { PythonRuntime } from "./runtime-store.ts";
+import type { Clock } from "../lib/clock.ts";
 import { PACKAGES_DIRECTORY } from "./manifest.ts";
+import { COMPILED_DIRECTORY, type PythonRuntime } from "./runtime-store.ts";
+import { markUsed, removeUnused } from "./unused.ts";
 import { readZip, type ZipFile } from "./zip.ts";
 
 /** An image that returns more than this gets nothing. An action uses 600 modules with 6 MB. */
@@ -19,16 +21,28 @@ const COMPILED = /^((?:[\w-]+\/)*)__pycache__\/(\w+)\.cpython-3\d\d\.(?:opt-[12]
 const NO_LINKS = ["EPERM", "EXDEV", "EMLINK", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"];
 
 /** The directory to mount for an image: with its compiled modules where there are some, else the runtime itself. */
-export function compiledRuntime(runtime: PythonRuntime, imageId: string): string {
+export async function compiledRuntime(
+  runtime: PythonRuntime,
+  imageId: string,
+  clock: Clock,
+): Promise<string> {
   const compiled = directoryFor(runtime, imageId);
-  return existsSync(compiled) ? compiled : runtime.directory;
+  if (!existsSync(compiled)) return runtime.directory;
+  await markUsed(compiled, clock);
+  return compiled;
 }
 
 /** Makes it, and returns the directory to mount. What is not a module of the runtime is left out. */
-export async function addBytecode(runtime: PythonRuntime, imageId: string, archive: Buffer): Promise<string> {
+export async function addBytecode(
+  runtime: PythonRuntime,
+  imageId: string,
+  archive: Buffer,
+  clock: Clock,
+): Promise<string> {
   const target = directoryFor(runtime, imageId);
   const compiled = compiledFiles(archive);
-  if (compiled.length === 0 || existsSync(target)) return compiledRuntime(runtime, imageId);
+  if (compiled.length === 0 || existsSync(target)) return compiledRuntime(runtime, imageId, clock);
+  await removeUnused(dirname(target), clock, () => false);
   const unfinished = `${target}.${randomBytes(6).toString("hex")}`;
   try {
     await linkTree(runtime.directory, unfinished);
@@ -47,12 +61,12 @@ export async function addBytecode(runtime: PythonRuntime, imageId: string, archi
   } finally {
     await rm(unfinished, { recursive: true, force: true });
   }
-  return compiledRuntime(runtime, imageId);
+  return compiledRuntime(runtime, imageId, clock);
 }
 
 function directoryFor(runtime: PythonRuntime, imageId: string): string {
   const image = createHash("sha256").update(imageId).digest("hex").slice(0, 16);
-  return join(dirname(runtime.directory), "compiled", `${runtime.name}-${image}`);
+  return join(dirname(runtime.directory), COMPILED_DIRECTORY, `${runtime.name}-${image}`);
 }
 
 /** None where the archive is not one, or too large. */

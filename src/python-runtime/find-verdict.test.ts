@@ -103,6 +103,7 @@ suite("how an image can use the runtime", () => {
     assert.deepEqual(verdict, {
       kind: "refuse",
       because: "ImportError: b",
+      isCertain: true,
       conflicts: [OLD_PROTOBUF],
       broken: [NEEDS_OLD],
     });
@@ -121,6 +122,22 @@ suite("how an image can use the runtime", () => {
       "the interpreter ended with code 139: Segmentation fault",
     );
   });
+
+  for (const [what, exitCode, because] of [
+    ["that took too long", undefined, "the interpreter did not end in time"],
+    ["that the kernel killed", 137, "the interpreter ended with code 137"],
+  ] as const) {
+    test(`a probe ${what} says nothing for certain, and nothing more is tried`, async () => {
+      const programs: ImageProgram[] = [];
+      const run: RunInImage = async (program) => {
+        programs.push(program);
+        return { exitCode, stdout: "", stderr: "" };
+      };
+      const { verdict } = await findVerdict({ run, directories: DIRECTORIES, packages: PACKAGES });
+      assert.deepEqual(verdict, { kind: "refuse", because, isCertain: false, conflicts: [], broken: [] });
+      assert.equal(programs.length, 2);
+    });
+  }
 
   test("packages that the runtime does not have are not asked for", async () => {
     const { verdict } = await verdictOf({

@@ -46,16 +46,25 @@ export async function findVerdict(options: FindVerdictOptions): Promise<FoundVer
   if (checked.flyte !== undefined)
     return { verdict: { kind: "has_flyte", version: checked.flyte }, bytecode: undefined };
 
+  const refuse = (because: string, isCertain: boolean): FoundVerdict => {
+    const broken = brokenBy(new Set(packages), checked);
+    const verdict = { kind: "refuse", because, isCertain, conflicts: checked.conflicts, broken } as const;
+    return { verdict, bytecode: undefined };
+  };
   const errors: string[] = [];
   for (const verdict of candidates(checked, packages, errors)) {
     const end = await start("probe.py", [modeOf(verdict) ?? ""], PROBE);
     const result = parseProbe(end.stdout, nonce);
     if (result !== undefined && result.error === undefined) return { verdict, bytecode: result.bytecode };
+    if (result === undefined && isMachines(end)) return refuse(describeEnd(end), false);
     errors.push(result?.error ?? describeEnd(end));
   }
-  const because = errors.at(-1) ?? "";
-  const broken = brokenBy(new Set(packages), checked);
-  return { verdict: { kind: "refuse", because, conflicts: checked.conflicts, broken }, bytecode: undefined };
+  return refuse(errors.at(-1) ?? "", true);
+}
+
+/** Killed for its time, or by the kernel for its memory. */
+function isMachines({ exitCode }: ImageProgramEnd): boolean {
+  return exitCode === undefined || exitCode === 137;
 }
 
 /** From the least to the most that is replaced. `errors`: those of the ones before. */

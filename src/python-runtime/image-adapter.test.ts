@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { suite, test, type TestContext } from "node:test";
 import { lockOf, makeWheel } from "../../test/helpers/package-index.ts";
@@ -43,7 +44,11 @@ async function setUp(t: TestContext) {
   });
   const image: AdaptableImage = { id: "sha256:a", interpreter: INTERPRETER, run };
   const records = verdictsInMemory();
-  return { ran, image, open: () => new ImageAdapter({ store, directory, records, log: silentLogger }) };
+  return {
+    ran,
+    image,
+    open: () => new ImageAdapter({ store, directory, records, clock: systemClock, log: silentLogger }),
+  };
 }
 
 suite("the adaptation of an image", () => {
@@ -72,11 +77,37 @@ suite("the adaptation of an image", () => {
     assert.equal(ran.length, 6);
   });
 
+  test("is proved again where its compiled modules were removed, once for a process", async (t) => {
+    const { ran, image, open } = await setUp(t);
+    const adapted = await open().adapt(image);
+    const compiled = adapted?.adaptation?.mounts[0]?.source ?? "";
+    await rm(compiled, { recursive: true });
+    const adapter = open();
+    assert.deepEqual(await adapter.adapt(image), adapted);
+    assert.ok(existsSync(compiled));
+    assert.equal(ran.length, 4);
+    await rm(compiled, { recursive: true });
+    assert.deepEqual((await adapter.adapt(image))?.verdict, adapted?.verdict);
+    assert.equal(ran.length, 4);
+  });
+
   test("is none where there is no runtime for the interpreter", async (t) => {
     const { ran, image, open } = await setUp(t);
     const interpreter = { ...INTERPRETER, version: "3.9.18" };
     assert.equal(await open().adapt({ ...image, interpreter }), undefined);
     assert.deepEqual(ran, []);
+  });
+
+  test("is not remembered where the machine had no time for it", async (t) => {
+    const { ran, image, open } = await setUp(t);
+    const adapter = open();
+    const run: RunInImage = async () => ({ exitCode: undefined, stdout: "", stderr: "" });
+    assert.partialDeepStrictEqual(await adapter.adapt({ ...image, run }), {
+      verdict: { kind: "refuse", isCertain: false },
+      adaptation: undefined,
+    });
+    assert.deepEqual((await adapter.adapt(image))?.verdict, { kind: "append" });
+    assert.equal(ran.length, 2);
   });
 
   test("is not remembered where the engine failed", async (t) => {

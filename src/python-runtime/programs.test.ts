@@ -3,11 +3,12 @@ import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { temporaryDirectory } from "../../test/helpers/server.ts";
+import { systemClock } from "../lib/clock.ts";
 import { placePrograms } from "./programs.ts";
 
 test("the programs are copied once, for every user to read", async (t) => {
   const directory = join(await temporaryDirectory(t), "python-runtimes");
-  const placed = await Promise.all([1, 2, 3].map(() => placePrograms(directory)));
+  const placed = await Promise.all([1, 2, 3].map(() => placePrograms(directory, systemClock)));
   assert.equal(new Set(placed).size, 1);
   const [target = ""] = placed;
   assert.deepEqual(await readdir(directory), [target.slice(directory.length + 1)]);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { mkdir, readdir, readFile, rm, stat, truncate, utimes } from "node:fs/promises";
-import { join } from "node:path";
+import { mkdir, readdir, readFile, rm, stat, truncate, utimes, writeFile } from "node:fs/promises";
+import { basename, join } from "node:path";
 import { suite, test, type TestContext } from "node:test";
 import {
   lockOf,
@@ -300,6 +300,30 @@ suite("the store of Python runtimes", () => {
     }
     const { name } = await open().fetch(VARIANT);
     assert.deepEqual(await runtimesIn(directory), [".unfinished-new", name]);
+  });
+
+  test("runtimes and wheels of an earlier version are removed when nobody used them for a month", async (t) => {
+    const { directory, open } = await setUp(t);
+    const old = [".unfinished-x", "cp311-glibc-amd64-000000000000", "programs-000000000000"];
+    for (const name of old) await mkdir(join(directory, name, "packages"), { recursive: true });
+    await mkdir(join(directory, "wheels"));
+    await writeFile(join(directory, "wheels/old.whl"), "");
+    await mkdir(join(directory, "compiled"));
+    const used = join(directory, "cp311-glibc-amd64-111111111111");
+    await mkdir(used);
+    for (const name of [...old, "wheels/old.whl", "wheels", "compiled"]) {
+      const seconds = Date.now() / 1_000 - 31 * 24 * 3_600;
+      await utimes(join(directory, name), seconds, seconds);
+    }
+    const { name } = await open().fetch(VARIANT);
+    assert.deepEqual(
+      (await readdir(directory)).toSorted(),
+      ["compiled", basename(used), name, "wheels"].toSorted(),
+    );
+    assert.deepEqual(
+      (await readdir(join(directory, "wheels"))).toSorted(),
+      WHEELS.map(({ sha256 }) => `${sha256}.whl`).toSorted(),
+    );
   });
 
   test("an abort ends it, and leaves nothing", async (t) => {

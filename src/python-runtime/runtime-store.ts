@@ -12,11 +12,16 @@ import type { FetchWheel } from "./fetch-wheel.ts";
 import { lockHash, readLock, type Lock } from "./lock.ts";
 import { makeRuntime, type FetchOptions } from "./make-runtime.ts";
 import { readManifest } from "./manifest.ts";
-import { variantName, type Variant } from "./variant.ts";
+import { markUsed, removeUnused } from "./unused.ts";
+import { variantName, VARIANTS, type Variant } from "./variant.ts";
 import { cachedWheels } from "./wheel-cache.ts";
 
 /** Their directory, below the data directory. */
 export const RUNTIMES_DIRECTORY = "python-runtimes";
+
+const WHEELS_DIRECTORY = "wheels";
+/** Of compiled modules, one directory for each image. */
+export const COMPILED_DIRECTORY = "compiled";
 
 /** A runtime that is complete. */
 export interface PythonRuntime {
@@ -49,7 +54,7 @@ export class RuntimeStore {
 
   constructor(options: RuntimeStoreOptions) {
     this.#options = options;
-    this.#fetchWheel = cachedWheels(join(options.directory, "wheels"), options.fetchWheel);
+    this.#fetchWheel = cachedWheels(join(options.directory, WHEELS_DIRECTORY), options.fetchWheel);
   }
 
   /** Undefined where it is not there, or not complete. */
@@ -63,8 +68,12 @@ export class RuntimeStore {
     return this.#locks(variantName(variant), async () => {
       try {
         const found = await this.#find(variant, lock);
-        if (found !== undefined) return found;
+        if (found !== undefined) {
+          await markUsed(found.directory, this.#options.clock);
+          return found;
+        }
         await makeRuntime(lock, this.#directoryOf(lock), this.#fetchWheel, this.#options.clock, options);
+        await this.#removeOutdated();
       } catch (error) {
         throw explainDirectory(error, this.#options.directory);
       }
@@ -93,6 +102,16 @@ export class RuntimeStore {
     };
     this.#complete.set(directory, runtime);
     return runtime;
+  }
+
+  /** After the first fetch of a new version. */
+  async #removeOutdated(): Promise<void> {
+    const { directory, clock } = this.#options;
+    const locks = await Promise.all(VARIANTS.map((each) => this.#readLock(each)));
+    const kept = new Set([...locks.map(nameOf), WHEELS_DIRECTORY, COMPILED_DIRECTORY]);
+    await removeUnused(directory, clock, (name) => kept.has(name));
+    const wheels = new Set(locks.flatMap((lock) => lock.wheels.map(({ sha256 }) => `${sha256}.whl`)));
+    await removeUnused(join(directory, WHEELS_DIRECTORY), clock, (name) => wheels.has(name));
   }
 
   #readLock(variant: Variant): Promise<Lock> {

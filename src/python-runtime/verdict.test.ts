@@ -106,5 +106,8 @@ test("an image is started by its own interpreter, with the runtime beside it", (
   assert.equal(modeOf({ kind: "append" }), "append");
   assert.equal(modeOf({ kind: "prepend", because: "", ...none }), "prepend");
   assert.equal(adaptationOf("/p", directories, { kind: "has_flyte", version: "2.12.1" }), undefined);
-  assert.equal(adaptationOf("/p", directories, { kind: "refuse", because: "", ...none }), undefined);
+  assert.equal(
+    adaptationOf("/p", directories, { kind: "refuse", because: "", isCertain: true, ...none }),
+    undefined,
+  );
 });

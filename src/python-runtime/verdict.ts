@@ -26,8 +26,10 @@ export type Verdict =
   | ({ readonly kind: "route"; readonly packages: readonly string[] } & Replacement)
   /** All packages of the runtime count. `because`: why less is not enough. */
   | ({ readonly kind: "prepend"; readonly because: string } & Replacement)
-  /** It does not work. `because`: the error. */
-  | ({ readonly kind: "refuse"; readonly because: string } & Replacement);
+  /**
+   * It does not work. `because`: the error. It is not certain where the machine may be the cause: no time, no memory.
+   */
+  | ({ readonly kind: "refuse"; readonly because: string; readonly isCertain: boolean } & Replacement);
 
 /** What check.py found. */
 export interface CheckResult {

@@ -29,6 +29,7 @@ test("an image without flyte can use the runtime", { skip: docker.missing ?? fal
     store: testStore(),
     directory: STORE_DIRECTORY,
     records: verdictsInMemory(),
+    clock: systemClock,
     log: silentLogger,
   });
   const interpreter = { path, version: "3.10.13", libc: "glibc", arch: ARCH };

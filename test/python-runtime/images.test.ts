@@ -92,7 +92,7 @@ suite("images without flyte", { skip: missingEngine("podman") }, () => {
   before(async () => {
     engine = await findEngine({ preference: "podman", log: silentLogger });
     runtime = await testStore().fetch({ python: "3.11", libc: "glibc", arch: ARCH });
-    programs = await placePrograms(STORE_DIRECTORY);
+    programs = await placePrograms(STORE_DIRECTORY, systemClock);
   });
 
   after(async () => {
@@ -140,7 +140,7 @@ suite("images without flyte", { skip: missingEngine("podman") }, () => {
       ])
         assert.ok(!compiled.includes(notLoaded), notLoaded);
 
-      const directories = { runtime: await addBytecode(runtime, id, archive), programs };
+      const directories = { runtime: await addBytecode(runtime, id, archive, systemClock), programs };
       const adaptation = adaptationOf(path, directories, found.verdict);
       assert.ok(adaptation);
       await mkdir(join(directory, "out"));
