@@ -21,7 +21,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
   audit: { what: "the audit log: its lines, its files, reading it", imports: ["domain", "lib"] },
   logs: { what: "the output of attempts", imports: ["domain", "lib"] },
   images: {
-    what: "what an image is: references, specifications, registries, certificates",
+    what: "what an image is: references, specifications, registries, certificates; `check/`: whether it runs tasks",
     imports: ["domain", "lib"],
   },
   containers: {
