@@ -33,8 +33,8 @@ export interface ImageBuilder {
   remove(reference: string): Promise<void>;
   /** The image's history, newest layer first. */
   history(reference: string): Promise<readonly ImageLayer[]>;
-  /** Runs a shell script in a container of the image, as root and without network; undefined without a shell. */
-  runScript(imageId: string, script: string): Promise<string | undefined>;
+  /** What /bin/sh writes with these arguments, as the image's user and without network; undefined where it cannot run. */
+  runShell(imageId: string, args: readonly string[]): Promise<string | undefined>;
   /** A small text file of the image; undefined where there is none. */
   readFile(imageId: string, path: string): Promise<string | undefined>;
 }

@@ -8,7 +8,7 @@ import {
   inspectImage,
   readFileOf,
   removeImage,
-  runScriptIn,
+  runShellIn,
   tagImage,
 } from "../containers/program-images.ts";
 import { pullImage, pushImage } from "../containers/program-transfer.ts";
@@ -23,7 +23,7 @@ export interface BuilderOptions extends EngineProgramOptions, BuildEnvironment {
 
 type ImageOperations = Pick<
   ImageBuilder,
-  "pull" | "push" | "tag" | "inspect" | "remove" | "history" | "runScript" | "readFile"
+  "pull" | "push" | "tag" | "inspect" | "remove" | "history" | "runShell" | "readFile"
 >;
 
 export function imageOperations(
@@ -37,7 +37,7 @@ export function imageOperations(
     inspect: (reference) => inspectImage(engine, reference),
     remove: (reference) => removeImage(engine, reference),
     history: (reference) => imageHistory(engine, reference),
-    runScript: (imageId, script) => runScriptIn(engine, imageId, script),
+    runShell: (imageId, args) => runShellIn(engine, imageId, args),
     readFile: (imageId, path) => readFileOf(engine, imageId, path),
   };
 }

@@ -1,20 +1,16 @@
 /** Reads from a container of a base image the numeric ids of its USER, and which Python is first on its PATH. */
+import { randomBytes } from "node:crypto";
 import { BoxkiteError } from "../domain/errors.ts";
+import { pythonOnPath } from "../images/check/interpreters.ts";
+import { hasBegun, parseProbe } from "../images/check/parse-probe.ts";
+import { ProbeFrames } from "../images/check/probe-frames.ts";
+import { shellProbe } from "../images/check/probe-script.ts";
 import { refuseReachingTriggers } from "./base-triggers.ts";
 import type { BaseImageFacts, NumericOwner } from "./base-facts.ts";
 import type { ImageBuilder } from "./builder.ts";
 import type { EngineImage } from "../containers/types.ts";
 
-/** Writes sections of plain text with echo and cat, because the image may have no other tools. */
-const SCRIPT = `
-python="$(command -v python || command -v python3)"
-echo "python=$python"
-[ -z "$python" ] || "$python" -c 'import platform; print("version=" + platform.python_version())'
-if command -v apt-get >/dev/null; then echo apt=yes; else echo apt=no; fi
-echo "[passwd]"; cat /etc/passwd 2>/dev/null
-echo "[group]"; cat /etc/group 2>/dev/null
-true
-`;
+type Inside = Pick<BaseImageFacts, "owner" | "python" | "apt">;
 
 export async function readBaseFacts(
   builder: ImageBuilder,
@@ -23,50 +19,47 @@ export async function readBaseFacts(
   image: EngineImage,
 ): Promise<BaseImageFacts> {
   refuseReachingTriggers(reference, await builder.history(image.id));
-  const answer = await builder.runScript(image.id, SCRIPT);
-  const { facts, passwd, group } =
-    answer === undefined ? await readFiles(builder, image) : parseAnswer(answer);
+  const inside = (await probe(builder, image)) ?? (await readFiles(builder, reference, image));
   return {
     reference,
     from,
     architecture: image.architecture,
     user: image.user,
-    owner: resolveOwner(image.user, passwd, group, reference),
     workdir: image.workdir,
     env: image.env,
-    ...facts,
+    ...inside,
   };
 }
 
-type Inside = {
-  readonly facts: Pick<BaseImageFacts, "python" | "apt">;
-  readonly passwd: string;
-  readonly group: string;
-};
+/** By the probe of `boxkite images check`; undefined for an image without a shell, or whose USER does not exist. */
+async function probe(builder: ImageBuilder, image: EngineImage): Promise<Inside | undefined> {
+  const nonce = `b${randomBytes(16).toString("hex")}`;
+  const output = await builder.runShell(image.id, shellProbe(nonce));
+  if (output === undefined) return undefined;
+  const frames = new ProbeFrames(nonce);
+  frames.push(Buffer.from(output));
+  frames.end();
+  const facts = parseProbe(frames.frames);
+  if (!hasBegun(frames.frames) || facts.user === undefined) return undefined;
+  const { uid, gid } = facts.user;
+  const python = pythonOnPath(facts);
+  return {
+    owner: { uid, gid },
+    python: python === undefined ? "none" : { path: python.path, version: python.version ?? "" },
+    apt: facts.programs["apt-get"] !== undefined,
+  };
+}
 
-/** For an image without a shell: reads its files through the engine. */
-async function readFiles(builder: ImageBuilder, image: EngineImage): Promise<Inside> {
+/** Its files, through the engine. */
+async function readFiles(builder: ImageBuilder, reference: string, image: EngineImage): Promise<Inside> {
   const read = async (path: string) => (await builder.readFile(image.id, path)) ?? "";
-  const named = image.user !== "";
+  const isNamed = image.user !== "";
+  const passwd = isNamed ? await read("/etc/passwd") : "";
+  const group = isNamed ? await read("/etc/group") : "";
   return {
-    facts: { python: "unknown", apt: undefined },
-    passwd: named ? await read("/etc/passwd") : "",
-    group: named ? await read("/etc/group") : "",
-  };
-}
-
-function parseAnswer(answer: string): Inside {
-  const [head = "", rest = ""] = answer.split(/^\[passwd\]\n/m);
-  const [passwd = "", group = ""] = rest.split(/^\[group\]\n/m);
-  const value = (name: string) => new RegExp(`^${name}=(.*)$`, "m").exec(head)?.[1] ?? "";
-  const path = value("python");
-  return {
-    facts: {
-      python: path === "" ? "none" : { path, version: value("version") },
-      apt: value("apt") === "yes",
-    },
-    passwd,
-    group,
+    owner: resolveOwner(image.user, passwd, group, reference),
+    python: "unknown",
+    apt: undefined,
   };
 }
 

@@ -42,6 +42,11 @@ async function setup(t: TestContext, options: { readonly fromId?: boolean } = {}
     user: "1500",
     workdir: "/",
     env: {},
+    entrypoint: [],
+    cmd: [],
+    volumes: [],
+    stopSignal: "",
+    healthcheck: false,
   });
   images.set("docker.io/team/base:1", image("sha256:base"));
   const remote = new Map<string, string>();
@@ -77,7 +82,7 @@ async function setup(t: TestContext, options: { readonly fromId?: boolean } = {}
     },
     remove: async (name) => void images.delete(name),
     history: async () => [],
-    runScript: async () => "python=\napt=no\n[passwd]\n[group]\n",
+    runShell: async (_image, args) => `${args[3]} begin sh\n${args[3]} uid 1500\n${args[3]} gid 0\n`,
     readFile: async () => undefined,
   };
   const store = createMemoryBuildStore();

@@ -42,6 +42,8 @@ export interface EngineApi {
   createContainer(name: string, body: unknown): Promise<CreateResult>;
   /** Unpacks a tar into the root directory of a container, which need not be running. */
   putArchive(id: string, tar: Buffer): Promise<void>;
+  /** Whether a container, which need not be running, has a file or directory at this path. */
+  hasPath(id: string, path: string): Promise<boolean>;
   /** Starting a running container is no error. */
   startContainer(id: string): Promise<void>;
   /** Output from now on, multiplexed; ends with the container. Must be called BEFORE the start: see container-attempt.ts. */

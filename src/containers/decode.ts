@@ -111,6 +111,14 @@ export function decodeImage(raw: Raw): EngineImage {
     user: stringOf(config.User),
     workdir: stringOf(config.WorkingDir),
     env: Object.fromEntries(((config.Env ?? []) as readonly string[]).map(splitVariable)),
+    entrypoint: (config.Entrypoint ?? []) as readonly string[],
+    cmd: (config.Cmd ?? []) as readonly string[],
+    volumes: Object.keys((config.Volumes ?? {}) as Raw),
+    stopSignal: stringOf(config.StopSignal),
+    // Podman has it beside the configuration.
+    healthcheck: [config.Healthcheck, raw.Healthcheck].some(
+      (each) => typeof each === "object" && each !== null,
+    ),
   };
 }
 

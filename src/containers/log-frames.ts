@@ -14,7 +14,15 @@ const HEAD_BYTES = 8;
 /** Far more than an engine writes at once: a larger length means that this is not a log stream. */
 const MAX_FRAME_BYTES = 16 * 1024 * 1024;
 
+/** Of a log, with times. */
 export async function* readLogFrames(chunks: AsyncIterable<Buffer>): AsyncGenerator<LogFrame> {
+  for await (const { stream, payload } of readOutputFrames(chunks)) yield decodeFrame(stream, payload);
+}
+
+/** Of an attached container, without times. */
+export async function* readOutputFrames(
+  chunks: AsyncIterable<Buffer>,
+): AsyncGenerator<Pick<LogFrame, "stream" | "payload">> {
   let pending: Buffer[] = [];
   let size = 0;
   let needed = HEAD_BYTES;
@@ -29,7 +37,7 @@ export async function* readLogFrames(chunks: AsyncIterable<Buffer>): AsyncGenera
       if (length > MAX_FRAME_BYTES) throw new Error(`a log frame of ${length} bytes`);
       needed = HEAD_BYTES + length;
       if (rest.length < needed) break;
-      yield decodeFrame(rest[0] === 2 ? "stderr" : "stdout", rest.subarray(HEAD_BYTES, needed));
+      yield { stream: rest[0] === 2 ? "stderr" : "stdout", payload: rest.subarray(HEAD_BYTES, needed) };
       rest = rest.subarray(needed);
       needed = HEAD_BYTES;
     }

@@ -43,22 +43,20 @@ export async function imageHistory(engine: EngineProgram, reference: string): Pr
   });
 }
 
-/** Runs a shell script in a container of the image, as root and without network; undefined without a shell. */
-export async function runScriptIn(
+/** What /bin/sh writes with these arguments, as the image's user and without network; undefined where it cannot run. */
+export async function runShellIn(
   engine: EngineProgram,
   imageId: string,
-  script: string,
+  args: readonly string[],
 ): Promise<string | undefined> {
   const result = await runEngine(engine, [
     "run",
     "--rm",
     "--pull=never",
     "--network=none",
-    "--user=0:0",
     "--entrypoint=/bin/sh",
     imageId,
-    "-c",
-    script,
+    ...args,
   ]);
   return result.exitCode === 0 ? result.stdout : undefined;
 }

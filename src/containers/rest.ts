@@ -102,6 +102,8 @@ export function createEngineApi(
     putArchive: async (id, tar) => {
       await ask("PUT", container(id, "/archive"), { query: { path: "/" }, body: tar });
     },
+    hasPath: async (id, path) =>
+      (await ask("HEAD", container(id, "/archive"), { query: { path } }, [404])) !== undefined,
     startContainer: async (id) => void (await ask("POST", container(id, "/start"), {}, [304])),
     attachContainer: (id) => http.upgrade(`${container(id, "/attach")}?stream=1&stdout=1&stderr=1`),
     inspectContainer: (id) => inspect(container(id, "/json"), decodeContainer),

@@ -60,6 +60,11 @@ export interface EngineImage {
   readonly user: string;
   readonly workdir: string;
   readonly env: Readonly<Record<string, string>>;
+  readonly entrypoint: readonly string[];
+  readonly cmd: readonly string[];
+  readonly volumes: readonly string[];
+  readonly stopSignal: string;
+  readonly healthcheck: boolean;
 }
 
 export interface NetworkDetails {

@@ -36,7 +36,6 @@ export interface Trial {
   readonly code?: string;
 }
 
-export const PROBE_LABEL = "dev.boxkite.probe";
 /** With `localhost/` and `latest`: Podman 4 accepts no other tag, and would add docker.io to a name without host. */
 const IMAGE = { repository: "localhost/boxkite/probe-1", tag: "latest" } as const;
 const DIRECTORIES = [
@@ -62,7 +61,7 @@ const PROBE_TIMEOUT_MS = 60_000;
 
 /** Removes containers of earlier probes whose server was killed. */
 export async function removeProbes(api: EngineApi, instance: string): Promise<void> {
-  const left = await api.listContainers([`${PROBE_LABEL}=${instance}`]);
+  const left = await api.listContainers([`${LABEL.probe}=${instance}`]);
   await Promise.all(left.map(({ id }) => api.removeContainer(id)));
 }
 
@@ -83,7 +82,7 @@ export async function runTrials(options: ProbeOptions): Promise<readonly Trial[]
     Entrypoint: [process.execPath],
     Cmd: ["-e", `(${trialProgram.toString()})(${JSON.stringify(urls)}, ${TRIAL_TIMEOUT_MS})`],
     Env: ["NODE_OPTIONS="],
-    Labels: { [PROBE_LABEL]: options.instance, [LABEL.instance]: options.instance },
+    Labels: { [LABEL.probe]: options.instance, [LABEL.instance]: options.instance },
     HostConfig: {
       NetworkMode: options.networkMode ?? "default",
       LogConfig: { Type: api.engine === "podman" ? "k8s-file" : "json-file", Config: {} },

@@ -15,7 +15,6 @@ import { connectEngine, type EngineApi } from "../../src/containers/api.ts";
 import type { EngineInfo } from "../../src/containers/types.ts";
 import type { FoundEngine } from "../../src/containers/find.ts";
 import { readEngineNetwork } from "../../src/platform/network.ts";
-import { PROBE_LABEL } from "../../src/platform/probe-container.ts";
 import { probeFromContainer } from "../../src/platform/probe.ts";
 import { countGpus } from "../../src/executors/machine.ts";
 import type { AttemptOption } from "../../src/executors/attempt-options.ts";
@@ -423,7 +422,7 @@ function containerTests(engine: TestEngine): void {
       probeFromContainer({ ...options, port: loopbackOnly }),
       /does not listen|cannot reach/,
     );
-    assert.deepEqual(await api.listContainers([`${PROBE_LABEL}=${instance}`]), []);
+    assert.deepEqual(await api.listContainers([`${LABEL.probe}=${instance}`]), []);
   });
 
   test("only attempts of this instance are listed", async (t) => {

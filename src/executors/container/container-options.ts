@@ -1,13 +1,13 @@
 /** How what an attempt asks for beyond image and resources is asked of an engine. */
 import type { EngineInfo, EngineName } from "../../containers/types.ts";
-import type { AttemptDemands } from "../attempt-options.ts";
+import type { AttemptDemands, AttemptOptions } from "../attempt-options.ts";
 import type { AttemptSpec } from "../executor.ts";
 import { capabilityFields } from "./capabilities.ts";
 import { memoryLimitOfMachine, type Confinement } from "./confinement.ts";
 
 /** Fields beside `HostConfig`, and those in it. */
 export function optionFields(
-  spec: AttemptSpec,
+  spec: AttemptOptions,
   confinement: Confinement,
 ): { readonly body: object; readonly host: object } {
   const { readOnlyMounts = [], tmpfs = [] } = spec;
@@ -56,7 +56,7 @@ export function confinementFields(confinement: Confinement, engine: EngineName, 
  * that does not report the machine's memory says 0.
  */
 export function memoryLimitOf(
-  { limits }: AttemptSpec,
+  { limits }: Pick<AttemptSpec, "limits">,
   { memoryLimit }: Confinement,
   info: EngineInfo,
 ): number | undefined {

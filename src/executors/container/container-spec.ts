@@ -15,6 +15,10 @@ export const LABEL = {
   action: "dev.boxkite.action",
   attempt: "dev.boxkite.attempt",
   network: "dev.boxkite.network",
+  /** Of a container that only finds something out, the instance. */
+  probe: "dev.boxkite.probe",
+  /** Milliseconds since the epoch after which such a container is left over. */
+  probeUntil: "dev.boxkite.probe-until",
 } as const;
 
 export interface ContainerSettings extends NetworkUse {

@@ -13,9 +13,12 @@ import { ownValue } from "../../domain/own-value.ts";
 import { type Answer, findFailure } from "../../lib/failure-table.ts";
 import type { AttemptSpec } from "../executor.ts";
 
+/** What of an attempt is started. */
+export type StartedSpec = Pick<AttemptSpec, "image" | "command" | "args" | "env">;
+
 export interface StartFailureContext {
   readonly engine: EngineName;
-  readonly spec: AttemptSpec;
+  readonly spec: StartedSpec;
   /** Exit code that the engine noted for a container that never ran; 0 where it notes none. */
   readonly notedExitCode: number;
   /** `linux/arm64` of the image, where it is not the engine's own. */
@@ -49,7 +52,7 @@ function startContext(reason: string, { spec, engine, foreignPlatform }: StartFa
   };
 }
 
-function largestVariable({ env }: AttemptSpec): StartContext["largest"] {
+function largestVariable({ env }: StartedSpec): StartContext["largest"] {
   const sizes = Object.entries(env ?? {}).map(([name, value]) => ({ name, bytes: Buffer.byteLength(value) }));
   return sizes.toSorted((a, b) => b.bytes - a.bytes)[0];
 }
@@ -86,7 +89,7 @@ function exitOf(
 /** Which one is missing the OCI runtime knows best: it may be another one than the first of the command. */
 function missingProgram(
   reason: string,
-  { command, args }: AttemptSpec,
+  { command, args }: StartedSpec,
 ): { readonly program: string; readonly hint?: string } {
   const name = programNamedIn(reason) ?? command[0] ?? args[0] ?? "the ENTRYPOINT";
   const hint = ownValue(INSTALL, name);

@@ -33,6 +33,18 @@ export function pythonOfA0(container: ContainerFacts): PythonFacts | undefined {
   return running.find(({ path }) => posix.dirname(path) === folder);
 }
 
+/** The `python` that is first on PATH, or the `python3` where there is no `python`. */
+export function pythonOnPath({
+  programs,
+  pythons,
+}: Pick<ContainerFacts, "programs" | "pythons">): PythonFacts | undefined {
+  const path = programs["python"] ?? programs["python3"];
+  if (path === undefined) return undefined;
+  const beside = pythons.find((python) => posix.dirname(python.path) === posix.dirname(path));
+  // Of equal programs in a folder only one was started.
+  return pythons.find((python) => python.path === path) ?? (beside && { ...beside, path });
+}
+
 /** The one that a line of advice is about: that of an environment first, then the first on PATH. */
 export function preferredPython(container: ContainerFacts): PythonFacts | undefined {
   const modern = modernPythons(container);

@@ -15,6 +15,11 @@ export function hasBegun(frames: readonly ProbeFrame[]): boolean {
   return frames.some(({ key }) => key === "begin");
 }
 
+/** Whether a script of the ENTRYPOINT has a line that may execute its arguments, such as `exec "$@"`. */
+export function mayExecuteArguments(frames: readonly ProbeFrame[]): boolean {
+  return frames.some(({ key }) => key === "forwards");
+}
+
 export function parseProbe(frames: readonly ProbeFrame[]): ProbeFacts {
   const all = (name: string) => frames.filter(({ key }) => key === name).map(({ value }) => value);
   const first = (name: string) => all(name).find((value) => value !== "");
@@ -52,7 +57,8 @@ function folderOf(text: string | undefined): Folder | undefined {
 function userOf(uid = "", gid = "", name?: string): ContainerFacts["user"] {
   const numbers = [uid, gid].map((text) => (/^\d{1,10}$/u.test(text) ? Number(text) : undefined));
   if (numbers[0] === undefined || numbers[1] === undefined) return undefined;
-  return { uid: numbers[0], gid: numbers[1], ...(name !== undefined && { name }) };
+  // Podman adds an entry for a user that has none, with the number as its name; Docker does not.
+  return { uid: numbers[0], gid: numbers[1], ...(name !== undefined && name !== uid && { name }) };
 }
 
 /** By name; the first of equal names, as a search of PATH finds it. */

@@ -67,7 +67,7 @@ nodejs=$(command -v node || command -v nodejs)
 for file in /nodejs/bin/node; do [ -n "$nodejs" ] || [ ! -x "$file" ] || nodejs=$file; done
 if [ -n "$nodejs" ]; then
   say node-path "$nodejs"
-  "$nodejs" -e "$node" "$n" "$(command -v a0-ts)" </dev/null 2>/dev/null
+  "$nodejs" -e "$node" "$n" "$(command -v a0-ts)" some </dev/null 2>/dev/null
 fi
 folders=
 IFS=:
@@ -94,6 +94,17 @@ for d in $folders; do
     "$file" -c "$python" "$n" "$file" </dev/null 2>/dev/null
   done
 done
+shift 3
+for word; do
+  # Only of scripts: a shell reads a program byte by byte.
+  file=$(command -v "$word") && [ -f "$file" ] && [ -r "$file" ] || continue
+  left=400
+  while [ "$left" -gt 0 ] && IFS= read -r line; do
+    if [ "$left" -eq 400 ]; then case $line in '#!'*) ;; *) break ;; esac; fi
+    left=$((left - 1))
+    case $line in *'$@'* | *'$*'* | *'\${@'*) say forwards "$word"; break 2 ;; esac
+  done <"$file"
+done 2>/dev/null
 say end
 `;
 
@@ -101,7 +112,7 @@ say end
  * For every Python from 2.7 on. With the argument \`all\` it also writes what the shell script does, for images without a
  * shell. The working directory is not searched for modules, so that a file json.py in it does no harm.
  */
-export const PYTHON_PROGRAM = `
+const PYTHON_PROGRAM = `
 import sys
 if sys.path and sys.path[0] == "": sys.path.pop(0)
 import os, re
@@ -168,10 +179,12 @@ for i in range(0, len(names), 16): say("packages", " ".join(k + "=" + seen[k] fo
 if sys.argv[3:] == ["all"]: say("end", "")
 `;
 
-/** Of the package boxkite that a0-ts belongs to, the version. */
-export const NODE_PROGRAM = `
-const [n, program] = process.argv.slice(-2);
-const say = (key, value) => console.log(n + " node " + key + "=" + value);
+/** Its version, and that of the package boxkite that a0-ts belongs to. */
+const NODE_PROGRAM = `
+const [n, program, all] = process.argv.slice(-3);
+const write = (key, value) => console.log(n + " " + key + " " + value);
+const say = (key, value) => write("node", key + "=" + value);
+if (all === "all") write("begin", "node"), write("node-path", process.execPath);
 say("version", process.versions.node);
 try {
   const fs = require("fs"), path = require("path");
@@ -183,11 +196,12 @@ try {
     break;
   }
 } catch {}
+if (all === "all") write("end", "");
 `;
 
-/** The arguments that follow `sh`. */
-export function shellProbe(nonce: string): string[] {
-  return ["-c", SHELL_SCRIPT, "boxkite", nonce, PYTHON_PROGRAM, NODE_PROGRAM];
+/** The arguments that follow `sh`. Scripts in the ENTRYPOINT are read for whether they may execute their arguments. */
+export function shellProbe(nonce: string, entrypoint: readonly string[] = []): string[] {
+  return ["-c", SHELL_SCRIPT, "boxkite", nonce, PYTHON_PROGRAM, NODE_PROGRAM, ...entrypoint];
 }
 
 /** The arguments that follow an interpreter's path, in an image without a shell. */
@@ -195,6 +209,7 @@ export function pythonProbe(nonce: string, path: string): string[] {
   return ["-c", PYTHON_PROGRAM, nonce, path, "all"];
 }
 
-export function nodeProbe(nonce: string): string[] {
-  return ["-e", NODE_PROGRAM, nonce, ""];
+/** `program`: the path of a0-ts, or nothing. */
+export function nodeProbe(nonce: string, program: string): string[] {
+  return ["-e", NODE_PROGRAM, nonce, program, "all"];
 }

@@ -1,0 +1,169 @@
+/** One container of an image that is started, read and removed: with a task's confinement, without a network. */
+import { randomBytes } from "node:crypto";
+import type { Duplex } from "node:stream";
+import type { EngineApi } from "../../containers/api.ts";
+import { EngineResponseError } from "../../containers/http.ts";
+import { readOutputFrames } from "../../containers/log-frames.ts";
+import type { EngineInfo } from "../../containers/types.ts";
+import { BoxkiteError } from "../../domain/errors.ts";
+import { hasBegun } from "../../images/check/parse-probe.ts";
+import { ProbeFrames } from "../../images/check/probe-frames.ts";
+import type { Clock } from "../../lib/clock.ts";
+import { confine, type ConfinementPolicy } from "./confinement.ts";
+import { confinementFields, memoryLimitOf, optionFields } from "./container-options.ts";
+import { LABEL } from "./container-spec.ts";
+
+export interface ProbeContext {
+  readonly api: EngineApi;
+  readonly info: EngineInfo;
+  readonly policy: ConfinementPolicy;
+  /** Whose containers these are. */
+  readonly instance: string;
+  readonly clock: Clock;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface ProbeContainer {
+  /** By digest or id. */
+  readonly image: string;
+  /** Replaces the image's own; undefined keeps it. */
+  readonly entrypoint?: readonly string[];
+  /** For lines that begin with this nonce. */
+  readonly args: (nonce: string) => readonly string[];
+}
+
+export type ProbeRun =
+  | {
+      readonly kind: "ran";
+      readonly frames: ProbeFrames["frames"];
+      /** Of other output. */
+      readonly lastLine: string;
+      /** Whether it was ended because it wrote nothing of the probe, or not all of it, in time. */
+      readonly isLate: boolean;
+    }
+  | { readonly kind: "not_started"; readonly error: EngineResponseError; readonly notedExitCode: number };
+
+/** For an ENTRYPOINT to execute its arguments. */
+export const BEGIN_WITHIN_MS = 10_000;
+/** For all of it. */
+export const END_WITHIN_MS = 20_000;
+
+/** Removes containers of checks whose process was killed: those whose time is over. */
+export async function removeOldProbes({ api, clock }: Pick<ProbeContext, "api" | "clock">): Promise<void> {
+  const left = await api.listContainers([LABEL.probeUntil]);
+  const over = left.filter(({ labels }) => Number(labels[LABEL.probeUntil]) < clock.now());
+  await Promise.all(over.map(({ id }) => api.removeContainer(id)));
+}
+
+/** A container that is created, but not started; removed when `use` settles. Throws IMAGE_NOT_FOUND. */
+export async function withProbeContainer<T>(
+  context: ProbeContext,
+  { image, entrypoint, args }: Omit<ProbeContainer, "args"> & { readonly args: readonly string[] },
+  use: (id: string) => Promise<T>,
+): Promise<T> {
+  const { api, info, policy, instance, clock } = context;
+  const name = `boxkite-check-${process.pid}-${randomBytes(6).toString("hex")}`;
+  const confinement = confine({}, policy);
+  const options = optionFields({ network: "none" }, confinement);
+  const memory = memoryLimitOf({ limits: {} }, confinement, info);
+  const created = await api.createContainer(name, {
+    ...options.body,
+    Image: image,
+    Cmd: args,
+    ...(entrypoint !== undefined && { Entrypoint: entrypoint }),
+    Labels: {
+      [LABEL.instance]: instance,
+      [LABEL.probe]: instance,
+      [LABEL.probeUntil]: String(clock.now() + 3 * END_WITHIN_MS),
+    },
+    HostConfig: {
+      ...options.host,
+      ...confinementFields(confinement, api.engine, info),
+      ...(memory !== undefined && { Memory: memory }),
+      // Its output is read from the attached stream; what floods it must not fill the disk.
+      LogConfig: { Type: "none", Config: {} },
+    },
+  });
+  if (created.kind !== "created")
+    throw new BoxkiteError("IMAGE_NOT_FOUND", `${api.engine} has no image ${image}`, {
+      hint: "it was removed while it was checked: check it again",
+    });
+  try {
+    return await use(created.id);
+  } finally {
+    await api.removeContainer(created.id);
+  }
+}
+
+export async function runProbe(context: ProbeContext, container: ProbeContainer): Promise<ProbeRun> {
+  // Begins with a letter, so that no shell or parser takes it for a number.
+  const nonce = `b${randomBytes(16).toString("hex")}`;
+  const args = container.args(nonce);
+  return await withProbeContainer(context, { ...container, args }, async (id) => {
+    const { api, clock, signal } = context;
+    signal?.throwIfAborted();
+    const stream = await attach(api, id);
+    if ("kind" in stream) return stream;
+    const frames = new ProbeFrames(nonce);
+    let isLate = false;
+    const stop = () => {
+      isLate = true;
+      stream.destroy();
+    };
+    const timers = [
+      clock.timer(BEGIN_WITHIN_MS, () => {
+        if (!hasBegun(frames.frames)) stop();
+      }),
+      clock.timer(END_WITHIN_MS, stop),
+    ];
+    signal?.addEventListener("abort", stop, { once: true });
+    try {
+      const failure = await startFailureOf(api, id);
+      if (failure !== undefined) return failure;
+      await readInto(frames, stream);
+    } finally {
+      for (const timer of timers) timer.cancel();
+      signal?.removeEventListener("abort", stop);
+      stream.destroy();
+    }
+    signal?.throwIfAborted();
+    frames.end();
+    return { kind: "ran", frames: frames.frames, lastLine: frames.lastLine, isLate };
+  });
+}
+
+type NotStarted = ProbeRun & { readonly kind: "not_started" };
+
+/** Before the start: see container-attempt.ts. Podman finds out here already that a program or a user is missing. */
+async function attach(api: EngineApi, id: string): Promise<Duplex | NotStarted> {
+  try {
+    return await api.attachContainer(id);
+  } catch (error) {
+    if (error instanceof EngineResponseError)
+      return (await startFailureOf(api, id)) ?? { kind: "not_started", error, notedExitCode: 0 };
+    throw error;
+  }
+}
+
+async function startFailureOf(api: EngineApi, id: string): Promise<NotStarted | undefined> {
+  try {
+    await api.startContainer(id);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof EngineResponseError)) throw error;
+    const state = await api.inspectContainer(id);
+    return { kind: "not_started", error, notedExitCode: state?.exitCode ?? 0 };
+  }
+}
+
+/** Until the container ends, the stream is cut, or nothing more would be taken. */
+async function readInto(frames: ProbeFrames, stream: AsyncIterable<Buffer>): Promise<void> {
+  try {
+    for await (const { payload } of readOutputFrames(stream)) {
+      frames.push(payload);
+      if (frames.isFull || frames.frames.at(-1)?.key === "end") return;
+    }
+  } catch {
+    // A stream that breaks off leaves the lines that were read; whether they are all, the last one says.
+  }
+}

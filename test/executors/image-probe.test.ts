@@ -1,0 +1,157 @@
+/** What a probe finds in images of Podman: stand-ins, built of the bases that the other tests use. */
+import assert from "node:assert/strict";
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { after, before, suite, test, type TestContext } from "node:test";
+import type { FoundEngine } from "../../src/containers/find.ts";
+import type { EngineInfo } from "../../src/containers/types.ts";
+import type { ContainerFacts } from "../../src/domain/image-facts.ts";
+import { NO_POLICY } from "../../src/executors/container/confinement.ts";
+import { LABEL } from "../../src/executors/container/container-spec.ts";
+import { probeImage } from "../../src/executors/container/image-probe.ts";
+import { systemClock } from "../../src/lib/clock.ts";
+import { engineOutput, removeImagesOf } from "../helpers/engine.ts";
+import { temporaryDirectory } from "../helpers/server.ts";
+import { BASES, noEngine } from "../images/engine.ts";
+import { engineForTests } from "./engine-for-tests.ts";
+
+const TEST_LABEL = `dev.boxkite.test-probe=${process.pid}`;
+const INSTANCE = `probe-test-${process.pid}`;
+
+interface Case {
+  readonly image: string;
+  readonly containerfile: string;
+  readonly expected: (facts: ContainerFacts) => void;
+}
+
+const WRAPPER = "#!/bin/sh\necho '== a banner of many words =='\ncd /srv\nexec \"$@\"\n";
+
+const CASES: readonly Case[] = [
+  {
+    image: "python slim",
+    containerfile: `FROM ${BASES.python311}`,
+    expected: ({ entrypoint, pythons, libc, os, user, programs, complete }) => {
+      assert.deepEqual([entrypoint, libc, os, complete], ["none", "glibc", "debian 12", true]);
+      assert.deepEqual(user, { uid: 0, gid: 0, name: "root" });
+      const own = pythons.find(({ path }) => path === "/usr/local/bin/python");
+      assert.match(own?.version ?? "", /^3\.11\./u);
+      assert.match(own?.libc ?? "", /^glibc 2\./u);
+      assert.equal(programs["a0"], undefined);
+    },
+  },
+  {
+    image: "an ENTRYPOINT that swallows its arguments",
+    containerfile: `FROM ${BASES.python311}\nENTRYPOINT ["/bin/sh", "-c", "echo serving nothing"]`,
+    expected: ({ entrypoint, entrypointOutput, pythons }) => {
+      assert.deepEqual([entrypoint, entrypointOutput], ["swallows", "serving nothing"]);
+      assert.ok(pythons.length > 0);
+    },
+  },
+  {
+    image: "python as ENTRYPOINT",
+    containerfile: `FROM ${BASES.python311}\nENTRYPOINT ["python"]`,
+    expected: ({ entrypoint }) => assert.equal(entrypoint, "swallows"),
+  },
+  {
+    image: "a wrapper that prints a banner, and executes its arguments in another folder",
+    containerfile: `FROM ${BASES.python311}\nCOPY --chmod=755 wrapper.sh /wrapper.sh\nENTRYPOINT ["/wrapper.sh"]\nHEALTHCHECK CMD true\nSTOPSIGNAL SIGINT\nVOLUME /data`,
+    expected: ({ entrypoint, workdir }) => {
+      assert.equal(entrypoint, "passes");
+      assert.deepEqual(workdir, { path: "/srv", writable: true });
+    },
+  },
+  {
+    image: "a script as ENTRYPOINT that fails before it executes its arguments",
+    containerfile: `FROM ${BASES.python311}\nRUN printf '#!/bin/sh\\nset -e\\nfalse\\nexec "$@"\\n' >/wait.sh && chmod 755 /wait.sh\nENTRYPOINT ["/wait.sh"]`,
+    expected: ({ entrypoint }) => assert.equal(entrypoint, "unknown"),
+  },
+  {
+    image: "a user without a name, and a WORKDIR of root",
+    containerfile: `FROM ${BASES.python311}\nRUN mkdir /app\nWORKDIR /app\nENV HOME=/nowhere\nUSER 4242:17`,
+    expected: ({ user, workdir, home }) => {
+      assert.deepEqual(user, { uid: 4242, gid: 17 });
+      assert.deepEqual(workdir, { path: "/app", writable: false });
+      assert.deepEqual(home, { path: "/nowhere", writable: false });
+    },
+  },
+  {
+    image: "a USER that is not in it",
+    containerfile: `FROM ${BASES.python311}\nUSER ghost`,
+    expected: ({ startFailure }) => assert.equal(startFailure?.code, "IMAGE_USER_NOT_FOUND"),
+  },
+  {
+    image: "a venv that is not on PATH, and conda",
+    containerfile: `FROM ${BASES.conda}\nRUN python -m venv --without-pip /opt/venv`,
+    expected: ({ pythons }) => {
+      const venv = pythons.find(({ path }) => path === "/opt/venv/bin/python");
+      assert.deepEqual([venv?.prefix, venv?.basePrefix], ["/opt/venv", "/opt/conda"]);
+      assert.ok(pythons.some(({ path }) => path === "/opt/conda/bin/python"));
+    },
+  },
+  {
+    image: "Node",
+    containerfile: "FROM docker.io/library/node:24-slim",
+    expected: ({ node, pythons }) => {
+      assert.match(node?.version ?? "", /^24\./u);
+      assert.deepEqual(pythons, []);
+    },
+  },
+  {
+    image: "distroless-like: Python and its libraries, no shell, no tar",
+    containerfile: `FROM ${BASES.python311} AS base
+FROM scratch
+COPY --from=base /usr/local/bin /usr/local/bin
+COPY --from=base /usr/local/lib /usr/local/lib
+COPY --from=base /lib/x86_64-linux-gnu/libc.so.6 /lib/x86_64-linux-gnu/libm.so.6 /lib/x86_64-linux-gnu/libz.so.1 /lib/
+COPY --from=base /lib64/ld-linux-x86-64.so.2 /lib64/ld-linux-x86-64.so.2
+ENV PATH=/usr/local/bin LD_LIBRARY_PATH=/usr/local/lib:/lib
+USER 65532
+ENTRYPOINT ["/usr/local/bin/python3"]`,
+    expected: ({ shell, entrypoint, user, pythons, programs, complete }) => {
+      assert.deepEqual([shell, entrypoint, complete], [false, "swallows", true]);
+      assert.deepEqual(user, { uid: 65532, gid: 0 });
+      assert.match(pythons[0]?.version ?? "", /^3\.11\./u);
+      assert.equal(programs["tar"], undefined);
+    },
+  },
+  {
+    image: "scratch",
+    containerfile: "FROM scratch\nCOPY wrapper.sh /wrapper.sh",
+    expected: ({ shell, pythons, node, startFailure }) => {
+      assert.deepEqual([shell, pythons, node, startFailure], [false, [], undefined, undefined]);
+    },
+  },
+];
+
+suite("images of Podman", { skip: await noEngine() }, () => {
+  let found: FoundEngine;
+  let info: EngineInfo;
+  before(async () => {
+    found = await (await engineForTests("podman")).open();
+    info = await found.api.info();
+  });
+  after(async () => {
+    assert.deepEqual(await found.api.listContainers([`${LABEL.probe}=${INSTANCE}`]), []);
+    await found.close();
+    await removeImagesOf("podman", TEST_LABEL);
+  });
+
+  const build = async (t: TestContext, containerfile: string) => {
+    const directory = join(await temporaryDirectory(t), "context");
+    await mkdir(directory);
+    await writeFile(join(directory, "Containerfile"), containerfile);
+    await writeFile(join(directory, "wrapper.sh"), WRAPPER, { mode: 0o755 });
+    const args = ["build", "--quiet", "--pull=never", "--isolation=chroot", "--format=docker"];
+    return await engineOutput("podman", [...args, "--label", TEST_LABEL, directory]);
+  };
+
+  for (const { image, containerfile, expected } of CASES) {
+    test(image, async (t) => {
+      const id = await build(t, containerfile);
+      const config = await found.api.inspectImage(id);
+      assert.ok(config);
+      const context = { api: found.api, info, policy: NO_POLICY, instance: INSTANCE, clock: systemClock };
+      expected(await probeImage(context, { reference: image, pinned: config.id, config }));
+    });
+  }
+});
