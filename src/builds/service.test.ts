@@ -47,6 +47,7 @@ async function setup(t: TestContext, options: { readonly fromId?: boolean } = {}
     volumes: [],
     stopSignal: "",
     healthcheck: false,
+    layers: [],
   });
   images.set("docker.io/team/base:1", image("sha256:base"));
   const remote = new Map<string, string>();

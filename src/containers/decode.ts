@@ -119,6 +119,7 @@ export function decodeImage(raw: Raw): EngineImage {
     healthcheck: [config.Healthcheck, raw.Healthcheck].some(
       (each) => typeof each === "object" && each !== null,
     ),
+    layers: ((raw.RootFS as Raw | undefined)?.Layers ?? []) as readonly string[],
   };
 }
 

@@ -65,6 +65,8 @@ export interface EngineImage {
   readonly volumes: readonly string[];
   readonly stopSignal: string;
   readonly healthcheck: boolean;
+  /** Digests of the unpacked layers, the base's first. */
+  readonly layers: readonly string[];
 }
 
 export interface NetworkDetails {

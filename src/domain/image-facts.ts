@@ -3,6 +3,15 @@
  * digest, so it is kept. Texts come from the image and are only bounded, not trusted: printable, and at most 1 KiB each.
  */
 
+export interface ImageFactsKey {
+  /** `sha256:…`, of the manifest; of the image where only an engine has it. */
+  readonly digest: string;
+  /** The platform that was read, such as `linux/amd64`. */
+  readonly platform: string;
+  /** Of the program that reads images: images/check/facts-cache.ts. */
+  readonly version: number;
+}
+
 export interface ImageFacts {
   /** The platform that was read, such as `linux/amd64`. */
   readonly platform: string;
@@ -18,8 +27,9 @@ export interface ImageFacts {
 }
 
 export interface LayerFacts {
+  /** As a registry stores it; of the unpacked layer where only the engine has the image. */
   readonly digest: string;
-  /** Compressed. */
+  /** As a registry stores it; 0 where only the engine has it. */
   readonly sizeBytes: number;
   readonly compression: "none" | "gzip" | "zstd" | "unknown";
 }

@@ -60,6 +60,7 @@ test("six attempts aborted together: each log ends, each exit code is kept, no f
     endpointHost: () => "h",
     registry: {
       resolve: () => Promise.reject(new Error("not asked")),
+      describe: () => Promise.reject(new Error("not asked")),
       requireLayers: async () => {},
       requireAllowed: async () => {},
     },

@@ -74,6 +74,7 @@ async function setUp(
     credentials: async () => undefined,
     registry: {
       resolve: () => Promise.reject(new Error("not scripted")),
+      describe: () => Promise.reject(new Error("not scripted")),
       requireLayers: async () => {},
       requireAllowed: async () => {},
       ...registry,

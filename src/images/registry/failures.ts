@@ -1,7 +1,7 @@
 /** What a registry's error responses mean, and failures of connections to it. */
 import type { ErrorCode } from "../../domain/errors.ts";
 import type { FailureRow } from "../../lib/failure-table.ts";
-import { contactHint, loginHint, pageHint, rateLimitHint, waitText } from "./hints.ts";
+import { contactHint, contactUrl, loginHint, pageHint, rateLimitHint, waitText } from "./hints.ts";
 import type { Registries } from "./registries.ts";
 
 export interface ConnectionContext {
@@ -46,6 +46,18 @@ export const REGISTRY_ANSWERS: readonly RegistryRow[] = [
     what: ({ name, why }) => `does not let us read ${name}: ${why}`,
     hint: loginHint,
     source: "OCI distribution specification: UNAUTHORIZED",
+  },
+  {
+    // Of a token service: the refresh token of a login that has ended (RFC 6749, section 5.2).
+    answers: { status: [400, 400] },
+    when: ({ isLoggedIn, registries, host, url }) =>
+      isLoggedIn && !url.startsWith(contactUrl(registries, host)),
+    code: "IMAGE_UNAUTHORIZED",
+    kind: "user",
+    retry: "never",
+    what: ({ name, why }) => `does not let us read ${name}: ${why}`,
+    hint: loginHint,
+    source: "RFC 6749: invalid_grant",
   },
   {
     answers: { status: [402, 403] },

@@ -2,8 +2,12 @@
 import type { ConnectionContext, RegistryContext } from "./failures.ts";
 import { isInsecure, type Registries } from "./registries.ts";
 
-export function loginHint({ registries, host }: RegistryContext): string {
-  return `${loginAdvice(registries, host)}; a registry also says this of a repository that does not exist: check the name`;
+/** Credentials that are missing, and those that a registry refuses. */
+export function loginHint({ registries, host, isLoggedIn }: RegistryContext): string {
+  const refused = isLoggedIn
+    ? "it was asked with credentials, which are wrong, have expired or may not read this: "
+    : "it was asked without credentials: ";
+  return `${refused}${loginAdvice(registries, host)}; a registry also says this of a repository that does not exist: check the name`;
 }
 
 export function rateLimitHint({ registries, host, isLoggedIn, retryAfterMs }: RegistryContext): string {

@@ -11,11 +11,38 @@ export const ACCEPTED_MANIFESTS = [
 export type Manifest =
   /** One image for several platforms. */
   | { readonly kind: "index"; readonly images: readonly IndexEntry[] }
-  | { readonly kind: "image"; readonly configDigest: string; readonly layers: readonly string[] }
+  | {
+      readonly kind: "image";
+      readonly configDigest: string;
+      readonly layers: readonly ManifestLayer[];
+      readonly annotations: Readonly<Record<string, string>>;
+    }
   /** Another kind of artifact, or the first version of the format. `type`: what it says it is. */
   | { readonly kind: "other"; readonly type: string }
   /** No JSON object, as every manifest is. */
   | { readonly kind: "unreadable" };
+
+export interface ManifestLayer {
+  readonly digest: string;
+  /** As it is stored. */
+  readonly sizeBytes: number;
+  readonly mediaType: string;
+  /** Whether the registry itself has it: layers with URLs come from elsewhere. */
+  readonly isHere: boolean;
+}
+
+/** What a configuration says of how containers are started. */
+export interface ImageConfig {
+  readonly platform: ImagePlatform;
+  readonly user: string;
+  readonly workdir: string;
+  readonly entrypoint: readonly string[];
+  readonly cmd: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly volumes: readonly string[];
+  readonly stopSignal: string;
+  readonly healthcheck: boolean;
+}
 
 export interface IndexEntry {
   readonly digest: string;
@@ -47,20 +74,46 @@ export function decodeManifest(text: string): Manifest {
   const configType = string(mediaType);
   const isImage = configType === "" || CONFIG_TYPES.includes(configType);
   if (typeof digest === "string" && isImage)
-    return { kind: "image", configDigest: digest, layers: layersOf(raw) };
+    return {
+      kind: "image",
+      configDigest: digest,
+      layers: layersOf(raw),
+      annotations: textsOf(object(raw.annotations)),
+    };
   const stated = string(raw.artifactType) || configType || string(raw.mediaType);
   return { kind: "other", type: stated || (raw.schemaVersion === 1 ? "version 1 of the format" : "no type") };
 }
 
-/** Those that the registry itself has: layers with URLs come from elsewhere. */
-function layersOf({ layers }: Raw): string[] {
-  const all: unknown[] = Array.isArray(layers) ? layers : [];
-  return all.map(object).flatMap(({ digest, urls }) => (urls === undefined ? string(digest) : []));
+function layersOf({ layers }: Raw): ManifestLayer[] {
+  return list(layers)
+    .map(object)
+    .map(({ digest, size, mediaType, urls }) => ({
+      digest: string(digest),
+      sizeBytes: typeof size === "number" && size > 0 ? size : 0,
+      mediaType: string(mediaType),
+      isHere: urls === undefined,
+    }));
 }
 
-/** The platform in an image's configuration. */
-export function decodeConfigPlatform(text: string): ImagePlatform {
-  return decodePlatform(object(parse(text)));
+export function decodeImageConfig(text: string): ImageConfig {
+  const raw = object(parse(text));
+  const config = object(raw.config);
+  return {
+    platform: decodePlatform(raw),
+    user: string(config.User),
+    workdir: string(config.WorkingDir),
+    entrypoint: list(config.Entrypoint).map(string),
+    cmd: list(config.Cmd).map(string),
+    env: Object.fromEntries(list(config.Env).map(string).map(splitVariable)),
+    volumes: Object.keys(object(config.Volumes)),
+    stopSignal: string(config.StopSignal),
+    healthcheck: list(object(config.Healthcheck).Test).length > 0,
+  };
+}
+
+function splitVariable(pair: string): [string, string] {
+  const at = pair.indexOf("=");
+  return at === -1 ? [pair, ""] : [pair.slice(0, at), pair.slice(at + 1)];
 }
 
 function decodePlatform(raw: Raw): ImagePlatform {
@@ -81,6 +134,16 @@ function parse(text: string): unknown {
 
 function object(value: unknown): Raw {
   return typeof value === "object" && value !== null ? (value as Raw) : {};
+}
+
+function list(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
+}
+
+function textsOf(raw: Raw): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(raw).filter((entry): entry is [string, string] => typeof entry[1] === "string"),
+  );
 }
 
 function string(value: unknown): string {

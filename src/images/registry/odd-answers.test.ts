@@ -10,6 +10,7 @@ import { BoxkiteError, textOf, type ErrorCode } from "../../domain/errors.ts";
 import { systemClock } from "../../lib/clock.ts";
 import { parseImageReference } from "../reference.ts";
 import type { Credential } from "./credentials.ts";
+import { RegistryRefusal } from "./refusal.ts";
 import { createRegistryClient, type RegistryClientOptions } from "./registry-client.ts";
 
 interface Answer {
@@ -342,6 +343,45 @@ suite("odd answers of registries", () => {
       assert.ok(!aboutReach || row.code === UNREACHABLE, error.hint);
     });
   }
+
+  test("credentials that are missing, that are refused, and a limit are told apart", async (t) => {
+    const team: Credential = { kind: "password", username: "team", password: "x" };
+    const expired: Credential = { kind: "identity", token: "old" };
+    const token = (request: IncomingMessage, path: string, status: number): Answer =>
+      path === "/token"
+        ? { status, body: JSON.stringify({ error: "invalid_grant" }) }
+        : {
+            status: 401,
+            headers: { "WWW-Authenticate": `Bearer realm="http://${request.headers.host}/token"` },
+          };
+    const rows: readonly [Credential | undefined, Handler, ErrorCode, boolean, RegExp][] = [
+      [
+        undefined,
+        () => ({ status: 401 }),
+        "IMAGE_UNAUTHORIZED",
+        false,
+        /^it was asked without credentials: log in/,
+      ],
+      [team, () => ({ status: 401 }), "IMAGE_UNAUTHORIZED", true, /which are wrong, have expired or may not/],
+      [team, () => ({ status: 403 }), "IMAGE_UNAUTHORIZED", true, /which are wrong, have expired or may not/],
+      [expired, (request, path) => token(request, path, 400), "IMAGE_UNAUTHORIZED", true, /have expired/],
+      [expired, (request, path) => token(request, path, 401), "IMAGE_UNAUTHORIZED", true, /have expired/],
+      [
+        undefined,
+        () => ({ status: 429 }),
+        "REGISTRY_RATE_LIMITED",
+        false,
+        /^registries allow more with a login/,
+      ],
+    ];
+    for (const [credential, handler, code, isLoggedIn, hint] of rows) {
+      const registry = await startRegistry(t, handler);
+      const error = await refusal(clientOf({ credentials: async () => credential }).resolve(registry.image));
+      assert.equal(error.code, code, textOf(error));
+      assert.ok(error instanceof RegistryRefusal && error.isLoggedIn === isLoggedIn);
+      assert.match(error.hint ?? "", hint);
+    }
+  });
 
   test("what has failed is not asked again at once; what a user mends is", async (t) => {
     let answer: Answer = { status: 503 };

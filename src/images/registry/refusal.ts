@@ -21,15 +21,18 @@ const LONGEST_WAIT_MS = 20_000;
 export class RegistryRefusal extends BoxkiteError {
   /** From the header Retry-After. */
   readonly retryAfterMs: number | undefined;
+  /** Whether it was asked with credentials. */
+  readonly isLoggedIn: boolean;
 
   constructor(
     code: ErrorCode,
     message: string,
     options: BoxkiteErrorOptions,
-    retryAfterMs: number | undefined,
+    asked: { readonly retryAfterMs: number | undefined; readonly isLoggedIn: boolean },
   ) {
     super(code, message, options);
-    this.retryAfterMs = retryAfterMs;
+    this.retryAfterMs = asked.retryAfterMs;
+    this.isLoggedIn = asked.isLoggedIn;
   }
 
   static override [Symbol.hasInstance](value: unknown): boolean {
@@ -49,7 +52,7 @@ export function registryRefusal(requested: Requested, reply: Reply, nowMs: numbe
     row?.code ?? "REGISTRY_UNREACHABLE",
     `registry ${host} ${what}`,
     { hint: row?.hint?.(context), recoverable },
-    retryAfterMs,
+    { retryAfterMs, isLoggedIn: requested.isLoggedIn },
   );
 }
 

@@ -7,6 +7,7 @@ import { BoxkiteError } from "../../domain/errors.ts";
 import { parseImageReference } from "../reference.ts";
 import { createRegistryClient, type RegistryClientOptions } from "./registry-client.ts";
 import { systemClock } from "../../lib/clock.ts";
+import { registryFacts } from "../check/config-facts.ts";
 
 const OCI_INDEX = "application/vnd.oci.image.index.v1+json";
 const OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json";
@@ -152,6 +153,72 @@ test("an image of another architecture is refused, also without a list", async (
     "IMAGE_WRONG_PLATFORM",
     client().resolve(fake.reference("")),
     /not for linux\/amd64; it is for linux\/arm64/,
+  );
+});
+
+test("an image is described for this platform: layers of every compression, without attestations", async (t) => {
+  const config = stored("application/vnd.oci.image.config.v1+json", {
+    architecture: "amd64",
+    os: "linux",
+    config: {
+      User: "app",
+      WorkingDir: "/srv",
+      Entrypoint: ["/entry.sh"],
+      Env: ["PATH=/opt/venv/bin", "TOKEN=a=b", 7],
+      Volumes: { "/data": {} },
+      StopSignal: "SIGINT",
+      Healthcheck: { Test: ["CMD", "true"] },
+    },
+  });
+  const layer = (digit: string, type: string) => ({
+    mediaType: `application/vnd.oci.image.layer.v1.${type}`,
+    digest: `sha256:${digit.repeat(64)}`,
+    size: 100,
+  });
+  const manifest = stored(OCI_MANIFEST, {
+    config: { mediaType: config.type, digest: config.digest, size: 1 },
+    layers: [layer("1", "tar+gzip"), layer("2", "tar+zstd"), layer("3", "tar"), layer("4", "squashfs")],
+    annotations: {
+      "org.opencontainers.image.base.name": "docker.io/library/python:3.11",
+      "org.opencontainers.image.base.digest": `sha256:${"b".repeat(64)}`,
+    },
+  });
+  const platform = { os: "linux", architecture: "amd64" };
+  const list = stored(OCI_INDEX, {
+    manifests: [
+      { digest: manifest.digest, mediaType: OCI_MANIFEST, size: 1, platform },
+      {
+        digest: `sha256:${"9".repeat(64)}`,
+        size: 1,
+        platform: { os: "unknown", architecture: "unknown" },
+        annotations: { "vnd.docker.reference.type": "attestation-manifest" },
+      },
+    ],
+  });
+  const fake = await startFake(t, { latest: list }, [manifest, config]);
+  const details = await client().describe(fake.reference(""));
+  assert.equal(details.digest, list.digest);
+  const facts = registryFacts(details);
+  assert.deepEqual([facts.platform, facts.platforms, facts.sizeBytes], ["linux/amd64", ["linux/amd64"], 400]);
+  assert.deepEqual(
+    facts.layers.map(({ compression }) => compression),
+    ["gzip", "zstd", "none", "unknown"],
+  );
+  assert.deepEqual(facts.config, {
+    user: "app",
+    workdir: "/srv",
+    entrypoint: ["/entry.sh"],
+    cmd: [],
+    env: { PATH: "/opt/venv/bin" },
+    volumes: ["/data"],
+    stopSignal: "SIGINT",
+    healthcheck: true,
+  });
+  assert.equal(facts.base?.name, "docker.io/library/python:3.11");
+  await rejects(
+    "IMAGE_WRONG_PLATFORM",
+    client({ platform: { os: "linux", architecture: "arm64" } }).describe(fake.reference("")),
+    /it is for linux\/amd64/,
   );
 });
 

@@ -5,7 +5,14 @@ import { systemClock, type Clock } from "../../lib/clock.ts";
 import type { EgressRule } from "../../lib/egress.ts";
 import { formatImageReference, type ImageReference } from "../reference.ts";
 import type { CredentialSource } from "./credentials.ts";
-import { ACCEPTED_MANIFESTS, decodeConfigPlatform, decodeManifest, type Manifest } from "./manifest.ts";
+import {
+  ACCEPTED_MANIFESTS,
+  decodeImageConfig,
+  decodeManifest,
+  type ImageConfig,
+  type Manifest,
+  type ManifestLayer,
+} from "./manifest.ts";
 import { formatPlatform, machinePlatform, runsOn, type ImagePlatform } from "./platform.ts";
 import { NO_REGISTRIES, type Registries } from "./registries.ts";
 import { notFromRegistry } from "./refusal.ts";
@@ -30,9 +37,18 @@ export interface RegistryImage {
   readonly platforms: readonly ImagePlatform[];
 }
 
+/** Of the image for this client's platform. */
+export interface RegistryImageDetails extends RegistryImage {
+  readonly layers: readonly ManifestLayer[];
+  readonly config: ImageConfig;
+  readonly annotations: Readonly<Record<string, string>>;
+}
+
 export interface RegistryClient {
   /** Throws IMAGE_NOT_FOUND, IMAGE_UNAUTHORIZED, IMAGE_WRONG_PLATFORM, REGISTRY_RATE_LIMITED, REGISTRY_UNREACHABLE or EGRESS_DENIED. */
   resolve(reference: ImageReference): Promise<RegistryImage>;
+  /** What its manifest and configuration say. Throws like `resolve`. */
+  describe(reference: ImageReference): Promise<RegistryImageDetails>;
   /** Requests the first byte of each layer for this platform. Throws like `resolve`. */
   requireLayers(reference: ImageReference): Promise<void>;
   /** For requests that a container engine will send itself. Throws EGRESS_DENIED where the registry's host is denied. */
@@ -60,22 +76,26 @@ export function createRegistryClient(options: RegistryClientOptions = {}): Regis
     return { digest, manifest, mediaType: reply.headers.get("content-type")?.split(";")[0] ?? "" };
   };
 
-  const readPlatform = async (reference: ImageReference, configDigest: string) => {
+  const readConfig = async (reference: ImageReference, configDigest: string): Promise<ImageConfig> => {
     const { bytes, text } = await http
       .get(reference, `blobs/${configDigest}`, "*/*")
       .catch((error: unknown) => {
         throw isMissing(error) ? incomplete(reference, `configuration ${configDigest}`, error) : error;
       });
     checkDigest(reference, bytes, configDigest);
-    return decodeConfigPlatform(text);
+    return decodeImageConfig(text);
   };
 
-  const layersOf = async (reference: ImageReference, manifest: Manifest): Promise<readonly string[]> => {
-    if (manifest.kind === "image") return manifest.layers;
+  /** Of an index the image for this platform; undefined where it has none. */
+  const ownImage = async (
+    reference: ImageReference,
+    manifest: Manifest,
+  ): Promise<(Manifest & { readonly kind: "image" }) | undefined> => {
+    if (manifest.kind === "image") return manifest;
     const own = manifest.kind === "index" && manifest.images.find((each) => runsOn(each.platform, platform));
-    if (!own) return [];
+    if (!own) return undefined;
     const image = await readManifest({ ...reference, digest: own.digest });
-    return image.manifest.kind === "image" ? image.manifest.layers : [];
+    return image.manifest.kind === "image" ? image.manifest : undefined;
   };
 
   const check = (reference: ImageReference, offered: readonly ImagePlatform[]) => {
@@ -89,13 +109,26 @@ export function createRegistryClient(options: RegistryClientOptions = {}): Regis
       const platforms =
         manifest.kind === "index"
           ? manifest.images.map((each) => each.platform)
-          : [await readPlatform(reference, manifest.configDigest)];
+          : [(await readConfig(reference, manifest.configDigest)).platform];
       check(reference, platforms);
       return { digest, mediaType, platforms };
     },
+    describe: async (reference) => {
+      const { digest, manifest, mediaType } = await readManifest(reference);
+      const listed = manifest.kind === "index" ? manifest.images.map((each) => each.platform) : undefined;
+      if (listed !== undefined) check(reference, listed);
+      const own = await ownImage(reference, manifest);
+      if (own === undefined) throw incomplete(reference, "manifest for this platform");
+      const config = await readConfig(reference, own.configDigest);
+      const platforms = listed ?? [config.platform];
+      check(reference, platforms);
+      const { layers, annotations } = own;
+      return { digest, mediaType, platforms, layers, config, annotations };
+    },
     requireLayers: async (reference) => {
       const { manifest } = await readManifest(reference);
-      for (const digest of await layersOf(reference, manifest)) {
+      const own = await ownImage(reference, manifest);
+      for (const { digest } of own?.layers.filter(({ isHere }) => isHere) ?? []) {
         await http.get(reference, `blobs/${digest}`, "*/*", "first byte").catch((error: unknown) => {
           throw isMissing(error) ? incomplete(reference, `layer ${digest}`, error) : error;
         });
@@ -122,7 +155,7 @@ function isMissing(error: unknown): error is BoxkiteError {
   return error instanceof BoxkiteError && error.code === "IMAGE_NOT_FOUND";
 }
 
-function incomplete(reference: ImageReference, part: string, cause: BoxkiteError): BoxkiteError {
+function incomplete(reference: ImageReference, part: string, cause?: BoxkiteError): BoxkiteError {
   return new BoxkiteError(
     "IMAGE_NOT_FOUND",
     `registry ${reference.host} has ${formatImageReference(reference)} only in part: its ${part} is missing`,
