@@ -16,12 +16,15 @@ import { formatEngineAddress } from "../containers/address.ts";
 import type { EngineApi } from "../containers/api.ts";
 import { examineEngine } from "./examine.ts";
 import { findEngine, type EnginePreference } from "../containers/find.ts";
-import type { PullByCommand } from "../executors/container/image-puller.ts";
 import { readInherited } from "../executors/container/inherited.ts";
 import { NO_POLICY, type ConfinementPolicy } from "../executors/container/confinement.ts";
 import { gatewayOf, HOST_NAMES } from "../executors/container/network-fields.ts";
 import { RunNetworks, type RunNetworksOptions } from "../executors/container/run-networks.ts";
 import { readEngineNetwork, type EngineNetwork, type HostCandidate } from "./network.ts";
+import { createImageChecker } from "../executors/container/image-checker.ts";
+import { createImagePuller, type PullByCommand } from "../executors/container/image-puller.ts";
+import { createCredentialSource } from "../images/registry/credentials.ts";
+import { createRegistryClients } from "../images/registry/registry-clients.ts";
 import { createImageTools } from "./image-tools.ts";
 import { removeProbes, type ProbeOptions } from "./probe-container.ts";
 import { probeFromContainer, type ProbeResult } from "./probe.ts";
@@ -82,6 +85,18 @@ export async function chooseContainerPlatform(
           extraHosts: network.hostEntries,
           networks,
         });
+      },
+      createImageChecker: (cache) => {
+        const credentials = createCredentialSource({ env, registries });
+        const machine = { os: info.os, architecture: info.architecture };
+        const registryFor = createRegistryClients(
+          { credentials, registries, env, platform: machine },
+          egress,
+        );
+        const pullByCommand = api.engine === "podman" ? pullByPodman(env, registries) : undefined;
+        const clock = systemClock;
+        const puller = createImagePuller({ api, registryFor, credentials, registries, pullByCommand, clock });
+        return createImageChecker({ api, info, instance, registryFor, puller, cache, clock });
       },
       createImageTools: () => createImageTools(api.engine, commandLineEnv(api, env), { registries, egress }),
       engineReport: examineEngine(found, info),

@@ -3,6 +3,8 @@ import type { ContainerConnections } from "../domain/auth-mode.ts";
 import type { ImageBuilder } from "../builds/builder.ts";
 import type { RegistryResolver } from "../builds/base-image.ts";
 import type { Executor } from "../executors/executor.ts";
+import type { ImageChecker } from "../executors/container/image-checker.ts";
+import type { FactsCache } from "../images/check/facts-cache.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Reach } from "./reach.ts";
 
@@ -37,6 +39,8 @@ export interface Platform extends Reach {
   createExecutor(context: ExecutorContext): Promise<Executor>;
   /** Creates the image builder; undefined if the platform has none. */
   readonly createImageTools: (() => Promise<ImageTools>) | undefined;
+  /** Creates what checks images; undefined if the platform runs none. Without a cache nothing is kept. */
+  readonly createImageChecker: ((cache: FactsCache | undefined) => ImageChecker) | undefined;
   readonly engineReport: EngineReport;
   /** Undefined where attempts run in no containers. */
   readonly containerConnections: ContainerConnections | undefined;

@@ -18,6 +18,7 @@ export function processPlatform(path: readonly string[], env: NodeJS.ProcessEnv)
         log,
       }),
     createImageTools: undefined,
+    createImageChecker: undefined,
     engineReport: { summary: "process: tasks are programs of this machine", advice: [] },
     containerConnections: undefined,
     listenAt: "127.0.0.1",

@@ -11,6 +11,7 @@ import type { ActionState, TimeMs } from "../domain/action.ts";
 import type { AttemptFacts } from "../domain/attempt.ts";
 import type { BuildRecord } from "../domain/build-record.ts";
 import type { RunKey, TaskKey } from "../domain/ids.ts";
+import type { ImageFacts, ImageFactsKey } from "../domain/image-facts.ts";
 import type { ResolvedImage } from "../domain/image.ts";
 import type { CallerRecord } from "../domain/principal.ts";
 import type { ProjectRecord } from "../domain/project.ts";
@@ -113,6 +114,9 @@ export interface Store extends StoreReader {
   /** Records a build of an image; a later one of the same target replaces it. */
   recordBuild(build: BuildRecord): Promise<void>;
   removeBuild(target: string): Promise<void>;
+
+  /** Of the images that were read last; earlier ones are forgotten. */
+  recordImageFacts(key: ImageFactsKey, facts: ImageFacts, at: TimeMs): Promise<void>;
 
   /** `exists`: a token that is not revoked has the name, or any has the id. */
   createToken(token: AccessToken): Promise<"created" | "exists">;

@@ -15,6 +15,7 @@ import { type TaskDefinition } from "../../src/domain/task.ts";
 import { RUN_STATUSES, type RunStatus } from "../../src/domain/run-status.ts";
 import { transition, type ActionEvent } from "../../src/domain/transition.ts";
 import type { EffectRecord, Store, Work } from "../../src/store/store.ts";
+import { imageFacts } from "../helpers/image-facts.ts";
 
 export interface StoreSubject {
   readonly store: Store;
@@ -848,6 +849,26 @@ export function storeConformance(name: string, open: () => Promise<StoreSubject>
     assert.equal((await pending(await again.acquire("second"))).length, 3);
     const next = await again.createRun(newRun("r2"), newTask(ROOT_ACTION), []);
     assert.ok(typeof next === "object" && next.root.seq > (record?.seq ?? 0));
+  });
+
+  check("facts of an image are kept for its digest, platform and version", async ({ store, reopen }) => {
+    const key = { digest: `sha256:${"1".repeat(64)}`, platform: "linux/amd64", version: 1 };
+    const facts = imageFacts();
+    assert.equal(await store.findImageFacts(key), undefined);
+    await store.recordImageFacts(key, facts, NOW);
+    const newer = imageFacts({ path: "/opt/venv/bin" });
+    await store.recordImageFacts(key, newer, NOW + 1);
+    const again = (await reopen?.()) ?? store;
+    assert.deepEqual(await again.findImageFacts(key), newer);
+    for (const other of [{ platform: "linux/arm64" }, { version: 2 }, { digest: "sha256:2" }])
+      assert.equal(await again.findImageFacts({ ...key, ...other }), undefined);
+    await Promise.all(
+      Array.from({ length: 1_000 }, (_, index) =>
+        again.recordImageFacts({ ...key, digest: `sha256:${index}` }, { ...facts, layers: [] }, NOW + 2),
+      ),
+    );
+    assert.equal(await again.findImageFacts(key), undefined, "what was read first is forgotten");
+    assert.ok(await again.findImageFacts({ ...key, digest: "sha256:0" }));
   });
 
   check("of tokens that are not revoked, each has a name of its own", async ({ store }) => {

@@ -6,7 +6,6 @@ import { after, before, suite, test, type TestContext } from "node:test";
 import type { FoundEngine } from "../../src/containers/find.ts";
 import type { EngineInfo } from "../../src/containers/types.ts";
 import type { ContainerFacts } from "../../src/domain/image-facts.ts";
-import { NO_POLICY } from "../../src/executors/container/confinement.ts";
 import { LABEL } from "../../src/executors/container/container-spec.ts";
 import { probeImage } from "../../src/executors/container/image-probe.ts";
 import { systemClock } from "../../src/lib/clock.ts";
@@ -150,7 +149,7 @@ suite("images of Podman", { skip: await noEngine() }, () => {
       const id = await build(t, containerfile);
       const config = await found.api.inspectImage(id);
       assert.ok(config);
-      const context = { api: found.api, info, policy: NO_POLICY, instance: INSTANCE, clock: systemClock };
+      const context = { api: found.api, info, instance: INSTANCE, clock: systemClock };
       expected(await probeImage(context, { reference: image, pinned: config.id, config }));
     });
   }

@@ -1,4 +1,7 @@
-/** One container of an image that is started, read and removed: with a task's confinement, without a network. */
+/**
+ * One container of an image that is started, read and removed: with the confinement that tasks have by default, so that an
+ * ENTRYPOINT that changes its user works as for a task, and without a network.
+ */
 import { randomBytes } from "node:crypto";
 import type { Duplex } from "node:stream";
 import type { EngineApi } from "../../containers/api.ts";
@@ -9,14 +12,13 @@ import { BoxkiteError } from "../../domain/errors.ts";
 import { hasBegun } from "../../images/check/parse-probe.ts";
 import { ProbeFrames } from "../../images/check/probe-frames.ts";
 import type { Clock } from "../../lib/clock.ts";
-import { confine, type ConfinementPolicy } from "./confinement.ts";
+import { confine, NO_POLICY } from "./confinement.ts";
 import { confinementFields, memoryLimitOf, optionFields } from "./container-options.ts";
 import { LABEL } from "./container-spec.ts";
 
 export interface ProbeContext {
   readonly api: EngineApi;
   readonly info: EngineInfo;
-  readonly policy: ConfinementPolicy;
   /** Whose containers these are. */
   readonly instance: string;
   readonly clock: Clock;
@@ -61,9 +63,9 @@ export async function withProbeContainer<T>(
   { image, entrypoint, args }: Omit<ProbeContainer, "args"> & { readonly args: readonly string[] },
   use: (id: string) => Promise<T>,
 ): Promise<T> {
-  const { api, info, policy, instance, clock } = context;
+  const { api, info, instance, clock } = context;
   const name = `boxkite-check-${process.pid}-${randomBytes(6).toString("hex")}`;
-  const confinement = confine({}, policy);
+  const confinement = confine({}, NO_POLICY);
   const options = optionFields({ network: "none" }, confinement);
   const memory = memoryLimitOf({ limits: {} }, confinement, info);
   const created = await api.createContainer(name, {

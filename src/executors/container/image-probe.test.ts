@@ -6,7 +6,6 @@ import type { EngineApi } from "../../containers/api.ts";
 import { EngineResponseError } from "../../containers/http.ts";
 import type { EngineInfo } from "../../containers/types.ts";
 import { steppedClock } from "../../../test/helpers/stepped-clock.ts";
-import { NO_POLICY } from "./confinement.ts";
 import { probeImage, type ProbedImage } from "./image-probe.ts";
 import { END_WITHIN_MS, removeOldProbes } from "./image-probe-container.ts";
 
@@ -89,7 +88,7 @@ function probe(engine: ReturnType<typeof fakeEngine>, entrypoint: readonly strin
       healthcheck: false,
     },
   };
-  const context = { api: engine.api, info: INFO, policy: NO_POLICY, instance: "i", clock };
+  const context = { api: engine.api, info: INFO, instance: "i", clock };
   return probeImage(context, image);
 }
 

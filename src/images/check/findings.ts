@@ -172,7 +172,7 @@ export const FINDINGS: readonly Row[] = [
             text: `its ENTRYPOINT ${JSON.stringify(facts.config.entrypoint)} does not execute the arguments that it is given${entrypointOutput === undefined ? "" : `; it wrote: ${entrypointOutput}`}`,
             mend: {
               dockerfile: "ENTRYPOINT []",
-              other: 'or let a script end with: exec "$@"',
+              other: 'let a script end with: exec "$@"',
             },
           }
         : undefined,
@@ -234,7 +234,7 @@ export const FINDINGS: readonly Row[] = [
         text: `tasks with a GPU may fail: it has CUDA ${version}, and this machine's driver ${driver} is made for CUDA ${newest}`,
         mend: {
           dockerfile: `FROM an image with CUDA ${newest} or older`,
-          other: `or update the driver to ${driverFor(version) ?? "a newer one"} or newer`,
+          other: `update the driver to ${driverFor(version) ?? "a newer one"} or newer`,
         },
       };
     },

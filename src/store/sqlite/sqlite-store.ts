@@ -4,6 +4,7 @@ import type { Store } from "../store.ts";
 import type { OnChange } from "../reader.ts";
 import { actionStore } from "./actions.ts";
 import { buildStore } from "./builds.ts";
+import { imageFactsStore } from "./image-facts.ts";
 import { openDatabase } from "./database.ts";
 import { firstShown } from "./first-shown.ts";
 import { liveAttempts } from "./live-attempts.ts";
@@ -32,6 +33,7 @@ export function openSqliteStore(file: string, onMigration?: OnMigration): Store 
     ...liveAttempts(database),
     ...workStore(database, notify),
     ...buildStore(database),
+    ...imageFactsStore(database),
     ...tokenStore(database),
     ...sessionStore(database),
     onChange: (listener) => {

@@ -1,0 +1,131 @@
+/** Checks images with a container engine: what a registry says of them, and what containers of them say. */
+import { inspectFacts } from "./inspect-facts.ts";
+import { probeImage } from "./image-probe.ts";
+import { removeOldProbes, runProbe, type ProbeContext } from "./image-probe-container.ts";
+import type { ImagePuller } from "./image-puller.ts";
+import { resolveImage } from "./resolve-image.ts";
+import type { EngineApi } from "../../containers/api.ts";
+import type { EngineInfo } from "../../containers/types.ts";
+import type { ImageFacts } from "../../domain/image-facts.ts";
+import type { ResolvedImage } from "../../domain/image.ts";
+import { registryFacts } from "../../images/check/config-facts.ts";
+import { factsKey, isLasting, type FactsCache } from "../../images/check/facts-cache.ts";
+import type { CheckedImage } from "../../images/check/report.ts";
+import { subjectOf } from "../../images/check/subject.ts";
+import {
+  importCommand,
+  parseImport,
+  type TaskImport,
+  type TaskName,
+} from "../../images/check/task-import.ts";
+import { parseImageReference } from "../../images/reference.ts";
+import type { RegistryClients } from "../../images/registry/registry-clients.ts";
+import type { Clock } from "../../lib/clock.ts";
+
+export interface ImageCheckerOptions {
+  readonly api: EngineApi;
+  readonly info: EngineInfo;
+  /** Whose containers the probes are: those of a server are removed at its next start. */
+  readonly instance: string;
+  readonly registryFor: RegistryClients;
+  readonly puller: ImagePuller;
+  /** Undefined: nothing is kept. */
+  readonly cache: FactsCache | undefined;
+  readonly clock: Clock;
+}
+
+export interface CheckOptions {
+  /** Whether any host may be asked for it: see lib/egress.ts. @default false */
+  readonly isTrusted?: boolean;
+  readonly onProgress?: (message: string) => void;
+  readonly signal?: AbortSignal;
+}
+
+export interface ImageChecker {
+  /**
+   * Reads an image, or what is known of it. Throws IMAGE_* and REGISTRY_* where it cannot be had, ENGINE_* where the
+   * engine fails.
+   */
+  check(reference: string, options?: CheckOptions): Promise<CheckedImage>;
+  /** Imports the module of a task in a container of the image, within 20 s. */
+  importTask(image: CheckedImage, task: TaskName, options?: CheckOptions): Promise<TaskImport>;
+  close(): void;
+}
+
+export function createImageChecker(options: ImageCheckerOptions): ImageChecker {
+  const { api, info, instance, registryFor, puller, cache, clock } = options;
+  const platform = { os: info.os, architecture: info.architecture };
+  const running = new Map<string, Promise<ImageFacts>>();
+  const contextOf = (signal: AbortSignal | undefined): ProbeContext => ({
+    api,
+    info,
+    instance,
+    clock,
+    ...(signal && { signal }),
+  });
+
+  const ensurePresent = async (
+    image: ResolvedImage,
+    { isTrusted = false, onProgress = () => {} }: CheckOptions,
+  ): Promise<void> => {
+    if ((await api.inspectImage(image.pinned)) === undefined) await puller.pull(image, isTrusted, onProgress);
+  };
+
+  const read = async (
+    image: ResolvedImage,
+    { isTrusted = false, onProgress = () => {}, signal }: CheckOptions,
+  ): Promise<ImageFacts> => {
+    const own = image.source === "registry" ? undefined : await api.inspectImage(image.pinned);
+    const facts =
+      own === undefined
+        ? registryFacts(await registryFor(isTrusted).describe(parseImageReference(image.pinned)))
+        : inspectFacts(own);
+    await ensurePresent(image, { isTrusted, onProgress });
+    onProgress(`reading image ${image.reference}`);
+    await removeOldProbes({ api, clock });
+    const { reference, pinned } = image;
+    const container = await probeImage(contextOf(signal), { reference, pinned, config: facts.config });
+    return { ...facts, container };
+  };
+
+  /** Checks of one image at the same time are one. */
+  const factsOf = async (image: ResolvedImage, asked: CheckOptions): Promise<ImageFacts> => {
+    const known = running.get(image.pinned);
+    if (known !== undefined) return known;
+    const work = read(image, asked).finally(() => running.delete(image.pinned));
+    running.set(image.pinned, work);
+    const facts = await work;
+    if (isLasting(facts)) await cache?.recordImageFacts(factsKey(image.digest, platform), facts, clock.now());
+    return facts;
+  };
+
+  return {
+    check: async (reference, asked = {}) => {
+      const sources = { api, registry: registryFor(asked.isTrusted ?? false), platform };
+      const image = await resolveImage(reference, sources);
+      const known = await cache?.findImageFacts(factsKey(image.digest, platform));
+      const facts = known ?? (await factsOf(image, asked));
+      return { image, facts, isCached: known !== undefined };
+    },
+    importTask: async ({ image, facts }, task, asked = {}) => {
+      const command = importCommand(subjectOf(image.reference, facts, {}), task);
+      if (command === undefined) return { kind: "no_answer" };
+      await ensurePresent(image, asked);
+      const { entrypoint } = facts.container;
+      const { pinned } = image;
+      // As tasks are started, where that works.
+      const run = await runProbe(
+        contextOf(asked.signal),
+        entrypoint === "none" || entrypoint === "passes"
+          ? { image: pinned, args: command }
+          : {
+              image: pinned,
+              entrypoint: [command("")[0] ?? ""],
+              args: (nonce) => command(nonce).slice(1),
+            },
+      );
+      return run.kind === "ran" ? parseImport(run.frames) : { kind: "no_answer" };
+    },
+    close: () => puller.close(),
+  };
+}

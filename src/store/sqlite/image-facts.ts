@@ -1,0 +1,39 @@
+/** What was found in images: a check of a digest that was read before starts no container. */
+import type { ImageFacts } from "../../domain/image-facts.ts";
+import type { Store } from "../store.ts";
+import type { Database } from "./database.ts";
+import { json } from "./rows.ts";
+
+/** Above it those that were read first are forgotten. */
+const KEPT_IMAGES = 1_000;
+
+export function imageFactsStore(database: Database): Pick<Store, "findImageFacts" | "recordImageFacts"> {
+  return {
+    findImageFacts: async ({ digest, platform, version }) => {
+      const row = database.get(
+        "SELECT facts FROM image_facts WHERE digest = ? AND platform = ? AND version = ?",
+        digest,
+        platform,
+        version,
+      );
+      return row && json<ImageFacts>(row["facts"]);
+    },
+    recordImageFacts: ({ digest, platform, version }, facts, at) =>
+      database.write(() => {
+        database.run(
+          `INSERT INTO image_facts (digest, platform, version, facts, probed_at) VALUES (?, ?, ?, ?, ?)
+           ON CONFLICT DO UPDATE SET version = excluded.version, facts = excluded.facts, probed_at = excluded.probed_at`,
+          digest,
+          platform,
+          version,
+          JSON.stringify(facts),
+          at,
+        );
+        database.run(
+          `DELETE FROM image_facts WHERE probed_at <
+             (SELECT probed_at FROM image_facts ORDER BY probed_at DESC LIMIT 1 OFFSET ?)`,
+          KEPT_IMAGES - 1,
+        );
+      }),
+  };
+}
