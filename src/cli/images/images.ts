@@ -7,17 +7,23 @@ import { dataDirectory, openStoreIn } from "../data-directory.ts";
 import { readSettingsFile } from "../settings-file.ts";
 import { verbOf } from "../verbs.ts";
 import { buildImage } from "./build.ts";
+import { checkImages } from "./check.ts";
 import { buildJson, describeBuild, formatBytes, formatTable } from "./describe.ts";
 import { findBuild } from "./find-build.ts";
 import { pruneImages } from "./prune.ts";
 
 export const images: Command = {
   name: "images",
-  summary: "list, show, build or prune images of the server's builder",
-  positionals: ["ls|inspect|build|prune", "[IMAGE|SPEC]"],
+  summary: "say whether an image runs; list, show, build or prune those of the server's builder",
+  positionals: ["ls|inspect|check|build|prune", "[IMAGE|PROGRAM|SPEC]"],
   options: {
     data: { type: "string", value: "DIR", help: "the server's data directory (~/.local/share/boxkite)" },
-    engine: { type: "string", value: "NAME", help: "build, prune: auto, podman or docker (auto)" },
+    engine: { type: "string", value: "NAME", help: "check, build, prune: auto, podman or docker (auto)" },
+    task: {
+      type: "string",
+      value: "MODULE:NAME",
+      help: "check: whether the module of this task can be imported in the image",
+    },
     target: {
       type: "string",
       value: "NAME",
@@ -35,7 +41,7 @@ export const images: Command = {
       value: "FILE",
       help: "the server's settings file, for its data and registries",
     },
-    json: { type: "boolean", help: "ls, inspect: one JSON object a line" },
+    json: { type: "boolean", help: "ls, inspect, check: one JSON object a line" },
   },
   run,
 };
@@ -44,6 +50,7 @@ export const images: Command = {
 const VERBS = {
   ls: ["json"],
   inspect: ["json"],
+  check: ["engine", "task", "json"],
   build: ["engine", "target", "context"],
   prune: ["engine", "keep-days", "dry-run"],
 } as const;
@@ -51,6 +58,7 @@ const VERBS = {
 async function run(input: CommandInput): Promise<number> {
   const { verb, name } = verbOf(input, "images", VERBS, "ls");
   const directory = dataDirectory(input, await readSettingsFile(input));
+  if (verb === "check") return await checkImages(input, directory);
   const store = await openStoreIn(directory);
   try {
     switch (verb) {
