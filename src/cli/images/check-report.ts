@@ -5,6 +5,7 @@ import type { Finding, FindingLevel } from "../../images/check/finding.ts";
 import { flyteOf, pythonOfA0 } from "../../images/check/interpreters.ts";
 import type { CheckedImage, ImageReport } from "../../images/check/report.ts";
 import { formatBytes } from "./describe.ts";
+import type { EnvironmentImage } from "./program/program-images.ts";
 
 const LANGUAGES = { python: "Python", typescript: "TypeScript" } as const;
 const ADAPTED = {
@@ -18,10 +19,13 @@ const NAME_COLUMNS = 10;
 const INDENT = " ".repeat(4);
 
 export function reportText(report: ImageReport): string {
-  const { reference, checked, findings } = report;
+  const { reference, checked, findings, environments = [] } = report;
   const sign = { as_is: "ok", adapted: "ok", cannot: "--", unchecked: "??" }[report.verdict.kind];
   const lines = [
     `${sign}  ${reference} ${verdictText(report)}`,
+    ...(environments.length === 0
+      ? []
+      : [`${INDENT}${"runs".padEnd(NAME_COLUMNS)}${environments.join(", ")}`]),
     ...(checked === undefined ? [] : factLines(checked).map((line) => INDENT + line)),
     ...(findings.length === 0 ? [] : [""]),
     ...findings.flatMap(findingLines).map((line) => INDENT + line),
@@ -148,11 +152,22 @@ function findingLines({ code, level, text, mend }: Finding): string[] {
   ];
 }
 
+/** An image of a program that there is not yet. */
+export function builtText({ environment, reference }: EnvironmentImage): string {
+  return `..  ${environment} runs in an image that the SDK builds from ${reference}: not checked\n`;
+}
+
+export function builtJson({ environment, reference }: EnvironmentImage): unknown {
+  return { environments: [environment], builtFrom: reference };
+}
+
 /** For programs: docs/image-check.md describes it. */
-export function reportJson({ reference, verdict, languages, findings, checked }: ImageReport): unknown {
+export function reportJson(report: ImageReport): unknown {
+  const { reference, verdict, languages, findings, checked, environments } = report;
   const pin = checked && pinOf(checked.image);
   return {
     reference,
+    ...(environments !== undefined && { environments }),
     verdict,
     languages,
     findings,

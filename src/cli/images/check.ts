@@ -3,9 +3,14 @@ import { join } from "node:path";
 import { BoxkiteError } from "../../domain/errors.ts";
 import type { ImageChecker } from "../../executors/container/image-checker.ts";
 import { findKnownFacts, type FactsCache } from "../../images/check/facts-cache.ts";
-import { reportOn, reportOnError, type CheckedImage, type ImageReport } from "../../images/check/report.ts";
-import type { CheckedMachine } from "../../images/check/subject.ts";
-import { subjectOf } from "../../images/check/subject.ts";
+import {
+  reportOn,
+  reportOnError,
+  reportOnUnnamed,
+  type CheckedImage,
+  type ImageReport,
+} from "../../images/check/report.ts";
+import { subjectOf, type CheckedMachine } from "../../images/check/subject.ts";
 import { importFinding, parseTaskName, type TaskName } from "../../images/check/task-import.ts";
 import { isEngineLocalName, parseImageReference, pinnedReference } from "../../images/reference.ts";
 import { createCredentialSource } from "../../images/registry/credentials.ts";
@@ -15,8 +20,9 @@ import type { Platform } from "../../platform/platform.ts";
 import { hasStore, STORE_FILE } from "../../server/store-file.ts";
 import { EXIT, type CommandInput } from "../command.ts";
 import { readSettingsFile } from "../settings-file.ts";
-import { reportJson, reportText } from "./check-report.ts";
+import { builtJson, builtText, reportJson, reportText } from "./check-report.ts";
 import { nvidiaDriver } from "./nvidia-driver.ts";
+import { imagesOfProgram, isProgram, type EnvironmentImage } from "./program/program-images.ts";
 
 /** A fast way for what is known, and an engine for the rest, which is searched for when it is needed. */
 interface Checking {
@@ -33,42 +39,61 @@ export async function checkImages(input: CommandInput, dataDirectory: string): P
   const [, name] = input.positionals;
   const task = taskOf(input);
   if (name === undefined || name === "") {
-    throw new BoxkiteError("CONFIG_INVALID", "name the image", {
-      hint: "boxkite images check registry.example.com/team/app:1",
+    throw new BoxkiteError("CONFIG_INVALID", "name the image, or the file of a program", {
+      hint: "boxkite images check registry.example.com/team/app:1, or boxkite images check main.py",
     });
   }
   const store = (await hasStore(dataDirectory)) ? await openStore(dataDirectory) : undefined;
   const interrupted = new AbortController();
   const stop = () => interrupted.abort(new BoxkiteError("CONFIG_INVALID", "the check was interrupted"));
   process.once("SIGINT", stop).once("SIGTERM", stop);
-  let platform: Platform | undefined;
-  let checker: ImageChecker | undefined;
+  const engine = lazyEngine(input, store);
   const checking: Checking = {
     input,
     cache: store,
     machine: { driver: await nvidiaDriver() },
     task,
     signal: interrupted.signal,
-    engine: async () => {
-      if (checker !== undefined) return checker;
-      const { chooseEngine } = await import("./engine.ts");
-      platform = await chooseEngine(input);
-      checker = platform.createImageChecker?.(store);
-      if (checker === undefined)
-        throw new BoxkiteError("ENGINE_UNREACHABLE", "there is no engine to check with");
-      return checker;
-    },
+    engine: engine.checker,
   };
   try {
-    const report = await checkOne(checking, name);
+    const { reports, built } = isProgram(name)
+      ? await checkProgram(checking, name)
+      : { reports: [await checkOne(checking, name)], built: [] };
     const json = input.values["json"] === true;
-    process.stdout.write(json ? `${JSON.stringify(reportJson(report))}\n` : reportText(report));
-    return exitCodeOf([report]);
+    for (const report of reports)
+      process.stdout.write(json ? `${JSON.stringify(reportJson(report))}\n` : reportText(report));
+    for (const each of built)
+      process.stdout.write(json ? `${JSON.stringify(builtJson(each))}\n` : builtText(each));
+    return exitCodeOf(reports);
   } finally {
-    checker?.close();
-    await platform?.close();
+    await engine.close();
     await store?.close();
   }
+}
+
+/** One engine for all images, searched for when the first of them needs it. */
+function lazyEngine(
+  input: CommandInput,
+  cache: FactsCache | undefined,
+): { readonly checker: () => Promise<ImageChecker>; readonly close: () => Promise<void> } {
+  let opening: Promise<{ readonly platform: Platform; readonly checker: ImageChecker }> | undefined;
+  const open = async () => {
+    const { chooseEngine } = await import("./engine.ts");
+    const platform = await chooseEngine(input);
+    const checker = platform.createImageChecker?.(cache);
+    if (checker !== undefined) return { platform, checker };
+    await platform.close();
+    throw new BoxkiteError("ENGINE_UNREACHABLE", "there is no engine to check with");
+  };
+  return {
+    checker: async () => (await (opening ??= open())).checker,
+    close: async () => {
+      const opened = await opening?.catch(() => undefined);
+      opened?.checker.close();
+      await opened?.platform.close();
+    },
+  };
 }
 
 async function openStore(directory: string) {
@@ -86,7 +111,33 @@ function taskOf({ values }: CommandInput): TaskName | undefined {
   });
 }
 
-export async function checkOne(checking: Checking, name: string): Promise<ImageReport> {
+/** Every image that the program's environments name, once. Those that the SDK builds are not there yet. */
+async function checkProgram(
+  checking: Checking,
+  file: string,
+): Promise<{ readonly reports: readonly ImageReport[]; readonly built: readonly EnvironmentImage[] }> {
+  const { env, values } = checking.input;
+  const images = await imagesOfProgram(file, { env, python: values["python"] as string | undefined });
+  if (images.length === 0) {
+    throw new BoxkiteError("CONFIG_INVALID", `${file} defines no task environment`, {
+      hint: "name the file that starts the run, or one that imports the tasks",
+    });
+  }
+  const named = Map.groupBy(
+    images.filter(({ kind }) => kind !== "built"),
+    ({ kind, reference }) => `${kind} ${reference}`,
+  );
+  const reports = await Promise.all(
+    [...named.values()].map(async (group) => {
+      const [{ kind, reference } = { kind: "given", reference: "" }] = group;
+      const report = kind === "unnamed" ? reportOnUnnamed(reference) : await checkOne(checking, reference);
+      return { ...report, environments: group.map(({ environment }) => environment) };
+    }),
+  );
+  return { reports, built: images.filter(({ kind }) => kind === "built") };
+}
+
+async function checkOne(checking: Checking, name: string): Promise<ImageReport> {
   const { machine, task } = checking;
   try {
     const checked = await read(checking, name);

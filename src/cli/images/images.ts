@@ -24,6 +24,11 @@ export const images: Command = {
       value: "MODULE:NAME",
       help: "check: whether the module of this task can be imported in the image",
     },
+    python: {
+      type: "string",
+      value: "FILE",
+      help: "check of a program: the interpreter whose environment has flyte (the active one)",
+    },
     target: {
       type: "string",
       value: "NAME",
@@ -50,7 +55,7 @@ export const images: Command = {
 const VERBS = {
   ls: ["json"],
   inspect: ["json"],
-  check: ["engine", "task", "json"],
+  check: ["engine", "task", "python", "json"],
   build: ["engine", "target", "context"],
   prune: ["engine", "keep-days", "dry-run"],
 } as const;

@@ -24,6 +24,8 @@ export interface ImageReport {
   readonly findings: readonly Finding[];
   /** Undefined where the image could not be read. */
   readonly checked?: CheckedImage;
+  /** Of a program: those that run in it. */
+  readonly environments?: readonly string[];
 }
 
 /** `more`: findings beyond those of the image itself. */
@@ -47,6 +49,26 @@ export function reportOnError(reference: string, error: unknown): ImageReport {
   const because = [finding.code];
   const verdict: Verdict = finding.certain ? { kind: "cannot", because } : { kind: "unchecked", because };
   return { reference, verdict, languages: [], findings: [finding] };
+}
+
+/** For an image that a program calls by a name, without saying which image that is. */
+export function reportOnUnnamed(name: string): ImageReport {
+  const finding: Finding = {
+    code: "IMAGE_NAME_UNKNOWN",
+    level: "blocks",
+    certain: true,
+    text: `the program wants the image named ${name}, and does not say which one that is`,
+    mend: {
+      sdk: `flyte.init_from_config(images=("${name}=REGISTRY/IMAGE:TAG",)), in TypeScript initFromConfig({ images: { "${name}": … } })`,
+      other: `in the configuration file: image: image_refs: ${name}: REGISTRY/IMAGE:TAG`,
+    },
+  };
+  return {
+    reference: name,
+    verdict: { kind: "cannot", because: [finding.code] },
+    languages: [],
+    findings: [finding],
+  };
 }
 
 /** The registry's word that the image is not there, or for others, is certain; a refusal says nothing of it. */

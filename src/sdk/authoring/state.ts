@@ -6,6 +6,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import type { ActiveContext } from "./active-context.ts";
 import type { InitializedConfig } from "./config.ts";
 import type { Task } from "./task.ts";
+import type { TaskEnvironment } from "./task-environment.ts";
 
 export interface SharedState {
   readonly storage: AsyncLocalStorage<ActiveContext>;
@@ -17,6 +18,8 @@ export interface SharedState {
   config: InitializedConfig | undefined;
   /** True in a task's container, from its start on. */
   inContainer: boolean;
+  /** Called instead of starting a run, or deploying these environments: `boxkite images check` only reads what a program defines. */
+  onStart?: (deployed: readonly TaskEnvironment[]) => never;
 }
 
 // oxlint-disable-next-line typescript/no-explicit-any -- a constructor of any shape is what instanceof needs

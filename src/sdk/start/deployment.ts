@@ -3,6 +3,7 @@ import { currentConfig } from "../authoring/config.ts";
 import { controlPlaneOf } from "./control-plane.ts";
 import type { DeployedTask, DeployOptions } from "../authoring/deploy.ts";
 import { prepare } from "./prepare.ts";
+import { sharedState } from "../authoring/state.ts";
 import { definitionOf, type TaskDefinition } from "../authoring/task.ts";
 import { environmentClosure, type TaskEnvironment } from "../authoring/task-environment.ts";
 import { encodeTaskSpec, type SpecSettings } from "../authoring/task-spec.ts";
@@ -15,6 +16,7 @@ export async function deployEnvironments(
   environments: readonly TaskEnvironment[],
   options: DeployOptions,
 ): Promise<readonly DeployedTask[]> {
+  sharedState().onStart?.(environments);
   const config = await currentConfig();
   const controlPlane = await controlPlaneOf(config);
   const tasks = environmentClosure(environments).flatMap((environment) => environment.tasks);

@@ -1,4 +1,5 @@
 /** Repeats a run: its task and its settings are read from the server. */
+import { sharedState } from "../authoring/state.ts";
 import { create } from "@bufbuild/protobuf";
 import { effectiveConfig, targetOfRun, type RunScope } from "../authoring/config.ts";
 import { controlPlaneOf } from "./control-plane.ts";
@@ -18,6 +19,7 @@ export async function startRerun(
   repeated: Run<unknown> | string,
   options: RerunOptions,
 ): Promise<Run<unknown>> {
+  sharedState().onStart?.([]);
   const { controlPlane, run, scope } = await locate(repeated, options);
   const actionId = { run, name: options.action ?? ROOT_ACTION };
   const [{ details: runDetails }, { details }] = await Promise.all([

@@ -11,6 +11,7 @@ export async function startRun(
   inputs: Readonly<Record<string, unknown>>,
   options: RunOptions,
 ): Promise<Run<unknown>> {
+  sharedState().onStart?.([]);
   const config = await effectiveConfig();
   const parentMode = sharedState().storage.getStore()?.mode;
   const mode = options.mode ?? parentMode ?? (config.endpoint === undefined ? "local" : "remote");
