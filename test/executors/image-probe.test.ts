@@ -12,7 +12,7 @@ import { systemClock } from "../../src/lib/clock.ts";
 import { engineOutput, removeImagesOf } from "../helpers/engine.ts";
 import { temporaryDirectory } from "../helpers/server.ts";
 import { BASES, noEngine } from "../images/engine.ts";
-import { engineForTests } from "./engine-for-tests.ts";
+import { engineForTests, TEST_IMAGE } from "./engine-for-tests.ts";
 
 const TEST_LABEL = `dev.boxkite.test-probe=${process.pid}`;
 const INSTANCE = `probe-test-${process.pid}`;
@@ -153,4 +153,36 @@ suite("images of Podman", { skip: await noEngine() }, () => {
       expected(await probeImage(context, { reference: image, pinned: config.id, config }));
     });
   }
+});
+
+suite("images of Docker", () => {
+  test("with a shell, with an ENTRYPOINT that swallows its arguments, and without a shell", async (t) => {
+    const docker = await engineForTests("docker");
+    t.after(() => docker.close());
+    if (docker.missing !== undefined) return t.skip(docker.missing);
+    const found = await docker.open();
+    t.after(() => found.close());
+    const { api } = found;
+    const info = await api.info();
+    const probe = async (name: string, containerfile: string) => {
+      const directory = await temporaryDirectory(t);
+      await writeFile(join(directory, "Dockerfile"), containerfile);
+      await writeFile(join(directory, "file"), "");
+      await engineOutput("docker", ["build", "--quiet", "--tag", `${name}:1`, directory], docker.env);
+      const config = await api.inspectImage(`${name}:1`);
+      assert.ok(config);
+      const context = { api, info, instance: INSTANCE, clock: systemClock };
+      return await probeImage(context, { reference: name, pinned: config.id, config });
+    };
+    const plain = await probe("probe-plain", `FROM ${TEST_IMAGE}\nUSER 4242`);
+    assert.deepEqual([plain.shell, plain.entrypoint, plain.complete], [true, "none", true]);
+    assert.deepEqual(plain.user, { uid: 4242, gid: 0 });
+    const server = await probe("probe-server", `FROM ${TEST_IMAGE}\nENTRYPOINT ["/bin/echo", "serving"]`);
+    assert.equal(server.entrypoint, "swallows");
+    const empty = await probe("probe-empty", "FROM scratch\nCOPY file /file");
+    assert.deepEqual([empty.shell, empty.pythons, empty.startFailure], [false, [], undefined]);
+    const ghost = await probe("probe-ghost", `FROM ${TEST_IMAGE}\nUSER ghost`);
+    assert.equal(ghost.startFailure?.code, "IMAGE_USER_NOT_FOUND");
+    assert.deepEqual(await api.listContainers([`${LABEL.probe}=${INSTANCE}`]), []);
+  });
 });

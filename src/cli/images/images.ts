@@ -6,11 +6,8 @@ import { EXIT, type Command, type CommandInput } from "../command.ts";
 import { dataDirectory, openStoreIn } from "../data-directory.ts";
 import { readSettingsFile } from "../settings-file.ts";
 import { verbOf } from "../verbs.ts";
-import { buildImage } from "./build.ts";
-import { checkImages } from "./check.ts";
 import { buildJson, describeBuild, formatBytes, formatTable } from "./describe.ts";
 import { findBuild } from "./find-build.ts";
-import { pruneImages } from "./prune.ts";
 
 export const images: Command = {
   name: "images",
@@ -63,7 +60,8 @@ const VERBS = {
 async function run(input: CommandInput): Promise<number> {
   const { verb, name } = verbOf(input, "images", VERBS, "ls");
   const directory = dataDirectory(input, await readSettingsFile(input));
-  if (verb === "check") return await checkImages(input, directory);
+  // Each verb loads what it needs: a check of a known image is over before the builder's code is read.
+  if (verb === "check") return await (await import("./check.ts")).checkImages(input, directory);
   const store = await openStoreIn(directory);
   try {
     switch (verb) {
@@ -72,9 +70,9 @@ async function run(input: CommandInput): Promise<number> {
       case "inspect":
         return await inspect(store, name, input.values["json"] === true);
       case "build":
-        return await buildImage(store, input, directory);
+        return await (await import("./build.ts")).buildImage(store, input, directory);
       case "prune":
-        return await pruneImages(store, input);
+        return await (await import("./prune.ts")).pruneImages(store, input);
     }
   } finally {
     await store.close();
