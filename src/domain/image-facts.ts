@@ -70,6 +70,8 @@ export interface ContainerFacts {
   readonly node?: NodeFacts;
   /** The interpreter that the first lines of `a0` name. */
   readonly a0Interpreter?: string;
+  /** Why that interpreter cannot import what `a0` imports; undefined where it can. */
+  readonly a0Error?: string;
   readonly caBundle?: string;
   readonly libc?: "glibc" | "musl";
   /** `debian 12`, from /etc/os-release. */

@@ -3,7 +3,7 @@ import type { ContainerConnections } from "../domain/auth-mode.ts";
 import type { ImageBuilder } from "../builds/builder.ts";
 import type { RegistryResolver } from "../builds/base-image.ts";
 import type { Executor } from "../executors/executor.ts";
-import type { ImageChecker } from "../executors/container/image-checker.ts";
+import type { ImageChecker } from "../executors/image-checker.ts";
 import type { FactsCache } from "../images/check/facts-cache.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Reach } from "./reach.ts";

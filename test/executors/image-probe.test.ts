@@ -23,6 +23,7 @@ interface Case {
   readonly expected: (facts: ContainerFacts) => void;
 }
 
+const RUNTIME = "ghcr.io/flyteorg/flyte:py3.11-v2.12.1";
 const WRAPPER = "#!/bin/sh\necho '== a banner of many words =='\ncd /srv\nexec \"$@\"\n";
 
 const CASES: readonly Case[] = [
@@ -86,6 +87,19 @@ const CASES: readonly Case[] = [
       assert.deepEqual([venv?.prefix, venv?.basePrefix], ["/opt/venv", "/opt/conda"]);
       assert.ok(pythons.some(({ path }) => path === "/opt/conda/bin/python"));
     },
+  },
+  {
+    image: "flyte, and what it needs",
+    containerfile: `FROM ${RUNTIME}`,
+    expected: ({ a0Interpreter, a0Error, pythons }) => {
+      assert.deepEqual([a0Interpreter, a0Error], ["/opt/venv/bin/python3", undefined]);
+      assert.equal(pythons[0]?.packages["flyte"], "2.12.1");
+    },
+  },
+  {
+    image: "flyte without a package that it needs",
+    containerfile: `FROM ${RUNTIME}\nRUN rm -r /opt/venv/lib/python3.11/site-packages/mashumaro`,
+    expected: ({ a0Error }) => assert.equal(a0Error, "ModuleNotFoundError: No module named 'mashumaro'"),
   },
   {
     image: "Node",

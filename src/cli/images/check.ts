@@ -1,7 +1,7 @@
 /** `boxkite images check`: whether images run, what is in them, and the line that mends what is wrong. */
 import { join } from "node:path";
 import { BoxkiteError } from "../../domain/errors.ts";
-import type { ImageChecker } from "../../executors/container/image-checker.ts";
+import type { ImageChecker } from "../../executors/image-checker.ts";
 import { findKnownFacts, type FactsCache } from "../../images/check/facts-cache.ts";
 import {
   reportOn,

@@ -1,4 +1,5 @@
 /** Checks images with a container engine: what a registry says of them, and what containers of them say. */
+import type { CheckOptions, ImageChecker } from "../image-checker.ts";
 import { inspectFacts } from "./inspect-facts.ts";
 import { probeImage } from "./image-probe.ts";
 import { removeOldProbes, runProbe, type ProbeContext } from "./image-probe-container.ts";
@@ -10,14 +11,8 @@ import type { ImageFacts } from "../../domain/image-facts.ts";
 import type { ResolvedImage } from "../../domain/image.ts";
 import { registryFacts } from "../../images/check/config-facts.ts";
 import { factsKey, isLasting, type FactsCache } from "../../images/check/facts-cache.ts";
-import type { CheckedImage } from "../../images/check/report.ts";
 import { subjectOf } from "../../images/check/subject.ts";
-import {
-  importCommand,
-  parseImport,
-  type TaskImport,
-  type TaskName,
-} from "../../images/check/task-import.ts";
+import { importCommand, parseImport } from "../../images/check/task-import.ts";
 import { parseImageReference } from "../../images/reference.ts";
 import type { RegistryClients } from "../../images/registry/registry-clients.ts";
 import type { Clock } from "../../lib/clock.ts";
@@ -32,24 +27,6 @@ export interface ImageCheckerOptions {
   /** Undefined: nothing is kept. */
   readonly cache: FactsCache | undefined;
   readonly clock: Clock;
-}
-
-export interface CheckOptions {
-  /** Whether any host may be asked for it: see lib/egress.ts. @default false */
-  readonly isTrusted?: boolean;
-  readonly onProgress?: (message: string) => void;
-  readonly signal?: AbortSignal;
-}
-
-export interface ImageChecker {
-  /**
-   * Reads an image, or what is known of it. Throws IMAGE_* and REGISTRY_* where it cannot be had, ENGINE_* where the
-   * engine fails.
-   */
-  check(reference: string, options?: CheckOptions): Promise<CheckedImage>;
-  /** Imports the module of a task in a container of the image, within 20 s. */
-  importTask(image: CheckedImage, task: TaskName, options?: CheckOptions): Promise<TaskImport>;
-  close(): void;
 }
 
 export function createImageChecker(options: ImageCheckerOptions): ImageChecker {

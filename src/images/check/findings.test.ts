@@ -126,6 +126,14 @@ const CASES: readonly Case[] = [
     mend: /ENV PATH=\/opt\/venv\/bin/u,
   },
   {
+    image: "flyte beside pydantic 1",
+    container: { a0Error: "ModuleNotFoundError: No module named 'pydantic.json_schema'" },
+    verdict: "cannot",
+    adapted: "adapted",
+    codes: ["FLYTE_BROKEN"],
+    mend: /^RUN \/usr\/local\/bin\/python -m pip install flyte==/u,
+  },
+  {
     image: "flyte 2.0",
     container: { pythons: [{ ...PYTHON, packages: { flyte: "2.0.12", pip: "1" } }] },
     verdict: "cannot",
@@ -266,6 +274,13 @@ const CASES: readonly Case[] = [
     verdict: "cannot",
     codes: ["NO_INTERPRETER"],
     mend: /COPY --from=docker\.io\/library\/python/u,
+  },
+  {
+    image: "Debian",
+    container: withoutPython({ programs: { "apt-get": "/usr/bin/apt-get", tar: "/usr/bin/tar" } }),
+    verdict: "cannot",
+    codes: ["NO_INTERPRETER"],
+    mend: /^RUN apt-get update && apt-get install -y python3 /u,
   },
   {
     image: "an image that cannot be started",

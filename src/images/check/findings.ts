@@ -4,7 +4,7 @@ import type { Adaptation } from "./adaptations.ts";
 import { driverFor, newestCudaOf } from "./cuda.ts";
 import type { Finding, FindingLevel, Mend } from "./finding.ts";
 import { flyteOf, modernPythons, preferredPython, readyPythons } from "./interpreters.ts";
-import { extendInSdk, installFlyte, installTar, writableWorkdir } from "./mending.ts";
+import { extendInSdk, installFlyte, installPython, installTar, writableWorkdir } from "./mending.ts";
 import { oldFlyteOf, type Subject } from "./subject.ts";
 import {
   FIRST_NODE,
@@ -53,13 +53,14 @@ export const FINDINGS: readonly Row[] = [
     code: "NO_INTERPRETER",
     level: "blocks",
     certain: true,
-    find: ({ language, container }) =>
-      language === undefined && container.startFailure === undefined && container.complete
-        ? {
-            text: "it has neither Python nor Node, at least where they usually are",
-            mend: { dockerfile: "COPY --from=docker.io/library/python:3.11-slim /usr/local /usr/local" },
-          }
-        : undefined,
+    find: (subject) => {
+      const { startFailure, complete } = subject.container;
+      if (subject.language !== undefined || startFailure !== undefined || !complete) return undefined;
+      return {
+        text: "it has neither Python nor Node, at least where they usually are",
+        mend: { dockerfile: installPython(subject) },
+      };
+    },
   },
   {
     code: "PYTHON_TOO_OLD",
@@ -115,11 +116,26 @@ export const FINDINGS: readonly Row[] = [
     },
   },
   {
+    code: "FLYTE_BROKEN",
+    level: "blocks",
+    adaptation: "runtime-store",
+    find: (subject) => {
+      const { python, container } = subject;
+      const flyte = python && flyteOf(python);
+      if (!needsPython(subject) || python === undefined || flyte === undefined) return undefined;
+      if (container.a0Error === undefined || !speaksToServer(flyte)) return undefined;
+      return {
+        text: `a0 cannot import flyte ${flyte} in ${python.path}, or what it needs: ${container.a0Error}`,
+        mend: { dockerfile: installFlyte(subject, python) },
+      };
+    },
+  },
+  {
     code: "A0_NOT_ON_PATH",
     level: "blocks",
     adaptation: "interpreter-path",
     find: (subject) => {
-      const [python] = readyPythons(subject.container);
+      const python = readyPythons(subject.container).find((each) => each !== subject.python);
       const { a0 } = subject.container.programs;
       if (!needsPython(subject) || python === undefined) return undefined;
       const folder = posix.dirname(python.path);

@@ -30,6 +30,15 @@ export function writableWorkdir(workdir: string, { container }: Subject): string
   return `RUN chown ${uid}:${gid} ${workdir}`;
 }
 
+export function installPython({ container }: Subject): string {
+  const { programs } = container;
+  if (programs["apk"] !== undefined) return "RUN apk add --no-cache python3 py3-pip";
+  if (programs["dnf"] !== undefined) return "RUN dnf install -y python3.11 python3.11-pip";
+  if (programs["apt-get"] !== undefined)
+    return "RUN apt-get update && apt-get install -y python3 python3-pip python-is-python3";
+  return "COPY --from=docker.io/library/python:3.11-slim /usr/local /usr/local";
+}
+
 export function installTar({ container }: Subject): string {
   const { programs } = container;
   if (programs["apk"] !== undefined) return "RUN apk add --no-cache tar";

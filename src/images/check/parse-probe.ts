@@ -29,6 +29,7 @@ export function parseProbe(frames: readonly ProbeFrame[]): ProbeFacts {
   const user = userOf(first("uid"), first("gid"), first("name"));
   const node = nodeOf(first("node-path"), all("node"));
   const a0Interpreter = interpreterOf(all("a0"));
+  const a0Error = /^failed (.+)$/u.exec(first("a0-import") ?? "")?.[1];
   const caBundle = first("ca");
   const os = osOf(all("os"));
   return {
@@ -41,6 +42,7 @@ export function parseProbe(frames: readonly ProbeFrame[]): ProbeFacts {
     pythons: pythonsOf(frames),
     ...(node && { node }),
     ...(a0Interpreter !== undefined && { a0Interpreter }),
+    ...(a0Error !== undefined && { a0Error }),
     ...(caBundle !== undefined && { caBundle }),
     ...(libc.length > 0 && { libc: libc.includes("musl") ? "musl" : "glibc" }),
     ...(os !== undefined && { os }),

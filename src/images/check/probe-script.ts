@@ -8,6 +8,13 @@ import { INTERPRETER_FOLDERS, PYTHON_NAMES } from "./interpreter-folders.ts";
 const MAX_INTERPRETERS = 12;
 const PROGRAMS = ["a0", "a0-ts", "python", "python3", "node", "tar", "bash", "apt-get", "apk", "dnf"];
 const VARIABLES = ["VIRTUAL_ENV", "CONDA_PREFIX", "PYTHONPATH", "CUDA_VERSION", "NVIDIA_REQUIRE_CUDA"];
+/** What `a0` of flyte 2.12 imports before it loads a task. */
+const IMPORTED = [
+  "flyte._bin.runtime",
+  "flyte._internal.runtime.entrypoints",
+  "flyte._internal.controllers",
+  "flyte.storage",
+];
 const CA_BUNDLES = [
   "$SSL_CERT_FILE",
   "/etc/ssl/certs/ca-certificates.crt",
@@ -48,7 +55,12 @@ for name in ${PROGRAMS.join(" ")}; do
   file=$(command -v "$name") && say program "$name $file"
 done
 a0=$(command -v a0) && {
-  { IFS= read -r line; say a0 "$line"; IFS= read -r line; say a0 "$line"; } 2>/dev/null <"$a0"
+  { IFS= read -r one; IFS= read -r two; } 2>/dev/null <"$a0"
+  say a0 "$one"
+  say a0 "$two"
+  case $two in "'''exec' "*) program=\${two#"'''exec' "} program=\${program%% *} ;; *) program=\${one#'#!'} ;; esac
+  # Whether flyte can be imported takes half a second; the rest is found out meanwhile.
+  case $program in *python*) $program -c "$python" "$n" "$a0" import </dev/null 2>/dev/null & ;; esac
 }
 if [ -r /etc/os-release ]; then
   while IFS== read -r key value; do
@@ -105,6 +117,7 @@ for word; do
     case $line in *'$@'* | *'$*'* | *'\${@'*) say forwards "$word"; break 2 ;; esac
   done <"$file"
 done 2>/dev/null
+wait
 say end
 `;
 
@@ -122,6 +135,19 @@ def writable(d):
     try: open(os.path.join(d, ".boxkite-" + n), "w").close()
     except Exception: return "no "
     return "yes "
+def import_runtime():
+    import importlib
+    for name in ${JSON.stringify(IMPORTED)}:
+        try: importlib.import_module(name)
+        except BaseException as e:
+            # Private modules may have other names in other versions.
+            if str(getattr(e, "name", None) or "").startswith("flyte."): continue
+            return "failed %s: %s" % (type(e).__name__, " ".join(str(e).split())[:300])
+    return "ok"
+if sys.argv[3:] == ["import"]:
+    say("a0-import", import_runtime())
+    sys.stdout.flush()
+    os._exit(0)
 if sys.argv[3:] == ["all"]:
     say("begin", "python")
     uid = os.geteuid()
@@ -176,7 +202,9 @@ for d in sys.path:
         if m: seen.setdefault(re.sub("[-_.]+", "-", m.group(1)).lower(), m.group(2))
 names = sorted(seen)
 for i in range(0, len(names), 16): say("packages", " ".join(k + "=" + seen[k] for k in names[i : i + 16]))
-if sys.argv[3:] == ["all"]: say("end", "")
+if sys.argv[3:] == ["all"]:
+    if "flyte" in seen: say("a0-import", import_runtime())
+    say("end", "")
 `;
 
 /** Its version, and that of the package boxkite that a0-ts belongs to. */

@@ -34,7 +34,8 @@ export function subjectOf(reference: string, facts: ImageFacts, { driver }: Chec
 }
 
 function isReady(container: ContainerFacts, python: PythonFacts | undefined): boolean {
-  return python !== undefined && readyPythons(container).includes(python);
+  if (python === undefined || container.a0Error !== undefined) return false;
+  return readyPythons(container).includes(python);
 }
 
 function isNodeReady({ programs, node }: ContainerFacts): boolean {
