@@ -14,6 +14,7 @@ import { codeChange } from "./measures/code-change.ts";
 import { container } from "./measures/container.ts";
 import { enqueue } from "./measures/enqueue.ts";
 import { fanout } from "./measures/fanout.ts";
+import { imageCheck } from "./measures/image-check.ts";
 import { list } from "./measures/list.ts";
 import { logs } from "./measures/logs.ts";
 import { networks } from "./measures/networks.ts";
@@ -36,6 +37,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   networks,
   builds,
   codeChange,
+  imageCheck,
   fanout,
   list,
   runs,

@@ -64,6 +64,8 @@ export interface ContainerFacts {
   readonly workdir?: Folder;
   /** As its processes see it. */
   readonly path: string;
+  /** Of the variables that decide which modules are found, those that are set. */
+  readonly env: Readonly<Record<string, string>>;
   /** By name, the first on PATH: `a0`, `tar`, … */
   readonly programs: Readonly<Record<string, string>>;
   readonly pythons: readonly PythonFacts[];

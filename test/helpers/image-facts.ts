@@ -28,6 +28,7 @@ export const CONTAINER: ContainerFacts = {
   home: { path: "/root", writable: true },
   workdir: { path: "/app", writable: true },
   path: "/usr/local/bin:/usr/bin:/bin",
+  env: {},
   programs: { a0: "/usr/local/bin/a0", tar: "/usr/bin/tar", "apt-get": "/usr/bin/apt-get" },
   pythons: [PYTHON],
   a0Interpreter: "/usr/local/bin/python",

@@ -81,6 +81,7 @@ function factLines({ image, facts, isCached }: CheckedImage): string[] {
     ...row("python", ...pythonTexts(container)),
     ...row("node", nodeText(container)),
     ...row("path", ran && container.path !== "" ? container.path : undefined),
+    ...row("env", ...Object.entries(container.env).map(([name, value]) => `${name}=${value}`)),
     ...row("tools", ran ? toolsText(container) : undefined),
     ...row("cuda", container.cuda.length > 0 ? container.cuda.join(", ") : undefined),
     ...row("volumes", config.volumes.length > 0 ? config.volumes.join(", ") : undefined),

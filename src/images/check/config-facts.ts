@@ -15,7 +15,6 @@ const KEPT_VARIABLES: ReadonlySet<string> = new Set([
   "UV_PYTHON_INSTALL_DIR",
   "LD_LIBRARY_PATH",
   "CUDA_VERSION",
-  "NVIDIA_REQUIRE_CUDA",
 ]);
 const MAX_ENTRIES = 256;
 

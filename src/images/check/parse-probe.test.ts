@@ -55,6 +55,7 @@ test("facts are read from the lines of a probe", () => {
     home: { path: "/home/app", writable: true },
     workdir: { path: "/srv/my app", writable: false },
     path: "/opt/venv/bin:/usr/bin",
+    env: { CUDA_VERSION: "12.4.1" },
     programs: { a0: "/opt/venv/bin/a0", tar: "/usr/bin/tar" },
     pythons: [
       {

@@ -24,6 +24,7 @@ export function parseProbe(frames: readonly ProbeFrame[]): ProbeFacts {
   const all = (name: string) => frames.filter(({ key }) => key === name).map(({ value }) => value);
   const first = (name: string) => all(name).find((value) => value !== "");
   const libc = all("libc");
+  const env = entriesOf(all("env"), "=", MAX_PROGRAMS);
   const home = folderOf(first("home"));
   const workdir = folderOf(first("workdir"));
   const user = userOf(first("uid"), first("gid"), first("name"));
@@ -38,6 +39,7 @@ export function parseProbe(frames: readonly ProbeFrame[]): ProbeFacts {
     ...(home && { home }),
     ...(workdir && { workdir }),
     path: first("path") ?? "",
+    env,
     programs: entriesOf(all("program"), " ", MAX_PROGRAMS),
     pythons: pythonsOf(frames),
     ...(node && { node }),
@@ -46,7 +48,7 @@ export function parseProbe(frames: readonly ProbeFrame[]): ProbeFacts {
     ...(caBundle !== undefined && { caBundle }),
     ...(libc.length > 0 && { libc: libc.includes("musl") ? "musl" : "glibc" }),
     ...(os !== undefined && { os }),
-    cuda: cudaOf(all("cuda"), all("env")),
+    cuda: cudaOf(all("cuda"), env["CUDA_VERSION"]),
   };
 }
 
@@ -125,8 +127,7 @@ function osOf(lines: readonly string[]): string | undefined {
   return text.length === 0 ? undefined : text.join(" ");
 }
 
-function cudaOf(folders: readonly string[], variables: readonly string[]): string[] {
-  const stated = entriesOf(variables, "=", MAX_PROGRAMS)["CUDA_VERSION"] ?? "";
+function cudaOf(folders: readonly string[], stated = ""): string[] {
   const versions = [stated, ...folders].map((text) => /^\d+\.\d+/u.exec(text)?.[0]);
   return [...new Set(versions.filter((version) => version !== undefined))].slice(0, MAX_CUDA);
 }

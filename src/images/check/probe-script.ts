@@ -7,7 +7,7 @@ import { INTERPRETER_FOLDERS, PYTHON_NAMES } from "./interpreter-folders.ts";
 /** More are not started: an image with every version of pyenv would take too long. */
 const MAX_INTERPRETERS = 12;
 const PROGRAMS = ["a0", "a0-ts", "python", "python3", "node", "tar", "bash", "apt-get", "apk", "dnf"];
-const VARIABLES = ["VIRTUAL_ENV", "CONDA_PREFIX", "PYTHONPATH", "CUDA_VERSION", "NVIDIA_REQUIRE_CUDA"];
+const VARIABLES = ["VIRTUAL_ENV", "CONDA_PREFIX", "PYTHONPATH", "CUDA_VERSION"];
 /** What `a0` of flyte 2.12 imports before it loads a task. */
 const IMPORTED = [
   "flyte._bin.runtime",
