@@ -25,7 +25,15 @@ export interface CommandInput {
 }
 
 /** Exit codes, as in docs/cli.md. */
-export const EXIT = { ok: 0, failed: 1, usage: 2, unchecked: 3, engine: 4, bug: 70 } as const;
+export const EXIT = {
+  ok: 0,
+  failed: 1,
+  usage: 2,
+  unchecked: 3,
+  engine: 4,
+  bug: 70,
+  interrupted: 130,
+} as const;
 
 export function helpOf(command: Command): string {
   const rows = Object.entries(command.options).map(([name, spec]) => {

@@ -3,7 +3,12 @@ import assert from "node:assert/strict";
 import { mkdir, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { suite, test } from "node:test";
-import { findPython, imagesOfProgram, isProgram } from "../../src/cli/images/program/program-images.ts";
+import {
+  findPython,
+  imagesOfProgram,
+  isMissingProgram,
+  isProgram,
+} from "../../src/cli/images/program/program-images.ts";
 import { ROOT } from "../helpers/documents.ts";
 import { temporaryDirectory } from "../helpers/server.ts";
 import { stockPython, writeProgram } from "../helpers/stock-sdk.ts";
@@ -92,6 +97,15 @@ suite("Python programs", () => {
     assert.equal(findPython(undefined, { PATH: `/none:${directory}/bin` }), join(directory, "bin/python"));
     assert.equal(findPython(undefined, {}), "python3");
     assert.equal(isProgram("registry.test/app.py"), false, "there is no such file");
+    for (const [name, isMissing] of [
+      ["absent.py", true],
+      ["./src/absent.ts", true],
+      ["/absent.mjs", true],
+      ["registry.test/app.py", false],
+      ["team/app:1", false],
+      [join(directory, "bin/python"), false],
+    ] as const)
+      assert.equal(isMissingProgram(name), isMissing, name);
   });
 });
 

@@ -22,7 +22,12 @@ import { EXIT, type CommandInput } from "../command.ts";
 import { readSettingsFile } from "../settings-file.ts";
 import { builtJson, builtText, reportJson, reportText } from "./check-report.ts";
 import { nvidiaDriver } from "./nvidia-driver.ts";
-import { imagesOfProgram, isProgram, type EnvironmentImage } from "./program/program-images.ts";
+import {
+  imagesOfProgram,
+  isMissingProgram,
+  isProgram,
+  type EnvironmentImage,
+} from "./program/program-images.ts";
 
 /** A fast way for what is known, and an engine for the rest, which is searched for when it is needed. */
 interface Checking {
@@ -43,11 +48,19 @@ export async function checkImages(input: CommandInput, dataDirectory: string): P
       hint: "boxkite images check registry.example.com/team/app:1, or boxkite images check main.py",
     });
   }
+  if (isMissingProgram(name)) {
+    throw new BoxkiteError("CONFIG_INVALID", `there is no file ${name}`, {
+      hint: "name the file of a program, or an image with its tag: boxkite images check registry.example.com/team/app:1",
+    });
+  }
   const store = (await hasStore(dataDirectory)) ? await openStore(dataDirectory) : undefined;
-  const interrupted = new AbortController();
-  const stop = () => interrupted.abort(new BoxkiteError("CONFIG_INVALID", "the check was interrupted"));
-  process.once("SIGINT", stop).once("SIGTERM", stop);
   const engine = lazyEngine(input, store);
+  const interrupted = new AbortController();
+  const stop = () => {
+    interrupted.abort();
+    engine.stop();
+  };
+  process.once("SIGINT", stop).once("SIGTERM", stop);
   const checking: Checking = {
     input,
     cache: store,
@@ -66,6 +79,10 @@ export async function checkImages(input: CommandInput, dataDirectory: string): P
     for (const each of built)
       process.stdout.write(json ? `${JSON.stringify(builtJson(each))}\n` : builtText(each));
     return exitCodeOf(reports);
+  } catch (error) {
+    // Containers were removed on the way here.
+    if (interrupted.signal.aborted) return EXIT.interrupted;
+    throw error;
   } finally {
     await engine.close();
     await store?.close();
@@ -76,7 +93,12 @@ export async function checkImages(input: CommandInput, dataDirectory: string): P
 function lazyEngine(
   input: CommandInput,
   cache: FactsCache | undefined,
-): { readonly checker: () => Promise<ImageChecker>; readonly close: () => Promise<void> } {
+): {
+  readonly checker: () => Promise<ImageChecker>;
+  /** Ends what is being pulled. */
+  readonly stop: () => void;
+  readonly close: () => Promise<void>;
+} {
   let opening: Promise<{ readonly platform: Platform; readonly checker: ImageChecker }> | undefined;
   const open = async () => {
     const { chooseEngine } = await import("./engine.ts");
@@ -88,6 +110,11 @@ function lazyEngine(
   };
   return {
     checker: async () => (await (opening ??= open())).checker,
+    stop: () =>
+      void opening?.then(
+        ({ checker }) => checker.close(),
+        () => undefined,
+      ),
     close: async () => {
       const opened = await opening?.catch(() => undefined);
       opened?.checker.close();

@@ -40,8 +40,6 @@ export type ProbeRun =
       readonly frames: ProbeFrames["frames"];
       /** Of other output. */
       readonly lastLine: string;
-      /** Whether it was ended because it wrote nothing of the probe, or not all of it, in time. */
-      readonly isLate: boolean;
     }
   | { readonly kind: "not_started"; readonly error: EngineResponseError; readonly notedExitCode: number };
 
@@ -107,11 +105,7 @@ export async function runProbe(context: ProbeContext, container: ProbeContainer)
     const stream = await attach(api, id);
     if ("kind" in stream) return stream;
     const frames = new ProbeFrames(nonce);
-    let isLate = false;
-    const stop = () => {
-      isLate = true;
-      stream.destroy();
-    };
+    const stop = () => void stream.destroy();
     const timers = [
       clock.timer(BEGIN_WITHIN_MS, () => {
         if (!hasBegun(frames.frames)) stop();
@@ -130,7 +124,7 @@ export async function runProbe(context: ProbeContext, container: ProbeContainer)
     }
     signal?.throwIfAborted();
     frames.end();
-    return { kind: "ran", frames: frames.frames, lastLine: frames.lastLine, isLate };
+    return { kind: "ran", frames: frames.frames, lastLine: frames.lastLine };
   });
 }
 

@@ -29,6 +29,12 @@ export function isProgram(name: string): boolean {
   );
 }
 
+/** Whether it can only mean a file, and there is none: images have a registry, a folder or a tag. */
+export function isMissingProgram(name: string): boolean {
+  if (!PYTHON.test(name) && !TYPESCRIPT.test(name)) return false;
+  return (/^\.{0,2}\//u.test(name) || !name.includes("/")) && !existsSync(name);
+}
+
 /**
  * Executes the program up to where it would start a run or a deployment, in its author's own interpreter. Throws
  * CONFIG_INVALID with the program's own error, or where there is no interpreter.
