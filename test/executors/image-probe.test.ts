@@ -8,8 +8,10 @@ import type { EngineInfo } from "../../src/containers/types.ts";
 import type { ContainerFacts } from "../../src/domain/image-facts.ts";
 import { LABEL } from "../../src/executors/container/container-spec.ts";
 import { probeImage } from "../../src/executors/container/image-probe.ts";
+import { inspectFacts } from "../../src/executors/container/inspect-facts.ts";
+import { reportOn } from "../../src/images/check/report.ts";
 import { systemClock } from "../../src/lib/clock.ts";
-import { engineOutput, removeImagesOf } from "../helpers/engine.ts";
+import { engineCommand, engineOutput, removeImagesOf } from "../helpers/engine.ts";
 import { temporaryDirectory } from "../helpers/server.ts";
 import { BASES, noEngine } from "../images/engine.ts";
 import { engineForTests, TEST_IMAGE } from "./engine-for-tests.ts";
@@ -21,6 +23,8 @@ interface Case {
   readonly image: string;
   readonly containerfile: string;
   readonly expected: (facts: ContainerFacts) => void;
+  /** Whether a0 starts, and fails only when it imports what a task needs. */
+  readonly isFoundOnImport?: true;
 }
 
 const RUNTIME = "ghcr.io/flyteorg/flyte:py3.11-v2.12.1";
@@ -97,9 +101,28 @@ const CASES: readonly Case[] = [
     },
   },
   {
+    image: "flyte in an environment that is not on PATH",
+    containerfile: `FROM ${RUNTIME}\nENV PATH=/usr/local/bin:/usr/bin:/bin`,
+    expected: ({ programs, pythons }) => {
+      assert.equal(programs["a0"], undefined);
+      assert.equal(pythons.find(({ path }) => path === "/opt/venv/bin/python")?.hasA0, true);
+    },
+  },
+  {
+    image: "flyte behind a wrapper with a banner, as a user without a name",
+    containerfile: `FROM ${RUNTIME}\nCOPY --chmod=755 wrapper.sh /wrapper.sh\nUSER 4242\nENTRYPOINT ["/wrapper.sh"]`,
+    expected: ({ entrypoint, user }) => assert.deepEqual([entrypoint, user?.uid], ["passes", 4242]),
+  },
+  {
+    image: "flyte behind a shell that takes one argument only",
+    containerfile: `FROM ${RUNTIME}\nENTRYPOINT ["/bin/sh", "-c"]`,
+    expected: ({ entrypoint }) => assert.equal(entrypoint, "swallows"),
+  },
+  {
     image: "flyte without a package that it needs",
     containerfile: `FROM ${RUNTIME}\nRUN rm -r /opt/venv/lib/python3.11/site-packages/mashumaro`,
     expected: ({ a0Error }) => assert.equal(a0Error, "ModuleNotFoundError: No module named 'mashumaro'"),
+    isFoundOnImport: true,
   },
   {
     image: "Node",
@@ -158,13 +181,28 @@ suite("images of Podman", { skip: await noEngine() }, () => {
     return await engineOutput("podman", [...args, "--label", TEST_LABEL, directory]);
   };
 
-  for (const { image, containerfile, expected } of CASES) {
+  for (const { image, containerfile, expected, isFoundOnImport } of CASES) {
     test(image, async (t) => {
       const id = await build(t, containerfile);
       const config = await found.api.inspectImage(id);
       assert.ok(config);
       const context = { api: found.api, info, instance: INSTANCE, clock: systemClock };
-      expected(await probeImage(context, { reference: image, pinned: config.id, config }));
+      const facts = await probeImage(context, { reference: image, pinned: config.id, config });
+      expected(facts);
+      const { verdict, languages } = reportOn(
+        {
+          image: { reference: image, pinned: id, digest: id, source: "engine" },
+          facts: { ...inspectFacts(config), container: facts },
+          isCached: false,
+        },
+        {},
+      );
+      if (isFoundOnImport) return assert.equal(verdict.kind, "cannot");
+      // What the check says is what a container does that is started as a task's is.
+      const args = ["run", "--rm", "--network=none", id, "a0", "--help"];
+      const { code, stdout } = await engineCommand("podman", args);
+      const runs = code === 0 && stdout.includes("Usage: a0");
+      assert.equal(verdict.kind === "as_is" && languages.includes("python"), runs, `${code} ${stdout}`);
     });
   }
 });

@@ -2,7 +2,10 @@
 
 /** Of the SDK that this server is tested with; what a line that mends something installs. */
 export const TESTED_FLYTE = "2.12.1";
-/** Before it the SDK speaks gRPC and drops the path of its endpoint, by which an attempt proves whose it is. */
+/**
+ * Before it the SDK speaks gRPC and drops the path of its endpoint, by which an attempt proves whose it is. Tried with 2.1.9
+ * (and connectrpc 0.9): a run with a child.
+ */
 const FIRST_FLYTE = [2, 1] as const;
 /** SDKs from it on start tasks with `--run-start-time`, which earlier ones refuse. */
 export const FLYTE_WITH_START_TIME = "2.3.6";
