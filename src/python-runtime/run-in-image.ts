@@ -1,5 +1,5 @@
 /** What the check of an image needs from an executor. */
-import type { Mount } from "./adaptation.ts";
+import type { Mount } from "./runtime-start.ts";
 
 /** A program for the image's interpreter: without network, secrets and privileges, as the image's own user. */
 export interface ImageProgram {

@@ -1,10 +1,10 @@
-/** The verdict on an image without flyte, by Docker. */
+/** The fit on an image without flyte, by Docker. */
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { findEngine } from "../../src/containers/find.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import { silentLogger } from "../../src/lib/log.ts";
-import { ImageAdapter, verdictsInMemory } from "../../src/python-runtime/image-adapter.ts";
+import { RuntimeFitter, fitsInMemory } from "../../src/python-runtime/runtime-fitter.ts";
 import { createImageRunner } from "../../src/python-runtime/image-runner.ts";
 import { startDocker } from "../helpers/dockerd.ts";
 import { ARCH, STORE_DIRECTORY, testStore } from "./test-store.ts";
@@ -25,20 +25,20 @@ test("an image without flyte can use the runtime", { skip: docker.missing ?? fal
     labels: { "dev.boxkite.test": "python-runtime" },
     clock: systemClock,
   });
-  const adapter = new ImageAdapter({
+  const fitter = new RuntimeFitter({
     store: testStore(),
     directory: STORE_DIRECTORY,
-    records: verdictsInMemory(),
+    records: fitsInMemory(),
     clock: systemClock,
     log: silentLogger,
   });
   const interpreter = { path, version: "3.10.13", libc: "glibc", arch: ARCH };
-  const adapted = await adapter.adapt({
+  const fitted = await fitter.fit({
     id: (await engine.api.inspectImage(IMAGE))?.id ?? "",
     interpreter,
     run,
   });
-  assert.deepEqual(adapted?.verdict, { kind: "append" });
-  assert.match(adapted.adaptation?.mounts[0]?.source ?? "", /\/compiled\//u);
+  assert.deepEqual(fitted?.fit, { kind: "append" });
+  assert.match(fitted.start?.mounts[0]?.source ?? "", /\/compiled\//u);
   assert.deepEqual(await engine.api.listContainers(["dev.boxkite.test=python-runtime"]), []);
 });

@@ -1,4 +1,4 @@
-/** Images without flyte: the verdict, and then an action that is run as the verdict says, locked down. */
+/** Images without flyte: the fit, and then an action that is run as the fit says, locked down. */
 import assert from "node:assert/strict";
 import { chmod, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -6,9 +6,9 @@ import { after, before, suite, test } from "node:test";
 import { findEngine, type FoundEngine } from "../../src/containers/find.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import { silentLogger } from "../../src/lib/log.ts";
-import { adaptationOf } from "../../src/python-runtime/adaptation.ts";
+import { runtimeStartOf } from "../../src/python-runtime/runtime-start.ts";
 import { addBytecode } from "../../src/python-runtime/bytecode.ts";
-import { findVerdict } from "../../src/python-runtime/find-verdict.ts";
+import { findFit } from "../../src/python-runtime/find-fit.ts";
 import { createImageRunner } from "../../src/python-runtime/image-runner.ts";
 import { placePrograms } from "../../src/python-runtime/programs.ts";
 import type { PythonRuntime } from "../../src/python-runtime/runtime-store.ts";
@@ -25,7 +25,7 @@ interface Case {
   readonly what: string;
   readonly build: string;
   readonly interpreter?: string;
-  readonly verdict: object;
+  readonly fit: object;
   /** The versions that the task has; absent where nothing runs. */
   readonly versions?: Readonly<Record<string, RegExp>>;
 }
@@ -35,25 +35,25 @@ const CASES: readonly Case[] = [
     what: "a virtual environment off PATH",
     build: "RUN python3 -m venv /opt/venv && /opt/venv/bin/pip install -q idna==3.7\nUSER 1000",
     interpreter: "/opt/venv/bin/python",
-    verdict: { kind: "append" },
+    fit: { kind: "append" },
     versions: { idna: /^3\.7$/u },
   },
   {
     what: "pydantic 1 and protobuf 3",
     build: "RUN pip install -q pydantic==1.10.27 protobuf==3.20.3 idna==3.7",
-    verdict: { kind: "route", packages: ["protobuf", "pydantic"] },
+    fit: { kind: "route", packages: ["protobuf", "pydantic"] },
     versions: { pydantic: /^2\./u, protobuf: /^7\./u, idna: /^3\.7$/u },
   },
   {
     what: "a rich that is too old for what flyte does not declare",
     build: "RUN pip install -q rich==10.16.2 idna==3.7",
-    verdict: { kind: "prepend" },
+    fit: { kind: "prepend" },
     versions: { rich: /^15\./u, idna: /^3\.[1-9]\d/u },
   },
   {
     what: "a Python without ssl",
     build: `RUN python3 -c "import os, ssl; os.remove(ssl.__file__)"`,
-    verdict: { kind: "refuse" },
+    fit: { kind: "refuse" },
   },
 ];
 
@@ -100,7 +100,7 @@ suite("images without flyte", { skip: missingEngine("podman") }, () => {
     await engine.close();
   });
 
-  for (const [index, { what, build, interpreter, verdict: wanted, versions }] of CASES.entries()) {
+  for (const [index, { what, build, interpreter, fit: wanted, versions }] of CASES.entries()) {
     test(what, async (t) => {
       const directory = await temporaryDirectory(t);
       const image = `${PREFIX}-${index}:latest`;
@@ -108,7 +108,7 @@ suite("images without flyte", { skip: missingEngine("podman") }, () => {
       await engineOutput("podman", ["build", "-q", "--network", "host", "-t", image, directory]);
       const { id = "" } = (await engine.api.inspectImage(image)) ?? {};
       const path = interpreter ?? "/usr/local/bin/python3";
-      const found = await findVerdict({
+      const found = await findFit({
         run: createImageRunner({
           api: engine.api,
           image,
@@ -119,10 +119,10 @@ suite("images without flyte", { skip: missingEngine("podman") }, () => {
         directories: { runtime: runtime.directory, programs },
         packages: runtime.packages,
       });
-      assert.partialDeepStrictEqual(found.verdict, wanted);
+      assert.partialDeepStrictEqual(found.fit, wanted);
       assert.deepEqual(await engine.api.listContainers(["dev.boxkite.test=python-runtime"]), []);
       if (versions === undefined) {
-        assert.match(JSON.stringify(found.verdict), /No module named 'ssl'/u);
+        assert.match(JSON.stringify(found.fit), /No module named 'ssl'/u);
         return;
       }
 
@@ -141,8 +141,8 @@ suite("images without flyte", { skip: missingEngine("podman") }, () => {
         assert.ok(!compiled.includes(notLoaded), notLoaded);
 
       const directories = { runtime: await addBytecode(runtime, id, archive, systemClock), programs };
-      const adaptation = adaptationOf(path, directories, found.verdict);
-      assert.ok(adaptation);
+      const start = runtimeStartOf(path, directories, found.fit);
+      assert.ok(start);
       await mkdir(join(directory, "out"));
       await chmod(join(directory, "out"), 0o777);
       await writeFile(join(directory, "inputs.pb"), "");
@@ -152,14 +152,14 @@ suite("images without flyte", { skip: missingEngine("podman") }, () => {
       const options = [
         ["--read-only", "--read-only-tmpfs=false", "--user", "12345", "--cap-drop", "ALL"],
         ["--network", "none", "--security-opt", "no-new-privileges"],
-        ...adaptation.mounts.map(({ source, target }) => ["-v", `${source}:${target}:ro`]),
+        ...start.mounts.map(({ source, target }) => ["-v", `${source}:${target}:ro`]),
         ["-v", `${directory}:/io`, "-w", "/io/code"],
         ["-e", "_U_EP_OVERRIDE=localhost:9", "-e", "_U_INSECURE=1"],
-        ["--entrypoint", adaptation.interpreter],
+        ["--entrypoint", start.interpreter],
       ].flat();
       const { code, stdout, stderr } = await engineCommand(
         "podman",
-        ["run", "--rm", options, image, adaptation.arguments, A0].flat(),
+        ["run", "--rm", options, image, start.arguments, A0].flat(),
       );
       assert.equal(code, 0, stderr);
       await readFile(join(directory, "out/outputs.pb"));

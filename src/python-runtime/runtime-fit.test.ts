@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
-import { adaptationOf, modeOf } from "./adaptation.ts";
-import { brokenBy, parseCheck, parseProbe } from "./verdict.ts";
+import { runtimeStartOf, modeOf } from "./runtime-start.ts";
+import { brokenBy, parseCheck, parseProbe } from "./runtime-fit.ts";
 
 const NONCE = "0123abcd";
 const line = (name: string, value: string | Buffer) =>
@@ -86,12 +86,12 @@ test("only what a replaced version does not meet any longer is broken", () => {
 test("an image is started by its own interpreter, with the runtime beside it", () => {
   const directories = { runtime: "/data/runtime", programs: "/data/programs" };
   const none = { conflicts: [], broken: [] };
-  const adaptation = adaptationOf("/opt/venv/bin/python", directories, {
+  const start = runtimeStartOf("/opt/venv/bin/python", directories, {
     kind: "route",
     packages: ["protobuf", "pydantic"],
     ...none,
   });
-  assert.deepEqual(adaptation, {
+  assert.deepEqual(start, {
     interpreter: "/opt/venv/bin/python",
     mounts: [
       { source: "/data/runtime", target: "/run/boxkite/python-runtime" },
@@ -105,9 +105,9 @@ test("an image is started by its own interpreter, with the runtime beside it", (
   });
   assert.equal(modeOf({ kind: "append" }), "append");
   assert.equal(modeOf({ kind: "prepend", because: "", ...none }), "prepend");
-  assert.equal(adaptationOf("/p", directories, { kind: "has_flyte", version: "2.12.1" }), undefined);
+  assert.equal(runtimeStartOf("/p", directories, { kind: "has_flyte", version: "2.12.1" }), undefined);
   assert.equal(
-    adaptationOf("/p", directories, { kind: "refuse", because: "", isCertain: true, ...none }),
+    runtimeStartOf("/p", directories, { kind: "refuse", because: "", isCertain: true, ...none }),
     undefined,
   );
 });

@@ -1,5 +1,5 @@
 /** How an image without flyte is started, in terms that every executor can carry out. */
-import type { Verdict } from "./verdict.ts";
+import type { RuntimeFit } from "./runtime-fit.ts";
 
 /** Where containers have the runtime and the programs. Tracebacks and compiled modules name these paths. */
 export const RUNTIME_PATH = "/run/boxkite/python-runtime";
@@ -12,7 +12,7 @@ export interface Mount {
 }
 
 /** Instead of the word `a0` a container runs the interpreter with `arguments`; the arguments of `a0` follow. */
-export interface Adaptation {
+export interface RuntimeStart {
   /** Its path in the image. */
   readonly interpreter: string;
   readonly mounts: readonly Mount[];
@@ -33,12 +33,12 @@ export function mountsOf({ runtime, programs }: RuntimeDirectories): readonly Mo
 }
 
 /** Undefined where none is needed, or none helps. */
-export function adaptationOf(
+export function runtimeStartOf(
   interpreter: string,
   directories: RuntimeDirectories,
-  verdict: Verdict,
-): Adaptation | undefined {
-  const mode = modeOf(verdict);
+  fit: RuntimeFit,
+): RuntimeStart | undefined {
+  const mode = modeOf(fit);
   if (mode === undefined) return undefined;
   return {
     interpreter,
@@ -48,15 +48,15 @@ export function adaptationOf(
 }
 
 /** The first argument of boot.py and probe.py. */
-export function modeOf(verdict: Verdict): string | undefined {
-  switch (verdict.kind) {
+export function modeOf(fit: RuntimeFit): string | undefined {
+  switch (fit.kind) {
     case "has_flyte":
     case "refuse":
       return undefined;
     case "append":
     case "prepend":
-      return verdict.kind;
+      return fit.kind;
     case "route":
-      return `route=${verdict.packages.join(",")}`;
+      return `route=${fit.packages.join(",")}`;
   }
 }

@@ -3,11 +3,11 @@
  * proves it. Where it fails, more of the runtime counts.
  */
 import { randomBytes } from "node:crypto";
-import { modeOf, mountsOf, PROGRAMS_PATH, RUNTIME_PATH, type RuntimeDirectories } from "./adaptation.ts";
+import { modeOf, mountsOf, PROGRAMS_PATH, RUNTIME_PATH, type RuntimeDirectories } from "./runtime-start.ts";
 import type { ImageProgramEnd, RunInImage } from "./run-in-image.ts";
-import { brokenBy, parseCheck, parseProbe, type CheckResult, type Verdict } from "./verdict.ts";
+import { brokenBy, parseCheck, parseProbe, type CheckResult, type RuntimeFit } from "./runtime-fit.ts";
 
-export interface FindVerdictOptions {
+export interface FindFitOptions {
   readonly run: RunInImage;
   readonly directories: RuntimeDirectories;
   /** The names of the runtime's packages. */
@@ -15,8 +15,8 @@ export interface FindVerdictOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-export interface FoundVerdict {
-  readonly verdict: Verdict;
+export interface FoundFit {
+  readonly fit: RuntimeFit;
   /** Compiled modules for containers of this image, as a zip archive of which nothing is known. */
   readonly bytecode: Buffer | undefined;
 }
@@ -29,7 +29,7 @@ const SHOWN_OUTPUT = 500;
 const NOTHING_FOUND: CheckResult = { flyte: undefined, conflicts: [], reverse: [] };
 
 /** Throws what `run` throws. */
-export async function findVerdict(options: FindVerdictOptions): Promise<FoundVerdict> {
+export async function findFit(options: FindFitOptions): Promise<FoundFit> {
   const { run, directories, packages, signal } = options;
   const mounts = mountsOf(directories);
   const nonce = randomBytes(12).toString("hex");
@@ -44,18 +44,18 @@ export async function findVerdict(options: FindVerdictOptions): Promise<FoundVer
   // Without an answer the action decides alone.
   const checked = parseCheck((await start("check.py", [], CHECK)).stdout, nonce) ?? NOTHING_FOUND;
   if (checked.flyte !== undefined)
-    return { verdict: { kind: "has_flyte", version: checked.flyte }, bytecode: undefined };
+    return { fit: { kind: "has_flyte", version: checked.flyte }, bytecode: undefined };
 
-  const refuse = (because: string, isCertain: boolean): FoundVerdict => {
+  const refuse = (because: string, isCertain: boolean): FoundFit => {
     const broken = brokenBy(new Set(packages), checked);
-    const verdict = { kind: "refuse", because, isCertain, conflicts: checked.conflicts, broken } as const;
-    return { verdict, bytecode: undefined };
+    const fit = { kind: "refuse", because, isCertain, conflicts: checked.conflicts, broken } as const;
+    return { fit, bytecode: undefined };
   };
   const errors: string[] = [];
-  for (const verdict of candidates(checked, packages, errors)) {
-    const end = await start("probe.py", [modeOf(verdict) ?? ""], PROBE);
+  for (const fit of candidates(checked, packages, errors)) {
+    const end = await start("probe.py", [modeOf(fit) ?? ""], PROBE);
     const result = parseProbe(end.stdout, nonce);
-    if (result !== undefined && result.error === undefined) return { verdict, bytecode: result.bytecode };
+    if (result !== undefined && result.error === undefined) return { fit, bytecode: result.bytecode };
     if (result === undefined && isMachines(end)) return refuse(describeEnd(end), false);
     errors.push(result?.error ?? describeEnd(end));
   }
@@ -72,7 +72,7 @@ function* candidates(
   checked: CheckResult,
   packages: readonly string[],
   errors: readonly string[],
-): Generator<Verdict> {
+): Generator<RuntimeFit> {
   const { conflicts } = checked;
   const known = conflicts.map((each) => each.package).filter((name) => packages.includes(name));
   if (known.length === 0) yield { kind: "append" };

@@ -8,7 +8,7 @@ import { temporaryDirectory } from "../../test/helpers/server.ts";
 import { writeZip } from "../../test/helpers/zip.ts";
 import { systemClock } from "../lib/clock.ts";
 import { silentLogger } from "../lib/log.ts";
-import { ImageAdapter, verdictsInMemory, type AdaptableImage } from "./image-adapter.ts";
+import { RuntimeFitter, fitsInMemory, type ImageToFit } from "./runtime-fitter.ts";
 import type { RunInImage } from "./run-in-image.ts";
 import { RuntimeStore } from "./runtime-store.ts";
 import type { Interpreter } from "./variant.ts";
@@ -42,22 +42,22 @@ async function setUp(t: TestContext) {
     clock: systemClock,
     readLock: async () => lockOf([FLYTE]),
   });
-  const image: AdaptableImage = { id: "sha256:a", interpreter: INTERPRETER, run };
-  const records = verdictsInMemory();
+  const image: ImageToFit = { id: "sha256:a", interpreter: INTERPRETER, run };
+  const records = fitsInMemory();
   return {
     ran,
     image,
-    open: () => new ImageAdapter({ store, directory, records, clock: systemClock, log: silentLogger }),
+    open: () => new RuntimeFitter({ store, directory, records, clock: systemClock, log: silentLogger }),
   };
 }
 
-suite("the adaptation of an image", () => {
+suite("the start of an image", () => {
   test("has its interpreter, the programs, and the runtime with the modules that it compiled", async (t) => {
     const { image, open } = await setUp(t);
-    const adapted = await open().adapt(image);
-    assert.deepEqual(adapted?.verdict, { kind: "append" });
-    assert.match(adapted.runtime, /^cp311-glibc-amd64-/u);
-    const { interpreter, mounts, arguments: words } = adapted.adaptation ?? {};
+    const fitted = await open().fit(image);
+    assert.deepEqual(fitted?.fit, { kind: "append" });
+    assert.match(fitted.runtime, /^cp311-glibc-amd64-/u);
+    const { interpreter, mounts, arguments: words } = fitted.start ?? {};
     assert.equal(interpreter, INTERPRETER.path);
     assert.deepEqual(words?.slice(1), ["append", "/run/boxkite/python-runtime"]);
     const [runtime = "", programs = ""] = mounts?.map(({ source }) => source) ?? [];
@@ -67,55 +67,55 @@ suite("the adaptation of an image", () => {
 
   test("is found out once, for actions that start at once and for those of a later process", async (t) => {
     const { ran, image, open } = await setUp(t);
-    const adapter = open();
-    const adapted = await Promise.all([1, 2, 3].map(() => adapter.adapt(image)));
-    assert.deepEqual(await open().adapt(image), adapted[0]);
+    const fitter = open();
+    const fitted = await Promise.all([1, 2, 3].map(() => fitter.fit(image)));
+    assert.deepEqual(await open().fit(image), fitted[0]);
     assert.equal(ran.length, 2);
-    await adapter.adapt({ ...image, id: "sha256:b" });
+    await fitter.fit({ ...image, id: "sha256:b" });
     assert.equal(ran.length, 4);
-    await adapter.adapt({ ...image, interpreter: { ...INTERPRETER, path: "/usr/bin/python3" } });
+    await fitter.fit({ ...image, interpreter: { ...INTERPRETER, path: "/usr/bin/python3" } });
     assert.equal(ran.length, 6);
   });
 
   test("is proved again where its compiled modules were removed, once for a process", async (t) => {
     const { ran, image, open } = await setUp(t);
-    const adapted = await open().adapt(image);
-    const compiled = adapted?.adaptation?.mounts[0]?.source ?? "";
+    const fitted = await open().fit(image);
+    const compiled = fitted?.start?.mounts[0]?.source ?? "";
     await rm(compiled, { recursive: true });
-    const adapter = open();
-    assert.deepEqual(await adapter.adapt(image), adapted);
+    const fitter = open();
+    assert.deepEqual(await fitter.fit(image), fitted);
     assert.ok(existsSync(compiled));
     assert.equal(ran.length, 4);
     await rm(compiled, { recursive: true });
-    assert.deepEqual((await adapter.adapt(image))?.verdict, adapted?.verdict);
+    assert.deepEqual((await fitter.fit(image))?.fit, fitted?.fit);
     assert.equal(ran.length, 4);
   });
 
   test("is none where there is no runtime for the interpreter", async (t) => {
     const { ran, image, open } = await setUp(t);
     const interpreter = { ...INTERPRETER, version: "3.9.18" };
-    assert.equal(await open().adapt({ ...image, interpreter }), undefined);
+    assert.equal(await open().fit({ ...image, interpreter }), undefined);
     assert.deepEqual(ran, []);
   });
 
   test("is not remembered where the machine had no time for it", async (t) => {
     const { ran, image, open } = await setUp(t);
-    const adapter = open();
+    const fitter = open();
     const run: RunInImage = async () => ({ exitCode: undefined, stdout: "", stderr: "" });
-    assert.partialDeepStrictEqual(await adapter.adapt({ ...image, run }), {
-      verdict: { kind: "refuse", isCertain: false },
-      adaptation: undefined,
+    assert.partialDeepStrictEqual(await fitter.fit({ ...image, run }), {
+      fit: { kind: "refuse", isCertain: false },
+      start: undefined,
     });
-    assert.deepEqual((await adapter.adapt(image))?.verdict, { kind: "append" });
+    assert.deepEqual((await fitter.fit(image))?.fit, { kind: "append" });
     assert.equal(ran.length, 2);
   });
 
   test("is not remembered where the engine failed", async (t) => {
     const { ran, image, open } = await setUp(t);
-    const adapter = open();
+    const fitter = open();
     const run: RunInImage = async () => Promise.reject(new Error("engine gone"));
-    await assert.rejects(adapter.adapt({ ...image, run }), /engine gone/u);
-    assert.deepEqual((await adapter.adapt(image))?.verdict, { kind: "append" });
+    await assert.rejects(fitter.fit({ ...image, run }), /engine gone/u);
+    assert.deepEqual((await fitter.fit(image))?.fit, { kind: "append" });
     assert.equal(ran.length, 2);
   });
 });

@@ -17,7 +17,7 @@ export interface Replacement {
   readonly broken: readonly Violation[];
 }
 
-export type Verdict =
+export type RuntimeFit =
   /** The image has flyte itself, which is left alone. */
   | { readonly kind: "has_flyte"; readonly version: string }
   /** All packages of the image count; the runtime adds what is missing. */

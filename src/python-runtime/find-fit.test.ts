@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
-import { findVerdict } from "./find-verdict.ts";
+import { findFit } from "./find-fit.ts";
 import type { ImageProgram, ImageProgramEnd, RunInImage } from "./run-in-image.ts";
 
 const DIRECTORIES = { runtime: "/data/runtime", programs: "/data/programs" };
@@ -34,20 +34,20 @@ function image({ check, probe }: Behaviour): { readonly run: RunInImage; readonl
   return { run, programs };
 }
 
-async function verdictOf(behaviour: Behaviour) {
+async function fitOf(behaviour: Behaviour) {
   const { run, programs } = image(behaviour);
-  const { verdict, bytecode } = await findVerdict({ run, directories: DIRECTORIES, packages: PACKAGES });
+  const { fit, bytecode } = await findFit({ run, directories: DIRECTORIES, packages: PACKAGES });
   const modes = programs.slice(1).map((program) => program.arguments[1]);
-  return { verdict, bytecode: bytecode?.toString(), modes, programs };
+  return { fit, bytecode: bytecode?.toString(), modes, programs };
 }
 
 suite("how an image can use the runtime", () => {
   test("without conflicts its own packages count", async () => {
-    const { verdict, bytecode, modes, programs } = await verdictOf({
+    const { fit, bytecode, modes, programs } = await fitOf({
       check: { flyte: null, conflicts: [], reverse: [NEEDS_OLD] },
       probe: { append: null },
     });
-    assert.deepEqual(verdict, { kind: "append" });
+    assert.deepEqual(fit, { kind: "append" });
     assert.equal(bytecode, "zip");
     assert.deepEqual(modes, ["append"]);
     for (const {
@@ -63,17 +63,17 @@ suite("how an image can use the runtime", () => {
   });
 
   test("one with flyte of its own is left alone", async () => {
-    const { verdict, modes } = await verdictOf({ check: { flyte: "2.0.0" }, probe: {} });
-    assert.deepEqual(verdict, { kind: "has_flyte", version: "2.0.0" });
+    const { fit, modes } = await fitOf({ check: { flyte: "2.0.0" }, probe: {} });
+    assert.deepEqual(fit, { kind: "has_flyte", version: "2.0.0" });
     assert.deepEqual(modes, []);
   });
 
   test("what conflicts comes from the runtime, and what that breaks is listed", async () => {
-    const { verdict } = await verdictOf({
+    const { fit } = await fitOf({
       check: { flyte: null, conflicts: [OLD_PROTOBUF], reverse: [NEEDS_OLD, NEEDS_OLD_RICH] },
       probe: { "route=protobuf": null },
     });
-    assert.deepEqual(verdict, {
+    assert.deepEqual(fit, {
       kind: "route",
       packages: ["protobuf"],
       conflicts: [OLD_PROTOBUF],
@@ -82,12 +82,12 @@ suite("how an image can use the runtime", () => {
   });
 
   test("a conflict that nobody declares shows in the probe, and then all of the runtime counts", async () => {
-    const { verdict, modes } = await verdictOf({
+    const { fit, modes } = await fitOf({
       check: { flyte: null, conflicts: [OLD_PROTOBUF], reverse: [NEEDS_OLD, NEEDS_OLD_RICH] },
       probe: { "route=protobuf": "TypeError: RichHandler", prepend: null },
     });
     assert.deepEqual(modes, ["route=protobuf", "prepend"]);
-    assert.deepEqual(verdict, {
+    assert.deepEqual(fit, {
       kind: "prepend",
       because: "TypeError: RichHandler",
       conflicts: [OLD_PROTOBUF],
@@ -96,11 +96,11 @@ suite("how an image can use the runtime", () => {
   });
 
   test("where that fails too, it is refused with the conflicts", async () => {
-    const { verdict, bytecode } = await verdictOf({
+    const { fit, bytecode } = await fitOf({
       check: { flyte: null, conflicts: [OLD_PROTOBUF], reverse: [NEEDS_OLD] },
       probe: { "route=protobuf": "ImportError: a", prepend: "ImportError: b" },
     });
-    assert.deepEqual(verdict, {
+    assert.deepEqual(fit, {
       kind: "refuse",
       because: "ImportError: b",
       isCertain: true,
@@ -111,14 +111,14 @@ suite("how an image can use the runtime", () => {
   });
 
   test("a check without an answer leaves it to the probe", async () => {
-    assert.deepEqual((await verdictOf({ probe: { append: null } })).verdict, { kind: "append" });
+    assert.deepEqual((await fitOf({ probe: { append: null } })).fit, { kind: "append" });
   });
 
   test("an interpreter that crashes is refused with what it printed", async () => {
-    const { verdict, modes } = await verdictOf({ probe: {} });
+    const { fit, modes } = await fitOf({ probe: {} });
     assert.deepEqual(modes, ["append", "prepend"]);
     assert.equal(
-      verdict.kind === "refuse" && verdict.because,
+      fit.kind === "refuse" && fit.because,
       "the interpreter ended with code 139: Segmentation fault",
     );
   });
@@ -133,22 +133,22 @@ suite("how an image can use the runtime", () => {
         programs.push(program);
         return { exitCode, stdout: "", stderr: "" };
       };
-      const { verdict } = await findVerdict({ run, directories: DIRECTORIES, packages: PACKAGES });
-      assert.deepEqual(verdict, { kind: "refuse", because, isCertain: false, conflicts: [], broken: [] });
+      const { fit } = await findFit({ run, directories: DIRECTORIES, packages: PACKAGES });
+      assert.deepEqual(fit, { kind: "refuse", because, isCertain: false, conflicts: [], broken: [] });
       assert.equal(programs.length, 2);
     });
   }
 
   test("packages that the runtime does not have are not asked for", async () => {
-    const { verdict } = await verdictOf({
+    const { fit } = await fitOf({
       check: { flyte: null, conflicts: [{ ...OLD_PROTOBUF, package: "evil" }], reverse: [] },
       probe: { append: null },
     });
-    assert.deepEqual(verdict, { kind: "append" });
+    assert.deepEqual(fit, { kind: "append" });
   });
 
-  test("an engine that fails is no verdict", async () => {
+  test("an engine that fails is no fit", async () => {
     const run: RunInImage = async () => Promise.reject(new Error("engine gone"));
-    await assert.rejects(findVerdict({ run, directories: DIRECTORIES, packages: PACKAGES }), /engine gone/u);
+    await assert.rejects(findFit({ run, directories: DIRECTORIES, packages: PACKAGES }), /engine gone/u);
   });
 });
