@@ -32,13 +32,17 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
     what: "the `flyte` that is brought into images without it: locked, fetched, checked against an image",
     imports: ["domain", "lib", "images", "containers"],
   },
+  "code-bundles": {
+    what: "the code that is sent with runs, prepared so that no program of an image has to fetch or unpack it",
+    imports: ["domain", "lib"],
+  },
   builds: {
     what: "from an image specification to an image",
     imports: ["domain", "lib", "images", "containers"],
   },
   executors: {
-    what: "where attempts run: `container/`, `process/`, in the server itself",
-    imports: ["domain", "lib", "images", "containers"],
+    what: "where attempts run: `container/`, `process/`, in the server itself; how unmodified images run there",
+    imports: ["domain", "lib", "images", "containers", "python-runtime", "code-bundles"],
   },
   platform: {
     what: "the composition for one machine: which engine, how containers reach the server, what is missing",

@@ -1,6 +1,7 @@
 /** Attempts: their names, where their output goes, how they end, and what is kept of them. */
 import type { ActionCode } from "./action-codes.ts";
 import type { ActionError, TimeMs } from "./action.ts";
+import type { AttemptStart } from "./attempt-start.ts";
 import type { ErrorCode } from "./errors.ts";
 import type { ActionKey } from "./ids.ts";
 import type { ResolvedImage } from "./image.ts";
@@ -80,6 +81,7 @@ export type AttemptOutcome =
 export interface AttemptFacts {
   readonly attempt: number;
   readonly image?: ResolvedImage | undefined;
+  readonly start?: AttemptStart | undefined;
   readonly startedAt?: TimeMs | undefined;
   readonly endedAt?: TimeMs | undefined;
   readonly exitCode?: number | undefined;

@@ -92,6 +92,8 @@ export const ERROR_CODES = {
   IMAGE_UNAUTHORIZED: "user",
   /** The image is for another processor architecture. */
   IMAGE_WRONG_PLATFORM: "user",
+  /** No task can run in the image: the message says what is wrong with it, the hint what mends that. */
+  IMAGE_CANNOT_RUN: "user",
   /** A step of an image build failed; the message has the step and its last lines. */
   IMAGE_BUILD_FAILED: "user",
   /** The builder cannot do what the image needs. */

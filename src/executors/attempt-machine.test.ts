@@ -48,6 +48,7 @@ function setUp(still?: Live, more: Partial<AttemptWork<string>> = {}) {
     work,
     {
       progress: () => {},
+      prepared: () => {},
       waiting: () => {},
       started: () => void told.push("started"),
       ended: ({ code, exitCode }) => void told.push(`ended ${code ?? exitCode}`),

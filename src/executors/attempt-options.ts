@@ -5,9 +5,20 @@
 import type { AttemptExit } from "../domain/attempt.ts";
 import type { ResourceAmounts } from "../domain/task.ts";
 
+export interface ContainerArchive {
+  /** A tar file of the machine where the server runs, without compression. */
+  readonly source: string;
+  /** Absolute; it is made where the image does not have it. */
+  readonly target: string;
+  /** To whom the files belong. */
+  readonly owner: { readonly uid: number; readonly gid: number };
+}
+
 export interface MountOptions {
   /** Files and directories of the machine where the attempt runs, which it can only read. */
   readonly readOnlyMounts?: readonly { readonly source: string; readonly target: string }[];
+  /** Archives that are unpacked into a directory of the container before its program starts. */
+  readonly archives?: readonly ContainerArchive[];
   /** Empty directories on disk that go with the attempt, owned as the image's directories of that name. */
   readonly scratch?: readonly { readonly target: string }[];
   /** Empty directories in memory for every user of the image. */
@@ -73,6 +84,7 @@ export type Refusal = AttemptExit & Required<Pick<AttemptExit, "code" | "message
 /** Each once: a field that is added to the types above does not compile before it stands here. */
 const NAMES: Readonly<Record<AttemptOption, true>> = {
   readOnlyMounts: true,
+  archives: true,
   scratch: true,
   tmpfs: true,
   readOnlyRoot: true,

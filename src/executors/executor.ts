@@ -7,9 +7,11 @@
  * specification and an observer of its own (ready, not ready) beside these, in the same executors.
  */
 import type { AttemptExit, AttemptKey, LogSink, LimitFacts } from "../domain/attempt.ts";
+import type { AttemptStart } from "../domain/attempt-start.ts";
 import type { ResolvedImage } from "../domain/image.ts";
 import type { ResourceAmounts, SharedMemoryBytes } from "../domain/task.ts";
 import type { AttemptDemands, Refusal } from "./attempt-options.ts";
+import type { ImageChecker } from "./image-checker.ts";
 
 export interface AttemptSpec extends AttemptDemands {
   readonly key: AttemptKey;
@@ -25,11 +27,15 @@ export interface AttemptSpec extends AttemptDemands {
   readonly labels: Readonly<Record<string, string>>;
   /** Whether its image may be pulled from any host: see lib/egress.ts. @default false */
   readonly isTrusted?: boolean;
+  /** Starts its image as a black box: nothing is adapted to it. @default false */
+  readonly isStrict?: boolean;
 }
 
 export interface AttemptObserver {
   /** Why it is not running yet, e.g. "pulling image". May be called often. */
   progress(message: string): void;
+  /** How it is started: known before `started`, and not where an earlier server made what runs. */
+  prepared(start: AttemptStart): void;
   /** It is created, but there is no capacity for it yet, and why. May be called often; `started` ends it. */
   waiting(reason: string): void;
   /** The first instruction of the attempt may have run. Called at most once. */
@@ -78,6 +84,8 @@ export interface Executor {
    * REGISTRY_* or EGRESS_DENIED.
    */
   resolveImage(reference: string, isTrusted?: boolean): Promise<ResolvedImage>;
+  /** What reads the images that attempts run in; absent where they run in none. Ends with the executor. */
+  readonly checker?: ImageChecker;
   /**
    * Why no attempt that names this image and asks for this can start, as `start` would report it; undefined where that is
    * not known. So a task is refused when it is sent.

@@ -17,6 +17,7 @@ export function routeByImage(
     ...(usual.expect && { expect: usual.expect }),
     endpointForAttempts: usual.endpointForAttempts,
     environmentFor: (access) => of(access.image.reference).environmentFor(access),
+    ...(usual.checker && { checker: usual.checker }),
     resolveImage: (reference, isTrusted) => of(reference).resolveImage(reference, isTrusted),
     refusal: (reference, demands) => of(reference).refusal(reference, demands),
     start: (spec, logs, observer) => of(spec.image.reference).start(spec, logs, observer),

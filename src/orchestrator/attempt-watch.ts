@@ -4,7 +4,9 @@
  * where another attempt follows, it is ended at once.
  */
 import type { ActionRecord } from "../domain/action-record.ts";
+import { describeAdaptation } from "../domain/adaptation.ts";
 import type { AttemptFacts } from "../domain/attempt.ts";
+import type { AttemptStart } from "../domain/attempt-start.ts";
 import { textForPeople } from "../domain/error-trailer.ts";
 import type { ActionEvent } from "../domain/transition.ts";
 import type { AttemptObserver } from "../executors/executor.ts";
@@ -52,6 +54,7 @@ export function createAttemptWatch(options: AttemptWatchOptions): AttemptWatch {
   const { attempt } = action.state;
   const report = createReport(sink, options);
   let silence: Timer | undefined;
+  let start: AttemptStart | undefined;
   const forget = () => {
     silence?.cancel();
     evidence.close();
@@ -60,7 +63,9 @@ export function createAttemptWatch(options: AttemptWatchOptions): AttemptWatch {
   let lingersUntilMs: number | undefined;
 
   const record = (event: ActionEvent, facts: Partial<AttemptFacts> = {}) =>
-    report.add(() => apply(action.key, event, { attempt: { attempt, image, ...facts } }));
+    report.add(() =>
+      apply(action.key, event, { attempt: { attempt, image, ...(start && { start }), ...facts } }),
+    );
 
   const write = (text: string) => {
     for (const line of text.split("\n")) sink.write("system", line, clock.now());
@@ -89,6 +94,12 @@ export function createAttemptWatch(options: AttemptWatchOptions): AttemptWatch {
   return {
     observer: {
       progress: (reason) => record({ type: "progress", attempt, reason }),
+      prepared: (how) => {
+        start = how;
+        for (const adaptation of how.adaptations) write(describeAdaptation(adaptation));
+        const reason = how.adaptations.map(describeAdaptation).join("; ");
+        if (reason !== "") record({ type: "progress", attempt, reason });
+      },
       waiting: (reason) => record({ type: "attemptWaiting", attempt, reason }),
       started: (at) => {
         record({ type: "started", attempt, at }, { startedAt: at });

@@ -25,7 +25,7 @@ async function captured(secret: string, work: (sink: LogSink, observer: AttemptO
   await executor.start(
     { key: KEY } as AttemptSpec,
     { lastAtMs: undefined, flush: async () => {}, write: (_stream, line) => void lines.push(line) },
-    { progress: report, waiting: report, started: report, ended: report },
+    { progress: report, prepared: report, waiting: report, started: report, ended: report },
   );
   return { lines, reports };
 }

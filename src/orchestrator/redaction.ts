@@ -47,6 +47,7 @@ function redactingSink(sink: LogSink, { redact }: Redactor): LogSink {
 function redactingObserver(observer: AttemptObserver, { redact }: Redactor): AttemptObserver {
   return {
     progress: (message) => observer.progress(redact(message)),
+    prepared: (start) => observer.prepared(start),
     waiting: (reason) => observer.waiting(redact(reason)),
     started: (atMs) => observer.started(atMs),
     ended: (exit: AttemptExit) => observer.ended({ ...exit, ...redactedTexts(exit, redact) }),

@@ -84,6 +84,7 @@ export async function chooseContainerPlatform(
             networks?.isDirect === true ? HOST_NAMES.docker : (chosen?.host ?? "127.0.0.1"),
           extraHosts: network.hostEntries,
           networks,
+          ...(context.records && { records: context.records }),
         });
       },
       createImageChecker: (cache) => {

@@ -2,6 +2,7 @@
 import type { ContainerConnections } from "../domain/auth-mode.ts";
 import type { ImageBuilder } from "../builds/builder.ts";
 import type { RegistryResolver } from "../builds/base-image.ts";
+import type { ImageRecords } from "../executors/image-records.ts";
 import type { Executor } from "../executors/executor.ts";
 import type { ImageChecker } from "../executors/image-checker.ts";
 import type { FactsCache } from "../images/check/facts-cache.ts";
@@ -13,6 +14,8 @@ export interface ExecutorContext {
   readonly instance: string;
   readonly dataDirectory: string;
   readonly log: Logger;
+  /** Undefined: what is found in images is not kept. */
+  readonly records?: ImageRecords;
 }
 
 /** What the image build service needs. */

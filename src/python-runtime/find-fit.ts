@@ -5,7 +5,8 @@
 import { randomBytes } from "node:crypto";
 import { modeOf, mountsOf, PROGRAMS_PATH, RUNTIME_PATH, type RuntimeDirectories } from "./runtime-start.ts";
 import type { ImageProgramEnd, RunInImage } from "./run-in-image.ts";
-import { brokenBy, parseCheck, parseProbe, type CheckResult, type RuntimeFit } from "./runtime-fit.ts";
+import type { RuntimeFit } from "../domain/runtime-fit.ts";
+import { brokenBy, parseCheck, parseProbe, type CheckResult } from "./fit-output.ts";
 
 export interface FindFitOptions {
   readonly run: RunInImage;

@@ -10,7 +10,7 @@ import { placePrograms } from "./programs.ts";
 import type { RunInImage } from "./run-in-image.ts";
 import type { PythonRuntime, RuntimeStore } from "./runtime-store.ts";
 import { variantOf, type Interpreter } from "./variant.ts";
-import type { RuntimeFit } from "./runtime-fit.ts";
+import type { RuntimeFit } from "../domain/runtime-fit.ts";
 
 /** An image with an interpreter that was found in it. */
 export interface ImageToFit {
@@ -28,10 +28,10 @@ export interface FittedRuntime {
   readonly runtime: string;
 }
 
-/** Keeps fits longer than this process lives. The key names the image, the interpreter and the runtime. */
+/** Keeps fits longer than this process lives; the store is one. The key names the image, the interpreter and the runtime. */
 export interface FitRecords {
-  find(key: string): Promise<RuntimeFit | undefined>;
-  keep(key: string, fit: RuntimeFit): Promise<void>;
+  findRuntimeFit(key: string): Promise<RuntimeFit | undefined>;
+  recordRuntimeFit(key: string, fit: RuntimeFit, atMs: number): Promise<void>;
 }
 
 export interface RuntimeFitterOptions {
@@ -68,7 +68,7 @@ export class RuntimeFitter {
     const key = [id, interpreter.path, runtime.name].join(" ");
     // Many actions of one image may start at once.
     const fit = await this.#locks(key, async () => {
-      const known = await this.#options.records.find(key);
+      const known = await this.#options.records.findRuntimeFit(key);
       const isCompiled = (await compiledRuntime(runtime, id, clock)) !== runtime.directory;
       if (known !== undefined && (isCompiled || modeOf(known) === undefined || this.#proved.has(key)))
         return known;
@@ -96,7 +96,7 @@ export class RuntimeFitter {
         error,
       });
     }
-    if (fit.kind !== "refuse" || fit.isCertain) await records.keep(key, fit);
+    if (fit.kind !== "refuse" || fit.isCertain) await records.recordRuntimeFit(key, fit, clock.now());
   }
 }
 
@@ -104,7 +104,7 @@ export class RuntimeFitter {
 export function fitsInMemory(): FitRecords {
   const fits = new Map<string, RuntimeFit>();
   return {
-    find: async (key) => fits.get(key),
-    keep: async (key, fit) => void fits.set(key, fit),
+    findRuntimeFit: async (key) => fits.get(key),
+    recordRuntimeFit: async (key, fit) => void fits.set(key, fit),
   };
 }

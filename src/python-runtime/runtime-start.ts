@@ -1,5 +1,5 @@
 /** How an image without flyte is started, in terms that every executor can carry out. */
-import type { RuntimeFit } from "./runtime-fit.ts";
+import type { RuntimeFit } from "../domain/runtime-fit.ts";
 
 /** Where containers have the runtime and the programs. Tracebacks and compiled modules name these paths. */
 export const RUNTIME_PATH = "/run/boxkite/python-runtime";

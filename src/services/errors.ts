@@ -38,6 +38,7 @@ const CODES = {
   IMAGE_NOT_FOUND: Code.NotFound,
   IMAGE_UNAUTHORIZED: Code.PermissionDenied,
   IMAGE_WRONG_PLATFORM: Code.FailedPrecondition,
+  IMAGE_CANNOT_RUN: Code.FailedPrecondition,
   IMAGE_BUILD_FAILED: Code.FailedPrecondition,
   IMAGE_BUILDER_TOO_OLD: Code.FailedPrecondition,
   SERVER_UNREACHABLE: Code.Unavailable,

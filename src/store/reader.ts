@@ -10,6 +10,7 @@ import type { AttemptKey, AttemptRecord } from "../domain/attempt.ts";
 import type { BuildRecord, ImageUses } from "../domain/build-record.ts";
 import type { ActionKey, ProjectKey, RunKey, TaskKey } from "../domain/ids.ts";
 import type { ImageFacts, ImageFactsKey } from "../domain/image-facts.ts";
+import type { RuntimeFit } from "../domain/runtime-fit.ts";
 import type { ResolvedImage } from "../domain/image.ts";
 import type { ListedRun, ListQuery, ListResult, RunScope } from "../domain/list.ts";
 import type { ProjectRecord } from "../domain/project.ts";
@@ -111,6 +112,8 @@ export interface StoreReader {
   /** Newest first; all builds without a name. */
   listBuilds(name?: string): Promise<readonly BuildRecord[]>;
   findImageFacts(key: ImageFactsKey): Promise<ImageFacts | undefined>;
+  /** The key is the one that it was recorded with. */
+  findRuntimeFit(key: string): Promise<RuntimeFit | undefined>;
 
   /** Deployed tasks and runs that name this image, by any of its names. */
   usesOfBuild(build: BuildRecord): Promise<ImageUses>;

@@ -17,6 +17,7 @@ import type { CallerRecord } from "../domain/principal.ts";
 import type { ProjectRecord } from "../domain/project.ts";
 import type { NewRun, RunRecord } from "../domain/run.ts";
 import type { Session, SessionKind } from "../domain/session.ts";
+import type { RuntimeFit } from "../domain/runtime-fit.ts";
 import type { ResourceAmounts, StoredSpec } from "../domain/task.ts";
 import type { Effect } from "../domain/transition.ts";
 import type { StoreReader } from "./reader.ts";
@@ -117,6 +118,8 @@ export interface Store extends StoreReader {
 
   /** Of the images that were read last; earlier ones are forgotten. */
   recordImageFacts(key: ImageFactsKey, facts: ImageFacts, at: TimeMs): Promise<void>;
+  /** Of those that were found last; earlier ones are forgotten. */
+  recordRuntimeFit(key: string, fit: RuntimeFit, at: TimeMs): Promise<void>;
 
   /** `exists`: a token that is not revoked has the name, or any has the id. */
   createToken(token: AccessToken): Promise<"created" | "exists">;

@@ -1,6 +1,7 @@
 /** What every store has to do, whichever database it sits on. */
 import type { AccessToken, Grant } from "../../src/domain/access-token.ts";
 import type { ActionRecord, NewAction } from "../../src/domain/action-record.ts";
+import type { AttemptStart } from "../../src/domain/attempt-start.ts";
 import type { ListQuery, RunScope } from "../../src/domain/list.ts";
 import type { Session } from "../../src/domain/session.ts";
 import { NO_SETTINGS, type NewRun, type RunRecord } from "../../src/domain/run.ts";
@@ -13,6 +14,7 @@ import { ROOT_ACTION, type RunKey } from "../../src/domain/ids.ts";
 import { EVERYONE, LOCAL, type CallerRecord } from "../../src/domain/principal.ts";
 import { type TaskDefinition } from "../../src/domain/task.ts";
 import { RUN_STATUSES, type RunStatus } from "../../src/domain/run-status.ts";
+import type { RuntimeFit } from "../../src/domain/runtime-fit.ts";
 import { transition, type ActionEvent } from "../../src/domain/transition.ts";
 import type { EffectRecord, Store, Work } from "../../src/store/store.ts";
 import { imageFacts } from "../helpers/image-facts.ts";
@@ -433,9 +435,12 @@ export function storeConformance(name: string, open: () => Promise<StoreSubject>
     const { root } = await createRun(store, "r1");
     const image = { reference: "a:1", pinned: "a@sha256:1", digest: "sha256:1", source: "registry" as const };
     const first = await step(work, root, { type: "admitted" }, { attempt: 1, image });
-    await step(work, first, { type: "started", attempt: 1, at: NOW }, { attempt: 1, startedAt: NOW });
+    const start: AttemptStart = { engine: "podman 4", adaptations: [{ kind: "interpreter", path: "/p" }] };
+    const facts = { attempt: 1, startedAt: NOW, start };
+    await step(work, first, { type: "started", attempt: 1, at: NOW }, facts);
     const [attempt] = await store.listAttempts(root);
     assert.deepEqual(attempt?.image, image);
+    assert.deepEqual(attempt?.start, start);
     assert.equal(attempt?.startedAt, NOW);
     assert.deepEqual(
       attempt?.transitions.map((change) => change.phase),
@@ -869,6 +874,25 @@ export function storeConformance(name: string, open: () => Promise<StoreSubject>
     );
     assert.equal(await again.findImageFacts(key), undefined, "what was read first is forgotten");
     assert.ok(await again.findImageFacts({ ...key, digest: "sha256:0" }));
+  });
+
+  check("how an image can use a runtime is kept", async ({ store, reopen }) => {
+    const fit: RuntimeFit = { kind: "has_flyte", version: "2.12.1" };
+    assert.equal(await store.findRuntimeFit("sha256:1 /p cp311"), undefined);
+    await store.recordRuntimeFit("sha256:1 /p cp311", { kind: "append" }, NOW);
+    await store.recordRuntimeFit("sha256:1 /p cp311", fit, NOW + 1);
+    const again = (await reopen?.()) ?? store;
+    assert.deepEqual(await again.findRuntimeFit("sha256:1 /p cp311"), fit);
+    const later = Array.from({ length: 1_000 }, (_, index) =>
+      again.recordRuntimeFit(`${index}`, fit, NOW + 2),
+    );
+    await Promise.all(later);
+    assert.equal(
+      await again.findRuntimeFit("sha256:1 /p cp311"),
+      undefined,
+      "what was found first is forgotten",
+    );
+    assert.ok(await again.findRuntimeFit("0"));
   });
 
   check("of tokens that are not revoked, each has a name of its own", async ({ store }) => {

@@ -28,6 +28,12 @@ export function optionProbes(directory = mkdtempSync(join(tmpdir(), "boxkite-opt
         options: { readOnlyMounts: [{ source: directory, target: "/given" }] },
         script: '[ "$(cat /given/file)" = content ] && ! touch /given/other',
       },
+      archives: {
+        options: {
+          archives: [{ source: join(directory, "a.tar"), target: "/a", owner: { uid: 0, gid: 0 } }],
+        },
+        script: UNPROVEN,
+      },
       scratch: {
         options: { scratch: [{ target: "/scratch" }] },
         script: "touch /scratch/file && grep -q ' /scratch ' /proc/mounts",

@@ -1,5 +1,6 @@
 /** What an executor reports of one attempt, with a promise for each step. */
 import type { AttemptExit, LogSink } from "../../src/domain/attempt.ts";
+import type { AttemptStart } from "../../src/domain/attempt-start.ts";
 import type { AttemptObserver } from "../../src/executors/executor.ts";
 
 export interface RecordedLine {
@@ -11,6 +12,7 @@ export interface RecordedLine {
 export class Recorder {
   readonly lines: RecordedLine[];
   readonly progress: string[] = [];
+  readonly starts: AttemptStart[] = [];
   /** started, line and ended, in the order in which they were reported. */
   readonly told: string[] = [];
   readonly started: Promise<number>;
@@ -45,6 +47,7 @@ export class Recorder {
       },
     };
     this.observer = {
+      prepared: (start) => void this.starts.push(start),
       waiting: (reason) => void this.progress.push(reason),
       progress: (message) => void this.progress.push(message),
       started: (atMs) => {

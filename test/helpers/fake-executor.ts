@@ -33,6 +33,7 @@ export function createFakeExecutor(
   const started: FakeAttempt[] = [];
   const nobody: AttemptObserver = {
     progress: () => {},
+    prepared: () => {},
     waiting: () => {},
     started: () => {},
     ended: () => {},

@@ -3,7 +3,7 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { cpSync } from "node:fs";
 import { join } from "node:path";
 import { suite, test, type TestContext } from "node:test";
-import { parseCheck } from "../../src/python-runtime/runtime-fit.ts";
+import { parseCheck } from "../../src/python-runtime/fit-output.ts";
 import { temporaryDirectory } from "../helpers/server.ts";
 import { stockPython } from "../helpers/stock-sdk.ts";
 import { installPackages, writeFiles, writeRuntime, type FakePackages } from "./fake-runtime.ts";

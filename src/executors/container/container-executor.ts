@@ -27,7 +27,9 @@ import { containerName, keyOfLabels, LABEL } from "./container-spec.ts";
 import type { EngineApi } from "../../containers/api.ts";
 import type { PodmanRuntimes } from "../../containers/podman-runtimes.ts";
 import type { EngineInfo } from "../../containers/types.ts";
+import { createImageChecker } from "./image-checker.ts";
 import { createImagePuller, type PullByCommand } from "./image-puller.ts";
+import type { ImageRecords } from "../image-records.ts";
 import type { Inherited } from "./inherited.ts";
 import { limitFactsOf } from "./limit-facts.ts";
 import type { RunNetworks } from "./run-networks.ts";
@@ -59,6 +61,8 @@ export interface ContainerExecutorOptions {
   readonly inherited?: Inherited;
   /** What holds containers in beside the defaults. */
   readonly policy?: ConfinementPolicy;
+  /** What is known of images; without it nothing is kept. */
+  readonly records?: ImageRecords;
   /** How podman on this machine makes containers with another OCI runtime; closed with the executor. */
   readonly podmanRuntimes?: PodmanRuntimes | undefined;
   /** How long the engine may be unreachable before its attempts count as lost. */
@@ -70,7 +74,7 @@ const LOST_AFTER_MS = 120_000;
 export function createContainerExecutor(options: ContainerExecutorOptions): Executor {
   const { api, info, instance, log, clock, networks, lostAfterMs = LOST_AFTER_MS } = options;
   const { registries = NO_REGISTRIES, pullByCommand, inherited = {}, egress = createEgressRule() } = options;
-  const { policy = NO_POLICY, podmanRuntimes } = options;
+  const { policy = NO_POLICY, podmanRuntimes, records: cache } = options;
   const credentials = options.credentials ?? createCredentialSource({ registries });
   const platform = { os: info.os, architecture: info.architecture };
   const { registry } = options;
@@ -79,6 +83,7 @@ export function createContainerExecutor(options: ContainerExecutorOptions): Exec
       ? createRegistryClients({ credentials, platform, clock, registries }, egress)
       : () => registry;
   const puller = createImagePuller({ api, registryFor, credentials, registries, pullByCommand, clock });
+  const checker = createImageChecker({ api, info, instance, registryFor, puller, cache, clock });
   const events = createContainerEvents(api, `${LABEL.instance}=${instance}`, log, clock);
   const watched = new WatchedAttempts<HeldContainer>(log);
   const resolving = new Map<string, Promise<ResolvedImage>>();
@@ -124,6 +129,7 @@ export function createContainerExecutor(options: ContainerExecutorOptions): Exec
       resolving.set(key, asked);
       return asked;
     },
+    checker,
     refusal: (_, demands) => refusal(demands, refusalContext(context())),
     start: async (spec, logs, observer) => {
       const name = nameOf(spec.key);

@@ -295,13 +295,14 @@ function stateValues(state: ActionState) {
 
 function writeAttempt(database: Database, id: number, facts: AttemptFacts, at: number): void {
   database.run(
-    `INSERT INTO attempts (action_id, attempt, created_at, started_at, ended_at, exit_code, outcome, error, output_uri, image)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    `INSERT INTO attempts (action_id, attempt, created_at, started_at, ended_at, exit_code, outcome, error, output_uri, image,
+       start)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
      ON CONFLICT (action_id, attempt) DO UPDATE SET
        started_at = coalesce(excluded.started_at, started_at), ended_at = coalesce(excluded.ended_at, ended_at),
        exit_code = coalesce(excluded.exit_code, exit_code), outcome = coalesce(excluded.outcome, outcome),
        error = coalesce(excluded.error, error), output_uri = coalesce(excluded.output_uri, output_uri),
-       image = coalesce(excluded.image, image)`,
+       image = coalesce(excluded.image, image), start = coalesce(excluded.start, start)`,
     id,
     facts.attempt,
     at,
@@ -312,6 +313,7 @@ function writeAttempt(database: Database, id: number, facts: AttemptFacts, at: n
     facts.error === undefined ? null : JSON.stringify(facts.error),
     facts.outputUri ?? null,
     facts.image === undefined ? null : JSON.stringify(facts.image),
+    facts.start === undefined ? null : JSON.stringify(facts.start),
   );
 }
 
@@ -336,6 +338,7 @@ function listAttempts(database: Database, action: ActionRecord): AttemptRecord[]
       error: row["error"] === null ? undefined : json(row["error"]),
       outputUri: optionalText(row["output_uri"]),
       image: row["image"] === null ? undefined : json(row["image"]),
+      start: row["start"] === null ? undefined : json(row["start"]),
       transitions: events
         .filter((event) => event["attempt"] === row["attempt"])
         .map((event) => ({

@@ -2,9 +2,9 @@
 import type { ImageFacts } from "../../domain/image-facts.ts";
 import type { Store } from "../store.ts";
 import type { Database } from "./database.ts";
+import { forgetOldest } from "./newest-kept.ts";
 import { json } from "./rows.ts";
 
-/** Above it those that were read first are forgotten. */
 const KEPT_IMAGES = 1_000;
 
 export function imageFactsStore(database: Database): Pick<Store, "findImageFacts" | "recordImageFacts"> {
@@ -29,11 +29,7 @@ export function imageFactsStore(database: Database): Pick<Store, "findImageFacts
           JSON.stringify(facts),
           at,
         );
-        database.run(
-          `DELETE FROM image_facts WHERE probed_at <
-             (SELECT probed_at FROM image_facts ORDER BY probed_at DESC LIMIT 1 OFFSET ?)`,
-          KEPT_IMAGES - 1,
-        );
+        forgetOldest(database, "image_facts", "probed_at", KEPT_IMAGES);
       }),
   };
 }

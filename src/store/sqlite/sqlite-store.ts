@@ -5,6 +5,7 @@ import type { OnChange } from "../reader.ts";
 import { actionStore } from "./actions.ts";
 import { buildStore } from "./builds.ts";
 import { imageFactsStore } from "./image-facts.ts";
+import { runtimeFitsStore } from "./runtime-fits.ts";
 import { openDatabase } from "./database.ts";
 import { firstShown } from "./first-shown.ts";
 import { liveAttempts } from "./live-attempts.ts";
@@ -34,6 +35,7 @@ export function openSqliteStore(file: string, onMigration?: OnMigration): Store 
     ...workStore(database, notify),
     ...buildStore(database),
     ...imageFactsStore(database),
+    ...runtimeFitsStore(database),
     ...tokenStore(database),
     ...sessionStore(database),
     onChange: (listener) => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import { runtimeStartOf, modeOf } from "./runtime-start.ts";
-import { brokenBy, parseCheck, parseProbe } from "./runtime-fit.ts";
+import { brokenBy, parseCheck, parseProbe } from "./fit-output.ts";
 
 const NONCE = "0123abcd";
 const line = (name: string, value: string | Buffer) =>

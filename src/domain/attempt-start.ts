@@ -1,0 +1,19 @@
+/** How an attempt was started: with its image and its task's code, where its result comes from. */
+import type { Adaptation } from "./adaptation.ts";
+
+export interface AttemptStart {
+  /** Who ran it, with its version: `podman 4.3.1`. */
+  readonly engine: string;
+  readonly adaptations: readonly Adaptation[];
+  /** What runs the task, where the image was read. */
+  readonly interpreter?: ProgramVersion;
+  /** Of the SDK whose runtime runs the task: flyte, or boxkite. */
+  readonly sdk?: { readonly name: string; readonly version: string };
+  /** Of the image, where its builder noted it. */
+  readonly base?: { readonly name: string; readonly digest: string };
+}
+
+export interface ProgramVersion {
+  readonly path: string;
+  readonly version: string;
+}

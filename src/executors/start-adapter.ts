@@ -1,0 +1,20 @@
+/**
+ * Makes unmodified images run. An executor asks it once the image is where attempts run, before it makes anything of it. What
+ * comes back is an ordinary specification: an executor on a cluster carries its mounts out by an init container.
+ */
+import type { AttemptStart } from "../domain/attempt-start.ts";
+import type { AttemptSpec } from "./executor.ts";
+
+export interface AdaptedAttempt {
+  /** To be started instead. */
+  readonly spec: AttemptSpec;
+  readonly start: AttemptStart;
+}
+
+export interface StartAdapter {
+  /**
+   * Throws IMAGE_CANNOT_RUN where no task can run in the image, with what was found, and ENGINE_* where the engine fails. What
+   * is only doubtful is left to the start.
+   */
+  adapt(spec: AttemptSpec, signal: AbortSignal): Promise<AdaptedAttempt>;
+}
