@@ -9,7 +9,7 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { LOCK_DIRECTORY, type Lock, type LockedWheel } from "../src/python-runtime/lock.ts";
-import { VARIANTS, variantName, type Variant } from "../src/python-runtime/variant.ts";
+import { VARIANTS, variantName, type Variant } from "../src/domain/python-variant.ts";
 
 const FLYTE = "2.12.1";
 const ARCHITECTURES = { amd64: "x86_64", arm64: "aarch64" } as const;

@@ -98,6 +98,8 @@ export interface PythonFacts {
   readonly path: string;
   /** `3.11.7`; undefined where it does not run. */
   readonly version?: string;
+  /** `cpython`, `pypy`, `cpython-free-threaded` (without the global interpreter lock). */
+  readonly build?: string;
   /** `glibc 2.36`, `musl`. */
   readonly libc?: string;
   readonly architecture?: string;

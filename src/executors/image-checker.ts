@@ -1,4 +1,6 @@
 /** What checks images before tasks run in them, whatever runs the tasks. */
+import type { ImageFacts } from "../domain/image-facts.ts";
+import type { ResolvedImage } from "../domain/image.ts";
 import type { CheckedImage } from "../images/check/report.ts";
 import type { TaskImport, TaskName } from "../images/check/task-import.ts";
 
@@ -15,6 +17,14 @@ export interface ImageChecker {
    * engine fails.
    */
   check(reference: string, options?: CheckOptions): Promise<CheckedImage>;
+  /**
+   * Of an image that is resolved, by its digest. Undefined where nothing is known of it and it is not where attempts run:
+   * nothing is pulled. Throws ENGINE_*.
+   */
+  readPresent(
+    image: ResolvedImage,
+    options?: Omit<CheckOptions, "onProgress">,
+  ): Promise<ImageFacts | undefined>;
   /** Imports the module of a task in a container of the image, within 20 s. */
   importTask(image: CheckedImage, task: TaskName, options?: CheckOptions): Promise<TaskImport>;
   close(): void;

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readdir } from "node:fs/promises";
 import { suite, test } from "node:test";
 import { LOCK_DIRECTORY, lockHash, readLock } from "./lock.ts";
-import { variantName, variantOf, VARIANTS } from "./variant.ts";
+import { variantName, variantOf, VARIANTS } from "../domain/python-variant.ts";
 
 const CPUS = { amd64: "x86_64", arm64: "aarch64" } as const;
 const PLATFORMS = { glibc: "manylinux", musl: "musllinux" } as const;
@@ -51,8 +51,8 @@ suite("the variant of an interpreter", () => {
   for (const [what, difference] of [
     ["an older Python", { version: "3.9.18" }],
     ["a newer Python", { version: "3.15.0" }],
-    ["PyPy", { implementation: "pypy" }],
-    ["a build without global interpreter lock", { version: "3.14.0", freeThreaded: true }],
+    ["PyPy", { build: "pypy" }],
+    ["a build without global interpreter lock", { version: "3.14.0", build: "cpython-free-threaded" }],
     ["another architecture", { arch: "riscv64" }],
     ["another libc", { libc: "uclibc" }],
   ] as const) {

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { variantName, type Variant } from "./variant.ts";
+import { variantName, type Variant } from "../domain/python-variant.ts";
 
 export interface LockedWheel {
   /** Normalized, as in the index: https://packaging.python.org/en/latest/specifications/name-normalization/ */

@@ -11,7 +11,7 @@ import { silentLogger } from "../lib/log.ts";
 import { RuntimeFitter, fitsInMemory, type ImageToFit } from "./runtime-fitter.ts";
 import type { RunInImage } from "./run-in-image.ts";
 import { RuntimeStore } from "./runtime-store.ts";
-import type { Interpreter } from "./variant.ts";
+import type { Interpreter } from "../domain/python-variant.ts";
 
 const FLYTE = makeWheel("flyte", [{ name: "flyte/__init__.py", content: "" }]);
 const INTERPRETER: Interpreter = {

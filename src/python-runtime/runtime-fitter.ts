@@ -9,7 +9,7 @@ import { findFit, type FoundFit } from "./find-fit.ts";
 import { placePrograms } from "./programs.ts";
 import type { RunInImage } from "./run-in-image.ts";
 import type { PythonRuntime, RuntimeStore } from "./runtime-store.ts";
-import { variantOf, type Interpreter } from "./variant.ts";
+import { variantOf, type Interpreter } from "../domain/python-variant.ts";
 import type { RuntimeFit } from "../domain/runtime-fit.ts";
 
 /** An image with an interpreter that was found in it. */

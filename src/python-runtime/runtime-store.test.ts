@@ -15,7 +15,7 @@ import { BoxkiteError } from "../domain/errors.ts";
 import { systemClock, type Clock } from "../lib/clock.ts";
 import { createFetchWheel, type FetchWheel } from "./fetch-wheel.ts";
 import { RuntimeStore } from "./runtime-store.ts";
-import type { Variant } from "./variant.ts";
+import type { Variant } from "../domain/python-variant.ts";
 
 const VARIANT: Variant = { python: "3.11", libc: "glibc", arch: "amd64" };
 const FLYTE = makeWheel("flyte", [

@@ -13,7 +13,7 @@ import { lockHash, readLock, type Lock } from "./lock.ts";
 import { makeRuntime, type FetchOptions } from "./make-runtime.ts";
 import { readManifest } from "./manifest.ts";
 import { markUsed, removeUnused } from "./unused.ts";
-import { variantName, VARIANTS, type Variant } from "./variant.ts";
+import { variantName, VARIANTS, type Variant } from "../domain/python-variant.ts";
 import { cachedWheels } from "./wheel-cache.ts";
 
 /** Their directory, below the data directory. */

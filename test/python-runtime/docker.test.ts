@@ -5,10 +5,12 @@ import { findEngine } from "../../src/containers/find.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import { silentLogger } from "../../src/lib/log.ts";
 import { RuntimeFitter, fitsInMemory } from "../../src/python-runtime/runtime-fitter.ts";
-import { createImageRunner } from "../../src/python-runtime/image-runner.ts";
+import { createImageRunner } from "../../src/executors/container/image-runner.ts";
+import { LABEL } from "../../src/executors/container/container-spec.ts";
 import { startDocker } from "../helpers/dockerd.ts";
 import { ARCH, STORE_DIRECTORY, testStore } from "./test-store.ts";
 
+const INSTANCE = "test-python-runtime";
 const IMAGE = "docker.io/library/python:3.10-slim";
 
 const docker = await startDocker([IMAGE]);
@@ -22,7 +24,8 @@ test("an image without flyte can use the runtime", { skip: docker.missing ?? fal
     api: engine.api,
     image: IMAGE,
     interpreter: path,
-    labels: { "dev.boxkite.test": "python-runtime" },
+    info: await engine.api.info(),
+    instance: INSTANCE,
     clock: systemClock,
   });
   const fitter = new RuntimeFitter({
@@ -40,5 +43,5 @@ test("an image without flyte can use the runtime", { skip: docker.missing ?? fal
   });
   assert.deepEqual(fitted?.fit, { kind: "append" });
   assert.match(fitted.start?.mounts[0]?.source ?? "", /\/compiled\//u);
-  assert.deepEqual(await engine.api.listContainers(["dev.boxkite.test=python-runtime"]), []);
+  assert.deepEqual(await engine.api.listContainers([`${LABEL.probe}=${INSTANCE}`]), []);
 });

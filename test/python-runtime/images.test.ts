@@ -9,7 +9,7 @@ import { silentLogger } from "../../src/lib/log.ts";
 import { runtimeStartOf } from "../../src/python-runtime/runtime-start.ts";
 import { addBytecode } from "../../src/python-runtime/bytecode.ts";
 import { findFit } from "../../src/python-runtime/find-fit.ts";
-import { createImageRunner } from "../../src/python-runtime/image-runner.ts";
+import { createImageRunner } from "../../src/executors/container/image-runner.ts";
 import { placePrograms } from "../../src/python-runtime/programs.ts";
 import type { PythonRuntime } from "../../src/python-runtime/runtime-store.ts";
 import { readZip } from "../../src/python-runtime/zip.ts";
@@ -19,7 +19,7 @@ import { ARCH, STORE_DIRECTORY, testStore } from "./test-store.ts";
 
 const BASE = "docker.io/library/python:3.11-slim";
 const PREFIX = "localhost/boxkite-python-runtime";
-const LABELS = { "dev.boxkite.test": "python-runtime" };
+const INSTANCE = "test-python-runtime";
 
 interface Case {
   readonly what: string;
@@ -113,7 +113,8 @@ suite("images without flyte", { skip: missingEngine("podman") }, () => {
           api: engine.api,
           image,
           interpreter: path,
-          labels: LABELS,
+          info: await engine.api.info(),
+          instance: INSTANCE,
           clock: systemClock,
         }),
         directories: { runtime: runtime.directory, programs },

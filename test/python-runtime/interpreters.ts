@@ -2,7 +2,7 @@
 import { spawnSync } from "node:child_process";
 import { globSync } from "node:fs";
 import { homedir } from "node:os";
-import { PYTHONS } from "../../src/python-runtime/variant.ts";
+import { PYTHONS } from "../../src/domain/python-variant.ts";
 import { stockPython } from "../helpers/stock-sdk.ts";
 
 export interface MachinePython {

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { systemClock } from "../../src/lib/clock.ts";
 import { createFetchWheel } from "../../src/python-runtime/fetch-wheel.ts";
 import { RuntimeStore } from "../../src/python-runtime/runtime-store.ts";
-import type { Variant } from "../../src/python-runtime/variant.ts";
+import type { Variant } from "../../src/domain/python-variant.ts";
 
 export const STORE_DIRECTORY = join(import.meta.dirname, "../../.cache/python-runtimes");
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { reportOn, reportOnError } from "../../images/check/report.ts";
+import { reportOn, reportOnError, type CheckedImage } from "../../images/check/report.ts";
+import { NO_ADAPTATIONS } from "../../images/check/adaptations.ts";
 import { BoxkiteError } from "../../domain/errors.ts";
 import { BARE_PYTHON, imageFacts, PYTHON } from "../../../test/helpers/image-facts.ts";
 import { reportJson, reportText } from "./check-report.ts";
@@ -16,22 +17,20 @@ const IMAGE = {
 const VENV = { ...PYTHON, path: "/opt/venv/bin/python", prefix: "/opt/venv" };
 
 const good = reportOn({ image: IMAGE, facts: imageFacts(), isCached: true }, {});
-const bad = reportOn(
-  {
-    image: IMAGE,
-    facts: imageFacts(
-      {
-        pythons: [BARE_PYTHON, VENV],
-        user: { uid: 1000, gid: 100 },
-        workdir: { path: "/app", writable: false },
-        entrypoint: "swallows",
-      },
-      { entrypoint: ["/serve"] },
-    ),
-    isCached: false,
-  },
-  {},
-);
+const UNUSUAL: CheckedImage = {
+  image: IMAGE,
+  facts: imageFacts(
+    {
+      pythons: [BARE_PYTHON, VENV],
+      user: { uid: 1000, gid: 100 },
+      workdir: { path: "/app", writable: false },
+      entrypoint: "swallows",
+    },
+    { entrypoint: ["/serve"] },
+  ),
+  isCached: false,
+};
+const bad = reportOn(UNUSUAL, {}, [], NO_ADAPTATIONS);
 const away = reportOnError(
   "team/app:1",
   new BoxkiteError("REGISTRY_UNREACHABLE", "registry docker.io cannot be asked", { hint: "try later" }),
@@ -65,6 +64,12 @@ test("a report for people: the answer, the facts, and what mends each finding", 
   assert.match(text, /^ {9}or: {2}let a script end with: exec "\$@"$/mu);
   assert.match(text, /^ {4}but {2}WORKDIR_NOT_WRITABLE: /mu);
   assert.match(text, /^ {4}note USER_WITHOUT_NAME: /mu);
+  const adapted = reportText(reportOn(UNUSUAL, {}));
+  assert.match(
+    adapted,
+    /^ok {2}team\/app:1 runs \(Python tasks\), adapted: its interpreter is started by its full path, its ENTRYPOINT is replaced, the code is put there by the server$/mu,
+  );
+  assert.match(adapted, /^ {4}ok {3}A0_NOT_ON_PATH: /mu);
   assert.equal(
     reportText(away),
     `??  team/app:1 was not checked: REGISTRY_UNREACHABLE

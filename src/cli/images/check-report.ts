@@ -3,16 +3,17 @@ import type { ContainerFacts, Folder, ImageFacts, PythonFacts } from "../../doma
 import { pinOf } from "../../domain/image.ts";
 import type { Finding, FindingLevel } from "../../images/check/finding.ts";
 import { flyteOf, pythonOfA0 } from "../../images/check/interpreters.ts";
+import type { Verdict } from "../../images/check/verdict.ts";
 import type { CheckedImage, ImageReport } from "../../images/check/report.ts";
 import { formatBytes } from "./describe.ts";
 import type { EnvironmentImage } from "./program/program-images.ts";
 
 const LANGUAGES = { python: "Python", typescript: "TypeScript" } as const;
 const ADAPTED = {
-  "interpreter-path": "its interpreter is started by its full path",
+  interpreter: "its interpreter is started by its full path",
   entrypoint: "its ENTRYPOINT is replaced",
-  "runtime-store": "flyte is mounted",
-  "code-mount": "the code is mounted",
+  runtime: "flyte is mounted",
+  code: "the code is put there by the server",
 } as const;
 const SIGNS: Readonly<Record<FindingLevel, string>> = { blocks: "--", limits: "but", note: "note" };
 const NAME_COLUMNS = 10;
@@ -28,7 +29,7 @@ export function reportText(report: ImageReport): string {
       : [`${INDENT}${"runs".padEnd(NAME_COLUMNS)}${environments.join(", ")}`]),
     ...(checked === undefined ? [] : factLines(checked).map((line) => INDENT + line)),
     ...(findings.length === 0 ? [] : [""]),
-    ...findings.flatMap(findingLines).map((line) => INDENT + line),
+    ...findings.flatMap((each) => findingLines(each, report.verdict)).map((line) => INDENT + line),
     "",
   ];
   return `${lines.join("\n")}\n`;
@@ -141,14 +142,15 @@ function toolsText({ programs, caBundle }: ContainerFacts): string {
   return `${tar}, ${caBundle === undefined ? "no certificate authorities" : caBundle}`;
 }
 
-function findingLines({ code, level, text, mend }: Finding): string[] {
+function findingLines({ code, level, text, mend, adaptation }: Finding, verdict: Verdict): string[] {
+  const isAdapted = verdict.kind === "adapted" && verdict.adaptations.some((each) => each === adaptation);
   const mending = [
     mend.dockerfile === undefined ? [] : `Dockerfile: ${mend.dockerfile}`,
     mend.sdk === undefined ? [] : `SDK: ${mend.sdk}`,
     mend.other ?? [],
   ].flat();
   return [
-    `${SIGNS[level].padEnd(5)}${code}: ${text}`,
+    `${(isAdapted ? "ok" : SIGNS[level]).padEnd(5)}${code}: ${text}`,
     ...mending.map((line, index) => `     ${index === 0 ? "try:" : "or: "} ${line}`),
   ];
 }

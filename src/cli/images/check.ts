@@ -2,6 +2,11 @@
 import { join } from "node:path";
 import { BoxkiteError } from "../../domain/errors.ts";
 import type { ImageChecker } from "../../executors/image-checker.ts";
+import {
+  ALL_ADAPTATIONS,
+  NO_ADAPTATIONS,
+  type AvailableAdaptations,
+} from "../../images/check/adaptations.ts";
 import { findKnownFacts, type FactsCache } from "../../images/check/facts-cache.ts";
 import {
   reportOn,
@@ -35,6 +40,7 @@ interface Checking {
   readonly cache: FactsCache | undefined;
   readonly machine: CheckedMachine;
   readonly task: TaskName | undefined;
+  readonly available: AvailableAdaptations;
   readonly engine: () => Promise<ImageChecker>;
   readonly signal: AbortSignal;
 }
@@ -66,6 +72,7 @@ export async function checkImages(input: CommandInput, dataDirectory: string): P
     cache: store,
     machine: { driver: await nvidiaDriver() },
     task,
+    available: input.values["strict"] === true ? NO_ADAPTATIONS : ALL_ADAPTATIONS,
     signal: interrupted.signal,
     engine: engine.checker,
   };
@@ -165,13 +172,13 @@ async function checkProgram(
 }
 
 async function checkOne(checking: Checking, name: string): Promise<ImageReport> {
-  const { machine, task } = checking;
+  const { machine, task, available } = checking;
   try {
     const checked = await read(checking, name);
-    if (task === undefined) return reportOn(checked, machine);
+    if (task === undefined) return reportOn(checked, machine, [], available);
     const result = await (await checking.engine()).importTask(checked, task, { signal: checking.signal });
     const finding = importFinding(subjectOf(name, checked.facts, machine), task, result);
-    return reportOn(checked, machine, finding === undefined ? [] : [finding]);
+    return reportOn(checked, machine, finding === undefined ? [] : [finding], available);
   } catch (error) {
     return reportOnError(name, error);
   }

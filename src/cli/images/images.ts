@@ -21,6 +21,10 @@ export const images: Command = {
       value: "MODULE:NAME",
       help: "check: whether the module of this task can be imported in the image",
     },
+    strict: {
+      type: "boolean",
+      help: "check: whether it runs as a black box, with nothing adapted to it (up --strict-images)",
+    },
     python: {
       type: "string",
       value: "FILE",
@@ -52,7 +56,7 @@ export const images: Command = {
 const VERBS = {
   ls: ["json"],
   inspect: ["json"],
-  check: ["engine", "task", "python", "json"],
+  check: ["engine", "task", "strict", "python", "json"],
   build: ["engine", "target", "context"],
   prune: ["engine", "keep-days", "dry-run"],
 } as const;

@@ -1,5 +1,5 @@
 /** Which runtimes `boxkite runtime fetch` is about. */
-import { ARCHITECTURES, LIBCS, PYTHONS, VARIANTS, type Variant } from "../../python-runtime/variant.ts";
+import { ARCHITECTURES, LIBCS, PYTHONS, VARIANTS, type Variant } from "../../domain/python-variant.ts";
 import { invalidSetting, optionOf } from "../check-setting.ts";
 import type { CommandInput } from "../command.ts";
 

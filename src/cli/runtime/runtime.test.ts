@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { suite, test } from "node:test";
 import { temporaryDirectory } from "../../../test/helpers/server.ts";
 import { runProgram, succeeded } from "../../../test/helpers/stock-sdk.ts";
-import { variantName, VARIANTS } from "../../python-runtime/variant.ts";
+import { variantName, VARIANTS } from "../../domain/python-variant.ts";
 import { chooseVariants } from "./choose-variants.ts";
 
 const choose = (values: Readonly<Record<string, string | boolean>>, arch = "x64") =>

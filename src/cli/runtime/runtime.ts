@@ -4,7 +4,7 @@ import { systemClock } from "../../lib/clock.ts";
 import { createFetchWheel } from "../../python-runtime/fetch-wheel.ts";
 import { readLock } from "../../python-runtime/lock.ts";
 import { RUNTIMES_DIRECTORY, RuntimeStore } from "../../python-runtime/runtime-store.ts";
-import { variantName, VARIANTS, variantText } from "../../python-runtime/variant.ts";
+import { variantName, VARIANTS, variantText } from "../../domain/python-variant.ts";
 import { createDirectory, explainDirectory } from "../../server/create-directory.ts";
 import { EXIT, type Command, type CommandInput } from "../command.ts";
 import { dataDirectory } from "../data-directory.ts";

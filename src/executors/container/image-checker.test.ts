@@ -6,6 +6,7 @@ import type { EngineApi } from "../../containers/api.ts";
 import type { EngineInfo } from "../../containers/types.ts";
 import { BoxkiteError } from "../../domain/errors.ts";
 import type { ImageFacts, ImageFactsKey } from "../../domain/image-facts.ts";
+import { FACTS_VERSION } from "../../images/check/facts-cache.ts";
 import type { RegistryClient } from "../../images/registry/registry-client.ts";
 import { steppedClock } from "../../../test/helpers/stepped-clock.ts";
 import { createImageChecker } from "./image-checker.ts";
@@ -116,7 +117,7 @@ test("an image is pulled and read once, and then known by its digest", async () 
   assert.deepEqual([second.isCached, second.facts], [true, first.facts]);
   assert.deepEqual(
     [...kept.keys()],
-    [JSON.stringify({ digest: DIGEST, platform: "linux/amd64", version: 1 })],
+    [JSON.stringify({ digest: DIGEST, platform: "linux/amd64", version: FACTS_VERSION })],
   );
 });
 

@@ -16,6 +16,7 @@ import { importCommand, parseImport } from "../../images/check/task-import.ts";
 import { parseImageReference } from "../../images/reference.ts";
 import type { RegistryClients } from "../../images/registry/registry-clients.ts";
 import type { Clock } from "../../lib/clock.ts";
+import { orAborted } from "../../lib/wait.ts";
 
 export interface ImageCheckerOptions {
   readonly api: EngineApi;
@@ -27,6 +28,12 @@ export interface ImageCheckerOptions {
   /** Undefined: nothing is kept. */
   readonly cache: FactsCache | undefined;
   readonly clock: Clock;
+}
+
+interface Described {
+  readonly facts: Omit<ImageFacts, "container">;
+  /** Whether it is all that can be known: facts that are kept are. */
+  readonly isWhole: boolean;
 }
 
 export function createImageChecker(options: ImageCheckerOptions): ImageChecker {
@@ -48,22 +55,42 @@ export function createImageChecker(options: ImageCheckerOptions): ImageChecker {
     if ((await api.inspectImage(image.pinned)) === undefined) await puller.pull(image, isTrusted, onProgress);
   };
 
+  const describe = async (image: ResolvedImage, isTrusted: boolean): Promise<Described> => {
+    const own = async () => {
+      const known = await api.inspectImage(image.pinned);
+      return known && inspectFacts(known);
+    };
+    if (image.source !== "registry") {
+      const facts = await own();
+      if (facts !== undefined) return { facts, isWhole: true };
+    }
+    try {
+      const details = await registryFor(isTrusted).describe(parseImageReference(image.pinned));
+      return { facts: registryFacts(details), isWhole: true };
+    } catch (error) {
+      // The registry may be out of reach, and the image here.
+      const facts = await own();
+      if (facts === undefined) throw error;
+      return { facts, isWhole: false };
+    }
+  };
+
   const read = async (
     image: ResolvedImage,
     { isTrusted = false, onProgress = () => {}, signal }: CheckOptions,
   ): Promise<ImageFacts> => {
-    const own = image.source === "registry" ? undefined : await api.inspectImage(image.pinned);
-    const facts =
-      own === undefined
-        ? registryFacts(await registryFor(isTrusted).describe(parseImageReference(image.pinned)))
-        : inspectFacts(own);
+    const { facts: described, isWhole } = await describe(image, isTrusted);
     await ensurePresent(image, { isTrusted, onProgress });
     onProgress(`reading image ${image.reference}`);
     await removeOldProbes({ api, clock });
     const { reference, pinned } = image;
-    const container = await probeImage(contextOf(signal), { reference, pinned, config: facts.config });
-    return { ...facts, container };
+    const container = await probeImage(contextOf(signal), { reference, pinned, config: described.config });
+    const facts = { ...described, container };
+    if (isWhole && isLasting(facts)) await cache?.recordImageFacts(keyOf(image), facts, clock.now());
+    return facts;
   };
+
+  const keyOf = ({ digest }: ResolvedImage) => factsKey(digest, platform);
 
   /** Checks of one image at the same time are one. */
   const factsOf = async (image: ResolvedImage, asked: CheckOptions): Promise<ImageFacts> => {
@@ -71,18 +98,24 @@ export function createImageChecker(options: ImageCheckerOptions): ImageChecker {
     if (known !== undefined) return known;
     const work = read(image, asked).finally(() => running.delete(image.pinned));
     running.set(image.pinned, work);
-    const facts = await work;
-    if (isLasting(facts)) await cache?.recordImageFacts(factsKey(image.digest, platform), facts, clock.now());
-    return facts;
+    return work;
   };
 
   return {
     check: async (reference, asked = {}) => {
       const sources = { api, registry: registryFor(asked.isTrusted ?? false), platform };
       const image = await resolveImage(reference, sources);
-      const known = await cache?.findImageFacts(factsKey(image.digest, platform));
+      const known = await cache?.findImageFacts(keyOf(image));
       const facts = known ?? (await factsOf(image, asked));
       return { image, facts, isCached: known !== undefined };
+    },
+    readPresent: async (image, { isTrusted = false, signal } = {}) => {
+      const known = await cache?.findImageFacts(keyOf(image));
+      if (known !== undefined) return known;
+      if ((await api.inspectImage(image.pinned)) === undefined) return undefined;
+      // Others may wait for it, too: it goes on where this caller gives up.
+      const work = factsOf(image, { isTrusted });
+      return await (signal === undefined ? work : orAborted(work, signal));
     },
     importTask: async ({ image, facts }, task, asked = {}) => {
       const command = importCommand(subjectOf(image.reference, facts, {}), task);

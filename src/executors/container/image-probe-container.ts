@@ -12,6 +12,7 @@ import { BoxkiteError } from "../../domain/errors.ts";
 import { hasBegun } from "../../images/check/parse-probe.ts";
 import { ProbeFrames } from "../../images/check/probe-frames.ts";
 import type { Clock } from "../../lib/clock.ts";
+import type { MountOptions } from "../attempt-options.ts";
 import { confine, NO_POLICY } from "./confinement.ts";
 import { confinementFields, memoryLimitOf, optionFields } from "./container-options.ts";
 import { LABEL } from "./container-spec.ts";
@@ -34,6 +35,13 @@ export interface ProbeContainer {
   readonly args: (nonce: string) => readonly string[];
 }
 
+interface CreatedContainer extends Omit<ProbeContainer, "args"> {
+  readonly args: readonly string[];
+  readonly mounts?: MountOptions["readOnlyMounts"];
+  /** How long it may run. @default END_WITHIN_MS */
+  readonly withinMs?: number;
+}
+
 export type ProbeRun =
   | {
       readonly kind: "ran";
@@ -48,6 +56,9 @@ export const BEGIN_WITHIN_MS = 10_000;
 /** For all of it. */
 export const END_WITHIN_MS = 20_000;
 
+/** Whoever made it would have removed it by then. */
+const LEFT_OVER_AFTER_MS = 40_000;
+
 /** Removes containers of checks whose process was killed: those whose time is over. */
 export async function removeOldProbes({ api, clock }: Pick<ProbeContext, "api" | "clock">): Promise<void> {
   const left = await api.listContainers([LABEL.probeUntil]);
@@ -58,13 +69,13 @@ export async function removeOldProbes({ api, clock }: Pick<ProbeContext, "api" |
 /** A container that is created, but not started; removed when `use` settles. Throws IMAGE_NOT_FOUND. */
 export async function withProbeContainer<T>(
   context: ProbeContext,
-  { image, entrypoint, args }: Omit<ProbeContainer, "args"> & { readonly args: readonly string[] },
+  { image, entrypoint, args, mounts = [], withinMs = END_WITHIN_MS }: CreatedContainer,
   use: (id: string) => Promise<T>,
 ): Promise<T> {
   const { api, info, instance, clock } = context;
   const name = `boxkite-check-${process.pid}-${randomBytes(6).toString("hex")}`;
   const confinement = confine({}, NO_POLICY);
-  const options = optionFields({ network: "none" }, confinement);
+  const options = optionFields({ network: "none", readOnlyMounts: mounts }, confinement);
   const memory = memoryLimitOf({ limits: {} }, confinement, info);
   const created = await api.createContainer(name, {
     ...options.body,
@@ -74,7 +85,7 @@ export async function withProbeContainer<T>(
     Labels: {
       [LABEL.instance]: instance,
       [LABEL.probe]: instance,
-      [LABEL.probeUntil]: String(clock.now() + 3 * END_WITHIN_MS),
+      [LABEL.probeUntil]: String(clock.now() + withinMs + LEFT_OVER_AFTER_MS),
     },
     HostConfig: {
       ...options.host,

@@ -1,5 +1,5 @@
 /** What a check of an image finds. docs/image-check.md explains each code; a test compares the two. */
-import type { Adaptation } from "./adaptations.ts";
+import type { AdaptationKind } from "../../domain/adaptation.ts";
 
 /** `blocks`: no task can run. `limits`: some cannot, the text says which. `note`: they can. */
 export type FindingLevel = "blocks" | "limits" | "note";
@@ -21,5 +21,5 @@ export interface Finding {
   readonly text: string;
   readonly mend: Mend;
   /** By which a server runs the image all the same. */
-  readonly adaptation?: Adaptation;
+  readonly adaptation?: AdaptationKind;
 }

@@ -9,18 +9,10 @@ import {
   PYTHON,
   withoutPython,
 } from "../../../test/helpers/image-facts.ts";
-import type { Adaptation } from "./adaptations.ts";
+import { ALL_ADAPTATIONS as ALL, NO_ADAPTATIONS as NONE } from "./adaptations.ts";
 import { FINDINGS, findingsOf } from "./findings.ts";
 import { subjectOf } from "./subject.ts";
 import { verdictOf } from "./verdict.ts";
-
-const NONE: ReadonlySet<Adaptation> = new Set();
-const ALL: ReadonlySet<Adaptation> = new Set([
-  "interpreter-path",
-  "entrypoint",
-  "runtime-store",
-  "code-mount",
-]);
 
 interface Case {
   readonly image: string;
@@ -129,7 +121,6 @@ const CASES: readonly Case[] = [
     image: "flyte beside pydantic 1",
     container: { a0Error: "ModuleNotFoundError: No module named 'pydantic.json_schema'" },
     verdict: "cannot",
-    adapted: "adapted",
     codes: ["FLYTE_BROKEN"],
     mend: /^RUN \/usr\/local\/bin\/python -m pip install flyte==/u,
   },
@@ -371,13 +362,13 @@ test("the verdict names what is in the way, and what was adapted", () => {
     kind: "cannot",
     because: ["FLYTE_MISSING", "ENTRYPOINT_SWALLOWS"],
   });
-  assert.deepEqual(verdictOf(findings, new Set<Adaptation>(["runtime-store"])), {
+  assert.deepEqual(verdictOf(findings, new Set(["runtime"] as const)), {
     kind: "cannot",
     because: ["ENTRYPOINT_SWALLOWS"],
   });
   assert.deepEqual(verdictOf(findings, ALL), {
     kind: "adapted",
-    adaptations: ["runtime-store", "entrypoint"],
+    adaptations: ["runtime", "entrypoint"],
   });
 });
 

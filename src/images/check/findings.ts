@@ -1,6 +1,7 @@
 /** The table of what may be wrong with an image. Each row says when it applies, and what mends it. */
 import { posix } from "node:path";
-import type { Adaptation } from "./adaptations.ts";
+import type { AdaptationKind } from "../../domain/adaptation.ts";
+import { runtimeVariantOf } from "./adaptations.ts";
 import { driverFor, newestCudaOf } from "./cuda.ts";
 import type { Finding, FindingLevel, Mend } from "./finding.ts";
 import { flyteOf, modernPythons, preferredPython, readyPythons } from "./interpreters.ts";
@@ -15,20 +16,31 @@ import {
   TESTED_FLYTE,
 } from "./versions.ts";
 
+interface Found {
+  readonly text: string;
+  readonly mend: Mend;
+  /** Whether the adaptation of the row helps this image. @default true */
+  readonly isAdaptable?: boolean;
+}
+
 interface Row {
   readonly code: string;
   readonly level: FindingLevel;
   /** @default false */
   readonly certain?: boolean;
-  readonly adaptation?: Adaptation;
+  readonly adaptation?: AdaptationKind;
   /** Undefined: the image has not this fault. */
-  readonly find: (subject: Subject) => { readonly text: string; readonly mend: Mend } | undefined;
+  readonly find: (subject: Subject) => Found | undefined;
 }
 
 export function findingsOf(subject: Subject): Finding[] {
-  return FINDINGS.flatMap(({ find, ...row }) => {
+  return FINDINGS.flatMap(({ find, adaptation, ...row }) => {
     const found = find(subject);
-    return found === undefined ? [] : [{ certain: false, ...row, ...found }];
+    if (found === undefined) return [];
+    const { isAdaptable = true, ...said } = found;
+    return [
+      { certain: false, ...row, ...said, ...(isAdaptable && adaptation !== undefined && { adaptation }) },
+    ];
   });
 }
 
@@ -81,13 +93,14 @@ export const FINDINGS: readonly Row[] = [
     code: "FLYTE_MISSING",
     level: "blocks",
     certain: true,
-    adaptation: "runtime-store",
+    adaptation: "runtime",
     find: (subject) => {
       const python = preferredPython(subject.container);
       const has = modernPythons(subject.container).some((each) => flyteOf(each) !== undefined);
       if (!needsPython(subject) || has || python?.version === undefined) return undefined;
       if (!isAtLeast(python.version, FIRST_PYTHON)) return undefined;
       return {
+        isAdaptable: runtimeVariantOf(python) !== undefined,
         text: `no interpreter in it has the package flyte; its Python is ${python.path} (${python.version})`,
         mend: {
           dockerfile: installFlyte(subject, python),
@@ -118,7 +131,6 @@ export const FINDINGS: readonly Row[] = [
   {
     code: "FLYTE_BROKEN",
     level: "blocks",
-    adaptation: "runtime-store",
     find: (subject) => {
       const { python, container } = subject;
       const flyte = python && flyteOf(python);
@@ -133,7 +145,7 @@ export const FINDINGS: readonly Row[] = [
   {
     code: "A0_NOT_ON_PATH",
     level: "blocks",
-    adaptation: "interpreter-path",
+    adaptation: "interpreter",
     find: (subject) => {
       const python = readyPythons(subject.container).find((each) => each !== subject.python);
       const { a0 } = subject.container.programs;
@@ -209,7 +221,7 @@ export const FINDINGS: readonly Row[] = [
   {
     code: "WORKDIR_NOT_WRITABLE",
     level: "limits",
-    adaptation: "code-mount",
+    adaptation: "code",
     find: (subject) => {
       const { workdir, user } = subject.container;
       if (workdir === undefined || workdir.writable) return undefined;
@@ -225,7 +237,7 @@ export const FINDINGS: readonly Row[] = [
   {
     code: "TAR_MISSING",
     level: "limits",
-    adaptation: "code-mount",
+    adaptation: "code",
     find: (subject) =>
       subject.language === "python" &&
       subject.container.complete &&

@@ -90,10 +90,11 @@ function pythonsOf(frames: readonly ProbeFrame[]): PythonFacts[] {
     else if (key === "packages") current?.packages.push(...value.split(" "));
   }
   return [...found].map(([path, { details, packages }]) => {
-    const { version, libc, architecture, prefix, basePrefix, a0 } = entriesOf(details, "=", 16);
+    const { version, build, libc, architecture, prefix, basePrefix, a0 } = entriesOf(details, "=", 16);
     return {
       path,
       ...(version !== undefined && { version }),
+      ...(build !== undefined && { build }),
       ...(libc !== undefined && { libc }),
       ...(architecture !== undefined && { architecture }),
       ...(prefix !== undefined && { prefix }),

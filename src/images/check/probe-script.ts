@@ -184,6 +184,8 @@ if sys.argv[3:] == ["all"]:
     except Exception: pass
 say("python-path", path)
 say("python", "version=%d.%d.%d" % sys.version_info[:3])
+free = hasattr(sys, "abiflags") and "t" in sys.abiflags
+say("python", "build=" + sys.implementation.name + ("-free-threaded" if free else ""))
 say("python", "prefix=" + sys.prefix)
 say("python", "basePrefix=" + getattr(sys, "base_prefix", sys.prefix))
 say("python", "architecture=" + os.uname()[4])

@@ -3,7 +3,7 @@ import type { ImageFacts } from "../../domain/image-facts.ts";
 import type { ResolvedImage } from "../../domain/image.ts";
 import { BoxkiteError } from "../../domain/errors.ts";
 import { RegistryRefusal } from "../registry/refusal.ts";
-import { AVAILABLE_ADAPTATIONS } from "./adaptations.ts";
+import { ALL_ADAPTATIONS, type AvailableAdaptations } from "./adaptations.ts";
 import type { Finding } from "./finding.ts";
 import { findingsOf } from "./findings.ts";
 import { subjectOf, type CheckedMachine, type Language } from "./subject.ts";
@@ -33,11 +33,12 @@ export function reportOn(
   checked: CheckedImage,
   machine: CheckedMachine,
   more: readonly Finding[] = [],
+  available: AvailableAdaptations = ALL_ADAPTATIONS,
 ): ImageReport {
   const { reference } = checked.image;
   const subject = subjectOf(reference, checked.facts, machine);
   const findings = [...findingsOf(subject), ...more];
-  const verdict = verdictOf(findings, AVAILABLE_ADAPTATIONS);
+  const verdict = verdictOf(findings, available);
   const languages =
     subject.ready.length > 0 ? subject.ready : [subject.language].flatMap((each) => each ?? []);
   return { reference, verdict, languages: verdict.kind === "cannot" ? [] : languages, findings, checked };

@@ -1,18 +1,18 @@
 /** From findings to one answer: does the image run? */
-import type { Adaptation } from "./adaptations.ts";
+import type { AdaptationKind } from "../../domain/adaptation.ts";
+import type { AvailableAdaptations } from "./adaptations.ts";
 import type { Finding } from "./finding.ts";
 
 export type Verdict =
   | { readonly kind: "as_is" }
   /** With what this server does at the start of a task. */
-  | { readonly kind: "adapted"; readonly adaptations: readonly Adaptation[] }
+  | { readonly kind: "adapted"; readonly adaptations: readonly AdaptationKind[] }
   /** `because`: codes of findings. */
   | { readonly kind: "cannot"; readonly because: readonly string[] }
   /** Nothing can be said: the registry did not let it be read. */
   | { readonly kind: "unchecked"; readonly because: readonly string[] };
 
-/** `available`: what the server adapts; see AVAILABLE_ADAPTATIONS. */
-export function verdictOf(findings: readonly Finding[], available: ReadonlySet<Adaptation>): Verdict {
+export function verdictOf(findings: readonly Finding[], available: AvailableAdaptations): Verdict {
   const isOvercome = ({ adaptation }: Finding) => adaptation !== undefined && available.has(adaptation);
   const blocking = findings.filter(({ level }) => level === "blocks");
   const because = blocking.filter((each) => !isOvercome(each)).map(({ code }) => code);

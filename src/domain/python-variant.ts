@@ -30,18 +30,16 @@ export interface Interpreter {
   readonly path: string;
   /** Such as "3.11.7". */
   readonly version: string;
-  /** `sys.implementation.name`. @default "cpython" */
-  readonly implementation?: string | undefined;
-  /** Whether the build has no global interpreter lock, which needs wheels of its own. */
-  readonly freeThreaded?: boolean | undefined;
+  /** Which one of its kind it is: see PythonFacts. @default "cpython" */
+  readonly build?: string | undefined;
   readonly libc: string;
   readonly arch: string;
 }
 
 /** Undefined where there can be no runtime for it. */
 export function variantOf(interpreter: Interpreter): Variant | undefined {
-  const { version, implementation = "cpython", freeThreaded = false, libc, arch } = interpreter;
-  if (implementation !== "cpython" || freeThreaded) return undefined;
+  const { version, build = "cpython", libc, arch } = interpreter;
+  if (build !== "cpython") return undefined;
   const minor = version.split(".", 2).join(".");
   return VARIANTS.find((each) => each.python === minor && each.libc === libc && each.arch === arch);
 }
