@@ -17,6 +17,8 @@ export interface ImageChecker {
    * engine fails.
    */
   check(reference: string, options?: CheckOptions): Promise<CheckedImage>;
+  /** What was read of an image before, by its digest. */
+  findKnown(image: ResolvedImage): Promise<ImageFacts | undefined>;
   /**
    * Of an image that is resolved, by its digest. Undefined where nothing is known of it and it is not where attempts run:
    * nothing is pulled. Throws ENGINE_*.

@@ -14,7 +14,7 @@ export interface AdaptedAttempt {
 export interface StartAdapter {
   /**
    * Throws IMAGE_CANNOT_RUN where no task can run in the image, with what was found, and ENGINE_* where the engine fails. What
-   * is only doubtful is left to the start.
+   * is only doubtful is left to the start. Undefined where the image has to be pulled first.
    */
-  adapt(spec: AttemptSpec, signal: AbortSignal): Promise<AdaptedAttempt>;
+  adapt(spec: AttemptSpec, signal: AbortSignal): Promise<AdaptedAttempt | undefined>;
 }

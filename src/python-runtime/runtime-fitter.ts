@@ -26,6 +26,8 @@ export interface FittedRuntime {
   readonly start: RuntimeStart | undefined;
   /** The name of the runtime, to be recorded. */
   readonly runtime: string;
+  /** The version in it. */
+  readonly flyte: string;
 }
 
 /** Keeps fits longer than this process lives; the store is one. The key names the image, the interpreter and the runtime. */
@@ -83,6 +85,7 @@ export class RuntimeFitter {
       fit,
       start: runtimeStartOf(interpreter.path, directories, fit),
       runtime: runtime.name,
+      flyte: runtime.flyte,
     };
   }
 

@@ -30,7 +30,7 @@ const UNUSUAL: CheckedImage = {
   ),
   isCached: false,
 };
-const bad = reportOn(UNUSUAL, {}, [], NO_ADAPTATIONS);
+const bad = reportOn(UNUSUAL, { available: NO_ADAPTATIONS });
 const away = reportOnError(
   "team/app:1",
   new BoxkiteError("REGISTRY_UNREACHABLE", "registry docker.io cannot be asked", { hint: "try later" }),

@@ -15,7 +15,7 @@ import {
   type CheckedImage,
   type ImageReport,
 } from "../../images/check/report.ts";
-import { subjectOf, type CheckedMachine } from "../../images/check/subject.ts";
+import { subjectOf, type CheckContext } from "../../images/check/subject.ts";
 import { importFinding, parseTaskName, type TaskName } from "../../images/check/task-import.ts";
 import { isEngineLocalName, parseImageReference, pinnedReference } from "../../images/reference.ts";
 import { createCredentialSource } from "../../images/registry/credentials.ts";
@@ -38,7 +38,7 @@ import {
 interface Checking {
   readonly input: CommandInput;
   readonly cache: FactsCache | undefined;
-  readonly machine: CheckedMachine;
+  readonly machine: CheckContext;
   readonly task: TaskName | undefined;
   readonly available: AvailableAdaptations;
   readonly engine: () => Promise<ImageChecker>;
@@ -175,10 +175,10 @@ async function checkOne(checking: Checking, name: string): Promise<ImageReport> 
   const { machine, task, available } = checking;
   try {
     const checked = await read(checking, name);
-    if (task === undefined) return reportOn(checked, machine, [], available);
+    if (task === undefined) return reportOn(checked, { ...machine, available });
     const result = await (await checking.engine()).importTask(checked, task, { signal: checking.signal });
     const finding = importFinding(subjectOf(name, checked.facts, machine), task, result);
-    return reportOn(checked, machine, finding === undefined ? [] : [finding], available);
+    return reportOn(checked, { ...machine, available, more: finding === undefined ? [] : [finding] });
   } catch (error) {
     return reportOnError(name, error);
   }

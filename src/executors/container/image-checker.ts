@@ -90,6 +90,8 @@ export function createImageChecker(options: ImageCheckerOptions): ImageChecker {
     return facts;
   };
 
+  const findKnown = async (image: ResolvedImage) => cache?.findImageFacts(keyOf(image));
+
   const keyOf = ({ digest }: ResolvedImage) => factsKey(digest, platform);
 
   /** Checks of one image at the same time are one. */
@@ -105,12 +107,13 @@ export function createImageChecker(options: ImageCheckerOptions): ImageChecker {
     check: async (reference, asked = {}) => {
       const sources = { api, registry: registryFor(asked.isTrusted ?? false), platform };
       const image = await resolveImage(reference, sources);
-      const known = await cache?.findImageFacts(keyOf(image));
+      const known = await findKnown(image);
       const facts = known ?? (await factsOf(image, asked));
       return { image, facts, isCached: known !== undefined };
     },
+    findKnown,
     readPresent: async (image, { isTrusted = false, signal } = {}) => {
-      const known = await cache?.findImageFacts(keyOf(image));
+      const known = await findKnown(image);
       if (known !== undefined) return known;
       if ((await api.inspectImage(image.pinned)) === undefined) return undefined;
       // Others may wait for it, too: it goes on where this caller gives up.

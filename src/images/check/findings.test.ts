@@ -78,6 +78,29 @@ const CASES: readonly Case[] = [
     mend: /uv pip install --python \/opt\/venv\/bin\/python flyte==\S+ && ln -s \/opt\/venv\/bin\/a0 \/usr\/local\/bin\/a0$/mu,
   },
   {
+    image: "a script of its own as a0",
+    container: {
+      ...WITHOUT_A0,
+      pythons: [BARE_PYTHON],
+      programs: { ...NO_A0, a0: "/usr/local/bin/a0" },
+      a0Interpreter: "/bin/sh",
+    },
+    verdict: "as_is",
+    codes: ["OWN_A0"],
+  },
+  {
+    image: "an environment that was moved, whose a0 names an interpreter that is not there",
+    container: {
+      ...WITHOUT_A0,
+      pythons: [VENV],
+      programs: { ...NO_A0, a0: "/opt/venv/bin/a0" },
+      a0Interpreter: "/build/venv/bin/python3",
+    },
+    verdict: "cannot",
+    adapted: "adapted",
+    codes: ["A0_NOT_ON_PATH"],
+  },
+  {
     image: "conda with flyte, and the system's Python",
     container: {
       ...a0Of({ ...VENV, path: "/opt/conda/bin/python" }),
@@ -375,6 +398,6 @@ test("the verdict names what is in the way, and what was adapted", () => {
 test("only what no program can overcome is certain", () => {
   assert.deepEqual(
     FINDINGS.filter(({ certain }) => certain === true).map(({ code }) => code),
-    ["NO_INTERPRETER", "PYTHON_TOO_OLD", "FLYTE_MISSING", "FLYTE_TOO_OLD", "BOXKITE_MISSING", "NODE_TOO_OLD"],
+    ["NO_INTERPRETER", "PYTHON_TOO_OLD", "FLYTE_MISSING", "FLYTE_TOO_OLD", "BOXKITE_MISSING"],
   );
 });

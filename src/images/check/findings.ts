@@ -45,10 +45,10 @@ export function findingsOf(subject: Subject): Finding[] {
 }
 
 /** Python tasks are the ones that this image is for, and they do not run as it is. */
-const needsPython = ({ language, ready, container }: Subject) =>
-  language === "python" && ready.length === 0 && container.startFailure === undefined;
+const needsPython = ({ language, ready, container, hasOwnA0 }: Subject) =>
+  language === "python" && !hasOwnA0 && !ready.includes("python") && container.startFailure === undefined;
 const needsNode = ({ language, ready, container }: Subject) =>
-  language === "typescript" && ready.length === 0 && container.startFailure === undefined;
+  language === "typescript" && !ready.includes("typescript") && container.startFailure === undefined;
 
 /** In the order in which they are shown. */
 export const FINDINGS: readonly Row[] = [
@@ -66,12 +66,27 @@ export const FINDINGS: readonly Row[] = [
     level: "blocks",
     certain: true,
     find: (subject) => {
-      const { startFailure, complete } = subject.container;
-      if (subject.language !== undefined || startFailure !== undefined || !complete) return undefined;
-      return {
-        text: "it has neither Python nor Node, at least where they usually are",
-        mend: { dockerfile: installPython(subject) },
-      };
+      const { startFailure, complete, pythons, node, programs } = subject.container;
+      if (startFailure !== undefined || !complete || subject.hasOwnA0) return undefined;
+      switch (subject.language) {
+        case undefined:
+          return {
+            text: "it has neither Python nor Node, at least where they usually are",
+            mend: { dockerfile: installPython(subject) },
+          };
+        case "python":
+          if (pythons.length > 0) return undefined;
+          return {
+            text: "it has no Python, at least where it usually is",
+            mend: { dockerfile: installPython(subject) },
+          };
+        case "typescript":
+          if (node !== undefined || programs["a0-ts"] !== undefined) return undefined;
+          return {
+            text: "it has no Node, at least where it usually is",
+            mend: { dockerfile: "FROM docker.io/library/node:24-slim" },
+          };
+      }
     },
   },
   {
@@ -79,10 +94,10 @@ export const FINDINGS: readonly Row[] = [
     level: "blocks",
     certain: true,
     find: (subject) => {
-      if (!needsPython(subject) || modernPythons(subject.container).length > 0) return undefined;
-      const found = subject.container.pythons.map(
-        ({ path, version }) => `${path} ${version ?? "(does not run)"}`,
-      );
+      const { pythons } = subject.container;
+      if (!needsPython(subject) || pythons.length === 0 || modernPythons(subject.container).length > 0)
+        return undefined;
+      const found = pythons.map(({ path, version }) => `${path} ${version ?? "(does not run)"}`);
       return {
         text: `flyte needs Python ${FIRST_PYTHON} or newer, and it has ${found.join(", ")}`,
         mend: { dockerfile: "FROM docker.io/library/python:3.11-slim" },
@@ -169,7 +184,7 @@ export const FINDINGS: readonly Row[] = [
     find: (subject) => {
       const { node, programs } = subject.container;
       if (!needsNode(subject) || node === undefined) return undefined;
-      if (programs["a0-ts"] !== undefined && node.boxkite !== undefined) return undefined;
+      if (programs["a0-ts"] !== undefined) return undefined;
       return {
         text: `it has Node ${node.version ?? `(${node.path}, which does not run)`}, but not the package boxkite with its program a0-ts on PATH`,
         mend: { dockerfile: "RUN npm install --global boxkite" },
@@ -179,7 +194,6 @@ export const FINDINGS: readonly Row[] = [
   {
     code: "NODE_TOO_OLD",
     level: "blocks",
-    certain: true,
     find: (subject) => {
       const { node } = subject.container;
       if (!needsNode(subject) || node?.version === undefined || isAtLeast(node.version, FIRST_NODE))
@@ -315,6 +329,17 @@ export const FINDINGS: readonly Row[] = [
                   : "RUN apk add --no-cache ca-certificates",
             },
           },
+  },
+  {
+    code: "OWN_A0",
+    level: "note",
+    find: ({ hasOwnA0, container }) =>
+      hasOwnA0
+        ? {
+            text: `its ${container.programs["a0"] ?? "a0"} is no script of flyte: it is started as it is, and what it does was not read`,
+            mend: { other: "start a small task with it" },
+          }
+        : undefined,
   },
   {
     code: "SEVERAL_PYTHONS",

@@ -81,7 +81,9 @@ if [ -n "$nodejs" ]; then
   say node-path "$nodejs"
   "$nodejs" -e "$node" "$n" "$(command -v a0-ts)" some </dev/null 2>/dev/null
 fi
+# The interpreter of a0 may be where no other search finds it.
 folders=
+case $program in /*/*python*) folders=\${program%/*}$nl ;; esac
 IFS=:
 set -f
 for d in $PATH; do folders=$folders$d$nl; done

@@ -6,7 +6,7 @@ import { RegistryRefusal } from "../registry/refusal.ts";
 import { ALL_ADAPTATIONS, type AvailableAdaptations } from "./adaptations.ts";
 import type { Finding } from "./finding.ts";
 import { findingsOf } from "./findings.ts";
-import { subjectOf, type CheckedMachine, type Language } from "./subject.ts";
+import { subjectOf, type CheckContext, type Language } from "./subject.ts";
 import { verdictOf, type Verdict } from "./verdict.ts";
 
 export interface CheckedImage {
@@ -28,15 +28,17 @@ export interface ImageReport {
   readonly environments?: readonly string[];
 }
 
-/** `more`: findings beyond those of the image itself. */
-export function reportOn(
-  checked: CheckedImage,
-  machine: CheckedMachine,
-  more: readonly Finding[] = [],
-  available: AvailableAdaptations = ALL_ADAPTATIONS,
-): ImageReport {
+export interface ReportOptions extends CheckContext {
+  /** Findings beyond those of the image itself. */
+  readonly more?: readonly Finding[];
+  /** @default all of this server */
+  readonly available?: AvailableAdaptations;
+}
+
+export function reportOn(checked: CheckedImage, options: ReportOptions = {}): ImageReport {
+  const { more = [], available = ALL_ADAPTATIONS } = options;
   const { reference } = checked.image;
-  const subject = subjectOf(reference, checked.facts, machine);
+  const subject = subjectOf(reference, checked.facts, options);
   const findings = [...findingsOf(subject), ...more];
   const verdict = verdictOf(findings, available);
   const languages =

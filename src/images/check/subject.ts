@@ -1,4 +1,5 @@
 /** What the findings of an image are derived from. */
+import { posix } from "node:path";
 import type { ContainerFacts, ImageFacts, PythonFacts } from "../../domain/image-facts.ts";
 import { flyteOf, pythonOfA0, readyPythons } from "./interpreters.ts";
 import { FIRST_NODE, isAtLeast, speaksToServer } from "./versions.ts";
@@ -13,24 +14,35 @@ export interface Subject {
   readonly driver: string | undefined;
   /** Whose tasks run in it as it is, apart from its ENTRYPOINT. */
   readonly ready: readonly Language[];
-  /** The language that it seems to be made for; undefined without any interpreter. */
+  /** Of the tasks that are to run in it; else the one that it seems to be made for, undefined without any interpreter. */
   readonly language: Language | undefined;
   /** The interpreter of `a0`. */
   readonly python: PythonFacts | undefined;
+  /** Whether its `a0` is a script or program of its own: what that starts is not known. */
+  readonly hasOwnA0: boolean;
 }
 
-export interface CheckedMachine {
+/** What is known beside the image. */
+export interface CheckContext {
   readonly driver?: string | undefined;
+  /** Of the tasks that are to run in it. */
+  readonly language?: Language | undefined;
 }
 
-export function subjectOf(reference: string, facts: ImageFacts, { driver }: CheckedMachine): Subject {
+export function subjectOf(
+  reference: string,
+  facts: ImageFacts,
+  { driver, language: asked }: CheckContext,
+): Subject {
   const { container } = facts;
   const python = pythonOfA0(container);
   const ready: Language[] = [
     ...(isReady(container, python) ? (["python"] as const) : []),
     ...(isNodeReady(container) ? (["typescript"] as const) : []),
   ];
-  return { reference, facts, container, driver, ready, language: languageOf(container, ready), python };
+  const language = asked ?? languageOf(container, ready);
+  const hasOwnA0 = isOwnA0(container, python);
+  return { reference, facts, container, driver, ready, language, python, hasOwnA0 };
 }
 
 function isReady(container: ContainerFacts, python: PythonFacts | undefined): boolean {
@@ -38,9 +50,15 @@ function isReady(container: ContainerFacts, python: PythonFacts | undefined): bo
   return readyPythons(container).includes(python);
 }
 
+/** An interpreter that does not run, as of an environment that was moved, makes no program of its own. */
+function isOwnA0({ programs, a0Interpreter = "" }: ContainerFacts, python: PythonFacts | undefined): boolean {
+  if (programs["a0"] === undefined || python !== undefined) return false;
+  return !posix.basename(a0Interpreter).startsWith("python");
+}
+
 function isNodeReady({ programs, node }: ContainerFacts): boolean {
   if (programs["a0-ts"] === undefined || node?.version === undefined) return false;
-  return node.boxkite !== undefined && isAtLeast(node.version, FIRST_NODE);
+  return isAtLeast(node.version, FIRST_NODE);
 }
 
 function languageOf(

@@ -1,0 +1,149 @@
+/** How each attempt is started so that its image runs unchanged: from the facts of the image, and what is in the runtime store. */
+import type { Adaptation } from "../../domain/adaptation.ts";
+import type { AttemptStart } from "../../domain/attempt-start.ts";
+import { BoxkiteError } from "../../domain/errors.ts";
+import type { ImageFacts, PythonFacts } from "../../domain/image-facts.ts";
+import type { RuntimeFit } from "../../domain/runtime-fit.ts";
+import { NO_ADAPTATIONS, runtimeVariantOf } from "../../images/check/adaptations.ts";
+import { certainRefusal } from "../../images/check/certain-refusal.ts";
+import { reportOn } from "../../images/check/report.ts";
+import { subjectOf, type Language } from "../../images/check/subject.ts";
+import type { RunInImage } from "../../python-runtime/run-in-image.ts";
+import type { FittedRuntime, RuntimeFitter } from "../../python-runtime/runtime-fitter.ts";
+import type { AttemptSpec } from "../executor.ts";
+import type { ImageChecker } from "../image-checker.ts";
+import type { AdaptedAttempt, StartAdapter } from "../start-adapter.ts";
+import { languageOf, pythonProgram, startedBy, type TaskProgram } from "./task-program.ts";
+
+export interface StartAdapterOptions {
+  /** The executor's name, with its version. */
+  readonly engine: string;
+  readonly checker: Pick<ImageChecker, "findKnown" | "readPresent">;
+  readonly fitter: Pick<RuntimeFitter, "fit">;
+  /** Runs programs with an interpreter of an image that is where attempts run. */
+  readonly runnerFor: (pinned: string, interpreter: string) => RunInImage;
+  /** Whether every image is a black box. */
+  readonly isStrict: boolean;
+}
+
+export function createStartAdapter(options: StartAdapterOptions): StartAdapter {
+  return {
+    adapt: async (spec, signal) => {
+      const language = languageOf(spec);
+      if (language === undefined) return { spec, start: { engine: options.engine, adaptations: [] } };
+      const isStrict = options.isStrict || spec.isStrict === true;
+      const { isTrusted = false } = spec;
+      const facts = isStrict
+        ? await options.checker.findKnown(spec.image)
+        : await options.checker.readPresent(spec.image, { isTrusted, signal });
+      // A black box is started as it is, known or not.
+      if (facts === undefined)
+        return isStrict ? { spec, start: { engine: options.engine, adaptations: [] } } : undefined;
+      return await adapted({ options, spec, language, facts, isStrict, signal });
+    },
+  };
+}
+
+interface Adapting {
+  readonly options: StartAdapterOptions;
+  readonly spec: AttemptSpec;
+  readonly language: Language;
+  readonly facts: ImageFacts;
+  readonly isStrict: boolean;
+  readonly signal: AbortSignal;
+}
+
+async function adapted(adapting: Adapting): Promise<AdaptedAttempt> {
+  const { options, spec, language, facts, isStrict } = adapting;
+  const { reference } = spec.image;
+  const refusal = certainRefusal(
+    reportOn(
+      { image: spec.image, facts, isCached: true },
+      { language, ...(isStrict && { available: NO_ADAPTATIONS }) },
+    ),
+  );
+  if (refusal !== undefined) throw refusal;
+  const subject = subjectOf(reference, facts, { language });
+  const program: TaskProgram =
+    language === "python" && !isStrict ? pythonProgram(subject) : { kind: "on_path" };
+  const runtime = program.kind === "runtime" ? await fitted(adapting, program.python) : undefined;
+  const words = wordsOf(spec, program, runtime);
+  const replaces = !isStrict && facts.container.entrypoint === "swallows";
+  const adaptations: Adaptation[] = [
+    ...(program.kind === "interpreter" ? [{ kind: "interpreter", path: program.python.path } as const] : []),
+    ...(runtime === undefined ? [] : [runtimeAdaptation(runtime)]),
+    ...(replaces ? [{ kind: "entrypoint", replaced: facts.config.entrypoint } as const] : []),
+  ];
+  const start: AttemptStart = {
+    engine: options.engine,
+    adaptations,
+    ...startedBy(subject, language, program, runtime?.flyte),
+    ...(facts.base !== undefined && { base: facts.base }),
+  };
+  const mounts = runtime?.start?.mounts ?? [];
+  return {
+    spec: {
+      ...spec,
+      ...(replaces ? { command: words.slice(0, 1), args: words.slice(1) } : { args: words }),
+      ...(mounts.length > 0 && { readOnlyMounts: [...(spec.readOnlyMounts ?? []), ...mounts] }),
+    },
+    start,
+  };
+}
+
+function wordsOf(
+  { args }: AttemptSpec,
+  program: TaskProgram,
+  runtime: FittedRuntime | undefined,
+): readonly string[] {
+  const [, ...rest] = args;
+  if (program.kind === "interpreter") return [...program.words, ...rest];
+  if (runtime?.start === undefined) return args;
+  return [runtime.start.interpreter, ...runtime.start.arguments, ...rest];
+}
+
+/** Throws IMAGE_CANNOT_RUN where the image's packages and flyte do not go together, RUNTIME_FETCH_FAILED, and ENGINE_*. */
+async function fitted({ options, spec, signal }: Adapting, python: PythonFacts): Promise<FittedRuntime> {
+  const { image } = spec;
+  const { path, version = "" } = python;
+  const variant = runtimeVariantOf(python);
+  if (variant === undefined) throw new Error(`there is no runtime for ${path} in ${image.reference}`);
+  const found = await options.fitter.fit(
+    {
+      id: image.digest,
+      interpreter: { path, version, libc: variant.libc, arch: variant.arch },
+      run: options.runnerFor(image.pinned, path),
+    },
+    signal,
+  );
+  if (found === undefined) throw new Error(`there is no runtime for ${path} in ${image.reference}`);
+  if (found.fit.kind === "refuse") throw refusedFit(image.reference, path, found.fit);
+  return found;
+}
+
+function refusedFit(
+  reference: string,
+  path: string,
+  { because, isCertain, conflicts }: RuntimeFit & { readonly kind: "refuse" },
+): BoxkiteError {
+  const packages = conflicts.map(({ package: name, version, wanted }) => `${name} ${version} (${wanted})`);
+  const between = packages.length === 0 ? "" : `; in conflict: ${packages.join(", ")}`;
+  const message = `flyte does not work beside the packages of ${path} in ${reference}: ${because}${between}`;
+  return isCertain
+    ? new BoxkiteError("IMAGE_CANNOT_RUN", message, {
+        hint: "install flyte in the image, with versions of these packages that it works with",
+      })
+    : new BoxkiteError("ENGINE_FAILED", message, {
+        hint: "the machine had no time or memory left for the check",
+      });
+}
+
+function runtimeAdaptation({ fit, runtime, flyte }: FittedRuntime): Adaptation {
+  const replaced = fit.kind === "route" ? fit.packages : [];
+  const violations = fit.kind === "route" || fit.kind === "prepend" ? fit.broken : [];
+  const broken = violations.map(
+    ({ package: name, version, wanted, by }) => `${by} wants ${wanted}, gets ${name} ${version}`,
+  );
+  const use = fit.kind === "route" || fit.kind === "prepend" ? fit.kind : "append";
+  return { kind: "runtime", runtime, flyte, use, replaced, broken };
+}

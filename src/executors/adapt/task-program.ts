@@ -1,0 +1,66 @@
+/** The program that runs a task in its image: the one on PATH, or the interpreter that the check of the image found. */
+import { posix } from "node:path";
+import type { AttemptStart } from "../../domain/attempt-start.ts";
+import type { PythonFacts } from "../../domain/image-facts.ts";
+import { runtimeVariantOf } from "../../images/check/adaptations.ts";
+import { flyteOf, modernPythons, preferredPython, readyPythons } from "../../images/check/interpreters.ts";
+import type { Language, Subject } from "../../images/check/subject.ts";
+import type { AttemptSpec } from "../executor.ts";
+
+/** The first argument of a task's container, by which the SDKs name their runtimes. */
+const PROGRAMS: Readonly<Record<string, Language>> = { a0: "python", "a0-ts": "typescript" };
+
+/** Undefined for a container that runs a program of its own. */
+export function languageOf({ command, args }: Pick<AttemptSpec, "command" | "args">): Language | undefined {
+  return command.length === 0 ? PROGRAMS[args[0] ?? ""] : undefined;
+}
+
+export type TaskProgram =
+  /** As its arguments say. */
+  | { readonly kind: "on_path" }
+  /** This interpreter has flyte: `words` instead of `a0`. */
+  | { readonly kind: "interpreter"; readonly python: PythonFacts; readonly words: readonly string[] }
+  /** This one has none, and there is a runtime for it. */
+  | { readonly kind: "runtime"; readonly python: PythonFacts };
+
+/** As an installed `a0` does, for a Python that has flyte without its programs. */
+const RUN_A0 = "import sys; sys.argv[0] = 'a0'; from flyte._bin.runtime import main; sys.exit(main())";
+
+export function pythonProgram({ container, ready, hasOwnA0 }: Subject): TaskProgram {
+  if (ready.includes("python") || hasOwnA0) return { kind: "on_path" };
+  const [python] = readyPythons(container);
+  if (python !== undefined) {
+    const words = python.hasA0
+      ? [python.path, posix.join(posix.dirname(python.path), "a0")]
+      : [python.path, "-c", RUN_A0];
+    return { kind: "interpreter", python, words };
+  }
+  // An image that has flyte is left alone, whatever is wrong with it.
+  if (modernPythons(container).some((each) => flyteOf(each) !== undefined)) return { kind: "on_path" };
+  const preferred = preferredPython(container);
+  return preferred !== undefined && runtimeVariantOf(preferred) !== undefined
+    ? { kind: "runtime", python: preferred }
+    : { kind: "on_path" };
+}
+
+/** What runs the task, where the image was read; `flyte`: of a mounted runtime. */
+export function startedBy(
+  { container, python: onPath }: Subject,
+  language: Language,
+  program: TaskProgram,
+  flyte?: string,
+): Pick<AttemptStart, "interpreter" | "sdk"> {
+  if (language === "typescript") {
+    const { path, version, boxkite } = container.node ?? {};
+    return {
+      ...(path !== undefined && version !== undefined && { interpreter: { path, version } }),
+      ...(boxkite !== undefined && { sdk: { name: "boxkite", version: boxkite } }),
+    };
+  }
+  const python = program.kind === "on_path" ? onPath : program.python;
+  const version = flyte ?? (python && flyteOf(python));
+  return {
+    ...(python?.version !== undefined && { interpreter: { path: python.path, version: python.version } }),
+    ...(version !== undefined && { sdk: { name: "flyte", version } }),
+  };
+}
