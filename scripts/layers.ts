@@ -46,7 +46,16 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
   },
   platform: {
     what: "the composition for one machine: which engine, how containers reach the server, what is missing",
-    imports: ["domain", "lib", "images", "containers", "builds", "executors"],
+    imports: [
+      "domain",
+      "lib",
+      "images",
+      "containers",
+      "python-runtime",
+      "code-bundles",
+      "builds",
+      "executors",
+    ],
   },
   orchestrator: {
     what: "accepts runs and actions and drives each to its end",

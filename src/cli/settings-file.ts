@@ -40,6 +40,7 @@ export const SETTING_NAMES = [
   "python",
   "max-parallel",
   "cap-cpu",
+  "strict-images",
   "linger-seconds",
   "max-log-mib",
   "keep-logs-days",

@@ -32,6 +32,7 @@ export interface UpSettings {
   readonly queues: Queues;
   readonly quotas: Quotas;
   readonly capCpu: boolean;
+  readonly strictImages: boolean;
   readonly lingerMs: number;
   readonly maxLogBytes: number;
   readonly keepLogsDays: number;
@@ -93,6 +94,7 @@ export async function readUpSettings(input: CommandInput): Promise<UpSettings> {
     queues: file.queues,
     quotas: file.quotas,
     capCpu: yes("cap-cpu"),
+    strictImages: yes("strict-images"),
     lingerMs: whole("linger-seconds", DEFAULT_LINGER_MS / 1000, 0, 86_400) * 1000,
     maxLogBytes: whole("max-log-mib", DEFAULT_MAX_LOG_BYTES / MIB, 1, 1_048_576) * MIB,
     keepLogsDays: whole("keep-logs-days", DEFAULT_KEEP_LOGS_DAYS, 0, 36_500),

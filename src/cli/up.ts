@@ -1,5 +1,7 @@
 /** `boxkite up`: the server in the foreground, until SIGINT or SIGTERM, or until another server takes over its store. */
+import { join } from "node:path";
 import { BoxkiteError } from "../domain/errors.ts";
+import { RUNTIMES_DIRECTORY } from "../python-runtime/runtime-store.ts";
 import type { Platform } from "../platform/platform.ts";
 import { choosePlatform } from "../platform/choose.ts";
 import { systemClock } from "../lib/clock.ts";
@@ -66,6 +68,10 @@ export const up: Command = {
     "cap-cpu": {
       type: "boolean",
       help: "run a task that asks for more processors than there are with those; without it it is refused",
+    },
+    "strict-images": {
+      type: "boolean",
+      help: "start every image as a black box: nothing is adapted so that it runs",
     },
     "linger-seconds": {
       type: "string",
@@ -153,7 +159,8 @@ function start(
     hostNames: isOpen(access) ? "any" : access.serverNames,
     publicUrl: (port) => publicUrl({ access, port, certificate: certificates?.current.certificate }),
     isOpenToAnyone: access.insecureNoAuth,
-    createExecutor: (context) => platform.createExecutor(context),
+    createExecutor: (context) =>
+      platform.createExecutor({ ...context, runtimesDirectory: join(settings.data, RUNTIMES_DIRECTORY) }),
     createImageTools: platform.createImageTools,
     buildScopes: settings,
     version: packageVersion(),

@@ -9,6 +9,7 @@ import type { AttemptKey } from "../domain/attempt.ts";
 import type { ResolvedImage } from "../domain/image.ts";
 import { capped, limitsOf } from "../domain/resources.ts";
 import type { RunRecord } from "../domain/run.ts";
+import { isStrictImage } from "../domain/strict-image.ts";
 import type { TaskDefinition } from "../domain/task.ts";
 import { isTrustedRun } from "../domain/trust.ts";
 import { attemptPrefix, rawDataPrefix } from "./paths.ts";
@@ -29,14 +30,17 @@ export interface AttemptContext {
 export function makeAttemptSpec(context: AttemptContext): AttemptSpec {
   const { run, action, definition } = context;
   const key: AttemptKey = { ...action.key, attempt: action.state.attempt };
+  // The run's variables reach every action; a task's own win over them.
+  const env = { ...run.settings.env, ...definition.env };
   const values = templateValues(run, action, key);
   return {
     key,
     image: context.image,
     command: definition.command.map((text) => fillTemplate(text, values)),
     args: definition.args.map((text) => fillTemplate(text, values)),
-    // The run's variables reach every action; a task's own win over them, ours over both.
-    env: { ...run.settings.env, ...definition.env, ...runtimeEnv(context, key) },
+    // Ours win over them.
+    env: { ...env, ...runtimeEnv(context, key) },
+    isStrict: isStrictImage(env),
     requests: capped(definition.requests, action.cpuCap),
     limits: capped(limitsOf(definition), action.cpuCap),
     ...(definition.sharedMemoryBytes === undefined

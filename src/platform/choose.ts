@@ -20,15 +20,18 @@ export interface PlatformOptions {
   /** What holds containers in beside the defaults. */
   readonly policy?: ConfinementPolicy;
   readonly networks?: NetworkSettings;
+  /** Starts every image as a black box: nothing is adapted to it. */
+  readonly strictImages?: boolean;
 }
 
 /** Throws CONFIG_INVALID, or ENGINE_UNREACHABLE, which lists what was tried. */
 export async function choosePlatform(options: PlatformOptions, env: NodeJS.ProcessEnv): Promise<Platform> {
-  const { engine, python, containers, networks, policy } = options;
+  const { engine, python, containers, networks, policy, strictImages } = options;
   if (engine === "process") {
     refuseInherited(containers);
     refuseConfinement(policy);
     refuseNetworks(networks);
+    refuseStrictImages(strictImages);
     return processPlatform([findRuntime(python, env)], env);
   }
   const { chooseContainerPlatform } = await import("./container-engine.ts");
@@ -42,6 +45,13 @@ function refuseNetworks({ shared }: NetworkSettings = {}): void {
     "containers: shared-network is true, but --engine process has no containers",
     { hint: "leave it out of the settings file, or use a container engine" },
   );
+}
+
+function refuseStrictImages(isStrict = false): void {
+  if (!isStrict) return;
+  throw new BoxkiteError("CONFIG_INVALID", "--strict-images is for images, and --engine process has none", {
+    hint: "leave strict-images out, or use a container engine",
+  });
 }
 
 function refuseInherited(containers: InheritedSettings | undefined): void {

@@ -9,9 +9,15 @@ import { engineProgram } from "../containers/program.ts";
 import { createPodmanRuntimes } from "../containers/podman-runtimes.ts";
 import { pullImage } from "../containers/program-transfer.ts";
 import { NO_REGISTRIES, type Registries } from "../images/registry/registries.ts";
-import type { Platform } from "./platform.ts";
+import { createFetchWheel } from "../python-runtime/fetch-wheel.ts";
+import { fitsInMemory, RuntimeFitter } from "../python-runtime/runtime-fitter.ts";
+import { RuntimeStore } from "../python-runtime/runtime-store.ts";
+import type { ExecutorContext, Platform } from "./platform.ts";
 import type { PlatformOptions } from "./choose.ts";
-import { createContainerExecutor } from "../executors/container/container-executor.ts";
+import {
+  createContainerExecutor,
+  type ContainerExecutorOptions,
+} from "../executors/container/container-executor.ts";
 import { formatEngineAddress } from "../containers/address.ts";
 import type { EngineApi } from "../containers/api.ts";
 import { examineEngine } from "./examine.ts";
@@ -85,6 +91,7 @@ export async function chooseContainerPlatform(
           extraHosts: network.hostEntries,
           networks,
           ...(context.records && { records: context.records }),
+          adaptation: adaptationFor(context, options.strictImages ?? false, env),
         });
       },
       createImageChecker: (cache) => {
@@ -125,6 +132,18 @@ export async function chooseContainerPlatform(
     await found.close();
     throw error;
   }
+}
+
+function adaptationFor(
+  { runtimesDirectory: directory, records: known, log }: ExecutorContext,
+  isStrict: boolean,
+  env: NodeJS.ProcessEnv,
+): ContainerExecutorOptions["adaptation"] {
+  if (directory === undefined) return undefined;
+  const clock = systemClock;
+  const records = known ?? fitsInMemory();
+  const store = new RuntimeStore({ directory, fetchWheel: createFetchWheel(env, clock), clock });
+  return { fitter: new RuntimeFitter({ store, directory, records, clock, log }), isStrict };
 }
 
 /** A check that cannot be carried out later would let tasks out. */

@@ -16,6 +16,8 @@ export interface ExecutorContext {
   readonly log: Logger;
   /** Undefined: what is found in images is not kept. */
   readonly records?: ImageRecords;
+  /** Of Python runtimes: shared by the servers of this user. Undefined: images are started as they are. */
+  readonly runtimesDirectory?: string;
 }
 
 /** What the image build service needs. */

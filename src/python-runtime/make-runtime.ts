@@ -31,7 +31,8 @@ export async function makeRuntime(
   options: FetchOptions,
 ): Promise<void> {
   const parent = dirname(target);
-  await mkdir(parent, { recursive: true });
+  // A data directory that is made here is for its owner alone.
+  await mkdir(parent, { recursive: true, mode: 0o700 });
   await removeLeft(parent, clock);
   const unfinished = join(parent, `${UNFINISHED}${randomBytes(6).toString("hex")}`);
   try {

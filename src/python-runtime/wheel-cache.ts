@@ -12,7 +12,7 @@ export function cachedWheels(directory: string, fetchWheel: FetchWheel): FetchWh
     const kept = await orAbsent(readFile(path));
     if (kept !== undefined && createHash("sha256").update(kept).digest("hex") === wheel.sha256) return kept;
     const content = await fetchWheel(wheel, signal);
-    await mkdir(directory, { recursive: true });
+    await mkdir(directory, { recursive: true, mode: 0o700 });
     const partial = `${path}.${randomBytes(6).toString("hex")}.part`;
     try {
       await writeFile(partial, content);

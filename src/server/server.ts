@@ -167,7 +167,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const audited = createAuditedCalls(audit, clock);
   const [objects, usualExecutor] = await Promise.all([
     openDirectoryStore(join(dataDirectory, OBJECTS_DIRECTORY), { clock, log, secret }),
-    options.createExecutor({ instance, dataDirectory, log }),
+    options.createExecutor({ instance, dataDirectory, log, records: store }),
     deployBuildTask(catalog, options.version),
   ]);
   const { createImageTools: createTools } = options;

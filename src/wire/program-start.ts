@@ -3,6 +3,7 @@
  * pass on (execve(2), E2BIG) is refused when it is accepted, instead of failing at each start.
  */
 import { BoxkiteError } from "../domain/errors.ts";
+import { isStrictImage } from "../domain/strict-image.ts";
 import type { TaskDefinition } from "../domain/task.ts";
 import { quoted } from "../domain/text.ts";
 import type { KeyValuePair } from "./gen/flyteidl2/core/literals_pb.js";
@@ -38,7 +39,9 @@ export function decodeVariables(list: readonly KeyValuePair[], subject: string):
     }
     requireStringFits(`${key}=${value}`, `the environment variable ${quoted(key)} of ${subject}`);
   }
-  return Object.fromEntries(list.map(({ key, value }) => [key, value]));
+  const variables = Object.fromEntries(list.map(({ key, value }) => [key, value]));
+  isStrictImage(variables);
+  return variables;
 }
 
 /** Words of a command line; `what`: "command" or "argument". Throws INVALID_ARGUMENT or LIMIT_EXCEEDED. */

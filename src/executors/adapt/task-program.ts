@@ -26,9 +26,9 @@ export type TaskProgram =
 /** As an installed `a0` does, for a Python that has flyte without its programs. */
 const RUN_A0 = "import sys; sys.argv[0] = 'a0'; from flyte._bin.runtime import main; sys.exit(main())";
 
-export function pythonProgram({ container, ready, hasOwnA0 }: Subject): TaskProgram {
+export function pythonProgram({ container, ready, hasOwnA0, python: onPath }: Subject): TaskProgram {
   if (ready.includes("python") || hasOwnA0) return { kind: "on_path" };
-  const [python] = readyPythons(container);
+  const python = readyPythons(container).find((each) => each !== onPath);
   if (python !== undefined) {
     const words = python.hasA0
       ? [python.path, posix.join(posix.dirname(python.path), "a0")]

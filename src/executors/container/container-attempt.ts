@@ -1,7 +1,7 @@
 /**
  * What an attempt's states are with a container:
  *
- *   find: create, or inspect what is there · pull · prepare: inherit, attach · launch: start ·
+ *   find: adapt to the image, create, or inspect what is there · pull · prepare: inherit, attach · launch: start ·
  *   watch: wait for a wake-up, inspect · conclude: the rest of the log, the exit
  *
  * How the end is noticed, with Podman 4.3 (milliseconds from the exit of the process, median of 12):
@@ -14,7 +14,8 @@
  * someone attaches to it, which loses its exit code. A container that is taken up is not attached to.
  */
 import type { AttemptExit, LogSink } from "../../domain/attempt.ts";
-import { messageOf } from "../../domain/errors.ts";
+import type { AttemptStart } from "../../domain/attempt-start.ts";
+import { BoxkiteError, messageOf } from "../../domain/errors.ts";
 import { createBackoff } from "../../lib/backoff.ts";
 import type { EngineApi } from "../../containers/api.ts";
 import { EngineResponseError } from "../../containers/http.ts";
@@ -25,6 +26,8 @@ import { orAborted } from "../../lib/wait.ts";
 import type { After, Ended } from "../attempt-chart.ts";
 import { AttemptEnded, type AttemptWork } from "../attempt-machine.ts";
 import type { AttemptObserver, AttemptSpec } from "../executor.ts";
+import type { StartAdapter } from "../start-adapter.ts";
+import { adaptFailure } from "./adapt-failure.ts";
 import { attemptExit, nameInUse, removed } from "./attempt-exit.ts";
 import {
   createContainer,
@@ -53,6 +56,8 @@ export interface ContainerAttemptContext extends ContainerMakers {
   readonly inherited: Inherited;
   /** By which name or address it reaches the server. */
   readonly serverHost: string;
+  /** Undefined: every image is started as it is. */
+  readonly adapter: StartAdapter | undefined;
   /** Undefined: the engine keeps containers apart by itself, or they share its network. */
   readonly networks: RunNetworks | undefined;
   readonly puller: ImagePuller;
@@ -83,13 +88,15 @@ const INSPECT_AGAIN_MS = [5, 10, 20, 40, 80, 160, 320];
 
 export class ContainerAttempt implements AttemptWork<HeldContainer> {
   readonly #context: ContainerAttemptContext;
-  readonly #spec: AttemptSpec;
+  /** What is started: adapted to its image once that was read. */
+  #spec: AttemptSpec;
   readonly #sink: LogSink;
   readonly #observer: AttemptObserver;
   readonly #name: string;
   readonly #log: Logger;
   readonly #retry: EngineRetry;
-  readonly #creation: CreateContext;
+  #creation: CreateContext;
+  #start: AttemptStart | undefined;
   #pulled = false;
   #held: HeldContainer | undefined;
 
@@ -112,21 +119,54 @@ export class ContainerAttempt implements AttemptWork<HeldContainer> {
     const { settings } = this.#context;
     const refused = refusal(this.#spec, refusalContext(this.#context));
     if (refused !== undefined) throw new AttemptEnded(refused);
+    const known = await this.#adaptOrFind(signal);
+    if (known === "image_missing") return this.#imageMissing();
+    if (known !== "adapted") return this.#takeUp(known);
     const backoff = createBackoff(CREATE_AGAIN, this.#context.clock);
     for (let tries = 1; ; tries++) {
       const created = await createContainer(this.#creation, signal);
-      if (created.kind === "created") return { name: "created", handle: this.#hold(created.id) };
-      if (created.kind === "image_missing") {
-        if (!this.#pulled) return { name: "pulling" };
-        const vanished = new Error("it vanished right after it was pulled");
-        throw new AttemptEnded(pullFailure(this.#spec, vanished, "lost"));
+      if (created.kind === "created") {
+        if (this.#start !== undefined) this.#observer.prepared(this.#start);
+        return { name: "created", handle: this.#hold(created.id) };
       }
+      if (created.kind === "image_missing") return this.#imageMissing();
       const state = await this.#inspect(this.#name, signal);
       if (state !== undefined) return this.#takeUp(state);
       // Removed in between: it can be created now, unless something else has the name.
       if (tries === MOST_CREATIONS) throw new AttemptEnded(nameInUse(this.#name, settings.engine));
       await backoff.wait(signal);
     }
+  }
+
+  #imageMissing(): After<HeldContainer, "finding"> {
+    if (!this.#pulled) return { name: "pulling" };
+    const vanished = new Error("it vanished right after it was pulled");
+    throw new AttemptEnded(pullFailure(this.#spec, vanished, "lost"));
+  }
+
+  /** A container that an earlier server made is taken up, whatever can be found out of its image now. */
+  async #adaptOrFind(signal: AbortSignal): Promise<ContainerState | "adapted" | "image_missing"> {
+    try {
+      if (await this.#adapt(signal)) return "adapted";
+      return (await this.#inspect(this.#name, signal)) ?? "image_missing";
+    } catch (error) {
+      if (signal.aborted) throw error;
+      const state = await this.#inspect(this.#name, signal);
+      if (state !== undefined) return state;
+      throw error instanceof BoxkiteError ? new AttemptEnded(adaptFailure(error)) : error;
+    }
+  }
+
+  /** False where the image has to be pulled first. */
+  async #adapt(signal: AbortSignal): Promise<boolean> {
+    const { adapter } = this.#context;
+    if (adapter === undefined || this.#start !== undefined) return true;
+    const adapted = await this.#retry.run(() => adapter.adapt(this.#spec, signal), signal, "tolerate");
+    if (adapted === undefined) return false;
+    this.#spec = adapted.spec;
+    this.#start = adapted.start;
+    this.#creation = { ...this.#creation, spec: adapted.spec };
+    return true;
   }
 
   #takeUp(state: ContainerState): After<HeldContainer, "finding"> {

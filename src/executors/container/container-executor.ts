@@ -27,7 +27,9 @@ import { containerName, keyOfLabels, LABEL } from "./container-spec.ts";
 import type { EngineApi } from "../../containers/api.ts";
 import type { PodmanRuntimes } from "../../containers/podman-runtimes.ts";
 import type { EngineInfo } from "../../containers/types.ts";
+import { createStartAdapter, type StartAdapterOptions } from "../adapt/adapt-start.ts";
 import { createImageChecker } from "./image-checker.ts";
+import { createImageRunner } from "./image-runner.ts";
 import { createImagePuller, type PullByCommand } from "./image-puller.ts";
 import type { ImageRecords } from "../image-records.ts";
 import type { Inherited } from "./inherited.ts";
@@ -63,6 +65,8 @@ export interface ContainerExecutorOptions {
   readonly policy?: ConfinementPolicy;
   /** What is known of images; without it nothing is kept. */
   readonly records?: ImageRecords;
+  /** How images run that would not as they are; without it each is started as it is. */
+  readonly adaptation?: Pick<StartAdapterOptions, "fitter" | "isStrict"> | undefined;
   /** How podman on this machine makes containers with another OCI runtime; closed with the executor. */
   readonly podmanRuntimes?: PodmanRuntimes | undefined;
   /** How long the engine may be unreachable before its attempts count as lost. */
@@ -84,6 +88,15 @@ export function createContainerExecutor(options: ContainerExecutorOptions): Exec
       : () => registry;
   const puller = createImagePuller({ api, registryFor, credentials, registries, pullByCommand, clock });
   const checker = createImageChecker({ api, info, instance, registryFor, puller, cache, clock });
+  const adapter =
+    options.adaptation &&
+    createStartAdapter({
+      ...options.adaptation,
+      engine: `${api.engine} ${api.version}`,
+      checker,
+      runnerFor: (image, interpreter) =>
+        createImageRunner({ api, info, instance, clock, image, interpreter }),
+    });
   const events = createContainerEvents(api, `${LABEL.instance}=${instance}`, log, clock);
   const watched = new WatchedAttempts<HeldContainer>(log);
   const resolving = new Map<string, Promise<ResolvedImage>>();
@@ -101,6 +114,7 @@ export function createContainerExecutor(options: ContainerExecutorOptions): Exec
     podmanRuntimes,
     networks,
     inherited,
+    adapter,
     serverHost: options.endpointHost(),
     puller,
     events,

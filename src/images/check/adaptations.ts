@@ -1,7 +1,7 @@
 /** Which adaptations make images run that would not run as they are. */
 import type { AdaptationKind } from "../../domain/adaptation.ts";
 import type { PythonFacts } from "../../domain/image-facts.ts";
-import { ARCHITECTURES, variantOf, type Variant } from "../../domain/python-variant.ts";
+import { variantOf, type ARCHITECTURES, type Variant } from "../../domain/python-variant.ts";
 
 /** What a finding names and this set contains makes the verdict "adapted" instead of "cannot". */
 export type AvailableAdaptations = ReadonlySet<AdaptationKind>;
