@@ -47,6 +47,29 @@ test("a missing socket is ENGINE_UNREACHABLE with a hint, an aborted call is the
   await assert.rejects(waiting, /enough/);
 });
 
+test("an archive is sent as it is read, and opened again where the call is made again", async (t) => {
+  const { api, fake } = await connected(t, (_call, response) =>
+    fake.calls.length === 1 ? status(response, 500, "busy") : {},
+  );
+  let opened = 0;
+  const open = async function* () {
+    opened++;
+    yield Buffer.from("first ");
+    yield Buffer.from("second");
+  };
+  const options = { directory: "/app", ownedByUser: true };
+  await assert.rejects(api.putArchive("c", open, options), /busy/u);
+  await api.putArchive("c", open, options);
+  assert.equal(opened, 2);
+  assert.deepEqual(
+    fake.calls.map(({ body, query }) => [body, query.get("path"), query.get("copyUIDGID")]),
+    [
+      ["first second", "/app", "true"],
+      ["first second", "/app", "true"],
+    ],
+  );
+});
+
 test("a pull fails by its last line, though its status was 200", async (t) => {
   const { api, fake } = await connected(t, (_call, response) => {
     const lines = [

@@ -40,8 +40,8 @@ export interface EngineApi {
   importImage(tar: Buffer, repository: string, tag: string): Promise<void>;
   removeImage(reference: string): Promise<void>;
   createContainer(name: string, body: unknown): Promise<CreateResult>;
-  /** Unpacks a tar into the root directory of a container, which need not be running. */
-  putArchive(id: string, tar: Buffer): Promise<void>;
+  /** Unpacks a tar into the root directory of a container, which need not be running, or into `directory`. */
+  putArchive(id: string, tar: TarSource, options?: PutArchiveOptions): Promise<void>;
   /** Whether a container, which need not be running, has a file or directory at this path. */
   hasPath(id: string, path: string): Promise<boolean>;
   /** Starting a running container is no error. */
@@ -65,6 +65,19 @@ export interface EngineApi {
   events(labels: readonly string[], signal: AbortSignal): Promise<AsyncIterable<EngineEvent>>;
   readonly networks: EngineNetworks;
   close(): void;
+}
+
+/** A function opens it, each time from its beginning: a call may be made again. */
+export type TarSource = Buffer | (() => AsyncIterable<unknown>);
+
+export interface PutArchiveOptions {
+  /** Absolute. Links of the container are followed. Podman makes it where it does not exist, Docker answers 404. @default / */
+  readonly directory?: string;
+  /**
+   * Podman: everything, also the directories that the tar only implies, belongs to the container's user. Docker looks that
+   * user up on its own machine, and fails. @default false, as the tar says
+   */
+  readonly ownedByUser?: boolean;
 }
 
 export interface ConnectOptions {

@@ -1,6 +1,6 @@
 /** HTTP to a container engine, over its unix socket or TCP. */
 import { Agent, request, type ClientRequest, type IncomingMessage } from "node:http";
-import type { Duplex } from "node:stream";
+import { pipeline, type Duplex } from "node:stream";
 import { BoxkiteError, messageOf } from "../domain/errors.ts";
 import { type Clock, systemClock } from "../lib/clock.ts";
 import { errnoOf } from "../lib/errno.ts";
@@ -10,7 +10,7 @@ import { ENGINE_CONNECTION_FAILURES } from "./failures/connection.ts";
 
 export interface CallOptions {
   readonly query?: Readonly<Record<string, string | number | boolean | undefined>>;
-  /** Sent as JSON, or as it is when it is bytes. */
+  /** Sent as JSON; bytes, and a stream of them that can be opened several times, as they are. */
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal;
@@ -75,7 +75,8 @@ export function createEngineHttp(address: EngineAddress, clock: Clock = systemCl
       ...(options.signal && { signal: options.signal }),
       headers: {
         Host: "boxkite",
-        ...(payload && { "Content-Type": payload.type, "Content-Length": payload.bytes.length }),
+        ...(payload && { "Content-Type": payload.type }),
+        ...(payload?.bytes && { "Content-Length": payload.bytes.length }),
         ...(upgrade && { Connection: "Upgrade", Upgrade: "tcp" }),
         ...options.headers,
       },
@@ -87,7 +88,9 @@ export function createEngineHttp(address: EngineAddress, clock: Clock = systemCl
       });
       for (const event of ["close", "response", "upgrade"]) sent.once(event, () => timer.cancel());
     }
-    sent.end(payload?.bytes);
+    // What goes wrong is an error of `sent`, which destroys the other one.
+    if (payload?.open !== undefined) pipeline(payload.open(), sent, () => {});
+    else sent.end(payload?.bytes);
     return sent;
   };
 
@@ -192,9 +195,17 @@ async function readText(response: IncomingMessage): Promise<string> {
   return Buffer.concat(chunks).toString();
 }
 
-function encodeBody(body: unknown): { bytes: Buffer; type: string } | undefined {
+interface Payload {
+  readonly type: string;
+  readonly bytes?: Buffer;
+  readonly open?: () => AsyncIterable<unknown>;
+}
+
+function encodeBody(body: unknown): Payload | undefined {
   if (body === undefined) return undefined;
   if (Buffer.isBuffer(body)) return { bytes: body, type: "application/x-tar" };
+  if (typeof body === "function")
+    return { open: body as () => AsyncIterable<unknown>, type: "application/x-tar" };
   return { bytes: Buffer.from(JSON.stringify(body)), type: "application/json" };
 }
 

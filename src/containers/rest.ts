@@ -99,8 +99,9 @@ export function createEngineApi(
       if (status >= 500 && (await inspect(container(name, "/json"), () => true))) return { kind: "exists" };
       throw new EngineResponseError("POST /containers/create", status, reasonOf(text));
     },
-    putArchive: async (id, tar) => {
-      await ask("PUT", container(id, "/archive"), { query: { path: "/" }, body: tar });
+    putArchive: async (id, tar, { directory = "/", ownedByUser } = {}) => {
+      const query = { path: directory, copyUIDGID: ownedByUser };
+      await ask("PUT", container(id, "/archive"), { query, body: tar });
     },
     hasPath: async (id, path) =>
       (await ask("HEAD", container(id, "/archive"), { query: { path } }, [404])) !== undefined,

@@ -10,7 +10,7 @@ export interface ContainerArchive {
   readonly source: string;
   /** Absolute; it is made where the image does not have it. */
   readonly target: string;
-  /** To whom the files belong. */
+  /** The image's USER, to whom the files belong. Podman finds out by itself who that is. */
   readonly owner: { readonly uid: number; readonly gid: number };
 }
 

@@ -35,6 +35,7 @@ import { Recorder } from "./recorder.ts";
 
 const HONOURED: readonly AttemptOption[] = [
   "readOnlyMounts",
+  "archives",
   "scratch",
   "tmpfs",
   "readOnlyRoot",

@@ -1,5 +1,6 @@
 /** A value for each option of an attempt, and a script that succeeds only where the executor honours it. */
-import { mkdtempSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { AttemptOption, AttemptOptions } from "../../src/executors/attempt-options.ts";
@@ -21,6 +22,9 @@ export function optionProbes(directory = mkdtempSync(join(tmpdir(), "boxkite-opt
   readonly probes: Readonly<Record<AttemptOption, Probe>>;
 } {
   writeFileSync(join(directory, "file"), "content");
+  mkdirSync(join(directory, "tar/folder"), { recursive: true });
+  writeFileSync(join(directory, "tar/folder/file"), "content");
+  spawnSync("tar", ["-cf", join(directory, "archive.tar"), "-C", join(directory, "tar"), "folder/file"]);
   return {
     directory,
     probes: {
@@ -30,9 +34,11 @@ export function optionProbes(directory = mkdtempSync(join(tmpdir(), "boxkite-opt
       },
       archives: {
         options: {
-          archives: [{ source: join(directory, "a.tar"), target: "/a", owner: { uid: 0, gid: 0 } }],
+          archives: [
+            { source: join(directory, "archive.tar"), target: "/given/deep", owner: { uid: 0, gid: 0 } },
+          ],
         },
-        script: UNPROVEN,
+        script: '[ "$(cat /given/deep/folder/file)" = content ] && touch /given/deep/other',
       },
       scratch: {
         options: { scratch: [{ target: "/scratch" }] },

@@ -46,6 +46,7 @@ import type { ContainerMakers } from "./oci-runtime.ts";
 import { SIGKILL_CODE } from "./limit-facts.ts";
 import { reportEgress } from "./join-network.ts";
 import { pullFailure } from "./pull-failure.ts";
+import { putArchives } from "./put-archives.ts";
 import { refusal, type RefusalContext } from "./refusal.ts";
 import type { RunNetworks } from "./run-networks.ts";
 import { startFailure } from "./start-failure.ts";
@@ -208,6 +209,7 @@ export class ContainerAttempt implements AttemptWork<HeldContainer> {
     reportEgress(this.#creation);
     await giveInherited(this.#creation, handle.id, signal);
     await putSecretFiles(this.#creation, handle.id, signal);
+    await putArchives(this.#creation, handle.id, signal);
     signal.throwIfAborted();
     await handle.attach();
     return { name: "starting", handle };

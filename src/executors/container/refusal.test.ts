@@ -52,6 +52,14 @@ test("files cannot be put into a root that is read-only, so the combination is r
   );
 });
 
+test("docker unpacks no archive into a root that is read-only, podman does", () => {
+  const archives = [{ source: "/a.tar", target: "/app", owner: { uid: 0, gid: 0 } }];
+  const closed = { readOnlyRoot: true, archives };
+  assert.match(refusalOf(closed)?.message ?? "", /archives, which docker beside readOnlyRoot cannot give/u);
+  assert.equal(refusalOf(closed, { engine: "podman" }), undefined);
+  assert.equal(refusalOf({ archives }), undefined);
+});
+
 test("a template that the settings do not have is refused by name, with those that there are", () => {
   assert.equal(refusalOf(DEBUG, withTemplate({})), undefined);
   const wrong = refusalOf({ podTemplate: "debag" }, withTemplate({}));

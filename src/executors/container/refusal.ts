@@ -12,10 +12,12 @@ import {
 import { confine, unknownTemplate, type Confinement, type ConfinementPolicy } from "./confinement.ts";
 import { gpusOf } from "./container-options.ts";
 import type { Inherited } from "./inherited.ts";
+import { putsIntoReadOnlyRoot } from "./put-archives.ts";
 import { unchoosableRuntime, unknownRuntime } from "./oci-runtime.ts";
 
 const HONOURED: readonly AttemptOption[] = [
   "readOnlyMounts",
+  "archives",
   "scratch",
   "tmpfs",
   "readOnlyRoot",
@@ -72,13 +74,15 @@ function refuseGpus(asked: AttemptDemands, engine: EngineName): Refusal | undefi
 }
 
 function refuseCombination(
-  { secretFiles, network }: AttemptOptions,
+  { secretFiles, archives, network }: AttemptOptions,
   { readOnlyRoot, egress }: Confinement,
   { engine, inherited, closesNetworks }: RefusalContext,
 ): Refusal | undefined {
   // Files are put into the root after it became read-only.
   if (readOnlyRoot && isAsked(secretFiles))
     return refuseOption("secretFiles", `${engine} beside readOnlyRoot`);
+  if (readOnlyRoot && isAsked(archives) && !putsIntoReadOnlyRoot(engine))
+    return refuseOption("archives", `${engine} beside readOnlyRoot`);
   if (readOnlyRoot && inherited.certificates !== undefined)
     return refuseOption("readOnlyRoot", `${engine} beside this machine's certificates`);
   if (egress === "none" && network === undefined && !closesNetworks)
