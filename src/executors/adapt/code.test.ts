@@ -1,0 +1,120 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { imageFacts } from "../../../test/helpers/image-facts.ts";
+import type { EngineName } from "../../containers/types.ts";
+import type { ContainerFacts, ImageConfigFacts } from "../../domain/image-facts.ts";
+import type { AttemptSpec } from "../executor.ts";
+import { MOST_MOUNTS, placeCode, type CodeContext } from "./code.ts";
+
+const URI = "s3://boxkite/p/fast1.tar.gz";
+const KEY = { project: "p", domain: "d", run: "r", action: "a", attempt: 1 };
+const ARCHIVE = "/data/code-bundles/1/archive.tar";
+
+interface Case {
+  readonly spec?: Partial<AttemptSpec>;
+  readonly container?: Partial<ContainerFacts>;
+  readonly config?: Partial<ImageConfigFacts>;
+  readonly engine?: EngineName;
+  readonly readOnlyRoot?: true;
+  readonly writable?: readonly string[];
+  readonly mountsFiles?: false;
+  readonly top?: readonly string[];
+  readonly files?: number;
+  readonly dest?: string;
+  readonly isPrepared?: false;
+}
+
+async function place(given: Case) {
+  const { spec, container, config, engine = "podman", dest = "." } = given;
+  const asked: string[] = [];
+  const bundles: CodeContext["bundles"] = {
+    prepare: async ({ uri, kind }, { run }) => {
+      asked.push(`prepare ${kind} ${uri} for ${run}`);
+      return given.isPrepared === false ? undefined : { archive: ARCHIVE, top: given.top ?? ["main.py"] };
+    },
+    unpack: async ({ archive }) => {
+      asked.push(`unpack ${archive}`);
+      return Array.from({ length: given.files ?? 1 }, (_, i) => ({ name: `d/${i}.py`, path: `/files/${i}` }));
+    },
+  };
+  const placed = await placeCode(
+    { key: KEY, command: [], args: ["a0", "--tgz", URI, "--dest", dest], ...spec },
+    imageFacts(container, config),
+    {
+      bundles,
+      engine,
+      mountsFiles: given.mountsFiles ?? true,
+      confinement: { readOnlyRoot: given.readOnlyRoot ?? false, writable: given.writable ?? [] },
+    },
+  );
+  return { placed, asked };
+}
+
+const targetOf = async (given: Case) => (await place(given)).placed?.options.archives?.[0]?.target;
+/** The task fetches and unpacks it itself. */
+const isLeft = async (given: Case) => (await place(given)).placed === undefined;
+
+test("the archive is unpacked into WORKDIR, and its files belong to USER", async () => {
+  const { placed, asked } = await place({ container: { user: { uid: 4242, gid: 17, name: "team" } } });
+  assert.deepEqual(placed, {
+    options: { archives: [{ source: ARCHIVE, target: "/app", owner: { uid: 4242, gid: 17 } }] },
+    adaptation: { kind: "code", uri: URI, target: "/app" },
+  });
+  assert.deepEqual(asked, [`prepare tgz ${URI} for r`]);
+});
+
+test("the target is the destination, seen from where the program starts", async () => {
+  assert.equal(await targetOf({ config: { workdir: "" } }), "/");
+  assert.equal(await targetOf({ dest: "code/now" }), "/app/code/now");
+  assert.equal(await targetOf({ dest: "/code" }), "/code");
+  const wrapper = { entrypoint: "passes", workdir: { path: "/srv", writable: true } } as const;
+  assert.equal(await targetOf({ container: wrapper }), "/srv", "its ENTRYPOINT goes there");
+  assert.equal(
+    await targetOf({ container: wrapper, spec: { command: ["/usr/bin/python"] } }),
+    "/app",
+    "it is replaced",
+  );
+});
+
+test("nothing is done without code, with a bundle that is not prepared, or for an unknown user", async () => {
+  const none = await place({ spec: { args: ["a0", "--dest", "."] } });
+  assert.deepEqual(none, { placed: undefined, asked: [] });
+  assert.equal(await isLeft({ isPrepared: false }), true);
+  const { user: _unknown, ...container } = imageFacts().container;
+  assert.equal(await isLeft({ container }), true);
+});
+
+test("what a volume or a mount would hide, the task unpacks itself", async () => {
+  assert.equal(await isLeft({ config: { volumes: ["/app"] } }), true);
+  assert.equal(await isLeft({ config: { volumes: ["/app/"], workdir: "/app/sub" } }), true);
+  assert.equal(await isLeft({ spec: { tmpfs: [{ target: "/app", sizeBytes: 1 }] } }), true);
+  assert.equal(await isLeft({ config: { volumes: ["/app/data"] }, top: ["data"] }), true);
+  assert.equal(await isLeft({ config: { workdir: "/" }, top: ["dev"] }), true);
+  assert.equal(await targetOf({ config: { volumes: ["/app/data"] }, top: ["main.py"] }), "/app");
+  assert.equal(await targetOf({ config: { volumes: ["/application"] } }), "/app");
+  assert.equal(await targetOf({ config: { workdir: "/" }, top: ["main.py"] }), "/");
+});
+
+test("where it cannot, for want of tar or rights, files are mounted over the volume", async () => {
+  const volume = { config: { volumes: ["/app"] } };
+  const mounted = { readOnlyMounts: [{ source: "/files/0", target: "/app/d/0.py" }] };
+  const withoutTar = await place({ ...volume, container: { programs: {} } });
+  assert.deepEqual(withoutTar.placed?.options, mounted);
+  const closed = await place({ ...volume, container: { workdir: { path: "/app", writable: false } } });
+  assert.deepEqual(closed.placed?.options, mounted);
+  assert.equal(await isLeft({ ...volume, container: { programs: {} }, mountsFiles: false }), true);
+});
+
+test("in a read-only root files are mounted with docker, and unpacked by podman", async () => {
+  assert.equal(await targetOf({ readOnlyRoot: true }), "/app");
+  const docker = await place({ readOnlyRoot: true, engine: "docker" });
+  assert.deepEqual(docker.placed, {
+    options: { readOnlyMounts: [{ source: "/files/0", target: "/app/d/0.py" }] },
+    adaptation: { kind: "code", uri: URI, target: "/app" },
+  });
+  assert.deepEqual(docker.asked, [`prepare tgz ${URI} for r`, `unpack ${ARCHIVE}`]);
+  assert.equal(await isLeft({ readOnlyRoot: true, engine: "docker", mountsFiles: false }), true);
+  assert.equal(await isLeft({ readOnlyRoot: true, engine: "docker", files: MOST_MOUNTS + 1 }), true);
+  assert.equal(await isLeft({ readOnlyRoot: true, writable: ["/app"] }), true);
+  assert.equal(await isLeft({ readOnlyRoot: true, dest: "/tmp/code" }), true);
+});

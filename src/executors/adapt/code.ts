@@ -1,0 +1,92 @@
+/** Whether the server brings a task's code into its container, and how; see docs/decisions/0015-code-is-put-into-workdir.md. */
+import { posix } from "node:path";
+import { parseCodeBundle, type CodeBundle } from "../../code-bundles/bundle-arguments.ts";
+import type { CodeBundles } from "../../code-bundles/code-bundles.ts";
+import type { PreparedBundle } from "../../code-bundles/prepared-bundle.ts";
+import type { EngineName } from "../../containers/types.ts";
+import type { Adaptation } from "../../domain/adaptation.ts";
+import type { ImageFacts } from "../../domain/image-facts.ts";
+import type { MountOptions } from "../attempt-options.ts";
+import type { Confinement } from "../container/confinement.ts";
+import { putsIntoReadOnlyRoot } from "../container/put-archives.ts";
+import type { AttemptSpec } from "../executor.ts";
+
+export interface CodeContext {
+  readonly bundles: Pick<CodeBundles, "prepare" | "unpack">;
+  readonly engine: EngineName;
+  /** Whether the engine mounts files of this machine: not where it is on another one. */
+  readonly mountsFiles: boolean;
+  /** Of the attempt. */
+  readonly confinement: Pick<Confinement, "readOnlyRoot" | "writable">;
+}
+
+export interface PlacedCode {
+  /** To be added to those of the attempt. */
+  readonly options: Pick<MountOptions, "archives" | "readOnlyMounts">;
+  readonly adaptation: Extract<Adaptation, { readonly kind: "code" }>;
+}
+
+type Spec = Pick<AttemptSpec, "key" | "command" | "args" | "readOnlyMounts" | "scratch" | "tmpfs">;
+
+/** Each of them is a file of the bundle. */
+export const MOST_MOUNTS = 500;
+/** What every container has mounted. */
+const OWN_MOUNTS = ["/dev", "/proc", "/sys"];
+
+/** Undefined: the task fetches and unpacks its code itself, if it has any. `spec`: as it will be started. */
+export async function placeCode(
+  spec: Spec,
+  facts: ImageFacts,
+  context: CodeContext,
+): Promise<PlacedCode | undefined> {
+  const { bundles, confinement, engine, mountsFiles } = context;
+  const bundle = parseCodeBundle(spec.args);
+  const owner = facts.container.user;
+  if (bundle === undefined || owner === undefined) return undefined;
+  const prepared = await bundles.prepare(bundle, spec.key);
+  if (prepared === undefined) return undefined;
+  const target = posix.resolve("/", workingDirectory(spec, facts), bundle.destination);
+  const adaptation = { kind: "code", uri: bundle.uri, target } as const;
+  const isHidden = mountsOf(spec, facts, confinement).some((mount) => hides(mount, target, prepared));
+  if (!isHidden && (!confinement.readOnlyRoot || putsIntoReadOnlyRoot(engine))) {
+    const { uid, gid } = owner;
+    return {
+      options: { archives: [{ source: prepared.archive, target, owner: { uid, gid } }] },
+      adaptation,
+    };
+  }
+  // In a volume the task can unpack its code itself.
+  if ((isHidden && unpacksItself(bundle, facts)) || !mountsFiles) return undefined;
+  const files = await bundles.unpack(prepared);
+  if (files === undefined || files.length > MOST_MOUNTS) return undefined;
+  const readOnlyMounts = files.map(({ name, path }) => ({ source: path, target: posix.join(target, name) }));
+  return { options: { readOnlyMounts }, adaptation };
+}
+
+/** An ENTRYPOINT may have changed it; the check saw the program that it starts. */
+function workingDirectory({ command }: Spec, { config, container }: ImageFacts): string {
+  const isKept = command.length === 0 && container.entrypoint === "passes";
+  return (isKept ? container.workdir?.path : undefined) ?? (config.workdir || "/");
+}
+
+function mountsOf(
+  { readOnlyMounts = [], scratch = [], tmpfs = [] }: Spec,
+  { config }: ImageFacts,
+  { readOnlyRoot, writable }: CodeContext["confinement"],
+): readonly string[] {
+  const targets = [...readOnlyMounts, ...scratch, ...tmpfs].map((mount) => mount.target);
+  return [...OWN_MOUNTS, ...config.volumes, ...targets, ...(readOnlyRoot ? ["/tmp", ...writable] : [])];
+}
+
+/** Whether files of the bundle would be beneath the mount, where nobody sees them. */
+function hides(mount: string, target: string, { top }: PreparedBundle): boolean {
+  const path = posix.relative(posix.resolve("/", mount), target);
+  if (!path.startsWith("..")) return true;
+  const below = posix.relative(target, posix.resolve("/", mount));
+  return !below.startsWith("..") && top.includes(below.split("/")[0] ?? "");
+}
+
+function unpacksItself({ kind }: CodeBundle, { container }: ImageFacts): boolean {
+  const isWritable = container.workdir?.writable === true;
+  return isWritable && (kind === "pkl" || container.programs["tar"] !== undefined);
+}
