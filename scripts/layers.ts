@@ -106,6 +106,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
       "audit",
       "logs",
       "images",
+      "code-bundles",
       "builds",
       "executors",
       "platform",

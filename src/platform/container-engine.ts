@@ -1,4 +1,5 @@
 /** The platform of a container engine: finds it, makes the server reachable from its containers, closes it. */
+import { join } from "node:path";
 import { createEgressRule } from "../lib/egress.ts";
 import { BoxkiteError } from "../domain/errors.ts";
 import { createLogger } from "../lib/log.ts";
@@ -9,6 +10,7 @@ import { engineProgram } from "../containers/program.ts";
 import { createPodmanRuntimes } from "../containers/podman-runtimes.ts";
 import { pullImage } from "../containers/program-transfer.ts";
 import { NO_REGISTRIES, type Registries } from "../images/registry/registries.ts";
+import { CODE_BUNDLES_DIRECTORY, createCodeBundles } from "../code-bundles/code-bundles.ts";
 import { createFetchWheel } from "../python-runtime/fetch-wheel.ts";
 import { fitsInMemory, RuntimeFitter } from "../python-runtime/runtime-fitter.ts";
 import { RuntimeStore } from "../python-runtime/runtime-store.ts";
@@ -16,6 +18,7 @@ import type { ExecutorContext, Platform } from "./platform.ts";
 import type { PlatformOptions } from "./choose.ts";
 import {
   createContainerExecutor,
+  type AdaptationOptions,
   type ContainerExecutorOptions,
 } from "../executors/container/container-executor.ts";
 import { formatEngineAddress } from "../containers/address.ts";
@@ -91,7 +94,10 @@ export async function chooseContainerPlatform(
           extraHosts: network.hostEntries,
           networks,
           ...(context.records && { records: context.records }),
-          adaptation: adaptationFor(context, options.strictImages ?? false, env),
+          adaptation: adaptationFor(context, env, {
+            isStrict: options.strictImages ?? false,
+            mountsFiles: !network.inVirtualMachine,
+          }),
         });
       },
       createImageChecker: (cache) => {
@@ -135,15 +141,18 @@ export async function chooseContainerPlatform(
 }
 
 function adaptationFor(
-  { runtimesDirectory: directory, records: known, log }: ExecutorContext,
-  isStrict: boolean,
+  { runtimesDirectory: directory, dataDirectory, findCode: findObject, records: known, log }: ExecutorContext,
   env: NodeJS.ProcessEnv,
+  how: Pick<AdaptationOptions, "isStrict" | "mountsFiles">,
 ): ContainerExecutorOptions["adaptation"] {
   if (directory === undefined) return undefined;
   const clock = systemClock;
   const records = known ?? fitsInMemory();
   const store = new RuntimeStore({ directory, fetchWheel: createFetchWheel(env, clock), clock });
-  return { fitter: new RuntimeFitter({ store, directory, records, clock, log }), isStrict };
+  const bundles =
+    findObject &&
+    createCodeBundles({ directory: join(dataDirectory, CODE_BUNDLES_DIRECTORY), findObject, clock, log });
+  return { ...how, bundles, fitter: new RuntimeFitter({ store, directory, records, clock, log }) };
 }
 
 /** A check that cannot be carried out later would let tasks out. */

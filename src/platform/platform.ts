@@ -3,6 +3,7 @@ import type { ContainerConnections } from "../domain/auth-mode.ts";
 import type { ImageBuilder } from "../builds/builder.ts";
 import type { RegistryResolver } from "../builds/base-image.ts";
 import type { ImageRecords } from "../executors/image-records.ts";
+import type { FindBundleObject } from "../code-bundles/code-bundles.ts";
 import type { Executor } from "../executors/executor.ts";
 import type { ImageChecker } from "../executors/image-checker.ts";
 import type { FactsCache } from "../images/check/facts-cache.ts";
@@ -16,6 +17,8 @@ export interface ExecutorContext {
   readonly log: Logger;
   /** Undefined: what is found in images is not kept. */
   readonly records?: ImageRecords;
+  /** Finds the code that is sent with runs. Undefined: tasks fetch it themselves. */
+  readonly findCode?: FindBundleObject;
   /** Of Python runtimes: shared by the servers of this user. Undefined: images are started as they are. */
   readonly runtimesDirectory?: string;
 }

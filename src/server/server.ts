@@ -42,6 +42,7 @@ import { createAuditedCalls } from "./audit/audited-calls.ts";
 import { auditBuilds } from "./audit/build-audit.ts";
 import { auditArrival } from "./audit/http-audit.ts";
 import { createBuilds } from "./builds.ts";
+import { bundleObjects } from "./bundle-objects.ts";
 import { createFirstToken } from "./first-token.ts";
 import { secretsOf } from "./build-secrets.ts";
 import { createHandlers } from "./handler.ts";
@@ -165,15 +166,20 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const audit = options.audit ?? openAuditLog(auditDirectory, { clock, log });
   opened.defer(() => audit.close());
   const audited = createAuditedCalls(audit, clock);
-  const [objects, usualExecutor] = await Promise.all([
-    openDirectoryStore(join(dataDirectory, OBJECTS_DIRECTORY), { clock, log, secret }),
-    options.createExecutor({ instance, dataDirectory, log, records: store }),
+  const rights = createObjectRights(store, BUCKET);
+  const openObjects = async () => {
+    const objects = await openDirectoryStore(join(dataDirectory, OBJECTS_DIRECTORY), { clock, log, secret });
+    const findCode = bundleObjects({ objects, rights, bucket: BUCKET });
+    const executor = await options.createExecutor({ instance, dataDirectory, log, records: store, findCode });
+    return { objects, executor };
+  };
+  const [{ objects, executor: usualExecutor }] = await Promise.all([
+    openObjects(),
     deployBuildTask(catalog, options.version),
   ]);
   const { createImageTools: createTools } = options;
   const builds =
     createTools && createBuilds({ createTools, store, workDir: join(dataDirectory, "builds"), clock, log });
-  const rights = createObjectRights(store, BUCKET);
   const unusedImages = createUnusedImages({ store, clock, log });
   opened.defer(() => unusedImages.close());
   const work = buildImageWork({

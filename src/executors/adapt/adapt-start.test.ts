@@ -56,6 +56,7 @@ function setUp({ facts, fit = APPEND, isStrict = false }: Behaviour) {
       },
     },
     runnerFor: () => () => Promise.reject(new Error("not used")),
+    placeCode: async () => undefined,
     isStrict,
   });
   const adapt = (spec: Partial<AttemptSpec> = {}) =>

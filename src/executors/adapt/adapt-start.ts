@@ -13,6 +13,7 @@ import type { FittedRuntime, RuntimeFitter } from "../../python-runtime/runtime-
 import type { AttemptSpec } from "../executor.ts";
 import type { ImageChecker } from "../image-checker.ts";
 import type { AdaptedAttempt, StartAdapter } from "../start-adapter.ts";
+import type { PlacedCode } from "./code.ts";
 import { languageOf, pythonProgram, startedBy, type TaskProgram } from "./task-program.ts";
 
 export interface StartAdapterOptions {
@@ -22,6 +23,8 @@ export interface StartAdapterOptions {
   readonly fitter: Pick<RuntimeFitter, "fit">;
   /** Runs programs with an interpreter of an image that is where attempts run. */
   readonly runnerFor: (pinned: string, interpreter: string) => RunInImage;
+  /** Brings the code of a task into its container; undefined where the task fetches it. `spec`: as it will be started. */
+  readonly placeCode: (spec: AttemptSpec, facts: ImageFacts) => Promise<PlacedCode | undefined>;
   /** Whether every image is a black box. */
   readonly isStrict: boolean;
 }
@@ -74,20 +77,28 @@ async function adapted(adapting: Adapting): Promise<AdaptedAttempt> {
     ...(runtime === undefined ? [] : [runtimeAdaptation(runtime)]),
     ...(replaces ? [{ kind: "entrypoint", replaced: facts.config.entrypoint } as const] : []),
   ];
+  const mounts = runtime?.start?.mounts ?? [];
+  const programmed: AttemptSpec = {
+    ...spec,
+    ...(replaces ? { command: words.slice(0, 1), args: words.slice(1) } : { args: words }),
+    ...(mounts.length > 0 && { readOnlyMounts: [...(spec.readOnlyMounts ?? []), ...mounts] }),
+  };
+  const code = isStrict ? undefined : await options.placeCode(programmed, facts);
   const start: AttemptStart = {
     engine: options.engine,
-    adaptations,
+    adaptations: code === undefined ? adaptations : [...adaptations, code.adaptation],
     ...startedBy(subject, language, program, runtime?.flyte),
     ...(facts.base !== undefined && { base: facts.base }),
   };
-  const mounts = runtime?.start?.mounts ?? [];
+  return { spec: code === undefined ? programmed : withCode(programmed, code), start };
+}
+
+function withCode(spec: AttemptSpec, { options }: PlacedCode): AttemptSpec {
+  const { archives = [], readOnlyMounts = [] } = options;
   return {
-    spec: {
-      ...spec,
-      ...(replaces ? { command: words.slice(0, 1), args: words.slice(1) } : { args: words }),
-      ...(mounts.length > 0 && { readOnlyMounts: [...(spec.readOnlyMounts ?? []), ...mounts] }),
-    },
-    start,
+    ...spec,
+    archives: [...(spec.archives ?? []), ...archives],
+    readOnlyMounts: [...(spec.readOnlyMounts ?? []), ...readOnlyMounts],
   };
 }
 

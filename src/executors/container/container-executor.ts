@@ -22,11 +22,13 @@ import {
 } from "./container-attempt.ts";
 import type { HeldContainer } from "./held-container.ts";
 import { createContainerEvents } from "./container-events.ts";
-import { NO_POLICY, type ConfinementPolicy } from "./confinement.ts";
+import { confine, NO_POLICY, type ConfinementPolicy } from "./confinement.ts";
 import { containerName, keyOfLabels, LABEL } from "./container-spec.ts";
 import type { EngineApi } from "../../containers/api.ts";
 import type { PodmanRuntimes } from "../../containers/podman-runtimes.ts";
 import type { EngineInfo } from "../../containers/types.ts";
+import type { CodeBundles } from "../../code-bundles/code-bundles.ts";
+import { placeCode } from "../adapt/code.ts";
 import { createStartAdapter, type StartAdapterOptions } from "../adapt/adapt-start.ts";
 import { createImageChecker } from "./image-checker.ts";
 import { createImageRunner } from "./image-runner.ts";
@@ -66,11 +68,18 @@ export interface ContainerExecutorOptions {
   /** What is known of images; without it nothing is kept. */
   readonly records?: ImageRecords;
   /** How images run that would not as they are; without it each is started as it is. */
-  readonly adaptation?: Pick<StartAdapterOptions, "fitter" | "isStrict"> | undefined;
+  readonly adaptation?: AdaptationOptions | undefined;
   /** How podman on this machine makes containers with another OCI runtime; closed with the executor. */
   readonly podmanRuntimes?: PodmanRuntimes | undefined;
   /** How long the engine may be unreachable before its attempts count as lost. */
   readonly lostAfterMs?: number;
+}
+
+export interface AdaptationOptions extends Pick<StartAdapterOptions, "fitter" | "isStrict"> {
+  /** Undefined: tasks fetch their code themselves. */
+  readonly bundles: CodeBundles | undefined;
+  /** Whether the engine mounts files of this machine: not where it is on another one. */
+  readonly mountsFiles: boolean;
 }
 
 const LOST_AFTER_MS = 120_000;
@@ -88,14 +97,21 @@ export function createContainerExecutor(options: ContainerExecutorOptions): Exec
       : () => registry;
   const puller = createImagePuller({ api, registryFor, credentials, registries, pullByCommand, clock });
   const checker = createImageChecker({ api, info, instance, registryFor, puller, cache, clock });
+  const { adaptation } = options;
   const adapter =
-    options.adaptation &&
+    adaptation &&
     createStartAdapter({
-      ...options.adaptation,
+      ...adaptation,
       engine: `${api.engine} ${api.version}`,
       checker,
       runnerFor: (image, interpreter) =>
         createImageRunner({ api, info, instance, clock, image, interpreter }),
+      placeCode: async (spec, facts) => {
+        const { bundles, mountsFiles } = adaptation;
+        if (bundles === undefined) return undefined;
+        const confinement = confine(spec, policy);
+        return await placeCode(spec, facts, { bundles, engine: api.engine, mountsFiles, confinement });
+      },
     });
   const events = createContainerEvents(api, `${LABEL.instance}=${instance}`, log, clock);
   const watched = new WatchedAttempts<HeldContainer>(log);
