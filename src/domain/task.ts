@@ -44,6 +44,10 @@ export interface TaskDefinition {
   readonly cache?: TaskCachePolicy;
   /** Object URIs named in the task itself (its code bundle): readable by every action that runs it. */
   readonly reads: readonly string[];
+  /** The SDK that sent it; absent in what an earlier version stored. */
+  readonly sentBy?: { readonly name: string; readonly version: string };
+  /** Where its source is: a URL that the SDK made of its author's Git checkout, with the commit. */
+  readonly sourceUrl?: string;
 }
 
 export interface TaskCachePolicy {

@@ -1,15 +1,17 @@
 /** Each attempt with what happened to it, phase by phase. */
 import { phaseOfOutcome } from "../domain/outcome/judge.ts";
+import { provenanceOf } from "../domain/provenance.ts";
 import { isTerminal } from "../domain/phase.ts";
 import type { AttemptRecord, PhaseChange } from "../domain/attempt.ts";
 import type { ActionView } from "./action-view.ts";
 import { errorBox } from "./error-box.ts";
 import { html, NOTHING, type Html } from "./html.ts";
 import { code, durationText, facts, phaseBadge, timeText } from "./parts.ts";
+import { provenanceFacts } from "./provenance.ts";
 
 const OPEN = html` open`;
 
-export interface AttemptsView extends Pick<ActionView, "attempts" | "nowMs"> {
+export interface AttemptsView extends Pick<ActionView, "attempts" | "nowMs" | "spec"> {
   readonly record: Pick<ActionView["record"], "kind" | "state">;
 }
 
@@ -23,7 +25,7 @@ export function attemptsSection(view: AttemptsView): Html {
     ${attempts.toReversed().map((attempt, index) => attemptHtml(view, attempt, index === 0))}`;
 }
 
-function attemptHtml({ record, nowMs }: AttemptsView, attempt: AttemptRecord, isLast: boolean): Html {
+function attemptHtml({ record, spec, nowMs }: AttemptsView, attempt: AttemptRecord, isLast: boolean): Html {
   const { transitions } = attempt;
   const phase = isLast ? record.state.phase : "failed";
   // A retry that waits is about the attempt to come; the one before has ended.
@@ -42,6 +44,7 @@ function attemptHtml({ record, nowMs }: AttemptsView, attempt: AttemptRecord, is
       ["Process", stillRuns(attempt) && "its result is written; the process still runs"],
       [attempt.image?.source === "engine" ? "Image ID" : "Image", code(attempt.image?.pinned)],
       ["Results in", code(attempt.outputUri)],
+      ...provenanceFacts(provenanceOf(attempt, spec?.definition)),
     ])}
     ${timeline(transitions, endedAt, nowMs)}
     ${attempt.error !== undefined && !isLast && errorBox("Failed", attempt.error)}

@@ -8,6 +8,7 @@ import type { SharedMemoryBytes, StoredSpec, TaskDefinition } from "../domain/ta
 import { NO_SETTINGS, type RunSettings } from "../domain/run.ts";
 import type { Backoff } from "../domain/backoff.ts";
 import type { ProjectKey } from "../domain/ids.ts";
+import { ownValue } from "../domain/own-value.ts";
 import type { Backoff as WireBackoff } from "./gen/flyteidl2/core/literals_pb.js";
 import type { SharedMemory, TaskMetadata, TaskTemplate } from "./gen/flyteidl2/core/tasks_pb.js";
 import { RelationType } from "./gen/flyteidl2/common/run_pb.js";
@@ -67,6 +68,8 @@ function definitionOf(spec: TaskSpec): TaskDefinition {
     policy: decodeAttemptPolicy(template.metadata, subject),
     ...cacheOf(template, subject),
     reads: bundleUris(template, container.args),
+    ...sentByOf(template),
+    ...sourceOf(spec),
   };
   requireStartable(definition, {});
   return definition;
@@ -76,6 +79,28 @@ function definitionOf(spec: TaskSpec): TaskDefinition {
 function requireTokens({ metadata }: TaskTemplate, subject: string): void {
   const { flavor = "", version = "" } = metadata?.runtime ?? {};
   if (flavor === "python" && /^2\.0(?!\d)/u.test(version)) throw refused(subject, sdkWithoutTokens(version));
+}
+
+/** By the name of its package, which is the same in every version of Flyte's and of Boxkite's. */
+const SDK_NAMES: Readonly<Record<string, string>> = { python: "flyte", typescript: "boxkite" };
+
+function sentByOf({ metadata }: TaskTemplate): Pick<TaskDefinition, "sentBy"> {
+  const { flavor = "", version = "" } = metadata?.runtime ?? {};
+  if (flavor === "" || version === "") return {};
+  const name = ownValue(SDK_NAMES, flavor) ?? flavor;
+  return { sentBy: { name: cutText(name), version: cutText(version) } };
+}
+
+/** Of what is only shown. */
+const MAX_SHOWN = 100;
+const cutText = (text: string): string => text.slice(0, MAX_SHOWN).toWellFormed();
+
+const MAX_URL = 2_048;
+
+/** Only what a browser may follow. */
+function sourceOf({ documentation }: TaskSpec): Pick<TaskDefinition, "sourceUrl"> {
+  const link = documentation?.sourceCode?.link ?? "";
+  return /^https?:\/\/\S+$/u.test(link) && link.length <= MAX_URL ? { sourceUrl: link } : {};
 }
 
 function podTemplateOf({ metadata }: TaskTemplate): Pick<TaskDefinition, "podTemplate"> {

@@ -1,0 +1,79 @@
+/** Where the result of an attempt comes from: one value out of what is recorded of the attempt and of its task. */
+import type { Adaptation } from "./adaptation.ts";
+import type { AttemptRecord } from "./attempt.ts";
+import type { AttemptStart } from "./attempt-start.ts";
+import type { ResolvedImage } from "./image.ts";
+import type { TaskDefinition } from "./task.ts";
+
+export interface Provenance {
+  /** Undefined before it is resolved. */
+  readonly image?: ResolvedImage;
+  readonly base?: AttemptStart["base"];
+  readonly code: CodeOrigin;
+  readonly interpreter?: AttemptStart["interpreter"];
+  /** Of the SDK whose runtime ran the task. */
+  readonly sdk?: AttemptStart["sdk"];
+  /** Of the SDK that sent the task. */
+  readonly sentBy?: TaskDefinition["sentBy"];
+  readonly engine?: string;
+  /** Undefined where it is not recorded how the attempt was started. */
+  readonly adaptations?: readonly Adaptation[];
+}
+
+export interface CodeOrigin {
+  /** Of the archives that were sent with the task; without one its code is in the image. */
+  readonly bundles: readonly string[];
+  readonly source?: SourceLink;
+}
+
+export interface SourceLink {
+  readonly url: string;
+  /** Undefined where the URL has none. */
+  readonly commit?: string;
+}
+
+export function provenanceOf(
+  { image, start }: Pick<AttemptRecord, "image" | "start">,
+  task: Pick<TaskDefinition, "reads" | "sourceUrl" | "sentBy"> | undefined,
+): Provenance {
+  return {
+    ...(image && { image }),
+    ...(start?.base && { base: start.base }),
+    code: codeOf(task),
+    ...(start?.interpreter && { interpreter: start.interpreter }),
+    ...(start?.sdk && { sdk: start.sdk }),
+    ...(task?.sentBy && { sentBy: task.sentBy }),
+    ...(start && { engine: start.engine, adaptations: start.adaptations }),
+  };
+}
+
+function codeOf(task: Pick<TaskDefinition, "reads" | "sourceUrl"> | undefined): CodeOrigin {
+  const { reads = [], sourceUrl } = task ?? {};
+  return { bundles: reads, ...(sourceUrl !== undefined && { source: sourceLink(sourceUrl) }) };
+}
+
+/** As flyte 2.12.1 writes it for GitHub and GitLab (flyte/git/_config.py): `…/blob/COMMIT/path/of/file.py#L12`. */
+const COMMIT = /\/blob\/([0-9a-f]{7,64})\//u;
+
+function sourceLink(url: string): SourceLink {
+  const commit = COMMIT.exec(url)?.[1];
+  return { url, ...(commit !== undefined && { commit }) };
+}
+
+/** For people: `the bundle s3://…, commit 1234abcd`. */
+export function describeCode({ bundles, source }: CodeOrigin): string {
+  const code = bundles.length === 0 ? "in the image" : bundles.join(", ");
+  return source?.commit === undefined ? code : `${code}, commit ${source.commit.slice(0, SHORT_COMMIT)}`;
+}
+
+const SHORT_COMMIT = 12;
+
+export function describeProgram({
+  path,
+  version,
+}: {
+  readonly path: string;
+  readonly version: string;
+}): string {
+  return `${version} (${path})`;
+}

@@ -1,0 +1,33 @@
+/** Where the result of an attempt comes from, as facts of the attempt. */
+import { describeAdaptation } from "../domain/adaptation.ts";
+import { describeProgram, type CodeOrigin, type Provenance } from "../domain/provenance.ts";
+import { html, type Html } from "./html.ts";
+import { code, type Fact } from "./parts.ts";
+
+/** Without its image, which the attempt shows anyway. */
+export function provenanceFacts(provenance: Provenance): readonly Fact[] {
+  const { base, interpreter, sdk, sentBy, engine, adaptations } = provenance;
+  const isOther = sentBy !== undefined && (sentBy.name !== sdk?.name || sentBy.version !== sdk.version);
+  return [
+    ["Base image", base && html`<code>${base.name}</code> <code>${base.digest}</code>`],
+    ["Code", codeHtml(provenance.code)],
+    ["Source", sourceHtml(provenance.code)],
+    ["Interpreter", interpreter && describeProgram(interpreter)],
+    ["SDK", sdk && `${sdk.name} ${sdk.version}`],
+    ["Sent with", isOther && `${sentBy.name} ${sentBy.version}`],
+    ["Engine", engine],
+    ["Adapted", adaptations && adaptations.length > 0 && adaptations.map(describeAdaptation).join("; ")],
+  ];
+}
+
+function codeHtml({ bundles }: CodeOrigin): Html | string {
+  return bundles.length === 0 ? "in the image" : html`${bundles.map(code)}`;
+}
+
+function sourceHtml({ source }: CodeOrigin): Html | undefined {
+  if (source === undefined) return undefined;
+  const { url, commit } = source;
+  return html`<a href="${url}" rel="noreferrer"
+    >${commit === undefined ? url : html`commit <code>${commit}</code>`}</a
+  >`;
+}
