@@ -22,7 +22,9 @@ function decodeServerError(error: unknown, origin: string): unknown {
   // Of an interceptor: Connect wraps what it throws.
   if (error.cause instanceof BoxkiteError) return error.cause;
   const code = error.metadata.get(CODE_HEADER);
-  const decoded = isErrorCode(code) ? thrownByServer(code, error) : unreachable(error, origin);
+  const decoded = isErrorCode(code)
+    ? thrownByServer(code, error)
+    : unreachable(error.cause, error.rawMessage, origin);
   if (decoded === undefined) return error;
   connectCodes.set(decoded, error.code);
   return decoded;
@@ -79,8 +81,8 @@ async function* decoded<T>(
   }
 }
 
-function isErrorCode(code: string | null): code is ErrorCode {
-  return code !== null && Object.hasOwn(ERROR_CODES, code);
+export function isErrorCode(code: unknown): code is ErrorCode {
+  return typeof code === "string" && Object.hasOwn(ERROR_CODES, code);
 }
 
 function decodeHint({ metadata }: ConnectError): string | undefined {

@@ -29,7 +29,7 @@ export function createTransport(options: ConnectionOptions, clock: Clock = syste
   const secure = baseUrl.startsWith("https:");
   const interceptors: Interceptor[] = [];
   if (options.retry !== false) interceptors.push(retryInterceptor(clock));
-  const newToken = tokenSource(options, secure);
+  const newToken = tokenSource(options);
   if (newToken !== undefined) interceptors.push(tokenInterceptor(newToken));
   const transport = createConnectTransport({
     baseUrl,
@@ -52,8 +52,10 @@ export function trustOf({
   };
 }
 
-function tokenSource(options: ConnectionOptions, secure: boolean): (() => Promise<string>) | undefined {
+/** Undefined where no token is sent. Throws CONFIG_INVALID. */
+export function tokenSource(options: ConnectionOptions): (() => Promise<string>) | undefined {
   const { token, baseUrl } = options;
+  const secure = baseUrl.startsWith("https:");
   if (token !== undefined) {
     const { hostname, origin } = new URL(baseUrl);
     if (!secure && !isOwnMachine(hostname))

@@ -1,5 +1,4 @@
 /** Calls that reached no server: what Node's network says, with what to do about it. */
-import type { ConnectError } from "@connectrpc/connect";
 import { BoxkiteError } from "../domain/errors.ts";
 
 const ADDRESS =
@@ -25,12 +24,10 @@ const HINTS: Readonly<Record<string, string>> = {
   EPROTO: PLAIN,
 };
 
-/** Undefined for an error of a call that did reach a server. */
-export function unreachable(error: ConnectError, origin: string): BoxkiteError | undefined {
-  const { code } = (error.cause ?? {}) as NodeJS.ErrnoException;
+/** Undefined for an error of a call that did reach a server. `cause`: Node's error; `text`: what it says. */
+export function unreachable(cause: unknown, text: string, origin: string): BoxkiteError | undefined {
+  const { code } = (cause ?? {}) as NodeJS.ErrnoException;
   const hint = code !== undefined && Object.hasOwn(HINTS, code) ? HINTS[code] : undefined;
   if (hint === undefined) return undefined;
-  return new BoxkiteError("SERVER_UNREACHABLE", `${origin} could not be reached: ${error.rawMessage}`, {
-    hint,
-  });
+  return new BoxkiteError("SERVER_UNREACHABLE", `${origin} could not be reached: ${text}`, { hint });
 }

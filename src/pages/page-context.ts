@@ -18,6 +18,7 @@ export type PagesContext = Pick<
   | "logs"
   | "clock"
   | "log"
+  | "fingerprint"
 >;
 
 /** Of one page. */

@@ -7,6 +7,7 @@ import type { PageContext, PagesContext } from "./page-context.ts";
 import { abortByPost } from "./abort.ts";
 import { answerByPost } from "./answer.ts";
 import { readAssets } from "./assets.ts";
+import { sendDocument, sendError } from "./document/send-document.ts";
 import type { Crumb } from "./layout.ts";
 import { sendLog } from "./log-download.ts";
 import { sendProblem, type Problem } from "./not-found.ts";
@@ -56,6 +57,8 @@ export function createPages(context: PagesContext): Pages {
         return sendInputs(context, request, response, place.key);
       case "log":
         return sendLog(context, request, response, place.key);
+      case "document":
+        return sendDocument(context, request, response, place.key);
       case "abort":
         return abortByPost(context, request, response, place.key);
       case "answer":
@@ -78,6 +81,7 @@ export function createPages(context: PagesContext): Pages {
         return redirect(response, 303, loginPath(request.url ?? HOME_PATH));
       // In the middle of a response, a broken connection is the only sign left that it is not whole.
       if (response.headersSent) response.destroy();
+      else if (place.page === "document") sendError(response, error);
       else sendProblem(parts, response, problem);
     });
   };

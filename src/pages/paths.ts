@@ -6,7 +6,7 @@ export const ASSETS_PATH = "/v2/assets/";
 export const LOGIN_PATH = "/login";
 export const LOGOUT_PATH = "/logout";
 
-type RunPart = "stream" | "inputs" | "log" | "abort" | "answer";
+type RunPart = "stream" | "inputs" | "log" | "document" | "abort" | "answer";
 
 export type Place =
   | { readonly page: "home" }
@@ -54,8 +54,14 @@ export function logPath(key: RunKey, action: string, attempt: number): string {
   return `${runPath(key)}/log?i=${encodeURIComponent(action)}&attempt=${attempt}`;
 }
 
+/** What programs read of a run, or of one of its actions: domain/run-document.ts. */
+export function documentPath(key: RunKey, action: string = ROOT_ACTION): string {
+  const query = action === ROOT_ACTION ? "" : `?i=${encodeURIComponent(action)}`;
+  return `${runPath(key)}/document${query}`;
+}
+
 const PROJECT = /^\/v2\/domain\/([^/]+)\/project\/([^/]+)(?:\/(.*))?$/u;
-const RUN = /^runs\/([^/]+)(?:\/(stream|inputs|log|abort|answer))?$/u;
+const RUN = /^runs\/([^/]+)(?:\/(stream|inputs|log|document|abort|answer))?$/u;
 
 /** Undefined for what is not below /v2. */
 export function parsePath(path: string): Place | undefined {

@@ -45,6 +45,7 @@ import { createBuilds } from "./builds.ts";
 import { bundleObjects } from "./bundle-objects.ts";
 import { createFirstToken } from "./first-token.ts";
 import { secretsOf } from "./build-secrets.ts";
+import { createFingerprint } from "./fingerprint.ts";
 import { createHandlers } from "./handler.ts";
 import { createHealth } from "./health.ts";
 import type { HostNames } from "./host-names.ts";
@@ -147,9 +148,10 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const store = openSqliteStore(join(dataDirectory, STORE_FILE), logMigrations(log, clock));
   opened.defer(() => store.close());
   const catalog = createCatalog({ store, clock, log });
-  const [secret, instance] = await Promise.all([
+  const [secret, instance, fingerprintKey] = await Promise.all([
     store.secret(ENCRYPTION_SECRET, () => randomBytes(32).toString("hex")),
     store.secret("instance", () => randomBytes(8).toString("hex")),
+    store.secret("fingerprints", () => randomBytes(32).toString("hex")),
     seedProject(catalog),
   ]);
   const signing = await openSigningKeys({ store, clock, log });
@@ -255,6 +257,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       builds,
       unusedImages,
       isOpenToAnyone: options.isOpenToAnyone ?? false,
+      fingerprint: createFingerprint(fingerprintKey),
       publicUrl: url,
     },
     health: createHealth(store, objects, audit),

@@ -36,6 +36,8 @@ export interface ServiceContext {
   readonly unusedImages: UnusedImages;
   /** Whether other machines may connect although nobody proves who they are. */
   readonly isOpenToAnyone: boolean;
+  /** A short hash of a text with a key that only this server has, and the same for as long as its store lasts. */
+  readonly fingerprint: (text: string) => string;
   /** The server's own, for people: without a path. A request may come by one that only containers know. */
   readonly publicUrl: () => string;
   /** A URL that lets its bearer PUT or GET one object for a while, as long as `by` may. `origin`: as the client sees us. */

@@ -15,6 +15,7 @@ import type { ResolvedImage } from "../domain/image.ts";
 import type { ListedRun, ListQuery, ListResult, RunScope } from "../domain/list.ts";
 import type { ProjectRecord } from "../domain/project.ts";
 import type { RunRecord } from "../domain/run.ts";
+import type { TaskTotals } from "../domain/run-document.ts";
 import type { Session, SessionKind } from "../domain/session.ts";
 import type { RunStatus } from "../domain/run-status.ts";
 import type { StoredSpec, TaskRecord } from "../domain/task.ts";
@@ -85,6 +86,8 @@ export interface StoreReader {
   waitingActions(runId: number): Promise<readonly ActionRecord[]>;
   /** How many other runs wait in the action's queue, and for longer than it; no more than the limit are counted. */
   runsAhead(action: ActionRecord, limit: number): Promise<number>;
+  /** Of each task of a run, in the order of their first actions: what its actions took together. */
+  taskTotals(runId: number, limit: number): Promise<readonly TaskTotals[]>;
   /** Tasks, traces and conditions of a run that have a result. */
   succeededActions(run: RunRecord): Promise<readonly ActionRecord[]>;
   /** The newest result under this key, of one project and domain or of any. */

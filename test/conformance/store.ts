@@ -511,6 +511,35 @@ export function storeConformance(name: string, open: () => Promise<StoreSubject>
     },
   );
 
+  check("what the actions of each task of a run took together", async ({ store, work }) => {
+    const { run, root } = await createRun(store, "r1");
+    const early = { ...newTask("c0", ROOT_ACTION), state: newTaskState(NOW - 50) };
+    const child = await store.createAction(run, early, LOCAL);
+    assert.ok(typeof child === "object");
+    const running = await step(work, await step(work, child, { type: "admitted" }), {
+      type: "started",
+      attempt: 1,
+      at: NOW,
+    });
+    const error = { code: "E", message: "m", kind: "user", recoverable: false } as const;
+    await step(work, running, { type: "attemptFailed", attempt: 1, error });
+    const other = spec("1");
+    const definition = { ...other.definition, name: "other" };
+    await store.createAction(run, { ...newTask("c1", ROOT_ACTION), spec: { ...other, definition } }, LOCAL);
+    const [first, second, ...more] = await store.taskTotals(run.id, 10);
+    assert.deepEqual(first, {
+      task: root.taskName,
+      actions: 2,
+      failed: 1,
+      queuedMs: 50,
+      runningMs: 0,
+      first: ROOT_ACTION,
+    });
+    assert.deepEqual([second?.task, second?.actions, second?.first, more], ["other", 1, "c1", []]);
+    assert.equal((await store.taskTotals(run.id, 1)).length, 1);
+    assert.deepEqual(await store.taskTotals(run.id + 99, 10), []);
+  });
+
   check("work on a result counts only where its result would", async ({ store, work }) => {
     const cache = { key: "k", serialize: true, overwrite: false, sameProject: false };
     const cached = (sameProject: boolean) => ({ ...newTask(ROOT_ACTION), cache: { ...cache, sameProject } });

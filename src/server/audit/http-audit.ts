@@ -44,6 +44,7 @@ const PAGES: Readonly<Record<Place["page"], RecordedAs>> = {
   stream: "read",
   inputs: "read",
   log: "read",
+  document: "read",
   abort: "change",
   answer: "change",
   unknown: undefined,

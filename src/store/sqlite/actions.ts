@@ -37,6 +37,7 @@ type ActionStore = Pick<
   | "isComputedElsewhere"
   | "parkedFor"
   | "succeededActions"
+  | "taskTotals"
 >;
 
 const FROM = "actions JOIN runs ON runs.id = actions.run_id";
@@ -135,6 +136,25 @@ export function actionStore(database: Database, notify: OnChange): ActionStore {
         cacheKey,
         NEVER,
       ),
+    taskTotals: async (runId, limit) =>
+      database
+        .all(
+          // The bare column is of the row with the minimum: sqlite.org/lang_select.html#bareagg.
+          `SELECT task_name, name, min(id) AS first, count(*) AS actions,
+             sum(phase IN ('failed', 'timed_out')) AS failed,
+             total(started_at - created_at) AS queued, total(ended_at - started_at) AS running
+           FROM actions WHERE run_id = ? AND kind = 'task' GROUP BY task_name ORDER BY first LIMIT ?`,
+          runId,
+          limit,
+        )
+        .map((row) => ({
+          task: text(row["task_name"]),
+          actions: row["actions"] as number,
+          failed: row["failed"] as number,
+          queuedMs: row["queued"] as number,
+          runningMs: row["running"] as number,
+          first: text(row["name"]),
+        })),
     succeededActions: async (run) =>
       many(
         "WHERE run_id = ? AND phase IN ('succeeded', 'recovered') AND parent IS NOT NULL ORDER BY actions.id",

@@ -9,6 +9,7 @@ import {
   LOGOUT_PATH,
   answerPath,
   abortPath,
+  documentPath,
   logPath,
   runPath,
   runsPath,
@@ -44,7 +45,12 @@ const ofRun = (path: Page["path"], more: Partial<Page> = {}): Page => ({
 });
 const NOT_FOUND = ["404"];
 
-type PageName = Place["page"] | "condition" | "a chosen action" | "a chosen action's stream";
+type PageName =
+  | Place["page"]
+  | "condition"
+  | "a chosen action"
+  | "a chosen action's stream"
+  | "a chosen action's document";
 
 /** One that is added to `Place` without a row here is an error of types. */
 export const PAGES: Readonly<Record<PageName, Page>> = {
@@ -59,6 +65,8 @@ export const PAGES: Readonly<Record<PageName, Page>> = {
   inputs: ofRun((cell) => `${runPath(cell)}/inputs?i=${ROOT}`),
   // The executor of this test writes none.
   log: ofRun((cell) => logPath(cell, ROOT, 1), { ends: NOT_FOUND }),
+  document: ofRun((cell) => documentPath(cell)),
+  "a chosen action's document": ofRun((cell) => documentPath(cell, "none"), { ends: NOT_FOUND }),
   abort: ofRun((cell) => abortPath(cell, "none"), { asks: "change run", form: "", ends: NOT_FOUND }),
   answer: ofRun((cell) => answerPath(cell, "none"), {
     asks: "change run",

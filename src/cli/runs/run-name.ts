@@ -1,0 +1,40 @@
+/** Which run or action is meant: `RUN`, `RUN/ACTION`, or the address of its page. */
+import { BoxkiteError } from "../../domain/errors.ts";
+import {
+  checkActionName,
+  checkRunName,
+  ROOT_ACTION,
+  type ActionKey,
+  type ProjectKey,
+} from "../../domain/ids.ts";
+import { parsePath } from "../../pages/paths.ts";
+
+/** `usage`: how to name one. Throws CONFIG_INVALID. */
+export function parseRunName(text: string | undefined, scope: Partial<ProjectKey>, usage: string): ActionKey {
+  if (text === undefined) throw new BoxkiteError("CONFIG_INVALID", "no run is named", { hint: usage });
+  if (/^https?:\/\//u.test(text)) return ofAddress(text, usage);
+  const { project, domain } = scope;
+  if (project === undefined || domain === undefined)
+    throw new BoxkiteError(
+      "CONFIG_INVALID",
+      `it is not said which ${project === undefined ? "project" : "domain"} the run ${text} is in`,
+      { hint: "add --project and --domain, or task.project and task.domain to the configuration" },
+    );
+  const [run = "", action = ROOT_ACTION, ...more] = text.split("/");
+  if (more.length > 0) throw unknown(text, usage);
+  return { project, domain, run: checkRunName(run), action: checkActionName(action) };
+}
+
+function ofAddress(text: string, usage: string): ActionKey {
+  if (!URL.canParse(text)) throw unknown(text, usage);
+  const { pathname, searchParams } = new URL(text);
+  const place = parsePath(pathname);
+  if (place?.page !== "run") throw unknown(text, usage);
+  return { ...place.key, action: searchParams.get("i") ?? ROOT_ACTION };
+}
+
+function unknown(text: string, usage: string): BoxkiteError {
+  return new BoxkiteError("CONFIG_INVALID", `${JSON.stringify(text)} names no run and no action`, {
+    hint: usage,
+  });
+}
