@@ -5,6 +5,7 @@ import type { Command } from "./command.ts";
 export const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   up: async () => (await import("./up.ts")).up,
   config: async () => (await import("./config/config.ts")).config,
+  diff: async () => (await import("./diff.ts")).diff,
   get: async () => (await import("./get.ts")).get,
   images: async () => (await import("./images/images.ts")).images,
   runtime: async () => (await import("./runtime/runtime.ts")).runtime,

@@ -39,3 +39,16 @@ export function bounded(lines: readonly string[], most: number): string[] {
   if (lines.length <= most) return [...lines];
   return [...lines.slice(0, most), `… ${lines.length - most} more`];
 }
+
+const CUT = 60;
+const KEPT_AT_END = 20;
+
+/** On one line, without the middle of a long text; a digest is cut at its end, as in other lists. */
+export function short(text: string): string {
+  const line = plain(text).replaceAll(/sha256:[0-9a-f]{64}/gu, (digest) => digest.slice(0, SHORT_DIGEST));
+  if (line.length <= CUT) return line;
+  const start = line.slice(0, CUT - KEPT_AT_END - 1);
+  return `${start.toWellFormed()}…${line.slice(-KEPT_AT_END).toWellFormed()}`;
+}
+
+const SHORT_DIGEST = 19;
