@@ -92,8 +92,10 @@ missing_packages() {
   [ -r "$system_certificates" ] || echo ca-certificates
 }
 
-# helpful_packages: prints those that are only needed to build base images where docker.io cannot be reached.
+# helpful_packages: prints those without which some tests are skipped, or base images cannot be built where docker.io is
+# out of reach.
 helpful_packages() {
+  [ -e /bin/busybox ] || echo busybox-static
   command -v mmdebstrap >/dev/null 2>&1 || echo mmdebstrap debian-archive-keyring
 }
 

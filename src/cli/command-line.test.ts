@@ -21,6 +21,12 @@ test("values and arguments are read, those that begin with a dash too where they
   assert.deepEqual((await parse(["images", "--", "ls", "--json"])).positionals, ["ls", "--json"]);
 });
 
+test("what follows -- is left to the program that it is for, where a command takes it", async () => {
+  const { positionals, rest } = await parse(["shell", "r/a0", "--", "ls", "--help", "--", "-1"]);
+  assert.deepEqual([positionals, rest], [["r/a0"], ["ls", "--help", "--", "-1"]]);
+  assert.deepEqual((await parse(["shell", "r/a0"])).rest, []);
+});
+
 test("what a command does not take is refused in plain words", async () => {
   const rows: readonly [readonly string[], RegExp][] = [
     [

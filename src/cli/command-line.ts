@@ -8,9 +8,10 @@ import { nearest } from "./nearest.ts";
 /** Throws CONFIG_INVALID for an unknown option, a value that is missing or too many, or a further argument. */
 export function parseCommandLine(
   command: Command,
-  args: readonly string[],
+  all: readonly string[],
   env: NodeJS.ProcessEnv,
 ): CommandInput {
+  const { own, rest } = command.rest === undefined ? { own: all, rest: [] } : splitRest(all);
   const options = Object.fromEntries(
     Object.entries(command.options).map(([name, { type, short }]) => {
       const option: ParseArgsOptionDescriptor = { type, ...(short !== undefined && { short }) };
@@ -18,12 +19,21 @@ export function parseCommandLine(
     }),
   );
   // Not strict: the parser's own errors speak of its rules, and refuse a negative number.
-  const parsed = parseArgs({ args: [...args], options, allowPositionals: true, strict: false, tokens: true });
+  const parsed = parseArgs({ args: [...own], options, allowPositionals: true, strict: false, tokens: true });
   for (const token of parsed.tokens) if (token.kind === "option") checkOption(command, token);
   const surplus = parsed.positionals[command.positionals?.length ?? 0];
   if (surplus !== undefined) throw wrong(command, `has no argument ${JSON.stringify(surplus)}`);
   const { values, positionals } = parsed;
-  return { values: values as CommandInput["values"], positionals, env };
+  return { values: values as CommandInput["values"], positionals, rest, env };
+}
+
+/** What is before the first `--`, and what follows it. */
+export function splitRest(args: readonly string[]): {
+  readonly own: readonly string[];
+  readonly rest: readonly string[];
+} {
+  const end = args.indexOf("--");
+  return end === -1 ? { own: args, rest: [] } : { own: args.slice(0, end), rest: args.slice(end + 1) };
 }
 
 interface OptionToken {

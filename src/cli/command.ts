@@ -13,6 +13,8 @@ export interface Command {
   readonly summary: string;
   /** Names of the positional arguments, for the help. */
   readonly positionals?: readonly string[];
+  /** What may follow `--`, for the help; absent: nothing may. */
+  readonly rest?: string;
   readonly options: Readonly<Record<string, OptionSpec>>;
   /** Resolves with the exit code. */
   readonly run: (input: CommandInput) => Promise<number>;
@@ -21,6 +23,8 @@ export interface Command {
 export interface CommandInput {
   readonly values: Readonly<Record<string, string | boolean | undefined>>;
   readonly positionals: readonly string[];
+  /** What follows `--`, of a command that takes it. */
+  readonly rest?: readonly string[];
   readonly env: NodeJS.ProcessEnv;
 }
 
@@ -40,6 +44,12 @@ export function helpOf(command: Command): string {
     const flag = `--${name}${spec.value ? ` ${spec.value}` : ""}`;
     return `  ${flag.padEnd(26)}${spec.help}`;
   });
-  const usage = ["boxkite", command.name, ...(command.positionals ?? []), rows.length > 0 ? "[options]" : ""];
+  const usage = [
+    "boxkite",
+    command.name,
+    ...(command.positionals ?? []),
+    rows.length > 0 ? "[options]" : "",
+    command.rest,
+  ];
   return `${command.summary}\n\nusage: ${usage.filter(Boolean).join(" ")}\n\n${rows.join("\n")}\n`;
 }

@@ -9,6 +9,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   get: async () => (await import("./get.ts")).get,
   images: async () => (await import("./images/images.ts")).images,
   runtime: async () => (await import("./runtime/runtime.ts")).runtime,
+  shell: async () => (await import("./open/shell.ts")).shell,
   credentials: async () => (await import("./credentials.ts")).credentials,
   token: async () => (await import("./token/token.ts")).token,
   keys: async () => (await import("./keys.ts")).keys,

@@ -3,7 +3,7 @@
 import { enableCompileCache } from "node:module";
 import { BoxkiteError, messageOf } from "../domain/errors.ts";
 import { ownValue } from "../domain/own-value.ts";
-import { parseCommandLine } from "./command-line.ts";
+import { parseCommandLine, splitRest } from "./command-line.ts";
 import { EXIT, helpOf } from "./command.ts";
 import { COMMANDS } from "./commands.ts";
 import { nearest } from "./nearest.ts";
@@ -24,11 +24,12 @@ export async function main(args: readonly string[], env: NodeJS.ProcessEnv): Pro
     return EXIT.usage;
   }
   const command = await load();
-  if (rest.includes("--help") || rest.includes("-h")) {
+  const { own } = splitRest(rest);
+  if (own.includes("--help") || own.includes("-h")) {
     process.stdout.write(helpOf(command));
     return EXIT.ok;
   }
-  const json = rest.includes("--json");
+  const json = own.includes("--json");
   try {
     return await command.run(parseCommandLine(command, rest, env));
   } catch (error) {

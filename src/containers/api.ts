@@ -44,6 +44,8 @@ export interface EngineApi {
   putArchive(id: string, tar: TarSource, options?: PutArchiveOptions): Promise<void>;
   /** Whether a container, which need not be running, has a file or directory at this path. */
   hasPath(id: string, path: string): Promise<boolean>;
+  /** A tar of a file or directory of a container, which need not be running; undefined where it has none at this path. */
+  getArchive(id: string, path: string): Promise<AsyncIterable<Buffer> | undefined>;
   /** Starting a running container is no error. */
   startContainer(id: string): Promise<void>;
   /** Output from now on, multiplexed; ends with the container. Must be called BEFORE the start: see container-attempt.ts. */

@@ -103,6 +103,14 @@ export function createEngineApi(
       const query = { path: directory, copyUIDGID: ownedByUser };
       await ask("PUT", container(id, "/archive"), { query, body: tar });
     },
+    getArchive: async (id, path) => {
+      try {
+        return await http.stream("GET", container(id, "/archive"), { query: { path } });
+      } catch (error) {
+        if (error instanceof EngineResponseError && error.status === 404) return undefined;
+        throw error;
+      }
+    },
     hasPath: async (id, path) =>
       (await ask("HEAD", container(id, "/archive"), { query: { path } }, [404])) !== undefined,
     startContainer: async (id) => void (await ask("POST", container(id, "/start"), {}, [304])),

@@ -66,6 +66,8 @@ export const ERROR_CODES = {
   ALREADY_ENDED: "user",
   LEASE_LOST: "system",
   ACTION_NOT_FOUND: "user",
+  /** What only a running action has was asked for, and it does not run. */
+  ACTION_NOT_RUNNING: "user",
   TASK_NOT_FOUND: "user",
   TASK_EXISTS: "user",
   OBJECT_NOT_FOUND: "user",

@@ -20,6 +20,7 @@ const CODES = {
   RUN_EXISTS: Code.AlreadyExists,
   ALREADY_ENDED: Code.FailedPrecondition,
   ACTION_NOT_FOUND: Code.NotFound,
+  ACTION_NOT_RUNNING: Code.FailedPrecondition,
   TASK_NOT_FOUND: Code.NotFound,
   TASK_EXISTS: Code.AlreadyExists,
   OBJECT_NOT_FOUND: Code.NotFound,

@@ -1,0 +1,41 @@
+/** `boxkite shell`: a shell in the container of an action that runs. */
+import { shellOf } from "../../containers/static-shell.ts";
+import type { Command, CommandInput } from "../command.ts";
+import { parseActionName } from "./action-name.ts";
+import { runOnTerminal, terminalFlags } from "./on-terminal.ts";
+import { readEnginePreference, withEngine } from "./open-engine.ts";
+import { findRunningContainer } from "./running-container.ts";
+
+export const shell: Command = {
+  name: "shell",
+  summary: "open a shell, or run a command, in the container of a running action",
+  positionals: ["RUN[/ACTION]"],
+  rest: "[-- COMMAND…]",
+  options: {
+    project: { type: "string", value: "NAME", help: "of the run, where several have one of this name" },
+    domain: { type: "string", value: "NAME", help: "of the run" },
+    engine: { type: "string", value: "NAME", help: "auto, podman or docker (auto)" },
+    config: { type: "string", value: "FILE", help: "the server's settings file, for its engine" },
+  },
+  run,
+};
+
+/** The exit code is that of the shell or of the command. */
+async function run(input: CommandInput): Promise<number> {
+  const { values, positionals, rest = [], env } = input;
+  const name = parseActionName(positionals[0], "shell");
+  const preference = await readEnginePreference(input);
+  return await withEngine(preference, env, async (api) => {
+    const [project, domain] = [values["project"], values["domain"]] as (string | undefined)[];
+    const id = await findRunningContainer(api, { ...name, project, domain });
+    const command = rest.length > 0 ? rest : await openShell();
+    return await runOnTerminal(api, ["exec", ...terminalFlags(), id, ...command], env);
+
+    async function openShell(): Promise<readonly string[]> {
+      const { command: found, broughtFrom } = await shellOf(api, id);
+      if (broughtFrom !== undefined)
+        process.stderr.write(`the image has no shell: this one is busybox from ${broughtFrom}\n`);
+      return found;
+    }
+  });
+}
