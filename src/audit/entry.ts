@@ -75,6 +75,9 @@ export function lineOf(entry: AuditEntry): string {
     ...(identity.kind === "attempt" && {
       attempt: `${actionKeyText(identity.key)}/${identity.key.attempt}`,
     }),
+    ...(identity.kind === "reproduction" && {
+      attempt: `${actionKeyText(identity.of)}/${identity.of.attempt}`,
+    }),
     client: text(client),
     from: text(from),
     call: text(call),
@@ -89,7 +92,7 @@ export function lineOf(entry: AuditEntry): string {
 
 /** Of bounded length, and without a token that somebody put where none belongs. */
 function text(full: string, max = MAX_TEXT): string {
-  const safe = /bk[tal]/u.test(full)
+  const safe = /bk[talr]/u.test(full)
     ? full.replace(TOKEN_PATTERN, "***").replace(SIGNED_TOKEN_PATTERN, "***")
     : full;
   return safe.length > max ? `${safe.slice(0, max)}…`.toWellFormed() : safe;

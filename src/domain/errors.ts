@@ -68,6 +68,8 @@ export const ERROR_CODES = {
   ACTION_NOT_FOUND: "user",
   /** What only a running action has was asked for, and it does not run. */
   ACTION_NOT_RUNNING: "user",
+  /** The program of a reproduction made a call that its action has not made. */
+  CALL_NOT_RECORDED: "user",
   TASK_NOT_FOUND: "user",
   TASK_EXISTS: "user",
   OBJECT_NOT_FOUND: "user",

@@ -26,6 +26,8 @@ export type Identity =
   | Authority
   /** A task: what it calls from its container. */
   | { readonly kind: "attempt"; readonly key: AttemptKey }
+  /** The program of a task that somebody runs again on a terminal; `id`: of the reproduction. */
+  | { readonly kind: "reproduction"; readonly id: string; readonly of: AttemptKey }
   | Stranger;
 
 /** One that would have to prove who it is, and does not. */

@@ -11,6 +11,7 @@ import type { AttemptStart } from "../domain/attempt-start.ts";
 import type { ResolvedImage } from "../domain/image.ts";
 import type { ResourceAmounts, SharedMemoryBytes } from "../domain/task.ts";
 import type { AttemptDemands, Refusal } from "./attempt-options.ts";
+import type { Interactive } from "./interactive.ts";
 import type { ImageChecker } from "./image-checker.ts";
 
 export interface AttemptSpec extends AttemptDemands {
@@ -86,6 +87,8 @@ export interface Executor {
   resolveImage(reference: string, isTrusted?: boolean): Promise<ResolvedImage>;
   /** What reads the images that attempts run in; absent where they run in none. Ends with the executor. */
   readonly checker?: ImageChecker;
+  /** What people start on their own terminals; absent where attempts run in no container. */
+  readonly interactive?: Interactive;
   /**
    * Why no attempt that names this image and asks for this can start, as `start` would report it; undefined where that is
    * not known. So a task is refused when it is sent.

@@ -1,6 +1,8 @@
 /** One executor in front of two: an attempt whose image has a reserved name goes to the second. */
 import type { LimitFacts } from "../domain/attempt.ts";
+import { BoxkiteError } from "../domain/errors.ts";
 import type { AttemptSpec, Executor } from "./executor.ts";
+import type { Interactive } from "./interactive.ts";
 
 export function routeByImage(
   usual: Executor,
@@ -17,6 +19,7 @@ export function routeByImage(
     ...(usual.expect && { expect: usual.expect }),
     endpointForAttempts: usual.endpointForAttempts,
     environmentFor: (access) => of(access.image.reference).environmentFor(access),
+    ...(usual.interactive && { interactive: exceptFor(reserved.reference, usual.interactive) }),
     ...(usual.checker && { checker: usual.checker }),
     resolveImage: (reference, isTrusted) => of(reference).resolveImage(reference, isTrusted),
     refusal: (reference, demands) => of(reference).refusal(reference, demands),
@@ -30,6 +33,19 @@ export function routeByImage(
     ...(usual.limitFactsOf && { limitFactsOf: (spec) => limitFactsOf(of(spec.image.reference), spec) }),
     list: async () => (await Promise.all(both.map((executor) => executor.list()))).flat(),
     close: async () => void (await Promise.all(both.map((executor) => executor.close()))),
+  };
+}
+
+/** What the reserved one does, it does inside the server. */
+function exceptFor(reference: string, interactive: Interactive): Interactive {
+  return {
+    ...interactive,
+    prepare: async (options, signal) => {
+      if (options.spec.image.reference !== reference) return await interactive.prepare(options, signal);
+      throw new BoxkiteError("INVALID_ARGUMENT", "this task runs inside the server, in no container", {
+        hint: "its log has what it did",
+      });
+    },
   };
 }
 

@@ -25,9 +25,11 @@ export const TOKEN_PATTERN = new RegExp(
 /** Of what the server signs and does not store: the tokens of tasks, and the local login secret. */
 export const ATTEMPT_TOKEN_PREFIX = "bka.";
 export const LOCAL_SECRET_PREFIX = "bkl.";
+/** Of the program of a reproduction: kept in memory only. */
+export const REPRODUCTION_TOKEN_PREFIX = "bkr.";
 
 /** Every one of these in a text. */
-export const SIGNED_TOKEN_PATTERN = /\bbk[al]\.[\w-]{8,}(?:\.[\w-]+)?/gu;
+export const SIGNED_TOKEN_PATTERN = /\bbk[alr]\.[\w-]{8,}(?:\.[\w-]+)?/gu;
 
 export interface NewTokenText {
   readonly id: string;

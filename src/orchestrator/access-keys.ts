@@ -12,7 +12,7 @@ export interface Credentials {
 }
 
 /** A link's secret leaves the server in no other form than the signature of the link. */
-export type AccessKeyKind = "attempt" | "user" | "token" | "link";
+export type AccessKeyKind = "attempt" | "reproduction" | "user" | "token" | "link";
 
 export interface AccessKey {
   readonly kind: AccessKeyKind;
@@ -23,7 +23,7 @@ export interface AccessKey {
 
 const PURPOSE = "access-key";
 /** The id stands between slashes in a signature's scope, so it must not hold any itself. */
-const ID = /^(attempt|user|token|link)-([0-9a-f]+)-([\w-]*)$/u;
+const ID = /^(attempt|reproduction|user|token|link)-([0-9a-f]+)-([\w-]*)$/u;
 
 export function issueAccessKey(keys: SigningKeys, kind: AccessKeyKind, subject: string): Credentials {
   const accessKeyId = idOf(kind, keys.currentId(), subject);

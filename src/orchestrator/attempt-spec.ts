@@ -25,14 +25,16 @@ export interface AttemptContext {
   readonly image: ResolvedImage;
   /** By which it reaches the server: see Executor.environmentFor. */
   readonly access: Readonly<Record<string, string>>;
+  /** Of a reproduction: which attempt it is run again of, and the prefix below which it writes instead. */
+  readonly writes?: { readonly attempt: number; readonly prefix: string };
 }
 
 export function makeAttemptSpec(context: AttemptContext): AttemptSpec {
-  const { run, action, definition } = context;
-  const key: AttemptKey = { ...action.key, attempt: action.state.attempt };
+  const { run, action, definition, writes } = context;
+  const key: AttemptKey = { ...action.key, attempt: writes?.attempt ?? action.state.attempt };
   // The run's variables reach every action; a task's own win over them.
   const env = { ...run.settings.env, ...definition.env };
-  const values = templateValues(run, action, key);
+  const values = templateValues(run, action, key, writes?.prefix);
   return {
     key,
     image: context.image,
@@ -57,9 +59,14 @@ export function optionsOf({ podTemplate }: TaskDefinition): AttemptOptions {
   return podTemplate === undefined ? {} : { podTemplate };
 }
 
-function templateValues(run: RunRecord, action: ActionRecord, key: AttemptKey): TemplateValues {
-  const prefix = attemptPrefix(run.baseUri, key, key.attempt);
-  const raw = run.settings.rawDataPrefix;
+function templateValues(
+  run: RunRecord,
+  action: ActionRecord,
+  key: AttemptKey,
+  ownPrefix: string | undefined,
+): TemplateValues {
+  const prefix = ownPrefix ?? attemptPrefix(run.baseUri, key, key.attempt);
+  const raw = ownPrefix === undefined ? run.settings.rawDataPrefix : undefined;
   return {
     input: action.inputUri,
     outputPrefix: prefix,
@@ -82,7 +89,8 @@ function runtimeEnv(context: AttemptContext, key: AttemptKey): Record<string, st
   return {
     ...context.access,
     _U_USE_ACTIONS: "1",
-    _U_RUN_BASE: context.run.baseUri,
+    // Beside it the SDK writes the inputs of children.
+    _U_RUN_BASE: context.writes?.prefix ?? context.run.baseUri,
     _U_ORG_NAME: ORGANISATION,
     FLYTE_INTERNAL_EXECUTION_PROJECT: key.project,
     FLYTE_INTERNAL_EXECUTION_DOMAIN: key.domain,

@@ -25,6 +25,7 @@ import { formatEngineAddress } from "../containers/address.ts";
 import type { EngineApi } from "../containers/api.ts";
 import { examineEngine } from "./examine.ts";
 import { findEngine, type EnginePreference } from "../containers/find.ts";
+import { removeInteractive } from "../executors/container/interactive-container.ts";
 import { readInherited } from "../executors/container/inherited.ts";
 import { NO_POLICY, type ConfinementPolicy } from "../executors/container/confinement.ts";
 import { gatewayOf, HOST_NAMES } from "../executors/container/network-fields.ts";
@@ -68,6 +69,7 @@ export async function chooseContainerPlatform(
         instance = context.instance;
         log = context.log;
         await removeProbes(api, instance);
+        await removeInteractive(api, instance);
         networks = isShared
           ? undefined
           : await openRunNetworks(

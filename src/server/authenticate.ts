@@ -3,6 +3,7 @@ import { EVERYONE, LOCAL, type Identity, type Principal } from "../domain/princi
 import { actionKeyText } from "../domain/ids.ts";
 import { splitTokenPath } from "../executors/plain-environment.ts";
 import { attemptOfToken, isAttemptToken } from "../orchestrator/attempt-token.ts";
+import { isReproductionToken, type Reproductions } from "../orchestrator/reproductions.ts";
 import type { SigningKeys } from "../orchestrator/signing-keys.ts";
 import type { Reach } from "../platform/reach.ts";
 import { CLIENT_HEADER } from "../services/origin.ts";
@@ -25,6 +26,7 @@ export function createAuthenticate(
   keys: SigningKeys,
   reach: Pick<Reach, "classOf">,
   people?: Pick<People, "identify" | "nobody">,
+  reproductions?: Pick<Reproductions, "ofToken">,
 ): Authenticate {
   return (request) => {
     const { headers, socket, url: full = "/" } = request;
@@ -40,8 +42,13 @@ export function createAuthenticate(
     });
     const attempt = inPath && attemptOfToken(keys, inPath.token);
     if (attempt !== undefined) return authenticated({ identity: { kind: "attempt", key: attempt } });
-    // Neither a person's token nor their secret: it was of a task, whose key has ended.
-    if (inPath !== undefined && isAttemptToken(inPath.token))
+    const reproduction = inPath && reproductions?.ofToken(inPath.token);
+    if (reproduction !== undefined) {
+      const { id, of } = reproduction;
+      return authenticated({ identity: { kind: "reproduction", id, of } });
+    }
+    // Neither a person's token nor their secret: it was of a task, whose key has ended, or of a reproduction that has.
+    if (inPath !== undefined && (isAttemptToken(inPath.token) || isReproductionToken(inPath.token)))
       return authenticated({ identity: UNKNOWN_TOKEN });
     const path = url.split("?", 1)[0] ?? "";
     const person = people?.identify(request, { path, pathToken: inPath?.token, from });
@@ -60,6 +67,8 @@ export function nameOf(identity: Identity): string {
       return LOCAL.who;
     case "attempt":
       return `task ${actionKeyText(identity.key)}`;
+    case "reproduction":
+      return `reproduction of ${actionKeyText(identity.of)}`;
     case "token":
       return `token ${identity.id}`;
     case "stranger":
@@ -79,6 +88,6 @@ const CONTAINER: Identity = {
 
 const UNKNOWN_TOKEN: Identity = {
   kind: "stranger",
-  why: "the token in the path of the call is not valid: this server did not make it, or the key that signed it was replaced",
+  why: "the token in the path of the call is not valid: this server did not make it, or it has ended",
   hint: "use the endpoint as this server gave it, from the variable _U_EP_OVERRIDE of the task",
 };

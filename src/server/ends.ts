@@ -1,6 +1,7 @@
 /** What was opened ends with the right to it: clients that watch connect again, and are refused. */
 import type { Identity } from "../domain/principal.ts";
 import { isGone } from "../lib/client-gone.ts";
+import type { Reproductions } from "../orchestrator/reproductions.ts";
 import type { AttemptEnds } from "./attempt-ends.ts";
 import type { Authenticated } from "./authenticate.ts";
 import type { Response } from "./listener.ts";
@@ -13,10 +14,15 @@ export interface Ends {
   endWithCaller(caller: Authenticated, response: Response): void;
 }
 
-export function createEnds(attempts: AttemptEnds, people: Pick<People, "signalOf"> | undefined): Ends {
+export function createEnds(
+  attempts: AttemptEnds,
+  people: Pick<People, "signalOf"> | undefined,
+  reproductions: Pick<Reproductions, "onEnd">,
+): Ends {
   return {
     onEnd: async (identity, end) => {
       if (identity.kind === "attempt") return attempts.onEnd(identity.key, end);
+      if (identity.kind === "reproduction") return reproductions.onEnd(identity.id, end);
       const signal = identity.kind === "token" ? await people?.signalOf(identity.id) : undefined;
       return signal === undefined ? () => {} : onAbort(signal, end);
     },
@@ -24,6 +30,7 @@ export function createEnds(attempts: AttemptEnds, people: Pick<People, "signalOf
       const end = () => void response.destroy();
       if (signal !== undefined) stopWith(response, onAbort(signal, end));
       else if (identity.kind === "attempt") stopWith(response, attempts.onEnd(identity.key, end));
+      else if (identity.kind === "reproduction") stopWith(response, reproductions.onEnd(identity.id, end));
     },
   };
 }

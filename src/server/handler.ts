@@ -73,7 +73,8 @@ export function createHandlers(options: HandlerOptions): Handlers {
   const tokens = people?.tokens ?? NO_TOKENS;
   const access = createAccess(store, audited.noting(withQuotas(authorise, options)));
   const objectAudit = createObjectAudit(audited, tokens);
-  const ends = createEnds(createAttemptEnds(store, clock), people);
+  const { reproductions } = parts;
+  const ends = createEnds(createAttemptEnds(store, clock), people, reproductions);
   const largeObjects = createLargeObjects();
   const context: ServiceContext = {
     ...parts,
@@ -120,14 +121,14 @@ export function createHandlers(options: HandlerOptions): Handlers {
   return {
     everybody: createRouter({
       ...routes,
-      authenticate: createAuthenticate(signingKeys, reach, people),
+      authenticate: createAuthenticate(signingKeys, reach, people, reproductions),
       people,
       objects: s3(),
     }),
     tasks: () =>
       createRouter({
         ...routes,
-        authenticate: createAuthenticate(signingKeys, reach, TASKS_ONLY),
+        authenticate: createAuthenticate(signingKeys, reach, TASKS_ONLY, reproductions),
         objects: s3(KEYS_OF_TASKS),
         refusesStrangers: true,
       }),

@@ -5,6 +5,7 @@ import { presign } from "../lib/sigv4-signer.ts";
 import { WRITE_ONCE_PARAMETER } from "../objects/s3/put-object.ts";
 import { issueAccessKey } from "../orchestrator/access-keys.ts";
 import { attemptOfName, nameOfAttempt } from "../orchestrator/attempt-name.ts";
+import { nameOfReproduction, reproductionOfName } from "../orchestrator/reproductions.ts";
 import type { SigningKeys } from "../orchestrator/signing-keys.ts";
 import { unauthenticated } from "../services/authorise/refusals.ts";
 import type { ServiceContext } from "../services/context.ts";
@@ -39,6 +40,8 @@ function subjectOf(identity: Identity): string {
       return `token/${identity.id}`;
     case "attempt":
       return `attempt/${nameOfAttempt(identity.key)}`;
+    case "reproduction":
+      return `reproduction/${nameOfReproduction(identity)}`;
     case "stranger":
       throw unauthenticated(identity);
   }
@@ -48,5 +51,6 @@ function subjectOf(identity: Identity): string {
 export function signerOfLink(subject: string): Identity {
   const [kind = "", rest = ""] = subject.split(/\/(.*)/su, 2);
   if (kind === "attempt") return { kind, key: attemptOfName(rest) };
+  if (kind === "reproduction") return { kind, ...reproductionOfName(rest) };
   return kind === "token" ? { kind, id: rest } : { kind: "everyone" };
 }

@@ -7,6 +7,7 @@ import { objectUri } from "../objects/uri.ts";
 import { readAccessKey, type AccessKey, type AccessKeyKind } from "../orchestrator/access-keys.ts";
 import { attemptOfName } from "../orchestrator/attempt-name.ts";
 import type { MayWrite } from "../orchestrator/attempt-writes.ts";
+import { reproductionOfName, type ReproductionName } from "../orchestrator/reproductions.ts";
 import type { SigningKeys } from "../orchestrator/signing-keys.ts";
 import type { Authorise, Resource, Right } from "../services/access.ts";
 import { longestUrlSeconds } from "../services/url-expiry.ts";
@@ -51,6 +52,8 @@ export function createPrincipals(
         return rulesOfUser(userPrefixOf(accessKey));
       case "token":
         return rulesOfToken(accessKey.subject);
+      case "reproduction":
+        return rulesOfReproduction(reproductionOfName(accessKey.subject));
       case "attempt":
         return rulesOfAttempt(attemptOfName(accessKey.subject), options);
       case "link":
@@ -99,6 +102,11 @@ function rulesOfUser(prefix: string): Rules {
 
 function rulesOfToken(id: string): Rules {
   const identity = { kind: "token", id } as const;
+  return { name: nameOf(identity), identity };
+}
+
+function rulesOfReproduction(of: ReproductionName): Rules {
+  const identity = { kind: "reproduction", ...of } as const;
   return { name: nameOf(identity), identity };
 }
 

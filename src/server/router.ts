@@ -12,6 +12,7 @@ import { hasMethod, READ, redirect, sendText } from "../pages/respond.ts";
 import { isFromElsewhere } from "../pages/same-origin.ts";
 import type { PagesContext } from "../pages/page-context.ts";
 import { refusalOf } from "../services/errors.ts";
+import { parseReproductionPath, type ReproductionContext } from "../services/reproductions.ts";
 import { parseSignalPath, signalByPost } from "../services/signal-page.ts";
 import { readSmallBody } from "../services/small-body.ts";
 import { HEALTH_PATHS, type CheckHealth } from "./health.ts";
@@ -32,6 +33,7 @@ import {
   unknownName,
   type Refusal,
 } from "./refusal.ts";
+import { answerReproduction } from "./reproduction-routes.ts";
 import { answerSignIn } from "./sign-in-routes.ts";
 
 /** Answers a request whose caller is authenticated. */
@@ -47,7 +49,7 @@ export interface Routes {
   readonly objects: RoutedHandler;
   readonly bucket: string;
   readonly health: CheckHealth;
-  readonly context: PagesContext;
+  readonly context: PagesContext & ReproductionContext;
   /** Those besides the machine's own for which requests are answered. */
   readonly hostNames: HostNames;
   /** Refuses whoever is not known before anything else is asked, but tells whether the server lives. @default false */
@@ -88,9 +90,15 @@ export function createRouter({
     if (path.startsWith("/flyteidl2.")) return rpc(request, response, by);
     if (path === `/${bucket}` || path.startsWith(`/${bucket}/`)) return objects(request, response, by);
     const condition = parseSignalPath(path);
+    const reproduction = parseReproductionPath(path);
     if (condition !== undefined) {
       auditHttp(audited, response, by, "page/signal", "change");
       if (hasMethod(request, response, ["POST"])) signal(request, response, by, condition);
+    } else if (reproduction !== undefined) {
+      auditHttp(audited, response, by, "page/reproduce", "change");
+      answerReproduction(context, request, response, by, reproduction).catch((error: unknown) =>
+        fail(request, response, error),
+      );
     } else if (path === LIVE_PATH) {
       if (hasMethod(request, response, READ)) sendText(response, 200, "ok\n");
     } else if (HEALTH_PATHS.includes(path)) {

@@ -16,6 +16,8 @@ import { createOrchestrator } from "../orchestrator/orchestrator.ts";
 import { createLogRetention } from "../orchestrator/log-retention.ts";
 import { createObjectTraffic } from "../orchestrator/object-traffic.ts";
 import { createObjectRights } from "../orchestrator/object-rights.ts";
+import { createReproduce } from "../orchestrator/reproduce.ts";
+import { createReproductions } from "../orchestrator/reproductions.ts";
 import type { SigningKeys } from "../orchestrator/signing-keys.ts";
 import { openSigningKeys } from "../orchestrator/stored-signing-keys.ts";
 import type { ExecutorContext, ImageTools } from "../platform/platform.ts";
@@ -203,9 +205,11 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const logs = createAttemptLogs(join(dataDirectory, "logs"), { maxBytes: options.maxLogBytes, clock });
   const feed = createChangeFeed(store, clock);
   opened.defer(() => feed.close());
+  const reproductions = createReproductions(clock);
   const authorise = createAuthorise({
     store,
     rights,
+    reproductions,
     tokens: people?.tokens ?? NO_TOKENS,
     also: options.authorise,
   });
@@ -238,6 +242,14 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       log,
     }),
   });
+  const reproduce = createReproduce({
+    store,
+    executor,
+    signingKeys,
+    reproductions,
+    endpoint: () => executor.endpointForAttempts(ports.taskPort ?? ports.port),
+    log,
+  });
   const { quotas = DEFAULT_QUOTAS } = options;
   const storedBytes =
     quotas.storedBytes === undefined ? undefined : countStoredBytes({ store: objects, clock, log });
@@ -247,6 +259,8 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       store,
       catalog,
       rights,
+      reproductions,
+      reproduce,
       orchestrator,
       objects,
       logs,
@@ -275,6 +289,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   opened.defer(() => listeners.close());
   ports = listeners;
   opened.defer(() => orchestrator.stop({ endAttempts: options.ephemeral }));
+  opened.defer(() => reproductions.close());
   await orchestrator.start();
   opened.defer(expireUploads({ store: objects, clock, log }));
   opened.defer(logRuns({ store, origin: url, clock, log }));

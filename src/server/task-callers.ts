@@ -5,7 +5,7 @@ import { CONNECT_IN_TASK } from "./authenticate.ts";
 import type { People } from "./people.ts";
 
 /** Keys whose signatures are taken there. A link was signed for one object, and names its signer. */
-export const KEYS_OF_TASKS: readonly AccessKeyKind[] = ["attempt", "link"];
+export const KEYS_OF_TASKS: readonly AccessKeyKind[] = ["attempt", "reproduction", "link"];
 
 const NO_TASK: Identity = {
   kind: "stranger",

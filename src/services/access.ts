@@ -91,6 +91,7 @@ export function createAccess(store: StoreReader, authorise: Authorise): Access {
     },
     authorityOf: async ({ identity }) => {
       if (identity.kind === "attempt") return (await requireRun(store, identity.key)).authority;
+      if (identity.kind === "reproduction") return (await requireRun(store, identity.of)).authority;
       if (identity.kind === "stranger") throw unauthenticated(identity);
       return identity;
     },

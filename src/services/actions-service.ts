@@ -7,7 +7,7 @@ import { toBinary } from "@bufbuild/protobuf";
 import { NO_RETRIES } from "../domain/action.ts";
 import { newConditionState, newTaskState, newTraceState, type TraceEnd } from "../domain/initial-state.ts";
 import { BoxkiteError } from "../domain/errors.ts";
-import type { ActionKey } from "../domain/ids.ts";
+import { actionKeyText, type ActionKey } from "../domain/ids.ts";
 import type { NewAction } from "../domain/action-record.ts";
 import type { RunSettings } from "../domain/run.ts";
 import type { Effect } from "../domain/transition.ts";
@@ -38,11 +38,21 @@ import { requireInlineInputs } from "./inputs.ts";
 import { requireOwnUris } from "./own-uris.ts";
 import { principalOf } from "./principal.ts";
 import { signalPath } from "./signal-page.ts";
+import { enqueueFromRecord, runOfRecord, watchRecord } from "./recorded-calls.ts";
 import { watchChildren } from "./watches.ts";
 
 type Needs = Pick<
   ServiceContext,
-  "access" | "orchestrator" | "store" | "feed" | "rights" | "largeObjects" | "bucket" | "clock" | "publicUrl"
+  | "access"
+  | "orchestrator"
+  | "store"
+  | "feed"
+  | "rights"
+  | "reproductions"
+  | "largeObjects"
+  | "bucket"
+  | "clock"
+  | "publicUrl"
 >;
 
 export function registerActionsService(router: ConnectRouter, context: Needs): void {
@@ -55,8 +65,17 @@ export function registerActionsService(router: ConnectRouter, context: Needs): v
       if (action === undefined) throw incomplete("an action");
       const key = decodeActionId(action.actionId);
       const by = principalOf(handler);
-      const run = await access.child(by, key, action.parentActionName ?? "");
+      const parent = action.parentActionName ?? "";
+      const { identity } = by;
+      const isRecord = identity.kind === "reproduction";
+      const run = await (isRecord
+        ? runOfRecord(context, by, identity, key, parent)
+        : access.child(by, key, parent));
       const decoded = decodeAction(action, key, run.settings, context.publicUrl(), clock.now());
+      if (isRecord) {
+        await enqueueFromRecord(context, identity, key, decoded);
+        return {};
+      }
       await requireOwnUris(context, run, decoded);
       if (decoded.kind === "task") requireInlineInputs(context, decoded);
       const created = await orchestrator.enqueue(run, decoded, by);
@@ -71,7 +90,13 @@ export function registerActionsService(router: ConnectRouter, context: Needs): v
       const by = principalOf(handler);
       const parent = await access.action(by, "read", decodeActionId(filter.value));
       const run = await access.run(by, "read", parent.key);
-      yield* deliver(watchChildren(context, run, parent.key.action, handler.signal), handler);
+      const { identity } = by;
+      const isOwn =
+        identity.kind === "reproduction" && actionKeyText(identity.of) === actionKeyText(parent.key);
+      const updates = isOwn
+        ? watchRecord(context, identity, run, handler.signal)
+        : watchChildren(context, run, parent.key.action, handler.signal);
+      yield* deliver(updates, handler);
     },
 
     abort: async ({ actionId, reason }, handler) => {

@@ -1,6 +1,8 @@
 /** All that services and pages work with, made once by the server; each names what it needs of it. */
 import type { Catalog } from "../orchestrator/catalog.ts";
 import type { Orchestrator } from "../orchestrator/orchestrator.ts";
+import type { Reproduce } from "../orchestrator/reproduce.ts";
+import type { Reproductions } from "../orchestrator/reproductions.ts";
 import type { ObjectRights } from "../orchestrator/object-rights.ts";
 import type { ImageBuildService } from "../builds/service.ts";
 import type { AttemptLogs } from "../logs/attempt-logs.ts";
@@ -23,6 +25,8 @@ export interface ServiceContext {
   readonly catalog: Catalog;
   readonly orchestrator: Orchestrator;
   readonly rights: ObjectRights;
+  readonly reproductions: Reproductions;
+  readonly reproduce: Reproduce;
   readonly objects: ObjectStore;
   readonly largeObjects: LargeObjects;
   readonly runQuota: RunQuota;

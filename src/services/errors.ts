@@ -21,6 +21,8 @@ const CODES = {
   ALREADY_ENDED: Code.FailedPrecondition,
   ACTION_NOT_FOUND: Code.NotFound,
   ACTION_NOT_RUNNING: Code.FailedPrecondition,
+  // Not FailedPrecondition, at which the SDK tries a call again for 20 minutes (seen with flyte 2.12.1).
+  CALL_NOT_RECORDED: Code.NotFound,
   TASK_NOT_FOUND: Code.NotFound,
   TASK_EXISTS: Code.AlreadyExists,
   OBJECT_NOT_FOUND: Code.NotFound,

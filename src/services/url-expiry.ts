@@ -8,7 +8,7 @@ const LONGEST_SECONDS = 3_600;
 
 /** Of URLs that the caller signs, or has signed. */
 export function longestUrlSeconds({ kind }: Identity): number {
-  return kind === "attempt" ? OF_A_TASK_SECONDS : LONGEST_SECONDS;
+  return kind === "attempt" || kind === "reproduction" ? OF_A_TASK_SECONDS : LONGEST_SECONDS;
 }
 
 /** In seconds. */

@@ -178,7 +178,10 @@ function asRun<T extends Action | ActionDetails>(message: T, root: ActionRecord,
  * What a parent's controller waits for (seen with flyte 2.12.1). It warns of an update without an output
  * URI in whatever phase, so one that is still to come is named too.
  */
-export function encodeUpdate({ key, state }: ActionRecord, expectedOutputUri: string): ActionUpdate {
+export function encodeUpdate(
+  { key, state }: Pick<ActionRecord, "key" | "state">,
+  expectedOutputUri: string,
+): ActionUpdate {
   return create(ActionUpdateSchema, {
     actionId: encodeActionId(key),
     phase: encodePhase(state.phase),

@@ -32,6 +32,7 @@ import { placeCode } from "../adapt/code.ts";
 import { createStartAdapter, type StartAdapterOptions } from "../adapt/adapt-start.ts";
 import { createImageChecker } from "./image-checker.ts";
 import { createImageRunner } from "./image-runner.ts";
+import { createInteractive } from "./interactive-container.ts";
 import { createImagePuller, type PullByCommand } from "./image-puller.ts";
 import type { ImageRecords } from "../image-records.ts";
 import type { Inherited } from "./inherited.ts";
@@ -160,6 +161,7 @@ export function createContainerExecutor(options: ContainerExecutorOptions): Exec
       return asked;
     },
     checker,
+    interactive: createInteractive(context),
     refusal: (_, demands) => refusal(demands, refusalContext(context())),
     start: async (spec, logs, observer) => {
       const name = nameOf(spec.key);

@@ -19,6 +19,10 @@ export const LABEL = {
   probe: "dev.boxkite.probe",
   /** Milliseconds since the epoch after which such a container is left over. */
   probeUntil: "dev.boxkite.probe-until",
+  /** Of a container that somebody starts on a terminal, the id of its reproduction. */
+  reproduction: "dev.boxkite.reproduction",
+  /** Milliseconds since the epoch after which that is left over. */
+  reproductionUntil: "dev.boxkite.reproduction-until",
 } as const;
 
 export interface ContainerSettings extends NetworkUse {

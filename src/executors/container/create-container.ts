@@ -83,7 +83,9 @@ export async function giveInherited(context: CreateContext, id: string, signal: 
 }
 
 /** An image that is not there has no variables; the container is not made without it anyway. */
-async function readAdditions(context: CreateContext): Promise<Additions | undefined> {
+export async function readAdditions(
+  context: Pick<CreateContext, "api" | "inherited" | "networks" | "spec" | "serverHost">,
+): Promise<Additions | undefined> {
   const { api, inherited, networks, spec } = context;
   if (Object.keys(inherited).length === 0) return undefined;
   const image = await api.inspectImage(spec.image.pinned);

@@ -9,7 +9,9 @@ export interface NetworkSettings {
 }
 
 /** Undefined: it is on a network that the engine chooses or the attempt names. */
-export async function joinNetwork(context: CreateContext): Promise<RunNetwork | undefined> {
+export async function joinNetwork(
+  context: Pick<CreateContext, "networks" | "spec" | "settings">,
+): Promise<RunNetwork | undefined> {
   const { networks, spec } = context;
   if (spec.network !== undefined) return undefined;
   return await networks?.join(spec.key, hasNoEgress(context));
@@ -24,6 +26,6 @@ export function reportEgress(context: CreateContext): void {
   sink.write("system", note, clock.now());
 }
 
-function hasNoEgress({ spec, settings }: CreateContext): boolean {
+function hasNoEgress({ spec, settings }: Pick<CreateContext, "spec" | "settings">): boolean {
   return confine(spec, settings.policy).egress === "none";
 }

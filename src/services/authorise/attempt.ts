@@ -21,12 +21,19 @@ export interface AttemptRulesOptions {
 
 type AttemptRules = (by: Principal, attempt: AttemptKey, right: Right, resource: Resource) => Promise<void>;
 
-export function createAttemptRules({ store, rights, authorise }: AttemptRulesOptions): AttemptRules {
+/** What a task may do itself; undefined where the one who started its run decides. */
+export function createTaskRights({
+  store,
+  rights,
+}: Pick<AttemptRulesOptions, "store" | "rights">): (
+  attempt: AttemptKey,
+  right: Right,
+  resource: Resource,
+) => Promise<boolean | undefined> {
   const isOwnRun = async (attempt: AttemptKey, run: RunKey) =>
     isSameRun(attempt, run) || (await store.isStartedBy(run, attempt));
 
-  /** Undefined where the one who started the run decides. */
-  const mayItself = async (attempt: AttemptKey, right: Right, resource: Resource) => {
+  return async (attempt, right, resource) => {
     switch (resource.kind) {
       case "server":
         return right === "read";
@@ -49,7 +56,11 @@ export function createAttemptRules({ store, rights, authorise }: AttemptRulesOpt
         return false;
     }
   };
+}
 
+export function createAttemptRules(options: AttemptRulesOptions): AttemptRules {
+  const { store, authorise } = options;
+  const mayItself = createTaskRights(options);
   return async (by, attempt, right, resource) => {
     if (!(await store.isLive(attempt))) throw ended(attempt);
     const allowed = await mayItself(attempt, right, resource);

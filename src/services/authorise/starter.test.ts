@@ -19,7 +19,7 @@ async function may(
 ): Promise<string> {
   const store = { getRun: async () => authority && { authority } } as unknown as StoreReader;
   const tokens = { find: async () => ({ name: "ci", grants: [grant] }) };
-  const authorise = createAuthorise({ store, tokens, rights: {} as never });
+  const authorise = createAuthorise({ store, tokens, rights: {} as never, reproductions: {} as never });
   const by = { who: "ci", client: "", from: "", identity: { kind: "token", id: "mine" } } as const;
   try {
     await authorise(by, right, resource);

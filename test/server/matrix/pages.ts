@@ -15,6 +15,7 @@ import {
   runsPath,
   type Place,
 } from "../../../src/pages/paths.ts";
+import { reproductionsPath } from "../../../src/services/reproductions.ts";
 import { signalPath } from "../../../src/services/signal-page.ts";
 import { HEALTH_PATHS } from "../../../src/server/health.ts";
 import { formTokenOf } from "../../../src/server/sessions.ts";
@@ -48,6 +49,7 @@ const NOT_FOUND = ["404"];
 type PageName =
   | Place["page"]
   | "condition"
+  | "reproduce"
   | "a chosen action"
   | "a chosen action's stream"
   | "a chosen action's document";
@@ -78,6 +80,13 @@ export const PAGES: Readonly<Record<PageName, Page>> = {
     form: '{"value":true}',
     isForPrograms: true,
     ends: NOT_FOUND,
+  }),
+  reproduce: ofRun((cell) => reproductionsPath({ ...cell, action: ROOT }), {
+    asks: "create child",
+    form: "{}",
+    isForPrograms: true,
+    // The executor of this test has no containers.
+    ends: ["400", "404"],
   }),
   unknown: { asks: "nothing", cells: SERVER, path: () => "/v2/nothing", ends: NOT_FOUND },
 };
