@@ -22,9 +22,10 @@ export function wholeNumber(
   throw invalidSetting(setting, `a whole number from ${min} to ${max}`);
 }
 
-/** False where it is not set. Throws CONFIG_INVALID naming the setting. */
-export function yesOrNo(setting: Setting | undefined): boolean {
-  if (setting === undefined || setting.value === "false") return false;
+/** `fallback` where it is not set. Throws CONFIG_INVALID naming the setting. */
+export function yesOrNo(setting: Setting | undefined, fallback = false): boolean {
+  if (setting === undefined) return fallback;
+  if (setting.value === "false") return false;
   if (setting.value === "true") return true;
   throw invalidSetting(setting, "true or false");
 }

@@ -41,6 +41,7 @@ export const SETTING_NAMES = [
   "max-parallel",
   "cap-cpu",
   "strict-images",
+  "image-check",
   "linger-seconds",
   "max-log-mib",
   "keep-logs-days",

@@ -35,6 +35,15 @@ test("a request for too many processors is capped where a flag, a variable or th
   assert.equal((await read({ config })).capCpu, true);
 });
 
+test("images are checked before runs, unless a flag, a variable or the file says otherwise", async (t) => {
+  assert.equal((await read({})).imageCheck, true);
+  assert.equal((await read({ "no-image-check": true })).imageCheck, false);
+  assert.equal((await read({}, { BOXKITE_IMAGE_CHECK: "false" })).imageCheck, false);
+  const config = join(await temporaryDirectory(t), "boxkite.yaml");
+  await writeFile(config, "image-check: false\n");
+  assert.equal((await read({ config })).imageCheck, false);
+});
+
 test("a path begins where it was given: in the working directory, or at the settings file", async (t) => {
   const directory = await temporaryDirectory(t);
   const config = join(directory, "boxkite.yaml");

@@ -33,6 +33,8 @@ export interface UpSettings {
   readonly quotas: Quotas;
   readonly capCpu: boolean;
   readonly strictImages: boolean;
+  /** Whether images are checked before runs start. */
+  readonly imageCheck: boolean;
   readonly lingerMs: number;
   readonly maxLogBytes: number;
   readonly keepLogsDays: number;
@@ -61,7 +63,7 @@ export async function readUpSettings(input: CommandInput): Promise<UpSettings> {
   const lookUp = (name: SettingName) => findSetting(name, input, file);
   const whole = (name: SettingName, fallback: number, min: number, max: number) =>
     wholeNumber(lookUp(name), fallback, min, max);
-  const yes = (name: SettingName) => yesOrNo(lookUp(name));
+  const yes = (name: SettingName, fallback = false) => yesOrNo(lookUp(name), fallback);
   const engine = lookUp("engine") ?? { value: "auto", origin: "" };
   if (!(ENGINES as readonly string[]).includes(engine.value))
     throw invalidSetting(engine, `one of ${ENGINES.join(", ")}`);
@@ -95,6 +97,7 @@ export async function readUpSettings(input: CommandInput): Promise<UpSettings> {
     quotas: file.quotas,
     capCpu: yes("cap-cpu"),
     strictImages: yes("strict-images"),
+    imageCheck: values["no-image-check"] !== true && yes("image-check", true),
     lingerMs: whole("linger-seconds", DEFAULT_LINGER_MS / 1000, 0, 86_400) * 1000,
     maxLogBytes: whole("max-log-mib", DEFAULT_MAX_LOG_BYTES / MIB, 1, 1_048_576) * MIB,
     keepLogsDays: whole("keep-logs-days", DEFAULT_KEEP_LOGS_DAYS, 0, 36_500),

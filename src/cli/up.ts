@@ -16,6 +16,7 @@ import { banner, firstTokenText, readyEvent } from "./announce.ts";
 import { EXIT, type Command, type CommandInput } from "./command.ts";
 import { connectionOf, noteConnection } from "./config/connection.ts";
 import { DEFAULT_PORT } from "./default-port.ts";
+import { nvidiaDriver } from "./images/nvidia-driver.ts";
 import { untilShellEnds } from "./npx-shell.ts";
 import { unusableHost } from "./own-addresses.ts";
 import { openTls, reloadOnHangup } from "./tls.ts";
@@ -72,6 +73,10 @@ export const up: Command = {
     "strict-images": {
       type: "boolean",
       help: "start every image as a black box: nothing is adapted so that it runs",
+    },
+    "no-image-check": {
+      type: "boolean",
+      help: "start runs without reading their images first: what is wrong with one is found by its first attempt",
     },
     "linger-seconds": {
       type: "string",
@@ -139,7 +144,7 @@ async function run(input: CommandInput): Promise<number> {
   return EXIT.ok;
 }
 
-function start(
+async function start(
   settings: UpSettings,
   platform: Platform,
   data: DataDirectory,
@@ -147,7 +152,8 @@ function start(
   log: Logger,
 ): Promise<Server> {
   const { access } = settings;
-  return startServer({
+  const imageCheck = settings.imageCheck ? { driver: await nvidiaDriver() } : "off";
+  return await startServer({
     dataDirectory: data.path,
     ephemeral: data.ephemeral,
     reach: widened(platform, access.host),
@@ -169,6 +175,7 @@ function start(
     queues: settings.queues,
     quotas: settings.quotas,
     capCpu: settings.capCpu,
+    imageCheck,
     lingerMs: settings.lingerMs,
     maxLogBytes: settings.maxLogBytes,
     keepLogsDays: settings.keepLogsDays,

@@ -4,17 +4,18 @@ import { BoxkiteError } from "../domain/errors.ts";
 import type { Principal } from "../domain/principal.ts";
 import { requireQueue, type Queues } from "../domain/queue.ts";
 import { capped, cpuCapOf, requireFits } from "../domain/resources.ts";
+import type { ResolvedImage } from "../domain/image.ts";
 import type { NewRun, RunRecord } from "../domain/run.ts";
 import type { TaskDefinition } from "../domain/task.ts";
 import type { Executor } from "../executors/executor.ts";
 import type { EgressRule } from "../lib/egress.ts";
 import type { Store } from "../store/store.ts";
 import { optionsOf } from "./attempt-spec.ts";
-import { resolveAll } from "./images.ts";
+import { imageOfRun, imagesIn, resolveAll, type Resolution } from "./images.ts";
 import { requireNotifications, requireWebhooks } from "./webhook-egress.ts";
 
 export interface AcceptanceOptions {
-  readonly store: Pick<Store, "createRun" | "createAction" | "getAction">;
+  readonly store: Store;
   readonly executor: Executor;
   readonly queues: Queues;
   /** Hosts that the server contacts for callers that are not trusted. */
@@ -25,14 +26,25 @@ export interface AcceptanceOptions {
   readonly maxActionsPerRun?: number;
 }
 
+/** What decides which image a reference names for a run. */
+export type UnpinnedRun = Pick<NewRun, "key" | "authority" | "settings">;
+
 export interface Acceptance {
   /** Throws INVALID_ARGUMENT for a task whose attempts this server could never start. */
   requireRunnable(definition: TaskDefinition): void;
-  /** Resolves the images and accepts the run. Throws RUN_EXISTS, or EGRESS_DENIED for a webhook to a denied address. */
+  /** What these references name for a run that is not accepted yet. */
+  resolveImages(run: UnpinnedRun, references: readonly string[]): Promise<readonly Resolution[]>;
+  /** The image that the run uses for this reference; resolved and pinned on its first use. Throws as `Executor.resolveImage`. */
+  imageOf(run: RunRecord, reference: string): Promise<ResolvedImage>;
+  /**
+   * Accepts the run. `images`: those of its task and of the other environments of its program, as they were resolved;
+   * without them they are resolved here. Throws RUN_EXISTS, or EGRESS_DENIED for a webhook to a denied address.
+   */
   createRun(
     run: NewRun,
     root: NewAction,
     seeds?: readonly NewAction[],
+    images?: readonly Resolution[],
   ): Promise<{ readonly run: RunRecord; readonly root: ActionRecord }>;
   /** Accepts an action; "exists" when the run has one of that name already. Throws EGRESS_DENIED as above. */
   enqueue(run: RunRecord, action: NewAction, by: Principal): Promise<ActionRecord | "exists">;
@@ -63,15 +75,20 @@ export function createAcceptance(options: AcceptanceOptions): Acceptance {
     return cpuCap === undefined ? action : { ...action, cpuCap };
   };
 
+  const resolveImages: Acceptance["resolveImages"] = (run, references) =>
+    resolveAll(executor, references, run);
+
   return {
     requireRunnable,
-    createRun: async (run, root, seeds = []) => {
+    resolveImages,
+    imageOf: (run, reference) => imageOfRun(store, executor, run, reference),
+    createRun: async (run, root, seeds = [], resolved) => {
       requireNotifications(run, options.egress);
       const definition = root.spec?.definition;
       const fitted = fitting(root);
       requireQueue(queues, root.queue ?? "");
       const references = definition ? [definition.image, ...definition.relatedImages] : [];
-      const images = await resolveAll(executor, references, run);
+      const images = imagesIn(resolved ?? (await resolveImages(run, references)));
       const created = await store.createRun(run, fitted, images, seeds);
       if (created === "exists") {
         throw new BoxkiteError(

@@ -6,6 +6,11 @@ import { BoxkiteError } from "../domain/errors.ts";
 import type { Executor } from "../executors/executor.ts";
 import type { Store } from "../store/store.ts";
 
+/** What a reference names, or why nobody can tell. */
+export type Resolution =
+  | { readonly reference: string; readonly image: ResolvedImage }
+  | { readonly reference: string; readonly error: BoxkiteError };
+
 /** The image that the run uses for this reference; resolved and pinned on its first use. */
 export async function imageOfRun(
   store: Store,
@@ -18,22 +23,27 @@ export async function imageOfRun(
 }
 
 /**
- * Resolves the references that can be resolved. Another one fails the first action that needs it, with the
- * reason: an image that no action uses does no harm.
+ * Resolves each reference once. One that cannot be resolved fails the first action that needs it, with the reason: an image
+ * that no action uses does no harm.
  */
 export async function resolveAll(
   executor: Executor,
   references: readonly string[],
-  run: NewRun,
-): Promise<ResolvedImage[]> {
-  const distinct = [...new Set(references)];
-  const results = await Promise.all(
-    distinct.map((reference) =>
-      executor.resolveImage(reference, isTrustedRun(run)).catch((error: unknown) => {
-        if (error instanceof BoxkiteError) return undefined;
-        throw error;
-      }),
+  run: Pick<NewRun, "authority" | "settings">,
+): Promise<Resolution[]> {
+  return await Promise.all(
+    [...new Set(references)].map((reference) =>
+      executor.resolveImage(reference, isTrustedRun(run)).then(
+        (image) => ({ reference, image }),
+        (error: unknown) => {
+          if (error instanceof BoxkiteError) return { reference, error };
+          throw error;
+        },
+      ),
     ),
   );
-  return results.filter((image) => image !== undefined);
+}
+
+export function imagesIn(resolutions: readonly Resolution[]): ResolvedImage[] {
+  return resolutions.flatMap((each) => ("image" in each ? [each.image] : []));
 }

@@ -53,10 +53,11 @@ type Needs = Pick<
   | "bucket"
   | "clock"
   | "publicUrl"
+  | "imageCheck"
 >;
 
 export function registerActionsService(router: ConnectRouter, context: Needs): void {
-  const { access, orchestrator, clock } = context;
+  const { access, orchestrator, imageCheck, clock } = context;
 
   const service: Partial<ServiceImpl<typeof ActionsService>> = {
     enqueue: async (request, handler) => {
@@ -78,6 +79,7 @@ export function registerActionsService(router: ConnectRouter, context: Needs): v
       }
       await requireOwnUris(context, run, decoded);
       if (decoded.kind === "task") requireInlineInputs(context, decoded);
+      await imageCheck.ofChild(run, decoded);
       const created = await orchestrator.enqueue(run, decoded, by);
       // The SDK takes this for "fine": it enqueues again after a lost answer or a restart.
       if (created === "exists")

@@ -14,6 +14,7 @@ import type { StoreReader } from "../store/reader.ts";
 import type { Access } from "./access.ts";
 import type { TokenReader } from "./authorise/token.ts";
 import type { ChangeFeed } from "./change-feed.ts";
+import type { ImageCheck } from "./image-check/image-check.ts";
 import type { LargeObjects } from "./large-objects.ts";
 import type { RunQuota } from "./run-quota.ts";
 import type { UnusedImages } from "./unused-images.ts";
@@ -38,6 +39,7 @@ export interface ServiceContext {
   /** Undefined where nothing can build images. */
   readonly builds: ImageBuildService | undefined;
   readonly unusedImages: UnusedImages;
+  readonly imageCheck: ImageCheck;
   /** Whether other machines may connect although nobody proves who they are. */
   readonly isOpenToAnyone: boolean;
   /** A short hash of a text with a key that only this server has, and the same for as long as its store lasts. */

@@ -1,10 +1,11 @@
 /** RunService.CreateRun: everything that a new run is made of. */
 import type { ServiceImpl } from "@connectrpc/connect";
 import { create, toBinary } from "@bufbuild/protobuf";
+import type { NewAction } from "../domain/action-record.ts";
 import { newRunName, ROOT_ACTION, type ProjectKey, type RunKey } from "../domain/ids.ts";
 import { newTaskState } from "../domain/initial-state.ts";
 import type { Principal } from "../domain/principal.ts";
-import type { RunSettings } from "../domain/run.ts";
+import type { NewRun, RunSettings } from "../domain/run.ts";
 import type { StoredSpec } from "../domain/task.ts";
 import { runBaseUri } from "../orchestrator/paths.ts";
 import { incomplete } from "../wire/incomplete.ts";
@@ -32,12 +33,12 @@ import { seedsFrom } from "./recover.ts";
 
 export type CreateRunContext = Pick<
   ServiceContext,
-  "access" | "orchestrator" | "store" | "objects" | "rights" | "bucket" | "clock" | "runQuota"
+  "access" | "orchestrator" | "store" | "objects" | "rights" | "bucket" | "clock" | "runQuota" | "imageCheck"
 >;
 type Method = ServiceImpl<typeof RunService>["createRun"];
 
 export function createRunMethod(context: CreateRunContext): Method {
-  const { access, orchestrator, clock } = context;
+  const { access, orchestrator, imageCheck, clock } = context;
   return async (request, handler) => {
     requireSupported(CreateRunRequestSchema, request);
     const by = principalOf(handler);
@@ -60,32 +61,31 @@ export function createRunMethod(context: CreateRunContext): Method {
     await context.runQuota.count(key, settings.spawnedBy);
     const now = clock.now();
     const startTime = request.runStartTime ?? request.runSpec?.runStartTime;
-    const { run, root } = await orchestrator.createRun(
-      {
-        key,
-        spec: toBinary(RunSpecSchema, request.runSpec ?? create(RunSpecSchema)),
-        settings,
-        baseUri: runBaseUri(context.bucket, key),
-        source: decodeSource(request.source),
-        createdAt: startTime === undefined ? now : decodeMoment(startTime, "the start time of the run"),
-        createdBy: by,
-        authority: await access.authorityOf(by),
-      },
-      {
-        name: ROOT_ACTION,
-        kind: "task",
-        group: "",
-        queue: settings.queue,
-        spec,
-        displayName: spec.definition.shortName || spec.definition.name,
-        inputUri: uri,
-        policy: spec.definition.policy,
-        cache,
-        state: newTaskState(now, cache),
-        grants: [uri, ...grants, ...spec.definition.reads],
-      },
-      seeds,
-    );
+    const wanted: NewRun = {
+      key,
+      spec: toBinary(RunSpecSchema, request.runSpec ?? create(RunSpecSchema)),
+      settings,
+      baseUri: runBaseUri(context.bucket, key),
+      source: decodeSource(request.source),
+      createdAt: startTime === undefined ? now : decodeMoment(startTime, "the start time of the run"),
+      createdBy: by,
+      authority: await access.authorityOf(by),
+    };
+    const rootAction: NewAction = {
+      name: ROOT_ACTION,
+      kind: "task",
+      group: "",
+      queue: settings.queue,
+      spec,
+      displayName: spec.definition.shortName || spec.definition.name,
+      inputUri: uri,
+      policy: spec.definition.policy,
+      cache,
+      state: newTaskState(now, cache),
+      grants: [uri, ...grants, ...spec.definition.reads],
+    };
+    const { images } = await imageCheck.ofRun(wanted, rootAction);
+    const { run, root } = await orchestrator.createRun(wanted, rootAction, seeds, images);
     return { run: encodeRun({ run, root }) };
   };
 }

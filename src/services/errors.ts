@@ -40,8 +40,9 @@ const CODES = {
   IMAGE_REFERENCE_INVALID: Code.InvalidArgument,
   IMAGE_NOT_FOUND: Code.NotFound,
   IMAGE_UNAUTHORIZED: Code.PermissionDenied,
-  IMAGE_WRONG_PLATFORM: Code.FailedPrecondition,
-  IMAGE_CANNOT_RUN: Code.FailedPrecondition,
+  // Not FailedPrecondition, for the same reason.
+  IMAGE_WRONG_PLATFORM: Code.InvalidArgument,
+  IMAGE_CANNOT_RUN: Code.InvalidArgument,
   IMAGE_BUILD_FAILED: Code.FailedPrecondition,
   IMAGE_BUILDER_TOO_OLD: Code.FailedPrecondition,
   SERVER_UNREACHABLE: Code.Unavailable,

@@ -1,6 +1,7 @@
 /** flyteidl2.task.TaskService: deployed tasks. */
 import type { ConnectRouter, ServiceImpl } from "@connectrpc/connect";
 import type { ProjectKey } from "../domain/ids.ts";
+import { NO_SETTINGS } from "../domain/run.ts";
 import type { ListFilter } from "../domain/list.ts";
 import { incomplete } from "../wire/incomplete.ts";
 import { TaskService, type ListTasksRequest } from "../wire/gen/flyteidl2/task/task_service_pb.js";
@@ -17,11 +18,11 @@ import { reportingRefusals } from "./unused-images.ts";
 
 type Needs = Pick<
   ServiceContext,
-  "access" | "store" | "catalog" | "orchestrator" | "bucket" | "unusedImages"
+  "access" | "store" | "catalog" | "orchestrator" | "bucket" | "unusedImages" | "imageCheck"
 >;
 
 export function registerTaskService(router: ConnectRouter, context: Needs): void {
-  const { access, store, catalog, orchestrator, unusedImages } = context;
+  const { access, store, catalog, orchestrator, unusedImages, imageCheck } = context;
   const service: Partial<ServiceImpl<typeof TaskService>> = {
     deployTask: reportingRefusals(unusedImages, async (request, handler) => {
       const by = principalOf(handler);
@@ -38,6 +39,11 @@ export function registerTaskService(router: ConnectRouter, context: Needs): void
       orchestrator.requireRunnable(spec.definition);
       // Whoever runs the task later may read its code.
       await authoriseCode(context, by, key, spec.definition.reads);
+      const authority = await access.authorityOf(by);
+      await imageCheck.ofTask(
+        { key: { ...key, run: "" }, authority, settings: NO_SETTINGS },
+        spec.definition,
+      );
       await catalog.deployTask(key, spec, by);
       return {};
     }),

@@ -103,7 +103,7 @@ function setup(options: { readonly isComplete?: boolean; readonly isLocal?: bool
     },
     clock: steppedClock(),
   });
-  return { checker, asked, kept };
+  return { checker, asked, kept, present: () => (hasImage = true) };
 }
 
 test("an image is pulled and read once, and then known by its digest", async () => {
@@ -140,4 +140,22 @@ test("an image that only the engine has is read from there, and known by its id"
   assert.deepEqual([image.source, image.digest, facts.sizeBytes], ["engine", ENGINE_ID, 7]);
   assert.deepEqual(asked, ["container"]);
   assert.match([...kept.keys()][0] ?? "", new RegExp(ENGINE_ID, "u"));
+});
+
+test("what is known of an image is read without pulling it", async () => {
+  const { checker, asked, present } = setup();
+  const image = {
+    reference: "registry.test/team/app:1",
+    pinned: `registry.test/team/app@${DIGEST}`,
+    digest: DIGEST,
+    source: "registry",
+  } as const;
+  assert.equal(await checker.readPresent(image), undefined);
+  assert.deepEqual(asked, []);
+  present();
+  const facts = await checker.readPresent(image);
+  assert.equal(facts?.container.complete, true);
+  assert.deepEqual(asked, ["describe", "container"]);
+  assert.deepEqual(await checker.readPresent(image), facts);
+  assert.deepEqual(asked, ["describe", "container"]);
 });

@@ -1,0 +1,235 @@
+/** When images are checked before something is accepted, how long that takes, and what is asked how often. */
+import assert from "node:assert/strict";
+import { suite, test } from "node:test";
+import { imageFacts, PYTHON } from "../../../test/helpers/image-facts.ts";
+import { steppedClock } from "../../../test/helpers/stepped-clock.ts";
+import { NO_RETRIES, type CacheUse } from "../../domain/action.ts";
+import type { NewAction } from "../../domain/action-record.ts";
+import { BoxkiteError } from "../../domain/errors.ts";
+import type { ImageFacts } from "../../domain/image-facts.ts";
+import type { ResolvedImage } from "../../domain/image.ts";
+import { EVERYONE } from "../../domain/principal.ts";
+import { newTaskState } from "../../domain/initial-state.ts";
+import { NO_SETTINGS, type RunRecord } from "../../domain/run.ts";
+import type { TaskDefinition } from "../../domain/task.ts";
+import { silentLogger } from "../../lib/log.ts";
+import { createImageCheck } from "./image-check.ts";
+
+const OLD = imageFacts({ pythons: [{ ...PYTHON, packages: { flyte: "2.0.12" } }] });
+const LOCKED = imageFacts({ workdir: { path: "/srv", writable: false } });
+const RUN = {
+  id: 1,
+  key: { project: "p", domain: "development", run: "r1" },
+  authority: EVERYONE,
+  settings: NO_SETTINGS,
+} as RunRecord;
+const CACHE: CacheUse = { key: "k", serialize: false, overwrite: false, sameProject: false };
+
+function task(image: string, more: Partial<TaskDefinition> = {}, cache?: CacheUse): NewAction {
+  const definition: TaskDefinition = {
+    name: "env.main",
+    version: "1",
+    shortName: "main",
+    type: "python",
+    environment: "env",
+    image,
+    relatedImages: [],
+    command: [],
+    args: ["a0", "--inputs"],
+    env: {},
+    requests: {},
+    limits: {},
+    policy: NO_RETRIES,
+    reads: [],
+    ...more,
+  };
+  return {
+    name: "a0",
+    kind: "task",
+    group: "",
+    spec: { digest: "d", bytes: new Uint8Array(), definition },
+    displayName: "main",
+    inputUri: "",
+    policy: NO_RETRIES,
+    cache,
+    state: newTaskState(0, cache),
+    grants: [],
+  };
+}
+
+interface Setting {
+  /** By reference; undefined: not on this machine. */
+  readonly facts?: Readonly<Record<string, ImageFacts | undefined | Promise<ImageFacts>>>;
+  readonly errors?: Readonly<Record<string, BoxkiteError>>;
+  readonly hasResult?: boolean;
+  readonly exists?: boolean;
+  readonly isOff?: boolean;
+}
+
+function setup({ facts = {}, errors = {}, hasResult = false, exists = false, isOff = false }: Setting) {
+  const asked: string[] = [];
+  const clock = steppedClock();
+  const resolve = (reference: string): ResolvedImage => {
+    asked.push(`resolve ${reference}`);
+    const error = errors[reference];
+    if (error !== undefined) throw error;
+    return { reference, pinned: `${reference}@sha256:1`, digest: "sha256:1", source: "registry" };
+  };
+  const check = createImageCheck({
+    orchestrator: {
+      resolveImages: async (_run, references) =>
+        references.map((reference) => {
+          try {
+            return { reference, image: resolve(reference) };
+          } catch (error) {
+            return { reference, error: error as BoxkiteError };
+          }
+        }),
+      imageOf: async (_run, reference) => resolve(reference),
+    },
+    store: {
+      getAction: async () => (exists ? ({} as never) : undefined),
+      findCached: async () => (hasResult ? ({} as never) : undefined),
+    },
+    checker: isOff
+      ? undefined
+      : {
+          readPresent: async ({ reference }) => {
+            asked.push(`read ${reference}`);
+            return facts[reference];
+          },
+        },
+    clock,
+    log: silentLogger,
+  });
+  return { check, asked, clock };
+}
+
+const CANNOT = { code: "IMAGE_CANNOT_RUN" };
+const missing = new BoxkiteError("IMAGE_NOT_FOUND", "there is no team/gone:1", { hint: "push it" });
+
+suite("a run", () => {
+  test("is refused for its own image, and has the images as they were resolved otherwise", async () => {
+    const { check, asked } = setup({ facts: { old: OLD, good: imageFacts() } });
+    await assert.rejects(check.ofRun(RUN, task("old")), CANNOT);
+    asked.length = 0;
+    const { images, notes } = await check.ofRun(RUN, task("good"));
+    assert.deepEqual(
+      images.map((each) => "image" in each && each.image.pinned),
+      ["good@sha256:1"],
+    );
+    assert.deepEqual([notes, asked], [[], ["resolve good", "read good"]]);
+  });
+
+  test("is refused for an image of its program that is not there, and not for one that may start another program", async () => {
+    const { check } = setup({
+      errors: { gone: missing },
+      facts: { good: imageFacts(), empty: imageFacts({ pythons: [], programs: {} }) },
+    });
+    await assert.rejects(check.ofRun(RUN, task("good", { relatedImages: ["gone"] })), missing);
+    const { notes } = await check.ofRun(RUN, task("good", { relatedImages: ["empty"] }));
+    assert.deepEqual(
+      notes.map(({ image, code }) => [image, code]),
+      [["empty", "NO_INTERPRETER"]],
+    );
+  });
+
+  test("that recovers another one may not need the images of its children", async () => {
+    const { check } = setup({ errors: { gone: missing }, facts: { good: imageFacts() } });
+    const settings = { ...NO_SETTINGS, recover: { run: "r0", rerun: [] } };
+    const { notes } = await check.ofRun({ ...RUN, settings }, task("good", { relatedImages: ["gone"] }));
+    assert.deepEqual(
+      notes.map(({ code, mend }) => [code, mend]),
+      [["IMAGE_NOT_FOUND", "push it"]],
+    );
+  });
+
+  test("whose result is known needs no image", async () => {
+    const { check } = setup({ facts: { old: OLD }, hasResult: true });
+    await check.ofRun(RUN, task("old", {}, CACHE));
+    await assert.rejects(check.ofRun(RUN, task("old", {}, { ...CACHE, overwrite: true })), CANNOT);
+    await assert.rejects(check.ofRun(RUN, task("old")), CANNOT);
+  });
+
+  test("waits 5 s for all its images together, and starts without what is not known by then", async () => {
+    const never = new Promise<ImageFacts>(() => {});
+    const { check, clock } = setup({ facts: { slow: never, slower: never } });
+    const checked = check.ofRun(RUN, task("slow", { relatedImages: ["slower"] }));
+    let isOver = false;
+    void checked.then(() => (isOver = true));
+    await clock.step(4_999);
+    assert.equal(isOver, false);
+    await clock.step(1);
+    assert.deepEqual((await checked).notes, []);
+    assert.equal(clock.pending, 0);
+  });
+
+  test("is not refused because a check fails", async () => {
+    const failing = Promise.reject(new BoxkiteError("IMAGE_NOT_FOUND", "removed meanwhile"));
+    const { check } = setup({ facts: { good: failing } });
+    assert.deepEqual((await check.ofRun(RUN, task("good"))).notes, []);
+  });
+
+  test("is not checked where that is switched off, or where tasks run in no images", async () => {
+    const { check, asked } = setup({ errors: { gone: missing }, isOff: true });
+    await check.ofRun(RUN, task("gone"));
+    await check.ofTask(RUN, task("gone").spec?.definition ?? assert.fail());
+    assert.deepEqual(await check.ofChild(RUN, task("gone")), []);
+    assert.deepEqual(asked, ["resolve gone"]);
+  });
+
+  test("of a program of the image's own is refused only where there is no image", async () => {
+    const { check, asked } = setup({ facts: { empty: imageFacts({ pythons: [], programs: {} }) } });
+    await check.ofRun(RUN, task("empty", { type: "raw-container", args: ["sh", "-c", "true"] }));
+    assert.deepEqual(asked, ["resolve empty"]);
+  });
+});
+
+test("a task that is deployed is checked for its own image", async () => {
+  const { check, asked } = setup({ facts: { old: OLD, good: imageFacts() } });
+  const definition = (image: string) =>
+    task(image, { relatedImages: ["old"] }).spec?.definition ?? assert.fail();
+  await check.ofTask(RUN, definition("good"));
+  assert.deepEqual(asked, ["resolve good", "read good"]);
+  await assert.rejects(check.ofTask(RUN, definition("old")), CANNOT);
+});
+
+suite("a child", () => {
+  const child = (image: string, cache?: CacheUse) => ({
+    ...task(image, {}, cache),
+    name: "c1",
+    parent: "a0",
+  });
+
+  test("is refused, also one that is sent again; its image is asked for once", async () => {
+    const { check, asked } = setup({ facts: { old: OLD } });
+    await Promise.all([1, 2, 3].map(() => assert.rejects(check.ofChild(RUN, child("old")), CANNOT)));
+    await assert.rejects(check.ofChild(RUN, child("old")), CANNOT);
+    assert.deepEqual(asked, ["resolve old", "read old"]);
+  });
+
+  test("that exists, or has its result, is not", async () => {
+    const existing = setup({ facts: { old: OLD }, exists: true });
+    assert.deepEqual(await existing.check.ofChild(RUN, child("old")), []);
+    const known = setup({ facts: { old: OLD }, hasResult: true });
+    assert.deepEqual(await known.check.ofChild(RUN, child("old", CACHE)), []);
+  });
+
+  test("adds the notes on its image once", async () => {
+    const { check } = setup({ facts: { locked: LOCKED } });
+    const notes = [await check.ofChild(RUN, child("locked")), await check.ofChild(RUN, child("locked"))];
+    assert.deepEqual(
+      notes.map((each) => each.map(({ code }) => code)),
+      [["WORKDIR_NOT_WRITABLE"], []],
+    );
+  });
+
+  test("of another run, or started otherwise, is checked for itself", async () => {
+    const { check, asked } = setup({ facts: { old: OLD } });
+    await assert.rejects(check.ofChild(RUN, child("old")), CANNOT);
+    await assert.rejects(check.ofChild({ ...RUN, id: 2 }, child("old")), CANNOT);
+    const raw = { ...child("old"), ...task("old", { args: ["sh"] }) };
+    await check.ofChild(RUN, raw);
+    assert.deepEqual(asked, ["resolve old", "read old", "resolve old", "read old", "resolve old"]);
+  });
+});

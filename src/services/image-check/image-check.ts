@@ -1,0 +1,178 @@
+/**
+ * Checks the images of tasks before they are accepted, so that a run that cannot succeed is refused before its first container.
+ * It waits for what can be found out at once, and pulls nothing: what is not known by then shows when the task is started.
+ */
+import type { CacheUse } from "../../domain/action.ts";
+import type { NewAction } from "../../domain/action-record.ts";
+import type { ProjectKey } from "../../domain/ids.ts";
+import type { RunNote } from "../../domain/run-note.ts";
+import type { RunRecord } from "../../domain/run.ts";
+import type { TaskDefinition } from "../../domain/task.ts";
+import { isTrustedRun } from "../../domain/trust.ts";
+import type { ImageChecker } from "../../executors/image-checker.ts";
+import { ALL_ADAPTATIONS } from "../../images/check/adaptations.ts";
+import type { CheckContext } from "../../images/check/subject.ts";
+import type { Clock } from "../../lib/clock.ts";
+import type { Logger } from "../../lib/log.ts";
+import { within } from "../../lib/wait.ts";
+import type { UnpinnedRun } from "../../orchestrator/acceptance.ts";
+import type { Resolution } from "../../orchestrator/images.ts";
+import type { Orchestrator } from "../../orchestrator/orchestrator.ts";
+import type { StoreReader } from "../../store/reader.ts";
+import {
+  judgeError,
+  judgeFacts,
+  NOTHING_FOUND,
+  withoutRefusal,
+  type AvailableAdaptations,
+  type Judgement,
+} from "./judge.ts";
+import { changesSearch, programOf, type TaskProgram } from "./task-program.ts";
+
+export interface ImageCheckOptions {
+  readonly orchestrator: Pick<Orchestrator, "resolveImages" | "imageOf">;
+  readonly store: Pick<StoreReader, "getAction" | "findCached">;
+  /** Undefined where tasks run in no images, or where nothing is to be checked. */
+  readonly checker: Pick<ImageChecker, "readPresent"> | undefined;
+  /** What the server does so that an image runs. @default all that it can */
+  readonly adaptationsFor?: (definition: TaskDefinition) => AvailableAdaptations;
+  readonly machine?: CheckContext;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+export interface CheckedRun {
+  readonly images: readonly Resolution[];
+  readonly notes: readonly RunNote[];
+}
+
+export interface ImageCheck {
+  /**
+   * Resolves the images of a run, and checks them. Throws IMAGE_* where the task, or one of another environment of its program,
+   * certainly cannot run.
+   */
+  ofRun(run: UnpinnedRun, root: NewAction): Promise<CheckedRun>;
+  /** Throws IMAGE_* where the task certainly cannot run. */
+  ofTask(run: UnpinnedRun, definition: TaskDefinition): Promise<void>;
+  /** Throws IMAGE_* where the action certainly cannot run. */
+  ofChild(run: RunRecord, action: NewAction): Promise<readonly RunNote[]>;
+}
+
+interface Use {
+  readonly program: TaskProgram;
+  readonly changesSearch: boolean;
+  readonly isTrusted: boolean;
+}
+
+/** For all images of a call together. */
+const WAIT_MS = 5_000;
+/** Images of children whose check is remembered. */
+const MAX_REMEMBERED = 2_000;
+
+export function createImageCheck(options: ImageCheckOptions): ImageCheck {
+  const { orchestrator, store, checker, machine = {}, clock, log } = options;
+  const { adaptationsFor = () => ALL_ADAPTATIONS } = options;
+  /** By run, image and what is to be started in it. */
+  const checkedChildren = new Map<string, Promise<Judgement>>();
+
+  const judge = async (
+    { reference, ...resolved }: Resolution,
+    definition: TaskDefinition,
+    { isTrusted, ...use }: Use,
+  ): Promise<Judgement> => {
+    if ("error" in resolved) return judgeError(reference, resolved.error);
+    const { image } = resolved;
+    if (checker === undefined || image.source === "host" || use.program === "other") return NOTHING_FOUND;
+    try {
+      const facts = await checker.readPresent(image, { isTrusted });
+      if (facts === undefined) return NOTHING_FOUND;
+      return judgeFacts(reference, facts, { ...use, available: adaptationsFor(definition), machine });
+    } catch (error) {
+      // It says nothing of the image: the task is started as without a check.
+      log.debug("an image could not be read before a run", { image: reference, error });
+      return NOTHING_FOUND;
+    }
+  };
+
+  const inTime = async (work: Promise<Judgement>): Promise<Judgement> =>
+    (await within(work, WAIT_MS, clock)) ?? NOTHING_FOUND;
+
+  const useOf = (definition: TaskDefinition, run: Pick<UnpinnedRun, "settings" | "authority">): Use => ({
+    program: programOf(definition),
+    changesSearch: changesSearch({ ...run.settings.env, ...definition.env }),
+    isTrusted: isTrustedRun(run),
+  });
+
+  /** One that has its result already needs no image. */
+  const hasResult = async (scope: ProjectKey, cache: CacheUse | undefined): Promise<boolean> => {
+    if (cache === undefined || cache.overwrite) return false;
+    return (await store.findCached(cache.key, cache.sameProject ? scope : undefined)) !== undefined;
+  };
+
+  const ofRun = async (run: UnpinnedRun, root: NewAction): Promise<CheckedRun> => {
+    const definition = root.spec?.definition;
+    if (definition === undefined) return { images: [], notes: [] };
+    const images = await orchestrator.resolveImages(run, [definition.image, ...definition.relatedImages]);
+    if (checker === undefined) return { images, notes: [] };
+    const use = useOf(definition, run);
+    const judged = await Promise.all(
+      images.map(async (resolution) => {
+        const { reference } = resolution;
+        const isOwn = reference === definition.image;
+        const work = judge(resolution, definition, isOwn ? use : { ...use, program: "unknown" });
+        return { reference, isOwn, judgement: await inTime(work) };
+      }),
+    );
+    const refused = judged.find(
+      // What is recovered is not computed again, so a child's image may not be needed.
+      ({ isOwn, judgement: { refusal } }) => refusal !== undefined && (isOwn || !run.settings.recover),
+    );
+    if (refused?.judgement.refusal !== undefined && !(await hasResult(run.key, root.cache)))
+      throw refused.judgement.refusal;
+    return {
+      images,
+      notes: judged.flatMap(({ reference, judgement }) => withoutRefusal(judgement, reference)),
+    };
+  };
+
+  const childOf = async (run: RunRecord, definition: TaskDefinition): Promise<Judgement> => {
+    const reference = definition.image;
+    const work = orchestrator.imageOf(run, reference).then(
+      (image) => judge({ reference, image }, definition, useOf(definition, run)),
+      (error: unknown) => judgeError(reference, error),
+    );
+    return await inTime(work);
+  };
+
+  return {
+    ofRun,
+    ofTask: async (run, definition) => {
+      if (checker === undefined) return;
+      const [resolution] = await orchestrator.resolveImages(run, [definition.image]);
+      if (resolution === undefined) return;
+      const work = judge(resolution, definition, useOf(definition, run));
+      const { refusal } = await inTime(work);
+      if (refusal !== undefined) throw refusal;
+    },
+    ofChild: async (run, action) => {
+      const definition = action.spec?.definition;
+      if (checker === undefined || definition === undefined) return [];
+      const { program, changesSearch: changes } = useOf(definition, run);
+      const name = `${run.id} ${program} ${changes} ${definition.image}`;
+      const known = checkedChildren.get(name);
+      const { refusal, notes } = await (known ?? remember(checkedChildren, name, childOf(run, definition)));
+      if (refusal === undefined) return known === undefined ? notes : [];
+      // A retried parent finds the child that it has created before.
+      if ((await store.getAction({ ...run.key, action: action.name })) !== undefined) return [];
+      if (await hasResult(run.key, action.cache)) return [];
+      throw refusal;
+    },
+  };
+}
+
+/** Forgets the oldest where there are many. */
+function remember<T>(known: Map<string, T>, name: string, value: T): T {
+  known.set(name, value);
+  if (known.size > MAX_REMEMBERED) known.delete([...known.keys()][0] ?? name);
+  return value;
+}

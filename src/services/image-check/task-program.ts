@@ -1,0 +1,32 @@
+/** What starts a task in its container, and what decides where that is found. */
+import type { TaskDefinition } from "../../domain/task.ts";
+import type { Language } from "../../images/check/subject.ts";
+
+/** `other`: a program of the image's own. `unknown`: an image is named, and not what runs in it. */
+export type TaskProgram = Language | "other" | "unknown";
+
+export function programOf({
+  type,
+  command,
+  args,
+}: Pick<TaskDefinition, "type" | "command" | "args">): TaskProgram {
+  if (type === "raw-container") return "other";
+  const [first] = [...command, ...args];
+  if (first === "a0") return "python";
+  return first === "a0-ts" ? "typescript" : "other";
+}
+
+/** Variables by which a task may find programs and modules that nothing shows in its image alone. */
+const SEARCH_VARIABLES: readonly string[] = [
+  "PATH",
+  "PYTHONPATH",
+  "PYTHONHOME",
+  "PYTHONUSERBASE",
+  "LD_LIBRARY_PATH",
+  "LD_PRELOAD",
+  "NODE_PATH",
+];
+
+export function changesSearch(env: Readonly<Record<string, string>>): boolean {
+  return SEARCH_VARIABLES.some((name) => env[name] !== undefined);
+}

@@ -1,0 +1,86 @@
+/** Calls that start or deploy a task whose image certainly cannot run are refused, with what mends it. */
+import assert from "node:assert/strict";
+import { test, type TestContext } from "node:test";
+import { Code, ConnectError, createClient } from "@connectrpc/connect";
+import { enqueueRequest, SCOPE, taskSpec } from "../../bench/helpers/requests.ts";
+import type { ServerOptions } from "../../src/server/server.ts";
+import { ActionsService } from "../../src/wire/gen/flyteidl2/actions/actions_service_pb.js";
+import { TaskService } from "../../src/wire/gen/flyteidl2/task/task_service_pb.js";
+import { RunService } from "../../src/wire/gen/flyteidl2/workflow/run_service_pb.js";
+import { createFakeExecutor } from "../helpers/fake-executor.ts";
+import { imageFacts, PYTHON } from "../helpers/image-facts.ts";
+import { startInProcess } from "../helpers/in-process-server.ts";
+
+const OLD = imageFacts({ pythons: [{ ...PYTHON, packages: { flyte: "2.0.12" } }] });
+const LOCKED = imageFacts({ workdir: { path: "/srv", writable: false } });
+
+async function setup(t: TestContext, options: Partial<ServerOptions> = {}) {
+  const executor = {
+    ...createFakeExecutor(),
+    resolveImage: async (reference: string) => ({
+      reference,
+      pinned: `${reference}@sha256:1`,
+      digest: "sha256:1",
+      source: "registry" as const,
+    }),
+    checker: {
+      readPresent: async ({ reference }: { readonly reference: string }) =>
+        ({ "team/old:1": OLD, "team/locked:1": LOCKED })[reference] ?? imageFacts(),
+      findKnown: async () => undefined,
+      check: () => assert.fail("images are not pulled to check them"),
+      importTask: () => assert.fail("nothing is imported"),
+      close: () => {},
+    },
+  };
+  const { transport, url } = await startInProcess(t, executor, options);
+  const runs = createClient(RunService, transport);
+  return {
+    url,
+    runs,
+    tasks: createClient(TaskService, transport),
+    actions: createClient(ActionsService, transport),
+    create: (name: string, image: string) =>
+      runs.createRun({
+        id: { case: "runId", value: { ...SCOPE, name } },
+        task: { case: "taskSpec", value: task(image) },
+      }),
+  };
+}
+
+const task = (image: string) => taskSpec({ command: ["a0"], image });
+
+/** Not FailedPrecondition, after which the stock SDK sends a child again for ever. */
+function isRefusal(error: unknown): true {
+  const { code, message, metadata } = ConnectError.from(error);
+  assert.equal(code, Code.InvalidArgument);
+  assert.match(
+    message,
+    /no task can run in the image team\/old:1: flyte 2\.0\.12 .*hint: in its Dockerfile: RUN /su,
+  );
+  assert.equal(metadata.get("boxkite-error-code"), "IMAGE_CANNOT_RUN");
+  return true;
+}
+
+test("a run, a deployed task and a child are refused for an image that cannot run them", async (t) => {
+  const { runs, tasks, actions, create } = await setup(t);
+  await assert.rejects(create("refused", "team/old:1"), isRefusal);
+  await assert.rejects(runs.getRunDetails({ runId: { ...SCOPE, name: "refused" } }), { code: Code.NotFound });
+
+  const taskId = { ...SCOPE, name: "bench.task", version: "1" };
+  await assert.rejects(tasks.deployTask({ taskId, spec: task("team/old:1") }), isRefusal);
+  await assert.rejects(tasks.getTaskDetails({ taskId }), { code: Code.NotFound });
+  await tasks.deployTask({ taskId, spec: task("team/good:1") });
+
+  await create("r", "team/good:1");
+  await assert.rejects(actions.enqueue(enqueueRequest("r", "c1", task("team/old:1"))), isRefusal);
+  await actions.enqueue(enqueueRequest("r", "c1", task("team/good:1")));
+  // Sent again by a parent that is retried, after its image has changed.
+  await assert.rejects(actions.enqueue(enqueueRequest("r", "c1", task("team/old:1"))), {
+    code: Code.AlreadyExists,
+  });
+});
+
+test("nothing is refused where the check is switched off", async (t) => {
+  const { create } = await setup(t, { imageCheck: "off" });
+  await create("r", "team/old:1");
+});
