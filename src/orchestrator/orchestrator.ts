@@ -9,6 +9,8 @@ import { BoxkiteError } from "../domain/errors.ts";
 import type { ActionKey, RunKey } from "../domain/ids.ts";
 import type { Written } from "../domain/outcome/evidence.ts";
 import type { Principal } from "../domain/principal.ts";
+import type { RunNote } from "../domain/run-note.ts";
+import type { RunRecord } from "../domain/run.ts";
 import type { Executor } from "../executors/executor.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
@@ -72,6 +74,8 @@ export interface Orchestrator extends Acceptance {
    * Throws ACTION_NOT_FOUND.
    */
   abort(key: ActionKey, reason: string, by: Principal): Promise<ActionRecord>;
+  /** Adds what was found out about a run; a note that it has already is left out. */
+  noteRun(run: RunRecord, notes: readonly RunNote[]): Promise<void>;
   /** Lets a run read these objects; a URI that ends in `/` is a prefix. */
   grant(run: RunKey, uris: readonly string[]): Promise<void>;
   /** Reports that an object was written; `key`: its key in the bucket. */
@@ -144,6 +148,9 @@ export function createOrchestrator(options: OrchestratorOptions): Orchestrator {
       await requireAction(store, key);
       const aborted = await started().apply(key, { type: "abortRequested", reason }, { by });
       return aborted ?? requireAction(store, key);
+    },
+    noteRun: async (run, notes) => {
+      if (notes.length > 0) await store.recordRunNotes(run, notes);
     },
     grant: (run, uris) => store.grant(run, uris),
     objectWritten: (key) => {

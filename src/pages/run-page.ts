@@ -11,6 +11,7 @@ import { firstHtml, firstSection, readFirst } from "./first-section.ts";
 import { layout, type Crumb } from "./layout.ts";
 import { logPane, logRange } from "./log-pane.ts";
 import { readShownLog } from "./log-status.ts";
+import { notesHtml, notesSection } from "./notes-section.ts";
 import { runPath, runsPath } from "./paths.ts";
 import { numberIn, queryOf, sendPage } from "./respond.ts";
 import { runHead } from "./run-section.ts";
@@ -27,14 +28,15 @@ export async function sendRunPage(
   const run = await context.access.run(context.by, "read", key);
   const record = await context.access.action(context.by, "read", { ...key, action: chosenAction(query) });
   const root = await requireAction(context.store, { ...key, action: ROOT_ACTION });
-  const [first, view, children] = await Promise.all([
+  const [first, notes, view, children] = await Promise.all([
     readFirst(context, run, root),
+    context.store.runNotes(run),
     viewAction(context, record, numberIn(query, "attempt")),
     readChildren(context, record, numberIn(query, "children") ?? 0),
   ]);
   const detail = await detailPane(context, view, logRange(query));
   const main = html`<section id="run" class="run-head">${runHead(run, root, context.clock.now())}</section>
-    ${firstHtml(firstSection(first, record.key.action))}
+    ${firstHtml(firstSection(first, record.key.action))} ${notesHtml(notesSection(notes))}
     <div class="panes">${treePane(childrenTable(children, view.nowMs))}${detail}</div>`;
   const title = `${root.displayName || key.run} · ${key.run}`;
   sendPage(

@@ -11,6 +11,7 @@ import { hasLog, viewAction } from "./action-view.ts";
 import type { ShownLogChannel } from "./log-channel.ts";
 import type { PageContext } from "./page-context.ts";
 import { firstSection, readFirst } from "./first-section.ts";
+import { notesSection } from "./notes-section.ts";
 import { runHead } from "./run-section.ts";
 import { actionSections, SECTION_NAMES } from "./sections.ts";
 import { encodeLine } from "./stream-message.ts";
@@ -68,6 +69,7 @@ export async function watchRun(
       const root = await shared.root();
       if (root.seq > rootSeen) await sendSection(root.head);
       await sendSection(await shared.first(action));
+      await sendSection(await shared.notes());
       rootSeen = Math.max(rootSeen, root.seq);
       for (let isAll = false; !isAll;) {
         const rows = await shared.rows(cursor);
@@ -129,6 +131,7 @@ function sharedReads(context: WatchContext, run: RunRecord, { shared }: Subscrip
     });
   return {
     root,
+    notes: () => shared("notes", async () => sectionOf("notes", notesSection(await store.runNotes(run)))),
     first: (action: string) =>
       shared(`first ${action}`, async () => sectionOf("first", firstSection(await first(), action))),
     rows: (after: number) =>

@@ -79,7 +79,7 @@ export function registerActionsService(router: ConnectRouter, context: Needs): v
       }
       await requireOwnUris(context, run, decoded);
       if (decoded.kind === "task") requireInlineInputs(context, decoded);
-      await imageCheck.ofChild(run, decoded);
+      await orchestrator.noteRun(run, await imageCheck.ofChild(run, decoded));
       const created = await orchestrator.enqueue(run, decoded, by);
       // The SDK takes this for "fine": it enqueues again after a lost answer or a restart.
       if (created === "exists")

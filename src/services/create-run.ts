@@ -84,8 +84,9 @@ export function createRunMethod(context: CreateRunContext): Method {
       state: newTaskState(now, cache),
       grants: [uri, ...grants, ...spec.definition.reads],
     };
-    const { images } = await imageCheck.ofRun(wanted, rootAction);
+    const { images, notes } = await imageCheck.ofRun(wanted, rootAction);
     const { run, root } = await orchestrator.createRun(wanted, rootAction, seeds, images);
+    await orchestrator.noteRun(run, notes);
     return { run: encodeRun({ run, root }) };
   };
 }

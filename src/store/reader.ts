@@ -14,6 +14,7 @@ import type { RuntimeFit } from "../domain/runtime-fit.ts";
 import type { ResolvedImage } from "../domain/image.ts";
 import type { ListedRun, ListQuery, ListResult, RunScope } from "../domain/list.ts";
 import type { ProjectRecord } from "../domain/project.ts";
+import type { RunNote } from "../domain/run-note.ts";
 import type { RunRecord } from "../domain/run.ts";
 import type { TaskTotals } from "../domain/run-document.ts";
 import type { Session, SessionKind } from "../domain/session.ts";
@@ -63,6 +64,8 @@ export interface StoreReader {
     limit: number,
   ): Promise<{ readonly items: readonly ListedRun[]; readonly cursor: string }>;
   runImages(runId: number): Promise<readonly ResolvedImage[]>;
+  /** What checks of its images found, in the order in which they did. */
+  runNotes(run: RunRecord): Promise<readonly RunNote[]>;
   /** May the run read this object, beyond what it wrote itself? */
   isGranted(run: RunKey, uri: string): Promise<boolean>;
 

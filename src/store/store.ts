@@ -15,6 +15,7 @@ import type { ImageFacts, ImageFactsKey } from "../domain/image-facts.ts";
 import type { ResolvedImage } from "../domain/image.ts";
 import type { CallerRecord } from "../domain/principal.ts";
 import type { ProjectRecord } from "../domain/project.ts";
+import type { RunNote } from "../domain/run-note.ts";
 import type { NewRun, RunRecord } from "../domain/run.ts";
 import type { Session, SessionKind } from "../domain/session.ts";
 import type { RuntimeFit } from "../domain/runtime-fit.ts";
@@ -85,6 +86,8 @@ export interface Store extends StoreReader {
   grant(run: RunKey, uris: readonly string[]): Promise<void>;
   /** Records the image unless the run already has one for this reference; returns the one it has. */
   pinImage(run: RunRecord, image: ResolvedImage): Promise<ResolvedImage>;
+  /** Adds notes; one of the same image and code that the run has stays as it is. */
+  recordRunNotes(run: RunRecord, notes: readonly RunNote[]): Promise<void>;
 
   /** Checks in the same transaction that the parent exists and has not ended, and the limit of the run. */
   createAction(

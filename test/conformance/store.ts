@@ -588,6 +588,20 @@ export function storeConformance(name: string, open: () => Promise<StoreSubject>
     assert.deepEqual(await store.pinImage(run, { ...image, digest: "sha256:2" }), image);
   });
 
+  check("a run has each note once, in their order", async ({ store }) => {
+    const { run } = await createRun(store, "r1");
+    const { run: other } = await createRun(store, "r2");
+    const first = { image: "a:1", code: "TAR_MISSING", text: "it has no tar", mend: "install it" };
+    const second = { image: "a:1", code: "SHELL_MISSING", text: "it has no shell" };
+    await store.recordRunNotes(run, [first, second]);
+    await store.recordRunNotes(run, [
+      { ...first, text: "found again" },
+      { ...first, image: "b:1" },
+    ]);
+    assert.deepEqual(await store.runNotes(run), [first, second, { ...first, image: "b:1" }]);
+    assert.deepEqual(await store.runNotes(other), []);
+  });
+
   check("grants: exact objects, and prefixes that end in a slash", async ({ store }) => {
     const grants = ["s3://b/one.txt", "s3://b/dir/"];
     const { run } = await createRun(store, "r1", grants);

@@ -80,6 +80,16 @@ test("a run, a deployed task and a child are refused for an image that cannot ru
   });
 });
 
+test("what does not refuse a run is noted on its page, once", async (t) => {
+  const { url, actions, create } = await setup(t);
+  await create("r", "team/locked:1");
+  for (const name of ["c1", "c2"]) await actions.enqueue(enqueueRequest("r", name, task("team/locked:1")));
+  const page = await (await fetch(`${url}/v2/domain/${SCOPE.domain}/project/${SCOPE.project}/runs/r`)).text();
+  const section = /<section id="notes".*?<\/section>/su.exec(page)?.[0] ?? "";
+  assert.equal(section.match(/WORKDIR_NOT_WRITABLE/gu)?.length, 1, section);
+  assert.match(section, /team\/locked:1.*may not write to its WORKDIR \/srv.*What to do/su);
+});
+
 test("nothing is refused where the check is switched off", async (t) => {
   const { create } = await setup(t, { imageCheck: "off" });
   await create("r", "team/old:1");

@@ -11,6 +11,7 @@ import { firstShown } from "./first-shown.ts";
 import { liveAttempts } from "./live-attempts.ts";
 import type { OnMigration } from "./open-file.ts";
 import { projectStore } from "./projects.ts";
+import { runNotesStore } from "./run-notes.ts";
 import { runStore } from "./runs.ts";
 import { secretStore } from "./secrets.ts";
 import { sessionStore } from "./sessions.ts";
@@ -29,6 +30,7 @@ export function openSqliteStore(file: string, onMigration?: OnMigration): Store 
     ...projectStore(database),
     ...taskStore(database),
     ...runStore(database, notify),
+    ...runNotesStore(database),
     ...actionStore(database, notify),
     ...firstShown(database),
     ...liveAttempts(database),

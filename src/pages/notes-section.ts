@@ -1,0 +1,27 @@
+/** What was found in the images of a run when it was accepted, and what mends that. */
+import type { RunNote } from "../domain/run-note.ts";
+import { html, NOTHING, type Html } from "./html.ts";
+
+export function notesSection(notes: readonly RunNote[]): Html {
+  if (notes.length === 0) return NOTHING;
+  const title = notes.length === 1 ? "1 note on its images" : `${notes.length} notes on its images`;
+  return html`<details class="box note" data-key="notes">
+    <summary>${title}</summary>
+    <ul class="notes">
+      ${notes.map(
+        ({ image, code, text, mend }) =>
+          html`<li>
+            <p class="text"><code>${image}</code>: ${text} <span class="quiet">${code}</span></p>
+            ${mend !== undefined && html`<p class="hint"><strong>What to do</strong> <span>${mend}</span></p>`}
+          </li>`,
+      )}
+    </ul>
+  </details>`;
+}
+
+export function notesHtml(content: Html): Html {
+  const isEmpty = content.toString() === "";
+  return html`<section id="notes" class="first" aria-label="Notes on the images" ${isEmpty && html` hidden`}>
+    ${content}
+  </section>`;
+}

@@ -1,0 +1,13 @@
+-- What checks of a run's images found that did not keep it from starting: domain/run-note.ts. Each once, in the order found.
+CREATE TABLE run_notes (
+  id INTEGER PRIMARY KEY,
+  run_id INTEGER NOT NULL REFERENCES runs (id),
+  image TEXT NOT NULL,
+  code TEXT NOT NULL,
+  text TEXT NOT NULL,
+  mend TEXT,
+  UNIQUE (run_id, image, code)
+) STRICT;
+
+-- Which runs used a reference, the newest first: whether its tag has moved since.
+CREATE INDEX run_images_by_reference ON run_images (reference, run_id);
