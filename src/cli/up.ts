@@ -152,7 +152,9 @@ async function start(
   log: Logger,
 ): Promise<Server> {
   const { access } = settings;
-  const imageCheck = settings.imageCheck ? { driver: await nvidiaDriver() } : "off";
+  const imageCheck = settings.imageCheck
+    ? { driver: await nvidiaDriver(), isStrict: settings.strictImages }
+    : "off";
   return await startServer({
     dataDirectory: data.path,
     ephemeral: data.ephemeral,

@@ -24,7 +24,7 @@ import type { ExecutorContext, ImageTools } from "../platform/platform.ts";
 import type { Executor } from "../executors/executor.ts";
 import { createInProcessExecutor } from "../executors/in-process-executor.ts";
 import { routeByImage } from "../executors/routing-executor.ts";
-import type { CheckContext } from "../images/check/subject.ts";
+
 import { NO_REGISTRIES } from "../images/registry/registries.ts";
 import { systemClock, type Clock } from "../lib/clock.ts";
 import { createEgressRule, type EgressRule } from "../lib/egress.ts";
@@ -39,7 +39,7 @@ import { NO_TOKENS } from "../services/authorise/token.ts";
 import type { BuildScopes } from "../services/build-rules.ts";
 import { buildImageWork, deployBuildTask } from "../services/build-task.ts";
 import { createChangeFeed } from "../services/change-feed.ts";
-import { createImageCheck } from "../services/image-check/image-check.ts";
+import { createImageCheck, type ImageCheckOptions } from "../services/image-check/image-check.ts";
 import { createUnusedImages } from "../services/unused-images.ts";
 import { openSqliteStore } from "../store/sqlite/sqlite-store.ts";
 import { createAuditedCalls } from "./audit/audited-calls.ts";
@@ -92,7 +92,7 @@ export interface ServerOptions {
   /** What builds images; undefined where nothing can. */
   readonly createImageTools: (() => Promise<ImageTools>) | undefined;
   /** What images are checked for before a run starts, or that they are not. @default a machine without a GPU */
-  readonly imageCheck?: CheckContext | "off";
+  readonly imageCheck?: Pick<ImageCheckOptions, "driver" | "isStrict"> | "off";
   /** Hosts that the server contacts for callers that are not trusted. @default public ones */
   readonly egress?: EgressRule;
   /** Which projects may use which build secret and push to which registry; without: all, where nobody logs in. */
@@ -258,7 +258,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     orchestrator,
     store,
     checker: options.imageCheck === "off" ? undefined : executor.checker,
-    ...(typeof options.imageCheck === "object" && { machine: options.imageCheck }),
+    ...(typeof options.imageCheck === "object" && options.imageCheck),
     clock,
     log,
   });

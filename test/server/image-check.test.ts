@@ -81,7 +81,7 @@ test("a run, a deployed task and a child are refused for an image that cannot ru
 });
 
 test("what does not refuse a run is noted on its page, once", async (t) => {
-  const { url, actions, create } = await setup(t);
+  const { url, actions, create } = await setup(t, { imageCheck: { isStrict: true } });
   await create("r", "team/locked:1");
   for (const name of ["c1", "c2"]) await actions.enqueue(enqueueRequest("r", name, task("team/locked:1")));
   const page = await (await fetch(`${url}/v2/domain/${SCOPE.domain}/project/${SCOPE.project}/runs/r`)).text();

@@ -185,7 +185,7 @@ suite("the start of an attempt", () => {
     const facts = imageFacts({ ...NO_A0, pythons: [] });
     await assert.rejects(setUp({ facts }).adapt(), {
       code: "IMAGE_CANNOT_RUN",
-      message: /no task can run in team\/app:1: it has no Python/u,
+      message: /no task can run in the image team\/app:1: it has no Python/u,
       hint: /Dockerfile/u,
     });
     const old = imageFacts({ pythons: [{ ...PYTHON, packages: { flyte: "2.0.12" } }] });

@@ -4,17 +4,17 @@ import type { AttemptStart } from "../../domain/attempt-start.ts";
 import { BoxkiteError } from "../../domain/errors.ts";
 import type { ImageFacts, PythonFacts } from "../../domain/image-facts.ts";
 import type { RuntimeFit } from "../../domain/runtime-fit.ts";
-import { NO_ADAPTATIONS, runtimeVariantOf } from "../../images/check/adaptations.ts";
-import { certainRefusal } from "../../images/check/certain-refusal.ts";
-import { reportOn } from "../../images/check/report.ts";
+import { ALL_ADAPTATIONS, NO_ADAPTATIONS, runtimeVariantOf } from "../../images/check/adaptations.ts";
+import { judgeFindings, refusalBy } from "../../images/check/certain-refusal.ts";
 import { subjectOf, type Language } from "../../images/check/subject.ts";
+import { changesSearch, programOf } from "../../images/check/task-program.ts";
 import type { RunInImage } from "../../python-runtime/run-in-image.ts";
 import type { FittedRuntime, RuntimeFitter } from "../../python-runtime/runtime-fitter.ts";
 import type { AttemptSpec } from "../executor.ts";
 import type { ImageChecker } from "../image-checker.ts";
 import type { AdaptedAttempt, StartAdapter } from "../start-adapter.ts";
 import type { PlacedCode } from "./code.ts";
-import { languageOf, pythonProgram, startedBy, type TaskProgram } from "./task-program.ts";
+import { pythonProgram, startedBy, type ProgramStart } from "./program-start.ts";
 
 export interface StartAdapterOptions {
   /** The executor's name, with its version. */
@@ -32,8 +32,10 @@ export interface StartAdapterOptions {
 export function createStartAdapter(options: StartAdapterOptions): StartAdapter {
   return {
     adapt: async (spec, signal) => {
-      const language = languageOf(spec);
-      if (language === undefined) return { spec, start: { engine: options.engine, adaptations: [] } };
+      const language = programOf(spec);
+      // A task that says itself what replaces the ENTRYPOINT is started so.
+      if (language === "other" || spec.command.length > 0)
+        return { spec, start: { engine: options.engine, adaptations: [] } };
       const isStrict = options.isStrict || spec.isStrict === true;
       const { isTrusted = false } = spec;
       const facts = isStrict
@@ -59,16 +61,17 @@ interface Adapting {
 async function adapted(adapting: Adapting): Promise<AdaptedAttempt> {
   const { options, spec, language, facts, isStrict } = adapting;
   const { reference } = spec.image;
-  const refusal = certainRefusal(
-    reportOn(
-      { image: spec.image, facts, isCached: true },
-      { language, ...(isStrict && { available: NO_ADAPTATIONS }) },
-    ),
-  );
-  if (refusal !== undefined) throw refusal;
+  const { refusing } = judgeFindings(reference, facts, {
+    program: language,
+    changesSearch: changesSearch(spec.env),
+    available: isStrict ? NO_ADAPTATIONS : ALL_ADAPTATIONS,
+  });
+  if (refusing !== undefined) throw refusalBy(reference, refusing);
   const subject = subjectOf(reference, facts, { language });
-  const program: TaskProgram =
-    language === "python" && !isStrict ? pythonProgram(subject) : { kind: "on_path" };
+  const program: ProgramStart =
+    language === "python" && !isStrict && spec.env["PATH"] === undefined
+      ? pythonProgram(subject)
+      : { kind: "on_path" };
   const runtime = program.kind === "runtime" ? await fitted(adapting, program.python) : undefined;
   const words = wordsOf(spec, program, runtime);
   const replaces = !isStrict && facts.container.entrypoint === "swallows";
@@ -104,7 +107,7 @@ function withCode(spec: AttemptSpec, { options }: PlacedCode): AttemptSpec {
 
 function wordsOf(
   { args }: AttemptSpec,
-  program: TaskProgram,
+  program: ProgramStart,
   runtime: FittedRuntime | undefined,
 ): readonly string[] {
   const [, ...rest] = args;

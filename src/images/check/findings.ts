@@ -21,6 +21,8 @@ interface Found {
   readonly mend: Mend;
   /** Whether the adaptation of the row helps this image. @default true */
   readonly isAdaptable?: boolean;
+  /** Whether it is as certain of this image as its row says. @default true */
+  readonly isCertain?: boolean;
 }
 
 interface Row {
@@ -37,10 +39,10 @@ export function findingsOf(subject: Subject): Finding[] {
   return FINDINGS.flatMap(({ find, adaptation, ...row }) => {
     const found = find(subject);
     if (found === undefined) return [];
-    const { isAdaptable = true, ...said } = found;
-    return [
-      { certain: false, ...row, ...said, ...(isAdaptable && adaptation !== undefined && { adaptation }) },
-    ];
+    const { isAdaptable = true, isCertain = true, ...said } = found;
+    // What was not read may be what a task needs.
+    const certain = row.certain === true && isCertain && subject.container.complete;
+    return [{ ...row, certain, ...said, ...(isAdaptable && adaptation !== undefined && { adaptation }) }];
   });
 }
 
@@ -99,6 +101,8 @@ export const FINDINGS: readonly Row[] = [
         return undefined;
       const found = pythons.map(({ path, version }) => `${path} ${version ?? "(does not run)"}`);
       return {
+        // One that does not run in the container of a check may run in a task's.
+        isCertain: pythons.every(({ version }) => version !== undefined),
         text: `flyte needs Python ${FIRST_PYTHON} or newer, and it has ${found.join(", ")}`,
         mend: { dockerfile: "FROM docker.io/library/python:3.11-slim" },
       };

@@ -50,10 +50,15 @@ function isReady(container: ContainerFacts, python: PythonFacts | undefined): bo
   return readyPythons(container).includes(python);
 }
 
-/** An interpreter that does not run, as of an environment that was moved, makes no program of its own. */
-function isOwnA0({ programs, a0Interpreter = "" }: ContainerFacts, python: PythonFacts | undefined): boolean {
-  if (programs["a0"] === undefined || python !== undefined) return false;
-  return !posix.basename(a0Interpreter).startsWith("python");
+/**
+ * A script of another language, or an archive that brings flyte along. An interpreter that does not run, as of an environment
+ * that was moved, makes no program of its own.
+ */
+function isOwnA0(container: ContainerFacts, python: PythonFacts | undefined): boolean {
+  const { programs, a0Interpreter = "" } = container;
+  if (programs["a0"] === undefined) return false;
+  if (python === undefined) return !posix.basename(a0Interpreter).startsWith("python");
+  return flyteOf(python) === undefined && readyPythons(container).length === 0;
 }
 
 function isNodeReady({ programs, node }: ContainerFacts): boolean {

@@ -62,11 +62,19 @@ interface Setting {
   readonly facts?: Readonly<Record<string, ImageFacts | undefined | Promise<ImageFacts>>>;
   readonly errors?: Readonly<Record<string, BoxkiteError>>;
   readonly hasResult?: boolean;
+  readonly isStrict?: boolean;
   readonly exists?: boolean;
   readonly isOff?: boolean;
 }
 
-function setup({ facts = {}, errors = {}, hasResult = false, exists = false, isOff = false }: Setting) {
+function setup({
+  facts = {},
+  errors = {},
+  hasResult = false,
+  exists = false,
+  isStrict = false,
+  isOff = false,
+}: Setting) {
   const asked: string[] = [];
   const clock = steppedClock();
   const resolve = (reference: string): ResolvedImage => {
@@ -76,6 +84,7 @@ function setup({ facts = {}, errors = {}, hasResult = false, exists = false, isO
     return { reference, pinned: `${reference}@sha256:1`, digest: "sha256:1", source: "registry" };
   };
   const check = createImageCheck({
+    isStrict,
     orchestrator: {
       resolveImages: async (_run, references) =>
         references.map((reference) => {
@@ -216,7 +225,7 @@ suite("a child", () => {
   });
 
   test("adds the notes on its image once", async () => {
-    const { check } = setup({ facts: { locked: LOCKED } });
+    const { check } = setup({ facts: { locked: LOCKED }, isStrict: true });
     const notes = [await check.ofChild(RUN, child("locked")), await check.ofChild(RUN, child("locked"))];
     assert.deepEqual(
       notes.map((each) => each.map(({ code }) => code)),

@@ -7,11 +7,14 @@ import type { NewAction } from "../../domain/action-record.ts";
 import type { ProjectKey } from "../../domain/ids.ts";
 import type { RunNote } from "../../domain/run-note.ts";
 import type { RunRecord } from "../../domain/run.ts";
+import { isStrictImage } from "../../domain/strict-image.ts";
 import type { TaskDefinition } from "../../domain/task.ts";
 import { isTrustedRun } from "../../domain/trust.ts";
 import type { ImageChecker } from "../../executors/image-checker.ts";
-import { ALL_ADAPTATIONS } from "../../images/check/adaptations.ts";
+import { ALL_ADAPTATIONS, NO_ADAPTATIONS } from "../../images/check/adaptations.ts";
+import type { ImageUse } from "../../images/check/certain-refusal.ts";
 import type { CheckContext } from "../../images/check/subject.ts";
+import { changesSearch, programOf } from "../../images/check/task-program.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Logger } from "../../lib/log.ts";
 import { within } from "../../lib/wait.ts";
@@ -19,24 +22,17 @@ import type { UnpinnedRun } from "../../orchestrator/acceptance.ts";
 import type { Resolution } from "../../orchestrator/images.ts";
 import type { Orchestrator } from "../../orchestrator/orchestrator.ts";
 import type { StoreReader } from "../../store/reader.ts";
-import {
-  judgeError,
-  judgeFacts,
-  NOTHING_FOUND,
-  withoutRefusal,
-  type AvailableAdaptations,
-  type Judgement,
-} from "./judge.ts";
-import { changesSearch, programOf, type TaskProgram } from "./task-program.ts";
+import { judgeError, judgeFacts, NOTHING_FOUND, withoutRefusal, type Judgement } from "./judge.ts";
 
 export interface ImageCheckOptions {
   readonly orchestrator: Pick<Orchestrator, "resolveImages" | "imageOf">;
   readonly store: Pick<StoreReader, "getAction" | "findCached">;
   /** Undefined where tasks run in no images, or where nothing is to be checked. */
   readonly checker: Pick<ImageChecker, "readPresent"> | undefined;
-  /** What the server does so that an image runs. @default all that it can */
-  readonly adaptationsFor?: (definition: TaskDefinition) => AvailableAdaptations;
-  readonly machine?: CheckContext;
+  /** Whether every image is started as a black box. */
+  readonly isStrict?: boolean;
+  /** NVIDIA's, of the machine that runs the tasks. */
+  readonly driver?: CheckContext["driver"];
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -58,9 +54,7 @@ export interface ImageCheck {
   ofChild(run: RunRecord, action: NewAction): Promise<readonly RunNote[]>;
 }
 
-interface Use {
-  readonly program: TaskProgram;
-  readonly changesSearch: boolean;
+interface Use extends ImageUse {
   readonly isTrusted: boolean;
 }
 
@@ -70,14 +64,12 @@ const WAIT_MS = 5_000;
 const MAX_REMEMBERED = 2_000;
 
 export function createImageCheck(options: ImageCheckOptions): ImageCheck {
-  const { orchestrator, store, checker, machine = {}, clock, log } = options;
-  const { adaptationsFor = () => ALL_ADAPTATIONS } = options;
+  const { orchestrator, store, checker, isStrict = false, driver, clock, log } = options;
   /** By run, image and what is to be started in it. */
   const checkedChildren = new Map<string, Promise<Judgement>>();
 
   const judge = async (
     { reference, ...resolved }: Resolution,
-    definition: TaskDefinition,
     { isTrusted, ...use }: Use,
   ): Promise<Judgement> => {
     if ("error" in resolved) return judgeError(reference, resolved.error);
@@ -86,7 +78,7 @@ export function createImageCheck(options: ImageCheckOptions): ImageCheck {
     try {
       const facts = await checker.readPresent(image, { isTrusted });
       if (facts === undefined) return NOTHING_FOUND;
-      return judgeFacts(reference, facts, { ...use, available: adaptationsFor(definition), machine });
+      return judgeFacts(reference, facts, use);
     } catch (error) {
       // It says nothing of the image: the task is started as without a check.
       log.debug("an image could not be read before a run", { image: reference, error });
@@ -97,11 +89,16 @@ export function createImageCheck(options: ImageCheckOptions): ImageCheck {
   const inTime = async (work: Promise<Judgement>): Promise<Judgement> =>
     (await within(work, WAIT_MS, clock)) ?? NOTHING_FOUND;
 
-  const useOf = (definition: TaskDefinition, run: Pick<UnpinnedRun, "settings" | "authority">): Use => ({
-    program: programOf(definition),
-    changesSearch: changesSearch({ ...run.settings.env, ...definition.env }),
-    isTrusted: isTrustedRun(run),
-  });
+  const useOf = (definition: TaskDefinition, run: Pick<UnpinnedRun, "settings" | "authority">): Use => {
+    const env = { ...run.settings.env, ...definition.env };
+    return {
+      driver,
+      program: programOf(definition),
+      changesSearch: changesSearch(env),
+      available: isStrict || isStrictImage(env) ? NO_ADAPTATIONS : ALL_ADAPTATIONS,
+      isTrusted: isTrustedRun(run),
+    };
+  };
 
   /** One that has its result already needs no image. */
   const hasResult = async (scope: ProjectKey, cache: CacheUse | undefined): Promise<boolean> => {
@@ -119,7 +116,7 @@ export function createImageCheck(options: ImageCheckOptions): ImageCheck {
       images.map(async (resolution) => {
         const { reference } = resolution;
         const isOwn = reference === definition.image;
-        const work = judge(resolution, definition, isOwn ? use : { ...use, program: "unknown" });
+        const work = judge(resolution, isOwn ? use : { ...use, program: "unknown" });
         return { reference, isOwn, judgement: await inTime(work) };
       }),
     );
@@ -138,7 +135,7 @@ export function createImageCheck(options: ImageCheckOptions): ImageCheck {
   const childOf = async (run: RunRecord, definition: TaskDefinition): Promise<Judgement> => {
     const reference = definition.image;
     const work = orchestrator.imageOf(run, reference).then(
-      (image) => judge({ reference, image }, definition, useOf(definition, run)),
+      (image) => judge({ reference, image }, useOf(definition, run)),
       (error: unknown) => judgeError(reference, error),
     );
     return await inTime(work);
@@ -150,15 +147,15 @@ export function createImageCheck(options: ImageCheckOptions): ImageCheck {
       if (checker === undefined) return;
       const [resolution] = await orchestrator.resolveImages(run, [definition.image]);
       if (resolution === undefined) return;
-      const work = judge(resolution, definition, useOf(definition, run));
+      const work = judge(resolution, useOf(definition, run));
       const { refusal } = await inTime(work);
       if (refusal !== undefined) throw refusal;
     },
     ofChild: async (run, action) => {
       const definition = action.spec?.definition;
       if (checker === undefined || definition === undefined) return [];
-      const { program, changesSearch: changes } = useOf(definition, run);
-      const name = `${run.id} ${program} ${changes} ${definition.image}`;
+      const { program, changesSearch: changes, available } = useOf(definition, run);
+      const name = [run.id, program, changes, available.size, definition.image].join(" ");
       const known = checkedChildren.get(name);
       const { refusal, notes } = await (known ?? remember(checkedChildren, name, childOf(run, definition)));
       if (refusal === undefined) return known === undefined ? notes : [];

@@ -12,9 +12,10 @@ import { BoxkiteError } from "../../domain/errors.ts";
 import type { ContainerFacts } from "../../domain/image-facts.ts";
 import { findingsOf } from "../../images/check/findings.ts";
 import { subjectOf } from "../../images/check/subject.ts";
-import { judgeError, judgeFacts, withoutRefusal, type ImageUse } from "./judge.ts";
+import type { ImageUse } from "../../images/check/certain-refusal.ts";
+import { judgeError, judgeFacts, withoutRefusal } from "./judge.ts";
 
-const USE: ImageUse = { program: "python", changesSearch: false, available: new Set(), machine: {} };
+const USE: ImageUse = { program: "python", changesSearch: false, available: new Set() };
 const NODE_TASK = { ...USE, program: "typescript" } as const;
 const RELATED = { ...USE, program: "unknown" } as const;
 
@@ -43,7 +44,7 @@ suite("refused before a start", () => {
   const rows: readonly [string, Partial<ContainerFacts>, ImageUse, RegExp][] = [
     ["a flyte that cannot call the server", OLD_FLYTE, USE, /flyte 2\.0\.12 in .*cannot call this server/u],
     ["the same in an image of another environment", OLD_FLYTE, RELATED, /flyte 2\.0\.12/u],
-    ["no interpreter", EMPTY, USE, /neither Python nor Node/u],
+    ["no interpreter", EMPTY, USE, /has no Python/u],
     ["no flyte, and nothing that brings one", NO_FLYTE, USE, /no interpreter in it has the package flyte/u],
     ["an old Python", OLD_PYTHON, USE, /needs Python 3\.10 or newer/u],
     ["a Python task in an image with Node only", NODE, USE, /has no Python/u],

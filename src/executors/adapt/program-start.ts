@@ -5,17 +5,8 @@ import type { PythonFacts } from "../../domain/image-facts.ts";
 import { runtimeVariantOf } from "../../images/check/adaptations.ts";
 import { flyteOf, modernPythons, preferredPython, readyPythons } from "../../images/check/interpreters.ts";
 import type { Language, Subject } from "../../images/check/subject.ts";
-import type { AttemptSpec } from "../executor.ts";
 
-/** The first argument of a task's container, by which the SDKs name their runtimes. */
-const PROGRAMS: Readonly<Record<string, Language>> = { a0: "python", "a0-ts": "typescript" };
-
-/** Undefined for a container that runs a program of its own. */
-export function languageOf({ command, args }: Pick<AttemptSpec, "command" | "args">): Language | undefined {
-  return command.length === 0 ? PROGRAMS[args[0] ?? ""] : undefined;
-}
-
-export type TaskProgram =
+export type ProgramStart =
   /** As its arguments say. */
   | { readonly kind: "on_path" }
   /** This interpreter has flyte: `words` instead of `a0`. */
@@ -26,7 +17,7 @@ export type TaskProgram =
 /** As an installed `a0` does, for a Python that has flyte without its programs. */
 const RUN_A0 = "import sys; sys.argv[0] = 'a0'; from flyte._bin.runtime import main; sys.exit(main())";
 
-export function pythonProgram({ container, ready, hasOwnA0, python: onPath }: Subject): TaskProgram {
+export function pythonProgram({ container, ready, hasOwnA0, python: onPath }: Subject): ProgramStart {
   if (ready.includes("python") || hasOwnA0) return { kind: "on_path" };
   const python = readyPythons(container).find((each) => each !== onPath);
   if (python !== undefined) {
@@ -47,7 +38,7 @@ export function pythonProgram({ container, ready, hasOwnA0, python: onPath }: Su
 export function startedBy(
   { container, python: onPath }: Subject,
   language: Language,
-  program: TaskProgram,
+  program: ProgramStart,
   flyte?: string,
 ): Pick<AttemptStart, "interpreter" | "sdk"> {
   if (language === "typescript") {

@@ -1,16 +1,12 @@
 /** What starts a task in its container, and what decides where that is found. */
 import type { TaskDefinition } from "../../domain/task.ts";
-import type { Language } from "../../images/check/subject.ts";
+import type { Language } from "./subject.ts";
 
 /** `other`: a program of the image's own. `unknown`: an image is named, and not what runs in it. */
 export type TaskProgram = Language | "other" | "unknown";
 
-export function programOf({
-  type,
-  command,
-  args,
-}: Pick<TaskDefinition, "type" | "command" | "args">): TaskProgram {
-  if (type === "raw-container") return "other";
+/** By their first word, as the SDKs name their runtimes. */
+export function programOf({ command, args }: Pick<TaskDefinition, "command" | "args">): Language | "other" {
   const [first] = [...command, ...args];
   if (first === "a0") return "python";
   return first === "a0-ts" ? "typescript" : "other";
