@@ -7,6 +7,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   config: async () => (await import("./config/config.ts")).config,
   diff: async () => (await import("./diff.ts")).diff,
   get: async () => (await import("./get.ts")).get,
+  why: async () => (await import("./why.ts")).why,
   images: async () => (await import("./images/images.ts")).images,
   runtime: async () => (await import("./runtime/runtime.ts")).runtime,
   shell: async () => (await import("./open/shell.ts")).shell,

@@ -1,11 +1,9 @@
 /** `boxkite get`: what a server knows of a run or of one of its actions. */
-import { runUrl } from "../client/endpoint.ts";
 import { readRunDocument } from "../client/run-document.ts";
-import { ROOT_ACTION, type ActionKey } from "../domain/ids.ts";
 import { EXIT, type Command, type CommandInput } from "./command.ts";
 import { CLIENT_OPTIONS, findServer } from "./runs/connect.ts";
 import { documentText } from "./runs/describe-document.ts";
-import { parseRunName } from "./runs/run-name.ts";
+import { pageOf, parseRunName } from "./runs/run-name.ts";
 
 export const get: Command = {
   name: "get",
@@ -28,8 +26,4 @@ async function run(input: CommandInput): Promise<number> {
       : documentText(document, pageOf(server.origin, { ...key, action })),
   );
   return EXIT.ok;
-}
-
-function pageOf(origin: string, { action, run: name, ...place }: ActionKey): string {
-  return runUrl(origin, { ...place, name }, action === ROOT_ACTION ? undefined : action);
 }

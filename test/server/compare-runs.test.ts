@@ -74,3 +74,47 @@ test("an image that nobody has read is said to be unknown", async (t) => {
   assert.match(stdout, /^not known: what is in team\/base:1@sha256:2{64}; boxkite images check/mu);
   assert.doesNotMatch(stdout, /packages|layers/u);
 });
+
+test("boxkite why: the failed action with its error, and what is different since the newest green run before it", async (t) => {
+  const { url, pin, run, boxkite } = await recordedRuns(t);
+  await pin("team/base:1", OLD, imageFacts());
+  const same = { child: "flow.leaf", inputs: { x: 3 } };
+  await run("older", { ...same, inputs: { x: 1 } });
+  await run("green", same);
+  await run("other", { task: "flow.other" });
+  await run("red-before", { ...same, fails: "no" });
+  await pin("team/base:1", NEW, MOVED);
+  await run("red", { ...same, fails: "x is too large" });
+  await run("green-after", same);
+  const { code, stdout } = await boxkite("why", "red");
+  assert.equal(code, 0, stdout);
+  const page = `${url.replace("127.0.0.1", "localhost")}/v2/domain/development/project/flytesnacks/runs/red?i=c1`;
+  assert.ok(stdout.startsWith(`run red failed\nfailed at a0 › c1 (flow.leaf)\n${page}\n\nerror `), stdout);
+  for (const line of [
+    /^error .*ValueError\n {2}x is too large$/mu,
+    /^flow\.main succeeded last in run green, \d{4}-.* UTC; different since:$/mu,
+    /^ {6}python +3\.11\.7 +→ +3\.12\.1$/mu,
+    /^ {2}the same: code, runtime, inputs, environment, settings$/mu,
+    /^the failed action, c1, compared with green\/c1:$/mu,
+  ])
+    assert.match(stdout, line);
+  const { comparison, path } = JSON.parse((await boxkite("why", "red", "--json")).stdout) as {
+    comparison: Comparison;
+    path: string[];
+  };
+  assert.deepEqual([comparison.before.run, comparison.after.run, path], ["green", "red", ["a0", "c1"]]);
+});
+
+test("boxkite why where nothing differs, and where no run succeeded before", async (t) => {
+  const { pin, run, boxkite } = await recordedRuns(t);
+  await pin("team/base:1", OLD, imageFacts());
+  await run("first", { fails: "no" });
+  const first = await boxkite("why", "first");
+  assert.deepEqual([first.code, first.stderr], [3, ""]);
+  assert.match(first.stdout, /^error .*ValueError\n {2}no\n\nno run of flow\.main succeeded before it/mu);
+  await run("green");
+  await run("red", { fails: "no" });
+  assert.match((await boxkite("why", "red")).stdout, /^nothing differs that is recorded: the cause may be/mu);
+  const action = await boxkite("why", "red/c1");
+  assert.deepEqual([action.code, /try: boxkite why red;/u.test(action.stderr)], [2, true]);
+});

@@ -23,8 +23,7 @@ export function comparisonText(comparison: Comparison): string {
 
 export function comparisonLines(comparison: Comparison): string[] {
   const { before, after, images, durations, tasks } = comparison;
-  const sections = sectionsOf(comparison);
-  const same = sections.filter(([, lines]) => lines.length === 0).map(([name]) => name);
+  const same = sectionsOf(comparison).flatMap(([name, lines]) => (lines.length === 0 ? [name] : []));
   const unread = images.flatMap((image) => image.unread);
   return [
     ...table([
@@ -33,7 +32,7 @@ export function comparisonLines(comparison: Comparison): string[] {
       ["status", phaseText(before), phaseText(after)],
       ["created", timeText(before.createdAt) ?? NONE, timeText(after.createdAt) ?? NONE],
     ]),
-    ...sections.flatMap(([name, lines]) => (lines.length === 0 ? [] : ["", name, ...indented(lines)])),
+    ...differenceLines(comparison),
     ...(durations.length === 0 ? [] : ["", "times", ...indented(table(durations.map(durationRow)))]),
     ...(tasks.length > 1 ? ["", "tasks, per action", ...indented(taskLines(tasks))] : []),
     "",
@@ -42,6 +41,13 @@ export function comparisonLines(comparison: Comparison): string[] {
       ? [`not known: what is in ${unread.map(plain).join(", ")}; boxkite images check IMAGE reads it`]
       : []),
   ];
+}
+
+/** Without names and times; each list with an empty line before it. */
+export function differenceLines(comparison: Comparison): string[] {
+  return sectionsOf(comparison).flatMap(([name, lines]) =>
+    lines.length === 0 ? [] : ["", name, ...indented(lines)],
+  );
 }
 
 function sectionsOf(comparison: Comparison): readonly (readonly [name: string, lines: string[]])[] {

@@ -1,4 +1,5 @@
 /** Which run or action is meant: `RUN`, `RUN/ACTION`, or the address of its page. */
+import { runUrl } from "../../client/endpoint.ts";
 import { BoxkiteError } from "../../domain/errors.ts";
 import {
   checkActionName,
@@ -37,4 +38,9 @@ function unknown(text: string, usage: string): BoxkiteError {
   return new BoxkiteError("CONFIG_INVALID", `${JSON.stringify(text)} names no run and no action`, {
     hint: usage,
   });
+}
+
+/** The address of its page. */
+export function pageOf(origin: string, { action, run, ...place }: ActionKey): string {
+  return runUrl(origin, { ...place, name: run }, action === ROOT_ACTION ? undefined : action);
 }

@@ -33,7 +33,7 @@ export async function runDocument(
       isRoot ? pinned : imagesOf(action.attempts.at(-1)?.provenance.image, action.task?.image, pinned),
     ),
     isRoot ? store.taskTotals(run.id, MAX_TASKS) : [],
-    isRoot && run.status === "failed" ? failureEntry(context, run, record) : undefined,
+    isRoot && hasFailed(run) ? failureEntry(context, run, record) : undefined,
   ]);
   return {
     version: DOCUMENT_VERSION,
@@ -43,6 +43,10 @@ export async function runDocument(
     tasks,
     ...(failure && { failure }),
   };
+}
+
+function hasFailed({ status }: RunRecord): boolean {
+  return status === "failed" || status === "timed_out";
 }
 
 /** What the last attempt ran in; before that, what the run pinned for its task. */
