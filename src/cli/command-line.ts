@@ -13,8 +13,12 @@ export function parseCommandLine(
 ): CommandInput {
   const { own, rest } = command.rest === undefined ? { own: all, rest: [] } : splitRest(all);
   const options = Object.fromEntries(
-    Object.entries(command.options).map(([name, { type, short }]) => {
-      const option: ParseArgsOptionDescriptor = { type, ...(short !== undefined && { short }) };
+    Object.entries(command.options).map(([name, { type, short, multiple }]) => {
+      const option: ParseArgsOptionDescriptor = {
+        type,
+        ...(short !== undefined && { short }),
+        ...(multiple && { multiple }),
+      };
       return [name, option];
     }),
   );

@@ -6,6 +6,8 @@ export interface OptionSpec {
   readonly value?: string;
   readonly help: string;
   readonly short?: string;
+  /** It may be given several times: its value is a list. */
+  readonly multiple?: true;
 }
 
 export interface Command {
@@ -21,7 +23,7 @@ export interface Command {
 }
 
 export interface CommandInput {
-  readonly values: Readonly<Record<string, string | boolean | undefined>>;
+  readonly values: Readonly<Record<string, string | boolean | readonly string[] | undefined>>;
   readonly positionals: readonly string[];
   /** What follows `--`, of a command that takes it. */
   readonly rest?: readonly string[];

@@ -10,6 +10,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   why: async () => (await import("./why.ts")).why,
   images: async () => (await import("./images/images.ts")).images,
   runtime: async () => (await import("./runtime/runtime.ts")).runtime,
+  reproduce: async () => (await import("./open/reproduce.ts")).reproduce,
   shell: async () => (await import("./open/shell.ts")).shell,
   credentials: async () => (await import("./credentials.ts")).credentials,
   token: async () => (await import("./token/token.ts")).token,

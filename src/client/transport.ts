@@ -52,8 +52,10 @@ export function trustOf({
   };
 }
 
-/** Undefined where no token is sent. Throws CONFIG_INVALID. */
-export function tokenSource(options: ConnectionOptions): (() => Promise<string>) | undefined {
+/** Undefined where none is sent. Throws CONFIG_INVALID where it would be sent so that others can read it. */
+export function tokenSource(
+  options: Pick<ConnectionOptions, "token" | "baseUrl" | "authType" | "command">,
+): (() => Promise<string>) | undefined {
   const { token, baseUrl } = options;
   const secure = baseUrl.startsWith("https:");
   if (token !== undefined) {
@@ -76,7 +78,10 @@ function isOwnMachine(host: string): boolean {
 }
 
 /** The command that prints the token. Over plain HTTP no token is sent, as in Python. */
-function tokenCommand(options: ConnectionOptions, secure: boolean): readonly string[] | undefined {
+function tokenCommand(
+  options: Pick<ConnectionOptions, "authType" | "command">,
+  secure: boolean,
+): readonly string[] | undefined {
   const { authType, command = [] } = options;
   if (!secure || authType === undefined) return undefined;
   if (authType.toLowerCase() !== "externalcommand") {

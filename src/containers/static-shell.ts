@@ -26,8 +26,8 @@ const START = `${BUSYBOX} --install -s ${APPLETS} 2>/dev/null; PATH="$PATH:${APP
 export interface ContainerShell {
   /** To be executed; what follows are arguments of the shell. */
   readonly command: readonly string[];
-  /** Where it comes from, for people, if the image has none. */
-  readonly broughtFrom?: string;
+  /** Of a shell that is brought in: where it comes from, for people, and the tar to be unpacked into the root directory. */
+  readonly brought?: { readonly from: string; readonly archive: Buffer };
 }
 
 export interface StaticShellOptions {
@@ -36,8 +36,8 @@ export interface StaticShellOptions {
 }
 
 /**
- * The shell of a container, which need not be running; brought in where it has none. Throws ENGINE_FAILED where it cannot
- * be written to the container, and IMAGE_NOT_FOUND where there is none to bring.
+ * The shell of a container, which need not be running. One to be brought in where it has none: throws IMAGE_NOT_FOUND where
+ * there is none to bring, and ENGINE_*.
  */
 export async function shellOf(
   api: EngineApi,
@@ -46,11 +46,11 @@ export async function shellOf(
 ): Promise<ContainerShell> {
   for (const path of SHELLS) if (await api.hasPath(id, path)) return { command: [path] };
   const { content, from } = (await ofThisMachine(api, options)) ?? (await ofImage(api));
-  await api.putArchive(
-    id,
-    await rootArchive({ programs: { [BUSYBOX]: content }, openDirectories: [APPLETS.slice(1)] }),
-  );
-  return { command: [BUSYBOX, "sh", "-c", START, "sh"], broughtFrom: from };
+  const archive = await rootArchive({
+    programs: { [BUSYBOX]: content },
+    openDirectories: [APPLETS.slice(1)],
+  });
+  return { command: [BUSYBOX, "sh", "-c", START, "sh"], brought: { from, archive } };
 }
 
 interface Busybox {

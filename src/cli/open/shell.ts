@@ -32,9 +32,10 @@ async function run(input: CommandInput): Promise<number> {
     return await runOnTerminal(api, ["exec", ...terminalFlags(), id, ...command], env);
 
     async function openShell(): Promise<readonly string[]> {
-      const { command: found, broughtFrom } = await shellOf(api, id);
-      if (broughtFrom !== undefined)
-        process.stderr.write(`the image has no shell: this one is busybox from ${broughtFrom}\n`);
+      const { command: found, brought } = await shellOf(api, id);
+      if (brought === undefined) return found;
+      await api.putArchive(id, brought.archive);
+      process.stderr.write(`the image has no shell: this one is busybox from ${brought.from}\n`);
       return found;
     }
   });

@@ -1,0 +1,151 @@
+/** `boxkite reproduce`: runs an action again on this terminal, or opens a shell where it would run. */
+import type { EngineApi } from "../../containers/api.ts";
+import { shellOf } from "../../containers/static-shell.ts";
+import { BoxkiteError } from "../../domain/errors.ts";
+import { reproductionsPath, type BegunReproduction } from "../../services/reproductions.ts";
+import type { ReproductionOutcome } from "../../services/reproduction-outcome.ts";
+import type { Command, CommandInput } from "../command.ts";
+import { parseActionName, type ActionName } from "./action-name.ts";
+import { isTerminal, runOnTerminal } from "./on-terminal.ts";
+import { pythonDebugger, pythonPathOf } from "./debugger.ts";
+import { withFilesOf } from "./look-inside.ts";
+import { withEngine } from "./open-engine.ts";
+import { exitCodeOf, outcomeText } from "./outcome-text.ts";
+import { bodyOf, createReproductionContainer, type ContainerChanges } from "./reproduction-container.ts";
+import { connectServer, type ServerConnection } from "./server-connection.ts";
+import { prepareSource } from "./source.ts";
+import { RUN_COMMAND, shellInsteadOf } from "./task-program.ts";
+
+export const reproduce: Command = {
+  name: "reproduce",
+  summary: "run an action again on this terminal: same image, code, inputs and environment",
+  positionals: ["RUN[/ACTION]"],
+  options: {
+    shell: { type: "boolean", help: "open a shell instead of running the task" },
+    pdb: { type: "boolean", help: "stop in Python's debugger where the task raises" },
+    set: {
+      type: "string",
+      multiple: true,
+      value: "INPUT=VALUE",
+      help: "another value for an input; may be repeated",
+    },
+    "no-source": { type: "boolean", help: "mount no source of this directory for editing" },
+    attempt: { type: "string", value: "N", help: "which attempt to run again (the newest)" },
+    project: { type: "string", value: "NAME", help: "of the run (as in the client's configuration)" },
+    domain: { type: "string", value: "NAME", help: "of the run (as in the client's configuration)" },
+    config: { type: "string", value: "FILE", help: "the client's configuration file (as flyte finds it)" },
+  },
+  run,
+};
+
+async function run(input: CommandInput): Promise<number> {
+  const { values, positionals, env } = input;
+  const text = (name: string) => values[name] as string | undefined;
+  const name = parseActionName(positionals[0], "reproduce");
+  const request = { ...attemptOf(text("attempt")), set: inputsOf(values["set"]) };
+  const server = await connectServer(
+    { file: text("config"), project: text("project"), domain: text("domain") },
+    env,
+  );
+  const path = reproductionsPath({ project: server.project, domain: server.domain, ...name });
+  const begun = (await server.ask("POST", path, request)) as BegunReproduction;
+  let isEnded = false;
+  const end = async () => {
+    isEnded = true;
+    return (await server.ask("DELETE", `${path}/${begun.id}`)) as ReproductionOutcome;
+  };
+  try {
+    return await withEngine(begun.engine, env, async (api) => {
+      const isShell = values["shell"] === true;
+      const hasSource = values["no-source"] !== true;
+      const isDebugged = values["pdb"] === true;
+      const changes = await changesOf(begun, { api, server, name, isShell, isDebugged, hasSource });
+      const id = await createReproductionContainer(api, begun, changes, env);
+      try {
+        if (changes.program !== undefined) say(`to run the task: ${RUN_COMMAND}`);
+        const code = await runOnTerminal(api, ["start", "--attach", "--interactive", id], env);
+        const outcome = await end();
+        if (changes.program === undefined || outcome.kind !== "nothing")
+          process.stderr.write(outcomeText(outcome));
+        return changes.program === undefined ? exitCodeOf(outcome, code) : code;
+      } finally {
+        await api.removeContainer(id);
+      }
+    });
+  } finally {
+    if (!isEnded) await end();
+  }
+}
+
+interface Wanted {
+  readonly api: EngineApi;
+  readonly server: ServerConnection;
+  readonly name: ActionName;
+  readonly isShell: boolean;
+  readonly isDebugged: boolean;
+  readonly hasSource: boolean;
+}
+
+async function changesOf(
+  begun: BegunReproduction,
+  { api, server, name, isShell, isDebugged, hasSource }: Wanted,
+): Promise<ContainerChanges> {
+  const terminal = isTerminal();
+  const { Image, Cmd, Entrypoint, Env } = bodyOf(begun);
+  const image = await api.inspectImage(Image);
+  const debug = isDebugged
+    ? await pythonDebugger(begun.language, pythonPathOf(Env, image?.env ?? {}))
+    : undefined;
+  const env = debug?.env ?? {};
+  const archives = debug === undefined ? [] : [debug.archive];
+  if (!isShell && !hasSource) return { terminal, mounts: [], env, archives };
+  return await withFilesOf(api, Image, async (filesOf) => {
+    const { code } = begun;
+    const workdir = image?.workdir ?? "";
+    const source = hasSource
+      ? await prepareSource({ api, server, name, code, args: Cmd, workdir, filesOf })
+      : undefined;
+    if (source !== undefined) say(source.note);
+    const mounts = source?.mounts ?? [];
+    if (!isShell) return { terminal, mounts, env, archives };
+    const shell = await shellOf(api, filesOf);
+    const { brought } = shell;
+    if (brought !== undefined) say(`the image has no shell: this one is busybox from ${brought.from}`);
+    const words = [...(Entrypoint ?? image?.entrypoint ?? []), ...Cmd];
+    const { program, archive } = await shellInsteadOf(words, shell);
+    const added = brought === undefined ? [archive] : [brought.archive, archive];
+    return { terminal, mounts, program, env, archives: [...archives, ...added] };
+  });
+}
+
+function say(line: string): void {
+  process.stderr.write(`${line}\n`);
+}
+
+function attemptOf(text: string | undefined): { readonly attempt?: number } {
+  if (text === undefined) return {};
+  if (/^[1-9]\d*$/u.test(text)) return { attempt: Number(text) };
+  throw new BoxkiteError(
+    "CONFIG_INVALID",
+    `--attempt is ${JSON.stringify(text)}, which is no number of an attempt`,
+    {
+      hint: "they are counted from 1",
+    },
+  );
+}
+
+function inputsOf(texts: unknown): Record<string, string> {
+  return Object.fromEntries(
+    ((texts ?? []) as readonly string[]).map((text) => {
+      const [name = "", value] = text.split(/=(.*)/su, 2);
+      if (name !== "" && value !== undefined) return [name, value];
+      throw new BoxkiteError(
+        "CONFIG_INVALID",
+        `--set is ${JSON.stringify(text)}, which gives no input a value`,
+        {
+          hint: "write it like --set x=3",
+        },
+      );
+    }),
+  );
+}

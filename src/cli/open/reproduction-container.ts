@@ -1,0 +1,89 @@
+/** Creates the container of a reproduction, as the server has prepared it and as this command changes it. */
+import type { EngineApi } from "../../containers/api.ts";
+import { createPodmanRuntimes } from "../../containers/podman-runtimes.ts";
+import { BoxkiteError } from "../../domain/errors.ts";
+import { createIsolated } from "../../executors/container/oci-runtime.ts";
+import { silentLogger } from "../../lib/log.ts";
+import type { BegunReproduction } from "../../services/reproductions.ts";
+
+export interface SourceMount {
+  /** On this machine. */
+  readonly source: string;
+  /** In the container. */
+  readonly target: string;
+}
+
+export interface ContainerChanges {
+  readonly terminal: boolean;
+  readonly mounts: readonly SourceMount[];
+  /** Replaces the task's program. */
+  readonly program?: readonly string[] | undefined;
+  readonly env?: Readonly<Record<string, string>>;
+  /** Tars to be unpacked into its root directory. */
+  readonly archives: readonly Buffer[];
+}
+
+interface Body {
+  readonly Image: string;
+  readonly Cmd: readonly string[];
+  readonly Entrypoint?: readonly string[];
+  readonly Env: readonly string[];
+  readonly HostConfig: { readonly Mounts?: readonly { readonly Target: string }[] };
+}
+
+/** What the engine is asked to create, by its API. */
+export function bodyOf({ container }: BegunReproduction): Body {
+  return container.body as unknown as Body;
+}
+
+/** Its id. Throws ENGINE_FAILED, and IMAGE_NOT_FOUND where the engine of this machine is not the server's. */
+export async function createReproductionContainer(
+  api: EngineApi,
+  begun: BegunReproduction,
+  { terminal, mounts, program, env = {}, archives }: ContainerChanges,
+  environment: NodeJS.ProcessEnv,
+): Promise<string> {
+  const body = bodyOf(begun);
+  const targets = new Set(mounts.map(({ target }) => target));
+  const changed = {
+    ...body,
+    ...(program && { Entrypoint: program, Cmd: [] }),
+    Env: [...body.Env, ...Object.entries(env).map(([name, value]) => `${name}=${value}`)],
+    Tty: terminal,
+    OpenStdin: true,
+    StdinOnce: true,
+    AttachStdin: true,
+    AttachStdout: true,
+    AttachStderr: true,
+    HostConfig: {
+      ...body.HostConfig,
+      Mounts: [
+        ...(body.HostConfig.Mounts ?? []).filter(({ Target }) => !targets.has(Target)),
+        ...mounts.map(({ source, target }) => ({ Type: "bind", Source: source, Target: target })),
+      ],
+    },
+  };
+  const { isolation, name, archive } = begun.container;
+  const podmanRuntimes =
+    api.engine === "podman" && isolation !== undefined
+      ? createPodmanRuntimes({ env: environment, log: silentLogger })
+      : undefined;
+  try {
+    const created = await createIsolated({ api, podmanRuntimes }, isolation, name, changed);
+    if (created.kind !== "created") throw otherEngine(api, body.Image);
+    for (const tar of [Buffer.from(archive, "base64"), ...archives]) await api.putArchive(created.id, tar);
+    return created.id;
+  } finally {
+    await podmanRuntimes?.close();
+  }
+}
+
+function otherEngine({ engine }: EngineApi, image: string): BoxkiteError {
+  return new BoxkiteError(
+    "IMAGE_NOT_FOUND",
+    `${engine} on this machine does not have ${image}, which the server's has`,
+    {
+      hint: "run the command on the server's machine, as the server's user",
+    },
+  );
+}

@@ -1,0 +1,145 @@
+/** `boxkite reproduce` with the stock SDK in containers of Podman: what a task did is done again on a terminal. */
+import assert from "node:assert/strict";
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { before, suite, test } from "node:test";
+import { engineOutput, missingEngine } from "../helpers/engine.ts";
+import { processSubject, usePython, type Subject } from "../helpers/process-subject.ts";
+import { BOXKITE } from "../helpers/server.ts";
+import { runProgram, stockPython } from "../helpers/stock-sdk.ts";
+import { runOnPty } from "../helpers/terminal.ts";
+import { LABEL } from "../../src/executors/container/container-spec.ts";
+
+const FLOW = `
+import os
+import flyte
+
+env = flyte.TaskEnvironment(
+    name="e", image="ghcr.io/flyteorg/flyte:py3.11-v2.12.1", env_vars={"COLOUR": "green"}
+)
+
+@env.task
+async def child(x: int) -> int:
+    return x + 1
+
+@flyte.trace
+async def doubled(x: int) -> int:
+    return x * 2
+
+@env.task
+async def parent(x: int) -> int:
+    first = await child(x)
+    second = await child(first)
+    print("children returned", first, second, await doubled(second))
+    if os.environ.get("COLOUR") == "green":
+        raise ValueError("green is not allowed")
+    return second
+
+@env.task
+def divide(x: int, label: str = "") -> tuple[float, str]:
+    return 12 / x, label + os.environ["COLOUR"]
+`;
+
+const skip = missingEngine("podman");
+
+suite("boxkite reproduce", { skip: skip ?? false }, () => {
+  before(() => usePython(stockPython()));
+
+  test("on one server", async (suiteOf) => {
+    const subject = await processSubject(suiteOf, FLOW, ["--engine", "podman"]);
+
+    await suiteOf.test("a failed action is run again, and changes nothing of its run", async () => {
+      const { name } = await subject.run("divide", { x: 0, label: "sky " });
+      const failed = await reproduce(subject, name);
+      assert.equal(failed.code, 1, failed.stderr);
+      assert.match(failed.stderr, /^it failed: ZeroDivisionError: .*division by zero/mu);
+
+      const mended = await reproduce(subject, name, "--set", "x=5");
+      assert.equal(mended.code, 0, mended.stderr);
+      assert.match(mended.stderr, /^it succeeded:\n {2}o0 = 2\.4\n {2}o1 = "sky green"$/mu);
+      const wrong = await reproduce(subject, name, "--set", "x=five");
+      assert.match(wrong.stderr, /INVALID_ARGUMENT: input x cannot be "five": .*\ntry: .*integer/u);
+
+      const source = join(subject.directory, `reproduce-${name}-a0`);
+      assert.ok(failed.stderr.includes(`the source is in ${source}, and mounted at `), failed.stderr);
+      const text = await readFile(join(source, "flow.py"), "utf8");
+      await writeFile(join(source, "flow.py"), text.replace("12 / x", "12 / (x or 8)"));
+      const edited = await reproduce(subject, name);
+      assert.match(edited.stderr, /^it succeeded:\n {2}o0 = 1\.5$/mu);
+      const unedited = await reproduce(subject, name, "--no-source");
+      assert.match(unedited.stderr, /^it failed: ZeroDivisionError/mu);
+
+      const left = await engineOutput("podman", ["ps", "-aq", "--filter", `label=${LABEL.reproduction}`]);
+      assert.equal(left, "", "no container is left");
+    });
+
+    await suiteOf.test("calls of children are answered from the record", async () => {
+      const { name } = await subject.run("parent", { x: 1 });
+      const again = await reproduce(subject, name);
+      assert.equal(again.code, 1, again.stderr);
+      assert.match(again.stdout + again.stderr, /children returned 2 3 6/u);
+      assert.match(again.stderr, /^it failed: ValueError: .*green is not allowed/mu);
+      // What was not called is not started.
+      const other = await reproduce(subject, name, "--set", "x=7");
+      assert.equal(other.code, 1, other.stderr);
+      assert.match(
+        other.stderr,
+        /this call is not in the record: action a0 of run \S+ has not called e\.child/u,
+      );
+    });
+
+    await suiteOf.test("pdb stops where the task raised", async () => {
+      const { name } = await subject.run("divide", { x: 0, label: "sky" });
+      const command = [
+        process.execPath,
+        BOXKITE,
+        "reproduce",
+        name,
+        "--pdb",
+        "--config",
+        subject.server.config,
+      ];
+      const { code, output } = await runOnPty(
+        command,
+        [
+          ["(Pdb) ", "p label + str(x)"],
+          ["'sky0'", "q"],
+        ],
+        { cwd: subject.directory },
+      );
+      assert.equal(code, 1, output);
+      assert.match(output, /^-> return 12 \/ x/mu);
+      assert.match(output, /^it failed: ZeroDivisionError/mu);
+    });
+
+    await suiteOf.test("a shell where the task would run, on a terminal", async () => {
+      const { name } = await subject.run("divide", { x: 0 });
+      const command = [
+        process.execPath,
+        BOXKITE,
+        "reproduce",
+        name,
+        "--shell",
+        "--config",
+        subject.server.config,
+      ];
+      const { code, output } = await runOnPty(
+        command,
+        [
+          ["# ", "tty; echo it is $COLOUR"],
+          ["it is green", "/run/boxkite/run 2>&1 | grep -c ZeroDivision; exit 4"],
+        ],
+        { cwd: subject.directory },
+      );
+      assert.equal(code, 4, output);
+      assert.match(output, /^to run the task: \/run\/boxkite\/run/mu);
+      assert.match(output, /\/dev\/pts\/\d/u);
+      assert.match(output, /it failed: ZeroDivisionError/u);
+    });
+  });
+});
+
+function reproduce({ directory, server }: Subject, ...args: readonly string[]) {
+  const command = [BOXKITE, "reproduce", "--config", server.config, ...args];
+  return runProgram(process.execPath, command, { cwd: directory });
+}
