@@ -59,7 +59,10 @@ export interface ServerAccess {
 }
 
 export interface ExpectedAttempts {
+  /** In the order in which they will be needed, as far as that is known. */
   readonly images: readonly ResolvedImage[];
+  /** Whether they may be pulled from any host: see lib/egress.ts. @default false */
+  readonly isTrusted?: boolean;
   readonly requests: ResourceAmounts;
   readonly limits: ResourceAmounts;
 }

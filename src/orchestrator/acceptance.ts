@@ -7,6 +7,7 @@ import { capped, cpuCapOf, requireFits } from "../domain/resources.ts";
 import type { ResolvedImage } from "../domain/image.ts";
 import type { NewRun, RunRecord } from "../domain/run.ts";
 import type { TaskDefinition } from "../domain/task.ts";
+import { isTrustedRun } from "../domain/trust.ts";
 import type { Executor } from "../executors/executor.ts";
 import type { EgressRule } from "../lib/egress.ts";
 import type { Store } from "../store/store.ts";
@@ -102,7 +103,7 @@ export function createAcceptance(options: AcceptanceOptions): Acceptance {
       if (definition) {
         const requests = capped(definition.requests, fitted.cpuCap);
         const limits = capped(definition.limits, fitted.cpuCap);
-        executor.expect?.({ images, requests, limits });
+        executor.expect?.({ images, isTrusted: isTrustedRun(run), requests, limits });
       }
       return created;
     },

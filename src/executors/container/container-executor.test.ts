@@ -15,6 +15,7 @@ import {
 } from "../../../test/executors/fake-engine.ts";
 import { Recorder } from "../../../test/executors/recorder.ts";
 import { temporaryDirectory } from "../../../test/helpers/server.ts";
+import { until } from "../../../test/helpers/until.ts";
 import { BoxkiteError } from "../../domain/errors.ts";
 import { systemClock } from "../../lib/clock.ts";
 import { silentLogger } from "../../lib/log.ts";
@@ -384,5 +385,15 @@ test("a log says why its end is missing where the engine does not answer any mor
   assert.match(
     recorder.lines.at(-1)?.line ?? "",
     /could not be read: the container engine has not answered/u,
+  );
+});
+
+test("an image is pulled as soon as attempts with it are expected", async (t) => {
+  const { executor, fake } = await setUp(t, {
+    "GET json": (_call, response) => status(response, 404, "no such image"),
+  });
+  executor.expect?.({ images: [image], requests: {}, limits: {} });
+  await until(async () =>
+    fake.calls.some(({ method, path }) => method === "POST" && path.includes("/images/")),
   );
 });

@@ -38,6 +38,7 @@ import type { ImageRecords } from "../image-records.ts";
 import type { Inherited } from "./inherited.ts";
 import { limitFactsOf } from "./limit-facts.ts";
 import type { RunNetworks } from "./run-networks.ts";
+import { createPrefetch } from "./prefetch.ts";
 import { refusal } from "./refusal.ts";
 import { resolveImage } from "./resolve-image.ts";
 
@@ -97,6 +98,7 @@ export function createContainerExecutor(options: ContainerExecutorOptions): Exec
       ? createRegistryClients({ credentials, platform, clock, registries }, egress)
       : () => registry;
   const puller = createImagePuller({ api, registryFor, credentials, registries, pullByCommand, clock });
+  const prefetch = createPrefetch({ api, puller, log });
   const checker = createImageChecker({ api, info, instance, registryFor, puller, cache, clock });
   const { adaptation } = options;
   const adapter =
@@ -162,6 +164,7 @@ export function createContainerExecutor(options: ContainerExecutorOptions): Exec
     },
     checker,
     interactive: createInteractive(context),
+    expect: ({ images, isTrusted = false }) => prefetch.add(images, isTrusted),
     refusal: (_, demands) => refusal(demands, refusalContext(context())),
     start: async (spec, logs, observer) => {
       const name = nameOf(spec.key);
@@ -193,6 +196,7 @@ export function createContainerExecutor(options: ContainerExecutorOptions): Exec
       return containers.flatMap(({ labels }) => keyOfLabels(labels) ?? []);
     },
     close: async () => {
+      prefetch.close();
       puller.close();
       await watched.detachAll();
       await Promise.all([events.close(), networks?.close(), podmanRuntimes?.close()]);
