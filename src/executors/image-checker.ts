@@ -23,10 +23,7 @@ export interface ImageChecker {
    * Of an image that is resolved, by its digest. Undefined where nothing is known of it and it is not where attempts run:
    * nothing is pulled. Throws ENGINE_*.
    */
-  readPresent(
-    image: ResolvedImage,
-    options?: Omit<CheckOptions, "onProgress">,
-  ): Promise<ImageFacts | undefined>;
+  readPresent(image: ResolvedImage, options?: CheckOptions): Promise<ImageFacts | undefined>;
   /** Imports the module of a task in a container of the image, within 20 s. */
   importTask(image: CheckedImage, task: TaskName, options?: CheckOptions): Promise<TaskImport>;
   close(): void;

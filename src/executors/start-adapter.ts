@@ -11,10 +11,16 @@ export interface AdaptedAttempt {
   readonly start: AttemptStart;
 }
 
+export interface AdaptOptions {
+  readonly signal: AbortSignal;
+  /** What takes time, for whoever waits for the start; called at most a few times. */
+  readonly onProgress?: (message: string) => void;
+}
+
 export interface StartAdapter {
   /**
    * Throws IMAGE_CANNOT_RUN where no task can run in the image, with what was found, and ENGINE_* where the engine fails. What
    * is only doubtful is left to the start. Undefined where the image has to be pulled first.
    */
-  adapt(spec: AttemptSpec, signal: AbortSignal): Promise<AdaptedAttempt | undefined>;
+  adapt(spec: AttemptSpec, options: AdaptOptions): Promise<AdaptedAttempt | undefined>;
 }

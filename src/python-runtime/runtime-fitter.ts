@@ -9,7 +9,7 @@ import { findFit, type FoundFit } from "./find-fit.ts";
 import { placePrograms } from "./programs.ts";
 import type { RunInImage } from "./run-in-image.ts";
 import type { PythonRuntime, RuntimeStore } from "./runtime-store.ts";
-import { variantOf, type Interpreter } from "../domain/python-variant.ts";
+import { variantOf, variantText, type Interpreter } from "../domain/python-variant.ts";
 import type { RuntimeFit } from "../domain/runtime-fit.ts";
 
 /** An image with an interpreter that was found in it. */
@@ -18,6 +18,12 @@ export interface ImageToFit {
   readonly id: string;
   readonly interpreter: Interpreter;
   readonly run: RunInImage;
+}
+
+export interface FitOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** What takes time, for whoever waits. */
+  readonly onProgress?: (message: string) => void;
 }
 
 export interface FittedRuntime {
@@ -59,10 +65,15 @@ export class RuntimeFitter {
    * Fetches the runtime if need be. Undefined where there is none for the interpreter. Throws what fetching throws, and
    * what the engine throws.
    */
-  async fit({ id, interpreter, run }: ImageToFit, signal?: AbortSignal): Promise<FittedRuntime | undefined> {
+  async fit(
+    { id, interpreter, run }: ImageToFit,
+    { signal, onProgress = () => {} }: FitOptions = {},
+  ): Promise<FittedRuntime | undefined> {
     const { store, directory, clock } = this.#options;
     const variant = variantOf(interpreter);
     if (variant === undefined) return undefined;
+    if ((await store.find(variant)) === undefined)
+      onProgress(`fetching flyte for ${variantText(variant)}: once for this machine`);
     const runtime = await store.fetch(variant, { signal });
     const programs = await placePrograms(directory, clock).catch((error: unknown) => {
       throw explainDirectory(error, directory);
@@ -75,6 +86,7 @@ export class RuntimeFitter {
       if (known !== undefined && (isCompiled || modeOf(known) === undefined || this.#proved.has(key)))
         return known;
       this.#proved.add(key);
+      onProgress("trying flyte beside the packages of the image: once for this image");
       const directories = { runtime: runtime.directory, programs };
       const found = await findFit({ run, directories, packages: runtime.packages, signal });
       await this.#keep(key, id, runtime, found);

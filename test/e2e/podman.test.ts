@@ -313,8 +313,8 @@ suite("errors on podman", { skip: skip ?? false }, () => {
     server = await startServer(
       { after: (end: () => unknown) => cleanups.push(end) } as unknown as TestContext,
       {
-        // What an attempt reports of its image where nobody has checked that before.
-        args: ["--engine", ENGINE, "--ephemeral", "--no-image-check"],
+        // What an attempt reports of its image where nobody has checked that before, and nothing is adapted.
+        args: ["--engine", ENGINE, "--ephemeral", "--no-image-check", "--strict-images"],
         env,
       },
     );

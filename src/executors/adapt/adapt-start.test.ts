@@ -60,7 +60,7 @@ function setUp({ facts, fit = APPEND, isStrict = false }: Behaviour) {
     isStrict,
   });
   const adapt = (spec: Partial<AttemptSpec> = {}) =>
-    adapter.adapt({ ...SPEC, ...spec }, new AbortController().signal);
+    adapter.adapt({ ...SPEC, ...spec }, { signal: new AbortController().signal });
   return { adapt, asked };
 }
 

@@ -31,7 +31,7 @@ export interface StartAdapterOptions {
 
 export function createStartAdapter(options: StartAdapterOptions): StartAdapter {
   return {
-    adapt: async (spec, signal) => {
+    adapt: async (spec, { signal, onProgress = () => {} }) => {
       const language = programOf(spec);
       // A task that says itself what replaces the ENTRYPOINT is started so.
       if (language === "other" || spec.command.length > 0)
@@ -40,11 +40,11 @@ export function createStartAdapter(options: StartAdapterOptions): StartAdapter {
       const { isTrusted = false } = spec;
       const facts = isStrict
         ? await options.checker.findKnown(spec.image)
-        : await options.checker.readPresent(spec.image, { isTrusted, signal });
+        : await options.checker.readPresent(spec.image, { isTrusted, signal, onProgress });
       // A black box is started as it is, known or not.
       if (facts === undefined)
         return isStrict ? { spec, start: { engine: options.engine, adaptations: [] } } : undefined;
-      return await adapted({ options, spec, language, facts, isStrict, signal });
+      return await adapted({ options, spec, language, facts, isStrict, signal, onProgress });
     },
   };
 }
@@ -56,6 +56,7 @@ interface Adapting {
   readonly facts: ImageFacts;
   readonly isStrict: boolean;
   readonly signal: AbortSignal;
+  readonly onProgress: (message: string) => void;
 }
 
 async function adapted(adapting: Adapting): Promise<AdaptedAttempt> {
@@ -117,7 +118,10 @@ function wordsOf(
 }
 
 /** Throws IMAGE_CANNOT_RUN where the image's packages and flyte do not go together, RUNTIME_FETCH_FAILED, and ENGINE_*. */
-async function fitted({ options, spec, signal }: Adapting, python: PythonFacts): Promise<FittedRuntime> {
+async function fitted(
+  { options, spec, signal, onProgress }: Adapting,
+  python: PythonFacts,
+): Promise<FittedRuntime> {
   const { image } = spec;
   const { path, version = "" } = python;
   const variant = runtimeVariantOf(python);
@@ -128,7 +132,7 @@ async function fitted({ options, spec, signal }: Adapting, python: PythonFacts):
       interpreter: { path, version, libc: variant.libc, arch: variant.arch },
       run: options.runnerFor(image.pinned, path),
     },
-    signal,
+    { signal, onProgress },
   );
   if (found === undefined) throw new Error(`there is no runtime for ${path} in ${image.reference}`);
   if (found.fit.kind === "refuse") throw refusedFit(image.reference, path, found.fit);

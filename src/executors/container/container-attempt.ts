@@ -162,7 +162,8 @@ export class ContainerAttempt implements AttemptWork<HeldContainer> {
   async #adapt(signal: AbortSignal): Promise<boolean> {
     const { adapter } = this.#context;
     if (adapter === undefined || this.#start !== undefined) return true;
-    const adapted = await this.#retry.run(() => adapter.adapt(this.#spec, signal), signal, "tolerate");
+    const options = { signal, onProgress: (message: string) => this.#progress(message, signal) };
+    const adapted = await this.#retry.run(() => adapter.adapt(this.#spec, options), signal, "tolerate");
     if (adapted === undefined) return false;
     this.#spec = adapted.spec;
     this.#start = adapted.start;
@@ -187,9 +188,7 @@ export class ContainerAttempt implements AttemptWork<HeldContainer> {
   }
 
   async pull(signal: AbortSignal): Promise<After<HeldContainer, "pulling">> {
-    const report = (message: string) => {
-      if (!signal.aborted) this.#observer.progress(message);
-    };
+    const report = (message: string) => this.#progress(message, signal);
     try {
       // The pull goes on for other attempts.
       await orAborted(
@@ -202,6 +201,10 @@ export class ContainerAttempt implements AttemptWork<HeldContainer> {
     }
     this.#pulled = true;
     return { name: "finding" };
+  }
+
+  #progress(message: string, signal: AbortSignal): void {
+    if (!signal.aborted) this.#observer.progress(message);
   }
 
   async prepare(handle: HeldContainer, signal: AbortSignal): Promise<After<HeldContainer, "created">> {

@@ -112,12 +112,12 @@ export function createImageChecker(options: ImageCheckerOptions): ImageChecker {
       return { image, facts, isCached: known !== undefined };
     },
     findKnown,
-    readPresent: async (image, { isTrusted = false, signal } = {}) => {
+    readPresent: async (image, { isTrusted = false, signal, onProgress } = {}) => {
       const known = await findKnown(image);
       if (known !== undefined) return known;
       if ((await api.inspectImage(image.pinned)) === undefined) return undefined;
       // Others may wait for it, too: it goes on where this caller gives up.
-      const work = factsOf(image, { isTrusted });
+      const work = factsOf(image, { isTrusted, ...(onProgress && { onProgress }) });
       return await (signal === undefined ? work : orAborted(work, signal));
     },
     importTask: async ({ image, facts }, task, asked = {}) => {

@@ -70,7 +70,7 @@ async function adapted(
   spec: AttemptSpec,
   signal: AbortSignal,
 ): Promise<AdaptedAttempt | undefined> {
-  return await adapter?.adapt(spec, signal);
+  return await adapter?.adapt(spec, { signal });
 }
 
 async function requireImage(
