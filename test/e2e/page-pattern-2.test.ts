@@ -27,6 +27,8 @@ import { writeStandInWheel } from "../helpers/wheels.ts";
 const ENGINE = "podman";
 /** A label of the bases, which images built on them inherit. */
 const LABEL = `boxkite.test=page-${process.pid}`;
+const MANIFESTS =
+  "application/vnd.docker.distribution.manifest.v2+json, application/vnd.oci.image.manifest.v1+json";
 const skip = missingPage() ?? missingRegistry() ?? missingEngine(ENGINE);
 
 suite("the page's remote builder on podman", { skip: skip ?? false }, () => {
@@ -208,9 +210,7 @@ print(Run.get(sys.argv[2]).details().action_details.error_info.message)
     assert.notEqual(prepare.imageDigest, train.imageDigest);
     for (const { imageDigest } of [prepare, train]) {
       const manifest = `http://${registry.host}/v2/acme/adapted/manifests/${imageDigest}`;
-      const accept =
-        "application/vnd.docker.distribution.manifest.v2+json, application/vnd.oci.image.manifest.v1+json";
-      assert.equal((await fetch(manifest, { method: "HEAD", headers: { accept } })).status, 200);
+      assert.equal((await fetch(manifest, { method: "HEAD", headers: { accept: MANIFESTS } })).status, 200);
     }
     assert.equal(prepare.workingDir, "/app");
     assert.equal(variable(prepare, "PYTHONPATH"), "/app");
@@ -241,6 +241,32 @@ print(Run.get(sys.argv[2]).details().action_details.error_info.message)
     const second = await run({ "main.py": development(), "tasks/tasks.py": changed });
     assert.deepEqual(await outputs(second.name), [42]);
     assert.equal(of(second.seen, "train").imageId, adapted.imageId);
+    assert.deepEqual(await imagesHere(), before);
+  });
+
+  test("the same bases run as they are: nothing is built, and each task has its team's interpreter and WORKDIR", async () => {
+    const before = await imagesHere();
+    const environments = `
+import flyte
+env_train = flyte.TaskEnvironment(name="training", image="${registry.host}/training-base:latest")
+env_data = flyte.TaskEnvironment(name="data-prep", image="${registry.host}/data-prep-base:latest", depends_on=[env_train])
+`;
+    const { name, seen } = await run({ "main.py": development(), "tasks/envs.py": environments });
+    assert.deepEqual(await outputs(name), [11]);
+    const prepare = of(seen, "prepare");
+    const train = of(seen, "train");
+    assert.deepEqual([prepare.workingDir, train.workingDir], ["/app", "/workspace"]);
+    for (const [{ imageDigest }, base] of [
+      [prepare, "data-prep-base"],
+      [train, "training-base"],
+    ] as const) {
+      const manifest = `http://${registry.host}/v2/${base}/manifests/${imageDigest}`;
+      assert.equal((await fetch(manifest, { method: "HEAD", headers: { accept: MANIFESTS } })).status, 200);
+    }
+    const page = await (
+      await fetch(`http://localhost:${server.port}/v2/domain/development/project/flytesnacks/runs/${name}`)
+    ).text();
+    assert.match(page, /flyte 2\.12\.1 is mounted/u);
     assert.deepEqual(await imagesHere(), before);
   });
 
