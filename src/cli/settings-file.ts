@@ -42,6 +42,7 @@ export const SETTING_NAMES = [
   "cap-cpu",
   "strict-images",
   "image-check",
+  "image-policy",
   "linger-seconds",
   "max-log-mib",
   "keep-logs-days",

@@ -44,6 +44,15 @@ test("images are checked before runs, unless a flag, a variable or the file says
   assert.equal((await read({ config })).imageCheck, false);
 });
 
+test("which image a tag names for a run", async () => {
+  assert.equal((await read({})).imagePolicy, "always");
+  assert.equal((await read({ "image-policy": "pinned" })).imagePolicy, "pinned");
+  assert.equal((await read({}, { BOXKITE_IMAGE_POLICY: "pinned" })).imagePolicy, "pinned");
+  await assert.rejects(read({ "image-policy": "never" }), {
+    message: '--image-policy is "never"; it must be always or pinned',
+  });
+});
+
 test("a path begins where it was given: in the working directory, or at the settings file", async (t) => {
   const directory = await temporaryDirectory(t);
   const config = join(directory, "boxkite.yaml");

@@ -9,6 +9,7 @@ import type { Quotas } from "../domain/quotas.ts";
 import type { Registries } from "../images/registry/registries.ts";
 import { createEgressRule, type EgressRule } from "../lib/egress.ts";
 import { DEFAULT_MAX_LOG_BYTES } from "../logs/attempt-logs.ts";
+import type { ImagePolicy } from "../orchestrator/images.ts";
 import { DEFAULT_LINGER_MS } from "../orchestrator/orchestrator.ts";
 import type { SharedPorts } from "../server/shared-ports.ts";
 import { readAccess, type AccessSettings } from "./access-settings.ts";
@@ -35,6 +36,7 @@ export interface UpSettings {
   readonly strictImages: boolean;
   /** Whether images are checked before runs start. */
   readonly imageCheck: boolean;
+  readonly imagePolicy: ImagePolicy;
   readonly lingerMs: number;
   readonly maxLogBytes: number;
   readonly keepLogsDays: number;
@@ -52,6 +54,7 @@ export interface UpSettings {
 }
 
 const ENGINES: readonly EngineName[] = ["auto", "podman", "docker", "process"];
+const IMAGE_POLICIES: readonly ImagePolicy[] = ["always", "pinned"];
 const MIB = 1024 * 1024;
 const DEFAULT_KEEP_LOGS_DAYS = 30;
 const DEFAULT_KEEP_AUDIT_DAYS = 90;
@@ -78,6 +81,9 @@ export async function readUpSettings(input: CommandInput): Promise<UpSettings> {
       hint: "leave it out: tasks reach this machine's services at localhost",
     });
   }
+  const policy = lookUp("image-policy") ?? { value: "always", origin: "" };
+  if (!(IMAGE_POLICIES as readonly string[]).includes(policy.value))
+    throw invalidSetting(policy, IMAGE_POLICIES.join(" or "));
   const ephemeral = yes("ephemeral");
   if (ephemeral && values["data"] !== undefined) {
     throw new BoxkiteError("CONFIG_INVALID", "--ephemeral and --data exclude each other");
@@ -97,6 +103,7 @@ export async function readUpSettings(input: CommandInput): Promise<UpSettings> {
     quotas: file.quotas,
     capCpu: yes("cap-cpu"),
     strictImages: yes("strict-images"),
+    imagePolicy: policy.value as ImagePolicy,
     imageCheck: values["no-image-check"] !== true && yes("image-check", true),
     lingerMs: whole("linger-seconds", DEFAULT_LINGER_MS / 1000, 0, 86_400) * 1000,
     maxLogBytes: whole("max-log-mib", DEFAULT_MAX_LOG_BYTES / MIB, 1, 1_048_576) * MIB,

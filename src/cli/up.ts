@@ -74,6 +74,11 @@ export const up: Command = {
       type: "boolean",
       help: "start every image as a black box: nothing is adapted so that it runs",
     },
+    "image-policy": {
+      type: "string",
+      value: "NAME",
+      help: "which image a tag names for a run: what it names then (always), or what the last run used (pinned)",
+    },
     "no-image-check": {
       type: "boolean",
       help: "start runs without reading their images first: what is wrong with one is found by its first attempt",
@@ -178,6 +183,7 @@ async function start(
     quotas: settings.quotas,
     capCpu: settings.capCpu,
     imageCheck,
+    imagePolicy: settings.imagePolicy,
     lingerMs: settings.lingerMs,
     maxLogBytes: settings.maxLogBytes,
     keepLogsDays: settings.keepLogsDays,

@@ -14,6 +14,15 @@ export interface ResolvedImage {
   readonly note?: string;
 }
 
+/** What the newest run of a project and domain used for a reference. */
+export interface NewestPin {
+  /** Its name. */
+  readonly run: string;
+  readonly image: ResolvedImage;
+  /** Whether somebody has said since that later runs do not use it: `boxkite images unpin`. */
+  readonly isUnpinned: boolean;
+}
+
 /** What pins an image: the digest of its manifest, or an id that only this machine's engine knows. */
 export interface ImagePin {
   readonly kind: "digest" | "image ID";

@@ -17,7 +17,7 @@ export interface ImageChecker {
    * engine fails.
    */
   check(reference: string, options?: CheckOptions): Promise<CheckedImage>;
-  /** What was read of an image before, by its digest. */
+  /** What was read of an image before, by its digest; nothing is asked or started. */
   findKnown(image: ResolvedImage): Promise<ImageFacts | undefined>;
   /**
    * Of an image that is resolved, by its digest. Undefined where nothing is known of it and it is not where attempts run:

@@ -12,12 +12,21 @@ import type { Executor } from "../executors/executor.ts";
 import type { EgressRule } from "../lib/egress.ts";
 import type { Store } from "../store/store.ts";
 import { optionsOf } from "./attempt-spec.ts";
-import { imageOfRun, imagesIn, resolveAll, type Resolution } from "./images.ts";
+import {
+  imageOfRun,
+  imagesIn,
+  resolveAll,
+  type ImagePolicy,
+  type Resolution,
+  type UnpinnedRun,
+} from "./images.ts";
 import { requireNotifications, requireWebhooks } from "./webhook-egress.ts";
 
 export interface AcceptanceOptions {
   readonly store: Store;
   readonly executor: Executor;
+  /** @default "always" */
+  readonly imagePolicy?: ImagePolicy;
   readonly queues: Queues;
   /** Hosts that the server contacts for callers that are not trusted. */
   readonly egress: EgressRule;
@@ -26,9 +35,6 @@ export interface AcceptanceOptions {
   /** Limit for one run, its root included. */
   readonly maxActionsPerRun?: number;
 }
-
-/** What decides which image a reference names for a run. */
-export type UnpinnedRun = Pick<NewRun, "key" | "authority" | "settings">;
 
 export interface Acceptance {
   /** Throws INVALID_ARGUMENT for a task whose attempts this server could never start. */
@@ -77,12 +83,12 @@ export function createAcceptance(options: AcceptanceOptions): Acceptance {
   };
 
   const resolveImages: Acceptance["resolveImages"] = (run, references) =>
-    resolveAll(executor, references, run);
+    resolveAll(options, references, run);
 
   return {
     requireRunnable,
     resolveImages,
-    imageOf: (run, reference) => imageOfRun(store, executor, run, reference),
+    imageOf: (run, reference) => imageOfRun(options, run, reference),
     createRun: async (run, root, seeds = [], resolved) => {
       requireNotifications(run, options.egress);
       const definition = root.spec?.definition;

@@ -21,13 +21,14 @@ import { credentialsOf } from "./access-keys.ts";
 import { tokenOf } from "./attempt-token.ts";
 import { createAttemptWatch, type AttemptWatch } from "./attempt-watch.ts";
 import { imageOutcome } from "./image-outcome.ts";
-import { imageOfRun } from "./images.ts";
+import { imageOfRun, type ImagePolicy } from "./images.ts";
 import type { ObjectTraffic } from "./object-traffic.ts";
 import type { SigningKeys } from "./signing-keys.ts";
 
 export interface AttemptsOptions extends AttemptResultsOptions {
   readonly store: Store;
   readonly executor: Executor;
+  readonly imagePolicy?: ImagePolicy;
   readonly logs: AttemptLogs;
   readonly traffic: ObjectTraffic;
   readonly signingKeys: SigningKeys;
@@ -96,7 +97,7 @@ export function createAttempts(options: AttemptsOptions): Attempts {
     const { run, definition } = await describe(store, action);
     let image: ResolvedImage;
     try {
-      image = await imageOfRun(store, executor, run, definition.image);
+      image = await imageOfRun(options, run, definition.image);
     } catch (error) {
       return end(action, imageOutcome(error, definition.image));
     }

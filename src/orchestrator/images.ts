@@ -11,15 +11,27 @@ export type Resolution =
   | { readonly reference: string; readonly image: ResolvedImage }
   | { readonly reference: string; readonly error: BoxkiteError };
 
+/** What a run uses for a reference without a digest: what it names then, or what the newest run used. */
+export type ImagePolicy = "always" | "pinned";
+
+export interface ImageSources {
+  readonly store: Pick<Store, "newestPin" | "runImages" | "pinImage">;
+  readonly executor: Pick<Executor, "resolveImage">;
+  readonly imagePolicy?: ImagePolicy;
+}
+
+/** What decides which image a reference names for a run. */
+export type UnpinnedRun = Pick<NewRun, "key" | "authority" | "settings">;
+
 /** The image that the run uses for this reference; resolved and pinned on its first use. */
 export async function imageOfRun(
-  store: Store,
-  executor: Executor,
+  sources: ImageSources,
   run: RunRecord,
   reference: string,
 ): Promise<ResolvedImage> {
+  const { store } = sources;
   const known = (await store.runImages(run.id)).find((image) => image.reference === reference);
-  return known ?? store.pinImage(run, await executor.resolveImage(reference, isTrustedRun(run)));
+  return known ?? store.pinImage(run, await resolve(sources, run, reference));
 }
 
 /**
@@ -27,13 +39,13 @@ export async function imageOfRun(
  * that no action uses does no harm.
  */
 export async function resolveAll(
-  executor: Executor,
+  sources: ImageSources,
   references: readonly string[],
-  run: Pick<NewRun, "authority" | "settings">,
+  run: UnpinnedRun,
 ): Promise<Resolution[]> {
   return await Promise.all(
     [...new Set(references)].map((reference) =>
-      executor.resolveImage(reference, isTrustedRun(run)).then(
+      resolve(sources, run, reference).then(
         (image) => ({ reference, image }),
         (error: unknown) => {
           if (error instanceof BoxkiteError) return { reference, error };
@@ -42,6 +54,20 @@ export async function resolveAll(
       ),
     ),
   );
+}
+
+async function resolve(
+  { store, executor, imagePolicy = "always" }: ImageSources,
+  run: UnpinnedRun,
+  reference: string,
+): Promise<ResolvedImage> {
+  // A digest names the same content at all times.
+  if (imagePolicy === "pinned" && !reference.includes("@")) {
+    const newest = await store.newestPin(run.key, reference);
+    if (newest !== undefined && !newest.isUnpinned && newest.image.source !== "host")
+      return { ...newest.image, note: `the one that run ${newest.run} used` };
+  }
+  return await executor.resolveImage(reference, isTrustedRun(run));
 }
 
 export function imagesIn(resolutions: readonly Resolution[]): ResolvedImage[] {

@@ -50,7 +50,7 @@ export function createReproduce(options: ReproducerOptions): Reproduce {
     const attempt = asked ?? attempts.at(-1)?.attempt;
     const record = attempts.find((each) => each.attempt === attempt);
     if (attempt === undefined || record === undefined) throw noAttempt(action, asked);
-    const image = record.image ?? (await imageOfRun(store, executor, run, definition.image));
+    const image = record.image ?? (await imageOfRun({ store, executor }, run, definition.image));
     const key = { ...action.key, attempt };
     const begun = reproductions.begin(key, run.baseUri);
     const { id, prefix, untilMs, token } = begun;

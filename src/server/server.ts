@@ -12,6 +12,7 @@ import { DOMAINS } from "../domain/ids.ts";
 import type { Queues } from "../domain/queue.ts";
 import { DEFAULT_QUOTAS, type Quotas } from "../domain/quotas.ts";
 import { createCatalog, type Catalog } from "../orchestrator/catalog.ts";
+import type { ImagePolicy } from "../orchestrator/images.ts";
 import { createOrchestrator } from "../orchestrator/orchestrator.ts";
 import { createLogRetention } from "../orchestrator/log-retention.ts";
 import { createObjectTraffic } from "../orchestrator/object-traffic.ts";
@@ -91,6 +92,8 @@ export interface ServerOptions {
   readonly createExecutor: (context: ExecutorContext) => Promise<Executor>;
   /** What builds images; undefined where nothing can. */
   readonly createImageTools: (() => Promise<ImageTools>) | undefined;
+  /** Which image a reference without a digest names for a run. @default "always" */
+  readonly imagePolicy?: ImagePolicy;
   /** What images are checked for before a run starts, or that they are not. @default a machine without a GPU */
   readonly imageCheck?: Pick<ImageCheckOptions, "driver" | "isStrict"> | "off";
   /** Hosts that the server contacts for callers that are not trusted. @default public ones */
@@ -232,6 +235,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     clock,
     log,
     egress: options.egress ?? createEgressRule(),
+    imagePolicy: options.imagePolicy ?? "always",
     maxParallel: options.maxParallel,
     queues: options.queues,
     ...(options.capCpu === true && { capCpu: true }),
@@ -259,6 +263,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     store,
     checker: options.imageCheck === "off" ? undefined : executor.checker,
     ...(typeof options.imageCheck === "object" && options.imageCheck),
+    ...(options.imagePolicy === "pinned" && { resolveAnew: executor.resolveImage }),
     clock,
     log,
   });

@@ -11,7 +11,7 @@ import type { BuildRecord, ImageUses } from "../domain/build-record.ts";
 import type { ActionKey, ProjectKey, RunKey, TaskKey } from "../domain/ids.ts";
 import type { ImageFacts, ImageFactsKey } from "../domain/image-facts.ts";
 import type { RuntimeFit } from "../domain/runtime-fit.ts";
-import type { ResolvedImage } from "../domain/image.ts";
+import type { NewestPin, ResolvedImage } from "../domain/image.ts";
 import type { ListedRun, ListQuery, ListResult, RunScope } from "../domain/list.ts";
 import type { ProjectRecord } from "../domain/project.ts";
 import type { RunNote } from "../domain/run-note.ts";
@@ -64,6 +64,8 @@ export interface StoreReader {
     limit: number,
   ): Promise<{ readonly items: readonly ListedRun[]; readonly cursor: string }>;
   runImages(runId: number): Promise<readonly ResolvedImage[]>;
+  /** What the newest run of this project and domain used for a reference; `before`: of the runs with lower ids. */
+  newestPin(scope: ProjectKey, reference: string, before?: number): Promise<NewestPin | undefined>;
   /** What checks of its images found, in the order in which they did. */
   runNotes(run: RunRecord): Promise<readonly RunNote[]>;
   /** May the run read this object, beyond what it wrote itself? */

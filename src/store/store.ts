@@ -86,6 +86,8 @@ export interface Store extends StoreReader {
   grant(run: RunKey, uris: readonly string[]): Promise<void>;
   /** Records the image unless the run already has one for this reference; returns the one it has. */
   pinImage(run: RunRecord, image: ResolvedImage): Promise<ResolvedImage>;
+  /** What runs used for this reference up to now does not count for later ones. `missing`: no run has used it. */
+  unpinImage(reference: string): Promise<"unpinned" | "missing">;
   /** Adds notes; one of the same image and code that the run has stays as it is. */
   recordRunNotes(run: RunRecord, notes: readonly RunNote[]): Promise<void>;
 

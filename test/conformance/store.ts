@@ -602,6 +602,32 @@ export function storeConformance(name: string, open: () => Promise<StoreSubject>
     assert.deepEqual(await store.runNotes(other), []);
   });
 
+  check(
+    "the newest run of a project and domain that used a reference, until it is unpinned",
+    async ({ store }) => {
+      const image = (digest: string) =>
+        ({ reference: "a:1", pinned: `a@${digest}`, digest, source: "registry" }) as const;
+      const scope = newRun("r1").key;
+      assert.equal(await store.newestPin(scope, "a:1"), undefined);
+      assert.equal(await store.unpinImage("a:1"), "missing");
+      const { run: first } = await createRun(store, "r1");
+      await store.pinImage(first, image("sha256:1"));
+      const { run: second } = await createRun(store, "r2");
+      await store.pinImage(second, image("sha256:2"));
+      const elsewhere = await createRun(store, "r3");
+      await store.pinImage(elsewhere.run, { ...image("sha256:3"), reference: "b:1" });
+      const newest = { run: "r2", image: image("sha256:2"), isUnpinned: false };
+      assert.deepEqual(await store.newestPin(scope, "a:1"), newest);
+      assert.equal((await store.newestPin(scope, "a:1", second.id))?.run, "r1");
+      assert.equal(await store.newestPin({ ...scope, domain: "production" }, "a:1"), undefined);
+      assert.equal(await store.unpinImage("a:1"), "unpinned");
+      assert.deepEqual(await store.newestPin(scope, "a:1"), { ...newest, isUnpinned: true });
+      const { run: third } = await createRun(store, "r4");
+      await store.pinImage(third, image("sha256:4"));
+      assert.equal((await store.newestPin(scope, "a:1"))?.isUnpinned, false);
+    },
+  );
+
   check("grants: exact objects, and prefixes that end in a slash", async ({ store }) => {
     const grants = ["s3://b/one.txt", "s3://b/dir/"];
     const { run } = await createRun(store, "r1", grants);

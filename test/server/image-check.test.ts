@@ -10,23 +10,25 @@ import { RunService } from "../../src/wire/gen/flyteidl2/workflow/run_service_pb
 import { createFakeExecutor } from "../helpers/fake-executor.ts";
 import { imageFacts, PYTHON } from "../helpers/image-facts.ts";
 import { startInProcess } from "../helpers/in-process-server.ts";
+import { until } from "../helpers/until.ts";
 
 const OLD = imageFacts({ pythons: [{ ...PYTHON, packages: { flyte: "2.0.12" } }] });
 const LOCKED = imageFacts({ workdir: { path: "/srv", writable: false } });
 
 async function setup(t: TestContext, options: Partial<ServerOptions> = {}) {
+  let digest = "sha256:1";
   const executor = {
     ...createFakeExecutor(),
     resolveImage: async (reference: string) => ({
       reference,
-      pinned: `${reference}@sha256:1`,
-      digest: "sha256:1",
+      pinned: `${reference}@${digest}`,
+      digest,
       source: "registry" as const,
     }),
     checker: {
       readPresent: async ({ reference }: { readonly reference: string }) =>
         ({ "team/old:1": OLD, "team/locked:1": LOCKED })[reference] ?? imageFacts(),
-      findKnown: async () => undefined,
+      findKnown: async () => imageFacts(),
       check: () => assert.fail("images are not pulled to check them"),
       importTask: () => assert.fail("nothing is imported"),
       close: () => {},
@@ -35,7 +37,17 @@ async function setup(t: TestContext, options: Partial<ServerOptions> = {}) {
   const { transport, url } = await startInProcess(t, executor, options);
   const runs = createClient(RunService, transport);
   return {
-    url,
+    /** All tags name other content from now on. */
+    move: () => (digest = "sha256:2"),
+    imageOf: async (run: string) => {
+      await until(async () => executor.started.some(({ spec }) => spec.key.run === run));
+      return executor.started.find(({ spec }) => spec.key.run === run)?.spec.image.pinned;
+    },
+    notes: async (run: string) => {
+      const { domain, project } = SCOPE;
+      const page = await fetch(`${url}/v2/domain/${domain}/project/${project}/runs/${run}`);
+      return /<section id="notes".*?<\/section>/su.exec(await page.text())?.[0] ?? "";
+    },
     runs,
     tasks: createClient(TaskService, transport),
     actions: createClient(ActionsService, transport),
@@ -81,13 +93,27 @@ test("a run, a deployed task and a child are refused for an image that cannot ru
 });
 
 test("what does not refuse a run is noted on its page, once", async (t) => {
-  const { url, actions, create } = await setup(t, { imageCheck: { isStrict: true } });
+  const { notes, actions, create } = await setup(t, { imageCheck: { isStrict: true } });
   await create("r", "team/locked:1");
   for (const name of ["c1", "c2"]) await actions.enqueue(enqueueRequest("r", name, task("team/locked:1")));
-  const page = await (await fetch(`${url}/v2/domain/${SCOPE.domain}/project/${SCOPE.project}/runs/r`)).text();
-  const section = /<section id="notes".*?<\/section>/su.exec(page)?.[0] ?? "";
+  const section = await notes("r");
   assert.equal(section.match(/WORKDIR_NOT_WRITABLE/gu)?.length, 1, section);
   assert.match(section, /team\/locked:1.*may not write to its WORKDIR \/srv.*What to do/su);
+});
+
+test("a tag that has moved is noted, and used or not by the policy", async (t) => {
+  for (const [imagePolicy, used, text] of [
+    ["always", "team/good:1@sha256:2", /changed since run r1: the same Python packages/u],
+    ["pinned", "team/good:1@sha256:1", /this run uses the one that run r1 used.*images unpin team\/good:1/su],
+  ] as const) {
+    const { move, imageOf, notes, create } = await setup(t, { imagePolicy });
+    await create("r1", "team/good:1");
+    assert.match(await notes("r1"), / hidden/u);
+    move();
+    await create("r2", "team/good:1");
+    assert.equal(await imageOf("r2"), used);
+    assert.match(await notes("r2"), text);
+  }
 });
 
 test("nothing is refused where the check is switched off", async (t) => {

@@ -1,4 +1,5 @@
 /** `boxkite images`: what the server's builder built, from what, and who uses it. */
+import { BoxkiteError } from "../../domain/errors.ts";
 import { pinKind } from "../../domain/image.ts";
 import { formatTime } from "../../pages/assets/time-format.js";
 import type { Store } from "../../store/store.ts";
@@ -12,7 +13,7 @@ import { findBuild } from "./find-build.ts";
 export const images: Command = {
   name: "images",
   summary: "say whether an image runs; list, show, build or prune those of the server's builder",
-  positionals: ["ls|inspect|check|build|prune", "[IMAGE|PROGRAM|SPEC]"],
+  positionals: ["ls|inspect|check|unpin|build|prune", "[IMAGE|PROGRAM|SPEC]"],
   options: {
     data: { type: "string", value: "DIR", help: "the server's data directory (~/.local/share/boxkite)" },
     engine: { type: "string", value: "NAME", help: "check, build, prune: auto, podman or docker (auto)" },
@@ -57,6 +58,7 @@ const VERBS = {
   ls: ["json"],
   inspect: ["json"],
   check: ["engine", "task", "strict", "python", "json"],
+  unpin: [],
   build: ["engine", "target", "context"],
   prune: ["engine", "keep-days", "dry-run"],
 } as const;
@@ -73,6 +75,8 @@ async function run(input: CommandInput): Promise<number> {
         return await list(store, input.values["json"] === true);
       case "inspect":
         return await inspect(store, name, input.values["json"] === true);
+      case "unpin":
+        return await unpin(store, name);
       case "build":
         return await (await import("./build.ts")).buildImage(store, input, directory);
       case "prune":
@@ -113,5 +117,19 @@ async function inspect(store: Store, name: string | undefined, json: boolean): P
   const build = findBuild(await store.listBuilds(), name);
   const uses = await store.usesOfBuild(build);
   process.stdout.write(json ? `${JSON.stringify(buildJson(build, uses))}\n` : describeBuild(build, uses));
+  return EXIT.ok;
+}
+
+/** For a server with `--image-policy pinned`: the next run uses what the reference names then. */
+async function unpin(store: Store, name: string | undefined): Promise<number> {
+  if (name === undefined)
+    throw new BoxkiteError("CONFIG_INVALID", "images unpin wants an image", {
+      hint: "boxkite images unpin REGISTRY/IMAGE:TAG, as programs name it",
+    });
+  if ((await store.unpinImage(name)) === "missing")
+    throw new BoxkiteError("IMAGE_NOT_FOUND", `no run has used the image ${name}`, {
+      hint: "name it as programs do; the page of a run shows that as Reference",
+    });
+  process.stdout.write(`unpinned ${name}: the next run uses what it names then\n`);
   return EXIT.ok;
 }

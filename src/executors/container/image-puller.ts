@@ -104,7 +104,7 @@ export function createImagePuller(options: ImagePullerOptions): ImagePuller {
           "IMAGE_NOT_FOUND",
           `${api.engine} no longer has the image ${image.reference} (${image.pinned})`,
           {
-            hint: "build it again, or push it to a registry, and start a new run",
+            hint: `build it again, or push it to a registry, and start a new run; with --image-policy pinned first: boxkite images unpin ${image.reference}`,
           },
         );
       }

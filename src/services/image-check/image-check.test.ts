@@ -7,7 +7,7 @@ import { NO_RETRIES, type CacheUse } from "../../domain/action.ts";
 import type { NewAction } from "../../domain/action-record.ts";
 import { BoxkiteError } from "../../domain/errors.ts";
 import type { ImageFacts } from "../../domain/image-facts.ts";
-import type { ResolvedImage } from "../../domain/image.ts";
+import type { NewestPin, ResolvedImage } from "../../domain/image.ts";
 import { EVERYONE } from "../../domain/principal.ts";
 import { newTaskState } from "../../domain/initial-state.ts";
 import { NO_SETTINGS, type RunRecord } from "../../domain/run.ts";
@@ -64,17 +64,22 @@ interface Setting {
   readonly hasResult?: boolean;
   readonly isStrict?: boolean;
   readonly exists?: boolean;
+  readonly newest?: NewestPin;
+  readonly named?: ResolvedImage;
   readonly isOff?: boolean;
 }
 
-function setup({
-  facts = {},
-  errors = {},
-  hasResult = false,
-  exists = false,
-  isStrict = false,
-  isOff = false,
-}: Setting) {
+function setup(setting: Setting) {
+  const {
+    facts = {},
+    errors = {},
+    hasResult = false,
+    exists = false,
+    isStrict = false,
+    isOff = false,
+    newest,
+    named,
+  } = setting;
   const asked: string[] = [];
   const clock = steppedClock();
   const resolve = (reference: string): ResolvedImage => {
@@ -99,15 +104,18 @@ function setup({
     store: {
       getAction: async () => (exists ? ({} as never) : undefined),
       findCached: async () => (hasResult ? ({} as never) : undefined),
+      newestPin: async () => newest,
     },
     checker: isOff
       ? undefined
       : {
+          findKnown: async ({ pinned }) => (pinned === "good@sha256:0" ? imageFacts() : facts["good"]),
           readPresent: async ({ reference }) => {
             asked.push(`read ${reference}`);
             return facts[reference];
           },
         },
+    resolveAnew: named && (async () => named),
     clock,
     log: silentLogger,
   });
@@ -191,6 +199,64 @@ suite("a run", () => {
     const { check, asked } = setup({ facts: { empty: imageFacts({ pythons: [], programs: {} }) } });
     await check.ofRun(RUN, task("empty", { type: "raw-container", args: ["sh", "-c", "true"] }));
     assert.deepEqual(asked, ["resolve empty"]);
+  });
+});
+
+suite("a tag that has moved", () => {
+  const before = {
+    reference: "good",
+    pinned: "good@sha256:0",
+    digest: "sha256:0",
+    source: "registry",
+  } as const;
+  const newest = { run: "r0", image: before, isUnpinned: false };
+  const newer = imageFacts({
+    pythons: [{ ...PYTHON, packages: { ...PYTHON.packages, pip: "24.0", torch: "2.1" } }],
+  });
+
+  test("is a note of the run, and of a child whose image nobody knew of before", async () => {
+    const { check } = setup({ facts: { good: newer }, newest });
+    const note = {
+      image: "good",
+      code: "TAG_MOVED",
+      text: "changed since run r0: 2 packages differ",
+      mend: "for what that run used: good@sha256:0",
+    };
+    assert.deepEqual((await check.ofRun(RUN, task("good"))).notes, [note]);
+    assert.deepEqual(await check.ofChild(RUN, task("good")), [note]);
+    const unread = setup({ newest });
+    assert.equal((await unread.check.ofRun(RUN, task("good"))).notes[0]?.text, "changed since run r0");
+  });
+
+  test("is also where images are not checked", async () => {
+    const { check } = setup({ isOff: true, newest });
+    assert.equal((await check.ofRun(RUN, task("good"))).notes[0]?.code, "TAG_MOVED");
+  });
+
+  test("is a note of a run that uses what the one before it used", async () => {
+    const image = {
+      reference: "good",
+      pinned: "good@sha256:1",
+      digest: "sha256:1",
+      source: "registry",
+    } as const;
+    const held = { newest: { run: "r0", image, isUnpinned: false }, facts: { good: imageFacts() } };
+    const { check } = setup({ ...held, named: before });
+    assert.deepEqual((await check.ofRun(RUN, task("good"))).notes, [
+      {
+        image: "good",
+        code: "TAG_MOVED",
+        text: "names other content now, and this run uses what it named before (--image-policy pinned)",
+        mend: "boxkite images unpin good",
+      },
+    ]);
+    assert.deepEqual((await setup({ ...held, named: image }).check.ofRun(RUN, task("good"))).notes, []);
+  });
+
+  test("cannot be told where the registry was out of reach for one of the runs", async () => {
+    const local = { ...before, pinned: "sha256:9", source: "engine" } as const;
+    const { check } = setup({ facts: { good: imageFacts() }, newest: { ...newest, image: local } });
+    assert.deepEqual((await check.ofRun(RUN, task("good"))).notes, []);
   });
 });
 

@@ -4,12 +4,14 @@
  */
 import type { CacheUse } from "../../domain/action.ts";
 import type { NewAction } from "../../domain/action-record.ts";
+import type { ResolvedImage } from "../../domain/image.ts";
 import type { ProjectKey } from "../../domain/ids.ts";
 import type { RunNote } from "../../domain/run-note.ts";
 import type { RunRecord } from "../../domain/run.ts";
 import { isStrictImage } from "../../domain/strict-image.ts";
 import type { TaskDefinition } from "../../domain/task.ts";
 import { isTrustedRun } from "../../domain/trust.ts";
+import type { Executor } from "../../executors/executor.ts";
 import type { ImageChecker } from "../../executors/image-checker.ts";
 import { ALL_ADAPTATIONS, NO_ADAPTATIONS } from "../../images/check/adaptations.ts";
 import type { ImageUse } from "../../images/check/certain-refusal.ts";
@@ -18,17 +20,19 @@ import { changesSearch, programOf } from "../../images/check/task-program.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Logger } from "../../lib/log.ts";
 import { within } from "../../lib/wait.ts";
-import type { UnpinnedRun } from "../../orchestrator/acceptance.ts";
-import type { Resolution } from "../../orchestrator/images.ts";
+import { imagesIn, type Resolution, type UnpinnedRun } from "../../orchestrator/images.ts";
 import type { Orchestrator } from "../../orchestrator/orchestrator.ts";
 import type { StoreReader } from "../../store/reader.ts";
 import { judgeError, judgeFacts, NOTHING_FOUND, withoutRefusal, type Judgement } from "./judge.ts";
+import { heldTag, movedTag, type KnownFacts } from "./moved-tag.ts";
 
 export interface ImageCheckOptions {
   readonly orchestrator: Pick<Orchestrator, "resolveImages" | "imageOf">;
-  readonly store: Pick<StoreReader, "getAction" | "findCached">;
+  readonly store: Pick<StoreReader, "getAction" | "findCached" | "newestPin">;
   /** Undefined where tasks run in no images, or where nothing is to be checked. */
-  readonly checker: Pick<ImageChecker, "readPresent"> | undefined;
+  readonly checker: Pick<ImageChecker, "readPresent" | "findKnown"> | undefined;
+  /** Says what references name now, where runs use what earlier ones used. */
+  readonly resolveAnew?: Executor["resolveImage"] | undefined;
   /** Whether every image is started as a black box. */
   readonly isStrict?: boolean;
   /** NVIDIA's, of the machine that runs the tasks. */
@@ -64,7 +68,7 @@ const WAIT_MS = 5_000;
 const MAX_REMEMBERED = 2_000;
 
 export function createImageCheck(options: ImageCheckOptions): ImageCheck {
-  const { orchestrator, store, checker, isStrict = false, driver, clock, log } = options;
+  const { orchestrator, store, checker, resolveAnew, isStrict = false, driver, clock, log } = options;
   /** By run, image and what is to be started in it. */
   const checkedChildren = new Map<string, Promise<Judgement>>();
 
@@ -106,14 +110,39 @@ export function createImageCheck(options: ImageCheckOptions): ImageCheck {
     return (await store.findCached(cache.key, cache.sameProject ? scope : undefined)) !== undefined;
   };
 
+  const known: KnownFacts = async (image) => await checker?.findKnown(image);
+
+  /** What the reference of an image names now, where a run uses what the one before it used. */
+  const namedNow = async (run: UnpinnedRun, image: ResolvedImage): Promise<ResolvedImage | undefined> => {
+    if (resolveAnew === undefined) return undefined;
+    const before = await store.newestPin(run.key, image.reference);
+    if (before?.image.digest !== image.digest) return undefined;
+    const named = resolveAnew(image.reference, isTrustedRun(run)).catch(() => undefined);
+    return await within(named, WAIT_MS, clock);
+  };
+
+  /** `runId`: of the run, where it exists already. */
+  const tagNote = async (
+    run: UnpinnedRun,
+    image: ResolvedImage,
+    named?: ResolvedImage,
+    runId?: number,
+  ): Promise<RunNote[]> => {
+    const note =
+      named === undefined
+        ? await movedTag(image, await store.newestPin(run.key, image.reference, runId), known)
+        : heldTag(image, named);
+    return note === undefined ? [] : [note];
+  };
+
   const ofRun = async (run: UnpinnedRun, root: NewAction): Promise<CheckedRun> => {
     const definition = root.spec?.definition;
     if (definition === undefined) return { images: [], notes: [] };
     const images = await orchestrator.resolveImages(run, [definition.image, ...definition.relatedImages]);
-    if (checker === undefined) return { images, notes: [] };
+    const named = imagesIn(images).map((image) => ({ image, now: namedNow(run, image) }));
     const use = useOf(definition, run);
     const judged = await Promise.all(
-      images.map(async (resolution) => {
+      (checker === undefined ? [] : images).map(async (resolution) => {
         const { reference } = resolution;
         const isOwn = reference === definition.image;
         const work = judge(resolution, isOwn ? use : { ...use, program: "unknown" });
@@ -126,16 +155,25 @@ export function createImageCheck(options: ImageCheckOptions): ImageCheck {
     );
     if (refused?.judgement.refusal !== undefined && !(await hasResult(run.key, root.cache)))
       throw refused.judgement.refusal;
+    // After the checks, which may have read what is compared.
+    const moved = await Promise.all(named.map(async ({ image, now }) => tagNote(run, image, await now)));
     return {
       images,
-      notes: judged.flatMap(({ reference, judgement }) => withoutRefusal(judgement, reference)),
+      notes: [
+        ...moved.flat(),
+        ...judged.flatMap(({ reference, judgement }) => withoutRefusal(judgement, reference)),
+      ],
     };
   };
 
   const childOf = async (run: RunRecord, definition: TaskDefinition): Promise<Judgement> => {
     const reference = definition.image;
     const work = orchestrator.imageOf(run, reference).then(
-      (image) => judge({ reference, image }, useOf(definition, run)),
+      async (image) => {
+        const judgement = await judge({ reference, image }, useOf(definition, run));
+        const moved = await tagNote(run, image, undefined, run.id);
+        return { ...judgement, notes: [...moved, ...judgement.notes] };
+      },
       (error: unknown) => judgeError(reference, error),
     );
     return await inTime(work);

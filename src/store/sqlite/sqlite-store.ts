@@ -5,6 +5,7 @@ import type { OnChange } from "../reader.ts";
 import { actionStore } from "./actions.ts";
 import { buildStore } from "./builds.ts";
 import { imageFactsStore } from "./image-facts.ts";
+import { imagePinsStore } from "./image-pins.ts";
 import { runtimeFitsStore } from "./runtime-fits.ts";
 import { openDatabase } from "./database.ts";
 import { firstShown } from "./first-shown.ts";
@@ -31,6 +32,7 @@ export function openSqliteStore(file: string, onMigration?: OnMigration): Store 
     ...taskStore(database),
     ...runStore(database, notify),
     ...runNotesStore(database),
+    ...imagePinsStore(database),
     ...actionStore(database, notify),
     ...firstShown(database),
     ...liveAttempts(database),

@@ -11,3 +11,9 @@ CREATE TABLE run_notes (
 
 -- Which runs used a reference, the newest first: whether its tag has moved since.
 CREATE INDEX run_images_by_reference ON run_images (reference, run_id);
+
+-- References that name what they name, not what an earlier run pinned (--image-policy pinned): pins up to this run do not count.
+CREATE TABLE image_unpins (
+  reference TEXT PRIMARY KEY,
+  up_to_run INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
