@@ -4,7 +4,7 @@ import { createClient, type Transport } from "@connectrpc/connect";
 import { registerCondition } from "./condition-call.ts";
 import { connectionOf, settingsOf, type Container } from "./container.ts";
 import { decodeErrorDocument, decodeErrorKind } from "./error-document.ts";
-import { Limiter } from "./limiter.ts";
+import { Limiter } from "../lib/limiter.ts";
 import { RunConnection, systemError } from "./run-connection.ts";
 import { callTrace } from "./trace-call.ts";
 import { joinUri } from "../client/storage/storage.ts";

@@ -3,7 +3,7 @@ import { create, toBinary } from "@bufbuild/protobuf";
 import { Code, createClient, type Client, type Transport } from "@connectrpc/connect";
 import { ChildWatch } from "./child-watch.ts";
 import type { Container } from "./container.ts";
-import { Limiter } from "./limiter.ts";
+import { Limiter } from "../lib/limiter.ts";
 import { connectCodeOf, quoteServerError } from "../client/server-error.ts";
 import { joinUri } from "../client/storage/storage.ts";
 import { createBackoff } from "../lib/backoff.ts";

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { enqueueRequest, SCOPE, taskSpec } from "../../bench/helpers/requests.ts";
+import type { ImageFacts } from "../../src/domain/image-facts.ts";
 import type { ServerOptions } from "../../src/server/server.ts";
 import { ActionsService } from "../../src/wire/gen/flyteidl2/actions/actions_service_pb.js";
 import { TaskService } from "../../src/wire/gen/flyteidl2/task/task_service_pb.js";
@@ -15,6 +16,8 @@ import { until } from "../helpers/until.ts";
 const OLD = imageFacts({ pythons: [{ ...PYTHON, packages: { flyte: "2.0.12" } }] });
 const LOCKED = imageFacts({ workdir: { path: "/srv", writable: false } });
 
+const FACTS: Readonly<Record<string, ImageFacts>> = { "team/old:1": OLD, "team/locked:1": LOCKED };
+
 async function setup(t: TestContext, options: Partial<ServerOptions> = {}) {
   let digest = "sha256:1";
   const executor = {
@@ -26,9 +29,8 @@ async function setup(t: TestContext, options: Partial<ServerOptions> = {}) {
       source: "registry" as const,
     }),
     checker: {
-      readPresent: async ({ reference }: { readonly reference: string }) =>
-        ({ "team/old:1": OLD, "team/locked:1": LOCKED })[reference] ?? imageFacts(),
-      findKnown: async () => imageFacts(),
+      readPresent: () => assert.fail("they are known"),
+      findKnown: async ({ reference }: { readonly reference: string }) => FACTS[reference] ?? imageFacts(),
       check: () => assert.fail("images are not pulled to check them"),
       importTask: () => assert.fail("nothing is imported"),
       close: () => {},

@@ -4,6 +4,7 @@
  */
 import type { ResolvedImage } from "../../domain/image.ts";
 import type { EngineApi } from "../../containers/api.ts";
+import { Limiter } from "../../lib/limiter.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { ImagePuller } from "./image-puller.ts";
 
@@ -23,48 +24,31 @@ export interface Prefetch {
 /** Pulls share the machine's network and disk with the attempts that run already. */
 const MAX_PULLS = 2;
 
-interface Wanted {
-  readonly image: ResolvedImage;
-  readonly isTrusted: boolean;
-}
-
 export function createPrefetch({ api, puller, log }: PrefetchOptions): Prefetch {
-  const waiting = new Map<string, Wanted>();
-  const pulling = new Set<string>();
+  const pulls = new Limiter(MAX_PULLS);
+  const wanted = new Set<string>();
+  let isClosed = false;
 
-  const pull = async ({ image, isTrusted }: Wanted): Promise<void> => {
-    if ((await api.inspectImage(image.pinned)) !== undefined) return;
+  const pull = async (image: ResolvedImage, isTrusted: boolean): Promise<void> => {
+    if (isClosed || (await api.inspectImage(image.pinned)) !== undefined) return;
     log.debug("pulling an image before it is needed", { image: image.reference });
     await puller.pull(image, isTrusted, () => {});
-  };
-
-  const next = (): void => {
-    for (const [name, wanted] of waiting) {
-      if (pulling.size >= MAX_PULLS) return;
-      waiting.delete(name);
-      pulling.add(name);
-      pull(wanted)
-        .catch((error: unknown) => {
-          log.debug("an image could not be pulled before it is needed", {
-            image: wanted.image.reference,
-            error,
-          });
-        })
-        .finally(() => {
-          pulling.delete(name);
-          next();
-        });
-    }
   };
 
   return {
     add: (images, isTrusted) => {
       for (const image of images) {
         const name = `${isTrusted} ${image.pinned}`;
-        if (image.source === "registry" && !pulling.has(name)) waiting.set(name, { image, isTrusted });
+        if (image.source !== "registry" || wanted.has(name)) continue;
+        wanted.add(name);
+        pulls
+          .run(() => pull(image, isTrusted))
+          .catch((error: unknown) =>
+            log.debug("an image could not be pulled before it is needed", { image: image.reference, error }),
+          )
+          .finally(() => wanted.delete(name));
       }
-      next();
     },
-    close: () => waiting.clear(),
+    close: () => void (isClosed = true),
   };
 }

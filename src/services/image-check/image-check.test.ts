@@ -81,6 +81,7 @@ function setup(setting: Setting) {
     named,
   } = setting;
   const asked: string[] = [];
+  const read = new Map<string, ImageFacts>();
   const clock = steppedClock();
   const resolve = (reference: string): ResolvedImage => {
     asked.push(`resolve ${reference}`);
@@ -109,10 +110,12 @@ function setup(setting: Setting) {
     checker: isOff
       ? undefined
       : {
-          findKnown: async ({ pinned }) => (pinned === "good@sha256:0" ? imageFacts() : facts["good"]),
+          findKnown: async ({ pinned }) => (pinned === "good@sha256:0" ? imageFacts() : read.get(pinned)),
           readPresent: async ({ reference }) => {
             asked.push(`read ${reference}`);
-            return facts[reference];
+            const found = await facts[reference];
+            if (found !== undefined) read.set(`${reference}@sha256:1`, found);
+            return found;
           },
         },
     resolveAnew: named && (async () => named),
@@ -179,6 +182,23 @@ suite("a run", () => {
     await clock.step(1);
     assert.deepEqual((await checked).notes, []);
     assert.equal(clock.pending, 0);
+  });
+
+  test("starts a few containers at a time, and none after it was accepted", async () => {
+    const slow = Promise.withResolvers<ImageFacts>();
+    const names = ["a", "b", "c", "d", "e", "f"];
+    const { check, clock, asked } = setup({
+      facts: Object.fromEntries(names.map((name) => [name, slow.promise])),
+    });
+    const checked = check.ofRun(RUN, task("a", { relatedImages: names.slice(1) }));
+    await clock.step(5_000);
+    await checked;
+    slow.resolve(imageFacts());
+    await clock.step(1);
+    assert.deepEqual(
+      asked.filter((each) => each.startsWith("read")),
+      ["read a", "read b", "read c", "read d"],
+    );
   });
 
   test("is not refused because a check fails", async () => {
@@ -305,6 +325,6 @@ suite("a child", () => {
     await assert.rejects(check.ofChild({ ...RUN, id: 2 }, child("old")), CANNOT);
     const raw = { ...child("old"), ...task("old", { args: ["sh"] }) };
     await check.ofChild(RUN, raw);
-    assert.deepEqual(asked, ["resolve old", "read old", "resolve old", "read old", "resolve old"]);
+    assert.deepEqual(asked, ["resolve old", "read old", "resolve old", "resolve old"]);
   });
 });

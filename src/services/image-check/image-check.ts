@@ -4,6 +4,7 @@
  */
 import type { CacheUse } from "../../domain/action.ts";
 import type { NewAction } from "../../domain/action-record.ts";
+import type { ImageFacts } from "../../domain/image-facts.ts";
 import type { ResolvedImage } from "../../domain/image.ts";
 import type { ProjectKey } from "../../domain/ids.ts";
 import type { RunNote } from "../../domain/run-note.ts";
@@ -18,6 +19,7 @@ import type { ImageUse } from "../../images/check/certain-refusal.ts";
 import type { CheckContext } from "../../images/check/subject.ts";
 import { changesSearch, programOf } from "../../images/check/task-program.ts";
 import type { Clock } from "../../lib/clock.ts";
+import { Limiter } from "../../lib/limiter.ts";
 import type { Logger } from "../../lib/log.ts";
 import { within } from "../../lib/wait.ts";
 import { imagesIn, type Resolution, type UnpinnedRun } from "../../orchestrator/images.ts";
@@ -64,6 +66,8 @@ interface Use extends ImageUse {
 
 /** For all images of a call together. */
 const WAIT_MS = 5_000;
+/** Containers of images, of all calls at the same time: more would only make each slower. */
+const MAX_READS = 4;
 /** Images of children whose check is remembered. */
 const MAX_REMEMBERED = 2_000;
 
@@ -71,6 +75,17 @@ export function createImageCheck(options: ImageCheckOptions): ImageCheck {
   const { orchestrator, store, checker, resolveAnew, isStrict = false, driver, clock, log } = options;
   /** By run, image and what is to be started in it. */
   const checkedChildren = new Map<string, Promise<Judgement>>();
+
+  const reads = new Limiter(MAX_READS);
+  const readInTime = async (
+    { readPresent }: Pick<ImageChecker, "readPresent">,
+    image: ResolvedImage,
+    isTrusted: boolean,
+  ): Promise<ImageFacts | undefined> => {
+    const until = clock.now() + WAIT_MS;
+    // Nobody waits any more for one whose turn comes later.
+    return await reads.run(async () => (clock.now() < until ? readPresent(image, { isTrusted }) : undefined));
+  };
 
   const judge = async (
     { reference, ...resolved }: Resolution,
@@ -80,7 +95,7 @@ export function createImageCheck(options: ImageCheckOptions): ImageCheck {
     const { image } = resolved;
     if (checker === undefined || image.source === "host" || use.program === "other") return NOTHING_FOUND;
     try {
-      const facts = await checker.readPresent(image, { isTrusted });
+      const facts = (await checker.findKnown(image)) ?? (await readInTime(checker, image, isTrusted));
       if (facts === undefined) return NOTHING_FOUND;
       return judgeFacts(reference, facts, use);
     } catch (error) {
