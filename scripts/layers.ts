@@ -9,7 +9,7 @@ export interface Layer {
 
 export const LAYERS: Readonly<Record<string, Layer>> = {
   domain: {
-    what: "names, records, phases, the pure `transition`, errors, what an attempt's end means",
+    what: "names, records, phases, the pure `transition`, errors, what an attempt's end means, how two runs differ",
     imports: [],
   },
   lib: { what: "leaf helpers: clock, log, waiting, processes", imports: ["domain"] },
@@ -81,7 +81,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
     ],
   },
   pages: {
-    what: "the run page and the lists: plain HTML with one script, live by one stream",
+    what: "the run page and the lists: plain HTML with one script, live by one stream; `document/`: a run as JSON",
     imports: ["domain", "lib", "store", "logs", "wire", "services"],
   },
   client: {

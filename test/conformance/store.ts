@@ -628,6 +628,33 @@ export function storeConformance(name: string, open: () => Promise<StoreSubject>
     },
   );
 
+  check(
+    "runs are found by an image that they use: its reference, its digest, or the start of that",
+    async ({ store }) => {
+      const [one, two] = [await createRun(store, "r1"), await createRun(store, "r2")];
+      const digestOf = (digit: string) => `sha256:${digit.repeat(64)}`;
+      const image = (reference: string, digit: string) => {
+        const digest = digestOf(digit);
+        return { reference, pinned: `${reference}@${digest}`, digest, source: "registry" as const };
+      };
+      await store.pinImage(one.run, image("team/a:1", "a"));
+      await store.pinImage(two.run, image("team/a:1", "b"));
+      await store.pinImage(two.run, image("team/b:1", "c"));
+      const using = async (name: string, comparison: "exists" | "notexists" = "exists") => {
+        const where = [{ field: `image.${name}`, comparison, values: [] }];
+        const { items } = await store.listRuns({ project: "p" }, { ...PAGE, where });
+        return items.map(({ run }) => run.key.run).toSorted();
+      };
+      assert.deepEqual(await using("team/a:1"), ["r1", "r2"]);
+      assert.deepEqual(await using("team/a"), []);
+      assert.deepEqual(await using(digestOf("b")), ["r2"]);
+      assert.deepEqual(await using(`team/b@${digestOf("c")}`), ["r2"]);
+      assert.deepEqual(await using("sha256:aaaaaaaaaaaa"), ["r1"]);
+      assert.deepEqual(await using("sha256:aaaaaaaaaaaa", "notexists"), ["r2"]);
+      assert.deepEqual(await using(digestOf("d")), []);
+    },
+  );
+
   check("grants: exact objects, and prefixes that end in a slash", async ({ store }) => {
     const grants = ["s3://b/one.txt", "s3://b/dir/"];
     const { run } = await createRun(store, "r1", grants);

@@ -118,3 +118,27 @@ test("boxkite why where nothing differs, and where no run succeeded before", asy
   const action = await boxkite("why", "red/c1");
   assert.deepEqual([action.code, /try: boxkite why red;/u.test(action.stderr)], [2, true]);
 });
+
+test("boxkite get lists runs, and with --image those that use an image", async (t) => {
+  const { pin, run, boxkite } = await recordedRuns(t);
+  await pin("team/base:1", OLD);
+  await run("one");
+  await pin("team/base:1", NEW);
+  await run("two", { fails: "no" });
+  await run("three", { image: "team/other:1" });
+  const names = async (...args: string[]) =>
+    (await boxkite("get", "--json", ...args)).stdout
+      .trim()
+      .split("\n")
+      .filter((line) => line !== "")
+      .map((line) => (JSON.parse(line) as { run: string }).run);
+  assert.deepEqual(await names(), ["three", "two", "one"]);
+  assert.deepEqual(await names("--limit", "1"), ["three"]);
+  assert.deepEqual(await names("--image", "team/base:1"), ["two", "one"]);
+  assert.deepEqual(await names("--image", OLD), ["one"]);
+  assert.deepEqual(await names("--image", "sha256:222222222222"), ["two"]);
+  assert.deepEqual(await names("--image", "nobody/uses:1"), []);
+  const { stdout } = await boxkite("get", "--image", NEW);
+  assert.match(stdout, /^RUN +STATUS +TASK +STARTED +DURATION\ntwo +failed +flow\.main +\d{4}-.* UTC +\d/u);
+  assert.equal((await boxkite("get", "one", "--image", OLD)).code, 2);
+});

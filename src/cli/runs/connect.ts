@@ -51,3 +51,13 @@ export async function findServer(input: CommandInput): Promise<Server> {
     scope: { ...(project !== undefined && { project }), ...(domain !== undefined && { domain }) },
   };
 }
+
+/** Throws CONFIG_INVALID where project or domain is not said. */
+export function requirePlace({ project, domain }: Partial<ProjectKey>): ProjectKey {
+  if (project !== undefined && domain !== undefined) return { project, domain };
+  throw new BoxkiteError(
+    "CONFIG_INVALID",
+    `neither an option nor the configuration names the ${project === undefined ? "project" : "domain"} of the run`,
+    { hint: "add --project and --domain, or task.project and task.domain to the configuration" },
+  );
+}

@@ -9,21 +9,16 @@ import {
   type ProjectKey,
 } from "../../domain/ids.ts";
 import { parsePath } from "../../pages/paths.ts";
+import { requirePlace } from "./connect.ts";
 
 /** `usage`: how to name one. Throws CONFIG_INVALID. */
 export function parseRunName(text: string | undefined, scope: Partial<ProjectKey>, usage: string): ActionKey {
   if (text === undefined) throw new BoxkiteError("CONFIG_INVALID", "no run is named", { hint: usage });
   if (/^https?:\/\//u.test(text)) return ofAddress(text, usage);
-  const { project, domain } = scope;
-  if (project === undefined || domain === undefined)
-    throw new BoxkiteError(
-      "CONFIG_INVALID",
-      `it is not said which ${project === undefined ? "project" : "domain"} the run ${text} is in`,
-      { hint: "add --project and --domain, or task.project and task.domain to the configuration" },
-    );
+  const place = requirePlace(scope);
   const [run = "", action = ROOT_ACTION, ...more] = text.split("/");
   if (more.length > 0) throw unknown(text, usage);
-  return { project, domain, run: checkRunName(run), action: checkActionName(action) };
+  return { ...place, run: checkRunName(run), action: checkActionName(action) };
 }
 
 function ofAddress(text: string, usage: string): ActionKey {

@@ -56,6 +56,25 @@ const FIELDS = {
   updated_at: UPDATED_AT,
 };
 
+/** `labels.NAME`: its value. `image.NAME`: NULL where no action of the run may use this image. */
+function dynamicField(field: string): ReturnType<NonNullable<ListShape["dynamicField"]>> {
+  const [kind, name] = [field.slice(0, field.indexOf(".")), field.slice(field.indexOf(".") + 1)];
+  if (kind === "labels") return { sql: "(runs.settings -> 'labels' ->> ?)", values: [name] };
+  if (kind !== "image") return undefined;
+  const digest = DIGEST_START.exec(name)?.[0];
+  const [condition, values] =
+    digest === undefined
+      ? ["reference = ?", [name]]
+      : ["substr(image ->> 'digest', 1, ?) = ?", [digest.length, digest]];
+  return {
+    sql: `(SELECT 1 FROM run_images WHERE run_id = runs.id AND ${condition} LIMIT 1)`,
+    values,
+  };
+}
+
+/** At the end of a name, as lists and pages show it: of a digest mostly the first 12 digits. */
+const DIGEST_START = /sha256:[0-9a-f]{12,64}$/u;
+
 export function runStore(database: Database, notify: OnChange): RunStore {
   return {
     createRun: async (run, root, images, seeds = []) => {
@@ -110,10 +129,7 @@ export function runStore(database: Database, notify: OnChange): RunStore {
         where: ["actions.name = 'a0'", ...sql],
         values,
         fields: FIELDS,
-        dynamicField: (field) =>
-          field.startsWith("labels.")
-            ? { sql: "(runs.settings -> 'labels' ->> ?)", values: [field.slice("labels.".length)] }
-            : undefined,
+        dynamicField,
         id: "runs.id",
         defaultSort: { field: "created_at", ascending: false },
       };
