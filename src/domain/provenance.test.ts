@@ -33,11 +33,15 @@ test("the commit is read from the link that the SDK sends", () => {
   const linked = (sourceUrl: string) => provenanceOf({}, { reads: [], sourceUrl }).code;
   for (const url of [
     `https://github.com/team/app/blob/${commit}/flow.py#L12`,
-    `https://gitlab.com/team/app/-/blob/${commit}/flow.py`,
+    `https://gitlab.com/team/app/-/blob/${commit}/flow.py#L12`,
   ]) {
     assert.deepEqual(linked(url).source, { url, commit });
     assert.equal(describeCode(linked(url)), "in the image, commit 0123456789ab");
   }
+  // Of a checkout with changes the SDK sends no line.
+  const url = `https://github.com/team/app/blob/${commit}/flow.py`;
+  assert.deepEqual(linked(url).source, { url, commit, isChanged: true });
+  assert.equal(describeCode(linked(url)), "in the image, commit 0123456789ab with changes");
   const branch = "https://github.com/team/app/blob/main/flow.py";
   assert.deepEqual(linked(branch).source, { url: branch });
   assert.equal(describeCode({ bundles: [BUNDLE] }), BUNDLE);

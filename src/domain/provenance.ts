@@ -30,6 +30,8 @@ export interface SourceLink {
   readonly url: string;
   /** Undefined where the URL has none. */
   readonly commit?: string;
+  /** The checkout had changes that are not in the commit. */
+  readonly isChanged?: true;
 }
 
 export function provenanceOf(
@@ -52,18 +54,29 @@ function codeOf(task: Pick<TaskDefinition, "reads" | "sourceUrl"> | undefined): 
   return { bundles: reads, ...(sourceUrl !== undefined && { source: sourceLink(sourceUrl) }) };
 }
 
-/** As flyte 2.12.1 writes it for GitHub and GitLab (flyte/git/_config.py): `…/blob/COMMIT/path/of/file.py#L12`. */
+/**
+ * As flyte 2.12.1 writes it for GitHub and GitLab (flyte/git/_config.py): `…/blob/COMMIT/path/of/file.py#L12`, and without
+ * the line where the checkout has changes.
+ */
 const COMMIT = /\/blob\/([0-9a-f]{7,64})\//u;
+const LINE = /#L\d+$/u;
 
 function sourceLink(url: string): SourceLink {
   const commit = COMMIT.exec(url)?.[1];
-  return { url, ...(commit !== undefined && { commit }) };
+  if (commit === undefined) return { url };
+  return LINE.test(url) ? { url, commit } : { url, commit, isChanged: true };
 }
 
 /** For people: `the bundle s3://…, commit 1234abcd`. */
 export function describeCode({ bundles, source }: CodeOrigin): string {
   const code = bundles.length === 0 ? "in the image" : bundles.join(", ");
-  return source?.commit === undefined ? code : `${code}, commit ${source.commit.slice(0, SHORT_COMMIT)}`;
+  return source?.commit === undefined ? code : `${code}, ${describeCommit(source)}`;
+}
+
+/** Empty where none is known. */
+export function describeCommit({ commit, isChanged }: SourceLink): string {
+  if (commit === undefined) return "";
+  return `commit ${commit.slice(0, SHORT_COMMIT)}${isChanged === true ? " with changes" : ""}`;
 }
 
 const SHORT_COMMIT = 12;

@@ -1,6 +1,6 @@
 /**
  * What a server says of a run and of one of its actions, as JSON at `/v2/domain/D/project/P/runs/R/document`. Clients show
- * it and compare two of them. Times are in milliseconds since the epoch, sizes in bytes. What is cut says so.
+ * it and compare two of them. Times are in milliseconds since the epoch, sizes in bytes.
  */
 import type { ActionError, ActionKind, CacheStatus, ResultSource, TimeMs } from "./action.ts";
 import type { AttemptOutcome } from "./attempt.ts";
@@ -22,6 +22,8 @@ export interface RunDocument {
   readonly action: ActionEntry;
   /** That of the action; with the root those of all actions. */
   readonly images: readonly ImageEntry[];
+  /** How many more there are. */
+  readonly omittedImages: number;
   /** With the root: its tasks in the order of their first actions. */
   readonly tasks: readonly TaskTotals[];
   /** With the root of a run that failed. */

@@ -1,6 +1,6 @@
 /** Where the result of an attempt comes from, as facts of the attempt. */
 import { describeAdaptation } from "../domain/adaptation.ts";
-import { describeProgram, type CodeOrigin, type Provenance } from "../domain/provenance.ts";
+import { describeCommit, describeProgram, type CodeOrigin, type Provenance } from "../domain/provenance.ts";
 import { html, type Html } from "./html.ts";
 import { code, type Fact } from "./parts.ts";
 
@@ -25,9 +25,5 @@ function codeHtml({ bundles }: CodeOrigin): Html | string {
 }
 
 function sourceHtml({ source }: CodeOrigin): Html | undefined {
-  if (source === undefined) return undefined;
-  const { url, commit } = source;
-  return html`<a href="${url}" rel="noreferrer"
-    >${commit === undefined ? url : html`commit <code>${commit}</code>`}</a
-  >`;
+  return source && html`<a href="${source.url}" rel="noreferrer">${describeCommit(source) || source.url}</a>`;
 }

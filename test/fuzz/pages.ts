@@ -11,6 +11,7 @@ const RUN_PARTS = [
   "/stream",
   "/inputs",
   "/log",
+  "/document",
   "/abort",
   "/answer",
   "/conditions/q1",

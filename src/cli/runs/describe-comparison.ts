@@ -22,7 +22,7 @@ export function comparisonText(comparison: Comparison): string {
 }
 
 export function comparisonLines(comparison: Comparison): string[] {
-  const { before, after, images, durations, tasks } = comparison;
+  const { before, after, images, omittedImages, durations, tasks } = comparison;
   const same = sectionsOf(comparison).flatMap(([name, lines]) => (lines.length === 0 ? [name] : []));
   const unread = images.flatMap((image) => image.unread);
   return [
@@ -37,6 +37,7 @@ export function comparisonLines(comparison: Comparison): string[] {
     ...(tasks.length > 1 ? ["", "tasks, per action", ...indented(taskLines(tasks))] : []),
     "",
     ...(same.length > 0 ? [`the same: ${same.join(", ")}`] : []),
+    ...(omittedImages > 0 ? [`not compared: ${omittedImages} more images`] : []),
     ...(unread.length > 0
       ? [`not known: what is in ${unread.map(plain).join(", ")}; boxkite images check IMAGE reads it`]
       : []),

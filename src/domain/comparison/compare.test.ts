@@ -91,6 +91,7 @@ const GREEN: RunDocument = {
   },
   action: ACTION,
   images: [IMAGE],
+  omittedImages: 0,
   tasks: [{ task: "flow.main", actions: 1, failed: 0, queuedMs: 500, runningMs: 2_000, first: "a0" }],
 };
 
@@ -174,7 +175,7 @@ test("code, inputs, environment, settings, and what ran it", () => {
   assert.ok(attempt !== undefined);
   const code = {
     bundles: [],
-    source: { url: "https://github.com/t/a/blob/abcdef0/f.py", commit: "abcdef0" },
+    source: { url: "https://github.com/t/a/blob/abcdef0/f.py#L1", commit: "abcdef0" },
   };
   const provenance = { ...attempt.provenance, code, sdk: { name: "flyte", version: "2.11.0" } };
   const red = changed({
@@ -203,7 +204,7 @@ test("code, inputs, environment, settings, and what ran it", () => {
   assert.equal(isDifferent(comparison), true);
   assert.deepEqual(comparison.code, [
     { name: "bundle", before: "s3://b/one.tgz", after: "in the image" },
-    { name: "commit", after: "abcdef0" },
+    { name: "source", after: "commit abcdef0" },
     { name: "version", before: "v1", after: "v2" },
   ]);
   assert.deepEqual(comparison.runtime, [{ name: "SDK", before: "flyte 2.12.1", after: "flyte 2.11.0" }]);

@@ -2,7 +2,7 @@
 import { describeAdaptation } from "../adaptation.ts";
 import type { TimeMs } from "../action.ts";
 import type { Phase } from "../phase.ts";
-import { describeProgram, type Provenance } from "../provenance.ts";
+import { describeCommit, describeProgram, type Provenance } from "../provenance.ts";
 import type { ActionEntry, RunDocument, TaskTotals } from "../run-document.ts";
 import { changesOf, type Change, type Values } from "./changes.ts";
 import { compareImages, type ImageComparison } from "./images.ts";
@@ -13,6 +13,8 @@ export interface Comparison {
   readonly after: ComparedAction;
   /** That differ. */
   readonly images: readonly ImageComparison[];
+  /** How many more are not compared. */
+  readonly omittedImages: number;
   /** Task and version, code bundle, commit. */
   readonly code: readonly Change[];
   /** Interpreter, SDK, engine, adaptations. */
@@ -62,6 +64,7 @@ export function compareDocuments(before: RunDocument, after: RunDocument): Compa
     before: comparedAction(before),
     after: comparedAction(after),
     images: compareImages(before, after),
+    omittedImages: Math.max(before.omittedImages, after.omittedImages),
     code: changesOf(codeOf(before.action), codeOf(after.action)),
     runtime: changesOf(runtimeOf(before.action), runtimeOf(after.action)),
     inputs: compareInputs(before.action, after.action),
@@ -103,8 +106,7 @@ function codeOf(action: ActionEntry): Values {
     task: action.task?.name,
     version: action.task?.version,
     bundle: code && (code.bundles.join(", ") || "in the image"),
-    commit: code?.source?.commit,
-    source: code?.source?.commit === undefined ? code?.source?.url : undefined,
+    source: code?.source && (describeCommit(code.source) || code.source.url),
   };
 }
 

@@ -5,7 +5,8 @@ import type { ImageContents, ImageEntry, PythonEntry } from "../../domain/run-do
 import { findImageFacts, pythonOfTasks } from "../../services/known-images.ts";
 import type { StoreReader } from "../../store/reader.ts";
 
-const MAX_IMAGES = 50;
+/** Of one document. */
+export const MAX_IMAGES = 50;
 const MAX_LAYERS = 200;
 const MAX_PACKAGES = 1_000;
 
@@ -14,7 +15,7 @@ export function imageEntries(
   images: readonly ResolvedImage[],
 ): Promise<readonly ImageEntry[]> {
   return Promise.all(
-    images.slice(0, MAX_IMAGES).map(async (image) => {
+    images.map(async (image) => {
       const facts = await findImageFacts(store, image);
       return { ...image, ...(facts && { contents: contentsOf(facts) }) };
     }),

@@ -12,7 +12,7 @@ import {
 import type { PageContext } from "../page-context.ts";
 import { rootCause } from "../root-cause.ts";
 import { actionEntry } from "./action-entry.ts";
-import { imageEntries } from "./image-entry.ts";
+import { imageEntries, MAX_IMAGES } from "./image-entry.ts";
 
 type DocumentContext = Pick<PageContext, "store" | "objects" | "bucket" | "log" | "fingerprint">;
 
@@ -27,11 +27,11 @@ export async function runDocument(
   const { store } = context;
   const isRoot = record.key.action === ROOT_ACTION;
   const [action, pinned] = await Promise.all([actionEntry(context, run, record), store.runImages(run.id)]);
+  const used = isRoot
+    ? pinned
+    : imagesOf(action.attempts.at(-1)?.provenance.image, action.task?.image, pinned);
   const [images, tasks, failure] = await Promise.all([
-    imageEntries(
-      store,
-      isRoot ? pinned : imagesOf(action.attempts.at(-1)?.provenance.image, action.task?.image, pinned),
-    ),
+    imageEntries(store, used.slice(0, MAX_IMAGES)),
     isRoot ? store.taskTotals(run.id, MAX_TASKS) : [],
     isRoot && hasFailed(run) ? failureEntry(context, run, record) : undefined,
   ]);
@@ -40,6 +40,7 @@ export async function runDocument(
     run: runEntry(run),
     action,
     images,
+    omittedImages: used.length - images.length,
     tasks,
     ...(failure && { failure }),
   };

@@ -37,6 +37,8 @@ export interface SpecSettings {
   readonly bundle: { readonly uri: string; readonly destination: string } | undefined;
   /** Module paths are relative to it. */
   readonly rootDir: string;
+  /** Where the source of a module is, at the commit that is checked out; undefined where nothing says. */
+  readonly sourceUrlOf?: ((modulePath: string) => string | undefined) | undefined;
 }
 
 export const SDK_VERSION = "0.1.0";
@@ -67,8 +69,16 @@ export function encodeTaskSpec(definition: TaskDefinition, settings: SpecSetting
       name: definition.environment.name.slice(0, SHORT_NAME_LENGTH),
       description: definition.environment.description,
     },
-    documentation: { shortDescription: definition.description.slice(0, 255) },
+    documentation: {
+      shortDescription: definition.description.slice(0, 255),
+      ...sourceCodeOf(definition, settings),
+    },
   });
+}
+
+function sourceCodeOf({ modulePath }: TaskDefinition, { sourceUrlOf }: SpecSettings) {
+  const link = sourceUrlOf?.(modulePath);
+  return link === undefined ? {} : { sourceCode: { link } };
 }
 
 function encodeTemplate(definition: TaskDefinition, settings: SpecSettings): TaskTemplate {

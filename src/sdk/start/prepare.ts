@@ -26,11 +26,13 @@ export async function prepare(
       },
     );
   }
-  const [{ resolveImages }, { codeFilesOf }, { packBundle }] = await Promise.all([
+  const [{ resolveImages }, { codeFilesOf }, { packBundle }, { readSourceLinks }] = await Promise.all([
     import("./image-resolve.ts"),
     import("./code-files.ts"),
     import("./bundle.ts"),
+    import("./source-links.ts"),
   ]);
+  const links = readSourceLinks(config.rootDir);
   const baked =
     copyStyle === "none"
       ? (): readonly string[] => codeFilesOf(closure, "loaded_modules", config.rootDir)
@@ -48,6 +50,7 @@ export async function prepare(
     bundle:
       bundle === undefined ? undefined : { uri: await upload(bundle, config, target), destination: "." },
     rootDir: config.rootDir,
+    sourceUrlOf: await links,
   };
 }
 
