@@ -6,6 +6,7 @@ import { randomBytes, timingSafeEqual } from "node:crypto";
 import type { ActionRecord } from "../domain/action-record.ts";
 import type { TimeMs } from "../domain/action.ts";
 import type { AttemptKey } from "../domain/attempt.ts";
+import { BoxkiteError } from "../domain/errors.ts";
 import type { Clock, Timer } from "../lib/clock.ts";
 import { REPRODUCTION_TOKEN_PREFIX } from "../lib/token-text.ts";
 import { attemptOfName, nameOfAttempt } from "./attempt-name.ts";
@@ -30,7 +31,7 @@ export interface Reproductions {
   /** Undefined for one that has ended. */
   find(id: string): Reproduction | undefined;
   ofToken(token: string): Reproduction | undefined;
-  /** Kept for as long as the reproduction, for those who watch its calls. */
+  /** Kept for as long as the reproduction, for those who watch its calls; once. Throws LIMIT_EXCEEDED. */
   recordTrace(id: string, trace: NewTrace): void;
   /** Calls back after each trace. Returns a function that stops that. */
   onTrace(id: string, listener: () => void): () => void;
@@ -43,6 +44,9 @@ export interface Reproductions {
 
 /** Of a working day: who forgets a terminal leaves no rights behind for longer. */
 export const REPRODUCTION_LIFETIME_MS = 8 * 3_600_000;
+
+/** They are kept in memory. */
+export const MOST_TRACES = 1_000;
 
 interface Live extends Reproduction {
   readonly token: string;
@@ -89,8 +93,11 @@ export function createReproductions(clock: Clock): Reproductions {
     },
     recordTrace: (id, trace) => {
       const found = live.get(id);
-      found?.traces.push(trace);
-      for (const listener of found?.onTrace ?? []) listener();
+      const { action } = trace.key;
+      if (found === undefined || found.traces.some(({ key }) => key.action === action)) return;
+      if (found.traces.length === MOST_TRACES) throw tooManyTraces();
+      found.traces.push(trace);
+      for (const listener of found.onTrace) listener();
     },
     onTrace: (id, listener) => listen(live.get(id)?.onTrace, listener),
     end,
@@ -99,6 +106,16 @@ export function createReproductions(clock: Clock): Reproductions {
       for (const id of live.keys()) end(id);
     },
   };
+}
+
+function tooManyTraces(): BoxkiteError {
+  return new BoxkiteError(
+    "LIMIT_EXCEEDED",
+    `the program has recorded ${MOST_TRACES} traces that its action had not`,
+    {
+      hint: "start a run for that: a reproduction keeps them in memory",
+    },
+  );
 }
 
 function listen(listeners: Set<() => void> | undefined, listener: () => void): () => void {
