@@ -3,6 +3,7 @@
  * begins one has to be able to add an action to the run, since its program acts with the rights of the run.
  */
 import { toBinary } from "@bufbuild/protobuf";
+import type { AttemptStart } from "../domain/attempt-start.ts";
 import { BoxkiteError } from "../domain/errors.ts";
 import type { ActionKey } from "../domain/ids.ts";
 import type { Principal } from "../domain/principal.ts";
@@ -63,6 +64,8 @@ export interface BegunReproduction {
     readonly isolation?: string;
     /** In base64. */
     readonly archive: string;
+    /** How it is started; absent where the image is started as it is. */
+    readonly start?: AttemptStart;
   };
   /** The objects that the task names as its code, with links to read them. */
   readonly code: readonly { readonly uri: string; readonly url: string }[];

@@ -1,14 +1,25 @@
 /** `boxkite reproduce` with the stock SDK in containers of Podman: what a task did is done again on a terminal. */
 import assert from "node:assert/strict";
-import { readFile, writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { copyFile, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { before, suite, test } from "node:test";
-import { engineOutput, missingEngine } from "../helpers/engine.ts";
+import { before, suite, test, type TestContext } from "node:test";
+import { engineCommand, engineOutput, missingEngine } from "../helpers/engine.ts";
 import { processSubject, usePython, type Subject } from "../helpers/process-subject.ts";
 import { BOXKITE } from "../helpers/server.ts";
 import { runProgram, stockPython } from "../helpers/stock-sdk.ts";
 import { runOnPty } from "../helpers/terminal.ts";
 import { LABEL } from "../../src/executors/container/container-spec.ts";
+
+const SDK_IMAGE = "ghcr.io/flyteorg/flyte:py3.11-v2.12.1";
+/** The image of the SDK, without its shells. */
+const BARE_IMAGE = `localhost/boxkite-test-bare:${process.pid}`;
+/** With the code in its WORKDIR. */
+const CODED_IMAGE = `localhost/boxkite-test-coded:${process.pid}`;
+const BUSYBOX = process.env.BOXKITE_TEST_BUSYBOX ?? "/bin/busybox";
+/** From where the command takes it on machines that have none. */
+const BUSYBOX_IMAGE = "docker.io/library/busybox:musl";
+const withoutBusybox = existsSync(BUSYBOX) ? false : `there is no static busybox at ${BUSYBOX}`;
 
 const FLOW = `
 import os
@@ -35,10 +46,24 @@ async def parent(x: int) -> int:
         raise ValueError("green is not allowed")
     return second
 
+bare_env = flyte.TaskEnvironment(name="b", image="BARE")
+
+@bare_env.task
+def bare() -> str:
+    return "no shell" if not os.path.exists("/bin/sh") else "a shell"
+
+coded_env = flyte.TaskEnvironment(name="c", image="CODED")
+
+@coded_env.task
+def coded(x: int) -> int:
+    return x + 1
+
 @env.task
 def divide(x: int, label: str = "") -> tuple[float, str]:
     return 12 / x, label + os.environ["COLOUR"]
-`;
+`
+  .replace("BARE", BARE_IMAGE)
+  .replace("CODED", CODED_IMAGE);
 
 const skip = missingEngine("podman");
 
@@ -86,6 +111,35 @@ suite("boxkite reproduce", { skip: skip ?? false }, () => {
         other.stderr,
         /this call is not in the record: action a0 of run \S+ has not called e\.child/u,
       );
+    });
+
+    await suiteOf.test("an image without a shell gets a static one", { skip: withoutBusybox }, async () => {
+      await makeImageWithoutShell(suiteOf, subject.directory);
+      const { name } = await subject.run("bare", {});
+      const command = [BOXKITE, "reproduce", name, "--config", subject.server.config, "--shell"];
+      const { code, output } = await runOnPty(
+        [process.execPath, ...command],
+        [["# ", "ls -d /run/boxkite; /run/boxkite/run 2>/dev/null; exit 6"]],
+        { cwd: subject.directory },
+      );
+      assert.equal(code, 6, output);
+      assert.match(output, /^the image has no shell: this one is busybox from /mu);
+      assert.match(output, /^it succeeded:\r?\n {2}o0 = "no shell"/mu);
+    });
+
+    await suiteOf.test("code in the image is a copy of its WORKDIR, for editing", async () => {
+      const { directory } = subject;
+      const lines = "WORKDIR /app\nCOPY flow.py .\nRUN mkdir env && ln -s /usr/bin/env env/program";
+      await makeImage(suiteOf, directory, CODED_IMAGE, `FROM ${SDK_IMAGE}\n${lines}\n`);
+      const { name } = await subject.run("coded", { x: 1 }, { copy_style: "none", version: "1" });
+      const as = await reproduce(subject, name);
+      assert.match(as.stderr, /and mounted at \/app$/mu);
+      assert.match(as.stderr, /^it succeeded:\n {2}o0 = 2$/mu);
+      const source = join(directory, `reproduce-${name}-a0`);
+      assert.equal(existsSync(join(source, "env")), false, "what has links that lead out is the image's own");
+      const text = await readFile(join(source, "flow.py"), "utf8");
+      await writeFile(join(source, "flow.py"), text.replace(/(def coded.*\n.*)x \+ 1/u, "$1x + 41"));
+      assert.match((await reproduce(subject, name)).stderr, /^it succeeded:\n {2}o0 = 42$/mu);
     });
 
     await suiteOf.test("pdb stops where the task raised", async () => {
@@ -142,4 +196,27 @@ suite("boxkite reproduce", { skip: skip ?? false }, () => {
 function reproduce({ directory, server }: Subject, ...args: readonly string[]) {
   const command = [BOXKITE, "reproduce", "--config", server.config, ...args];
   return runProgram(process.execPath, command, { cwd: directory });
+}
+
+async function makeImage(
+  t: TestContext,
+  directory: string,
+  image: string,
+  containerfile: string,
+): Promise<void> {
+  await writeFile(join(directory, "Containerfile"), containerfile);
+  await engineOutput("podman", ["build", "--quiet", "--tag", image, directory]);
+  t.after(() => engineCommand("podman", ["rmi", "--force", image]));
+}
+
+async function makeImageWithoutShell(t: TestContext, directory: string): Promise<void> {
+  const shells = ["sh", "bash", "dash", "rbash"].flatMap((name) => [`/bin/${name}`, `/usr/bin/${name}`]);
+  const script = `import os; [os.path.lexists(p) and os.remove(p) for p in ${JSON.stringify(shells)}]`;
+  const run = JSON.stringify(["python", "-c", script]);
+  await makeImage(t, directory, BARE_IMAGE, `FROM ${SDK_IMAGE}\nRUN ${run}\n`);
+  const { code } = await engineCommand("podman", ["image", "exists", BUSYBOX_IMAGE]);
+  if (code === 0) return;
+  // A stand-in, made of the machine's own.
+  await copyFile(BUSYBOX, join(directory, "busybox"));
+  await makeImage(t, directory, BUSYBOX_IMAGE, "FROM scratch\nCOPY busybox /bin/busybox\n");
 }

@@ -214,6 +214,18 @@ test("what its caller forgets ends by itself", async (t) => {
   assert.equal((await codeOf(call))?.code, Code.Unauthenticated);
 });
 
+test("where tasks run in no container, the command is refused with a hint", async (t) => {
+  const executor = createFakeExecutor();
+  const { url, transport } = await startInProcess(t, executor);
+  await startTask(transport, executor, "own");
+  const path = reproductionsPath({ ...SCOPE, run: "own", action: ROOT });
+  const answer = await fetch(url + path, { method: "POST", body: "{}" });
+  const { error } = (await answer.json()) as { readonly error: Readonly<Record<string, string>> };
+  assert.equal(answer.status, 400);
+  assert.equal(error["message"], "tasks of this server run in no container: fake");
+  assert.match(error["hint"] ?? "", /boxkite up --engine podman/u);
+});
+
 test("what cannot be run again is refused with a hint", async (t) => {
   const { ask, path, parent } = await subject(t);
   const rows: readonly [path: string, body: object | undefined, status: number, message: RegExp][] = [

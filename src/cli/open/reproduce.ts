@@ -1,6 +1,7 @@
 /** `boxkite reproduce`: runs an action again on this terminal, or opens a shell where it would run. */
 import type { EngineApi } from "../../containers/api.ts";
 import { shellOf } from "../../containers/static-shell.ts";
+import { describeAdaptation } from "../../domain/adaptation.ts";
 import { BoxkiteError } from "../../domain/errors.ts";
 import { reproductionsPath, type BegunReproduction } from "../../services/reproductions.ts";
 import type { ReproductionOutcome } from "../../services/reproduction-outcome.ts";
@@ -92,6 +93,9 @@ async function changesOf(
 ): Promise<ContainerChanges> {
   const terminal = isTerminal();
   const { Image, Cmd, Entrypoint, Env } = bodyOf(begun);
+  // The code is this command's to bring.
+  for (const each of begun.container.start?.adaptations ?? [])
+    if (each.kind !== "code") say(`as in the run, ${describeAdaptation(each)}`);
   const image = await api.inspectImage(Image);
   const debug = isDebugged
     ? await pythonDebugger(begun.language, pythonPathOf(Env, image?.env ?? {}))

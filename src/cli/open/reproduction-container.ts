@@ -44,7 +44,9 @@ export async function createReproductionContainer(
   environment: NodeJS.ProcessEnv,
 ): Promise<string> {
   const body = bodyOf(begun);
-  const targets = new Set(mounts.map(({ target }) => target));
+  // The server may have mounted the same code, for reading only.
+  const isCovered = (path: string) =>
+    mounts.some(({ target }) => path === target || path.startsWith(`${target}/`));
   const changed = {
     ...body,
     ...(program && { Entrypoint: program, Cmd: [] }),
@@ -58,7 +60,7 @@ export async function createReproductionContainer(
     HostConfig: {
       ...body.HostConfig,
       Mounts: [
-        ...(body.HostConfig.Mounts ?? []).filter(({ Target }) => !targets.has(Target)),
+        ...(body.HostConfig.Mounts ?? []).filter(({ Target }) => !isCovered(Target)),
         ...mounts.map(({ source, target }) => ({ Type: "bind", Source: source, Target: target })),
       ],
     },
