@@ -50,24 +50,46 @@ async function place(given: Case) {
   return { placed, asked };
 }
 
+/** In which the SDK cannot unpack its code. */
+const WITHOUT_TAR = { programs: {} };
 const targetOf = async (given: Case) => (await place(given)).placed?.options.archives?.[0]?.target;
 /** The task fetches and unpacks it itself. */
 const isLeft = async (given: Case) => (await place(given)).placed === undefined;
 
-test("the archive is unpacked into WORKDIR, and its files belong to USER", async () => {
-  const { placed, asked } = await place({ container: { user: { uid: 4242, gid: 17, name: "team" } } });
+test("an image in which the SDK unpacks its code is left alone", async () => {
+  assert.deepEqual(await place({}), { placed: undefined, asked: [] });
+  assert.deepEqual(
+    await place({ dest: "/code" }),
+    { placed: undefined, asked: [] },
+    "root writes there, too",
+  );
+  const pkl = { args: ["a0", "--pkl", URI, "--dest", "."] };
+  assert.equal(await isLeft({ spec: pkl, container: WITHOUT_TAR }), true, "a pickle is not unpacked");
+});
+
+test("where it cannot, the archive is unpacked into WORKDIR, and its files belong to USER", async () => {
+  const user = { uid: 4242, gid: 17, name: "team" };
+  const workdir = { path: "/app", writable: false };
+  const { placed, asked } = await place({ container: { user, workdir } });
   assert.deepEqual(placed, {
     options: { archives: [{ source: ARCHIVE, target: "/app", owner: { uid: 4242, gid: 17 } }] },
     adaptation: { kind: "code", uri: URI, target: "/app" },
   });
   assert.deepEqual(asked, [`prepare tgz ${URI} for r`]);
+  assert.equal(await targetOf({ container: WITHOUT_TAR }), "/app");
+  assert.equal(await targetOf({ container: { user }, dest: "/code" }), "/code", "who knows whether it may");
 });
 
 test("the target is the destination, seen from where the program starts", async () => {
-  assert.equal(await targetOf({ config: { workdir: "" } }), "/");
-  assert.equal(await targetOf({ dest: "code/now" }), "/app/code/now");
-  assert.equal(await targetOf({ dest: "/code" }), "/code");
-  const wrapper = { entrypoint: "passes", workdir: { path: "/srv", writable: true } } as const;
+  const container = WITHOUT_TAR;
+  assert.equal(await targetOf({ container, config: { workdir: "" } }), "/");
+  assert.equal(await targetOf({ container, dest: "code/now" }), "/app/code/now");
+  assert.equal(await targetOf({ container, dest: "/code" }), "/code");
+  const wrapper = {
+    ...container,
+    entrypoint: "passes",
+    workdir: { path: "/srv", writable: true },
+  } as const;
   assert.equal(await targetOf({ container: wrapper }), "/srv", "its ENTRYPOINT goes there");
   assert.equal(
     await targetOf({ container: wrapper, spec: { command: ["/usr/bin/python"] } }),
@@ -77,32 +99,30 @@ test("the target is the destination, seen from where the program starts", async 
 });
 
 test("nothing is done without code, with a bundle that is not prepared, or for an unknown user", async () => {
-  const none = await place({ spec: { args: ["a0", "--dest", "."] } });
+  const none = await place({ container: WITHOUT_TAR, spec: { args: ["a0", "--dest", "."] } });
   assert.deepEqual(none, { placed: undefined, asked: [] });
-  assert.equal(await isLeft({ isPrepared: false }), true);
-  const { user: _unknown, ...container } = imageFacts().container;
+  assert.equal(await isLeft({ container: WITHOUT_TAR, isPrepared: false }), true);
+  const { user: _unknown, ...container } = imageFacts(WITHOUT_TAR).container;
   assert.equal(await isLeft({ container }), true);
 });
 
-test("what a volume or a mount would hide, the task unpacks itself", async () => {
-  assert.equal(await isLeft({ config: { volumes: ["/app"] } }), true);
-  assert.equal(await isLeft({ config: { volumes: ["/app/"], workdir: "/app/sub" } }), true);
-  assert.equal(await isLeft({ spec: { tmpfs: [{ target: "/app", sizeBytes: 1 }] } }), true);
-  assert.equal(await isLeft({ config: { volumes: ["/app/data"] }, top: ["data"] }), true);
-  assert.equal(await isLeft({ config: { workdir: "/" }, top: ["dev"] }), true);
-  assert.equal(await targetOf({ config: { volumes: ["/app/data"] }, top: ["main.py"] }), "/app");
-  assert.equal(await targetOf({ config: { volumes: ["/application"] } }), "/app");
-  assert.equal(await targetOf({ config: { workdir: "/" }, top: ["main.py"] }), "/");
-});
-
-test("where it cannot, for want of tar or rights, files are mounted over the volume", async () => {
-  const volume = { config: { volumes: ["/app"] } };
-  const mounted = { readOnlyMounts: [{ source: "/files/0", target: "/app/d/0.py" }] };
-  const withoutTar = await place({ ...volume, container: { programs: {} } });
-  assert.deepEqual(withoutTar.placed?.options, mounted);
-  const closed = await place({ ...volume, container: { workdir: { path: "/app", writable: false } } });
-  assert.deepEqual(closed.placed?.options, mounted);
-  assert.equal(await isLeft({ ...volume, container: { programs: {} }, mountsFiles: false }), true);
+test("what a volume or a mount would hide is mounted file by file", async () => {
+  const isMounted = async (given: Case) => {
+    const { placed } = await place({ container: WITHOUT_TAR, ...given });
+    return placed?.options.readOnlyMounts !== undefined;
+  };
+  assert.deepEqual((await place({ container: WITHOUT_TAR, config: { volumes: ["/app"] } })).placed?.options, {
+    readOnlyMounts: [{ source: "/files/0", target: "/app/d/0.py" }],
+  });
+  assert.equal(await isMounted({ config: { volumes: ["/app/"], workdir: "/app/sub" } }), true);
+  assert.equal(await isMounted({ spec: { tmpfs: [{ target: "/app", sizeBytes: 1 }] } }), true);
+  assert.equal(await isMounted({ config: { volumes: ["/app/data"] }, top: ["data"] }), true);
+  assert.equal(await isMounted({ config: { workdir: "/" }, top: ["dev"] }), true);
+  assert.equal(await isMounted({ config: { volumes: ["/app/data"] }, top: ["main.py"] }), false);
+  assert.equal(await isMounted({ config: { volumes: ["/application"] } }), false);
+  assert.equal(await isMounted({ config: { workdir: "/" }, top: ["main.py"] }), false);
+  const elsewhere = { container: WITHOUT_TAR, config: { volumes: ["/app"] }, mountsFiles: false } as const;
+  assert.equal(await isLeft(elsewhere), true);
 });
 
 test("in a read-only root files are mounted with docker, and unpacked by podman", async () => {
@@ -115,6 +135,6 @@ test("in a read-only root files are mounted with docker, and unpacked by podman"
   assert.deepEqual(docker.asked, [`prepare tgz ${URI} for r`, `unpack ${ARCHIVE}`]);
   assert.equal(await isLeft({ readOnlyRoot: true, engine: "docker", mountsFiles: false }), true);
   assert.equal(await isLeft({ readOnlyRoot: true, engine: "docker", files: MOST_MOUNTS + 1 }), true);
-  assert.equal(await isLeft({ readOnlyRoot: true, writable: ["/app"] }), true);
+  assert.equal(await isLeft({ readOnlyRoot: true, writable: ["/app"] }), true, "a volume for the SDK");
   assert.equal(await isLeft({ readOnlyRoot: true, dest: "/tmp/code" }), true);
 });

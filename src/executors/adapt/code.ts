@@ -1,11 +1,11 @@
-/** Whether the server brings a task's code into its container, and how; see docs/decisions/0015-code-is-put-into-workdir.md. */
+/** Whether the server brings a task's code into its container, and how; see docs/decisions/0015-code-is-brought-where-it-cannot-be-fetched.md. */
 import { posix } from "node:path";
 import { parseCodeBundle, type CodeBundle } from "../../code-bundles/bundle-arguments.ts";
 import type { CodeBundles } from "../../code-bundles/code-bundles.ts";
 import type { PreparedBundle } from "../../code-bundles/prepared-bundle.ts";
 import type { EngineName } from "../../containers/types.ts";
 import type { Adaptation } from "../../domain/adaptation.ts";
-import type { ImageFacts } from "../../domain/image-facts.ts";
+import type { ContainerFacts, ImageFacts } from "../../domain/image-facts.ts";
 import type { MountOptions } from "../attempt-options.ts";
 import type { Confinement } from "../container/confinement.ts";
 import { putsIntoReadOnlyRoot } from "../container/put-archives.ts";
@@ -33,7 +33,10 @@ export const MOST_MOUNTS = 500;
 /** What every container has mounted. */
 const OWN_MOUNTS = ["/dev", "/proc", "/sys"];
 
-/** Undefined: the task fetches and unpacks its code itself, if it has any. `spec`: as it will be started. */
+/**
+ * Undefined: the task fetches and unpacks its code itself, if it has any: where it can, and where the server cannot. `spec`:
+ * as it will be started.
+ */
 export async function placeCode(
   spec: Spec,
   facts: ImageFacts,
@@ -43,11 +46,15 @@ export async function placeCode(
   const bundle = parseCodeBundle(spec.args);
   const owner = facts.container.user;
   if (bundle === undefined || owner === undefined) return undefined;
+  const target = posix.resolve("/", workingDirectory(spec, facts), bundle.destination);
+  const mounts = mountsOf(spec, facts, confinement);
+  const isMounted = mounts.some((mount) => isBelow(target, mount));
+  const isWritable = isMounted || !confinement.readOnlyRoot;
+  if (isWritable && unpacksItself(bundle, target, facts.container)) return undefined;
   const prepared = await bundles.prepare(bundle, spec.key);
   if (prepared === undefined) return undefined;
-  const target = posix.resolve("/", workingDirectory(spec, facts), bundle.destination);
   const adaptation = { kind: "code", uri: bundle.uri, target } as const;
-  const isHidden = mountsOf(spec, facts, confinement).some((mount) => hides(mount, target, prepared));
+  const isHidden = isMounted || mounts.some((mount) => hides(mount, target, prepared));
   if (!isHidden && (!confinement.readOnlyRoot || putsIntoReadOnlyRoot(engine))) {
     const { uid, gid } = owner;
     return {
@@ -55,8 +62,7 @@ export async function placeCode(
       adaptation,
     };
   }
-  // In a volume the task can unpack its code itself.
-  if ((isHidden && unpacksItself(bundle, facts)) || !mountsFiles) return undefined;
+  if (!mountsFiles) return undefined;
   const files = await bundles.unpack(prepared);
   if (files === undefined || files.length > MOST_MOUNTS) return undefined;
   const readOnlyMounts = files.map(({ name, path }) => ({ source: path, target: posix.join(target, name) }));
@@ -78,15 +84,21 @@ function mountsOf(
   return [...OWN_MOUNTS, ...config.volumes, ...targets, ...(readOnlyRoot ? ["/tmp", ...writable] : [])];
 }
 
-/** Whether files of the bundle would be beneath the mount, where nobody sees them. */
+/** Whether files of the bundle would be beneath a mount that is below its folder, where nobody sees them. */
 function hides(mount: string, target: string, { top }: PreparedBundle): boolean {
-  const path = posix.relative(posix.resolve("/", mount), target);
-  if (!path.startsWith("..")) return true;
-  const below = posix.relative(target, posix.resolve("/", mount));
-  return !below.startsWith("..") && top.includes(below.split("/")[0] ?? "");
+  const path = posix.relative(target, posix.resolve("/", mount));
+  return !path.startsWith("..") && top.includes(path.split("/")[0] ?? "");
 }
 
-function unpacksItself({ kind }: CodeBundle, { container }: ImageFacts): boolean {
-  const isWritable = container.workdir?.writable === true;
-  return isWritable && (kind === "pkl" || container.programs["tar"] !== undefined);
+/** Also where they are the same. */
+function isBelow(path: string, folder: string): boolean {
+  return !posix.relative(posix.resolve("/", folder), path).startsWith("..");
+}
+
+/** Whether the SDK can in this image. The check tried to write to the working directory; elsewhere root can. */
+function unpacksItself({ kind }: CodeBundle, target: string, container: ContainerFacts): boolean {
+  const { workdir, user, programs } = container;
+  const isChecked = workdir !== undefined && isBelow(target, workdir.path);
+  const isWritable = isChecked ? workdir.writable : user?.uid === 0;
+  return isWritable && (kind === "pkl" || programs["tar"] !== undefined);
 }

@@ -7,10 +7,12 @@
  * read-only root: so it gets those directories that the container does not have.
  */
 import { posix } from "node:path";
+import type { EngineApi } from "../../containers/api.ts";
 import type { EngineName } from "../../containers/types.ts";
 import type { ContainerArchive } from "../attempt-options.ts";
+import type { AttemptSpec } from "../executor.ts";
 import { archiveStream, directoriesIn, type ArchiveDirectory, type StreamOptions } from "./archive-stream.ts";
-import type { CreateContext } from "./create-container.ts";
+import type { EngineRetry } from "./engine-retry.ts";
 
 export function putsIntoReadOnlyRoot(engine: EngineName): boolean {
   return engine === "podman";
@@ -25,14 +27,22 @@ interface Destination extends StreamOptions {
   readonly directory: string;
 }
 
+export interface PutContext {
+  readonly api: Pick<EngineApi, "engine" | "hasPath" | "putArchive">;
+  readonly spec: Pick<AttemptSpec, "archives">;
+  readonly retry: Pick<EngineRetry, "run">;
+}
+
 /** Also into a container that was made before the server ended. */
-export async function putArchives(context: CreateContext, id: string, signal: AbortSignal): Promise<void> {
+export async function putArchives(context: PutContext, id: string, signal: AbortSignal): Promise<void> {
   const { api, spec, retry } = context;
   for (const archive of spec.archives ?? []) {
     const directories = await directoriesIn(archive.source);
     const hasPath = (path: string) => retry.run(() => api.hasPath(id, path), signal, "tolerate");
     const destination = await destinationOf(archive, directories, api.engine, hasPath);
-    const options = { directory: destination.directory, ownedByUser: api.engine === "podman" };
+    // Root's own need no second look at the container's users, which costs Podman 15 ms.
+    const ownedByUser = api.engine === "podman" && (archive.owner.uid !== 0 || archive.owner.gid !== 0);
+    const options = { directory: destination.directory, ownedByUser };
     const open = () => archiveStream(archive, destination);
     await retry.run(() => api.putArchive(id, open, options), signal, "tolerate");
   }
