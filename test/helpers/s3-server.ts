@@ -21,7 +21,7 @@ import {
 import type { S3Principal } from "../../src/objects/s3/principal.ts";
 import { sha256Hex } from "../../src/lib/sigv4.ts";
 import { systemClock } from "../../src/lib/clock.ts";
-import { LOCAL } from "../../src/domain/principal.ts";
+import { LOCAL, type Principal } from "../../src/domain/principal.ts";
 
 export const BUCKET = "boxkite";
 export const ACCESS_KEY = "run/a1";
@@ -45,9 +45,13 @@ export interface S3ServerOptions {
   readonly region?: string;
   readonly onWritten?: (key: string, bytes: number) => void;
   readonly onUnstorable?: (key: string, why: StorageCode) => void;
+  readonly onAsked?: (by: Principal, name: string, key: string) => void;
 }
 
-export async function startS3Server(t: TestContext, options: S3ServerOptions = {}): Promise<S3Server> {
+export async function startS3Server(
+  t: Pick<TestContext, "after">,
+  options: S3ServerOptions = {},
+): Promise<S3Server> {
   const directory = await mkdtemp(join(tmpdir(), "boxkite-objects-"));
   const messages = new Set<string>();
   const waiting = new Map<string, () => void>();
