@@ -17,8 +17,9 @@ export function parseRunName(text: string | undefined, scope: Partial<ProjectKey
   if (/^https?:\/\//u.test(text)) return ofAddress(text, usage);
   const place = requirePlace(scope);
   const [run = "", action = ROOT_ACTION, ...more] = text.split("/");
-  if (more.length > 0) throw unknown(text, usage);
-  return { ...place, run: checkRunName(run), action: checkActionName(action) };
+  if (more.length > 0 || !isName(checkRunName, run) || !isName(checkActionName, action))
+    throw unknown(text, usage);
+  return { ...place, run, action };
 }
 
 function ofAddress(text: string, usage: string): ActionKey {
@@ -27,6 +28,15 @@ function ofAddress(text: string, usage: string): ActionKey {
   const place = parsePath(pathname);
   if (place?.page !== "run") throw unknown(text, usage);
   return { ...place.key, action: searchParams.get("i") ?? ROOT_ACTION };
+}
+
+function isName(check: (text: string) => string, text: string): boolean {
+  try {
+    check(text);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function unknown(text: string, usage: string): BoxkiteError {
