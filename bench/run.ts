@@ -25,6 +25,7 @@ import { timers } from "./measures/timers.ts";
 import { typescript } from "./measures/typescript.ts";
 import { watch } from "./measures/watch.ts";
 import { watchers } from "./measures/watchers.ts";
+import { zeroBuild } from "./measures/zero-build.ts";
 
 const BENCHMARKS: readonly Benchmark[] = [
   start,
@@ -38,6 +39,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   builds,
   codeChange,
   imageCheck,
+  zeroBuild,
   fanout,
   list,
   runs,
