@@ -84,9 +84,10 @@ export function createRunMethod(context: CreateRunContext): Method {
       state: newTaskState(now, cache),
       grants: [uri, ...grants, ...spec.definition.reads],
     };
-    const { images, notes } = await imageCheck.ofRun(wanted, rootAction);
+    const { images, notes, whenRead } = await imageCheck.ofRun(wanted, rootAction);
     const { run, root } = await orchestrator.createRun(wanted, rootAction, seeds, images);
     await orchestrator.noteRun(run, notes);
+    whenRead((late) => orchestrator.noteRun(run, late));
     return { run: encodeRun({ run, root }) };
   };
 }

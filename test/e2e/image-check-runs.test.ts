@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { after, before, suite, test, type TestContext } from "node:test";
 import { engineOutput, missingEngine, removeImagesNamed } from "../helpers/engine.ts";
 import { startServer, type TestServer } from "../helpers/server.ts";
+import { until } from "../helpers/until.ts";
 import { runProgram, stockPython, writeProgram } from "../helpers/stock-sdk.ts";
 
 const ENGINE = "podman";
@@ -124,9 +125,8 @@ suite("images are checked before a run starts", { skip: missingEngine(ENGINE) ??
   test("what may still work is a note on the page of the run", async () => {
     const { url, returned, raised } = await start(image("locked"), image("good"));
     assert.equal(returned, "called nothing", raised);
-    const page = await (await fetch(url ?? "")).text();
-    const notes = /<section id="notes".*?<\/section>/su.exec(page)?.[0] ?? "";
-    assert.match(notes, /\/locked:1.*may not write to its WORKDIR \/srv\/locked/su);
+    const says = /<section id="notes".*\/locked:1.*may not write to its WORKDIR \/srv\/locked/su;
+    await until(async () => says.test(await (await fetch(url ?? "")).text()));
   });
 
   test("a child is refused when it is started, and its parent gets the error", async () => {

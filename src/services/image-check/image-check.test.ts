@@ -11,6 +11,7 @@ import type { NewestPin, ResolvedImage } from "../../domain/image.ts";
 import { EVERYONE } from "../../domain/principal.ts";
 import { newTaskState } from "../../domain/initial-state.ts";
 import { NO_SETTINGS, type RunRecord } from "../../domain/run.ts";
+import type { RunNote } from "../../domain/run-note.ts";
 import type { TaskDefinition } from "../../domain/task.ts";
 import { silentLogger } from "../../lib/log.ts";
 import { createImageCheck } from "./image-check.ts";
@@ -182,6 +183,19 @@ suite("a run", () => {
     await clock.step(1);
     assert.deepEqual((await checked).notes, []);
     assert.equal(clock.pending, 0);
+  });
+
+  test("gets the notes on what was read later", async () => {
+    const slow = Promise.withResolvers<ImageFacts>();
+    const { check, clock } = setup({ facts: { slow: slow.promise } });
+    const checked = check.ofRun(RUN, task("slow"));
+    await clock.step(5_000);
+    const { notes, whenRead } = await checked;
+    const late = Promise.withResolvers<readonly RunNote[]>();
+    whenRead(async (found) => late.resolve(found));
+    slow.resolve(OLD);
+    const codes = (await late.promise).map(({ code }) => code);
+    assert.deepEqual([notes, codes], [[], ["IMAGE_CANNOT_RUN"]]);
   });
 
   test("starts a few containers at a time, and none after it was accepted", async () => {

@@ -46,6 +46,8 @@ export interface ImageCheckOptions {
 export interface CheckedRun {
   readonly images: readonly Resolution[];
   readonly notes: readonly RunNote[];
+  /** Calls back with the notes on images that were not read in time. */
+  whenRead(record: (notes: readonly RunNote[]) => Promise<void>): void;
 }
 
 export interface ImageCheck {
@@ -152,7 +154,7 @@ export function createImageCheck(options: ImageCheckOptions): ImageCheck {
 
   const ofRun = async (run: UnpinnedRun, root: NewAction): Promise<CheckedRun> => {
     const definition = root.spec?.definition;
-    if (definition === undefined) return { images: [], notes: [] };
+    if (definition === undefined) return { images: [], notes: [], whenRead: () => {} };
     const images = await orchestrator.resolveImages(run, [definition.image, ...definition.relatedImages]);
     const named = imagesIn(images).map((image) => ({ image, now: namedNow(run, image) }));
     const use = useOf(definition, run);
@@ -161,14 +163,14 @@ export function createImageCheck(options: ImageCheckOptions): ImageCheck {
         const { reference } = resolution;
         const isOwn = reference === definition.image;
         const work = judge(resolution, isOwn ? use : { ...use, program: "unknown" });
-        return { reference, isOwn, judgement: await inTime(work) };
+        return { reference, isOwn, work, judgement: await within(work, WAIT_MS, clock) };
       }),
     );
     const refused = judged.find(
       // What is recovered is not computed again, so a child's image may not be needed.
-      ({ isOwn, judgement: { refusal } }) => refusal !== undefined && (isOwn || !run.settings.recover),
+      ({ isOwn, judgement }) => judgement?.refusal !== undefined && (isOwn || !run.settings.recover),
     );
-    if (refused?.judgement.refusal !== undefined && !(await hasResult(run.key, root.cache)))
+    if (refused?.judgement?.refusal !== undefined && !(await hasResult(run.key, root.cache)))
       throw refused.judgement.refusal;
     // After the checks, which may have read what is compared.
     const moved = await Promise.all(named.map(async ({ image, now }) => tagNote(run, image, await now)));
@@ -176,8 +178,17 @@ export function createImageCheck(options: ImageCheckOptions): ImageCheck {
       images,
       notes: [
         ...moved.flat(),
-        ...judged.flatMap(({ reference, judgement }) => withoutRefusal(judgement, reference)),
-      ],
+        ...judged.flatMap(({ reference, judgement }) => judgement && withoutRefusal(judgement, reference)),
+      ].filter((note) => note !== undefined),
+      whenRead: (record) => {
+        for (const { reference, work, judgement } of judged)
+          if (judgement === undefined)
+            work
+              .then((late) => record(withoutRefusal(late, reference)))
+              .catch((error: unknown) =>
+                log.debug("notes on an image could not be kept", { image: reference, error }),
+              );
+      },
     };
   };
 
