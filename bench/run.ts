@@ -10,6 +10,7 @@ import { formatTable } from "./helpers/table.ts";
 import { audit } from "./measures/audit.ts";
 import { builds } from "./measures/builds.ts";
 import { callers } from "./measures/callers.ts";
+import { codeBundle } from "./measures/code-bundle.ts";
 import { codeChange } from "./measures/code-change.ts";
 import { container } from "./measures/container.ts";
 import { enqueue } from "./measures/enqueue.ts";
@@ -38,6 +39,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   networks,
   builds,
   codeChange,
+  codeBundle,
   imageCheck,
   zeroBuild,
   fanout,
