@@ -3,7 +3,7 @@ import { BoxkiteError } from "../domain/errors.ts";
 import { ROOT_ACTION, type RunKey } from "../domain/ids.ts";
 import { DOCUMENT_VERSION, type RunDocument } from "../domain/run-document.ts";
 import { runUrl } from "./endpoint.ts";
-import { getJson } from "./get-json.ts";
+import { getJson } from "./server-json.ts";
 import type { ConnectionOptions } from "./transport.ts";
 
 /** Throws what the server answers, SERVER_UNREACHABLE, or CONFIG_INVALID for a document of another version. */

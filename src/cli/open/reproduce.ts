@@ -5,15 +5,18 @@ import { describeAdaptation } from "../../domain/adaptation.ts";
 import { BoxkiteError } from "../../domain/errors.ts";
 import { reproductionsPath, type BegunReproduction } from "../../services/reproductions.ts";
 import type { ReproductionOutcome } from "../../services/reproduction-outcome.ts";
+import { sendJson } from "../../client/server-json.ts";
+import type { ConnectionOptions } from "../../client/transport.ts";
+import type { ActionKey } from "../../domain/ids.ts";
 import type { Command, CommandInput } from "../command.ts";
-import { parseActionName, type ActionName } from "./action-name.ts";
+import { CLIENT_OPTIONS, findServer } from "../runs/connect.ts";
+import { parseRunName } from "../runs/run-name.ts";
 import { isTerminal, runOnTerminal } from "./on-terminal.ts";
 import { pythonDebugger, pythonPathOf } from "./debugger.ts";
 import { withFilesOf } from "./look-inside.ts";
 import { withEngine } from "./open-engine.ts";
 import { exitCodeOf, outcomeText } from "./outcome-text.ts";
 import { bodyOf, createReproductionContainer, type ContainerChanges } from "./reproduction-container.ts";
-import { connectServer, type ServerConnection } from "./server-connection.ts";
 import { prepareSource } from "./source.ts";
 import { RUN_COMMAND, shellInsteadOf } from "./task-program.ts";
 
@@ -32,9 +35,7 @@ export const reproduce: Command = {
     },
     "no-source": { type: "boolean", help: "mount no source of this directory for editing" },
     attempt: { type: "string", value: "N", help: "which attempt to run again (the newest)" },
-    project: { type: "string", value: "NAME", help: "of the run (as in the client's configuration)" },
-    domain: { type: "string", value: "NAME", help: "of the run (as in the client's configuration)" },
-    config: { type: "string", value: "FILE", help: "the client's configuration file (as flyte finds it)" },
+    ...CLIENT_OPTIONS,
   },
   run,
 };
@@ -42,25 +43,22 @@ export const reproduce: Command = {
 async function run(input: CommandInput): Promise<number> {
   const { values, positionals, env } = input;
   const text = (name: string) => values[name] as string | undefined;
-  const name = parseActionName(positionals[0], "reproduce");
   const request = { ...attemptOf(text("attempt")), set: inputsOf(values["set"]) };
-  const server = await connectServer(
-    { file: text("config"), project: text("project"), domain: text("domain") },
-    env,
-  );
-  const path = reproductionsPath({ project: server.project, domain: server.domain, ...name });
-  const begun = (await server.ask("POST", path, request)) as BegunReproduction;
+  const { connection, scope } = await findServer(input);
+  const key = parseRunName(positionals[0], scope, "boxkite reproduce RUN/ACTION");
+  const path = reproductionsPath(key);
+  const begun = (await sendJson(connection, "POST", path, request)) as BegunReproduction;
   let isEnded = false;
   const end = async () => {
     isEnded = true;
-    return (await server.ask("DELETE", `${path}/${begun.id}`)) as ReproductionOutcome;
+    return (await sendJson(connection, "DELETE", `${path}/${begun.id}`)) as ReproductionOutcome;
   };
   try {
     return await withEngine(begun.engine, env, async (api) => {
       const isShell = values["shell"] === true;
       const hasSource = values["no-source"] !== true;
       const isDebugged = values["pdb"] === true;
-      const changes = await changesOf(begun, { api, server, name, isShell, isDebugged, hasSource });
+      const changes = await changesOf(begun, { api, connection, key, isShell, isDebugged, hasSource });
       const id = await createReproductionContainer(api, begun, changes, env);
       try {
         if (changes.program !== undefined) say(`to run the task: ${RUN_COMMAND}`);
@@ -80,8 +78,8 @@ async function run(input: CommandInput): Promise<number> {
 
 interface Wanted {
   readonly api: EngineApi;
-  readonly server: ServerConnection;
-  readonly name: ActionName;
+  readonly connection: ConnectionOptions;
+  readonly key: ActionKey;
   readonly isShell: boolean;
   readonly isDebugged: boolean;
   readonly hasSource: boolean;
@@ -89,7 +87,7 @@ interface Wanted {
 
 async function changesOf(
   begun: BegunReproduction,
-  { api, server, name, isShell, isDebugged, hasSource }: Wanted,
+  { api, connection, key, isShell, isDebugged, hasSource }: Wanted,
 ): Promise<ContainerChanges> {
   const terminal = isTerminal();
   const { Image, Cmd, Entrypoint, Env } = bodyOf(begun);
@@ -107,7 +105,7 @@ async function changesOf(
     const { code } = begun;
     const workdir = image?.workdir ?? "";
     const source = hasSource
-      ? await prepareSource({ api, server, name, code, args: Cmd, workdir, filesOf })
+      ? await prepareSource({ api, connection, key, code, args: Cmd, workdir, filesOf })
       : undefined;
     if (source !== undefined) say(source.note);
     const mounts = source?.mounts ?? [];

@@ -10,15 +10,16 @@ import { createGunzip } from "node:zlib";
 import type { EngineApi } from "../../containers/api.ts";
 import { BoxkiteError } from "../../domain/errors.ts";
 import type { BegunReproduction } from "../../services/reproductions.ts";
-import type { ActionName } from "./action-name.ts";
+import { download } from "../../client/server-json.ts";
+import type { ConnectionOptions } from "../../client/transport.ts";
+import type { ActionKey } from "../../domain/ids.ts";
 import type { SourceMount } from "./reproduction-container.ts";
-import type { ServerConnection } from "./server-connection.ts";
 import { unpackTar, type UnpackLimits } from "./unpack-tar.ts";
 
 export interface SourceOptions {
   readonly api: EngineApi;
-  readonly server: Pick<ServerConnection, "download">;
-  readonly name: ActionName;
+  readonly connection: ConnectionOptions;
+  readonly key: Pick<ActionKey, "run" | "action">;
   readonly code: BegunReproduction["code"];
   /** Of the task's program. */
   readonly args: readonly string[];
@@ -53,9 +54,9 @@ interface Origin {
 
 /** No source where a WORKDIR is too large to be copied. A directory that is there from before is used as it is now. Throws CONFIG_INVALID where another directory has its name. */
 export async function prepareSource(options: SourceOptions): Promise<Source> {
-  const { args, workdir, name, code } = options;
+  const { args, workdir, key, code } = options;
   const base = workdir === "" ? "/" : workdir;
-  const directory = resolve(`reproduce-${name.run}-${name.action}`);
+  const directory = resolve(`reproduce-${key.run}-${key.action}`);
   const bundle = valueOf(args, "--tgz");
   if (bundle === undefined && valueOf(args, "--pkl") !== undefined)
     return { mounts: [], note: "the code is a pickle, which cannot be edited: no source is mounted" };
@@ -103,7 +104,7 @@ async function unpackNew(directory: string, target: string, options: NewSource):
     const origin =
       options.bundle === undefined
         ? await copyWorkdir(unfinished, target, options)
-        : await unpackBundle(unfinished, target, options.bundle, options.server);
+        : await unpackBundle(unfinished, target, options.bundle, options.connection);
     await chmod(unfinished, 0o755);
     await writeFile(join(unfinished, NOTE_FILE), `${JSON.stringify(origin)}\n`);
     await rename(unfinished, directory);
@@ -118,9 +119,9 @@ async function unpackBundle(
   directory: string,
   target: string,
   { uri, url }: { readonly uri: string; readonly url: string },
-  server: Pick<ServerConnection, "download">,
+  connection: ConnectionOptions,
 ): Promise<Origin> {
-  const packed = await server.download(url);
+  const packed = await download(connection, url);
   const { incomplete } = await unpackTar(packed.pipe(createGunzip()), directory, BUNDLE_LIMITS);
   if (incomplete.length > 0)
     throw new BoxkiteError(

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import { test, type TestContext } from "node:test";
-import { getJson } from "./get-json.ts";
+import { download, getJson, sendJson } from "./server-json.ts";
 
 async function answering(t: TestContext, status: number, body: string) {
   const asked: IncomingMessage[] = [];
@@ -44,4 +44,24 @@ test("a token is not sent over plain HTTP to another machine", async () => {
   await assert.rejects(getJson({ baseUrl: "http://192.0.2.1", token: "key" }, "/"), {
     code: "CONFIG_INVALID",
   });
+});
+
+test("what is sent is JSON, and a link is opened without the token", async (t) => {
+  const { asked, baseUrl } = await answering(t, 200, "{}");
+  const connection = { baseUrl, token: "key" };
+  assert.deepEqual(await sendJson(connection, "POST", "/v2/x", { a: 1 }), {});
+  assert.deepEqual(await sendJson(connection, "DELETE", "/v2/x"), {});
+  const answer = await download(connection, `${baseUrl}/boxkite/code?signature=s`);
+  assert.equal(answer.statusCode, 200);
+  answer.destroy();
+  assert.deepEqual(
+    asked.map(({ method, url, headers }) => [method, url, headers["content-type"], headers.authorization]),
+    [
+      ["POST", "/v2/x", "application/json", "Bearer key"],
+      ["DELETE", "/v2/x", undefined, "Bearer key"],
+      ["GET", "/boxkite/code?signature=s", undefined, undefined],
+    ],
+  );
+  const gone = await answering(t, 404, "");
+  await assert.rejects(download(connection, `${gone.baseUrl}/boxkite/code`), { code: "OBJECT_NOT_FOUND" });
 });
