@@ -10,6 +10,8 @@ export type Adaptation =
   | { readonly kind: "entrypoint"; readonly replaced: readonly string[] }
   /** flyte is mounted for the image's interpreter. */
   | ({ readonly kind: "runtime" } & RuntimeUse)
+  /** `--run-start-time` is left out, which this version of flyte in the image does not know. */
+  | { readonly kind: "start_time"; readonly flyte: string }
   /** The code that is sent with a run is put there by the server: nothing in the image fetches or unpacks it. */
   | { readonly kind: "code"; readonly uri: string; readonly target: string };
 
@@ -36,6 +38,8 @@ export function describeAdaptation(adaptation: Adaptation): string {
       return `the ENTRYPOINT ${JSON.stringify(adaptation.replaced)} is replaced, since it does not execute its arguments`;
     case "runtime":
       return `flyte ${adaptation.flyte} is mounted${describeUse(adaptation)}`;
+    case "start_time":
+      return `--run-start-time is left out, which flyte ${adaptation.flyte} refuses`;
     case "code":
       return `the code is put into ${adaptation.target} by the server`;
   }

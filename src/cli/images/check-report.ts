@@ -13,6 +13,7 @@ const ADAPTED = {
   interpreter: "its interpreter is started by its full path",
   entrypoint: "its ENTRYPOINT is replaced",
   runtime: "flyte is mounted",
+  start_time: "an option that its flyte refuses is left out",
   code: "the code is put there by the server",
 } as const;
 const SIGNS: Readonly<Record<FindingLevel, string>> = { blocks: "--", limits: "but", note: "note" };

@@ -147,6 +147,25 @@ suite("the start of an attempt", () => {
     assert.deepEqual((await module.adapt())?.spec.args.slice(0, 2), ["/opt/venv/bin/python", "-c"]);
   });
 
+  test("leaves out the option that an old flyte refuses", async () => {
+    const args = ["a0", "--run-start-time", "2026-01-01T00:00:00Z", "--inputs", "s3://b/i"];
+    const old = { ...PYTHON, packages: { flyte: "2.1.9" } };
+    const facts = imageFacts({ pythons: [old] });
+    const adapted = await setUp({ facts }).adapt({ args });
+    assert.deepEqual(adapted?.spec.args, SPEC.args);
+    assert.deepEqual(adapted.start.adaptations, [{ kind: "start_time", flyte: "2.1.9" }]);
+    const offPath = imageFacts({ ...NO_A0, pythons: [{ ...VENV, packages: { flyte: "2.1.9" } }] });
+    const both = await setUp({ facts: offPath }).adapt({ args });
+    assert.deepEqual(both?.spec.args.slice(2), ["--inputs", "s3://b/i"]);
+    assert.deepEqual(
+      both.start.adaptations.map(({ kind }) => kind),
+      ["interpreter", "start_time"],
+    );
+    for (const unchanged of [setUp({ facts, isStrict: true }), setUp({ facts: imageFacts() })])
+      assert.deepEqual((await unchanged.adapt({ args }))?.spec.args, args);
+    assert.deepEqual((await setUp({ facts }).adapt())?.start.adaptations, []);
+  });
+
   test("keeps an ENTRYPOINT that executes its arguments, and replaces another one", async () => {
     for (const entrypoint of ["none", "passes", "unknown"] as const)
       assert.deepEqual((await setUp({ facts: imageFacts({ entrypoint }) }).adapt())?.spec, SPEC);

@@ -14,7 +14,14 @@ import type { AttemptSpec } from "../executor.ts";
 import type { ImageChecker } from "../image-checker.ts";
 import type { AdaptedAttempt, StartAdapter } from "../start-adapter.ts";
 import type { PlacedCode } from "./code.ts";
-import { pythonProgram, startedBy, type ProgramStart } from "./program-start.ts";
+import {
+  flyteBeforeStartTime,
+  pythonProgram,
+  START_TIME,
+  startedBy,
+  withoutStartTime,
+  type ProgramStart,
+} from "./program-start.ts";
 
 export interface StartAdapterOptions {
   /** The executor's name, with its version. */
@@ -74,11 +81,16 @@ async function adapted(adapting: Adapting): Promise<AdaptedAttempt> {
       ? pythonProgram(subject)
       : { kind: "on_path" };
   const runtime = program.kind === "runtime" ? await fitted(adapting, program.python) : undefined;
-  const words = wordsOf(spec, program, runtime);
+  const oldFlyte =
+    language === "python" && !isStrict && spec.args.includes(START_TIME)
+      ? flyteBeforeStartTime(subject, program)
+      : undefined;
+  const words = wordsOf(oldFlyte === undefined ? spec.args : withoutStartTime(spec.args), program, runtime);
   const replaces = !isStrict && facts.container.entrypoint === "swallows";
   const adaptations: Adaptation[] = [
     ...(program.kind === "interpreter" ? [{ kind: "interpreter", path: program.python.path } as const] : []),
     ...(runtime === undefined ? [] : [runtimeAdaptation(runtime)]),
+    ...(oldFlyte === undefined ? [] : [{ kind: "start_time", flyte: oldFlyte } as const]),
     ...(replaces ? [{ kind: "entrypoint", replaced: facts.config.entrypoint } as const] : []),
   ];
   const mounts = runtime?.start?.mounts ?? [];
@@ -107,7 +119,7 @@ function withCode(spec: AttemptSpec, { options }: PlacedCode): AttemptSpec {
 }
 
 function wordsOf(
-  { args }: AttemptSpec,
+  args: readonly string[],
   program: ProgramStart,
   runtime: FittedRuntime | undefined,
 ): readonly string[] {

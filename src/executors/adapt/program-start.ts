@@ -5,6 +5,7 @@ import type { PythonFacts } from "../../domain/image-facts.ts";
 import { runtimeVariantOf } from "../../images/check/adaptations.ts";
 import { flyteOf, modernPythons, preferredPython, readyPythons } from "../../images/check/interpreters.ts";
 import type { Language, Subject } from "../../images/check/subject.ts";
+import { FLYTE_WITH_START_TIME, isAtLeast } from "../../images/check/versions.ts";
 
 export type ProgramStart =
   /** As its arguments say. */
@@ -32,6 +33,22 @@ export function pythonProgram({ container, ready, hasOwnA0, python: onPath }: Su
   return preferred !== undefined && runtimeVariantOf(preferred) !== undefined
     ? { kind: "runtime", python: preferred }
     : { kind: "on_path" };
+}
+
+/** The option by which newer SDKs start tasks; a value follows. */
+export const START_TIME = "--run-start-time";
+
+/** Arguments without the option that this flyte refuses. */
+export function withoutStartTime(args: readonly string[]): readonly string[] {
+  const at = args.indexOf(START_TIME);
+  return at < 0 ? args : args.toSpliced(at, 2);
+}
+
+/** The version of the image's own flyte that refuses `--run-start-time`; undefined for others. */
+export function flyteBeforeStartTime({ python: onPath }: Subject, program: ProgramStart): string | undefined {
+  const python = program.kind === "interpreter" ? program.python : onPath;
+  const flyte = program.kind === "runtime" || python === undefined ? undefined : flyteOf(python);
+  return flyte === undefined || isAtLeast(flyte, FLYTE_WITH_START_TIME) ? undefined : flyte;
 }
 
 /** What runs the task, where the image was read; `flyte`: of a mounted runtime. */

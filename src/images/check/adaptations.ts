@@ -11,6 +11,7 @@ export const ALL_ADAPTATIONS: AvailableAdaptations = new Set([
   "interpreter",
   "entrypoint",
   "runtime",
+  "start_time",
   "code",
 ]);
 

@@ -168,6 +168,7 @@ const CASES: readonly Case[] = [
     image: "flyte 2.3.5",
     container: { pythons: [{ ...PYTHON, packages: { flyte: "2.3.5", pip: "1" } }] },
     verdict: "as_is",
+    adapted: "adapted",
     codes: ["FLYTE_BEFORE_START_TIME"],
   },
   {

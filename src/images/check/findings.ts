@@ -226,6 +226,7 @@ export const FINDINGS: readonly Row[] = [
   {
     code: "FLYTE_BEFORE_START_TIME",
     level: "limits",
+    adaptation: "start_time",
     find: (subject) => {
       const flyte = subject.python && flyteOf(subject.python);
       if (!subject.ready.includes("python") || flyte === undefined) return undefined;
