@@ -151,6 +151,28 @@ def run():
       assert.match(stderr, /ValueError: mine\n$/u);
     });
 
+    test("certificate authorities are brought only where the image has none", async (t) => {
+      const directory = await temporaryDirectory(t);
+      const bundle = join(directory, "certifi/cacert.pem");
+      await writeFiles(directory, { "certifi/cacert.pem": "" });
+      const program = `
+import boot, os, sys
+boot.AUTHORITIES = sys.argv[2:]
+boot.bring_authorities(sys.argv[1])
+print(os.environ.get("SSL_CERT_FILE"))
+`;
+      const seen = (own: readonly string[], env: NodeJS.ProcessEnv = {}) =>
+        spawnSync(python, ["-B", "-c", program, directory, ...own], {
+          cwd: PROGRAMS,
+          encoding: "utf8",
+          env: { PATH: process.env["PATH"], ...env },
+        }).stdout.trim();
+      assert.equal(seen(["/nowhere/ca.crt"]), bundle);
+      assert.equal(seen([bundle]), "None");
+      assert.equal(seen([], { SSL_CERT_FILE: "/nowhere/ca.crt" }), bundle);
+      assert.equal(seen([], { SSL_CERT_DIR: directory }), "None");
+    });
+
     test("a missing module is reported as in any Python", async (t) => {
       const { stderr } = await run(t, { mode: "prepend", task: "import no_such\ndef run(): pass" });
       assert.match(stderr, /ModuleNotFoundError: No module named 'no_such'\n$/u);

@@ -199,10 +199,9 @@ const CASES: readonly Case[] = [
     image: "distroless-like, with flyte",
     container: { ...BARE, shell: false, programs: { a0: "/usr/local/bin/a0" }, entrypoint: "passes" },
     config: { entrypoint: ["/usr/bin/env"] },
-    verdict: "as_is",
-    adapted: "adapted",
-    codes: ["TAR_MISSING", "CA_BUNDLE_MISSING", "SHELL_MISSING"],
-    mend: /busybox/u,
+    verdict: "cannot",
+    codes: ["FLYTE_WITHOUT_CA_BUNDLE", "TAR_MISSING", "CA_BUNDLE_MISSING", "SHELL_MISSING"],
+    mend: /^COPY --from=\S+ \/etc\/ssl\/certs\/ca-certificates\.crt/u,
   },
   {
     image: "non-root with a WORKDIR of root",

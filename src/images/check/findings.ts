@@ -5,7 +5,14 @@ import { runtimeVariantOf } from "./adaptations.ts";
 import { driverFor, newestCudaOf } from "./cuda.ts";
 import type { Finding, FindingLevel, Mend } from "./finding.ts";
 import { flyteOf, modernPythons, preferredPython, readyPythons } from "./interpreters.ts";
-import { extendInSdk, installFlyte, installPython, installTar, writableWorkdir } from "./mending.ts";
+import {
+  extendInSdk,
+  installAuthorities,
+  installFlyte,
+  installPython,
+  installTar,
+  writableWorkdir,
+} from "./mending.ts";
 import { oldFlyteOf, type Subject } from "./subject.ts";
 import {
   FIRST_NODE,
@@ -51,6 +58,9 @@ const needsPython = ({ language, ready, container, hasOwnA0 }: Subject) =>
   language === "python" && !hasOwnA0 && !ready.includes("python") && container.startFailure === undefined;
 const needsNode = ({ language, ready, container }: Subject) =>
   language === "typescript" && !ready.includes("typescript") && container.startFailure === undefined;
+
+const lacksAuthorities = ({ container: { caBundle, startFailure, complete } }: Subject) =>
+  caBundle === undefined && startFailure === undefined && complete;
 
 /** In the order in which they are shown. */
 export const FINDINGS: readonly Row[] = [
@@ -158,6 +168,19 @@ export const FINDINGS: readonly Row[] = [
       return {
         text: `a0 cannot import flyte ${flyte} in ${python.path}, or what it needs: ${container.a0Error}`,
         mend: { dockerfile: installFlyte(subject, python) },
+      };
+    },
+  },
+  {
+    code: "FLYTE_WITHOUT_CA_BUNDLE",
+    level: "blocks",
+    find: (subject) => {
+      const [python] = readyPythons(subject.container);
+      if (subject.language !== "python" || python === undefined || !lacksAuthorities(subject))
+        return undefined;
+      return {
+        text: `flyte ${flyteOf(python) ?? ""} cannot call this server, not even without TLS: it has no certificate authorities`,
+        mend: { dockerfile: installAuthorities(subject) },
       };
     },
   },
@@ -322,18 +345,13 @@ export const FINDINGS: readonly Row[] = [
   {
     code: "CA_BUNDLE_MISSING",
     level: "note",
-    find: ({ container }) =>
-      container.caBundle !== undefined || container.startFailure !== undefined || !container.complete
-        ? undefined
-        : {
+    find: (subject) =>
+      lacksAuthorities(subject)
+        ? {
             text: "it has no certificate authorities: TLS to other hosts fails, except of libraries that bring their own",
-            mend: {
-              dockerfile:
-                container.programs["apk"] === undefined
-                  ? "RUN apt-get update && apt-get install -y ca-certificates"
-                  : "RUN apk add --no-cache ca-certificates",
-            },
-          },
+            mend: { dockerfile: installAuthorities(subject) },
+          }
+        : undefined,
   },
   {
     code: "OWN_A0",

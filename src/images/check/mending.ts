@@ -46,3 +46,12 @@ export function installTar({ container }: Subject): string {
   if (programs["apt-get"] !== undefined) return "RUN apt-get update && apt-get install -y tar";
   return "COPY --from=docker.io/library/busybox:stable-musl /bin/busybox /bin/tar";
 }
+
+export function installAuthorities({ container }: Subject): string {
+  const { programs } = container;
+  if (programs["apk"] !== undefined) return "RUN apk add --no-cache ca-certificates";
+  if (programs["dnf"] !== undefined) return "RUN dnf install -y ca-certificates";
+  if (programs["apt-get"] !== undefined) return "RUN apt-get update && apt-get install -y ca-certificates";
+  const bundle = "/etc/ssl/certs/ca-certificates.crt";
+  return `COPY --from=docker.io/library/python:3.11-slim ${bundle} ${bundle}`;
+}

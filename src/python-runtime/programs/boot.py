@@ -6,7 +6,7 @@ append: a package of the interpreter counts, where it has one of that name.
 route: so it is, but for the packages that are named.
 prepend: every package of the runtime counts.
 
-Nothing but the module search of this process is changed, so a Python that the task starts knows nothing of the runtime.
+But for SSL_CERT_FILE in images without certificate authorities, only the module search of this process is changed, so a Python that the task starts knows nothing of the runtime.
 Runs with Python 3.10 and later; the standard library only.
 """
 
@@ -19,6 +19,15 @@ from importlib.machinery import PathFinder
 # Processes that multiprocessing spawns run this file as __mp_main__, with the module path of their parent but without
 # its finders.
 STATE = "BOXKITE_PYTHON_RUNTIME"
+
+AUTHORITIES = (
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/ssl/cert.pem",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/pki/tls/cert.pem",
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+)
 
 
 class RuntimeFinder:
@@ -68,6 +77,15 @@ def install(mode, runtime):
     if directory not in sys.path:
         sys.path.append(directory)
     os.environ[STATE] = mode + " " + runtime
+    bring_authorities(directory)
+
+
+def bring_authorities(directory):
+    """The client in flyte cannot be made without any, even for a server without TLS."""
+    own = [os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"), *AUTHORITIES]
+    bundle = os.path.join(directory, "certifi", "cacert.pem")
+    if os.path.exists(bundle) and not any(path and os.path.exists(path) for path in own):
+        os.environ["SSL_CERT_FILE"] = bundle
 
 
 def below_namespaces(packages):
