@@ -16,6 +16,7 @@ import type { ServiceContext } from "../src/services/context.ts";
 import { registerServices, SERVICES } from "../src/services/routes.ts";
 import { auditedAs, RPC_RIGHTS } from "../src/services/rpc-rights.ts";
 import { SUPPORT, type Support } from "../src/wire/support-table.ts";
+import { matrixTable } from "../test/images/matrix/table.ts";
 import { LAYERS } from "./layers.ts";
 
 const root = join(import.meta.dirname, "..");
@@ -148,6 +149,7 @@ const PARTS: readonly { readonly file: string; readonly name: string; readonly t
   { file: "ARCHITECTURE.md", name: "phases", text: () => `\`\`\`mermaid\n${chartOf()}\n\`\`\`` },
   { file: "docs/exit-codes.md", name: "exit-codes", text: exitCodeTable },
   { file: "docs/exit-codes.md", name: "signals", text: signalTable },
+  { file: "docs/image-matrix.md", name: "image-matrix", text: matrixTable },
   { file: "docs/protocol.md", name: "rpcs", text: rpcTable },
   { file: "docs/roles.md", name: "role-rpcs", text: roleTable },
   { file: "docs/protocol.md", name: "fields", text: fieldTables },
