@@ -125,6 +125,11 @@ test("a task that could not be loaded gets a hint, one that raised the same clas
     errorOf(written("PermissionError", "[Errno 13] Permission denied: '.'", true), exited(1)).hint ?? "",
     /^the USER of .* may not write to its WORKDIR/u,
   );
+  const client = "Failed to create client: No CA certificates were loaded from the system";
+  assert.match(
+    errorOf(written("RuntimeError", client, false), exited(1)).hint ?? "",
+    /FLYTE_WITHOUT_CA_BUNDLE.*ca-certificates$/u,
+  );
 });
 
 test("an error code that every object has as a property gets no hint", () => {

@@ -63,6 +63,13 @@ export const LOADING_HINTS: readonly HintRow[] = [
         : undefined,
   },
   {
+    name: "flyte in an image without certificate authorities",
+    hint: ({ message }, { isContainer, image }) =>
+      isContainer && message.includes("No CA certificates were loaded from the system")
+        ? `${image.reference} has no certificate authorities, and without any flyte calls no server (FLYTE_WITHOUT_CA_BUNDLE): in its Dockerfile: RUN apt-get update && apt-get install -y ca-certificates`
+        : undefined,
+  },
+  {
     name: "a package of Node that is missing",
     hint: ({ message, whileLoading }, { where, isContainer }) => {
       const [, name] = /Cannot find (?:package|module) '([^'./][^']*)'/u.exec(message) ?? [];
