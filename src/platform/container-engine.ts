@@ -18,7 +18,6 @@ import type { ExecutorContext, Platform } from "./platform.ts";
 import type { PlatformOptions } from "./choose.ts";
 import {
   createContainerExecutor,
-  type AdaptationOptions,
   type ContainerExecutorOptions,
 } from "../executors/container/container-executor.ts";
 import { formatEngineAddress } from "../containers/address.ts";
@@ -96,10 +95,7 @@ export async function chooseContainerPlatform(
           extraHosts: network.hostEntries,
           networks,
           ...(context.records && { records: context.records }),
-          adaptation: adaptationFor(context, env, {
-            isStrict: options.strictImages ?? false,
-            mountsFiles: !network.inVirtualMachine,
-          }),
+          adaptation: adaptationFor(context, env, options.strictImages ?? false),
         });
       },
       createImageChecker: (cache) => {
@@ -145,7 +141,7 @@ export async function chooseContainerPlatform(
 function adaptationFor(
   { runtimesDirectory: directory, dataDirectory, findCode: findObject, records: known, log }: ExecutorContext,
   env: NodeJS.ProcessEnv,
-  how: Pick<AdaptationOptions, "isStrict" | "mountsFiles">,
+  isStrict: boolean,
 ): ContainerExecutorOptions["adaptation"] {
   if (directory === undefined) return undefined;
   const clock = systemClock;
@@ -154,7 +150,7 @@ function adaptationFor(
   const bundles =
     findObject &&
     createCodeBundles({ directory: join(dataDirectory, CODE_BUNDLES_DIRECTORY), findObject, clock, log });
-  return { ...how, bundles, fitter: new RuntimeFitter({ store, directory, records, clock, log }) };
+  return { isStrict, bundles, fitter: new RuntimeFitter({ store, directory, records, clock, log }) };
 }
 
 /** A check that cannot be carried out later would let tasks out. */

@@ -3,6 +3,7 @@ import { suite, test } from "node:test";
 import { BARE_PYTHON, CONTAINER, imageFacts, PYTHON } from "../../../test/helpers/image-facts.ts";
 import type { ImageFacts, PythonFacts } from "../../domain/image-facts.ts";
 import type { RuntimeFit } from "../../domain/runtime-fit.ts";
+import { ALL_ADAPTATIONS, type AvailableAdaptations } from "../../images/check/adaptations.ts";
 import { runtimeStartOf } from "../../python-runtime/runtime-start.ts";
 import type { AttemptSpec } from "../executor.ts";
 import { createStartAdapter } from "./adapt-start.ts";
@@ -34,9 +35,10 @@ interface Behaviour {
   readonly facts?: ImageFacts | undefined;
   readonly fit?: RuntimeFit;
   readonly isStrict?: boolean;
+  readonly available?: AvailableAdaptations;
 }
 
-function setUp({ facts, fit = APPEND, isStrict = false }: Behaviour) {
+function setUp({ facts, fit = APPEND, isStrict = false, available = ALL_ADAPTATIONS }: Behaviour) {
   const asked: string[] = [];
   const adapter = createStartAdapter({
     engine: "podman 4.3.1",
@@ -57,6 +59,7 @@ function setUp({ facts, fit = APPEND, isStrict = false }: Behaviour) {
     },
     runnerFor: () => () => Promise.reject(new Error("not used")),
     placeCode: async () => undefined,
+    available,
     isStrict,
   });
   const adapt = (spec: Partial<AttemptSpec> = {}) =>
@@ -130,6 +133,13 @@ suite("the start of an attempt", () => {
         broken: ["team-lib wants pydantic<2, gets pydantic 2.14.3"],
       },
     ]);
+  });
+
+  test("mounts nothing where the engine cannot", async () => {
+    const { adapt } = setUp({ facts: BARE, available: new Set(["interpreter", "entrypoint", "code"]) });
+    await assert.rejects(adapt(), { code: "IMAGE_CANNOT_RUN", message: /FLYTE_MISSING/u });
+    // What PATH leads to there is not known.
+    assert.deepEqual((await adapt({ env: { PATH: "/srv/bin" } }))?.start.adaptations, []);
   });
 
   test("uses the interpreter that has flyte, by its full path", async () => {

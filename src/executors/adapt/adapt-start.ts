@@ -4,7 +4,11 @@ import type { AttemptStart } from "../../domain/attempt-start.ts";
 import { BoxkiteError } from "../../domain/errors.ts";
 import type { ImageFacts, PythonFacts } from "../../domain/image-facts.ts";
 import type { RuntimeFit } from "../../domain/runtime-fit.ts";
-import { ALL_ADAPTATIONS, NO_ADAPTATIONS, runtimeVariantOf } from "../../images/check/adaptations.ts";
+import {
+  NO_ADAPTATIONS,
+  runtimeVariantOf,
+  type AvailableAdaptations,
+} from "../../images/check/adaptations.ts";
 import { judgeFindings, refusalBy } from "../../images/check/certain-refusal.ts";
 import { subjectOf, type Language } from "../../images/check/subject.ts";
 import { changesSearch, programOf } from "../../images/check/task-program.ts";
@@ -32,6 +36,8 @@ export interface StartAdapterOptions {
   readonly runnerFor: (pinned: string, interpreter: string) => RunInImage;
   /** Brings the code of a task into its container; undefined where the task fetches it. `spec`: as it will be started. */
   readonly placeCode: (spec: AttemptSpec, facts: ImageFacts) => Promise<PlacedCode | undefined>;
+  /** What can be done here for an image that is no black box. */
+  readonly available: AvailableAdaptations;
   /** Whether every image is a black box. */
   readonly isStrict: boolean;
 }
@@ -69,16 +75,17 @@ interface Adapting {
 async function adapted(adapting: Adapting): Promise<AdaptedAttempt> {
   const { options, spec, language, facts, isStrict } = adapting;
   const { reference } = spec.image;
+  const available = isStrict ? NO_ADAPTATIONS : options.available;
   const { refusing } = judgeFindings(reference, facts, {
     program: language,
     changesSearch: changesSearch(spec.env),
-    available: isStrict ? NO_ADAPTATIONS : ALL_ADAPTATIONS,
+    available,
   });
   if (refusing !== undefined) throw refusalBy(reference, refusing);
   const subject = subjectOf(reference, facts, { language });
   const program: ProgramStart =
     language === "python" && !isStrict && spec.env["PATH"] === undefined
-      ? pythonProgram(subject)
+      ? pythonProgram(subject, available.has("runtime"))
       : { kind: "on_path" };
   const runtime = program.kind === "runtime" ? await fitted(adapting, program.python) : undefined;
   const oldFlyte =

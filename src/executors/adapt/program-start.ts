@@ -18,7 +18,11 @@ export type ProgramStart =
 /** As an installed `a0` does, for a Python that has flyte without its programs. */
 const RUN_A0 = "import sys; sys.argv[0] = 'a0'; from flyte._bin.runtime import main; sys.exit(main())";
 
-export function pythonProgram({ container, ready, hasOwnA0, python: onPath }: Subject): ProgramStart {
+/** `mountsRuntimes`: whether flyte can be mounted where attempts run. */
+export function pythonProgram(
+  { container, ready, hasOwnA0, python: onPath }: Subject,
+  mountsRuntimes: boolean,
+): ProgramStart {
   if (ready.includes("python") || hasOwnA0) return { kind: "on_path" };
   const python = readyPythons(container).find((each) => each !== onPath);
   if (python !== undefined) {
@@ -30,7 +34,7 @@ export function pythonProgram({ container, ready, hasOwnA0, python: onPath }: Su
   // An image that has flyte is left alone, whatever is wrong with it.
   if (modernPythons(container).some((each) => flyteOf(each) !== undefined)) return { kind: "on_path" };
   const preferred = preferredPython(container);
-  return preferred !== undefined && runtimeVariantOf(preferred) !== undefined
+  return mountsRuntimes && preferred !== undefined && runtimeVariantOf(preferred) !== undefined
     ? { kind: "runtime", python: preferred }
     : { kind: "on_path" };
 }

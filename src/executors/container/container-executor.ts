@@ -29,6 +29,7 @@ import type { PodmanRuntimes } from "../../containers/podman-runtimes.ts";
 import type { EngineInfo } from "../../containers/types.ts";
 import type { CodeBundles } from "../../code-bundles/code-bundles.ts";
 import { placeCode } from "../adapt/code.ts";
+import { ALL_ADAPTATIONS } from "../../images/check/adaptations.ts";
 import { createStartAdapter, type StartAdapterOptions } from "../adapt/adapt-start.ts";
 import { createImageChecker } from "./image-checker.ts";
 import { createImageRunner } from "./image-runner.ts";
@@ -80,8 +81,6 @@ export interface ContainerExecutorOptions {
 export interface AdaptationOptions extends Pick<StartAdapterOptions, "fitter" | "isStrict"> {
   /** Undefined: tasks fetch their code themselves. */
   readonly bundles: CodeBundles | undefined;
-  /** Whether the engine mounts files of this machine: not where it is on another one. */
-  readonly mountsFiles: boolean;
 }
 
 const LOST_AFTER_MS = 120_000;
@@ -107,13 +106,20 @@ export function createContainerExecutor(options: ContainerExecutorOptions): Exec
       ...adaptation,
       engine: `${api.engine} ${api.version}`,
       checker,
+      // An engine on another machine mounts no files of this one.
+      available: new Set([...ALL_ADAPTATIONS].filter((kind) => kind !== "runtime" || api.onThisMachine)),
       runnerFor: (image, interpreter) =>
         createImageRunner({ api, info, instance, clock, image, interpreter }),
       placeCode: async (spec, facts) => {
-        const { bundles, mountsFiles } = adaptation;
+        const { bundles } = adaptation;
         if (bundles === undefined) return undefined;
         const confinement = confine(spec, policy);
-        return await placeCode(spec, facts, { bundles, engine: api.engine, mountsFiles, confinement });
+        return await placeCode(spec, facts, {
+          bundles,
+          engine: api.engine,
+          mountsFiles: api.onThisMachine,
+          confinement,
+        });
       },
     });
   const events = createContainerEvents(api, `${LABEL.instance}=${instance}`, log, clock);
