@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { findEngine } from "../../src/containers/find.ts";
 import { messageOf } from "../../src/domain/errors.ts";
-import { placeCode } from "../../src/executors/adapt/code.ts";
+import { placeCode } from "../../src/executors/container/place-code.ts";
 import type { MountOptions } from "../../src/executors/attempt-options.ts";
 import type { AttemptSpec } from "../../src/executors/executor.ts";
 import { silentLogger } from "../../src/lib/log.ts";

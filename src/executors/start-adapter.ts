@@ -2,13 +2,22 @@
  * Makes unmodified images run. An executor asks it once the image is where attempts run, before it makes anything of it. What
  * comes back is an ordinary specification: an executor on a cluster carries its mounts out by an init container.
  */
+import type { Adaptation } from "../domain/adaptation.ts";
 import type { AttemptStart } from "../domain/attempt-start.ts";
+import type { MountOptions } from "./attempt-options.ts";
 import type { AttemptSpec } from "./executor.ts";
 
 export interface AdaptedAttempt {
   /** To be started instead. */
   readonly spec: AttemptSpec;
   readonly start: AttemptStart;
+}
+
+/** The code of a task, brought into its container. */
+export interface PlacedCode {
+  /** To be added to those of the attempt. */
+  readonly options: Pick<MountOptions, "archives" | "readOnlyMounts">;
+  readonly adaptation: Extract<Adaptation, { readonly kind: "code" }>;
 }
 
 export interface AdaptOptions {

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { after, before, describe, test, type TestContext } from "node:test";
 import type { FoundEngine } from "../../src/containers/find.ts";
 import type { ImageFacts } from "../../src/domain/image-facts.ts";
-import { placeCode } from "../../src/executors/adapt/code.ts";
+import { placeCode } from "../../src/executors/container/place-code.ts";
 import { confine, NO_POLICY } from "../../src/executors/container/confinement.ts";
 import { probeImage } from "../../src/executors/container/image-probe.ts";
 import { inspectFacts } from "../../src/executors/container/inspect-facts.ts";

@@ -16,8 +16,7 @@ import type { RunInImage } from "../../python-runtime/run-in-image.ts";
 import type { FittedRuntime, RuntimeFitter } from "../../python-runtime/runtime-fitter.ts";
 import type { AttemptSpec } from "../executor.ts";
 import type { ImageChecker } from "../image-checker.ts";
-import type { AdaptedAttempt, StartAdapter } from "../start-adapter.ts";
-import type { PlacedCode } from "./code.ts";
+import type { AdaptedAttempt, PlacedCode, StartAdapter } from "../start-adapter.ts";
 import {
   flyteBeforeStartTime,
   pythonProgram,

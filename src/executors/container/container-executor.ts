@@ -28,7 +28,7 @@ import type { EngineApi } from "../../containers/api.ts";
 import type { PodmanRuntimes } from "../../containers/podman-runtimes.ts";
 import type { EngineInfo } from "../../containers/types.ts";
 import type { CodeBundles } from "../../code-bundles/code-bundles.ts";
-import { placeCode } from "../adapt/code.ts";
+import { placeCode } from "./place-code.ts";
 import { ALL_ADAPTATIONS } from "../../images/check/adaptations.ts";
 import { createStartAdapter, type StartAdapterOptions } from "../adapt/adapt-start.ts";
 import { createImageChecker } from "./image-checker.ts";

@@ -4,12 +4,11 @@ import { parseCodeBundle, type CodeBundle } from "../../code-bundles/bundle-argu
 import type { CodeBundles } from "../../code-bundles/code-bundles.ts";
 import type { PreparedBundle } from "../../code-bundles/prepared-bundle.ts";
 import type { EngineName } from "../../containers/types.ts";
-import type { Adaptation } from "../../domain/adaptation.ts";
 import type { ContainerFacts, ImageFacts } from "../../domain/image-facts.ts";
-import type { MountOptions } from "../attempt-options.ts";
-import type { Confinement } from "../container/confinement.ts";
-import { putsIntoReadOnlyRoot } from "../container/put-archives.ts";
+import type { Confinement } from "./confinement.ts";
+import { putsIntoReadOnlyRoot } from "./put-archives.ts";
 import type { AttemptSpec } from "../executor.ts";
+import type { PlacedCode } from "../start-adapter.ts";
 
 export interface CodeContext {
   readonly bundles: Pick<CodeBundles, "prepare" | "unpack">;
@@ -18,12 +17,6 @@ export interface CodeContext {
   readonly mountsFiles: boolean;
   /** Of the attempt. */
   readonly confinement: Pick<Confinement, "readOnlyRoot" | "writable">;
-}
-
-export interface PlacedCode {
-  /** To be added to those of the attempt. */
-  readonly options: Pick<MountOptions, "archives" | "readOnlyMounts">;
-  readonly adaptation: Extract<Adaptation, { readonly kind: "code" }>;
 }
 
 type Spec = Pick<AttemptSpec, "key" | "command" | "args" | "readOnlyMounts" | "scratch" | "tmpfs">;

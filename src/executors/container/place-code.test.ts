@@ -4,7 +4,7 @@ import { imageFacts } from "../../../test/helpers/image-facts.ts";
 import type { EngineName } from "../../containers/types.ts";
 import type { ContainerFacts, ImageConfigFacts } from "../../domain/image-facts.ts";
 import type { AttemptSpec } from "../executor.ts";
-import { MOST_MOUNTS, placeCode, type CodeContext } from "./code.ts";
+import { MOST_MOUNTS, placeCode, type CodeContext } from "./place-code.ts";
 
 const URI = "s3://boxkite/p/fast1.tar.gz";
 const KEY = { project: "p", domain: "d", run: "r", action: "a", attempt: 1 };
