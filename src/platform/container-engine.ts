@@ -108,7 +108,8 @@ export async function chooseContainerPlatform(
         const pullByCommand = api.engine === "podman" ? pullByPodman(env, registries) : undefined;
         const clock = systemClock;
         const puller = createImagePuller({ api, registryFor, credentials, registries, pullByCommand, clock });
-        return createImageChecker({ api, info, instance, registryFor, puller, cache, clock });
+        const { policy = NO_POLICY } = options;
+        return createImageChecker({ api, info, policy, instance, registryFor, puller, cache, clock });
       },
       createImageTools: () => createImageTools(api.engine, commandLineEnv(api, env), { registries, egress }),
       engineReport: examineEngine(found, info),

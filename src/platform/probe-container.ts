@@ -62,7 +62,8 @@ const PROBE_TIMEOUT_MS = 60_000;
 /** Removes containers of earlier probes whose server was killed. */
 export async function removeProbes(api: EngineApi, instance: string): Promise<void> {
   const left = await api.listContainers([`${LABEL.probe}=${instance}`]);
-  await Promise.all(left.map(({ id }) => api.removeContainer(id)));
+  const own = left.filter(({ labels }) => labels[LABEL.kind] === "probe");
+  await Promise.all(own.map(({ id }) => api.removeContainer(id)));
 }
 
 export async function makeEmptyImage(api: EngineApi): Promise<void> {
@@ -82,7 +83,7 @@ export async function runTrials(options: ProbeOptions): Promise<readonly Trial[]
     Entrypoint: [process.execPath],
     Cmd: ["-e", `(${trialProgram.toString()})(${JSON.stringify(urls)}, ${TRIAL_TIMEOUT_MS})`],
     Env: ["NODE_OPTIONS="],
-    Labels: { [LABEL.probe]: options.instance, [LABEL.instance]: options.instance },
+    Labels: { [LABEL.kind]: "probe", [LABEL.probe]: options.instance, [LABEL.instance]: options.instance },
     HostConfig: {
       NetworkMode: options.networkMode ?? "default",
       LogConfig: { Type: api.engine === "podman" ? "k8s-file" : "json-file", Config: {} },

@@ -73,7 +73,13 @@ async function build(t: TestContext, { engine, found }: Subject, lines: string):
   const built = await engineOutput(name, ["build", "--quiet", ...own, "--label", TEST_LABEL, directory], env);
   const config = await found.api.inspectImage(built);
   assert.ok(config);
-  const context = { api: found.api, info: await found.api.info(), instance: "code", clock: systemClock };
+  const context = {
+    api: found.api,
+    info: await found.api.info(),
+    policy: NO_POLICY,
+    instance: "code",
+    clock: systemClock,
+  };
   const container = await probeImage(context, { reference: built, pinned: config.id, config });
   return { id: config.id, facts: { ...inspectFacts(config), container } };
 }

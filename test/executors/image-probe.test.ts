@@ -6,6 +6,7 @@ import { after, before, suite, test, type TestContext } from "node:test";
 import type { FoundEngine } from "../../src/containers/find.ts";
 import type { EngineInfo } from "../../src/containers/types.ts";
 import type { ContainerFacts } from "../../src/domain/image-facts.ts";
+import { NO_POLICY } from "../../src/executors/container/confinement.ts";
 import { LABEL } from "../../src/executors/container/container-spec.ts";
 import { probeImage } from "../../src/executors/container/image-probe.ts";
 import { inspectFacts } from "../../src/executors/container/inspect-facts.ts";
@@ -186,7 +187,7 @@ suite("images of Podman", { skip: await noEngine() }, () => {
       const id = await build(t, containerfile);
       const config = await found.api.inspectImage(id);
       assert.ok(config);
-      const context = { api: found.api, info, instance: INSTANCE, clock: systemClock };
+      const context = { api: found.api, info, policy: NO_POLICY, instance: INSTANCE, clock: systemClock };
       const facts = await probeImage(context, { reference: image, pinned: config.id, config });
       expected(facts);
       const { verdict, languages } = reportOn(
@@ -223,7 +224,7 @@ suite("images of Docker", () => {
       await engineOutput("docker", ["build", "--quiet", "--tag", `${name}:1`, directory], docker.env);
       const config = await api.inspectImage(`${name}:1`);
       assert.ok(config);
-      const context = { api, info, instance: INSTANCE, clock: systemClock };
+      const context = { api, info, policy: NO_POLICY, instance: INSTANCE, clock: systemClock };
       return await probeImage(context, { reference: name, pinned: config.id, config });
     };
     const plain = await probe("probe-plain", `FROM ${TEST_IMAGE}\nUSER 4242`);

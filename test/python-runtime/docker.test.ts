@@ -1,6 +1,7 @@
 /** The fit on an image without flyte, by Docker. */
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
+import { NO_POLICY } from "../../src/executors/container/confinement.ts";
 import { findEngine } from "../../src/containers/find.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import { silentLogger } from "../../src/lib/log.ts";
@@ -25,6 +26,7 @@ test("an image without flyte can use the runtime", { skip: docker.missing ?? fal
     image: IMAGE,
     interpreter: path,
     info: await engine.api.info(),
+    policy: NO_POLICY,
     instance: INSTANCE,
     clock: systemClock,
   });

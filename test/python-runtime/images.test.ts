@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { chmod, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, suite, test } from "node:test";
+import { NO_POLICY } from "../../src/executors/container/confinement.ts";
 import { findEngine, type FoundEngine } from "../../src/containers/find.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import { silentLogger } from "../../src/lib/log.ts";
@@ -114,6 +115,7 @@ suite("images without flyte", { skip: missingEngine("podman") }, () => {
           image,
           interpreter: path,
           info: await engine.api.info(),
+          policy: NO_POLICY,
           instance: INSTANCE,
           clock: systemClock,
         }),

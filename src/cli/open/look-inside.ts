@@ -17,7 +17,7 @@ export async function withFilesOf<T>(
     Image: image,
     Cmd: ["true"],
     // What a killed command leaves is removed as the containers of checks are.
-    Labels: { [LABEL.probeUntil]: String(systemClock.now() + LIFETIME_MS) },
+    Labels: { [LABEL.kind]: "probe", [LABEL.probeUntil]: String(systemClock.now() + LIFETIME_MS) },
     HostConfig: { NetworkMode: "none" },
   });
   if (created.kind !== "created") throw new Error(`no container of ${image} can be created: ${created.kind}`);

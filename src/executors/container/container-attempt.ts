@@ -120,16 +120,19 @@ export class ContainerAttempt implements AttemptWork<HeldContainer> {
     const { settings } = this.#context;
     const refused = refusal(this.#spec, refusalContext(this.#context));
     if (refused !== undefined) throw new AttemptEnded(refused);
-    const known = await this.#adaptOrFind(signal);
-    if (known === "image_missing") return this.#imageMissing();
-    if (known !== "adapted") return this.#takeUp(known);
+    if (this.#context.adapter !== undefined) {
+      // What an earlier server started goes on, whatever can be found out of its image now.
+      const state = await this.#inspect(this.#name, signal);
+      if (state !== undefined && !isNew(state)) return this.#takeUp(state);
+      if (!(await this.#adapt(signal))) return this.#imageMissing();
+      // It was created as another plan said, and has nothing in it yet.
+      if (state !== undefined)
+        await this.#retry.run(() => this.#context.api.removeContainer(state.id), signal, "tolerate");
+    }
     const backoff = createBackoff(CREATE_AGAIN, this.#context.clock);
     for (let tries = 1; ; tries++) {
       const created = await createContainer(this.#creation, signal);
-      if (created.kind === "created") {
-        if (this.#start !== undefined) this.#observer.prepared(this.#start);
-        return { name: "created", handle: this.#hold(created.id) };
-      }
+      if (created.kind === "created") return { name: "created", handle: this.#hold(created.id) };
       if (created.kind === "image_missing") return this.#imageMissing();
       const state = await this.#inspect(this.#name, signal);
       if (state !== undefined) return this.#takeUp(state);
@@ -145,29 +148,24 @@ export class ContainerAttempt implements AttemptWork<HeldContainer> {
     throw new AttemptEnded(pullFailure(this.#spec, vanished, "lost"));
   }
 
-  /** A container that an earlier server made is taken up, whatever can be found out of its image now. */
-  async #adaptOrFind(signal: AbortSignal): Promise<ContainerState | "adapted" | "image_missing"> {
-    try {
-      if (await this.#adapt(signal)) return "adapted";
-      return (await this.#inspect(this.#name, signal)) ?? "image_missing";
-    } catch (error) {
-      if (signal.aborted) throw error;
-      const state = await this.#inspect(this.#name, signal);
-      if (state !== undefined) return state;
-      throw error instanceof BoxkiteError ? new AttemptEnded(adaptFailure(error)) : error;
-    }
-  }
-
   /** False where the image has to be pulled first. */
   async #adapt(signal: AbortSignal): Promise<boolean> {
     const { adapter } = this.#context;
     if (adapter === undefined || this.#start !== undefined) return true;
     const options = { signal, onProgress: (message: string) => this.#progress(message, signal) };
-    const adapted = await this.#retry.run(() => adapter.adapt(this.#spec, options), signal, "tolerate");
+    const adapt = () => orAborted(adapter.adapt(this.#spec, options), signal);
+    const adapted = await this.#retry.run(adapt, signal, "tolerate").catch((error: unknown) => {
+      if (signal.aborted || !(error instanceof BoxkiteError)) throw error;
+      // What is known of it was read before it was removed from the engine.
+      if (error.code === "IMAGE_NOT_FOUND" && !this.#pulled) return undefined;
+      throw new AttemptEnded(adaptFailure(error));
+    });
     if (adapted === undefined) return false;
     this.#spec = adapted.spec;
     this.#start = adapted.start;
     this.#creation = { ...this.#creation, spec: adapted.spec };
+    // Before there is a container, so that it is known of each that there is.
+    this.#observer.prepared(adapted.start);
     return true;
   }
 

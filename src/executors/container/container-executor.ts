@@ -98,7 +98,17 @@ export function createContainerExecutor(options: ContainerExecutorOptions): Exec
       : () => registry;
   const puller = createImagePuller({ api, registryFor, credentials, registries, pullByCommand, clock });
   const prefetch = createPrefetch({ api, puller, log });
-  const checker = createImageChecker({ api, info, instance, registryFor, puller, cache, clock });
+  const checker = createImageChecker({
+    api,
+    podmanRuntimes,
+    info,
+    policy,
+    instance,
+    registryFor,
+    puller,
+    cache,
+    clock,
+  });
   const { adaptation } = options;
   const adapter =
     adaptation &&
@@ -109,7 +119,7 @@ export function createContainerExecutor(options: ContainerExecutorOptions): Exec
       // An engine on another machine mounts no files of this one.
       available: new Set([...ALL_ADAPTATIONS].filter((kind) => kind !== "runtime" || api.onThisMachine)),
       runnerFor: (image, interpreter) =>
-        createImageRunner({ api, info, instance, clock, image, interpreter }),
+        createImageRunner({ api, podmanRuntimes, info, policy, instance, clock, image, interpreter }),
       placeCode: async (spec, facts) => {
         const { bundles } = adaptation;
         if (bundles === undefined) return undefined;

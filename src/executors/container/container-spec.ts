@@ -8,6 +8,8 @@ import { networkFields, type NetworkUse } from "./network-fields.ts";
 import type { EngineInfo, EngineName } from "../../containers/types.ts";
 
 export const LABEL = {
+  /** What a container is for: see ContainerKind. Engines give containers the labels of their image, too, but for this one. */
+  kind: "dev.boxkite.kind",
   instance: "dev.boxkite.instance",
   project: "dev.boxkite.project",
   domain: "dev.boxkite.domain",
@@ -24,6 +26,9 @@ export const LABEL = {
   /** Milliseconds since the epoch after which that is left over. */
   reproductionUntil: "dev.boxkite.reproduction-until",
 } as const;
+
+/** Each container has its own, so that no label of an image makes it one of another kind. */
+export type ContainerKind = "attempt" | "probe" | "reproduction";
 
 export interface ContainerSettings extends NetworkUse {
   readonly instance: string;
@@ -111,6 +116,7 @@ function sharedMemoryFields({ sharedMemoryBytes, limits }: AttemptSpec, { memory
 
 function keyLabels(instance: string, key: AttemptKey): Record<string, string> {
   return {
+    [LABEL.kind]: "attempt" satisfies ContainerKind,
     [LABEL.instance]: instance,
     [LABEL.project]: key.project,
     [LABEL.domain]: key.domain,
@@ -126,6 +132,9 @@ function networkLabel({ network }: NetworkUse): Record<string, string> {
 
 /** Undefined for a container that carries the instance's label but is no attempt. */
 export function keyOfLabels(labels: Readonly<Record<string, string>>): AttemptKey | undefined {
+  // One that an earlier version made has no kind.
+  const kind = labels[LABEL.kind] ?? "attempt";
+  if (kind !== "attempt") return undefined;
   const {
     [LABEL.project]: project,
     [LABEL.domain]: domain,

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { PassThrough } from "node:stream";
 import { test } from "node:test";
+import { NO_POLICY } from "./confinement.ts";
 import type { EngineApi } from "../../containers/api.ts";
 import type { EngineInfo } from "../../containers/types.ts";
 import { BoxkiteError } from "../../domain/errors.ts";
@@ -22,6 +23,7 @@ const INFO = {
 
 function setup(options: { readonly isComplete?: boolean; readonly isLocal?: boolean } = {}) {
   const { isComplete = true, isLocal = false } = options;
+  const clock = steppedClock();
   const asked: string[] = [];
   const kept = new Map<string, ImageFacts>();
   let hasImage = false;
@@ -89,6 +91,7 @@ function setup(options: { readonly isComplete?: boolean; readonly isLocal?: bool
     api,
     info: INFO,
     instance: "i",
+    policy: NO_POLICY,
     registryFor: () => registry,
     puller: {
       pull: async () => {
@@ -101,9 +104,9 @@ function setup(options: { readonly isComplete?: boolean; readonly isLocal?: bool
       findImageFacts: async (key: ImageFactsKey) => kept.get(JSON.stringify(key)),
       recordImageFacts: async (key, facts) => void kept.set(JSON.stringify(key), facts),
     },
-    clock: steppedClock(),
+    clock,
   });
-  return { checker, asked, kept, present: () => (hasImage = true) };
+  return { checker, asked, kept, clock, present: () => (hasImage = true) };
 }
 
 test("an image is pulled and read once, and then known by its digest", async () => {
@@ -128,10 +131,17 @@ test("checks of one image at the same time share its containers", async () => {
 });
 
 test("what was not read to its end is not kept", async () => {
-  const { checker, kept } = setup({ isComplete: false });
-  const { facts } = await checker.check("registry.test/team/app:1");
+  const { checker, kept, asked, clock } = setup({ isComplete: false });
+  const { image, facts } = await checker.check("registry.test/team/app:1");
   assert.equal(facts.container.complete, false);
   assert.equal(kept.size, 0);
+  const containers = () => asked.filter((what) => what === "container").length;
+  const before = containers();
+  await checker.readPresent(image);
+  assert.equal(containers(), before, "each start of many does not pay for it");
+  await clock.step(10 * 60_000);
+  await checker.readPresent(image);
+  assert.ok(containers() > before);
 });
 
 test("an image that only the engine has is read from there, and known by its id", async () => {

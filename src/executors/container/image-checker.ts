@@ -6,7 +6,9 @@ import { removeOldProbes, runProbe, type ProbeContext } from "./image-probe-cont
 import type { ImagePuller } from "./image-puller.ts";
 import { resolveImage } from "./resolve-image.ts";
 import type { EngineApi } from "../../containers/api.ts";
+import type { PodmanRuntimes } from "../../containers/podman-runtimes.ts";
 import type { EngineInfo } from "../../containers/types.ts";
+import type { ConfinementPolicy } from "./confinement.ts";
 import type { ImageFacts } from "../../domain/image-facts.ts";
 import type { ResolvedImage } from "../../domain/image.ts";
 import { registryFacts } from "../../images/check/config-facts.ts";
@@ -20,7 +22,10 @@ import { orAborted } from "../../lib/wait.ts";
 
 export interface ImageCheckerOptions {
   readonly api: EngineApi;
+  readonly podmanRuntimes?: PodmanRuntimes | undefined;
   readonly info: EngineInfo;
+  /** What holds the containers of checks in, as those of tasks. */
+  readonly policy: ConfinementPolicy;
   /** Whose containers the probes are: those of a server are removed at its next start. */
   readonly instance: string;
   readonly registryFor: RegistryClients;
@@ -30,6 +35,9 @@ export interface ImageCheckerOptions {
   readonly clock: Clock;
 }
 
+/** What another reading may find out is not kept for long, and not found out by each start of many. */
+const DOUBTFUL_FOR_MS = 10 * 60_000;
+
 interface Described {
   readonly facts: Omit<ImageFacts, "container">;
   /** Whether it is all that can be known: facts that are kept are. */
@@ -37,12 +45,15 @@ interface Described {
 }
 
 export function createImageChecker(options: ImageCheckerOptions): ImageChecker {
-  const { api, info, instance, registryFor, puller, cache, clock } = options;
+  const { api, podmanRuntimes, info, policy, instance, registryFor, puller, cache, clock } = options;
   const platform = { os: info.os, architecture: info.architecture };
   const running = new Map<string, Promise<ImageFacts>>();
+  const doubtful = new Map<string, { readonly facts: ImageFacts; readonly untilMs: number }>();
   const contextOf = (signal: AbortSignal | undefined): ProbeContext => ({
     api,
+    podmanRuntimes,
     info,
+    policy,
     instance,
     clock,
     ...(signal && { signal }),
@@ -87,10 +98,18 @@ export function createImageChecker(options: ImageCheckerOptions): ImageChecker {
     const container = await probeImage(contextOf(signal), { reference, pinned, config: described.config });
     const facts = { ...described, container };
     if (isWhole && isLasting(facts)) await cache?.recordImageFacts(keyOf(image), facts, clock.now());
+    else doubtful.set(image.pinned, { facts, untilMs: clock.now() + DOUBTFUL_FOR_MS });
     return facts;
   };
 
-  const findKnown = async (image: ResolvedImage) => cache?.findImageFacts(keyOf(image));
+  const findKnown = async (image: ResolvedImage): Promise<ImageFacts | undefined> => {
+    const kept = await cache?.findImageFacts(keyOf(image));
+    if (kept !== undefined) return kept;
+    const { facts, untilMs = 0 } = doubtful.get(image.pinned) ?? {};
+    if (untilMs > clock.now()) return facts;
+    doubtful.delete(image.pinned);
+    return undefined;
+  };
 
   const keyOf = ({ digest }: ResolvedImage) => factsKey(digest, platform);
 

@@ -12,14 +12,17 @@ import { BoxkiteError } from "../../domain/errors.ts";
 import { hasBegun } from "../../images/check/parse-probe.ts";
 import { ProbeFrames } from "../../images/check/probe-frames.ts";
 import type { Clock } from "../../lib/clock.ts";
+import { within } from "../../lib/wait.ts";
 import type { MountOptions } from "../attempt-options.ts";
-import { confine, NO_POLICY } from "./confinement.ts";
+import { confine, type ConfinementPolicy } from "./confinement.ts";
 import { confinementFields, memoryLimitOf, optionFields } from "./container-options.ts";
-import { LABEL } from "./container-spec.ts";
+import { createIsolated, type ContainerMakers } from "./oci-runtime.ts";
+import { LABEL, type ContainerKind } from "./container-spec.ts";
 
-export interface ProbeContext {
-  readonly api: EngineApi;
+export interface ProbeContext extends ContainerMakers {
   readonly info: EngineInfo;
+  /** What holds the containers of all images in. */
+  readonly policy: ConfinementPolicy;
   /** Whose containers these are. */
   readonly instance: string;
   readonly clock: Clock;
@@ -48,6 +51,8 @@ export type ProbeRun =
       readonly frames: ProbeFrames["frames"];
       /** Of other output. */
       readonly lastLine: string;
+      /** Of a container that ended without anything of the probe; undefined where it had to be ended. */
+      readonly exitCode?: number | undefined;
     }
   | { readonly kind: "not_started"; readonly error: EngineResponseError; readonly notedExitCode: number };
 
@@ -56,13 +61,19 @@ export const BEGIN_WITHIN_MS = 10_000;
 /** For all of it. */
 export const END_WITHIN_MS = 20_000;
 
+/** An engine knows the exit code a little after the end of the output. */
+const END_NOTICED_MS = 2_000;
+/** Enough to import flyte and to search an image. No probe is counted as an attempt is. */
+const PROBE_MEMORY_BYTES = 2 * 1024 ** 3;
 /** Whoever made it would have removed it by then. */
 const LEFT_OVER_AFTER_MS = 40_000;
 
 /** Removes containers of checks whose process was killed: those whose time is over. */
 export async function removeOldProbes({ api, clock }: Pick<ProbeContext, "api" | "clock">): Promise<void> {
   const left = await api.listContainers([LABEL.probeUntil]);
-  const over = left.filter(({ labels }) => Number(labels[LABEL.probeUntil]) < clock.now());
+  const over = left.filter(
+    ({ labels }) => labels[LABEL.kind] === "probe" && Number(labels[LABEL.probeUntil]) < clock.now(),
+  );
   await Promise.all(over.map(({ id }) => api.removeContainer(id)));
 }
 
@@ -72,17 +83,19 @@ export async function withProbeContainer<T>(
   { image, entrypoint, args, mounts = [], withinMs = END_WITHIN_MS }: CreatedContainer,
   use: (id: string) => Promise<T>,
 ): Promise<T> {
-  const { api, info, instance, clock } = context;
+  const { api, info, policy, instance, clock } = context;
   const name = `boxkite-check-${process.pid}-${randomBytes(6).toString("hex")}`;
-  const confinement = confine({}, NO_POLICY);
+  // A root that a task cannot write is no fact of the image.
+  const confinement = { ...confine({}, policy), readOnlyRoot: false };
   const options = optionFields({ network: "none", readOnlyMounts: mounts }, confinement);
-  const memory = memoryLimitOf({ limits: {} }, confinement, info);
-  const created = await api.createContainer(name, {
+  const memory = memoryLimitOf({ limits: { memoryBytes: PROBE_MEMORY_BYTES } }, confinement, info);
+  const created = await createIsolated(context, confinement.isolation, name, {
     ...options.body,
     Image: image,
     Cmd: args,
     ...(entrypoint !== undefined && { Entrypoint: entrypoint }),
     Labels: {
+      [LABEL.kind]: "probe" satisfies ContainerKind,
       [LABEL.instance]: instance,
       [LABEL.probe]: instance,
       [LABEL.probeUntil]: String(clock.now() + withinMs + LEFT_OVER_AFTER_MS),
@@ -116,7 +129,11 @@ export async function runProbe(context: ProbeContext, container: ProbeContainer)
     const stream = await attach(api, id);
     if ("kind" in stream) return stream;
     const frames = new ProbeFrames(nonce);
-    const stop = () => void stream.destroy();
+    let isStopped = false;
+    const stop = () => {
+      isStopped = true;
+      stream.destroy();
+    };
     const timers = [
       clock.timer(BEGIN_WITHIN_MS, () => {
         if (!hasBegun(frames.frames)) stop();
@@ -135,7 +152,10 @@ export async function runProbe(context: ProbeContext, container: ProbeContainer)
     }
     signal?.throwIfAborted();
     frames.end();
-    return { kind: "ran", frames: frames.frames, lastLine: frames.lastLine };
+    const { frames: read, lastLine } = frames;
+    if (isStopped || hasBegun(read)) return { kind: "ran", frames: read, lastLine };
+    const exitCode = await within(api.waitContainer(id), END_NOTICED_MS, clock);
+    return { kind: "ran", frames: read, lastLine, exitCode };
   });
 }
 

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { PassThrough } from "node:stream";
 import { suite, test } from "node:test";
+import { NO_POLICY } from "./confinement.ts";
 import type { EngineApi } from "../../containers/api.ts";
 import { EngineResponseError } from "../../containers/http.ts";
 import type { EngineInfo } from "../../containers/types.ts";
@@ -31,13 +32,16 @@ interface Body {
 }
 
 /** What a container writes and whether it ends then; or why it cannot be started. */
-type Behaviour = { readonly writes: string; readonly runsOn?: boolean } | { readonly fails: string };
+type Behaviour =
+  | { readonly writes: string; readonly runsOn?: boolean; readonly exitCode?: number }
+  | { readonly fails: string };
 
 /** `behave` gets the nonce of the probe in `nonce`. */
 function fakeEngine(behave: (body: Body, nonce: string) => Behaviour, paths: readonly string[] = []) {
   const bodies: Body[] = [];
   const removed: string[] = [];
   const streams = new Map<string, PassThrough>();
+  const exitCodes = new Map<string, number>();
   const api = {
     engine: "podman",
     createContainer: async (_name: string, body: unknown) => {
@@ -54,6 +58,7 @@ function fakeEngine(behave: (body: Body, nonce: string) => Behaviour, paths: rea
       const nonce = body?.Cmd.find((each) => /^b[0-9a-f]{32}$/u.test(each)) ?? "";
       const behaviour = body === undefined ? { writes: "" } : behave(body, nonce);
       if ("fails" in behaviour) throw new EngineResponseError("start", 500, behaviour.fails);
+      exitCodes.set(id, behaviour.exitCode ?? 0);
       const payload = Buffer.from(behaviour.writes);
       const head = Buffer.alloc(8);
       head[0] = 1;
@@ -63,11 +68,14 @@ function fakeEngine(behave: (body: Body, nonce: string) => Behaviour, paths: rea
       if (behaviour.runsOn !== true) stream?.end();
     },
     inspectContainer: async () => undefined,
+    waitContainer: async (id: string) => exitCodes.get(id) ?? 0,
     removeContainer: async (id: string) => void removed.push(id),
     hasPath: async (_id: string, path: string) => paths.includes(path),
     listContainers: async () => [
-      { id: "old", labels: { "dev.boxkite.probe-until": "1000" } },
-      { id: "young", labels: { "dev.boxkite.probe-until": "9000000000000" } },
+      { id: "old", labels: { "dev.boxkite.kind": "probe", "dev.boxkite.probe-until": "1000" } },
+      // By a label of its image.
+      { id: "attempt", labels: { "dev.boxkite.kind": "attempt", "dev.boxkite.probe-until": "1000" } },
+      { id: "young", labels: { "dev.boxkite.kind": "probe", "dev.boxkite.probe-until": "9000000000000" } },
     ],
   } as unknown as EngineApi;
   return { api, bodies, removed };
@@ -88,7 +96,7 @@ function probe(engine: ReturnType<typeof fakeEngine>, entrypoint: readonly strin
       healthcheck: false,
     },
   };
-  const context = { api: engine.api, info: INFO, instance: "i", clock };
+  const context = { api: engine.api, info: INFO, policy: NO_POLICY, instance: "i", clock };
   return probeImage(context, image);
 }
 
@@ -136,6 +144,21 @@ suite("containers of a probe", () => {
         : { writes: shell(nonce, `${nonce} forwards /entry.sh\n`) },
     );
     assert.equal((await probe(engine, ["/entry.sh"])).entrypoint, "unknown");
+  });
+
+  test("a program that failed may pass them on where it has what it needs; an interpreter never does", async () => {
+    const failing = () =>
+      fakeEngine(({ Entrypoint }, nonce) =>
+        Entrypoint === undefined ? { writes: "no route to vault\n", exitCode: 1 } : { writes: shell(nonce) },
+      );
+    assert.equal((await probe(failing(), ["/usr/bin/vault-env"])).entrypoint, "unknown");
+    assert.equal((await probe(failing(), ["/usr/bin/python3.11"])).entrypoint, "swallows");
+  });
+
+  test("nothing is known of an ENTRYPOINT where nothing could be started", async () => {
+    const engine = fakeEngine(() => ({ writes: "", exitCode: 1 }));
+    assert.deepEqual((await probe(engine, ["/wrapper"])).entrypoint, "unknown");
+    assert.deepEqual((await probe(engine, [])).entrypoint, "none");
   });
 
   test("a server as ENTRYPOINT is ended, and so is an interpreter that hangs", async () => {

@@ -19,7 +19,7 @@ import type {
   StartFailureFacts,
 } from "../../domain/image-facts.ts";
 import { plainFolders } from "../../images/check/interpreter-folders.ts";
-import { hasBegun, parseProbe, mayExecuteArguments } from "../../images/check/parse-probe.ts";
+import { hasBegun, isScript, mayExecuteArguments, parseProbe } from "../../images/check/parse-probe.ts";
 import type { ProbeFrame } from "../../images/check/probe-frames.ts";
 import { nodeProbe, pythonProbe, shellProbe } from "../../images/check/probe-script.ts";
 
@@ -72,7 +72,9 @@ async function probeWithoutShell(context: ProbeContext, image: ProbedImage): Pro
       broken.push({ path: interpreter.path, hasA0: false, packages: {} });
     facts = facts === undefined || next === undefined ? (facts ?? next) : mergeFacts(facts, next);
   }
-  const rest = factsOf([{ key: "end", value: "" }], { shell: false, entrypoint: passing(image.config) });
+  // Where nothing was started, nothing is known of an ENTRYPOINT that may start what was not found.
+  const entrypoint = image.config.entrypoint.length === 0 ? "none" : "unknown";
+  const rest = factsOf([{ key: "end", value: "" }], { shell: false, entrypoint });
   const all = facts ?? rest;
   return {
     ...all,
@@ -89,14 +91,15 @@ async function probeInterpreter(
   triesEntrypoint: boolean,
 ): Promise<ContainerFacts | undefined> {
   const args = (nonce: string) => (isNode ? nodeProbe(nonce, a0ts) : pythonProbe(nonce, path));
+  let own: ProbeRun | undefined;
   if (triesEntrypoint && config.entrypoint.length > 0) {
-    const own = await runProbe(context, { image: pinned, args: (nonce) => [path, ...args(nonce)] });
+    own = await runProbe(context, { image: pinned, args: (nonce) => [path, ...args(nonce)] });
     if (begun(own)) return factsOf(own.frames, { shell: false, entrypoint: "passes" });
   }
   const replaced = await runProbe(context, { image: pinned, entrypoint: [path], args });
   if (!begun(replaced)) return undefined;
-  const entrypoint = config.entrypoint.length === 0 ? "none" : "swallows";
-  return factsOf(replaced.frames, { shell: false, entrypoint });
+  const seen = own === undefined ? { entrypoint: passing(config) } : swallowing(config, own, replaced);
+  return factsOf(replaced.frames, { shell: false, ...seen });
 }
 
 /** What a further interpreter adds. */
@@ -151,7 +154,10 @@ function passing({ entrypoint }: ImageConfigFacts): "none" | "passes" {
   return entrypoint.length === 0 ? "none" : "passes";
 }
 
-/** A script that would pass them on may only have waited for what it could not reach. */
+/**
+ * A script that would pass them on, or a program of which nobody can tell, may only have failed for want of what it could not
+ * reach, such as secrets. One that ended well or went on without them, or an interpreter, passes nothing on.
+ */
 function swallowing(
   config: ImageConfigFacts,
   own: ProbeRun,
@@ -159,11 +165,23 @@ function swallowing(
 ): Pick<ContainerFacts, "entrypoint" | "entrypointOutput"> {
   if (config.entrypoint.length === 0) return { entrypoint: "none" };
   const text = own.kind === "ran" ? own.lastLine : own.error.reason;
-  const isUnknown = own.kind === "ran" && mayExecuteArguments(replaced.frames);
+  const mayPass =
+    mayExecuteArguments(replaced.frames) ||
+    (own.kind === "ran" && (own.exitCode ?? 0) !== 0 && isOpaque(config, replaced.frames));
+  const isUnknown = own.kind === "ran" && mayPass;
   return {
     entrypoint: isUnknown ? "unknown" : "swallows",
     ...(text !== "" && { entrypointOutput: text.slice(0, 200) }),
   };
+}
+
+/** It takes its arguments for a script and its arguments. */
+const INTERPRETER =
+  /^(?:python|node|nodejs|deno|bun|java|ruby|perl|php|Rscript|julia|sh|bash|dash|ash|zsh)[\d.]*$/u;
+
+/** Whether the ENTRYPOINT is neither a script, which was read, nor an interpreter. */
+function isOpaque({ entrypoint: [program = ""] }: ImageConfigFacts, frames: readonly ProbeFrame[]): boolean {
+  return !INTERPRETER.test(posix.basename(program)) && !isScript(frames);
 }
 
 /** Of a container that could not be started for another reason than a missing program. */

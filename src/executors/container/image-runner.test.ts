@@ -4,6 +4,7 @@ import { PassThrough, type Duplex } from "node:stream";
 import { suite, test } from "node:test";
 import { ENGINE_INFO } from "../../../test/helpers/engine-info.ts";
 import { steppedClock } from "../../../test/helpers/stepped-clock.ts";
+import { NO_POLICY } from "./confinement.ts";
 import type { EngineApi } from "../../containers/api.ts";
 import type { CreateResult } from "../../containers/types.ts";
 import { createImageRunner } from "./image-runner.ts";
@@ -58,6 +59,7 @@ function setUp({ created = { kind: "created", id: "c1" }, onStart, onKill }: Beh
     image: "sha256:a",
     interpreter: "/usr/bin/python3",
     instance: "i",
+    policy: NO_POLICY,
     info: ENGINE_INFO,
     clock,
   });

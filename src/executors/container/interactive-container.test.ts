@@ -76,6 +76,7 @@ test("it gets what an attempt gets, and nobody takes it for one", async (t) => {
   const labels = body["Labels"] as Record<string, string>;
   assert.deepEqual(labels, {
     team: "blue",
+    [LABEL.kind]: "reproduction",
     [LABEL.instance]: "i",
     [LABEL.reproduction]: "1f",
     [LABEL.reproductionUntil]: "9",
@@ -99,7 +100,15 @@ test("what the engine cannot give an attempt is refused here, too", async (t) =>
 
 test("what an earlier server of the instance has left is removed, and nothing else", async (t) => {
   const { api, fake } = await setUp(t, [
-    { Id: "left", Labels: { [LABEL.instance]: "i", [LABEL.reproduction]: "1" } },
+    {
+      Id: "left",
+      Labels: { [LABEL.kind]: "reproduction", [LABEL.instance]: "i", [LABEL.reproduction]: "1" },
+    },
+    // By a label of its image.
+    {
+      Id: "image-says-so",
+      Labels: { [LABEL.kind]: "attempt", [LABEL.instance]: "i", [LABEL.reproduction]: "1" },
+    },
     { Id: "of-another", Labels: { [LABEL.instance]: "j", [LABEL.reproduction]: "2" } },
     { Id: "attempt", Labels: { [LABEL.instance]: "i", [LABEL.run]: "r" } },
   ]);

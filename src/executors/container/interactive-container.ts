@@ -10,7 +10,7 @@ import type { Interactive, InteractiveOptions } from "../interactive.ts";
 import type { AdaptedAttempt, StartAdapter } from "../start-adapter.ts";
 import { confine } from "./confinement.ts";
 import { refusalContext, type ContainerAttemptContext } from "./container-attempt.ts";
-import { containerBody, LABEL } from "./container-spec.ts";
+import { containerBody, LABEL, type ContainerKind } from "./container-spec.ts";
 import { readAdditions } from "./create-container.ts";
 import { joinNetwork } from "./join-network.ts";
 import { withGateway } from "./network-fields.ts";
@@ -62,7 +62,8 @@ export function createInteractive(context: () => Context): Interactive {
 /** Those that a server of this instance has left: their identities ended with it. */
 export async function removeInteractive(api: EngineApi, instance: string): Promise<void> {
   const left = await api.listContainers([`${LABEL.instance}=${instance}`, LABEL.reproduction]);
-  await Promise.all(left.map(({ id }) => api.removeContainer(id)));
+  const own = left.filter(({ labels }) => labels[LABEL.kind] === "reproduction");
+  await Promise.all(own.map(({ id }) => api.removeContainer(id)));
 }
 
 async function adapted(
@@ -83,6 +84,7 @@ async function requireImage(
 /** Not those of an attempt: nobody takes it for one. */
 function labelsOf(instance: string, id: string, untilMs: number): Record<string, string> {
   return {
+    [LABEL.kind]: "reproduction" satisfies ContainerKind,
     [LABEL.instance]: instance,
     [LABEL.reproduction]: id,
     [LABEL.reproductionUntil]: String(untilMs),

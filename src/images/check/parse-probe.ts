@@ -20,6 +20,11 @@ export function mayExecuteArguments(frames: readonly ProbeFrame[]): boolean {
   return frames.some(({ key }) => key === "forwards");
 }
 
+/** Whether the ENTRYPOINT has a script, whose lines were read. */
+export function isScript(frames: readonly ProbeFrame[]): boolean {
+  return frames.some(({ key }) => key === "script");
+}
+
 export function parseProbe(frames: readonly ProbeFrame[]): ProbeFacts {
   const all = (name: string) => frames.filter(({ key }) => key === name).map(({ value }) => value);
   const first = (name: string) => all(name).find((value) => value !== "");

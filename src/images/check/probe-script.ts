@@ -114,7 +114,7 @@ for word; do
   file=$(command -v "$word") && [ -f "$file" ] && [ -r "$file" ] || continue
   left=400
   while [ "$left" -gt 0 ] && IFS= read -r line; do
-    if [ "$left" -eq 400 ]; then case $line in '#!'*) ;; *) break ;; esac; fi
+    if [ "$left" -eq 400 ]; then case $line in '#!'*) say script "$word" ;; *) break ;; esac; fi
     left=$((left - 1))
     case $line in *'$@'* | *'$*'* | *'\${@'*) say forwards "$word"; break 2 ;; esac
   done <"$file"
