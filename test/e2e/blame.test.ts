@@ -241,7 +241,8 @@ suite("blame on podman", { skip: missingEngine(ENGINE) ?? false }, () => {
     }
     server = await startServer(
       { after: (end: () => unknown) => cleanups.push(end) } as unknown as TestContext,
-      { args: ["--engine", ENGINE, "--ephemeral"] },
+      // Nothing is adapted, and nobody has checked the images before.
+      { args: ["--engine", ENGINE, "--ephemeral", "--no-image-check", "--strict-images"] },
     );
   });
 

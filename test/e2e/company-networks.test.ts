@@ -191,7 +191,10 @@ suite("company networks on podman", { skip: skip ?? false }, () => {
       assert.ok(error instanceof BoxkiteError);
       return `${error.code} ${error.hint}`;
     };
-    assert.match(await refusal(guarded.host), /^IMAGE_UNAUTHORIZED log in with podman login .*registries:/u);
+    assert.match(
+      await refusal(guarded.host),
+      /^IMAGE_UNAUTHORIZED it was asked without credentials: log in with podman login .*registries:/u,
+    );
     assert.match(
       await refusal(secure.host),
       new RegExp(`^REGISTRY_UNREACHABLE .*registries: ${secure.host}: ca-file`, "u"),
@@ -210,7 +213,10 @@ suite("company networks on podman", { skip: skip ?? false }, () => {
     const executor = await openExecutor(cleanups, { registries: new Map([[host, { login }]]) });
     await assert.rejects(executor.resolveImage(`${host}/team/nowhere:1`, true), {
       code: "IMAGE_UNAUTHORIZED",
-      hint: new RegExp(`^the credentials are those of registries: ${host}`, "u"),
+      hint: new RegExp(
+        `^it was asked with credentials, .* the credentials are those of registries: ${host}`,
+        "u",
+      ),
     });
   });
 
