@@ -14,7 +14,11 @@ const LOCAL = `localhost/boxkite-check-${process.pid}`;
 const skip = missingRegistry() ?? missingEngine("podman") ?? false;
 
 interface Report {
-  readonly verdict: { readonly kind: string; readonly because?: readonly string[] };
+  readonly verdict: {
+    readonly kind: string;
+    readonly because?: readonly string[];
+    readonly adaptations?: readonly string[];
+  };
   readonly findings: readonly { readonly code: string; readonly mend: object }[];
   readonly languages: readonly string[];
   readonly digest?: string | null;
@@ -109,12 +113,14 @@ suite("boxkite images check", { skip }, () => {
   });
 
   test("an ENTRYPOINT that swallows its arguments, and the import of a task", async () => {
-    const { code, report } = await check([`${LOCAL}:1`, "--task", "tasks:train", ...podman]);
+    const { code, report } = await check([`${LOCAL}:1`, "--task", "tasks:train", "--strict", ...podman]);
     assert.deepEqual([code, report.verdict.because], [1, ["ENTRYPOINT_SWALLOWS"]]);
     assert.deepEqual(report.findings[0]?.mend, {
       dockerfile: "ENTRYPOINT []",
       other: 'let a script end with: exec "$@"',
     });
+    const adapted = await check([`${LOCAL}:1`, ...podman]);
+    assert.deepEqual([adapted.code, adapted.report.verdict.adaptations], [0, ["entrypoint"]]);
     const other = await check([`${LOCAL}:1`, "--task", "tasks:trainn", ...podman]);
     assert.deepEqual(
       other.report.findings.map(({ code: each }) => each),
