@@ -89,12 +89,13 @@ suite("a program in a container of an image", () => {
   test("returns its streams and its exit code; what is beyond the limit is dropped", async () => {
     const { run } = setUp({
       onStart: (output) => {
-        for (const part of [frame(1, "12345"), frame(2, "warn"), frame(1, "67890"), frame(1, "x")])
+        // A log begins its chunks with a time. This is none, so what looks like one stays.
+        for (const part of [frame(1, "12345"), frame(2, "1 error"), frame(1, "67890"), frame(1, "x")])
           output.write(part);
         output.end();
       },
     });
-    assert.deepEqual(await run(PROGRAM), { exitCode: 3, stdout: "1234567890", stderr: "warn" });
+    assert.deepEqual(await run(PROGRAM), { exitCode: 3, stdout: "1234567890", stderr: "1 error" });
   });
 
   test("is killed when its time is up, and has no exit code then", async () => {
@@ -118,13 +119,31 @@ suite("a program in a container of an image", () => {
     const abort = new AbortController();
     const reason = new Error("stopped");
     const { run, calls } = setUp({
-      onStart: () => abort.abort(reason),
+      onStart: () => void setImmediate(() => abort.abort(reason)),
       onKill: (output) => void output.end(),
     });
     await assert.rejects(run({ ...PROGRAM, signal: abort.signal }), reason);
     assert.deepEqual(calls, ["start", "kill", "remove"]);
     await assert.rejects(run({ ...PROGRAM, signal: abort.signal }), reason);
     assert.equal(calls.length, 3);
+  });
+
+  test("is killed by an abort while it is being started", async () => {
+    const abort = new AbortController();
+    const reason = new Error("stopped");
+    let isStarted = false;
+    const { run, calls } = setUp({
+      onStart: () => {
+        abort.abort(reason);
+        // The engine has nothing to kill before the start is done.
+        queueMicrotask(() => (isStarted = true));
+      },
+      onKill: (output) => {
+        if (isStarted) output.end();
+      },
+    });
+    await assert.rejects(run({ ...PROGRAM, signal: abort.signal }), reason);
+    assert.deepEqual(calls, ["start", "kill", "kill", "remove"]);
   });
 
   test("that cannot be started leaves no container", async () => {

@@ -1,5 +1,5 @@
 /** Runs programs with the interpreter of an image, each in a container of its own that is removed afterwards. */
-import { readLogFrames, type LogFrame } from "../../containers/log-frames.ts";
+import { readOutputFrames, type LogFrame } from "../../containers/log-frames.ts";
 import type { RunInImage } from "../../python-runtime/run-in-image.ts";
 import { withProbeContainer, type ProbeContext } from "./image-probe-container.ts";
 
@@ -26,11 +26,13 @@ export function createImageRunner({ image, interpreter, ...context }: ImageRunne
       signal?.addEventListener("abort", kill, { once: true });
       try {
         const output = await api.attachContainer(id);
-        const reading = readOutput(readLogFrames(output), maxOutputBytes);
+        const reading = readOutput(readOutputFrames(output), maxOutputBytes);
         try {
           // Nothing can be killed before.
           signal?.throwIfAborted();
           await api.startContainer(id);
+          // An engine refuses to kill what is still being started.
+          if (isLate || signal?.aborted === true) kill();
         } catch (error) {
           output.destroy();
           await reading.catch(() => {});
@@ -50,7 +52,7 @@ export function createImageRunner({ image, interpreter, ...context }: ImageRunne
 
 /** Reads to the end, so that the program is not stopped by a full pipe. */
 async function readOutput(
-  frames: AsyncIterable<LogFrame>,
+  frames: AsyncIterable<Pick<LogFrame, "stream" | "payload">>,
   maxBytes: number,
 ): Promise<Readonly<Record<LogFrame["stream"], string>>> {
   const parts: Record<LogFrame["stream"], Buffer[]> = { stdout: [], stderr: [] };
