@@ -34,14 +34,22 @@ export async function writeManifest(runtime: string, packages: RuntimePackages):
 
 /**
  * Undefined where the runtime is not there or not complete. Its files are counted: after a power failure a directory
- * may have the names of files without their content.
+ * may have the names of files without their content, and a description that is cut.
  */
 export async function readManifest(runtime: string): Promise<Manifest | undefined> {
   const text = await orAbsent(readFile(join(runtime, MANIFEST), "utf8"));
-  if (text === undefined || text === "") return undefined;
-  const manifest = JSON.parse(text) as Manifest;
+  const manifest = text === undefined ? undefined : parse(text);
+  if (manifest === undefined) return undefined;
   const found = await measure(join(runtime, PACKAGES_DIRECTORY));
   return found.files === manifest.files && found.bytes === manifest.bytes ? manifest : undefined;
+}
+
+function parse(text: string): Manifest | undefined {
+  try {
+    return (JSON.parse(text) as Manifest | null) ?? undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 async function measure(directory: string): Promise<Size> {

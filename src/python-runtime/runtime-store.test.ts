@@ -278,6 +278,22 @@ suite("the store of Python runtimes", () => {
     assert.deepEqual(await runtimesIn(directory), [name]);
   });
 
+  for (const [what, text] of [
+    ["is cut", '{"files":3'],
+    ["is full of NULs", "\0".repeat(64)],
+    ["is no description", "null"],
+  ] as const) {
+    test(`a runtime whose description ${what} is made again`, async (t) => {
+      const { directory, open } = await setUp(t);
+      const { directory: runtime, name } = await open().fetch(VARIANT);
+      await writeFile(join(runtime, "packages.json"), text);
+      const store = open();
+      assert.equal(await store.find(VARIANT), undefined);
+      assert.equal((await store.fetch(VARIANT)).name, name);
+      assert.deepEqual(await runtimesIn(directory), [name]);
+    });
+  }
+
   test("a wheel that the disk changed is fetched again", async (t) => {
     const { directory, index, open } = await setUp(t);
     const { directory: runtime } = await open().fetch(VARIANT);
