@@ -210,6 +210,8 @@ suite("what is odd is left to the task, with the reason in the log", () => {
     assert.ok(prepared);
     assert.equal(await bundles.unpack(prepared), undefined);
     assert.match(String(lines[0]?.["error"]), /leads to no file/u);
+    assert.equal(await bundles.unpack(prepared), undefined);
+    assert.equal(lines.length, 1, "it is not tried again");
   });
 
   test("a URI without the name of a file", async (t) => {

@@ -136,13 +136,14 @@ export function createCodeBundles(options: CodeBundlesOptions): CodeBundles {
     },
     unpack: async ({ archive }) => {
       const target = join(dirname(archive), FILES);
-      return await locks(target, () =>
-        orLogged(target, archive, async () => {
+      return await locks(target, async () => {
+        if (refused.has(target)) return undefined;
+        return await orLogged(target, archive, async () => {
           if ((await orAbsent(stat(target))) === undefined)
             await makeWhole(target, (path) => unpackArchive(archive, path));
           return await filesIn(target);
-        }),
-      );
+        });
+      });
     },
     removeUnused: removeAllUnused,
   };
