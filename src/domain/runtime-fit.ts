@@ -27,6 +27,6 @@ export type RuntimeFit =
   /** All packages of the runtime count. `because`: why less is not enough. */
   | ({ readonly kind: "prepend"; readonly because: string } & Replacement)
   /**
-   * It does not work. `because`: the error. It is not certain where the machine may be the cause: no time, no memory.
+   * It does not work. `because`: the error. It is not certain where the machine may be the cause, as without memory.
    */
   | ({ readonly kind: "refuse"; readonly because: string; readonly isCertain: boolean } & Replacement);

@@ -139,6 +139,38 @@ suite("how an image can use the runtime", () => {
     });
   }
 
+  for (const error of [
+    "MemoryError: ",
+    "RuntimeError: can't start new thread (/usr/lib/python3.11/threading.py, line 957)",
+    "OSError: [Errno 28] No space left on device: '/tmp/x'",
+    "OSError: [Errno 24] Too many open files: '/usr/lib/x.so'",
+    "OSError: [Errno 5] Input/output error",
+    "BlockingIOError: [Errno 11] Resource temporarily unavailable",
+    "ImportError: libx.so: failed to map segment from shared object: Cannot allocate memory",
+    'PanicException: called `Result::unwrap()`: Os { code: 11, kind: WouldBlock, message: "…" }',
+    "PermissionError: [Errno 13] Permission denied: '/run/boxkite/python-runtime/packages.json'",
+  ]) {
+    test(`${error} says nothing for certain`, async () => {
+      const { fit, modes } = await fitOf({ probe: { append: error } });
+      assert.deepEqual([fit.kind === "refuse" && fit.isCertain, modes], [false, ["append"]]);
+    });
+  }
+
+  test("programs that the interpreter cannot read say nothing for certain", async () => {
+    const stderr =
+      "python: can't open file '/run/boxkite/python-programs/probe.py': [Errno 13] Permission denied\n";
+    const run: RunInImage = async () => ({ exitCode: 2, stdout: "", stderr });
+    const { fit } = await findFit({ run, directories: DIRECTORIES, packages: PACKAGES });
+    assert.partialDeepStrictEqual(fit, { kind: "refuse", isCertain: false });
+  });
+
+  for (const error of ["OSError: [Errno 2] No such file: 'x'", "ImportError: cannot import name 'Memory'"]) {
+    test(`${error} is the image's own`, async () => {
+      const { fit } = await fitOf({ probe: { append: error, prepend: error } });
+      assert.partialDeepStrictEqual(fit, { kind: "refuse", isCertain: true });
+    });
+  }
+
   test("packages that the runtime does not have are not asked for", async () => {
     const { fit } = await fitOf({
       check: { flyte: null, conflicts: [{ ...OLD_PROTOBUF, package: "evil" }], reverse: [] },

@@ -6,6 +6,7 @@ import { randomBytes } from "node:crypto";
 import { modeOf, mountsOf, PROGRAMS_PATH, RUNTIME_PATH, type RuntimeDirectories } from "./runtime-start.ts";
 import type { ImageProgramEnd, RunInImage } from "./run-in-image.ts";
 import type { RuntimeFit } from "../domain/runtime-fit.ts";
+import { isMachineFailure } from "./machine-failures.ts";
 import { brokenBy, parseCheck, parseProbe, type CheckResult } from "./fit-output.ts";
 
 export interface FindFitOptions {
@@ -57,15 +58,11 @@ export async function findFit(options: FindFitOptions): Promise<FoundFit> {
     const end = await start("probe.py", [modeOf(fit) ?? ""], PROBE);
     const result = parseProbe(end.stdout, nonce);
     if (result !== undefined && result.error === undefined) return { fit, bytecode: result.bytecode };
-    if (result === undefined && isMachines(end)) return refuse(describeEnd(end), false);
-    errors.push(result?.error ?? describeEnd(end));
+    const error = result?.error ?? describeEnd(end);
+    if (isMachineFailure(result === undefined ? end : { exitCode: 0 }, error)) return refuse(error, false);
+    errors.push(error);
   }
   return refuse(errors.at(-1) ?? "", true);
-}
-
-/** Killed for its time, or by the kernel for its memory. */
-function isMachines({ exitCode }: ImageProgramEnd): boolean {
-  return exitCode === undefined || exitCode === 137;
 }
 
 /** From the least to the most that is replaced. `errors`: those of the ones before. */

@@ -22,6 +22,15 @@ const INTERPRETER: Interpreter = {
 };
 const COMPILED = writeZip([{ name: "flyte/__pycache__/__init__.cpython-311.pyc", content: "bytecode" }]);
 
+/** In which flyte does not work. */
+function failing(ran: string[], error: string): RunInImage {
+  return async ({ arguments: words }) => {
+    ran.push(words.join(" "));
+    const result = Buffer.from(JSON.stringify({ error })).toString("base64");
+    return { exitCode: 0, stdout: `${words.at(-1) ?? ""}:result:${result}\n`, stderr: "" };
+  };
+}
+
 async function setUp(t: TestContext) {
   const directory = await temporaryDirectory(t);
   const ran: string[] = [];
@@ -109,6 +118,33 @@ suite("the start of an image", () => {
     assert.deepEqual((await fitter.fit(image))?.fit, { kind: "append" });
     assert.equal(ran.length, 2);
   });
+
+  test("is refused as long as the process lives, and tried again by the next one", async (t) => {
+    const { ran, image, open } = await setUp(t);
+    const fitter = open();
+    const refused = { ...image, run: failing(ran, "ImportError: x") };
+    const refusal = { fit: { kind: "refuse", isCertain: true }, start: undefined };
+    assert.partialDeepStrictEqual(await fitter.fit(refused), refusal);
+    const tried = ran.length;
+    assert.partialDeepStrictEqual(await fitter.fit(image), refusal);
+    assert.equal(ran.length, tried);
+    assert.deepEqual((await open().fit(image))?.fit, { kind: "append" });
+  });
+
+  for (const error of ["ImportError: x", "MemoryError: "]) {
+    test(`stays what was proved, also where only its modules were to be compiled: ${error}`, async (t) => {
+      const { ran, image, open } = await setUp(t);
+      const fitted = await open().fit(image);
+      await rm(fitted?.start?.mounts[0]?.source ?? "", { recursive: true });
+      const fitter = open();
+      for (const _again of [1, 2]) {
+        const again = await fitter.fit({ ...image, run: failing(ran, error) });
+        assert.deepEqual([again?.fit, again?.start?.arguments], [fitted?.fit, fitted?.start?.arguments]);
+      }
+      await rm(fitted?.start?.mounts[0]?.source ?? "", { recursive: true, force: true });
+      assert.deepEqual((await open().fit(image))?.fit, fitted?.fit);
+    });
+  }
 
   test("is not remembered where the engine failed", async (t) => {
     const { ran, image, open } = await setUp(t);

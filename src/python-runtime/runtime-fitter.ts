@@ -36,7 +36,7 @@ export interface FittedRuntime {
   readonly flyte: string;
 }
 
-/** Keeps fits longer than this process lives; the store is one. The key names the image, the interpreter and the runtime. */
+/** Keeps fits that work longer than this process lives; the store is one. The key names the image, the interpreter and the runtime. */
 export interface FitRecords {
   findRuntimeFit(key: string): Promise<RuntimeFit | undefined>;
   recordRuntimeFit(key: string, fit: RuntimeFit, atMs: number): Promise<void>;
@@ -56,6 +56,8 @@ export class RuntimeFitter {
   readonly #locks = createKeyLocks();
   /** By this process, which does not try again where modules cannot be kept. */
   readonly #proved = new Set<string>();
+  /** Not recorded: the next process tries again, whatever the cause was. */
+  readonly #refused = new Map<string, RuntimeFit>();
 
   constructor(options: RuntimeFitterOptions) {
     this.#options = options;
@@ -81,7 +83,7 @@ export class RuntimeFitter {
     const key = [id, interpreter.path, runtime.name].join(" ");
     // Many actions of one image may start at once.
     const fit = await this.#locks(key, async () => {
-      const known = await this.#options.records.findRuntimeFit(key);
+      const known = this.#refused.get(key) ?? (await this.#options.records.findRuntimeFit(key));
       const isCompiled = (await compiledRuntime(runtime, id, clock)) !== runtime.directory;
       if (known !== undefined && (isCompiled || modeOf(known) === undefined || this.#proved.has(key)))
         return known;
@@ -89,6 +91,8 @@ export class RuntimeFitter {
       onProgress("trying flyte beside the packages of the image: once for this image");
       const directories = { runtime: runtime.directory, programs };
       const found = await findFit({ run, directories, packages: runtime.packages, signal });
+      // What was proved once is tried again for its compiled modules only.
+      if (known !== undefined && found.fit.kind === "refuse") return known;
       await this.#keep(key, id, runtime, found);
       return found.fit;
     });
@@ -111,7 +115,8 @@ export class RuntimeFitter {
         error,
       });
     }
-    if (fit.kind !== "refuse" || fit.isCertain) await records.recordRuntimeFit(key, fit, clock.now());
+    if (fit.kind !== "refuse") await records.recordRuntimeFit(key, fit, clock.now());
+    else if (fit.isCertain) this.#refused.set(key, fit);
   }
 }
 

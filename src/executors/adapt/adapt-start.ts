@@ -170,7 +170,7 @@ function refusedFit(
         hint: "install flyte in the image, with versions of these packages that it works with",
       })
     : new BoxkiteError("ENGINE_FAILED", message, {
-        hint: "the machine had no time or memory left for the check",
+        hint: "the machine had no time, memory, disk or threads left for the check, or the runtime cannot be read",
       });
 }
 
