@@ -146,6 +146,26 @@ suite("the start of an image", () => {
     });
   }
 
+  test("is not waited for by an attempt that is stopped while another one finds it out", async (t) => {
+    const { ran, image, open } = await setUp(t);
+    const fitter = open();
+    const [begun, goOn] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const run: RunInImage = async (program) => {
+      begun.resolve();
+      await goOn.promise;
+      return await image.run(program);
+    };
+    const first = fitter.fit({ ...image, run });
+    await begun.promise;
+    const stop = new AbortController();
+    const second = fitter.fit(image, { signal: stop.signal });
+    stop.abort(new Error("stopped"));
+    await assert.rejects(second, /stopped/u);
+    goOn.resolve();
+    assert.deepEqual((await first)?.fit, { kind: "append" });
+    assert.equal(ran.length, 2);
+  });
+
   test("is not remembered where the engine failed", async (t) => {
     const { ran, image, open } = await setUp(t);
     const fitter = open();

@@ -82,7 +82,7 @@ export class RuntimeFitter {
     });
     const key = [id, interpreter.path, runtime.name].join(" ");
     // Many actions of one image may start at once.
-    const fit = await this.#locks(key, async () => {
+    const find = async () => {
       const known = this.#refused.get(key) ?? (await this.#options.records.findRuntimeFit(key));
       const isCompiled = (await compiledRuntime(runtime, id, clock)) !== runtime.directory;
       if (known !== undefined && (isCompiled || modeOf(known) === undefined || this.#proved.has(key)))
@@ -95,7 +95,8 @@ export class RuntimeFitter {
       if (known !== undefined && found.fit.kind === "refuse") return known;
       await this.#keep(key, id, runtime, found);
       return found.fit;
-    });
+    };
+    const fit = await this.#locks(key, find, signal);
     const directories = { runtime: await compiledRuntime(runtime, id, clock), programs };
     return {
       fit,

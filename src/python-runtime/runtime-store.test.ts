@@ -355,6 +355,24 @@ suite("the store of Python runtimes", () => {
     assert.deepEqual(await runtimesIn(directory), []);
   });
 
+  test("who is aborted does not wait for the fetch of another, which goes on", async (t) => {
+    const { open, fetchWheel } = await setUp(t);
+    const [begun, goOn] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const store = open(async (wheel, signal) => {
+      begun.resolve();
+      await goOn.promise;
+      return await fetchWheel(wheel, signal);
+    });
+    const first = store.fetch(VARIANT);
+    await begun.promise;
+    const stop = new AbortController();
+    const second = store.fetch(VARIANT, { signal: stop.signal });
+    stop.abort(new Error("stopped"));
+    await assert.rejects(second, /stopped/u);
+    goOn.resolve();
+    assert.equal((await first).flyte, "1.0");
+  });
+
   for (const [errno, code, hint] of [
     ["ENOSPC", "DISK_FULL", /df -h/u],
     ["EDQUOT", "DISK_FULL", /200 MB/u],

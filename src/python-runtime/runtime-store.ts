@@ -65,7 +65,7 @@ export class RuntimeStore {
   /** What is there, else fetched. Throws RUNTIME_FETCH_FAILED, DISK_FULL or DATA_DIRECTORY_UNUSABLE. */
   async fetch(variant: Variant, options: FetchOptions = {}): Promise<PythonRuntime> {
     const lock = await this.#readLock(variant);
-    return this.#locks(variantName(variant), async () => {
+    const findOrMake = async () => {
       try {
         const found = await this.#find(variant, lock);
         if (found !== undefined) {
@@ -82,7 +82,8 @@ export class RuntimeStore {
       throw new BoxkiteError("RUNTIME_FETCH_FAILED", "the Python runtime was removed while it was made", {
         hint: "boxkite runtime fetch makes it again",
       });
-    });
+    };
+    return this.#locks(variantName(variant), findOrMake, options.signal);
   }
 
   async #find(variant: Variant, lock: Lock): Promise<PythonRuntime | undefined> {
