@@ -37,6 +37,7 @@ suite("the locks of the Python runtime", () => {
   test("another wheel is another hash, another order is not", async () => {
     const [variant, other] = VARIANTS;
     assert.ok(variant && other);
+    assert.equal(await readLock(variant), await readLock(variant), "it is read once");
     const [lock, another] = await Promise.all([readLock(variant), readLock(other)]);
     assert.match(lockHash(lock), /^[0-9a-f]{12}$/u);
     assert.equal(lockHash({ ...lock, wheels: lock.wheels.toReversed() }), lockHash(lock));

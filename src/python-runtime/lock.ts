@@ -2,7 +2,8 @@
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { variantName, type Variant } from "../domain/python-variant.ts";
+import { variantName, VARIANTS, type Variant } from "../domain/python-variant.ts";
+import { once } from "../lib/once.ts";
 
 export interface LockedWheel {
   /** Normalized, as in the index: https://packaging.python.org/en/latest/specifications/name-normalization/ */
@@ -23,8 +24,19 @@ export interface Lock extends Variant {
 
 export const LOCK_DIRECTORY = join(import.meta.dirname, "locks");
 
+/** By the name of the variant. They do not change while this process runs. */
+const LOCKS: ReadonlyMap<string, () => Promise<Lock>> = new Map(
+  VARIANTS.map(variantName).map((name) => [
+    name,
+    once(async () => JSON.parse(await readFile(join(LOCK_DIRECTORY, `${name}.json`), "utf8")) as Lock),
+  ]),
+);
+
 export async function readLock(variant: Variant): Promise<Lock> {
-  return JSON.parse(await readFile(join(LOCK_DIRECTORY, `${variantName(variant)}.json`), "utf8")) as Lock;
+  const name = variantName(variant);
+  const read = LOCKS.get(name);
+  if (read === undefined) throw new Error(`there is no lock for ${name}`);
+  return await read();
 }
 
 /** Changes with every wheel, so that a runtime of an earlier lock is never taken for one of this. */

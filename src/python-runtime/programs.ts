@@ -5,20 +5,27 @@ import { chmod, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises"
 import { join } from "node:path";
 import type { Clock } from "../lib/clock.ts";
 import { errnoOf } from "../lib/errno.ts";
+import { once } from "../lib/once.ts";
 import { markUsed } from "./unused.ts";
 
 const SOURCE = join(import.meta.dirname, "programs");
 const NAMES = ["boot.py", "check.py", "probe.py"];
+
+/** They do not change while this process runs. */
+const readPrograms = once(async () => {
+  const contents = await Promise.all(NAMES.map((name) => readFile(join(SOURCE, name))));
+  const hash = createHash("sha256");
+  for (const content of contents) hash.update(content);
+  return { contents, hash: hash.digest("hex").slice(0, 12) };
+});
 
 /**
  * Copies them below the data directory, which engines in a virtual machine can mount; this package they may not. One
  * version's copy is never changed: containers have it mounted.
  */
 export async function placePrograms(directory: string, clock: Clock): Promise<string> {
-  const contents = await Promise.all(NAMES.map((name) => readFile(join(SOURCE, name))));
-  const hash = createHash("sha256");
-  for (const content of contents) hash.update(content);
-  const target = join(directory, `programs-${hash.digest("hex").slice(0, 12)}`);
+  const { contents, hash } = await readPrograms();
+  const target = join(directory, `programs-${hash}`);
   if (existsSync(target)) {
     await markUsed(target, clock);
     return target;
