@@ -10,8 +10,7 @@ import { recordingLogger } from "../../test/helpers/recording-logger.ts";
 import { temporaryDirectory } from "../../test/helpers/server.ts";
 import { steppedClock } from "../../test/helpers/stepped-clock.ts";
 import { BUNDLE_LIMITS, type BundleLimits } from "./bundle-entry.ts";
-import { createCodeBundles } from "./code-bundles.ts";
-import type { CacheLimits } from "./unused.ts";
+import { createCodeBundles, type CacheLimits } from "./code-bundles.ts";
 
 const RUN = { project: "p", domain: "d", run: "r" };
 const URI = "s3://boxkite/p/d/fast1.tar.gz";
@@ -222,7 +221,7 @@ suite("what is odd is left to the task, with the reason in the log", () => {
   });
 });
 
-test("what was not used for the longest time goes first, and nothing that was used within the hour", async (t) => {
+test("what was not used for the longest time goes first, and nothing that was used within two hours", async (t) => {
   const uris = ["a", "b", "c", "d"].map((name) => `s3://boxkite/${name}.tar.gz`);
   const content = await bundleOf([{ name: "f", text: "x".repeat(8_000) }]);
   const { bundles, clock, directory } = await setUp(t, {
@@ -234,7 +233,7 @@ test("what was not used for the longest time goes first, and nothing that was us
   const [a, b] = [await prepare(0), await prepare(1)];
   const c = await prepare(2);
   assert.equal((await readdir(directory)).length, 3, "all are in use");
-  await clock.step(2 * HOUR_MS);
+  await clock.step(3 * HOUR_MS);
   await prepare(0);
   const d = await prepare(3);
   const left = async () => (await readdir(directory)).map((name) => join(directory, name)).toSorted();

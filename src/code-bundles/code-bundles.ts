@@ -3,7 +3,7 @@
  * where they were needed. One process uses the directory at a time.
  */
 import { createHash, randomBytes } from "node:crypto";
-import { mkdir, rename, rm, stat } from "node:fs/promises";
+import { mkdir, readdir, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Readable } from "node:stream";
 import { messageOf } from "../domain/errors.ts";
@@ -12,17 +12,27 @@ import type { Clock } from "../lib/clock.ts";
 import { orAbsent } from "../lib/errno.ts";
 import { createKeyLocks } from "../lib/key-locks.ts";
 import type { Logger } from "../lib/log.ts";
+import { markUsed, removeUnused } from "../lib/unused.ts";
 import type { CodeBundle } from "./bundle-arguments.ts";
 import { BUNDLE_LIMITS, BundleRefused, isFileName, type BundleLimits } from "./bundle-entry.ts";
 import { makeArchive } from "./make-archive.ts";
 import { readPrepared, writePrepared, type PreparedBundle } from "./prepared-bundle.ts";
 import { filesIn, unpackArchive, type UnpackedFile } from "./unpack-archive.ts";
-import { CACHE_LIMITS, markUsed, removeUnused, UNFINISHED, type CacheLimits } from "./unused.ts";
 
 /** Their directory, below the data directory. */
 export const CODE_BUNDLES_DIRECTORY = "code-bundles";
 
+export interface CacheLimits {
+  readonly bytes: number;
+  readonly unusedMs: number;
+}
+
+const CACHE_LIMITS: CacheLimits = { bytes: 2 * 1024 ** 3, unusedMs: 30 * 24 * 3_600_000 };
+/** An attempt for which a bundle was prepared may not have begun to use it; see also MARK_EVERY_MS. */
+const IN_USE_MS = 2 * 3_600_000;
 const FILES = "files";
+/** In front of the name of what is not complete. */
+const UNFINISHED = ".unfinished-";
 /** Of bundles that were refused, as long as this process runs. */
 const REMEMBERED_REFUSALS = 1_000;
 
@@ -42,7 +52,7 @@ export interface CodeBundlesOptions {
   readonly log: Logger;
   /** @default BUNDLE_LIMITS */
   readonly bundleLimits?: BundleLimits;
-  /** @default CACHE_LIMITS */
+  /** @default 2 GiB, and 30 days without use */
   readonly cacheLimits?: CacheLimits;
 }
 
@@ -83,7 +93,15 @@ export function createCodeBundles(options: CodeBundlesOptions): CodeBundles {
   };
 
   const removeAllUnused = () =>
-    locks("", () => removeUnused(directory, clock, cacheLimits, (name) => unfinished.has(name)));
+    locks("", async () => {
+      for (const name of (await orAbsent(readdir(directory))) ?? []) {
+        // A process that was killed left it.
+        if (name.startsWith(UNFINISHED) && !unfinished.has(name))
+          await rm(join(directory, name), { recursive: true, force: true });
+      }
+      const isKept = (name: string) => unfinished.has(name);
+      await removeUnused(directory, clock, { ...cacheLimits, inUseMs: IN_USE_MS, isKept });
+    });
 
   const make = async (
     target: string,

@@ -8,9 +8,9 @@ import { chmod, link, mkdir, readdir, rename, rm, writeFile } from "node:fs/prom
 import { dirname, join } from "node:path";
 import { errnoOf } from "../lib/errno.ts";
 import type { Clock } from "../lib/clock.ts";
+import { markUsed, removeUnused } from "../lib/unused.ts";
 import { PACKAGES_DIRECTORY } from "./manifest.ts";
 import { COMPILED_DIRECTORY, type PythonRuntime } from "./runtime-store.ts";
-import { markUsed, removeUnused } from "./unused.ts";
 import { readZip, type ZipFile } from "./zip.ts";
 
 /** An image that returns more than this gets nothing. An action uses 600 modules with 6 MB. */
@@ -42,7 +42,7 @@ export async function addBytecode(
   const target = directoryFor(runtime, imageId);
   const compiled = compiledFiles(archive);
   if (compiled.length === 0 || existsSync(target)) return compiledRuntime(runtime, imageId, clock);
-  await removeUnused(dirname(target), clock, () => false);
+  await removeUnused(dirname(target), clock);
   const unfinished = `${target}.${randomBytes(6).toString("hex")}`;
   try {
     await linkTree(runtime.directory, unfinished);

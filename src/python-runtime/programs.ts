@@ -6,7 +6,7 @@ import { join } from "node:path";
 import type { Clock } from "../lib/clock.ts";
 import { errnoOf } from "../lib/errno.ts";
 import { once } from "../lib/once.ts";
-import { markUsed } from "./unused.ts";
+import { markUsed } from "../lib/unused.ts";
 
 const SOURCE = join(import.meta.dirname, "programs");
 const NAMES = ["boot.py", "check.py", "probe.py"];

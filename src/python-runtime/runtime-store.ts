@@ -7,12 +7,12 @@ import { join } from "node:path";
 import { BoxkiteError } from "../domain/errors.ts";
 import type { Clock } from "../lib/clock.ts";
 import { createKeyLocks } from "../lib/key-locks.ts";
+import { markUsed, removeUnused } from "../lib/unused.ts";
 import { explainDirectory } from "./directory-failures.ts";
 import type { FetchWheel } from "./fetch-wheel.ts";
 import { lockHash, readLock, type Lock } from "./lock.ts";
 import { makeRuntime, type FetchOptions } from "./make-runtime.ts";
 import { readManifest } from "./manifest.ts";
-import { markUsed, removeUnused } from "./unused.ts";
 import { variantName, VARIANTS, type Variant } from "../domain/python-variant.ts";
 import { cachedWheels } from "./wheel-cache.ts";
 
@@ -110,9 +110,9 @@ export class RuntimeStore {
     const { directory, clock } = this.#options;
     const locks = await Promise.all(VARIANTS.map((each) => this.#readLock(each)));
     const kept = new Set([...locks.map(nameOf), WHEELS_DIRECTORY, COMPILED_DIRECTORY]);
-    await removeUnused(directory, clock, (name) => kept.has(name));
+    await removeUnused(directory, clock, { isKept: (name) => kept.has(name) });
     const wheels = new Set(locks.flatMap((lock) => lock.wheels.map(({ sha256 }) => `${sha256}.whl`)));
-    await removeUnused(join(directory, WHEELS_DIRECTORY), clock, (name) => wheels.has(name));
+    await removeUnused(join(directory, WHEELS_DIRECTORY), clock, { isKept: (name) => wheels.has(name) });
   }
 
   #readLock(variant: Variant): Promise<Lock> {
