@@ -23,10 +23,10 @@ const NO_LINKS = ["EPERM", "EXDEV", "EMLINK", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"]
 /** The directory to mount for an image: with its compiled modules where there are some, else the runtime itself. */
 export async function compiledRuntime(
   runtime: PythonRuntime,
-  imageId: string,
+  imageDigest: string,
   clock: Clock,
 ): Promise<string> {
-  const compiled = directoryFor(runtime, imageId);
+  const compiled = directoryFor(runtime, imageDigest);
   if (!existsSync(compiled)) return runtime.directory;
   await markUsed(compiled, clock);
   return compiled;
@@ -35,13 +35,13 @@ export async function compiledRuntime(
 /** Makes it, and returns the directory to mount. What is not a module of the runtime is left out. */
 export async function addBytecode(
   runtime: PythonRuntime,
-  imageId: string,
+  imageDigest: string,
   archive: Buffer,
   clock: Clock,
 ): Promise<string> {
-  const target = directoryFor(runtime, imageId);
+  const target = directoryFor(runtime, imageDigest);
   const compiled = compiledFiles(archive);
-  if (compiled.length === 0 || existsSync(target)) return compiledRuntime(runtime, imageId, clock);
+  if (compiled.length === 0 || existsSync(target)) return compiledRuntime(runtime, imageDigest, clock);
   await removeUnused(dirname(target), clock);
   const unfinished = `${target}.${randomBytes(6).toString("hex")}`;
   try {
@@ -61,11 +61,11 @@ export async function addBytecode(
   } finally {
     await rm(unfinished, { recursive: true, force: true });
   }
-  return compiledRuntime(runtime, imageId, clock);
+  return compiledRuntime(runtime, imageDigest, clock);
 }
 
-function directoryFor(runtime: PythonRuntime, imageId: string): string {
-  const image = createHash("sha256").update(imageId).digest("hex").slice(0, 16);
+function directoryFor(runtime: PythonRuntime, imageDigest: string): string {
+  const image = createHash("sha256").update(imageDigest).digest("hex").slice(0, 16);
   return join(dirname(runtime.directory), COMPILED_DIRECTORY, `${runtime.name}-${image}`);
 }
 

@@ -51,7 +51,7 @@ async function setUp(t: TestContext) {
     clock: systemClock,
     readLock: async () => lockOf([FLYTE]),
   });
-  const image: ImageToFit = { id: "sha256:a", interpreter: INTERPRETER, run };
+  const image: ImageToFit = { digest: "sha256:a", interpreter: INTERPRETER, run };
   const records = fitsInMemory();
   return {
     ran,
@@ -80,7 +80,7 @@ suite("the start of an image", () => {
     const fitted = await Promise.all([1, 2, 3].map(() => fitter.fit(image)));
     assert.deepEqual(await open().fit(image), fitted[0]);
     assert.equal(ran.length, 2);
-    await fitter.fit({ ...image, id: "sha256:b" });
+    await fitter.fit({ ...image, digest: "sha256:b" });
     assert.equal(ran.length, 4);
     await fitter.fit({ ...image, interpreter: { ...INTERPRETER, path: "/usr/bin/python3" } });
     assert.equal(ran.length, 6);

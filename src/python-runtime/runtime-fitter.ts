@@ -14,8 +14,8 @@ import type { RuntimeFit } from "../domain/runtime-fit.ts";
 
 /** An image with an interpreter that was found in it. */
 export interface ImageToFit {
-  /** The digest of its configuration: what it is, whatever it is called. */
-  readonly id: string;
+  /** By which it is pinned: of its manifest, or the engine's ID of an image that only the engine has. */
+  readonly digest: string;
   readonly interpreter: Interpreter;
   readonly run: RunInImage;
 }
@@ -36,7 +36,7 @@ export interface FittedRuntime {
   readonly flyte: string;
 }
 
-/** Keeps fits that work longer than this process lives; the store is one. The key names the image, the interpreter and the runtime. */
+/** Keeps fits that work longer than this process lives; the store is one. The key names the image by its digest, the interpreter and the runtime. */
 export interface FitRecords {
   findRuntimeFit(key: string): Promise<RuntimeFit | undefined>;
   recordRuntimeFit(key: string, fit: RuntimeFit, atMs: number): Promise<void>;
@@ -68,7 +68,7 @@ export class RuntimeFitter {
    * what the engine throws.
    */
   async fit(
-    { id, interpreter, run }: ImageToFit,
+    { digest, interpreter, run }: ImageToFit,
     { signal, onProgress = () => {} }: FitOptions = {},
   ): Promise<FittedRuntime | undefined> {
     const { store, directory, clock } = this.#options;
@@ -80,11 +80,11 @@ export class RuntimeFitter {
     const programs = await placePrograms(directory, clock).catch((error: unknown) => {
       throw explainDirectory(error, directory);
     });
-    const key = [id, interpreter.path, runtime.name].join(" ");
+    const key = [digest, interpreter.path, runtime.name].join(" ");
     // Many actions of one image may start at once.
     const find = async () => {
       const known = this.#refused.get(key) ?? (await this.#options.records.findRuntimeFit(key));
-      const isCompiled = (await compiledRuntime(runtime, id, clock)) !== runtime.directory;
+      const isCompiled = (await compiledRuntime(runtime, digest, clock)) !== runtime.directory;
       if (known !== undefined && (isCompiled || modeOf(known) === undefined || this.#proved.has(key)))
         return known;
       this.#proved.add(key);
@@ -93,11 +93,11 @@ export class RuntimeFitter {
       const found = await findFit({ run, directories, packages: runtime.packages, signal });
       // What was proved once is tried again for its compiled modules only.
       if (known !== undefined && found.fit.kind === "refuse") return known;
-      await this.#keep(key, id, runtime, found);
+      await this.#keep(key, digest, runtime, found);
       return found.fit;
     };
     const fit = await this.#locks(key, find, signal);
-    const directories = { runtime: await compiledRuntime(runtime, id, clock), programs };
+    const directories = { runtime: await compiledRuntime(runtime, digest, clock), programs };
     return {
       fit,
       start: runtimeStartOf(interpreter.path, directories, fit),
@@ -106,13 +106,18 @@ export class RuntimeFitter {
     };
   }
 
-  async #keep(key: string, id: string, runtime: PythonRuntime, { fit, bytecode }: FoundFit): Promise<void> {
+  async #keep(
+    key: string,
+    digest: string,
+    runtime: PythonRuntime,
+    { fit, bytecode }: FoundFit,
+  ): Promise<void> {
     const { records, clock, log } = this.#options;
     try {
-      if (bytecode !== undefined) await addBytecode(runtime, id, bytecode, clock);
+      if (bytecode !== undefined) await addBytecode(runtime, digest, bytecode, clock);
     } catch (error) {
       log.warn("compiled modules could not be kept: actions of this image start slower", {
-        image: id,
+        image: digest,
         error,
       });
     }

@@ -39,7 +39,7 @@ test("an image without flyte can use the runtime", { skip: docker.missing ?? fal
   });
   const interpreter = { path, version: "3.10.13", libc: "glibc", arch: ARCH };
   const fitted = await fitter.fit({
-    id: (await engine.api.inspectImage(IMAGE))?.id ?? "",
+    digest: (await engine.api.inspectImage(IMAGE))?.id ?? "",
     interpreter,
     run,
   });

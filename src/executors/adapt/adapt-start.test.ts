@@ -47,8 +47,8 @@ function setUp({ facts, fit = APPEND, isStrict = false, available = ALL_ADAPTATI
       readPresent: async () => (asked.push("read"), facts),
     },
     fitter: {
-      fit: async ({ id, interpreter }) => {
-        asked.push(`fit ${id} ${interpreter.path} ${interpreter.libc} ${interpreter.arch}`);
+      fit: async ({ digest, interpreter }) => {
+        asked.push(`fit ${digest} ${interpreter.path} ${interpreter.libc} ${interpreter.arch}`);
         return {
           fit,
           start: runtimeStartOf(interpreter.path, DIRECTORIES, fit),

@@ -146,7 +146,7 @@ async function fitted(
   if (variant === undefined) throw new Error(`there is no runtime for ${path} in ${image.reference}`);
   const found = await options.fitter.fit(
     {
-      id: image.digest,
+      digest: image.digest,
       interpreter: { path, version, libc: variant.libc, arch: variant.arch },
       run: options.runnerFor(image.pinned, path),
     },
