@@ -77,6 +77,7 @@ test("a bundle is unpacked, with the files by which the SDKs see that it is ther
     "-rw-r--r-- .fast1.tar.gz.extracted",
   ]);
   assert.deepEqual(prepared.top, ["fast1.tar.gz", ".fast1.tar.gz.extracted", "main.py", "pkg"]);
+  assert.deepEqual(prepared.directories, [{ name: "pkg", mode: 0o755, isEmpty: false }]);
   assert.deepEqual(await bundles.prepare(TGZ, RUN), prepared);
   assert.deepEqual(reads, [URI], "it is read once");
 

@@ -2,6 +2,7 @@
 import { readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { orAbsent } from "../lib/errno.ts";
+import { directoriesIn, type ArchiveDirectory } from "./read-archive.ts";
 
 const ARCHIVE = "archive.tar";
 const DESCRIPTION = "bundle.json";
@@ -11,12 +12,13 @@ export interface PreparedBundle {
   readonly archive: string;
   /** What is directly in it, by name. */
   readonly top: readonly string[];
+  /** All that are in it, a folder before what is below it. */
+  readonly directories: readonly ArchiveDirectory[];
 }
 
-interface Description {
+interface Description extends Omit<PreparedBundle, "archive"> {
   /** Of the archive: a power failure may cut it. */
   readonly bytes: number;
-  readonly top: readonly string[];
 }
 
 /** `makeArchive` writes the file that it is given, and returns what is directly in it. */
@@ -27,7 +29,7 @@ export async function writePrepared(
   const archive = join(directory, ARCHIVE);
   const top = await makeArchive(archive);
   const { size: bytes } = await stat(archive);
-  const description: Description = { bytes, top };
+  const description: Description = { bytes, top, directories: await directoriesIn(archive) };
   await writeFile(join(directory, DESCRIPTION), JSON.stringify(description));
 }
 
@@ -40,7 +42,8 @@ export async function readPrepared(directory: string): Promise<PreparedBundle | 
   ]);
   const description = text === undefined ? undefined : parse(text);
   if (description === undefined || found?.size !== description.bytes) return undefined;
-  return { archive, top: description.top };
+  const { top, directories } = description;
+  return { archive, top, directories };
 }
 
 function parse(text: string): Description | undefined {

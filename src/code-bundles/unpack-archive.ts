@@ -1,10 +1,9 @@
 /** The files of a prepared archive in a directory, for containers in which they are mounted. */
-import { createReadStream } from "node:fs";
 import { chmod, link, mkdir, open, readdir, realpath, stat, symlink } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
-import { extract } from "tar-stream";
 import { pipeline } from "node:stream/promises";
 import { BundleRefused } from "./bundle-entry.ts";
+import { entriesOf } from "./read-archive.ts";
 
 export interface UnpackedFile {
   /** Relative to the bundle's folder. */
@@ -15,11 +14,7 @@ export interface UnpackedFile {
 
 /** The archive is one of ours: its names were checked. */
 export async function unpackArchive(archive: string, directory: string): Promise<void> {
-  const tar = extract();
-  const flow = pipeline(createReadStream(archive), tar);
-  // The loop below fails with it.
-  flow.catch(() => undefined);
-  for await (const entry of tar) {
+  for await (const entry of entriesOf(archive)) {
     const { name, type, linkname, mode } = entry.header;
     const path = join(directory, name);
     await mkdir(dirname(path), { recursive: true });
@@ -34,7 +29,6 @@ export async function unpackArchive(archive: string, directory: string): Promise
     }
     entry.resume();
   }
-  await flow;
 }
 
 /** Those that can be mounted. Throws BundleRefused where one cannot: a link to a directory, or to nothing. */

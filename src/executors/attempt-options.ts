@@ -2,12 +2,15 @@
  * What an attempt may ask of its executor beyond image, arguments and resources. An executor
  * honours a field that is set, or refuses the attempt by the field's name: none is ignored.
  */
+import type { ArchiveDirectory } from "../code-bundles/read-archive.ts";
 import type { AttemptExit } from "../domain/attempt.ts";
 import type { ResourceAmounts } from "../domain/task.ts";
 
 export interface ContainerArchive {
   /** A tar file of the machine where the server runs, without compression. */
   readonly source: string;
+  /** All that are in it, a folder before what is below it. */
+  readonly directories: readonly ArchiveDirectory[];
   /** Absolute; it is made where the image does not have it. */
   readonly target: string;
   /** The image's USER, to whom the files belong. Podman finds out by itself who that is. */

@@ -35,7 +35,12 @@ export function optionProbes(directory = mkdtempSync(join(tmpdir(), "boxkite-opt
       archives: {
         options: {
           archives: [
-            { source: join(directory, "archive.tar"), target: "/given/deep", owner: { uid: 0, gid: 0 } },
+            {
+              source: join(directory, "archive.tar"),
+              directories: [{ name: "folder", mode: 0o755, isEmpty: false }],
+              target: "/given/deep",
+              owner: { uid: 0, gid: 0 },
+            },
           ],
         },
         script: '[ "$(cat /given/deep/folder/file)" = content ] && touch /given/deep/other',

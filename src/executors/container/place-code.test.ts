@@ -8,6 +8,7 @@ import { MOST_MOUNTS, placeCode, type CodeContext } from "./place-code.ts";
 
 const URI = "s3://boxkite/p/fast1.tar.gz";
 const KEY = { project: "p", domain: "d", run: "r", action: "a", attempt: 1 };
+const DIRECTORIES = [{ name: "d", mode: 0o755, isEmpty: false }];
 const ARCHIVE = "/data/code-bundles/1/archive.tar";
 
 interface Case {
@@ -30,7 +31,9 @@ async function place(given: Case) {
   const bundles: CodeContext["bundles"] = {
     prepare: async ({ uri, kind }, { run }) => {
       asked.push(`prepare ${kind} ${uri} for ${run}`);
-      return given.isPrepared === false ? undefined : { archive: ARCHIVE, top: given.top ?? ["main.py"] };
+      return given.isPrepared === false
+        ? undefined
+        : { archive: ARCHIVE, top: given.top ?? ["main.py"], directories: DIRECTORIES };
     },
     unpack: async ({ archive }) => {
       asked.push(`unpack ${archive}`);
@@ -72,7 +75,11 @@ test("where it cannot, the archive is unpacked into WORKDIR, and its files belon
   const workdir = { path: "/app", writable: false };
   const { placed, asked } = await place({ container: { user, workdir } });
   assert.deepEqual(placed, {
-    options: { archives: [{ source: ARCHIVE, target: "/app", owner: { uid: 4242, gid: 17 } }] },
+    options: {
+      archives: [
+        { source: ARCHIVE, directories: DIRECTORIES, target: "/app", owner: { uid: 4242, gid: 17 } },
+      ],
+    },
     adaptation: { kind: "code", uri: URI, target: "/app" },
   });
   assert.deepEqual(asked, [`prepare tgz ${URI} for r`]);

@@ -50,10 +50,8 @@ export async function placeCode(
   const isHidden = isMounted || mounts.some((mount) => hides(mount, target, prepared));
   if (!isHidden && (!confinement.readOnlyRoot || putsIntoReadOnlyRoot(engine))) {
     const { uid, gid } = owner;
-    return {
-      options: { archives: [{ source: prepared.archive, target, owner: { uid, gid } }] },
-      adaptation,
-    };
+    const { archive: source, directories } = prepared;
+    return { options: { archives: [{ source, directories, target, owner: { uid, gid } }] }, adaptation };
   }
   if (!mountsFiles) return undefined;
   const files = await bundles.unpack(prepared);

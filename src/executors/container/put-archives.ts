@@ -7,11 +7,12 @@
  * read-only root: so it gets those directories that the container does not have.
  */
 import { posix } from "node:path";
+import type { ArchiveDirectory } from "../../code-bundles/read-archive.ts";
 import type { EngineApi } from "../../containers/api.ts";
 import type { EngineName } from "../../containers/types.ts";
 import type { ContainerArchive } from "../attempt-options.ts";
 import type { AttemptSpec } from "../executor.ts";
-import { archiveStream, directoriesIn, type ArchiveDirectory, type StreamOptions } from "./archive-stream.ts";
+import { archiveStream, type StreamOptions } from "./archive-stream.ts";
 import type { EngineRetry } from "./engine-retry.ts";
 
 export function putsIntoReadOnlyRoot(engine: EngineName): boolean {
@@ -37,9 +38,8 @@ export interface PutContext {
 export async function putArchives(context: PutContext, id: string, signal: AbortSignal): Promise<void> {
   const { api, spec, retry } = context;
   for (const archive of spec.archives ?? []) {
-    const directories = await directoriesIn(archive.source);
     const hasPath = (path: string) => retry.run(() => api.hasPath(id, path), signal, "tolerate");
-    const destination = await destinationOf(archive, directories, api.engine, hasPath);
+    const destination = await destinationOf(archive, api.engine, hasPath);
     // Root's own need no second look at the container's users, which costs Podman 15 ms.
     const ownedByUser = api.engine === "podman" && (archive.owner.uid !== 0 || archive.owner.gid !== 0);
     const options = { directory: destination.directory, ownedByUser };
@@ -49,8 +49,7 @@ export async function putArchives(context: PutContext, id: string, signal: Abort
 }
 
 async function destinationOf(
-  { target }: ContainerArchive,
-  directories: readonly ArchiveDirectory[],
+  { target, directories }: ContainerArchive,
   engine: EngineName,
   hasPath: HasPath,
 ): Promise<Destination> {

@@ -53,7 +53,7 @@ test("files cannot be put into a root that is read-only, so the combination is r
 });
 
 test("docker unpacks no archive into a root that is read-only, podman does", () => {
-  const archives = [{ source: "/a.tar", target: "/app", owner: { uid: 0, gid: 0 } }];
+  const archives = [{ source: "/a.tar", directories: [], target: "/app", owner: { uid: 0, gid: 0 } }];
   const closed = { readOnlyRoot: true, archives };
   assert.match(refusalOf(closed)?.message ?? "", /archives, which docker beside readOnlyRoot cannot give/u);
   assert.equal(refusalOf(closed, { engine: "podman" }), undefined);
