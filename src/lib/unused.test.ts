@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { chmod, mkdir, readdir, stat, utimes, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readdir, stat, symlink, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { suite, test, type TestContext } from "node:test";
 import { temporaryDirectory } from "../../test/helpers/server.ts";
@@ -37,6 +37,16 @@ suite("what can be made again", () => {
     const another = await setUp(t, { a: 3, b: 2, c: 1 });
     await removeUnused(another.parent, another.clock, { bytes: 2_500 });
     assert.deepEqual(await another.left(), ["b", "c"]);
+  });
+
+  test("is as large as its files: links count as nothing, and are not followed", async (t) => {
+    const { parent, clock, left } = await setUp(t, { a: 3, b: 2 });
+    for (const name of ["a", "b"]) {
+      await mkdir(join(parent, name, "d"));
+      await symlink("..", join(parent, name, "d/up"));
+    }
+    await removeUnused(parent, clock, { bytes: 2_000 });
+    assert.deepEqual(await left(), ["a", "b"]);
   });
 
   test("is marked as used once an hour", async (t) => {

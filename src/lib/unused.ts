@@ -65,9 +65,13 @@ async function usedAtOf(path: string): Promise<number> {
 
 /** Of its files, in bytes. */
 async function sizeOf(path: string): Promise<number> {
-  const names = (await orAbsent(readdir(path, { recursive: true }))) ?? [];
-  const files = await Promise.all(names.map((name) => orAbsent(stat(join(path, name)))));
-  return files.reduce((sum, file) => sum + (file?.isFile() === true ? file.size : 0), 0);
+  // With types, since without them links to directories are followed: to each other, again and again.
+  const entries = (await orAbsent(readdir(path, { recursive: true, withFileTypes: true }))) ?? [];
+  const files = entries.filter((entry) => entry.isFile());
+  const found = await Promise.all(
+    files.map(({ parentPath, name }) => orAbsent(stat(join(parentPath, name)))),
+  );
+  return found.reduce((sum, file) => sum + (file?.size ?? 0), 0);
 }
 
 /** A directory that was copied to this machine may belong to another user, and its disk may be read-only. */
