@@ -1,8 +1,8 @@
 /** The files of a prepared archive in a directory, for containers in which they are mounted. */
-import { chmod, link, mkdir, open, readdir, realpath, stat, symlink } from "node:fs/promises";
-import { dirname, join, relative } from "node:path";
-import { pipeline } from "node:stream/promises";
-import { BundleRefused } from "./bundle-entry.ts";
+import { readdir, realpath, stat } from "node:fs/promises";
+import { join, relative } from "node:path";
+import { BundleRefused, EntryCheck, type BundleLimits } from "./bundle-entry.ts";
+import { createEntryWriter, type EntryWriterOptions } from "./entry-writer.ts";
 import { entriesOf } from "./read-archive.ts";
 
 export interface UnpackedFile {
@@ -12,21 +12,20 @@ export interface UnpackedFile {
   readonly path: string;
 }
 
-/** The archive is one of ours: its names were checked. */
-export async function unpackArchive(archive: string, directory: string): Promise<void> {
+/** Those of its archive were held when it was made. */
+const NO_LIMITS: BundleLimits = { bytes: Infinity, entries: Infinity };
+
+/** The archive is one of ours: see make-archive.ts. Throws BundleRefused where the file system has a name for two entries. */
+export async function unpackArchive(
+  archive: string,
+  directory: string,
+  options?: EntryWriterOptions,
+): Promise<void> {
+  const check = new EntryCheck(NO_LIMITS, []);
+  const write = await createEntryWriter(directory, options);
   for await (const entry of entriesOf(archive)) {
-    const { name, type, linkname, mode } = entry.header;
-    const path = join(directory, name);
-    await mkdir(dirname(path), { recursive: true });
-    if (type === "directory") await mkdir(path, { recursive: true });
-    else if (type === "symlink") await symlink(linkname ?? "", path);
-    else if (type === "link") await link(join(directory, linkname ?? ""), path);
-    else {
-      const file = await open(path, "wx");
-      await pipeline(entry, file.createWriteStream());
-      // By containers that run as any user, whatever the umask is.
-      await chmod(path, mode | 0o444);
-    }
+    const checked = check.check(entry.header);
+    if (checked !== undefined) await write(checked, entry);
     entry.resume();
   }
 }

@@ -105,7 +105,7 @@ async function changesOf(
     const { code } = begun;
     const workdir = image?.workdir ?? "";
     const source = hasSource
-      ? await prepareSource({ api, connection, key, code, args: Cmd, workdir, filesOf })
+      ? await prepareSource({ api, connection, key, code, args: Cmd, workdir, image: Image, filesOf })
       : undefined;
     if (source !== undefined) say(source.note);
     const mounts = source?.mounts ?? [];

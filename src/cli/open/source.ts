@@ -3,18 +3,20 @@
  * changed where the task runs. Each entry is mounted on its own, so the image's other files beside them stay.
  */
 import { existsSync } from "node:fs";
-import { chmod, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { basename, join, posix, resolve } from "node:path";
+import { chmod, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { join, posix, resolve } from "node:path";
 import { Readable } from "node:stream";
-import { createGunzip } from "node:zlib";
-import type { EngineApi } from "../../containers/api.ts";
-import { BoxkiteError } from "../../domain/errors.ts";
-import type { BegunReproduction } from "../../services/reproductions.ts";
 import { download } from "../../client/server-json.ts";
 import type { ConnectionOptions } from "../../client/transport.ts";
+import type { BundleLimits } from "../../code-bundles/bundle-entry.ts";
+import type { EngineApi } from "../../containers/api.ts";
+import { BoxkiteError } from "../../domain/errors.ts";
 import type { ActionKey } from "../../domain/ids.ts";
+import type { BegunReproduction } from "../../services/reproductions.ts";
 import type { SourceMount } from "./reproduction-container.ts";
-import { unpackTar, type UnpackLimits } from "./unpack-tar.ts";
+import { sourceMounts } from "./source-mounts.ts";
+import { unpackBundle } from "./unpack-bundle.ts";
+import { unpackTar } from "./unpack-tar.ts";
 
 export interface SourceOptions {
   readonly api: EngineApi;
@@ -25,6 +27,8 @@ export interface SourceOptions {
   readonly args: readonly string[];
   /** Of the image; empty where it has none. */
   readonly workdir: string;
+  /** By its digest. */
+  readonly image: string;
   /** Its files: see look-inside.ts. */
   readonly filesOf: string;
 }
@@ -35,11 +39,7 @@ export interface Source {
   readonly note: string;
 }
 
-/** Of the code that is sent with a run, and of a working directory. */
-const BUNDLE_LIMITS: UnpackLimits = { bytes: 512 * 2 ** 20, entries: 50_000 };
-const WORKDIR_LIMITS: UnpackLimits = { bytes: 64 * 2 ** 20, entries: 20_000 };
-/** Engines take long for more. */
-const MOST_MOUNTS = 500;
+const WORKDIR_LIMITS: BundleLimits = { bytes: 64 * 2 ** 20, entries: 20_000 };
 
 /** In the directory: what it is the source of. */
 const NOTE_FILE = ".boxkite-source";
@@ -48,13 +48,11 @@ interface Origin {
   /** The code bundle, or the image. */
   readonly from: string;
   readonly target: string;
-  /** Entries that are the image's own in the container. */
-  readonly left: readonly string[];
 }
 
-/** No source where a WORKDIR is too large to be copied. A directory that is there from before is used as it is now. Throws CONFIG_INVALID where another directory has its name. */
+/** No source where a WORKDIR is too large to be copied. A directory that is there from before is used as it is now. Throws CONFIG_INVALID where another directory has its name, and what `unpackBundle` throws. */
 export async function prepareSource(options: SourceOptions): Promise<Source> {
-  const { args, workdir, key, code } = options;
+  const { api, filesOf, args, workdir, key, code } = options;
   const base = workdir === "" ? "/" : workdir;
   const directory = resolve(`reproduce-${key.run}-${key.action}`);
   const bundle = valueOf(args, "--tgz");
@@ -63,12 +61,21 @@ export async function prepareSource(options: SourceOptions): Promise<Source> {
   if (bundle === undefined && posix.normalize(base) === "/")
     return { mounts: [], note: "the code is in the image, which has no WORKDIR: no source is mounted" };
   const target = bundle === undefined ? base : posix.resolve(base, valueOf(args, "--dest") ?? ".");
-  const known = await readNote(directory);
   const bundled = bundle === undefined ? undefined : code.find(({ uri }) => uri === bundle);
+  if (bundle !== undefined && bundled === undefined)
+    return { mounts: [], note: `the server has no link to the code ${bundle}: no source is mounted` };
+  const origin = { from: bundle ?? options.image, target };
+  const isKnown = await hasSource(directory, origin);
   try {
-    const origin = known ?? (await unpackNew(directory, target, { ...options, bundle: bundled }));
-    const mounts = await mountsOf(directory, origin, bundle !== undefined, options);
-    const again = known === undefined ? "" : ", as it was left there";
+    if (!isKnown) await unpackNew(directory, origin, { ...options, bundle: bundled });
+    const mounts = await sourceMounts({
+      directory,
+      target,
+      without: [NOTE_FILE],
+      // A copy of the image's directory has all of its files already.
+      isShared: async (path) => bundle !== undefined && (await api.hasPath(filesOf, path)),
+    });
+    const again = isKnown ? ", as it was left there" : "";
     return { mounts, note: `the source is in ${directory}${again}, and mounted at ${target}` };
   } catch (error) {
     const isTooLarge = error instanceof BoxkiteError && error.code === "LIMIT_EXCEEDED";
@@ -82,13 +89,28 @@ function valueOf(args: readonly string[], option: string): string | undefined {
   return at === -1 ? undefined : args[at + 1];
 }
 
-async function readNote(directory: string): Promise<Origin | undefined> {
-  if (!existsSync(directory)) return undefined;
-  const text = await readFile(join(directory, NOTE_FILE), "utf8").catch(() => undefined);
-  if (text !== undefined) return JSON.parse(text) as Origin;
-  throw new BoxkiteError("CONFIG_INVALID", `${directory} exists, and is not the source of a reproduction`, {
+/** Throws CONFIG_INVALID where the directory is of something else: a run of another project may have the same name. */
+async function hasSource(directory: string, { from, target }: Origin): Promise<boolean> {
+  if (!existsSync(directory)) return false;
+  const known = parseNote(await readFile(join(directory, NOTE_FILE), "utf8").catch(() => ""));
+  if (known?.from === from && known.target === target) return true;
+  const what =
+    known === undefined
+      ? "is not the source of a reproduction"
+      : `is the source of ${known.from} for ${known.target}, and this action has ${from} in ${target}`;
+  throw new BoxkiteError("CONFIG_INVALID", `${directory} exists, and ${what}`, {
     hint: "move it away, type the command in another directory, or leave the source out: --no-source",
   });
+}
+
+/** Undefined for what this command has not written. */
+function parseNote(text: string): Origin | undefined {
+  try {
+    const { from, target } = JSON.parse(text) as Partial<Record<keyof Origin, unknown>>;
+    return typeof from === "string" && typeof target === "string" ? { from, target } : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 type NewSource = SourceOptions & {
@@ -96,80 +118,35 @@ type NewSource = SourceOptions & {
 };
 
 /** All of it or nothing is there afterwards. */
-async function unpackNew(directory: string, target: string, options: NewSource): Promise<Origin> {
+async function unpackNew(directory: string, origin: Origin, options: NewSource): Promise<void> {
+  const { bundle, connection } = options;
   const unfinished = `${directory}.part`;
   await rm(unfinished, { recursive: true, force: true });
   await mkdir(unfinished);
   try {
-    const origin =
-      options.bundle === undefined
-        ? await copyWorkdir(unfinished, target, options)
-        : await unpackBundle(unfinished, target, options.bundle, options.connection);
+    if (bundle === undefined) await copyWorkdir(unfinished, origin.target, options);
+    else await unpackBundle(await download(connection, bundle.url), bundle.uri, unfinished);
     await chmod(unfinished, 0o755);
-    await writeFile(join(unfinished, NOTE_FILE), `${JSON.stringify(origin)}\n`);
+    const note = join(unfinished, NOTE_FILE);
+    // Of the code: also a link, through which the note would be written.
+    await rm(note, { recursive: true, force: true });
+    await writeFile(note, `${JSON.stringify(origin)}\n`, { flag: "wx" });
     await rename(unfinished, directory);
-    return origin;
   } catch (error) {
     await rm(unfinished, { recursive: true, force: true });
     throw error;
   }
 }
 
-async function unpackBundle(
-  directory: string,
-  target: string,
-  { uri, url }: { readonly uri: string; readonly url: string },
-  connection: ConnectionOptions,
-): Promise<Origin> {
-  const packed = await download(connection, url);
-  const { incomplete } = await unpackTar(packed.pipe(createGunzip()), directory, BUNDLE_LIMITS);
-  if (incomplete.length > 0)
-    throw new BoxkiteError(
-      "INVALID_ARGUMENT",
-      `the code has links that lead out of it, in ${incomplete.join(", ")}`,
-      {
-        hint: "leave the source out, and the task unpacks it itself: --no-source",
-      },
-    );
-  // Where it is, the runtime takes the code for unpacked (flyte/_code_bundle/bundle.py, 2.12.1).
-  await writeFile(join(directory, `.${basename(uri)}.extracted`), "");
-  return { from: uri, target, left: [] };
-}
-
 async function copyWorkdir(
   directory: string,
   target: string,
   { api, filesOf }: SourceOptions,
-): Promise<Origin> {
+): Promise<void> {
   const archive = await api.getArchive(filesOf, target);
-  if (archive === undefined) return { from: "image", target, left: [] };
-  const { incomplete } = await unpackTar(Readable.from(archive), directory, WORKDIR_LIMITS, 1);
+  if (archive === undefined) return;
+  const options = { limits: WORKDIR_LIMITS, strip: 1, reserved: [NOTE_FILE] };
+  const { incomplete } = await unpackTar(Readable.from(archive), directory, options);
   // Such as an environment, whose links lead to the image's interpreter.
   for (const entry of incomplete) await rm(join(directory, entry), { recursive: true, force: true });
-  return { from: "image", target, left: incomplete };
-}
-
-/** A directory that the image has, too, is mounted file by file, unless it was copied out of it. */
-async function mountsOf(
-  directory: string,
-  { target }: Origin,
-  isBundle: boolean,
-  { api, filesOf }: SourceOptions,
-): Promise<readonly SourceMount[]> {
-  const mounts: SourceMount[] = [];
-  const add = async (folder: string, at: string): Promise<void> => {
-    for (const entry of await readdir(folder, { withFileTypes: true })) {
-      if (folder === directory && entry.name === NOTE_FILE) continue;
-      const [source, path] = [join(folder, entry.name), posix.join(at, entry.name)];
-      const isShared = entry.isDirectory() && isBundle && (await api.hasPath(filesOf, path));
-      if (isShared) await add(source, path);
-      else mounts.push({ source, target: path });
-      if (mounts.length > MOST_MOUNTS)
-        throw new BoxkiteError("LIMIT_EXCEEDED", `the source would need more than ${MOST_MOUNTS} mounts`, {
-          hint: "leave it out: --no-source",
-        });
-    }
-  };
-  await add(directory, target);
-  return mounts;
 }

@@ -18,7 +18,7 @@ async function unpack(t: TestContext, entries: readonly Entry[], strip = 0, limi
   const tar = pack();
   for (const [header, content = ""] of entries) tar.entry(header, content);
   tar.finalize();
-  const unpacked = await unpackTar(Readable.from(tar), directory, limits, strip);
+  const unpacked = await unpackTar(Readable.from(tar), directory, { limits, strip, reserved: ["note"] });
   return { parent, directory, unpacked };
 }
 
@@ -45,14 +45,37 @@ test("nothing is written outside, and not through a link", async (t) => {
     [{ name: "device", type: "character-device" }],
   ]);
   assert.deepEqual(await readdir(parent), ["source"]);
-  assert.deepEqual(unpacked.incomplete.toSorted(), ["device", "up", "venv"]);
-  assert.deepEqual(await readdir(directory, { recursive: true }), ["up", "up/through"]);
-  await assert.rejects(readlink(join(directory, "up")));
+  assert.deepEqual(unpacked.incomplete.toSorted(), ["a", "device", "up", "venv"]);
+  assert.deepEqual(await readdir(directory, { recursive: true }), []);
+});
+
+test("no link gets its name through another link", async (t) => {
+  const { directory, unpacked } = await unpack(t, [
+    [{ name: "d/keep.py" }, "x"],
+    [{ name: "d/a", type: "symlink", linkname: ".." }],
+    [{ name: "d/a/d/a/x", type: "symlink", linkname: "../../../../etc" }],
+    [{ name: "d/a/made/", type: "directory" }],
+    [{ name: "note" }, "of the image"],
+  ]);
+  assert.deepEqual(
+    [await readdir(directory), (await readdir(join(directory, "d"))).toSorted()],
+    [["d"], ["a", "keep.py"]],
+  );
+  assert.equal(await readlink(join(directory, "d/a")), "..");
+  assert.deepEqual(unpacked.incomplete.toSorted(), ["d", "note"]);
 });
 
 test("the folder that an engine puts around a directory is taken off", async (t) => {
-  const { unpacked } = await unpack(t, [[{ name: "app/", type: "directory" }], [{ name: "app/x" }, "1"]], 1);
-  assert.deepEqual(unpacked.entries, ["x"]);
+  const { unpacked } = await unpack(
+    t,
+    [
+      [{ name: "app/", type: "directory" }],
+      [{ name: "app/x" }, "1"],
+      [{ name: "app/y", type: "link", linkname: "app/x" }],
+    ],
+    1,
+  );
+  assert.deepEqual(unpacked, { entries: ["x", "y"], incomplete: [] });
 });
 
 test("what is too large or too many is refused", async (t) => {

@@ -1,18 +1,19 @@
 /**
- * Unpacks a tar that somebody else made into a new directory of this machine. Nothing is written outside of it, and no link
- * is made that leads out; links are made last, so that nothing is written through one.
+ * Unpacks a tar of an image's files into a new directory of this machine. Entries that could lead out of it are left out, by
+ * the rules for code bundles: what is in an image is as little trusted.
  */
-import { chmod, mkdir, open, symlink } from "node:fs/promises";
-import { dirname, join, posix } from "node:path";
 import { pipeline } from "node:stream/promises";
 import type { Readable } from "node:stream";
-import { extract } from "tar-stream";
+import { extract, type Header } from "tar-stream";
+import {
+  BundleRefused,
+  EntryCheck,
+  isFileName,
+  type BundleEntry,
+  type BundleLimits,
+} from "../../code-bundles/bundle-entry.ts";
+import { createEntryWriter } from "../../code-bundles/entry-writer.ts";
 import { BoxkiteError } from "../../domain/errors.ts";
-
-export interface UnpackLimits {
-  readonly bytes: number;
-  readonly entries: number;
-}
 
 export interface Unpacked {
   /** Names in the directory. */
@@ -21,68 +22,76 @@ export interface Unpacked {
   readonly incomplete: readonly string[];
 }
 
-/** `strip`: how many folders are taken off each name. Throws LIMIT_EXCEEDED. */
+export interface UnpackOptions {
+  readonly limits: BundleLimits;
+  /** How many folders are taken off each name. */
+  readonly strip: number;
+  /** Names that no entry may have. */
+  readonly reserved?: readonly string[];
+}
+
+/** Held here, since what is too large is no entry that could be left out. */
+const NO_LIMITS: BundleLimits = { bytes: Infinity, entries: Infinity };
+
+/** Throws LIMIT_EXCEEDED. */
 export async function unpackTar(
   tar: Readable,
   directory: string,
-  limits: UnpackLimits,
-  strip = 0,
+  { limits, strip, reserved = [] }: UnpackOptions,
 ): Promise<Unpacked> {
   const entries = new Set<string>();
   const incomplete = new Set<string>();
-  const links: { readonly name: string; readonly target: string }[] = [];
+  const check = new EntryCheck(NO_LIMITS, reserved);
+  const write = await createEntryWriter(directory, { addedMode: 0o644 });
   let [bytes, count] = [0, 0];
   const parser = extract();
   const flow = pipeline(tar, parser);
   // The loop below fails with it.
   flow.catch(() => {});
   for await (const entry of parser) {
-    const { type, linkname, mode, size } = entry.header;
-    const name = insidePath(entry.header.name, strip);
-    if (name !== undefined) {
-      const [top = ""] = name.split("/", 1);
-      entries.add(top);
-      bytes += size;
-      count++;
-      if (bytes > limits.bytes || count > limits.entries) throw tooMuch(limits);
-      const path = join(directory, name);
-      if (type === "directory") await mkdir(path, { recursive: true });
-      else if (type === "file") {
-        await mkdir(dirname(path), { recursive: true });
-        const file = await open(path, "w");
-        await pipeline(entry, file.createWriteStream());
-        // By containers that run as any user, whatever the umask is.
-        await chmod(path, (mode & 0o777) | 0o644);
-      } else if (type === "symlink" && isInside(name, linkname)) links.push({ name, target: linkname });
-      else incomplete.add(top);
+    const header = stripped(entry.header, strip);
+    bytes += header.size ?? 0;
+    count++;
+    if (bytes > limits.bytes || count > limits.entries) throw tooMuch(limits);
+    const top = topOf(header.name);
+    try {
+      const checked: BundleEntry | undefined = check.check(header);
+      if (checked !== undefined) await write(checked, entry);
+      if (top !== undefined) entries.add(top);
+    } catch (error) {
+      if (!(error instanceof BundleRefused)) throw error;
+      if (top !== undefined) incomplete.add(top);
     }
     entry.resume();
   }
   await flow;
-  for (const { name, target } of links) {
-    const path = join(directory, name);
-    await mkdir(dirname(path), { recursive: true });
-    // What has the name already is no link.
-    await symlink(target, path).catch(() => incomplete.add(name.split("/", 1)[0] ?? ""));
-  }
-  return { entries: [...entries].filter((name) => name !== ""), incomplete: [...incomplete] };
+  return { entries: [...new Set([...entries, ...incomplete])], incomplete: [...incomplete] };
 }
 
-/** Undefined for the folder itself, and for what lies outside of it. */
-function insidePath(full: string, strip: number): string | undefined {
-  const parts = full.split("/").filter((part) => part !== "" && part !== ".");
-  if (full.startsWith("/") || parts.includes("..")) return undefined;
-  const rest = parts.slice(strip).join("/");
-  return rest === "" ? undefined : rest;
+/** Links to files have the full names of those. */
+function stripped(header: Header, strip: number): Header {
+  const without = (name: string) =>
+    name.startsWith("/")
+      ? name
+      : name
+          .split("/")
+          .filter((part) => part !== "" && part !== ".")
+          .slice(strip)
+          .join("/");
+  return {
+    ...header,
+    name: without(header.name),
+    ...(header.type === "link" && { linkname: without(header.linkname ?? "") }),
+  };
 }
 
-function isInside(name: string, target: string): boolean {
-  if (target === "" || target.startsWith("/")) return false;
-  const reached = posix.normalize(posix.join(posix.dirname(name), target));
-  return reached !== ".." && !reached.startsWith("../");
+/** Undefined for what is not in the directory. */
+function topOf(name: string): string | undefined {
+  const [top = ""] = name.split("/", 1);
+  return isFileName(top) ? top : undefined;
 }
 
-function tooMuch({ bytes, entries }: UnpackLimits): BoxkiteError {
+function tooMuch({ bytes, entries }: BundleLimits): BoxkiteError {
   return new BoxkiteError(
     "LIMIT_EXCEEDED",
     `the source is larger than ${Math.floor(bytes / 2 ** 20)} MiB, or has more than ${entries} files`,
