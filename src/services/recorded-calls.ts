@@ -12,6 +12,7 @@ import type { NewAction } from "../domain/action-record.ts";
 import type { ReproductionName } from "../orchestrator/reproductions.ts";
 import { encodeUpdate } from "../wire/details.ts";
 import { WatchForUpdatesResponseSchema } from "../wire/gen/flyteidl2/actions/actions_service_pb.js";
+import { merged } from "../lib/merged.ts";
 import type { ServiceContext } from "./context.ts";
 import { batchOf, type Delivery } from "./direct-stream.ts";
 import { watchChildren } from "./watches.ts";
@@ -96,24 +97,4 @@ async function* ownTraces({ reproductions }: Needs, id: string, signal: AbortSig
   } finally {
     for (const stop of stops) stop();
   }
-}
-
-/** What any of them yields, as it comes; ends with the first that ends. */
-async function* merged(sources: readonly Updates[]): Updates {
-  const iterators = sources.map((source) => source[Symbol.asyncIterator]());
-  const next = new Map(iterators.map((each) => [each, pull(each)]));
-  try {
-    for (;;) {
-      const { iterator, result } = await Promise.race(next.values());
-      if (result.done === true) return;
-      next.set(iterator, pull(iterator));
-      yield result.value;
-    }
-  } finally {
-    for (const iterator of iterators) void iterator.return?.();
-  }
-}
-
-async function pull(iterator: AsyncIterator<Delivery<typeof WatchForUpdatesResponseSchema>>) {
-  return { iterator, result: await iterator.next() };
 }
