@@ -68,7 +68,7 @@ export function newRunName(): string {
   return name;
 }
 
-function runKeyText(key: RunKey): string {
+export function runKeyText(key: RunKey): string {
   return `${key.project}/${key.domain}/${key.run}`;
 }
 

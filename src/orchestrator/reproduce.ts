@@ -38,7 +38,7 @@ export interface PreparedReproduction {
   readonly container: InteractiveContainer;
 }
 
-/** Throws INVALID_ARGUMENT where there is nothing to run again, IMAGE_* and ENGINE_*. */
+/** Throws INVALID_ARGUMENT where there is nothing to run again, LIMIT_EXCEEDED, IMAGE_* and ENGINE_*. */
 export type Reproduce = (request: ReproductionRequest, signal: AbortSignal) => Promise<PreparedReproduction>;
 
 export function createReproduce(options: ReproducerOptions): Reproduce {
@@ -79,7 +79,10 @@ export function createReproduce(options: ReproducerOptions): Reproduce {
             log.warn("the container of a reproduction could not be removed", { reproduction: id, error }),
           );
       });
-      return { reproduction: begun, container: await interactive.prepare({ id, spec, untilMs }, signal) };
+      const container = await interactive.prepare({ id, spec, untilMs }, signal);
+      // Nobody else would end it.
+      signal.throwIfAborted();
+      return { reproduction: begun, container };
     } catch (error) {
       reproductions.end(id);
       throw error;

@@ -6,6 +6,7 @@ import { BoxkiteError } from "../domain/errors.ts";
 import { SIGNED_TOKEN_PATTERN } from "../lib/token-text.ts";
 import {
   createReproductions,
+  MOST_OF_A_RUN,
   MOST_TRACES,
   nameOfReproduction,
   REPRODUCTION_LIFETIME_MS,
@@ -50,6 +51,20 @@ test("the server ends those that are left", () => {
   const { id } = reproductions.begin(OF, "s3://b/r");
   reproductions.close();
   assert.deepEqual([reproductions.find(id), clock.pending], [undefined, 0]);
+});
+
+test("a run has a bounded number of them at one time", () => {
+  const reproductions = createReproductions(steppedClock());
+  const begin = (of = OF) => reproductions.begin(of, "s3://b/r");
+  const { id } = begin();
+  for (let count = 1; count < MOST_OF_A_RUN; count++) begin({ ...OF, action: `c${count}` });
+  assert.throws(
+    () => begin(),
+    (error) => error instanceof BoxkiteError && error.code === "LIMIT_EXCEEDED" && error.hint !== undefined,
+  );
+  begin({ ...OF, project: "other" });
+  reproductions.end(id);
+  begin();
 });
 
 test("a trace is kept once, and no more than a bounded number of them", () => {

@@ -7,6 +7,7 @@ import type { ActionRecord } from "../domain/action-record.ts";
 import type { TimeMs } from "../domain/action.ts";
 import type { AttemptKey } from "../domain/attempt.ts";
 import { BoxkiteError } from "../domain/errors.ts";
+import { runKeyText } from "../domain/ids.ts";
 import type { Clock, Timer } from "../lib/clock.ts";
 import { REPRODUCTION_TOKEN_PREFIX } from "../lib/token-text.ts";
 import { attemptOfName, nameOfAttempt } from "./attempt-name.ts";
@@ -26,7 +27,7 @@ export interface Reproduction {
 }
 
 export interface Reproductions {
-  /** `baseUri`: of the run. */
+  /** `baseUri`: of the run. Throws LIMIT_EXCEEDED. */
   begin(of: AttemptKey, baseUri: string): Reproduction & { readonly token: string };
   /** Undefined for one that has ended. */
   find(id: string): Reproduction | undefined;
@@ -44,6 +45,9 @@ export interface Reproductions {
 
 /** Of a working day: who forgets a terminal leaves no rights behind for longer. */
 export const REPRODUCTION_LIFETIME_MS = 8 * 3_600_000;
+
+/** At one time, of one run: each has a member in the run's network. */
+export const MOST_OF_A_RUN = 20;
 
 /** They are kept in memory. */
 export const MOST_TRACES = 1_000;
@@ -69,6 +73,9 @@ export function createReproductions(clock: Clock): Reproductions {
 
   return {
     begin: (of, baseUri) => {
+      const run = runKeyText(of);
+      const siblings = live.values().filter((each) => runKeyText(each.of) === run);
+      if ([...siblings].length >= MOST_OF_A_RUN) throw tooManyOfRun(of);
       const id = randomBytes(8).toString("hex");
       const begun: Live = {
         id,
@@ -106,6 +113,12 @@ export function createReproductions(clock: Clock): Reproductions {
       for (const id of live.keys()) end(id);
     },
   };
+}
+
+function tooManyOfRun({ run }: AttemptKey): BoxkiteError {
+  return new BoxkiteError("LIMIT_EXCEEDED", `run ${run} has ${MOST_OF_A_RUN} reproductions already`, {
+    hint: "leave the terminal of another one; those of commands that were killed end within eight hours",
+  });
 }
 
 function tooManyTraces(): BoxkiteError {

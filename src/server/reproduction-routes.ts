@@ -28,9 +28,9 @@ export async function answerReproduction(
     if (isFromElsewhere(request))
       throw new BoxkiteError("PERMISSION_DENIED", "a page of another origin sent this");
     if (id !== undefined) return answer(response, 200, await endReproduction(context, by, action, id));
-    const body = await readSmallBody(request);
     const gone = new AbortController();
     response.once("close", () => gone.abort(new Error("the client is gone")));
+    const body = await readSmallBody(request);
     const origin = String(request.headers[ORIGIN_HEADER] ?? "");
     return answer(
       response,

@@ -1,9 +1,9 @@
 /** What the program of a reproduction wrote, for people. */
 import { fromBinary } from "@bufbuild/protobuf";
-import { textOf } from "../domain/errors.ts";
-import { outputsUri } from "../domain/outputs.ts";
+import { messageOf, textOf } from "../domain/errors.ts";
+import { OUTPUTS_FILE, outputsUri } from "../domain/outputs.ts";
 import type { StoredSpec } from "../domain/task.ts";
-import { OutputsSchema, type NamedLiteral } from "../wire/gen/flyteidl2/task/common_pb.js";
+import { OutputsSchema, type NamedLiteral, type Outputs } from "../wire/gen/flyteidl2/task/common_pb.js";
 import { decodeLiteral } from "../wire/literals/decode.ts";
 import { decodeLiteralType } from "../wire/literals/literal-type.ts";
 import { encodeTaskSpec } from "../wire/task-spec.ts";
@@ -32,10 +32,7 @@ export async function readOutcome(
     case "nothing":
       return { kind: "nothing" };
     case "outputs":
-      return {
-        kind: "outputs",
-        values: valuesOf((await read(outputsUri("task", prefix))) ?? new Uint8Array(), spec),
-      };
+      return outputsOf((await read(outputsUri("task", prefix))) ?? new Uint8Array(), spec);
     case "error":
       return { kind: "error", code: written.error.code, text: textOf(written.error) };
     default:
@@ -43,15 +40,27 @@ export async function readOutcome(
   }
 }
 
-function valuesOf(bytes: Uint8Array, spec: StoredSpec) {
+function outputsOf(bytes: Uint8Array, spec: StoredSpec): ReproductionOutcome {
+  let outputs: Outputs;
+  try {
+    outputs = fromBinary(OutputsSchema, bytes);
+  } catch (error) {
+    // The task may have written anything.
+    return {
+      kind: "error",
+      code: "UnreadableOutputs",
+      text: `the program's ${OUTPUTS_FILE} cannot be read: ${messageOf(error)}`,
+    };
+  }
   const declared = encodeTaskSpec(spec).taskTemplate?.interface?.outputs?.variables ?? [];
   const types = new Map(declared.map(({ key, value }) => [key, value?.type]));
-  return fromBinary(OutputsSchema, bytes).literals.map((literal) => {
+  const values = outputs.literals.map((literal) => {
     const type = types.get(literal.name);
     const text =
       type === undefined ? "a value without a type" : textOfValue(literal, () => decodeLiteralType(type));
     return { name: literal.name, text: text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}…` : text };
   });
+  return { kind: "outputs", values };
 }
 
 function textOfValue(
@@ -67,6 +76,6 @@ function textOfValue(
     );
   } catch (error) {
     // The task may have written anything.
-    return `a value that cannot be shown: ${error instanceof Error ? error.message : String(error)}`;
+    return `a value that cannot be shown: ${messageOf(error)}`;
   }
 }

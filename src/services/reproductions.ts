@@ -5,7 +5,7 @@
 import { toBinary } from "@bufbuild/protobuf";
 import type { AttemptStart } from "../domain/attempt-start.ts";
 import { BoxkiteError } from "../domain/errors.ts";
-import type { ActionKey } from "../domain/ids.ts";
+import { actionKeyText, type ActionKey } from "../domain/ids.ts";
 import type { Principal } from "../domain/principal.ts";
 import type { StoredSpec } from "../domain/task.ts";
 import { requireAction } from "../store/require.ts";
@@ -78,7 +78,7 @@ export type ReproductionContext = Pick<
 
 const LINK_SECONDS = 600;
 
-/** Throws INVALID_ARGUMENT, RUN_NOT_FOUND, ACTION_NOT_FOUND, PERMISSION_DENIED, IMAGE_* and ENGINE_*. */
+/** Throws INVALID_ARGUMENT, LIMIT_EXCEEDED, RUN_NOT_FOUND, ACTION_NOT_FOUND, PERMISSION_DENIED, IMAGE_* and ENGINE_*. */
 export async function beginReproduction(
   context: ReproductionContext,
   by: Principal,
@@ -124,11 +124,13 @@ export async function endReproduction(
 ): Promise<ReproductionOutcome> {
   const { spec } = await requireTask(context, by, key);
   const found = context.reproductions.find(id);
-  if (found === undefined || found.of.run !== key.run || found.of.action !== key.action)
-    return { kind: "nothing" };
-  const outcome = await readOutcome(context, found.prefix, spec);
-  context.reproductions.end(id);
-  return outcome;
+  // Run names are unique within their project and domain only.
+  if (found === undefined || actionKeyText(found.of) !== actionKeyText(key)) return { kind: "nothing" };
+  try {
+    return await readOutcome(context, found.prefix, spec);
+  } finally {
+    context.reproductions.end(id);
+  }
 }
 
 async function requireTask({ access, store }: ReproductionContext, by: Principal, key: ActionKey) {

@@ -204,6 +204,60 @@ test("its rights end when its caller says so, and its container is removed", asy
   assert.equal((await ask("DELETE", `${path}/${begun.id}`)).status, 200);
 });
 
+test("it is not ended through a run of the same name in another domain", async (t) => {
+  const { begin, ask, transport: people, executor } = await subject(t);
+  await createClient(RunService, people).createRun({
+    id: { case: "runId", value: { ...SCOPE, domain: "staging", name: "own" } },
+    task: { case: "taskSpec", value: spec },
+  });
+  const { begun, transport } = await begin();
+  const other = reproductionsPath({ ...SCOPE, domain: "staging", run: "own", action: ROOT });
+  assert.deepEqual(await ask("DELETE", `${other}/${begun.id}`), {
+    status: 200,
+    content: { kind: "nothing" },
+  });
+  await createClient(RunService, transport).getRunDetails({ runId: { ...SCOPE, name: "own" } });
+  assert.deepEqual(executor.released, []);
+});
+
+test("it ends also where what its program wrote cannot be read", async (t) => {
+  const { begin, ask, path, executor, url, parent } = await subject(t);
+  const { begun, spec: own } = await begin();
+  const uri = `${RUN}/own/a0/reproductions/${begun.id}/outputs.pb`;
+  assert.equal(await asAttempt(url, { ...parent, spec: own }, "PUT", uri, "no protobuf"), 200);
+  const { status, content } = await ask("DELETE", `${path}/${begun.id}`);
+  assert.equal(status, 200);
+  const { kind, ...error } = content as ReproductionOutcome & { readonly text?: string };
+  assert.equal(kind, "error");
+  assert.match(error.text ?? "", /^the program's outputs\.pb cannot be read: /u);
+  assert.deepEqual(executor.released, [begun.id]);
+});
+
+test("it ends where its client is gone before it was prepared", async (t) => {
+  const { executor, url, path } = await subject(t);
+  const [asked, prepared] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const { interactive } = executor as Executor;
+  assert.ok(interactive !== undefined);
+  const { prepare } = interactive;
+  const isGone = Promise.withResolvers<void>();
+  Object.assign(interactive, {
+    prepare: async (options, signal) => {
+      signal.addEventListener("abort", () => isGone.resolve());
+      asked.resolve();
+      await prepared.promise;
+      return await prepare(options, signal);
+    },
+  } satisfies Partial<Interactive>);
+  const client = new AbortController();
+  const call = fetch(url + path, { method: "POST", body: "{}", signal: client.signal });
+  await asked.promise;
+  client.abort();
+  await assert.rejects(call);
+  await isGone.promise;
+  prepared.resolve();
+  await until(async () => executor.released.length === 1);
+});
+
 test("what its caller forgets ends by itself", async (t) => {
   const clock = steppedClock(Date.now());
   const { executor, begin } = await subject(t, { clock });

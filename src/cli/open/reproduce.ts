@@ -50,8 +50,9 @@ async function run(input: CommandInput): Promise<number> {
   const begun = (await sendJson(connection, "POST", path, request)) as BegunReproduction;
   let isEnded = false;
   const end = async () => {
+    const outcome = (await sendJson(connection, "DELETE", `${path}/${begun.id}`)) as ReproductionOutcome;
     isEnded = true;
-    return (await sendJson(connection, "DELETE", `${path}/${begun.id}`)) as ReproductionOutcome;
+    return outcome;
   };
   try {
     return await withEngine(begun.engine, env, async (api) => {
