@@ -4,6 +4,7 @@
  */
 import type { AttemptStart } from "../domain/attempt-start.ts";
 import type { TimeMs } from "../domain/action.ts";
+import type { ContainerArchive } from "./attempt-options.ts";
 import type { AttemptSpec } from "./executor.ts";
 
 export interface InteractiveOptions {
@@ -22,8 +23,10 @@ export interface InteractiveContainer {
   readonly body: Readonly<Record<string, unknown>>;
   /** The OCI runtime that makes it, where that is not the engine's own. */
   readonly isolation?: string;
-  /** A tar to be unpacked into its root directory before it starts. */
-  readonly archive: Buffer;
+  /** A tar to be unpacked into its root directory before it starts; undefined where there is nothing to unpack. */
+  readonly archive?: Buffer;
+  /** As of an attempt: its code, where no program of the image can fetch and unpack it. */
+  readonly archives: readonly ContainerArchive[];
   /** How it is started; undefined where the image is started as it is. */
   readonly start?: AttemptStart;
 }

@@ -8,6 +8,7 @@ import { BoxkiteError } from "../domain/errors.ts";
 import { actionKeyText, type ActionKey } from "../domain/ids.ts";
 import type { Principal } from "../domain/principal.ts";
 import type { StoredSpec } from "../domain/task.ts";
+import type { ContainerArchive } from "../executors/attempt-options.ts";
 import { requireAction } from "../store/require.ts";
 import { InputsSchema } from "../wire/gen/flyteidl2/task/common_pb.js";
 import type { ServiceContext } from "./context.ts";
@@ -63,7 +64,8 @@ export interface BegunReproduction {
     readonly body: Readonly<Record<string, unknown>>;
     readonly isolation?: string;
     /** In base64. */
-    readonly archive: string;
+    readonly archive?: string;
+    readonly archives: readonly ContainerArchive[];
     /** How it is started; absent where the image is started as it is. */
     readonly start?: AttemptStart;
   };
@@ -107,7 +109,7 @@ export async function beginReproduction(
     untilMs: reproduction.untilMs,
     language: spec.definition.type,
     engine: container.engine,
-    container: { ...rest, archive: archive.toString("base64") },
+    container: { ...rest, ...(archive && { archive: archive.toString("base64") }) },
     code: spec.definition.reads.map((uri) => ({
       uri,
       url: context.presign({ method: "GET", origin, uri, expiresInSeconds: LINK_SECONDS, by }),

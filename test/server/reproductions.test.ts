@@ -39,6 +39,7 @@ function withInteractive(executor: FakeExecutor): FakeExecutor & Interactions {
         name: `c-${id}`,
         body: { Image: asked.image.pinned },
         archive: Buffer.from("tar"),
+        archives: [],
       };
     },
     release: async ({ id }) => void released.push(id),

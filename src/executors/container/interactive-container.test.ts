@@ -82,10 +82,23 @@ test("it gets what an attempt gets, and nobody takes it for one", async (t) => {
     [LABEL.reproductionUntil]: "9",
   });
   assert.equal(keyOfLabels(labels), undefined);
-  assert.ok(archive.includes("hidden"));
+  assert.ok(archive?.includes("hidden"));
   assert.ok(!fake.calls.some(({ path }) => path.endsWith("/create")), "whoever has the terminal creates it");
   await interactive.release({ id: "1f", spec: SPEC });
   assert.deepEqual(removed(fake.calls), ["/containers/boxkite-reproduce-1f"]);
+});
+
+test("the code that the server brings goes along, and nothing is unpacked where there is nothing", async (t) => {
+  const { interactive } = await setUp(t);
+  const { secretFiles: _, ...plain } = SPEC;
+  const archives = [
+    { source: "/data/archive.tar", target: "/app", owner: { uid: 1, gid: 1 }, directories: [] },
+  ];
+  const prepared = await interactive.prepare(
+    { id: "1f", spec: { ...plain, archives }, untilMs: 9 },
+    AbortSignal.timeout(5_000),
+  );
+  assert.deepEqual([prepared.archive, prepared.archives], [undefined, archives]);
 });
 
 test("what the engine cannot give an attempt is refused here, too", async (t) => {

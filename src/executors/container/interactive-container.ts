@@ -6,7 +6,7 @@ import type { AttemptKey } from "../../domain/attempt.ts";
 import { BoxkiteError } from "../../domain/errors.ts";
 import { CA_FILE } from "../../images/certificates.ts";
 import type { AttemptSpec } from "../executor.ts";
-import type { Interactive, InteractiveOptions } from "../interactive.ts";
+import type { Interactive, InteractiveContainer, InteractiveOptions } from "../interactive.ts";
 import type { AdaptedAttempt, StartAdapter } from "../start-adapter.ts";
 import { confine } from "./confinement.ts";
 import { refusalContext, type ContainerAttemptContext } from "./container-attempt.ts";
@@ -40,14 +40,8 @@ export function createInteractive(context: () => Context): Interactive {
         name: nameOf(id),
         body: { ...body, Labels: { ...spec.labels, ...labelsOf(settings.instance, id, untilMs) } },
         ...(isolation !== undefined && { isolation }),
-        archive: await rootArchive({
-          files: {
-            ...(inherited.certificates !== undefined && {
-              [CA_FILE]: await readFile(inherited.certificates),
-            }),
-            ...spec.secretFiles,
-          },
-        }),
+        ...(await archiveOf(inherited, spec)),
+        archives: spec.archives ?? [],
         ...(start && { start }),
       };
     },
@@ -72,6 +66,18 @@ async function adapted(
   signal: AbortSignal,
 ): Promise<AdaptedAttempt | undefined> {
   return await adapter?.adapt(spec, { signal });
+}
+
+/** None without files: Docker unpacks nothing into a root that is read-only, not even an empty archive. */
+async function archiveOf(
+  { certificates }: Context["inherited"],
+  { secretFiles }: AttemptSpec,
+): Promise<Pick<InteractiveContainer, "archive">> {
+  const files = {
+    ...(certificates !== undefined && { [CA_FILE]: await readFile(certificates) }),
+    ...secretFiles,
+  };
+  return Object.keys(files).length === 0 ? {} : { archive: await rootArchive({ files }) };
 }
 
 async function requireImage(
