@@ -4,10 +4,11 @@ import type { TestContext } from "node:test";
 import { openSqliteStore } from "../../src/store/sqlite/sqlite-store.ts";
 import type { Store } from "../../src/store/store.ts";
 
-/** The plans of the lists that `read` asks an empty store for, a line per step. */
+/** The plans of the lists, or of the single rows (`get`), that `read` asks an empty store for, a line per step. */
 export async function queryPlans(
   t: TestContext,
   read: (store: Store) => Promise<unknown>,
+  method: "all" | "get" = "all",
 ): Promise<string[][]> {
   const databases: DatabaseSync[] = [];
   const statements: string[] = [];
@@ -16,13 +17,13 @@ export async function queryPlans(
     databases.push(this);
     return prepare.call(this, sql);
   });
-  const all = StatementSync.prototype.all as (...values: unknown[]) => unknown;
-  t.mock.method(StatementSync.prototype, "all", function (this: StatementSync, ...values: unknown[]) {
-    statements.push(this.expandedSQL);
-    return all.apply(this, values);
-  });
   const store = openSqliteStore(":memory:");
   t.after(() => store.close());
+  const execute = StatementSync.prototype[method] as (...values: unknown[]) => unknown;
+  t.mock.method(StatementSync.prototype, method, function (this: StatementSync, ...values: unknown[]) {
+    statements.push(this.expandedSQL);
+    return execute.apply(this, values);
+  });
   await read(store);
   t.mock.restoreAll();
   const [database] = databases;

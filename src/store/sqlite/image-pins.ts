@@ -8,11 +8,12 @@ export function imagePinsStore(database: Database): Pick<Store, "newestPin" | "u
   return {
     newestPin: async ({ project, domain }, reference, before = Number.MAX_SAFE_INTEGER) => {
       const row = database.get(
-        // CROSS JOIN: in the order of the index, up to the first of this project.
+        // CROSS JOIN: the first of the index.
         `SELECT runs.name, run_images.image, run_images.run_id <= coalesce(
            (SELECT up_to_run FROM image_unpins WHERE reference = ?1), 0) AS unpinned
          FROM run_images CROSS JOIN runs ON runs.id = run_images.run_id
-         WHERE run_images.reference = ?1 AND run_images.run_id < ?4 AND runs.project = ?2 AND runs.domain = ?3
+         WHERE run_images.reference = ?1 AND run_images.project = ?2 AND run_images.domain = ?3
+           AND run_images.run_id < ?4
          ORDER BY run_images.run_id DESC LIMIT 1`,
         reference,
         project,

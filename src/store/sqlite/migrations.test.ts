@@ -5,11 +5,18 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
+import type { ResolvedImage } from "../../domain/image.ts";
 import { EVERYONE, LOCAL } from "../../domain/principal.ts";
 import { NO_SETTINGS } from "../../domain/run.ts";
 import { openSqliteStore } from "./sqlite-store.ts";
 
 const AT = 1_700_000_000_000;
+const PINNED: ResolvedImage = {
+  reference: "python:3.12",
+  pinned: "python@sha256:1",
+  digest: "sha256:1",
+  source: "registry",
+};
 
 /** As the program wrote it whose schema was the first: a root that runs, and a child of each kind. */
 function writeFirstStore(file: string): void {
@@ -27,6 +34,9 @@ function writeFirstStore(file: string): void {
        VALUES (1, 'p', 'development', 'r1', x'', ?, 's3://b/r1', 'cli', ${AT}, ${AT}, 3)`,
     )
     .run(JSON.stringify({ ...NO_SETTINGS, maxConcurrency: 3 }));
+  sqlite
+    .prepare("INSERT INTO run_images (run_id, reference, image) VALUES (1, 'python:3.12', ?)")
+    .run(JSON.stringify(PINNED));
   const rows = [
     ["a0", null, "task", "d", "running", 1, null],
     ["queued", "a0", "task", "d", "waiting_for_resources", 0, "waiting: needs 4 CPU, 2 free"],
@@ -72,6 +82,7 @@ test("a store of the first schema is migrated with its rows, and its runs go on"
   assert.deepEqual(run.createdBy, NOBODY);
   assert.deepEqual(run.authority, EVERYONE);
   assert.equal(run.status, "paused");
+  assert.deepEqual((await store.newestPin(run.key, "python:3.12"))?.image, PINNED);
   const key = { project: "p", domain: "development", name: "env.task", version: "1" };
   assert.deepEqual((await store.getTask(key))?.deployedBy, NOBODY);
 

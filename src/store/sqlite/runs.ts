@@ -2,6 +2,7 @@
 import type { ResolvedImage } from "../../domain/image.ts";
 import type { RunScope } from "../../domain/list.ts";
 import { DOMAINS, type RunKey } from "../../domain/ids.ts";
+import type { RunRecord } from "../../domain/run.ts";
 import { runStatus, type RunStatus } from "../../domain/run-status.ts";
 import type { Store } from "../store.ts";
 import type { OnChange } from "../reader.ts";
@@ -101,7 +102,7 @@ export function runStore(database: Database, notify: OnChange): RunStore {
         if (changes === 0) return undefined;
         const waitsForPerson = seeds.some(({ state }) => state.phase === "paused");
         const record = { ...run, id: lastId, status: runStatus(root.state, waitsForPerson) };
-        for (const image of images) insertImage(database, lastId, image);
+        for (const image of images) insertImage(database, record, image);
         const inserted = insertAction(database, record, root, run.createdBy);
         if (run.settings.spawnedBy) grantTo(database, run.settings.spawnedBy, `${run.baseUri}/`);
         for (const seed of seeds) insertAction(database, record, seed, run.createdBy);
@@ -174,7 +175,7 @@ export function runStore(database: Database, notify: OnChange): RunStore {
     },
     pinImage: (run, image) =>
       database.write(() => {
-        insertImage(database, run.id, image);
+        insertImage(database, run, image);
         const row = database.get(
           "SELECT image FROM run_images WHERE run_id = ? AND reference = ?",
           run.id,
@@ -274,11 +275,18 @@ function idOf(database: Database, { project, domain, run }: RunKey): number | nu
   return (row?.["id"] ?? null) as number | null;
 }
 
-function insertImage(database: Database, runId: number, image: ResolvedImage): void {
+function insertImage(
+  database: Database,
+  { id, key }: Pick<RunRecord, "id" | "key">,
+  image: ResolvedImage,
+): void {
   database.run(
-    "INSERT INTO run_images (run_id, reference, image) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-    runId,
+    `INSERT INTO run_images (run_id, reference, image, project, domain) VALUES (?, ?, ?, ?, ?)
+     ON CONFLICT DO NOTHING`,
+    id,
     image.reference,
     JSON.stringify(image),
+    key.project,
+    key.domain,
   );
 }

@@ -9,8 +9,12 @@ CREATE TABLE run_notes (
   UNIQUE (run_id, image, code)
 ) STRICT;
 
--- Which runs used a reference, the newest first: whether its tag has moved since.
-CREATE INDEX run_images_by_reference ON run_images (reference, run_id);
+-- Which runs of a project and domain used a reference, the newest first: whether its tag has moved since. The columns
+-- repeat those of the run, so that runs of other projects with the same reference are not read.
+ALTER TABLE run_images ADD COLUMN project TEXT NOT NULL DEFAULT '';
+ALTER TABLE run_images ADD COLUMN domain TEXT NOT NULL DEFAULT '';
+UPDATE run_images SET (project, domain) = (SELECT project, domain FROM runs WHERE runs.id = run_images.run_id);
+CREATE INDEX run_images_by_reference ON run_images (reference, project, domain, run_id);
 
 -- References that name what they name, not what an earlier run pinned (--image-policy pinned): pins up to this run do not count.
 CREATE TABLE image_unpins (
