@@ -35,8 +35,8 @@ export async function imageOfRun(
 }
 
 /**
- * Resolves each reference once. One that cannot be resolved fails the first action that needs it, with the reason: an image
- * that no action uses does no harm.
+ * Resolves each reference once. What cannot be resolved is part of the answer: whether it refuses the run is decided by the check
+ * of its images; where it does not, the reference is resolved again for the first action that needs it.
  */
 export async function resolveAll(
   sources: ImageSources,

@@ -79,7 +79,9 @@ export function registerActionsService(router: ConnectRouter, context: Needs): v
       }
       await requireOwnUris(context, run, decoded);
       if (decoded.kind === "task") requireInlineInputs(context, decoded);
-      await orchestrator.noteRun(run, await imageCheck.ofChild(run, decoded));
+      const { notes, whenRead } = await imageCheck.ofChild(run, decoded);
+      await orchestrator.noteRun(run, notes);
+      whenRead((late) => orchestrator.noteRun(run, late));
       const created = await orchestrator.enqueue(run, decoded, by);
       // The SDK takes this for "fine": it enqueues again after a lost answer or a restart.
       if (created === "exists")

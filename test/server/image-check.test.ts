@@ -5,6 +5,7 @@ import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { enqueueRequest, SCOPE, taskSpec } from "../../bench/helpers/requests.ts";
 import type { ImageFacts } from "../../src/domain/image-facts.ts";
 import type { ServerOptions } from "../../src/server/server.ts";
+import { RelationType } from "../../src/wire/gen/flyteidl2/common/run_pb.js";
 import { ActionsService } from "../../src/wire/gen/flyteidl2/actions/actions_service_pb.js";
 import { TaskService } from "../../src/wire/gen/flyteidl2/task/task_service_pb.js";
 import { RunService } from "../../src/wire/gen/flyteidl2/workflow/run_service_pb.js";
@@ -53,10 +54,15 @@ async function setup(t: TestContext, options: Partial<ServerOptions> = {}) {
     runs,
     tasks: createClient(TaskService, transport),
     actions: createClient(ActionsService, transport),
-    create: (name: string, image: string) =>
+    create: (name: string, image: string, startedBy?: string) =>
       runs.createRun({
         id: { case: "runId", value: { ...SCOPE, name } },
         task: { case: "taskSpec", value: task(image) },
+        ...(startedBy !== undefined && {
+          runSpec: {
+            relation: { relationType: RelationType.SPAWN, relatedTo: { ...SCOPE, name: startedBy } },
+          },
+        }),
       }),
   };
 }
@@ -114,7 +120,9 @@ test("a tag that has moved is noted, and used or not by the policy", async (t) =
     move();
     await create("r2", "team/good:1");
     assert.equal(await imageOf("r2"), used);
-    assert.match(await notes("r2"), text);
+    let noted = "";
+    await until(async () => (noted = await notes("r2")).includes("TAG_MOVED"));
+    assert.match(noted, text);
   }
 });
 

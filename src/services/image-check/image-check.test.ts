@@ -15,6 +15,7 @@ import type { RunNote } from "../../domain/run-note.ts";
 import type { TaskDefinition } from "../../domain/task.ts";
 import { silentLogger } from "../../lib/log.ts";
 import { createImageCheck } from "./image-check.ts";
+import type { CheckedImages } from "./late-notes.ts";
 
 const OLD = imageFacts({ pythons: [{ ...PYTHON, packages: { flyte: "2.0.12" } }] });
 const LOCKED = imageFacts({ workdir: { path: "/srv", writable: false } });
@@ -66,7 +67,10 @@ interface Setting {
   readonly isStrict?: boolean;
   readonly exists?: boolean;
   readonly newest?: NewestPin;
-  readonly named?: ResolvedImage;
+  /** What references name now, where runs use what earlier ones used. */
+  readonly named?: Promise<ResolvedImage>;
+  /** How long resolving takes. */
+  readonly resolved?: Promise<void>;
   readonly isOff?: boolean;
 }
 
@@ -80,8 +84,11 @@ function setup(setting: Setting) {
     isOff = false,
     newest,
     named,
+    resolved,
   } = setting;
   const asked: string[] = [];
+  /** Whether the next reads of pins fail. */
+  const storeFails: boolean[] = [];
   const read = new Map<string, ImageFacts>();
   const clock = steppedClock();
   const resolve = (reference: string): ResolvedImage => {
@@ -93,20 +100,25 @@ function setup(setting: Setting) {
   const check = createImageCheck({
     isStrict,
     orchestrator: {
-      resolveImages: async (_run, references) =>
-        references.map((reference) => {
+      resolveImages: async (_run, references) => {
+        await resolved;
+        return references.map((reference) => {
           try {
             return { reference, image: resolve(reference) };
           } catch (error) {
             return { reference, error: error as BoxkiteError };
           }
-        }),
+        });
+      },
       imageOf: async (_run, reference) => resolve(reference),
     },
     store: {
       getAction: async () => (exists ? ({} as never) : undefined),
       findCached: async () => (hasResult ? ({} as never) : undefined),
-      newestPin: async () => newest,
+      newestPin: async () => {
+        if (storeFails.shift() === true) throw new Error("the store cannot be read");
+        return newest;
+      },
     },
     checker: isOff
       ? undefined
@@ -119,11 +131,18 @@ function setup(setting: Setting) {
             return found;
           },
         },
-    resolveAnew: named && (async () => named),
+    resolveAnew: named && (() => named),
     clock,
     log: silentLogger,
   });
-  return { check, asked, clock };
+  return { check, asked, clock, storeFails };
+}
+
+/** The first that are reported. */
+async function lateNotes(whenRead: CheckedImages["whenRead"]): Promise<readonly RunNote[]> {
+  const late = Promise.withResolvers<readonly RunNote[]>();
+  whenRead(async (notes) => late.resolve(notes));
+  return await late.promise;
 }
 
 const CANNOT = { code: "IMAGE_CANNOT_RUN" };
@@ -172,6 +191,11 @@ suite("a run", () => {
     await assert.rejects(check.ofRun(RUN, task("old")), CANNOT);
   });
 
+  test("that was accepted before, and is sent again, is not refused", async () => {
+    const { check } = setup({ errors: { gone: missing }, exists: true });
+    await check.ofRun(RUN, task("gone"));
+  });
+
   test("waits 5 s for all its images together, and starts without what is not known by then", async () => {
     const never = new Promise<ImageFacts>(() => {});
     const { check, clock } = setup({ facts: { slow: never, slower: never } });
@@ -191,10 +215,9 @@ suite("a run", () => {
     const checked = check.ofRun(RUN, task("slow"));
     await clock.step(5_000);
     const { notes, whenRead } = await checked;
-    const late = Promise.withResolvers<readonly RunNote[]>();
-    whenRead(async (found) => late.resolve(found));
+    const late = lateNotes(whenRead);
     slow.resolve(OLD);
-    const codes = (await late.promise).map(({ code }) => code);
+    const codes = (await late).map(({ code }) => code);
     assert.deepEqual([notes, codes], [[], ["IMAGE_CANNOT_RUN"]]);
   });
 
@@ -225,7 +248,7 @@ suite("a run", () => {
     const { check, asked } = setup({ errors: { gone: missing }, isOff: true });
     await check.ofRun(RUN, task("gone"));
     await check.ofTask(RUN, task("gone").spec?.definition ?? assert.fail());
-    assert.deepEqual(await check.ofChild(RUN, task("gone")), []);
+    assert.deepEqual((await check.ofChild(RUN, task("gone"))).notes, []);
     assert.deepEqual(asked, ["resolve gone"]);
   });
 
@@ -257,7 +280,7 @@ suite("a tag that has moved", () => {
       mend: "for what that run used: good@sha256:0",
     };
     assert.deepEqual((await check.ofRun(RUN, task("good"))).notes, [note]);
-    assert.deepEqual(await check.ofChild(RUN, task("good")), [note]);
+    assert.deepEqual((await check.ofChild(RUN, task("good"))).notes, [note]);
     const unread = setup({ newest });
     assert.equal((await unread.check.ofRun(RUN, task("good"))).notes[0]?.text, "changed since run r0");
   });
@@ -275,8 +298,14 @@ suite("a tag that has moved", () => {
       source: "registry",
     } as const;
     const held = { newest: { run: "r0", image, isUnpinned: false }, facts: { good: imageFacts() } };
-    const { check } = setup({ ...held, named: before });
-    assert.deepEqual((await check.ofRun(RUN, task("good"))).notes, [
+    const named = Promise.withResolvers<ResolvedImage>();
+    const { check, clock } = setup({ ...held, named: named.promise });
+    // The run does not wait for the registry.
+    const { notes, whenRead } = await check.ofRun(RUN, task("good"));
+    assert.deepEqual([notes, clock.pending], [[], 0]);
+    const late = lateNotes(whenRead);
+    named.resolve(before);
+    assert.deepEqual(await late, [
       {
         image: "good",
         code: "TAG_MOVED",
@@ -284,7 +313,12 @@ suite("a tag that has moved", () => {
         mend: "boxkite images unpin good",
       },
     ]);
-    assert.deepEqual((await setup({ ...held, named: image }).check.ofRun(RUN, task("good"))).notes, []);
+    const unmoved = await setup({ ...held, named: Promise.resolve(image) }).check.ofRun(RUN, task("good"));
+    assert.deepEqual(await lateNotes(unmoved.whenRead), []);
+    const away = Promise.withResolvers<ResolvedImage>();
+    const unknown = await setup({ ...held, named: away.promise }).check.ofRun(RUN, task("good"));
+    unknown.whenRead(() => assert.fail("nobody knows"));
+    away.reject(new BoxkiteError("REGISTRY_UNREACHABLE", "it does not answer"));
   });
 
   test("cannot be told where the registry was out of reach for one of the runs", async () => {
@@ -303,6 +337,13 @@ test("a task that is deployed is checked for its own image", async () => {
   await assert.rejects(check.ofTask(RUN, definition("old")), CANNOT);
 });
 
+test("a task is deployed within 5 s where no registry answers", async () => {
+  const { check, clock } = setup({ resolved: new Promise(() => {}) });
+  const checked = check.ofTask(RUN, task("good").spec?.definition ?? assert.fail());
+  await clock.step(5_000);
+  await checked;
+});
+
 suite("a child", () => {
   const child = (image: string, cache?: CacheUse) => ({
     ...task(image, {}, cache),
@@ -310,25 +351,55 @@ suite("a child", () => {
     parent: "a0",
   });
 
-  test("is refused, also one that is sent again; its image is asked for once", async () => {
+  test("is refused; children that are sent at the same time share one check", async () => {
     const { check, asked } = setup({ facts: { old: OLD } });
     await Promise.all([1, 2, 3].map(() => assert.rejects(check.ofChild(RUN, child("old")), CANNOT)));
-    await assert.rejects(check.ofChild(RUN, child("old")), CANNOT);
     assert.deepEqual(asked, ["resolve old", "read old"]);
+  });
+
+  test("that is not refused is checked once", async () => {
+    const { check, asked } = setup({ facts: { good: imageFacts() } });
+    for (const _ of [1, 2]) await check.ofChild(RUN, child("good"));
+    assert.deepEqual(asked, ["resolve good", "read good"]);
+  });
+
+  test("is not refused any more once its image was pushed, or the store can be read again", async () => {
+    const errors: Record<string, BoxkiteError> = { good: missing };
+    const { check, storeFails } = setup({ facts: { good: imageFacts() }, errors });
+    await assert.rejects(check.ofChild(RUN, child("good")), missing);
+    delete errors["good"];
+    storeFails.push(true);
+    await assert.rejects(check.ofChild(RUN, child("good")), /cannot be read/u);
+    await check.ofChild(RUN, child("good"));
+  });
+
+  test("gets the notes on an image that was read later, and the next one is refused for it", async () => {
+    const slow = Promise.withResolvers<ImageFacts>();
+    const { check, clock } = setup({ facts: { slow: slow.promise } });
+    const [first, second] = [check.ofChild(RUN, child("slow")), check.ofChild(RUN, child("slow"))];
+    await clock.step(5_000);
+    const { notes, whenRead } = await first;
+    const late = lateNotes(whenRead);
+    // Once: by the child that was sent first.
+    (await second).whenRead(() => assert.fail());
+    slow.resolve(OLD);
+    const codes = (await late).map(({ code }) => code);
+    assert.deepEqual([notes, codes], [[], ["IMAGE_CANNOT_RUN"]]);
+    await assert.rejects(check.ofChild(RUN, child("slow")), CANNOT);
   });
 
   test("that exists, or has its result, is not", async () => {
     const existing = setup({ facts: { old: OLD }, exists: true });
-    assert.deepEqual(await existing.check.ofChild(RUN, child("old")), []);
+    assert.deepEqual((await existing.check.ofChild(RUN, child("old"))).notes, []);
     const known = setup({ facts: { old: OLD }, hasResult: true });
-    assert.deepEqual(await known.check.ofChild(RUN, child("old", CACHE)), []);
+    assert.deepEqual((await known.check.ofChild(RUN, child("old", CACHE))).notes, []);
   });
 
   test("adds the notes on its image once", async () => {
     const { check } = setup({ facts: { locked: LOCKED }, isStrict: true });
     const notes = [await check.ofChild(RUN, child("locked")), await check.ofChild(RUN, child("locked"))];
     assert.deepEqual(
-      notes.map((each) => each.map(({ code }) => code)),
+      notes.map((each) => each.notes.map(({ code }) => code)),
       [["WORKDIR_NOT_WRITABLE"], []],
     );
   });

@@ -2,11 +2,10 @@
  * Checks the images of tasks before they are accepted, so that a run that cannot succeed is refused before its first container.
  * It waits for what can be found out at once, and pulls nothing: what is not known by then shows when the task is started.
  */
-import type { CacheUse } from "../../domain/action.ts";
 import type { NewAction } from "../../domain/action-record.ts";
 import type { ImageFacts } from "../../domain/image-facts.ts";
-import type { ResolvedImage } from "../../domain/image.ts";
-import type { ProjectKey } from "../../domain/ids.ts";
+import type { NewestPin, ResolvedImage } from "../../domain/image.ts";
+import type { RunKey } from "../../domain/ids.ts";
 import type { RunNote } from "../../domain/run-note.ts";
 import type { RunRecord } from "../../domain/run.ts";
 import { isStrictImage } from "../../domain/strict-image.ts";
@@ -22,10 +21,12 @@ import type { Clock } from "../../lib/clock.ts";
 import { Limiter } from "../../lib/limiter.ts";
 import type { Logger } from "../../lib/log.ts";
 import { within } from "../../lib/wait.ts";
+import { hasCachedResult } from "../../orchestrator/cached-result.ts";
 import { imagesIn, type Resolution, type UnpinnedRun } from "../../orchestrator/images.ts";
 import type { Orchestrator } from "../../orchestrator/orchestrator.ts";
 import type { StoreReader } from "../../store/reader.ts";
 import { judgeError, judgeFacts, NOTHING_FOUND, withoutRefusal, type Judgement } from "./judge.ts";
+import { NOTHING_LATER, recordLate, type CheckedImages, type LateNotes } from "./late-notes.ts";
 import { heldTag, movedTag, type KnownFacts } from "./moved-tag.ts";
 
 export interface ImageCheckOptions {
@@ -43,11 +44,8 @@ export interface ImageCheckOptions {
   readonly log: Logger;
 }
 
-export interface CheckedRun {
+export interface CheckedRun extends CheckedImages {
   readonly images: readonly Resolution[];
-  readonly notes: readonly RunNote[];
-  /** Calls back with the notes on images that were not read in time. */
-  whenRead(record: (notes: readonly RunNote[]) => Promise<void>): void;
 }
 
 export interface ImageCheck {
@@ -59,12 +57,20 @@ export interface ImageCheck {
   /** Throws IMAGE_* where the task certainly cannot run. */
   ofTask(run: UnpinnedRun, definition: TaskDefinition): Promise<void>;
   /** Throws IMAGE_* where the action certainly cannot run. */
-  ofChild(run: RunRecord, action: NewAction): Promise<readonly RunNote[]>;
+  ofChild(run: RunRecord, action: NewAction): Promise<CheckedImages>;
 }
 
 interface Use extends ImageUse {
   readonly isTrusted: boolean;
 }
+
+interface ChildCheck {
+  readonly work: Promise<Judgement>;
+  /** Undefined where nothing was known after `WAIT_MS`. */
+  readonly judgement: Promise<Judgement | undefined>;
+}
+
+const NO_NOTES: CheckedImages = { notes: [], whenRead: NOTHING_LATER };
 
 /** For all images of a call together. */
 const WAIT_MS = 5_000;
@@ -76,7 +82,7 @@ const MAX_REMEMBERED = 2_000;
 export function createImageCheck(options: ImageCheckOptions): ImageCheck {
   const { orchestrator, store, checker, resolveAnew, isStrict = false, driver, clock, log } = options;
   /** By run, image and what is to be started in it. */
-  const checkedChildren = new Map<string, Promise<Judgement>>();
+  const checkedChildren = new Map<string, ChildCheck>();
 
   const reads = new Limiter(MAX_READS);
   const readInTime = async (
@@ -107,9 +113,6 @@ export function createImageCheck(options: ImageCheckOptions): ImageCheck {
     }
   };
 
-  const inTime = async (work: Promise<Judgement>): Promise<Judgement> =>
-    (await within(work, WAIT_MS, clock)) ?? NOTHING_FOUND;
-
   const useOf = (definition: TaskDefinition, run: Pick<UnpinnedRun, "settings" | "authority">): Use => {
     const env = { ...run.settings.env, ...definition.env };
     return {
@@ -121,42 +124,26 @@ export function createImageCheck(options: ImageCheckOptions): ImageCheck {
     };
   };
 
-  /** One that has its result already needs no image. */
-  const hasResult = async (scope: ProjectKey, cache: CacheUse | undefined): Promise<boolean> => {
-    if (cache === undefined || cache.overwrite) return false;
-    return (await store.findCached(cache.key, cache.sameProject ? scope : undefined)) !== undefined;
-  };
-
   const known: KnownFacts = async (image) => await checker?.findKnown(image);
 
-  /** What the reference of an image names now, where a run uses what the one before it used. */
-  const namedNow = async (run: UnpinnedRun, image: ResolvedImage): Promise<ResolvedImage | undefined> => {
-    if (resolveAnew === undefined) return undefined;
-    const before = await store.newestPin(run.key, image.reference);
-    if (before?.image.digest !== image.digest) return undefined;
-    const named = resolveAnew(image.reference, isTrustedRun(run)).catch(() => undefined);
-    return await within(named, WAIT_MS, clock);
-  };
-
-  /** `runId`: of the run, where it exists already. */
-  const tagNote = async (
-    run: UnpinnedRun,
-    image: ResolvedImage,
-    named?: ResolvedImage,
-    runId?: number,
-  ): Promise<RunNote[]> => {
-    const note =
-      named === undefined
-        ? await movedTag(image, await store.newestPin(run.key, image.reference, runId), known)
-        : heldTag(image, named);
+  /** `before`: what the newest run before this one used for the reference. */
+  const movedNotes = async (image: ResolvedImage, before: NewestPin | undefined): Promise<RunNote[]> => {
+    const note = await movedTag(image, before, known);
     return note === undefined ? [] : [note];
   };
 
+  /** Of a run that uses what the one before it used: whether the reference names other content now. */
+  const heldNotes =
+    (run: UnpinnedRun, image: ResolvedImage, resolve: Executor["resolveImage"]) =>
+    async (): Promise<RunNote[]> => {
+      const note = heldTag(image, await resolve(image.reference, isTrustedRun(run)));
+      return note === undefined ? [] : [note];
+    };
+
   const ofRun = async (run: UnpinnedRun, root: NewAction): Promise<CheckedRun> => {
     const definition = root.spec?.definition;
-    if (definition === undefined) return { images: [], notes: [], whenRead: () => {} };
+    if (definition === undefined) return { images: [], notes: [], whenRead: NOTHING_LATER };
     const images = await orchestrator.resolveImages(run, [definition.image, ...definition.relatedImages]);
-    const named = imagesIn(images).map((image) => ({ image, now: namedNow(run, image) }));
     const use = useOf(definition, run);
     const judged = await Promise.all(
       (checker === undefined ? [] : images).map(async (resolution) => {
@@ -170,63 +157,76 @@ export function createImageCheck(options: ImageCheckOptions): ImageCheck {
       // What is recovered is not computed again, so a child's image may not be needed.
       ({ isOwn, judgement }) => judgement?.refusal !== undefined && (isOwn || !run.settings.recover),
     );
-    if (refused?.judgement?.refusal !== undefined && !(await hasResult(run.key, root.cache)))
+    if (refused?.judgement?.refusal !== undefined && !(await needsNoImage(run.key, root)))
       throw refused.judgement.refusal;
+    const notes: RunNote[] = [];
+    const late: LateNotes[] = [];
     // After the checks, which may have read what is compared.
-    const moved = await Promise.all(named.map(async ({ image, now }) => tagNote(run, image, await now)));
-    return {
-      images,
-      notes: [
-        ...moved.flat(),
-        ...judged.flatMap(({ reference, judgement }) => judgement && withoutRefusal(judgement, reference)),
-      ].filter((note) => note !== undefined),
-      whenRead: (record) => {
-        for (const { reference, work, judgement } of judged)
-          if (judgement === undefined)
-            work
-              .then((late) => record(withoutRefusal(late, reference)))
-              .catch((error: unknown) =>
-                log.debug("notes on an image could not be kept", { image: reference, error }),
-              );
-      },
-    };
+    for (const image of imagesIn(images)) {
+      const before = await store.newestPin(run.key, image.reference);
+      notes.push(...(await movedNotes(image, before)));
+      // Only a registry can tell, and the run does not wait for it.
+      if (resolveAnew !== undefined && before?.image.digest === image.digest)
+        late.push({ image: image.reference, find: heldNotes(run, image, resolveAnew) });
+    }
+    for (const { reference, work, judgement } of judged)
+      if (judgement !== undefined) notes.push(...withoutRefusal(judgement, reference));
+      else late.push({ image: reference, find: async () => withoutRefusal(await work, reference) });
+    return { images, notes, whenRead: recordLate(late, log) };
   };
 
-  const childOf = async (run: RunRecord, definition: TaskDefinition): Promise<Judgement> => {
+  /** A run or an action that is sent again was accepted before; one that has its result computes nothing. */
+  const needsNoImage = async (run: RunKey, action: NewAction): Promise<boolean> =>
+    (await store.getAction({ ...run, action: action.name })) !== undefined ||
+    (await hasCachedResult(store, run, action));
+
+  const judgeChild = async (run: RunRecord, definition: TaskDefinition): Promise<Judgement> => {
     const reference = definition.image;
-    const work = orchestrator.imageOf(run, reference).then(
-      async (image) => {
-        const judgement = await judge({ reference, image }, useOf(definition, run));
-        const moved = await tagNote(run, image, undefined, run.id);
-        return { ...judgement, notes: [...moved, ...judgement.notes] };
-      },
-      (error: unknown) => judgeError(reference, error),
-    );
-    return await inTime(work);
+    let image: ResolvedImage;
+    try {
+      image = await orchestrator.imageOf(run, reference);
+    } catch (error) {
+      return judgeError(reference, error);
+    }
+    const judgement = await judge({ reference, image }, useOf(definition, run));
+    const moved = await movedNotes(image, await store.newestPin(run.key, reference, run.id));
+    return { ...judgement, notes: [...moved, ...judgement.notes] };
+  };
+
+  /** Remembers the check under `name`, except one that refuses or fails: the image may be pushed, or the store readable, later. */
+  const checkChild = (name: string, run: RunRecord, definition: TaskDefinition): ChildCheck => {
+    const work = judgeChild(run, definition);
+    const check = { work, judgement: within(work, WAIT_MS, clock) };
+    const forget = () => checkedChildren.delete(name);
+    work.then(({ refusal }) => refusal !== undefined && forget(), forget);
+    return remember(checkedChildren, name, check);
   };
 
   return {
     ofRun,
     ofTask: async (run, definition) => {
       if (checker === undefined) return;
-      const [resolution] = await orchestrator.resolveImages(run, [definition.image]);
-      if (resolution === undefined) return;
-      const work = judge(resolution, useOf(definition, run));
-      const { refusal } = await inTime(work);
-      if (refusal !== undefined) throw refusal;
+      const work = orchestrator
+        .resolveImages(run, [definition.image])
+        .then(async ([resolution]) => resolution && judge(resolution, useOf(definition, run)));
+      const judgement = await within(work, WAIT_MS, clock);
+      if (judgement?.refusal !== undefined) throw judgement.refusal;
     },
     ofChild: async (run, action) => {
       const definition = action.spec?.definition;
-      if (checker === undefined || definition === undefined) return [];
+      if (checker === undefined || definition === undefined) return NO_NOTES;
       const { program, changesSearch: changes, available } = useOf(definition, run);
       const name = [run.id, program, changes, available.size, definition.image].join(" ");
       const known = checkedChildren.get(name);
-      const { refusal, notes } = await (known ?? remember(checkedChildren, name, childOf(run, definition)));
-      if (refusal === undefined) return known === undefined ? notes : [];
-      // A retried parent finds the child that it has created before.
-      if ((await store.getAction({ ...run.key, action: action.name })) !== undefined) return [];
-      if (await hasResult(run.key, action.cache)) return [];
-      throw refusal;
+      const { work, judgement } = known ?? checkChild(name, run, definition);
+      const found = await judgement;
+      if (found?.refusal !== undefined && !(await needsNoImage(run.key, action))) throw found.refusal;
+      // The first child of an image notes what is found.
+      if (known !== undefined || found?.refusal !== undefined) return NO_NOTES;
+      if (found !== undefined) return { notes: found.notes, whenRead: NOTHING_LATER };
+      const { image } = definition;
+      const find = async () => withoutRefusal(await work, image);
+      return { notes: [], whenRead: recordLate([{ image, find }], log) };
     },
   };
 }
