@@ -1,6 +1,7 @@
 /** Accepts runs and actions: what is accepted is on disk, and is driven to its end by whoever has the lease. */
 import type { ActionRecord, NewAction } from "../domain/action-record.ts";
 import { BoxkiteError } from "../domain/errors.ts";
+import type { RunKey } from "../domain/ids.ts";
 import type { Principal } from "../domain/principal.ts";
 import { requireQueue, type Queues } from "../domain/queue.ts";
 import { capped, cpuCapOf, requireFits } from "../domain/resources.ts";
@@ -39,6 +40,11 @@ export interface AcceptanceOptions {
 export interface Acceptance {
   /** Throws INVALID_ARGUMENT for a task whose attempts this server could never start. */
   requireRunnable(definition: TaskDefinition): void;
+  /**
+   * Throws RUN_EXISTS. Asked before anything else can refuse the run: a client that sends it again after a lost answer must not
+   * take it for refused.
+   */
+  requireNewRun(key: RunKey): Promise<void>;
   /** What these references name for a run that is not accepted yet. */
   resolveImages(run: UnpinnedRun, references: readonly string[]): Promise<readonly Resolution[]>;
   /** The image that the run uses for this reference; resolved and pinned on its first use. Throws as `Executor.resolveImage`. */
@@ -87,6 +93,9 @@ export function createAcceptance(options: AcceptanceOptions): Acceptance {
 
   return {
     requireRunnable,
+    requireNewRun: async (key) => {
+      if ((await store.getRun(key)) !== undefined) throw runExists(key);
+    },
     resolveImages,
     imageOf: (run, reference) => imageOfRun(options, run, reference),
     createRun: async (run, root, seeds = [], resolved) => {
@@ -97,15 +106,7 @@ export function createAcceptance(options: AcceptanceOptions): Acceptance {
       const references = definition ? [definition.image, ...definition.relatedImages] : [];
       const images = imagesIn(resolved ?? (await resolveImages(run, references)));
       const created = await store.createRun(run, fitted, images, seeds);
-      if (created === "exists") {
-        throw new BoxkiteError(
-          "RUN_EXISTS",
-          `run ${run.key.run} exists already in ${run.key.project}/${run.key.domain}`,
-          {
-            hint: "choose another name, or none to have one made",
-          },
-        );
-      }
+      if (created === "exists") throw runExists(run.key);
       if (definition) {
         const requests = capped(definition.requests, fitted.cpuCap);
         const limits = capped(definition.limits, fitted.cpuCap);
@@ -142,4 +143,10 @@ export function createAcceptance(options: AcceptanceOptions): Acceptance {
       return created;
     },
   };
+}
+
+function runExists({ project, domain, run }: RunKey): BoxkiteError {
+  return new BoxkiteError("RUN_EXISTS", `run ${run} exists already in ${project}/${domain}`, {
+    hint: "choose another name, or none to have one made",
+  });
 }

@@ -45,6 +45,7 @@ export function createRunMethod(context: CreateRunContext): Method {
     const key = runKeyOf(request);
     await access.place(by, key);
     await access.authorise(by, "create", { kind: "run", key });
+    await orchestrator.requireNewRun(key);
     const spec = await specOf(context, by, key, request);
     const { uri, hash, grants } = await inputsOf(
       context,
@@ -58,7 +59,6 @@ export function createRunMethod(context: CreateRunContext): Method {
     const cache = cacheUseOf(spec.definition, settings, rootCacheKey(spec.definition, hash));
     if (settings.recover) await access.run(by, "read", { ...key, run: settings.recover.run });
     const seeds = settings.recover ? await seedsFrom(context, key, settings.recover) : [];
-    await context.runQuota.count(key, settings.spawnedBy);
     const now = clock.now();
     const startTime = request.runStartTime ?? request.runSpec?.runStartTime;
     const wanted: NewRun = {
@@ -85,6 +85,8 @@ export function createRunMethod(context: CreateRunContext): Method {
       grants: [uri, ...grants, ...spec.definition.reads],
     };
     const { images, notes, whenRead } = await imageCheck.ofRun(wanted, rootAction);
+    // After the check, which takes seconds and may refuse the run.
+    await context.runQuota.count(key, settings.spawnedBy);
     const { run, root } = await orchestrator.createRun(wanted, rootAction, seeds, images);
     await orchestrator.noteRun(run, notes);
     whenRead((late) => orchestrator.noteRun(run, late));

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { enqueueRequest, SCOPE, taskSpec } from "../../bench/helpers/requests.ts";
+import { DEFAULT_QUOTAS } from "../../src/domain/quotas.ts";
 import type { ImageFacts } from "../../src/domain/image-facts.ts";
 import type { ServerOptions } from "../../src/server/server.ts";
 import { RelationType } from "../../src/wire/gen/flyteidl2/common/run_pb.js";
@@ -98,6 +99,19 @@ test("a run, a deployed task and a child are refused for an image that cannot ru
   await assert.rejects(actions.enqueue(enqueueRequest("r", "c1", task("team/old:1"))), {
     code: Code.AlreadyExists,
   });
+});
+
+test("a run that is sent again exists, whatever its image is by then", async (t) => {
+  const { create } = await setup(t);
+  await create("r", "team/good:1");
+  await assert.rejects(create("r", "team/old:1"), { code: Code.AlreadyExists });
+});
+
+test("a run that is refused for its image is not counted", async (t) => {
+  const { create } = await setup(t, { quotas: { ...DEFAULT_QUOTAS, startedRuns: 1 } });
+  await create("r", "team/good:1");
+  await assert.rejects(create("refused", "team/old:1", "r"), isRefusal);
+  await create("accepted", "team/good:1", "r");
 });
 
 test("what does not refuse a run is noted on its page, once", async (t) => {

@@ -58,6 +58,12 @@ test("runs of a project that have not ended", async (t) => {
   await exceeded(start("e"), "live-runs");
 });
 
+test("a run that is sent again exists, also where the quota is used up", async (t) => {
+  const { start } = await subject(t, { liveRuns: 1 });
+  await start("a");
+  await assert.rejects(start("a"), { code: Code.AlreadyExists });
+});
+
 test("runs that tasks start: how many, directly and indirectly", async (t) => {
   const { start } = await subject(t, { startedRuns: 3 });
   await start("first");
