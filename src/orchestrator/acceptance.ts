@@ -13,6 +13,7 @@ import type { Executor } from "../executors/executor.ts";
 import type { EgressRule } from "../lib/egress.ts";
 import type { Store } from "../store/store.ts";
 import { optionsOf } from "./attempt-spec.ts";
+import { hasCachedResult } from "./cached-result.ts";
 import {
   imageOfRun,
   imagesIn,
@@ -105,9 +106,10 @@ export function createAcceptance(options: AcceptanceOptions): Acceptance {
       requireQueue(queues, root.queue ?? "");
       const references = definition ? [definition.image, ...definition.relatedImages] : [];
       const images = imagesIn(resolved ?? (await resolveImages(run, references)));
+      const starts = definition !== undefined && !(await hasCachedResult(store, run.key, root));
       const created = await store.createRun(run, fitted, images, seeds);
       if (created === "exists") throw runExists(run.key);
-      if (definition) {
+      if (starts) {
         const requests = capped(definition.requests, fitted.cpuCap);
         const limits = capped(definition.limits, fitted.cpuCap);
         executor.expect?.({ images, isTrusted: isTrustedRun(run), requests, limits });

@@ -76,3 +76,19 @@ test("an executor whose capacity grows gets attempts at once, and hears beforeha
   grown();
   await subject.reached("second", "running");
 });
+
+test("no attempt is expected of a run whose result is cached", async (t) => {
+  const expected: ExpectedAttempts[] = [];
+  const executor = { ...createFakeExecutor(), expect: (each: ExpectedAttempts) => void expected.push(each) };
+  const subject = await orchestratorSubject(t, { executor });
+  const cache = { key: "k", serialize: false, overwrite: false, sameProject: false };
+  await subject.createRun("first", {}, undefined, { cache });
+  await subject.reached("first", "running");
+  executor.end("a0");
+  await subject.reached("first", "succeeded");
+  await subject.createRun("second", {}, undefined, { cache });
+  await subject.reached("second", "succeeded");
+  assert.equal(expected.length, 1);
+  await subject.createRun("third", {}, undefined, { cache: { ...cache, overwrite: true } });
+  assert.equal(expected.length, 2);
+});
