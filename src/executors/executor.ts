@@ -9,6 +9,7 @@
 import type { AttemptExit, AttemptKey, LogSink, LimitFacts } from "../domain/attempt.ts";
 import type { AttemptStart } from "../domain/attempt-start.ts";
 import type { ResolvedImage } from "../domain/image.ts";
+import type { ImagePlatform } from "../images/registry/platform.ts";
 import type { ResourceAmounts, SharedMemoryBytes } from "../domain/task.ts";
 import type { AttemptDemands, Refusal } from "./attempt-options.ts";
 import type { Interactive } from "./interactive.ts";
@@ -88,6 +89,8 @@ export interface Executor {
    * REGISTRY_* or EGRESS_DENIED.
    */
   resolveImage(reference: string, isTrusted?: boolean): Promise<ResolvedImage>;
+  /** Which images run here, and what is known of images is kept by it; absent: those of the machine (`machinePlatform`). */
+  readonly platform?: ImagePlatform;
   /** What reads the images that attempts run in; absent where they run in none. Ends with the executor. */
   readonly checker?: ImageChecker;
   /** What people start on their own terminals; absent where attempts run in no container. */

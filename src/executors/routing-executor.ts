@@ -20,6 +20,7 @@ export function routeByImage(
     endpointForAttempts: usual.endpointForAttempts,
     environmentFor: (access) => of(access.image.reference).environmentFor(access),
     ...(usual.interactive && { interactive: exceptFor(reserved.reference, usual.interactive) }),
+    ...(usual.platform && { platform: usual.platform }),
     ...(usual.checker && { checker: usual.checker }),
     resolveImage: (reference, isTrusted) => of(reference).resolveImage(reference, isTrusted),
     refusal: (reference, demands) => of(reference).refusal(reference, demands),

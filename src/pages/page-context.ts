@@ -19,6 +19,7 @@ export type PagesContext = Pick<
   | "clock"
   | "log"
   | "fingerprint"
+  | "imagePlatform"
 >;
 
 /** Of one page. */

@@ -26,6 +26,7 @@ import type { Executor } from "../executors/executor.ts";
 import { createInProcessExecutor } from "../executors/in-process-executor.ts";
 import { routeByImage } from "../executors/routing-executor.ts";
 
+import { machinePlatform } from "../images/registry/platform.ts";
 import { NO_REGISTRIES } from "../images/registry/registries.ts";
 import { systemClock, type Clock } from "../lib/clock.ts";
 import { createEgressRule, type EgressRule } from "../lib/egress.ts";
@@ -288,6 +289,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       builds,
       unusedImages,
       imageCheck,
+      imagePlatform: executor.platform ?? machinePlatform(),
       isOpenToAnyone: options.isOpenToAnyone ?? false,
       fingerprint: createFingerprint(fingerprintKey),
       publicUrl: url,

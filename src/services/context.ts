@@ -5,6 +5,7 @@ import type { Reproduce } from "../orchestrator/reproduce.ts";
 import type { Reproductions } from "../orchestrator/reproductions.ts";
 import type { ObjectRights } from "../orchestrator/object-rights.ts";
 import type { ImageBuildService } from "../builds/service.ts";
+import type { ImagePlatform } from "../images/registry/platform.ts";
 import type { AttemptLogs } from "../logs/attempt-logs.ts";
 import type { ObjectStore } from "../objects/object-store.ts";
 import type { Clock } from "../lib/clock.ts";
@@ -40,6 +41,8 @@ export interface ServiceContext {
   readonly builds: ImageBuildService | undefined;
   readonly unusedImages: UnusedImages;
   readonly imageCheck: ImageCheck;
+  /** Of the images that attempts run in: facts of images are kept by it. */
+  readonly imagePlatform: ImagePlatform;
   /** Whether other machines may connect although nobody proves who they are. */
   readonly isOpenToAnyone: boolean;
   /** A short hash of a text with a key that only this server has, and the same for as long as its store lasts. */

@@ -3,16 +3,17 @@ import type { ContainerFacts, ImageFacts, PythonFacts } from "../domain/image-fa
 import { pinOf, type ResolvedImage } from "../domain/image.ts";
 import { factsKey } from "../images/check/facts-cache.ts";
 import { preferredPython, pythonOfA0, readyPythons } from "../images/check/interpreters.ts";
-import { machinePlatform } from "../images/registry/platform.ts";
-import type { StoreReader } from "../store/reader.ts";
+import type { ServiceContext } from "./context.ts";
+
+export type KnownImagesContext = Pick<ServiceContext, "store" | "imagePlatform">;
 
 /** Undefined of an image that nobody has read, and of what runs in none. */
 export async function findImageFacts(
-  store: Pick<StoreReader, "findImageFacts">,
+  { store, imagePlatform }: KnownImagesContext,
   image: ResolvedImage,
 ): Promise<ImageFacts | undefined> {
   if (pinOf(image) === undefined) return undefined;
-  return store.findImageFacts(factsKey(image.digest, machinePlatform()));
+  return store.findImageFacts(factsKey(image.digest, imagePlatform));
 }
 
 /** The interpreter that tasks run with: that of `a0`, else the first with flyte, else the one that flyte is brought to. */

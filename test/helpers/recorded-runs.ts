@@ -9,7 +9,6 @@ import type { AttemptStart } from "../../src/domain/attempt-start.ts";
 import type { ImageFacts } from "../../src/domain/image-facts.ts";
 import type { ResolvedImage } from "../../src/domain/image.ts";
 import { factsKey } from "../../src/images/check/facts-cache.ts";
-import { machinePlatform } from "../../src/images/registry/platform.ts";
 import { STORE_FILE } from "../../src/server/store-file.ts";
 import { openSqliteStore } from "../../src/store/sqlite/sqlite-store.ts";
 import {
@@ -51,6 +50,8 @@ export interface RecordedRuns {
 }
 
 const TIMEOUT_MS = 10_000;
+/** Of the engine, which is not that of the machine. */
+const PLATFORM = { os: "linux", architecture: "riscv64" };
 
 export async function recordedRuns(t: TestContext): Promise<RecordedRuns> {
   const start: AttemptStart = {
@@ -63,6 +64,7 @@ export async function recordedRuns(t: TestContext): Promise<RecordedRuns> {
   const fake = createFakeExecutor();
   const executor: typeof fake = {
     ...fake,
+    platform: PLATFORM,
     resolveImage: async (reference) =>
       images.get(reference) ?? { reference, pinned: reference, digest: "none", source: "host" },
     start: async (spec, logs, observer) => {
@@ -103,7 +105,7 @@ export async function recordedRuns(t: TestContext): Promise<RecordedRuns> {
       images.set(reference, { reference, pinned: `${reference}@${digest}`, digest, source: "registry" });
       if (facts === undefined) return;
       const store = openSqliteStore(join(server.directory, STORE_FILE));
-      await store.recordImageFacts(factsKey(digest, machinePlatform()), facts, Date.now());
+      await store.recordImageFacts(factsKey(digest, PLATFORM), facts, Date.now());
       await store.close();
     },
     run: async (name, options = {}) => {

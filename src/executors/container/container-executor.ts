@@ -178,6 +178,7 @@ export function createContainerExecutor(options: ContainerExecutorOptions): Exec
       resolving.set(key, asked);
       return asked;
     },
+    platform,
     checker,
     interactive: createInteractive(context),
     expect: ({ images, isTrusted = false }) => prefetch.add(images, isTrusted),

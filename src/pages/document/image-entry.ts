@@ -2,8 +2,7 @@
 import type { ImageFacts, PythonFacts } from "../../domain/image-facts.ts";
 import type { ResolvedImage } from "../../domain/image.ts";
 import type { ImageContents, ImageEntry, PythonEntry } from "../../domain/run-document.ts";
-import { findImageFacts, pythonOfTasks } from "../../services/known-images.ts";
-import type { StoreReader } from "../../store/reader.ts";
+import { findImageFacts, pythonOfTasks, type KnownImagesContext } from "../../services/known-images.ts";
 
 /** Of one document. */
 export const MAX_IMAGES = 50;
@@ -11,12 +10,12 @@ const MAX_LAYERS = 200;
 const MAX_PACKAGES = 1_000;
 
 export function imageEntries(
-  store: Pick<StoreReader, "findImageFacts">,
+  context: KnownImagesContext,
   images: readonly ResolvedImage[],
 ): Promise<readonly ImageEntry[]> {
   return Promise.all(
     images.map(async (image) => {
-      const facts = await findImageFacts(store, image);
+      const facts = await findImageFacts(context, image);
       return { ...image, ...(facts && { contents: contentsOf(facts) }) };
     }),
   );

@@ -14,7 +14,10 @@ import { rootCause } from "../root-cause.ts";
 import { actionEntry } from "./action-entry.ts";
 import { imageEntries, MAX_IMAGES } from "./image-entry.ts";
 
-type DocumentContext = Pick<PageContext, "store" | "objects" | "bucket" | "log" | "fingerprint">;
+type DocumentContext = Pick<
+  PageContext,
+  "store" | "objects" | "bucket" | "log" | "fingerprint" | "imagePlatform"
+>;
 
 /** Kinds of tasks that are counted. */
 const MAX_TASKS = 200;
@@ -31,7 +34,7 @@ export async function runDocument(
     ? pinned
     : imagesOf(action.attempts.at(-1)?.provenance.image, action.task?.image, pinned);
   const [images, tasks, failure] = await Promise.all([
-    imageEntries(store, used.slice(0, MAX_IMAGES)),
+    imageEntries(context, used.slice(0, MAX_IMAGES)),
     isRoot ? store.taskTotals(run.id, MAX_TASKS) : [],
     isRoot && hasFailed(run) ? failureEntry(context, run, record) : undefined,
   ]);
