@@ -1,3 +1,13 @@
+/** Notes that are kept of one run; what is found beyond them is only counted. */
+export const MAX_RUN_NOTES = 100;
+
+export interface RunNotes {
+  /** In the order in which they were found. */
+  readonly notes: readonly RunNote[];
+  /** How many were found and not kept. */
+  readonly omitted: number;
+}
+
 /** What a check of a run's images found that does not keep the run from starting. */
 export interface RunNote {
   /** The image, as the program names it. */

@@ -1,8 +1,8 @@
 /** What was found in the images of a run when it was accepted, and what mends that. */
-import type { RunNote } from "../domain/run-note.ts";
+import type { RunNotes } from "../domain/run-note.ts";
 import { html, NOTHING, type Html } from "./html.ts";
 
-export function notesSection(notes: readonly RunNote[]): Html {
+export function notesSection({ notes, omitted }: RunNotes): Html {
   if (notes.length === 0) return NOTHING;
   const title = notes.length === 1 ? "1 note on its images" : `${notes.length} notes on its images`;
   return html`<details class="box note" data-key="notes">
@@ -15,6 +15,7 @@ export function notesSection(notes: readonly RunNote[]): Html {
             ${mend !== undefined && html`<p class="hint"><strong>What to do</strong> <span>${mend}</span></p>`}
           </li>`,
       )}
+      ${omitted > 0 && html`<li class="quiet">… and ${omitted} more, which are not kept</li>`}
     </ul>
   </details>`;
 }

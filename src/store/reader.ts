@@ -14,7 +14,7 @@ import type { RuntimeFit } from "../domain/runtime-fit.ts";
 import type { NewestPin, ResolvedImage } from "../domain/image.ts";
 import type { ListedRun, ListQuery, ListResult, RunScope } from "../domain/list.ts";
 import type { ProjectRecord } from "../domain/project.ts";
-import type { RunNote } from "../domain/run-note.ts";
+import type { RunNotes } from "../domain/run-note.ts";
 import type { RunRecord } from "../domain/run.ts";
 import type { TaskTotals } from "../domain/run-document.ts";
 import type { Session, SessionKind } from "../domain/session.ts";
@@ -66,8 +66,8 @@ export interface StoreReader {
   runImages(runId: number): Promise<readonly ResolvedImage[]>;
   /** What the newest run of this project and domain used for a reference; `before`: of the runs with lower ids. */
   newestPin(scope: ProjectKey, reference: string, before?: number): Promise<NewestPin | undefined>;
-  /** What checks of its images found, in the order in which they did. */
-  runNotes(run: RunRecord): Promise<readonly RunNote[]>;
+  /** What checks of its images found. */
+  runNotes(run: RunRecord): Promise<RunNotes>;
   /** May the run read this object, beyond what it wrote itself? */
   isGranted(run: RunKey, uri: string): Promise<boolean>;
 

@@ -88,7 +88,7 @@ export interface Store extends StoreReader {
   pinImage(run: RunRecord, image: ResolvedImage): Promise<ResolvedImage>;
   /** What runs used for this reference up to now does not count for later ones. `missing`: no run has used it. */
   unpinImage(reference: string): Promise<"unpinned" | "missing">;
-  /** Adds notes; one of the same image and code that the run has stays as it is. */
+  /** Adds notes, up to MAX_RUN_NOTES of a run; one of the same image and code that the run has stays as it is. */
   recordRunNotes(run: RunRecord, notes: readonly RunNote[]): Promise<void>;
 
   /** Checks in the same transaction that the parent exists and has not ended, and the limit of the run. */

@@ -13,6 +13,7 @@ import { newConditionState, newTaskState } from "../../src/domain/initial-state.
 import { ROOT_ACTION, type RunKey } from "../../src/domain/ids.ts";
 import { EVERYONE, LOCAL, type CallerRecord } from "../../src/domain/principal.ts";
 import { type TaskDefinition } from "../../src/domain/task.ts";
+import { MAX_RUN_NOTES } from "../../src/domain/run-note.ts";
 import { RUN_STATUSES, type RunStatus } from "../../src/domain/run-status.ts";
 import type { RuntimeFit } from "../../src/domain/runtime-fit.ts";
 import { transition, type ActionEvent } from "../../src/domain/transition.ts";
@@ -598,8 +599,25 @@ export function storeConformance(name: string, open: () => Promise<StoreSubject>
       { ...first, text: "found again" },
       { ...first, image: "b:1" },
     ]);
-    assert.deepEqual(await store.runNotes(run), [first, second, { ...first, image: "b:1" }]);
-    assert.deepEqual(await store.runNotes(other), []);
+    const notes = [first, second, { ...first, image: "b:1" }];
+    assert.deepEqual(await store.runNotes(run), { notes, omitted: 0 });
+    assert.deepEqual(await store.runNotes(other), { notes: [], omitted: 0 });
+  });
+
+  check("the notes of a run are bounded, and the others counted", async ({ store }) => {
+    const { run } = await createRun(store, "r1");
+    const found = (count: number) =>
+      Array.from({ length: count }, (_, at) => ({
+        image: `team/${at}:1`,
+        code: "IMAGE_NOT_FOUND",
+        text: "",
+      }));
+    await store.recordRunNotes(run, found(MAX_RUN_NOTES + 3));
+    const { notes, omitted } = await store.runNotes(run);
+    assert.deepEqual([notes, omitted], [found(MAX_RUN_NOTES), 3]);
+    // One that the run has is not counted again.
+    await store.recordRunNotes(run, found(1));
+    assert.equal((await store.runNotes(run)).omitted, 3);
   });
 
   check(

@@ -9,6 +9,9 @@ CREATE TABLE run_notes (
   UNIQUE (run_id, image, code)
 ) STRICT;
 
+-- How many were found beyond the number that is kept.
+ALTER TABLE runs ADD COLUMN notes_omitted INTEGER NOT NULL DEFAULT 0;
+
 -- Which runs of a project and domain used a reference, the newest first: whether its tag has moved since. The columns
 -- repeat those of the run, so that runs of other projects with the same reference are not read.
 ALTER TABLE run_images ADD COLUMN project TEXT NOT NULL DEFAULT '';
