@@ -5,7 +5,6 @@
 import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { BoxkiteError, messageOf } from "../domain/errors.ts";
-import { countObjects } from "../objects/directory-store.ts";
 
 export const STORE_FILE = "store.sqlite";
 export const OBJECTS_DIRECTORY = "objects";
@@ -24,6 +23,8 @@ export async function hasStore(directory: string): Promise<boolean> {
   const file = join(directory, STORE_FILE);
   const found = await examine(file);
   if (found === "filled") return true;
+  // Not loaded where there is a store: some commands do little else.
+  const { countObjects } = await import("../objects/directory-store.ts");
   const objects = await countObjects(join(directory, OBJECTS_DIRECTORY));
   // The write-ahead log: SQLite removes one that is alone, and with it changes that can still be restored.
   if (objects === 0 && !(await hasContent(`${file}-wal`))) return false;
