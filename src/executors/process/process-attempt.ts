@@ -100,6 +100,7 @@ export class ProcessAttempt implements AttemptWork<HeldProcess> {
   }
 
   async prepare(handle: HeldProcess): Promise<After<HeldProcess, "created">> {
+    this.#context.observer.prepared({ engine: "process", adaptations: [] });
     return { name: "starting", handle };
   }
 

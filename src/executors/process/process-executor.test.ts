@@ -66,6 +66,7 @@ test("an attempt whose files cannot be read is not lost, and its end is found on
   files.isUnreadable = false;
   await writeFile(go, "");
   assert.equal((await stepUntil(clock, recorder.ended)).exitCode, 6);
+  assert.deepEqual(recorder.starts, [{ engine: "process", adaptations: [] }]);
 });
 
 test("variables that are larger than the system allows are the task's fault, and not tried again", async (t) => {
