@@ -82,3 +82,23 @@ async function readBody(request: IncomingMessage): Promise<string> {
   for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
   return Buffer.concat(chunks).toString();
 }
+
+/** Such as `POST create`. */
+export function verbOf({ method, path }: FakeCall): string {
+  return `${method} ${path.split("/").at(-1)}`;
+}
+
+export function answer(response: ServerResponse, code: number, body?: unknown): typeof ANSWERED {
+  response.writeHead(code).end(body === undefined ? undefined : JSON.stringify(body));
+  return ANSWERED;
+}
+
+/** A container of this state. */
+export function inspected(state: object): unknown {
+  const times = { StartedAt: "2026-01-02T03:04:05Z", FinishedAt: "2026-01-02T03:04:06Z" };
+  return {
+    Id: "c1",
+    State: { Running: false, OOMKilled: false, ...times, ...state },
+    Config: { Labels: {} },
+  };
+}

@@ -1,8 +1,7 @@
 /** How attempts are adapted to their images, against a scripted engine. */
 import assert from "node:assert/strict";
-import type { ServerResponse } from "node:http";
 import { suite, test, type TestContext } from "node:test";
-import { ANSWERED, startFakeEngine, type FakeCall } from "../../../test/executors/fake-engine.ts";
+import { ANSWERED, answer, inspected, startFakeEngine, verbOf } from "../../../test/executors/fake-engine.ts";
 import { Recorder } from "../../../test/executors/recorder.ts";
 import { BARE_PYTHON, CONTAINER, imageFacts } from "../../../test/helpers/image-facts.ts";
 import { connectEngine } from "../../containers/api.ts";
@@ -99,24 +98,6 @@ async function run(t: TestContext, { facts, before, fit }: Engine) {
   return { exit, calls, bodies, starts: recorder.starts };
 }
 
-function verbOf({ method, path }: FakeCall): string {
-  return `${method} ${path.split("?")[0]?.split("/").at(-1)}`;
-}
-
-function answer(response: ServerResponse, code: number, body?: unknown): typeof ANSWERED {
-  response.writeHead(code).end(body === undefined ? undefined : JSON.stringify(body));
-  return ANSWERED;
-}
-
-function inspected(state: object): unknown {
-  const times = { StartedAt: "2026-01-02T03:04:05Z", FinishedAt: "2026-01-02T03:04:06Z" };
-  return {
-    Id: "c0",
-    State: { Running: false, OOMKilled: false, ...times, ...state },
-    Config: { Labels: {} },
-  };
-}
-
 suite("an attempt", () => {
   test("is created as it is adapted, which is reported before", async (t) => {
     const { bodies, starts } = await run(t, { facts: SWALLOWS });
@@ -141,7 +122,7 @@ suite("an attempt", () => {
     const created = { Status: "created", ExitCode: 0, StartedAt: "0001-01-01T00:00:00Z" };
     const { calls, bodies } = await run(t, { facts: SWALLOWS, before: created });
     assert.equal(bodies.length, 1);
-    assert.ok(calls.indexOf("DELETE c0") < calls.indexOf("POST create"), calls.join(", "));
+    assert.ok(calls.indexOf("DELETE c1") < calls.indexOf("POST create"), calls.join(", "));
   });
 
   test("ends with what keeps its image from running", async (t) => {

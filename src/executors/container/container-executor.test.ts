@@ -8,10 +8,12 @@ import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import {
   ANSWERED,
+  answer,
+  inspected,
   startFakeEngine,
   status,
+  verbOf,
   type FakeAnswer,
-  type FakeCall,
 } from "../../../test/executors/fake-engine.ts";
 import { Recorder } from "../../../test/executors/recorder.ts";
 import { temporaryDirectory } from "../../../test/helpers/server.ts";
@@ -107,24 +109,6 @@ async function setUp(
   };
   const count = (verb: string) => fake.calls.filter((call) => verbOf(call) === verb).length;
   return { executor, begin, run, count, fake };
-}
-
-function verbOf({ method, path }: FakeCall): string {
-  return `${method} ${path.split("/").at(-1)}`;
-}
-
-function answer(response: ServerResponse, code: number, body?: unknown): typeof ANSWERED {
-  response.writeHead(code).end(body === undefined ? undefined : JSON.stringify(body));
-  return ANSWERED;
-}
-
-function inspected(state: object): unknown {
-  const times = { StartedAt: "2026-01-02T03:04:05Z", FinishedAt: "2026-01-02T03:04:06Z" };
-  return {
-    Id: "c1",
-    State: { Running: false, OOMKilled: false, ...times, ...state },
-    Config: { Labels: {} },
-  };
 }
 
 test("the end is noticed by an event where the engine does not let a container be attached to", async (t) => {
