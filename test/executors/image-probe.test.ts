@@ -10,6 +10,7 @@ import { NO_POLICY } from "../../src/executors/container/confinement.ts";
 import { LABEL } from "../../src/executors/container/container-spec.ts";
 import { probeImage } from "../../src/executors/container/image-probe.ts";
 import { inspectFacts } from "../../src/executors/container/inspect-facts.ts";
+import { NO_ADAPTATIONS } from "../../src/images/check/adaptations.ts";
 import { reportOn } from "../../src/images/check/report.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import { engineCommand, engineOutput, removeImagesOf } from "../helpers/engine.ts";
@@ -196,7 +197,8 @@ suite("images of Podman", { skip: await noEngine() }, () => {
           facts: { ...inspectFacts(config), container: facts },
           isCached: false,
         },
-        {},
+        // As a black box: nothing is adapted below.
+        { available: NO_ADAPTATIONS },
       );
       if (isFoundOnImport) return assert.equal(verdict.kind, "cannot");
       // What the check says is what a container does that is started as a task's is.
