@@ -172,7 +172,7 @@ export const KINDS: readonly Kind[] = [
       limits: ["TAR_MISSING"],
       notes: ["CA_BUNDLE_MISSING", "SHELL_MISSING", "USER_WITHOUT_NAME"],
       run: "runs",
-      strictRun: "IMAGE_CANNOT_RUN",
+      strictRun: "ENTRYPOINT_FAILED",
     },
     flyte: "python is given a0 as its script, and ends with code 2; the system is blamed",
   },
@@ -353,8 +353,8 @@ export const KINDS: readonly Kind[] = [
     expected: {
       verdict: "cannot: IMAGE_WRONG_PLATFORM",
       strictVerdict: "cannot: IMAGE_WRONG_PLATFORM",
-      run: "ImagePullBackOff",
-      strictRun: "ImagePullBackOff",
+      run: "refused",
+      strictRun: "refused",
     },
     flyte:
       "no match for the platform, after 3 minutes of pulling; or an exec format error, for which the system is blamed",
@@ -378,8 +378,8 @@ export const KINDS: readonly Kind[] = [
     expected: {
       verdict: "cannot: IMAGE_NOT_FOUND",
       strictVerdict: "cannot: IMAGE_NOT_FOUND",
-      run: "ImagePullBackOff",
-      strictRun: "ImagePullBackOff",
+      run: "refused",
+      strictRun: "refused",
     },
     flyte: "3 minutes of pulling, then each retry; missing and private are not told apart",
   },

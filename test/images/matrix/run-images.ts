@@ -8,7 +8,7 @@ export interface MatrixImage {
 }
 
 export interface SeenRun {
-  /** `runs`, or the code of the error. */
+  /** `runs`, the code of the error, or `refused` where the call that starts a run fails for another reason than the check. */
   readonly outcome: string;
   /** What the user reads where it fails. */
   readonly text: string;
@@ -28,7 +28,12 @@ import tasks
 async def run(name, env_vars):
     try:
         task = getattr(tasks, name)
-        run = await flyte.with_runcontext(env_vars=env_vars).run.aio(task)
+        try:
+            run = await flyte.with_runcontext(env_vars=env_vars).run.aio(task)
+        except Exception as error:
+            # The SDK keeps the text only. A check that takes longer than the call waits ends the attempt with the same text.
+            text = str(error)
+            return {"outcome": "IMAGE_CANNOT_RUN" if "no task can run in the image" in text else "refused", "text": text}
         await run.wait.aio(quiet=True)
         error = (await run.details.aio()).action_details.error_info
         if error is None or not error.message:
