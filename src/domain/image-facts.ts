@@ -40,7 +40,7 @@ export interface ImageConfigFacts {
   readonly workdir: string;
   readonly entrypoint: readonly string[];
   readonly cmd: readonly string[];
-  /** Only what decides how tasks run; other variables may be secret. */
+  /** Of facts that are kept only what decides how tasks run: other variables may be secret. */
   readonly env: Readonly<Record<string, string>>;
   readonly volumes: readonly string[];
   readonly stopSignal: string;

@@ -13,3 +13,12 @@ export async function orAbsent<T>(reading: Promise<T>): Promise<T | undefined> {
     throw error;
   }
 }
+
+/** Of a TLS connection whose certificate no trusted authority has signed; from OpenSSL's X509_V_ERR_*. */
+export const UNTRUSTED_AUTHORITY = [
+  "DEPTH_ZERO_SELF_SIGNED_CERT",
+  "SELF_SIGNED_CERT_IN_CHAIN",
+  "UNABLE_TO_GET_ISSUER_CERT",
+  "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
+  "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
+] as const;

@@ -1,6 +1,6 @@
 /** What a package index answers instead of a wheel, and what to do about it. */
 import { BoxkiteError, type ErrorCode, messageOf } from "../domain/errors.ts";
-import { errnoOf } from "../lib/errno.ts";
+import { errnoOf, UNTRUSTED_AUTHORITY } from "../lib/errno.ts";
 import { findFailure, type FailureRow } from "../lib/failure-table.ts";
 import type { LockedWheel } from "./lock.ts";
 
@@ -48,13 +48,7 @@ const FAILURES: readonly FailureRow<ErrorCode, FetchContext>[] = [
   {
     ...FETCH_FAILED,
     answers: {
-      errno: [
-        "DEPTH_ZERO_SELF_SIGNED_CERT",
-        "SELF_SIGNED_CERT_IN_CHAIN",
-        "UNABLE_TO_GET_ISSUER_CERT",
-        "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
-        "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
-      ],
+      errno: UNTRUSTED_AUTHORITY,
     },
     retry: "never",
     hint: () => "name the file of the authority that signed its certificate in SSL_CERT_FILE",

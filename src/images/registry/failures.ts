@@ -1,4 +1,5 @@
 /** What a registry's error responses mean, and failures of connections to it. */
+import { UNTRUSTED_AUTHORITY } from "../../lib/errno.ts";
 import type { ErrorCode } from "../../domain/errors.ts";
 import type { FailureRow } from "../../lib/failure-table.ts";
 import { contactHint, contactUrl, loginHint, pageHint, rateLimitHint, waitText } from "./hints.ts";
@@ -141,13 +142,7 @@ export const REGISTRY_ANSWERS: readonly RegistryRow[] = [
 export const REGISTRY_CONNECTION_FAILURES: readonly FailureRow<ErrorCode, ConnectionContext>[] = [
   {
     answers: {
-      errno: [
-        "DEPTH_ZERO_SELF_SIGNED_CERT",
-        "SELF_SIGNED_CERT_IN_CHAIN",
-        "UNABLE_TO_GET_ISSUER_CERT",
-        "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
-        "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
-      ],
+      errno: UNTRUSTED_AUTHORITY,
     },
     code: "REGISTRY_UNREACHABLE",
     kind: "system",

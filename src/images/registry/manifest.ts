@@ -1,4 +1,5 @@
 /** Manifests and configurations of images, as far as Boxkite reads them. OCI and Docker share the fields. */
+import type { ImageConfigFacts } from "../../domain/image-facts.ts";
 import type { ImagePlatform } from "./platform.ts";
 
 export const ACCEPTED_MANIFESTS = [
@@ -32,16 +33,8 @@ export interface ManifestLayer {
 }
 
 /** What a configuration says of how containers are started. */
-export interface ImageConfig {
+export interface ImageConfig extends ImageConfigFacts {
   readonly platform: ImagePlatform;
-  readonly user: string;
-  readonly workdir: string;
-  readonly entrypoint: readonly string[];
-  readonly cmd: readonly string[];
-  readonly env: Readonly<Record<string, string>>;
-  readonly volumes: readonly string[];
-  readonly stopSignal: string;
-  readonly healthcheck: boolean;
 }
 
 export interface IndexEntry {
