@@ -1,5 +1,6 @@
 /** How an attempt was started: with its image and its task's code, where its result comes from. */
 import type { Adaptation } from "./adaptation.ts";
+import type { WarmStart } from "./warm-start.ts";
 
 export interface AttemptStart {
   /** Who ran it, with its version: `podman 4.3.1`. */
@@ -11,6 +12,8 @@ export interface AttemptStart {
   readonly sdk?: { readonly name: string; readonly version: string };
   /** Of the image, where its builder noted it. */
   readonly base?: { readonly name: string; readonly digest: string };
+  /** Of one that did not get a container of its own making. */
+  readonly warm?: WarmStart;
 }
 
 export interface ProgramVersion {

@@ -4,6 +4,7 @@
  */
 import type { ArchiveDirectory } from "../code-bundles/read-archive.ts";
 import type { AttemptExit } from "../domain/attempt.ts";
+import type { ReusePolicy } from "../domain/reuse-policy.ts";
 import type { ResourceAmounts } from "../domain/task.ts";
 
 export interface ContainerArchive {
@@ -66,8 +67,11 @@ export interface PlacementOptions {
 }
 
 export interface ReuseOptions {
-  /** Attempts that name the same pool may follow one another in one process of it. */
-  readonly reuse?: { readonly pool: string; readonly idleTtlMs: number };
+  /** The attempt may follow others of the same `shares` in one process, and others may follow it. */
+  readonly reuse?: ReusePolicy & {
+    /** Environment and version of the code; project and domain always count as well. */
+    readonly shares: string;
+  };
 }
 
 export interface AttemptOptions

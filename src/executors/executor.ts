@@ -9,11 +9,13 @@
 import type { AttemptExit, AttemptKey, LogSink, LimitFacts } from "../domain/attempt.ts";
 import type { AttemptStart } from "../domain/attempt-start.ts";
 import type { ResolvedImage } from "../domain/image.ts";
+import type { WarmStartSetting } from "../domain/warm-start.ts";
 import type { ImagePlatform } from "../images/registry/platform.ts";
 import type { ResourceAmounts, SharedMemoryBytes } from "../domain/task.ts";
 import type { AttemptDemands, Refusal } from "./attempt-options.ts";
 import type { Interactive } from "./interactive.ts";
 import type { ImageChecker } from "./image-checker.ts";
+import type { PoolState } from "./workers/pool-state.ts";
 
 export interface AttemptSpec extends AttemptDemands {
   readonly key: AttemptKey;
@@ -31,6 +33,10 @@ export interface AttemptSpec extends AttemptDemands {
   readonly isTrusted?: boolean;
   /** Starts its image as a black box: nothing is adapted to it. @default false */
   readonly isStrict?: boolean;
+  /** Of `env`, the names whose values are this attempt's own; all others are the same for every attempt of its task in its run. */
+  readonly ownVariables?: readonly string[];
+  /** Whether it may start in a container that was made before. @default that of the executor */
+  readonly warmStart?: WarmStartSetting;
 }
 
 export interface AttemptObserver {
@@ -66,6 +72,8 @@ export interface ExpectedAttempts {
   readonly isTrusted?: boolean;
   readonly requests: ResourceAmounts;
   readonly limits: ResourceAmounts;
+  /** As they will be started, as far as that is known: of actions that this run, or an earlier one of the same task, calls. */
+  readonly attempts?: readonly AttemptSpec[];
 }
 
 export interface Executor {
@@ -113,6 +121,8 @@ export interface Executor {
   stop(key: AttemptKey, graceMs: number): Promise<number | undefined>;
   /** Frees all that an attempt held. One that still runs is ended, and its end reported, first. Idempotent. */
   release(key: AttemptKey): Promise<void>;
+  /** What is kept warm; absent: nothing ever is. */
+  pools?(): readonly PoolState[];
   /** Which limits did this attempt, which may still run, meet? Absent: never known. */
   limitFactsOf?(spec: AttemptSpec): Promise<LimitFacts>;
   /** Every attempt of this server instance that the executor still holds, running or ended. */

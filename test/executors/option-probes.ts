@@ -87,7 +87,20 @@ export function optionProbes(directory = mkdtempSync(join(tmpdir(), "boxkite-opt
       nodes: { options: { nodes: { disk: "ssd" } }, script: UNPROVEN },
       pullSecrets: { options: { pullSecrets: ["registry"] }, script: UNPROVEN },
       serviceAccount: { options: { serviceAccount: "team" }, script: UNPROVEN },
-      reuse: { options: { reuse: { pool: "p", idleTtlMs: 1_000 } }, script: UNPROVEN },
+      reuse: {
+        options: {
+          reuse: {
+            shares: "environment v1",
+            minReplicas: 0,
+            maxReplicas: 1,
+            concurrency: 1,
+            idleTtlMs: 30_000,
+            scaledownTtlMs: 30_000,
+            scope: "global",
+          },
+        },
+        script: UNPROVEN,
+      },
     },
   };
 }
