@@ -12,9 +12,11 @@ test("the programs are copied once, for every user to read", async (t) => {
   assert.equal(new Set(placed).size, 1);
   const [target = ""] = placed;
   assert.deepEqual(await readdir(directory), [target.slice(directory.length + 1)]);
-  assert.deepEqual((await readdir(target)).toSorted(), ["boot.py", "check.py", "probe.py"]);
-  const source = await readFile(join(import.meta.dirname, "programs/boot.py"), "utf8");
-  assert.equal(await readFile(join(target, "boot.py"), "utf8"), source);
-  assert.equal((await stat(target)).mode & 0o777, 0o755);
-  assert.equal((await stat(join(target, "boot.py"))).mode & 0o777, 0o644);
+  assert.deepEqual((await readdir(target)).toSorted(), ["boot.py", "check.py", "probe.py", "worker"]);
+  for (const file of ["boot.py", "worker/__main__.py"]) {
+    const source = await readFile(join(import.meta.dirname, "programs", file), "utf8");
+    assert.equal(await readFile(join(target, file), "utf8"), source);
+    assert.equal((await stat(join(target, file))).mode & 0o777, 0o644);
+  }
+  for (const each of ["", "worker"]) assert.equal((await stat(join(target, each))).mode & 0o777, 0o755);
 });

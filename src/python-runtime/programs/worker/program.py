@@ -1,0 +1,64 @@
+"""Runs a0 in this process as if the interpreter had been started for it."""
+
+import builtins
+import os
+import sys
+import types
+from importlib.machinery import SourceFileLoader
+
+from .boot import BOOT
+from .errors import Unavailable
+
+
+class Program:
+    """What the interpreter would have been started with: the image's own a0, or boot.py."""
+
+    def __init__(self, options):
+        if options.boot:
+            self.file, self.words = BOOT, list(options.boot)
+        elif options.a0:
+            self.file, self.words = options.a0, []
+        else:
+            raise Unavailable("neither --a0 nor --boot says what runs an attempt")
+        try:
+            with open(self.file, "rb") as file:
+                self.code = compile(file.read(), self.file, "exec", dont_inherit=True)
+        except (OSError, SyntaxError, ValueError) as error:
+            raise Unavailable(f"{self.file} could not be read as a Python program: {error}") from error
+        if not getattr(sys.flags, "safe_path", False) and not sys.flags.isolated:
+            sys.path.insert(0, os.path.dirname(os.path.realpath(self.file)))
+
+    def run(self, order):
+        os.environ.update(order["env"])
+        arguments = [self.file, *self.words, *order["args"]]
+        sys.argv[:] = arguments
+        sys.orig_argv[:] = [sys.orig_argv[0], *arguments]
+        module = self._main_module()
+        sys.modules["__main__"] = module
+        try:
+            exec(self.code, module.__dict__)
+        except BaseException:
+            sys.excepthook = self._without_own_frames(sys.excepthook)
+            raise
+
+    def _main_module(self):
+        """Processes that multiprocessing spawns read its file."""
+        module = types.ModuleType("__main__")
+        module.__dict__.update(
+            __annotations__={},
+            __builtins__=builtins,
+            __cached__=None,
+            __file__=self.file,
+            __loader__=SourceFileLoader("__main__", self.file),
+        )
+        return module
+
+    def _without_own_frames(self, hook):
+        def report(kind, error, trace):
+            own = trace
+            while trace is not None and trace.tb_frame.f_code is not self.code:
+                trace = trace.tb_next
+            trace = trace or own
+            hook(kind, error.with_traceback(trace), trace)
+
+        return report
