@@ -8,11 +8,11 @@ export interface RunNotes {
   readonly omitted: number;
 }
 
-/** What a check of a run's images found that does not keep the run from starting. */
+/** What was found of a run, mostly in its images, that does not keep it from starting. */
 export interface RunNote {
   /** The image, as the program names it. */
   readonly image: string;
-  /** Of a finding: docs/image-check.md has each. */
+  /** Of a finding, which docs/image-check.md explains; or of what docs/warm-starts.md explains. */
   readonly code: string;
   readonly text: string;
   /** What mends it: a line of a Dockerfile, a call of the SDK, or a command. */

@@ -2,6 +2,7 @@
 import type { AttemptPolicy, TimeMs } from "./action.ts";
 import type { TaskKey } from "./ids.ts";
 import type { CallerRecord } from "./principal.ts";
+import type { ReusePolicy } from "./reuse-policy.ts";
 
 export interface ResourceAmounts {
   /** Processors, e.g. 0.5. */
@@ -40,6 +41,8 @@ export interface TaskDefinition {
   readonly sharedMemoryBytes?: SharedMemoryBytes;
   /** The template of the server's settings that says what else its container may do. */
   readonly podTemplate?: string;
+  /** Its attempts follow one another in resident workers, where the executor has such. */
+  readonly reuse?: ReusePolicy;
   readonly policy: AttemptPolicy;
   readonly cache?: TaskCachePolicy;
   /** Object URIs named in the task itself (its code bundle): readable by every action that runs it. */

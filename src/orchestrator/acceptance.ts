@@ -22,6 +22,7 @@ import {
   type Resolution,
   type UnpinnedRun,
 } from "./images.ts";
+import { reuseNote } from "./reuse-note.ts";
 import { requireNotifications, requireWebhooks } from "./webhook-egress.ts";
 
 export interface AcceptanceOptions {
@@ -66,6 +67,8 @@ export interface Acceptance {
 
 /** Far above what people start on purpose: endless recursion must not fill the disk. */
 const MAX_ACTIONS_PER_RUN = 100_000;
+/** Of which it is remembered that they have their note; the store keeps each once. */
+const MAX_NOTED = 1_000;
 
 export function createAcceptance(options: AcceptanceOptions): Acceptance {
   const { store, executor, queues, maxActionsPerRun = MAX_ACTIONS_PER_RUN } = options;
@@ -89,6 +92,17 @@ export function createAcceptance(options: AcceptanceOptions): Acceptance {
     return cpuCap === undefined ? action : { ...action, cpuCap };
   };
 
+  /** By run and image, of those that were recorded last: a run may have many children of one task. */
+  const noted = new Set<string>();
+  const noteReuse = async (run: RunRecord, definition: TaskDefinition): Promise<void> => {
+    const note = reuseNote(definition, run.settings, executor);
+    const name = `${run.id} ${definition.image}`;
+    if (note === undefined || noted.has(name)) return;
+    if (noted.size >= MAX_NOTED) noted.clear();
+    noted.add(name);
+    await store.recordRunNotes(run, [note]);
+  };
+
   const resolveImages: Acceptance["resolveImages"] = (run, references) =>
     resolveAll(options, references, run);
 
@@ -109,6 +123,7 @@ export function createAcceptance(options: AcceptanceOptions): Acceptance {
       const starts = definition !== undefined && !(await hasCachedResult(store, run.key, root));
       const created = await store.createRun(run, fitted, images, seeds);
       if (created === "exists") throw runExists(run.key);
+      if (definition) await noteReuse(created.run, definition);
       if (starts) {
         const requests = capped(definition.requests, fitted.cpuCap);
         const limits = capped(definition.limits, fitted.cpuCap);
@@ -142,6 +157,7 @@ export function createAcceptance(options: AcceptanceOptions): Acceptance {
           `parent action ${action.parent} of ${action.name} has ended`,
         );
       }
+      if (action.spec) await noteReuse(run, action.spec.definition);
       return created;
     },
   };

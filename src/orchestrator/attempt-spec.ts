@@ -2,15 +2,18 @@
  * What a task container is started with: its arguments filled in, and the environment that the stock SDK's
  * runtime `a0` needs (each variable seen in use with flyte 2.12.1).
  */
+import { createHash } from "node:crypto";
 import type { AttemptOptions } from "../executors/attempt-options.ts";
 import type { AttemptSpec } from "../executors/executor.ts";
 import type { ActionRecord } from "../domain/action-record.ts";
 import type { AttemptKey } from "../domain/attempt.ts";
 import type { ResolvedImage } from "../domain/image.ts";
 import { capped, limitsOf } from "../domain/resources.ts";
+import type { ReusePolicy } from "../domain/reuse-policy.ts";
 import type { RunRecord } from "../domain/run.ts";
 import { isStrictImage } from "../domain/strict-image.ts";
 import type { TaskDefinition } from "../domain/task.ts";
+import { warmStartOf } from "../domain/warm-start.ts";
 import { isTrustedRun } from "../domain/trust.ts";
 import { attemptPrefix, rawDataPrefix } from "./paths.ts";
 import { fillTemplate, type TemplateValues } from "./template.ts";
@@ -34,6 +37,10 @@ export function makeAttemptSpec(context: AttemptContext): AttemptSpec {
   const key: AttemptKey = { ...action.key, attempt: writes?.attempt ?? action.state.attempt };
   // The run's variables reach every action; a task's own win over them.
   const env = { ...run.settings.env, ...definition.env };
+  const isStrict = isStrictImage(env);
+  // The program of a black box runs from its first instruction on.
+  const warmStart = isStrict ? "off" : warmStartOf(env);
+  const own = ownVariables(context, key);
   const values = templateValues(run, action, key, writes?.prefix);
   return {
     key,
@@ -41,22 +48,43 @@ export function makeAttemptSpec(context: AttemptContext): AttemptSpec {
     command: definition.command.map((text) => fillTemplate(text, values)),
     args: definition.args.map((text) => fillTemplate(text, values)),
     // Ours win over them.
-    env: { ...env, ...runtimeEnv(context, key) },
-    isStrict: isStrictImage(env),
+    env: { ...env, ...commonVariables(key), ...own },
+    ownVariables: Object.keys(own),
+    isStrict,
+    ...(warmStart && { warmStart }),
     requests: capped(definition.requests, action.cpuCap),
     limits: capped(limitsOf(definition), action.cpuCap),
     ...(definition.sharedMemoryBytes === undefined
       ? {}
       : { sharedMemoryBytes: definition.sharedMemoryBytes }),
-    ...optionsOf(definition),
+    ...optionsOf(warmStart === "off" ? { ...definition, reuse: undefined } : definition),
     labels: run.settings.labels,
     isTrusted: isTrustedRun(run),
   };
 }
 
 /** What the task says of where and how it runs. */
-export function optionsOf({ podTemplate }: TaskDefinition): AttemptOptions {
-  return podTemplate === undefined ? {} : { podTemplate };
+export function optionsOf(definition: SharedDefinition): AttemptOptions {
+  const { podTemplate, reuse } = definition;
+  return {
+    ...(podTemplate !== undefined && { podTemplate }),
+    ...(reuse && { reuse: { ...reuse, shares: sharesOf(definition) } }),
+  };
+}
+
+type SharedDefinition = Pick<TaskDefinition, "name" | "environment" | "version" | "reads" | "podTemplate"> & {
+  readonly reuse?: ReusePolicy | undefined;
+};
+
+/**
+ * The same for tasks of one environment and one version of its code, with the same policy: they have the same modules. The
+ * SDK puts the policy into the version of its workers too (flyte/_internal/runtime/reuse.py).
+ */
+function sharesOf({ name, environment, version, reads, reuse }: SharedDefinition): string {
+  const [first = ""] = name.split(".");
+  const policy = Object.entries(reuse ?? {}).map(([part, value]) => `${part}=${value}`);
+  const shared = [environment || first, version, reads.toSorted(), policy.toSorted()];
+  return createHash("sha256").update(JSON.stringify(shared)).digest("hex").slice(0, 32);
 }
 
 function templateValues(
@@ -85,15 +113,22 @@ function templateValues(
   };
 }
 
-function runtimeEnv(context: AttemptContext, key: AttemptKey): Record<string, string> {
+/** For `a0`, the same for all attempts of a project and domain. */
+function commonVariables(key: AttemptKey): Record<string, string> {
   return {
-    ...context.access,
     _U_USE_ACTIONS: "1",
-    // Beside it the SDK writes the inputs of children.
-    _U_RUN_BASE: context.writes?.prefix ?? context.run.baseUri,
     _U_ORG_NAME: ORGANISATION,
     FLYTE_INTERNAL_EXECUTION_PROJECT: key.project,
     FLYTE_INTERNAL_EXECUTION_DOMAIN: key.domain,
+  };
+}
+
+/** For `a0`, of this run and attempt: who it is, and by which it reaches the server. */
+function ownVariables(context: AttemptContext, key: AttemptKey): Record<string, string> {
+  return {
+    ...context.access,
+    // Beside it the SDK writes the inputs of children.
+    _U_RUN_BASE: context.writes?.prefix ?? context.run.baseUri,
     RUN_NAME: key.run,
     ACTION_NAME: key.action,
     FLYTE_ATTEMPT_NUMBER: String(key.attempt - 1),

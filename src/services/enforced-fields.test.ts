@@ -21,6 +21,8 @@ import { ActionPhase } from "../wire/gen/flyteidl2/common/phase_pb.js";
 import { RelationType } from "../wire/gen/flyteidl2/common/run_pb.js";
 import {
   ExtendedResourcesSchema,
+  ReusePolicy_Scope,
+  ReusePolicySchema,
   Resources_ResourceName as Resource,
   type SharedMemorySchema,
 } from "../wire/gen/flyteidl2/core/tasks_pb.js";
@@ -65,6 +67,8 @@ function effects(task: TaskInit, run: RunInit) {
     admission: takes(definition),
     /** Retries and time limits: domain/transition.ts. */
     policy: definition.policy,
+    /** Which workers an attempt may start in: executors/workers. */
+    reuse: attempt.reuse,
     cache: cacheUseOf(definition, settings, cacheKey),
     /** The task's columns in the lists, and where runs start. */
     listed: [definition.name, definition.version, definition.isEntrypoint],
@@ -144,6 +148,17 @@ const related = (type: RelationType, name = "earlier", rerun: string[] = []): Ru
   recover: { forceRerunActions: rerun },
 });
 const CACHED_TASK = metadata(CACHED);
+const REUSED = {
+  minReplicas: 1,
+  maxReplicas: 2,
+  concurrency: 1,
+  idleTtl: seconds(60),
+  scaledownTtl: seconds(60),
+};
+const reused = (more: Partial<typeof REUSED> & { readonly scope?: ReusePolicy_Scope }) => [
+  task({ reusePolicy: create(ReusePolicySchema, { ...REUSED, ...more }) }),
+];
+const [REUSED_TASK = PLAIN] = reused({});
 
 const SEEN: Readonly<Record<string, Case>> = {
   "RunSpec.overwrite_cache": ofRun("cache", [{ overwriteCache: true }], {}, CACHED_TASK),
@@ -262,6 +277,12 @@ const SEEN: Readonly<Record<string, Case>> = {
     entries.map((entry) => container({ resources: { requests: OTHER, limits: [entry] } })),
     container({ resources: { requests: OTHER } }),
   ),
+  "ReusePolicy.min_replicas": ofTask("reuse", reused({ minReplicas: 0 }), REUSED_TASK),
+  "ReusePolicy.max_replicas": ofTask("reuse", reused({ maxReplicas: 3 }), REUSED_TASK),
+  "ReusePolicy.concurrency": ofTask("reuse", reused({ concurrency: 2 }), REUSED_TASK),
+  "ReusePolicy.idle_ttl": ofTask("reuse", reused({ idleTtl: seconds(61) }), REUSED_TASK),
+  "ReusePolicy.scaledown_ttl": ofTask("reuse", reused({ scaledownTtl: seconds(61) }), REUSED_TASK),
+  "ReusePolicy.scope": ofTask("reuse", reused({ scope: ReusePolicy_Scope.RUN }), REUSED_TASK),
   "SharedMemory.size_limit": ofTask(
     "container",
     ["64Mi", "1G"].map((sizeLimit) => shared({ mountPath: "/dev/shm", sizeLimit })),
@@ -357,6 +378,10 @@ test("what is out of range is refused in the author's words", () => {
     [container({ image: "" }), {}, /task env\.task names no image/u],
     [shared({ mountPath: "/dev/shm", sizeLimit: "0" }), {}, /shared memory of task env\.task, is 0/u],
     [shared({ mountPath: "/shm" }), {}, /shared memory elsewhere/u],
+    ...reused({ minReplicas: 3 }).map(
+      (sent) => [sent, {}, /ReusePolicy of task env\.task has replicas min 3, .* max 2/u] as const,
+    ),
+    ...reused({ idleTtl: seconds(29) }).map((sent) => [sent, {}, /idle_ttl 29 s/u] as const),
     [PLAIN, webhook({}, []), /notification 1 of the run has an empty on_phase/u],
     [
       PLAIN,

@@ -44,6 +44,12 @@ test("a name that no variable can have is refused, and cut where it is long", ()
   assert.ok(long.length < 300);
 });
 
+test("what says how attempts start is one of the known words", () => {
+  assert.deepEqual(variables({ BOXKITE_WARM_START: "fork" }), { BOXKITE_WARM_START: "fork" });
+  const error = refused(() => variables({ BOXKITE_WARM_START: "hot" }));
+  assert.match(error.message, /BOXKITE_WARM_START is "hot", .* off, one-shot, fork$/u);
+});
+
 test("an argument has at most 128 KiB", () => {
   assert.deepEqual(decodeWords(["a", ""], "argument", "task t"), ["a", ""]);
   const error = refused(() => decodeWords(["a", "x".repeat(MAX_STRING_BYTES + 1)], "argument", "task t"));

@@ -6,6 +6,7 @@ import { BoxkiteError } from "../domain/errors.ts";
 import { isStrictImage } from "../domain/strict-image.ts";
 import type { TaskDefinition } from "../domain/task.ts";
 import { quoted } from "../domain/text.ts";
+import { warmStartOf } from "../domain/warm-start.ts";
 import type { KeyValuePair } from "./gen/flyteidl2/core/literals_pb.js";
 
 /** Of one word, or one variable with its name: MAX_ARG_STRLEN, 32 pages of 4 KiB, less the NUL at the end. */
@@ -41,6 +42,7 @@ export function decodeVariables(list: readonly KeyValuePair[], subject: string):
   }
   const variables = Object.fromEntries(list.map(({ key, value }) => [key, value]));
   isStrictImage(variables);
+  warmStartOf(variables);
   return variables;
 }
 

@@ -31,11 +31,6 @@ export const NO_TRIGGERS: Refusal = {
     "deploy the task without triggers, and start it on time by a timer of your own, cron for one: flyte run deployed-task NAME",
 };
 
-export const NO_REUSE: Refusal = {
-  why: "is reusable (flyte.ReusePolicy), and this server keeps no containers between actions yet",
-  instead: "leave reusable out: each action then gets a container of its own",
-};
-
 export const NO_PODS: Refusal = {
   why: "has a pod_template of its own (flyte.PodTemplate), and this server runs containers, not pods",
   instead:
@@ -155,8 +150,6 @@ export const NO_DEFAULT_SETTINGS: Refusal = {
 
 /** `type`: what kind of task it is, for example "spark". */
 export function taskType(type: string): Refusal {
-  // What a ReusePolicy makes of a task.
-  if (type === "actor") return NO_REUSE;
   return {
     why: `is of the type ${JSON.stringify(type)}, which needs a plugin or a connector, and this server has none`,
     instead:

@@ -163,11 +163,13 @@ export const SUPPORT: Readonly<Record<string, FieldTable>> = {
   "flyteidl2.core.TaskTemplate": {
     id: "inside",
     type: {
-      only: ["python", "raw-container", "typescript"],
+      // What a ReusePolicy makes of a task of Python is "actor".
+      only: ["python", "actor", "raw-container", "typescript"],
       refuse: (type) => no.taskType(String(type)),
     },
     metadata: "inside",
     interface: "kept",
+    // Of "actor" it repeats the reuse policy: reuse-policy.ts.
     custom: "kept",
     container: "inside",
     k8s_pod: no.NO_PODS,
@@ -176,8 +178,16 @@ export const SUPPORT: Readonly<Record<string, FieldTable>> = {
     security_context: "inside",
     extended_resources: "inside",
     config: "kept",
-    reuse_policy: no.NO_REUSE,
+    reuse_policy: "inside",
     worker_kind: no.NO_WORKER_KINDS,
+  },
+  "flyteidl2.core.ReusePolicy": {
+    min_replicas: "enforced",
+    max_replicas: "enforced",
+    concurrency: "enforced",
+    idle_ttl: "enforced",
+    scaledown_ttl: "enforced",
+    scope: "enforced",
   },
   "flyteidl2.core.SecurityContext": {
     run_as: no.NO_SERVICE_ACCOUNTS,

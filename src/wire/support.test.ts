@@ -151,12 +151,6 @@ test("empty messages and default values ask for nothing", () => {
   requireSupported(RunSpecSchema, spec);
 });
 
-// As an SDK sends it that is older than the field reuse_policy.
-test("a reusable task that is one by its type alone is refused", () => {
-  const spec = create(TaskSpecSchema, { taskTemplate: { type: "actor" } });
-  assert.throws(() => requireSupported(TaskSpecSchema, spec), /the task is reusable \(flyte\.ReusePolicy\)/u);
-});
-
 test("a field with only some values refuses the others", () => {
   const spec = create(RunSpecSchema, { interruptible: true });
   assert.throws(() => requireSupported(RunSpecSchema, spec), /the run is interruptible/u);

@@ -21,6 +21,7 @@ import { decodeNotifications } from "./notifications.ts";
 import { decodeResources, parseQuantity } from "./resources.ts";
 import { decodeVariables, decodeWords, requireStartable } from "./program-start.ts";
 import { refused, sdkWithoutTokens } from "./refusals.ts";
+import { decodeReuse, REUSABLE_TYPE } from "./reuse-policy.ts";
 import { requireShortName, requireShortTexts } from "./short-texts.ts";
 import { requireSupported, taskSubject } from "./support.ts";
 import { decodeDelay, decodeLimit } from "./time.ts";
@@ -48,11 +49,13 @@ function definitionOf(spec: TaskSpec): TaskDefinition {
   const container = template.target.value;
   const shared = template.extendedResources?.sharedMemory;
   const sharedMemoryBytes = shared && decodeSharedMemory(shared, subject);
+  const reuse = decodeReuse(template, subject);
   const definition: TaskDefinition = {
     name: requireShortName(template.id?.name ?? "", "the name of the task"),
     version: requireShortName(template.id?.version ?? "", "the version of the task"),
     shortName: spec.shortName,
-    type: template.type,
+    // A policy changes neither the language nor the program.
+    type: template.type === REUSABLE_TYPE ? "python" : template.type,
     environment: spec.environment?.name ?? "",
     ...(template.metadata?.isEntrypoint && { isEntrypoint: true }),
     image: container.image,
@@ -65,6 +68,7 @@ function definitionOf(spec: TaskSpec): TaskDefinition {
     limits: decodeResources(container.resources?.limits ?? [], `the limit of ${subject} for`),
     ...(sharedMemoryBytes === undefined ? {} : { sharedMemoryBytes }),
     ...podTemplateOf(template),
+    ...(reuse && { reuse }),
     policy: decodeAttemptPolicy(template.metadata, subject),
     ...cacheOf(template, subject),
     reads: bundleUris(template, container.args),

@@ -46,6 +46,7 @@ const HONOURED: readonly AttemptOption[] = [
   "network",
   "secretVariables",
   "secretFiles",
+  "reuse",
 ];
 
 for (const name of TEST_ENGINES) {

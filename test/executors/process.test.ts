@@ -15,7 +15,7 @@ executorConformance("process", async () => {
     createProcessExecutor({ directory, path: [], env: process.env, clock: systemClock, log: silentLogger });
   return {
     executor: open(),
-    honours: ["secretVariables"],
+    honours: ["secretVariables", "reuse"],
     reopen: async () => open(),
     ended: (key) => until(async () => existsSync(join(directory, attemptDirectoryName(key), "exit"))),
     shell: (script) => ({ command: ["sh", "-c"], args: [script] }),

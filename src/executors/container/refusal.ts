@@ -29,6 +29,7 @@ const HONOURED: readonly AttemptOption[] = [
   "egress",
   "secretVariables",
   "secretFiles",
+  "reuse",
 ];
 
 export interface RefusalContext {

@@ -55,7 +55,8 @@ const TOO_LONG: AttemptExit = {
   hint: "one variable or argument may have 128 KiB, all together 2 MiB: give the task large values as inputs or as flyte.io.File, not in env_vars",
 };
 
-const HONOURED = ["secretVariables"] as const;
+/** A reuse policy allows workers, and promises none: here each attempt is a process of its own. */
+const HONOURED = ["secretVariables", "reuse"] as const;
 /** For changes of which the system gave no notice. */
 const SWEEP_MS = 5_000;
 /** Writes that follow each other this closely are read together. */
