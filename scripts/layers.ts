@@ -41,7 +41,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
     imports: ["domain", "lib", "images", "containers"],
   },
   executors: {
-    what: "where attempts run: `container/`, `process/`, in the server itself; how unmodified images run there",
+    what: "where attempts run: `container/`, `process/`, in the server itself; `workers/`: containers that wait for attempts; how unmodified images run there",
     imports: ["domain", "lib", "images", "containers", "python-runtime", "code-bundles"],
   },
   platform: {

@@ -44,6 +44,35 @@ test("images are checked before runs, unless a flag, a variable or the file says
   assert.equal((await read({ config })).imageCheck, false);
 });
 
+test("what is kept warm, and what it may take", async (t) => {
+  const { warmStarts, maxParallel } = await read({});
+  assert.deepEqual(warmStarts, { setting: "one_shot", memory: { share: 0.25 }, workers: maxParallel });
+  const config = join(await temporaryDirectory(t), "boxkite.yaml");
+  await writeFile(config, "warm-starts: fork\nwarm-memory: 1.5GiB\nwarm-workers: 3\n");
+  assert.deepEqual((await read({ config })).warmStarts, {
+    setting: "fork",
+    memory: { bytes: 1.5 * 1024 ** 3 },
+    workers: 3,
+  });
+  assert.equal((await read({ config, "warm-starts": "off" })).warmStarts.setting, "off");
+  assert.deepEqual((await read({}, { BOXKITE_WARM_MEMORY: "512MiB" })).warmStarts.memory, { bytes: 2 ** 29 });
+  assert.deepEqual((await read({ "warm-memory": "0%" })).warmStarts.memory, { share: 0 });
+  const rows: readonly [Values, RegExp][] = [
+    [{ "warm-starts": "hot" }, /^--warm-starts is "hot"; it must be off, one-shot or fork/u],
+    ...["101%", "2", "-1%", "2GB", "%"].map((value): [Values, RegExp] => [
+      { "warm-memory": value },
+      /^--warm-memory is .* such as 25%/u,
+    ]),
+    [{ "warm-workers": "-1" }, /^--warm-workers is "-1"; it must be a whole number from 0/u],
+    [{ engine: "process", "warm-starts": "fork" }, /^--warm-starts is for containers/u],
+    [{ engine: "process", "warm-workers": "1" }, /^--warm-workers is for containers/u],
+  ];
+  for (const [values, message] of rows)
+    await assert.rejects(read(values), { code: "CONFIG_INVALID", message });
+  assert.equal((await read({ engine: "process", "warm-starts": "off" })).warmStarts.setting, "off");
+  assert.equal((await read({ engine: "process" })).warmStarts.setting, "one_shot");
+});
+
 test("which image a tag names for a run", async () => {
   assert.equal((await read({})).imagePolicy, "always");
   assert.equal((await read({ "image-policy": "pinned" })).imagePolicy, "pinned");

@@ -11,6 +11,7 @@ import { createEgressRule, type EgressRule } from "../lib/egress.ts";
 import { DEFAULT_MAX_LOG_BYTES } from "../logs/attempt-logs.ts";
 import type { ImagePolicy } from "../orchestrator/images.ts";
 import { DEFAULT_LINGER_MS } from "../orchestrator/orchestrator.ts";
+import type { WarmStarts } from "../platform/warm-starts.ts";
 import type { SharedPorts } from "../server/shared-ports.ts";
 import { readAccess, type AccessSettings } from "./access-settings.ts";
 import { invalidSetting, wholeNumber, yesOrNo } from "./check-setting.ts";
@@ -18,6 +19,7 @@ import type { CommandInput } from "./command.ts";
 import { dataDirectory } from "./data-directory.ts";
 import { DEFAULT_PORT } from "./default-port.ts";
 import type { SecretScopes } from "./scope-settings.ts";
+import { readWarmStarts } from "./warm-settings.ts";
 import { findPath, findSetting, readSettingsFile, type SettingName } from "./settings-file.ts";
 
 export type EngineName = "auto" | "podman" | "docker" | "process";
@@ -34,6 +36,7 @@ export interface UpSettings {
   readonly quotas: Quotas;
   readonly capCpu: boolean;
   readonly strictImages: boolean;
+  readonly warmStarts: WarmStarts;
   /** Whether images are checked before runs start. */
   readonly imageCheck: boolean;
   readonly imagePolicy: ImagePolicy;
@@ -91,6 +94,7 @@ export async function readUpSettings(input: CommandInput): Promise<UpSettings> {
   if (values["quiet"] === true && values["verbose"] === true) {
     throw new BoxkiteError("CONFIG_INVALID", "--quiet and --verbose exclude each other");
   }
+  const maxParallel = whole("max-parallel", defaultParallelism(), 1, 10_000);
   return {
     port: whole("port", DEFAULT_PORT, 0, 65_535),
     access: readAccess(input, file),
@@ -98,11 +102,12 @@ export async function readUpSettings(input: CommandInput): Promise<UpSettings> {
     ephemeral,
     engine: engine.value as EngineName,
     python: python?.value,
-    maxParallel: whole("max-parallel", defaultParallelism(), 1, 10_000),
+    maxParallel,
     queues: file.queues,
     quotas: file.quotas,
     capCpu: yes("cap-cpu"),
     strictImages: yes("strict-images"),
+    warmStarts: readWarmStarts(input, file, { engine: engine.value, maxParallel }),
     imagePolicy: policy.value as ImagePolicy,
     imageCheck: values["no-image-check"] !== true && yes("image-check", true),
     lingerMs: whole("linger-seconds", DEFAULT_LINGER_MS / 1000, 0, 86_400) * 1000,

@@ -74,6 +74,21 @@ export const up: Command = {
       type: "boolean",
       help: "start every image as a black box: nothing is adapted so that it runs",
     },
+    "warm-starts": {
+      type: "string",
+      value: "MODE",
+      help: "containers that wait for attempts with their runtime loaded: off, one-shot or fork (one-shot)",
+    },
+    "warm-memory": {
+      type: "string",
+      value: "AMOUNT",
+      help: "memory that such containers may take while they wait: a part (25%) or an amount (2GiB)",
+    },
+    "warm-workers": {
+      type: "string",
+      value: "N",
+      help: "such containers at the same time (as --max-parallel)",
+    },
     "image-policy": {
       type: "string",
       value: "NAME",

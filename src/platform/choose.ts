@@ -9,6 +9,7 @@ import type { EgressRule } from "../lib/egress.ts";
 import type { Platform } from "./platform.ts";
 import { findRuntime } from "../executors/process/find-runtime.ts";
 import { processPlatform } from "./process.ts";
+import type { WarmStarts } from "./warm-starts.ts";
 
 export interface PlatformOptions {
   readonly engine: EnginePreference | "process";
@@ -22,6 +23,8 @@ export interface PlatformOptions {
   readonly networks?: NetworkSettings;
   /** Starts every image as a black box: nothing is adapted to it. */
   readonly strictImages?: boolean;
+  /** Containers that are made before there is an attempt for them. @default none */
+  readonly warmStarts?: WarmStarts;
 }
 
 /** Throws CONFIG_INVALID, or ENGINE_UNREACHABLE, which lists what was tried. */

@@ -37,6 +37,7 @@ import { createRegistryClients } from "../images/registry/registry-clients.ts";
 import { createImageTools } from "./image-tools.ts";
 import { removeProbes, type ProbeOptions } from "./probe-container.ts";
 import { probeFromContainer, type ProbeResult } from "./probe.ts";
+import { warmStartOptions } from "./warm-starts.ts";
 
 /** The probe's container is of no run. */
 const PROBE_KEY = { project: "", domain: "", run: "probe", action: "probe", attempt: 1 };
@@ -95,6 +96,12 @@ export async function chooseContainerPlatform(
           extraHosts: network.hostEntries,
           networks,
           ...(context.records && { records: context.records }),
+          warmStarts:
+            options.warmStarts &&
+            warmStartOptions(options.warmStarts, {
+              memoryBytes: info.memoryBytes,
+              strictImages: options.strictImages ?? false,
+            }),
           adaptation: adaptationFor(context, env, options.strictImages ?? false),
         });
       },

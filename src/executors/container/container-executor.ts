@@ -40,6 +40,7 @@ import type { Inherited } from "./inherited.ts";
 import { limitFactsOf } from "./limit-facts.ts";
 import type { RunNetworks } from "./run-networks.ts";
 import { createPrefetch } from "./prefetch.ts";
+import type { WarmStartOptions } from "../workers/warm-start-options.ts";
 import { refusal } from "./refusal.ts";
 import { resolveImage } from "./resolve-image.ts";
 
@@ -72,6 +73,8 @@ export interface ContainerExecutorOptions {
   readonly records?: ImageRecords;
   /** How images run that would not as they are; without it each is started as it is. */
   readonly adaptation?: AdaptationOptions | undefined;
+  /** What may be kept warm. @default nothing */
+  readonly warmStarts?: WarmStartOptions | undefined;
   /** How podman on this machine makes containers with another OCI runtime; closed with the executor. */
   readonly podmanRuntimes?: PodmanRuntimes | undefined;
   /** How long the engine may be unreachable before its attempts count as lost. */
