@@ -2,6 +2,7 @@
 import { readRunDocument } from "../client/run-document.ts";
 import type { ConnectionOptions } from "../client/transport.ts";
 import { compareDocuments, type Comparison } from "../domain/comparison/compare.ts";
+import { followsOthers } from "../domain/describe-warm-start.ts";
 import { BoxkiteError } from "../domain/errors.ts";
 import { ROOT_ACTION, type RunKey } from "../domain/ids.ts";
 import type { RunDocument } from "../domain/run-document.ts";
@@ -47,10 +48,12 @@ async function explain(
 ): Promise<Explanation> {
   const { run: entry, action, failure } = document;
   const error = failure?.action.error ?? action.error;
+  const warm = (failure?.action ?? action).attempts.at(-1)?.provenance.warm;
   const known = {
     run: entry,
     ...(failure && { path: failure.path }),
     ...(error && { error }),
+    ...(warm && followsOthers(warm) && { warm }),
     ...(failure?.action.task && { task: failure.action.task.name }),
   };
   if (action.task === undefined) return known;

@@ -10,6 +10,7 @@ const START: AttemptStart = {
   interpreter: { path: "/opt/venv/bin/python", version: "3.11.7" },
   sdk: { name: "flyte", version: "2.12.0" },
   base: { name: "python:3.11-slim", digest: "sha256:2" },
+  warm: { mode: "fork", pool: "5f2c", worker: "w1", earlierAttempts: 3 },
 };
 const BUNDLE = "s3://boxkite/p/d/uploads/abc/code.tgz";
 

@@ -16,6 +16,8 @@ export interface Provenance {
   /** Of the SDK that sent the task. */
   readonly sentBy?: TaskDefinition["sentBy"];
   readonly engine?: string;
+  /** Of an attempt that was started in a worker. */
+  readonly warm?: AttemptStart["warm"];
   /** Undefined where it is not recorded how the attempt was started. */
   readonly adaptations?: readonly Adaptation[];
 }
@@ -46,6 +48,7 @@ export function provenanceOf(
     ...(start?.sdk && { sdk: start.sdk }),
     ...(task?.sentBy && { sentBy: task.sentBy }),
     ...(start && { engine: start.engine, adaptations: start.adaptations }),
+    ...(start?.warm && { warm: start.warm }),
   };
 }
 

@@ -23,6 +23,10 @@ test("an attempt whose result counts while its process goes on shows so, until t
   assert.doesNotMatch(shown("running", {}), /still runs/u);
 });
 
+test("an attempt shows how long its start took", () => {
+  assert.match(shown("running", { startedAt: NOW + 64 }), /Process started.*, after\s.*64 ms/su);
+});
+
 test("an attempt shows where its result comes from", () => {
   const start = {
     engine: "podman 4.3.1",
@@ -30,6 +34,7 @@ test("an attempt shows where its result comes from", () => {
     interpreter: { path: "/opt/venv/bin/python", version: "3.11.7" },
     sdk: { name: "flyte", version: "2.12.0" },
     base: { name: "python:3.11", digest: "sha256:2" },
+    warm: { mode: "fork", pool: "5f2c", worker: "w1", earlierAttempts: 2 },
   } as const;
   const text = shown(
     "running",
@@ -46,6 +51,7 @@ test("an attempt shows where its result comes from", () => {
     /Source.*href="https:\/\/github\.com[^"]*#L3".*0123456/su,
     /Interpreter.*3\.11\.7 \(\/opt\/venv\/bin\/python\)/su,
     /SDK.*flyte 2\.12\.0.*Sent with.*flyte 2\.12\.1.*Engine.*podman 4\.3\.1/su,
+    /Start<.*warm \(fork\): worker w1 of pool 5f2c, after 2 other attempts/su,
     /Adapted.*a0 is started with/su,
   ])
     assert.match(text, row);

@@ -37,7 +37,12 @@ function attemptHtml({ record, spec, nowMs }: AttemptsView, attempt: AttemptReco
     </summary>
     ${facts([
       ["Started", timeText(attempt.createdAt)],
-      ["Process started", attempt.startedAt !== undefined && timeText(attempt.startedAt)],
+      [
+        "Process started",
+        attempt.startedAt !== undefined &&
+          html`${timeText(attempt.startedAt)}, after
+          ${durationText(attempt.createdAt, attempt.startedAt, nowMs)}`,
+      ],
       ["Ended", attempt.endedAt !== undefined && timeText(attempt.endedAt)],
       ["Exit code", attempt.exitCode !== undefined && html`<code>${attempt.exitCode}</code>`],
       ["Ended as", attempt.outcome],

@@ -3,6 +3,7 @@ import { create } from "@bufbuild/protobuf";
 import type { ActionRecord } from "../domain/action-record.ts";
 import type { ResultSource } from "../domain/action.ts";
 import type { AttemptRecord } from "../domain/attempt.ts";
+import { describeWarmStart } from "../domain/describe-warm-start.ts";
 import { pinOf, type ResolvedImage } from "../domain/image.ts";
 import { phaseOfOutcome } from "../domain/outcome/judge.ts";
 import type { Phase } from "../domain/phase.ts";
@@ -70,9 +71,10 @@ function clusterEvents(attempt: AttemptRecord) {
   const reasons = attempt.transitions
     .filter((change) => change.reason !== undefined)
     .map((change) => event(change.at, "Progress", change.reason ?? ""));
-  const { image } = attempt;
+  const { image, start, createdAt, startedAt = createdAt } = attempt;
+  if (start?.warm) reasons.push(event(startedAt, "WarmStart", describeWarmStart(start.warm)));
   if (image === undefined) return reasons;
-  return [event(attempt.createdAt, "ImagePinned", pinText(image)), ...reasons];
+  return [event(createdAt, "ImagePinned", pinText(image)), ...reasons];
 }
 
 function pinText(image: ResolvedImage): string {

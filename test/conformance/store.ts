@@ -436,7 +436,11 @@ export function storeConformance(name: string, open: () => Promise<StoreSubject>
     const { root } = await createRun(store, "r1");
     const image = { reference: "a:1", pinned: "a@sha256:1", digest: "sha256:1", source: "registry" as const };
     const first = await step(work, root, { type: "admitted" }, { attempt: 1, image });
-    const start: AttemptStart = { engine: "podman 4", adaptations: [{ kind: "interpreter", path: "/p" }] };
+    const start: AttemptStart = {
+      engine: "podman 4",
+      adaptations: [{ kind: "interpreter", path: "/p" }],
+      warm: { mode: "resident", pool: "5f2c", worker: "w1", earlierAttempts: 3 },
+    };
     const facts = { attempt: 1, startedAt: NOW, start };
     await step(work, first, { type: "started", attempt: 1, at: NOW }, facts);
     const [attempt] = await store.listAttempts(root);

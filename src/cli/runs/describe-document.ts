@@ -2,6 +2,7 @@
 import { describeAdaptation } from "../../domain/adaptation.ts";
 import type { ActionError } from "../../domain/action.ts";
 import { ROOT_ACTION } from "../../domain/ids.ts";
+import { describeWarmStart } from "../../domain/describe-warm-start.ts";
 import { pinOf } from "../../domain/image.ts";
 import { describeCode, describeProgram, type Provenance } from "../../domain/provenance.ts";
 import type { ActionEntry, AttemptEntry, RunDocument, TaskTotals } from "../../domain/run-document.ts";
@@ -103,7 +104,7 @@ function attemptLines(attempt: AttemptEntry): string[] {
 }
 
 export function provenanceFields(provenance: Provenance): Field[] {
-  const { image, base, code, interpreter, sdk, sentBy, engine, adaptations } = provenance;
+  const { image, base, code, interpreter, sdk, sentBy, engine, adaptations, warm } = provenance;
   const pin = image && pinOf(image);
   return [
     ["image", image?.reference],
@@ -115,6 +116,7 @@ export function provenanceFields(provenance: Provenance): Field[] {
     ["sdk", sdk && plain(`${sdk.name} ${sdk.version}`)],
     ["sent with", sentBy && plain(`${sentBy.name} ${sentBy.version}`)],
     ["engine", engine],
+    ["start", warm && describeWarmStart(warm)],
     ["adapted", adaptations?.map((each) => plain(describeAdaptation(each)))],
   ];
 }

@@ -1,7 +1,9 @@
 /** What `boxkite why` prints: the failed action with its error first, then what is different since a green run. */
 import type { ActionError } from "../../domain/action.ts";
 import { isDifferent, type Comparison } from "../../domain/comparison/compare.ts";
+import { describeWarmStart } from "../../domain/describe-warm-start.ts";
 import type { RunEntry } from "../../domain/run-document.ts";
+import type { WarmStart } from "../../domain/warm-start.ts";
 import { comparisonLines, differenceLines } from "./describe-comparison.ts";
 import { errorLines } from "./describe-document.ts";
 import { indented, plain, timeText } from "./text.ts";
@@ -13,6 +15,8 @@ export interface Explanation {
   /** That of the failed action. */
   readonly task?: string;
   readonly error?: ActionError;
+  /** Of the failed action's last attempt, where others had run in its worker before. */
+  readonly warm?: WarmStart;
   /** Where no run of it succeeded before. */
   readonly rootTask?: string;
   /** With the newest run before it that succeeded. */
@@ -23,7 +27,7 @@ export interface Explanation {
 
 /** `page`: of the failed action. */
 export function explanationText(explanation: Explanation, page: string): string {
-  const { run, path, task, error, rootTask, comparison, ofFailedAction } = explanation;
+  const { run, path, task, error, warm, rootTask, comparison, ofFailedAction } = explanation;
   const lines = [
     `run ${run.name} ${run.status.replaceAll("_", " ")}`,
     ...(path === undefined
@@ -31,11 +35,21 @@ export function explanationText(explanation: Explanation, page: string): string 
       : [`failed at ${path.join(" › ")}${task === undefined ? "" : ` (${plain(task)})`}`]),
     page,
     ...errorLines(error),
+    ...(warm === undefined ? [] : workerLines(warm)),
     "",
     ...(comparison === undefined ? [withoutGreen(rootTask)] : greenLines(comparison)),
     ...(ofFailedAction === undefined ? [] : failedLines(ofFailedAction)),
   ];
   return `${lines.join("\n")}\n`;
+}
+
+/** What others left there may be the cause, and nothing else shows it. */
+function workerLines(warm: WarmStart): string[] {
+  return [
+    "",
+    `started ${describeWarmStart(warm)}`,
+    "try: run it again with BOXKITE_WARM_START=off among its variables, to see whether what they left there matters",
+  ];
 }
 
 function withoutGreen(task: string | undefined): string {

@@ -1,6 +1,7 @@
 /** What differs between two runs, or two actions, computed from what servers say of them. */
 import { describeAdaptation } from "../adaptation.ts";
 import type { TimeMs } from "../action.ts";
+import { describeMode, followsOthers } from "../describe-warm-start.ts";
 import type { Phase } from "../phase.ts";
 import { describeCommit, describeProgram, type Provenance } from "../provenance.ts";
 import type { ActionEntry, RunDocument, TaskTotals } from "../run-document.ts";
@@ -111,7 +112,7 @@ function codeOf(action: ActionEntry): Values {
 }
 
 function runtimeOf(action: ActionEntry): Values {
-  const { interpreter, sdk, sentBy, engine, adaptations } = provenanceOf(action) ?? {};
+  const { interpreter, sdk, sentBy, engine, adaptations, warm } = provenanceOf(action) ?? {};
   const adapted = adaptations?.map(describeAdaptation).join("; ");
   return {
     interpreter: interpreter && describeProgram(interpreter),
@@ -119,6 +120,8 @@ function runtimeOf(action: ActionEntry): Values {
     "sent with": sentBy && `${sentBy.name} ${sentBy.version}`,
     engine,
     adapted: adapted === "" ? undefined : adapted,
+    // Whether it found a worker with nothing before it changes nothing of what it ran in.
+    "worker with earlier attempts": warm && followsOthers(warm) ? describeMode(warm.mode) : undefined,
   };
 }
 
