@@ -8,6 +8,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   diff: async () => (await import("./diff.ts")).diff,
   get: async () => (await import("./get.ts")).get,
   why: async () => (await import("./why.ts")).why,
+  pools: async () => (await import("./pools.ts")).pools,
   images: async () => (await import("./images/images.ts")).images,
   runtime: async () => (await import("./runtime/runtime.ts")).runtime,
   reproduce: async () => (await import("./open/reproduce.ts")).reproduce,

@@ -1,6 +1,6 @@
 /** What every page has around its content. */
 import { html, type Html } from "./html.ts";
-import { ASSETS_PATH, HOME_PATH, LOGOUT_PATH } from "./paths.ts";
+import { ASSETS_PATH, HOME_PATH, LOGOUT_PATH, POOLS_PATH } from "./paths.ts";
 import { withFormToken, type Viewer } from "./viewer.ts";
 
 export interface Crumb {
@@ -48,6 +48,7 @@ ${script !== undefined && html`<script type="module" src="${ASSETS_PATH}${script
 <li><a class="brand" href="${HOME_PATH}">Boxkite</a></li>
 ${crumbs.map((crumb) => html`<li><a href="${crumb.path}">${crumb.text}</a></li>`)}
 </ol></nav>
+<nav class="server" aria-label="Server"><a href="${POOLS_PATH}">Pools</a></nav>
 <p id="connection" class="connection" role="status"></p>
 ${viewer !== undefined && withFormToken(signOut(viewer), viewer)}
 </header>

@@ -20,6 +20,7 @@ export type PagesContext = Pick<
   | "log"
   | "fingerprint"
   | "imagePlatform"
+  | "pools"
 >;
 
 /** Of one page. */

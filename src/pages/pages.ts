@@ -18,6 +18,7 @@ import { crumbsOf, sendRunPage } from "./run-page.ts";
 import { sendInputs } from "./row-inputs.ts";
 import { streamRun } from "./run-stream.ts";
 import { createShortInputs } from "./short-inputs.ts";
+import { sendPoolsDocument, sendPoolsPage } from "./pools-page.ts";
 import { sendRunsPage } from "./runs-page.ts";
 
 /** Answers a request for the page that its path means. */
@@ -43,6 +44,10 @@ export function createPages(context: PagesContext): Pages {
     switch (place.page) {
       case "home":
         return sendRunsPage(context, request, response, undefined);
+      case "pools":
+        return sendPoolsPage(context, response);
+      case "pools-document":
+        return sendPoolsDocument(context, response);
       case "asset":
         return assets(request, response, place.name);
       case "project":
@@ -81,7 +86,7 @@ export function createPages(context: PagesContext): Pages {
         return redirect(response, 303, loginPath(request.url ?? HOME_PATH));
       // In the middle of a response, a broken connection is the only sign left that it is not whole.
       if (response.headersSent) response.destroy();
-      else if (place.page === "document") sendError(response, error);
+      else if (place.page === "document" || place.page === "pools-document") sendError(response, error);
       else sendProblem(parts, response, problem);
     });
   };
@@ -89,7 +94,7 @@ export function createPages(context: PagesContext): Pages {
 
 /** Pages that a browser shows, other than those that scripts read. */
 function isShown({ page }: Place): boolean {
-  return page === "home" || page === "runs" || page === "run";
+  return page === "home" || page === "pools" || page === "runs" || page === "run";
 }
 
 function isStranger(error: unknown): boolean {

@@ -3,13 +3,15 @@ import { ROOT_ACTION, type ActionKey, type ProjectKey, type RunKey } from "../do
 
 export const HOME_PATH = "/v2";
 export const ASSETS_PATH = "/v2/assets/";
+export const POOLS_PATH = "/v2/pools";
+export const POOLS_DOCUMENT_PATH = "/v2/pools/document";
 export const LOGIN_PATH = "/login";
 export const LOGOUT_PATH = "/logout";
 
 type RunPart = "stream" | "inputs" | "log" | "document" | "abort" | "answer";
 
 export type Place =
-  | { readonly page: "home" }
+  | { readonly page: "home" | "pools" | "pools-document" }
   | { readonly page: "asset"; readonly name: string }
   | { readonly page: "project"; readonly key: ProjectKey }
   | { readonly page: "runs"; readonly key: ProjectKey }
@@ -66,6 +68,8 @@ const RUN = /^runs\/([^/]+)(?:\/(stream|inputs|log|document|abort|answer))?$/u;
 /** Undefined for what is not below /v2. */
 export function parsePath(path: string): Place | undefined {
   if (path === HOME_PATH || path === "/v2/" || path === "/v2/projects") return { page: "home" };
+  if (path === POOLS_PATH) return { page: "pools" };
+  if (path === POOLS_DOCUMENT_PATH) return { page: "pools-document" };
   if (path.startsWith(ASSETS_PATH)) return { page: "asset", name: path.slice(ASSETS_PATH.length) };
   if (!path.startsWith("/v2/")) return undefined;
   const [, domain, project, rest = ""] = PROJECT.exec(path) ?? [];

@@ -290,6 +290,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       unusedImages,
       imageCheck,
       imagePlatform: executor.platform ?? machinePlatform(),
+      pools: executor.pools && (() => executor.pools?.() ?? []),
       isOpenToAnyone: options.isOpenToAnyone ?? false,
       fingerprint: createFingerprint(fingerprintKey),
       publicUrl: url,

@@ -4,6 +4,7 @@ import type { Orchestrator } from "../orchestrator/orchestrator.ts";
 import type { Reproduce } from "../orchestrator/reproduce.ts";
 import type { Reproductions } from "../orchestrator/reproductions.ts";
 import type { ObjectRights } from "../orchestrator/object-rights.ts";
+import type { PoolState } from "../domain/pool-state.ts";
 import type { ImageBuildService } from "../builds/service.ts";
 import type { ImagePlatform } from "../images/registry/platform.ts";
 import type { AttemptLogs } from "../logs/attempt-logs.ts";
@@ -43,6 +44,8 @@ export interface ServiceContext {
   readonly imageCheck: ImageCheck;
   /** Of the images that attempts run in: facts of images are kept by it. */
   readonly imagePlatform: ImagePlatform;
+  /** What is kept warm now; undefined where nothing ever is. */
+  readonly pools: (() => readonly PoolState[]) | undefined;
   /** Whether other machines may connect although nobody proves who they are. */
   readonly isOpenToAnyone: boolean;
   /** A short hash of a text with a key that only this server has, and the same for as long as its store lasts. */

@@ -33,7 +33,7 @@ const INTERNAL = {
   hint: undefined,
 };
 
-function sendJson(response: ServerResponse, status: number, value: unknown): void {
+export function sendJson(response: ServerResponse, status: number, value: unknown): void {
   response.statusCode = status;
   setCommonHeaders(response, "application/json");
   response.end(`${JSON.stringify(value)}\n`);

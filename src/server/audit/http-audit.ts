@@ -37,6 +37,8 @@ export function auditArrival(
 /** As what a page is recorded: those with inputs, outputs or logs, and what a form changes. */
 const PAGES: Readonly<Record<Place["page"], RecordedAs>> = {
   home: undefined,
+  pools: undefined,
+  "pools-document": undefined,
   asset: undefined,
   project: undefined,
   runs: undefined,

@@ -11,6 +11,8 @@ import {
   abortPath,
   documentPath,
   logPath,
+  POOLS_DOCUMENT_PATH,
+  POOLS_PATH,
   runPath,
   runsPath,
   type Place,
@@ -57,6 +59,8 @@ type PageName =
 /** One that is added to `Place` without a row here is an error of types. */
 export const PAGES: Readonly<Record<PageName, Page>> = {
   home: { asks: "read projects", cells: SERVER, path: () => "/v2" },
+  pools: { asks: "read projects", cells: SERVER, path: () => POOLS_PATH },
+  "pools-document": { asks: "read projects", cells: SERVER, path: () => POOLS_DOCUMENT_PATH },
   asset: { asks: "nothing", cells: SERVER, path: () => "/v2/assets/pages.css" },
   project: { asks: "nothing", cells: PLACES, path: (cell) => runsPath(cell).replace(/\/runs$/u, "") },
   runs: { asks: "read runs", cells: PLACES, path: runsPath },
