@@ -8,6 +8,7 @@
  */
 import type { AttemptExit, AttemptKey, LogSink, LimitFacts } from "../domain/attempt.ts";
 import type { AttemptStart } from "../domain/attempt-start.ts";
+import type { RunKey } from "../domain/ids.ts";
 import type { ResolvedImage } from "../domain/image.ts";
 import type { WarmStartSetting } from "../domain/warm-start.ts";
 import type { ImagePlatform } from "../images/registry/platform.ts";
@@ -72,7 +73,11 @@ export interface ExpectedAttempts {
   readonly isTrusted?: boolean;
   readonly requests: ResourceAmounts;
   readonly limits: ResourceAmounts;
-  /** As they will be started, as far as that is known: of actions that this run, or an earlier one of the same task, calls. */
+  /**
+   * As they will be started, as far as that is known: of actions that this run, or an earlier one of the same task, calls. The
+   * name of the action is empty; that of the run is too where any run may be the next that starts such an attempt.
+   * `ownVariables` are not known yet: those in `env` have no meaning.
+   */
   readonly attempts?: readonly AttemptSpec[];
 }
 
@@ -121,6 +126,8 @@ export interface Executor {
   stop(key: AttemptKey, graceMs: number): Promise<number | undefined>;
   /** Frees all that an attempt held. One that still runs is ended, and its end reported, first. Idempotent. */
   release(key: AttemptKey): Promise<void>;
+  /** The root of this run has ended: nothing of the run starts any more. Called at least once while the server runs. */
+  runEnded?(run: RunKey): void;
   /** What is kept warm; absent: nothing ever is. */
   pools?(): readonly PoolState[];
   /** Which limits did this attempt, which may still run, meet? Absent: never known. */

@@ -17,6 +17,7 @@ export function routeByImage(
     },
     ...(usual.onCapacityChange && { onCapacityChange: usual.onCapacityChange }),
     ...(usual.expect && { expect: usual.expect }),
+    ...(usual.runEnded && { runEnded: usual.runEnded }),
     ...(usual.pools && { pools: usual.pools }),
     endpointForAttempts: usual.endpointForAttempts,
     environmentFor: (access) => of(access.image.reference).environmentFor(access),

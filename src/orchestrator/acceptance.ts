@@ -14,6 +14,7 @@ import type { EgressRule } from "../lib/egress.ts";
 import type { Store } from "../store/store.ts";
 import { optionsOf } from "./attempt-spec.ts";
 import { hasCachedResult } from "./cached-result.ts";
+import type { Expectations } from "./expectations.ts";
 import {
   imageOfRun,
   imagesIn,
@@ -37,6 +38,7 @@ export interface AcceptanceOptions {
   readonly capCpu?: boolean;
   /** Limit for one run, its root included. */
   readonly maxActionsPerRun?: number;
+  readonly expectations: Pick<Expectations, "accepted">;
 }
 
 export interface Acceptance {
@@ -128,6 +130,7 @@ export function createAcceptance(options: AcceptanceOptions): Acceptance {
         const requests = capped(definition.requests, fitted.cpuCap);
         const limits = capped(definition.limits, fitted.cpuCap);
         executor.expect?.({ images, isTrusted: isTrustedRun(run), requests, limits });
+        options.expectations.accepted(created.run, definition);
       }
       return created;
     },

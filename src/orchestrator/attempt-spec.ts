@@ -23,7 +23,7 @@ const ORGANISATION = "local";
 
 export interface AttemptContext {
   readonly run: RunRecord;
-  readonly action: ActionRecord;
+  readonly action: AttemptedAction;
   readonly definition: TaskDefinition;
   readonly image: ResolvedImage;
   /** By which it reaches the server: see Executor.environmentFor. */
@@ -31,6 +31,11 @@ export interface AttemptContext {
   /** Of a reproduction: which attempt it is run again of, and the prefix below which it writes instead. */
   readonly writes?: { readonly attempt: number; readonly prefix: string };
 }
+
+/** What an attempt depends on of its action. */
+export type AttemptedAction = Pick<ActionRecord, "key" | "inputUri" | "cpuCap"> & {
+  readonly state: Pick<ActionRecord["state"], "attempt">;
+};
 
 export function makeAttemptSpec(context: AttemptContext): AttemptSpec {
   const { run, action, definition, writes } = context;
@@ -89,7 +94,7 @@ function sharesOf({ name, environment, version, reads, reuse }: SharedDefinition
 
 function templateValues(
   run: RunRecord,
-  action: ActionRecord,
+  action: AttemptedAction,
   key: AttemptKey,
   ownPrefix: string | undefined,
 ): TemplateValues {

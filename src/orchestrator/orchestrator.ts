@@ -25,6 +25,7 @@ import { secretsOf } from "./access-keys.ts";
 import { tokensOf } from "./attempt-token.ts";
 import { attemptText, createAttempts, type Attempts } from "./attempts.ts";
 import { createDispatcher, type Dispatcher } from "./dispatcher.ts";
+import { createExpectations, endedRuns } from "./expectations.ts";
 import { createEffects, type Effects } from "./effects.ts";
 import { whenLost } from "./lease-loss.ts";
 import { attemptOfResult } from "./paths.ts";
@@ -35,7 +36,7 @@ import { redactingExecutor, type RedactorOf } from "./redaction.ts";
 import { sendRequest } from "./webhook.ts";
 import { createWebhooks } from "./webhooks.ts";
 
-export interface OrchestratorOptions extends AcceptanceOptions {
+export interface OrchestratorOptions extends Omit<AcceptanceOptions, "expectations"> {
   readonly store: Store;
   readonly executor: Executor;
   readonly logs: AttemptLogs;
@@ -91,7 +92,8 @@ const DRAIN_MS = 3_000;
 
 export function createOrchestrator(options: OrchestratorOptions): Orchestrator {
   const { store, executor, clock, log } = options;
-  const acceptance = createAcceptance(options);
+  const expectations = createExpectations(options);
+  const acceptance = createAcceptance({ ...options, expectations });
   let parts: Parts | undefined;
   /** Set once another process has the lease. */
   let left: Promise<void> | undefined;
@@ -127,6 +129,7 @@ export function createOrchestrator(options: OrchestratorOptions): Orchestrator {
       await reapLeftovers(options, parts.attempts, live);
       for (const action of live) parts.attempts.takeUp(action);
       parts.begin();
+      expectations.resumed();
     },
     stop: async ({ endAttempts }) => {
       if (parts === undefined || left !== undefined) return left;
@@ -232,6 +235,7 @@ function assemble(options: OrchestratorOptions, work: Work): Parts {
   };
   const ignoreChanges = store.onChange((changed) => {
     for (const action of changed) passWanted = dispatcher.changed(action) || passWanted;
+    endedRuns(changed, (run) => executor.runEnded?.(run));
     wake();
   });
   const ignoreCapacity = executor.onCapacityChange?.(() => dispatcher.wake());

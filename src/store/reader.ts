@@ -19,7 +19,7 @@ import type { RunRecord } from "../domain/run.ts";
 import type { TaskTotals } from "../domain/run-document.ts";
 import type { Session, SessionKind } from "../domain/session.ts";
 import type { RunStatus } from "../domain/run-status.ts";
-import type { StoredSpec, TaskRecord } from "../domain/task.ts";
+import type { StoredSpec, TaskDefinition, TaskRecord } from "../domain/task.ts";
 
 /** Called with actions as a commit left them. */
 export type OnChange = (changed: readonly ActionRecord[]) => void;
@@ -66,6 +66,12 @@ export interface StoreReader {
   runImages(runId: number): Promise<readonly ResolvedImage[]>;
   /** What the newest run of this project and domain used for a reference; `before`: of the runs with lower ids. */
   newestPin(scope: ProjectKey, reference: string, before?: number): Promise<NewestPin | undefined>;
+  /**
+   * Tasks that a finished run of this task called, in the order of their first calls: the newest run of the same version
+   * that succeeded, else of it the newest, else of another version. Only some of the newest runs, and of their actions, are
+   * considered. `image`: the reference of the task's own.
+   */
+  calledBefore(task: TaskKey & { readonly image: string }, limit: number): Promise<readonly TaskDefinition[]>;
   /** What checks of its images found. */
   runNotes(run: RunRecord): Promise<RunNotes>;
   /** May the run read this object, beyond what it wrote itself? */

@@ -651,6 +651,45 @@ export function storeConformance(name: string, open: () => Promise<StoreSubject>
   );
 
   check(
+    "what a task called before is that of its newest run, of its own version first",
+    async ({ store }) => {
+      const work = await store.acquire("test");
+      const task = { project: "p", domain: "development", name: "env.train", image: "a:1" };
+      const called = async (version: string, limit = 8) =>
+        (await store.calledBefore({ ...task, version }, limit)).map((definition) => definition.version);
+      const image = {
+        reference: "a:1",
+        pinned: "a@sha256:1",
+        digest: "sha256:1",
+        source: "registry" as const,
+      };
+      /** Children in this order, each of a task of another version. */
+      const past = async (name: string, version: string, children: readonly string[], isEnded = true) => {
+        const root = { ...newTask(ROOT_ACTION), spec: spec(version) };
+        const created = await store.createRun(newRun(name), root, [image]);
+        assert.ok(created !== "exists");
+        for (const [n, child] of children.entries()) {
+          const action = { ...newTask(`c${n}`, ROOT_ACTION), spec: spec(child) };
+          await store.createAction(created.run, action, LOCAL);
+        }
+        if (isEnded) await step(work, created.root, { type: "abortRequested", reason: "" });
+      };
+      assert.deepEqual(await called("1"), []);
+      await past("r1", "1", ["8", "9", "8"]);
+      assert.deepEqual(await called("1"), ["8", "9"]);
+      assert.deepEqual(await called("1", 1), ["8"]);
+      await past("r2", "2", ["7"]);
+      await past("r3", "1", ["6"], false);
+      assert.deepEqual(await called("1"), ["8", "9"], "one that has not ended does not count");
+      assert.deepEqual(await called("3"), ["7"], "of another version where there is none of this");
+      await past("r4", "1", []);
+      assert.deepEqual(await called("1"), []);
+      assert.deepEqual(await store.calledBefore({ ...task, version: "1", name: "env.other" }, 8), []);
+      assert.deepEqual(await store.calledBefore({ ...task, version: "1", domain: "production" }, 8), []);
+    },
+  );
+
+  check(
     "runs are found by an image that they use: its reference, its digest, or the start of that",
     async ({ store }) => {
       const [one, two] = [await createRun(store, "r1"), await createRun(store, "r2")];

@@ -11,6 +11,7 @@ import { openDatabase } from "./database.ts";
 import { firstShown } from "./first-shown.ts";
 import { liveAttempts } from "./live-attempts.ts";
 import type { OnMigration } from "./open-file.ts";
+import { pastCallsStore } from "./past-calls.ts";
 import { projectStore } from "./projects.ts";
 import { runNotesStore } from "./run-notes.ts";
 import { runStore } from "./runs.ts";
@@ -33,6 +34,7 @@ export function openSqliteStore(file: string, onMigration?: OnMigration): Store 
     ...runStore(database, notify),
     ...runNotesStore(database),
     ...imagePinsStore(database),
+    ...pastCallsStore(database),
     ...actionStore(database, notify),
     ...firstShown(database),
     ...liveAttempts(database),
