@@ -1,4 +1,5 @@
 /** An action as it is accepted, and as it is kept. */
+import type { AttemptFacts } from "./attempt.ts";
 import type { ActionKind, ActionState, AttemptPolicy, CacheUse } from "./action.ts";
 import type { ActionKey } from "./ids.ts";
 import type { CpuCap } from "./resources.ts";
@@ -22,6 +23,8 @@ export interface NewAction {
   readonly policy: AttemptPolicy;
   readonly cache?: CacheUse | undefined;
   readonly state: ActionState;
+  /** Of a sleep that begins when it is accepted. */
+  readonly attempt?: AttemptFacts | undefined;
   /** Of a task that asked for more processors than there are. */
   readonly cpuCap?: CpuCap | undefined;
   /** What has to be done outside because it was accepted. */

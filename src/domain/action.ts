@@ -31,6 +31,8 @@ export interface AttemptPolicy {
   readonly maxRuntimeMs?: number;
   /** From acceptance to the end, all attempts together. */
   readonly deadlineMs?: number;
+  /** Of a sleep (domain/sleep.ts): how long each attempt takes. Undefined for all other actions. */
+  readonly sleepMs?: number;
 }
 
 /** How an action uses results of earlier ones. */
@@ -82,6 +84,11 @@ export interface ActionState {
   readonly queuedAt: TimeMs;
   /** It is not admitted before this time. */
   readonly notBefore: TimeMs;
+  /**
+   * Only of a sleep that has not ended: when its next attempt begins, or the present one ends. Such an action is neither in
+   * a queue nor at an executor: only this time moves it on.
+   */
+  readonly wakeAt?: TimeMs | undefined;
   /** When the first attempt was admitted. */
   readonly startedAt?: TimeMs | undefined;
   /** When the present attempt began to run. */
@@ -103,11 +110,17 @@ export interface ActionState {
 export const NO_RETRIES: AttemptPolicy = { userRetries: 0 };
 
 /** Does this state have an attempt at the executor, which is to be supervised? */
-export function hasLiveAttempt({ phase, attempt, suspended }: ActionState): boolean {
+export function hasLiveAttempt({ phase, attempt, suspended, wakeAt }: ActionState): boolean {
+  if (wakeAt !== undefined) return false;
   return phase === "initializing" || (phase === "running" && attempt > 0) || suspended === "waiting";
 }
 
-/** Does it wait in its queue, without an attempt? */
+/** Does a sleep's attempt pass its time right now? */
+export function isSleeping({ phase, wakeAt }: ActionState): boolean {
+  return phase === "running" && wakeAt !== undefined;
+}
+
+/** Does it wait for its next attempt? */
 export function isQueued({ phase, suspended }: ActionState): boolean {
   return phase === "queued" || (phase === "waiting_for_resources" && suspended !== "waiting");
 }
@@ -115,5 +128,5 @@ export function isQueued({ phase, suspended }: ActionState): boolean {
 /** Has this attempt ended? A future one has not. */
 export function attemptIsOver(state: ActionState, asked: number): boolean {
   if (isTerminal(state.phase) || state.attempt > asked) return true;
-  return state.attempt === asked && !hasLiveAttempt(state);
+  return state.attempt === asked && !hasLiveAttempt(state) && !isSleeping(state);
 }

@@ -25,7 +25,7 @@ export interface TaskDefinition {
   readonly environment: string;
   /** Its author says that runs start here. */
   readonly isEntrypoint?: boolean;
-  /** As the user wrote it; resolved to a digest once per run. */
+  /** As the user wrote it; resolved to a digest once per run. Empty for a sleep, which runs in none. */
   readonly image: string;
   /** Images of the other environments of the same program, named in its arguments: pinned with this one. */
   readonly relatedImages: readonly string[];
@@ -51,6 +51,11 @@ export interface TaskDefinition {
   readonly sentBy?: { readonly name: string; readonly version: string };
   /** Where its source is: a URL that the SDK made of its author's Git checkout, with the commit. */
   readonly sourceUrl?: string;
+}
+
+/** The images that a run of this task needs or may need, its own first. */
+export function imagesOf({ image, relatedImages }: TaskDefinition): readonly string[] {
+  return image === "" ? [] : [image, ...relatedImages];
 }
 
 export interface TaskCachePolicy {

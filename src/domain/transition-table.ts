@@ -5,9 +5,12 @@
 import { isTerminal, PHASES, type Phase } from "./phase.ts";
 import type { ActionEvent } from "./transition.ts";
 
-/** The phases, of which waiting_for_resources is two: in the queue, and with an attempt that exists already. */
-export type Standing = Phase | "attempt_waiting";
-export const STANDINGS: readonly Standing[] = [...PHASES, "attempt_waiting"];
+/**
+ * The phases, of which two are divided: waiting_for_resources in the queue, and with an attempt that exists already; running
+ * with an attempt at an executor, and sleeping, which needs none.
+ */
+export type Standing = Phase | "attempt_waiting" | "sleeping";
+export const STANDINGS: readonly Standing[] = [...PHASES, "attempt_waiting", "sleeping"];
 
 type Target = Standing | "stale";
 
@@ -17,6 +20,7 @@ const ALL_LIVE = (target: Target) => ({
   attempt_waiting: target,
   initializing: target,
   running: target,
+  sleeping: target,
   paused: target,
 });
 
@@ -37,15 +41,16 @@ export const TRANSITIONS: Readonly<Record<ActionEvent["type"], Row>> = {
   parked: { queued: "waiting_for_resources", waiting_for_resources: "waiting_for_resources" },
   unparked: { ...ALL_LIVE("stale"), queued: "queued", waiting_for_resources: "queued" },
   progress: { ...ALL_LIVE("stale"), attempt_waiting: "initializing", initializing: "initializing" },
-  started: { ...LIVE_ATTEMPT("running"), running: "stale" },
+  started: { ...LIVE_ATTEMPT("running"), running: "stale", sleeping: "stale" },
   attemptSucceeded: LIVE_ATTEMPT("succeeded"),
   attemptFailed: LIVE_ATTEMPT("failed"),
   attemptLost: LIVE_ATTEMPT("queued"),
-  attemptWaiting: { ...LIVE_ATTEMPT("attempt_waiting"), running: "stale" },
+  attemptWaiting: { ...LIVE_ATTEMPT("attempt_waiting"), running: "stale", sleeping: "stale" },
   attemptPreempted: LIVE_ATTEMPT("queued"),
   attemptParked: LIVE_ATTEMPT("waiting_for_resources"),
   abortRequested: ALL_LIVE("aborted"),
   timerFired: ALL_LIVE("timed_out"),
+  slept: { sleeping: "succeeded" },
   signalled: { paused: "succeeded" },
   cacheHit: { queued: "succeeded", waiting_for_resources: "succeeded" },
 };
@@ -62,12 +67,17 @@ export function chartOf(): string {
   }
   const retry = ["attempt_waiting --> queued", "initializing --> queued", "running --> queued"];
   for (const edge of retry) edges.set(edge, [...(edges.get(edge) ?? []), "attemptFailed (retry)"]);
+  edges.set("sleeping --> queued", ["timerFired (retry)"]);
   const lines = [...edges].map(([edge, events]) => `  ${edge}: ${events.join(", ")}`);
   const ends = PHASES.filter(isTerminal).map((phase) => `  ${phase} --> [*]`);
   return [
     "stateDiagram-v2",
     '  state "waiting_for_resources, the attempt is made" as attempt_waiting',
+    '  state "running, a sleep" as sleeping',
     "  [*] --> queued: task",
+    "  [*] --> sleeping: sleep",
+    "  [*] --> succeeded: sleep of 0 s",
+    "  queued --> sleeping: admitted (sleep)",
     "  [*] --> paused: condition",
     ...lines,
     ...ends,

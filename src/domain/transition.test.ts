@@ -46,11 +46,13 @@ function stateIn(phase: Phase, more: Partial<ActionState> = {}): ActionState {
 }
 
 function stateAt(standing: Standing): ActionState {
+  if (standing === "sleeping") return stateIn("running", { wakeAt: NOW + 20 });
   if (standing !== "attempt_waiting") return stateIn(standing);
   return stateIn("waiting_for_resources", { suspended: "waiting", attempt: 1, reason: "no node is free" });
 }
 
-function standingOf({ phase, suspended }: ActionState): Standing {
+function standingOf({ phase, suspended, wakeAt }: ActionState): Standing {
+  if (phase === "running" && wakeAt !== undefined) return "sleeping";
   return suspended === "waiting" ? "attempt_waiting" : phase;
 }
 
@@ -80,6 +82,8 @@ function sample(type: ActionEvent["type"], attempt: number): ActionEvent {
       return { type, attempt, reason: "because" };
     case "timerFired":
       return { type, timer: "deadline" };
+    case "slept":
+      return { type };
     case "signalled":
       return { type, value: new Uint8Array([1]) };
     case "cacheHit":
@@ -165,14 +169,14 @@ test("what is parked stays until it is called, and its wait counts from the begi
   );
   assert.deepEqual(
     parked?.state,
-    stateIn("waiting_for_resources", { reason: "another computes", notBefore: NEVER }),
+    stateIn("waiting_for_resources", { reason: "another computes", notBefore: NEVER, wakeAt: undefined }),
   );
   const policy = { userRetries: 0, queuedTimeoutMs: 50 };
   assert.deepEqual(nextTimer(parked?.state as ActionState, policy), { name: "queued", at: NOW + 50 });
   const called = transition(parked?.state as ActionState, NO_RETRIES, { type: "unparked" }, NOW + 7);
   assert.deepEqual(
     called?.state,
-    stateIn("queued", { reason: undefined, notBefore: NOW + 7, suspended: undefined }),
+    stateIn("queued", { reason: undefined, notBefore: NOW + 7, suspended: undefined, wakeAt: undefined }),
   );
 });
 
@@ -202,6 +206,7 @@ test("success keeps the outputs, populates the cache where it is used, and frees
       error: undefined,
       reason: undefined,
       suspended: undefined,
+      wakeAt: undefined,
     }),
     effects: [{ type: "releaseAttempt", attempt: 1 }, { type: "abortChildren" }, { type: "ended" }],
   });
@@ -248,6 +253,7 @@ test("a lost attempt is tried again after a while that grows; what no retry mend
       runningAt: undefined,
       reason: undefined,
       suspended: undefined,
+      wakeAt: undefined,
     }),
     effects: [{ type: "releaseAttempt", attempt: 1 }],
   });

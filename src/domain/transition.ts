@@ -7,6 +7,7 @@
 import {
   hasLiveAttempt,
   isQueued,
+  isSleeping,
   type ActionError,
   type ActionState,
   type AttemptPolicy,
@@ -38,8 +39,10 @@ export type ActionEvent =
   /** The attempt gave its capacity back by itself: another one continues once all of its children have ended. */
   | { readonly type: "attemptParked"; readonly attempt: number; readonly reason: string }
   | { readonly type: "abortRequested"; readonly reason: string }
-  /** `nextTimer` of the state has passed. */
-  | { readonly type: "timerFired"; readonly timer: Timer["name"] }
+  /** `nextTimer` of the state, a limit, has passed. */
+  | { readonly type: "timerFired"; readonly timer: Limit }
+  /** The time of a sleep is over. */
+  | { readonly type: "slept" }
   /** A condition was answered. */
   | { readonly type: "signalled"; readonly value: Uint8Array }
   /** The result was found in the cache. */
@@ -107,6 +110,7 @@ export function transition(
   switch (event.type) {
     case "admitted":
       requireQueued(state, event);
+      if (policy.sleepMs !== undefined) return to(sleeping(state, policy.sleepMs, now));
       return to({
         ...state,
         phase: "initializing",
@@ -122,10 +126,23 @@ export function transition(
       return to({ ...state, phase: "waiting_for_resources", reason: event.reason });
     case "parked":
       requireQueued(state, event);
-      return to({ ...state, phase: "waiting_for_resources", reason: event.reason, notBefore: NEVER });
+      return to({
+        ...state,
+        phase: "waiting_for_resources",
+        reason: event.reason,
+        notBefore: NEVER,
+        wakeAt: undefined,
+      });
     case "unparked":
       if (!isQueued(state)) return undefined;
-      return to({ ...state, phase: "queued", suspended: undefined, reason: undefined, notBefore: now });
+      return to({
+        ...state,
+        phase: "queued",
+        suspended: undefined,
+        reason: undefined,
+        notBefore: now,
+        wakeAt: policy.sleepMs === undefined ? undefined : now,
+      });
     case "progress":
       // An attempt that waited for capacity and makes progress has got it.
       if (state.phase === "running" || !hasLiveAttempt(state)) return undefined;
@@ -153,7 +170,7 @@ export function transition(
       requireAttempt(state, event);
       return endedBeforeRetry(
         event,
-        afterFailure(state, policy, event.error, now, { type: "releaseAttempt", attempt: event.attempt }),
+        afterFailure(state, policy, event.error, now, [{ type: "releaseAttempt", attempt: event.attempt }]),
       );
     case "attemptLost":
       requireAttempt(state, event);
@@ -189,6 +206,10 @@ export function transition(
       return to(end(state, "aborted", now, { abortReason: event.reason }), ended(state, ...stopOf(state)));
     case "timerFired":
       return afterTimer(state, policy, event.timer, now);
+    case "slept":
+      if (!isSleeping(state)) throw new IllegalTransition(state.phase, event.type);
+      if ((state.wakeAt ?? NEVER) > now) return undefined;
+      return to(end(stored(state), "succeeded", now, {}), ended(state));
     case "signalled":
       if (state.phase !== "paused") throw new IllegalTransition(state.phase, event.type);
       return to(end(state, "succeeded", now, { value: event.value }), ended(state));
@@ -204,15 +225,30 @@ export function transition(
   }
 }
 
+export type Limit = "queued" | "runtime" | "deadline";
+
 export interface Timer {
-  readonly name: "queued" | "runtime" | "deadline";
+  /** A limit of its policy; or `wake`: the next attempt of a sleep begins, or the present one ends. */
+  readonly name: Limit | "wake";
   readonly at: TimeMs;
 }
 
-/** The earliest time limit that applies in this state. */
+/** The earliest time at which this state changes by itself. */
 export function nextTimer(state: ActionState, policy: AttemptPolicy): Timer | undefined {
+  const limit = nextLimit(state, policy);
+  const { wakeAt } = state;
+  // A sleep that ends at its limit has kept it.
+  if (wakeAt === undefined || (limit !== undefined && limit.at < wakeAt)) return limit;
+  return { name: "wake", at: wakeAt };
+}
+
+/** The earliest time limit that applies in this state. */
+export function nextLimit(
+  state: ActionState,
+  policy: AttemptPolicy,
+): (Timer & { readonly name: Limit }) | undefined {
   if (isTerminal(state.phase)) return undefined;
-  const timers: Timer[] = [];
+  const timers: (Timer & { readonly name: Limit })[] = [];
   if (policy.deadlineMs !== undefined) {
     timers.push({ name: "deadline", at: state.createdAt + policy.deadlineMs });
   }
@@ -271,15 +307,29 @@ function end(
     ...result,
     phase,
     suspended: undefined,
+    wakeAt: undefined,
     endedAt: now,
+    reason: undefined,
+  };
+}
+
+/** A sleep whose next attempt begins: what it does is to wait for `wakeAt`. */
+function sleeping(state: ActionState, sleepMs: number, now: TimeMs): ActionState {
+  return {
+    ...state,
+    phase: "running",
+    attempt: state.attempt + 1,
+    startedAt: state.startedAt ?? now,
+    runningAt: now,
+    wakeAt: now + sleepMs,
     reason: undefined,
   };
 }
 
 /** The effects of every end: children are aborted, waiting actions and receivers are notified. */
 function ended(state: ActionState, ...first: Effect[]): Effect[] {
-  // An action that never ran cannot have children.
-  const children: Effect[] = state.attempt > 0 ? [{ type: "abortChildren" }] : [];
+  // An action that never ran cannot have children, nor can a sleep.
+  const children: Effect[] = state.attempt > 0 && !isSleeping(state) ? [{ type: "abortChildren" }] : [];
   return [...first, ...children, { type: "ended" }];
 }
 
@@ -299,18 +349,18 @@ function afterFailure(
   policy: AttemptPolicy,
   error: ActionError,
   now: TimeMs,
-  free: Effect,
+  free: readonly Effect[],
   last: "failed" | "timed_out" = "failed",
 ): Transition {
   const failures = state.userFailures + 1;
   if (error.recoverable && failures <= policy.userRetries) {
     const delayMs = policy.backoff ? backoffMs(policy.backoff, state.userFailures) : 0;
-    return to({ ...requeued(state, now, delayMs), userFailures: failures, error }, [free]);
+    return to({ ...requeued(state, now, delayMs), userFailures: failures, error }, free);
   }
   // The class of the SDK's exception follows the part before the bar (convert_error_to_native).
   const exhausted = error.recoverable && policy.userRetries > 0 && last === "failed";
   const final = exhausted ? { ...error, code: `RetriesExhausted|${error.code}` } : error;
-  return to(end({ ...state, userFailures: failures }, last, now, { error: final }), ended(state, free));
+  return to(end({ ...state, userFailures: failures }, last, now, { error: final }), ended(state, ...free));
 }
 
 function afterLoss(state: ActionState, error: ActionError, attempt: number, now: TimeMs): Transition {
@@ -330,6 +380,7 @@ function requeued(state: ActionState, now: TimeMs, delayMs: number): ActionState
     suspended: undefined,
     queuedAt: now,
     notBefore: now + delayMs,
+    wakeAt: state.wakeAt === undefined ? undefined : now + delayMs,
     runningAt: undefined,
     reason: undefined,
   };
@@ -345,7 +396,7 @@ const TIMEOUT_CODES = {
 function afterTimer(
   state: ActionState,
   policy: AttemptPolicy,
-  timer: Timer["name"],
+  timer: Limit,
   now: TimeMs,
 ): Transition | undefined {
   const due = nextTimer(state, policy);
@@ -359,19 +410,12 @@ function afterTimer(
   };
   // A run that took too long counts as a failed attempt; a deadline or a full queue ends everything.
   if (timer === "runtime") {
-    return afterFailure(
-      state,
-      policy,
-      error,
-      now,
-      { type: "stopAttempt", attempt: state.attempt },
-      "timed_out",
-    );
+    return afterFailure(state, policy, error, now, stopOf(state), "timed_out");
   }
   return to(end(state, "timed_out", now, { error }), ended(state, ...stopOf(state)));
 }
 
-function timeoutMessage(timer: Timer["name"], policy: AttemptPolicy): string {
+function timeoutMessage(timer: Limit, policy: AttemptPolicy): string {
   switch (timer) {
     case "queued":
       return `waited in the queue for longer than its max_queued_time of ${seconds(policy.queuedTimeoutMs)}`;

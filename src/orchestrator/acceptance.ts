@@ -7,7 +7,8 @@ import { requireQueue, type Queues } from "../domain/queue.ts";
 import { capped, cpuCapOf, requireFits } from "../domain/resources.ts";
 import type { ResolvedImage } from "../domain/image.ts";
 import type { NewRun, RunRecord } from "../domain/run.ts";
-import type { TaskDefinition } from "../domain/task.ts";
+import { isSleepTask } from "../domain/sleep.ts";
+import { imagesOf, type TaskDefinition } from "../domain/task.ts";
 import { isTrustedRun } from "../domain/trust.ts";
 import type { Executor } from "../executors/executor.ts";
 import type { EgressRule } from "../lib/egress.ts";
@@ -76,6 +77,7 @@ export function createAcceptance(options: AcceptanceOptions): Acceptance {
   const { store, executor, queues, maxActionsPerRun = MAX_ACTIONS_PER_RUN } = options;
 
   const requireRunnable = (definition: TaskDefinition): void => {
+    if (isSleepTask(definition)) return;
     const { name, image, requests, limits } = definition;
     const refused = executor.refusal(image, { ...optionsOf(definition), requests, limits });
     if (refused === undefined) return;
@@ -87,7 +89,7 @@ export function createAcceptance(options: AcceptanceOptions): Acceptance {
   /** Recorded with the action, since another machine may drive it later. Throws INVALID_ARGUMENT. */
   const fitting = (action: NewAction): NewAction => {
     const definition = action.spec?.definition;
-    if (definition === undefined) return action;
+    if (definition === undefined || isSleepTask(definition)) return action;
     const cpuCap = options.capCpu === true ? cpuCapOf(definition, executor.capacity) : undefined;
     requireFits(definition, executor.capacity, cpuCap);
     requireRunnable(definition);
@@ -120,13 +122,13 @@ export function createAcceptance(options: AcceptanceOptions): Acceptance {
       const definition = root.spec?.definition;
       const fitted = fitting(root);
       requireQueue(queues, root.queue ?? "");
-      const references = definition ? [definition.image, ...definition.relatedImages] : [];
+      const references = definition ? imagesOf(definition) : [];
       const images = imagesIn(resolved ?? (await resolveImages(run, references)));
-      const starts = definition !== undefined && !(await hasCachedResult(store, run.key, root));
+      const starts = references.length > 0 && !(await hasCachedResult(store, run.key, root));
       const created = await store.createRun(run, fitted, images, seeds);
       if (created === "exists") throw runExists(run.key);
       if (definition) await noteReuse(created.run, definition);
-      if (starts) {
+      if (starts && definition !== undefined) {
         const requests = capped(definition.requests, fitted.cpuCap);
         const limits = capped(definition.limits, fitted.cpuCap);
         executor.expect?.({ images, isTrusted: isTrustedRun(run), requests, limits });

@@ -62,7 +62,7 @@ async function findResult(
     if (uris === undefined) continue;
     return {
       event: { type: "cacheHit", outputUri, source },
-      extra: { grants: [`${outputUri}/`, ...uris] },
+      extra: { grants: outputUri === "" ? [] : [`${outputUri}/`, ...uris] },
     };
   }
   return undefined;

@@ -3,7 +3,7 @@ import type { ActionRecord } from "../domain/action-record.ts";
 import type { AttemptFacts, AttemptOutcome } from "../domain/attempt.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { ActionKey } from "../domain/ids.ts";
-import { hasLiveAttempt, type ActionState, type TimeMs } from "../domain/action.ts";
+import { hasLiveAttempt, isSleeping, type ActionState, type TimeMs } from "../domain/action.ts";
 import { transition, type ActionEvent } from "../domain/transition.ts";
 import type { Advance, Store, Work } from "../store/store.ts";
 
@@ -57,13 +57,21 @@ function attemptFacts(
   after: ActionState,
   at: TimeMs,
 ): AttemptFacts | undefined {
-  if (event.type === "admitted") return { attempt: after.attempt };
-  if (!hasLiveAttempt(before) || hasLiveAttempt(after)) return undefined;
-  return { attempt: before.attempt, endedAt: at, outcome: cutShort(event.type), error: after.error };
+  if (event.type === "admitted") return { attempt: after.attempt, startedAt: sleepBegan(after) };
+  if (!hasAttempt(before) || hasAttempt(after)) return undefined;
+  return { attempt: before.attempt, endedAt: at, outcome: outcomeOf(event.type), error: after.error };
 }
 
-function cutShort(event: ActionEvent["type"]): AttemptOutcome {
+const hasAttempt = (state: ActionState): boolean => hasLiveAttempt(state) || isSleeping(state);
+
+/** An executor reports later when the process of an attempt began. */
+const sleepBegan = (state: ActionState): TimeMs | undefined =>
+  isSleeping(state) ? state.runningAt : undefined;
+
+function outcomeOf(event: ActionEvent["type"]): AttemptOutcome {
   switch (event) {
+    case "slept":
+      return "succeeded";
     case "timerFired":
       return "timed_out";
     case "attemptPreempted":

@@ -19,7 +19,7 @@ import type { AttemptLogs } from "../logs/attempt-logs.ts";
 import type { Store, Work } from "../store/store.ts";
 import { requireAction } from "../store/require.ts";
 import { createAcceptance, type Acceptance, type AcceptanceOptions } from "./acceptance.ts";
-import type { AdmissionOptions } from "./admission.ts";
+import { admit, type AdmissionOptions } from "./admission.ts";
 import { createApply, type Apply } from "./apply.ts";
 import { secretsOf } from "./access-keys.ts";
 import { tokensOf } from "./attempt-token.ts";
@@ -215,7 +215,13 @@ function assemble(options: OrchestratorOptions, work: Work): Parts {
     send: (request, isTrusted) => sendRequest(request, isTrusted ? undefined : options.egress),
   });
   const effects = createEffects({ ...options, work, apply, attempts, webhooks, onFreed });
-  const timers = createTimers({ ...options, work, apply, onQueueDue: () => dispatcher.wake() });
+  const timers = createTimers({
+    ...options,
+    work,
+    apply,
+    beginSleep: (action) => admit({ ...options, apply }, action),
+    onQueueDue: () => dispatcher.wake(),
+  });
   // After the callers of a commit were answered: they should not wait for the passes of the orchestrator.
   let waking = false;
   let passWanted = false;

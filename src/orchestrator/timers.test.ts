@@ -11,6 +11,7 @@ function timersWith(clock: Clock, dueTimers: TimersOptions["work"]["dueTimers"])
   return createTimers({
     work: { dueTimers, nextTimer: async () => undefined, nextDelayEnd: async () => undefined },
     apply: async () => undefined,
+    beginSleep: async () => undefined,
     onQueueDue: () => {},
     clock,
     log: silentLogger,

@@ -1,4 +1,6 @@
-/** One timer for all time limits and delays, set to the earliest. */
+/** One timer for all time limits, delays and sleeps, set to the earliest. */
+import type { ActionRecord } from "../domain/action-record.ts";
+import { isSleeping } from "../domain/action.ts";
 import { nextTimer } from "../domain/transition.ts";
 import type { Clock, Timer } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
@@ -9,6 +11,8 @@ import type { Apply } from "./apply.ts";
 export interface TimersOptions {
   readonly work: Pick<Work, "dueTimers" | "nextTimer" | "nextDelayEnd">;
   readonly apply: Apply;
+  /** Begins the next attempt of a sleep, unless it has its result already. */
+  readonly beginSleep: (action: ActionRecord) => Promise<unknown>;
   /** Called when a delay in the queue is over. */
   readonly onQueueDue: () => void;
   readonly clock: Clock;
@@ -46,14 +50,22 @@ export function createTimers(options: TimersOptions): Timers {
     passes.request();
   };
 
+  const change = async (action: ActionRecord): Promise<unknown> => {
+    const { key, state } = action;
+    const name = nextTimer(state, action.policy)?.name;
+    if (name === undefined) return undefined;
+    if (name !== "wake") return options.apply(key, { type: "timerFired", timer: name });
+    return isSleeping(state) ? options.apply(key, { type: "slept" }) : options.beginSleep(action);
+  };
+
   const pass = async () => {
     const now = clock.now();
     const due = await work.dueTimers(now, DUE_PER_PASS);
-    for (const action of due) {
-      if (passes.isStopped) return;
-      const name = nextTimer(action.state, action.policy)?.name;
-      if (name) await options.apply(action.key, { type: "timerFired", timer: name });
-    }
+    if (passes.isStopped) return;
+    // All at once: they share a commit, and those who watch are woken once.
+    const changes = await Promise.allSettled(due.map(change));
+    const failed = changes.find(({ status }) => status === "rejected");
+    if (failed?.status === "rejected") throw failed.reason;
     const ended = await work.nextDelayEnd(passedAt);
     passedAt = now;
     if (ended !== undefined && ended <= now) options.onQueueDue();

@@ -1,5 +1,6 @@
 /** What is read to show one action. */
 import type { ActionRecord } from "../domain/action-record.ts";
+import { isSleep } from "../domain/sleep.ts";
 import { ROOT_ACTION } from "../domain/ids.ts";
 import type { PageContext } from "./page-context.ts";
 import { detailSources } from "../services/detail-sources.ts";
@@ -21,7 +22,7 @@ export interface ActionView extends DetailSources {
 
 /** Is there a log to show, now or later? */
 export function hasLog({ record, run }: Pick<ActionView, "record" | "run">): boolean {
-  return record.kind === "task" && run.logsRemovedAt === undefined;
+  return record.kind === "task" && !isSleep(record) && run.logsRemovedAt === undefined;
 }
 
 type ViewContext = Pick<PageContext, "store" | "clock" | "objects" | "bucket" | "logs" | "log" | "inputs">;

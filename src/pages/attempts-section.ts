@@ -1,7 +1,9 @@
 /** Each attempt with what happened to it, phase by phase. */
+import { isSleeping } from "../domain/action.ts";
 import { phaseOfOutcome } from "../domain/outcome/judge.ts";
 import { provenanceOf } from "../domain/provenance.ts";
 import { isTerminal } from "../domain/phase.ts";
+import { isSleepTask } from "../domain/sleep.ts";
 import type { AttemptRecord, PhaseChange } from "../domain/attempt.ts";
 import type { ActionView } from "./action-view.ts";
 import { errorBox } from "./error-box.ts";
@@ -40,9 +42,11 @@ function attemptHtml({ record, spec, nowMs }: AttemptsView, attempt: AttemptReco
       [
         "Process started",
         attempt.startedAt !== undefined &&
+          !isSleep(spec) &&
           html`${timeText(attempt.startedAt)}, after
           ${durationText(attempt.createdAt, attempt.startedAt, nowMs)}`,
       ],
+      ["Sleeps until", isLast && isSleeping(record.state) && timeText(record.state.wakeAt ?? 0)],
       ["Ended", attempt.endedAt !== undefined && timeText(attempt.endedAt)],
       ["Exit code", attempt.exitCode !== undefined && html`<code>${attempt.exitCode}</code>`],
       ["Ended as", attempt.outcome],
@@ -55,6 +59,8 @@ function attemptHtml({ record, spec, nowMs }: AttemptsView, attempt: AttemptReco
     ${attempt.error !== undefined && !isLast && errorBox("Failed", attempt.error)}
   </details>`;
 }
+
+const isSleep = (spec: AttemptsView["spec"]): boolean => spec !== undefined && isSleepTask(spec.definition);
 
 /** A result, outputs or an error, counts when it is written, and the process may end later. */
 function stillRuns({ outcome, endedAt }: AttemptRecord): boolean {

@@ -1,6 +1,7 @@
 /** What failed first of all: its error in short, where it is, and what leads to it. */
 import type { ActionError } from "../domain/action.ts";
 import type { ActionRecord } from "../domain/action-record.ts";
+import { isSleep } from "../domain/sleep.ts";
 import type { RunRecord } from "../domain/run.ts";
 import { callLink, linkTo, type Call } from "./call.ts";
 import { BLAME } from "./error-box.ts";
@@ -52,7 +53,7 @@ export function causeBox({ path, before, hasLogs }: Cause, chosen: string): Html
     ${path.length > 1 && html`<p class="where">In ${pathLinks(path.slice(0, -1))}</p>`}
     ${before !== undefined && html`<p class="where">Before that, ${callLink(before)} failed: ${lineOf(before.action.state.error)}</p>`}
     <p class="where">
-      ${attemptText(cause)}${hasLogs && state.attempt > 0 && html` · ${linkTo(key, `Log of attempt ${state.attempt}`, { attempt: state.attempt, part: "log-head" })}`}
+      ${attemptText(cause)}${hasLogs && state.attempt > 0 && !isSleep(cause.action) && html` · ${linkTo(key, `Log of attempt ${state.attempt}`, { attempt: state.attempt, part: "log-head" })}`}
     </p>
     ${!isShown && hint !== undefined && html`<p class="hint"><strong>What to do</strong> <span>${hint}</span></p>`}
   </div>`;

@@ -47,6 +47,8 @@ export function createResults({
   return {
     urisInOutputs: async ({ outputUri, source }, reader) => {
       if (!(await mayReuse(source, reader))) return undefined;
+      // A sleep has none.
+      if (outputUri === "") return [];
       let outputs: Uint8Array | undefined;
       try {
         outputs = await objects.readAll(keyOf(outputsUri("task", outputUri)));

@@ -37,6 +37,7 @@ import { deliver } from "./direct-stream.ts";
 import { requireInlineInputs } from "./inputs.ts";
 import { requireOwnUris } from "./own-uris.ts";
 import { principalOf } from "./principal.ts";
+import { withSleep } from "./sleep-inputs.ts";
 import { signalPath } from "./signal-page.ts";
 import { enqueueFromRecord, runOfRecord, watchRecord } from "./recorded-calls.ts";
 import { watchChildren } from "./watches.ts";
@@ -50,6 +51,7 @@ type Needs = Pick<
   | "rights"
   | "reproductions"
   | "largeObjects"
+  | "objects"
   | "bucket"
   | "clock"
   | "publicUrl"
@@ -82,7 +84,7 @@ export function registerActionsService(router: ConnectRouter, context: Needs): v
       const { notes, whenRead } = await imageCheck.ofChild(run, decoded);
       await orchestrator.noteRun(run, notes);
       whenRead((late) => orchestrator.noteRun(run, late));
-      const created = await orchestrator.enqueue(run, decoded, by);
+      const created = await orchestrator.enqueue(run, await withSleep(context, decoded), by);
       // The SDK takes this for "fine": it enqueues again after a lost answer or a restart.
       if (created === "exists")
         throw new ConnectError(`action ${key.action} exists already`, Code.AlreadyExists);

@@ -1,7 +1,6 @@
 /** RunService.CreateRun: everything that a new run is made of. */
 import type { ServiceImpl } from "@connectrpc/connect";
 import { create, toBinary } from "@bufbuild/protobuf";
-import type { NewAction } from "../domain/action-record.ts";
 import { newRunName, ROOT_ACTION, type ProjectKey, type RunKey } from "../domain/ids.ts";
 import { newTaskState } from "../domain/initial-state.ts";
 import type { Principal } from "../domain/principal.ts";
@@ -30,6 +29,7 @@ import { authoriseCode, authoriseReads, grantable, keyOfUri } from "./object-key
 import { principalOf } from "./principal.ts";
 import { checkRawDataPrefix } from "./raw-data-prefix.ts";
 import { seedsFrom } from "./recover.ts";
+import { withSleep } from "./sleep-inputs.ts";
 
 export type CreateRunContext = Pick<
   ServiceContext,
@@ -71,7 +71,7 @@ export function createRunMethod(context: CreateRunContext): Method {
       createdBy: by,
       authority: await access.authorityOf(by),
     };
-    const rootAction: NewAction = {
+    const rootAction = await withSleep(context, {
       name: ROOT_ACTION,
       kind: "task",
       group: "",
@@ -83,7 +83,7 @@ export function createRunMethod(context: CreateRunContext): Method {
       cache,
       state: newTaskState(now, cache),
       grants: [uri, ...grants, ...spec.definition.reads],
-    };
+    });
     const { images, notes, whenRead } = await imageCheck.ofRun(wanted, rootAction);
     // After the check, which takes seconds and may refuse the run.
     await context.runQuota.count(key, settings.spawnedBy);

@@ -1,11 +1,16 @@
 /** Why a log that was asked for does not exist. */
 import { attemptIsOver } from "../domain/action.ts";
 import { BoxkiteError, textOf } from "../domain/errors.ts";
+import { isSleep } from "../domain/sleep.ts";
 import type { ActionRecord } from "../domain/action-record.ts";
 import type { RunRecord } from "../domain/run.ts";
 
 /** LOGS_NOT_FOUND for one that may still come, which clients wait for; NO_LOGS for one that will not. */
-export function missingLog(run: RunRecord, { key, state }: ActionRecord, attempt: number): BoxkiteError {
+export function missingLog(
+  run: RunRecord,
+  { key, state, taskType }: ActionRecord,
+  attempt: number,
+): BoxkiteError {
   if (run.logsRemovedAt !== undefined) {
     const at = new Date(run.logsRemovedAt).toISOString();
     return new BoxkiteError(
@@ -24,8 +29,10 @@ export function missingLog(run: RunRecord, { key, state }: ActionRecord, attempt
     const last = `its last attempt is ${happened}`;
     return new BoxkiteError("NO_LOGS", `action ${key.action} has had no attempt ${attempt}: ${last}`);
   }
-  const why = state.source
-    ? "its result was taken over from another action"
-    : `it was never started${state.error === undefined ? "" : `. ${state.error.code}: ${textOf(state.error)}`}`;
+  const why = isSleep({ taskType })
+    ? "it is a sleep, which runs no program"
+    : state.source
+      ? "its result was taken over from another action"
+      : `it was never started${state.error === undefined ? "" : `. ${state.error.code}: ${textOf(state.error)}`}`;
   return new BoxkiteError("NO_LOGS", `attempt ${attempt} of action ${key.action} has no log: ${why}`);
 }

@@ -5,6 +5,7 @@
 import { toBinary } from "@bufbuild/protobuf";
 import type { AttemptStart } from "../domain/attempt-start.ts";
 import { BoxkiteError } from "../domain/errors.ts";
+import { isSleep } from "../domain/sleep.ts";
 import { actionKeyText, type ActionKey } from "../domain/ids.ts";
 import type { Principal } from "../domain/principal.ts";
 import type { StoredSpec } from "../domain/task.ts";
@@ -143,14 +144,11 @@ async function requireTask({ access, store }: ReproductionContext, by: Principal
     });
   const action = await requireAction(store, key);
   const spec = action.kind === "task" ? await store.getSpec(action.specDigest ?? "") : undefined;
-  if (spec !== undefined) return { run, action, spec };
-  throw new BoxkiteError(
-    "INVALID_ARGUMENT",
-    `action ${key.action} is a ${action.kind}, which runs no program`,
-    {
-      hint: `reproduce the task that made it: boxkite reproduce ${key.run}/${action.parent ?? ""}`,
-    },
-  );
+  if (spec !== undefined && !isSleep(action)) return { run, action, spec };
+  const kind = isSleep(action) ? "sleep" : action.kind;
+  throw new BoxkiteError("INVALID_ARGUMENT", `action ${key.action} is a ${kind}, which runs no program`, {
+    hint: `reproduce the task that made it: boxkite reproduce ${key.run}/${action.parent ?? ""}`,
+  });
 }
 
 function requestOf(body: string): BeginReproduction {

@@ -20,7 +20,8 @@ import { encodeActionId } from "./identifiers.ts";
 import { encodeCacheStatus, encodePhase } from "./phase.ts";
 import { encodeTime } from "./time.ts";
 
-export function encodeAttempt(attempt: AttemptRecord, isLast: boolean): ActionAttempt {
+/** `hasLog`: whether its task writes one. */
+export function encodeAttempt(attempt: AttemptRecord, isLast: boolean, hasLog = true): ActionAttempt {
   const last = attempt.transitions.at(-1);
   return create(ActionAttemptSchema, {
     attempt: attempt.attempt,
@@ -29,7 +30,7 @@ export function encodeAttempt(attempt: AttemptRecord, isLast: boolean): ActionAt
     ...(attempt.endedAt === undefined ? {} : { endTime: encodeTime(attempt.endedAt) }),
     ...(attempt.error === undefined ? {} : { errorInfo: encodeErrorInfo(attempt.error) }),
     // The log exists from the moment the attempt is supervised.
-    logsAvailable: attempt.image !== undefined || last !== undefined,
+    logsAvailable: hasLog && (attempt.image !== undefined || last !== undefined),
     outputs: create(OutputReferencesSchema, {
       outputUri: attempt.outputUri ?? "",
       reportUri: attempt.outputUri === undefined ? "" : `${attempt.outputUri}/report.html`,

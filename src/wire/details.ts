@@ -1,5 +1,6 @@
 /** Actions and runs as clients read them: in lists, in details, in the updates that a parent watches. */
 import { create, fromBinary } from "@bufbuild/protobuf";
+import { isSleep } from "../domain/sleep.ts";
 import { isTerminal } from "../domain/phase.ts";
 import { runPhase } from "../domain/run-status.ts";
 import type { ActionRecord } from "../domain/action-record.ts";
@@ -117,7 +118,9 @@ export function encodeActionDetails({ record, run, spec, attempts }: DetailSourc
     attempts:
       attempts.length === 0 && state.source
         ? [encodeTakenOver(record, state.source)]
-        : attempts.map((attempt) => encodeAttempt(attempt, attempt.attempt === state.attempt)),
+        : attempts.map((attempt) =>
+            encodeAttempt(attempt, attempt.attempt === state.attempt, !isSleep(record)),
+          ),
   });
 }
 
@@ -185,7 +188,7 @@ export function encodeUpdate(
   return create(ActionUpdateSchema, {
     actionId: encodeActionId(key),
     phase: encodePhase(state.phase),
-    outputUri: state.outputUri ?? expectedOutputUri,
+    outputUri: state.outputUri || expectedOutputUri,
     ...(state.error && isTerminal(state.phase) ? { error: encodeExecutionError(state.error) } : {}),
     ...(state.value ? { value: fromBinary(LiteralSchema, state.value) } : {}),
   });

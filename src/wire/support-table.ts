@@ -164,7 +164,7 @@ export const SUPPORT: Readonly<Record<string, FieldTable>> = {
     id: "inside",
     type: {
       // What a ReusePolicy makes of a task of Python is "actor".
-      only: ["python", "actor", "raw-container", "typescript"],
+      only: ["python", "actor", "raw-container", "typescript", "core-sleep"],
       refuse: (type) => no.taskType(String(type)),
     },
     metadata: "inside",

@@ -8,6 +8,7 @@ import type { SharedMemoryBytes, StoredSpec, TaskDefinition } from "../domain/ta
 import { NO_SETTINGS, type RunSettings } from "../domain/run.ts";
 import type { Backoff } from "../domain/backoff.ts";
 import type { ProjectKey } from "../domain/ids.ts";
+import { isSleepTask } from "../domain/sleep.ts";
 import { ownValue } from "../domain/own-value.ts";
 import type { Backoff as WireBackoff } from "./gen/flyteidl2/core/literals_pb.js";
 import type { SharedMemory, TaskMetadata, TaskTemplate } from "./gen/flyteidl2/core/tasks_pb.js";
@@ -23,6 +24,7 @@ import { decodeVariables, decodeWords, requireStartable } from "./program-start.
 import { refused, sdkWithoutTokens } from "./refusals.ts";
 import { decodeReuse, REUSABLE_TYPE } from "./reuse-policy.ts";
 import { requireShortName, requireShortTexts } from "./short-texts.ts";
+import { requireSleepShape } from "./sleep-task.ts";
 import { requireSupported, taskSubject } from "./support.ts";
 import { decodeDelay, decodeLimit } from "./time.ts";
 
@@ -40,6 +42,7 @@ export function encodeTaskSpec(stored: StoredSpec): TaskSpec {
 function definitionOf(spec: TaskSpec): TaskDefinition {
   const template = spec.taskTemplate;
   const subject = taskSubject(template?.id?.name);
+  if (template !== undefined && isSleepTask(template)) return sleepOf(spec, template, subject);
   if (template?.target.case !== "container" || template.target.value.image === "") {
     throw new BoxkiteError("INVALID_ARGUMENT", `${subject} names no image to run in`, {
       hint: "set image= of its flyte.TaskEnvironment (TypeScript: image)",
@@ -51,16 +54,9 @@ function definitionOf(spec: TaskSpec): TaskDefinition {
   const sharedMemoryBytes = shared && decodeSharedMemory(shared, subject);
   const reuse = decodeReuse(template, subject);
   const definition: TaskDefinition = {
-    name: requireShortName(template.id?.name ?? "", "the name of the task"),
-    version: requireShortName(template.id?.version ?? "", "the version of the task"),
-    shortName: spec.shortName,
-    // A policy changes neither the language nor the program.
-    type: template.type === REUSABLE_TYPE ? "python" : template.type,
-    environment: spec.environment?.name ?? "",
-    ...(template.metadata?.isEntrypoint && { isEntrypoint: true }),
+    ...commonOf(spec, template, subject),
     image: container.image,
     relatedImages: imagesInArguments(container.args),
-    inputs: (template.interface?.inputs?.variables ?? []).map(({ key }) => key),
     command: decodeWords(container.command, "command", subject),
     args: decodeWords(container.args, "argument", subject),
     env: decodeVariables(container.env, subject),
@@ -69,14 +65,43 @@ function definitionOf(spec: TaskSpec): TaskDefinition {
     ...(sharedMemoryBytes === undefined ? {} : { sharedMemoryBytes }),
     ...podTemplateOf(template),
     ...(reuse && { reuse }),
-    policy: decodeAttemptPolicy(template.metadata, subject),
-    ...cacheOf(template, subject),
     reads: bundleUris(template, container.args),
-    ...sentByOf(template),
-    ...sourceOf(spec),
   };
   requireStartable(definition, {});
   return definition;
+}
+
+/** Its container, with the image and the code that are named there, is never made. */
+function sleepOf(spec: TaskSpec, template: TaskTemplate, subject: string): TaskDefinition {
+  requireSleepShape(template, subject);
+  return {
+    ...commonOf(spec, template, subject),
+    image: "",
+    relatedImages: [],
+    command: [],
+    args: [],
+    env: {},
+    requests: {},
+    limits: {},
+    reads: [],
+  };
+}
+
+function commonOf(spec: TaskSpec, template: TaskTemplate, subject: string) {
+  return {
+    name: requireShortName(template.id?.name ?? "", "the name of the task"),
+    version: requireShortName(template.id?.version ?? "", "the version of the task"),
+    shortName: spec.shortName,
+    // A policy changes neither the language nor the program.
+    type: template.type === REUSABLE_TYPE ? "python" : template.type,
+    environment: spec.environment?.name ?? "",
+    ...(template.metadata?.isEntrypoint && { isEntrypoint: true }),
+    inputs: (template.interface?.inputs?.variables ?? []).map(({ key }) => key),
+    policy: decodeAttemptPolicy(template.metadata, subject),
+    ...cacheOf(template, subject),
+    ...sentByOf(template),
+    ...sourceOf(spec),
+  };
 }
 
 /** The package 2.0 speaks gRPC, which has no place for a path in its endpoint (seen with flyte 2.0.12). */

@@ -11,6 +11,7 @@ import type { TestContext } from "node:test";
 import { NO_RETRIES, type AttemptPolicy } from "../../src/domain/action.ts";
 import { newTaskState } from "../../src/domain/initial-state.ts";
 import { ROOT_ACTION } from "../../src/domain/ids.ts";
+import { acceptSleep } from "../../src/domain/sleep.ts";
 import type { Written } from "../../src/domain/outcome/evidence.ts";
 import type { Queues } from "../../src/domain/queue.ts";
 import { type ResourceAmounts, type TaskDefinition } from "../../src/domain/task.ts";
@@ -198,15 +199,16 @@ export function makeOrchestrator(
   });
 }
 
+/** With `sleepMs` in its policy it is a sleep. */
 export function newTask(name: string, parent: string | undefined, more: MoreOfTask, now: number): NewAction {
   const { requests = {}, policy = NO_RETRIES, queue, cache } = more;
   const definition: TaskDefinition = {
     name: "env.task",
     version: "1",
     shortName: "task",
-    type: "python",
+    type: policy.sleepMs === undefined ? "python" : "core-sleep",
     environment: "env",
-    image: "image:1",
+    image: policy.sleepMs === undefined ? "image:1" : "",
     relatedImages: [],
     command: [],
     args: ["a0", "{{.input}}"],
@@ -227,8 +229,8 @@ export function newTask(name: string, parent: string | undefined, more: MoreOfTa
     policy,
     queue,
     cache,
-    state: newTaskState(now, cache),
     grants: [],
+    ...(policy.sleepMs === undefined ? { state: newTaskState(now, cache) } : acceptSleep(policy, now, cache)),
   };
 }
 

@@ -5,7 +5,7 @@ import type { ExecutionOptions } from "../authoring/options.ts";
 import type { ActionState, AttemptPolicy } from "../../domain/action.ts";
 import { newTaskState } from "../../domain/initial-state.ts";
 import { isTerminal } from "../../domain/phase.ts";
-import { nextTimer, transition, type ActionEvent } from "../../domain/transition.ts";
+import { nextLimit, transition, type ActionEvent } from "../../domain/transition.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { within } from "../../lib/wait.ts";
 import { TaskMetadataSchema } from "../../wire/gen/flyteidl2/core/tasks_pb.js";
@@ -39,7 +39,7 @@ export class LocalAction {
     signal.throwIfAborted();
     if (isTerminal(this.#state.phase)) return false;
     const { notBefore } = this.#state;
-    const limit = nextTimer(this.#state, this.#policy);
+    const limit = nextLimit(this.#state, this.#policy);
     const until = Math.min(notBefore, limit?.at ?? notBefore);
     // More than once, because timers may fire a millisecond early.
     while (this.#clock.now() < until) await this.#clock.sleep(until - this.#clock.now(), { signal });
@@ -54,7 +54,7 @@ export class LocalAction {
 
   /** The result of the present attempt; undefined if a time limit passes first, which then ends the attempt. */
   async inTime<T extends object>(work: Promise<T>): Promise<T | undefined> {
-    const limit = nextTimer(this.#state, this.#policy);
+    const limit = nextLimit(this.#state, this.#policy);
     if (limit === undefined) return work;
     do {
       const result = await within(work, limit.at - this.#clock.now(), this.#clock);

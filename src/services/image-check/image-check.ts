@@ -9,7 +9,8 @@ import type { RunKey } from "../../domain/ids.ts";
 import type { RunNote } from "../../domain/run-note.ts";
 import type { RunRecord } from "../../domain/run.ts";
 import { isStrictImage } from "../../domain/strict-image.ts";
-import type { TaskDefinition } from "../../domain/task.ts";
+import { isSleepTask } from "../../domain/sleep.ts";
+import { imagesOf, type TaskDefinition } from "../../domain/task.ts";
 import { isTrustedRun } from "../../domain/trust.ts";
 import type { Executor } from "../../executors/executor.ts";
 import type { ImageChecker } from "../../executors/image-checker.ts";
@@ -143,7 +144,7 @@ export function createImageCheck(options: ImageCheckOptions): ImageCheck {
   const ofRun = async (run: UnpinnedRun, root: NewAction): Promise<CheckedRun> => {
     const definition = root.spec?.definition;
     if (definition === undefined) return { images: [], notes: [], whenRead: NOTHING_LATER };
-    const images = await orchestrator.resolveImages(run, [definition.image, ...definition.relatedImages]);
+    const images = await orchestrator.resolveImages(run, imagesOf(definition));
     const use = useOf(definition, run);
     const judged = await Promise.all(
       (checker === undefined ? [] : images).map(async (resolution) => {
@@ -205,7 +206,7 @@ export function createImageCheck(options: ImageCheckOptions): ImageCheck {
   return {
     ofRun,
     ofTask: async (run, definition) => {
-      if (checker === undefined) return;
+      if (checker === undefined || isSleepTask(definition)) return;
       const work = orchestrator
         .resolveImages(run, [definition.image])
         .then(async ([resolution]) => resolution && judge(resolution, useOf(definition, run)));
@@ -214,7 +215,7 @@ export function createImageCheck(options: ImageCheckOptions): ImageCheck {
     },
     ofChild: async (run, action) => {
       const definition = action.spec?.definition;
-      if (checker === undefined || definition === undefined) return NO_NOTES;
+      if (checker === undefined || definition === undefined || isSleepTask(definition)) return NO_NOTES;
       const { program, changesSearch: changes, available } = useOf(definition, run);
       const name = [run.id, program, changes, available.size, definition.image].join(" ");
       const known = checkedChildren.get(name);

@@ -181,9 +181,9 @@ export function insertAction(
   const { lastId } = database.run(
     `INSERT INTO actions (run_id, name, parent, kind, group_name, queue, spec_digest, detail, display_name, task_name,
        task_version, task_type, environment, input_uri, policy, created_at, phase, suspended, attempt, user_failures,
-       system_failures, queued_at, not_before, started_at, running_at, ended_at, reason, error, output_uri, value, abort_reason,
+       system_failures, queued_at, not_before, wake_at, started_at, running_at, ended_at, reason, error, output_uri, value, abort_reason,
        cache_status, source, timer_at, cache, cpu_cap, version, seq)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, 0)`,
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, 0)`,
     run.id,
     action.name,
     action.name === ROOT_ACTION ? null : (action.parent ?? ROOT_ACTION),
@@ -206,8 +206,11 @@ export function insertAction(
     action.cpuCap === undefined ? null : JSON.stringify(action.cpuCap),
   );
   database.run("UPDATE runs SET actions = actions + 1 WHERE id = ?", run.id);
-  for (const effect of action.effects ?? []) insertEffect(database, lastId, effect, action.state.createdAt);
+  for (const effect of action.effects ?? [])
+    if (effect.type !== "ended" || action.name === ROOT_ACTION)
+      insertEffect(database, lastId, effect, action.state.createdAt);
   for (const uri of action.grants) insertGrant(database, run.id, uri);
+  if (action.attempt) writeAttempt(database, lastId, action.attempt, action.state.createdAt);
   recordEvent(database, lastId, { ...action.state, at: action.state.createdAt, by });
   return readAction(database, lastId);
 }
@@ -226,7 +229,7 @@ export function advance(
   }
   const { changes } = database.run(
     `UPDATE actions SET phase = ?, suspended = ?, attempt = ?, user_failures = ?, system_failures = ?, queued_at = ?,
-       not_before = ?, started_at = ?, running_at = ?, ended_at = ?, reason = ?, error = ?, output_uri = ?, value = ?,
+       not_before = ?, wake_at = ?, started_at = ?, running_at = ?, ended_at = ?, reason = ?, error = ?, output_uri = ?, value = ?,
        abort_reason = ?, cache_status = ?, source = ?, timer_at = ?, version = version + 1
      WHERE id = ? AND version = ?`,
     ...stateValues(state),
@@ -235,7 +238,9 @@ export function advance(
     action.version,
   );
   if (changes === 0) return undefined;
-  for (const effect of change.effects) insertEffect(database, action.id, effect, change.at);
+  for (const effect of change.effects)
+    if (effect.type !== "ended" || endConcerns(database, action))
+      insertEffect(database, action.id, effect, change.at);
   if (state.endedAt !== undefined && state.cacheStatus === "populated")
     keepResult(database, action, state, change.at);
   for (const uri of change.grants ?? []) insertGrant(database, action.runId, uri);
@@ -256,6 +261,16 @@ export function recordAttempt(
   const { state } = readAction(database, action.id);
   recordEvent(database, action.id, { phase: state.phase, attempt: NO_ATTEMPT, at });
   return readAction(database, action.id);
+}
+
+/**
+ * Has anybody to hear of the end of this action: receivers of that of a run, actions that wait for the same result, a parent
+ * that gave its capacity back? A parent that does so later finds out by itself (effect `resume`).
+ */
+function endConcerns(database: Database, { runId, parent, cache }: ActionRecord): boolean {
+  if (parent === undefined || cache !== undefined) return true;
+  const isParked = `SELECT 1 FROM actions WHERE run_id = ? AND ${IS_NAMED} AND suspended = 'parked'`;
+  return database.get(isParked, runId, parent) !== undefined;
 }
 
 function insertEffect(database: Database, id: number, effect: Effect, at: number): void {
@@ -300,6 +315,7 @@ function stateValues(state: ActionState) {
     state.systemFailures,
     state.queuedAt,
     state.notBefore,
+    state.wakeAt ?? null,
     state.startedAt ?? null,
     state.runningAt ?? null,
     state.endedAt ?? null,

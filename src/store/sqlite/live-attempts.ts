@@ -1,9 +1,7 @@
 /** Attempts that have not ended. */
 import type { Store } from "../store.ts";
 import type { Database } from "./database.ts";
-import { IS_NAMED, text } from "./rows.ts";
-
-const LIVE = "(phase IN ('initializing', 'running') OR suspended = 'waiting')";
+import { IS_NAMED, LIVE, text } from "./rows.ts";
 
 export function liveAttempts(database: Database): Pick<Store, "isLive" | "liveAttemptsBefore"> {
   return {

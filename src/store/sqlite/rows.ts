@@ -67,6 +67,9 @@ export const UPDATED_AT = "(SELECT events.at FROM events WHERE events.seq = acti
  */
 export const IS_NAMED = "actions.name = +?";
 
+/** With an attempt at an executor; exactly as in the partial index, or SQLite does not use that. */
+export const LIVE = "((phase IN ('initializing', 'running') OR suspended = 'waiting') AND wake_at IS NULL)";
+
 export const ACTION_COLUMNS = "actions.*, runs.project, runs.domain, runs.name AS r_name";
 
 export function toAction(row: Row): ActionRecord {
@@ -110,6 +113,7 @@ function toState(row: Row): ActionState {
     createdAt: row["created_at"] as number,
     queuedAt: row["queued_at"] as number,
     notBefore: row["not_before"] as number,
+    wakeAt: optionalNumber(row["wake_at"]),
     startedAt: optionalNumber(row["started_at"]),
     runningAt: optionalNumber(row["running_at"]),
     endedAt: optionalNumber(row["ended_at"]),

@@ -7,12 +7,12 @@ import type { OnChange } from "../reader.ts";
 import type { Demand, Store, Work } from "../store.ts";
 import { advance, recordAttempt } from "./actions.ts";
 import type { Database, Row } from "./database.ts";
-import { ACTION_COLUMNS, json, text, toAction } from "./rows.ts";
+import { ACTION_COLUMNS, json, LIVE, text, toAction } from "./rows.ts";
 
 const FROM = "actions JOIN runs ON runs.id = actions.run_id";
-/** Both exactly as in the partial indexes, or SQLite does not use those. */
-const QUEUED = "(phase IN ('queued', 'waiting_for_resources') AND suspended IS NOT 'waiting')";
-const LIVE = "(phase IN ('initializing', 'running') OR suspended = 'waiting')";
+/** Exactly as in the partial indexes, or SQLite does not use those. */
+const QUEUED =
+  "(phase IN ('queued', 'waiting_for_resources') AND suspended IS NOT 'waiting' AND wake_at IS NULL)";
 /** Two attempts of one action never run at once, not even while the engine does not answer a request to end the first. */
 const HELD = `EXISTS (SELECT 1 FROM effects WHERE effects.action_id = actions.id
   AND effect ->> 'type' IN ('stopAttempt', 'releaseAttempt'))`;
@@ -125,7 +125,7 @@ function work(database: Database, owner: string, fence: number, notify: OnChange
           `UPDATE actions SET created_at = created_at - behind, queued_at = queued_at - behind,
                not_before = iif(not_before = ?1, not_before, not_before - behind),
                started_at = started_at - behind, running_at = running_at - behind,
-               timer_at = timer_at - behind, version = version + 1
+               timer_at = timer_at - behind, wake_at = wake_at - behind, version = version + 1
              FROM (
                SELECT id AS behind_id,
                  max(created_at, queued_at, coalesce(started_at, 0), coalesce(running_at, 0)) - ?2 AS behind
