@@ -1,4 +1,5 @@
 /** What the action runs: its image down to the digest, its task, and what it asks for. */
+import { launchLimitsText } from "../domain/launch-limits.ts";
 import type { ResourceAmounts } from "../domain/task.ts";
 import { pinOf, type ResolvedImage } from "../domain/image.ts";
 import type { ActionView } from "./action-view.ts";
@@ -35,7 +36,7 @@ function whereFound({ source, note }: ResolvedImage): string {
   return note === undefined ? source : `${source} (${note})`;
 }
 
-export function taskSection({ spec, record }: ActionView): Html {
+export function taskSection({ spec, record, run }: ActionView): Html {
   if (spec === undefined) return NOTHING;
   const { definition } = spec;
   const { policy } = record;
@@ -61,6 +62,10 @@ export function taskSection({ spec, record }: ActionView): Html {
       ["Longest wait", duration(policy.queuedTimeoutMs)],
       ["Longest run", duration(policy.maxRuntimeMs)],
       ["Deadline", duration(policy.deadlineMs)],
+      [
+        "Children",
+        definition.type === "python" && launchLimitsText({ ...run.settings.env, ...definition.env }),
+      ],
       ["Cache version", code(definition.cache?.version)],
     ])}
     ${
