@@ -118,4 +118,6 @@ export interface NodeFacts {
   readonly version?: string;
   /** Of the package boxkite that `a0-ts` belongs to. */
   readonly boxkite?: string;
+  /** Which protocol of workers that package knows: domain/worker-protocol.ts. Undefined: it has no `a0-ts --worker`. */
+  readonly workers?: number;
 }

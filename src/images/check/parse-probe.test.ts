@@ -34,6 +34,7 @@ const VENV = frames(`
   node-path /usr/bin/node
   node version=24.1.0
   node boxkite=0.1.0
+  node workers=1
   python-path /opt/venv/bin/python
   python-path /opt/venv/bin/python
   python version=3.11.7
@@ -69,7 +70,7 @@ test("facts are read from the lines of a probe", () => {
       },
       { path: "/usr/bin/python3", hasA0: false, packages: {} },
     ],
-    node: { path: "/usr/bin/node", version: "24.1.0", boxkite: "0.1.0" },
+    node: { path: "/usr/bin/node", version: "24.1.0", boxkite: "0.1.0", workers: 1 },
     a0Interpreter: "/opt/venv/bin/python3",
     caBundle: "/etc/ssl/certs/ca-certificates.crt",
     libc: "glibc",

@@ -112,11 +112,12 @@ function pythonsOf(frames: readonly ProbeFrame[]): PythonFacts[] {
 
 function nodeOf(path: string | undefined, details: readonly string[]): NodeFacts | undefined {
   if (path === undefined) return undefined;
-  const { version, boxkite } = entriesOf(details, "=", 16);
+  const { version, boxkite, workers } = entriesOf(details, "=", 16);
   return {
     path,
     ...(version !== undefined && { version }),
     ...(boxkite !== undefined && { boxkite }),
+    ...(workers !== undefined && /^\d+$/u.test(workers) && { workers: Number(workers) }),
   };
 }
 

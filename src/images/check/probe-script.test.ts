@@ -1,13 +1,14 @@
 /** The shell script of a probe, in the shells of this machine. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite, test } from "node:test";
+import { WORKER_PROTOCOL } from "../../domain/worker-protocol.ts";
 import { parseProbe } from "./parse-probe.ts";
 import { ProbeFrames } from "./probe-frames.ts";
-import { pythonProbe, shellProbe } from "./probe-script.ts";
+import { nodeProbe, pythonProbe, shellProbe } from "./probe-script.ts";
 
 const NONCE = "f00dfeed";
 const SHELLS = ["/bin/sh", "/bin/bash", "/bin/dash", "/bin/busybox"];
@@ -87,4 +88,30 @@ test("a Python that is started by its path says the rest", { skip: noPython }, a
   assert.equal(python?.path, "/usr/bin/python3");
   assert.match(python?.version ?? "", /^3\.\d+\.\d+$/u);
   assert.equal(python?.packages["demo-package"], "1.2");
+});
+
+test("a Node says which boxkite a0-ts belongs to, and whether that knows workers", async (t) => {
+  const root = await mkdtemp(join(tmpdir(), "boxkite-probe-"));
+  t.after(() => rm(root, { recursive: true }));
+  const ask = async (manifest: object) => {
+    await writeFile(join(root, "package.json"), JSON.stringify(manifest));
+    await mkdir(join(root, "bin"), { recursive: true });
+    await writeFile(join(root, "bin/a0-ts"), "");
+    const args = nodeProbe(NONCE, join(root, "bin/a0-ts"));
+    return read(spawnSync(process.execPath, args).stdout).node;
+  };
+  const path = process.execPath;
+  const version = process.versions.node;
+  assert.deepEqual(await ask({ name: "other", version: "1.0.0" }), { path, version });
+  const older = { name: "boxkite", version: "0.1.0" };
+  assert.deepEqual(await ask(older), { path, version, boxkite: "0.1.0" });
+  const own = { ...older, boxkite: { workers: WORKER_PROTOCOL } };
+  assert.deepEqual(await ask(own), { path, version, boxkite: "0.1.0", workers: WORKER_PROTOCOL });
+});
+
+test("this package says that it knows workers", async () => {
+  const manifest = JSON.parse(
+    await readFile(join(import.meta.dirname, "../../../package.json"), "utf8"),
+  ) as object;
+  assert.deepEqual("boxkite" in manifest && manifest.boxkite, { workers: WORKER_PROTOCOL });
 });

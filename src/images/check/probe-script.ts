@@ -211,7 +211,7 @@ if sys.argv[3:] == ["all"]:
     say("end", "")
 `;
 
-/** Its version, and that of the package boxkite that a0-ts belongs to. */
+/** Its version, and that of the package boxkite that a0-ts belongs to, with what its package.json says of workers. */
 const NODE_PROGRAM = `
 const [n, program, all] = process.argv.slice(-3);
 const write = (key, value) => console.log(n + " " + key + " " + value);
@@ -223,8 +223,11 @@ try {
   for (let d = path.dirname(fs.realpathSync(program)); d !== path.dirname(d); d = path.dirname(d)) {
     const file = path.join(d, "package.json");
     if (!fs.existsSync(file)) continue;
-    const { name, version } = JSON.parse(fs.readFileSync(file, "utf8"));
-    if (name === "boxkite") say("boxkite", version);
+    const { name, version, boxkite } = JSON.parse(fs.readFileSync(file, "utf8"));
+    if (name === "boxkite") {
+      say("boxkite", version);
+      if (boxkite && boxkite.workers) say("workers", boxkite.workers);
+    }
     break;
   }
 } catch {}

@@ -1,0 +1,60 @@
+/**
+ * What the server and a worker say to each other: one JSON object per line, over a Unix socket on which the worker
+ * listens. A worker has one client at a time; a new connection replaces the one before, and is told everything that is
+ * not over yet. Nothing depends on a connection: attempts go on without one.
+ *
+ * A worker's directory is mounted into its container at WORKER_PATH:
+ *
+ *   socket              where it listens; exists from when it is ready
+ *   attempts/ID/stdout  of each attempt, unless the mode is one_shot, whose output is that of the container
+ *   attempts/ID/stderr
+ *   attempts/ID/exit    its exit code as a decimal number (128 + n: ended by signal n), written atomically when it is over
+ */
+import type { WorkerMode } from "./warm-start.ts";
+
+/**
+ * The version of all this. A package `boxkite` that has `a0-ts --worker` names it in its package.json as `boxkite.workers`,
+ * so that it can be read before one is started.
+ */
+export const WORKER_PROTOCOL = 1;
+
+/** Where containers have the worker's directory. */
+export const WORKER_PATH = "/run/boxkite/worker";
+
+/** To the worker. */
+export type Order =
+  /** Start an attempt. Given again for an id that is known, it changes nothing. */
+  | {
+      readonly op: "start";
+      /** Of the attempt, unique for this worker: letters, digits and `-`. */
+      readonly id: string;
+      /** Of `a0` or `a0-ts`, without that word. */
+      readonly args: readonly string[];
+      /** Variables of this attempt beyond those of the container. */
+      readonly env: Readonly<Record<string, string>>;
+    }
+  /** Sent to all processes of the attempt; `TERM` or `KILL`. */
+  | { readonly op: "signal"; readonly id: string; readonly signal: "TERM" | "KILL" };
+
+/** From the worker. */
+export type Report =
+  /** The first line of each connection. */
+  | {
+      readonly event: "ready";
+      readonly mode: WorkerMode;
+      /** Of the interpreter, and of flyte or boxkite. */
+      readonly runtime: string;
+      readonly sdk: string;
+      /** Attempts that have started; of those that are over, the exit file is there. */
+      readonly known: readonly string[];
+    }
+  /** The attempt's own code may run from now on. */
+  | { readonly event: "started"; readonly id: string }
+  /** It is over; code as in the exit file. Not sent in mode one_shot: there the container ends. */
+  | { readonly event: "exited"; readonly id: string; readonly code: number }
+  /** It takes no further attempts, and why: the process has changed in a way that the next one would notice. */
+  | { readonly event: "spoiled"; readonly reason: string };
+
+export function encodeOrder(order: Order): string {
+  return `${JSON.stringify(order)}\n`;
+}
