@@ -6,6 +6,9 @@ import { pipeline } from "node:stream/promises";
 import { gunzipSync } from "node:zlib";
 import type { Storage } from "../client/storage/storage.ts";
 
+/** By marker file: attempts that share a process may need the same bundle at the same time. */
+const extractions = new Map<string, Promise<void>>();
+
 /**
  * Unpacks the bundle into its destination. If the marker file exists this has been done already: by an earlier
  * action in the same container, or by the platform when it created the container.
@@ -17,6 +20,16 @@ export async function extractBundle(
   const destination = resolve(bundle.destination);
   const marker = join(destination, `.${basename(bundle.uri)}.extracted`);
   if (existsSync(marker)) return;
+  const running = extractions.get(marker);
+  if (running !== undefined) return running;
+  const extraction = unpackInto(destination, storage, bundle.uri)
+    .then(() => writeFileSync(marker, ""))
+    .finally(() => extractions.delete(marker));
+  extractions.set(marker, extraction);
+  return extraction;
+}
+
+async function unpackInto(destination: string, storage: Storage, uri: string): Promise<void> {
   const { extract } = await import("tar-stream");
   const unpack = extract();
   unpack.on("entry", (header, stream, next) => {
@@ -38,7 +51,6 @@ export async function extractBundle(
     });
     stream.resume();
   });
-  const bytes = gunzipSync(await storage.read(bundle.uri));
+  const bytes = gunzipSync(await storage.read(uri));
   await pipeline(Readable.from([bytes]), unpack);
-  writeFileSync(marker, "");
 }

@@ -1,20 +1,19 @@
 /** `a0-ts`: the program that a task container runs. */
 import { writeSync } from "node:fs";
 import { parseArguments, UsageError, type RuntimeArguments } from "./arguments.ts";
-import { runAction, type Outcome } from "./run-action.ts";
+import {
+  EXIT_CODES,
+  EXIT_CRASH,
+  EXIT_TERMINATED,
+  EXIT_USAGE,
+  exitNotice,
+  GRACE_MS,
+  runAction,
+} from "./run-action.ts";
 import { openStorage } from "../client/storage/storage.ts";
 import { systemClock } from "../lib/clock.ts";
 import { orAborted } from "../lib/wait.ts";
 import { ActionAbortedError } from "../sdk/authoring/errors.ts";
-
-/** As in Python's `a0`: an error of the task is none of the process; the platform reads error.pb. */
-const EXIT_CODES: Readonly<Record<Outcome, number>> = { succeeded: 0, failed: 0, unloadable: 1 };
-const EXIT_USAGE = 2;
-const EXIT_CRASH = 1;
-const EXIT_TERMINATED = 143;
-
-/** How long a task may take to end after SIGTERM. */
-const GRACE_MS = 10_000;
 
 /** Whether the process ends by `exit` below, and not by a call of the task's own. */
 const ending = { isOurs: false };
@@ -22,6 +21,11 @@ const ending = { isOurs: false };
 async function main(): Promise<number> {
   let given: RuntimeArguments;
   try {
+    if (process.argv[2] === "--worker") {
+      const { serveAttempts } = await import("./worker/serve.ts");
+      const code = await serveAttempts(process.argv.slice(3));
+      if (code !== undefined) return code;
+    }
     given = parseArguments(process.argv.slice(2), process.env);
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
@@ -30,7 +34,8 @@ async function main(): Promise<number> {
   }
   process.setSourceMapsEnabled(true);
   process.once("exit", (code) => {
-    if (!ending.isOurs) reportForeignExit(code);
+    // Nothing can be recorded any more: the log has to say what happened.
+    if (!ending.isOurs) writeSync(2, exitNotice(code));
   });
   const crash = (error: unknown): void => {
     // An error that nobody handled: the process cannot go on, but the error is recorded.
@@ -64,14 +69,6 @@ async function main(): Promise<number> {
 function exit(code: number): void {
   ending.isOurs = true;
   process.stdout.write("", () => process.stderr.write("", () => process.exit(code)));
-}
-
-/** Nothing can be recorded any more: the log has to say what happened. The caller is in the stack of the event. */
-function reportForeignExit(code: number): void {
-  const frames = (new Error("exit").stack ?? "").split("\n").map((line) => line.trim());
-  const call = frames.findIndex((line) => line.startsWith("at process.exit "));
-  const caller = call === -1 ? "" : (frames[call + 1] ?? "");
-  writeSync(2, `a0-ts: process.exit(${code}) was called before the task had ended ${caller}\n`);
 }
 
 main().then(exit, (error: unknown) => {

@@ -32,6 +32,23 @@ import {
  */
 export type Outcome = "succeeded" | "failed" | "unloadable";
 
+/** As in Python's `a0`: an error of the task is none of the process; the platform reads error.pb. */
+export const EXIT_CODES: Readonly<Record<Outcome, number>> = { succeeded: 0, failed: 0, unloadable: 1 };
+export const EXIT_USAGE = 2;
+export const EXIT_CRASH = 1;
+export const EXIT_TERMINATED = 143;
+
+/** How long a task may take to end after SIGTERM. */
+export const GRACE_MS = 10_000;
+
+/** For the log of a task that called `process.exit`. The caller is in the stack, also in an event of that call. */
+export function exitNotice(code: number): string {
+  const frames = (new Error("exit").stack ?? "").split("\n").map((line) => line.trim());
+  const call = frames.findIndex((line) => /^at process\.exit |^at process\.\S+ \[as exit\]/u.test(line));
+  const caller = call === -1 ? "" : (frames[call + 1] ?? "");
+  return `a0-ts: process.exit(${code}) was called before the task had ended ${caller}\n`;
+}
+
 /** Keys of the context that the platform reserves; they are not passed to the task. */
 const KICKOFF_TIME_INPUT = "_u_kickoff_time_input_arg";
 const RESERVED = new Set([KICKOFF_TIME_INPUT, "_u_produced_artifacts"]);
@@ -40,8 +57,8 @@ export async function runAction(
   given: RuntimeArguments,
   env: Environment,
   signal: AbortSignal,
+  storage: Storage = openStorage(env),
 ): Promise<Outcome> {
-  const storage = openStorage(env);
   const state = sharedState();
   state.inContainer = true;
   let definition: TaskDefinition;
@@ -61,7 +78,7 @@ export async function runAction(
   let context: ActiveContext | undefined;
   try {
     const inputs = await reading;
-    context = makeContext(given, definition, inputs, controller, signal);
+    context = { ...makeContext(given, definition, inputs, controller, signal), env };
     const known = publicContext(context);
     const parsed = await decodeInputs(definition.fullName, definition.interface, inputs);
     const returned = await state.storage.run(context, async () => definition.fn(parsed as never, known));

@@ -1,25 +1,14 @@
 /** `a0-ts` as a platform starts it, with files instead of an object store, and no server. */
 import assert from "node:assert/strict";
-import { execFileSync, spawn } from "node:child_process";
-import { once } from "node:events";
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
-import { test, type TestContext } from "node:test";
+import { execFileSync } from "node:child_process";
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { create } from "@bufbuild/protobuf";
 import { packBundle } from "../../src/sdk/start/bundle.ts";
-import { ErrorDocumentSchema, type ContainerError } from "../../src/wire/gen/flyteidl2/core/execution_pb.js";
-import { InputsSchema, OutputsSchema, type Inputs } from "../../src/wire/gen/flyteidl2/task/common_pb.js";
-import { encodeLiteral } from "../../src/wire/literals/encode.ts";
+import { InputsSchema } from "../../src/wire/gen/flyteidl2/task/common_pb.js";
+import { makeFolder, oneInteger, startCold as start } from "./helpers/attempt.ts";
 
 const root = join(import.meta.dirname, "../..");
 
@@ -58,102 +47,6 @@ export const reports = env.task({ name: "reports", inputs: { n: z.int() }, repor
 export const knows = env.task({ name: "knows", secrets: ["api-key"], output: z.string() }, async () => flyte.secret("api-key"));
 export const strict = env.task({ name: "strict", inputs: { n: z.int().max(3) } }, async () => undefined);
 `;
-
-interface Ended {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-  readonly outputs: string | number | bigint | undefined;
-  readonly error: ContainerError | undefined;
-  readonly report: string | undefined;
-}
-
-interface Start {
-  readonly export: string;
-  readonly module?: string;
-  readonly inputs?: Inputs;
-  readonly args?: readonly string[];
-  readonly env?: NodeJS.ProcessEnv;
-  readonly onLine?: (line: string, kill: (signal: NodeJS.Signals) => void) => void;
-}
-
-function makeFolder(t: TestContext, files: Readonly<Record<string, string>>): string {
-  const folder = mkdtempSync(join(tmpdir(), "boxkite-runtime-"));
-  t.after(() => rmSync(folder, { recursive: true, force: true }));
-  for (const [name, text] of Object.entries(files)) {
-    mkdirSync(dirname(join(folder, name)), { recursive: true });
-    writeFileSync(join(folder, name), text);
-  }
-  return folder;
-}
-
-async function start(cwd: string, options: Start): Promise<Ended> {
-  const work = mkdtempSync(join(cwd, "attempt-"));
-  const inputs = join(work, "inputs.pb");
-  writeFileSync(inputs, toBinary(InputsSchema, options.inputs ?? create(InputsSchema)));
-  const out = join(work, "out");
-  const given = {
-    "--inputs": inputs,
-    "--outputs-path": out,
-    "--version": "v",
-    "--raw-data-path": join(work, "raw"),
-    "--checkpoint-path": join(work, "checkpoint"),
-    "--prev-checkpoint": '""',
-    "--run-name": "{{.runName}}",
-    "--name": "{{.actionName}}",
-    "--run-start-time": "2026-01-02T03:04:05Z",
-  };
-  const resolver = ["--resolver", "ts", "mod", options.module ?? "tasks.ts", "export", options.export];
-  const args = [...Object.entries(given).flat(), ...(options.args ?? []), ...resolver];
-  const child = spawn(process.execPath, [join(root, "bin/a0-ts.cjs"), ...args], {
-    cwd,
-    stdio: ["ignore", "pipe", "pipe"],
-    env: {
-      PATH: process.env["PATH"],
-      NODE_DISABLE_COMPILE_CACHE: "1",
-      _U_RUN_BASE: work,
-      _U_ORG_NAME: "local",
-      ACTION_NAME: "a0",
-      RUN_NAME: "r",
-      FLYTE_INTERNAL_EXECUTION_PROJECT: "p",
-      FLYTE_INTERNAL_EXECUTION_DOMAIN: "d",
-      ...options.env,
-    },
-  });
-  let stdout = "";
-  let stderr = "";
-  child.stdout.setEncoding("utf8").on("data", (text: string) => {
-    stdout += text;
-    options.onLine?.(text, (signal) => child.kill(signal));
-  });
-  child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
-  const [code] = (await once(child, "close")) as [number | null];
-  return {
-    code,
-    stdout,
-    stderr,
-    outputs: readOutput(join(out, "outputs.pb")),
-    error: readError(join(out, "error.pb")),
-    report: existsSync(join(out, "report.html")) ? readFileSync(join(out, "report.html"), "utf8") : undefined,
-  };
-}
-
-function readOutput(path: string): Ended["outputs"] {
-  if (!existsSync(path)) return undefined;
-  const [first] = fromBinary(OutputsSchema, readFileSync(path)).literals;
-  const scalar = first?.value?.value.case === "scalar" ? first.value.value.value.value : undefined;
-  const value = scalar?.case === "primitive" ? scalar.value.value.value : undefined;
-  return typeof value === "object" ? value.seconds : typeof value === "boolean" ? undefined : value;
-}
-
-function readError(path: string): ContainerError | undefined {
-  return existsSync(path) ? fromBinary(ErrorDocumentSchema, readFileSync(path)).error : undefined;
-}
-
-const oneInteger = (n: number): Inputs =>
-  create(InputsSchema, {
-    literals: [{ name: "n", value: encodeLiteral(n, { kind: "integer", bigint: false }, "n") }],
-  });
 
 test("a task's outputs are written, and the process ends well", async (t) => {
   const folder = makeFolder(t, { "tasks.ts": TASKS, "package.json": '{"type":"module"}' });

@@ -3,6 +3,9 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { BlobNotFoundError, type Storage } from "./storage-type.ts";
 
+/** Of this process: two at a time may be to the same path. */
+let writes = 0;
+
 /** Local files, or files in a folder that all task containers mount at the same path. */
 export class FileStorage implements Storage {
   async read(uri: string): Promise<Uint8Array> {
@@ -17,7 +20,7 @@ export class FileStorage implements Storage {
     const path = pathOf(uri);
     await mkdir(dirname(path), { recursive: true });
     // Renamed when complete, so that a reader never sees a part of it.
-    const temporary = `${path}.${process.pid}.tmp`;
+    const temporary = `${path}.${process.pid}-${++writes}.tmp`;
     await writeFile(temporary, bytes);
     await rename(temporary, path);
   }

@@ -22,10 +22,12 @@ const PART_BYTES = 64 << 20;
 /** More than a listing of 1000 keys of maximum length with every byte escaped. */
 const MAX_ANSWER_BYTES = 4 << 20;
 
+/** Of all storages of this process: the next one begins with the connections that the one before has opened. */
+const agent = new Agent({ keepAlive: true });
+
 export class S3Storage implements Storage {
   readonly #settings: S3Settings;
   readonly #clock: Clock;
-  readonly #agent = new Agent({ keepAlive: true });
 
   constructor(settings: S3Settings, clock: Clock) {
     this.#settings = settings;
@@ -152,7 +154,7 @@ export class S3Storage implements Storage {
         path: `${encodeUriPath(path)}?${canonicalQuery(query)}`,
         method,
         headers: { ...headers },
-        ...(secure ? {} : { agent: this.#agent }),
+        ...(secure ? {} : { agent }),
       });
       request.on("response", resolve);
       request.on("error", reject);

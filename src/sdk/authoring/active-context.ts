@@ -5,6 +5,7 @@ import type { TraceDefinition } from "./trace.ts";
 import type { ConditionRequest } from "./condition.ts";
 import type { InitializedConfig } from "./config.ts";
 import type { NamingScope } from "./call-counter.ts";
+import type { Environment } from "../../client/config-file.ts";
 import type { BlobStore } from "../../client/storage/blob-store-type.ts";
 
 export type { BlobStore };
@@ -18,6 +19,8 @@ export interface ActiveContext extends Omit<TaskContext, "custom"> {
   readonly inTrace: boolean;
   readonly controller: Controller;
   readonly report: ReportDocument;
+  /** Variables of the attempt, where its process runs others, too. @default those of the process */
+  readonly env?: Environment;
 }
 
 /** The pieces of an action's report, by tab. */

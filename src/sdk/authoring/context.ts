@@ -1,6 +1,7 @@
 /** What a task may know about its own run. */
 import type { ActiveContext } from "./active-context.ts";
 import { NotInTaskError } from "./errors.ts";
+import type { Environment } from "../../client/config-file.ts";
 import { sharedState } from "./state.ts";
 import type { TaskContext } from "./task-context.ts";
 
@@ -23,6 +24,11 @@ export function contextOrDetached(taskName: string): TaskContext {
     custom: {},
     signal: new AbortController().signal,
   };
+}
+
+/** The variables of the running task; elsewhere those of the process. */
+export function currentEnvironment(): Environment {
+  return sharedState().storage.getStore()?.env ?? process.env;
 }
 
 export function activeContext(what: string): ActiveContext {

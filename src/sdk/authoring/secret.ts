@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { currentEnvironment } from "./context.ts";
 import { secretVariable, type SecretRequest } from "./options.ts";
 
 const MOUNT = "/etc/flyte/secrets";
@@ -11,7 +12,7 @@ const MOUNT = "/etc/flyte/secrets";
 export function secret(request: string | SecretRequest): string {
   const wanted = typeof request === "string" ? { key: request } : request;
   const variable = secretVariable(wanted);
-  const value = variable === undefined ? undefined : process.env[variable];
+  const value = variable === undefined ? undefined : currentEnvironment()[variable];
   if (value !== undefined) return value;
   const path = wanted.group === undefined ? join(MOUNT, wanted.key) : join(MOUNT, wanted.group, wanted.key);
   try {

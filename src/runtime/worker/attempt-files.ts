@@ -1,0 +1,41 @@
+/** The files of an attempt in a resident worker: its output and its exit code (domain/worker-protocol.ts). */
+import { appendFileSync, closeSync, mkdirSync, openSync, renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+export type OutputName = "stdout" | "stderr";
+
+export class AttemptFiles {
+  readonly #directory: string;
+  readonly #descriptors: Readonly<Record<OutputName, number>>;
+  #isOpen = true;
+
+  constructor(directory: string) {
+    this.#directory = directory;
+    mkdirSync(directory, { recursive: true });
+    this.#descriptors = {
+      stdout: openSync(join(directory, "stdout"), "a"),
+      stderr: openSync(join(directory, "stderr"), "a"),
+    };
+  }
+
+  /** Of the open file, for child processes. */
+  descriptor(name: OutputName): number {
+    return this.#descriptors[name];
+  }
+
+  /** Synchronous, as writes to a pipe are in a process of its own: the order stays, and nothing is lost at the end. */
+  append(name: OutputName, bytes: Uint8Array | string): void {
+    if (this.#isOpen) appendFileSync(this.#descriptors[name], bytes);
+  }
+
+  /** Nothing is written after it. */
+  close(exitCode: number): void {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    closeSync(this.#descriptors.stdout);
+    closeSync(this.#descriptors.stderr);
+    const file = join(this.#directory, "exit");
+    writeFileSync(`${file}.tmp`, String(exitCode));
+    renameSync(`${file}.tmp`, file);
+  }
+}

@@ -1,0 +1,143 @@
+/** One attempt in a resident worker: what a process of its own would be. */
+import { fencedStorage } from "./fenced-storage.ts";
+import type { AttemptFiles } from "./attempt-files.ts";
+import { parseArguments, UsageError, type RuntimeArguments } from "../arguments.ts";
+import { recordFailure } from "../record-failure.ts";
+import {
+  EXIT_CODES,
+  EXIT_CRASH,
+  EXIT_TERMINATED,
+  EXIT_USAGE,
+  GRACE_MS,
+  exitNotice,
+  runAction,
+  type Outcome,
+} from "../run-action.ts";
+import type { Environment } from "../../client/config-file.ts";
+import { openStorage } from "../../client/storage/storage.ts";
+import type { Clock } from "../../lib/clock.ts";
+import { ActionAbortedError } from "../../sdk/authoring/errors.ts";
+
+const EXIT_KILLED = 137;
+/** Node keeps the failure of a module, also where its reason has gone. */
+const UNLOADABLE = "the module of a task could not be loaded";
+const UNHANDLED = "a task had an error that nobody handled";
+const OVER = new Error("the attempt is over");
+
+/** How an attempt ended. */
+export interface AttemptOver {
+  readonly code: number;
+  /** Why no other one may follow in this process: its code may still run, or its module cannot be used again. */
+  readonly spoils?: string;
+}
+
+export interface AttemptStart {
+  readonly args: readonly string[];
+  /** All variables. */
+  readonly env: Environment;
+  readonly files: AttemptFiles;
+  /** Why code of this version cannot run here; undefined where it can. */
+  readonly refusal: (given: RuntimeArguments) => string | undefined;
+}
+
+export class ResidentAttempt {
+  readonly files: AttemptFiles;
+  /** Resolves when it is over, however that happened. */
+  readonly over: Promise<AttemptOver>;
+  readonly #start: AttemptStart;
+  readonly #clock: Clock;
+  readonly #abort = new AbortController();
+  /** Aborts when nothing that its code still does may have an effect. */
+  readonly #fence = new AbortController();
+  readonly #over = Promise.withResolvers<AttemptOver>();
+  #given: RuntimeArguments | undefined;
+  #isOver = false;
+
+  constructor(start: AttemptStart, clock: Clock) {
+    this.#start = start;
+    this.#clock = clock;
+    this.files = start.files;
+    this.over = this.#over.promise;
+  }
+
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  /** To be called in the asynchronous context of the attempt. Never rejects. */
+  async run(): Promise<void> {
+    try {
+      const given = this.#parse();
+      if (given === undefined) return;
+      const { env } = this.#start;
+      const storage = fencedStorage(openStorage(env), this.#fence.signal);
+      const outcome = await runAction(given, env, this.#abort.signal, storage);
+      this.#end({ code: this.#codeOf(outcome), ...(outcome === "unloadable" && { spoils: UNLOADABLE }) });
+    } catch (error) {
+      this.#write(`a0-ts: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+      this.#end({ code: EXIT_CRASH, spoils: "the runtime failed" });
+    }
+  }
+
+  /** Aborts its signal; after the grace period it is over, whatever its code does. */
+  terminate(): void {
+    if (this.#abort.signal.aborted) return;
+    this.#abort.abort(new ActionAbortedError("the platform ends this action"));
+    const timer = this.#clock.timer(GRACE_MS, () =>
+      this.#finish({ code: EXIT_TERMINATED, spoils: "a task went on after its grace period" }),
+    );
+    void this.over.then(() => timer.cancel());
+  }
+
+  kill(): void {
+    this.#finish({ code: EXIT_KILLED, spoils: "a task was killed" });
+  }
+
+  /** By `process.exit`: nothing can be recorded any more, and the log has to say what happened. */
+  exit(code: number): void {
+    this.#write(exitNotice(code));
+    this.#end({ code, spoils: "a task called process.exit" });
+  }
+
+  /** An error that nobody handled: its code cannot go on, but the error is recorded. */
+  crash(error: unknown): void {
+    if (this.#fence.signal.aborted) return;
+    this.#fence.abort(OVER);
+    const finish = (): void => this.#finish({ code: EXIT_CRASH, spoils: UNHANDLED });
+    if (this.#given === undefined) return finish();
+    recordFailure(openStorage(this.#start.env), this.#given, error).then(finish, finish);
+  }
+
+  #parse(): RuntimeArguments | undefined {
+    try {
+      this.#given = parseArguments(this.#start.args, this.#start.env);
+      const refusal = this.#start.refusal(this.#given);
+      if (refusal !== undefined) throw new UsageError(refusal);
+      return this.#given;
+    } catch (error) {
+      if (!(error instanceof UsageError)) throw error;
+      this.#write(`a0-ts: ${error.message}\n`);
+      this.#end({ code: EXIT_USAGE });
+      return undefined;
+    }
+  }
+
+  #codeOf(outcome: Outcome): number {
+    return this.#abort.signal.aborted ? EXIT_TERMINATED : EXIT_CODES[outcome];
+  }
+
+  #write(text: string): void {
+    this.files.append("stderr", text);
+  }
+
+  /** Unless something else ends it already. */
+  #end(over: AttemptOver): void {
+    if (!this.#fence.signal.aborted) this.#finish(over);
+  }
+
+  #finish(over: AttemptOver): void {
+    this.#isOver = true;
+    this.#fence.abort(OVER);
+    this.#over.resolve(over);
+  }
+}
