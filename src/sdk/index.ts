@@ -34,6 +34,7 @@ export type {
   ReusePolicy,
   SecretRequest,
   Timeouts,
+  WarmStart,
 } from "./authoring/options.ts";
 export type { NodeProjectOptions } from "./authoring/node-project.ts";
 export { registerError } from "./authoring/register-error.ts";

@@ -3,6 +3,7 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import { encodeDuration } from "./duration.ts";
 import {
   retryPolicyOf,
+  reusePolicyOf,
   secretVariable,
   timeoutsOf,
   type ExecutionOptions,
@@ -16,6 +17,7 @@ import type { RetryStrategySchema } from "../../wire/gen/flyteidl2/core/literals
 import { Secret_MountType, type SecretSchema } from "../../wire/gen/flyteidl2/core/security_pb.js";
 import {
   Resources_ResourceName,
+  ReusePolicy_Scope,
   type ReusePolicySchema,
   type TaskMetadataSchema,
   type TaskTemplateSchema,
@@ -136,12 +138,14 @@ export function encodeSecrets(secrets: readonly SecretRequest[]): MessageInitSha
 }
 
 export function encodeReuse(reuse: ReusePolicy): MessageInitShape<typeof ReusePolicySchema> {
-  const [min, max] = typeof reuse.replicas === "number" ? [reuse.replicas, reuse.replicas] : reuse.replicas;
+  const { replicas, concurrency, idleTtl, scaledownTtl, scope } = reusePolicyOf(reuse);
+  const [minReplicas, maxReplicas] = replicas;
   return {
-    minReplicas: min,
-    maxReplicas: max,
-    concurrency: reuse.concurrency ?? 1,
-    ...(reuse.idleTtl === undefined ? {} : { idleTtl: encodeDuration(reuse.idleTtl) }),
-    ...(reuse.scaledownTtl === undefined ? {} : { scaledownTtl: encodeDuration(reuse.scaledownTtl) }),
+    minReplicas,
+    maxReplicas,
+    concurrency,
+    idleTtl: encodeDuration(idleTtl),
+    scaledownTtl: encodeDuration(scaledownTtl),
+    scope: scope === "run" ? ReusePolicy_Scope.RUN : ReusePolicy_Scope.GLOBAL,
   };
 }

@@ -1,5 +1,5 @@
 /** The settings of an environment and its tasks. */
-import type { Duration } from "./duration.ts";
+import { durationMs, type Duration } from "./duration.ts";
 
 /** A single value is both the request and the limit; a pair is [request, limit]. */
 type Quantity<T> = T | readonly [request: T, limit: T];
@@ -61,16 +61,36 @@ export interface SecretRequest {
   readonly mount?: boolean;
 }
 
+/**
+ * Tasks of the environment run one after the other in processes that are kept: their modules, and what these hold, such as
+ * a model, are loaded once.
+ */
 export interface ReusePolicy {
-  /** The number of containers kept for this environment, or [minimum, maximum]. */
-  readonly replicas: number | readonly [min: number, max: number];
-  /** The number of actions that one container runs concurrently. @default 1 */
+  /**
+   * The number of processes kept while the environment is in use, or [minimum, maximum]. A task that calls others of its
+   * environment holds one while it waits for them. @default 2
+   */
+  readonly replicas?: number | readonly [min: number, max: number];
+  /** The number of actions that one process runs at the same time; more than one is for async functions. @default 1 */
   readonly concurrency?: number;
-  /** How long the containers of an idle environment are kept. */
+  /** All processes end when no action has run in any of them for so long: at least 30 seconds. @default 30 seconds */
   readonly idleTtl?: Duration;
-  /** How long an idle container above the minimum is kept. */
+  /** A process above the minimum ends when it has had no action for so long: at least 30 seconds. @default 30 seconds */
   readonly scaledownTtl?: Duration;
+  /** "global": all runs of the project and domain share the processes; "run": each run has its own. @default "global" */
+  readonly scope?: "global" | "run";
 }
+
+/**
+ * How actions may start in containers that were made before them: in none; each in one that takes no other; for actions
+ * of a run one after the other in one, as far as the runtime can ("fork", in TypeScript the same as "one-shot").
+ */
+export type WarmStart = "off" | "one-shot" | "fork";
+
+export const WARM_STARTS: readonly WarmStart[] = ["off", "one-shot", "fork"];
+
+/** The variable that says it to the server: domain/warm-start.ts. */
+export const WARM_START_VARIABLE = "BOXKITE_WARM_START";
 
 /** Settings of a task; those of its environment are the defaults. */
 export interface ExecutionOptions {
@@ -124,6 +144,34 @@ export function retryPolicyOf(options: Pick<ExecutionOptions, "retries">): Retry
   if (!(factor >= 1 && Number.isFinite(factor)))
     throw new RangeError(`the factor of a backoff must be 1 or more, got ${factor}`);
   return policy;
+}
+
+const LEAST_TTL_MS = 30_000;
+
+/** Complete, with replicas as [minimum, maximum]. Throws RangeError or TypeError for a policy that cannot be. */
+export function reusePolicyOf(policy: ReusePolicy): Required<ReusePolicy> & {
+  readonly replicas: readonly [min: number, max: number];
+} {
+  const { replicas = 2, concurrency = 1, idleTtl = LEAST_TTL_MS, scaledownTtl = LEAST_TTL_MS } = policy;
+  const { scope = "global" } = policy;
+  if (scope !== "global" && scope !== "run")
+    throw new TypeError(`scope must be "global" or "run", got ${JSON.stringify(scope)}`);
+  const [min, max, ...more] = typeof replicas === "number" ? [replicas, replicas] : replicas;
+  if (more.length > 0) throw new TypeError("replicas must be a number or [minimum, maximum]");
+  for (const [label, value] of Object.entries({ minimum: min, maximum: max })) {
+    if (!Number.isInteger(value) || value < 0)
+      throw new RangeError(
+        `the ${label} of replicas must be a whole number that is not negative, got ${value}`,
+      );
+  }
+  if (min > max) throw new RangeError(`the minimum of replicas (${min}) is above the maximum (${max})`);
+  if (!Number.isInteger(concurrency) || concurrency < 1)
+    throw new RangeError(`concurrency must be a whole number of at least 1, got ${concurrency}`);
+  for (const [name, duration] of Object.entries({ idleTtl, scaledownTtl })) {
+    if (durationMs(duration) < LEAST_TTL_MS)
+      throw new RangeError(`${name} must be at least 30 seconds, got ${JSON.stringify(duration)}`);
+  }
+  return { replicas: [min, max], concurrency, idleTtl, scaledownTtl, scope };
 }
 
 export function timeoutsOf(options: Pick<ExecutionOptions, "timeout">): Timeouts {

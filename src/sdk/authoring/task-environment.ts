@@ -5,11 +5,14 @@ import type { Image } from "./image.ts";
 import {
   mergeOptions,
   retryPolicyOf,
+  reusePolicyOf,
   secretsOf,
   secretVariable,
   timeoutsOf,
   type ExecutionOptions,
+  WARM_STARTS,
   type ReusePolicy,
+  type WarmStart,
 } from "./options.ts";
 import { durationMs } from "./duration.ts";
 import type {
@@ -33,7 +36,10 @@ export interface EnvironmentOptions extends ExecutionOptions {
   readonly image?: Image | string;
   /** Environments whose tasks these tasks call: their images are resolved, and they are deployed, along. */
   readonly dependsOn?: readonly TaskEnvironment[];
+  /** Keeps processes between actions. @default each action has a process of its own */
   readonly reusable?: ReusePolicy;
+  /** How actions may start in containers that were made before them. @default what the server is set to */
+  readonly warmStart?: WarmStart;
   readonly description?: string;
   /**
    * Files to put into the code bundle besides the modules, relative to the root folder. A glob takes no
@@ -98,6 +104,7 @@ export class TaskEnvironment {
   readonly dependsOn: readonly TaskEnvironment[];
   readonly options: ExecutionOptions;
   readonly reusable: ReusePolicy | undefined;
+  readonly warmStart: WarmStart | undefined;
   readonly description: string;
   readonly include: readonly string[];
   readonly #tasks = new Map<string, Task<never, unknown>>();
@@ -114,9 +121,15 @@ export class TaskEnvironment {
     this.dependsOn = options.dependsOn ?? [];
     this.options = mergeOptions(options);
     this.reusable = options.reusable;
+    this.warmStart = options.warmStart;
     this.description = options.description ?? "";
     this.include = options.include ?? [];
     checkOptions(this.options);
+    if (this.reusable !== undefined) reusePolicyOf(this.reusable);
+    if (this.warmStart !== undefined && !WARM_STARTS.includes(this.warmStart))
+      throw new TypeError(
+        `warmStart must be one of ${WARM_STARTS.join(", ")}, got ${JSON.stringify(this.warmStart)}`,
+      );
   }
 
   /** The tasks defined so far. */
@@ -144,6 +157,11 @@ export class TaskEnvironment {
     if (this.#tasks.has(name)) throw new TypeError(`the environment ${this.name} has a task ${name} already`);
     const merged = mergeOptions(this.options, options);
     checkOptions(merged);
+    if ((this.reusable?.concurrency ?? 1) > 1 && !isAsync(fn)) {
+      throw new TypeError(
+        `task ${fullName}: a reusable environment with a concurrency above 1 is for async functions only; write async, or set its concurrency to 1`,
+      );
+    }
     if (typeof merged.cache !== "object" || merged.cache.version === undefined) {
       refuseHiddenSource(
         `task ${fullName}`,
@@ -168,6 +186,11 @@ export class TaskEnvironment {
     sharedState().tasks.set(fullName, task as Task<never, unknown>);
     return task;
   }
+}
+
+/** A function without `async` may return a promise, but what it does before that holds up all others of its process. */
+function isAsync(fn: object): boolean {
+  return fn.constructor.name === "AsyncFunction";
 }
 
 /** Finds mistakes where they are made rather than at the first run. */

@@ -11,7 +11,7 @@ import {
   encodeSecrets,
 } from "./encode-options.ts";
 import { encodeInterface } from "./interface.ts";
-import { secretsOf, type ExecutionOptions } from "./options.ts";
+import { secretsOf, WARM_START_VARIABLE, type ExecutionOptions } from "./options.ts";
 import type { TaskDefinition } from "./task.ts";
 import { encodeLiteral } from "../../wire/literals/encode.ts";
 import { encodeLiteralType } from "../../wire/literals/literal-type.ts";
@@ -107,7 +107,7 @@ function encodeTemplate(definition: TaskDefinition, settings: SpecSettings): Tas
       value: {
         image,
         args: containerArgs(definition, settings),
-        env: Object.entries(options.env ?? {}).map(([key, value]) => ({ key, value })),
+        env: Object.entries(variablesOf(definition)).map(([key, value]) => ({ key, value })),
         ...(options.resources === undefined ? {} : { resources: encodeResources(options.resources) }),
       },
     },
@@ -115,6 +115,13 @@ function encodeTemplate(definition: TaskDefinition, settings: SpecSettings): Tas
     ...encodeExtended(options.resources),
     ...(reuse === undefined ? {} : { reusePolicy: encodeReuse(reuse) }),
   });
+}
+
+function variablesOf({
+  environment: { warmStart },
+  options,
+}: TaskDefinition): Readonly<Record<string, string>> {
+  return { ...(warmStart !== undefined && { [WARM_START_VARIABLE]: warmStart }), ...options.env };
 }
 
 /** Python's tasks are of the type "python"; the type says nothing about how the container is run. */

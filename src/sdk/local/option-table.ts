@@ -31,6 +31,7 @@ const ENVIRONMENT_OPTIONS = {
   image: "moot",
   dependsOn: "moot",
   reusable: "ignored",
+  warmStart: "moot",
   description: "moot",
   include: "moot",
 } as const satisfies Record<keyof EnvironmentOptions, Treatment>;

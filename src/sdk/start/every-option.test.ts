@@ -53,10 +53,11 @@ const reusable: Required<ReusePolicy> = {
   concurrency: 2,
   idleTtl: "1m",
   scaledownTtl: "2m",
+  scope: "run",
 };
 
 /** What a value needs to be one at all; the others are left out one by one. */
-const REQUIRED = new Set(["retries.count", "retries.backoff.base", "secrets.0.key", "replicas"]);
+const REQUIRED = new Set(["retries.count", "retries.backoff.base", "secrets.0.key"]);
 
 /** The options without one setting, for every setting at any depth. */
 function* without(options: object, path = ""): Iterable<readonly [path: string, rest: object]> {
@@ -82,12 +83,18 @@ const settings = {
   rootDir: import.meta.dirname,
 };
 
-function specOf(options: ExecutionOptions, reuse?: ReusePolicy, description?: string): TaskSpec {
+function specOf(
+  options: ExecutionOptions,
+  reuse?: ReusePolicy,
+  description?: string,
+  warmStart?: flyte.WarmStart,
+): TaskSpec {
   const env = new flyte.TaskEnvironment({
     name: "every",
     image: "image:1",
     ...options,
     ...(reuse && { reusable: reuse }),
+    ...(warmStart && { warmStart }),
     ...(description !== undefined && { description }),
   });
   const task = env.task({ name: "task", module: import.meta.filename }, async () => undefined);
@@ -115,6 +122,8 @@ test("every option of a task and its environment is sent to the server", () => {
   for (const [path, rest] of without(reusable))
     assert.ok(!equals(TaskSpecSchema, specOf(taskOptions, rest as ReusePolicy, "text"), all), path);
   assert.ok(!equals(TaskSpecSchema, specOf(taskOptions, reusable), all), "description");
+  for (const warmStart of ["off", "one-shot", "fork"] as const)
+    assert.ok(!equals(TaskSpecSchema, specOf(taskOptions, reusable, "text", warmStart), all), warmStart);
   const salted = specOf({ cache: { salt: "s" } });
   assert.ok(!equals(TaskSpecSchema, salted, specOf({ cache: {} })), "cache.salt");
 });
