@@ -5,7 +5,9 @@
  *
  * A worker's directory is mounted into its container at WORKER_PATH:
  *
- *   socket              where it listens; exists from when it is ready
+ *   socket              where it listens; exists from when it is ready, and every user may connect. In mode one_shot the
+ *                       worker removes it when it has read its order, before the attempt's own code may run: so a server
+ *                       knows after a restart whether the order was taken
  *   attempts/ID/stdout  of each attempt, unless the mode is one_shot, whose output is that of the container
  *   attempts/ID/stderr
  *   attempts/ID/exit    its exit code as a decimal number (128 + n: ended by signal n), written atomically when it is over

@@ -5,12 +5,33 @@
 import type { Adaptation } from "../domain/adaptation.ts";
 import type { AttemptStart } from "../domain/attempt-start.ts";
 import type { MountOptions } from "./attempt-options.ts";
+import type { WorkerMode } from "../domain/warm-start.ts";
 import type { AttemptSpec } from "./executor.ts";
+import type { WorkerProgram } from "./workers/worker.ts";
 
 export interface AdaptedAttempt {
   /** To be started instead. */
   readonly spec: AttemptSpec;
   readonly start: AttemptStart;
+  /** How a worker that takes it is started. */
+  readonly worker: WorkerStart | NoWorker;
+}
+
+export interface WorkerStart {
+  readonly language: WorkerProgram["language"];
+  /** All words from the interpreter on. */
+  words(mode: WorkerMode): readonly string[];
+  /** Whether they replace the ENTRYPOINT. */
+  readonly replacesEntrypoint: boolean;
+  /** Beyond those of the attempt. */
+  readonly mounts: WorkerProgram["mounts"];
+  /** What the order has as arguments. */
+  readonly args: readonly string[];
+}
+
+/** No worker can take the attempt; `cold` says why, for people. */
+export interface NoWorker {
+  readonly cold: string;
 }
 
 /** The code of a task, brought into its container. */

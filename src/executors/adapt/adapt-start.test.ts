@@ -36,9 +36,11 @@ interface Behaviour {
   readonly fit?: RuntimeFit;
   readonly isStrict?: boolean;
   readonly available?: AvailableAdaptations;
+  readonly programs?: string;
 }
 
-function setUp({ facts, fit = APPEND, isStrict = false, available = ALL_ADAPTATIONS }: Behaviour) {
+function setUp(behaviour: Behaviour) {
+  const { facts, fit = APPEND, isStrict = false, available = ALL_ADAPTATIONS, programs } = behaviour;
   const asked: string[] = [];
   const adapter = createStartAdapter({
     engine: "podman 4.3.1",
@@ -59,6 +61,7 @@ function setUp({ facts, fit = APPEND, isStrict = false, available = ALL_ADAPTATI
     },
     runnerFor: () => () => Promise.reject(new Error("not used")),
     placeCode: async () => undefined,
+    ...(programs !== undefined && { placePrograms: async () => programs }),
     available,
     isStrict,
   });
@@ -71,7 +74,7 @@ suite("the start of an attempt", () => {
   test("is as it is where the image runs tasks, and what runs them is recorded", async () => {
     const facts = { ...imageFacts(), base: { name: "debian:12", digest: "sha256:b" } };
     const { adapt, asked } = setUp({ facts });
-    assert.deepEqual(await adapt(), {
+    assert.partialDeepStrictEqual(await adapt(), {
       spec: SPEC,
       start: {
         engine: "podman 4.3.1",
@@ -234,6 +237,62 @@ suite("the start of an attempt", () => {
     });
   });
 
+  test("says how a worker of it is started", async () => {
+    const workerOf = async (behaviour: Behaviour, spec: Partial<AttemptSpec> = {}) => {
+      const { worker } = (await setUp({ programs: "/data/programs", ...behaviour }).adapt(spec)) ?? {};
+      if (worker === undefined || "cold" in worker) return worker;
+      return { ...worker, words: worker.words("one_shot") };
+    };
+    const program = "/run/boxkite/python-programs/worker";
+    const directory = "/run/boxkite/worker";
+    const mounts = [{ source: "/data/programs", target: "/run/boxkite/python-programs" }];
+    const rest = { language: "python", replacesEntrypoint: false, args: ["--inputs", "s3://b/i"] };
+    assert.deepEqual(await workerOf({ facts: imageFacts() }), {
+      ...rest,
+      words: ["/usr/local/bin/python", program, "one_shot", directory, "--a0", "/usr/local/bin/a0"],
+      mounts,
+    });
+    assert.deepEqual(await workerOf({ facts: imageFacts({ ...NO_A0, pythons: [VENV] }) }), {
+      ...rest,
+      words: ["/opt/venv/bin/python", program, "one_shot", directory, "--a0", "/opt/venv/bin/a0"],
+      mounts,
+    });
+    const boot = ["--boot", "append", "/run/boxkite/python-runtime"];
+    assert.deepEqual(await workerOf({ facts: BARE }), {
+      ...rest,
+      words: ["/usr/local/bin/python", program, "one_shot", directory, ...boot],
+      mounts: [],
+    });
+    const old = imageFacts({
+      pythons: [{ ...PYTHON, packages: { flyte: "2.1.9" } }],
+      entrypoint: "swallows",
+    });
+    assert.partialDeepStrictEqual(
+      await workerOf({ facts: old }, { args: ["a0", "--run-start-time", "t", "-v"] }),
+      {
+        args: ["-v"],
+        replacesEntrypoint: true,
+      },
+    );
+    const own = imageFacts({
+      ...NO_A0,
+      pythons: [BARE_PYTHON],
+      programs: { a0: "/a0" },
+      a0Interpreter: "/bin/sh",
+    });
+    const cold = [
+      workerOf({ facts: own }),
+      workerOf({ facts: imageFacts(), isStrict: true }),
+      workerOf({ facts: imageFacts() }, { env: { PATH: "/srv/bin" } }),
+      workerOf({ facts: imageFacts() }, { command: ["a0"], args: [] }),
+      setUp({ facts: imageFacts() })
+        .adapt()
+        .then((adapted) => adapted?.worker),
+    ];
+    for (const worker of await Promise.all(cold))
+      assert.ok(worker && "cold" in worker, JSON.stringify(worker));
+  });
+
   test("changes nothing of a black box, and reads no image for it", async () => {
     const facts = imageFacts({ ...NO_A0, pythons: [VENV, BARE_PYTHON], entrypoint: "swallows" });
     for (const behaviour of [
@@ -258,6 +317,7 @@ suite("the start of an attempt", () => {
       assert.deepEqual(await adapt(spec), {
         spec: { ...SPEC, ...spec },
         start: { engine: "podman 4.3.1", adaptations: [] },
+        worker: { cold: "the task says itself which program runs" },
       });
     assert.deepEqual(asked, []);
   });

@@ -25,6 +25,7 @@ import {
   withoutStartTime,
   type ProgramStart,
 } from "./program-start.ts";
+import { workerStartOf } from "./worker-start.ts";
 
 export interface StartAdapterOptions {
   /** The executor's name, with its version. */
@@ -35,6 +36,8 @@ export interface StartAdapterOptions {
   readonly runnerFor: (pinned: string, interpreter: string) => RunInImage;
   /** Brings the code of a task into its container; undefined where the task fetches it. `spec`: as it will be started. */
   readonly placeCode: (spec: AttemptSpec, facts: ImageFacts) => Promise<PlacedCode | undefined>;
+  /** Makes the directory of programs that are mounted; absent where none can be. Throws what the file system says. */
+  readonly placePrograms?: (() => Promise<string>) | undefined;
   /** What can be done here for an image that is no black box. */
   readonly available: AvailableAdaptations;
   /** Whether every image is a black box. */
@@ -42,24 +45,30 @@ export interface StartAdapterOptions {
 }
 
 export function createStartAdapter(options: StartAdapterOptions): StartAdapter {
+  const unchanged = (spec: AttemptSpec, cold: string): AdaptedAttempt => ({
+    spec,
+    start: { engine: options.engine, adaptations: [] },
+    worker: { cold },
+  });
   return {
     adapt: async (spec, { signal, onProgress = () => {} }) => {
       const language = programOf(spec);
       // A task that says itself what replaces the ENTRYPOINT is started so.
       if (language === "other" || spec.command.length > 0)
-        return { spec, start: { engine: options.engine, adaptations: [] } };
+        return unchanged(spec, "the task says itself which program runs");
       const isStrict = options.isStrict || spec.isStrict === true;
       const { isTrusted = false } = spec;
       const facts = isStrict
         ? await options.checker.findKnown(spec.image)
         : await options.checker.readPresent(spec.image, { isTrusted, signal, onProgress });
       // A black box is started as it is, known or not.
-      if (facts === undefined)
-        return isStrict ? { spec, start: { engine: options.engine, adaptations: [] } } : undefined;
+      if (facts === undefined) return isStrict ? unchanged(spec, STRICT) : undefined;
       return await adapted({ options, spec, language, facts, isStrict, signal, onProgress });
     },
   };
 }
+
+const STRICT = "the image is started as a black box";
 
 interface Adapting {
   readonly options: StartAdapterOptions;
@@ -91,7 +100,8 @@ async function adapted(adapting: Adapting): Promise<AdaptedAttempt> {
     language === "python" && !isStrict && spec.args.includes(START_TIME)
       ? flyteBeforeStartTime(subject, program)
       : undefined;
-  const words = wordsOf(oldFlyte === undefined ? spec.args : withoutStartTime(spec.args), program, runtime);
+  const args = oldFlyte === undefined ? spec.args : withoutStartTime(spec.args);
+  const words = wordsOf(args, program, runtime);
   const replaces = !isStrict && facts.container.entrypoint === "swallows";
   const adaptations: Adaptation[] = [
     ...(program.kind === "interpreter" ? [{ kind: "interpreter", path: program.python.path } as const] : []),
@@ -112,7 +122,19 @@ async function adapted(adapting: Adapting): Promise<AdaptedAttempt> {
     ...startedBy(subject, language, program, runtime?.flyte),
     ...(facts.base !== undefined && { base: facts.base }),
   };
-  return { spec: code === undefined ? programmed : withCode(programmed, code), start };
+  const worker = isStrict
+    ? { cold: STRICT }
+    : workerStartOf({
+        spec: programmed,
+        subject,
+        language,
+        program,
+        runtime,
+        replacesEntrypoint: replaces,
+        args: args.slice(1),
+        programs: await options.placePrograms?.(),
+      });
+  return { spec: code === undefined ? programmed : withCode(programmed, code), start, worker };
 }
 
 function withCode(spec: AttemptSpec, { options }: PlacedCode): AttemptSpec {

@@ -4,6 +4,7 @@
  */
 import type { WorkerMode } from "../../domain/warm-start.ts";
 import type { AttemptSpec } from "../executor.ts";
+import type { PoolState } from "./pool-state.ts";
 import type { Order, Report } from "./protocol.ts";
 
 /** How the program of a worker is started in an image. */
@@ -56,8 +57,19 @@ export interface Worker {
   remove(): Promise<void>;
 }
 
-/** Makes workers, and finds those that an earlier server of this instance has made. */
+/** Makes workers. */
 export interface WorkerMaker {
-  /** Throws what the engine says. */
+  /** Resolves once its container runs; it may not be ready yet. Throws what the engine says. */
   make(plan: WorkerPlan): Promise<Worker>;
+}
+
+/** Workers that are kept ready. */
+export interface WorkerPools {
+  /** An idle worker that is ready, which belongs to the caller from now on. Undefined: there is none, and one may be made. */
+  take(plan: WorkerPlan): Worker | undefined;
+  /** Attempts like these will start soon. */
+  expect(plan: WorkerPlan, count: number): void;
+  states(): readonly PoolState[];
+  /** Makes no more workers, and ends those that no attempt has. */
+  close(): Promise<void>;
 }

@@ -1,0 +1,76 @@
+/** From an attempt to the workers that can take it: attempts whose plans have the same hash share workers. */
+import { createHash } from "node:crypto";
+import type { WorkerMode } from "../../domain/warm-start.ts";
+import type { AttemptSpec } from "../executor.ts";
+import type { AdaptedAttempt, NoWorker } from "../start-adapter.ts";
+import { splitEnvironment } from "./environment.ts";
+import type { WorkerPlan } from "./worker.ts";
+
+export interface PlannedAttempt {
+  readonly plan: WorkerPlan;
+  /** Of the order that starts it. */
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/**
+ * What comes to an attempt with its start is not part of its plan: arguments, own variables, archives and secret files.
+ * Workers of mode one_shot and fork are those of one run; of others, those of the project and domain where the policy says so.
+ */
+export function planOf({ spec, worker }: AdaptedAttempt, mode: WorkerMode): PlannedAttempt | NoWorker {
+  if ("cold" in worker) return worker;
+  const split = splitEnvironment(spec);
+  if (split === undefined) return { cold: "it is not known which variables are the attempt's own" };
+  const refused = refusal(spec, mode);
+  if (refused !== undefined) return { cold: refused };
+  const { archives: _archives, secretFiles: _files, ownVariables: _own, warmStart: _warm, ...rest } = spec;
+  const { reuse, ...options } = rest;
+  const words = worker.words(mode);
+  const { project, domain, run } = spec.key;
+  const isGlobal = mode === "resident" && reuse?.scope === "global";
+  const container: AttemptSpec = {
+    ...options,
+    key: { project, domain, run: isGlobal ? "" : run, action: "", attempt: 0 },
+    env: split.shared,
+    // Those of a run.
+    labels: isGlobal ? {} : spec.labels,
+    ...(worker.replacesEntrypoint
+      ? { command: words.slice(0, 1), args: words.slice(1) }
+      : { command: [], args: words }),
+    readOnlyMounts: [...(spec.readOnlyMounts ?? []), ...worker.mounts],
+  };
+  const { image, ...shared } = container;
+  const identity = [mode, image.pinned, shared, mode === "resident" ? reuse : undefined];
+  const program = { language: worker.language, args: words, mounts: worker.mounts };
+  return {
+    plan: {
+      pool: createHash("sha256").update(canonical(identity)).digest("hex").slice(0, 32),
+      mode,
+      program,
+      container,
+      run: isGlobal ? undefined : run,
+      concurrency: mode === "resident" ? (reuse?.concurrency ?? 1) : 1,
+    },
+    args: worker.args,
+    env: split.own,
+  };
+}
+
+/** Why no worker takes it, for people. */
+function refusal(spec: AttemptSpec, mode: WorkerMode): string | undefined {
+  if (spec.network === "none") return "the task has no network";
+  if (Object.keys(spec.secretVariables ?? {}).length > 0)
+    return "the task has secrets in its variables, which a waiting worker must not have";
+  const gpus = spec.limits.gpu ?? spec.requests.gpu ?? 0;
+  if (gpus > 0 && mode !== "resident") return "the task has a GPU, which no worker holds while it waits";
+  return undefined;
+}
+
+/** The same text for the same content, in whatever order its fields were written. */
+function canonical(value: unknown): string {
+  return JSON.stringify(value, (_, part: unknown) =>
+    typeof part === "object" && part !== null && !Array.isArray(part)
+      ? Object.fromEntries(Object.entries(part).toSorted(([a], [b]) => (a < b ? -1 : 1)))
+      : part,
+  );
+}
