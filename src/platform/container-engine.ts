@@ -40,7 +40,7 @@ import { probeFromContainer, type ProbeResult } from "./probe.ts";
 import { warmStartOptions } from "./warm-starts.ts";
 
 /** The probe's container is of no run. */
-const PROBE_KEY = { project: "", domain: "", run: "probe", action: "probe", attempt: 1 };
+const PROBE = { name: "probe", owner: "probe" };
 
 type ContainerPlatformOptions = Omit<PlatformOptions, "engine"> & { readonly engine: EnginePreference };
 
@@ -203,7 +203,7 @@ async function openRunNetworks(
 /** On a network as runs have it, since what holds there need not hold on the engine's own. */
 async function probeOn(networks: RunNetworks | undefined, options: ProbeOptions): Promise<ProbeResult> {
   if (networks === undefined || options.network.inVirtualMachine) return await probeFromContainer(options);
-  const joined = await networks.join(PROBE_KEY, false);
+  const joined = await networks.join(PROBE, false);
   try {
     const gateway = gatewayOf(joined);
     const network =
@@ -216,7 +216,7 @@ async function probeOn(networks: RunNetworks | undefined, options: ProbeOptions)
           };
     return await probeFromContainer({ ...options, network, networkMode: joined.name });
   } finally {
-    networks.leave(PROBE_KEY);
+    networks.leave(PROBE.name);
   }
 }
 

@@ -211,15 +211,17 @@ function networkTests(engine: TestEngine): void {
     const [used] = await ownNetworks();
     assert.ok(used, "its container is on it");
     const networks = await openNetworks();
-    assert.equal(networks.of(key)?.name, used.name);
+    assert.equal(networks.of(containerName(instance, key))?.name, used.name);
     const second = executorOn(networks);
     t.after(() => second.close());
     const other = await start(second, "r2");
-    assert.notEqual(networks.of(other.key)?.name, used.name, "a run has it");
+    assert.notEqual(networks.of(containerName(instance, other.key))?.name, used.name, "a run has it");
     await Promise.all([second.release(key), second.release(other.key)]);
     const third = await start(second, "r3");
     assert.ok(
-      [used.name, (await ownNetworks())[1]?.name].includes(networks.of(third.key)?.name),
+      [used.name, (await ownNetworks())[1]?.name].includes(
+        networks.of(containerName(instance, third.key))?.name,
+      ),
       "a free one is used again",
     );
     await second.release(third.key);
@@ -233,11 +235,11 @@ function networkTests(engine: TestEngine): void {
     const executor = executorOn(networks);
     t.after(() => executor.close());
     const { key } = await start(executor, "r1");
-    const { name } = networks.of(key) ?? { name: "" };
+    const { name } = networks.of(containerName(instance, key)) ?? { name: "" };
     await executor.release(key);
     await engineOutput(engine.name, ["network", "rm", name], engine.env);
     const next = await start(executor, "r2");
-    assert.notEqual(networks.of(next.key)?.name, name);
+    assert.notEqual(networks.of(containerName(instance, next.key))?.name, name);
     await executor.release(next.key);
   });
 }

@@ -31,13 +31,14 @@ import { adaptFailure } from "./adapt-failure.ts";
 import { attemptExit, nameInUse, removed } from "./attempt-exit.ts";
 import {
   createContainer,
-  giveInherited,
+  putCertificates,
   putSecretFiles,
   reportConfinement,
+  reportInherited,
   type CreateContext,
 } from "./create-container.ts";
 import type { ContainerEvents } from "./container-events.ts";
-import { containerName, type ContainerSettings } from "./container-spec.ts";
+import type { ContainerSettings } from "./container-spec.ts";
 import { EngineRetry } from "./engine-retry.ts";
 import { HeldContainer } from "./held-container.ts";
 import type { ImagePuller } from "./image-puller.ts";
@@ -45,6 +46,7 @@ import type { Inherited } from "./inherited.ts";
 import type { ContainerMakers } from "./oci-runtime.ts";
 import { SIGKILL_CODE } from "./limit-facts.ts";
 import { reportEgress } from "./join-network.ts";
+import { attemptMember } from "./network-member.ts";
 import { pullFailure } from "./pull-failure.ts";
 import { putArchives } from "./put-archives.ts";
 import { refusal, type RefusalContext } from "./refusal.ts";
@@ -106,14 +108,15 @@ export class ContainerAttempt implements AttemptWork<HeldContainer> {
     this.#spec = spec;
     this.#sink = sink;
     this.#observer = observer;
-    this.#name = containerName(context.settings.instance, spec.key);
+    const member = attemptMember(context.settings.instance, spec.key);
+    this.#name = member.name;
     this.#log = context.log.child({ container: this.#name });
     this.#retry = new EngineRetry({
       ...context,
       log: this.#log,
       onUnreachable: (message) => observer.progress(message),
     });
-    this.#creation = { ...context, spec, sink, observer, name: this.#name, retry: this.#retry };
+    this.#creation = { ...context, spec, sink, observer, name: this.#name, member, retry: this.#retry };
   }
 
   async find(signal: AbortSignal): Promise<After<HeldContainer, "finding">> {
@@ -208,7 +211,8 @@ export class ContainerAttempt implements AttemptWork<HeldContainer> {
   async prepare(handle: HeldContainer, signal: AbortSignal): Promise<After<HeldContainer, "created">> {
     reportConfinement(this.#creation);
     reportEgress(this.#creation);
-    await giveInherited(this.#creation, handle.id, signal);
+    await putCertificates(this.#creation, handle.id, signal);
+    await reportInherited(this.#creation, signal);
     await putSecretFiles(this.#creation, handle.id, signal);
     await putArchives(this.#creation, handle.id, signal);
     signal.throwIfAborted();

@@ -204,7 +204,7 @@ export function createContainerExecutor(options: ContainerExecutorOptions): Exec
       // The end of one that still runs is reported first: nobody waits for it in vain.
       await watched.stop(name, 0);
       await api.removeContainer(name);
-      networks?.leave(key);
+      networks?.leave(name);
     },
     limitFactsOf: async (spec) => {
       const state = await api.inspectContainer(nameOf(spec.key));

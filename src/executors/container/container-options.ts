@@ -5,19 +5,17 @@ import type { AttemptSpec } from "../executor.ts";
 import { capabilityFields } from "./capabilities.ts";
 import { memoryLimitOfMachine, type Confinement } from "./confinement.ts";
 
-/** Fields beside `HostConfig`, and those in it. */
+type Mounts = NonNullable<AttemptOptions["readOnlyMounts"]>;
+
+/** Fields beside `HostConfig`, and those in it. `writable`: directories of this machine. */
 export function optionFields(
   spec: AttemptOptions,
   confinement: Confinement,
+  writable: Mounts = [],
 ): { readonly body: object; readonly host: object } {
   const { readOnlyMounts = [], tmpfs = [] } = spec;
   const scratch = [...(spec.scratch ?? []).map(({ target }) => target), ...writableOf(confinement)];
-  const binds = readOnlyMounts.map(({ source, target }) => ({
-    Type: "bind",
-    Source: source,
-    Target: target,
-    ReadOnly: true,
-  }));
+  const binds = [...bindsOf(readOnlyMounts, true), ...bindsOf(writable, false)];
   return {
     body: {
       ...(scratch.length > 0 && { Volumes: Object.fromEntries(scratch.map((target) => [target, {}])) }),
@@ -32,6 +30,15 @@ export function optionFields(
       ...(spec.network !== undefined && { NetworkMode: spec.network }),
     },
   };
+}
+
+function bindsOf(mounts: Mounts, isReadOnly: boolean): readonly object[] {
+  return mounts.map(({ source, target }) => ({
+    Type: "bind",
+    Source: source,
+    Target: target,
+    ReadOnly: isReadOnly,
+  }));
 }
 
 /** Volumes that go with the container, owned as the image's directories of that name. */

@@ -2,6 +2,7 @@
 import type { AttemptKey } from "../../domain/attempt.ts";
 import { createHash } from "node:crypto";
 import type { AttemptSpec } from "../executor.ts";
+import { WORKER_PATH } from "../workers/protocol.ts";
 import { confine, type ConfinementPolicy } from "./confinement.ts";
 import { confinementFields, gpusOf, memoryLimitOf, optionFields } from "./container-options.ts";
 import { networkFields, type NetworkUse } from "./network-fields.ts";
@@ -21,6 +22,9 @@ export const LABEL = {
   probe: "dev.boxkite.probe",
   /** Milliseconds since the epoch after which such a container is left over. */
   probeUntil: "dev.boxkite.probe-until",
+  /** Of a worker, its name, and the pool that it belongs to. */
+  worker: "dev.boxkite.worker",
+  pool: "dev.boxkite.pool",
   /** Of a container that somebody starts on a terminal, the id of its reproduction. */
   reproduction: "dev.boxkite.reproduction",
   /** Milliseconds since the epoch after which that is left over. */
@@ -28,7 +32,7 @@ export const LABEL = {
 } as const;
 
 /** Each container has its own, so that no label of an image makes it one of another kind. */
-export type ContainerKind = "attempt" | "probe" | "reproduction";
+export type ContainerKind = "attempt" | "worker" | "probe" | "reproduction";
 
 export interface ContainerSettings extends NetworkUse {
   readonly instance: string;
@@ -47,16 +51,29 @@ export function containerName(instance: string, key: AttemptKey): string {
   return `boxkite-${key.run.slice(0, 30)}-${key.action.slice(0, 30)}-${key.attempt}-${hash}`;
 }
 
+/** What tells the container of a worker from that of an attempt. */
+export interface WorkerBody {
+  readonly name: string;
+  readonly pool: string;
+  /** Of this machine, mounted at WORKER_PATH. */
+  readonly directory: string;
+}
+
 /**
  * The image's WORKDIR, USER, ENV and ENTRYPOINT stand: no field here replaces them, but the ENTRYPOINT
  * where the attempt says so. Nothing is mounted that it does not ask for.
  */
-export function containerBody(spec: AttemptSpec, settings: ContainerSettings): unknown {
+export function containerBody(spec: AttemptSpec, settings: ContainerSettings, worker?: WorkerBody): unknown {
   const gpus = gpusOf(spec);
   const { info } = settings;
   const confinement = confine(spec, settings.policy);
   const memoryBytes = memoryLimitOf(spec, confinement, info);
-  const options = optionFields(spec, confinement);
+  const options = optionFields(
+    spec,
+    confinement,
+    worker && [{ source: worker.directory, target: WORKER_PATH }],
+  );
+  const own = worker === undefined ? attemptLabels(spec.key) : workerLabels(spec.key, worker);
   const env = { ...spec.env, ...spec.secretVariables };
   return {
     ...options.body,
@@ -64,7 +81,7 @@ export function containerBody(spec: AttemptSpec, settings: ContainerSettings): u
     Cmd: spec.args,
     ...(spec.command.length > 0 && { Entrypoint: spec.command }),
     Env: Object.entries(env).map(([name, value]) => `${name}=${value}`),
-    Labels: { ...spec.labels, ...keyLabels(settings.instance, spec.key), ...networkLabel(settings) },
+    Labels: { ...spec.labels, [LABEL.instance]: settings.instance, ...own, ...networkLabel(settings) },
     HostConfig: {
       ...networkFields(spec, settings),
       // Drivers whose logs can be read back; journald is Podman's default on many systems, and not
@@ -114,15 +131,29 @@ function sharedMemoryFields({ sharedMemoryBytes, limits }: AttemptSpec, { memory
   return Number.isFinite(bytes) ? { ShmSize: bytes } : {};
 }
 
-function keyLabels(instance: string, key: AttemptKey): Record<string, string> {
+function attemptLabels(key: AttemptKey): Record<string, string> {
   return {
     [LABEL.kind]: "attempt" satisfies ContainerKind,
-    [LABEL.instance]: instance,
     [LABEL.project]: key.project,
     [LABEL.domain]: key.domain,
     [LABEL.run]: key.run,
     [LABEL.action]: key.action,
     [LABEL.attempt]: String(key.attempt),
+  };
+}
+
+/** It is no attempt's container, also where it runs one: which one, assignments.ts knows. */
+function workerLabels(
+  { project, domain, run }: AttemptKey,
+  { name, pool }: WorkerBody,
+): Record<string, string> {
+  return {
+    [LABEL.kind]: "worker" satisfies ContainerKind,
+    [LABEL.worker]: name,
+    [LABEL.pool]: pool,
+    [LABEL.project]: project,
+    [LABEL.domain]: domain,
+    ...(run !== "" && { [LABEL.run]: run }),
   };
 }
 

@@ -9,12 +9,13 @@ import { AttemptEnded } from "../attempt-machine.ts";
 import type { AttemptObserver, AttemptSpec } from "../executor.ts";
 import type { ContainerAttemptContext } from "./container-attempt.ts";
 import { confine, confinementNote } from "./confinement.ts";
-import { containerBody } from "./container-spec.ts";
+import { containerBody, type WorkerBody } from "./container-spec.ts";
 import type { EngineRetry } from "./engine-retry.ts";
 import { additionsFor, type Additions } from "./inherited.ts";
 import { createIsolated } from "./oci-runtime.ts";
 import { joinNetwork } from "./join-network.ts";
 import { gatewayOf, withGateway } from "./network-fields.ts";
+import type { NetworkMember } from "./network-member.ts";
 import { startFailure } from "./start-failure.ts";
 
 export interface CreateContext extends ContainerAttemptContext {
@@ -22,17 +23,21 @@ export interface CreateContext extends ContainerAttemptContext {
   readonly sink: LogSink;
   readonly observer: AttemptObserver;
   readonly name: string;
+  /** On the networks of runs. */
+  readonly member: NetworkMember;
   readonly retry: EngineRetry;
+  /** Where it is the container of a worker. */
+  readonly worker?: WorkerBody;
 }
 
 export async function createContainer(context: CreateContext, signal: AbortSignal): Promise<CreateResult> {
-  const { settings, spec, name, networks, retry } = context;
+  const { settings, spec, name, networks, retry, worker } = context;
   const { isolation } = confine(spec, settings.policy);
   const create = async () => {
     const network = await joinNetwork(context);
     const additions = await readAdditions(context);
     const env = withGateway({ ...spec.env, ...additions?.env }, network);
-    const body = containerBody({ ...spec, env }, { ...settings, network });
+    const body = containerBody({ ...spec, env }, { ...settings, network }, worker);
     const [created] = await Promise.all([
       createIsolated(context, isolation, name, body),
       // The firewall's rules may have been removed since the last one.
@@ -68,27 +73,33 @@ export function reportConfinement({ settings, spec, observer, sink, clock }: Cre
   sink.write("system", note, clock.now());
 }
 
+export async function putCertificates(
+  context: CreateContext,
+  id: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const { api, inherited, retry } = context;
+  if (inherited.certificates === undefined) return;
+  const archive = await rootArchive({ files: { [CA_FILE]: await readFile(inherited.certificates) } });
+  await retry.run(() => api.putArchive(id, archive), signal, "tolerate");
+}
+
 /** Also for a container that was made before the server ended: what was reported then may not have been recorded. */
-export async function giveInherited(context: CreateContext, id: string, signal: AbortSignal): Promise<void> {
-  const { api, inherited, clock, retry, observer, sink } = context;
+export async function reportInherited(context: CreateContext, signal: AbortSignal): Promise<void> {
+  const { clock, retry, observer, sink } = context;
   const additions = await retry.run(() => readAdditions(context), signal, "throw");
-  if (additions === undefined) return;
-  if (inherited.certificates !== undefined) {
-    const archive = await rootArchive({ files: { [CA_FILE]: await readFile(inherited.certificates) } });
-    await retry.run(() => api.putArchive(id, archive), signal, "tolerate");
-  }
-  if (signal.aborted) return;
+  if (additions === undefined || signal.aborted) return;
   observer.progress(additions.note);
   sink.write("system", additions.note, clock.now());
 }
 
 /** An image that is not there has no variables; the container is not made without it anyway. */
 export async function readAdditions(
-  context: Pick<CreateContext, "api" | "inherited" | "networks" | "spec" | "serverHost">,
+  context: Pick<CreateContext, "api" | "inherited" | "networks" | "spec" | "serverHost" | "member">,
 ): Promise<Additions | undefined> {
-  const { api, inherited, networks, spec } = context;
+  const { api, inherited, networks, spec, member } = context;
   if (Object.keys(inherited).length === 0) return undefined;
   const image = await api.inspectImage(spec.image.pinned);
-  const serverHost = gatewayOf(networks?.of(spec.key)) ?? context.serverHost;
+  const serverHost = gatewayOf(networks?.of(member.name)) ?? context.serverHost;
   return additionsFor(inherited, { image: image?.env ?? {}, task: spec.env, serverHost });
 }

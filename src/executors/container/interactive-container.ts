@@ -2,7 +2,6 @@
 import { readFile } from "node:fs/promises";
 import { rootArchive } from "../../containers/root-archive.ts";
 import type { EngineApi } from "../../containers/api.ts";
-import type { AttemptKey } from "../../domain/attempt.ts";
 import { BoxkiteError } from "../../domain/errors.ts";
 import { CA_FILE } from "../../images/certificates.ts";
 import type { AttemptSpec } from "../executor.ts";
@@ -14,6 +13,7 @@ import { containerBody, LABEL, type ContainerKind } from "./container-spec.ts";
 import { readAdditions } from "./create-container.ts";
 import { joinNetwork } from "./join-network.ts";
 import { withGateway } from "./network-fields.ts";
+import { runOwner } from "./network-member.ts";
 import { refusal } from "./refusal.ts";
 
 type Context = ContainerAttemptContext & { readonly adapter?: StartAdapter | undefined };
@@ -28,9 +28,9 @@ export function createInteractive(context: () => Context): Interactive {
       await requireImage(context(), asked);
       signal.throwIfAborted();
       const { spec = asked, start } = (await adapted(context(), asked, signal)) ?? {};
-      const member = { ...spec, key: memberKey(id, spec.key) };
-      const network = await joinNetwork({ ...context(), spec: member });
-      const additions = await readAdditions({ ...context(), spec: member });
+      const member = { name: nameOf(id), owner: runOwner(spec.key) };
+      const network = await joinNetwork({ ...context(), spec, member });
+      const additions = await readAdditions({ ...context(), spec, member });
       const env = withGateway({ ...spec.env, ...additions?.env }, network);
       const body = containerBody({ ...spec, env }, { ...settings, network }) as Record<string, unknown>;
       await (network && networks?.guard());
@@ -45,10 +45,10 @@ export function createInteractive(context: () => Context): Interactive {
         ...(start && { start }),
       };
     },
-    release: async ({ id, spec }) => {
+    release: async ({ id }) => {
       const { api, networks } = context();
       await api.removeContainer(nameOf(id));
-      networks?.leave(memberKey(id, spec.key));
+      networks?.leave(nameOf(id));
     },
   };
 }
@@ -99,9 +99,4 @@ function labelsOf(instance: string, id: string, untilMs: number): Record<string,
 
 function nameOf(id: InteractiveOptions["id"]): string {
   return `boxkite-reproduce-${id}`;
-}
-
-/** By which the networks of runs know it. */
-function memberKey(id: string, key: AttemptKey): AttemptKey {
-  return { ...key, action: `reproduction ${id}`, attempt: 1 };
 }

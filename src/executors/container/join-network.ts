@@ -10,11 +10,11 @@ export interface NetworkSettings {
 
 /** Undefined: it is on a network that the engine chooses or the attempt names. */
 export async function joinNetwork(
-  context: Pick<CreateContext, "networks" | "spec" | "settings">,
+  context: Pick<CreateContext, "networks" | "spec" | "settings" | "member">,
 ): Promise<RunNetwork | undefined> {
-  const { networks, spec } = context;
+  const { networks, spec, member } = context;
   if (spec.network !== undefined) return undefined;
-  return await networks?.join(spec.key, hasNoEgress(context));
+  return await networks?.join(member, hasNoEgress(context));
 }
 
 /** Also of a container that was made before the server ended: what was reported then may not have been recorded. */

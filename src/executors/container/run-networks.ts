@@ -1,5 +1,5 @@
 /**
- * Networks for the containers of runs. A network belongs to one run at a time, so that containers of different runs
+ * Networks for the containers of runs. A network belongs to one run (or one pool of workers that serve several) at a time, so that containers of different runs
  * cannot reach each other; one with no container left is given to the next run. A run whose containers do not fit into
  * one network gets another.
  *
@@ -13,11 +13,11 @@ import { bridgeName, type ForwardGuard } from "../../containers/forward-guard.ts
 import { EngineResponseError } from "../../containers/http.ts";
 import type { NetworkDetails } from "../../containers/types.ts";
 import { BoxkiteError } from "../../domain/errors.ts";
-import type { AttemptKey } from "../../domain/attempt.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Logger } from "../../lib/log.ts";
-import { containerName, keyOfLabels, LABEL } from "./container-spec.ts";
+import { LABEL } from "./container-spec.ts";
 import { keepGuard } from "./keep-guard.ts";
+import { memberOfLabels, type NetworkMember } from "./network-member.ts";
 
 /** Where connections of containers arrive at this machine. */
 export interface KnownBridges {
@@ -46,8 +46,8 @@ interface Held extends RunNetwork {
   readonly capacity: number;
   /** Names of containers. */
   readonly members: Set<string>;
-  /** Undefined: free for any. */
-  run: string | undefined;
+  /** See NetworkMember. Undefined: free for any. */
+  owner: string | undefined;
 }
 
 /** Free networks that are kept, of each kind: to make and remove one costs an engine more than to keep it. */
@@ -63,7 +63,7 @@ export class RunNetworks {
   readonly #networks = new Map<string, Held>();
   /** By the container's name. */
   readonly #networkOf = new Map<string, Held>();
-  /** By run and kind: containers of a run that start together wait for one network. */
+  /** By owner and kind: containers of a run that start together wait for one network. */
   readonly #making = new Map<string, Promise<void>>();
   readonly #removing = new Set<Promise<void>>();
   #closed = false;
@@ -85,10 +85,9 @@ export class RunNetworks {
     const [existing, containers] = await Promise.all([api.networks.list(), api.listContainers([label])]);
     for (const network of existing) if (network.labels[LABEL.instance] === instance) networks.#add(network);
     for (const { labels } of containers) {
-      const key = keyOfLabels(labels);
+      const member = memberOfLabels(instance, labels);
       const network = networks.#networks.get(labels[LABEL.network] ?? "");
-      if (key !== undefined && network !== undefined)
-        networks.#join(network, containerName(instance, key), runOf(key));
+      if (member !== undefined && network !== undefined) networks.#join(network, member);
     }
     return networks;
   }
@@ -99,24 +98,25 @@ export class RunNetworks {
   }
 
   /** The network for this container, the same until its release. Throws ENGINE_FAILED or ENGINE_UNREACHABLE. */
-  async join(key: AttemptKey, internal: boolean): Promise<RunNetwork> {
-    const [member, run] = [containerName(this.#instance, key), runOf(key)];
+  async join(member: NetworkMember, internal: boolean): Promise<RunNetwork> {
+    const { name, owner } = member;
     for (;;) {
-      if (this.#networkOf.get(member)?.internal === !internal) this.leave(key);
-      const network = this.#networkOf.get(member) ?? this.#find(run, internal);
+      if (this.#networkOf.get(name)?.internal === !internal) this.leave(name);
+      const network = this.#networkOf.get(name) ?? this.#find(owner, internal);
       if (network === undefined) {
-        await this.#make(run, internal);
+        await this.#make(owner, internal);
         continue;
       }
-      this.#join(network, member, run);
+      this.#join(network, member);
       // `docker network prune` removes those that no container uses.
       if ((await this.#api.networks.inspect(network.name)) !== undefined) return network;
       this.#forget(network);
     }
   }
 
-  of(key: AttemptKey): RunNetwork | undefined {
-    return this.#networkOf.get(containerName(this.#instance, key));
+  /** By the container's name. */
+  of(name: string): RunNetwork | undefined {
+    return this.#networkOf.get(name);
   }
 
   /** Others are kept out of the networks: to be called before a container is started. Throws ENGINE_FAILED. */
@@ -124,15 +124,14 @@ export class RunNetworks {
     await this.#guard?.ensure();
   }
 
-  /** The container is gone, or never was. */
-  leave(key: AttemptKey): void {
-    const member = containerName(this.#instance, key);
-    const network = this.#networkOf.get(member);
+  /** The container of this name is gone, or never was. */
+  leave(name: string): void {
+    const network = this.#networkOf.get(name);
     if (network === undefined) return;
-    this.#networkOf.delete(member);
-    network.members.delete(member);
+    this.#networkOf.delete(name);
+    network.members.delete(name);
     if (network.members.size > 0) return;
-    network.run = undefined;
+    network.owner = undefined;
     const free = this.#networks.values().filter((each) => isFree(each, network.internal));
     if (this.#closed || free.toArray().length > MOST_FREE) this.#remove(network);
   }
@@ -142,7 +141,7 @@ export class RunNetworks {
     this.#closed = true;
     await this.#stopGuard?.();
     await Promise.allSettled(this.#making.values());
-    for (const network of this.#networks.values()) if (network.run === undefined) this.#remove(network);
+    for (const network of this.#networks.values()) if (network.owner === undefined) this.#remove(network);
     await Promise.all(this.#removing);
     await this.#removeGuard();
   }
@@ -154,16 +153,16 @@ export class RunNetworks {
     if (!left.some(({ labels }) => labels[LABEL.instance] !== undefined)) await this.#guard.remove();
   }
 
-  #find(run: string, internal: boolean): Held | undefined {
+  #find(owner: string, internal: boolean): Held | undefined {
     const networks = this.#networks.values().toArray();
     const own = networks.find(
-      (each) => each.run === run && each.internal === internal && each.members.size < each.capacity,
+      (each) => each.owner === owner && each.internal === internal && each.members.size < each.capacity,
     );
     return own ?? networks.find((each) => isFree(each, internal));
   }
 
-  #make(run: string, internal: boolean): Promise<void> {
-    const id = `${run}\n${internal}`;
+  #make(owner: string, internal: boolean): Promise<void> {
+    const id = `${owner}\n${internal}`;
     const making =
       this.#making.get(id) ??
       this.#create(internal)
@@ -200,17 +199,17 @@ export class RunNetworks {
       isDirect: this.isDirect,
       capacity: containersIn(subnet),
       members: new Set(),
-      run: undefined,
+      owner: undefined,
     };
     this.#networks.set(network.name, held);
     this.#bridges?.add(network);
     return held;
   }
 
-  #join(network: Held, member: string, run: string): void {
-    network.members.add(member);
-    network.run = run;
-    this.#networkOf.set(member, network);
+  #join(network: Held, { name, owner }: NetworkMember): void {
+    network.members.add(name);
+    network.owner = owner;
+    this.#networkOf.set(name, network);
   }
 
   #forget(network: Held): void {
@@ -236,9 +235,5 @@ export class RunNetworks {
 }
 
 function isFree(network: Held, internal: boolean): boolean {
-  return network.run === undefined && network.internal === internal;
-}
-
-function runOf({ project, domain, run }: AttemptKey): string {
-  return JSON.stringify([project, domain, run]);
+  return network.owner === undefined && network.internal === internal;
 }

@@ -24,12 +24,12 @@ export function planOf({ spec, worker }: AdaptedAttempt, mode: WorkerMode): Plan
   const refused = refusal(spec, mode);
   if (refused !== undefined) return { cold: refused };
   const { archives: _archives, secretFiles: _files, ownVariables: _own, warmStart: _warm, ...rest } = spec;
-  const { reuse, ...options } = rest;
   const words = worker.words(mode);
   const { project, domain, run } = spec.key;
+  const { reuse } = rest;
   const isGlobal = mode === "resident" && reuse?.scope === "global";
   const container: AttemptSpec = {
-    ...options,
+    ...rest,
     key: { project, domain, run: isGlobal ? "" : run, action: "", attempt: 0 },
     env: split.shared,
     // Those of a run.
@@ -40,7 +40,7 @@ export function planOf({ spec, worker }: AdaptedAttempt, mode: WorkerMode): Plan
     readOnlyMounts: [...(spec.readOnlyMounts ?? []), ...worker.mounts],
   };
   const { image, ...shared } = container;
-  const identity = [mode, image.pinned, shared, mode === "resident" ? reuse : undefined];
+  const identity = [mode, image.pinned, shared];
   const program = { language: worker.language, args: words, mounts: worker.mounts };
   return {
     plan: {

@@ -3,6 +3,7 @@
  * runs it.
  */
 import type { WorkerMode } from "../../domain/warm-start.ts";
+import type { AttemptKey } from "../../domain/attempt.ts";
 import type { AttemptSpec } from "../executor.ts";
 import type { PoolState } from "./pool-state.ts";
 import type { Order, Report } from "./protocol.ts";
@@ -65,11 +66,25 @@ export interface WorkerMaker {
 
 /** Workers that are kept ready. */
 export interface WorkerPools {
-  /** An idle worker that is ready, which belongs to the caller from now on. Undefined: there is none, and one may be made. */
-  take(plan: WorkerPlan): Worker | undefined;
-  /** Attempts like these will start soon. */
-  expect(plan: WorkerPlan, count: number): void;
+  /**
+   * A worker that is ready and has a free slot, which is the attempt's from now on. Undefined: none is worth waiting for, so the
+   * attempt gets a container of its own making. Rejects with the signal's reason when that aborts.
+   */
+  take(plan: WorkerPlan, attempt: WaitingAttempt): Promise<TakenWorker | undefined>;
   states(): readonly PoolState[];
   /** Makes no more workers, and ends those that no attempt has. */
   close(): Promise<void>;
+}
+
+export interface WaitingAttempt {
+  readonly key: AttemptKey;
+  readonly signal: AbortSignal;
+  /** Why it has no worker yet. May be called often. */
+  waiting(reason: string): void;
+}
+
+export interface TakenWorker {
+  readonly worker: Worker;
+  /** How many attempts the worker had taken before. */
+  readonly earlierAttempts: number;
 }
