@@ -18,4 +18,6 @@ export interface PoolState {
   readonly misses: number;
   /** Milliseconds since the epoch. */
   readonly lastUsedAt: number | undefined;
+  /** Why its last worker could not be made; attempts start cold until one can. */
+  readonly problem?: string | undefined;
 }

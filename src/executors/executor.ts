@@ -36,6 +36,8 @@ export interface AttemptSpec extends AttemptDemands {
   readonly isStrict?: boolean;
   /** Of `env`, the names whose values are this attempt's own; all others are the same for every attempt of its task in its run. */
   readonly ownVariables?: readonly string[];
+  /** The action of its run that started it, and may wait for it; absent for the root. */
+  readonly parent?: string;
   /** Whether it may start in a container that was made before. @default that of the executor */
   readonly warmStart?: WarmStartSetting;
 }
@@ -130,6 +132,8 @@ export interface Executor {
   runEnded?(run: RunKey): void;
   /** What is kept warm; absent: nothing ever is. */
   pools?(): readonly PoolState[];
+  /** No attempt of this run will be started any more, unless it is recovered: nothing is kept for it. */
+  runEnded?(run: RunKey): void;
   /** Which limits did this attempt, which may still run, meet? Absent: never known. */
   limitFactsOf?(spec: AttemptSpec): Promise<LimitFacts>;
   /** Every attempt of this server instance that the executor still holds, running or ended. */

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { createEgressRule } from "../lib/egress.ts";
 import { BoxkiteError } from "../domain/errors.ts";
 import { createLogger } from "../lib/log.ts";
+import { once } from "../lib/once.ts";
 import { hostPort } from "../lib/host-port.ts";
 import { systemClock } from "../lib/clock.ts";
 import { createForwardGuard, programsOf } from "../containers/forward-guard.ts";
@@ -12,6 +13,7 @@ import { pullImage } from "../containers/program-transfer.ts";
 import { NO_REGISTRIES, type Registries } from "../images/registry/registries.ts";
 import { CODE_BUNDLES_DIRECTORY, createCodeBundles } from "../code-bundles/code-bundles.ts";
 import { createFetchWheel } from "../python-runtime/fetch-wheel.ts";
+import { placePrograms } from "../python-runtime/programs.ts";
 import { fitsInMemory, RuntimeFitter } from "../python-runtime/runtime-fitter.ts";
 import { RuntimeStore } from "../python-runtime/runtime-store.ts";
 import type { ExecutorContext, Platform } from "./platform.ts";
@@ -28,6 +30,8 @@ import { removeInteractive } from "../executors/container/interactive-container.
 import { readInherited } from "../executors/container/inherited.ts";
 import { NO_POLICY, type ConfinementPolicy } from "../executors/container/confinement.ts";
 import { gatewayOf, HOST_NAMES } from "../executors/container/network-fields.ts";
+import { openWorkers } from "../executors/container/warm-starts.ts";
+import { createSpareWorkers } from "../executors/workers/spare-workers.ts";
 import { RunNetworks, type RunNetworksOptions } from "../executors/container/run-networks.ts";
 import { readEngineNetwork, type EngineNetwork, type HostCandidate } from "./network.ts";
 import { createImageChecker } from "../executors/container/image-checker.ts";
@@ -37,7 +41,7 @@ import { createRegistryClients } from "../images/registry/registry-clients.ts";
 import { createImageTools } from "./image-tools.ts";
 import { removeProbes, type ProbeOptions } from "./probe-container.ts";
 import { probeFromContainer, type ProbeResult } from "./probe.ts";
-import { warmStartOptions } from "./warm-starts.ts";
+import { warmStartPolicy } from "./warm-starts.ts";
 
 /** The probe's container is of no run. */
 const PROBE = { name: "probe", owner: "probe" };
@@ -70,6 +74,17 @@ export async function chooseContainerPlatform(
         log = context.log;
         await removeProbes(api, instance);
         await removeInteractive(api, instance);
+        // A socket that is shared with a virtual machine does not lead into it.
+        const mayBeWarm =
+          context.runtimesDirectory !== undefined && api.onThisMachine && !network.inVirtualMachine;
+        const { dataDirectory } = context;
+        const warm =
+          options.warmStarts &&
+          warmStartPolicy(options.warmStarts, {
+            memoryBytes: info.memoryBytes,
+            strictImages: options.strictImages ?? false,
+          });
+        const workers = mayBeWarm ? await openWorkers({ api, instance, dataDirectory, log }) : undefined;
         networks = isShared
           ? undefined
           : await openRunNetworks(
@@ -96,13 +111,13 @@ export async function chooseContainerPlatform(
           extraHosts: network.hostEntries,
           networks,
           ...(context.records && { records: context.records }),
-          warmStarts:
-            options.warmStarts &&
-            warmStartOptions(options.warmStarts, {
-              memoryBytes: info.memoryBytes,
-              strictImages: options.strictImages ?? false,
-            }),
           adaptation: adaptationFor(context, env, options.strictImages ?? false),
+          warmStarts: workers &&
+            warm && {
+              ...workers,
+              setting: warm.setting,
+              createPools: (maker) => createSpareWorkers({ maker, clock: systemClock, log: context.log }),
+            },
         });
       },
       createImageChecker: (cache) => {
@@ -158,7 +173,17 @@ function adaptationFor(
   const bundles =
     findObject &&
     createCodeBundles({ directory: join(dataDirectory, CODE_BUNDLES_DIRECTORY), findObject, clock, log });
-  return { isStrict, bundles, fitter: new RuntimeFitter({ store, directory, records, clock, log }) };
+  const placeWorkerPrograms = once(() => placePrograms(directory, clock));
+  return {
+    isStrict,
+    bundles,
+    fitter: new RuntimeFitter({ store, directory, records, clock, log }),
+    placePrograms: () =>
+      placeWorkerPrograms().catch((error: unknown) => {
+        log.warn("attempts start cold: the programs of workers could not be written", { error });
+        return undefined;
+      }),
+  };
 }
 
 /** A check that cannot be carried out later would let tasks out. */

@@ -1,6 +1,6 @@
 /** What a server may keep warm, as it is set; how much memory that is depends on the machine of the engine. */
 import type { WarmStartSetting } from "../domain/warm-start.ts";
-import type { WarmStartOptions } from "../executors/workers/warm-start-options.ts";
+import type { WarmStartPolicy } from "../executors/workers/warm-start-policy.ts";
 
 /** `share`: of the engine's memory, from 0 to 1. */
 export type MemoryShare = { readonly share: number } | { readonly bytes: number };
@@ -12,10 +12,10 @@ export interface WarmStarts {
 }
 
 /** `memoryBytes`: of the machine of the engine. A server that starts images as black boxes keeps nothing warm. */
-export function warmStartOptions(
+export function warmStartPolicy(
   { setting, memory, workers }: WarmStarts,
   { memoryBytes, strictImages }: { readonly memoryBytes: number; readonly strictImages: boolean },
-): WarmStartOptions {
+): WarmStartPolicy {
   return {
     setting: strictImages ? "off" : setting,
     memoryBytes: "share" in memory ? Math.floor(memoryBytes * memory.share) : memory.bytes,

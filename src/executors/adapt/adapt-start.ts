@@ -36,8 +36,8 @@ export interface StartAdapterOptions {
   readonly runnerFor: (pinned: string, interpreter: string) => RunInImage;
   /** Brings the code of a task into its container; undefined where the task fetches it. `spec`: as it will be started. */
   readonly placeCode: (spec: AttemptSpec, facts: ImageFacts) => Promise<PlacedCode | undefined>;
-  /** Makes the directory of programs that are mounted; absent where none can be. Throws what the file system says. */
-  readonly placePrograms?: (() => Promise<string>) | undefined;
+  /** Makes the directory of programs that are mounted; absent or undefined where none can be. */
+  readonly placePrograms?: (() => Promise<string | undefined>) | undefined;
   /** What can be done here for an image that is no black box. */
   readonly available: AvailableAdaptations;
   /** Whether every image is a black box. */

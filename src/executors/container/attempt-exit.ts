@@ -16,6 +16,8 @@ export interface ExitContext {
   readonly api: EngineApi;
   readonly info: EngineInfo;
   readonly tail: LogWriter;
+  /** Its container was started with a worker's program, not with its own arguments. @default false */
+  readonly isInWorker?: boolean;
   readonly stopRequested: boolean;
   /** The last time that the engine was found unreachable, if ever. */
   readonly outage: Outage | undefined;
@@ -34,7 +36,7 @@ export function attemptExit(state: ContainerState, context: ExitContext): Attemp
     reason: "exited",
     exitCode: state.exitCode,
     ...limitFactsOf(state, context),
-    ...entrypointOf(state, context.spec),
+    ...(context.isInWorker !== true && entrypointOf(state, context.spec)),
     ...times,
   };
 }

@@ -14,7 +14,6 @@
  * someone attaches to it, which loses its exit code. A container that is taken up is not attached to.
  */
 import type { AttemptExit, LogSink } from "../../domain/attempt.ts";
-import type { AttemptStart } from "../../domain/attempt-start.ts";
 import { BoxkiteError, messageOf } from "../../domain/errors.ts";
 import { createBackoff } from "../../lib/backoff.ts";
 import type { EngineApi } from "../../containers/api.ts";
@@ -26,7 +25,9 @@ import { orAborted } from "../../lib/wait.ts";
 import type { After, Ended } from "../attempt-chart.ts";
 import { AttemptEnded, type AttemptWork } from "../attempt-machine.ts";
 import type { AttemptObserver, AttemptSpec } from "../executor.ts";
-import type { StartAdapter } from "../start-adapter.ts";
+import type { AdaptedAttempt, StartAdapter } from "../start-adapter.ts";
+import type { Assignment } from "../workers/assignments.ts";
+import { modeOf } from "../workers/plan.ts";
 import { adaptFailure } from "./adapt-failure.ts";
 import { attemptExit, nameInUse, removed } from "./attempt-exit.ts";
 import {
@@ -39,6 +40,7 @@ import {
 } from "./create-container.ts";
 import type { ContainerEvents } from "./container-events.ts";
 import type { ContainerSettings } from "./container-spec.ts";
+import type { EndWatch } from "./end-watch.ts";
 import { EngineRetry } from "./engine-retry.ts";
 import { HeldContainer } from "./held-container.ts";
 import type { ImagePuller } from "./image-puller.ts";
@@ -46,12 +48,23 @@ import type { Inherited } from "./inherited.ts";
 import type { ContainerMakers } from "./oci-runtime.ts";
 import { SIGKILL_CODE } from "./limit-facts.ts";
 import { reportEgress } from "./join-network.ts";
-import { attemptMember } from "./network-member.ts";
+import { withGateway } from "./network-fields.ts";
+import { attemptMember, workerMember } from "./network-member.ts";
+import {
+  abandon,
+  assign,
+  hasTakenOrder,
+  startInWorker,
+  type Abandoned,
+  type OneShotWorker,
+} from "./one-shot.ts";
+import { planInContainer } from "./plan-in-container.ts";
 import { pullFailure } from "./pull-failure.ts";
 import { putArchives } from "./put-archives.ts";
 import { refusal, type RefusalContext } from "./refusal.ts";
 import type { RunNetworks } from "./run-networks.ts";
 import { startFailure } from "./start-failure.ts";
+import type { WarmStarts } from "./warm-starts.ts";
 
 export interface ContainerAttemptContext extends ContainerMakers {
   readonly settings: ContainerSettings;
@@ -67,12 +80,14 @@ export interface ContainerAttemptContext extends ContainerMakers {
   readonly events: ContainerEvents;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Undefined: each attempt has a container that is made for it. */
+  readonly warm: WarmStarts | undefined;
   /** How long the engine may be unreachable before its attempts count as lost. */
   readonly lostAfterMs: number;
 }
 
 /** What an attempt may ask of this engine. */
-export function refusalContext(context: ContainerAttemptContext): RefusalContext {
+export function refusalContext(context: Omit<ContainerAttemptContext, "warm">): RefusalContext {
   const { settings, inherited, api, podmanRuntimes, networks } = context;
   return {
     ...settings,
@@ -96,10 +111,19 @@ export class ContainerAttempt implements AttemptWork<HeldContainer> {
   readonly #sink: LogSink;
   readonly #observer: AttemptObserver;
   readonly #name: string;
+  /** The name of its container: the attempt's own, or that of its worker. */
+  #container: string;
   readonly #log: Logger;
   readonly #retry: EngineRetry;
   #creation: CreateContext;
-  #start: AttemptStart | undefined;
+  #adapted: AdaptedAttempt | undefined;
+  /** Where it is one of this server. */
+  #worker: OneShotWorker | undefined;
+  #assignment: Assignment | undefined;
+  #hasBegun = false;
+  /** No worker takes it, or the one that had it failed. */
+  #isCold = false;
+  #hasNotes = false;
   #pulled = false;
   #held: HeldContainer | undefined;
 
@@ -110,6 +134,7 @@ export class ContainerAttempt implements AttemptWork<HeldContainer> {
     this.#observer = observer;
     const member = attemptMember(context.settings.instance, spec.key);
     this.#name = member.name;
+    this.#container = member.name;
     this.#log = context.log.child({ container: this.#name });
     this.#retry = new EngineRetry({
       ...context,
@@ -123,6 +148,9 @@ export class ContainerAttempt implements AttemptWork<HeldContainer> {
     const { settings } = this.#context;
     const refused = refusal(this.#spec, refusalContext(this.#context));
     if (refused !== undefined) throw new AttemptEnded(refused);
+    this.#begin();
+    const inWorker = await this.#findWorker(signal);
+    if (inWorker !== undefined) return inWorker;
     if (this.#context.adapter !== undefined) {
       // What an earlier server started goes on, whatever can be found out of its image now.
       const state = await this.#inspect(this.#name, signal);
@@ -131,7 +159,12 @@ export class ContainerAttempt implements AttemptWork<HeldContainer> {
       // It was created as another plan said, and has nothing in it yet.
       if (state !== undefined)
         await this.#retry.run(() => this.#context.api.removeContainer(state.id), signal, "tolerate");
+      const handle = await this.#takeWorker(signal);
+      if (handle !== undefined) return { name: "created", handle };
     }
+    await orAborted(this.#context.warm?.pools.giveWay() ?? Promise.resolve(), signal);
+    // Before there is a container, so that it is known of each that there is.
+    if (this.#adapted !== undefined) this.#observer.prepared(this.#adapted.start);
     const backoff = createBackoff(CREATE_AGAIN, this.#context.clock);
     for (let tries = 1; ; tries++) {
       const created = await createContainer(this.#creation, signal);
@@ -145,6 +178,12 @@ export class ContainerAttempt implements AttemptWork<HeldContainer> {
     }
   }
 
+  #begin(): void {
+    if (this.#hasBegun) return;
+    this.#hasBegun = true;
+    this.#context.warm?.pools.begin(this.#spec);
+  }
+
   #imageMissing(): After<HeldContainer, "finding"> {
     if (!this.#pulled) return { name: "pulling" };
     const vanished = new Error("it vanished right after it was pulled");
@@ -154,7 +193,7 @@ export class ContainerAttempt implements AttemptWork<HeldContainer> {
   /** False where the image has to be pulled first. */
   async #adapt(signal: AbortSignal): Promise<boolean> {
     const { adapter } = this.#context;
-    if (adapter === undefined || this.#start !== undefined) return true;
+    if (adapter === undefined || this.#adapted !== undefined) return true;
     const options = { signal, onProgress: (message: string) => this.#progress(message, signal) };
     const adapt = () => orAborted(adapter.adapt(this.#spec, options), signal);
     const adapted = await this.#retry.run(adapt, signal, "tolerate").catch((error: unknown) => {
@@ -165,26 +204,76 @@ export class ContainerAttempt implements AttemptWork<HeldContainer> {
     });
     if (adapted === undefined) return false;
     this.#spec = adapted.spec;
-    this.#start = adapted.start;
+    this.#adapted = adapted;
     this.#creation = { ...this.#creation, spec: adapted.spec };
-    // Before there is a container, so that it is known of each that there is.
-    this.#observer.prepared(adapted.start);
     return true;
   }
 
-  #takeUp(state: ContainerState): After<HeldContainer, "finding"> {
+  /** The worker that an earlier server gave it, where that had taken its order. Nothing is left of another one. */
+  async #findWorker(signal: AbortSignal): Promise<After<HeldContainer, "finding"> | undefined> {
+    const { warm } = this.#context;
+    const assignment = warm?.assignments.of(this.#name);
+    if (warm === undefined || assignment?.warm.mode !== "one_shot") return undefined;
+    const state = await this.#inspect(assignment.warm.worker, signal);
+    const outcome =
+      state !== undefined && hasTakenOrder(warm.workers, assignment)
+        ? ({ kind: "taken", state } as const)
+        : await this.#abandon(warm, assignment, signal);
+    if (outcome.kind === "gone") return undefined;
+    this.#assignment = assignment;
+    this.#container = assignment.warm.worker;
+    return this.#takeUp(outcome.state, assignment.startedAt ?? assignment.assignedAt);
+  }
+
+  async #abandon(warm: WarmStarts, assignment: Assignment, signal: AbortSignal): Promise<Abandoned> {
+    const context = { workers: warm.workers, retry: this.#retry, clock: this.#context.clock };
+    const outcome = await abandon(context, assignment, signal);
+    if (outcome.kind === "gone") await warm.assignments.forget(this.#name);
+    return outcome;
+  }
+
+  /** Undefined: it gets a container of its own. */
+  async #takeWorker(signal: AbortSignal): Promise<HeldContainer | undefined> {
+    const { warm, settings, clock } = this.#context;
+    if (warm === undefined || this.#adapted === undefined || this.#isCold) return undefined;
+    const { spec, start } = this.#adapted;
+    if (modeOf(spec, warm.setting) !== "one_shot") return undefined;
+    const planned = planInContainer(this.#adapted, "one_shot", settings.policy);
+    if ("cold" in planned) {
+      this.#log.debug("no worker can take the attempt", { reason: planned.cold });
+      return undefined;
+    }
+    const waiting = (reason: string) => this.#progress(reason, signal);
+    const taken = await warm.pools.take(planned.plan, { key: spec.key, signal, waiting });
+    const container = taken && warm.workers.of(taken.worker.name);
+    if (taken === undefined || container === undefined) return undefined;
+    const { name } = container;
+    try {
+      const assignment = await assign({ ...warm, attempt: this.#name, clock }, spec, taken);
+      this.#assignment = assignment;
+      this.#worker = { container, planned, assignment };
+    } catch (error) {
+      this.#log.warn("an attempt starts cold, since its worker could not be recorded", { error });
+      await warm.workers.remove(name);
+      return undefined;
+    }
+    this.#container = name;
+    this.#observer.prepared({ ...start, warm: this.#worker.assignment.warm });
+    return this.#hold(container.id, container.takeOver());
+  }
+
+  #takeUp(state: ContainerState, startedAt = state.startedAt): After<HeldContainer, "finding"> {
     this.#log.debug("taken up", { status: state.status });
     const handle = this.#hold(state.id);
-    const { startedAt } = state;
     if (isNew(state)) return { name: "created", handle };
     if (state.running) return { name: "running", handle, startedAt };
     handle.last = state;
     return { name: "ending", handle, startedAt };
   }
 
-  #hold(id: string): HeldContainer {
+  #hold(id: string, watch?: EndWatch): HeldContainer {
     const { api, events, clock } = this.#context;
-    this.#held = new HeldContainer(id, { api, events, clock, sink: this.#sink, log: this.#log });
+    this.#held = new HeldContainer(id, { api, events, clock, sink: this.#sink, log: this.#log }, watch);
     return this.#held;
   }
 
@@ -209,10 +298,9 @@ export class ContainerAttempt implements AttemptWork<HeldContainer> {
   }
 
   async prepare(handle: HeldContainer, signal: AbortSignal): Promise<After<HeldContainer, "created">> {
-    reportConfinement(this.#creation);
-    reportEgress(this.#creation);
+    if (this.#worker !== undefined) return await this.#prepareWorker(this.#worker, handle, signal);
     await putCertificates(this.#creation, handle.id, signal);
-    await reportInherited(this.#creation, signal);
+    await this.#reportNotes(this.#creation, signal);
     await putSecretFiles(this.#creation, handle.id, signal);
     await putArchives(this.#creation, handle.id, signal);
     signal.throwIfAborted();
@@ -220,8 +308,37 @@ export class ContainerAttempt implements AttemptWork<HeldContainer> {
     return { name: "starting", handle };
   }
 
+  async #reportNotes(creation: CreateContext, signal: AbortSignal): Promise<void> {
+    if (this.#hasNotes) return;
+    this.#hasNotes = true;
+    reportConfinement(creation);
+    reportEgress(creation);
+    await reportInherited(creation, signal);
+  }
+
+  async #prepareWorker(
+    { container }: OneShotWorker,
+    handle: HeldContainer,
+    signal: AbortSignal,
+  ): Promise<After<HeldContainer, "created">> {
+    const { name, plan } = container;
+    const member = workerMember(name, { ...plan.container.key, pool: plan.pool });
+    const creation = { ...this.#creation, name, member };
+    await this.#reportNotes(creation, signal);
+    try {
+      await putSecretFiles(creation, handle.id, signal);
+      await putArchives(creation, handle.id, signal);
+    } catch (error) {
+      if (signal.aborted || error instanceof AttemptEnded) throw error;
+      this.#log.warn("an attempt starts cold, since its files could not be brought into a worker", { error });
+      this.#isCold = true;
+    }
+    return { name: "starting", handle };
+  }
+
   async launch(handle: HeldContainer, signal: AbortSignal): Promise<After<HeldContainer, "starting">> {
     const { api, clock } = this.#context;
+    if (this.#worker !== undefined) return await this.#launchInWorker(this.#worker, handle, signal);
     try {
       await this.#retry.run(() => api.startContainer(handle.id), signal, "throw");
     } catch (error) {
@@ -230,6 +347,60 @@ export class ContainerAttempt implements AttemptWork<HeldContainer> {
       throw error;
     }
     return { name: "running", handle, startedAt: clock.now() };
+  }
+
+  async #launchInWorker(
+    worker: OneShotWorker,
+    handle: HeldContainer,
+    signal: AbortSignal,
+  ): Promise<After<HeldContainer, "starting">> {
+    const { warm, networks, clock } = this.#context;
+    const env = withGateway(worker.planned.env, networks?.of(this.#container));
+    const startedAt = this.#isCold ? undefined : await startInWorker(worker, handle, { env, clock }, signal);
+    if (startedAt !== undefined) {
+      warm?.assignments
+        .started(this.#name, startedAt)
+        .catch((error: unknown) => this.#log.debug("a start could not be recorded", { error }));
+      return { name: "running", handle, startedAt };
+    }
+    if (warm === undefined) throw new Error("there is a worker, and no warm starts");
+    worker.container.close();
+    if ((await this.#abandon(warm, worker.assignment, signal)).kind === "taken") {
+      handle.wakeup.notify("ended");
+      return { name: "running", handle, startedAt: clock.now() };
+    }
+    this.#log.warn("an attempt starts cold, since its worker failed before it began", {
+      worker: this.#container,
+    });
+    return await this.#launchCold(handle, signal);
+  }
+
+  async #launchCold(
+    abandoned: HeldContainer,
+    signal: AbortSignal,
+  ): Promise<After<HeldContainer, "starting">> {
+    await abandoned.close();
+    this.#worker = undefined;
+    this.#assignment = undefined;
+    this.#container = this.#name;
+    this.#isCold = true;
+    let found = await this.find(signal);
+    while (found.name === "pulling") {
+      await this.pull(signal);
+      found = await this.find(signal);
+    }
+    switch (found.name) {
+      case "created": {
+        const prepared = await this.prepare(found.handle, signal);
+        return prepared.name === "starting" ? await this.launch(prepared.handle, signal) : prepared;
+      }
+      case "ending":
+        found.handle.wakeup.notify("ended");
+        return { ...found, name: "running" };
+      case "running":
+      case "ended":
+        return found;
+    }
   }
 
   async #startFailure(id: string, error: EngineResponseError, signal: AbortSignal): Promise<AttemptExit> {
@@ -254,7 +425,7 @@ export class ContainerAttempt implements AttemptWork<HeldContainer> {
       const state = await orAborted(this.#inspect(handle.id, signal), signal);
       if (state === undefined) {
         await handle.log.giveUp();
-        throw new AttemptEnded(removed(this.#name));
+        throw new AttemptEnded(removed(this.#container));
       }
       if (state.running || state.status === "initialized") continue;
       handle.last = state;
@@ -264,17 +435,18 @@ export class ContainerAttempt implements AttemptWork<HeldContainer> {
 
   /** SIGTERM (or the image's own STOPSIGNAL), then SIGKILL. The engines count the time in whole seconds. */
   async stop(handle: HeldContainer, graceMs: number): Promise<void> {
-    await stopContainer(this.#context.api, this.#name, graceMs);
+    await stopContainer(this.#context.api, this.#container, graceMs);
     handle.wakeup.notify("ended");
   }
 
   async conclude(handle: HeldContainer, stopped: boolean, signal: AbortSignal): Promise<Ended> {
     const { api, settings } = this.#context;
     const { last } = handle;
-    if (last === undefined) throw new Error(`container ${this.#name} was not seen ended`);
+    if (last === undefined) throw new Error(`container ${this.#container} was not seen ended`);
     await this.#finishLog(handle, signal);
     const exit = attemptExit(last, {
       spec: this.#spec,
+      isInWorker: this.#assignment !== undefined,
       api,
       info: settings.info,
       policy: settings.policy,
@@ -284,7 +456,7 @@ export class ContainerAttempt implements AttemptWork<HeldContainer> {
     });
     const isKilled = exit.exitCode === SIGKILL_CODE && !exit.outOfMemory && !stopped;
     const isRemoved = isKilled && (await this.#isBeingRemoved(handle, signal));
-    return { name: "ended", exit: isRemoved ? removed(this.#name) : exit };
+    return { name: "ended", exit: isRemoved ? removed(this.#container) : exit };
   }
 
   /** `podman rm --force` kills first and removes then: what seems to be a kill may be the first half of that. */
@@ -310,6 +482,8 @@ export class ContainerAttempt implements AttemptWork<HeldContainer> {
   }
 
   async close(): Promise<void> {
+    this.#context.warm?.pools.end(this.#spec.key);
+    this.#worker?.container.close();
     await this.#held?.close();
   }
 

@@ -40,8 +40,8 @@ import type { Inherited } from "./inherited.ts";
 import { limitFactsOf } from "./limit-facts.ts";
 import type { RunNetworks } from "./run-networks.ts";
 import { createPrefetch } from "./prefetch.ts";
-import type { WarmStartOptions } from "../workers/warm-start-options.ts";
 import { refusal } from "./refusal.ts";
+import { createWarmStarts, expectInWorkers, type WarmStartOptions } from "./warm-starts.ts";
 import { resolveImage } from "./resolve-image.ts";
 
 export interface ContainerExecutorOptions {
@@ -73,7 +73,7 @@ export interface ContainerExecutorOptions {
   readonly records?: ImageRecords;
   /** How images run that would not as they are; without it each is started as it is. */
   readonly adaptation?: AdaptationOptions | undefined;
-  /** What may be kept warm. @default nothing */
+  /** Containers that are made ahead of attempts; without it each has one that is made for it. */
   readonly warmStarts?: WarmStartOptions | undefined;
   /** How podman on this machine makes containers with another OCI runtime; closed with the executor. */
   readonly podmanRuntimes?: PodmanRuntimes | undefined;
@@ -81,7 +81,10 @@ export interface ContainerExecutorOptions {
   readonly lostAfterMs?: number;
 }
 
-export interface AdaptationOptions extends Pick<StartAdapterOptions, "fitter" | "isStrict"> {
+export interface AdaptationOptions extends Pick<
+  StartAdapterOptions,
+  "fitter" | "isStrict" | "placePrograms"
+> {
   /** Undefined: tasks fetch their code themselves. */
   readonly bundles: CodeBundles | undefined;
 }
@@ -119,6 +122,7 @@ export function createContainerExecutor(options: ContainerExecutorOptions): Exec
       ...adaptation,
       engine: `${api.engine} ${api.version}`,
       checker,
+      ...(options.warmStarts === undefined && { placePrograms: undefined }),
       // An engine on another machine mounts no files of this one.
       available: new Set([...ALL_ADAPTATIONS].filter((kind) => kind !== "runtime" || api.onThisMachine)),
       runnerFor: (image, interpreter) =>
@@ -140,7 +144,7 @@ export function createContainerExecutor(options: ContainerExecutorOptions): Exec
   const resolving = new Map<string, Promise<ResolvedImage>>();
 
   const nameOf = (key: AttemptKey) => containerName(instance, key);
-  const context = (): ContainerAttemptContext => ({
+  const ownContext = (): Omit<ContainerAttemptContext, "warm"> => ({
     api,
     settings: {
       instance,
@@ -160,6 +164,13 @@ export function createContainerExecutor(options: ContainerExecutorOptions): Exec
     log,
     lostAfterMs,
   });
+  const warm = options.warmStarts && createWarmStarts(options.warmStarts, ownContext);
+  const context = (): ContainerAttemptContext => ({ ...ownContext(), warm });
+  const workerOf = (key: AttemptKey) => {
+    const assigned = warm?.assignments.of(nameOf(key))?.warm;
+    return assigned?.mode === "one_shot" ? assigned.worker : undefined;
+  };
+  const containerOf = (key: AttemptKey) => workerOf(key) ?? nameOf(key);
 
   return {
     description: `${api.engine} ${api.version}`,
@@ -184,7 +195,11 @@ export function createContainerExecutor(options: ContainerExecutorOptions): Exec
     platform,
     checker,
     interactive: createInteractive(context),
-    expect: ({ images, isTrusted = false }) => prefetch.add(images, isTrusted),
+    expect: ({ images, isTrusted = false, attempts = [] }) => {
+      prefetch.add(images, isTrusted);
+      if (warm !== undefined && adapter !== undefined && attempts.length > 0)
+        expectInWorkers(attempts, { warm, adapter, policy, log });
+    },
     refusal: (_, demands) => refusal(demands, refusalContext(context())),
     start: async (spec, logs, observer) => {
       const name = nameOf(spec.key);
@@ -192,10 +207,9 @@ export function createContainerExecutor(options: ContainerExecutorOptions): Exec
       await watched.start(name, () => new AttemptMachine(work(), observer, log.child({ container: name })));
     },
     stop: async (key, graceMs) => {
-      const name = nameOf(key);
-      if (await watched.stop(name, graceMs)) return undefined;
-      await stopContainer(api, name, graceMs);
-      const state = await api.inspectContainer(name);
+      if (await watched.stop(nameOf(key), graceMs)) return undefined;
+      await stopContainer(api, containerOf(key), graceMs);
+      const state = await api.inspectContainer(containerOf(key));
       // One that never ran, or that was running when the machine went down, has none.
       return state?.status === "exited" && state.exitCode >= 0 ? state.exitCode : undefined;
     },
@@ -203,22 +217,32 @@ export function createContainerExecutor(options: ContainerExecutorOptions): Exec
       const name = nameOf(key);
       // The end of one that still runs is reported first: nobody waits for it in vain.
       await watched.stop(name, 0);
+      warm?.pools.release(key);
+      const worker = workerOf(key);
+      if (worker !== undefined) {
+        await warm?.workers.remove(worker);
+        await warm?.assignments.forget(name);
+        return;
+      }
       await api.removeContainer(name);
       networks?.leave(name);
     },
+    ...(warm && { pools: () => warm.pools.states(), runEnded: (run) => warm.pools.runEnded(run) }),
     limitFactsOf: async (spec) => {
-      const state = await api.inspectContainer(nameOf(spec.key));
+      const state = await api.inspectContainer(containerOf(spec.key));
       const known = { spec, policy, api, info, stopRequested: false };
       return state === undefined ? { outOfMemory: false } : limitFactsOf(state, known);
     },
     list: async () => {
       const containers = await api.listContainers([`${LABEL.instance}=${instance}`]);
-      return containers.flatMap(({ labels }) => keyOfLabels(labels) ?? []);
+      const inWorkers = warm?.assignments.all().map(({ key }) => key) ?? [];
+      return [...containers.flatMap(({ labels }) => keyOfLabels(labels) ?? []), ...inWorkers];
     },
     close: async () => {
       prefetch.close();
       puller.close();
       await watched.detachAll();
+      await warm?.pools.close();
       await Promise.all([events.close(), networks?.close(), podmanRuntimes?.close()]);
     },
   };

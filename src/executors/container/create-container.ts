@@ -18,7 +18,7 @@ import { gatewayOf, withGateway } from "./network-fields.ts";
 import type { NetworkMember } from "./network-member.ts";
 import { startFailure } from "./start-failure.ts";
 
-export interface CreateContext extends ContainerAttemptContext {
+export interface CreateContext extends Omit<ContainerAttemptContext, "warm"> {
   readonly spec: AttemptSpec;
   readonly sink: LogSink;
   readonly observer: AttemptObserver;

@@ -2,54 +2,36 @@
 import type { LogSink } from "../../domain/attempt.ts";
 import type { EngineApi } from "../../containers/api.ts";
 import type { ContainerState } from "../../containers/types.ts";
-import type { Clock } from "../../lib/clock.ts";
-import type { Logger } from "../../lib/log.ts";
-import type { ContainerEvents } from "./container-events.ts";
-import { Wakeup } from "../wakeup.ts";
+import type { Wakeup } from "../wakeup.ts";
+import { EndWatch, type EndWatchContext } from "./end-watch.ts";
 import { LogTail } from "./log-tail.ts";
 
-export interface HeldContainerContext {
+export interface HeldContainerContext extends EndWatchContext {
   readonly api: EngineApi;
-  readonly events: ContainerEvents;
   readonly sink: LogSink;
-  readonly clock: Clock;
-  readonly log: Logger;
 }
 
 export class HeldContainer {
   readonly id: string;
   readonly log: LogTail;
-  /** Notified by the attached stream and by the engine's events. */
-  readonly wakeup: Wakeup;
   /** As it was seen when its process was over. */
   last: ContainerState | undefined;
-  readonly #context: HeldContainerContext;
-  readonly #unsubscribe: () => void;
-  readonly #closed = new AbortController();
+  readonly #watch: EndWatch;
   #isLogFollowed = false;
 
-  constructor(id: string, context: HeldContainerContext) {
+  /** `watch`: where the container is watched already; it is closed with this. */
+  constructor(id: string, context: HeldContainerContext, watch = new EndWatch(id, context)) {
     this.id = id;
-    this.#context = context;
-    this.wakeup = new Wakeup(context.clock);
+    this.#watch = watch;
     this.log = new LogTail(context.api, id, context.sink, context.clock, context.log);
-    this.#unsubscribe = context.events.subscribe(id, (kind) => this.wakeup.notify(kind));
   }
 
-  /** Only a wake-up is lost where this fails; why a container cannot run, its start reports. */
+  get wakeup(): Wakeup {
+    return this.#watch.wakeup;
+  }
+
   async attach(): Promise<void> {
-    try {
-      const stream = await this.#context.api.attachContainer(this.id);
-      const end = () => {
-        stream.destroy();
-        this.wakeup.notify("ended");
-      };
-      stream.on("end", end).on("error", end).on("close", end);
-      this.#closed.signal.addEventListener("abort", () => stream.destroy(), { once: true });
-      stream.resume();
-    } catch (error) {
-      this.#context.log.debug("could not attach", { error });
-    }
+    await this.#watch.attach();
   }
 
   followLog(): void {
@@ -59,8 +41,7 @@ export class HeldContainer {
   }
 
   async close(): Promise<void> {
-    this.#unsubscribe();
-    this.#closed.abort();
+    this.#watch.close();
     await this.log.stop();
   }
 }

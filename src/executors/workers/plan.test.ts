@@ -54,6 +54,8 @@ suite("the plan of an attempt's worker", () => {
       { args: ["a0", "--inputs", "j"] },
       { secretFiles: { "/s": "s" } },
       { archives: [] },
+      { parent: "a0" },
+      { warmStart: "one_shot" },
       { image: { ...SPEC.image, reference: "team/app:latest" } },
     ];
     for (const more of same) assert.equal(plan(more).plan.pool, pool, JSON.stringify(more));

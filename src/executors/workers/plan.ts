@@ -1,6 +1,6 @@
 /** From an attempt to the workers that can take it: attempts whose plans have the same hash share workers. */
 import { createHash } from "node:crypto";
-import type { WorkerMode } from "../../domain/warm-start.ts";
+import type { WarmStartSetting, WorkerMode } from "../../domain/warm-start.ts";
 import type { AttemptSpec } from "../executor.ts";
 import type { AdaptedAttempt, NoWorker } from "../start-adapter.ts";
 import { splitEnvironment } from "./environment.ts";
@@ -13,6 +13,16 @@ export interface PlannedAttempt {
   readonly env: Readonly<Record<string, string>>;
 }
 
+/** How workers take such attempts; undefined: they start cold. `setting`: where neither the run nor the task says otherwise. */
+export function modeOf(
+  { reuse, warmStart }: Pick<AttemptSpec, "reuse" | "warmStart">,
+  setting: WarmStartSetting,
+): WorkerMode | undefined {
+  const chosen = warmStart ?? setting;
+  if (chosen === "off") return undefined;
+  return reuse === undefined ? chosen : "resident";
+}
+
 /**
  * What comes to an attempt with its start is not part of its plan: arguments, own variables, archives and secret files.
  * Workers of mode one_shot and fork are those of one run; of others, those of the project and domain where the policy says so.
@@ -23,7 +33,8 @@ export function planOf({ spec, worker }: AdaptedAttempt, mode: WorkerMode): Plan
   if (split === undefined) return { cold: "it is not known which variables are the attempt's own" };
   const refused = refusal(spec, mode);
   if (refused !== undefined) return { cold: refused };
-  const { archives: _archives, secretFiles: _files, ownVariables: _own, warmStart: _warm, ...rest } = spec;
+  const { archives: _archives, secretFiles: _files, ownVariables: _own, ...others } = spec;
+  const { warmStart: _warm, parent: _parent, ...rest } = others;
   const words = worker.words(mode);
   const { project, domain, run } = spec.key;
   const { reuse } = rest;

@@ -4,6 +4,7 @@
  */
 import type { WorkerMode } from "../../domain/warm-start.ts";
 import type { AttemptKey } from "../../domain/attempt.ts";
+import type { RunKey } from "../../domain/ids.ts";
 import type { AttemptSpec } from "../executor.ts";
 import type { PoolState } from "./pool-state.ts";
 import type { Order, Report } from "./protocol.ts";
@@ -64,17 +65,38 @@ export interface WorkerMaker {
   make(plan: WorkerPlan): Promise<Worker>;
 }
 
-/** Workers that are kept ready. */
+/** Workers that are kept ready, and the attempts that run in them. */
 export interface WorkerPools {
+  /** An attempt is about to start, warm or cold. Again for one that is taken up. */
+  begin(attempt: PooledAttemptSpec): void;
   /**
    * A worker that is ready and has a free slot, which is the attempt's from now on. Undefined: none is worth waiting for, so the
    * attempt gets a container of its own making. Rejects with the signal's reason when that aborts.
    */
   take(plan: WorkerPlan, attempt: WaitingAttempt): Promise<TakenWorker | undefined>;
+  /** The slot of an attempt that an earlier server has started in this worker. */
+  adopt(plan: WorkerPlan, worker: Worker, key: AttemptKey): TakenWorker;
+  /**
+   * Before an attempt starts cold: resolves when the idle workers have ended that hold what attempts have requested, after 2 s at
+   * the latest.
+   */
+  giveWay(): Promise<void>;
+  /** The attempt is over, warm or cold: another one may have its slot. Idempotent. */
+  end(key: AttemptKey): void;
+  /** The files of the attempt in its worker's directory are not needed any more. Idempotent. */
+  release(key: AttemptKey): void;
+  /** The worker takes no further attempts, and ends after those that it has. */
+  retire(worker: Worker, reason: string): void;
+  /** Attempts of these plans will be asked for soon. */
+  expect(plans: readonly WorkerPlan[]): void;
+  /** Nothing is kept for attempts of this run. */
+  runEnded(run: RunKey): void;
   states(): readonly PoolState[];
-  /** Makes no more workers, and ends those that no attempt has. */
+  /** Makes no more workers, and ends those that no attempt has. The others go on, and can be taken up again. */
   close(): Promise<void>;
 }
+
+export type PooledAttemptSpec = Pick<AttemptSpec, "key" | "requests" | "parent">;
 
 export interface WaitingAttempt {
   readonly key: AttemptKey;

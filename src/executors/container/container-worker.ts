@@ -1,0 +1,105 @@
+/** A worker whose container this server has made. */
+import type { EngineApi } from "../../containers/api.ts";
+import type { Clock } from "../../lib/clock.ts";
+import type { Logger } from "../../lib/log.ts";
+import { once } from "../../lib/once.ts";
+import type { Order, Report } from "../workers/protocol.ts";
+import { WorkerSession, type Ready } from "../workers/session.ts";
+import type { Worker, WorkerEnd, WorkerPlan } from "../workers/worker.ts";
+import type { EndWatch } from "./end-watch.ts";
+
+export interface ContainerWorkerOptions {
+  readonly api: EngineApi;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly id: string;
+  readonly name: string;
+  readonly plan: WorkerPlan;
+  readonly directory: string;
+  readonly createdAt: number;
+  /** Of the container, attached to it. */
+  readonly watch: EndWatch;
+  readonly remove: () => Promise<void>;
+}
+
+/** Pauses between inspections after a wake-up, until the engine reports the end, too; then the next wake-up is awaited. */
+const INSPECT_AGAIN_MS = [10, 40, 160, 640];
+const TAKEN_OVER: WorkerEnd = {
+  exitCode: undefined,
+  outOfMemory: false,
+  message: "an attempt has its container",
+};
+
+export class ContainerWorker implements Worker {
+  readonly id: string;
+  readonly name: string;
+  readonly plan: WorkerPlan;
+  readonly directory: string;
+  readonly createdAt: number;
+  readonly ended: Promise<WorkerEnd>;
+  readonly ready: Promise<Ready>;
+  readonly remove: () => Promise<void>;
+  readonly #api: EngineApi;
+  readonly #watch: EndWatch;
+  readonly #session: WorkerSession;
+  readonly #watching = new AbortController();
+  #isTakenOver = false;
+
+  constructor(options: ContainerWorkerOptions) {
+    this.id = options.id;
+    this.name = options.name;
+    this.plan = options.plan;
+    this.directory = options.directory;
+    this.createdAt = options.createdAt;
+    this.remove = once(options.remove);
+    this.#api = options.api;
+    this.#watch = options.watch;
+    this.#session = new WorkerSession(options.directory, options.clock, options.log);
+    this.ready = this.#session.ready;
+    this.ended = this.#awaitEnd(this.#watching.signal).catch(() => TAKEN_OVER);
+    // One that has ended before it was ready never will be.
+    void this.ended.then(() => {
+      if (!this.#isTakenOver) this.#session.close();
+    });
+  }
+
+  async send(order: Order): Promise<void> {
+    await this.#session.send(order);
+  }
+
+  onReport(listener: (report: Report) => void): () => void {
+    return this.#session.onReport(listener);
+  }
+
+  /** An attempt watches the container from now on, by what is returned; `ended` resolves. */
+  takeOver(): EndWatch {
+    this.#isTakenOver = true;
+    this.#watching.abort();
+    // What was noticed last may have been taken already.
+    this.#watch.wakeup.notify("check");
+    return this.#watch;
+  }
+
+  /** The session is over: the worker has begun its only attempt, or is removed. */
+  close(): void {
+    this.#session.close();
+    this.#watching.abort();
+    if (!this.#isTakenOver) this.#watch.close();
+  }
+
+  async #awaitEnd(signal: AbortSignal): Promise<WorkerEnd> {
+    for (let inspections = INSPECT_AGAIN_MS.length; ; inspections++) {
+      if ((await this.#watch.wakeup.next(signal, INSPECT_AGAIN_MS[inspections])) === "ended")
+        inspections = -1;
+      const state = await this.#api.inspectContainer(this.id).catch(() => "unknown" as const);
+      signal.throwIfAborted();
+      if (state === "unknown") continue;
+      if (state?.running === true || state?.status === "initialized") continue;
+      this.#watch.close();
+      if (state === undefined)
+        return { exitCode: undefined, outOfMemory: false, message: "its container was removed" };
+      const { exitCode, oomKilled } = state;
+      return { exitCode, outOfMemory: oomKilled, message: `its process ended with exit code ${exitCode}` };
+    }
+  }
+}

@@ -1,0 +1,84 @@
+/** What a container executor has beyond containers that are made for each attempt. */
+import { join } from "node:path";
+import type { EngineApi } from "../../containers/api.ts";
+import type { WarmStartSetting } from "../../domain/warm-start.ts";
+import type { Logger } from "../../lib/log.ts";
+import type { AttemptSpec } from "../executor.ts";
+import type { StartAdapter } from "../start-adapter.ts";
+import { Assignments } from "../workers/assignments.ts";
+import { modeOf } from "../workers/plan.ts";
+import type { WorkerMaker, WorkerPools } from "../workers/worker.ts";
+import type { ConfinementPolicy } from "./confinement.ts";
+import type { ContainerAttemptContext } from "./container-attempt.ts";
+import { planInContainer } from "./plan-in-container.ts";
+import { removeIdleWorkers, WorkerContainers } from "./worker-containers.ts";
+
+export interface WarmStarts {
+  /** Where neither the run nor the task says otherwise. */
+  readonly setting: WarmStartSetting;
+  readonly pools: WorkerPools;
+  readonly assignments: Assignments;
+  readonly workers: WorkerContainers;
+}
+
+export interface WarmStartOptions {
+  readonly setting: WarmStartSetting;
+  /** For the directories of workers. */
+  readonly directory: string;
+  readonly assignments: Assignments;
+  readonly createPools: (maker: WorkerMaker) => WorkerPools;
+}
+
+export interface OpenOptions {
+  readonly api: EngineApi;
+  readonly instance: string;
+  /** Of the server's data. */
+  readonly dataDirectory: string;
+  readonly log: Logger;
+}
+
+/** Takes over what an earlier server of this instance has left: attempts in workers go on, idle workers are removed. */
+export async function openWorkers({
+  api,
+  instance,
+  dataDirectory,
+  log,
+}: OpenOptions): Promise<Pick<WarmStartOptions, "directory" | "assignments">> {
+  const parent = join(dataDirectory, "workers");
+  const directory = join(parent, "directories");
+  const assignments = await Assignments.open(join(parent, "assignments"), log);
+  await removeIdleWorkers(api, instance, { assignments, directory });
+  return { directory, assignments };
+}
+
+export function createWarmStarts(
+  { setting, directory, assignments, createPools }: WarmStartOptions,
+  context: () => Omit<ContainerAttemptContext, "warm">,
+): WarmStarts {
+  const workers = new WorkerContainers({ directory, context });
+  return { setting, assignments, workers, pools: createPools(workers) };
+}
+
+export interface ExpectContext {
+  readonly warm: WarmStarts;
+  readonly adapter: StartAdapter;
+  readonly policy: ConfinementPolicy;
+  readonly log: Logger;
+}
+
+/** Attempts whose image is not here yet are not expected: nothing is known of how they start. */
+export function expectInWorkers(attempts: readonly AttemptSpec[], context: ExpectContext): void {
+  const { warm, adapter, policy, log } = context;
+  const { signal } = new AbortController();
+  const plans = attempts.map(async (spec) => {
+    const mode = modeOf(spec, warm.setting);
+    const adapted = mode === undefined ? undefined : await adapter.adapt(spec, { signal });
+    if (mode === undefined || adapted === undefined) return [];
+    const planned = planInContainer(adapted, mode, policy);
+    return "cold" in planned ? [] : [planned.plan];
+  });
+  Promise.all(plans).then(
+    (found) => warm.pools.expect(found.flat()),
+    (error: unknown) => log.debug("workers could not be planned for attempts to come", { error }),
+  );
+}

@@ -1,0 +1,114 @@
+/**
+ * Which worker has which attempt. Each is a file that is on disk before the worker gets its order: so a restarted server,
+ * and one after a failure of the machine, never starts the attempt a second time.
+ */
+import { mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { AttemptKey } from "../../domain/attempt.ts";
+import type { WarmStart } from "../../domain/warm-start.ts";
+import type { Logger } from "../../lib/log.ts";
+
+export interface Assignment {
+  readonly key: AttemptKey;
+  readonly warm: WarmStart;
+  /** Of the attempt, for its worker: see protocol.ts. */
+  readonly id: string;
+  /** Milliseconds since the epoch. */
+  readonly assignedAt: number;
+  /** When the worker reported that its code may run; undefined where that is not known. */
+  readonly startedAt?: number;
+}
+
+const SUFFIX = ".json";
+
+export class Assignments {
+  readonly #directory: string;
+  /** By the attempt's name. */
+  readonly #assignments = new Map<string, Assignment>();
+
+  private constructor(directory: string) {
+    this.#directory = directory;
+  }
+
+  static async open(directory: string, log: Logger): Promise<Assignments> {
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    const assignments = new Assignments(directory);
+    for (const file of await readdir(directory)) {
+      if (!file.endsWith(SUFFIX)) continue;
+      const assignment = parse(await readFile(join(directory, file), "utf8"));
+      if (assignment === undefined) log.warn("a file of an attempt in a worker could not be read", { file });
+      else assignments.#assignments.set(file.slice(0, -SUFFIX.length), assignment);
+    }
+    return assignments;
+  }
+
+  of(attempt: string): Assignment | undefined {
+    return this.#assignments.get(attempt);
+  }
+
+  all(): readonly Assignment[] {
+    return [...this.#assignments.values()];
+  }
+
+  /** Of workers that have an attempt. */
+  workers(): ReadonlySet<string> {
+    return new Set(this.all().map(({ warm }) => warm.worker));
+  }
+
+  /** Resolves when it is on disk. `attempt`: its name, which is that of a file. */
+  async record(attempt: string, assignment: Assignment): Promise<void> {
+    await this.#write(attempt, assignment, true);
+    this.#assignments.set(attempt, assignment);
+  }
+
+  /** A failure of the machine ends the worker anyway, so it need not be on disk. */
+  async started(attempt: string, startedAt: number): Promise<void> {
+    const assignment = this.#assignments.get(attempt);
+    if (assignment === undefined) return;
+    const started = { ...assignment, startedAt };
+    this.#assignments.set(attempt, started);
+    await this.#write(attempt, started, false);
+  }
+
+  async forget(attempt: string): Promise<void> {
+    this.#assignments.delete(attempt);
+    await rm(this.#fileOf(attempt), { force: true });
+  }
+
+  async #write(attempt: string, assignment: Assignment, isDurable: boolean): Promise<void> {
+    const file = this.#fileOf(attempt);
+    const unfinished = `${file}.tmp`;
+    const handle = await open(unfinished, "w", 0o600);
+    try {
+      await handle.writeFile(JSON.stringify(assignment));
+      if (isDurable) await handle.datasync();
+    } finally {
+      await handle.close();
+    }
+    await rename(unfinished, file);
+    if (isDurable) await syncDirectory(this.#directory);
+  }
+
+  #fileOf(attempt: string): string {
+    return join(this.#directory, `${attempt}${SUFFIX}`);
+  }
+}
+
+async function syncDirectory(directory: string): Promise<void> {
+  const handle = await open(directory, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+function parse(text: string): Assignment | undefined {
+  try {
+    const { key, warm, id, assignedAt } = JSON.parse(text) as Partial<Assignment>;
+    const isWhole = key !== undefined && warm !== undefined && id !== undefined && assignedAt !== undefined;
+    return isWhole ? (JSON.parse(text) as Assignment) : undefined;
+  } catch {
+    return undefined;
+  }
+}
