@@ -27,7 +27,7 @@ import { hashCacheKey } from "../wire/literals/hash.ts";
 import type { Action } from "../wire/gen/flyteidl2/actions/actions_service_pb.js";
 import { ActionPhase } from "../wire/gen/flyteidl2/common/phase_pb.js";
 import { OutputsSchema } from "../wire/gen/flyteidl2/task/common_pb.js";
-import type { TaskIdentifier } from "../wire/gen/flyteidl2/task/task_definition_pb.js";
+import type { TaskIdentifier, TaskSpec } from "../wire/gen/flyteidl2/task/task_definition_pb.js";
 import { TaskService } from "../wire/gen/flyteidl2/task/task_service_pb.js";
 import type { ActionUpdate } from "../wire/gen/flyteidl2/workflow/state_service_pb.js";
 
@@ -43,6 +43,7 @@ export class RemoteController {
   readonly #transport: Transport;
   readonly #settings: SpecSettings;
   readonly #calls: Limiter;
+  readonly #specs = new WeakMap<TaskDefinition, TaskSpec>();
   /** By what was declared, and by the name and version of the task. */
   readonly #deployed = new Map<CompiledInterface | undefined, Map<string, Promise<DeployedTaskDetails>>>();
 
@@ -76,13 +77,20 @@ export class RemoteController {
       {
         name: fullName,
         id: { org, project, domain, name: fullName, version } as TaskIdentifier,
-        spec: encodeTaskSpec(definition, this.#settings),
+        spec: this.#specOf(definition),
         interface: definition.interface,
         queue: options.queue,
       },
       values,
       context,
     );
+  }
+
+  /** Encoded once: a task is called many times, and its interface has to be hashed for the name of each call. */
+  #specOf(definition: TaskDefinition): TaskSpec {
+    let spec = this.#specs.get(definition);
+    if (spec === undefined) this.#specs.set(definition, (spec = encodeTaskSpec(definition, this.#settings)));
+    return spec;
   }
 
   async callReference(

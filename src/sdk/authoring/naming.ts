@@ -33,8 +33,17 @@ export interface CalledTask {
   readonly ignoredInputs: readonly string[];
 }
 
+/** Of messages, which nobody changes: the same for each call of a task. */
+const interfaceHashes = new WeakMap<TypedInterface, string>();
+
+function interfaceHashOf(message: TypedInterface): string {
+  let hash = interfaceHashes.get(message);
+  if (hash === undefined) interfaceHashes.set(message, (hash = hashInterface(message)));
+  return hash;
+}
+
 export function identifyTaskCall(task: CalledTask, { literals }: Inputs): TaskCall {
-  const interfaceHash = task.interface === undefined ? "" : hashInterface(task.interface);
+  const interfaceHash = task.interface === undefined ? "" : interfaceHashOf(task.interface);
   return {
     identity: hashTaskIdentity(task.name, interfaceHash, task.cacheVersion),
     inputsHash: hashInputs(literals, task.ignoredInputs),
