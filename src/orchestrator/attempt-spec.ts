@@ -33,7 +33,7 @@ export interface AttemptContext {
 }
 
 /** What an attempt depends on of its action. */
-export type AttemptedAction = Pick<ActionRecord, "key" | "inputUri" | "cpuCap"> & {
+export type AttemptedAction = Pick<ActionRecord, "key" | "parent" | "inputUri" | "cpuCap"> & {
   readonly state: Pick<ActionRecord["state"], "attempt">;
 };
 
@@ -65,6 +65,7 @@ export function makeAttemptSpec(context: AttemptContext): AttemptSpec {
     ...optionsOf(warmStart === "off" ? { ...definition, reuse: undefined } : definition),
     labels: run.settings.labels,
     isTrusted: isTrustedRun(run),
+    ...(action.parent === undefined ? {} : { parent: action.parent }),
   };
 }
 
