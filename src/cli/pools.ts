@@ -39,7 +39,10 @@ export function poolsText({ keepsWorkers, pools: all }: PoolsDocument): string {
     return "this server keeps no workers: start it with a container engine and --warm-starts one-shot or fork, without --strict-images\n";
   if (all.length === 0) return "no pools yet: they are made for what runs\n";
   const head = ["POOL", "MODE", "IMAGE", "OF", "WORKERS", "MEMORY", "HITS", "MISSES", "LAST USED"];
-  return formatTable([head, ...all.map(rowOf)]);
+  const problems = all.flatMap(({ pool, problem }) =>
+    problem === undefined ? [] : [`${pool} has no worker: ${plain(problem)}\n`],
+  );
+  return formatTable([head, ...all.map(rowOf)]) + problems.join("");
 }
 
 function rowOf(pool: PoolState): string[] {

@@ -128,11 +128,9 @@ export interface Executor {
   stop(key: AttemptKey, graceMs: number): Promise<number | undefined>;
   /** Frees all that an attempt held. One that still runs is ended, and its end reported, first. Idempotent. */
   release(key: AttemptKey): Promise<void>;
-  /** The root of this run has ended: nothing of the run starts any more. Called at least once while the server runs. */
-  runEnded?(run: RunKey): void;
   /** What is kept warm; absent: nothing ever is. */
   pools?(): readonly PoolState[];
-  /** No attempt of this run will be started any more, unless it is recovered: nothing is kept for it. */
+  /** No attempt of this run will be started any more: nothing is kept for it. May be called again. */
   runEnded?(run: RunKey): void;
   /** Which limits did this attempt, which may still run, meet? Absent: never known. */
   limitFactsOf?(spec: AttemptSpec): Promise<LimitFacts>;

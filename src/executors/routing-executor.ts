@@ -34,8 +34,6 @@ export function routeByImage(
     },
     release: async (key) => void (await Promise.all(both.map((executor) => executor.release(key)))),
     ...(usual.limitFactsOf && { limitFactsOf: (spec) => limitFactsOf(of(spec.image.reference), spec) }),
-    ...(usual.pools && { pools: usual.pools }),
-    ...(usual.runEnded && { runEnded: usual.runEnded }),
     list: async () => (await Promise.all(both.map((executor) => executor.list()))).flat(),
     close: async () => void (await Promise.all(both.map((executor) => executor.close()))),
   };

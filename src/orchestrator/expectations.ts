@@ -23,7 +23,10 @@ export interface ExpectationsOptions {
 export interface Expectations {
   /** What this run will call, where an earlier one of its task did. `root`: of the run's task. */
   accepted(run: RunRecord, root: TaskDefinition): void;
-  /** At the start of a server: what runs that go on will call, and the tasks that were started last. */
+  /**
+   * At the start of a server: what runs that go on will call, and those tasks that ran last whose workers are for all runs of
+   * their project and domain.
+   */
   resumed(): void;
 }
 
@@ -59,16 +62,14 @@ export function createExpectations(options: ExpectationsOptions): Expectations {
     executor.expect?.({ images: [], isTrusted: isTrustedRun(run), requests: {}, limits: {}, attempts });
   };
 
-  const expectCalls = async (run: RunRecord, root: TaskDefinition): Promise<void> => {
-    const { project, domain } = run.key;
-    const { name, version, image } = root;
+  const calledBefore = async (
+    { key: { project, domain } }: RunRecord,
+    { name, version, image }: TaskDefinition,
+  ): Promise<TaskDefinition[]> => {
     const called = await store.calledBefore({ project, domain, name, version, image }, MOST_CALLED);
-    await expect(
-      run,
-      // Workers with the modules of another version serve nobody.
-      called.map(({ reuse, ...definition }) =>
-        reuse && definition.version === version ? { ...definition, reuse } : definition,
-      ),
+    // Workers with the modules of another version serve nobody.
+    return called.map(({ reuse, ...definition }) =>
+      reuse && definition.version === version ? { ...definition, reuse } : definition,
     );
   };
 
@@ -79,11 +80,17 @@ export function createExpectations(options: ExpectationsOptions): Expectations {
       const { specDigest } = root;
       const definition = specDigest === undefined ? undefined : (await store.getSpec(specDigest))?.definition;
       if (specDigest === undefined || definition === undefined) continue;
-      if (!isTerminal(root.state.phase)) await expectCalls(run, definition);
+      const isLive = !isTerminal(root.state.phase);
       const name = `${run.key.project}/${run.key.domain}/${specDigest}`;
-      if (seen.has(name) || seen.size >= MOST_RECENT) continue;
+      const isRecent = !seen.has(name) && seen.size < MOST_RECENT;
+      if (!isLive && !isRecent) continue;
       seen.add(name);
-      await expect(run, [definition], { ...run, key: { ...run.key, run: "" } });
+      const called = await calledBefore(run, definition);
+      if (isLive) await expect(run, called);
+      if (!isRecent) continue;
+      // Any other worker is for one run, and these are over.
+      const shared = [definition, ...called].filter(({ reuse }) => reuse?.scope === "global");
+      await expect(run, shared, { ...run, key: { ...run.key, run: "" } });
     }
   };
 
@@ -96,7 +103,7 @@ export function createExpectations(options: ExpectationsOptions): Expectations {
   };
 
   return {
-    accepted: (run, root) => inBackground(() => expectCalls(run, root)),
+    accepted: (run, root) => inBackground(async () => expect(run, await calledBefore(run, root))),
     resumed: () => inBackground(expectRecent),
   };
 }

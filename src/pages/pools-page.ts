@@ -78,7 +78,9 @@ function rowHtml(pool: PoolState): Html {
     <td data-label="Mode">${describeMode(pool.mode)}</td>
     <td data-label="Image">${code(pool.image)}</td>
     <td data-label="Of"><a href="${path}">${pool.scope}</a></td>
-    <td data-label="Workers">${workersText(pool)}</td>
+    <td data-label="Workers">
+      ${workersText(pool)}${pool.problem !== undefined && html`<p class="why">${pool.problem}</p>`}
+    </td>
     <td data-label="Memory">${memoryText(memoryBytes)}</td>
     <td data-label="Found one">${hits.toLocaleString("en")} of ${(hits + misses).toLocaleString("en")}</td>
     <td data-label="Last used">${lastUsedAt === undefined ? "never" : timeText(lastUsedAt)}</td>

@@ -68,7 +68,7 @@ test("a reuse policy is read from its own field, where the task stays one of its
       },
     ],
   );
-  assert.equal(decode({}).reuse, undefined);
+  for (const template of [{}, { reusePolicy: {} }]) assert.equal(decode(template).reuse, undefined);
 });
 
 test("an SDK that is older than the field says the same by the type and custom", () => {
@@ -89,7 +89,7 @@ test("a policy that nobody can follow is refused in the words of who wrote it", 
     [actor({ ...SPEC, replica_count: 1.5 }), /replicas max 1\.5/u],
     [actor({ ...SPEC, parallelism: 0 }), /concurrency 0/u],
     [actor({ ...SPEC, ttl_seconds: 29 }), /idle_ttl 29 s, and it must be at least 30 s/u],
-    [{ reusePolicy: { minReplicas: 1 } }, /allows no container/u],
+    [{ reusePolicy: { minReplicas: 1 } }, /replicas max 0, and it must be a whole number from 1/u],
     [{ reusePolicy: { minReplicas: -1, maxReplicas: 1 } }, /replicas min -1/u],
     [{ reusePolicy: { minReplicas: 2, maxReplicas: 1 } }, /replicas min 2, which is more than their max 1/u],
     [{ reusePolicy: { maxReplicas: 1, concurrency: -1 } }, /concurrency -1/u],

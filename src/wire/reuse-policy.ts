@@ -2,11 +2,11 @@
  * `flyte.ReusePolicy` as the SDKs send it: a field of its own (flyte 2.8 to 2.12, and boxkite's), and for older servers
  * the type "actor" with the same numbers in `custom`, which is all that an older SDK sends (flyte/_internal/runtime/reuse.py).
  */
-import type { JsonObject } from "@bufbuild/protobuf";
+import { create, equals, type JsonObject } from "@bufbuild/protobuf";
 import type { Duration } from "@bufbuild/protobuf/wkt";
 import { BoxkiteError } from "../domain/errors.ts";
 import type { ReusePolicy } from "../domain/reuse-policy.ts";
-import { ReusePolicy_Scope, type TaskTemplate } from "./gen/flyteidl2/core/tasks_pb.js";
+import { ReusePolicy_Scope, ReusePolicySchema, type TaskTemplate } from "./gen/flyteidl2/core/tasks_pb.js";
 import { decodeDelay } from "./time.ts";
 
 /** The type that the Python SDK gives a reusable task. */
@@ -21,7 +21,8 @@ const HINT =
 /** Undefined where the task is not reusable. Throws INVALID_ARGUMENT in the author's words. */
 export function decodeReuse(template: TaskTemplate, subject: string): ReusePolicy | undefined {
   const { reusePolicy: sent, type, custom } = template;
-  if (sent !== undefined && sent.maxReplicas !== 0) {
+  // An empty message asks for nothing, as any other.
+  if (sent !== undefined && !equals(ReusePolicySchema, sent, create(ReusePolicySchema))) {
     return checked(
       {
         minReplicas: sent.minReplicas,
@@ -34,9 +35,7 @@ export function decodeReuse(template: TaskTemplate, subject: string): ReusePolic
       subject,
     );
   }
-  if (type === REUSABLE_TYPE) return checked(fromCustom(custom ?? {}, subject), subject);
-  if (sent === undefined) return undefined;
-  throw invalid(subject, "allows no container: replicas is 0");
+  return type === REUSABLE_TYPE ? checked(fromCustom(custom ?? {}, subject), subject) : undefined;
 }
 
 function ttl(duration: Duration | undefined, what: string): number {

@@ -65,3 +65,16 @@ test("how attempts start is said by a known word, or the run is refused by its n
   assert.notEqual(cli.code, 0);
   assert.match(cli.text, /BOXKITE_WARM_START is "hot", which is none of: off, one-shot, fork/u);
 });
+
+test("a policy that allows no worker is refused, in words of the SDK", async (t) => {
+  const subject = await processSubject(t, FLOW.replace("replicas=(1, 2)", "replicas=0"));
+  for (const args of [
+    ["run", "flow.py", "child", "--x", "1"],
+    ["deploy", "flow.py", "workers"],
+  ]) {
+    const { code, text } = await flyteCli(subject, ...args);
+    assert.notEqual(code, 0);
+    assert.match(text, /flyte\.ReusePolicy of task workers\.child has replicas max 0/u);
+    assert.match(text, /replicas=\(1, 4\)/u);
+  }
+});

@@ -2,17 +2,29 @@
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 import { ROOT_ACTION, type RunKey } from "../../src/domain/ids.ts";
+import type { ReusePolicy } from "../../src/domain/reuse-policy.ts";
 import type { AttemptSpec, ExpectedAttempts } from "../../src/executors/executor.ts";
 import { createFakeExecutor } from "../helpers/fake-executor.ts";
 import { until } from "../helpers/until.ts";
-import { orchestratorSubject } from "./subject.ts";
+import { orchestratorSubject, type MoreOfTask } from "./subject.ts";
 
 /** Requests tell the tasks apart. */
 const CHILD = { requests: { cpu: 0.5 } };
+const REUSE: ReusePolicy = {
+  minReplicas: 1,
+  maxReplicas: 2,
+  concurrency: 1,
+  idleTtlMs: 30_000,
+  scaledownTtlMs: 30_000,
+  scope: "global",
+};
+
+type Rest<Method> = Method extends (spec: AttemptSpec, ...rest: infer Others) => unknown ? Others : never;
 
 async function setUp(t: TestContext, { keepsWorkers = true } = {}) {
   const expected: ExpectedAttempts[] = [];
   const ended: RunKey[] = [];
+  const policies: AttemptSpec["reuse"][] = [];
   const fake = createFakeExecutor();
   const executor = {
     ...fake,
@@ -22,6 +34,11 @@ async function setUp(t: TestContext, { keepsWorkers = true } = {}) {
       digest: "sha256:1",
       source: "registry" as const,
     }),
+    refusal: () => undefined,
+    start: ({ reuse, ...spec }: AttemptSpec, ...rest: Rest<typeof fake.start>) => {
+      policies.push(reuse);
+      return fake.start(spec, ...rest);
+    },
     expect: (more: ExpectedAttempts) => void expected.push(more),
     runEnded: (run: RunKey) => void ended.push(run),
     ...(keepsWorkers && { pools: () => [] }),
@@ -30,13 +47,15 @@ async function setUp(t: TestContext, { keepsWorkers = true } = {}) {
   return {
     ...subject,
     ended,
+    /** Of the attempts that were started. */
+    policies,
     /** Attempts that were expected of this run. */
     ofRun: (run: string): AttemptSpec[] =>
       expected.flatMap(({ attempts = [] }) => attempts).filter(({ key }) => key.run === run),
-    runOnce: async (run: string) => {
+    runOnce: async (run: string, child: MoreOfTask = CHILD) => {
       await subject.createRun(run);
       await subject.reached(run, "running");
-      await subject.addChild(run, `${run}-child`, ROOT_ACTION, CHILD);
+      await subject.addChild(run, `${run}-child`, ROOT_ACTION, child);
       await subject.reached(run, "running", `${run}-child`);
       fake.end(`${run}-child`);
       await subject.reached(run, "succeeded", `${run}-child`);
@@ -63,18 +82,23 @@ test("a run is expected to call what the one before it called, and its end is re
   assert.ok(!ended.some(({ run }) => run === "r2"));
 });
 
-test("after a restart the calls of runs that go on are expected, and the tasks that were started last", async (t) => {
-  const { runOnce, createRun, reached, restart, ofRun } = await setUp(t);
-  await runOnce("r1");
+test("after a restart the calls of runs that go on are expected, and attempts that any run may start next", async (t) => {
+  const { runOnce, createRun, reached, restart, ofRun, policies } = await setUp(t);
+  await runOnce("r1", { ...CHILD, reuse: REUSE });
+  assert.deepEqual(
+    policies.map((reuse) => reuse?.maxReplicas),
+    [undefined, 2],
+  );
   await createRun("r2");
   await reached("r2", "running");
+  await until(async () => ofRun("r2").length > 0);
   const before = ofRun("r2").length;
   assert.deepEqual(ofRun(""), []);
   await restart();
   await until(async () => ofRun("r2").length > before && ofRun("").length > 0);
   assert.deepEqual(
-    ofRun("").map(({ image, requests }) => [image.reference, requests]),
-    [["image:1", {}]],
+    ofRun("").map(({ key, requests, reuse }) => [key.project, requests, reuse?.maxReplicas]),
+    [["p", { cpu: 0.5 }, 2]],
   );
 });
 

@@ -13,6 +13,7 @@ import { newTaskState } from "../../src/domain/initial-state.ts";
 import { ROOT_ACTION } from "../../src/domain/ids.ts";
 import { acceptSleep } from "../../src/domain/sleep.ts";
 import type { Written } from "../../src/domain/outcome/evidence.ts";
+import type { ReusePolicy } from "../../src/domain/reuse-policy.ts";
 import type { Queues } from "../../src/domain/queue.ts";
 import { type ResourceAmounts, type TaskDefinition } from "../../src/domain/task.ts";
 import {
@@ -35,6 +36,7 @@ import { until } from "../helpers/until.ts";
 /** What makes a task other than the usual one. */
 export type MoreOfTask = Partial<Pick<NewAction, "queue" | "cache" | "policy">> & {
   readonly requests?: ResourceAmounts;
+  readonly reuse?: ReusePolicy;
 };
 
 /** For tests that start many attempts, or step a clock that no disk waits for. */
@@ -201,7 +203,7 @@ export function makeOrchestrator(
 
 /** With `sleepMs` in its policy it is a sleep. */
 export function newTask(name: string, parent: string | undefined, more: MoreOfTask, now: number): NewAction {
-  const { requests = {}, policy = NO_RETRIES, queue, cache } = more;
+  const { requests = {}, policy = NO_RETRIES, queue, cache, reuse } = more;
   const definition: TaskDefinition = {
     name: "env.task",
     version: "1",
@@ -216,6 +218,7 @@ export function newTask(name: string, parent: string | undefined, more: MoreOfTa
     requests,
     limits: {},
     policy,
+    ...(reuse && { reuse }),
     reads: [],
   };
   return {
@@ -223,7 +226,7 @@ export function newTask(name: string, parent: string | undefined, more: MoreOfTa
     parent,
     kind: "task",
     group: "",
-    spec: { digest: JSON.stringify([policy, requests]), bytes: new Uint8Array(), definition },
+    spec: { digest: JSON.stringify([policy, requests, reuse]), bytes: new Uint8Array(), definition },
     displayName: "task",
     inputUri: "s3://b/in",
     policy,

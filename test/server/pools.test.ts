@@ -33,6 +33,7 @@ const OF_RUN: PoolState = {
   mode: "fork",
   scope: "flytesnacks/production/r1",
   lastUsedAt: 1_700_000_001_000,
+  problem: "no disk",
 };
 
 async function setUp(
@@ -71,7 +72,9 @@ test("pools are shown with their workers, those that were used last first", asyn
   assert.match(text, /5f2c.*resident.*team\/model:1.*2 idle, 1 busy.*150 MiB.*40 of 42/su);
   assert.match(text, /href="[^"]*\/project\/flytesnacks\/runs\/r1">flytesnacks\/production\/r1</u);
   assert.match(text, /<nav class="server" aria-label="Server"><a href="\/v2\/pools">Pools/u);
+  assert.match(text, /9a1b.*<p class="why">no disk<\/p>.*5f2c/su);
   const printed = poolsText(found);
+  assert.match(printed, /^9a1b has no worker: no disk$/mu);
   assert.match(printed, /^POOL +MODE +IMAGE +OF +WORKERS +MEMORY +HITS +MISSES +LAST USED\n9a1b +fork +/u);
   assert.match(
     printed,

@@ -227,7 +227,9 @@ export function createContainerExecutor(options: ContainerExecutorOptions): Exec
       await api.removeContainer(name);
       networks?.leave(name);
     },
-    ...(warm && { pools: () => warm.pools.states(), runEnded: (run) => warm.pools.runEnded(run) }),
+    ...(warm && { runEnded: (run) => warm.pools.runEnded(run) }),
+    // Where nothing is kept any more, attempts that an earlier server has started in workers go on.
+    ...(warm && warm.setting !== "off" && { pools: () => warm.pools.states() }),
     limitFactsOf: async (spec) => {
       const state = await api.inspectContainer(containerOf(spec.key));
       const known = { spec, policy, api, info, stopRequested: false };
