@@ -7,6 +7,7 @@ import { isTerminal } from "../domain/phase.ts";
 import { cpuCapOf } from "../domain/resources.ts";
 import type { RunRecord } from "../domain/run.ts";
 import type { TaskDefinition } from "../domain/task.ts";
+import { isSleepTask } from "../domain/sleep.ts";
 import { isTrustedRun } from "../domain/trust.ts";
 import type { AttemptSpec, Executor } from "../executors/executor.ts";
 import type { Logger } from "../lib/log.ts";
@@ -56,7 +57,8 @@ export function createExpectations(options: ExpectationsOptions): Expectations {
     const attempts = definitions.flatMap((definition) => {
       // What the run has not pinned yet is not resolved for a guess.
       const image = pinned.get(definition.image);
-      return image === undefined || image.source === "host" ? [] : [specOf(as, definition, image)];
+      const isContainer = image !== undefined && image.source !== "host" && !isSleepTask(definition);
+      return !isContainer ? [] : [specOf(as, definition, image)];
     });
     if (attempts.length === 0) return;
     executor.expect?.({ images: [], isTrusted: isTrustedRun(run), requests: {}, limits: {}, attempts });
@@ -68,9 +70,7 @@ export function createExpectations(options: ExpectationsOptions): Expectations {
   ): Promise<TaskDefinition[]> => {
     const called = await store.calledBefore({ project, domain, name, version, image }, MOST_CALLED);
     // Workers with the modules of another version serve nobody.
-    return called.map(({ reuse, ...definition }) =>
-      reuse && definition.version === version ? { ...definition, reuse } : definition,
-    );
+    return called.filter(({ reuse, ...definition }) => !reuse || definition.version === version);
   };
 
   const expectRecent = async (): Promise<void> => {
