@@ -274,6 +274,22 @@ suite("the start of an attempt", () => {
         replacesEntrypoint: true,
       },
     );
+    const node = { path: "/usr/bin/node", version: "24.1.0", boxkite: "0.1.0" };
+    const script = (workers?: number) =>
+      imageFacts({
+        ...NO_A0,
+        pythons: [],
+        node: { ...node, ...(workers !== undefined && { workers }) },
+        programs: { "a0-ts": "/a" },
+      });
+    const typescript = { args: ["a0-ts", "--inputs", "i"] };
+    assert.deepEqual(await workerOf({ facts: script(1) }, typescript), {
+      language: "typescript",
+      words: ["a0-ts", "--worker", "one_shot", directory],
+      replacesEntrypoint: false,
+      mounts: [],
+      args: ["--inputs", "i"],
+    });
     const own = imageFacts({
       ...NO_A0,
       pythons: [BARE_PYTHON],
@@ -282,6 +298,7 @@ suite("the start of an attempt", () => {
     });
     const cold = [
       workerOf({ facts: own }),
+      workerOf({ facts: script() }, typescript),
       workerOf({ facts: imageFacts(), isStrict: true }),
       workerOf({ facts: imageFacts() }, { env: { PATH: "/srv/bin" } }),
       workerOf({ facts: imageFacts() }, { command: ["a0"], args: [] }),

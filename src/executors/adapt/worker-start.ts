@@ -6,7 +6,7 @@ import type { FittedRuntime } from "../../python-runtime/runtime-fitter.ts";
 import { PROGRAMS_PATH } from "../../python-runtime/runtime-start.ts";
 import type { AttemptSpec } from "../executor.ts";
 import type { NoWorker, WorkerStart } from "../start-adapter.ts";
-import { WORKER_PATH } from "../workers/protocol.ts";
+import { WORKER_PATH, WORKER_PROTOCOL } from "../workers/protocol.ts";
 import type { ProgramStart } from "./program-start.ts";
 
 /** A directory with its `__main__.py`. */
@@ -30,6 +30,8 @@ export function workerStartOf(context: WorkerStartContext): WorkerStart | NoWork
   const { language, programs, spec, replacesEntrypoint, args } = context;
   if (programs === undefined) return { cold: "nothing of this machine can be mounted into its container" };
   if (language === "typescript") {
+    if (context.subject.container.node?.workers !== WORKER_PROTOCOL)
+      return { cold: "the image's boxkite has no workers, or other ones than this server's" };
     const words = (mode: WorkerMode) => ["a0-ts", "--worker", mode, WORKER_PATH];
     return { language, words, replacesEntrypoint, mounts: [], args };
   }

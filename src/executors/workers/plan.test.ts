@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import type { AttemptSpec } from "../executor.ts";
 import type { WorkerStart } from "../start-adapter.ts";
-import { planOf } from "./plan.ts";
+import { modeOf, planOf } from "./plan.ts";
 
 const SPEC: AttemptSpec = {
   key: { project: "p", domain: "d", run: "r", action: "a0", attempt: 1 },
@@ -33,6 +33,24 @@ function plan(
   if ("cold" in planned) throw new Error(planned.cold);
   return planned;
 }
+
+test("how an attempt starts is said by the server, its task, and its reuse policy", () => {
+  assert.equal(modeOf({}, "one_shot"), "one_shot");
+  assert.equal(modeOf({ warmStart: "fork" }, "one_shot"), "fork");
+  assert.equal(modeOf({ warmStart: "off" }, "one_shot"), undefined);
+  assert.equal(modeOf({ warmStart: "fork" }, "off"), undefined);
+  const reuse = {
+    minReplicas: 1,
+    maxReplicas: 1,
+    concurrency: 1,
+    idleTtlMs: 1,
+    scaledownTtlMs: 1,
+    scope: "run",
+    shares: "s",
+  } as const;
+  assert.equal(modeOf({ reuse }, "one_shot"), "resident");
+  assert.equal(modeOf({ reuse, warmStart: "off" }, "one_shot"), undefined);
+});
 
 suite("the plan of an attempt's worker", () => {
   test("leaves out what comes with the order", () => {

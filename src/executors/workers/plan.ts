@@ -13,13 +13,16 @@ export interface PlannedAttempt {
   readonly env: Readonly<Record<string, string>>;
 }
 
-/** How workers take such attempts; undefined: they start cold. `setting`: where neither the run nor the task says otherwise. */
+/**
+ * How workers take such attempts; undefined: they start cold. `setting`: of the server, where neither the run nor the task says
+ * otherwise; `off` holds whatever they say.
+ */
 export function modeOf(
   { reuse, warmStart }: Pick<AttemptSpec, "reuse" | "warmStart">,
   setting: WarmStartSetting,
 ): WorkerMode | undefined {
   const chosen = warmStart ?? setting;
-  if (chosen === "off") return undefined;
+  if (setting === "off" || chosen === "off") return undefined;
   return reuse === undefined ? chosen : "resident";
 }
 
