@@ -26,8 +26,6 @@ import type { After, Ended } from "../attempt-chart.ts";
 import { AttemptEnded, type AttemptWork } from "../attempt-machine.ts";
 import type { AttemptObserver, AttemptSpec } from "../executor.ts";
 import type { AdaptedAttempt, StartAdapter } from "../start-adapter.ts";
-import type { Assignment } from "../workers/assignments.ts";
-import { modeOf } from "../workers/plan.ts";
 import { adaptFailure } from "./adapt-failure.ts";
 import { attemptExit, nameInUse, removed } from "./attempt-exit.ts";
 import {
@@ -49,16 +47,8 @@ import type { ContainerMakers } from "./oci-runtime.ts";
 import { SIGKILL_CODE } from "./limit-facts.ts";
 import { reportEgress } from "./join-network.ts";
 import { withGateway } from "./network-fields.ts";
-import { attemptMember, workerMember } from "./network-member.ts";
-import {
-  abandon,
-  assign,
-  hasTakenOrder,
-  startInWorker,
-  type Abandoned,
-  type OneShotWorker,
-} from "./one-shot.ts";
-import { planInContainer } from "./plan-in-container.ts";
+import { attemptMember } from "./network-member.ts";
+import { findInWorker, takeWorker, type OneShot, type OneShotContext } from "./one-shot.ts";
 import { pullFailure } from "./pull-failure.ts";
 import { putArchives } from "./put-archives.ts";
 import { refusal, type RefusalContext } from "./refusal.ts";
@@ -117,11 +107,11 @@ export class ContainerAttempt implements AttemptWork<HeldContainer> {
   readonly #retry: EngineRetry;
   #creation: CreateContext;
   #adapted: AdaptedAttempt | undefined;
-  /** Where it is one of this server. */
-  #worker: OneShotWorker | undefined;
-  #assignment: Assignment | undefined;
+  readonly #warm: OneShotContext | undefined;
+  /** Its worker, where this server gave it one. */
+  #worker: OneShot | undefined;
   #hasBegun = false;
-  /** No worker takes it, or the one that had it failed. */
+  /** The worker that had it failed. */
   #isCold = false;
   #hasNotes = false;
   #pulled = false;
@@ -141,6 +131,9 @@ export class ContainerAttempt implements AttemptWork<HeldContainer> {
       log: this.#log,
       onUnreachable: (message) => observer.progress(message),
     });
+    const { warm, clock } = context;
+    const { policy } = context.settings;
+    this.#warm = warm && { warm, policy, name: this.#name, retry: this.#retry, clock, log: this.#log };
     this.#creation = { ...context, spec, sink, observer, name: this.#name, member, retry: this.#retry };
   }
 
@@ -149,7 +142,7 @@ export class ContainerAttempt implements AttemptWork<HeldContainer> {
     const refused = refusal(this.#spec, refusalContext(this.#context));
     if (refused !== undefined) throw new AttemptEnded(refused);
     this.#begin();
-    const inWorker = await this.#findWorker(signal);
+    const inWorker = await this.#findInWorker(signal);
     if (inWorker !== undefined) return inWorker;
     if (this.#context.adapter !== undefined) {
       // What an earlier server started goes on, whatever can be found out of its image now.
@@ -209,57 +202,23 @@ export class ContainerAttempt implements AttemptWork<HeldContainer> {
     return true;
   }
 
-  /** The worker that an earlier server gave it, where that had taken its order. Nothing is left of another one. */
-  async #findWorker(signal: AbortSignal): Promise<After<HeldContainer, "finding"> | undefined> {
-    const { warm } = this.#context;
-    const assignment = warm?.assignments.of(this.#name);
-    if (warm === undefined || assignment?.warm.mode !== "one_shot") return undefined;
-    const state = await this.#inspect(assignment.warm.worker, signal);
-    const outcome =
-      state !== undefined && hasTakenOrder(warm.workers, assignment)
-        ? ({ kind: "taken", state } as const)
-        : await this.#abandon(warm, assignment, signal);
-    if (outcome.kind === "gone") return undefined;
-    this.#assignment = assignment;
-    this.#container = assignment.warm.worker;
-    return this.#takeUp(outcome.state, assignment.startedAt ?? assignment.assignedAt);
-  }
-
-  async #abandon(warm: WarmStarts, assignment: Assignment, signal: AbortSignal): Promise<Abandoned> {
-    const context = { workers: warm.workers, retry: this.#retry, clock: this.#context.clock };
-    const outcome = await abandon(context, assignment, signal);
-    if (outcome.kind === "gone") await warm.assignments.forget(this.#name);
-    return outcome;
+  async #findInWorker(signal: AbortSignal): Promise<After<HeldContainer, "finding"> | undefined> {
+    const found = this.#warm && (await findInWorker(this.#warm, signal));
+    if (found === undefined) return undefined;
+    this.#container = found.container;
+    return this.#takeUp(found.state, found.startedAt);
   }
 
   /** Undefined: it gets a container of its own. */
   async #takeWorker(signal: AbortSignal): Promise<HeldContainer | undefined> {
-    const { warm, settings, clock } = this.#context;
-    if (warm === undefined || this.#adapted === undefined || this.#isCold) return undefined;
-    const { spec, start } = this.#adapted;
-    if (modeOf(spec, warm.setting) !== "one_shot") return undefined;
-    const planned = planInContainer(this.#adapted, "one_shot", settings.policy);
-    if ("cold" in planned) {
-      this.#log.debug("no worker can take the attempt", { reason: planned.cold });
-      return undefined;
-    }
-    const waiting = (reason: string) => this.#progress(reason, signal);
-    const taken = await warm.pools.take(planned.plan, { key: spec.key, signal, waiting });
-    const container = taken && warm.workers.of(taken.worker.name);
-    if (taken === undefined || container === undefined) return undefined;
-    const { name } = container;
-    try {
-      const assignment = await assign({ ...warm, attempt: this.#name, clock }, spec, taken);
-      this.#assignment = assignment;
-      this.#worker = { container, planned, assignment };
-    } catch (error) {
-      this.#log.warn("an attempt starts cold, since its worker could not be recorded", { error });
-      await warm.workers.remove(name);
-      return undefined;
-    }
-    this.#container = name;
-    this.#observer.prepared({ ...start, warm: this.#worker.assignment.warm });
-    return this.#hold(container.id, container.takeOver());
+    if (this.#warm === undefined || this.#adapted === undefined || this.#isCold) return undefined;
+    const onWaiting = (reason: string) => this.#progress(reason, signal);
+    const worker = await takeWorker(this.#warm, this.#adapted, { signal, onWaiting });
+    if (worker === undefined) return undefined;
+    this.#worker = worker;
+    this.#container = worker.warm.worker;
+    this.#observer.prepared({ ...this.#adapted.start, warm: worker.warm });
+    return this.#hold(worker.id, worker.watch);
   }
 
   #takeUp(state: ContainerState, startedAt = state.startedAt): After<HeldContainer, "finding"> {
@@ -317,13 +276,11 @@ export class ContainerAttempt implements AttemptWork<HeldContainer> {
   }
 
   async #prepareWorker(
-    { container }: OneShotWorker,
+    { member }: OneShot,
     handle: HeldContainer,
     signal: AbortSignal,
   ): Promise<After<HeldContainer, "created">> {
-    const { name, plan } = container;
-    const member = workerMember(name, { ...plan.container.key, pool: plan.pool });
-    const creation = { ...this.#creation, name, member };
+    const creation = { ...this.#creation, name: member.name, member };
     await this.#reportNotes(creation, signal);
     try {
       await putSecretFiles(creation, handle.id, signal);
@@ -350,28 +307,19 @@ export class ContainerAttempt implements AttemptWork<HeldContainer> {
   }
 
   async #launchInWorker(
-    worker: OneShotWorker,
+    worker: OneShot,
     handle: HeldContainer,
     signal: AbortSignal,
   ): Promise<After<HeldContainer, "starting">> {
-    const { warm, networks, clock } = this.#context;
-    const env = withGateway(worker.planned.env, networks?.of(this.#container));
-    const startedAt = this.#isCold ? undefined : await startInWorker(worker, handle, { env, clock }, signal);
-    if (startedAt !== undefined) {
-      warm?.assignments
-        .started(this.#name, startedAt)
-        .catch((error: unknown) => this.#log.debug("a start could not be recorded", { error }));
-      return { name: "running", handle, startedAt };
-    }
-    if (warm === undefined) throw new Error("there is a worker, and no warm starts");
-    worker.container.close();
-    if ((await this.#abandon(warm, worker.assignment, signal)).kind === "taken") {
+    const { networks, clock } = this.#context;
+    const env = withGateway(worker.env, networks?.of(worker.member.name));
+    const startedAt = this.#isCold ? undefined : await worker.start(handle, env, signal);
+    if (startedAt !== undefined) return { name: "running", handle, startedAt };
+    if (!(await worker.abandon(signal))) {
       handle.wakeup.notify("ended");
       return { name: "running", handle, startedAt: clock.now() };
     }
-    this.#log.warn("an attempt starts cold, since its worker failed before it began", {
-      worker: this.#container,
-    });
+    this.#log.warn("an attempt starts cold, since its worker failed before it began", { ...worker.warm });
     return await this.#launchCold(handle, signal);
   }
 
@@ -381,7 +329,6 @@ export class ContainerAttempt implements AttemptWork<HeldContainer> {
   ): Promise<After<HeldContainer, "starting">> {
     await abandoned.close();
     this.#worker = undefined;
-    this.#assignment = undefined;
     this.#container = this.#name;
     this.#isCold = true;
     let found = await this.find(signal);
@@ -446,7 +393,7 @@ export class ContainerAttempt implements AttemptWork<HeldContainer> {
     await this.#finishLog(handle, signal);
     const exit = attemptExit(last, {
       spec: this.#spec,
-      isInWorker: this.#assignment !== undefined,
+      isInWorker: this.#container !== this.#name,
       api,
       info: settings.info,
       policy: settings.policy,
@@ -483,7 +430,7 @@ export class ContainerAttempt implements AttemptWork<HeldContainer> {
 
   async close(): Promise<void> {
     this.#context.warm?.pools.end(this.#spec.key);
-    this.#worker?.container.close();
+    this.#worker?.close();
     await this.#held?.close();
   }
 

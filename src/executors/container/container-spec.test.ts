@@ -61,6 +61,20 @@ test("a label of the attempt's cannot forge whose it is", () => {
   assert.equal(keyOfLabels({ ...Labels, "dev.boxkite.attempt": "x" }), undefined);
 });
 
+test("a worker's container is that of its attempts with the worker's directory, and no attempt's", () => {
+  const worker = { name: "w", pool: "x", directory: "/data/w" };
+  const more = { readOnlyMounts: [{ source: "/a", target: "/b" }], limits: { memoryBytes: 1000 } };
+  const body = containerBody({ ...spec, ...more }, settings, worker) as Body;
+  const bind = { Type: "bind", Source: "/data/w", Target: "/run/boxkite/worker", ReadOnly: false };
+  const { Mounts, ...rest } = body.HostConfig;
+  const { Mounts: own, ...others } = bodyOf(more).HostConfig;
+  assert.deepEqual(rest, others);
+  assert.deepEqual(Mounts, [...(own as object[]), bind]);
+  assert.equal(keyOfLabels(body.Labels), undefined);
+  assert.equal(body.Labels["dev.boxkite.kind"], "worker");
+  assert.deepEqual([body.Labels["dev.boxkite.run"], body.Labels.team], ["r1", "t"]);
+});
+
 test("resources become what the engine enforces", () => {
   const limits = { cpu: 0.5, memoryBytes: 1000, gpu: 2 };
   const { HostConfig } = bodyOf({ limits, requests: { cpu: 0.25 }, sharedMemoryBytes: 5 });

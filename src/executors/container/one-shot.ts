@@ -4,114 +4,211 @@
  * So an attempt whose worker did not take its order is started in a container of its own, and no other is.
  */
 import type { ContainerState } from "../../containers/types.ts";
+import type { WarmStart } from "../../domain/warm-start.ts";
 import { createBackoff } from "../../lib/backoff.ts";
 import type { Clock } from "../../lib/clock.ts";
-import type { AttemptSpec } from "../executor.ts";
-import type { Assignment, Assignments } from "../workers/assignments.ts";
-import type { PlannedAttempt } from "../workers/plan.ts";
+import type { Logger } from "../../lib/log.ts";
+import type { AdaptedAttempt } from "../start-adapter.ts";
+import type { Assignment } from "../workers/assignments.ts";
+import { modeOf, type PlannedAttempt } from "../workers/plan.ts";
 import { hasSocket } from "../workers/socket-file.ts";
-import type { TakenWorker } from "../workers/worker.ts";
+import type { ConfinementPolicy } from "./confinement.ts";
 import type { ContainerWorker } from "./container-worker.ts";
+import type { EndWatch } from "./end-watch.ts";
 import type { EngineRetry } from "./engine-retry.ts";
 import type { HeldContainer } from "./held-container.ts";
-import type { WorkerContainers } from "./worker-containers.ts";
+import { workerMember, type NetworkMember } from "./network-member.ts";
+import { planInContainer } from "./plan-in-container.ts";
+import type { WarmStarts } from "./warm-starts.ts";
 
 /** From the order until the worker reports that code of the task may run. */
 const START_TIMEOUT_MS = 10_000;
 const END_BACKOFF = { baseMs: 10, factor: 2, capMs: 500 };
 
-/** A worker that this server has made, with what it is to be sent. */
-export interface OneShotWorker {
-  readonly container: ContainerWorker;
-  readonly planned: PlannedAttempt;
-  readonly assignment: Assignment;
-}
-
-/** Resolves when it is on disk that the worker has this attempt. */
-export async function assign(
-  {
-    assignments,
-    attempt,
-    clock,
-  }: { readonly assignments: Assignments; readonly attempt: string; readonly clock: Clock },
-  spec: AttemptSpec,
-  { worker, earlierAttempts }: TakenWorker,
-): Promise<Assignment> {
-  const { mode, pool } = worker.plan;
-  const assignment: Assignment = {
-    key: spec.key,
-    warm: { mode, pool, worker: worker.name, earlierAttempts },
-    id: orderId(attempt),
-    assignedAt: clock.now(),
-  };
-  await assignments.record(attempt, assignment);
-  return assignment;
-}
-
-/** Unique among the attempts of this instance: the end of the attempt's name is a hash. */
-export function orderId(attempt: string): string {
-  return attempt.slice(attempt.lastIndexOf("-") + 1);
-}
-
-export interface OrderContext {
-  /** Of the attempt, beyond those of the container. */
-  readonly env: Readonly<Record<string, string>>;
+export interface OneShotContext {
+  readonly warm: WarmStarts;
+  readonly policy: ConfinementPolicy;
+  /** The attempt's, which is a file name. */
+  readonly name: string;
+  readonly retry: EngineRetry;
   readonly clock: Clock;
+  readonly log: Logger;
 }
 
-/** When code of the task may have begun to run; undefined where the worker did not report that. */
-export async function startInWorker(
-  { container, planned, assignment: { id } }: OneShotWorker,
-  { wakeup }: HeldContainer,
-  { env, clock }: OrderContext,
-  signal: AbortSignal,
-): Promise<number | undefined> {
-  let startedAt: number | undefined;
-  const stop = container.onReport((report) => {
-    if (report.event !== "started" || report.id !== id) return;
-    startedAt ??= clock.now();
-    wakeup.notify("check");
-  });
-  try {
-    await container.send({ op: "start", id, args: planned.args, env });
-    const untilMs = clock.now() + START_TIMEOUT_MS;
-    for (let leftMs = START_TIMEOUT_MS; leftMs > 0; leftMs = untilMs - clock.now()) {
-      const reason = await wakeup.next(signal, leftMs);
-      // Whoever watches it next has to know, too.
-      if (reason === "ended") wakeup.notify("ended");
-      if (reason === "ended" || startedAt !== undefined) break;
-    }
-  } catch (error) {
-    if (signal.aborted) throw error;
-    // It cannot be reached: it has ended, or will be.
-  } finally {
-    stop();
-    container.close();
-  }
-  return startedAt;
+/** What an earlier server has left of an attempt in a worker. */
+export interface FoundInWorker {
+  readonly container: string;
+  readonly state: ContainerState;
+  readonly startedAt: number;
 }
 
-/** Whether the worker's process may have begun to run code of the task. */
-export function hasTakenOrder(workers: WorkerContainers, { warm, startedAt }: Assignment): boolean {
-  return startedAt !== undefined || !hasSocket(workers.directoryOf(warm.worker));
+export interface TakeOptions {
+  readonly signal: AbortSignal;
+  /** Why it has no worker yet. */
+  readonly onWaiting: (reason: string) => void;
 }
 
-export type Abandoned =
+type Abandoned =
   /** It had taken its order meanwhile: how it ended is how the attempt ended. */
   | { readonly kind: "taken"; readonly state: ContainerState }
   /** Nothing is left of it. */
   | { readonly kind: "gone" };
 
-/** Ends a worker that did not report that it has begun. */
-export async function abandon(
-  {
-    workers,
-    retry,
-    clock,
-  }: { readonly workers: WorkerContainers; readonly retry: EngineRetry; readonly clock: Clock },
+/** The worker that an earlier server gave the attempt, where that had taken its order. Nothing is left of another one. */
+export async function findInWorker(
+  context: OneShotContext,
+  signal: AbortSignal,
+): Promise<FoundInWorker | undefined> {
+  const { warm, name, retry } = context;
+  const assignment = warm.assignments.of(name);
+  if (assignment?.warm.mode !== "one_shot") return undefined;
+  const { worker } = assignment.warm;
+  const state = await retry.run(() => warm.workers.inspect(worker), signal, "tolerate");
+  const outcome =
+    state !== undefined && hasTakenOrder(warm, assignment)
+      ? ({ kind: "taken", state } as const)
+      : await abandon(context, assignment, signal);
+  if (outcome.kind === "gone") return undefined;
+  const { startedAt = assignment.assignedAt } = assignment;
+  return { container: worker, state: outcome.state, startedAt };
+}
+
+/** A worker for the attempt, whose container it has from now on. Undefined: it gets a container of its own. */
+export async function takeWorker(
+  context: OneShotContext,
+  adapted: AdaptedAttempt,
+  { signal, onWaiting }: TakeOptions,
+): Promise<OneShot | undefined> {
+  const { warm, policy, log } = context;
+  const { spec } = adapted;
+  if (modeOf(spec, warm.setting) !== "one_shot") return undefined;
+  const planned = planInContainer(adapted, "one_shot", policy);
+  if ("cold" in planned) {
+    log.debug("no worker can take the attempt", { reason: planned.cold });
+    return undefined;
+  }
+  const taken = await warm.pools.take(planned.plan, { key: spec.key, signal, waiting: onWaiting });
+  const worker = taken && warm.workers.of(taken.worker.name);
+  if (taken === undefined || worker === undefined) return undefined;
+  const { pool } = planned.plan;
+  const assignment: Assignment = {
+    key: spec.key,
+    warm: { mode: "one_shot", pool, worker: worker.name, earlierAttempts: taken.earlierAttempts },
+    id: orderId(context.name),
+    assignedAt: context.clock.now(),
+  };
+  try {
+    await warm.assignments.record(context.name, assignment);
+  } catch (error) {
+    log.warn("an attempt starts cold, since its worker could not be recorded", { error });
+    await worker.remove();
+    return undefined;
+  }
+  return new OneShot(context, { worker, planned, assignment });
+}
+
+interface OneShotParts {
+  readonly worker: ContainerWorker;
+  readonly planned: PlannedAttempt;
+  readonly assignment: Assignment;
+}
+
+export class OneShot {
+  /** Watches the container, which is the attempt's. */
+  readonly watch: EndWatch;
+  readonly #context: OneShotContext;
+  readonly #parts: OneShotParts;
+
+  constructor(context: OneShotContext, parts: OneShotParts) {
+    this.#context = context;
+    this.#parts = parts;
+    this.watch = parts.worker.takeOver();
+  }
+
+  get id(): string {
+    return this.#parts.worker.id;
+  }
+
+  /** Its container, as networks know it. */
+  get member(): NetworkMember {
+    const { name, plan } = this.#parts.worker;
+    return workerMember(name, { ...plan.container.key, pool: plan.pool });
+  }
+
+  get warm(): WarmStart {
+    return this.#parts.assignment.warm;
+  }
+
+  /** The attempt's own variables. */
+  get env(): Readonly<Record<string, string>> {
+    return this.#parts.planned.env;
+  }
+
+  /** When code of the task may have begun to run; undefined where the worker did not report that. */
+  async start(
+    { wakeup }: HeldContainer,
+    env: Readonly<Record<string, string>>,
+    signal: AbortSignal,
+  ): Promise<number | undefined> {
+    const { clock, log, warm, name } = this.#context;
+    const { worker, planned, assignment } = this.#parts;
+    const { id } = assignment;
+    let startedAt: number | undefined;
+    const stop = worker.onReport((report) => {
+      if (report.event !== "started" || report.id !== id) return;
+      startedAt ??= clock.now();
+      wakeup.notify("check");
+    });
+    try {
+      await worker.send({ op: "start", id, args: planned.args, env });
+      const untilMs = clock.now() + START_TIMEOUT_MS;
+      for (let leftMs = START_TIMEOUT_MS; leftMs > 0; leftMs = untilMs - clock.now()) {
+        const reason = await wakeup.next(signal, leftMs);
+        // Whoever watches it next has to know, too.
+        if (reason === "ended") wakeup.notify("ended");
+        if (reason === "ended" || startedAt !== undefined) break;
+      }
+    } catch (error) {
+      if (signal.aborted) throw error;
+      // It cannot be reached: it has ended, or will be.
+    } finally {
+      stop();
+      this.close();
+    }
+    if (startedAt !== undefined)
+      warm.assignments
+        .started(name, startedAt)
+        .catch((error: unknown) => log.debug("a start could not be recorded", { error }));
+    return startedAt;
+  }
+
+  /** Ends the worker, which did not report that it has begun. False where code of the task may run, or has. */
+  async abandon(signal: AbortSignal): Promise<boolean> {
+    this.close();
+    return (await abandon(this.#context, this.#parts.assignment, signal)).kind === "gone";
+  }
+
+  /** The worker is sent nothing more. */
+  close(): void {
+    this.#parts.worker.close();
+  }
+}
+
+/** Unique among the attempts of this instance: the end of the attempt's name is a hash. */
+function orderId(attempt: string): string {
+  return attempt.slice(attempt.lastIndexOf("-") + 1);
+}
+
+function hasTakenOrder({ workers }: WarmStarts, { warm, startedAt }: Assignment): boolean {
+  return startedAt !== undefined || !hasSocket(workers.directoryOf(warm.worker));
+}
+
+async function abandon(
+  { warm, name, retry, clock }: OneShotContext,
   assignment: Assignment,
   signal: AbortSignal,
 ): Promise<Abandoned> {
+  const { workers } = warm;
   const { worker } = assignment.warm;
   await retry.run(() => workers.kill(worker), signal, "tolerate");
   const backoff = createBackoff(END_BACKOFF, clock);
@@ -121,8 +218,9 @@ export async function abandon(
       await backoff.wait(signal);
       continue;
     }
-    if (state !== undefined && hasTakenOrder(workers, assignment)) return { kind: "taken", state };
+    if (state !== undefined && hasTakenOrder(warm, assignment)) return { kind: "taken", state };
     await retry.run(() => workers.remove(worker), signal, "tolerate");
+    await warm.assignments.forget(name);
     return { kind: "gone" };
   }
 }
