@@ -16,8 +16,8 @@ export interface ExitContext {
   readonly api: EngineApi;
   readonly info: EngineInfo;
   readonly tail: LogWriter;
-  /** Its container was started with a worker's program, not with its own arguments. @default false */
-  readonly isInWorker?: boolean;
+  /** Of one in a worker: since when the container is the attempt's. It was started before, with the worker's arguments. */
+  readonly inWorkerSinceMs?: number | undefined;
   readonly stopRequested: boolean;
   /** The last time that the engine was found unreachable, if ever. */
   readonly outage: Outage | undefined;
@@ -27,7 +27,8 @@ export interface ExitContext {
 const ENGINE_STOP_CODES: readonly number[] = [137, 143, 255];
 
 export function attemptExit(state: ContainerState, context: ExitContext): AttemptExit {
-  const times = timesOf(state);
+  const { inWorkerSinceMs = state.startedAt } = context;
+  const times = timesOf({ ...state, startedAt: inWorkerSinceMs });
   const lost = lostReason(state, context);
   if (lost !== undefined) return { reason: "lost", outOfMemory: false, ...lost, ...times };
   const notStarted = couldNotExecute(state, context);
@@ -36,7 +37,7 @@ export function attemptExit(state: ContainerState, context: ExitContext): Attemp
     reason: "exited",
     exitCode: state.exitCode,
     ...limitFactsOf(state, context),
-    ...(context.isInWorker !== true && entrypointOf(state, context.spec)),
+    ...(context.inWorkerSinceMs === undefined && entrypointOf(state, context.spec)),
     ...times,
   };
 }

@@ -110,6 +110,8 @@ export class ContainerAttempt implements AttemptWork<HeldContainer> {
   readonly #warm: OneShotContext | undefined;
   /** Its worker, where this server gave it one. */
   #worker: OneShot | undefined;
+  /** In a worker. */
+  #startedAt: number | undefined;
   #hasBegun = false;
   /** The worker that had it failed. */
   #isCold = false;
@@ -206,6 +208,7 @@ export class ContainerAttempt implements AttemptWork<HeldContainer> {
     const found = this.#warm && (await findInWorker(this.#warm, signal));
     if (found === undefined) return undefined;
     this.#container = found.container;
+    this.#startedAt = found.startedAt;
     return this.#takeUp(found.state, found.startedAt);
   }
 
@@ -313,12 +316,12 @@ export class ContainerAttempt implements AttemptWork<HeldContainer> {
   ): Promise<After<HeldContainer, "starting">> {
     const { networks, clock } = this.#context;
     const env = withGateway(worker.env, networks?.of(worker.member.name));
-    const startedAt = this.#isCold ? undefined : await worker.start(handle, env, signal);
-    if (startedAt !== undefined) return { name: "running", handle, startedAt };
-    if (!(await worker.abandon(signal))) {
+    this.#startedAt = this.#isCold ? undefined : await worker.start(handle, env, signal);
+    if (this.#startedAt === undefined && !(await worker.abandon(signal))) {
+      this.#startedAt = clock.now();
       handle.wakeup.notify("ended");
-      return { name: "running", handle, startedAt: clock.now() };
     }
+    if (this.#startedAt !== undefined) return { name: "running", handle, startedAt: this.#startedAt };
     this.#log.warn("an attempt starts cold, since its worker failed before it began", { ...worker.warm });
     return await this.#launchCold(handle, signal);
   }
@@ -393,7 +396,7 @@ export class ContainerAttempt implements AttemptWork<HeldContainer> {
     await this.#finishLog(handle, signal);
     const exit = attemptExit(last, {
       spec: this.#spec,
-      isInWorker: this.#container !== this.#name,
+      inWorkerSinceMs: this.#container === this.#name ? undefined : this.#startedAt,
       api,
       info: settings.info,
       policy: settings.policy,

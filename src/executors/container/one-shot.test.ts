@@ -290,6 +290,8 @@ suite("an attempt in a worker", () => {
     const exit = await recorder.ended;
     assert.deepEqual([exit.reason, exit.exitCode, exit.entrypoint], ["exited", 5, undefined]);
     assert.deepEqual(recorder.told, ["started", "ended"]);
+    assert.equal(exit.startedAt, await recorder.started);
+    assert.ok((exit.endedAt ?? 0) >= (exit.startedAt ?? 0));
     const id = COLD.split("-").at(-1);
     assert.deepEqual(container.orders, [{ op: "start", id, args: ["--inputs", "i"], env: { TOKEN: "t" } }]);
     assert.partialDeepStrictEqual(recorder.starts, [
@@ -394,7 +396,8 @@ suite("after a restart of the server", () => {
     const recorder = await second.start();
     assert.equal(await recorder.started, startedAt);
     end(container, 7);
-    assert.equal((await recorder.ended).exitCode, 7);
+    const exit = await recorder.ended;
+    assert.deepEqual([exit.exitCode, exit.startedAt], [7, startedAt]);
     assert.equal(container.orders.length, 1);
     assert.ok(!calls.includes("create cold"));
     await second.executor.release(SPEC.key);
