@@ -11,6 +11,11 @@
  *   attempts/ID/stdout  of each attempt, unless the mode is one_shot, whose output is that of the container
  *   attempts/ID/stderr
  *   attempts/ID/exit    its exit code as a decimal number (128 + n: ended by signal n), written atomically when it is over
+ *   attempts/ID/unstarted  why it ended before its own code began, written atomically before `exit`, and only then: it may
+ *                       be started again elsewhere. Such are a fork that hung, crashed or failed on its way, or was not made
+ *
+ * The code of tasks can write to this directory: nothing in it proves more than that a task of this worker's pool wrote it,
+ * and symbolic links in it are not to be followed.
  */
 import type { WorkerMode } from "./warm-start.ts";
 
@@ -49,11 +54,23 @@ export type Report =
       readonly sdk: string;
       /** Attempts that have started; of those that are over, the exit file is there. */
       readonly known: readonly string[];
+      /** Libraries that are imported already. */
+      readonly preloaded?: readonly string[];
+      /** Why others are not, by name. */
+      readonly leftOut?: Readonly<Record<string, string>>;
     }
   /** The attempt's own code may run from now on. */
   | { readonly event: "started"; readonly id: string }
-  /** It is over; code as in the exit file. Not sent in mode one_shot: there the container ends. */
-  | { readonly event: "exited"; readonly id: string; readonly code: number }
+  /**
+   * It is over; code and `unstarted` as in the files. Not sent in mode one_shot: there the container ends. Where its own
+   * code began, `started` was sent before.
+   */
+  | {
+      readonly event: "exited";
+      readonly id: string;
+      readonly code: number;
+      readonly unstarted?: string;
+    }
   /** It takes no further attempts, and why: the process has changed in a way that the next one would notice. */
   | { readonly event: "spoiled"; readonly reason: string };
 

@@ -62,6 +62,8 @@ def normalized(name):
 
 
 def install(mode, runtime):
+    if any(type(finder).__name__ == RuntimeFinder.__name__ for finder in sys.meta_path):
+        return  # By a worker, before it runs this file.
     directory = os.path.join(runtime, "packages")
     with open(os.path.join(runtime, "packages.json"), encoding="utf-8") as file:
         packages = json.load(file)["packages"]

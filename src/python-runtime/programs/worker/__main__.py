@@ -29,4 +29,6 @@ def load_package():
 
 if __name__ == "__main__":
     load_package()
+    # Its exit function is the last one only if it comes first.
+    importlib.import_module(PACKAGE + ".ending")
     importlib.import_module(PACKAGE + ".start").main(sys.argv[1:])

@@ -1,15 +1,31 @@
-"""What an action of flyte imports after it has started."""
+"""What an action of flyte imports, found by running one (test/python-runtime/worker-start.test.ts)."""
 
+# With them come the modules that they import. Other versions of flyte lack some of these.
 MODULES = (
+    "anyio",
+    "certifi",
     "faulthandler",
     "flyte._code_bundle.bundle",
+    "flyte._internal.controllers.remote._client",
     "flyte._internal.controllers.remote._controller",
     "flyte._internal.image_cache",
     "flyte._internal.resolvers.default",
     "flyte._internal.runtime.entrypoints",
+    "flyte._utils.asyncify",
+    "flyte.remote._client.auth._interceptors.default_metadata",
+    "flyte.remote._client.auth._interceptors.retry",
     "flyte.remote._client.controlplane",
     "flyte.storage",
+    "flyteidl2.actions.actions_service_connect",
+    "flyteidl2.workflow.queue_service_connect",
+    "flyteidl2.workflow.state_service_connect",
+    "httpcore",
+    "importlib.readers",
     "obstore.fsspec",
     "obstore.store",
+    "opentelemetry.metrics",
+    "opentelemetry.propagate",
+    "pyqwest._glue",
+    "rich._emoji_codes",
     "rich.logging",
 )

@@ -21,5 +21,4 @@ def serve(options, runtime):
         poll.wait()
     connection.report("started", id=orders[0]["id"])
     connection.close()
-    poll.close()
     return orders[0]

@@ -15,9 +15,19 @@ def parse(arguments):
     parser.add_argument("--a0", metavar="PATH", help="of the image's own a0")
     parser.add_argument("--preload", default=LIBRARIES, type=names, metavar="NAMES", help="libraries, with commas")
     parser.add_argument(
+        "--without",
+        nargs=2,
+        default=[],
+        action="append",
+        metavar=("NAME", "REASON"),
+        help="a library that was tried and is left out",
+    )
+    parser.add_argument(
         "--watchdog", default=30.0, type=float, metavar="SECONDS", help="until a fork has to run the attempt's own code"
     )
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    options.without = dict(options.without)
+    return options
 
 
 def names(text):

@@ -5,7 +5,8 @@ import selectors
 
 class Poll:
     def __init__(self):
-        self.selector = selectors.DefaultSelector()
+        # That of Linux would be shared with forks.
+        self.selector = selectors.PollSelector()
 
     def add_reader(self, fd, callback):
         self.selector.register(fd, selectors.EVENT_READ, callback)
@@ -19,6 +20,3 @@ class Poll:
             # An earlier callback may have removed it.
             if key.fd in self.selector.get_map():
                 key.data()
-
-    def close(self):
-        self.selector.close()

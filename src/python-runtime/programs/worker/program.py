@@ -7,6 +7,7 @@ import types
 from importlib.machinery import SourceFileLoader
 
 from .boot import BOOT
+from .ending import ENDING
 from .errors import Unavailable
 
 
@@ -25,10 +26,12 @@ class Program:
                 self.code = compile(file.read(), self.file, "exec", dont_inherit=True)
         except (OSError, SyntaxError, ValueError) as error:
             raise Unavailable(f"{self.file} could not be read as a Python program: {error}") from error
-        if not getattr(sys.flags, "safe_path", False) and not sys.flags.isolated:
-            sys.path.insert(0, os.path.dirname(os.path.realpath(self.file)))
+        if not options.boot:
+            self._find_beside()
 
     def run(self, order):
+        if self.words:
+            self._find_beside()
         os.environ.update(order["env"])
         arguments = [self.file, *self.words, *order["args"]]
         sys.argv[:] = arguments
@@ -37,9 +40,22 @@ class Program:
         sys.modules["__main__"] = module
         try:
             exec(self.code, module.__dict__)
+        except SystemExit as error:
+            # Whoever keeps it does not see frames of a worker in its traceback.
+            error.__traceback__ = self._without_own_frames(error.__traceback__)
+            code = error.code
         except BaseException:
-            sys.excepthook = self._without_own_frames(sys.excepthook)
+            sys.excepthook = self._without_own_frames_in(sys.excepthook)
             raise
+        else:
+            code = None
+        ENDING.expect(code)
+        sys.exit(code)
+
+    def _find_beside(self):
+        """As the interpreter does for a program; boot.py undoes it."""
+        if not getattr(sys.flags, "safe_path", False) and not sys.flags.isolated:
+            sys.path.insert(0, os.path.dirname(os.path.realpath(self.file)))
 
     def _main_module(self):
         """Processes that multiprocessing spawns read its file."""
@@ -53,12 +69,14 @@ class Program:
         )
         return module
 
-    def _without_own_frames(self, hook):
+    def _without_own_frames_in(self, hook):
         def report(kind, error, trace):
-            own = trace
-            while trace is not None and trace.tb_frame.f_code is not self.code:
-                trace = trace.tb_next
-            trace = trace or own
+            trace = self._without_own_frames(trace)
             hook(kind, error.with_traceback(trace), trace)
 
         return report
+
+    def _without_own_frames(self, trace):
+        while trace is not None and trace.tb_frame.f_code is not self.code:
+            trace = trace.tb_next
+        return trace

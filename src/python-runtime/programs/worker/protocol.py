@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import socket
 import threading
 
@@ -102,9 +103,11 @@ class ServerConnection:
         try:
             order = json.loads(line)
         except ValueError:
+            order = None
+        if is_order(order):
+            self.on_order(order)
+        else:
             self._drop_client()
-            return
-        self.on_order(order)
 
     def _drop_client(self):
         with self.lock:
@@ -113,3 +116,17 @@ class ServerConnection:
                 self.client.close()
                 self.client = None
             self.received.clear()
+
+
+def is_order(value):
+    if not isinstance(value, dict) or not re.fullmatch(r"[A-Za-z0-9-]+", str(value.get("id"))):
+        return False
+    if value.get("op") == "signal":
+        return value.get("signal") in ("TERM", "KILL")
+    args, env = value.get("args"), value.get("env")
+    return (
+        value.get("op") == "start"
+        and isinstance(args, list)
+        and isinstance(env, dict)
+        and all(isinstance(text, str) for text in (*args, *env, *env.values()))
+    )

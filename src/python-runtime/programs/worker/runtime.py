@@ -3,14 +3,17 @@
 import importlib
 import platform
 
-from . import boot
+from . import boot, caches, tls
 from .errors import Unavailable
 from .modules import MODULES
+from .preload import preload
 
 
 class Runtime:
-    def __init__(self, sdk):
+    def __init__(self, sdk, preloaded, left_out):
         self.sdk = sdk
+        self.preloaded = preloaded
+        self.left_out = left_out
 
     def ready(self, mode, known):
         """The first report of each connection."""
@@ -20,11 +23,13 @@ class Runtime:
             "runtime": "python " + platform.python_version(),
             "sdk": "flyte " + self.sdk,
             "known": known,
+            "preloaded": self.preloaded,
+            "leftOut": self.left_out,
         }
 
 
 def load(options):
-    """Throws Unavailable."""
+    """Throws Unavailable. Creates no client of a network and no thread of its own."""
     if options.boot:
         try:
             boot.install(*options.boot)
@@ -41,4 +46,6 @@ def load(options):
         except Exception:
             # Of another version of flyte; if an attempt needs it, the attempt says why it fails.
             continue
-    return Runtime(getattr(flyte, "__version__", "unknown"))
+    caches.fill()
+    tls.stock()
+    return Runtime(getattr(flyte, "__version__", "unknown"), preload(options), options.without)

@@ -1,0 +1,61 @@
+"""Ends a fork without taking apart what it shares with its parent, which would copy each page of it.
+
+By then threads have been joined and exit functions called. What is left for the interpreter is to free the modules of the
+task, so that its files are flushed and its objects deleted, and to leave by `exit` of the C library.
+"""
+
+import atexit
+import ctypes
+import gc
+import sys
+
+
+class Ending:
+    """Of this process."""
+
+    def __init__(self):
+        # The first that is registered is called last.
+        self.is_last = hasattr(atexit, "_ncallbacks") and atexit._ncallbacks() == 0
+        self.shared = None
+        self.code = None
+        atexit.register(self._end)
+
+    def share(self):
+        """What is loaded now is not taken apart in forks."""
+        self.shared = set(sys.modules)
+
+    def expect(self, code):
+        """The interpreter ends with this code of sys.exit; with one that it would print, it does so by itself."""
+        if code is None:
+            self.code = 0
+        elif isinstance(code, int) and 0 <= code <= 255:
+            self.code = int(code)
+
+    def _end(self):
+        if self.shared is None or self.code is None or not self.is_last:
+            gc.unfreeze()
+            return
+        own = [vars(module) for name, module in list(sys.modules.items()) if name not in self.shared and module]
+        own.insert(0, vars(sys.modules["__main__"]))
+        for names in reversed(own):
+            _clear(names)
+        del own, names
+        gc.collect()
+        try:
+            sys.stdout.flush()
+            sys.stderr.flush()
+        except Exception:
+            return
+        # With the lock of the interpreter, so that no thread goes on.
+        ctypes.PyDLL(None).exit(self.code)
+
+
+def _clear(names):
+    """As the interpreter does for a module."""
+    for is_private in (True, False):
+        for name in list(names):
+            if name != "__builtins__" and is_private == (name[0:1] == "_" and name[1:2] != "_"):
+                names[name] = None
+
+
+ENDING = Ending()

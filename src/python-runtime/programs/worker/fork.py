@@ -1,0 +1,133 @@
+"""Mode fork: a process for each attempt, forked from this one, which never runs the code of a task."""
+
+import signal
+import time
+
+from . import forked, processes, self_test
+from .ending import ENDING
+from .forked_attempt import ForkedAttempt
+from .poll import Poll
+from .protocol import ServerConnection
+
+
+def serve(options, runtime):
+    """Returns in each child, with the order that it carries out."""
+    forked.prepare()
+    processes.adopt_orphans()
+    ENDING.share()
+    self_test.run()
+    return Forks(options, runtime).serve()
+
+
+class Forks:
+    def __init__(self, options, runtime):
+        self.options = options
+        self.runtime = runtime
+        self.poll = Poll()
+        self.signals = processes.ChildSignals(self.poll)
+        self.connection = ServerConnection(
+            options.directory, self._greeting, self._obey, self.poll.add_reader, self.poll.remove_reader
+        )
+        self.starts = []
+        # Those that are not over, by id; and the ids of all.
+        self.attempts = {}
+        self.known = {}
+        self.spoiled = None
+        self.threads = processes.threads()
+
+    def serve(self):
+        self.connection.open()
+        while True:
+            self.poll.wait(self._seconds())
+            self._watch()
+            self._reap()
+            while self.starts:
+                order = self.starts.pop(0)
+                if self._start(order):
+                    return order
+
+    def _greeting(self):
+        yield self.runtime.ready("fork", known=list(self.known))
+        for attempt in self.attempts.values():
+            if attempt.has_started:
+                yield {"event": "started", "id": attempt.id}
+        if self.spoiled is not None:
+            yield {"event": "spoiled", "reason": self.spoiled}
+
+    def _obey(self, order):
+        attempt = self.attempts.get(order["id"])
+        if order["op"] == "start" and order["id"] not in self.known:
+            self.known[order["id"]] = True
+            self.starts.append(order)
+        elif order["op"] == "signal" and attempt is not None:
+            attempt.send(signal.SIGKILL if order["signal"] == "KILL" else signal.SIGTERM)
+
+    def _start(self, order):
+        """True in the child."""
+        attempt = ForkedAttempt(order, self.options.directory, self.poll, self._started)
+        self.attempts[attempt.id] = attempt
+        if self.spoiled is not None:
+            attempt.not_forked(f"the worker takes no further attempts: {self.spoiled}")
+            self._conclude(attempt)
+            return False
+        try:
+            return attempt.fork(self.options.watchdog, self._leave)
+        except OSError as error:
+            attempt.not_forked(f"no process could be made for it: {error}")
+            self._conclude(attempt)
+            self._spoil(attempt.unstarted)
+            return False
+
+    def _leave(self):
+        """In a child: what is the parent's."""
+        self.signals.leave()
+        self.connection.leave()
+        for attempt in self.attempts.values():
+            attempt.leave()
+
+    def _started(self, attempt):
+        self.connection.report("started", id=attempt.id)
+
+    def _seconds(self):
+        deadlines = [attempt.deadline for attempt in self.attempts.values() if attempt.deadline is not None]
+        return max(0, min(deadlines) - time.monotonic()) if deadlines else None
+
+    def _watch(self):
+        for attempt in self.attempts.values():
+            attempt.watch(time.monotonic())
+
+    def _reap(self):
+        running = {attempt.process: attempt for attempt in self.attempts.values() if attempt.code is None}
+        while (number := processes.ended()) is not None:
+            attempt = running.pop(number, None)
+            if attempt is not None:
+                attempt.process_ended()
+            else:
+                processes.exit_code(number)
+        over = [attempt for attempt in self.attempts.values() if attempt.code is not None]
+        if not over:
+            return
+        # Those of an attempt that still runs cannot be told apart.
+        orphans = [] if running else processes.children()
+        for number in orphans:
+            processes.send(number, signal.SIGKILL)
+        for attempt in over:
+            if not orphans:
+                self._conclude(attempt)
+            elif time.monotonic() >= attempt.deadline:
+                self._conclude(attempt)
+                self._spoil("processes of an attempt could not be ended")
+
+    def _conclude(self, attempt):
+        attempt.conclude()
+        del self.attempts[attempt.id]
+        unstarted = {} if attempt.unstarted is None else {"unstarted": attempt.unstarted}
+        self.connection.report("exited", id=attempt.id, code=attempt.code, **unstarted)
+        threads = processes.threads()
+        if len(threads) > len(self.threads):
+            self._spoil(f"its threads have changed: {', '.join(threads)}")
+
+    def _spoil(self, reason):
+        if self.spoiled is None:
+            self.spoiled = reason
+            self.connection.report("spoiled", reason=reason)

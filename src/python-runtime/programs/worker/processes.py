@@ -1,0 +1,73 @@
+"""Child processes, and such as they leave behind."""
+
+import ctypes
+import os
+import signal
+
+PR_SET_CHILD_SUBREAPER = 36
+
+
+def adopt_orphans():
+    """From now on descendants whose parent ends become children of this process, as they do in a container's first one."""
+    if os.getpid() != 1:
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def children():
+    """The numbers of all of this process, also of such that have ended and were not waited for."""
+    with open("/proc/thread-self/children") as file:
+        return [int(number) for number in file.read().split()]
+
+
+def threads():
+    """The names of the threads of this process."""
+    names = []
+    for number in os.listdir("/proc/self/task"):
+        with open(f"/proc/self/task/{number}/comm") as file:
+            names.append(file.read().strip())
+    return sorted(names)
+
+
+def name():
+    """Of this process, which threads have too that were given none."""
+    with open("/proc/self/comm") as file:
+        return file.read().strip()
+
+
+def send(number, signum, to=os.kill):
+    try:
+        to(number, signum)
+    except ProcessLookupError:
+        pass
+
+
+def ended():
+    """The number of a child that has ended and was not waited for, or None. Its group exists until then."""
+    try:
+        result = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return None
+    return None if result is None else result.si_pid
+
+
+def exit_code(number):
+    """Waits for a child. 128 + n: ended by signal n, as shells say."""
+    code = os.waitstatus_to_exitcode(os.waitpid(number, 0)[1])
+    return code if code >= 0 else 128 - code
+
+
+class ChildSignals:
+    """Ends the wait of a poll when a child has ended."""
+
+    def __init__(self, poll):
+        self.reader, self.writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(self.writer, warn_on_full_buffer=False)
+        poll.add_reader(self.reader, lambda: os.read(self.reader, 4096))
+
+    def leave(self):
+        """In a fork: signals are as they were."""
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        os.close(self.reader)
+        os.close(self.writer)

@@ -1,0 +1,191 @@
+import assert from "node:assert/strict";
+import { existsSync, readFileSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { suite, test, type TestContext } from "node:test";
+import type { Report } from "../../src/executors/workers/protocol.ts";
+import { temporaryDirectory } from "../helpers/server.ts";
+import { until } from "../helpers/until.ts";
+import { writeFiles, type Files } from "./fake-runtime.ts";
+import {
+  actionArguments,
+  ownA0,
+  readAttempt,
+  startWorker,
+  type Connection,
+  type WorkerProcess,
+} from "./worker-process.ts";
+import { sourceOf } from "./worker-programs.ts";
+
+interface Forks {
+  readonly work: string;
+  readonly directory: string;
+  readonly worker: WorkerProcess;
+  readonly connection: Connection;
+  start(id: string, module: string): void;
+}
+
+async function startForks(t: TestContext, files: Files, options: readonly string[] = []): Promise<Forks> {
+  const work = await temporaryDirectory(t);
+  const directory = await temporaryDirectory(t);
+  await writeFiles(work, { "inputs.pb": "", ...files });
+  const args = [...ownA0(), "--preload", "", ...options];
+  const worker = await startWorker(t, { mode: "fork", directory, cwd: work, args });
+  const connection = await worker.connect();
+  const start = (id: string, module: string) =>
+    connection.send({ op: "start", id, args: actionArguments(`out-${id}`, module, "run"), env: { ID: id } });
+  return { work, directory, worker, connection, start };
+}
+
+const exitedOf = (reports: readonly Report[]) => reports.filter(({ event }) => event === "exited");
+
+suite("attempts in forks", { concurrency: true }, () => {
+  test("one after the other, also after one that crashed; an id starts once", async (t) => {
+    const { directory, connection, start } = await startForks(t, {
+      "crash.py": sourceOf({ body: "import ctypes; ctypes.string_at(0)", code: 139 }),
+      "fine.py": sourceOf({ body: "print('by', os.environ['ID'])", code: 0 }),
+    });
+    start("a", "crash");
+    assert.equal((await connection.report("exited", "a")).code, 139);
+    start("b", "fine");
+    assert.equal((await connection.report("exited", "b")).code, 0);
+    start("b", "fine");
+    start("c", "fine");
+    assert.equal((await connection.report("exited", "c")).code, 0);
+    assert.match((await readAttempt(directory, "b")).stdout, /^by b$/mu);
+    assert.equal(exitedOf(connection.reports).length, 3);
+    assert.deepEqual(
+      connection.reports.map(({ event }) => event),
+      ["ready", ...["a", "b", "c"].flatMap(() => ["started", "exited"])],
+    );
+  });
+
+  test("none has the random numbers or names of another", async (t) => {
+    const body = `
+import random, tempfile, uuid
+numbers = [random.random(), uuid.uuid4(), tempfile.mktemp()]
+if "numpy" in sys.modules:
+    numbers.append(sys.modules["numpy"].random.random())
+print(numbers)`;
+    const files = { "flow.py": sourceOf({ body, code: 0 }) };
+    const { directory, connection, start } = await startForks(t, files, ["--preload", "numpy"]);
+    for (const id of ["a", "b"]) {
+      start(id, "flow");
+      assert.equal((await connection.report("exited", id)).code, 0);
+    }
+    const numbersOf = async (id: string) => {
+      const { stdout } = await readAttempt(directory, id);
+      return (/^\[(.*)\]$/mu.exec(stdout)?.[1] ?? "").split(", ");
+    };
+    const first = await numbersOf("a");
+    const second = await numbersOf("b");
+    assert.ok(first.length >= 3);
+    assert.ok(first.every((number, index) => number !== second[index]));
+  });
+
+  test("a signal reaches all processes, and nothing of an attempt lives on", async (t) => {
+    const body = `
+import signal, subprocess
+signal.signal(signal.SIGTERM, lambda *_: (print("terminated", flush=True), os._exit(5)))
+escaped = subprocess.Popen(["sleep", "600"], start_new_session=True)
+member = subprocess.Popen(["sleep", "600"])
+with open("pids.new", "w") as file:
+    file.write(f"{escaped.pid} {member.pid}")
+os.rename("pids.new", "pids")
+while True:
+    signal.pause()`;
+    const { work, directory, connection, start } = await startForks(t, {
+      "flow.py": sourceOf({ body, code: 5 }),
+    });
+    start("a", "flow");
+    await until(async () => existsSync(join(work, "pids")));
+    connection.send({ op: "signal", id: "a", signal: "TERM" });
+    assert.equal((await connection.report("exited", "a")).code, 5);
+    assert.match((await readAttempt(directory, "a")).stdout, /^terminated$/mu);
+    const pids = (await readFile(join(work, "pids"), "utf8")).split(" ");
+    assert.deepEqual(
+      pids.filter((pid) => existsSync(`/proc/${pid}`)),
+      [],
+    );
+  });
+
+  test("KILL ends an attempt that ignores TERM", async (t) => {
+    const body = `
+import signal
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+open("ready", "w").close()
+while True:
+    signal.pause()`;
+    const { work, connection, start } = await startForks(t, { "flow.py": sourceOf({ body, code: 137 }) });
+    start("a", "flow");
+    await until(async () => existsSync(join(work, "ready")));
+    for (const signal of ["TERM", "KILL"] as const) connection.send({ op: "signal", id: "a", signal });
+    const { code, unstarted } = await connection.report("exited", "a");
+    assert.deepEqual([code, unstarted], [137, undefined]);
+  });
+
+  test("a new connection replaces the one before, and begins with what is not over", async (t) => {
+    const body = "import time\nwhile not os.path.exists('go'): time.sleep(0.01)";
+    const { work, worker, connection, start } = await startForks(t, {
+      "flow.py": sourceOf({ body, code: 0 }),
+    });
+    start("a", "flow");
+    await connection.report("started", "a");
+    const second = await worker.connect();
+    await connection.closed();
+    const { known } = await second.report("ready");
+    assert.deepEqual(known, ["a"]);
+    await second.report("started", "a");
+    await writeFiles(work, { go: "" });
+    assert.equal((await second.report("exited", "a")).code, 0);
+  });
+
+  test("an attempt that does not come to its own code in time is ended, and may start elsewhere", async (t) => {
+    const files = { "flow.py": "open('imported', 'w').close()\n" };
+    const { work, directory, connection, start } = await startForks(t, files, ["--watchdog", "0"]);
+    start("a", "flow");
+    const { code, unstarted = "" } = await connection.report("exited", "a");
+    assert.equal(code, 137);
+    assert.match(unstarted, /did not come to the task's code in time/u);
+    assert.equal(readFileSync(join(directory, "attempts/a/unstarted"), "utf8"), unstarted);
+    assert.ok(!existsSync(join(work, "imported")));
+    assert.ok(connection.reports.every(({ event }) => event !== "started"));
+  });
+
+  test("so may one that fails before it comes to its own code", async (t) => {
+    const { connection } = await startForks(t, {});
+    connection.send({ op: "start", id: "a", args: ["--no-such-option"], env: {} });
+    const { code, unstarted } = await connection.report("exited", "a");
+    assert.equal(code, 2);
+    assert.match(unstarted ?? "", /ended with code 2 before/u);
+  });
+
+  test("several at the same time keep their output apart", async (t) => {
+    const body = "import asyncio\nprint(os.environ['ID'] * 5)\nawait asyncio.sleep(0.1)";
+    const { directory, connection, start } = await startForks(t, { "flow.py": sourceOf({ body, code: 0 }) });
+    const ids = ["a", "b", "c"];
+    for (const id of ids) start(id, "flow");
+    for (const id of ids) {
+      assert.equal((await connection.report("exited", id)).code, 0);
+      assert.match((await readAttempt(directory, id)).stdout, new RegExp(`^${id}{5}$`, "mu"));
+    }
+  });
+
+  test("what is no order ends the connection, and nothing else", async (t) => {
+    const { worker, connection } = await startForks(t, { "flow.py": sourceOf({ body: "pass", code: 0 }) });
+    let current = connection;
+    for (const line of [
+      "{",
+      "[]",
+      '{"op":"start","id":"../a","args":[],"env":{}}',
+      '{"op":"signal","id":"a"}',
+    ]) {
+      current.write(`${line}\n`);
+      await current.closed();
+      current = await worker.connect();
+      assert.deepEqual((await current.report("ready")).known, []);
+    }
+    current.send({ op: "start", id: "a", args: actionArguments("out", "flow", "run"), env: {} });
+    assert.equal((await current.report("exited", "a")).code, 0);
+  });
+});
