@@ -13,7 +13,7 @@ import { encodeOrder, type Order, type Report } from "../../src/executors/worker
 import { stockPython } from "../helpers/stock-sdk.ts";
 import { until } from "../helpers/until.ts";
 
-const PROGRAM = join(import.meta.dirname, "../../src/python-runtime/programs/worker");
+export const WORKER_PROGRAM = join(import.meta.dirname, "../../src/python-runtime/programs/worker");
 
 /** A test, or a suite: what is started ends after it. */
 export interface Lasting {
@@ -75,7 +75,7 @@ export function ownA0(python = stockPython()): string[] {
 export async function startWorker(t: Lasting, options: WorkerOptions): Promise<WorkerProcess> {
   const { mode, directory, cwd, python = stockPython(), args = ownA0(python) } = options;
   await mkdir(directory, { recursive: true });
-  const child = spawnPiped(python, [PROGRAM, mode, directory, ...args], cwd, options.env);
+  const child = spawnPiped(python, [WORKER_PROGRAM, mode, directory, ...args], cwd, options.env);
   t.after(() => child.kill("SIGKILL"));
   const over = endOf(child);
   const socket = join(directory, "socket");

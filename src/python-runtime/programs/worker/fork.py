@@ -4,6 +4,7 @@ import signal
 import time
 
 from . import forked, processes, self_test
+from .attempt_files import AttemptFiles
 from .ending import ENDING
 from .forked_attempt import ForkedAttempt
 from .poll import Poll
@@ -25,10 +26,10 @@ class Forks:
         self.runtime = runtime
         self.poll = Poll()
         self.signals = processes.ChildSignals(self.poll)
+        self.orders = []
         self.connection = ServerConnection(
-            options.directory, self._greeting, self._obey, self.poll.add_reader, self.poll.remove_reader
+            options.directory, self._greeting, self.orders.append, self.poll.add_reader, self.poll.remove_reader
         )
-        self.starts = []
         # Those that are not over, by id; and the ids of all.
         self.attempts = {}
         self.known = {}
@@ -41,9 +42,9 @@ class Forks:
             self.poll.wait(self._seconds())
             self._watch()
             self._reap()
-            while self.starts:
-                order = self.starts.pop(0)
-                if self._start(order):
+            while self.orders:
+                order = self.orders.pop(0)
+                if self._obey(order):
                     return order
 
     def _greeting(self):
@@ -55,28 +56,41 @@ class Forks:
             yield {"event": "spoiled", "reason": self.spoiled}
 
     def _obey(self, order):
-        attempt = self.attempts.get(order["id"])
-        if order["op"] == "start" and order["id"] not in self.known:
-            self.known[order["id"]] = True
-            self.starts.append(order)
-        elif order["op"] == "signal" and attempt is not None:
-            attempt.send(signal.SIGKILL if order["signal"] == "KILL" else signal.SIGTERM)
+        """True in the child that carries it out."""
+        if order["op"] == "signal":
+            attempt = self.attempts.get(order["id"])
+            if attempt is not None:
+                attempt.send(signal.SIGKILL if order["signal"] == "KILL" else signal.SIGTERM)
+            return False
+        if order["id"] in self.known:
+            return False
+        self.known[order["id"]] = True
+        return self._start(order)
 
     def _start(self, order):
-        """True in the child."""
-        attempt = ForkedAttempt(order, self.options.directory, self.poll, self._started)
-        self.attempts[attempt.id] = attempt
         if self.spoiled is not None:
-            attempt.not_forked(f"the worker takes no further attempts: {self.spoiled}")
-            self._conclude(attempt)
+            self._refuse(order, f"the worker takes no further attempts: {self.spoiled}")
             return False
+        attempt = None
         try:
-            return attempt.fork(self.options.watchdog, self._leave)
+            attempt = ForkedAttempt(order, self.options.directory, self.poll, self._started)
+            self.attempts[attempt.id] = attempt
+            is_child = attempt.fork()
         except OSError as error:
-            attempt.not_forked(f"no process could be made for it: {error}")
-            self._conclude(attempt)
-            self._spoil(attempt.unstarted)
+            if attempt is not None:
+                attempt.abandon()
+                del self.attempts[attempt.id]
+            self._refuse(order, f"no process could be made for it: {error}")
+            self._spoil(f"no process could be made: {error}")
             return False
+        if is_child:
+            attempt.become(self._leave)
+        else:
+            attempt.begin(self.options.watchdog)
+        return is_child
+
+    def _refuse(self, order, reason):
+        self._record(order["id"], 1, reason)
 
     def _leave(self):
         """In a child: what is the parent's."""
@@ -119,13 +133,22 @@ class Forks:
                 self._spoil("processes of an attempt could not be ended")
 
     def _conclude(self, attempt):
-        attempt.conclude()
         del self.attempts[attempt.id]
-        unstarted = {} if attempt.unstarted is None else {"unstarted": attempt.unstarted}
-        self.connection.report("exited", id=attempt.id, code=attempt.code, **unstarted)
+        attempt.finish()
+        self._record(attempt.id, attempt.code, attempt.unstarted)
         threads = processes.threads()
         if len(threads) > len(self.threads):
             self._spoil(f"its threads have changed: {', '.join(threads)}")
+
+    def _record(self, id, code, unstarted):
+        try:
+            files = AttemptFiles(self.options.directory, id)
+            if unstarted is not None:
+                files.write("unstarted", unstarted)
+            files.write("exit", str(code))
+        except OSError as error:
+            self._spoil(f"the end of an attempt could not be written: {error}")
+        self.connection.report("exited", id=id, code=code, **({} if unstarted is None else {"unstarted": unstarted}))
 
     def _spoil(self, reason):
         if self.spoiled is None:

@@ -17,8 +17,8 @@ class ForkedAttempt:
         self.id = order["id"]
         self.poll = poll
         self.on_started = on_started
-        self.files = AttemptFiles(directory, self.id)
-        self.outputs = [Output(self.files.open(name), poll) for name in ("stdout", "stderr")]
+        files = AttemptFiles(directory, self.id)
+        self.outputs = [Output(files.open(name), poll) for name in ("stdout", "stderr")]
         # It is written to when the attempt comes to its own code.
         self.mark, self.marker = os.pipe()
         poll.add_reader(self.mark, self._marked)
@@ -30,56 +30,59 @@ class ForkedAttempt:
         self.deadline = None
         self.unstarted = None
 
-    def fork(self, watchdog, leave):
-        """True in the child, where leave() closes what is the parent's. May raise OSError."""
+    def fork(self):
+        """True in the child. May raise OSError, in the parent."""
         self.process = forked.fork()
-        if self.process == 0:
-            os.setsid()
-            leave()
-            forked.repair(*(output.writer for output in self.outputs), self._come_to_own_code)
-            self._close()
-            return True
+        return self.process == 0
+
+    def begin(self, watchdog):
+        """In the parent."""
         self._close_child_ends()
         self.deadline = time.monotonic() + watchdog
-        return False
+
+    def become(self, leave):
+        """In the child, where leave() closes what is the parent's."""
+        os.setsid()
+        leave()
+        forked.repair(*(output.writer for output in self.outputs), self._come_to_own_code)
+        for output in self.outputs:
+            output.close_writer()
 
     def send(self, signum):
         """To all its processes."""
         if self.process is None or self.code is not None:
             return
         self.was_signalled = True
-        # The group is there when the child has made it.
-        processes.send(self.process, signum)
-        processes.send(self.process, signum, to=os.killpg)
+        processes.send_to_group(self.process, signum)
 
     def watch(self, now):
         if self.code is None and not self.has_started and self.deadline is not None and now >= self.deadline:
             self.unstarted = "it did not come to the task's code in time"
             self.deadline = None
-            processes.send(self.process, signal.SIGKILL, to=os.killpg)
+            processes.send_to_group(self.process, signal.SIGKILL)
 
     def process_ended(self):
         """Its first process has ended and was not waited for yet."""
-        processes.send(self.process, signal.SIGKILL, to=os.killpg)
+        processes.send_to_group(self.process, signal.SIGKILL)
         self.code = processes.exit_code(self.process)
         self._marked()
         self.deadline = time.monotonic() + SECONDS_TO_END
-        if not self.has_started and self.code != 0 and not self.was_signalled and self.unstarted is None:
+        if self.has_started:
+            # It came to it just before the watchdog ended it.
+            self.unstarted = None
+        elif self.code != 0 and not self.was_signalled and self.unstarted is None:
             self.unstarted = f"it ended with code {self.code} before it came to the task's code"
 
-    def not_forked(self, reason):
-        self.unstarted, self.code = reason, 1
+    def abandon(self):
+        """It could not be forked."""
         self._close_child_ends()
+        self.leave()
 
-    def conclude(self):
-        """Writes how it ended."""
+    def finish(self):
+        """It is over: what it printed is in its files."""
         for output in self.outputs:
-            output.copy()
-            output.close()
+            output.finish()
         self._close_mark()
-        if self.unstarted is not None:
-            self.files.write("unstarted", self.unstarted)
-        self.files.write("exit", str(self.code))
 
     def leave(self):
         """In a fork for another attempt."""
@@ -105,11 +108,6 @@ class ForkedAttempt:
         """In the child."""
         os.write(self.marker, b"1")
         os.close(self.marker)
-
-    def _close(self):
-        """In the child: of its own output it has copies."""
-        for output in self.outputs:
-            output.close_writer()
 
     def _close_child_ends(self):
         for output in self.outputs:

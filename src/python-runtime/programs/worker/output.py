@@ -3,6 +3,8 @@
 import os
 
 LONGEST_READ = 1 << 16
+# Then it is another descriptor's turn.
+READS_IN_TURN = 16
 
 
 class Output:
@@ -14,19 +16,26 @@ class Output:
         poll.add_reader(self.reader, self.copy)
 
     def copy(self):
-        """All that is there."""
-        while self.reader is not None:
+        """False when there is no more for now."""
+        for _ in range(READS_IN_TURN):
             try:
                 data = os.read(self.reader, LONGEST_READ)
             except BlockingIOError:
-                return
+                return False
             if not data:
                 self.close()
-                return
+                return False
             self._write(data)
+        return True
+
+    def finish(self):
+        """When nobody writes any more."""
+        while self.reader is not None and self.copy():
+            pass
+        self.close()
 
     def close(self):
-        """What is in the pipe is lost; `copy` comes before."""
+        """What is in the pipe is lost."""
         if self.reader is not None:
             self.poll.remove_reader(self.reader)
             os.close(self.reader)

@@ -34,11 +34,20 @@ def name():
         return file.read().strip()
 
 
-def send(number, signum, to=os.kill):
+def send(number, signum):
     try:
-        to(number, signum)
+        os.kill(number, signum)
     except ProcessLookupError:
         pass
+
+
+def send_to_group(number, signum):
+    """Of a child that was not waited for."""
+    try:
+        os.killpg(number, signum)
+    except ProcessLookupError:
+        # It has not made the group yet.
+        send(number, signum)
 
 
 def ended():
