@@ -253,6 +253,25 @@ suite("a resident worker", { concurrency: 2 }, () => {
     assert.deepEqual((await fourth.report("ready")).known, [], "the server has removed its files");
   });
 
+  test("one that waits for another to end can be ended before it starts", async (t) => {
+    const folder = makeFolder(t, FILES);
+    const worker = await startWorker(t, folder, "resident");
+    const client = worker.connect();
+    const [first, second] = [{ export: "waits" }, { export: "counts" }].map((start) =>
+      prepareAttempt(folder, start),
+    );
+    if (first === undefined || second === undefined) throw new Error("two attempts");
+    client.send({ op: "start", id: "one", args: first.args, env: first.env });
+    client.send({ op: "start", id: "two", args: second.args, env: second.env });
+    client.send({ op: "signal", id: "two", signal: "TERM" });
+    assert.equal((await client.report("exited", "two")).code, 143);
+    assert.equal(readFileSync(join(worker.directory, "attempts/two/exit"), "utf8"), "143");
+    await until(async () => readFileSync(join(worker.directory, "attempts/one/stdout"), "utf8") !== "");
+    client.send({ op: "signal", id: "one", signal: "TERM" });
+    assert.equal((await client.report("exited", "one")).code, 143);
+    assert.equal((await startResident(worker, client, folder, { export: "counts" })).outputs, 1n);
+  });
+
   test("KILL ends the attempt at once, and the worker with it", async (t) => {
     const folder = makeFolder(t, FILES);
     const worker = await startWorker(t, folder, "resident");

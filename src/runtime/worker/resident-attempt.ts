@@ -18,7 +18,7 @@ import { openStorage } from "../../client/storage/storage.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { ActionAbortedError } from "../../sdk/authoring/errors.ts";
 
-const EXIT_KILLED = 137;
+export const EXIT_KILLED = 137;
 /** Node keeps the failure of a module, also where its reason has gone. */
 const UNLOADABLE = "the module of a task could not be loaded";
 const UNHANDLED = "a task had an error that nobody handled";

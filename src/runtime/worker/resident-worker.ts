@@ -11,9 +11,10 @@ import { redirectOutput } from "./output.ts";
 import { ExitedError, redirectExit } from "./process-exit.ts";
 import { setProcessState } from "./process-state.ts";
 import { readyReport } from "./ready-report.ts";
-import { ResidentAttempt } from "./resident-attempt.ts";
+import { EXIT_KILLED, ResidentAttempt } from "./resident-attempt.ts";
 import { WorkerSocket } from "./worker-socket.ts";
 import type { RuntimeArguments } from "../arguments.ts";
+import { EXIT_CRASH, EXIT_TERMINATED } from "../run-action.ts";
 import type { Order, Report } from "../../domain/worker-protocol.ts";
 import { systemClock } from "../../lib/clock.ts";
 
@@ -23,8 +24,6 @@ export interface ResidentOptions {
   readonly directory: string;
   readonly concurrency: number;
 }
-
-const EXIT_CRASH = 1;
 
 export class ResidentWorker {
   readonly #directory: string;
@@ -95,8 +94,20 @@ export class ResidentWorker {
       return;
     }
     const attempt = this.#running.get(order.id);
-    if (order.signal === "KILL") attempt?.kill();
-    else if (attempt !== undefined) this.#terminate(attempt);
+    if (attempt === undefined) this.#withdraw(order.id, order.signal);
+    else if (order.signal === "KILL") attempt.kill();
+    else this.#terminate(attempt);
+  }
+
+  /** Of one that waits for another to end, nothing has run. */
+  #withdraw(id: string, signal: "TERM" | "KILL"): void {
+    const index = this.#waiting.findIndex((order) => order.id === id);
+    if (index === -1) return;
+    this.#waiting.splice(index, 1);
+    this.#known.add(id);
+    const code = signal === "KILL" ? EXIT_KILLED : EXIT_TERMINATED;
+    new AttemptFiles(this.#directoryOf(id)).close(code);
+    this.#socket?.send({ event: "exited", id, code });
   }
 
   #startNext(): void {
