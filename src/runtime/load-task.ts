@@ -84,7 +84,7 @@ let hooked = false;
  * Lets the author's modules import this package, and packages installed beside it, where the image has it only
  * globally (`npm install --global`): Node itself searches only the node_modules folders above a module.
  */
-function resolveFromRuntime(): void {
+export function resolveFromRuntime(): void {
   if (hooked) return;
   hooked = true;
   registerHooks({

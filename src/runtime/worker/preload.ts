@@ -1,4 +1,5 @@
 /** Loads, before there is an attempt, what a cold start loads when it first needs it. */
+import { preloadLibraries } from "./preload-libraries.ts";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { signHeaders } from "../../lib/sigv4-signer.ts";
 import { EMPTY_SHA256 } from "../../lib/sigv4.ts";
@@ -16,6 +17,7 @@ export async function preload(): Promise<void> {
     import("../remote-controller.ts"),
     import("../../client/storage/s3-storage.ts"),
     import("tar-stream"),
+    preloadLibraries(),
   ]);
   // What is made at its first use: the readers and writers of messages, and the contexts of signatures.
   const literals = [{ name: "n", value: encodeLiteral(1, INTEGER, "n") }];
