@@ -1,163 +1,156 @@
-/** `node bench/run.ts [--quick] [--json] [NAME…]`: runs the benchmarks and prints one table. */
-import { mkdtemp, rm } from "node:fs/promises";
-import { cpus, loadavg, tmpdir } from "node:os";
-import { join } from "node:path";
+/** `node bench/run.ts [OPTION…] [NAME…]`: runs the benchmarks, prints each row as it ends and all in one table. */
 import { parseArgs } from "node:util";
-import { fdatasyncMs } from "./helpers/disk.ts";
-import type { Benchmark, BenchContext, Row } from "./helpers/measure.ts";
-import { quantile } from "./helpers/stats.ts";
-import { formatTable } from "./helpers/table.ts";
-import { audit } from "./measures/audit.ts";
-import { builds } from "./measures/builds.ts";
-import { callers } from "./measures/callers.ts";
-import { codeBundle } from "./measures/code-bundle.ts";
-import { codeChange } from "./measures/code-change.ts";
-import { container } from "./measures/container.ts";
-import { enqueue } from "./measures/enqueue.ts";
-import { fanout } from "./measures/fanout.ts";
-import { imageCheck } from "./measures/image-check.ts";
-import { list } from "./measures/list.ts";
-import { logs } from "./measures/logs.ts";
-import { networks } from "./measures/networks.ts";
-import { objects } from "./measures/objects.ts";
-import { runs } from "./measures/runs.ts";
-import { start } from "./measures/start.ts";
-import { timers } from "./measures/timers.ts";
-import { typescript } from "./measures/typescript.ts";
-import { watch } from "./measures/watch.ts";
-import { watchers } from "./measures/watchers.ts";
-import { zeroBuild } from "./measures/zero-build.ts";
+import { spawnSync } from "node:child_process";
+import { join } from "node:path";
+import { BENCHMARKS, TOPICS } from "./benchmarks.ts";
+import { circumstances, source } from "./helpers/circumstances.ts";
+import type { Benchmark } from "./helpers/measure.ts";
+import { runOne } from "./helpers/run-one.ts";
+import { isDone, mergeRows, readResults, writeResults } from "./report/results.ts";
+import { storedRow, type Circumstances, type StoredRow } from "./report/stored-row.ts";
+import { formatRow, formatTable } from "./report/table.ts";
 
-const BENCHMARKS: readonly Benchmark[] = [
-  start,
-  enqueue,
-  callers,
-  audit,
-  watch,
-  watchers,
-  container,
-  networks,
-  builds,
-  codeChange,
-  codeBundle,
-  imageCheck,
-  zeroBuild,
-  fanout,
-  list,
-  runs,
-  objects,
-  logs,
-  timers,
-  typescript,
-];
 /** Above this, others use the machine: ratios still say something, figures do not. */
 const QUIET_LOAD = 3;
+const ROOT = join(import.meta.dirname, "..");
+const USAGE = `node bench/run.ts [OPTION…] [NAME…]
 
-interface Measured {
-  readonly benchmark: string;
-  readonly load: number;
-  readonly loaded: boolean;
-  readonly rows: readonly Row[];
-}
+  --quick        tiny counts: do they work? Their figures mean nothing
+  --long         also those that take more than ten minutes
+  --peers        also products of others, which bench/peers/install.ts installs
+  --json         the rows as one JSON array at the end
+  --write-docs   keep the rows in bench/results, and make docs/performance.md from them
+  --resume       with --write-docs: leave out what is kept of the same program already
+`;
 
 const { values: options, positionals: wanted } = parseArgs({
   allowPositionals: true,
-  options: { quick: { type: "boolean" }, json: { type: "boolean" }, help: { type: "boolean", short: "h" } },
+  options: {
+    quick: { type: "boolean", default: false },
+    long: { type: "boolean", default: false },
+    peers: { type: "boolean", default: false },
+    json: { type: "boolean", default: false },
+    "write-docs": { type: "boolean", default: false },
+    resume: { type: "boolean", default: false },
+    help: { type: "boolean", short: "h", default: false },
+  },
 });
 
+interface Measured {
+  readonly benchmark: Benchmark;
+  readonly circumstances: Circumstances;
+  readonly rows: readonly StoredRow[];
+}
+
 async function main(): Promise<number> {
-  const unknown = wanted.filter((name) => !BENCHMARKS.some((benchmark) => benchmark.name === name));
-  if (options.help || unknown.length > 0) {
-    for (const name of unknown) process.stderr.write(`error: there is no benchmark ${name}\n`);
-    process.stdout.write("node bench/run.ts [--quick] [--json] [NAME…]\n\n");
-    for (const { name, about } of BENCHMARKS) process.stdout.write(`  ${name.padEnd(10)} ${about}\n`);
-    return unknown.length > 0 ? 2 : 0;
+  const mistake = mistakeIn();
+  if (mistake !== undefined) process.stderr.write(`error: ${mistake}\n`);
+  if (options.help || mistake !== undefined) {
+    process.stdout.write(`${USAGE}\n${listOfBenchmarks()}`);
+    return mistake === undefined ? 0 : 2;
   }
-  const chosen = BENCHMARKS.filter(({ name }) => wanted.length === 0 || wanted.includes(name));
+  // What users run is compiled; types in the sources would cost every start and its memory.
+  const built = spawnSync(process.execPath, [join(ROOT, "scripts/build.ts")], { stdio: "inherit" });
+  if (built.status !== 0) return 1;
   const measured: Measured[] = [];
   let failures = 0;
-  for (const benchmark of chosen) {
-    const load = loadavg()[0] ?? 0;
-    try {
-      const why = await benchmark.missing?.();
-      if (why !== undefined) {
-        say(benchmark.name, `skipped: ${why}`);
-        continue;
-      }
-      const rows = await runOne(benchmark);
-      measured.push({ benchmark: benchmark.name, load, loaded: load > QUIET_LOAD, rows });
-    } catch (error) {
-      failures++;
-      say(
-        benchmark.name,
-        `failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
-      );
-    }
+  for (const benchmark of chosen()) {
+    const rows: StoredRow[] = [];
+    const around = await circumstances(options.quick);
+    const isComplete = await measure(benchmark, around, rows);
+    if (!isComplete) failures++;
+    if (rows.length > 0) measured.push({ benchmark, circumstances: around, rows });
+    // After each one, so that nothing is lost where a later one, or the machine, fails.
+    if (options["write-docs"] && rows.length > 0) keep(benchmark, around, rows, isComplete);
   }
-  const disk = await measureDisk();
-  if (options.json) process.stdout.write(`${JSON.stringify({ node: process.version, disk, measured })}\n`);
-  else process.stdout.write(report(measured, disk));
+  const rows = measured.flatMap((each) => each.rows);
+  if (options.json) process.stdout.write(`${JSON.stringify(rows)}\n`);
+  else process.stdout.write(`\n${formatTable(rows, true)}\n\n${circumstancesOf(measured)}\n`);
   return failures > 0 ? 1 : 0;
 }
 
-async function runOne(benchmark: Benchmark): Promise<readonly Row[]> {
-  const deferred: (() => unknown)[] = [];
-  const limitMs = (benchmark.limitSeconds ?? 60) * 1_000;
-  const quick = options.quick === true;
-  const context: BenchContext = {
-    quick,
-    count: (full, small) => (quick ? small : full),
-    defer: (work) => void deferred.push(work),
-    directory: async () => {
-      const directory = await mkdtemp(join(tmpdir(), "boxkite-bench-"));
-      deferred.push(() => rm(directory, { recursive: true, force: true, maxRetries: 5 }));
-      return directory;
-    },
-    // Somewhat before the limit, so that what is under way comes to its end.
-    signal: AbortSignal.timeout(Math.round(limitMs * 0.7)),
-    say: (text) => say(benchmark.name, text),
-  };
-  const started = performance.now();
-  context.say(benchmark.about);
+function mistakeIn(): string | undefined {
+  const unknown = wanted.find((name) => !BENCHMARKS.some((benchmark) => benchmark.name === name));
+  if (unknown !== undefined) return `there is no benchmark ${unknown}`;
+  if (options.quick && options["write-docs"])
+    return "figures of --quick mean nothing: leave out --write-docs";
+  if (options.resume && !options["write-docs"]) return "--resume goes with --write-docs";
+  return undefined;
+}
+
+function chosen(): readonly Benchmark[] {
+  const named = BENCHMARKS.filter(({ name, isLong = false }) =>
+    wanted.length > 0 ? wanted.includes(name) : options.long || !isLong,
+  );
+  if (!options.resume) return named;
+  const program = source();
+  return named.filter(({ name }) => !isDone(readResults(name), program, options.peers));
+}
+
+/** Adds the rows as they come; false where the benchmark failed. */
+async function measure(benchmark: Benchmark, around: Circumstances, rows: StoredRow[]): Promise<boolean> {
+  const say = (text: string) => process.stderr.write(`${benchmark.name}: ${text}\n`);
   try {
-    return await benchmark.run(context);
-  } finally {
-    for (const work of deferred.toReversed()) {
-      await Promise.resolve(work()).catch((error: unknown) => context.say(`not tidied up: ${String(error)}`));
+    const reason = await benchmark.missing?.();
+    if (reason !== undefined) {
+      say(`skipped: ${reason}`);
+      return true;
     }
-    context.say(`took ${((performance.now() - started) / 1_000).toFixed(1)} s`);
+    await runOne(benchmark, {
+      quick: options.quick,
+      peers: options.peers,
+      onRow: (row) => {
+        const stored = storedRow(row, benchmark, around);
+        rows.push(stored);
+        process.stderr.write(`${formatRow(stored)}\n`);
+      },
+      say,
+    });
+    return true;
+  } catch (error) {
+    say(`failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+    return false;
   }
 }
 
-function say(name: string, text: string): void {
-  process.stderr.write(`${name}: ${text}\n`);
+function keep(
+  { name }: Benchmark,
+  { source: program }: Circumstances,
+  rows: readonly StoredRow[],
+  isComplete: boolean,
+): void {
+  const { peers } = options;
+  writeResults(name, {
+    ...(isComplete && { completed: { source: program, peers } }),
+    rows: mergeRows(readResults(name).rows, rows, { isComplete, peers }),
+  });
+  spawnSync(process.execPath, [join(ROOT, "scripts/gen-docs.ts")], { stdio: "inherit" });
 }
 
-interface Disk {
-  readonly p50Ms: number;
-  readonly p99Ms: number;
+function listOfBenchmarks(): string {
+  return TOPICS.map(({ title, benchmarks }) => {
+    const lines = benchmarks.map(({ name, about, limitSeconds = 60, isLong = false }) => {
+      const minutes = Math.ceil(limitSeconds / 60);
+      return `  ${name.padEnd(13)} ${about} (at most ${minutes} min${isLong ? "; with --long" : ""})`;
+    });
+    return `${title}\n${lines.join("\n")}\n`;
+  }).join("\n");
 }
 
-async function measureDisk(): Promise<Disk> {
-  const directory = await mkdtemp(join(tmpdir(), "boxkite-bench-"));
-  const times = fdatasyncMs(directory, options.quick ? 20 : 300);
-  await rm(directory, { recursive: true });
-  return { p50Ms: quantile(times, 0.5), p99Ms: quantile(times, 0.99) };
-}
-
-function report(measured: readonly Measured[], disk: Disk): string {
-  const loads = measured.filter(({ loaded }) => loaded);
+function circumstancesOf(measured: readonly Measured[]): string {
+  const first = measured[0]?.circumstances;
+  const loaded = measured.filter((each) => each.circumstances.load > QUIET_LOAD);
   return [
-    "",
-    formatTable(measured.flatMap(({ rows, loaded }) => rows.map((row) => ({ row, loaded })))),
-    "",
-    `Node ${process.version}, ${cpus().length} processors, fdatasync p50 ${disk.p50Ms.toFixed(2)} ms, p99 ${disk.p99Ms.toFixed(2)} ms`,
-    ...loads.map(
-      ({ benchmark, load }) =>
-        `~ loaded: ${benchmark} began at a load average of ${load.toFixed(1)} (quiet: ≤ ${QUIET_LOAD})`,
+    ...(first === undefined ? ["nothing was measured"] : [`${first.machine}; ${first.versions}`]),
+    ...measured.map(
+      ({ benchmark, circumstances: { load, disk } }) =>
+        `${benchmark.name}: load average ${load}, fdatasync p50 ${disk.p50Ms} ms, p99 ${disk.p99Ms} ms`,
+    ),
+    ...loaded.map(
+      ({ benchmark }) =>
+        `loaded: others used the machine when ${benchmark.name} began (quiet: ≤ ${QUIET_LOAD})`,
     ),
     ...(options.quick ? ["--quick: the figures mean nothing"] : []),
-    "",
   ].join("\n");
 }
 

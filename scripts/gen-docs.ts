@@ -4,8 +4,8 @@
  *   node scripts/gen-docs.ts           rewrite them
  *   node scripts/gen-docs.ts --check   fail if one is not what would be written
  */
-import { readFileSync, writeFileSync } from "node:fs";
-import { join, relative } from "node:path";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
 import { createRouterTransport } from "@connectrpc/connect";
 import type { ConnectRouter } from "@connectrpc/connect";
 import { EXIT_CODES } from "../src/domain/outcome/exit-codes.ts";
@@ -16,6 +16,7 @@ import type { ServiceContext } from "../src/services/context.ts";
 import { registerServices, SERVICES } from "../src/services/routes.ts";
 import { auditedAs, RPC_RIGHTS } from "../src/services/rpc-rights.ts";
 import { SUPPORT, type Support } from "../src/wire/support-table.ts";
+import { performancePage, PICTURES } from "../bench/report/page.ts";
 import { matrixTable } from "../test/images/matrix/table.ts";
 import { LAYERS } from "./layers.ts";
 
@@ -144,12 +145,15 @@ function roleTable(): string {
   return [rowOf(head), `|${" --- |".repeat(head.length)}`, ...rows].join("\n");
 }
 
+const performance = performancePage();
+
 const PARTS: readonly { readonly file: string; readonly name: string; readonly text: () => string }[] = [
   { file: "ARCHITECTURE.md", name: "folders", text: folderTable },
   { file: "ARCHITECTURE.md", name: "phases", text: () => `\`\`\`mermaid\n${chartOf()}\n\`\`\`` },
   { file: "docs/exit-codes.md", name: "exit-codes", text: exitCodeTable },
   { file: "docs/exit-codes.md", name: "signals", text: signalTable },
   { file: "docs/image-matrix.md", name: "image-matrix", text: matrixTable },
+  { file: "docs/performance.md", name: "results", text: () => performance.text },
   { file: "docs/protocol.md", name: "rpcs", text: rpcTable },
   { file: "docs/roles.md", name: "role-rpcs", text: roleTable },
   { file: "docs/protocol.md", name: "fields", text: fieldTables },
@@ -173,5 +177,20 @@ for (const part of PARTS) {
       `${relative(root, path)}: the part ${part.name} is not what the code says; run: npm run gen:docs`,
     );
   else writeFileSync(path, after);
+}
+
+const pictures = join(root, "docs", PICTURES);
+const found = existsSync(pictures) ? readdirSync(pictures).map((file) => `${PICTURES}/${file}`) : [];
+for (const file of new Set([...found, ...performance.pictures.keys()])) {
+  const path = join(root, "docs", file);
+  const picture = performance.pictures.get(file);
+  if (picture === (existsSync(path) ? readFileSync(path, "utf8") : undefined)) continue;
+  stale++;
+  if (check) console.error(`docs/${file} is not what the results say; run: npm run gen:docs`);
+  else if (picture === undefined) rmSync(path);
+  else {
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, picture);
+  }
 }
 if (check && stale > 0) process.exit(1);

@@ -2,4 +2,4 @@
 import { enableCompileCache } from "node:module";
 
 enableCompileCache();
-await import("../../src/cli/up.ts");
+await import(new URL("../../dist/cli/up.js", import.meta.url).href);

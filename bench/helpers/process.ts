@@ -1,4 +1,4 @@
-/** Processes of a benchmark: started with one JSON line as their first word, looked at, ended by their id. */
+/** Processes of a benchmark: started with one JSON line as their first word, observed, ended by their id. */
 import { execFile, spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { readdirSync, readFileSync } from "node:fs";
@@ -67,16 +67,31 @@ async function end(child: ChildProcess): Promise<void> {
   clearTimeout(timer);
 }
 
+export interface ProgramOptions {
+  readonly cwd?: string;
+  readonly env?: NodeJS.ProcessEnv;
+}
+
 /** Milliseconds from the start of a program to its end. */
-export function programMs(
+export async function programMs(
   file: string,
   args: readonly string[],
-  options: { readonly cwd?: string; readonly env?: NodeJS.ProcessEnv } = {},
+  options: ProgramOptions = {},
 ): Promise<number> {
   const start = performance.now();
+  await outputOf(file, args, options);
+  return performance.now() - start;
+}
+
+/** What a program prints. Throws with all of it where it fails. */
+export function outputOf(
+  file: string,
+  args: readonly string[],
+  options: ProgramOptions = {},
+): Promise<string> {
   return new Promise((resolve, reject) => {
     execFile(file, [...args], { ...options, maxBuffer: 16 << 20 }, (error, stdout, stderr) => {
-      if (error === null) resolve(performance.now() - start);
+      if (error === null) resolve(stdout);
       else
         reject(
           new Error(`${file} failed: ${error.message}\n${stdout.slice(-1_000)}\n${stderr.slice(-2_000)}`),

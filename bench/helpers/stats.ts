@@ -19,23 +19,31 @@ export async function timed(work: () => Promise<unknown>): Promise<number> {
 }
 
 /**
- * Runs each of the works once per round, in an order that turns around every round, so that what
- * changes slowly on the machine hits all of them. Gives the results of each.
+ * Runs each of the works once per round, in an order that is drawn anew for every round, so that what changes on the
+ * machine, and what one work leaves to the next, hits all of them. Gives the results of each, in the order of rounds.
  */
 export async function takeTurns<W extends Readonly<Record<string, () => Promise<unknown>>>>(
   rounds: number,
   works: W,
   signal?: AbortSignal,
+  random: () => number = Math.random,
 ): Promise<Turns<W>> {
   const names = Object.keys(works);
   const results: Record<string, unknown[]> = Object.fromEntries(names.map((name) => [name, []]));
   for (let round = 0; round < rounds; round++) {
     // A round is whole or not begun; the first is always there.
     if (round > 0 && signal?.aborted) break;
-    for (const name of round % 2 === 0 ? names : names.toReversed())
-      results[name]?.push(await works[name]?.());
+    for (const name of shuffled(names, random)) results[name]?.push(await works[name]?.());
   }
   return results as Turns<W>;
+}
+
+/** Fisher and Yates: each order is as likely as any other. */
+export function shuffled<T>(values: readonly T[], random: () => number): T[] {
+  const rest = [...values];
+  const order: T[] = [];
+  while (rest.length > 0) order.push(...rest.splice(Math.floor(random() * rest.length), 1));
+  return order;
 }
 
 export type Turns<W extends Readonly<Record<string, () => Promise<unknown>>>> = {

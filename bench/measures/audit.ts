@@ -6,11 +6,13 @@ import { ActionPhase } from "../../src/wire/gen/flyteidl2/common/phase_pb.js";
 import { ActionsService } from "../../src/wire/gen/flyteidl2/actions/actions_service_pb.js";
 import { DataProxyService } from "../../src/wire/gen/flyteidl2/dataproxy/dataproxy_service_pb.js";
 import { RunService } from "../../src/wire/gen/flyteidl2/workflow/run_service_pb.js";
+import { SERVER_ONLY } from "../helpers/conditions.ts";
+import { summary, type Figure } from "../helpers/figure.ts";
 import { atMost, type Benchmark, type Row } from "../helpers/measure.ts";
 import { speak } from "../helpers/process.ts";
 import { createRun, enqueueRequest, taskSpec, untilPhase } from "../helpers/requests.ts";
 import type { Clients } from "../helpers/server.ts";
-import { callMany, median, quantile, takeTurns, type LoadResult } from "../helpers/stats.ts";
+import { callMany, quantile, takeTurns, type LoadResult } from "../helpers/stats.ts";
 
 const LEVELS = [
   { concurrency: 1, calls: 100 },
@@ -34,6 +36,8 @@ interface Started {
 export const audit: Benchmark = {
   name: "audit",
   about: "Enqueue with a token and the audit log, against neither",
+  conditions: SERVER_ONLY,
+  floorConditions: SERVER_ONLY,
   limitSeconds: 90,
   run: async (context) => {
     const plain = await speak<Started>(context, [SERVER, "plain", RUN]);
@@ -96,11 +100,11 @@ function clientsOf(baseUrl: string, token?: string): Clients {
 
 function rowsOf(concurrency: number, results: Record<(typeof CALLERS)[number], readonly Load[]>): Row[] {
   type Caller = keyof typeof results;
-  const p50 = (caller: Caller) => median(results[caller].map(({ latencies }) => quantile(latencies, 0.5)));
+  const p50 = (caller: Caller) => summary(results[caller].map(({ latencies }) => quantile(latencies, 0.5)));
   // A mean: the kernel counts in ticks of 10 ms.
   const cpu = (caller: Caller) =>
     results[caller].reduce((sum, { cpuMs }) => sum + cpuMs, 0) / results[caller].length;
-  const row = (caller: Caller, of: string, measured: (caller: Caller) => number): Row => ({
+  const row = (caller: Caller, of: string, measured: (caller: Caller) => Figure): Row => ({
     measure: `enqueue × ${concurrency}, a ${caller}'s token, audited: ${of}`,
     unit: "ms",
     ours: measured(caller),

@@ -11,8 +11,10 @@ import { createMemoryBuildStore } from "../../test/helpers/build-store.ts";
 import type { ImageSpec } from "../../src/images/image-spec.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import { silentLogger } from "../../src/lib/log.ts";
+import { BARE_CONTAINER, SERVER_ONLY } from "../helpers/conditions.ts";
+import { summary } from "../helpers/figure.ts";
 import { atMost, type Benchmark } from "../helpers/measure.ts";
-import { median, takeTurns } from "../helpers/stats.ts";
+import { takeTurns } from "../helpers/stats.ts";
 
 const run = promisify(execFile);
 const BASE = process.env["BOXKITE_BENCH_IMAGE"] ?? "docker.io/library/debian:12-slim";
@@ -34,6 +36,8 @@ function specOf(last: string): ImageSpec {
 export const builds: Benchmark = {
   name: "builds",
   about: "a build that changes nothing, and one with a changed last layer, against the engine's own",
+  conditions: SERVER_ONLY,
+  floorConditions: BARE_CONTAINER,
   missing: async () => {
     try {
       await run("podman", ["image", "inspect", BASE]);
@@ -75,26 +79,26 @@ export const builds: Benchmark = {
       for (const id of new Set(stdout.split("\n").filter(Boolean)))
         await run("podman", ["rmi", "--force", id]);
     });
-    const noOp = median(same.ours);
+    const noOp = summary(same.ours);
     return [
       {
         measure: "builds: nothing changed",
         unit: "ms",
         ours: noOp,
-        floor: { what: "podman build, all cached", value: median(same.engine) },
+        floor: { what: "podman build, all cached", value: summary(same.engine) },
         goal: atMost(1.15),
       },
       {
         measure: "builds: nothing changed",
         unit: "ms",
         ours: noOp,
-        floor: { what: "podman image inspect", value: median(same.inspect) },
+        floor: { what: "podman image inspect", value: summary(same.inspect) },
       },
       {
         measure: "builds: one changed last layer",
         unit: "ms",
-        ours: median(changed.ours),
-        floor: { what: "podman build of the same Containerfile", value: median(changed.engine) },
+        ours: summary(changed.ours),
+        floor: { what: "podman build of the same Containerfile", value: summary(changed.engine) },
         goal: atMost(1.5),
       },
     ];

@@ -5,10 +5,12 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { ActionPhase } from "../../src/wire/gen/flyteidl2/common/phase_pb.js";
+import { SERVER_ONLY } from "../helpers/conditions.ts";
+import { summary } from "../helpers/figure.ts";
 import { atLeast, atMost, type BenchContext, type Benchmark, type Row } from "../helpers/measure.ts";
 import { abortRun, createRun, enqueueRequest, SCOPE, taskSpec, untilPhase } from "../helpers/requests.ts";
 import { clientsAt, MAIN, startServer, type BenchServer, type Clients } from "../helpers/server.ts";
-import { callMany, median, takeTurns } from "../helpers/stats.ts";
+import { callMany, takeTurns } from "../helpers/stats.ts";
 
 /** Short loads that take turns often: what changes on the machine hits all of them alike. */
 const LEVELS = [
@@ -29,6 +31,8 @@ interface Cost {
 export const callers: Benchmark = {
   name: "callers",
   about: "Enqueue by a task and by a person with a token, CreateRun by a person, against calls without login",
+  conditions: SERVER_ONLY,
+  floorConditions: SERVER_ONLY,
   limitSeconds: 120,
   run: async (context) => {
     const open = await startServer(context, { maxParallel: 1 });
@@ -85,7 +89,7 @@ export const callers: Benchmark = {
 };
 
 function rowsOf(what: string, ours: readonly Cost[], floor: readonly Cost[]): Row[] {
-  const of = (costs: readonly Cost[], name: keyof Cost) => median(costs.map((cost) => cost[name]));
+  const of = (costs: readonly Cost[], name: keyof Cost) => summary(costs.map((cost) => cost[name]));
   const anybody = (name: keyof Cost) => ({ what: "the same without login", value: of(floor, name) });
   return [
     {

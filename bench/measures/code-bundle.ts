@@ -11,8 +11,10 @@ import { Recorder } from "../../test/executors/recorder.ts";
 import { executorOn, FLYTE_IMAGE, startCodeStore } from "../../test/helpers/a0-container.ts";
 import { bundleOf } from "../../test/helpers/bundles.ts";
 import { imageFacts } from "../../test/helpers/image-facts.ts";
+import { IN_CONTAINERS } from "../helpers/conditions.ts";
+import { sumOf, summary } from "../helpers/figure.ts";
 import { atMost, type BenchContext, type Benchmark, type Row } from "../helpers/measure.ts";
-import { median, takeTurns, timed } from "../helpers/stats.ts";
+import { takeTurns, timed } from "../helpers/stats.ts";
 
 /** What `a0` does with it, after what `a0` has loaded by then. */
 const FETCH = `
@@ -34,6 +36,8 @@ export const codeBundle: Benchmark = {
   name: "code-bundle",
   about:
     "a task's code in its container: brought there by the server, and fetched and unpacked by the SDK; podman",
+  conditions: IN_CONTAINERS,
+  floorConditions: IN_CONTAINERS,
   missing: async () => {
     try {
       const { api, close } = await openPodman();
@@ -127,20 +131,20 @@ async function measure(
   const times = await takeTurns(context.count(9, 1), { mounted, put, none, sdk }, context.signal);
   const floor = {
     what: "one without, and the SDK's own download and extraction",
-    value: median(times.none) + median(times.sdk),
+    value: sumOf(summary(times.none), summary(times.sdk)),
   };
   return [
     {
       measure: `code-bundle: container, ${size} mounted`,
       unit: "ms",
-      ours: median(times.mounted),
+      ours: summary(times.mounted),
       floor,
       goal: atMost(mostMounted),
     },
     {
       measure: `code-bundle: container, ${size} unpacked by the engine`,
       unit: "ms",
-      ours: median(times.put),
+      ours: summary(times.put),
       floor,
       goal: atMost(1.1),
     },

@@ -5,6 +5,8 @@ import { findEngine, type FoundEngine } from "../../src/containers/find.ts";
 import { messageOf } from "../../src/domain/errors.ts";
 import { silentLogger } from "../../src/lib/log.ts";
 import { ActionPhase } from "../../src/wire/gen/flyteidl2/common/phase_pb.js";
+import { BARE_CONTAINER, IN_CONTAINERS } from "../helpers/conditions.ts";
+import { summary } from "../helpers/figure.ts";
 import { atMost, type BenchContext, type Benchmark } from "../helpers/measure.ts";
 import {
   abortRun,
@@ -18,7 +20,7 @@ import {
 } from "../helpers/requests.ts";
 import { startServer, type Clients } from "../helpers/server.ts";
 import { stampIn } from "../helpers/stamp.ts";
-import { median, takeTurns } from "../helpers/stats.ts";
+import { takeTurns } from "../helpers/stats.ts";
 
 /** Small, with a shell and a `date` that knows nanoseconds; it must be there already. */
 const IMAGE = process.env["BOXKITE_BENCH_IMAGE"] ?? "docker.io/library/debian:12-slim";
@@ -38,6 +40,8 @@ interface Times {
 export const container: Benchmark = {
   name: "container",
   about: "an action's overhead on podman, against create + start + wait",
+  conditions: IN_CONTAINERS,
+  floorConditions: BARE_CONTAINER,
   missing: async () => {
     try {
       const found = await openPodman();
@@ -74,7 +78,7 @@ export const container: Benchmark = {
     const bare = () => createStartWait(engine);
     await takeTurns(1, { child, bare });
     const results = await takeTurns(context.count(12, 1), { child, bare }, context.signal);
-    const of = (name: "child" | "bare", part: (times: Times) => number) => median(results[name].map(part));
+    const of = (name: "child" | "bare", part: (times: Times) => number) => summary(results[name].map(part));
     const whole = ({ before, after }: Times) => before + after;
     return [
       {

@@ -1,17 +1,17 @@
 /** Many trivial children at once, on the process executor with the stock SDK. */
 import { execFile } from "node:child_process";
-import { existsSync } from "node:fs";
-import { mkdir, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { create, toBinary } from "@bufbuild/protobuf";
-import { InputsSchema } from "../../src/wire/gen/flyteidl2/task/common_pb.js";
 import { clientConfig } from "../../test/helpers/server.ts";
+import { bareA0, missingA0 } from "../helpers/bare-action.ts";
+import { BARE_PROGRAM, IN_PROCESSES } from "../helpers/conditions.ts";
+import { summary } from "../helpers/figure.ts";
 import { atLeast, atMost, type BenchContext, type Benchmark } from "../helpers/measure.ts";
 import { programMs } from "../helpers/process.ts";
 import { abortRun, actionId, isOver, ROOT } from "../helpers/requests.ts";
 import { PYTHON, startServer, type Clients } from "../helpers/server.ts";
-import { callMany, median, timed } from "../helpers/stats.ts";
+import { callMany, timed } from "../helpers/stats.ts";
 
 const FLOW = `
 import asyncio, flyte
@@ -38,7 +38,9 @@ const WINDOW_MS = 45_000;
 export const fanout: Benchmark = {
   name: "fanout",
   about: "200 parallel trivial children on process, with the stock SDK",
-  missing: async () => (existsSync(join(PYTHON, "../a0")) ? undefined : `there is no a0 beside ${PYTHON}`),
+  conditions: IN_PROCESSES,
+  floorConditions: BARE_PROGRAM,
+  missing: missingA0,
   limitSeconds: 120,
   run: async (context) => {
     const directory = await context.directory();
@@ -75,14 +77,14 @@ export const fanout: Benchmark = {
         measure: "fanout: children on process",
         unit: "/s",
         ours: ((ends.length - 1) * 1_000) / spanMs,
-        floor: { what: "bare a0 without a server, as many at a time", value: median(floors) },
+        floor: { what: "bare a0 without a server, as many at a time", value: summary(floors) },
         goal: atLeast(0.85),
         note: `${ends.length} of ${children} ended in the time given`,
       },
       {
         measure: "fanout: one bare a0",
         unit: "ms",
-        ours: median([await timed(() => bareA0(directory, 0)), await timed(() => bareA0(directory, 0))]),
+        ours: summary([await timed(() => bareA0(directory, 0)), await timed(() => bareA0(directory, 0))]),
         floor: { what: "python -c 'import flyte'", value: await programMs(PYTHON, ["-c", "import flyte"]) },
       },
       { measure: "fanout: server's processor time per child", unit: "ms", ours: cpuMs / ends.length },
@@ -118,51 +120,4 @@ async function endsOfChildren(
     if (!stop.aborted) throw error;
   }
   return ends;
-}
-
-/** One action by the SDK's own runtime, with its files on the disk and nobody to report to. */
-async function bareA0(directory: string, index: number): Promise<void> {
-  const place = join(directory, `bare-${index}`);
-  await mkdir(place, { recursive: true });
-  const inputs = create(InputsSchema, {
-    literals: [
-      {
-        name: "i",
-        value: {
-          value: {
-            case: "scalar",
-            value: { value: { case: "primitive", value: { value: { case: "integer", value: 3n } } } },
-          },
-        },
-      },
-    ],
-  });
-  await writeFile(join(place, "inputs.pb"), toBinary(InputsSchema, inputs));
-  const args = [
-    ["--inputs", join(place, "inputs.pb")],
-    ["--outputs-path", place],
-    ["--version", "1"],
-    ["--raw-data-path", join(place, "raw")],
-    ["--checkpoint-path", join(place, "checkpoints")],
-    ["--prev-checkpoint", ""],
-    ["--run-name", "bare"],
-    ["--name", `a${index}`],
-    ["--resolver", "flyte._internal.resolvers.default.DefaultTaskResolver"],
-    ["mod", "flow", "instance", "one"],
-  ].flat();
-  // Port 9 is nobody's: the runtime makes its connection only when a task has children.
-  const env = {
-    PATH: `${join(PYTHON, "..")}:${process.env["PATH"]}`,
-    HOME: directory,
-    _U_EP_OVERRIDE: "127.0.0.1:9",
-    _U_INSECURE: "true",
-    _U_USE_ACTIONS: "1",
-    _U_RUN_BASE: place,
-    _U_ORG_NAME: "local",
-    RUN_NAME: "bare",
-    ACTION_NAME: `a${index}`,
-    FLYTE_INTERNAL_EXECUTION_PROJECT: "flytesnacks",
-    FLYTE_INTERNAL_EXECUTION_DOMAIN: "development",
-  };
-  await programMs(join(PYTHON, "../a0"), args, { cwd: directory, env });
 }

@@ -11,18 +11,20 @@ import { reportOn } from "../../src/images/check/report.ts";
 import { machinePlatform } from "../../src/images/registry/platform.ts";
 import { choosePlatform } from "../../src/platform/choose.ts";
 import { openSqliteStore } from "../../src/store/sqlite/sqlite-store.ts";
+import { BARE_CONTAINER, SERVER_ONLY } from "../helpers/conditions.ts";
+import { mapFigure, summary } from "../helpers/figure.ts";
 import { atMost, type Benchmark } from "../helpers/measure.ts";
-import { median, takeTurns, timed } from "../helpers/stats.ts";
+import { MAIN } from "../helpers/server.ts";
+import { takeTurns, timed } from "../helpers/stats.ts";
 
 const run = promisify(execFile);
 const IMAGE = process.env["BOXKITE_BENCH_IMAGE"] ?? "docker.io/library/debian:12-slim";
-const ROOT = join(import.meta.dirname, "../..");
-/** As it is installed: from source, Node strips the types of each file at each start. */
-const BOXKITE = join(ROOT, "bin/boxkite.cjs");
 
 export const imageCheck: Benchmark = {
   name: "image-check",
   about: "the first check of an image that is there, against one `podman run true`; the second of a digest",
+  conditions: SERVER_ONLY,
+  floorConditions: BARE_CONTAINER,
   missing: async () => {
     try {
       await run("podman", ["image", "inspect", IMAGE]);
@@ -59,34 +61,36 @@ export const imageCheck: Benchmark = {
     };
     const second = await takeTurns(context.count(200, 2), { ours: () => timed(inServer) });
     await store.close();
-    await run(process.execPath, [join(ROOT, "scripts/build.ts")]);
-    const args = [BOXKITE, "images", "check", registry.image, "--data", directory, "--json"];
+    const args = [MAIN, "images", "check", registry.image, "--data", directory, "--json"];
     const command = await takeTurns(context.count(15, 2), {
       // An image without an interpreter ends it with 1.
       ours: () => timed(() => run(process.execPath, args).catch(() => undefined)),
       node: () => timed(() => run(process.execPath, ["-e", "0"])),
     });
-    const runTrue = median(first.engine);
+    const runTrue = summary(first.engine);
     return [
       {
         measure: "image-check: the first",
         unit: "ms",
-        ours: median(first.ours),
-        floor: { what: "1.5 × podman run true, plus 150 ms", value: 1.5 * runTrue + 150 },
+        ours: summary(first.ours),
+        floor: {
+          what: "1.5 × podman run true, plus 150 ms",
+          value: mapFigure(runTrue, (ms) => 1.5 * ms + 150),
+        },
         goal: atMost(1),
-        note: `podman run true takes ${Math.round(runTrue)} ms`,
+        note: `podman run true takes ${Math.round(runTrue.value)} ms`,
       },
       {
         measure: "image-check: the second, in the server",
         unit: "ms",
-        ours: median(second.ours),
+        ours: summary(second.ours),
         goal: atMost(5, "ours"),
       },
       {
         measure: "image-check: the second, as a command",
         unit: "ms",
-        ours: median(command.ours),
-        floor: { what: "node -e 0, plus 50 ms", value: median(command.node) + 50 },
+        ours: summary(command.ours),
+        floor: { what: "node -e 0, plus 50 ms", value: mapFigure(summary(command.node), (ms) => ms + 50) },
         goal: atMost(1),
       },
     ];

@@ -3,12 +3,14 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { toBinary } from "@bufbuild/protobuf";
 import { ListActionsResponseSchema } from "../../src/wire/gen/flyteidl2/workflow/run_service_pb.js";
+import { BARE_SERVER, SERVER_ONLY } from "../helpers/conditions.ts";
+import { summary } from "../helpers/figure.ts";
 import { atMost, type BenchContext, type Benchmark, type Row } from "../helpers/measure.ts";
 import { startPeer } from "../helpers/process.ts";
 import { actionId, ROOT, SCOPE } from "../helpers/requests.ts";
 import { seed, seedWideRun } from "../helpers/seed.ts";
 import { clientsAt, startServer, type Clients } from "../helpers/server.ts";
-import { callMany, median, quantile, takeTurns, timed } from "../helpers/stats.ts";
+import { callMany, quantile, takeTurns, timed } from "../helpers/stats.ts";
 
 const SIZES = [
   { actions: 10_000, quick: 200, goalMs: 10 },
@@ -19,6 +21,8 @@ const PAGE = 100;
 export const list: Benchmark = {
   name: "list",
   about: "listing and watching runs of 10,000 and 50,000 actions",
+  conditions: SERVER_ONLY,
+  floorConditions: BARE_SERVER,
   run: async (context) => {
     const rows: Row[] = [];
     for (const size of SIZES) {
@@ -46,7 +50,7 @@ async function measure(context: BenchContext, actions: number, goalMs: number): 
   const pages = (from: Clients) => callMany(calls, 1, () => from.runs.listActions(pageOf(middle, PAGE)));
   await Promise.all([pages(clients), pages(bare)]);
   const results = await takeTurns(
-    context.count(4, 1),
+    context.count(5, 1),
     {
       ours: () => pages(clients),
       echo: () => pages(bare),
@@ -56,7 +60,7 @@ async function measure(context: BenchContext, actions: number, goalMs: number): 
     context.signal,
   );
   const p50 = (name: "ours" | "echo") =>
-    median(results[name].map(({ latencies }) => quantile(latencies, 0.5)));
+    summary(results[name].map(({ latencies }) => quantile(latencies, 0.5)));
   const what = `list ${actions.toLocaleString("en")}`;
   const rows: Row[] = [
     {
@@ -66,8 +70,8 @@ async function measure(context: BenchContext, actions: number, goalMs: number): 
       floor: { what: "the same page from a bare echo", value: p50("echo") },
       goal: atMost(goalMs, "ours"),
     },
-    { measure: `${what}: whole, pages of 1,000`, unit: "ms", ours: median(results.whole) },
-    { measure: `${what}: watch until the present`, unit: "ms", ours: median(results.watch) },
+    { measure: `${what}: whole, pages of 1,000`, unit: "ms", ours: summary(results.whole) },
+    { measure: `${what}: watch until the present`, unit: "ms", ours: summary(results.watch) },
     {
       measure: `${what}: server memory, most`,
       unit: "MB",

@@ -3,12 +3,14 @@ import { createReadStream } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
+import { BARE_PROGRAM, IN_PROCESSES } from "../helpers/conditions.ts";
+import { summary } from "../helpers/figure.ts";
 import { atLeast, atMost, type BenchContext, type Benchmark } from "../helpers/measure.ts";
 import { openHttpClient } from "../helpers/http.ts";
 import { programMs } from "../helpers/process.ts";
 import { actionId, createRun, isOver, ROOT, SCOPE, taskSpec } from "../helpers/requests.ts";
 import { startServer, type Clients } from "../helpers/server.ts";
-import { median, quantile, takeTurns, timed } from "../helpers/stats.ts";
+import { quantile, takeTurns, timed } from "../helpers/stats.ts";
 
 const LINE = "x".repeat(99);
 const LOG_LINES = join(import.meta.dirname, "../helpers/log-lines.ts");
@@ -16,6 +18,8 @@ const LOG_LINES = join(import.meta.dirname, "../helpers/log-lines.ts");
 export const logs: Benchmark = {
   name: "logs",
   about: "the log of a task that writes 100 MB, and what others notice of it",
+  conditions: IN_PROCESSES,
+  floorConditions: BARE_PROGRAM,
   limitSeconds: 90,
   run: async (context) => {
     const lines = context.count(1_000_000, 5_000);
@@ -41,12 +45,12 @@ export const logs: Benchmark = {
     const bare = join(directory, "bare.log");
     const keep = () =>
       megabytesPerSecond(megabytes, () => programMs(process.execPath, [LOG_LINES, bare, ...command]));
-    const results = await takeTurns(context.count(3, 1), { follow, keep }, context.signal);
+    const results = await takeTurns(context.count(5, 1), { follow, keep }, context.signal);
     const busy = probe.take();
     const peakMb = server.memory().peakMb;
 
     const again = await takeTurns(
-      context.count(3, 1),
+      context.count(5, 1),
       {
         ours: () => megabytesPerSecond(megabytes, () => countLines(clients, "logs0")),
         bare: () => megabytesPerSecond(megabytes, () => readLines(bare)),
@@ -58,15 +62,15 @@ export const logs: Benchmark = {
       {
         measure: `logs: ${Math.round(megabytes)} MB written, kept and followed`,
         unit: "MB/s",
-        ours: median(results.follow),
-        floor: { what: "written and kept by a bare Node", value: median(results.keep) },
+        ours: summary(results.follow),
+        floor: { what: "written and kept by a bare Node", value: summary(results.keep) },
         goal: atLeast(0.33),
       },
       {
         measure: "logs: read again by a client",
         unit: "MB/s",
-        ours: median(again.ours),
-        floor: { what: "lines of a file read by a bare Node", value: median(again.bare) },
+        ours: summary(again.ours),
+        floor: { what: "lines of a file read by a bare Node", value: summary(again.bare) },
       },
       {
         measure: "logs: another request meanwhile, p99",

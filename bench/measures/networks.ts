@@ -2,10 +2,12 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { engineForTests, TEST_ENGINES, type TestEngine } from "../../test/executors/engine-for-tests.ts";
+import { IN_CONTAINERS } from "../helpers/conditions.ts";
+import { summary } from "../helpers/figure.ts";
 import { atMost, type BenchContext, type Benchmark, type Row } from "../helpers/measure.ts";
 import { abortRun, actionId, createRun, ROOT, taskSpec } from "../helpers/requests.ts";
 import { startServer, type Clients } from "../helpers/server.ts";
-import { median, takeTurns } from "../helpers/stats.ts";
+import { takeTurns } from "../helpers/stats.ts";
 import { stampIn } from "../helpers/stamp.ts";
 
 const IMAGE = process.env["BOXKITE_BENCH_IMAGE"] ?? "docker.io/library/debian:12-slim";
@@ -19,6 +21,8 @@ export const networks: Benchmark = {
   name: "networks",
   about:
     "a run's start on a network that is used again, and on a new one, against the engine's own; podman and docker",
+  conditions: IN_CONTAINERS,
+  floorConditions: IN_CONTAINERS,
   limitSeconds: 240,
   run: async (context) => {
     const rows: Row[] = [];
@@ -50,19 +54,19 @@ async function measure(context: BenchContext, engine: TestEngine): Promise<reado
   };
   await takeTurns(context.count(2, 1), works);
   const times = await takeTurns(context.count(14, 1), works, context.signal);
-  const floor = { what: "on the engine's own network", value: median(times.shared) };
+  const floor = { what: "on the engine's own network", value: summary(times.shared) };
   return [
     {
       measure: `${engine.name}: CreateRun → first instruction, network used again`,
       unit: "ms",
-      ours: median(times.again),
+      ours: summary(times.again),
       floor,
       goal: atMost(1.05),
     },
     {
       measure: `${engine.name}: CreateRun → first instruction, new network`,
       unit: "ms",
-      ours: median(times.fresh),
+      ours: summary(times.fresh),
       floor,
       goal: atMost(1.2),
     },

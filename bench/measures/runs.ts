@@ -1,11 +1,13 @@
 /** `flyte get run` where many runs are in the store. */
 import { Filter_Function, Sort_Direction } from "../../src/wire/gen/flyteidl2/common/list_pb.js";
 import { ActionPhase } from "../../src/wire/gen/flyteidl2/common/phase_pb.js";
+import { SERVER_ONLY } from "../helpers/conditions.ts";
+import { summary } from "../helpers/figure.ts";
 import { atMost, type Benchmark, type Row } from "../helpers/measure.ts";
 import { SCOPE } from "../helpers/requests.ts";
 import { seed, seedRuns } from "../helpers/seed.ts";
 import { startServer, type BenchServer, type Clients } from "../helpers/server.ts";
-import { callMany, median, quantile, takeTurns } from "../helpers/stats.ts";
+import { callMany, quantile, takeTurns } from "../helpers/stats.ts";
 
 const PAGE = 100;
 const SCOPE_BY = {
@@ -48,6 +50,8 @@ const GOAL_MS: Readonly<Record<string, number>> = {
 export const runs: Benchmark = {
   name: "runs",
   about: "listing runs with 100,000 in the store",
+  conditions: SERVER_ONLY,
+  floorConditions: SERVER_ONLY,
   limitSeconds: 90,
   run: async (context) => {
     const many = context.count(100_000, 2_000);
@@ -79,8 +83,8 @@ export const runs: Benchmark = {
       {
         measure: "runs: start",
         unit: "ms",
-        ours: median(starts.full),
-        floor: { what: `with ${few} runs`, value: median(starts.small) },
+        ours: summary(starts.full),
+        floor: { what: `with ${few} runs`, value: summary(starts.small) },
         goal: atMost(3_000, "ours"),
       },
     ];
@@ -89,12 +93,12 @@ export const runs: Benchmark = {
         callMany(context.count(5, 2), 1, () => call(server.clients, count));
       await Promise.all([load(servers.full, many), load(servers.small, few)]);
       const results = await takeTurns(
-        context.count(4, 1),
+        context.count(5, 1),
         { full: () => load(servers.full, many), small: () => load(servers.small, few) },
         context.signal,
       );
       const p50 = (which: "full" | "small") =>
-        median(results[which].map(({ latencies }) => quantile(latencies, 0.5)));
+        summary(results[which].map(({ latencies }) => quantile(latencies, 0.5)));
       const goalMs = GOAL_MS[name];
       rows.push({
         measure: `runs: ${name}, p50`,

@@ -1,5 +1,7 @@
 /** What time limits cost that are still far away. */
 import { setTimeout as sleep } from "node:timers/promises";
+import { SERVER_ONLY } from "../helpers/conditions.ts";
+import { summary } from "../helpers/figure.ts";
 import { atMost, type Benchmark } from "../helpers/measure.ts";
 import { seed, seedTimers } from "../helpers/seed.ts";
 import { startServer, type BenchServer } from "../helpers/server.ts";
@@ -10,6 +12,8 @@ const LOOK_MS = 2_000;
 export const timers: Benchmark = {
   name: "timers",
   about: "an idle second of a server with 10,000 sleeping timers",
+  conditions: SERVER_ONLY,
+  floorConditions: SERVER_ONLY,
   run: async (context) => {
     const data = await context.directory();
     await seed(data, (store) => seedTimers(store, context.count(10_000, 100)));
@@ -29,7 +33,7 @@ export const timers: Benchmark = {
       {
         measure: "timers: processor per idle second, 10,000 timers",
         unit: "ms",
-        ours: median(results.ours),
+        ours: summary(results.ours),
         goal: atMost(10, "ours"),
         note: `an empty server: ${median(results.empty).toFixed(1)} ms; read in steps of 5 ms`,
       },

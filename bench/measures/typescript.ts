@@ -7,11 +7,13 @@ import { promisify } from "node:util";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { InputsSchema } from "../../src/wire/gen/flyteidl2/task/common_pb.js";
 import { createProject } from "../../test/sdk/helpers/package.ts";
-import { peerSteps } from "../helpers/durable-peers.ts";
-import { atMost, type Benchmark, type Row } from "../helpers/measure.ts";
+import { IN_PROCESSES, NOTHING } from "../helpers/conditions.ts";
+import { summary } from "../helpers/figure.ts";
+import { atMost, type BenchContext, type Benchmark, type Floor, type Row } from "../helpers/measure.ts";
 import { programMs } from "../helpers/process.ts";
 import { PYTHON, startServer } from "../helpers/server.ts";
-import { median, takeTurns } from "../helpers/stats.ts";
+import { takeTurns } from "../helpers/stats.ts";
+import { startPeers } from "../peers/start-peers.ts";
 
 const TASKS = `
 import * as flyte from "boxkite";
@@ -79,6 +81,8 @@ print((time.perf_counter() - started) * 1000)
 export const typescript: Benchmark = {
   name: "typescript",
   about: "the TypeScript runtime and local mode, beside the stock Python SDK and durable peers",
+  conditions: IN_PROCESSES,
+  floorConditions: IN_PROCESSES,
   missing: async () => (existsSync(join(PYTHON, "../a0")) ? undefined : `there is no a0 beside ${PYTHON}`),
   limitSeconds: 420,
   run: async (context) => {
@@ -114,11 +118,12 @@ export const typescript: Benchmark = {
       env: { PATH: `${bin}${delimiter}${process.env["PATH"]}` },
     });
     const endpoint = `localhost:${server.port}`;
-    const one = await takeTurns(
-      context.count(7, 1),
-      { ours: () => ours(endpoint, "one", "1"), theirs: () => theirs(endpoint, "one", "1") },
-      context.signal,
-    );
+    const oneAction = {
+      ours: () => ours(endpoint, "one", "1"),
+      theirs: () => theirs(endpoint, "one", "1"),
+    };
+    await takeTurns(1, oneAction);
+    const one = await takeTurns(context.count(7, 1), oneAction, context.signal);
     const children = String(context.count(200, 4));
     const fan = {
       ours: await ours(endpoint, "fan", children),
@@ -129,28 +134,29 @@ export const typescript: Benchmark = {
       ours: async () => (await ours("local", "chain", String(steps))) / steps,
       theirs: async () => (await theirs("local", "chain", String(steps))) / steps,
     });
-    const node = { what: "node -e 0", value: median(runtime.node) };
-    const perStep = median(local.ours);
-    const row = (what: string, value: number): Row => ({
+    const node = { what: "node -e 0", value: summary(runtime.node) };
+    const perStep = summary(local.ours);
+    const localRow = (floor: Floor): Row => ({
       measure: "typescript: a call in local mode",
       unit: "ms",
       ours: perStep,
-      floor: { what, value },
+      conditions: NOTHING,
+      floor,
       goal: atMost(1),
     });
     return [
-      { measure: "typescript: a0-ts, a task with zod", unit: "ms", ours: median(runtime.cold), floor: node },
+      { measure: "typescript: a0-ts, a task with zod", unit: "ms", ours: summary(runtime.cold), floor: node },
       {
         measure: "typescript: the same, compiled before",
         unit: "ms",
-        ours: median(runtime.warm),
+        ours: summary(runtime.warm),
         floor: node,
       },
       {
         measure: "typescript: one action, run to outputs",
         unit: "ms",
-        ours: median(one.ours),
-        floor: { what: "the same in Python", value: median(one.theirs) },
+        ours: summary(one.ours),
+        floor: { what: "the same in Python", value: summary(one.theirs) },
         goal: atMost(1),
       },
       {
@@ -160,11 +166,26 @@ export const typescript: Benchmark = {
         floor: { what: "the same in Python", value: fan.theirs },
         goal: atMost(1),
       },
-      row("the same in Python", median(local.theirs)),
-      ...(await peerSteps(context, context.count(100, 5))).map(({ name, ms }) => row(name, ms)),
+      localRow({ what: "the same in Python", value: summary(local.theirs), conditions: NOTHING }),
+      ...(await peersOfLocalMode(context)).map(localRow),
     ];
   },
 };
+
+/** Engines whose steps are durable, for comparison with a call in local mode, which is not. */
+async function peersOfLocalMode(context: BenchContext): Promise<readonly Floor[]> {
+  const steps = context.count(100, 5);
+  const floors: Floor[] = [];
+  for (const { peer, program } of await startPeers(context, ["DBOS", "Restate, steps of one journal"])) {
+    await program.ms("chain", steps);
+    const times = await takeTurns(context.count(5, 1), {
+      chain: async () => (await program.ms("chain", steps)) / steps,
+    });
+    const { name, conditions } = peer;
+    floors.push({ what: `a step of ${name}`, value: summary(times.chain), conditions, isPeer: true });
+  }
+  return floors;
+}
 
 /** One action by `a0-ts`, with its files on the disk and nobody to report to. */
 async function bareRuntime(directory: string, env: NodeJS.ProcessEnv): Promise<number> {

@@ -1,5 +1,7 @@
 /** How soon a parent that watches its children is told of a new one. */
 import { ActionPhase } from "../../src/wire/gen/flyteidl2/common/phase_pb.js";
+import { BARE_SERVER, SERVER_ONLY } from "../helpers/conditions.ts";
+import { sumOf, summary } from "../helpers/figure.ts";
 import { openCommitLoop } from "../helpers/disk.ts";
 import { atMost, type BenchContext, type Benchmark } from "../helpers/measure.ts";
 import { startPeer } from "../helpers/process.ts";
@@ -13,7 +15,7 @@ import {
   untilPhase,
 } from "../helpers/requests.ts";
 import { clientsAt, startServer, type Clients } from "../helpers/server.ts";
-import { median, quantile, takeTurns } from "../helpers/stats.ts";
+import { quantile, takeTurns } from "../helpers/stats.ts";
 
 const SLEEP = taskSpec({ command: ["sleep", "600"] });
 const RUN = "watch";
@@ -28,6 +30,8 @@ interface Told {
 export const watch: Benchmark = {
   name: "watch",
   about: "Enqueue answered → WatchForUpdates tells it",
+  conditions: SERVER_ONLY,
+  floorConditions: BARE_SERVER,
   run: async (context) => {
     const server = await startServer(context, { maxParallel: 1 });
     const echo = await startPeer(context, "echo-server.ts");
@@ -65,8 +69,11 @@ export const watch: Benchmark = {
       {
         measure: "watch: told after the call, p50",
         unit: "ms",
-        ours: median(call),
-        floor: { what: "bare echo + one bare commit", value: median(bareCall) + median(results.commit) },
+        ours: summary(call),
+        floor: {
+          what: "bare echo + one bare commit",
+          value: sumOf(summary(bareCall), summary(results.commit)),
+        },
         goal: atMost(2),
       },
     ];

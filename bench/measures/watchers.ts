@@ -1,10 +1,12 @@
 /** What watchers cost the calls that make changes: one change is read and encoded once for all of them. */
 import { ActionPhase } from "../../src/wire/gen/flyteidl2/common/phase_pb.js";
+import { SERVER_ONLY } from "../helpers/conditions.ts";
+import { summary } from "../helpers/figure.ts";
 import { atMost, type Benchmark } from "../helpers/measure.ts";
 import { watchRaw } from "../helpers/raw-watch.ts";
 import { abortRun, createRun, enqueueRequest, taskSpec, untilPhase } from "../helpers/requests.ts";
 import { startServer } from "../helpers/server.ts";
-import { callMany, median, quantile, takeTurns } from "../helpers/stats.ts";
+import { callMany, quantile, takeTurns } from "../helpers/stats.ts";
 
 const SLEEP = taskSpec({ command: ["sleep", "600"] });
 const HOLDER = "holder";
@@ -18,6 +20,8 @@ interface Load {
 export const watchers: Benchmark = {
   name: "watchers",
   about: "many watches of one parent: processor per action, and how long Enqueue takes",
+  conditions: SERVER_ONLY,
+  floorConditions: SERVER_ONLY,
   limitSeconds: 180,
   run: async (context) => {
     // One slot: its holder sleeps, so that what is enqueued stays queued and costs nothing else.
@@ -49,7 +53,7 @@ export const watchers: Benchmark = {
     await load(1);
     const works = { none: () => load(0), one: () => load(1), twenty: () => load(20), many: () => load(200) };
     const results = await takeTurns(context.count(5, 1), works, context.signal);
-    const cpu = (name: keyof typeof works) => median(results[name].map((each) => each.cpuMsPerAction));
+    const cpu = (name: keyof typeof works) => summary(results[name].map((each) => each.cpuMsPerAction));
     return [
       {
         measure: "watchers: processor per action, 1",
@@ -73,8 +77,8 @@ export const watchers: Benchmark = {
       {
         measure: "watchers: Enqueue p99 under 200",
         unit: "ms",
-        ours: median(results.many.map(({ p99 }) => p99)),
-        floor: { what: "without any", value: median(results.none.map(({ p99 }) => p99)) },
+        ours: summary(results.many.map(({ p99 }) => p99)),
+        floor: { what: "without any", value: summary(results.none.map(({ p99 }) => p99)) },
         goal: atMost(250, "ours"),
       },
     ];

@@ -9,9 +9,11 @@ import { messageOf } from "../../src/domain/errors.ts";
 import { insecureRegistryEnv } from "../../test/helpers/engine.ts";
 import { missingRegistry, startRegistry } from "../../test/helpers/registry.ts";
 import { clientConfig } from "../../test/helpers/server.ts";
+import { IN_CONTAINERS } from "../helpers/conditions.ts";
+import { summary } from "../helpers/figure.ts";
 import { atMost, type BenchContext, type Benchmark, type Row } from "../helpers/measure.ts";
 import { PYTHON, startServer } from "../helpers/server.ts";
-import { median, takeTurns } from "../helpers/stats.ts";
+import { takeTurns } from "../helpers/stats.ts";
 
 const run = promisify(execFile);
 const WITHOUT = "docker.io/library/python:3.11-slim";
@@ -41,6 +43,8 @@ export const zeroBuild: Benchmark = {
   name: "zero-build",
   about:
     "an action with a mounted flyte against an installed one; a run whose children's images are pulled beforehand",
+  conditions: IN_CONTAINERS,
+  floorConditions: IN_CONTAINERS,
   missing: async () => {
     if (!existsSync(PYTHON)) return `there is no ${PYTHON}`;
     try {
@@ -50,7 +54,7 @@ export const zeroBuild: Benchmark = {
       return messageOf(error).split("\n")[0] ?? "no podman";
     }
   },
-  limitSeconds: 240,
+  limitSeconds: 360,
   run: async (context) => [await mounted(context), await prefetched(context)],
 };
 
@@ -78,8 +82,8 @@ async function mounted(context: BenchContext): Promise<Row> {
   return {
     measure: "zero-build: an action in an image without flyte",
     unit: "ms",
-    ours: median(times.mounted),
-    floor: { what: "the same with flyte installed in the image", value: median(times.installed) },
+    ours: summary(times.mounted),
+    floor: { what: "the same with flyte installed in the image", value: summary(times.installed) },
     goal: atMost(1.05),
   };
 }
@@ -126,12 +130,12 @@ async function prefetched(context: BenchContext): Promise<Row> {
     return Number(stdout.trim().split("\n").at(-1));
   };
   const turns = { ahead: () => again(true), when: () => again(false) };
-  const times = await takeTurns(context.count(3, 1), turns, context.signal);
+  const times = await takeTurns(context.count(5, 1), turns, context.signal);
   return {
     measure: `zero-build: a run of ${CHILDREN} children of ${LEAF_SECONDS} s with images to pull, pulled from its start on`,
     unit: "ms",
-    ours: median(times.ahead),
-    floor: { what: "each pulled when its child starts", value: median(times.when) },
+    ours: summary(times.ahead),
+    floor: { what: "each pulled when its child starts", value: summary(times.when) },
     goal: atMost(1),
   };
 }

@@ -33,7 +33,7 @@ export function planStages(wanted: readonly string[], root: string): Stage[] {
 const ownProcess = (file: string): Job => ({ files: [file], sharesProcess: false });
 
 function unitStage(root: string): Stage {
-  const files = globSync("{src,scripts}/**/*.test.ts", { cwd: root }).toSorted();
+  const files = globSync("{src,scripts,bench}/**/*.test.ts", { cwd: root }).toSorted();
   // Alternately, because the files of a folder take similar time.
   const half = (turn: number): Job => ({
     files: files.filter((_, index) => index % 2 === turn),

@@ -1,0 +1,91 @@
+/** How a figure grows with the size of the work: ours and what it is compared with, both axes logarithmic. */
+import { COLORS, line, logTicks, picture, round, text } from "./svg.ts";
+import type { StoredFigure, StoredRow } from "./stored-row.ts";
+
+const WIDTH = 640;
+const HEIGHT = 380;
+const PLOT = { left: 70, right: 24, top: 56, bottom: 84 } as const;
+
+interface CurvePoint {
+  readonly x: number;
+  readonly figure: StoredFigure;
+}
+
+/** Rows of one chart; their floors are curves of their own. Undefined where no curve has two points. */
+export function scalingChart(title: string, rows: readonly StoredRow[]): string | undefined {
+  const curves = curvesOf(rows);
+  const points = [...curves.values()].flat();
+  const [first] = rows;
+  if (first?.point === undefined || !curves.values().some((curve) => curve.length > 1)) return undefined;
+  const x = axis(
+    points.map((point) => point.x),
+    PLOT.left,
+    WIDTH - PLOT.right,
+  );
+  const y = axis(
+    points.map(({ figure }) => figure.value),
+    HEIGHT - PLOT.bottom,
+    PLOT.top,
+  );
+  const numbers = new Intl.NumberFormat("en", { maximumSignificantDigits: 3 });
+  return picture({ width: WIDTH, height: HEIGHT }, title, [
+    ...y.ticks.flatMap((tick) => [
+      line(PLOT.left, y.at(tick), WIDTH - PLOT.right, y.at(tick), "grid"),
+      text(PLOT.left - 6, y.at(tick) + 4, numbers.format(tick), "small end"),
+    ]),
+    ...x.ticks.map((tick) =>
+      text(x.at(tick), HEIGHT - PLOT.bottom + 16, numbers.format(tick), "small middle"),
+    ),
+    text(16, 44, first.unit, "small"),
+    text(WIDTH - PLOT.right, HEIGHT - PLOT.bottom + 32, first.point.xUnit, "small end"),
+    ...[...curves].flatMap(([name, curve], index) => {
+      const color = index % COLORS;
+      const path = curve
+        .map((point) => `${round(x.at(point.x))},${round(y.at(point.figure.value))}`)
+        .join(" ");
+      return [
+        `<polyline class="line color${color}" points="${path}"/>`,
+        ...curve.flatMap((point) => markOf(x.at(point.x), point.figure, y.at, color)),
+        ...legendOf(name, index, color),
+      ];
+    }),
+  ]);
+}
+
+/** By name; ours first. */
+function curvesOf(rows: readonly StoredRow[]): ReadonlyMap<string, readonly CurvePoint[]> {
+  const curves = new Map<string, CurvePoint[]>([["Boxkite", []]]);
+  const add = (name: string, x: number, figure: StoredFigure) => {
+    const curve = curves.get(name) ?? [];
+    if (!curve.some((point) => point.x === x)) curve.push({ x, figure });
+    curves.set(name, curve);
+  };
+  for (const { point, ours, floor } of rows.toSorted((a, b) => (a.point?.x ?? 0) - (b.point?.x ?? 0))) {
+    if (point === undefined) continue;
+    add("Boxkite", point.x, ours);
+    if (floor !== undefined) add(floor.what, point.x, floor.value);
+  }
+  return curves;
+}
+
+function axis(values: readonly number[], start: number, end: number) {
+  const [from, to] = [Math.min(...values) / 1.3, Math.max(...values) * 1.3];
+  const at = (value: number) => start + (Math.log(value / from) / Math.log(to / from)) * (end - start);
+  return { at, ticks: logTicks(from, to) };
+}
+
+function markOf(x: number, { value, p10, p90 }: StoredFigure, y: (value: number) => number, color: number) {
+  const dot = `<circle class="fill${color}" cx="${round(x)}" cy="${round(y(value))}" r="3.5"/>`;
+  return p10 === undefined || p90 === undefined
+    ? [dot]
+    : [line(x, y(p10), x, y(p90), `spread color${color}`), dot];
+}
+
+function legendOf(name: string, index: number, color: number): string[] {
+  const [column, row] = [index % 2, Math.floor(index / 2)];
+  const [x, y] = [PLOT.left + column * 280, HEIGHT - 32 + row * 16];
+  return [
+    `<rect class="fill${color}" x="${x}" y="${y - 9}" width="10" height="10" rx="2"/>`,
+    text(x + 16, y, name, "small"),
+  ];
+}

@@ -1,0 +1,45 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { BENCHMARKS } from "../benchmarks.ts";
+import { atMost } from "../helpers/measure.ts";
+import { CIRCUMSTANCES, rowWith } from "./fixtures.ts";
+import { performancePage } from "./page.ts";
+
+test("a page without results names every benchmark", () => {
+  const { text, pictures } = performancePage(() => []);
+  for (const { name } of BENCHMARKS) assert.match(text, new RegExp(`### \`${name}\``, "u"));
+  assert.equal(pictures.size, 0);
+});
+
+test("rows stand with the conditions of both sides and what they were measured on", () => {
+  const rows = [
+    rowWith({
+      goal: atMost(1),
+      ratio: { value: 0.5 },
+      floor: { what: "floor", value: { value: 4 } },
+      floorConditions: { durability: "none", isolation: "a process" },
+    }),
+  ];
+  const { text, pictures } = performancePage((name) => (name === "start" ? rows : []));
+  assert.match(text, /- \*ours\*: durability: on disk; isolation: a container\./u);
+  assert.match(text, /- \*floor\*: durability: none; isolation: a process\./u);
+  assert.match(
+    text,
+    /Measured 2030-01-02 03:04 UTC on 2 × processor.*fdatasync of 4 KiB p50 0\.15 ms, p99 0\.3 ms/u,
+  );
+  assert.match(text, /!\[Goals: The server\]\(performance\/the-server\.svg\)/u);
+  assert.deepEqual([...pictures.keys()], ["performance/the-server.svg"]);
+});
+
+test("rows of different days say which they are", () => {
+  const later = { ...CIRCUMSTANCES, at: "2031-01-01T00:00:00.000Z" };
+  const rows = [rowWith({ measure: "old" }), rowWith({ measure: "new", measured: later })];
+  const { text } = performancePage((name) => (name === "start" ? rows : []));
+  assert.match(text, /Measured 2030-01-02 03:04 UTC.*: old/u);
+  assert.match(text, /Measured 2031-01-01 00:00 UTC.*: new/u);
+});
+
+test("each benchmark has a name of its own", () => {
+  const names = BENCHMARKS.map(({ name }) => name);
+  assert.deepEqual([...new Set(names)], names);
+});
