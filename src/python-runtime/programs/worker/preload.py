@@ -9,7 +9,6 @@ import importlib
 import importlib.util
 import os
 import sys
-import tempfile
 import threading
 
 from . import processes
@@ -71,7 +70,7 @@ def _captured():
     sys.stdout.flush()
     sys.stderr.flush()
     kept = os.dup(1), os.dup(2)
-    with tempfile.TemporaryFile() as file:
+    with processes.memory_file() as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
         try:

@@ -4,7 +4,6 @@ import os
 import select
 import signal
 import sys
-import tempfile
 
 from . import forked, processes
 from .boot import BOOT
@@ -19,7 +18,7 @@ def run():
     """Throws Unavailable where the action does not work, or not in time."""
     # It can be read when all processes that have the other end are over.
     reader, writer = os.pipe()
-    with tempfile.TemporaryFile() as output:
+    with processes.memory_file() as output:
         number = forked.fork()
         if number == 0:
             _act(output.fileno())
