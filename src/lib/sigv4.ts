@@ -38,21 +38,22 @@ export function scopeText({ date, region }: Scope): string {
 }
 
 export function signingContext(secretAccessKey: string, scope: Scope, timestamp: string): SigningContext {
-  return { scope, timestamp, key: signingKeyOf(secretAccessKey, scope) };
+  return { scope, timestamp, key: signingKey(secretAccessKey, scope) };
 }
 
-/** Keys are good for a day, and whoever sends one request sends more: deriving one is most of the work of a signature. */
-const signingKeys = new Map<string, Uint8Array>();
-const MAX_SIGNING_KEYS = 1000;
+/** A task signs thousands of requests of a day with one secret: those that were used last are kept. */
+const derived = new Map<string, Uint8Array>();
+const MOST_DERIVED = 1_000;
 
-function signingKeyOf(secretAccessKey: string, { date, region }: Scope): Uint8Array {
-  const name = JSON.stringify([secretAccessKey, date, region]);
-  let key = signingKeys.get(name);
-  if (key !== undefined) return key;
-  key = Buffer.from(`AWS4${secretAccessKey}`);
-  for (const part of [date, region, "s3", "aws4_request"]) key = hmac(key, part);
-  if (signingKeys.size >= MAX_SIGNING_KEYS) signingKeys.clear();
-  signingKeys.set(name, key);
+function signingKey(secretAccessKey: string, scope: Scope): Uint8Array {
+  const name = JSON.stringify([secretAccessKey, scope.date, scope.region]);
+  const known = derived.get(name);
+  if (known !== undefined) return known;
+  let key: Uint8Array = Buffer.from(`AWS4${secretAccessKey}`);
+  for (const part of [scope.date, scope.region, "s3", "aws4_request"]) key = hmac(key, part);
+  const [oldest] = derived.keys();
+  if (derived.size >= MOST_DERIVED && oldest !== undefined) derived.delete(oldest);
+  derived.set(name, key);
   return key;
 }
 

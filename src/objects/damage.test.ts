@@ -1,7 +1,9 @@
 /** A byte that the disk changed is an error, and nothing of its block is returned. */
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
+import fs from "node:fs";
 import { mkdir, open as openFile, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { syncBuiltinESMExports } from "node:module";
 import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
 import { test, type TestContext } from "node:test";
@@ -110,7 +112,9 @@ test("a listing leaves out what is damaged, names it in the log once, and has th
 
 test("bytes that the disk does not give are damage, and no error of the server's", async (t) => {
   const { store, fileOf } = await open(t);
-  await store.put("a", Buffer.from("content"));
+  // Too large to be read at once.
+  const content = "content".repeat(3_000);
+  await store.put("a", Buffer.from(content));
   const handle = await openFile(fileOf("a"));
   const prototype = Object.getPrototypeOf(handle) as { read: () => Promise<never> };
   await handle.close();
@@ -127,6 +131,20 @@ test("bytes that the disk does not give are damage, and no error of the server's
   assert.ok(object);
   await assert.rejects(buffer(object.stream()), damaged);
   again.mock.restore();
+  assert.equal(String(await readAll(store, "a")), content);
+});
+
+test("the same of a small object, which is read at once", async (t) => {
+  const { store } = await open(t);
+  await store.put("a", Buffer.from("content"));
+  const { mock } = t.mock.method(fs, "readSync", () => {
+    throw Object.assign(new Error("EIO: i/o error, read"), { code: "EIO" });
+  });
+  syncBuiltinESMExports();
+  t.after(syncBuiltinESMExports);
+  await assert.rejects(store.head("a"), { ...damaged, message: /a@ could not be read: EIO/u });
+  mock.restore();
+  syncBuiltinESMExports();
   assert.equal(String(await readAll(store, "a")), "content");
 });
 

@@ -64,6 +64,7 @@ function subject(options: SubjectOptions = {}) {
   const effects = createEffects({
     store,
     work: {
+      hasEffects: async () => true,
       pendingEffects: async (lane, now, limit, except = []) => {
         fail("pendingEffects");
         reads.pendingEffects++;

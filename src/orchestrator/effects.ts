@@ -14,7 +14,7 @@ import type { Webhooks } from "./webhooks.ts";
 
 export interface EffectsOptions {
   readonly store: Store;
-  readonly work: Pick<Work, "pendingEffects" | "nextEffect" | "postponeEffect" | "effectDone">;
+  readonly work: Pick<Work, "hasEffects" | "pendingEffects" | "nextEffect" | "postponeEffect" | "effectDone">;
   readonly apply: Apply;
   readonly attempts: Pick<Attempts, "stop" | "release" | "isLingering">;
   /** Called when what an attempt held was freed: the next attempt of its action may start. */
@@ -55,6 +55,8 @@ export function createEffects(options: EffectsOptions): Effects {
   const stopping = new AbortController();
 
   const pass = async () => {
+    // Most changes leave nothing to do outside.
+    if (!(await work.hasEffects())) return;
     // One time for both reads: a postponed effect could otherwise become due between them and be missed.
     const now = clock.now();
     for (const lane of LANES) {

@@ -10,12 +10,7 @@ import {
   type ConnectRouter,
   type Interceptor,
 } from "@connectrpc/connect";
-import {
-  compressionBrotli,
-  compressionGzip,
-  universalRequestFromNodeRequest,
-  universalResponseToNodeResponse,
-} from "@connectrpc/connect-node";
+import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from "@connectrpc/connect-node";
 import type { UniversalHandler } from "@connectrpc/connect/protocol";
 import type { Principal } from "../domain/principal.ts";
 import type { Logger } from "../lib/log.ts";
@@ -24,6 +19,7 @@ import { DIRECT_STREAM, type DirectStream } from "../services/direct-stream.ts";
 import { blamed, MAX_MESSAGE_BYTES, noteCalled } from "../services/malformed.ts";
 import { PRINCIPAL } from "../services/principal.ts";
 import { isGone } from "../lib/client-gone.ts";
+import { COMPRESSIONS } from "./compression.ts";
 import { dropEndlessTimeout } from "./endless-timeout.ts";
 import type { Handler, Request, Response } from "./listener.ts";
 import type { RoutedHandler } from "./router.ts";
@@ -42,7 +38,7 @@ export function createRpc({ register, unknown, audit, log }: RpcOptions): Routed
   const router = createConnectRouter({
     interceptors: [errorInterceptor(log), audit, noteCalled],
     readMaxBytes: MAX_MESSAGE_BYTES,
-    acceptCompression: [compressionGzip, compressionBrotli],
+    acceptCompression: COMPRESSIONS,
   });
   register(router);
   const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));

@@ -38,7 +38,12 @@ export async function readInputs({ objects, bucket }: Needs, uri: string): Promi
   const key = objectKeyOf(uri, bucket);
   const info = await objects.head(key);
   requireInlineSize(info?.size ?? 0, "the run");
-  const bytes = await objects.readAll(key);
+  return readStoredInputs({ objects, bucket }, uri);
+}
+
+/** The same for those whose size was checked. Throws INVALID_ARGUMENT as `readInputs` does. */
+export async function readStoredInputs({ objects, bucket }: Needs, uri: string): Promise<Inputs> {
+  const bytes = await objects.readAll(objectKeyOf(uri, bucket));
   if (bytes === undefined)
     throw new BoxkiteError("INVALID_ARGUMENT", `there are no inputs at ${uri}`, {
       hint: "start the run again: its inputs are uploaded with it",

@@ -10,6 +10,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { NO_RETRIES, type ActionState } from "../../src/domain/action.ts";
 import { newConditionState, newTaskState } from "../../src/domain/initial-state.ts";
+import { acceptSleep } from "../../src/domain/sleep.ts";
 import { ROOT_ACTION, type RunKey } from "../../src/domain/ids.ts";
 import { EVERYONE, LOCAL, type CallerRecord } from "../../src/domain/principal.ts";
 import { type TaskDefinition } from "../../src/domain/task.ts";
@@ -184,10 +185,12 @@ export function storeConformance(name: string, open: () => Promise<StoreSubject>
     "an effect that was put off is due again at its time, after those that were not",
     async ({ store, work }) => {
       const { root } = await createRun(store, "r1");
+      assert.equal(await work.hasEffects(), false);
       const running = await step(work, root, { type: "admitted" });
       await step(work, running, { type: "abortRequested", reason: "enough" });
       const [first, second] = await pending(work);
       assert.ok(first && second);
+      assert.equal(await work.hasEffects(), true);
       await work.postponeEffect(first.id, NOW + 500);
       const due = async (now: number) => (await work.pendingEffects("own", now, 10)).map(({ id }) => id);
       assert.equal((await due(NOW))[0], second.id);
@@ -368,6 +371,63 @@ export function storeConformance(name: string, open: () => Promise<StoreSubject>
     assert.deepEqual(await work.dueTimers(NOW + 4_999, 10), []);
     assert.equal((await work.dueTimers(NOW + 5_000, 10)).length, 1);
   });
+
+  check(
+    "the end of a child leaves an effect only where somebody is to hear of it",
+    async ({ store, work }) => {
+      const { run, root } = await createRun(store, "r1");
+      const [plain, cached, last] = await addChildren(store, run, 3);
+      assert.ok(plain && cached && last);
+      const abort: ActionEvent = { type: "abortRequested", reason: "enough" };
+      await step(work, plain, abort);
+      assert.deepEqual(await pending(work), []);
+      const cache = { key: "k", serialize: true, overwrite: false, sameProject: false };
+      const user = { ...newTask("user", ROOT_ACTION), cache };
+      const waited = await store.createAction(run, user, LOCAL);
+      assert.ok(typeof waited === "object");
+      await step(work, waited, abort);
+      assert.deepEqual(
+        (await pending(work)).map(({ action }) => action.key.action),
+        ["user"],
+      );
+      for (const { id } of await pending(work)) await work.effectDone(id, NOW);
+      const running = await step(work, root, { type: "admitted" });
+      await step(work, running, { type: "attemptParked", attempt: 1, reason: "waits" });
+      for (const { id } of await pending(work)) await work.effectDone(id, NOW);
+      await step(work, last, abort);
+      assert.deepEqual(
+        (await pending(work)).map(({ action }) => action.key.action),
+        [last.key.action],
+      );
+    },
+  );
+
+  check(
+    "a sleep is in no queue and at no executor, and its clock is corrected with it",
+    async ({ store, work }) => {
+      const { run } = await createRun(store, "r1");
+      const sleep = { ...newTask("nap", ROOT_ACTION), policy: { userRetries: 0, sleepMs: 500 } };
+      const nap = await store.createAction(run, { ...sleep, ...acceptSleep(sleep.policy, NOW) }, LOCAL);
+      assert.ok(typeof nap === "object");
+      assert.deepEqual(
+        (await heads(work, NOW)).map(({ key }) => key.action),
+        [ROOT_ACTION],
+      );
+      assert.deepEqual(await live(work), []);
+      assert.equal(await store.isLive({ ...nap.key, attempt: 1 }), false);
+      assert.deepEqual(
+        (await store.listAttempts(nap)).map(({ attempt, startedAt }) => [attempt, startedAt]),
+        [[1, NOW]],
+      );
+      assert.deepEqual(
+        (await work.dueTimers(NOW + 500, 10)).map(({ key }) => key.action),
+        ["nap"],
+      );
+      await work.rebaseTimes(NOW - 1_000);
+      assert.equal((await reload(store, nap)).state.wakeAt, NOW - 500);
+      assert.equal(await work.nextTimer(), NOW - 500);
+    },
+  );
 
   check("effects wait in order until they are done", async ({ store, work }) => {
     const { root } = await createRun(store, "r1");

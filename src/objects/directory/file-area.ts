@@ -1,5 +1,6 @@
 /** Atomic, durable files: written and synced aside, then renamed into place. */
 import { createHash, randomUUID } from "node:crypto";
+import { statSync } from "node:fs";
 import { mkdir, open, rename, rm, rmdir, type FileHandle } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { ObjectBody } from "../hosted-store.ts";
@@ -48,11 +49,10 @@ export class FileArea {
     sealing?: Sealing,
   ): Promise<string> {
     return this.#aside(async (handle) => {
-      const written = await writeBody(handle, body, sealing);
-      const { blocks } = written;
-      await handle.appendFile(
-        encodeTrailer({ ...describe(written), blocks, ...(sealing && { salt: sealing.salt }) }),
-      );
+      await writeBody(handle, body, sealing, (written) => {
+        const { blocks } = written;
+        return encodeTrailer({ ...describe(written), blocks, ...(sealing && { salt: sealing.salt }) });
+      });
     });
   }
 
@@ -120,7 +120,8 @@ export class FileArea {
   async #renameInto(temporary: string, target: string): Promise<void> {
     for (let attempt = 1; ; attempt++) {
       try {
-        if (attempt > 1) {
+        // Asked first, since most objects are the first in their directory, and a rename that fails takes ten times as long.
+        if (attempt > 1 || statSync(dirname(target), { throwIfNoEntry: false }) === undefined) {
           // Making a directory makes those above it, too: not the ones that were removed with all that they held.
           this.#checkPresence();
           await this.#makeDirectory(dirname(target));
@@ -142,11 +143,13 @@ export class FileArea {
   }
 }
 
+/** `end`: what follows the content. */
 async function writeBody(
   handle: FileHandle,
   body: ObjectBody,
   sealing: Sealing | undefined,
-): Promise<WrittenContent> {
+  end: (written: WrittenContent) => Uint8Array,
+): Promise<void> {
   const hash = createHash("md5");
   const sums = new BlockSums();
   let size = 0;
@@ -168,8 +171,8 @@ async function writeBody(
     pendingBytes += chunk.length;
     if (pendingBytes >= WRITE_BYTES) await flush();
   }
+  pending.push(end({ size, md5: hash.digest(), blocks: sums.encoded() }));
   await flush();
-  return { size, md5: hash.digest(), blocks: sums.encoded() };
 }
 
 async function removeIfEmpty(directory: string): Promise<boolean> {

@@ -4,12 +4,12 @@
  * description is at the end because the MD5 and the sums of the blocks are known only there. Older files, with
  * another magic word, have neither the CRC-32 nor the sums, and are read unchecked.
  */
-import { open, type FileHandle } from "node:fs/promises";
 import { crc32 } from "node:zlib";
 import type { BoxkiteError } from "../../domain/errors.ts";
 import type { Checksum } from "../hosted-store.ts";
 import { orAbsent } from "../../lib/errno.ts";
 import { damaged, explainReadError } from "./io-error.ts";
+import { openFileBytes, type FileBytes } from "./file-bytes.ts";
 import { readFully, type ReadableFile } from "./read-fully.ts";
 
 /** The parts of an object that was uploaded in parts; their bytes are in files of their own. */
@@ -77,16 +77,16 @@ export async function describeObjectFile(path: string, key: string): Promise<Des
   return file?.description;
 }
 
-async function openIfPresent(path: string): Promise<FileHandle | undefined> {
+async function openIfPresent(path: string): Promise<FileBytes | undefined> {
   try {
-    return await orAbsent(open(path, "r"));
+    return await orAbsent(openFileBytes(path));
   } catch (error) {
     throw explainReadError(error, path);
   }
 }
 
-async function readDescription(handle: FileHandle, path: string, key: string): Promise<Description> {
-  const { size } = await handle.stat();
+async function readDescription(handle: FileBytes, path: string, key: string): Promise<Description> {
+  const { size } = handle;
   const tail = await readTail({ handle, path }, size, TAIL_BYTES);
   const magic = tail.subarray(-MAGIC.length);
   const isChecked = magic.equals(MAGIC) || magic.equals(MAGIC_ENCRYPTED);

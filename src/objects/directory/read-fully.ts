@@ -1,8 +1,8 @@
-import type { FileHandle } from "node:fs/promises";
+import type { FileBytes } from "./file-bytes.ts";
 import { explainReadError } from "./io-error.ts";
 
 export interface ReadableFile {
-  readonly handle: FileHandle;
+  readonly handle: FileBytes;
   readonly path: string;
 }
 

@@ -135,6 +135,7 @@ function work(database: Database, owner: string, fence: number, notify: OnChange
           now,
         ).changes;
       }),
+    hasEffects: async () => database.get("SELECT 1 FROM effects LIMIT 1") !== undefined,
     pendingEffects: async (lane, now, limit, except = []) =>
       database
         .all(

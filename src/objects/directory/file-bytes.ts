@@ -1,0 +1,69 @@
+/** What is read of a file: through a handle, or of a small file, which is in memory then. */
+import { closeSync, fstatSync, openSync, readSync, statSync } from "node:fs";
+import { open } from "node:fs/promises";
+import { orAbsent } from "../../lib/errno.ts";
+
+export interface FileBytes {
+  readonly size: number;
+  /** As of `FileHandle`. */
+  read(
+    buffer: Uint8Array,
+    offset: number,
+    length: number,
+    position: number,
+  ): Promise<{ readonly bytesRead: number }>;
+  close(): Promise<void>;
+}
+
+/**
+ * A call that another thread makes takes 60 to 90 µs of this one, and one of these 2 to 5 µs where the file is in the
+ * kernel's cache. Small objects are read soon after they were written: inputs, outputs.
+ */
+const SMALL_BYTES = 16 * 1024;
+
+/** Undefined if there is no such file. */
+export async function openFileBytes(path: string): Promise<FileBytes | undefined> {
+  // First: an open that fails takes ten times as long, and most objects are new when they are written.
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found === undefined) return undefined;
+  const small = found.size <= SMALL_BYTES ? readSmall(path) : undefined;
+  if (small !== undefined) return inMemory(small);
+  const handle = await orAbsent(open(path, "r"));
+  if (handle === undefined) return undefined;
+  try {
+    const { size } = await handle.stat();
+    return {
+      size,
+      read: (buffer, offset, length, position) => handle.read(buffer, offset, length, position),
+      close: () => handle.close(),
+    };
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
+}
+
+/** Undefined where another write has replaced the file by a large one. */
+function readSmall(path: string): Uint8Array | undefined {
+  const file = openSync(path, "r");
+  try {
+    const { size } = fstatSync(file);
+    if (size > SMALL_BYTES) return undefined;
+    const content = Buffer.allocUnsafe(size);
+    return content.subarray(0, readSync(file, content, 0, size, 0));
+  } finally {
+    closeSync(file);
+  }
+}
+
+function inMemory(content: Uint8Array): FileBytes {
+  return {
+    size: content.length,
+    read: async (buffer, offset, length, position) => {
+      const part = content.subarray(position, position + length);
+      buffer.set(part, offset);
+      return { bytesRead: part.length };
+    },
+    close: async () => {},
+  };
+}
