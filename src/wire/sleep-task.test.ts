@@ -76,3 +76,9 @@ suite("a sleep", () => {
       assert.throws(() => decodeSleep(given, "task t"), { code: "INVALID_ARGUMENT", message });
   });
 });
+
+test("the same specification is decoded once", () => {
+  const first = decodeTaskSpec(sleepTask({ time: SimpleType.DURATION }));
+  assert.equal(decodeTaskSpec(sleepTask({ time: SimpleType.DURATION })), first);
+  assert.notEqual(decodeTaskSpec(sleepTask({ other: SimpleType.DURATION })), first);
+});

@@ -30,9 +30,25 @@ import { decodeDelay, decodeLimit } from "./time.ts";
 
 /** Throws FIELD_NOT_SUPPORTED, INVALID_ARGUMENT or LIMIT_EXCEEDED, each in the author's words. */
 export function decodeTaskSpec(spec: TaskSpec): StoredSpec {
-  requireSupported(TaskSpecSchema, spec);
   const bytes = toBinary(TaskSpecSchema, spec);
-  return { digest: createHash("sha256").update(bytes).digest("hex"), bytes, definition: definitionOf(spec) };
+  const digest = createHash("sha256").update(bytes).digest("hex");
+  const known = decoded.get(digest);
+  if (known !== undefined) return known;
+  requireSupported(TaskSpecSchema, spec);
+  const stored = { digest, bytes, definition: definitionOf(spec) };
+  if (bytes.length <= MAX_REMEMBERED_BYTES) remember(stored);
+  return stored;
+}
+
+/** The children of a fan-out have one specification: those that were decoded last, by their digests. */
+const decoded = new Map<string, StoredSpec>();
+const MOST_REMEMBERED = 200;
+const MAX_REMEMBERED_BYTES = 32 * 1024;
+
+function remember(stored: StoredSpec): void {
+  const [oldest] = decoded.keys();
+  if (decoded.size >= MOST_REMEMBERED && oldest !== undefined) decoded.delete(oldest);
+  decoded.set(stored.digest, stored);
 }
 
 export function encodeTaskSpec(stored: StoredSpec): TaskSpec {
