@@ -299,11 +299,31 @@ suite("a resident worker", { concurrency: 2 }, () => {
     const worker = await startWorker(t, folder, "resident");
     const client = worker.connect();
     await startResident(worker, client, folder, { export: "counts" });
-    const other = await startResident(worker, client, folder, { export: "counts", args: ["--version", "w"] });
-    assert.deepEqual(
-      [other.code, other.stderr],
-      [2, "a0-ts: the version w of the code cannot run in a worker that has loaded the version v\n"],
+    const { args, env } = prepareAttempt(folder, { export: "counts", args: ["--version", "w"] });
+    client.send({ op: "start", id: "other", args, env });
+    const { unstarted } = await client.report("exited", "other");
+    assert.match(
+      unstarted ?? "",
+      /version w of the code cannot run in a worker that has loaded the version v/,
     );
+    assert.equal(readFileSync(join(worker.directory, "attempts/other/unstarted"), "utf8"), unstarted);
+    assert.equal((await startResident(worker, client, folder, { export: "counts" })).outputs, 2n);
+  });
+
+  test("a spoiled worker says that what it is given has not begun", async (t) => {
+    const folder = makeFolder(t, FILES);
+    const worker = await startWorker(t, folder, "resident", { concurrency: 2 });
+    const client = worker.connect();
+    const waits = prepareAttempt(folder, { export: "waits" });
+    client.send({ op: "start", id: "one", args: waits.args, env: waits.env });
+    await startResident(worker, client, folder, { export: "exits" });
+    await client.report("spoiled");
+    const counts = prepareAttempt(folder, { export: "counts" });
+    client.send({ op: "start", id: "late", args: counts.args, env: counts.env });
+    assert.match((await client.report("exited", "late")).unstarted ?? "", /called process\.exit/);
+    client.send({ op: "signal", id: "one", signal: "TERM" });
+    assert.equal((await client.report("exited", "one")).code, 143);
+    assert.deepEqual(await worker.ended, { code: 0 });
   });
 
   test("SIGTERM ends its attempts as the platform does, and then the worker", async (t) => {

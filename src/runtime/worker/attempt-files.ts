@@ -28,14 +28,19 @@ export class AttemptFiles {
     if (this.#isOpen) appendFileSync(this.#descriptors[name], bytes);
   }
 
-  /** Nothing is written after it. */
-  close(exitCode: number): void {
+  /** Nothing is written after it. `unstarted`: why none of its own code began. */
+  close(exitCode: number, unstarted?: string): void {
     if (!this.#isOpen) return;
     this.#isOpen = false;
     closeSync(this.#descriptors.stdout);
     closeSync(this.#descriptors.stderr);
-    const file = join(this.#directory, "exit");
-    writeFileSync(`${file}.tmp`, String(exitCode));
+    if (unstarted !== undefined) this.#write("unstarted", unstarted);
+    this.#write("exit", String(exitCode));
+  }
+
+  #write(name: string, text: string): void {
+    const file = join(this.#directory, name);
+    writeFileSync(`${file}.tmp`, text);
     renameSync(`${file}.tmp`, file);
   }
 }

@@ -1,10 +1,13 @@
 /** What all code of a process shares, and an attempt that is alone in it has for itself while it runs. */
+import { messageOf } from "../../domain/errors.ts";
 
-/** Sets arguments and variables; the returned function restores them, and the working directory. */
+/**
+ * Sets arguments and variables. The returned function restores them, and the working directory, or says why it cannot.
+ */
 export function setProcessState(
   args: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
-): () => void {
+): () => string | undefined {
   const before = { argv: [...process.argv], env: { ...process.env }, directory: process.cwd() };
   process.argv.splice(2, process.argv.length, ...args);
   Object.assign(process.env, env);
@@ -13,6 +16,16 @@ export function setProcessState(
     for (const name of Object.keys(process.env)) if (!(name in before.env)) delete process.env[name];
     for (const [name, value] of Object.entries(before.env))
       if (process.env[name] !== value) process.env[name] = value;
-    if (process.cwd() !== before.directory) process.chdir(before.directory);
+    return changeDirectory(before.directory);
   };
+}
+
+/** Undefined when that is the working directory. A task may have removed it, or the one that it went to. */
+function changeDirectory(directory: string): string | undefined {
+  try {
+    process.chdir(directory);
+    return undefined;
+  } catch (error) {
+    return `its working directory cannot be restored: ${messageOf(error)}`;
+  }
 }

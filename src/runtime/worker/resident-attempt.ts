@@ -1,7 +1,7 @@
 /** One attempt in a resident worker: what a process of its own would be. */
 import { fencedStorage } from "./fenced-storage.ts";
 import type { AttemptFiles } from "./attempt-files.ts";
-import { parseArguments, UsageError, type RuntimeArguments } from "../arguments.ts";
+import { UsageError, type RuntimeArguments } from "../arguments.ts";
 import { recordFailure } from "../record-failure.ts";
 import {
   EXIT_CODES,
@@ -32,12 +32,11 @@ export interface AttemptOver {
 }
 
 export interface AttemptStart {
-  readonly args: readonly string[];
+  /** What its command line says, or what is wrong with it. */
+  readonly given: RuntimeArguments | UsageError;
   /** All variables. */
   readonly env: Environment;
   readonly files: AttemptFiles;
-  /** Why code of this version cannot run here; undefined where it can. */
-  readonly refusal: (given: RuntimeArguments) => string | undefined;
 }
 
 export class ResidentAttempt {
@@ -50,7 +49,6 @@ export class ResidentAttempt {
   /** Aborts when nothing that its code still does may have an effect. */
   readonly #fence = new AbortController();
   readonly #over = Promise.withResolvers<AttemptOver>();
-  #given: RuntimeArguments | undefined;
   #isOver = false;
 
   constructor(start: AttemptStart, clock: Clock) {
@@ -66,10 +64,12 @@ export class ResidentAttempt {
 
   /** To be called in the asynchronous context of the attempt. Never rejects. */
   async run(): Promise<void> {
+    const { given, env } = this.#start;
+    if (given instanceof UsageError) {
+      this.#write(`a0-ts: ${given.message}\n`);
+      return this.#end({ code: EXIT_USAGE });
+    }
     try {
-      const given = this.#parse();
-      if (given === undefined) return;
-      const { env } = this.#start;
       const storage = fencedStorage(openStorage(env), this.#fence.signal);
       const outcome = await runAction(given, env, this.#abort.signal, storage);
       this.#end({ code: this.#codeOf(outcome), ...(outcome === "unloadable" && { spoils: UNLOADABLE }) });
@@ -104,22 +104,9 @@ export class ResidentAttempt {
     if (this.#fence.signal.aborted) return;
     this.#fence.abort(OVER);
     const finish = (): void => this.#finish({ code: EXIT_CRASH, spoils: UNHANDLED });
-    if (this.#given === undefined) return finish();
-    recordFailure(openStorage(this.#start.env), this.#given, error).then(finish, finish);
-  }
-
-  #parse(): RuntimeArguments | undefined {
-    try {
-      this.#given = parseArguments(this.#start.args, this.#start.env);
-      const refusal = this.#start.refusal(this.#given);
-      if (refusal !== undefined) throw new UsageError(refusal);
-      return this.#given;
-    } catch (error) {
-      if (!(error instanceof UsageError)) throw error;
-      this.#write(`a0-ts: ${error.message}\n`);
-      this.#end({ code: EXIT_USAGE });
-      return undefined;
-    }
+    const { given, env } = this.#start;
+    if (given instanceof UsageError) return finish();
+    recordFailure(openStorage(env), given, error).then(finish, finish);
   }
 
   #codeOf(outcome: Outcome): number {

@@ -13,8 +13,9 @@ import { setProcessState } from "./process-state.ts";
 import { readyReport } from "./ready-report.ts";
 import { EXIT_KILLED, ResidentAttempt } from "./resident-attempt.ts";
 import { WorkerSocket } from "./worker-socket.ts";
-import type { RuntimeArguments } from "../arguments.ts";
+import { parseArguments, UsageError, type RuntimeArguments } from "../arguments.ts";
 import { EXIT_CRASH, EXIT_TERMINATED } from "../run-action.ts";
+import type { Environment } from "../../client/config-file.ts";
 import type { Order, Report } from "../../domain/worker-protocol.ts";
 import { systemClock } from "../../lib/clock.ts";
 
@@ -88,7 +89,7 @@ export class ResidentWorker {
   #take(order: Order): void {
     if (order.op === "start") {
       const isWaiting = this.#waiting.some(({ id }) => id === order.id);
-      if (this.#known.has(order.id) || isWaiting || this.#spoiled !== undefined) return;
+      if (this.#known.has(order.id) || isWaiting) return;
       this.#waiting.push(order);
       this.#startNext();
       return;
@@ -111,29 +112,35 @@ export class ResidentWorker {
   }
 
   #startNext(): void {
-    while (this.#running.size < this.#concurrency && this.#spoiled === undefined) {
+    while (this.#spoiled !== undefined || this.#running.size < this.#concurrency) {
       const order = this.#waiting.shift();
       if (order === undefined) return;
-      this.#start(order);
+      const given = argumentsOf(order, { ...this.#env, ...order.env });
+      const refusal = this.#spoiled ?? this.#refusal(given);
+      if (refusal === undefined) this.#start(order, given);
+      else this.#refuse(order.id, refusal);
     }
   }
 
-  #start({ id, args, env }: StartOrder): void {
+  /** None of its code has run: it can start elsewhere. */
+  #refuse(id: string, unstarted: string): void {
+    this.#known.add(id);
+    new AttemptFiles(this.#directoryOf(id)).close(EXIT_CRASH, unstarted);
+    this.#socket?.send({ event: "exited", id, code: EXIT_CRASH, unstarted });
+  }
+
+  #start({ id, args, env }: StartOrder, given: RuntimeArguments | UsageError): void {
     this.#known.add(id);
     const files = new AttemptFiles(this.#directoryOf(id));
     const restore = this.#concurrency === 1 ? setProcessState(args, env) : undefined;
-    const attempt = new ResidentAttempt(
-      { args, env: { ...this.#env, ...env }, files, refusal: (given) => this.#refusal(given) },
-      systemClock,
-    );
+    const attempt = new ResidentAttempt({ given, env: { ...this.#env, ...env }, files }, systemClock);
     this.#running.set(id, attempt);
     this.#socket?.send({ event: "started", id });
     void attempt.over.then(({ code, spoils }) => {
       this.#running.delete(id);
-      restore?.();
       files.close(code);
       this.#socket?.send({ event: "exited", id, code });
-      this.#settle(spoils);
+      this.#settle(spoils ?? restore?.());
     });
     void this.#context.run(attempt, () => attempt.run());
   }
@@ -142,8 +149,8 @@ export class ResidentWorker {
   #settle(spoils: string | undefined): void {
     const reason = spoils ?? this.#leftovers.check(currentUsage(), this.#running.size);
     if (reason !== undefined) this.#spoil(reason);
-    if (this.#spoiled !== undefined && this.#running.size === 0) this.#ended.resolve(0);
     this.#startNext();
+    if (this.#spoiled !== undefined && this.#running.size === 0) this.#ended.resolve(0);
   }
 
   #spoil(reason: string): void {
@@ -182,8 +189,9 @@ export class ResidentWorker {
   }
 
   /** One process has one version of each module. */
-  #refusal({ version, bundle }: RuntimeArguments): string | undefined {
-    const wanted = `${version} ${bundle?.uri ?? ""}`.trim();
+  #refusal(given: RuntimeArguments | UsageError): string | undefined {
+    if (given instanceof UsageError) return undefined;
+    const wanted = `${given.version} ${given.bundle?.uri ?? ""}`.trim();
     this.#version ??= wanted;
     if (wanted === this.#version) return undefined;
     return `the version ${wanted} of the code cannot run in a worker that has loaded the version ${this.#version}`;
@@ -191,5 +199,14 @@ export class ResidentWorker {
 
   #directoryOf(id: string): string {
     return join(this.#directory, "attempts", id);
+  }
+}
+
+function argumentsOf({ args }: StartOrder, env: Environment): RuntimeArguments | UsageError {
+  try {
+    return parseArguments(args, env);
+  } catch (error) {
+    if (error instanceof UsageError) return error;
+    throw error;
   }
 }
