@@ -129,7 +129,7 @@ export class ProcessAttempt implements AttemptWork<HeldProcess> {
   }
 
   async watch(handle: HeldProcess, signal: AbortSignal): Promise<After<HeldProcess, "running">> {
-    const { directory, clock } = this.#context;
+    const { directory } = this.#context;
     for (let missing = 0; ;) {
       await handle.output.read();
       const [end, isAlive] = await this.#known(
@@ -139,8 +139,19 @@ export class ProcessAttempt implements AttemptWork<HeldProcess> {
       if (end !== undefined) return { name: "ending", handle, startedAt: undefined };
       missing = isAlive ? 0 : missing + 1;
       if (missing > MISSING_CHECKS) return { name: "ending", handle, startedAt: undefined };
-      const reason = await this.#wakeup.next(signal, isAlive ? SWEEP_MS : MISSING_CHECK_MS);
-      if (reason === "check" && isAlive) await clock.sleep(GATHER_MS, { signal });
+      await (isAlive ? this.#untilDue(handle, signal) : this.#wakeup.next(signal, MISSING_CHECK_MS));
+    }
+  }
+
+  /** Copies output until the state is to be read again: output says nothing of an end, of which there is a notice. */
+  async #untilDue(handle: HeldProcess, signal: AbortSignal): Promise<void> {
+    const { clock } = this.#context;
+    const due = clock.now() + SWEEP_MS;
+    for (;;) {
+      const reason = await this.#wakeup.next(signal, Math.max(1, due - clock.now()));
+      if (reason === "ended" || clock.now() >= due) return;
+      await clock.sleep(GATHER_MS, { signal });
+      await handle.output.read();
     }
   }
 

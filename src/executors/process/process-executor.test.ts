@@ -116,6 +116,25 @@ test("the state of an attempt that sleeps is read some times in a minute, and no
   assert.equal((await recorder.ended).exitCode, 137);
 });
 
+test("output of an attempt is copied without reading its state each time", async (t) => {
+  const clock = steppedClock();
+  const { directory, files, executor, spec } = await setUp(t, clock);
+  const recorder = new Recorder();
+  const names = Array.from({ length: 10 }, (_, index) => `line${index}`);
+  const script = names.map((name) => `${awaitFile(join(directory, name))}; echo ${name}`).join("; ");
+  await executor.start(spec(`${script}; ${KEEP_RUNNING}`), recorder.sink, recorder.observer);
+  await stepUntil(clock, recorder.started);
+  const before = { reads: files.reads, at: clock.now() };
+  for (const name of names) {
+    await writeFile(join(directory, name), "");
+    await until(async () => (await clock.step(20), recorder.lines.some(({ line }) => line === name)));
+  }
+  const seconds = (clock.now() - before.at) / 1_000;
+  assert.ok(files.reads - before.reads <= 6 + seconds, `${files.reads - before.reads} reads in ${seconds} s`);
+  await stepUntil(clock, executor.stop(spec("").key, 0));
+  assert.equal((await recorder.ended).exitCode, 137);
+});
+
 test("an attempt whose key file is damaged is skipped and named", async (t) => {
   const lines: string[] = [];
   const { directory, executor, spec } = await setUp(
