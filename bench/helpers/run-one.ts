@@ -2,6 +2,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { orAborted } from "../../src/lib/wait.ts";
 import type { Benchmark, BenchContext, Row } from "./measure.ts";
 
 export interface RunOptions {
@@ -14,6 +15,8 @@ export interface RunOptions {
 
 /** A round that has begun comes to its end within the rest of the time. */
 const ROUNDS_SHARE = 0.7;
+/** What takes so many times as long has got stuck: it fails, and the next benchmark begins. */
+const STUCK_AFTER = 4;
 
 export async function runOne(benchmark: Benchmark, options: RunOptions): Promise<void> {
   const { quick, peers, onRow, say } = options;
@@ -36,7 +39,8 @@ export async function runOne(benchmark: Benchmark, options: RunOptions): Promise
   const started = performance.now();
   say(benchmark.about);
   try {
-    for (const row of await benchmark.run(context)) onRow(row);
+    const stuck = AbortSignal.timeout(limitMs * STUCK_AFTER);
+    for (const row of await orAborted(benchmark.run(context), stuck)) onRow(row);
   } finally {
     for (const work of deferred.toReversed()) {
       await Promise.resolve()

@@ -8,10 +8,9 @@ import { bareA0, missingA0 } from "../helpers/bare-action.ts";
 import { BARE_PROGRAM, IN_PROCESSES } from "../helpers/conditions.ts";
 import { summary } from "../helpers/figure.ts";
 import { atLeast, atMost, type BenchContext, type Benchmark } from "../helpers/measure.ts";
-import { programMs } from "../helpers/process.ts";
 import { abortRun, actionId, isOver, ROOT } from "../helpers/requests.ts";
 import { PYTHON, startServer, type Clients } from "../helpers/server.ts";
-import { callMany, timed } from "../helpers/stats.ts";
+import { callMany } from "../helpers/stats.ts";
 
 const FLOW = `
 import asyncio, flyte
@@ -80,12 +79,6 @@ export const fanout: Benchmark = {
         floor: { what: "bare a0 without a server, as many at a time", value: summary(floors) },
         goal: atLeast(0.85),
         note: `${ends.length} of ${children} ended in the time given`,
-      },
-      {
-        measure: "fanout: one bare a0",
-        unit: "ms",
-        ours: summary([await timed(() => bareA0(directory, 0)), await timed(() => bareA0(directory, 0))]),
-        floor: { what: "python -c 'import flyte'", value: await programMs(PYTHON, ["-c", "import flyte"]) },
       },
       { measure: "fanout: server's processor time per child", unit: "ms", ours: cpuMs / ends.length },
       {

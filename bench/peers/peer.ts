@@ -4,6 +4,8 @@ import { once } from "node:events";
 import { createServer } from "node:net";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
+import { systemClock } from "../../src/lib/clock.ts";
+import { within } from "../../src/lib/wait.ts";
 import type { BenchContext, Conditions } from "../helpers/measure.ts";
 
 export type Shape = "one" | "chain" | "fan";
@@ -33,6 +35,8 @@ export interface PeerServer {
 const READY_TRIES = 240;
 const READY_PAUSE_MS = 500;
 const GRACE_MS = 10_000;
+/** Of a program until it is ready, and of one piece of work. */
+const LONGEST_ANSWER_MS = 300_000;
 
 export function startPeerServer(
   context: BenchContext,
@@ -87,7 +91,8 @@ export async function startPeerProgram(
   if (child.stdout === null) throw new Error(`${program} has no output`);
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const answer = async () => {
-    const line = await lines.next();
+    const line = await within(lines.next(), LONGEST_ANSWER_MS, systemClock);
+    if (line === undefined) throw new Error(`${program} ${args.join(" ")} does not answer\n${errors}`);
     if (line.done === true) throw new Error(`${program} ${args.join(" ")} has ended\n${errors}`);
     return JSON.parse(line.value) as { readonly ms?: number };
   };

@@ -45,9 +45,8 @@ class Fan:
         return len(await asyncio.gather(*calls))
 
 
-async def connected():
-    """Its namespace is made; a new one takes a moment until it can be used."""
-    client = await Client.connect(os.environ["TEMPORAL_ADDRESS"])
+async def first_workflow(client):
+    """Makes the namespace, which takes a moment until it can be used; the worker does not start before that."""
     try:
         await client.workflow_service.register_namespace(
             RegisterNamespaceRequest(
@@ -59,18 +58,15 @@ async def connected():
             raise
     for _ in range(60):
         try:
-            await client.execute_workflow(Chain.run, 0, id=str(uuid.uuid4()), task_queue=QUEUE)
-            return client
+            return await client.start_workflow(Chain.run, 0, id=str(uuid.uuid4()), task_queue=QUEUE)
         except RPCError:
             await asyncio.sleep(0.5)
     raise RuntimeError("the namespace could not be used")
 
 
-loop = asyncio.new_event_loop()
-
-
 async def start():
     client = await Client.connect(os.environ["TEMPORAL_ADDRESS"])
+    first = await first_workflow(client)
     worker = Worker(
         client,
         task_queue=QUEUE,
@@ -79,9 +75,11 @@ async def start():
         workflow_runner=UnsandboxedWorkflowRunner(),
     )
     running = asyncio.create_task(worker.run())
-    return await connected(), running
+    await first.result()
+    return client, running
 
 
+loop = asyncio.new_event_loop()
 client, running = loop.run_until_complete(start())
 
 
