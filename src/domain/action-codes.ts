@@ -43,6 +43,7 @@ export const ACTION_CODES = {
     "OBJECT_DAMAGED",
     "Interrupted",
     "CONTAINER_REMOVED",
+    "WORKER_ENDED",
     "MACHINE_RESTARTED",
     "ENGINE_RESTARTED",
     "ENGINE_UNREACHABLE",

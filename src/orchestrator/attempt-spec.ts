@@ -33,7 +33,7 @@ export interface AttemptContext {
 }
 
 /** What an attempt depends on of its action. */
-export type AttemptedAction = Pick<ActionRecord, "key" | "parent" | "inputUri" | "cpuCap"> & {
+export type AttemptedAction = Pick<ActionRecord, "key" | "inputUri" | "cpuCap" | "parent"> & {
   readonly state: Pick<ActionRecord["state"], "attempt">;
 };
 

@@ -31,7 +31,10 @@ import { readInherited } from "../executors/container/inherited.ts";
 import { NO_POLICY, type ConfinementPolicy } from "../executors/container/confinement.ts";
 import { gatewayOf, HOST_NAMES } from "../executors/container/network-fields.ts";
 import { openWorkers } from "../executors/container/warm-starts.ts";
-import { createSpareWorkers } from "../executors/workers/spare-workers.ts";
+import { countGpus } from "../executors/machine.ts";
+import { availableMemory } from "../executors/workers/available-memory.ts";
+import { poolLimits } from "../executors/workers/pool-rules.ts";
+import { createWorkerPools } from "../executors/workers/pools.ts";
 import { RunNetworks, type RunNetworksOptions } from "../executors/container/run-networks.ts";
 import { readEngineNetwork, type EngineNetwork, type HostCandidate } from "./network.ts";
 import { createImageChecker } from "../executors/container/image-checker.ts";
@@ -116,7 +119,17 @@ export async function chooseContainerPlatform(
             warm && {
               ...workers,
               setting: warm.setting,
-              createPools: (maker) => createSpareWorkers({ maker, clock: systemClock, log: context.log }),
+              createPools: (maker) =>
+                createWorkerPools({
+                  maker,
+                  limits: poolLimits(
+                    { cpu: info.cpus, memoryBytes: info.memoryBytes, gpu: countGpus() },
+                    warm,
+                  ),
+                  availableMemory,
+                  clock: systemClock,
+                  log,
+                }),
             },
         });
       },

@@ -12,7 +12,9 @@ import { createRegistryClients, type RegistryClients } from "../../images/regist
 import { NO_REGISTRIES, type Registries } from "../../images/registry/registries.ts";
 import { plainEnvironment } from "../plain-environment.ts";
 import type { Executor } from "../executor.ts";
-import { AttemptMachine } from "../attempt-machine.ts";
+import { AttemptMachine, type AttemptWork } from "../attempt-machine.ts";
+import { WarmAttempt } from "../warm-attempt.ts";
+import type { HeldInWorker } from "../workers/pooled-attempt.ts";
 import { WatchedAttempts } from "../watched-attempts.ts";
 import {
   ContainerAttempt,
@@ -40,6 +42,7 @@ import type { Inherited } from "./inherited.ts";
 import { limitFactsOf } from "./limit-facts.ts";
 import type { RunNetworks } from "./run-networks.ts";
 import { createPrefetch } from "./prefetch.ts";
+import { endOf, limitFactsIn, pooledAttempt, releaseInWorker } from "./pooled-in-container.ts";
 import { refusal } from "./refusal.ts";
 import { createWarmStarts, expectInWorkers, type WarmStartOptions } from "./warm-starts.ts";
 import { resolveImage } from "./resolve-image.ts";
@@ -140,7 +143,7 @@ export function createContainerExecutor(options: ContainerExecutorOptions): Exec
       },
     });
   const events = createContainerEvents(api, `${LABEL.instance}=${instance}`, log, clock);
-  const watched = new WatchedAttempts<HeldContainer>(log);
+  const watched = new WatchedAttempts<HeldContainer | HeldInWorker>(log);
   const resolving = new Map<string, Promise<ResolvedImage>>();
 
   const nameOf = (key: AttemptKey) => containerName(instance, key);
@@ -166,8 +169,14 @@ export function createContainerExecutor(options: ContainerExecutorOptions): Exec
   });
   const warm = options.warmStarts && createWarmStarts(options.warmStarts, ownContext);
   const context = (): ContainerAttemptContext => ({ ...ownContext(), warm });
+  const assignmentOf = (key: AttemptKey) => warm?.assignments.of(nameOf(key));
+  /** Of an attempt that shares it. */
+  const sharedWorkerOf = (key: AttemptKey) => {
+    const assigned = assignmentOf(key)?.warm;
+    return assigned === undefined || assigned.mode === "one_shot" ? undefined : assigned.worker;
+  };
   const workerOf = (key: AttemptKey) => {
-    const assigned = warm?.assignments.of(nameOf(key))?.warm;
+    const assigned = assignmentOf(key)?.warm;
     return assigned?.mode === "one_shot" ? assigned.worker : undefined;
   };
   const containerOf = (key: AttemptKey) => workerOf(key) ?? nameOf(key);
@@ -203,11 +212,19 @@ export function createContainerExecutor(options: ContainerExecutorOptions): Exec
     refusal: (_, demands) => refusal(demands, refusalContext(context())),
     start: async (spec, logs, observer) => {
       const name = nameOf(spec.key);
-      const work = () => new ContainerAttempt(context(), spec, logs, observer);
+      const work = (): AttemptWork<HeldContainer | HeldInWorker> => {
+        const cold = new ContainerAttempt(context(), spec, logs, observer);
+        const pooled = pooledAttempt(context(), spec, logs, observer);
+        return pooled === undefined ? cold : new WarmAttempt(pooled, cold);
+      };
       await watched.start(name, () => new AttemptMachine(work(), observer, log.child({ container: name })));
     },
     stop: async (key, graceMs) => {
       if (await watched.stop(nameOf(key), graceMs)) return undefined;
+      const shared = sharedWorkerOf(key);
+      // Nobody knows how to reach one that is not watched: the others of its worker are lost with it.
+      if (shared !== undefined) await warm?.workers.kill(shared);
+      if (shared !== undefined) return (await endOf(api, shared))?.exitCode;
       await stopContainer(api, containerOf(key), graceMs);
       const state = await api.inspectContainer(containerOf(key));
       // One that never ran, or that was running when the machine went down, has none.
@@ -218,6 +235,10 @@ export function createContainerExecutor(options: ContainerExecutorOptions): Exec
       // The end of one that still runs is reported first: nobody waits for it in vain.
       await watched.stop(name, 0);
       warm?.pools.release(key);
+      if (warm !== undefined && sharedWorkerOf(key) !== undefined) {
+        await releaseInWorker(warm, name);
+        return;
+      }
       const worker = workerOf(key);
       if (worker !== undefined) {
         await warm?.workers.remove(worker);
@@ -231,6 +252,12 @@ export function createContainerExecutor(options: ContainerExecutorOptions): Exec
     // Where nothing is kept any more, attempts that an earlier server has started in workers go on.
     ...(warm && warm.setting !== "off" && { pools: () => warm.pools.states() }),
     limitFactsOf: async (spec) => {
+      const assignment = assignmentOf(spec.key);
+      const shared = sharedWorkerOf(spec.key);
+      if (assignment !== undefined && shared !== undefined) {
+        const unknown = { exitCode: 1, stopRequested: false, hasWorkerEnded: false };
+        return await limitFactsIn(context(), shared, { spec, sinceMs: assignment.assignedAt, ...unknown });
+      }
       const state = await api.inspectContainer(containerOf(spec.key));
       const known = { spec, policy, api, info, stopRequested: false };
       return state === undefined ? { outOfMemory: false } : limitFactsOf(state, known);

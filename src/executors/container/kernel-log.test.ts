@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { isForkRefusedIn, memoryKillsIn } from "./kernel-log.ts";
+import { isForkRefusedIn, memoryKillsIn, recordsSince } from "./kernel-log.ts";
 
 /** As /dev/kmsg has it (Linux 5.10, cgroup v1), shortened. */
 const LOG = `4,61007,27608088888,-;python3 invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0
@@ -28,4 +28,12 @@ test("a container that was refused a process is told by its id", () => {
     ["dd44", "aa11"].map((id) => isForkRefusedIn(LOG, id)),
     [true, false],
   );
+});
+
+test("in a container that several attempts use one after the other, only what happened since counts", () => {
+  // Ten seconds ago the machine had been up for 27608.090 s.
+  const now = { nowMs: 1_000_000, sinceBootMs: 27_618_090 };
+  const since = (ms: number) => memoryKillsIn(recordsSince(LOG, ms, now), "aa11").length;
+  assert.equal(since(989_990), 1);
+  assert.equal(since(990_010), 0);
 });

@@ -36,6 +36,23 @@ export function isForkRefusedIn(text: string, containerId: string): boolean {
     .some((line) => line.includes("fork rejected by pids controller in ") && line.includes(containerId));
 }
 
+/**
+ * The records of `text` from this time on, in milliseconds since the epoch. They are dated in microseconds since the machine was
+ * started, without the time that it was suspended, as is `process.hrtime`: `nowMs` and `sinceBootMs` are of the same instant.
+ */
+export function recordsSince(
+  text: string,
+  sinceMs: number,
+  now: { readonly nowMs: number; readonly sinceBootMs: number },
+): string {
+  const fromMicros = (now.sinceBootMs - (now.nowMs - sinceMs)) * 1_000;
+  const isLater = (line: string) => {
+    const [, micros] = /^\d+,\d+,(\d+),/u.exec(line) ?? [];
+    return micros === undefined || Number(micros) >= fromMicros;
+  };
+  return text.split("\n").filter(isLater).join("\n");
+}
+
 const MAX_RECORDS = 200_000;
 
 /** A record per line; undefined where it cannot be read. */

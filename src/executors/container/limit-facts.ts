@@ -4,7 +4,8 @@ import type { EngineApi } from "../../containers/api.ts";
 import type { ContainerState, EngineInfo } from "../../containers/types.ts";
 import type { AttemptSpec } from "../executor.ts";
 import { confine, type ConfinementPolicy } from "./confinement.ts";
-import { isForkRefusedIn, memoryKillsIn, readKernelLog } from "./kernel-log.ts";
+import { systemClock } from "../../lib/clock.ts";
+import { isForkRefusedIn, memoryKillsIn, readKernelLog, recordsSince } from "./kernel-log.ts";
 
 export interface LimitContext {
   readonly spec: AttemptSpec;
@@ -12,6 +13,8 @@ export interface LimitContext {
   readonly api: Pick<EngineApi, "onThisMachine">;
   readonly info: EngineInfo;
   readonly stopRequested: boolean;
+  /** Where others have used the container before: since when it is the attempt's, in milliseconds since the epoch. */
+  readonly sinceMs?: number;
 }
 
 export const SIGKILL_CODE = 137;
@@ -28,7 +31,9 @@ export function limitFactsOf(state: ContainerState, context: LimitContext): Limi
   const isFailed = state.running || state.exitCode !== 0;
   if (!state.oomKilled && !isBlind && !isFailed) return { outOfMemory: false };
   const isKilled = state.exitCode === SIGKILL_CODE && !stopRequested;
-  const log = api.onThisMachine ? readKernelLog() : undefined;
+  const all = api.onThisMachine ? readKernelLog() : undefined;
+  const log =
+    all === undefined || context.sinceMs === undefined ? all : recordsSince(all, context.sinceMs, present());
   const kills = log === undefined ? undefined : memoryKillsIn(log, state.id);
   const outOfMemory = state.oomKilled || (kills === undefined ? isBlind && isKilled : hasLimitKill(kills));
   const isRefused = isFailed && log !== undefined && isForkRefusedIn(log, state.id);
@@ -37,6 +42,10 @@ export function limitFactsOf(state: ContainerState, context: LimitContext): Limi
     ...(kills !== undefined && kills.length > 0 && { memoryKills: kills }),
     ...(isRefused && { processLimit: confine(spec, policy).maxProcesses }),
   };
+}
+
+function present(): { readonly nowMs: number; readonly sinceBootMs: number } {
+  return { nowMs: systemClock.now(), sinceBootMs: Number(process.hrtime.bigint() / 1_000_000n) };
 }
 
 function hasLimitKill(kills: readonly MemoryKill[]): boolean {

@@ -17,7 +17,8 @@ import { systemClock, type Clock } from "../../lib/clock.ts";
 import { silentLogger } from "../../lib/log.ts";
 import { fitsInMemory } from "../../python-runtime/runtime-fitter.ts";
 import type { AttemptSpec } from "../executor.ts";
-import { createSpareWorkers } from "../workers/spare-workers.ts";
+import { poolLimits } from "../workers/pool-rules.ts";
+import { createWorkerPools } from "../workers/pools.ts";
 import { createContainerExecutor } from "./container-executor.ts";
 import { containerName } from "./container-spec.ts";
 import { openWorkers } from "./warm-starts.ts";
@@ -236,7 +237,14 @@ async function startEngine(t: TestContext) {
       warmStarts: {
         ...workers,
         setting,
-        createPools: (maker) => createSpareWorkers({ maker, clock: systemClock, log: silentLogger }),
+        createPools: (maker) =>
+          createWorkerPools({
+            maker,
+            limits: poolLimits({}, { memoryBytes: 2 ** 30, workers: 8 }),
+            availableMemory: () => undefined,
+            clock: systemClock,
+            log: silentLogger,
+          }),
       },
     });
     let isClosed = false;

@@ -195,7 +195,7 @@ export class OneShot {
 }
 
 /** Unique among the attempts of this instance: the end of the attempt's name is a hash. */
-function orderId(attempt: string): string {
+export function orderId(attempt: string): string {
   return attempt.slice(attempt.lastIndexOf("-") + 1);
 }
 

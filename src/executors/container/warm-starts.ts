@@ -7,6 +7,7 @@ import type { AttemptSpec } from "../executor.ts";
 import type { StartAdapter } from "../start-adapter.ts";
 import { Assignments } from "../workers/assignments.ts";
 import { modeOf } from "../workers/plan.ts";
+import { WorkerEnds } from "../workers/worker-end.ts";
 import type { WorkerMaker, WorkerPools } from "../workers/worker.ts";
 import type { ConfinementPolicy } from "./confinement.ts";
 import type { ContainerAttemptContext } from "./container-attempt.ts";
@@ -19,6 +20,7 @@ export interface WarmStarts {
   readonly pools: WorkerPools;
   readonly assignments: Assignments;
   readonly workers: WorkerContainers;
+  readonly ends: WorkerEnds;
 }
 
 export interface WarmStartOptions {
@@ -56,7 +58,7 @@ export function createWarmStarts(
   context: () => Omit<ContainerAttemptContext, "warm">,
 ): WarmStarts {
   const workers = new WorkerContainers({ directory, context });
-  return { setting, assignments, workers, pools: createPools(workers) };
+  return { setting, assignments, workers, ends: new WorkerEnds(assignments), pools: createPools(workers) };
 }
 
 export interface ExpectContext {

@@ -84,6 +84,34 @@ export class WorkerContainers implements WorkerMaker {
     return this.#workers.get(name);
   }
 
+  /** One that an earlier server has made, whose container still runs. */
+  async takeUp(name: string, plan: WorkerPlan): Promise<ContainerWorker | undefined> {
+    const known = this.#workers.get(name);
+    if (known !== undefined) return known;
+    const context = this.#options.context();
+    const state = await context.api.inspectContainer(name);
+    if (state?.running !== true) return undefined;
+    // Another attempt of it was faster.
+    const other = this.#workers.get(name);
+    if (other !== undefined) return other;
+    const log = context.log.child({ worker: name });
+    const worker = new ContainerWorker({
+      id: state.id,
+      name,
+      plan,
+      directory: this.directoryOf(name),
+      // It is not attached to: see container-attempt.ts.
+      watch: new EndWatch(state.id, { ...context, log }),
+      createdAt: state.startedAt ?? context.clock.now(),
+      remove: () => this.remove(name),
+      api: context.api,
+      clock: context.clock,
+      log,
+    });
+    this.#workers.set(name, worker);
+    return worker;
+  }
+
   directoryOf(name: string): string {
     return join(this.#options.directory, name);
   }

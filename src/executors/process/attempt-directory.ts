@@ -9,7 +9,7 @@ import type { Clock } from "../../lib/clock.ts";
 import { orAbsent } from "../../lib/errno.ts";
 import { isOurProcess, stopGroup } from "../../lib/process-group.ts";
 import { KEY_FILE, parseAttemptKey } from "./attempt-key-file.ts";
-import { writeAtomically } from "./write-atomically.ts";
+import { writeAtomically } from "../output/write-atomically.ts";
 
 export type ReadText = (file: string) => Promise<string>;
 

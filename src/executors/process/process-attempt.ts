@@ -13,8 +13,8 @@ import { refuseOptions, type AttemptDemands, type Refusal } from "../attempt-opt
 import type { AttemptObserver, AttemptSpec } from "../executor.ts";
 import { Wakeup } from "../wakeup.ts";
 import type { AttemptDirectory } from "./attempt-directory.ts";
-import { watchDirectory } from "./directory-watch.ts";
-import { followOutput, type OutputFollower } from "./output-follower.ts";
+import { watchDirectory } from "../output/directory-watch.ts";
+import { followOutput, type OutputFollower } from "../output/output-follower.ts";
 import { RETRY_BACKOFF } from "../retry-backoff.ts";
 
 export interface ProcessAttemptContext {

@@ -55,6 +55,11 @@ export class Assignments {
     return new Set(this.all().map(({ warm }) => warm.worker));
   }
 
+  /** Where is noted how much of its output is in its log; goes with the assignment. */
+  offsetsFileOf(attempt: string): string {
+    return join(this.#directory, `${attempt}.offsets`);
+  }
+
   /** Resolves when it is on disk. `attempt`: its name, which is that of a file. */
   async record(attempt: string, assignment: Assignment): Promise<void> {
     await this.#write(attempt, assignment, true);
@@ -73,6 +78,7 @@ export class Assignments {
   async forget(attempt: string): Promise<void> {
     this.#assignments.delete(attempt);
     await rm(this.#fileOf(attempt), { force: true });
+    await rm(this.offsetsFileOf(attempt), { force: true });
   }
 
   async #write(attempt: string, assignment: Assignment, isDurable: boolean): Promise<void> {

@@ -23,20 +23,22 @@ export interface PoolLimits {
   readonly lowMemoryBytes: number;
 }
 
-const IDLE_MEMORY_SHARE = 0.25;
 const LOW_MEMORY_SHARE = 0.1;
-const IDLE_WORKERS = 32;
 
+/** `capacity`: of the machine; what an engine reports as 0 is not known. */
 export function poolLimits(
-  capacity: ResourceAmounts,
-  settings: Partial<Pick<PoolLimits, "idleMemoryBytes" | "idleWorkers">> = {},
+  { cpu = 0, memoryBytes = 0, gpu }: ResourceAmounts,
+  budget: { readonly memoryBytes: number; readonly workers: number },
 ): PoolLimits {
-  const memoryBytes = capacity.memoryBytes ?? Infinity;
   return {
-    idleMemoryBytes: settings.idleMemoryBytes ?? memoryBytes * IDLE_MEMORY_SHARE,
-    idleWorkers: settings.idleWorkers ?? IDLE_WORKERS,
-    capacity,
-    lowMemoryBytes: Number.isFinite(memoryBytes) ? memoryBytes * LOW_MEMORY_SHARE : 0,
+    idleMemoryBytes: budget.memoryBytes,
+    idleWorkers: budget.workers,
+    capacity: {
+      ...(cpu > 0 && { cpu }),
+      ...(memoryBytes > 0 && { memoryBytes }),
+      ...(gpu !== undefined && { gpu }),
+    },
+    lowMemoryBytes: memoryBytes * LOW_MEMORY_SHARE,
   };
 }
 

@@ -21,7 +21,7 @@ function setUp(limits: Partial<PoolLimits> = {}, isReady = true) {
   const capacity = { cpu: 4, memoryBytes: 8_192 * MIB, gpu: 1 };
   const pools = createWorkerPools({
     maker,
-    limits: { ...poolLimits(capacity), ...limits },
+    limits: { ...poolLimits(capacity, { memoryBytes: 2_048 * MIB, workers: 32 }), ...limits },
     availableMemory: () => available,
     clock,
     log,

@@ -111,6 +111,10 @@ class Pools implements WorkerPools {
 
   adopt(plan: WorkerPlan, worker: Worker, key: AttemptKey): TakenWorker {
     const pool = this.#poolOf(plan);
+    const slot = this.#slots.get(nameOf(key));
+    // It was watched by this server all the time.
+    if (slot?.isOver === false && slot.pooled.worker === worker)
+      return { worker, earlierAttempts: slot.pooled.uses - 1 };
     const known = [...pool.workers].find((pooled) => pooled.worker?.name === worker.name);
     this.#wake(SOON_MS);
     const pooled = known ?? this.#found(pool, worker);

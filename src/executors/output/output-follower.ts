@@ -1,5 +1,5 @@
 /** Copies what a process writes to its two files into the attempt's log, line by line. */
-import { open, readFile } from "node:fs/promises";
+import { open, readFile, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { messageOf } from "../../domain/errors.ts";
 import { orAbsent } from "../../lib/errno.ts";
@@ -23,12 +23,26 @@ const LINE_FEED = 0x0a;
 /** A longer line is cut here, so that one without end does not fill the memory. */
 const MAX_LINE_BYTES = 256 * 1024;
 
-export async function followOutput(directory: string, logs: LogSink, clock: Clock): Promise<OutputFollower> {
-  const offsetsFile = join(directory, "offsets.json");
+export interface FollowOptions {
+  /** Where it notes how far the log is. @default in the directory itself */
+  readonly offsetsFile?: string;
+  /** How the two files are opened for reading. */
+  readonly openFile?: OpenFile;
+}
+
+type OpenFile = (path: string) => Promise<FileHandle>;
+
+export async function followOutput(
+  directory: string,
+  logs: LogSink,
+  clock: Clock,
+  options: FollowOptions = {},
+): Promise<OutputFollower> {
+  const { offsetsFile = join(directory, "offsets.json"), openFile = (path) => open(path, "r") } = options;
   // After a restart everything up to these offsets is in the log already; an empty log begins at the start.
   const saved = logs.lastAtMs === undefined ? {} : await readOffsets(offsetsFile);
   const fileOf = (stream: (typeof STREAMS)[number]) =>
-    new OutputFile(join(directory, stream), saved[stream] ?? 0, (line) =>
+    new OutputFile(join(directory, stream), saved[stream] ?? 0, openFile, (line) =>
       logs.write(stream, line, clock.now()),
     );
   const files = { stdout: fileOf("stdout"), stderr: fileOf("stderr") };
@@ -66,13 +80,15 @@ export async function followOutput(directory: string, logs: LogSink, clock: Cloc
 /** One of the two files. Lines are cut out of its bytes, since a character may be written in two parts. */
 class OutputFile {
   readonly #path: string;
+  readonly #openFile: OpenFile;
   readonly #write: (line: string) => void;
   #consumed: number;
   /** The line that has not ended yet. */
   #pending: Buffer = Buffer.alloc(0);
 
-  constructor(path: string, offset: number, write: (line: string) => void) {
+  constructor(path: string, offset: number, openFile: OpenFile, write: (line: string) => void) {
     this.#path = path;
+    this.#openFile = openFile;
     this.#consumed = offset;
     this.#write = write;
   }
@@ -84,7 +100,7 @@ class OutputFile {
 
   /** Whether there was something new. */
   async read(): Promise<boolean> {
-    const file = await orAbsent(open(this.#path, "r"));
+    const file = await orAbsent(this.#openFile(this.#path));
     if (file === undefined) return false;
     let grown = false;
     try {

@@ -1,0 +1,383 @@
+import assert from "node:assert/strict";
+import { appendFile, mkdir, readdir, symlink, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { test, type TestContext } from "node:test";
+import { FAKE_SPEC, fakeMaker, fakePlan, type FakeWorker } from "../../../test/helpers/fake-workers.ts";
+import { recordingLogger } from "../../../test/helpers/recording-logger.ts";
+import { temporaryDirectory } from "../../../test/helpers/server.ts";
+import { steppedClock } from "../../../test/helpers/stepped-clock.ts";
+import { until } from "../../../test/helpers/until.ts";
+import type { AttemptExit } from "../../domain/attempt.ts";
+import type { WorkerMode } from "../../domain/warm-start.ts";
+import { AttemptMachine, type AttemptWork } from "../attempt-machine.ts";
+import { WarmAttempt } from "../warm-attempt.ts";
+import { Assignments } from "./assignments.ts";
+import { poolLimits } from "./pool-rules.ts";
+import { PooledAttempt, type LimitQuestion } from "./pooled-attempt.ts";
+import { createWorkerPools } from "./pools.ts";
+import { WorkerEnds } from "./worker-end.ts";
+
+/** Workers that are ready at once, with directories on disk; what is in those, the test writes. */
+async function setUp(t: TestContext, mode: WorkerMode = "fork", concurrency = 1) {
+  const root = await temporaryDirectory(t);
+  const clock = steppedClock();
+  const { log } = recordingLogger();
+  const directory = join(root, "worker");
+  await mkdir(directory);
+  const maker = fakeMaker(clock, { directory });
+  const reuse = {
+    minReplicas: 1,
+    maxReplicas: 1,
+    concurrency,
+    idleTtlMs: 9e9,
+    scaledownTtlMs: 9e9,
+    scope: "run",
+    shares: "e",
+  } as const;
+  const container = mode === "resident" ? { ...FAKE_SPEC, reuse } : FAKE_SPEC;
+  const plan = fakePlan("pool", { mode, container, concurrency });
+  const limits = poolLimits({ cpu: 2 }, { memoryBytes: 2 ** 30, workers: 9 });
+  const makePools = () => createWorkerPools({ maker, limits, availableMemory: () => undefined, clock, log });
+  let pools = makePools();
+  let assignments = await Assignments.open(join(root, "assignments"), log);
+  let ends = new WorkerEnds(assignments);
+  const killed: string[] = [];
+  const asked: LimitQuestion[] = [];
+  let isTracked = true;
+  const alive = (name: string) => maker.alive.find((worker) => worker.name === name);
+
+  const start = (action: string) => {
+    const key = { ...FAKE_SPEC.key, action };
+    const name = `boxkite-${action}`;
+    const spec = { ...FAKE_SPEC, key };
+    const lines: string[] = [];
+    const cold: string[] = [];
+    let exit: AttemptExit | undefined;
+    let started: number | undefined;
+    const warm: unknown[] = [];
+    const observer = {
+      progress: () => {},
+      prepared: (of: { readonly warm?: unknown }) => void warm.push(of.warm),
+      waiting: () => {},
+      started: (atMs: number) => {
+        started = atMs;
+      },
+      ended: (of: AttemptExit) => {
+        exit = of;
+      },
+    };
+    const attempt = new PooledAttempt({
+      name,
+      id: action,
+      spec,
+      plan: async () => ({
+        plan,
+        args: ["x"],
+        env: { A: action },
+        spec,
+        start: { engine: "fake", adaptations: [] },
+      }),
+      pools,
+      assignments,
+      ends,
+      envIn: (_, env) => env,
+      workers: {
+        takeUp: async (of) => (isTracked ? alive(of) : undefined),
+        directoryOf: () => directory,
+        kill: async (of) => {
+          killed.push(of);
+          alive(of)?.end({ exitCode: 137 });
+        },
+        endOf: async () => ({ exitCode: 137, outOfMemory: false, message: "it has ended" }),
+        putFiles: async () => {},
+        limitFacts: async (_, question) => {
+          asked.push(question);
+          return { outOfMemory: question.hasWorkerEnded };
+        },
+      },
+      sink: {
+        lastAtMs: lines.length > 0 ? 1 : undefined,
+        write: (_, line) => void lines.push(line),
+        flush: async () => {},
+      },
+      observer,
+      clock,
+      log,
+    });
+    const coldWork = {
+      find: async () => {
+        cold.push(action);
+        return { name: "ended", exit: { reason: "exited", exitCode: 0, outOfMemory: false } };
+      },
+      close: async () => {},
+    } as unknown as AttemptWork<object>;
+    const machine = new AttemptMachine(new WarmAttempt(attempt, coldWork), observer, log);
+    return {
+      key,
+      machine,
+      lines,
+      cold,
+      warm,
+      get exit() {
+        return exit;
+      },
+      get started() {
+        return started;
+      },
+    };
+  };
+  const files = (id: string) => join(directory, "attempts", id);
+  /** In real time: the machine works on disk. */
+  const eventually = (is: () => boolean) =>
+    until(async () => {
+      await clock.step(30);
+      return is();
+    });
+  const workers = () => maker.workers;
+  return {
+    clock,
+    directory,
+    start,
+    files,
+    eventually,
+    workers,
+    killed,
+    asked,
+    assignments: () => assignments,
+    pools: () => pools,
+    /** A worker that is ready, for the first attempt. */
+    worker: async (): Promise<FakeWorker> => {
+      pools.expect([plan]);
+      await clock.step(200);
+      const [worker] = maker.workers;
+      if (worker === undefined) throw new Error("there is no worker");
+      return worker;
+    },
+    restart: async (isWorkerAlive = true) => {
+      isTracked = isWorkerAlive;
+      pools = makePools();
+      assignments = await Assignments.open(join(root, "assignments"), log);
+      ends = new WorkerEnds(assignments);
+    },
+  };
+}
+
+const begun = (worker: FakeWorker, id: string) => worker.report({ event: "started", id });
+
+test("an attempt in a worker: its output is its log, its exit file its end, and the next one follows in the same worker", async (t) => {
+  const on = await setUp(t);
+  const worker = await on.worker();
+  for (const [index, code] of [0, 3].entries()) {
+    const id = `a${index}`;
+    const attempt = on.start(id);
+    await on.eventually(() => worker.orders.length === index + 1);
+    assert.deepEqual(worker.orders[index], { op: "start", id, args: ["x"], env: { A: id } });
+    assert.equal(
+      on.assignments().of(`boxkite-${id}`)?.warm.worker,
+      worker.name,
+      "it is recorded before the order",
+    );
+    begun(worker, id);
+    await on.eventually(() => attempt.started !== undefined);
+    assert.deepEqual(attempt.warm, [
+      { mode: "fork", pool: "pool", worker: worker.name, earlierAttempts: index },
+    ]);
+    await writeFile(join(on.files(id), "stdout"), "one\ntw");
+    await on.eventually(() => attempt.lines.includes("one"));
+    await appendFile(join(on.files(id), "stdout"), "o");
+    await writeFile(join(on.files(id), "exit"), String(code));
+    worker.report({ event: "exited", id, code });
+    await on.eventually(() => attempt.exit !== undefined);
+    assert.deepEqual(attempt.lines, ["one", "two"]);
+    assert.equal(attempt.exit?.exitCode, code);
+    assert.equal(attempt.exit?.outOfMemory, false);
+    on.pools().release(attempt.key);
+  }
+  assert.deepEqual(
+    on.asked.map(({ exitCode, hasWorkerEnded }) => [exitCode, hasWorkerEnded]),
+    [[3, false]],
+    "limits matter where it failed",
+  );
+});
+
+test("what did not come to code of the task starts cold: no fork, a silent worker, one that breaks, one that cannot be reached", async (t) => {
+  const causes: Readonly<Record<string, (worker: FakeWorker, directory: string) => Promise<void>>> = {
+    unstarted: async (worker, directory) => {
+      await writeFile(join(directory, "unstarted"), "no process could be made");
+      await writeFile(join(directory, "exit"), "1");
+      worker.report({ event: "exited", id: "a0", code: 1 });
+    },
+    silent: async () => {},
+    ended: async (worker) => worker.end(),
+  };
+  for (const [cause, happens] of Object.entries(causes)) {
+    const on = await setUp(t);
+    const worker = await on.worker();
+    const attempt = on.start("a0");
+    await on.eventually(() => worker.orders.length === 1);
+    await happens(worker, on.files("a0"));
+    if (cause === "silent") await on.clock.step(20_000);
+    await on.eventually(() => attempt.exit !== undefined);
+    assert.deepEqual(attempt.cold, ["a0"], cause);
+    assert.deepEqual(on.killed, cause === "silent" ? [worker.name] : [], cause);
+    assert.equal(on.assignments().all().length, 0, cause);
+  }
+  const on = await setUp(t);
+  (await on.worker()).disconnect(new Error("it is not connected"));
+  const attempt = on.start("a0");
+  await on.eventually(() => attempt.exit !== undefined);
+  assert.deepEqual(attempt.cold, ["a0"]);
+  assert.deepEqual(await readdir(join(on.directory, "attempts")), [], "nothing of it is left");
+});
+
+test("one that has written before its worker ended had begun, though nobody heard of it: it is not started again", async (t) => {
+  const on = await setUp(t);
+  const worker = await on.worker();
+  const attempt = on.start("a0");
+  await on.eventually(() => worker.orders.length === 1);
+  await writeFile(join(on.files("a0"), "stdout"), "effect\n");
+  worker.end({ exitCode: 139 });
+  await on.eventually(() => attempt.exit !== undefined);
+  assert.deepEqual(attempt.cold, []);
+  assert.equal(attempt.exit?.exitCode, 139);
+  assert.deepEqual(attempt.lines, ["effect"]);
+});
+
+test("a worker that ends with its only attempt was ended by it; of several, none is blamed", async (t) => {
+  const alone = await setUp(t, "resident", 2);
+  const worker = await alone.worker();
+  const attempt = alone.start("a0");
+  await alone.eventually(() => worker.orders.length === 1);
+  begun(worker, "a0");
+  await alone.eventually(() => attempt.started !== undefined);
+  worker.end({ exitCode: 137 });
+  await alone.eventually(() => attempt.exit !== undefined);
+  assert.deepEqual(
+    [attempt.exit?.reason, attempt.exit?.exitCode, attempt.exit?.outOfMemory],
+    ["exited", 137, true],
+  );
+
+  const shared = await setUp(t, "resident", 3);
+  const other = await shared.worker();
+  const attempts = ["a0", "a1", "a2"].map(shared.start);
+  await shared.eventually(() => other.orders.length === 3);
+  for (const id of ["a0", "a1", "a2"]) begun(other, id);
+  await shared.eventually(() => attempts.every(({ started }) => started !== undefined));
+  await writeFile(join(shared.files("a2"), "exit"), "0");
+  other.end({ exitCode: 139 });
+  await shared.eventually(() => attempts.every(({ exit }) => exit !== undefined));
+  assert.deepEqual(
+    attempts.map(({ exit }) => [exit?.reason, exit?.code]),
+    [
+      ["lost", "WORKER_ENDED"],
+      ["lost", "WORKER_ENDED"],
+      ["exited", undefined],
+    ],
+  );
+  assert.match(attempts[0]?.exit?.message ?? "", /exit code 139 while 2 attempts ran/u);
+});
+
+test("stop: TERM, then KILL to a forked one; a resident worker is ended instead, and its others are lost", async (t) => {
+  const fork = await setUp(t);
+  const worker = await fork.worker();
+  const attempt = fork.start("a0");
+  await fork.eventually(() => worker.orders.length === 1);
+  begun(worker, "a0");
+  await fork.eventually(() => attempt.started !== undefined);
+  const stopping = attempt.machine.stop(1_000);
+  await fork.eventually(() => worker.orders.length === 3);
+  assert.deepEqual(
+    worker.orders.slice(1).map((order) => order.op === "signal" && order.signal),
+    ["TERM", "KILL"],
+  );
+  await writeFile(join(fork.files("a0"), "exit"), "137");
+  worker.report({ event: "exited", id: "a0", code: 137 });
+  await fork.eventually(() => attempt.exit !== undefined);
+  await stopping;
+  assert.equal(attempt.exit?.exitCode, 137);
+  assert.deepEqual(fork.killed, []);
+
+  const resident = await setUp(t, "resident", 2);
+  const shared = await resident.worker();
+  const attempts = ["a0", "a1"].map(resident.start);
+  await resident.eventually(() => shared.orders.length === 2);
+  for (const id of ["a0", "a1"]) begun(shared, id);
+  await resident.eventually(() => attempts.every(({ started }) => started !== undefined));
+  const stopped = attempts[0]?.machine.stop(0);
+  await resident.eventually(() => attempts.every(({ exit }) => exit !== undefined));
+  await stopped;
+  assert.deepEqual(resident.killed, [shared.name]);
+  assert.deepEqual(
+    attempts.map(({ exit }) => [exit?.reason, exit?.exitCode]),
+    [
+      ["exited", 137],
+      ["lost", undefined],
+    ],
+  );
+});
+
+test("after a restart: what runs goes on, what ended meanwhile is reported, what was not begun is, and no order is given twice", async (t) => {
+  const on = await setUp(t, "resident", 4);
+  const worker = await on.worker();
+  const first = ["a0", "a1", "a2"].map(on.start);
+  await on.eventually(() => worker.orders.length === 3);
+  for (const id of ["a0", "a1"]) begun(worker, id);
+  await on.eventually(() => first.slice(0, 2).every(({ started }) => started !== undefined));
+  await writeFile(join(on.files("a0"), "stdout"), "before\n");
+  await on.eventually(() => first[0]?.lines.length === 1);
+  for (const { machine } of first.slice(0, 2)) await machine.detach();
+
+  await on.restart();
+  await writeFile(join(on.files("a1"), "exit"), "4");
+  const again = ["a0", "a1"].map(on.start);
+  await on.eventually(() => again[1]?.exit !== undefined);
+  assert.equal(again[1]?.exit?.exitCode, 4);
+  assert.equal(worker.orders.length, 3);
+  await writeFile(join(on.files("a0"), "exit"), "0");
+  await on.eventually(() => again[0]?.exit !== undefined);
+  assert.equal(again[0]?.exit?.exitCode, 0);
+  assert.deepEqual([again[0]?.cold, again[1]?.cold], [[], []]);
+
+  // The order of the third was not known to have been taken: it is given again, which changes nothing.
+  const third = on.start("a2");
+  await on.eventually(() => worker.orders.length === 4);
+  begun(worker, "a2");
+  await on.eventually(() => third.started !== undefined);
+});
+
+test("after a restart: an attempt whose worker is gone starts cold if it had not begun, and is over if it had", async (t) => {
+  for (const hasBegun of [false, true]) {
+    const on = await setUp(t);
+    const worker = await on.worker();
+    const attempt = on.start("a0");
+    await on.eventually(() => worker.orders.length === 1);
+    if (hasBegun) {
+      begun(worker, "a0");
+      await on.eventually(() => on.assignments().of("boxkite-a0")?.startedAt !== undefined);
+      await attempt.machine.detach();
+    }
+    await on.restart(false);
+    const again = on.start("a0");
+    await on.eventually(() => again.exit !== undefined);
+    assert.deepEqual(again.cold, hasBegun ? [] : ["a0"]);
+    if (hasBegun) assert.equal(again.exit?.exitCode, 137);
+  }
+});
+
+test("files of the machine are not read for a container that puts links in its directory", async (t) => {
+  const on = await setUp(t);
+  const secret = join(await temporaryDirectory(t), "secret");
+  await writeFile(secret, "7\n");
+  const worker = await on.worker();
+  const attempt = on.start("a0");
+  await on.eventually(() => worker.orders.length === 1);
+  begun(worker, "a0");
+  await symlink(secret, join(on.files("a0"), "stdout"));
+  await symlink(secret, join(on.files("a0"), "exit"));
+  await on.eventually(() => attempt.started !== undefined);
+  await on.clock.step(20_000);
+  assert.deepEqual([attempt.lines, attempt.exit], [[], undefined]);
+  worker.end({ exitCode: 1 });
+  await on.eventually(() => attempt.exit !== undefined);
+  assert.deepEqual(attempt.lines, []);
+});

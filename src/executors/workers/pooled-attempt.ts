@@ -1,0 +1,395 @@
+/**
+ * An attempt in a worker that takes one after the other (fork), or several at once (resident). Its output and its exit code
+ * are files in the worker's directory: it goes on without the server, and is taken up again by its assignment.
+ *
+ * Until code of the task may have begun, whatever goes wrong leads to a cold start, which `find` says by undefined. After that
+ * it is over when its exit code is there, or its worker has ended: then it is to blame where it ran there alone.
+ */
+import type { AttemptExit, LimitFacts, LogSink } from "../../domain/attempt.ts";
+import type { AttemptStart } from "../../domain/attempt-start.ts";
+import { messageOf } from "../../domain/errors.ts";
+import type { Clock } from "../../lib/clock.ts";
+import type { Logger } from "../../lib/log.ts";
+import { within } from "../../lib/wait.ts";
+import type { After, Ended } from "../attempt-chart.ts";
+import type { AttemptObserver, AttemptSpec } from "../executor.ts";
+import { watchDirectory } from "../output/directory-watch.ts";
+import { followOutput, type OutputFollower } from "../output/output-follower.ts";
+import { openOwnFile } from "../output/own-file.ts";
+import { Wakeup } from "../wakeup.ts";
+import type { Assignment, Assignments } from "./assignments.ts";
+import { AttemptFiles } from "./attempt-files.ts";
+import type { PlannedAttempt } from "./plan.ts";
+import type { Order } from "./protocol.ts";
+import type { WorkerEnds } from "./worker-end.ts";
+import type { Worker, WorkerEnd, WorkerPlan, WorkerPools } from "./worker.ts";
+
+/** What an attempt needs of those who run workers. */
+export interface PooledWorkers {
+  /** One that an earlier server has made; undefined where its container does not run. */
+  takeUp(name: string, plan: WorkerPlan): Promise<Worker | undefined>;
+  directoryOf(name: string): string;
+  /** Ends its container, and all that run in it. */
+  kill(name: string): Promise<void>;
+  /** How its container ended; undefined where it is gone. */
+  endOf(name: string): Promise<WorkerEnd | undefined>;
+  /** Brings archives and secret files of the attempt into the container. */
+  putFiles(worker: Worker, spec: AttemptSpec, signal: AbortSignal): Promise<void>;
+  /** `exitCode`: of the attempt. */
+  limitFacts(name: string, of: LimitQuestion): Promise<LimitFacts>;
+}
+
+export interface LimitQuestion {
+  readonly spec: AttemptSpec;
+  readonly exitCode: number;
+  readonly sinceMs: number;
+  readonly stopRequested: boolean;
+  readonly hasWorkerEnded: boolean;
+}
+
+/** What is to be started, as it is adapted to its image. */
+export interface PlannedStart extends PlannedAttempt {
+  readonly spec: AttemptSpec;
+  readonly start: AttemptStart;
+}
+
+export interface PooledAttemptContext {
+  readonly name: string;
+  /** Of the attempt, for its worker. */
+  readonly id: string;
+  readonly spec: AttemptSpec;
+  /** Undefined: no worker can take it. */
+  readonly plan: (signal: AbortSignal) => Promise<PlannedStart | undefined>;
+  readonly pools: WorkerPools;
+  readonly assignments: Assignments;
+  readonly workers: PooledWorkers;
+  readonly ends: WorkerEnds;
+  /** Its variables, as they are in this worker. */
+  readonly envIn: (worker: string, env: Readonly<Record<string, string>>) => Readonly<Record<string, string>>;
+  readonly sink: LogSink;
+  readonly observer: AttemptObserver;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+export class HeldInWorker {
+  readonly assignment: Assignment;
+  /** Undefined: it has ended, and this server never knew it. */
+  readonly worker: Worker | undefined;
+  readonly files: AttemptFiles;
+  readonly output: OutputFollower;
+  readonly wakeup: Wakeup;
+  startedAt: number | undefined;
+  /** Of its worker; it says how the attempt ended where that has no exit code. */
+  workerEnd: WorkerEnd | undefined;
+  readonly over = Promise.withResolvers<void>();
+  readonly #stops: (() => void)[];
+
+  constructor(
+    facts: Pick<HeldInWorker, "assignment" | "worker" | "files" | "output" | "wakeup">,
+    stops: (() => void)[],
+  ) {
+    this.assignment = facts.assignment;
+    this.worker = facts.worker;
+    this.files = facts.files;
+    this.output = facts.output;
+    this.wakeup = facts.wakeup;
+    this.startedAt = facts.assignment.startedAt;
+    this.#stops = stops;
+  }
+
+  close(): void {
+    for (const stop of this.#stops.splice(0)) stop();
+  }
+}
+
+/** For changes of which the system gave no notice. */
+const SWEEP_MS = 5_000;
+/** Writes that follow each other this closely are read together. */
+const GATHER_MS = 20;
+/** From the order until code of the task may run; the worker's own watchdog is faster. */
+const START_TIMEOUT_MS = 15_000;
+/** After SIGKILL, until the worker has to be ended instead. */
+const KILL_TIMEOUT_MS = 5_000;
+
+export class PooledAttempt {
+  readonly #context: PooledAttemptContext;
+  #held: HeldInWorker | undefined;
+
+  constructor(context: PooledAttemptContext) {
+    this.#context = context;
+  }
+
+  /** Undefined: it is to start cold, and nothing of it is in a worker. */
+  async find(signal: AbortSignal): Promise<After<HeldInWorker, "finding"> | undefined> {
+    const { assignments, pools, name, spec } = this.#context;
+    pools.begin(spec);
+    const assignment = assignments.of(name);
+    if (assignment !== undefined) return await this.#takeUp(assignment, signal);
+    const planned = await this.#context.plan(signal);
+    return planned && (await this.#start(planned, signal));
+  }
+
+  async #start(
+    planned: PlannedStart,
+    signal: AbortSignal,
+  ): Promise<After<HeldInWorker, "finding"> | undefined> {
+    const { name, id, spec, pools, assignments, workers, observer, clock, log } = this.#context;
+    const waiting = (reason: string) => observer.waiting(reason);
+    const taken = await pools.take(planned.plan, { key: spec.key, signal, waiting });
+    if (taken === undefined) return undefined;
+    const { worker, earlierAttempts } = taken;
+    const { mode, pool } = planned.plan;
+    const warm = { mode, pool, worker: worker.name, earlierAttempts };
+    const assignment = { key: spec.key, warm, id, assignedAt: clock.now() };
+    let held: HeldInWorker;
+    try {
+      const files = await AttemptFiles.of(worker.directory, id);
+      await files.create();
+      await workers.putFiles(worker, planned.spec, signal);
+      await assignments.record(name, assignment);
+      held = await this.#hold(assignment, worker, files);
+      signal.throwIfAborted();
+      observer.prepared({ ...planned.start, warm });
+      await worker.send(this.#order(worker, planned));
+    } catch (error) {
+      await this.#leave(worker);
+      if (signal.aborted) throw error;
+      log.warn("an attempt starts cold, since its worker could not take it", { worker: worker.name, error });
+      return undefined;
+    }
+    // From here on it may run, whether it is watched or not.
+    if (await this.#hasStarted(held)) return await this.#running(held);
+    log.warn("an attempt starts cold, since its worker failed before it began", { worker: worker.name });
+    await this.#leave(worker);
+    return undefined;
+  }
+
+  #order({ name }: Worker, { args, env }: PlannedStart): Order {
+    const { id, envIn } = this.#context;
+    return { op: "start", id, args, env: envIn(name, env) };
+  }
+
+  async #running(held: HeldInWorker): Promise<After<HeldInWorker, "finding">> {
+    const { assignments, name, clock, log } = this.#context;
+    const startedAt = (held.startedAt ??= clock.now());
+    assignments
+      .started(name, startedAt)
+      .catch((error: unknown) => log.debug("a start could not be recorded", { error }));
+    return { name: "running", handle: held, startedAt };
+  }
+
+  /** Whether code of the task may have begun; if not, it never will. */
+  async #hasStarted(held: HeldInWorker): Promise<boolean> {
+    const { clock, workers, pools } = this.#context;
+    const { worker, wakeup, files } = held;
+    if (worker === undefined) return true;
+    const never = new AbortController().signal;
+    const untilMs = clock.now() + START_TIMEOUT_MS;
+    while (clock.now() < untilMs) {
+      if (held.startedAt !== undefined) return true;
+      if ((await files.exitCode()) !== undefined) return (await files.unstarted()) === undefined;
+      if (held.workerEnd !== undefined) return await this.#hasOutput(held);
+      await wakeup.next(never, Math.max(1, untilMs - clock.now()));
+    }
+    // It may still come to the task's code, unless it is ended.
+    pools.retire(worker, "an attempt did not begin in time");
+    await workers.kill(worker.name);
+    await worker.ended;
+    return held.startedAt !== undefined || (await this.#hasOutput(held));
+  }
+
+  /** A start of which nobody heard. */
+  async #hasOutput(held: HeldInWorker): Promise<boolean> {
+    for (const stream of ["stdout", "stderr"]) {
+      const file = await openOwnFile(`${held.files.path}/${stream}`).catch(() => undefined);
+      const bytes = (await file?.stat())?.size ?? 0;
+      await file?.close();
+      if (bytes > 0) return true;
+    }
+    return false;
+  }
+
+  async #leave(worker: Worker): Promise<void> {
+    const { assignments, pools, name, spec, id } = this.#context;
+    this.#held?.close();
+    this.#held = undefined;
+    await assignments.forget(name);
+    // The directory of a worker that has ended may be gone.
+    await AttemptFiles.of(worker.directory, id).then(
+      (files) => files.remove(),
+      () => {},
+    );
+    pools.release(spec.key);
+    // It goes on, in another container.
+    pools.begin(spec);
+  }
+
+  async #takeUp(
+    assignment: Assignment,
+    signal: AbortSignal,
+  ): Promise<After<HeldInWorker, "finding"> | undefined> {
+    const { workers, pools, assignments, name, spec, log } = this.#context;
+    const directory = workers.directoryOf(assignment.warm.worker);
+    const files = await AttemptFiles.of(directory, assignment.id).catch(() => undefined);
+    if (files === undefined) {
+      await assignments.forget(name);
+      if (assignment.startedAt === undefined) return undefined;
+      return { name: "ended", exit: GONE };
+    }
+    const planned = await this.#context.plan(signal).catch((error: unknown) => {
+      if (signal.aborted) throw error;
+      log.debug("an attempt is taken up without its plan", { error });
+      return undefined;
+    });
+    const plan = planned?.plan ?? fallbackPlan(assignment, spec);
+    const worker = await workers.takeUp(assignment.warm.worker, plan);
+    const held = await this.#hold(assignment, worker, files);
+    const { startedAt } = held;
+    if ((await files.exitCode()) !== undefined) {
+      if ((await files.unstarted()) === undefined) return { name: "ending", handle: held, startedAt };
+    } else if (worker !== undefined) {
+      // The worker says again what it has started; what it does not know, it is sent again.
+      if (plan.pool === assignment.warm.pool && planned !== undefined) pools.adopt(plan, worker, spec.key);
+      if (startedAt !== undefined) return { name: "running", handle: held, startedAt };
+      const { known } = await worker.ready;
+      if (known.includes(assignment.id) || planned === undefined || (await this.#startAgain(held, planned)))
+        return await this.#running(held);
+    } else if (startedAt !== undefined || (await this.#hasOutput(held))) {
+      held.workerEnd = await workers.endOf(assignment.warm.worker);
+      return { name: "ending", handle: held, startedAt };
+    }
+    held.close();
+    this.#held = undefined;
+    await files.remove();
+    await assignments.forget(name);
+    pools.release(spec.key);
+    pools.begin(spec);
+    return undefined;
+  }
+
+  async #startAgain(held: HeldInWorker, planned: PlannedStart): Promise<boolean> {
+    const { worker } = held;
+    await worker?.send(this.#order(worker, planned)).catch(() => {});
+    return await this.#hasStarted(held);
+  }
+
+  async #hold(
+    assignment: Assignment,
+    worker: Worker | undefined,
+    files: AttemptFiles,
+  ): Promise<HeldInWorker> {
+    const { sink, clock, assignments, name } = this.#context;
+    const wakeup = new Wakeup(clock);
+    const offsetsFile = assignments.offsetsFileOf(name);
+    const output = await followOutput(files.path, sink, clock, { offsetsFile, openFile: openOwnFile });
+    const stops = [watchDirectory(files.path, wakeup)];
+    const held = new HeldInWorker({ assignment, worker, files, output, wakeup }, stops);
+    const stopReports = worker?.onReport((report) => {
+      if (!("id" in report) || report.id !== assignment.id) return;
+      if (report.event === "started") held.startedAt ??= clock.now();
+      wakeup.notify(report.event === "exited" ? "ended" : "check");
+    });
+    if (stopReports !== undefined) stops.push(stopReports);
+    void worker?.ended.then((end) => {
+      held.workerEnd = end;
+      wakeup.notify("ended");
+    });
+    this.#held = held;
+    return held;
+  }
+
+  async watch(held: HeldInWorker, signal: AbortSignal): Promise<After<HeldInWorker, "running">> {
+    const { clock } = this.#context;
+    for (;;) {
+      await held.output.read();
+      // In this order: a worker writes how its attempts ended before it ends.
+      const hasEnded = held.workerEnd !== undefined;
+      if ((await held.files.exitCode()) !== undefined || hasEnded) {
+        held.over.resolve();
+        return { name: "ending", handle: held, startedAt: held.startedAt };
+      }
+      const reason = await held.wakeup.next(signal, SWEEP_MS);
+      if (reason === "check") await clock.sleep(GATHER_MS, { signal });
+    }
+  }
+
+  /** A resident worker is one process, which is ended with all its attempts where this one does not end by itself. */
+  async stop(held: HeldInWorker, graceMs: number): Promise<void> {
+    const { clock } = this.#context;
+    const isOver = async (ms: number) =>
+      (await within(
+        held.over.promise.then(() => true),
+        ms,
+        clock,
+      )) === true;
+    if (graceMs > 0 && (await this.#signal(held, "TERM")) && (await isOver(graceMs))) return;
+    const isForked = held.assignment.warm.mode === "fork";
+    if (isForked && (await this.#signal(held, "KILL")) && (await isOver(KILL_TIMEOUT_MS))) return;
+    await this.#context.workers.kill(held.assignment.warm.worker);
+    held.wakeup.notify("ended");
+  }
+
+  async #signal({ worker, assignment }: HeldInWorker, signal: "TERM" | "KILL"): Promise<boolean> {
+    try {
+      await worker?.send({ op: "signal", id: assignment.id, signal });
+      return worker !== undefined;
+    } catch (error) {
+      this.#context.log.debug("an attempt could not be signalled", { reason: messageOf(error) });
+      return false;
+    }
+  }
+
+  async conclude(held: HeldInWorker, stopped: boolean): Promise<Ended> {
+    const { spec, pools, workers, ends, clock } = this.#context;
+    await held.output.finish();
+    const { assignment, files } = held;
+    const ownCode = await files.exitCode();
+    const directory = workers.directoryOf(assignment.warm.worker);
+    const end =
+      ownCode === undefined
+        ? await ends.endOf(directory, assignment, held.workerEnd)
+        : ({ kind: "own", exitCode: ownCode } as const);
+    const times = { startedAt: held.startedAt ?? assignment.assignedAt, endedAt: clock.now() };
+    pools.end(spec.key);
+    if (end.kind === "unknown" || (end.kind === "shared" && !stopped))
+      return { name: "ended", exit: { ...end.exit, ...times } };
+    const { exitCode } = end;
+    const facts: LimitFacts =
+      exitCode === 0
+        ? { outOfMemory: false }
+        : await workers.limitFacts(assignment.warm.worker, {
+            spec,
+            exitCode,
+            sinceMs: assignment.assignedAt,
+            stopRequested: stopped,
+            hasWorkerEnded: ownCode === undefined,
+          });
+    return { name: "ended", exit: { reason: "exited", exitCode, ...facts, ...times } };
+  }
+
+  async close(): Promise<void> {
+    this.#held?.close();
+    // Behind the read that is under way: the next follower goes on where this one ends.
+    await this.#held?.output.read();
+  }
+}
+
+const GONE: AttemptExit = {
+  reason: "lost",
+  outOfMemory: false,
+  code: "WORKER_ENDED",
+  message: "the worker of the attempt is gone, with what it wrote",
+};
+
+/** Where the image of an attempt that runs cannot be read any more: nothing else starts by this plan. */
+function fallbackPlan({ warm }: Assignment, spec: AttemptSpec): WorkerPlan {
+  return {
+    pool: warm.pool,
+    mode: warm.mode,
+    program: { language: "python", args: [], mounts: [] },
+    container: spec,
+    run: spec.key.run,
+    concurrency: 1,
+  };
+}
