@@ -5,22 +5,13 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import type { EngineApi } from "../../src/containers/api.ts";
 import type { FoundEngine } from "../../src/containers/find.ts";
-import { createContainerExecutor } from "../../src/executors/container/container-executor.ts";
-import { openWorkers } from "../../src/executors/container/warm-starts.ts";
 import type { AttemptSpec, Executor } from "../../src/executors/executor.ts";
-import { createSpareWorkers } from "../../src/executors/workers/spare-workers.ts";
-import type { WarmStartSetting } from "../../src/domain/warm-start.ts";
-import { systemClock } from "../../src/lib/clock.ts";
-import { silentLogger } from "../../src/lib/log.ts";
-import { placePrograms } from "../../src/python-runtime/programs.ts";
-import { fitsInMemory, RuntimeFitter } from "../../src/python-runtime/runtime-fitter.ts";
 import { FLYTE_IMAGE, startCodeStore, type CodeStore } from "../helpers/a0-container.ts";
 import { bundleOf } from "../helpers/bundles.ts";
 import { until } from "../helpers/until.ts";
-import { testStore, STORE_DIRECTORY } from "../python-runtime/test-store.ts";
 import { engineForTests, type TestEngine } from "./engine-for-tests.ts";
+import { openWarmExecutor } from "./open-warm-executor.ts";
 import { Recorder } from "./recorder.ts";
 
 const BARE_IMAGE = "docker.io/library/python:3.11-slim";
@@ -85,7 +76,7 @@ for (const reference of [FLYTE_IMAGE, BARE_IMAGE])
     const lifetime = { after: (work: () => unknown) => void ending.unshift(work) };
     let attempts = 0;
 
-    const open = () => openExecutor(found.api, { instance, data, code, setting: "one_shot" });
+    const open = () => openWarmExecutor(found.api, { instance, data, code, setting: "one_shot" });
 
     before(async () => {
       found = await engine.open();
@@ -100,6 +91,7 @@ for (const reference of [FLYTE_IMAGE, BARE_IMAGE])
       executor = await open();
     });
     after(async () => {
+      for (const key of (await executor?.list()) ?? []) await executor.release(key);
       await executor?.close();
       for (const work of ending) await work();
     });
@@ -198,35 +190,3 @@ for (const reference of [FLYTE_IMAGE, BARE_IMAGE])
       assert.deepEqual(await executor.list(), []);
     });
   });
-
-interface Opening {
-  readonly instance: string;
-  readonly data: string;
-  readonly code: CodeStore;
-  readonly setting: WarmStartSetting;
-}
-
-async function openExecutor(api: EngineApi, { instance, data, code, setting }: Opening): Promise<Executor> {
-  const [clock, log] = [systemClock, silentLogger];
-  const workers = await openWorkers({ api, instance, dataDirectory: data, log });
-  const directory = STORE_DIRECTORY;
-  return createContainerExecutor({
-    api,
-    info: await api.info(),
-    instance,
-    log,
-    clock,
-    endpointHost: () => "unused",
-    adaptation: {
-      isStrict: false,
-      bundles: code.bundles,
-      fitter: new RuntimeFitter({ store: testStore(), directory, records: fitsInMemory(), clock, log }),
-      placePrograms: () => placePrograms(directory, clock),
-    },
-    warmStarts: {
-      ...workers,
-      setting,
-      createPools: (maker) => createSpareWorkers({ maker, clock, log }),
-    },
-  });
-}
