@@ -10,6 +10,9 @@
  *                       knows after a restart whether the order was taken
  *   attempts/ID/stdout  of each attempt, unless the mode is one_shot, whose output is that of the container
  *   attempts/ID/stderr
+ *   attempts/ID/outputs.pb, error.pb
+ *                       the file that it would have written to its --outputs-path, where the order had `inputs`: complete
+ *                       when `exit` is there, and for the server to store
  *   attempts/ID/exit    its exit code as a decimal number (128 + n: ended by signal n), written atomically when it is over
  *   attempts/ID/unstarted  why it ended before its own code began, written atomically before `exit`, and only then: it may
  *                       be started again elsewhere. Such are a fork that hung, crashed or failed on its way, or was not made
@@ -39,6 +42,12 @@ export type Order =
       readonly args: readonly string[];
       /** Variables of this attempt beyond those of the container. */
       readonly env: Readonly<Record<string, string>>;
+      /**
+       * Mode resident: the object at `--inputs` as base64, which the worker then does not read. Nor does it write what it
+       * keeps as outputs.pb or error.pb: a key of its own costs an attempt a new client of the object store, which takes
+       * several times as long as a trivial task.
+       */
+      readonly inputs?: string;
     }
   /** Sent to all processes of the attempt; `TERM` or `KILL`. */
   | { readonly op: "signal"; readonly id: string; readonly signal: "TERM" | "KILL" };

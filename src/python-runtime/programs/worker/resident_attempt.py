@@ -1,0 +1,211 @@
+"""One attempt: what a0 does in a process of its own, but for what is loaded already."""
+
+import asyncio
+import base64
+import inspect
+import os
+import sys
+import traceback
+import weakref
+
+from .resident_controller import AttemptController
+from .resident_current import enter
+
+SIGNALLED = 128
+TERM, INT = 15, 2
+
+
+class NotStarted(Exception):
+    """None of the task's own code has run: it may start elsewhere."""
+
+
+class Attempt:
+    """`order`: see protocol.ts; `call`: its arguments."""
+
+    def __init__(self, order, call, files, worker):
+        self.id = order["id"]
+        self.args = order["args"]
+        self.env = order["env"]
+        self.inputs = base64.b64decode(order["inputs"]) if order.get("inputs") is not None else None
+        self.call = call
+        self.files = files
+        self.worker = worker
+        self.sdk = worker.sdk
+        self.streams = {}
+        self.tasks = weakref.WeakSet()
+        self.is_sync = False
+        self.runs_own_code = False
+        # Why it was cancelled: an exit code, or an error of flyte's controller.
+        self.ended_by = None
+        endpoint = self.env.get("_U_EP_OVERRIDE") or worker.variable("_U_EP_OVERRIDE") or ""
+        self.config = self.sdk.config_of(call, endpoint)
+        self.controller = AttemptController(
+            lambda: self.sdk.controller_type(client_coro=_made(self.sdk.client("controller", endpoint))),
+            worker.loop,
+            self.cancel,
+            worker.turns.admit,
+        )
+
+    def configured(self):
+        return self.sdk.configured(self.config)
+
+    def is_waiting(self):
+        return self.controller.is_waiting()
+
+    def cancel(self, reason):
+        """`reason`: the exit code that it has then, or the error that flyte would report."""
+        if self.ended_by is None:
+            self.ended_by = reason
+        self.main.cancel()
+
+    async def run(self, surroundings):
+        """Its exit code. Throws NotStarted."""
+        enter(self)
+        self.main = asyncio.current_task()
+        with surroundings.of(self), self.configured():
+            try:
+                try:
+                    return await self._act()
+                finally:
+                    await self.controller.stop()
+                    await self._cancel_left_tasks()
+            except NotStarted:
+                raise
+            except BaseException as error:
+                return self._code_of(error)
+
+    async def _act(self):
+        """As `_run_action` of flyte._bin.runtime."""
+        from flyte._logging import logger
+        from flyte.errors import RuntimeSystemError, RuntimeUserError
+
+        call = self.call
+        logger.warning(f"Flyte runtime started for action {call.name} with run name {call.run_name}")
+        try:
+            await self._load_and_run(logger)
+        except (RuntimeSystemError, RuntimeUserError) as error:
+            logger.error(f"Flyte runtime failed for action {call.name} with run name {call.run_name}, error: {error}")
+            report = self.sdk.convert.convert_from_native_to_error(error)
+            path = await self._write_error(report)
+            logger.error(f"Run {call.run_name} Action {call.name} failed with error: {report}. Uploaded error to {path}")
+        logger.warning(f"Flyte runtime completed for action {call.name} with run name {call.run_name}")
+        return 0
+
+    async def _load_and_run(self, logger):
+        code = self.worker.code
+        bundle = code.bundle(self.call)
+        try:
+            fetched = await code.fetch(bundle)
+        except Exception as error:
+            raise NotStarted(f"its code could not be fetched: {error}") from error
+        self.worker.started(self)
+        try:
+            task = code.load(self.call, fetched)
+        except Exception as error:
+            logger.exception(f"Failed to load task before execution: {error}")
+            await self._write_error(self.sdk.convert.convert_from_native_to_error(error))
+            raise
+        self.worker.health.loaded()
+        self.is_sync = not inspect.iscoroutinefunction(getattr(task, "func", task.execute))
+        try:
+            await self.worker.turns.take(self, self.is_sync)
+            self.runs_own_code = True
+            outputs, error = await self._run(task, bundle)
+        except asyncio.CancelledError:
+            # By its controller: see `cancel`.
+            if isinstance(self.ended_by, Exception):
+                raise self.ended_by from None
+            raise
+        finally:
+            self.runs_own_code = False
+            self.worker.turns.give(self)
+        if error is not None:
+            path = await self._write_error(error)
+            logger.error(f"Task {task.name} failed with error: {error}. Uploaded error to {path}")
+        elif outputs is not None:
+            await self._write_outputs(outputs)
+
+    async def _run(self, task, bundle):
+        from flyte._internal.image_cache import ImageCache
+        from flyte.models import ActionID, CheckpointPaths, RawDataPath
+        from flyteidl2.task import common_pb2
+
+        call = self.call
+        if self.inputs is None:
+            source = {"input_path": call.inputs}
+        else:
+            source = {"inputs": self.sdk.convert.Inputs(proto_inputs=common_pb2.Inputs.FromString(self.inputs))}
+        return await self.sdk.convert_and_run(
+            task=task,
+            action=ActionID(
+                name=call.name, run_name=call.run_name, project=call.project, domain=call.domain, org=call.org
+            ),
+            controller=self.controller,
+            raw_data_path=RawDataPath(path=call.raw_data_path, path_rewrite=None),
+            version=call.version,
+            output_path=call.outputs_path,
+            run_base_dir=call.run_base_dir,
+            checkpoint_paths=CheckpointPaths(
+                prev_checkpoint_path=call.prev_checkpoint, checkpoint_path=call.checkpoint_path
+            ),
+            code_bundle=bundle,
+            image_cache=ImageCache.from_transport(call.image_cache) if call.image_cache else None,
+            interactive_mode=bool(call.interactive_mode),
+            run_start_time=call.start_time,
+            **source,
+        )
+
+    async def _write_outputs(self, outputs):
+        if self.inputs is None:
+            await self.sdk.io.upload_outputs(outputs, self.call.outputs_path)
+        else:
+            file = self.files.open("outputs.pb")
+            try:
+                os.write(file, outputs.proto_outputs.SerializeToString())
+            finally:
+                os.close(file)
+
+    async def _write_error(self, error):
+        """Where it will be."""
+        path = self.call.outputs_path if self.inputs is None else self.files.path
+        await self.sdk.io.upload_error(error.err, path, recoverable=error.recoverable)
+        return self.sdk.io.error_path(self.call.outputs_path)
+
+    async def _cancel_left_tasks(self):
+        """As asyncio.run does it."""
+        left = [task for task in self.tasks if not task.done() and task is not self.main]
+        for task in left:
+            task.cancel()
+        if left and (await asyncio.wait(left, timeout=1))[1]:
+            self.worker.spoil("an asyncio task did not end when it was cancelled")
+
+    def _code_of(self, error):
+        """As of a Python whose program ends with this error."""
+        if isinstance(error, asyncio.CancelledError) and isinstance(self.ended_by, int):
+            return self.ended_by
+        if isinstance(error, SystemExit):
+            return exit_code(error)
+        if isinstance(error, KeyboardInterrupt):
+            return SIGNALLED + INT
+        trace = error.__traceback__
+        while trace is not None and trace.tb_frame.f_globals.get("__package__") == __package__:
+            trace = trace.tb_next
+        try:
+            sys.excepthook(type(error), error, trace)
+        except Exception:
+            traceback.print_exc()
+        return 1
+
+
+def exit_code(error):
+    """As of a Python that ends with SystemExit."""
+    if error.code is None:
+        return 0
+    if isinstance(error.code, int):
+        return error.code & 0xFF
+    print(error.code, file=sys.stderr)
+    return 1
+
+
+async def _made(client):
+    return client

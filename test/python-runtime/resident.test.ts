@@ -1,0 +1,297 @@
+/** Attempts that follow one another in one process of Python. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { until } from "../helpers/until.ts";
+import { attemptEnd, runAttempt, startOrder, startResident, type ResidentWorker } from "./resident-worker.ts";
+
+const TASKS = `
+import asyncio, functools, logging, os, signal, subprocess, sys, threading, time
+import flyte
+
+env = flyte.TaskEnvironment(name="e")
+calls = 0
+
+@env.task
+async def count(x: int) -> int:
+    global calls
+    calls += 1
+    return calls
+
+@env.task
+async def change(x: int) -> int:
+    os.environ["ADDED"] = "1"
+    del os.environ["GIVEN"]
+    os.chdir("/")
+    os.umask(0)
+    return 0
+
+@env.task
+async def look(x: int) -> str:
+    mask = os.umask(0)
+    os.umask(mask)
+    own = os.environ["ACTION_NAME"], flyte.ctx().attempt_number, flyte.ctx().action.name
+    return repr((os.environ.get("ADDED"), os.environ.get("GIVEN"), os.path.basename(os.getcwd()), mask, *own))
+
+@env.task
+async def write(x: int) -> int:
+    print("print", x)
+    logging.getLogger("mine").warning("logging %d", x)
+    thread = threading.Thread(target=lambda: print("thread", x))
+    thread.start()
+    thread.join()
+    await asyncio.get_running_loop().run_in_executor(None, print, "pool", x)
+    os.write(1, b"os.write\\n")
+    subprocess.run(["echo", "child"])
+    return x
+
+@env.task
+async def fail(x: int) -> int:
+    raise ValueError("no " + str(x))
+
+@env.task
+async def leave(x: int) -> int:
+    sys.exit(x)
+
+@env.task
+def leave_sync(x: int) -> int:
+    sys.exit("a message")
+
+@env.task
+async def leave_in_background(x: int) -> int:
+    async def end():
+        sys.exit(x)
+    task = asyncio.create_task(end())
+    await asyncio.sleep(60)
+
+@env.task
+async def die(x: int) -> int:
+    os._exit(x)
+
+@env.task
+async def sleep(x: int) -> int:
+    print("asleep", flush=True)
+    await asyncio.sleep(60)
+
+@env.task
+def sleep_sync(x: int) -> int:
+    print("asleep", flush=True)
+    time.sleep(60)
+
+@env.task
+async def block(x: int) -> int:
+    print("asleep", flush=True)
+    time.sleep(60)
+
+@env.task
+async def handle(x: int) -> int:
+    def stop(*_):
+        print("cleaned up")
+        sys.exit(5)
+    signal.signal(signal.SIGTERM, stop)
+    print("asleep", flush=True)
+    await asyncio.sleep(60)
+
+@env.task
+async def leave_task(x: int) -> int:
+    async def late():
+        try:
+            await asyncio.sleep(60)
+        finally:
+            print("cancelled")
+    asyncio.create_task(late())
+    await asyncio.sleep(0)
+    return 0
+
+held = []
+
+@env.task
+async def grow(x: int) -> int:
+    held.append(bytes(bytearray(x << 20)))
+    return 0
+
+@env.task
+async def close(x: int) -> int:
+    sys.stdout.close()
+    return 0
+
+@env.task
+async def leave_thread(x: int) -> int:
+    threading.Thread(target=time.sleep, args=(60,), name="uploader").start()
+    return 0
+
+waiting = 0
+released = None
+
+@env.task
+async def meet(x: int) -> str:
+    global waiting, released
+    released = released or asyncio.Event()
+    print("before", x)
+    waiting += 1
+    if waiting == 8:
+        released.set()
+    await released.wait()
+    print("after", x)
+    return os.environ["ACTION_NAME"]
+
+together = 0
+
+@env.task
+def alone(x: int) -> int:
+    global together
+    together += 1
+    seen = together
+    time.sleep(0.05)
+    together -= 1
+    return seen
+`;
+
+const FILES = { "tasks.py": TASKS };
+const SHARED = { files: FILES, args: ["--concurrency", "8"], env: { GIVEN: "1" } };
+const ALONE = { files: FILES, env: { GIVEN: "1" } };
+
+for (const [name, setting] of Object.entries({ alone: ALONE, shared: SHARED })) {
+  test(`${name}: the state of modules lives on, and what belongs to an attempt does not`, async (t) => {
+    const worker = await startResident(t, setting);
+    assert.deepEqual((await worker.report("ready")).mode, "resident");
+    for (const [index, id] of ["one", "two", "three"].entries()) {
+      const { code, result, exit } = await runAttempt(worker, id, "count");
+      assert.deepEqual([code, result, exit], [0, index + 1, "0"]);
+    }
+    const before = await runAttempt(worker, "before", "look");
+    assert.equal(before.result, `(None, '1', 'code', 18, 'before', 3, 'before')`);
+    assert.equal((await runAttempt(worker, "change", "change")).code, 0);
+    const { result } = await runAttempt(worker, "after", "look");
+    const umask = name === "alone" ? 18 : 0;
+    assert.equal(result, `(None, '1', 'code', ${umask}, 'after', 3, 'after')`);
+    const known = await runAttempt(worker, "again", "count");
+    worker.send(startOrder("again", "count"));
+    assert.equal((await runAttempt(worker, "last", "count")).result, Number(known.result) + 1);
+    assert.equal(worker.reports.filter((each) => each.event === "spoiled").length, 0);
+  });
+
+  test(`${name}: what an attempt prints is in its files`, async (t) => {
+    const worker = await startResident(t, setting);
+    await Promise.all([runAttempt(worker, "one", "write", 1), runAttempt(worker, "two", "write", 2)]);
+    const python = (x: number) => `print ${x}\nthread ${x}\npool ${x}\n`;
+    for (const [id, x] of [
+      ["one", 1],
+      ["two", 2],
+    ] as const) {
+      const { stdout, stderr } = await attemptEnd(worker, id);
+      const lines = (text: string) => text.trim().split("\n").toSorted().join("\n");
+      const expected = python(x) + (name === "alone" ? "os.write\nchild\n" : "");
+      assert.equal(lines(stdout), lines(expected));
+      assert.match(
+        stderr,
+        new RegExp(`started for action ${id} with run name r\\nlogging ${x}\\n.*completed`, "u"),
+      );
+    }
+  });
+
+  test(`${name}: errors, exits and cancellation end an attempt as they end a0`, async (t) => {
+    const worker = await startResident(t, setting);
+    const failed = await runAttempt(worker, "fail", "fail", 4);
+    assert.deepEqual([failed.code, failed.result], [0, undefined]);
+    assert.match(failed.error, /ValueError.*no 4/su);
+    assert.match(failed.stderr, /Traceback.*Uploaded error to s3:\/\/none\/out\/error\.pb/su);
+    assert.equal((await runAttempt(worker, "missing", "nothing")).code, 1);
+    assert.match((await attemptEnd(worker, "missing")).error, /AttributeError/u);
+    assert.equal((await runAttempt(worker, "leave", "leave", 7)).code, 7);
+    const told = await runAttempt(worker, "sync", "leave_sync");
+    assert.deepEqual([told.code, /a message\n/u.test(told.stderr)], [1, true]);
+    assert.equal((await runAttempt(worker, "background", "leave_in_background", 9)).code, 9);
+    worker.send(startOrder("asleep", "sleep"));
+    await worker.report("started", "asleep");
+    worker.send({ op: "signal", id: "asleep", signal: "TERM" });
+    assert.equal((await attemptEnd(worker, "asleep")).code, 143);
+    assert.match((await runAttempt(worker, "left", "leave_task")).stdout, /cancelled/u);
+    assert.equal((await runAttempt(worker, "last", "count")).result, 1);
+  });
+
+  test(`${name}: a process that keeps an attempt running ends with it`, async (t) => {
+    for (const [task, signal, code] of [
+      ["sleep_sync", "TERM", 143],
+      ["sleep_sync", "KILL", 137],
+      ["block", "KILL", 137],
+    ] as const) {
+      const worker = await startResident(t, setting);
+      worker.send(startOrder("one", task));
+      await printed(worker, "asleep");
+      worker.send({ op: "signal", id: "one", signal });
+      assert.equal(await worker.ended, code);
+      assert.equal(String(await worker.file("one", "exit")), String(code));
+    }
+    const worker = await startResident(t, setting);
+    worker.send(startOrder("one", "die", 6));
+    assert.equal(await worker.ended, 6);
+    assert.equal(String(await worker.file("one", "exit")), "");
+  });
+
+  test(`${name}: a process that the next attempt would notice takes no further one`, async (t) => {
+    const thread = await startResident(t, setting);
+    await runAttempt(thread, "one", "leave_thread");
+    assert.match((await thread.report("spoiled")).reason, /the thread uploader still runs/u);
+    thread.send(startOrder("two", "count"));
+    assert.match((await thread.report("exited", "two")).unstarted ?? "", /uploader/u);
+    assert.match(String(await thread.file("two", "unstarted")), /uploader/u);
+
+    const memory = await startResident(t, {
+      ...setting,
+      args: [...("args" in setting ? setting.args : []), "--max-growth", String(64 << 20)],
+    });
+    for (const id of "abcde") await runAttempt(memory, id, "count");
+    await runAttempt(memory, "grown", "grow", 128);
+    assert.match((await memory.report("spoiled")).reason, /grown by 1[0-9]{2} MiB/u);
+  });
+}
+
+test("an attempt's own handler of SIGTERM runs, and the process takes no further attempt", async (t) => {
+  const worker = await startResident(t, ALONE);
+  worker.send(startOrder("one", "handle"));
+  await printed(worker, "asleep");
+  worker.send({ op: "signal", id: "one", signal: "TERM" });
+  const { code, stdout } = await attemptEnd(worker, "one");
+  assert.deepEqual([code, stdout], [5, "asleep\ncleaned up\n"]);
+  assert.match((await worker.report("spoiled")).reason, /the handler of SIGTERM was changed/u);
+});
+
+test("a process whose output an attempt has closed takes no further one", async (t) => {
+  const worker = await startResident(t, ALONE);
+  assert.equal((await runAttempt(worker, "one", "close")).code, 0);
+  assert.match((await worker.report("spoiled")).reason, /sys\.stdout was closed/u);
+});
+
+test("eight async attempts run beside each other, each with its own output and variables", async (t) => {
+  const worker = await startResident(t, SHARED);
+  const ids = Array.from({ length: 8 }, (_, index) => `a${index}`);
+  const ends = await Promise.all(ids.map((id, index) => runAttempt(worker, id, "meet", index)));
+  assert.deepEqual(
+    ends.map(({ result }) => result),
+    ids,
+  );
+  assert.deepEqual(
+    ends.map(({ stdout }) => stdout),
+    ids.map((_, index) => `before ${index}\nafter ${index}\n`),
+  );
+});
+
+test("sync attempts of one process run one at a time", async (t) => {
+  const worker = await startResident(t, SHARED);
+  const ends = await Promise.all(["a", "b", "c"].map((id) => runAttempt(worker, id, "alone")));
+  assert.deepEqual(
+    ends.map(({ result }) => result),
+    [1, 1, 1],
+  );
+});
+
+test("a process of another version of flyte, or with a start of its own, is no worker", async (t) => {
+  await assert.rejects(
+    startResident(t, { files: FILES, env: { _F_EXEC_WRAPPER: "nsys" } }),
+    /with _F_EXEC_WRAPPER a process of flyte takes one attempt only/u,
+  );
+});
+
+async function printed(worker: ResidentWorker, text: string): Promise<void> {
+  await until(async () => (await worker.file("one", "stdout")).includes(text));
+}
