@@ -120,6 +120,7 @@ suite("the plan of an attempt's worker", () => {
     assert.notEqual(of("r1", "global").pool, of("r1", "global", "env v2").pool);
     assert.deepEqual([of("r1", "global").run, of("r1", "run").run], [undefined, "r1"]);
     assert.equal(of("r1", "global").concurrency, 3);
+    assert.deepEqual(of("r1", "global").program.args.slice(-2), ["--concurrency", "3"]);
   });
 
   test("does not exist for what no worker can take", () => {

@@ -38,9 +38,10 @@ export function planOf({ spec, worker }: AdaptedAttempt, mode: WorkerMode): Plan
   if (refused !== undefined) return { cold: refused };
   const { archives: _archives, secretFiles: _files, ownVariables: _own, ...others } = spec;
   const { warmStart: _warm, parent: _parent, ...rest } = others;
-  const words = worker.words(mode);
   const { project, domain, run } = spec.key;
   const { reuse } = rest;
+  const concurrency = mode === "resident" ? (reuse?.concurrency ?? 1) : 1;
+  const words = [...worker.words(mode), ...(concurrency > 1 ? ["--concurrency", String(concurrency)] : [])];
   const isGlobal = mode === "resident" && reuse?.scope === "global";
   const container: AttemptSpec = {
     ...rest,
@@ -63,7 +64,7 @@ export function planOf({ spec, worker }: AdaptedAttempt, mode: WorkerMode): Plan
       program,
       container,
       run: isGlobal ? undefined : run,
-      concurrency: mode === "resident" ? (reuse?.concurrency ?? 1) : 1,
+      concurrency,
     },
     args: worker.args,
     env: split.own,
