@@ -8,6 +8,10 @@ import atexit
 import ctypes
 import gc
 import sys
+import types
+
+# Of those that are shared, such as were removed and imported again stand between those of the task.
+MODULES_BETWEEN = 50
 
 
 class Ending:
@@ -35,11 +39,9 @@ class Ending:
         if self.shared is None or self.code is None or not self.is_last:
             gc.unfreeze()
             return
-        own = [vars(module) for name, module in list(sys.modules.items()) if name not in self.shared and module]
-        own.insert(0, vars(sys.modules["__main__"]))
-        for names in reversed(own):
+        for names in [vars(module) for module in self._own_modules()]:
             _clear(names)
-        del own, names
+        del names
         gc.collect()
         try:
             sys.stdout.flush()
@@ -48,6 +50,21 @@ class Ending:
             return
         # With the lock of the interpreter, so that no thread goes on.
         ctypes.PyDLL(None).exit(self.code)
+
+    def _own_modules(self):
+        """Those of the task, the last one first. The search touches as few others as possible."""
+        names, others = [], 0
+        for name in reversed(sys.modules):
+            if name not in self.shared:
+                names.append(name)
+                others = 0
+            else:
+                others += 1
+                if others > MODULES_BETWEEN:
+                    break
+        # A task may put anything there.
+        found = [sys.modules.get(name) for name in (*names, "__main__")]
+        return [module for module in found if isinstance(module, types.ModuleType)]
 
 
 def _clear(names):
