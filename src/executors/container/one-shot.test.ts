@@ -321,7 +321,7 @@ suite("an attempt in a worker", () => {
     await off.executor.release(SPEC.key);
     await off.close();
     const on = await open({});
-    const recorder = await on.start();
+    const recorder = await on.start({ parent: "caller" });
     assert.equal((await recorder.ended).exitCode, 6);
     assert.equal(recorder.starts.at(-1)?.warm, undefined);
     await until(async () => on.executor.pools?.().some(({ idle }) => idle === 1) === true);

@@ -1,8 +1,8 @@
 /**
  * When workers are made ahead and when they end.
  *
- * - one_shot: none before a plan's first attempt of a run, unless attempts of it are expected. From then on one is ready; each
- *   attempt that finds none raises that by one, up to the number of processors. So a plan that is used once costs one
+ * - one_shot: none before the first child of a plan in a run, unless attempts of it are expected. From then on one is ready; each
+ *   child that finds none raises that by one, up to the number of processors. So a plan that is used once costs one
  *   worker that nothing runs in, at most.
  * - fork: the same, but workers that run an attempt count: there are as many as attempts ran at once, up to the number of processors.
  * - resident: what the policy says, by the attempts that run and wait.

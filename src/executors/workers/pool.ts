@@ -91,7 +91,8 @@ export class Pool {
       // One that is being made is ready sooner than a container that is yet to be made.
       if (this.#starting().length > this.#waiters.length) this.#waiters.push(waiter);
       else {
-        this.#target = Math.min(this.#target + 1, this.#most);
+        // A run has one root, so nothing like it follows.
+        if (this.#running.isChild(waiter.key)) this.#target = Math.min(this.#target + 1, this.#most);
         waiter.resolve(undefined);
       }
       return;

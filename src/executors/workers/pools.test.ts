@@ -27,9 +27,9 @@ function setUp(limits: Partial<PoolLimits> = {}, isReady = true) {
     log,
   });
   let count = 0;
-  const begin = (requests: ResourceAmounts = {}, parent?: string, run = "r"): AttemptKey => {
+  const begin = (requests: ResourceAmounts = {}, parent = ROOT, run = "r"): AttemptKey => {
     const key = { ...FAKE_SPEC.key, run, action: `a${count++}` };
-    pools.begin({ key, requests, ...(parent !== undefined && { parent }) });
+    pools.begin({ key, requests, parent });
     return key;
   };
   const finish = (key: AttemptKey) => {
@@ -53,6 +53,9 @@ function setUp(limits: Partial<PoolLimits> = {}, isReady = true) {
     state: (pool: string) => pools.states().find((state) => state.pool === pool),
   };
 }
+
+/** The action that calls the others. */
+const ROOT = "a-root";
 
 const policy = (changes: Partial<ReusePolicy> = {}) => ({
   minReplicas: 1,
@@ -108,6 +111,15 @@ test("one-shot: a plan that is used once costs one worker, which ends with its r
     assert.equal(clock.pending, 0, "no timer is left");
     assert.deepEqual(pools.states(), []);
   }
+});
+
+test("one-shot: none is made for the root of a run, which comes once", async () => {
+  const { clock, maker, take, pools } = setUp();
+  const key = { ...FAKE_SPEC.key, action: ROOT };
+  pools.begin({ key, requests: {} });
+  assert.equal(await take(fakePlan("p"), key), undefined);
+  await clock.step(1_000);
+  assert.equal(maker.workers.length, 0);
 });
 
 test("one-shot: each worker takes one attempt, is replaced at once, and is the attempt's own from then on", async () => {

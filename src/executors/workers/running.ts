@@ -29,6 +29,11 @@ export class Running {
     this.#total = this.#attempts.size === 0 ? NOTHING : plus(this.#total, attempt.requests, -1);
   }
 
+  /** Whether another action called it. */
+  isChild(key: ActionKey): boolean {
+    return this.#parentOf(key) !== undefined;
+  }
+
   /** Which of `candidates` any of the attempts was started by, directly or not. */
   awaitedBy(attempts: readonly ActionKey[], candidates: readonly ActionKey[]): readonly ActionKey[] {
     const ancestors = new Set<string>();
