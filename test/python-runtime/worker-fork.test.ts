@@ -160,6 +160,19 @@ while True:
     assert.match(unstarted ?? "", /ended with code 2 before/u);
   });
 
+  test("a worker that cannot make an attempt takes no further ones, and says so", async (t) => {
+    const { worker, directory, connection, start } = await startForks(t, {});
+    await writeFiles(directory, { attempts: "no directory" });
+    start("a", "flow");
+    const { code, unstarted } = await connection.report("exited", "a");
+    assert.equal(code, 1);
+    assert.match(unstarted ?? "", /^no process could be made for it: /u);
+    const { reason } = await connection.report("spoiled");
+    start("b", "flow");
+    assert.match((await connection.report("exited", "b")).unstarted ?? "", /takes no further attempts/u);
+    assert.equal((await (await worker.connect()).report("spoiled")).reason, reason);
+  });
+
   test("several at the same time keep their output apart", async (t) => {
     const body = "import asyncio\nprint(os.environ['ID'] * 5)\nawait asyncio.sleep(0.1)";
     const { directory, connection, start } = await startForks(t, { "flow.py": sourceOf({ body, code: 0 }) });

@@ -99,6 +99,35 @@ suite("a worker before its attempt", { concurrency: 2 }, () => {
     await connection.report("exited", "a");
   });
 
+  test("certificates that were read ahead are used once each, and not where variables choose others", async (t) => {
+    const directory = await temporaryDirectory(t);
+    const program = `
+import os, sys
+sys.path.insert(0, "${join(PROGRAMS, "worker")}")
+import certifi, httpx, tls
+def contexts(count):
+    return [httpx.AsyncClient()._transport._pool._ssl_context for _ in range(count)]
+end = "-----END CERTIFICATE-----"
+with open(certifi.where()) as file, open("one.pem", "w") as one:
+    one.write(file.read().split(end)[0] + end)
+tls.stock()
+os.environ["SSL_CERT_FILE"] = "one.pem"
+other, = contexts(1)
+del os.environ["SSL_CERT_FILE"]
+made = httpx._transports.default.create_ssl_context.__closure__
+ahead = next(cell.cell_contents for cell in made if isinstance(cell.cell_contents, list) and len(cell.cell_contents) == 2)[:]
+given = contexts(3)
+print(len(other.get_ca_certs()), [each in ahead for each in given], len({id(each) for each in given}))
+print(len({len(each.get_ca_certs()) for each in given}), httpx._transports.default.create_ssl_context is httpx.create_ssl_context)
+`;
+    const { stdout, stderr } = spawnSync(stockPython(), ["-B", "-c", program], {
+      cwd: directory,
+      encoding: "utf8",
+      env: { PATH: process.env["PATH"] },
+    });
+    assert.equal(stdout, "1 [True, True, False] 3\n1 True\n", stderr);
+  });
+
   test("an action imports nothing that the worker has not", async (t) => {
     const program = `
 import importlib, os, sys
