@@ -1,8 +1,18 @@
 /** Attempts that follow one another in one process of Python. */
 import assert from "node:assert/strict";
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { test } from "node:test";
 import { until } from "../helpers/until.ts";
-import { attemptEnd, runAttempt, startOrder, startResident, type ResidentWorker } from "./resident-worker.ts";
+import {
+  attemptEnd,
+  runAttempt,
+  startOrder,
+  startOrderInputs,
+  startResident,
+  type ResidentWorker,
+} from "./resident-worker.ts";
+import { actionArguments, startCold } from "./worker-process.ts";
 
 const TASKS = `
 import asyncio, functools, logging, os, signal, subprocess, sys, threading, time
@@ -89,6 +99,18 @@ async def handle(x: int) -> int:
         sys.exit(5)
     signal.signal(signal.SIGTERM, stop)
     print("asleep", flush=True)
+    await asyncio.sleep(60)
+
+@env.task
+async def spawn(x: int) -> int:
+    import multiprocessing
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(abs, (-5,))
+
+@env.task
+async def leave_child(x: int) -> int:
+    child = subprocess.Popen(["sleep", "60"])
+    print(child.pid, flush=True)
     await asyncio.sleep(60)
 
 @env.task
@@ -219,12 +241,12 @@ for (const [name, setting] of Object.entries({ alone: ALONE, shared: SHARED })) 
       worker.send(startOrder("one", task));
       await printed(worker, "asleep");
       worker.send({ op: "signal", id: "one", signal });
-      assert.equal(await worker.ended, code);
+      assert.equal((await worker.ended).code, code);
       assert.equal(String(await worker.file("one", "exit")), String(code));
     }
     const worker = await startResident(t, setting);
     worker.send(startOrder("one", "die", 6));
-    assert.equal(await worker.ended, 6);
+    assert.equal((await worker.ended).code, 6);
     assert.equal(String(await worker.file("one", "exit")), "");
   });
 
@@ -254,6 +276,40 @@ test("an attempt's own handler of SIGTERM runs, and the process takes no further
   const { code, stdout } = await attemptEnd(worker, "one");
   assert.deepEqual([code, stdout], [5, "asleep\ncleaned up\n"]);
   assert.match((await worker.report("spoiled")).reason, /the handler of SIGTERM was changed/u);
+});
+
+test("child processes of an attempt that is stopped end with it, and multiprocessing works", async (t) => {
+  const worker = await startResident(t, ALONE);
+  assert.equal((await runAttempt(worker, "spawn", "spawn")).result, 5);
+  worker.send(startOrder("one", "leave_child"));
+  await printed(worker, "\n");
+  worker.send({ op: "signal", id: "one", signal: "TERM" });
+  const { code, stdout } = await attemptEnd(worker, "one");
+  assert.equal(code, 143);
+  const status = () => readFile(`/proc/${stdout.trim()}/stat`, "utf8").catch(() => "gone");
+  await until(async () => / Z |gone/u.test(await status()));
+});
+
+test("what attempts write and print as they fail is what a cold a0 writes and prints", async (t) => {
+  const worker = await startResident(t, ALONE);
+  await writeFile(join(worker.cwd, "inputs.pb"), Buffer.from(startOrderInputs(3), "base64"));
+  const env = { GIVEN: "1", FLYTE_INTERNAL_EXECUTION_PROJECT: "p" };
+  for (const task of ["fail", "nothing"]) {
+    const cold = await startCold(actionArguments(`cold-${task}`, "tasks", task), worker.cwd, env);
+    worker.send({ op: "start", id: task, args: actionArguments(`warm-${task}`, "tasks", task), env: {} });
+    const warm = await attemptEnd(worker, task);
+    assert.equal(warm.code, cold.code);
+    const error = (kind: string) =>
+      readFile(join(worker.cwd, `${kind}-${task}/error.pb`), "hex").catch(() => "");
+    assert.equal(await error("warm"), await error("cold"));
+    // Frames of a0 itself differ, where its own code is in the traceback.
+    const lines = (text: string) => {
+      const named = text.replaceAll("cold-", "warm-");
+      return task === "nothing" ? named.replaceAll(/^ .*\n/gmu, "") : named;
+    };
+    assert.equal(lines(warm.stderr), lines(cold.stderr));
+    assert.equal(lines(warm.stdout), lines(cold.stdout));
+  }
 });
 
 test("a process whose output an attempt has closed takes no further one", async (t) => {

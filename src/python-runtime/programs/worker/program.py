@@ -36,7 +36,7 @@ class Program:
         arguments = [self.file, *self.words, *order["args"]]
         sys.argv[:] = arguments
         sys.orig_argv[:] = [sys.orig_argv[0], *arguments]
-        module = self._main_module()
+        module = main_module(self.file)
         sys.modules["__main__"] = module
         try:
             exec(self.code, module.__dict__)
@@ -57,18 +57,6 @@ class Program:
         if not getattr(sys.flags, "safe_path", False) and not sys.flags.isolated:
             sys.path.insert(0, os.path.dirname(os.path.realpath(self.file)))
 
-    def _main_module(self):
-        """Processes that multiprocessing spawns read its file."""
-        module = types.ModuleType("__main__")
-        module.__dict__.update(
-            __annotations__={},
-            __builtins__=builtins,
-            __cached__=None,
-            __file__=self.file,
-            __loader__=SourceFileLoader("__main__", self.file),
-        )
-        return module
-
     def _without_own_frames_in(self, hook):
         def report(kind, error, trace):
             trace = self._without_own_frames(trace)
@@ -80,3 +68,16 @@ class Program:
         while trace is not None and trace.tb_frame.f_code is not self.code:
             trace = trace.tb_next
         return trace
+
+
+def main_module(file):
+    """Of a program. Processes that multiprocessing spawns read its file."""
+    module = types.ModuleType("__main__")
+    module.__dict__.update(
+        __annotations__={},
+        __builtins__=builtins,
+        __cached__=None,
+        __file__=file,
+        __loader__=SourceFileLoader("__main__", file),
+    )
+    return module

@@ -17,12 +17,14 @@ import os
 import signal
 import sys
 import threading
+import traceback
 
 from . import resident_current, resident_environ
 from .attempt_files import AttemptFiles
 from .boot import BOOT
 from .errors import EXIT_CODE
 from .poll import Poll
+from .program import main_module
 from .protocol import ServerConnection
 from .resident_alone import Alone, flush
 from .resident_attempt import SIGNALLED, Attempt, NotStarted, exit_code
@@ -50,9 +52,9 @@ class Worker:
         self.loop = asyncio.new_event_loop()
         asyncio.set_event_loop(self.loop)
         self.is_alone = options.concurrency == 1
-        program = BOOT if options.boot else options.a0
+        sys.modules["__main__"] = main_module(BOOT if options.boot else options.a0)
         # Before flyte makes the handlers of its loggers.
-        self.surroundings = Alone(program) if self.is_alone else Shared()
+        self.surroundings = Alone("a0" if options.boot else options.a0) if self.is_alone else Shared()
         self.alone = asyncio.Lock()
         resident_environ.install()
         resident_current.follow_threads()
@@ -143,6 +145,7 @@ class Worker:
         name = order["id"]
         if name in self.attempts or self._is_over(name):
             return
+        files = AttemptFiles(self.directory, name)
         try:
             if self.why_spoiled is not None:
                 raise NotStarted(self.why_spoiled)
@@ -151,12 +154,13 @@ class Worker:
                 raise NotStarted("it is to be debugged")
             if self.code.is_other(call):
                 raise NotStarted("another version of its code is loaded")
-            attempt = Attempt(order, call, AttemptFiles(self.directory, name), self)
+            attempt = Attempt(order, call, files, self)
         except (CannotBeRead, NotStarted) as reason:
-            self._refuse(name, AttemptFiles(self.directory, name), reason)
+            self._refuse(name, files, reason)
             return
         self.attempts[name] = attempt
-        contextvars.copy_context().run(self.loop.create_task, self._live(attempt))
+        # In a context of its own.
+        attempt.main = contextvars.copy_context().run(self.loop.create_task, self._live(attempt))
 
     async def _live(self, attempt):
         try:
@@ -167,6 +171,13 @@ class Worker:
                 code = await attempt.run(self.surroundings)
         except NotStarted as reason:
             self._refuse(attempt.id, attempt.files, reason)
+        except asyncio.CancelledError:
+            # It waited for its turn.
+            self._finish(attempt, attempt.ended_by)
+        except Exception:
+            # Its files cannot be written: the server ends what this process ran.
+            traceback.print_exc(file=sys.__stderr__)
+            os._exit(EXIT_CODE)
         else:
             self._finish(attempt, code)
 

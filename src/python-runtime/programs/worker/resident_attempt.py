@@ -37,6 +37,8 @@ class Attempt:
         self.runs_own_code = False
         # Why it was cancelled: an exit code, or an error of flyte's controller.
         self.ended_by = None
+        # The asyncio task that runs it.
+        self.main = None
         endpoint = self.env.get("_U_EP_OVERRIDE") or worker.variable("_U_EP_OVERRIDE") or ""
         self.config = self.sdk.config_of(call, endpoint)
         self.controller = AttemptController(
@@ -58,10 +60,12 @@ class Attempt:
             self.ended_by = reason
         self.main.cancel()
 
+    def was_signalled(self):
+        return isinstance(self.ended_by, int)
+
     async def run(self, surroundings):
         """Its exit code. Throws NotStarted."""
         enter(self)
-        self.main = asyncio.current_task()
         with surroundings.of(self), self.configured():
             try:
                 try:
@@ -99,13 +103,16 @@ class Attempt:
         except Exception as error:
             raise NotStarted(f"its code could not be fetched: {error}") from error
         self.worker.started(self)
+        modules = len(sys.modules)
         try:
             task = code.load(self.call, fetched)
         except Exception as error:
-            logger.exception(f"Failed to load task before execution: {error}")
+            without_own_frames(error)
+            logger.error(f"Failed to load task before execution: {error}", exc_info=error)
             await self._write_error(self.sdk.convert.convert_from_native_to_error(error))
             raise
-        self.worker.health.loaded()
+        if len(sys.modules) != modules:
+            self.worker.health.loaded()
         self.is_sync = not inspect.iscoroutinefunction(getattr(task, "func", task.execute))
         try:
             await self.worker.turns.take(self, self.is_sync)
@@ -181,20 +188,25 @@ class Attempt:
 
     def _code_of(self, error):
         """As of a Python whose program ends with this error."""
-        if isinstance(error, asyncio.CancelledError) and isinstance(self.ended_by, int):
+        if isinstance(error, asyncio.CancelledError) and self.was_signalled():
             return self.ended_by
         if isinstance(error, SystemExit):
             return exit_code(error)
         if isinstance(error, KeyboardInterrupt):
             return SIGNALLED + INT
-        trace = error.__traceback__
-        while trace is not None and trace.tb_frame.f_globals.get("__package__") == __package__:
-            trace = trace.tb_next
+        without_own_frames(error)
         try:
-            sys.excepthook(type(error), error, trace)
+            sys.excepthook(type(error), error, error.__traceback__)
         except Exception:
             traceback.print_exc()
         return 1
+
+
+def without_own_frames(error):
+    trace = error.__traceback__
+    while trace is not None and trace.tb_frame.f_globals.get("__package__") == __package__:
+        trace = trace.tb_next
+    error.__traceback__ = trace
 
 
 def exit_code(error):

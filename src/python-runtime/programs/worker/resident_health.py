@@ -83,6 +83,10 @@ def resident_memory():
 
 def child_processes():
     """The numbers of this process's children."""
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return []
     found = []
     for path in glob.glob("/proc/self/task/*/children"):
         try:
@@ -100,9 +104,5 @@ def _handlers():
 
 
 def _children():
-    try:
-        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-    except ChildProcessError:
-        return None
     count = len(child_processes())
     return f"{count} processes were left behind" if count > MOST_CHILDREN else None
