@@ -1,8 +1,10 @@
 /** Attempts that follow one another in one process of Python. */
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
+import { writeProgram } from "../helpers/stock-sdk.ts";
 import { until } from "../helpers/until.ts";
 import {
   attemptEnd,
@@ -310,6 +312,32 @@ test("what attempts write and print as they fail is what a cold a0 writes and pr
     assert.equal(lines(warm.stderr), lines(cold.stderr));
     assert.equal(lines(warm.stdout), lines(cold.stdout));
   }
+});
+
+test("an attempt whose code cannot be fetched, or is of another version, starts elsewhere", async (t) => {
+  const worker = await startResident(t, { files: {} });
+  await writeProgram(worker.cwd, { "../sent/tasks.py": TASKS });
+  for (const name of ["a", "b"]) {
+    execFileSync("tar", [
+      "-czf",
+      join(worker.cwd, `../${name}.tgz`),
+      "-C",
+      join(worker.cwd, "../sent"),
+      "tasks.py",
+    ]);
+  }
+  const start = async (id: string, archive: string) => {
+    const bundle = ["--tgz", join(worker.cwd, `../${archive}.tgz`), "--dest", "."];
+    worker.send(startOrder(id, "count", 0, bundle));
+    return await worker.report("exited", id);
+  };
+  assert.match((await start("missing", "none")).unstarted ?? "", /its code could not be fetched/u);
+  assert.equal((await start("first", "a")).unstarted, undefined);
+  assert.match((await start("other", "b")).unstarted ?? "", /another version of its code is loaded/u);
+  assert.equal((await start("second", "a")).code, 0);
+  assert.equal((await attemptEnd(worker, "second")).result, 2);
+  const begun = worker.reports.flatMap((each) => (each.event === "started" ? [each.id] : []));
+  assert.deepEqual(begun, ["first", "second"]);
 });
 
 test("a process whose output an attempt has closed takes no further one", async (t) => {

@@ -134,7 +134,6 @@ class Worker:
     def _end_process(self, attempt, code):
         """The attempt cannot be ended in another way. The server ends the others."""
         if self.attempts.get(attempt.id) is attempt:
-            flush()
             attempt.files.write("exit", str(code))
             self.connection.report("exited", id=attempt.id, code=code)
             os._exit(code)
@@ -217,6 +216,7 @@ class Worker:
     def _escaped(self, error):
         """From a callback, a signal handler, or an asyncio task of an attempt: each of them ends an a0."""
         code = exit_code(error) if isinstance(error, SystemExit) else SIGNALLED + signal.SIGINT
+        flush()
         raised = [attempt for attempt in self.attempts.values() if _has_raised(attempt, error)]
         for attempt in raised or self.attempts.values():
             if raised or len(self.attempts) == 1:

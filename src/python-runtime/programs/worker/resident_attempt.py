@@ -121,6 +121,8 @@ class Attempt:
         except asyncio.CancelledError:
             # By its controller: see `cancel`.
             if isinstance(self.ended_by, Exception):
+                if self.is_sync:
+                    self.worker.spoil("the thread of a sync task still runs, whose controller has failed")
                 raise self.ended_by from None
             raise
         finally:
