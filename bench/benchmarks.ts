@@ -20,6 +20,7 @@ import { objects } from "./measures/objects.ts";
 import { processor } from "./measures/processor.ts";
 import { resident } from "./measures/resident.ts";
 import { runs } from "./measures/runs.ts";
+import { held, shapes, swarm, swarmLarge } from "./measures/shapes.ts";
 import { start } from "./measures/start.ts";
 import { teamImage } from "./measures/team-image.ts";
 import { timers } from "./measures/timers.ts";
@@ -35,6 +36,7 @@ export interface Topic {
 }
 
 export const TOPICS: readonly Topic[] = [
+  { title: "The vendor's shapes", benchmarks: [shapes, swarm, held, swarmLarge] },
   { title: "Cold actions", benchmarks: [floors, cold, processor, container, networks, zeroBuild, fanout] },
   { title: "Warm actions", benchmarks: [warm, resident, teamImage] },
   { title: "The server", benchmarks: [start, enqueue, watch, watchers, events, manyActions, timers] },

@@ -1,222 +1,212 @@
-/** The shapes of the vendor's scaling benchmark, by programs of ours, from the details of the runs. */
+/** The shapes of the vendor's scaling benchmark, by programs of ours, beside the figures that the vendor published. */
 import { existsSync } from "node:fs";
-import { copyFile, writeFile } from "node:fs/promises";
-import { join } from "node:path";
-import { execFile } from "node:child_process";
-import { promisify } from "node:util";
-import { setTimeout as sleep } from "node:timers/promises";
-import { ActionPhase } from "../../src/wire/gen/flyteidl2/common/phase_pb.js";
-import type { Action } from "../../src/wire/gen/flyteidl2/workflow/run_definition_pb.js";
-import { timestampMs } from "@bufbuild/protobuf/wkt";
-import { clientConfig } from "../../test/helpers/server.ts";
 import { ON_DISK } from "../helpers/conditions.ts";
-import { atLeast, atMost, type BenchContext, type Benchmark, type Row } from "../helpers/measure.ts";
-import { actionId, isOver, ROOT, SCOPE } from "../helpers/requests.ts";
-import { PYTHON, startServer, type BenchServer } from "../helpers/server.ts";
+import { summary } from "../helpers/figure.ts";
+import {
+  atLeast,
+  atMost,
+  type Benchmark,
+  type Conditions,
+  type Floor,
+  type Row,
+} from "../helpers/measure.ts";
+import { PYTHON } from "../helpers/server.ts";
+import { prepareShapes, type Shape } from "../helpers/shape.ts";
+import { takeTurns } from "../helpers/stats.ts";
 
-const PROGRAM = join(import.meta.dirname, "../programs/shapes.py");
-/** The driver runs in a container of this image, with podman; without it as a process. */
-const IMAGE = process.env["BOXKITE_BENCH_SHAPES_IMAGE"];
 /** As the SDK throttles itself where the server says nothing. */
 const SDKS_OWN = { _F_MAX_QPS: "100", _F_P_CNC: "1000" };
-/** Memory of the server is sampled so often. */
-const SAMPLE_MS = 500;
-const POLL_MS = 200;
-
-interface Wanted {
-  readonly task: "fan_out" | "chain";
-  readonly inputs: Readonly<Record<string, number>>;
-  /** @default 1 */
-  readonly runs?: number;
-  readonly variables?: Readonly<Record<string, string>>;
+const OURS: Conditions = {
+  durability: ON_DISK,
+  isolation: "one container for each driver; leaves run in the server",
+};
+const PUBLISHED: Conditions = {
+  durability: "not said by the vendor",
+  isolation: "one pod for each driver; leaves run in the orchestrator",
+};
+/** Seconds that the vendor published, of its open backend and of its closed product: the instants of a poll. */
+interface Published {
+  readonly open?: number;
+  readonly closed?: number;
 }
 
-interface Shape {
-  /** From the first creation to the last end, by the runs' details. */
-  readonly seconds: number;
-  readonly peakMb: number;
-  /** Leaves that had more than one attempt, or did not succeed. */
-  readonly troubled: number;
-  /** When leaves ended, in milliseconds, in order. */
-  readonly ends: readonly number[];
-  readonly cpuMsPerLeaf: number;
-}
+const missing = async () => (existsSync(PYTHON) ? undefined : `there is no ${PYTHON}`);
+const base = { conditions: OURS, floorConditions: PUBLISHED, missing } as const;
+
+const FAN_OUTS = [
+  { leaves: 1_000, most: 9, mostThrottled: 11, published: { open: 68.4, closed: 19.0 } },
+  { leaves: 6_000, most: 45, mostThrottled: 65, published: { open: 355.6, closed: 68.6 } },
+] as const;
+const CHAINS = [
+  { links: 100, most: 4, published: { open: 18.9, closed: 19.0 } },
+  { links: 500, most: 12, published: { open: 83.5, closed: 83.7 } },
+] as const;
 
 export const shapes: Benchmark = {
+  ...base,
   name: "shapes",
-  about: "fan-out, chain, swarm and leaves held live: one driver each, leaves that sleep in the server",
-  conditions: { durability: ON_DISK, isolation: "one container for each driver; leaves run in the server" },
-  floorConditions: { durability: ON_DISK, isolation: "the same" },
-  missing: async () => (existsSync(PYTHON) ? undefined : `there is no ${PYTHON}`),
-  limitSeconds: 1_800,
+  about: "the vendor's fan-out and chain of leaves that take no time, one driver in a container",
+  limitSeconds: 1_500,
   run: async (context) => {
-    const server = await startServer(context, { engine: IMAGE === undefined ? "process" : "podman" });
-    const directory = await context.directory();
-    await copyFile(PROGRAM, join(directory, "shapes.py"));
-    await writeFile(join(directory, "config.yaml"), clientConfig(server.port));
-    const measure = (wanted: Wanted) => measured(context, server, directory, wanted);
-    const rows: Row[] = [];
-    const { count } = context;
-
-    for (const [full, goal, own] of [
-      [1_000, 9, 11],
-      [6_000, 45, 65],
-    ] as const) {
-      const leaves = count(full, full / 100);
-      const wanted = { task: "fan_out", inputs: { count: leaves, seconds: 0 } } as const;
-      rows.push(secondsRow(`fan-out of ${leaves}`, await measure(wanted), goal));
-      rows.push(
-        secondsRow(
-          `fan-out of ${leaves}, as the SDK throttles itself`,
-          await measure({ ...wanted, variables: SDKS_OWN }),
-          own,
-        ),
-      );
+    const measure = await prepareShapes(context);
+    const rounds = context.count(5, 1);
+    await measure({ task: "fan_out", inputs: { count: context.count(100, 2), seconds: 0 } });
+    for (const { leaves, most, mostThrottled, published } of FAN_OUTS) {
+      const count = context.count(leaves, leaves / 100);
+      const wanted = { task: "fan_out", inputs: { count, seconds: 0 } } as const;
+      const turns = {
+        ours: () => measure(wanted),
+        throttled: () => measure({ ...wanted, variables: SDKS_OWN }),
+      };
+      const times = await takeTurns(rounds, turns, context.signal);
+      const what = `fan-out of ${count.toLocaleString("en")}`;
+      const point = { chart: "Seconds of a fan-out", x: count, xUnit: "leaves" };
+      for (const row of secondsRows(what, times.ours, most, published)) context.row({ ...row, point });
+      for (const row of secondsRows(`${what}, as the SDK throttles itself`, times.throttled, mostThrottled))
+        context.row(row);
     }
-    for (const [full, goal] of [
-      [100, 4],
-      [500, 12],
-    ] as const) {
-      const links = count(full, full / 50);
-      rows.push(
-        secondsRow(`chain of ${links}`, await measure({ task: "chain", inputs: { count: links } }), goal),
+    for (const { links, most, published } of CHAINS) {
+      const count = context.count(links, links / 50);
+      const times = await takeTurns(
+        rounds,
+        { ours: () => measure({ task: "chain", inputs: { count } }) },
+        context.signal,
       );
+      const point = { chart: "Seconds of a chain", x: count, xUnit: "links" };
+      for (const row of secondsRows(`chain of ${count}`, times.ours, most, published))
+        context.row({ ...row, point });
     }
-
-    const perRun = count(2_000, 50);
-    const swarm = await measure({
-      task: "fan_out",
-      inputs: { count: perRun, seconds: 1 },
-      runs: count(5, 2),
-    });
-    const [first, last] = [rate(swarm.ends, 0), rate(swarm.ends, 0.9)];
-    rows.push(
-      secondsRow(`swarm of ${swarm.ends.length}, runs of ${perRun}, 1 s each`, swarm, 60),
-      {
-        measure: "shapes: swarm, rate of the last tenth",
-        unit: "/s",
-        ours: last,
-        floor: { what: "of the first tenth", value: first },
-        goal: atLeast(0.8),
-      },
-      memoryRow("swarm", swarm, 600),
-    );
-    const seconds = count(120, 2);
-    const [runs, held] = [count(40, 2), count(1_000, 20)];
-    const live = await measure({ task: "fan_out", inputs: { count: held, seconds }, runs });
-    rows.push(
-      secondsRow(`${runs} runs of ${held} held for ${seconds} s`, live, 900),
-      memoryRow("held", live, 1_024),
-    );
-    return rows;
+    return [];
   },
 };
 
-async function measured(
-  context: BenchContext,
-  server: BenchServer,
-  directory: string,
-  { task, inputs, runs = 1, variables = {} }: Wanted,
-): Promise<Shape> {
-  context.say(`${runs} × ${task} ${JSON.stringify(inputs)}`);
-  const cpuBefore = server.cpuMs();
-  const memory = { peakMb: 0 };
-  const watching = new AbortController();
-  const sampled = sampleMemory(server, memory, watching.signal);
-  try {
-    const args = [
-      "shapes.py",
-      "config.yaml",
-      task,
-      String(runs),
-      asFloats(inputs),
-      JSON.stringify(variables),
+const SWARM = { perRun: 2_000, published: { open: 168.8, closed: 71.3 } } as const;
+const MOST_MB = 600;
+
+export const swarm: Benchmark = {
+  ...base,
+  name: "swarm",
+  about: "the vendor's swarm of 10,000: 5 runs at once of 2,000 leaves of 1 s",
+  limitSeconds: 600,
+  run: async (context) => {
+    const measure = await prepareShapes(context);
+    const perRun = context.count(SWARM.perRun, 50);
+    const inputs = { count: perRun, seconds: 1 };
+    const runs = context.count(5, 2);
+    const { ours } = await takeTurns(
+      context.count(5, 1),
+      { ours: () => measure({ task: "fan_out", inputs, runs }) },
+      context.signal,
+    );
+    return [
+      ...secondsRows(`swarm of ${perRun * runs}`, ours, 60, SWARM.published),
+      ...swarmRows("swarm", ours),
     ];
-    const env = { ...process.env, HOME: directory, ...(IMAGE !== undefined && { SHAPES_IMAGE: IMAGE }) };
-    const { stdout } = await promisify(execFile)(PYTHON, args, { cwd: directory, env });
-    const names = [...stdout.matchAll(/^run (\S+)$/gmu)].map(([, name = ""]) => name);
-    const spans = await Promise.all(names.map((name) => spanOf(context, server, name)));
-    const leaves = (await Promise.all(names.map((name) => leavesOf(server, name)))).flat();
-    return {
-      seconds:
-        (Math.max(...spans.map(({ end }) => end)) - Math.min(...spans.map(({ start }) => start))) / 1_000,
-      peakMb: memory.peakMb,
-      troubled: leaves.filter(isTroubled).length,
-      ends: leaves.map(endOf).toSorted((a, b) => a - b),
-      cpuMsPerLeaf: (server.cpuMs() - cpuBefore) / leaves.length,
-    };
-  } finally {
-    watching.abort();
-    await sampled;
-  }
+  },
+};
+
+export const swarmLarge: Benchmark = {
+  ...base,
+  name: "swarm-large",
+  about: "the vendor's swarm of 200,000: 100 runs at once of 2,000 leaves of 1 s, measured once",
+  limitSeconds: 4_000,
+  isLong: true,
+  run: async (context) => {
+    const measure = await prepareShapes(context);
+    const perRun = context.count(SWARM.perRun, 20);
+    const inputs = { count: perRun, seconds: 1 };
+    const runs = context.count(100, 3);
+    const ours = [await measure({ task: "fan_out", inputs, runs })];
+    const what = `swarm of ${perRun * runs}`;
+    return [...secondsRows(what, ours, 2_600, { closed: 1_533 }), ...swarmRows(what, ours)];
+  },
+};
+
+export const held: Benchmark = {
+  ...base,
+  name: "held",
+  about: "40 runs at once of 1,000 leaves that are held live for 120 s, measured once",
+  limitSeconds: 1_200,
+  isLong: true,
+  run: async (context) => {
+    const measure = await prepareShapes(context);
+    const inputs = { count: context.count(1_000, 20), seconds: context.count(120, 2) };
+    const runs = context.count(40, 2);
+    const ours = [await measure({ task: "fan_out", inputs, runs })];
+    const what = `${runs} runs of ${inputs.count} held for ${inputs.seconds} s`;
+    return [
+      ...secondsRows(what, ours, 900, { open: 756 }),
+      troubledRow(what, ours),
+      memoryRow(what, ours, 1_024),
+    ];
+  },
+};
+
+/** The first of them has the goal; the published figures are beside it, each in a row. */
+function secondsRows(
+  what: string,
+  shape: readonly Shape[],
+  most: number,
+  { open, closed }: Published = {},
+): Row[] {
+  const perLeaf = summary(shape.map(({ cpuMsPerLeaf }) => cpuMsPerLeaf)).value.toFixed(2);
+  const row: Row = {
+    measure: `shapes: ${what}`,
+    unit: "s",
+    ours: summary(shape.map(({ seconds }) => seconds)),
+    goal: atMost(most, "ours"),
+    note: `${perLeaf} ms of the server's processor for each leaf`,
+  };
+  const { goal: _, ...beside } = row;
+  const published = (product: string, value: number | undefined): Floor[] =>
+    value === undefined ? [] : [{ what: `the vendor's ${product}, published`, value, isFixed: true }];
+  const [first, ...others] = [...published("open backend", open), ...published("closed product", closed)];
+  if (first === undefined) return [row];
+  return [{ ...row, floor: first }, ...others.map((floor) => ({ ...beside, floor }))];
 }
 
-/** `seconds` is a float for the SDK, which takes no whole number for one. */
-function asFloats(inputs: Wanted["inputs"]): string {
-  return JSON.stringify(inputs).replace(/("seconds":\d+)(?=[,}])/u, "$1.0");
+function swarmRows(what: string, shape: readonly Shape[]): Row[] {
+  const rate = (from: number) => summary(shape.map(({ ends }) => rateFrom(ends, from)));
+  // In the first round the heap grows to its working size, which is not of the actions.
+  const settled = shape.length > 1 ? shape.slice(1) : shape;
+  const grown = settled.map(({ grownMb, ends }) => Math.max(0, grownMb) / (ends.length / 1_000));
+  return [
+    {
+      measure: `shapes: ${what}, rate of the last tenth`,
+      unit: "/s",
+      ours: rate(0.9),
+      floor: { what: "of the first tenth", value: rate(0), conditions: OURS },
+      goal: atLeast(0.8),
+    },
+    troubledRow(what, shape),
+    memoryRow(what, shape, MOST_MB),
+    {
+      measure: `shapes: ${what}, memory for 1,000 finished actions`,
+      unit: "MiB",
+      ours: summary(grown),
+      floor: { what: "the vendor's open backend, published", value: 54, isFixed: true },
+      goal: atMost(2.5, "ours"),
+    },
+  ];
 }
-
-async function sampleMemory(
-  server: BenchServer,
-  memory: { peakMb: number },
-  signal: AbortSignal,
-): Promise<void> {
-  while (!signal.aborted) {
-    memory.peakMb = Math.max(memory.peakMb, server.memory().rssMb);
-    await sleep(SAMPLE_MS, undefined, { signal }).catch(() => {});
-  }
-}
-
-async function spanOf(
-  { signal }: BenchContext,
-  { clients }: BenchServer,
-  run: string,
-): Promise<{ readonly start: number; readonly end: number }> {
-  for (;;) {
-    const { details } = await clients.runs.getRunDetails({ runId: actionId(run, ROOT).run }, { signal });
-    const { phase, startTime, endTime } = details?.action?.status ?? {};
-    if (phase !== undefined && isOver(phase)) {
-      if (phase !== ActionPhase.SUCCEEDED) throw new Error(`run ${run} ended as ${ActionPhase[phase]}`);
-      return { start: startTime ? timestampMs(startTime) : 0, end: endTime ? timestampMs(endTime) : 0 };
-    }
-    await sleep(POLL_MS, undefined, { signal });
-  }
-}
-
-async function leavesOf({ clients }: BenchServer, run: string): Promise<Action[]> {
-  const all: Action[] = [];
-  for (let token = ""; ;) {
-    const page = await clients.runs.listActions({
-      runId: { org: "", ...SCOPE, name: run },
-      request: { limit: 1_000, token },
-    });
-    all.push(...page.actions.filter(({ id }) => id?.name !== ROOT));
-    if (page.token === "") return all;
-    token = page.token;
-  }
-}
-
-const isTroubled = ({ status }: Action): boolean =>
-  status?.phase !== ActionPhase.SUCCEEDED || status.attempts !== 1;
-
-const endOf = ({ status }: Action): number => (status?.endTime ? timestampMs(status.endTime) : Number.NaN);
 
 /** Ends a second in the tenth of all that begins at this fraction. */
-function rate(ends: readonly number[], from: number): number {
+function rateFrom(ends: readonly number[], from: number): number {
   const part = ends.slice(Math.floor(ends.length * from), Math.ceil(ends.length * (from + 0.1)));
   return ((part.length - 1) * 1_000) / Math.max(1, (part.at(-1) ?? 0) - (part[0] ?? 0));
 }
 
-function secondsRow(what: string, { seconds, troubled, cpuMsPerLeaf }: Shape, most: number): Row {
+function troubledRow(what: string, shape: readonly Shape[]): Row {
+  const ours = shape.reduce((sum, { troubled }) => sum + troubled, 0);
   return {
-    measure: `shapes: ${what}`,
-    unit: "s",
-    ours: seconds,
-    goal: atMost(most, "ours"),
-    note: `server ${cpuMsPerLeaf.toFixed(2)} ms of processor per leaf; retried or failed: ${troubled}`,
+    measure: `shapes: ${what}, leaves that failed or were retried`,
+    unit: "leaves",
+    ours,
+    goal: atMost(0, "ours"),
   };
 }
 
-function memoryRow(what: string, { peakMb }: Shape, most: number): Row {
-  return { measure: `shapes: ${what}, server memory`, unit: "MB", ours: peakMb, goal: atMost(most, "ours") };
+function memoryRow(what: string, shape: readonly Shape[], most: number): Row {
+  const ours = Math.max(...shape.map(({ peakMb }) => peakMb));
+  return { measure: `shapes: ${what}, server memory, most`, unit: "MiB", ours, goal: atMost(most, "ours") };
 }
