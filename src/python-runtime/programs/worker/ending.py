@@ -1,4 +1,4 @@
-"""Ends a fork without taking apart what it shares with its parent, which would copy each page of it.
+"""Ends an attempt without taking apart what was loaded before it, of which a fork would copy each page.
 
 By then threads have been joined and exit functions called. What is left for the interpreter is to free the modules of the
 task, so that its files are flushed and its objects deleted, and to leave by `exit` of the C library.
@@ -7,8 +7,10 @@ task, so that its files are flushed and its objects deleted, and to leave by `ex
 import atexit
 import ctypes
 import gc
+import os
 import sys
 import types
+from importlib.machinery import ExtensionFileLoader
 
 # Of those that are shared, such as were removed and imported again stand between those of the task.
 MODULES_BETWEEN = 50
@@ -25,7 +27,10 @@ class Ending:
         atexit.register(self._end)
 
     def share(self):
-        """What is loaded now is not taken apart in forks."""
+        """What is loaded now is not taken apart when this process or a fork of it ends."""
+        gc.collect()
+        # No collection reads or writes what is here now, so pages stay shared between forks.
+        gc.freeze()
         self.shared = set(sys.modules)
 
     def expect(self, code):
@@ -36,12 +41,13 @@ class Ending:
             self.code = int(code)
 
     def _end(self):
-        if self.shared is None or self.code is None or not self.is_last:
+        own = [] if self.shared is None else self._own_modules()
+        if self.shared is None or self.code is None or not self.is_last or any(map(_is_foreign, own)):
             gc.unfreeze()
             return
-        for names in [vars(module) for module in self._own_modules()]:
+        for names in [vars(module) for module in own]:
             _clear(names)
-        del names
+        del own, names
         gc.collect()
         try:
             sys.stdout.flush()
@@ -65,6 +71,12 @@ class Ending:
         # A task may put anything there.
         found = [sys.modules.get(name) for name in (*names, "__main__")]
         return [module for module in found if isinstance(module, types.ModuleType)]
+
+
+def _is_foreign(module):
+    """An extension module that is not Python's own: it may have functions that only the interpreter calls when it ends."""
+    is_extension = isinstance(getattr(module, "__loader__", None), ExtensionFileLoader)
+    return is_extension and os.path.basename(os.path.dirname(str(getattr(module, "__file__", "")))) != "lib-dynload"
 
 
 def _clear(names):

@@ -5,7 +5,6 @@ import time
 
 from . import forked, processes, self_test
 from .attempt_files import AttemptFiles
-from .ending import ENDING
 from .forked_attempt import ForkedAttempt
 from .poll import Poll
 from .protocol import ServerConnection
@@ -15,7 +14,6 @@ def serve(options, runtime):
     """Returns in each child, with the order that it carries out."""
     forked.prepare()
     processes.adopt_orphans()
-    ENDING.share()
     self_test.run()
     return Forks(options, runtime).serve()
 

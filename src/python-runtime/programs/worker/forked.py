@@ -1,19 +1,17 @@
 """Makes forks of this process that an attempt can run in."""
 
-import gc
 import os
 import sys
 import warnings
 
 from . import own_code, syncify
+from .ending import ENDING
 
 
 def prepare():
     """Throws Unavailable. From now on this process only forks."""
     syncify.stop()
-    gc.collect()
-    # Pages stay shared between the forks: no collection writes to what is here now.
-    gc.freeze()
+    ENDING.share()
 
 
 def fork():

@@ -1,10 +1,12 @@
 """Mode one_shot: exactly one attempt, in this process."""
 
+from .ending import ENDING
 from .poll import Poll
 from .protocol import ServerConnection
 
 
 def serve(options, runtime):
+    ENDING.share()
     orders = []
     poll = Poll()
 
