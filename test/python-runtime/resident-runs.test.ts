@@ -52,6 +52,14 @@ async def parent(x: int) -> str:
     return repr((found, slow, caught, calls, own == os.environ["RUN_NAME"]))
 
 @env.task
+async def impatient(x: int) -> str:
+    condition = await flyte.new_condition.aio("ok", prompt="go on?", data_type=bool, timeout=x)
+    try:
+        return str(await condition.wait.aio())
+    except flyte.errors.ConditionTimedoutError as error:
+        return type(error).__name__
+
+@env.task
 def sync_parent(x: int) -> int:
     return sync_leaf(x) + sync_leaf(x + 1)
 `;
@@ -118,5 +126,12 @@ test("a parent and its children run beside each other in one process, with trace
 test("a sync parent runs its sync children in its own process", async (t) => {
   const { run, worker } = await residentSubject(t, 2);
   assert.deepEqual((await run("sync_parent", { x: 1 })).outputs, [203]);
+  assert.equal(worker.reports.filter(({ event }) => event === "spoiled").length, 0);
+});
+
+test("conditions of the same name belong to their own runs", async (t) => {
+  const { run, worker } = await residentSubject(t, 2);
+  const ends = await Promise.all([run("impatient", { x: 1 }), run("impatient", { x: 2 })]);
+  for (const { outputs } of ends) assert.deepEqual(outputs, ["ConditionTimedoutError"]);
   assert.equal(worker.reports.filter(({ event }) => event === "spoiled").length, 0);
 });

@@ -334,6 +334,8 @@ test("an attempt whose code cannot be fetched, or is of another version, starts 
   assert.match((await start("missing", "none")).unstarted ?? "", /its code could not be fetched/u);
   assert.equal((await start("first", "a")).unstarted, undefined);
   assert.match((await start("other", "b")).unstarted ?? "", /another version of its code is loaded/u);
+  worker.send(startOrder("debugged", "count", 0, ["--debug", "perhaps"]));
+  assert.match((await worker.report("exited", "debugged")).unstarted ?? "", /perhaps/u);
   assert.equal((await start("second", "a")).code, 0);
   assert.equal((await attemptEnd(worker, "second")).result, 2);
   const begun = worker.reports.flatMap((each) => (each.event === "started" ? [each.id] : []));

@@ -28,7 +28,7 @@ from .program import main_module
 from .protocol import ServerConnection
 from .resident_alone import Alone, flush
 from .resident_attempt import SIGNALLED, Attempt, NotStarted, exit_code
-from .resident_call import CannotBeRead, Reader
+from .resident_call import Reader
 from .resident_code import Code
 from .resident_current import current
 from .resident_health import Health
@@ -144,8 +144,8 @@ class Worker:
         name = order["id"]
         if name in self.attempts or self._is_over(name):
             return
-        files = AttemptFiles(self.directory, name)
         try:
+            files = AttemptFiles(self.directory, name)
             if self.why_spoiled is not None:
                 raise NotStarted(self.why_spoiled)
             call = self.reader.read(order["args"], lambda each: order["env"].get(each) or self.variable(each))
@@ -154,8 +154,8 @@ class Worker:
             if self.code.is_other(call):
                 raise NotStarted("another version of its code is loaded")
             attempt = Attempt(order, call, files, self)
-        except (CannotBeRead, NotStarted) as reason:
-            self._refuse(name, files, reason)
+        except Exception as error:
+            self._refuse(name, error)
             return
         self.attempts[name] = attempt
         # In a context of its own.
@@ -169,7 +169,7 @@ class Worker:
             else:
                 code = await attempt.run(self.surroundings)
         except NotStarted as reason:
-            self._refuse(attempt.id, attempt.files, reason)
+            self._refuse(attempt.id, reason)
         except asyncio.CancelledError:
             # It waited for its turn.
             self._finish(attempt, attempt.ended_by)
@@ -180,11 +180,18 @@ class Worker:
         else:
             self._finish(attempt, code)
 
-    def _refuse(self, name, files, reason):
-        files.write("unstarted", str(reason))
-        files.write("exit", str(EXIT_CODE))
+    def _refuse(self, name, error):
+        """None of its own code has run."""
+        reason = str(error) or type(error).__name__
         self.attempts.pop(name, None)
-        self.connection.report("exited", id=name, code=EXIT_CODE, unstarted=str(reason))
+        try:
+            files = AttemptFiles(self.directory, name)
+            files.write("unstarted", reason)
+            files.write("exit", str(EXIT_CODE))
+        except OSError as full:
+            # For a server that was restarted meanwhile, this worker has never had the attempt.
+            self.spoil(f"its directory cannot be written: {full}")
+        self.connection.report("exited", id=name, code=EXIT_CODE, unstarted=reason)
 
     def _finish(self, attempt, code):
         is_idle = len(self.attempts) == 1

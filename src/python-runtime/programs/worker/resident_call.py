@@ -32,7 +32,7 @@ class Reader:
     def __init__(self, command):
         options = [parameter for parameter in command.params if parameter.param_type_name == "option"]
         self.options = {name: option for option in options for name in option.opts}
-        self.variables = {option.name: option.envvar for option in options if option.envvar}
+        self.from_variables = [option for option in options if option.envvar]
         self.required = [option.name for option in options if option.required]
         self.absent = {option.name: None for option in options}
 
@@ -51,9 +51,9 @@ class Reader:
             if value is None:
                 raise CannotBeRead(f"the argument {word} has no value")
             values[option.name] = option.type(value)
-        for name, source in self.variables.items():
-            if values[name] is None and variable(source):
-                values[name] = self.options_type(name)(variable(source))
+        for option in self.from_variables:
+            if values[option.name] is None and variable(option.envvar):
+                values[option.name] = option.type(variable(option.envvar))
         call = Call(values)
         for name, source in (("run_name", "RUN_NAME"), ("name", "ACTION_NAME")):
             if (values[name] or "").startswith("{{"):
@@ -62,6 +62,3 @@ class Reader:
             if not getattr(call, name):
                 raise CannotBeRead(f"the arguments do not say {name}")
         return call
-
-    def options_type(self, name):
-        return next(option.type for option in self.options.values() if option.name == name)
