@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { ActionState } from "../domain/action.ts";
 import type { AttemptRecord } from "../domain/attempt.ts";
 import { newTaskState } from "../domain/initial-state.ts";
 import type { Phase } from "../domain/phase.ts";
@@ -8,8 +9,13 @@ import { attemptsSection } from "./attempts-section.ts";
 
 const NOW = 1_700_000_000_000;
 
-function shown(phase: Phase, attempt: Partial<AttemptRecord>, definition?: Partial<TaskDefinition>): string {
-  const state = { ...newTaskState(NOW, undefined), phase, attempt: 1 };
+function shown(
+  phase: Phase,
+  attempt: Partial<AttemptRecord>,
+  definition?: Partial<TaskDefinition>,
+  more: Partial<ActionState> = {},
+): string {
+  const state = { ...newTaskState(NOW, undefined), phase, attempt: 1, ...more };
   const attempts = [{ attempt: 1, createdAt: NOW, transitions: [], ...attempt }];
   const spec = definition && ({ definition } as StoredSpec);
   return attemptsSection({ record: { kind: "task", state }, spec, attempts, nowMs: NOW + 5_000 }).toString();
@@ -25,6 +31,13 @@ test("an attempt whose result counts while its process goes on shows so, until t
 
 test("an attempt shows how long its start took", () => {
   assert.match(shown("running", { startedAt: NOW + 64 }), /Process started.*, after\s.*64 ms/su);
+});
+
+test("a sleep shows until when it sleeps, and no process or image that it does not have", () => {
+  const definition = { type: "core-sleep", reads: [] };
+  const text = shown("running", { startedAt: NOW }, definition, { wakeAt: NOW + 60_000 });
+  assert.match(text, /Sleeps until.*2023-11-14T22:14:20/su);
+  assert.doesNotMatch(text, /Process started|in the image/u);
 });
 
 test("an attempt shows where its result comes from", () => {

@@ -53,7 +53,7 @@ function attemptHtml({ record, spec, nowMs }: AttemptsView, attempt: AttemptReco
       ["Process", stillRuns(attempt) && "its result is written; the process still runs"],
       [attempt.image?.source === "engine" ? "Image ID" : "Image", code(attempt.image?.pinned)],
       ["Results in", code(attempt.outputUri)],
-      ...provenanceFacts(provenanceOf(attempt, spec?.definition)),
+      ...(isSleep(spec) ? [] : provenanceFacts(provenanceOf(attempt, spec?.definition))),
     ])}
     ${timeline(transitions, endedAt, nowMs)}
     ${attempt.error !== undefined && !isLast && errorBox("Failed", attempt.error)}
