@@ -43,6 +43,8 @@ export interface Row {
 
 export interface Point {
   readonly chart: string;
+  /** The curve that ours belongs to. @default Boxkite */
+  readonly series?: string;
   readonly x: number;
   /** What x counts: "children". */
   readonly xUnit: string;

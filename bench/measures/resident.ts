@@ -155,7 +155,12 @@ function rowsOf(
       unit: isAtOnce ? "steps/s" : "ms a step",
       ours: figureOf(language),
       ...(isAtOnce && {
-        point: { chart: "Steps a second on resident workers", x: steps, xUnit: "steps at once" },
+        point: {
+          chart: "Steps a second on resident workers",
+          series: `Boxkite, ${language}`,
+          x: steps,
+          xUnit: "steps at once",
+        },
       }),
     };
     const rows: Row[] = others.map(({ peer: { name, conditions } }) => {

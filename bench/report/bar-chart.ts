@@ -56,7 +56,7 @@ function labelOf({ goal, ours, ratio, unit }: StoredRow): string {
   return `${value} (${goalText(goal, unit)})`;
 }
 
-const LONGEST_LABEL = 62;
+const LONGEST_LABEL = 58;
 
 function shortened(measure: string): string {
   return measure.length <= LONGEST_LABEL ? measure : `${measure.slice(0, LONGEST_LABEL - 1)}…`;

@@ -45,6 +45,14 @@ test("a curve for ours and for each floor, with a point for each size", () => {
   assert.equal(scalingChart("Fan-out", rows.slice(1)), undefined, "one point is no curve");
 });
 
+test("rows of one chart may belong to several curves of ours", () => {
+  const row = (series: string, x: number) =>
+    rowWith({ point: { chart: "steps", series, x, xUnit: "steps" } });
+  const svg = scalingChart("Steps", [row("a", 10), row("a", 20), row("b", 10), row("b", 20)]) ?? "";
+  assert.equal(svg.match(/<polyline/gu)?.length, 2);
+  assert.equal(svg.match(/<circle/gu)?.length, 4);
+});
+
 test("an axis has ticks at 1, 2 and 5 of each power of ten in its range", () => {
   assert.deepEqual(logTicks(0.15, 12), [0.2, 0.5, 1, 2, 5, 10]);
 });

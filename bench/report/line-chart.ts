@@ -3,8 +3,12 @@ import { COLORS, line, logTicks, picture, round, text } from "./svg.ts";
 import type { StoredFigure, StoredRow } from "./stored-row.ts";
 
 const WIDTH = 640;
-const HEIGHT = 380;
-const PLOT = { left: 70, right: 24, top: 56, bottom: 84 } as const;
+const PLOT = { left: 70, right: 24, top: 56, height: 240 } as const;
+/** Where the plot ends; below it stand the numbers of the axis, and the legend in two columns. */
+const BOTTOM = PLOT.top + PLOT.height;
+const LEGEND = { top: BOTTOM + 52, column: 280, row: 16 } as const;
+
+const OURS = "Boxkite";
 
 interface CurvePoint {
   readonly x: number;
@@ -24,20 +28,19 @@ export function scalingChart(title: string, rows: readonly StoredRow[]): string 
   );
   const y = axis(
     points.map(({ figure }) => figure.value),
-    HEIGHT - PLOT.bottom,
+    BOTTOM,
     PLOT.top,
   );
+  const height = LEGEND.top + Math.ceil(curves.size / 2) * LEGEND.row + 4;
   const numbers = new Intl.NumberFormat("en", { maximumSignificantDigits: 3 });
-  return picture({ width: WIDTH, height: HEIGHT }, title, [
+  return picture({ width: WIDTH, height }, title, [
     ...y.ticks.flatMap((tick) => [
       line(PLOT.left, y.at(tick), WIDTH - PLOT.right, y.at(tick), "grid"),
       text(PLOT.left - 6, y.at(tick) + 4, numbers.format(tick), "small end"),
     ]),
-    ...x.ticks.map((tick) =>
-      text(x.at(tick), HEIGHT - PLOT.bottom + 16, numbers.format(tick), "small middle"),
-    ),
+    ...x.ticks.map((tick) => text(x.at(tick), BOTTOM + 16, numbers.format(tick), "small middle")),
     text(16, 44, first.unit, "small"),
-    text(WIDTH - PLOT.right, HEIGHT - PLOT.bottom + 32, first.point.xUnit, "small end"),
+    text(WIDTH - PLOT.right, BOTTOM + 32, first.point.xUnit, "small end"),
     ...[...curves].flatMap(([name, curve], index) => {
       const color = index % COLORS;
       const path = curve
@@ -54,7 +57,7 @@ export function scalingChart(title: string, rows: readonly StoredRow[]): string 
 
 /** By name; ours first. */
 function curvesOf(rows: readonly StoredRow[]): ReadonlyMap<string, readonly CurvePoint[]> {
-  const curves = new Map<string, CurvePoint[]>([["Boxkite", []]]);
+  const curves = new Map<string, CurvePoint[]>(rows.map(({ point }) => [point?.series ?? OURS, []]));
   const add = (name: string, x: number, figure: StoredFigure) => {
     const curve = curves.get(name) ?? [];
     if (!curve.some((point) => point.x === x)) curve.push({ x, figure });
@@ -62,7 +65,7 @@ function curvesOf(rows: readonly StoredRow[]): ReadonlyMap<string, readonly Curv
   };
   for (const { point, ours, floor } of rows.toSorted((a, b) => (a.point?.x ?? 0) - (b.point?.x ?? 0))) {
     if (point === undefined) continue;
-    add("Boxkite", point.x, ours);
+    add(point.series ?? OURS, point.x, ours);
     if (floor !== undefined) add(floor.what, point.x, floor.value);
   }
   return curves;
@@ -83,7 +86,7 @@ function markOf(x: number, { value, p10, p90 }: StoredFigure, y: (value: number)
 
 function legendOf(name: string, index: number, color: number): string[] {
   const [column, row] = [index % 2, Math.floor(index / 2)];
-  const [x, y] = [PLOT.left + column * 280, HEIGHT - 32 + row * 16];
+  const [x, y] = [PLOT.left + column * LEGEND.column, LEGEND.top + row * LEGEND.row];
   return [
     `<rect class="fill${color}" x="${x}" y="${y - 9}" width="10" height="10" rx="2"/>`,
     text(x + 16, y, name, "small"),

@@ -11,18 +11,22 @@ const STYLE = `
   .met { fill: #1a7f37; } .missed { fill: #bc4c00; }
   .line { fill: none; stroke-width: 2; } .spread { stroke-width: 1.5; }
   .color0 { stroke: #0969da; } .color1 { stroke: #bc4c00; } .color2 { stroke: #8250df; } .color3 { stroke: #1a7f37; }
+  .color4 { stroke: #bf3989; } .color5 { stroke: #9a6700; } .color6 { stroke: #1b7c83; } .color7 { stroke: #59636e; }
   .fill0 { fill: #0969da; } .fill1 { fill: #bc4c00; } .fill2 { fill: #8250df; } .fill3 { fill: #1a7f37; }
+  .fill4 { fill: #bf3989; } .fill5 { fill: #9a6700; } .fill6 { fill: #1b7c83; } .fill7 { fill: #59636e; }
   @media (prefers-color-scheme: dark) {
     text { fill: #f0f6fc; } .small { fill: #9198a1; }
     .background { fill: #0d1117; stroke: #3d444d; } .grid { stroke: #3d444d; } .goal { stroke: #f0f6fc; }
     .met { fill: #3fb950; } .missed { fill: #db6d28; }
     .color0 { stroke: #4493f8; } .color1 { stroke: #db6d28; } .color2 { stroke: #ab7df8; } .color3 { stroke: #3fb950; }
+    .color4 { stroke: #db61a2; } .color5 { stroke: #d29922; } .color6 { stroke: #39c5cf; } .color7 { stroke: #9198a1; }
     .fill0 { fill: #4493f8; } .fill1 { fill: #db6d28; } .fill2 { fill: #ab7df8; } .fill3 { fill: #3fb950; }
+    .fill4 { fill: #db61a2; } .fill5 { fill: #d29922; } .fill6 { fill: #39c5cf; } .fill7 { fill: #9198a1; }
   }
 `;
 
 /** How many series have a colour of their own. */
-export const COLORS = 4;
+export const COLORS = 8;
 
 export interface Size {
   readonly width: number;
