@@ -1,5 +1,6 @@
 /** An executor of containers with workers, for attempts of the stock SDK. */
 import type { EngineApi } from "../../src/containers/api.ts";
+import type { ImageFacts, ImageFactsKey } from "../../src/domain/image-facts.ts";
 import type { WarmStartSetting } from "../../src/domain/warm-start.ts";
 import { createContainerExecutor } from "../../src/executors/container/container-executor.ts";
 import { openWorkers } from "../../src/executors/container/warm-starts.ts";
@@ -29,8 +30,16 @@ export async function openWarmExecutor(
   const clock = systemClock;
   const workers = await openWorkers({ api, instance, dataDirectory: data, log });
   const directory = STORE_DIRECTORY;
+  const facts = new Map<string, ImageFacts>();
+  const nameOf = (key: ImageFactsKey) => JSON.stringify(key);
+  const fits = fitsInMemory();
   return createContainerExecutor({
     api,
+    records: {
+      ...fits,
+      findImageFacts: async (key) => facts.get(nameOf(key)),
+      recordImageFacts: async (key, of) => void facts.set(nameOf(key), of),
+    },
     info: await api.info(),
     instance,
     log,
@@ -39,7 +48,7 @@ export async function openWarmExecutor(
     adaptation: {
       isStrict: false,
       bundles: code.bundles,
-      fitter: new RuntimeFitter({ store: testStore(), directory, records: fitsInMemory(), clock, log }),
+      fitter: new RuntimeFitter({ store: testStore(), directory, records: fits, clock, log }),
       placePrograms: () => placePrograms(directory, clock),
     },
     warmStarts: {

@@ -9,6 +9,7 @@ import type { FoundEngine } from "../../src/containers/find.ts";
 import type { AttemptSpec, Executor } from "../../src/executors/executor.ts";
 import { startCodeStore, type CodeStore } from "../helpers/a0-container.ts";
 import { bundleOf } from "../helpers/bundles.ts";
+import { until } from "../helpers/until.ts";
 import { engineForTests, type TestEngine } from "./engine-for-tests.ts";
 import { openWarmExecutor } from "./open-warm-executor.ts";
 import { Recorder } from "./recorder.ts";
@@ -89,10 +90,9 @@ for (const mode of ["fork", "resident"] as const)
       for (const work of ending) await work();
     });
 
-    const start = async (behaviour: string) => {
-      const image = await executor.resolveImage(BARE_IMAGE);
-      const spec = code.spec(image);
-      const own: AttemptSpec = {
+    const specOf = async (behaviour: string): Promise<AttemptSpec> => {
+      const spec = code.spec(await executor.resolveImage(BARE_IMAGE));
+      return {
         ...spec,
         key: { ...spec.key, run, action: `a${++attempts}` },
         env: { ...spec.env, BEHAVIOUR: behaviour },
@@ -100,23 +100,23 @@ for (const mode of ["fork", "resident"] as const)
         limits: { memoryBytes: LIMIT_BYTES },
         ...(mode === "resident" && { reuse: REUSE }),
       };
-      return { spec: own, recorder: await take(own) };
     };
     const take = async (spec: AttemptSpec) => {
       const recorder = new Recorder();
       await executor.start(spec, recorder.sink, recorder.observer);
       return recorder;
     };
-    /** In a worker that is ready. */
+    const start = async (behaviour: string) => {
+      const spec = await specOf(behaviour);
+      return { spec, recorder: await take(spec) };
+    };
     const startWarm = async (behaviour: string) => {
-      for (;;) {
-        const attempt = await start(behaviour);
-        await attempt.recorder.started;
-        if (attempt.recorder.starts.at(-1)?.warm?.mode === mode) return attempt;
-        await executor.stop(attempt.spec.key, 0);
-        await attempt.recorder.ended;
-        await executor.release(attempt.spec.key);
-      }
+      executor.expect?.({ images: [], requests: {}, limits: {}, attempts: [await specOf(behaviour)] });
+      await until(async () => executor.pools?.().some(({ idle }) => idle > 0) === true, 60_000);
+      const attempt = await start(behaviour);
+      await attempt.recorder.started;
+      assert.equal(attempt.recorder.starts.at(-1)?.warm?.mode, mode);
+      return attempt;
     };
 
     test("follow one another in one worker", TIMEOUT, async () => {
