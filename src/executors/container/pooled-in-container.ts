@@ -12,7 +12,7 @@ import {
   type PlannedStart,
   type PooledWorkers,
 } from "../workers/pooled-attempt.ts";
-import type { Worker, WorkerEnd } from "../workers/worker.ts";
+import type { Worker, WorkerEnd, WorkerPlan } from "../workers/worker.ts";
 import type { ContainerAttemptContext } from "./container-attempt.ts";
 import { containerName } from "./container-spec.ts";
 import {
@@ -89,7 +89,8 @@ function pooledWorkers(
     directoryOf: (name) => workers.directoryOf(name),
     kill: (name) => workers.kill(name),
     endOf: (name) => endOf(context.api, name),
-    putFiles: (worker, spec, signal) => putFiles(context, worker, { spec, sink, observer }, signal),
+    putFiles: (worker, { plan, spec }, signal) =>
+      putFiles(context, worker, { plan, spec, sink, observer }, signal),
     limitFacts: (name, of) => limitFactsIn(context, name, of),
   };
 }
@@ -111,10 +112,10 @@ const archivesOf = new WeakMap<Worker, Map<string, Promise<void>>>();
 async function putFiles(
   context: ContainerAttemptContext,
   worker: Worker,
-  of: Pick<CreateContext, "spec" | "sink" | "observer">,
+  { plan, ...of }: Pick<CreateContext, "spec" | "sink" | "observer"> & { readonly plan: WorkerPlan },
   signal: AbortSignal,
 ): Promise<void> {
-  const { name, plan } = worker;
+  const { name } = worker;
   const member = workerMember(name, { ...plan.container.key, pool: plan.pool });
   const retry = new EngineRetry({ ...context, onUnreachable: (message) => of.observer.progress(message) });
   const creation: CreateContext = { ...context, ...of, name, member, retry };
@@ -163,5 +164,5 @@ export async function releaseInWorker(warm: WarmStarts, name: string): Promise<v
   await warm.assignments.forget(name);
   if (warm.assignments.workers().has(worker)) return;
   warm.ends.forget(worker);
-  if (warm.workers.of(worker) === undefined) await warm.workers.remove(worker);
+  if (!warm.pools.holds(worker)) await warm.workers.remove(worker);
 }

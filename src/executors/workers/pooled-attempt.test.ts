@@ -333,6 +333,7 @@ test("after a restart: what runs goes on, what ended meanwhile is reported, what
   await on.eventually(() => again[1]?.exit !== undefined);
   assert.equal(again[1]?.exit?.exitCode, 4);
   assert.equal(worker.orders.length, 3);
+  assert.equal(on.pools().states()[0]?.busy, 1, "its pool knows the worker again");
   await writeFile(join(on.files("a0"), "exit"), "0");
   await on.eventually(() => again[0]?.exit !== undefined);
   assert.equal(again[0]?.exit?.exitCode, 0);

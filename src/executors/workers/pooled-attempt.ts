@@ -34,7 +34,7 @@ export interface PooledWorkers {
   /** How its container ended; undefined where it is gone. */
   endOf(name: string): Promise<WorkerEnd | undefined>;
   /** Brings archives and secret files of the attempt into the container. */
-  putFiles(worker: Worker, spec: AttemptSpec, signal: AbortSignal): Promise<void>;
+  putFiles(worker: Worker, planned: PlannedStart, signal: AbortSignal): Promise<void>;
   /** `exitCode`: of the attempt. */
   limitFacts(name: string, of: LimitQuestion): Promise<LimitFacts>;
 }
@@ -109,12 +109,15 @@ const SWEEP_MS = 5_000;
 const GATHER_MS = 20;
 /** From the order until code of the task may run; the worker's own watchdog is faster. */
 const START_TIMEOUT_MS = 15_000;
+const CONNECT_TIMEOUT_MS = 2_000;
 /** After SIGKILL, until the worker has to be ended instead. */
 const KILL_TIMEOUT_MS = 5_000;
 
 export class PooledAttempt {
   readonly #context: PooledAttemptContext;
   #held: HeldInWorker | undefined;
+  #isOver = false;
+  readonly #closed = new AbortController();
 
   constructor(context: PooledAttemptContext) {
     this.#context = context;
@@ -125,7 +128,7 @@ export class PooledAttempt {
     const { assignments, pools, name, spec } = this.#context;
     pools.begin(spec);
     const assignment = assignments.of(name);
-    if (assignment !== undefined) return await this.#takeUp(assignment, signal);
+    if (assignment !== undefined) return await this.#takeUp(assignment);
     const planned = await this.#context.plan(signal);
     return planned && (await this.#start(planned, signal));
   }
@@ -146,7 +149,7 @@ export class PooledAttempt {
     try {
       const files = await AttemptFiles.of(worker.directory, id);
       await files.create();
-      await workers.putFiles(worker, planned.spec, signal);
+      await workers.putFiles(worker, planned, signal);
       await assignments.record(name, assignment);
       held = await this.#hold(assignment, worker, files);
       signal.throwIfAborted();
@@ -225,11 +228,8 @@ export class PooledAttempt {
     pools.begin(spec);
   }
 
-  async #takeUp(
-    assignment: Assignment,
-    signal: AbortSignal,
-  ): Promise<After<HeldInWorker, "finding"> | undefined> {
-    const { workers, pools, assignments, name, spec, log } = this.#context;
+  async #takeUp(assignment: Assignment): Promise<After<HeldInWorker, "finding"> | undefined> {
+    const { workers, pools, assignments, name, spec } = this.#context;
     const directory = workers.directoryOf(assignment.warm.worker);
     const files = await AttemptFiles.of(directory, assignment.id).catch(() => undefined);
     if (files === undefined) {
@@ -237,24 +237,15 @@ export class PooledAttempt {
       if (assignment.startedAt === undefined) return undefined;
       return { name: "ended", exit: GONE };
     }
-    const planned = await this.#context.plan(signal).catch((error: unknown) => {
-      if (signal.aborted) throw error;
-      log.debug("an attempt is taken up without its plan", { error });
-      return undefined;
-    });
-    const plan = planned?.plan ?? fallbackPlan(assignment, spec);
-    const worker = await workers.takeUp(assignment.warm.worker, plan);
+    const worker = await workers.takeUp(assignment.warm.worker, fallbackPlan(assignment, spec));
     const held = await this.#hold(assignment, worker, files);
     const { startedAt } = held;
     if ((await files.exitCode()) !== undefined) {
       if ((await files.unstarted()) === undefined) return { name: "ending", handle: held, startedAt };
     } else if (worker !== undefined) {
-      // The worker says again what it has started; what it does not know, it is sent again.
-      if (plan.pool === assignment.warm.pool && planned !== undefined) pools.adopt(plan, worker, spec.key);
+      const planned = this.#adopt(worker, assignment);
       if (startedAt !== undefined) return { name: "running", handle: held, startedAt };
-      const { known } = await worker.ready;
-      if (known.includes(assignment.id) || planned === undefined || (await this.#startAgain(held, planned)))
-        return await this.#running(held);
+      if (await this.#mayHaveBegun(held, worker, planned)) return await this.#running(held);
     } else if (startedAt !== undefined || (await this.#hasOutput(held))) {
       held.workerEnd = await workers.endOf(assignment.warm.worker);
       return { name: "ending", handle: held, startedAt };
@@ -268,9 +259,31 @@ export class PooledAttempt {
     return undefined;
   }
 
-  async #startAgain(held: HeldInWorker, planned: PlannedStart): Promise<boolean> {
-    const { worker } = held;
-    await worker?.send(this.#order(worker, planned)).catch(() => {});
+  /** Its pool knows the worker again as soon as the image was read; the attempt is watched meanwhile. */
+  async #adopt(worker: Worker, { warm }: Assignment): Promise<PlannedStart | undefined> {
+    const { pools, spec, log } = this.#context;
+    try {
+      const planned = await this.#context.plan(this.#closed.signal);
+      if (planned?.plan.pool !== warm.pool || this.#isOver) return undefined;
+      pools.adopt(planned.plan, worker, spec.key);
+      return planned;
+    } catch (error) {
+      log.debug("the pool of an attempt that was taken up is not known", { error });
+      return undefined;
+    }
+  }
+
+  /** An order that the worker knows is not given again; one of which nothing is known any more may have been carried out. */
+  async #mayHaveBegun(
+    held: HeldInWorker,
+    worker: Worker,
+    planning: Promise<PlannedStart | undefined>,
+  ): Promise<boolean> {
+    const { known } = await worker.ready;
+    if (known.includes(held.assignment.id)) return true;
+    const planned = await planning;
+    if (planned === undefined) return true;
+    await worker.send(this.#order(worker, planned)).catch(() => {});
     return await this.#hasStarted(held);
   }
 
@@ -332,6 +345,8 @@ export class PooledAttempt {
 
   async #signal({ worker, assignment }: HeldInWorker, signal: "TERM" | "KILL"): Promise<boolean> {
     try {
+      // A connection to one that was just taken up is made now.
+      if (worker !== undefined) await within(worker.ready, CONNECT_TIMEOUT_MS, this.#context.clock);
       await worker?.send({ op: "signal", id: assignment.id, signal });
       return worker !== undefined;
     } catch (error) {
@@ -341,6 +356,7 @@ export class PooledAttempt {
   }
 
   async conclude(held: HeldInWorker, stopped: boolean): Promise<Ended> {
+    this.#isOver = true;
     const { spec, pools, workers, ends, clock } = this.#context;
     await held.output.finish();
     const { assignment, files } = held;
@@ -369,6 +385,7 @@ export class PooledAttempt {
   }
 
   async close(): Promise<void> {
+    this.#closed.abort();
     this.#held?.close();
     // Behind the read that is under way: the next follower goes on where this one ends.
     await this.#held?.output.read();
@@ -382,7 +399,7 @@ const GONE: AttemptExit = {
   message: "the worker of the attempt is gone, with what it wrote",
 };
 
-/** Where the image of an attempt that runs cannot be read any more: nothing else starts by this plan. */
+/** As far as it is known before the image was read: nothing starts by this plan. */
 function fallbackPlan({ warm }: Assignment, spec: AttemptSpec): WorkerPlan {
   return {
     pool: warm.pool,

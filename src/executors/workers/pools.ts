@@ -152,6 +152,12 @@ class Pools implements WorkerPools {
     this.#changed(slot.pool);
   }
 
+  holds(name: string): boolean {
+    return [...this.#pools.values()].some((pool) =>
+      [...pool.workers].some((pooled) => pooled.worker?.name === name),
+    );
+  }
+
   retire(worker: Worker, reason: string): void {
     const pool = this.#pools.get(worker.plan.pool);
     const pooled = [...(pool?.workers ?? [])].find((one) => one.worker === worker);

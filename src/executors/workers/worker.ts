@@ -85,6 +85,8 @@ export interface WorkerPools {
   end(key: AttemptKey): void;
   /** The files of the attempt in its worker's directory are not needed any more. Idempotent. */
   release(key: AttemptKey): void;
+  /** Whether a pool has the worker of this name, and ends it in the end. */
+  holds(name: string): boolean;
   /** The worker takes no further attempts, and ends after those that it has. */
   retire(worker: Worker, reason: string): void;
   /** Attempts of these plans will be asked for soon. */
