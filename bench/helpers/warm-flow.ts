@@ -52,11 +52,11 @@ async def one(n: int) -> int:
     return n + 1
 
 @parent.task
-async def sequential(count: int, gap_seconds: float = 0.0) -> list[float]:
+async def sequential(count: int, gap_ms: int = 0) -> list[float]:
     times = []
     for n in range(count + ${WARM_UP_CHILDREN}):
         # A worker that takes one attempt only needs time to be made again.
-        await asyncio.sleep(gap_seconds)
+        await asyncio.sleep(gap_ms / 1000)
         started = time.perf_counter()
         await one(n)
         times.append((time.perf_counter() - started) * 1000)

@@ -26,7 +26,7 @@ const RESIDENT: Conditions = {
   isolation: "a container for each worker; its actions share one process and its modules",
 };
 /** Until a one-shot worker is made again: half a second of processor time, and its container. */
-const GAP_SECONDS = 2;
+const GAP_MS = 2_000;
 
 export const warm: Benchmark = {
   name: "warm",
@@ -62,7 +62,7 @@ async function trivial(context: BenchContext, server: BenchServer, image: string
   };
   const works = {
     cold: await children(context, server, { image, mode: "cold" }, count),
-    oneShot: await children(context, server, { image, mode: "one_shot" }, count, GAP_SECONDS),
+    oneShot: await children(context, server, { image, mode: "one_shot" }, count, GAP_MS),
     forked: await children(context, server, { image, mode: "fork" }, count),
     resident: await children(context, server, { image, mode: "resident" }, count),
     forkFloor: () => repeated(fork),
@@ -134,11 +134,11 @@ async function children(
   server: BenchServer,
   flow: WarmFlow,
   count: number,
-  gapSeconds = 0,
+  gapMs = 0,
 ): Promise<() => Promise<Percentiles>> {
   const program = await flyteProgram(context, server, warmFlow(flow));
   return async () => {
-    const { run, output } = await program.run("sequential", { count, gap_seconds: gapSeconds });
+    const { run, output } = await program.run("sequential", { count, gap_ms: gapMs });
     await requireMode(server, run, flow.mode, flow.mode === "cold" ? 0 : WARM_UP_CHILDREN);
     const times = output as number[];
     return { p50: quantile(times, 0.5), p95: quantile(times, 0.95) };
