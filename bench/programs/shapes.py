@@ -19,7 +19,7 @@ leaves = flyte.TaskEnvironment(name="leaves", image=os.environ.get("SHAPES_IMAGE
 drivers = flyte.TaskEnvironment(
     name="drivers",
     image=os.environ.get("SHAPES_IMAGE", "auto"),
-    resources=flyte.Resources(cpu="50m", memory="1Gi"),
+    resources=flyte.Resources(cpu=("50m", "2"), memory="1Gi"),
     depends_on=[leaves],
 )
 
