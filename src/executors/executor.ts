@@ -9,6 +9,7 @@
 import type { AttemptExit, AttemptKey, LogSink, LimitFacts } from "../domain/attempt.ts";
 import type { AttemptStart } from "../domain/attempt-start.ts";
 import type { RunKey } from "../domain/ids.ts";
+import type { ResultFile } from "../domain/outputs.ts";
 import type { ResolvedImage } from "../domain/image.ts";
 import type { WarmStartSetting } from "../domain/warm-start.ts";
 import type { ImagePlatform } from "../images/registry/platform.ts";
@@ -40,6 +41,21 @@ export interface AttemptSpec extends AttemptDemands {
   readonly parent?: string;
   /** Whether it may start in a container that was made before. @default that of the executor */
   readonly warmStart?: WarmStartSetting;
+  /** For an executor that reads its inputs and stores its result itself. Absent: only the attempt does. */
+  readonly objects?: AttemptObjects;
+}
+
+/** What an executor does with the objects of an attempt in its place: with its rights, and while it has them. */
+export interface AttemptObjects {
+  /** The object at its `--inputs`; undefined where it has more bytes than this. Throws where the attempt could not read it. */
+  readInputs(mostBytes: number): Promise<Uint8Array | undefined>;
+  /** Its runtime got the inputs that were read for it: that it asked for them is known from then on. */
+  inputsTaken(): void;
+  /**
+   * Stores the object of this name under its output prefix. Resolves when it is on disk; storing it again replaces it. Throws
+   * where the attempt could not store it: DISK_FULL or DATA_DIRECTORY_UNUSABLE where that may pass.
+   */
+  writeResult(name: ResultFile, content: AsyncIterable<Uint8Array>): Promise<void>;
 }
 
 export interface AttemptObserver {

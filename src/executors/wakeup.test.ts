@@ -30,3 +30,22 @@ test("who leaves, before or while waiting, takes no wake-up along", async () => 
   await assert.rejects(waiting, /left/u);
   assert.equal(await wakeup.next(never), "ended");
 });
+
+test("checks are gathered for a while, an end is not: both are left for who waits next", async () => {
+  const clock = steppedClock();
+  const wakeup = new Wakeup(clock);
+  let isOver = false;
+  const gathering = wakeup.gather(never, 20).then(() => (isOver = true));
+  wakeup.notify("check");
+  await clock.step(10);
+  assert.equal(isOver, false);
+  await clock.step(10);
+  await gathering;
+  assert.equal(await wakeup.next(never), "check");
+  const interrupted = wakeup.gather(never, 20);
+  wakeup.notify("ended");
+  await interrupted;
+  await wakeup.gather(never, 20);
+  assert.equal(await wakeup.next(never), "ended");
+  assert.equal(clock.pending, 0);
+});

@@ -7,6 +7,7 @@ export class Wakeup {
   readonly #clock: Clock;
   #pending: WakeupReason | undefined;
   #resolve: (() => void) | undefined;
+  #isGathering = false;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -15,7 +16,7 @@ export class Wakeup {
   /** `ended`: it has ended, though the engine may not report so yet. `check`: it may have, so its state is to be read. */
   notify(kind: WakeupReason): void {
     if (this.#pending !== "ended") this.#pending = kind;
-    this.#resolve?.();
+    if (kind === "ended" || !this.#isGathering) this.#resolve?.();
   }
 
   /** Waits for the next one, at most `timeoutMs`. Rejects with the signal's reason, and takes none, when that aborts. */
@@ -26,6 +27,16 @@ export class Wakeup {
     const kind = this.#pending ?? "check";
     this.#pending = undefined;
     return kind;
+  }
+
+  /** Lets checks that follow each other closely become one: waits this long, or until it has ended. Takes no wake-up. */
+  async gather(signal: AbortSignal, ms: number): Promise<void> {
+    signal.throwIfAborted();
+    if (this.#pending === "ended") return;
+    this.#isGathering = true;
+    await this.#wait(signal, ms);
+    this.#isGathering = false;
+    signal.throwIfAborted();
   }
 
   #wait(signal: AbortSignal, timeoutMs: number | undefined): Promise<void> {

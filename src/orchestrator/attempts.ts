@@ -6,7 +6,7 @@ import type { ActionRecord } from "../domain/action-record.ts";
 import type { AttemptKey } from "../domain/attempt.ts";
 import type { ResolvedImage } from "../domain/image.ts";
 import type { Outcome } from "../domain/outcome/judge.ts";
-import type { Executor } from "../executors/executor.ts";
+import type { AttemptObjects, Executor } from "../executors/executor.ts";
 import type { Logger } from "../lib/log.ts";
 import { isShortage } from "../lib/shortage.ts";
 import { orAborted, within } from "../lib/wait.ts";
@@ -23,6 +23,7 @@ import { createAttemptWatch, type AttemptWatch } from "./attempt-watch.ts";
 import { imageOutcome } from "./image-outcome.ts";
 import { imageOfRun, type ImagePolicy } from "./images.ts";
 import type { ObjectTraffic } from "./object-traffic.ts";
+import { attemptPrefix } from "./paths.ts";
 import type { SigningKeys } from "./signing-keys.ts";
 
 export interface AttemptsOptions extends AttemptResultsOptions {
@@ -32,12 +33,22 @@ export interface AttemptsOptions extends AttemptResultsOptions {
   readonly logs: AttemptLogs;
   readonly traffic: ObjectTraffic;
   readonly signingKeys: SigningKeys;
+  /** @default every attempt reads and writes its objects itself */
+  readonly objectsOf?: ((attempt: ObjectsOf) => AttemptObjects) | undefined;
   /** host:port at which attempts reach the server. */
   readonly endpoint: () => string;
   readonly stopGraceMs: number;
   /** How long the process of an attempt may go on once its result is written. */
   readonly lingerMs: number;
   readonly log: Logger;
+}
+
+/** Where the objects of an attempt are. */
+export interface ObjectsOf {
+  readonly key: AttemptKey;
+  readonly inputUri: string;
+  /** URI prefix of its outputs, without a slash at its end. */
+  readonly outputPrefix: string;
 }
 
 /** `stop` and `release` reject when this is closed meanwhile: the attempt is left to whoever drives the runs next. */
@@ -108,7 +119,10 @@ export function createAttempts(options: AttemptsOptions): Attempts {
       token: tokenOf(options.signingKeys, key),
       ...credentialsOf(options.signingKeys, key),
     });
-    const spec = makeAttemptSpec({ run, action, definition, image, access });
+    const made = makeAttemptSpec({ run, action, definition, image, access });
+    const outputPrefix = attemptPrefix(run.baseUri, action.key, key.attempt);
+    const objects = options.objectsOf?.({ key, inputUri: action.inputUri, outputPrefix });
+    const spec = objects === undefined ? made : { ...made, objects };
     await watch(evidenceSubject({ run, action, definition, spec }), action, attempt);
   };
 

@@ -23,7 +23,7 @@ import { admit, type AdmissionOptions } from "./admission.ts";
 import { createApply, type Apply } from "./apply.ts";
 import { secretsOf } from "./access-keys.ts";
 import { tokensOf } from "./attempt-token.ts";
-import { attemptText, createAttempts, type Attempts } from "./attempts.ts";
+import { attemptText, createAttempts, type Attempts, type AttemptsOptions } from "./attempts.ts";
 import { createDispatcher, type Dispatcher } from "./dispatcher.ts";
 import { createExpectations, endedRuns } from "./expectations.ts";
 import { createEffects, type Effects } from "./effects.ts";
@@ -45,6 +45,7 @@ export interface OrchestratorOptions extends Omit<AcceptanceOptions, "expectatio
   readonly readWritten: (prefix: string, redactor: Redactor) => Promise<Written>;
   /** See admission.ts. */
   readonly urisInOutputs: AdmissionOptions["urisInOutputs"];
+  readonly objectsOf?: AttemptsOptions["objectsOf"];
   /** host:port at which attempts reach the server; asked at each start of an attempt. */
   readonly endpoint: () => string;
   /** Name of this process as the owner of the lease. @default a random one */

@@ -1,5 +1,5 @@
 /** Where a run keeps what it writes. All URIs are object URIs; prefixes have no trailing slash. */
-import { ERROR_FILE, OUTPUTS_FILE } from "../domain/outputs.ts";
+import { RESULT_FILES } from "../domain/outputs.ts";
 import type { AttemptKey } from "../domain/attempt.ts";
 import type { ActionKey, ProjectKey, RunKey } from "../domain/ids.ts";
 
@@ -33,7 +33,7 @@ export function attemptPrefix(baseUri: string, key: Pick<ActionKey, "action">, a
   return `${baseUri}/${key.action}/${attempt}`;
 }
 
-const RESULTS = [OUTPUTS_FILE, ERROR_FILE];
+const RESULTS: readonly string[] = RESULT_FILES;
 
 /** The attempt whose result has this key, by the layout of `runBaseUri` and `attemptPrefix`. */
 export function attemptOfResult(key: string): AttemptKey | undefined {

@@ -1,17 +1,20 @@
 /** Everything that answers requests, put together: calls of the protocol, objects, pages. */
 import type { Quotas } from "../domain/quotas.ts";
+import type { AttemptObjects } from "../executors/executor.ts";
 import type { HostedStore } from "../objects/hosted-store.ts";
 import { createS3Handler } from "../objects/s3/handler.ts";
 import type { StoredBytes } from "../objects/stored-bytes.ts";
 import type { ObjectTraffic } from "../orchestrator/object-traffic.ts";
 import type { AccessKeyKind } from "../orchestrator/access-keys.ts";
 import { createAttemptWrites } from "../orchestrator/attempt-writes.ts";
+import type { ObjectsOf } from "../orchestrator/attempts.ts";
 import type { SigningKeys } from "../orchestrator/signing-keys.ts";
 import type { Reach } from "../platform/reach.ts";
 import { createAccess, type Authorise } from "../services/access.ts";
 import { limitCalls } from "../services/call-quota.ts";
 import { NO_TOKENS } from "../services/authorise/token.ts";
 import { createAttemptEnds } from "./attempt-ends.ts";
+import { createAttemptObjects } from "./attempt-objects.ts";
 import { createEnds } from "./ends.ts";
 import { createLargeObjects } from "../services/large-objects.ts";
 import type { ServiceContext } from "../services/context.ts";
@@ -50,6 +53,8 @@ export interface HandlerOptions {
 }
 
 export interface Handlers {
+  /** For executors that read and write objects of attempts in their place. */
+  readonly objectsOf: (attempt: ObjectsOf) => AttemptObjects;
   readonly everybody: Handler;
   /** Of the listener that takes calls of tasks only. */
   tasks(): Handler;
@@ -90,6 +95,20 @@ export function createHandlers(options: HandlerOptions): Handlers {
     audit: auditInterceptor(audited),
     log,
   });
+  const written = (key: string, bytes: number) => {
+    storedBytes?.written(key, bytes);
+    largeObjects.written(key, bytes);
+    traffic.written(key);
+  };
+  const keys = {
+    signingKeys,
+    bucket,
+    authorise: access.authorise,
+    mayWrite: createAttemptWrites(store, bucket),
+    grant: orchestrator.grant,
+    onEnd: ends.onEnd,
+    audit: objectAudit,
+  };
   const s3 = (kinds?: readonly AccessKeyKind[]): RoutedHandler =>
     createS3Handler({
       store: objects,
@@ -97,28 +116,25 @@ export function createHandlers(options: HandlerOptions): Handlers {
       clock,
       log,
       onWritten: (key, bytes) => {
-        storedBytes?.written(key, bytes);
-        largeObjects.written(key, bytes);
-        traffic.written(key);
+        written(key, bytes);
         orchestrator.objectWritten(key);
       },
       onUnstorable: traffic.refused,
       onAsked: objectAudit.asked,
       onRefused: objectAudit.refused,
-      principals: createPrincipals({
-        signingKeys,
-        bucket,
-        authorise: access.authorise,
-        mayWrite: createAttemptWrites(store, bucket),
-        grant: orchestrator.grant,
-        onEnd: ends.onEnd,
-        onRead: traffic.read,
-        audit: objectAudit,
-        ...(kinds && { kinds }),
-      }),
+      principals: createPrincipals({ ...keys, onRead: traffic.read, ...(kinds && { kinds }) }),
     }) as RoutedHandler;
   const routes = { ends, audited, rpc, bucket, health, context, hostNames };
   return {
+    objectsOf: createAttemptObjects({
+      objects,
+      bucket,
+      signingKeys,
+      principals: createPrincipals(keys),
+      audited,
+      onRead: traffic.read,
+      onWritten: written,
+    }),
     everybody: createRouter({
       ...routes,
       authenticate: createAuthenticate(signingKeys, reach, people, reproductions),

@@ -12,7 +12,7 @@ import type { Handlers } from "./handler.ts";
 import { listen, type Listener, type ListenerOptions } from "./listener.ts";
 
 export interface ListenersOptions extends Omit<ListenerOptions, "handler"> {
-  readonly handlers: Handlers;
+  readonly handlers: Omit<Handlers, "objectsOf">;
   /** Which connections the listener of tasks takes. Undefined: there is none. */
   readonly taskReach?: Reach | undefined;
   readonly dataDirectory: string;

@@ -241,6 +241,8 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     queues: options.queues,
     ...(options.capCpu === true && { capCpu: true }),
     ...(options.lingerMs !== undefined && { lingerMs: options.lingerMs }),
+    // Nothing starts before there are handlers.
+    objectsOf: (attempt) => handlers.objectsOf(attempt),
     endpoint: () => executor.endpointForAttempts(ports.taskPort ?? ports.port),
     ...createResults({
       store,

@@ -150,7 +150,7 @@ export class ProcessAttempt implements AttemptWork<HeldProcess> {
     for (;;) {
       const reason = await this.#wakeup.next(signal, Math.max(1, due - clock.now()));
       if (reason === "ended" || clock.now() >= due) return;
-      await clock.sleep(GATHER_MS, { signal });
+      await this.#wakeup.gather(signal, GATHER_MS);
       await handle.output.read();
     }
   }

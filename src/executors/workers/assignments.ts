@@ -17,6 +17,8 @@ export interface Assignment {
   readonly assignedAt: number;
   /** When the worker reported that its code may run; undefined where that is not known. */
   readonly startedAt?: number;
+  /** Its order has its inputs: what it writes as its result is a file in the worker's directory, and not stored yet. */
+  readonly hasInputs?: boolean;
 }
 
 const SUFFIX = ".json";

@@ -1,6 +1,7 @@
 /** What the directory of a worker says of an attempt in it: see protocol.ts. Code of tasks can write in it. */
 import { mkdir, realpath, rm, rmdir } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import { RESULT_FILES } from "../../domain/outputs.ts";
 import { errnoOf, orAbsent } from "../../lib/errno.ts";
 import { inOwnDirectory, readOwnFile } from "../output/own-file.ts";
 
@@ -9,7 +10,7 @@ const CODE_BYTES = 16;
 const REASON_BYTES = 4096;
 /** Every user of an image. */
 const FOR_ALL = 0o777;
-const FILES = ["stdout", "stderr", "exit", "unstarted"];
+const FILES = ["stdout", "stderr", "exit", "unstarted", ...RESULT_FILES];
 
 export class AttemptFiles {
   readonly path: string;

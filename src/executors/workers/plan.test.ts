@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
-import type { AttemptSpec } from "../executor.ts";
+import type { AttemptObjects, AttemptSpec } from "../executor.ts";
 import type { WorkerStart } from "../start-adapter.ts";
 import { modeOf, planOf } from "./plan.ts";
 
@@ -57,6 +57,7 @@ suite("the plan of an attempt's worker", () => {
     const { plan: made, args, env } = plan();
     assert.deepEqual([args, env], [["--inputs", "i"], { TOKEN: "t1" }]);
     assert.deepEqual(made.container.env, { MODE: "m" });
+    assert.deepEqual(plan({ objects: {} as AttemptObjects }).plan, made);
     assert.deepEqual([made.container.command, made.container.args], [[], ["python", "worker", "one_shot"]]);
     assert.deepEqual(made.container.readOnlyMounts, WORKER.mounts);
     assert.equal(made.run, "r");

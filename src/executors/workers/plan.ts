@@ -27,7 +27,7 @@ export function modeOf(
 }
 
 /**
- * What comes to an attempt with its start is not part of its plan: arguments, own variables, archives and secret files.
+ * What comes to an attempt with its start is not part of its plan: arguments, own variables, archives, secret files, objects.
  * Workers of mode one_shot and fork are those of one run; of others, those of the project and domain where the policy says so.
  */
 export function planOf({ spec, worker }: AdaptedAttempt, mode: WorkerMode): PlannedAttempt | NoWorker {
@@ -37,7 +37,7 @@ export function planOf({ spec, worker }: AdaptedAttempt, mode: WorkerMode): Plan
   const refused = refusal(spec, mode);
   if (refused !== undefined) return { cold: refused };
   const { archives: _archives, secretFiles: _files, ownVariables: _own, ...others } = spec;
-  const { warmStart: _warm, parent: _parent, ...rest } = others;
+  const { warmStart: _warm, parent: _parent, objects: _objects, ...rest } = others;
   const { project, domain, run } = spec.key;
   const { reuse } = rest;
   const concurrency = mode === "resident" ? (reuse?.concurrency ?? 1) : 1;

@@ -8,8 +8,10 @@ import { temporaryDirectory } from "../../../test/helpers/server.ts";
 import { steppedClock } from "../../../test/helpers/stepped-clock.ts";
 import { until } from "../../../test/helpers/until.ts";
 import type { AttemptExit } from "../../domain/attempt.ts";
+import { BoxkiteError } from "../../domain/errors.ts";
 import type { WorkerMode } from "../../domain/warm-start.ts";
 import { AttemptMachine, type AttemptWork } from "../attempt-machine.ts";
+import type { AttemptObjects } from "../executor.ts";
 import { WarmAttempt } from "../warm-attempt.ts";
 import { Assignments } from "./assignments.ts";
 import { poolLimits } from "./pool-rules.ts";
@@ -18,7 +20,7 @@ import { createWorkerPools } from "./pools.ts";
 import { WorkerEnds } from "./worker-end.ts";
 
 /** Workers that are ready at once, with directories on disk; what is in those, the test writes. */
-async function setUp(t: TestContext, mode: WorkerMode = "fork", concurrency = 1) {
+async function setUp(t: TestContext, mode: WorkerMode = "fork", concurrency = 1, objects?: AttemptObjects) {
   const root = await temporaryDirectory(t);
   const clock = steppedClock();
   const { log } = recordingLogger();
@@ -49,7 +51,7 @@ async function setUp(t: TestContext, mode: WorkerMode = "fork", concurrency = 1)
   const start = (action: string) => {
     const key = { ...FAKE_SPEC.key, action };
     const name = `boxkite-${action}`;
-    const spec = { ...FAKE_SPEC, key };
+    const spec = { ...FAKE_SPEC, key, ...(objects && { objects }) };
     const lines: string[] = [];
     const cold: string[] = [];
     let exit: AttemptExit | undefined;
@@ -381,4 +383,183 @@ test("files of the machine are not read for a container that puts links in its d
   worker.end({ exitCode: 1 });
   await on.eventually(() => attempt.exit !== undefined);
   assert.deepEqual(attempt.lines, []);
+});
+
+/** Objects in memory; `failures`: what the next results throw. */
+function fakeObjects(inputs: string | undefined = "in") {
+  const stored: [name: string, text: string][] = [];
+  const failures: Error[] = [];
+  let taken = 0;
+  const objects: AttemptObjects = {
+    readInputs: async (mostBytes) =>
+      inputs === undefined || inputs.length > mostBytes ? undefined : Buffer.from(inputs),
+    inputsTaken: () => void taken++,
+    writeResult: async (name, content) => {
+      const bytes = Buffer.concat(await Array.fromAsync(content));
+      const failure = failures.shift();
+      if (failure !== undefined) throw failure;
+      stored.push([name, bytes.toString()]);
+    },
+  };
+  return {
+    objects,
+    stored,
+    failures,
+    get taken() {
+      return taken;
+    },
+  };
+}
+
+/** A resident worker that has its first attempt's order. */
+async function resident(t: TestContext, fake: ReturnType<typeof fakeObjects>) {
+  const on = await setUp(t, "resident", 2, fake.objects);
+  const worker = await on.worker();
+  const attempt = on.start("a0");
+  await on.eventually(() => worker.orders.length === 1);
+  const exits = async (results: Readonly<Record<string, string>>, code = 0) => {
+    for (const [name, text] of Object.entries(results)) await writeFile(join(on.files("a0"), name), text);
+    await writeFile(join(on.files("a0"), "exit"), String(code));
+    worker.report({ event: "exited", id: "a0", code });
+  };
+  return { ...on, worker, attempt, exits };
+}
+
+test("a resident worker gets inputs with the order, and its result is stored before the attempt has ended", async (t) => {
+  for (const [results, code] of [
+    [{ "outputs.pb": "out" }, 0],
+    [{ "error.pb": "wrong" }, 0],
+    [{ "error.pb": "" }, 1],
+    [{ "outputs.pb": "x".repeat(3_000_000) }, 0],
+    [{}, 0],
+  ] as const) {
+    const fake = fakeObjects();
+    const on = await resident(t, fake);
+    const [order] = on.worker.orders;
+    assert.equal(order?.op === "start" && order.inputs, Buffer.from("in").toString("base64"));
+    assert.equal(fake.taken, 0);
+    begun(on.worker, "a0");
+    await on.eventually(() => on.attempt.started !== undefined);
+    assert.equal(fake.taken, 1, "its runtime has them");
+    let storedAtEnd: number | undefined;
+    void on.attempt.machine.done.then(() => (storedAtEnd = fake.stored.length));
+    await on.exits(results, code);
+    await on.eventually(() => on.attempt.exit !== undefined);
+    assert.deepEqual(fake.stored, Object.entries(results));
+    assert.deepEqual([on.attempt.exit?.reason, on.attempt.exit?.exitCode], ["exited", code]);
+    await on.attempt.machine.done;
+    assert.equal(storedAtEnd, fake.stored.length);
+  }
+});
+
+test("a worker reads and writes objects itself where inputs are large, cannot be read, or it is none that lives on", async (t) => {
+  const unreadable = fakeObjects();
+  unreadable.objects.readInputs = async () => {
+    throw new BoxkiteError("OBJECT_NOT_FOUND", "there is no object");
+  };
+  for (const fake of [fakeObjects("x".repeat(300_000)), unreadable]) {
+    const on = await resident(t, fake);
+    assert.deepEqual(on.worker.orders, [{ op: "start", id: "a0", args: ["x"], env: { A: "a0" } }]);
+    begun(on.worker, "a0");
+    await on.exits({ "outputs.pb": "not the worker's" });
+    await on.eventually(() => on.attempt.exit !== undefined);
+    assert.deepEqual([fake.stored, fake.taken], [[], 0]);
+  }
+  const fake = fakeObjects();
+  const on = await setUp(t, "fork", 1, fake.objects);
+  const worker = await on.worker();
+  on.start("a0");
+  await on.eventually(() => worker.orders.length === 1);
+  assert.deepEqual(worker.orders, [{ op: "start", id: "a0", args: ["x"], env: { A: "a0" } }]);
+});
+
+test("an attempt whose result cannot be stored is lost, and says why; a full disk is tried again", async (t) => {
+  const full = new BoxkiteError("DISK_FULL", "no space is left");
+  const cases: readonly (readonly [Error[], string | undefined, boolean | undefined])[] = [
+    [[full], undefined, undefined],
+    [Array.from({ length: 9 }, () => full), "DISK_FULL", true],
+    [[new BoxkiteError("PERMISSION_DENIED", "not yours")], "PERMISSION_DENIED", false],
+    [[new Error("broken")], "EXECUTOR_FAILED", undefined],
+  ];
+  for (const [failures, code, recoverable] of cases) {
+    const fake = fakeObjects();
+    fake.failures.push(...failures);
+    const on = await resident(t, fake);
+    begun(on.worker, "a0");
+    await on.exits({ "outputs.pb": "out" });
+    await until(async () => {
+      await on.clock.step(500);
+      return on.attempt.exit !== undefined;
+    });
+    const { reason, exitCode, message = "" } = on.attempt.exit ?? {};
+    assert.deepEqual([reason, exitCode, on.attempt.exit?.code], [code ? "lost" : "exited", 0, code]);
+    assert.equal(on.attempt.exit?.recoverable, recoverable);
+    if (code !== undefined) assert.match(message, /^the result could not be stored: /u);
+    assert.equal(fake.stored.length, code === undefined ? 1 : 0);
+  }
+});
+
+test("what a worker left half-written, and links to files of the machine, are not stored", async (t) => {
+  const crashed = fakeObjects();
+  const on = await resident(t, crashed);
+  begun(on.worker, "a0");
+  await on.eventually(() => on.attempt.started !== undefined);
+  await writeFile(join(on.files("a0"), "outputs.pb"), "hal");
+  on.worker.end();
+  await on.eventually(() => on.attempt.exit !== undefined);
+  assert.deepEqual(crashed.stored, []);
+
+  const linked = fakeObjects();
+  const other = await resident(t, linked);
+  const secret = join(await temporaryDirectory(t), "secret");
+  await writeFile(secret, "secret");
+  begun(other.worker, "a0");
+  await symlink(secret, join(other.files("a0"), "outputs.pb"));
+  await other.exits({});
+  await other.eventually(() => other.attempt.exit !== undefined);
+  assert.deepEqual(linked.stored, []);
+});
+
+test("a result that the server had not stored when it ended is stored by the next one, and again without harm", async (t) => {
+  const fake = fakeObjects();
+  const on = await resident(t, fake);
+  begun(on.worker, "a0");
+  await on.eventually(() => on.attempt.started !== undefined);
+  await on.attempt.machine.detach();
+  await on.exits({ "outputs.pb": "out" });
+  for (let servers = 1; servers <= 2; servers++) {
+    await on.restart(servers === 1);
+    const again = on.start("a0");
+    await on.eventually(() => again.exit !== undefined);
+    assert.equal(again.exit?.exitCode, 0);
+    assert.deepEqual(
+      fake.stored,
+      Array.from({ length: servers }, () => ["outputs.pb", "out"]),
+    );
+  }
+});
+
+test("an order that is given again after a restart has its inputs again", async (t) => {
+  const fake = fakeObjects();
+  const on = await resident(t, fake);
+  await on.restart();
+  on.start("a0");
+  await on.eventually(() => on.worker.orders.length === 2);
+  assert.deepEqual(on.worker.orders[1], on.worker.orders[0]);
+});
+
+test("the end of an attempt is not held up by output that came just before", async (t) => {
+  const on = await setUp(t);
+  const worker = await on.worker();
+  const attempt = on.start("a0");
+  await on.eventually(() => worker.orders.length === 1);
+  begun(worker, "a0");
+  await on.eventually(() => attempt.started !== undefined);
+  await writeFile(join(on.files("a0"), "stdout"), "line\n");
+  worker.report({ event: "started", id: "a0" });
+  await writeFile(join(on.files("a0"), "exit"), "0");
+  worker.report({ event: "exited", id: "a0", code: 0 });
+  // No time passes on its clock.
+  await until(async () => attempt.exit !== undefined);
+  assert.deepEqual(attempt.lines, ["line"]);
 });

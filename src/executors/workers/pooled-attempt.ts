@@ -7,7 +7,7 @@
  */
 import type { AttemptExit, LimitFacts, LogSink } from "../../domain/attempt.ts";
 import type { AttemptStart } from "../../domain/attempt-start.ts";
-import { messageOf } from "../../domain/errors.ts";
+import { BoxkiteError, isStorageError, messageOf } from "../../domain/errors.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Logger } from "../../lib/log.ts";
 import { within } from "../../lib/wait.ts";
@@ -19,6 +19,7 @@ import { openOwnFile } from "../output/own-file.ts";
 import { Wakeup } from "../wakeup.ts";
 import type { Assignment, Assignments } from "./assignments.ts";
 import { AttemptFiles } from "./attempt-files.ts";
+import { inputsFor, storeResults } from "./attempt-results.ts";
 import type { PlannedAttempt } from "./plan.ts";
 import type { Order } from "./protocol.ts";
 import type { WorkerEnds } from "./worker-end.ts";
@@ -144,17 +145,26 @@ export class PooledAttempt {
     const { worker, earlierAttempts } = taken;
     const { mode, pool } = planned.plan;
     const warm = { mode, pool, worker: worker.name, earlierAttempts };
-    const assignment = { key: spec.key, warm, id, assignedAt: clock.now() };
     let held: HeldInWorker;
     try {
+      const inputsOf = inputsFor(spec.objects, mode);
       const files = await AttemptFiles.of(worker.directory, id);
       await files.create();
       await workers.putFiles(worker, planned, signal);
+      const inputs = await inputsOf;
+      const hasInputs = inputs !== undefined;
+      const assignment = {
+        key: spec.key,
+        warm,
+        id,
+        assignedAt: clock.now(),
+        ...(hasInputs && { hasInputs }),
+      };
       await assignments.record(name, assignment);
       held = await this.#hold(assignment, worker, files);
       signal.throwIfAborted();
       observer.prepared({ ...planned.start, warm });
-      await worker.send(this.#order(worker, planned));
+      await worker.send(this.#order(worker, planned, inputs));
     } catch (error) {
       await this.#leave(worker);
       if (signal.aborted) throw error;
@@ -168,14 +178,15 @@ export class PooledAttempt {
     return undefined;
   }
 
-  #order({ name }: Worker, { args, env }: PlannedStart): Order {
+  #order({ name }: Worker, { args, env }: PlannedStart, inputs: string | undefined): Order {
     const { id, envIn } = this.#context;
-    return { op: "start", id, args, env: envIn(name, env) };
+    return { op: "start", id, args, env: envIn(name, env), ...(inputs !== undefined && { inputs }) };
   }
 
   async #running(held: HeldInWorker): Promise<After<HeldInWorker, "finding">> {
-    const { assignments, name, clock, log } = this.#context;
+    const { assignments, name, spec, clock, log } = this.#context;
     const startedAt = (held.startedAt ??= clock.now());
+    if (held.assignment.hasInputs === true) spec.objects?.inputsTaken();
     assignments
       .started(name, startedAt)
       .catch((error: unknown) => log.debug("a start could not be recorded", { error }));
@@ -283,7 +294,10 @@ export class PooledAttempt {
     if (known.includes(held.assignment.id)) return true;
     const planned = await planning;
     if (planned === undefined) return true;
-    await worker.send(this.#order(worker, planned)).catch(() => {});
+    // An order without them is one of which nothing is to be stored.
+    const { objects } = this.#context.spec;
+    const inputs = held.assignment.hasInputs === true ? await inputsFor(objects, "resident") : undefined;
+    await worker.send(this.#order(worker, planned, inputs)).catch(() => {});
     return await this.#hasStarted(held);
   }
 
@@ -313,17 +327,16 @@ export class PooledAttempt {
   }
 
   async watch(held: HeldInWorker, signal: AbortSignal): Promise<After<HeldInWorker, "running">> {
-    const { clock } = this.#context;
     for (;;) {
-      await held.output.read();
       // In this order: a worker writes how its attempts ended before it ends.
       const hasEnded = held.workerEnd !== undefined;
       if ((await held.files.exitCode()) !== undefined || hasEnded) {
         held.over.resolve();
         return { name: "ending", handle: held, startedAt: held.startedAt };
       }
+      await held.output.read();
       const reason = await held.wakeup.next(signal, SWEEP_MS);
-      if (reason === "check") await clock.sleep(GATHER_MS, { signal });
+      if (reason === "check") await held.wakeup.gather(signal, GATHER_MS);
     }
   }
 
@@ -355,12 +368,14 @@ export class PooledAttempt {
     }
   }
 
-  async conclude(held: HeldInWorker, stopped: boolean): Promise<Ended> {
+  async conclude(held: HeldInWorker, stopped: boolean, signal: AbortSignal): Promise<Ended> {
     this.#isOver = true;
     const { spec, pools, workers, ends, clock } = this.#context;
-    await held.output.finish();
     const { assignment, files } = held;
     const ownCode = await files.exitCode();
+    // Another attempt may have its slot at once; its files stay until it is released.
+    if (ownCode !== undefined) pools.end(spec.key);
+    await held.output.finish();
     const directory = workers.directoryOf(assignment.warm.worker);
     const end =
       ownCode === undefined
@@ -381,7 +396,34 @@ export class PooledAttempt {
             stopRequested: stopped,
             hasWorkerEnded: ownCode === undefined,
           });
+    const unstored = ownCode === undefined ? undefined : await this.#storeResults(held, signal);
+    // Of one that was stopped, no result counts any more.
+    if (unstored !== undefined && !stopped)
+      return { name: "ended", exit: { ...unstored, exitCode, ...times } };
     return { name: "ended", exit: { reason: "exited", exitCode, ...facts, ...times } };
+  }
+
+  /** Before its end is reported. Why that failed; undefined where all that it wrote is stored. */
+  async #storeResults(
+    { assignment, files }: HeldInWorker,
+    signal: AbortSignal,
+  ): Promise<AttemptExit | undefined> {
+    const { spec, clock, log } = this.#context;
+    if (assignment.hasInputs !== true || spec.objects === undefined) return undefined;
+    try {
+      await storeResults(files, spec.objects, clock, signal);
+      return undefined;
+    } catch (error) {
+      // The files are still there for whoever takes it up.
+      signal.throwIfAborted();
+      log.error("the result of an attempt could not be stored", { error });
+      const message = `the result could not be stored: ${messageOf(error)}`;
+      const lost = { reason: "lost", outOfMemory: false, message } as const;
+      if (!(error instanceof BoxkiteError)) return { ...lost, code: "EXECUTOR_FAILED" };
+      const { code, hint } = error;
+      // What it may not store, or nobody can, another attempt could not store either.
+      return { ...lost, code, ...(hint !== undefined && { hint }), recoverable: isStorageError(error) };
+    }
   }
 
   async close(): Promise<void> {
