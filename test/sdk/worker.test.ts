@@ -140,6 +140,10 @@ suite("the same programs", { concurrency: 2 }, () => {
       assert.deepEqual([mode, known], ["resident", []]);
       assert.deepEqual(comparable(await startResident(worker, client, folder, start)), cold, "resident");
       assert.deepEqual(worker.output, { stdout: "", stderr: "" });
+      // In another worker: the first attempt may have spoiled this one.
+      const other = await startWorker(t, folder, "resident");
+      const sent = await startResident(other, other.connect(), folder, { ...start, sendsInputs: true });
+      assert.deepEqual(comparable(sent), cold, "resident, with inputs in its order");
     });
   }
 });

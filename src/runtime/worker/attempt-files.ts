@@ -1,6 +1,7 @@
-/** The files of an attempt in a resident worker: its output and its exit code (domain/worker-protocol.ts). */
+/** The files of an attempt in a resident worker: its output, its result and its exit code (domain/worker-protocol.ts). */
 import { appendFileSync, closeSync, mkdirSync, openSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { ResultFile } from "../../domain/outputs.ts";
 
 export type OutputName = "stdout" | "stderr";
 
@@ -28,6 +29,11 @@ export class AttemptFiles {
     if (this.#isOpen) appendFileSync(this.#descriptors[name], bytes);
   }
 
+  /** For the server to store, whole once the attempt is over. */
+  keep(name: ResultFile, bytes: Uint8Array): void {
+    if (this.#isOpen) this.#write(name, bytes);
+  }
+
   /** Nothing is written after it. `unstarted`: why none of its own code began. */
   close(exitCode: number, unstarted?: string): void {
     if (!this.#isOpen) return;
@@ -38,9 +44,9 @@ export class AttemptFiles {
     this.#write("exit", String(exitCode));
   }
 
-  #write(name: string, text: string): void {
+  #write(name: string, content: string | Uint8Array): void {
     const file = join(this.#directory, name);
-    writeFileSync(`${file}.tmp`, text);
+    writeFileSync(`${file}.tmp`, content);
     renameSync(`${file}.tmp`, file);
   }
 }

@@ -1,6 +1,7 @@
 /** One attempt in a resident worker: what a process of its own would be. */
 import { fencedStorage } from "./fenced-storage.ts";
 import type { AttemptFiles } from "./attempt-files.ts";
+import { orderStorage } from "./order-storage.ts";
 import { UsageError, type RuntimeArguments } from "../arguments.ts";
 import { recordFailure } from "../record-failure.ts";
 import {
@@ -14,7 +15,7 @@ import {
   type Outcome,
 } from "../run-action.ts";
 import type { Environment } from "../../client/config-file.ts";
-import { openStorage } from "../../client/storage/storage.ts";
+import { openStorage, type Storage } from "../../client/storage/storage.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { ActionAbortedError } from "../../sdk/authoring/errors.ts";
 
@@ -34,6 +35,8 @@ export interface AttemptOver {
 export interface AttemptStart {
   /** What its command line says, or what is wrong with it. */
   readonly given: RuntimeArguments | UsageError;
+  /** Those that came with its order. */
+  readonly inputs: Uint8Array | undefined;
   /** All variables. */
   readonly env: Environment;
   readonly files: AttemptFiles;
@@ -70,7 +73,7 @@ export class ResidentAttempt {
       return this.#end({ code: EXIT_USAGE });
     }
     try {
-      const storage = fencedStorage(openStorage(env), this.#fence.signal);
+      const storage = fencedStorage(this.#storage(given, env), this.#fence.signal);
       const outcome = await runAction(given, env, this.#abort.signal, storage);
       this.#end({ code: this.#codeOf(outcome), ...(outcome === "unloadable" && { spoils: UNLOADABLE }) });
     } catch (error) {
@@ -106,7 +109,14 @@ export class ResidentAttempt {
     const finish = (): void => this.#finish({ code: EXIT_CRASH, spoils: UNHANDLED });
     const { given, env } = this.#start;
     if (given instanceof UsageError) return finish();
-    recordFailure(openStorage(env), given, error).then(finish, finish);
+    recordFailure(this.#storage(given, env), given, error).then(finish, finish);
+  }
+
+  #storage(given: RuntimeArguments, env: Environment): Storage {
+    const storage = openStorage(env);
+    const { inputs } = this.#start;
+    if (inputs === undefined) return storage;
+    return orderStorage(storage, { given, inputs, keep: (name, bytes) => this.files.keep(name, bytes) });
   }
 
   #codeOf(outcome: Outcome): number {

@@ -129,11 +129,12 @@ export class ResidentWorker {
     this.#socket?.send({ event: "exited", id, code: EXIT_CRASH, unstarted });
   }
 
-  #start({ id, args, env }: StartOrder, given: RuntimeArguments | UsageError): void {
+  #start({ id, args, env, inputs: encoded }: StartOrder, given: RuntimeArguments | UsageError): void {
     this.#known.add(id);
     const files = new AttemptFiles(this.#directoryOf(id));
     const restore = this.#concurrency === 1 ? setProcessState(args, env) : undefined;
-    const attempt = new ResidentAttempt({ given, env: { ...this.#env, ...env }, files }, systemClock);
+    const inputs = encoded === undefined ? undefined : Buffer.from(encoded, "base64");
+    const attempt = new ResidentAttempt({ given, inputs, env: { ...this.#env, ...env }, files }, systemClock);
     this.#running.set(id, attempt);
     this.#socket?.send({ event: "started", id });
     void attempt.over.then(({ code, spoils }) => {

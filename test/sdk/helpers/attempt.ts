@@ -41,7 +41,10 @@ export interface PreparedAttempt {
   readonly args: readonly string[];
   /** Of this attempt only. */
   readonly env: Readonly<Record<string, string>>;
-  read(): Written;
+  /** What it wrote in this directory. @default where it was told to */
+  read(directory?: string): Written;
+  /** What its inputs file has, which is removed. */
+  takeInputs(): string;
 }
 
 /** Variables that all attempts of a container have. */
@@ -84,9 +87,14 @@ export function prepareAttempt(cwd: string, options: Omit<Start, "onLine">): Pre
   return {
     args: [...Object.entries(given).flat(), ...(options.args ?? []), ...resolver],
     env: { _U_RUN_BASE: work, ACTION_NAME: "a0", RUN_NAME: "r", ...(options.env as Record<string, string>) },
-    read: () => ({
-      outputs: readOutput(join(out, "outputs.pb")),
-      error: readError(join(out, "error.pb")),
+    takeInputs: () => {
+      const bytes = readFileSync(inputs);
+      rmSync(inputs);
+      return bytes.toString("base64");
+    },
+    read: (directory = out) => ({
+      outputs: readOutput(join(directory, "outputs.pb")),
+      error: readError(join(directory, "error.pb")),
       report: existsSync(join(out, "report.html"))
         ? readFileSync(join(out, "report.html"), "utf8")
         : undefined,

@@ -137,11 +137,12 @@ export async function startResident(
   worker: TestWorker,
   client: TestClient,
   cwd: string,
-  options: Start,
+  options: Start & { readonly sendsInputs?: boolean },
 ): Promise<Ended> {
   const id = `attempt-${++attempts}`;
-  const { args, env, read } = prepareAttempt(cwd, options);
-  client.send({ op: "start", id, args, env });
+  const { args, env, read, takeInputs } = prepareAttempt(cwd, options);
+  const inputs = options.sendsInputs === true ? takeInputs() : undefined;
+  client.send({ op: "start", id, args, env, ...(inputs !== undefined && { inputs }) });
   const file = (name: string): string => readFileSync(join(worker.directory, "attempts", id, name), "utf8");
   if (options.onLine !== undefined) {
     await client.report("started", id);
@@ -152,5 +153,9 @@ export async function startResident(
   }
   const { code } = await client.report("exited", id);
   if (file("exit") !== String(code)) throw new Error(`the file has ${file("exit")}, the report ${code}`);
-  return { code, stdout: file("stdout"), stderr: file("stderr"), ...read() };
+  const ended = { code, stdout: file("stdout"), stderr: file("stderr"), ...read() };
+  if (inputs === undefined) return ended;
+  if (ended.outputs !== undefined || ended.error !== undefined) throw new Error("it has stored its result");
+  const { outputs, error } = read(join(worker.directory, "attempts", id));
+  return { ...ended, outputs, error };
 }
