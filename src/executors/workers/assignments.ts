@@ -2,11 +2,12 @@
  * Which worker has which attempt. Each is a file that is on disk before the worker gets its order: so a restarted server,
  * and one after a failure of the machine, never starts the attempt a second time.
  */
-import { mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
+import { mkdir, open, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { AttemptKey } from "../../domain/attempt.ts";
 import type { WarmStart } from "../../domain/warm-start.ts";
 import type { Logger } from "../../lib/log.ts";
+import { writeAtomically } from "../output/write-atomically.ts";
 
 export interface Assignment {
   readonly key: AttemptKey;
@@ -64,7 +65,14 @@ export class Assignments {
 
   /** Resolves when it is on disk. `attempt`: its name, which is that of a file. */
   async record(attempt: string, assignment: Assignment): Promise<void> {
-    await this.#write(attempt, assignment, true);
+    // Not renamed into place: a file that is not whole is of an attempt whose order was not sent yet, and counts as none.
+    const handle = await open(this.#fileOf(attempt), "w", 0o600);
+    try {
+      await handle.writeFile(JSON.stringify(assignment));
+      await Promise.all([handle.datasync(), syncDirectory(this.#directory)]);
+    } finally {
+      await handle.close();
+    }
     this.#assignments.set(attempt, assignment);
   }
 
@@ -74,27 +82,13 @@ export class Assignments {
     if (assignment === undefined) return;
     const started = { ...assignment, startedAt };
     this.#assignments.set(attempt, started);
-    await this.#write(attempt, started, false);
+    await writeAtomically(this.#fileOf(attempt), JSON.stringify(started));
   }
 
   async forget(attempt: string): Promise<void> {
     this.#assignments.delete(attempt);
     await rm(this.#fileOf(attempt), { force: true });
     await rm(this.offsetsFileOf(attempt), { force: true });
-  }
-
-  async #write(attempt: string, assignment: Assignment, isDurable: boolean): Promise<void> {
-    const file = this.#fileOf(attempt);
-    const unfinished = `${file}.tmp`;
-    const handle = await open(unfinished, "w", 0o600);
-    try {
-      await handle.writeFile(JSON.stringify(assignment));
-      if (isDurable) await handle.datasync();
-    } finally {
-      await handle.close();
-    }
-    await rename(unfinished, file);
-    if (isDurable) await syncDirectory(this.#directory);
   }
 
   #fileOf(attempt: string): string {
