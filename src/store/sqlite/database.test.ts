@@ -40,6 +40,29 @@ test("lists of values need no statement for each length", async (t) => {
   assert.equal(prepare.mock.callCount(), 2);
 });
 
+test("a change that has its commit for itself needs no savepoint, and is undone as a whole", async (t) => {
+  const database = openDatabase(":memory:");
+  t.after(() => database.close());
+  const prepare = t.mock.method(DatabaseSync.prototype, "prepare");
+  const leases = () => database.get("SELECT count(*) AS n FROM leases")?.["n"];
+  const take = (name: string) =>
+    database.run("INSERT INTO leases (name, owner, fence) VALUES (?, 'us', 1)", name);
+  const failing = () => {
+    take("a");
+    throw new Error("not so");
+  };
+  const savepoints = () =>
+    prepare.mock.calls.filter(({ arguments: [sql] }) => sql.startsWith("SAVEPOINT")).length;
+  await assert.rejects(database.write(failing), /not so/u);
+  assert.deepEqual([leases(), savepoints()], [0, 0]);
+  const both = await Promise.allSettled([database.write(failing), database.write(() => take("b"))]);
+  assert.deepEqual(
+    both.map(({ status }) => status),
+    ["rejected", "fulfilled"],
+  );
+  assert.deepEqual([leases(), savepoints()], [1, 1]);
+});
+
 test("a damaged file is refused, whatever is wrong with it", async (t) => {
   const directory = await temporaryDirectory(t);
   const whole = join(directory, "whole.sqlite");

@@ -61,10 +61,12 @@ export function openDatabase(file: string, onMigration?: OnMigration): Database 
     try {
       check();
       prepared("BEGIN IMMEDIATE").run();
-      for (const job of batch) settle.push(perform(job));
+      // The changes of a job that has the commit for itself are undone with the transaction.
+      const one = batch.length === 1 ? perform : performBesideOthers;
+      for (const job of batch) settle.push(one(job));
       prepared("COMMIT").run();
     } catch (error) {
-      // The commit itself failed, e.g. the disk is full: no change of the batch is on disk.
+      // The only job failed, or the commit itself, e.g. the disk is full: no change of the batch is on disk.
       if (sqlite.isTransaction) prepared("ROLLBACK").run();
       for (const job of batch) job.reject(explained(error, file));
       return;
@@ -73,11 +75,16 @@ export function openDatabase(file: string, onMigration?: OnMigration): Database 
   };
 
   const perform = (job: Job): (() => void) => {
+    const result = job.work();
+    return () => job.resolve(result);
+  };
+
+  const performBesideOthers = (job: Job): (() => void) => {
     prepared("SAVEPOINT job").run();
     try {
-      const result = job.work();
+      const done = perform(job);
       prepared("RELEASE job").run();
-      return () => job.resolve(result);
+      return done;
     } catch (error) {
       prepared("ROLLBACK TO job").run();
       prepared("RELEASE job").run();

@@ -126,3 +126,11 @@ test("migrations are numbered without a gap and without a number twice: a databa
     names.map((_, index) => `${String(index + 1).padStart(4, "0")}_`),
   );
 });
+
+test("a new store has its schema in one commit", (t) => {
+  const exec = t.mock.method(DatabaseSync.prototype, "exec");
+  const store = openSqliteStore(":memory:");
+  t.after(() => store.close());
+  const commits = exec.mock.calls.filter(({ arguments: [sql] }) => sql.includes("COMMIT"));
+  assert.equal(commits.length, 1);
+});

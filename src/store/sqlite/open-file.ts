@@ -66,7 +66,7 @@ function sizeOf(sqlite: DatabaseSync): number {
   return bytes;
 }
 
-/** Applies the numbered migrations that this database has not seen, each in a transaction of its own. */
+/** Applies the numbered migrations that this database has not seen, all in one transaction. */
 function migrate(sqlite: DatabaseSync, onMigration?: OnMigration): void {
   const directory = join(import.meta.dirname, "migrations");
   const files = readdirSync(directory)
@@ -85,9 +85,9 @@ function migrate(sqlite: DatabaseSync, onMigration?: OnMigration): void {
   const done = isOlder
     ? onMigration?.({ from: version, to: files.length, bytes: sizeOf(sqlite) })
     : undefined;
-  for (let index = version; index < files.length; index++) {
-    const sql = readFileSync(join(directory, files[index] as string), "utf8");
-    sqlite.exec(`BEGIN IMMEDIATE;\n${sql}\nPRAGMA user_version = ${index + 1};\nCOMMIT;`);
+  if (version < files.length) {
+    const missing = files.slice(version).map((name) => readFileSync(join(directory, name), "utf8"));
+    sqlite.exec(`BEGIN IMMEDIATE;\n${missing.join("\n")}\nPRAGMA user_version = ${files.length};\nCOMMIT;`);
   }
   done?.();
 }
