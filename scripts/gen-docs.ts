@@ -84,7 +84,12 @@ function fieldTables(): string {
 
 function describe(support: Support): string {
   if (typeof support === "string")
-    return { enforced: "enforced", kept: "kept as it came", inside: "see its own table" }[support];
+    return {
+      enforced: "enforced",
+      kept: "kept as it came",
+      inside: "see its own table",
+      decoded: "see its own table",
+    }[support];
   if ("only" in support)
     return `only ${support.only.map((value) => `\`${String(value)}\``).join(", ")}: otherwise it ${support.refuse("…").why}`;
   return `refused: it ${support.why}`;

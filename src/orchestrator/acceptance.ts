@@ -137,11 +137,16 @@ export function createAcceptance(options: AcceptanceOptions): Acceptance {
       return created;
     },
     enqueue: async (run, action, by) => {
-      // A retried parent finds its child even where the settings have changed since.
-      if (await store.getAction({ ...run.key, action: action.name })) return "exists";
-      const fitted = fitting(action);
-      requireWebhooks(action, options.egress);
-      requireQueue(queues, action.queue ?? "");
+      let fitted: NewAction;
+      try {
+        fitted = fitting(action);
+        requireWebhooks(action, options.egress);
+        requireQueue(queues, action.queue ?? "");
+      } catch (error) {
+        // A retried parent finds its child even where the settings have changed since.
+        if (await store.getAction({ ...run.key, action: action.name })) return "exists";
+        throw error;
+      }
       const created = await store.createAction(run, fitted, by, maxActionsPerRun);
       if (created === "run_full") {
         throw new BoxkiteError(

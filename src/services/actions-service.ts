@@ -74,7 +74,7 @@ export function registerActionsService(router: ConnectRouter, context: Needs): v
       const run = await (isRecord
         ? runOfRecord(context, by, identity, key, parent)
         : access.child(by, key, parent));
-      const decoded = decodeAction(action, key, run.settings, context.publicUrl(), clock.now());
+      const decoded = decodeAction(action, key, run.settings, context.publicUrl, clock.now());
       if (isRecord) {
         await enqueueFromRecord(context, identity, key, decoded);
         return {};
@@ -119,7 +119,7 @@ function decodeAction(
   action: Action,
   key: ActionKey,
   settings: RunSettings,
-  publicUrl: string,
+  publicUrl: () => string,
   now: number,
 ): NewAction {
   const common = {
@@ -181,9 +181,9 @@ function decodeAction(
 }
 
 /** Sent once the condition waits. `{callback_uri}` in it stands for where to answer (flyte/_condition.py). */
-function webhookOf({ name, webhook }: ConditionAction, key: ActionKey, publicUrl: string): Effect[] {
+function webhookOf({ name, webhook }: ConditionAction, key: ActionKey, publicUrl: () => string): Effect[] {
   if (webhook === undefined || webhook.url === "") return [];
-  const callback = `${publicUrl}${signalPath(key)}`;
+  const callback = `${publicUrl()}${signalPath(key)}`;
   const body = JSON.stringify(webhook.payload ?? {}).replaceAll(
     "{callback_uri}",
     JSON.stringify(callback).slice(1, -1),

@@ -10,10 +10,11 @@ import type { Refusal } from "./refusals.ts";
  * - enforced: it does what its documentation says.
  * - kept: it describes; it is stored and given back as it came.
  * - inside: its own fields are listed in a table of their own.
+ * - decoded: so are they, and `decodeTaskSpec` checks them, once for each specification: all children of a fan-out send the same.
  * - a refusal: a call that sets it fails, in these words.
  * - only: a call that sets another value fails, in the words for that value.
  */
-export type Support = "enforced" | "kept" | "inside" | Refusal | OnlyValues;
+export type Support = "enforced" | "kept" | "inside" | "decoded" | Refusal | OnlyValues;
 
 export interface OnlyValues {
   readonly only: readonly unknown[];
@@ -55,7 +56,7 @@ export const SUPPORT: Readonly<Record<string, FieldTable>> = {
   },
   "flyteidl2.workflow.TaskAction": {
     id: "kept",
-    spec: "inside",
+    spec: "decoded",
     cache_key: "enforced",
     queue: "enforced",
   },

@@ -10,6 +10,7 @@ import { TaskSpecSchema } from "./gen/flyteidl2/task/task_definition_pb.js";
 import { CreateRunRequestSchema } from "./gen/flyteidl2/workflow/run_service_pb.js";
 import { requireSupported } from "./support.ts";
 import { SUPPORT } from "./support-table.ts";
+import { decodeTaskSpec } from "./task-spec.ts";
 
 /** The messages that a task or a run is made by, and those inside of them. */
 function tabled(schema: DescMessage, found = new Map<string, DescMessage>()): Map<string, DescMessage> {
@@ -129,6 +130,15 @@ test("an enqueued child is held to the table as well", () => {
     /action a1 says what it is recovered from/u,
   );
   requireSupported(EnqueueRequestSchema, create(EnqueueRequestSchema, { action: { inputUri: "s3://b/i" } }));
+});
+
+test("the specification of a child is checked where it is decoded", () => {
+  const spec = create(TaskSpecSchema, {
+    taskTemplate: { id: { name: "team.main" }, securityContext: { secrets: [{ key: "k" }] } },
+  });
+  const task = { case: "task" as const, value: { spec } };
+  requireSupported(EnqueueRequestSchema, create(EnqueueRequestSchema, { action: { spec: task } }));
+  assert.throws(() => decodeTaskSpec(spec), /^BoxkiteError: task team\.main asks for secrets/u);
 });
 
 test("items of a list are held to the table too, and named by their number", () => {

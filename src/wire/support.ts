@@ -29,7 +29,7 @@ export function requireSupported(schema: DescMessage, message: Message, subject 
 function checkField(support: Support, field: DescField, value: unknown, subject: string): void {
   if (support === "enforced") return requireKnownValue(field, value, subject);
   if (support === "inside") return checkInside(field, value, subject);
-  if (support === "kept") return;
+  if (support === "kept" || support === "decoded") return;
   if ("why" in support) throw refused(subject, support);
   if (!support.only.includes(plain(value))) throw refused(subject, support.refuse(plain(value)));
 }
