@@ -153,6 +153,26 @@ async def run() -> int:
     code: 0,
     prints: /^at exit$/mu,
   },
+  "the end of what refers to itself, before that of modules": {
+    module: `
+import gc
+class Named:
+    def __init__(self, text):
+        self.text = text
+    def __del__(self, write=os.write):
+        write(1, self.text)
+kept = Named(b"of the module\\n")
+@env.task
+async def run() -> int:
+    # Not before the end.
+    gc.set_threshold(1_000_000)
+    cycle = Named(b"of a cycle\\n")
+    cycle.self = cycle
+    return 42
+`,
+    code: 0,
+    prints: /^of a cycle\nof the module$/mu,
+  },
   async: {
     body: `
 import asyncio

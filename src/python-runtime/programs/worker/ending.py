@@ -45,6 +45,9 @@ class Ending:
         if self.shared is None or self.code is None or not self.is_last or any(map(_is_foreign, own)):
             gc.unfreeze()
             return
+        # The interpreter does so before it takes modules apart.
+        if gc.isenabled():
+            gc.collect()
         for names in [vars(module) for module in own]:
             _clear(names)
         del own, names
