@@ -65,6 +65,10 @@ async def leave(x: int) -> int:
     sys.exit(x)
 
 @env.task
+async def interrupt(x: int) -> int:
+    raise KeyboardInterrupt("stop")
+
+@env.task
 def leave_sync(x: int) -> int:
     sys.exit("a message")
 
@@ -296,7 +300,7 @@ test("what attempts write and print as they fail is what a cold a0 writes and pr
   const worker = await startResident(t, ALONE);
   await writeFile(join(worker.cwd, "inputs.pb"), Buffer.from(startOrderInputs(3), "base64"));
   const env = { GIVEN: "1", FLYTE_INTERNAL_EXECUTION_PROJECT: "p" };
-  for (const task of ["fail", "nothing"]) {
+  for (const task of ["fail", "nothing", "interrupt", "leave"]) {
     const cold = await startCold(actionArguments(`cold-${task}`, "tasks", task), worker.cwd, env);
     worker.send({ op: "start", id: task, args: actionArguments(`warm-${task}`, "tasks", task), env: {} });
     const warm = await attemptEnd(worker, task);
@@ -307,7 +311,8 @@ test("what attempts write and print as they fail is what a cold a0 writes and pr
     // Frames of a0 itself differ, where its own code is in the traceback.
     const lines = (text: string) => {
       const named = text.replaceAll("cold-", "warm-");
-      return task === "nothing" ? named.replaceAll(/^ .*\n/gmu, "") : named;
+      const own = named.replaceAll(/^future: .*\n/gmu, "");
+      return task === "fail" ? own : own.replaceAll(/^ .*\n/gmu, "");
     };
     assert.equal(lines(warm.stderr), lines(cold.stderr));
     assert.equal(lines(warm.stdout), lines(cold.stdout));

@@ -27,7 +27,7 @@ from .poll import Poll
 from .program import main_module
 from .protocol import ServerConnection
 from .resident_alone import Alone, flush
-from .resident_attempt import SIGNALLED, Attempt, NotStarted, exit_code
+from .resident_attempt import INTERRUPTED, SIGNALLED, Attempt, NotStarted, exit_code
 from .resident_call import Reader
 from .resident_code import Code
 from .resident_current import current
@@ -222,7 +222,7 @@ class Worker:
 
     def _escaped(self, error):
         """From a callback, a signal handler, or an asyncio task of an attempt: each of them ends an a0."""
-        code = exit_code(error) if isinstance(error, SystemExit) else SIGNALLED + signal.SIGINT
+        code = exit_code(error) if isinstance(error, SystemExit) else INTERRUPTED
         flush()
         raised = [attempt for attempt in self.attempts.values() if _has_raised(attempt, error)]
         for attempt in raised or self.attempts.values():

@@ -12,7 +12,8 @@ from .resident_controller import AttemptController
 from .resident_current import enter
 
 SIGNALLED = 128
-TERM, INT = 15, 2
+# Of a0, whose click ends it then.
+INTERRUPTED = 1
 
 
 class NotStarted(Exception):
@@ -192,16 +193,27 @@ class Attempt:
         """As of a Python whose program ends with this error."""
         if isinstance(error, asyncio.CancelledError) and self.was_signalled():
             return self.ended_by
-        if isinstance(error, SystemExit):
-            return exit_code(error)
-        if isinstance(error, KeyboardInterrupt):
-            return SIGNALLED + INT
         without_own_frames(error)
+        if isinstance(error, SystemExit):
+            code = exit_code(error)
+            self._report_unretrieved(error)
+            return code
+        if isinstance(error, KeyboardInterrupt):
+            # As click, which runs a0.
+            print("\nAborted!", file=sys.stderr)
+            self._report_unretrieved(error)
+            return INTERRUPTED
         try:
             sys.excepthook(type(error), error, error.__traceback__)
         except Exception:
             traceback.print_exc()
         return 1
+
+
+    def _report_unretrieved(self, error):
+        """As asyncio does for the task in which a0 runs it; the traceback shows where the error was raised."""
+        context = {"message": "Task exception was never retrieved", "exception": error}
+        asyncio.get_running_loop().call_exception_handler(context)
 
 
 def without_own_frames(error):
