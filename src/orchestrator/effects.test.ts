@@ -64,7 +64,7 @@ function subject(options: SubjectOptions = {}) {
   const effects = createEffects({
     store,
     work: {
-      hasEffects: async () => true,
+      hasEffects: async (lane) => [...pending.values()].some((effect) => effect.lane === lane),
       pendingEffects: async (lane, now, limit, except = []) => {
         fail("pendingEffects");
         reads.pendingEffects++;
@@ -265,17 +265,25 @@ test("256 are under way at the same time; those that wait for a lingering proces
 
 test("a full lane is not read, and does not keep the other from being served", async () => {
   const waiting = Promise.withResolvers<void>();
-  const { effects, clock, performed, add, reads } = subject({ perform: () => waiting.promise });
+  const { effects, clock, performed, add, pending, reads } = subject({ perform: () => waiting.promise });
   for (let attempt = 1; attempt <= 256; attempt++) add({ type: "stopAttempt", attempt });
   effects.wake();
   await clock.step(0);
-  assert.equal(reads.pendingEffects, 2);
+  assert.equal(reads.pendingEffects, 1);
   add({ type: "sendWebhook", request: HOOK });
   effects.wake();
   await clock.step(0);
   assert.equal(performed("send").length, 1);
-  assert.equal(reads.pendingEffects, 4, "the other lane, and again after its effect");
+  assert.equal(reads.pendingEffects, 2, "the other lane only");
   waiting.resolve();
+  for (let turns = 0; turns < 100 && pending.size > 0; turns++) await clock.step(0);
+  assert.equal(pending.size, 0);
+});
+
+test("an effect that is done leads to no further read, unless others follow from it", async () => {
+  const { perform, reads } = subject();
+  await perform({ type: "stopAttempt", attempt: 1 });
+  assert.equal(reads.pendingEffects, 1);
 });
 
 test("the time of the next effect is read only while one was postponed", async () => {

@@ -52,11 +52,11 @@ export function createEffects(options: EffectsOptions): Effects {
   /** In progress, by the ids of the effects. */
   const running = new Map<number, Running>();
   const tries = new Map<number, number>();
+  /** Lanes in which more may be due than had a free slot. */
+  const full = new Set<EffectLane>();
   const stopping = new AbortController();
 
   const pass = async () => {
-    // Most changes leave nothing to do outside.
-    if (!(await work.hasEffects())) return;
     // One time for both reads: a postponed effect could otherwise become due between them and be missed.
     const now = clock.now();
     for (const lane of LANES) {
@@ -73,8 +73,13 @@ export function createEffects(options: EffectsOptions): Effects {
   const due = async (lane: EffectLane, now: TimeMs): Promise<readonly EffectRecord[]> => {
     const underWay = [...running.values()].filter((other) => other.lane === lane);
     const free = AT_ONCE[lane] - underWay.filter(holdsSlot).length;
+    full.add(lane);
+    if (free <= 0) return [];
+    // Most changes leave nothing to do outside, and webhooks are rare.
     const ids = underWay.map(({ record }) => record.id);
-    return free <= 0 ? [] : work.pendingEffects(lane, now, free, ids);
+    const found = (await work.hasEffects(lane)) ? await work.pendingEffects(lane, now, free, ids) : [];
+    if (found.length < free) full.delete(lane);
+    return found;
   };
 
   /** Waiting for a lingering process must not keep other attempts from being ended. */
@@ -83,18 +88,19 @@ export function createEffects(options: EffectsOptions): Effects {
     !options.attempts.isLingering({ ...action.key, attempt: effect.attempt });
 
   const attempt = async (record: EffectRecord): Promise<void> => {
+    let leavesWork = true;
     try {
       const following = await perform(record);
       await work.effectDone(record.id, clock.now(), following);
+      leavesWork = following.length > 0;
       tries.delete(record.id);
       if (record.effect.type === "stopAttempt" || record.effect.type === "releaseAttempt")
         options.onFreed(record.action.queue);
     } catch (error) {
       await postpone(record, error);
     } finally {
-      // A full lane may wait for this slot.
       running.delete(record.id);
-      passes.request();
+      if (leavesWork || full.size > 0) passes.request();
     }
   };
 

@@ -186,8 +186,8 @@ export interface Work {
    * effects become due. Resolves with the number of actions that changed.
    */
   rebaseTimes(now: TimeMs): Promise<number>;
-  /** Is there an effect that was not performed, due or not? */
-  hasEffects(): Promise<boolean>;
+  /** Is there an effect of this lane that was not performed, due or not? */
+  hasEffects(lane: EffectLane): Promise<boolean>;
   /** Due effects of a lane, those that were never postponed first; `except`: ids to leave out. */
   pendingEffects(
     lane: EffectLane,

@@ -185,12 +185,12 @@ export function storeConformance(name: string, open: () => Promise<StoreSubject>
     "an effect that was put off is due again at its time, after those that were not",
     async ({ store, work }) => {
       const { root } = await createRun(store, "r1");
-      assert.equal(await work.hasEffects(), false);
+      assert.equal(await work.hasEffects("own"), false);
       const running = await step(work, root, { type: "admitted" });
       await step(work, running, { type: "abortRequested", reason: "enough" });
       const [first, second] = await pending(work);
       assert.ok(first && second);
-      assert.equal(await work.hasEffects(), true);
+      assert.deepEqual([await work.hasEffects("own"), await work.hasEffects("webhooks")], [true, false]);
       await work.postponeEffect(first.id, NOW + 500);
       const due = async (now: number) => (await work.pendingEffects("own", now, 10)).map(({ id }) => id);
       assert.equal((await due(NOW))[0], second.id);

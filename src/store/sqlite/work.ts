@@ -135,7 +135,8 @@ function work(database: Database, owner: string, fence: number, notify: OnChange
           now,
         ).changes;
       }),
-    hasEffects: async () => database.get("SELECT 1 FROM effects LIMIT 1") !== undefined,
+    hasEffects: async (lane) =>
+      database.get("SELECT 1 FROM effects WHERE lane = ? LIMIT 1", lane) !== undefined,
     pendingEffects: async (lane, now, limit, except = []) =>
       database
         .all(
