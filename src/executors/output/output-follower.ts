@@ -104,7 +104,8 @@ class OutputFile {
     if (file === undefined) return false;
     let grown = false;
     try {
-      const buffer = Buffer.alloc(CHUNK_BYTES);
+      // Only what was read into it is used.
+      const buffer = Buffer.allocUnsafe(CHUNK_BYTES);
       for (;;) {
         const { bytesRead } = await file.read(buffer, 0, buffer.length, this.#consumed);
         if (bytesRead === 0) return grown;

@@ -55,8 +55,9 @@ export class AttemptDirectory {
   /** How its process ended, and when. */
   async end(): Promise<{ readonly exitCode: number; readonly atMs: number } | undefined> {
     const exitCode = await this.#number("exit");
+    if (exitCode === undefined) return undefined;
     const atMs = await this.#changedAt("exit");
-    return exitCode === undefined || atMs === undefined ? undefined : { exitCode, atMs };
+    return atMs === undefined ? undefined : { exitCode, atMs };
   }
 
   async isAlive(): Promise<boolean> {

@@ -132,11 +132,12 @@ export class ProcessAttempt implements AttemptWork<HeldProcess> {
     const { directory } = this.#context;
     for (let missing = 0; ;) {
       await handle.output.read();
-      const [end, isAlive] = await this.#known(
-        async () => [await directory.end(), await directory.isAlive()] as const,
-        signal,
-      );
-      if (end !== undefined) return { name: "ending", handle, startedAt: undefined };
+      const state = await this.#known(async () => {
+        if ((await directory.end()) !== undefined) return "ended";
+        return (await directory.isAlive()) ? "alive" : "missing";
+      }, signal);
+      if (state === "ended") return { name: "ending", handle, startedAt: undefined };
+      const isAlive = state === "alive";
       missing = isAlive ? 0 : missing + 1;
       if (missing > MISSING_CHECKS) return { name: "ending", handle, startedAt: undefined };
       await (isAlive ? this.#untilDue(handle, signal) : this.#wakeup.next(signal, MISSING_CHECK_MS));

@@ -1,7 +1,7 @@
 /** What cannot be read is unknown, not dead; and an attempt that does nothing costs nothing. */
 import assert from "node:assert/strict";
 import { readdir, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { Recorder } from "../../../test/executors/recorder.ts";
 import { temporaryDirectory } from "../../../test/helpers/server.ts";
@@ -16,12 +16,14 @@ import { createProcessExecutor } from "./process-executor.ts";
 
 async function setUp(t: TestContext, clock: Clock, log: Logger = silentLogger, env = process.env) {
   const directory = await temporaryDirectory(t);
-  const files = { isUnreadable: false, reads: 0 };
+  const files = { isUnreadable: false, reads: 0, found: [] as string[] };
   const readText = async (file: string): Promise<string> => {
     files.reads++;
     // As the system answers when every descriptor is in use.
     if (files.isUnreadable) throw Object.assign(new Error("too many open files"), { code: "EMFILE" });
-    return readTextFile(file);
+    const text = await readTextFile(file);
+    files.found.push(basename(file));
+    return text;
   };
   const open = () => createProcessExecutor({ directory, path: [], env, clock, log, readText });
   const executor = open();
@@ -67,6 +69,15 @@ test("an attempt whose files cannot be read is not lost, and its end is found on
   await writeFile(go, "");
   assert.equal((await stepUntil(clock, recorder.ended)).exitCode, 6);
   assert.deepEqual(recorder.starts, [{ engine: "process", adaptations: [] }]);
+});
+
+test("once its exit code is there, nothing else is read of an attempt", async (t) => {
+  const { files, executor, spec } = await setUp(t, systemClock);
+  const recorder = new Recorder();
+  await executor.start(spec("exit 6"), recorder.sink, recorder.observer);
+  assert.equal((await recorder.ended).exitCode, 6);
+  const after = files.found.slice(files.found.indexOf("exit"));
+  assert.deepEqual([...new Set(after)], ["exit"]);
 });
 
 test("variables that are larger than the system allows are the task's fault, and not tried again", async (t) => {
