@@ -28,6 +28,8 @@ export interface WorkerOptions {
   /** By default those of an image that has a0. */
   readonly args?: readonly string[];
   readonly python?: string;
+  /** For its errors: a worker that forks ends what copies them otherwise, when an attempt is over. */
+  readonly errors?: string;
 }
 
 export interface WorkerProcess {
@@ -75,7 +77,8 @@ export function ownA0(python = stockPython()): string[] {
 export async function startWorker(t: Lasting, options: WorkerOptions): Promise<WorkerProcess> {
   const { mode, directory, cwd, python = stockPython(), args = ownA0(python) } = options;
   await mkdir(directory, { recursive: true });
-  const child = spawnPiped(python, [WORKER_PROGRAM, mode, directory, ...args], cwd, options.env);
+  const command = [python, WORKER_PROGRAM, mode, directory, ...args];
+  const child = spawnPiped(command, cwd, options.env, options.errors);
   t.after(() => child.kill("SIGKILL"));
   const over = endOf(child);
   const socket = join(directory, "socket");
@@ -91,7 +94,7 @@ export async function startWorker(t: Lasting, options: WorkerOptions): Promise<W
 }
 
 export function startCold(args: readonly string[], cwd: string, env: NodeJS.ProcessEnv = {}): Promise<Ended> {
-  return endOf(spawnPiped(a0Of(stockPython()), args, cwd, env));
+  return endOf(spawnPiped([a0Of(stockPython()), ...args], cwd, env));
 }
 
 /** Of an action of the task in a module of the working directory. */
@@ -121,13 +124,14 @@ export async function readAttempt(directory: string, id: string): Promise<Ended>
 
 /** As engines do: Node itself would give it sockets, which it could not open again by /dev/stdout. */
 function spawnPiped(
-  command: string,
-  args: readonly string[],
+  command: readonly string[],
   cwd: string,
   env: NodeJS.ProcessEnv = {},
+  errors?: string,
 ): ChildProcess {
-  const script = 'exec "$@" > >(exec cat) 2> >(exec cat >&2)';
-  return spawn("bash", ["-c", script, "bash", command, ...args], {
+  const toErrors = errors === undefined ? "> >(exec cat >&2)" : '>>"$1"';
+  const script = `exec "\${@:2}" > >(exec cat) 2${toErrors}`;
+  return spawn("bash", ["-c", script, "bash", errors ?? "", ...command], {
     cwd,
     env: { PATH: process.env["PATH"], HOME: process.env["HOME"], ...ENV, ...env },
     stdio: ["ignore", "pipe", "pipe"],

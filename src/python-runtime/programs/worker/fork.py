@@ -1,13 +1,15 @@
-"""Mode fork: a process for each attempt, forked from this one, which never runs the code of a task."""
+"""Mode fork: a process for each attempt, forked from this one, which never runs the code of a task, or from a template."""
 
 import signal
 import time
+from functools import partial
 
 from . import forked, processes, self_test
 from .attempt_files import AttemptFiles
 from .forked_attempt import ForkedAttempt
 from .poll import Poll
 from .protocol import ServerConnection
+from .templates import Templates
 
 
 def serve(options, runtime):
@@ -31,6 +33,7 @@ class Forks:
         # Those that are not over, by id; and the ids of all.
         self.attempts = {}
         self.known = {}
+        self.templates = Templates(self.poll, options.watchdog)
         self.spoiled = None
         self.threads = processes.threads()
 
@@ -43,6 +46,10 @@ class Forks:
             while self.orders:
                 order = self.orders.pop(0)
                 if self._obey(order):
+                    return order
+            if not self.attempts and self.spoiled is None:
+                order = self.templates.start(self._leave)
+                if order is not None:
                     return order
 
     def _greeting(self):
@@ -71,9 +78,11 @@ class Forks:
             return False
         attempt = None
         try:
-            attempt = ForkedAttempt(order, self.options.directory, self.poll, self._started)
+            module, template = self.templates.of(order)
+            on_imported = partial(self.templates.imported, module) if self.templates.is_wanted(module) else None
+            attempt = ForkedAttempt(order, self.options.directory, self.poll, self._started, on_imported)
             self.attempts[attempt.id] = attempt
-            is_child = attempt.fork()
+            is_child = attempt.fork(template)
         except OSError as error:
             if attempt is not None:
                 attempt.abandon()
@@ -94,6 +103,7 @@ class Forks:
         """In a child: what is the parent's."""
         self.signals.leave()
         self.connection.leave()
+        self.templates.leave()
         for attempt in self.attempts.values():
             attempt.leave()
 
@@ -102,11 +112,14 @@ class Forks:
 
     def _seconds(self):
         deadlines = [attempt.deadline for attempt in self.attempts.values() if attempt.deadline is not None]
+        if self.templates.deadline() is not None:
+            deadlines.append(self.templates.deadline())
         return max(0, min(deadlines) - time.monotonic()) if deadlines else None
 
     def _watch(self):
         for attempt in self.attempts.values():
             attempt.watch(time.monotonic())
+        self.templates.watch(time.monotonic())
 
     def _reap(self):
         running = {attempt.process: attempt for attempt in self.attempts.values() if attempt.code is None}
@@ -116,11 +129,12 @@ class Forks:
                 attempt.process_ended()
             else:
                 processes.exit_code(number)
+                self.templates.ended(number)
         over = [attempt for attempt in self.attempts.values() if attempt.code is not None]
         if not over:
             return
         # Those of an attempt that still runs cannot be told apart.
-        orphans = [] if running else processes.children()
+        orphans = [] if running else [each for each in processes.children() if each not in self.templates.processes()]
         for number in orphans:
             processes.send(number, signal.SIGKILL)
         for attempt in over:

@@ -1,26 +1,34 @@
 """An attempt in a fork of this process."""
 
+import json
 import os
 import signal
 import time
 
-from . import forked, processes
+from . import forked, own_code, processes
 from .attempt_files import AttemptFiles
 from .output import Output
 
 # After SIGKILL, for what the attempt has left behind.
 SECONDS_TO_END = 2
+LONGEST_READ = 1 << 16
 
 
 class ForkedAttempt:
-    def __init__(self, order, directory, poll, on_started):
+    """on_imported(report) is called, where it is given, when a fork of the first process has imported its module."""
+
+    def __init__(self, order, directory, poll, on_started, on_imported=None):
+        self.order = order
         self.id = order["id"]
         self.poll = poll
         self.on_started = on_started
+        self.on_imported = on_imported
         files = AttemptFiles(directory, self.id)
         self.outputs = [Output(files.open(name), poll) for name in ("stdout", "stderr")]
-        # It is written to when the attempt comes to its own code.
+        # One byte when the attempt comes to its own code, and then, where it is wanted, the report of its import.
         self.mark, self.marker = os.pipe()
+        os.set_blocking(self.mark, False)
+        self.marked = b""
         poll.add_reader(self.mark, self._marked)
         self.process = None
         self.code = None
@@ -30,8 +38,13 @@ class ForkedAttempt:
         self.deadline = None
         self.unstarted = None
 
-    def fork(self):
-        """True in the child. May raise OSError, in the parent."""
+    def fork(self, template):
+        """From the template, if there is one and it works. True in a child of this process. May raise OSError, in the parent."""
+        if template is not None:
+            writers = [output.writer for output in self.outputs]
+            self.process = template.fork(self.order, [*writers, self.marker])
+            if self.process is not None:
+                return False
         self.process = forked.fork()
         return self.process == 0
 
@@ -91,22 +104,39 @@ class ForkedAttempt:
         self._close_mark()
 
     def _marked(self):
-        if self.mark is None:
-            return
-        os.set_blocking(self.mark, False)
+        while self.mark is not None:
+            try:
+                data = os.read(self.mark, LONGEST_READ)
+            except BlockingIOError:
+                return
+            self.marked += data
+            if data and not self.has_started:
+                self.has_started = True
+                self.deadline = None
+                self.on_started(self)
+            if not data:
+                self._close_mark()
+                self._read_report(self.marked[1:])
+
+    def _read_report(self, text):
         try:
-            has_come = os.read(self.mark, 1) != b""
-        except BlockingIOError:
+            report = json.loads(text)
+        except ValueError:
+            # It ended before, or none was wanted.
             return
-        self._close_mark()
-        if has_come:
-            self.has_started = True
-            self.deadline = None
-            self.on_started(self)
+        if self.on_imported is not None:
+            self.on_imported(report)
 
     def _come_to_own_code(self):
         """In the child."""
         os.write(self.marker, b"1")
+        if self.on_imported is None:
+            os.close(self.marker)
+        else:
+            own_code.report_import(self._report_import)
+
+    def _report_import(self, report):
+        os.write(self.marker, json.dumps(report).encode())
         os.close(self.marker)
 
     def _close_child_ends(self):

@@ -28,7 +28,7 @@ def _import(name, options):
     if name in sys.modules or not _is_there(name):
         return False
     threads, own_threads = processes.threads(), threading.active_count()
-    with _captured() as output:
+    with captured() as output:
         try:
             importlib.import_module(name)
         except BaseException as error:
@@ -64,7 +64,7 @@ def _difference(after, before):
 
 
 @contextlib.contextmanager
-def _captured():
+def captured():
     """A list with what is printed meanwhile, if anything is."""
     text = []
     sys.stdout.flush()

@@ -4,6 +4,7 @@ import ctypes
 import os
 import signal
 
+PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 
 
@@ -11,6 +12,25 @@ def adopt_orphans():
     """From now on descendants whose parent ends become children of this process, as they do in a container's first one."""
     if os.getpid() != 1:
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def end_with_parent():
+    """This process, when the one that forked it ends; not its own forks."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
+def own_memory():
+    """Bytes that are not of files."""
+    return _kibibytes("/proc/self/status", "RssAnon") * 1024
+
+
+def memory_limit():
+    """Bytes: of the container, where it is known, else the machine's memory."""
+    try:
+        with open("/sys/fs/cgroup/memory.max") as file:
+            return int(file.read())
+    except (OSError, ValueError):
+        return _kibibytes("/proc/meminfo", "MemTotal") * 1024
 
 
 def children():
@@ -85,3 +105,8 @@ class ChildSignals:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         os.close(self.reader)
         os.close(self.writer)
+
+
+def _kibibytes(path, name):
+    with open(path) as file:
+        return next(int(line.split()[1]) for line in file if line.startswith(name + ":"))
