@@ -209,6 +209,21 @@ suite("the module of a task is imported ahead of attempts in forks", { concurren
     assert.deepEqual(await childrenOf(worker.pid), []);
   });
 
+  test("those of two modules are kept, and the one that was used least recently makes way", async (t) => {
+    const names = ["one", "two", "three"];
+    const files = Object.fromEntries(names.map((name) => [`${name}.py`, flow("")]));
+    const { worker, says, attempt } = await startForks(t, files);
+    const templates: number[] = [];
+    for (const name of names) {
+      await attempt(name, { module: name });
+      await says(new RegExp(`${name} is imported ahead`, "u"));
+      templates.push(...(await childrenOf(worker.pid)).filter((pid) => !templates.includes(pid)));
+    }
+    await until(async () => (await childrenOf(worker.pid)).length === 2);
+    assert.deepEqual(await childrenOf(worker.pid), templates.slice(1));
+    assert.equal((await attempt("again", { module: "one" })).code, 0);
+  });
+
   test("an import that does not end ahead of attempts holds up none", async (t) => {
     const head = "while 'ACTION_NAME' not in os.environ: time.sleep(0.01)";
     const { says, attempt } = await startForks(t, { "flow.py": flow(head) }, ["--watchdog", "8"]);
