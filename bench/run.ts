@@ -61,7 +61,7 @@ async function main(): Promise<number> {
     if (!isComplete) failures++;
     if (rows.length > 0) measured.push({ benchmark, circumstances: around, rows });
     // After each one, so that nothing is lost where a later one, or the machine, fails.
-    if (options["write-docs"] && rows.length > 0) keep(benchmark, around, rows, isComplete);
+    if (options["write-docs"] && rows.length > 0 && !keep(benchmark, around, rows, isComplete)) failures++;
   }
   const rows = measured.flatMap((each) => each.rows);
   if (options.json) process.stdout.write(`${JSON.stringify(rows)}\n`);
@@ -113,18 +113,22 @@ async function measure(benchmark: Benchmark, around: Circumstances, rows: Stored
   }
 }
 
+/** False where the documentation could not be made from the results; they are kept all the same. */
 function keep(
   { name }: Benchmark,
   { source: program }: Circumstances,
   rows: readonly StoredRow[],
   isComplete: boolean,
-): void {
+): boolean {
   const { peers } = options;
   writeResults(name, {
     ...(isComplete && { completed: { source: program, peers } }),
     rows: mergeRows(readResults(name).rows, rows, { isComplete, peers }),
   });
-  spawnSync(process.execPath, [join(ROOT, "scripts/gen-docs.ts")], { stdio: "inherit" });
+  const made = spawnSync(process.execPath, [join(ROOT, "scripts/gen-docs.ts")], { stdio: "inherit" });
+  if (made.status === 0) return true;
+  process.stderr.write(`${name}: its rows are kept, and docs/performance.md could not be made from them\n`);
+  return false;
 }
 
 function listOfBenchmarks(): string {

@@ -41,11 +41,12 @@ export function goalChart(title: string, rows: readonly StoredRow[]): string | u
   ]);
 }
 
-/** At most 1 where the goal is met; undefined where there is none, or no figure. */
+/** At most 1 where the goal is met; undefined where there is none, or no figure, or where either is 0. */
 export function shareOfGoal({ goal, ours, ratio }: StoredRow): number | undefined {
   if (goal === undefined) return undefined;
   const value = (goal.of === "ours" ? ours : ratio)?.value;
-  if (value === undefined || !(value > 0)) return undefined;
+  // A goal of 0 is met or missed, and has no share; nor has a figure of 0 on a logarithmic axis.
+  if (value === undefined || !(value > 0) || !(goal.value > 0)) return undefined;
   return goal.at === "most" ? value / goal.value : goal.value / value;
 }
 

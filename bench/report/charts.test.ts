@@ -14,6 +14,17 @@ test("the share of a goal is at most 1 where it is met, whichever way it points"
   assert.equal(shareOfGoal(rowWith({ goal: atMost(1) })), undefined);
 });
 
+test("a goal of 0 has no bar, whether it is met or missed", () => {
+  const zero = (value: number) => rowWith({ goal: atMost(0, "ours"), ours: { value } });
+  assert.equal(shareOfGoal(zero(0)), undefined);
+  assert.equal(shareOfGoal(zero(3)), undefined);
+  assert.equal(goalChart("Goals", [zero(3)]), undefined);
+  assert.doesNotMatch(
+    goalChart("Goals", [zero(3), rowWith({ goal: atMost(4, "ours") })]) ?? "",
+    /NaN|Infinity/u,
+  );
+});
+
 test("a bar for each goal, in the colour of its verdict; none without a goal", () => {
   const met = rowWith({ measure: "fast <1>", goal: atMost(4, "ours") });
   const missed = rowWith({ measure: "slow", goal: atMost(1, "ours") });
@@ -45,6 +56,14 @@ test("a curve for ours and for each floor, with a point for each size", () => {
   assert.equal(scalingChart("Fan-out", rows.slice(1)), undefined, "one point is no curve");
 });
 
+test("a figure that is 0, or none, is no point of a curve", () => {
+  const row = (x: number, value: number) =>
+    rowWith({ point: { chart: "steps", x, xUnit: "steps" }, ours: { value } });
+  const svg = scalingChart("Steps", [row(10, 0), row(20, 2), row(30, Number.NaN), row(40, 3)]) ?? "";
+  assert.equal(svg.match(/<circle/gu)?.length, 2);
+  assert.equal(scalingChart("Steps", [row(10, 0), row(20, 2)]), undefined);
+});
+
 test("rows of one chart may belong to several curves of ours", () => {
   const row = (series: string, x: number) =>
     rowWith({ point: { chart: "steps", series, x, xUnit: "steps" } });
@@ -55,4 +74,6 @@ test("rows of one chart may belong to several curves of ours", () => {
 
 test("an axis has ticks at 1, 2 and 5 of each power of ten in its range", () => {
   assert.deepEqual(logTicks(0.15, 12), [0.2, 0.5, 1, 2, 5, 10]);
+  assert.throws(() => logTicks(0, 1), RangeError);
+  assert.throws(() => logTicks(0.1, Infinity), RangeError);
 });

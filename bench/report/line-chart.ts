@@ -59,6 +59,8 @@ export function scalingChart(title: string, rows: readonly StoredRow[]): string 
 function curvesOf(rows: readonly StoredRow[]): ReadonlyMap<string, readonly CurvePoint[]> {
   const curves = new Map<string, CurvePoint[]>(rows.map(({ point }) => [point?.series ?? OURS, []]));
   const add = (name: string, x: number, figure: StoredFigure) => {
+    // A logarithmic axis has no 0, and a figure that is none is null in the file.
+    if (!(figure.value > 0)) return;
     const curve = curves.get(name) ?? [];
     if (!curve.some((point) => point.x === x)) curve.push({ x, figure });
     curves.set(name, curve);

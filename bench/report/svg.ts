@@ -62,8 +62,9 @@ function escaped(content: string): string {
   return content.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 }
 
-/** The powers of ten, with 2 and 5 between them, that lie in a range. */
+/** The powers of ten, with 2 and 5 between them, that lie in a range; throws RangeError where an end of it is not above 0 or infinite. */
 export function logTicks(from: number, to: number): number[] {
+  if (!(from > 0 && to < Infinity)) throw new RangeError(`no logarithmic axis goes from ${from} to ${to}`);
   const ticks: number[] = [];
   for (let power = Math.floor(Math.log10(from)); power <= Math.ceil(Math.log10(to)); power++) {
     for (const step of [1, 2, 5]) {
