@@ -109,3 +109,9 @@ test("a policy that nobody can follow is refused in the words of who wrote it", 
     );
   }
 });
+
+test("the hint shows a policy in both languages", () => {
+  assert.throws(() => decode({ reusePolicy: { minReplicas: 1 } }), {
+    hint: /flyte\.ReusePolicy\(replicas=.*TypeScript: \{ replicas: /u,
+  });
+});

@@ -16,7 +16,7 @@ export const REUSABLE_TYPE = "actor";
 const MIN_TTL_MS = 30_000;
 
 const HINT =
-  "write it as flyte.ReusePolicy(replicas=(1, 4), concurrency=1, idle_ttl=300), or leave reusable out: each action then gets a container of its own";
+  'write it as flyte.ReusePolicy(replicas=(1, 4), concurrency=1, idle_ttl=300) (TypeScript: { replicas: [1, 4], concurrency: 1, idleTtl: "5m" }), or leave reusable out: each action then gets a container of its own';
 
 /** Undefined where the task is not reusable. Throws INVALID_ARGUMENT in the author's words. */
 export function decodeReuse(template: TaskTemplate, subject: string): ReusePolicy | undefined {

@@ -67,8 +67,8 @@ export interface SecretRequest {
  */
 export interface ReusePolicy {
   /**
-   * The number of processes kept while the environment is in use, or [minimum, maximum]. A task that calls others of its
-   * environment holds one while it waits for them. @default 2
+   * The number of processes kept while the environment is in use, or [minimum, maximum], of which the maximum is at least 1.
+   * A task that waits for others of its environment does not count, so that parents and children may share one. @default 2
    */
   readonly replicas?: number | readonly [min: number, max: number];
   /** The number of actions that one process runs at the same time; more than one is for async functions. @default 1 */
@@ -158,10 +158,13 @@ export function reusePolicyOf(policy: ReusePolicy): Required<ReusePolicy> & {
     throw new TypeError(`scope must be "global" or "run", got ${JSON.stringify(scope)}`);
   const [min, max, ...more] = typeof replicas === "number" ? [replicas, replicas] : replicas;
   if (more.length > 0) throw new TypeError("replicas must be a number or [minimum, maximum]");
-  for (const [label, value] of Object.entries({ minimum: min, maximum: max })) {
-    if (!Number.isInteger(value) || value < 0)
+  for (const [label, value, least] of [
+    ["minimum", min, 0],
+    ["maximum", max, 1],
+  ] as const) {
+    if (!Number.isInteger(value) || value < least)
       throw new RangeError(
-        `the ${label} of replicas must be a whole number that is not negative, got ${value}`,
+        `the ${label} of replicas must be a whole number of at least ${least}, got ${value}`,
       );
   }
   if (min > max) throw new RangeError(`the minimum of replicas (${min}) is above the maximum (${max})`);

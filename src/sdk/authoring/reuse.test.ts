@@ -40,7 +40,9 @@ test("a policy has the defaults of the Python SDK", () => {
 test("a policy that cannot be is refused where the environment is made", () => {
   const refused: readonly (readonly [object, RegExp])[] = [
     [{ scope: "project" }, /scope must be "global" or "run", got "project"/u],
-    [{ replicas: -1 }, /minimum of replicas must be a whole number that is not negative, got -1/u],
+    [{ replicas: -1 }, /minimum of replicas must be a whole number of at least 0, got -1/u],
+    [{ replicas: 0 }, /maximum of replicas must be a whole number of at least 1, got 0/u],
+    [{ replicas: [0, 0] }, /maximum of replicas must be a whole number of at least 1, got 0/u],
     [{ replicas: [1, 1.5] }, /maximum of replicas/u],
     [{ replicas: [3, 1] }, /the minimum of replicas \(3\) is above the maximum \(1\)/u],
     [{ replicas: [1, 2, 3] }, /a number or \[minimum, maximum\]/u],
