@@ -7,7 +7,8 @@ import { ActionPhase } from "../../src/wire/gen/flyteidl2/common/phase_pb.js";
 import type { Action } from "../../src/wire/gen/flyteidl2/workflow/run_definition_pb.js";
 import { clientConfig } from "../../test/helpers/server.ts";
 import { FLYTE_IMAGE, missingImage, taggedImage } from "./bench-images.ts";
-import type { BenchContext } from "./measure.ts";
+import { ON_DISK } from "./conditions.ts";
+import type { BenchContext, Conditions } from "./measure.ts";
 import { outputOf } from "./process.ts";
 import { actionId, isOver, ROOT, SCOPE } from "./requests.ts";
 import { PYTHON, startServer, type BenchServer } from "./server.ts";
@@ -28,9 +29,10 @@ export interface Wanted {
 export interface Shape {
   /** From the first creation to the last end, by the runs' details. */
   readonly seconds: number;
-  /** Of the server: the most while it ran, and how much more it was at the end than before. */
+  /** Memory of the server: before, at the end, and the most in between. */
+  readonly beforeMb: number;
+  readonly afterMb: number;
   readonly peakMb: number;
-  readonly grownMb: number;
   /** Leaves that had more than one attempt, or did not succeed. */
   readonly troubled: number;
   /** When leaves ended, in milliseconds, in order. */
@@ -40,16 +42,50 @@ export interface Shape {
 
 export type MeasureShape = (wanted: Wanted) => Promise<Shape>;
 
-/** A server and the program for it. The driver runs in a container where the engine and its image are there. */
-export async function prepareShapes(context: BenchContext): Promise<MeasureShape> {
+export const DRIVERS_IN_CONTAINERS: Conditions = {
+  durability: ON_DISK,
+  isolation: "one container for each driver (Podman); leaves run in the server",
+};
+const DRIVERS_IN_PROCESSES: Conditions = {
+  durability: ON_DISK,
+  isolation: "one process for each driver, no container; leaves run in the server",
+};
+
+export interface ShapeServer {
+  readonly server: BenchServer;
+  /** Undefined where drivers run as processes. */
+  readonly image: string | undefined;
+  readonly conditions: Conditions;
+}
+
+/** Drivers run in containers where the engine and its image are there, and else as processes. */
+export async function startShapeServer(context: BenchContext): Promise<ShapeServer> {
   const missing = await missingImage(FLYTE_IMAGE);
-  if (missing !== undefined) context.say(`drivers run as processes: ${missing}`);
-  const image = missing === undefined ? await taggedImage(context, FLYTE_IMAGE, "shapes") : undefined;
-  const server = await startServer(context, { engine: image === undefined ? "process" : "podman" });
+  if (missing !== undefined) {
+    context.say(`drivers run as processes: ${missing}`);
+    const server = await startServer(context, { engine: "process" });
+    return { server, image: undefined, conditions: DRIVERS_IN_PROCESSES };
+  }
+  const image = await taggedImage(context, FLYTE_IMAGE, "shapes");
+  return {
+    server: await startServer(context, { engine: "podman" }),
+    image,
+    conditions: DRIVERS_IN_CONTAINERS,
+  };
+}
+
+export interface PreparedShapes {
+  readonly measure: MeasureShape;
+  readonly conditions: Conditions;
+}
+
+/** A server and the program for it. */
+export async function prepareShapes(context: BenchContext): Promise<PreparedShapes> {
+  const { server, image, conditions } = await startShapeServer(context);
   const directory = await context.directory();
   await copyFile(PROGRAM, join(directory, "shapes.py"));
   await writeFile(join(directory, "config.yaml"), clientConfig(server.port));
-  return (wanted) => measured(context, server, { directory, image }, wanted);
+  return { measure: (wanted) => measured(context, server, { directory, image }, wanted), conditions };
 }
 
 interface Program {
@@ -86,7 +122,8 @@ async function measured(
       seconds:
         (Math.max(...spans.map(({ end }) => end)) - Math.min(...spans.map(({ start }) => start))) / 1_000,
       peakMb: memory.peakMb,
-      grownMb: server.memory().rssMb - before.rssMb,
+      beforeMb: before.rssMb,
+      afterMb: server.memory().rssMb,
       troubled: leaves.filter(isTroubled).length,
       ends: leaves.map(endOf).toSorted((a, b) => a - b),
       cpuMsPerLeaf: (server.cpuMs() - before.cpuMs) / leaves.length,
