@@ -25,6 +25,7 @@ import { start } from "./measures/start.ts";
 import { teamImage } from "./measures/team-image.ts";
 import { timers } from "./measures/timers.ts";
 import { typescript } from "./measures/typescript.ts";
+import { vendor } from "./measures/vendor.ts";
 import { warm } from "./measures/warm.ts";
 import { watch } from "./measures/watch.ts";
 import { watchers } from "./measures/watchers.ts";
@@ -36,7 +37,7 @@ export interface Topic {
 }
 
 export const TOPICS: readonly Topic[] = [
-  { title: "The vendor's shapes", benchmarks: [shapes, swarm, held, swarmLarge] },
+  { title: "The vendor's shapes", benchmarks: [shapes, swarm, held, swarmLarge, vendor] },
   { title: "Cold actions", benchmarks: [floors, cold, processor, container, networks, zeroBuild, fanout] },
   { title: "Warm actions", benchmarks: [warm, resident, teamImage] },
   { title: "The server", benchmarks: [start, enqueue, watch, watchers, events, manyActions, timers] },

@@ -1,7 +1,7 @@
 /** `node bench/run.ts [OPTION…] [NAME…]`: runs the benchmarks, prints each row as it ends and all in one table. */
 import { parseArgs } from "node:util";
 import { spawnSync } from "node:child_process";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { BENCHMARKS, TOPICS } from "./benchmarks.ts";
 import { circumstances, source } from "./helpers/circumstances.ts";
 import type { Benchmark } from "./helpers/measure.ts";
@@ -18,6 +18,7 @@ const USAGE = `node bench/run.ts [OPTION…] [NAME…]
   --quick        tiny counts: do they work? Their figures mean nothing
   --long         also those that take more than ten minutes
   --peers        also products of others, which bench/peers/install.ts installs
+  --vendor DIR   also the vendor's own benchmark scripts: the directory that has its fanout.py
   --json         the rows as one JSON array at the end
   --write-docs   keep the rows in bench/results, and make docs/performance.md from them
   --resume       with --write-docs: leave out what is kept of the same program already
@@ -29,12 +30,16 @@ const { values: options, positionals: wanted } = parseArgs({
     quick: { type: "boolean", default: false },
     long: { type: "boolean", default: false },
     peers: { type: "boolean", default: false },
+    vendor: { type: "string" },
     json: { type: "boolean", default: false },
     "write-docs": { type: "boolean", default: false },
     resume: { type: "boolean", default: false },
     help: { type: "boolean", short: "h", default: false },
   },
 });
+
+/** What the user gives by option: only that is there. */
+const given = options.vendor === undefined ? {} : { vendor: resolve(options.vendor) };
 
 interface Measured {
   readonly benchmark: Benchmark;
@@ -91,7 +96,7 @@ function chosen(): readonly Benchmark[] {
 async function measure(benchmark: Benchmark, around: Circumstances, rows: StoredRow[]): Promise<boolean> {
   const say = (text: string) => process.stderr.write(`${benchmark.name}: ${text}\n`);
   try {
-    const reason = await benchmark.missing?.();
+    const reason = await benchmark.missing?.(given);
     if (reason !== undefined) {
       say(`skipped: ${reason}`);
       return true;
@@ -99,6 +104,7 @@ async function measure(benchmark: Benchmark, around: Circumstances, rows: Stored
     await runOne(benchmark, {
       quick: options.quick,
       peers: options.peers,
+      ...given,
       onRow: (row) => {
         const stored = storedRow(row, benchmark, around);
         rows.push(stored);

@@ -55,6 +55,8 @@ export interface BenchContext {
   readonly quick: boolean;
   /** Whether products of others are measured too. */
   readonly peers: boolean;
+  /** The directory of the vendor's own benchmark scripts, where there is one. */
+  readonly vendor?: string;
   /** The count to use: the first, or with `quick` the second. */
   count(full: number, quick: number): number;
   /** Prints a row at once; for benchmarks that take minutes. Rows that are returned are printed at the end. */
@@ -77,7 +79,7 @@ export interface Benchmark {
   /** Of its floors and peers that do not say otherwise. */
   readonly floorConditions: Conditions;
   /** Why it cannot run here, or undefined. */
-  readonly missing?: () => Promise<string | undefined>;
+  readonly missing?: (options: Pick<BenchContext, "vendor">) => Promise<string | undefined>;
   /** @default 60 */
   readonly limitSeconds?: number;
   /** Takes more than ten minutes: runs with `--long`, or where it is named. @default false */

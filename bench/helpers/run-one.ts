@@ -8,6 +8,7 @@ import type { Benchmark, BenchContext, Row } from "./measure.ts";
 export interface RunOptions {
   readonly quick: boolean;
   readonly peers: boolean;
+  readonly vendor?: string;
   /** Called for each row as soon as it is known. */
   readonly onRow: (row: Row) => void;
   readonly say: (text: string) => void;
@@ -19,12 +20,13 @@ const ROUNDS_SHARE = 0.7;
 const STUCK_AFTER = 4;
 
 export async function runOne(benchmark: Benchmark, options: RunOptions): Promise<void> {
-  const { quick, peers, onRow, say } = options;
+  const { quick, peers, vendor, onRow, say } = options;
   const deferred: (() => unknown)[] = [];
   const limitMs = (benchmark.limitSeconds ?? 60) * 1_000;
   const context: BenchContext = {
     quick,
     peers,
+    ...(vendor !== undefined && { vendor }),
     count: (full, small) => (quick ? small : full),
     row: onRow,
     defer: (work) => void deferred.push(work),
