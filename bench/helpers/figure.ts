@@ -1,11 +1,12 @@
 /** A figure of a row: one number, or the median of several rounds with its spread. */
-import { median, quantile } from "./stats.ts";
+import { median } from "./stats.ts";
 
 export interface Summary {
   /** The median. */
   readonly value: number;
-  readonly p10: number;
-  readonly p90: number;
+  /** Of all rounds. */
+  readonly least: number;
+  readonly most: number;
   /** One value of each round, in their order: the rounds of two summaries pair. */
   readonly rounds: readonly number[];
 }
@@ -13,7 +14,7 @@ export interface Summary {
 export type Figure = number | Summary;
 
 export function summary(rounds: readonly number[]): Summary {
-  return { value: median(rounds), p10: quantile(rounds, 0.1), p90: quantile(rounds, 0.9), rounds };
+  return { value: median(rounds), least: Math.min(...rounds), most: Math.max(...rounds), rounds };
 }
 
 export function valueOf(figure: Figure): number {

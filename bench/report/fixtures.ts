@@ -17,7 +17,7 @@ export function rowWith(more: Partial<StoredRow>): StoredRow {
   return {
     measure: "measure",
     unit: "ms",
-    ours: { value: 2, p10: 1, p90: 3, rounds: 5 },
+    ours: { value: 2, least: 1, most: 3, rounds: 5 },
     conditions: CONDITIONS,
     measured: CIRCUMSTANCES,
     ...more,

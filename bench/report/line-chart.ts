@@ -79,11 +79,16 @@ function axis(values: readonly number[], start: number, end: number) {
   return { at, ticks: logTicks(from, to) };
 }
 
-function markOf(x: number, { value, p10, p90 }: StoredFigure, y: (value: number) => number, color: number) {
+function markOf(
+  x: number,
+  { value, least, most }: StoredFigure,
+  y: (value: number) => number,
+  color: number,
+) {
   const dot = `<circle class="fill${color}" cx="${round(x)}" cy="${round(y(value))}" r="3.5"/>`;
-  return p10 === undefined || p90 === undefined
+  return least === undefined || most === undefined
     ? [dot]
-    : [line(x, y(p10), x, y(p90), `spread color${color}`), dot];
+    : [line(x, y(least), x, y(most), `spread color${color}`), dot];
 }
 
 function legendOf(name: string, index: number, color: number): string[] {

@@ -5,10 +5,19 @@ import { atMost } from "../helpers/measure.ts";
 import { CIRCUMSTANCES, rowWith } from "./fixtures.ts";
 import { performancePage } from "./page.ts";
 
-test("a page without results names every benchmark", () => {
+test("what was not measured has no section, and is named once", () => {
   const { text, pictures } = performancePage(() => []);
-  for (const { name } of BENCHMARKS) assert.match(text, new RegExp(`### \`${name}\``, "u"));
+  assert.match(text, /^Not measured here: [^\n]*\.$/u);
+  for (const { name } of BENCHMARKS) assert.match(text, new RegExp(`\`${name}\``, "u"));
   assert.equal(pictures.size, 0);
+  const some = performancePage((name) => (name === "start" ? [rowWith({})] : [])).text;
+  assert.deepEqual(some.match(/^##+ [^:\n]+/gmu), ["## The server", "### `start`"]);
+  assert.match(some, /\n\nNot measured here: `shapes`, [^\n]*\.$/u);
+  assert.doesNotMatch(some, /Not measured here: .*`start`/u);
+});
+
+test("a page on which everything was measured says nothing of that", () => {
+  assert.doesNotMatch(performancePage(() => [rowWith({})]).text, /Not measured/u);
 });
 
 test("rows stand with the conditions of both sides and what they were measured on", () => {

@@ -31,26 +31,32 @@ export function performancePage(rowsOf: RowsOf = (name) => readResults(name).row
     pictures.set(file, svg);
     return [`![${alt}](${file})`];
   };
-  const sections = TOPICS.map(({ title, benchmarks }) => {
-    const measured = benchmarks.map((benchmark) => ({ benchmark, rows: rowsOf(benchmark.name) }));
+  const missing: string[] = [];
+  const sections = TOPICS.flatMap(({ title, benchmarks }) => {
+    const every = benchmarks.map((benchmark) => ({ benchmark, rows: rowsOf(benchmark.name) }));
+    const measured = every.filter(({ rows }) => rows.length > 0);
+    for (const { benchmark, rows } of every) if (rows.length === 0) missing.push(`\`${benchmark.name}\``);
+    if (measured.length === 0) return [];
     const all = measured.flatMap(({ rows }) => rows);
     const charts = Map.groupBy(
       all.filter(({ point }) => point !== undefined),
       ({ point }) => point?.chart ?? "",
     );
     return [
-      `## ${title}`,
-      ...add(title, `Goals: ${title}`, goalChart(title, all)),
-      ...[...charts].flatMap(([chart, rows]) => add(chart, chart, scalingChart(chart, rows))),
-      ...measured.flatMap(sectionOf),
-    ].join("\n\n");
+      [
+        `## ${title}`,
+        ...add(title, `Goals: ${title}`, goalChart(title, all)),
+        ...[...charts].flatMap(([chart, rows]) => add(chart, chart, scalingChart(chart, rows))),
+        ...measured.flatMap(sectionOf),
+      ].join("\n\n"),
+    ];
   });
+  if (missing.length > 0) sections.push(`Not measured here: ${missing.join(", ")}.`);
   return { text: sections.join("\n\n"), pictures };
 }
 
 function sectionOf({ benchmark, rows }: Measured): string[] {
   const heading = `### \`${benchmark.name}\`: ${benchmark.about}`;
-  if (rows.length === 0) return [heading, "Not measured yet."];
   return [heading, formatTable(rows, false), conditionsOf(rows), circumstancesOf(rows)];
 }
 

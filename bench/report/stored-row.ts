@@ -13,9 +13,9 @@ import {
 
 export interface StoredFigure {
   readonly value: number;
-  /** Absent where it was measured once, or counted. */
-  readonly p10?: number;
-  readonly p90?: number;
+  /** The least and the most of its rounds. Absent where it was measured once, or counted. */
+  readonly least?: number;
+  readonly most?: number;
   readonly rounds?: number;
 }
 
@@ -80,7 +80,8 @@ function storedFloor({ what, value, isPeer, isFixed }: Floor): NonNullable<Store
 function storedFigure(figure: Figure): StoredFigure {
   const value = rounded(valueOf(figure));
   if (typeof figure === "number" || figure.rounds.length < 2) return { value };
-  return { value, p10: rounded(figure.p10), p90: rounded(figure.p90), rounds: figure.rounds.length };
+  const { least, most, rounds } = figure;
+  return { value, least: rounded(least), most: rounded(most), rounds: rounds.length };
 }
 
 /** To four digits: more are never the same twice. */

@@ -27,7 +27,7 @@ test("a row is kept with its ratio, its verdict and the conditions of both sides
     BENCHMARK,
     CIRCUMSTANCES,
   );
-  assert.deepEqual(stored.ratio, { value: 2, p10: 1, p90: 3, rounds: 3 });
+  assert.deepEqual(stored.ratio, { value: 2, least: 1, most: 3, rounds: 3 });
   assert.equal(stored.isMet, false);
   assert.deepEqual(stored.conditions, BENCHMARK.conditions);
   assert.deepEqual(stored.floorConditions, NONE);
@@ -42,7 +42,7 @@ test("a goal on our own figure needs no floor", () => {
 
 test("the ratio stands first, with its spread", () => {
   const row = rowWith({
-    ratio: { value: 0.5, p10: 0.4, p90: 0.6 },
+    ratio: { value: 0.5, least: 0.4, most: 0.6 },
     goal: atMost(1),
     isMet: true,
     floor: { what: "floor", value: { value: 4 } },

@@ -42,10 +42,10 @@ export function goalText({ of, at, value }: Goal, unit: string): string {
   return of === "ours" ? `${sign} ${number} ${unit}` : `${sign} ${number} ×`;
 }
 
-function withSpread({ value, p10, p90 }: StoredFigure): string {
-  return p10 === undefined || p90 === undefined
+function withSpread({ value, least, most }: StoredFigure): string {
+  return least === undefined || most === undefined
     ? amount(value)
-    : `${amount(value)} (${amount(p10)}–${amount(p90)})`;
+    : `${amount(value)} (${amount(least)}–${amount(most)})`;
 }
 
 export function amount(value: number | null): string {
