@@ -1,5 +1,6 @@
 /** The same work on resident workers in TypeScript: a parent that measures its children, run by the SDK's own client. */
 import { rm } from "node:fs/promises";
+import { WORKER_PATH } from "../../src/domain/worker-protocol.ts";
 import { createProject } from "../../test/sdk/helpers/package.ts";
 import type { FlyteProgram, Finished } from "./flyte-program.ts";
 import type { BenchContext } from "./measure.ts";
@@ -7,7 +8,7 @@ import { outputOf } from "./process.ts";
 import { SCOPE } from "./requests.ts";
 import type { BenchServer } from "./server.ts";
 import { typescriptImage } from "./typescript-image.ts";
-import { WARM_UP_CHILDREN } from "./warm-flow.ts";
+import { MEASURED_GROUP, MOST_WARM_UPS, ENOUGH_WARM, WARM_UP_PAUSE_MS } from "./warm-flow.ts";
 
 export interface ResidentOptions {
   readonly replicas: number;
@@ -15,6 +16,8 @@ export interface ResidentOptions {
 }
 
 const tasks = (image: string, { replicas, concurrency }: ResidentOptions) => `
+import { existsSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
 import * as flyte from "boxkite";
 import { z } from "zod";
 const child = new flyte.TaskEnvironment({
@@ -23,25 +26,40 @@ const child = new flyte.TaskEnvironment({
   reusable: { replicas: ${replicas}, concurrency: ${concurrency} },
 });
 const parent = new flyte.TaskEnvironment({ name: "parent", image: "${image}", dependsOn: [child] });
-export const one = child.task({ name: "one", inputs: { n: z.int() }, output: z.int() }, async ({ n }) => n + 1);
+export const one = child.task({ name: "one", inputs: { n: z.int() }, output: z.int() }, async ({ n }) =>
+  // A warm-up asks whether it runs in a worker.
+  n < 0 ? Number(existsSync("${WORKER_PATH}")) : n + 1,
+);
+async function warmUp(width: number): Promise<void> {
+  for (let round = 0; round < ${MOST_WARM_UPS}; round++) {
+    const warm = await Promise.all(Array.from({ length: width }, () => one({ n: -1 })));
+    if (warm.reduce((sum, each) => sum + each, 0) >= ${ENOUGH_WARM} * width) return;
+    await sleep(${WARM_UP_PAUSE_MS});
+  }
+}
 export const sequential = parent.task(
   { name: "sequential", inputs: { count: z.int() }, output: z.array(z.number()) },
   async ({ count }) => {
+    await warmUp(1);
     const times: number[] = [];
-    for (let n = 0; n < count + ${WARM_UP_CHILDREN}; n++) {
-      const started = performance.now();
-      await one({ n });
-      times.push(performance.now() - started);
-    }
-    return times.slice(${WARM_UP_CHILDREN});
+    await flyte.group("${MEASURED_GROUP}", async () => {
+      for (let n = 0; n < count; n++) {
+        const started = performance.now();
+        await one({ n });
+        times.push(performance.now() - started);
+      }
+    });
+    return times;
   },
 );
 export const parallel = parent.task(
   { name: "parallel", inputs: { count: z.int() }, output: z.array(z.number()) },
   async ({ count }) => {
-    for (let n = 0; n < ${WARM_UP_CHILDREN}; n++) await one({ n: -1 - n });
+    await warmUp(Math.min(count, ${replicas * concurrency}));
     const started = performance.now();
-    const results = await flyte.map(one, Array.from({ length: count }, (_, n) => ({ n })));
+    const results = await flyte.map(one, Array.from({ length: count }, (_, n) => ({ n })), {
+      group: "${MEASURED_GROUP}",
+    });
     if (results.length !== count) throw new Error(\`\${results.length} of \${count} children have a result\`);
     return [performance.now() - started];
   },

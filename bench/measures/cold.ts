@@ -13,6 +13,7 @@ import { atMost, type BenchContext, type Benchmark, type Row } from "../helpers/
 import { startServer } from "../helpers/server.ts";
 import { median, takeTurns, timed } from "../helpers/stats.ts";
 import { warmFlow } from "../helpers/warm-flow.ts";
+import { requireMode } from "../helpers/warm-mode.ts";
 
 const MOST = 1.15;
 
@@ -91,5 +92,9 @@ async function children(
   const server = await startServer(context, { engine });
   const program = await flyteProgram(context, server, warmFlow({ image, mode: "cold" }));
   const count = context.count(5, 1);
-  return async () => median((await program.run("sequential", { count })).output as number[]);
+  return async () => {
+    const { run, output } = await program.run("sequential", { count });
+    await requireMode(server, run, "cold");
+    return median(output as number[]);
+  };
 }

@@ -12,7 +12,7 @@ import { atMost, type BenchContext, type Benchmark, type Row } from "../helpers/
 import { abortRun, createRun, taskSpec, untilPhase } from "../helpers/requests.ts";
 import { startServer, type ServerOptions } from "../helpers/server.ts";
 import { takeTurns } from "../helpers/stats.ts";
-import { warmFlow, WARM_UP_CHILDREN } from "../helpers/warm-flow.ts";
+import { warmFlow, COLD_WARM_UPS } from "../helpers/warm-flow.ts";
 
 /** Children of each round, and of the warm-up: the server's own code is compiled by then. */
 const CHILDREN = 20;
@@ -90,7 +90,7 @@ async function measure(
       floor: { what: "bare a0", value: summary(results.a0) },
       goal: atMost(SHARE_OF_A0),
       conditions,
-      note: `after ${WARM_UP_CHILDREN} children that are not counted`,
+      note: `after ${COLD_WARM_UPS} children that are not counted`,
     },
     {
       measure: `processor: the server's, for each second of ${SLEEPING} sleeping attempts, ${engine}`,

@@ -10,7 +10,7 @@ import { flyteProgram } from "../helpers/flyte-program.ts";
 import { atMost, type BenchContext, type Benchmark, type Conditions, type Row } from "../helpers/measure.ts";
 import { startServer, type BenchServer } from "../helpers/server.ts";
 import { median, quantile, takeTurns } from "../helpers/stats.ts";
-import { warmFlow, WARM_UP_CHILDREN, type WarmFlow } from "../helpers/warm-flow.ts";
+import { warmFlow, type WarmFlow } from "../helpers/warm-flow.ts";
 import { requireMode } from "../helpers/warm-mode.ts";
 
 const FORKED: Conditions = {
@@ -26,7 +26,7 @@ const RESIDENT: Conditions = {
   isolation: "a container for each worker; its actions share one process and its modules",
 };
 /** Until a one-shot worker is made again: half a second of processor time, and its container. */
-const GAP_MS = 2_000;
+const GAP_MS = 3_000;
 
 export const warm: Benchmark = {
   name: "warm",
@@ -34,7 +34,7 @@ export const warm: Benchmark = {
   conditions: IN_CONTAINERS,
   floorConditions: IN_CONTAINERS,
   missing: async () => (await missingA0()) ?? (await missingImage(FLYTE_IMAGE)),
-  limitSeconds: 900,
+  limitSeconds: 1_200,
   run: async (context) => {
     const image = await taggedImage(context, FLYTE_IMAGE, "warm");
     const server = await startServer(context, { engine: "podman" });
@@ -139,7 +139,7 @@ async function children(
   const program = await flyteProgram(context, server, warmFlow(flow));
   return async () => {
     const { run, output } = await program.run("sequential", { count, gap_ms: gapMs });
-    await requireMode(server, run, flow.mode, flow.mode === "cold" ? 0 : WARM_UP_CHILDREN);
+    await requireMode(server, run, flow.mode);
     const times = output as number[];
     return { p50: quantile(times, 0.5), p95: quantile(times, 0.95) };
   };
