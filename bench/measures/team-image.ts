@@ -49,6 +49,7 @@ export const teamImage: Benchmark = {
       },
     };
     await takeTurns(1, works);
+    shares.length = 0;
     const results = await takeTurns(context.count(5, 1), works, context.signal);
     const row = (what: string, ours: Row["ours"], seconds: number, times: number, note: string): Row => ({
       measure: `team-image: ${count} children ${what}`,
