@@ -1,5 +1,6 @@
 /** When, where and with what a benchmark is measured. */
 import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { cpus, loadavg, release, tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
@@ -8,6 +9,8 @@ import { fdatasyncMs } from "./disk.ts";
 import { PYTHON } from "./server.ts";
 import { quantile } from "./stats.ts";
 
+/** How a source ends that was not committed. */
+const CHANGED = " with changes";
 const ROOT = join(import.meta.dirname, "../..");
 
 /** Read right before a benchmark, so that a row says what the disk and the load were like. */
@@ -22,11 +25,16 @@ export async function circumstances(quick: boolean): Promise<Circumstances> {
   };
 }
 
-/** The tree of `src` as it is committed; changes that are not committed are marked. */
-export function source(): string {
-  const tree = firstLine("git", ["-C", ROOT, "rev-parse", "HEAD:src"]) ?? "unknown";
-  const changes = firstLine("git", ["-C", ROOT, "status", "--porcelain", "--", "src"]) ?? "";
-  return changes === "" ? tree : `${tree} with changes`;
+/** What measures: a benchmark that was changed is another one. Results and the report are not of it. */
+const MEASURES = ["bench/helpers", "bench/measures", "bench/peers", "bench/programs"] as const;
+
+/** The trees of `src` and of what measures it, as they are committed; changes that are not committed are marked. */
+export function source(directory = ROOT): string {
+  const git = (args: readonly string[]) => firstLine("git", ["-C", directory, ...args]);
+  const tree = (path: string) => git(["rev-parse", `HEAD:${path}`]) ?? "unknown";
+  const measures = createHash("sha256").update(MEASURES.map(tree).join("\n")).digest("hex").slice(0, 12);
+  const changes = git(["status", "--porcelain", "--", "src", ...MEASURES]) ?? "";
+  return `${tree("src")}, measured by ${measures}${changes === "" ? "" : CHANGED}`;
 }
 
 function machine(): string {

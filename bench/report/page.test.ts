@@ -40,6 +40,13 @@ test("rows stand with the conditions of both sides and what they were measured o
   assert.deepEqual([...pictures.keys()], ["performance/the-server.svg"]);
 });
 
+test("a program with changes that were not committed is marked", () => {
+  const source = `${"a".repeat(40)}, measured by ${"b".repeat(12)} with changes`;
+  const rows = [rowWith({ measured: { ...CIRCUMSTANCES, source } })];
+  const { text } = performancePage((name) => (name === "start" ? rows : []));
+  assert.match(text, /; program a{12}, measured by b{12} with changes; /u);
+});
+
 test("rows of different days say which they are", () => {
   const later = { ...CIRCUMSTANCES, at: "2031-01-01T00:00:00.000Z" };
   const rows = [rowWith({ measure: "old" }), rowWith({ measure: "new", measured: later })];

@@ -89,9 +89,14 @@ function circumstancesOf(rows: readonly StoredRow[]): string {
 function sentenceOf({ at, machine, versions, source, load, disk }: Circumstances): string {
   const day = at.slice(0, 16).replace("T", " ");
   return (
-    `Measured ${day} UTC on ${machine}; ${versions}; program ${source.slice(0, 12)}; load average ${load}; ` +
+    `Measured ${day} UTC on ${machine}; ${versions}; program ${programOf(source)}; load average ${load}; ` +
     `fdatasync of 4 KiB p50 ${disk.p50Ms} ms, p99 ${disk.p99Ms} ms`
   );
+}
+
+/** The tree in short, and whether it had changes. */
+function programOf(source: string): string {
+  return source.replace(/^([0-9a-f]{12})[0-9a-f]+/u, "$1");
 }
 
 function fileName(title: string): string {

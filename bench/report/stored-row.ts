@@ -40,7 +40,7 @@ export interface Circumstances {
   /** Processors, memory, kernel. */
   readonly machine: string;
   readonly versions: string;
-  /** The tree of `src` in git: the same program has the same. */
+  /** The trees of `src` and of what measures it in git: the same program, measured in the same way, has the same. */
   readonly source: string;
   /** The load average when its benchmark began. */
   readonly load: number;
