@@ -22,9 +22,9 @@ test("what a poll found had ended between it and the one before", () => {
     const { after, until } = pollsAround(seconds);
     return [after.toFixed(1), until.toFixed(1)];
   };
-  assert.deepEqual(rounded(0.1), ["0.0", "0.0"]);
+  assert.deepEqual(rounded(0.1), ["0.0", "0.1"]);
   assert.deepEqual(rounded(3), ["0.0", "3.0"]);
-  assert.deepEqual(rounded(18.7), ["12.0", "18.6"]);
-  assert.deepEqual(rounded(67.9), ["52.7", "67.7"]);
-  assert.deepEqual(rounded(82.9), ["67.7", "82.7"]);
+  assert.deepEqual(rounded(18.7), ["12.0", "18.7"]);
+  assert.deepEqual(rounded(67.9), ["52.7", "67.9"]);
+  assert.deepEqual(rounded(82.9), ["67.7", "82.9"]);
 });

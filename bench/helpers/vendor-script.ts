@@ -85,7 +85,7 @@ export function resultIn(output: string): VendorResult {
 const FIRST_PAUSE_S = 3;
 const PAUSE_GROWTH = 1.3;
 const LONGEST_PAUSE_S = 15;
-/** Each poll itself takes a moment, and results are rounded to a tenth. */
+/** Results are rounded to a tenth. */
 const SLACK_S = 0.1;
 
 export interface Between {
@@ -93,12 +93,15 @@ export interface Between {
   readonly until: number;
 }
 
-/** Between which two polls the runs ended, in seconds after the submission: scripts poll at 0, 3, 6.9, 12.0, 18.6 … s. */
+/**
+ * Between which two polls the runs ended, in seconds after the submission: scripts poll at 0, 3, 6.9, 12.0, 18.6 … s, or later
+ * by what the polls themselves take.
+ */
 export function pollsAround(execSeconds: number): Between {
-  let [after, until, pause] = [0, 0, FIRST_PAUSE_S];
-  while (until + pause <= execSeconds + SLACK_S) {
-    [after, until] = [until, until + pause];
+  let [after, last, pause] = [0, 0, FIRST_PAUSE_S];
+  while (last + pause <= execSeconds + SLACK_S) {
+    [after, last] = [last, last + pause];
     pause = Math.min(pause * PAUSE_GROWTH, LONGEST_PAUSE_S);
   }
-  return { after, until };
+  return { after, until: execSeconds };
 }
