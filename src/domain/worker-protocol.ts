@@ -31,6 +31,12 @@ export const WORKER_PROTOCOL = 1;
 /** Where containers have the worker's directory. */
 export const WORKER_PATH = "/run/boxkite/worker";
 
+/**
+ * How long a forked process may take until the attempt's own code begins, before a worker of mode fork ends it. Given to it
+ * as `--watchdog`, in seconds.
+ */
+export const FORK_WATCHDOG_MS = 30_000;
+
 /** To the worker. */
 export type Order =
   /** Start an attempt. Given again for an id that is known, it changes nothing. */

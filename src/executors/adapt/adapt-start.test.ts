@@ -5,6 +5,7 @@ import type { ImageFacts, PythonFacts } from "../../domain/image-facts.ts";
 import type { RuntimeFit } from "../../domain/runtime-fit.ts";
 import { ALL_ADAPTATIONS, type AvailableAdaptations } from "../../images/check/adaptations.ts";
 import { runtimeStartOf } from "../../python-runtime/runtime-start.ts";
+import type { WorkerMode } from "../../domain/warm-start.ts";
 import type { AttemptSpec } from "../executor.ts";
 import { createStartAdapter } from "./adapt-start.ts";
 
@@ -238,10 +239,14 @@ suite("the start of an attempt", () => {
   });
 
   test("says how a worker of it is started", async () => {
-    const workerOf = async (behaviour: Behaviour, spec: Partial<AttemptSpec> = {}) => {
+    const workerOf = async (
+      behaviour: Behaviour,
+      spec: Partial<AttemptSpec> = {},
+      mode: WorkerMode = "one_shot",
+    ) => {
       const { worker } = (await setUp({ programs: "/data/programs", ...behaviour }).adapt(spec)) ?? {};
       if (worker === undefined || "cold" in worker) return worker;
-      return { ...worker, words: worker.words("one_shot") };
+      return { ...worker, words: worker.words(mode) };
     };
     const program = "/run/boxkite/python-programs/worker";
     const directory = "/run/boxkite/worker";
@@ -252,6 +257,13 @@ suite("the start of an attempt", () => {
       words: ["/usr/local/bin/python", program, "one_shot", directory, "--a0", "/usr/local/bin/a0"],
       mounts,
     });
+    const fork = await workerOf({ facts: imageFacts() }, {}, "fork");
+    assert.deepEqual(fork && "words" in fork && fork.words.slice(2, 6), [
+      "fork",
+      directory,
+      "--watchdog",
+      "30",
+    ]);
     assert.deepEqual(await workerOf({ facts: imageFacts({ ...NO_A0, pythons: [VENV] }) }), {
       ...rest,
       words: ["/opt/venv/bin/python", program, "one_shot", directory, "--a0", "/opt/venv/bin/a0"],

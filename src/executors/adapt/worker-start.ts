@@ -6,7 +6,7 @@ import type { FittedRuntime } from "../../python-runtime/runtime-fitter.ts";
 import { PROGRAMS_PATH } from "../../python-runtime/runtime-start.ts";
 import type { AttemptSpec } from "../executor.ts";
 import type { NoWorker, WorkerStart } from "../start-adapter.ts";
-import { WORKER_PATH, WORKER_PROTOCOL } from "../workers/protocol.ts";
+import { FORK_WATCHDOG_MS, WORKER_PATH, WORKER_PROTOCOL } from "../workers/protocol.ts";
 import type { ProgramStart } from "./program-start.ts";
 
 /** A directory with its `__main__.py`. */
@@ -38,7 +38,10 @@ export function workerStartOf(context: WorkerStartContext): WorkerStart | NoWork
   const python = pythonWords(context);
   if ("cold" in python) return python;
   const { interpreter, options } = python;
-  const words = (mode: WorkerMode) => [interpreter, PYTHON_WORKER, mode, WORKER_PATH, ...options];
+  const words = (mode: WorkerMode) => {
+    const watchdog = mode === "fork" ? ["--watchdog", String(FORK_WATCHDOG_MS / 1000)] : [];
+    return [interpreter, PYTHON_WORKER, mode, WORKER_PATH, ...watchdog, ...options];
+  };
   // A mounted runtime brings the programs along.
   const isMounted = spec.readOnlyMounts?.some(({ target }) => target === PROGRAMS_PATH) === true;
   const mounts = isMounted ? [] : [{ source: programs, target: PROGRAMS_PATH }];

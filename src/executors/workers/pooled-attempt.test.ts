@@ -17,6 +17,7 @@ import { Assignments } from "./assignments.ts";
 import { poolLimits } from "./pool-rules.ts";
 import { PooledAttempt, type LimitQuestion } from "./pooled-attempt.ts";
 import { createWorkerPools } from "./pools.ts";
+import { FORK_WATCHDOG_MS } from "./protocol.ts";
 import { WorkerEnds } from "./worker-end.ts";
 
 /** Workers that are ready at once, with directories on disk; what is in those, the test writes. */
@@ -218,7 +219,12 @@ test("what did not come to code of the task starts cold: no fork, a silent worke
     const attempt = on.start("a0");
     await on.eventually(() => worker.orders.length === 1);
     await happens(worker, on.files("a0"));
-    if (cause === "silent") await on.clock.step(20_000);
+    if (cause === "silent") {
+      // Its own watchdog ends it before.
+      await on.clock.step(FORK_WATCHDOG_MS + 5_000);
+      assert.deepEqual(on.killed, []);
+      await on.clock.step(20_000);
+    }
     await on.eventually(() => attempt.exit !== undefined);
     assert.deepEqual(attempt.cold, ["a0"], cause);
     assert.deepEqual(on.killed, cause === "silent" ? [worker.name] : [], cause);
@@ -243,6 +249,64 @@ test("one that has written before its worker ended had begun, though nobody hear
   assert.deepEqual(attempt.cold, []);
   assert.equal(attempt.exit?.exitCode, 139);
   assert.deepEqual(attempt.lines, ["effect"]);
+});
+
+test("a resident worker that is busy with one attempt is not ended where another one waits to begin", async (t) => {
+  const on = await setUp(t, "resident", 3);
+  const worker = await on.worker();
+  const attempts = ["a0", "a1", "a2"].map(on.start);
+  await on.eventually(() => worker.orders.length === 3);
+  begun(worker, "a0");
+  await on.eventually(() => attempts[0]?.started !== undefined);
+  await on.clock.step(60_000);
+  await on.eventually(() => attempts.every(({ started }) => started !== undefined));
+  assert.deepEqual(on.killed, []);
+  assert.equal(on.pools().states()[0]?.busy, 1, "it is not retired");
+
+  await writeFile(join(on.files("a1"), "exit"), "0");
+  begun(worker, "a1");
+  worker.report({ event: "exited", id: "a1", code: 0 });
+  await writeFile(join(on.files("a2"), "unstarted"), "another version of its code is loaded");
+  await writeFile(join(on.files("a2"), "exit"), "1");
+  worker.report({ event: "exited", id: "a2", code: 1 });
+  await on.eventually(() => attempts.slice(1).every(({ exit }) => exit !== undefined));
+  assert.equal(attempts[1]?.exit?.exitCode, 0);
+  const { reason, code, message = "" } = attempts[2]?.exit ?? {};
+  assert.deepEqual([reason, code], ["lost", "WORKER_ENDED"], "its code is not to blame");
+  assert.match(message, /another version of its code is loaded/u);
+});
+
+test("an attempt that had begun in a worker which the server ended, since it did not report that, is lost and not blamed", async (t) => {
+  const on = await setUp(t);
+  const worker = await on.worker();
+  const attempt = on.start("a0");
+  await on.eventually(() => worker.orders.length === 1);
+  await writeFile(join(on.files("a0"), "stdout"), "effect\n");
+  await on.clock.step(60_000);
+  await on.eventually(() => attempt.exit !== undefined);
+  assert.deepEqual(on.killed, [worker.name]);
+  assert.deepEqual([attempt.exit?.reason, attempt.exit?.code, attempt.cold], ["lost", "WORKER_ENDED", []]);
+});
+
+test("a detach does not wait for an attempt to begin, and a stop of one that has not begun is passed on", async (t) => {
+  const on = await setUp(t);
+  const worker = await on.worker();
+  const first = on.start("a0");
+  await on.eventually(() => worker.orders.length === 1);
+  // No time passes on its clock.
+  await first.machine.detach();
+  assert.equal(on.assignments().of("boxkite-a0")?.startedAt, undefined, "the next server finds out");
+  await on.restart();
+  const again = on.start("a0");
+  await on.eventually(() => worker.orders.length === 2);
+  const stopping = again.machine.stop(1_000);
+  await until(async () => worker.orders.length === 3);
+  assert.deepEqual(worker.orders[2], { op: "signal", id: "a0", signal: "TERM" });
+  await writeFile(join(on.files("a0"), "exit"), "143");
+  worker.report({ event: "exited", id: "a0", code: 143 });
+  await on.eventually(() => again.exit !== undefined);
+  await stopping;
+  assert.deepEqual([again.exit?.exitCode, again.cold], [143, []]);
 });
 
 test("a worker that ends with its only attempt was ended by it; of several, none is blamed", async (t) => {

@@ -10,8 +10,9 @@ import type { AttemptStart } from "../../domain/attempt-start.ts";
 import { BoxkiteError, isStorageError, messageOf } from "../../domain/errors.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Logger } from "../../lib/log.ts";
-import { within } from "../../lib/wait.ts";
+import { orAborted, within } from "../../lib/wait.ts";
 import type { After, Ended } from "../attempt-chart.ts";
+import { AttemptEnded } from "../attempt-machine.ts";
 import type { AttemptObserver, AttemptSpec } from "../executor.ts";
 import { watchDirectory } from "../output/directory-watch.ts";
 import { followOutput, type OutputFollower } from "../output/output-follower.ts";
@@ -21,8 +22,8 @@ import type { Assignment, Assignments } from "./assignments.ts";
 import { AttemptFiles } from "./attempt-files.ts";
 import { inputsFor, storeResults } from "./attempt-results.ts";
 import type { PlannedAttempt } from "./plan.ts";
-import type { Order } from "./protocol.ts";
-import type { WorkerEnds } from "./worker-end.ts";
+import { FORK_WATCHDOG_MS, type Order } from "./protocol.ts";
+import { endedByServer, type WorkerEnds } from "./worker-end.ts";
 import type { Worker, WorkerEnd, WorkerPlan, WorkerPools } from "./worker.ts";
 
 /** What an attempt needs of those who run workers. */
@@ -108,8 +109,8 @@ export class HeldInWorker {
 const SWEEP_MS = 5_000;
 /** Writes that follow each other this closely are read together. */
 const GATHER_MS = 20;
-/** From the order until code of the task may run; the worker's own watchdog is faster. */
-const START_TIMEOUT_MS = 15_000;
+/** From the order until code of the task may run; the watchdog of a forking worker is faster. */
+const START_TIMEOUT_MS = FORK_WATCHDOG_MS + 15_000;
 const CONNECT_TIMEOUT_MS = 2_000;
 /** After SIGKILL, until the worker has to be ended instead. */
 const KILL_TIMEOUT_MS = 5_000;
@@ -129,7 +130,7 @@ export class PooledAttempt {
     const { assignments, pools, name, spec } = this.#context;
     pools.begin(spec);
     const assignment = assignments.of(name);
-    if (assignment !== undefined) return await this.#takeUp(assignment);
+    if (assignment !== undefined) return await this.#takeUp(assignment, signal);
     const planned = await this.#context.plan(signal);
     return planned && (await this.#start(planned, signal));
   }
@@ -172,7 +173,7 @@ export class PooledAttempt {
       return undefined;
     }
     // From here on it may run, whether it is watched or not.
-    if (await this.#hasStarted(held)) return await this.#running(held);
+    if (await this.#hasStarted(held, signal)) return this.#running(held, signal);
     log.warn("an attempt starts cold, since its worker failed before it began", { worker: worker.name });
     await this.#leave(worker);
     return undefined;
@@ -183,9 +184,11 @@ export class PooledAttempt {
     return { op: "start", id, args, env: envIn(name, env), ...(inputs !== undefined && { inputs }) };
   }
 
-  async #running(held: HeldInWorker): Promise<After<HeldInWorker, "finding">> {
+  #running(held: HeldInWorker, signal: AbortSignal): After<HeldInWorker, "finding"> {
     const { assignments, name, spec, clock, log } = this.#context;
     const startedAt = (held.startedAt ??= clock.now());
+    // It may not have begun: a stop goes to it, and after a detach the next server finds that out.
+    if (signal.aborted) return { name: "running", handle: held, startedAt };
     if (held.assignment.hasInputs === true) spec.objects?.inputsTaken();
     assignments
       .started(name, startedAt)
@@ -193,24 +196,54 @@ export class PooledAttempt {
     return { name: "running", handle: held, startedAt };
   }
 
-  /** Whether code of the task may have begun; if not, it never will. */
-  async #hasStarted(held: HeldInWorker): Promise<boolean> {
-    const { clock, workers, pools } = this.#context;
-    const { worker, wakeup, files } = held;
+  /**
+   * Whether code of the task may have begun; if not, it never will. True as well when the signal aborts. Throws AttemptEnded
+   * where the worker was ended to find out.
+   */
+  async #hasStarted(held: HeldInWorker, signal: AbortSignal): Promise<boolean> {
+    const { clock, log } = this.#context;
+    const { worker, wakeup, assignment } = held;
     if (worker === undefined) return true;
-    const never = new AbortController().signal;
     const untilMs = clock.now() + START_TIMEOUT_MS;
-    while (clock.now() < untilMs) {
-      if (held.startedAt !== undefined) return true;
-      if ((await files.exitCode()) !== undefined) return (await files.unstarted()) === undefined;
-      if (held.workerEnd !== undefined) return await this.#hasOutput(held);
-      await wakeup.next(never, Math.max(1, untilMs - clock.now()));
+    try {
+      for (;;) {
+        const hasStarted = await this.#reportedStart(held);
+        if (hasStarted !== undefined) return hasStarted;
+        const leftMs = untilMs - clock.now();
+        if (leftMs <= 0) break;
+        await wakeup.next(signal, leftMs);
+      }
+      // Code of another attempt may keep its loop busy, which ends without harm to both: the order is carried out then.
+      if (assignment.warm.mode === "resident") return true;
+      return await this.#endSilent(held, worker, signal);
+    } catch (error) {
+      if (!signal.aborted) throw error;
+      log.debug("an attempt is left before it is known whether it has begun", { worker: worker.name });
+      return true;
     }
-    // It may still come to the task's code, unless it is ended.
+  }
+
+  /** Undefined: nothing is known of it yet. */
+  async #reportedStart(held: HeldInWorker): Promise<boolean | undefined> {
+    const { files } = held;
+    // In this order: a worker writes how its attempts ended before it ends.
+    const hasEnded = held.workerEnd !== undefined;
+    if (held.startedAt !== undefined) return true;
+    if ((await files.exitCode()) !== undefined) return (await files.unstarted()) === undefined;
+    return hasEnded ? await this.#hasOutput(held) : undefined;
+  }
+
+  /** It may still come to the task's code, unless it is ended. */
+  async #endSilent(held: HeldInWorker, worker: Worker, signal: AbortSignal): Promise<boolean> {
+    const { pools, workers, spec } = this.#context;
     pools.retire(worker, "an attempt did not begin in time");
-    await workers.kill(worker.name);
-    await worker.ended;
-    return held.startedAt !== undefined || (await this.#hasOutput(held));
+    await orAborted(workers.kill(worker.name), signal);
+    held.workerEnd = await orAborted(worker.ended, signal);
+    if ((await this.#reportedStart(held)) === false) return false;
+    // It has an exit code of its own where it was over before.
+    if ((await held.files.exitCode()) !== undefined) return true;
+    pools.end(spec.key);
+    throw new AttemptEnded(endedByServer(worker.name, START_TIMEOUT_MS));
   }
 
   /** A start of which nobody heard. */
@@ -239,7 +272,10 @@ export class PooledAttempt {
     pools.begin(spec);
   }
 
-  async #takeUp(assignment: Assignment): Promise<After<HeldInWorker, "finding"> | undefined> {
+  async #takeUp(
+    assignment: Assignment,
+    signal: AbortSignal,
+  ): Promise<After<HeldInWorker, "finding"> | undefined> {
     const { workers, pools, assignments, name, spec } = this.#context;
     const directory = workers.directoryOf(assignment.warm.worker);
     const files = await AttemptFiles.of(directory, assignment.id).catch(() => undefined);
@@ -256,7 +292,7 @@ export class PooledAttempt {
     } else if (worker !== undefined) {
       const planned = this.#adopt(worker, assignment);
       if (startedAt !== undefined) return { name: "running", handle: held, startedAt };
-      if (await this.#mayHaveBegun(held, worker, planned)) return await this.#running(held);
+      if (await this.#mayHaveBegun(held, planned, signal)) return this.#running(held, signal);
     } else if (startedAt !== undefined || (await this.#hasOutput(held))) {
       held.workerEnd = await workers.endOf(assignment.warm.worker);
       return { name: "ending", handle: held, startedAt };
@@ -287,9 +323,11 @@ export class PooledAttempt {
   /** An order that the worker knows is not given again; one of which nothing is known any more may have been carried out. */
   async #mayHaveBegun(
     held: HeldInWorker,
-    worker: Worker,
     planning: Promise<PlannedStart | undefined>,
+    signal: AbortSignal,
   ): Promise<boolean> {
+    const { worker } = held;
+    if (worker === undefined) return true;
     const { known } = await worker.ready;
     if (known.includes(held.assignment.id)) return true;
     const planned = await planning;
@@ -298,7 +336,7 @@ export class PooledAttempt {
     const { objects } = this.#context.spec;
     const inputs = held.assignment.hasInputs === true ? await inputsFor(objects, "resident") : undefined;
     await worker.send(this.#order(worker, planned, inputs)).catch(() => {});
-    return await this.#hasStarted(held);
+    return await this.#hasStarted(held, signal);
   }
 
   async #hold(
@@ -383,6 +421,9 @@ export class PooledAttempt {
         : ({ kind: "own", exitCode: ownCode } as const);
     const times = { startedAt: held.startedAt ?? assignment.assignedAt, endedAt: clock.now() };
     pools.end(spec.key);
+    const unstarted = ownCode === undefined || stopped ? undefined : await files.unstarted();
+    if (unstarted !== undefined)
+      return { name: "ended", exit: { ...refusedLate(assignment, unstarted), ...times } };
     if (end.kind === "unknown" || (end.kind === "shared" && !stopped))
       return { name: "ended", exit: { ...end.exit, ...times } };
     const { exitCode } = end;
@@ -440,6 +481,12 @@ const GONE: AttemptExit = {
   code: "WORKER_ENDED",
   message: "the worker of the attempt is gone, with what it wrote",
 };
+
+/** Of an order that was not carried out in time, so that it counted as carried out. */
+function refusedLate({ warm }: Assignment, reason: string): AttemptExit {
+  const message = `the worker ${warm.worker} did not start the attempt: ${reason}`;
+  return { reason: "lost", outOfMemory: false, code: "WORKER_ENDED", message };
+}
 
 /** As far as it is known before the image was read: nothing starts by this plan. */
 function fallbackPlan({ warm }: Assignment, spec: AttemptSpec): WorkerPlan {

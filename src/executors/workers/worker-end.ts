@@ -49,3 +49,9 @@ export class WorkerEnds {
     return ids.filter((_, index) => codes[index] === undefined);
   }
 }
+
+/** Of an attempt that did not report in `timeoutMs` that it has begun, and may have. */
+export function endedByServer(worker: string, timeoutMs: number): AttemptExit {
+  const message = `the server ended the worker ${worker}: it did not report within ${timeoutMs / 1000} s that the attempt had begun`;
+  return { reason: "lost", outOfMemory: false, code: "WORKER_ENDED", message };
+}
