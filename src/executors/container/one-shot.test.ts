@@ -1,7 +1,7 @@
 /** Attempts in workers of mode one_shot, against a scripted engine whose workers listen as real ones do. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { existsSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { mkdir, readdir, rename, rm } from "node:fs/promises";
 import type { ServerResponse } from "node:http";
 import { createServer, type Socket } from "node:net";
@@ -50,7 +50,9 @@ type Behaviour =
   /** Does nothing. */
   | "hangs"
   /** Takes it, and reports nothing. */
-  | "hangs_late";
+  | "hangs_late"
+  /** Takes it when it is ended. */
+  | "takes_late";
 
 /** Ten seconds pass in a tenth of one. */
 const FAST: Clock = {
@@ -137,7 +139,7 @@ async function startEngine(t: TestContext) {
     worker: { file: string; socket: Socket; id: string; close: () => void },
   ) => {
     const { behaviour } = script;
-    if (behaviour === "hangs") return;
+    if (behaviour === "hangs" || behaviour === "takes_late") return;
     if (behaviour === "crashes") return end(container, 1);
     if (behaviour === "ends" || behaviour === "runs")
       worker.socket.write(`${JSON.stringify({ event: "started", id: worker.id })}\n`);
@@ -190,6 +192,7 @@ async function startEngine(t: TestContext) {
       case "kill":
       case "stop":
         calls.push(`${verb} ${kind}`);
+        if (script.behaviour === "takes_late") rmSync(join(container.directory ?? "", "socket"));
         if (container.state.Running) end(container, 137);
         return answer(response, 204);
       case "archive":
@@ -353,19 +356,40 @@ suite("an attempt in a worker", () => {
       assert.equal(callsOf(calls).at(-1), "remove cold");
     });
 
-  for (const [behaviour, clock, exitCode] of [
-    ["crashes_late", systemClock, 1],
-    ["hangs_late", FAST, 137],
-  ] as const)
-    test(`has ended where its worker ${behaviour}: code of the task may have run`, async (t) => {
-      const { open, calls } = await startEngine(t);
-      const { start, warmUp } = await open({ behaviour, clock });
-      await warmUp();
-      const recorder = await start();
-      assert.equal((await recorder.ended).exitCode, exitCode);
-      assert.deepEqual(recorder.told, ["started", "ended"]);
-      assert.ok(!calls.includes("create cold"), calls.join(", "));
-    });
+  test("has ended where its worker crashes_late: code of the task may have run", async (t) => {
+    const { open, calls } = await startEngine(t);
+    const { start, warmUp } = await open({ behaviour: "crashes_late" });
+    await warmUp();
+    const recorder = await start();
+    assert.equal((await recorder.ended).exitCode, 1);
+    assert.deepEqual(recorder.told, ["started", "ended"]);
+    assert.ok(!calls.includes("create cold"), calls.join(", "));
+  });
+
+  test("goes on where its worker hangs_late: it has taken the order, which its socket says", async (t) => {
+    const { open, containers, calls, end } = await startEngine(t);
+    const { start, warmUp } = await open({ behaviour: "hangs_late", clock: FAST });
+    await warmUp();
+    const [container] = containers;
+    assert.ok(container);
+    const recorder = await start();
+    await recorder.started;
+    assert.ok(!calls.includes("kill worker"), calls.join(", "));
+    end(container, 4);
+    assert.equal((await recorder.ended).exitCode, 4);
+    assert.ok(!calls.includes("create cold"), calls.join(", "));
+  });
+
+  test("is lost where its worker takes the order while the server ends it", async (t) => {
+    const { open, calls } = await startEngine(t);
+    const { start, warmUp } = await open({ behaviour: "takes_late", clock: FAST });
+    await warmUp();
+    const recorder = await start();
+    const exit = await recorder.ended;
+    assert.deepEqual([exit.reason, exit.code, exit.exitCode], ["lost", "WORKER_ENDED", undefined]);
+    assert.ok(callsOf(calls).includes("kill worker"));
+    assert.ok(!calls.includes("create cold"), calls.join(", "));
+  });
 
   test("starts cold where its files cannot be brought into the worker", async (t) => {
     const { open, containers, calls } = await startEngine(t);
@@ -469,19 +493,26 @@ suite("after a restart of the server", () => {
     assert.ok(!calls.includes("create cold"));
   });
 
-  test("an attempt whose worker is gone is started again", async (t) => {
-    const { open, containers } = await startEngine(t);
-    const first = await open({ behaviour: "runs" });
-    await first.warmUp();
-    await (
-      await first.start()
-    ).started;
-    await first.close();
-    containers.length = 0;
-    const second = await open({});
-    assert.equal((await (await second.start()).ended).exitCode, 6);
-    await second.executor.release(SPEC.key);
-    assert.deepEqual(await second.executor.list(), []);
+  test("an attempt whose worker is gone is lost if it had taken its order, and starts cold if it had not", async (t) => {
+    for (const behaviour of ["runs", "hangs_late", "hangs"] as const) {
+      const { open, containers } = await startEngine(t);
+      const first = await open({ behaviour });
+      await first.warmUp();
+      const [container] = containers;
+      assert.ok(container);
+      const started = await first.start();
+      if (behaviour === "runs") await started.started;
+      const isTaken = () => behaviour === "hangs" || !existsSync(join(container.directory ?? "", "socket"));
+      await until(async () => container.orders.length === 1 && isTaken());
+      await first.close();
+      containers.length = 0;
+      const second = await open({});
+      const exit = await (await second.start()).ended;
+      if (behaviour === "hangs") assert.equal(exit.exitCode, 6);
+      else assert.deepEqual([exit.reason, exit.code], ["lost", "CONTAINER_REMOVED"], behaviour);
+      await second.executor.release(SPEC.key);
+      assert.deepEqual(await second.executor.list(), []);
+    }
   });
 
   test("idle workers are removed, with their directories", async (t) => {

@@ -3,15 +3,19 @@
  * to the worker is an order; whether it was taken, the worker's socket says, which is gone before code of the task may run.
  * So an attempt whose worker did not take its order is started in a container of its own, and no other is.
  */
+import { existsSync } from "node:fs";
 import type { ContainerState } from "../../containers/types.ts";
 import type { WarmStart } from "../../domain/warm-start.ts";
 import { createBackoff } from "../../lib/backoff.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Logger } from "../../lib/log.ts";
+import { AttemptEnded } from "../attempt-machine.ts";
 import type { AdaptedAttempt } from "../start-adapter.ts";
 import type { Assignment } from "../workers/assignments.ts";
 import { modeOf, type PlannedAttempt } from "../workers/plan.ts";
 import { hasSocket } from "../workers/socket-file.ts";
+import { endedByServer } from "../workers/worker-end.ts";
+import { removed } from "./attempt-exit.ts";
 import type { ConfinementPolicy } from "./confinement.ts";
 import type { ContainerWorker } from "./container-worker.ts";
 import type { EndWatch } from "./end-watch.ts";
@@ -49,7 +53,7 @@ export interface TakeOptions {
 }
 
 type Abandoned =
-  /** It had taken its order meanwhile: how it ended is how the attempt ended. */
+  /** It has taken its order: it goes on, or how it ended is how the attempt ended. */
   | { readonly kind: "taken"; readonly state: ContainerState }
   /** Nothing is left of it. */
   | { readonly kind: "gone" };
@@ -59,15 +63,11 @@ export async function findInWorker(
   context: OneShotContext,
   signal: AbortSignal,
 ): Promise<FoundInWorker | undefined> {
-  const { warm, name, retry } = context;
+  const { warm, name } = context;
   const assignment = warm.assignments.of(name);
   if (assignment?.warm.mode !== "one_shot") return undefined;
   const { worker } = assignment.warm;
-  const state = await retry.run(() => warm.workers.inspect(worker), signal, "tolerate");
-  const outcome =
-    state !== undefined && hasTakenOrder(warm, assignment)
-      ? ({ kind: "taken", state } as const)
-      : await abandon(context, assignment, signal);
+  const outcome = await abandon(context, assignment, signal);
   if (outcome.kind === "gone") return undefined;
   const { startedAt = assignment.assignedAt } = assignment;
   return { container: worker, state: outcome.state, startedAt };
@@ -182,7 +182,10 @@ export class OneShot {
     return startedAt;
   }
 
-  /** Ends the worker, which did not report that it has begun. False where code of the task may run, or has. */
+  /**
+   * Ends the worker, which did not report that it has begun. False where it has taken its order: code of the task may run, or
+   * has. Throws AttemptEnded where that happened while it was ended.
+   */
   async abandon(signal: AbortSignal): Promise<boolean> {
     this.close();
     return (await abandon(this.#context, this.#parts.assignment, signal)).kind === "gone";
@@ -203,24 +206,31 @@ function hasTakenOrder({ workers }: WarmStarts, { warm, startedAt }: Assignment)
   return startedAt !== undefined || !hasSocket(workers.directoryOf(warm.worker));
 }
 
+/** Throws AttemptEnded where code of the task may have run in what is gone, or was ended by this. */
 async function abandon(
   { warm, name, retry, clock }: OneShotContext,
   assignment: Assignment,
   signal: AbortSignal,
 ): Promise<Abandoned> {
-  const { workers } = warm;
+  const { workers, assignments } = warm;
   const { worker } = assignment.warm;
-  await retry.run(() => workers.kill(worker), signal, "tolerate");
-  const backoff = createBackoff(END_BACKOFF, clock);
-  for (;;) {
-    const state = await retry.run(() => workers.inspect(worker), signal, "tolerate");
-    if (state?.running === true) {
-      await backoff.wait(signal);
-      continue;
-    }
-    if (state !== undefined && hasTakenOrder(warm, assignment)) return { kind: "taken", state };
-    await retry.run(() => workers.remove(worker), signal, "tolerate");
-    await warm.assignments.forget(name);
-    return { kind: "gone" };
+  const inspect = () => retry.run(() => workers.inspect(worker), signal, "tolerate");
+  const before = await inspect();
+  if (before === undefined && isLost(warm, assignment)) throw new AttemptEnded(removed(worker));
+  if (before !== undefined && hasTakenOrder(warm, assignment)) return { kind: "taken", state: before };
+  if (before?.running === true) {
+    await retry.run(() => workers.kill(worker), signal, "tolerate");
+    const backoff = createBackoff(END_BACKOFF, clock);
+    while ((await inspect())?.running === true) await backoff.wait(signal);
+    if (hasTakenOrder(warm, assignment)) throw new AttemptEnded(endedByServer(worker, START_TIMEOUT_MS));
   }
+  await retry.run(() => workers.remove(worker), signal, "tolerate");
+  await assignments.forget(name);
+  return { kind: "gone" };
+}
+
+/** Whether a worker without a container had taken its order. Where its directory is gone as well, this server has removed it. */
+function isLost({ workers }: WarmStarts, { warm, startedAt }: Assignment): boolean {
+  const directory = workers.directoryOf(warm.worker);
+  return startedAt !== undefined || (existsSync(directory) && !hasSocket(directory));
 }
