@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { existsSync, rmSync } from "node:fs";
-import { mkdir, readdir, rename, rm } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import type { ServerResponse } from "node:http";
 import { createServer, type Socket } from "node:net";
 import { join } from "node:path";
@@ -513,6 +513,27 @@ suite("after a restart of the server", () => {
       await second.executor.release(SPEC.key);
       assert.deepEqual(await second.executor.list(), []);
     }
+  });
+
+  test("of the machine an attempt is lost where its worker may have taken its order", async (t) => {
+    const { open, containers, calls, data } = await startEngine(t);
+    const first = await open({ behaviour: "hangs" });
+    await first.warmUp();
+    const [container] = containers;
+    assert.ok(container);
+    await first.start();
+    await until(async () => container.orders.length === 1);
+    await first.close();
+    const file = join(data, "workers", "assignments", `${COLD}.json`);
+    const assignment = JSON.parse(await readFile(file, "utf8")) as object;
+    await writeFile(file, JSON.stringify({ ...assignment, boot: "an earlier one" }));
+    container.state = { Status: "created", Running: false, ExitCode: 0 };
+    const second = await open({});
+    const exit = await (await second.start()).ended;
+    assert.deepEqual([exit.reason, exit.code], ["lost", "MACHINE_RESTARTED"]);
+    assert.ok(!calls.includes("create cold"), calls.join(", "));
+    await second.executor.release(SPEC.key);
+    assert.deepEqual([await second.executor.list(), containers], [[], []]);
   });
 
   test("idle workers are removed, with their directories", async (t) => {

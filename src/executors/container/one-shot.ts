@@ -14,7 +14,7 @@ import type { AdaptedAttempt } from "../start-adapter.ts";
 import type { Assignment } from "../workers/assignments.ts";
 import { modeOf, type PlannedAttempt } from "../workers/plan.ts";
 import { hasSocket } from "../workers/socket-file.ts";
-import { endedByServer } from "../workers/worker-end.ts";
+import { endedByServer, MACHINE_RESTARTED } from "../workers/worker-end.ts";
 import { removed } from "./attempt-exit.ts";
 import type { ConfinementPolicy } from "./confinement.ts";
 import type { ContainerWorker } from "./container-worker.ts";
@@ -216,6 +216,8 @@ async function abandon(
   const { worker } = assignment.warm;
   const inspect = () => retry.run(() => workers.inspect(worker), signal, "tolerate");
   const before = await inspect();
+  const hasEnded = before?.status === "exited" && before.exitCode >= 0 && hasTakenOrder(warm, assignment);
+  if (assignments.isOfEarlierBoot(assignment) && !hasEnded) throw new AttemptEnded(MACHINE_RESTARTED);
   if (before === undefined && isLost(warm, assignment)) throw new AttemptEnded(removed(worker));
   if (before !== undefined && hasTakenOrder(warm, assignment)) return { kind: "taken", state: before };
   if (before?.running === true) {

@@ -16,19 +16,31 @@ const ASSIGNMENT: Assignment = {
 suite("assignments of attempts to workers", () => {
   test("are there after a restart, until they are forgotten", async (t) => {
     const directory = join(await temporaryDirectory(t), "assignments");
-    const first = await Assignments.open(directory, silentLogger);
+    const first = await Assignments.open(directory, silentLogger, "boot 1");
     await first.record("a", ASSIGNMENT);
     await first.record("b", { ...ASSIGNMENT, warm: { ...ASSIGNMENT.warm, worker: "w2" } });
     await first.started("a", 7);
     await first.started("unknown", 7);
     const second = await Assignments.open(directory, silentLogger);
-    assert.deepEqual(second.of("a"), { ...ASSIGNMENT, startedAt: 7 });
+    assert.deepEqual(second.of("a"), { ...ASSIGNMENT, boot: "boot 1", startedAt: 7 });
     assert.deepEqual([...second.workers()].toSorted(), ["w1", "w2"]);
     assert.equal(second.all().length, 2);
     await second.forget("a");
     await second.forget("a");
     const third = await Assignments.open(directory, silentLogger);
     assert.deepEqual([third.of("a"), third.all().length], [undefined, 1]);
+  });
+
+  test("say whether the machine was restarted since", async (t) => {
+    const directory = await temporaryDirectory(t);
+    const seenBy = async (boot?: string) => {
+      const assignments = await Assignments.open(directory, silentLogger, boot);
+      const assignment = assignments.of("a");
+      return assignment && assignments.isOfEarlierBoot(assignment);
+    };
+    await (await Assignments.open(directory, silentLogger)).record("a", ASSIGNMENT);
+    assert.equal(await seenBy(), false);
+    assert.equal(await seenBy("another"), true);
   });
 
   test("that could not be written whole are passed over", async (t) => {

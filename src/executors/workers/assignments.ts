@@ -1,6 +1,8 @@
 /**
  * Which worker has which attempt. Each is a file that is on disk before the worker gets its order: so a restarted server,
  * and one after a failure of the machine, never starts the attempt a second time.
+ *
+ * That an attempt began is not on disk at once. After a restart of the machine that is not known of any: each may have begun.
  */
 import { mkdir, open, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
@@ -20,22 +22,30 @@ export interface Assignment {
   readonly startedAt?: number;
   /** Its order has its inputs: what it writes as its result is a file in the worker's directory, and not stored yet. */
   readonly hasInputs?: boolean;
+  /** When it was recorded; see isOfEarlierBoot. */
+  readonly boot?: string;
 }
 
 const SUFFIX = ".json";
+/** Another one after each restart of the machine; see random(4). */
+const BOOT_ID = "/proc/sys/kernel/random/boot_id";
 
 export class Assignments {
   readonly #directory: string;
   /** By the attempt's name. */
   readonly #assignments = new Map<string, Assignment>();
 
-  private constructor(directory: string) {
+  readonly #boot: string | undefined;
+
+  private constructor(directory: string, boot: string | undefined) {
     this.#directory = directory;
+    this.#boot = boot;
   }
 
-  static async open(directory: string, log: Logger): Promise<Assignments> {
+  /** `boot`: of the machine since its last restart; undefined where that is not known. */
+  static async open(directory: string, log: Logger, boot?: string): Promise<Assignments> {
     await mkdir(directory, { recursive: true, mode: 0o700 });
-    const assignments = new Assignments(directory);
+    const assignments = new Assignments(directory, boot ?? (await presentBoot()));
     for (const file of await readdir(directory)) {
       if (!file.endsWith(SUFFIX)) continue;
       const assignment = parse(await readFile(join(directory, file), "utf8"));
@@ -47,6 +57,11 @@ export class Assignments {
 
   of(attempt: string): Assignment | undefined {
     return this.#assignments.get(attempt);
+  }
+
+  /** The machine was restarted since it was recorded: its worker has ended, and whether its code ran is not known. */
+  isOfEarlierBoot({ boot }: Assignment): boolean {
+    return boot !== undefined && this.#boot !== undefined && boot !== this.#boot;
   }
 
   all(): readonly Assignment[] {
@@ -64,7 +79,8 @@ export class Assignments {
   }
 
   /** Resolves when it is on disk. `attempt`: its name, which is that of a file. */
-  async record(attempt: string, assignment: Assignment): Promise<void> {
+  async record(attempt: string, unmarked: Assignment): Promise<void> {
+    const assignment = { ...unmarked, ...(this.#boot !== undefined && { boot: this.#boot }) };
     // Not renamed into place: a file that is not whole is of an attempt whose order was not sent yet, and counts as none.
     const handle = await open(this.#fileOf(attempt), "w", 0o600);
     try {
@@ -76,7 +92,7 @@ export class Assignments {
     this.#assignments.set(attempt, assignment);
   }
 
-  /** A failure of the machine ends the worker anyway, so it need not be on disk. */
+  /** After a failure of the machine it does not matter, so it need not be on disk. */
   async started(attempt: string, startedAt: number): Promise<void> {
     const assignment = this.#assignments.get(attempt);
     if (assignment === undefined) return;
@@ -94,6 +110,13 @@ export class Assignments {
   #fileOf(attempt: string): string {
     return join(this.#directory, `${attempt}${SUFFIX}`);
   }
+}
+
+async function presentBoot(): Promise<string | undefined> {
+  return await readFile(BOOT_ID, "utf8").then(
+    (text) => text.trim(),
+    () => undefined,
+  );
 }
 
 async function syncDirectory(directory: string): Promise<void> {

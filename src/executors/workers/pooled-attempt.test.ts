@@ -156,10 +156,11 @@ async function setUp(t: TestContext, mode: WorkerMode = "fork", concurrency = 1,
       if (worker === undefined) throw new Error("there is no worker");
       return worker;
     },
-    restart: async (isWorkerAlive = true) => {
+    /** Of the server; of the machine, where that is now another `boot`. */
+    restart: async (isWorkerAlive = true, boot?: string) => {
       isTracked = isWorkerAlive;
       pools = makePools();
-      assignments = await Assignments.open(join(root, "assignments"), log);
+      assignments = await Assignments.open(join(root, "assignments"), log, boot);
       ends = new WorkerEnds(assignments);
     },
   };
@@ -428,6 +429,25 @@ test("after a restart: an attempt whose worker is gone starts cold if it had not
     await on.eventually(() => again.exit !== undefined);
     assert.deepEqual(again.cold, hasBegun ? [] : ["a0"]);
     if (hasBegun) assert.equal(again.exit?.exitCode, 137);
+  }
+});
+
+test("after a restart of the machine an attempt is lost, unless its end is on disk: it may have begun", async (t) => {
+  for (const hasExit of [false, true]) {
+    const on = await setUp(t);
+    const worker = await on.worker();
+    const attempt = on.start("a0");
+    await on.eventually(() => worker.orders.length === 1);
+    await attempt.machine.detach();
+    if (hasExit) await writeFile(join(on.files("a0"), "exit"), "0");
+    await on.restart(false, "another");
+    const again = on.start("a0");
+    await on.eventually(() => again.exit !== undefined);
+    assert.deepEqual(again.cold, []);
+    assert.deepEqual(
+      [again.exit?.reason, again.exit?.code],
+      hasExit ? ["exited", undefined] : ["lost", "MACHINE_RESTARTED"],
+    );
   }
 });
 

@@ -23,7 +23,7 @@ import { AttemptFiles } from "./attempt-files.ts";
 import { inputsFor, storeResults } from "./attempt-results.ts";
 import type { PlannedAttempt } from "./plan.ts";
 import { FORK_WATCHDOG_MS, type Order } from "./protocol.ts";
-import { endedByServer, type WorkerEnds } from "./worker-end.ts";
+import { endedByServer, MACHINE_RESTARTED, type WorkerEnds } from "./worker-end.ts";
 import type { Worker, WorkerEnd, WorkerPlan, WorkerPools } from "./worker.ts";
 
 /** What an attempt needs of those who run workers. */
@@ -279,6 +279,8 @@ export class PooledAttempt {
     const { workers, pools, assignments, name, spec } = this.#context;
     const directory = workers.directoryOf(assignment.warm.worker);
     const files = await AttemptFiles.of(directory, assignment.id).catch(() => undefined);
+    const isLost = assignments.isOfEarlierBoot(assignment);
+    if (isLost && (await files?.exitCode()) === undefined) return { name: "ended", exit: MACHINE_RESTARTED };
     if (files === undefined) {
       await assignments.forget(name);
       if (assignment.startedAt === undefined) return undefined;

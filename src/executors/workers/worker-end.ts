@@ -55,3 +55,11 @@ export function endedByServer(worker: string, timeoutMs: number): AttemptExit {
   const message = `the server ended the worker ${worker}: it did not report within ${timeoutMs / 1000} s that the attempt had begun`;
   return { reason: "lost", outOfMemory: false, code: "WORKER_ENDED", message };
 }
+
+/** Of an attempt that was assigned to a worker before a restart of the machine. */
+export const MACHINE_RESTARTED: AttemptExit = {
+  reason: "lost",
+  outOfMemory: false,
+  code: "MACHINE_RESTARTED",
+  message: "the machine was restarted while a worker had the attempt",
+};
