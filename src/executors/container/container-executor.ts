@@ -42,9 +42,10 @@ import type { Inherited } from "./inherited.ts";
 import { limitFactsOf } from "./limit-facts.ts";
 import type { RunNetworks } from "./run-networks.ts";
 import { createPrefetch } from "./prefetch.ts";
-import { endOf, limitFactsIn, pooledAttempt, releaseInWorker } from "./pooled-in-container.ts";
+import { endOf, limitFactsIn, pooledAttempt } from "./pooled-in-container.ts";
 import { refusal } from "./refusal.ts";
 import { createWarmStarts, expectInWorkers, type WarmStartOptions } from "./warm-starts.ts";
+import { endInWorker, exitCodeOf, releaseInWorker } from "./release-in-worker.ts";
 import { resolveImage } from "./resolve-image.ts";
 
 export interface ContainerExecutorOptions {
@@ -221,10 +222,13 @@ export function createContainerExecutor(options: ContainerExecutorOptions): Exec
     },
     stop: async (key, graceMs) => {
       if (await watched.stop(nameOf(key), graceMs)) return undefined;
+      const assignment = assignmentOf(key);
       const shared = sharedWorkerOf(key);
-      // Nobody knows how to reach one that is not watched: the others of its worker are lost with it.
-      if (shared !== undefined) await warm?.workers.kill(shared);
-      if (shared !== undefined) return (await endOf(api, shared))?.exitCode;
+      if (warm !== undefined && assignment !== undefined && shared !== undefined) {
+        const releasing = { ...warm, clock, log };
+        await endInWorker(releasing, assignment);
+        return (await exitCodeOf(releasing, assignment)) ?? (await endOf(api, shared))?.exitCode;
+      }
       await stopContainer(api, containerOf(key), graceMs);
       const state = await api.inspectContainer(containerOf(key));
       // One that never ran, or that was running when the machine went down, has none.
@@ -234,11 +238,11 @@ export function createContainerExecutor(options: ContainerExecutorOptions): Exec
       const name = nameOf(key);
       // The end of one that still runs is reported first: nobody waits for it in vain.
       await watched.stop(name, 0);
-      warm?.pools.release(key);
       if (warm !== undefined && sharedWorkerOf(key) !== undefined) {
-        await releaseInWorker(warm, name);
+        await releaseInWorker({ ...warm, clock, log }, key, name);
         return;
       }
+      warm?.pools.release(key);
       const worker = workerOf(key);
       if (worker !== undefined) {
         await warm?.workers.remove(worker);

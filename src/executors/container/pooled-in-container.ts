@@ -5,7 +5,6 @@ import { BoxkiteError } from "../../domain/errors.ts";
 import { orAborted } from "../../lib/wait.ts";
 import type { AttemptObserver, AttemptSpec } from "../executor.ts";
 import { modeOf } from "../workers/plan.ts";
-import { AttemptFiles } from "../workers/attempt-files.ts";
 import {
   PooledAttempt,
   type LimitQuestion,
@@ -150,19 +149,4 @@ export async function limitFactsIn(
   // Of a container that goes on, the engine may mean a process of an earlier attempt.
   const own = hasWorkerEnded ? state : { ...state, exitCode, running: true, oomKilled: false };
   return limitFactsOf(own, context);
-}
-
-/** Removes what a worker has of an attempt that is over; the worker, too, where no pool knows it. */
-export async function releaseInWorker(warm: WarmStarts, name: string): Promise<void> {
-  const assignment = warm.assignments.of(name);
-  if (assignment === undefined) return;
-  const { worker } = assignment.warm;
-  await AttemptFiles.of(warm.workers.directoryOf(worker), assignment.id).then(
-    (files) => files.remove(),
-    () => {},
-  );
-  await warm.assignments.forget(name);
-  if (warm.assignments.workers().has(worker)) return;
-  warm.ends.forget(worker);
-  if (!warm.pools.holds(worker)) await warm.workers.remove(worker);
 }
