@@ -40,9 +40,12 @@ interface Change {
   readonly run?: string;
   readonly action?: string;
   readonly attempt?: number;
+  /** Of the attempt before. */
+  readonly code?: string;
 }
 
-function specOf({ task = {}, env = {}, run = "r", action = "a0", attempt = 1 }: Change = {}) {
+function specOf({ task = {}, env = {}, run = "r", action = "a0", attempt = 1, code }: Change = {}) {
+  const error = code === undefined ? undefined : { code, message: "", kind: "system", recoverable: true };
   const key = { project: "p", domain: "development", run, action };
   const record = {
     key,
@@ -56,7 +59,7 @@ function specOf({ task = {}, env = {}, run = "r", action = "a0", attempt = 1 }: 
     action: {
       key,
       inputUri: `s3://b/${action}`,
-      state: { ...newTaskState(0), attempt },
+      state: { ...newTaskState(0), attempt, error },
     } as unknown as ActionRecord,
     definition: { ...DEFINITION, ...task },
     image: IMAGE,
@@ -110,5 +113,17 @@ test("a black box, and what is switched off, shares and waits with nothing", () 
   ]) {
     const { warmStart, reuse } = specOf({ env, task: { reuse: REUSE } });
     assert.deepEqual([warmStart, reuse], ["off", undefined]);
+  }
+});
+
+test("an action whose worker has ended starts its next attempt alone, whatever its task says", () => {
+  for (const [code, expected] of [
+    ["WORKER_ENDED", ["off", undefined]],
+    ["ENGINE_RESTARTED", ["fork", 2]],
+    [undefined, ["fork", 2]],
+  ] as const) {
+    const env = { BOXKITE_WARM_START: "fork" };
+    const { warmStart, reuse } = specOf({ env, task: { reuse: REUSE }, attempt: 2, ...(code && { code }) });
+    assert.deepEqual([warmStart, reuse?.maxReplicas], expected);
   }
 });

@@ -5,6 +5,7 @@
 import { createHash } from "node:crypto";
 import type { AttemptOptions } from "../executors/attempt-options.ts";
 import type { AttemptSpec } from "../executors/executor.ts";
+import type { ActionCode } from "../domain/action-codes.ts";
 import type { ActionRecord } from "../domain/action-record.ts";
 import type { AttemptKey } from "../domain/attempt.ts";
 import type { ResolvedImage } from "../domain/image.ts";
@@ -34,7 +35,7 @@ export interface AttemptContext {
 
 /** What an attempt depends on of its action. */
 export type AttemptedAction = Pick<ActionRecord, "key" | "inputUri" | "cpuCap" | "parent"> & {
-  readonly state: Pick<ActionRecord["state"], "attempt">;
+  readonly state: Pick<ActionRecord["state"], "attempt" | "error">;
 };
 
 export function makeAttemptSpec(context: AttemptContext): AttemptSpec {
@@ -43,8 +44,10 @@ export function makeAttemptSpec(context: AttemptContext): AttemptSpec {
   // The run's variables reach every action; a task's own win over them.
   const env = { ...run.settings.env, ...definition.env };
   const isStrict = isStrictImage(env);
-  // The program of a black box runs from its first instruction on.
-  const warmStart = isStrict ? "off" : warmStartOf(env);
+  // The program of a black box runs from its first instruction on. After the end of a worker an action runs alone: so it is
+  // found out which of those that ran in it ends its process, and no other one fails by that again.
+  const isAlone = action.state.error?.code === ("WORKER_ENDED" satisfies ActionCode);
+  const warmStart = isStrict || isAlone ? "off" : warmStartOf(env);
   const own = ownVariables(context, key);
   const values = templateValues(run, action, key, writes?.prefix);
   return {

@@ -137,11 +137,18 @@ async function putFiles(
   }
 }
 
+export interface LimitSource {
+  readonly api: Pick<EngineApi, "inspectContainer" | "onThisMachine">;
+  readonly settings: Pick<ContainerAttemptContext["settings"], "info" | "policy">;
+}
+
+/** Of one that others ran beside, nothing is known while its worker goes on: what was killed may have been another one's. */
 export async function limitFactsIn(
-  { api, settings }: Pick<ContainerAttemptContext, "api" | "settings">,
+  { api, settings }: LimitSource,
   name: string,
   { spec, exitCode, sinceMs, stopRequested, hasWorkerEnded }: LimitQuestion,
 ): Promise<ReturnType<typeof limitFactsOf>> {
+  if (!hasWorkerEnded && (spec.reuse?.concurrency ?? 1) > 1) return { outOfMemory: false };
   const state = await api.inspectContainer(name).catch(() => undefined);
   if (state === undefined) return { outOfMemory: false };
   const { info, policy } = settings;
