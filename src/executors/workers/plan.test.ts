@@ -136,5 +136,13 @@ suite("the plan of an attempt's worker", () => {
       const planned = planOf({ spec, start: { engine: "e", adaptations: [] }, worker: WORKER }, "one_shot");
       assert.ok("cold" in planned, JSON.stringify(spec));
     }
+    const secret = { ...SPEC, secretFiles: { "/s": "s" } };
+    const adapted = { spec: secret, start: { engine: "e", adaptations: [] }, worker: WORKER };
+    const modes = ["one_shot", "fork", "resident"] as const;
+    assert.deepEqual(
+      modes.map((mode) => "cold" in planOf(adapted, mode)),
+      [false, true, true],
+      "files stay for the next attempt of a shared worker",
+    );
   });
 });

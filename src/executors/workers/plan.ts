@@ -76,6 +76,8 @@ function refusal(spec: AttemptSpec, mode: WorkerMode): string | undefined {
   if (spec.network === "none") return "the task has no network";
   if (Object.keys(spec.secretVariables ?? {}).length > 0)
     return "the task has secrets in its variables, which a waiting worker must not have";
+  if (Object.keys(spec.secretFiles ?? {}).length > 0 && mode !== "one_shot")
+    return "the task has secrets in files, which later attempts of its worker could read";
   const gpus = spec.limits.gpu ?? spec.requests.gpu ?? 0;
   if (gpus > 0 && mode !== "resident") return "the task has a GPU, which no worker holds while it waits";
   return undefined;
