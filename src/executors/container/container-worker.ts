@@ -1,4 +1,4 @@
-/** A worker whose container this server has made. */
+/** A worker that is a container, made by this server or taken up from an earlier one. */
 import type { EngineApi } from "../../containers/api.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Logger } from "../../lib/log.ts";
@@ -7,6 +7,7 @@ import type { Order, Report } from "../workers/protocol.ts";
 import { WorkerSession, type Ready } from "../workers/session.ts";
 import type { Worker, WorkerEnd, WorkerPlan } from "../workers/worker.ts";
 import type { EndWatch } from "./end-watch.ts";
+import { SharedArchives } from "./shared-archives.ts";
 
 export interface ContainerWorkerOptions {
   readonly api: EngineApi;
@@ -17,7 +18,7 @@ export interface ContainerWorkerOptions {
   readonly plan: WorkerPlan;
   readonly directory: string;
   readonly createdAt: number;
-  /** Of the container, attached to it. */
+  /** Of the container. */
   readonly watch: EndWatch;
   readonly remove: () => Promise<void>;
 }
@@ -39,6 +40,7 @@ export class ContainerWorker implements Worker {
   readonly ended: Promise<WorkerEnd>;
   readonly ready: Promise<Ready>;
   readonly remove: () => Promise<void>;
+  readonly archives: SharedArchives;
   readonly #api: EngineApi;
   readonly #watch: EndWatch;
   readonly #session: WorkerSession;
@@ -57,6 +59,7 @@ export class ContainerWorker implements Worker {
     this.#session = new WorkerSession(options.directory, options.clock, options.log);
     this.ready = this.#session.ready;
     this.ended = this.#awaitEnd(this.#watching.signal).catch(() => TAKEN_OVER);
+    this.archives = new SharedArchives(this.ended);
     // One that has ended before it was ready never will be.
     void this.ended.then(() => {
       if (!this.#isTakenOver) this.#session.close();

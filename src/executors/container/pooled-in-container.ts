@@ -11,9 +11,10 @@ import {
   type PlannedStart,
   type PooledWorkers,
 } from "../workers/pooled-attempt.ts";
-import type { Worker, WorkerEnd, WorkerPlan } from "../workers/worker.ts";
+import type { WorkerEnd, WorkerPlan } from "../workers/worker.ts";
 import type { ContainerAttemptContext } from "./container-attempt.ts";
 import { containerName } from "./container-spec.ts";
+import type { ContainerWorker } from "./container-worker.ts";
 import {
   putSecretFiles,
   reportConfinement,
@@ -88,8 +89,11 @@ function pooledWorkers(
     directoryOf: (name) => workers.directoryOf(name),
     kill: (name) => workers.kill(name),
     endOf: (name) => endOf(context.api, name),
-    putFiles: (worker, { plan, spec }, signal) =>
-      putFiles(context, worker, { plan, spec, sink, observer }, signal),
+    putFiles: async ({ name }, { plan, spec }, signal) => {
+      const worker = workers.of(name);
+      if (worker === undefined) throw new Error(`the worker ${name} was removed`);
+      await putFiles(context, worker, { plan, spec, sink, observer }, signal);
+    },
     limitFacts: (name, of) => limitFactsIn(context, name, of),
   };
 }
@@ -105,16 +109,12 @@ export async function endOf(api: EngineApi, name: string): Promise<WorkerEnd | u
   };
 }
 
-/** By worker, the archives that it has, or gets now: several attempts bring the same code. */
-const archivesOf = new WeakMap<Worker, Map<string, Promise<void>>>();
-
 async function putFiles(
   context: ContainerAttemptContext,
-  worker: Worker,
+  { name, archives }: Pick<ContainerWorker, "name" | "archives">,
   { plan, ...of }: Pick<CreateContext, "spec" | "sink" | "observer"> & { readonly plan: WorkerPlan },
   signal: AbortSignal,
 ): Promise<void> {
-  const { name } = worker;
   const member = workerMember(name, { ...plan.container.key, pool: plan.pool });
   const retry = new EngineRetry({ ...context, onUnreachable: (message) => of.observer.progress(message) });
   const creation: CreateContext = { ...context, ...of, name, member, retry };
@@ -122,19 +122,12 @@ async function putFiles(
   reportEgress(creation);
   await reportInherited(creation, signal);
   await putSecretFiles(creation, name, signal);
-  const known = archivesOf.get(worker) ?? new Map<string, Promise<void>>();
-  archivesOf.set(worker, known);
-  for (const archive of of.spec.archives ?? []) {
-    const identity = `${archive.source}\n${archive.target}`;
-    const putting =
-      known.get(identity) ??
-      putArchives({ ...creation, spec: { archives: [archive] } }, name, signal).catch((error: unknown) => {
-        known.delete(identity);
-        throw error;
-      });
-    known.set(identity, putting);
-    await putting;
-  }
+  for (const archive of of.spec.archives ?? [])
+    await archives.put(
+      `${archive.source}\n${archive.target}`,
+      (life) => putArchives({ ...creation, spec: { archives: [archive] } }, name, life),
+      signal,
+    );
 }
 
 export interface LimitSource {
