@@ -20,6 +20,8 @@ export interface ContainerWorkerOptions {
   readonly createdAt: number;
   /** Of the container. */
   readonly watch: EndWatch;
+  /** The watch was attached before the container was started; if not, its end may have come before the watch. */
+  readonly isAttached: boolean;
   readonly remove: () => Promise<void>;
 }
 
@@ -58,7 +60,7 @@ export class ContainerWorker implements Worker {
     this.#watch = options.watch;
     this.#session = new WorkerSession(options.directory, options.clock, options.log);
     this.ready = this.#session.ready;
-    this.ended = this.#awaitEnd(this.#watching.signal).catch(() => TAKEN_OVER);
+    this.ended = this.#awaitEnd(options.isAttached, this.#watching.signal).catch(() => TAKEN_OVER);
     this.archives = new SharedArchives(this.ended);
     // One that has ended before it was ready never will be.
     void this.ended.then(() => {
@@ -90,8 +92,8 @@ export class ContainerWorker implements Worker {
     if (!this.#isTakenOver) this.#watch.close();
   }
 
-  async #awaitEnd(signal: AbortSignal): Promise<WorkerEnd> {
-    for (let inspections = INSPECT_AGAIN_MS.length; ; inspections++) {
+  async #awaitEnd(isAttached: boolean, signal: AbortSignal): Promise<WorkerEnd> {
+    for (let inspections = isAttached ? INSPECT_AGAIN_MS.length : 0; ; inspections++) {
       if ((await this.#watch.wakeup.next(signal, INSPECT_AGAIN_MS[inspections])) === "ended")
         inspections = -1;
       const state = await this.#api.inspectContainer(this.id).catch(() => "unknown" as const);

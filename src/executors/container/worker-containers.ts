@@ -62,6 +62,7 @@ export class WorkerContainers implements WorkerMaker {
         plan,
         directory,
         watch,
+        isAttached: true,
         createdAt: context.clock.now(),
         remove: () => this.remove(name),
         api: context.api,
@@ -79,7 +80,7 @@ export class WorkerContainers implements WorkerMaker {
     }
   }
 
-  /** Of those that this server has made. */
+  /** Of those that this server has made or taken up. */
   of(name: string): ContainerWorker | undefined {
     return this.#workers.get(name);
   }
@@ -102,6 +103,7 @@ export class WorkerContainers implements WorkerMaker {
       directory: this.directoryOf(name),
       // It is not attached to: see container-attempt.ts.
       watch: new EndWatch(state.id, { ...context, log }),
+      isAttached: false,
       createdAt: state.startedAt ?? context.clock.now(),
       remove: () => this.remove(name),
       api: context.api,
