@@ -47,6 +47,13 @@ async function setUp(t: TestContext, mode: WorkerMode = "fork", concurrency = 1,
   const killed: string[] = [];
   const asked: LimitQuestion[] = [];
   let isTracked = true;
+  let isReachable = true;
+  const takenUp = (worker: FakeWorker | undefined) => {
+    if (worker === undefined || isReachable) return worker;
+    const ready = worker.ended.then(() => Promise.reject(new Error("it has ended")));
+    ready.catch(() => {});
+    return { ...worker, ready };
+  };
   const alive = (name: string) => maker.alive.find((worker) => worker.name === name);
 
   const start = (action: string) => {
@@ -85,7 +92,7 @@ async function setUp(t: TestContext, mode: WorkerMode = "fork", concurrency = 1,
       ends,
       envIn: (_, env) => env,
       workers: {
-        takeUp: async (of) => (isTracked ? alive(of) : undefined),
+        takeUp: async (of) => (isTracked ? takenUp(alive(of)) : undefined),
         directoryOf: () => directory,
         kill: async (of) => {
           killed.push(of);
@@ -157,10 +164,11 @@ async function setUp(t: TestContext, mode: WorkerMode = "fork", concurrency = 1,
       return worker;
     },
     /** Of the server; of the machine, where that is now another `boot`. */
-    restart: async (isWorkerAlive = true, boot?: string) => {
-      isTracked = isWorkerAlive;
+    restart: async (to: { isAlive?: boolean; isReachable?: boolean; boot?: string } = {}) => {
+      isTracked = to.isAlive ?? true;
+      isReachable = to.isReachable ?? true;
       pools = makePools();
-      assignments = await Assignments.open(join(root, "assignments"), log, boot);
+      assignments = await Assignments.open(join(root, "assignments"), log, to.boot);
       ends = new WorkerEnds(assignments);
     },
   };
@@ -310,6 +318,42 @@ test("a detach does not wait for an attempt to begin, and a stop of one that has
   assert.deepEqual([again.exit?.exitCode, again.cold], [143, []]);
 });
 
+test("a worker that was taken up and cannot be reached holds up neither a detach nor a stop", async (t) => {
+  for (const ends of ["detach", "stop"] as const) {
+    const on = await setUp(t);
+    const worker = await on.worker();
+    const first = on.start("a0");
+    await on.eventually(() => worker.orders.length === 1);
+    await first.machine.detach();
+    await on.restart({ isReachable: false });
+    const again = on.start("a0");
+    await on.clock.step(1_000);
+    if (ends === "detach") await again.machine.detach();
+    else {
+      const stopping = again.machine.stop(0);
+      await on.clock.step(10_000);
+      await on.eventually(() => again.exit !== undefined);
+      await stopping;
+      assert.deepEqual(on.killed, [worker.name]);
+    }
+    assert.deepEqual(again.cold, []);
+  }
+});
+
+test("an attempt whose worker ends before it is reached again starts cold where it had not begun", async (t) => {
+  const on = await setUp(t);
+  const worker = await on.worker();
+  const first = on.start("a0");
+  await on.eventually(() => worker.orders.length === 1);
+  await first.machine.detach();
+  await on.restart({ isReachable: false });
+  const again = on.start("a0");
+  await on.clock.step(1_000);
+  worker.end();
+  await on.eventually(() => again.exit !== undefined);
+  assert.deepEqual(again.cold, ["a0"]);
+});
+
 test("a worker that ends with its only attempt was ended by it; of several, none is blamed", async (t) => {
   const alone = await setUp(t, "resident", 2);
   const worker = await alone.worker();
@@ -424,7 +468,7 @@ test("after a restart: an attempt whose worker is gone starts cold if it had not
       await on.eventually(() => on.assignments().of("boxkite-a0")?.startedAt !== undefined);
       await attempt.machine.detach();
     }
-    await on.restart(false);
+    await on.restart({ isAlive: false });
     const again = on.start("a0");
     await on.eventually(() => again.exit !== undefined);
     assert.deepEqual(again.cold, hasBegun ? [] : ["a0"]);
@@ -440,7 +484,7 @@ test("after a restart of the machine an attempt is lost, unless its end is on di
     await on.eventually(() => worker.orders.length === 1);
     await attempt.machine.detach();
     if (hasExit) await writeFile(join(on.files("a0"), "exit"), "0");
-    await on.restart(false, "another");
+    await on.restart({ isAlive: false, boot: "another" });
     const again = on.start("a0");
     await on.eventually(() => again.exit !== undefined);
     assert.deepEqual(again.cold, []);
@@ -612,7 +656,7 @@ test("a result that the server had not stored when it ended is stored by the nex
   await on.attempt.machine.detach();
   await on.exits({ "outputs.pb": "out" });
   for (let servers = 1; servers <= 2; servers++) {
-    await on.restart(servers === 1);
+    await on.restart({ isAlive: servers === 1 });
     const again = on.start("a0");
     await on.eventually(() => again.exit !== undefined);
     assert.equal(again.exit?.exitCode, 0);

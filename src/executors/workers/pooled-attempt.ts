@@ -8,6 +8,7 @@
 import type { AttemptExit, LimitFacts, LogSink } from "../../domain/attempt.ts";
 import type { AttemptStart } from "../../domain/attempt-start.ts";
 import { BoxkiteError, isStorageError, messageOf } from "../../domain/errors.ts";
+import { createBackoff } from "../../lib/backoff.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Logger } from "../../lib/log.ts";
 import { orAborted, within } from "../../lib/wait.ts";
@@ -112,6 +113,7 @@ const GATHER_MS = 20;
 /** From the order until code of the task may run; the watchdog of a forking worker is faster. */
 const START_TIMEOUT_MS = FORK_WATCHDOG_MS + 15_000;
 const CONNECT_TIMEOUT_MS = 2_000;
+const SEND_AGAIN = { baseMs: 50, factor: 2, capMs: 1_000 };
 /** After SIGKILL, until the worker has to be ended instead. */
 const KILL_TIMEOUT_MS = 5_000;
 
@@ -322,7 +324,10 @@ export class PooledAttempt {
     }
   }
 
-  /** An order that the worker knows is not given again; one of which nothing is known any more may have been carried out. */
+  /**
+   * An order that the worker knows is not given again; one of which nothing is known any more may have been carried out. True
+   * as well when the signal aborts.
+   */
   async #mayHaveBegun(
     held: HeldInWorker,
     planning: Promise<PlannedStart | undefined>,
@@ -330,15 +335,43 @@ export class PooledAttempt {
   ): Promise<boolean> {
     const { worker } = held;
     if (worker === undefined) return true;
-    const { known } = await worker.ready;
-    if (known.includes(held.assignment.id)) return true;
-    const planned = await planning;
-    if (planned === undefined) return true;
-    // An order without them is one of which nothing is to be stored.
-    const { objects } = this.#context.spec;
-    const inputs = held.assignment.hasInputs === true ? await inputsFor(objects, "resident") : undefined;
-    await worker.send(this.#order(worker, planned, inputs)).catch(() => {});
+    try {
+      const ready = await orAborted(
+        worker.ready.catch(() => undefined),
+        signal,
+      );
+      if (ready?.known.includes(held.assignment.id) === true) return true;
+      if (ready !== undefined) {
+        const planned = await orAborted(planning, signal);
+        if (planned === undefined) return true;
+        await this.#sendAgain(held, worker, planned, signal);
+      }
+    } catch (error) {
+      if (!signal.aborted) throw error;
+      return true;
+    }
     return await this.#hasStarted(held, signal);
+  }
+
+  /** Until the worker has the order, or has ended. */
+  async #sendAgain(
+    held: HeldInWorker,
+    worker: Worker,
+    planned: PlannedStart,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { spec, clock, log } = this.#context;
+    // An order without them is one of which nothing is to be stored.
+    const inputs = held.assignment.hasInputs === true ? await inputsFor(spec.objects, "resident") : undefined;
+    const backoff = createBackoff(SEND_AGAIN, clock);
+    while (held.workerEnd === undefined) {
+      try {
+        return await worker.send(this.#order(worker, planned, inputs));
+      } catch (error) {
+        log.debug("an order could not be sent again", { worker: worker.name, reason: messageOf(error) });
+        await backoff.wait(signal);
+      }
+    }
   }
 
   async #hold(
