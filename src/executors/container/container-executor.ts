@@ -14,7 +14,7 @@ import { plainEnvironment } from "../plain-environment.ts";
 import type { Executor } from "../executor.ts";
 import { AttemptMachine, type AttemptWork } from "../attempt-machine.ts";
 import { WarmAttempt } from "../warm-attempt.ts";
-import type { HeldInWorker } from "../workers/pooled-attempt.ts";
+import type { HeldInWorker } from "../workers/held-in-worker.ts";
 import { WatchedAttempts } from "../watched-attempts.ts";
 import {
   ContainerAttempt,

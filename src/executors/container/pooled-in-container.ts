@@ -5,12 +5,8 @@ import { BoxkiteError } from "../../domain/errors.ts";
 import { orAborted } from "../../lib/wait.ts";
 import type { AttemptObserver, AttemptSpec } from "../executor.ts";
 import { modeOf } from "../workers/plan.ts";
-import {
-  PooledAttempt,
-  type LimitQuestion,
-  type PlannedStart,
-  type PooledWorkers,
-} from "../workers/pooled-attempt.ts";
+import type { LimitQuestion, PlannedStart, PooledWorkers } from "../workers/held-in-worker.ts";
+import { PooledAttempt } from "../workers/pooled-attempt.ts";
 import type { WorkerEnd, WorkerPlan } from "../workers/worker.ts";
 import type { ContainerAttemptContext } from "./container-attempt.ts";
 import { containerName } from "./container-spec.ts";

@@ -5,113 +5,29 @@
  * Until code of the task may have begun, whatever goes wrong leads to a cold start, which `find` says by undefined. After that
  * it is over when its exit code is there, or its worker has ended: then it is to blame where it ran there alone.
  */
-import type { AttemptExit, LimitFacts, LogSink } from "../../domain/attempt.ts";
-import type { AttemptStart } from "../../domain/attempt-start.ts";
+import type { AttemptExit, LimitFacts } from "../../domain/attempt.ts";
 import { BoxkiteError, isStorageError, messageOf } from "../../domain/errors.ts";
 import { createBackoff } from "../../lib/backoff.ts";
-import type { Clock } from "../../lib/clock.ts";
-import type { Logger } from "../../lib/log.ts";
 import { orAborted, within } from "../../lib/wait.ts";
 import type { After, Ended } from "../attempt-chart.ts";
-import { AttemptEnded } from "../attempt-machine.ts";
-import type { AttemptObserver, AttemptSpec } from "../executor.ts";
+import type { AttemptSpec } from "../executor.ts";
 import { watchDirectory } from "../output/directory-watch.ts";
-import { followOutput, type OutputFollower } from "../output/output-follower.ts";
+import { followOutput } from "../output/output-follower.ts";
 import { openOwnFile } from "../output/own-file.ts";
 import { Wakeup } from "../wakeup.ts";
-import type { Assignment, Assignments } from "./assignments.ts";
+import type { Assignment } from "./assignments.ts";
+import { hasOutput, hasStarted } from "./attempt-begun.ts";
 import { AttemptFiles } from "./attempt-files.ts";
 import { inputsFor, storeResults } from "./attempt-results.ts";
-import type { PlannedAttempt } from "./plan.ts";
-import { FORK_WATCHDOG_MS, type Order } from "./protocol.ts";
-import { endedByServer, MACHINE_RESTARTED, type WorkerEnds } from "./worker-end.ts";
-import type { Worker, WorkerEnd, WorkerPlan, WorkerPools } from "./worker.ts";
-
-/** What an attempt needs of those who run workers. */
-export interface PooledWorkers {
-  /** One that an earlier server has made; undefined where its container does not run. */
-  takeUp(name: string, plan: WorkerPlan): Promise<Worker | undefined>;
-  directoryOf(name: string): string;
-  /** Ends its container, and all that run in it. */
-  kill(name: string): Promise<void>;
-  /** How its container ended; undefined where it is gone. */
-  endOf(name: string): Promise<WorkerEnd | undefined>;
-  /** Brings archives and secret files of the attempt into the container. */
-  putFiles(worker: Worker, planned: PlannedStart, signal: AbortSignal): Promise<void>;
-  /** `exitCode`: of the attempt. */
-  limitFacts(name: string, of: LimitQuestion): Promise<LimitFacts>;
-}
-
-export interface LimitQuestion {
-  readonly spec: AttemptSpec;
-  readonly exitCode: number;
-  readonly sinceMs: number;
-  readonly stopRequested: boolean;
-  readonly hasWorkerEnded: boolean;
-}
-
-/** What is to be started, as it is adapted to its image. */
-export interface PlannedStart extends PlannedAttempt {
-  readonly spec: AttemptSpec;
-  readonly start: AttemptStart;
-}
-
-export interface PooledAttemptContext {
-  readonly name: string;
-  /** Of the attempt, for its worker. */
-  readonly id: string;
-  readonly spec: AttemptSpec;
-  /** Undefined: no worker can take it. */
-  readonly plan: (signal: AbortSignal) => Promise<PlannedStart | undefined>;
-  readonly pools: WorkerPools;
-  readonly assignments: Assignments;
-  readonly workers: PooledWorkers;
-  readonly ends: WorkerEnds;
-  /** Its variables, as they are in this worker. */
-  readonly envIn: (worker: string, env: Readonly<Record<string, string>>) => Readonly<Record<string, string>>;
-  readonly sink: LogSink;
-  readonly observer: AttemptObserver;
-  readonly clock: Clock;
-  readonly log: Logger;
-}
-
-export class HeldInWorker {
-  readonly assignment: Assignment;
-  /** Undefined: it has ended, and this server never knew it. */
-  readonly worker: Worker | undefined;
-  readonly files: AttemptFiles;
-  readonly output: OutputFollower;
-  readonly wakeup: Wakeup;
-  startedAt: number | undefined;
-  /** Of its worker; it says how the attempt ended where that has no exit code. */
-  workerEnd: WorkerEnd | undefined;
-  readonly over = Promise.withResolvers<void>();
-  readonly #stops: (() => void)[];
-
-  constructor(
-    facts: Pick<HeldInWorker, "assignment" | "worker" | "files" | "output" | "wakeup">,
-    stops: (() => void)[],
-  ) {
-    this.assignment = facts.assignment;
-    this.worker = facts.worker;
-    this.files = facts.files;
-    this.output = facts.output;
-    this.wakeup = facts.wakeup;
-    this.startedAt = facts.assignment.startedAt;
-    this.#stops = stops;
-  }
-
-  close(): void {
-    for (const stop of this.#stops.splice(0)) stop();
-  }
-}
+import { HeldInWorker, type PlannedStart, type PooledAttemptContext } from "./held-in-worker.ts";
+import type { Order } from "./protocol.ts";
+import { MACHINE_RESTARTED } from "./worker-end.ts";
+import type { Worker, WorkerPlan } from "./worker.ts";
 
 /** For changes of which the system gave no notice. */
 const SWEEP_MS = 5_000;
 /** Writes that follow each other this closely are read together. */
 const GATHER_MS = 20;
-/** From the order until code of the task may run; the watchdog of a forking worker is faster. */
-const START_TIMEOUT_MS = FORK_WATCHDOG_MS + 15_000;
 const CONNECT_TIMEOUT_MS = 2_000;
 const SEND_AGAIN = { baseMs: 50, factor: 2, capMs: 1_000 };
 /** After SIGKILL, until the worker has to be ended instead. */
@@ -175,7 +91,7 @@ export class PooledAttempt {
       return undefined;
     }
     // From here on it may run, whether it is watched or not.
-    if (await this.#hasStarted(held, signal)) return this.#running(held, signal);
+    if (await hasStarted(held, this.#context, signal)) return this.#running(held, signal);
     log.warn("an attempt starts cold, since its worker failed before it began", { worker: worker.name });
     await this.#leave(worker);
     return undefined;
@@ -196,67 +112,6 @@ export class PooledAttempt {
       .started(name, startedAt)
       .catch((error: unknown) => log.debug("a start could not be recorded", { error }));
     return { name: "running", handle: held, startedAt };
-  }
-
-  /**
-   * Whether code of the task may have begun; if not, it never will. True as well when the signal aborts. Throws AttemptEnded
-   * where the worker was ended to find out.
-   */
-  async #hasStarted(held: HeldInWorker, signal: AbortSignal): Promise<boolean> {
-    const { clock, log } = this.#context;
-    const { worker, wakeup, assignment } = held;
-    if (worker === undefined) return true;
-    const untilMs = clock.now() + START_TIMEOUT_MS;
-    try {
-      for (;;) {
-        const hasStarted = await this.#reportedStart(held);
-        if (hasStarted !== undefined) return hasStarted;
-        const leftMs = untilMs - clock.now();
-        if (leftMs <= 0) break;
-        await wakeup.next(signal, leftMs);
-      }
-      // Code of another attempt may keep its loop busy, which ends without harm to both: the order is carried out then.
-      if (assignment.warm.mode === "resident") return true;
-      return await this.#endSilent(held, worker, signal);
-    } catch (error) {
-      if (!signal.aborted) throw error;
-      log.debug("an attempt is left before it is known whether it has begun", { worker: worker.name });
-      return true;
-    }
-  }
-
-  /** Undefined: nothing is known of it yet. */
-  async #reportedStart(held: HeldInWorker): Promise<boolean | undefined> {
-    const { files } = held;
-    // In this order: a worker writes how its attempts ended before it ends.
-    const hasEnded = held.workerEnd !== undefined;
-    if (held.startedAt !== undefined) return true;
-    if ((await files.exitCode()) !== undefined) return (await files.unstarted()) === undefined;
-    return hasEnded ? await this.#hasOutput(held) : undefined;
-  }
-
-  /** It may still come to the task's code, unless it is ended. */
-  async #endSilent(held: HeldInWorker, worker: Worker, signal: AbortSignal): Promise<boolean> {
-    const { pools, workers, spec } = this.#context;
-    pools.retire(worker, "an attempt did not begin in time");
-    await orAborted(workers.kill(worker.name), signal);
-    held.workerEnd = await orAborted(worker.ended, signal);
-    if ((await this.#reportedStart(held)) === false) return false;
-    // It has an exit code of its own where it was over before.
-    if ((await held.files.exitCode()) !== undefined) return true;
-    pools.end(spec.key);
-    throw new AttemptEnded(endedByServer(worker.name, START_TIMEOUT_MS));
-  }
-
-  /** A start of which nobody heard. */
-  async #hasOutput(held: HeldInWorker): Promise<boolean> {
-    for (const stream of ["stdout", "stderr"]) {
-      const file = await openOwnFile(`${held.files.path}/${stream}`).catch(() => undefined);
-      const bytes = (await file?.stat())?.size ?? 0;
-      await file?.close();
-      if (bytes > 0) return true;
-    }
-    return false;
   }
 
   async #leave(worker: Worker): Promise<void> {
@@ -297,7 +152,7 @@ export class PooledAttempt {
       const planned = this.#adopt(worker, assignment);
       if (startedAt !== undefined) return { name: "running", handle: held, startedAt };
       if (await this.#mayHaveBegun(held, planned, signal)) return this.#running(held, signal);
-    } else if (startedAt !== undefined || (await this.#hasOutput(held))) {
+    } else if (startedAt !== undefined || (await hasOutput(held))) {
       held.workerEnd = await workers.endOf(assignment.warm.worker);
       return { name: "ending", handle: held, startedAt };
     }
@@ -350,7 +205,7 @@ export class PooledAttempt {
       if (!signal.aborted) throw error;
       return true;
     }
-    return await this.#hasStarted(held, signal);
+    return await hasStarted(held, this.#context, signal);
   }
 
   /** Until the worker has the order, or has ended. */

@@ -1,0 +1,92 @@
+/** An attempt that a worker of mode fork or resident has, and what is needed to drive it. */
+import type { LimitFacts, LogSink } from "../../domain/attempt.ts";
+import type { AttemptStart } from "../../domain/attempt-start.ts";
+import type { Clock } from "../../lib/clock.ts";
+import type { Logger } from "../../lib/log.ts";
+import type { AttemptObserver, AttemptSpec } from "../executor.ts";
+import type { OutputFollower } from "../output/output-follower.ts";
+import type { Wakeup } from "../wakeup.ts";
+import type { Assignment, Assignments } from "./assignments.ts";
+import type { AttemptFiles } from "./attempt-files.ts";
+import type { PlannedAttempt } from "./plan.ts";
+import type { WorkerEnds } from "./worker-end.ts";
+import type { Worker, WorkerEnd, WorkerPlan, WorkerPools } from "./worker.ts";
+
+/** What an attempt needs of those who run workers. */
+export interface PooledWorkers {
+  /** One that an earlier server has made; undefined where its container does not run. */
+  takeUp(name: string, plan: WorkerPlan): Promise<Worker | undefined>;
+  directoryOf(name: string): string;
+  /** Ends its container, and all that run in it. */
+  kill(name: string): Promise<void>;
+  /** How its container ended; undefined where it is gone. */
+  endOf(name: string): Promise<WorkerEnd | undefined>;
+  /** Brings archives and secret files of the attempt into the container. */
+  putFiles(worker: Worker, planned: PlannedStart, signal: AbortSignal): Promise<void>;
+  /** `exitCode`: of the attempt. */
+  limitFacts(name: string, of: LimitQuestion): Promise<LimitFacts>;
+}
+
+export interface LimitQuestion {
+  readonly spec: AttemptSpec;
+  readonly exitCode: number;
+  readonly sinceMs: number;
+  readonly stopRequested: boolean;
+  readonly hasWorkerEnded: boolean;
+}
+
+/** What is to be started, as it is adapted to its image. */
+export interface PlannedStart extends PlannedAttempt {
+  readonly spec: AttemptSpec;
+  readonly start: AttemptStart;
+}
+
+export interface PooledAttemptContext {
+  readonly name: string;
+  /** Of the attempt, for its worker. */
+  readonly id: string;
+  readonly spec: AttemptSpec;
+  /** Undefined: no worker can take it. */
+  readonly plan: (signal: AbortSignal) => Promise<PlannedStart | undefined>;
+  readonly pools: WorkerPools;
+  readonly assignments: Assignments;
+  readonly workers: PooledWorkers;
+  readonly ends: WorkerEnds;
+  /** Its variables, as they are in this worker. */
+  readonly envIn: (worker: string, env: Readonly<Record<string, string>>) => Readonly<Record<string, string>>;
+  readonly sink: LogSink;
+  readonly observer: AttemptObserver;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+export class HeldInWorker {
+  readonly assignment: Assignment;
+  /** Undefined: it has ended, and this server never knew it. */
+  readonly worker: Worker | undefined;
+  readonly files: AttemptFiles;
+  readonly output: OutputFollower;
+  readonly wakeup: Wakeup;
+  startedAt: number | undefined;
+  /** Of its worker; it says how the attempt ended where that has no exit code. */
+  workerEnd: WorkerEnd | undefined;
+  readonly over = Promise.withResolvers<void>();
+  readonly #stops: (() => void)[];
+
+  constructor(
+    facts: Pick<HeldInWorker, "assignment" | "worker" | "files" | "output" | "wakeup">,
+    stops: (() => void)[],
+  ) {
+    this.assignment = facts.assignment;
+    this.worker = facts.worker;
+    this.files = facts.files;
+    this.output = facts.output;
+    this.wakeup = facts.wakeup;
+    this.startedAt = facts.assignment.startedAt;
+    this.#stops = stops;
+  }
+
+  close(): void {
+    for (const stop of this.#stops.splice(0)) stop();
+  }
+}
