@@ -86,7 +86,7 @@ async function* ownTraces({ reproductions }: Needs, id: string, signal: AbortSig
       if (found === undefined) return;
       const messages = found.traces.slice(sent).map((trace) =>
         create(WatchForUpdatesResponseSchema, {
-          message: { case: "actionUpdate", value: encodeUpdate(trace, "") },
+          message: { case: "actionUpdate", value: encodeUpdate({ ...trace, kind: "trace" }, "") },
         }),
       );
       sent += messages.length;

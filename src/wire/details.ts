@@ -179,16 +179,18 @@ function asRun<T extends Action | ActionDetails>(message: T, root: ActionRecord,
 
 /**
  * What a parent's controller waits for (seen with flyte 2.12.1). It warns of an update without an output
- * URI in whatever phase, so one that is still to come is named too.
+ * URI in whatever phase, so one that is still to come is named too, and so is that of a sleep, which has no outputs.
+ * A trace that has recorded none keeps the empty one: the controller reads whatever is named, and fails where nothing is.
  */
 export function encodeUpdate(
-  { key, state }: Pick<ActionRecord, "key" | "state">,
+  { key, kind, state }: Pick<ActionRecord, "key" | "kind" | "state">,
   expectedOutputUri: string,
 ): ActionUpdate {
   return create(ActionUpdateSchema, {
     actionId: encodeActionId(key),
     phase: encodePhase(state.phase),
-    outputUri: state.outputUri || expectedOutputUri,
+    outputUri:
+      kind === "trace" ? (state.outputUri ?? expectedOutputUri) : state.outputUri || expectedOutputUri,
     ...(state.error && isTerminal(state.phase) ? { error: encodeExecutionError(state.error) } : {}),
     ...(state.value ? { value: fromBinary(LiteralSchema, state.value) } : {}),
   });
