@@ -10,7 +10,7 @@ export interface RunNotes {
 
 /** What was found of a run, mostly in its images, that does not keep it from starting. */
 export interface RunNote {
-  /** The image, as the program names it. */
+  /** The image, as the program names it; of a note on one task, with that in brackets. A run has one note of an image and code. */
   readonly image: string;
   /** Of a finding, which docs/image-check.md explains; or of what docs/warm-starts.md explains. */
   readonly code: string;

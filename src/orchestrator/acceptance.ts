@@ -24,7 +24,7 @@ import {
   type Resolution,
   type UnpinnedRun,
 } from "./images.ts";
-import { reuseNote } from "./reuse-note.ts";
+import type { ReuseNotes } from "./reuse-note.ts";
 import { requireNotifications, requireWebhooks } from "./webhook-egress.ts";
 
 export interface AcceptanceOptions {
@@ -40,6 +40,7 @@ export interface AcceptanceOptions {
   /** Limit for one run, its root included. */
   readonly maxActionsPerRun?: number;
   readonly expectations: Pick<Expectations, "accepted">;
+  readonly reuseNotes: Pick<ReuseNotes, "accepted">;
 }
 
 export interface Acceptance {
@@ -70,11 +71,9 @@ export interface Acceptance {
 
 /** Far above what people start on purpose: endless recursion must not fill the disk. */
 const MAX_ACTIONS_PER_RUN = 100_000;
-/** Of which it is remembered that they have their note; the store keeps each once. */
-const MAX_NOTED = 1_000;
 
 export function createAcceptance(options: AcceptanceOptions): Acceptance {
-  const { store, executor, queues, maxActionsPerRun = MAX_ACTIONS_PER_RUN } = options;
+  const { store, executor, queues, reuseNotes, maxActionsPerRun = MAX_ACTIONS_PER_RUN } = options;
 
   const requireRunnable = (definition: TaskDefinition): void => {
     if (isSleepTask(definition)) return;
@@ -94,17 +93,6 @@ export function createAcceptance(options: AcceptanceOptions): Acceptance {
     requireFits(definition, executor.capacity, cpuCap);
     requireRunnable(definition);
     return cpuCap === undefined ? action : { ...action, cpuCap };
-  };
-
-  /** By run and image, of those that were recorded last: a run may have many children of one task. */
-  const noted = new Set<string>();
-  const noteReuse = async (run: RunRecord, definition: TaskDefinition): Promise<void> => {
-    const note = reuseNote(definition, run.settings, executor);
-    const name = `${run.id} ${definition.image}`;
-    if (note === undefined || noted.has(name)) return;
-    if (noted.size >= MAX_NOTED) noted.clear();
-    noted.add(name);
-    await store.recordRunNotes(run, [note]);
   };
 
   const resolveImages: Acceptance["resolveImages"] = (run, references) =>
@@ -127,7 +115,7 @@ export function createAcceptance(options: AcceptanceOptions): Acceptance {
       const starts = references.length > 0 && !(await hasCachedResult(store, run.key, root));
       const created = await store.createRun(run, fitted, images, seeds);
       if (created === "exists") throw runExists(run.key);
-      if (definition) await noteReuse(created.run, definition);
+      if (definition) await reuseNotes.accepted(created.run, definition);
       if (starts && definition !== undefined) {
         const requests = capped(definition.requests, fitted.cpuCap);
         const limits = capped(definition.limits, fitted.cpuCap);
@@ -167,7 +155,7 @@ export function createAcceptance(options: AcceptanceOptions): Acceptance {
           `parent action ${action.parent} of ${action.name} has ended`,
         );
       }
-      if (action.spec) await noteReuse(run, action.spec.definition);
+      if (action.spec) await reuseNotes.accepted(run, action.spec.definition);
       return created;
     },
   };

@@ -63,6 +63,7 @@ function subject(options: SubjectOptions = {}) {
       endedUnwatched: async () => {},
     },
     lingerMs: LINGER_MS,
+    noteCold: async (reason) => void done.push(`cold: ${reason}`),
     clock,
     log,
     closing: new AbortController().signal,
@@ -206,4 +207,11 @@ test("a log that cannot be closed is logged, and rejects whoever waits for it", 
   assert.deepEqual(lines, [
     { level: "error", message: "the log of an attempt could not be closed", error: "disk full" },
   ]);
+});
+
+test("an attempt that starts cold although its task has a reuse policy is noted with its run", async () => {
+  const { watch, clock, done } = subject();
+  watch.observer.prepared({ engine: "podman 5", adaptations: [], cold: "the task has no network" });
+  await clock.step(0);
+  assert.deepEqual(done, ["cold: the task has no network"]);
 });

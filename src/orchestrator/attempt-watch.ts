@@ -26,6 +26,8 @@ export interface AttemptWatchOptions extends ReportOptions {
   readonly results: AttemptResults;
   /** How long the process may go on once its result is written. */
   readonly lingerMs: number;
+  /** It got a container of its own although its task has a reuse policy, and why. Does not reject. */
+  readonly noteCold: (reason: string) => Promise<void>;
 }
 
 export interface AttemptWatch {
@@ -99,6 +101,8 @@ export function createAttemptWatch(options: AttemptWatchOptions): AttemptWatch {
         for (const adaptation of how.adaptations) write(describeAdaptation(adaptation));
         const reason = how.adaptations.map(describeAdaptation).join("; ");
         if (reason !== "") record({ type: "progress", attempt, reason });
+        const { cold } = how;
+        if (cold !== undefined) report.add(() => options.noteCold(cold));
       },
       waiting: (reason) => record({ type: "attemptWaiting", attempt, reason }),
       started: (at) => {

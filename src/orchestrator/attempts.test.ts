@@ -36,6 +36,7 @@ function subject(options: SubjectOptions = {}) {
   const calls: unknown[] = [];
   const events: ActionEvent[] = [];
   const facts: AttemptFacts[] = [];
+  const notes: unknown[] = [];
   const observers: AttemptObserver[] = [];
   const executor = {
     environmentFor: async ({ key, image, endpoint, accessKeyId, secretAccessKey }) => ({
@@ -58,6 +59,7 @@ function subject(options: SubjectOptions = {}) {
     ...options.executor,
   } as Executor;
   const attempts = createAttempts({
+    reuseNotes: { startedCold: async (_run, task, reason) => void notes.push([task.image, reason]) },
     store: {
       getRun: async () => ({
         id: 1,

@@ -19,11 +19,12 @@ import { createAttemptResults, type AttemptResultsOptions } from "./attempt-resu
 import { makeAttemptSpec } from "./attempt-spec.ts";
 import { credentialsOf } from "./access-keys.ts";
 import { tokenOf } from "./attempt-token.ts";
-import { createAttemptWatch, type AttemptWatch } from "./attempt-watch.ts";
+import { createAttemptWatch, type AttemptWatch, type AttemptWatchOptions } from "./attempt-watch.ts";
 import { imageOutcome } from "./image-outcome.ts";
 import { imageOfRun, type ImagePolicy } from "./images.ts";
 import type { ObjectTraffic } from "./object-traffic.ts";
 import { attemptPrefix } from "./paths.ts";
+import type { ReuseNotes } from "./reuse-note.ts";
 import type { SigningKeys } from "./signing-keys.ts";
 
 export interface AttemptsOptions extends AttemptResultsOptions {
@@ -40,6 +41,7 @@ export interface AttemptsOptions extends AttemptResultsOptions {
   readonly stopGraceMs: number;
   /** How long the process of an attempt may go on once its result is written. */
   readonly lingerMs: number;
+  readonly reuseNotes: Pick<ReuseNotes, "startedCold">;
   readonly log: Logger;
 }
 
@@ -123,12 +125,13 @@ export function createAttempts(options: AttemptsOptions): Attempts {
     const outputPrefix = attemptPrefix(run.baseUri, action.key, key.attempt);
     const objects = options.objectsOf?.({ key, inputUri: action.inputUri, outputPrefix });
     const spec = objects === undefined ? made : { ...made, objects };
-    await watch(evidenceSubject({ run, action, definition, spec }), action, attempt);
+    const noteCold = (reason: string) => options.reuseNotes.startedCold(run, definition, reason);
+    await watch(evidenceSubject({ run, action, definition, spec }), { action, noteCold }, attempt);
   };
 
   const watch = async (
     subject: EvidenceSubject,
-    action: ActionRecord,
+    { action, noteCold }: Pick<AttemptWatchOptions, "action" | "noteCold">,
     attempt: Supervised,
   ): Promise<void> => {
     const { spec } = subject;
@@ -145,6 +148,7 @@ export function createAttempts(options: AttemptsOptions): Attempts {
       evidence,
       sink,
       results,
+      noteCold,
     });
     attempt.watch = watching;
     void watching.closed.then(() => forget(key, attempt));

@@ -25,6 +25,7 @@ import { secretsOf } from "./access-keys.ts";
 import { tokensOf } from "./attempt-token.ts";
 import { attemptText, createAttempts, type Attempts, type AttemptsOptions } from "./attempts.ts";
 import { createDispatcher, type Dispatcher } from "./dispatcher.ts";
+import { createReuseNotes } from "./reuse-note.ts";
 import { createExpectations, endedRuns } from "./expectations.ts";
 import { createEffects, type Effects } from "./effects.ts";
 import { whenLost } from "./lease-loss.ts";
@@ -36,7 +37,7 @@ import { redactingExecutor, type RedactorOf } from "./redaction.ts";
 import { sendRequest } from "./webhook.ts";
 import { createWebhooks } from "./webhooks.ts";
 
-export interface OrchestratorOptions extends Omit<AcceptanceOptions, "expectations"> {
+export interface OrchestratorOptions extends Omit<AcceptanceOptions, "expectations" | "reuseNotes"> {
   readonly store: Store;
   readonly executor: Executor;
   readonly logs: AttemptLogs;
@@ -94,7 +95,8 @@ const DRAIN_MS = 3_000;
 export function createOrchestrator(options: OrchestratorOptions): Orchestrator {
   const { store, executor, clock, log } = options;
   const expectations = createExpectations(options);
-  const acceptance = createAcceptance({ ...options, expectations });
+  const reuseNotes = createReuseNotes(options);
+  const acceptance = createAcceptance({ ...options, expectations, reuseNotes });
   let parts: Parts | undefined;
   /** Set once another process has the lease. */
   let left: Promise<void> | undefined;
@@ -123,7 +125,7 @@ export function createOrchestrator(options: OrchestratorOptions): Orchestrator {
       const rebased = await work.rebaseTimes(clock.now());
       if (rebased > 0)
         log.warn("the machine's clock was set back: stored times were adjusted", { actions: rebased });
-      parts = assemble(options, work);
+      parts = assemble({ ...options, reuseNotes }, work);
       const live = (await work.liveAttempts()).map(({ action }) => action);
       if (live.length > 0)
         log.info("resuming attempts that an earlier server left running", { attempts: live.length });
@@ -192,7 +194,7 @@ interface Parts {
   unsubscribe(): void;
 }
 
-function assemble(options: OrchestratorOptions, work: Work): Parts {
+function assemble(options: OrchestratorOptions & Pick<AttemptsOptions, "reuseNotes">, work: Work): Parts {
   const { store, signingKeys, clock } = options;
   const redactorOf: RedactorOf = (key) =>
     createRedactor([...tokensOf(signingKeys, key), ...secretsOf(signingKeys, key)]);

@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { ReusePolicy } from "../domain/reuse-policy.ts";
-import { reuseNote } from "./reuse-note.ts";
+import type { RunNote } from "../domain/run-note.ts";
+import type { RunRecord } from "../domain/run.ts";
+import { recordingLogger } from "../../test/helpers/recording-logger.ts";
+import { createReuseNotes, reuseNote } from "./reuse-note.ts";
 
 const REUSE: ReusePolicy = {
   minReplicas: 0,
@@ -28,4 +31,34 @@ test("a policy without effect is noted, with what would give it one", () => {
   assert.equal(reuseNote(own, { env: { BOXKITE_WARM_START: "off" } }, WARM), undefined);
   const { reuse: _, ...plain } = TASK;
   assert.equal(reuseNote(plain, { env: {} }, { description: "process" }), undefined);
+});
+
+test("each task of a run has one note, with the first reason; one that cannot be recorded fails nothing", async () => {
+  const recorded: RunNote[] = [];
+  let failure: Error | undefined = new Error("the disk is full");
+  const { log, lines } = recordingLogger();
+  const notes = createReuseNotes({
+    executor: WARM,
+    log,
+    store: {
+      recordRunNotes: async (_run, [note]) => {
+        if (failure !== undefined) throw failure;
+        if (note) recorded.push(note);
+      },
+    },
+  });
+  const run = { id: 1, key: { run: "r" }, settings: { env: {} } } as RunRecord;
+  const off = { ...TASK, env: { BOXKITE_WARM_START: "off" } };
+  await notes.accepted(run, off);
+  assert.match(JSON.stringify(lines), /could not be recorded/u);
+  failure = undefined;
+  await notes.accepted(run, TASK);
+  await notes.accepted(run, off);
+  await notes.startedCold(run, TASK, "the task has no network");
+  await notes.startedCold(run, { ...TASK, name: "env.other" }, "the task has no network");
+  assert.deepEqual(
+    recorded.map(({ image }) => image),
+    ["app:1 (env.task)", "app:1 (env.other)"],
+  );
+  assert.match(recorded[1]?.text ?? "", /env\.other is reusable .*: the task has no network$/u);
 });

@@ -74,6 +74,7 @@ function clusterEvents(attempt: AttemptRecord) {
     .map((change) => event(change.at, "Progress", change.reason ?? ""));
   const { image, start, createdAt, startedAt = createdAt } = attempt;
   if (start?.warm) reasons.push(event(startedAt, "WarmStart", describeWarmStart(start.warm)));
+  if (start?.cold !== undefined) reasons.push(event(startedAt, "ColdStart", start.cold));
   if (image === undefined) return reasons;
   return [event(createdAt, "ImagePinned", pinText(image)), ...reasons];
 }

@@ -12,6 +12,9 @@ import { decodeDelay } from "./time.ts";
 /** The type that the Python SDK gives a reusable task. */
 export const REUSABLE_TYPE = "actor";
 
+/** Of a task whose program is its own (flyte.extras.ContainerTask), so that no worker can have loaded it. */
+const RAW_CONTAINER = "raw-container";
+
 /** What the SDK takes where its user gives none, and its minimum: flyte/_reusable_environment.py. */
 const MIN_TTL_MS = 30_000;
 
@@ -23,6 +26,7 @@ export function decodeReuse(template: TaskTemplate, subject: string): ReusePolic
   const { reusePolicy: sent, type, custom } = template;
   // An empty message asks for nothing, as any other.
   if (sent !== undefined && !equals(ReusePolicySchema, sent, create(ReusePolicySchema))) {
+    if (type === RAW_CONTAINER) throw rawContainer(subject);
     return checked(
       {
         minReplicas: sent.minReplicas,
@@ -76,6 +80,14 @@ function checked(policy: ReusePolicy, subject: string): ReusePolicy {
       throw invalid(subject, `has ${name} ${value / 1_000} s, and it must be at least 30 s`);
   }
   return policy;
+}
+
+function rawContainer(subject: string): BoxkiteError {
+  return new BoxkiteError(
+    "INVALID_ARGUMENT",
+    `${subject} is a container task with a flyte.ReusePolicy, and its program cannot be loaded before it starts`,
+    { hint: "leave reusable out of its environment, or start the task in an environment without it" },
+  );
 }
 
 function invalid(subject: string, why: string): BoxkiteError {

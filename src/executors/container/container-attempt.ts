@@ -55,6 +55,7 @@ import { refusal, type RefusalContext } from "./refusal.ts";
 import type { RunNetworks } from "./run-networks.ts";
 import { startFailure } from "./start-failure.ts";
 import type { WarmStarts } from "./warm-starts.ts";
+import { whyCold } from "./why-cold.ts";
 
 export interface ContainerAttemptContext extends ContainerMakers {
   readonly settings: ContainerSettings;
@@ -159,7 +160,10 @@ export class ContainerAttempt implements AttemptWork<HeldContainer> {
     }
     await orAborted(this.#context.warm?.pools.giveWay() ?? Promise.resolve(), signal);
     // Before there is a container, so that it is known of each that there is.
-    if (this.#adapted !== undefined) this.#observer.prepared(this.#adapted.start);
+    if (this.#adapted !== undefined) {
+      const cold = whyCold(this.#adapted, this.#context.warm, settings.policy);
+      this.#observer.prepared({ ...this.#adapted.start, ...(cold !== undefined && { cold }) });
+    }
     const backoff = createBackoff(CREATE_AGAIN, this.#context.clock);
     for (let tries = 1; ; tries++) {
       const created = await createContainer(this.#creation, signal);
