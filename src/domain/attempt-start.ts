@@ -14,6 +14,8 @@ export interface AttemptStart {
   readonly base?: { readonly name: string; readonly digest: string };
   /** Of one that did not get a container of its own making. */
   readonly warm?: WarmStart;
+  /** What the server added to its environment as defaults, where neither its image nor its run or task sets it. */
+  readonly defaults?: Readonly<Record<string, string>>;
   /** Of one whose task has a reuse policy, and that got a container of its own all the same: why, for people. */
   readonly cold?: string;
 }

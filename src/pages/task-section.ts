@@ -36,7 +36,7 @@ function whereFound({ source, note }: ResolvedImage): string {
   return note === undefined ? source : `${source} (${note})`;
 }
 
-export function taskSection({ spec, record, run }: ActionView): Html {
+export function taskSection({ spec, record, run, attempts }: ActionView): Html {
   if (spec === undefined) return NOTHING;
   const { definition } = spec;
   const { policy } = record;
@@ -64,7 +64,7 @@ export function taskSection({ spec, record, run }: ActionView): Html {
       ["Deadline", duration(policy.deadlineMs)],
       [
         "Children",
-        definition.type === "python" && launchLimitsText({ ...run.settings.env, ...definition.env }),
+        launchLimitsText({ ...attempts.at(-1)?.start?.defaults, ...run.settings.env, ...definition.env }),
       ],
       ["Cache version", code(definition.cache?.version)],
     ])}

@@ -3,7 +3,6 @@ import type { ServiceImpl } from "@connectrpc/connect";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { newRunName, ROOT_ACTION, type ProjectKey, type RunKey } from "../domain/ids.ts";
 import { newTaskState } from "../domain/initial-state.ts";
-import { withLaunchLimits } from "../domain/launch-limits.ts";
 import type { Principal } from "../domain/principal.ts";
 import type { NewRun, RunSettings } from "../domain/run.ts";
 import type { StoredSpec } from "../domain/task.ts";
@@ -112,8 +111,7 @@ async function settingsOf(
   { runSpec }: CreateRunRequest,
   key: RunKey,
 ): Promise<RunSettings> {
-  const sent = startedBy(decodeRunSpec(runSpec, key), by);
-  const settings = { ...sent, env: withLaunchLimits(sent.env) };
+  const settings = startedBy(decodeRunSpec(runSpec, key), by);
   // That run's tasks may end the new one, and its quota is used.
   if (settings.spawnedBy !== undefined)
     await access.authorise(by, "change", { kind: "run", key: settings.spawnedBy });

@@ -25,6 +25,9 @@ const SPEC: AttemptSpec = {
   limits: {},
   labels: {},
 };
+/** With these nothing is added to its environment. */
+const OWN_LIMITS = { env: { _F_MAX_QPS: "5", _F_P_CNC: "6" } };
+const UNCHANGED: AttemptSpec = { ...SPEC, ...OWN_LIMITS };
 const VENV: PythonFacts = { ...PYTHON, path: "/opt/venv/bin/python", prefix: "/opt/venv" };
 const { a0Interpreter: _interpreter, ...WITHOUT_A0 } = CONTAINER;
 const NO_A0 = { ...WITHOUT_A0, programs: { tar: "/usr/bin/tar" } };
@@ -86,6 +89,21 @@ suite("the start of an attempt", () => {
       },
     });
     assert.deepEqual(asked, ["read"]);
+  });
+
+  test("has the server's limits for launches, where neither the image nor the run or task sets them", async () => {
+    const both = { _F_MAX_QPS: "1000", _F_P_CNC: "2500" };
+    const of = async (spec: Partial<AttemptSpec>, env: Record<string, string> = {}, isStrict = false) => {
+      const adapted = await setUp({ facts: imageFacts({}, { env }), isStrict }).adapt(spec);
+      return [adapted?.spec.env, adapted?.start.defaults];
+    };
+    assert.deepEqual(await of({}), [both, both]);
+    // The image's own ENV is in its container anyway.
+    assert.deepEqual(await of({}, { _F_P_CNC: "200" }), [{ _F_MAX_QPS: "1000" }, { _F_MAX_QPS: "1000" }]);
+    assert.deepEqual(await of(OWN_LIMITS), [OWN_LIMITS.env, undefined]);
+    assert.deepEqual(await of({}, {}, true), [{}, undefined]);
+    assert.deepEqual((await of({ limits: { memoryBytes: 256 * 2 ** 20 } }))[0]?.["_F_P_CNC"], "1000");
+    assert.deepEqual(await of({ args: ["sh"] }), [{}, undefined]);
   });
 
   test("waits for an image that has to be pulled", async () => {
@@ -182,7 +200,10 @@ suite("the start of an attempt", () => {
 
   test("keeps an ENTRYPOINT that executes its arguments, and replaces another one", async () => {
     for (const entrypoint of ["none", "passes", "unknown"] as const)
-      assert.deepEqual((await setUp({ facts: imageFacts({ entrypoint }) }).adapt())?.spec, SPEC);
+      assert.deepEqual(
+        (await setUp({ facts: imageFacts({ entrypoint }) }).adapt(OWN_LIMITS))?.spec,
+        UNCHANGED,
+      );
     const facts = imageFacts({ entrypoint: "swallows" }, { entrypoint: ["/serve"] });
     const adapted = await setUp({ facts }).adapt();
     assert.deepEqual([adapted?.spec.command, adapted?.spec.args], [["a0"], ["--inputs", "s3://b/i"]]);
@@ -194,8 +215,8 @@ suite("the start of an attempt", () => {
       imageFacts({ a0Error: "no module named x" }),
       imageFacts({ ...NO_A0, pythons: [BARE_PYTHON], programs: { a0: "/bin/a0" }, a0Interpreter: "/bin/sh" }),
     ]) {
-      const adapted = await setUp({ facts }).adapt();
-      assert.deepEqual([adapted?.spec, adapted?.start.adaptations], [SPEC, []]);
+      const adapted = await setUp({ facts }).adapt(OWN_LIMITS);
+      assert.deepEqual([adapted?.spec, adapted?.start.adaptations], [UNCHANGED, []]);
     }
   });
 

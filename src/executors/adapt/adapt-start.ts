@@ -2,6 +2,7 @@
 import type { Adaptation } from "../../domain/adaptation.ts";
 import type { AttemptStart } from "../../domain/attempt-start.ts";
 import { BoxkiteError } from "../../domain/errors.ts";
+import { defaultLaunchLimits } from "../../domain/launch-limits.ts";
 import type { ImageFacts, PythonFacts } from "../../domain/image-facts.ts";
 import type { RuntimeFit } from "../../domain/runtime-fit.ts";
 import {
@@ -110,8 +111,13 @@ async function adapted(adapting: Adapting): Promise<AdaptedAttempt> {
     ...(replaces ? [{ kind: "entrypoint", replaced: facts.config.entrypoint } as const] : []),
   ];
   const mounts = runtime?.start?.mounts ?? [];
+  const defaults =
+    language === "python" && !isStrict
+      ? defaultLaunchLimits({ ...facts.config.env, ...spec.env }, spec.limits.memoryBytes)
+      : {};
   const programmed: AttemptSpec = {
     ...spec,
+    env: { ...defaults, ...spec.env },
     ...(replaces ? { command: words.slice(0, 1), args: words.slice(1) } : { args: words }),
     ...(mounts.length > 0 && { readOnlyMounts: [...(spec.readOnlyMounts ?? []), ...mounts] }),
   };
@@ -121,6 +127,7 @@ async function adapted(adapting: Adapting): Promise<AdaptedAttempt> {
     adaptations: code === undefined ? adaptations : [...adaptations, code.adaptation],
     ...startedBy(subject, language, program, runtime?.flyte),
     ...(facts.base !== undefined && { base: facts.base }),
+    ...(Object.keys(defaults).length > 0 && { defaults }),
   };
   const worker = isStrict
     ? { cold: STRICT }

@@ -23,6 +23,8 @@ export interface ProcessAttemptContext {
   readonly sink: LogSink;
   readonly observer: AttemptObserver;
   readonly env: NodeJS.ProcessEnv;
+  /** Of it, what nobody but this server has set. */
+  readonly defaults: Readonly<Record<string, string>>;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -101,7 +103,9 @@ export class ProcessAttempt implements AttemptWork<HeldProcess> {
   }
 
   async prepare(handle: HeldProcess): Promise<After<HeldProcess, "created">> {
-    this.#context.observer.prepared({ engine: "process", adaptations: [] });
+    const { observer, defaults } = this.#context;
+    const added = Object.keys(defaults).length > 0 && { defaults };
+    observer.prepared({ engine: "process", adaptations: [], ...added });
     return { name: "starting", handle };
   }
 

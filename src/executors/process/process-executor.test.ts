@@ -172,3 +172,22 @@ test("a relative entry of PATH, such as that of pnpm exec, means the directory t
   assert.equal(recorder.lines[0]?.line.split(":")[0], join(process.cwd(), "node_modules/.bin"));
   assert.doesNotMatch(recorder.lines[0]?.line ?? "", /::|:\./u);
 });
+
+test("a Python task gets the server's limits for launches, and its start says so; another program does not", async (t) => {
+  const bin = await temporaryDirectory(t);
+  await writeFile(join(bin, "a0"), "#!/bin/sh\necho $_F_MAX_QPS $_F_P_CNC\n", { mode: 0o755 });
+  const env = { ...process.env, PATH: `${bin}:${process.env["PATH"]}` };
+  const { executor, spec } = await setUp(t, systemClock, silentLogger, env);
+  const run = async (more: Partial<AttemptSpec>) => {
+    const recorder = new Recorder();
+    await executor.start({ ...spec(""), ...more }, recorder.sink, recorder.observer);
+    await recorder.ended;
+    await executor.release(spec("").key);
+    return [recorder.lines.map(({ line }) => line), recorder.starts[0]?.defaults];
+  };
+  const own = { env: { _F_P_CNC: "7" } };
+  const python = await run({ command: [], args: ["a0"], ...own });
+  assert.deepEqual(python, [["1000 7"], { _F_MAX_QPS: "1000" }]);
+  const other = await run({ args: ["echo $_F_MAX_QPS $_F_P_CNC"], ...own });
+  assert.deepEqual(other, [["7"], undefined]);
+});

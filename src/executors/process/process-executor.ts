@@ -8,6 +8,8 @@ import { createHash } from "node:crypto";
 import { readdir } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { delimiter, join, resolve } from "node:path";
+import { defaultLaunchLimits } from "../../domain/launch-limits.ts";
+import { programOf } from "../../images/check/task-program.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { orAbsent } from "../../lib/errno.ts";
 import type { Logger } from "../../lib/log.ts";
@@ -63,8 +65,10 @@ export function createProcessExecutor(options: ProcessExecutorOptions): Executor
     start: async (spec, sink, observer) => {
       const name = attemptDirectoryName(spec.key);
       const held = directoryOf(name);
-      const env = environment(options, spec, held.work);
-      const context = { directory: held, spec, sink, observer, env, clock, log };
+      const defaults =
+        programOf(spec) === "python" ? defaultLaunchLimits(spec.env, spec.limits.memoryBytes) : {};
+      const env = { ...defaults, ...environment(options, spec, held.work) };
+      const context = { directory: held, spec, sink, observer, env, defaults, clock, log };
       await watched.start(name, () => new AttemptMachine(new ProcessAttempt(context), observer, log));
     },
     stop: async (key, graceMs) => {

@@ -1,5 +1,6 @@
 /** What is kept of an image's manifest and configuration, within the bounds of ImageFacts. */
 import type { ImageConfigFacts, ImageFacts, LayerFacts } from "../../domain/image-facts.ts";
+import { LAUNCH_VARIABLES } from "../../domain/launch-limits.ts";
 import { formatPlatform } from "../registry/platform.ts";
 import type { RegistryImageDetails } from "../registry/registry-client.ts";
 import { printable } from "./probe-frames.ts";
@@ -15,6 +16,7 @@ const KEPT_VARIABLES: ReadonlySet<string> = new Set([
   "UV_PYTHON_INSTALL_DIR",
   "LD_LIBRARY_PATH",
   "CUDA_VERSION",
+  ...LAUNCH_VARIABLES,
 ]);
 const MAX_ENTRIES = 256;
 

@@ -5,7 +5,7 @@ import { formatPlatform, type ImagePlatform } from "../registry/platform.ts";
 import type { RegistryClient } from "../registry/registry-client.ts";
 
 /** Raised when a probe finds out more, or otherwise: facts of an earlier version are not used. */
-export const FACTS_VERSION = 3;
+export const FACTS_VERSION = 4;
 
 /** The store is one. */
 export interface FactsCache {
