@@ -15,7 +15,10 @@ function acceptance(names: readonly string[]) {
       reads.push(action);
       return names.includes(action) ? { key: { action } } : undefined;
     },
-    createAction: async (_: RunRecord, { name }: NewAction) => (names.includes(name) ? "exists" : { name }),
+    createAction: async (_: RunRecord, { name, parent }: NewAction) => {
+      if (names.includes(name)) return "exists";
+      return parent === "nap" ? "parent_sleeps" : { name };
+    },
   };
   const options = { store, queues: new Map(), executor: {}, egress: {} } as unknown as AcceptanceOptions;
   return { ...createAcceptance(options), reads };
@@ -34,4 +37,10 @@ test("an action that the settings refuse now is found where it was accepted befo
   const { enqueue } = acceptance(["old"]);
   assert.equal(await enqueue(RUN, action("old", "gone"), LOCAL), "exists");
   await assert.rejects(enqueue(RUN, action("new", "gone"), LOCAL), /gone/u);
+});
+
+test("a child of a sleep is refused by the names of both", async () => {
+  const { enqueue } = acceptance([]);
+  const child = { ...action("c1"), parent: "nap" };
+  await assert.rejects(enqueue(RUN, child, LOCAL), /parent action nap of c1 is a sleep/u);
 });

@@ -155,6 +155,13 @@ export function createAcceptance(options: AcceptanceOptions): Acceptance {
           `parent action ${action.parent} of ${action.name} has ended`,
         );
       }
+      if (created === "parent_sleeps") {
+        throw new BoxkiteError(
+          "INVALID_ARGUMENT",
+          `parent action ${action.parent} of ${action.name} is a sleep (flyte.extras.Sleep), which calls nothing`,
+          { hint: "name the action that calls it as its parent" },
+        );
+      }
       if (action.spec) await reuseNotes.accepted(run, action.spec.definition);
       return created;
     },

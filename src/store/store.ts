@@ -97,7 +97,7 @@ export interface Store extends StoreReader {
     action: NewAction,
     by: CallerRecord,
     maxActions?: number,
-  ): Promise<ActionRecord | "exists" | "parent_missing" | "parent_ended" | "run_full">;
+  ): Promise<ActionRecord | "exists" | "parent_missing" | "parent_ended" | "parent_sleeps" | "run_full">;
   /** Does another action compute the same cached result? */
   isComputedElsewhere(action: ActionRecord): Promise<boolean>;
   /** Actions that wait for another action to compute this cached result; not those that await children. */

@@ -79,6 +79,14 @@ export function storeConformance(name: string, open: () => Promise<StoreSubject>
     assert.equal(await store.createAction(run, newTask("c1", ROOT_ACTION), LOCAL), "parent_ended");
   });
 
+  check("a sleep gets no children, whose end it would not end", async ({ store }) => {
+    const { run } = await createRun(store, "r1");
+    const { definition, ...stored } = spec("5");
+    const sleep = { ...stored, definition: { ...definition, type: "core-sleep" } };
+    await store.createAction(run, { ...newTask("nap", ROOT_ACTION), spec: sleep }, LOCAL);
+    assert.equal(await store.createAction(run, newTask("c1", "nap"), LOCAL), "parent_sleeps");
+  });
+
   check("compare-and-set: of two changes of the same version, one holds", async ({ store, work }) => {
     const { root } = await createRun(store, "r1");
     const change = { action: root, state: admitted(root), effects: [], at: NOW };

@@ -5,6 +5,7 @@ import type { RunRecord } from "../../domain/run.ts";
 import type { ActionState } from "../../domain/action.ts";
 import { ROOT_ACTION } from "../../domain/ids.ts";
 import type { CallerRecord } from "../../domain/principal.ts";
+import { isSleep } from "../../domain/sleep.ts";
 import { NEVER, nextTimer, type Effect } from "../../domain/transition.ts";
 import type { Advance, Store } from "../store.ts";
 import type { OnChange } from "../reader.ts";
@@ -60,12 +61,14 @@ export function actionStore(database: Database, notify: OnChange): ActionStore {
   return {
     createAction: async (run, action, by, maxActions = Number.POSITIVE_INFINITY) => {
       const record = await database.write(() => {
-        const find = `SELECT ended_at FROM actions WHERE run_id = ? AND ${IS_NAMED}`;
+        const find = `SELECT ended_at, task_type FROM actions WHERE run_id = ? AND ${IS_NAMED}`;
         if (database.get(find, run.id, action.name)) return "exists";
         const parent = database.get(find, run.id, action.parent ?? "");
         if (parent === undefined) return "parent_missing";
         // The end of the parent has ended its children already: nothing would end this one.
         if (parent["ended_at"] !== null) return "parent_ended";
+        // The end of a sleep ends no children.
+        if (isSleep({ taskType: text(parent["task_type"]) })) return "parent_sleeps";
         const count = database.get("SELECT actions FROM runs WHERE id = ?", run.id)?.["actions"];
         if ((count as number) >= maxActions) return "run_full";
         const inserted = insertAction(database, run, action, by);
