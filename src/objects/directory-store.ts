@@ -164,14 +164,14 @@ class DirectoryStore implements HostedStore {
 
   async head(key: string): Promise<StoredObject | undefined> {
     checkKey(key);
-    const description = await describeObjectFile(this.#pathOf(key), key);
+    const description = await describeObjectFile(this.#pathOf(key), key, "small_at_once");
     return description && infoOf(description);
   }
 
   async open(key: string): Promise<OpenObject | undefined> {
     checkKey(key);
     for (;;) {
-      const file = await openObjectFile(this.#pathOf(key), key);
+      const file = await openObjectFile(this.#pathOf(key), key, "small_at_once");
       if (file === undefined) return undefined;
       const { segments } = file.description;
       if (segments === undefined) return openSingle(file, this.#encryption);

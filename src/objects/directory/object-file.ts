@@ -9,7 +9,7 @@ import type { BoxkiteError } from "../../domain/errors.ts";
 import type { Checksum } from "../hosted-store.ts";
 import { orAbsent } from "../../lib/errno.ts";
 import { damaged, explainReadError } from "./io-error.ts";
-import { openFileBytes, type FileBytes } from "./file-bytes.ts";
+import { openFileBytes, type FileBytes, type Reading } from "./file-bytes.ts";
 import { readFully, type ReadableFile } from "./read-fully.ts";
 
 /** The parts of an object that was uploaded in parts; their bytes are in files of their own. */
@@ -59,8 +59,12 @@ export interface OpenFile extends ReadableFile {
 }
 
 /** Undefined if there is no such file; fails with OBJECT_DAMAGED. The caller closes the handle. */
-export async function openObjectFile(path: string, key: string): Promise<OpenFile | undefined> {
-  const handle = await openIfPresent(path);
+export async function openObjectFile(
+  path: string,
+  key: string,
+  reading: Reading = "asynchronous",
+): Promise<OpenFile | undefined> {
+  const handle = await openIfPresent(path, reading);
   if (handle === undefined) return undefined;
   try {
     return { handle, path, description: await readDescription(handle, path, key) };
@@ -71,15 +75,19 @@ export async function openObjectFile(path: string, key: string): Promise<OpenFil
 }
 
 /** Undefined if there is no such file; fails with OBJECT_DAMAGED. */
-export async function describeObjectFile(path: string, key: string): Promise<Description | undefined> {
-  const file = await openObjectFile(path, key);
+export async function describeObjectFile(
+  path: string,
+  key: string,
+  reading: Reading = "asynchronous",
+): Promise<Description | undefined> {
+  const file = await openObjectFile(path, key, reading);
   await file?.handle.close();
   return file?.description;
 }
 
-async function openIfPresent(path: string): Promise<FileBytes | undefined> {
+async function openIfPresent(path: string, reading: Reading): Promise<FileBytes | undefined> {
   try {
-    return await orAbsent(openFileBytes(path));
+    return await orAbsent(openFileBytes(path, reading));
   } catch (error) {
     throw explainReadError(error, path);
   }
