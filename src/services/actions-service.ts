@@ -8,8 +8,10 @@ import { NO_RETRIES } from "../domain/action.ts";
 import { newConditionState, newTaskState, newTraceState, type TraceEnd } from "../domain/initial-state.ts";
 import { BoxkiteError } from "../domain/errors.ts";
 import { actionKeyText, type ActionKey } from "../domain/ids.ts";
-import type { NewAction } from "../domain/action-record.ts";
-import type { RunSettings } from "../domain/run.ts";
+import type { ActionRecord, NewAction } from "../domain/action-record.ts";
+import type { Principal } from "../domain/principal.ts";
+import type { RunRecord, RunSettings } from "../domain/run.ts";
+import { isSleepTask } from "../domain/sleep.ts";
 import type { Effect } from "../domain/transition.ts";
 import { incomplete } from "../wire/incomplete.ts";
 import {
@@ -84,7 +86,7 @@ export function registerActionsService(router: ConnectRouter, context: Needs): v
       const { notes, whenRead } = await imageCheck.ofChild(run, decoded);
       await orchestrator.noteRun(run, notes);
       whenRead((late) => orchestrator.noteRun(run, late));
-      const created = await orchestrator.enqueue(run, await withSleep(context, decoded), by);
+      const created = await enqueue(context, run, decoded, by);
       // The SDK takes this for "fine": it enqueues again after a lost answer or a restart.
       if (created === "exists")
         throw new ConnectError(`action ${key.action} exists already`, Code.AlreadyExists);
@@ -113,6 +115,18 @@ export function registerActionsService(router: ConnectRouter, context: Needs): v
     },
   };
   router.service(ActionsService, service);
+}
+
+/** A sleep that is there is found before its input is read, which may be damaged or gone by now. */
+async function enqueue(
+  context: Needs,
+  run: RunRecord,
+  action: NewAction,
+  by: Principal,
+): Promise<ActionRecord | "exists"> {
+  const isSleep = action.spec !== undefined && isSleepTask(action.spec.definition);
+  if (isSleep && (await context.store.getAction({ ...run.key, action: action.name }))) return "exists";
+  return await context.orchestrator.enqueue(run, await withSleep(context, action), by);
 }
 
 function decodeAction(

@@ -147,7 +147,10 @@ async function requireTask({ access, store }: ReproductionContext, by: Principal
   if (spec !== undefined && !isSleep(action)) return { run, action, spec };
   const kind = isSleep(action) ? "sleep" : action.kind;
   throw new BoxkiteError("INVALID_ARGUMENT", `action ${key.action} is a ${kind}, which runs no program`, {
-    hint: `reproduce the task that made it: boxkite reproduce ${key.run}/${action.parent ?? ""}`,
+    hint:
+      action.parent === undefined
+        ? "reproduce an action of another run, whose task runs a program"
+        : `reproduce the task that made it: boxkite reproduce ${key.run}/${action.parent}`,
   });
 }
 
