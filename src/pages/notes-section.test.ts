@@ -8,10 +8,10 @@ test("each note has its image, what was found, and what mends it", () => {
     { image: "team/b:1", code: "START_FAILED", text: "it cannot be started" },
   ];
   const shown = notesSection({ notes, omitted: 0 }).toString().replaceAll(/\s+/gu, " ");
-  assert.match(shown, /<summary>2 notes on its images<\/summary>/u);
+  assert.match(shown, /<summary>2 notes on this run<\/summary>/u);
   assert.match(shown, /<code>team\/app:1<\/code>: it has no &lt;tar&gt; <span class="quiet">TAR_MISSING</u);
   assert.equal(shown.match(/What to do/gu)?.length, 1);
-  assert.match(notesSection({ notes: notes.slice(0, 1), omitted: 0 }).toString(), /1 note on its images/u);
+  assert.match(notesSection({ notes: notes.slice(0, 1), omitted: 0 }).toString(), /1 note on this run/u);
 });
 
 test("notes that were not kept are counted", () => {

@@ -1,10 +1,10 @@
-/** What was found in the images of a run when it was accepted, and what mends that. */
+/** What was found of a run, mostly in its images, and what mends that. */
 import type { RunNotes } from "../domain/run-note.ts";
 import { html, NOTHING, type Html } from "./html.ts";
 
 export function notesSection({ notes, omitted }: RunNotes): Html {
   if (notes.length === 0) return NOTHING;
-  const title = notes.length === 1 ? "1 note on its images" : `${notes.length} notes on its images`;
+  const title = notes.length === 1 ? "1 note on this run" : `${notes.length} notes on this run`;
   return html`<details class="box note" data-key="notes">
     <summary>${title}</summary>
     <ul class="notes">
@@ -22,7 +22,7 @@ export function notesSection({ notes, omitted }: RunNotes): Html {
 
 export function notesHtml(content: Html): Html {
   const isEmpty = content.toString() === "";
-  return html`<section id="notes" class="first" aria-label="Notes on the images" ${isEmpty && html` hidden`}>
+  return html`<section id="notes" class="first" aria-label="Notes on this run" ${isEmpty && html` hidden`}>
     ${content}
   </section>`;
 }
