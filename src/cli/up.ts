@@ -82,7 +82,7 @@ export const up: Command = {
     "warm-memory": {
       type: "string",
       value: "AMOUNT",
-      help: "memory that such containers may take while they wait: a part (25%) or an amount (2GiB)",
+      help: "memory that such containers may take while they wait: a part of the engine's memory (25%) or an amount (2GiB)",
     },
     "warm-workers": {
       type: "string",

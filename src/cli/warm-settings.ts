@@ -53,6 +53,6 @@ function memoryOf(setting: Setting): MemoryShare {
   if (factor !== undefined) return { bytes: Math.floor(amount * factor) };
   throw invalidSetting(
     setting,
-    "a part of the machine's memory such as 25%, or an amount such as 2GiB or 512MiB",
+    "a part of the engine's memory such as 25%, or an amount such as 2GiB or 512MiB",
   );
 }

@@ -48,7 +48,7 @@ function workerLines(warm: WarmStart): string[] {
   return [
     "",
     `started ${describeWarmStart(warm)}`,
-    "try: run it again with BOXKITE_WARM_START=off among its variables, to see whether what they left there matters",
+    "try: run it again with BOXKITE_WARM_START=off among the variables of its environment, or of its run where the environment does not set it, to see whether what they left there matters",
   ];
 }
 
