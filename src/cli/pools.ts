@@ -2,9 +2,10 @@
 import { getJson } from "../client/server-json.ts";
 import { describeMode } from "../domain/describe-warm-start.ts";
 import { BoxkiteError } from "../domain/errors.ts";
+import { scopeText, workersText } from "../domain/describe-pool.ts";
 import type { PoolState } from "../domain/pool-state.ts";
 import { POOLS_DOCUMENT_PATH } from "../pages/paths.ts";
-import { memoryText, workersText } from "../pages/pools-page.ts";
+import { bytesText } from "../pages/parts.ts";
 import { POOLS_VERSION, type PoolsDocument } from "../services/visible-pools.ts";
 import { EXIT, type Command, type CommandInput } from "./command.ts";
 import { formatTable } from "./images/describe.ts";
@@ -40,7 +41,7 @@ export function poolsText({ keepsWorkers, pools: all }: PoolsDocument): string {
   if (all.length === 0) return "no pools yet: they are made for what runs\n";
   const head = ["POOL", "MODE", "IMAGE", "OF", "WORKERS", "MEMORY", "HITS", "MISSES", "LAST USED"];
   const problems = all.flatMap(({ pool, problem }) =>
-    problem === undefined ? [] : [`${pool} has no worker: ${plain(problem)}\n`],
+    problem === undefined ? [] : [`${pool} could not make a worker: ${plain(problem)}\n`],
   );
   return formatTable([head, ...all.map(rowOf)]) + problems.join("");
 }
@@ -50,9 +51,9 @@ function rowOf(pool: PoolState): string[] {
     pool.pool,
     describeMode(pool.mode),
     plain(pool.image),
-    pool.scope,
+    scopeText(pool),
     workersText(pool),
-    memoryText(pool.memoryBytes),
+    bytesText(pool.memoryBytes),
     String(pool.hits),
     String(pool.misses),
     timeText(pool.lastUsedAt) ?? "never",

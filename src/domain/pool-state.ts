@@ -6,8 +6,10 @@ export interface PoolState {
   readonly mode: WorkerMode;
   /** The reference of its image. */
   readonly image: string;
-  /** Whose attempts it takes: `project/domain`, or `project/domain/run`. */
-  readonly scope: string;
+  readonly project: string;
+  readonly domain: string;
+  /** Undefined where it takes attempts of all runs of the project and domain. */
+  readonly run?: string | undefined;
   readonly starting: number;
   readonly idle: number;
   readonly busy: number;

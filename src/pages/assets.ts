@@ -6,7 +6,7 @@ import { sendText, setCommonHeaders } from "./respond.ts";
 
 const TYPES = {
   "pages.css": "text/css; charset=utf-8",
-  "runs.js": "text/javascript; charset=utf-8",
+  "list.js": "text/javascript; charset=utf-8",
   "run.js": "text/javascript; charset=utf-8",
   "stream.js": "text/javascript; charset=utf-8",
   "tree.js": "text/javascript; charset=utf-8",

@@ -16,10 +16,14 @@ export interface PageParts {
   readonly viewer?: Viewer | undefined;
   /** Whether other machines may connect although nobody proves who they are. */
   readonly isOpenToAnyone: boolean;
+  /** Of people who are not signed in yet: without links to other pages of the server. @default false */
+  readonly isSignIn?: boolean;
   readonly script?: string;
   /** What the script has to know, as data attributes of the body. */
   readonly data?: Readonly<Record<string, string>>;
 }
+
+const SERVER_LINKS = html`<nav class="server" aria-label="Server"><a href="${POOLS_PATH}">Pools</a></nav>`;
 
 const OPEN_TO_ANYONE = html`<p class="open-to-anyone" role="note">
   <strong>This server is open to anyone</strong> who can connect to it: it was started with
@@ -27,7 +31,7 @@ const OPEN_TO_ANYONE = html`<p class="open-to-anyone" role="note">
 </p>`;
 
 export function layout(parts: PageParts): (nonce: string) => Html {
-  const { title, crumbs, main, viewer, isOpenToAnyone, script } = parts;
+  const { title, crumbs, main, viewer, isOpenToAnyone, isSignIn, script } = parts;
   const data = { ...parts.data, ...(viewer && { formToken: viewer.formToken }) };
   const attributes = Object.entries(data).map(([name, value]) => html` data-${dashed(name)}="${value}"`);
   return (nonce) =>
@@ -48,7 +52,7 @@ ${script !== undefined && html`<script type="module" src="${ASSETS_PATH}${script
 <li><a class="brand" href="${HOME_PATH}">Boxkite</a></li>
 ${crumbs.map((crumb) => html`<li><a href="${crumb.path}">${crumb.text}</a></li>`)}
 </ol></nav>
-<nav class="server" aria-label="Server"><a href="${POOLS_PATH}">Pools</a></nav>
+${isSignIn !== true && SERVER_LINKS}
 <p id="connection" class="connection" role="status"></p>
 ${viewer !== undefined && withFormToken(signOut(viewer), viewer)}
 </header>

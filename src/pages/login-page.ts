@@ -36,7 +36,8 @@ export function sendLoginPage(response: ServerResponse, { login, status, next, p
     <p><button type="submit">Sign in</button></p>
     <p class="text">${HELP[login]}</p>
   </form>`;
-  sendPage(response, status, layout({ title: "Sign in · Boxkite", crumbs: [], main, isOpenToAnyone: false }));
+  const parts = { title: "Sign in · Boxkite", crumbs: [], main, isOpenToAnyone: false, isSignIn: true };
+  sendPage(response, status, layout(parts));
 }
 
 const LABELS = { token: "Token", "local-secret": "Local login secret" } as const;

@@ -1,13 +1,14 @@
 /** What is kept warm: the pools of workers, read again every few seconds, and the same as JSON. */
 import type { ServerResponse } from "node:http";
 import { describeMode } from "../domain/describe-warm-start.ts";
+import { scopeText, workersText } from "../domain/describe-pool.ts";
 import type { PoolState } from "../domain/pool-state.ts";
-import { placeOf, visiblePools, type PoolsDocument } from "../services/visible-pools.ts";
+import { visiblePools, type PoolsDocument } from "../services/visible-pools.ts";
 import { sendJson } from "./document/send-document.ts";
 import { html, type Html } from "./html.ts";
 import { layout } from "./layout.ts";
 import type { PageContext } from "./page-context.ts";
-import { code, timeText } from "./parts.ts";
+import { bytesText, code, timeText } from "./parts.ts";
 import { runPath, runsPath } from "./paths.ts";
 import { sendPage } from "./respond.ts";
 
@@ -30,7 +31,7 @@ export async function sendPoolsPage(context: PageContext, response: ServerRespon
       main,
       viewer: context.viewer,
       isOpenToAnyone: context.isOpenToAnyone,
-      script: "runs.js",
+      script: "list.js",
       data: { section: SECTION },
     }),
   );
@@ -70,29 +71,20 @@ export function poolsHtml({ keepsWorkers, pools }: PoolsDocument): Html {
 }
 
 function rowHtml(pool: PoolState): Html {
-  const { hits, misses, lastUsedAt, memoryBytes } = pool;
-  const place = placeOf(pool);
-  const path = place.run === undefined ? runsPath(place) : runPath({ ...place, run: place.run });
+  const { project, domain, run, hits, misses, lastUsedAt, memoryBytes } = pool;
+  const path = run === undefined ? runsPath({ project, domain }) : runPath({ project, domain, run });
   return html`<tr>
     <th scope="row">${code(pool.pool)}</th>
     <td data-label="Mode">${describeMode(pool.mode)}</td>
     <td data-label="Image">${code(pool.image)}</td>
-    <td data-label="Of"><a href="${path}">${pool.scope}</a></td>
+    <td data-label="Of"><a href="${path}">${scopeText(pool)}</a></td>
     <td data-label="Workers">
-      ${workersText(pool)}${pool.problem !== undefined && html`<p class="why">${pool.problem}</p>`}
+      ${workersText(pool)}${
+        pool.problem !== undefined && html`<p class="why">could not make a worker: ${pool.problem}</p>`
+      }
     </td>
-    <td data-label="Memory">${memoryText(memoryBytes)}</td>
+    <td data-label="Memory">${bytesText(memoryBytes)}</td>
     <td data-label="Found one">${hits.toLocaleString("en")} of ${(hits + misses).toLocaleString("en")}</td>
     <td data-label="Last used">${lastUsedAt === undefined ? "never" : timeText(lastUsedAt)}</td>
   </tr>`;
-}
-
-/** `2 idle, 1 busy`. */
-export function workersText({ starting, idle, busy }: Pick<PoolState, "starting" | "idle" | "busy">): string {
-  const parts = Object.entries({ starting, idle, busy }).filter(([, count]) => count > 0);
-  return parts.length === 0 ? "none" : parts.map(([state, count]) => `${count} ${state}`).join(", ");
-}
-
-export function memoryText(bytes: number): string {
-  return `${Math.round(bytes / 2 ** 20).toLocaleString("en")} MiB`;
 }

@@ -67,7 +67,7 @@ export async function sendRunsPage(
       main,
       viewer: context.viewer,
       isOpenToAnyone: context.isOpenToAnyone,
-      script: "runs.js",
+      script: "list.js",
     }),
   );
 }

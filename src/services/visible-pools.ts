@@ -27,9 +27,8 @@ export async function visiblePools({ access, pools }: PoolsContext, by: Principa
   /** By project and domain. */
   const allowed = new Map<string, Promise<boolean>>();
   const isAllowed = (pool: PoolState): Promise<boolean> => {
-    const place = placeOf(pool);
-    const name = `${place.project}/${place.domain}`;
-    const known = allowed.get(name) ?? mayReadRuns(access, by, place);
+    const name = `${pool.project}/${pool.domain}`;
+    const known = allowed.get(name) ?? mayReadRuns(access, by, pool);
     allowed.set(name, known);
     return known;
   };
@@ -41,12 +40,6 @@ export async function visiblePools({ access, pools }: PoolsContext, by: Principa
       .filter((_, index) => seen[index] === true)
       .toSorted((a, b) => (b.lastUsedAt ?? 0) - (a.lastUsedAt ?? 0)),
   };
-}
-
-/** Its run, where it is of one. */
-export function placeOf({ scope }: Pick<PoolState, "scope">): ProjectKey & { readonly run?: string } {
-  const [project = "", domain = "", run] = scope.split("/");
-  return { project, domain, ...(run !== undefined && { run }) };
 }
 
 async function mayReadRuns(

@@ -18,7 +18,8 @@ const POOL: PoolState = {
   pool: "5f2c",
   mode: "resident",
   image: "team/model:1",
-  scope: "flytesnacks/development",
+  project: "flytesnacks",
+  domain: "development",
   starting: 0,
   idle: 2,
   busy: 1,
@@ -31,7 +32,8 @@ const OF_RUN: PoolState = {
   ...POOL,
   pool: "9a1b",
   mode: "fork",
-  scope: "flytesnacks/production/r1",
+  domain: "production",
+  run: "r1",
   lastUsedAt: 1_700_000_001_000,
   problem: "no disk",
 };
@@ -72,9 +74,9 @@ test("pools are shown with their workers, those that were used last first", asyn
   assert.match(text, /5f2c.*resident.*team\/model:1.*2 idle, 1 busy.*150 MiB.*40 of 42/su);
   assert.match(text, /href="[^"]*\/project\/flytesnacks\/runs\/r1">flytesnacks\/production\/r1</u);
   assert.match(text, /<nav class="server" aria-label="Server"><a href="\/v2\/pools">Pools/u);
-  assert.match(text, /9a1b.*<p class="why">no disk<\/p>.*5f2c/su);
+  assert.match(text, /9a1b.*<p class="why">could not make a worker: no disk<\/p>.*5f2c/su);
   const printed = poolsText(found);
-  assert.match(printed, /^9a1b has no worker: no disk$/mu);
+  assert.match(printed, /^9a1b could not make a worker: no disk$/mu);
   assert.match(printed, /^POOL +MODE +IMAGE +OF +WORKERS +MEMORY +HITS +MISSES +LAST USED\n9a1b +fork +/u);
   assert.match(
     printed,
@@ -96,6 +98,13 @@ test("a person sees those of projects and domains whose runs they may read", asy
   const other = await tokenFor("other", { role: "admin", project: "other" });
   assert.deepEqual(await names(other), []);
   await assert.rejects(document(), { code: "UNAUTHENTICATED" });
+});
+
+test("people who are not signed in see no link to pages of the server", async (t) => {
+  const { server, page } = await setUp(t, () => [POOL], { auth: "tokens" });
+  assert.match(await page(), /<h1>Sign in<\/h1>/u);
+  assert.doesNotMatch(await page(), /class="server"/u);
+  assert.match(await page(server.firstToken), /class="server"/u);
 });
 
 test("a server without workers says how to have some", async (t) => {
