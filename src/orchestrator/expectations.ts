@@ -2,7 +2,9 @@
  * Tells the executor which attempts will be asked for soon, so that workers may be started for them: a guess from what ran
  * before, which may be wrong and costs nothing else.
  */
+import { isDeepStrictEqual } from "node:util";
 import { ROOT_ACTION } from "../domain/ids.ts";
+import type { ListedRun } from "../domain/list.ts";
 import { isTerminal } from "../domain/phase.ts";
 import { cpuCapOf } from "../domain/resources.ts";
 import type { RunRecord } from "../domain/run.ts";
@@ -76,7 +78,7 @@ export function createExpectations(options: ExpectationsOptions): Expectations {
   const expectRecent = async (): Promise<void> => {
     const { items } = await store.listRuns({}, { limit: NEWEST_RUNS, token: "", where: [] });
     const seen = new Set<string>();
-    for (const { run, root } of items) {
+    for (const [index, { run, root }] of items.entries()) {
       const { specDigest } = root;
       const definition = specDigest === undefined ? undefined : (await store.getSpec(specDigest))?.definition;
       if (specDigest === undefined || definition === undefined) continue;
@@ -88,6 +90,7 @@ export function createExpectations(options: ExpectationsOptions): Expectations {
       const called = await calledBefore(run, definition);
       if (isLive) await expect(run, called);
       if (!isRecent) continue;
+      if (!repeatsVariables({ run, root }, items.slice(index + 1))) continue;
       // Any other worker is for one run, and these are over.
       const shared = [definition, ...called].filter(({ reuse }) => reuse?.scope === "global");
       await expect(run, shared, { ...run, key: { ...run.key, run: "" } });
@@ -106,6 +109,21 @@ export function createExpectations(options: ExpectationsOptions): Expectations {
     accepted: (run, root) => inBackground(async () => expect(run, await calledBefore(run, root))),
     resumed: () => inBackground(expectRecent),
   };
+}
+
+/**
+ * Whether the next run of its task is likely to have its variables: the one before it had them. Workers that were made with a
+ * variable that differs from run to run, such as a date, would serve nobody. `earlier`: newest first.
+ */
+function repeatsVariables({ run, root }: ListedRun, earlier: readonly ListedRun[]): boolean {
+  const { project, domain } = run.key;
+  const before = earlier.find(
+    (other) =>
+      other.run.key.project === project &&
+      other.run.key.domain === domain &&
+      other.root.taskName === root.taskName,
+  );
+  return before === undefined || isDeepStrictEqual(before.run.settings.env, run.settings.env);
 }
 
 /** Calls back with each run whose root has ended; maybe more than once. */

@@ -52,8 +52,8 @@ async function setUp(t: TestContext, { keepsWorkers = true } = {}) {
     /** Attempts that were expected of this run. */
     ofRun: (run: string): AttemptSpec[] =>
       expected.flatMap(({ attempts = [] }) => attempts).filter(({ key }) => key.run === run),
-    runOnce: async (run: string, child: MoreOfTask = CHILD) => {
-      await subject.createRun(run);
+    runOnce: async (run: string, child: MoreOfTask = CHILD, env: Record<string, string> = {}) => {
+      await subject.createRun(run, { env });
       await subject.reached(run, "running");
       await subject.addChild(run, `${run}-child`, ROOT_ACTION, child);
       await subject.reached(run, "running", `${run}-child`);
@@ -99,6 +99,22 @@ test("after a restart the calls of runs that go on are expected, and attempts th
   assert.deepEqual(
     ofRun("").map(({ key, requests, reuse }) => [key.project, requests, reuse?.maxReplicas]),
     [["p", { cpu: 0.5 }, 2]],
+  );
+});
+
+test("at a start nothing is expected with variables that differ from run to run", async (t) => {
+  const { runOnce, restart, ofRun } = await setUp(t);
+  const reused = { ...CHILD, reuse: REUSE };
+  await runOnce("r1", reused, { LOG_LEVEL: "30", DAY: "1" });
+  await runOnce("r2", reused, { LOG_LEVEL: "30", DAY: "2" });
+  await restart();
+  await runOnce("r3", reused, { LOG_LEVEL: "30", DAY: "2" });
+  assert.deepEqual(ofRun(""), []);
+  await restart();
+  await until(async () => ofRun("").length > 0);
+  assert.deepEqual(
+    ofRun("").map(({ env }) => env["DAY"]),
+    ["2"],
   );
 });
 
