@@ -55,19 +55,32 @@ export const TRANSITIONS: Readonly<Record<ActionEvent["type"], Row>> = {
   cacheHit: { queued: "succeeded", waiting_for_resources: "succeeded" },
 };
 
-/** The chart in Mermaid's notation, one line per edge. A retry leads from a failed attempt back to queued. */
+/** Where sleeps differ: they need no slot and no attempt at an executor. */
+export const OF_SLEEPS: Partial<typeof TRANSITIONS> = {
+  admitted: { queued: "sleeping", waiting_for_resources: "sleeping" },
+};
+
+/** Where a retry is left; `timerFired`: of the limit of an attempt. */
+export const RETRIED: Partial<typeof TRANSITIONS> = {
+  attemptFailed: LIVE_ATTEMPT("queued"),
+  timerFired: { running: "queued", sleeping: "queued" },
+};
+
+/** The chart in Mermaid's notation, one line per edge. */
 export function chartOf(): string {
   const edges = new Map<string, string[]>();
-  for (const [event, row] of Object.entries(TRANSITIONS)) {
-    for (const [from, to] of Object.entries(row)) {
-      if (to === "stale" || to === from) continue;
-      const edge = `${from} --> ${to}`;
-      edges.set(edge, [...(edges.get(edge) ?? []), event]);
+  const draw = (table: Partial<typeof TRANSITIONS>, note: string) => {
+    for (const [event, row] of Object.entries(table)) {
+      for (const [from, to] of Object.entries(row)) {
+        if (to === "stale" || to === from) continue;
+        const edge = `${from} --> ${to}`;
+        edges.set(edge, [...(edges.get(edge) ?? []), `${event}${note}`]);
+      }
     }
-  }
-  const retry = ["attempt_waiting --> queued", "initializing --> queued", "running --> queued"];
-  for (const edge of retry) edges.set(edge, [...(edges.get(edge) ?? []), "attemptFailed (retry)"]);
-  edges.set("sleeping --> queued", ["timerFired (retry)"]);
+  };
+  draw(TRANSITIONS, "");
+  draw(OF_SLEEPS, " (sleep)");
+  draw(RETRIED, " (retry)");
   const lines = [...edges].map(([edge, events]) => `  ${edge}: ${events.join(", ")}`);
   const ends = PHASES.filter(isTerminal).map((phase) => `  ${phase} --> [*]`);
   return [
@@ -77,7 +90,6 @@ export function chartOf(): string {
     "  [*] --> queued: task",
     "  [*] --> sleeping: sleep",
     "  [*] --> succeeded: sleep of 0 s",
-    "  queued --> sleeping: admitted (sleep)",
     "  [*] --> paused: condition",
     ...lines,
     ...ends,

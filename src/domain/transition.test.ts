@@ -9,7 +9,7 @@ import {
 } from "./action.ts";
 import { newTaskState } from "./initial-state.ts";
 import { isTerminal, PHASES, type Phase } from "./phase.ts";
-import { chartOf, STANDINGS, TRANSITIONS, type Standing } from "./transition-table.ts";
+import { chartOf, OF_SLEEPS, RETRIED, STANDINGS, TRANSITIONS, type Standing } from "./transition-table.ts";
 import {
   IllegalTransition,
   MAX_SYSTEM_FAILURES,
@@ -95,21 +95,49 @@ function sample(type: ActionEvent["type"], attempt: number): ActionEvent {
   }
 }
 
+/** What the event leads to. */
+function targetOf(standing: Standing, event: ActionEvent, policy: AttemptPolicy): string {
+  try {
+    const next = transition(stateAt(standing), policy, event, NOW + 20);
+    return next === undefined ? "stale" : standingOf(next.state);
+  } catch (error) {
+    assert.ok(error instanceof IllegalTransition, String(error));
+    return "illegal";
+  }
+}
+
+const EVENTS = Object.keys(TRANSITIONS) as ActionEvent["type"][];
+
 test("every phase meets every event as the table says", () => {
   const policy: AttemptPolicy = { userRetries: 0, deadlineMs: 10 };
   for (const standing of STANDINGS) {
-    for (const type of Object.keys(TRANSITIONS) as ActionEvent["type"][]) {
-      const state = stateAt(standing);
+    const state = stateAt(standing);
+    for (const type of EVENTS) {
       const expected = isTerminal(state.phase) ? "stale" : TRANSITIONS[type][standing];
-      let actual: string;
-      try {
-        const next = transition(state, policy, sample(type, state.attempt), NOW + 20);
-        actual = next === undefined ? "stale" : standingOf(next.state);
-      } catch (error) {
-        assert.ok(error instanceof IllegalTransition, String(error));
-        actual = "illegal";
-      }
+      const actual = targetOf(standing, sample(type, state.attempt), policy);
       assert.equal(actual, expected ?? "illegal", `${standing} + ${type}`);
+    }
+  }
+});
+
+test("a sleep meets every event as other tasks do, but where the table says otherwise", () => {
+  const policy: AttemptPolicy = { userRetries: 0, deadlineMs: 10, sleepMs: 20 };
+  for (const standing of ["queued", "waiting_for_resources", "sleeping"] as const) {
+    for (const type of EVENTS) {
+      const expected = OF_SLEEPS[type]?.[standing] ?? TRANSITIONS[type][standing];
+      const actual = targetOf(standing, sample(type, stateAt(standing).attempt), policy);
+      assert.equal(actual, expected ?? "illegal", `${standing} + ${type}`);
+    }
+  }
+});
+
+test("where a retry is left, the events of an attempt lead where the table says", () => {
+  const policy: AttemptPolicy = { userRetries: 1, maxRuntimeMs: 10 };
+  for (const [type, row] of Object.entries(RETRIED) as [ActionEvent["type"], Record<Standing, string>][]) {
+    for (const [standing, expected] of Object.entries(row) as [Standing, string][]) {
+      const event: ActionEvent =
+        type === "timerFired" ? { type, timer: "runtime" } : sample(type, stateAt(standing).attempt);
+      assert.equal(targetOf(standing, event, policy), expected, `${standing} + ${type}`);
     }
   }
 });
