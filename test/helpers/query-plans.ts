@@ -4,11 +4,15 @@ import type { TestContext } from "node:test";
 import { openSqliteStore } from "../../src/store/sqlite/sqlite-store.ts";
 import type { Store } from "../../src/store/store.ts";
 
-/** The plans of the lists, or of the single rows (`get`), that `read` asks an empty store for, a line per step. */
+/**
+ * The plans of the lists, or of the single rows (`get`), that `read` asks the store for, a line per step. The store is empty but
+ * for what `seed` writes.
+ */
 export async function queryPlans(
   t: TestContext,
   read: (store: Store) => Promise<unknown>,
   method: "all" | "get" = "all",
+  seed: (store: Store) => Promise<unknown> = async () => {},
 ): Promise<string[][]> {
   const databases: DatabaseSync[] = [];
   const statements: string[] = [];
@@ -19,6 +23,7 @@ export async function queryPlans(
   });
   const store = openSqliteStore(":memory:");
   t.after(() => store.close());
+  await seed(store);
   const execute = StatementSync.prototype[method] as (...values: unknown[]) => unknown;
   t.mock.method(StatementSync.prototype, method, function (this: StatementSync, ...values: unknown[]) {
     statements.push(this.expandedSQL);

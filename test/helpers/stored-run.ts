@@ -26,27 +26,28 @@ export function newTrace(name: string, parent?: string): NewAction {
   };
 }
 
-/** The run r of project p and domain d, but for what is named, with its root action only. */
+/** The run r of project p and domain d, but for what is named. */
+export function newRun(run: Partial<NewRun> = {}): NewRun {
+  return {
+    key: { project: "p", domain: "d", run: "r" },
+    spec: new Uint8Array(),
+    settings: NO_SETTINGS,
+    baseUri: "s3://b/r",
+    source: "",
+    createdAt: NOW,
+    createdBy: LOCAL,
+    authority: EVERYONE,
+    ...run,
+  };
+}
+
+/** The same in a store, with its root action only. */
 export async function storeRun(
   store: Store,
   run: Partial<NewRun> = {},
   root: NewAction = newTrace(ROOT_ACTION),
 ): Promise<{ readonly run: RunRecord; readonly root: ActionRecord }> {
-  const created = await store.createRun(
-    {
-      key: { project: "p", domain: "d", run: "r" },
-      spec: new Uint8Array(),
-      settings: NO_SETTINGS,
-      baseUri: "s3://b/r",
-      source: "",
-      createdAt: NOW,
-      createdBy: LOCAL,
-      authority: EVERYONE,
-      ...run,
-    },
-    root,
-    [],
-  );
+  const created = await store.createRun(newRun(run), root, []);
   assert.ok(created !== "exists");
   return created;
 }
