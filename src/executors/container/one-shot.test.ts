@@ -283,6 +283,23 @@ function callsOf(calls: readonly string[]): readonly string[] {
 }
 
 suite("an attempt in a worker", () => {
+  test("says why it has none where its task has a reuse policy", async (t) => {
+    const { open } = await startEngine(t);
+    const { start } = await open({});
+    const reuse = {
+      minReplicas: 0,
+      maxReplicas: 1,
+      concurrency: 1,
+      idleTtlMs: 30_000,
+      scaledownTtlMs: 30_000,
+      scope: "run" as const,
+      shares: "s",
+    };
+    const { starts } = await start({ reuse, secretVariables: { PASSWORD: "x" } });
+    await until(async () => starts.length > 0);
+    assert.match(starts[0]?.cold ?? "", /has secrets in its variables/u);
+  });
+
   test("is an order to it, with the attempt's own variables, and ends as the container does", async (t) => {
     const { open, containers, calls } = await startEngine(t);
     const { executor, start, warmUp } = await open({});

@@ -28,12 +28,13 @@ const SPEC: AttemptSpec = {
 };
 
 test("an attempt with a policy that gets a container of its own says why", () => {
+  const warm = { setting: "one_shot", pools: { states: () => [] } } as const;
   const words = () => ["python"];
   const worker = { language: "python", words, replacesEntrypoint: false, mounts: [], args: [] } as const;
   const of = (more: Partial<AttemptSpec>, adapted: Partial<AdaptedAttempt> = {}) =>
     whyCold(
       { spec: { ...SPEC, ...more }, start: { engine: "e", adaptations: [] }, worker, ...adapted },
-      { setting: "one_shot" },
+      warm,
       NO_POLICY,
     );
   assert.equal(of({ network: "none" }), "the task has no network");
@@ -43,11 +44,7 @@ test("an attempt with a policy that gets a container of its own says why", () =>
   assert.equal(of({ warmStart: "off" }), undefined);
   const { reuse: _, ...plain } = SPEC;
   assert.equal(
-    whyCold(
-      { spec: plain, start: { engine: "e", adaptations: [] }, worker },
-      { setting: "one_shot" },
-      NO_POLICY,
-    ),
+    whyCold({ spec: plain, start: { engine: "e", adaptations: [] }, worker }, warm, NO_POLICY),
     undefined,
   );
 });
