@@ -11,6 +11,8 @@ const START: AttemptStart = {
   sdk: { name: "flyte", version: "2.12.0" },
   base: { name: "python:3.11-slim", digest: "sha256:2" },
   warm: { mode: "fork", pool: "5f2c", worker: "w1", earlierAttempts: 3 },
+  cold: "the task has no network",
+  defaults: { _F_P_CNC: "1000" },
 };
 const BUNDLE = "s3://boxkite/p/d/uploads/abc/code.tgz";
 

@@ -1,5 +1,6 @@
 /** Where the result of an attempt comes from: one value out of what is recorded of the attempt and of its task. */
 import type { Adaptation } from "./adaptation.ts";
+import { describeWarmStart } from "./describe-warm-start.ts";
 import type { AttemptRecord } from "./attempt.ts";
 import type { AttemptStart } from "./attempt-start.ts";
 import type { ResolvedImage } from "./image.ts";
@@ -18,6 +19,10 @@ export interface Provenance {
   readonly engine?: string;
   /** Of an attempt that was started in a worker. */
   readonly warm?: AttemptStart["warm"];
+  /** Of one that was not, although its task has a reuse policy: why. */
+  readonly cold?: AttemptStart["cold"];
+  /** Variables that the server added, since nobody had set them. */
+  readonly defaults?: AttemptStart["defaults"];
   /** Undefined where it is not recorded how the attempt was started. */
   readonly adaptations?: readonly Adaptation[];
 }
@@ -49,6 +54,8 @@ export function provenanceOf(
     ...(task?.sentBy && { sentBy: task.sentBy }),
     ...(start && { engine: start.engine, adaptations: start.adaptations }),
     ...(start?.warm && { warm: start.warm }),
+    ...(start?.cold !== undefined && { cold: start.cold }),
+    ...(start?.defaults && { defaults: start.defaults }),
   };
 }
 
@@ -68,6 +75,22 @@ function sourceLink(url: string): SourceLink {
   const commit = COMMIT.exec(url)?.[1];
   if (commit === undefined) return { url };
   return LINE.test(url) ? { url, commit } : { url, commit, isChanged: true };
+}
+
+/** For people; undefined where nothing is to be said of it. */
+export function describeStart({ warm, cold }: Pick<Provenance, "warm" | "cold">): string | undefined {
+  if (warm !== undefined) return describeWarmStart(warm);
+  return cold === undefined ? undefined : `cold: ${cold}`;
+}
+
+/** For people: `_F_MAX_QPS=1000, _F_P_CNC=2500`. */
+export function describeDefaults({ defaults }: Pick<Provenance, "defaults">): string | undefined {
+  return (
+    defaults &&
+    Object.entries(defaults)
+      .map(([name, value]) => `${name}=${value}`)
+      .join(", ")
+  );
 }
 
 /** For people: `the bundle s3://…, commit 1234abcd`. */

@@ -68,6 +68,16 @@ test("an attempt shows where its result comes from", () => {
     /Adapted.*a0 is started with/su,
   ])
     assert.match(text, row);
+  const cold = {
+    engine: "podman 4.3.1",
+    adaptations: [],
+    cold: "no network",
+    defaults: { _F_P_CNC: "1000" },
+  };
+  assert.match(
+    shown("running", { start: cold }),
+    /Start<.*cold: no network.*Added variables.*_F_P_CNC=1000/su,
+  );
   const unknown = shown("running", {}, { reads: [] });
   assert.match(unknown, /Code.*in the image/su);
   assert.doesNotMatch(unknown, /Engine|SDK|Adapted|Sent with/u);

@@ -1,13 +1,19 @@
 /** Where the result of an attempt comes from, as facts of the attempt. */
 import { describeAdaptation } from "../domain/adaptation.ts";
-import { describeWarmStart } from "../domain/describe-warm-start.ts";
-import { describeCommit, describeProgram, type CodeOrigin, type Provenance } from "../domain/provenance.ts";
+import {
+  describeCommit,
+  describeDefaults,
+  describeProgram,
+  describeStart,
+  type CodeOrigin,
+  type Provenance,
+} from "../domain/provenance.ts";
 import { html, type Html } from "./html.ts";
 import { code, type Fact } from "./parts.ts";
 
 /** Without its image, which the attempt shows anyway. */
 export function provenanceFacts(provenance: Provenance): readonly Fact[] {
-  const { base, interpreter, sdk, sentBy, engine, adaptations, warm } = provenance;
+  const { base, interpreter, sdk, sentBy, engine, adaptations } = provenance;
   const isOther = sentBy !== undefined && (sentBy.name !== sdk?.name || sentBy.version !== sdk.version);
   return [
     ["Base image", base && html`<code>${base.name}</code> <code>${base.digest}</code>`],
@@ -17,8 +23,9 @@ export function provenanceFacts(provenance: Provenance): readonly Fact[] {
     ["SDK", sdk && `${sdk.name} ${sdk.version}`],
     ["Sent with", isOther && `${sentBy.name} ${sentBy.version}`],
     ["Engine", engine],
-    ["Start", warm && describeWarmStart(warm)],
+    ["Start", describeStart(provenance)],
     ["Adapted", adaptations && adaptations.length > 0 && adaptations.map(describeAdaptation).join("; ")],
+    ["Added variables", describeDefaults(provenance)],
   ];
 }
 

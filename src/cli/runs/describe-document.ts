@@ -2,9 +2,14 @@
 import { describeAdaptation } from "../../domain/adaptation.ts";
 import type { ActionError } from "../../domain/action.ts";
 import { ROOT_ACTION } from "../../domain/ids.ts";
-import { describeWarmStart } from "../../domain/describe-warm-start.ts";
 import { pinOf } from "../../domain/image.ts";
-import { describeCode, describeProgram, type Provenance } from "../../domain/provenance.ts";
+import {
+  describeCode,
+  describeDefaults,
+  describeProgram,
+  describeStart,
+  type Provenance,
+} from "../../domain/provenance.ts";
 import type { ActionEntry, AttemptEntry, RunDocument, TaskTotals } from "../../domain/run-document.ts";
 import { formatDuration } from "../../pages/assets/duration.js";
 import { formatTable } from "../images/describe.ts";
@@ -104,8 +109,9 @@ function attemptLines(attempt: AttemptEntry): string[] {
 }
 
 export function provenanceFields(provenance: Provenance): Field[] {
-  const { image, base, code, interpreter, sdk, sentBy, engine, adaptations, warm } = provenance;
+  const { image, base, code, interpreter, sdk, sentBy, engine, adaptations } = provenance;
   const pin = image && pinOf(image);
+  const start = describeStart(provenance);
   return [
     ["image", image?.reference],
     [pin?.kind ?? "digest", pin?.value],
@@ -116,8 +122,9 @@ export function provenanceFields(provenance: Provenance): Field[] {
     ["sdk", sdk && plain(`${sdk.name} ${sdk.version}`)],
     ["sent with", sentBy && plain(`${sentBy.name} ${sentBy.version}`)],
     ["engine", engine],
-    ["start", warm && describeWarmStart(warm)],
+    ["start", start === undefined ? undefined : plain(start)],
     ["adapted", adaptations?.map((each) => plain(describeAdaptation(each)))],
+    ["added", describeDefaults(provenance)],
   ];
 }
 
