@@ -99,6 +99,32 @@ suite("a worker before its attempt", { concurrency: 2 }, () => {
     await connection.report("exited", "a");
   });
 
+  test("libraries are imported ahead for forks only, and only with ample memory", async (t) => {
+    const directory = await temporaryDirectory(t);
+    await writeFiles(directory, { v2: "max\n", v1: "9223372036854771712\n", small: "268435456\n" });
+    const program = `
+import sys
+sys.path.insert(0, "${PROGRAMS}")
+from worker import memory, options, preload
+real = memory.limit
+print([memory.limit([path, "small"]) for path in ("v2", "v1", "small", "missing")])
+for limit in ("v2", "v1", "small"):
+    bytes = memory.limit([limit])
+    memory.limit = lambda paths=None: bytes
+    print([len(preload.libraries(mode)) for mode in options.MODES])
+    memory.limit = real
+`.replace("for limit in", "real = memory.limit\nfor limit in");
+    const { stdout, stderr } = spawnSync("python3", ["-B", "-c", program], {
+      cwd: directory,
+      encoding: "utf8",
+    });
+    assert.deepEqual(
+      stdout.trim().split("\n"),
+      ["[inf, 9223372036854771712, 268435456, 268435456]", "[0, 5, 0]", "[0, 5, 0]", "[0, 0, 0]"],
+      stderr,
+    );
+  });
+
   test("certificates that were read ahead are used once each, and not where variables choose others", async (t) => {
     const directory = await temporaryDirectory(t);
     const program = `

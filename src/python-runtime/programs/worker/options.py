@@ -2,18 +2,16 @@
 
 import argparse
 
-from .preload import LIBRARIES
-
 MODES = ("one_shot", "fork", "resident")
 
 
 def parse(arguments):
     parser = argparse.ArgumentParser(prog="worker", allow_abbrev=False)
     parser.add_argument("mode", choices=MODES)
-    parser.add_argument("directory", help="of the worker: see src/executors/workers/protocol.ts")
+    parser.add_argument("directory", help="of the worker: see src/domain/worker-protocol.ts")
     parser.add_argument("--boot", nargs=2, metavar=("MODE", "RUNTIME"), help="flyte is mounted: as for boot.py")
     parser.add_argument("--a0", metavar="PATH", help="of the image's own a0")
-    parser.add_argument("--preload", default=LIBRARIES, type=names, metavar="NAMES", help="libraries, with commas")
+    parser.add_argument("--preload", type=names, metavar="NAMES", help="libraries, with commas")
     parser.add_argument(
         "--without",
         nargs=2,

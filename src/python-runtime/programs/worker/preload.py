@@ -11,17 +11,25 @@ import os
 import sys
 import threading
 
-from . import processes
+from . import memory, processes
 
 LIBRARIES = ("numpy", "pandas", "pyarrow", "sklearn", "torch")
+# With torch they take some 500 MB, which an attempt that uses none of them would miss.
+AMPLE_BYTES = 2 << 30
 # Of numerical libraries, which know how to be forked, beside such with the interpreter's own name. Those of OpenMP have that
 # name too; importing is not enough to start what would hang in a fork.
 HARMLESS_THREADS = ("jemalloc_bg_thd",)
 
 
+def libraries(mode):
+    """Those to import ahead. Only forks share the time that it takes, and all of the memory, among many attempts."""
+    return LIBRARIES if mode == "fork" and memory.limit() >= AMPLE_BYTES else ()
+
+
 def preload(options):
     """Returns the names of those that were imported."""
-    return [name for name in options.preload if name not in options.without and _import(name, options)]
+    names = libraries(options.mode) if options.preload is None else options.preload
+    return [name for name in names if name not in options.without and _import(name, options)]
 
 
 def _import(name, options):
