@@ -130,13 +130,6 @@ async def leave_task(x: int) -> int:
     await asyncio.sleep(0)
     return 0
 
-held = []
-
-@env.task
-async def grow(x: int) -> int:
-    held.append(bytes(bytearray(x << 20)))
-    return 0
-
 @env.task
 async def close(x: int) -> int:
     sys.stdout.close()
@@ -263,16 +256,30 @@ for (const [name, setting] of Object.entries({ alone: ALONE, shared: SHARED })) 
     thread.send(startOrder("two", "count"));
     assert.match((await thread.report("exited", "two")).unstarted ?? "", /uploader/u);
     assert.match(String(await thread.file("two", "unstarted")), /uploader/u);
-
-    const memory = await startResident(t, {
-      ...setting,
-      args: [...("args" in setting ? setting.args : []), "--max-growth", String(64 << 20)],
-    });
-    for (const id of "abcde") await runAttempt(memory, id, "count");
-    await runAttempt(memory, "grown", "grow", 128);
-    assert.match((await memory.report("spoiled")).reason, /grown by 1[0-9]{2} MiB/u);
   });
 }
+
+test("a process that has grown by half of the memory that it may use takes no further attempt", () => {
+  const programs = join(import.meta.dirname, "../../src/python-runtime/programs");
+  const program = `
+import sys
+sys.path.insert(0, "${programs}")
+from worker import resident_health
+health = resident_health.Health(256 << 20)
+held = [bytes(bytearray(64 << 20))]
+print([health.problem(True) for _ in range(6)])
+held.append(bytes(bytearray(100 << 20)))
+print(health.problem(True))
+held.append(bytes(bytearray(60 << 20)))
+print(health.problem(True))
+`;
+  const [first, below, above] = execFileSync("python3", ["-B", "-c", program], { encoding: "utf8" }).split(
+    "\n",
+  );
+  assert.equal(first, "[None, None, None, None, None, None]");
+  assert.equal(below, "None");
+  assert.match(above ?? "", /^its memory has grown by 16[0-9] MiB since the first 5 attempts$/u);
+});
 
 test("an attempt's own handler of SIGTERM runs, and the process takes no further attempt", async (t) => {
   const worker = await startResident(t, ALONE);

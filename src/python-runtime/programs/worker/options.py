@@ -24,9 +24,6 @@ def parse(arguments):
         "--watchdog", default=30.0, type=float, metavar="SECONDS", help="until a fork has to run the attempt's own code"
     )
     parser.add_argument("--concurrency", default=1, type=int, metavar="N", help="attempts at the same time, if resident")
-    parser.add_argument(
-        "--max-growth", default=0, type=int, metavar="BYTES", help="of memory, until a resident worker is spoiled; 0: any"
-    )
     options = parser.parse_args(arguments)
     options.without = dict(options.without)
     return options

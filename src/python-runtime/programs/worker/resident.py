@@ -19,7 +19,7 @@ import sys
 import threading
 import traceback
 
-from . import resident_current, resident_environ
+from . import memory, resident_current, resident_environ
 from .attempt_files import AttemptFiles
 from .boot import BOOT
 from .errors import EXIT_CODE
@@ -65,7 +65,7 @@ class Worker:
         self.turns = Turns()
         self.code = Code(self.sdk)
         self.reader = Reader(self.sdk.command)
-        self.health = Health(options.max_growth)
+        self.health = Health(memory.available())
         self.poll = Poll()
         self.connection = ServerConnection(
             self.directory, self._greeting, self._on_order, self.poll.add_reader, self.poll.remove_reader

@@ -11,6 +11,8 @@ from concurrent.futures import thread as pools
 
 # Caches fill and models are loaded meanwhile.
 FIRST_ATTEMPTS = 5
+# A worker that has grown by this part of what it may use is replaced before it runs out of memory.
+GROWTH = 0.5
 MOST_NEW_THREADS = 64
 MOST_CHILDREN = 64
 SIGNALS = sorted(signal.valid_signals())
@@ -18,8 +20,9 @@ PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 class Health:
-    def __init__(self, max_growth):
-        self.max_growth = max_growth
+    def __init__(self, available):
+        """`available`: bytes that the process may use."""
+        self.max_growth = GROWTH * available
         self.attempts = 0
         self.memory = 0
         self.streams = (sys.stdout, sys.stderr)
@@ -45,7 +48,7 @@ class Health:
         memory = resident_memory()
         if self.attempts <= FIRST_ATTEMPTS:
             self.memory = max(self.memory, memory)
-        elif self.max_growth and memory - self.memory > self.max_growth:
+        elif memory - self.memory > self.max_growth:
             gc.collect()
             growth = resident_memory() - self.memory
             if growth > self.max_growth:
