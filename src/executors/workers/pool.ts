@@ -162,11 +162,14 @@ export class Pool {
     }
   }
 
-  /** Its run has ended. What is being made ends as soon as it is there. */
+  /** Its run has ended. So does what is being made. */
   retire(): void {
     this.isRetired = true;
     this.#target = 0;
-    for (const pooled of this.#starting()) pooled.isClosed = true;
+    for (const pooled of this.#starting()) {
+      pooled.isClosed = true;
+      pooled.creation.abort();
+    }
     this.#giveUpStuck();
   }
 

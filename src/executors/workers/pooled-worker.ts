@@ -5,6 +5,8 @@ import type { Worker, WorkerPlan } from "./worker.ts";
 
 export interface PooledWorker {
   readonly plan: WorkerPlan;
+  /** Aborted where it is not wanted any more before it is ready. */
+  readonly creation: AbortController;
   /** Undefined until it is ready. */
   worker: Worker | undefined;
   /** Attempts that run in it, with their actions. */
@@ -23,6 +25,7 @@ export interface PooledWorker {
 export function newWorker(plan: WorkerPlan, atMs: number): PooledWorker {
   return {
     plan,
+    creation: new AbortController(),
     worker: undefined,
     running: new Set(),
     unreleased: 0,

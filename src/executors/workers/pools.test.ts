@@ -193,15 +193,41 @@ test("creations that fail are tried again after longer and longer pauses, and th
   assert.equal(maker.alive.length, 1);
 });
 
-test("a worker that never gets ready counts as failed, and ends where it does later", async () => {
+test("a worker that does not get ready counts as failed, and ends", async () => {
   const { clock, maker, take, state } = setUp({}, false);
   await take(fakePlan("p", { run: undefined }));
   await clock.step(61_000);
   assert.match(state("p")?.problem ?? "", /not ready after 60 s/u);
-  maker.workers[0]?.getReady();
+  assert.equal(maker.workers[0]?.isRemoved, true);
+});
+
+test("one whose container is there only after that ends then", async () => {
+  const { clock, maker, take, state } = setUp();
+  const make = maker.make.bind(maker);
+  const { promise, resolve } = Promise.withResolvers<void>();
+  maker.make = async (plan) => {
+    await promise;
+    return await make(plan);
+  };
+  await take(fakePlan("p", { run: undefined }));
+  await clock.step(61_000);
+  assert.match(state("p")?.problem ?? "", /not ready after 60 s/u);
+  resolve();
   await clock.step(10);
   assert.equal(maker.workers[0]?.isRemoved, true);
 });
+
+for (const end of ["runEnded", "close"] as const)
+  test(`${end}: a worker that is not ready yet ends at once`, async () => {
+    const { clock, maker, take, pools, state } = setUp({}, false);
+    await take(fakePlan("p"));
+    await clock.step(100);
+    assert.equal(maker.alive.length, 1);
+    await (end === "close" ? pools.close() : pools.runEnded(FAKE_SPEC.key));
+    await clock.step(100);
+    assert.equal(maker.alive.length, 0);
+    assert.equal(state("p")?.problem, undefined);
+  });
 
 test("fork: one attempt at a time each, as many workers as attempts run at once, up to the number of processors", async () => {
   const { clock, maker, take, begin, finish } = setUp();

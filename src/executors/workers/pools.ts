@@ -71,6 +71,8 @@ class Pools implements WorkerPools {
   readonly #slots = new Map<string, Slot>();
   readonly #ending: Ending;
   readonly #creations = new Set<Promise<void>>();
+  /** Creations whose worker is not wanted any more. */
+  readonly #abandoned = new Set<Promise<void>>();
   #timer: { readonly atMs: number; readonly alarm: Timer } | undefined;
   #measuredAt = 0;
   #isClosed = false;
@@ -191,7 +193,8 @@ class Pools implements WorkerPools {
     this.#timer?.alarm.cancel();
     for (const pool of this.#pools.values()) pool.retire();
     this.#pass();
-    await within(Promise.all(this.#creations), CLOSE_MS, this.#options.clock);
+    await Promise.all(this.#creations);
+    await within(Promise.all(this.#abandoned), CLOSE_MS, this.#options.clock);
     await this.#ending.done();
   }
 
@@ -328,30 +331,42 @@ class Pools implements WorkerPools {
     const { maker, clock, log } = this.#options;
     const make = async () => {
       if (pool.waiting > 0) await this.giveWay();
-      const worker = await maker.make(pool.plan);
-      try {
-        await worker.ready;
-        return worker;
-      } catch (error) {
-        await worker.remove();
-        throw error;
-      }
+      return await maker.make(pool.plan);
     };
     const making = make();
+    const getReady = async () => {
+      const worker = await making;
+      await worker.ready;
+      return worker;
+    };
     try {
-      const worker = await within(making, LONGEST_START_MS, clock);
+      const worker = await orAborted(within(getReady(), LONGEST_START_MS, clock), pooled.creation.signal);
       if (worker === undefined) throw new Error(`it was not ready after ${LONGEST_START_MS / 1000} s`);
       pool.created();
       this.#joined(pool, pooled, worker);
       pool.serve(this.#now());
     } catch (error) {
       pool.workers.delete(pooled);
-      // One that gets ready later is of no use any more.
-      void making.then((worker) => worker.remove()).catch(() => {});
-      if (this.#isClosed) return;
+      this.#abandon(pooled, making);
+      if (pooled.creation.signal.aborted) return;
       log.warn("a worker could not be made: attempts start cold", { pool: pool.plan.pool, error });
       pool.failed(messageOf(error), this.#now());
     }
+  }
+
+  /** Ends a worker that did not get ready, also where its container is there only later. */
+  #abandon(pooled: PooledWorker, making: Promise<Worker>): void {
+    const abandoned = making
+      .then(
+        (worker) => {
+          pooled.worker = worker;
+          this.#ending.add(pooled);
+        },
+        // There is no container: its maker has removed what it had made.
+        () => {},
+      )
+      .finally(() => this.#abandoned.delete(abandoned));
+    this.#abandoned.add(abandoned);
   }
 
   #found(pool: Pool, worker: Worker): PooledWorker {
