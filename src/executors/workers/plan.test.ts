@@ -37,6 +37,10 @@ function plan(
 test("how an attempt starts is said by the server, its task, and its reuse policy", () => {
   assert.equal(modeOf({}, "one_shot"), "one_shot");
   assert.equal(modeOf({ warmStart: "fork" }, "one_shot"), "fork");
+  assert.equal(modeOf({ args: ["a0"] }, "fork"), "fork");
+  assert.equal(modeOf({ args: ["a0-ts"] }, "fork"), "one_shot");
+  assert.equal(modeOf({ args: ["a0-ts"], warmStart: "fork" }, "one_shot"), "one_shot");
+  assert.equal(modeOf({ args: ["a0-ts"], warmStart: "off" }, "fork"), undefined);
   assert.equal(modeOf({ warmStart: "off" }, "one_shot"), undefined);
   assert.equal(modeOf({ warmStart: "fork" }, "off"), undefined);
   const reuse = {

@@ -18,12 +18,14 @@ export interface PlannedAttempt {
  * otherwise; `off` holds whatever they say.
  */
 export function modeOf(
-  { reuse, warmStart }: Pick<AttemptSpec, "reuse" | "warmStart">,
+  { reuse, warmStart, args: [program] = [] }: Pick<AttemptSpec, "reuse" | "warmStart"> & Partial<AttemptSpec>,
   setting: WarmStartSetting,
 ): WorkerMode | undefined {
   const chosen = warmStart ?? setting;
   if (setting === "off" || chosen === "off") return undefined;
-  return reuse === undefined ? chosen : "resident";
+  if (reuse !== undefined) return "resident";
+  // Node cannot fork.
+  return program === "a0-ts" ? "one_shot" : chosen;
 }
 
 /**
