@@ -99,6 +99,25 @@ test("a pull whose connection breaks off did not succeed", async (t) => {
   await assert.rejects(api.pullImage("x"));
 });
 
+test("the memory of a container is without cached files, and not known of one that does not run", async (t) => {
+  const answers: object[] = [
+    { memory_stats: { usage: 100, stats: { inactive_file: 30 } } },
+    { memory_stats: { usage: 100, stats: { total_inactive_file: 40, inactive_file: 1 } } },
+    { memory_stats: { usage: 100, stats: null } },
+    { memory_stats: {} },
+  ];
+  const { api, fake } = await connected(t, (call) => {
+    if (!call.path.endsWith("/stats")) return {};
+    return answers.shift() ?? {};
+  });
+  const found = [];
+  for (let n = 0; n < 4; n++) found.push(await api.memoryOf("x"));
+  assert.deepEqual(found, [70, 60, 100, undefined]);
+  assert.equal(fake.calls.at(-1)?.query.get("stream"), "false");
+  const { api: other } = await connected(t, (_call, response) => status(response, 404, "no such container"));
+  assert.equal(await other.memoryOf("x"), undefined);
+});
+
 test("what is not there is a value by status, whatever the text says", async (t) => {
   const { api } = await connected(t, (_call, response) => status(response, 404, "everything is fine"));
   assert.equal(await api.inspectContainer("x"), undefined);

@@ -51,6 +51,8 @@ export interface EngineApi {
   /** Output from now on, multiplexed; ends with the container. Must be called BEFORE the start: see container-attempt.ts. */
   attachContainer(id: string): Promise<Duplex>;
   inspectContainer(id: string): Promise<ContainerState | undefined>;
+  /** Bytes that a running container has in use, without cached files that it does not use; undefined where that is not known. */
+  memoryOf(id: string): Promise<number | undefined>;
   containerLogs(
     id: string,
     options: { follow: boolean; signal?: AbortSignal },

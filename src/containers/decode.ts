@@ -147,6 +147,16 @@ export function decodeContainer(raw: Raw): ContainerState {
   };
 }
 
+/** Of its statistics, as `docker stats` shows it; undefined for a container that does not run. */
+export function decodeMemory(raw: Raw): number | undefined {
+  const memory = (raw.memory_stats ?? {}) as Raw;
+  const stats = (memory.stats ?? {}) as Raw;
+  const usage = Number(memory.usage ?? 0);
+  // Of cgroup v1 and v2. Podman does not send it.
+  const cached = Number(stats.total_inactive_file ?? stats.inactive_file ?? 0);
+  return usage > 0 ? Math.max(0, usage - cached) : undefined;
+}
+
 function commandLineOf({ Path: path, Args: args }: Raw): readonly string[] {
   // Arguments may be empty.
   return stringOf(path) === "" ? [] : [stringOf(path), ...((args ?? []) as readonly string[])];

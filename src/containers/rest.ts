@@ -7,6 +7,7 @@ import {
   decodeContainer,
   decodeImage,
   decodeInfo,
+  decodeMemory,
   decodeRootlessPodman,
   decodeSummary,
   parse,
@@ -116,6 +117,12 @@ export function createEngineApi(
     startContainer: async (id) => void (await ask("POST", container(id, "/start"), {}, [304])),
     attachContainer: (id) => http.upgrade(`${container(id, "/attach")}?stream=1&stdout=1&stderr=1`),
     inspectContainer: (id) => inspect(container(id, "/json"), decodeContainer),
+    memoryOf: async (id) => {
+      // Without `one-shot` Docker waits a second for the use of processors.
+      const query = { stream: false, "one-shot": true };
+      const text = await ask("GET", container(id, "/stats"), { query }, [404, 409]);
+      return text === undefined ? undefined : decodeMemory(parse(text));
+    },
     containerLogs: async (id, { follow, signal }) => {
       try {
         return await http.stream("GET", container(id, "/logs"), {

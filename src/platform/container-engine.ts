@@ -127,6 +127,7 @@ export async function chooseContainerPlatform(
                     warm,
                   ),
                   availableMemory,
+                  memoryOf: (worker) => api.memoryOf(worker.name),
                   clock: systemClock,
                   log,
                 }),

@@ -18,11 +18,13 @@ function setUp(limits: Partial<PoolLimits> = {}, isReady = true) {
   const maker = fakeMaker(clock, { isReady });
   const { log } = recordingLogger();
   let available: number | undefined;
+  let measured: number | undefined;
   const capacity = { cpu: 4, memoryBytes: 8_192 * MIB, gpu: 1 };
   const pools = createWorkerPools({
     maker,
     limits: { ...poolLimits(capacity, { memoryBytes: 2_048 * MIB, workers: 32 }), ...limits },
     availableMemory: () => available,
+    memoryOf: async () => measured,
     clock,
     log,
   });
@@ -49,6 +51,9 @@ function setUp(limits: Partial<PoolLimits> = {}, isReady = true) {
     waits,
     setAvailable: (bytes: number) => {
       available = bytes;
+    },
+    setMeasured: (bytes: number) => {
+      measured = bytes;
     },
     state: (pool: string) => pools.states().find((state) => state.pool === pool),
   };
@@ -228,6 +233,25 @@ for (const end of ["runEnded", "close"] as const)
     assert.equal(maker.alive.length, 0);
     assert.equal(state("p")?.problem, undefined);
   });
+
+test("idle workers count with the memory that they have, as of at most 15 s ago", async () => {
+  const { clock, maker, take, state, setMeasured } = setUp({ idleMemoryBytes: 1_000 * MIB });
+  await take(fakePlan("a", { run: undefined }));
+  await clock.step(100);
+  await take(fakePlan("b", { run: undefined }));
+  await clock.step(100);
+  assert.equal(state("a")?.memoryBytes, 64 * MIB);
+  setMeasured(600 * MIB);
+  await clock.step(14_000);
+  assert.equal(maker.alive.length, 2);
+  await clock.step(3_000);
+  assert.deepEqual([state("a")?.memoryBytes, state("b")?.memoryBytes], [0, 600 * MIB]);
+  assert.deepEqual(
+    maker.workers.map(({ isRemoved }) => isRemoved),
+    [true, false],
+    "the budget ends the one that was used first",
+  );
+});
 
 test("fork: one attempt at a time each, as many workers as attempts run at once, up to the number of processors", async () => {
   const { clock, maker, take, begin, finish } = setUp();

@@ -39,8 +39,8 @@ export interface WorkerPoolsOptions {
   readonly limits: PoolLimits;
   /** Bytes that the machine has available; undefined where that is not known. */
   readonly availableMemory: () => number | undefined;
-  /** Bytes that a worker has in use; undefined where that is not known. Absent: it never is. */
-  readonly memoryOf?: ((worker: Worker) => Promise<number | undefined>) | undefined;
+  /** Bytes that a worker has in use; undefined where that is not known. */
+  readonly memoryOf?: (worker: Worker) => Promise<number | undefined>;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -75,6 +75,7 @@ class Pools implements WorkerPools {
   readonly #abandoned = new Set<Promise<void>>();
   #timer: { readonly atMs: number; readonly alarm: Timer } | undefined;
   #measuredAt = 0;
+  #isMeasuring = false;
   #isClosed = false;
 
   constructor(options: WorkerPoolsOptions) {
@@ -230,7 +231,7 @@ class Pools implements WorkerPools {
     this.#timer?.alarm.cancel();
     const alarm = this.#options.clock.timer(inMs, () => {
       this.#timer = undefined;
-      this.#measure();
+      void this.#measure();
       this.#pass();
     });
     this.#timer = { atMs, alarm };
@@ -396,18 +397,18 @@ class Pools implements WorkerPools {
     this.#wake(SOON_MS);
   }
 
-  #measure(): void {
+  async #measure(): Promise<void> {
     const { memoryOf } = this.#options;
-    if (memoryOf === undefined || this.#now() - this.#measuredAt < MEASURE_MS) return;
+    if (memoryOf === undefined || this.#isMeasuring || this.#now() - this.#measuredAt < MEASURE_MS) return;
     this.#measuredAt = this.#now();
+    this.#isMeasuring = true;
     for (const { pool, pooled } of this.#idle()) {
       const { worker } = pooled;
       if (worker === undefined) continue;
-      // A worker that has ended has no memory; the next pass knows.
-      void memoryOf(worker).then(
-        (bytes) => bytes !== undefined && pool.measured(pooled, bytes),
-        () => {},
-      );
+      // One that cannot be measured counts as before; where it has ended, the next pass removes it.
+      const bytes = await memoryOf(worker).catch(() => undefined);
+      if (bytes !== undefined) pool.measured(pooled, bytes);
     }
+    this.#isMeasuring = false;
   }
 }
