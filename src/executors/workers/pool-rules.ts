@@ -100,6 +100,8 @@ export function mostCreations(processors: number, running: number): number {
 export const CREATION_BACKOFF = { baseMs: 1_000, factor: 2, capMs: 5 * 60_000 };
 /** From the request to the engine until a worker is ready. */
 export const LONGEST_START_MS = 60_000;
+/** How long an attempt without a policy waits for a worker that is being made: several times as long as a cold start takes. */
+export const LONGEST_WAIT_MS = 3_000;
 /** How long an attempt waits until idle workers have ended that hold what it needs. */
 export const GIVE_WAY_MS = 2_000;
 /** A worker that was idle for less does not end for another pool. */

@@ -56,13 +56,19 @@ export class Pool {
     return this.#waiters.length;
   }
 
-  get isEmpty(): boolean {
-    return this.workers.size === 0 && this.oneShot.size === 0 && this.#waiters.length === 0;
+  /** Whether its workers may have to be ended, or others to be made. */
+  get isActive(): boolean {
+    return this.workers.size > 0 || this.#waiters.length > 0;
+  }
+
+  /** Milliseconds since the epoch: when nothing of it is shown any longer, unless it is used. */
+  get overAt(): number {
+    return this.lastUsedAt + idleMs(this.plan);
   }
 
   /** Whether nothing of it is needed, or shown, any longer. */
   isOver(atMs: number): boolean {
-    return this.isEmpty && (this.isRetired || atMs - this.lastUsedAt >= idleMs(this.plan));
+    return !this.isActive && this.oneShot.size === 0 && (this.isRetired || atMs >= this.overAt);
   }
 
   get bytesOfOne(): number {
@@ -85,15 +91,14 @@ export class Pool {
     this.isRetired = false;
     this.lastUsedAt = atMs;
     const free = this.#waiters.length === 0 ? this.#freeWorker(atMs) : undefined;
-    if (free !== undefined) return waiter.resolve(this.#occupy(free, waiter.key, atMs));
-    this.misses++;
+    if (free !== undefined) return this.#serve(waiter, free, atMs);
     if (this.#policy === undefined) {
       // One that is being made is ready sooner than a container that is yet to be made.
       if (this.#starting().length > this.#waiters.length) this.#waiters.push(waiter);
       else {
         // A run has one root, so nothing like it follows.
         if (this.#running.isChild(waiter.key)) this.#target = Math.min(this.#target + 1, this.#most);
-        waiter.resolve(undefined);
+        this.#startCold([waiter]);
       }
       return;
     }
@@ -111,14 +116,26 @@ export class Pool {
     return true;
   }
 
+  /** Nobody waits longer for a worker than its own container would take, but where a policy says so. */
+  giveUp(key: ActionKey): void {
+    if (this.#policy !== undefined) return;
+    const index = this.#waiters.findIndex((waiter) => waiter.key === key);
+    if (index !== -1) this.#startCold(this.#waiters.splice(index, 1));
+  }
+
   /** Gives free workers to those who wait, in the order of their arrival. */
   serve(atMs: number): void {
     while (this.#waiters.length > 0) {
       const free = this.#freeWorker(atMs);
       if (free === undefined) return;
       const waiter = this.#waiters.shift();
-      waiter?.resolve(this.#occupy(free, waiter.key, atMs));
+      if (waiter !== undefined) this.#serve(waiter, free, atMs);
     }
+  }
+
+  #serve(waiter: Waiter, free: PooledWorker, atMs: number): void {
+    this.hits++;
+    waiter.resolve(this.#occupy(free, waiter.key, atMs));
   }
 
   /** The attempt is over, whoever waits may have its slot. */
@@ -235,7 +252,6 @@ export class Pool {
     const earlierAttempts = pooled.uses++;
     pooled.running.add(key);
     pooled.lastUsedAt = atMs;
-    this.hits++;
     if (this.plan.mode === "one_shot") {
       this.workers.delete(pooled);
       this.oneShot.add(pooled);
@@ -309,7 +325,12 @@ export class Pool {
         : starting === 0 && this.#awaiting() === this.#runningKeys().length
           ? this.#waiters.splice(0)
           : [];
-    for (const { resolve } of excess) resolve(undefined);
+    this.#startCold(excess);
+  }
+
+  #startCold(waiters: readonly Waiter[]): void {
+    this.misses += waiters.length;
+    for (const { resolve } of waiters) resolve(undefined);
   }
 
   #reason(atMs: number): string {

@@ -253,6 +253,45 @@ test("idle workers count with the memory that they have, as of at most 15 s ago"
   );
 });
 
+test("without a policy an attempt waits 3 s for a worker that is being made, then starts cold", async () => {
+  const { clock, take, state } = setUp({}, false);
+  await take(fakePlan("p", { run: undefined }));
+  await clock.step(100);
+  let result: TakenWorker | undefined | "waits" = "waits";
+  void take(fakePlan("p", { run: undefined })).then((taken) => (result = taken));
+  await clock.step(2_900);
+  assert.equal(result, "waits");
+  await clock.step(200);
+  assert.equal(result, undefined);
+  assert.deepEqual([state("p")?.hits, state("p")?.misses], [0, 2]);
+});
+
+test("an attempt that waits and gets a worker is a hit, and no miss; one that is taken up is neither", async () => {
+  const { clock, maker, take, state, pools, begin } = setUp({}, false);
+  const plan = fakePlan("p", { mode: "resident", container: { ...FAKE_SPEC, reuse: policy() } });
+  const waiting = take(plan);
+  await clock.step(100);
+  maker.workers[0]?.getReady();
+  const taken = await waiting;
+  assert.deepEqual([state("p")?.hits, state("p")?.misses], [1, 0]);
+  assert.ok(taken);
+  pools.adopt(plan, taken.worker, begin());
+  assert.deepEqual([state("p")?.hits, state("p")?.misses], [1, 0]);
+});
+
+test("a pool that is not used any more is not shown when its time is over", async () => {
+  const { clock, take, pools, finish, begin } = setUp();
+  const key = begin();
+  await take(fakePlan("p"), key);
+  await clock.step(100);
+  const second = begin();
+  await take(fakePlan("p"), second);
+  finish(key);
+  finish(second);
+  await clock.step(130_000);
+  assert.deepEqual(pools.states(), []);
+});
+
 test("fork: one attempt at a time each, as many workers as attempts run at once, up to the number of processors", async () => {
   const { clock, maker, take, begin, finish } = setUp();
   const plan = fakePlan("p", { mode: "fork" });

@@ -11,7 +11,13 @@ import type { Logger } from "../../lib/log.ts";
 import { orAborted, within } from "../../lib/wait.ts";
 import { Ending } from "./ending.ts";
 import { Pool, type Taken } from "./pool.ts";
-import { GIVE_WAY_MS, LONGEST_START_MS, mostCreations, type PoolLimits } from "./pool-rules.ts";
+import {
+  GIVE_WAY_MS,
+  LONGEST_START_MS,
+  LONGEST_WAIT_MS,
+  mostCreations,
+  type PoolLimits,
+} from "./pool-rules.ts";
 import type { PoolState } from "./pool-state.ts";
 import { isFree, newWorker, type PooledWorker } from "./pooled-worker.ts";
 import { nameOf, Running } from "./running.ts";
@@ -95,12 +101,15 @@ class Pools implements WorkerPools {
     pool.take({ key, waiting, resolve }, this.#now());
     pool.serve(this.#now());
     this.#wake(SOON_MS);
+    const patience = this.#options.clock.timer(LONGEST_WAIT_MS, () => pool.giveUp(key));
     try {
       const taken = await orAborted(promise, signal);
       return taken && this.#occupied(pool, taken, key);
     } catch (error) {
       if (!pool.leave(key)) await promise.then((taken) => taken && this.#giveBack(pool, taken, key));
       throw error;
+    } finally {
+      patience.cancel();
     }
   }
 
@@ -251,8 +260,13 @@ class Pools implements WorkerPools {
     if (isLow) this.#end(toFree(this.#idle(), { memoryBytes: limits.lowMemoryBytes - available }));
     this.#end(overBudget(this.#idle(), limits));
     this.#createMissing(isLow);
-    const isNeeded = [...this.#pools.values()].some((pool) => !pool.isEmpty || pool.retryAt > now);
+    const pools = [...this.#pools.values()];
+    const isNeeded = pools.some((pool) => pool.isActive || pool.retryAt > now);
     if (isNeeded) this.#wake(SWEEP_MS);
+    // One whose attempt still runs is looked after when that ends.
+    const unused = pools.filter(({ oneShot }) => oneShot.size === 0);
+    if (unused.length > 0)
+      this.#wake(Math.max(SWEEP_MS, Math.min(...unused.map(({ overAt }) => overAt)) - now));
   }
 
   #idle(): IdleWorker[] {
