@@ -3,7 +3,8 @@
  *
  * - one_shot: none before the first child of a plan in a run, unless attempts of it are expected. From then on one is ready; each
  *   child that finds none raises that by one, up to the number of processors. So a plan that is used once costs one
- *   worker that nothing runs in, at most.
+ *   worker that nothing runs in, at most. With one processor that raise comes with the second such child, and none is made while an
+ *   attempt computes.
  * - fork: the same, but workers that run an attempt count: there are as many as attempts ran at once, up to the number of processors.
  * - resident: what the policy says, by the attempts that run and wait.
  */
@@ -94,6 +95,11 @@ export function mostReplicas(
  */
 export function mostCreations(processors: number, running: number): number {
   return running >= processors ? 1 : Math.max(1, Math.floor(processors / 2));
+}
+
+/** Whether what makes a worker ahead slows the attempts down; undefined: the engine does not say. */
+export function isSingle(processors: number | undefined): boolean {
+  return processors !== undefined && processors < 2;
 }
 
 /** After a creation that failed. */

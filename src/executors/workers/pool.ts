@@ -4,7 +4,14 @@ import { backoffMs } from "../../domain/backoff.ts";
 import type { ReusePolicy } from "../../domain/reuse-policy.ts";
 import type { Running } from "./running.ts";
 import { isFree, isIdle, isUsable, type PooledWorker } from "./pooled-worker.ts";
-import { assumedBytes, CREATION_BACKOFF, idleMs, mostReplicas, wantedReplicas } from "./pool-rules.ts";
+import {
+  assumedBytes,
+  CREATION_BACKOFF,
+  idleMs,
+  isSingle,
+  mostReplicas,
+  wantedReplicas,
+} from "./pool-rules.ts";
 import type { PoolState } from "./pool-state.ts";
 import type { WorkerPlan } from "./worker.ts";
 
@@ -42,13 +49,15 @@ export class Pool {
   /** Workers that are to be kept: idle ones of one_shot, all of fork. */
   #target = 0;
   readonly #most: number;
+  readonly #isSingle: boolean;
   #measuredBytes: number | undefined;
 
-  constructor(plan: WorkerPlan, running: Running, processors: number, atMs: number) {
+  constructor(plan: WorkerPlan, running: Running, processors: number | undefined, atMs: number) {
     this.plan = plan;
     this.lastUsedAt = atMs;
     this.#running = running;
-    this.#most = Math.max(1, Math.floor(processors));
+    this.#most = Math.max(1, Math.floor(processors ?? 1));
+    this.#isSingle = isSingle(processors);
     this.#policy = plan.mode === "resident" ? plan.container.reuse : undefined;
   }
 
@@ -96,8 +105,9 @@ export class Pool {
       // One that is being made is ready sooner than a container that is yet to be made.
       if (this.#starting().length > this.#waiters.length) this.#waiters.push(waiter);
       else {
-        // A run has one root, so nothing like it follows.
-        if (this.#running.isChild(waiter.key)) this.#target = Math.min(this.#target + 1, this.#most);
+        // A run has one root, so nothing like it follows. On one processor a worker that nobody uses is too dear.
+        const isLikely = this.#running.isChild(waiter.key) && (!this.#isSingle || this.misses > 0);
+        if (isLikely) this.#target = Math.min(this.#target + 1, this.#most);
         this.#startCold([waiter]);
       }
       return;

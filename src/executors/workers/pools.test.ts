@@ -292,6 +292,23 @@ test("a pool that is not used any more is not shown when its time is over", asyn
   assert.deepEqual(pools.states(), []);
 });
 
+test("one processor: a worker is made ahead from the second child on, and while no attempt computes", async () => {
+  const { clock, maker, take, begin, finish } = setUp({ capacity: { cpu: 1 } });
+  const plan = fakePlan("p");
+  const first = begin();
+  await take(plan, first);
+  finish(first);
+  await clock.step(2_000);
+  assert.equal(maker.alive.length, 0, "it may be the only one");
+  const second = begin();
+  await take(plan, second);
+  await clock.step(2_000);
+  assert.equal(maker.alive.length, 0, "the processor is taken");
+  finish(second);
+  await clock.step(100);
+  assert.equal(maker.alive.length, 1);
+});
+
 test("fork: one attempt at a time each, as many workers as attempts run at once, up to the number of processors", async () => {
   const { clock, maker, take, begin, finish } = setUp();
   const plan = fakePlan("p", { mode: "fork" });

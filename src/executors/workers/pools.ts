@@ -13,6 +13,7 @@ import { Ending } from "./ending.ts";
 import { Pool, type Taken } from "./pool.ts";
 import {
   GIVE_WAY_MS,
+  isSingle,
   LONGEST_START_MS,
   LONGEST_WAIT_MS,
   mostCreations,
@@ -216,7 +217,7 @@ class Pools implements WorkerPools {
     const known = this.#pools.get(plan.pool);
     if (known !== undefined) return known;
     const { capacity } = this.#options.limits;
-    const pool = new Pool(plan, this.#running, capacity.cpu ?? 1, this.#now());
+    const pool = new Pool(plan, this.#running, capacity.cpu, this.#now());
     this.#pools.set(plan.pool, pool);
     return pool;
   }
@@ -301,13 +302,16 @@ class Pools implements WorkerPools {
     const { limits } = this.#options;
     const now = this.#now();
     const most = mostCreations(limits.capacity.cpu ?? 1, this.#running.count);
+    const isBusy = isSingle(limits.capacity.cpu) && this.#running.working > 0;
     const byNeed = [...this.#pools.values()].toSorted(
       (a, b) => Number(b.waiting > 0) - Number(a.waiting > 0) || b.lastUsedAt - a.lastUsedAt,
     );
     for (const pool of byNeed) {
       while (this.#creations.size < most && pool.missing(now) > 0) {
-        // What an attempt waits for takes no more than its own container would.
-        if (pool.waiting === 0 && (isLow || !this.#fits(pool))) break;
+        // What an attempt waits for takes no more than its own container would. A one-shot worker saves no processor time: what
+        // it takes of the only processor is taken from the attempt that runs.
+        const isHeldBack = isLow || (isBusy && pool.plan.mode === "one_shot");
+        if (pool.waiting === 0 && (isHeldBack || !this.#fits(pool))) break;
         this.#create(pool);
       }
     }

@@ -11,6 +11,12 @@ export class Running {
     return this.#attempts.size;
   }
 
+  /** Those that do not wait for attempts that they have started. */
+  get working(): number {
+    const keys = [...this.#attempts.values()].map(({ key }) => key);
+    return keys.length - this.awaitedBy(keys, keys).length;
+  }
+
   /** What all of them have requested. */
   get total(): Required<ResourceAmounts> {
     return this.#total;
