@@ -1,17 +1,10 @@
 /** The workers of one plan, and the attempts that wait for one of them. It makes and ends none: pools.ts does. */
 import type { ActionKey } from "../../domain/ids.ts";
-import { backoffMs } from "../../domain/backoff.ts";
 import type { ReusePolicy } from "../../domain/reuse-policy.ts";
+import type { CreationFailures } from "./creation-failures.ts";
 import type { Running } from "./running.ts";
 import { isFree, isIdle, isUsable, type PooledWorker } from "./pooled-worker.ts";
-import {
-  assumedBytes,
-  CREATION_BACKOFF,
-  idleMs,
-  isSingle,
-  mostReplicas,
-  wantedReplicas,
-} from "./pool-rules.ts";
+import { assumedBytes, idleMs, isSingle, mostReplicas, wantedReplicas } from "./pool-rules.ts";
 import type { PoolState } from "./pool-state.ts";
 import type { WorkerPlan } from "./worker.ts";
 
@@ -38,24 +31,26 @@ export class Pool {
   lastUsedAt: number;
   /** The run that its workers serve has ended. */
   isRetired = false;
-  /** Why the last creation failed. */
-  problem: string | undefined;
-  /** Until then none is made. */
-  retryAt = 0;
+  readonly failures: CreationFailures;
   readonly #running: Running;
   readonly #policy: ReusePolicy | undefined;
   readonly #waiters: Waiter[] = [];
-  #failures = 0;
   /** Workers that are to be kept: idle ones of one_shot, all of fork. */
   #target = 0;
   readonly #most: number;
   readonly #isSingle: boolean;
   #measuredBytes: number | undefined;
 
-  constructor(plan: WorkerPlan, running: Running, processors: number | undefined, atMs: number) {
+  constructor(
+    plan: WorkerPlan,
+    { running, failures }: { readonly running: Running; readonly failures: CreationFailures },
+    processors: number | undefined,
+    atMs: number,
+  ) {
     this.plan = plan;
     this.lastUsedAt = atMs;
     this.#running = running;
+    this.failures = failures;
     this.#most = Math.max(1, Math.floor(processors ?? 1));
     this.#isSingle = isSingle(processors);
     this.#policy = plan.mode === "resident" ? plan.container.reuse : undefined;
@@ -113,7 +108,7 @@ export class Pool {
       return;
     }
     this.#waiters.push(waiter);
-    if (this.retryAt > atMs) this.#giveUpStuck();
+    if (this.failures.retryAt > atMs) this.#giveUpStuck();
     if (!this.#waiters.includes(waiter)) return;
     waiter.waiting(this.#reason(atMs));
   }
@@ -163,21 +158,18 @@ export class Pool {
   }
 
   created(): void {
-    this.#failures = 0;
-    this.retryAt = 0;
-    this.problem = undefined;
+    this.failures.clear();
   }
 
   /** A creation has failed: whoever cannot be served starts cold. */
   failed(message: string, atMs: number): void {
-    this.problem = message;
-    this.retryAt = atMs + backoffMs(CREATION_BACKOFF, this.#failures++);
+    this.failures.add(message, atMs);
     this.#giveUpStuck();
   }
 
   /** Workers that are missing now. */
   missing(atMs: number): number {
-    if (this.isRetired || atMs < this.retryAt) return 0;
+    if (this.isRetired || atMs < this.failures.retryAt) return 0;
     const usable = this.#usable(atMs);
     switch (this.plan.mode) {
       case "one_shot":
@@ -237,7 +229,7 @@ export class Pool {
   }
 
   state(): PoolState {
-    const { plan, workers, hits, misses, lastUsedAt, problem } = this;
+    const { plan, workers, hits, misses, lastUsedAt } = this;
     const { project, domain } = plan.container.key;
     const all = [...workers, ...this.oneShot];
     return {
@@ -254,7 +246,7 @@ export class Pool {
       hits,
       misses,
       lastUsedAt: hits + misses === 0 ? undefined : lastUsedAt,
-      problem,
+      problem: this.failures.problem,
     };
   }
 

@@ -16,7 +16,7 @@ const NEVER = new AbortController().signal;
 function setUp(limits: Partial<PoolLimits> = {}, isReady = true) {
   const clock = steppedClock();
   const maker = fakeMaker(clock, { isReady });
-  const { log } = recordingLogger();
+  const { log, lines } = recordingLogger();
   let available: number | undefined;
   let measured: number | undefined;
   const capacity = { cpu: 4, memoryBytes: 8_192 * MIB, gpu: 1 };
@@ -43,6 +43,7 @@ function setUp(limits: Partial<PoolLimits> = {}, isReady = true) {
     pools.take(plan, { key, signal, waiting: (reason) => waits.push(reason) });
   return {
     clock,
+    lines,
     maker,
     pools,
     begin,
@@ -307,6 +308,22 @@ test("one processor: a worker is made ahead from the second child on, and while 
   finish(second);
   await clock.step(100);
   assert.equal(maker.alive.length, 1);
+});
+
+test("what could not be made is not tried anew by each run, and warned of once", async () => {
+  const { clock, maker, take, begin, lines, state } = setUp();
+  let tries = 0;
+  maker.make = async () => {
+    tries++;
+    throw new Error("the image has no such program");
+  };
+  for (const run of ["r1", "r2", "r3"]) {
+    await take(fakePlan(`pool-${run}`, { run }), begin({}, ROOT, run));
+    await clock.step(200);
+  }
+  assert.equal(tries, 1);
+  assert.equal(state("pool-r3")?.problem, "the image has no such program");
+  assert.equal(lines.filter(({ level }) => level === "warn").length, 1);
 });
 
 test("fork: one attempt at a time each, as many workers as attempts run at once, up to the number of processors", async () => {

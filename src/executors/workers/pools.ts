@@ -9,6 +9,7 @@ import type { RunKey } from "../../domain/ids.ts";
 import type { Clock, Timer } from "../../lib/clock.ts";
 import type { Logger } from "../../lib/log.ts";
 import { orAborted, within } from "../../lib/wait.ts";
+import { KnownFailures } from "./creation-failures.ts";
 import { Ending } from "./ending.ts";
 import { Pool, type Taken } from "./pool.ts";
 import {
@@ -74,6 +75,7 @@ class Pools implements WorkerPools {
   readonly #options: WorkerPoolsOptions;
   readonly #pools = new Map<string, Pool>();
   readonly #running = new Running();
+  readonly #failures = new KnownFailures();
   /** By the attempt's name, until it is released. */
   readonly #slots = new Map<string, Slot>();
   readonly #ending: Ending;
@@ -214,10 +216,11 @@ class Pools implements WorkerPools {
   }
 
   #poolOf(plan: WorkerPlan): Pool {
-    const known = this.#pools.get(plan.pool);
-    if (known !== undefined) return known;
+    const existing = this.#pools.get(plan.pool);
+    if (existing !== undefined) return existing;
     const { capacity } = this.#options.limits;
-    const pool = new Pool(plan, this.#running, capacity.cpu, this.#now());
+    const known = { running: this.#running, failures: this.#failures.of(plan) };
+    const pool = new Pool(plan, known, capacity.cpu, this.#now());
     this.#pools.set(plan.pool, pool);
     return pool;
   }
@@ -254,6 +257,7 @@ class Pools implements WorkerPools {
       pool.serve(now);
       if (pool.isOver(now)) this.#pools.delete(name);
     }
+    this.#failures.forget(now, new Set([...this.#pools.values()].map(({ failures }) => failures)));
     if (this.#isClosed) return;
     const { limits, availableMemory } = this.#options;
     const available = availableMemory() ?? Infinity;
@@ -262,7 +266,7 @@ class Pools implements WorkerPools {
     this.#end(overBudget(this.#idle(), limits));
     this.#createMissing(isLow);
     const pools = [...this.#pools.values()];
-    const isNeeded = pools.some((pool) => pool.isActive || pool.retryAt > now);
+    const isNeeded = pools.some((pool) => pool.isActive || pool.failures.retryAt > now);
     if (isNeeded) this.#wake(SWEEP_MS);
     // One whose attempt still runs is looked after when that ends.
     const unused = pools.filter(({ oneShot }) => oneShot.size === 0);
@@ -368,7 +372,8 @@ class Pools implements WorkerPools {
       pool.workers.delete(pooled);
       this.#abandon(pooled, making);
       if (pooled.creation.signal.aborted) return;
-      log.warn("a worker could not be made: attempts start cold", { pool: pool.plan.pool, error });
+      const level = pool.failures.count === 0 ? "warn" : "debug";
+      log[level]("a worker could not be made: attempts start cold", { pool: pool.plan.pool, error });
       pool.failed(messageOf(error), this.#now());
     }
   }
