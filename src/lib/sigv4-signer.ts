@@ -3,6 +3,7 @@ import {
   ALGORITHM,
   canonicalQuery,
   canonicalRequest,
+  keepKey,
   encodeUriPath,
   scopeText,
   sha256Hex,
@@ -46,6 +47,7 @@ export function signHeaders(request: RequestToSign, signer: Signer): SignedHeade
   const { accessKeyId, secretAccessKey, sessionToken, region = DEFAULT_REGION } = signer;
   const timestamp = timestampOf(signer.nowMs);
   const context = signingContext(secretAccessKey, { date: timestamp.slice(0, 8), region }, timestamp);
+  keepKey(secretAccessKey, context);
   const headers = {
     ...request.headers,
     host: request.host,
@@ -95,6 +97,7 @@ export function presign(options: PresignOptions): string {
   });
   const canonical = canonicalRequest({ method, path, query, headers, payloadHash: UNSIGNED_PAYLOAD });
   const context = signingContext(options.secretAccessKey, scope, timestamp);
+  keepKey(options.secretAccessKey, context);
   const signature = sign(context, stringToSign(context, ALGORITHM, [sha256Hex(canonical)]));
   return `${origin.origin}${encodeUriPath(path)}?${canonicalQuery(query)}&X-Amz-Signature=${signature}`;
 }

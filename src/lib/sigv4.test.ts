@@ -6,6 +6,7 @@ import {
   canonicalRequest,
   sameSignature,
   EMPTY_SHA256,
+  keepKey,
   parseTimestamp,
   sha256Hex,
   sign,
@@ -137,4 +138,16 @@ test("timestamps", () => {
   ]) {
     assert.equal(parseTimestamp(wrong), undefined);
   }
+});
+
+test("derived keys are kept once they have signed: the thousand that were used last", () => {
+  const contextOf = (date: string) => signingContext(SECRET, { date, region: "r" }, TIMESTAMP);
+  const isKept = (date: string) => contextOf(date).key === contextOf(date).key;
+  assert.equal(isKept("used"), false);
+  keepKey(SECRET, contextOf("used"));
+  keepKey(SECRET, contextOf("unused"));
+  assert.equal(isKept("used"), true);
+  for (let n = 0; n < 999; n++) keepKey(SECRET, contextOf(String(n)));
+  assert.equal(isKept("used"), true);
+  assert.equal(isKept("unused"), false);
 });

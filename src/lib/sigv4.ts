@@ -41,19 +41,39 @@ export function signingContext(secretAccessKey: string, scope: Scope, timestamp:
   return { scope, timestamp, key: signingKey(secretAccessKey, scope) };
 }
 
-/** A task signs thousands of requests of a day with one secret: those that were used last are kept. */
+/**
+ * A task signs thousands of requests of a day with one secret: the keys that were used last are kept. Their names are hashes, so
+ * that secrets do not stay in memory.
+ */
 const derived = new Map<string, Uint8Array>();
 const MOST_DERIVED = 1_000;
 
 function signingKey(secretAccessKey: string, scope: Scope): Uint8Array {
-  const name = JSON.stringify([secretAccessKey, scope.date, scope.region]);
+  const name = nameOf(secretAccessKey, scope);
   const known = derived.get(name);
-  if (known !== undefined) return known;
-  let key: Uint8Array = Buffer.from(`AWS4${secretAccessKey}`);
-  for (const part of [scope.date, scope.region, "s3", "aws4_request"]) key = hmac(key, part);
+  if (known === undefined) return deriveKey(secretAccessKey, scope);
+  // To the end, as the one that was used last.
+  derived.delete(name);
+  derived.set(name, known);
+  return known;
+}
+
+/** For a signature that was made here or is correct: whoever sends a wrong one must not replace what others use. */
+export function keepKey(secretAccessKey: string, { scope, key }: SigningContext): void {
+  const name = nameOf(secretAccessKey, scope);
+  if (derived.has(name)) return;
   const [oldest] = derived.keys();
   if (derived.size >= MOST_DERIVED && oldest !== undefined) derived.delete(oldest);
   derived.set(name, key);
+}
+
+function nameOf(secretAccessKey: string, { date, region }: Scope): string {
+  return sha256Hex(JSON.stringify([secretAccessKey, date, region]));
+}
+
+function deriveKey(secretAccessKey: string, { date, region }: Scope): Uint8Array {
+  let key: Uint8Array = Buffer.from(`AWS4${secretAccessKey}`);
+  for (const part of [date, region, "s3", "aws4_request"]) key = hmac(key, part);
   return key;
 }
 

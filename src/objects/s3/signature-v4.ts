@@ -10,6 +10,7 @@ import { signatureDoesNotMatch } from "./signature-error.ts";
 import {
   ALGORITHM,
   canonicalRequest,
+  keepKey,
   parseTimestamp,
   sameSignature,
   sha256Hex,
@@ -57,6 +58,7 @@ export function verifyVersion4(
       CanonicalRequest: canonical,
     });
   }
+  keepKey(secretAccessKey, signing);
   return { signing, signature: claim.signature, payloadHash: claim.payloadHash };
 }
 
