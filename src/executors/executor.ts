@@ -17,7 +17,7 @@ import type { ResourceAmounts, SharedMemoryBytes } from "../domain/task.ts";
 import type { AttemptDemands, Refusal } from "./attempt-options.ts";
 import type { Interactive } from "./interactive.ts";
 import type { ImageChecker } from "./image-checker.ts";
-import type { PoolState } from "./workers/pool-state.ts";
+import type { PoolState } from "../domain/pool-state.ts";
 
 export interface AttemptSpec extends AttemptDemands {
   readonly key: AttemptKey;

@@ -1,5 +1,5 @@
 /** Workers without containers, for tests of what uses them. */
-import type { Order, Report } from "../../src/executors/workers/protocol.ts";
+import type { Order, Report } from "../../src/domain/worker-protocol.ts";
 import type { Worker, WorkerEnd, WorkerMaker, WorkerPlan } from "../../src/executors/workers/worker.ts";
 import type { AttemptSpec } from "../../src/executors/executor.ts";
 import type { Clock } from "../../src/lib/clock.ts";

@@ -4,7 +4,7 @@ import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
-import type { Order } from "../../src/executors/workers/protocol.ts";
+import type { Order } from "../../src/domain/worker-protocol.ts";
 import { InputsSchema, OutputsSchema } from "../../src/wire/gen/flyteidl2/task/common_pb.js";
 import { temporaryDirectory } from "../helpers/server.ts";
 import { writeProgram } from "../helpers/stock-sdk.ts";

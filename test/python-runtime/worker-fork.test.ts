@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { suite, test, type TestContext } from "node:test";
-import type { Report } from "../../src/executors/workers/protocol.ts";
+import type { Report } from "../../src/domain/worker-protocol.ts";
 import { temporaryDirectory } from "../helpers/server.ts";
 import { until } from "../helpers/until.ts";
 import { writeFiles, type Files } from "./fake-runtime.ts";

@@ -9,7 +9,7 @@ import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { text as textOf } from "node:stream/consumers";
 import type { WorkerMode } from "../../src/domain/warm-start.ts";
-import { encodeOrder, type Order, type Report } from "../../src/executors/workers/protocol.ts";
+import { encodeOrder, type Order, type Report } from "../../src/domain/worker-protocol.ts";
 import { stockPython } from "../helpers/stock-sdk.ts";
 import { until } from "../helpers/until.ts";
 

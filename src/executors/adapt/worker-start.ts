@@ -1,4 +1,4 @@
-/** How a worker is started in an image whose attempts are started in a known way: see workers/protocol.ts. */
+/** How a worker is started in an image whose attempts are started in a known way: see domain/worker-protocol.ts. */
 import { posix } from "node:path";
 import type { WorkerMode } from "../../domain/warm-start.ts";
 import type { Language, Subject } from "../../images/check/subject.ts";
@@ -6,7 +6,7 @@ import type { FittedRuntime } from "../../python-runtime/runtime-fitter.ts";
 import { PROGRAMS_PATH } from "../../python-runtime/runtime-start.ts";
 import type { AttemptSpec } from "../executor.ts";
 import type { NoWorker, WorkerStart } from "../start-adapter.ts";
-import { FORK_WATCHDOG_MS, WORKER_PATH, WORKER_PROTOCOL } from "../workers/protocol.ts";
+import { FORK_WATCHDOG_MS, WORKER_PATH, WORKER_PROTOCOL } from "../../domain/worker-protocol.ts";
 import type { ProgramStart } from "./program-start.ts";
 
 /** A directory with its `__main__.py`. */

@@ -2,7 +2,7 @@
 import type { AttemptKey } from "../../domain/attempt.ts";
 import { createHash } from "node:crypto";
 import type { AttemptSpec } from "../executor.ts";
-import { WORKER_PATH } from "../workers/protocol.ts";
+import { WORKER_PATH } from "../../domain/worker-protocol.ts";
 import { confine, type ConfinementPolicy } from "./confinement.ts";
 import { confinementFields, gpusOf, memoryLimitOf, optionFields } from "./container-options.ts";
 import { networkFields, type NetworkUse } from "./network-fields.ts";

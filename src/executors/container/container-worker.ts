@@ -3,7 +3,7 @@ import type { EngineApi } from "../../containers/api.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Logger } from "../../lib/log.ts";
 import { once } from "../../lib/once.ts";
-import type { Order, Report } from "../workers/protocol.ts";
+import type { Order, Report } from "../../domain/worker-protocol.ts";
 import { WorkerSession, type Ready } from "../workers/session.ts";
 import type { Worker, WorkerEnd, WorkerPlan } from "../workers/worker.ts";
 import type { EndWatch } from "./end-watch.ts";

@@ -14,7 +14,7 @@ import { writeAtomically } from "../output/write-atomically.ts";
 export interface Assignment {
   readonly key: AttemptKey;
   readonly warm: WarmStart;
-  /** Of the attempt, for its worker: see protocol.ts. */
+  /** Of the attempt, for its worker: see domain/worker-protocol.ts. */
   readonly id: string;
   /** Milliseconds since the epoch. */
   readonly assignedAt: number;

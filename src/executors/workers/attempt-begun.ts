@@ -3,7 +3,7 @@ import { orAborted } from "../../lib/wait.ts";
 import { AttemptEnded } from "../attempt-machine.ts";
 import { openOwnFile } from "../output/own-file.ts";
 import type { HeldInWorker, PooledAttemptContext } from "./held-in-worker.ts";
-import { FORK_WATCHDOG_MS } from "./protocol.ts";
+import { FORK_WATCHDOG_MS } from "../../domain/worker-protocol.ts";
 import { endedByServer } from "./worker-end.ts";
 import type { Worker } from "./worker.ts";
 

@@ -1,4 +1,4 @@
-/** What the directory of a worker says of an attempt in it: see protocol.ts. Code of tasks can write in it. */
+/** What the directory of a worker says of an attempt in it: see domain/worker-protocol.ts. Code of tasks can write in it. */
 import { mkdir, realpath, rm, rmdir } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { RESULT_FILES } from "../../domain/outputs.ts";

@@ -5,7 +5,7 @@ import type { CreationFailures } from "./creation-failures.ts";
 import type { Running } from "./running.ts";
 import { isFree, isIdle, isUsable, type PooledWorker } from "./pooled-worker.ts";
 import { assumedBytes, idleMs, isSingle, mostReplicas, wantedReplicas } from "./pool-rules.ts";
-import type { PoolState } from "./pool-state.ts";
+import type { PoolState } from "../../domain/pool-state.ts";
 import type { WorkerPlan } from "./worker.ts";
 
 /** Where an attempt runs. */

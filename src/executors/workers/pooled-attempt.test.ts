@@ -18,7 +18,7 @@ import { poolLimits } from "./pool-rules.ts";
 import type { LimitQuestion } from "./held-in-worker.ts";
 import { PooledAttempt } from "./pooled-attempt.ts";
 import { createWorkerPools } from "./pools.ts";
-import { FORK_WATCHDOG_MS } from "./protocol.ts";
+import { FORK_WATCHDOG_MS } from "../../domain/worker-protocol.ts";
 import { WorkerEnds } from "./worker-end.ts";
 
 /** Workers that are ready at once, with directories on disk; what is in those, the test writes. */

@@ -20,7 +20,7 @@ import { hasOutput, hasStarted } from "./attempt-begun.ts";
 import { AttemptFiles } from "./attempt-files.ts";
 import { inputsFor, storeResults } from "./attempt-results.ts";
 import { HeldInWorker, type PlannedStart, type PooledAttemptContext } from "./held-in-worker.ts";
-import type { Order } from "./protocol.ts";
+import type { Order } from "../../domain/worker-protocol.ts";
 import { MACHINE_RESTARTED } from "./worker-end.ts";
 import type { Worker, WorkerPlan } from "./worker.ts";
 

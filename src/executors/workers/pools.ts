@@ -20,7 +20,7 @@ import {
   mostCreations,
   type PoolLimits,
 } from "./pool-rules.ts";
-import type { PoolState } from "./pool-state.ts";
+import type { PoolState } from "../../domain/pool-state.ts";
 import { isFree, newWorker, type PooledWorker } from "./pooled-worker.ts";
 import { nameOf, Running } from "./running.ts";
 import {

@@ -1,6 +1,6 @@
 /** Reads what a worker reports. Code of tasks can write to the same socket, so nothing of it is trusted. */
 import type { WorkerMode } from "../../domain/warm-start.ts";
-import type { Report } from "./protocol.ts";
+import type { Report } from "../../domain/worker-protocol.ts";
 
 const MODES: ReadonlySet<unknown> = new Set<WorkerMode>(["one_shot", "fork", "resident"]);
 

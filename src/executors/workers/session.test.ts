@@ -7,7 +7,7 @@ import { suite, test, type TestContext } from "node:test";
 import { temporaryDirectory } from "../../../test/helpers/server.ts";
 import { systemClock } from "../../lib/clock.ts";
 import { silentLogger } from "../../lib/log.ts";
-import type { Report } from "./protocol.ts";
+import type { Report } from "../../domain/worker-protocol.ts";
 import { WorkerSession } from "./session.ts";
 
 const READY = { event: "ready", mode: "one_shot", runtime: "3.11", sdk: "2.12.1", known: [] } as const;

@@ -1,10 +1,10 @@
-/** The server's side of a worker's socket: connects when it is there, and again after a break. See protocol.ts. */
+/** The server's side of a worker's socket: connects when it is there, and again after a break. See domain/worker-protocol.ts. */
 import type { Socket } from "node:net";
 import { BoxkiteError } from "../../domain/errors.ts";
 import { createBackoff } from "../../lib/backoff.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Logger } from "../../lib/log.ts";
-import { encodeOrder, type Order, type Report } from "./protocol.ts";
+import { encodeOrder, type Order, type Report } from "../../domain/worker-protocol.ts";
 import { decodeReport } from "./report.ts";
 import { connectToSocket, socketAppears } from "./socket-file.ts";
 

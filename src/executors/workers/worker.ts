@@ -6,8 +6,8 @@ import type { WorkerMode } from "../../domain/warm-start.ts";
 import type { AttemptKey } from "../../domain/attempt.ts";
 import type { RunKey } from "../../domain/ids.ts";
 import type { AttemptSpec } from "../executor.ts";
-import type { PoolState } from "./pool-state.ts";
-import type { Order, Report } from "./protocol.ts";
+import type { PoolState } from "../../domain/pool-state.ts";
+import type { Order, Report } from "../../domain/worker-protocol.ts";
 
 /** How the program of a worker is started in an image. */
 export interface WorkerProgram {
@@ -43,7 +43,7 @@ export interface Worker {
   /** The name of its container. */
   readonly name: string;
   readonly plan: WorkerPlan;
-  /** On this machine; see protocol.ts. */
+  /** On this machine; see domain/worker-protocol.ts. */
   readonly directory: string;
   /** Milliseconds since the epoch. */
   readonly createdAt: number;

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { TestContext } from "node:test";
 import { A0_TS, CONTAINER_ENV, prepareAttempt, type Ended, type Start } from "./attempt.ts";
-import { encodeOrder, type Order, type Report } from "../../../src/executors/workers/protocol.ts";
+import { encodeOrder, type Order, type Report } from "../../../src/domain/worker-protocol.ts";
 import { until } from "../../helpers/until.ts";
 
 type Event<E extends Report["event"]> = Report & { readonly event: E };

@@ -2,7 +2,7 @@
 
     INTERPRETER THIS_DIRECTORY one_shot|fork|resident DIRECTORY [options]
 
-DIRECTORY is that of the worker; src/executors/workers/protocol.ts says what is in it and which orders and reports there are.
+DIRECTORY is that of the worker; src/domain/worker-protocol.ts says what is in it and which orders and reports there are.
 Runs with Python 3.10 and later; the standard library only.
 """
 

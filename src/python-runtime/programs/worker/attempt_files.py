@@ -1,4 +1,4 @@
-"""The files of an attempt that does not have the container's output and exit code; see src/executors/workers/protocol.ts."""
+"""The files of an attempt that does not have the container's output and exit code; see src/domain/worker-protocol.ts."""
 
 import os
 

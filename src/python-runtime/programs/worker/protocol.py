@@ -1,4 +1,4 @@
-"""The worker's side of the socket; src/executors/workers/protocol.ts has the protocol."""
+"""The worker's side of the socket; src/domain/worker-protocol.ts has the protocol."""
 
 import json
 import os

@@ -1,1 +1,0 @@
-export type { PoolState } from "../../domain/pool-state.ts";
