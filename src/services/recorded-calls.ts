@@ -17,7 +17,7 @@ import type { ServiceContext } from "./context.ts";
 import { batchOf, type Delivery } from "./direct-stream.ts";
 import { watchChildren } from "./watches.ts";
 
-type Needs = Pick<ServiceContext, "access" | "store" | "feed" | "reproductions">;
+type Needs = Pick<ServiceContext, "access" | "clock" | "store" | "feed" | "reproductions">;
 
 /** The run of the action that is run again, where `parent` is that action. Throws PERMISSION_DENIED or RUN_NOT_FOUND. */
 export async function runOfRecord(

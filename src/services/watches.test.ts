@@ -39,7 +39,7 @@ async function setup() {
     /** Lets who is woken run to where it waits again. */
     change: async (...names: string[]) => {
       await Promise.all(names.map((name) => store.createAction(run, trace(name, ROOT_ACTION), LOCAL)));
-      await clock.step(100);
+      await clock.step(20);
     },
     /** What is written for it directly, and how its watch ends. */
     watch: (waitingBytes = () => 0, drained = () => {}) => {
@@ -52,14 +52,14 @@ async function setup() {
         drained: async () => drained(),
       };
       const values = createContextValues().set(DIRECT_STREAM, direct);
-      const deliveries = watchChildren({ store: counted, feed }, run, ROOT_ACTION, stop.signal);
+      const deliveries = watchChildren({ store: counted, feed, clock }, run, ROOT_ACTION, stop.signal);
       const done = (async () => {
         for await (const _ of deliver(deliveries, { values, signal: stop.signal }));
       })();
       watchers.push(done.catch(() => {}));
       return { frames, done };
     },
-    settle: () => clock.step(100),
+    settle: () => clock.step(20),
     close: async () => {
       stop.abort();
       await Promise.all(watchers);

@@ -3,6 +3,7 @@ import { create, type DescMessage, type MessageShape } from "@bufbuild/protobuf"
 import type { ActionKey } from "../domain/ids.ts";
 import { isTerminal } from "../domain/phase.ts";
 import type { RunRecord } from "../domain/run.ts";
+import type { Clock } from "../lib/clock.ts";
 import { attemptPrefix } from "../orchestrator/paths.ts";
 import type { StoreReader } from "../store/reader.ts";
 import { requireAction } from "../store/require.ts";
@@ -15,10 +16,15 @@ import {
 import { topicOf, type ChangeFeed } from "./change-feed.ts";
 import { batchOf, type Delivery } from "./direct-stream.ts";
 import { detailSources } from "./detail-sources.ts";
+import { remindersUntil } from "./reminders.ts";
 
 export interface WatchContext {
   readonly store: StoreReader;
   readonly feed: ChangeFeed;
+}
+
+export interface ChildWatchContext extends WatchContext {
+  readonly clock: Clock;
 }
 
 /** Children in one batch. */
@@ -29,7 +35,7 @@ const SENTINEL = batchOf(WatchForUpdatesResponseSchema, [
 
 /** All children as they are, a sentinel, then each that changes. */
 export async function* watchChildren(
-  { store, feed }: WatchContext,
+  { store, feed, clock }: ChildWatchContext,
   run: RunRecord,
   parent: string,
   signal: AbortSignal,
@@ -58,7 +64,8 @@ export async function* watchChildren(
       if (!isAll) continue;
       if (isSnapshot) yield { batch: SENTINEL, isBacklog: true };
       isSnapshot = false;
-      await subscription.next();
+      // The SDK takes another sentinel for no news.
+      yield* remindersUntil(subscription.next(), { batch: SENTINEL, isBacklog: false }, clock);
     }
   } finally {
     subscription.close();
