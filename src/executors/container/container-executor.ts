@@ -94,6 +94,7 @@ export interface AdaptationOptions extends Pick<
 }
 
 const LOST_AFTER_MS = 120_000;
+const OFF = { setting: "off" } as const;
 
 export function createContainerExecutor(options: ContainerExecutorOptions): Executor {
   const { api, info, instance, log, clock, networks, lostAfterMs = LOST_AFTER_MS } = options;
@@ -126,7 +127,7 @@ export function createContainerExecutor(options: ContainerExecutorOptions): Exec
       ...adaptation,
       engine: `${api.engine} ${api.version}`,
       checker,
-      ...(options.warmStarts === undefined && { placePrograms: undefined }),
+      ...((options.warmStarts ?? OFF).setting === "off" && { placePrograms: undefined }),
       // An engine on another machine mounts no files of this one.
       available: new Set([...ALL_ADAPTATIONS].filter((kind) => kind !== "runtime" || api.onThisMachine)),
       runnerFor: (image, interpreter) =>
@@ -208,7 +209,7 @@ export function createContainerExecutor(options: ContainerExecutorOptions): Exec
     expect: ({ images, isTrusted = false, attempts = [] }) => {
       prefetch.add(images, isTrusted);
       if (warm !== undefined && adapter !== undefined && attempts.length > 0)
-        expectInWorkers(attempts, { warm, adapter, policy, log });
+        void expectInWorkers(attempts, { warm, adapter, policy, log });
     },
     refusal: (_, demands) => refusal(demands, refusalContext(context())),
     start: async (spec, logs, observer) => {

@@ -69,18 +69,21 @@ export interface ExpectContext {
 }
 
 /** Attempts whose image is not here yet are not expected: nothing is known of how they start. */
-export function expectInWorkers(attempts: readonly AttemptSpec[], context: ExpectContext): void {
-  const { warm, adapter, policy, log } = context;
+export async function expectInWorkers(
+  attempts: readonly AttemptSpec[],
+  { warm, adapter, policy, log }: ExpectContext,
+): Promise<void> {
   const { signal } = new AbortController();
-  const plans = attempts.map(async (spec) => {
+  const planning = attempts.map(async (spec) => {
     const mode = modeOf(spec, warm.setting);
     const adapted = mode === undefined ? undefined : await adapter.adapt(spec, { signal });
     if (mode === undefined || adapted === undefined) return [];
     const planned = planInContainer(adapted, mode, policy);
     return "cold" in planned ? [] : [planned.plan];
   });
-  Promise.all(plans).then(
-    (found) => warm.pools.expect(found.flat()),
-    (error: unknown) => log.debug("workers could not be planned for attempts to come", { error }),
-  );
+  const plans = await Promise.allSettled(planning);
+  for (const plan of plans)
+    if (plan.status === "rejected")
+      log.debug("a worker could not be planned for attempts to come", { error: plan.reason as unknown });
+  warm.pools.expect(plans.flatMap((plan) => (plan.status === "fulfilled" ? plan.value : [])));
 }

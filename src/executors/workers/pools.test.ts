@@ -326,6 +326,18 @@ test("what could not be made is not tried anew by each run, and warned of once",
   assert.equal(lines.filter(({ level }) => level === "warn").length, 1);
 });
 
+test("nothing is expected of a run that has ended", async () => {
+  const { clock, maker, pools } = setUp();
+  pools.runEnded(FAKE_SPEC.key);
+  pools.expect([fakePlan("p"), fakePlan("shared", { run: undefined })]);
+  await clock.step(1_000);
+  assert.deepEqual(
+    pools.states().map(({ pool }) => pool),
+    ["shared"],
+  );
+  assert.equal(maker.alive.length, 1);
+});
+
 test("fork: one attempt at a time each, as many workers as attempts run at once, up to the number of processors", async () => {
   const { clock, maker, take, begin, finish } = setUp();
   const plan = fakePlan("p", { mode: "fork" });

@@ -59,6 +59,9 @@ const MEASURE_MS = 15_000;
 /** How long the end of the server waits for workers that are being made. */
 const CLOSE_MS = 5_000;
 
+/** More than there are that end while their attempts are planned. */
+const MOST_ENDED_RUNS = 1_000;
+
 export function createWorkerPools(options: WorkerPoolsOptions): WorkerPools {
   return new Pools(options);
 }
@@ -79,6 +82,8 @@ class Pools implements WorkerPools {
   /** By the attempt's name, until it is released. */
   readonly #slots = new Map<string, Slot>();
   readonly #ending: Ending;
+  /** Those that ended last: what was expected of them may be known only later. */
+  readonly #endedRuns = new Set<string>();
   readonly #creations = new Set<Promise<void>>();
   /** Creations whose worker is not wanted any more. */
   readonly #abandoned = new Set<Promise<void>>();
@@ -182,6 +187,7 @@ class Pools implements WorkerPools {
   expect(plans: readonly WorkerPlan[]): void {
     const expected = new Map<Pool, number>();
     for (const plan of plans) {
+      if (this.#hasEnded(plan)) continue;
       const pool = this.#poolOf(plan);
       expected.set(pool, (expected.get(pool) ?? 0) + 1);
     }
@@ -190,6 +196,9 @@ class Pools implements WorkerPools {
   }
 
   runEnded({ project, domain, run }: RunKey): void {
+    this.#endedRuns.add(runName({ project, domain, run }));
+    const [oldest] = this.#endedRuns;
+    if (this.#endedRuns.size > MOST_ENDED_RUNS && oldest !== undefined) this.#endedRuns.delete(oldest);
     for (const pool of this.#pools.values()) {
       const { key } = pool.plan.container;
       if (pool.plan.run === run && key.project === project && key.domain === domain) pool.retire();
@@ -209,6 +218,11 @@ class Pools implements WorkerPools {
     await Promise.all(this.#creations);
     await within(Promise.all(this.#abandoned), CLOSE_MS, this.#options.clock);
     await this.#ending.done();
+  }
+
+  #hasEnded({ run, container }: WorkerPlan): boolean {
+    const { project, domain } = container.key;
+    return run !== undefined && this.#endedRuns.has(runName({ project, domain, run }));
   }
 
   #now(): number {
@@ -434,4 +448,8 @@ class Pools implements WorkerPools {
     }
     this.#isMeasuring = false;
   }
+}
+
+function runName({ project, domain, run }: RunKey): string {
+  return [project, domain, run].join("/");
 }
