@@ -49,7 +49,7 @@ export async function openWorkers({
   const parent = join(dataDirectory, "workers");
   const directory = join(parent, "directories");
   const assignments = await Assignments.open(join(parent, "assignments"), log);
-  await removeIdleWorkers(api, instance, { assignments, directory });
+  await removeIdleWorkers(api, instance, { assignments, directory, log });
   return { directory, assignments };
 }
 

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import type { EngineApi } from "../../containers/api.ts";
 import type { ContainerState } from "../../containers/types.ts";
 import { BoxkiteError } from "../../domain/errors.ts";
+import type { Logger } from "../../lib/log.ts";
 import type { Assignments } from "../workers/assignments.ts";
 import type { Worker, WorkerMaker, WorkerPlan } from "../workers/worker.ts";
 import { ContainerWorker } from "./container-worker.ts";
@@ -128,12 +129,12 @@ export class WorkerContainers implements WorkerMaker {
 
   /** The container, which is ended, and all that belongs to it. Also one that an earlier server has made. Idempotent. */
   async remove(name: string): Promise<void> {
-    const { api, networks } = this.#options.context();
+    const { api, networks, log } = this.#options.context();
     this.#workers.get(name)?.close();
     await api.removeContainer(name);
     networks?.leave(name);
     this.#workers.delete(name);
-    await removeDirectory(this.directoryOf(name));
+    await removeDirectory(this.directoryOf(name), log);
   }
 
   /** Every user of an image can make the socket in it, and only this server's user gets there on this machine. */
@@ -150,8 +151,9 @@ export class WorkerContainers implements WorkerMaker {
 export async function removeIdleWorkers(
   api: EngineApi,
   instance: string,
-  { assignments, directory }: { readonly assignments: Assignments; readonly directory: string },
+  options: { readonly assignments: Assignments; readonly directory: string; readonly log: Logger },
 ): Promise<void> {
+  const { assignments, directory, log } = options;
   const used = assignments.workers();
   const left = await api.listContainers([`${LABEL.instance}=${instance}`, LABEL.worker]);
   const idle = left.filter(
@@ -161,7 +163,7 @@ export async function removeIdleWorkers(
   await Promise.all(idle.map(({ id }) => api.removeContainer(id)));
   const directories = await readdir(directory).catch(() => []);
   const unused = directories.filter((name) => !used.has(name));
-  await Promise.all(unused.map((name) => removeDirectory(join(directory, name))));
+  await Promise.all(unused.map((name) => removeDirectory(join(directory, name), log)));
 }
 
 async function created(creation: CreateContext): Promise<string> {
@@ -175,8 +177,13 @@ async function created(creation: CreateContext): Promise<string> {
 }
 
 /** Files of other users may be in it, which only root can remove: what is left is removed by the next server that can. */
-async function removeDirectory(directory: string): Promise<void> {
-  await rm(directory, { recursive: true, force: true }).catch(() => {});
+async function removeDirectory(directory: string, log: Logger): Promise<void> {
+  await rm(directory, { recursive: true, force: true }).catch((error: unknown) =>
+    log.warn("what tasks have written to the directory of their worker could not be removed", {
+      directory,
+      error,
+    }),
+  );
 }
 
 /** What is made for nobody yet is not interrupted. */
