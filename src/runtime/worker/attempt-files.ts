@@ -1,9 +1,27 @@
 /** The files of an attempt in a resident worker: its output, its result and its exit code (domain/worker-protocol.ts). */
-import { appendFileSync, closeSync, mkdirSync, openSync, renameSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import {
+  appendFileSync,
+  chmodSync,
+  closeSync,
+  fchmodSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
 import type { ResultFile } from "../../domain/outputs.ts";
 
 export type OutputName = "stdout" | "stderr";
+
+/** The server may be another user, and the umask be one that a task has set. */
+const READABLE = 0o644;
+
+function openReadable(file: string): number {
+  const descriptor = openSync(file, "a");
+  fchmodSync(descriptor, READABLE);
+  return descriptor;
+}
 
 export class AttemptFiles {
   readonly #directory: string;
@@ -13,9 +31,10 @@ export class AttemptFiles {
   constructor(directory: string) {
     this.#directory = directory;
     mkdirSync(directory, { recursive: true });
+    for (const made of [dirname(directory), directory]) chmodSync(made, 0o755);
     this.#descriptors = {
-      stdout: openSync(join(directory, "stdout"), "a"),
-      stderr: openSync(join(directory, "stderr"), "a"),
+      stdout: openReadable(join(directory, "stdout")),
+      stderr: openReadable(join(directory, "stderr")),
     };
   }
 
@@ -47,6 +66,7 @@ export class AttemptFiles {
   #write(name: string, content: string | Uint8Array): void {
     const file = join(this.#directory, name);
     writeFileSync(`${file}.tmp`, content);
+    chmodSync(`${file}.tmp`, READABLE);
     renameSync(`${file}.tmp`, file);
   }
 }

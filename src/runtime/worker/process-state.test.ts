@@ -16,7 +16,9 @@ test("arguments, variables and the working directory are restored, whatever the 
   process.env["KEPT"] = "changed";
   process.env["ADDED"] = "by a task";
   process.chdir("/");
+  const umask = process.umask(0o077);
   assert.equal(restore(), undefined);
+  assert.equal(process.umask(umask), umask);
   assert.deepEqual([process.argv, process.cwd()], [argv, directory]);
   assert.deepEqual(
     [process.env["KEPT"], process.env["OWN"], process.env["ADDED"]],

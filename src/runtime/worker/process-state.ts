@@ -2,13 +2,18 @@
 import { messageOf } from "../../domain/errors.ts";
 
 /**
- * Sets arguments and variables. The returned function restores them, and the working directory, or says why it cannot.
+ * Sets arguments and variables. The returned function restores them, the umask and the working directory, or says why it cannot.
  */
 export function setProcessState(
   args: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
 ): () => string | undefined {
-  const before = { argv: [...process.argv], env: { ...process.env }, directory: process.cwd() };
+  const before = {
+    argv: [...process.argv],
+    env: { ...process.env },
+    directory: process.cwd(),
+    umask: process.umask(),
+  };
   process.argv.splice(2, process.argv.length, ...args);
   Object.assign(process.env, env);
   return () => {
@@ -16,6 +21,7 @@ export function setProcessState(
     for (const name of Object.keys(process.env)) if (!(name in before.env)) delete process.env[name];
     for (const [name, value] of Object.entries(before.env))
       if (process.env[name] !== value) process.env[name] = value;
+    process.umask(before.umask);
     return changeDirectory(before.directory);
   };
 }

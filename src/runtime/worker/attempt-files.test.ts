@@ -1,0 +1,22 @@
+import assert from "node:assert/strict";
+import { statSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { temporaryDirectory } from "../../../test/helpers/server.ts";
+import { AttemptFiles } from "./attempt-files.ts";
+
+test("the server can read the files of an attempt whatever umask a task has set", async (t) => {
+  const directory = join(await temporaryDirectory(t), "attempts", "one");
+  const umask = process.umask(0o077);
+  try {
+    const files = new AttemptFiles(directory);
+    files.append("stdout", "text");
+    files.close(0, "why");
+  } finally {
+    process.umask(umask);
+  }
+  const modes = ["..", "", "stdout", "stderr", "exit", "unstarted"].map(
+    (name) => statSync(join(directory, name)).mode & 0o777,
+  );
+  assert.deepEqual(modes, [0o755, 0o755, 0o644, 0o644, 0o644, 0o644]);
+});
