@@ -338,6 +338,16 @@ test("nothing is expected of a run that has ended", async () => {
   assert.equal(maker.alive.length, 1);
 });
 
+test("a worker of another mode is none", async () => {
+  const { clock, maker, take, state } = setUp();
+  const make = maker.make.bind(maker);
+  maker.make = async (plan) => await make({ ...plan, mode: "fork" });
+  await take(fakePlan("p", { run: undefined }));
+  await clock.step(100);
+  assert.match(state("p")?.problem ?? "", /a worker of mode fork, not one_shot/u);
+  assert.equal(maker.alive.length, 0);
+});
+
 test("fork: one attempt at a time each, as many workers as attempts run at once, up to the number of processors", async () => {
   const { clock, maker, take, begin, finish } = setUp();
   const plan = fakePlan("p", { mode: "fork" });

@@ -373,7 +373,9 @@ class Pools implements WorkerPools {
     const making = make();
     const getReady = async () => {
       const worker = await making;
-      await worker.ready;
+      const { mode, runtime, sdk, preloaded, leftOut } = await worker.ready;
+      if (mode !== pool.plan.mode) throw new Error(`it is a worker of mode ${mode}, not ${pool.plan.mode}`);
+      log.debug("a worker is ready", { worker: worker.name, runtime, sdk, preloaded, leftOut });
       return worker;
     };
     try {

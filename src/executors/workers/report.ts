@@ -7,11 +7,19 @@ const MODES: ReadonlySet<unknown> = new Set<WorkerMode>(["one_shot", "fork", "re
 /** Undefined for a line that is no report of this version. */
 export function decodeReport(line: string): Report | undefined {
   const fields = parse(line);
-  const { event, id, code, mode, runtime, sdk, known, reason } = fields;
+  const { event, id, code, mode, runtime, sdk, known, reason, preloaded, leftOut } = fields;
   switch (event) {
     case "ready":
-      return isMode(mode) && isText(runtime) && isText(sdk) && Array.isArray(known) && known.every(isText)
-        ? { event, mode, runtime, sdk, known }
+      return isMode(mode) && isText(runtime) && isText(sdk) && isTexts(known)
+        ? {
+            event,
+            mode,
+            runtime,
+            sdk,
+            known,
+            ...(isTexts(preloaded) && { preloaded }),
+            ...(isTextsByName(leftOut) && { leftOut }),
+          }
         : undefined;
     case "started":
       return isText(id) ? { event, id } : undefined;
@@ -35,6 +43,14 @@ function parse(line: string): Readonly<Record<string, unknown>> {
 
 function isText(value: unknown): value is string {
   return typeof value === "string";
+}
+
+function isTexts(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every(isText);
+}
+
+function isTextsByName(value: unknown): value is Readonly<Record<string, string>> {
+  return typeof value === "object" && value !== null && Object.values(value).every(isText);
 }
 
 function isMode(value: unknown): value is WorkerMode {

@@ -66,6 +66,14 @@ suite("a worker's session", () => {
     assert.deepEqual(JSON.parse(data.toString()), { op: "start", id: "1", args: ["x"], env: { A: "b" } });
   });
 
+  test("says which libraries its worker has, and why it has not others", async (t) => {
+    const { directory, session } = await setUp(t);
+    const { next } = await listen(t, directory);
+    const ready = { ...READY, preloaded: ["numpy"], leftOut: { torch: "it prints" } };
+    (await next()).write(`${JSON.stringify(ready)}\n`);
+    assert.deepEqual(await session.ready, ready);
+  });
+
   test("connects again after a break", async (t) => {
     const { directory, session, reports } = await setUp(t);
     const { next } = await listen(t, directory);
