@@ -1,4 +1,6 @@
 /** The socket of a worker: one client at a time, one JSON object per line (domain/worker-protocol.ts). */
+import { rmSync } from "node:fs";
+import { rename } from "node:fs/promises";
 import { createServer, type Server, type Socket } from "node:net";
 import { join } from "node:path";
 import type { Order, Report } from "../../domain/worker-protocol.ts";
@@ -12,21 +14,27 @@ export interface WorkerSocketHandlers {
 export class WorkerSocket {
   readonly #handlers: WorkerSocketHandlers;
   readonly #server: Server;
+  readonly #path: string;
   #client: Socket | undefined;
 
-  private constructor(handlers: WorkerSocketHandlers) {
+  private constructor(path: string, handlers: WorkerSocketHandlers) {
+    this.#path = path;
     this.#handlers = handlers;
     this.#server = createServer((client) => this.#serve(client));
   }
 
   /** Resolves when it accepts connections; from then on the file `socket` is in the directory. */
   static async listen(directory: string, handlers: WorkerSocketHandlers): Promise<WorkerSocket> {
-    const socket = new WorkerSocket(handlers);
+    const path = join(directory, "socket");
+    const socket = new WorkerSocket(path, handlers);
     const listening = Promise.withResolvers<void>();
     socket.#server.once("error", listening.reject).once("listening", listening.resolve);
     // The server may run as another user than the container; only the two can enter the directory.
-    socket.#server.listen({ path: join(directory, "socket"), readableAll: true, writableAll: true });
+    // The file is there before it can be connected to: so it gets its name when it can.
+    const unfinished = `${path}.new`;
+    socket.#server.listen({ path: unfinished, readableAll: true, writableAll: true });
     await listening.promise;
+    await rename(unfinished, path);
     return socket;
   }
 
@@ -37,6 +45,7 @@ export class WorkerSocket {
 
   /** Removes the socket's file at once. Resolves when all reports are sent, or the client is gone. */
   async close(): Promise<void> {
+    rmSync(this.#path, { force: true });
     this.#server.close();
     const client = this.#client;
     if (client === undefined || client.destroyed) return;
