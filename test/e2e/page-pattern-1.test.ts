@@ -96,8 +96,9 @@ suite("the page's pure BYOI on podman", { skip: skip ?? false }, () => {
     return response.headers.get("docker-content-digest") ?? "";
   }
 
+  // What each container is started with is compared: none is made ahead of its action.
   const up = (t: TestContext): Promise<TestServer> =>
-    startServer(t, { args: ["--engine", ENGINE, "--ephemeral"], env });
+    startServer(t, { args: ["--engine", ENGINE, "--ephemeral", "--warm-starts", "off"], env });
 
   async function run(
     server: TestServer,

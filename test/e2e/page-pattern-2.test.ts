@@ -76,7 +76,8 @@ suite("the page's remote builder on podman", { skip: skip ?? false }, () => {
     server = await startServer(
       { after: (end: () => unknown) => cleanups.push(end) } as unknown as TestContext,
       {
-        args: ["--engine", ENGINE, "--ephemeral"],
+        // What each container is started with is compared: none is made ahead of its action.
+        args: ["--engine", ENGINE, "--ephemeral", "--warm-starts", "off"],
         env,
       },
     );
