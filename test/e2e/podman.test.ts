@@ -409,7 +409,9 @@ suite("errors on podman", { skip: skip ?? false }, () => {
   test("kill -9 of the server in mid-run: containers go on, and each attempt is one container", async (t) => {
     const env = await insecureRegistryEnv(scratch, registry.host);
     const data = join(scratch, "data");
-    const first = await startServer(t, { args: ["--engine", ENGINE, "--data", data], env });
+    // A worker beside them is no attempt; test/e2e/warm-starts.test.ts has the same with workers.
+    const args = ["--engine", ENGINE, "--data", data, "--warm-starts", "off"];
+    const first = await startServer(t, { args, env });
     await writeProgram(scratch, {
       "crash/flow.py": `
 import asyncio, flyte
@@ -441,7 +443,7 @@ print(run.outputs()[0])
       listContainers(ENGINE, ["--quiet", ...args, "--filter", `label=dev.boxkite.run=${name}`]);
     await until(async () => (await list()).length >= 3);
     await first.kill("SIGKILL");
-    await startServer(t, { args: ["--engine", ENGINE, "--data", data, "--port", String(first.port)], env });
+    await startServer(t, { args: [...args, "--port", String(first.port)], env });
     const output = succeeded(await client)
       .stdout.trim()
       .split("\n")

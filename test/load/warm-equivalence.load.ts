@@ -21,7 +21,7 @@ const MODES = ["off", "one-shot", "fork", "resident"] as const;
 const MODE = { off: undefined, "one-shot": "one_shot", fork: "fork", resident: "resident" } as const;
 type Mode = (typeof MODES)[number];
 
-/** More of them: `npm run test:warm`. */
+/** Each runs in every mode and image, in which workers have to be made between the calls: not for a machine that is busy. */
 const CASES = Number(process.env["WARM_CASES"] ?? 5);
 const SEED = Number(process.env["WARM_SEED"] ?? Date.now() % 1_000_000);
 /** Seconds between the calls of a parent, in which a worker is made. */
