@@ -34,12 +34,13 @@ async def plain(x: int) -> str:
     return uuid.uuid4().hex
 
 @env.task(cache=cached(serialize=True))
-async def fails_first(go: str) -> str:
-    if not pathlib.Path(go).exists():
-        while not pathlib.Path(go).exists():
-            await asyncio.sleep(0.1)
-        raise RuntimeError("the first one fails")
-    return uuid.uuid4().hex
+async def fails_first(began: str, go: str) -> str:
+    if pathlib.Path(began).exists():
+        return uuid.uuid4().hex
+    pathlib.Path(began).touch()
+    while not pathlib.Path(go).exists():
+        await asyncio.sleep(0.1)
+    raise RuntimeError("the first one fails")
 `;
 
 test("ignored inputs, results that expire, and the scope of a project", async (t) => {
@@ -82,9 +83,10 @@ print(details.status.cache_status, source.action_id.run.name, source.action_id.n
 test("when the computing action fails, one that waits for it computes", async (t) => {
   const { run, shows, directory } = await processSubject(t, FLOW, ["--max-parallel", "4"]);
   const go = join(directory, "go");
-  const first = run("fails_first", { go }, { name: "first" });
+  const inputs = { began: join(directory, "began"), go };
+  const first = run("fails_first", inputs, { name: "first" });
   await shows("first", "running");
-  const second = run("fails_first", { go }, { name: "second" });
+  const second = run("fails_first", inputs, { name: "second" });
   await shows("second", "waiting_for_resources");
   await writeFile(go, "");
   assert.match((await first).phase.toLowerCase(), /failed/u);
