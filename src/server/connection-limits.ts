@@ -2,10 +2,16 @@
 import type { IncomingMessage } from "node:http";
 import { constants, type Http2ServerRequest, type ServerHttp2Session } from "node:http2";
 import type { Socket } from "node:net";
+import { mostOpenFiles } from "./open-files.ts";
 
 export interface ConnectionLimits {
   /** At the same time. One more is answered 503. */
   readonly maxConnections: number;
+  /**
+   * Beyond so many at the same time, a connection of HTTP/1.1 is closed after an answer, which says so: a client that opens one
+   * for each of its calls, as the stock SDK does, keeps none that it does not use.
+   */
+  readonly keptConnections: number;
   /** From a connection to the first bytes, which determine the version of HTTP. */
   readonly firstBytesMs: number;
   /** From the first byte of a request to the end of its headers; then 408. HTTP/1.1 only: see `endIdle`. */
@@ -18,8 +24,9 @@ export interface ConnectionLimits {
   readonly idleMs: number;
 }
 
-export const DEFAULT_LIMITS: ConnectionLimits = {
-  maxConnections: 4_000,
+const DEFAULT_LIMITS: ConnectionLimits = {
+  maxConnections: 16_000,
+  keptConnections: 1_000,
   firstBytesMs: 10_000,
   headersMs: 20_000,
   bodyPeriodMs: 120_000,
@@ -27,6 +34,16 @@ export const DEFAULT_LIMITS: ConnectionLimits = {
   minBodyBytes: 120 * 1024,
   idleMs: 60_000,
 };
+
+/** The others are for containers, logs, objects and the store. */
+const FILES_FOR_CONNECTIONS = 0.75;
+
+/** Where the system allows too few open files, there are fewer connections. */
+export async function defaultLimits(): Promise<ConnectionLimits> {
+  const files = (await mostOpenFiles()) ?? Infinity;
+  const maxConnections = Math.min(DEFAULT_LIMITS.maxConnections, Math.floor(files * FILES_FOR_CONNECTIONS));
+  return { ...DEFAULT_LIMITS, maxConnections };
+}
 
 /** Streams of one HTTP/2 connection at a time: each takes memory. */
 export const MAX_STREAMS = 1_000;

@@ -12,7 +12,7 @@ import { createServer as createTcpServer, type AddressInfo, type Socket } from "
 import { BoxkiteError } from "../domain/errors.ts";
 import { plainAddress, receive, type Arrivals } from "./arrival.ts";
 import {
-  DEFAULT_LIMITS,
+  defaultLimits,
   endIdle,
   limitBody,
   MAX_STREAMS,
@@ -55,12 +55,14 @@ const KEEP_ALIVE_MS = 60_000;
 
 /** Throws PORT_IN_USE naming the holder. */
 export async function listen(options: ListenerOptions): Promise<Listener> {
-  const limits = { ...DEFAULT_LIMITS, ...options.limits };
+  const limits = { ...(await defaultLimits()), ...options.limits };
   const { reach, certificates, proxies, onRefused } = options;
   const hasTls = certificates !== undefined;
   const received = receive({ reach, hasTls, proxies, onRefused }, options.handler);
+  const sockets = new Set<Socket>();
   const handler = (request: Request, response: Response) => {
     limitBody(request, limits);
+    if (!("stream" in response) && sockets.size > limits.keptConnections) response.shouldKeepAlive = false;
     received(request, response);
   };
   const http1 = createHttpServer(
@@ -83,7 +85,6 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
   const pass = (socket: Socket, isHttp2: boolean) => (isHttp2 ? http2 : http1).emit("connection", socket);
   const tls = certificates && createTlsLayer(certificates, limits, pass);
 
-  const sockets = new Set<Socket>();
   // A peer that vanished without a word is detected by the kernel's keep-alive only.
   const tcp = createTcpServer({ keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS }, (socket) => {
     const { localAddress, remoteAddress } = socket;

@@ -196,3 +196,13 @@ test("one connection too many is refused, and one is accepted again when another
     assert.equal(answer.status, 503);
   }
 });
+
+test("where there are many connections, those of HTTP/1.1 are closed after their answer", async (t) => {
+  const port = await start(t, { keptConnections: 1 });
+  const alone = connect(port, "127.0.0.1");
+  await written(alone, `${GET}\r\n`);
+  const [kept] = (await once(alone, "data")) as [Buffer];
+  assert.match(kept.toString("latin1"), /^connection: keep-alive\r$/imu);
+  assert.match(await untilClosed(port, `${GET}\r\n`), /^connection: close\r$/imu);
+  alone.destroy();
+});
