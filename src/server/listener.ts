@@ -52,6 +52,8 @@ export interface Listener {
 }
 
 const KEEP_ALIVE_MS = 60_000;
+/** Connections that wait to be accepted; the kernel has a limit of its own, 4,096 mostly. One more is tried again after 1 s. */
+const BACKLOG = 4_096;
 
 /** Throws PORT_IN_USE naming the holder. */
 export async function listen(options: ListenerOptions): Promise<Listener> {
@@ -109,7 +111,7 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
     tcp.once("error", (error: NodeJS.ErrnoException) => {
       listenError(error, options).then(reject, reject);
     });
-    tcp.listen(options.port, reach.listenAt, resolve);
+    tcp.listen({ port: options.port, host: reach.listenAt, backlog: BACKLOG }, resolve);
   });
 
   return {
