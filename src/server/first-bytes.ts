@@ -13,7 +13,8 @@ const TLS_HANDSHAKE = 0x16;
  * time, or ends.
  */
 export function onFirstBytes(socket: Socket, limitMs: number, known: (protocol: Protocol) => void): void {
-  let seen: Buffer = Buffer.alloc(0);
+  // Only while it says too little: what stays here of a connection is in memory as long as that is open.
+  let seen: Buffer | undefined;
   const timer = setTimeout(() => socket.destroy(), limitMs);
   socket.once("close", () => clearTimeout(timer));
   const read = () => {
@@ -23,12 +24,13 @@ export function onFirstBytes(socket: Socket, limitMs: number, known: (protocol: 
       socket.destroy();
       return;
     }
-    seen = Buffer.concat([seen, bytes]);
-    const protocol = protocolOf(seen);
+    const start = seen === undefined ? bytes : Buffer.concat([seen, bytes]);
+    const protocol = protocolOf(start);
+    seen = protocol === undefined ? start : undefined;
     if (protocol === undefined) return;
     clearTimeout(timer);
     socket.off("readable", read);
-    socket.unshift(seen);
+    socket.unshift(start);
     known(protocol);
   };
   socket.on("readable", read);
