@@ -4,8 +4,10 @@ import type { AttemptStart } from "../../domain/attempt-start.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { AttemptObserver, AttemptSpec } from "../executor.ts";
-import type { OutputFollower } from "../output/output-follower.ts";
-import type { Wakeup } from "../wakeup.ts";
+import { watchDirectory } from "../output/directory-watch.ts";
+import { followOutput, type OutputFollower } from "../output/output-follower.ts";
+import { openOwnFile } from "../output/own-file.ts";
+import { Wakeup } from "../wakeup.ts";
 import type { Assignment, Assignments } from "./assignments.ts";
 import type { AttemptFiles } from "./attempt-files.ts";
 import type { PlannedAttempt } from "./plan.ts";
@@ -89,4 +91,29 @@ export class HeldInWorker {
   close(): void {
     for (const stop of this.#stops.splice(0)) stop();
   }
+}
+
+/** Follows its output from where that was read last, and what its worker reports of it. */
+export async function holdInWorker(
+  { sink, clock, assignments, name }: PooledAttemptContext,
+  assignment: Assignment,
+  worker: Worker | undefined,
+  files: AttemptFiles,
+): Promise<HeldInWorker> {
+  const wakeup = new Wakeup(clock);
+  const offsetsFile = assignments.offsetsFileOf(name);
+  const output = await followOutput(files.path, sink, clock, { offsetsFile, openFile: openOwnFile });
+  const stops = [watchDirectory(files.path, wakeup)];
+  const held = new HeldInWorker({ assignment, worker, files, output, wakeup }, stops);
+  const stopReports = worker?.onReport((report) => {
+    if (!("id" in report) || report.id !== assignment.id) return;
+    if (report.event === "started") held.startedAt ??= clock.now();
+    wakeup.notify(report.event === "exited" ? "ended" : "check");
+  });
+  if (stopReports !== undefined) stops.push(stopReports);
+  void worker?.ended.then((end) => {
+    held.workerEnd = end;
+    wakeup.notify("ended");
+  });
+  return held;
 }

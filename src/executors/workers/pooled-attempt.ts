@@ -5,22 +5,25 @@
  * Until code of the task may have begun, whatever goes wrong leads to a cold start, which `find` says by undefined. After that
  * it is over when its exit code is there, or its worker has ended: then it is to blame where it ran there alone.
  */
-import type { AttemptExit, LimitFacts } from "../../domain/attempt.ts";
-import { BoxkiteError, isStorageError, messageOf } from "../../domain/errors.ts";
+import type { AttemptExit } from "../../domain/attempt.ts";
+import { messageOf } from "../../domain/errors.ts";
 import { createBackoff } from "../../lib/backoff.ts";
-import { orAborted, within } from "../../lib/wait.ts";
+import { orAborted } from "../../lib/wait.ts";
 import type { After, Ended } from "../attempt-chart.ts";
 import type { AttemptSpec } from "../executor.ts";
-import { watchDirectory } from "../output/directory-watch.ts";
-import { followOutput } from "../output/output-follower.ts";
-import { openOwnFile } from "../output/own-file.ts";
-import { Wakeup } from "../wakeup.ts";
 import type { Assignment } from "./assignments.ts";
 import { hasOutput, hasStarted } from "./attempt-begun.ts";
 import { AttemptFiles } from "./attempt-files.ts";
-import { inputsFor, storeResults } from "./attempt-results.ts";
-import { HeldInWorker, type PlannedStart, type PooledAttemptContext } from "./held-in-worker.ts";
+import { inputsFor } from "./attempt-results.ts";
+import {
+  holdInWorker,
+  type HeldInWorker,
+  type PlannedStart,
+  type PooledAttemptContext,
+} from "./held-in-worker.ts";
 import type { Order } from "../../domain/worker-protocol.ts";
+import { concludeInWorker } from "./pooled-end.ts";
+import { stopInWorker } from "./pooled-stop.ts";
 import { MACHINE_RESTARTED } from "./worker-end.ts";
 import type { Worker, WorkerPlan } from "./worker.ts";
 
@@ -28,10 +31,7 @@ import type { Worker, WorkerPlan } from "./worker.ts";
 const SWEEP_MS = 5_000;
 /** Writes that follow each other this closely are read together. */
 const GATHER_MS = 20;
-const CONNECT_TIMEOUT_MS = 2_000;
 const SEND_AGAIN = { baseMs: 50, factor: 2, capMs: 1_000 };
-/** After SIGKILL, until the worker has to be ended instead. */
-const KILL_TIMEOUT_MS = 5_000;
 
 export class PooledAttempt {
   readonly #context: PooledAttemptContext;
@@ -234,24 +234,8 @@ export class PooledAttempt {
     worker: Worker | undefined,
     files: AttemptFiles,
   ): Promise<HeldInWorker> {
-    const { sink, clock, assignments, name } = this.#context;
-    const wakeup = new Wakeup(clock);
-    const offsetsFile = assignments.offsetsFileOf(name);
-    const output = await followOutput(files.path, sink, clock, { offsetsFile, openFile: openOwnFile });
-    const stops = [watchDirectory(files.path, wakeup)];
-    const held = new HeldInWorker({ assignment, worker, files, output, wakeup }, stops);
-    const stopReports = worker?.onReport((report) => {
-      if (!("id" in report) || report.id !== assignment.id) return;
-      if (report.event === "started") held.startedAt ??= clock.now();
-      wakeup.notify(report.event === "exited" ? "ended" : "check");
-    });
-    if (stopReports !== undefined) stops.push(stopReports);
-    void worker?.ended.then((end) => {
-      held.workerEnd = end;
-      wakeup.notify("ended");
-    });
-    this.#held = held;
-    return held;
+    this.#held = await holdInWorker(this.#context, assignment, worker, files);
+    return this.#held;
   }
 
   async watch(held: HeldInWorker, signal: AbortSignal): Promise<After<HeldInWorker, "running">> {
@@ -268,93 +252,13 @@ export class PooledAttempt {
     }
   }
 
-  /** A resident worker is one process, which is ended with all its attempts where this one does not end by itself. */
-  async stop(held: HeldInWorker, graceMs: number): Promise<void> {
-    const { clock } = this.#context;
-    const isOver = async (ms: number) =>
-      (await within(
-        held.over.promise.then(() => true),
-        ms,
-        clock,
-      )) === true;
-    if (graceMs > 0 && (await this.#signal(held, "TERM")) && (await isOver(graceMs))) return;
-    const isForked = held.assignment.warm.mode === "fork";
-    if (isForked && (await this.#signal(held, "KILL")) && (await isOver(KILL_TIMEOUT_MS))) return;
-    await this.#context.workers.kill(held.assignment.warm.worker);
-    held.wakeup.notify("ended");
-  }
-
-  async #signal({ worker, assignment }: HeldInWorker, signal: "TERM" | "KILL"): Promise<boolean> {
-    try {
-      // A connection to one that was just taken up is made now.
-      if (worker !== undefined) await within(worker.ready, CONNECT_TIMEOUT_MS, this.#context.clock);
-      await worker?.send({ op: "signal", id: assignment.id, signal });
-      return worker !== undefined;
-    } catch (error) {
-      this.#context.log.debug("an attempt could not be signalled", { reason: messageOf(error) });
-      return false;
-    }
+  stop(held: HeldInWorker, graceMs: number): Promise<void> {
+    return stopInWorker(this.#context, held, graceMs);
   }
 
   async conclude(held: HeldInWorker, stopped: boolean, signal: AbortSignal): Promise<Ended> {
     this.#isOver = true;
-    const { spec, pools, workers, ends, clock } = this.#context;
-    const { assignment, files } = held;
-    const ownCode = await files.exitCode();
-    // Another attempt may have its slot at once; its files stay until it is released.
-    if (ownCode !== undefined) pools.end(spec.key);
-    await held.output.finish();
-    const directory = workers.directoryOf(assignment.warm.worker);
-    const end =
-      ownCode === undefined
-        ? await ends.endOf(directory, assignment, held.workerEnd)
-        : ({ kind: "own", exitCode: ownCode } as const);
-    const times = { startedAt: held.startedAt ?? assignment.assignedAt, endedAt: clock.now() };
-    pools.end(spec.key);
-    const unstarted = ownCode === undefined || stopped ? undefined : await files.unstarted();
-    if (unstarted !== undefined)
-      return { name: "ended", exit: { ...refusedLate(assignment, unstarted), ...times } };
-    if (end.kind === "unknown" || (end.kind === "shared" && !stopped))
-      return { name: "ended", exit: { ...end.exit, ...times } };
-    const { exitCode } = end;
-    const facts: LimitFacts =
-      exitCode === 0
-        ? { outOfMemory: false }
-        : await workers.limitFacts(assignment.warm.worker, {
-            spec,
-            exitCode,
-            sinceMs: assignment.assignedAt,
-            stopRequested: stopped,
-            hasWorkerEnded: ownCode === undefined,
-          });
-    const unstored = ownCode === undefined ? undefined : await this.#storeResults(held, signal);
-    // Of one that was stopped, no result counts any more.
-    if (unstored !== undefined && !stopped)
-      return { name: "ended", exit: { ...unstored, exitCode, ...times } };
-    return { name: "ended", exit: { reason: "exited", exitCode, ...facts, ...times } };
-  }
-
-  /** Before its end is reported. Why that failed; undefined where all that it wrote is stored. */
-  async #storeResults(
-    { assignment, files }: HeldInWorker,
-    signal: AbortSignal,
-  ): Promise<AttemptExit | undefined> {
-    const { spec, clock, log } = this.#context;
-    if (assignment.hasInputs !== true || spec.objects === undefined) return undefined;
-    try {
-      await storeResults(files, spec.objects, clock, signal);
-      return undefined;
-    } catch (error) {
-      // The files are still there for whoever takes it up.
-      signal.throwIfAborted();
-      log.error("the result of an attempt could not be stored", { error });
-      const message = `the result could not be stored: ${messageOf(error)}`;
-      const lost = { reason: "lost", outOfMemory: false, message } as const;
-      if (!(error instanceof BoxkiteError)) return { ...lost, code: "EXECUTOR_FAILED" };
-      const { code, hint } = error;
-      // What it may not store, or nobody can, another attempt could not store either.
-      return { ...lost, code, ...(hint !== undefined && { hint }), recoverable: isStorageError(error) };
-    }
+    return await concludeInWorker(this.#context, held, stopped, signal);
   }
 
   async close(): Promise<void> {
@@ -371,12 +275,6 @@ const GONE: AttemptExit = {
   code: "WORKER_ENDED",
   message: "the worker of the attempt is gone, with what it wrote",
 };
-
-/** Of an order that was not carried out in time, so that it counted as carried out. */
-function refusedLate({ warm }: Assignment, reason: string): AttemptExit {
-  const message = `the worker ${warm.worker} did not start the attempt: ${reason}`;
-  return { reason: "lost", outOfMemory: false, code: "WORKER_ENDED", message };
-}
 
 /** As far as it is known before the image was read: nothing starts by this plan. */
 function fallbackPlan({ warm }: Assignment, spec: AttemptSpec): WorkerPlan {
