@@ -48,7 +48,7 @@ export interface EngineApi {
   getArchive(id: string, path: string): Promise<AsyncIterable<Buffer> | undefined>;
   /** Starting a running container is no error. */
   startContainer(id: string): Promise<void>;
-  /** Output from now on, multiplexed; ends with the container. Must be called BEFORE the start: see container-attempt.ts. */
+  /** Output from now on, multiplexed; ends with the container. Must be called BEFORE the start: see attempt-container.ts. */
   attachContainer(id: string): Promise<Duplex>;
   inspectContainer(id: string): Promise<ContainerState | undefined>;
   /** Bytes that a running container has in use, without cached files that it does not use; undefined where that is not known. */

@@ -16,12 +16,9 @@ import { AttemptMachine, type AttemptWork } from "../attempt-machine.ts";
 import { WarmAttempt } from "../warm-attempt.ts";
 import type { HeldInWorker } from "../workers/held-in-worker.ts";
 import { WatchedAttempts } from "../watched-attempts.ts";
-import {
-  ContainerAttempt,
-  refusalContext,
-  stopContainer,
-  type ContainerAttemptContext,
-} from "./container-attempt.ts";
+import { stopContainer } from "./attempt-container.ts";
+import { attemptContext } from "./attempt-context.ts";
+import { ContainerAttempt, refusalContext, type ContainerAttemptContext } from "./container-attempt.ts";
 import type { HeldContainer } from "./held-container.ts";
 import { createContainerEvents } from "./container-events.ts";
 import { confine, NO_POLICY, type ConfinementPolicy } from "./confinement.ts";
@@ -42,11 +39,13 @@ import type { Inherited } from "./inherited.ts";
 import { limitFactsOf } from "./limit-facts.ts";
 import type { RunNetworks } from "./run-networks.ts";
 import { createPrefetch } from "./prefetch.ts";
-import { endOf, limitFactsIn, pooledAttempt } from "./pooled-in-container.ts";
+import { attemptInWorker } from "./in-worker.ts";
+import { endOf, limitFactsIn } from "./pooled-in-container.ts";
 import { refusal } from "./refusal.ts";
 import { createWarmStarts, expectInWorkers, type WarmStartOptions } from "./warm-starts.ts";
 import { endInWorker, exitCodeOf, releaseInWorker } from "./release-in-worker.ts";
 import { resolveImage } from "./resolve-image.ts";
+import { whyCold } from "./why-cold.ts";
 
 export interface ContainerExecutorOptions {
   readonly api: EngineApi;
@@ -149,7 +148,7 @@ export function createContainerExecutor(options: ContainerExecutorOptions): Exec
   const resolving = new Map<string, Promise<ResolvedImage>>();
 
   const nameOf = (key: AttemptKey) => containerName(instance, key);
-  const ownContext = (): Omit<ContainerAttemptContext, "warm"> => ({
+  const context = (): ContainerAttemptContext => ({
     api,
     settings: {
       instance,
@@ -169,8 +168,7 @@ export function createContainerExecutor(options: ContainerExecutorOptions): Exec
     log,
     lostAfterMs,
   });
-  const warm = options.warmStarts && createWarmStarts(options.warmStarts, ownContext);
-  const context = (): ContainerAttemptContext => ({ ...ownContext(), warm });
+  const warm = options.warmStarts && createWarmStarts(options.warmStarts, context);
   const assignmentOf = (key: AttemptKey) => warm?.assignments.of(nameOf(key));
   /** Of an attempt that shares it. */
   const sharedWorkerOf = (key: AttemptKey) => {
@@ -215,9 +213,15 @@ export function createContainerExecutor(options: ContainerExecutorOptions): Exec
     start: async (spec, logs, observer) => {
       const name = nameOf(spec.key);
       const work = (): AttemptWork<HeldContainer | HeldInWorker> => {
-        const cold = new ContainerAttempt(context(), spec, logs, observer);
-        const pooled = pooledAttempt(context(), spec, logs, observer);
-        return pooled === undefined ? cold : new WarmAttempt(pooled, cold);
+        const attempt = attemptContext(context(), spec, logs, observer);
+        if (warm === undefined) return new ContainerAttempt(attempt);
+        const { pools } = warm;
+        const cold = new ContainerAttempt(attempt, {
+          giveWay: () => pools.giveWay(),
+          whyCold: (adapted) => whyCold(adapted, warm, policy),
+        });
+        const inWorker = attemptInWorker(attempt, warm);
+        return new WarmAttempt<HeldContainer | HeldInWorker>({ spec, pools, warm: inWorker, cold });
       };
       await watched.start(name, () => new AttemptMachine(work(), observer, log.child({ container: name })));
     },

@@ -8,7 +8,7 @@ import { CA_FILE } from "../../images/certificates.ts";
 import { AttemptEnded } from "../attempt-machine.ts";
 import type { AttemptObserver, AttemptSpec } from "../executor.ts";
 import type { ContainerAttemptContext } from "./container-attempt.ts";
-import { confine, confinementNote } from "./confinement.ts";
+import { confine } from "./confinement.ts";
 import { containerBody, type WorkerBody } from "./container-spec.ts";
 import type { EngineRetry } from "./engine-retry.ts";
 import { additionsFor, type Additions } from "./inherited.ts";
@@ -18,7 +18,7 @@ import { gatewayOf, withGateway } from "./network-fields.ts";
 import type { NetworkMember } from "./network-member.ts";
 import { startFailure } from "./start-failure.ts";
 
-export interface CreateContext extends Omit<ContainerAttemptContext, "warm"> {
+export interface CreateContext extends ContainerAttemptContext {
   readonly spec: AttemptSpec;
   readonly sink: LogSink;
   readonly observer: AttemptObserver;
@@ -65,14 +65,6 @@ export async function putSecretFiles(context: CreateContext, id: string, signal:
   await retry.run(() => api.putArchive(id, archive), signal, "tolerate");
 }
 
-/** What the container may do beyond or below the defaults; reported again for one that was made before the server ended. */
-export function reportConfinement({ settings, spec, observer, sink, clock }: CreateContext): void {
-  const note = confinementNote(spec, settings.policy);
-  if (note === undefined) return;
-  observer.progress(note);
-  sink.write("system", note, clock.now());
-}
-
 export async function putCertificates(
   context: CreateContext,
   id: string,
@@ -82,15 +74,6 @@ export async function putCertificates(
   if (inherited.certificates === undefined) return;
   const archive = await rootArchive({ files: { [CA_FILE]: await readFile(inherited.certificates) } });
   await retry.run(() => api.putArchive(id, archive), signal, "tolerate");
-}
-
-/** Also for a container that was made before the server ended: what was reported then may not have been recorded. */
-export async function reportInherited(context: CreateContext, signal: AbortSignal): Promise<void> {
-  const { clock, retry, observer, sink } = context;
-  const additions = await retry.run(() => readAdditions(context), signal, "throw");
-  if (additions === undefined || signal.aborted) return;
-  observer.progress(additions.note);
-  sink.write("system", additions.note, clock.now());
 }
 
 /** An image that is not there has no variables; the container is not made without it anyway. */

@@ -161,7 +161,7 @@ export async function runProbe(context: ProbeContext, container: ProbeContainer)
 
 type NotStarted = ProbeRun & { readonly kind: "not_started" };
 
-/** Before the start: see container-attempt.ts. Podman finds out here already that a program or a user is missing. */
+/** Before the start: see attempt-container.ts. Podman finds out here already that a program or a user is missing. */
 async function attach(api: EngineApi, id: string): Promise<Duplex | NotStarted> {
   try {
     return await api.attachContainer(id);

@@ -17,13 +17,11 @@ export async function joinNetwork(
   return await networks?.join(member, hasNoEgress(context));
 }
 
-/** Also of a container that was made before the server ended: what was reported then may not have been recorded. */
-export function reportEgress(context: CreateContext): void {
-  if (!hasNoEgress(context)) return;
-  const { observer, sink, clock } = context;
-  const note = "egress is none: the container reaches the server on this machine, and no other machine";
-  observer.progress(note);
-  sink.write("system", note, clock.now());
+/** Undefined where the container has a route out. */
+export function egressNote(context: Pick<CreateContext, "spec" | "settings">): string | undefined {
+  return hasNoEgress(context)
+    ? "egress is none: the container reaches the server on this machine, and no other machine"
+    : undefined;
 }
 
 function hasNoEgress({ spec, settings }: Pick<CreateContext, "spec" | "settings">): boolean {

@@ -5,153 +5,162 @@
  */
 import { existsSync } from "node:fs";
 import type { ContainerState } from "../../containers/types.ts";
-import type { WarmStart } from "../../domain/warm-start.ts";
 import { createBackoff } from "../../lib/backoff.ts";
-import type { Clock } from "../../lib/clock.ts";
-import type { Logger } from "../../lib/log.ts";
+import type { After, Ended } from "../attempt-chart.ts";
 import { AttemptEnded } from "../attempt-machine.ts";
-import type { AdaptedAttempt } from "../start-adapter.ts";
+import type { FoundInWorker, InWorker } from "../warm-attempt.ts";
 import type { Assignment } from "../workers/assignments.ts";
-import { modeOf, type PlannedAttempt } from "../workers/plan.ts";
+import type { PlannedStart } from "../workers/held-in-worker.ts";
 import { hasSocket } from "../workers/socket-file.ts";
 import { endedByServer, MACHINE_RESTARTED } from "../workers/worker-end.ts";
+import { AttemptContainer } from "./attempt-container.ts";
+import type { AttemptContext } from "./attempt-context.ts";
 import { removed } from "./attempt-exit.ts";
-import type { ConfinementPolicy } from "./confinement.ts";
 import type { ContainerWorker } from "./container-worker.ts";
-import type { EndWatch } from "./end-watch.ts";
-import type { EngineRetry } from "./engine-retry.ts";
+import { putSecretFiles } from "./create-container.ts";
 import type { HeldContainer } from "./held-container.ts";
-import { workerMember, type NetworkMember } from "./network-member.ts";
-import { planInContainer } from "./plan-in-container.ts";
+import { withGateway } from "./network-fields.ts";
+import { workerMember } from "./network-member.ts";
+import { planAttempt } from "./plan-attempt.ts";
+import { putArchives } from "./put-archives.ts";
 import type { WarmStarts } from "./warm-starts.ts";
 
 /** From the order until the worker reports that code of the task may run. */
 const START_TIMEOUT_MS = 10_000;
 const END_BACKOFF = { baseMs: 10, factor: 2, capMs: 500 };
 
-export interface OneShotContext {
-  readonly warm: WarmStarts;
-  readonly policy: ConfinementPolicy;
-  /** The attempt's, which is a file name. */
-  readonly name: string;
-  readonly retry: EngineRetry;
-  readonly clock: Clock;
-  readonly log: Logger;
-}
-
-/** What an earlier server has left of an attempt in a worker. */
-export interface FoundInWorker {
-  readonly container: string;
-  readonly state: ContainerState;
-  readonly startedAt: number;
-}
-
-export interface TakeOptions {
-  readonly signal: AbortSignal;
-  /** Why it has no worker yet. */
-  readonly onWaiting: (reason: string) => void;
-}
-
-type Abandoned =
-  /** It has taken its order: it goes on, or how it ended is how the attempt ended. */
-  | { readonly kind: "taken"; readonly state: ContainerState }
-  /** Nothing is left of it. */
-  | { readonly kind: "gone" };
-
-/** The worker that an earlier server gave the attempt, where that had taken its order. Nothing is left of another one. */
-export async function findInWorker(
-  context: OneShotContext,
-  signal: AbortSignal,
-): Promise<FoundInWorker | undefined> {
-  const { warm, name } = context;
-  const assignment = warm.assignments.of(name);
-  if (assignment?.warm.mode !== "one_shot") return undefined;
-  const { worker } = assignment.warm;
-  const outcome = await abandon(context, assignment, signal);
-  if (outcome.kind === "gone") return undefined;
-  const { startedAt = assignment.assignedAt } = assignment;
-  return { container: worker, state: outcome.state, startedAt };
-}
-
-/** A worker for the attempt, whose container it has from now on. Undefined: it gets a container of its own. */
-export async function takeWorker(
-  context: OneShotContext,
-  adapted: AdaptedAttempt,
-  { signal, onWaiting }: TakeOptions,
-): Promise<OneShot | undefined> {
-  const { warm, policy, log } = context;
-  const { spec } = adapted;
-  if (modeOf(spec, warm.setting) !== "one_shot") return undefined;
-  const planned = planInContainer(adapted, "one_shot", policy);
-  if ("cold" in planned) {
-    log.debug("no worker can take the attempt", { reason: planned.cold });
-    return undefined;
-  }
-  const taken = await warm.pools.take(planned.plan, { key: spec.key, signal, waiting: onWaiting });
-  const worker = taken && warm.workers.of(taken.worker.name);
-  if (taken === undefined || worker === undefined) return undefined;
-  const { pool } = planned.plan;
-  const assignment: Assignment = {
-    key: spec.key,
-    warm: { mode: "one_shot", pool, worker: worker.name, earlierAttempts: taken.earlierAttempts },
-    id: orderId(context.name),
-    assignedAt: context.clock.now(),
-  };
-  try {
-    await warm.assignments.record(context.name, assignment);
-  } catch (error) {
-    log.warn("an attempt starts cold, since its worker could not be recorded", { error });
-    await worker.remove();
-    return undefined;
-  }
-  return new OneShot(context, { worker, planned, assignment });
-}
-
-interface OneShotParts {
+/** A worker that has been recorded as the attempt's. */
+interface Given {
   readonly worker: ContainerWorker;
-  readonly planned: PlannedAttempt;
+  readonly planned: PlannedStart;
   readonly assignment: Assignment;
 }
 
-export class OneShot {
-  /** Watches the container, which is the attempt's. */
-  readonly watch: EndWatch;
-  readonly #context: OneShotContext;
-  readonly #parts: OneShotParts;
+export class OneShotAttempt implements InWorker<HeldContainer> {
+  readonly #attempt: AttemptContext;
+  readonly #warm: WarmStarts;
+  /** Of a worker that this server gave it. */
+  #worker: ContainerWorker | undefined;
+  #container: AttemptContainer | undefined;
 
-  constructor(context: OneShotContext, parts: OneShotParts) {
-    this.#context = context;
-    this.#parts = parts;
-    this.watch = parts.worker.takeOver();
+  constructor(attempt: AttemptContext, warm: WarmStarts) {
+    this.#attempt = attempt;
+    this.#warm = warm;
   }
 
-  get id(): string {
-    return this.#parts.worker.id;
+  get isAssigned(): boolean {
+    return this.#warm.assignments.of(this.#attempt.name) !== undefined;
   }
 
-  /** Its container, as networks know it. */
-  get member(): NetworkMember {
-    const { name, plan } = this.#parts.worker;
-    return workerMember(name, { ...plan.container.key, pool: plan.pool });
+  async takeUp(signal: AbortSignal): Promise<FoundInWorker<HeldContainer> | undefined> {
+    const assignment = this.#warm.assignments.of(this.#attempt.name);
+    if (assignment === undefined) return undefined;
+    const state = await this.#endUntaken(assignment, signal);
+    if (state === undefined) {
+      await this.#remove(assignment, signal);
+      return undefined;
+    }
+    const { startedAt = assignment.assignedAt } = assignment;
+    return this.#own(assignment.warm.worker, startedAt).takeUp(state, startedAt);
   }
 
-  get warm(): WarmStart {
-    return this.#parts.assignment.warm;
+  async start(signal: AbortSignal): Promise<FoundInWorker<HeldContainer> | undefined> {
+    const { spec, observer } = this.#attempt;
+    const planned = await planAttempt(this.#attempt, "one_shot", signal);
+    if (planned === undefined || "name" in planned) return planned;
+    const waiting = (reason: string) => {
+      if (!signal.aborted) observer.progress(reason);
+    };
+    const taken = await this.#warm.pools.take(planned.plan, { key: spec.key, signal, waiting });
+    const worker = taken && this.#warm.workers.of(taken.worker.name);
+    if (taken === undefined || worker === undefined) return undefined;
+    const assignment = await this.#record(worker, taken.earlierAttempts);
+    return assignment && (await this.#startIn({ worker, planned, assignment }, signal));
   }
 
-  /** The attempt's own variables. */
-  get env(): Readonly<Record<string, string>> {
-    return this.#parts.planned.env;
+  /** Undefined where it could not be recorded: then the worker is removed. */
+  async #record(worker: ContainerWorker, earlierAttempts: number): Promise<Assignment | undefined> {
+    const { name, spec, clock, log } = this.#attempt;
+    const assignment: Assignment = {
+      key: spec.key,
+      warm: { mode: "one_shot", pool: worker.plan.pool, worker: worker.name, earlierAttempts },
+      id: orderId(name),
+      assignedAt: clock.now(),
+    };
+    try {
+      await this.#warm.assignments.record(name, assignment);
+      return assignment;
+    } catch (error) {
+      log.warn("an attempt starts cold, since its worker could not be recorded", { error });
+      await worker.remove();
+      return undefined;
+    }
   }
 
-  /** When code of the task may have begun to run; undefined where the worker did not report that. */
-  async start(
-    { wakeup }: HeldContainer,
-    env: Readonly<Record<string, string>>,
+  async #startIn(given: Given, signal: AbortSignal): Promise<FoundInWorker<HeldContainer> | undefined> {
+    const { worker, planned, assignment } = given;
+    this.#worker = worker;
+    const container = this.#own(worker.name);
+    const handle = container.hold(worker.id, worker.takeOver());
+    signal.throwIfAborted();
+    this.#attempt.observer.prepared({ ...planned.start, warm: assignment.warm });
+    const hasFiles = await this.#putFiles(given, signal);
+    signal.throwIfAborted();
+    const startedAt = await this.#begin(given, { handle, hasFiles }, signal);
+    container.inWorkerSinceMs = startedAt;
+    if (startedAt !== undefined) return { name: "running", handle, startedAt };
+    const { warm } = assignment;
+    this.#attempt.log.warn("an attempt starts cold, since its worker failed before it began", { ...warm });
+    await container.close();
+    this.#container = undefined;
+    await this.#remove(assignment, signal);
+    return undefined;
+  }
+
+  /** False where that failed. */
+  async #putFiles({ worker, planned }: Given, signal: AbortSignal): Promise<boolean> {
+    const { name, plan } = worker;
+    const member = workerMember(name, { ...plan.container.key, pool: plan.pool });
+    const creation = { ...this.#attempt, spec: planned.spec, name, member };
+    try {
+      await this.#attempt.notes.report(creation, signal);
+      await putSecretFiles(creation, worker.id, signal);
+      await putArchives(creation, worker.id, signal);
+      return true;
+    } catch (error) {
+      if (signal.aborted || error instanceof AttemptEnded) throw error;
+      this.#attempt.log.warn("the files of an attempt could not be brought into a worker", { error });
+      return false;
+    }
+  }
+
+  /**
+   * When code of the task may have begun to run; undefined: it never will in this worker. Where the signal aborts after the order
+   * was sent it may have: a stop goes to the container, and after a detach the next server finds out.
+   */
+  async #begin(
+    given: Given,
+    { handle, hasFiles }: { readonly handle: HeldContainer; readonly hasFiles: boolean },
     signal: AbortSignal,
   ): Promise<number | undefined> {
-    const { clock, log, warm, name } = this.#context;
-    const { worker, planned, assignment } = this.#parts;
+    try {
+      const startedAt = hasFiles ? await this.#order(given, handle, signal) : undefined;
+      if (startedAt !== undefined) return startedAt;
+      if ((await this.#endUntaken(given.assignment, signal)) === undefined) return undefined;
+      handle.wakeup.notify("ended");
+    } catch (error) {
+      if (!signal.aborted || error instanceof AttemptEnded) throw error;
+    }
+    return this.#attempt.clock.now();
+  }
+
+  /** Sends it. When the worker reported that it has begun; undefined where it did not. */
+  async #order(
+    { worker, planned, assignment }: Given,
+    { wakeup }: HeldContainer,
+    signal: AbortSignal,
+  ): Promise<number | undefined> {
+    const { networks, clock, log, name } = this.#attempt;
     const { id } = assignment;
     let startedAt: number | undefined;
     const stop = worker.onReport((report) => {
@@ -160,6 +169,7 @@ export class OneShot {
       wakeup.notify("check");
     });
     try {
+      const env = withGateway(planned.env, networks?.of(worker.name));
       await worker.send({ op: "start", id, args: planned.args, env });
       const untilMs = clock.now() + START_TIMEOUT_MS;
       for (let leftMs = START_TIMEOUT_MS; leftMs > 0; leftMs = untilMs - clock.now()) {
@@ -173,66 +183,86 @@ export class OneShot {
       // It cannot be reached: it has ended, or will be.
     } finally {
       stop();
-      this.close();
+      worker.close();
     }
     if (startedAt !== undefined)
-      warm.assignments
+      this.#warm.assignments
         .started(name, startedAt)
         .catch((error: unknown) => log.debug("a start could not be recorded", { error }));
     return startedAt;
   }
 
   /**
-   * Ends the worker, which did not report that it has begun. False where it has taken its order: code of the task may run, or
-   * has. Throws AttemptEnded where that happened while it was ended.
+   * Ends the worker unless it has taken its order: then what is left of it goes on, or how it ended is how the attempt ended.
+   * Undefined: code of the task has not run there, and never will. Throws AttemptEnded where it may have run in what is gone, or
+   * was ended by this.
    */
-  async abandon(signal: AbortSignal): Promise<boolean> {
-    this.close();
-    return (await abandon(this.#context, this.#parts.assignment, signal)).kind === "gone";
+  async #endUntaken(assignment: Assignment, signal: AbortSignal): Promise<ContainerState | undefined> {
+    const { retry, clock } = this.#attempt;
+    const { workers, assignments } = this.#warm;
+    const { worker } = assignment.warm;
+    const inspect = () => retry.run(() => workers.inspect(worker), signal, "tolerate");
+    const before = await inspect();
+    const hasEnded = before?.status === "exited" && before.exitCode >= 0 && this.#hasTakenOrder(assignment);
+    if (assignments.isOfEarlierBoot(assignment) && !hasEnded) throw new AttemptEnded(MACHINE_RESTARTED);
+    if (before === undefined && this.#isLost(assignment)) throw new AttemptEnded(removed(worker));
+    if (before !== undefined && this.#hasTakenOrder(assignment)) return before;
+    if (before?.running !== true) return undefined;
+    await retry.run(() => workers.kill(worker), signal, "tolerate");
+    const backoff = createBackoff(END_BACKOFF, clock);
+    while ((await inspect())?.running === true) await backoff.wait(signal);
+    if (this.#hasTakenOrder(assignment)) throw new AttemptEnded(endedByServer(worker, START_TIMEOUT_MS));
+    return undefined;
   }
 
-  /** The worker is sent nothing more. */
-  close(): void {
-    this.#parts.worker.close();
+  #hasTakenOrder({ warm, startedAt }: Assignment): boolean {
+    return startedAt !== undefined || !hasSocket(this.#warm.workers.directoryOf(warm.worker));
+  }
+
+  /** Of a worker without a container. Where its directory is gone as well, this server has removed it. */
+  #isLost({ warm, startedAt }: Assignment): boolean {
+    const directory = this.#warm.workers.directoryOf(warm.worker);
+    return startedAt !== undefined || (existsSync(directory) && !hasSocket(directory));
+  }
+
+  /** What is left of a worker that has not taken its order. */
+  async #remove({ warm }: Assignment, signal: AbortSignal): Promise<void> {
+    const { name, retry } = this.#attempt;
+    await retry.run(() => this.#warm.workers.remove(warm.worker), signal, "tolerate");
+    await this.#warm.assignments.forget(name);
+  }
+
+  #own(worker: string, sinceMs?: number): AttemptContainer {
+    this.#container = new AttemptContainer(this.#attempt, worker);
+    this.#container.inWorkerSinceMs = sinceMs;
+    return this.#container;
+  }
+
+  get #taken(): AttemptContainer {
+    if (this.#container === undefined) throw new Error("the attempt has no worker");
+    return this.#container;
+  }
+
+  watch(handle: HeldContainer, signal: AbortSignal): Promise<After<HeldContainer, "running">> {
+    return this.#taken.watch(handle, signal);
+  }
+
+  stop(handle: HeldContainer, graceMs: number): Promise<void> {
+    return this.#taken.stop(handle, graceMs);
+  }
+
+  conclude(handle: HeldContainer, stopped: boolean, signal: AbortSignal): Promise<Ended> {
+    return this.#taken.conclude(handle, stopped, signal);
+  }
+
+  async close(): Promise<void> {
+    this.#warm.pools.end(this.#attempt.spec.key);
+    this.#worker?.close();
+    await this.#container?.close();
   }
 }
 
 /** Unique among the attempts of this instance: the end of the attempt's name is a hash. */
 export function orderId(attempt: string): string {
   return attempt.slice(attempt.lastIndexOf("-") + 1);
-}
-
-function hasTakenOrder({ workers }: WarmStarts, { warm, startedAt }: Assignment): boolean {
-  return startedAt !== undefined || !hasSocket(workers.directoryOf(warm.worker));
-}
-
-/** Throws AttemptEnded where code of the task may have run in what is gone, or was ended by this. */
-async function abandon(
-  { warm, name, retry, clock }: OneShotContext,
-  assignment: Assignment,
-  signal: AbortSignal,
-): Promise<Abandoned> {
-  const { workers, assignments } = warm;
-  const { worker } = assignment.warm;
-  const inspect = () => retry.run(() => workers.inspect(worker), signal, "tolerate");
-  const before = await inspect();
-  const hasEnded = before?.status === "exited" && before.exitCode >= 0 && hasTakenOrder(warm, assignment);
-  if (assignments.isOfEarlierBoot(assignment) && !hasEnded) throw new AttemptEnded(MACHINE_RESTARTED);
-  if (before === undefined && isLost(warm, assignment)) throw new AttemptEnded(removed(worker));
-  if (before !== undefined && hasTakenOrder(warm, assignment)) return { kind: "taken", state: before };
-  if (before?.running === true) {
-    await retry.run(() => workers.kill(worker), signal, "tolerate");
-    const backoff = createBackoff(END_BACKOFF, clock);
-    while ((await inspect())?.running === true) await backoff.wait(signal);
-    if (hasTakenOrder(warm, assignment)) throw new AttemptEnded(endedByServer(worker, START_TIMEOUT_MS));
-  }
-  await retry.run(() => workers.remove(worker), signal, "tolerate");
-  await assignments.forget(name);
-  return { kind: "gone" };
-}
-
-/** Whether a worker without a container had taken its order. Where its directory is gone as well, this server has removed it. */
-function isLost({ workers }: WarmStarts, { warm, startedAt }: Assignment): boolean {
-  const directory = workers.directoryOf(warm.worker);
-  return startedAt !== undefined || (existsSync(directory) && !hasSocket(directory));
 }

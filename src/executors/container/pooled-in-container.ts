@@ -1,70 +1,34 @@
 /** Attempts in workers of the modes fork and resident, where workers are containers. */
 import type { EngineApi } from "../../containers/api.ts";
-import type { LogSink } from "../../domain/attempt.ts";
-import { BoxkiteError } from "../../domain/errors.ts";
-import { orAborted } from "../../lib/wait.ts";
-import type { AttemptObserver, AttemptSpec } from "../executor.ts";
-import { modeOf } from "../workers/plan.ts";
+import type { WorkerMode } from "../../domain/warm-start.ts";
 import type { LimitQuestion, PlannedStart, PooledWorkers } from "../workers/held-in-worker.ts";
 import { PooledAttempt } from "../workers/pooled-attempt.ts";
-import type { WorkerEnd, WorkerPlan } from "../workers/worker.ts";
+import type { WorkerEnd } from "../workers/worker.ts";
+import type { AttemptContext } from "./attempt-context.ts";
 import type { ContainerAttemptContext } from "./container-attempt.ts";
-import { containerName } from "./container-spec.ts";
 import type { ContainerWorker } from "./container-worker.ts";
-import {
-  putSecretFiles,
-  reportConfinement,
-  reportInherited,
-  type CreateContext,
-} from "./create-container.ts";
-import { reportEgress } from "./join-network.ts";
-import { EngineRetry } from "./engine-retry.ts";
+import { putSecretFiles, type CreateContext } from "./create-container.ts";
 import { limitFactsOf } from "./limit-facts.ts";
 import { withGateway } from "./network-fields.ts";
 import { workerMember } from "./network-member.ts";
 import { orderId } from "./one-shot.ts";
-import { planInContainer } from "./plan-in-container.ts";
+import { planAttempt } from "./plan-attempt.ts";
 import { putArchives } from "./put-archives.ts";
 import type { WarmStarts } from "./warm-starts.ts";
 
-/** Undefined: it is not to start in such a worker, and none has it. */
 export function pooledAttempt(
-  context: ContainerAttemptContext,
-  spec: AttemptSpec,
-  sink: LogSink,
-  observer: AttemptObserver,
-): PooledAttempt | undefined {
-  const { warm, adapter, settings, clock, networks } = context;
-  if (warm === undefined || adapter === undefined) return undefined;
-  const name = containerName(settings.instance, spec.key);
-  const assigned = warm.assignments.of(name)?.warm.mode;
-  const mode = assigned ?? modeOf(spec, warm.setting);
-  if (mode !== "fork" && mode !== "resident") return undefined;
-  const log = context.log.child({ container: name });
-  const plan = async (signal: AbortSignal): Promise<PlannedStart | undefined> => {
-    const onProgress = (message: string) => {
-      if (!signal.aborted) observer.progress(message);
-    };
-    const adapted = await orAborted(adapter.adapt(spec, { signal, onProgress }), signal).catch(
-      (error: unknown) => {
-        // Why it cannot start as a container, its cold start reports.
-        if (!signal.aborted && error instanceof BoxkiteError) return undefined;
-        throw error;
-      },
-    );
-    if (adapted === undefined) return undefined;
-    const planned = planInContainer(adapted, mode, settings.policy);
-    if (!("cold" in planned)) return { ...planned, spec: adapted.spec, start: adapted.start };
-    log.debug("no worker can take the attempt", { reason: planned.cold });
-    return undefined;
-  };
+  attempt: AttemptContext,
+  warm: WarmStarts,
+  mode: Exclude<WorkerMode, "one_shot">,
+): PooledAttempt {
+  const { name, spec, networks, sink, observer, clock, log } = attempt;
   return new PooledAttempt({
     ...warm,
     name,
     id: orderId(name),
     spec,
-    plan,
-    workers: pooledWorkers({ ...context, log }, warm, sink, observer),
+    plan: (signal) => planAttempt(attempt, mode, signal),
+    workers: pooledWorkers(attempt, warm),
     envIn: (worker, env) => withGateway(env, networks?.of(worker)),
     sink,
     observer,
@@ -73,24 +37,18 @@ export function pooledAttempt(
   });
 }
 
-function pooledWorkers(
-  context: ContainerAttemptContext,
-  warm: WarmStarts,
-  sink: LogSink,
-  observer: AttemptObserver,
-): PooledWorkers {
-  const { workers } = warm;
+function pooledWorkers(attempt: AttemptContext, { workers }: WarmStarts): PooledWorkers {
   return {
     takeUp: (name, plan) => workers.takeUp(name, plan),
     directoryOf: (name) => workers.directoryOf(name),
     kill: (name) => workers.kill(name),
-    endOf: (name) => endOf(context.api, name),
-    putFiles: async ({ name }, { plan, spec }, signal) => {
+    endOf: (name) => endOf(attempt.api, name),
+    putFiles: async ({ name }, planned, signal) => {
       const worker = workers.of(name);
       if (worker === undefined) throw new Error(`the worker ${name} was removed`);
-      await putFiles(context, worker, { plan, spec, sink, observer }, signal);
+      await putFiles(attempt, worker, planned, signal);
     },
-    limitFacts: (name, of) => limitFactsIn(context, name, of),
+    limitFacts: (name, of) => limitFactsIn(attempt, name, of),
   };
 }
 
@@ -106,19 +64,16 @@ export async function endOf(api: EngineApi, name: string): Promise<WorkerEnd | u
 }
 
 async function putFiles(
-  context: ContainerAttemptContext,
+  attempt: AttemptContext,
   { name, archives }: Pick<ContainerWorker, "name" | "archives">,
-  { plan, ...of }: Pick<CreateContext, "spec" | "sink" | "observer"> & { readonly plan: WorkerPlan },
+  { plan, spec }: PlannedStart,
   signal: AbortSignal,
 ): Promise<void> {
   const member = workerMember(name, { ...plan.container.key, pool: plan.pool });
-  const retry = new EngineRetry({ ...context, onUnreachable: (message) => of.observer.progress(message) });
-  const creation: CreateContext = { ...context, ...of, name, member, retry };
-  reportConfinement(creation);
-  reportEgress(creation);
-  await reportInherited(creation, signal);
+  const creation: CreateContext = { ...attempt, spec, name, member };
+  await attempt.notes.report(creation, signal);
   await putSecretFiles(creation, name, signal);
-  for (const archive of of.spec.archives ?? [])
+  for (const archive of spec.archives ?? [])
     await archives.put(
       `${archive.source}\n${archive.target}`,
       (life) => putArchives({ ...creation, spec: { archives: [archive] } }, name, life),

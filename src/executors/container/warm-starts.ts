@@ -55,7 +55,7 @@ export async function openWorkers({
 
 export function createWarmStarts(
   { setting, directory, assignments, createPools }: WarmStartOptions,
-  context: () => Omit<ContainerAttemptContext, "warm">,
+  context: () => ContainerAttemptContext,
 ): WarmStarts {
   const workers = new WorkerContainers({ directory, context });
   return { setting, assignments, workers, ends: new WorkerEnds(assignments), pools: createPools(workers) };

@@ -19,12 +19,10 @@ import { workerMember } from "./network-member.ts";
 /** Nobody waits for one as for an attempt: an engine that does not answer fails its creation soon. */
 const UNREACHABLE_MS = 5_000;
 
-type Context = Omit<ContainerAttemptContext, "warm">;
-
 export interface WorkerContainersOptions {
   /** For the directories of workers. Only this server's user may enter it. */
   readonly directory: string;
-  readonly context: () => Context;
+  readonly context: () => ContainerAttemptContext;
 }
 
 export class WorkerContainers implements WorkerMaker {
@@ -102,7 +100,7 @@ export class WorkerContainers implements WorkerMaker {
       name,
       plan,
       directory: this.directoryOf(name),
-      // It is not attached to: see container-attempt.ts.
+      // It is not attached to: see attempt-container.ts.
       watch: new EndWatch(state.id, { ...context, log }),
       isAttached: false,
       createdAt: state.startedAt ?? context.clock.now(),

@@ -4,6 +4,7 @@ import type { AttemptStart } from "../../domain/attempt-start.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { AttemptObserver, AttemptSpec } from "../executor.ts";
+import type { Pulling } from "../attempt-chart.ts";
 import { watchDirectory } from "../output/directory-watch.ts";
 import { followOutput, type OutputFollower } from "../output/output-follower.ts";
 import { openOwnFile } from "../output/own-file.ts";
@@ -48,8 +49,8 @@ export interface PooledAttemptContext {
   /** Of the attempt, for its worker. */
   readonly id: string;
   readonly spec: AttemptSpec;
-  /** Undefined: no worker can take it. */
-  readonly plan: (signal: AbortSignal) => Promise<PlannedStart | undefined>;
+  /** Undefined: no worker can take it. `pulling`: nothing is known before its image is here. */
+  readonly plan: (signal: AbortSignal) => Promise<PlannedStart | Pulling | undefined>;
   readonly pools: WorkerPools;
   readonly assignments: Assignments;
   readonly workers: PooledWorkers;

@@ -10,12 +10,12 @@ import { until } from "../../../test/helpers/until.ts";
 import type { AttemptExit } from "../../domain/attempt.ts";
 import { BoxkiteError } from "../../domain/errors.ts";
 import type { WorkerMode } from "../../domain/warm-start.ts";
-import { AttemptMachine, type AttemptWork } from "../attempt-machine.ts";
+import { AttemptMachine } from "../attempt-machine.ts";
 import type { AttemptObjects } from "../executor.ts";
-import { WarmAttempt } from "../warm-attempt.ts";
+import { WarmAttempt, type ColdStart } from "../warm-attempt.ts";
 import { Assignments } from "./assignments.ts";
 import { poolLimits } from "./pool-rules.ts";
-import type { LimitQuestion } from "./held-in-worker.ts";
+import type { HeldInWorker, LimitQuestion } from "./held-in-worker.ts";
 import { PooledAttempt } from "./pooled-attempt.ts";
 import { createWorkerPools } from "./pools.ts";
 import { FORK_WATCHDOG_MS } from "../../domain/worker-protocol.ts";
@@ -116,13 +116,18 @@ async function setUp(t: TestContext, mode: WorkerMode = "fork", concurrency = 1,
       log,
     });
     const coldWork = {
-      find: async () => {
+      takeUp: async () => undefined,
+      create: async () => {
         cold.push(action);
         return { name: "ended", exit: { reason: "exited", exitCode: 0, outOfMemory: false } };
       },
       close: async () => {},
-    } as unknown as AttemptWork<object>;
-    const machine = new AttemptMachine(new WarmAttempt(attempt, coldWork), observer, log);
+    } as unknown as ColdStart<HeldInWorker>;
+    const machine = new AttemptMachine(
+      new WarmAttempt({ spec, pools, warm: attempt, cold: coldWork }),
+      observer,
+      log,
+    );
     return {
       key,
       machine,

@@ -2,15 +2,16 @@
  * An attempt in a worker that takes one after the other (fork), or several at once (resident). Its output and its exit code
  * are files in the worker's directory: it goes on without the server, and is taken up again by its assignment.
  *
- * Until code of the task may have begun, whatever goes wrong leads to a cold start, which `find` says by undefined. After that
- * it is over when its exit code is there, or its worker has ended: then it is to blame where it ran there alone.
+ * Until code of the task may have begun, whatever goes wrong leads to a cold start. After that the attempt
+ * is over when its exit code is there, or its worker has ended: then it is to blame where it ran there alone.
  */
 import type { AttemptExit } from "../../domain/attempt.ts";
 import { messageOf } from "../../domain/errors.ts";
 import { createBackoff } from "../../lib/backoff.ts";
 import { orAborted } from "../../lib/wait.ts";
-import type { After, Ended } from "../attempt-chart.ts";
+import type { After, Ended, Running } from "../attempt-chart.ts";
 import type { AttemptSpec } from "../executor.ts";
+import type { FoundInWorker, InWorker } from "../warm-attempt.ts";
 import type { Assignment } from "./assignments.ts";
 import { hasOutput, hasStarted } from "./attempt-begun.ts";
 import { AttemptFiles } from "./attempt-files.ts";
@@ -25,7 +26,7 @@ import type { Order } from "../../domain/worker-protocol.ts";
 import { concludeInWorker } from "./pooled-end.ts";
 import { stopInWorker } from "./pooled-stop.ts";
 import { MACHINE_RESTARTED } from "./worker-end.ts";
-import type { Worker, WorkerPlan } from "./worker.ts";
+import type { TakenWorker, Worker, WorkerPlan } from "./worker.ts";
 
 /** For changes of which the system gave no notice. */
 const SWEEP_MS = 5_000;
@@ -33,7 +34,7 @@ const SWEEP_MS = 5_000;
 const GATHER_MS = 20;
 const SEND_AGAIN = { baseMs: 50, factor: 2, capMs: 1_000 };
 
-export class PooledAttempt {
+export class PooledAttempt implements InWorker<HeldInWorker> {
   readonly #context: PooledAttemptContext;
   #held: HeldInWorker | undefined;
   #isOver = false;
@@ -43,97 +44,14 @@ export class PooledAttempt {
     this.#context = context;
   }
 
-  /** Undefined: it is to start cold, and nothing of it is in a worker. */
-  async find(signal: AbortSignal): Promise<After<HeldInWorker, "finding"> | undefined> {
-    const { assignments, pools, name, spec } = this.#context;
-    pools.begin(spec);
+  get isAssigned(): boolean {
+    return this.#context.assignments.of(this.#context.name) !== undefined;
+  }
+
+  async takeUp(signal: AbortSignal): Promise<FoundInWorker<HeldInWorker> | undefined> {
+    const { workers, assignments, name, spec } = this.#context;
     const assignment = assignments.of(name);
-    if (assignment !== undefined) return await this.#takeUp(assignment, signal);
-    const planned = await this.#context.plan(signal);
-    return planned && (await this.#start(planned, signal));
-  }
-
-  async #start(
-    planned: PlannedStart,
-    signal: AbortSignal,
-  ): Promise<After<HeldInWorker, "finding"> | undefined> {
-    const { name, id, spec, pools, assignments, workers, observer, clock, log } = this.#context;
-    const waiting = (reason: string) => observer.waiting(reason);
-    const taken = await pools.take(planned.plan, { key: spec.key, signal, waiting });
-    if (taken === undefined) return undefined;
-    const { worker, earlierAttempts } = taken;
-    const { mode, pool } = planned.plan;
-    const warm = { mode, pool, worker: worker.name, earlierAttempts };
-    let held: HeldInWorker;
-    try {
-      const inputsOf = inputsFor(spec.objects, mode);
-      const files = await AttemptFiles.of(worker.directory, id);
-      await files.create();
-      await workers.putFiles(worker, planned, signal);
-      const inputs = await inputsOf;
-      const hasInputs = inputs !== undefined;
-      const assignment = {
-        key: spec.key,
-        warm,
-        id,
-        assignedAt: clock.now(),
-        ...(hasInputs && { hasInputs }),
-      };
-      await assignments.record(name, assignment);
-      held = await this.#hold(assignment, worker, files);
-      signal.throwIfAborted();
-      observer.prepared({ ...planned.start, warm });
-      await worker.send(this.#order(worker, planned, inputs));
-    } catch (error) {
-      await this.#leave(worker);
-      if (signal.aborted) throw error;
-      log.warn("an attempt starts cold, since its worker could not take it", { worker: worker.name, error });
-      return undefined;
-    }
-    // From here on it may run, whether it is watched or not.
-    if (await hasStarted(held, this.#context, signal)) return this.#running(held, signal);
-    log.warn("an attempt starts cold, since its worker failed before it began", { worker: worker.name });
-    await this.#leave(worker);
-    return undefined;
-  }
-
-  #order({ name }: Worker, { args, env }: PlannedStart, inputs: string | undefined): Order {
-    const { id, envIn } = this.#context;
-    return { op: "start", id, args, env: envIn(name, env), ...(inputs !== undefined && { inputs }) };
-  }
-
-  #running(held: HeldInWorker, signal: AbortSignal): After<HeldInWorker, "finding"> {
-    const { assignments, name, spec, clock, log } = this.#context;
-    const startedAt = (held.startedAt ??= clock.now());
-    // It may not have begun: a stop goes to it, and after a detach the next server finds that out.
-    if (signal.aborted) return { name: "running", handle: held, startedAt };
-    if (held.assignment.hasInputs === true) spec.objects?.inputsTaken();
-    assignments
-      .started(name, startedAt)
-      .catch((error: unknown) => log.debug("a start could not be recorded", { error }));
-    return { name: "running", handle: held, startedAt };
-  }
-
-  async #leave(worker: Worker): Promise<void> {
-    const { assignments, pools, name, spec, id } = this.#context;
-    this.#held?.close();
-    this.#held = undefined;
-    await assignments.forget(name);
-    // The directory of a worker that has ended may be gone.
-    await AttemptFiles.of(worker.directory, id).then(
-      (files) => files.remove(),
-      () => {},
-    );
-    pools.release(spec.key);
-    // It goes on, in another container.
-    pools.begin(spec);
-  }
-
-  async #takeUp(
-    assignment: Assignment,
-    signal: AbortSignal,
-  ): Promise<After<HeldInWorker, "finding"> | undefined> {
-    const { workers, pools, assignments, name, spec } = this.#context;
+    if (assignment === undefined) return undefined;
     const directory = workers.directoryOf(assignment.warm.worker);
     const files = await AttemptFiles.of(directory, assignment.id).catch(() => undefined);
     const isLost = assignments.isOfEarlierBoot(assignment);
@@ -156,13 +74,87 @@ export class PooledAttempt {
       held.workerEnd = await workers.endOf(assignment.warm.worker);
       return { name: "ending", handle: held, startedAt };
     }
-    held.close();
-    this.#held = undefined;
-    await files.remove();
-    await assignments.forget(name);
-    pools.release(spec.key);
-    pools.begin(spec);
+    await this.#leave(files);
     return undefined;
+  }
+
+  async start(signal: AbortSignal): Promise<FoundInWorker<HeldInWorker> | undefined> {
+    const planned = await this.#context.plan(signal);
+    if (planned === undefined || "name" in planned) return planned;
+    const { spec, pools, observer } = this.#context;
+    const waiting = (reason: string) => observer.waiting(reason);
+    const taken = await pools.take(planned.plan, { key: spec.key, signal, waiting });
+    return taken && (await this.#startIn(taken, planned, signal));
+  }
+
+  async #startIn(
+    { worker, earlierAttempts }: TakenWorker,
+    planned: PlannedStart,
+    signal: AbortSignal,
+  ): Promise<Running<HeldInWorker> | undefined> {
+    const { name, id, spec, assignments, workers, observer, clock, log } = this.#context;
+    const { mode, pool } = planned.plan;
+    const warm = { mode, pool, worker: worker.name, earlierAttempts };
+    let files: AttemptFiles | undefined;
+    let held: HeldInWorker;
+    try {
+      const inputsOf = inputsFor(spec.objects, mode);
+      files = await AttemptFiles.of(worker.directory, id);
+      await files.create();
+      await workers.putFiles(worker, planned, signal);
+      const inputs = await inputsOf;
+      const hasInputs = inputs !== undefined;
+      const assignedAt = clock.now();
+      const assignment = { key: spec.key, warm, id, assignedAt, ...(hasInputs && { hasInputs }) };
+      await assignments.record(name, assignment);
+      held = await this.#hold(assignment, worker, files);
+      signal.throwIfAborted();
+      observer.prepared({ ...planned.start, warm });
+      await worker.send(this.#order(worker, planned, inputs));
+    } catch (error) {
+      await this.#leave(files);
+      if (signal.aborted) throw error;
+      log.warn("an attempt starts cold, since its worker could not take it", { worker: worker.name, error });
+      return undefined;
+    }
+    // From here on it may run, whether it is watched or not.
+    if (await hasStarted(held, this.#context, signal)) return this.#running(held, signal);
+    log.warn("an attempt starts cold, since its worker failed before it began", { worker: worker.name });
+    await this.#leave(files);
+    return undefined;
+  }
+
+  #order({ name }: Worker, { args, env }: PlannedStart, inputs: string | undefined): Order {
+    const { id, envIn } = this.#context;
+    return { op: "start", id, args, env: envIn(name, env), ...(inputs !== undefined && { inputs }) };
+  }
+
+  #running(held: HeldInWorker, signal: AbortSignal): Running<HeldInWorker> {
+    const { assignments, name, spec, clock, log } = this.#context;
+    const startedAt = (held.startedAt ??= clock.now());
+    // It may not have begun: a stop goes to it, and after a detach the next server finds that out.
+    if (signal.aborted) return { name: "running", handle: held, startedAt };
+    if (held.assignment.hasInputs === true) spec.objects?.inputsTaken();
+    assignments
+      .started(name, startedAt)
+      .catch((error: unknown) => log.debug("a start could not be recorded", { error }));
+    return { name: "running", handle: held, startedAt };
+  }
+
+  /** Nothing of it is in the worker any more. */
+  async #leave(files: AttemptFiles | undefined): Promise<void> {
+    const { assignments, pools, name, spec, log } = this.#context;
+    this.#held?.close();
+    this.#held = undefined;
+    await assignments.forget(name);
+    await files
+      ?.remove()
+      .catch((error: unknown) =>
+        log.debug("what a worker has of an attempt could not be removed", { error }),
+      );
+    pools.release(spec.key);
+    // It goes on, in another container.
+    pools.begin(spec);
   }
 
   /** Its pool knows the worker again as soon as the image was read; the attempt is watched meanwhile. */
@@ -170,7 +162,8 @@ export class PooledAttempt {
     const { pools, spec, log } = this.#context;
     try {
       const planned = await this.#context.plan(this.#closed.signal);
-      if (planned?.plan.pool !== warm.pool || this.#isOver) return undefined;
+      if (planned === undefined || "name" in planned) return undefined;
+      if (planned.plan.pool !== warm.pool || this.#isOver) return undefined;
       pools.adopt(planned.plan, worker, spec.key);
       return planned;
     } catch (error) {
