@@ -1,19 +1,8 @@
 /** Attempts of the stock SDK in workers that take one after the other, or several at once. */
 import assert from "node:assert/strict";
-import { randomBytes } from "node:crypto";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { after, before, describe, test } from "node:test";
-import type { FoundEngine } from "../../src/containers/find.ts";
-import { LABEL } from "../../src/executors/container/container-spec.ts";
-import type { AttemptSpec, Executor } from "../../src/executors/executor.ts";
-import { startCodeStore, type CodeStore } from "../helpers/a0-container.ts";
-import { bundleOf } from "../helpers/bundles.ts";
-import { until } from "../helpers/until.ts";
+import { after, describe, test } from "node:test";
 import { engineForTests, type TestEngine } from "./engine-for-tests.ts";
-import { openWarmExecutor } from "./open-warm-executor.ts";
-import { Recorder } from "./recorder.ts";
+import { BARE_IMAGE, warmAttempts } from "./warm-attempts.ts";
 
 const MAIN = `
 import ctypes, os, time, flyte
@@ -37,10 +26,7 @@ async def main() -> str:
         held = [bytearray(16 << 20) for _ in range(100)]
     return "done"
 `;
-const BARE_IMAGE = "docker.io/library/python:3.11-slim";
-const OWN = ["_U_EP_OVERRIDE", "FLYTE_AWS_ACCESS_KEY_ID", "FLYTE_AWS_SECRET_ACCESS_KEY", "BEHAVIOUR"];
 const TIMEOUT = { timeout: 120_000 };
-const LIMIT_BYTES = 600 * 1024 * 1024;
 const REUSE = {
   minReplicas: 1,
   maxReplicas: 1,
@@ -56,70 +42,14 @@ after(() => engine.close());
 
 for (const mode of ["fork", "resident"] as const)
   describe(`attempts in workers of mode ${mode}`, { skip: engine.missing ?? false, timeout: 600_000 }, () => {
-    let found: FoundEngine;
-    let code: CodeStore;
-    let data: string;
-    let executor: Executor;
-    const instance = `pool-${randomBytes(4).toString("hex")}`;
-    const run = `r${randomBytes(4).toString("hex")}`;
-    const ending: (() => unknown)[] = [];
-    const lifetime = { after: (work: () => unknown) => void ending.unshift(work) };
-    let attempts = 0;
-
-    const open = () => openWarmExecutor(found.api, { instance, data, code, setting: "fork" });
-
-    before(async () => {
-      found = await engine.open();
-      lifetime.after(() => found.close());
-      data = await mkdtemp(join(tmpdir(), "boxkite-pool-"));
-      lifetime.after(() => rm(data, { recursive: true, force: true }));
-      code = await startCodeStore(
-        lifetime,
-        await bundleOf([{ name: "main.py", text: MAIN }]),
-        `${data}/code`,
-      );
-      executor = await open();
+    const attempts = warmAttempts(engine, {
+      image: BARE_IMAGE,
+      program: MAIN,
+      setting: "fork",
+      mode,
+      ...(mode === "resident" && { spec: { reuse: REUSE } }),
     });
-    after(async () => {
-      for (const key of (await executor?.list()) ?? []) await executor.release(key);
-      await executor?.close();
-      const left = await found.api.listContainers([`${LABEL.instance}=${instance}`]);
-      // What reads an image may still be about to end.
-      assert.deepEqual(
-        left.filter(({ labels }) => labels[LABEL.kind] !== "probe"),
-        [],
-      );
-      for (const work of ending) await work();
-    });
-
-    const specOf = async (behaviour: string): Promise<AttemptSpec> => {
-      const spec = code.spec(await executor.resolveImage(BARE_IMAGE));
-      return {
-        ...spec,
-        key: { ...spec.key, run, action: `a${++attempts}` },
-        env: { ...spec.env, BEHAVIOUR: behaviour },
-        ownVariables: OWN,
-        limits: { memoryBytes: LIMIT_BYTES },
-        ...(mode === "resident" && { reuse: REUSE }),
-      };
-    };
-    const take = async (spec: AttemptSpec) => {
-      const recorder = new Recorder();
-      await executor.start(spec, recorder.sink, recorder.observer);
-      return recorder;
-    };
-    const start = async (behaviour: string) => {
-      const spec = await specOf(behaviour);
-      return { spec, recorder: await take(spec) };
-    };
-    const startWarm = async (behaviour: string) => {
-      executor.expect?.({ images: [], requests: {}, limits: {}, attempts: [await specOf(behaviour)] });
-      await until(async () => executor.pools?.().some(({ idle }) => idle > 0) === true, 60_000);
-      const attempt = await start(behaviour);
-      await attempt.recorder.started;
-      assert.equal(attempt.recorder.starts.at(-1)?.warm?.mode, mode);
-      return attempt;
-    };
+    const { startWarm } = attempts;
 
     test("follow one another in one worker", TIMEOUT, async () => {
       await (
@@ -129,12 +59,13 @@ for (const mode of ["fork", "resident"] as const)
       const counts: (string | undefined)[] = [];
       const before = process.hrtime.bigint();
       for (let n = 0; n < 20; n++) {
-        const { spec, recorder } = await start("short");
+        const spec = await attempts.specOf("short");
+        const recorder = await attempts.start(spec);
         const exit = await recorder.ended;
         assert.deepEqual([exit.reason, exit.exitCode], ["exited", 0], recorder.textOf("stderr").join("\n"));
         workers.add(recorder.starts.at(-1)?.warm?.worker);
         counts.push(recorder.textOf("stdout").find((line) => line.startsWith("short ")));
-        await executor.release(spec.key);
+        await attempts.executor.release(spec.key);
       }
       const each = Number(process.hrtime.bigint() - before) / 20e6;
       assert.equal(workers.size, 1);
@@ -168,21 +99,20 @@ for (const mode of ["fork", "resident"] as const)
     test("are stopped, and leave nothing", TIMEOUT, async () => {
       const { spec, recorder } = await startWarm("sleep");
       await recorder.line("sleep 1");
-      await executor.stop(spec.key, 0);
+      await attempts.executor.stop(spec.key, 0);
       assert.equal((await recorder.ended).exitCode, 137);
-      await executor.release(spec.key);
+      await attempts.executor.release(spec.key);
     });
 
     test("go on while the server is away", TIMEOUT, async () => {
       const { spec, recorder } = await startWarm("sleep");
       const startedAt = await recorder.started;
       await recorder.line("sleep 1");
-      await executor.close();
-      executor = await open();
-      const again = await take(spec);
+      await attempts.restart();
+      const again = await attempts.start(spec);
       assert.equal(await again.started, startedAt);
       await again.line("sleep 1");
-      await executor.stop(spec.key, 0);
+      await attempts.executor.stop(spec.key, 0);
       assert.equal((await again.ended).exitCode, 137);
     });
   });

@@ -19,6 +19,7 @@ import { fitsInMemory } from "../../python-runtime/runtime-fitter.ts";
 import type { AttemptSpec } from "../executor.ts";
 import { poolLimits } from "../workers/pool-rules.ts";
 import { createWorkerPools } from "../workers/pools.ts";
+import { NO_POLICY, type ConfinementPolicy } from "./confinement.ts";
 import { createContainerExecutor } from "./container-executor.ts";
 import { containerName } from "./container-spec.ts";
 import { openWorkers } from "./warm-starts.ts";
@@ -92,9 +93,10 @@ class Container {
 
 interface Options {
   readonly behaviour?: Behaviour;
-  readonly setting?: "off" | "one_shot";
+  readonly setting?: "off" | "one_shot" | "fork";
   readonly clock?: Clock;
   readonly putFails?: boolean;
+  readonly policy?: ConfinementPolicy;
 }
 
 async function startEngine(t: TestContext) {
@@ -108,7 +110,7 @@ async function startEngine(t: TestContext) {
   const containers: Container[] = [];
   const calls: string[] = [];
   const sockets = new Set<Socket>();
-  const script: { behaviour: Behaviour; putFails: boolean } = { behaviour: "ends", putFails: false };
+  const script = { behaviour: "ends" as Behaviour, putFails: false, mode: "one_shot" };
   let events: ServerResponse | undefined;
 
   const end = (container: Container, exitCode: number) => {
@@ -123,7 +125,7 @@ async function startEngine(t: TestContext) {
       // The server may leave at any time, as it does from one that it does not want any more.
       socket.on("error", () => {});
       socket.write(
-        `${JSON.stringify({ event: "ready", mode: "one_shot", runtime: "3", sdk: "2", known: [] })}\n`,
+        `${JSON.stringify({ event: "ready", mode: script.mode, runtime: "3", sdk: "2", known: [] })}\n`,
       );
       socket.on("data", (data_) => {
         const order = JSON.parse(data_.toString()) as { id: string };
@@ -216,8 +218,9 @@ async function startEngine(t: TestContext) {
     setting = "one_shot",
     clock = systemClock,
     putFails = false,
+    policy = NO_POLICY,
   }: Options) => {
-    Object.assign(script, { behaviour, putFails });
+    Object.assign(script, { behaviour, putFails, mode: setting });
     const api = await connectEngine({ kind: "unix", socketPath: fake.socketPath });
     const workers = await openWorkers({ api, instance: "i", dataDirectory: data, log: silentLogger });
     const executor = createContainerExecutor({
@@ -226,6 +229,7 @@ async function startEngine(t: TestContext) {
       instance: "i",
       log: silentLogger,
       clock,
+      policy,
       endpointHost: () => "h",
       credentials: async () => undefined,
       records: {
@@ -279,6 +283,16 @@ async function startEngine(t: TestContext) {
   return { open, containers, calls, data, end };
 }
 
+/** A server with a worker that waits. */
+async function openWarm(t: TestContext, options: Options = {}) {
+  const engine = await startEngine(t);
+  const server = await engine.open(options);
+  await server.warmUp();
+  const [container] = engine.containers;
+  assert.ok(container);
+  return { ...engine, ...server, first: server, container };
+}
+
 /** Without the replacement that the pool makes meanwhile. */
 function callsOf(calls: readonly string[]): readonly string[] {
   return calls.filter((call) => !["create worker", "start worker"].includes(call));
@@ -303,11 +317,7 @@ suite("an attempt in a worker", () => {
   });
 
   test("is an order to it, with the attempt's own variables, and ends as the container does", async (t) => {
-    const { open, containers, calls } = await startEngine(t);
-    const { executor, start, warmUp } = await open({});
-    await warmUp();
-    const [container] = containers;
-    assert.ok(container);
+    const { executor, start, calls, container } = await openWarm(t);
     assert.ok(container.body.Env.includes("MODE=m"));
     assert.ok(!container.body.Env.some((text) => text.startsWith("TOKEN")));
     assert.deepEqual(container.body.Cmd.slice(-2), ["--a0", "/usr/local/bin/a0"]);
@@ -358,27 +368,22 @@ suite("an attempt in a worker", () => {
     ["hangs", FAST],
   ] as const)
     test(`starts cold where its worker ${behaviour} before it takes the order`, async (t) => {
-      const { open, containers, calls } = await startEngine(t);
-      const { executor, start, warmUp } = await open({ behaviour, clock });
-      await warmUp();
-      const [container] = containers;
+      const { executor, start, calls, container } = await openWarm(t, { behaviour, clock });
       const recorder = await start();
       const exit = await recorder.ended;
       assert.deepEqual([exit.reason, exit.exitCode], ["exited", 6]);
       assert.deepEqual(recorder.told, ["started", "ended"]);
-      assert.equal(container?.orders.length, 1);
+      assert.equal(container.orders.length, 1);
       const own = callsOf(calls);
       assert.ok(own.indexOf("remove worker") < own.indexOf("create cold"), own.join(", "));
       assert.equal(recorder.starts.at(-1)?.warm, undefined);
-      assert.equal(existsSync(container?.directory ?? ""), false);
+      assert.equal(existsSync(container.directory ?? ""), false);
       await executor.release(SPEC.key);
       assert.equal(callsOf(calls).at(-1), "remove cold");
     });
 
   test("has ended where its worker crashes_late: code of the task may have run", async (t) => {
-    const { open, calls } = await startEngine(t);
-    const { start, warmUp } = await open({ behaviour: "crashes_late" });
-    await warmUp();
+    const { start, calls } = await openWarm(t, { behaviour: "crashes_late" });
     const recorder = await start();
     assert.equal((await recorder.ended).exitCode, 1);
     assert.deepEqual(recorder.told, ["started", "ended"]);
@@ -386,11 +391,7 @@ suite("an attempt in a worker", () => {
   });
 
   test("goes on where its worker hangs_late: it has taken the order, which its socket says", async (t) => {
-    const { open, containers, calls, end } = await startEngine(t);
-    const { start, warmUp } = await open({ behaviour: "hangs_late", clock: FAST });
-    await warmUp();
-    const [container] = containers;
-    assert.ok(container);
+    const { start, calls, end, container } = await openWarm(t, { behaviour: "hangs_late", clock: FAST });
     const recorder = await start();
     await recorder.started;
     assert.ok(!calls.includes("kill worker"), calls.join(", "));
@@ -400,9 +401,7 @@ suite("an attempt in a worker", () => {
   });
 
   test("is lost where its worker takes the order while the server ends it", async (t) => {
-    const { open, calls } = await startEngine(t);
-    const { start, warmUp } = await open({ behaviour: "takes_late", clock: FAST });
-    await warmUp();
+    const { start, calls } = await openWarm(t, { behaviour: "takes_late", clock: FAST });
     const recorder = await start();
     const exit = await recorder.ended;
     assert.deepEqual([exit.reason, exit.code, exit.exitCode], ["lost", "WORKER_ENDED", undefined]);
@@ -411,20 +410,43 @@ suite("an attempt in a worker", () => {
   });
 
   test("starts cold where its files cannot be brought into the worker", async (t) => {
-    const { open, containers, calls } = await startEngine(t);
-    const { start, warmUp } = await open({ putFails: true });
-    await warmUp();
-    const [container] = containers;
+    const { start, calls, container } = await openWarm(t, { putFails: true });
     const recorder = await start({ secretFiles: { "/s": "x" } });
     assert.equal((await recorder.ended).exitCode, 6);
-    assert.deepEqual(container?.orders, []);
+    assert.deepEqual(container.orders, []);
     assert.ok(callsOf(calls).includes("put cold"));
   });
 
+  test("has its notes once, also where it starts cold after a worker of whichever mode", async (t) => {
+    for (const setting of ["one_shot", "fork"] as const) {
+      const policy = { settings: { maxProcesses: 7 }, templates: new Map() };
+      const { start, calls } = await openWarm(t, { behaviour: "crashes", setting, policy });
+      const recorder = await start();
+      assert.equal((await recorder.ended).exitCode, 6, setting);
+      assert.ok(calls.includes("create cold"));
+      const notes = recorder.textOf("system").filter((line) => line.includes("at most 7 processes"));
+      assert.equal(notes.length, 1, setting);
+    }
+  });
+
+  test("that has not begun is stopped by its worker's container, and does not hold up the end of the server", async (t) => {
+    const { executor, start, calls, container } = await openWarm(t, { behaviour: "hangs" });
+    const recorder = await start();
+    await until(async () => container.orders.length === 1);
+    await executor.stop(SPEC.key, 0);
+    assert.equal((await recorder.ended).exitCode, 137);
+    assert.ok(!calls.includes("create cold"), calls.join(", "));
+
+    const other = await openWarm(t, { behaviour: "hangs" });
+    const { told } = await other.start();
+    await until(async () => other.container.orders.length === 1);
+    await other.close();
+    assert.deepEqual(told, []);
+    assert.ok(!other.calls.includes("kill worker"), other.calls.join(", "));
+  });
+
   test("is stopped and released by its worker's container", async (t) => {
-    const { open, calls } = await startEngine(t);
-    const { executor, start, warmUp } = await open({ behaviour: "runs" });
-    await warmUp();
+    const { executor, start, calls } = await openWarm(t, { behaviour: "runs" });
     const recorder = await start();
     await recorder.started;
     await executor.stop(SPEC.key, 0);
@@ -435,11 +457,7 @@ suite("an attempt in a worker", () => {
 
 suite("after a restart of the server", () => {
   test("an attempt in a worker goes on, and its end is reported", async (t) => {
-    const { open, containers, calls, end } = await startEngine(t);
-    const first = await open({ behaviour: "runs" });
-    await first.warmUp();
-    const [container] = containers;
-    assert.ok(container);
+    const { open, container, containers, calls, end, first } = await openWarm(t, { behaviour: "runs" });
     const startedAt = await (await first.start()).started;
     await first.close();
     const second = await open({ behaviour: "runs" });
@@ -459,11 +477,7 @@ suite("after a restart of the server", () => {
   });
 
   test("an attempt that ended meanwhile is reported as it ended", async (t) => {
-    const { open, containers, end } = await startEngine(t);
-    const first = await open({ behaviour: "runs" });
-    await first.warmUp();
-    const [container] = containers;
-    assert.ok(container);
+    const { open, container, end, first } = await openWarm(t, { behaviour: "runs" });
     await (
       await first.start()
     ).started;
@@ -476,11 +490,7 @@ suite("after a restart of the server", () => {
   });
 
   test("an attempt whose worker had not taken its order starts cold, once", async (t) => {
-    const { open, containers, calls } = await startEngine(t);
-    const first = await open({ behaviour: "hangs" });
-    await first.warmUp();
-    const [container] = containers;
-    assert.ok(container);
+    const { open, container, calls, first } = await openWarm(t, { behaviour: "hangs" });
     await first.start();
     await until(async () => container.orders.length === 1);
     await first.close();
@@ -494,11 +504,7 @@ suite("after a restart of the server", () => {
   });
 
   test("an attempt whose worker had taken its order, which nobody heard, is taken up", async (t) => {
-    const { open, containers, calls, end } = await startEngine(t);
-    const first = await open({ behaviour: "hangs_late" });
-    await first.warmUp();
-    const [container] = containers;
-    assert.ok(container);
+    const { open, container, calls, end, first } = await openWarm(t, { behaviour: "hangs_late" });
     await first.start();
     await until(
       async () => container.orders.length === 1 && !existsSync(join(container.directory ?? "", "socket")),
@@ -514,11 +520,7 @@ suite("after a restart of the server", () => {
 
   test("an attempt whose worker is gone is lost if it had taken its order, and starts cold if it had not", async (t) => {
     for (const behaviour of ["runs", "hangs_late", "hangs"] as const) {
-      const { open, containers } = await startEngine(t);
-      const first = await open({ behaviour });
-      await first.warmUp();
-      const [container] = containers;
-      assert.ok(container);
+      const { open, container, containers, first } = await openWarm(t, { behaviour });
       const started = await first.start();
       if (behaviour === "runs") await started.started;
       const isTaken = () => behaviour === "hangs" || !existsSync(join(container.directory ?? "", "socket"));
@@ -535,11 +537,7 @@ suite("after a restart of the server", () => {
   });
 
   test("of the machine an attempt is lost where its worker may have taken its order", async (t) => {
-    const { open, containers, calls, data } = await startEngine(t);
-    const first = await open({ behaviour: "hangs" });
-    await first.warmUp();
-    const [container] = containers;
-    assert.ok(container);
+    const { open, container, containers, calls, data, first } = await openWarm(t, { behaviour: "hangs" });
     await first.start();
     await until(async () => container.orders.length === 1);
     await first.close();
@@ -556,11 +554,7 @@ suite("after a restart of the server", () => {
   });
 
   test("idle workers are removed, with their directories", async (t) => {
-    const { open, containers, data } = await startEngine(t);
-    const first = await open({});
-    await first.warmUp();
-    const [container] = containers;
-    assert.ok(container);
+    const { open, containers, data } = await openWarm(t);
     const directories = join(data, "workers", "directories");
     await mkdir(join(directories, "boxkite-worker-left"));
     // As one that was killed: it has removed nothing.
