@@ -3,8 +3,8 @@
  *
  * - one_shot: none before the first child of a plan in a run, unless attempts of it are expected. From then on one is ready; each
  *   child that finds none raises that by one, up to the number of processors. So a plan that is used once costs one
- *   worker that nothing runs in, at most. With one processor that raise comes with the second such child, and none is made while an
- *   attempt computes.
+ *   worker that nothing runs in, at most. None is made while attempts compute on all processors. With a single one that first raise
+ *   comes with the second such child.
  * - fork: the same, but workers that run an attempt count: there are as many as attempts ran at once, up to the number of processors.
  * - resident: what the policy says, by the attempts that run and wait.
  */
@@ -97,7 +97,15 @@ export function mostCreations(processors: number, running: number): number {
   return running >= processors ? 1 : Math.max(1, Math.floor(processors / 2));
 }
 
-/** Whether what makes a worker ahead slows the attempts down; undefined: the engine does not say. */
+/**
+ * Whether attempts compute on so many of the processors that a worker which is made ahead would take its time from them: no whole
+ * one is idle. `processors` is undefined where the engine does not say.
+ */
+export function processorsAreTaken(processors: number | undefined, computing: number): boolean {
+  return processors !== undefined && computing > 0 && processors - computing < 1;
+}
+
+/** Whether a worker that nothing runs in is too dear; undefined: the engine does not say how many there are. */
 export function isSingle(processors: number | undefined): boolean {
   return processors !== undefined && processors < 2;
 }

@@ -67,6 +67,15 @@ for (let seed = 1; seed <= 30; seed++) {
     const runsOf = new Map<string, Set<string>>();
     const ownOf = new Map<string, number>();
 
+    const madeInTheWay: string[] = [];
+    const make = maker.make.bind(maker);
+    maker.make = async (plan) => {
+      const isAwaited = attempts.some((one) => one.plan.pool === plan.pool && one.state === "waiting");
+      const computing = attempts.filter((one) => one.state !== "over" && !isBusy(one)).length;
+      const isAhead = plan.mode === "one_shot" && !isAwaited;
+      if (isAhead && computing >= limits.capacity.cpu) madeInTheWay.push(plan.pool);
+      return await make(plan);
+    };
     const begin = (plan: WorkerPlan, run: string, parent?: Attempt) => {
       const key = { ...FAKE_SPEC.key, run, action: `a${attempts.length}` };
       const attempt: Attempt = {
@@ -111,6 +120,7 @@ for (let seed = 1; seed <= 30; seed++) {
       for (const worker of maker.workers)
         if (worker.plan.run !== undefined) assert.ok((runsOf.get(worker.name)?.size ?? 0) <= 1);
       for (const uses of ownOf.values()) assert.equal(uses, 1);
+      assert.deepEqual(madeInTheWay, [], "made while attempts compute on all processors");
       // What a policy keeps may go beyond it.
       const idle = pools.states().filter(({ mode }) => mode !== "resident");
       assert.ok(idle.reduce((sum, state) => sum + state.idle, 0) <= limits.idleWorkers);

@@ -151,9 +151,11 @@ test("one-shot: each worker takes one attempt, is replaced at once, and is the a
 });
 
 test("one-shot: more are kept for a fan-out, up to the number of processors, and fewer again without use", async () => {
-  const { clock, maker, take } = setUp();
+  const { clock, maker, take, begin, finish } = setUp();
   const plan = fakePlan("p");
-  await Promise.all(Array.from({ length: 20 }, () => take(plan)));
+  const keys = Array.from({ length: 20 }, () => begin());
+  await Promise.all(keys.map((key) => take(plan, key)));
+  for (const key of keys) finish(key);
   await clock.step(5_000);
   assert.equal(maker.alive.length, 4);
   await clock.step(120_000);
@@ -517,8 +519,9 @@ test("idle workers keep within the budget: those of the pool that was used least
 });
 
 test("idle workers keep within their number", async () => {
-  const { clock, maker, take } = setUp({ idleWorkers: 2 });
-  for (let n = 0; n < 8; n++) await take(fakePlan("a", { run: undefined }));
+  const { clock, maker, pools } = setUp({ idleWorkers: 2 });
+  const plan = fakePlan("a", { run: undefined });
+  pools.expect([plan, plan, plan, plan]);
   await clock.step(5_000);
   assert.equal(maker.alive.length, 2);
 });
@@ -605,9 +608,39 @@ test("workers are made ahead for attempts that are expected", async () => {
   );
 });
 
+test("one-shot: none is made ahead while attempts compute on all processors, one more as soon as one is idle", async () => {
+  const { clock, maker, pools, begin, finish, take } = setUp();
+  const plan = fakePlan("p");
+  pools.expect([plan]);
+  const parent = begin();
+  const computing = [begin({}, parent.action), begin({ cpu: 2 }, parent.action)];
+  const idle = begin({ cpu: 0.5 }, parent.action);
+  await clock.step(5_000);
+  assert.equal(maker.alive.length, 0, "half a processor is left");
+  finish(idle);
+  await clock.step(100);
+  assert.equal(maker.alive.length, 1, "a parent that waits for its children computes nothing");
+  assert.ok(await take(plan, begin({}, parent.action)));
+  await clock.step(5_000);
+  assert.equal(maker.workers.length, 1, "it is replaced when a processor is idle");
+  for (const key of computing) finish(key);
+  await clock.step(100);
+  assert.equal(maker.workers.length, 2);
+});
+
+test("one that an attempt waits for is made whoever computes, and so are those that save processor time", async () => {
+  const { clock, maker, begin, take } = setUp();
+  for (let n = 0; n < 4; n++) begin();
+  const waiting = take(residentPlan("resident"));
+  await take(fakePlan("fork", { mode: "fork" }));
+  await clock.step(1_000);
+  assert.ok(await waiting);
+  assert.deepEqual(maker.alive.map(({ plan }) => plan.pool).toSorted(), ["fork", "resident"]);
+});
+
 test("only one is made at a time while attempts have all processors", async () => {
   const { clock, maker, pools, begin } = setUp({}, false);
-  const plan = fakePlan("child");
+  const plan = fakePlan("child", { mode: "fork" });
   pools.expect([plan, plan, plan, plan]);
   await clock.step(1_000);
   assert.equal(maker.workers.length, 2);
@@ -651,7 +684,7 @@ test("a worker of an earlier server is taken up with its attempt", async () => {
 });
 
 test("close ends what is idle or being made, and leaves what runs an attempt", async () => {
-  const { clock, maker, pools, begin, take } = setUp({}, false);
+  const { clock, maker, pools, begin, take } = setUp({ capacity: { cpu: 8 } }, false);
   const plan = fakePlan("f", { mode: "fork" });
   await take(plan);
   await clock.step(100);

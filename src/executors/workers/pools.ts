@@ -18,7 +18,13 @@ import { Ending } from "./ending.ts";
 import { Measuring, type MemoryOf } from "./measuring.ts";
 import { Pool, type Taken } from "./pool.ts";
 import { PoolMembers } from "./pool-members.ts";
-import { GIVE_WAY_MS, isSingle, LONGEST_WAIT_MS, mostCreations, type PoolLimits } from "./pool-rules.ts";
+import {
+  GIVE_WAY_MS,
+  LONGEST_WAIT_MS,
+  mostCreations,
+  processorsAreTaken,
+  type PoolLimits,
+} from "./pool-rules.ts";
 import { isFree } from "./pooled-worker.ts";
 import { Running } from "./running.ts";
 import { Slots } from "./slots.ts";
@@ -267,15 +273,15 @@ class Pools implements WorkerPools {
     const { cpu } = this.#options.limits.capacity;
     const now = this.#now();
     const most = mostCreations(cpu ?? 1, this.#running.count);
-    const isBusy = isSingle(cpu) && this.#running.working > 0;
+    const areTaken = processorsAreTaken(cpu, this.#running.processors);
     const byNeed = [...this.#pools.values()].toSorted(
       (a, b) => Number(b.waiting > 0) - Number(a.waiting > 0) || b.lastUsedAt - a.lastUsedAt,
     );
     for (const pool of byNeed) {
       while (this.#creations.count < most && pool.missing(now) > 0) {
         // What an attempt waits for takes no more than its own container would. A one-shot worker saves no processor time: what
-        // it takes of the only processor is taken from the attempt that runs.
-        const isHeldBack = isLow || (isBusy && pool.plan.mode === "one_shot");
+        // it takes where none is idle is taken from the attempts that compute.
+        const isHeldBack = isLow || (areTaken && pool.plan.mode === "one_shot");
         if (pool.waiting === 0 && (isHeldBack || !this.#makeRoom(pool))) break;
         this.#creations.begin(pool);
       }

@@ -11,10 +11,14 @@ export class Running {
     return this.#attempts.size;
   }
 
-  /** Those that do not wait for attempts that they have started. */
-  get working(): number {
-    const keys = [...this.#attempts.values()].map(({ key }) => key);
-    return keys.length - this.awaitedBy(keys, keys).length;
+  /** Processors on which attempts compute: as many as each has requested, or one. One that waits for those that it called has none. */
+  get processors(): number {
+    const attempts = [...this.#attempts.values()];
+    const keys = attempts.map(({ key }) => key);
+    const waiting = new Set(this.awaitedBy(keys, keys));
+    return attempts
+      .filter(({ key }) => !waiting.has(key))
+      .reduce((sum, { requests }) => sum + (requests.cpu ?? 1), 0);
   }
 
   /** What all of them have requested. */
