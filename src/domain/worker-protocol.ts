@@ -77,15 +77,10 @@ export type Report =
   /** The attempt's own code may run from now on. */
   | { readonly event: "started"; readonly id: string }
   /**
-   * It is over; code and `unstarted` as in the files. Not sent in mode one_shot: there the container ends. Where its own
-   * code began, `started` was sent before.
+   * It is over, with the code that its file has. Not sent in mode one_shot: there the container ends. Where its own code began,
+   * `started` was sent before.
    */
-  | {
-      readonly event: "exited";
-      readonly id: string;
-      readonly code: number;
-      readonly unstarted?: string;
-    }
+  | { readonly event: "exited"; readonly id: string; readonly code: number }
   /** It takes no further attempts, and why: the process has changed in a way that the next one would notice. */
   | { readonly event: "spoiled"; readonly reason: string };
 

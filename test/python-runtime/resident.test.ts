@@ -254,7 +254,7 @@ for (const [name, setting] of Object.entries({ alone: ALONE, shared: SHARED })) 
     await runAttempt(thread, "one", "leave_thread");
     assert.match((await thread.report("spoiled")).reason, /the thread uploader still runs/u);
     thread.send(startOrder("two", "count"));
-    assert.match((await thread.report("exited", "two")).unstarted ?? "", /uploader/u);
+    await thread.report("exited", "two");
     assert.match(String(await thread.file("two", "unstarted")), /uploader/u);
   });
 }
@@ -338,16 +338,21 @@ test("an attempt whose code cannot be fetched, or is of another version, starts 
       "tasks.py",
     ]);
   }
+  /** Its code, and why none of its own code began. */
+  const ended = async (id: string) => {
+    const { code } = await worker.report("exited", id);
+    return { code, unstarted: String(await worker.file(id, "unstarted")) };
+  };
   const start = async (id: string, archive: string) => {
     const bundle = ["--tgz", join(worker.cwd, `../${archive}.tgz`), "--dest", "."];
     worker.send(startOrder(id, "count", 0, bundle));
-    return await worker.report("exited", id);
+    return await ended(id);
   };
-  assert.match((await start("missing", "none")).unstarted ?? "", /its code could not be fetched/u);
-  assert.equal((await start("first", "a")).unstarted, undefined);
-  assert.match((await start("other", "b")).unstarted ?? "", /another version of its code is loaded/u);
+  assert.match((await start("missing", "none")).unstarted, /its code could not be fetched/u);
+  assert.equal((await start("first", "a")).unstarted, "");
+  assert.match((await start("other", "b")).unstarted, /another version of its code is loaded/u);
   worker.send(startOrder("debugged", "count", 0, ["--debug", "perhaps"]));
-  assert.match((await worker.report("exited", "debugged")).unstarted ?? "", /perhaps/u);
+  assert.match((await ended("debugged")).unstarted, /perhaps/u);
   assert.equal((await start("second", "a")).code, 0);
   assert.equal((await attemptEnd(worker, "second")).result, 2);
   const begun = worker.reports.flatMap((each) => (each.event === "started" ? [each.id] : []));

@@ -116,12 +116,14 @@ signal.signal(signal.SIGTERM, signal.SIG_IGN)
 open("ready", "w").close()
 while True:
     signal.pause()`;
-    const { work, connection, start } = await startForks(t, { "flow.py": sourceOf({ body, code: 137 }) });
+    const { work, directory, connection, start } = await startForks(t, {
+      "flow.py": sourceOf({ body, code: 137 }),
+    });
     start("a", "flow");
     await until(async () => existsSync(join(work, "ready")));
     for (const signal of ["TERM", "KILL"] as const) connection.send({ op: "signal", id: "a", signal });
-    const { code, unstarted } = await connection.report("exited", "a");
-    assert.deepEqual([code, unstarted], [137, undefined]);
+    assert.equal((await connection.report("exited", "a")).code, 137);
+    assert.ok(!existsSync(join(directory, "attempts/a/unstarted")));
   });
 
   test("a new connection replaces the one before, and begins with what is not over", async (t) => {
@@ -144,32 +146,30 @@ while True:
     const files = { "flow.py": "open('imported', 'w').close()\n" };
     const { work, directory, connection, start } = await startForks(t, files, ["--watchdog", "0"]);
     start("a", "flow");
-    const { code, unstarted = "" } = await connection.report("exited", "a");
-    assert.equal(code, 137);
+    assert.equal((await connection.report("exited", "a")).code, 137);
+    const unstarted = readFileSync(join(directory, "attempts/a/unstarted"), "utf8");
     assert.match(unstarted, /did not come to the task's code in time/u);
-    assert.equal(readFileSync(join(directory, "attempts/a/unstarted"), "utf8"), unstarted);
     assert.ok(!existsSync(join(work, "imported")));
     assert.ok(connection.reports.every(({ event }) => event !== "started"));
   });
 
   test("so may one that fails before it comes to its own code", async (t) => {
-    const { connection } = await startForks(t, {});
+    const { directory, connection } = await startForks(t, {});
     connection.send({ op: "start", id: "a", args: ["--no-such-option"], env: {} });
-    const { code, unstarted } = await connection.report("exited", "a");
-    assert.equal(code, 2);
-    assert.match(unstarted ?? "", /ended with code 2 before/u);
+    assert.equal((await connection.report("exited", "a")).code, 2);
+    const unstarted = readFileSync(join(directory, "attempts/a/unstarted"), "utf8");
+    assert.match(unstarted, /ended with code 2 before/u);
   });
 
   test("a worker that cannot make an attempt takes no further ones, and says so", async (t) => {
     const { worker, directory, connection, start } = await startForks(t, {});
     await writeFiles(directory, { attempts: "no directory" });
     start("a", "flow");
-    const { code, unstarted } = await connection.report("exited", "a");
-    assert.equal(code, 1);
-    assert.match(unstarted ?? "", /^no process could be made for it: /u);
+    assert.equal((await connection.report("exited", "a")).code, 1);
     const { reason } = await connection.report("spoiled");
     start("b", "flow");
-    assert.match((await connection.report("exited", "b")).unstarted ?? "", /takes no further attempts/u);
+    assert.equal((await connection.report("exited", "b")).code, 1);
+    assert.ok(connection.reports.every(({ event }) => event !== "started"));
     assert.equal((await (await worker.connect()).report("spoiled")).reason, reason);
   });
 

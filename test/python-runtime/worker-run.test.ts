@@ -68,7 +68,7 @@ os.rmdir(os.path.join(worker, "taken"))
 for name, output in ("stdout", sys.stdout), ("stderr", sys.stderr):
     with open(os.path.join(worker, "attempts", id, name)) as file:
         output.write(file.read())
-assert "unstarted" not in report, report
+assert not os.path.exists(os.path.join(worker, "attempts", id, "unstarted")), report
 sys.exit(report["code"])
 `;
 

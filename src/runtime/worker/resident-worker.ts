@@ -126,7 +126,7 @@ export class ResidentWorker {
   #refuse(id: string, unstarted: string): void {
     this.#known.add(id);
     new AttemptFiles(this.#directoryOf(id)).close(EXIT_CRASH, unstarted);
-    this.#socket?.send({ event: "exited", id, code: EXIT_CRASH, unstarted });
+    this.#socket?.send({ event: "exited", id, code: EXIT_CRASH });
   }
 
   #start({ id, args, env, inputs: encoded }: StartOrder, given: RuntimeArguments | UsageError): void {

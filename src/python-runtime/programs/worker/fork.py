@@ -160,7 +160,7 @@ class Forks:
             files.write("exit", str(code))
         except OSError as error:
             self._spoil(f"the end of an attempt could not be written: {error}")
-        self.connection.report("exited", id=id, code=code, **({} if unstarted is None else {"unstarted": unstarted}))
+        self.connection.report("exited", id=id, code=code)
 
     def _spoil(self, reason):
         if self.spoiled is None:

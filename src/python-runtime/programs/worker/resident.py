@@ -191,7 +191,7 @@ class Worker:
         except OSError as full:
             # For a server that was restarted meanwhile, this worker has never had the attempt.
             self.spoil(f"its directory cannot be written: {full}")
-        self.connection.report("exited", id=name, code=EXIT_CODE, unstarted=reason)
+        self.connection.report("exited", id=name, code=EXIT_CODE)
 
     def _finish(self, attempt, code):
         is_idle = len(self.attempts) == 1
