@@ -93,8 +93,8 @@ export function mostReplicas(
  * Creations at the same time. Each takes half a second of a processor, so only one at a time takes part while attempts
  * have all processors.
  */
-export function mostCreations(processors: number, running: number): number {
-  return running >= processors ? 1 : Math.max(1, Math.floor(processors / 2));
+export function mostCreations(processors: number, computing: number): number {
+  return computing >= processors ? 1 : Math.max(1, Math.floor(processors / 2));
 }
 
 /**

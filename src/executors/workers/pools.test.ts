@@ -642,9 +642,12 @@ test("only one is made at a time while attempts have all processors", async () =
   const { clock, maker, pools, begin } = setUp({}, false);
   const plan = fakePlan("child", { mode: "fork" });
   pools.expect([plan, plan, plan, plan]);
+  // Each waits for the next.
+  let last = begin();
+  for (let n = 0; n < 4; n++) last = begin({}, last.action);
   await clock.step(1_000);
   assert.equal(maker.workers.length, 2);
-  for (let n = 0; n < 4; n++) begin();
+  for (let n = 0; n < 3; n++) begin();
   for (const worker of maker.workers) worker.getReady();
   await clock.step(1_000);
   assert.equal(maker.workers.length, 3);

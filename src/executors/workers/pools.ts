@@ -272,7 +272,7 @@ class Pools implements WorkerPools {
   #createMissing(isLow: boolean): void {
     const { cpu } = this.#options.limits.capacity;
     const now = this.#now();
-    const most = mostCreations(cpu ?? 1, this.#running.count);
+    const most = mostCreations(cpu ?? 1, this.#running.processors);
     const areTaken = processorsAreTaken(cpu, this.#running.processors);
     const byNeed = [...this.#pools.values()].toSorted(
       (a, b) => Number(b.waiting > 0) - Number(a.waiting > 0) || b.lastUsedAt - a.lastUsedAt,

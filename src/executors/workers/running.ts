@@ -7,10 +7,6 @@ export class Running {
   readonly #attempts = new Map<string, PooledAttemptSpec>();
   #total: Required<ResourceAmounts> = { cpu: 0, memoryBytes: 0, gpu: 0 };
 
-  get count(): number {
-    return this.#attempts.size;
-  }
-
   /** Processors on which attempts compute: as many as each has requested, or one. One that waits for those that it called has none. */
   get processors(): number {
     const attempts = [...this.#attempts.values()];
