@@ -536,6 +536,22 @@ suite("after a restart of the server", () => {
     }
   });
 
+  test("an attempt that had started cold goes on there, and no worker gets it, though one waits", async (t) => {
+    for (const setting of ["one_shot", "fork"] as const) {
+      const { open, containers } = await startEngine(t);
+      const first = await open({ setting: "off" });
+      assert.equal((await (await first.start()).ended).exitCode, 6);
+      await first.close();
+      const second = await open({ setting });
+      await second.warmUp();
+      assert.equal((await (await second.start()).ended).exitCode, 6, setting);
+      assert.deepEqual(
+        containers.flatMap(({ orders }) => orders),
+        [],
+      );
+    }
+  });
+
   test("of the machine an attempt is lost where its worker may have taken its order", async (t) => {
     const { open, container, containers, calls, data, first } = await openWarm(t, { behaviour: "hangs" });
     await first.start();
