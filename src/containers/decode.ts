@@ -175,6 +175,9 @@ export function decodeSummary(raw: Raw): ContainerSummary {
   };
 }
 
+/** The option of a network of Docker that names its interface. */
+export const DOCKER_BRIDGE = "com.docker.network.bridge.name";
+
 export function decodeNetwork(raw: Raw): NetworkDetails {
   const ipam = (raw.IPAM ?? {}) as Raw;
   const configs = (ipam.Config ?? []) as readonly Raw[];
@@ -185,6 +188,7 @@ export function decodeNetwork(raw: Raw): NetworkDetails {
     driver: stringOf(raw.Driver),
     subnets: each("Subnet"),
     gateways: each("Gateway"),
+    bridge: stringOf(((raw.Options ?? {}) as Raw)[DOCKER_BRIDGE]),
     labels: (raw.Labels ?? {}) as Readonly<Record<string, string>>,
     internal: raw.Internal === true,
   };
@@ -200,6 +204,7 @@ export function decodePodmanNetwork(raw: Raw): NetworkDetails {
     driver: stringOf(raw.driver),
     subnets: each("subnet"),
     gateways: each("gateway"),
+    bridge: stringOf(raw.network_interface),
     labels: (raw.labels ?? {}) as Readonly<Record<string, string>>,
     internal: raw.internal === true,
   };

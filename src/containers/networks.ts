@@ -4,7 +4,7 @@
  * Podman's service forget that a network is isolated (seen with 4.3.1).
  */
 import { randomBytes } from "node:crypto";
-import { decodeNetwork, decodePodmanNetwork, parse, type Raw } from "./decode.ts";
+import { decodeNetwork, decodePodmanNetwork, DOCKER_BRIDGE, parse, type Raw } from "./decode.ts";
 import { EngineResponseError, reasonOf, type CallOptions, type EngineHttp } from "./http.ts";
 import { createKeyLocks } from "../lib/key-locks.ts";
 import { splitSubnet, type Subnet } from "./subnets.ts";
@@ -132,7 +132,7 @@ function dockerBody({ name, labels, internal, bridge }: NetworkRequest, subnet: 
     Labels: labels,
     Internal: internal,
     EnableIPv6: false,
-    Options: { "com.docker.network.bridge.name": bridge },
+    Options: { [DOCKER_BRIDGE]: bridge },
     ...(subnet && { IPAM: { Config: [{ Subnet: subnet.subnet, Gateway: subnet.gateway }] } }),
   };
 }

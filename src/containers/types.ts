@@ -75,6 +75,8 @@ export interface NetworkDetails {
   /** As `address/prefix length`. */
   readonly subnets: readonly string[];
   readonly gateways: readonly string[];
+  /** The name of its interface on the engine's machine; empty where the engine does not say. */
+  readonly bridge: string;
   readonly labels: Readonly<Record<string, string>>;
   /** Whether its containers have no route but to this machine. */
   readonly internal: boolean;

@@ -2,10 +2,11 @@
 import { join } from "node:path";
 import { createEgressRule } from "../lib/egress.ts";
 import { BoxkiteError } from "../domain/errors.ts";
-import { createLogger } from "../lib/log.ts";
+import { createLogger, type Logger } from "../lib/log.ts";
 import { once } from "../lib/once.ts";
 import { hostPort } from "../lib/host-port.ts";
 import { systemClock } from "../lib/clock.ts";
+import { createBridgeAddresses, type BridgeAddresses } from "../containers/bridge-addresses.ts";
 import { createForwardGuard, programsOf } from "../containers/forward-guard.ts";
 import { engineProgram } from "../containers/program.ts";
 import { createPodmanRuntimes } from "../containers/podman-runtimes.ts";
@@ -113,6 +114,7 @@ export async function chooseContainerPlatform(
             networks?.isDirect === true ? HOST_NAMES.docker : (chosen?.host ?? "127.0.0.1"),
           extraHosts: network.hostEntries,
           networks,
+          bridgeAddresses: bridgeAddressesOf(api, network, { env, log }),
           ...(context.records && { records: context.records }),
           adaptation: adaptationFor(context, env, options.strictImages ?? false),
           warmStarts: workers &&
@@ -237,6 +239,16 @@ async function openRunNetworks(
     else log.debug("docker alone keeps containers of different runs apart", { error });
   }
   return await RunNetworks.open({ ...options, guard });
+}
+
+/** Undefined with Docker, which sets them itself, and where they are not on this machine. */
+export function bridgeAddressesOf(
+  { engine }: EngineApi,
+  { runBridges, defaultBridge }: EngineNetwork,
+  { env, log }: { readonly env: NodeJS.ProcessEnv; readonly log: Logger },
+): BridgeAddresses | undefined {
+  if (engine === "docker" || runBridges === undefined) return undefined;
+  return createBridgeAddresses({ run: programsOf(env), log, defaultBridge });
 }
 
 /** On a network as runs have it, since what holds there need not hold on the engine's own. */

@@ -9,6 +9,7 @@ const bridge = (name: string, gateway: string): NetworkDetails => ({
   driver: "bridge",
   subnets: [gateway.replace(/\.1$/u, ".0/16")],
   gateways: [gateway],
+  bridge: `${name}0`,
   labels: {},
   internal: false,
 });

@@ -23,6 +23,8 @@ export interface EngineNetwork {
   readonly hostEntries: readonly string[];
   /** This machine's addresses on the engine's default bridge. */
   readonly gateways: readonly string[];
+  /** The interface of the engine's default network on its machine. */
+  readonly defaultBridge: string;
   /** Where networks of runs are registered; undefined where their gateways are no addresses of this machine. */
   readonly runBridges: Bridges | undefined;
   readonly containerConnections: ContainerConnections;
@@ -59,9 +61,8 @@ export async function readEngineNetwork(options: EngineNetworkOptions): Promise<
   // Without root (or in a virtual machine) the gateway is not an address of this machine.
   const isDirect = !info.rootless && !inVirtualMachine;
   if (isDirect) for (const network of networks) if (network.driver === "bridge") bridges.add(network);
-  const direct = networks
-    .filter(({ name }) => DEFAULT_NETWORKS.includes(name))
-    .flatMap(({ gateways }) => gateways.filter((gateway) => bridges.isGateway(gateway)));
+  const defaults = networks.filter(({ name }) => DEFAULT_NETWORKS.includes(name));
+  const direct = defaults.flatMap(({ gateways }) => gateways.filter((gateway) => bridges.isGateway(gateway)));
   const name: HostCandidate =
     api.engine === "podman"
       ? { host: PODMAN_NAME, why: "podman's name for this machine" }
@@ -79,6 +80,7 @@ export async function readEngineNetwork(options: EngineNetworkOptions): Promise<
     ],
     hostEntries: hostEntries(api, direct[0] ?? own[0]),
     gateways: direct,
+    defaultBridge: defaults[0]?.bridge ?? "",
     runBridges: isDirect ? runBridges : undefined,
     containerConnections: isDirect ? "bridge" : "loopback",
     inVirtualMachine,

@@ -12,6 +12,7 @@ const network: EngineNetwork = {
   candidates: [{ host: "10.88.0.1", why: "" }],
   hostEntries: [],
   gateways: ["10.88.0.1"],
+  defaultBridge: "podman0",
   runBridges: undefined,
   containerConnections: "bridge",
   inVirtualMachine: false,

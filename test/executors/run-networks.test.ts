@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type AddressInfo } from "node:net";
+import { readFile } from "node:fs/promises";
 import { networkInterfaces } from "node:os";
 import { after, afterEach, before, describe, test, type TestContext } from "node:test";
 import type { AttemptKey } from "../../src/domain/attempt.ts";
@@ -16,6 +17,7 @@ import { containerName, LABEL } from "../../src/executors/container/container-sp
 import { RunNetworks } from "../../src/executors/container/run-networks.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import { silentLogger } from "../../src/lib/log.ts";
+import { bridgeAddressesOf } from "../../src/platform/container-engine.ts";
 import { readEngineNetwork, type EngineNetwork } from "../../src/platform/network.ts";
 import { engineCommand, engineOutput } from "../helpers/engine.ts";
 import { until } from "../helpers/until.ts";
@@ -71,6 +73,7 @@ function networkTests(engine: TestEngine): void {
       info,
       instance,
       networks,
+      bridgeAddresses: bridgeAddressesOf(api, network, { env: process.env, log: silentLogger }),
       log: silentLogger,
       clock: systemClock,
       endpointHost: () => "host.docker.internal",
@@ -182,6 +185,23 @@ function networkTests(engine: TestEngine): void {
       }
       await executor.release(key);
     }
+  });
+
+  test("this machine keeps its address on a network while containers of it come and go", async (t) => {
+    const networks = await openNetworks();
+    const executor = executorOn(networks);
+    t.after(() => executor.close());
+    const { port } = await listen(t);
+    const first = await start(executor, "r1");
+    const { bridge = "", gateways = [] } = networks.of(nameOf(first.key)) ?? {};
+    const address = () => readFile(`/sys/class/net/${bridge}/address`, "utf8");
+    const learned = await address();
+    const second = await start(executor, "r1", { key: { ...first.key, action: "a1" } });
+    // Left to itself a bridge has the lower address of the two, and now that of the second.
+    await executor.release(first.key);
+    assert.equal(await address(), learned);
+    assert.match(await attempt(second.key, gateways[0] ?? "", port), /tcp/u);
+    await executor.release(second.key);
   });
 
   test("without egress no other address of this machine is reached, and no name server", async (t) => {

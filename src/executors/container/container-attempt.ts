@@ -6,6 +6,7 @@
  */
 import type { AttemptExit } from "../../domain/attempt.ts";
 import { createBackoff } from "../../lib/backoff.ts";
+import type { BridgeAddresses } from "../../containers/bridge-addresses.ts";
 import { EngineResponseError } from "../../containers/http.ts";
 import type { ContainerState } from "../../containers/types.ts";
 import type { Clock } from "../../lib/clock.ts";
@@ -25,6 +26,7 @@ import type { HeldContainer } from "./held-container.ts";
 import type { ImagePuller } from "./image-puller.ts";
 import type { Inherited } from "./inherited.ts";
 import type { ContainerMakers } from "./oci-runtime.ts";
+import { keepGateway } from "./join-network.ts";
 import { putArchives } from "./put-archives.ts";
 import { refusal, type RefusalContext } from "./refusal.ts";
 import type { RunNetworks } from "./run-networks.ts";
@@ -40,6 +42,8 @@ export interface ContainerAttemptContext extends ContainerMakers {
   readonly adapter: StartAdapter | undefined;
   /** Undefined: the engine keeps containers apart by itself, or they share its network. */
   readonly networks: RunNetworks | undefined;
+  /** Undefined: the engine keeps the addresses of its bridges itself, or they are not on this machine. */
+  readonly bridgeAddresses: BridgeAddresses | undefined;
   readonly puller: ImagePuller;
   readonly events: ContainerEvents;
   readonly clock: Clock;
@@ -145,6 +149,7 @@ export class ContainerAttempt implements ColdStart<HeldContainer> {
     await putArchives(creation, handle.id, signal);
     signal.throwIfAborted();
     await handle.attach();
+    await keepGateway(creation);
     return { name: "starting", handle };
   }
 

@@ -24,6 +24,7 @@ import { createContainerEvents } from "./container-events.ts";
 import { confine, NO_POLICY, type ConfinementPolicy } from "./confinement.ts";
 import { containerName, keyOfLabels, LABEL } from "./container-spec.ts";
 import type { EngineApi } from "../../containers/api.ts";
+import type { BridgeAddresses } from "../../containers/bridge-addresses.ts";
 import type { PodmanRuntimes } from "../../containers/podman-runtimes.ts";
 import type { EngineInfo } from "../../containers/types.ts";
 import type { CodeBundles } from "../../code-bundles/code-bundles.ts";
@@ -61,6 +62,8 @@ export interface ContainerExecutorOptions {
   readonly extraHosts?: readonly string[];
   /** Networks for runs, closed with the executor; without them containers are where the engine puts them. */
   readonly networks?: RunNetworks | undefined;
+  /** Undefined: the engine keeps the addresses of its bridges itself, or they are not on this machine. */
+  readonly bridgeAddresses?: BridgeAddresses | undefined;
   readonly credentials?: CredentialSource;
   readonly registry?: RegistryClient;
   readonly registries?: Registries;
@@ -159,6 +162,7 @@ export function createContainerExecutor(options: ContainerExecutorOptions): Exec
     },
     podmanRuntimes,
     networks,
+    bridgeAddresses: options.bridgeAddresses,
     inherited,
     adapter,
     serverHost: options.endpointHost(),

@@ -17,6 +17,14 @@ export async function joinNetwork(
   return await networks?.join(member, hasNoEgress(context));
 }
 
+/** Of a container that is attached to, which puts it on its network, and is not started yet. */
+export async function keepGateway(
+  context: Pick<CreateContext, "networks" | "bridgeAddresses" | "member">,
+): Promise<void> {
+  const { networks, bridgeAddresses, member } = context;
+  await bridgeAddresses?.keep(networks?.of(member.name)?.bridge);
+}
+
 /** Undefined where the container has a route out. */
 export function egressNote(context: Pick<CreateContext, "spec" | "settings">): string | undefined {
   return hasNoEgress(context)

@@ -37,7 +37,7 @@ export interface RunNetworksOptions {
 }
 
 /** A container's network. `internal`: it reaches this machine and nothing else. */
-export interface RunNetwork extends Pick<NetworkDetails, "name" | "gateways" | "internal"> {
+export interface RunNetwork extends Pick<NetworkDetails, "name" | "gateways" | "bridge" | "internal"> {
   /** Whether its gateway is an address of this machine. */
   readonly isDirect: boolean;
 }

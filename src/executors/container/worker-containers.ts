@@ -14,6 +14,7 @@ import { LABEL, type ContainerKind } from "./container-spec.ts";
 import { createContainer, putCertificates, type CreateContext } from "./create-container.ts";
 import { EndWatch } from "./end-watch.ts";
 import { EngineRetry } from "./engine-retry.ts";
+import { keepGateway } from "./join-network.ts";
 import { workerMember } from "./network-member.ts";
 
 /** Nobody waits for one as for an attempt: an engine that does not answer fails its creation soon. */
@@ -54,6 +55,7 @@ export class WorkerContainers implements WorkerMaker {
       watch = new EndWatch(id, { ...context, log });
       await putCertificates(creation, id, NEVER);
       await watch.attach();
+      await keepGateway(creation);
       await context.api.startContainer(id);
       const worker = new ContainerWorker({
         id,
