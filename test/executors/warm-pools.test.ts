@@ -18,6 +18,11 @@ async def main() -> str:
     print(do, count, flush=True)
     if do == "sleep":
         time.sleep(600)
+    if do == "reach":
+        try:
+            open("/proc/1/mem", "r+b")
+        except OSError as error:
+            print(type(error).__name__, flush=True)
     if do == "exit":
         os._exit(7)
     if do == "fault":
@@ -103,6 +108,13 @@ for (const mode of ["fork", "resident"] as const)
       assert.equal((await recorder.ended).exitCode, 137);
       await attempts.executor.release(spec.key);
     });
+
+    if (mode === "fork")
+      test("reach no memory of their worker", TIMEOUT, async () => {
+        const { recorder } = await startWarm("reach");
+        await recorder.ended;
+        assert.ok(recorder.textOf("stdout").includes("PermissionError"));
+      });
 
     test("go on while the server is away", TIMEOUT, async () => {
       const { spec, recorder } = await startWarm("sleep");

@@ -51,7 +51,8 @@ suite("attempts in forks", { concurrency: true }, () => {
     assert.equal((await connection.report("exited", "b")).code, 0);
     start("b", "fine");
     start("c", "fine");
-    assert.equal((await connection.report("exited", "c")).code, 0);
+    const last = await connection.report("exited", "c");
+    assert.equal(last.code, 0, (await readAttempt(directory, "c")).stderr);
     assert.match((await readAttempt(directory, "b")).stdout, /^by b$/mu);
     assert.equal(exitedOf(connection.reports).length, 3);
     assert.deepEqual(
@@ -173,15 +174,21 @@ while True:
     assert.equal((await (await worker.connect()).report("spoiled")).reason, reason);
   });
 
-  test("several at the same time keep their output apart", async (t) => {
-    const body = "import asyncio\nprint(os.environ['ID'] * 5)\nawait asyncio.sleep(0.1)";
-    const { directory, connection, start } = await startForks(t, { "flow.py": sourceOf({ body, code: 0 }) });
-    const ids = ["a", "b", "c"];
-    for (const id of ids) start(id, "flow");
-    for (const id of ids) {
-      assert.equal((await connection.report("exited", id)).code, 0);
-      assert.match((await readAttempt(directory, id)).stdout, new RegExp(`^${id}{5}$`, "mu"));
-    }
+  test("one that is to start while another one runs may start elsewhere, and the worker takes no further ones", async (t) => {
+    const body = "import time\nwhile not os.path.exists('go'): time.sleep(0.01)\nprint('whole')";
+    const { work, directory, connection, start } = await startForks(t, {
+      "flow.py": sourceOf({ body, code: 0 }),
+    });
+    start("a", "flow");
+    await connection.report("started", "a");
+    start("b", "flow");
+    const refused = /the attempt a still ran/u;
+    await connection.report("exited", "b");
+    assert.match(readFileSync(join(directory, "attempts/b/unstarted"), "utf8"), refused);
+    assert.match((await connection.report("spoiled")).reason, refused);
+    await writeFiles(work, { go: "" });
+    assert.equal((await connection.report("exited", "a")).code, 0);
+    assert.match((await readAttempt(directory, "a")).stdout, /^whole$/mu);
   });
 
   test("what is no order ends the connection, and nothing else", async (t) => {

@@ -24,12 +24,13 @@ export class AttemptFiles {
     return new AttemptFiles(join(await realpath(directory), "attempts", id));
   }
 
+  /** Throws EEXIST where it is there already: an earlier attempt may have put results in it. */
   async create(): Promise<void> {
     const attempts = dirname(this.path);
     await makeDirectory(attempts);
     await inOwnDirectory(attempts, async (parent, handle) => {
       await handle.chmod(FOR_ALL);
-      await makeDirectory(join(parent, basename(this.path)));
+      await mkdir(join(parent, basename(this.path)));
     });
     await inOwnDirectory(this.path, (_, handle) => handle.chmod(FOR_ALL));
   }

@@ -607,6 +607,16 @@ test("a worker reads and writes objects itself where inputs are large, cannot be
   assert.deepEqual(worker.orders, [{ op: "start", id: "a0", args: ["x"], env: { A: "a0" } }]);
 });
 
+test("an attempt starts cold where an earlier one has put files in place of its own", async (t) => {
+  const on = await setUp(t);
+  const worker = await on.worker();
+  await mkdir(on.files("a0"), { recursive: true });
+  await writeFile(join(on.files("a0"), "exit"), "0");
+  const attempt = on.start("a0");
+  await on.eventually(() => attempt.exit !== undefined);
+  assert.deepEqual([attempt.cold, worker.orders], [["a0"], []]);
+});
+
 test("an attempt whose result cannot be stored is lost, and says why; a full disk is tried again", async (t) => {
   const full = new BoxkiteError("DISK_FULL", "no space is left");
   const cases: readonly (readonly [Error[], string | undefined, boolean | undefined])[] = [

@@ -12,11 +12,25 @@ export async function concludeInWorker(
   stopped: boolean,
   signal: AbortSignal,
 ): Promise<Ended> {
+  try {
+    return { name: "ended", exit: await exitOf(context, held, stopped, signal) };
+  } finally {
+    // Not before: the next attempt in a forking worker could change what this one has left.
+    context.pools.end(context.spec.key);
+  }
+}
+
+async function exitOf(
+  context: PooledAttemptContext,
+  held: HeldInWorker,
+  stopped: boolean,
+  signal: AbortSignal,
+): Promise<AttemptExit> {
   const { spec, pools, workers, ends, clock } = context;
   const { assignment, files } = held;
   const ownCode = await files.exitCode();
-  // Another attempt may have its slot at once; its files stay until it is released.
-  if (ownCode !== undefined) pools.end(spec.key);
+  // Those of a resident one share its process in any case; its files stay until it is released.
+  if (ownCode !== undefined && assignment.warm.mode === "resident") pools.end(spec.key);
   await held.output.finish();
   const directory = workers.directoryOf(assignment.warm.worker);
   const end =
@@ -24,12 +38,9 @@ export async function concludeInWorker(
       ? await ends.endOf(directory, assignment, held.workerEnd)
       : ({ kind: "own", exitCode: ownCode } as const);
   const times = { startedAt: held.startedAt ?? assignment.assignedAt, endedAt: clock.now() };
-  pools.end(spec.key);
   const unstarted = ownCode === undefined || stopped ? undefined : await files.unstarted();
-  if (unstarted !== undefined)
-    return { name: "ended", exit: { ...refusedLate(assignment, unstarted), ...times } };
-  if (end.kind === "unknown" || (end.kind === "shared" && !stopped))
-    return { name: "ended", exit: { ...end.exit, ...times } };
+  if (unstarted !== undefined) return { ...refusedLate(assignment, unstarted), ...times };
+  if (end.kind === "unknown" || (end.kind === "shared" && !stopped)) return { ...end.exit, ...times };
   const { exitCode } = end;
   const facts: LimitFacts =
     exitCode === 0
@@ -43,8 +54,8 @@ export async function concludeInWorker(
         });
   const unstored = ownCode === undefined ? undefined : await unstoredResult(context, held, signal);
   // Of one that was stopped, no result counts any more.
-  if (unstored !== undefined && !stopped) return { name: "ended", exit: { ...unstored, exitCode, ...times } };
-  return { name: "ended", exit: { reason: "exited", exitCode, ...facts, ...times } };
+  if (unstored !== undefined && !stopped) return { ...unstored, exitCode, ...times };
+  return { reason: "exited", exitCode, ...facts, ...times };
 }
 
 /** Of an order that was not carried out in time, so that it counted as carried out. */

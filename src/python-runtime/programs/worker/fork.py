@@ -1,4 +1,7 @@
-"""Mode fork: a process for each attempt, forked from this one, which never runs the code of a task, or from a template."""
+"""Mode fork: a process for each attempt, forked from this one, which never runs the code of a task, or from a template.
+
+One attempt at a time: the code of one finds no other whose files, memory or variables it could reach.
+"""
 
 import signal
 import time
@@ -30,8 +33,8 @@ class Forks:
         self.connection = ServerConnection(
             options.directory, self._greeting, self.orders.append, self.poll.add_reader, self.poll.remove_reader
         )
-        # Those that are not over, by id; and the ids of all.
-        self.attempts = {}
+        # The one that is not over; and the ids of all.
+        self.attempt = None
         self.known = {}
         self.templates = Templates(self.poll, options.watchdog)
         self.spoiled = None
@@ -47,25 +50,23 @@ class Forks:
                 order = self.orders.pop(0)
                 if self._obey(order):
                     return order
-            if not self.attempts and self.spoiled is None:
+            if self.attempt is None and self.spoiled is None:
                 order = self.templates.start(self._leave)
                 if order is not None:
                     return order
 
     def _greeting(self):
         yield self.runtime.ready("fork", known=list(self.known))
-        for attempt in self.attempts.values():
-            if attempt.has_started:
-                yield {"event": "started", "id": attempt.id}
+        if self.attempt is not None and self.attempt.has_started:
+            yield {"event": "started", "id": self.attempt.id}
         if self.spoiled is not None:
             yield {"event": "spoiled", "reason": self.spoiled}
 
     def _obey(self, order):
         """True in the child that carries it out."""
         if order["op"] == "signal":
-            attempt = self.attempts.get(order["id"])
-            if attempt is not None:
-                attempt.send(signal.SIGKILL if order["signal"] == "KILL" else signal.SIGTERM)
+            if self.attempt is not None and self.attempt.id == order["id"]:
+                self.attempt.send(signal.SIGKILL if order["signal"] == "KILL" else signal.SIGTERM)
             return False
         if order["id"] in self.known:
             return False
@@ -73,27 +74,28 @@ class Forks:
         return self._start(order)
 
     def _start(self, order):
+        if self.attempt is not None:
+            # Its code has written its exit code by itself, or has given this order.
+            self._spoil(f"the attempt {self.attempt.id} still ran when another one was to start")
         if self.spoiled is not None:
             self._refuse(order, f"the worker takes no further attempts: {self.spoiled}")
             return False
-        attempt = None
         try:
             module, template = self.templates.of(order)
             on_imported = partial(self.templates.imported, module) if self.templates.is_wanted(module) else None
-            attempt = ForkedAttempt(order, self.options.directory, self.poll, self._started, on_imported)
-            self.attempts[attempt.id] = attempt
-            is_child = attempt.fork(template)
+            self.attempt = ForkedAttempt(order, self.options.directory, self.poll, self._started, on_imported)
+            is_child = self.attempt.fork(template)
         except OSError as error:
-            if attempt is not None:
-                attempt.abandon()
-                del self.attempts[attempt.id]
+            if self.attempt is not None:
+                self.attempt.abandon()
+                self.attempt = None
             self._refuse(order, f"no process could be made for it: {error}")
             self._spoil(f"no process could be made: {error}")
             return False
         if is_child:
-            attempt.become(self._leave)
+            self.attempt.become(self._leave)
         else:
-            attempt.begin(self.options.watchdog)
+            self.attempt.begin(self.options.watchdog)
         return is_child
 
     def _refuse(self, order, reason):
@@ -104,48 +106,43 @@ class Forks:
         self.signals.leave()
         self.connection.leave()
         self.templates.leave()
-        for attempt in self.attempts.values():
-            attempt.leave()
+        if self.attempt is not None:
+            self.attempt.leave()
 
     def _started(self, attempt):
         self.connection.report("started", id=attempt.id)
 
     def _seconds(self):
-        deadlines = [attempt.deadline for attempt in self.attempts.values() if attempt.deadline is not None]
-        if self.templates.deadline() is not None:
-            deadlines.append(self.templates.deadline())
+        own = None if self.attempt is None else self.attempt.deadline
+        deadlines = [deadline for deadline in (own, self.templates.deadline()) if deadline is not None]
         return max(0, min(deadlines) - time.monotonic()) if deadlines else None
 
     def _watch(self):
-        for attempt in self.attempts.values():
-            attempt.watch(time.monotonic())
+        if self.attempt is not None:
+            self.attempt.watch(time.monotonic())
         self.templates.watch(time.monotonic())
 
     def _reap(self):
-        running = {attempt.process: attempt for attempt in self.attempts.values() if attempt.code is None}
+        attempt = self.attempt
         while (number := processes.ended()) is not None:
-            attempt = running.pop(number, None)
-            if attempt is not None:
+            if attempt is not None and attempt.code is None and number == attempt.process:
                 attempt.process_ended()
             else:
                 processes.exit_code(number)
                 self.templates.ended(number)
-        over = [attempt for attempt in self.attempts.values() if attempt.code is not None]
-        if not over:
+        if attempt is None or attempt.code is None:
             return
-        # Those of an attempt that still runs cannot be told apart.
-        orphans = [] if running else [each for each in processes.children() if each not in self.templates.processes()]
+        orphans = [each for each in processes.children() if each not in self.templates.processes()]
         for number in orphans:
             processes.send(number, signal.SIGKILL)
-        for attempt in over:
-            if not orphans:
-                self._conclude(attempt)
-            elif time.monotonic() >= attempt.deadline:
-                self._conclude(attempt)
-                self._spoil("processes of an attempt could not be ended")
+        if orphans and time.monotonic() < attempt.deadline:
+            return
+        self._conclude(attempt)
+        if orphans:
+            self._spoil("processes of an attempt could not be ended")
 
     def _conclude(self, attempt):
-        del self.attempts[attempt.id]
+        self.attempt = None
         attempt.finish()
         self._record(attempt.id, attempt.code, attempt.unstarted)
         threads = processes.threads()

@@ -4,12 +4,13 @@ import os
 import sys
 import warnings
 
-from . import own_code, syncify
+from . import own_code, processes, syncify
 from .ending import ENDING
 
 
 def prepare():
     """Throws Unavailable. From now on this process only forks."""
+    processes.protect(True)
     syncify.stop()
     ENDING.share()
 
@@ -25,6 +26,7 @@ def fork():
 
 def repair(stdout, stderr, on_own_code):
     """In a fork that leads a session: what a new process would have. `on_own_code` is called before the code of the task runs."""
+    processes.protect(False)
     os.dup2(stdout, 1)
     os.dup2(stderr, 2)
     # `random` does so itself.

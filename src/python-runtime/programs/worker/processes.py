@@ -5,6 +5,7 @@ import os
 import signal
 
 PR_SET_PDEATHSIG = 1
+PR_SET_DUMPABLE = 4
 PR_SET_CHILD_SUBREAPER = 36
 
 
@@ -17,6 +18,11 @@ def adopt_orphans():
 def end_with_parent():
     """This process, when the one that forked it ends; not its own forks."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
+def protect(is_protected):
+    """Whether other processes of its user may not read or change the memory of this one, and of its forks."""
+    ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0 if is_protected else 1, 0, 0, 0)
 
 
 def own_memory():
