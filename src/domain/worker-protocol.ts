@@ -49,8 +49,8 @@ export type Order =
       /** Variables of this attempt beyond those of the container. */
       readonly env: Readonly<Record<string, string>>;
       /**
-       * Mode resident: the object at `--inputs` as base64, which the worker then does not read. Nor does it write what it
-       * keeps as outputs.pb or error.pb: a key of its own costs an attempt a new client of the object store, which takes
+       * Modes fork and resident: the object at `--inputs` as base64, which the worker then does not read. Nor does it write
+       * what it keeps as outputs.pb or error.pb: a key of its own costs an attempt a new client of the object store, which takes
        * several times as long as a trivial task.
        */
       readonly inputs?: string;

@@ -9,7 +9,7 @@ import { startInProcess } from "../helpers/in-process-server.ts";
 import { MAIN, outcomeOf } from "../helpers/process-subject.ts";
 import { clientConfig, temporaryDirectory } from "../helpers/server.ts";
 import { runProgram, stockPython, succeeded, writeProgram } from "../helpers/stock-sdk.ts";
-import { startResident, type ResidentWorker } from "./resident-worker.ts";
+import { startResident, type OrderedWorker } from "./ordered-worker.ts";
 
 const FLOW = `
 import asyncio, os
@@ -65,7 +65,7 @@ def sync_parent(x: int) -> int:
 `;
 
 interface Subject {
-  readonly worker: ResidentWorker;
+  readonly worker: OrderedWorker;
   readonly executor: FakeExecutor;
   run(task: string, inputs: object): Promise<ReturnType<typeof outcomeOf>>;
 }

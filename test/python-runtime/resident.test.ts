@@ -12,8 +12,8 @@ import {
   startOrder,
   startOrderInputs,
   startResident,
-  type ResidentWorker,
-} from "./resident-worker.ts";
+  type OrderedWorker,
+} from "./ordered-worker.ts";
 import { actionArguments, startCold } from "./worker-process.ts";
 
 const TASKS = `
@@ -395,6 +395,6 @@ test("a process of another version of flyte, or with a start of its own, is no w
   );
 });
 
-async function printed(worker: ResidentWorker, text: string): Promise<void> {
+async function printed(worker: OrderedWorker, text: string): Promise<void> {
   await until(async () => (await worker.file("one", "stdout")).includes(text));
 }

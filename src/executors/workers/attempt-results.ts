@@ -5,7 +5,6 @@
 import type { FileHandle } from "node:fs/promises";
 import { BoxkiteError, isStorageError } from "../../domain/errors.ts";
 import { RESULT_FILES } from "../../domain/outputs.ts";
-import type { WorkerMode } from "../../domain/warm-start.ts";
 import { createBackoff } from "../../lib/backoff.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { errnoOf } from "../../lib/errno.ts";
@@ -23,12 +22,8 @@ const STORE_AGAIN = { baseMs: 200, factor: 2, capMs: 2_000 };
 const MOST_TRIES = 6;
 
 /** As base64; undefined where the worker is to read them itself, which reports what is wrong with them. */
-export async function inputsFor(
-  objects: AttemptObjects | undefined,
-  mode: WorkerMode,
-): Promise<string | undefined> {
-  if (objects === undefined || mode !== "resident") return undefined;
-  const inputs = await objects.readInputs(MOST_INPUT_BYTES).catch(() => undefined);
+export async function inputsFor(objects: AttemptObjects | undefined): Promise<string | undefined> {
+  const inputs = await objects?.readInputs(MOST_INPUT_BYTES).catch(() => undefined);
   return inputs && Buffer.from(inputs).toString("base64");
 }
 

@@ -545,9 +545,13 @@ function fakeObjects(inputs: string | undefined = "in") {
   };
 }
 
-/** A resident worker that has its first attempt's order. */
-async function resident(t: TestContext, fake: ReturnType<typeof fakeObjects>) {
-  const on = await setUp(t, "resident", 2, fake.objects);
+/** A worker that has its first attempt's order. */
+async function ordered(
+  t: TestContext,
+  fake: ReturnType<typeof fakeObjects>,
+  mode: "fork" | "resident" = "resident",
+) {
+  const on = await setUp(t, mode, mode === "fork" ? 1 : 2, fake.objects);
   const worker = await on.worker();
   const attempt = on.start("a0");
   await on.eventually(() => worker.orders.length === 1);
@@ -559,8 +563,9 @@ async function resident(t: TestContext, fake: ReturnType<typeof fakeObjects>) {
   return { ...on, worker, attempt, exits };
 }
 
-test("a resident worker gets inputs with the order, and its result is stored before the attempt has ended", async (t) => {
-  for (const [results, code] of [
+test("a worker gets inputs with the order, and the result is stored before the attempt has ended", async (t) => {
+  for (const [results, code, mode] of [
+    [{ "outputs.pb": "out" }, 0, "fork"],
     [{ "outputs.pb": "out" }, 0],
     [{ "error.pb": "wrong" }, 0],
     [{ "error.pb": "" }, 1],
@@ -568,7 +573,7 @@ test("a resident worker gets inputs with the order, and its result is stored bef
     [{}, 0],
   ] as const) {
     const fake = fakeObjects();
-    const on = await resident(t, fake);
+    const on = await ordered(t, fake, mode);
     const [order] = on.worker.orders;
     assert.equal(order?.op === "start" && order.inputs, Buffer.from("in").toString("base64"));
     assert.equal(fake.taken, 0);
@@ -586,25 +591,19 @@ test("a resident worker gets inputs with the order, and its result is stored bef
   }
 });
 
-test("a worker reads and writes objects itself where inputs are large, cannot be read, or it is none that lives on", async (t) => {
+test("a worker reads and writes objects itself where inputs are large or cannot be read", async (t) => {
   const unreadable = fakeObjects();
   unreadable.objects.readInputs = async () => {
     throw new BoxkiteError("OBJECT_NOT_FOUND", "there is no object");
   };
   for (const fake of [fakeObjects("x".repeat(300_000)), unreadable]) {
-    const on = await resident(t, fake);
+    const on = await ordered(t, fake);
     assert.deepEqual(on.worker.orders, [{ op: "start", id: "a0", args: ["x"], env: { A: "a0" } }]);
     begun(on.worker, "a0");
     await on.exits({ "outputs.pb": "not the worker's" });
     await on.eventually(() => on.attempt.exit !== undefined);
     assert.deepEqual([fake.stored, fake.taken], [[], 0]);
   }
-  const fake = fakeObjects();
-  const on = await setUp(t, "fork", 1, fake.objects);
-  const worker = await on.worker();
-  on.start("a0");
-  await on.eventually(() => worker.orders.length === 1);
-  assert.deepEqual(worker.orders, [{ op: "start", id: "a0", args: ["x"], env: { A: "a0" } }]);
 });
 
 test("an attempt starts cold where an earlier one has put files in place of its own", async (t) => {
@@ -628,7 +627,7 @@ test("an attempt whose result cannot be stored is lost, and says why; a full dis
   for (const [failures, code, recoverable] of cases) {
     const fake = fakeObjects();
     fake.failures.push(...failures);
-    const on = await resident(t, fake);
+    const on = await ordered(t, fake);
     begun(on.worker, "a0");
     await on.exits({ "outputs.pb": "out" });
     await until(async () => {
@@ -645,7 +644,7 @@ test("an attempt whose result cannot be stored is lost, and says why; a full dis
 
 test("what a worker left half-written, and links to files of the machine, are not stored", async (t) => {
   const crashed = fakeObjects();
-  const on = await resident(t, crashed);
+  const on = await ordered(t, crashed);
   begun(on.worker, "a0");
   await on.eventually(() => on.attempt.started !== undefined);
   await writeFile(join(on.files("a0"), "outputs.pb"), "hal");
@@ -654,7 +653,7 @@ test("what a worker left half-written, and links to files of the machine, are no
   assert.deepEqual(crashed.stored, []);
 
   const linked = fakeObjects();
-  const other = await resident(t, linked);
+  const other = await ordered(t, linked);
   const secret = join(await temporaryDirectory(t), "secret");
   await writeFile(secret, "secret");
   begun(other.worker, "a0");
@@ -666,7 +665,7 @@ test("what a worker left half-written, and links to files of the machine, are no
 
 test("a result that the server had not stored when it ended is stored by the next one, and again without harm", async (t) => {
   const fake = fakeObjects();
-  const on = await resident(t, fake);
+  const on = await ordered(t, fake);
   begun(on.worker, "a0");
   await on.eventually(() => on.attempt.started !== undefined);
   await on.attempt.machine.detach();
@@ -685,7 +684,7 @@ test("a result that the server had not stored when it ended is stored by the nex
 
 test("an order that is given again after a restart has its inputs again", async (t) => {
   const fake = fakeObjects();
-  const on = await resident(t, fake);
+  const on = await ordered(t, fake);
   await on.restart();
   on.start("a0");
   await on.eventually(() => on.worker.orders.length === 2);

@@ -98,7 +98,7 @@ export class PooledAttempt implements InWorker<HeldInWorker> {
     let files: AttemptFiles | undefined;
     let held: HeldInWorker;
     try {
-      const inputsOf = inputsFor(spec.objects, mode);
+      const inputsOf = inputsFor(spec.objects);
       files = await AttemptFiles.of(worker.directory, id);
       await files.create();
       await workers.putFiles(worker, planned, signal);
@@ -210,7 +210,7 @@ export class PooledAttempt implements InWorker<HeldInWorker> {
   ): Promise<void> {
     const { spec, clock, log } = this.#context;
     // An order without them is one of which nothing is to be stored.
-    const inputs = held.assignment.hasInputs === true ? await inputsFor(spec.objects, "resident") : undefined;
+    const inputs = held.assignment.hasInputs === true ? await inputsFor(spec.objects) : undefined;
     const backoff = createBackoff(SEND_AGAIN, clock);
     while (held.workerEnd === undefined) {
       try {

@@ -19,11 +19,11 @@ class AttemptFiles:
         _permit(path, 0o644)
         return fd
 
-    def write(self, name, text):
-        """Whoever finds it finds it whole."""
+    def write(self, name, content):
+        """Text or bytes. Whoever finds it finds it whole."""
         path = os.path.join(self.path, name)
-        with open(path + ".new", "w", encoding="utf-8") as file:
-            file.write(text)
+        with open(path + ".new", "wb") as file:
+            file.write(content if isinstance(content, bytes) else content.encode())
         _permit(path + ".new", 0o644)
         os.rename(path + ".new", path)
 

@@ -3,12 +3,14 @@
 One attempt at a time: the code of one finds no other whose files, memory or variables it could reach.
 """
 
+import os
 import signal
 import time
 from functools import partial
 
-from . import forked, processes, self_test
+from . import forked, own_objects, processes, self_test
 from .attempt_files import AttemptFiles
+from .call import CannotBeRead, Reader
 from .forked_attempt import ForkedAttempt
 from .poll import Poll
 from .protocol import ServerConnection
@@ -20,7 +22,22 @@ def serve(options, runtime):
     forked.prepare()
     processes.adopt_orphans()
     self_test.run()
-    return Forks(options, runtime).serve()
+    order = Forks(options, runtime).serve()
+    if order.get("inputs") is not None:
+        _use_own_objects(order, options.directory)
+    return order
+
+
+def _use_own_objects(order, directory):
+    """In a child. Where this flyte has another form, a0 reads and writes them as without a worker."""
+    from flyte._bin.runtime import main
+
+    try:
+        call = Reader(main).read(order["args"], lambda name: order["env"].get(name) or os.environ.get(name))
+        own = own_objects.OwnObjects(order["inputs"], call, AttemptFiles(directory, order["id"]))
+        own_objects.install(lambda: own)
+    except (CannotBeRead, ImportError, AttributeError):
+        return
 
 
 class Forks:

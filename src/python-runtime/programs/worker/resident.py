@@ -22,13 +22,13 @@ import traceback
 from . import memory, resident_current, resident_environ
 from .attempt_files import AttemptFiles
 from .boot import BOOT
+from .call import Reader
 from .errors import EXIT_CODE
 from .poll import Poll
 from .program import main_module
 from .protocol import ServerConnection
 from .resident_alone import Alone, flush
 from .resident_attempt import INTERRUPTED, SIGNALLED, Attempt, NotStarted, exit_code
-from .resident_call import Reader
 from .resident_code import Code
 from .resident_current import current
 from .resident_health import Health

@@ -1,13 +1,12 @@
 """One attempt: what a0 does in a process of its own, but for what is loaded already."""
 
 import asyncio
-import base64
 import inspect
-import os
 import sys
 import traceback
 import weakref
 
+from .own_objects import OwnObjects
 from .resident_controller import AttemptController
 from .resident_current import enter
 
@@ -27,9 +26,10 @@ class Attempt:
         self.id = order["id"]
         self.args = order["args"]
         self.env = order["env"]
-        self.inputs = base64.b64decode(order["inputs"]) if order.get("inputs") is not None else None
         self.call = call
         self.files = files
+        # None: it reads and writes them itself.
+        self.objects = OwnObjects(order["inputs"], call, files) if order.get("inputs") is not None else None
         self.worker = worker
         self.sdk = worker.sdk
         self.streams = {}
@@ -91,7 +91,7 @@ class Attempt:
         except (RuntimeSystemError, RuntimeUserError) as error:
             logger.error(f"Flyte runtime failed for action {call.name} with run name {call.run_name}, error: {error}")
             report = self.sdk.convert.convert_from_native_to_error(error)
-            path = await self._write_error(report)
+            path = await self._upload_error(report)
             logger.error(f"Run {call.run_name} Action {call.name} failed with error: {report}. Uploaded error to {path}")
         logger.warning(f"Flyte runtime completed for action {call.name} with run name {call.run_name}")
         return 0
@@ -110,7 +110,7 @@ class Attempt:
         except Exception as error:
             without_own_frames(error)
             logger.error(f"Failed to load task before execution: {error}", exc_info=error)
-            await self._write_error(self.sdk.convert.convert_from_native_to_error(error))
+            await self._upload_error(self.sdk.convert.convert_from_native_to_error(error))
             raise
         if len(sys.modules) != modules:
             self.worker.health.loaded()
@@ -130,27 +130,23 @@ class Attempt:
             self.runs_own_code = False
             self.worker.turns.give(self)
         if error is not None:
-            path = await self._write_error(error)
+            path = await self._upload_error(error)
             logger.error(f"Task {task.name} failed with error: {error}. Uploaded error to {path}")
         elif outputs is not None:
-            await self._write_outputs(outputs)
+            await self.sdk.io.upload_outputs(outputs, self.call.outputs_path)
 
     async def _run(self, task, bundle):
         from flyte._internal.image_cache import ImageCache
         from flyte.models import ActionID, CheckpointPaths, RawDataPath
-        from flyteidl2.task import common_pb2
 
         call = self.call
-        if self.inputs is None:
-            source = {"input_path": call.inputs}
-        else:
-            source = {"inputs": self.sdk.convert.Inputs(proto_inputs=common_pb2.Inputs.FromString(self.inputs))}
         return await self.sdk.convert_and_run(
             task=task,
             action=ActionID(
                 name=call.name, run_name=call.run_name, project=call.project, domain=call.domain, org=call.org
             ),
             controller=self.controller,
+            input_path=call.inputs,
             raw_data_path=RawDataPath(path=call.raw_data_path, path_rewrite=None),
             version=call.version,
             output_path=call.outputs_path,
@@ -162,24 +158,10 @@ class Attempt:
             image_cache=ImageCache.from_transport(call.image_cache) if call.image_cache else None,
             interactive_mode=bool(call.interactive_mode),
             run_start_time=call.start_time,
-            **source,
         )
 
-    async def _write_outputs(self, outputs):
-        if self.inputs is None:
-            await self.sdk.io.upload_outputs(outputs, self.call.outputs_path)
-        else:
-            file = self.files.open("outputs.pb")
-            try:
-                os.write(file, outputs.proto_outputs.SerializeToString())
-            finally:
-                os.close(file)
-
-    async def _write_error(self, error):
-        """Where it will be."""
-        path = self.call.outputs_path if self.inputs is None else self.files.path
-        await self.sdk.io.upload_error(error.err, path, recoverable=error.recoverable)
-        return self.sdk.io.error_path(self.call.outputs_path)
+    async def _upload_error(self, error):
+        return await self.sdk.io.upload_error(error.err, self.call.outputs_path, recoverable=error.recoverable)
 
     async def _cancel_left_tasks(self):
         """As asyncio.run does it."""

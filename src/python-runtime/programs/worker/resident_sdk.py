@@ -10,6 +10,7 @@ import sys
 import threading
 from contextlib import contextmanager
 
+from . import own_objects
 from .errors import Unavailable
 from .resident_current import current
 
@@ -63,6 +64,7 @@ class Sdk:
         self.config_context = _initialize.init_config_context
         self.config = _initialize.get_init_config
         self.convert, self.entrypoints, self.io = convert, entrypoints, io
+        own_objects.install(lambda: (attempt := current()) and attempt.objects)
         self.convert_and_run = taskrunner.convert_and_run
         self.create_session_config = create_session_config
         self.client_types = {"remote": ClientSet, "controller": ControllerClient}

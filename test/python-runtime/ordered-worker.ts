@@ -1,4 +1,4 @@
-/** A resident worker of Python as a process of this machine. */
+/** A worker of Python as a process of this machine, for attempts whose inputs come with their order. */
 import { existsSync } from "node:fs";
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -10,7 +10,8 @@ import { temporaryDirectory } from "../helpers/server.ts";
 import { writeProgram } from "../helpers/stock-sdk.ts";
 import { ownA0, startWorker, type Connection, type Ended } from "./worker-process.ts";
 
-export interface ResidentWorker extends Connection {
+export interface OrderedWorker extends Connection {
+  readonly directory: string;
   /** Its working directory. */
   readonly cwd: string;
   readonly ended: Promise<Ended>;
@@ -25,13 +26,21 @@ export interface WorkerSetting {
   readonly env?: NodeJS.ProcessEnv;
 }
 
-export async function startResident(t: TestContext, setting: WorkerSetting): Promise<ResidentWorker> {
+export function startResident(t: TestContext, setting: WorkerSetting): Promise<OrderedWorker> {
+  return startOrdered(t, "resident", setting);
+}
+
+export async function startOrdered(
+  t: TestContext,
+  mode: "fork" | "resident",
+  setting: WorkerSetting,
+): Promise<OrderedWorker> {
   const root = await temporaryDirectory(t);
   const [directory, cwd] = [join(root, "worker"), join(root, "code")];
   await mkdir(cwd);
   await writeProgram(cwd, setting.files);
   const { ended, connect } = await startWorker(t, {
-    mode: "resident",
+    mode,
     directory,
     cwd,
     args: [...ownA0(), ...(setting.args ?? [])],
@@ -39,6 +48,7 @@ export async function startResident(t: TestContext, setting: WorkerSetting): Pro
   });
   return {
     ...(await connect()),
+    directory,
     cwd,
     ended,
     file: async (id, name) => {
@@ -95,12 +105,12 @@ export function startOrderInputs(x: number): string {
 }
 
 /** Starts it and waits until it is over: its exit code, its result where that is a number, and its output. */
-export async function runAttempt(worker: ResidentWorker, id: string, task: string, x = 0) {
+export async function runAttempt(worker: OrderedWorker, id: string, task: string, x = 0) {
   worker.send(startOrder(id, task, x));
   return await attemptEnd(worker, id);
 }
 
-export async function attemptEnd(worker: ResidentWorker, id: string) {
+export async function attemptEnd(worker: OrderedWorker, id: string) {
   const { code } = await worker.report("exited", id);
   const [outputs, stdout, stderr, error, exit] = await Promise.all(
     ["outputs.pb", "stdout", "stderr", "error.pb", "exit"].map((name) => worker.file(id, name)),
