@@ -84,6 +84,22 @@ print(numbers)`;
     assert.ok(first.every((number, index) => number !== second[index]));
   });
 
+  test("clients are made when they are used, or before a variable that they read changes", async (t) => {
+    const body = `
+def has_made():
+    threads = [open(f"/proc/self/task/{each}/comm").read().strip() for each in os.listdir("/proc/self/task")]
+    return "tokio-rt-worker" in threads
+before = has_made()
+os.environ["HTTP_PROXY"] = "http://127.0.0.1:9"
+print("made", before, has_made())`;
+    const { directory, connection, start } = await startForks(t, {
+      "flow.py": sourceOf({ body, code: 0 }),
+    });
+    start("a", "flow");
+    assert.equal((await connection.report("exited", "a")).code, 0);
+    assert.match((await readAttempt(directory, "a")).stdout, /^made False True$/mu);
+  });
+
   test("a signal reaches all processes, and nothing of an attempt lives on", async (t) => {
     const body = `
 import signal, subprocess

@@ -8,7 +8,7 @@ import signal
 import time
 from functools import partial
 
-from . import forked, own_objects, processes, self_test
+from . import deferred, forked, own_objects, processes, self_test
 from .attempt_files import AttemptFiles
 from .call import CannotBeRead, Reader
 from .forked_attempt import ForkedAttempt
@@ -23,6 +23,7 @@ def serve(options, runtime):
     processes.adopt_orphans()
     self_test.run()
     order = Forks(options, runtime).serve()
+    deferred.defer()
     if order.get("inputs") is not None:
         _use_own_objects(order, options.directory)
     return order

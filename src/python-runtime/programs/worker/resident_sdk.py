@@ -7,11 +7,11 @@ context variable of flyte, the controller by an object that stands for that of t
 import dataclasses
 import os
 import sys
-import threading
 from contextlib import contextmanager
 
 from . import own_objects
 from .errors import Unavailable
+from .lazy import Lazy
 from .resident_current import current
 
 # With any of them a0 starts in a way of its own: by a wrapper, a debugger, another controller, credentials.
@@ -106,20 +106,6 @@ class Sdk:
         client = Lazy(lambda: self.client("remote", endpoint))
         return self.config().replace(client=client, org=call.org, project=call.project, domain=call.domain)
 
-
-class Lazy:
-    """Stands for an object that is made when something of it is used."""
-
-    def __init__(self, make):
-        self._make = make
-        self._made = None
-        self._lock = threading.Lock()
-
-    def __getattr__(self, name):
-        with self._lock:
-            if self._made is None:
-                self._made = self._make()
-        return getattr(self._made, name)
 
 
 class CurrentController:
