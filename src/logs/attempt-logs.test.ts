@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { appendFile, mkdir, mkdtemp, readFile, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { setImmediate } from "node:timers/promises";
 import { test, type TestContext } from "node:test";
 import type { AttemptKey } from "../domain/attempt.ts";
 import { LogFileWriter } from "./log-file-writer.ts";
@@ -82,6 +83,23 @@ test("a line ends at its line feed, whatever else is in it", async (t) => {
   await log.close();
   assert.deepEqual(
     (await followed).map(({ text }) => text),
+    texts,
+  );
+});
+
+test("small and large pieces that follow each other closely stay in their order", async (t) => {
+  const logs = createAttemptLogs(await directoryOf(t));
+  const log = await logs.open(KEY);
+  const texts = Array.from({ length: 200 }, (_, index) => `${index}${"x".repeat((index % 7) * 5_000)}`);
+  for (const text of texts) {
+    log.write("stdout", text, 1);
+    // Some wait for the turn of the event loop, some for a large write that is under way.
+    if (text.length < 10) await setImmediate();
+  }
+  await log.close();
+  const lines = await read(logs);
+  assert.deepEqual(
+    lines.map(({ text }) => text),
     texts,
   );
 });

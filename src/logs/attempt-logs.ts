@@ -2,7 +2,8 @@
  * The output of attempts, one file each: a line is `<milliseconds> <o|e|s> <text>`, in the order in
  * which it arrived. Files are followed while they grow and stay after the end.
  */
-import { mkdir, rm, stat } from "node:fs/promises";
+import { mkdirSync } from "node:fs";
+import { rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { AttemptKey } from "../domain/attempt.ts";
 import type { RunKey } from "../domain/ids.ts";
@@ -10,7 +11,7 @@ import { type Clock, systemClock } from "../lib/clock.ts";
 import { orAbsent } from "../lib/errno.ts";
 import { followEnd } from "./log-end.ts";
 import { readLog, type ReadOptions } from "./log-file-reader.ts";
-import { endOf, LogFileWriter, type AttemptLog } from "./log-file-writer.ts";
+import { LogFileWriter, type AttemptLog } from "./log-file-writer.ts";
 import type { LogLine } from "./log-line.ts";
 import { readPart, type LogPart, type LogRange } from "./log-part.ts";
 import type { FollowOptions } from "./log-turns.ts";
@@ -61,9 +62,8 @@ export function createAttemptLogs(
       const file = fileOf(key);
       const known = writers.get(file);
       if (known) return known;
-      await mkdir(dirname(file), { recursive: true });
-      const { size, lastAtMs } = await endOf(file);
-      const log = new LogFileWriter(file, size, lastAtMs, maxBytes, () => writers.delete(file));
+      mkdirSync(dirname(file), { recursive: true });
+      const log = new LogFileWriter(file, maxBytes, () => writers.delete(file));
       writers.set(file, log);
       return log;
     },

@@ -1,8 +1,8 @@
 /** Appends to the log file of one attempt, and notifies those who follow it. */
 import { EventEmitter } from "node:events";
-import { createWriteStream, type WriteStream } from "node:fs";
-import { open } from "node:fs/promises";
+import { closeSync, fstatSync, openSync, readSync, writeSync } from "node:fs";
 import type { LogSink } from "../domain/attempt.ts";
+import { SMALL_BYTES, writeAtOnce, writeFully } from "../lib/write-fully.ts";
 import { formatLine, parseLine, type LogStreamName } from "./log-line.ts";
 
 /** What an attempt's log is written by. */
@@ -13,6 +13,8 @@ export interface AttemptLog extends LogSink {
 }
 
 const WRITE_BYTES = 64 * 1024;
+/** Of the end of a log, where its last line is looked for. */
+const TAIL_BYTES = 64 * 1024;
 
 export class LogFileWriter implements AttemptLog {
   readonly changed = new EventEmitter<{ change: [] }>();
@@ -23,25 +25,30 @@ export class LogFileWriter implements AttemptLog {
   #unwritten = 0;
   #pending: Buffer[] = [];
   #pendingBytes = 0;
-  #stream: WriteStream;
+  /** Undefined after a write that failed. */
+  #descriptor: number | undefined;
+  /** A large write that is under way; never rejects. */
+  #writing: Promise<void> | undefined;
   readonly #file: string;
   readonly #maxBytes: number;
   readonly #onClose: () => void;
 
-  constructor(
-    file: string,
-    size: number,
-    lastAtMs: number | undefined,
-    maxBytes: number,
-    onClose: () => void,
-  ) {
+  /** A log that is there is continued: a half-written last line is cut off by a line end. Throws what opening it throws. */
+  constructor(file: string, maxBytes: number, onClose: () => void) {
     this.changed.setMaxListeners(0);
-    this.#size = size;
-    this.lastAtMs = lastAtMs;
+    this.#file = file;
     this.#maxBytes = maxBytes;
     this.#onClose = onClose;
-    this.#file = file;
-    this.#stream = appendTo(file);
+    this.#descriptor = openSync(file, "a+");
+    try {
+      const { size, lastAtMs, isCut } = endOf(this.#descriptor);
+      this.#size = size;
+      this.lastAtMs = lastAtMs;
+      if (isCut) this.#size += writeSync(this.#descriptor, "\n");
+    } catch (error) {
+      closeSync(this.#descriptor);
+      throw error;
+    }
   }
 
   write(stream: LogStreamName, line: string, atMs: number): void {
@@ -66,35 +73,62 @@ export class LogFileWriter implements AttemptLog {
   }
 
   #writePending(): void {
-    if (this.#pending.length === 0 || this.#stream.writableEnded) return;
+    if (this.#pending.length === 0 || this.#writing !== undefined) return;
     const chunk = Buffer.concat(this.#pending, this.#pendingBytes);
     const lines = this.#pending.length;
     this.#pending = [];
     this.#pendingBytes = 0;
-    if (this.#stream.errored) {
-      // The disk may have space again. The line at which it ended may be half written.
-      this.#stream = appendTo(this.#file);
-      this.#stream.write("\n");
-    }
-    this.#stream.write(chunk, (error) => {
-      if (error) {
-        this.#unwritten += lines;
-        this.#size -= chunk.length;
+    try {
+      this.#descriptor ??= this.#openAgain();
+      if (chunk.length > SMALL_BYTES) {
+        this.#writing = this.#writeLarge(this.#descriptor, chunk, lines);
+        return;
       }
-      this.changed.emit("change");
-    });
+      writeAtOnce(this.#descriptor, chunk);
+    } catch {
+      this.#failed(chunk, lines);
+    }
+    this.changed.emit("change");
+  }
+
+  async #writeLarge(descriptor: number, chunk: Buffer, lines: number): Promise<void> {
+    try {
+      await writeFully(descriptor, chunk);
+    } catch {
+      this.#failed(chunk, lines);
+    }
+    this.#writing = undefined;
+    this.changed.emit("change");
+    this.#writePending();
+  }
+
+  /** A full disk must not take the server down: the lines are counted, and the attempt goes on. */
+  #failed(chunk: Buffer, lines: number): void {
+    this.#unwritten += lines;
+    this.#size -= chunk.length;
+    if (this.#descriptor !== undefined) closeSync(this.#descriptor);
+    this.#descriptor = undefined;
+  }
+
+  /** The disk may have space again. The line at which it ended may be half written. */
+  #openAgain(): number {
+    const descriptor = openSync(this.#file, "a");
+    try {
+      writeSync(descriptor, "\n");
+      return descriptor;
+    } catch (error) {
+      closeSync(descriptor);
+      throw error;
+    }
   }
 
   #note(text: string): void {
     this.#append(Buffer.from(formatLine({ atMs: this.lastAtMs ?? 0, stream: "system", text })));
   }
 
-  flush(): Promise<void> {
+  async flush(): Promise<void> {
     this.#writePending();
-    return new Promise((resolve) => {
-      if (this.#stream.closed || this.#stream.errored) resolve();
-      else this.#stream.write("", () => resolve());
-    });
+    while (this.#writing !== undefined) await this.#writing;
   }
 
   async close(): Promise<void> {
@@ -103,33 +137,23 @@ export class LogFileWriter implements AttemptLog {
     if (this.#unwritten > 0) this.#note(`${this.#unwritten} lines could not be written: is the disk full?`);
     if (this.#dropped > 0)
       this.#note(`${this.#dropped} more lines were dropped: a log keeps ${this.#maxBytes} bytes`);
-    this.#writePending();
     this.closed = true;
-    await new Promise<void>((resolve) => this.#stream.end(resolve));
+    await this.flush();
+    if (this.#descriptor !== undefined) closeSync(this.#descriptor);
+    this.#descriptor = undefined;
     this.#onClose();
     this.changed.emit("change");
   }
 }
 
-/** A full disk must not take the server down: the lines are counted, and the attempt goes on. */
-function appendTo(file: string): WriteStream {
-  return createWriteStream(file, { flags: "a" }).on("error", () => {});
-}
-
-/** Size of a log and the time of its last line; a half-written last line is cut off by a line end. */
-export async function endOf(file: string): Promise<{ size: number; lastAtMs: number | undefined }> {
-  const handle = await open(file, "a+");
-  try {
-    const { size } = await handle.stat();
-    if (size === 0) return { size, lastAtMs: undefined };
-    const tail = Buffer.alloc(Math.min(size, 64 * 1024));
-    await handle.read(tail, 0, tail.length, size - tail.length);
-    const lines = tail.toString("utf8").split("\n");
-    const unfinished = lines.pop() !== "";
-    if (unfinished) await handle.appendFile("\n");
-    const own = lines.map(parseLine).filter((line) => line !== undefined && line.stream !== "system");
-    return { size: size + (unfinished ? 1 : 0), lastAtMs: own.at(-1)?.atMs };
-  } finally {
-    await handle.close();
-  }
+/** Size of a log, the time of its last line, and whether that was half written. */
+function endOf(descriptor: number): { size: number; lastAtMs: number | undefined; isCut: boolean } {
+  const { size } = fstatSync(descriptor);
+  if (size === 0) return { size, lastAtMs: undefined, isCut: false };
+  const tail = Buffer.alloc(Math.min(size, TAIL_BYTES));
+  readSync(descriptor, tail, 0, tail.length, size - tail.length);
+  const lines = tail.toString("utf8").split("\n");
+  const isCut = lines.pop() !== "";
+  const own = lines.map(parseLine).filter((line) => line !== undefined && line.stream !== "system");
+  return { size, lastAtMs: own.at(-1)?.atMs, isCut };
 }
