@@ -10,7 +10,6 @@
 import { mkdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
-import { buffer } from "node:stream/consumers";
 import { BoxkiteError } from "../domain/errors.ts";
 import { systemClock, type Clock } from "../lib/clock.ts";
 import { createKeyLocks, type Lock } from "../lib/key-locks.ts";
@@ -209,7 +208,7 @@ class DirectoryStore implements HostedStore {
 
   async readAll(key: string): Promise<Uint8Array | undefined> {
     const object = await this.open(key);
-    return object && buffer(object.stream());
+    return object?.content();
   }
 
   async list(options: ListOptions): Promise<StoredObject[]> {
@@ -318,7 +317,7 @@ class DirectoryStore implements HostedStore {
   /** Of the object that is about to go. A damaged one has none, so that it can be replaced. */
   async #segmentsBefore(key: string): Promise<Segments | undefined> {
     try {
-      return (await describeObjectFile(this.#pathOf(key), key))?.segments;
+      return (await describeObjectFile(this.#pathOf(key), key, "small_at_once"))?.segments;
     } catch (error) {
       if (isDamage(error)) return undefined;
       throw error;

@@ -74,10 +74,12 @@ export interface HostedPutOptions extends PutOptions, ObjectAttributes {
 export interface OpenObject {
   readonly info: StoredObject;
   /**
-   * Call one of `stream` (once) and `close`. The range lies in the object. The stream
+   * Call one of `stream`, `content` (once) and `close`. The range lies in the object. The stream
    * fails with OBJECT_DAMAGED before it returns a byte that differs from what was written.
    */
   stream(range?: ByteRange): Readable;
+  /** The same of a small range, at once. */
+  content(range?: ByteRange): Promise<Uint8Array>;
   close(): Promise<void>;
 }
 

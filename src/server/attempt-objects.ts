@@ -68,7 +68,7 @@ export function createAttemptObjects(options: AttemptObjectsOptions): (attempt: 
       return asAttempt(attempt, { name: "GetObject", operation: "read", key }, async () => {
         const object = await objects.open(key);
         if (object === undefined) throw new BoxkiteError("OBJECT_NOT_FOUND", `there is no object ${key}`);
-        if (object.info.size <= mostBytes) return Buffer.concat(await object.stream().toArray());
+        if (object.info.size <= mostBytes) return await object.content();
         await object.close();
         return undefined;
       });

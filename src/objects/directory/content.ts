@@ -15,6 +15,21 @@ export function streamFile(file: OpenFile, range: ByteRange, encryption: Encrypt
   return stream;
 }
 
+/** All of the range, for a small one; closes the file. Fails with OBJECT_DAMAGED. */
+export async function readFile(
+  file: OpenFile,
+  range: ByteRange,
+  encryption: Encryption,
+): Promise<Uint8Array> {
+  try {
+    const parts: Uint8Array[] = [];
+    for await (const part of fileBytes(file, range, encryption)) parts.push(part);
+    return Buffer.concat(parts);
+  } finally {
+    await file.handle.close();
+  }
+}
+
 /** Fails with OBJECT_DAMAGED. */
 export function streamSegments(
   segments: Segments,

@@ -1,13 +1,15 @@
 /** Atomic, durable files: written and synced aside, then renamed into place. */
 import { createHash, randomUUID } from "node:crypto";
-import { statSync } from "node:fs";
-import { mkdir, open, rename, rm, rmdir, type FileHandle } from "node:fs/promises";
+import { closeSync, fsync, mkdirSync, openSync, renameSync, statSync } from "node:fs";
+import { rm, rmdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { promisify } from "node:util";
 import type { ObjectBody } from "../hosted-store.ts";
 import { BlockSums } from "./block-sums.ts";
 import { createDirectorySync, type SyncDirectory } from "./directory-sync.ts";
 import type { Sealing } from "./encryption.ts";
 import { errnoOf } from "../../lib/errno.ts";
+import { writeFully } from "../../lib/write-fully.ts";
 import { explainWriteError } from "./io-error.ts";
 import { parentsBelow } from "./key-path.ts";
 import { encodeTrailer, type Description } from "./object-file.ts";
@@ -26,6 +28,12 @@ export interface WrittenContent {
   readonly blocks: string;
 }
 
+const syncFile = promisify(fsync);
+
+/**
+ * What only changes the kernel's cache is done by this thread, which takes a few microseconds; what waits for the disk is left to
+ * others.
+ */
 export class FileArea {
   readonly #root: string;
   readonly #temporary: string;
@@ -48,8 +56,8 @@ export class FileArea {
     describe: (written: WrittenContent) => Description,
     sealing?: Sealing,
   ): Promise<string> {
-    return this.#aside(async (handle) => {
-      await writeBody(handle, body, sealing, (written) => {
+    return this.#aside(async (file) => {
+      await writeBody(file, body, sealing, (written) => {
         const { blocks } = written;
         return encodeTrailer({ ...describe(written), blocks, ...(sealing && { salt: sealing.salt }) });
       });
@@ -79,12 +87,12 @@ export class FileArea {
 
   /** Writes a small file beside the objects atomically. */
   async writeSmall(target: string, content: string): Promise<void> {
-    await this.place(await this.#aside((handle) => handle.writeFile(content)), target);
+    await this.place(await this.#aside((file) => writeFully(file, Buffer.from(content))), target);
   }
 
   /** Fails as a write does that is impossible at the moment. */
   async probe(): Promise<void> {
-    await rm(await this.#aside((handle) => handle.writeFile(Buffer.alloc(PROBE_BYTES))));
+    await rm(await this.#aside((file) => writeFully(file, Buffer.alloc(PROBE_BYTES))));
   }
 
   /** Also removes the directories that become empty below `top`. */
@@ -100,15 +108,15 @@ export class FileArea {
     }
   }
 
-  async #aside(fill: (handle: FileHandle) => Promise<void>): Promise<string> {
+  async #aside(fill: (file: number) => Promise<void>): Promise<string> {
     const path = join(this.#temporary, randomUUID());
     try {
-      const handle = await open(path, "wx");
+      const file = openSync(path, "wx");
       try {
-        await fill(handle);
-        await handle.sync();
+        await fill(file);
+        await syncFile(file);
       } finally {
-        await handle.close();
+        closeSync(file);
       }
       return path;
     } catch (error) {
@@ -126,7 +134,7 @@ export class FileArea {
           this.#checkPresence();
           await this.#makeDirectory(dirname(target));
         }
-        return await rename(temporary, target);
+        return renameSync(temporary, target);
       } catch (error) {
         // The directory is not there yet, or a delete took it, or one above it, away because it was empty.
         if (errnoOf(error) !== "ENOENT" || attempt === MOST_ATTEMPTS) throw error;
@@ -135,7 +143,7 @@ export class FileArea {
   }
 
   async #makeDirectory(directory: string): Promise<void> {
-    const first = await mkdir(directory, { recursive: true });
+    const first = mkdirSync(directory, { recursive: true });
     if (first === undefined) return;
     // Each new directory is a name in the one above it.
     for (let made = directory; made.length >= first.length; made = dirname(made))
@@ -145,7 +153,7 @@ export class FileArea {
 
 /** `end`: what follows the content. */
 async function writeBody(
-  handle: FileHandle,
+  file: number,
   body: ObjectBody,
   sealing: Sealing | undefined,
   end: (written: WrittenContent) => Uint8Array,
@@ -159,8 +167,8 @@ async function writeBody(
     const chunks = pending;
     pending = [];
     pendingBytes = 0;
-    if (chunks.length > 0)
-      await handle.appendFile(chunks.length === 1 ? (chunks[0] ?? "") : Buffer.concat(chunks));
+    const [first] = chunks;
+    if (first !== undefined) await writeFully(file, chunks.length === 1 ? first : Buffer.concat(chunks));
   };
   for await (const chunk of body instanceof Uint8Array ? [body] : body) {
     const stored = sealing === undefined ? chunk : sealing.encrypt(chunk);

@@ -1,18 +1,20 @@
 /** Objects held open, whether they are one file or many parts. */
 import type { Readable } from "node:stream";
+import { buffer } from "node:stream/consumers";
 import type { OpenObject } from "../hosted-store.ts";
-import { streamFile, streamSegments } from "./content.ts";
+import { readFile, streamFile, streamSegments } from "./content.ts";
 import { infoOf } from "./description.ts";
 import type { Encryption } from "./encryption.ts";
 import type { Description, OpenFile, Segments } from "./object-file.ts";
 
 export function openSingle(file: OpenFile, encryption: Encryption): OpenObject {
   const { description } = file;
+  const whole = { start: 0, end: description.size - 1 };
   let stream: Readable | undefined;
   return {
     info: infoOf(description),
-    stream: (range = { start: 0, end: description.size - 1 }) =>
-      (stream = streamFile(file, range, encryption)),
+    stream: (range = whole) => (stream = streamFile(file, range, encryption)),
+    content: (range = whole) => readFile(file, range, encryption),
     close: async () => {
       // A stream closes the file itself, after the current read.
       if (stream === undefined) await file.handle.close();
@@ -33,14 +35,16 @@ export function openSegments(
   { segments, pathOf, release }: HeldSegments,
   encryption: Encryption,
 ): OpenObject {
+  const stream: OpenObject["stream"] = (range = { start: 0, end: description.size - 1 }) => {
+    const opened = streamSegments(segments, range, pathOf, encryption);
+    // If the removal that waited for this reader fails, the next open does it.
+    opened.once("close", () => void release().catch(() => {}));
+    return opened;
+  };
   return {
     info: infoOf(description),
-    stream: (range = { start: 0, end: description.size - 1 }) => {
-      const stream = streamSegments(segments, range, pathOf, encryption);
-      // If the removal that waited for this reader fails, the next open does it.
-      stream.once("close", () => void release().catch(() => {}));
-      return stream;
-    },
+    stream,
+    content: (range) => buffer(stream(range)),
     close: release,
   };
 }

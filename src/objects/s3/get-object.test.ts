@@ -30,7 +30,12 @@ for (const when of ["before the object is open", "while it is sent"] as const) {
       const store: Pick<HostedStore, "open"> = {
         open: async () => {
           if (when === "before the object is open") await gone;
-          return { info: INFO, stream: () => content, close: async () => void content.destroy() };
+          return {
+            info: INFO,
+            stream: () => content,
+            content: async () => Buffer.alloc(0),
+            close: async () => void content.destroy(),
+          };
         },
       };
       const call = {

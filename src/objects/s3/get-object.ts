@@ -13,6 +13,9 @@ import { checkReadConditions, ifRangeHolds } from "./conditions.ts";
 import { sendEmpty, setHeaders, type ResponseHeaders } from "./respond.ts";
 import { S3Error } from "./s3-error.ts";
 
+/** So much is sent in one piece; a stream is for what takes its time. */
+const SMALL_BYTES = 256 * 1024;
+
 export async function getObject(call: Call): Promise<void> {
   const { request, response, store } = call;
   await authorize(call, "read", request.key);
@@ -25,6 +28,11 @@ export async function getObject(call: Call): Promise<void> {
   }
   response.statusCode = answer.status;
   await orClose(object, () => setHeaders(response, answer.headers));
+  const { start, end } = answer.range ?? { start: 0, end: object.info.size - 1 };
+  if (end - start < SMALL_BYTES) {
+    response.end(await object.content(answer.range));
+    return;
+  }
   const content = object.stream(answer.range);
   // Damage in the first block is answered with an error; for later damage the connection is cut before it.
   await once(content, "readable");
