@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
-import { readFile, writeFile } from "node:fs/promises";
+import { readFile, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { temporaryDirectory } from "../../../test/helpers/server.ts";
@@ -68,4 +69,23 @@ test("a line without end is cut between two characters", async (t) => {
   await (await followOutput(directory, sink, systemClock)).finish();
   assert.equal(sink.lines.length, 2);
   assert.equal(sink.lines.join(""), text);
+});
+
+test("a pipe or a link in the place of a file is not read, and nothing waits for it", async (t) => {
+  const directory = await temporaryDirectory(t);
+  await writeFile(join(directory, "elsewhere"), "of another\n");
+  execFileSync("mkfifo", [join(directory, "stdout")]);
+  await symlink("elsewhere", join(directory, "stderr"));
+  const sink = memorySink();
+  await (await followOutput(directory, sink, systemClock)).finish();
+  assert.deepEqual(sink.lines, []);
+});
+
+test("a file that is larger than what is read at once is read to its end", async (t) => {
+  const directory = await temporaryDirectory(t);
+  const lines = Array.from({ length: 30_000 }, (_, index) => `line ${index}`);
+  await writeFile(join(directory, "stdout"), lines.map((line) => `${line}\n`).join(""));
+  const sink = memorySink();
+  await (await followOutput(directory, sink, systemClock)).read();
+  assert.deepEqual(sink.lines, lines);
 });

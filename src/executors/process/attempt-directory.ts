@@ -2,18 +2,20 @@
  * What an attempt's directory says of it. A file that is not there is an answer; one that cannot be read (no
  * descriptor is free, the disk fails) is none: then everything here throws, and nobody may take that for an end.
  */
-import { mkdir, readFile, rm, stat } from "node:fs/promises";
+import { mkdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { AttemptKey } from "../../domain/attempt.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { orAbsent } from "../../lib/errno.ts";
+import { removeTree } from "../../lib/remove-tree.ts";
 import { isOurProcess, stopGroup } from "../../lib/process-group.ts";
 import { KEY_FILE, parseAttemptKey } from "./attempt-key-file.ts";
 import { writeAtomically } from "../output/write-atomically.ts";
 
 export type ReadText = (file: string) => Promise<string>;
 
-export const readTextFile: ReadText = (file) => readFile(file, "utf8");
+/** By this thread: the files are small and were just written, and another thread takes ten times as long for each. */
+export const readTextFile: ReadText = async (file) => readFileSync(file, "utf8");
 
 /** What a shell says of a child that SIGKILL ended. */
 const KILLED = 128 + 9;
@@ -35,15 +37,15 @@ export class AttemptDirectory {
   }
 
   async create(of: AttemptKey): Promise<void> {
-    await mkdir(this.work, { recursive: true });
+    mkdirSync(this.work, { recursive: true });
     const key = await this.key();
     if (key === undefined || key === "damaged")
-      await writeAtomically(join(this.path, KEY_FILE), JSON.stringify(of));
+      writeAtomically(join(this.path, KEY_FILE), JSON.stringify(of));
   }
 
   /** Whose it is; undefined where nothing says so yet. */
   async key(): Promise<AttemptKey | "damaged" | undefined> {
-    const text = await orAbsent(this.#readText(join(this.path, KEY_FILE)));
+    const text = await this.#text(KEY_FILE);
     return text === undefined ? undefined : (parseAttemptKey(text) ?? "damaged");
   }
 
@@ -78,20 +80,30 @@ export class AttemptDirectory {
     if (pid === undefined || (await hasEnded()) || !(await this.isAlive())) return;
     const isKilled = await stopGroup(pid, graceMs, hasEnded, clock);
     // The shell that would have written it was killed as well.
-    if (isKilled && !(await hasEnded())) await writeAtomically(join(this.path, "exit"), String(KILLED));
+    if (isKilled && !(await hasEnded())) writeAtomically(join(this.path, "exit"), String(KILLED));
   }
 
   async remove(): Promise<void> {
-    await rm(this.path, { recursive: true, force: true });
+    await removeTree(this.path);
   }
 
   async #number(name: string): Promise<number | undefined> {
-    const number = Number.parseInt((await orAbsent(this.#readText(join(this.path, name)))) ?? "", 10);
+    const number = Number.parseInt((await this.#text(name)) ?? "", 10);
     return Number.isNaN(number) ? undefined : number;
   }
 
+  /**
+   * Undefined where there is no such file, which is asked first: a read that fails takes ten times as long, and a pipe would
+   * block this thread.
+   */
+  async #text(name: string): Promise<string | undefined> {
+    const file = join(this.path, name);
+    if (statSync(file, { throwIfNoEntry: false })?.isFile() !== true) return undefined;
+    return await orAbsent(this.#readText(file));
+  }
+
   async #changedAt(name: string): Promise<number | undefined> {
-    const found = await orAbsent(stat(join(this.path, name)));
+    const found = statSync(join(this.path, name), { throwIfNoEntry: false });
     return found && Math.floor(found.mtimeMs);
   }
 }

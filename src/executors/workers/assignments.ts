@@ -98,7 +98,7 @@ export class Assignments {
     if (assignment === undefined) return;
     const started = { ...assignment, startedAt };
     this.#assignments.set(attempt, started);
-    await writeAtomically(this.#fileOf(attempt), JSON.stringify(started));
+    writeAtomically(this.#fileOf(attempt), JSON.stringify(started));
   }
 
   async forget(attempt: string): Promise<void> {
