@@ -33,6 +33,7 @@ export type {
   RetryPolicy,
   ReusePolicy,
   SecretRequest,
+  SleepSettings,
   Timeouts,
   WarmStart,
 } from "./authoring/options.ts";
@@ -56,6 +57,8 @@ export {
   type Schemas,
 } from "./authoring/schema.ts";
 export { secret } from "./authoring/secret.ts";
+export { sleep } from "./authoring/sleep.ts";
+export type { SleepInputs, SleepOptions } from "./authoring/sleep-task.ts";
 export type { Task, TaskOverride } from "./authoring/task.ts";
 export type { TaskContext } from "./authoring/task-context.ts";
 export { TaskEnvironment, type EnvironmentOptions } from "./authoring/task-environment.ts";

@@ -29,9 +29,14 @@ interface ListedAction {
 
 const PYTHON_TASKS = `
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 import flyte
-env = flyte.TaskEnvironment(name="py")
+from flyte.extras import Sleep
+naps = flyte.TaskEnvironment(name="naps", plugin_config=Sleep())
+env = flyte.TaskEnvironment(name="py", depends_on=[naps])
+
+@naps.task
+async def nap(time: timedelta) -> None: ...
 
 @dataclass
 class Config:
@@ -58,6 +63,7 @@ async def calls_typescript(raw: str) -> str:
     echo = await flyte.remote.Task.get("data-prep.fan", auto_version="latest").fetch.aio() if False else None
     fails = flyte.remote.Task.get("training.fails", auto_version="latest")
     length = await prepare(raw=raw)
+    await flyte.remote.Task.get("data-prep.pause", auto_version="latest")(duration=timedelta(milliseconds=10))
     try:
         await fails()
     except flyte.errors.RuntimeUserError as error:

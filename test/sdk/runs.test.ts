@@ -107,6 +107,20 @@ export const exceeds = env.task({ name: "exceeds", output: z.array(z.string()) }
   return Promise.all(calls.map((call) => call().then(() => "accepted", refusal)));
 });
 
+export const pause = env.sleep({ name: "pause" });
+export const cut = env.sleep({ name: "cut", timeout: "1s" });
+export const cached = env.sleep({ name: "cached", cache: "auto" });
+
+/** What the sleeps of both attempts ended with. */
+export const waits = env.task({ name: "waits", output: z.array(z.string()), retries: 1 }, async (_, { attempt }) => {
+  await Promise.all([pause({ duration: "20ms" }), flyte.sleep(10), cached({ duration: 20 })]);
+  await cached({ duration: "PT0.02S" });
+  if (attempt === 1) throw new Error("again");
+  const error = await cut({ duration: "1h" }).catch((error) => error);
+  const wrong = await pause({ duration: "soon" }).catch((error) => error.message);
+  return [error.name + " " + error.bound, wrong];
+});
+
 export const sleeps = env.task({ name: "sleeps", inputs: { mark: z.string() } }, async ({ mark }, { signal }) => {
   console.log("sleeping");
   await new Promise((resolve) => signal.addEventListener("abort", resolve));
@@ -181,6 +195,14 @@ const programs: Record<string, () => Promise<unknown>> = {
     for await (const { phase } of run) phases.push(phase);
     return [phases.at(-1), await run.outputs().catch(message)];
   },
+  async waits() {
+    const run = await flyte.run(tasks.waits);
+    const outputs = await run.outputs();
+    const held = await flyte.run(tasks.pause, { duration: "1h" });
+    for await (const { phase } of held) if (phase === "running") break;
+    await held.abort("enough");
+    return [run.name, outputs, await held.wait(), (await (await flyte.run(tasks.pause, { duration: 5 })).outputs()) ?? null];
+  },
   async mixed() {
     const run = await flyte.run(tasks.mixed);
     return [run.name, await run.outputs()];
@@ -215,7 +237,7 @@ def of(name):
 runs = sys.argv[2].split(",")
 print(json.dumps({name: of(name) for name in runs}))
 children = [a for a in Action.listall(for_run_name=runs[-1]) if a.name != "a0"]
-print(json.dumps([[a.name, a.pb2.metadata.group, a.task_name] for a in children]))
+print(json.dumps([[a.name, a.pb2.metadata.group, a.task_name, a.pb2.status.cache_status] for a in children]))
 print(json.dumps([run.name for run in Run.listall() if of(run.name)[0] == "outermost"]))
 `;
 
@@ -241,7 +263,9 @@ test("runs", async (t) => {
   };
   const relations = async (
     ...runs: string[]
-  ): Promise<[Record<string, Relation>, [name: string, group: string, task: string][], string[]]> => {
+  ): Promise<
+    [Record<string, Relation>, [name: string, group: string, task: string, cache: number][], string[]]
+  > => {
     const result = await runProgram(python, ["relations.py", endpoint, runs.join(",")], { cwd: directory });
     const lines = succeeded(result).stdout.trim().split("\n").slice(-3);
     return lines.map((line) => JSON.parse(line) as unknown) as Awaited<ReturnType<typeof relations>>;
@@ -317,6 +341,19 @@ test("runs", async (t) => {
       "e.shows shown",
     ]);
   });
+
+  await t.test(
+    "sleeps: as children that the next attempt finds, cached, cut off, aborted, and as runs",
+    async () => {
+      const [run, seen, held, result] = await program<[string, string[], string, null]>("waits");
+      assert.equal(seen[0], "TaskTimeoutError maxRuntime");
+      assert.match(seen[1] ?? "", /^e\.pause, input duration: "soon" is not a duration/u);
+      assert.deepEqual([held, result], ["aborted", null]);
+      const [, children] = await relations(run);
+      const tasks = children.map(([, , task, cache]) => `${task} ${cache}`).toSorted();
+      assert.deepEqual(tasks, ["e.cached 2", "e.cached 3", "e.cut 0", "e.pause 0", "flyte.sleep 0"]);
+    },
+  );
 
   await t.test("what a call may not carry is refused with what it is, here and in a task", async () => {
     const [own = "", ...inTask] = await program<string[]>("exceeds");

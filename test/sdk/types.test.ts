@@ -41,6 +41,7 @@ const many = env.task(
 );
 
 const nothing = env.task({ name: "nothing" }, () => undefined);
+const pause = env.sleep({ name: "pause", cache: "auto", retries: 1, timeout: "1h" });
 const transformed = env.task(
   { name: "transformed", inputs: { n: z.string().transform(Number).pipe(z.number()) } },
   ({ n }) => same<typeof n, number>(),
@@ -55,6 +56,16 @@ async function calls(): Promise<void> {
   await many({ raw: "a", n: 1, config: { a: "a" } });
   await nothing();
   await transformed({ n: "1" });
+  await pause({ duration: "1h" });
+  await pause({ duration: 1_000 });
+  same<Awaited<ReturnType<typeof pause>>, void>();
+  await flyte.sleep("1h30m");
+  // @ts-expect-error -- a duration is a text or a number
+  await pause({ duration: new Date() });
+  // @ts-expect-error -- how long is required
+  await pause();
+  // @ts-expect-error -- it runs in no container
+  env.sleep({ name: "sized", resources: { cpu: 1 } });
 
   // @ts-expect-error -- the input is a string
   await train({ processed: 1 });

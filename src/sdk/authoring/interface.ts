@@ -20,6 +20,8 @@ export interface CompiledInput {
   readonly defaultValue?: { readonly value: unknown };
   /** May be omitted without a default: the function then gets `undefined`. */
   readonly optional: boolean;
+  /** Makes what is sent of what a caller gives. @default it is sent as given */
+  readonly encode?: (value: unknown) => unknown;
 }
 
 export interface CompiledOutput {

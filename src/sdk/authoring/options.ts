@@ -124,6 +124,27 @@ export const EXECUTION_OPTIONS = [
   "podTemplate",
 ] as const satisfies readonly (keyof ExecutionOptions)[];
 
+/** What means something for a sleep, for which there is no container, no process and no queue. */
+const SLEEP_OPTIONS = ["cache", "retries", "timeout"] as const satisfies readonly (keyof ExecutionOptions)[];
+
+/** Settings of a sleep; those of its environment are the defaults. */
+export type SleepSettings = Pick<ExecutionOptions, (typeof SLEEP_OPTIONS)[number]>;
+
+export function sleepSettingsIn(options: ExecutionOptions): SleepSettings {
+  const given = SLEEP_OPTIONS.filter((name) => options[name] !== undefined);
+  return Object.fromEntries(given.map((name) => [name, options[name]]));
+}
+
+/** Throws TypeError, naming them, for settings that mean nothing for a sleep. */
+export function requireSleepSettings(fullName: string, options: ExecutionOptions): void {
+  const given = EXECUTION_OPTIONS.filter((name) => options[name] !== undefined);
+  const refused = given.filter((name) => !(SLEEP_OPTIONS as readonly string[]).includes(name));
+  if (refused.length === 0) return;
+  throw new TypeError(
+    `task ${fullName} is a sleep, which runs in no container: it has no ${refused.join(", ")}; it can have ${SLEEP_OPTIONS.join(", ")}`,
+  );
+}
+
 /** Later options win; environment variables are merged. */
 export function mergeOptions(...layers: readonly ExecutionOptions[]): ExecutionOptions {
   const merged: Record<string, unknown> = {};

@@ -25,8 +25,9 @@ import type {
   Schema,
   Schemas,
 } from "./schema.ts";
+import { sleepDefinition, type SleepInputs, type SleepOptions } from "./sleep-task.ts";
 import { sharedState } from "./state.ts";
-import { callerPath, createTask, type Task } from "./task.ts";
+import { callerPath, createTask, definitionOf, type Task, type TaskDefinition } from "./task.ts";
 import type { TaskContext } from "./task-context.ts";
 
 export interface EnvironmentOptions extends ExecutionOptions {
@@ -149,12 +150,7 @@ export class TaskEnvironment {
   >(options: TaskOptions<I, O, N>, fn: TaskFunction<I, O, N>): Task<InputsOf<I>, Received<O, N>> {
     const { name } = options;
     const fullName = `${this.name}.${name}`;
-    if (!NAME.test(name)) {
-      throw new TypeError(
-        `${JSON.stringify(name)} cannot be the name of a task; use letters, digits, - and _`,
-      );
-    }
-    if (this.#tasks.has(name)) throw new TypeError(`the environment ${this.name} has a task ${name} already`);
+    this.#requireFreeName(name);
     const merged = mergeOptions(this.options, options);
     checkOptions(merged);
     if ((this.reusable?.concurrency ?? 1) > 1 && !isAsync(fn)) {
@@ -169,8 +165,9 @@ export class TaskEnvironment {
         "wrap it: (inputs) => bound(inputs), or set cache: { version: … }",
       );
     }
-    const task = createTask<InputsOf<I>, Received<O, N>>({
+    return this.#add<InputsOf<I>, Received<O, N>>({
       defined: "here",
+      kind: "function",
       environment: this,
       name,
       shortName: name,
@@ -182,8 +179,32 @@ export class TaskEnvironment {
       fn,
       modulePath: options.module ?? callerPath(),
     });
-    this.#tasks.set(name, task as Task<never, unknown>);
-    sharedState().tasks.set(fullName, task as Task<never, unknown>);
+  }
+
+  /**
+   * Defines a task that only lets time pass, which the server does itself: no container is made. A call of it resolves when
+   * the time has passed. Throws TypeError for a name that is taken or cannot be one, and for settings of a container.
+   */
+  sleep(options: SleepOptions): Task<SleepInputs, void> {
+    this.#requireFreeName(options.name);
+    const definition = sleepDefinition(this, options, callerPath());
+    checkOptions(definition.options);
+    return this.#add(definition);
+  }
+
+  #requireFreeName(name: string): void {
+    if (!NAME.test(name)) {
+      throw new TypeError(
+        `${JSON.stringify(name)} cannot be the name of a task; use letters, digits, - and _`,
+      );
+    }
+    if (this.#tasks.has(name)) throw new TypeError(`the environment ${this.name} has a task ${name} already`);
+  }
+
+  #add<In, Out>(definition: TaskDefinition): Task<In, Out> {
+    const task = createTask<In, Out>(definition);
+    this.#tasks.set(definition.name, task as Task<never, unknown>);
+    sharedState().tasks.set(definition.fullName, task as Task<never, unknown>);
     return task;
   }
 }
@@ -200,6 +221,11 @@ function checkOptions(options: ExecutionOptions): void {
   for (const duration of [backoff?.base, backoff?.cap, maxRuntime, maxQueuedTime, deadline])
     if (duration !== undefined) durationMs(duration);
   for (const secret of secretsOf(options)) secretVariable(secret);
+}
+
+/** Whether a container may be made in it: not where all its tasks are sleeps. */
+export function needsImage({ tasks }: TaskEnvironment): boolean {
+  return tasks.length === 0 || tasks.some((task) => definitionOf(task).kind !== "sleep");
 }
 
 /** The environments reachable through `dependsOn`, each once, the given ones first. */

@@ -82,14 +82,6 @@ function sourceCodeOf({ modulePath }: TaskDefinition, { sourceUrlOf }: SpecSetti
 }
 
 function encodeTemplate(definition: TaskDefinition, settings: SpecSettings): TaskTemplate {
-  const { environment, options } = definition;
-  const image = settings.images[environment.name];
-  if (image === undefined) {
-    throw new Error(
-      `the image of the environment ${environment.name} is not known here; name it in dependsOn of the calling task's environment`,
-    );
-  }
-  const reuse = environment.reusable;
   return create(TaskTemplateSchema, {
     id: {
       resourceType: ResourceType.TASK,
@@ -99,9 +91,30 @@ function encodeTemplate(definition: TaskDefinition, settings: SpecSettings): Tas
       name: definition.fullName,
       version: settings.version,
     },
-    type: TASK_TYPE,
+    type: TASK_TYPES[definition.kind],
     metadata: encodeMetadata(definition, settings),
     interface: encodeInterface(definition.interface),
+    ...(definition.kind === "function" && encodeProgram(definition, settings)),
+  });
+}
+
+/** Not a message that exists already. */
+type TemplateInit = Exclude<MessageInitShape<typeof TaskTemplateSchema>, TaskTemplate>;
+
+/** What runs, and with which rights. */
+function encodeProgram(
+  definition: TaskDefinition,
+  settings: SpecSettings,
+): Pick<TemplateInit, "target" | "securityContext" | "extendedResources" | "reusePolicy"> {
+  const { environment, options } = definition;
+  const image = settings.images[environment.name];
+  if (image === undefined) {
+    throw new Error(
+      `the image of the environment ${environment.name} is not known here; name it in dependsOn of the calling task's environment`,
+    );
+  }
+  const reuse = environment.reusable;
+  return {
     target: {
       case: "container",
       value: {
@@ -114,7 +127,7 @@ function encodeTemplate(definition: TaskDefinition, settings: SpecSettings): Tas
     ...encodeSecurity(options),
     ...encodeExtended(options.resources),
     ...(reuse === undefined ? {} : { reusePolicy: encodeReuse(reuse) }),
-  });
+  };
 }
 
 function variablesOf({
@@ -124,8 +137,11 @@ function variablesOf({
   return { ...(warmStart !== undefined && { [WARM_START_VARIABLE]: warmStart }), ...options.env };
 }
 
-/** Python's tasks are of the type "python"; the type says nothing about how the container is run. */
-const TASK_TYPE = "typescript";
+/** Python's tasks are of the type "python", which says nothing about how the container is run; its sleeps are as here (domain/sleep.ts). */
+const TASK_TYPES: Readonly<Record<TaskDefinition["kind"], string>> = {
+  function: "typescript",
+  sleep: "core-sleep",
+};
 
 function encodeMetadata(definition: TaskDefinition, settings: SpecSettings): MetadataInit {
   const { options } = definition;

@@ -1,8 +1,7 @@
 /** A task: a function that runs in its environment's container, wherever it is called from. */
 import { fileURLToPath } from "node:url";
 import type { CompiledInterface } from "./interface.ts";
-import type { ExecutionOptions } from "./options.ts";
-import { mergeOptions } from "./options.ts";
+import { mergeOptions, requireSleepSettings, type ExecutionOptions } from "./options.ts";
 import { sharedState } from "./state.ts";
 import type { TaskContext } from "./task-context.ts";
 import type { TaskEnvironment } from "./task-environment.ts";
@@ -34,6 +33,8 @@ export interface TaskOverride extends ExecutionOptions {
 /** A task whose code is here. */
 export interface TaskDefinition {
   readonly defined: "here";
+  /** What is behind it: a function, or only time that passes. */
+  readonly kind: "function" | "sleep";
   readonly environment: TaskEnvironment;
   readonly name: string;
   readonly shortName: string;
@@ -77,12 +78,14 @@ export function createTask<In, Out>(definition: TaskDefinition): Task<In, Out> {
     definition,
     definition.fullName,
     (inputs) => callDefinition(definition, inputs) as Promise<Out>,
-    (override) =>
-      createTask<In, Out>({
+    (override) => {
+      if (definition.kind === "sleep") requireSleepSettings(definition.fullName, override);
+      return createTask<In, Out>({
         ...definition,
         options: mergeOptions(definition.options, override),
         shortName: override.shortName ?? definition.shortName,
-      }),
+      });
+    },
     async (inputs) => {
       const { contextOrDetached } = await import("./context.ts");
       return (await definition.fn(inputs as never, contextOrDetached(definition.fullName))) as Out;

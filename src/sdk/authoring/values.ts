@@ -62,7 +62,7 @@ async function encodeInput(taskName: string, input: CompiledInput, value: unknow
   }
   // Validated here to fail early; sent as given, because the task's container validates and transforms it.
   if (input.schema !== undefined) await validate(input.schema, value, path);
-  const literal = encodeLiteral(value, input.type, path);
+  const literal = encodeLiteral(input.encode?.(value) ?? value, input.type, path);
   if (input.schema === undefined) checkValue(value, input.type, path);
   return literal;
 }

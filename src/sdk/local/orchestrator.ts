@@ -132,7 +132,10 @@ export class LocalOrchestrator {
       report: { tabs: new Map() },
     };
     const body = sharedState().storage.run(context, async () => ({
-      returned: await definition.fn(inputs as never, publicContext(context)),
+      returned:
+        definition.kind === "sleep"
+          ? await this.#clock.sleep((inputs as { duration: number }).duration, context)
+          : await definition.fn(inputs as never, publicContext(context)),
     }));
     let result: { readonly returned: unknown } | undefined;
     try {

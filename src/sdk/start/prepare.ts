@@ -4,7 +4,7 @@ import { targetOfRun, type InitializedConfig, type RunScope } from "../authoring
 import type { DeployOptions } from "../authoring/deploy.ts";
 import { controlPlaneOf } from "./control-plane.ts";
 import { encodeImageCache } from "../authoring/image-cache.ts";
-import { environmentClosure, type TaskEnvironment } from "../authoring/task-environment.ts";
+import { environmentClosure, needsImage, type TaskEnvironment } from "../authoring/task-environment.ts";
 import type { SpecSettings } from "../authoring/task-spec.ts";
 import { BoxkiteError } from "../../domain/errors.ts";
 
@@ -37,7 +37,7 @@ export async function prepare(
     copyStyle === "none"
       ? (): readonly string[] => codeFilesOf(closure, "loaded_modules", config.rootDir)
       : undefined;
-  const images = await resolveImages(closure, config, target, baked);
+  const images = await resolveImages(closure.filter(needsImage), config, target, baked);
   const bundle =
     copyStyle === "none"
       ? undefined

@@ -156,6 +156,9 @@ export const asks = envData.task({ name: "asks", output: z.string() }, async () 
   return (await approval.wait()) ? "went on" : "stopped";
 });
 
+export const pause = envData.sleep({ name: "pause" });
+const nap = flyte.remoteTask("naps.nap", { inputs: { time: z.iso.duration() }, outputs: {} });
+
 export const sleeps = envData.task({ name: "sleeps", inputs: { mark: z.string() } }, async ({ mark }, { signal }) => {
   await new Promise<void>((resolve) => {
     const timer = setTimeout(resolve, 60_000);
@@ -192,6 +195,7 @@ export const callsPython = envData.task({ name: "calls-python", output: z.string
   const a = await python({ text: "abc", times: 2 });
   const b = await untyped({ text: "ab" });
   const c = await wrong({ text: 1 } as never).catch((error: Error) => error.message);
+  await nap({ time: "PT0.01S" });
   return [a, b, c].join(" | ");
 });
 

@@ -5,14 +5,25 @@
 import { writeSync } from "node:fs";
 import { sharedState } from "../../../sdk/authoring/state.ts";
 import { definitionOf } from "../../../sdk/authoring/task.ts";
-import { environmentClosure, type TaskEnvironment } from "../../../sdk/authoring/task-environment.ts";
+import {
+  environmentClosure,
+  needsImage,
+  type TaskEnvironment,
+} from "../../../sdk/authoring/task-environment.ts";
 import type { EnvironmentImage } from "./program-images.ts";
 
 const state = sharedState();
 
 function report(deployed: readonly TaskEnvironment[]): never {
   const ofTasks = state.tasks.values().map((task) => definitionOf(task).environment);
-  writeSync(3, JSON.stringify(environmentClosure([...deployed, ...ofTasks]).map(imageOf)));
+  writeSync(
+    3,
+    JSON.stringify(
+      environmentClosure([...deployed, ...ofTasks])
+        .filter(needsImage)
+        .map(imageOf),
+    ),
+  );
   process.exit(0);
 }
 
