@@ -48,9 +48,8 @@ export function retryInterceptor(clock: Clock): Interceptor {
   };
 }
 
-/** What the Python SDK repeats, and a connection that was cut before the answer, which has another code here. */
+/** What the Python SDK repeats, and a connection that was cut before the answer. */
 function isTransient(error: unknown): boolean {
-  const { code, cause } = ConnectError.from(error);
-  const cut = (cause as NodeJS.ErrnoException | undefined)?.code === "ECONNRESET";
-  return code === Code.Unavailable || code === Code.Internal || (code === Code.Aborted && cut);
+  const { code } = ConnectError.from(error);
+  return code === Code.Unavailable || code === Code.Internal;
 }

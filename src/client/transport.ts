@@ -1,8 +1,9 @@
 /** The connection to a server: the Connect protocol over HTTP/1.1, with retries and, where needed, a token. */
 import { readFileSync } from "node:fs";
 import type { Interceptor, Transport } from "@connectrpc/connect";
-import { createConnectTransport } from "@connectrpc/connect-node";
+import { createTransport as createConnectTransport } from "@connectrpc/connect/protocol-connect";
 import type { Trust } from "./control-plane.ts";
+import { createHttpClient } from "./http-client.ts";
 import { retryInterceptor } from "./retry.ts";
 import { withServerErrors } from "./server-error.ts";
 import { runTokenCommand, tokenInterceptor } from "./token.ts";
@@ -23,6 +24,9 @@ export interface ConnectionOptions {
   readonly retry?: boolean;
 }
 
+/** Of one message; Connect's own limit. */
+const MOST_BYTES = 0xffff_ffff;
+
 /** Calls reject with a BoxkiteError if the server threw one or could not be reached, otherwise with a ConnectError. */
 export function createTransport(options: ConnectionOptions, clock: Clock = systemClock): Transport {
   const { baseUrl } = options;
@@ -33,10 +37,14 @@ export function createTransport(options: ConnectionOptions, clock: Clock = syste
   if (newToken !== undefined) interceptors.push(tokenInterceptor(newToken));
   const transport = createConnectTransport({
     baseUrl,
-    httpVersion: "1.1",
+    httpClient: createHttpClient(secure, secure ? trustOf(options) : {}),
     useBinaryFormat: true,
     interceptors,
-    ...(secure && { nodeOptions: trustOf(options) }),
+    acceptCompression: [],
+    sendCompression: null,
+    compressMinBytes: 0,
+    readMaxBytes: MOST_BYTES,
+    writeMaxBytes: MOST_BYTES,
   });
   return withServerErrors(transport, new URL(baseUrl).origin);
 }

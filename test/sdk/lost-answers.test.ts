@@ -12,7 +12,10 @@ import { deployTask } from "../../src/sdk/start/deployment.ts";
 import { encodeRunSpec } from "../../src/sdk/start/run-spec.ts";
 import { signalCondition } from "../../src/sdk/start/signal.ts";
 import { submitRun } from "../../src/sdk/start/submit-run.ts";
-import { ActionsService } from "../../src/wire/gen/flyteidl2/actions/actions_service_pb.js";
+import type { Container } from "../../src/runtime/container.ts";
+import { RunConnection } from "../../src/runtime/run-connection.ts";
+import type { ActiveContext } from "../../src/sdk/authoring/active-context.ts";
+import { ActionsService, type Action } from "../../src/wire/gen/flyteidl2/actions/actions_service_pb.js";
 import { SimpleType } from "../../src/wire/gen/flyteidl2/core/types_pb.js";
 import { ProjectService } from "../../src/wire/gen/flyteidl2/project/project_service_pb.js";
 import { InputsSchema } from "../../src/wire/gen/flyteidl2/task/common_pb.js";
@@ -170,4 +173,25 @@ test("a call that is not known to be safe is not repeated", async (t) => {
   proxy.loseNext("CreateProject", { kind: "unavailable" });
   await assert.rejects(projects.createProject({ project: { id: "p1", name: "p1" } }), /unavailable/);
   assert.equal(proxy.calls("CreateProject"), 1);
+});
+
+test("an action of a task is accepted once, also where the connection was cut before the answer", async (t) => {
+  const { proxy, controlPlane } = await connect(t);
+  const run = await start(controlPlane);
+  const given = { ...scope, run: run.name, action: "a0", runBaseDir: "" };
+  const container = { arguments: given, env: {} } as unknown as Container;
+  const connection = new RunConnection(
+    container,
+    createTransport({ baseUrl: proxy.url, retry: false }),
+    clock,
+  );
+  const value = { name: "approve", type: { type: { case: "simple", value: SimpleType.BOOLEAN } } };
+  for (const [index, loss] of LOSSES.entries()) {
+    const calls = proxy.calls("Enqueue");
+    proxy.loseNext("Enqueue", loss);
+    const spec = { case: "condition", value } as unknown as Action["spec"];
+    const context = { group: undefined } as ActiveContext;
+    await connection.enqueue({ name: `c${index}`, inputUri: "", spec }, context);
+    assert.equal(proxy.calls("Enqueue"), calls + 2);
+  }
 });

@@ -22,8 +22,11 @@ const PART_BYTES = 64 << 20;
 /** More than a listing of 1000 keys of maximum length with every byte escaped. */
 const MAX_ANSWER_BYTES = 4 << 20;
 
+/** Further requests wait for one of them. */
+const MOST_CONNECTIONS = 64;
+
 /** Of all storages of this process: the next one begins with the connections that the one before has opened. */
-const agent = new Agent({ keepAlive: true });
+const agent = new Agent({ keepAlive: true, maxSockets: MOST_CONNECTIONS });
 
 export class S3Storage implements Storage {
   readonly #settings: S3Settings;
