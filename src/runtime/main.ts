@@ -60,7 +60,8 @@ async function main(): Promise<number> {
     const outcome = await orAborted(runAction(given, process.env, abort.signal), graceOver.signal);
     return abort.signal.aborted ? EXIT_TERMINATED : EXIT_CODES[outcome];
   } catch (error) {
-    if (graceOver.signal.aborted) return EXIT_TERMINATED;
+    // Also where it had a result that nobody takes any more.
+    if (abort.signal.aborted) return EXIT_TERMINATED;
     throw error;
   }
 }

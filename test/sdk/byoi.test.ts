@@ -24,12 +24,22 @@ import {
 import { missingRegistry, startRegistry, type TestRegistry } from "../helpers/registry.ts";
 import { clientConfig, startServer, type TestServer } from "../helpers/server.ts";
 import { runProgram, succeeded } from "../helpers/stock-sdk.ts";
+import { MAIN, TASKS } from "./helpers/container-flow.ts";
+import { endingsOf, type Ending } from "./helpers/endings.ts";
 import { createProject, packedTarball } from "./helpers/package.ts";
 
 const ENGINE = "podman";
 const EXAMPLES = join(import.meta.dirname, "../../examples");
 const MAKE = join(import.meta.dirname, "../../scripts/base-images/make.sh");
 const skip = missingRegistry() ?? missingEngine(ENGINE);
+
+/** What the program of container-flow.ts prints. */
+interface Seen {
+  readonly run: string;
+  readonly held: string;
+  readonly seen: Readonly<Record<string, string>>;
+  readonly phase: string;
+}
 
 /** As podman lists it. */
 interface TaskContainer {
@@ -38,6 +48,21 @@ interface TaskContainer {
   readonly Labels: Readonly<Record<string, string>>;
   readonly Command: readonly string[] | null;
   readonly Mounts: readonly string[];
+}
+
+/** Of container-flow.ts. */
+const ENDS = ["says", "fails", "exits", "late", "grows", "held"];
+
+/** Without the frames of stacks, which are other ones in a worker, and what differs with the moment of an abort. */
+function comparable(ending: Ending | undefined) {
+  assert.ok(ending !== undefined);
+  const { phase, exitCode, error, stdout, stderr } = ending;
+  const isFrame = (line: string) => /^\s+at /u.test(line);
+  // What a process had when it was killed is never the same.
+  const lines = error?.replace(/\(\d+ MiB\)\)/u, ")").split("\n");
+  const told = { phase, stdout, error: lines?.filter((line) => !isFrame(line)) };
+  if (phase === "aborted" || phase === "timed_out") return told;
+  return { ...told, exitCode, stderr: stderr.filter((line) => !isFrame(line)) };
 }
 
 /** Lists the engine's containers of tasks again and again, as fast as it answers. */
@@ -158,6 +183,35 @@ suite("both patterns in TypeScript, on podman", { skip: skip ?? false }, () => {
     for (const { Command, Mounts } of [prepare, train]) {
       assert.deepEqual(Command?.slice(-4, -1), ["mod", "workflow-code/tasks.ts", "export"]);
       assert.deepEqual(Mounts, [], "nothing is put into the containers");
+    }
+  });
+
+  test("in one-shot and resident workers, of a user without rights, tasks end and are logged as cold", async (t) => {
+    const directory = copyExample(t, "byoi-pure-ts");
+    const built = await buildAndPush(join(directory, "data-prep/Dockerfile"), directory, "data-prep-ts");
+    const file = join(directory, "Containerfile");
+    writeFileSync(file, `FROM ${built}\nUSER node\n`);
+    const image = await buildAndPush(file, directory, "as-node-ts");
+    for (const [name, text] of Object.entries({ "tasks.ts": TASKS, "main.ts": MAIN }))
+      writeFileSync(join(directory, name), text);
+    const data = join(scratch, "data");
+    const server = await startServer(t, { args: ["--engine", ENGINE, "--data", data], env });
+    const endings = async (mode: string) => {
+      const options = { cwd: directory, env: { TASK_IMAGE: image }, timeoutMs: 300_000 };
+      const { stdout } = succeeded(
+        await runProgram(process.execPath, ["main.ts", server.config, mode], options),
+      );
+      const { run, held, ...seen } = JSON.parse(stdout.trim().split("\n").at(-1) ?? "") as Seen;
+      const ends = { ...(await endingsOf(server, run)), ...(await endingsOf(server, held)) };
+      const modes = ENDS.map((name) => ends[name]?.mode);
+      return { modes, seen, ends: ENDS.map((name) => [name, comparable(ends[name])]) };
+    };
+    const { modes, ...cold } = await endings("cold");
+    assert.deepEqual(new Set(modes), new Set(["cold"]));
+    for (const mode of ["one_shot", "resident"]) {
+      const { modes: warm, ...rest } = await endings(mode);
+      assert.ok(warm.includes(mode), `${mode}: ${warm.join()}`);
+      assert.deepEqual(rest, cold, mode);
     }
   });
 

@@ -213,3 +213,15 @@ test("a schedule's time arrives in the input it names", async (t) => {
   assert.equal(ended.outputs, BigInt(Date.parse("2026-01-02T03:04:05Z") / 1000));
   await sleep(0);
 });
+
+test("a task that was ended has the exit code of that also where nobody takes its result any more", async (t) => {
+  const folder = makeFolder(t, { "tasks.ts": TASKS, "package.json": '{"type":"module"}' });
+  const ended = await start(folder, {
+    export: "waits",
+    args: ["--outputs-path", "/dev/null/nowhere"],
+    onLine: (line, kill) => {
+      if (line.includes("waiting")) kill("SIGTERM");
+    },
+  });
+  assert.equal(ended.code, 143, ended.stderr);
+});

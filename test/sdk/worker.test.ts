@@ -243,7 +243,7 @@ suite("a resident worker", { concurrency: 2 }, () => {
     await second.report("started", "one");
     second.send({ op: "start", id: "one", args, env });
     second.send({ op: "signal", id: "unknown", signal: "TERM" });
-    await until(async () => readFileSync(join(worker.directory, "attempts/one/stdout"), "utf8") !== "");
+    await until(async () => existsSync(join(worker.directory, "attempts/one/stdout")));
     second.close();
     const third = worker.connect();
     third.send({ op: "signal", id: "one", signal: "TERM" });
@@ -270,7 +270,7 @@ suite("a resident worker", { concurrency: 2 }, () => {
     client.send({ op: "signal", id: "two", signal: "TERM" });
     assert.equal((await client.report("exited", "two")).code, 143);
     assert.equal(readFileSync(join(worker.directory, "attempts/two/exit"), "utf8"), "143");
-    await until(async () => readFileSync(join(worker.directory, "attempts/one/stdout"), "utf8") !== "");
+    await until(async () => existsSync(join(worker.directory, "attempts/one/stdout")));
     client.send({ op: "signal", id: "one", signal: "TERM" });
     assert.equal((await client.report("exited", "one")).code, 143);
     assert.equal((await startResident(worker, client, folder, { export: "counts" })).outputs, 1n);

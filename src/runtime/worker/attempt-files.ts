@@ -11,6 +11,7 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import type { ResultFile } from "../../domain/outputs.ts";
+import { errnoOf } from "../../lib/errno.ts";
 
 export type OutputName = "stdout" | "stderr";
 
@@ -23,29 +24,42 @@ function openReadable(file: string): number {
   return descriptor;
 }
 
+/** One that the server has made is its own: this user may not change it. */
+function makeDirectory(directory: string): void {
+  try {
+    mkdirSync(directory);
+  } catch (error) {
+    if (errnoOf(error) === "EEXIST") return;
+    throw error;
+  }
+  chmodSync(directory, 0o755);
+}
+
 export class AttemptFiles {
   readonly #directory: string;
-  readonly #descriptors: Readonly<Record<OutputName, number>>;
+  /** Of what was written to: most attempts write nothing. */
+  readonly #descriptors = new Map<OutputName, number>();
   #isOpen = true;
 
   constructor(directory: string) {
     this.#directory = directory;
-    mkdirSync(directory, { recursive: true });
-    for (const made of [dirname(directory), directory]) chmodSync(made, 0o755);
-    this.#descriptors = {
-      stdout: openReadable(join(directory, "stdout")),
-      stderr: openReadable(join(directory, "stderr")),
-    };
+    makeDirectory(dirname(directory));
+    makeDirectory(directory);
   }
 
   /** Of the open file, for child processes. */
   descriptor(name: OutputName): number {
-    return this.#descriptors[name];
+    let descriptor = this.#descriptors.get(name);
+    if (descriptor === undefined) {
+      descriptor = openReadable(join(this.#directory, name));
+      this.#descriptors.set(name, descriptor);
+    }
+    return descriptor;
   }
 
   /** Synchronous, as writes to a pipe are in a process of its own: the order stays, and nothing is lost at the end. */
   append(name: OutputName, bytes: Uint8Array | string): void {
-    if (this.#isOpen) appendFileSync(this.#descriptors[name], bytes);
+    if (this.#isOpen) appendFileSync(this.descriptor(name), bytes);
   }
 
   /** For the server to store, whole once the attempt is over. */
@@ -57,8 +71,7 @@ export class AttemptFiles {
   close(exitCode: number, unstarted?: string): void {
     if (!this.#isOpen) return;
     this.#isOpen = false;
-    closeSync(this.#descriptors.stdout);
-    closeSync(this.#descriptors.stderr);
+    for (const descriptor of this.#descriptors.values()) closeSync(descriptor);
     if (unstarted !== undefined) this.#write("unstarted", unstarted);
     this.#write("exit", String(exitCode));
   }

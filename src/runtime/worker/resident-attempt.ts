@@ -77,6 +77,8 @@ export class ResidentAttempt {
       const outcome = await runAction(given, env, this.#abort.signal, storage);
       this.#end({ code: this.#codeOf(outcome), ...(outcome === "unloadable" && { spoils: UNLOADABLE }) });
     } catch (error) {
+      // Nobody takes the result of one that was ended: its keys have ended, too.
+      if (this.#abort.signal.aborted) return this.#end({ code: EXIT_TERMINATED });
       this.#write(`a0-ts: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
       this.#end({ code: EXIT_CRASH, spoils: "the runtime failed" });
     }

@@ -143,7 +143,11 @@ export async function startResident(
   const { args, env, read, takeInputs } = prepareAttempt(cwd, options);
   const inputs = options.sendsInputs === true ? takeInputs() : undefined;
   client.send({ op: "start", id, args, env, ...(inputs !== undefined && { inputs }) });
-  const file = (name: string): string => readFileSync(join(worker.directory, "attempts", id, name), "utf8");
+  const file = (name: string): string => {
+    const path = join(worker.directory, "attempts", id, name);
+    // Of what wrote nothing there is no file.
+    return existsSync(path) ? readFileSync(path, "utf8") : "";
+  };
   if (options.onLine !== undefined) {
     await client.report("started", id);
     await until(async () => file("stdout") !== "");
