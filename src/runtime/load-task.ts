@@ -11,12 +11,24 @@ class TaskLoadError extends Error {
   override readonly name = "TaskLoadError";
 }
 
+/** Of a process that runs several actions: what was found does not change. */
+const definitions = new Map<string, TaskDefinition>();
+
 /** Paths are relative to `folder`. A module named `x.ts` may have been compiled to `x.js`, or the reverse. */
 export async function loadTask(
   modulePath: string,
   exportName: string,
   folder: string,
 ): Promise<TaskDefinition> {
+  const key = JSON.stringify([folder, modulePath, exportName]);
+  const known = definitions.get(key);
+  if (known !== undefined) return known;
+  const definition = await findTask(modulePath, exportName, folder);
+  definitions.set(key, definition);
+  return definition;
+}
+
+async function findTask(modulePath: string, exportName: string, folder: string): Promise<TaskDefinition> {
   resolveFromRuntime();
   const path = existingPath(modulePath, folder);
   const namespace = (await import(pathToFileURL(path).href)) as Record<string, unknown>;

@@ -1,5 +1,5 @@
 /** Performs calls of a task in a container: each becomes an action of the run. */
-import { fromBinary } from "@bufbuild/protobuf";
+import { create, fromBinary } from "@bufbuild/protobuf";
 import { createClient, type Transport } from "@connectrpc/connect";
 import { registerCondition } from "./condition-call.ts";
 import { connectionOf, settingsOf, type Container } from "./container.ts";
@@ -27,7 +27,7 @@ import { hashCacheKey } from "../wire/literals/hash.ts";
 import type { Action } from "../wire/gen/flyteidl2/actions/actions_service_pb.js";
 import { ActionPhase } from "../wire/gen/flyteidl2/common/phase_pb.js";
 import { OutputsSchema } from "../wire/gen/flyteidl2/task/common_pb.js";
-import type { TaskIdentifier, TaskSpec } from "../wire/gen/flyteidl2/task/task_definition_pb.js";
+import type { TaskIdentifier } from "../wire/gen/flyteidl2/task/task_definition_pb.js";
 import { TaskService } from "../wire/gen/flyteidl2/task/task_service_pb.js";
 import type { ActionUpdate } from "../wire/gen/flyteidl2/workflow/state_service_pb.js";
 
@@ -43,7 +43,7 @@ export class RemoteController {
   readonly #transport: Transport;
   readonly #settings: SpecSettings;
   readonly #calls: Limiter;
-  readonly #specs = new WeakMap<TaskDefinition, TaskSpec>();
+  readonly #called = new WeakMap<TaskDefinition | TaskReference, Promise<CalledTask>>();
   /** By what was declared, and by the name and version of the task. */
   readonly #deployed = new Map<CompiledInterface | undefined, Map<string, Promise<DeployedTaskDetails>>>();
 
@@ -71,26 +71,8 @@ export class RemoteController {
     values: Readonly<Record<string, unknown>>,
     context: ActiveContext,
   ): Promise<unknown> {
-    const { fullName, options } = definition;
-    const { org, project, domain, version } = this.#settings;
-    return this.#callTask(
-      {
-        name: fullName,
-        id: { org, project, domain, name: fullName, version } as TaskIdentifier,
-        spec: this.#specOf(definition),
-        interface: definition.interface,
-        queue: options.queue,
-      },
-      values,
-      context,
-    );
-  }
-
-  /** Encoded once: a task is called many times, and its interface has to be hashed for the name of each call. */
-  #specOf(definition: TaskDefinition): TaskSpec {
-    let spec = this.#specs.get(definition);
-    if (spec === undefined) this.#specs.set(definition, (spec = encodeTaskSpec(definition, this.#settings)));
-    return spec;
+    const called = this.#calledOnce(definition, async () => this.#ownTask(definition));
+    return this.#callTask(await called, values, context);
   }
 
   async callReference(
@@ -98,13 +80,33 @@ export class RemoteController {
     values: Readonly<Record<string, unknown>>,
     context: ActiveContext,
   ): Promise<unknown> {
+    const called = this.#calledOnce(reference, () => this.#deployedTask(reference));
+    return this.#callTask(await called, values, context);
+  }
+
+  /** Encoded once: a task is called many times, and its interface has to be hashed for the name of each call. */
+  #calledOnce(key: TaskDefinition | TaskReference, make: () => Promise<CalledTask>): Promise<CalledTask> {
+    let called = this.#called.get(key);
+    if (called === undefined) this.#called.set(key, (called = make()));
+    return called;
+  }
+
+  #ownTask(definition: TaskDefinition): CalledTask {
+    const { fullName, options, interface: compiled } = definition;
+    const { org, project, domain, version } = this.#settings;
+    return {
+      name: fullName,
+      id: { org, project, domain, name: fullName, version } as TaskIdentifier,
+      spec: encodeTaskSpec(definition, this.#settings),
+      interface: compiled,
+      queue: options.queue,
+    };
+  }
+
+  async #deployedTask(reference: TaskReference): Promise<CalledTask> {
     const { name, options } = reference;
     const details = await this.#findDeployed(reference);
-    return this.#callTask(
-      { ...details, name, spec: overrideSpec(details.spec, options), queue: options.queue },
-      values,
-      context,
-    );
+    return { ...details, name, spec: overrideSpec(details.spec, options), queue: options.queue };
   }
 
   /** Resolved and compared once per reference, so that all calls in this action use the same version. */
@@ -167,7 +169,8 @@ export class RemoteController {
     switch (ended.phase) {
       case ActionPhase.SUCCEEDED:
       case ActionPhase.RECOVERED: {
-        if (compiled.shape === "none") return undefined;
+        // A sleep writes none.
+        if (compiled.outputs.length === 0) return decodeOutputs(taskName, compiled, create(OutputsSchema));
         if (ended.outputUri === "")
           throw systemError(`${where} succeeded, but the server did not return the URI of its outputs`);
         const bytes = await this.#connection.container.storage.read(outputsUri("task", ended.outputUri));
