@@ -143,6 +143,9 @@ export function decodeContainer(raw: Raw): ContainerState {
     startedAt: decodeTime(state.StartedAt),
     endedAt: decodeTime(state.FinishedAt),
     commandLine: commandLineOf(raw),
+    mounts: new Map(
+      ((raw.Mounts ?? []) as Raw[]).map((each) => [stringOf(each.Destination), stringOf(each.Source)]),
+    ),
     labels: (config.Labels ?? {}) as Readonly<Record<string, string>>,
   };
 }

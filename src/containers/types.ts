@@ -40,6 +40,8 @@ export interface ContainerState {
   readonly endedAt: number | undefined;
   /** What runs in it: the ENTRYPOINT and its arguments. */
   readonly commandLine: readonly string[];
+  /** What is mounted from the engine's machine, by where it is in the container. */
+  readonly mounts: ReadonlyMap<string, string>;
   readonly labels: Readonly<Record<string, string>>;
 }
 

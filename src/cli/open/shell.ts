@@ -1,6 +1,7 @@
 /** `boxkite shell`: a shell in the container of an action that runs. */
 import { shellOf } from "../../containers/static-shell.ts";
 import type { Command, CommandInput } from "../command.ts";
+import { createLogger } from "../../lib/log.ts";
 import { parseActionName } from "./action-name.ts";
 import { runOnTerminal, terminalFlags } from "./on-terminal.ts";
 import { readEnginePreference, withEngine } from "./open-engine.ts";
@@ -27,7 +28,8 @@ async function run(input: CommandInput): Promise<number> {
   const preference = await readEnginePreference(input);
   return await withEngine(preference, env, async (api) => {
     const [project, domain] = [values["project"], values["domain"]] as (string | undefined)[];
-    const id = await findRunningContainer(api, { ...name, project, domain });
+    const log = createLogger({ level: "warn" });
+    const id = await findRunningContainer(api, { ...name, project, domain }, log);
     const command = rest.length > 0 ? rest : await openShell();
     return await runOnTerminal(api, ["exec", ...terminalFlags(), id, ...command], env);
 

@@ -25,6 +25,7 @@ const ended: ContainerState = {
   startedAt: 2_000,
   endedAt: 9_000,
   commandLine: ["a0"],
+  mounts: new Map(),
   labels: {},
 };
 

@@ -1,5 +1,4 @@
 /** What a container executor has beyond containers that are made for each attempt. */
-import { join } from "node:path";
 import type { EngineApi } from "../../containers/api.ts";
 import type { WarmStartSetting } from "../../domain/warm-start.ts";
 import type { Logger } from "../../lib/log.ts";
@@ -12,6 +11,7 @@ import type { WorkerMaker, WorkerPools } from "../workers/worker.ts";
 import type { ConfinementPolicy } from "./confinement.ts";
 import type { ContainerAttemptContext } from "./container-attempt.ts";
 import { planInContainer } from "./plan-in-container.ts";
+import { workerDirectories } from "./worker-directories.ts";
 import { removeIdleWorkers, WorkerContainers } from "./worker-containers.ts";
 
 export interface WarmStarts {
@@ -46,9 +46,8 @@ export async function openWorkers({
   dataDirectory,
   log,
 }: OpenOptions): Promise<Pick<WarmStartOptions, "directory" | "assignments">> {
-  const parent = join(dataDirectory, "workers");
-  const directory = join(parent, "directories");
-  const assignments = await Assignments.open(join(parent, "assignments"), log);
+  const { directories: directory, assignments: file } = workerDirectories(dataDirectory);
+  const assignments = await Assignments.open(file, log);
   await removeIdleWorkers(api, instance, { assignments, directory, log });
   return { directory, assignments };
 }
