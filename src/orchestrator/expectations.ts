@@ -47,7 +47,13 @@ export function createExpectations(options: ExpectationsOptions): Expectations {
     return makeAttemptSpec({
       run,
       // Nothing is known of the action; what follows from it is the attempt's own.
-      action: { key: { ...run.key, action: "" }, inputUri: "", state: { attempt: 1 }, cpuCap },
+      action: {
+        key: { ...run.key, action: "" },
+        inputUri: "",
+        state: { attempt: 1 },
+        cpuCap,
+        parent: ROOT_ACTION,
+      },
       definition,
       image,
       access: {},

@@ -92,7 +92,14 @@ export async function chooseContainerPlatform(
         networks = isShared
           ? undefined
           : await openRunNetworks(
-              { api, instance, log, clock: systemClock, bridges: network.runBridges },
+              {
+                api,
+                instance,
+                log,
+                clock: systemClock,
+                bridges: network.runBridges,
+                ...(workers && { runOf: (worker) => workers.assignments.runOf(worker) }),
+              },
               env,
             );
         return createContainerExecutor({

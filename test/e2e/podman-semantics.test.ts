@@ -179,7 +179,9 @@ Condition.get("ok", run_name="samples").signal(True)
     assert.match(trace ?? "", /^[0-9a-f]{32}$/u);
     assert.deepEqual([answer, attempt], ["True", "1"]);
 
-    const ended = run("endless", { x: 1 }, { name: "ended" });
+    // In a container of its own, which has the label of its run.
+    const cold = { BOXKITE_WARM_START: "off" };
+    const ended = run("endless", { x: 1 }, { name: "ended", env_vars: cold });
     const containers = () =>
       listContainers("podman", ["--all", "--quiet", "--filter", "label=dev.boxkite.run=ended"]);
     await until(async () => (await containers()).length > 0);

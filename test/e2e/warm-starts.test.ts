@@ -5,9 +5,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite, test } from "node:test";
 import { missingEngine } from "../helpers/engine.ts";
-import { startServer } from "../helpers/server.ts";
+import { startServer, temporaryDirectory } from "../helpers/server.ts";
 import { runProgram, stockPython, succeeded, writeProgram } from "../helpers/stock-sdk.ts";
 import { until } from "../helpers/until.ts";
+import { WarmRuns } from "../helpers/warm-runs.ts";
 
 const ENGINE = "podman";
 /** Any image with the stock runtime: the SDK's own default, or its stand-in. */
@@ -73,5 +74,17 @@ suite("warm starts with podman", { skip: missingEngine(ENGINE) ?? false, timeout
       outputs.length,
       "each has a container of its own",
     );
+  });
+
+  test("the root of a run starts in a worker that was made for whichever is the next", async (t) => {
+    const data = await temporaryDirectory(t);
+    const args = ["--engine", ENGINE, "--data", join(data, "server"), "--warm-starts", "one-shot"];
+    const runs = await WarmRuns.of(await startServer(t, { args }), data, RUNTIME);
+    const [first] = await runs.next("one-shot");
+    assert.equal(first, undefined);
+    await runs.isReady();
+    const [root] = await runs.next("one-shot");
+    assert.equal(root?.mode, "one_shot");
+    await runs.isReady();
   });
 });

@@ -14,7 +14,8 @@ import type { EngineInfo } from "../../src/containers/types.ts";
 import type { AttemptSpec, Executor } from "../../src/executors/executor.ts";
 import { createContainerExecutor } from "../../src/executors/container/container-executor.ts";
 import { containerName, LABEL } from "../../src/executors/container/container-spec.ts";
-import { RunNetworks } from "../../src/executors/container/run-networks.ts";
+import { workerMember } from "../../src/executors/container/network-member.ts";
+import { RunNetworks, type RunNetworksOptions } from "../../src/executors/container/run-networks.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import { silentLogger } from "../../src/lib/log.ts";
 import { bridgeAddressesOf } from "../../src/platform/container-engine.ts";
@@ -58,8 +59,9 @@ function networkTests(engine: TestEngine): void {
   });
   after(() => found?.close());
 
-  const openNetworks = () =>
+  const openNetworks = (runOf?: RunNetworksOptions["runOf"]) =>
     RunNetworks.open({
+      ...(runOf && { runOf }),
       api,
       instance,
       log: silentLogger,
@@ -248,6 +250,44 @@ function networkTests(engine: TestEngine): void {
     assert.equal((await ownNetworks()).length, 2);
     await second.close();
     await until(async () => (await ownNetworks()).length === 0);
+  });
+
+  test("a worker has a network to itself, which it brings into the run that gets it, also across a restart", async (t) => {
+    const networks = await openNetworks();
+    t.after(() => networks.close());
+    const scope = { project: "p", domain: "development" };
+    const member = (worker: string, run = "") => workerMember(worker, { ...scope, run });
+    const [first, second] = [
+      await networks.join(member("w1"), false),
+      await networks.join(member("w2"), false),
+    ];
+    assert.notEqual(first.name, second.name);
+    assert.notEqual((await networks.join(member("w3", "r1"), false)).name, first.name);
+
+    await networks.give("w1", { ...scope, run: "r1" });
+    networks.leave("w3");
+    assert.equal((await networks.join(member("w4", "r1"), false)).name, first.name);
+    assert.notEqual((await networks.join(member("w5", "r2"), false)).name, first.name);
+
+    const created = await api.createContainer(`${instance}-worker`, {
+      Image: TEST_IMAGE,
+      Labels: {
+        [LABEL.kind]: "worker",
+        [LABEL.instance]: instance,
+        [LABEL.worker]: "w1",
+        [LABEL.project]: scope.project,
+        [LABEL.domain]: scope.domain,
+        [LABEL.network]: first.name,
+      },
+    });
+    assert.equal(created.kind, "created");
+    for (const run of ["r1", undefined]) {
+      const runOf = () => (run === undefined ? undefined : { ...scope, run });
+      const again = await openNetworks(runOf);
+      t.after(() => again.close());
+      const { name } = await again.join(member("w6", "r1"), false);
+      assert.equal(name === first.name, run === "r1");
+    }
   });
 
   test("a network that somebody has removed is made again", async (t) => {

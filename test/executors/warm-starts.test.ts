@@ -52,13 +52,18 @@ const TIMEOUT = { timeout: 120_000 };
 const engine: TestEngine = await engineForTests("podman");
 after(() => engine.close());
 
-for (const image of [FLYTE_IMAGE, BARE_IMAGE])
+// Of the root of a run, and of an action that it calls.
+for (const [image, spec] of [
+  [FLYTE_IMAGE, {}],
+  [BARE_IMAGE, { parent: "a-root" }],
+] as const)
   describe(`attempts in workers: ${image}`, { skip: engine.missing ?? false, timeout: 600_000 }, () => {
     const attempts = warmAttempts(engine, {
       image,
       program: MAIN,
       setting: "one_shot",
       mode: "one_shot",
+      spec,
     });
     const { specOf, start, warmUp, startWarm } = attempts;
 

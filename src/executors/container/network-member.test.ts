@@ -6,7 +6,7 @@ import { memberOfLabels, runOwner } from "./network-member.ts";
 const RUN = { project: "p", domain: "d", run: "r" };
 const OWN = { "dev.boxkite.project": "p", "dev.boxkite.domain": "d", "dev.boxkite.run": "r" };
 
-test("a container is on the network of its run, or of the pool that serves several", () => {
+test("a container is on the network of its run, or a worker of no run has one to itself", () => {
   const attempt = {
     ...OWN,
     "dev.boxkite.kind": "attempt",
@@ -18,7 +18,7 @@ test("a container is on the network of its run, or of the pool that serves sever
   const worker = { ...OWN, "dev.boxkite.kind": "worker", "dev.boxkite.worker": "w", "dev.boxkite.pool": "x" };
   assert.deepEqual(memberOfLabels("i", worker), { name: "w", owner: runOwner(RUN) });
   const { "dev.boxkite.run": _run, ...shared } = worker;
-  assert.deepEqual(memberOfLabels("i", shared), { name: "w", owner: "pool x" });
+  assert.deepEqual(memberOfLabels("i", shared), { name: "w", owner: "worker w" });
   assert.equal(memberOfLabels("i", { ...worker, "dev.boxkite.kind": "probe" }), undefined);
   assert.equal(memberOfLabels("i", {}), undefined);
 });

@@ -35,6 +35,7 @@ const SPEC: AttemptSpec = {
   requests: {},
   limits: {},
   labels: {},
+  parent: "caller",
 };
 const COLD = containerName("i", SPEC.key);
 
@@ -353,7 +354,7 @@ suite("an attempt in a worker", () => {
     await off.executor.release(SPEC.key);
     await off.close();
     const on = await open({});
-    const recorder = await on.start({ parent: "caller" });
+    const recorder = await on.start();
     assert.equal((await recorder.ended).exitCode, 6);
     assert.equal(recorder.starts.at(-1)?.warm, undefined);
     await until(async () => on.executor.pools?.().some(({ idle }) => idle === 1) === true);

@@ -74,13 +74,13 @@ export class OneShotAttempt implements InWorker<HeldContainer> {
     const taken = await this.#warm.pools.take(planned.plan, { key: spec.key, signal, waiting });
     const worker = taken && this.#warm.workers.of(taken.worker.name);
     if (taken === undefined || worker === undefined) return undefined;
-    const assignment = await this.#record(worker, taken.earlierAttempts);
+    const assignment = await this.#give(worker, taken.earlierAttempts);
     return assignment && (await this.#startIn({ worker, planned, assignment }, signal));
   }
 
-  /** Undefined where it could not be recorded: then the worker is removed. */
-  async #record(worker: ContainerWorker, earlierAttempts: number): Promise<Assignment | undefined> {
-    const { name, spec, clock, log } = this.#attempt;
+  /** Undefined where that failed: then the worker is removed. */
+  async #give(worker: ContainerWorker, earlierAttempts: number): Promise<Assignment | undefined> {
+    const { name, spec, networks, clock, log } = this.#attempt;
     const assignment: Assignment = {
       key: spec.key,
       warm: { mode: "one_shot", pool: worker.plan.pool, worker: worker.name, earlierAttempts },
@@ -88,10 +88,11 @@ export class OneShotAttempt implements InWorker<HeldContainer> {
       assignedAt: clock.now(),
     };
     try {
+      if (worker.plan.run === undefined) await networks?.give(worker.name, spec.key);
       await this.#warm.assignments.record(name, assignment);
       return assignment;
     } catch (error) {
-      log.warn("an attempt starts cold, since its worker could not be recorded", { error });
+      log.warn("an attempt starts cold, since its worker could not be given to it", { error });
       await worker.remove();
       return undefined;
     }
@@ -118,9 +119,9 @@ export class OneShotAttempt implements InWorker<HeldContainer> {
   }
 
   /** False where that failed. */
-  async #putFiles({ worker, planned }: Given, signal: AbortSignal): Promise<boolean> {
-    const { name, plan } = worker;
-    const member = workerMember(name, { ...plan.container.key, pool: plan.pool });
+  async #putFiles({ worker, planned, assignment }: Given, signal: AbortSignal): Promise<boolean> {
+    const { name } = worker;
+    const member = workerMember(name, assignment.key);
     const creation = { ...this.#attempt, spec: planned.spec, name, member };
     try {
       await this.#attempt.notes.report(creation, signal);

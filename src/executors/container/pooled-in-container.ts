@@ -69,7 +69,7 @@ async function putFiles(
   { plan, spec }: PlannedStart,
   signal: AbortSignal,
 ): Promise<void> {
-  const member = workerMember(name, { ...plan.container.key, pool: plan.pool });
+  const member = workerMember(name, plan.container.key);
   const creation: CreateContext = { ...attempt, spec, name, member };
   await attempt.notes.report(creation, signal);
   await putSecretFiles(creation, name, signal);

@@ -1,7 +1,7 @@
 /**
- * Networks for the containers of runs. A network belongs to one run (or one pool of workers that serve several) at a time, so that containers of different runs
- * cannot reach each other; one with no container left is given to the next run. A run whose containers do not fit into
- * one network gets another.
+ * Networks for the containers of runs. A network belongs to one run at a time, or to one worker that is of no run, or not yet,
+ * so that containers of different runs cannot reach each other; one with no container left is given to the next run. A worker
+ * that gets an attempt of a run brings its network along. A run whose containers do not fit into one network gets another.
  *
  * What belongs to whom follows from the engine: networks carry the instance's label, containers the name of their
  * network. So a restarted server goes on with what is there.
@@ -13,11 +13,12 @@ import { bridgeName, type ForwardGuard } from "../../containers/forward-guard.ts
 import { EngineResponseError } from "../../containers/http.ts";
 import type { NetworkDetails } from "../../containers/types.ts";
 import { BoxkiteError } from "../../domain/errors.ts";
+import type { RunKey } from "../../domain/ids.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Logger } from "../../lib/log.ts";
 import { LABEL } from "./container-spec.ts";
 import { keepGuard } from "./keep-guard.ts";
-import { memberOfLabels, type NetworkMember } from "./network-member.ts";
+import { memberOfLabels, runOwner, type NetworkMember } from "./network-member.ts";
 
 /** Where connections of containers arrive at this machine. */
 export interface KnownBridges {
@@ -32,6 +33,8 @@ export interface RunNetworksOptions {
   readonly clock: Clock;
   /** Undefined where gateways are no addresses of this machine: the engine runs without root, or in a virtual machine. */
   readonly bridges: KnownBridges | undefined;
+  /** The run of a worker that was made before there was one: its labels do not say. */
+  readonly runOf?: (worker: string) => RunKey | undefined;
   /** Undefined: the engine itself has to keep networks apart. */
   readonly guard: ForwardGuard | undefined;
 }
@@ -80,14 +83,16 @@ export class RunNetworks {
   /** Takes over the networks that an earlier server of this instance has left. */
   static async open(options: RunNetworksOptions): Promise<RunNetworks> {
     const networks = new RunNetworks(options);
-    const { api, instance } = options;
+    const { api, instance, runOf } = options;
     const label = `${LABEL.instance}=${instance}`;
     const [existing, containers] = await Promise.all([api.networks.list(), api.listContainers([label])]);
     for (const network of existing) if (network.labels[LABEL.instance] === instance) networks.#add(network);
     for (const { labels } of containers) {
       const member = memberOfLabels(instance, labels);
       const network = networks.#networks.get(labels[LABEL.network] ?? "");
-      if (member !== undefined && network !== undefined) networks.#join(network, member);
+      if (member === undefined || network === undefined) continue;
+      const run = runOf?.(member.name);
+      networks.#join(network, run === undefined ? member : { ...member, owner: runOwner(run) });
     }
     return networks;
   }
@@ -112,6 +117,17 @@ export class RunNetworks {
       if ((await this.#api.networks.inspect(network.name)) !== undefined) return network;
       this.#forget(network);
     }
+  }
+
+  /**
+   * The container, which has its network to itself, is of this run from now on, and so is the network. Resolves when nobody
+   * else reaches it, as `guard` does.
+   */
+  async give(name: string, run: RunKey): Promise<void> {
+    const network = this.#networkOf.get(name);
+    if (network === undefined) return;
+    network.owner = runOwner(run);
+    await this.guard();
   }
 
   /** By the container's name. */

@@ -45,7 +45,7 @@ export class WorkerContainers implements WorkerMaker {
       sink: NO_SINK,
       observer: NO_OBSERVER,
       name,
-      member: workerMember(name, { ...plan.container.key, pool: plan.pool }),
+      member: workerMember(name, plan.container.key),
       retry: new EngineRetry({ ...context, log, lostAfterMs: UNREACHABLE_MS, onUnreachable: () => {} }),
       worker: { name, pool: plan.pool, directory },
     };

@@ -25,10 +25,18 @@ suite("assignments of attempts to workers", () => {
     assert.deepEqual(second.of("a"), { ...ASSIGNMENT, boot: "boot 1", startedAt: 7 });
     assert.deepEqual([...second.workers()].toSorted(), ["w1", "w2"]);
     assert.equal(second.all().length, 2);
+    assert.equal(second.runOf("w1")?.run, "r");
+    assert.equal(second.runOf("w3"), undefined);
     await second.forget("a");
     await second.forget("a");
     const third = await Assignments.open(directory, silentLogger);
     assert.deepEqual([third.of("a"), third.all().length], [undefined, 1]);
+  });
+
+  test("do not say that a worker which others may share is of a run", async (t) => {
+    const assignments = await Assignments.open(await temporaryDirectory(t), silentLogger);
+    await assignments.record("a", { ...ASSIGNMENT, warm: { ...ASSIGNMENT.warm, mode: "resident" } });
+    assert.equal(assignments.runOf("w1"), undefined);
   });
 
   test("say whether the machine was restarted since", async (t) => {

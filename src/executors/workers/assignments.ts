@@ -7,6 +7,7 @@
 import { mkdir, open, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { AttemptKey } from "../../domain/attempt.ts";
+import type { RunKey } from "../../domain/ids.ts";
 import type { WarmStart } from "../../domain/warm-start.ts";
 import type { Logger } from "../../lib/log.ts";
 import { writeAtomically } from "../output/write-atomically.ts";
@@ -66,6 +67,11 @@ export class Assignments {
 
   all(): readonly Assignment[] {
     return [...this.#assignments.values()];
+  }
+
+  /** Whose attempt has this worker to itself. */
+  runOf(worker: string): RunKey | undefined {
+    return this.all().find(({ warm }) => warm.worker === worker && warm.mode === "one_shot")?.key;
   }
 
   /** Of workers that have an attempt. */

@@ -14,6 +14,7 @@ const SPEC: AttemptSpec = {
   requests: {},
   limits: { memoryBytes: 1 },
   labels: { team: "x" },
+  parent: "a-parent",
 };
 const WORKER: WorkerStart = {
   language: "python",
@@ -36,10 +37,12 @@ function plan(
 
 test("how an attempt starts is said by the server, its task, and its reuse policy", () => {
   assert.equal(modeOf({}, "one_shot"), "one_shot");
-  assert.equal(modeOf({ warmStart: "fork" }, "one_shot"), "fork");
-  assert.equal(modeOf({ args: ["a0"] }, "fork"), "fork");
-  assert.equal(modeOf({ args: ["a0-ts"] }, "fork"), "one_shot");
-  assert.equal(modeOf({ args: ["a0-ts"], warmStart: "fork" }, "one_shot"), "one_shot");
+  const parent = "a-parent";
+  assert.equal(modeOf({ parent, warmStart: "fork" }, "one_shot"), "fork");
+  assert.equal(modeOf({ parent, args: ["a0"] }, "fork"), "fork");
+  assert.equal(modeOf({ args: ["a0"] }, "fork"), "one_shot");
+  assert.equal(modeOf({ parent, args: ["a0-ts"] }, "fork"), "one_shot");
+  assert.equal(modeOf({ parent, args: ["a0-ts"], warmStart: "fork" }, "one_shot"), "one_shot");
   assert.equal(modeOf({ args: ["a0-ts"], warmStart: "off" }, "fork"), undefined);
   assert.equal(modeOf({ warmStart: "off" }, "one_shot"), undefined);
   assert.equal(modeOf({ warmStart: "fork" }, "off"), undefined);
@@ -77,7 +80,7 @@ suite("the plan of an attempt's worker", () => {
       { args: ["a0", "--inputs", "j"] },
       { secretFiles: { "/s": "s" } },
       { archives: [] },
-      { parent: "a0" },
+      { parent: "another" },
       { warmStart: "one_shot" },
       { image: { ...SPEC.image, reference: "team/app:latest" } },
     ];
@@ -106,6 +109,29 @@ suite("the plan of an attempt's worker", () => {
       plan({}, "one_shot", { ...WORKER, words: () => ["x"] }).plan.pool,
       pool,
     );
+    assert.equal(new Set(pools).size, pools.length);
+  });
+
+  test("of the root of a run is that of the root of any other, with the same code in its image and mounts", () => {
+    const { parent: _parent, ...root } = SPEC;
+    const of = (more: Partial<AttemptSpec> = {}) => {
+      const spec = { ...root, ...more };
+      const planned = planOf({ spec, start: { engine: "e", adaptations: [] }, worker: WORKER }, "one_shot");
+      return "cold" in planned ? assert.fail(planned.cold) : planned.plan;
+    };
+    const next = { key: { ...SPEC.key, run: "r2", attempt: 2 } };
+    assert.equal(of().pool, of(next).pool);
+    assert.deepEqual([of().run, of().container.key.run, of().container.labels], [undefined, "", SPEC.labels]);
+    const others: Partial<AttemptSpec>[] = [
+      { key: { ...SPEC.key, project: "q" } },
+      { key: { ...SPEC.key, domain: "e" } },
+      { image: { ...SPEC.image, pinned: "team/app@sha256:2" } },
+      { readOnlyMounts: [{ source: "/code/v2", target: "/app" }] },
+      { env: { MODE: "n", TOKEN: "t1" } },
+      { labels: { team: "y" } },
+      { isTrusted: true },
+    ];
+    const pools = [of().pool, plan().plan.pool, ...others.map((more) => of(more).pool)];
     assert.equal(new Set(pools).size, pools.length);
   });
 

@@ -18,19 +18,25 @@ export interface PlannedAttempt {
  * otherwise; `off` holds whatever they say.
  */
 export function modeOf(
-  { reuse, warmStart, args: [program] = [] }: Pick<AttemptSpec, "reuse" | "warmStart"> & Partial<AttemptSpec>,
+  {
+    reuse,
+    warmStart,
+    parent,
+    args: [program] = [],
+  }: Pick<AttemptSpec, "reuse" | "warmStart"> & Partial<AttemptSpec>,
   setting: WarmStartSetting,
 ): WorkerMode | undefined {
   const chosen = warmStart ?? setting;
   if (setting === "off" || chosen === "off") return undefined;
   if (reuse !== undefined) return "resident";
-  // Node cannot fork.
-  return program === "a0-ts" ? "one_shot" : chosen;
+  // Node cannot fork. And a forking worker is of a run that is under way, which begins with its root.
+  return program === "a0-ts" || parent === undefined ? "one_shot" : chosen;
 }
 
 /**
  * What comes to an attempt with its start is not part of its plan: arguments, own variables, archives, secret files, objects.
- * Workers of mode one_shot and fork are those of one run; of others, those of the project and domain where the policy says so.
+ * Workers of mode one_shot and fork are those of one run, but for its root: which run comes next is not known, so the worker of a
+ * root is made for any of the project and domain. So are resident ones where the policy says so.
  */
 export function planOf({ spec, worker }: AdaptedAttempt, mode: WorkerMode): PlannedAttempt | NoWorker {
   if ("cold" in worker) return worker;
@@ -45,11 +51,12 @@ export function planOf({ spec, worker }: AdaptedAttempt, mode: WorkerMode): Plan
   const concurrency = mode === "resident" ? (reuse?.concurrency ?? 1) : 1;
   const words = [...worker.words(mode), ...(concurrency > 1 ? ["--concurrency", String(concurrency)] : [])];
   const isGlobal = mode === "resident" && reuse?.scope === "global";
+  const isForAnyRun = isGlobal || (mode === "one_shot" && spec.parent === undefined);
   const container: AttemptSpec = {
     ...rest,
-    key: { project, domain, run: isGlobal ? "" : run, action: "", attempt: 0 },
+    key: { project, domain, run: isForAnyRun ? "" : run, action: "", attempt: 0 },
     env: split.shared,
-    // Those of a run.
+    // Those of a run, or of all that have the same.
     labels: isGlobal ? {} : spec.labels,
     ...(worker.replacesEntrypoint
       ? { command: words.slice(0, 1), args: words.slice(1) }
@@ -65,7 +72,7 @@ export function planOf({ spec, worker }: AdaptedAttempt, mode: WorkerMode): Plan
       mode,
       program,
       container,
-      run: isGlobal ? undefined : run,
+      run: isForAnyRun ? undefined : run,
       concurrency,
     },
     args: worker.args,

@@ -4,7 +4,7 @@
  * - one_shot: none before the first child of a plan in a run, unless attempts of it are expected. From then on one is ready; each
  *   child that finds none raises that by one, up to the number of processors. So a plan that is used once costs one
  *   worker that nothing runs in, at most. None is made while attempts compute on all processors. With a single one that first raise
- *   comes with the second such child.
+ *   comes with the second such child. For the root of the next run there is one, from when a run of the same plan has ended.
  * - fork: the same, but workers that run an attempt count: there are as many as attempts ran at once, up to the number of processors.
  * - resident: what the policy says, by the attempts that run and wait.
  */
@@ -66,6 +66,11 @@ const SHARED_IDLE_MS = 10 * 60_000;
 export function idleMs({ run, mode, container }: WorkerPlan): number {
   if (mode === "resident" && container.reuse !== undefined) return container.reuse.idleTtlMs;
   return run === undefined ? SHARED_IDLE_MS : RUN_IDLE_MS;
+}
+
+/** Whether its workers are for runs that are not there yet, of which each takes one. */
+export function isForNextRun({ mode, run }: Pick<WorkerPlan, "mode" | "run">): boolean {
+  return mode === "one_shot" && run === undefined;
 }
 
 /** Of a resident pool: `attempts` run or wait, of which `awaiting` wait for others of the same pool. */

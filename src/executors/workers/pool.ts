@@ -4,7 +4,7 @@ import type { ReusePolicy } from "../../domain/reuse-policy.ts";
 import type { CreationFailures } from "./creation-failures.ts";
 import type { Running } from "./running.ts";
 import { isFree, isIdle, isUsable, type PooledWorker } from "./pooled-worker.ts";
-import { assumedBytes, idleMs, isSingle, mostReplicas, wantedReplicas } from "./pool-rules.ts";
+import { assumedBytes, idleMs, isForNextRun, isSingle, mostReplicas, wantedReplicas } from "./pool-rules.ts";
 import type { PoolState } from "../../domain/pool-state.ts";
 import type { WorkerPlan } from "./worker.ts";
 
@@ -75,6 +75,11 @@ export class Pool {
     return !this.isActive && this.oneShot.size === 0 && (this.isRetired || atMs >= this.overAt);
   }
 
+  /** Its workers take the roots of runs that are not there yet. */
+  get isForNextRun(): boolean {
+    return isForNextRun(this.plan);
+  }
+
   get bytesOfOne(): number {
     return this.#measuredBytes ?? assumedBytes(this.plan);
   }
@@ -90,17 +95,25 @@ export class Pool {
     this.#target = Math.max(this.#target, Math.min(attempts, this.#most));
   }
 
+  /** A run has ended that began with this plan: the next one may. */
+  rootEnded(atMs: number): void {
+    // On one processor a worker that nobody uses is too dear.
+    if (!this.#isSingle || this.hits + this.misses > 1) this.expect(1, atMs);
+  }
+
   /** `waiter.resolve` is called at once, or when a worker is free, or with undefined where none is to be waited for. */
   take(waiter: Waiter, atMs: number): void {
     this.isRetired = false;
     this.lastUsedAt = atMs;
+    // Until it ends: what is made for the next run takes nothing from the start of this one.
+    if (this.isForNextRun) this.#target = 0;
     const free = this.#waiters.length === 0 ? this.#freeWorker(atMs) : undefined;
     if (free !== undefined) return this.#serve(waiter, free, atMs);
     if (this.#policy === undefined) {
       // One that is being made is ready sooner than a container that is yet to be made.
       if (this.#starting().length > this.#waiters.length) this.#waiters.push(waiter);
       else {
-        // A run has one root, so nothing like it follows. On one processor a worker that nobody uses is too dear.
+        // On one processor a worker that nobody uses is too dear.
         const isLikely = this.#running.isChild(waiter.key) && (!this.#isSingle || this.misses > 0);
         if (isLikely) this.#target = Math.min(this.#target + 1, this.#most);
         this.#startCold([waiter]);

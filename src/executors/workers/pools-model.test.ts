@@ -30,6 +30,7 @@ function plansOf(run: string): WorkerPlan[] {
       mode: "resident",
       concurrency: 2,
     }),
+    fakePlan("next", { container: { ...FAKE_SPEC, key: { ...FAKE_SPEC.key, run: "" } }, run: undefined }),
     fakePlan("shared", {
       container: { ...FAKE_SPEC, reuse: { ...reuse, minReplicas: 0, maxReplicas: 1, scope: "global" } },
       run: undefined,

@@ -119,13 +119,73 @@ test("one-shot: a plan that is used once costs one worker, which ends with its r
   }
 });
 
-test("one-shot: none is made for the root of a run, which comes once", async () => {
-  const { clock, maker, take, pools } = setUp();
-  const key = { ...FAKE_SPEC.key, action: ROOT };
-  pools.begin({ key, requests: {} });
-  assert.equal(await take(fakePlan("p"), key), undefined);
+const NEXT_RUN = { run: undefined, container: { ...FAKE_SPEC, key: { ...FAKE_SPEC.key, run: "" } } };
+
+test("one-shot: when a run has ended, one worker is ready for the root of the next one, for ten minutes", async () => {
+  const { clock, maker, take, pools, finish, state } = setUp();
+  const plan = fakePlan("p", NEXT_RUN);
+  const begin = (run: string) => {
+    const key = { ...FAKE_SPEC.key, run, action: ROOT };
+    pools.begin({ key, requests: {} });
+    return key;
+  };
+  const [first, second] = [begin("r1"), begin("r2")];
+  for (const key of [first, second]) assert.equal(await take(plan, key), undefined);
+  await clock.step(1_000);
+  assert.equal(maker.workers.length, 0, "none while they run");
+  for (const key of [first, second]) finish(key);
+  pools.runEnded(FAKE_SPEC.key);
+  await clock.step(1_000);
+  assert.equal(maker.alive.length, 1, "one, of however many runs");
+  const third = begin("r3");
+  assert.equal((await take(plan, third))?.worker, maker.workers[0]);
+  await clock.step(1_000);
+  assert.equal(maker.workers.length, 1, "its run has the machine to itself");
+  finish(third);
+  await clock.step(1_000);
+  assert.equal(state("p")?.idle, 1);
+  await clock.step(590_000);
+  assert.equal(state("p")?.idle, 1);
+  await clock.step(15_000);
+  assert.equal(state("p"), undefined);
+  assert.equal(maker.workers[1]?.isRemoved, true);
+  assert.equal(clock.pending, 0, "no timer is left");
+});
+
+test("one-shot: none is made for a next run while attempts have all processors, and workers for others come first", async () => {
+  const { clock, maker, take, pools, begin, finish } = setUp({ capacity: { cpu: 2 } });
+  const root = { ...FAKE_SPEC.key, action: ROOT };
+  const plan = fakePlan("next", NEXT_RUN);
+  pools.begin({ key: root, requests: {} });
+  await take(plan, root);
+  const busy = [begin(), begin()];
+  finish(root);
   await clock.step(1_000);
   assert.equal(maker.workers.length, 0);
+  pools.expect([fakePlan("child")]);
+  for (const key of busy) finish(key);
+  await clock.step(1_000);
+  assert.deepEqual(
+    maker.workers.map((worker) => worker.plan.pool),
+    ["child", "next"],
+  );
+});
+
+test("one-shot: on one processor a worker for the next run is made from the second run of its kind on", async () => {
+  const { clock, maker, take, pools, finish } = setUp({ capacity: { cpu: 1 } });
+  const plan = fakePlan("p", NEXT_RUN);
+  for (const [run, made] of [
+    ["r1", 0],
+    ["r2", 1],
+  ] as const) {
+    const key = { ...FAKE_SPEC.key, run, action: ROOT };
+    pools.begin({ key, requests: {} });
+    await take(plan, key);
+    await clock.step(1_000);
+    finish(key);
+    await clock.step(1_000);
+    assert.equal(maker.workers.length, made);
+  }
 });
 
 test("one-shot: each worker takes one attempt, is replaced at once, and is the attempt's own from then on", async () => {
@@ -510,7 +570,7 @@ test("resident: where no worker can be made, attempts start cold; where one runs
 test("idle workers keep within the budget: those of the pool that was used least recently end", async () => {
   const { clock, maker, take, state } = setUp({ idleMemoryBytes: 130 * MIB, idleWorkers: 10 });
   for (const pool of ["a", "b", "c"]) {
-    await take(fakePlan(pool, { run: undefined }));
+    await take(fakePlan(pool));
     await clock.step(6_000);
   }
   assert.equal(maker.alive.length, 2);

@@ -26,6 +26,7 @@ import {
   type PoolLimits,
 } from "./pool-rules.ts";
 import { isFree } from "./pooled-worker.ts";
+import { Roots } from "./roots.ts";
 import { Running } from "./running.ts";
 import { Slots } from "./slots.ts";
 import type { IdleWorker } from "./victims.ts";
@@ -62,6 +63,7 @@ class Pools implements WorkerPools {
   readonly #pools = new Map<string, Pool>();
   readonly #running = new Running();
   readonly #failures = new KnownFailures();
+  readonly #roots = new Roots();
   readonly #slots = new Slots();
   readonly #endedRuns = new EndedRuns();
   readonly #budget: Budget;
@@ -107,6 +109,7 @@ class Pools implements WorkerPools {
   async take(plan: WorkerPlan, { key, signal, waiting }: WaitingAttempt): Promise<TakenWorker | undefined> {
     signal.throwIfAborted();
     if (this.#isClosed) return undefined;
+    this.#roots.add(plan, key);
     const pool = this.#poolOf(plan);
     const { promise, resolve } = Promise.withResolvers<Taken | undefined>();
     pool.take({ key, waiting, resolve }, this.#now());
@@ -151,6 +154,8 @@ class Pools implements WorkerPools {
 
   end(key: AttemptKey): void {
     this.#running.remove(key);
+    const root = this.#roots.end(key);
+    if (root !== undefined) this.#poolOf(root).rootEnded(this.#now());
     // What it gave back may be enough for a worker.
     if (this.#pools.size > 0) this.#wake(SOON_MS);
     const slot = this.#slots.end(key, this.#now());
@@ -268,14 +273,17 @@ class Pools implements WorkerPools {
     }
   }
 
-  /** Those that attempts wait for come first, then those of the pool that was used last. */
+  /** Those that attempts wait for come first, then those of the pool that was used last; those for the next run come last. */
   #createMissing(isLow: boolean): void {
     const { cpu } = this.#options.limits.capacity;
     const now = this.#now();
     const most = mostCreations(cpu ?? 1, this.#running.processors);
     const areTaken = processorsAreTaken(cpu, this.#running.processors);
     const byNeed = [...this.#pools.values()].toSorted(
-      (a, b) => Number(b.waiting > 0) - Number(a.waiting > 0) || b.lastUsedAt - a.lastUsedAt,
+      (a, b) =>
+        Number(b.waiting > 0) - Number(a.waiting > 0) ||
+        Number(a.isForNextRun) - Number(b.isForNextRun) ||
+        b.lastUsedAt - a.lastUsedAt,
     );
     for (const pool of byNeed) {
       while (this.#creations.count < most && pool.missing(now) > 0) {
