@@ -10,8 +10,15 @@ import { after, before, suite, test, type TestContext } from "node:test";
 import { startDocker } from "../helpers/dockerd.ts";
 import { engineCommand, engineOutput, watchContainers, type SeenContainer } from "../helpers/engine.ts";
 import { missingRegistry, startRegistry, type TestRegistry } from "../helpers/registry.ts";
-import { BOXKITE, clientConfig, startServer, type TestServer } from "../helpers/server.ts";
+import {
+  BOXKITE,
+  clientConfig,
+  startServer,
+  temporaryDirectory,
+  type TestServer,
+} from "../helpers/server.ts";
 import { FLYTE, runProgram, stockPython, succeeded, writeProgram } from "../helpers/stock-sdk.ts";
+import { WarmRuns } from "../helpers/warm-runs.ts";
 
 /** With the stock runtime in it. */
 const RUNTIME = "ghcr.io/flyteorg/flyte:py3.11-v2.12.1";
@@ -161,6 +168,19 @@ suite("two teams' images on docker", { skip, timeout: 900_000 }, () => {
     const [container] = seen;
     const names = await cli("image", "inspect", "--format", "{{.RepoTags}}", container?.imageId ?? "");
     assert.match(names, /localhost\/team\/adapted:/u);
+  });
+
+  test("attempts start in workers, the root of the next run too", async (t) => {
+    const args = ["--engine", "docker", "--ephemeral", "--warm-starts", "one-shot"];
+    const server = await startServer(t, { args, env: docker.env });
+    const runs = await WarmRuns.of(server, await temporaryDirectory(t), RUNTIME);
+    assert.equal((await runs.next("one-shot"))[0], undefined);
+    await runs.isReady();
+    const [root, ...children] = await runs.next("one-shot");
+    assert.equal(root?.mode, "one_shot");
+    assert.ok(children.some((child) => child?.mode === "one_shot"));
+    const forked = await runs.next("fork");
+    assert.ok(forked.some((each) => each?.mode === "fork"));
   });
 
   test("doctor starts a container, and says what to do without BuildKit", async () => {
