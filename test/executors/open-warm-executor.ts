@@ -14,6 +14,9 @@ import { fitsInMemory, RuntimeFitter } from "../../src/python-runtime/runtime-fi
 import type { CodeStore } from "../helpers/a0-container.ts";
 import { testStore, STORE_DIRECTORY } from "../python-runtime/test-store.ts";
 
+/** What attempts and workers share. */
+export const CAPACITY_BYTES = 2 * 2 ** 30;
+
 export interface Opening {
   readonly instance: string;
   /** Of the server's data. */
@@ -57,7 +60,7 @@ export async function openWarmExecutor(
       createPools: (maker) =>
         createWorkerPools({
           maker,
-          limits: poolLimits({ cpu: 2 }, { memoryBytes: 2 ** 30, workers: 4 }),
+          limits: poolLimits({ cpu: 2, memoryBytes: CAPACITY_BYTES }, { memoryBytes: 2 ** 30, workers: 4 }),
           availableMemory: () => undefined,
           clock,
           log,

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { after, describe, test } from "node:test";
 import { engineForTests, type TestEngine } from "./engine-for-tests.ts";
+import { CAPACITY_BYTES } from "./open-warm-executor.ts";
 import { BARE_IMAGE, warmAttempts } from "./warm-attempts.ts";
 
 const MAIN = `
@@ -52,7 +53,7 @@ for (const mode of ["fork", "resident"] as const)
       program: MAIN,
       setting: "fork",
       mode,
-      ...(mode === "resident" && { spec: { reuse: REUSE } }),
+      spec: { parent: "a-root", ...(mode === "resident" && { reuse: REUSE }) },
     });
     const { startWarm } = attempts;
 
@@ -115,6 +116,23 @@ for (const mode of ["fork", "resident"] as const)
         await recorder.ended;
         assert.ok(recorder.textOf("stdout").includes("PermissionError"));
       });
+
+    test("give way within moments to an attempt that needs their memory", TIMEOUT, async () => {
+      const { spec: last, recorder } = await startWarm("short");
+      await recorder.ended;
+      await attempts.executor.release(last.key);
+      const { inspectContainer } = attempts.found.api;
+      const { worker = "" } = recorder.starts.at(-1)?.warm ?? {};
+      assert.equal((await inspectContainer(worker))?.running, true);
+      const { reuse: _policy, ...spec } = await attempts.specOf("exit");
+      const requests = { memoryBytes: CAPACITY_BYTES };
+      const { started, ended } = await attempts.start({ ...spec, requests, warmStart: "off" });
+      await started;
+      // It does not wait for that longer than two seconds.
+      assert.equal(await inspectContainer(worker), undefined);
+      assert.equal((await ended).exitCode, 7);
+      await attempts.executor.release(spec.key);
+    });
 
     test("go on while the server is away", TIMEOUT, async () => {
       const { spec, recorder } = await startWarm("sleep");
