@@ -1,5 +1,10 @@
 /** Whether attempts were started as a row claims: asked of the server's documents, as `boxkite get --json` prints them. */
 import { readRunDocument } from "../../src/client/run-document.ts";
+import { getJson } from "../../src/client/server-json.ts";
+import { ROOT_ACTION } from "../../src/domain/ids.ts";
+import { POOLS_DOCUMENT_PATH } from "../../src/pages/paths.ts";
+import type { PoolsDocument } from "../../src/services/visible-pools.ts";
+import { until } from "../../test/helpers/until.ts";
 import { SCOPE } from "./requests.ts";
 import type { BenchServer } from "./server.ts";
 import { callMany } from "./stats.ts";
@@ -34,10 +39,31 @@ export async function requireMode(
   throw new Error(`the measured children of run ${run} should have been started ${mode}, and were: ${found}`);
 }
 
+/** Milliseconds from the acceptance of a run to the end of its root. Throws where that was started in another way. */
+export async function rootMs(server: BenchServer, run: string, mode: StartMode): Promise<number> {
+  const seen = await modeOf(server, run, ROOT_ACTION);
+  if (seen !== mode)
+    throw new Error(`the root of run ${run} should have been started ${mode}, and was: ${seen}`);
+  const { createdAt, endedAt = createdAt } = (await readRunDocument(connectionTo(server), { ...SCOPE, run }))
+    .action;
+  return endedAt - createdAt;
+}
+
+/** Resolves when there is a worker for the root of the next run. */
+export async function nextRunIsReady(server: BenchServer): Promise<void> {
+  await until(async () => {
+    const { pools } = (await getJson(connectionTo(server), POOLS_DOCUMENT_PATH)) as PoolsDocument;
+    return pools.some(({ mode, run, idle }) => mode === "one_shot" && run === undefined && idle > 0);
+  });
+}
+
 async function modeOf(server: BenchServer, run: string, action: string): Promise<StartMode> {
-  const connection = { baseUrl: `http://127.0.0.1:${server.port}` };
-  const document = await readRunDocument(connection, { ...SCOPE, run }, action);
+  const document = await readRunDocument(connectionTo(server), { ...SCOPE, run }, action);
   return document.action.attempts.at(-1)?.provenance.warm?.mode ?? "cold";
+}
+
+function connectionTo({ port }: BenchServer): { readonly baseUrl: string } {
+  return { baseUrl: `http://127.0.0.1:${port}` };
 }
 
 async function measuredChildren({ clients }: BenchServer, run: string): Promise<readonly string[]> {

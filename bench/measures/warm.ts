@@ -11,7 +11,7 @@ import { atMost, type BenchContext, type Benchmark, type Conditions, type Row } 
 import { startServer, type BenchServer } from "../helpers/server.ts";
 import { median, quantile, takeTurns } from "../helpers/stats.ts";
 import { warmFlow, type WarmFlow } from "../helpers/warm-flow.ts";
-import { requireMode } from "../helpers/warm-mode.ts";
+import { nextRunIsReady, requireMode, rootMs } from "../helpers/warm-mode.ts";
 
 const FORKED: Conditions = {
   ...IN_CONTAINERS,
@@ -30,7 +30,8 @@ const GAP_MS = 3_000;
 
 export const warm: Benchmark = {
   name: "warm",
-  about: "one child as its parent sees it: cold, one-shot, forked, resident; Podman, the stock SDK",
+  about:
+    "one child as its parent sees it: cold, one-shot, forked, resident; the root of the next run; Podman, the stock SDK",
   conditions: IN_CONTAINERS,
   floorConditions: IN_CONTAINERS,
   missing: async () => (await missingA0()) ?? (await missingImage(FLYTE_IMAGE)),
@@ -38,7 +39,11 @@ export const warm: Benchmark = {
   run: async (context) => {
     const image = await taggedImage(context, FLYTE_IMAGE, "warm");
     const server = await startServer(context, { engine: "podman" });
-    return [...(await trivial(context, server, image)), ...(await slowModule(context, server, image))];
+    return [
+      ...(await trivial(context, server, image)),
+      ...(await slowModule(context, server, image)),
+      ...(await nextRuns(context, server, image)),
+    ];
   },
 };
 
@@ -126,6 +131,34 @@ async function slowModule(context: BenchContext, server: BenchServer, image: str
       0.05,
     ),
   ];
+}
+
+async function nextRuns(context: BenchContext, server: BenchServer, image: string): Promise<Row[]> {
+  const works = {
+    cold: await roots(context, server, { image, mode: "cold" }),
+    oneShot: await roots(context, server, { image, mode: "one_shot" }),
+  };
+  await takeTurns(1, works);
+  const results = await takeTurns(context.count(9, 1), works, context.signal);
+  const cold = { what: "the same, cold", value: summary(results.cold) };
+  return [
+    row("one-shot, the root of the next run, to its end", summary(results.oneShot), ONE_SHOT, cold, 0.7),
+  ];
+}
+
+/** A run whose root is trivial; one that starts in a worker finds that which the run before has left. */
+async function roots(
+  context: BenchContext,
+  server: BenchServer,
+  flow: WarmFlow & { readonly mode: "cold" | "one_shot" },
+): Promise<() => Promise<number>> {
+  const program = await flyteProgram(context, server, warmFlow(flow));
+  await program.run("one", { n: 0 });
+  return async () => {
+    if (flow.mode === "one_shot") await nextRunIsReady(server);
+    const { run } = await program.run("one", { n: 1 });
+    return await rootMs(server, run, flow.mode);
+  };
 }
 
 /** Runs a parent with that many children one after the other; fails where one was started in another way. */
