@@ -558,9 +558,11 @@ suite("after a restart of the server", () => {
     await first.start();
     await until(async () => container.orders.length === 1);
     await first.close();
-    const file = join(data, "workers", "assignments", `${COLD}.json`);
-    const assignment = JSON.parse(await readFile(file, "utf8")) as object;
-    await writeFile(file, JSON.stringify({ ...assignment, boot: "an earlier one" }));
+    const file = join(data, "workers", "assignments", "journal");
+    const journal = await readFile(file, "utf8");
+    const changed = journal.replaceAll(/"boot":"[^"]*"/gu, '"boot":"an earlier one"');
+    assert.notEqual(changed, journal);
+    await writeFile(file, changed);
     container.state = { Status: "created", Running: false, ExitCode: 0 };
     const second = await open({});
     const exit = await (await second.start()).ended;

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readdir, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { suite, test } from "node:test";
 import { temporaryDirectory } from "../../../test/helpers/server.ts";
@@ -53,15 +53,42 @@ suite("assignments of attempts to workers", () => {
 
   test("that could not be written whole are passed over", async (t) => {
     const directory = await temporaryDirectory(t);
-    for (const [name, text] of [
-      ["cut.json", `{"key":`],
-      ["other.json", "{}"],
-      ["unfinished.json.tmp", "{}"],
-    ] as const)
-      await writeFile(join(directory, name), text);
+    const file = join(directory, "journal");
+    await (await Assignments.open(directory, silentLogger)).record("a", ASSIGNMENT);
+    const whole = (await readFile(file, "utf8")).replaceAll("\0", "");
+    await writeFile(file, `["b",{"key":{}}]\n{}\n${whole}${whole.slice(0, -5)}\0${whole.replace("a", "c")}`);
     const assignments = await Assignments.open(directory, silentLogger);
-    assert.deepEqual(assignments.all(), []);
-    await assignments.record("a", ASSIGNMENT);
-    assert.ok((await readdir(directory)).includes("a.json"));
+    assert.deepEqual([assignments.all().length, assignments.of("a")?.id], [1, "1"]);
+    await assignments.record("d", ASSIGNMENT);
+    assert.equal((await Assignments.open(directory, silentLogger)).all().length, 2);
+  });
+
+  test("are kept where many were forgotten since, in a file that does not grow", async (t) => {
+    const directory = await temporaryDirectory(t);
+    const assignments = await Assignments.open(directory, silentLogger);
+    await assignments.record("kept", ASSIGNMENT);
+    await assignments.started("kept", 7);
+    const { size } = await stat(join(directory, "journal"));
+    for (let first = 0; first < 2_000; first += 50) {
+      const names = Array.from({ length: 50 }, (_, n) => `a${first + n}`);
+      await Promise.all(names.map((name) => assignments.record(name, ASSIGNMENT)));
+      await Promise.all(names.map((name) => assignments.forget(name)));
+    }
+    await assignments.record("last", ASSIGNMENT);
+    assert.equal((await stat(join(directory, "journal"))).size, size);
+    const reopened = await Assignments.open(directory, silentLogger);
+    assert.deepEqual(reopened.all(), assignments.all());
+    assert.deepEqual([reopened.all().length, reopened.of("kept")?.startedAt], [2, 7]);
+  });
+
+  test("are not kept where the disk does not take them", async (t) => {
+    const directory = await temporaryDirectory(t);
+    const assignments = await Assignments.open(directory, silentLogger);
+    await rm(directory, { recursive: true });
+    await assert.rejects(assignments.record("a", ASSIGNMENT), /ENOENT/u);
+    assert.equal(assignments.of("a"), undefined);
+    await mkdir(directory);
+    await assignments.record("b", ASSIGNMENT);
+    assert.deepEqual([...(await Assignments.open(directory, silentLogger)).all()].length, 1);
   });
 });

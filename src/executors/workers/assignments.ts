@@ -1,16 +1,16 @@
 /**
- * Which worker has which attempt. Each is a file that is on disk before the worker gets its order: so a restarted server,
- * and one after a failure of the machine, never starts the attempt a second time.
+ * Which worker has which attempt. Each is on disk before the worker gets its order: so a restarted server, and one after a
+ * failure of the machine, never starts the attempt a second time.
  *
  * That an attempt began is not on disk at once. After a restart of the machine that is not known of any: each may have begun.
  */
-import { mkdir, open, readdir, readFile, rm } from "node:fs/promises";
+import { mkdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { AttemptKey } from "../../domain/attempt.ts";
 import type { RunKey } from "../../domain/ids.ts";
 import type { WarmStart } from "../../domain/warm-start.ts";
 import type { Logger } from "../../lib/log.ts";
-import { writeAtomically } from "../output/write-atomically.ts";
+import { Journal } from "./journal.ts";
 
 export interface Assignment {
   readonly key: AttemptKey;
@@ -27,7 +27,7 @@ export interface Assignment {
   readonly boot?: string;
 }
 
-const SUFFIX = ".json";
+const JOURNAL = "journal";
 /** Another one after each restart of the machine; see random(4). */
 const BOOT_ID = "/proc/sys/kernel/random/boot_id";
 
@@ -35,25 +35,28 @@ export class Assignments {
   readonly #directory: string;
   /** By the attempt's name. */
   readonly #assignments = new Map<string, Assignment>();
-
+  readonly #journal: Journal;
   readonly #boot: string | undefined;
 
   private constructor(directory: string, boot: string | undefined) {
     this.#directory = directory;
     this.#boot = boot;
+    this.#journal = new Journal(join(directory, JOURNAL), () =>
+      [...this.#assignments].map((entry) => JSON.stringify(entry)),
+    );
   }
 
   /** `boot`: of the machine since its last restart; undefined where that is not known. */
   static async open(directory: string, log: Logger, boot?: string): Promise<Assignments> {
     await mkdir(directory, { recursive: true, mode: 0o700 });
-    const assignments = new Assignments(directory, boot ?? (await presentBoot()));
-    for (const file of await readdir(directory)) {
-      if (!file.endsWith(SUFFIX)) continue;
-      const assignment = parse(await readFile(join(directory, file), "utf8"));
-      if (assignment === undefined) log.warn("a file of an attempt in a worker could not be read", { file });
-      else assignments.#assignments.set(file.slice(0, -SUFFIX.length), assignment);
+    const opened = new Assignments(directory, boot ?? (await presentBoot()));
+    for (const line of Journal.linesOf(join(directory, JOURNAL))) {
+      const [attempt, assignment] = parse(line) ?? [];
+      if (attempt === undefined) log.warn("a line of the attempts in workers could not be read", { line });
+      else if (assignment === undefined) opened.#assignments.delete(attempt);
+      else opened.#assignments.set(attempt, assignment);
     }
-    return assignments;
+    return opened;
   }
 
   of(attempt: string): Assignment | undefined {
@@ -87,34 +90,32 @@ export class Assignments {
   /** Resolves when it is on disk. `attempt`: its name, which is that of a file. */
   async record(attempt: string, unmarked: Assignment): Promise<void> {
     const assignment = { ...unmarked, ...(this.#boot !== undefined && { boot: this.#boot }) };
-    // Not renamed into place: a file that is not whole is of an attempt whose order was not sent yet, and counts as none.
-    const handle = await open(this.#fileOf(attempt), "w", 0o600);
     try {
-      await handle.writeFile(JSON.stringify(assignment));
-      await Promise.all([handle.datasync(), syncDirectory(this.#directory)]);
-    } finally {
-      await handle.close();
+      this.#note(attempt, assignment);
+      await this.#journal.synced();
+    } catch (error) {
+      // Its line may be in the file for all that.
+      await this.forget(attempt).catch(() => this.#assignments.delete(attempt));
+      throw error;
     }
-    this.#assignments.set(attempt, assignment);
   }
 
   /** After a failure of the machine it does not matter, so it need not be on disk. */
   async started(attempt: string, startedAt: number): Promise<void> {
     const assignment = this.#assignments.get(attempt);
-    if (assignment === undefined) return;
-    const started = { ...assignment, startedAt };
-    this.#assignments.set(attempt, started);
-    writeAtomically(this.#fileOf(attempt), JSON.stringify(started));
+    if (assignment !== undefined) this.#note(attempt, { ...assignment, startedAt });
   }
 
   async forget(attempt: string): Promise<void> {
+    if (this.#assignments.has(attempt)) this.#journal.add(JSON.stringify([attempt]));
     this.#assignments.delete(attempt);
-    await rm(this.#fileOf(attempt), { force: true });
     await rm(this.offsetsFileOf(attempt), { force: true });
   }
 
-  #fileOf(attempt: string): string {
-    return join(this.#directory, `${attempt}${SUFFIX}`);
+  #note(attempt: string, assignment: Assignment): void {
+    // First: the journal may be written anew, with all that there is.
+    this.#assignments.set(attempt, assignment);
+    this.#journal.add(JSON.stringify([attempt, assignment]));
   }
 }
 
@@ -125,20 +126,15 @@ async function presentBoot(): Promise<string | undefined> {
   );
 }
 
-async function syncDirectory(directory: string): Promise<void> {
-  const handle = await open(directory, "r");
+/** An attempt's name, and what it has from then on; nothing where it is forgotten. Undefined for a line that is not whole. */
+function parse(line: string): readonly [string, Assignment?] | undefined {
   try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
-function parse(text: string): Assignment | undefined {
-  try {
-    const { key, warm, id, assignedAt } = JSON.parse(text) as Partial<Assignment>;
+    const [attempt, assignment] = JSON.parse(line) as readonly [unknown, Partial<Assignment>?];
+    if (typeof attempt !== "string") return undefined;
+    if (assignment === undefined) return [attempt];
+    const { key, warm, id, assignedAt } = assignment;
     const isWhole = key !== undefined && warm !== undefined && id !== undefined && assignedAt !== undefined;
-    return isWhole ? (JSON.parse(text) as Assignment) : undefined;
+    return isWhole ? [attempt, assignment as Assignment] : undefined;
   } catch {
     return undefined;
   }
