@@ -2,6 +2,7 @@
  * The inputs and the result of an attempt whose worker reads and writes no objects for them: inputs come with the order, and
  * what it writes is a file in the worker's directory, which is stored when the attempt is over.
  */
+import { lstatSync } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { BoxkiteError, isStorageError } from "../../domain/errors.ts";
 import { RESULT_FILES } from "../../domain/outputs.ts";
@@ -9,7 +10,7 @@ import { createBackoff } from "../../lib/backoff.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { errnoOf } from "../../lib/errno.ts";
 import type { AttemptObjects } from "../executor.ts";
-import { openOwnFile } from "../output/own-file.ts";
+import { openOwnFile, readOwnBytes } from "../output/own-file.ts";
 import type { AttemptFiles } from "./attempt-files.ts";
 
 /** An order is one line, which both sides hold whole; larger inputs are no matter of a few milliseconds anyway. */
@@ -17,6 +18,7 @@ const MOST_INPUT_BYTES = 256 * 1024;
 /** As of one upload to the object store (S3's limit). What is too large to be passed on is judged by who reads it. */
 const MOST_RESULT_BYTES = 5 * 1024 ** 3;
 const CHUNK_BYTES = 1024 * 1024;
+const SMALL_BYTES = 64 * 1024;
 /** Where the disk is full, or cannot be written: about 6 s in all. */
 const STORE_AGAIN = { baseMs: 200, factor: 2, capMs: 2_000 };
 const MOST_TRIES = 6;
@@ -57,6 +59,10 @@ async function withOwnFile(
   path: string,
   work: (content: AsyncIterable<Uint8Array>) => Promise<void>,
 ): Promise<void> {
+  // Not by other threads, which take longer to be asked than a small result takes to be read.
+  if (lstatSync(path, { throwIfNoEntry: false }) === undefined) return;
+  const small = readOwnBytes(path, SMALL_BYTES);
+  if (small !== undefined) return await work(once(small));
   let file: FileHandle;
   try {
     file = await openOwnFile(path);
@@ -90,4 +96,8 @@ async function* contentOf(file: FileHandle, size: number): AsyncIterable<Uint8Ar
     offset += bytesRead;
     yield chunk.subarray(0, bytesRead);
   }
+}
+
+async function* once(bytes: Uint8Array): AsyncIterable<Uint8Array> {
+  yield bytes;
 }
