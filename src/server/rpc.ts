@@ -10,7 +10,6 @@ import {
   type ConnectRouter,
   type Interceptor,
 } from "@connectrpc/connect";
-import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from "@connectrpc/connect-node";
 import type { UniversalHandler } from "@connectrpc/connect/protocol";
 import type { Principal } from "../domain/principal.ts";
 import type { Logger } from "../lib/log.ts";
@@ -24,6 +23,7 @@ import { dropEndlessTimeout } from "./endless-timeout.ts";
 import type { Handler, Request, Response } from "./listener.ts";
 import type { RoutedHandler } from "./router.ts";
 import { answerCall, unansweredBecause } from "./unanswered-call.ts";
+import { sendUniversal, universalRequest } from "./universal.ts";
 
 export interface RpcOptions {
   readonly register: (router: ConnectRouter) => void;
@@ -65,12 +65,12 @@ async function serve(
   const values = createContextValues();
   values.set(PRINCIPAL, by);
   values.set(DIRECT_STREAM, directStream(request, response));
-  const call = universalRequestFromNodeRequest(request, response, undefined, values);
-  dropEndlessTimeout(call.header);
   const body = bodyOf(request);
-  const answered = await handler({ ...call, body });
+  const call = universalRequest(request, response, body, values);
+  dropEndlessTimeout(call.header);
+  const answered = await handler(call);
   await body.dropRest();
-  await universalResponseToNodeResponse(await blamed(answered, values), response);
+  await sendUniversal(await blamed(answered, values), response);
 }
 
 /**

@@ -1,0 +1,63 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createServer } from "node:http";
+import { connect, type AddressInfo } from "node:net";
+import { test, type TestContext } from "node:test";
+import { createContextValues } from "@connectrpc/connect";
+import type { UniversalServerRequest } from "@connectrpc/connect/protocol";
+import { ORIGIN_HEADER } from "../services/origin.ts";
+import { sendUniversal, universalRequest } from "./universal.ts";
+
+/** Gives each call to `answer`, with its body unread. */
+async function serve(
+  t: TestContext,
+  answer: (call: UniversalServerRequest, send: (text: string) => Promise<void>) => void,
+): Promise<number> {
+  const server = createServer((request, response) => {
+    const call = universalRequest(request, response, request, createContextValues());
+    answer(call, (text) => {
+      const header = new Headers({ "content-length": String(text.length), "x-own": "1" });
+      const body = (async function* () {
+        yield Buffer.from(text);
+      })();
+      return sendUniversal({ status: 201, header, body }, response);
+    });
+  });
+  t.after(() => server.close());
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return (server.address() as AddressInfo).port;
+}
+
+test("a call has its path, and the headers that handlers read; its answer comes whole", async (t) => {
+  const calls: UniversalServerRequest[] = [];
+  const port = await serve(t, (call, send) => {
+    calls.push(call);
+    void send("done");
+  });
+  const headers = { "content-type": "application/proto", [ORIGIN_HEADER]: "http://here", "x-other": "1" };
+  const answer = await fetch(`http://127.0.0.1:${port}/a.B/C?x=1`, { method: "POST", headers, body: "1" });
+  assert.deepEqual([answer.status, await answer.text(), answer.headers.get("x-own")], [201, "done", "1"]);
+  const [call] = calls;
+  assert.ok(call);
+  const { pathname, search } = new URL(call.url);
+  assert.deepEqual([call.method, pathname, search], ["POST", "/a.B/C", "?x=1"]);
+  assert.deepEqual(
+    ["content-type", ORIGIN_HEADER, "x-other"].map((name) => call.header.get(name)),
+    ["application/proto", "http://here", null],
+  );
+  assert.equal(call.signal.aborted, false);
+});
+
+test("a call is aborted when its client leaves without the answer", async (t) => {
+  const arrived = Promise.withResolvers<UniversalServerRequest>();
+  const port = await serve(t, (call) => arrived.resolve(call));
+  const socket = connect(port, "127.0.0.1");
+  socket.write("POST / HTTP/1.1\r\nhost: here\r\ncontent-length: 1\r\n\r\n1");
+  const { signal } = await arrived.promise;
+  assert.equal(signal.aborted, false);
+  const aborted = once(signal, "abort");
+  socket.destroy();
+  await aborted;
+  assert.match(String(signal.reason), /the client went away/u);
+});
