@@ -10,7 +10,7 @@ import { NEVER, nextTimer, type Effect } from "../../domain/transition.ts";
 import type { Advance, Store } from "../store.ts";
 import type { OnChange } from "../reader.ts";
 import type { Database } from "./database.ts";
-import { NO_ATTEMPT, readAction, recordEvent, touchRoot } from "./events.ts";
+import { insertEvent, NO_ATTEMPT, readAction, recordEvent, touchRoot } from "./events.ts";
 import { readList, type ListShape } from "./lists.ts";
 import {
   ACTION_COLUMNS,
@@ -230,17 +230,20 @@ export function advance(
   ) {
     return undefined;
   }
-  const { changes } = database.run(
+  const stored = database.get("SELECT version FROM actions WHERE id = ?", action.id);
+  if (stored?.["version"] !== action.version) return undefined;
+  const seq = insertEvent(database, action.id, { ...state, at: change.at, by: change.by });
+  // One statement: each update of a row costs as much as its indexes.
+  database.run(
     `UPDATE actions SET phase = ?, suspended = ?, attempt = ?, user_failures = ?, system_failures = ?, queued_at = ?,
        not_before = ?, wake_at = ?, started_at = ?, running_at = ?, ended_at = ?, reason = ?, error = ?, output_uri = ?, value = ?,
-       abort_reason = ?, cache_status = ?, source = ?, timer_at = ?, version = version + 1
-     WHERE id = ? AND version = ?`,
+       abort_reason = ?, cache_status = ?, source = ?, timer_at = ?, seq = ?, version = version + 1
+     WHERE id = ?`,
     ...stateValues(state),
     nextTimer(state, action.policy)?.at ?? null,
+    seq,
     action.id,
-    action.version,
   );
-  if (changes === 0) return undefined;
   for (const effect of change.effects)
     if (effect.type !== "ended" || endConcerns(database, action))
       insertEffect(database, action.id, effect, change.at);
@@ -248,8 +251,7 @@ export function advance(
     keepResult(database, action, state, change.at);
   for (const uri of change.grants ?? []) insertGrant(database, action.runId, uri);
   if (change.attempt) writeAttempt(database, action.id, change.attempt, change.at);
-  recordEvent(database, action.id, { ...state, at: change.at, by: change.by });
-  const advanced = readAction(database, action.id);
+  const advanced = { ...action, state, version: action.version + 1, seq };
   return [advanced, ...touchRoot(database, action.state.phase, advanced, change.at)];
 }
 

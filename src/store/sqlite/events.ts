@@ -15,8 +15,8 @@ interface ActionEventRow extends Pick<ActionState, "phase" | "attempt" | "reason
   readonly by?: CallerRecord | undefined;
 }
 
-/** Appends the event and stamps the action with its sequence number. */
-export function recordEvent(database: Database, id: number, event: ActionEventRow): void {
+/** Appends the event; the number that it returns is for its action's row. */
+export function insertEvent(database: Database, id: number, event: ActionEventRow): number {
   const { lastId } = database.run(
     "INSERT INTO events (action_id, attempt, phase, reason, at, asked_by) VALUES (?, ?, ?, ?, ?, ?)",
     id,
@@ -26,7 +26,14 @@ export function recordEvent(database: Database, id: number, event: ActionEventRo
     event.at,
     event.by?.who ?? null,
   );
-  database.run("UPDATE actions SET seq = ? WHERE id = ?", lastId, id);
+  return lastId;
+}
+
+/** Appends the event and stamps the action with its sequence number, which it returns. */
+export function recordEvent(database: Database, id: number, event: ActionEventRow): number {
+  const seq = insertEvent(database, id, event);
+  database.run("UPDATE actions SET seq = ? WHERE id = ?", seq, id);
+  return seq;
 }
 
 /**
