@@ -8,7 +8,12 @@ import { transition, type ActionEvent } from "../domain/transition.ts";
 import type { Advance, Store, Work } from "../store/store.ts";
 
 /** What is written in the same transaction as the change. */
-export type Extra = Partial<Pick<Advance, "attempt" | "by" | "grants" | "ifComputedElsewhere">>;
+export interface Extra extends Partial<Pick<Advance, "attempt" | "by" | "grants" | "ifComputedElsewhere">> {
+  /** That the attempt started, which happened before the event and is not recorded yet. */
+  readonly start?: StartEvent | undefined;
+}
+
+export type StartEvent = ActionEvent & { readonly type: "started" };
 
 /** Chooses the event from the stored action; called again after a conflict. Undefined: no event. */
 export type Choose = (
@@ -17,8 +22,16 @@ export type Choose = (
 ) => Promise<{ readonly event: ActionEvent; readonly extra: Extra } | undefined>;
 
 export interface Apply {
-  /** Resolves with the action after the change, or undefined if the event was stale or the action is unknown. */
-  (key: ActionKey, event: ActionEvent | Choose, extra?: Extra): Promise<ActionRecord | undefined>;
+  /**
+   * Resolves with the action after the change, or undefined if the event was stale or the action is unknown. `read`: the action
+   * as it was just read, so that it is not read again.
+   */
+  (
+    key: ActionKey,
+    event: ActionEvent | Choose,
+    extra?: Extra,
+    read?: ActionRecord,
+  ): Promise<ActionRecord | undefined>;
 }
 
 export function createApply(
@@ -26,19 +39,26 @@ export function createApply(
   work: Pick<Work, "advance">,
   clock: Clock,
 ): Apply {
-  return async (key, what, always = {}) => {
+  return async (key, what, always = {}, read?) => {
+    let known = read;
     for (;;) {
-      const action = await store.getAction(key);
+      const action = known ?? (await store.getAction(key));
+      known = undefined;
       if (action === undefined) return undefined;
       const at = clock.now();
       const chosen = typeof what === "function" ? await what(action, at) : { event: what, extra: always };
       if (chosen === undefined) return undefined;
-      const { event, extra } = chosen;
-      const next = transition(action.state, action.policy, event, at);
+      const {
+        event,
+        extra: { start, ...extra },
+      } = chosen;
+      const begun = start && transition(action.state, action.policy, start, at);
+      const next = transition((begun ?? action).state, action.policy, event, at);
       if (next === undefined) return undefined;
       const stored = await work.advance({
         ...extra,
         action,
+        ...(begun && { through: { state: begun.state, at: begun.state.runningAt ?? at } }),
         state: next.state,
         effects: next.effects,
         at,

@@ -2,13 +2,14 @@
 import type { ActionError } from "../domain/action.ts";
 import type { ActionRecord } from "../domain/action-record.ts";
 import type { AttemptExit, AttemptFacts, AttemptKey } from "../domain/attempt.ts";
+import type { AttemptStart } from "../domain/attempt-start.ts";
 import type { Written } from "../domain/outcome/evidence.ts";
 import { judge, type Outcome } from "../domain/outcome/judge.ts";
 import { isTerminal } from "../domain/phase.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Redactor } from "../lib/redact.ts";
 import type { Store, Work } from "../store/store.ts";
-import type { Apply } from "./apply.ts";
+import type { Apply, StartEvent } from "./apply.ts";
 import { eventOf, shortened } from "./attempt-event.ts";
 import type { AttemptEvidence } from "./attempt-evidence.ts";
 import { attemptPrefix } from "./paths.ts";
@@ -33,10 +34,21 @@ export interface Counted {
   readonly isRetried: boolean;
 }
 
+/** That it began, and how it was started. */
+export interface Begun {
+  readonly event: StartEvent;
+  readonly start: AttemptStart | undefined;
+}
+
 /** Each resolves with undefined where the result does not count: the action had moved on before. */
 export interface AttemptResults {
-  /** Its process is over. */
-  ended(action: ActionRecord, exit: AttemptExit, evidence: CollectedEvidence): Promise<Counted | undefined>;
+  /** Its process is over. `begun`: where that it began is not recorded yet. */
+  ended(
+    action: ActionRecord,
+    exit: AttemptExit,
+    evidence: CollectedEvidence,
+    begun?: Begun,
+  ): Promise<Counted | undefined>;
   /** It could not be started or watched. */
   notWatched(action: ActionRecord, outcome: Outcome): Promise<Counted | undefined>;
   /** Its process still runs: it counts nevertheless once it has written outputs or an error. */
@@ -59,7 +71,10 @@ export function createAttemptResults(options: AttemptResultsOptions): AttemptRes
     judged: Outcome,
     prefix: string | undefined,
     known: Partial<AttemptFacts>,
-    isRunning = false,
+    {
+      isRunning = false,
+      begun,
+    }: { readonly isRunning?: boolean; readonly begun?: StartEvent | undefined } = {},
   ): Promise<Counted | undefined> => {
     const { attempt } = action.state;
     const outcome = judged.kind === "succeeded" ? judged : redactedOutcome(judged, redactorOf(action));
@@ -72,7 +87,7 @@ export function createAttemptResults(options: AttemptResultsOptions): AttemptRes
       outputUri: outcome.kind === "succeeded" ? prefix : undefined,
     };
     const event = eventOf(outcome, attempt, prefix, isRunning);
-    const applied = await apply(action.key, event, { attempt: facts });
+    const applied = await apply(action.key, event, { attempt: facts, ...(begun && { start: begun }) });
     return applied && { error, isRetried: !isTerminal(applied.state.phase) };
   };
 
@@ -92,12 +107,13 @@ export function createAttemptResults(options: AttemptResultsOptions): AttemptRes
   };
 
   return {
-    ended: async (action, exit, evidence) => {
+    ended: async (action, exit, evidence, begun) => {
       const prefix = await prefixOf(action);
       const outcome = judge(await evidence.collect(await readWritten(prefix, redactorOf(action)), exit));
       const { image } = evidence;
       const { startedAt, exitCode, endedAt = clock.now() } = exit;
-      const counted = await count(action, outcome, prefix, { image, startedAt, exitCode, endedAt });
+      const facts = { image, startedAt, exitCode, endedAt, ...(begun?.start && { start: begun.start }) };
+      const counted = await count(action, outcome, prefix, facts, { begun: begun?.event });
       if (counted === undefined)
         await recordLate({ ...action.key, attempt: action.state.attempt }, { exitCode, endedAt });
       return counted;
@@ -108,7 +124,7 @@ export function createAttemptResults(options: AttemptResultsOptions): AttemptRes
       const written = await readWritten(prefix, redactorOf(action));
       if (written.kind === "nothing") return undefined;
       const outcome = judge(await evidence.collect(written, undefined));
-      return count(action, outcome, prefix, { image: evidence.image }, true);
+      return count(action, outcome, prefix, { image: evidence.image }, { isRunning: true });
     },
     endedUnwatched: (key, exitCode) => recordLate(key, { exitCode, endedAt: clock.now() }),
   };

@@ -49,8 +49,9 @@ function subject(options: SubjectOptions = {}) {
     },
     apply: async (key, event, extra) => void done.push([key.action, event, extra?.attempt]),
     results: {
-      ended: async (action, exit, evidence) => {
+      ended: async (action, exit, evidence, begun) => {
         assert.deepEqual([action, exit, evidence], [ACTION, EXIT, EVIDENCE]);
+        if (begun !== undefined) done.push(["begun", begun]);
         done.push("ended");
         return ended;
       },
@@ -214,4 +215,40 @@ test("an attempt that starts cold although its task has a reuse policy is noted 
   watch.observer.prepared({ engine: "podman 5", adaptations: [], cold: "the task has no network" });
   await clock.step(0);
   assert.deepEqual(done, ["cold: the task has no network"]);
+});
+
+test("the start in a worker that others had is recorded with the end, where that follows at once", async () => {
+  const warm = { mode: "resident", pool: "p", worker: "w", earlierAttempts: 3 } as const;
+  const start = { engine: "podman", adaptations: [], warm };
+  const event = { type: "started", attempt: 2, at: 5 } as const;
+  const begin = () => {
+    const made = subject();
+    made.watch.observer.prepared(start);
+    made.watch.observer.started(5);
+    return made;
+  };
+  const quick = begin();
+  await quick.clock.step(99);
+  quick.watch.observer.ended(EXIT);
+  await quick.watch.closed;
+  await quick.clock.step(1_000);
+  assert.deepEqual(quick.done, [["begun", { event, start }], "ended", "log closed"]);
+
+  const slow = begin();
+  await slow.clock.step(100);
+  const recorded = ["a0", event, { attempt: 2, image: IMAGE, start, startedAt: 5 }];
+  assert.deepEqual(slow.done, [recorded]);
+  slow.watch.observer.ended(EXIT);
+  await slow.watch.closed;
+  assert.deepEqual(slow.done, [recorded, "ended", "log closed"]);
+
+  const waits = begin();
+  waits.watch.observer.progress("later");
+  await waits.clock.step(0);
+  assert.deepEqual(waits.done[0], recorded, "what follows comes after it");
+
+  const left = begin();
+  await left.watch.close();
+  await left.clock.step(1_000);
+  assert.deepEqual(left.done, ["log closed"], "the next server is told of it again");
 });

@@ -13,7 +13,7 @@ import type { AttemptObserver } from "../executors/executor.ts";
 import type { Timer } from "../lib/clock.ts";
 import { within } from "../lib/wait.ts";
 import type { AttemptLog } from "../logs/attempt-logs.ts";
-import type { Apply } from "./apply.ts";
+import type { Apply, StartEvent } from "./apply.ts";
 import type { AttemptEvidence } from "./attempt-evidence.ts";
 import { createReport, type ReportOptions } from "./attempt-report.ts";
 import type { AttemptResults, Counted } from "./attempt-results.ts";
@@ -45,6 +45,13 @@ export interface AttemptWatch {
 /** An ordinary attempt ends so soon after it has written its result, and its exit code and log stay in order. */
 const ORDINARY_END_MS = 1_000;
 
+/** An action in a worker that has run others may take a millisecond: start and end are one change then, with one commit. */
+const QUICK_MS = 100;
+
+function isQuick(start: AttemptStart | undefined): boolean {
+  return start?.warm !== undefined && start.warm.mode !== "one_shot";
+}
+
 /** A service as ENTRYPOINT would run for ever, and nothing would say why. */
 const SILENCE_MS = 60_000;
 const SILENT =
@@ -58,16 +65,38 @@ export function createAttemptWatch(options: AttemptWatchOptions): AttemptWatch {
   let silence: Timer | undefined;
   let start: AttemptStart | undefined;
   const forget = () => {
+    takeStart();
     silence?.cancel();
     evidence.close();
   };
   void report.closed.then(forget, forget);
   let lingersUntilMs: number | undefined;
 
-  const record = (event: ActionEvent, facts: Partial<AttemptFacts> = {}) =>
-    report.add(() =>
-      apply(action.key, event, { attempt: { attempt, image, ...(start && { start }), ...facts } }),
-    );
+  const recordNow = (event: ActionEvent, facts: Partial<AttemptFacts> = {}) =>
+    report.add(() => apply(action.key, event, { attempt: factsOf(facts) }));
+  const factsOf = (facts: Partial<AttemptFacts>): AttemptFacts => ({
+    attempt,
+    image,
+    ...(start && { start }),
+    ...facts,
+  });
+  const record = (...change: Parameters<typeof recordNow>) => {
+    recordStart();
+    recordNow(...change);
+  };
+
+  /** That it started, as long as that is not recorded. */
+  let begun: { readonly event: StartEvent; readonly timer: Timer } | undefined;
+  const takeStart = (): StartEvent | undefined => {
+    const { event, timer } = begun ?? {};
+    begun = undefined;
+    timer?.cancel();
+    return event;
+  };
+  const recordStart = () => {
+    const event = takeStart();
+    if (event !== undefined) recordNow(event, { startedAt: event.at });
+  };
 
   const write = (text: string) => {
     for (const line of text.split("\n")) sink.write("system", line, clock.now());
@@ -100,20 +129,25 @@ export function createAttemptWatch(options: AttemptWatchOptions): AttemptWatch {
         start = how;
         for (const adaptation of how.adaptations) write(describeAdaptation(adaptation));
         const reason = how.adaptations.map(describeAdaptation).join("; ");
-        if (reason !== "") record({ type: "progress", attempt, reason });
+        if (reason !== "" && !isQuick(how)) record({ type: "progress", attempt, reason });
         const { cold } = how;
         if (cold !== undefined) report.add(() => options.noteCold(cold));
       },
       waiting: (reason) => record({ type: "attemptWaiting", attempt, reason }),
       started: (at) => {
-        record({ type: "started", attempt, at }, { startedAt: at });
+        const event = { type: "started", attempt, at } as const;
+        if (isQuick(start)) begun = { event, timer: clock.timer(QUICK_MS, recordStart) };
+        else record(event, { startedAt: at });
         if (!evidence.awaitsRuntime) return;
         silence = clock.timer(SILENCE_MS, () => {
           if (evidence.awaitsRuntime) write(SILENT);
         });
       },
       ended: (exit) => {
-        report.add(async () => writeFailure(await results.ended(action, exit, evidence)));
+        const begin = takeStart();
+        report.add(async () =>
+          writeFailure(await results.ended(action, exit, evidence, begin && { event: begin, start })),
+        );
         void report.close();
       },
     },
@@ -121,7 +155,11 @@ export function createAttemptWatch(options: AttemptWatchOptions): AttemptWatch {
       const ended = report.closed.then(() => true);
       within(ended, ORDINARY_END_MS, clock)
         // After what was reported before, and not at all once the end was.
-        .then((isOver) => isOver ?? report.add(countWritten))
+        .then((isOver) => {
+          if (isOver === true) return;
+          recordStart();
+          report.add(countWritten);
+        })
         .catch((error: unknown) => log.error("the log of an attempt could not be closed", { error }));
     },
     get lingersUntilMs() {

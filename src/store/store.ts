@@ -52,6 +52,8 @@ export interface UnfinishedChild {
 export interface Advance {
   readonly action: ActionRecord;
   readonly state: ActionState;
+  /** What it was in between, which is an event of its own. */
+  readonly through?: { readonly state: ActionState; readonly at: TimeMs } | undefined;
   readonly effects: readonly Effect[];
   readonly attempt?: AttemptFacts | undefined;
   readonly grants?: readonly string[] | undefined;

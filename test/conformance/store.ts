@@ -94,6 +94,34 @@ export function storeConformance(name: string, open: () => Promise<StoreSubject>
     assert.equal(outcomes.filter((outcome) => outcome === "conflict").length, 1);
   });
 
+  check("what an action was in between is an event of its own", async ({ store, work }) => {
+    const { root } = await createRun(store, "r1");
+    const began = await step(work, root, { type: "admitted" });
+    const through = transition(began.state, NO_RETRIES, { type: "started", attempt: 1, at: NOW }, NOW);
+    assert.ok(through);
+    const succeeded = { type: "attemptSucceeded", attempt: 1, outputUri: "s3://b/o" } as const;
+    const next = transition(through.state, NO_RETRIES, succeeded, NOW + 7);
+    assert.ok(next);
+    const ended = await work.advance({
+      action: began,
+      through: { state: through.state, at: NOW + 2 },
+      ...next,
+      at: NOW + 7,
+    });
+    assert.ok(ended !== "conflict");
+    assert.deepEqual(await reload(store, root), ended);
+    assert.equal(ended.version, began.version + 1);
+    const [attempt] = await store.listAttempts(root);
+    assert.deepEqual(
+      attempt?.transitions.map(({ phase, at }) => [phase, at - NOW]),
+      [
+        ["initializing", 0],
+        ["running", 2],
+        ["succeeded", 7],
+      ],
+    );
+  });
+
   check("sequence numbers grow within a run", async ({ store, work }) => {
     const { run, root } = await createRun(store, "r1");
     const [child] = await addChildren(store, run, 1);

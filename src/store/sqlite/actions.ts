@@ -232,6 +232,8 @@ export function advance(
   }
   const stored = database.get("SELECT version FROM actions WHERE id = ?", action.id);
   if (stored?.["version"] !== action.version) return undefined;
+  const { through } = change;
+  if (through) insertEvent(database, action.id, { ...through.state, at: through.at });
   const seq = insertEvent(database, action.id, { ...state, at: change.at, by: change.by });
   // One statement: each update of a row costs as much as its indexes.
   database.run(
