@@ -88,6 +88,7 @@ export function chartOf(): string {
     '  state "waiting_for_resources, the attempt is made" as attempt_waiting',
     '  state "running, a sleep" as sleeping',
     "  [*] --> queued: task",
+    "  [*] --> initializing: task that waits for nothing",
     "  [*] --> sleeping: sleep",
     "  [*] --> succeeded: sleep of 0 s",
     "  [*] --> paused: condition",

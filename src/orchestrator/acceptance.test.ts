@@ -20,7 +20,14 @@ function acceptance(names: readonly string[]) {
       return parent === "nap" ? "parent_sleeps" : { name };
     },
   };
-  const options = { store, queues: new Map(), executor: {}, egress: {} } as unknown as AcceptanceOptions;
+  const accept = store.createAction;
+  const options = {
+    store,
+    accept,
+    queues: new Map(),
+    executor: {},
+    egress: {},
+  } as unknown as AcceptanceOptions;
   return { ...createAcceptance(options), reads };
 }
 

@@ -37,6 +37,8 @@ export interface AcceptanceOptions {
   readonly egress: EgressRule;
   /** Lets a task that asks for more processors than there are run with those. @default it is refused */
   readonly capCpu?: boolean;
+  /** Writes an action of a run that is there. */
+  readonly accept: Store["createAction"];
   /** Limit for one run, its root included. */
   readonly maxActionsPerRun?: number;
   readonly expectations: Pick<Expectations, "accepted">;
@@ -135,7 +137,7 @@ export function createAcceptance(options: AcceptanceOptions): Acceptance {
         if (await store.getAction({ ...run.key, action: action.name })) return "exists";
         throw error;
       }
-      const created = await store.createAction(run, fitted, by, maxActionsPerRun);
+      const created = await options.accept(run, fitted, by, maxActionsPerRun);
       if (created === "run_full") {
         throw new BoxkiteError(
           "LIMIT_EXCEEDED",

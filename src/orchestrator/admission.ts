@@ -34,7 +34,7 @@ export async function admit(
     if (!isQueued(action.state)) return undefined;
     const hit = await findResult(options, action, now);
     if (hit !== undefined) return hit;
-    const admitted: ActionEvent = { type: "admitted", reason: action.cpuCap && capText(action.cpuCap) };
+    const admitted = admittedEvent(action.cpuCap);
     if (action.cache?.serialize !== true) return { event: admitted, extra: {} };
     const ifComputedElsewhere = await store.isComputedElsewhere(action);
     const event: ActionEvent = ifComputedElsewhere
@@ -42,8 +42,12 @@ export async function admit(
       : admitted;
     return { event, extra: { ifComputedElsewhere } };
   };
-  const stored = await options.apply(queued.key, choose);
+  const stored = await options.apply(queued.key, choose, {}, queued);
   return stored && hasLiveAttempt(stored.state) ? stored : undefined;
+}
+
+export function admittedEvent(cpuCap: ActionRecord["cpuCap"]): ActionEvent {
+  return { type: "admitted", reason: cpuCap && capText(cpuCap) };
 }
 
 /** The newest result that there is, or else the newest of the action's own project and domain. */

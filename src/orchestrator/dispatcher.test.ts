@@ -3,10 +3,13 @@ import { test } from "node:test";
 import { actionRecord } from "../../test/helpers/action-record.ts";
 import { recordingLogger } from "../../test/helpers/recording-logger.ts";
 import { steppedClock } from "../../test/helpers/stepped-clock.ts";
-import type { ActionRecord } from "../domain/action-record.ts";
-import { hasLiveAttempt, isQueued, type ActionState } from "../domain/action.ts";
+import type { ActionRecord, NewAction } from "../domain/action-record.ts";
+import { hasLiveAttempt, isQueued, NO_RETRIES, type ActionState } from "../domain/action.ts";
+import { newTaskState } from "../domain/initial-state.ts";
 import { isTerminal } from "../domain/phase.ts";
+import { LOCAL } from "../domain/principal.ts";
 import type { Queue } from "../domain/queue.ts";
+import { NO_SETTINGS, type RunRecord, type RunSettings } from "../domain/run.ts";
 import type { ResourceAmounts } from "../domain/task.ts";
 import type { ActionEvent } from "../domain/transition.ts";
 import type { Demand, Store } from "../store/store.ts";
@@ -41,12 +44,15 @@ function subject({ maxParallel = 100, queues = [], capacity = {} }: SubjectOptio
   let passes = 0;
   /** Waits before the counts are read. */
   let beforeCounts: () => Promise<void> = async () => {};
+  /** Waits before an action is accepted. */
+  let beforeAccepted: () => Promise<void> = async () => {};
   const all = () => [...demands.values()];
   const nameOf = (run: string, action: string) => `${run}/${action}`;
   const store = {
     getAction: async ({ run, action }: { run: string; action: string }) =>
       demands.get(nameOf(run, action))?.action,
     findCached: async () => ({ outputUri: "s3://b/cached", createdAt: 0, source: {} }),
+    createAction: async (run: RunRecord, action: NewAction) => put(run, action),
   } as unknown as Store;
   const stored = createApply(
     store,
@@ -62,6 +68,14 @@ function subject({ maxParallel = 100, queues = [], capacity = {} }: SubjectOptio
     },
     clock,
   );
+  let ids = 0;
+  const put = (run: RunRecord, { name, state, parent, queue = "" }: NewAction): ActionRecord => {
+    const key = { ...run.key, action: name };
+    const action = actionRecord(++ids, name, state, { runId: run.id, key, queue, parent });
+    demands.set(nameOf(key.run, name), { action, takes: {}, maxConcurrency: 0 });
+    dispatcher.changed(action);
+    return action;
+  };
   const dispatcher = createDispatcher({
     store,
     apply: async (...change) => {
@@ -71,6 +85,10 @@ function subject({ maxParallel = 100, queues = [], capacity = {} }: SubjectOptio
     },
     urisInOutputs: async () => [],
     work: {
+      acceptBegun: async (run, action, begun) => {
+        await beforeAccepted();
+        return put(run, all().some((demand) => isQueued(demand.action.state)) ? action : begun);
+      },
       waitingQueues: async () => {
         passes++;
         if (fails.times-- > 0) throw new Error("disk full");
@@ -118,7 +136,6 @@ function subject({ maxParallel = 100, queues = [], capacity = {} }: SubjectOptio
     clock,
     log,
   });
-  let ids = 0;
   /** Adds an action of run r1, queued in the queue without a name, but for what is given. */
   const add = (name: string, waiting: Waiting = {}): boolean => {
     const { run = 1, queue = "", parent, takes = {}, maxConcurrency = 0, state = {}, more = {} } = waiting;
@@ -153,6 +170,16 @@ function subject({ maxParallel = 100, queues = [], capacity = {} }: SubjectOptio
     passes: () => passes,
     add,
     actionOf,
+    setBeforeAccepted: (wait: () => Promise<void>) => (beforeAccepted = wait),
+    /** Accepts a task of run r1, or what is given. Returns its phase. */
+    accept: async (
+      name: string,
+      more: Partial<NewAction> = {},
+      settings: Partial<RunSettings> = {},
+    ): Promise<string> => {
+      const accepted = await dispatcher.accept(runWith(settings), { ...newTask(name), ...more }, LOCAL);
+      return typeof accepted === "string" ? accepted : accepted.state.phase;
+    },
     setBeforeCounts: (wait: () => Promise<void>) => (beforeCounts = wait),
     /** Applies an event to RUN/ACTION. Returns whether a pass may find something to start. */
     change: async (name: string, event: ActionEvent): Promise<boolean> => {
@@ -467,4 +494,54 @@ test("a stop between two admissions leaves the rest to the next server", async (
   await dispatcher.stop();
   await clock.step(0);
   assert.ok(supervised.length < 3, "the one under way may be the last");
+});
+
+function runWith(settings: Partial<RunSettings>): RunRecord {
+  const key = { project: "p", domain: "d", run: "r1" };
+  return { id: 1, key, settings: { ...NO_SETTINGS, ...settings } } as RunRecord;
+}
+
+function newTask(name: string): NewAction {
+  const state = newTaskState(0);
+  return { kind: "task", name, parent: "a0", state, policy: NO_RETRIES, grants: [] } as unknown as NewAction;
+}
+
+test("a task that has to wait for nothing begins with the commit that accepts it", async () => {
+  const { add, pass, accept, supervised, actionOf, change } = subject({ maxParallel: 2 });
+  assert.equal(await accept("early"), "queued", "nothing is counted yet");
+  add("a0");
+  assert.deepEqual(await pass(), ["r1/early", "r1/a0"]);
+  assert.equal(await accept("c1"), "initializing", "its parent waits for it");
+  assert.deepEqual(supervised.at(-1), "r1/c1");
+  assert.equal(actionOf("r1/c1").state.attempt, 1);
+  assert.equal(await accept("c2"), "queued", "there is no slot");
+  await change("r1/c1", SUCCEEDED);
+  assert.deepEqual(await pass(), ["r1/c2"]);
+});
+
+test("a task waits where others do, where its queue or run is full, and where its result may be cached", async () => {
+  const queues = [{ name: "small", maxParallel: 1, priority: 0 }];
+  const { add, pass, accept } = subject({ queues, capacity: { cpu: 1 } });
+  add("a0");
+  assert.deepEqual(await pass(), ["r1/a0"]);
+  const cache = { key: "k", serialize: false, overwrite: false, sameProject: false };
+  assert.equal(await accept("cached", { cache }), "queued");
+  await pass();
+  assert.equal(await accept("small1", { queue: "small" }), "initializing");
+  assert.equal(await accept("small2", { queue: "small" }), "queued");
+  assert.equal(await accept("other"), "queued", "small2 waits");
+  await pass();
+  assert.equal(await accept("limited", {}, { maxConcurrency: 2 }), "queued", "the run has as many as it may");
+});
+
+test("of tasks that are accepted at once, one begins before it is counted", async () => {
+  const { add, pass, accept, setBeforeAccepted } = subject({ maxParallel: 2 });
+  add("a0");
+  await pass();
+  const written = Promise.withResolvers<void>();
+  setBeforeAccepted(() => written.promise);
+  const phases = ["c1", "c2"].map((name) => accept(name));
+  assert.equal(await phases[1], "queued");
+  written.resolve();
+  assert.equal(await phases[0], "queued", "c2 waits now");
 });

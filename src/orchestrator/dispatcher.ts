@@ -6,20 +6,26 @@
  * A pass reads the heads of the queues only. What runs is counted in memory (load.ts) from the changes that this
  * process commits; after an error the counts are read from the store again.
  */
-import type { ActionRecord } from "../domain/action-record.ts";
+import { hasLiveAttempt } from "../domain/action.ts";
+import type { ActionRecord, NewAction } from "../domain/action-record.ts";
 import { byPriority, fullReason, type Queue, type Queues } from "../domain/queue.ts";
-import { lacks } from "../domain/resources.ts";
+import { capped, lacks, takes } from "../domain/resources.ts";
+import type { RunRecord } from "../domain/run.ts";
 import type { ResourceAmounts } from "../domain/task.ts";
+import { transition } from "../domain/transition.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import { createPasses } from "../lib/passes.ts";
-import type { Demand, Work } from "../store/store.ts";
-import { admit, type AdmissionOptions } from "./admission.ts";
+import type { Demand, Store, Work } from "../store/store.ts";
+import { admit, admittedEvent, type AdmissionOptions } from "./admission.ts";
 import type { Attempts } from "./attempts.ts";
 import { Load } from "./load.ts";
 
 export interface DispatcherOptions extends AdmissionOptions {
-  readonly work: Pick<Work, "liveAttempts" | "unfinishedChildren" | "waitingQueues" | "queueHeads">;
+  readonly work: Pick<
+    Work,
+    "acceptBegun" | "liveAttempts" | "unfinishedChildren" | "waitingQueues" | "queueHeads"
+  >;
   readonly attempts: Pick<Attempts, "supervise">;
   /** Attempts that may compute at the same time. */
   readonly maxParallel: number;
@@ -33,6 +39,8 @@ export interface DispatcherOptions extends AdmissionOptions {
 export interface Dispatcher {
   /** Counts a change; must be called for every one, in order. Returns whether a pass may find something to start. */
   changed(action: ActionRecord): boolean;
+  /** As `Store.createAction`; a task that has to wait for nothing begins with the commit that accepts it. */
+  readonly accept: Store["createAction"];
   /** Something in this queue, or in any, may start now: requests a pass. Several requests share one. */
   wake(queue?: string): void;
   stop(): Promise<void>;
@@ -50,6 +58,8 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   let meanwhile: ActionRecord[] | undefined;
   /** The reason that the heads of a full queue already show; removed when something in the queue changes. */
   const shown = new Map<string, string>();
+  /** A new action may be about to begin. */
+  let isAccepting = false;
 
   const pass = async (): Promise<void> => {
     load ??= await readLoad();
@@ -165,6 +175,44 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     // A run whose slots all belong to parents that await their children would deadlock.
     counted.computingOfRun(action.runId) === 0;
 
+  /** As `begun` of Work.acceptBegun; undefined for an action that has to wait, or whose result may be in the cache. */
+  const beginning = (run: RunRecord, action: NewAction, counted: Load): NewAction | undefined => {
+    const { kind, queue: name = "", cache, cpuCap, state, policy } = action;
+    if (kind !== "task" || state.phase !== "queued" || state.wakeAt !== undefined || cache !== undefined)
+      return undefined;
+    const [queue] = byPriority([name], options.queues);
+    const { maxConcurrency } = run.settings;
+    const mayBegin =
+      queue !== undefined &&
+      hasFreeSlot(queue, counted) &&
+      (maxConcurrency === 0 || counted.liveOfRun(run.id) < maxConcurrency) &&
+      lacks(takesOf(action), options.capacity, counted.used) === undefined;
+    if (!mayBegin) return undefined;
+    const admitted = transition(state, policy, admittedEvent(cpuCap), clock.now());
+    return admitted && { ...action, state: admitted.state, attempt: { attempt: admitted.state.attempt } };
+  };
+
+  const accept: Dispatcher["accept"] = async (run, action, by, maxActions) => {
+    // One at a time, since it is counted when it is accepted; not beside a pass, which may give the slot away.
+    const begun = load && !isAccepting && !passes.isBusy ? beginning(run, action, load) : undefined;
+    if (begun === undefined) return options.store.createAction(run, action, by, maxActions);
+    isAccepting = true;
+    try {
+      const accepted = await work.acceptBegun(run, action, begun, by, maxActions);
+      if (typeof accepted !== "string" && hasLiveAttempt(accepted.state)) {
+        load?.admit({ action: accepted, takes: takesOf(action) });
+        attempts.supervise(accepted);
+      }
+      return accepted;
+    } catch (error) {
+      // It may be written all the same.
+      load = undefined;
+      throw error;
+    } finally {
+      isAccepting = false;
+    }
+  };
+
   const passes = createPasses({
     pass,
     onFailure: (error) => {
@@ -189,6 +237,12 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       else shown.delete(queue);
       passes.request();
     },
+    accept,
     stop: () => passes.stop(),
   };
+}
+
+function takesOf({ spec, cpuCap }: NewAction): ResourceAmounts {
+  const { requests = {}, limits = {} } = spec?.definition ?? {};
+  return capped(takes({ requests, limits }), cpuCap);
 }

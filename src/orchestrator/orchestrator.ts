@@ -37,7 +37,10 @@ import { redactingExecutor, type RedactorOf } from "./redaction.ts";
 import { sendRequest } from "./webhook.ts";
 import { createWebhooks } from "./webhooks.ts";
 
-export interface OrchestratorOptions extends Omit<AcceptanceOptions, "expectations" | "reuseNotes"> {
+export interface OrchestratorOptions extends Omit<
+  AcceptanceOptions,
+  "accept" | "expectations" | "reuseNotes"
+> {
   readonly store: Store;
   readonly executor: Executor;
   readonly logs: AttemptLogs;
@@ -96,7 +99,12 @@ export function createOrchestrator(options: OrchestratorOptions): Orchestrator {
   const { store, executor, clock, log } = options;
   const expectations = createExpectations(options);
   const reuseNotes = createReuseNotes(options);
-  const acceptance = createAcceptance({ ...options, expectations, reuseNotes });
+  const acceptance = createAcceptance({
+    ...options,
+    expectations,
+    reuseNotes,
+    accept: (...asked) => (parts?.dispatcher.accept ?? store.createAction)(...asked),
+  });
   let parts: Parts | undefined;
   /** Set once another process has the lease. */
   let left: Promise<void> | undefined;

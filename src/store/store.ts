@@ -49,6 +49,9 @@ export interface UnfinishedChild {
   readonly parent: string;
 }
 
+/** Why an action is not accepted. */
+export type ActionRefusal = "exists" | "parent_missing" | "parent_ended" | "parent_sleeps" | "run_full";
+
 export interface Advance {
   readonly action: ActionRecord;
   readonly state: ActionState;
@@ -99,7 +102,7 @@ export interface Store extends StoreReader {
     action: NewAction,
     by: CallerRecord,
     maxActions?: number,
-  ): Promise<ActionRecord | "exists" | "parent_missing" | "parent_ended" | "parent_sleeps" | "run_full">;
+  ): Promise<ActionRecord | ActionRefusal>;
   /** Does another action compute the same cached result? */
   isComputedElsewhere(action: ActionRecord): Promise<boolean>;
   /** Actions that wait for another action to compute this cached result; not those that await children. */
@@ -147,9 +150,20 @@ export interface Store extends StoreReader {
 
 /**
  * The pending work of the owner of the lease, and the writes by which it is done. Once the lease is lost, each
- * write throws LEASE_LOST and changes nothing.
+ * write throws LEASE_LOST and changes nothing, unless it says otherwise.
  */
 export interface Work {
+  /**
+   * As `Store.createAction`. Where nothing waits in any queue it accepts `begun`, the same action as it is once it is admitted:
+   * both are one commit then. Never throws LEASE_LOST: without the lease nothing is admitted.
+   */
+  acceptBegun(
+    run: RunRecord,
+    action: NewAction,
+    begun: NewAction,
+    by: CallerRecord,
+    maxActions?: number,
+  ): Promise<ActionRecord | ActionRefusal>;
   /**
    * Compare-and-set on `action.version`. An end whose cache status is "populated" keeps the result for
    * others in the same transaction.

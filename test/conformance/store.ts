@@ -94,6 +94,36 @@ export function storeConformance(name: string, open: () => Promise<StoreSubject>
     assert.equal(outcomes.filter((outcome) => outcome === "conflict").length, 1);
   });
 
+  check(
+    "an action is admitted by the commit that accepts it, where nothing waits and the lease holds",
+    async ({ store, work }) => {
+      const { run, root } = await createRun(store, "r1");
+      const accept = async (name: string) => {
+        const action = newTask(name, ROOT_ACTION);
+        const state = transition(action.state, NO_RETRIES, { type: "admitted" }, NOW)?.state;
+        assert.ok(state);
+        return work.acceptBegun(run, action, { ...action, state, attempt: { attempt: 1 } }, LOCAL);
+      };
+      const phaseOf = (accepted: Awaited<ReturnType<typeof accept>>) =>
+        typeof accepted === "string" ? accepted : accepted.state.phase;
+      assert.equal(phaseOf(await accept("c1")), "queued", "the root waits");
+      await step(work, root, { type: "admitted" });
+      const [waiting] = await heads(work, NOW);
+      assert.ok(waiting);
+      await step(work, waiting, { type: "admitted" });
+      const begun = await accept("c2");
+      assert.ok(typeof begun !== "string");
+      assert.deepEqual([begun.state.phase, begun.state.attempt], ["initializing", 1]);
+      assert.deepEqual(await reload(store, begun), begun);
+      assert.equal((await store.listAttempts(begun)).length, 1);
+      assert.deepEqual(await heads(work, NOW), []);
+      assert.equal((await live(work)).length, 3);
+      assert.equal(phaseOf(await accept("c2")), "exists");
+      await store.acquire("second");
+      assert.equal(phaseOf(await accept("c3")), "queued");
+    },
+  );
+
   check("what an action was in between is an event of its own", async ({ store, work }) => {
     const { root } = await createRun(store, "r1");
     const began = await step(work, root, { type: "admitted" });

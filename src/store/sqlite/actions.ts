@@ -7,7 +7,7 @@ import { ROOT_ACTION } from "../../domain/ids.ts";
 import type { CallerRecord } from "../../domain/principal.ts";
 import { isSleep } from "../../domain/sleep.ts";
 import { NEVER, nextTimer, type Effect } from "../../domain/transition.ts";
-import type { Advance, Store } from "../store.ts";
+import type { ActionRefusal, Advance, Store } from "../store.ts";
 import type { OnChange } from "../reader.ts";
 import type { Database } from "./database.ts";
 import { insertEvent, NO_ATTEMPT, readAction, recordEvent, touchRoot } from "./events.ts";
@@ -59,24 +59,11 @@ export function actionStore(database: Database, notify: OnChange): ActionStore {
   const many = (sql: string, ...values: (string | number)[]) =>
     database.all(`SELECT ${ACTION_COLUMNS} FROM ${FROM} ${sql}`, ...values).map(toAction);
   return {
-    createAction: async (run, action, by, maxActions = Number.POSITIVE_INFINITY) => {
-      const record = await database.write(() => {
-        const find = `SELECT ended_at, task_type FROM actions WHERE run_id = ? AND ${IS_NAMED}`;
-        if (database.get(find, run.id, action.name)) return "exists";
-        const parent = database.get(find, run.id, action.parent ?? "");
-        if (parent === undefined) return "parent_missing";
-        // The end of the parent has ended its children already: nothing would end this one.
-        if (parent["ended_at"] !== null) return "parent_ended";
-        // The end of a sleep ends no children.
-        if (isSleep({ taskType: text(parent["task_type"]) })) return "parent_sleeps";
-        const count = database.get("SELECT actions FROM runs WHERE id = ?", run.id)?.["actions"];
-        if ((count as number) >= maxActions) return "run_full";
-        const inserted = insertAction(database, run, action, by);
-        return [inserted, ...touchRoot(database, undefined, inserted, action.state.createdAt)] as const;
-      });
-      if (typeof record === "string") return record;
-      notify(record);
-      return record[0];
+    createAction: async (run, action, by, maxActions) => {
+      const accepted = await database.write(() => acceptAction(database, run, action, by, maxActions));
+      if (typeof accepted === "string") return accepted;
+      notify(accepted);
+      return accepted[0];
     },
     getAction: async (key) => {
       const row = database.get(
@@ -170,6 +157,28 @@ export function actionStore(database: Database, notify: OnChange): ActionStore {
         action.key.action,
       ) !== undefined,
   };
+}
+
+/** Accepts an action of a run that is there, as `Store.createAction` says; part of the caller's transaction. */
+export function acceptAction(
+  database: Database,
+  run: RunRecord,
+  action: NewAction,
+  by: CallerRecord,
+  maxActions = Number.POSITIVE_INFINITY,
+): readonly [ActionRecord, ...ActionRecord[]] | ActionRefusal {
+  const find = `SELECT ended_at, task_type FROM actions WHERE run_id = ? AND ${IS_NAMED}`;
+  if (database.get(find, run.id, action.name)) return "exists";
+  const parent = database.get(find, run.id, action.parent ?? "");
+  if (parent === undefined) return "parent_missing";
+  // The end of the parent has ended its children already: nothing would end this one.
+  if (parent["ended_at"] !== null) return "parent_ended";
+  // The end of a sleep ends no children.
+  if (isSleep({ taskType: text(parent["task_type"]) })) return "parent_sleeps";
+  const count = database.get("SELECT actions FROM runs WHERE id = ?", run.id)?.["actions"];
+  if ((count as number) >= maxActions) return "run_full";
+  const inserted = insertAction(database, run, action, by);
+  return [inserted, ...touchRoot(database, undefined, inserted, action.state.createdAt)];
 }
 
 /** Writes a new action with its first event and its grants; part of the caller's transaction. */

@@ -5,7 +5,7 @@ import { capped, takes } from "../../domain/resources.ts";
 import { NEVER, type Effect } from "../../domain/transition.ts";
 import type { OnChange } from "../reader.ts";
 import type { Demand, Store, Work } from "../store.ts";
-import { advance, recordAttempt } from "./actions.ts";
+import { acceptAction, advance, recordAttempt } from "./actions.ts";
 import type { Database, Row } from "./database.ts";
 import { ACTION_COLUMNS, json, LIVE, text, toAction } from "./rows.ts";
 
@@ -16,6 +16,7 @@ const QUEUED =
 /** Two attempts of one action never run at once, not even while the engine does not answer a request to end the first. */
 const HELD = `EXISTS (SELECT 1 FROM effects WHERE effects.action_id = actions.id
   AND effect ->> 'type' IN ('stopAttempt', 'releaseAttempt'))`;
+const LEASE = "SELECT owner, fence FROM leases WHERE name = 'orchestrator'";
 const DEMAND_COLUMNS = `${ACTION_COLUMNS}, runs.settings ->> 'maxConcurrency' AS max_concurrency,
   json_object('requests', definition -> 'requests', 'limits', definition -> 'limits') AS resources`;
 
@@ -36,16 +37,31 @@ export function workStore(database: Database, notify: OnChange): Pick<Store, "ac
 }
 
 function work(database: Database, owner: string, fence: number, notify: OnChange): Work {
+  const isOwner = () => database.get(LEASE)?.["fence"] === fence;
+  const nothingWaits = (now: number) =>
+    database.get("SELECT 1 FROM waiting_runs WHERE not_before <= ? LIMIT 1", now) === undefined;
   const write = <T>(change: () => T): Promise<T> =>
     database.write(() => {
-      const lease = database.get("SELECT owner, fence FROM leases WHERE name = 'orchestrator'");
-      if (lease?.["fence"] !== fence)
-        throw new BoxkiteError("LEASE_LOST", `${text(lease?.["owner"])} drives the runs now, not ${owner}`, {
-          hint: "use the server that has taken over the store; end it before this one is started again",
-        });
+      if (!isOwner())
+        throw new BoxkiteError(
+          "LEASE_LOST",
+          `${text(database.get(LEASE)?.["owner"])} drives the runs now, not ${owner}`,
+          {
+            hint: "use the server that has taken over the store; end it before this one is started again",
+          },
+        );
       return change();
     });
   return {
+    acceptBegun: async (run, action, begun, by, maxActions) => {
+      const accepted = await database.write(() => {
+        const mayBegin = isOwner() && nothingWaits(action.state.createdAt);
+        return acceptAction(database, run, mayBegin ? begun : action, by, maxActions);
+      });
+      if (typeof accepted === "string") return accepted;
+      notify(accepted);
+      return accepted[0];
+    },
     advance: async (change) => {
       const changed = await write(() => advance(database, change));
       if (changed === undefined) return "conflict";
