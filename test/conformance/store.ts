@@ -495,9 +495,27 @@ export function storeConformance(name: string, open: () => Promise<StoreSubject>
     },
   );
 
+  check(
+    "children are to be aborted only where there are some that have not ended",
+    async ({ store, work }) => {
+      const { run, root } = await createRun(store, "r1");
+      const running = await step(work, root, { type: "admitted" });
+      const [one, two] = await addChildren(store, run, 2);
+      assert.ok(one && two);
+      const abort = { type: "abortRequested", reason: "enough" } as const;
+      const typesOf = async () => (await pending(work)).map(({ effect }) => effect.type);
+      await step(work, await step(work, one, { type: "admitted" }), abort);
+      assert.deepEqual(await typesOf(), ["stopAttempt"]);
+      await step(work, two, abort);
+      await step(work, running, abort);
+      assert.deepEqual(await typesOf(), ["stopAttempt", "stopAttempt", "ended"]);
+    },
+  );
+
   check("effects wait in order until they are done", async ({ store, work }) => {
-    const { root } = await createRun(store, "r1");
+    const { run, root } = await createRun(store, "r1");
     const running = await step(work, root, { type: "admitted" });
+    await addChildren(store, run, 1);
     await step(work, running, { type: "abortRequested", reason: "enough" });
     const effects = await pending(work);
     assert.deepEqual(
@@ -1134,7 +1152,7 @@ export function storeConformance(name: string, open: () => Promise<StoreSubject>
     assert.equal(await again.secret("s", () => "two"), secret);
     const record = await again.getAction({ ...run.key, action: ROOT_ACTION });
     assert.equal(record?.state.phase, "aborted");
-    assert.equal((await pending(await again.acquire("second"))).length, 3);
+    assert.equal((await pending(await again.acquire("second"))).length, 2);
     const next = await again.createRun(newRun("r2"), newTask(ROOT_ACTION), []);
     assert.ok(typeof next === "object" && next.root.seq > (record?.seq ?? 0));
   });

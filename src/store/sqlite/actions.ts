@@ -150,12 +150,7 @@ export function actionStore(database: Database, notify: OnChange): ActionStore {
         "WHERE run_id = ? AND phase IN ('succeeded', 'recovered') AND parent IS NOT NULL ORDER BY actions.id",
         run.id,
       ),
-    awaitsChildren: async (action) =>
-      database.get(
-        "SELECT 1 FROM actions WHERE run_id = ? AND parent = ? AND ended_at IS NULL LIMIT 1",
-        action.runId,
-        action.key.action,
-      ) !== undefined,
+    awaitsChildren: async (action) => hasUnfinishedChildren(database, action),
   };
 }
 
@@ -256,8 +251,7 @@ export function advance(
     action.id,
   );
   for (const effect of change.effects)
-    if (effect.type !== "ended" || endConcerns(database, action))
-      insertEffect(database, action.id, effect, change.at);
+    if (isNeeded(database, action, effect)) insertEffect(database, action.id, effect, change.at);
   if (state.endedAt !== undefined && state.cacheStatus === "populated")
     keepResult(database, action, state, change.at);
   for (const uri of change.grants ?? []) insertGrant(database, action.runId, uri);
@@ -277,6 +271,24 @@ export function recordAttempt(
   const { state } = readAction(database, action.id);
   recordEvent(database, action.id, { phase: state.phase, attempt: NO_ATTEMPT, at });
   return readAction(database, action.id);
+}
+
+/** Most actions have neither children nor anybody that waits for their end: what is not written is not read and removed again. */
+function isNeeded(database: Database, action: ActionRecord, effect: Effect): boolean {
+  switch (effect.type) {
+    case "ended":
+      return endConcerns(database, action);
+    case "abortChildren":
+      // It has ended: no child can be added any more.
+      return hasUnfinishedChildren(database, action);
+    default:
+      return true;
+  }
+}
+
+function hasUnfinishedChildren(database: Database, { runId, key }: ActionRecord): boolean {
+  const sql = "SELECT 1 FROM actions WHERE run_id = ? AND parent = ? AND ended_at IS NULL LIMIT 1";
+  return database.get(sql, runId, key.action) !== undefined;
 }
 
 /**
