@@ -91,6 +91,7 @@ export function createHandlers(options: HandlerOptions): Handlers {
   };
   const rpc = createRpc({
     register: (router) => registerServices(router, context),
+    loadOthers: async () => (await import("../services/every-service.ts")).registerEveryService,
     unknown: unknownMethod,
     audit: auditInterceptor(audited),
     log,

@@ -9,6 +9,7 @@ import { systemClock } from "../lib/clock.ts";
 import { ProjectService } from "../wire/gen/flyteidl2/project/project_service_pb.js";
 import { GetProjectResponseSchema } from "../wire/gen/flyteidl2/project/project_service_pb.js";
 import { RunService } from "../wire/gen/flyteidl2/workflow/run_service_pb.js";
+import { StateService } from "../wire/gen/flyteidl2/workflow/state_service_pb.js";
 import { NO_AUDIT } from "../../test/helpers/no-audit.ts";
 import { recordingLogger } from "../../test/helpers/recording-logger.ts";
 import { createAuditedCalls } from "./audit/audited-calls.ts";
@@ -23,10 +24,15 @@ const WATCH_RUNS = "/flyteidl2.workflow.RunService/WatchRuns";
 
 async function start(t: TestContext) {
   const { log, lines } = recordingLogger();
+  let loads = 0;
   const rpc = createRpc({
     register: (router) => {
       router.service(ProjectService, { getProject: async () => create(GetProjectResponseSchema) });
       router.service(RunService, { watchRuns: async function* () {} });
+    },
+    loadOthers: async () => {
+      loads += 1;
+      return (router) => void router.service(StateService, {});
     },
     unknown: unknownMethod,
     audit: auditInterceptor(createAuditedCalls(NO_AUDIT, systemClock)),
@@ -43,7 +49,7 @@ async function start(t: TestContext) {
     },
   });
   t.after(() => listener.close());
-  return { port: listener.port, lines, ended: ended.promise };
+  return { port: listener.port, lines, ended: ended.promise, loads: () => loads };
 }
 
 /** A message of JSON that is a lone half of a surrogate pair, which Connect quotes in its error. */
@@ -121,4 +127,32 @@ test("a long refusal of a call that cannot be decoded is answered, compressed or
     lines.filter(({ level }) => level === "error"),
     [],
   );
+});
+
+test("services without an implementation are loaded when one is called, and answer in the call's protocol", async (t) => {
+  const { port, loads } = await start(t);
+  const call = (path: string, contentType: string) =>
+    fetch(`http://127.0.0.1:${port}${path}`, {
+      method: "POST",
+      headers: { "content-type": contentType },
+      body: contentType === "application/json" ? "{}" : new Uint8Array(5),
+    });
+  await call(GET_PROJECT, "application/json");
+  assert.equal(loads(), 0);
+  const put = "/flyteidl2.workflow.StateService/Put";
+  const answers = await Promise.all([
+    call(put, "application/json"),
+    call("/flyteidl2.x.Y/Z", "application/json"),
+  ]);
+  const texts = await Promise.all(answers.map((answer) => answer.json() as Promise<{ message: string }>));
+  assert.deepEqual(
+    answers.map(({ status }) => status),
+    [501, 404],
+  );
+  assert.match(texts[0]?.message ?? "", /does not have the call flyteidl2\.workflow\.StateService\/Put/u);
+  assert.match(texts[1]?.message ?? "", /flyteidl2\.x\.Y\/Z is not implemented/u);
+  const web = await call("/flyteidl2.workflow.StateService/Watch", "application/grpc-web+proto");
+  assert.equal(web.status, 200);
+  assert.match(await web.text(), /grpc-status: 12\r\n/u);
+  assert.equal(loads(), 1);
 });

@@ -18,6 +18,7 @@ import { DIRECT_STREAM, type DirectStream } from "../services/direct-stream.ts";
 import { blamed, MAX_MESSAGE_BYTES, noteCalled } from "../services/malformed.ts";
 import { PRINCIPAL } from "../services/principal.ts";
 import { isGone } from "../lib/client-gone.ts";
+import { once as loadOnce } from "../lib/once.ts";
 import { COMPRESSIONS } from "./compression.ts";
 import { dropEndlessTimeout } from "./endless-timeout.ts";
 import type { Handler, Request, Response } from "./listener.ts";
@@ -27,6 +28,8 @@ import { sendUniversal, universalRequest } from "./universal.ts";
 
 export interface RpcOptions {
   readonly register: (router: ConnectRouter) => void;
+  /** Of services without an implementation: loaded when a method is called that is not among the registered. */
+  readonly loadOthers: () => Promise<(router: ConnectRouter) => void>;
   /** Answers a method that no service has. */
   readonly unknown: Handler;
   /** Sees each call with its errors as services throw them. */
@@ -34,24 +37,31 @@ export interface RpcOptions {
   readonly log: Logger;
 }
 
-export function createRpc({ register, unknown, audit, log }: RpcOptions): RoutedHandler {
-  const router = createConnectRouter({
-    interceptors: [errorInterceptor(log), audit, noteCalled],
-    readMaxBytes: MAX_MESSAGE_BYTES,
-    acceptCompression: COMPRESSIONS,
-  });
-  register(router);
-  const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
+export function createRpc({ register, loadOthers, unknown, audit, log }: RpcOptions): RoutedHandler {
+  const handlersOf = (registerAll: RpcOptions["register"]) => {
+    const router = createConnectRouter({
+      interceptors: [errorInterceptor(log), audit, noteCalled],
+      readMaxBytes: MAX_MESSAGE_BYTES,
+      acceptCompression: COMPRESSIONS,
+    });
+    registerAll(router);
+    return new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
+  };
+  const handlers = handlersOf(register);
+  const others = loadOnce(async () => handlersOf(await loadOthers()));
+  const answer = async (path: string, request: Request, response: Response, by: Principal) => {
+    const handler = handlers.get(path) ?? (await others()).get(path);
+    if (handler === undefined) unknown(request, response);
+    else await serve(handler, request, response, by);
+  };
   return (request, response, by) => {
-    const handler = handlers.get((request.url ?? "").split("?", 1)[0] ?? "");
-    if (handler === undefined) return unknown(request, response);
-    serve(handler, request, response, by).catch((error: unknown) => {
+    const path = (request.url ?? "").split("?", 1)[0] ?? "";
+    answer(path, request, response, by).catch((error: unknown) => {
       // The client went away.
       if (ConnectError.from(error).code === Code.Aborted) return;
-      const answer = unansweredBecause(error);
-      if (answer.code === Code.Internal)
-        log.error("a call could not be answered", { method: handler.requestPath, error });
-      answerCall(request, response, answer);
+      const refusal = unansweredBecause(error);
+      if (refusal.code === Code.Internal) log.error("a call could not be answered", { method: path, error });
+      answerCall(request, response, refusal);
     });
   };
 }

@@ -2,7 +2,7 @@
 import { brotliCompressSync, gzipSync } from "node:zlib";
 import { toBinary, toJson, type DescMethod, type JsonValue, type Message } from "@bufbuild/protobuf";
 import { RPC_RIGHTS } from "../../src/services/rpc-rights.ts";
-import { SERVICES } from "../../src/services/routes.ts";
+import { SERVICES } from "../../src/services/every-service.ts";
 import type { Random } from "../helpers/random.ts";
 import { messageFor } from "./messages.ts";
 import type { RawRequest } from "./request.ts";

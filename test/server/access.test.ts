@@ -6,7 +6,7 @@ import type { DescMethod } from "@bufbuild/protobuf";
 import { BoxkiteError } from "../../src/domain/errors.ts";
 import type { Principal } from "../../src/domain/principal.ts";
 import type { Resource, Right } from "../../src/services/access.ts";
-import { SERVICES } from "../../src/services/routes.ts";
+import { SERVICES } from "../../src/services/every-service.ts";
 import { RPC_RIGHTS } from "../../src/services/rpc-rights.ts";
 import { DataProxyService } from "../../src/wire/gen/flyteidl2/dataproxy/dataproxy_service_pb.js";
 import { TaskService } from "../../src/wire/gen/flyteidl2/task/task_service_pb.js";

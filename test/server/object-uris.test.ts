@@ -5,7 +5,7 @@ import { clone, create, toBinary, type DescMethod, type DescService, type Messag
 import { reflect } from "@bufbuild/protobuf/reflect";
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { BoxkiteError } from "../../src/domain/errors.ts";
-import { SERVICES } from "../../src/services/routes.ts";
+import { SERVICES } from "../../src/services/every-service.ts";
 import type { Authorise } from "../../src/services/access.ts";
 import { ActionsService } from "../../src/wire/gen/flyteidl2/actions/actions_service_pb.js";
 import { ActionPhase } from "../../src/wire/gen/flyteidl2/common/phase_pb.js";

@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Code } from "@connectrpc/connect";
 import { OPERATIONS } from "../../../src/objects/s3/operations.ts";
-import { SERVICES } from "../../../src/services/routes.ts";
+import { SERVICES } from "../../../src/services/every-service.ts";
 import { RPC_RIGHTS } from "../../../src/services/rpc-rights.ts";
 import { callersWithLogin, callersWithoutLogin, type Caller } from "./callers.ts";
 import { callRpc } from "./call-rpc.ts";
