@@ -26,6 +26,7 @@ import {
   CodeGeneratorRequestSchema,
   CodeGeneratorResponseSchema,
   FileDescriptorSetSchema,
+  type FileDescriptorProto,
 } from "@bufbuild/protobuf/wkt";
 import { createVenv } from "./python-env.ts";
 
@@ -40,7 +41,9 @@ function generate(): Map<string, string> {
     const descriptors = execFileSync(python, [join(import.meta.dirname, "flyteidl2_descriptors.py")], {
       maxBuffer: 64 << 20,
     });
-    const files = fromBinary(FileDescriptorSetSchema, descriptors).file;
+    const files = fromBinary(FileDescriptorSetSchema, descriptors)
+      .file.filter(({ name }) => !isOfOptions(name))
+      .map(withoutUnreadOptions);
     const request = create(CodeGeneratorRequestSchema, {
       // google/protobuf is part of the protobuf library itself; everything else is generated.
       fileToGenerate: files.map((file) => file.name).filter((name) => !name.startsWith("google/protobuf/")),
@@ -58,6 +61,40 @@ function generate(): Map<string, string> {
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }
+}
+
+/** Files that only define options, which the messages have no longer. */
+function isOfOptions(name: string): boolean {
+  return name.startsWith("buf/validate/") || name.startsWith("google/api/");
+}
+
+/**
+ * Every process decodes the descriptors when it loads them, and rules of `buf.validate`, routes of `google.api` and the
+ * packages of other languages were most of them. Nothing here reads those.
+ */
+function withoutUnreadOptions(file: FileDescriptorProto): FileDescriptorProto {
+  if (file.publicDependency.length > 0) throw new Error(`${file.name} has public dependencies`);
+  delete file.options;
+  file.dependency = file.dependency.filter((name) => !isOfOptions(name));
+  dropExtensions(file);
+  return file;
+}
+
+/** Options that extensions define are unknown fields of the standard ones. */
+function dropExtensions(part: object): void {
+  for (const [name, value] of Object.entries(part)) {
+    if (typeof value !== "object" || value === null) continue;
+    if (name === "options") {
+      delete value.$unknown;
+      if (isEmpty(value)) delete (part as { options?: object }).options;
+    } else dropExtensions(value);
+  }
+}
+
+function isEmpty(message: object): boolean {
+  return Object.entries(message).every(
+    ([name, value]) => name === "$typeName" || (Array.isArray(value) && value.length === 0),
+  );
 }
 
 function existing(): Map<string, string> {

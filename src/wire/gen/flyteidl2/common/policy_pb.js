@@ -3,7 +3,6 @@
 /* eslint-disable */
 
 import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_buf_validate_validate } from "../../buf/validate/validate_pb.js";
 import { file_flyteidl2_common_authorization } from "./authorization_pb.js";
 import { file_flyteidl2_common_identifier } from "./identifier_pb.js";
 
@@ -11,7 +10,7 @@ import { file_flyteidl2_common_identifier } from "./identifier_pb.js";
  * Describes the file flyteidl2/common/policy.proto.
  */
 export const file_flyteidl2_common_policy = /*@__PURE__*/
-  fileDesc("Ch1mbHl0ZWlkbDIvY29tbW9uL3BvbGljeS5wcm90bxIQZmx5dGVpZGwyLmNvbW1vbiKIAQoGUG9saWN5EjYKAmlkGAEgASgLMiIuZmx5dGVpZGwyLmNvbW1vbi5Qb2xpY3lJZGVudGlmaWVyQga6SAPIAQESMQoIYmluZGluZ3MYAiADKAsyHy5mbHl0ZWlkbDIuY29tbW9uLlBvbGljeUJpbmRpbmcSEwoLZGVzY3JpcHRpb24YAyABKAkigAEKDVBvbGljeUJpbmRpbmcSOQoHcm9sZV9pZBgBIAEoCzIgLmZseXRlaWRsMi5jb21tb24uUm9sZUlkZW50aWZpZXJCBrpIA8gBARI0CghyZXNvdXJjZRgCIAEoCzIaLmZseXRlaWRsMi5jb21tb24uUmVzb3VyY2VCBrpIA8gBAUK8AQoUY29tLmZseXRlaWRsMi5jb21tb25CC1BvbGljeVByb3RvSAJQAVo0Z2l0aHViLmNvbS9mbHl0ZW9yZy9mbHl0ZS92Mi9nZW4vZ28vZmx5dGVpZGwyL2NvbW1vbqICA0ZDWKoCEEZseXRlaWRsMi5Db21tb27KAhBGbHl0ZWlkbDJcQ29tbW9u4gIcRmx5dGVpZGwyXENvbW1vblxHUEJNZXRhZGF0YeoCEUZseXRlaWRsMjo6Q29tbW9uYgZwcm90bzM", [file_buf_validate_validate, file_flyteidl2_common_authorization, file_flyteidl2_common_identifier]);
+  fileDesc("Ch1mbHl0ZWlkbDIvY29tbW9uL3BvbGljeS5wcm90bxIQZmx5dGVpZGwyLmNvbW1vbiKAAQoGUG9saWN5Ei4KAmlkGAEgASgLMiIuZmx5dGVpZGwyLmNvbW1vbi5Qb2xpY3lJZGVudGlmaWVyEjEKCGJpbmRpbmdzGAIgAygLMh8uZmx5dGVpZGwyLmNvbW1vbi5Qb2xpY3lCaW5kaW5nEhMKC2Rlc2NyaXB0aW9uGAMgASgJInAKDVBvbGljeUJpbmRpbmcSMQoHcm9sZV9pZBgBIAEoCzIgLmZseXRlaWRsMi5jb21tb24uUm9sZUlkZW50aWZpZXISLAoIcmVzb3VyY2UYAiABKAsyGi5mbHl0ZWlkbDIuY29tbW9uLlJlc291cmNlYgZwcm90bzM", [file_flyteidl2_common_authorization, file_flyteidl2_common_identifier]);
 
 /**
  * Describes the message flyteidl2.common.Policy.

@@ -9,7 +9,7 @@ import { file_google_protobuf_struct } from "@bufbuild/protobuf/wkt";
  * Describes the file flyteidl2/core/metrics.proto.
  */
 export const file_flyteidl2_core_metrics = /*@__PURE__*/
-  fileDesc("ChxmbHl0ZWlkbDIvY29yZS9tZXRyaWNzLnByb3RvEg5mbHl0ZWlkbDIuY29yZSJOChVFeGVjdXRpb25NZXRyaWNSZXN1bHQSDgoGbWV0cmljGAEgASgJEiUKBGRhdGEYAiABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0QrEBChJjb20uZmx5dGVpZGwyLmNvcmVCDE1ldHJpY3NQcm90b0gCUAFaMmdpdGh1Yi5jb20vZmx5dGVvcmcvZmx5dGUvdjIvZ2VuL2dvL2ZseXRlaWRsMi9jb3JlogIDRkNYqgIORmx5dGVpZGwyLkNvcmXKAg5GbHl0ZWlkbDJcQ29yZeICGkZseXRlaWRsMlxDb3JlXEdQQk1ldGFkYXRh6gIPRmx5dGVpZGwyOjpDb3JlYgZwcm90bzM", [file_google_protobuf_struct]);
+  fileDesc("ChxmbHl0ZWlkbDIvY29yZS9tZXRyaWNzLnByb3RvEg5mbHl0ZWlkbDIuY29yZSJOChVFeGVjdXRpb25NZXRyaWNSZXN1bHQSDgoGbWV0cmljGAEgASgJEiUKBGRhdGEYAiABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0YgZwcm90bzM", [file_google_protobuf_struct]);
 
 /**
  * Describes the message flyteidl2.core.ExecutionMetricResult.

@@ -3,7 +3,6 @@
 /* eslint-disable */
 
 import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_buf_validate_validate } from "../../buf/validate/validate_pb.js";
 import { file_flyteidl2_common_identifier } from "../common/identifier_pb.js";
 import { file_flyteidl2_imagebuilder_definition } from "./definition_pb.js";
 
@@ -11,7 +10,7 @@ import { file_flyteidl2_imagebuilder_definition } from "./definition_pb.js";
  * Describes the file flyteidl2/imagebuilder/payload.proto.
  */
 export const file_flyteidl2_imagebuilder_payload = /*@__PURE__*/
-  fileDesc("CiRmbHl0ZWlkbDIvaW1hZ2VidWlsZGVyL3BheWxvYWQucHJvdG8SFmZseXRlaWRsMi5pbWFnZWJ1aWxkZXIioQEKD0dldEltYWdlUmVxdWVzdBI7CgJpZBgBIAEoCzInLmZseXRlaWRsMi5pbWFnZWJ1aWxkZXIuSW1hZ2VJZGVudGlmaWVyQga6SAPIAQESGAoMb3JnYW5pemF0aW9uGAIgASgJQgIYARI3Cgpwcm9qZWN0X2lkGAMgASgLMiMuZmx5dGVpZGwyLmNvbW1vbi5Qcm9qZWN0SWRlbnRpZmllciJAChBHZXRJbWFnZVJlc3BvbnNlEiwKBWltYWdlGAEgASgLMh0uZmx5dGVpZGwyLmltYWdlYnVpbGRlci5JbWFnZULhAQoaY29tLmZseXRlaWRsMi5pbWFnZWJ1aWxkZXJCDFBheWxvYWRQcm90b0gCUAFaOmdpdGh1Yi5jb20vZmx5dGVvcmcvZmx5dGUvdjIvZ2VuL2dvL2ZseXRlaWRsMi9pbWFnZWJ1aWxkZXKiAgNGSViqAhZGbHl0ZWlkbDIuSW1hZ2VidWlsZGVyygIWRmx5dGVpZGwyXEltYWdlYnVpbGRlcuICIkZseXRlaWRsMlxJbWFnZWJ1aWxkZXJcR1BCTWV0YWRhdGHqAhdGbHl0ZWlkbDI6OkltYWdlYnVpbGRlcmIGcHJvdG8z", [file_buf_validate_validate, file_flyteidl2_common_identifier, file_flyteidl2_imagebuilder_definition]);
+  fileDesc("CiRmbHl0ZWlkbDIvaW1hZ2VidWlsZGVyL3BheWxvYWQucHJvdG8SFmZseXRlaWRsMi5pbWFnZWJ1aWxkZXIimQEKD0dldEltYWdlUmVxdWVzdBIzCgJpZBgBIAEoCzInLmZseXRlaWRsMi5pbWFnZWJ1aWxkZXIuSW1hZ2VJZGVudGlmaWVyEhgKDG9yZ2FuaXphdGlvbhgCIAEoCUICGAESNwoKcHJvamVjdF9pZBgDIAEoCzIjLmZseXRlaWRsMi5jb21tb24uUHJvamVjdElkZW50aWZpZXIiQAoQR2V0SW1hZ2VSZXNwb25zZRIsCgVpbWFnZRgBIAEoCzIdLmZseXRlaWRsMi5pbWFnZWJ1aWxkZXIuSW1hZ2ViBnByb3RvMw", [file_flyteidl2_common_identifier, file_flyteidl2_imagebuilder_definition]);
 
 /**
  * Describes the message flyteidl2.imagebuilder.GetImageRequest.

@@ -3,14 +3,13 @@
 /* eslint-disable */
 
 import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_buf_validate_validate } from "../../buf/validate/validate_pb.js";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 
 /**
  * Describes the file flyteidl2/org/domain_definition.proto.
  */
 export const file_flyteidl2_org_domain_definition = /*@__PURE__*/
-  fileDesc("CiVmbHl0ZWlkbDIvb3JnL2RvbWFpbl9kZWZpbml0aW9uLnByb3RvEg1mbHl0ZWlkbDIub3JnIsoBCgZEb21haW4SNgoCaWQYASABKAlCKrpIJ3IlEAEYPzIfXlthLXowLTldKFstYS16MC05XSpbYS16MC05XSk/JBI3CgNvcmcYAiABKAlCKrpIJ3IlEAEYPzIfXlthLXowLTldKFstYS16MC05XSpbYS16MC05XSk/JBIfCg1mcmllbmRseV9uYW1lGAMgASgJQgi6SAVyAxj/ARIuCgpjcmVhdGVkX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEK0AQoRY29tLmZseXRlaWRsMi5vcmdCFURvbWFpbkRlZmluaXRpb25Qcm90b0gCUAFaMWdpdGh1Yi5jb20vZmx5dGVvcmcvZmx5dGUvdjIvZ2VuL2dvL2ZseXRlaWRsMi9vcmeiAgNGT1iqAg1GbHl0ZWlkbDIuT3JnygINRmx5dGVpZGwyXE9yZ+ICGUZseXRlaWRsMlxPcmdcR1BCTWV0YWRhdGHqAg5GbHl0ZWlkbDI6Ok9yZ2IGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp]);
+  fileDesc("CiVmbHl0ZWlkbDIvb3JnL2RvbWFpbl9kZWZpbml0aW9uLnByb3RvEg1mbHl0ZWlkbDIub3JnImgKBkRvbWFpbhIKCgJpZBgBIAEoCRILCgNvcmcYAiABKAkSFQoNZnJpZW5kbHlfbmFtZRgDIAEoCRIuCgpjcmVhdGVkX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcGIGcHJvdG8z", [file_google_protobuf_timestamp]);
 
 /**
  * Describes the message flyteidl2.org.Domain.

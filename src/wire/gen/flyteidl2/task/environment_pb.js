@@ -3,13 +3,12 @@
 /* eslint-disable */
 
 import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_buf_validate_validate } from "../../buf/validate/validate_pb.js";
 
 /**
  * Describes the file flyteidl2/task/environment.proto.
  */
 export const file_flyteidl2_task_environment = /*@__PURE__*/
-  fileDesc("CiBmbHl0ZWlkbDIvdGFzay9lbnZpcm9ubWVudC5wcm90bxIOZmx5dGVpZGwyLnRhc2siRQoLRW52aXJvbm1lbnQSFwoEbmFtZRgBIAEoCUIJukgGcgQQARg/Eh0KC2Rlc2NyaXB0aW9uGAIgASgJQgi6SAVyAxj/AUK1AQoSY29tLmZseXRlaWRsMi50YXNrQhBFbnZpcm9ubWVudFByb3RvSAJQAVoyZ2l0aHViLmNvbS9mbHl0ZW9yZy9mbHl0ZS92Mi9nZW4vZ28vZmx5dGVpZGwyL3Rhc2uiAgNGVFiqAg5GbHl0ZWlkbDIuVGFza8oCDkZseXRlaWRsMlxUYXNr4gIaRmx5dGVpZGwyXFRhc2tcR1BCTWV0YWRhdGHqAg9GbHl0ZWlkbDI6OlRhc2tiBnByb3RvMw", [file_buf_validate_validate]);
+  fileDesc("CiBmbHl0ZWlkbDIvdGFzay9lbnZpcm9ubWVudC5wcm90bxIOZmx5dGVpZGwyLnRhc2siMAoLRW52aXJvbm1lbnQSDAoEbmFtZRgBIAEoCRITCgtkZXNjcmlwdGlvbhgCIAEoCWIGcHJvdG8z");
 
 /**
  * Describes the message flyteidl2.task.Environment.
