@@ -6,9 +6,12 @@ import { ownValue } from "../domain/own-value.ts";
 import { parseCommandLine, splitRest } from "./command-line.ts";
 import { EXIT, helpOf } from "./command.ts";
 import { COMMANDS } from "./commands.ts";
+import { compiledCodeDirectory } from "./compiled-code.ts";
 import { nearest } from "./nearest.ts";
 
-enableCompileCache();
+const compiled = compiledCodeDirectory(process.env);
+// Where it cannot be written, nothing is kept: Node says so by its answer, not by an error.
+if (compiled !== undefined) enableCompileCache(compiled);
 
 export async function main(args: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
   const [name, ...rest] = args;
