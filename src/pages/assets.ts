@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { join } from "node:path";
 import { sendText, setCommonHeaders } from "./respond.ts";
 
 const TYPES = {
@@ -27,7 +28,7 @@ export type Assets = (request: IncomingMessage, response: ServerResponse, name: 
 export function readAssets(): Assets {
   const files = new Map(
     Object.entries(TYPES).map(([name, type]) => {
-      const body = readFileSync(new URL(`./assets/${name}`, import.meta.url));
+      const body = readFileSync(join(import.meta.dirname, "assets", name));
       return [name, { type, body, etag: `"${createHash("sha256").update(body).digest("base64url")}"` }];
     }),
   );

@@ -16,7 +16,6 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 
 const root = join(import.meta.dirname, "../../..");
-const bin = join(root, "node_modules/.bin");
 
 let packed: string | undefined;
 
@@ -29,26 +28,9 @@ export function packedTarball(): string {
   process.on("exit", () => rmSync(scratch, { recursive: true, force: true }));
   const stage = join(scratch, "stage");
   mkdirSync(stage);
-  const config = join(scratch, "tsconfig.json");
-  writeFileSync(
-    config,
-    JSON.stringify({
-      extends: join(root, "tsconfig.json"),
-      compilerOptions: {
-        noEmit: false,
-        // Types are checked elsewhere; here the same files only have to become JavaScript.
-        noCheck: true,
-        declaration: true,
-        outDir: join(stage, "dist"),
-        rootDir: join(root, "src"),
-        typeRoots: [join(root, "node_modules/@types")],
-      },
-      include: [join(root, "src")],
-      exclude: [join(root, "src/**/*.test.ts")],
-    }),
-  );
-  execFileSync(join(bin, "tsc"), ["-p", config], { stdio: ["ignore", "inherit", "inherit"] });
-  copyUnbuilt(join(root, "src"), join(stage, "dist"));
+  execFileSync(process.execPath, [join(root, "scripts/build.ts"), join(stage, "dist")], {
+    stdio: ["ignore", "inherit", "inherit"],
+  });
   for (const name of ["bin", "NOTICE", "README.md", "LICENSE"]) {
     if (existsSync(join(root, name))) cpSync(join(root, name), join(stage, name), { recursive: true });
   }
@@ -62,17 +44,6 @@ export function packedTarball(): string {
   });
   packed = join(scratch, output.trim().split("\n").at(-1) ?? "");
   return packed;
-}
-
-/** Generated code, migrations and pages: files that the compiler does not make. */
-function copyUnbuilt(from: string, to: string): void {
-  for (const entry of readdirSync(from, { recursive: true, withFileTypes: true })) {
-    if (!entry.isFile() || (entry.name.endsWith(".ts") && !entry.name.endsWith(".d.ts"))) continue;
-    const path = join(entry.parentPath, entry.name);
-    const target = join(to, path.slice(from.length));
-    mkdirSync(dirname(target), { recursive: true });
-    cpSync(path, target);
-  }
 }
 
 export interface UserProject {
