@@ -327,8 +327,10 @@ PYTHON
 stop_child() {
   kill "$1" 2>/dev/null || return 0
   (
-    trap 'kill "$sleeper" 2>/dev/null; exit 0' TERM
-    sleep 10 &
+    # The child may have ended, and this with it, before there is a sleeper.
+    sleeper=
+    trap 'kill $sleeper 2>/dev/null; exit 0' TERM
+    sleep 10 >/dev/null 2>&1 &
     sleeper=$!
     wait "$sleeper"
     kill -9 "$1" 2>/dev/null
