@@ -2,7 +2,6 @@
 import type { IncomingMessage } from "node:http";
 import { constants, type Http2ServerRequest, type ServerHttp2Session } from "node:http2";
 import type { Socket } from "node:net";
-import { mostOpenFiles } from "./open-files.ts";
 
 export interface ConnectionLimits {
   /** At the same time. One more is answered 503. */
@@ -24,7 +23,7 @@ export interface ConnectionLimits {
   readonly idleMs: number;
 }
 
-const DEFAULT_LIMITS: ConnectionLimits = {
+export const DEFAULT_LIMITS: ConnectionLimits = {
   maxConnections: 16_000,
   keptConnections: 1_000,
   firstBytesMs: 10_000,
@@ -37,12 +36,18 @@ const DEFAULT_LIMITS: ConnectionLimits = {
 
 /** The others are for containers, logs, objects and the store. */
 const FILES_FOR_CONNECTIONS = 0.75;
+/** So that those that are used find a place among those that are kept. */
+const KEPT_SHARE = 0.25;
 
-/** Where the system allows too few open files, there are fewer connections. */
-export async function defaultLimits(): Promise<ConnectionLimits> {
-  const files = (await mostOpenFiles()) ?? Infinity;
-  const maxConnections = Math.min(DEFAULT_LIMITS.maxConnections, Math.floor(files * FILES_FOR_CONNECTIONS));
-  return { ...DEFAULT_LIMITS, maxConnections };
+/**
+ * The limits of each listener.
+ * @param openFiles how many this process may have; undefined where there is no limit
+ */
+export function limitsFor(listeners: number, openFiles: number | undefined): ConnectionLimits {
+  const places = Math.floor(((openFiles ?? Infinity) * FILES_FOR_CONNECTIONS) / listeners);
+  const maxConnections = Math.min(DEFAULT_LIMITS.maxConnections, places);
+  const keptConnections = Math.min(DEFAULT_LIMITS.keptConnections, Math.floor(maxConnections * KEPT_SHARE));
+  return { ...DEFAULT_LIMITS, maxConnections, keptConnections };
 }
 
 /** Streams of one HTTP/2 connection at a time: each takes memory. */

@@ -12,7 +12,7 @@ import { createServer as createTcpServer, type AddressInfo, type Socket } from "
 import { BoxkiteError } from "../domain/errors.ts";
 import { plainAddress, receive, type Arrivals } from "./arrival.ts";
 import {
-  defaultLimits,
+  DEFAULT_LIMITS,
   endIdle,
   limitBody,
   MAX_STREAMS,
@@ -57,7 +57,7 @@ const BACKLOG = 4_096;
 
 /** Throws PORT_IN_USE naming the holder. */
 export async function listen(options: ListenerOptions): Promise<Listener> {
-  const limits = { ...(await defaultLimits()), ...options.limits };
+  const limits = { ...DEFAULT_LIMITS, ...options.limits };
   const { reach, certificates, proxies, onRefused } = options;
   const hasTls = certificates !== undefined;
   const received = receive({ reach, hasTls, proxies, onRefused }, options.handler);

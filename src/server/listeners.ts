@@ -8,8 +8,10 @@ import { BoxkiteError, type ErrorCode } from "../domain/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Reach } from "../platform/reach.ts";
 import { explainDirectory } from "./create-directory.ts";
+import { limitsFor } from "./connection-limits.ts";
 import type { Handlers } from "./handler.ts";
 import { listen, type Listener, type ListenerOptions } from "./listener.ts";
+import { mostOpenFiles } from "./open-files.ts";
 
 export interface ListenersOptions extends Omit<ListenerOptions, "handler"> {
   readonly handlers: Omit<Handlers, "objectsOf">;
@@ -34,12 +36,13 @@ export async function openListeners({
   ...options
 }: ListenersOptions): Promise<Listeners> {
   await using opened = new AsyncDisposableStack();
-  const everybody = await listen({ ...options, handler: handlers.everybody });
+  const limits = { ...limitsFor(taskReach === undefined ? 1 : 2, await mostOpenFiles()), ...options.limits };
+  const everybody = await listen({ ...options, handler: handlers.everybody, limits });
   opened.defer(() => everybody.close());
   const tasks =
     taskReach &&
     (await listenForTasks(
-      { reach: taskReach, handler: handlers.tasks() },
+      { reach: taskReach, handler: handlers.tasks(), limits },
       everybody.port,
       dataDirectory,
       log,
