@@ -90,17 +90,17 @@ export function actionStore(database: Database, notify: OnChange): ActionStore {
     listAttempts: async (action) => listAttempts(database, action),
     changedChildren: async (run, parent, afterSeq, limit) =>
       many(
-        "WHERE run_id = ? AND seq > ? AND parent = ? ORDER BY seq LIMIT ?",
+        "WHERE run_id = ? AND seq > ? AND parent = ? ORDER BY seq LIMIT +?",
         run.id,
         afterSeq,
         parent,
         limit,
       ),
     changedActions: async (run, afterSeq, limit) =>
-      many("WHERE run_id = ? AND seq > ? ORDER BY seq LIMIT ?", run.id, afterSeq, limit),
+      many("WHERE run_id = ? AND seq > ? ORDER BY seq LIMIT +?", run.id, afterSeq, limit),
     liveChildren: async (action, limit) =>
       many(
-        "WHERE run_id = ? AND parent = ? AND ended_at IS NULL LIMIT ?",
+        "WHERE run_id = ? AND parent = ? AND ended_at IS NULL LIMIT +?",
         action.runId,
         action.key.action,
         limit,
@@ -133,7 +133,7 @@ export function actionStore(database: Database, notify: OnChange): ActionStore {
           `SELECT task_name, name, min(id) AS first, count(*) AS actions,
              sum(phase IN ('failed', 'timed_out')) AS failed,
              total(started_at - created_at) AS queued, total(ended_at - started_at) AS running
-           FROM actions WHERE run_id = ? AND kind = 'task' GROUP BY task_name ORDER BY first LIMIT ?`,
+           FROM actions WHERE run_id = ? AND kind = 'task' GROUP BY task_name ORDER BY first LIMIT +?`,
           runId,
           limit,
         )

@@ -16,7 +16,7 @@ export function firstShown(database: Database): FirstShown {
   return {
     children: async (runId, parent, after, limit) =>
       many(
-        "WHERE run_id = ? AND parent = ? AND actions.id > ? ORDER BY actions.id LIMIT ?",
+        "WHERE run_id = ? AND parent = ? AND actions.id > ? ORDER BY actions.id LIMIT +?",
         runId,
         parent,
         after,
@@ -24,13 +24,13 @@ export function firstShown(database: Database): FirstShown {
       ),
     failedChildren: async (action, limit) =>
       many(
-        `WHERE run_id = ? AND parent = ? AND phase IN ('failed', 'timed_out') ORDER BY ended_at, actions.id LIMIT ?`,
+        `WHERE run_id = ? AND parent = ? AND phase IN ('failed', 'timed_out') ORDER BY ended_at, actions.id LIMIT +?`,
         action.runId,
         action.key.action,
         limit,
       ),
     pausedActions: async (runId, limit) =>
-      many("WHERE run_id = ? AND phase = 'paused' ORDER BY actions.id LIMIT ?", runId, limit),
+      many("WHERE run_id = ? AND phase = 'paused' ORDER BY actions.id LIMIT +?", runId, limit),
     waitingActions: async (runId) =>
       database
         .all(
@@ -42,7 +42,7 @@ export function firstShown(database: Database): FirstShown {
     runsAhead: async ({ id, runId, queue, state }, limit) => {
       const row = database.get(
         `SELECT count(*) AS count FROM (SELECT 1 FROM waiting_runs
-           WHERE queue = ?1 AND (not_before, action_id) < (?2, ?3) AND run_id <> ?4 LIMIT ?5)`,
+           WHERE queue = ?1 AND (not_before, action_id) < (?2, ?3) AND run_id <> ?4 LIMIT +?5)`,
         queue,
         state.notBefore,
         id,

@@ -54,7 +54,7 @@ export function readList<T>(
   const limit = Math.min(Math.max(query.limit, 1), MAX_ROWS);
   const rows = database.all(
     `SELECT ${shape.columns}, ${sortSql} AS sort_value, ${shape.id} AS sort_id FROM ${shape.from}
-     WHERE ${where.join(" AND ") || "TRUE"} ORDER BY ${sortSql} ${direction}, ${shape.id} ${direction} LIMIT ?`,
+     WHERE ${where.join(" AND ") || "TRUE"} ORDER BY ${sortSql} ${direction}, ${shape.id} ${direction} LIMIT +?`,
     ...values,
     // One more row than requested shows whether there are further ones.
     limit + 1,

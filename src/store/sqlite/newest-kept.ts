@@ -4,7 +4,7 @@ import type { Database } from "./database.ts";
 /** `column`: when it was found; it has an index. */
 export function forgetOldest(database: Database, table: string, column: string, kept: number): void {
   database.run(
-    `DELETE FROM ${table} WHERE ${column} < (SELECT ${column} FROM ${table} ORDER BY ${column} DESC LIMIT 1 OFFSET ?)`,
+    `DELETE FROM ${table} WHERE ${column} < (SELECT ${column} FROM ${table} ORDER BY ${column} DESC LIMIT 1 OFFSET +?)`,
     kept - 1,
   );
 }

@@ -31,7 +31,7 @@ export function pastCallsStore(database: Database): Pick<Store, "calledBefore"> 
            SELECT spec_digest, min(id) AS first FROM (
              SELECT id, spec_digest FROM actions WHERE run_id = ? AND kind = 'task' AND parent IS NOT NULL
              ORDER BY created_at, id LIMIT ${MOST_ACTIONS})
-           GROUP BY spec_digest ORDER BY first LIMIT ?) AS called
+           GROUP BY spec_digest ORDER BY first LIMIT +?) AS called
          CROSS JOIN task_specs ON task_specs.digest = called.spec_digest ORDER BY called.first`,
         run,
         limit,

@@ -6,7 +6,7 @@ import { newTrace, storeRun } from "../../../test/helpers/stored-run.ts";
 import { LOCAL } from "../../domain/principal.ts";
 import { openSqliteStore } from "./sqlite-store.ts";
 
-test("what each call of a task asks for is compiled once", async (t) => {
+test("what each call of a task asks for, and each look for work, is compiled once", async (t) => {
   const opened = new Set<DatabaseSync>();
   const prepare = DatabaseSync.prototype.prepare;
   t.mock.method(DatabaseSync.prototype, "prepare", function (this: DatabaseSync, sql: string) {
@@ -16,6 +16,7 @@ test("what each call of a task asks for is compiled once", async (t) => {
   const store = openSqliteStore(":memory:");
   t.after(() => store.close());
   const { run, root } = await storeRun(store);
+  const work = await store.acquire("test");
   let count = 0;
   const call = async () => {
     const name = `c${count++}`;
@@ -23,6 +24,10 @@ test("what each call of a task asks for is compiled once", async (t) => {
     await store.getRun(run.key);
     await store.createAction(run, newTrace(name, root.key.action), LOCAL);
     await store.getAction({ ...run.key, action: name });
+    await store.changedChildren(run, root.key.action, 0, 10);
+    await work.queueHeads("", Date.now(), 10);
+    await work.dueTimers(Date.now(), 10);
+    await work.pendingEffects("own", Date.now(), 10);
   };
   let compiled = 0;
   const [database] = opened;

@@ -147,7 +147,7 @@ export function runStore(database: Database, notify: OnChange): RunStore {
     liveRuns: async (project, most) => {
       const row = database.get(
         `SELECT count(*) AS count FROM (SELECT 1 FROM runs WHERE project = ? AND domain IN (${LISTED_DOMAINS})
-           AND status IN ('queued', 'running', 'paused') LIMIT ?)`,
+           AND status IN ('queued', 'running', 'paused') LIMIT +?)`,
         project,
         most,
       );
@@ -162,7 +162,7 @@ export function runStore(database: Database, notify: OnChange): RunStore {
       const rows = database.all(
         // CROSS JOIN: in the order of the index, not by all runs of the project.
         `SELECT ${RUN_COLUMNS}, ${ACTION_COLUMNS} FROM actions CROSS JOIN runs ON runs.id = actions.run_id
-         WHERE ${["actions.name = 'a0'", "actions.seq > ?", ...sql].join(" AND ")} ORDER BY actions.seq LIMIT ?`,
+         WHERE ${["actions.name = 'a0'", "actions.seq > ?", ...sql].join(" AND ")} ORDER BY actions.seq LIMIT +?`,
         from,
         ...values,
         limit,
@@ -229,7 +229,7 @@ export function runStore(database: Database, notify: OnChange): RunStore {
           // A run that was accepted later has not ended before that, so only older ones are read.
           `SELECT ${RUN_COLUMNS} FROM runs WHERE logs_removed_at IS NULL AND accepted_at < ?
              AND NOT EXISTS (SELECT 1 FROM actions WHERE run_id = runs.id AND (ended_at IS NULL OR ended_at >= ?))
-           ORDER BY accepted_at LIMIT ?`,
+           ORDER BY accepted_at LIMIT +?`,
           endedBefore,
           endedBefore,
           limit,

@@ -12,7 +12,7 @@ export function sessionStore(database: Database): Pick<Store, "beginSession" | "
         // Those that end first began first: all of a kind live equally long.
         database.run(
           `DELETE FROM sessions WHERE kind = ?1 AND hash IN (
-             SELECT hash FROM sessions WHERE token = ?2 AND kind = ?1 ORDER BY until DESC, hash LIMIT -1 OFFSET ?3)`,
+             SELECT hash FROM sessions WHERE token = ?2 AND kind = ?1 ORDER BY until DESC, hash LIMIT -1 OFFSET +?3)`,
           kind,
           token,
           most - 1,

@@ -95,7 +95,7 @@ function work(database: Database, owner: string, fence: number, notify: OnChange
            JOIN runs ON runs.id = actions.run_id LEFT JOIN task_specs ON task_specs.digest = actions.spec_digest
            WHERE waiting_runs.queue = ?1 AND waiting_runs.not_before <= ?2
              AND waiting_runs.run_id NOT IN (SELECT value FROM json_each(?4))
-           ORDER BY waiting_runs.not_before, waiting_runs.action_id LIMIT ?3`,
+           ORDER BY waiting_runs.not_before, waiting_runs.action_id LIMIT +?3`,
           queue,
           now,
           limit,
@@ -120,7 +120,7 @@ function work(database: Database, owner: string, fence: number, notify: OnChange
     dueTimers: async (now, limit) =>
       database
         .all(
-          `SELECT ${ACTION_COLUMNS} FROM ${FROM} WHERE timer_at <= ? ORDER BY timer_at LIMIT ?`,
+          `SELECT ${ACTION_COLUMNS} FROM ${FROM} WHERE timer_at <= ? ORDER BY timer_at LIMIT +?`,
           now,
           limit,
         )
@@ -160,7 +160,7 @@ function work(database: Database, owner: string, fence: number, notify: OnChange
            FROM effects JOIN actions ON actions.id = effects.action_id JOIN runs ON runs.id = actions.run_id
            WHERE effects.lane = ?1 AND effects.not_before <= ?2
              AND effects.id NOT IN (SELECT value FROM json_each(?3))
-           ORDER BY effects.not_before, effects.id LIMIT ?4`,
+           ORDER BY effects.not_before, effects.id LIMIT +?4`,
           lane,
           now,
           JSON.stringify(except),
