@@ -46,6 +46,7 @@ function subject({ maxParallel = 100, queues = [], capacity = {} }: SubjectOptio
   let beforeCounts: () => Promise<void> = async () => {};
   /** Waits before an action is accepted. */
   let beforeAccepted: () => Promise<void> = async () => {};
+  let afterAccepted: () => void = () => {};
   const all = () => [...demands.values()];
   const nameOf = (run: string, action: string) => `${run}/${action}`;
   const store = {
@@ -87,7 +88,9 @@ function subject({ maxParallel = 100, queues = [], capacity = {} }: SubjectOptio
     work: {
       acceptBegun: async (run, action, begun) => {
         await beforeAccepted();
-        return put(run, all().some((demand) => isQueued(demand.action.state)) ? action : begun);
+        const accepted = put(run, all().some((demand) => isQueued(demand.action.state)) ? action : begun);
+        afterAccepted();
+        return accepted;
       },
       waitingQueues: async () => {
         passes++;
@@ -171,6 +174,7 @@ function subject({ maxParallel = 100, queues = [], capacity = {} }: SubjectOptio
     add,
     actionOf,
     setBeforeAccepted: (wait: () => Promise<void>) => (beforeAccepted = wait),
+    setAfterAccepted: (after: () => void) => (afterAccepted = after),
     /** Accepts a task of run r1, or what is given. Returns its phase. */
     accept: async (
       name: string,
@@ -544,4 +548,30 @@ test("of tasks that are accepted at once, one begins before it is counted", asyn
   assert.equal(await phases[1], "queued");
   written.resolve();
   assert.equal(await phases[0], "queued", "c2 waits now");
+});
+
+test("a task that was accepted although that was reported as failed begins, and the counts are read again", async () => {
+  const { add, pass, accept, setAfterAccepted, supervised, clock } = subject();
+  add("a0");
+  await pass();
+  setAfterAccepted(() => {
+    throw new Error("disk full");
+  });
+  await assert.rejects(accept("c1"), { message: "disk full" });
+  assert.ok(!supervised.includes("r1/c1"));
+  setAfterAccepted(() => {});
+  assert.equal(await accept("c2"), "queued", "the counts are not known");
+  await clock.step(1_000);
+  assert.ok(supervised.includes("r1/c1"));
+  assert.ok(supervised.includes("r1/c2"));
+  assert.equal(await accept("c3"), "initializing");
+});
+
+test("a task that is accepted after a stop is left to the next server", async () => {
+  const { dispatcher, add, pass, accept, supervised } = subject();
+  add("a0");
+  await pass();
+  await dispatcher.stop();
+  assert.equal(await accept("c1"), "queued");
+  assert.deepEqual(supervised, ["r1/a0"]);
 });

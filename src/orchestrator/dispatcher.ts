@@ -193,8 +193,10 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   };
 
   const accept: Dispatcher["accept"] = async (run, action, by, maxActions) => {
-    // One at a time, since it is counted when it is accepted; not beside a pass, which may give the slot away.
-    const begun = load && !isAccepting && !passes.isBusy ? beginning(run, action, load) : undefined;
+    // One at a time, since it is counted when it is accepted; not beside a pass, which may give the slot away. Whoever stops has
+    // listed what runs already.
+    const mayAdmit = !isAccepting && !passes.isBusy && !passes.isStopped;
+    const begun = load && mayAdmit ? beginning(run, action, load) : undefined;
     if (begun === undefined) return options.store.createAction(run, action, by, maxActions);
     isAccepting = true;
     try {
@@ -205,8 +207,9 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       }
       return accepted;
     } catch (error) {
-      // It may be written all the same.
+      // It may be written all the same: the counts are read again, and what runs is supervised, at most once in this time.
       load = undefined;
+      passes.requestIn(RETRY_MS);
       throw error;
     } finally {
       isAccepting = false;

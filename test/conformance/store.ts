@@ -98,9 +98,9 @@ export function storeConformance(name: string, open: () => Promise<StoreSubject>
     "an action is admitted by the commit that accepts it, where nothing waits and the lease holds",
     async ({ store, work }) => {
       const { run, root } = await createRun(store, "r1");
-      const accept = async (name: string) => {
+      const accept = async (name: string, at = NOW) => {
         const action = newTask(name, ROOT_ACTION);
-        const state = transition(action.state, NO_RETRIES, { type: "admitted" }, NOW)?.state;
+        const state = transition(action.state, NO_RETRIES, { type: "admitted" }, at)?.state;
         assert.ok(state);
         return work.acceptBegun(run, action, { ...action, state, attempt: { attempt: 1 } }, LOCAL);
       };
@@ -119,8 +119,13 @@ export function storeConformance(name: string, open: () => Promise<StoreSubject>
       assert.deepEqual(await heads(work, NOW), []);
       assert.equal((await live(work)).length, 3);
       assert.equal(phaseOf(await accept("c2")), "exists");
+      const later = newTask("later", ROOT_ACTION);
+      const state = { ...later.state, notBefore: NOW + 5 };
+      await store.createAction(run, { ...later, state }, LOCAL);
+      assert.equal(phaseOf(await accept("c3", NOW + 4)), "initializing");
+      assert.equal(phaseOf(await accept("c4", NOW + 5)), "queued", "another one waits when it would begin");
       await store.acquire("second");
-      assert.equal(phaseOf(await accept("c3")), "queued");
+      assert.equal(phaseOf(await accept("c5", NOW + 4)), "queued");
     },
   );
 

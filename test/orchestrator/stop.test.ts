@@ -1,4 +1,6 @@
+import assert from "node:assert/strict";
 import { test } from "node:test";
+import { createFakeExecutor } from "../helpers/fake-executor.ts";
 import { steppedClock } from "../helpers/stepped-clock.ts";
 import { until } from "../helpers/until.ts";
 import { orchestratorSubject, wrapWork } from "./subject.ts";
@@ -24,4 +26,31 @@ test("an end that cannot be recorded does not keep the server from stopping", as
   let hasStopped = false;
   void orchestrator.stop({ endAttempts: true }).then(() => (hasStopped = true));
   await until(async () => (await clock.step(5_000), hasStopped), 10_000);
+});
+
+test("what a parent calls while the server ends its attempts is not started any more", async (t) => {
+  const fake = createFakeExecutor();
+  let onStop = async () => {};
+  const executor: typeof fake = {
+    ...fake,
+    stop: async (...asked) => {
+      await onStop();
+      return fake.stop(...asked);
+    },
+  };
+  const { createRun, reached, addChild, phase, orchestrator } = await orchestratorSubject(t, { executor });
+  await createRun("r");
+  await reached("r", "running");
+  let accepted: string | undefined;
+  onStop = async () => {
+    onStop = async () => {};
+    await addChild("r", "late");
+    accepted = await phase("r", "late");
+  };
+  await orchestrator.stop({ endAttempts: true });
+  assert.equal(accepted, "queued");
+  assert.deepEqual(
+    fake.started.map(({ spec }) => spec.key.action),
+    ["a0"],
+  );
 });

@@ -55,7 +55,7 @@ function work(database: Database, owner: string, fence: number, notify: OnChange
   return {
     acceptBegun: async (run, action, begun, by, maxActions) => {
       const accepted = await database.write(() => {
-        const mayBegin = isOwner() && nothingWaits(action.state.createdAt);
+        const mayBegin = isOwner() && nothingWaits(begun.state.startedAt ?? action.state.createdAt);
         return acceptAction(database, run, mayBegin ? begun : action, by, maxActions);
       });
       if (typeof accepted === "string") return accepted;
