@@ -1,12 +1,18 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import { readFile } from "node:fs/promises";
 import { createServer, type RequestListener } from "node:http";
+import { createServer as createSecureServer } from "node:https";
 import { createServer as createTcpServer, type AddressInfo, type Socket } from "node:net";
+import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { test, type TestContext } from "node:test";
 import { ConnectError, Code } from "@connectrpc/connect";
 import type { UniversalClientFn } from "@connectrpc/connect/protocol";
+import { makeAuthority } from "../../test/helpers/private-authority.ts";
+import { temporaryDirectory } from "../../test/helpers/server.ts";
 import { createHttpClient } from "./http-client.ts";
+import { MOST_CONNECTIONS } from "./most-connections.ts";
 
 const UNARY = "application/proto";
 const STREAM = "application/connect+proto";
@@ -93,6 +99,52 @@ test("an abort ends a call before its answer and within it; after it, the connec
   after.abort();
   assert.equal(await read(post(client, url, UNARY)), "answer");
   assert.equal(sockets.size, open + 1, "one connection for both calls");
+});
+
+test("an abort ends a call that waits for a connection", async (t) => {
+  let arrived = 0;
+  const all = Promise.withResolvers<void>();
+  const { url } = await serve(t, () => {
+    if (++arrived === MOST_CONNECTIONS) all.resolve();
+  });
+  const client = createHttpClient(false, {});
+  const held = new AbortController();
+  const unanswered = Array.from({ length: MOST_CONNECTIONS }, () => post(client, url, UNARY, held.signal));
+  await all.promise;
+  const waits = new AbortController();
+  const call = post(client, url, UNARY, waits.signal);
+  // Its content is read first.
+  await new Promise((resolve) => setImmediate(resolve));
+  waits.abort(new ConnectError("enough", Code.Canceled));
+  await assert.rejects(call, { code: Code.Canceled });
+  held.abort(new ConnectError("enough", Code.Canceled));
+  await Promise.allSettled(unanswered);
+  assert.equal(arrived, MOST_CONNECTIONS);
+});
+
+test("clients of one process share connections", async (t) => {
+  const { url, sockets } = await serve(t, (_, response) => void response.end("answer"));
+  for (let client = 0; client < 5; client++) {
+    for (const type of [UNARY, STREAM])
+      assert.equal(await read(post(createHttpClient(false, {}), url, type)), "answer");
+  }
+  assert.equal(sockets.size, 2, "one for calls and one for streams");
+});
+
+test("a connection that was verified for one client is not used by one that verifies otherwise", async (t) => {
+  const folder = await temporaryDirectory(t);
+  const { certificate, key } = await makeAuthority(join(folder, "authority"));
+  const [cert, secret] = await Promise.all([readFile(certificate), readFile(key)]);
+  const server = createSecureServer({ cert, key: secret }, (_, response) => void response.end("answer"));
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  t.after(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}/call`;
+  assert.equal(await read(post(createHttpClient(true, { rejectUnauthorized: false }), url, UNARY)), "answer");
+  await assert.rejects(post(createHttpClient(true, {}), url, UNARY), /certificate/u);
 });
 
 test("a connection that is refused or cut is unavailable, with the system's error as the cause", async () => {

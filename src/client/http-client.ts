@@ -1,6 +1,7 @@
 /**
  * The HTTP client below Connect's. A call's request is sent whole, with its length: most take one packet, which Connect's own
- * client for Node splits into several. Connections are kept, and are no more than a server wants of one client.
+ * client for Node splits into several. Connections are kept, for all clients of this process, and are no more than a server
+ * wants of one.
  */
 import { Agent, request as httpRequest, type ClientRequest, type IncomingMessage } from "node:http";
 import { Agent as SecureAgent, request as httpsRequest } from "node:https";
@@ -9,9 +10,12 @@ import { contentTypeUnaryProto } from "@connectrpc/connect/protocol-connect";
 import type { UniversalClientFn } from "@connectrpc/connect/protocol";
 import { errnoOf } from "../lib/errno.ts";
 import type { Trust } from "./control-plane.ts";
+import { MOST_CONNECTIONS } from "./most-connections.ts";
 
-/** Further calls wait for one of them. Streams, which may last, have others. */
-const MOST_CONNECTIONS = 64;
+/** A worker opens a client for each attempt: the next one goes on with the connections of the one before. */
+const plain = agentsOf(Agent);
+/** These tell servers apart by how they are verified, too. */
+const secured = agentsOf(SecureAgent);
 
 /** Whether a server was reached is in the cause; a call that was cut off may have had its effect. */
 const CODES: Readonly<Record<string, Code>> = {
@@ -25,18 +29,14 @@ const CODES: Readonly<Record<string, Code>> = {
 
 /** `trust`: how a server with TLS is verified. */
 export function createHttpClient(secure: boolean, trust: Trust): UniversalClientFn {
-  const agentFor = (maxSockets: number): Agent =>
-    secure
-      ? new SecureAgent({ keepAlive: true, maxSockets, ...trust })
-      : new Agent({ keepAlive: true, maxSockets });
-  const [calls, streams] = [agentFor(MOST_CONNECTIONS), agentFor(Number.POSITIVE_INFINITY)];
+  const { calls, streams } = secure ? secured : plain;
   const send = secure ? httpsRequest : httpRequest;
   return async ({ url, method, header, body, signal }) => {
     const content = await contentOf(body);
     signal?.throwIfAborted();
     const headers = { ...Object.fromEntries(header), "content-length": content.length };
     const agent = header.get("content-type") === contentTypeUnaryProto ? calls : streams;
-    const request = send(url, { method, headers, agent });
+    const request = send(url, { method, headers, agent, ...trust });
     const call = new Call(request, signal);
     request.end(content);
     const answer = await call.answer;
@@ -49,9 +49,15 @@ export function createHttpClient(secure: boolean, trust: Trust): UniversalClient
   };
 }
 
+/** Calls wait for connections, and streams, which may last, have others. */
+function agentsOf(Kind: typeof Agent): { readonly calls: Agent; readonly streams: Agent } {
+  const calls = new Kind({ keepAlive: true, maxSockets: MOST_CONNECTIONS });
+  return { calls, streams: new Kind({ keepAlive: true }) };
+}
+
 /** A request that its caller may abort, until all of the answer was read. */
 class Call {
-  readonly answer: Promise<IncomingMessage>;
+  readonly #answer = Promise.withResolvers<IncomingMessage>();
   readonly #request: ClientRequest;
   readonly #signal: AbortSignal | undefined;
 
@@ -59,13 +65,15 @@ class Call {
     this.#request = request;
     this.#signal = signal;
     signal?.addEventListener("abort", this.#abort);
-    this.answer = new Promise((resolve, reject) => {
-      request.on("response", resolve);
-      request.on("error", (error) => {
-        this.#over();
-        reject(connectError(error));
-      });
+    request.on("response", this.#answer.resolve);
+    request.on("error", (error) => {
+      this.#over();
+      this.#answer.reject(connectError(error));
     });
+  }
+
+  get answer(): Promise<IncomingMessage> {
+    return this.#answer.promise;
   }
 
   async *bodyOf(answer: IncomingMessage): AsyncGenerator<Uint8Array> {
@@ -78,8 +86,14 @@ class Call {
     }
   }
 
-  /** Without a reason, which would be an error of a connection that another call may have by now; the caller knows it. */
-  readonly #abort = (): void => void this.#request.destroy();
+  /**
+   * The request is destroyed without a reason, which would be an error of a connection that another call may have by now. One that
+   * waits for a connection reports nothing before it would have got one.
+   */
+  readonly #abort = (): void => {
+    this.#request.destroy();
+    this.#answer.reject(this.#signal?.reason);
+  };
 
   #over(): void {
     this.#signal?.removeEventListener("abort", this.#abort);

@@ -10,23 +10,28 @@ import { pipeline } from "node:stream/promises";
 import { urlToHttpOptions } from "node:url";
 import { createBackoff } from "../../lib/backoff.ts";
 import type { Clock } from "../../lib/clock.ts";
+import { once } from "../../lib/once.ts";
 import { signHeaders } from "../../lib/sigv4-signer.ts";
 import { canonicalQuery, encodeUriPath, sha256Hex, UNSIGNED_PAYLOAD } from "../../lib/sigv4.ts";
 import { childText, parseXml, type XmlElement } from "../../lib/xml.ts";
+import { MOST_CONNECTIONS } from "../most-connections.ts";
 import type { S3Settings } from "./s3-settings.ts";
 import { BlobNotFoundError, type Storage } from "./storage-type.ts";
 
+const AGENT_OPTIONS = { keepAlive: true, maxSockets: MOST_CONNECTIONS };
 const ATTEMPTS = 5;
 const BACKOFF = { baseMs: 200, factor: 2 };
 const PART_BYTES = 64 << 20;
 /** More than a listing of 1000 keys of maximum length with every byte escaped. */
 const MAX_ANSWER_BYTES = 4 << 20;
 
-/** Further requests wait for one of them. */
-const MOST_CONNECTIONS = 64;
-
 /** Of all storages of this process: the next one begins with the connections that the one before has opened. */
-const agent = new Agent({ keepAlive: true, maxSockets: MOST_CONNECTIONS });
+const plain = { send: httpRequest, agent: new Agent(AGENT_OPTIONS) };
+/** Loaded only if needed: most servers are on the task's own machine, without TLS. */
+const secured = once(async () => {
+  const https = await import("node:https");
+  return { send: https.request, agent: new https.Agent(AGENT_OPTIONS) };
+});
 
 export class S3Storage implements Storage {
   readonly #settings: S3Settings;
@@ -147,9 +152,7 @@ export class S3Storage implements Storage {
       },
       { ...this.#settings, nowMs: this.#clock.now() },
     );
-    const secure = endpoint.protocol === "https:";
-    // Loaded only if needed: most servers are on the task's own machine, without TLS.
-    const send = secure ? (await import("node:https")).request : httpRequest;
+    const { send, agent } = endpoint.protocol === "https:" ? await secured() : plain;
     return new Promise((resolve, reject) => {
       const request = send({
         ...urlToHttpOptions(endpoint),
@@ -157,7 +160,7 @@ export class S3Storage implements Storage {
         path: `${encodeUriPath(path)}?${canonicalQuery(query)}`,
         method,
         headers: { ...headers },
-        ...(secure ? {} : { agent }),
+        agent,
       });
       request.on("response", resolve);
       request.on("error", reject);
