@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
+import { closeSync, existsSync, readdirSync, readlinkSync } from "node:fs";
 import { appendFile, mkdir, mkdtemp, readFile, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -130,6 +130,41 @@ test(
     );
   },
 );
+
+const noProc = existsSync("/proc/self/fd") ? false : "this system has no /proc";
+
+test("a log whose file cannot be closed goes on in it, and ends", { skip: noProc }, async (t) => {
+  const directory = await directoryOf(t);
+  const file = join(directory, "p/development/r1/a0/1.log");
+  const logs = createAttemptLogs(directory);
+  const log = await logs.open(KEY);
+  /** Then a write and a close of it are errors. */
+  const takeAway = () => {
+    const open = readdirSync("/proc/self/fd").map(Number);
+    const its = open.filter((descriptor) => pathOf(descriptor) === file);
+    assert.equal(its.length, 1);
+    for (const descriptor of its) closeSync(descriptor);
+  };
+  takeAway();
+  log.write("stdout", "lost", 1);
+  await log.flush();
+  log.write("stdout", "kept", 2);
+  await log.flush();
+  takeAway();
+  await assert.doesNotReject(log.close());
+  assert.deepEqual(
+    (await read(logs)).map(({ text }) => text),
+    ["kept"],
+  );
+});
+
+function pathOf(descriptor: number): string | undefined {
+  try {
+    return readlinkSync(`/proc/self/fd/${descriptor}`);
+  } catch {
+    return undefined;
+  }
+}
 
 test("a follower gets what is written later, and ends with the log", async (t) => {
   const logs = createAttemptLogs(await directoryOf(t));

@@ -106,8 +106,19 @@ export class LogFileWriter implements AttemptLog {
   #failed(chunk: Buffer, lines: number): void {
     this.#unwritten += lines;
     this.#size -= chunk.length;
-    if (this.#descriptor !== undefined) closeSync(this.#descriptor);
+    this.#closeFile();
+  }
+
+  /** Some file systems report only here that a write failed: there is nobody left who could do it again. */
+  #closeFile(): void {
+    const descriptor = this.#descriptor;
     this.#descriptor = undefined;
+    if (descriptor === undefined) return;
+    try {
+      closeSync(descriptor);
+    } catch {
+      // It is closed nevertheless.
+    }
   }
 
   /** The disk may have space again. The line at which it ended may be half written. */
@@ -139,8 +150,7 @@ export class LogFileWriter implements AttemptLog {
       this.#note(`${this.#dropped} more lines were dropped: a log keeps ${this.#maxBytes} bytes`);
     this.closed = true;
     await this.flush();
-    if (this.#descriptor !== undefined) closeSync(this.#descriptor);
-    this.#descriptor = undefined;
+    this.#closeFile();
     this.#onClose();
     this.changed.emit("change");
   }
