@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { temporaryDirectory } from "../../test/helpers/server.ts";
-import { removeTree } from "./remove-tree.ts";
+import { FREED_AT_ONCE_BYTES, removeTree } from "./remove-tree.ts";
 
 for (const [size, count] of [
   ["small", 3],
@@ -19,6 +19,24 @@ for (const [size, count] of [
     await removeTree(path);
     assert.equal(existsSync(path), false);
     assert.equal(existsSync(join(outside, "kept")), true);
+  });
+}
+
+for (const [size, isAtOnce] of [
+  [FREED_AT_ONCE_BYTES / 2, true],
+  [FREED_AT_ONCE_BYTES / 2 + 1, false],
+] as const) {
+  test(`two files of ${size} bytes are removed ${isAtOnce ? "at once" : "aside"}`, async (t) => {
+    const path = join(await temporaryDirectory(t), "tree");
+    mkdirSync(path);
+    for (const name of ["a", "b"]) {
+      writeFileSync(join(path, name), "");
+      truncateSync(join(path, name), size);
+    }
+    const removed = removeTree(path);
+    assert.equal(existsSync(path), !isAtOnce, "nothing else has had its turn");
+    await removed;
+    assert.equal(existsSync(path), false);
   });
 }
 

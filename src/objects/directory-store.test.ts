@@ -12,6 +12,7 @@ import { openDirectoryStore } from "./directory-store.ts";
 import { ConditionFailedError, type HostedStore, type PartInfo } from "./hosted-store.ts";
 import { systemClock } from "../lib/clock.ts";
 import { createLogger } from "../lib/log.ts";
+import { FREED_AT_ONCE_BYTES } from "../lib/remove-tree.ts";
 
 interface Subject {
   readonly store: HostedStore;
@@ -60,6 +61,15 @@ test("an object comes back with its attributes, also after a restart", async (t)
   assert.deepEqual(await again.list({ prefix: "", limit: 10 }), [stored]);
   assert.equal(await textOf(again, "a/b.txt"), "hello");
   assert.equal(String(await buffer(await again.read("a/b.txt", { start: 1, end: 99 }))), "ello");
+});
+
+test("a large object is replaced by a small one, and that by a large one", async (t) => {
+  const { store } = await open(t);
+  const large = randomBytes(FREED_AT_ONCE_BYTES + 1);
+  for (const content of [large, Buffer.from("small"), large]) {
+    await store.put("a", content);
+    assert.ok(content.equals((await store.readAll("a")) ?? Buffer.alloc(0)));
+  }
 });
 
 test("what is not there", async (t) => {

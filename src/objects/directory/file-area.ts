@@ -1,7 +1,7 @@
 /** Atomic, durable files: written and synced aside, then renamed into place. */
 import { createHash, randomUUID } from "node:crypto";
 import { closeSync, fsync, mkdirSync, openSync, renameSync, statSync } from "node:fs";
-import { rm, rmdir } from "node:fs/promises";
+import { rename, rm, rmdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import type { ObjectBody } from "../hosted-store.ts";
@@ -9,6 +9,7 @@ import { BlockSums } from "./block-sums.ts";
 import { createDirectorySync, type SyncDirectory } from "./directory-sync.ts";
 import type { Sealing } from "./encryption.ts";
 import { errnoOf } from "../../lib/errno.ts";
+import { FREED_AT_ONCE_BYTES } from "../../lib/remove-tree.ts";
 import { writeFully } from "../../lib/write-fully.ts";
 import { explainWriteError } from "./io-error.ts";
 import { parentsBelow } from "./key-path.ts";
@@ -134,6 +135,9 @@ export class FileArea {
           this.#checkPresence();
           await this.#makeDirectory(dirname(target));
         }
+        // What is replaced is freed within it.
+        const replaced = statSync(target, { throwIfNoEntry: false })?.size ?? 0;
+        if (replaced > FREED_AT_ONCE_BYTES) return await rename(temporary, target);
         return renameSync(temporary, target);
       } catch (error) {
         // The directory is not there yet, or a delete took it, or one above it, away because it was empty.
