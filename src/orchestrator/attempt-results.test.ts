@@ -168,6 +168,24 @@ test("an end that no longer counts adds what was not known of the process", asyn
   assert.deepEqual(await late([aborted], true), []);
 });
 
+test("an end that no longer counts adds how the attempt began, where that is not recorded", async () => {
+  const exit = { reason: "exited", exitCode: 143, outOfMemory: false, endedAt: 9 } as const;
+  const warm = { mode: "resident", pool: "p", worker: "w", earlierAttempts: 3 } as const;
+  const start = { engine: "podman", adaptations: [], warm };
+  const begun = { event: { type: "started", attempt: 2, at: 5 }, start } as const;
+  const late = async (record: Partial<AttemptRecord>) => {
+    const { results, recorded } = subject({ after: null, attempts: [record] });
+    assert.equal(await results.ended(ACTION, exit, EVIDENCE, begun), undefined);
+    return recorded;
+  };
+  const aborted = { attempt: 2, outcome: "aborted", endedAt: 9, exitCode: 143 } as const;
+  const end = { attempt: 2, exitCode: 143, endedAt: 9 };
+  const beginning = { image: IMAGE, startedAt: 5, start };
+  assert.deepEqual(await late({ attempt: 2, outcome: "aborted" }), [{ ...beginning, ...end }]);
+  assert.deepEqual(await late(aborted), [{ ...beginning, ...end }]);
+  assert.deepEqual(await late({ ...aborted, startedAt: 5 }), []);
+});
+
 test("an end that nobody watched is over now, with its exit code where that is known", async () => {
   const known = subject({ attempts: [{ attempt: 2, outcome: "aborted" }] });
   await known.results.endedUnwatched(KEY, 137);

@@ -91,18 +91,22 @@ export function createAttemptResults(options: AttemptResultsOptions): AttemptRes
     return applied && { error, isRetried: !isTerminal(applied.state.phase) };
   };
 
-  /** After an abort, a time limit or the attempt's own result: all that is new is how its process ended. */
+  /** After an abort, a time limit or the attempt's own result: all that is new is how its process ended, and maybe began. */
   const recordLate = async (
     key: AttemptKey,
     { exitCode, endedAt }: Pick<AttemptFacts, "exitCode" | "endedAt">,
+    beginning: Pick<AttemptFacts, "startedAt" | "start" | "image"> = {},
   ): Promise<void> => {
     const action = await store.getAction(key);
     const attempts = action === undefined ? [] : await store.listAttempts(action);
     const record = attempts.find(({ attempt }) => attempt === key.attempt);
     if (action === undefined || record?.outcome === undefined) return;
-    const isNew = record.endedAt === undefined || (record.exitCode === undefined && exitCode !== undefined);
-    if (!isNew) return;
-    const facts = { attempt: key.attempt, exitCode, endedAt: record.endedAt ?? endedAt };
+    const isEndNew =
+      record.endedAt === undefined || (record.exitCode === undefined && exitCode !== undefined);
+    const isBeginningNew = record.startedAt === undefined && beginning.startedAt !== undefined;
+    if (!isEndNew && !isBeginningNew) return;
+    const end = { attempt: key.attempt, exitCode, endedAt: record.endedAt ?? endedAt };
+    const facts = isBeginningNew ? { ...beginning, ...end } : end;
     await work.recordAttempt(action, facts, clock.now());
   };
 
@@ -111,11 +115,12 @@ export function createAttemptResults(options: AttemptResultsOptions): AttemptRes
       const prefix = await prefixOf(action);
       const outcome = judge(await evidence.collect(await readWritten(prefix, redactorOf(action)), exit));
       const { image } = evidence;
-      const { startedAt, exitCode, endedAt = clock.now() } = exit;
-      const facts = { image, startedAt, exitCode, endedAt, ...(begun?.start && { start: begun.start }) };
-      const counted = await count(action, outcome, prefix, facts, { begun: begun?.event });
+      const { startedAt = begun?.event.at, exitCode, endedAt = clock.now() } = exit;
+      const beginning = { image, startedAt, ...(begun?.start && { start: begun.start }) };
+      const end = { exitCode, endedAt };
+      const counted = await count(action, outcome, prefix, { ...beginning, ...end }, { begun: begun?.event });
       if (counted === undefined)
-        await recordLate({ ...action.key, attempt: action.state.attempt }, { exitCode, endedAt });
+        await recordLate({ ...action.key, attempt: action.state.attempt }, end, beginning);
       return counted;
     },
     notWatched: (action, outcome) => count(action, outcome, undefined, { endedAt: clock.now() }),

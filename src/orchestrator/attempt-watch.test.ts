@@ -250,5 +250,5 @@ test("the start in a worker that others had is recorded with the end, where that
   const left = begin();
   await left.watch.close();
   await left.clock.step(1_000);
-  assert.deepEqual(left.done, ["log closed"], "the next server is told of it again");
+  assert.deepEqual(left.done, ["log closed"], "the next server is told again that it started");
 });
