@@ -25,6 +25,7 @@ interface SubjectOptions {
   readonly store?: Partial<Store>;
   readonly executor?: Partial<Executor>;
   readonly openLog?: () => Promise<void>;
+  readonly closeLog?: () => Promise<void>;
   /** Whether something is written when it is read. */
   readonly isWritten?: () => boolean;
 }
@@ -93,7 +94,10 @@ function subject(options: SubjectOptions = {}) {
         return {
           write: () => {},
           flush: async () => {},
-          close: async () => void calls.push(["log closed"]),
+          close: async () => {
+            await options.closeLog?.();
+            calls.push(["log closed"]);
+          },
           lastAtMs: undefined,
         };
       },
@@ -131,6 +135,22 @@ test("an attempt is started once, its end recorded and its log closed", async ()
   assert.deepEqual(calls.slice(1), [["log closed"]]);
   await attempts.release(KEY);
   assert.deepEqual(calls.slice(2), [["release", KEY]]);
+  attempts.supervise(ACTION);
+  await clock.step(0);
+  assert.equal(observers.length, 2, "nothing is left of the first");
+  await attempts.close();
+});
+
+test("an attempt whose log cannot be closed is forgotten", async () => {
+  const closeLog = async () => {
+    throw new Error("disk full");
+  };
+  const { attempts, clock, events, observers } = subject({ closeLog });
+  attempts.supervise(ACTION);
+  await clock.step(0);
+  observers[0]?.ended(STARTED);
+  await clock.step(0);
+  assert.deepEqual(events, [SUCCEEDED]);
   attempts.supervise(ACTION);
   await clock.step(0);
   assert.equal(observers.length, 2, "nothing is left of the first");

@@ -151,7 +151,8 @@ export function createAttempts(options: AttemptsOptions): Attempts {
       noteCold,
     });
     attempt.watch = watching;
-    void watching.closed.then(() => forget(key, attempt));
+    const over = () => forget(key, attempt);
+    void watching.closed.then(over, over);
     try {
       // Whoever drives the runs next starts it: here nobody would watch it any more.
       if (closing.signal.aborted) await watching.close();
