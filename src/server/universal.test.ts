@@ -1,7 +1,15 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer } from "node:http";
+import {
+  connect as connectHttp2,
+  constants,
+  createServer as createHttp2Server,
+  type ClientHttp2Session,
+  type Http2ServerResponse,
+} from "node:http2";
 import { connect, type AddressInfo } from "node:net";
+import { text } from "node:stream/consumers";
 import { test, type TestContext } from "node:test";
 import { createContextValues } from "@connectrpc/connect";
 import type { UniversalServerRequest } from "@connectrpc/connect/protocol";
@@ -11,14 +19,14 @@ import { sendUniversal, universalRequest } from "./universal.ts";
 /** Gives each call to `answer`, with its body unread. */
 async function serve(
   t: TestContext,
-  answer: (call: UniversalServerRequest, send: (text: string) => Promise<void>) => void,
+  answer: (call: UniversalServerRequest, send: (content: string) => Promise<void>) => void,
 ): Promise<number> {
   const server = createServer((request, response) => {
     const call = universalRequest(request, response, request, createContextValues());
-    answer(call, (text) => {
-      const header = new Headers({ "content-length": String(text.length), "x-own": "1" });
+    answer(call, (content) => {
+      const header = new Headers({ "content-length": String(content.length), "x-own": "1" });
       const body = (async function* () {
-        yield Buffer.from(text);
+        yield Buffer.from(content);
       })();
       return sendUniversal({ status: 201, header, body }, response);
     });
@@ -27,6 +35,24 @@ async function serve(
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   return (server.address() as AddressInfo).port;
+}
+
+/** Over HTTP/2 by one client, whose calls are given to `answer`. */
+async function serveHttp2(
+  t: TestContext,
+  answer: (call: UniversalServerRequest, response: Http2ServerResponse) => void,
+): Promise<ClientHttp2Session> {
+  const server = createHttp2Server((request, response) =>
+    answer(universalRequest(request, response, request, createContextValues()), response),
+  );
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const client = connectHttp2(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  t.after(() => {
+    client.destroy();
+    server.close();
+  });
+  return client;
 }
 
 test("a call has its path, and the headers that handlers read; its answer comes whole", async (t) => {
@@ -60,4 +86,37 @@ test("a call is aborted when its client leaves without the answer", async (t) =>
   socket.destroy();
   await aborted;
   assert.match(String(signal.reason), /the client went away/u);
+});
+
+for (const hasBegun of [false, true]) {
+  const when = hasBegun ? "within its answer" : "before its answer";
+  test(`a call over HTTP/2 is aborted when its client resets it ${when}`, async (t) => {
+    const arrived = Promise.withResolvers<UniversalServerRequest>();
+    const client = await serveHttp2(t, (call, response) => {
+      if (hasBegun) response.write("begun");
+      arrived.resolve(call);
+    });
+    const stream = client.request({ ":method": "POST", ":path": "/a.B/C" });
+    stream.end("1");
+    const { signal } = await arrived.promise;
+    if (hasBegun) await once(stream, "data");
+    assert.equal(signal.aborted, false);
+    const aborted = once(signal, "abort");
+    stream.close(constants.NGHTTP2_CANCEL);
+    await aborted;
+    assert.match(String(signal.reason), /the client went away/u);
+  });
+}
+
+test("a call over HTTP/2 that was answered is not aborted, also where its client is gone then", async (t) => {
+  const closed = Promise.withResolvers<UniversalServerRequest>();
+  const client = await serveHttp2(t, (call, response) => {
+    response.once("close", () => closed.resolve(call));
+    response.end("done");
+  });
+  const stream = client.request({ ":method": "POST", ":path": "/a.B/C" });
+  stream.end("1");
+  assert.equal(await text(stream), "done");
+  stream.close(constants.NGHTTP2_CANCEL);
+  assert.equal((await closed.promise).signal.aborted, false);
 });
