@@ -20,8 +20,6 @@ export interface ConnectionOptions {
   readonly token?: string | undefined;
   readonly authType?: string | undefined;
   readonly command?: readonly string[] | undefined;
-  /** Whether to repeat calls after transient failures. The runtime does that itself. @default true */
-  readonly retry?: boolean;
 }
 
 /** Of one message; Connect's own limit. */
@@ -31,8 +29,7 @@ const MOST_BYTES = 0xffff_ffff;
 export function createTransport(options: ConnectionOptions, clock: Clock = systemClock): Transport {
   const { baseUrl } = options;
   const secure = baseUrl.startsWith("https:");
-  const interceptors: Interceptor[] = [];
-  if (options.retry !== false) interceptors.push(retryInterceptor(clock));
+  const interceptors: Interceptor[] = [retryInterceptor(clock)];
   const newToken = tokenSource(options);
   if (newToken !== undefined) interceptors.push(tokenInterceptor(newToken));
   const transport = createConnectTransport({

@@ -5,6 +5,7 @@ import { registerCondition } from "./condition-call.ts";
 import { connectionOf, settingsOf, type Container } from "./container.ts";
 import { decodeErrorDocument, decodeErrorKind } from "./error-document.ts";
 import { Limiter } from "../lib/limiter.ts";
+import { once } from "../lib/once.ts";
 import { RunConnection, systemError } from "./run-connection.ts";
 import { callTrace } from "./trace-call.ts";
 import { joinUri } from "../client/storage/storage.ts";
@@ -43,9 +44,12 @@ export class RemoteController {
   readonly #transport: Transport;
   readonly #settings: SpecSettings;
   readonly #calls: Limiter;
-  readonly #called = new WeakMap<TaskDefinition | TaskReference, Promise<CalledTask>>();
+  readonly #called = new WeakMap<TaskDefinition | TaskReference, () => Promise<CalledTask>>();
   /** By what was declared, and by the name and version of the task. */
-  readonly #deployed = new Map<CompiledInterface | undefined, Map<string, Promise<DeployedTaskDetails>>>();
+  readonly #deployed = new Map<
+    CompiledInterface | undefined,
+    Map<string, () => Promise<DeployedTaskDetails>>
+  >();
 
   constructor(container: Container, transport: Transport, clock: Clock = systemClock) {
     this.#connection = new RunConnection(container, transport, clock);
@@ -56,10 +60,7 @@ export class RemoteController {
 
   /** Connected to the server of the container's run. */
   static async open(container: Container): Promise<RemoteController> {
-    return new RemoteController(
-      container,
-      createTransport({ ...(await connectionOf(container.env)), retry: false }),
-    );
+    return new RemoteController(container, createTransport(await connectionOf(container.env)));
   }
 
   close(): void {
@@ -87,8 +88,8 @@ export class RemoteController {
   /** Encoded once: a task is called many times, and its interface has to be hashed for the name of each call. */
   #calledOnce(key: TaskDefinition | TaskReference, make: () => Promise<CalledTask>): Promise<CalledTask> {
     let called = this.#called.get(key);
-    if (called === undefined) this.#called.set(key, (called = make()));
-    return called;
+    if (called === undefined) this.#called.set(key, (called = once(make)));
+    return called();
   }
 
   #ownTask(definition: TaskDefinition): CalledTask {
@@ -113,16 +114,17 @@ export class RemoteController {
   #findDeployed(reference: TaskReference): Promise<DeployedTaskDetails> {
     const { name, declared } = reference;
     const key = JSON.stringify([name, reference.project, reference.domain, reference.version]);
-    const known = this.#deployed.get(declared) ?? new Map<string, Promise<DeployedTaskDetails>>();
+    const known = this.#deployed.get(declared) ?? new Map<string, () => Promise<DeployedTaskDetails>>();
     this.#deployed.set(declared, known);
     let found = known.get(key);
     if (found === undefined) {
       const { org, project, domain, version } = this.#settings;
       const tasks = createClient(TaskService, this.#transport);
-      found = findDeployedTask(tasks, reference, { org, project, domain, currentVersion: version });
+      const scope = { org, project, domain, currentVersion: version };
+      found = once(() => findDeployedTask(tasks, reference, scope));
       known.set(key, found);
     }
-    return found;
+    return found();
   }
 
   async #callTask(

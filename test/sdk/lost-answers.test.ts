@@ -176,15 +176,11 @@ test("a call that is not known to be safe is not repeated", async (t) => {
 });
 
 test("an action of a task is accepted once, also where the connection was cut before the answer", async (t) => {
-  const { proxy, controlPlane } = await connect(t);
+  const { proxy, transport, controlPlane } = await connect(t);
   const run = await start(controlPlane);
   const given = { ...scope, run: run.name, action: "a0", runBaseDir: "" };
   const container = { arguments: given, env: {} } as unknown as Container;
-  const connection = new RunConnection(
-    container,
-    createTransport({ baseUrl: proxy.url, retry: false }),
-    clock,
-  );
+  const connection = new RunConnection(container, transport, clock);
   const value = { name: "approve", type: { type: { case: "simple", value: SimpleType.BOOLEAN } } };
   for (const [index, loss] of LOSSES.entries()) {
     const calls = proxy.calls("Enqueue");
