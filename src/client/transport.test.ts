@@ -12,6 +12,7 @@ import { connectNodeAdapter } from "@connectrpc/connect-node";
 import type { BoxkiteError } from "../domain/errors.ts";
 import { loadConfig } from "./config-file.ts";
 import { createTransport } from "./transport.ts";
+import { ProjectService } from "../wire/gen/flyteidl2/project/project_service_pb.js";
 import { RunService } from "../wire/gen/flyteidl2/workflow/run_service_pb.js";
 import { makeAuthority } from "../../test/helpers/private-authority.ts";
 
@@ -127,4 +128,31 @@ test("the token of BOXKITE_TOKEN is sent over TLS and to this machine, and not o
   assert.throws(() => createTransport({ ...config, baseUrl: "http://example.com" }), {
     code: "CONFIG_INVALID",
   });
+});
+
+test("a server elsewhere may compress its answers, one on this machine does not", async (t) => {
+  const answers: [accepted: unknown, isShort: boolean][] = [];
+  const name = "x".repeat(10_000);
+  const handler = connectNodeAdapter({
+    routes: ({ service }) =>
+      service(ProjectService, { listProjects: () => ({ projects: { projects: [{ name }] } }) }),
+  });
+  const plain = createPlainServer((request, response) => {
+    const { headers, socket } = request;
+    const before = socket.bytesWritten;
+    response.once("finish", () =>
+      answers.push([headers["accept-encoding"], socket.bytesWritten - before < name.length]),
+    );
+    handler(request, response);
+  });
+  const baseUrl = `http://127.0.0.1:${await listen(t, plain)}`;
+  for (const near of [{}, { isNear: false }]) {
+    const client = createClient(ProjectService, createTransport({ baseUrl, ...near }));
+    const { projects } = await client.listProjects({});
+    assert.equal(projects?.projects[0]?.name, name);
+  }
+  assert.deepEqual(answers, [
+    [undefined, false],
+    ["gzip", true],
+  ]);
 });

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import type { Interceptor, Transport } from "@connectrpc/connect";
 import { createTransport as createConnectTransport } from "@connectrpc/connect/protocol-connect";
 import type { Trust } from "./control-plane.ts";
+import { gzip } from "./gzip.ts";
 import { createHttpClient } from "./http-client.ts";
 import { retryInterceptor } from "./retry.ts";
 import { withServerErrors } from "./server-error.ts";
@@ -20,6 +21,8 @@ export interface ConnectionOptions {
   readonly token?: string | undefined;
   readonly authType?: string | undefined;
   readonly command?: readonly string[] | undefined;
+  /** Is compressing answers a waste of processor time? @default whether the server is on this machine */
+  readonly isNear?: boolean;
 }
 
 /** Of one message; Connect's own limit. */
@@ -27,7 +30,7 @@ const MOST_BYTES = 0xffff_ffff;
 
 /** Calls reject with a BoxkiteError if the server threw one or could not be reached, otherwise with a ConnectError. */
 export function createTransport(options: ConnectionOptions, clock: Clock = systemClock): Transport {
-  const { baseUrl } = options;
+  const { baseUrl, isNear = isOwnMachine(new URL(baseUrl).hostname) } = options;
   const secure = baseUrl.startsWith("https:");
   const interceptors: Interceptor[] = [retryInterceptor(clock)];
   const newToken = tokenSource(options);
@@ -37,7 +40,7 @@ export function createTransport(options: ConnectionOptions, clock: Clock = syste
     httpClient: createHttpClient(secure, secure ? trustOf(options) : {}),
     useBinaryFormat: true,
     interceptors,
-    acceptCompression: [],
+    acceptCompression: isNear ? [] : [gzip],
     sendCompression: null,
     compressMinBytes: 0,
     readMaxBytes: MOST_BYTES,

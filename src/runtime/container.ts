@@ -33,6 +33,7 @@ export async function connectionOf(env: Environment): Promise<ConnectionOptions>
     insecureSkipVerify: /^(true|t|1)$/i.test(env["_U_INSECURE_SKIP_VERIFY"] ?? ""),
     authType: env["FLYTE_AUTH_TYPE"],
     command: await parseCommand(env["FLYTE_AUTH_COMMAND"]),
+    isNear: true,
   };
 }
 
