@@ -59,6 +59,8 @@ export interface Attempts {
   supervise(action: ActionRecord): void;
   /** As `supervise`, for an attempt that an earlier server may have started. */
   takeUp(action: ActionRecord): void;
+  /** Those that are being started or watched. */
+  readonly supervised: readonly AttemptKey[];
   /** Ends its process, waits until its end is recorded and its log closed, and frees what it holds. */
   stop(key: AttemptKey): Promise<void>;
   /** Frees what an ended attempt holds; waits for a process that goes on after its result, for so long as it may. */
@@ -73,6 +75,7 @@ export interface Attempts {
 
 /** An attempt that is being started or watched. */
 interface Supervised {
+  readonly key: AttemptKey;
   /** Resolves when the start is done. */
   started: Promise<void>;
   /** An earlier server may have started it. */
@@ -98,7 +101,7 @@ export function createAttempts(options: AttemptsOptions): Attempts {
     const key = keyOf(action);
     const name = attemptText(key);
     if (closing.signal.aborted || supervised.has(name)) return;
-    const attempt: Supervised = { started: Promise.resolve(), isTakenUp };
+    const attempt: Supervised = { key, started: Promise.resolve(), isTakenUp };
     supervised.set(name, attempt);
     attempt.started = begin(action, key, attempt).catch(async (error: unknown) => {
       log.error("an attempt could not be started or watched", { attempt: name, error });
@@ -216,6 +219,9 @@ export function createAttempts(options: AttemptsOptions): Attempts {
       supervise(action, true);
       // What it wrote before may have been reported to an earlier server only.
       resultWritten(keyOf(action));
+    },
+    get supervised() {
+      return [...supervised.values()].map(({ key }) => key);
     },
     stop,
     release,

@@ -43,6 +43,7 @@ export interface Dispatcher {
   readonly accept: Store["createAction"];
   /** Something in this queue, or in any, may start now: requests a pass. Several requests share one. */
   wake(queue?: string): void;
+  /** Nothing begins any more. What is about to is supervised when this resolves. */
   stop(): Promise<void>;
 }
 
@@ -58,8 +59,8 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   let meanwhile: ActionRecord[] | undefined;
   /** The reason that the heads of a full queue already show; removed when something in the queue changes. */
   const shown = new Map<string, string>();
-  /** A new action may be about to begin. */
-  let isAccepting = false;
+  /** A new action that may be about to begin. */
+  let accepting: ReturnType<Work["acceptBegun"]> | undefined;
 
   const pass = async (): Promise<void> => {
     load ??= await readLoad();
@@ -195,12 +196,12 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   const accept: Dispatcher["accept"] = async (run, action, by, maxActions) => {
     // One at a time, since it is counted when it is accepted; not beside a pass, which may give the slot away. Whoever stops has
     // listed what runs already.
-    const mayAdmit = !isAccepting && !passes.isBusy && !passes.isStopped;
+    const mayAdmit = accepting === undefined && !passes.isBusy && !passes.isStopped;
     const begun = load && mayAdmit ? beginning(run, action, load) : undefined;
     if (begun === undefined) return options.store.createAction(run, action, by, maxActions);
-    isAccepting = true;
+    accepting = work.acceptBegun(run, action, begun, by, maxActions);
     try {
-      const accepted = await work.acceptBegun(run, action, begun, by, maxActions);
+      const accepted = await accepting;
       if (typeof accepted !== "string" && hasLiveAttempt(accepted.state)) {
         load?.admit({ action: accepted, takes: takesOf(action) });
         attempts.supervise(accepted);
@@ -212,7 +213,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       passes.requestIn(RETRY_MS);
       throw error;
     } finally {
-      isAccepting = false;
+      accepting = undefined;
     }
   };
 
@@ -241,7 +242,10 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       passes.request();
     },
     accept,
-    stop: () => passes.stop(),
+    stop: async () => {
+      await passes.stop();
+      await accepting?.catch(() => undefined);
+    },
   };
 }
 

@@ -149,7 +149,12 @@ export function createOrchestrator(options: OrchestratorOptions): Orchestrator {
       await timers.stop();
       await dispatcher.stop();
       await effects.drain(DRAIN_MS);
-      if (endAttempts) await Promise.allSettled((await executor.list()).map((key) => attempts.stop(key)));
+      if (endAttempts) {
+        // The executor does not know those yet whose start is under way.
+        const all = [...(await executor.list()), ...attempts.supervised];
+        const keys = new Map(all.map((key) => [attemptText(key), key]));
+        await Promise.allSettled(keys.values().map((key) => attempts.stop(key)));
+      }
       await attempts.close();
       await effects.stop();
       const live = endAttempts ? [] : await work.liveAttempts();

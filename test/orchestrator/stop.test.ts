@@ -54,3 +54,46 @@ test("what a parent calls while the server ends its attempts is not started any 
     ["a0"],
   );
 });
+
+test("what begins while the server stops is ended with the rest", async (t) => {
+  const fake = createFakeExecutor();
+  const order: string[] = [];
+  const executor: typeof fake = {
+    ...fake,
+    list: async () => {
+      order.push("listed");
+      return fake.list();
+    },
+  };
+  const write = Promise.withResolvers<void>();
+  const { createRun, reached, addChild, orchestrator } = await orchestratorSubject(t, {
+    executor,
+    wrap: wrapWork((work) => ({
+      ...work,
+      acceptBegun: async (...asked) => {
+        const accepted = await work.acceptBegun(...asked);
+        await write.promise;
+        order.push("accepted");
+        return accepted;
+      },
+    })),
+  });
+  await createRun("r");
+  await reached("r", "running");
+  order.length = 0;
+  const added = addChild("r", "c1");
+  await reached("r", "initializing", "c1");
+  const stopped = orchestrator.stop({ endAttempts: true });
+  // Turns that a stop would need that does not wait for it.
+  for (let turn = 0; turn < 100; turn++) await new Promise((resolve) => setImmediate(resolve));
+  write.resolve();
+  await Promise.all([added, stopped]);
+  assert.deepEqual(order, ["accepted", "listed"]);
+  assert.deepEqual(
+    fake.started.map((attempt) => [attempt.spec.key.action, attempt.stopped]),
+    [
+      ["a0", true],
+      ["c1", true],
+    ],
+  );
+});
