@@ -17,7 +17,7 @@ function setUp(still?: Live, more: Partial<AttemptWork<string>> = {}) {
   const entered = Promise.withResolvers<void>();
   const release = Promise.withResolvers<void>();
   let pulled = false;
-  let closed = 0;
+  const closings: boolean[] = [];
   const pass = async <S>(name: Live, next: S, signal: AbortSignal): Promise<S> => {
     if (name !== still) return next;
     entered.resolve();
@@ -41,7 +41,7 @@ function setUp(still?: Live, more: Partial<AttemptWork<string>> = {}) {
       if (stopped) told.push("concluded as stopped");
       return pass("ending", { name: "ended", exit: EXIT }, signal);
     },
-    close: async () => void closed++,
+    close: async (isOver) => void closings.push(isOver),
     ...more,
   };
   const machine = new AttemptMachine(
@@ -55,7 +55,7 @@ function setUp(still?: Live, more: Partial<AttemptWork<string>> = {}) {
     },
     silentLogger,
   );
-  return { machine, told, entered: entered.promise, release: release.resolve, closed: () => closed };
+  return { machine, told, entered: entered.promise, release: release.resolve, closed: () => closings };
 }
 
 test("every state but the final ones leads to an end and to a detach, and each can be reached", () => {
@@ -72,7 +72,7 @@ test("every state but the final ones leads to an end and to a detach, and each c
 test("an attempt that nobody stops starts and ends, and is let go of once", async () => {
   const { machine, told, closed } = setUp();
   await machine.done;
-  assert.deepEqual([told, closed(), machine.state], [["started", "ended 3"], 1, "ended"]);
+  assert.deepEqual([told, closed(), machine.state], [["started", "ended 3"], [true], "ended"]);
 });
 
 const STOPPED: Record<Exclude<Live, "stopping">, readonly string[]> = {
@@ -110,7 +110,7 @@ for (const [name, expected] of Object.entries(STOPPED)) {
     const stopped = subject.machine.stop(5);
     subject.release();
     await stopped;
-    assert.deepEqual([subject.told, subject.closed()], [expected, 1]);
+    assert.deepEqual([subject.told, subject.closed()], [expected, [true]]);
     await subject.machine.stop(5);
     assert.deepEqual(subject.told, expected);
   });
@@ -122,7 +122,7 @@ for (const [name, expected] of Object.entries(STOPPED)) {
     const detached = machine.detach();
     release();
     await detached;
-    assert.deepEqual([told, closed(), machine.state], [before, 1, "detached"]);
+    assert.deepEqual([told, closed(), machine.state], [before, [false], "detached"]);
   });
 }
 

@@ -22,8 +22,11 @@ export interface AttemptWork<Handle> {
   /** Resolves when the process was signalled to end. */
   stop(handle: Handle, graceMs: number): Promise<void>;
   conclude(handle: Handle, stopped: boolean, signal: AbortSignal): Promise<Ended>;
-  /** Closes what was opened to watch; the log is complete. Called once, before a final state. */
-  close(): Promise<void>;
+  /**
+   * Closes what was opened to watch; the log is complete. Called once, before a final state. `isOver`: the attempt has ended; else
+   * it was detached, and goes on without this.
+   */
+  close(isOver: boolean): Promise<void>;
 }
 
 /** Thrown by a step: ends the attempt with this exit. */
@@ -142,7 +145,7 @@ export class AttemptMachine<Handle> {
 
   #close(): Promise<void> {
     this.#closing ??= this.#work
-      .close()
+      .close(this.#state.name !== "detached")
       .catch((error: unknown) => this.#log.warn("what watched an attempt could not be closed", { error }));
     return this.#closing;
   }

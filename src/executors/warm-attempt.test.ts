@@ -61,7 +61,7 @@ test("an attempt that a worker takes is watched, stopped and concluded there, an
   await attempt.watch("worker", signal);
   await attempt.stop("worker", 0);
   await attempt.conclude("worker", false, signal);
-  await attempt.close();
+  await attempt.close(true);
   assert.deepEqual(calls, [
     "container takes up",
     "worker starts",
@@ -78,7 +78,7 @@ test("one that no worker takes starts cold, and counts until it is over", async 
     assert.deepEqual(await attempt.find(signal), COLD);
     assert.deepEqual([...counted], ["a0"]);
     await attempt.watch("container", signal);
-    await attempt.close();
+    await attempt.close(true);
     assert.deepEqual([...counted], []);
     assert.deepEqual(
       calls.filter((call) => !call.startsWith("worker")),
@@ -88,11 +88,18 @@ test("one that no worker takes starts cold, and counts until it is over", async 
   }
 });
 
+test("one that starts cold and is detached goes on, and counts", async () => {
+  const { attempt, calls, counted, signal } = setUp({});
+  await attempt.find(signal);
+  await attempt.close(false);
+  assert.deepEqual([calls.at(-1), ...counted], ["container closes", "a0"]);
+});
+
 test("one whose container an earlier server has started is not started in a worker as well", async () => {
   const { attempt, calls, signal } = setUp({ own: OWN, starts: [RUNNING] });
   assert.deepEqual(await attempt.find(signal), OWN);
   await attempt.watch("container", signal);
-  await attempt.close();
+  await attempt.close(true);
   assert.deepEqual(calls, ["container takes up", "container watches", "worker closes", "container closes"]);
 });
 

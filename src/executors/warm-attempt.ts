@@ -99,12 +99,12 @@ export class WarmAttempt<Handle> implements AttemptWork<Handle> {
     return this.#holder.conclude(handle, stopped, signal);
   }
 
-  async close(): Promise<void> {
+  async close(isOver: boolean): Promise<void> {
     const { spec, pools, warm, cold } = this.#options;
-    await warm?.close();
+    await warm?.close(isOver);
     if (!this.#isCold) return;
-    pools.end(spec.key);
-    await cold.close();
+    if (isOver) pools.end(spec.key);
+    await cold.close(isOver);
   }
 
   /** Who watches it once it runs. */

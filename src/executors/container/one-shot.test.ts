@@ -418,6 +418,21 @@ suite("an attempt in a worker", () => {
     assert.ok(callsOf(calls).includes("put cold"));
   });
 
+  test("has its worker still where another observer takes it over", async (t) => {
+    const { executor, start } = await openWarm(t, { behaviour: "runs" });
+    await (
+      await start()
+    ).started;
+    const busy = () => executor.pools?.().map((pool) => pool.busy);
+    assert.deepEqual(busy(), [1]);
+    const again = await start();
+    await again.started;
+    assert.deepEqual(busy(), [1]);
+    await executor.stop(SPEC.key, 0);
+    await again.ended;
+    assert.deepEqual(busy(), [0]);
+  });
+
   test("has its notes once, also where it starts cold after a worker of whichever mode", async (t) => {
     for (const setting of ["one_shot", "fork"] as const) {
       const policy = { settings: { maxProcesses: 7 }, templates: new Map() };

@@ -256,8 +256,8 @@ export class OneShotAttempt implements InWorker<HeldContainer> {
     return this.#taken.conclude(handle, stopped, signal);
   }
 
-  async close(): Promise<void> {
-    this.#warm.pools.end(this.#attempt.spec.key);
+  async close(isOver: boolean): Promise<void> {
+    if (isOver) this.#warm.pools.end(this.#attempt.spec.key);
     this.#worker?.close();
     await this.#container?.close();
   }
