@@ -682,6 +682,22 @@ test("a result that the server had not stored when it ended is stored by the nex
   }
 });
 
+test("the slot of an attempt whose result a detach has left unstored is given to no other before that is stored", async (t) => {
+  const fake = fakeObjects();
+  fake.failures.push(new BoxkiteError("DISK_FULL", "no space is left"));
+  const on = await ordered(t, fake, "fork");
+  begun(on.worker, "a0");
+  await on.exits({ "outputs.pb": "out" });
+  // No time passes on its clock: it waits to try again.
+  await until(async () => fake.failures.length === 0);
+  await on.attempt.machine.detach();
+  const busy = () => on.pools().states()[0]?.busy;
+  assert.equal(busy(), 1);
+  const again = on.start("a0");
+  await on.eventually(() => again.exit !== undefined);
+  assert.deepEqual([again.exit?.exitCode, fake.stored, busy()], [0, [["outputs.pb", "out"]], 0]);
+});
+
 test("an order that is given again after a restart has its inputs again", async (t) => {
   const fake = fakeObjects();
   const on = await ordered(t, fake);

@@ -15,8 +15,9 @@ export async function concludeInWorker(
   try {
     return { name: "ended", exit: await exitOf(context, held, stopped, signal) };
   } finally {
-    // Not before: the next attempt in a forking worker could change what this one has left.
-    context.pools.end(context.spec.key);
+    // Not before: the next attempt in a forking worker could change what this one has left. After a detach, whoever takes it up
+    // stores that.
+    if (!signal.aborted) context.pools.end(context.spec.key);
   }
 }
 
