@@ -22,10 +22,12 @@ import { createWorkerPools } from "../workers/pools.ts";
 import { NO_POLICY, type ConfinementPolicy } from "./confinement.ts";
 import { createContainerExecutor } from "./container-executor.ts";
 import { containerName } from "./container-spec.ts";
+import type { RunNetworks } from "./run-networks.ts";
 import { openWorkers } from "./warm-starts.ts";
 
 const DIGEST = `sha256:${"a".repeat(64)}`;
-const SPEC: AttemptSpec = {
+/** Its worker is of no run before it has it. */
+const ROOT: AttemptSpec = {
   key: { project: "p", domain: "d", run: "r", action: "a0", attempt: 1 },
   image: { reference: "h.io/app:1", pinned: `h.io/app@${DIGEST}`, digest: DIGEST, source: "registry" },
   command: [],
@@ -35,8 +37,8 @@ const SPEC: AttemptSpec = {
   requests: {},
   limits: {},
   labels: {},
-  parent: "caller",
 };
+const SPEC: AttemptSpec = { ...ROOT, parent: "caller" };
 const COLD = containerName("i", SPEC.key);
 
 /** What a worker does with its order. */
@@ -98,6 +100,9 @@ interface Options {
   readonly clock?: Clock;
   readonly putFails?: boolean;
   readonly policy?: ConfinementPolicy;
+  readonly removeFails?: boolean;
+  /** That a worker's network belongs to its attempt's run from now on. */
+  readonly give?: RunNetworks["give"];
 }
 
 async function startEngine(t: TestContext) {
@@ -111,7 +116,7 @@ async function startEngine(t: TestContext) {
   const containers: Container[] = [];
   const calls: string[] = [];
   const sockets = new Set<Socket>();
-  const script = { behaviour: "ends" as Behaviour, putFails: false, mode: "one_shot" };
+  const script = { behaviour: "ends" as Behaviour, putFails: false, removeFails: false, mode: "one_shot" };
   let events: ServerResponse | undefined;
 
   const end = (container: Container, exitCode: number) => {
@@ -182,6 +187,7 @@ async function startEngine(t: TestContext) {
     const kind = container.name === COLD ? "cold" : "worker";
     if (call.method === "DELETE") {
       calls.push(`remove ${kind}`);
+      if (script.removeFails && kind === "worker") return answer(response, 500, { message: "busy" });
       containers.splice(containers.indexOf(container), 1);
       return answer(response, 204);
     }
@@ -220,8 +226,10 @@ async function startEngine(t: TestContext) {
     clock = systemClock,
     putFails = false,
     policy = NO_POLICY,
+    removeFails = false,
+    give,
   }: Options) => {
-    Object.assign(script, { behaviour, putFails, mode: setting });
+    Object.assign(script, { behaviour, putFails, removeFails, mode: setting });
     const api = await connectEngine({ kind: "unix", socketPath: fake.socketPath });
     const workers = await openWorkers({ api, instance: "i", dataDirectory: data, log: silentLogger });
     const executor = createContainerExecutor({
@@ -231,6 +239,7 @@ async function startEngine(t: TestContext) {
       log: silentLogger,
       clock,
       policy,
+      networks: give && fakeNetworks(give),
       endpointHost: () => "h",
       credentials: async () => undefined,
       records: {
@@ -265,14 +274,14 @@ async function startEngine(t: TestContext) {
       api.close();
     };
     closing.push(close);
-    const start = async (more: Partial<AttemptSpec> = {}) => {
+    const start = async (more: Partial<AttemptSpec> = {}, of = SPEC) => {
       const recorder = new Recorder();
-      await executor.start({ ...SPEC, ...more }, recorder.sink, recorder.observer);
+      await executor.start({ ...of, ...more }, recorder.sink, recorder.observer);
       return recorder;
     };
     /** Another attempt of the run has asked for a worker: now there is one. */
-    const warmUp = async (more: Partial<AttemptSpec> = {}) => {
-      executor.expect?.({ images: [], requests: {}, limits: {}, attempts: [{ ...SPEC, ...more }] });
+    const warmUp = async (of = SPEC) => {
+      executor.expect?.({ images: [], requests: {}, limits: {}, attempts: [of] });
       await until(async () => executor.pools?.().some(({ idle }) => idle === 1) === true);
       calls.length = 0;
     };
@@ -284,11 +293,18 @@ async function startEngine(t: TestContext) {
   return { open, containers, calls, data, end };
 }
 
+/** Containers are where the engine puts them. */
+function fakeNetworks(give: RunNetworks["give"]): RunNetworks {
+  const of = () => undefined;
+  const networks = { isDirect: false, join: async () => undefined, of, guard: async () => {}, give };
+  return { ...networks, leave: () => {}, close: async () => {} } as unknown as RunNetworks;
+}
+
 /** A server with a worker that waits. */
-async function openWarm(t: TestContext, options: Options = {}) {
+async function openWarm(t: TestContext, options: Options = {}, of = SPEC) {
   const engine = await startEngine(t);
   const server = await engine.open(options);
-  await server.warmUp();
+  await server.warmUp(of);
   const [container] = engine.containers;
   assert.ok(container);
   return { ...engine, ...server, first: server, container };
@@ -416,6 +432,36 @@ suite("an attempt in a worker", () => {
     assert.equal((await recorder.ended).exitCode, 6);
     assert.deepEqual(container.orders, []);
     assert.ok(callsOf(calls).includes("put cold"));
+  });
+
+  test("of any run gets its order when its network is the run's, and nobody else reaches it", async (t) => {
+    const { promise: guarded, resolve } = Promise.withResolvers<void>();
+    const given: unknown[] = [];
+    const give = async (...of: unknown[]) => {
+      given.push(of);
+      await guarded;
+    };
+    const { executor, start, container } = await openWarm(t, { give }, ROOT);
+    const recorder = await start({}, ROOT);
+    await until(async () => given.length > 0);
+    assert.deepEqual([given, await executor.list()], [[[container.name, SPEC.key]], []]);
+    assert.deepEqual(container.orders, []);
+    resolve();
+    assert.equal((await recorder.ended).exitCode, 5);
+    assert.equal(container.orders.length, 1);
+  });
+
+  test("of any run starts cold where its network cannot be the run's, though the worker cannot be removed either", async (t) => {
+    for (const removeFails of [false, true]) {
+      const give = () => Promise.reject(new Error("no rule could be made"));
+      const { start, calls, container } = await openWarm(t, { give, removeFails }, ROOT);
+      const recorder = await start({}, ROOT);
+      assert.equal((await recorder.ended).exitCode, 6);
+      assert.deepEqual(container.orders, []);
+      const own = callsOf(calls);
+      assert.ok(own.indexOf("remove worker") < own.indexOf("create cold"), own.join(", "));
+      assert.equal(own.includes("remove worker"), true);
+    }
   });
 
   test("has its worker still where another observer takes it over", async (t) => {

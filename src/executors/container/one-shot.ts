@@ -93,7 +93,10 @@ export class OneShotAttempt implements InWorker<HeldContainer> {
       return assignment;
     } catch (error) {
       log.warn("an attempt starts cold, since its worker could not be given to it", { error });
-      await worker.remove();
+      // It never gets an order; the next server removes it.
+      await worker.remove().catch((cause: unknown) => {
+        log.warn("a worker that no attempt has could not be removed", { worker: worker.name, error: cause });
+      });
       return undefined;
     }
   }

@@ -121,7 +121,7 @@ export class RunNetworks {
 
   /**
    * The container, which has its network to itself, is of this run from now on, and so is the network. Resolves when nobody
-   * else reaches it, as `guard` does.
+   * else reaches it, as `guard` does. One without a network here is where the engine or its attempt puts it, with others.
    */
   async give(name: string, run: RunKey): Promise<void> {
     const network = this.#networkOf.get(name);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { appendFile, mkdir, readdir, symlink, writeFile } from "node:fs/promises";
+import { appendFile, mkdir, readdir, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { FAKE_SPEC, fakeMaker, fakePlan, type FakeWorker } from "../../../test/helpers/fake-workers.ts";
@@ -696,6 +696,23 @@ test("the slot of an attempt whose result a detach has left unstored is given to
   const again = on.start("a0");
   await on.eventually(() => again.exit !== undefined);
   assert.deepEqual([again.exit?.exitCode, fake.stored, busy()], [0, [["outputs.pb", "out"]], 0]);
+});
+
+test("an attempt that cannot be forgotten does not start cold, and leaves its slot", async (t) => {
+  const on = await setUp(t);
+  const worker = await on.worker();
+  const journal = join(on.directory, "..", "assignments", "journal");
+  Object.assign(worker, {
+    send: async () => {
+      await rm(journal);
+      await mkdir(journal);
+      throw new Error("it is not connected");
+    },
+  });
+  const attempt = on.start("a0");
+  await on.eventually(() => attempt.exit !== undefined);
+  assert.deepEqual([attempt.exit?.code, attempt.cold], ["EXECUTOR_FAILED", []]);
+  assert.equal(on.pools().states()[0]?.busy, 0);
 });
 
 test("an order that is given again after a restart has its inputs again", async (t) => {

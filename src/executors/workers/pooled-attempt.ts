@@ -146,7 +146,13 @@ export class PooledAttempt implements InWorker<HeldInWorker> {
     const { assignments, pools, name, spec, log } = this.#context;
     this.#held?.close();
     this.#held = undefined;
-    await assignments.forget(name);
+    try {
+      await assignments.forget(name);
+    } catch (error) {
+      // It would start again after a restart, so it may not start cold: it is lost, and its files go at its release.
+      pools.end(spec.key);
+      throw error;
+    }
     await files
       ?.remove()
       .catch((error: unknown) =>
