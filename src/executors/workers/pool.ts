@@ -97,6 +97,7 @@ export class Pool {
 
   /** A run has ended that began with this plan: the next one may. */
   rootEnded(atMs: number): void {
+    this.lastUsedAt = atMs;
     // On one processor a worker that nobody uses is too dear.
     if (!this.#isSingle || this.hits + this.misses > 1) this.expect(1, atMs);
   }

@@ -188,6 +188,23 @@ test("one-shot: on one processor a worker for the next run is made from the seco
   }
 });
 
+test("one-shot: on one processor that is so as well where a run takes longer than a worker is kept", async () => {
+  const { clock, maker, take, pools, finish } = setUp({ capacity: { cpu: 1 } });
+  for (const [run, made] of [
+    ["r1", 0],
+    ["r2", 1],
+  ] as const) {
+    const key = { ...FAKE_SPEC.key, run, action: ROOT };
+    pools.begin({ key, requests: {} });
+    await take(fakePlan("p", NEXT_RUN), key);
+    await clock.step(660_000);
+    assert.equal(clock.pending, 0, "nothing is looked after meanwhile");
+    finish(key);
+    await clock.step(1_000);
+    assert.equal(maker.workers.length, made);
+  }
+});
+
 test("one-shot: each worker takes one attempt, is replaced at once, and is the attempt's own from then on", async () => {
   const { clock, maker, take, begin, pools, finish, state } = setUp();
   const plan = fakePlan("p");

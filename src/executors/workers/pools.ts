@@ -244,7 +244,8 @@ class Pools implements WorkerPools {
     for (const [name, pool] of this.#pools) {
       for (const pooled of pool.takeUnneeded(now)) this.#ending.add(pooled);
       pool.serve(now);
-      if (pool.isOver(now)) this.#pools.delete(name);
+      // How often runs have begun with its plan is known until the present one has ended, however long that takes.
+      if (pool.isOver(now) && !this.#roots.has(pool.plan)) this.#pools.delete(name);
     }
     this.#failures.forget(now, new Set([...this.#pools.values()].map(({ failures }) => failures)));
     if (this.#isClosed) return;
@@ -260,7 +261,7 @@ class Pools implements WorkerPools {
     const isNeeded = pools.some((pool) => pool.isActive || pool.failures.retryAt > now);
     if (isNeeded) this.#wake(SWEEP_MS);
     // One whose attempt still runs is looked after when that ends.
-    const unused = pools.filter(({ oneShot }) => oneShot.size === 0);
+    const unused = pools.filter(({ oneShot, plan }) => oneShot.size === 0 && !this.#roots.has(plan));
     if (unused.length > 0)
       this.#wake(Math.max(SWEEP_MS, Math.min(...unused.map(({ overAt }) => overAt)) - now));
   }

@@ -12,6 +12,10 @@ export class Roots {
     if (isForNextRun(plan)) this.#plans.set(nameOf(key), plan);
   }
 
+  has({ pool }: WorkerPlan): boolean {
+    return this.#plans.values().some((plan) => plan.pool === pool);
+  }
+
   /** Undefined where it is none, or was over before. */
   end(key: ActionKey): WorkerPlan | undefined {
     const plan = this.#plans.get(nameOf(key));
