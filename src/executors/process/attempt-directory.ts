@@ -2,7 +2,7 @@
  * What an attempt's directory says of it. A file that is not there is an answer; one that cannot be read (no
  * descriptor is free, the disk fails) is none: then everything here throws, and nobody may take that for an end.
  */
-import { mkdirSync, readFileSync, statSync } from "node:fs";
+import { closeSync, constants, fstatSync, lstatSync, mkdirSync, openSync, readSync } from "node:fs";
 import { join } from "node:path";
 import type { AttemptKey } from "../../domain/attempt.ts";
 import type { Clock } from "../../lib/clock.ts";
@@ -14,8 +14,26 @@ import { writeAtomically } from "../output/write-atomically.ts";
 
 export type ReadText = (file: string) => Promise<string>;
 
-/** By this thread: the files are small and were just written, and another thread takes ten times as long for each. */
-export const readTextFile: ReadText = async (file) => readFileSync(file, "utf8");
+/** The attempt may put anything in place of one: a pipe would block this thread. */
+const OWN_FILE = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+/** More than any of them has. */
+const MOST_BYTES = 4096;
+
+/**
+ * The beginning of a file; ENOENT as well where it is none. By this thread: the files are small and were just written, and another
+ * thread takes ten times as long for each.
+ */
+export const readTextFile: ReadText = async (file) => {
+  const descriptor = openSync(file, OWN_FILE);
+  try {
+    if (!fstatSync(descriptor).isFile())
+      throw Object.assign(new Error(`${file} is no file`), { code: "ENOENT" });
+    const buffer = Buffer.allocUnsafe(MOST_BYTES);
+    return buffer.toString("utf8", 0, readSync(descriptor, buffer));
+  } finally {
+    closeSync(descriptor);
+  }
+};
 
 /** What a shell says of a child that SIGKILL ended. */
 const KILLED = 128 + 9;
@@ -26,10 +44,13 @@ const NUMBER_READ_MS = 50;
 export class AttemptDirectory {
   readonly path: string;
   readonly #readText: ReadText;
+  readonly #readProc: ReadText | undefined;
 
-  constructor(path: string, readText: ReadText = readTextFile) {
+  /** `readText`: of files of /proc, too, which can take any time and are read by another thread otherwise. */
+  constructor(path: string, readText?: ReadText) {
     this.path = path;
-    this.#readText = readText;
+    this.#readText = readText ?? readTextFile;
+    this.#readProc = readText;
   }
 
   get work(): string {
@@ -65,7 +86,7 @@ export class AttemptDirectory {
   async isAlive(): Promise<boolean> {
     const pid = await this.#number("pid");
     if (pid === undefined) return false;
-    const isOurs = await isOurProcess(pid, this.path, this.#readText);
+    const isOurs = await isOurProcess(pid, this.path, this.#readProc);
     if (isOurs === undefined) throw new Error(`whether process ${pid} still runs could not be read`);
     return isOurs;
   }
@@ -93,17 +114,16 @@ export class AttemptDirectory {
   }
 
   /**
-   * Undefined where there is no such file, which is asked first: a read that fails takes ten times as long, and a pipe would
-   * block this thread.
+   * Undefined where there is no such file, which is asked first: a read that fails takes ten times as long.
    */
   async #text(name: string): Promise<string | undefined> {
     const file = join(this.path, name);
-    if (statSync(file, { throwIfNoEntry: false })?.isFile() !== true) return undefined;
+    if (lstatSync(file, { throwIfNoEntry: false })?.isFile() !== true) return undefined;
     return await orAbsent(this.#readText(file));
   }
 
   async #changedAt(name: string): Promise<number | undefined> {
-    const found = statSync(join(this.path, name), { throwIfNoEntry: false });
+    const found = lstatSync(join(this.path, name), { throwIfNoEntry: false });
     return found && Math.floor(found.mtimeMs);
   }
 }

@@ -19,7 +19,7 @@ import { plainEnvironment } from "../plain-environment.ts";
 import type { AttemptSpec, Executor } from "../executor.ts";
 import { machineCapacity } from "../machine.ts";
 import { WatchedAttempts } from "../watched-attempts.ts";
-import { AttemptDirectory, readTextFile, type ReadText } from "./attempt-directory.ts";
+import { AttemptDirectory, type ReadText } from "./attempt-directory.ts";
 import { KEY_FILE } from "./attempt-key-file.ts";
 import { ProcessAttempt, refusal, type HeldProcess } from "./process-attempt.ts";
 
@@ -40,7 +40,7 @@ const INHERITED =
   /^(PATH|LANG|LC_[A-Z]+|TZ|TMPDIR|SSL_CERT_FILE|SSL_CERT_DIR|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE)$/u;
 
 export function createProcessExecutor(options: ProcessExecutorOptions): Executor {
-  const { directory, clock, log, readText = readTextFile } = options;
+  const { directory, clock, log, readText } = options;
   const watched = new WatchedAttempts<HeldProcess>(log);
   const directoryOf = (name: string) => new AttemptDirectory(join(directory, name), readText);
 
