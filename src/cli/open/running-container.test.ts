@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { temporaryDirectory } from "../../../test/helpers/server.ts";
@@ -87,10 +88,14 @@ test("an action that runs in a worker is found by the files of its server", asyn
     running,
     worker: { name, directory: join(directories, name) },
   });
-  const api = engineWith([worker("w1"), worker("idle"), worker("ended", false)]);
+  // As its mount may say where the engine is on another machine.
+  const elsewhere = join(data, "elsewhere");
+  const far = { ...worker("far"), worker: { name: "far", directory: join(elsewhere, "directories", "far") } };
+  const api = engineWith([worker("w1"), worker("idle"), worker("ended", false), far]);
   assert.equal(await findRunningContainer(api, NAME, silentLogger), "w1");
   for (const other of [{ action: "b" }, { project: "q" }, { domain: "production" }])
     await assert.rejects(findRunningContainer(api, { ...NAME, ...other }, silentLogger), {
       code: "ACTION_NOT_RUNNING",
     });
+  assert.equal(existsSync(elsewhere), false, "nothing is made there");
 });

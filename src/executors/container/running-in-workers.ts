@@ -7,7 +7,7 @@ import type { ContainerState } from "../../containers/types.ts";
 import type { AttemptKey } from "../../domain/attempt.ts";
 import { WORKER_PATH } from "../../domain/worker-protocol.ts";
 import type { Logger } from "../../lib/log.ts";
-import { Assignments } from "../workers/assignments.ts";
+import { Assignments, type Assignment } from "../workers/assignments.ts";
 import { LABEL } from "./container-spec.ts";
 import { assignmentsBeside } from "./worker-directories.ts";
 
@@ -22,18 +22,24 @@ export async function runningInWorkers(
   log: Logger,
 ): Promise<readonly RunningInWorker[]> {
   const listed = await api.listContainers([LABEL.worker]);
+  const read = new Map<string, Promise<readonly Assignment[]>>();
+  const assignmentsIn = (directory: string) => {
+    const reading =
+      read.get(directory) ??
+      Assignments.read(directory, log).catch((error: unknown) => {
+        const problem = "which action a worker runs could not be read: only its server's user may";
+        log.warn(problem, { directory, error });
+        return [];
+      });
+    read.set(directory, reading);
+    return reading;
+  };
   const found = await Promise.all(
     listed.map(async ({ id, labels }) => {
       const container = await api.inspectContainer(id);
       const directory = container?.mounts.get(WORKER_PATH);
       if (container?.running !== true || directory === undefined) return [];
-      const assignments = await Assignments.open(assignmentsBeside(directory), log).catch((error: unknown) =>
-        log.warn("which action a worker runs could not be read: only its server's user may", {
-          directory,
-          error,
-        }),
-      );
-      const all = assignments?.all() ?? [];
+      const all = await assignmentsIn(assignmentsBeside(directory));
       const own = all.filter(({ warm }) => warm.worker === labels[LABEL.worker]);
       return own.map(({ key }) => ({ key, container }));
     }),

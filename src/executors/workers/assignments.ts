@@ -50,13 +50,24 @@ export class Assignments {
   static async open(directory: string, log: Logger, boot?: string): Promise<Assignments> {
     await mkdir(directory, { recursive: true, mode: 0o700 });
     const opened = new Assignments(directory, boot ?? (await presentBoot()));
-    for (const line of Journal.linesOf(join(directory, JOURNAL))) {
+    opened.#read(log);
+    return opened;
+  }
+
+  /** What a server of this machine has recorded there, which goes on: nothing is changed. Empty where there is none. */
+  static async read(directory: string, log: Logger): Promise<readonly Assignment[]> {
+    const others = new Assignments(directory, undefined);
+    others.#read(log);
+    return others.all();
+  }
+
+  #read(log: Logger): void {
+    for (const line of Journal.linesOf(join(this.#directory, JOURNAL))) {
       const [attempt, assignment] = parse(line) ?? [];
       if (attempt === undefined) log.warn("a line of the attempts in workers could not be read", { line });
-      else if (assignment === undefined) opened.#assignments.delete(attempt);
-      else opened.#assignments.set(attempt, assignment);
+      else if (assignment === undefined) this.#assignments.delete(attempt);
+      else this.#assignments.set(attempt, assignment);
     }
-    return opened;
   }
 
   of(attempt: string): Assignment | undefined {
