@@ -12,6 +12,7 @@ const REASON_BYTES = 4096;
 const FOR_ALL = 0o777;
 const FILES: ReadonlySet<string> = new Set(["stdout", "stderr", "exit", "unstarted", ...RESULT_FILES]);
 
+/** All of it is done at once, as in own-file.ts; promises, since an error is a rejection to those who have to go on after it. */
 export class AttemptFiles {
   readonly path: string;
 
