@@ -1,13 +1,6 @@
 /** Protobuf times to and from milliseconds. */
-import { create } from "@bufbuild/protobuf";
+import { timestampFromMs, timestampMs, type Duration, type Timestamp } from "@bufbuild/protobuf/wkt";
 import { BoxkiteError } from "../domain/errors.ts";
-import {
-  DurationSchema,
-  timestampFromMs,
-  timestampMs,
-  type Duration,
-  type Timestamp,
-} from "@bufbuild/protobuf/wkt";
 
 export const encodeTime = (ms: number): Timestamp => timestampFromMs(ms);
 export const decodeTime = (time: Timestamp): number => timestampMs(time);
@@ -43,12 +36,4 @@ export function decodeDelay(duration: Duration, what: string): number {
 /** In whole milliseconds, rounded up: a limit never expires early. */
 export function decodeDuration(duration: Duration): number {
   return Number(duration.seconds) * 1_000 + Math.ceil(duration.nanos / 1_000_000);
-}
-
-export function encodeDuration(ms: number): Duration {
-  const seconds = Math.floor(ms / 1_000);
-  return create(DurationSchema, {
-    seconds: BigInt(seconds),
-    nanos: Math.round((ms - seconds * 1_000) * 1_000_000),
-  });
 }

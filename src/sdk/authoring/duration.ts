@@ -21,11 +21,16 @@ export function durationMs(duration: Duration): number {
   return parts.reduce((sum, [, amount, unit]) => sum + Number(amount) * (UNITS[unit ?? ""] ?? Number.NaN), 0);
 }
 
+const NANOS = 1_000_000_000;
+
+/** To the nearest nanosecond. */
 export function encodeDuration(duration: Duration): DurationMessage {
   const milliseconds = durationMs(duration);
   const seconds = Math.floor(milliseconds / 1000);
+  const nanos = Math.round((milliseconds - seconds * 1000) * 1_000_000);
+  // Rounded up, it may be a second of its own.
   return create(DurationSchema, {
-    seconds: BigInt(seconds),
-    nanos: Math.round((milliseconds - seconds * 1000) * 1_000_000),
+    seconds: BigInt(seconds + Math.floor(nanos / NANOS)),
+    nanos: nanos % NANOS,
   });
 }
