@@ -6,11 +6,19 @@ if (major < 24) {
   console.error("error: a0-ts needs Node 24 or newer; this image has " + process.version + ".");
   process.exit(1);
 }
-// Compiled code is kept where it can be: the second action in the same file system starts faster.
-require("node:module").enableCompileCache();
 var fs = require("node:fs");
 var path = require("node:path");
-var source = path.join(__dirname, "..", "src", "runtime", "main.ts");
-var built = path.join(__dirname, "..", "dist", "runtime", "main.js");
+var url = require("node:url");
+var compiler = require("node:module");
 // A checkout runs from source; the published package has only what was built.
-import(require("node:url").pathToFileURL(fs.existsSync(source) ? source : built).href);
+var isCheckout = fs.existsSync(path.join(__dirname, "..", "src", "runtime", "main.ts"));
+function load(folder, name) {
+  var file = isCheckout ? ["src", folder, name + ".ts"] : ["dist", folder, name + ".js"];
+  return import(url.pathToFileURL(path.join.apply(path, [__dirname, ".."].concat(file))).href);
+}
+load("lib", "compiled-code").then(function (compiled) {
+  // Unless NODE_COMPILE_CACHE has said where: the second action in the same file system starts faster.
+  var directory = compiler.getCompileCacheDir() ? undefined : compiled.temporaryCompiledCode();
+  if (directory) compiler.enableCompileCache(directory);
+  return load("runtime", "main");
+});

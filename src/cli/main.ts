@@ -3,14 +3,13 @@
 import { enableCompileCache } from "node:module";
 import { BoxkiteError, messageOf } from "../domain/errors.ts";
 import { ownValue } from "../domain/own-value.ts";
+import { compiledCodeDirectory } from "../lib/compiled-code.ts";
 import { parseCommandLine, splitRest } from "./command-line.ts";
 import { EXIT, helpOf } from "./command.ts";
 import { COMMANDS } from "./commands.ts";
-import { compiledCodeDirectory } from "./compiled-code.ts";
 import { nearest } from "./nearest.ts";
 
 const compiled = compiledCodeDirectory(process.env);
-// Where it cannot be written, nothing is kept: Node says so by its answer, not by an error.
 if (compiled !== undefined) enableCompileCache(compiled);
 
 export async function main(args: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {

@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { createProcessExecutor } from "../executors/process/process-executor.ts";
 import { systemClock } from "../lib/clock.ts";
+import { compiledCodeDirectory } from "../lib/compiled-code.ts";
 import { isLoopback } from "../lib/loopback.ts";
 import type { Platform } from "./platform.ts";
 import { classWithoutBridges } from "./reach.ts";
@@ -14,6 +15,7 @@ export function processPlatform(path: readonly string[], env: NodeJS.ProcessEnv)
         directory: join(dataDirectory, "attempts"),
         path,
         env,
+        compiledCode: compiledCodeDirectory(env),
         clock: systemClock,
         log,
       }),

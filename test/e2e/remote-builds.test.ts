@@ -38,7 +38,7 @@ const skip = missingRegistry() ?? missingEngine(ENGINE);
 const SCOPE = { org: "", project: "flytesnacks", domain: "development" } as const;
 
 /** Files in a server's temporary directory that do not belong to a build. */
-const OF_THE_SERVER = /^(boxkite-podman-\w+|node-compile-cache)$/u;
+const OF_THE_SERVER = /^boxkite-podman-\w+$/u;
 
 type Layer = NonNullable<MessageInitShape<typeof ImageSpecSchema>["layers"]>[number];
 

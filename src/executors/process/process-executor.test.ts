@@ -1,6 +1,6 @@
 /** What cannot be read is unknown, not dead; and an attempt that does nothing costs nothing. */
 import assert from "node:assert/strict";
-import { readdir, writeFile } from "node:fs/promises";
+import { chmod, readdir, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { Recorder } from "../../../test/executors/recorder.ts";
@@ -25,7 +25,8 @@ async function setUp(t: TestContext, clock: Clock, log: Logger = silentLogger, e
     files.found.push(basename(file));
     return text;
   };
-  const open = () => createProcessExecutor({ directory, path: [], env, clock, log, readText });
+  const open = () =>
+    createProcessExecutor({ directory, path: [], env, compiledCode: "/compiled", clock, log, readText });
   const executor = open();
   const spec = (script: string): AttemptSpec => ({
     key: { project: "p", domain: "d", run: "r", action: "a0", attempt: 1 },
@@ -190,4 +191,25 @@ test("a Python task gets the server's limits for launches, and its start says so
   assert.deepEqual(python, [["1000 7"], { _F_MAX_QPS: "1000" }]);
   const other = await run({ args: ["echo $_F_MAX_QPS $_F_P_CNC"], ...own });
   assert.deepEqual(other, [["7"], undefined]);
+});
+
+test("only a task in TypeScript is told where compiled code is kept", async (t) => {
+  const bin = await temporaryDirectory(t);
+  await writeFile(join(bin, "a0-ts"), '#!/bin/sh\necho "kept in $NODE_COMPILE_CACHE"\n');
+  await chmod(join(bin, "a0-ts"), 0o755);
+  const env = { PATH: `${bin}:${process.env["PATH"]}` };
+  const { executor, spec } = await setUp(t, systemClock, silentLogger, env);
+  for (const [given, line] of [
+    [{ ...spec(""), command: [], args: ["a0-ts"] }, "kept in /compiled"],
+    [spec('echo "kept in $NODE_COMPILE_CACHE"'), "kept in "],
+  ] as const) {
+    const recorder = new Recorder();
+    await executor.start(given, recorder.sink, recorder.observer);
+    await recorder.ended;
+    assert.deepEqual(
+      recorder.lines.map((written) => written.line),
+      [line],
+    );
+    await executor.release(given.key);
+  }
 });

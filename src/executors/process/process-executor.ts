@@ -29,6 +29,8 @@ export interface ProcessExecutorOptions {
   /** Directories searched for the attempt's command before the server's own PATH. */
   readonly path: readonly string[];
   readonly env: NodeJS.ProcessEnv;
+  /** Where Node keeps what it compiles of tasks in TypeScript: their HOME ends with the attempt. */
+  readonly compiledCode?: string | undefined;
   readonly clock: Clock;
   readonly log: Logger;
   /** How files are read; tests make it fail. */
@@ -112,6 +114,8 @@ function environment(
   );
   const env = Object.fromEntries(inherited) as Record<string, string>;
   const path = [...options.path, absolutePath(env["PATH"] ?? "/usr/local/bin:/usr/bin:/bin")].join(delimiter);
+  if (options.compiledCode !== undefined && programOf(spec) === "typescript")
+    env["NODE_COMPILE_CACHE"] = options.compiledCode;
   return { ...env, PATH: path, HOME: home, ...spec.env, ...spec.secretVariables };
 }
 
