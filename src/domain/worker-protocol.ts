@@ -8,8 +8,9 @@
  *   socket              where it listens; exists from when it is ready, and every user may connect. In mode one_shot the
  *                       worker removes it when it has read its order, before the attempt's own code may run: so a server
  *                       knows after a restart whether the order was taken
- *   attempts/ID/stdout  of each attempt, unless the mode is one_shot, whose output is that of the container
- *   attempts/ID/stderr
+ *   attempts/ID/stdout, stderr
+ *                       of an attempt, there once something was written to it; not in mode one_shot, whose output is that of
+ *                       the container
  *   attempts/ID/outputs.pb, error.pb
  *                       the file that it would have written to its --outputs-path, where the order had `inputs`: complete
  *                       when `exit` is there, and for the server to store

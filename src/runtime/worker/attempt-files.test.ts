@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { chmodSync, mkdirSync, readdirSync, statSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { chmodSync, existsSync, mkdirSync, readdirSync, statSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { temporaryDirectory } from "../../../test/helpers/server.ts";
@@ -29,4 +30,18 @@ test("a directory that the server has made stays as it is, and what wrote nothin
   new AttemptFiles(directory).close(0);
   for (const made of [attempts, directory]) assert.equal(statSync(made).mode & 0o777, 0o777);
   assert.deepEqual(readdirSync(directory), ["exit"]);
+});
+
+test("a pipe or a link that a task has put in the place of a file is not opened, and stops nothing", async (t) => {
+  const scratch = await temporaryDirectory(t);
+  const directory = join(scratch, "attempts", "one");
+  const files = new AttemptFiles(directory);
+  execFileSync("mkfifo", [join(directory, "stdout"), join(directory, "exit.tmp")]);
+  symlinkSync(join(scratch, "elsewhere"), join(directory, "stderr"));
+  assert.throws(() => files.append("stdout", "text"), { code: "ENXIO" });
+  assert.throws(() => files.descriptor("stderr"), { code: "ELOOP" });
+  files.note("text");
+  assert.throws(() => files.close(0), { code: "ENXIO" });
+  assert.ok(!existsSync(join(scratch, "elsewhere")));
+  assert.ok(!existsSync(join(directory, "exit")));
 });

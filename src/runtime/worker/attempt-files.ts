@@ -3,7 +3,9 @@ import {
   appendFileSync,
   chmodSync,
   closeSync,
+  constants,
   fchmodSync,
+  fstatSync,
   mkdirSync,
   openSync,
   renameSync,
@@ -18,10 +20,22 @@ export type OutputName = "stdout" | "stderr";
 /** The server may be another user, and the umask be one that a task has set. */
 const READABLE = 0o644;
 
-function openReadable(file: string): number {
-  const descriptor = openSync(file, "a");
-  fchmodSync(descriptor, READABLE);
-  return descriptor;
+const { O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_TRUNC, O_WRONLY } = constants;
+
+/**
+ * Throws for what is no file: a task can have put a link there, or a pipe, whose opening would wait, and all attempts of the
+ * worker with it. `mode`: O_APPEND or O_TRUNC.
+ */
+function openReadable(file: string, mode: number): number {
+  const descriptor = openSync(file, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | mode, READABLE);
+  try {
+    if (!fstatSync(descriptor).isFile()) throw new Error(`${file} is not a file`);
+    fchmodSync(descriptor, READABLE);
+    return descriptor;
+  } catch (error) {
+    closeSync(descriptor);
+    throw error;
+  }
 }
 
 /** One that the server has made is its own: this user may not change it. */
@@ -51,7 +65,7 @@ export class AttemptFiles {
   descriptor(name: OutputName): number {
     let descriptor = this.#descriptors.get(name);
     if (descriptor === undefined) {
-      descriptor = openReadable(join(this.#directory, name));
+      descriptor = openReadable(join(this.#directory, name), O_APPEND);
       this.#descriptors.set(name, descriptor);
     }
     return descriptor;
@@ -60,6 +74,15 @@ export class AttemptFiles {
   /** Synchronous, as writes to a pipe are in a process of its own: the order stays, and nothing is lost at the end. */
   append(name: OutputName, bytes: Uint8Array | string): void {
     if (this.#isOpen) appendFileSync(this.descriptor(name), bytes);
+  }
+
+  /** The runtime's own words. Where they cannot be kept, as on a full disk, the attempt ends as it would have. */
+  note(text: string): void {
+    try {
+      this.append("stderr", text);
+    } catch {
+      // Nobody else could be told.
+    }
   }
 
   /** For the server to store, whole once the attempt is over. */
@@ -78,8 +101,12 @@ export class AttemptFiles {
 
   #write(name: string, content: string | Uint8Array): void {
     const file = join(this.#directory, name);
-    writeFileSync(`${file}.tmp`, content);
-    chmodSync(`${file}.tmp`, READABLE);
+    const descriptor = openReadable(`${file}.tmp`, O_TRUNC);
+    try {
+      writeFileSync(descriptor, content);
+    } finally {
+      closeSync(descriptor);
+    }
     renameSync(`${file}.tmp`, file);
   }
 }

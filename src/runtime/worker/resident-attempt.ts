@@ -69,7 +69,7 @@ export class ResidentAttempt {
   async run(): Promise<void> {
     const { given, env } = this.#start;
     if (given instanceof UsageError) {
-      this.#write(`a0-ts: ${given.message}\n`);
+      this.files.note(`a0-ts: ${given.message}\n`);
       return this.#end({ code: EXIT_USAGE });
     }
     try {
@@ -79,7 +79,7 @@ export class ResidentAttempt {
     } catch (error) {
       // Nobody takes the result of one that was ended: its keys have ended, too.
       if (this.#abort.signal.aborted) return this.#end({ code: EXIT_TERMINATED });
-      this.#write(`a0-ts: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+      this.files.note(`a0-ts: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
       this.#end({ code: EXIT_CRASH, spoils: "the runtime failed" });
     }
   }
@@ -100,7 +100,7 @@ export class ResidentAttempt {
 
   /** By `process.exit`: nothing can be recorded any more, and the log has to say what happened. */
   exit(code: number): void {
-    this.#write(exitNotice(code));
+    this.files.note(exitNotice(code));
     this.#end({ code, spoils: "a task called process.exit" });
   }
 
@@ -123,10 +123,6 @@ export class ResidentAttempt {
 
   #codeOf(outcome: Outcome): number {
     return this.#abort.signal.aborted ? EXIT_TERMINATED : EXIT_CODES[outcome];
-  }
-
-  #write(text: string): void {
-    this.files.append("stderr", text);
   }
 
   /** Unless something else ends it already. */

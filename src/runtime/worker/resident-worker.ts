@@ -183,7 +183,7 @@ export class ResidentWorker {
     // Nobody knows what it has broken: all end without an exit code, as if their container had crashed.
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
     const message = `a0-ts: the worker ends because of an error of no task that runs: ${text}\n`;
-    for (const { files } of this.#running.values()) files.append("stderr", message);
+    for (const { files } of this.#running.values()) files.note(message);
     process.stderr.write(message);
     this.#spoil("an error that nobody handled came from no task that runs");
     this.#ended.resolve(EXIT_CRASH);
