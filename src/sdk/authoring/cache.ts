@@ -13,15 +13,15 @@ export interface CompiledCache {
 }
 
 /** What an author's `cache` setting means for a task. */
-export function cacheOf(definition: Pick<TaskDefinition, "options" | "fn">): CompiledCache {
+export function cacheOf(definition: Pick<TaskDefinition, "options" | "fn" | "kind">): CompiledCache {
   const { cache } = definition.options;
   const policy = typeof cache === "object" ? cache : {};
   const enabled = cache !== undefined && cache !== "disable";
+  // The server lets the time pass: what this package has for `forward` is no code of the task.
+  const code = definition.kind === "sleep" ? "sleep" : codeVersionOf(definition.fn);
   return {
     enabled,
-    version:
-      policy.version ??
-      `${codeVersionOf(definition.fn)}${policy.salt === undefined ? "" : `-${policy.salt}`}`,
+    version: policy.version ?? `${code}${policy.salt === undefined ? "" : `-${policy.salt}`}`,
     serialize: policy.serialize ?? false,
     ignoredInputs: enabled ? (policy.ignoredInputs ?? []) : [],
     maxAge: policy.maxAge,

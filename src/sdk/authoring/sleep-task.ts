@@ -55,7 +55,7 @@ function sleepInterface(fullName: string): CompiledInterface {
   return { ...rest, inputs: inputs.map((input) => ({ ...input, encode })) };
 }
 
-/** What a local run does, and a direct call: the server needs no function. */
+/** What `forward` does. The server needs no function, and a local run takes the time of its own clock. */
 async function letTimePass({ duration }: SleepInputs, { signal }: TaskContext): Promise<void> {
   const { systemClock } = await import("../../lib/clock.ts");
   await systemClock.sleep(sleepMs(duration), { signal });

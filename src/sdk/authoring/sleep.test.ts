@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
+import { cacheOf } from "./cache.ts";
 import { definitionOf } from "./task.ts";
 import { needsImage } from "./task-environment.ts";
 import { encodeTaskSpec } from "./task-spec.ts";
@@ -37,6 +38,12 @@ test("a sleep is sent as a task of the server's own, which it takes, without an 
     "settings of the environment and its own",
   );
   assert.ok(definition.cache !== undefined);
+});
+
+test("what a sleep is cached by does not change with the code of this package", () => {
+  assert.equal(cacheOf(definitionOf(pause)).version, "sleep");
+  const salted = pause.override({ cache: { salt: "2" } });
+  assert.equal(cacheOf(definitionOf(salted)).version, "sleep-2");
 });
 
 suite("its duration", () => {
