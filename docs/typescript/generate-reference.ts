@@ -53,6 +53,8 @@ function describe(file: string, local: string): string {
 function listOf(lines: readonly string[], name: string): string {
   const start = lines.findIndex((line) => line.startsWith(`export const ${name} = [`));
   const end = lines.findIndex((line, index) => index >= start && line.includes("] as const"));
+  if (start < 0 || end < 0)
+    throw new Error(`the words of ${name} are not exported: export const ${name} = […`);
   return `${docBefore(lines, start)}\n\n\`\`\`ts\n${lines.slice(start, end + 1).join("\n")}\n\`\`\``;
 }
 

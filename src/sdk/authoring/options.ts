@@ -124,11 +124,11 @@ export const EXECUTION_OPTIONS = [
   "podTemplate",
 ] as const satisfies readonly (keyof ExecutionOptions)[];
 
-/** What means something for a sleep, for which there is no container, no process and no queue. */
-const SLEEP_OPTIONS = ["cache", "retries", "timeout"] as const satisfies readonly (keyof ExecutionOptions)[];
-
 /** Settings of a sleep; those of its environment are the defaults. */
-export type SleepSettings = Pick<ExecutionOptions, (typeof SLEEP_OPTIONS)[number]>;
+export type SleepSettings = Pick<ExecutionOptions, "cache" | "retries" | "timeout">;
+
+/** What means something for a sleep, for which there is no container, no process and no queue. */
+const SLEEP_OPTIONS = ["cache", "retries", "timeout"] as const satisfies readonly (keyof SleepSettings)[];
 
 export function sleepSettingsIn(options: ExecutionOptions): SleepSettings {
   const given = SLEEP_OPTIONS.filter((name) => options[name] !== undefined);
