@@ -22,7 +22,7 @@ import { createRpc } from "./rpc.ts";
 const GET_PROJECT = "/flyteidl2.project.ProjectService/GetProject";
 const WATCH_RUNS = "/flyteidl2.workflow.RunService/WatchRuns";
 
-async function start(t: TestContext) {
+async function start(t: TestContext, { areOthersMissing = false } = {}) {
   const { log, lines } = recordingLogger();
   let loads = 0;
   const rpc = createRpc({
@@ -32,6 +32,7 @@ async function start(t: TestContext) {
     },
     loadOthers: async () => {
       loads += 1;
+      if (areOthersMissing) throw new Error("Cannot find module 'every-service.js'");
       return (router) => void router.service(StateService, {});
     },
     unknown: unknownMethod,
@@ -127,6 +128,21 @@ test("a long refusal of a call that cannot be decoded is answered, compressed or
     lines.filter(({ level }) => level === "error"),
     [],
   );
+});
+
+test("services without an implementation that cannot be loaded are unknown, which the log says once", async (t) => {
+  const { port, lines, loads } = await start(t, { areOthersMissing: true });
+  for (let calls = 0; calls < 2; calls++) {
+    const answer = await fetch(`http://127.0.0.1:${port}/flyteidl2.workflow.StateService/Put`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: "{}",
+    });
+    assert.equal(answer.status, 404);
+    assert.equal(((await answer.json()) as { code: string }).code, "unimplemented");
+  }
+  assert.equal(loads(), 1);
+  assert.equal(lines.length, 1);
 });
 
 test("services without an implementation are loaded when one is called, and answer in the call's protocol", async (t) => {

@@ -48,7 +48,18 @@ export function createRpc({ register, loadOthers, unknown, audit, log }: RpcOpti
     return new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
   };
   const handlers = handlersOf(register);
-  const others = loadOnce(async () => handlersOf(await loadOthers()));
+  const others = loadOnce(async () => {
+    try {
+      return handlersOf(await loadOthers());
+    } catch (error) {
+      // Such as an update of the package beneath this server: what has no implementation needs none to be refused.
+      log.warn("the services without an implementation could not be loaded", {
+        error,
+        hint: "their calls are refused as those of unknown services; start the server again if it was updated",
+      });
+      return new Map<string, UniversalHandler>();
+    }
+  });
   const answer = async (path: string, request: Request, response: Response, by: Principal) => {
     const handler = handlers.get(path) ?? (await others()).get(path);
     if (handler === undefined) unknown(request, response);
