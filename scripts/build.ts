@@ -3,11 +3,13 @@
  * in few files, and what is read at run time.
  *
  *   node scripts/build.ts [DIRECTORY]
+ *
+ * Replaces what DIRECTORY has, which must be an earlier build or nothing.
  */
 import { spawnSync } from "node:child_process";
-import { cpSync, globSync, mkdirSync, readFileSync, rmSync } from "node:fs";
-import { dirname, join, relative } from "node:path";
-import { build, type BuildOptions, type Plugin } from "esbuild";
+import { cpSync, existsSync, globSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { dirname, join, relative, resolve } from "node:path";
+import { build, type BuildOptions, type Metafile, type Plugin } from "esbuild";
 
 const root = join(import.meta.dirname, "..");
 const sources = join(root, "src");
@@ -41,7 +43,7 @@ async function bundle(outdir: string): Promise<void> {
   const { dependencies } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
     dependencies: Readonly<Record<string, string>>;
   };
-  const options: BuildOptions = {
+  const options = {
     absWorkingDir: root,
     outdir,
     bundle: true,
@@ -55,13 +57,20 @@ async function bundle(outdir: string): Promise<void> {
     // Its files are as readable as what the compiler makes; maps would be most of the package.
     sourcemap: false,
     logLevel: "warning",
-  };
-  await build({ ...options, entryPoints: [SERVER], plugins: [ownDirectory] });
-  await build({
-    ...options,
-    entryPoints: [join(sources, COMMAND, "main.ts")],
-    plugins: [serverApart, ownDirectory],
-  });
+    metafile: true,
+  } satisfies BuildOptions;
+  const main = join(sources, COMMAND, "main.ts");
+  const server = await build({ ...options, entryPoints: [SERVER], plugins: [ownDirectory] });
+  const others = await build({ ...options, entryPoints: [main], plugins: [serverApart, ownDirectory] });
+  for (const { metafile } of [server, others]) requireNotice(metafile);
+}
+
+/** Throws where the files have code of a package that NOTICE does not name. */
+function requireNotice({ inputs }: Metafile): void {
+  const named = new Set(readFileSync(join(root, "NOTICE"), "utf8").split(/[\s,:]+/u));
+  const packages = Object.keys(inputs).map((file) => /.*node_modules\/((?:@[^/]+\/)?[^/]+)/u.exec(file)?.[1]);
+  const unnamed = new Set(packages.filter((name) => name !== undefined && !named.has(name)));
+  if (unnamed.size > 0) throw new Error(`NOTICE does not name ${[...unnamed].join(", ")}, which is bundled`);
 }
 
 /** By itself: of what it shares with other commands each combination would be a file. */
@@ -74,16 +83,28 @@ const serverApart: Plugin = {
   },
 };
 
-/** A source names files beside it by its own directory, which in the bundle is another. */
+/**
+ * A source names files beside it by its own directory, which in the bundle is another. Throws where a source asks for its place
+ * in a way that is not corrected: the file would be missing in the package only.
+ */
 const ownDirectory: Plugin = {
   name: "own-directory",
   setup: ({ onLoad }) => {
     onLoad({ filter: /\/src\/.*\.ts$/ }, ({ path }) => {
       const place = JSON.stringify(relative(join(sources, COMMAND), dirname(path)) || ".");
       const contents = readFileSync(path, "utf8");
-      return { contents: contents.replaceAll("join(import.meta.dirname", `$&, ${place}`), loader: "ts" };
+      const rest = contents.replaceAll(CORRECTED, "").replaceAll(SAME_IN_BUNDLE, "");
+      if (rest.includes("import.meta.")) throw new Error(`${path}: write ${CORRECTED}, …) instead`);
+      return { contents: contents.replaceAll(CORRECTED, `$&, ${place}`), loader: "ts" };
     });
   },
 };
 
-await buildPackage(process.argv[2] ?? join(root, "dist"));
+const CORRECTED = "join(import.meta.dirname";
+const SAME_IN_BUNDLE = "extname(import.meta.filename)";
+
+const DEFAULT = join(root, "dist");
+const directory = resolve(process.argv[2] ?? DEFAULT);
+if (directory !== DEFAULT && existsSync(directory) && !existsSync(join(directory, COMMAND, "main.js")))
+  throw new Error(`${directory} is no earlier build; name a directory that does not exist`);
+await buildPackage(directory);

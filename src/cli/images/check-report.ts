@@ -6,7 +6,7 @@ import { flyteOf, pythonOfA0 } from "../../images/check/interpreters.ts";
 import type { Verdict } from "../../images/check/verdict.ts";
 import type { CheckedImage, ImageReport } from "../../images/check/report.ts";
 import { formatBytes } from "./describe.ts";
-import type { EnvironmentImage } from "./program/program-images.ts";
+import type { EnvironmentImage } from "./program/environment-image.ts";
 
 const LANGUAGES = { python: "Python", typescript: "TypeScript" } as const;
 const ADAPTED = {

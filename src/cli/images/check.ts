@@ -27,12 +27,8 @@ import { EXIT, type CommandInput } from "../command.ts";
 import { readSettingsFile } from "../settings-file.ts";
 import { builtJson, builtText, reportJson, reportText } from "./check-report.ts";
 import { nvidiaDriver } from "./nvidia-driver.ts";
-import {
-  imagesOfProgram,
-  isMissingProgram,
-  isProgram,
-  type EnvironmentImage,
-} from "./program/program-images.ts";
+import type { EnvironmentImage } from "./program/environment-image.ts";
+import { imagesOfProgram, isMissingProgram, isProgram } from "./program/program-images.ts";
 
 /** A fast way for what is known, and an engine for the rest, which is searched for when it is needed. */
 interface Checking {

@@ -6,15 +6,8 @@ import { text } from "node:stream/consumers";
 import type { Readable } from "node:stream";
 import { BoxkiteError, messageOf } from "../../../domain/errors.ts";
 import { shorten } from "../../../domain/text.ts";
+import type { EnvironmentImage } from "./environment-image.ts";
 import { PYTHON_PROGRAM } from "./python-program.ts";
-
-/** What one environment runs in. */
-export interface EnvironmentImage {
-  readonly environment: string;
-  /** `built`: the SDK builds it when a run starts, on the image `reference`. `unnamed`: the program does not say which one `reference` means. */
-  readonly kind: "given" | "built" | "unnamed";
-  readonly reference: string;
-}
 
 const PYTHON = /\.py$/u;
 const TYPESCRIPT = /\.[cm]?[jt]s$/u;

@@ -10,7 +10,7 @@ import {
   needsImage,
   type TaskEnvironment,
 } from "../../../sdk/authoring/task-environment.ts";
-import type { EnvironmentImage } from "./program-images.ts";
+import type { EnvironmentImage } from "./environment-image.ts";
 
 const state = sharedState();
 
