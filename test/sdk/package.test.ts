@@ -131,10 +131,37 @@ suite("installed into an empty project", () => {
     assert.ok(statSync(tarball).size < 2 << 20, `the tarball has ${statSync(tarball).size} bytes`);
   });
 
+  test("the library loads as many modules as the page about its start says", () => {
+    const program = `
+      import { registerHooks } from "node:module";
+      const loaded = new Set();
+      registerHooks({ load: (url, context, next) => (url.startsWith("file:") && loaded.add(url), next(url, context)) });
+      await import("boxkite");
+      console.log(loaded.size);`;
+    writeFileSync(join(folder, "count.js"), program);
+    const count = execFileSync(process.execPath, ["count.js"], { cwd: folder, env, encoding: "utf8" }).trim();
+    const page = readFileSync(join(root, "docs/typescript/runtime.md"), "utf8");
+    assert.equal(/`import "boxkite"` loads (\d+) modules/u.exec(page)?.[1], count);
+  });
+
   test("its programs start", () => {
     const runtime = spawnSync(join(folder, "node_modules/.bin/a0-ts"), [], { env, encoding: "utf8" });
     assert.deepEqual([runtime.status, runtime.stderr.split(":")[0]], [2, "a0-ts"]);
     assert.match(run("boxkite", "--help"), /^  up  /m);
+  });
+
+  test("the command finds its own files: the program that reads the images of a program", () => {
+    const { stdout, stderr } = spawnSync(
+      join(folder, "node_modules/.bin/boxkite"),
+      ["images", "check", "tasks.ts", "--json"],
+      { cwd: folder, env, encoding: "utf8" },
+    );
+    // Nothing says which image "training" is, and data-prep has one that is built: no engine is needed.
+    const environments = stdout
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as object);
+    assert.equal(environments.length, 2, stderr);
   });
 
   test("SIGTERM to npx ends the server", async () => {
