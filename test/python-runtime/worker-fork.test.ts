@@ -37,6 +37,11 @@ async function startForks(t: TestContext, files: Files, options: readonly string
   return { work, directory, worker, connection, start };
 }
 
+/** As of proc_pid_stat(5). */
+async function stateOf(pid: string): Promise<string | undefined> {
+  return /\) (\w) /u.exec(await readFile(`/proc/${pid}/stat`, "utf8"))?.[1];
+}
+
 const exitedOf = (reports: readonly Report[]) => reports.filter(({ event }) => event === "exited");
 
 suite("attempts in forks", { concurrency: true }, () => {
@@ -205,6 +210,42 @@ while True:
     await writeFiles(work, { go: "" });
     assert.equal((await connection.report("exited", "a")).code, 0);
     assert.match((await readAttempt(directory, "a")).stdout, /^whole$/mu);
+  });
+
+  test("an order that an attempt gives as it ends starts nothing after it", async (t) => {
+    const body = `
+import socket, time
+peer = socket.socket(socket.AF_UNIX)
+peer.connect(os.environ["SOCKET"])
+with open("pid.new", "w") as file:
+    file.write(str(os.getpid()))
+os.rename("pid.new", "pid")
+while not os.path.exists("go"): time.sleep(0.01)
+peer.send(b'{"op":"start","id":"forged","args":[],"env":{}}\\n')
+os._exit(7)`;
+    const { work, directory, worker, connection, start } = await startForks(t, {
+      "flow.py": sourceOf({ body, code: 7 }),
+      "fine.py": sourceOf({ body: "pass", code: 0 }),
+    });
+    // It ends what else this worker has as children.
+    start("first", "fine");
+    await connection.report("exited", "first");
+    const args = actionArguments("out", "flow", "run");
+    connection.send({ op: "start", id: "a", args, env: { SOCKET: join(directory, "socket") } });
+    await connection.closed();
+    await until(async () => existsSync(join(work, "pid")));
+    const child = await readFile(join(work, "pid"), "utf8");
+    // The worker finds the order and the end of the attempt at once.
+    process.kill(worker.pid, "SIGSTOP");
+    await writeFiles(work, { go: "" });
+    await until(async () => (await stateOf(child)) === "Z");
+    process.kill(worker.pid, "SIGCONT");
+    await until(async () => existsSync(join(directory, "attempts/forged/exit")));
+    const refused = /the attempt a still ran when another one was to start/u;
+    assert.match(readFileSync(join(directory, "attempts/forged/unstarted"), "utf8"), refused);
+    await until(async () => existsSync(join(directory, "attempts/a/exit")));
+    assert.equal((await readAttempt(directory, "a")).code, 7);
+    assert.match((await (await worker.connect()).report("spoiled")).reason, refused);
   });
 
   test("what is no order ends the connection, and nothing else", async (t) => {

@@ -155,17 +155,25 @@ class Forks:
             processes.send(number, signal.SIGKILL)
         if orphans and time.monotonic() < attempt.deadline:
             return
-        self._conclude(attempt)
         if orphans:
             self._spoil("processes of an attempt could not be ended")
+        self._conclude(attempt)
 
     def _conclude(self, attempt):
+        self._refuse_its_orders()
         self.attempt = None
         attempt.finish()
         self._record(attempt.id, attempt.code, attempt.unstarted)
         threads = processes.threads()
         if len(threads) > len(self.threads):
             self._spoil(f"its threads have changed: {', '.join(threads)}")
+
+    def _refuse_its_orders(self):
+        """The server gives the next one when this attempt is over: what is there before is of code of the attempt."""
+        if self.spoiled is None:
+            self.connection.take_all()
+        while self.orders:
+            self._obey(self.orders.pop(0))
 
     def _record(self, id, code, unstarted):
         try:

@@ -70,11 +70,19 @@ class ServerConnection:
             except OSError:
                 self._drop_client()
 
+    def take_all(self):
+        """All orders that were sent by now. Of those on connections that were replaced, nothing is taken any more."""
+        while self._accept():
+            pass
+        while self.client is not None and self._receive():
+            pass
+
     def _accept(self):
+        """False where nobody waits for it."""
         try:
             client, _ = self.listener.accept()
         except OSError:
-            return
+            return False
         with self.lock:
             self._drop_client()
             client.setblocking(False)
@@ -82,13 +90,15 @@ class ServerConnection:
             self.watch(client.fileno(), self._receive)
             for report in self.greeting():
                 self.report(**report)
+        return True
 
     def _receive(self):
+        """False where nothing more was sent."""
         client = self.client
         try:
             data = client.recv(1 << 16)
         except BlockingIOError:
-            return
+            return False
         except OSError:
             data = b""
         self.received += data
@@ -98,6 +108,7 @@ class ServerConnection:
             self._obey(line)
         if self.client is client and (not data or len(self.received) > LONGEST_LINE):
             self._drop_client()
+        return True
 
     def _obey(self, line):
         try:
