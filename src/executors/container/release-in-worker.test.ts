@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { FAKE_SPEC, fakePlan, fakeWorker } from "../../../test/helpers/fake-workers.ts";
@@ -59,6 +59,16 @@ test("an attempt that is over is released without more ado", async (t) => {
   const gone = await setUp(t, { isRunning: false });
   await gone.release();
   assert.deepEqual([gone.calls, gone.worker.orders, gone.isForgotten()], [["retire", "release"], [], true]);
+});
+
+test("what an attempt has left in the place of its files holds up no release", async (t) => {
+  const { files, release, isForgotten } = await setUp(t);
+  await writeFile(join(files.path, "exit"), "0");
+  await mkdir(join(files.path, "stdout"));
+  await writeFile(join(files.path, "stderr"), "");
+  await release();
+  assert.equal(isForgotten(), true);
+  assert.deepEqual(await readdir(files.path), ["stdout"], "the others are gone");
 });
 
 test("an attempt that nobody watches and that may run is ended before its worker forgets it; nobody gets its slot", async (t) => {

@@ -41,10 +41,12 @@ export async function releaseInWorker(context: ReleaseContext, key: AttemptKey, 
   if (assignment === undefined) return;
   if (mayRun) await endInWorker(context, assignment);
   const { worker: workerName } = assignment.warm;
-  await AttemptFiles.of(workers.directoryOf(workerName), assignment.id).then(
-    (files) => files.remove(),
-    () => {},
-  );
+  try {
+    await (await AttemptFiles.of(workers.directoryOf(workerName), assignment.id)).remove();
+  } catch (error) {
+    // It goes with the worker.
+    context.log.debug("what a worker has of an attempt could not be removed", { reason: messageOf(error) });
+  }
   await assignments.forget(name);
   if (assignments.workers().has(workerName)) return;
   ends.forget(workerName);

@@ -1,5 +1,5 @@
 /** What the directory of a worker says of an attempt in it: see domain/worker-protocol.ts. Code of tasks can write in it. */
-import { fchmodSync, mkdirSync, readdirSync, realpathSync, rmdirSync, rmSync } from "node:fs";
+import { fchmodSync, mkdirSync, lstatSync, realpathSync, rmdirSync, unlinkSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { RESULT_FILES } from "../../domain/outputs.ts";
 import { errnoOf } from "../../lib/errno.ts";
@@ -10,7 +10,7 @@ const CODE_BYTES = 16;
 const REASON_BYTES = 4096;
 /** Every user of an image. */
 const FOR_ALL = 0o777;
-const FILES: ReadonlySet<string> = new Set(["stdout", "stderr", "exit", "unstarted", ...RESULT_FILES]);
+const FILES: readonly string[] = ["stdout", "stderr", "exit", "unstarted", ...RESULT_FILES];
 
 /** All of it is done at once, as in own-file.ts; promises, since an error is a rejection to those who have to go on after it. */
 export class AttemptFiles {
@@ -44,20 +44,33 @@ export class AttemptFiles {
 
   /** Why it is over although no code of the task ran; undefined where some may have. */
   async unstarted(): Promise<string | undefined> {
-    return readOwnFile(join(this.path, "unstarted"), REASON_BYTES);
+    const path = join(this.path, "unstarted");
+    const reason = readOwnFile(path, REASON_BYTES);
+    if (reason !== undefined) return reason;
+    // No worker makes it so, and what else is there is not to be believed.
+    const isThere = lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+    return isThere ? "why cannot be read" : undefined;
   }
 
   /** What else is in there goes with the worker: while that runs, no directory below is safe to descend into. */
   async remove(): Promise<void> {
     try {
       inOwnDirectory(this.path, (path) => {
-        for (const name of readdirSync(path).filter((each) => FILES.has(each)))
-          rmSync(join(path, name), { force: true });
+        // Its directory is not listed: code of the task may have made any number of files.
+        for (const name of FILES) removeFile(join(path, name));
       });
       rmdirSync(this.path);
     } catch (error) {
       if (!LEFT.has(errnoOf(error) ?? "")) throw error;
     }
+  }
+}
+
+function removeFile(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch {
+    // It is not there, or stays, and its directory with it: code of the task may have made it a directory.
   }
 }
 
