@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { stat, writeFile } from "node:fs/promises";
+import fs from "node:fs";
+import { syncBuiltinESMExports } from "node:module";
 import { join } from "node:path";
-import { test } from "node:test";
+import { mock, test } from "node:test";
 import { temporaryDirectory } from "../../../test/helpers/server.ts";
 import { Journal } from "./journal.ts";
 
@@ -26,6 +28,30 @@ test("a journal that is full begins anew with the lines that still matter", asyn
   const lines = Journal.linesOf(path);
   assert.equal(lines[0], "kept");
   assert.ok(lines.length < 500 && lines.slice(1).every((line) => line === long), String(lines.length));
+});
+
+test("a line after one whose journal could not be begun anew is behind no gap", async (t) => {
+  const path = join(await temporaryDirectory(t), "journal");
+  const journal = new Journal(path, () => ["kept"]);
+  const long = "x".repeat(100_000);
+  journal.add(long);
+  journal.add(long);
+  // Of the directory, behind the rename.
+  const { fsyncSync } = fs;
+  const failing = mock.method(fs, "fsyncSync");
+  failing.mock.mockImplementation((file: number) => {
+    if (fs.fstatSync(file).isDirectory()) throw new Error("it cannot be synced");
+    fsyncSync(file);
+  });
+  syncBuiltinESMExports();
+  try {
+    assert.throws(() => journal.add(long), /it cannot be synced/u);
+  } finally {
+    failing.mock.restore();
+    syncBuiltinESMExports();
+  }
+  journal.add("short");
+  assert.deepEqual(Journal.linesOf(path), ["kept", "short"]);
 });
 
 test("a line that has no place is not taken, and one that is cut is read as it is", async (t) => {

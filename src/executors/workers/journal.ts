@@ -74,6 +74,8 @@ export class Journal {
   }
 
   #rewrite(neededBytes: number): void {
+    // Where this fails halfway, it is not known which file is there: the next line makes it anew.
+    this.#size = 0;
     const lines = Buffer.from(
       this.#current()
         .map((line) => `${line}\n`)
