@@ -233,7 +233,7 @@ export class OneShotAttempt implements InWorker<HeldContainer> {
   async #remove({ warm }: Assignment, signal: AbortSignal): Promise<void> {
     const { name, retry } = this.#attempt;
     await retry.run(() => this.#warm.workers.remove(warm.worker), signal, "tolerate");
-    await this.#warm.assignments.forget(name);
+    await this.#warm.assignments.leave(name);
   }
 
   #own(worker: string, sinceMs?: number): AttemptContainer {

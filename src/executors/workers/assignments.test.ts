@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { suite, test } from "node:test";
+import { mock, suite, test } from "node:test";
 import { temporaryDirectory } from "../../../test/helpers/server.ts";
 import { silentLogger } from "../../lib/log.ts";
 import { Assignments, type Assignment } from "./assignments.ts";
+import { Journal } from "./journal.ts";
 
 const ASSIGNMENT: Assignment = {
   key: { project: "p", domain: "d", run: "r", action: "a0", attempt: 1 },
@@ -79,6 +80,17 @@ suite("assignments of attempts to workers", () => {
     const reopened = await Assignments.open(directory, silentLogger);
     assert.deepEqual(reopened.all(), assignments.all());
     assert.deepEqual([reopened.all().length, reopened.of("kept")?.startedAt], [2, 7]);
+  });
+
+  test("of attempts that start elsewhere are gone on the disk, too", async (t) => {
+    const directory = await temporaryDirectory(t);
+    const assignments = await Assignments.open(directory, silentLogger);
+    await assignments.leave("unknown");
+    await assignments.record("a", ASSIGNMENT);
+    const syncs = mock.method(Journal.prototype, "synced");
+    t.after(() => syncs.mock.restore());
+    await assignments.leave("a");
+    assert.deepEqual([assignments.of("a"), syncs.mock.callCount()], [undefined, 1]);
   });
 
   test("are not kept where the disk does not take them", async (t) => {

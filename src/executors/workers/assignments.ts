@@ -117,6 +117,13 @@ export class Assignments {
     if (assignment !== undefined) this.#note(attempt, { ...assignment, startedAt });
   }
 
+  /** Of an attempt that starts elsewhere: resolves when that is on disk, so that its container is not taken for one in a worker. */
+  async leave(attempt: string): Promise<void> {
+    const isKnown = this.#assignments.has(attempt);
+    await this.forget(attempt);
+    if (isKnown) await this.#journal.synced();
+  }
+
   async forget(attempt: string): Promise<void> {
     if (this.#assignments.has(attempt)) this.#journal.add(JSON.stringify([attempt]));
     this.#assignments.delete(attempt);

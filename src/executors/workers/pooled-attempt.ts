@@ -57,7 +57,7 @@ export class PooledAttempt implements InWorker<HeldInWorker> {
     const isLost = assignments.isOfEarlierBoot(assignment);
     if (isLost && (await files?.exitCode()) === undefined) return { name: "ended", exit: MACHINE_RESTARTED };
     if (files === undefined) {
-      await assignments.forget(name);
+      await assignments.leave(name);
       if (assignment.startedAt === undefined) return undefined;
       return { name: "ended", exit: GONE };
     }
@@ -147,7 +147,7 @@ export class PooledAttempt implements InWorker<HeldInWorker> {
     this.#held?.close();
     this.#held = undefined;
     try {
-      await assignments.forget(name);
+      await assignments.leave(name);
     } catch (error) {
       // It would start again after a restart, so it may not start cold: it is lost, and its files go at its release.
       pools.end(spec.key);
