@@ -1,7 +1,8 @@
 /** Whether code of an attempt in a shared worker has begun, of which the worker may not have reported anything. */
+import { lstat } from "node:fs/promises";
+import { orAbsent } from "../../lib/errno.ts";
 import { orAborted } from "../../lib/wait.ts";
 import { AttemptEnded } from "../attempt-machine.ts";
-import { openOwnFile } from "../output/own-file.ts";
 import type { HeldInWorker, PooledAttemptContext } from "./held-in-worker.ts";
 import { FORK_WATCHDOG_MS } from "../../domain/worker-protocol.ts";
 import { endedByServer } from "./worker-end.ts";
@@ -70,13 +71,12 @@ async function endSilent(
   throw new AttemptEnded(endedByServer(worker.name, START_TIMEOUT_MS));
 }
 
-/** A start of which nobody heard. */
+/** A start of which nobody heard. Throws where that cannot be read: then it may have begun. */
 export async function hasOutput(held: HeldInWorker): Promise<boolean> {
   for (const stream of ["stdout", "stderr"]) {
-    const file = await openOwnFile(`${held.files.path}/${stream}`).catch(() => undefined);
-    const bytes = (await file?.stat())?.size ?? 0;
-    await file?.close();
-    if (bytes > 0) return true;
+    const file = await orAbsent(lstat(`${held.files.path}/${stream}`));
+    // Where it is no file any more, code of the task has begun.
+    if (file !== undefined && (!file.isFile() || file.size > 0)) return true;
   }
   return false;
 }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { appendFile, mkdir, readdir, rm, symlink, writeFile } from "node:fs/promises";
+import { appendFile, mkdir, readdir, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { FAKE_SPEC, fakeMaker, fakePlan, type FakeWorker } from "../../../test/helpers/fake-workers.ts";
@@ -264,6 +264,51 @@ test("one that has written before its worker ended had begun, though nobody hear
   assert.deepEqual(attempt.cold, []);
   assert.equal(attempt.exit?.exitCode, 139);
   assert.deepEqual(attempt.lines, ["effect"]);
+});
+
+test("an attempt that cannot be known not to have begun is not started again", async (t) => {
+  type On = Awaited<ReturnType<typeof setUp>>;
+  const causes: Readonly<Record<string, (on: On, worker: FakeWorker) => Promise<void>>> = {
+    "its output is no file any more": async (on, worker) => {
+      await mkdir(join(on.files("a0"), "stdout"));
+      worker.end();
+    },
+    "its directory cannot be read": async (on) => {
+      await rename(on.directory, `${on.directory}.moved`);
+      await symlink(on.directory, on.directory);
+    },
+    "it was seen to begin before it wrote that it had not": async (on, worker) => {
+      await on.assignments().started("boxkite-a0", 7);
+      await writeFile(join(on.files("a0"), "unstarted"), "its own words");
+      await writeFile(join(on.files("a0"), "exit"), "3");
+      worker.report({ event: "exited", id: "a0", code: 3 });
+    },
+  };
+  for (const [cause, happens] of Object.entries(causes)) {
+    const on = await setUp(t);
+    const worker = await on.worker();
+    const first = on.start("a0");
+    await on.eventually(() => worker.orders.length === 1);
+    await first.machine.detach();
+    await happens(on, worker);
+    await on.restart();
+    const again = on.start("a0");
+    await on.eventually(() => again.exit !== undefined);
+    assert.deepEqual([again.cold, worker.orders.length], [[], 1], cause);
+  }
+});
+
+test("an end that another attempt put where its own belongs is not taken for it", async (t) => {
+  const on = await setUp(t);
+  const worker = await on.worker();
+  const attempt = on.start("a0");
+  await on.eventually(() => worker.orders.length === 1);
+  // The refusal of the worker cannot replace a directory.
+  await mkdir(join(on.files("a0"), "unstarted"));
+  await writeFile(join(on.files("a0"), "exit"), "0");
+  worker.report({ event: "exited", id: "a0", code: 1 });
+  await on.eventually(() => attempt.exit !== undefined);
+  assert.deepEqual(attempt.cold, ["a0"]);
 });
 
 test("a resident worker that is busy with one attempt is not ended where another one waits to begin", async (t) => {

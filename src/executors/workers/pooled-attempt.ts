@@ -7,6 +7,7 @@
  */
 import type { AttemptExit } from "../../domain/attempt.ts";
 import { messageOf } from "../../domain/errors.ts";
+import { orAbsent } from "../../lib/errno.ts";
 import { createBackoff } from "../../lib/backoff.ts";
 import { orAborted } from "../../lib/wait.ts";
 import type { After, Ended, Running } from "../attempt-chart.ts";
@@ -53,7 +54,7 @@ export class PooledAttempt implements InWorker<HeldInWorker> {
     const assignment = assignments.of(name);
     if (assignment === undefined) return undefined;
     const directory = workers.directoryOf(assignment.warm.worker);
-    const files = await AttemptFiles.of(directory, assignment.id).catch(() => undefined);
+    const files = await orAbsent(AttemptFiles.of(directory, assignment.id));
     const isLost = assignments.isOfEarlierBoot(assignment);
     if (isLost && (await files?.exitCode()) === undefined) return { name: "ended", exit: MACHINE_RESTARTED };
     if (files === undefined) {
@@ -65,7 +66,9 @@ export class PooledAttempt implements InWorker<HeldInWorker> {
     const held = await this.#hold(assignment, worker, files);
     const { startedAt } = held;
     if ((await files.exitCode()) !== undefined) {
-      if ((await files.unstarted()) === undefined) return { name: "ending", handle: held, startedAt };
+      // What was seen to begin does not start again, whatever it has written.
+      const hasBegun = startedAt !== undefined || (await files.unstarted()) === undefined;
+      if (hasBegun) return { name: "ending", handle: held, startedAt };
     } else if (worker !== undefined) {
       const planned = this.#adopt(worker, assignment);
       if (startedAt !== undefined) return { name: "running", handle: held, startedAt };
