@@ -59,8 +59,16 @@ async function startForks(t: TestContext, files: Files, options: readonly string
   const worker = await startWorker(t, { mode: "fork", directory, cwd: work, args, errors });
   const connection = await worker.connect();
   const attempt: Forks["attempt"] = async (id, { module = "flow", version = "v", env = {} } = {}) => {
-    const args = actionArguments(`out-${id}`, module, "run").map((word) => (word === "v" ? version : word));
-    connection.send({ op: "start", id, args, env: { ACTION_NAME: id, ...env } });
+    const words = actionArguments(`out-${id}`, module, "run").map((word) => (word === "v" ? version : word));
+    // As the server gives it: a variable of the attempt, which its worker does not have.
+    const base = words.indexOf("--run-base-dir");
+    const args = words.toSpliced(base, 2);
+    connection.send({
+      op: "start",
+      id,
+      args,
+      env: { ACTION_NAME: id, _U_RUN_BASE: words[base + 1] ?? "", ...env },
+    });
     await connection.report("exited", id);
     assert.ok(!existsSync(join(directory, "attempts", id, "unstarted")));
     return readAttempt(directory, id);

@@ -20,7 +20,10 @@ def of_order(order):
     try:
         from flyte._bin.runtime import main
 
-        given = main.make_context("a0", list(order["args"])).params
+        # What it takes from variables are those of the attempt, which this process does not have.
+        env = order["env"]
+        from_env = {option.name: env[option.envvar] for option in main.params if option.envvar in env}
+        given = main.make_context("a0", list(order["args"]), default_map=from_env).params
         kind, name, *_ = given["resolver_args"]
     except Exception:
         return None
