@@ -1,6 +1,7 @@
 /** Attempts of the stock SDK in workers that take one after the other, or several at once. */
 import assert from "node:assert/strict";
 import { after, describe, test } from "node:test";
+import { until } from "../helpers/until.ts";
 import { engineForTests, type TestEngine } from "./engine-for-tests.ts";
 import { CAPACITY_BYTES } from "./open-warm-executor.ts";
 import { BARE_IMAGE, warmAttempts } from "./warm-attempts.ts";
@@ -117,7 +118,7 @@ for (const mode of ["fork", "resident"] as const)
         assert.ok(recorder.textOf("stdout").includes("PermissionError"));
       });
 
-    test("give way within moments to an attempt that needs their memory", TIMEOUT, async () => {
+    test("give way to an attempt that needs their memory", TIMEOUT, async () => {
       const { spec: last, recorder } = await startWarm("short");
       await recorder.ended;
       await attempts.executor.release(last.key);
@@ -128,8 +129,8 @@ for (const mode of ["fork", "resident"] as const)
       const requests = { memoryBytes: CAPACITY_BYTES };
       const { started, ended } = await attempts.start({ ...spec, requests, warmStart: "off" });
       await started;
-      // It does not wait for that longer than two seconds.
-      assert.equal(await inspectContainer(worker), undefined);
+      // On a busy machine it may have started before: it waits two seconds at most. Without it the worker would stay for a minute.
+      await until(async () => (await inspectContainer(worker)) === undefined, 20_000);
       assert.equal((await ended).exitCode, 7);
       await attempts.executor.release(spec.key);
     });
