@@ -24,6 +24,7 @@ import {
 import { missingRegistry, startRegistry, type TestRegistry } from "../helpers/registry.ts";
 import { clientConfig, startServer, type TestServer } from "../helpers/server.ts";
 import { runProgram, succeeded } from "../helpers/stock-sdk.ts";
+import { until } from "../helpers/until.ts";
 import { MAIN, TASKS } from "./helpers/container-flow.ts";
 import { endingsOf, type Ending } from "./helpers/endings.ts";
 import { createProject, packedTarball } from "./helpers/package.ts";
@@ -202,6 +203,8 @@ suite("both patterns in TypeScript, on podman", { skip: skip ?? false }, () => {
         await runProgram(process.execPath, ["main.ts", server.config, mode], options),
       );
       const { run, held, ...seen } = JSON.parse(stdout.trim().split("\n").at(-1) ?? "") as Seen;
+      // An abort is known before the process has used its time to end.
+      await until(async () => (await endingsOf(server, held))["held"]?.stdout.at(-1) === "told to end");
       const ends = { ...(await endingsOf(server, run)), ...(await endingsOf(server, held)) };
       const modes = ENDS.map((name) => ends[name]?.mode);
       return { modes, seen, ends: ENDS.map((name) => [name, comparable(ends[name])]) };
