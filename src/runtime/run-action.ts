@@ -44,7 +44,8 @@ export const GRACE_MS = 10_000;
 /** For the log of a task that called `process.exit`. The caller is in the stack, also in an event of that call. */
 export function exitNotice(code: number): string {
   const frames = (new Error("exit").stack ?? "").split("\n").map((line) => line.trim());
-  const call = frames.findIndex((line) => /^at process\.exit |^at process\.\S+ \[as exit\]/u.test(line));
+  // Where a worker has replaced it, and source maps are in use, it is called process.process.exit.
+  const call = frames.findIndex((line) => /^at (?:process\.)+exit |^at process\.\S+ \[as exit\]/u.test(line));
   const caller = call === -1 ? "" : (frames[call + 1] ?? "");
   return `a0-ts: process.exit(${code}) was called before the task had ended ${caller}\n`;
 }
