@@ -6,6 +6,7 @@ import { setImmediate } from "node:timers/promises";
 import { messageOf } from "../../domain/errors.ts";
 import { orAbsent } from "../../lib/errno.ts";
 import type { Clock } from "../../lib/clock.ts";
+import type { ReadableFile } from "../../lib/readable-file.ts";
 import type { LogSink } from "../../domain/attempt.ts";
 import { characterBoundary } from "../character-boundary.ts";
 import { writeAtomically } from "./write-atomically.ts";
@@ -32,21 +33,10 @@ export interface FollowOptions {
   readonly openFile?: OpenFile;
 }
 
-/** As a `FileHandle`. */
-interface Readable {
-  read(
-    buffer: Uint8Array,
-    offset: number,
-    length: number,
-    position: number,
-  ): Promise<{ readonly bytesRead: number }>;
-  close(): Promise<void>;
-}
-
-type OpenFile = (path: string) => Promise<Readable>;
+type OpenFile = (path: string) => Promise<ReadableFile>;
 
 /** What was written a moment ago is in the kernel's cache: to have another thread read it takes twenty times as long. */
-async function openAtOnce(path: string): Promise<Readable> {
+async function openAtOnce(path: string): Promise<ReadableFile> {
   // A pipe in its place would block this thread.
   const file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   return {

@@ -2,17 +2,10 @@
 import { closeSync, fstatSync, openSync, readSync, statSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { orAbsent } from "../../lib/errno.ts";
+import type { ReadableFile } from "../../lib/readable-file.ts";
 
-export interface FileBytes {
+export interface FileBytes extends ReadableFile {
   readonly size: number;
-  /** As of `FileHandle`. */
-  read(
-    buffer: Uint8Array,
-    offset: number,
-    length: number,
-    position: number,
-  ): Promise<{ readonly bytesRead: number }>;
-  close(): Promise<void>;
 }
 
 /**
