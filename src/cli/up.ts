@@ -127,6 +127,8 @@ export const up: Command = {
 };
 
 async function run(input: CommandInput): Promise<number> {
+  // Watched from the start: whoever reads that the server is ready may end it at once.
+  const shellEnded = untilShellEnds(input.env, systemClock);
   // From the start of the process: that is what the user waits for.
   const settings = await readUpSettings(input);
   const log = createLogger({
@@ -156,7 +158,7 @@ async function run(input: CommandInput): Promise<number> {
   report(settings, platform, log);
   // Reported after "ready": it starts a container, which takes longer than everything else.
   probing = probe(platform, server, settings, log, stopping.signal);
-  const end = await Promise.race([signalled, untilShellEnds(input.env, systemClock), server.leaseLost]);
+  const end = await Promise.race([signalled, shellEnded, server.leaseLost]);
   if (end instanceof BoxkiteError) throw end;
   await announceStop(server, end, { ephemeral: data.ephemeral, clock: systemClock, log });
   await opened.disposeAsync();
