@@ -13,10 +13,11 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
     imports: [],
   },
   lib: { what: "leaf helpers: clock, log, waiting, processes", imports: ["domain"] },
-  store: { what: "what is on disk; `sqlite/` is the one database so far", imports: ["domain"] },
+  sqlite: { what: "one file of SQLite: opening, migrations, writes that share commits", imports: ["domain"] },
+  store: { what: "what is on disk; `sqlite/` is the one database so far", imports: ["domain", "sqlite"] },
   objects: {
     what: "blobs by key, and the S3 endpoint in front of them",
-    imports: ["domain", "lib"],
+    imports: ["domain", "lib", "sqlite"],
   },
   audit: { what: "the audit log: its lines, its files, reading it", imports: ["domain", "lib"] },
   logs: { what: "the output of attempts", imports: ["domain", "lib"] },
@@ -101,6 +102,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
     imports: [
       "domain",
       "lib",
+      "sqlite",
       "store",
       "objects",
       "audit",

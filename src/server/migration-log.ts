@@ -1,7 +1,7 @@
 /** What the log says of a migration: a large store takes a while, in which the server does not answer. */
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
-import type { OnMigration } from "../store/sqlite/open-file.ts";
+import type { OnMigration } from "../sqlite/open-file.ts";
 
 export function logMigrations(log: Logger, clock: Clock): OnMigration {
   return ({ from, to, bytes }) => {

@@ -9,7 +9,7 @@ import { isSleep } from "../../domain/sleep.ts";
 import { NEVER, nextTimer, type Effect } from "../../domain/transition.ts";
 import type { ActionRefusal, Advance, Store } from "../store.ts";
 import type { OnChange } from "../reader.ts";
-import type { Database } from "./database.ts";
+import type { Database } from "../../sqlite/database.ts";
 import { insertEvent, NO_ATTEMPT, readAction, recordEvent, touchRoot } from "./events.ts";
 import { readList, type ListShape } from "./lists.ts";
 import {

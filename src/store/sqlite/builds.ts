@@ -1,7 +1,7 @@
 /** Images that this server built. */
 import type { BuildRecord } from "../../domain/build-record.ts";
 import type { Store } from "../store.ts";
-import type { Database } from "./database.ts";
+import type { Database } from "../../sqlite/database.ts";
 import { json, text } from "./rows.ts";
 
 type BuildStore = Pick<Store, "recordBuild" | "findBuild" | "listBuilds" | "removeBuild" | "usesOfBuild">;

@@ -4,7 +4,7 @@ import type { ActionState } from "../../domain/action.ts";
 import { ROOT_ACTION } from "../../domain/ids.ts";
 import { isTerminal, type Phase } from "../../domain/phase.ts";
 import type { CallerRecord } from "../../domain/principal.ts";
-import type { Database, Row } from "./database.ts";
+import type { Database, Row } from "../../sqlite/database.ts";
 import { ACTION_COLUMNS, IS_NAMED, toAction } from "./rows.ts";
 
 /** Attempts count from 1. An event of none is no phase in the history of one. */

@@ -1,6 +1,6 @@
 /** What a run failed by, waits for, or asks: the actions that its page shows first. */
 import type { StoreReader } from "../reader.ts";
-import type { Database } from "./database.ts";
+import type { Database } from "../../sqlite/database.ts";
 import { ACTION_COLUMNS, toAction } from "./rows.ts";
 
 type FirstShown = Pick<

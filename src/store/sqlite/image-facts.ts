@@ -1,7 +1,7 @@
 /** What was found in images: a check of a digest that was read before starts no container. */
 import type { ImageFacts } from "../../domain/image-facts.ts";
 import type { Store } from "../store.ts";
-import type { Database } from "./database.ts";
+import type { Database } from "../../sqlite/database.ts";
 import { forgetOldest } from "./newest-kept.ts";
 import { json } from "./rows.ts";
 

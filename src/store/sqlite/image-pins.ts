@@ -1,7 +1,7 @@
 /** Which images runs have used for a reference: what a tag named before, and whether that still counts. */
 import type { ResolvedImage } from "../../domain/image.ts";
 import type { Store } from "../store.ts";
-import type { Database } from "./database.ts";
+import type { Database } from "../../sqlite/database.ts";
 import { json, text } from "./rows.ts";
 
 export function imagePinsStore(database: Database): Pick<Store, "newestPin" | "unpinImage"> {

@@ -7,7 +7,7 @@ import type { SQLInputValue } from "node:sqlite";
 import { BoxkiteError } from "../../domain/errors.ts";
 import type { Comparison, ListFilter, ListQuery, ListResult } from "../../domain/list.ts";
 import { ownValue } from "../../domain/own-value.ts";
-import type { Database, Row } from "./database.ts";
+import type { Database, Row } from "../../sqlite/database.ts";
 
 export interface ListShape {
   /** `SELECT … FROM … WHERE` is made from these. */

@@ -1,6 +1,6 @@
 /** Attempts that have not ended. */
 import type { Store } from "../store.ts";
-import type { Database } from "./database.ts";
+import type { Database } from "../../sqlite/database.ts";
 import { IS_NAMED, LIVE, text } from "./rows.ts";
 
 export function liveAttempts(database: Database): Pick<Store, "isLive" | "liveAttemptsBefore"> {

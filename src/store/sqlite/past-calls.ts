@@ -1,7 +1,7 @@
 /** What a task called when it ran before. */
 import type { TaskDefinition } from "../../domain/task.ts";
 import type { Store } from "../store.ts";
-import type { Database } from "./database.ts";
+import type { Database } from "../../sqlite/database.ts";
 import { json } from "./rows.ts";
 
 /** Runs of the image, and actions of the run, that are read at most: what was called is a guess, and must not cost much. */

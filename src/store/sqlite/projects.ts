@@ -1,7 +1,7 @@
 /** Projects. */
 import type { ProjectRecord } from "../../domain/project.ts";
 import type { Store } from "../store.ts";
-import type { Database } from "./database.ts";
+import type { Database } from "../../sqlite/database.ts";
 import { readList, type ListShape } from "./lists.ts";
 import { toProject } from "./rows.ts";
 

@@ -7,7 +7,7 @@ import { EVERYONE, type Authority } from "../../domain/principal.ts";
 import type { ProjectRecord } from "../../domain/project.ts";
 import type { RunRecord } from "../../domain/run.ts";
 import type { StoredSpec, TaskRecord } from "../../domain/task.ts";
-import type { Row } from "./database.ts";
+import type { Row } from "../../sqlite/database.ts";
 
 export const text = (value: unknown): string => value as string;
 export const optionalText = (value: unknown): string | undefined =>

@@ -1,7 +1,7 @@
 /** What checks of images found of runs. */
 import { MAX_RUN_NOTES, type RunNote } from "../../domain/run-note.ts";
 import type { Store } from "../store.ts";
-import type { Database, Row } from "./database.ts";
+import type { Database, Row } from "../../sqlite/database.ts";
 import { optionalText, text } from "./rows.ts";
 
 export function runNotesStore(database: Database): Pick<Store, "runNotes" | "recordRunNotes"> {

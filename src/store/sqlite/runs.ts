@@ -7,7 +7,7 @@ import { runStatus, type RunStatus } from "../../domain/run-status.ts";
 import type { Store } from "../store.ts";
 import type { OnChange } from "../reader.ts";
 import { insertAction } from "./actions.ts";
-import type { Database } from "./database.ts";
+import type { Database } from "../../sqlite/database.ts";
 import { readList, type ListShape } from "./lists.ts";
 import {
   ACTION_COLUMNS,

@@ -1,7 +1,7 @@
 /** How images can use a Python runtime: what was proved once for an image is not tried again. */
 import type { RuntimeFit } from "../../domain/runtime-fit.ts";
 import type { Store } from "../store.ts";
-import type { Database } from "./database.ts";
+import type { Database } from "../../sqlite/database.ts";
 import { forgetOldest } from "./newest-kept.ts";
 import { json } from "./rows.ts";
 

@@ -1,6 +1,6 @@
 /** Named values that nobody outside sees. */
 import type { Store } from "../store.ts";
-import type { Database } from "./database.ts";
+import type { Database } from "../../sqlite/database.ts";
 
 export function secretStore(database: Database): Pick<Store, "secret" | "findSecret" | "changeSecret"> {
   const find = (name: string) =>

@@ -1,7 +1,7 @@
 /** Cookies and access tokens. */
 import type { Session } from "../../domain/session.ts";
 import type { Store } from "../store.ts";
-import type { Database, Row } from "./database.ts";
+import type { Database, Row } from "../../sqlite/database.ts";
 import { text } from "./rows.ts";
 
 export function sessionStore(database: Database): Pick<Store, "beginSession" | "findSession" | "endSession"> {

@@ -7,23 +7,23 @@ import { buildStore } from "./builds.ts";
 import { imageFactsStore } from "./image-facts.ts";
 import { imagePinsStore } from "./image-pins.ts";
 import { runtimeFitsStore } from "./runtime-fits.ts";
-import { openDatabase } from "./database.ts";
 import { firstShown } from "./first-shown.ts";
 import { liveAttempts } from "./live-attempts.ts";
-import type { OnMigration } from "./open-file.ts";
+import type { OnMigration } from "../../sqlite/open-file.ts";
 import { pastCallsStore } from "./past-calls.ts";
 import { projectStore } from "./projects.ts";
 import { runNotesStore } from "./run-notes.ts";
 import { runStore } from "./runs.ts";
 import { secretStore } from "./secrets.ts";
 import { sessionStore } from "./sessions.ts";
+import { openStoreDatabase } from "./store-database.ts";
 import { taskStore } from "./tasks.ts";
 import { tokenStore } from "./tokens.ts";
 import { workStore } from "./work.ts";
 
 /** `file` may be `:memory:`. Throws DATA_DIRECTORY_UNUSABLE for a store of a newer version. */
 export function openSqliteStore(file: string, onMigration?: OnMigration): Store {
-  const database = openDatabase(file, onMigration);
+  const database = openStoreDatabase(file, onMigration);
   const feed = new EventEmitter<{ change: Parameters<OnChange> }>();
   feed.setMaxListeners(0);
   const notify: OnChange = (changed) => void feed.emit("change", changed);

@@ -2,7 +2,7 @@
 import type { ListQuery } from "../../domain/list.ts";
 import type { StoredSpec } from "../../domain/task.ts";
 import type { Store } from "../store.ts";
-import type { Database } from "./database.ts";
+import type { Database } from "../../sqlite/database.ts";
 import { readList, type ListShape } from "./lists.ts";
 import { scopeConditions, toSpec, toTask } from "./rows.ts";
 

@@ -1,7 +1,7 @@
 /** Access tokens. */
 import type { AccessToken } from "../../domain/access-token.ts";
 import type { Store } from "../store.ts";
-import type { Database, Row } from "./database.ts";
+import type { Database, Row } from "../../sqlite/database.ts";
 import { json, optionalNumber, text } from "./rows.ts";
 
 type TokenStore = Pick<

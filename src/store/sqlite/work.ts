@@ -6,7 +6,7 @@ import { NEVER, type Effect } from "../../domain/transition.ts";
 import type { OnChange } from "../reader.ts";
 import type { Demand, Store, Work } from "../store.ts";
 import { acceptAction, advance, recordAttempt } from "./actions.ts";
-import type { Database, Row } from "./database.ts";
+import type { Database, Row } from "../../sqlite/database.ts";
 import { ACTION_COLUMNS, json, LIVE, text, toAction } from "./rows.ts";
 
 const FROM = "actions JOIN runs ON runs.id = actions.run_id";

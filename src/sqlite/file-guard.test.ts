@@ -3,14 +3,14 @@ import { copyFile, mkdir, mkdtemp, readdir, rename, rm } from "node:fs/promises"
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import { openDatabase } from "./database.ts";
+import { openStoreDatabase } from "../store/sqlite/store-database.ts";
 
 async function subject(t: TestContext) {
   const parent = await mkdtemp(join(tmpdir(), "boxkite-guard-"));
   const directory = join(parent, "data");
   await mkdir(directory);
   const file = join(directory, "store.sqlite");
-  const database = openDatabase(file);
+  const database = openStoreDatabase(file);
   t.after(async () => {
     database.close();
     await rm(parent, { recursive: true });
@@ -31,11 +31,11 @@ const CHANGES: readonly (readonly [
     (_, directory) => rm(directory, { recursive: true }),
     /^the data directory \S+data was removed or moved/u,
   ],
-  ["the file is removed", (file) => rm(file), /^the store's file \S+store\.sqlite was removed or moved/u],
+  ["the file is removed", (file) => rm(file), /^the store \S+store\.sqlite was removed or moved/u],
   [
     "the write-ahead log is removed",
     (file) => rm(`${file}-wal`),
-    /^the store's file \S+store\.sqlite-wal was removed or moved/u,
+    /^the store \S+store\.sqlite-wal was removed or moved/u,
   ],
   [
     "the file is replaced",
@@ -43,7 +43,7 @@ const CHANGES: readonly (readonly [
       await copyFile(file, `${file}.copy`);
       await rename(`${file}.copy`, file);
     },
-    /^the store's file \S+ was replaced by another file/u,
+    /^the store \S+ was replaced by another file/u,
   ],
 ];
 

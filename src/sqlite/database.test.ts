@@ -3,12 +3,12 @@ import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
-import { temporaryDirectory } from "../../../test/helpers/server.ts";
-import { openDatabase } from "./database.ts";
-import { openSqliteStore } from "./sqlite-store.ts";
+import { temporaryDirectory } from "../../test/helpers/server.ts";
+import { openStoreDatabase } from "../store/sqlite/store-database.ts";
+import { openSqliteStore } from "../store/sqlite/sqlite-store.ts";
 
 test("the number of statements that are kept is bounded", (t) => {
-  const database = openDatabase(":memory:");
+  const database = openStoreDatabase(":memory:");
   t.after(() => database.close());
   const prepare = t.mock.method(DatabaseSync.prototype, "prepare");
   const ask = (number: number) => database.get(`SELECT ${number} AS answer`)?.["answer"];
@@ -41,7 +41,7 @@ test("lists of values need no statement for each length", async (t) => {
 });
 
 test("a change that has its commit for itself needs no savepoint, and is undone as a whole", async (t) => {
-  const database = openDatabase(":memory:");
+  const database = openStoreDatabase(":memory:");
   t.after(() => database.close());
   const prepare = t.mock.method(DatabaseSync.prototype, "prepare");
   const leases = () => database.get("SELECT count(*) AS n FROM leases")?.["n"];
@@ -87,7 +87,7 @@ test("a damaged file is refused, whatever is wrong with it", async (t) => {
     const file = join(directory, "damaged.sqlite");
     await writeFile(file, damage(Buffer.from(content)));
     assert.throws(
-      () => openDatabase(file),
+      () => openStoreDatabase(file),
       (error: Error & { code?: string; hint?: string }) => {
         assert.equal(error.code, "DATA_DIRECTORY_UNUSABLE", `${what}: ${error.message}`);
         assert.match(error.message, /damaged\.sqlite is damaged: /u, what);
@@ -103,7 +103,7 @@ test("a damaged file is refused, whatever is wrong with it", async (t) => {
 test("damage that comes later is reported at the first read", async (t) => {
   const directory = await temporaryDirectory(t);
   const file = join(directory, "store.sqlite");
-  const database = openDatabase(file);
+  const database = openStoreDatabase(file);
   t.after(() => database.close());
   await database.write(() => database.run("CREATE TABLE later (value TEXT)"));
   for (const count of [1, 2_000])
@@ -132,7 +132,7 @@ test("damage inside a value is reported at the start, and at the first read", as
     createdAt: 1,
   };
   await store.createProject(project);
-  const other = openDatabase(file);
+  const other = openStoreDatabase(file);
   t.after(() => other.close());
   other.run("PRAGMA ignore_check_constraints = ON");
   await other.write(() => other.run("UPDATE projects SET labels = replace(labels, ':', '?')"));
@@ -140,11 +140,14 @@ test("damage inside a value is reported at the start, and at the first read", as
     code: "DATA_DIRECTORY_UNUSABLE",
     message: /row of the store is damaged/u,
   });
-  assert.throws(() => openDatabase(file), { code: "DATA_DIRECTORY_UNUSABLE", message: /CHECK.*projects/u });
+  assert.throws(() => openStoreDatabase(file), {
+    code: "DATA_DIRECTORY_UNUSABLE",
+    message: /CHECK.*projects/u,
+  });
 });
 
 test("a file that cannot be opened is reported as such", () => {
-  assert.throws(() => openDatabase(import.meta.dirname), {
+  assert.throws(() => openStoreDatabase(import.meta.dirname), {
     code: "DATA_DIRECTORY_UNUSABLE",
     message: /could not be opened/u,
   });

@@ -4,13 +4,14 @@
  */
 import { existsSync, statSync } from "node:fs";
 import { dirname } from "node:path";
-import { BoxkiteError } from "../../domain/errors.ts";
+import { BoxkiteError } from "../domain/errors.ts";
+import type { NamedFile } from "./sqlite-error.ts";
 
 /**
  * To be called once the database has been read, which makes its write-ahead log. What it returns throws
  * DATA_DIRECTORY_UNUSABLE, and checks once in a turn of the event loop, however often it is called.
  */
-export function createFileGuard(file: string): () => void {
+export function createFileGuard({ file, name }: NamedFile): () => void {
   if (file === ":memory:") return () => {};
   const files = [file, `${file}-wal`]
     .map((path) => ({ path, identity: identityOf(path) }))
@@ -20,7 +21,7 @@ export function createFileGuard(file: string): () => void {
     if (isChecked) return;
     for (const { path, identity } of files) {
       const found = identityOf(path);
-      if (found !== identity) throw lost(path, found === undefined);
+      if (found !== identity) throw lost(name, path, found === undefined);
     }
     isChecked = true;
     setImmediate(() => (isChecked = false));
@@ -32,9 +33,9 @@ function identityOf(path: string): string | undefined {
   return found && `${found.dev}:${found.ino}`;
 }
 
-function lost(path: string, isMissing: boolean): BoxkiteError {
+function lost(name: string, path: string, isMissing: boolean): BoxkiteError {
   const directory = dirname(path);
-  const what = existsSync(directory) ? `the store's file ${path}` : `the data directory ${directory}`;
+  const what = existsSync(directory) ? `${name} ${path}` : `the data directory ${directory}`;
   const happened = isMissing ? "removed or moved" : "replaced by another file";
   return new BoxkiteError(
     "DATA_DIRECTORY_UNUSABLE",

@@ -1,7 +1,7 @@
 /** One SQLite database: opening, prepared statements, and writes that share commits. */
 import type { SQLInputValue, StatementSync } from "node:sqlite";
 import { createFileGuard } from "./file-guard.ts";
-import { openFile, type OnMigration } from "./open-file.ts";
+import { openFile, type DatabaseFile } from "./open-file.ts";
 import { explained } from "./sqlite-error.ts";
 
 export type Row = Record<string, SQLInputValue>;
@@ -34,13 +34,10 @@ interface Job {
 /** Cached prepared statements: enough for all fixed ones and the most common lists (lists.ts). */
 const MAX_STATEMENTS = 500;
 
-/**
- * `file` may be `:memory:`. Throws DATA_DIRECTORY_UNUSABLE for a file that is damaged, cannot be opened, or was
- * written by a newer version.
- */
-export function openDatabase(file: string, onMigration?: OnMigration): Database {
-  const sqlite = openFile(file, onMigration);
-  const check = createFileGuard(file);
+/** Throws DATA_DIRECTORY_UNUSABLE for a file that is damaged, cannot be opened, or was written by a newer version. */
+export function openDatabase(of: DatabaseFile): Database {
+  const sqlite = openFile(of);
+  const check = createFileGuard(of);
 
   const statements = new Map<string, StatementSync>();
   const prepared = (sql: string): StatementSync => {
@@ -72,7 +69,7 @@ export function openDatabase(file: string, onMigration?: OnMigration): Database 
     } catch (error) {
       // The only job failed, or the commit itself, e.g. the disk is full: no change of the batch is on disk.
       if (sqlite.isTransaction) prepared("ROLLBACK").run();
-      for (const job of batch) job.reject(explained(error, file));
+      for (const job of batch) job.reject(explained(error, of));
       return;
     }
     for (const done of settle) done();
@@ -92,7 +89,7 @@ export function openDatabase(file: string, onMigration?: OnMigration): Database 
     } catch (error) {
       prepared("ROLLBACK TO job").run();
       prepared("RELEASE job").run();
-      return () => job.reject(explained(error, file));
+      return () => job.reject(explained(error, of));
     }
   };
 
@@ -101,7 +98,7 @@ export function openDatabase(file: string, onMigration?: OnMigration): Database 
       check();
       return work();
     } catch (error) {
-      throw explained(error, file);
+      throw explained(error, of);
     }
   };
 
@@ -115,7 +112,7 @@ export function openDatabase(file: string, onMigration?: OnMigration): Database 
     write: <T>(work: () => T) =>
       new Promise<T>((resolve, reject) => {
         if (closed) {
-          reject(new Error("the store is closed"));
+          reject(new Error(`${of.name} is closed`));
           return;
         }
         if (jobs.length === 0) setImmediate(flush);
